@@ -1,0 +1,134 @@
+# Everything is built and tested from here. A machine with Go, Node.js, Python 3 and git is enough;
+# what else is needed is installed into .venv and node_modules, at the versions the lock files pin.
+
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+MAKEFLAGS     += --no-builtin-rules
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+
+PYTHON   ?= python3
+FUZZTIME ?= 10s
+ARGS     ?=
+
+# The JavaScript runtime of the CDK says on every run that Node.js 20 is past its end of life.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+# lambda.norpc leaves out net/rpc, trimpath and the empty build id give the same bytes for the same
+# sources, so that a deployment replaces only the functions that changed.
+GO_BUILD := CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags "-s -w -buildid="
+
+CDK       := node_modules/.bin/cdk
+FUNCTIONS := $(patsubst functions/%/main.go,%,$(sort $(wildcard functions/*/main.go)))
+ARM64     := $(FUNCTIONS:%=bin/arm64/%/bootstrap)
+NATIVE    := $(FUNCTIONS:%=bin/native/%/bootstrap)
+
+# What every function may be built from, and what the template is synthesized from.
+go_files = $(filter-out %_test.go,$(wildcard $(addsuffix /*.go,$(1))))
+SHARED  := $(call go_files,pkg/* pkg/*/* functions) go.mod go.sum
+APP     := $(call go_files,infra) $(SHARED) $(wildcard functions/*/control.json) cdk.json
+
+##@ Use
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: local ## play the story on a local account: ARGS="-h" lists its flags
+	@go run ./infra/local demo $(ARGS)
+
+.PHONY: up
+up: local ## start a local account and stay: ARGS="-mode enforce"
+	@go run ./infra/local up $(ARGS)
+
+.PHONY: deploy
+deploy: synth ## deploy to the AWS account of the credentials in the environment
+	@$(CDK) deploy --all $(ARGS)
+
+.PHONY: diff
+diff: synth ## show what a deployment would change
+	@$(CDK) diff $(ARGS)
+
+##@ Build
+
+.PHONY: build
+build: $(ARM64) $(NATIVE) ## build every function, for Lambda (arm64) and for this machine
+
+.PHONY: synth
+synth: cdk.out/manifest.json ## synthesize the CDK app into cdk.out
+
+.PHONY: local
+local: .venv/installed $(NATIVE) cdk.out/manifest.json ## make all that the local account needs
+
+bin/arm64/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
+	@echo "building functions/$* for Lambda ..."
+	@GOOS=linux GOARCH=arm64 $(GO_BUILD) -o $@ ./functions/$*
+
+bin/native/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
+	@echo "building functions/$* for this machine ..."
+	@$(GO_BUILD) -o $@ ./functions/$*
+
+cdk.out/manifest.json: $(ARM64) $(APP) node_modules/installed
+	@echo "synthesizing the template (the first time compiles the CDK, a minute or two) ..."
+	@$(CDK) synth --quiet --no-notices --no-lookups
+	@touch $@
+
+.venv/installed: requirements.txt
+	@echo "installing the Python packages of requirements.txt into .venv ..."
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+node_modules/installed: package.json package-lock.json
+	@echo "installing the Node.js packages of package-lock.json into node_modules ..."
+	@npm ci --loglevel=error --no-audit --no-fund >/dev/null
+	@touch $@
+
+##@ Check
+
+.PHONY: test
+test: local ## run every test
+	@go test $(ARGS) ./...
+
+.PHONY: lint
+lint: ## check format, vet, lint, module and lock files
+	@.ci/lint
+
+.PHONY: fmt
+fmt: ## format the Go sources
+	@gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+.PHONY: sizes
+sizes: $(ARM64) ## fail if a function's binary has reached 12 MB
+	@.ci/sizes $(ARM64)
+
+.PHONY: fuzz
+fuzz: ## fuzz every fuzz target for FUZZTIME (10s)
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+.PHONY: bench
+bench: local ## run the benchmarks
+	@go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+
+.PHONY: ci
+ci: ## run what a submission has to pass
+	@.ci/run
+
+##@ Maintain
+
+.PHONY: golden
+golden: local ## rewrite the golden files from what the code does now
+	@.ci/golden
+
+.PHONY: requirements
+requirements: ## pin requirements.in and package.json anew, with hashes
+	@.ci/requirements
+
+.PHONY: clean
+clean: ## remove everything that make has made
+	@rm -rf bin cdk.out .venv node_modules
