@@ -1,0 +1,223 @@
+package event
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Record is what every CloudTrail record has, whatever it records. Only Name and Source are certain to be there.
+//
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+type Record struct {
+	EventVersion     string
+	Name             string    // eventName, such as "AttachUserPolicy"
+	Source           string    // eventSource, such as "iam.amazonaws.com"
+	Type             string    // eventType, such as "AwsApiCall"
+	Time             time.Time // eventTime in UTC; zero if it cannot be read
+	Region           string    // awsRegion
+	SourceIP         string    // an address, or the name of the service that called; see Address
+	UserAgent        string
+	ErrorCode        string // empty for a call that succeeded, and for a failed sign-in
+	ErrorMessage     string
+	ReadOnly         *bool // nil if the record does not say
+	EventID          string
+	RequestID        string
+	RecipientAccount string
+	Identity         Identity
+	Addendum         Addendum
+
+	Request    Fields // requestParameters; nil when denied, when there were none, when over 100 KB
+	Response   Fields // responseElements; nil for most IAM calls
+	Additional Fields // additionalEventData
+
+	// SessionCredentialFromConsole says that a person at the console made the call.
+	SessionCredentialFromConsole bool
+}
+
+// Addendum says why a record came late or again.
+type Addendum struct {
+	Reason          string // "DELIVERY_DELAY", "UPDATED_DATA" or "SERVICE_OUTAGE"; empty for an ordinary record
+	OriginalEventID string
+}
+
+// Failed tells whether the call was refused or went wrong. A sign-in that failed has no error code: ask SignIn.
+func (r *Record) Failed() bool { return r.ErrorCode != "" }
+
+// Denied tells whether the call was refused for want of permission. CloudTrail writes these codes with and without the
+// suffix "Exception", and EC2 with "Client." in front; they are not the codes that the SDK returns.
+func (r *Record) Denied() bool {
+	switch strings.TrimSuffix(strings.TrimPrefix(r.ErrorCode, "Client."), "Exception") {
+	case "AccessDenied", "UnauthorizedOperation", "NotAuthorized":
+		return true
+	}
+	return false
+}
+
+// Address is the address that the request came from, an IPv4 one in its own form. It is false if the record has none:
+// when a service calls, CloudTrail gives its name ("cloudformation.amazonaws.com", "AWS Internal") in its place.
+func (r *Record) Address() (netip.Addr, bool) {
+	a, err := netip.ParseAddr(r.SourceIP)
+	if err != nil || a.Zone() != "" {
+		return netip.Addr{}, false
+	}
+	return a.Unmap(), true
+}
+
+// APICall is a call of an AWS API, made by whoever Identity says, allowed or not.
+//
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-events.html
+type APICall struct{ Record }
+
+// Param is a request parameter by its path, in CloudTrail's spelling: lower camel case of the API's, such as "userName".
+// It is false if the record has no such parameter. That a parameter is absent does not mean that the call had none: a
+// denied call is recorded without any.
+func (c *APICall) Param(path ...string) (string, bool) { return c.Request.Text(path...) }
+
+// The IAM calls that mean the caller when they name no user.
+//
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html
+var selfCalls = map[string]bool{
+	"ChangePassword": true, "CreateAccessKey": true, "DeleteAccessKey": true, "UpdateAccessKey": true,
+	"CreateLoginProfile": true, "DeleteLoginProfile": true, "DeactivateMFADevice": true,
+	"UploadSigningCertificate": true, "UpdateSigningCertificate": true, "DeleteSigningCertificate": true,
+	"UploadSSHPublicKey": true, "UpdateSSHPublicKey": true, "DeleteSSHPublicKey": true,
+	"CreateServiceSpecificCredential": true, "UpdateServiceSpecificCredential": true,
+	"DeleteServiceSpecificCredential": true, "ResetServiceSpecificCredential": true,
+}
+
+// User is the name of the IAM user that an IAM call is about: the one it names, else the one the answer names, else the
+// caller, if the call succeeded, is one that then means the caller, and the caller is an IAM user.
+//
+// It is false when there is no such user: the root user works on itself without a name, and a call that was denied does
+// not say whom it was about.
+func (c *APICall) User() (string, bool) {
+	if c.Source != "iam.amazonaws.com" {
+		return "", false
+	}
+	for _, name := range []string{
+		c.Request.text("userName"),
+		c.Response.text("accessKey", "userName"),
+		c.Response.text("loginProfile", "userName"),
+		c.Response.text("user", "userName"),
+	} {
+		if name != "" && name != HiddenUserName {
+			return name, true
+		}
+	}
+	if selfCalls[c.Name] && !c.Failed() && c.Identity.Kind() == IAMUser && c.Identity.UserName != "" {
+		return c.Identity.UserName, true
+	}
+	return "", false
+}
+
+// SignIn is an event of the sign-in service. Name tells which: ConsoleLogin, SwitchRole, ExitRole, CheckMfa,
+// GetSigninToken, PasswordUpdated, ExternalIdPDirectoryLogin and others; only ConsoleLogin is somebody coming in.
+//
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html
+type SignIn struct {
+	Record
+
+	// Outcome is the response element named for the event: "Success" or "Failure", empty if the record has none. A
+	// failed sign-in has an ErrorMessage and no ErrorCode.
+	Outcome string
+
+	// MFAUsed is the record's own word. AWS sets it for IAM users and the root user only: sign-ins by role, SAML and
+	// IAM Identity Center say no, whatever their identity provider asked for. It can be true of a failure.
+	MFAUsed       bool
+	MFAIdentifier string // ARN of the device; empty without MFA
+
+	LoginTo       string // URL asked for; absent when signing in from IAM Identity Center
+	MobileVersion bool
+	SAMLProvider  string // ARN; only of a direct SAML federation
+	SwitchFrom    string // of SwitchRole: ARN of who switched, maybe of another account
+	RedirectTo    string // of SwitchRole: URL
+}
+
+func newSignIn(r Record) *SignIn {
+	return &SignIn{
+		Record:        r,
+		Outcome:       r.Response.text(r.Name),
+		MFAUsed:       r.Additional.bool("MFAUsed"),
+		MFAIdentifier: r.Additional.text("MFAIdentifier"),
+		LoginTo:       r.Additional.text("LoginTo"),
+		MobileVersion: r.Additional.bool("MobileVersion"),
+		SAMLProvider:  r.Additional.text("SamlProviderArn"),
+		SwitchFrom:    r.Additional.text("SwitchFrom"),
+		RedirectTo:    r.Additional.text("RedirectTo"),
+	}
+}
+
+// Succeeded tells whether the record says that it succeeded. It and Failed are both false of a record without outcome.
+func (s *SignIn) Succeeded() bool { return strings.EqualFold(s.Outcome, "Success") }
+
+// Failed tells whether the record says that it failed, by its outcome or by an error code.
+func (s *SignIn) Failed() bool { return strings.EqualFold(s.Outcome, "Failure") || s.Record.Failed() }
+
+// Kind is who signed in, where the sign-in knows better than the identity: a record with a SAML provider is SAML
+// federation, although its identity is the role that was assumed.
+func (s *SignIn) Kind() Kind {
+	if s.SAMLProvider != "" {
+		return SAML
+	}
+	return s.Identity.Kind()
+}
+
+// ServiceEvent is something that an AWS service did by itself: nobody called. Its identity may be empty, or name the root
+// user because the account is the only owner there is; that is no use of the root user.
+//
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/non-api-aws-service-events.html
+type ServiceEvent struct {
+	Record
+	Details Fields // serviceEventDetails
+}
+
+// record reads what every CloudTrail record has. It wants a name and a source, and a major version that it knows: a new
+// one means that fields were removed or changed their meaning.
+func record(detail Fields, e Event) (Record, error) {
+	if detail == nil {
+		return Record{}, &Error{"detail", "missing or not an object: a CloudTrail record is needed"}
+	}
+	r := Record{
+		EventVersion:     detail.text("eventVersion"),
+		Name:             detail.text("eventName"),
+		Source:           detail.text("eventSource"),
+		Type:             detail.text("eventType"),
+		Region:           detail.text("awsRegion"),
+		SourceIP:         detail.text("sourceIPAddress"),
+		UserAgent:        detail.text("userAgent"),
+		ErrorCode:        detail.text("errorCode"),
+		ErrorMessage:     detail.text("errorMessage"),
+		EventID:          detail.text("eventID"),
+		RequestID:        detail.text("requestID"),
+		RecipientAccount: detail.text("recipientAccountId"),
+		Identity:         identity(detail.Object("userIdentity")),
+		Addendum: Addendum{
+			Reason:          detail.text("addendum", "reason"),
+			OriginalEventID: detail.text("addendum", "originalEventID"),
+		},
+		Request:                      detail.Object("requestParameters"),
+		Response:                     detail.Object("responseElements"),
+		Additional:                   detail.Object("additionalEventData"),
+		SessionCredentialFromConsole: detail.bool("sessionCredentialFromConsole"),
+	}
+	switch major, _, _ := strings.Cut(r.EventVersion, "."); {
+	case r.Name == "":
+		return Record{}, &Error{"detail.eventName", "missing"}
+	case r.Source == "":
+		return Record{}, &Error{"detail.eventSource", "missing"}
+	case major != "" && major != "1":
+		return Record{}, &Error{"detail.eventVersion", "a major version other than 1: the fields may have changed"}
+	}
+	r.Time, _ = ParseTime(detail.text("eventTime"))
+	if v, ok := detail.Bool("readOnly"); ok {
+		r.ReadOnly = &v
+	}
+	if r.Region == "" {
+		r.Region = e.Region
+	}
+	if r.RecipientAccount == "" {
+		r.RecipientAccount = e.Account
+	}
+	return r, nil
+}

@@ -1,0 +1,249 @@
+// Package event turns the JSON of an EventBridge event into typed values: CloudTrail API calls, console sign-ins and
+// service events, AWS Config compliance changes, and scheduled sweeps.
+//
+// It is strict about what a type cannot do without and tolerant of everything else: a missing event name is an [Error]
+// that names the field, a field that AWS adds tomorrow is ignored, and an event of a type it does not know decodes into
+// [Unknown]. Every accessor is safe on an event that lacks the value, because a denied call arrives without parameters
+// and an oversized field does not arrive at all.
+//
+// It never calls AWS, never reads a clock, and never puts the content of an event into an error.
+package event
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Event is one EventBridge event: the envelope, and the detail in its own type.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+type Event struct {
+	ID         string // of the envelope; Key is what tells two deliveries of one thing apart from two things
+	DetailType string // such as "AWS API Call via CloudTrail"
+	Source     string // such as "aws.iam"; nobody but AWS can send one that begins with "aws."
+	Account    string // 12 digits
+	Region     string
+	Resources  []string // ARNs; of a scheduled event, the rule
+
+	// Time is when it happened, in UTC: the envelope's time or, when that is missing or unreadable, the time the detail
+	// gives. It is zero when neither can be read. That is never so for a Sweep, which is refused without its time, and
+	// never in what EventBridge delivers; a caller that uses Time as its clock still has to look at IsZero.
+	Time time.Time
+
+	Detail Detail // never nil after Decode
+
+	digest string // of the raw bytes
+}
+
+// Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[Sweep] or *[Unknown].
+type Detail interface{ detail() }
+
+// Sweep is the scheduled event that starts a run over the whole account. It carries nothing but its time.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-events.html
+type Sweep struct {
+	Rule string // ARN of the rule whose schedule it is; empty if the event does not say
+}
+
+// Unknown is an event of a type this package has no name for. Fields is its detail, nil if that is not an object.
+type Unknown struct{ Fields Fields }
+
+func (*APICall) detail()      {}
+func (*SignIn) detail()       {}
+func (*ServiceEvent) detail() {}
+func (*Compliance) detail()   {}
+func (*Sweep) detail()        {}
+func (*Unknown) detail()      {}
+
+// Error says why bytes are not an event: they will not become one, so a retry is of no use. Find it with [errors.As].
+type Error struct {
+	Field  string // path of the field, such as "detail.eventName"; empty when the bytes are not a JSON object
+	Reason string
+}
+
+// Error names the field and the reason, never the value.
+func (e *Error) Error() string {
+	if e.Field == "" {
+		return "decode event: " + e.Reason
+	}
+	return "decode event: " + e.Field + ": " + e.Reason
+}
+
+// Decode reads one event. The error is always an *[Error]: the bytes are not a JSON object, or the event is of a known
+// type and lacks what that type needs.
+//
+// The type follows from source and detail-type together, as EventBridge defines it; an event whose source is not AWS's
+// own is Unknown whatever it calls itself. Names are compared exactly, as event patterns do.
+func Decode(raw []byte) (Event, error) {
+	envelope, err := object(raw)
+	if err != nil {
+		return Event{}, err
+	}
+	sum := sha256.Sum256(raw)
+	e := Event{
+		ID:         envelope.text("id"),
+		DetailType: envelope.text("detail-type"),
+		Source:     envelope.text("source"),
+		Account:    envelope.text("account"),
+		Region:     envelope.text("region"),
+		Resources:  envelope.Texts("resources"),
+		digest:     "sha256:" + hex.EncodeToString(sum[:]),
+	}
+	e.Time, _ = ParseTime(envelope.text("time"))
+
+	detail := envelope.Object("detail")
+	var happened time.Time
+	switch e.kind(detail) {
+	case apiCall:
+		var r Record
+		if r, err = record(detail, e); err == nil {
+			e.Detail, happened = &APICall{Record: r}, r.Time
+		}
+	case signIn:
+		var r Record
+		if r, err = record(detail, e); err == nil {
+			e.Detail, happened = newSignIn(r), r.Time
+		}
+	case serviceEvent:
+		var r Record
+		if r, err = record(detail, e); err == nil {
+			e.Detail, happened = &ServiceEvent{Record: r, Details: detail.Object("serviceEventDetails")}, r.Time
+		}
+	case complianceChange:
+		var c *Compliance
+		if c, err = compliance(detail, e); err == nil {
+			e.Detail = c
+			happened, _ = ParseTime(detail.text("notificationCreationTime"))
+		}
+	case scheduled:
+		s := &Sweep{}
+		if len(e.Resources) > 0 {
+			s.Rule = e.Resources[0]
+		}
+		// Without its time one sweep could not be told from the next: the second day's would be "done already".
+		if e.Time.IsZero() {
+			err = &Error{"time", "missing or not a time: a scheduled event is known by its time"}
+		}
+		e.Detail = s
+	default:
+		e.Detail = &Unknown{Fields: detail}
+	}
+	if err != nil {
+		return Event{}, err
+	}
+	if e.Time.IsZero() {
+		e.Time = happened
+	}
+	return e, nil
+}
+
+// Key names the thing that happened, the same for each delivery of it: CloudTrail's eventID, or the eventID of the
+// record that this one corrects; else the envelope's id; else a digest of the bytes. It is never empty for an event
+// that Decode returned.
+//
+// CloudTrail delivers a duplicate with the same eventID, and a corrected record with a new one and the old one in
+// addendum.originalEventID. An addendum for a delayed record or an outage is a first delivery, so it keeps its own.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+func (e Event) Key() string {
+	if r := e.Record(); r != nil {
+		if r.Addendum.Reason == "UPDATED_DATA" && r.Addendum.OriginalEventID != "" {
+			return r.Addendum.OriginalEventID
+		}
+		if r.EventID != "" {
+			return r.EventID
+		}
+	}
+	if e.ID != "" {
+		return e.ID
+	}
+	return e.digest
+}
+
+// Record is what CloudTrail recorded, nil when the event is not CloudTrail's.
+func (e Event) Record() *Record {
+	switch d := e.Detail.(type) {
+	case *APICall:
+		return &d.Record
+	case *SignIn:
+		return &d.Record
+	case *ServiceEvent:
+		return &d.Record
+	}
+	return nil
+}
+
+type kind int
+
+const (
+	other kind = iota
+	apiCall
+	signIn
+	serviceEvent
+	complianceChange
+	scheduled
+)
+
+// kind tells which type the event is of. For CloudTrail the record's own eventType decides, because detail-type has two
+// spellings for sign-ins ("Sign In" in what was recorded, "Signin" in the guide).
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
+func (e Event) kind(detail Fields) kind {
+	switch {
+	case e.Source == "aws.events" && e.DetailType == "Scheduled Event":
+		return scheduled
+	case e.Source == "aws.config" && e.DetailType == "Config Rules Compliance Change":
+		return complianceChange
+	case !strings.HasPrefix(e.Source, "aws.") || !strings.HasSuffix(e.DetailType, " via CloudTrail"):
+		return other
+	}
+	switch detail.text("eventType") {
+	case "AwsApiCall", "AwsConsoleAction":
+		return apiCall
+	case "AwsConsoleSignIn":
+		return signIn
+	case "AwsServiceEvent":
+		return serviceEvent
+	case "":
+		switch strings.TrimSuffix(e.DetailType, " via CloudTrail") {
+		case "AWS API Call", "AWS Console Action":
+			return apiCall
+		case "AWS Console Sign In", "AWS Console Signin":
+			return signIn
+		case "AWS Service Event":
+			return serviceEvent
+		}
+	}
+	return other // insights, network activity, and what comes later
+}
+
+// object reads bytes that must be one JSON object and nothing after it.
+func object(raw []byte) (Fields, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var f Fields
+	if err := d.Decode(&f); err != nil {
+		var kind *json.UnmarshalTypeError
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, &Error{"", "empty"}
+		case errors.As(err, &kind):
+			return nil, &Error{"", "not a JSON object but a JSON " + kind.Value}
+		}
+		// The decoder's own words would quote a byte of the event; where it went wrong is enough to find it.
+		return nil, &Error{"", fmt.Sprintf("not JSON: fault at byte %d", d.InputOffset())}
+	}
+	if f == nil {
+		return nil, &Error{"", "not a JSON object but null"}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, &Error{"", "more than one JSON value"}
+	}
+	return f, nil
+}
