@@ -1,0 +1,348 @@
+// Package control reads control.json, the only description of a control: what
+// starts it, what it may do in the account, what can be set. Everything else
+// that needs to know (the infrastructure, the function, the tables in the
+// documentation, the tests) reads it through this package. It checks that a
+// description is complete and well formed; it never runs anything.
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/warder-aws/warder/pkg/tree"
+)
+
+// Control is one thing that Warder looks after.
+type Control struct {
+	ID          string               // the folder's name, kebab-case verb-object
+	Title       string               // short, for tables and notices
+	Summary     string               // one sentence: what it does
+	Severity    Severity             // of what it finds, unless a finding says otherwise
+	Mode        Mode                 // unless cdk.json chooses another
+	Rules       []json.RawMessage    // EventBridge patterns, compact JSON, one rule each
+	Schedule    string               // "rate(…)" or "cron(…)" in UTC; empty: none
+	Permissions []Permission         // exactly what its function may do in the account
+	Parameters  map[string]Parameter // what cdk.json may set, by name
+	References  []Reference          // why the control exists
+}
+
+// Severity says how bad a finding is.
+type Severity string
+
+// The severities, from least to most.
+const (
+	Low      Severity = "low"
+	Medium   Severity = "medium"
+	High     Severity = "high"
+	Critical Severity = "critical"
+)
+
+var severities = []Severity{Low, Medium, High, Critical}
+
+// Rank orders severities: 1 for low to 4 for critical, 0 for anything else.
+func (s Severity) Rank() int { return 1 + slices.Index(severities, s) }
+
+// Mode says how far a control goes.
+type Mode string
+
+// The modes. Off starts nothing; Observe plans, records and tells, and changes
+// nothing; Enforce acts.
+const (
+	Off     Mode = "off"
+	Observe Mode = "observe"
+	Enforce Mode = "enforce"
+)
+
+var modes = []Mode{Off, Observe, Enforce}
+
+// Valid tells whether m is one of the modes.
+func (m Mode) Valid() bool { return slices.Contains(modes, m) }
+
+// Permission lets the function's role call actions on resources.
+type Permission struct {
+	Actions    []string                       // "service:Action", no wildcard
+	Resources  []string                       // ARNs with AWS::Partition, AWS::AccountId or AWS::Region in ${}; or "*", see unscoped
+	Conditions map[string]map[string][]string // operator → key → values; nil: none
+}
+
+// Reference is a rule, benchmark or article that asks for the control.
+type Reference struct {
+	Title string
+	URL   string // https; may be empty for a law without a stable address
+}
+
+// maxID keeps the function's name, "warder-" and the id, within Lambda's 64
+// characters (CreateFunction, FunctionName).
+const maxID = 64 - len("warder-")
+
+const maxTitle = 60
+
+var (
+	kebab  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	action = regexp.MustCompile(`^[a-z0-9-]+:[A-Z][A-Za-z0-9]*$`)
+	pseudo = regexp.MustCompile(`\$\{(AWS::Partition|AWS::AccountId|AWS::Region)\}`)
+)
+
+// unscoped lists the actions that IAM checks against "*" only, because they
+// concern no resource: the "Resource types" column of the Service Authorization
+// Reference is empty for them.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+var unscoped = []string{
+	"iam:GetAccountSummary",
+	"iam:ListUsers",
+}
+
+// Parse reads one control.json. file is its path from the functions folder,
+// "<id>/control.json"; it names the file in faults, and its folder must equal
+// the id. The error joins every fault, each with file and field.
+func Parse(file string, data []byte) (Control, error) {
+	root, err := tree.Parse(file, data)
+	if err != nil {
+		return Control{}, err
+	}
+	root.Fields("id", "title", "summary", "severity", "mode", "rules", "schedule", "permissions", "parameters", "references")
+	c := Control{
+		ID:          parseID(root.Required("id"), path.Base(path.Dir(file))),
+		Title:       parseTitle(root.Required("title")),
+		Summary:     parseSummary(root.Required("summary")),
+		Severity:    parseOneOf(root.Required("severity"), severities),
+		Mode:        parseOneOf(root.Required("mode"), modes),
+		Rules:       parseRules(root.Field("rules")),
+		Schedule:    parseSchedule(root.Field("schedule")),
+		Permissions: parsePermissions(root.Required("permissions")),
+		Parameters:  parseParameters(root.Field("parameters")),
+		References:  parseReferences(root.Required("references")),
+	}
+	if root.IsObject() && root.Field("rules").Len() == 0 && root.Field("schedule") == nil {
+		root.Faultf("nothing starts it: give it rules or a schedule")
+	}
+	if err := root.Err(); err != nil {
+		return Control{}, err
+	}
+	return c, nil
+}
+
+// Load reads every */control.json of a file system, sorted by id. The error
+// joins the faults of all files.
+func Load(fsys fs.FS) ([]Control, error) {
+	files, err := fs.Glob(fsys, "*/control.json")
+	if err != nil {
+		return nil, fmt.Errorf("list control.json files: %w", err)
+	}
+	slices.Sort(files)
+	var controls []Control
+	var faults []error
+	for _, file := range files {
+		data, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("read control: %w", err))
+			continue
+		}
+		c, err := Parse(file, data)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		controls = append(controls, c)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(controls, func(a, b Control) int { return strings.Compare(a.ID, b.ID) })
+	return controls, nil
+}
+
+func parseID(n *tree.Node, folder string) string {
+	id := n.String()
+	switch {
+	case !n.IsString():
+	case !kebab.MatchString(id):
+		n.Faultf("%q is not kebab-case: lower-case words joined by hyphens", id)
+	case len(id) > maxID:
+		n.Faultf("%d characters long: at most %d fit a Lambda function's name", len(id), maxID)
+	case id != folder:
+		n.Faultf("%q differs from its folder %q", id, folder)
+	}
+	return id
+}
+
+func parseTitle(n *tree.Node) string {
+	title := n.String()
+	switch {
+	case !n.IsString():
+	case strings.TrimSpace(title) == "":
+		n.Faultf("empty")
+	case utf8.RuneCountInString(title) > maxTitle:
+		n.Faultf("%d characters long: at most %d", utf8.RuneCountInString(title), maxTitle)
+	case strings.ContainsAny(title, "\r\n"):
+		n.Faultf("more than one line")
+	}
+	return title
+}
+
+func parseSummary(n *tree.Node) string {
+	summary := n.String()
+	switch {
+	case !n.IsString():
+	case strings.ContainsAny(summary, "\r\n"):
+		n.Faultf("more than one line")
+	case !strings.HasSuffix(summary, "."):
+		n.Faultf("want one sentence that ends with a period")
+	}
+	return summary
+}
+
+func parseOneOf[T ~string](n *tree.Node, known []T) T {
+	value := T(n.String())
+	if n.IsString() && !slices.Contains(known, value) {
+		n.Faultf("%q is not one of %s", value, list(known))
+	}
+	return value
+}
+
+func parseRules(n *tree.Node) []json.RawMessage {
+	var rules []json.RawMessage
+	for _, item := range n.Items() {
+		checkPattern(item)
+		rules = append(rules, item.JSON())
+	}
+	return rules
+}
+
+func parsePermissions(n *tree.Node) []Permission {
+	var permissions []Permission
+	for _, item := range n.Items() {
+		item.Fields("actions", "resources", "conditions")
+		p := Permission{
+			Actions:    item.Required("actions").Strings(),
+			Resources:  item.Required("resources").Strings(),
+			Conditions: parseConditions(item.Field("conditions")),
+		}
+		empty(item.Field("actions"))
+		empty(item.Field("resources"))
+		for _, a := range item.Field("actions").Items() {
+			checkAction(a)
+		}
+		for _, r := range item.Field("resources").Items() {
+			checkResource(r, p.Actions)
+		}
+		permissions = append(permissions, p)
+	}
+	return permissions
+}
+
+func checkAction(n *tree.Node) {
+	switch name := n.String(); {
+	case !n.IsString():
+	case strings.ContainsAny(name, "*?"):
+		n.Faultf("%q has a wildcard: name each action", name)
+	case !action.MatchString(name):
+		n.Faultf("%q is not an action: want service:Action, as in iam:ListUsers", name)
+	}
+}
+
+// checkResource wants an ARN of this partition and account. The account field
+// may be "aws" (policies that AWS manages) or empty (S3 buckets).
+func checkResource(n *tree.Node, actions []string) {
+	resource := n.String()
+	if !n.IsString() {
+		return
+	}
+	if resource == "*" {
+		for _, a := range actions {
+			if !slices.Contains(unscoped, a) {
+				n.Faultf("%s can be limited to resources: name them instead of \"*\"", a)
+			}
+		}
+		return
+	}
+	if rest := pseudo.ReplaceAllString(resource, ""); strings.Contains(rest, "$") {
+		n.Faultf("%q: only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in", resource)
+		return
+	}
+	// arn:partition:service:region:account:resource, with the pseudo parameters'
+	// own colons out of the way.
+	parts := strings.SplitN(strings.ReplaceAll(resource, "AWS::", "AWS"), ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] == "" || parts[5] == "" {
+		n.Faultf("%q is not an ARN: want arn:partition:service:region:account:resource", resource)
+		return
+	}
+	if parts[1] != "${AWSPartition}" {
+		n.Faultf("%q names partition %q: write ${AWS::Partition}", resource, parts[1])
+	}
+	if account := parts[4]; account != "${AWSAccountId}" && account != "aws" && account != "" {
+		n.Faultf("%q names account %q: write ${AWS::AccountId}", resource, account)
+	}
+	if strings.ContainsAny(parts[2], "*?") {
+		n.Faultf("%q has a wildcard for the service", resource)
+	}
+}
+
+func parseConditions(n *tree.Node) map[string]map[string][]string {
+	if n == nil {
+		return nil
+	}
+	conditions := map[string]map[string][]string{}
+	empty(n)
+	n.Members(func(operator string, keys *tree.Node) {
+		conditions[operator] = map[string][]string{}
+		empty(keys)
+		keys.Members(func(key string, value *tree.Node) {
+			if value.IsString() {
+				conditions[operator][key] = []string{value.String()}
+				return
+			}
+			empty(value)
+			conditions[operator][key] = value.Strings()
+		})
+	})
+	return conditions
+}
+
+func parseReferences(n *tree.Node) []Reference {
+	empty(n)
+	var references []Reference
+	for _, item := range n.Items() {
+		item.Fields("title", "url")
+		r := Reference{Title: item.Required("title").String(), URL: item.Field("url").String()}
+		if title := item.Field("title"); title.IsString() && strings.TrimSpace(r.Title) == "" {
+			title.Faultf("empty")
+		}
+		if address := item.Field("url"); address.IsString() {
+			if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || u.Host == "" {
+				address.Faultf("%q is not an https address", r.URL)
+			}
+		}
+		references = append(references, r)
+	}
+	return references
+}
+
+// empty faults an array or object without content.
+func empty(n *tree.Node) {
+	if n.Len() > 0 {
+		return
+	}
+	switch {
+	case n.IsArray():
+		n.Faultf("empty array: list at least one value")
+	case n.IsObject():
+		n.Faultf("empty object")
+	}
+}
+
+func list[T ~string](values []T) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = string(v)
+	}
+	return strings.Join(words, ", ")
+}

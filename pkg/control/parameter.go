@@ -1,0 +1,113 @@
+package control
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/warder-aws/warder/pkg/tree"
+)
+
+// Kind is the type of a parameter. It follows from the parameter's default.
+type Kind string
+
+// The kinds of parameters.
+const (
+	Integer Kind = "integer"         // default 90, range [min, max]
+	Text    Kind = "string"          // default "x", range may list the allowed values
+	Bool    Kind = "true or false"   // default false
+	Texts   Kind = "list of strings" // default ["x"]
+	Map     Kind = "map of strings"  // default {"x": "y"}
+)
+
+// Parameter is something about a control that cdk.json may set.
+type Parameter struct {
+	Kind    Kind
+	Default json.RawMessage // compact JSON
+	Min     int64           // of an Integer, inclusive
+	Max     int64           // of an Integer, inclusive
+	Allowed []string        // of a Text; nil: any
+	Help    string          // one line, with the unit
+}
+
+// camel is how a parameter is written, in control.json and cdk.json alike.
+var camel = regexp.MustCompile(`^[a-z][A-Za-z0-9]*$`)
+
+func parseParameters(n *tree.Node) map[string]Parameter {
+	parameters := map[string]Parameter{}
+	n.Members(func(name string, item *tree.Node) {
+		// cdk.json writes the parameters beside "mode".
+		if name == "mode" {
+			item.Faultf("\"mode\" is the name of every control's mode: choose another")
+		} else if !camel.MatchString(name) {
+			item.Faultf("%q is not lowerCamelCase", name)
+		}
+		parameters[name] = parseParameter(item)
+	})
+	return parameters
+}
+
+func parseParameter(n *tree.Node) Parameter {
+	n.Fields("default", "range", "help")
+	value, limits, help := n.Required("default"), n.Field("range"), n.Required("help")
+	p := Parameter{Default: value.JSON(), Help: help.String()}
+	if help.IsString() && strings.TrimSpace(p.Help) == "" {
+		help.Faultf("empty: say in one line what it does, with the unit")
+	}
+	switch {
+	case value.IsNumber():
+		p.Kind = Integer
+		bounds := n.Required("range").Items()
+		if limits.IsArray() && len(bounds) != 2 {
+			limits.Faultf("want [min, max]")
+			return p
+		}
+		if len(bounds) != 2 {
+			return p
+		}
+		p.Min, p.Max = bounds[0].Int(), bounds[1].Int()
+		if p.Min > p.Max {
+			limits.Faultf("the minimum %d is over the maximum %d", p.Min, p.Max)
+			return p
+		}
+	case value.IsString():
+		p.Kind = Text
+		p.Allowed = limits.Strings()
+		empty(limits)
+	case value.IsBool(), value.IsArray(), value.IsObject():
+		p.Kind = Bool
+		if value.IsArray() {
+			p.Kind = Texts
+		} else if value.IsObject() {
+			p.Kind = Map
+		}
+		if limits != nil {
+			limits.Faultf("a %s has no range", p.Kind)
+		}
+	case value.IsNull():
+		value.Faultf("null: the default gives the parameter its type")
+	}
+	p.Check(value)
+	return p
+}
+
+// Check faults a value that the parameter does not take.
+func (p Parameter) Check(value *tree.Node) {
+	switch p.Kind {
+	case Integer:
+		if v := value.Int(); value.IsNumber() && (v < p.Min || v > p.Max) {
+			value.Faultf("%d is outside %d to %d", v, p.Min, p.Max)
+		}
+	case Text:
+		if v := value.String(); value.IsString() && p.Allowed != nil && !slices.Contains(p.Allowed, v) {
+			value.Faultf("%q is not one of %s", v, strings.Join(p.Allowed, ", "))
+		}
+	case Bool:
+		value.Bool()
+	case Texts:
+		value.Strings()
+	case Map:
+		value.Map()
+	}
+}

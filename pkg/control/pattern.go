@@ -1,0 +1,222 @@
+package control
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/warder-aws/warder/pkg/tree"
+)
+
+// maxPattern is EventBridge's quota for one event pattern, in characters.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+const maxPattern = 2048
+
+// envelope is every field an EventBridge event has at the top.
+// https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+var envelope = []string{"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"}
+
+// filters is the comparison operators of a pattern.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+var filters = []string{"exists", "prefix", "suffix", "anything-but", "numeric", "cidr", "wildcard", "equals-ignore-case"}
+
+// objects is the fields of CloudTrail and Config events that hold objects. A
+// pattern cannot ask whether they exist: "exists" matches leaf fields only, and
+// on an object it silently never or always matches.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-exists-matching
+var objects = []string{
+	"additionalEventData", "attributes", "newEvaluationResult", "oldEvaluationResult", "requestParameters",
+	"responseElements", "serviceEventDetails", "sessionContext", "sessionIssuer", "tlsDetails", "userIdentity",
+}
+
+// checkPattern faults what EventBridge would refuse, or would take and never
+// match.
+func checkPattern(n *tree.Node) {
+	if !n.IsObject() {
+		n.Fields() // faults it
+		return
+	}
+	if size := utf8.RuneCount(n.JSON()); size > maxPattern {
+		n.Faultf("pattern of %d characters: EventBridge takes %d", size, maxPattern)
+	}
+	checkFields(n, true)
+}
+
+// checkFields checks an object of a pattern; top tells that it describes the
+// envelope.
+func checkFields(n *tree.Node, top bool) {
+	empty(n)
+	n.Members(func(key string, value *tree.Node) {
+		switch {
+		case key == "$or":
+			checkOr(value, top)
+		case top && !slices.Contains(envelope, key):
+			value.Faultf("not a field of an event: known are %s", strings.Join(envelope, ", "))
+		case top && key == "detail":
+			if !value.IsObject() {
+				value.Faultf("want an object")
+				return
+			}
+			checkFields(value, false)
+		case top && value.IsObject():
+			value.Faultf("not an object in an event: want an array of values")
+		case slices.Contains(filters, key):
+			value.Faultf("a filter stands in an array: [{%q: …}]", key)
+		case value.IsObject():
+			checkFields(value, false)
+		case value.IsArray():
+			checkLeaf(key, value)
+		default:
+			value.Faultf("a value stands in an array: [%s]", value.JSON())
+		}
+	})
+}
+
+// checkOr checks the alternatives of a "$or": at least two objects, each a
+// pattern of the same level.
+func checkOr(n *tree.Node, top bool) {
+	alternatives := n.Items()
+	if n.IsArray() && len(alternatives) < 2 {
+		n.Faultf("want at least two alternatives")
+	}
+	for _, alternative := range alternatives {
+		checkFields(alternative, top)
+	}
+}
+
+// checkLeaf checks the array of values and filters that a field is compared
+// with.
+func checkLeaf(field string, n *tree.Node) {
+	empty(n)
+	for _, item := range n.Items() {
+		switch {
+		case item.IsArray():
+			item.Faultf("an array in an array: list the values themselves")
+		case item.IsObject():
+			checkFilter(field, item)
+		}
+	}
+}
+
+func checkFilter(field string, n *tree.Node) {
+	if n.Len() != 1 {
+		n.Faultf("a filter has exactly one key, one of %s", strings.Join(filters, ", "))
+		return
+	}
+	n.Members(func(name string, value *tree.Node) {
+		switch name {
+		case "exists":
+			value.Bool()
+			if slices.Contains(objects, field) {
+				value.Faultf("%q is an object: exists works on its fields only", field)
+			}
+		case "prefix", "suffix":
+			if value.IsObject() {
+				value.Fields("equals-ignore-case")
+				nonEmpty(value.Required("equals-ignore-case"))
+				return
+			}
+			nonEmpty(value)
+		case "equals-ignore-case":
+			nonEmpty(value)
+		case "wildcard":
+			checkWildcard(value)
+		case "cidr":
+			checkCIDR(value)
+		case "numeric":
+			checkNumeric(value)
+		case "anything-but":
+			checkAnythingBut(value)
+		default:
+			value.Faultf("not a filter: known are %s", strings.Join(filters, ", "))
+		}
+	})
+}
+
+// checkAnythingBut takes a string or number, a list of strings or of numbers,
+// or one of the string filters over a string or a list of strings.
+func checkAnythingBut(n *tree.Node) {
+	switch {
+	case n.IsString(), n.IsNumber():
+	case n.IsArray():
+		empty(n)
+		for i, item := range n.Items() {
+			if !item.IsString() && !item.IsNumber() {
+				item.Faultf("want a string or a number")
+			} else if item.IsString() != n.Items()[0].IsString() && i > 0 {
+				item.Faultf("strings and numbers do not mix")
+			}
+		}
+	case n.IsObject():
+		if n.Len() != 1 {
+			n.Faultf("want one of prefix, suffix, equals-ignore-case, wildcard")
+		}
+		n.Fields("prefix", "suffix", "equals-ignore-case", "wildcard")
+		n.Members(func(name string, value *tree.Node) {
+			values := []*tree.Node{value}
+			if value.IsArray() {
+				empty(value)
+				values = value.Items()
+			}
+			for _, v := range values {
+				if name == "wildcard" {
+					checkWildcard(v)
+				} else {
+					nonEmpty(v)
+				}
+			}
+		})
+	default:
+		n.Faultf("want a string, a number, a list of them or a filter")
+	}
+}
+
+func checkWildcard(n *tree.Node) {
+	nonEmpty(n)
+	if strings.Contains(n.String(), "**") {
+		n.Faultf("%q has two stars side by side", n.String())
+	}
+}
+
+func checkCIDR(n *tree.Node) {
+	if !n.IsString() {
+		n.Faultf("want a CIDR block such as \"203.0.113.0/24\"")
+		return
+	}
+	if _, err := netip.ParsePrefix(n.String()); err != nil {
+		n.Faultf("%q is not a CIDR block", n.String())
+	}
+}
+
+// checkNumeric takes [operator, number] and [lower operator, number, upper
+// operator, number].
+func checkNumeric(n *tree.Node) {
+	items := n.Items()
+	if !n.IsArray() {
+		return
+	}
+	if len(items) != 2 && len(items) != 4 {
+		n.Faultf("want [operator, number] or [\">\", number, \"<\", number]")
+		return
+	}
+	for i := 0; i < len(items); i += 2 {
+		known := []string{"=", "<", "<=", ">", ">="}
+		if len(items) == 4 && i == 0 {
+			known = []string{">", ">="}
+		} else if len(items) == 4 {
+			known = []string{"<", "<="}
+		}
+		if operator := items[i].String(); items[i].IsString() && !slices.Contains(known, operator) {
+			items[i].Faultf("%q is not one of %s", operator, strings.Join(known, " "))
+		}
+		items[i+1].Float()
+	}
+}
+
+// nonEmpty wants a string with content: an empty prefix or suffix is refused.
+func nonEmpty(n *tree.Node) {
+	if n.String() == "" && n.IsString() {
+		n.Faultf("empty string")
+	}
+}
