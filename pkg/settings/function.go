@@ -1,0 +1,196 @@
+package settings
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/warder-aws/warder/pkg/control"
+)
+
+// Environment variables of a function.
+const (
+	envMode       = "WARDER_MODE"       // off, observe or enforce
+	envParameters = "WARDER_PARAMETERS" // JSON object: every declared parameter
+	envSettings   = "WARDER_SETTINGS"   // JSON object: common
+	envTable      = "WARDER_TABLE"      // name of the ledger
+	envTopic      = "WARDER_TOPIC"      // ARN of the topic
+	envHalt       = "WARDER_HALT"       // name of the halt parameter
+	envRoles      = "WARDER_ROLES"      // names of all of Warder's roles, comma between
+	envClock      = "WARDER_CLOCK"      // "event" in the local account, else absent
+)
+
+// MaxEnv is what Lambda takes for all environment variables of a function
+// together, in bytes.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const MaxEnv = 4096
+
+// Function is what one function is told when it starts.
+type Function struct {
+	Mode            control.Mode
+	Parameters      json.RawMessage // JSON object, see Parameters
+	AllowedNetworks []netip.Prefix
+	Owners          Owners
+	Runbooks        string
+	Table           string   // DynamoDB table
+	Topic           string   // ARN of the SNS topic
+	Halt            string   // name of the SSM parameter
+	Roles           []string // names of all of Warder's roles, under RolePath
+	EventClock      bool     // "now" is the event's time, not the wall clock's
+}
+
+// common is the JSON of envSettings.
+type common struct {
+	AllowedNetworks []netip.Prefix `json:"allowedNetworks"`
+	Owners          Owners         `json:"owners"`
+	Runbooks        string         `json:"runbooks"`
+}
+
+// Function is what the function of c is told. The caller adds what only the
+// deployment knows: Topic and Roles.
+func (s Settings) Function(c control.Control) Function {
+	set := s.Controls[c.ID]
+	return Function{
+		Mode:            set.Mode,
+		Parameters:      compact(set.Parameters),
+		AllowedNetworks: s.AllowedNetworks,
+		Owners:          s.Owners,
+		Runbooks:        s.Runbooks,
+		Table:           TableName,
+		Halt:            HaltParameter,
+	}
+}
+
+// Env is f as environment variables. FromEnv reads them back.
+func (f Function) Env() map[string]string {
+	networks := f.AllowedNetworks
+	if networks == nil {
+		networks = []netip.Prefix{}
+	}
+	env := map[string]string{
+		envMode:       string(f.Mode),
+		envParameters: string(f.Parameters),
+		envSettings:   string(compact(common{networks, f.Owners, f.Runbooks})),
+		envTable:      f.Table,
+		envTopic:      f.Topic,
+		envHalt:       f.Halt,
+		envRoles:      strings.Join(f.Roles, ","),
+	}
+	if f.EventClock {
+		env[envClock] = "event"
+	}
+	return env
+}
+
+// EnvSize is the size of environment variables as Lambda measures it, in bytes:
+// that of the JSON object that carries them. It counts against MaxEnv.
+func EnvSize(env map[string]string) int { return len(compact(env)) }
+
+// FromEnv reads what a function was told. lookup is os.LookupEnv. The error
+// joins every fault and names the variable.
+func FromEnv(lookup func(string) (string, bool)) (Function, error) {
+	var faults []error
+	fault := func(name, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("read environment: %s: "+format, append([]any{name}, args...)...))
+	}
+	required := func(name string) string {
+		value, ok := lookup(name)
+		if !ok || value == "" {
+			fault(name, "missing")
+		}
+		return value
+	}
+
+	f := Function{
+		Mode:       control.Mode(required(envMode)),
+		Parameters: json.RawMessage(required(envParameters)),
+		Table:      required(envTable),
+		Topic:      required(envTopic),
+		Halt:       required(envHalt),
+	}
+	if f.Mode != "" && !f.Mode.Valid() {
+		fault(envMode, "want off, observe or enforce")
+	}
+	if parameters := map[string]any{}; len(f.Parameters) > 0 && decode(f.Parameters, &parameters) != nil {
+		fault(envParameters, "want a JSON object")
+	}
+	if f.Topic != "" && !strings.HasPrefix(f.Topic, "arn:") {
+		fault(envTopic, "want the ARN of a topic")
+	}
+	if roles := required(envRoles); roles != "" {
+		f.Roles = strings.Split(roles, ",")
+	}
+	if data := required(envSettings); data != "" {
+		var c common
+		if err := decode([]byte(data), &c); err != nil {
+			fault(envSettings, "%w", err)
+		}
+		f.AllowedNetworks, f.Owners, f.Runbooks = c.AllowedNetworks, c.Owners, c.Runbooks
+		if len(f.AllowedNetworks) == 0 {
+			f.AllowedNetworks = nil
+		}
+	}
+	switch clock, ok := lookup(envClock); {
+	case ok && clock == "event":
+		f.EventClock = true
+	case ok:
+		fault(envClock, "want \"event\" or nothing")
+	}
+	if err := errors.Join(faults...); err != nil {
+		return Function{}, err
+	}
+	return f, nil
+}
+
+// Parameters decodes a function's parameters into the planner's own struct. The
+// struct and control.json must name the same parameters: one that either lacks
+// is an error.
+func Parameters[T any](f Function) (T, error) {
+	var parameters, none T
+	if err := decode(f.Parameters, &parameters); err != nil {
+		return none, fmt.Errorf("read parameters: %w", err)
+	}
+	var declared, wanted map[string]json.RawMessage
+	if err := decode(f.Parameters, &declared); err != nil {
+		return none, fmt.Errorf("read parameters: %w", err)
+	}
+	if err := decode(compact(parameters), &wanted); err != nil {
+		return none, fmt.Errorf("read parameters: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if _, ok := declared[name]; !ok {
+			return none, fmt.Errorf("read parameters: control.json declares no %q", name)
+		}
+	}
+	return parameters, nil
+}
+
+// decode reads exactly one JSON value without fields that value does not have.
+func decode(data []byte, value any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(value); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errors.New("more than one JSON value")
+	}
+	return nil
+}
+
+// compact is the shortest JSON of a value, its keys sorted.
+func compact(value any) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		panic(fmt.Sprintf("encode settings: %v", err)) // strings, numbers and maps of them always encode
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}

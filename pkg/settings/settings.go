@@ -1,0 +1,277 @@
+// Package settings is everything that can be set about Warder: the "warder"
+// context of cdk.json, read once when the infrastructure is synthesized, and
+// the part of it that each function gets in its environment. It holds no
+// secrets, and it never reads a file or the environment by itself.
+package settings
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/tree"
+)
+
+// Physical names. Everything else Warder deploys is named by CloudFormation.
+const (
+	Product       = "warder"       // stack name, tag and prefix
+	TableName     = "warder"       // the ledger
+	HaltParameter = "/warder/halt" // SSM parameter; any value but "no" stops changes
+	RolePath      = "/warder/"     // IAM path of every function's role
+)
+
+// FunctionName is the Lambda function of a control.
+func FunctionName(id string) string { return Product + "-" + id }
+
+// LogGroupName is where the function of a control writes its log.
+func LogGroupName(id string) string { return "/aws/lambda/" + FunctionName(id) }
+
+// Settings is the "warder" context of cdk.json with every default filled in.
+type Settings struct {
+	HubRegion        string         // where IAM's events arrive, and Warder is deployed
+	AllowedNetworks  []netip.Prefix // networks people sign in from; empty: no opinion
+	Owners           Owners
+	Notify           Notify
+	Runbooks         string // https address that the control id is appended to, ends with /
+	LogRetentionDays int
+	Controls         map[string]Control // of every control, by id
+}
+
+// Owners says who answers for an IAM user: its tags, then its path, then the
+// prefix of its name, then the default contact.
+type Owners struct {
+	Tags     []string          `json:"tags"`     // tag keys, in order; the value is an email address
+	Paths    map[string]string `json:"paths"`    // IAM path, with both slashes → email address
+	Prefixes map[string]string `json:"prefixes"` // beginning of a user name → email address
+	Default  string            `json:"default"`  // email address; empty: the topic's subscribers alone are told
+}
+
+// Notify says who is told of everything.
+type Notify struct {
+	Emails []string // subscribed to the topic; each must confirm once
+}
+
+// Control is what is set for one control.
+type Control struct {
+	Mode       control.Mode
+	Parameters map[string]json.RawMessage // every declared parameter, compact JSON
+}
+
+const (
+	defaultRegion    = "us-east-1"
+	defaultRunbooks  = "https://github.com/warder-aws/warder/tree/main/functions/"
+	defaultRetention = 400 // days; the year that auditors ask for, and a month to ask it in
+)
+
+// hubRegions is where IAM's CloudTrail events arrive, one region a partition.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
+var hubRegions = []string{"us-east-1", "us-gov-west-1", "cn-north-1"}
+
+// retentions is the values that CloudWatch Logs takes, in days.
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+var retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+
+// tagKey is what IAM takes as the key of a tag.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
+var tagKey = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
+
+// Parse reads the "warder" context, a JSON object, for the given controls. The
+// error joins every fault, each with its path; an unknown key names the keys
+// known at that place.
+func Parse(data []byte, controls []control.Control) (Settings, error) {
+	root, err := tree.Parse("cdk.json: warder", data)
+	if err != nil {
+		return Settings{}, err
+	}
+	root.Fields("hubRegion", "allowedNetworks", "owners", "notify", "runbooks", "logRetentionDays", "controls")
+	s := Settings{
+		HubRegion:        parseRegion(root.Field("hubRegion")),
+		AllowedNetworks:  parseNetworks(root.Field("allowedNetworks")),
+		Owners:           parseOwners(root.Field("owners")),
+		Notify:           parseNotify(root.Field("notify")),
+		Runbooks:         parseRunbooks(root.Field("runbooks")),
+		LogRetentionDays: parseRetention(root.Field("logRetentionDays")),
+		Controls:         parseControls(root.Field("controls"), controls),
+	}
+	if err := root.Err(); err != nil {
+		return Settings{}, err
+	}
+	return s, nil
+}
+
+func parseRegion(n *tree.Node) string {
+	if n == nil {
+		return defaultRegion
+	}
+	region := n.String()
+	if n.IsString() && !slices.Contains(hubRegions, region) {
+		n.Faultf("IAM's events never arrive in %q, only in one region of each partition: %s", region, strings.Join(hubRegions, ", "))
+	}
+	return region
+}
+
+func parseNetworks(n *tree.Node) []netip.Prefix {
+	var networks []netip.Prefix
+	for _, item := range n.Items() {
+		network, err := parseNetwork(item.String())
+		if item.IsString() && err != nil {
+			item.Faultf("%v", err)
+		}
+		networks = append(networks, network)
+	}
+	return networks
+}
+
+// parseNetwork reads a CIDR block strictly: what is written is what is allowed.
+func parseNetwork(text string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+			return netip.Prefix{}, fmt.Errorf("%q has no prefix length: write %q for this one address", text, netip.PrefixFrom(addr, addr.BitLen()))
+		}
+		return netip.Prefix{}, fmt.Errorf("%q is not a CIDR block such as \"203.0.113.0/24\" or \"2001:db8::/32\"", text)
+	}
+	if network.Addr().Is4In6() {
+		// CloudTrail writes IPv4 addresses plainly; a mapped network would match none.
+		return netip.Prefix{}, fmt.Errorf("%q is IPv4 written as IPv6: write the IPv4 network", text)
+	}
+	if network.Bits() == 0 {
+		return netip.Prefix{}, fmt.Errorf("%q allows every address: leave it out", text)
+	}
+	if masked := network.Masked(); masked != network {
+		return netip.Prefix{}, fmt.Errorf("%q has address bits beyond its prefix: write %q", text, masked)
+	}
+	return network, nil
+}
+
+func parseOwners(n *tree.Node) Owners {
+	n.Fields("tags", "paths", "prefixes", "default")
+	owners := Owners{
+		Tags:     []string{"owner", "email"},
+		Paths:    n.Field("paths").Map(),
+		Prefixes: n.Field("prefixes").Map(),
+		Default:  n.Field("default").String(),
+	}
+	if tags := n.Field("tags"); tags != nil {
+		owners.Tags = tags.Strings()
+		for _, item := range tags.Items() {
+			if item.IsString() && !tagKey.MatchString(item.String()) {
+				item.Faultf("%q is not a tag key of IAM", item.String())
+			}
+		}
+	}
+	contacts := func(n *tree.Node, check func(key string) string) {
+		if !n.IsObject() {
+			return
+		}
+		n.Members(func(key string, value *tree.Node) {
+			if fault := check(key); fault != "" {
+				value.Faultf("%s", fault)
+			}
+			checkEmail(value)
+		})
+	}
+	contacts(n.Field("paths"), func(path string) string {
+		if !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, "/") {
+			return "an IAM path begins and ends with /"
+		}
+		return ""
+	})
+	contacts(n.Field("prefixes"), func(prefix string) string {
+		if prefix == "" {
+			return "an empty prefix is every user: use default"
+		}
+		return ""
+	})
+	if contact := n.Field("default"); contact.IsString() && contact.String() != "" {
+		checkEmail(contact)
+	}
+	return owners
+}
+
+func parseNotify(n *tree.Node) Notify {
+	n.Fields("emails")
+	emails := n.Field("emails")
+	notify := Notify{Emails: emails.Strings()}
+	for i, item := range emails.Items() {
+		checkEmail(item)
+		if item.IsString() && slices.Contains(notify.Emails[:i], item.String()) {
+			item.Faultf("%q is listed twice", item.String())
+		}
+	}
+	return notify
+}
+
+// checkEmail wants a bare address, without a name or angle brackets.
+func checkEmail(n *tree.Node) {
+	if !n.IsString() {
+		return
+	}
+	if address, err := mail.ParseAddress(n.String()); err != nil || address.Address != n.String() {
+		n.Faultf("%q is not an email address", n.String())
+	}
+}
+
+func parseRunbooks(n *tree.Node) string {
+	if n == nil {
+		return defaultRunbooks
+	}
+	address := n.String()
+	if u, err := url.Parse(address); n.IsString() && (err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")) {
+		n.Faultf("%q is not an https address that ends with /", address)
+	}
+	return address
+}
+
+func parseRetention(n *tree.Node) int {
+	if n == nil {
+		return defaultRetention
+	}
+	days := int(n.Int())
+	if n.IsNumber() && !slices.Contains(retentions, days) {
+		n.Faultf("CloudWatch Logs does not take %d days, only %s", days, strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]"))
+	}
+	return days
+}
+
+func parseControls(n *tree.Node, controls []control.Control) map[string]Control {
+	known := make([]string, len(controls))
+	for i, c := range controls {
+		known[i] = c.ID
+	}
+	slices.Sort(known)
+	n.Fields(known...)
+	set := map[string]Control{}
+	for _, c := range controls {
+		set[c.ID] = parseControl(n.Field(c.ID), c)
+	}
+	return set
+}
+
+func parseControl(n *tree.Node, c control.Control) Control {
+	set := Control{Mode: c.Mode, Parameters: map[string]json.RawMessage{}}
+	names := []string{}
+	for name, p := range c.Parameters {
+		names = append(names, name)
+		set.Parameters[name] = p.Default
+		if value := n.Field(name); value != nil {
+			p.Check(value)
+			set.Parameters[name] = value.JSON()
+		}
+	}
+	slices.Sort(names)
+	n.Fields(append([]string{"mode"}, names...)...)
+	if mode := n.Field("mode"); mode != nil {
+		set.Mode = control.Mode(mode.String())
+		if mode.IsString() && !set.Mode.Valid() {
+			mode.Faultf("%q is not one of off, observe, enforce", set.Mode)
+		}
+	}
+	return set
+}
