@@ -1,0 +1,244 @@
+package change
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+)
+
+// IAM lists the operations that the kinds of this file use.
+type IAM interface {
+	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
+
+	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
+	AttachUserPolicy(context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error)
+	DetachUserPolicy(context.Context, *iam.DetachUserPolicyInput, ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error)
+
+	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
+	PutUserPolicy(context.Context, *iam.PutUserPolicyInput, ...func(*iam.Options)) (*iam.PutUserPolicyOutput, error)
+	DeleteUserPolicy(context.Context, *iam.DeleteUserPolicyInput, ...func(*iam.Options)) (*iam.DeleteUserPolicyOutput, error)
+
+	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
+	AddUserToGroup(context.Context, *iam.AddUserToGroupInput, ...func(*iam.Options)) (*iam.AddUserToGroupOutput, error)
+	RemoveUserFromGroup(context.Context, *iam.RemoveUserFromGroupInput, ...func(*iam.Options)) (*iam.RemoveUserFromGroupOutput, error)
+}
+
+// ForIAM returns a registry of every kind of IAM change.
+func ForIAM(api IAM) Registry {
+	return NewRegistry(
+		accessKeyStatus{api},
+		managedUserPolicy{api},
+		inlineUserPolicy{api},
+		groupMembership{api},
+	)
+}
+
+// The names of the kinds, for planners.
+const (
+	// AccessKeyStatus switches an access key: the values are [Active] and [Inactive].
+	AccessKeyStatus = "access key status"
+	// ManagedUserPolicy attaches or detaches a managed policy: the values are [Attached] and absent.
+	ManagedUserPolicy = "managed user policy"
+	// InlineUserPolicy puts or deletes an inline policy: the value is the document, byte for byte.
+	InlineUserPolicy = "inline user policy"
+	// GroupMembership adds a user to a group or takes it out: the values are [Member] and absent.
+	GroupMembership = "group membership"
+)
+
+// The values of changes that are not documents.
+const (
+	Active   = string(types.StatusTypeActive)
+	Inactive = string(types.StatusTypeInactive)
+	Attached = "attached"
+	Member   = "member"
+)
+
+// Gone reports whether err says that the thing, or the user it belongs to, does not exist.
+// IAM answers NoSuchEntity (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html).
+func Gone(err error) bool {
+	var missing *types.NoSuchEntityException
+	return errors.As(err, &missing)
+}
+
+// absent turns the answer "no such entity" into the absent value.
+func absent(value string, err error) (string, error) {
+	if Gone(err) {
+		return "", nil
+	}
+	return value, err
+}
+
+// KeyHint is all of an access key id that a message may show: its last four characters.
+func KeyHint(id string) string {
+	if len(id) <= 4 {
+		return "…" + id
+	}
+	return "…" + id[len(id)-4:]
+}
+
+type accessKeyStatus struct{ iam IAM }
+
+func (accessKeyStatus) Name() string { return AccessKeyStatus }
+
+func (k accessKeyStatus) Read(ctx context.Context, c Change) (string, error) {
+	pages := iam.NewListAccessKeysPaginator(k.iam, &iam.ListAccessKeysInput{UserName: &c.Subject})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return absent("", wrap(err, "list access keys of %q", c.Subject))
+		}
+		for _, key := range page.AccessKeyMetadata {
+			if aws.ToString(key.AccessKeyId) == c.Target {
+				return string(key.Status), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+func (k accessKeyStatus) Set(ctx context.Context, c Change) error {
+	if c.After != Active && c.After != Inactive {
+		return fmt.Errorf("set access key %s of %q to %q: the status is %s or %s", KeyHint(c.Target), c.Subject, c.After, Active, Inactive)
+	}
+	_, err := k.iam.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{
+		UserName: &c.Subject, AccessKeyId: &c.Target, Status: types.StatusType(c.After),
+	})
+	return wrap(err, "set access key %s of %q to %s", KeyHint(c.Target), c.Subject, c.After)
+}
+
+func (accessKeyStatus) Say(c Change, done bool) string {
+	verb := pick(c.After == Inactive, pick(done, "deactivated", "deactivate"), pick(done, "reactivated", "reactivate"))
+	return fmt.Sprintf("%s access key %s of %s", verb, KeyHint(c.Target), c.Subject)
+}
+
+type managedUserPolicy struct{ iam IAM }
+
+func (managedUserPolicy) Name() string { return ManagedUserPolicy }
+
+func (k managedUserPolicy) Read(ctx context.Context, c Change) (string, error) {
+	pages := iam.NewListAttachedUserPoliciesPaginator(k.iam, &iam.ListAttachedUserPoliciesInput{UserName: &c.Subject})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return absent("", wrap(err, "list attached policies of %q", c.Subject))
+		}
+		for _, policy := range page.AttachedPolicies {
+			if aws.ToString(policy.PolicyArn) == c.Target {
+				return Attached, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+func (k managedUserPolicy) Set(ctx context.Context, c Change) error {
+	if c.After == Attached {
+		_, err := k.iam.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &c.Subject, PolicyArn: &c.Target})
+		return wrap(err, "attach policy %s to %q", c.Target, c.Subject)
+	}
+	_, err := k.iam.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: &c.Subject, PolicyArn: &c.Target})
+	return wrap(err, "detach policy %s from %q", c.Target, c.Subject)
+}
+
+func (managedUserPolicy) Say(c Change, done bool) string {
+	if c.After == Attached {
+		return fmt.Sprintf("%s policy %s to %s", pick(done, "attached", "attach"), c.Target, c.Subject)
+	}
+	return fmt.Sprintf("%s policy %s from %s", pick(done, "detached", "detach"), c.Target, c.Subject)
+}
+
+type inlineUserPolicy struct{ iam IAM }
+
+func (inlineUserPolicy) Name() string { return InlineUserPolicy }
+
+func (k inlineUserPolicy) Read(ctx context.Context, c Change) (string, error) {
+	got, err := k.iam.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target})
+	if err != nil {
+		return absent("", wrap(err, "get inline policy %q of %q", c.Target, c.Subject))
+	}
+	return Document(aws.ToString(got.PolicyDocument))
+}
+
+func (k inlineUserPolicy) Set(ctx context.Context, c Change) error {
+	if c.After != "" {
+		_, err := k.iam.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target, PolicyDocument: &c.After})
+		return wrap(err, "put inline policy %q of %q", c.Target, c.Subject)
+	}
+	_, err := k.iam.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target})
+	return wrap(err, "delete inline policy %q of %q", c.Target, c.Subject)
+}
+
+func (inlineUserPolicy) Say(c Change, done bool) string {
+	if c.After != "" {
+		return fmt.Sprintf("%s inline policy %s of %s", pick(done, "put back", "put back"), c.Target, c.Subject)
+	}
+	return fmt.Sprintf("%s inline policy %s of %s (its document is kept in the ledger)", pick(done, "removed", "remove"), c.Target, c.Subject)
+}
+
+// Document decodes the text of a policy as IAM returns it: URL-encoded after RFC 3986, which the
+// SDK does not undo (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUserPolicy.html).
+// A literal plus sign stays one, so the bytes are those that were put.
+func Document(encoded string) (string, error) {
+	text, err := url.PathUnescape(encoded)
+	if err != nil {
+		return "", fmt.Errorf("decode policy document: %w", err)
+	}
+	return text, nil
+}
+
+type groupMembership struct{ iam IAM }
+
+func (groupMembership) Name() string { return GroupMembership }
+
+func (k groupMembership) Read(ctx context.Context, c Change) (string, error) {
+	pages := iam.NewListGroupsForUserPaginator(k.iam, &iam.ListGroupsForUserInput{UserName: &c.Subject})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return absent("", wrap(err, "list groups of %q", c.Subject))
+		}
+		for _, group := range page.Groups {
+			if aws.ToString(group.GroupName) == c.Target {
+				return Member, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+func (k groupMembership) Set(ctx context.Context, c Change) error {
+	if c.After == Member {
+		_, err := k.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: &c.Subject, GroupName: &c.Target})
+		return wrap(err, "add %q to group %q", c.Subject, c.Target)
+	}
+	_, err := k.iam.RemoveUserFromGroup(ctx, &iam.RemoveUserFromGroupInput{UserName: &c.Subject, GroupName: &c.Target})
+	return wrap(err, "remove %q from group %q", c.Subject, c.Target)
+}
+
+func (groupMembership) Say(c Change, done bool) string {
+	if c.After == Member {
+		return fmt.Sprintf("%s %s to group %s", pick(done, "added", "add"), c.Subject, c.Target)
+	}
+	return fmt.Sprintf("%s %s from group %s", pick(done, "removed", "remove"), c.Subject, c.Target)
+}
+
+// wrap adds what was tried to err, and nothing to nil.
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+func pick(yes bool, then, otherwise string) string {
+	if yes {
+		return then
+	}
+	return otherwise
+}

@@ -1,0 +1,40 @@
+// Package halt reads Warder's stop switch: one SSM parameter for the whole account. Any value but
+// "no" stops every change; alerts go on. It never sets the switch.
+package halt
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/warder-aws/warder/pkg/notice"
+)
+
+// API is the operation that the [Switch] reads with.
+type API interface {
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
+// Go is the only value that lets changes be made.
+const Go = "no"
+
+// Switch is the parameter.
+type Switch struct {
+	API  API
+	Name string
+}
+
+// Check returns why changes are halted, the empty string when they are not. An error means that
+// the switch cannot be read, and then nothing may be changed either.
+func (s Switch) Check(ctx context.Context) (string, error) {
+	out, err := s.API.GetParameter(ctx, &ssm.GetParameterInput{Name: &s.Name})
+	if err != nil {
+		return "", fmt.Errorf("the halt switch %s cannot be read: %w", s.Name, err)
+	}
+	if value := aws.ToString(out.Parameter.Value); value != Go {
+		return fmt.Sprintf("Warder is halted (%s): %s", s.Name, notice.Truncate(value, 200)), nil
+	}
+	return "", nil
+}

@@ -1,0 +1,13 @@
+package notice
+
+import "regexp"
+
+// keyID matches an access key id and the other unique ids of the same form
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes).
+var keyID = regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{8,}([A-Z0-9]{4})\b`)
+
+// Redact returns text without whole access key ids: only their last four characters stay. AWS puts
+// key ids into its error messages, so every error goes through here before it is logged or sent.
+func Redact(text string) string {
+	return keyID.ReplaceAllString(text, "…$1")
+}

@@ -1,0 +1,171 @@
+package notice
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+)
+
+// The limits of an SNS message, in bytes: 262,144 for the whole with its attributes
+// (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). The bodies travel together in one
+// JSON object in which a character may take six bytes, so each stays far below it.
+const (
+	maxMessage = 262_144
+	maxBody    = 16_000
+	maxField   = 4_000
+	maxFields  = 50
+)
+
+// SNS lists the operation that [Topic] uses.
+type SNS interface {
+	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
+}
+
+// Topic publishes notices to one SNS topic.
+type Topic struct {
+	API SNS
+	ARN string
+}
+
+// Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the
+// attributes control, severity, kind, account and, when there is one, owner.
+func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
+	body, err := m.Bodies()
+	if err != nil {
+		return "", err
+	}
+	attributes := map[string]types.MessageAttributeValue{}
+	for name, value := range map[string]string{
+		"control": m.Control, "severity": m.Severity, "kind": string(m.Kind), "account": m.Account, "owner": m.Owner,
+	} {
+		if value != "" {
+			attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+		}
+	}
+	out, err := t.API.Publish(ctx, &sns.PublishInput{
+		TopicArn: &t.ARN, Subject: aws.String(m.Line()), Message: &body,
+		MessageStructure: aws.String("json"), MessageAttributes: attributes,
+	})
+	if err != nil {
+		return "", fmt.Errorf("publish notice %s: %w", m.ID, err)
+	}
+	return aws.ToString(out.MessageId), nil
+}
+
+// Bodies is the SNS message with one body for each protocol
+// (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html).
+func (m Message) Bodies() (string, error) {
+	m = m.bounded()
+	data, err := json.Marshal(m)
+	if err != nil {
+		return "", fmt.Errorf("encode notice %s: %w", m.ID, err)
+	}
+	chat, err := json.Marshal(m.chat())
+	if err != nil {
+		return "", fmt.Errorf("encode notice %s for chat: %w", m.ID, err)
+	}
+	email := m.Email()
+	body, err := json.Marshal(map[string]string{
+		"default": email, "email": email, "sms": m.SMS(),
+		"sqs": string(data), "lambda": string(data), "https": string(chat),
+	})
+	if err != nil {
+		return "", fmt.Errorf("encode bodies of notice %s: %w", m.ID, err)
+	}
+	if len(body) > maxMessage-4096 {
+		return "", fmt.Errorf("notice %s has %d bytes: SNS takes %d", m.ID, len(body), maxMessage)
+	}
+	return string(body), nil
+}
+
+// bounded returns the message with every field and list cut to a length that the whole can bear.
+func (m Message) bounded() Message {
+	m.Title, m.Text, m.Left = Truncate(m.Title, 200), Truncate(m.Text, maxField), Truncate(m.Left, maxField)
+	m.Advice = Truncate(m.Advice, maxField)
+	if n := len(m.Facts) - maxFields; n > 0 {
+		m.Facts = append(m.Facts[:maxFields:maxFields], Fact{"More", fmt.Sprintf("%d more facts are in the ledger", n)})
+	}
+	facts := make([]Fact, len(m.Facts))
+	for i, f := range m.Facts {
+		facts[i] = Fact{Truncate(f.Name, 60), Truncate(f.Value, 500)}
+	}
+	m.Facts = facts
+	if n := len(m.Changes) - maxFields; n > 0 {
+		m.Changes = append(m.Changes[:maxFields:maxFields], Change{Text: fmt.Sprintf("and %d more, see the ledger", n)})
+	}
+	changes := make([]Change, len(m.Changes))
+	for i, c := range m.Changes {
+		c.Text, c.Reason = Truncate(c.Text, 500), Truncate(c.Reason, 300)
+		changes[i] = c
+	}
+	m.Changes = changes
+	return m
+}
+
+// custom is the schema of custom notifications of Amazon Q Developer in chat applications
+// (https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html).
+type custom struct {
+	Version  string         `json:"version"`
+	Source   string         `json:"source"`
+	ID       string         `json:"id"`
+	Content  customContent  `json:"content"`
+	Metadata customMetadata `json:"metadata"`
+}
+
+type customContent struct {
+	TextType    string   `json:"textType"`
+	Title       string   `json:"title"`
+	Description string   `json:"description"`
+	NextSteps   []string `json:"nextSteps,omitempty"`
+	Keywords    []string `json:"keywords,omitempty"`
+}
+
+type customMetadata struct {
+	ThreadID          string            `json:"threadId"`
+	Summary           string            `json:"summary"`
+	EventType         string            `json:"eventType"`
+	RelatedResources  []string          `json:"relatedResources,omitempty"`
+	AdditionalContext map[string]string `json:"additionalContext"`
+}
+
+// chat keeps the limits of that schema: title 250 characters, description 8,000, a next step 350,
+// a keyword 75. Counted in bytes here, which is never more lenient.
+func (m Message) chat() custom {
+	var text strings.Builder
+	text.WriteString(m.Text)
+	for _, c := range m.Changes {
+		fmt.Fprintf(&text, "\n- %s", c.Text)
+	}
+	if m.Left != "" {
+		fmt.Fprintf(&text, "\nLeft alone: %s", m.Left)
+	}
+	for _, f := range m.Facts {
+		fmt.Fprintf(&text, "\n*%s*: %s", f.Name, f.Value)
+	}
+	var steps []string
+	for _, step := range []string{m.Advice, m.Undo, m.Runbook} {
+		if step != "" {
+			steps = append(steps, Truncate(step, 350))
+		}
+	}
+	var related []string
+	if m.Subject != "" {
+		related = []string{m.Subject}
+	}
+	return custom{
+		Version: "1.0", Source: "custom", ID: m.ID,
+		Content: customContent{
+			TextType: "client-markdown", Title: Truncate(m.Line(), 250), Description: Truncate(text.String(), 8000),
+			NextSteps: steps, Keywords: []string{Truncate(m.Control, 75), m.Severity},
+		},
+		Metadata: customMetadata{
+			ThreadID: m.Thread, Summary: m.Line(), EventType: string(m.Kind), RelatedResources: related,
+			AdditionalContext: map[string]string{"account": m.Account, "control": m.Control, "owner": m.Owner},
+		},
+	}
+}

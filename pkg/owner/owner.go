@@ -1,0 +1,88 @@
+// Package owner finds out who answers for an IAM user: the tags of the user, then its path, then
+// the beginning of its name, then the default contact. It reads one user at a time and never
+// guesses: a user without an owner is said to have none, with the tag that would name one.
+package owner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// API is the operation that a [Book] reads with.
+type API interface {
+	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+}
+
+// Contact is who answers for a user.
+type Contact struct {
+	// Address is the email address that notices are addressed to; empty when nobody is known.
+	Address string
+	// Missing says what would have named the owner, when nothing did.
+	Missing string
+}
+
+// Book answers for the users of one account.
+type Book struct {
+	API    API
+	Owners settings.Owners
+}
+
+// Owner returns who answers for the user. A user that is gone has the default contact.
+func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
+	out, err := b.API.GetUser(ctx, &iam.GetUserInput{UserName: &user})
+	if change.Gone(err) {
+		return b.find(user, "", nil), nil
+	}
+	if err != nil {
+		return Contact{}, fmt.Errorf("get user %q: %w", user, err)
+	}
+	tags := map[string]string{}
+	for _, tag := range out.User.Tags {
+		tags[strings.ToLower(aws.ToString(tag.Key))] = strings.TrimSpace(aws.ToString(tag.Value))
+	}
+	return b.find(user, aws.ToString(out.User.Path), tags), nil
+}
+
+// find applies the rules. IAM compares tag keys without regard to case
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html), so does find; among paths and
+// prefixes the longest that fits wins.
+func (b Book) find(user, path string, tags map[string]string) Contact {
+	for _, key := range b.Owners.Tags {
+		if address := tags[strings.ToLower(key)]; address != "" {
+			return Contact{Address: address}
+		}
+	}
+	if address := longest(b.Owners.Paths, path); address != "" {
+		return Contact{Address: address}
+	}
+	if address := longest(b.Owners.Prefixes, user); address != "" {
+		return Contact{Address: address}
+	}
+	missing := "unknown"
+	if len(b.Owners.Tags) > 0 {
+		missing += fmt.Sprintf(": the user has no tag %s", strings.Join(b.Owners.Tags, " or "))
+	}
+	return Contact{Address: b.Owners.Default, Missing: missing}
+}
+
+func longest(contacts map[string]string, of string) string {
+	var fitting []string
+	for beginning := range contacts {
+		if strings.HasPrefix(of, beginning) {
+			fitting = append(fitting, beginning)
+		}
+	}
+	if len(fitting) == 0 {
+		return ""
+	}
+	return contacts[slices.MaxFunc(fitting, func(a, b string) int { return cmp.Compare(len(a), len(b)) })]
+}

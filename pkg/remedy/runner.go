@@ -1,0 +1,160 @@
+package remedy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// Publisher tells people. It returns the id under which the notice was accepted.
+type Publisher interface {
+	Publish(context.Context, notice.Message) (string, error)
+}
+
+// Owners knows who answers for an IAM user.
+type Owners interface {
+	Owner(ctx context.Context, user string) (owner.Contact, error)
+}
+
+// Guard can hold a change back.
+type Guard interface {
+	// Check returns why the change must not be made now, the empty string when it may. An error
+	// holds it back as well: what cannot be read cannot allow anything.
+	Check(ctx context.Context) (why string, err error)
+}
+
+// Runner handles the events of one control.
+type Runner struct {
+	Control  control.Control
+	Settings settings.Function
+	Planner  Planner
+	Kinds    change.Registry
+	Ledger   ledger.Ledger
+	Topic    Publisher
+	Owners   Owners
+	// Guards are asked in this order before anything is changed.
+	Guards []Guard
+	// Now is the clock; with Settings.EventClock the event's time is used instead.
+	Now func() time.Time
+	// Sleep waits between reads of a state that has not yet taken.
+	Sleep func(context.Context, time.Duration)
+	Log   *slog.Logger
+}
+
+// Invocation says who runs the runner, and until when at most.
+type Invocation struct {
+	// ID is the request id. Lambda keeps it over the retries of one asynchronous event
+	// (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
+	ID string
+	// Left is the time before the invocation is ended by force.
+	Left time.Duration
+}
+
+// Run handles one event. An error asks for a retry; the report says how far the run came all the
+// same. Bytes that are no event are recorded and not retried.
+func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, error) {
+	report := Report{
+		Control: r.Control.ID, Outcome: Nothing, Severity: r.Control.Severity,
+		Changes: []ReportedChange{}, Notices: []ReportedNotice{},
+	}
+	e, err := event.Decode(raw)
+	now := r.Now()
+	if err == nil && r.Settings.EventClock && !e.Time.IsZero() {
+		now = e.Time
+	}
+	if err != nil {
+		report.Event = digest(raw)
+	} else {
+		report.Event = e.Key()
+	}
+	switch {
+	case r.Settings.Mode == control.Off:
+		report.Reason = "the control is off"
+		return report, nil
+	case r.own(e):
+		report.Reason = "Warder's own change"
+		return report, nil
+	}
+
+	run, claimed := r.Ledger.Begin(ctx, ledger.Run{
+		Control: r.Control.ID, Key: report.Event, Event: name(e),
+		Holder: by.ID, Until: now.Add(by.Left).Unix(),
+	}, now)
+	switch {
+	case errors.Is(claimed, ledger.ErrDone):
+		report.note(Skipped, fmt.Sprintf("this event was handled before (%s)", run.Outcome))
+		return report, nil
+	case claimed != nil:
+		report.note(Failed, notice.Redact(claimed.Error()))
+		return report, fmt.Errorf("begin the run: %w", claimed)
+	}
+
+	w := &work{Runner: r, event: e, run: run, now: now, report: &report, handled: map[string]bool{}}
+	var failed error
+	if err != nil {
+		report.note(Failed, "undecodable, not retried: "+err.Error())
+	} else {
+		failed = w.all(ctx)
+	}
+	if failed != nil {
+		report.note(Failed, notice.Redact(failed.Error()))
+	}
+	run.Done, run.Outcome, run.Reason = failed == nil, string(report.Outcome), report.Reason
+	return report, errors.Join(failed, r.Ledger.Finish(ctx, run))
+}
+
+// own reports whether one of Warder's own functions made the call that e records. Roles are
+// compared by their exact ARN: a session or role that is only named alike is not Warder.
+func (r *Runner) own(e event.Event) bool {
+	record := e.Record()
+	if record == nil {
+		return false
+	}
+	role, err := arn.Parse(record.Identity.RoleARN())
+	if err != nil || role.Service != "iam" || role.AccountID != e.Account {
+		return false
+	}
+	for _, own := range r.Settings.Roles {
+		if role.Resource == "role"+settings.RolePath+own {
+			return true
+		}
+	}
+	return false
+}
+
+// name words the event for the ledger.
+func name(e event.Event) string {
+	if record := e.Record(); record != nil {
+		return e.DetailType + ": " + record.Name
+	}
+	if compliance, ok := e.Detail.(*event.Compliance); ok {
+		return e.DetailType + ": " + compliance.Rule
+	}
+	return e.DetailType
+}
+
+// digest is a short name for what it is given: 50 bits of a SHA-256 in lower-case base 32.
+func digest(parts ...any) string {
+	text, err := json.Marshal(parts)
+	if err != nil {
+		panic(err) // strings and changes only
+	}
+	sum := sha256.Sum256(text)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:10]
+}
