@@ -47,22 +47,25 @@ up: local ## start a local account and stay: ARGS="-mode enforce"
 
 .PHONY: deploy
 deploy: synth ## deploy to the AWS account of the credentials in the environment
-	@$(CDK) deploy --all $(ARGS)
+	@$(CDK) deploy --app cdk.out --all $(ARGS)
 
 .PHONY: diff
 diff: synth ## show what a deployment would change
-	@$(CDK) diff $(ARGS)
+	@$(CDK) diff --app cdk.out $(ARGS)
 
 ##@ Build
 
 .PHONY: build
 build: $(ARM64) $(NATIVE) ## build every function, for Lambda (arm64) and for this machine
+	@:
 
 .PHONY: synth
 synth: cdk.out/manifest.json ## synthesize the CDK app into cdk.out
+	@:
 
 .PHONY: local
 local: .venv/installed $(NATIVE) cdk.out/manifest.json ## make all that the local account needs
+	@:
 
 bin/arm64/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
 	@echo "building functions/$* for Lambda ..."
