@@ -39,7 +39,7 @@ type Event struct {
 
 	Detail Detail // never nil after Decode
 
-	digest string // of the raw bytes
+	digest string // of the CloudTrail record, or of the raw bytes of anything else
 }
 
 // Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[Sweep] or *[Unknown].
@@ -86,7 +86,6 @@ func Decode(raw []byte) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	sum := sha256.Sum256(raw)
 	e := Event{
 		ID:         envelope.text("id"),
 		DetailType: envelope.text("detail-type"),
@@ -94,7 +93,6 @@ func Decode(raw []byte) (Event, error) {
 		Account:    envelope.text("account"),
 		Region:     envelope.text("region"),
 		Resources:  envelope.Texts("resources"),
-		digest:     "sha256:" + hex.EncodeToString(sum[:]),
 	}
 	e.Time, _ = ParseTime(envelope.text("time"))
 
@@ -141,26 +139,36 @@ func Decode(raw []byte) (Event, error) {
 	if e.Time.IsZero() {
 		e.Time = happened
 	}
+	e.digest = digest(raw)
+	if e.Record() != nil {
+		// Without the envelope, and in one order of fields, so that it is the same however the record was wrapped.
+		canonical, err := json.Marshal(detail)
+		if err != nil {
+			return Event{}, &Error{"detail", "cannot be written as JSON again"}
+		}
+		e.digest = digest(canonical)
+	}
 	return e, nil
 }
 
 // Key names the thing that happened, the same for each delivery of it: CloudTrail's eventID, or the eventID of the
-// record that this one corrects; else the envelope's id; else a digest of the bytes. It is never empty for an event
-// that Decode returned.
+// record that this one corrects; of other events the envelope's id, else a digest of the bytes. It is never empty for an
+// event that Decode returned.
 //
 // CloudTrail delivers a duplicate with the same eventID, and a corrected record with a new one and the old one in
 // addendum.originalEventID. An addendum for a delayed record or an outage is a first delivery, so it keeps its own.
+// CloudTrail's ids are GUIDs. Recordings that were edited by hand share ids such as "1": for these a digest of the
+// record is the key, so that one of them is not taken for a second delivery of another.
+//
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 func (e Event) Key() string {
-	if r := e.Record(); r != nil {
-		if r.Addendum.Reason == "UPDATED_DATA" && r.Addendum.OriginalEventID != "" {
-			return r.Addendum.OriginalEventID
-		}
-		if r.EventID != "" {
-			return r.EventID
-		}
-	}
-	if e.ID != "" {
+	r := e.Record()
+	switch {
+	case r != nil && r.Addendum.Reason == "UPDATED_DATA" && guid(r.Addendum.OriginalEventID):
+		return r.Addendum.OriginalEventID
+	case r != nil && guid(r.EventID):
+		return r.EventID
+	case r == nil && e.ID != "":
 		return e.ID
 	}
 	return e.digest
@@ -246,4 +254,27 @@ func object(raw []byte) (Fields, error) {
 		return nil, &Error{"", "more than one JSON value"}
 	}
 	return f, nil
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// guid tells whether s is a GUID as AWS writes them, such as 37bd1355-17f1-4e7e-8775-1b67b63cefe6.
+func guid(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, c := range s {
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case !strings.ContainsRune("0123456789abcdefABCDEF", c):
+			return false
+		}
+	}
+	return true
 }
