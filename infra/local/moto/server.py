@@ -1,0 +1,177 @@
+"""Starts moto for Warder's local account.
+
+Listens on a free loopback port, prints "port N" on standard output once it accepts
+connections, and ends when standard input ends: the pipe closes with the process that
+holds its other end, however that process came to its end, so moto never outlives it.
+
+Besides the AWS APIs it answers two routes that AWS does not have. They are not reachable
+from outside: the local account's front is the only client of this server.
+
+  POST /_warder/age     {"user": name, "accessKey": id, "created": time, "lastUsed": time}
+                        sets back CreateDate of a user or of an access key, or the key's
+                        last use, so that a key of 91 days exists on the first day
+  POST /_warder/caller  {"accessKey": id, "action": "iam:AttachUserPolicy", "resource": arn}
+                        who holds an access key, and whether that user's policies allow the
+                        action (moto's own evaluation: actions and resources)
+"""
+
+import json
+import logging
+import os
+import secrets
+import sys
+import threading
+from datetime import datetime, timezone
+
+# AWS's own managed policies exist, as in every account.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+
+# Deeply nested JSON must be an ordinary non-match, not a RecursionError, and a number of
+# any length must be a number. Threads get the stack that the recursion may need.
+sys.setrecursionlimit(60_000)
+sys.set_int_max_str_digits(0)
+threading.stack_size(256 * 1024 * 1024)
+
+from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
+from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
+from moto.iam.models import AccessKeyLastUsed, User, iam_backends  # noqa: E402
+from moto.moto_server.werkzeug_app import (  # noqa: E402
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from moto.sts.models import sts_backends  # noqa: E402
+from werkzeug.serving import make_server  # noqa: E402
+
+PARTITION = "aws"
+
+
+create_user = User.__init__
+
+
+def create_user_with_unique_id(self, *args, **kwargs):
+    """Users get a unique id in AWS's form, AIDA and 17 capitals or digits; moto's have neither."""
+    create_user(self, *args, **kwargs)
+    self.id = "AIDA" + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(17))
+
+
+User.__init__ = create_user_with_unique_id
+
+
+def iam():
+    return iam_backends[DEFAULT_ACCOUNT_ID][PARTITION]
+
+
+def parse_time(text):
+    """RFC 3339 to the naive UTC datetime that moto keeps."""
+    at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return at.astimezone(timezone.utc).replace(tzinfo=None)
+
+
+def find_key(access_key_id):
+    """The user and the key, or (None, None)."""
+    user = iam().get_user_from_access_key_id(access_key_id)
+    if user is None:
+        return None, None
+    return user, user.get_access_key_by_id(access_key_id)
+
+
+def age(request):
+    if name := request.get("user"):
+        iam().get_user(name).create_date = parse_time(request["created"])
+        return {}
+    _, key = find_key(request.get("accessKey", ""))
+    if key is None:
+        raise KeyError("no access key " + repr(request.get("accessKey")))
+    if created := request.get("created"):
+        key.create_date = parse_time(created)
+    if used := request.get("lastUsed"):
+        key.last_used = AccessKeyLastUsed(
+            timestamp=parse_time(used), service="s3", region="us-east-1"
+        )
+    return {}
+
+
+def allowed(access_key_id, action, resource):
+    key = IAMUserAccessKey(DEFAULT_ACCOUNT_ID, PARTITION, access_key_id, {})
+    results = [
+        IAMPolicy(policy).is_action_permitted(action, resource)
+        for policy in key.collect_policies()
+    ]
+    return PermissionResult.PERMITTED in results and PermissionResult.DENIED not in results
+
+
+def caller(request):
+    access_key_id = request["accessKey"]
+    user, key = find_key(access_key_id)
+    if user is not None:
+        answer = {
+            "type": "IAMUser",
+            "id": user.id,
+            "arn": user.arn,
+            "name": user.name,
+            "active": key.status == "Active",
+        }
+        if action := request.get("action"):
+            answer["allowed"] = allowed(access_key_id, action, request.get("resource") or "*")
+        return answer
+    session = sts_backends[DEFAULT_ACCOUNT_ID][PARTITION].get_assumed_role_from_access_key(
+        access_key_id
+    )
+    if session is None:
+        return {}
+    return {
+        "type": "AssumedRole",
+        "id": session.user_id,
+        "arn": session.arn,
+        "name": session.role_arn.rsplit("/", 1)[-1],
+        "role": session.role_arn,
+        "active": True,
+        "allowed": True,
+    }
+
+
+ROUTES = {"/_warder/age": age, "/_warder/caller": caller}
+
+
+def with_routes(app):
+    """The WSGI application app, with the two routes before it."""
+
+    def serve(environ, start_response):
+        route = ROUTES.get(environ.get("PATH_INFO", ""))
+        if route is None:
+            return app(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        try:
+            status, answer = "200 OK", route(json.loads(body))
+        except Exception as error:  # what went wrong is the answer
+            status, answer = "400 Bad Request", {"error": str(error)}
+        data = json.dumps(answer).encode()
+        start_response(
+            status,
+            [("Content-Type", "application/json"), ("Content-Length", str(len(data)))],
+        )
+        return [data]
+
+    return serve
+
+
+def end_with_stdin():
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(0)
+
+
+def main():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = DomainDispatcherApplication(create_backend_app)
+    server = make_server(
+        "127.0.0.1", 0, with_routes(app), threaded=True, request_handler=MotoRequestHandler
+    )
+    threading.Thread(target=end_with_stdin, daemon=True).start()
+    print("port", server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+// Package project finds what make has built: the Python environment, the function binaries and the
+// synthesized template. It never builds anything itself except by calling make.
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// A Root is the folder that holds go.mod.
+type Root string
+
+// Find looks for go.mod in the working directory and above it.
+func Find() (Root, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find go.mod: %w", err)
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return Root(dir), nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("find go.mod: neither in %s nor above it", start)
+		}
+	}
+}
+
+// Make brings the binaries, the template and the Python environment up to date; what make says goes
+// to output. It does nothing when WARDER_NO_MAKE is 1.
+func (r Root) Make(ctx context.Context, output io.Writer) error {
+	if os.Getenv("WARDER_NO_MAKE") == "1" {
+		return nil
+	}
+	command := exec.CommandContext(ctx, "make", "-s", "local")
+	command.Dir = string(r)
+	command.Stdout, command.Stderr = output, output
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("make local in %s: %w", r, err)
+	}
+	return nil
+}
+
+// Python is the interpreter of the virtual environment that has moto.
+func (r Root) Python() (string, error) { return r.built(".venv/bin/python") }
+
+// Launcher is the program that starts moto.
+func (r Root) Launcher() string { return filepath.Join(string(r), "infra/local/moto/server.py") }
+
+// Template is the synthesized template of the hub stack.
+func (r Root) Template() (string, error) { return r.built("cdk.out/warder.template.json") }
+
+// Binary is the bootstrap of the control id for this machine.
+func (r Root) Binary(id string) (string, error) {
+	return r.built(filepath.Join("bin/native", id, "bootstrap"))
+}
+
+func (r Root) built(name string) (string, error) {
+	path := filepath.Join(string(r), name)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s is missing: run make local", path)
+	} else if err != nil {
+		return "", fmt.Errorf("find %s: %w", name, err)
+	}
+	return path, nil
+}
