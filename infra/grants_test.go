@@ -1,0 +1,230 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// statements is the statements of a policy document.
+func statements(document any) []map[string]any {
+	var all []map[string]any
+	for _, s := range document.(map[string]any)["Statement"].([]any) {
+		all = append(all, s.(map[string]any))
+	}
+	return all
+}
+
+// list is a value that IAM takes alone or in an array.
+func list(value any) []any {
+	if values, ok := value.([]any); ok {
+		return values
+	}
+	return []any{value}
+}
+
+// policies is every policy document of the template, by the name of the
+// resource that carries it: of a role, what it may do; of anything else, who may
+// use it.
+func policies(tmpl template) map[string][]any {
+	documents := map[string][]any{}
+	for _, r := range tmpl.Resources {
+		name := hash.ReplaceAllString(r.id, "")
+		switch {
+		case r.Type == "AWS::IAM::Role":
+			for _, policy := range r.get("Policies").([]any) {
+				documents[name] = append(documents[name], policy.(map[string]any)["PolicyDocument"])
+			}
+			documents[name] = append(documents[name], r.get("AssumeRolePolicyDocument"))
+		case r.get("PolicyDocument") != nil:
+			documents[name] = append(documents[name], r.get("PolicyDocument"))
+		case r.get("KeyPolicy") != nil:
+			documents[name] = append(documents[name], r.get("KeyPolicy"))
+		}
+	}
+	return documents
+}
+
+// grants lists what everyone may do, one line for each action and resource.
+func grants(tmpl template) string {
+	documents := policies(tmpl)
+	var out strings.Builder
+	out.WriteString("# Who may do what in a deployed account: every policy of the synthesized template.\n" +
+		"# Of a role: action, resource. Of a queue, topic or key: who, action, resource.\n" +
+		"# Written by go test ./infra -update; review every line that changes.\n")
+	for _, name := range slices.Sorted(maps.Keys(documents)) {
+		var lines []string
+		for _, document := range documents[name] {
+			for _, s := range statements(document) {
+				lines = append(lines, statementLines(s)...)
+			}
+		}
+		slices.Sort(lines)
+		fmt.Fprintf(&out, "\n%s\n  %s\n", name, strings.Join(slices.Compact(lines), "\n  "))
+	}
+	return out.String()
+}
+
+func statementLines(s map[string]any) []string {
+	who := ""
+	switch principal := s["Principal"].(type) {
+	case string:
+		who = principal + " "
+	case map[string]any:
+		for _, kind := range slices.Sorted(maps.Keys(principal)) {
+			who += text(principal[kind]) + " "
+		}
+	}
+	condition := ""
+	if operators, ok := s["Condition"].(map[string]any); ok {
+		var terms []string
+		for _, operator := range slices.Sorted(maps.Keys(operators)) {
+			keys := operators[operator].(map[string]any)
+			for _, key := range slices.Sorted(maps.Keys(keys)) {
+				terms = append(terms, fmt.Sprintf("%s %s %s", key, operator, text(keys[key])))
+			}
+		}
+		condition = " if " + strings.Join(terms, " and ")
+	}
+	resources := []any{"itself"} // of a trust policy, which names none
+	if s["Resource"] != nil {
+		resources = list(s["Resource"])
+	}
+	effect := strings.ToLower(s["Effect"].(string))
+	var lines []string
+	for _, action := range list(s["Action"]) {
+		for _, r := range resources {
+			lines = append(lines, fmt.Sprintf("%s %s%s on %s%s", effect, who, text(action), text(r), condition))
+		}
+	}
+	return lines
+}
+
+func TestGrantsAreTheReviewedOnes(t *testing.T) {
+	const golden = "testdata/grants.golden"
+	got := grants(load(t, deployed))
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatalf("read golden file (go test ./infra -update writes it): %v", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("grants differ from %s; when the change is meant, go test ./infra -update and review it (-want +got):\n%s", golden, diff)
+	}
+}
+
+func TestNothingIsAllowedByWildcardAction(t *testing.T) {
+	checked := 0
+	for name, documents := range policies(load(t, deployed)) {
+		for _, document := range documents {
+			for _, s := range statements(document) {
+				if s["Effect"] != "Allow" {
+					continue
+				}
+				if s["NotAction"] != nil || s["NotResource"] != nil || s["NotPrincipal"] != nil {
+					t.Errorf("%s allows by exclusion: %v", name, s)
+				}
+				for _, action := range list(s["Action"]) {
+					checked++
+					if strings.Contains(action.(string), "*") {
+						t.Errorf("%s allows %s", name, action)
+					}
+				}
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no statement was checked")
+	}
+}
+
+func TestRolesReachEveryResourceOnlyWhereControlJSONSaysSo(t *testing.T) {
+	tmpl := load(t, deployed)
+	for _, c := range controls(t) {
+		t.Run(c.ID, func(t *testing.T) {
+			var want, got []string
+			for _, p := range c.Permissions {
+				if slices.Contains(p.Resources, "*") {
+					want = append(want, p.Actions...)
+				}
+			}
+			role := tmpl.Resources[target(tmpl.function(t, c.ID).get("Role"))]
+			for _, policy := range role.get("Policies").([]any) {
+				for _, s := range statements(policy.(map[string]any)["PolicyDocument"]) {
+					if slices.Contains(list(s["Resource"]), any("*")) {
+						for _, action := range list(s["Action"]) {
+							got = append(got, action.(string))
+						}
+					}
+				}
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("actions on every resource (-control.json +template):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A role may do what its control.json says and the plumbing that every function
+// shares, nothing more and nothing less.
+func TestRolesMayDoExactlyWhatControlJSONSaysAndThePlumbing(t *testing.T) {
+	plumbing := []string{
+		"allow dynamodb:GetItem on ${Ledger.Arn}",
+		"allow dynamodb:PutItem on ${Ledger.Arn}",
+		"allow dynamodb:Query on ${Ledger.Arn}",
+		"allow dynamodb:Query on ${Ledger.Arn}/index/subject",
+		"allow dynamodb:UpdateItem on ${Ledger.Arn}",
+		"allow iam:ListUserTags on arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*",
+		"allow kms:Decrypt on ${TopicKey.Arn} if kms:ViaService StringEquals sns.us-east-1.amazonaws.com",
+		"allow kms:GenerateDataKey on ${TopicKey.Arn} if kms:ViaService StringEquals sns.us-east-1.amazonaws.com",
+		"allow sns:Publish on ${Notices}",
+		"allow ssm:GetParameter on arn:${AWS::Partition}:ssm:us-east-1:${AWS::AccountId}:parameter${Halt}",
+	}
+	tmpl := load(t, deployed)
+	for _, c := range controls(t) {
+		t.Run(c.ID, func(t *testing.T) {
+			want := append(slices.Clone(plumbing),
+				"allow logs:CreateLogStream on ${"+pascal(c.ID)+"Logs.Arn}",
+				"allow logs:PutLogEvents on ${"+pascal(c.ID)+"Logs.Arn}",
+				"allow sqs:SendMessage on ${"+pascal(c.ID)+"Failed.Arn}")
+			for _, p := range c.Permissions {
+				condition := ""
+				for operator, keys := range p.Conditions {
+					for key, values := range keys {
+						condition += " if " + key + " " + operator + " " + strings.Join(values, ", ")
+					}
+				}
+				for _, action := range p.Actions {
+					for _, r := range p.Resources {
+						want = append(want, "allow "+action+" on "+r+condition)
+					}
+				}
+			}
+			var got []string
+			function := tmpl.function(t, c.ID)
+			for _, policy := range tmpl.Resources[target(function.get("Role"))].get("Policies").([]any) {
+				for _, s := range statements(policy.(map[string]any)["PolicyDocument"]) {
+					got = append(got, statementLines(s)...)
+				}
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("grants of %s (-want +got):\n%s", settings.FunctionName(c.ID), diff)
+			}
+		})
+	}
+}

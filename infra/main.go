@@ -1,0 +1,100 @@
+// Command infra is Warder's CDK app: it turns the settings of cdk.json and the
+// control.json of every function into one CloudFormation stack. The CDK CLI runs
+// it (see cdk.json); it calls no AWS API and knows no control by name.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// binaries is where the build puts a function's bootstrap for Lambda, one
+// folder a control.
+const binaries = "bin/arm64"
+
+func main() {
+	err := run()
+	jsii.Close()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	app := newApp(nil)
+	context, err := json.Marshal(app.Node().TryGetContext(jsii.String("warder")))
+	if err != nil {
+		return fmt.Errorf("read cdk.json: %w", err)
+	}
+	if string(context) == "null" {
+		context = []byte("{}") // no settings: the defaults
+	}
+	controls, err := functions.Controls()
+	if err != nil {
+		return err
+	}
+	s, err := settings.Parse(context, controls)
+	if err != nil {
+		return err
+	}
+	props := HubProps{Settings: s, Controls: controls, Binaries: binaries}
+	if err := props.check(); err != nil {
+		return err
+	}
+	NewHub(app, settings.Product, props)
+	app.Synth(nil)
+	return nil
+}
+
+// newApp is an app whose template depends on nothing but the sources: no record
+// of the CDK's version, no construct tree.
+func newApp(outdir *string) awscdk.App {
+	return awscdk.NewApp(&awscdk.AppProps{
+		AnalyticsReporting: jsii.Bool(false),
+		TreeMetadata:       jsii.Bool(false),
+		Outdir:             outdir,
+	})
+}
+
+// check finds what would otherwise surface as a panic of the CDK, or as a
+// function that AWS refuses.
+func (p HubProps) check() error {
+	var faults []error
+	for _, c := range p.Controls {
+		bootstrap := filepath.Join(p.Binaries, c.ID, "bootstrap")
+		if _, err := os.Stat(bootstrap); err != nil {
+			faults = append(faults, fmt.Errorf("find binary of %q: %w (make build builds it)", c.ID, err))
+		}
+		if size := settings.EnvSize(p.environment(c).Env()); size > settings.MaxEnv {
+			faults = append(faults, fmt.Errorf("environment of %q: up to %d bytes, and Lambda takes %d: shorten owners, allowedNetworks or its parameters in cdk.json",
+				c.ID, size, settings.MaxEnv))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// environment is what the function of c is told, with the longest names that
+// CloudFormation can give in place of those it has yet to choose.
+func (p HubProps) environment(c control.Control) settings.Function {
+	f := p.Settings.Function(c)
+	f.Topic = longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256) // CreateTopic, Name
+	for range p.Controls {
+		f.Roles = append(f.Roles, longest("", 64)) // CreateRole, RoleName
+	}
+	return f
+}
+
+func longest(prefix string, name int) string {
+	return fmt.Sprintf("%s%0*d", prefix, name, 0)
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+func TestLedgerIsKeptAndCanBeRestored(t *testing.T) {
+	tmpl := load(t, deployed)
+	table := tmpl.one(t, "AWS::DynamoDB::Table", func(resource) bool { return true })
+	if table.DeletionPolicy != "Retain" || table.UpdateReplacePolicy != "Retain" {
+		t.Errorf("deletion policy %q, replacement policy %q, want Retain", table.DeletionPolicy, table.UpdateReplacePolicy)
+	}
+	want := map[string]any{
+		"TableName":                        "warder",
+		"BillingMode":                      "PAY_PER_REQUEST",
+		"DeletionProtectionEnabled":        true,
+		"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
+		"TimeToLiveSpecification":          map[string]any{"AttributeName": "expires", "Enabled": true},
+		"KeySchema": []any{
+			map[string]any{"AttributeName": "pk", "KeyType": "HASH"},
+			map[string]any{"AttributeName": "sk", "KeyType": "RANGE"},
+		},
+		"AttributeDefinitions": []any{
+			map[string]any{"AttributeName": "pk", "AttributeType": "S"},
+			map[string]any{"AttributeName": "sk", "AttributeType": "S"},
+			map[string]any{"AttributeName": "subject", "AttributeType": "S"},
+			map[string]any{"AttributeName": "at", "AttributeType": "S"},
+		},
+		"GlobalSecondaryIndexes": []any{map[string]any{
+			"IndexName": "subject",
+			"KeySchema": []any{
+				map[string]any{"AttributeName": "subject", "KeyType": "HASH"},
+				map[string]any{"AttributeName": "at", "KeyType": "RANGE"},
+			},
+			"Projection": map[string]any{"ProjectionType": "ALL"},
+		}},
+		"Tags": []any{map[string]any{"Key": "warder", "Value": "hub"}},
+	}
+	if diff := cmp.Diff(want, table.Properties); diff != "" {
+		t.Errorf("ledger (-want +got):\n%s", diff)
+	}
+}
+
+func TestTopicRestsUnderItsOwnRotatingKey(t *testing.T) {
+	tmpl := load(t, deployed)
+	key := tmpl.one(t, "AWS::KMS::Key", func(resource) bool { return true })
+	topic := tmpl.one(t, "AWS::SNS::Topic", func(resource) bool { return true })
+	if !topic.refers("KmsMasterKeyId", key) {
+		t.Errorf("topic rests under %v, want the stack's key", topic.get("KmsMasterKeyId"))
+	}
+	if key.get("EnableKeyRotation") != true {
+		t.Error("the key does not rotate")
+	}
+}
+
+func TestHaltSwitchBeginsAsNo(t *testing.T) {
+	halt := load(t, deployed).one(t, "AWS::SSM::Parameter", func(resource) bool { return true })
+	if halt.get("Name") != "/warder/halt" || halt.get("Value") != "no" {
+		t.Errorf("halt parameter %v is %v, want /warder/halt to be no", halt.get("Name"), halt.get("Value"))
+	}
+}
+
+func TestEveryListedAddressIsSubscribed(t *testing.T) {
+	if got := load(t, deployed).all("AWS::SNS::Subscription"); len(got) != 0 {
+		t.Errorf("%d subscriptions without an address in cdk.json, want 0", len(got))
+	}
+	tmpl := load(t, custom)
+	topic := tmpl.one(t, "AWS::SNS::Topic", func(resource) bool { return true })
+	var got []string
+	for _, s := range tmpl.all("AWS::SNS::Subscription") {
+		if s.get("Protocol") != "email" || !s.refers("TopicArn", topic) {
+			t.Errorf("%s is not an email subscription of the topic: %v", s.id, s.Properties)
+		}
+		got = append(got, s.get("Endpoint").(string))
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"on-call@example.com", "security@example.com"}, got); diff != "" {
+		t.Errorf("subscribed addresses (-want +got):\n%s", diff)
+	}
+}
+
+// taggable is the types whose tags CloudFormation knows.
+var taggable = []string{
+	"AWS::DynamoDB::Table", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Lambda::Function",
+	"AWS::Logs::LogGroup", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
+}
+
+func TestEverythingThatTakesTagsHasWarders(t *testing.T) {
+	for _, r := range load(t, deployed).Resources {
+		if !slices.Contains(taggable, r.Type) {
+			continue
+		}
+		tag := r.get("Tags.warder") // of a parameter: an object, not a list
+		if list, ok := r.get("Tags").([]any); ok {
+			for _, item := range list {
+				if item := item.(map[string]any); item["Key"] == "warder" {
+					tag = item["Value"]
+				}
+			}
+		}
+		if tag == nil {
+			t.Errorf("%s (%s) has no tag warder", r.id, r.Type)
+		}
+	}
+}
+
+func TestOnlyFunctionsTheirLogsTheTableAndTheSwitchHavePhysicalNames(t *testing.T) {
+	named := map[string][]string{
+		"AWS::Lambda::Function": {"FunctionName"},
+		"AWS::Logs::LogGroup":   {"LogGroupName"},
+		"AWS::DynamoDB::Table":  {"TableName"},
+		"AWS::SSM::Parameter":   {"Name"},
+	}
+	tmpl := load(t, deployed)
+	for _, r := range tmpl.Resources {
+		for property, value := range r.Properties {
+			// A display name is what people read, not what the resource is called.
+			if _, literal := value.(string); !literal || !strings.HasSuffix(property, "Name") || property == "DisplayName" {
+				continue
+			}
+			if !slices.Contains(named[r.Type], property) {
+				t.Errorf("%s (%s) has the physical name %s = %v", r.id, r.Type, property, value)
+			}
+		}
+	}
+}
+
+func TestTheSameSourcesGiveTheSameTemplate(t *testing.T) {
+	first := load(t, custom)
+	second, err := synthesize("again", `{
+		"notify": {"emails": ["security@example.com", "on-call@example.com"]},
+		"logRetentionDays": 30,
+		"allowedNetworks": ["203.0.113.0/24"],
+		"owners": {"default": "security@example.com"},
+		"controls": {"alert-root-usage": {"mode": "off"}, "deactivate-stale-access-key": {"mode": "enforce", "maxAgeDays": 30}}
+	}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first.text, second.text) {
+		t.Errorf("two runs differ:\n%s", cmp.Diff(string(first.text), string(second.text)))
+	}
+}
+
+func TestTemplateIsCleanForCfnLint(t *testing.T) {
+	lint, err := filepath.Abs("../.venv/bin/cfn-lint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(lint); err != nil {
+		t.Fatalf("cfn-lint is not installed (make test installs it): %v", err)
+	}
+	for _, tmpl := range []template{load(t, deployed), load(t, custom)} {
+		if out, err := exec.Command(lint, tmpl.file).CombinedOutput(); err != nil {
+			t.Errorf("cfn-lint: %v\n%s", err, out)
+		}
+	}
+}
+
+func TestCheckTellsBeforeTheCDKPanics(t *testing.T) {
+	all := controls(t)
+	s, err := settings.Parse([]byte("{}"), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefixes := map[string]string{}
+	for _, letter := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+		prefixes[strings.Repeat(letter, 60)] = strings.Repeat(letter, 60) + "@example.com"
+	}
+	tests := []struct {
+		name  string
+		build bool
+		set   func(*settings.Settings)
+		want  string // part of the error; empty: no error
+	}{
+		{"a built control with the default settings is fine", true, func(*settings.Settings) {}, ""},
+		{"a binary that was not built is named", false, func(*settings.Settings) {},
+			"bin/alert-console-login/bootstrap: no such file or directory (make build builds it)"},
+		{"an environment over 4 KB names the control and what to shorten", true,
+			func(s *settings.Settings) { s.Owners.Prefixes = prefixes },
+			"environment of \"alert-console-login\": up to"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			props := HubProps{Settings: s, Controls: []control.Control{all[0]}, Binaries: filepath.Join(t.TempDir(), "bin")}
+			tt.set(&props.Settings)
+			if tt.build {
+				if err := writeBinaries(props); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := props.check()
+			switch {
+			case tt.want == "" && err != nil:
+				t.Errorf("check: %v, want no error", err)
+			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("check: %v, want %q in it", err, tt.want)
+			}
+		})
+	}
+}
