@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -71,13 +72,11 @@ func Run(description []byte, plan func(Setup) (remedy.Planner, error)) {
 }
 
 func newRunner(ctx context.Context, description []byte, plan func(Setup) (remedy.Planner, error), log *slog.Logger) (*remedy.Runner, error) {
-	name := os.Getenv("AWS_LAMBDA_FUNCTION_NAME")
-	c, err := control.Parse("control.json", description)
+	// The description names the control, and so does the function's name: they must agree.
+	id := strings.TrimPrefix(os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), settings.FunctionName(""))
+	c, err := control.Parse(id+"/control.json", description)
 	if err != nil {
 		return nil, err
-	}
-	if want := settings.FunctionName(c.ID); name != want {
-		return nil, fmt.Errorf("this is the function %s, its name is %q", want, name)
 	}
 	told, err := settings.FromEnv(os.LookupEnv)
 	if err != nil {

@@ -108,28 +108,32 @@ func (d *Dynamo) Begin(ctx context.Context, run Run, now time.Time) (Run, error)
 }
 
 // Record implements [Ledger].
-func (d *Dynamo) Record(ctx context.Context, entry Entry) error {
-	// The run learns of the entry first: a retry looks for the entries that the run names.
+func (d *Dynamo) Record(ctx context.Context, run Run, entries []Entry, planned bool) error {
+	// The entries come first and the run names them all at once: a try that is cut off in between
+	// leaves a run without them, and the next one records the same entries again.
+	ids := make([]string, len(entries))
+	for i, entry := range entries {
+		ids[i] = entry.ID
+		if err := d.put(ctx, entry, aws.String("attribute_not_exists(pk)")); err != nil && !refused(err) {
+			return err
+		}
+	}
 	// A run with entries is kept: it loses its time to live.
-	key := runKey(entry.Control, entry.Run)
-	_, err := d.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	key := runKey(run.Control, run.Key)
+	if _, err := d.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                &d.table,
 		Key:                      item(key, "run"),
 		ConditionExpression:      aws.String("attribute_exists(pk)"),
-		UpdateExpression:         aws.String("ADD #entries :entry REMOVE #expires"),
+		UpdateExpression:         aws.String("SET planned = :planned ADD #entries :entries REMOVE #expires"),
 		ExpressionAttributeNames: map[string]string{"#entries": "entries", "#expires": "expires"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":entry": &types.AttributeValueMemberSS{Value: []string{entry.ID}},
+			":entries": &types.AttributeValueMemberSS{Value: ids},
+			":planned": &types.AttributeValueMemberBOOL{Value: planned},
 		},
-	})
-	if err != nil {
-		return fmt.Errorf("add entry %s to %s: %w", entry.ID, key, err)
+	}); err != nil {
+		return fmt.Errorf("record %d entries of %s: %w", len(ids), key, err)
 	}
-	err = d.put(ctx, entry, aws.String("attribute_not_exists(pk)"))
-	if refused(err) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // Update implements [Ledger].

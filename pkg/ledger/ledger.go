@@ -120,6 +120,8 @@ type Run struct {
 	Reason  string `json:"reason,omitempty"`
 	// Entries are the ids of its entries.
 	Entries []string `json:"entries,omitempty"`
+	// Planned says that every finding of the event is among them: a retry need not plan again.
+	Planned bool `json:"planned"`
 }
 
 var (
@@ -136,8 +138,10 @@ type Ledger interface {
 	// entries of earlier tries. It answers ErrDone, with the recorded run, when the run is finished,
 	// and ErrHeld when another holder's claim has not run out at now.
 	Begin(ctx context.Context, run Run, now time.Time) (Run, error)
-	// Record adds an entry to the run that it names. An entry that is there already stays as it is.
-	Record(ctx context.Context, entry Entry) error
+	// Record adds entries to a run, all of them or none; planned says that they are the last. An
+	// entry that is there already stays as it is. Nothing may be done about an entry before it is
+	// recorded.
+	Record(ctx context.Context, run Run, entries []Entry, planned bool) error
 	// Update replaces an entry. Only the holder of its run may call it.
 	Update(ctx context.Context, entry Entry) error
 	// Entry returns the entry with the given id; ok is false when there is none.

@@ -71,25 +71,30 @@ func (m *Memory) Begin(_ context.Context, run Run, now time.Time) (Run, error) {
 }
 
 // Record implements [Ledger].
-func (m *Memory) Record(_ context.Context, entry Entry) error {
+func (m *Memory) Record(_ context.Context, run Run, entries []Entry, planned bool) error {
 	done, err := m.open("Record")
 	if err != nil {
 		return err
 	}
 	defer done()
-	key := runKey(entry.Control, entry.Run)
-	run, found := m.runs[key]
+	key := runKey(run.Control, run.Key)
+	recorded, found := m.runs[key]
 	if !found {
-		return fmt.Errorf("record entry %s: no run %s was begun", entry.ID, key)
+		return fmt.Errorf("record entries of %s: the run was not begun", key)
 	}
-	if !slices.Contains(run.Entries, entry.ID) {
-		run.Entries = append(run.Entries, entry.ID)
-		m.runs[key] = run
+	for _, entry := range entries {
+		if _, there := m.entries[entry.ID]; !there {
+			if err := m.put(entry); err != nil {
+				return err
+			}
+		}
+		if !slices.Contains(recorded.Entries, entry.ID) {
+			recorded.Entries = append(recorded.Entries, entry.ID)
+		}
 	}
-	if _, there := m.entries[entry.ID]; there {
-		return nil
-	}
-	return m.put(entry)
+	recorded.Planned = planned
+	m.runs[key] = recorded
+	return nil
 }
 
 // Update implements [Ledger].

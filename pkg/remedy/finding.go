@@ -26,7 +26,8 @@ type Planner interface {
 	// and decides from that, so that late, doubled and reordered events are harmless.
 	//
 	// Findings and an error may come together: what was found is handled, then the event is
-	// retried for the rest. now is the only clock a planner may use.
+	// retried for the rest. About one subject it returns all it has to say, or an error and
+	// nothing. now is the only clock a planner may use.
 	Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error)
 }
 

@@ -105,7 +105,7 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 		return report, fmt.Errorf("begin the run: %w", claimed)
 	}
 
-	w := &work{Runner: r, event: e, run: run, now: now, report: &report, handled: map[string]bool{}}
+	w := &work{Runner: r, event: e, run: run, now: now, report: &report}
 	var failed error
 	if err != nil {
 		report.note(Failed, "undecodable, not retried: "+err.Error())

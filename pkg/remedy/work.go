@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,67 +18,96 @@ import (
 // work is one run at work.
 type work struct {
 	*Runner
-	event   event.Event
-	run     ledger.Run
-	now     time.Time
-	report  *Report
-	handled map[string]bool // ids of the entries that were brought to their end
+	event  event.Event
+	run    ledger.Run
+	now    time.Time
+	report *Report
 }
 
 // all finishes what an earlier try recorded, then plans and handles what is new.
 // One finding that is stuck does not keep the others from being handled.
 func (w *work) all(ctx context.Context) error {
 	var faults []error
+	known := map[string]bool{}
 	for _, id := range w.run.Entries {
 		entry, found, err := w.Ledger.Entry(ctx, id)
 		if err != nil {
 			return err
 		}
-		if found {
-			faults = append(faults, w.finish(ctx, entry, true))
+		if !found {
+			return fmt.Errorf("the ledger has no entry %s, which its run names", id)
 		}
+		known[entry.Subject] = true
+		faults = append(faults, w.finish(ctx, entry, true))
 	}
-	findings, err := w.Planner.Plan(ctx, w.event, w.now)
-	if err != nil {
-		faults = append(faults, fmt.Errorf("plan: %w", err))
+	if w.run.Planned {
+		return errors.Join(faults...)
 	}
-	for _, finding := range findings {
-		faults = append(faults, w.handle(ctx, finding))
+	entries, err := w.plan(ctx, known)
+	faults = append(faults, err)
+	if len(entries) == 0 {
+		return errors.Join(faults...)
+	}
+	if err := w.Ledger.Record(ctx, w.run, entries, err == nil); err != nil {
+		return errors.Join(append(faults, err)...)
+	}
+	for _, entry := range entries {
+		faults = append(faults, w.finish(ctx, entry, false))
 	}
 	return errors.Join(faults...)
 }
 
-// handle takes a finding from its record to its notice.
-func (w *work) handle(ctx context.Context, f Finding) error {
-	id := digest(w.Control.ID, w.run.Key, f.subject(), f.Title, f.Once.Key, f.Changes)
-	if w.handled[id] {
-		return nil
+// plan returns the entries of what the planner finds. Subjects that an earlier try of this run
+// dealt with are done with: what can be found about them now is a consequence of what was done.
+// A subject that cannot be dealt with whole is left to the retry.
+func (w *work) plan(ctx context.Context, known map[string]bool) ([]ledger.Entry, error) {
+	var faults []error
+	findings, err := w.Planner.Plan(ctx, w.event, w.now)
+	if err != nil {
+		faults = append(faults, fmt.Errorf("plan: %w", err))
 	}
+	var entries []ledger.Entry
+	stuck := map[string]bool{}
+	for _, finding := range findings {
+		if known[finding.subject()] {
+			continue
+		}
+		entry, wanted, err := w.entry(ctx, finding)
+		if err != nil {
+			faults = append(faults, err)
+			stuck[finding.subject()] = true
+		}
+		if wanted && !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.ID == entry.ID }) {
+			entries = append(entries, entry)
+		}
+	}
+	entries = slices.DeleteFunc(entries, func(e ledger.Entry) bool { return stuck[e.Subject] })
+	return entries, errors.Join(faults...)
+}
+
+// entry makes a finding into what the ledger records; wanted is false when it was told of lately.
+func (w *work) entry(ctx context.Context, f Finding) (entry ledger.Entry, wanted bool, err error) {
 	if once := f.once(); once.Key != "" {
 		first, err := w.Ledger.Once(ctx, w.Control.ID+"#"+once.Key, w.run.Key, w.now, w.now.Add(once.For))
 		if err != nil {
-			return err
+			return entry, false, err
 		}
 		// In enforce a change is made however often it was told of.
 		if !first && (len(f.Changes) == 0 || w.Settings.Mode != control.Enforce) {
 			w.report.note(Skipped, "told already: the same is told of once in "+period(once.For))
-			return nil
+			return entry, false, nil
 		}
 	}
-	entry := ledger.Entry{
+	id := digest(w.Control.ID, w.run.Key, f.subject(), f.Title, f.Once.Key, f.Changes)
+	entry = ledger.Entry{
 		ID: id, Control: w.Control.ID, Run: w.run.Key, Subject: f.subject(), At: w.now,
-		Title: f.Title, Severity: string(f.Severity), Text: f.Text, Facts: f.Facts, Advice: f.Advice, Left: f.Left,
+		Title: cmp.Or(f.Title, w.Control.Title), Severity: string(cmp.Or(f.Severity, w.Control.Severity)),
+		Text: f.Text, Facts: f.Facts, Advice: f.Advice, Left: f.Left,
 	}
-	if entry.Title == "" {
-		entry.Title = w.Control.Title
-	}
-	if entry.Severity == "" {
-		entry.Severity = string(w.Control.Severity)
-	}
-	if f.User != "" && w.Owners != nil {
+	if f.User != "" {
 		contact, err := w.Owners.Owner(ctx, f.User)
 		if err != nil {
-			return fmt.Errorf("look up the owner of %q: %w", f.User, err)
+			return entry, false, fmt.Errorf("look up the owner of %q: %w", f.User, err)
 		}
 		entry.Owner = contact.Address
 		if contact.Missing != "" {
@@ -87,18 +117,11 @@ func (w *work) handle(ctx context.Context, f Finding) error {
 	for i, c := range f.Changes {
 		entry.Steps = append(entry.Steps, ledger.Step{Change: c, ID: fmt.Sprintf("%s-%d", id, i+1), Status: ledger.Planned, At: w.now})
 	}
-	if err := w.Ledger.Record(ctx, entry); err != nil {
-		return err
-	}
-	return w.finish(ctx, entry, false)
+	return entry, true, nil
 }
 
 // finish brings a recorded entry to its end: acts if it may, and tells what was not told.
 func (w *work) finish(ctx context.Context, entry ledger.Entry, resumed bool) error {
-	if w.handled[entry.ID] {
-		return nil
-	}
-	w.handled[entry.ID] = true
 	if severity := control.Severity(entry.Severity); severity.Rank() > w.report.Severity.Rank() || len(w.report.Changes)+len(w.report.Notices) == 0 {
 		w.report.Severity = severity
 	}

@@ -1,0 +1,477 @@
+// Package account is an AWS account in memory, for tests: IAM users with their keys, policies and
+// groups, behind the methods of the AWS SDK. It is stateful, pages its lists two by two, answers
+// with the SDK's errors, counts every call, and can be told to refuse one. It does not check
+// permissions by itself and knows no operation that Warder does not use.
+package account
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+)
+
+// State is everything that the account holds. It is what a story's account.json says.
+type State struct {
+	// ID is the account's number, 111122223333 if none is given.
+	ID string `json:"id,omitempty"`
+	// Halt is the value of the halt switch; "no" if none is given, unreadable if "unreadable".
+	Halt     string              `json:"halt,omitempty"`
+	Summary  map[string]int32    `json:"summary,omitempty"`
+	Users    map[string]*User    `json:"users,omitempty"`
+	Groups   map[string]*Group   `json:"groups,omitempty"`
+	Policies map[string]Document `json:"policies,omitempty"`
+}
+
+// User is an IAM user.
+type User struct {
+	ID       string              `json:"id,omitempty"`
+	Path     string              `json:"path,omitempty"`
+	Created  time.Time           `json:"created,omitzero"`
+	Tags     map[string]string   `json:"tags,omitempty"`
+	Keys     []Key               `json:"keys,omitempty"`
+	Attached []string            `json:"attached,omitempty"`
+	Inline   map[string]Document `json:"inline,omitempty"`
+	Groups   []string            `json:"groups,omitempty"`
+	Boundary string              `json:"boundary,omitempty"`
+}
+
+// Key is an access key. A zero Used means that it was never used.
+type Key struct {
+	ID      string    `json:"id"`
+	Status  string    `json:"status"`
+	Created time.Time `json:"created"`
+	Used    time.Time `json:"used,omitzero"`
+}
+
+// Group is an IAM group.
+type Group struct {
+	Attached []string `json:"attached,omitempty"`
+}
+
+// Document is a policy document, byte for byte. In JSON it is a string, or an object whose text it is.
+type Document string
+
+// UnmarshalJSON takes a string's value, or the text of anything else as it stands.
+func (d *Document) UnmarshalJSON(data []byte) error {
+	if !bytes.HasPrefix(data, []byte(`"`)) {
+		*d = Document(data)
+		return nil
+	}
+	return json.Unmarshal(data, (*string)(d))
+}
+
+// Account is the account. It is safe for concurrent use.
+type Account struct {
+	mu    sync.Mutex
+	state State
+	calls map[string]int
+	// Fault, when set, is asked before and after each call takes effect; an error is the answer.
+	Fault func(operation string, after bool) error
+}
+
+// New returns an account that holds a copy of the state.
+func New(state State) *Account {
+	a := &Account{state: clone(state), calls: map[string]int{}}
+	if a.state.ID == "" {
+		a.state.ID = "111122223333"
+	}
+	for name, user := range a.state.Users {
+		if user.Path == "" {
+			user.Path = "/"
+		}
+		if user.ID == "" {
+			user.ID = "AIDA" + strings.ToUpper(fmt.Sprintf("%x", name+"XXXXXXXX"))[:16]
+		}
+	}
+	return a
+}
+
+// State returns a copy of what the account holds.
+func (a *Account) State() State {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return clone(a.state)
+}
+
+// Calls returns how often each operation was called, refused calls included.
+func (a *Account) Calls() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	calls := map[string]int{}
+	for name, n := range a.calls {
+		calls[name] = n
+	}
+	return calls
+}
+
+func clone(s State) State {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // plain data
+	}
+	var c State
+	if err := json.Unmarshal(text, &c); err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// pageSize is small, so that every list has pages.
+const pageSize = 2
+
+// call counts a call, lets the fault refuse it before or after, and runs it in between.
+func call[Out any](a *Account, operation string, run func() (*Out, error)) (*Out, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls[operation]++
+	if a.Fault != nil {
+		if err := a.Fault(operation, false); err != nil {
+			return nil, err
+		}
+	}
+	out, err := run()
+	if err == nil && a.Fault != nil {
+		err = a.Fault(operation, true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// page returns the items of the page that marker asks for, and the marker of the next.
+func page[T any](all []T, marker *string) (items []T, next *string) {
+	from, _ := strconv.Atoi(aws.ToString(marker))
+	to := min(from+pageSize, len(all))
+	if to < len(all) {
+		next = aws.String(strconv.Itoa(to))
+	}
+	return all[from:to], next
+}
+
+func missing(format string, args ...any) error {
+	return &types.NoSuchEntityException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+func (a *Account) user(name *string) (*User, error) {
+	user, ok := a.state.Users[aws.ToString(name)]
+	if !ok {
+		return nil, missing("The user with name %s cannot be found.", aws.ToString(name))
+	}
+	return user, nil
+}
+
+func (a *Account) describe(name string, user *User) types.User {
+	described := types.User{
+		UserName: &name, UserId: &user.ID, Path: &user.Path,
+		Arn: aws.String("arn:aws:iam::" + a.state.ID + ":user" + user.Path + name),
+	}
+	if !user.Created.IsZero() {
+		described.CreateDate = aws.Time(user.Created)
+	}
+	return described
+}
+
+func sorted[V any](m map[string]V) []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ListUsers lists the users without tags, as IAM does.
+func (a *Account) ListUsers(_ context.Context, in *iam.ListUsersInput, _ ...func(*iam.Options)) (*iam.ListUsersOutput, error) {
+	return call(a, "iam:ListUsers", func() (*iam.ListUsersOutput, error) {
+		names, next := page(sorted(a.state.Users), in.Marker)
+		out := &iam.ListUsersOutput{Marker: next, IsTruncated: next != nil}
+		for _, name := range names {
+			out.Users = append(out.Users, a.describe(name, a.state.Users[name]))
+		}
+		return out, nil
+	})
+}
+
+// GetUser describes one user, tags included.
+func (a *Account) GetUser(_ context.Context, in *iam.GetUserInput, _ ...func(*iam.Options)) (*iam.GetUserOutput, error) {
+	return call(a, "iam:GetUser", func() (*iam.GetUserOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		described := a.describe(*in.UserName, user)
+		for _, key := range sorted(user.Tags) {
+			described.Tags = append(described.Tags, types.Tag{Key: aws.String(key), Value: aws.String(user.Tags[key])})
+		}
+		if user.Boundary != "" {
+			described.PermissionsBoundary = &types.AttachedPermissionsBoundary{PermissionsBoundaryArn: &user.Boundary}
+		}
+		return &iam.GetUserOutput{User: &described}, nil
+	})
+}
+
+// ListAccessKeys lists a user's keys.
+func (a *Account) ListAccessKeys(_ context.Context, in *iam.ListAccessKeysInput, _ ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error) {
+	return call(a, "iam:ListAccessKeys", func() (*iam.ListAccessKeysOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		out := &iam.ListAccessKeysOutput{}
+		for _, key := range user.Keys {
+			out.AccessKeyMetadata = append(out.AccessKeyMetadata, types.AccessKeyMetadata{
+				UserName: in.UserName, AccessKeyId: aws.String(key.ID), Status: types.StatusType(key.Status), CreateDate: aws.Time(key.Created),
+			})
+		}
+		return out, nil
+	})
+}
+
+// GetAccessKeyLastUsed says when a key was used, and whose it is.
+func (a *Account) GetAccessKeyLastUsed(_ context.Context, in *iam.GetAccessKeyLastUsedInput, _ ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error) {
+	return call(a, "iam:GetAccessKeyLastUsed", func() (*iam.GetAccessKeyLastUsedOutput, error) {
+		for name, user := range a.state.Users {
+			for _, key := range user.Keys {
+				if key.ID != aws.ToString(in.AccessKeyId) {
+					continue
+				}
+				used := &types.AccessKeyLastUsed{Region: aws.String("N/A"), ServiceName: aws.String("N/A")}
+				if !key.Used.IsZero() {
+					used = &types.AccessKeyLastUsed{Region: aws.String("us-east-1"), ServiceName: aws.String("s3"), LastUsedDate: aws.Time(key.Used)}
+				}
+				return &iam.GetAccessKeyLastUsedOutput{UserName: aws.String(name), AccessKeyLastUsed: used}, nil
+			}
+		}
+		return nil, missing("The Access Key with id %s cannot be found.", aws.ToString(in.AccessKeyId))
+	})
+}
+
+// UpdateAccessKey switches a key.
+func (a *Account) UpdateAccessKey(_ context.Context, in *iam.UpdateAccessKeyInput, _ ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error) {
+	return call(a, "iam:UpdateAccessKey", func() (*iam.UpdateAccessKeyOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		for i := range user.Keys {
+			if user.Keys[i].ID == aws.ToString(in.AccessKeyId) {
+				user.Keys[i].Status = string(in.Status)
+				return &iam.UpdateAccessKeyOutput{}, nil
+			}
+		}
+		return nil, missing("The Access Key with id %s cannot be found.", aws.ToString(in.AccessKeyId))
+	})
+}
+
+// ListAttachedUserPolicies lists the managed policies that are attached to a user.
+func (a *Account) ListAttachedUserPolicies(_ context.Context, in *iam.ListAttachedUserPoliciesInput, _ ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error) {
+	return call(a, "iam:ListAttachedUserPolicies", func() (*iam.ListAttachedUserPoliciesOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		arns, next := page(user.Attached, in.Marker)
+		out := &iam.ListAttachedUserPoliciesOutput{Marker: next, IsTruncated: next != nil}
+		for _, policy := range arns {
+			out.AttachedPolicies = append(out.AttachedPolicies, types.AttachedPolicy{
+				PolicyArn: aws.String(policy), PolicyName: aws.String(policy[strings.LastIndex(policy, "/")+1:]),
+			})
+		}
+		return out, nil
+	})
+}
+
+// AttachUserPolicy attaches a managed policy to a user.
+func (a *Account) AttachUserPolicy(_ context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
+	return call(a, "iam:AttachUserPolicy", func() (*iam.AttachUserPolicyOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(user.Attached, *in.PolicyArn) {
+			user.Attached = append(user.Attached, *in.PolicyArn)
+		}
+		return &iam.AttachUserPolicyOutput{}, nil
+	})
+}
+
+// DetachUserPolicy detaches a managed policy from a user.
+func (a *Account) DetachUserPolicy(_ context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error) {
+	return call(a, "iam:DetachUserPolicy", func() (*iam.DetachUserPolicyOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		at := slices.Index(user.Attached, aws.ToString(in.PolicyArn))
+		if at < 0 {
+			return nil, missing("Policy %s was not found.", aws.ToString(in.PolicyArn))
+		}
+		user.Attached = slices.Delete(user.Attached, at, at+1)
+		return &iam.DetachUserPolicyOutput{}, nil
+	})
+}
+
+// ListUserPolicies lists the names of a user's inline policies.
+func (a *Account) ListUserPolicies(_ context.Context, in *iam.ListUserPoliciesInput, _ ...func(*iam.Options)) (*iam.ListUserPoliciesOutput, error) {
+	return call(a, "iam:ListUserPolicies", func() (*iam.ListUserPoliciesOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		names, next := page(sorted(user.Inline), in.Marker)
+		return &iam.ListUserPoliciesOutput{PolicyNames: names, Marker: next, IsTruncated: next != nil}, nil
+	})
+}
+
+// GetUserPolicy returns an inline policy, URL-encoded as IAM does.
+func (a *Account) GetUserPolicy(_ context.Context, in *iam.GetUserPolicyInput, _ ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error) {
+	return call(a, "iam:GetUserPolicy", func() (*iam.GetUserPolicyOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		document, ok := user.Inline[aws.ToString(in.PolicyName)]
+		if !ok {
+			return nil, missing("The user policy with name %s cannot be found.", aws.ToString(in.PolicyName))
+		}
+		return &iam.GetUserPolicyOutput{UserName: in.UserName, PolicyName: in.PolicyName, PolicyDocument: encoded(document)}, nil
+	})
+}
+
+// encoded is RFC 3986 encoding, in which only letters, digits and "-_.~" stay.
+func encoded(d Document) *string {
+	return aws.String(strings.ReplaceAll(url.QueryEscape(string(d)), "+", "%20"))
+}
+
+// PutUserPolicy puts an inline policy.
+func (a *Account) PutUserPolicy(_ context.Context, in *iam.PutUserPolicyInput, _ ...func(*iam.Options)) (*iam.PutUserPolicyOutput, error) {
+	return call(a, "iam:PutUserPolicy", func() (*iam.PutUserPolicyOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		if user.Inline == nil {
+			user.Inline = map[string]Document{}
+		}
+		user.Inline[*in.PolicyName] = Document(*in.PolicyDocument)
+		return &iam.PutUserPolicyOutput{}, nil
+	})
+}
+
+// DeleteUserPolicy deletes an inline policy.
+func (a *Account) DeleteUserPolicy(_ context.Context, in *iam.DeleteUserPolicyInput, _ ...func(*iam.Options)) (*iam.DeleteUserPolicyOutput, error) {
+	return call(a, "iam:DeleteUserPolicy", func() (*iam.DeleteUserPolicyOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := user.Inline[aws.ToString(in.PolicyName)]; !ok {
+			return nil, missing("The user policy with name %s cannot be found.", aws.ToString(in.PolicyName))
+		}
+		delete(user.Inline, *in.PolicyName)
+		return &iam.DeleteUserPolicyOutput{}, nil
+	})
+}
+
+// ListGroupsForUser lists the groups that a user is in.
+func (a *Account) ListGroupsForUser(_ context.Context, in *iam.ListGroupsForUserInput, _ ...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error) {
+	return call(a, "iam:ListGroupsForUser", func() (*iam.ListGroupsForUserOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		names, next := page(user.Groups, in.Marker)
+		out := &iam.ListGroupsForUserOutput{Marker: next, IsTruncated: next != nil}
+		for _, name := range names {
+			out.Groups = append(out.Groups, types.Group{GroupName: aws.String(name)})
+		}
+		return out, nil
+	})
+}
+
+// AddUserToGroup adds a user to a group.
+func (a *Account) AddUserToGroup(_ context.Context, in *iam.AddUserToGroupInput, _ ...func(*iam.Options)) (*iam.AddUserToGroupOutput, error) {
+	return call(a, "iam:AddUserToGroup", func() (*iam.AddUserToGroupOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := a.state.Groups[aws.ToString(in.GroupName)]; !ok {
+			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
+		}
+		if !slices.Contains(user.Groups, *in.GroupName) {
+			user.Groups = append(user.Groups, *in.GroupName)
+		}
+		return &iam.AddUserToGroupOutput{}, nil
+	})
+}
+
+// RemoveUserFromGroup takes a user out of a group.
+func (a *Account) RemoveUserFromGroup(_ context.Context, in *iam.RemoveUserFromGroupInput, _ ...func(*iam.Options)) (*iam.RemoveUserFromGroupOutput, error) {
+	return call(a, "iam:RemoveUserFromGroup", func() (*iam.RemoveUserFromGroupOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		if at := slices.Index(user.Groups, aws.ToString(in.GroupName)); at >= 0 {
+			user.Groups = slices.Delete(user.Groups, at, at+1)
+		}
+		return &iam.RemoveUserFromGroupOutput{}, nil
+	})
+}
+
+// ListAttachedGroupPolicies lists the managed policies that are attached to a group.
+func (a *Account) ListAttachedGroupPolicies(_ context.Context, in *iam.ListAttachedGroupPoliciesInput, _ ...func(*iam.Options)) (*iam.ListAttachedGroupPoliciesOutput, error) {
+	return call(a, "iam:ListAttachedGroupPolicies", func() (*iam.ListAttachedGroupPoliciesOutput, error) {
+		group, ok := a.state.Groups[aws.ToString(in.GroupName)]
+		if !ok {
+			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
+		}
+		arns, next := page(group.Attached, in.Marker)
+		out := &iam.ListAttachedGroupPoliciesOutput{Marker: next, IsTruncated: next != nil}
+		for _, policy := range arns {
+			out.AttachedPolicies = append(out.AttachedPolicies, types.AttachedPolicy{PolicyArn: aws.String(policy)})
+		}
+		return out, nil
+	})
+}
+
+// GetPolicy describes a managed policy; every one is at version v1.
+func (a *Account) GetPolicy(_ context.Context, in *iam.GetPolicyInput, _ ...func(*iam.Options)) (*iam.GetPolicyOutput, error) {
+	return call(a, "iam:GetPolicy", func() (*iam.GetPolicyOutput, error) {
+		if _, ok := a.state.Policies[aws.ToString(in.PolicyArn)]; !ok {
+			return nil, missing("Policy %s was not found.", aws.ToString(in.PolicyArn))
+		}
+		return &iam.GetPolicyOutput{Policy: &types.Policy{Arn: in.PolicyArn, DefaultVersionId: aws.String("v1")}}, nil
+	})
+}
+
+// GetPolicyVersion returns the document of a managed policy, URL-encoded as IAM does.
+func (a *Account) GetPolicyVersion(_ context.Context, in *iam.GetPolicyVersionInput, _ ...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error) {
+	return call(a, "iam:GetPolicyVersion", func() (*iam.GetPolicyVersionOutput, error) {
+		document, ok := a.state.Policies[aws.ToString(in.PolicyArn)]
+		if !ok || aws.ToString(in.VersionId) != "v1" {
+			return nil, missing("Policy %s version %s was not found.", aws.ToString(in.PolicyArn), aws.ToString(in.VersionId))
+		}
+		return &iam.GetPolicyVersionOutput{PolicyVersion: &types.PolicyVersion{VersionId: in.VersionId, Document: encoded(document)}}, nil
+	})
+}
+
+// GetAccountSummary returns the account's counts.
+func (a *Account) GetAccountSummary(_ context.Context, _ *iam.GetAccountSummaryInput, _ ...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error) {
+	return call(a, "iam:GetAccountSummary", func() (*iam.GetAccountSummaryOutput, error) {
+		return &iam.GetAccountSummaryOutput{SummaryMap: clone(a.state).Summary}, nil
+	})
+}

@@ -1,0 +1,496 @@
+// Package story is the test harness that all controls share. A story is one txtar file: an account,
+// settings, one or more events in the order they come, and what is to happen.
+//
+//	A direct policy is detached and its owner is told.
+//
+//	-- account.json --      the account before (package account)
+//	-- settings.json --     mode, parameters, allowedNetworks, owners; all optional
+//	-- event.json --        what happens; event-2.json and so on come after it
+//	-- want --              what the control does; go test -update writes it
+//
+// Beside what a story wants, the harness checks what must hold for every story: handling the events
+// again changes nothing and tells nobody; observing changes nothing; a call that fails or a crash
+// after any call is made good by the retry, with nothing done twice and nobody told twice; the
+// control calls nothing that its control.json does not permit, and permits nothing that no story
+// needs; no message holds a whole access key id.
+package story
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/tools/txtar"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+var update = flag.Bool("update", false, "write what happens into the want section of the stories")
+
+// Control is what the harness must know of a control.
+type Control struct {
+	// Description is its control.json.
+	Description []byte
+	// Plan makes its planner, reading from the account.
+	Plan func(*account.Account, settings.Function) (remedy.Planner, error)
+	// Reads is the interface of the operations that the planner reads with; nil if it reads nothing.
+	Reads reflect.Type
+}
+
+// Plumbing is what the runner itself calls, for every control.
+var plumbing = []string{"iam:GetUser"}
+
+// Run runs every story in testdata.
+func Run(t *testing.T, c Control) {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories in testdata (%v)", err)
+	}
+	h := &harness{Control: c, described: described, used: map[string]bool{}}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.story(t, file) })
+	}
+	if t.Failed() {
+		return
+	}
+	h.permissions(t)
+}
+
+// harness runs the stories of one control.
+type harness struct {
+	Control
+	described control.Control
+	used      map[string]bool // operations that some story called
+}
+
+// story is one parsed file.
+type story struct {
+	title    string
+	account  account.State
+	settings settings.Function
+	events   []namedEvent
+}
+
+type namedEvent struct {
+	name string
+	data []byte
+}
+
+func (h *harness) story(t *testing.T, file string) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, want, err := parse(archive, h.described)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+
+	told := h.start(t, s)
+	got := told.tell(t)
+	for _, operation := range slices.Sorted(maps.Keys(told.account.Calls())) {
+		h.used[operation] = true
+		if !slices.Contains(plumbing, operation) && !h.permitted(operation) {
+			t.Errorf("calls %s, which control.json does not permit", operation)
+		}
+	}
+	if *update {
+		write(t, file, archive, got)
+	} else if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("not as told (-want +got; go test -update writes it):\n%s", diff)
+	}
+	told.secrets(t)
+
+	t.Run("handled again", func(t *testing.T) { told.again(t) })
+	t.Run("observed", func(t *testing.T) { h.observed(t, s) })
+	t.Run("with faults", func(t *testing.T) { h.faults(t, s, told) })
+}
+
+// parse reads the sections of a story.
+func parse(archive *txtar.Archive, described control.Control) (story, string, error) {
+	s := story{title: strings.TrimSpace(string(archive.Comment))}
+	if s.title == "" {
+		return s, "", errors.New("the story has no title: begin it with a sentence")
+	}
+	set := struct {
+		Mode            control.Mode               `json:"mode"`
+		Parameters      map[string]json.RawMessage `json:"parameters"`
+		AllowedNetworks []netip.Prefix             `json:"allowedNetworks"`
+		Owners          settings.Owners            `json:"owners"`
+		Roles           []string                   `json:"roles"`
+	}{Mode: control.Enforce, Owners: settings.Owners{Tags: []string{"owner"}}}
+	want := ""
+	for _, f := range archive.Files {
+		var err error
+		switch {
+		case f.Name == "account.json":
+			err = strict(f.Data, &s.account)
+		case f.Name == "settings.json":
+			err = strict(f.Data, &set)
+		case strings.HasPrefix(f.Name, "event"):
+			s.events = append(s.events, namedEvent{f.Name, f.Data})
+		case f.Name == "want":
+			want = string(f.Data)
+		default:
+			err = errors.New("unknown section: use account.json, settings.json, event.json, want")
+		}
+		if err != nil {
+			return s, "", fmt.Errorf("section %s: %w", f.Name, err)
+		}
+	}
+	if len(s.events) == 0 {
+		return s, "", errors.New("the story has no event")
+	}
+	parameters := map[string]json.RawMessage{}
+	for name, p := range described.Parameters {
+		text, err := json.Marshal(p.Default)
+		if err != nil {
+			return s, "", err
+		}
+		parameters[name] = text
+	}
+	for name, value := range set.Parameters {
+		if _, ok := parameters[name]; !ok {
+			return s, "", fmt.Errorf("section settings.json: no parameter %q in control.json", name)
+		}
+		parameters[name] = value
+	}
+	text, err := json.Marshal(parameters)
+	if err != nil {
+		return s, "", err
+	}
+	s.settings = settings.Function{
+		Mode: set.Mode, Parameters: text, AllowedNetworks: set.AllowedNetworks, Owners: set.Owners,
+		Runbooks: "https://example.com/", Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder",
+		Halt: "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
+	}
+	return s, want, nil
+}
+
+func strict(data []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+func write(t *testing.T, file string, archive *txtar.Archive, got string) {
+	archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
+	archive.Files = append(archive.Files, txtar.File{Name: "want", Data: []byte(got)})
+	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// world is an account with Warder at work in it.
+type world struct {
+	story
+	described control.Control
+	account   *account.Account
+	ledger    *ledger.Memory
+	topic     *topic
+	runner    *remedy.Runner
+	log       bytes.Buffer
+}
+
+// topic remembers what was published.
+type topic struct {
+	sent  []notice.Message
+	fault func(operation string, after bool) error
+}
+
+// Publish implements [remedy.Publisher].
+func (t *topic) Publish(_ context.Context, m notice.Message) (string, error) {
+	if t.fault != nil {
+		if err := t.fault("sns:Publish", false); err != nil {
+			return "", err
+		}
+	}
+	if _, err := m.Bodies(); err != nil {
+		return "", err
+	}
+	t.sent = append(t.sent, m)
+	if t.fault != nil {
+		if err := t.fault("sns:Publish", true); err != nil {
+			return "", err
+		}
+	}
+	return "message-" + m.ID, nil
+}
+
+// ids are the distinct notices that were sent: what subscribers are left with.
+func (t *topic) ids() []string {
+	ids := map[string]bool{}
+	for _, m := range t.sent {
+		ids[fmt.Sprintf("%s %s %s", m.Kind, m.Title, m.ID)] = true
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// haltSwitch is the halt parameter of the story's account.
+type haltSwitch struct{ value string }
+
+// Check implements [remedy.Guard].
+func (h haltSwitch) Check(context.Context) (string, error) {
+	switch h.value {
+	case "", "no":
+		return "", nil
+	case "unreadable":
+		return "", errors.New("the halt switch /warder/halt cannot be read: access denied")
+	default:
+		return "Warder is halted (/warder/halt): " + h.value, nil
+	}
+}
+
+func (h *harness) start(t *testing.T, s story) *world {
+	w := &world{story: s, described: h.described, account: account.New(s.account), ledger: &ledger.Memory{}, topic: &topic{}}
+	planner, err := h.Plan(w.account, s.settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.runner = &remedy.Runner{
+		Control: h.described, Settings: s.settings, Planner: planner,
+		Kinds: change.ForIAM(w.account), Ledger: w.ledger, Topic: w.topic,
+		Owners: owner.Book{API: w.account, Owners: s.settings.Owners},
+		Guards: []remedy.Guard{haltSwitch{s.account.Halt}},
+		Now:    func() time.Time { return time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC) },
+		Sleep:  func(context.Context, time.Duration) {},
+		Log:    slog.New(slog.NewJSONHandler(&w.log, nil)),
+	}
+	return w
+}
+
+func (w *world) run(e namedEvent) (remedy.Report, error) {
+	return w.runner.Run(context.Background(), remedy.Invocation{ID: e.name, Left: time.Minute}, e.data)
+}
+
+// tell handles the story's events and words what happened.
+func (w *world) tell(t *testing.T) string {
+	var b strings.Builder
+	for _, e := range w.events {
+		iam, memory, sent := w.account.Calls(), w.ledger.Calls(), len(w.topic.sent)
+		report, err := w.run(e)
+		fmt.Fprintf(&b, "%s: %s", e.name, report.Outcome)
+		if report.Reason != "" {
+			fmt.Fprintf(&b, ": %s", report.Reason)
+		}
+		b.WriteString("\n")
+		if err != nil {
+			fmt.Fprintf(&b, "  error %v\n", err)
+		}
+		for _, c := range report.Changes {
+			fmt.Fprintf(&b, "  change %s: %s %q %q -> %q\n", c.Status, c.Kind, c.Target, c.Before, c.After)
+			if c.Reason != "" {
+				fmt.Fprintf(&b, "    %s\n", c.Reason)
+			}
+		}
+		for _, m := range w.topic.sent[sent:] {
+			fmt.Fprintf(&b, "  notice %s, %s, to %s: %s\n", m.Kind, m.Severity, cmp.Or(m.Owner, "the topic"), m.Line())
+			for _, line := range []string{m.Text, m.Left, m.Advice} {
+				if line != "" {
+					fmt.Fprintf(&b, "    %s\n", line)
+				}
+			}
+			for _, f := range m.Facts {
+				fmt.Fprintf(&b, "    %s: %s\n", f.Name, f.Value)
+			}
+			for _, c := range m.Changes {
+				fmt.Fprintf(&b, "    %s\n", c.Text)
+			}
+		}
+		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.ledger.Calls()-memory, len(w.topic.sent)-sent)
+	}
+	before, after := account.New(w.story.account).State(), w.account.State()
+	if diff := gocmp.Diff(before, after, cmpopts.EquateEmpty()); diff == "" {
+		b.WriteString("the account is as it was\n")
+	}
+	return b.String()
+}
+
+// difference words the calls that were made between two counts.
+func difference(before, after map[string]int) string {
+	var calls []string
+	for _, operation := range slices.Sorted(maps.Keys(after)) {
+		if n := after[operation] - before[operation]; n > 0 {
+			calls = append(calls, fmt.Sprintf("%s %d", operation, n))
+		}
+	}
+	return cmp.Or(strings.Join(calls, ", "), "iam 0")
+}
+
+// secrets checks that neither a message nor the log holds a whole access key id.
+func (w *world) secrets(t *testing.T) {
+	texts := []string{w.log.String()}
+	for _, m := range w.topic.sent {
+		body, err := m.Bodies()
+		if err != nil {
+			t.Error(err)
+		}
+		texts = append(texts, body, m.Line())
+	}
+	for _, user := range w.account.State().Users {
+		for _, key := range user.Keys {
+			for _, text := range texts {
+				if strings.Contains(text, key.ID) {
+					t.Errorf("a message or the log holds the whole access key id %s:\n%s", key.ID, text)
+				}
+			}
+		}
+	}
+}
+
+// again handles every event once more: nothing is changed and nobody is told.
+func (w *world) again(t *testing.T) {
+	before, sent := w.account.State(), len(w.topic.sent)
+	for _, e := range w.events {
+		if _, err := w.run(e); err != nil {
+			t.Errorf("%s: %v", e.name, err)
+		}
+	}
+	if diff := gocmp.Diff(before, w.account.State()); diff != "" {
+		t.Errorf("the account is not as it was (-first +second):\n%s", diff)
+	}
+	for _, m := range w.topic.sent[sent:] {
+		t.Errorf("told again: %s", m.Line())
+	}
+}
+
+// observed handles the events with the control in observe: the account stays as it is.
+func (h *harness) observed(t *testing.T, s story) {
+	s.settings.Mode = control.Observe
+	w := h.start(t, s)
+	before := w.account.State()
+	for _, e := range w.events {
+		report, err := w.run(e)
+		if err != nil {
+			t.Errorf("%s: %v", e.name, err)
+		}
+		if report.Outcome == remedy.Changed {
+			t.Errorf("%s: the outcome is changed", e.name)
+		}
+	}
+	if diff := gocmp.Diff(before, w.account.State()); diff != "" {
+		t.Errorf("observing changed the account (-before +after):\n%s", diff)
+	}
+	w.secrets(t)
+}
+
+var errFault = errors.New("a fault of the story")
+
+// fault is one way in which a call goes wrong.
+type fault struct {
+	name string
+	took bool // the call takes effect first
+	cuts bool // no further call of this try is made
+}
+
+// faults handles the story again and again, each time with one call going wrong: refused before it
+// takes effect, or the function cut off after it did. The retries of the event must come to the
+// same account and the same notices as without the fault.
+func (h *harness) faults(t *testing.T, s story, untroubled *world) {
+	for n := 1; ; n++ {
+		reached := false
+		for _, f := range []fault{
+			{name: "refused"}, {name: "cut off before", cuts: true}, {name: "cut off after", cuts: true, took: true},
+		} {
+			w := h.start(t, s)
+			count, happened, cut := 0, false, false
+			hook := func(_ string, took bool) error {
+				if cut {
+					return errFault // a function that is cut off makes no further call
+				}
+				if !took {
+					count++
+				}
+				if happened || count != n || took != f.took {
+					return nil
+				}
+				reached, happened, cut = true, true, f.cuts
+				return errFault
+			}
+			w.account.Fault, w.topic.fault = hook, hook
+			w.ledger.Fault = func(operation string) error { return hook(operation, false) }
+			for _, e := range w.events {
+				_, err := w.run(e)
+				for try := 0; err != nil && try < 3; try++ {
+					cut = false
+					_, err = w.run(e)
+				}
+				if err != nil {
+					t.Fatalf("call %d %s: %s is not handled after three retries: %v", n, f.name, e.name, err)
+				}
+			}
+			if diff := gocmp.Diff(untroubled.account.State(), w.account.State()); diff != "" {
+				t.Errorf("call %d %s: another account (-without +with the fault):\n%s", n, f.name, diff)
+			}
+			got := slices.DeleteFunc(w.topic.ids(), func(id string) bool { return strings.HasPrefix(id, string(notice.Failure)) })
+			if diff := gocmp.Diff(untroubled.topic.ids(), got); diff != "" {
+				t.Errorf("call %d %s: other notices (-without +with the fault):\n%s", n, f.name, diff)
+			}
+		}
+		if !reached {
+			return
+		}
+	}
+}
+
+// permitted reports whether control.json permits the operation.
+func (h *harness) permitted(operation string) bool {
+	return slices.ContainsFunc(h.described.Permissions, func(p control.Permission) bool {
+		return slices.Contains(p.Actions, operation)
+	})
+}
+
+// permissions checks that what control.json permits is what the stories needed and what the
+// planner's interface lists.
+func (h *harness) permissions(t *testing.T) {
+	for _, p := range h.described.Permissions {
+		for _, action := range p.Actions {
+			if !h.used[action] {
+				t.Errorf("control.json permits %s, which no story needs", action)
+			}
+		}
+	}
+	if h.Reads == nil {
+		return
+	}
+	for i := range h.Reads.NumMethod() {
+		method := h.Reads.Method(i)
+		input := method.Type.In(1).Elem().PkgPath()
+		operation := input[strings.LastIndex(input, "/")+1:] + ":" + method.Name
+		if !h.permitted(operation) && !slices.Contains(plumbing, operation) {
+			t.Errorf("the planner reads with %s, which control.json does not permit", operation)
+		}
+	}
+}
