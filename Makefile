@@ -76,7 +76,7 @@ bin/native/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
 	@$(GO_BUILD) -o $@ ./functions/$*
 
 cdk.out/manifest.json: $(ARM64) $(APP) node_modules/installed
-	@echo "synthesizing the template (the first time compiles the CDK, a minute or two) ..."
+	@echo "synthesizing the template (the first time compiles the CDK, about a minute) ..."
 	@$(CDK) synth --quiet --no-notices --no-lookups
 	@touch $@
 
@@ -100,6 +100,7 @@ test: local ## run every test
 
 .PHONY: lint
 lint: ## check format, vet, lint, module and lock files
+	@echo "linting (the first time compiles golangci-lint, a minute or two) ..."
 	@.ci/lint
 
 .PHONY: fmt
