@@ -106,10 +106,9 @@ func newRole(scope constructs.Construct, c control.Control, hub Hub, logs awslog
 	policies := map[string]awsiam.PolicyDocument{
 		"plumbing": document(
 			// The ledger: what was done, and what undoes it.
-			allow([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, []string{*hub.Table.TableArn()}, nil),
-			allow([]string{"dynamodb:Query"}, []string{*hub.Table.TableArn() + "/index/subject"}, nil),
-			// The owner of a user, and whether it is exempt, are in its tags.
-			allow([]string{"iam:ListUserTags"}, []string{users}, nil),
+			allow([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{*hub.Table.TableArn()}, nil),
+			// The owner of a user is in its tags and path.
+			allow([]string{"iam:GetUser"}, []string{users}, nil),
 			// Notices.
 			allow([]string{"sns:Publish"}, []string{*hub.Topic.TopicArn()}, nil),
 			allow([]string{"kms:Decrypt", "kms:GenerateDataKey"}, []string{*hub.Key.KeyArn()},

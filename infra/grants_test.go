@@ -184,10 +184,8 @@ func TestRolesMayDoExactlyWhatControlJSONSaysAndThePlumbing(t *testing.T) {
 	plumbing := []string{
 		"allow dynamodb:GetItem on ${Ledger.Arn}",
 		"allow dynamodb:PutItem on ${Ledger.Arn}",
-		"allow dynamodb:Query on ${Ledger.Arn}",
-		"allow dynamodb:Query on ${Ledger.Arn}/index/subject",
 		"allow dynamodb:UpdateItem on ${Ledger.Arn}",
-		"allow iam:ListUserTags on arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*",
+		"allow iam:GetUser on arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*",
 		"allow kms:Decrypt on ${TopicKey.Arn} if kms:ViaService StringEquals sns.us-east-1.amazonaws.com",
 		"allow kms:GenerateDataKey on ${TopicKey.Arn} if kms:ViaService StringEquals sns.us-east-1.amazonaws.com",
 		"allow sns:Publish on ${Notices}",

@@ -24,11 +24,21 @@ const binaries = "bin/arm64"
 
 func main() {
 	err := run()
-	jsii.Close()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
+	}
+	closeRuntime()
+	if err != nil {
 		os.Exit(1)
 	}
+}
+
+// closeRuntime ends the CDK's JavaScript process and removes its files. jsii
+// waits for the process in two places and complains of the second on stderr, so
+// nothing more can be printed there.
+func closeRuntime() {
+	os.Stderr = nil
+	jsii.Close()
 }
 
 func run() error {

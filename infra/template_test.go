@@ -26,15 +26,13 @@ var scratch string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// jsii's runtime complains on stderr about a Node.js it no longer supports.
-	os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 	var err error
 	if scratch, err = os.MkdirTemp("", "warder-infra"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	code := m.Run()
-	jsii.Close()
+	closeRuntime()
 	os.RemoveAll(scratch)
 	os.Exit(code)
 }
