@@ -11,14 +11,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 )
 
-// The limits of an SNS message, in bytes: 262,144 for the whole with its attributes
-// (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). The bodies travel together in one
-// JSON object in which a character may take six bytes, so each stays far below it.
+// An SNS message has at most 262,144 bytes, its attributes included
+// (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html); room is left for them.
+const maxMessage = 262_144 - 4096
+
+// maxBody is the longest email, maxField the longest text in a message, in bytes; maxItems is how
+// many facts or changes it lists.
 const (
-	maxMessage = 262_144
-	maxBody    = 16_000
-	maxField   = 4_000
-	maxFields  = 50
+	maxBody  = 32_000
+	maxField = 4_000
+	maxItems = 50
 )
 
 // SNS lists the operation that [Topic] uses.
@@ -59,8 +61,20 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 
 // Bodies is the SNS message with one body for each protocol
 // (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html).
+// What is too long is cut; the more JSON has to escape, the shorter it is cut.
 func (m Message) Bodies() (string, error) {
-	m = m.bounded()
+	for field, items := maxField, maxItems; ; field, items = field/2, items/2 {
+		bodies, err := m.cut(field, items).bodies()
+		if err != nil || len(bodies) <= maxMessage {
+			return bodies, err
+		}
+		if field == 0 {
+			return "", fmt.Errorf("notice %s has %d bytes with everything cut: SNS takes %d", m.ID, len(bodies), maxMessage)
+		}
+	}
+}
+
+func (m Message) bodies() (string, error) {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return "", fmt.Errorf("encode notice %s: %w", m.ID, err)
@@ -70,40 +84,39 @@ func (m Message) Bodies() (string, error) {
 		return "", fmt.Errorf("encode notice %s for chat: %w", m.ID, err)
 	}
 	email := m.Email()
-	body, err := json.Marshal(map[string]string{
+	bodies, err := json.Marshal(map[string]string{
 		"default": email, "email": email, "sms": m.SMS(),
 		"sqs": string(data), "lambda": string(data), "https": string(chat),
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode bodies of notice %s: %w", m.ID, err)
 	}
-	if len(body) > maxMessage-4096 {
-		return "", fmt.Errorf("notice %s has %d bytes: SNS takes %d", m.ID, len(body), maxMessage)
-	}
-	return string(body), nil
+	return string(bodies), nil
 }
 
-// bounded returns the message with every field and list cut to a length that the whole can bear.
-func (m Message) bounded() Message {
-	m.Title, m.Text, m.Left = Truncate(m.Title, 200), Truncate(m.Text, maxField), Truncate(m.Left, maxField)
-	m.Advice = Truncate(m.Advice, maxField)
-	if n := len(m.Facts) - maxFields; n > 0 {
-		m.Facts = append(m.Facts[:maxFields:maxFields], Fact{"More", fmt.Sprintf("%d more facts are in the ledger", n)})
+// cut returns the message with texts of at most field bytes and lists of at most items.
+func (m Message) cut(field, items int) Message {
+	m.Title, m.Subject, m.Owner = Truncate(m.Title, 200), Truncate(m.Subject, 400), Truncate(m.Owner, 400)
+	m.Text, m.Left, m.Advice = Truncate(m.Text, field), Truncate(m.Left, field), Truncate(m.Advice, field)
+	facts := m.Facts
+	m.Facts = nil
+	for i, f := range facts {
+		if i == items {
+			m.Facts = append(m.Facts, Fact{"More", fmt.Sprintf("%d more facts are in the ledger", len(facts)-i)})
+			break
+		}
+		m.Facts = append(m.Facts, Fact{Truncate(f.Name, 60), Truncate(f.Value, field/8)})
 	}
-	facts := make([]Fact, len(m.Facts))
-	for i, f := range m.Facts {
-		facts[i] = Fact{Truncate(f.Name, 60), Truncate(f.Value, 500)}
+	changes := m.Changes
+	m.Changes = nil
+	for i, c := range changes {
+		if i == items {
+			m.Changes = append(m.Changes, Change{Text: fmt.Sprintf("and %d more, which are in the ledger", len(changes)-i)})
+			break
+		}
+		c.Text, c.Reason = Truncate(c.Text, field/8), Truncate(c.Reason, field/8)
+		m.Changes = append(m.Changes, c)
 	}
-	m.Facts = facts
-	if n := len(m.Changes) - maxFields; n > 0 {
-		m.Changes = append(m.Changes[:maxFields:maxFields], Change{Text: fmt.Sprintf("and %d more, see the ledger", n)})
-	}
-	changes := make([]Change, len(m.Changes))
-	for i, c := range m.Changes {
-		c.Text, c.Reason = Truncate(c.Text, 500), Truncate(c.Reason, 300)
-		changes[i] = c
-	}
-	m.Changes = changes
 	return m
 }
 

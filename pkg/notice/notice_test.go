@@ -1,0 +1,229 @@
+package notice
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/google/go-cmp/cmp"
+)
+
+func sample() Message {
+	return Message{
+		Version: "1", ID: "n1", Kind: Changed, Thread: "t1", Control: "detach-direct-policy", Severity: "high",
+		Title: "Direct policy on a user", Text: "Policy X was attached directly to alice.", Subject: "alice",
+		Owner: "alice@example.com", Account: "111122223333", Region: "us-east-1",
+		Time:    time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC),
+		Facts:   []Fact{{"Attached by", "mallory from 203.0.113.9"}},
+		Changes: []Change{{ID: "abc-1", Kind: "managed user policy", Text: "detached policy X from alice", Status: "verified"}},
+		Advice:  "Use a group.", Runbook: "https://example.com/detach-direct-policy",
+		References: []Reference{{Title: "IAM.2", URL: "https://example.com/iam-2"}}, Event: "e1",
+	}
+}
+
+func TestEmailSaysWhoWhatWhereAndWhen(t *testing.T) {
+	want := `Direct policy on a user
+
+Policy X was attached directly to alice.
+
+Warder did:
+  - detached policy X from alice  [abc-1]
+
+What to do: Use a group.
+
+Who:         alice
+Owner:       alice@example.com
+Attached by: mallory from 203.0.113.9
+When:        2026-11-21 03:00:00 UTC
+Account:     111122223333 us-east-1
+Severity:    high
+Control:     detach-direct-policy
+Event:       e1
+Runbook:     https://example.com/detach-direct-policy
+Reference:   IAM.2 https://example.com/iam-2
+`
+	if diff := cmp.Diff(want, sample().Email()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestEachKindSaysWhatItIs(t *testing.T) {
+	for kind, want := range map[Kind][2]string{
+		WouldChange: {"[Warder] would change: ", "changed nothing"},
+		Changed:     {"[Warder] changed: ", "Warder did:"},
+		Held:        {"[Warder] held back: ", "Warder holds back:"},
+		Failure:     {"[Warder] FAILED: ", "it is not done"},
+		Alert:       {"[Warder] alert: ", "Policy X"},
+	} {
+		m := sample()
+		m.Kind = kind
+		if !strings.HasPrefix(m.Line(), want[0]) || !strings.Contains(m.Email(), want[1]) {
+			t.Errorf("%s: line %q, email %q", kind, m.Line(), m.Email())
+		}
+	}
+}
+
+// long is a message in which everything that comes from outside is far too long and full of
+// characters that JSON must escape.
+func long(filler string) Message {
+	m := sample()
+	big := strings.Repeat(filler, 40_000)
+	m.Title, m.Text, m.Left, m.Advice, m.Subject, m.Owner = big, big, big, big, strings.Repeat(filler, 64), strings.Repeat(filler, 64)
+	for range 500 {
+		m.Facts = append(m.Facts, Fact{big, big})
+		m.Changes = append(m.Changes, Change{ID: "x", Text: big, Reason: big})
+	}
+	return m
+}
+
+func TestEveryBodyKeepsItsLimit(t *testing.T) {
+	for _, filler := range []string{"x", "\u0001", "🔑", "<", "é", "\xff", "…", "\n"} {
+		checkBodies(t, long(filler))
+	}
+	checkBodies(t, sample())
+	checkBodies(t, Message{})
+}
+
+func checkBodies(t *testing.T, m Message) {
+	t.Helper()
+	if line := m.Line(); len(line) > 99 || strings.IndexFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+		t.Errorf("subject line of %d bytes: %q", len(line), line)
+	}
+	if sms := m.SMS(); len(sms) > 140 || !utf8.ValidString(sms) {
+		t.Errorf("SMS of %d bytes: %q", len(sms), sms)
+	}
+	text, err := m.Bodies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text) > 262_144 {
+		t.Errorf("message of %d bytes", len(text))
+	}
+	var bodies map[string]string
+	if err := json.Unmarshal([]byte(text), &bodies); err != nil {
+		t.Fatal(err)
+	}
+	for _, protocol := range []string{"default", "email", "sms", "sqs", "lambda", "https"} {
+		if bodies[protocol] == "" {
+			t.Errorf("no body for %s", protocol)
+		}
+	}
+	var back Message
+	if err := json.Unmarshal([]byte(bodies["sqs"]), &back); err != nil || back.ID != m.ID {
+		t.Errorf("the body for SQS is not the message: %v", err)
+	}
+	var chat custom
+	if err := json.Unmarshal([]byte(bodies["https"]), &chat); err != nil {
+		t.Fatal(err)
+	}
+	if chat.Version != "1.0" || chat.Source != "custom" || utf8.RuneCountInString(chat.Content.Title) > 250 ||
+		utf8.RuneCountInString(chat.Content.Description) > 8000 {
+		t.Errorf("chat body breaks its schema: %+v", chat)
+	}
+	for _, step := range chat.Content.NextSteps {
+		if utf8.RuneCountInString(step) > 350 {
+			t.Errorf("next step of %d characters", len(step))
+		}
+	}
+}
+
+type recorder struct {
+	in  *sns.PublishInput
+	err error
+}
+
+func (r *recorder) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options)) (*sns.PublishOutput, error) {
+	r.in = in
+	return &sns.PublishOutput{MessageId: aws.String("m1")}, r.err
+}
+
+func TestPublishSetsTheAttributesToFilterBy(t *testing.T) {
+	r := &recorder{}
+	id, err := Topic{API: r, ARN: "arn:aws:sns:us-east-1:111122223333:t"}.Publish(context.Background(), sample())
+	if err != nil || id != "m1" {
+		t.Fatalf("Publish = %q, %v", id, err)
+	}
+	got := map[string]string{}
+	for name, value := range r.in.MessageAttributes {
+		got[name] = aws.ToString(value.StringValue)
+	}
+	want := map[string]string{
+		"control": "detach-direct-policy", "severity": "high", "kind": "changed", "account": "111122223333", "owner": "alice@example.com",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+	if aws.ToString(r.in.MessageStructure) != "json" {
+		t.Error("the message is not structured by protocol")
+	}
+}
+
+func TestPublishTellsOfAFailure(t *testing.T) {
+	broken := errors.New("topic is gone")
+	if _, err := (Topic{API: &recorder{err: broken}}).Publish(context.Background(), sample()); !errors.Is(err, broken) {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestRedactKeepsFourCharacters(t *testing.T) {
+	for in, want := range map[string]string{
+		"The Access Key with id AKIAIOSFODNN7EXAMPLE cannot be found": "The Access Key with id …MPLE cannot be found",
+		"ASIAIOSFODNN7EXAMPLE,AKIAIOSFODNN7EXAMPL2":                   "…MPLE,…MPL2",
+		"user AKIAshi and AKIA alone":                                 "user AKIAshi and AKIA alone",
+	} {
+		if got := Redact(in); got != want {
+			t.Errorf("Redact(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestTruncate(t *testing.T) {
+	for _, tc := range []struct {
+		name, in string
+		limit    int
+		want     string
+	}{
+		{"what fits stays", "four", 4, "four"},
+		{"what does not fit ends with dots", "abcdefgh", 6, "abc..."},
+		{"a rune is never split", "aééé", 6, "aé..."},
+		{"an emoji is never split", "🔑🔑🔑", 8, "🔑..."},
+		{"a limit below the dots", "abcdefgh", 2, ".."},
+		{"no room at all", "abc", 0, ""},
+		{"a negative limit", "abc", -1, ""},
+		{"bytes that are no text", "\xff\xfe", 10, "\uFFFD"},
+	} {
+		if got := Truncate(tc.in, tc.limit); got != tc.want {
+			t.Errorf("%s: %q", tc.name, got)
+		}
+	}
+}
+
+func FuzzTruncate(f *testing.F) {
+	f.Add("🔑 key", 5)
+	f.Add("\xf0\x9f", 1)
+	f.Fuzz(func(t *testing.T, s string, limit int) {
+		got := Truncate(s, limit)
+		if len(got) > max(limit, 0) {
+			t.Errorf("%d bytes, limit %d", len(got), limit)
+		}
+		if !utf8.ValidString(got) {
+			t.Errorf("%q is no text", got)
+		}
+	})
+}
+
+func FuzzBodies(f *testing.F) {
+	f.Add("title", "text", "owner@example.com")
+	f.Add("\u2028<&>", "\x00", "…")
+	f.Fuzz(func(t *testing.T, title, text, owner string) {
+		m := sample()
+		m.Title, m.Text, m.Owner = title, text, Truncate(owner, 320)
+		checkBodies(t, m)
+	})
+}
