@@ -56,7 +56,8 @@ type Key struct {
 
 // Group is an IAM group.
 type Group struct {
-	Attached []string `json:"attached,omitempty"`
+	Attached []string            `json:"attached,omitempty"`
+	Inline   map[string]Document `json:"inline,omitempty"`
 }
 
 // Document is a policy document, byte for byte. In JSON it is a string, or an object whose text it is.
@@ -445,6 +446,18 @@ func (a *Account) ListAttachedGroupPolicies(_ context.Context, in *iam.ListAttac
 			out.AttachedPolicies = append(out.AttachedPolicies, types.AttachedPolicy{PolicyArn: aws.String(policy)})
 		}
 		return out, nil
+	})
+}
+
+// ListGroupPolicies lists the names of a group's inline policies.
+func (a *Account) ListGroupPolicies(_ context.Context, in *iam.ListGroupPoliciesInput, _ ...func(*iam.Options)) (*iam.ListGroupPoliciesOutput, error) {
+	return call(a, "iam:ListGroupPolicies", func() (*iam.ListGroupPoliciesOutput, error) {
+		group, ok := a.state.Groups[aws.ToString(in.GroupName)]
+		if !ok {
+			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
+		}
+		names, next := page(sorted(group.Inline), in.Marker)
+		return &iam.ListGroupPoliciesOutput{PolicyNames: names, Marker: next, IsTruncated: next != nil}, nil
 	})
 }
 
