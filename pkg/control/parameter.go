@@ -96,7 +96,7 @@ func parseParameter(n *tree.Node) Parameter {
 func (p Parameter) Check(value *tree.Node) {
 	switch p.Kind {
 	case Integer:
-		if v := value.Int(); value.IsNumber() && (v < p.Min || v > p.Max) {
+		if v := value.Int(); value.IsInt() && (v < p.Min || v > p.Max) {
 			value.Faultf("%d is outside %d to %d", v, p.Min, p.Max)
 		}
 	case Text:

@@ -234,7 +234,7 @@ func parseRetention(n *tree.Node) int {
 		return defaultRetention
 	}
 	days := int(n.Int())
-	if n.IsNumber() && !slices.Contains(retentions, days) {
+	if n.IsInt() && !slices.Contains(retentions, days) {
 		n.Faultf("CloudWatch Logs does not take %d days, only %s", days, strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]"))
 	}
 	return days

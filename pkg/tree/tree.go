@@ -52,7 +52,7 @@ const (
 // document (see Err) and its first value is kept.
 func Parse(file string, data []byte) (*Node, error) {
 	// Unmarshal checks the whole text, and bounds the nesting, before the walk.
-	var whole any
+	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
 		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 			line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
@@ -268,14 +268,34 @@ func (n *Node) Len() int {
 	return len(n.members) + len(n.items)
 }
 
-// The Is functions tell what a present value is, without a fault.
+// IsObject tells whether the value is present and an object, without a fault.
+func (n *Node) IsObject() bool { return n.is(object) }
 
-func (n *Node) IsObject() bool { return n != nil && n.kind == object }
-func (n *Node) IsArray() bool  { return n != nil && n.kind == array }
-func (n *Node) IsString() bool { return n != nil && n.kind == text }
-func (n *Node) IsNumber() bool { return n != nil && n.kind == number }
-func (n *Node) IsBool() bool   { return n != nil && n.kind == truth }
-func (n *Node) IsNull() bool   { return n != nil && n.kind == null }
+// IsArray tells whether the value is present and an array, without a fault.
+func (n *Node) IsArray() bool { return n.is(array) }
+
+// IsString tells whether the value is present and a string, without a fault.
+func (n *Node) IsString() bool { return n.is(text) }
+
+// IsNumber tells whether the value is present and a number, without a fault.
+func (n *Node) IsNumber() bool { return n.is(number) }
+
+// IsInt tells whether Int would read the value, without a fault.
+func (n *Node) IsInt() bool {
+	if !n.is(number) {
+		return false
+	}
+	_, err := strconv.ParseInt(n.scalar.(json.Number).String(), 10, 64)
+	return err == nil
+}
+
+// IsBool tells whether the value is true or false, without a fault.
+func (n *Node) IsBool() bool { return n.is(truth) }
+
+// IsNull tells whether the value is null, without a fault.
+func (n *Node) IsNull() bool { return n.is(null) }
+
+func (n *Node) is(k kind) bool { return n != nil && n.kind == k }
 
 // JSON is the value as compact JSON, keys in the order written.
 func (n *Node) JSON() json.RawMessage {
