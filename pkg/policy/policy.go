@@ -1,6 +1,6 @@
 // Package policy reads IAM policy documents, as far as Warder must understand them: whether one
-// denies anything, and whether one gives administrator rights. It never says that a document is
-// harmless because it cannot read it: what cannot be read denies, and grants.
+// denies anything, gives administrator rights, or allows no more than is listed. It never says that
+// a document is harmless because it cannot read it: what cannot be read denies, and grants.
 package policy
 
 import (
@@ -95,6 +95,38 @@ func Administers(document string) (bool, error) {
 			return everything(action) || strings.EqualFold(action, "iam:*")
 		})
 	}), nil
+}
+
+// AllowsOnly reports whether the document allows some of the given actions and nothing else. A
+// document that cannot be read, or in which an element is there twice, may allow more.
+func AllowsOnly(document string, actions ...string) bool {
+	all, err := read(document)
+	denies, _ := Denies(document)
+	if err != nil || denies || len(all) == 0 {
+		return false
+	}
+	for _, s := range all {
+		if len(s.Action) == 0 || slices.ContainsFunc(s.Action, func(action string) bool {
+			return !slices.ContainsFunc(actions, func(known string) bool { return strings.EqualFold(known, action) })
+		}) {
+			return false
+		}
+	}
+	return words(document, "Statement") == 1 && words(document, "Action") == len(all) && words(document, "NotAction") == 0
+}
+
+// words counts how often the document has a word as the whole of a name or value.
+func words(document, word string) int {
+	n := 0
+	for tokens := json.NewDecoder(strings.NewReader(document)); ; {
+		token, err := tokens.Token()
+		if err != nil {
+			return n // the document was read before: this is its end
+		}
+		if text, ok := token.(string); ok && strings.EqualFold(text, word) {
+			n++
+		}
+	}
 }
 
 // everything reports whether a pattern consists of wildcards only, or is "*:*".

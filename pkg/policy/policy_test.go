@@ -48,6 +48,34 @@ func TestAdministers(t *testing.T) {
 	}
 }
 
+func TestAllowsOnly(t *testing.T) {
+	for _, tc := range []struct {
+		name, document string
+		want           bool
+	}{
+		{"one of the actions", `{"Statement":[{"Effect":"Allow","Action":"ses:SendRawEmail","Resource":"*"}]}`, true},
+		{"both, in another case, with a condition", `{"Statement":{"Effect":"Allow","Action":["SES:sendemail","ses:SendRawEmail"],"Resource":"*","Condition":{"StringEquals":{"ses:FromAddress":"a@example.com"}}}}`, true},
+		{"two statements", `{"Statement":[{"Effect":"Allow","Action":"ses:SendEmail","Resource":"a"},{"Effect":"Allow","Action":"ses:SendRawEmail","Resource":"b"}]}`, true},
+		{"one action more", `{"Statement":[{"Effect":"Allow","Action":["ses:SendRawEmail","s3:GetObject"],"Resource":"*"}]}`, false},
+		{"a wildcard", `{"Statement":[{"Effect":"Allow","Action":"ses:*","Resource":"*"}]}`, false},
+		{"a statement more", `{"Statement":[{"Effect":"Allow","Action":"ses:SendEmail"},{"Effect":"Allow","Action":"*"}]}`, false},
+		{"everything but", `{"Statement":[{"Effect":"Allow","NotAction":"ses:SendRawEmail","Resource":"*"}]}`, false},
+		{"both elements in a statement", `{"Statement":[{"Effect":"Allow","Action":"ses:SendRawEmail","NotAction":"s3:*","Resource":"*"}]}`, false},
+		{"a second element of the same name", `{"Statement":[{"Effect":"Allow","Action":"*","Action":"ses:SendRawEmail","Resource":"*"}]}`, false},
+		{"a second element whose name is escaped", `{"Statement":[{"Effect":"Allow","\u0041ction":"*","Action":"ses:SendRawEmail","Resource":"*"}]}`, false},
+		{"a second list of statements", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}],"Statement":[{"Effect":"Allow","Action":"ses:SendEmail"}]}`, false},
+		{"a deny", `{"Statement":[{"Effect":"Deny","Action":"ses:SendRawEmail","Resource":"*"}]}`, false},
+		{"no statement", `{"Statement":[]}`, false},
+		{"text that is no document", `nope`, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := AllowsOnly(tc.document, "ses:SendRawEmail", "ses:SendEmail"); got != tc.want {
+				t.Errorf("AllowsOnly = %v", got)
+			}
+		})
+	}
+}
+
 func FuzzDenies(f *testing.F) {
 	f.Add(`{"Statement":[{"Effect":"Deny"}]}`)
 	f.Add(`{"Statement":{"Effect":"Allow"}}`)
@@ -58,6 +86,9 @@ func FuzzDenies(f *testing.F) {
 		}
 		if administers, err := Administers(document); err != nil && !administers {
 			t.Error("a document that cannot be read does not administer")
+		}
+		if AllowsOnly(document, "ses:SendRawEmail") && (denies || err != nil) {
+			t.Error("a document that denies or cannot be read allows only what it should")
 		}
 	})
 }
