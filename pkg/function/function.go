@@ -38,6 +38,8 @@ type Setup struct {
 	AWS aws.Config
 	// Settings is what the function was told.
 	Settings settings.Function
+	// Sleep waits, for planners that look again at what IAM does not show yet.
+	Sleep func(context.Context, time.Duration)
 }
 
 // Run serves the control that the description (its control.json) describes, with the planner that
@@ -86,7 +88,7 @@ func newRunner(ctx context.Context, description []byte, plan func(Setup) (remedy
 	if err != nil {
 		return nil, fmt.Errorf("load AWS configuration: %w", err)
 	}
-	planner, err := plan(Setup{AWS: cfg, Settings: told})
+	planner, err := plan(Setup{AWS: cfg, Settings: told, Sleep: sleep})
 	if err != nil {
 		return nil, fmt.Errorf("make the planner of %s: %w", c.ID, err)
 	}
