@@ -186,8 +186,8 @@ func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error)
 		byID[results[i].ID] = &results[i]
 		event := &entries[i].Event
 		if len(event.JSON) == 0 {
-			if err := b.seal(event, results[i].ID); err != nil {
-				return nil, err
+			if err := b.seal(event, results[i].ID); err != nil { // what Python takes for JSON, such as NaN
+				results[i].ErrorCode, results[i].ErrorMessage = "MalformedDetail", "Detail is malformed."
 			}
 		}
 		if entries[i].Bus == "" {
@@ -200,7 +200,7 @@ func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error)
 	}
 	for _, message := range messages {
 		result, rule := byID[message.ID], b.rules[message.Rule]
-		if result == nil || rule.Name == "" {
+		if result == nil || result.ErrorCode != "" || rule.Name == "" {
 			continue
 		}
 		i := slices.IndexFunc(results, func(r Result) bool { return r.ID == message.ID })

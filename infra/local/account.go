@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/warder-aws/warder/infra/local/bus"
+	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/infra/local/stack"
+)
+
+const (
+	// region is where IAM's events are logged, and so where the hub stack is.
+	region = "us-east-1"
+	// prefix makes the name of a control's function from the control's id.
+	prefix = "warder-"
+	// stackName is the name of the synthesized stack.
+	stackName = "warder"
+)
+
+// options are how an account differs from what the template says.
+type options struct {
+	address string            // of the endpoint; a free port when empty
+	mode    string            // of every control; as the template says when empty
+	done    func(host.Result) // told of each event that a function is done with
+	stderr  io.Writer         // for what goes wrong beside everything else
+}
+
+// An account is a running local account.
+type account struct {
+	URL       string // of the endpoint
+	AccessKey string // of operator, an administrator
+	Secret    string
+	Stack     stack.Stack
+
+	moto      *moto.Server
+	bus       *bus.Bus
+	host      *host.Host
+	server    *http.Server
+	directory string
+}
+
+// config is a client's configuration for the service at url.
+func config(url, accessKey, secret, token string) aws.Config {
+	return aws.Config{
+		Region: region, BaseEndpoint: &url,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secret, token),
+	}
+}
+
+// own is the identity of the local account's own calls. They go to moto directly and are nobody's:
+// they make no events.
+func own(server *moto.Server) aws.Config {
+	return config(server.URL, "AKIAOFTHELOCALACCOUNT", "none", "")
+}
+
+// openMoto starts moto, brings what it needs up to date first and makes the template's resources in
+// it. Whoever calls it closes it.
+func openMoto(ctx context.Context, stderr io.Writer) (project.Root, *moto.Server, stack.Stack, *bus.Bus, error) {
+	fail := func(err error) (project.Root, *moto.Server, stack.Stack, *bus.Bus, error) {
+		return "", nil, stack.Stack{}, nil, err
+	}
+	root, err := project.Find()
+	if err != nil {
+		return fail(err)
+	}
+	if err := root.Make(ctx, stderr); err != nil {
+		return fail(err)
+	}
+	python, err := root.Python()
+	if err != nil {
+		return fail(err)
+	}
+	path, err := root.Template()
+	if err != nil {
+		return fail(err)
+	}
+	template, err := os.ReadFile(path)
+	if err != nil {
+		return fail(fmt.Errorf("read template: %w", err))
+	}
+	server, err := moto.Start(ctx, python, root.Launcher())
+	if err != nil {
+		return fail(err)
+	}
+	cfg := own(server)
+	created, err := stack.Create(ctx, template, stack.Clients{
+		DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
+		Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
+	}, stackName, moto.AccountID, region)
+	if err != nil {
+		server.Close()
+		return fail(fmt.Errorf("create the stack of %s: %w", path, err))
+	}
+	rules, err := bus.New(ctx, eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, region, created.Rules)
+	if err != nil {
+		server.Close()
+		return fail(err)
+	}
+	return root, server, created, rules, nil
+}
+
+// openAccount starts an account. Whoever calls it closes it.
+func openAccount(ctx context.Context, o options) (_ *account, err error) {
+	if o.address == "" {
+		o.address = "127.0.0.1:0"
+	}
+	if err := checkLoopback(o.address); err != nil {
+		return nil, err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	a := &account{URL: "http://" + listener.Addr().String()}
+	defer func() {
+		if err != nil {
+			_ = listener.Close()
+			a.Close()
+		}
+	}()
+	root, server, created, rules, err := openMoto(ctx, o.stderr)
+	if err != nil {
+		return nil, err
+	}
+	a.moto, a.Stack, a.bus = server, created, rules
+	if a.directory, err = os.MkdirTemp("", "warder-functions-"); err != nil {
+		return nil, fmt.Errorf("make the functions' folder: %w", err)
+	}
+	if err := a.addOperator(ctx); err != nil {
+		return nil, err
+	}
+	functions, keys, err := a.functions(ctx, root, o.mode)
+	if err != nil {
+		return nil, err
+	}
+	a.host = host.New(functions, host.Options{
+		Log: a.logs(o.stderr), Failed: a.failures(o.stderr), Done: o.done, Directory: a.directory,
+	})
+	a.server = &http.Server{
+		Handler: front.New(front.Config{
+			Moto: a.moto, Bus: a.bus, Host: a.host, Account: moto.AccountID, Region: region, Functions: keys,
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	go func() { _ = a.server.Serve(listener) }()
+	return a, nil
+}
+
+// Close ends the account and everything that it started, and waits until that is gone.
+func (a *account) Close() {
+	if a.server != nil {
+		_ = a.server.Close()
+	}
+	if a.host != nil {
+		a.host.Close()
+	}
+	if a.moto != nil {
+		a.moto.Close()
+	}
+	if a.directory != "" {
+		_ = os.RemoveAll(a.directory)
+	}
+}
+
+// addOperator adds the user whose keys the account's clients use: an administrator through a group.
+func (a *account) addOperator(ctx context.Context) error {
+	client := iam.NewFromConfig(own(a.moto))
+	user, group := aws.String("operator"), aws.String("administrators")
+	if _, err := client.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group}); err != nil {
+		return fmt.Errorf("create group %s: %w", *group, err)
+	}
+	if _, err := client.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{
+		GroupName: group, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess"),
+	}); err != nil {
+		return fmt.Errorf("attach policy to %s: %w", *group, err)
+	}
+	if _, err := client.CreateUser(ctx, &iam.CreateUserInput{UserName: user}); err != nil {
+		return fmt.Errorf("create user %s: %w", *user, err)
+	}
+	if _, err := client.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: group, UserName: user}); err != nil {
+		return fmt.Errorf("add %s to %s: %w", *user, *group, err)
+	}
+	key, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: user})
+	if err != nil {
+		return fmt.Errorf("create access key of %s: %w", *user, err)
+	}
+	a.AccessKey, a.Secret = *key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey
+	return nil
+}
+
+// functions are the template's functions as the host runs them, and whose access key is whose.
+func (a *account) functions(ctx context.Context, root project.Root, mode string) ([]host.Function, map[string]string, error) {
+	client := sts.NewFromConfig(own(a.moto))
+	var functions []host.Function
+	keys := map[string]string{}
+	for _, f := range a.Stack.Functions {
+		binary, err := root.Binary(strings.TrimPrefix(f.Name, prefix))
+		if err != nil {
+			return nil, nil, err
+		}
+		role, err := client.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &f.Role, RoleSessionName: &f.Name})
+		if err != nil {
+			return nil, nil, fmt.Errorf("assume role %s: %w", f.Role, err)
+		}
+		keys[*role.Credentials.AccessKeyId] = f.Name
+		env := map[string]string{}
+		maps.Copy(env, f.Env)
+		maps.Copy(env, map[string]string{
+			// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+			"AWS_REGION":                      region,
+			"AWS_DEFAULT_REGION":              region,
+			"AWS_ACCESS_KEY_ID":               *role.Credentials.AccessKeyId,
+			"AWS_SECRET_ACCESS_KEY":           *role.Credentials.SecretAccessKey,
+			"AWS_SESSION_TOKEN":               *role.Credentials.SessionToken,
+			"AWS_LAMBDA_FUNCTION_NAME":        f.Name,
+			"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemoryMB),
+			"AWS_LAMBDA_FUNCTION_VERSION":     "$LATEST",
+			"AWS_LAMBDA_LOG_GROUP_NAME":       f.LogGroup,
+			"AWS_LAMBDA_LOG_FORMAT":           f.LogFormat,
+			"AWS_LAMBDA_LOG_LEVEL":            f.LogLevel,
+			// Not in Lambda: where this account is, and that its time is the events' own.
+			"AWS_ENDPOINT_URL": a.URL,
+			"WARDER_CLOCK":     "event",
+		})
+		if f.LogLevel == "" {
+			delete(env, "AWS_LAMBDA_LOG_LEVEL")
+		}
+		if mode != "" {
+			env["WARDER_MODE"] = mode
+		}
+		functions = append(functions, host.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries})
+	}
+	return functions, keys, nil
+}
+
+// logs writes what functions print to their log groups.
+func (a *account) logs(stderr io.Writer) func(string, []host.Line) {
+	client := cloudwatchlogs.NewFromConfig(own(a.moto))
+	groups := map[string]string{}
+	for _, f := range a.Stack.Functions {
+		groups[f.Name] = f.LogGroup
+	}
+	stream := time.Now().UTC().Format("2006/01/02/[$LATEST]") + strings.ToLower(rand.Text())
+	return func(function string, lines []host.Line) {
+		group := groups[function]
+		var events []logtypes.InputLogEvent
+		for _, line := range lines {
+			if line.Text != "" { // CloudWatch Logs takes no empty message
+				events = append(events, logtypes.InputLogEvent{Timestamp: aws.Int64(line.At.UnixMilli()), Message: aws.String(line.Text)})
+			}
+		}
+		if len(events) == 0 {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		put := func() error {
+			_, err := client.PutLogEvents(ctx, &cloudwatchlogs.PutLogEventsInput{LogGroupName: &group, LogStreamName: &stream, LogEvents: events})
+			return err
+		}
+		err := put()
+		var missing *logtypes.ResourceNotFoundException
+		if errors.As(err, &missing) { // the first lines of this function
+			if _, err = client.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream}); err == nil {
+				err = put()
+			}
+		}
+		if err != nil {
+			fmt.Fprintf(stderr, "local: write to log group %s: %v\n", group, err)
+		}
+	}
+}
+
+// failures sends the records of events that failed to the functions' on-failure queues.
+func (a *account) failures(stderr io.Writer) func(string, []byte) {
+	client := sqs.NewFromConfig(own(a.moto))
+	queues := map[string]string{}
+	for _, f := range a.Stack.Functions {
+		queues[f.Name] = f.OnFailure
+	}
+	return func(function string, record []byte) {
+		arn := queues[function]
+		if arn == "" {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		name := arn[strings.LastIndex(arn, ":")+1:]
+		url := a.moto.URL + "/" + moto.AccountID + "/" + name
+		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(string(record))}); err != nil {
+			fmt.Fprintf(stderr, "local: send to queue %s: %v\n", name, err)
+		}
+	}
+}

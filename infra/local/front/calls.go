@@ -1,0 +1,151 @@
+package front
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A Call is one AWS call of a function, in the terms of an IAM policy.
+type Call struct {
+	Function   string            `json:"function"`
+	Action     string            `json:"action"`   // iam:ListAccessKeys
+	Resource   string            `json:"resource"` // ARN, or * for an action without one
+	Conditions map[string]string `json:"conditions,omitempty"`
+	Status     int               `json:"status"` // of the HTTP answer
+	At         time.Time         `json:"at"`
+}
+
+func (f *Front) record(function string, req request, a answer) {
+	named := parameters(req)
+	call := Call{
+		Function: function, Action: req.service + ":" + req.action, Status: a.status, At: time.Now().UTC(),
+		Resource: resource(req.service, f.Account, f.Region, named),
+	}
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+	if arn := named["PolicyArn"]; req.service == "iam" && arn != "" && named["UserName"]+named["GroupName"]+named["RoleName"] != "" {
+		call.Conditions = map[string]string{"iam:PolicyARN": arn}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.calls) >= maxRemembered {
+		f.calls = append(f.calls[:0], f.calls[maxRemembered/2:]...)
+	}
+	f.calls = append(f.calls, call)
+}
+
+// parameters are the request's parameters that are strings, at its top.
+func parameters(req request) map[string]string {
+	named := map[string]string{}
+	for name := range req.form {
+		named[name] = req.form.Get(name)
+	}
+	if req.form == nil {
+		var fields map[string]json.RawMessage
+		_ = json.Unmarshal(req.body, &fields) // what cannot be read has no parameters
+		for name, value := range fields {
+			var text string
+			if json.Unmarshal(value, &text) == nil {
+				named[name] = text
+			}
+		}
+	}
+	return named
+}
+
+// resource is the ARN that an IAM policy must name to allow a call. Paths of users are not known
+// here: a user's ARN has none.
+func resource(service, account, region string, named map[string]string) string {
+	global := func(kind, name string) string { return "arn:aws:iam::" + account + ":" + kind + "/" + name }
+	regional := func(rest string) string { return "arn:aws:" + service + ":" + region + ":" + account + ":" + rest }
+	has := func(name string) bool { return named[name] != "" }
+	switch {
+	case service == "iam" && has("GroupName"): // first: AddUserToGroup acts on the group
+		return global("group", named["GroupName"])
+	case service == "iam" && has("UserName"):
+		return global("user", named["UserName"])
+	case service == "iam" && has("RoleName"):
+		return global("role", named["RoleName"])
+	case service == "iam" && has("PolicyArn"):
+		return named["PolicyArn"]
+	case service == "dynamodb" && has("IndexName"):
+		return regional("table/" + named["TableName"] + "/index/" + named["IndexName"])
+	case service == "dynamodb" && has("TableName"):
+		return regional("table/" + named["TableName"])
+	case service == "sns" && has("TopicArn"):
+		return named["TopicArn"]
+	case service == "ssm" && has("Name"):
+		return regional("parameter/" + strings.TrimPrefix(named["Name"], "/"))
+	case service == "sqs" && has("QueueUrl"):
+		return regional(named["QueueUrl"][strings.LastIndex(named["QueueUrl"], "/")+1:])
+	}
+	return "*"
+}
+
+func (f *Front) listCalls(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	calls := append([]Call{}, f.calls...)
+	f.mu.Unlock()
+	writeJSON(w, calls)
+}
+
+func (f *Front) forgetCalls(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	f.calls = nil
+	f.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// A Fault makes calls of functions fail. An SDK tries again what it takes for a passing failure,
+// which uses up as many of Times.
+type Fault struct {
+	Operation string `json:"operation"` // sns:Publish
+	Function  string `json:"function"`  // name; empty for every function
+	Status    int    `json:"status"`    // of the HTTP answer; 400 when 0
+	Code      string `json:"code"`      // of the error, such as AccessDenied
+	Message   string `json:"message"`
+	Times     int    `json:"times"` // calls that fail; 0 for all until the fault is ended
+}
+
+// fault is the first fault that meets a call.
+func (f *Front) fault(function, operation string) (Fault, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.faults {
+		fault := &f.faults[i]
+		if fault.Operation != operation || fault.Function != "" && fault.Function != function {
+			continue
+		}
+		found := *fault
+		if fault.Times > 0 {
+			if fault.Times--; fault.Times == 0 {
+				f.faults = append(f.faults[:i], f.faults[i+1:]...)
+			}
+		}
+		return found, true
+	}
+	return Fault{}, false
+}
+
+func (f *Front) addFault(w http.ResponseWriter, r *http.Request) {
+	fault := Fault{Status: http.StatusBadRequest, Code: "InternalError", Message: "a fault that was asked for"}
+	if !readJSON(w, r, &fault) {
+		return
+	}
+	if fault.Operation == "" {
+		http.Error(w, "operation: want one, such as sns:Publish", http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	f.faults = append(f.faults, fault)
+	f.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *Front) endFaults(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	f.faults = nil
+	f.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+}

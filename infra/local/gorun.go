@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"time"
+)
+
+// endWithGoRun ends the context when the command was started by `go run` and that is gone. go run
+// hands on no signal: whoever ends it by its process id would leave this process behind.
+func endWithGoRun(ctx context.Context) context.Context {
+	binary, err := os.Executable()
+	if err != nil || !strings.Contains(binary, "go-build") {
+		return ctx
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	parent := os.Getppid()
+	go func() {
+		for os.Getppid() == parent {
+			time.Sleep(200 * time.Millisecond)
+		}
+		cancel()
+	}()
+	return ctx
+}

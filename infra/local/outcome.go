@@ -1,0 +1,137 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// An outcome is what a function answers, and what `send -json` prints.
+type outcome struct {
+	File     string   `json:"file,omitempty"`
+	Control  string   `json:"control"`
+	Outcome  string   `json:"outcome"` // changed, would_change, told, nothing, skipped or failed
+	Reason   string   `json:"reason"`
+	Severity string   `json:"severity"`
+	Changes  []change `json:"changes"`
+	Notices  []notice `json:"notices"`
+}
+
+type change struct {
+	ID      string `json:"id,omitempty"`
+	Kind    string `json:"kind"`
+	Subject string `json:"subject"`
+	Target  string `json:"target"`
+	Before  string `json:"before"`
+	After   string `json:"after"`
+	Status  string `json:"status,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+type notice struct {
+	Kind     string `json:"kind"`
+	Severity string `json:"severity"`
+	Title    string `json:"title"`
+	Owner    string `json:"owner"`
+}
+
+// readOutcome is a function's answer, or its error as an outcome.
+func readOutcome(function string, payload []byte, failed bool) outcome {
+	o := outcome{Control: strings.TrimPrefix(function, prefix), Changes: []change{}, Notices: []notice{}}
+	if failed {
+		var problem struct{ ErrorType, ErrorMessage string }
+		if json.Unmarshal(payload, &problem) != nil || problem.ErrorMessage == "" {
+			problem.ErrorMessage = string(payload)
+		}
+		o.Outcome, o.Reason = "failed", problem.ErrorMessage
+		return o
+	}
+	answered := o
+	if err := json.Unmarshal(payload, &answered); err != nil {
+		o.Outcome, o.Reason = "failed", fmt.Sprintf("the answer is none of a control: %s", payload)
+		return o
+	}
+	answered.Control, answered.File = o.Control, ""
+	if answered.Changes == nil {
+		answered.Changes = []change{}
+	}
+	if answered.Notices == nil {
+		answered.Notices = []notice{}
+	}
+	return answered
+}
+
+// A style colours words for a terminal.
+type style struct{ on bool }
+
+func (s style) paint(code, text string) string {
+	if !s.on {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (s style) bold(text string) string { return s.paint("1", text) }
+func (s style) dim(text string) string  { return s.paint("2", text) }
+
+// outcome colours an outcome's word by what it asks of the reader.
+func (s style) outcome(word string) string {
+	switch word {
+	case "changed":
+		return s.paint("32", word)
+	case "would_change", "skipped":
+		return s.paint("33", word)
+	case "failed":
+		return s.paint("31", word)
+	case "told":
+		return s.paint("36", word)
+	}
+	return s.dim(word)
+}
+
+// A printer writes outcomes for people.
+type printer struct {
+	out   io.Writer
+	style style
+}
+
+// details are an outcome's changes and notices, one line each, or its reason when it has neither.
+func (p printer) details(o outcome) []string {
+	var lines []string
+	for _, c := range o.Changes {
+		line := fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, value(c.Before), value(c.After))
+		if c.Status != "" {
+			line += p.style.dim(" (" + strings.TrimSuffix(c.Status+": "+c.Reason, ": ") + ")")
+		}
+		lines = append(lines, line)
+	}
+	for _, n := range o.Notices {
+		lines = append(lines, fmt.Sprintf("told %s: %s (%s)", value(n.Owner), n.Title, n.Severity))
+	}
+	if len(lines) == 0 {
+		lines = append(lines, value(o.Reason))
+	}
+	return lines
+}
+
+// value is text on one line, short enough to be read there.
+func value(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if text == "" {
+		return "nothing"
+	}
+	if letters := []rune(text); len(letters) > 120 {
+		return string(letters[:117]) + "..."
+	}
+	return text
+}
+
+// lines prints one line for each thing of an outcome.
+func (p printer) lines(o outcome) {
+	var text strings.Builder
+	for _, line := range p.details(o) {
+		fmt.Fprintf(&text, "%s %s: %s\n", p.style.bold(o.Control), p.style.outcome(o.Outcome), line)
+	}
+	_, _ = io.WriteString(p.out, text.String())
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/warder-aws/warder/infra/local/bus"
+	"github.com/warder-aws/warder/infra/local/envelope"
+)
+
+// route prints which controls the deployed rules start for each event.
+func route(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("route", flag.ContinueOnError)
+	rest, err := parseFlags(flags, args, stderr)
+	if err != nil {
+		return err
+	}
+	files, listed := listFiles(rest, stderr)
+	if len(files) == 0 {
+		return listed
+	}
+	_, server, _, rules, err := openMoto(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+
+	result := listed
+	for _, file := range files {
+		event, err := readEvent(file)
+		if err != nil {
+			fmt.Fprintf(stderr, "local: %v\n", err)
+			result = errPart
+			continue
+		}
+		matches, err := rules.Put(ctx, event)
+		if err != nil {
+			return fmt.Errorf("route %s: %w", file, err)
+		}
+		fmt.Fprintf(stdout, "%s\t%s\n", file, strings.Join(controls(matches), ","))
+	}
+	return result
+}
+
+// controls are the controls of the matches, sorted, each once; "-" for none.
+func controls(matches []bus.Match) []string {
+	var names []string
+	for _, match := range matches {
+		names = append(names, strings.TrimPrefix(match.Function, prefix))
+	}
+	if len(names) == 0 {
+		return []string{"-"}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// listFiles lists the event files that the arguments name and says what is wrong with the others.
+// The error is nil when nothing is.
+func listFiles(args []string, stderr io.Writer) ([]string, error) {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return nil, errUsage
+	}
+	files, err := envelope.Files(args)
+	switch {
+	case err != nil:
+		fmt.Fprintf(stderr, "local: %v\n", err)
+		return files, errPart
+	case len(files) == 0:
+		fmt.Fprintf(stderr, "local: no *.json in %s\n", strings.Join(args, " "))
+		return nil, errPart
+	}
+	return files, nil
+}
+
+func readEvent(file string) (envelope.Event, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return envelope.Event{}, fmt.Errorf("read event: %w", err)
+	}
+	event, err := envelope.Parse(data)
+	if err != nil {
+		return envelope.Event{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return event, nil
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/warder-aws/warder/infra/local/front"
+)
+
+// send delivers events and prints what came of each at each function.
+func send(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("send", flag.ContinueOnError)
+	machine := flags.Bool("json", false, "one JSON object a line for each event and function")
+	mode := modeFlag(flags)
+	rest, err := parseFlags(flags, args, stderr)
+	if err != nil {
+		return err
+	}
+	files, listed := listFiles(rest, stderr)
+	if len(files) == 0 {
+		return listed
+	}
+	endpoint := os.Getenv("AWS_ENDPOINT_URL")
+	if endpoint == "" {
+		a, err := openAccount(ctx, options{mode: *mode, stderr: stderr})
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		endpoint = a.URL
+	} else if err := checkEndpoint(endpoint, *mode); err != nil {
+		return err
+	}
+
+	p := printer{out: stdout, style: styleOf(stdout)}
+	result := listed
+	for _, file := range files {
+		event, err := readEvent(file)
+		if err != nil {
+			fmt.Fprintf(stderr, "local: %v\n", err)
+			result = errPart
+			continue
+		}
+		deliveries, err := deliver(ctx, endpoint, event.JSON)
+		if err != nil {
+			return fmt.Errorf("send %s: %w", file, err)
+		}
+		if *machine {
+			err = printJSON(stdout, file, deliveries)
+		} else {
+			p.event(file, deliveries)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return result
+}
+
+// checkEndpoint refuses what is no local account.
+func checkEndpoint(endpoint, mode string) error {
+	at, err := url.Parse(endpoint)
+	if err != nil {
+		return fmt.Errorf("AWS_ENDPOINT_URL: %w", err)
+	}
+	address := at.Host
+	if at.Port() == "" {
+		address += ":80"
+	}
+	if err := checkLoopback(address); err != nil {
+		return fmt.Errorf("AWS_ENDPOINT_URL: %w", err)
+	}
+	if mode != "" {
+		return fmt.Errorf("the account at %s has its mode already: -mode is for a fresh one (unset AWS_ENDPOINT_URL)", endpoint)
+	}
+	return nil
+}
+
+// deliver puts one event on the bus of the account at the endpoint and waits for what comes of it.
+func deliver(ctx context.Context, endpoint string, event []byte) ([]front.Delivery, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(endpoint, "/")+"/_warder/send", bytes.NewReader(event))
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", response.Status, value(string(body)))
+	}
+	var deliveries []front.Delivery
+	if err := json.Unmarshal(body, &deliveries); err != nil {
+		return nil, fmt.Errorf("%s is no local account: %w", endpoint, err)
+	}
+	return deliveries, nil
+}
+
+// noRule is the reason of the one outcome of an event that starts nothing.
+const noRule = "no deployed rule matches"
+
+func printJSON(out io.Writer, file string, deliveries []front.Delivery) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	if len(deliveries) == 0 {
+		return encoder.Encode(outcome{File: file, Control: "-", Outcome: "nothing", Reason: noRule, Changes: []change{}, Notices: []notice{}})
+	}
+	for _, delivery := range deliveries {
+		o := readOutcome(delivery.Function, delivery.Payload, delivery.Failed)
+		o.File = file
+		if err := encoder.Encode(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// event prints what came of one event.
+func (p printer) event(file string, deliveries []front.Delivery) {
+	fmt.Fprintln(p.out, p.style.bold(file))
+	if len(deliveries) == 0 {
+		fmt.Fprintln(p.out, "  "+p.style.dim(noRule))
+	}
+	for _, delivery := range deliveries {
+		o := readOutcome(delivery.Function, delivery.Payload, delivery.Failed)
+		fmt.Fprintf(p.out, "  %s: %s\n", o.Control, p.style.outcome(o.Outcome))
+		for _, line := range p.details(o) {
+			fmt.Fprintln(p.out, "    "+line)
+		}
+	}
+}

@@ -1,0 +1,586 @@
+// Package stack creates the resources of the synthesized CloudFormation template in moto.
+//
+// A resource type or an intrinsic function that it does not know is an error, never skipped: what
+// runs here is what would be deployed. Rules and functions are not created but returned, because the
+// bus and the host are what they are here.
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/warder-aws/warder/infra/local/bus"
+)
+
+// Clients reach the services that resources are created in.
+type Clients struct {
+	DynamoDB *dynamodb.Client
+	IAM      *iam.Client
+	KMS      *kms.Client
+	Logs     *cloudwatchlogs.Client
+	SNS      *sns.Client
+	SQS      *sqs.Client
+	SSM      *ssm.Client
+}
+
+// A Function is a function of the template.
+type Function struct {
+	Name      string
+	ARN       string
+	Role      string // ARN
+	Timeout   time.Duration
+	MemoryMB  int
+	Env       map[string]string
+	LogGroup  string
+	LogFormat string // Text or JSON
+	LogLevel  string // of the application; empty when the template does not say
+	Retries   int    // of an asynchronous event: 0 to 2
+	OnFailure string // ARN of the queue for failed events; empty for none
+}
+
+// A Stack is what was created.
+type Stack struct {
+	Functions []Function // sorted by name
+	Rules     []bus.Rule // sorted by name
+	Outputs   map[string]string
+}
+
+// Create creates the resources of the template under the stack's name.
+func Create(ctx context.Context, data []byte, clients Clients, name, account, region string) (Stack, error) {
+	t, err := parse(data)
+	if err != nil {
+		return Stack{}, err
+	}
+	m := &maker{
+		ctx: ctx, Clients: clients, template: t, name: name, account: account, region: region,
+		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{}, allowed: map[string]bool{},
+	}
+	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {
+		if t.Resources[logicalID].Type == metadata {
+			continue
+		}
+		if _, err := m.make(logicalID); err != nil {
+			return Stack{}, err
+		}
+	}
+	return m.stack()
+}
+
+// maker creates resources, each once, those that one needs before it.
+type maker struct {
+	Clients
+	ctx       context.Context
+	template  template
+	name      string
+	account   string
+	region    string
+	made      map[string]made
+	making    map[string]bool
+	functions map[string]*Function // by name
+	rules     []bus.Rule
+	allowed   map[string]bool // ARN of a rule and of the function that it may start
+}
+
+func (m *maker) stack() (Stack, error) {
+	stack := Stack{Outputs: map[string]string{}}
+	for _, name := range slices.Sorted(maps.Keys(m.functions)) {
+		stack.Functions = append(stack.Functions, *m.functions[name])
+	}
+	slices.SortFunc(m.rules, func(a, b bus.Rule) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	stack.Rules = m.rules
+	for _, rule := range m.rules {
+		if !m.allowed[m.arn("events", "rule/"+rule.Name)+" "+m.functions[rule.Function].ARN] {
+			return Stack{}, fmt.Errorf("rule %s: no permission lets it start %s", rule.Name, rule.Function)
+		}
+	}
+	for name, output := range m.template.Outputs {
+		value, err := m.resolve(output.Value)
+		if err != nil {
+			return Stack{}, fmt.Errorf("output %s: %w", name, err)
+		}
+		stack.Outputs[name] = fmt.Sprint(value)
+	}
+	return stack, nil
+}
+
+func (m *maker) make(logicalID string) (made, error) {
+	if done, ok := m.made[logicalID]; ok {
+		return done, nil
+	}
+	r, ok := m.template.Resources[logicalID]
+	if !ok {
+		return made{}, fmt.Errorf("resource %s: the template has none of this name", logicalID)
+	}
+	if m.making[logicalID] {
+		return made{}, fmt.Errorf("resource %s: it needs itself", logicalID)
+	}
+	m.making[logicalID] = true
+	done, err := m.create(logicalID, r)
+	if err != nil {
+		return made{}, fmt.Errorf("resource %s (%s): %w", logicalID, r.Type, err)
+	}
+	m.made[logicalID] = done
+	return done, nil
+}
+
+func (m *maker) create(logicalID string, r resource) (made, error) {
+	dependencies, ok := r.DependsOn.([]any)
+	if !ok && r.DependsOn != nil {
+		dependencies = []any{r.DependsOn}
+	}
+	for _, dependency := range dependencies {
+		if _, err := m.make(fmt.Sprint(dependency)); err != nil {
+			return made{}, err
+		}
+	}
+	return makers[r.Type](m, m.name+"-"+logicalID, r.Properties)
+}
+
+// properties resolves what a resource needs of its properties into a Go value.
+func (m *maker) properties(from map[string]any, into any) error {
+	resolved, err := m.resolve(from)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(resolved)
+	if err != nil {
+		return fmt.Errorf("encode properties: %w", err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("decode properties: %w", err)
+	}
+	return nil
+}
+
+func (m *maker) arn(service, resource string) string {
+	return "arn:aws:" + service + ":" + m.region + ":" + m.account + ":" + resource
+}
+
+// A makeFunc creates a resource. The name is for one whose properties do not name it.
+type makeFunc func(m *maker, name string, properties map[string]any) (made, error)
+
+// makers are the resource types that the local account knows.
+var makers map[string]makeFunc
+
+func init() { // they call resolve, which calls them
+	makers = map[string]makeFunc{
+		"AWS::DynamoDB::Table":           (*maker).table,
+		"AWS::Events::Rule":              (*maker).rule,
+		"AWS::IAM::Policy":               (*maker).policy,
+		"AWS::IAM::Role":                 (*maker).role,
+		"AWS::KMS::Alias":                (*maker).alias,
+		"AWS::KMS::Key":                  (*maker).key,
+		"AWS::Lambda::EventInvokeConfig": (*maker).invokeConfig,
+		"AWS::Lambda::Function":          (*maker).function,
+		"AWS::Lambda::Permission":        (*maker).permission,
+		"AWS::Logs::LogGroup":            (*maker).logGroup,
+		"AWS::SNS::Subscription":         (*maker).subscription,
+		"AWS::SNS::Topic":                (*maker).topic,
+		"AWS::SNS::TopicPolicy":          (*maker).topicPolicy,
+		"AWS::SQS::Queue":                (*maker).queue,
+		"AWS::SQS::QueuePolicy":          (*maker).queuePolicy,
+		"AWS::SSM::Parameter":            (*maker).parameter,
+	}
+}
+
+func (m *maker) table(name string, properties map[string]any) (made, error) {
+	input := dynamodb.CreateTableInput{TableName: &name}
+	if err := m.properties(only(properties, "AttributeDefinitions", "BillingMode", "DeletionProtectionEnabled",
+		"GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes", "ProvisionedThroughput", "TableName", "Tags"), &input); err != nil {
+		return made{}, err
+	}
+	if _, err := m.DynamoDB.CreateTable(m.ctx, &input); err != nil {
+		return made{}, err
+	}
+	var more struct {
+		TimeToLiveSpecification          *ddbtypes.TimeToLiveSpecification
+		PointInTimeRecoverySpecification *ddbtypes.PointInTimeRecoverySpecification
+	}
+	if err := m.properties(properties, &more); err != nil {
+		return made{}, err
+	}
+	if more.TimeToLiveSpecification != nil {
+		if _, err := m.DynamoDB.UpdateTimeToLive(m.ctx, &dynamodb.UpdateTimeToLiveInput{
+			TableName: input.TableName, TimeToLiveSpecification: more.TimeToLiveSpecification,
+		}); err != nil {
+			return made{}, err
+		}
+	}
+	if more.PointInTimeRecoverySpecification != nil {
+		if _, err := m.DynamoDB.UpdateContinuousBackups(m.ctx, &dynamodb.UpdateContinuousBackupsInput{
+			TableName: input.TableName, PointInTimeRecoverySpecification: more.PointInTimeRecoverySpecification,
+		}); err != nil {
+			return made{}, err
+		}
+	}
+	return made{ref: *input.TableName, attributes: map[string]string{"Arn": m.arn("dynamodb", "table/"+*input.TableName)}}, nil
+}
+
+func only(properties map[string]any, names ...string) map[string]any {
+	part := map[string]any{}
+	for _, name := range names {
+		if value, ok := properties[name]; ok {
+			part[name] = value
+		}
+	}
+	return part
+}
+
+func (m *maker) rule(name string, properties map[string]any) (made, error) {
+	var p struct {
+		Name, EventBusName, ScheduleExpression, State string
+		EventPattern                                  json.RawMessage
+		Targets                                       []struct{ Arn string }
+	}
+	p.Name = name
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	if p.EventBusName != "" && p.EventBusName != "default" {
+		return made{}, fmt.Errorf("event bus %s: the local account has the template's rules on the default bus alone", p.EventBusName)
+	}
+	for _, target := range p.Targets {
+		function := m.functionByARN(target.Arn)
+		if function == nil {
+			return made{}, fmt.Errorf("target %s: not a function of the template", target.Arn)
+		}
+		m.rules = append(m.rules, bus.Rule{
+			Name: p.Name, Function: function.Name, Pattern: string(p.EventPattern), Schedule: p.ScheduleExpression,
+			Disabled: p.State == "DISABLED",
+		})
+	}
+	return made{ref: p.Name, attributes: map[string]string{"Arn": m.arn("events", "rule/"+p.Name)}}, nil
+}
+
+func (m *maker) functionByARN(arn string) *Function {
+	for _, function := range m.functions {
+		if function.ARN == arn {
+			return function
+		}
+	}
+	return nil
+}
+
+func (m *maker) role(name string, properties map[string]any) (made, error) {
+	var p struct {
+		AssumeRolePolicyDocument json.RawMessage
+		Description              *string
+		ManagedPolicyArns        []string
+		Path                     *string
+		Policies                 []struct {
+			PolicyName     string
+			PolicyDocument json.RawMessage
+		}
+		RoleName string
+		Tags     []iamtypes.Tag
+	}
+	p.RoleName = name[:min(len(name), 64)]
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	role, err := m.IAM.CreateRole(m.ctx, &iam.CreateRoleInput{
+		RoleName: &p.RoleName, AssumeRolePolicyDocument: aws.String(string(p.AssumeRolePolicyDocument)),
+		Description: p.Description, Path: p.Path, Tags: p.Tags,
+	})
+	if err != nil {
+		return made{}, err
+	}
+	for _, policy := range p.Policies {
+		if err := m.putPolicy(p.RoleName, policy.PolicyName, policy.PolicyDocument); err != nil {
+			return made{}, err
+		}
+	}
+	for _, arn := range p.ManagedPolicyArns {
+		if _, err := m.IAM.AttachRolePolicy(m.ctx, &iam.AttachRolePolicyInput{RoleName: &p.RoleName, PolicyArn: &arn}); err != nil {
+			return made{}, err
+		}
+	}
+	return made{ref: p.RoleName, attributes: map[string]string{"Arn": *role.Role.Arn, "RoleId": *role.Role.RoleId}}, nil
+}
+
+func (m *maker) putPolicy(role, name string, document json.RawMessage) error {
+	_, err := m.IAM.PutRolePolicy(m.ctx, &iam.PutRolePolicyInput{
+		RoleName: &role, PolicyName: &name, PolicyDocument: aws.String(string(document)),
+	})
+	return err
+}
+
+func (m *maker) policy(name string, properties map[string]any) (made, error) {
+	var p struct {
+		PolicyDocument       json.RawMessage
+		PolicyName           string
+		Roles, Users, Groups []string
+	}
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	if len(p.Users)+len(p.Groups) > 0 {
+		return made{}, errors.New("the local account attaches policies to roles alone")
+	}
+	for _, role := range p.Roles {
+		if err := m.putPolicy(role, p.PolicyName, p.PolicyDocument); err != nil {
+			return made{}, err
+		}
+	}
+	return made{ref: p.PolicyName}, nil
+}
+
+func (m *maker) key(_ string, properties map[string]any) (made, error) {
+	var p struct {
+		Description *string
+		KeyPolicy   json.RawMessage
+	}
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	key, err := m.KMS.CreateKey(m.ctx, &kms.CreateKeyInput{Description: p.Description, Policy: aws.String(string(p.KeyPolicy))})
+	if err != nil {
+		return made{}, err
+	}
+	id, arn := *key.KeyMetadata.KeyId, *key.KeyMetadata.Arn
+	return made{ref: id, attributes: map[string]string{"Arn": arn, "KeyId": id}}, nil
+}
+
+func (m *maker) alias(_ string, properties map[string]any) (made, error) {
+	var p struct{ AliasName, TargetKeyId string }
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	_, err := m.KMS.CreateAlias(m.ctx, &kms.CreateAliasInput{AliasName: &p.AliasName, TargetKeyId: &p.TargetKeyId})
+	return made{ref: p.AliasName}, err
+}
+
+func (m *maker) function(name string, properties map[string]any) (made, error) {
+	var p struct {
+		FunctionName  string
+		Role          string
+		Timeout       int
+		MemorySize    int
+		Environment   struct{ Variables map[string]string }
+		LoggingConfig struct{ LogGroup, LogFormat, ApplicationLogLevel string }
+	}
+	p.FunctionName, p.Timeout, p.MemorySize, p.LoggingConfig.LogFormat = name, 3, 128, "Text" // Lambda's defaults
+	if err := m.properties(only(properties, "FunctionName", "Role", "Timeout", "MemorySize", "Environment", "LoggingConfig"), &p); err != nil {
+		return made{}, err
+	}
+	if p.LoggingConfig.LogGroup == "" {
+		p.LoggingConfig.LogGroup = "/aws/lambda/" + p.FunctionName
+	}
+	function := &Function{
+		Name: p.FunctionName, ARN: m.arn("lambda", "function:"+p.FunctionName), Role: p.Role,
+		Timeout: time.Duration(p.Timeout) * time.Second, MemoryMB: p.MemorySize, Env: p.Environment.Variables,
+		LogGroup: p.LoggingConfig.LogGroup, LogFormat: p.LoggingConfig.LogFormat, LogLevel: p.LoggingConfig.ApplicationLogLevel,
+		Retries: 2,
+	}
+	m.functions[p.FunctionName] = function
+	return made{ref: p.FunctionName, attributes: map[string]string{"Arn": function.ARN}}, nil
+}
+
+func (m *maker) invokeConfig(name string, properties map[string]any) (made, error) {
+	var p struct {
+		FunctionName         string
+		MaximumRetryAttempts *int
+		DestinationConfig    struct{ OnFailure struct{ Destination string } }
+	}
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	function, ok := m.functions[p.FunctionName]
+	if !ok {
+		return made{}, fmt.Errorf("function %s: not in the template", p.FunctionName)
+	}
+	if p.MaximumRetryAttempts != nil {
+		function.Retries = *p.MaximumRetryAttempts
+	}
+	function.OnFailure = p.DestinationConfig.OnFailure.Destination
+	return made{ref: name}, nil
+}
+
+func (m *maker) permission(name string, properties map[string]any) (made, error) {
+	var p struct{ FunctionName, Principal, SourceArn string }
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	arn := p.FunctionName
+	if function, ok := m.functions[p.FunctionName]; ok {
+		arn = function.ARN
+	}
+	if p.Principal == "events.amazonaws.com" {
+		m.allowed[p.SourceArn+" "+arn] = true
+	}
+	return made{ref: name}, nil
+}
+
+func (m *maker) logGroup(name string, properties map[string]any) (made, error) {
+	var p struct {
+		LogGroupName    string
+		RetentionInDays *int32
+	}
+	p.LogGroupName = name
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	if _, err := m.Logs.CreateLogGroup(m.ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &p.LogGroupName}); err != nil {
+		return made{}, err
+	}
+	if p.RetentionInDays != nil {
+		if _, err := m.Logs.PutRetentionPolicy(m.ctx, &cloudwatchlogs.PutRetentionPolicyInput{
+			LogGroupName: &p.LogGroupName, RetentionInDays: p.RetentionInDays,
+		}); err != nil {
+			return made{}, err
+		}
+	}
+	return made{ref: p.LogGroupName, attributes: map[string]string{"Arn": m.arn("logs", "log-group:"+p.LogGroupName+":*")}}, nil
+}
+
+func (m *maker) topic(name string, properties map[string]any) (made, error) {
+	var p struct {
+		TopicName, DisplayName, KmsMasterKeyId string
+	}
+	p.TopicName = name
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	attributes := map[string]string{}
+	if p.DisplayName != "" {
+		attributes["DisplayName"] = p.DisplayName
+	}
+	if p.KmsMasterKeyId != "" {
+		attributes["KmsMasterKeyId"] = p.KmsMasterKeyId
+	}
+	topic, err := m.SNS.CreateTopic(m.ctx, &sns.CreateTopicInput{Name: &p.TopicName, Attributes: attributes})
+	if err != nil {
+		return made{}, err
+	}
+	return made{ref: *topic.TopicArn, attributes: map[string]string{"TopicArn": *topic.TopicArn, "TopicName": p.TopicName}}, nil
+}
+
+func (m *maker) topicPolicy(name string, properties map[string]any) (made, error) {
+	var p struct {
+		PolicyDocument json.RawMessage
+		Topics         []string
+	}
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	for _, topic := range p.Topics {
+		if _, err := m.SNS.SetTopicAttributes(m.ctx, &sns.SetTopicAttributesInput{
+			TopicArn: &topic, AttributeName: aws.String("Policy"), AttributeValue: aws.String(string(p.PolicyDocument)),
+		}); err != nil {
+			return made{}, err
+		}
+	}
+	return made{ref: name}, nil
+}
+
+func (m *maker) subscription(_ string, properties map[string]any) (made, error) {
+	var p struct {
+		Endpoint, Protocol, TopicArn *string
+		RawMessageDelivery           *bool
+		FilterPolicy                 json.RawMessage
+		FilterPolicyScope            *string
+	}
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	attributes := map[string]string{}
+	if p.RawMessageDelivery != nil {
+		attributes["RawMessageDelivery"] = fmt.Sprint(*p.RawMessageDelivery)
+	}
+	if p.FilterPolicyScope != nil {
+		attributes["FilterPolicyScope"] = *p.FilterPolicyScope
+	}
+	if p.FilterPolicy != nil {
+		attributes["FilterPolicy"] = string(p.FilterPolicy)
+	}
+	subscription, err := m.SNS.Subscribe(m.ctx, &sns.SubscribeInput{
+		TopicArn: p.TopicArn, Protocol: p.Protocol, Endpoint: p.Endpoint, Attributes: attributes, ReturnSubscriptionArn: true,
+	})
+	if err != nil {
+		return made{}, err
+	}
+	return made{ref: *subscription.SubscriptionArn}, nil
+}
+
+func (m *maker) queue(name string, properties map[string]any) (made, error) {
+	var p map[string]any
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	if own, ok := p["QueueName"].(string); ok {
+		name = own
+	}
+	attributes := map[string]string{}
+	for _, attribute := range []string{"DelaySeconds", "KmsMasterKeyId", "MaximumMessageSize", "MessageRetentionPeriod",
+		"ReceiveMessageWaitTimeSeconds", "SqsManagedSseEnabled", "VisibilityTimeout"} {
+		switch value := p[attribute].(type) {
+		case nil:
+		case float64:
+			attributes[attribute] = fmt.Sprintf("%.0f", value)
+		default:
+			attributes[attribute] = fmt.Sprint(value)
+		}
+	}
+	queue, err := m.SQS.CreateQueue(m.ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: attributes})
+	if err != nil {
+		return made{}, err
+	}
+	return made{ref: *queue.QueueUrl, attributes: map[string]string{"Arn": m.arn("sqs", name), "QueueName": name}}, nil
+}
+
+func (m *maker) queuePolicy(name string, properties map[string]any) (made, error) {
+	var p struct {
+		PolicyDocument json.RawMessage
+		Queues         []string
+	}
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	for _, queue := range p.Queues {
+		if _, err := m.SQS.SetQueueAttributes(m.ctx, &sqs.SetQueueAttributesInput{
+			QueueUrl: &queue, Attributes: map[string]string{"Policy": string(p.PolicyDocument)},
+		}); err != nil {
+			return made{}, err
+		}
+	}
+	return made{ref: name}, nil
+}
+
+func (m *maker) parameter(name string, properties map[string]any) (made, error) {
+	var p struct {
+		Name, Type, Value string
+		Description       *string
+	}
+	p.Name = name
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	if _, err := m.SSM.PutParameter(m.ctx, &ssm.PutParameterInput{
+		Name: &p.Name, Value: &p.Value, Type: ssmtypes.ParameterType(p.Type), Description: p.Description,
+	}); err != nil {
+		return made{}, err
+	}
+	return made{ref: p.Name, attributes: map[string]string{"Type": p.Type, "Value": p.Value}}, nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/warder-aws/warder/infra/local/host"
+)
+
+// up starts an account and stays until the context ends.
+func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("up", flag.ContinueOnError)
+	address := flags.String("addr", "127.0.0.1:0", "loopback address to listen on")
+	mode := modeFlag(flags)
+	rest, err := parseFlags(flags, args, stderr)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		fmt.Fprintf(stderr, "local: up takes no %q\n", rest[0])
+		return errUsage
+	}
+
+	p := printer{out: &lockedWriter{w: stdout}, style: styleOf(stdout)}
+	a, err := openAccount(ctx, options{address: *address, mode: *mode, stderr: stderr, done: func(result host.Result) {
+		p.lines(readOutcome(result.Function, result.Payload, result.Failed))
+	}})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+
+	fmt.Fprintf(p.out, `export AWS_ENDPOINT_URL=%s
+export AWS_ACCESS_KEY_ID=%s
+export AWS_SECRET_ACCESS_KEY=%s
+export AWS_REGION=%s
+export AWS_DEFAULT_REGION=%[4]s
+# AWS CLI 1 takes no notice of AWS_ENDPOINT_URL for sqs: add --endpoint-url $AWS_ENDPOINT_URL
+# topic %s
+ready: %d controls; Ctrl-C ends the account
+`, a.URL, a.AccessKey, a.Secret, region, a.Stack.Outputs["TopicArn"], len(a.Stack.Functions))
+
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-a.moto.Done():
+		return errors.New("moto ended: " + a.moto.Stderr())
+	}
+}
+
+// lockedWriter lets one line at a time through.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(data []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(data)
+}
+
+// styleOf is whether to colour what goes to w: on a terminal, unless NO_COLOR says otherwise.
+func styleOf(w io.Writer) style {
+	file, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" {
+		return style{}
+	}
+	info, err := file.Stat()
+	return style{on: err == nil && info.Mode()&os.ModeCharDevice != 0}
+}
