@@ -82,16 +82,16 @@ func statementLines(s map[string]any) []string {
 			who += text(principal[kind]) + " "
 		}
 	}
-	condition := ""
+	found := map[string]map[string][]string{}
 	if operators, ok := s["Condition"].(map[string]any); ok {
-		var terms []string
-		for _, operator := range slices.Sorted(maps.Keys(operators)) {
-			keys := operators[operator].(map[string]any)
-			for _, key := range slices.Sorted(maps.Keys(keys)) {
-				terms = append(terms, fmt.Sprintf("%s %s %s", key, operator, text(keys[key])))
+		for operator, keys := range operators {
+			found[operator] = map[string][]string{}
+			for key, values := range keys.(map[string]any) {
+				for _, value := range list(values) {
+					found[operator][key] = append(found[operator][key], text(value))
+				}
 			}
 		}
-		condition = " if " + strings.Join(terms, " and ")
 	}
 	resources := []any{"itself"} // of a trust policy, which names none
 	if s["Resource"] != nil {
@@ -101,10 +101,24 @@ func statementLines(s map[string]any) []string {
 	var lines []string
 	for _, action := range list(s["Action"]) {
 		for _, r := range resources {
-			lines = append(lines, fmt.Sprintf("%s %s%s on %s%s", effect, who, text(action), text(r), condition))
+			lines = append(lines, fmt.Sprintf("%s %s%s on %s%s", effect, who, text(action), text(r), conditions(found)))
 		}
 	}
 	return lines
+}
+
+// conditions is " if key operator values and …", "" when there are none.
+func conditions(operators map[string]map[string][]string) string {
+	var terms []string
+	for _, operator := range slices.Sorted(maps.Keys(operators)) {
+		for _, key := range slices.Sorted(maps.Keys(operators[operator])) {
+			terms = append(terms, fmt.Sprintf("%s %s %s", key, operator, strings.Join(operators[operator][key], ", ")))
+		}
+	}
+	if len(terms) == 0 {
+		return ""
+	}
+	return " if " + strings.Join(terms, " and ")
 }
 
 func TestGrantsAreTheReviewedOnes(t *testing.T) {
@@ -199,15 +213,9 @@ func TestRolesMayDoExactlyWhatControlJSONSaysAndThePlumbing(t *testing.T) {
 				"allow logs:PutLogEvents on ${"+pascal(c.ID)+"Logs.Arn}",
 				"allow sqs:SendMessage on ${"+pascal(c.ID)+"Failed.Arn}")
 			for _, p := range c.Permissions {
-				condition := ""
-				for operator, keys := range p.Conditions {
-					for key, values := range keys {
-						condition += " if " + key + " " + operator + " " + strings.Join(values, ", ")
-					}
-				}
 				for _, action := range p.Actions {
 					for _, r := range p.Resources {
-						want = append(want, "allow "+action+" on "+r+condition)
+						want = append(want, "allow "+action+" on "+r+conditions(p.Conditions))
 					}
 				}
 			}

@@ -32,8 +32,11 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	if err := os.RemoveAll(scratch); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	closeRuntime()
-	os.RemoveAll(scratch)
 	os.Exit(code)
 }
 

@@ -85,6 +85,10 @@ const maxID = 64 - len("warder-")
 
 const maxTitle = 60
 
+// maxSummary is what fits the function's description (CreateFunction,
+// Description), in characters.
+const maxSummary = 256
+
 var (
 	kebab  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	action = regexp.MustCompile(`^[a-z0-9-]+:[A-Z][A-Za-z0-9]*$`)
@@ -161,7 +165,7 @@ func Load(fsys fs.FS) ([]Control, error) {
 }
 
 func parseID(n *tree.Node, folder string) string {
-	id := n.String()
+	id := n.Text()
 	switch {
 	case !n.IsString():
 	case !kebab.MatchString(id):
@@ -175,7 +179,7 @@ func parseID(n *tree.Node, folder string) string {
 }
 
 func parseTitle(n *tree.Node) string {
-	title := n.String()
+	title := n.Text()
 	switch {
 	case !n.IsString():
 	case strings.TrimSpace(title) == "":
@@ -189,19 +193,21 @@ func parseTitle(n *tree.Node) string {
 }
 
 func parseSummary(n *tree.Node) string {
-	summary := n.String()
+	summary := n.Text()
 	switch {
 	case !n.IsString():
 	case strings.ContainsAny(summary, "\r\n"):
 		n.Faultf("more than one line")
 	case !strings.HasSuffix(summary, "."):
 		n.Faultf("want one sentence that ends with a period")
+	case utf8.RuneCountInString(summary) > maxSummary:
+		n.Faultf("%d characters long: at most %d fit a Lambda function's description", utf8.RuneCountInString(summary), maxSummary)
 	}
 	return summary
 }
 
 func parseOneOf[T ~string](n *tree.Node, known []T) T {
-	value := T(n.String())
+	value := T(n.Text())
 	if n.IsString() && !slices.Contains(known, value) {
 		n.Faultf("%q is not one of %s", value, list(known))
 	}
@@ -222,8 +228,8 @@ func parsePermissions(n *tree.Node) []Permission {
 	for _, item := range n.Items() {
 		item.Fields("actions", "resources", "conditions")
 		p := Permission{
-			Actions:    item.Required("actions").Strings(),
-			Resources:  item.Required("resources").Strings(),
+			Actions:    item.Required("actions").Texts(),
+			Resources:  item.Required("resources").Texts(),
 			Conditions: parseConditions(item.Field("conditions")),
 		}
 		empty(item.Field("actions"))
@@ -240,7 +246,7 @@ func parsePermissions(n *tree.Node) []Permission {
 }
 
 func checkAction(n *tree.Node) {
-	switch name := n.String(); {
+	switch name := n.Text(); {
 	case !n.IsString():
 	case strings.ContainsAny(name, "*?"):
 		n.Faultf("%q has a wildcard: name each action", name)
@@ -252,7 +258,7 @@ func checkAction(n *tree.Node) {
 // checkResource wants an ARN of this partition and account. The account field
 // may be "aws" (policies that AWS manages) or empty (S3 buckets).
 func checkResource(n *tree.Node, actions []string) {
-	resource := n.String()
+	resource := n.Text()
 	if !n.IsString() {
 		return
 	}
@@ -297,11 +303,11 @@ func parseConditions(n *tree.Node) map[string]map[string][]string {
 		empty(keys)
 		keys.Members(func(key string, value *tree.Node) {
 			if value.IsString() {
-				conditions[operator][key] = []string{value.String()}
+				conditions[operator][key] = []string{value.Text()}
 				return
 			}
 			empty(value)
-			conditions[operator][key] = value.Strings()
+			conditions[operator][key] = value.Texts()
 		})
 	})
 	return conditions
@@ -312,7 +318,7 @@ func parseReferences(n *tree.Node) []Reference {
 	var references []Reference
 	for _, item := range n.Items() {
 		item.Fields("title", "url")
-		r := Reference{Title: item.Required("title").String(), URL: item.Field("url").String()}
+		r := Reference{Title: item.Required("title").Text(), URL: item.Field("url").Text()}
 		if title := item.Field("title"); title.IsString() && strings.TrimSpace(r.Title) == "" {
 			title.Faultf("empty")
 		}

@@ -51,7 +51,7 @@ func parseParameters(n *tree.Node) map[string]Parameter {
 func parseParameter(n *tree.Node) Parameter {
 	n.Fields("default", "range", "help")
 	value, limits, help := n.Required("default"), n.Field("range"), n.Required("help")
-	p := Parameter{Default: value.JSON(), Help: help.String()}
+	p := Parameter{Default: value.JSON(), Help: help.Text()}
 	if help.IsString() && strings.TrimSpace(p.Help) == "" {
 		help.Faultf("empty: say in one line what it does, with the unit")
 	}
@@ -73,7 +73,7 @@ func parseParameter(n *tree.Node) Parameter {
 		}
 	case value.IsString():
 		p.Kind = Text
-		p.Allowed = limits.Strings()
+		p.Allowed = limits.Texts()
 		empty(limits)
 	case value.IsBool(), value.IsArray(), value.IsObject():
 		p.Kind = Bool
@@ -100,13 +100,13 @@ func (p Parameter) Check(value *tree.Node) {
 			value.Faultf("%d is outside %d to %d", v, p.Min, p.Max)
 		}
 	case Text:
-		if v := value.String(); value.IsString() && p.Allowed != nil && !slices.Contains(p.Allowed, v) {
+		if v := value.Text(); value.IsString() && p.Allowed != nil && !slices.Contains(p.Allowed, v) {
 			value.Faultf("%q is not one of %s", v, strings.Join(p.Allowed, ", "))
 		}
 	case Bool:
 		value.Bool()
 	case Texts:
-		value.Strings()
+		value.Texts()
 	case Map:
 		value.Map()
 	}

@@ -174,8 +174,8 @@ func checkAnythingBut(n *tree.Node) {
 
 func checkWildcard(n *tree.Node) {
 	nonEmpty(n)
-	if strings.Contains(n.String(), "**") {
-		n.Faultf("%q has two stars side by side", n.String())
+	if strings.Contains(n.Text(), "**") {
+		n.Faultf("%q has two stars side by side", n.Text())
 	}
 }
 
@@ -184,8 +184,8 @@ func checkCIDR(n *tree.Node) {
 		n.Faultf("want a CIDR block such as \"203.0.113.0/24\"")
 		return
 	}
-	if _, err := netip.ParsePrefix(n.String()); err != nil {
-		n.Faultf("%q is not a CIDR block", n.String())
+	if _, err := netip.ParsePrefix(n.Text()); err != nil {
+		n.Faultf("%q is not a CIDR block", n.Text())
 	}
 }
 
@@ -207,7 +207,7 @@ func checkNumeric(n *tree.Node) {
 		} else if len(items) == 4 {
 			known = []string{"<", "<="}
 		}
-		if operator := items[i].String(); items[i].IsString() && !slices.Contains(known, operator) {
+		if operator := items[i].Text(); items[i].IsString() && !slices.Contains(known, operator) {
 			items[i].Faultf("%q is not one of %s", operator, strings.Join(known, " "))
 		}
 		items[i+1].Float()
@@ -216,7 +216,7 @@ func checkNumeric(n *tree.Node) {
 
 // nonEmpty wants a string with content: an empty prefix or suffix is refused.
 func nonEmpty(n *tree.Node) {
-	if n.String() == "" && n.IsString() {
+	if n.Text() == "" && n.IsString() {
 		n.Faultf("empty string")
 	}
 }

@@ -30,7 +30,7 @@ var cronFields = []cronField{
 }
 
 func parseSchedule(n *tree.Node) string {
-	schedule := n.String()
+	schedule := n.Text()
 	if !n.IsString() {
 		return ""
 	}
@@ -53,7 +53,7 @@ func parseSchedule(n *tree.Node) string {
 	}
 	for i, field := range cronFields {
 		if !field.accepts(fields[i]) {
-			n.Faultf("%q: %q is not a %s field", schedule, fields[i], field.name)
+			n.Faultf("%q: %q does not fit %s", schedule, fields[i], field.name)
 		}
 	}
 	if (fields[2] == "?") == (fields[4] == "?") {

@@ -109,7 +109,7 @@ func parseRegion(n *tree.Node) string {
 	if n == nil {
 		return defaultRegion
 	}
-	region := n.String()
+	region := n.Text()
 	if n.IsString() && !slices.Contains(hubRegions, region) {
 		n.Faultf("IAM's events never arrive in %q, only in one region of each partition: %s", region, strings.Join(hubRegions, ", "))
 	}
@@ -119,7 +119,7 @@ func parseRegion(n *tree.Node) string {
 func parseNetworks(n *tree.Node) []netip.Prefix {
 	var networks []netip.Prefix
 	for _, item := range n.Items() {
-		network, err := parseNetwork(item.String())
+		network, err := parseNetwork(item.Text())
 		if item.IsString() && err != nil {
 			item.Faultf("%v", err)
 		}
@@ -156,13 +156,13 @@ func parseOwners(n *tree.Node) Owners {
 		Tags:     []string{"owner", "email"},
 		Paths:    n.Field("paths").Map(),
 		Prefixes: n.Field("prefixes").Map(),
-		Default:  n.Field("default").String(),
+		Default:  n.Field("default").Text(),
 	}
 	if tags := n.Field("tags"); tags != nil {
-		owners.Tags = tags.Strings()
+		owners.Tags = tags.Texts()
 		for _, item := range tags.Items() {
-			if item.IsString() && !tagKey.MatchString(item.String()) {
-				item.Faultf("%q is not a tag key of IAM", item.String())
+			if item.IsString() && !tagKey.MatchString(item.Text()) {
+				item.Faultf("%q is not a tag key of IAM", item.Text())
 			}
 		}
 	}
@@ -189,7 +189,7 @@ func parseOwners(n *tree.Node) Owners {
 		}
 		return ""
 	})
-	if contact := n.Field("default"); contact.IsString() && contact.String() != "" {
+	if contact := n.Field("default"); contact.IsString() && contact.Text() != "" {
 		checkEmail(contact)
 	}
 	return owners
@@ -198,11 +198,11 @@ func parseOwners(n *tree.Node) Owners {
 func parseNotify(n *tree.Node) Notify {
 	n.Fields("emails")
 	emails := n.Field("emails")
-	notify := Notify{Emails: emails.Strings()}
+	notify := Notify{Emails: emails.Texts()}
 	for i, item := range emails.Items() {
 		checkEmail(item)
-		if item.IsString() && slices.Contains(notify.Emails[:i], item.String()) {
-			item.Faultf("%q is listed twice", item.String())
+		if item.IsString() && slices.Contains(notify.Emails[:i], item.Text()) {
+			item.Faultf("%q is listed twice", item.Text())
 		}
 	}
 	return notify
@@ -213,8 +213,8 @@ func checkEmail(n *tree.Node) {
 	if !n.IsString() {
 		return
 	}
-	if address, err := mail.ParseAddress(n.String()); err != nil || address.Address != n.String() {
-		n.Faultf("%q is not an email address", n.String())
+	if address, err := mail.ParseAddress(n.Text()); err != nil || address.Address != n.Text() {
+		n.Faultf("%q is not an email address", n.Text())
 	}
 }
 
@@ -222,7 +222,7 @@ func parseRunbooks(n *tree.Node) string {
 	if n == nil {
 		return defaultRunbooks
 	}
-	address := n.String()
+	address := n.Text()
 	if u, err := url.Parse(address); n.IsString() && (err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")) {
 		n.Faultf("%q is not an https address that ends with /", address)
 	}
@@ -268,7 +268,7 @@ func parseControl(n *tree.Node, c control.Control) Control {
 	slices.Sort(names)
 	n.Fields(append([]string{"mode"}, names...)...)
 	if mode := n.Field("mode"); mode != nil {
-		set.Mode = control.Mode(mode.String())
+		set.Mode = control.Mode(mode.Text())
 		if mode.IsString() && !set.Mode.Valid() {
 			mode.Faultf("%q is not one of off, observe, enforce", set.Mode)
 		}

@@ -204,19 +204,19 @@ func (n *Node) Items() []*Node {
 	return n.items
 }
 
-// String is the value of a string. Any other value is a fault.
-func (n *Node) String() string {
+// Text is the value of a string. Any other value is a fault.
+func (n *Node) Text() string {
 	if n == nil || !n.want(text) {
 		return ""
 	}
 	return n.scalar.(string)
 }
 
-// Strings is the values of an array of strings; each other value is a fault.
-func (n *Node) Strings() []string {
+// Texts is the values of an array of strings; each other value is a fault.
+func (n *Node) Texts() []string {
 	var values []string
 	for _, item := range n.Items() {
-		values = append(values, item.String())
+		values = append(values, item.Text())
 	}
 	return values
 }
@@ -256,7 +256,7 @@ func (n *Node) Bool() bool {
 // Map is the values of an object of strings; each other value is a fault.
 func (n *Node) Map() map[string]string {
 	values := map[string]string{}
-	n.Members(func(key string, value *Node) { values[key] = value.String() })
+	n.Members(func(key string, value *Node) { values[key] = value.Text() })
 	return values
 }
 

@@ -35,12 +35,12 @@ func TestEveryFaultIsToldWithItsPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	root.Fields("name", "count", "half", "on", "off", "list", "map", "must")
-	root.Field("name").String()
+	root.Field("name").Text()
 	root.Field("count").Int()
 	root.Field("half").Int()
 	root.Field("on").Bool()
 	root.Field("off").Items()
-	root.Field("list").Strings()
+	root.Field("list").Texts()
 	root.Field("map").Map()
 	root.Required("must")
 	want := `a.json: name: written twice
@@ -67,8 +67,8 @@ func TestAnAbsentValueReadsAsZeroWithoutAFault(t *testing.T) {
 	}
 	absent := root.Field("a").Field("b")
 	absent.Fields("c")
-	if absent.Required("c") != nil || absent.String() != "" || absent.Int() != 0 || absent.Float() != 0 || absent.Bool() ||
-		absent.Items() != nil || absent.Strings() != nil || len(absent.Map()) != 0 || absent.Len() != 0 || absent.JSON() != nil {
+	if absent.Required("c") != nil || absent.Text() != "" || absent.Int() != 0 || absent.Float() != 0 || absent.Bool() ||
+		absent.Items() != nil || absent.Texts() != nil || len(absent.Map()) != 0 || absent.Len() != 0 || absent.JSON() != nil {
 		t.Error("an absent value has content")
 	}
 	if err := root.Err(); err != nil {
@@ -109,7 +109,7 @@ func FuzzParse(f *testing.F) {
 		root.Int()
 		root.Float()
 		root.Map()
-		root.Strings()
+		root.Texts()
 		root.Fields("a")
 	})
 }
