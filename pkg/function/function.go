@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -46,7 +47,7 @@ type Setup struct {
 // plan makes. It ends the process when the function is not set up as it must be: nothing runs then.
 func Run(description []byte, plan func(Setup) (remedy.Planner, error)) {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: redact}))
-	runner, err := newRunner(context.Background(), description, plan, log)
+	runner, err := newRunner(description, plan, log)
 	if err != nil {
 		log.Error("set up", "error", err.Error())
 		os.Exit(1)
@@ -73,7 +74,7 @@ func Run(description []byte, plan func(Setup) (remedy.Planner, error)) {
 	})
 }
 
-func newRunner(ctx context.Context, description []byte, plan func(Setup) (remedy.Planner, error), log *slog.Logger) (*remedy.Runner, error) {
+func newRunner(description []byte, plan func(Setup) (remedy.Planner, error), log *slog.Logger) (*remedy.Runner, error) {
 	// The description names the control, and so does the function's name: they must agree.
 	id := strings.TrimPrefix(os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), settings.FunctionName(""))
 	c, err := control.Parse(id+"/control.json", description)
@@ -84,9 +85,9 @@ func newRunner(ctx context.Context, description []byte, plan func(Setup) (remedy
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive))
+	cfg, err := environment()
 	if err != nil {
-		return nil, fmt.Errorf("load AWS configuration: %w", err)
+		return nil, err
 	}
 	planner, err := plan(Setup{AWS: cfg, Settings: told, Sleep: sleep})
 	if err != nil {
@@ -106,6 +107,29 @@ func newRunner(ctx context.Context, description []byte, plan func(Setup) (remedy
 		Sleep:    sleep,
 		Log:      log,
 	}, nil
+}
+
+// environment is the AWS configuration of a Lambda function: region, credentials and, in the local
+// account, the endpoint all come from the environment, and from nowhere else. The default chain of
+// the SDK would look in files and on the network as well, and make the binary an eighth larger.
+func environment() (aws.Config, error) {
+	env, err := config.NewEnvConfig()
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("read AWS configuration from the environment: %w", err)
+	}
+	if env.Region == "" || !env.Credentials.HasKeys() {
+		return aws.Config{}, errors.New("read AWS configuration from the environment: no region or no credentials")
+	}
+	cfg := aws.Config{
+		Region:      env.Region,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return env.Credentials, nil }),
+		// IAM is one endpoint for the whole account and throttles hard.
+		Retryer: func() aws.Retryer { return retry.NewAdaptiveMode() },
+	}
+	if env.BaseEndpoint != "" {
+		cfg.BaseEndpoint = &env.BaseEndpoint
+	}
+	return cfg, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {
