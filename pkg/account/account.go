@@ -461,6 +461,21 @@ func (a *Account) ListGroupPolicies(_ context.Context, in *iam.ListGroupPolicies
 	})
 }
 
+// GetGroupPolicy returns an inline policy of a group, URL-encoded as IAM does.
+func (a *Account) GetGroupPolicy(_ context.Context, in *iam.GetGroupPolicyInput, _ ...func(*iam.Options)) (*iam.GetGroupPolicyOutput, error) {
+	return call(a, "iam:GetGroupPolicy", func() (*iam.GetGroupPolicyOutput, error) {
+		group, ok := a.state.Groups[aws.ToString(in.GroupName)]
+		if !ok {
+			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
+		}
+		document, ok := group.Inline[aws.ToString(in.PolicyName)]
+		if !ok {
+			return nil, missing("The group policy with name %s cannot be found.", aws.ToString(in.PolicyName))
+		}
+		return &iam.GetGroupPolicyOutput{GroupName: in.GroupName, PolicyName: in.PolicyName, PolicyDocument: encoded(document)}, nil
+	})
+}
+
 // GetPolicy describes a managed policy; every one is at version v1.
 func (a *Account) GetPolicy(_ context.Context, in *iam.GetPolicyInput, _ ...func(*iam.Options)) (*iam.GetPolicyOutput, error) {
 	return call(a, "iam:GetPolicy", func() (*iam.GetPolicyOutput, error) {

@@ -1,6 +1,7 @@
 // Package policy reads IAM policy documents, as far as Warder must understand them: whether one
-// denies anything, gives administrator rights, or allows no more than is listed. It never says that
-// a document is harmless because it cannot read it: what cannot be read denies, and grants.
+// denies anything, gives administrator rights, or allows no more than is listed, and whom a trust
+// policy lets in. It never says that a document is harmless because it cannot read it: what cannot
+// be read denies, grants, and trusts everyone.
 package policy
 
 import (
