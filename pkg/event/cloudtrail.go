@@ -27,6 +27,11 @@ type Record struct {
 	Identity         Identity
 	Addendum         Addendum
 
+	// The VPC endpoint that the request came through, and the account that owns it. SourceIP is an address inside that
+	// VPC then: whoever made the VPC chose it, out of any range, public ones included.
+	VPCEndpoint        string // vpcEndpointId
+	VPCEndpointAccount string // vpcEndpointAccountId
+
 	Request    Fields // requestParameters; nil when denied, when there were none, when over 100 KB
 	Response   Fields // responseElements; nil for most IAM calls
 	Additional Fields // additionalEventData
@@ -192,6 +197,9 @@ func record(detail Fields, e Event) (Record, error) {
 		RequestID:        detail.text("requestID"),
 		RecipientAccount: detail.text("recipientAccountId"),
 		Identity:         identity(detail.Object("userIdentity")),
+
+		VPCEndpoint:        detail.text("vpcEndpointId"),
+		VPCEndpointAccount: detail.text("vpcEndpointAccountId"),
 		Addendum: Addendum{
 			Reason:          detail.text("addendum", "reason"),
 			OriginalEventID: detail.text("addendum", "originalEventID"),

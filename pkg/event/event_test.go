@@ -253,6 +253,13 @@ func TestWhatARecordLacksIsTakenFromTheEnvelope(t *testing.T) {
 	}
 }
 
+func TestTheVPCEndpointOfARequest(t *testing.T) {
+	r := decode(t, call(`"sourceIPAddress":"10.0.0.9","vpcEndpointId":"vpce-0a1b2c3d","vpcEndpointAccountId":"444455556666"`)).Record()
+	if r.VPCEndpoint != "vpce-0a1b2c3d" || r.VPCEndpointAccount != "444455556666" {
+		t.Errorf("endpoint %q of account %q", r.VPCEndpoint, r.VPCEndpointAccount)
+	}
+}
+
 func TestRareIdentities(t *testing.T) {
 	for name, c := range map[string]struct {
 		identity string

@@ -1,0 +1,94 @@
+// Package network judges where a request came from: inside or outside the networks that the
+// settings allow. Addresses are compared as values, never as text, so that 203.0.113.10 is not
+// taken for 203.0.113.1.
+//
+// It has no opinion when no network is listed, nor of a request that has no address, and it changes
+// nothing: what follows from a place is the caller's to decide.
+package network
+
+import (
+	"net/netip"
+
+	"github.com/warder-aws/warder/pkg/event"
+)
+
+// Place is where a request came from, as far as the allowed networks tell.
+type Place string
+
+// The places.
+const (
+	// Unknown means that there is nothing to judge: no network is listed, or the record has no
+	// address but the name of a service.
+	Unknown Place = "unknown"
+	Inside  Place = "inside"
+	Outside Place = "outside"
+	// Foreign means that the request came through a VPC endpoint that is not known to be the
+	// account's own. The address is one inside that VPC then, and whoever made the VPC chose it: it
+	// may be one that is listed, and proves nothing.
+	// https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
+	Foreign Place = "foreign"
+)
+
+// Allowed is the networks that requests may come from. Empty means that none are listed.
+type Allowed []netip.Prefix
+
+// Origin is where one request came from.
+type Origin struct {
+	// Place is the verdict.
+	Place Place
+	// Address is the address of the request, not valid when it has none.
+	Address netip.Addr
+	words   string
+}
+
+// String words the origin for a notice: "203.0.113.9, inside the allowed networks".
+func (o Origin) String() string { return o.words }
+
+// Judge says where the recorded request came from.
+func (a Allowed) Judge(r *event.Record) Origin {
+	address, ok := r.Address()
+	if !ok {
+		switch r.SourceIP {
+		case "":
+			return Origin{Unknown, address, "not recorded"}
+		default:
+			return Origin{Unknown, address, r.SourceIP + " (not an address)"}
+		}
+	}
+	o := Origin{Unknown, address, address.String()}
+	if r.VPCEndpoint != "" {
+		o.words += " through VPC endpoint " + r.VPCEndpoint
+		switch r.VPCEndpointAccount {
+		case r.RecipientAccount:
+		case "":
+			o.words += " of an account that is not recorded"
+		default:
+			o.words += " of account " + r.VPCEndpointAccount
+		}
+	}
+	switch {
+	case len(a) == 0:
+	case r.VPCEndpoint != "" && r.VPCEndpointAccount != r.RecipientAccount:
+		o.Place = Foreign
+		o.words += ", which proves no network"
+	case a.Contains(address):
+		o.Place = Inside
+		o.words += ", inside the allowed networks"
+	default:
+		o.Place = Outside
+		o.words += ", outside the allowed networks"
+	}
+	return o
+}
+
+// Contains reports whether the address lies in one of the networks. An IPv4 address is the same
+// however it is written ("::ffff:203.0.113.9"); an address with a zone is in none.
+func (a Allowed) Contains(address netip.Addr) bool {
+	address = address.Unmap()
+	for _, network := range a {
+		if network.Contains(address) {
+			return true
+		}
+	}
+	return false
+}
