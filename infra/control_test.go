@@ -97,8 +97,11 @@ func TestWhatARuleCannotHandOverIsKept(t *testing.T) {
 				if text(s["Principal"].(map[string]any)["Service"]) != "events.amazonaws.com" || text(s["Action"]) != "sqs:SendMessage" {
 					t.Errorf("the queue's policy allows %v to %v", s["Principal"], s["Action"])
 				}
-				for _, arn := range s["Condition"].(map[string]any)["ArnEquals"].(map[string]any)["aws:SourceArn"].([]any) {
-					got = append(got, target(arn))
+				condition := resource{Properties: s}.get("Condition.ArnEquals")
+				if keys, ok := condition.(map[string]any); ok {
+					for _, arn := range list(keys["aws:SourceArn"]) {
+						got = append(got, target(arn))
+					}
 				}
 			}
 			slices.Sort(got)
