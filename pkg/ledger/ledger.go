@@ -1,19 +1,23 @@
 // Package ledger is Warder's memory: every run, every finding with what was changed and why, every
-// notice, in one DynamoDB table.
+// notice, the open cases, what was undone, in one DynamoDB table.
 //
 // It is what makes a run idempotent (an event is claimed by a conditional write before anything is
 // done about it), what lets a run that was cut off be finished without doing anything twice (the
 // outbox: what is recorded and not yet done or told is done or told by the next try), and what undo
 // and explain read.
 //
-// [Dynamo] keeps it in the table, [Memory] in a map for tests; both answer to the same tests.
-// The package decides nothing, and deletes nothing: runs that found nothing and marks of what was
-// told carry a time to live, the rest stays.
+// A [Ledger] is the same over every [Store]: [Dynamo] in production, [Memory] in tests. The package
+// decides nothing and deletes nothing: runs that found nothing and marks of what was told carry a
+// time to live, the rest stays.
 package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -23,21 +27,26 @@ import (
 // Status says how far a finding or a change has come.
 type Status string
 
-// A change goes from planned to applied to verified; it ends at failed or skipped when it does not.
+// A change goes from planned to applied to verified; it ends elsewhere when it is not made.
 const (
 	Planned  Status = "planned"      // recorded, not yet done
 	Applied  Status = "applied"      // done, not yet read back
 	Verified Status = "verified"     // done, and read back as it should be
 	Failed   Status = "failed"       // tried and not so; the reason says why
 	Skipped  Status = "skipped"      // rightly not done; the reason says why
-	Held     Status = "held"         // not done now; the reason says why, and a later event tries again
+	Held     Status = "held"         // not done now; the reason says why, and a later sweep tries again
+	Waiting  Status = "waiting"      // its owner was told, and has until the due time
 	Observed Status = "would_change" // not done because the control only observes
+	Undone   Status = "undone"       // done, and put back
 )
 
-// Settled reports whether nothing more is to be done about a change of this status.
+// Settled reports whether a retry of the same event leaves a change of this status as it is.
 func (s Status) Settled() bool {
-	return s == Verified || s == Skipped || s == Held || s == Observed
+	return !slices.Contains([]Status{Planned, Applied, Failed, Held}, s)
 }
+
+// Made reports whether a change of this status is in force.
+func (s Status) Made() bool { return s == Applied || s == Verified }
 
 // Step is one change of an entry, and how far it has come.
 type Step struct {
@@ -49,16 +58,18 @@ type Step struct {
 	Reason string `json:"reason,omitempty"`
 	// At is when the status was reached.
 	At time.Time `json:"at"`
+	// Undo is the id of the step that put it back; empty when none did.
+	Undo string `json:"undo,omitempty"`
 }
 
-// Told is one notice of an entry: the outbox, and afterwards the proof.
+// Told is one notice of an entry, and the proof that SNS accepted it.
 type Told struct {
 	// Kind is the kind of notice.
 	Kind notice.Kind `json:"kind"`
 	// Owner is whom it was addressed to.
 	Owner string `json:"owner,omitempty"`
-	// Message is the id that SNS gave it. The empty string means that it was not accepted yet.
-	Message string `json:"message,omitempty"`
+	// Message is the id that SNS gave it.
+	Message string `json:"message"`
 	// At is when SNS accepted it.
 	At time.Time `json:"at"`
 }
@@ -69,12 +80,17 @@ type Entry struct {
 	ID string `json:"id"`
 	// Control is the id of the control that found it.
 	Control string `json:"control"`
-	// Run is the key of the event that it was found by, see [Run].
-	Run string `json:"run"`
+	// Run is the key of the event that it was found by, see [Run]; Event names that event.
+	Run   string `json:"run"`
+	Event string `json:"event,omitempty"`
 	// Subject is whom the finding is about: the name of an IAM user, or another principal.
 	Subject string `json:"subject,omitempty"`
+	// User says that Subject is the name of an IAM user.
+	User bool `json:"user,omitempty"`
 	// Owner is whom notices about it go to; empty means the topic's other subscribers only.
 	Owner string `json:"owner,omitempty"`
+	// Actor is who made it so, when the event says that.
+	Actor string `json:"actor,omitempty"`
 	// At is when it was found.
 	At time.Time `json:"at"`
 
@@ -85,9 +101,20 @@ type Entry struct {
 	Advice   string        `json:"advice,omitempty"`
 	// Left says why nothing is changed about it, where a reader would expect a change.
 	Left string `json:"left,omitempty"`
+	// Tell is the notice to send when no change calls for another; empty means none.
+	Tell notice.Kind `json:"tell,omitempty"`
+	// Case is the key of the case that it belongs to; empty when it belongs to none.
+	Case string `json:"case,omitempty"`
+	// Due is when its changes are due, for a case.
+	Due time.Time `json:"due,omitzero"`
+	// By and Reason are who asked for it and why, for what a person did.
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason,omitempty"`
 
 	Steps []Step `json:"steps,omitempty"`
 	Told  []Told `json:"told,omitempty"`
+
+	version int64
 }
 
 // Notice returns the entry's record of the notice of the given kind, nil when there is none.
@@ -110,18 +137,20 @@ type Run struct {
 	// At is when it was first claimed, Attempts how often.
 	At       time.Time `json:"at"`
 	Attempts int       `json:"attempts"`
-	// Holder has claimed the run until Until (seconds since 1970). A retry of the same invocation
-	// carries the same holder and may take it over at once.
-	Holder string `json:"holder"`
-	Until  int64  `json:"until"`
+	// Holder has claimed the run until Until. A retry of the same invocation carries the same
+	// holder and may take it over at once.
+	Holder string    `json:"holder"`
+	Until  time.Time `json:"until,omitzero"`
 	// Done says that it is finished, with Outcome and Reason.
 	Done    bool   `json:"done"`
 	Outcome string `json:"outcome,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	// Entries are the ids of its entries.
+	// Entries are the ids of its entries. Planned says that every finding of the event is among
+	// them: a retry need not plan again.
 	Entries []string `json:"entries,omitempty"`
-	// Planned says that every finding of the event is among them: a retry need not plan again.
-	Planned bool `json:"planned"`
+	Planned bool     `json:"planned"`
+
+	version int64
 }
 
 var (
@@ -133,27 +162,232 @@ var (
 
 // Ledger is the memory of one account. Its methods answer with an error when the memory cannot be
 // read or written; nothing may be changed in the account then.
-type Ledger interface {
-	// Begin claims the run for run.Holder until run.Until and returns it as recorded, with the
-	// entries of earlier tries. It answers ErrDone, with the recorded run, when the run is finished,
-	// and ErrHeld when another holder's claim has not run out at now.
-	Begin(ctx context.Context, run Run, now time.Time) (Run, error)
-	// Record adds entries to a run, all of them or none; planned says that they are the last. An
-	// entry that is there already stays as it is. Nothing may be done about an entry before it is
-	// recorded.
-	Record(ctx context.Context, run Run, entries []Entry, planned bool) error
-	// Update replaces an entry. Only the holder of its run may call it.
-	Update(ctx context.Context, entry Entry) error
-	// Entry returns the entry with the given id; ok is false when there is none.
-	Entry(ctx context.Context, id string) (entry Entry, ok bool, err error)
-	// Finish ends the run: done with an outcome, or not done and free to be claimed by its retry.
-	Finish(ctx context.Context, run Run) error
-	// Once reports whether key is marked for the first time, or again by the same run, or after
-	// its mark ran out at now; it marks it for the run until the given time.
-	Once(ctx context.Context, key, run string, now, until time.Time) (bool, error)
-}
+type Ledger struct{ store Store }
+
+// New returns the ledger in the store.
+func New(store Store) *Ledger { return &Ledger{store} }
 
 // idle is how long a run that found nothing is remembered: longer than EventBridge (24 hours) and
 // Lambda (6 hours) keep trying to deliver its event, and than an archive is likely to be replayed
 // (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html).
 const idle = 30 * 24 * time.Hour
+
+// The partitions of the table.
+const (
+	runs     = "run#"
+	entries  = "entry#"
+	marks    = "once#"
+	cases    = "case#"
+	holds    = "hold#"
+	breakers = "breaker#"
+	rounds   = "rounds#"
+)
+
+// load reads the JSON of an item and returns the item's version, 0 when it is not there.
+func (l *Ledger) load(ctx context.Context, partition, sort string, into any) (int64, error) {
+	item, err := l.store.Get(ctx, partition, sort)
+	if err != nil || item.Version == 0 {
+		return 0, err
+	}
+	return item.Version, parse(item, into)
+}
+
+func parse(item Item, into any) error {
+	if err := json.Unmarshal([]byte(item.Body), into); err != nil {
+		return fmt.Errorf("read %s of the ledger: %w", item.Partition, err)
+	}
+	return nil
+}
+
+func (l *Ledger) save(ctx context.Context, item Item, body any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode %s for the ledger: %w", item.Partition, err)
+	}
+	item.Body = string(text)
+	return l.store.Put(ctx, item)
+}
+
+// revise reads an item into a new T, lets change alter it, and writes it, again if somebody else
+// wrote it in between. change may refuse with an error, which is returned, or answer that nothing
+// is to be written.
+func revise[T any](ctx context.Context, l *Ledger, partition, sort string, change func(value *T, found bool) (Item, bool, error)) (T, error) {
+	for try := 0; ; try++ {
+		var value T
+		version, err := l.load(ctx, partition, sort, &value)
+		if err != nil {
+			return value, err
+		}
+		item, write, err := change(&value, version > 0)
+		if err != nil || !write {
+			return value, err
+		}
+		item.Partition, item.Sort, item.Version = partition, sort, version
+		err = l.save(ctx, item, value)
+		if !errors.Is(err, ErrConflict) || try == 4 {
+			return value, err
+		}
+	}
+}
+
+// Begin claims the run for run.Holder until run.Until and returns it as recorded, with the entries
+// of earlier tries. It answers ErrDone, with the recorded run, when the run is finished, and ErrHeld
+// when another holder's claim has not run out at now.
+func (l *Ledger) Begin(ctx context.Context, run Run, now time.Time) (Run, error) {
+	partition := runs + run.Control + "#" + run.Key
+	for {
+		var recorded Run
+		version, err := l.load(ctx, partition, "run", &recorded)
+		switch {
+		case err != nil:
+			return Run{}, err
+		case version == 0:
+			recorded = run
+			recorded.At, recorded.Attempts = now, 0
+		case recorded.Done:
+			return recorded, ErrDone
+		case recorded.Holder != run.Holder && !recorded.Until.Before(now):
+			return recorded, ErrHeld
+		}
+		recorded.Holder, recorded.Until = run.Holder, run.Until
+		recorded.Attempts++
+		recorded.version = version
+		err = l.putRun(ctx, &recorded)
+		if !errors.Is(err, ErrConflict) {
+			return recorded, err
+		}
+	}
+}
+
+func (l *Ledger) putRun(ctx context.Context, run *Run) error {
+	item := Item{Partition: runs + run.Control + "#" + run.Key, Sort: "run", Version: run.version}
+	if len(run.Entries) == 0 {
+		item.Expires = run.At.Add(idle)
+	}
+	if err := l.save(ctx, item, run); err != nil {
+		return err
+	}
+	run.version++
+	return nil
+}
+
+// Record adds entries to the run, all of them or none; planned says that they are the last. An
+// entry that is there already stays as it is, and is read into its place. Nothing may be done about
+// an entry before it is recorded.
+func (l *Ledger) Record(ctx context.Context, run *Run, found []Entry, planned bool) error {
+	// The entries come first and the run names them all at once: a try that is cut off in between
+	// leaves a run without them, and the next one records the same entries again.
+	changed := *run
+	changed.Entries, changed.Planned = slices.Clone(run.Entries), planned
+	for i := range found {
+		err := l.Update(ctx, &found[i])
+		if errors.Is(err, ErrConflict) {
+			found[i], _, err = l.Entry(ctx, found[i].ID)
+		}
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(changed.Entries, found[i].ID) {
+			changed.Entries = append(changed.Entries, found[i].ID)
+		}
+	}
+	if err := l.putRun(ctx, &changed); err != nil {
+		return err
+	}
+	*run = changed
+	return nil
+}
+
+// Finish ends the run: done with an outcome, or not done and free to be claimed by its retry.
+func (l *Ledger) Finish(ctx context.Context, run *Run) error {
+	run.Until = time.Time{}
+	return l.putRun(ctx, run)
+}
+
+// Run returns a run; ok is false when there is none.
+func (l *Ledger) Run(ctx context.Context, control, key string) (run Run, ok bool, err error) {
+	run.version, err = l.load(ctx, runs+control+"#"+key, "run", &run)
+	return run, run.version > 0, err
+}
+
+// Update writes an entry over the version that was read, or answers ErrConflict.
+func (l *Ledger) Update(ctx context.Context, e *Entry) error {
+	if err := l.save(ctx, Item{
+		Partition: entries + e.ID, Sort: "entry", Subject: e.Subject, At: e.At, Version: e.version,
+	}, e); err != nil {
+		return err
+	}
+	e.version++
+	return nil
+}
+
+// Entry returns the entry with the given id; ok is false when there is none.
+func (l *Ledger) Entry(ctx context.Context, id string) (e Entry, ok bool, err error) {
+	e.version, err = l.load(ctx, entries+id, "entry", &e)
+	return e, e.version > 0, err
+}
+
+// About returns the entries and cases of a subject from a time on, oldest first.
+func (l *Ledger) About(ctx context.Context, subject string, since time.Time) (found []Entry, open []Case, err error) {
+	items, err := l.store.Index(ctx, subject, since)
+	if err != nil {
+		return nil, nil, err
+	}
+	return split(items)
+}
+
+// All returns every entry and case, oldest first. It reads the whole table.
+func (l *Ledger) All(ctx context.Context) ([]Entry, []Case, error) {
+	var items []Item
+	for _, prefix := range []string{entries, cases} {
+		found, err := l.store.Scan(ctx, prefix)
+		if err != nil {
+			return nil, nil, err
+		}
+		items = append(items, found...)
+	}
+	return split(items)
+}
+
+func split(items []Item) (found []Entry, open []Case, err error) {
+	for _, item := range items {
+		switch {
+		case strings.HasPrefix(item.Partition, entries):
+			e := Entry{version: item.Version}
+			if err := parse(item, &e); err != nil {
+				return nil, nil, err
+			}
+			found = append(found, e)
+		case strings.HasPrefix(item.Partition, cases):
+			var c Case
+			if err := parse(item, &c); err != nil {
+				return nil, nil, err
+			}
+			open = append(open, c)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Entry) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(open, func(a, b Case) int { return a.Opened.Compare(b.Opened) })
+	return found, open, nil
+}
+
+// mark is the body of a mark.
+type mark struct {
+	Run   string    `json:"run"`
+	Until time.Time `json:"until"`
+}
+
+// Once reports whether key is marked for the first time, or again by the same run, or after its
+// mark ran out at now; it marks it for the run until the given time.
+func (l *Ledger) Once(ctx context.Context, key, run string, now, until time.Time) (bool, error) {
+	first := false
+	_, err := revise(ctx, l, marks+key, "once", func(m *mark, found bool) (Item, bool, error) {
+		first = !found || m.Run == run || m.Until.Before(now)
+		if found && m.Run == run {
+			return Item{}, false, nil
+		}
+		*m = mark{Run: run, Until: until}
+		return Item{Expires: until}, first, nil
+	})
+	return first && err == nil, err
+}

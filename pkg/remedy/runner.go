@@ -45,7 +45,7 @@ type Runner struct {
 	Settings settings.Function
 	Planner  Planner
 	Kinds    change.Registry
-	Ledger   ledger.Ledger
+	Ledger   *ledger.Ledger
 	Topic    Publisher
 	Owners   Owners
 	// Guards are asked in this order before anything is changed.
@@ -94,7 +94,7 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 
 	run, claimed := r.Ledger.Begin(ctx, ledger.Run{
 		Control: r.Control.ID, Key: report.Event, Event: name(e),
-		Holder: by.ID, Until: now.Add(by.Left).Unix(),
+		Holder: by.ID, Until: now.Add(by.Left),
 	}, now)
 	switch {
 	case errors.Is(claimed, ledger.ErrDone):
@@ -115,8 +115,8 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 	if failed != nil {
 		report.note(Failed, notice.Redact(failed.Error()))
 	}
-	run.Done, run.Outcome, run.Reason = failed == nil, string(report.Outcome), report.Reason
-	return report, errors.Join(failed, r.Ledger.Finish(ctx, run))
+	w.run.Done, w.run.Outcome, w.run.Reason = failed == nil, string(report.Outcome), report.Reason
+	return report, errors.Join(failed, r.Ledger.Finish(ctx, &w.run))
 }
 
 // own reports whether one of Warder's own functions made the call that e records. Roles are

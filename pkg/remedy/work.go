@@ -48,7 +48,7 @@ func (w *work) all(ctx context.Context) error {
 	if len(entries) == 0 {
 		return errors.Join(faults...)
 	}
-	if err := w.Ledger.Record(ctx, w.run, entries, err == nil); err != nil {
+	if err := w.Ledger.Record(ctx, &w.run, entries, err == nil); err != nil {
 		return errors.Join(append(faults, err)...)
 	}
 	for _, entry := range entries {
@@ -175,7 +175,7 @@ func (w *work) act(ctx context.Context, entry *ledger.Entry, resumed bool) error
 		w.Log.InfoContext(ctx, "change", "id", step.ID, "kind", step.Kind, "subject", step.Subject,
 			"status", step.Status, "reason", step.Reason)
 	}
-	return errors.Join(failed, w.Ledger.Update(ctx, *entry))
+	return errors.Join(failed, w.Ledger.Update(ctx, entry))
 }
 
 // permit says whether changes may be made: Planned if so, or the status and reason they get instead.
@@ -228,7 +228,7 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step,
 			}
 		}
 		step.Status, step.Reason, step.At = ledger.Applied, "", w.now
-		if err := w.Ledger.Update(ctx, *entry); err != nil {
+		if err := w.Ledger.Update(ctx, entry); err != nil {
 			return err
 		}
 	}
@@ -275,7 +275,7 @@ func (w *work) tell(ctx context.Context, entry *ledger.Entry) error {
 	}
 	entry.Told = append(entry.Told, ledger.Told{Kind: kind, Owner: entry.Owner, Message: id, At: w.now})
 	w.report.Notices = append(w.report.Notices, ReportedNotice{kind, entry.Severity, entry.Title, entry.Owner})
-	return w.Ledger.Update(ctx, *entry)
+	return w.Ledger.Update(ctx, entry)
 }
 
 // due is the kind of notice that an entry in its present state calls for.

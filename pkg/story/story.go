@@ -218,7 +218,7 @@ type world struct {
 	story
 	described control.Control
 	account   *account.Account
-	ledger    *ledger.Memory
+	store     *ledger.Memory
 	topic     *topic
 	runner    *remedy.Runner
 	log       bytes.Buffer
@@ -274,14 +274,14 @@ func (h haltSwitch) Check(context.Context) (string, error) {
 }
 
 func (h *harness) start(t *testing.T, s story) *world {
-	w := &world{story: s, described: h.described, account: account.New(s.account), ledger: &ledger.Memory{}, topic: &topic{}}
+	w := &world{story: s, described: h.described, account: account.New(s.account), store: &ledger.Memory{}, topic: &topic{}}
 	planner, err := h.Plan(w.account, s.settings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.runner = &remedy.Runner{
 		Control: h.described, Settings: s.settings, Planner: planner,
-		Kinds: change.ForIAM(w.account), Ledger: w.ledger, Topic: w.topic,
+		Kinds: change.ForIAM(w.account), Ledger: ledger.New(w.store), Topic: w.topic,
 		Owners: owner.Book{API: w.account, Owners: s.settings.Owners},
 		Guards: []remedy.Guard{haltSwitch{s.account.Halt}},
 		Now:    func() time.Time { return time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC) },
@@ -299,7 +299,7 @@ func (w *world) run(e namedEvent) (remedy.Report, error) {
 func (w *world) tell(t *testing.T) string {
 	var b strings.Builder
 	for _, e := range w.events {
-		iam, memory, sent := w.account.Calls(), w.ledger.Calls(), len(w.topic.sent)
+		iam, memory, sent := w.account.Calls(), w.store.Calls(), len(w.topic.sent)
 		report, err := w.run(e)
 		fmt.Fprintf(&b, "%s: %s", e.name, report.Outcome)
 		if report.Reason != "" {
@@ -329,7 +329,7 @@ func (w *world) tell(t *testing.T) string {
 				fmt.Fprintf(&b, "    %s\n", c.Text)
 			}
 		}
-		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.ledger.Calls()-memory, len(w.topic.sent)-sent)
+		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.store.Calls()-memory, len(w.topic.sent)-sent)
 	}
 	before, after := account.New(w.story.account).State(), w.account.State()
 	if diff := gocmp.Diff(before, after, cmpopts.EquateEmpty()); diff == "" {
@@ -439,8 +439,7 @@ func (h *harness) faults(t *testing.T, s story, untroubled *world) {
 				reached, happened, cut = true, true, f.cuts
 				return errFault
 			}
-			w.account.Fault, w.topic.fault = hook, hook
-			w.ledger.Fault = func(operation string) error { return hook(operation, false) }
+			w.account.Fault, w.topic.fault, w.store.Fault = hook, hook, hook
 			for _, e := range w.events {
 				_, err := w.run(e)
 				for try := 0; err != nil && try < 3; try++ {

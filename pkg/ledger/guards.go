@@ -1,0 +1,185 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+)
+
+// Case is something that its owner was told of and has time to put right.
+type Case struct {
+	// Control is the id of the control, Key the case's name within it.
+	Control string `json:"control"`
+	Key     string `json:"key"`
+	// Subject is whom it is about, Owner who was told.
+	Subject string `json:"subject"`
+	User    bool   `json:"user,omitempty"`
+	Owner   string `json:"owner,omitempty"`
+	Title   string `json:"title"`
+	// Changes are what is due.
+	Changes []change.Change `json:"changes"`
+	// Opened is when it was found, Told when SNS accepted the notice about it: grace counts from
+	// then. Due is when the changes are made.
+	Opened time.Time `json:"opened"`
+	Told   time.Time `json:"told,omitzero"`
+	Due    time.Time `json:"due,omitzero"`
+	// Reminded is for how many days before Due the last reminder was sent; 0 means none was.
+	Reminded int `json:"reminded,omitempty"`
+	// Closed is when it ended, Outcome how.
+	Closed  time.Time   `json:"closed,omitzero"`
+	Outcome CaseOutcome `json:"outcome,omitempty"`
+	// Entry is the id of the entry that opened it.
+	Entry string `json:"entry,omitempty"`
+}
+
+// CaseOutcome is how a case ended.
+type CaseOutcome string
+
+// The ends of a case.
+const (
+	Acted CaseOutcome = "acted" // Warder made the changes
+	Fixed CaseOutcome = "fixed" // its owner put it right
+)
+
+// Open reports whether the case has not ended.
+func (c Case) Open() bool { return c.Closed.IsZero() }
+
+// Case returns a case; ok is false when there is none.
+func (l *Ledger) Case(ctx context.Context, control, key string) (c Case, ok bool, err error) {
+	version, err := l.load(ctx, cases+control, key, &c)
+	return c, version > 0, err
+}
+
+// ReviseCase lets change alter a case, which is empty when there is none yet.
+func (l *Ledger) ReviseCase(ctx context.Context, control, key string, alter func(*Case)) error {
+	_, err := revise(ctx, l, cases+control, key, func(c *Case, _ bool) (Item, bool, error) {
+		c.Control, c.Key = control, key
+		alter(c)
+		return Item{Subject: c.Subject, At: c.Opened}, true, nil
+	})
+	return err
+}
+
+// OpenCases returns the open cases of a control.
+func (l *Ledger) OpenCases(ctx context.Context, control string) ([]Case, error) {
+	items, err := l.store.Query(ctx, cases+control)
+	if err != nil {
+		return nil, err
+	}
+	_, found, err := split(items)
+	return slices.DeleteFunc(found, func(c Case) bool { return !c.Open() }), err
+}
+
+// Hold keeps sweeps from doing again what was undone.
+type Hold struct {
+	Until  time.Time `json:"until"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	// Action is the id of the step that was undone.
+	Action string `json:"action"`
+}
+
+func thing(c change.Change) string { return c.Kind + "#" + c.Subject + "#" + c.Target }
+
+// Hold returns the hold on the thing that c changes; ok is false when none is in force at now.
+func (l *Ledger) Hold(ctx context.Context, c change.Change, now time.Time) (h Hold, ok bool, err error) {
+	version, err := l.load(ctx, holds+thing(c), "hold", &h)
+	return h, version > 0 && now.Before(h.Until), err
+}
+
+// SetHold puts a hold on the thing that c changes, in place of the one it has.
+func (l *Ledger) SetHold(ctx context.Context, c change.Change, h Hold) error {
+	_, err := revise(ctx, l, holds+thing(c), "hold", func(recorded *Hold, _ bool) (Item, bool, error) {
+		*recorded = h
+		return Item{Expires: h.Until.Add(idle)}, true, nil
+	})
+	return err
+}
+
+// Breaker is how many changes a control has made lately, and whether it is stopped.
+type Breaker struct {
+	// Since is when the hour began that Steps were made in.
+	Since time.Time `json:"since"`
+	// Steps are the ids of the steps that were let through in it.
+	Steps []string `json:"steps"`
+	// Tripped is when the control was stopped; zero when it is not.
+	Tripped time.Time `json:"tripped,omitzero"`
+	// Released, By and Reason say who let it go on last, when and why.
+	Released time.Time `json:"released,omitzero"`
+	By       string    `json:"by,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+}
+
+// Take lets one step through if the control has not let limit steps through in the hour before now;
+// otherwise the control is stopped until it is released. The same step is let through once more
+// without being counted again.
+func (l *Ledger) Take(ctx context.Context, control, step string, limit int, now time.Time) (through bool, b Breaker, err error) {
+	b, err = revise(ctx, l, breakers+control, "breaker", func(b *Breaker, _ bool) (Item, bool, error) {
+		through = true
+		switch {
+		case slices.Contains(b.Steps, step):
+			return Item{}, false, nil
+		case !b.Tripped.IsZero():
+			through = false
+			return Item{}, false, nil
+		case now.Sub(b.Since) >= time.Hour || now.Before(b.Since):
+			b.Since, b.Steps = now, []string{step}
+		case len(b.Steps) < limit:
+			b.Steps = append(b.Steps, step)
+		default:
+			through = false
+			b.Tripped = now
+		}
+		return Item{}, true, nil
+	})
+	return through && err == nil, b, err
+}
+
+// Breaker returns the control's breaker.
+func (l *Ledger) Breaker(ctx context.Context, control string) (b Breaker, err error) {
+	_, err = l.load(ctx, breakers+control, "breaker", &b)
+	return b, err
+}
+
+// Release lets a stopped control go on, and counts from nothing again. It returns the breaker as it
+// was before.
+func (l *Ledger) Release(ctx context.Context, control, by, reason string, now time.Time) (before Breaker, err error) {
+	_, err = revise(ctx, l, breakers+control, "breaker", func(b *Breaker, _ bool) (Item, bool, error) {
+		before = *b
+		*b = Breaker{Since: now, Released: now, By: by, Reason: reason}
+		return Item{}, true, nil
+	})
+	return before, err
+}
+
+// Round is one time that a thing was put right.
+type Round struct {
+	Step string    `json:"step"`
+	At   time.Time `json:"at"`
+	// Actor is who had made it so before, when the event said that.
+	Actor string `json:"actor,omitempty"`
+}
+
+// Rounds returns the rounds of the thing that c changes within the day before now, without that of
+// the given step.
+func (l *Ledger) Rounds(ctx context.Context, c change.Change, step string, now time.Time) ([]Round, error) {
+	var all []Round
+	if _, err := l.load(ctx, rounds+thing(c), "rounds", &all); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(r Round) bool { return r.Step == step || now.Sub(r.At) >= day }), nil
+}
+
+const day = 24 * time.Hour
+
+// AddRound remembers that the thing was put right.
+func (l *Ledger) AddRound(ctx context.Context, c change.Change, r Round) error {
+	_, err := revise(ctx, l, rounds+thing(c), "rounds", func(all *[]Round, _ bool) (Item, bool, error) {
+		kept := slices.DeleteFunc(*all, func(old Round) bool { return old.Step == r.Step || r.At.Sub(old.At) >= day })
+		*all = append(kept, r)
+		return Item{Expires: r.At.Add(2 * day)}, true, nil
+	})
+	return err
+}

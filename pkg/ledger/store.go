@@ -1,0 +1,39 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Item is one item of the table.
+type Item struct {
+	// Partition and Sort are its key.
+	Partition, Sort string
+	// Subject and At put it into the index by subject; the empty Subject keeps it out.
+	Subject string
+	At      time.Time
+	// Expires is when it may be deleted; zero keeps it.
+	Expires time.Time
+	// Version counts its writes; 0 means that it is not there.
+	Version int64
+	// Body is its JSON.
+	Body string
+}
+
+// ErrConflict says that an item was written by somebody else after it was read.
+var ErrConflict = errors.New("the item was written by somebody else meanwhile")
+
+// Store keeps items. Reads by key see every write that came before.
+type Store interface {
+	// Get returns an item, with version 0 when there is none. Items past their time may be returned.
+	Get(ctx context.Context, partition, sort string) (Item, error)
+	// Put writes the item over the version that it carries, as the next version, or answers ErrConflict.
+	Put(ctx context.Context, item Item) error
+	// Query returns the items of a partition by their sort key.
+	Query(ctx context.Context, partition string) ([]Item, error)
+	// Index returns the items of a subject from a time on, oldest first. It may lag behind writes.
+	Index(ctx context.Context, subject string, since time.Time) ([]Item, error)
+	// Scan returns every item whose partition begins with prefix, in no order. It reads the whole table.
+	Scan(ctx context.Context, prefix string) ([]Item, error)
+}
