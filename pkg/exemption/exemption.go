@@ -1,0 +1,75 @@
+// Package exemption reads the tag by which a person exempts an IAM user from Warder for a time:
+//
+//	warder:exempt = <control id or all> until <YYYY-MM-DD> by <who> for <reason>
+//
+// It is read strictly: what is not exactly so, has no end, or ends more than [MaxDays] away is no
+// exemption, and the caller says so. The package never sets or removes the tag.
+package exemption
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Tag is the key of the tag. IAM compares tag keys without regard to case
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
+const Tag = "warder:exempt"
+
+// MaxDays is how far away the end may be, in days.
+const MaxDays = 180
+
+// All is the control id that stands for every control.
+const All = "all"
+
+// Grammar is the form of the tag's value, for messages.
+const Grammar = "<control id or all> until <YYYY-MM-DD> by <who> for <reason>"
+
+// Exemption is one that is in the right form. It may be over.
+type Exemption struct {
+	// Control is the id of the control, or All.
+	Control string
+	// Until is the last day, which counts whole, in UTC.
+	Until time.Time
+	// By is who approved it, Reason why.
+	By, Reason string
+}
+
+// value is the form. Who is one word, such as an email address; IAM lets a tag's value have letters,
+// digits, spaces and _ . : / = + - @ and at most 256 characters.
+var value = regexp.MustCompile(`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s]+) for ([^\s].*)$`)
+
+// Parse reads the value of the tag as it is on the day of now. An error says what is wrong and what
+// the form is.
+func Parse(text string, now time.Time) (Exemption, error) {
+	parts := value.FindStringSubmatch(text)
+	if parts == nil {
+		return Exemption{}, fmt.Errorf("the tag %s does not read %q", Tag, Grammar)
+	}
+	until, err := time.Parse(time.DateOnly, parts[2])
+	if err != nil {
+		return Exemption{}, fmt.Errorf("the tag %s names the day %s, which does not exist", Tag, parts[2])
+	}
+	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
+		return Exemption{}, fmt.Errorf("the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, parts[2], MaxDays, last.Format(time.DateOnly))
+	}
+	return Exemption{Control: parts[1], Until: until, By: parts[3], Reason: strings.TrimSpace(parts[4])}, nil
+}
+
+// Covers reports whether the exemption is for the control and not over.
+func (e Exemption) Covers(control string, now time.Time) bool {
+	return (e.Control == All || e.Control == control) && !today(now).After(e.Until)
+}
+
+// DaysLeft is how many days the exemption has after the day of now; negative when it is over.
+func (e Exemption) DaysLeft(now time.Time) int {
+	return int(e.Until.Sub(today(now)) / (24 * time.Hour))
+}
+
+// String words the exemption for people.
+func (e Exemption) String() string {
+	return fmt.Sprintf("exempt from %s until %s by %s: %s", e.Control, e.Until.Format(time.DateOnly), e.By, e.Reason)
+}
+
+func today(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour) }
