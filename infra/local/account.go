@@ -59,11 +59,10 @@ type account struct {
 	Secret    string
 	Stack     stack.Stack
 
-	moto      *moto.Server
-	bus       *bus.Bus
-	host      *host.Host
-	server    *http.Server
-	directory string
+	moto   *moto.Server
+	bus    *bus.Bus
+	host   *host.Host
+	server *http.Server
 }
 
 // config is a client's configuration for the service at url.
@@ -150,9 +149,6 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 		return nil, err
 	}
 	a.moto, a.Stack, a.bus = server, created, rules
-	if a.directory, err = os.MkdirTemp("", "warder-functions-"); err != nil {
-		return nil, fmt.Errorf("make the functions' folder: %w", err)
-	}
 	if err := a.addOperator(ctx); err != nil {
 		return nil, err
 	}
@@ -161,7 +157,7 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 		return nil, err
 	}
 	a.host = host.New(functions, host.Options{
-		Log: a.logs(o.stderr), Failed: a.failures(o.stderr), Done: o.done, Directory: a.directory,
+		Log: a.logs(o.stderr), Failed: a.failures(o.stderr), Done: o.done,
 	})
 	a.server = &http.Server{
 		Handler: front.New(front.Config{
@@ -183,9 +179,6 @@ func (a *account) Close() {
 	}
 	if a.moto != nil {
 		a.moto.Close()
-	}
-	if a.directory != "" {
-		_ = os.RemoveAll(a.directory)
 	}
 }
 

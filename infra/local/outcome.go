@@ -48,7 +48,7 @@ func readOutcome(function string, payload []byte, failed bool) outcome {
 		return o
 	}
 	answered := o
-	if err := json.Unmarshal(payload, &answered); err != nil {
+	if err := json.Unmarshal(payload, &answered); err != nil || answered.Outcome == "" {
 		o.Outcome, o.Reason = "failed", fmt.Sprintf("the answer is none of a control: %s", payload)
 		return o
 	}

@@ -37,8 +37,6 @@ type Options struct {
 	Failed func(function string, record []byte)
 	// Done receives every asynchronous event that is done with, failed or not.
 	Done func(Result)
-	// Directory is where functions run; the system's temporary folder when empty.
-	Directory string
 }
 
 // A Line is one line of a function's output.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -84,7 +85,7 @@ func start(ctx context.Context, function Function, options Options) (*process, e
 	go func() { _ = p.server.Serve(listener) }()
 
 	p.command = exec.Command(function.Binary)
-	p.command.Dir = options.Directory
+	p.command.Dir = filepath.Dir(function.Binary) // as /var/task
 	p.command.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String()}
 	for name, value := range function.Env {
 		p.command.Env = append(p.command.Env, name+"="+value)

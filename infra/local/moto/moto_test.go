@@ -3,34 +3,22 @@ package moto_test
 import (
 	"context"
 	"net/http"
+	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
 	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/moto/mototest"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
-func start(t *testing.T) *moto.Server {
-	t.Helper()
-	root, err := project.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
-	python, err := root.Python()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := moto.Start(t.Context(), python, "server.py")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	return server
-}
-
 func TestServerAnswersOnLoopbackAndIsGoneAfterClose(t *testing.T) {
-	server := start(t)
+	server := mototest.Start(t)
 	if !strings.HasPrefix(server.URL, "http://127.0.0.1:") {
 		t.Errorf("URL = %q, want a loopback address", server.URL)
 	}
@@ -45,8 +33,97 @@ func TestServerAnswersOnLoopbackAndIsGoneAfterClose(t *testing.T) {
 	}
 }
 
+func TestUsersAndKeysCanBeMadeOlder(t *testing.T) {
+	server := mototest.Start(t)
+	client := iam.NewFromConfig(mototest.Config(server.URL, "any", "any"))
+	user := aws.String("alice")
+	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: user}); err != nil {
+		t.Fatal(err)
+	}
+	key, err := client.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	created, used := time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2025, 6, 7, 8, 9, 10, 0, time.UTC)
+	for _, age := range []moto.Age{
+		{User: *user, Created: created},
+		{AccessKey: *key.AccessKey.AccessKeyId, Created: created, LastUsed: used},
+	} {
+		if err := server.Age(t.Context(), age); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := client.GetUser(t.Context(), &iam.GetUserInput{UserName: user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.User.CreateDate.Equal(created) {
+		t.Errorf("user of %v, want %v", got.User.CreateDate, created)
+	}
+	keys, err := client.ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{UserName: user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !keys.AccessKeyMetadata[0].CreateDate.Equal(created) {
+		t.Errorf("key of %v, want %v", keys.AccessKeyMetadata[0].CreateDate, created)
+	}
+	last, err := client.GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{AccessKeyId: key.AccessKey.AccessKeyId})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !last.AccessKeyLastUsed.LastUsedDate.Equal(used) {
+		t.Errorf("last used %v, want %v", last.AccessKeyLastUsed.LastUsedDate, used)
+	}
+}
+
+func TestUsersHaveUniqueIDsInTheFormOfAWS(t *testing.T) {
+	server := mototest.Start(t)
+	client := iam.NewFromConfig(mototest.Config(server.URL, "any", "any"))
+	user, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("alice")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := *user.User.UserId; !regexp.MustCompile(`^AIDA[A-Z2-7]{17}$`).MatchString(id) {
+		t.Errorf("UserId = %q", id)
+	}
+}
+
+// The server must not outlive a process that is killed without warning.
+func TestServerEndsWithItsStandardInput(t *testing.T) {
+	root, err := project.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, err := root.Python()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(python, root.Launcher())
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	if err := stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		_ = command.Process.Kill()
+		t.Error("the server is still there")
+	}
+}
+
 func TestAgeOfAnUnknownKeyIsAnError(t *testing.T) {
-	server := start(t)
+	server := mototest.Start(t)
 	err := server.Age(t.Context(), moto.Age{AccessKey: "AKIANONE", Created: time.Unix(0, 0)})
 	if err == nil || !strings.Contains(err.Error(), "AKIANONE") {
 		t.Errorf("Age = %v, want an error that names the key", err)
@@ -54,7 +131,7 @@ func TestAgeOfAnUnknownKeyIsAnError(t *testing.T) {
 }
 
 func TestCallerOfAnUnknownKeyIsNobody(t *testing.T) {
-	server := start(t)
+	server := mototest.Start(t)
 	caller, err := server.Caller(t.Context(), "AKIANONE", "iam:CreateUser", "*")
 	if err != nil {
 		t.Fatal(err)
