@@ -50,7 +50,7 @@ func (a Allowed) Judge(r *event.Record) Origin {
 	if !ok {
 		switch r.SourceIP {
 		case "":
-			return Origin{Unknown, address, "not recorded"}
+			return Origin{Unknown, address, "an address that is not recorded"}
 		default:
 			return Origin{Unknown, address, r.SourceIP + " (not an address)"}
 		}
@@ -70,7 +70,7 @@ func (a Allowed) Judge(r *event.Record) Origin {
 	case len(a) == 0:
 	case r.VPCEndpoint != "" && r.VPCEndpointAccount != r.RecipientAccount:
 		o.Place = Foreign
-		o.words += ", which proves no network"
+		o.words += ", where any address can be had"
 	case a.Contains(address):
 		o.Place = Inside
 		o.words += ", inside the allowed networks"

@@ -78,7 +78,7 @@ func TestJudge(t *testing.T) {
 			office, event.Record{SourceIP: "2001:db8::1%eth0"}, Unknown, "2001:db8::1%eth0 (not an address)",
 		},
 		"nothing is no address": {
-			office, event.Record{}, Unknown, "not recorded",
+			office, event.Record{}, Unknown, "an address that is not recorded",
 		},
 		"an address of the account's own VPC is judged by the list": {
 			list(t, "10.20.0.0/16"), event.Record{SourceIP: "10.20.3.4", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: own, RecipientAccount: own},
@@ -90,11 +90,11 @@ func TestJudge(t *testing.T) {
 		},
 		"a listed address in another account's VPC proves nothing": {
 			office, event.Record{SourceIP: "203.0.113.24", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: "444455556666", RecipientAccount: own},
-			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of account 444455556666, which proves no network",
+			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of account 444455556666, where any address can be had",
 		},
 		"a listed address in nobody knows whose VPC proves nothing": {
 			office, event.Record{SourceIP: "203.0.113.24", VPCEndpoint: "vpce-0a1b", RecipientAccount: own},
-			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of an account that is not recorded, which proves no network",
+			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of an account that is not recorded, where any address can be had",
 		},
 		"without a list another account's VPC is named and not judged": {
 			nil, event.Record{SourceIP: "10.20.3.4", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: "444455556666", RecipientAccount: own},

@@ -1,0 +1,20 @@
+// Command alert-console-login is the Lambda function that tells of sign-ins to the AWS console and
+// of switched roles. It reads nothing and changes nothing. README.md is its runbook, control.json its
+// description.
+package main
+
+import (
+	_ "embed"
+
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+//go:embed control.json
+var description []byte
+
+func main() {
+	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
+		return newPlanner(s.Settings), nil
+	})
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/story"
+)
+
+func TestStories(t *testing.T) {
+	story.Run(t, story.Control{
+		Description: description,
+		Plan:        func(_ *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(f), nil },
+	})
+}
+
+func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
+	for identity, missed := range map[string]bool{
+		"IAMUser": true, "Root": true,
+		"AssumedRole": false, "FederatedUser": false, "SAMLUser": false, "WebIdentityUser": false, "IdentityCenterUser": false, "AWSAccount": false, "Unknown": false, "": false,
+	} {
+		e := event.Event{Account: "111122223333", Detail: &event.SignIn{
+			Record: event.Record{
+				Name: "ConsoleLogin", SourceIP: "203.0.113.24", Identity: event.Identity{Type: identity},
+				Additional: event.Fields{"MFAUsed": "No"},
+			},
+			Outcome: "Success",
+		}}
+		findings, err := planner{}.Plan(context.Background(), e, time.Time{})
+		if err != nil || len(findings) != 1 {
+			t.Fatalf("%s: %d findings, %v", identity, len(findings), err)
+		}
+		f := findings[0]
+		if got := f.Severity == "high" || f.Severity == "critical"; got != missed {
+			t.Errorf("%s: %q, %s", identity, f.Title, f.Severity)
+		}
+		if len(f.Title) > 60 {
+			t.Errorf("%s: the title %q has %d characters", identity, f.Title, len(f.Title))
+		}
+	}
+}
