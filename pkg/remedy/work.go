@@ -312,8 +312,9 @@ func (w *work) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
 		m.Runbook = w.Settings.Runbooks + entry.Control
 	}
 	for _, step := range entry.Steps {
+		done := step.Status == ledger.Verified || step.Status == ledger.Applied
 		m.Changes = append(m.Changes, notice.Change{
-			ID: step.ID, Kind: step.Kind, Text: w.Kinds.Say(step.Change, kind == notice.Changed),
+			ID: step.ID, Kind: step.Kind, Text: w.Kinds.Say(step.Change, done),
 			Status: string(step.Status), Reason: step.Reason,
 		})
 	}
