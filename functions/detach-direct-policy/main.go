@@ -1,0 +1,21 @@
+// Command detach-direct-policy is the Lambda function that takes policies off IAM users to whom they
+// are attached directly. README.md is its runbook, control.json its description.
+package main
+
+import (
+	_ "embed"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+//go:embed control.json
+var description []byte
+
+func main() {
+	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
+		return newPlanner(iam.NewFromConfig(s.AWS), s.Settings, s.Sleep)
+	})
+}

@@ -1,0 +1,472 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/principal"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// reads are the operations that the planner decides from.
+type reads interface {
+	principal.API
+	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
+	ListUserPolicies(context.Context, *iam.ListUserPoliciesInput, ...func(*iam.Options)) (*iam.ListUserPoliciesOutput, error)
+	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
+	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
+	GetPolicyVersion(context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error)
+	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
+	ListAttachedGroupPolicies(context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedGroupPoliciesOutput, error)
+	ListGroupPolicies(context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListGroupPoliciesOutput, error)
+}
+
+// parameters are those of control.json.
+type parameters struct {
+	// PolicyGroups names, by the ARN of a managed policy, the group that carries it.
+	PolicyGroups map[string]string `json:"policyGroups"`
+}
+
+type planner struct {
+	api    reads
+	groups map[string]string
+	sleep  func(context.Context, time.Duration)
+}
+
+func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) (remedy.Planner, error) {
+	p, err := settings.Parameters[parameters](f)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for _, policy := range slices.Sorted(maps.Keys(p.PolicyGroups)) {
+		// A policy that is named wrongly would be detached without the group that is to keep its access.
+		if parsed, err := arn.Parse(policy); err != nil || parsed.Service != "iam" || !strings.HasPrefix(parsed.Resource, "policy/") {
+			faults = append(faults, fmt.Errorf("read policyGroups: %q is not the ARN of a managed policy", policy))
+		}
+		if p.PolicyGroups[policy] == "" {
+			faults = append(faults, fmt.Errorf("read policyGroups: %q has no group", policy))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return &planner{api: api, groups: p.PolicyGroups, sleep: sleep}, nil
+}
+
+// direct is one policy that is attached directly to a user.
+type direct struct {
+	kind   string // change.ManagedUserPolicy or change.InlineUserPolicy
+	target string // the ARN, or the name of the inline policy
+}
+
+// Plan looks at the policies of the user that the event names, or of every user when the sweep comes.
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	v := &visit{planner: p, documents: map[string]string{}, carried: map[string][]direct{}}
+	switch d := e.Detail.(type) {
+	case *event.APICall:
+		return v.called(ctx, d)
+	case *event.Compliance:
+		if !d.NonCompliant() {
+			return nil, nil
+		}
+		user, ok, err := principal.Name(ctx, p.api, d.ResourceID)
+		if err != nil || !ok {
+			return nil, err
+		}
+		return v.user(ctx, user)
+	case *event.Sweep:
+		var all []remedy.Finding
+		var faults []error
+		for user, err := range principal.Users(ctx, p.api) {
+			if err != nil {
+				faults = append(faults, err)
+				break
+			}
+			findings, err := v.user(ctx, aws.ToString(user.UserName))
+			all, faults = append(all, findings...), append(faults, err)
+		}
+		return all, errors.Join(faults...)
+	}
+	return nil, nil
+}
+
+// visit is one look at the account. What users share is read once.
+type visit struct {
+	*planner
+	documents map[string]string   // of managed policies, by ARN
+	carried   map[string][]direct // by group; nil when there is no such group
+}
+
+// called looks at the user that a call gave a policy to. It is patient: the event may be here
+// before IAM shows the user, or the policy on it.
+func (v *visit) called(ctx context.Context, call *event.APICall) ([]remedy.Finding, error) {
+	user, ok := call.User()
+	if !ok || call.Failed() {
+		return nil, nil
+	}
+	fresh := named(call)
+	var held []direct
+	err := principal.Patiently(ctx, v.sleep, func() (err error) {
+		held, err = v.held(ctx, user)
+		if err == nil && fresh.target != "" && !slices.Contains(held, fresh) {
+			err = &types.NoSuchEntityException{Message: aws.String("the user does not have the policy")}
+		}
+		return err
+	})
+	if err != nil && !change.Gone(err) {
+		return nil, err
+	}
+	return v.judge(ctx, user, held, call)
+}
+
+// named is the policy that a call names, zero if it names none.
+func named(call *event.APICall) direct {
+	switch call.Name {
+	case "AttachUserPolicy":
+		policy, _ := call.Param("policyArn")
+		return direct{change.ManagedUserPolicy, policy}
+	case "PutUserPolicy":
+		name, _ := call.Param("policyName")
+		return direct{change.InlineUserPolicy, name}
+	}
+	return direct{}
+}
+
+// user looks at a user that no call names. One that is gone has no policy.
+func (v *visit) user(ctx context.Context, user string) ([]remedy.Finding, error) {
+	held, err := v.held(ctx, user)
+	if change.Gone(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v.judge(ctx, user, held, nil)
+}
+
+// held lists the policies that are attached directly to a user, managed ones first. A permissions
+// boundary is not among them: it gives nothing.
+func (v *visit) held(ctx context.Context, user string) ([]direct, error) {
+	var held []direct
+	managed := iam.NewListAttachedUserPoliciesPaginator(v.api, &iam.ListAttachedUserPoliciesInput{UserName: &user})
+	for managed.HasMorePages() {
+		page, err := managed.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list attached policies of %q: %w", user, err)
+		}
+		for _, policy := range page.AttachedPolicies {
+			held = append(held, direct{change.ManagedUserPolicy, aws.ToString(policy.PolicyArn)})
+		}
+	}
+	inline := iam.NewListUserPoliciesPaginator(v.api, &iam.ListUserPoliciesInput{UserName: &user})
+	for inline.HasMorePages() {
+		page, err := inline.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list inline policies of %q: %w", user, err)
+		}
+		for _, name := range page.PolicyNames {
+			held = append(held, direct{change.InlineUserPolicy, name})
+		}
+	}
+	return held, nil
+}
+
+// judge is a finding for each policy that a user holds, or an error and none.
+func (v *visit) judge(ctx context.Context, user string, held []direct, call *event.APICall) ([]remedy.Finding, error) {
+	var findings []remedy.Finding
+	for _, policy := range held {
+		var by *event.APICall
+		if call != nil && named(call) == policy {
+			by = call
+		}
+		f, ok, err := v.finding(ctx, user, policy, held, by)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case !ok:
+		case by != nil:
+			findings = slices.Insert(findings, 0, f) // what just happened does not wait for the rest
+		default:
+			findings = append(findings, f)
+		}
+	}
+	return findings, nil
+}
+
+// finding judges one policy. by is the call that attached it, nil when that is not what the event is
+// about. ok is false when the policy is gone.
+func (v *visit) finding(ctx context.Context, user string, policy direct, held []direct, by *event.APICall) (f remedy.Finding, ok bool, err error) {
+	found, known := byName(policy)
+	document := ""
+	if !known {
+		document, ok, err = v.document(ctx, user, policy)
+		if err != nil || !ok {
+			return f, false, err
+		}
+		found = byDocument(policy, document)
+	}
+	f = remedy.Finding{
+		User: user, Title: found.title, Severity: found.severity, Text: says(user, policy, by != nil) + found.rights,
+		Left: found.left, Advice: found.advice,
+	}
+	if f.Left == "" {
+		f.Changes, f.Left, err = v.changes(ctx, user, policy, document, held)
+		if err != nil {
+			return f, false, err
+		}
+		f.Advice = v.advice(policy, found, f.Left, by)
+	}
+	switch {
+	case by != nil:
+		f.Fresh, f.Title, f.Facts = true, cmp.Or(f.Title, "Policy attached directly to a user"), facts(user, by)
+	case f.Left != "":
+		f.Once = remedy.Once{Key: user + "#" + policy.kind + "#" + policy.target, For: remedy.Weekly}
+	}
+	return f, true, nil
+}
+
+// document is the document of a policy, byte for byte. ok is false when an inline policy is gone.
+func (v *visit) document(ctx context.Context, user string, policy direct) (document string, ok bool, err error) {
+	if policy.kind == change.InlineUserPolicy {
+		got, err := v.api.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &user, PolicyName: &policy.target})
+		if change.Gone(err) {
+			return "", false, nil
+		}
+		if err != nil {
+			return "", false, fmt.Errorf("get inline policy %q of %q: %w", policy.target, user, err)
+		}
+		return decoded(got.PolicyDocument), true, nil
+	}
+	if document, ok := v.documents[policy.target]; ok {
+		return document, true, nil
+	}
+	// While a policy is attached it cannot be deleted, so one that is gone is not shown yet, or was
+	// detached a moment ago: that is for the retry to see, and not for guessing.
+	err = principal.Patiently(ctx, v.sleep, func() error {
+		described, err := v.api.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &policy.target})
+		if err != nil {
+			return fmt.Errorf("get policy %s: %w", policy.target, err)
+		}
+		version, err := v.api.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: &policy.target, VersionId: described.Policy.DefaultVersionId})
+		if err != nil {
+			return fmt.Errorf("get version %s of policy %s: %w", aws.ToString(described.Policy.DefaultVersionId), policy.target, err)
+		}
+		document = decoded(version.PolicyVersion.Document)
+		return nil
+	})
+	if err != nil {
+		return "", false, err
+	}
+	v.documents[policy.target] = document
+	return document, true, nil
+}
+
+// decoded is the text of a document, empty if it cannot be decoded: it is then left alone like any
+// document that cannot be read.
+func decoded(document *string) string {
+	text, err := change.Document(aws.ToString(document))
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// changes take the policy off the user, after the user joined the group that keeps the access if
+// there is one. left says why that cannot be; there are no changes then.
+//
+// None of it widens access. A request is allowed when some statement allows it, none denies it, and
+// the permissions boundary and the organization's policies let it pass. NotAction, NotResource and
+// conditions only choose what a statement applies to, and nothing in one statement depends on
+// another being there. So taking a document whose every statement allows away can only make fewer
+// requests allowed. What could make more is taking a deny away, which is left alone, and joining a
+// group that carries what the user does not have, which is refused.
+//
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+func (v *visit) changes(ctx context.Context, user string, policy direct, document string, held []direct) (changes []change.Change, left string, err error) {
+	if policy.kind == change.InlineUserPolicy {
+		return []change.Change{{Kind: policy.kind, Subject: user, Target: policy.target, Before: document}}, "", nil
+	}
+	detach := change.Change{Kind: policy.kind, Subject: user, Target: policy.target, Before: change.Attached}
+	group := v.groups[policy.target]
+	if group == "" {
+		return []change.Change{detach}, "", nil
+	}
+	carried, err := v.carries(ctx, group)
+	if err != nil {
+		return nil, "", err
+	}
+	keep := fmt.Sprintf("policyGroups says that group %s keeps this access, but ", group)
+	switch {
+	case carried == nil:
+		return nil, keep + "there is no such group: the access would be lost.", nil
+	case !slices.Contains(carried, policy):
+		return nil, keep + "the group does not carry the policy: the access would be lost.", nil
+	}
+	join := change.Change{Kind: change.GroupMembership, Subject: user, Target: group, After: change.Member}
+	member, err := v.member(ctx, user, group)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case member:
+		return []change.Change{detach}, "", nil
+	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.Contains(held, c) }):
+		return nil, keep + "the group carries policies that the user does not have: joining it would change what the user may do.", nil
+	}
+	return []change.Change{join, detach}, "", nil
+}
+
+// inGroup is the kind of a group's inline policy, which no user can hold directly.
+const inGroup = "inline group policy"
+
+// carries lists the policies of a group; nil means that there is no such group.
+func (v *visit) carries(ctx context.Context, group string) ([]direct, error) {
+	if carried, ok := v.carried[group]; ok {
+		return carried, nil
+	}
+	carried := []direct{}
+	managed := iam.NewListAttachedGroupPoliciesPaginator(v.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group})
+	for managed.HasMorePages() {
+		page, err := managed.NextPage(ctx)
+		if change.Gone(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list attached policies of group %q: %w", group, err)
+		}
+		for _, policy := range page.AttachedPolicies {
+			carried = append(carried, direct{change.ManagedUserPolicy, aws.ToString(policy.PolicyArn)})
+		}
+	}
+	inline := iam.NewListGroupPoliciesPaginator(v.api, &iam.ListGroupPoliciesInput{GroupName: &group})
+	for inline.HasMorePages() {
+		page, err := inline.NextPage(ctx)
+		if change.Gone(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list inline policies of group %q: %w", group, err)
+		}
+		for _, name := range page.PolicyNames {
+			carried = append(carried, direct{inGroup, name})
+		}
+	}
+	v.carried[group] = carried
+	return carried, nil
+}
+
+// member reports whether the user is in the group. A user that is gone is in none.
+func (v *visit) member(ctx context.Context, user, group string) (bool, error) {
+	pages := iam.NewListGroupsForUserPaginator(v.api, &iam.ListGroupsForUserInput{UserName: &user})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if change.Gone(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("list groups of %q: %w", user, err)
+		}
+		if slices.ContainsFunc(page.Groups, func(g types.Group) bool { return aws.ToString(g.GroupName) == group }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// advice says what to do about a policy that is taken off, or that only its group keeps from that.
+func (v *visit) advice(policy direct, found verdict, left string, by *event.APICall) string {
+	if left != "" {
+		return "Put the group right, or policyGroups in cdk.json. Until then the policy stays attached."
+	}
+	advice := "Give the access through a group or, better, a role."
+	if group := v.groups[policy.target]; policy.kind == change.ManagedUserPolicy && group != "" {
+		advice = "The user keeps this access through group " + group + "."
+	}
+	if by == nil {
+		return advice
+	}
+	if found.rights != "" {
+		advice = "Find out in CloudTrail what was done with these rights meanwhile. " + advice
+	}
+	if tool := tool(by); tool != "" {
+		advice += " Take the policy out of what " + tool + " manages as well, or it comes back."
+	}
+	return advice
+}
+
+// says words what was found.
+func says(user string, policy direct, fresh bool) string {
+	switch {
+	case policy.kind == change.ManagedUserPolicy && fresh:
+		return fmt.Sprintf("Policy %s was attached directly to %s.", policy.target, user)
+	case policy.kind == change.ManagedUserPolicy:
+		return fmt.Sprintf("Policy %s is attached directly to %s.", policy.target, user)
+	case fresh:
+		return fmt.Sprintf("Inline policy %s was put on %s.", policy.target, user)
+	default:
+		return fmt.Sprintf("%s has the inline policy %s.", user, policy.target)
+	}
+}
+
+// facts say who attached the policy, where from and when.
+func facts(user string, call *event.APICall) []notice.Fact {
+	who := call.Identity
+	by := fmt.Sprintf("%s (%s)", who.Name(), who.Kind())
+	switch {
+	case who.Kind() == event.Root:
+		by = string(event.Root)
+	case who.Kind() == event.IAMUser && who.UserName == user:
+		by += ", to itself"
+	}
+	all := []notice.Fact{{Name: "By", Value: by}}
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, notice.Fact{Name: name, Value: value})
+		}
+	}
+	if strings.HasPrefix(who.AccessKeyID, "AKIA") {
+		add("Access key", change.KeyHint(who.AccessKeyID))
+	}
+	add("From", call.SourceIP)
+	if !call.Time.IsZero() {
+		add("At", call.Time.Format("2006-01-02 15:04:05 MST"))
+	}
+	through := tool(call)
+	if through == "" && call.SessionCredentialFromConsole {
+		through = "the AWS Management Console"
+	}
+	add("Through", through)
+	return all
+}
+
+// tool is what manages the account's resources and made the call, empty for a person or program of
+// which nothing is known. CloudFormation calls with the identity of whoever started it; Terraform
+// says its name in the user agent.
+func tool(call *event.APICall) string {
+	switch {
+	case call.Identity.Service() == "cloudformation.amazonaws.com":
+		return "AWS CloudFormation"
+	case strings.Contains(call.UserAgent, "Terraform"):
+		return "Terraform"
+	case call.Identity.Kind() != event.AWSService:
+		return call.Identity.Service()
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/story"
+)
+
+func TestStories(t *testing.T) {
+	story.Run(t, story.Control{
+		Description: description,
+		Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+			return newPlanner(a, f, func(context.Context, time.Duration) {})
+		},
+		Reads: reflect.TypeFor[reads](),
+	})
+}
+
+const readOnly = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+
+func given(groups string) settings.Function {
+	return settings.Function{Parameters: json.RawMessage(`{"policyGroups":` + groups + `}`)}
+}
+
+func TestPlanIsPatient(t *testing.T) {
+	attached := &event.APICall{Record: event.Record{
+		Name: "AttachUserPolicy", Source: "iam.amazonaws.com",
+		Request: event.Fields{"userName": "bob", "policyArn": readOnly},
+	}}
+	for _, tc := range []struct {
+		name   string
+		hidden string // the operation that does not see the thing yet
+		looks  int    // how often
+		late   bool   // or the user is there and the policy comes while the planner waits
+		detail event.Detail
+		want   []time.Duration
+		finds  int
+		fails  bool
+	}{
+		{name: "what IAM shows at once", detail: attached, finds: 1},
+		{name: "a user that IAM shows after a second", hidden: "iam:ListAttachedUserPolicies", looks: 1, detail: attached, want: []time.Duration{time.Second}, finds: 1},
+		{name: "a user that IAM shows after three seconds", hidden: "iam:ListUserPolicies", looks: 2, detail: attached, want: []time.Duration{time.Second, 2 * time.Second}, finds: 1},
+		{name: "a user that IAM does not show is gone", hidden: "iam:ListAttachedUserPolicies", looks: 3, detail: attached, want: []time.Duration{time.Second, 2 * time.Second}},
+		{name: "a policy that IAM shows on the user after a second", late: true, detail: attached, want: []time.Duration{time.Second}, finds: 1},
+		{name: "a document that IAM shows after a second", hidden: "iam:GetPolicy", looks: 1, detail: attached, want: []time.Duration{time.Second}, finds: 1},
+		{name: "a document that IAM does not show is left to the retry", hidden: "iam:GetPolicyVersion", looks: 3, detail: attached, want: []time.Duration{time.Second, 2 * time.Second}, fails: true},
+		{name: "a user that the sweep does not see is not waited for", hidden: "iam:ListAttachedUserPolicies", looks: 1, detail: &event.Sweep{}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			user := &account.User{Attached: []string{readOnly}}
+			if tc.late {
+				user.Attached = nil
+			}
+			a := account.New(account.State{
+				Users:    map[string]*account.User{"bob": user},
+				Policies: map[string]account.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
+			})
+			looks := 0
+			a.Fault = func(operation string, after bool) error {
+				if operation != tc.hidden || after || looks == tc.looks {
+					return nil
+				}
+				looks++
+				return &types.NoSuchEntityException{}
+			}
+			var slept []time.Duration
+			p, err := newPlanner(a, given(`{}`), func(_ context.Context, d time.Duration) {
+				slept = append(slept, d)
+				if tc.late {
+					if _, err := a.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{UserName: aws.String("bob"), PolicyArn: aws.String(readOnly)}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			findings, err := p.Plan(t.Context(), event.Event{Detail: tc.detail}, time.Time{})
+			if (err != nil) != tc.fails || len(findings) != tc.finds {
+				t.Errorf("Plan = %d findings, %v", len(findings), err)
+			}
+			if diff := cmp.Diff(tc.want, slept); diff != "" {
+				t.Errorf("waits (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
+	a := account.New(account.State{
+		Users: map[string]*account.User{
+			"alice": {Attached: []string{"arn:aws:iam::111122223333:policy/hidden"}, Inline: map[string]account.Document{"x": `{}`}},
+			"bob":   {Attached: []string{readOnly}},
+		},
+		Policies: map[string]account.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
+	})
+	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, err := p.Plan(t.Context(), event.Event{Detail: &event.Sweep{}}, time.Time{})
+	if err == nil || !strings.Contains(err.Error(), "policy/hidden") {
+		t.Errorf("the error does not name the policy: %v", err)
+	}
+	if len(findings) != 1 || findings[0].User != "bob" {
+		t.Errorf("findings = %+v, want one about bob", findings)
+	}
+}
+
+func TestPolicyGroupsAreChecked(t *testing.T) {
+	for _, tc := range []struct{ name, groups, fault string }{
+		{"a policy of AWS and one of the account", `{"` + readOnly + `":"readers","arn:aws-cn:iam::111122223333:policy/a/b":"b"}`, ""},
+		{"a name in place of the ARN", `{"ReadOnlyAccess":"readers"}`, `"ReadOnlyAccess" is not the ARN of a managed policy`},
+		{"the ARN of a group", `{"arn:aws:iam::111122223333:group/readers":"readers"}`, "is not the ARN of a managed policy"},
+		{"no group", `{"` + readOnly + `":""}`, "has no group"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := newPlanner(account.New(account.State{}), given(tc.groups), nil)
+			if (err == nil) != (tc.fault == "") || err != nil && !strings.Contains(err.Error(), tc.fault) {
+				t.Errorf("newPlanner: %v, want %q", err, tc.fault)
+			}
+		})
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/policy"
+)
+
+// verdict is what a policy is found to be, apart from being attached directly.
+type verdict struct {
+	title    string           // empty: the finding's own
+	severity control.Severity // empty: the control's
+	rights   string           // a sentence to add when it gives a lot
+	left     string           // why it stays; empty: it goes
+	advice   string           // what to do about one that stays
+}
+
+// byName judges the policies of AWS that stay whatever their documents say today. ok is false for
+// all others: a customer's policy of the same name is judged by its document.
+func byName(d direct) (v verdict, ok bool) {
+	parsed, err := arn.Parse(d.target)
+	if d.kind != change.ManagedUserPolicy || err != nil || parsed.Service != "iam" || parsed.AccountID != "aws" {
+		return verdict{}, false
+	}
+	switch name := parsed.Resource[strings.LastIndex(parsed.Resource, "/")+1:]; {
+	case strings.HasPrefix(name, "AWSCompromisedKeyQuarantine"):
+		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html
+		return verdict{
+			title: "Quarantine policy on a user", severity: control.Critical,
+			left:   "AWS attaches this policy to a user whose access key is exposed. Detaching it would let whoever has the key do more.",
+			advice: "Make the user's access keys inactive now: the policy does not stop them. Find out what was done with them. Detach the policy only when the AWS support case says so.",
+		}, true
+	case name == "AWSDenyAll":
+		return denies, true
+	case name == "IAMUserChangePassword":
+		return verdict{
+			severity: control.Low,
+			left:     "The console attaches this policy to a user who has to choose a new password at the first sign-in, and without it the user may not be able to.",
+			advice:   "Let the account's password policy, or a group, allow users to change their password, then detach this policy.",
+		}, true
+	}
+	return verdict{}, false
+}
+
+var denies = verdict{
+	severity: control.Medium,
+	left:     "The policy denies something: taking it off would let the user do more.",
+	advice:   "If the policy allows something as well, give that through a group and keep the deny. A deny that is to last belongs in a permissions boundary or a service control policy.",
+}
+
+// byDocument judges a policy by what it says.
+func byDocument(d direct, document string) verdict {
+	var v verdict
+	denying, err := policy.Denies(document)
+	switch {
+	case err != nil:
+		return verdict{
+			severity: control.Critical,
+			left:     "The document of the policy cannot be read, so it may deny something.",
+			advice:   "Look at the document, give what it allows through a group, then take the policy off.",
+		}
+	case denying:
+		v = denies
+	case d.kind == change.InlineUserPolicy && policy.AllowsOnly(document, "ses:SendRawEmail", "ses:SendEmail"):
+		// https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
+		v = verdict{
+			severity: control.Low,
+			left:     "The policy allows sending mail with Amazon SES and nothing else, as an SMTP user needs: without it the mail would stop.",
+			advice:   "Put the user into a group that allows the same, see that mail is still sent, then delete the inline policy.",
+		}
+	}
+	if administers, err := policy.Administers(document); err != nil || administers {
+		v.severity, v.rights = control.Critical, " It gives all rights or nearly all."
+	}
+	return v
+}
