@@ -1,0 +1,481 @@
+package front_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/infra/local/bus"
+	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/moto/mototest"
+)
+
+// functionKey is the access key of the function warder-test.
+const functionKey = "ASIATHEFUNCTION"
+
+// An account is a front with one function, which every event from aws.iam and mine starts. The
+// function cannot run: what it would have been given is what the tests look at.
+type account struct {
+	url  string
+	host *host.Host
+
+	mu     sync.Mutex
+	events [][]byte
+}
+
+func newAccount(t *testing.T) *account {
+	t.Helper()
+	server := mototest.Start(t)
+	cfg := mototest.Config(server.URL, "any", "any")
+	rules, err := bus.New(t.Context(), eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, mototest.Region,
+		[]bus.Rule{{Name: "all", Function: "warder-test", Pattern: `{"source":["aws.iam","mine"]}`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &account{}
+	a.host = host.New([]host.Function{{Name: "warder-test", Binary: "/nonexistent/bootstrap", Timeout: time.Second}}, host.Options{
+		Done: func(result host.Result) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.events = append(a.events, result.Event)
+		},
+	})
+	t.Cleanup(a.host.Close)
+	endpoint := httptest.NewServer(front.New(front.Config{
+		Moto: server, Bus: rules, Host: a.host, Account: moto.AccountID, Region: mototest.Region,
+		Functions: map[string]string{functionKey: "warder-test"},
+	}))
+	t.Cleanup(endpoint.Close)
+	a.url = endpoint.URL
+	return a
+}
+
+// record is the CloudTrail record of the newest event.
+func (a *account) record(t *testing.T) map[string]any {
+	t.Helper()
+	if err := a.host.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.events) == 0 {
+		t.Fatal("no event reached the function")
+	}
+	var event struct{ Detail map[string]any }
+	if err := json.Unmarshal(a.events[len(a.events)-1], &event); err != nil {
+		t.Fatal(err)
+	}
+	return event.Detail
+}
+
+func (a *account) count(t *testing.T) int {
+	t.Helper()
+	if err := a.host.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.events)
+}
+
+// iam is a client of root or of the user who has the key.
+func (a *account) iam(key *iamtypes.AccessKey) *iam.Client {
+	if key == nil {
+		return iam.NewFromConfig(mototest.Config(a.url, front.RootAccessKey, "any"))
+	}
+	return iam.NewFromConfig(mototest.Config(a.url, *key.AccessKeyId, *key.SecretAccessKey))
+}
+
+// addUser adds a user with a key and, unless it is empty, an inline policy that allows the action.
+func (a *account) addUser(t *testing.T, name, path, action string) *iamtypes.AccessKey {
+	t.Helper()
+	root := a.iam(nil)
+	if _, err := root.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name, Path: &path}); err != nil {
+		t.Fatal(err)
+	}
+	if action != "" {
+		if _, err := root.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{
+			UserName: &name, PolicyName: aws.String("own"),
+			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"*"}]}`),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := root.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.AccessKey
+}
+
+// post calls one of the account's own routes.
+func (a *account) post(t *testing.T, method, route, body string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, a.url+route, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(answer)
+}
+
+// part is the named fields of a record.
+func part(record map[string]any, names ...string) map[string]any {
+	fields := map[string]any{}
+	for _, name := range names {
+		if value, ok := record[name]; ok {
+			fields[name] = value
+		}
+	}
+	return fields
+}
+
+func TestAChangeInIAMBecomesTheCallersEvent(t *testing.T) {
+	a := newAccount(t)
+	alice := a.addUser(t, "alice", "/team/", "iam:*")
+	if _, err := a.iam(alice).AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{
+		UserName: aws.String("alice"), PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got := a.record(t)
+	identity := got["userIdentity"].(map[string]any)
+	if id := identity["principalId"].(string); !strings.HasPrefix(id, "AIDA") {
+		t.Errorf("principalId = %q", id)
+	}
+	delete(identity, "principalId")
+	want := map[string]any{
+		"eventName":         "AttachUserPolicy",
+		"requestParameters": map[string]any{"userName": "alice", "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+		"userIdentity": map[string]any{
+			"type": "IAMUser", "userName": "alice", "arn": "arn:aws:iam::123456789012:user/team/alice", "accountId": "123456789012", "accessKeyId": *alice.AccessKeyId,
+		},
+	}
+	if diff := cmp.Diff(want, part(got, "eventName", "requestParameters", "userIdentity", "errorCode")); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+}
+
+func TestReadingMakesNoEvent(t *testing.T) {
+	a := newAccount(t)
+	if _, err := a.iam(nil).ListUsers(t.Context(), &iam.ListUsersInput{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := a.count(t); n != 0 {
+		t.Errorf("%d events", n)
+	}
+}
+
+func TestAKeyThatAUserMakesForItself(t *testing.T) {
+	a := newAccount(t)
+	alice := a.addUser(t, "alice", "/", "iam:*")
+	key, err := a.iam(alice).CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := a.record(t)
+	if got["requestParameters"] != nil {
+		t.Errorf("requestParameters = %v, want null", got["requestParameters"])
+	}
+	made := got["responseElements"].(map[string]any)["accessKey"].(map[string]any)
+	if made["userName"] != "alice" || made["accessKeyId"] != *key.AccessKey.AccessKeyId {
+		t.Errorf("responseElements %v", made)
+	}
+	for _, event := range a.events {
+		if bytes.Contains(event, []byte(*key.AccessKey.SecretAccessKey)) {
+			t.Error("the event has the secret")
+		}
+	}
+}
+
+func TestAnAssumedRoleIsNamedWithItsIssuer(t *testing.T) {
+	a := newAccount(t)
+	role, err := a.iam(nil).CreateRole(t.Context(), &iam.CreateRoleInput{
+		RoleName: aws.String("Deploy"), Path: aws.String("/ci/"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := sts.NewFromConfig(mototest.Config(a.url, front.RootAccessKey, "any")).AssumeRole(t.Context(), &sts.AssumeRoleInput{
+		RoleArn: role.Role.Arn, RoleSessionName: aws.String("build-7"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := &iamtypes.AccessKey{AccessKeyId: session.Credentials.AccessKeyId, SecretAccessKey: session.Credentials.SecretAccessKey}
+	if _, err := a.iam(key).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")}); err != nil {
+		t.Fatal(err)
+	}
+	identity := a.record(t)["userIdentity"].(map[string]any)
+	issuer := identity["sessionContext"].(map[string]any)["sessionIssuer"].(map[string]any)
+	if identity["type"] != "AssumedRole" || identity["arn"] != "arn:aws:sts::123456789012:assumed-role/Deploy/build-7" ||
+		issuer["arn"] != "arn:aws:iam::123456789012:role/ci/Deploy" || identity["principalId"] != issuer["principalId"].(string)+":build-7" {
+		t.Errorf("userIdentity %v", identity)
+	}
+}
+
+func TestASessionOfAUserIsTheUser(t *testing.T) {
+	a := newAccount(t)
+	alice := a.addUser(t, "alice", "/", "iam:*")
+	session, err := sts.NewFromConfig(mototest.Config(a.url, *alice.AccessKeyId, "any")).GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := &iamtypes.AccessKey{AccessKeyId: session.Credentials.AccessKeyId, SecretAccessKey: session.Credentials.SecretAccessKey}
+	if _, err := a.iam(key).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")}); err != nil {
+		t.Fatal(err)
+	}
+	identity := a.record(t)["userIdentity"].(map[string]any)
+	if identity["userName"] != "alice" || identity["accessKeyId"] != *session.Credentials.AccessKeyId {
+		t.Errorf("userIdentity %v", identity)
+	}
+}
+
+// code is the code of an AWS error.
+func code(t *testing.T, err error) string {
+	t.Helper()
+	var failure smithy.APIError
+	if !errors.As(err, &failure) {
+		t.Fatalf("error %v is no API error", err)
+	}
+	return failure.ErrorCode()
+}
+
+func TestCallsThatFailAreRecordedToo(t *testing.T) {
+	a := newAccount(t)
+	mallory := a.addUser(t, "mallory", "/", "")
+
+	_, err := a.iam(mallory).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")})
+	if got := code(t, err); got != "AccessDenied" {
+		t.Errorf("code %q, want AccessDenied", got)
+	}
+	want := map[string]any{"eventName": "CreateUser", "errorCode": "AccessDenied", "requestParameters": nil}
+	if diff := cmp.Diff(want, part(a.record(t), "eventName", "errorCode", "requestParameters")); diff != "" {
+		t.Errorf("record of a denied call (-want +got):\n%s", diff)
+	}
+
+	_, err = a.iam(nil).DeleteUser(t.Context(), &iam.DeleteUserInput{UserName: aws.String("nobody")})
+	if got := code(t, err); got != "NoSuchEntity" {
+		t.Errorf("code %q, want NoSuchEntity", got)
+	}
+	want = map[string]any{"eventName": "DeleteUser", "errorCode": "NoSuchEntityException", "requestParameters": map[string]any{"userName": "nobody"}}
+	if diff := cmp.Diff(want, part(a.record(t), "eventName", "errorCode", "requestParameters")); diff != "" {
+		t.Errorf("record of a failed call (-want +got):\n%s", diff)
+	}
+}
+
+func TestAKeyWorksUntilItIsDeactivated(t *testing.T) {
+	a := newAccount(t)
+	alice := a.addUser(t, "alice", "/", "iam:*")
+	who := sts.NewFromConfig(mototest.Config(a.url, *alice.AccessKeyId, "any"))
+	if _, err := who.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.iam(nil).UpdateAccessKey(t.Context(), &iam.UpdateAccessKeyInput{
+		UserName: aws.String("alice"), AccessKeyId: alice.AccessKeyId, Status: iamtypes.StatusTypeInactive,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := who.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	if got := code(t, err); got != "InvalidClientTokenId" {
+		t.Errorf("code %q, want InvalidClientTokenId", got)
+	}
+}
+
+func TestAKeyThatNobodyHasIsRefused(t *testing.T) {
+	a := newAccount(t)
+	_, err := eventbridge.NewFromConfig(mototest.Config(a.url, "AKIANOBODY", "any")).ListRules(t.Context(), &eventbridge.ListRulesInput{})
+	if got := code(t, err); got != "UnrecognizedClientException" {
+		t.Errorf("code %q, want UnrecognizedClientException", got)
+	}
+}
+
+func TestACallThatMotoHasNotIsSaidToBeSoAtOnce(t *testing.T) {
+	a := newAccount(t)
+	begin := time.Now()
+	_, err := a.iam(nil).PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{
+		UserName: aws.String("alice"), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess"),
+	})
+	if got := code(t, err); got != "NotImplemented" {
+		t.Errorf("code %q, want NotImplemented", got)
+	}
+	if took := time.Since(begin); took > 500*time.Millisecond {
+		t.Errorf("it took %v: the SDK tried again", took)
+	}
+	if n := a.count(t); n != 0 {
+		t.Errorf("%d events of a call that changed nothing", n)
+	}
+}
+
+func TestEventsPutOnTheBusReachTheFunction(t *testing.T) {
+	a := newAccount(t)
+	client := eventbridge.NewFromConfig(mototest.Config(a.url, front.RootAccessKey, "any"))
+	answer, err := client.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
+		{Source: aws.String("mine"), DetailType: aws.String("t"), Detail: aws.String(`{"n":1}`), Time: aws.Time(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))},
+		{Source: aws.String("other"), DetailType: aws.String("t"), Detail: aws.String(`{"n":2}`)},
+		{Source: aws.String("mine"), DetailType: aws.String("t"), Detail: aws.String(`{`)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.FailedEntryCount != 1 || aws.ToString(answer.Entries[2].ErrorCode) != "MalformedDetail" {
+		t.Errorf("answer %+v, want the third entry malformed", answer)
+	}
+	if n := a.count(t); n != 1 {
+		t.Fatalf("%d events, want 1", n)
+	}
+	var event map[string]any
+	if err := json.Unmarshal(a.events[0], &event); err != nil {
+		t.Fatal(err)
+	}
+	if event["id"] != aws.ToString(answer.Entries[0].EventId) || event["time"] != "2026-01-02T03:04:05Z" {
+		t.Errorf("event %s", a.events[0])
+	}
+}
+
+func TestInvoke(t *testing.T) {
+	a := newAccount(t)
+	client := lambda.NewFromConfig(mototest.Config(a.url, front.RootAccessKey, "any"))
+	for _, name := range []string{"warder-test", "arn:aws:lambda:us-east-1:123456789012:function:warder-test", "123456789012:function:warder-test:$LATEST"} {
+		answer, err := client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`{}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != 200 || aws.ToString(answer.FunctionError) != "Unhandled" || !bytes.Contains(answer.Payload, []byte("Runtime.InvalidEntrypoint")) {
+			t.Errorf("invoke %s: %d %s %s, want the failure of a function that cannot run", name, answer.StatusCode, aws.ToString(answer.FunctionError), answer.Payload)
+		}
+	}
+	answer, err := client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("warder-test"), InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{"n":1}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != 202 || a.count(t) != 1 {
+		t.Errorf("status %d and %d events, want 202 and one", answer.StatusCode, a.count(t))
+	}
+	_, err = client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("other")})
+	if got := code(t, err); got != "ResourceNotFoundException" {
+		t.Errorf("code %q, want ResourceNotFoundException", got)
+	}
+	_, err = client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("warder-test"), Payload: []byte(`{`)})
+	if got := code(t, err); got != "InvalidRequestContentException" {
+		t.Errorf("code %q, want InvalidRequestContentException", got)
+	}
+}
+
+func TestCallsOfFunctionsAreRecordedInTheTermsOfPolicies(t *testing.T) {
+	a := newAccount(t)
+	cfg := mototest.Config(a.url, functionKey, "any")
+	function := iam.NewFromConfig(cfg)
+	_, _ = function.ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{UserName: aws.String("alice")}) // there is no alice
+	_, _ = function.DetachUserPolicy(t.Context(), &iam.DetachUserPolicyInput{UserName: aws.String("alice"), PolicyArn: aws.String("arn:p")})
+	if _, err := function.ListUsers(t.Context(), &iam.ListUsersInput{}); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = sns.NewFromConfig(cfg).Publish(t.Context(), &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:none"), Message: aws.String("m")})
+	_, _ = a.iam(nil).ListUsers(t.Context(), &iam.ListUsersInput{}) // not a function's
+
+	_, answer := a.post(t, http.MethodGet, "/_warder/calls", "")
+	var calls []front.Call
+	if err := json.Unmarshal([]byte(answer), &calls); err != nil {
+		t.Fatal(err)
+	}
+	for i := range calls {
+		calls[i].At = time.Time{}
+	}
+	want := []front.Call{
+		{Function: "warder-test", Action: "iam:ListAccessKeys", Resource: "arn:aws:iam::123456789012:user/alice", Status: 404},
+		{Function: "warder-test", Action: "iam:DetachUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice", Conditions: map[string]string{"iam:PolicyARN": "arn:p"}, Status: 404},
+		{Function: "warder-test", Action: "iam:ListUsers", Resource: "*", Status: 200},
+		{Function: "warder-test", Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:123456789012:none", Status: 404},
+	}
+	if diff := cmp.Diff(want, calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	a.post(t, http.MethodDelete, "/_warder/calls", "")
+	if _, answer := a.post(t, http.MethodGet, "/_warder/calls", ""); strings.TrimSpace(answer) != "[]" {
+		t.Errorf("calls after they were forgotten: %s", answer)
+	}
+}
+
+func TestFaultsMeetFunctionsAlone(t *testing.T) {
+	a := newAccount(t)
+	function := iam.NewFromConfig(mototest.Config(a.url, functionKey, "any"))
+	list := func(client *iam.Client) error {
+		_, err := client.ListUsers(t.Context(), &iam.ListUsersInput{})
+		return err
+	}
+	if status, answer := a.post(t, http.MethodPost, "/_warder/fault", `{"operation":"iam:ListUsers","code":"AccessDenied","status":403,"times":1}`); status != 204 {
+		t.Fatalf("%d %s", status, answer)
+	}
+	if err := list(a.iam(nil)); err != nil {
+		t.Errorf("a user's call: %v", err)
+	}
+	if got := code(t, list(function)); got != "AccessDenied" {
+		t.Errorf("code %q, want AccessDenied", got)
+	}
+	if err := list(function); err != nil {
+		t.Errorf("the second call: %v", err)
+	}
+
+	a.post(t, http.MethodPost, "/_warder/fault", `{"operation":"iam:ListUsers","function":"warder-test"}`)
+	for range 2 {
+		if got := code(t, list(function)); got != "InternalError" {
+			t.Errorf("code %q, want InternalError", got)
+		}
+	}
+	a.post(t, http.MethodDelete, "/_warder/fault", "")
+	if err := list(function); err != nil {
+		t.Errorf("after the end of the faults: %v", err)
+	}
+	if status, _ := a.post(t, http.MethodPost, "/_warder/fault", `{"operation":"iam:ListUsers","when":"now"}`); status != 400 {
+		t.Errorf("a fault with an unknown field: status %d, want 400", status)
+	}
+}
+
+func TestSendAnswersWithWhatCameOfTheEvent(t *testing.T) {
+	a := newAccount(t)
+	status, answer := a.post(t, http.MethodPost, "/_warder/send", `{"id":"e1","source":"mine","detail-type":"t","account":"999999999999","detail":{}}`)
+	var deliveries []front.Delivery
+	if err := json.Unmarshal([]byte(answer), &deliveries); err != nil {
+		t.Fatalf("%d %s: %v", status, answer, err)
+	}
+	if len(deliveries) != 1 || !deliveries[0].Failed || deliveries[0].Function != "warder-test" || deliveries[0].Rule != "all" {
+		t.Errorf("deliveries %s", answer)
+	}
+	if !bytes.Contains(a.events[0], []byte(`"account":"999999999999"`)) {
+		t.Errorf("the function got %s, want the event as it was", a.events[0])
+	}
+	if status, answer := a.post(t, http.MethodPost, "/_warder/send", `[]`); status != 400 {
+		t.Errorf("%d %s, want 400 for what is no event", status, answer)
+	}
+}
