@@ -221,7 +221,7 @@ func (s signIn) reason() string {
 	if s.ErrorMessage == "" {
 		return ""
 	}
-	return " AWS says: " + strings.TrimSuffix(plain(s.ErrorMessage, 200), ".") + "."
+	return " AWS says: " + strings.TrimSuffix(notice.Plain(s.ErrorMessage, 200), ".") + "."
 }
 
 // facts are the lines that let the reader judge.
@@ -244,7 +244,7 @@ func (s signIn) facts(e event.Event) []notice.Fact {
 	fact("Switched from", s.SwitchFrom)
 	fact("From", s.origin.String())
 	fact("MFA", s.mfa())
-	fact("User agent", plain(s.UserAgent, maxAgent))
+	fact("User agent", notice.Plain(s.UserAgent, maxAgent))
 	fact("At", at.UTC().Format("2006-01-02 15:04:05 MST"))
 	return facts
 }
@@ -281,15 +281,4 @@ func (s signIn) key(v verdict) string {
 // capital begins the words with a capital letter.
 func capital(words string) string {
 	return strings.ToUpper(words[:1]) + words[1:]
-}
-
-// plain is text from outside on one line, without control characters and key ids, cut to limit bytes.
-func plain(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
-	return notice.Truncate(notice.Redact(text), limit)
 }
