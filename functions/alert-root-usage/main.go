@@ -1,0 +1,22 @@
+// Command alert-root-usage is the Lambda function that tells of what the root user does, and once a
+// day of root access keys and missing root MFA. It changes nothing. README.md is its runbook,
+// control.json its description.
+package main
+
+import (
+	_ "embed"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+//go:embed control.json
+var description []byte
+
+func main() {
+	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
+		return newPlanner(iam.NewFromConfig(s.AWS), s.Settings)
+	})
+}

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/network"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// subject is whom every finding is about.
+const subject = "root"
+
+// quiet is how long the same act of the same session is not told of again.
+const quiet = 15 * time.Minute
+
+// reads are the operations that the planner decides from.
+type reads interface {
+	GetAccountSummary(context.Context, *iam.GetAccountSummaryInput, ...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error)
+}
+
+// parameters are those of control.json.
+type parameters struct {
+	SignIns bool `json:"signIns"`
+}
+
+type planner struct {
+	api     reads
+	signIns bool
+	allowed network.Allowed
+}
+
+func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
+	p, err := settings.Parameters[parameters](f)
+	if err != nil {
+		return nil, err
+	}
+	return &planner{api: api, signIns: p.SignIns, allowed: f.AllowedNetworks}, nil
+}
+
+// Plan tells of the act that the event records, or when the sweep comes, of what the account summary
+// says about the root user.
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	var a act
+	switch d := e.Detail.(type) {
+	case *event.Sweep:
+		return p.sweep(ctx)
+	case *event.APICall:
+		_, others := d.User()
+		a = act{Record: &d.Record, failed: d.Failed(), others: others}
+	case *event.SignIn:
+		// alert-console-login tells of sign-ins, with what only a sign-in has.
+		if d.Name == "ConsoleLogin" && !p.signIns {
+			return nil, nil
+		}
+		a = act{Record: &d.Record, failed: d.Failed()}
+	default:
+		// What a service did by itself is no use of the root user, whoever the record names.
+		return nil, nil
+	}
+	if a.Identity.Kind() != event.Root || a.Identity.Service() != "" {
+		return nil, nil
+	}
+	a.origin = p.allowed.Judge(a.Record)
+	return []remedy.Finding{a.finding(e)}, nil
+}
+
+// sweep tells of root credentials that should not be, and should be.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
+func (p *planner) sweep(ctx context.Context) ([]remedy.Finding, error) {
+	out, err := p.api.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
+	if err != nil {
+		return nil, fmt.Errorf("get account summary: %w", err)
+	}
+	keys, saysKeys := out.SummaryMap["AccountAccessKeysPresent"]
+	mfa, saysMFA := out.SummaryMap["AccountMFAEnabled"]
+	if !saysKeys || !saysMFA {
+		return nil, errors.New("get account summary: the answer does not say whether root access keys and root MFA are there")
+	}
+	var findings []remedy.Finding
+	if keys > 0 {
+		findings = append(findings, remedy.Finding{
+			Subject: subject, Title: "Root user has an access key", Severity: control.Critical,
+			Text:   "The root user of the account has an access key. Whoever holds it may do everything, and no policy of the account can limit it. This is told weekly until it is gone.",
+			Advice: "Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it.",
+			Once:   remedy.Once{Key: "root access key", For: remedy.Weekly},
+		})
+	}
+	// A member account whose root credentials were removed centrally has no password that MFA could guard. The summary of
+	// old says nothing of the password: then there is one.
+	password, saysPassword := out.SummaryMap["AccountPasswordPresent"]
+	if mfa == 0 && (password > 0 || !saysPassword) {
+		findings = append(findings, remedy.Finding{
+			Subject: subject, Title: "Root user has no MFA", Severity: control.Critical,
+			Text:   "The root user of the account can sign in with the password alone. This is told weekly until it has MFA.",
+			Advice: "Sign in as root and register an MFA device under Security credentials; better two, kept in two places.",
+			Once:   remedy.Once{Key: "root MFA", For: remedy.Weekly},
+		})
+	}
+	return findings, nil
+}
+
+// act is something that the root user did or tried.
+type act struct {
+	*event.Record
+	failed bool
+	others bool // it is about an IAM user, not about the root user itself
+	origin network.Origin
+}
+
+// told is what an act is told as.
+type told struct {
+	title    string
+	severity control.Severity
+	advice   string
+}
+
+const (
+	ask     = "Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown is a finding of an audit."
+	alarm   = "If nobody of yours did it, the account is taken over: change the root password and MFA, delete root access keys, and call AWS Support."
+	billing = "Billing work does not need the root user: open billing to IAM once (Account, IAM user and role access to Billing information), then give a group or role the billing permissions it needs."
+)
+
+// grave are the acts that take an account over or give it away, by service and name.
+var grave = map[string]string{
+	"account:AcceptPrimaryEmailUpdate":     "Root user's email address was changed",
+	"account:CloseAccount":                 "Root user closed the account",
+	"account:StartPrimaryEmailUpdate":      "Root user's email address is being changed",
+	"billingconsole:CloseAccount":          "Root user closed the account",
+	"billingconsole:SetAccountPreferences": "Account name, email or root password was changed",
+	"iam:CreateAccessKey":                  "Root user created a root access key",
+	"iam:DeactivateMFADevice":              "Root user's MFA device was deactivated",
+	"organizations:CloseAccount":           "Root user closed an account of the organization",
+	"organizations:LeaveOrganization":      "Root user took the account out of its organization",
+	"signin:PasswordRecoveryCompleted":     "Root user's password was reset",
+	"signin:PasswordUpdated":               "Root user's password was changed",
+}
+
+// billingServices are those in whose events billing work is recorded. Of the account's own settings
+// only the address that invoices go to is among it.
+// https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/logging-using-cloudtrail.html
+var billingServices = map[string]bool{
+	"aws-portal": true, "bcm-data-exports": true, "bcm-pricing-calculator": true, "billing": true, "billingconsole": true, "budgets": true,
+	"ce": true, "consolidatedbilling": true, "cost-optimization-hub": true, "cur": true, "customer-verification": true, "freetier": true,
+	"invoicing": true, "payments": true, "purchase-orders": true, "tax": true, "taxconsole": true,
+}
+
+// service is the first label of the event source: "iam" of "iam.amazonaws.com".
+func (a act) service() string {
+	service, _, _ := strings.Cut(a.Source, ".")
+	return service
+}
+
+// billing reports whether the act is billing work, which others could do.
+func (a act) billing() bool {
+	switch a.Name {
+	case "SetAdditionalContacts", "SetSecurityQuestions":
+		return false // who AWS believes to own the account
+	case "GetContactInformation", "PutContactInformation":
+		return a.service() == "account" || billingServices[a.service()]
+	}
+	return billingServices[a.service()]
+}
+
+// own reports whether the act is about the root user's own credentials: it names no other user.
+func (a act) own() bool { return a.service() != "iam" || !a.others }
+
+// told judges the act.
+func (a act) told() told {
+	title, isGrave := grave[a.service()+":"+a.Name]
+	status, _ := a.Request.Text("status")
+	switch {
+	case a.Identity.Session.AssumedRoot:
+		return told{"Privileged task of a central root session", control.Medium,
+			"A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event in the management or delegated account says who took it."}
+	case a.Denied():
+		return told{"Root user was denied " + a.Name, control.High, ask + " It was stopped this time, most likely by a policy of the organization."}
+	case a.failed && a.Name == "ConsoleLogin":
+		return told{"Root user sign-in failed", control.High, ask}
+	case a.failed:
+		return told{"Root user's " + a.Name + " failed", control.High, ask}
+	case isGrave && a.own():
+		return told{title, control.Critical, alarm}
+	case a.service() == "iam" && a.Name == "UpdateAccessKey" && a.own() && status == "Active":
+		return told{"Root user activated a root access key", control.Critical, alarm}
+	case a.Name == "ConsoleLogin":
+		return told{"Root user signed in", control.High, ask}
+	case a.Name == "CheckMfa":
+		return told{"Root user was asked for MFA", control.Low,
+			"If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root password if nobody knows."}
+	case a.Name == "PasswordRecoveryRequested":
+		return told{"Root user's password reset was asked for", control.High, ask + " If it was nobody of yours, make sure that the mailbox of the root user is safe."}
+	case a.Name == "SetIAMAccessPreference":
+		return told{"Root user set who may see billing", control.Medium,
+			"If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user has no billing work left."}
+	case a.billing():
+		return told{"Billing work by the root user", control.Medium, billing}
+	case a.ReadOnly != nil && *a.ReadOnly:
+		return told{"Root user called " + a.Name, control.Medium, ask}
+	default:
+		return told{"Root user called " + a.Name, control.High, ask}
+	}
+}
+
+// maybeCentral reports whether the call may be one of a central root session although the record does
+// not say so: some records of such sessions lack the mark. It has a temporary key, no MFA, and was not
+// made in the console. That is no proof.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-track-privileged-tasks.html
+func (a act) maybeCentral() bool {
+	return strings.HasPrefix(a.Identity.AccessKeyID, "ASIA") && !a.Identity.Session.AssumedRoot && !a.Identity.Session.MFAAuthenticated &&
+		a.Type == "AwsApiCall" && !a.SessionCredentialFromConsole && a.Identity.InvokedBy == ""
+}
+
+// targets are the request parameters that name what a call is about.
+var targets = []string{"userName", "roleName", "groupName", "accessKeyId", "serialNumber", "policyArn", "bucketName", "functionName", "name", "accountId"}
+
+// finding words the act.
+func (a act) finding(e event.Event) remedy.Finding {
+	v := a.told()
+	who, did := "The root user", " called "+a.Name+" of "+a.service()+" in"
+	if a.Identity.Session.AssumedRoot {
+		who = "A central root session (AssumeRoot)"
+	}
+	switch {
+	case a.Name == "ConsoleLogin" && a.failed:
+		did = " could not sign in to the console of"
+	case a.Name == "ConsoleLogin":
+		did = " signed in to the console of"
+	case a.failed:
+		did = " called in vain " + a.Name + " of " + a.service() + " in"
+	}
+	text := who + did + " account " + a.RecipientAccount + " (" + a.Region + ") from " + a.origin.String() + "."
+	key := a.Identity.AccessKeyID
+	switch {
+	case strings.HasPrefix(key, "AKIA"):
+		text += " It used the root access key " + change.KeyHint(key) + ", which should not exist."
+	case a.maybeCentral():
+		v.advice += " If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that handed out session key " +
+			change.KeyHint(key) + ": then it was a central task."
+	}
+	at := a.Time
+	if at.IsZero() {
+		at = e.Time
+	}
+	f := remedy.Finding{
+		Subject: subject, Title: notice.Truncate(v.title, 60), Severity: v.severity, Text: text, Advice: v.advice, Fresh: true,
+		Facts: a.facts(at),
+	}
+	// What takes an account over is told each time.
+	if v.severity != control.Critical {
+		f.Once = remedy.Once{Key: a.key(v), For: quiet}
+	}
+	return f
+}
+
+// facts are the lines that let the reader judge.
+func (a act) facts(at time.Time) []notice.Fact {
+	var facts []notice.Fact
+	fact := func(name, value string) {
+		if value != "" {
+			facts = append(facts, notice.Fact{Name: name, Value: value})
+		}
+	}
+	fact("Call", a.Source+" "+a.Name)
+	for _, parameter := range targets {
+		if value, ok := a.Request.Text(parameter); ok {
+			fact("On", notice.Plain(value, 120))
+			break
+		}
+	}
+	answer := strings.Trim(a.ErrorCode+": "+a.ErrorMessage, ": ")
+	fact("Answer", notice.Plain(answer, 200))
+	fact("From", a.origin.String())
+	session := a.Identity.Session
+	switch {
+	case session.CreationDate == "":
+	case session.MFAAuthenticated:
+		fact("Session", "since "+session.CreationDate+", with MFA")
+	default:
+		fact("Session", "since "+session.CreationDate+", without MFA")
+	}
+	if a.Identity.AccessKeyID != "" {
+		fact("Key", change.KeyHint(a.Identity.AccessKeyID))
+	}
+	fact("User agent", notice.Plain(a.UserAgent, 120))
+	fact("At", at.UTC().Format("2006-01-02 15:04:05 MST"))
+	return facts
+}
+
+// key is the same for the same act of the same session: a session is known by when it began, as the
+// console changes its keys, and long-lived credentials by the key.
+func (a act) key(v told) string {
+	address := a.SourceIP
+	if a.origin.Address.IsValid() {
+		address = a.origin.Address.String()
+	}
+	session := cmp.Or(a.Identity.Session.CreationDate, change.KeyHint(a.Identity.AccessKeyID))
+	return strings.Join([]string{session, address, a.Source, a.Name, a.ErrorCode, v.title}, "|")
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/story"
+)
+
+func TestStories(t *testing.T) {
+	story.Run(t, story.Control{
+		Description: description,
+		Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f) },
+		Reads:       reflect.TypeFor[reads](),
+	})
+}
+
+func TestASummaryThatSaysNothingIsNoGoodNews(t *testing.T) {
+	for name, summary := range map[string]map[string]int32{
+		"an empty answer":                  nil,
+		"an answer without the MFA":        {"AccountAccessKeysPresent": 0},
+		"an answer without the access key": {"AccountMFAEnabled": 1},
+	} {
+		p := &planner{api: account.New(account.State{Summary: summary})}
+		findings, err := p.Plan(context.Background(), event.Event{Detail: &event.Sweep{}}, time.Time{})
+		if err == nil || len(findings) > 0 {
+			t.Errorf("%s: %d findings and no error", name, len(findings))
+		}
+	}
+}
+
+func TestGraveActsHaveShortTitles(t *testing.T) {
+	for act, title := range grave {
+		if len(title) > 60 {
+			t.Errorf("%s: the title %q has %d characters", act, title, len(title))
+		}
+		if service, name, ok := strings.Cut(act, ":"); !ok || service == "" || name == "" {
+			t.Errorf("%q is not service:name", act)
+		}
+	}
+}
