@@ -35,6 +35,7 @@ type parameters struct {
 type planner struct {
 	api    reads
 	maxAge time.Duration
+	notice time.Duration
 }
 
 func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
@@ -42,8 +43,10 @@ func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &planner{api: api, maxAge: time.Duration(p.MaxAgeDays) * 24 * time.Hour}, nil
+	return &planner{api: api, maxAge: days(p.MaxAgeDays), notice: days(f.Days(settings.NoticeDays))}, nil
 }
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 // Plan looks at the keys of the user that AWS Config names, or of every user when the sweep comes.
 func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
@@ -73,9 +76,58 @@ func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]rem
 	return nil, nil
 }
 
+// key is an active access key that is stale or soon will be.
+type key struct {
+	id      string
+	created time.Time
+	used    time.Time // zero if it was never used
+}
+
 // user judges one user's keys. A user that is gone has none.
 func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remedy.Finding, error) {
-	var stale []types.AccessKeyMetadata
+	keys, err := p.keys(ctx, user, now)
+	if err != nil {
+		return nil, err
+	}
+	// Of several stale keys the one that was used least recently goes first, and the others stay
+	// for a later run: no user is left without a key at once.
+	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(a.used.Compare(b.used), a.created.Compare(b.created)) })
+	var findings []remedy.Finding
+	first := ""
+	for _, k := range keys {
+		due := k.created.Add(p.maxAge + time.Second)
+		age := int(now.Sub(k.created) / days(1))
+		hint := change.KeyHint(k.id)
+		f := remedy.Finding{
+			User:  user,
+			Title: "Stale access key",
+			Text:  fmt.Sprintf("Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/days(1))),
+			Facts: []notice.Fact{
+				{Name: "Created", Value: k.created.UTC().Format(time.DateOnly)},
+				{Name: "Last used", Value: lastUsed(k)},
+			},
+			Changes: []change.Change{{
+				Kind: change.AccessKeyStatus, Subject: user, Target: k.id, Before: change.Active, After: change.Inactive,
+			}},
+			Due:    due,
+			Advice: "Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key.",
+		}
+		switch {
+		case due.After(now):
+			f.Title = "Access key is getting stale"
+		case first == "":
+			first = hint
+		default:
+			f.NotYet = fmt.Sprintf("the user's other stale key %s goes first; never both in one run", first)
+		}
+		findings = append(findings, f)
+	}
+	return findings, nil
+}
+
+// keys are the active keys of the user whose owner is to be told, or that are stale.
+func (p *planner) keys(ctx context.Context, user string, now time.Time) ([]key, error) {
+	var keys []key
 	pages := iam.NewListAccessKeysPaginator(p.api, &iam.ListAccessKeysInput{UserName: &user})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -85,64 +137,29 @@ func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remed
 		if err != nil {
 			return nil, fmt.Errorf("list access keys of %q: %w", user, err)
 		}
-		for _, key := range page.AccessKeyMetadata {
+		for _, k := range page.AccessKeyMetadata {
 			// Older than the allowed age, not as old: at 90 days to the second a key is not stale.
-			if key.Status == types.StatusTypeActive && now.Sub(aws.ToTime(key.CreateDate)) > p.maxAge {
-				stale = append(stale, key)
+			// The age counts from the creation: switching a key off and on does not make it young.
+			if k.Status == types.StatusTypeActive && now.Sub(aws.ToTime(k.CreateDate)) > p.maxAge-p.notice {
+				keys = append(keys, key{id: aws.ToString(k.AccessKeyId), created: aws.ToTime(k.CreateDate)})
 			}
 		}
 	}
-	if len(stale) == 0 {
-		return nil, nil
+	for i := range keys {
+		out, err := p.api.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &keys[i].id})
+		if err != nil {
+			return nil, fmt.Errorf("get last use of access key %s: %w", change.KeyHint(keys[i].id), err)
+		}
+		if out.AccessKeyLastUsed != nil {
+			keys[i].used = aws.ToTime(out.AccessKeyLastUsed.LastUsedDate)
+		}
 	}
-	key, used, err := p.first(ctx, stale)
-	if err != nil {
-		return nil, err
-	}
-	id := aws.ToString(key.AccessKeyId)
-	age := int(now.Sub(aws.ToTime(key.CreateDate)) / (24 * time.Hour))
-	text := fmt.Sprintf("Access key %s of %s is %d days old; the allowed age is %d days.", change.KeyHint(id), user, age, int(p.maxAge/(24*time.Hour)))
-	if len(stale) > 1 {
-		text += " The user's other key is stale as well and stays active until a later run, so that the user is never left without a key at once."
-	}
-	return []remedy.Finding{{
-		User: user,
-		Text: text,
-		Facts: []notice.Fact{
-			{Name: "Created", Value: aws.ToTime(key.CreateDate).UTC().Format(time.DateOnly)},
-			{Name: "Last used", Value: used},
-		},
-		Changes: []change.Change{{
-			Kind: change.AccessKeyStatus, Subject: user, Target: id, Before: change.Active, After: change.Inactive,
-		}},
-		Advice: "Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key.",
-	}}, nil
+	return keys, nil
 }
 
-// first is the key to deactivate of those that are stale: the one that was used least recently.
-// Only one goes in a run.
-func (p *planner) first(ctx context.Context, stale []types.AccessKeyMetadata) (types.AccessKeyMetadata, string, error) {
-	type candidate struct {
-		key  types.AccessKeyMetadata
-		used time.Time
+func lastUsed(k key) string {
+	if k.used.IsZero() {
+		return "never"
 	}
-	var candidates []candidate
-	for _, key := range stale {
-		out, err := p.api.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: key.AccessKeyId})
-		if err != nil {
-			return types.AccessKeyMetadata{}, "", fmt.Errorf("get last use of access key %s: %w", change.KeyHint(aws.ToString(key.AccessKeyId)), err)
-		}
-		c := candidate{key: key}
-		if out.AccessKeyLastUsed != nil {
-			c.used = aws.ToTime(out.AccessKeyLastUsed.LastUsedDate)
-		}
-		candidates = append(candidates, c)
-	}
-	least := slices.MinFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(a.used.Compare(b.used), aws.ToTime(a.key.CreateDate).Compare(aws.ToTime(b.key.CreateDate)))
-	})
-	if least.used.IsZero() {
-		return least.key, "never", nil
-	}
-	return least.key, least.used.UTC().Format(time.DateOnly), nil
+	return k.used.UTC().Format(time.DateOnly)
 }

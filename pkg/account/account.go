@@ -87,6 +87,12 @@ func New(state State) *Account {
 	if a.state.ID == "" {
 		a.state.ID = "111122223333"
 	}
+	a.complete()
+	return a
+}
+
+// complete gives users the path and the unique id that the state leaves out.
+func (a *Account) complete() {
 	for name, user := range a.state.Users {
 		if user.Path == "" {
 			user.Path = "/"
@@ -95,7 +101,37 @@ func New(state State) *Account {
 			user.ID = "AIDA" + strings.ToUpper(fmt.Sprintf("%x", name+"XXXXXXXX"))[:16]
 		}
 	}
-	return a
+}
+
+// Alter makes the account what people do to it: each user, group and policy of the state replaces
+// the one of the same name, a user that is null is deleted; a halt value and a summary replace theirs.
+func (a *Account) Alter(state State) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	state = clone(state)
+	for name, user := range state.Users {
+		if user == nil {
+			delete(a.state.Users, name)
+			continue
+		}
+		if a.state.Users == nil {
+			a.state.Users = map[string]*User{}
+		}
+		a.state.Users[name] = user
+	}
+	for name, group := range state.Groups {
+		a.state.Groups[name] = group
+	}
+	for arn, document := range state.Policies {
+		a.state.Policies[arn] = document
+	}
+	if state.Halt != "" {
+		a.state.Halt = state.Halt
+	}
+	if state.Summary != nil {
+		a.state.Summary = state.Summary
+	}
+	a.complete()
 }
 
 // State returns a copy of what the account holds.

@@ -14,7 +14,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+
+	"github.com/warder-aws/warder/pkg/policy"
 )
 
 // Change is one thing in the account that is put right.
@@ -51,6 +54,45 @@ type Kind interface {
 	// was done ("detached ..."), otherwise as what would be done ("detach ...").
 	// A clause holds no whole access key id and no policy document.
 	Say(c Change, done bool) string
+}
+
+// Narrows returns an error if the changes, made in their order, could let their subject do what it
+// could not do before. It knows only what may be done without asking: everything else widens.
+func Narrows(changes []Change) error {
+	for i, c := range changes {
+		widens := true
+		switch c.Kind {
+		case AccessKeyStatus:
+			widens = c.After != Inactive
+		case ManagedUserPolicy:
+			widens = c.After != "" || neverDetach.MatchString(c.Target)
+		case InlineUserPolicy:
+			denies, err := policy.Denies(c.Before)
+			widens = c.After != "" || denies || err != nil
+		case GroupMembership:
+			// Joining a group is part of a move: a policy that the user has leaves it afterwards.
+			widens = c.After != Member || !slices.ContainsFunc(changes[i+1:], func(later Change) bool {
+				return later.Subject == c.Subject && (later.Kind == ManagedUserPolicy || later.Kind == InlineUserPolicy) && later.After == ""
+			})
+		}
+		if widens {
+			return fmt.Errorf("refused: to change the %s %q of %s like this could widen access", c.Kind, Hint(c), c.Subject)
+		}
+	}
+	return nil
+}
+
+// neverDetach matches the policies of AWS that deny: AWSDenyAll, and those by which AWS quarantines
+// a user whose key is known to be public
+// (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html).
+var neverDetach = regexp.MustCompile(`^arn:[^:]+:iam::aws:policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$`)
+
+// Hint is all of the change's target that a message may show.
+func Hint(c Change) string {
+	if c.Kind == AccessKeyStatus {
+		return KeyHint(c.Target)
+	}
+	return c.Target
 }
 
 // Registry holds the kinds by name.

@@ -102,7 +102,7 @@ func newRunner(description []byte, plan func(Setup) (remedy.Planner, error), log
 		Ledger:   ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table}),
 		Topic:    notice.Topic{API: sns.NewFromConfig(cfg), ARN: told.Topic},
 		Owners:   owner.Book{API: users, Owners: told.Owners},
-		Guards:   []remedy.Guard{halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt}},
+		Halt:     halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt},
 		Now:      time.Now,
 		Sleep:    sleep,
 		Log:      log,

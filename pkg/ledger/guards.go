@@ -27,6 +27,9 @@ type Case struct {
 	Due    time.Time `json:"due,omitzero"`
 	// Reminded is for how many days before Due the last reminder was sent; 0 means none was.
 	Reminded int `json:"reminded,omitempty"`
+	// Urgent says that its changes are due at once, without another notice: they were held back when
+	// they were to be made.
+	Urgent bool `json:"urgent,omitempty"`
 	// Closed is when it ended, Outcome how.
 	Closed  time.Time   `json:"closed,omitzero"`
 	Outcome CaseOutcome `json:"outcome,omitempty"`
@@ -41,6 +44,8 @@ type CaseOutcome string
 const (
 	Acted CaseOutcome = "acted" // Warder made the changes
 	Fixed CaseOutcome = "fixed" // its owner put it right
+	// SetAside ends the case of something that was exempted, or undone by a person.
+	SetAside CaseOutcome = "set aside"
 )
 
 // Open reports whether the case has not ended.

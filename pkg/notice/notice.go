@@ -24,7 +24,11 @@ const (
 	Alert       Kind = "alert"        // something to know; nothing was or will be changed
 	WouldChange Kind = "would_change" // what enforce would have done
 	Changed     Kind = "changed"      // what was done
+	Warning     Kind = "warning"      // what will be changed, and when
+	Reminder    Kind = "reminder"     // the same again, shortly before
+	Fixed       Kind = "fixed"        // what needs no change any more, because its owner put it right
 	Held        Kind = "held"         // what was not done, and why not now
+	Undone      Kind = "undone"       // what was put back
 	Failure     Kind = "failed"       // what was tried and is not so
 )
 
@@ -63,6 +67,8 @@ type Message struct {
 	// Time is when it was found.
 	Time  time.Time `json:"time"`
 	Facts []Fact    `json:"facts,omitempty"`
+	// Due is when the changes are made, for a warning or a reminder.
+	Due time.Time `json:"due,omitzero"`
 	// Changes are what was or would be done, as clauses.
 	Changes []Change `json:"changes,omitempty"`
 	// Left says why nothing is changed, where a change would be expected.
@@ -93,8 +99,16 @@ func (k Kind) lead() string {
 		return "would change"
 	case Changed:
 		return "changed"
+	case Warning:
+		return "will change"
+	case Reminder:
+		return "reminder"
+	case Fixed:
+		return "thank you"
 	case Held:
 		return "held back"
+	case Undone:
+		return "undone"
 	case Failure:
 		return "FAILED"
 	default:
@@ -116,8 +130,12 @@ func (m Message) Email() string {
 		b.WriteString("Warder only observes here and changed nothing. In enforce it would:\n")
 	case Changed:
 		b.WriteString("Warder did:\n")
+	case Warning, Reminder:
+		fmt.Fprintf(&b, "Unless it is put right before, Warder will on %s:\n", day(m.Due))
 	case Held:
 		b.WriteString("Warder holds back:\n")
+	case Undone:
+		b.WriteString("Warder put back:\n")
 	case Failure:
 		b.WriteString("Warder tried, and it is not done:\n")
 	}
@@ -142,6 +160,9 @@ func (m Message) Email() string {
 	for _, f := range m.Facts {
 		line(f.Name, f.Value)
 	}
+	if !m.Due.IsZero() {
+		line("Due", day(m.Due))
+	}
 	line("When", m.Time.UTC().Format("2006-01-02 15:04:05 MST"))
 	line("Account", m.Account+" "+m.Region)
 	line("Severity", m.Severity)
@@ -154,6 +175,9 @@ func (m Message) Email() string {
 	}
 	return Truncate(b.String(), maxBody)
 }
+
+// day words the day on which something is due.
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // SMS is the short text, at most 140 bytes: one part
 // (https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html).

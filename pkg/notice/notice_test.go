@@ -57,12 +57,16 @@ func TestEachKindSaysWhatItIs(t *testing.T) {
 	for kind, want := range map[Kind][2]string{
 		WouldChange: {"[Warder] would change: ", "changed nothing"},
 		Changed:     {"[Warder] changed: ", "Warder did:"},
+		Warning:     {"[Warder] will change: ", "Unless it is put right before, Warder will on 2026-12-05 00:00 UTC:"},
+		Reminder:    {"[Warder] reminder: ", "Unless it is put right before"},
+		Fixed:       {"[Warder] thank you: ", "Policy X"},
+		Undone:      {"[Warder] undone: ", "Warder put back:"},
 		Held:        {"[Warder] held back: ", "Warder holds back:"},
 		Failure:     {"[Warder] FAILED: ", "it is not done"},
 		Alert:       {"[Warder] alert: ", "Policy X"},
 	} {
 		m := sample()
-		m.Kind = kind
+		m.Kind, m.Due = kind, time.Date(2026, 12, 5, 0, 0, 0, 0, time.UTC)
 		if !strings.HasPrefix(m.Line(), want[0]) || !strings.Contains(m.Email(), want[1]) {
 			t.Errorf("%s: line %q, email %q", kind, m.Line(), m.Email())
 		}

@@ -28,6 +28,10 @@ type Contact struct {
 	Address string
 	// Missing says what would have named the owner, when nothing did.
 	Missing string
+	// ID is the user's unique id, which no other user ever gets; empty when the user is gone.
+	ID string
+	// Tags are the user's tags, by their key in lower case.
+	Tags map[string]string
 }
 
 // Book answers for the users of one account.
@@ -47,9 +51,11 @@ func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
 	}
 	tags := map[string]string{}
 	for _, tag := range out.User.Tags {
-		tags[strings.ToLower(aws.ToString(tag.Key))] = strings.TrimSpace(aws.ToString(tag.Value))
+		tags[strings.ToLower(aws.ToString(tag.Key))] = aws.ToString(tag.Value)
 	}
-	return b.find(user, aws.ToString(out.User.Path), tags), nil
+	contact := b.find(user, aws.ToString(out.User.Path), tags)
+	contact.ID, contact.Tags = aws.ToString(out.User.UserId), tags
+	return contact, nil
 }
 
 // find applies the rules. IAM compares tag keys without regard to case
@@ -57,7 +63,7 @@ func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
 // prefixes the longest that fits wins.
 func (b Book) find(user, path string, tags map[string]string) Contact {
 	for _, key := range b.Owners.Tags {
-		if address := tags[strings.ToLower(key)]; address != "" {
+		if address := strings.TrimSpace(tags[strings.ToLower(key)]); address != "" {
 			return Contact{Address: address}
 		}
 	}

@@ -53,9 +53,16 @@ type Finding struct {
 	Left string
 	// Advice says what the reader should do.
 	Advice string
-	// Fresh marks what the event itself names. Other things that the planner came upon by looking
-	// are told of once in a while, not at every event.
+	// Fresh marks what the event itself names: it is acted on at once. Other things that the planner
+	// came upon by looking are acted on after notice and grace, if the control gives any.
 	Fresh bool
+	// Due is when the changes become right, if that is still to come: the owner is told before.
+	Due time.Time
+	// NotYet says why the changes are not made in this run, although they are due; the owner is told
+	// of them all the same.
+	NotYet string
+	// Actor is who made it so, when the event says that.
+	Actor string
 	// Once keeps alerts about the same thing from being repeated.
 	Once Once
 }
@@ -79,10 +86,13 @@ func (f Finding) subject() string {
 // Weekly is how often something that goes on is told of again.
 const Weekly = 7 * 24 * time.Hour
 
-// once is the finding's own mark, or for a change that was come upon by looking one that lasts a week.
-func (f Finding) once() Once {
-	if f.Once.Key != "" || f.Fresh || len(f.Changes) == 0 {
-		return f.Once
+// matter names what the finding is about, for its case: the same thing whatever state it is in.
+// incarnation is the unique id of the user: what was said about a user does not count for another
+// who gets the same name later.
+func (f Finding) matter(incarnation string) string {
+	var things []string
+	for _, c := range f.Changes {
+		things = append(things, c.Kind, c.Subject, c.Target)
 	}
-	return Once{Key: digest(f.subject(), f.Changes), For: Weekly}
+	return digest(things, incarnation)
 }

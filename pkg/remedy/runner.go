@@ -48,8 +48,8 @@ type Runner struct {
 	Ledger   *ledger.Ledger
 	Topic    Publisher
 	Owners   Owners
-	// Guards are asked in this order before anything is changed.
-	Guards []Guard
+	// Halt is the switch that stops every change.
+	Halt Guard
 	// Now is the clock; with Settings.EventClock the event's time is used instead.
 	Now func() time.Time
 	// Sleep waits between reads of a state that has not yet taken.
@@ -105,7 +105,7 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 		return report, fmt.Errorf("begin the run: %w", claimed)
 	}
 
-	w := &work{Runner: r, event: e, run: run, now: now, report: &report}
+	w := &work{Runner: r, event: e, run: run, now: now, report: &report, contacts: map[string]owner.Contact{}}
 	var failed error
 	if err != nil {
 		report.note(Failed, "undecodable, not retried: "+err.Error())

@@ -13,6 +13,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
 )
 
 // work is one run at work.
@@ -22,13 +23,18 @@ type work struct {
 	run    ledger.Run
 	now    time.Time
 	report *Report
+	// contacts are the owners that were looked up in this run.
+	contacts map[string]owner.Contact
+	// stopped are the steps that the blast radius held back in this run, tripped when it did.
+	stopped []ledger.Step
+	tripped time.Time
 }
 
 // all finishes what an earlier try recorded, then plans and handles what is new.
 // One finding that is stuck does not keep the others from being handled.
 func (w *work) all(ctx context.Context) error {
 	var faults []error
-	known := map[string]bool{}
+	known, matters := map[string]bool{}, map[string]bool{}
 	for _, id := range w.run.Entries {
 		entry, found, err := w.Ledger.Entry(ctx, id)
 		if err != nil {
@@ -37,30 +43,29 @@ func (w *work) all(ctx context.Context) error {
 		if !found {
 			return fmt.Errorf("the ledger has no entry %s, which its run names", id)
 		}
-		known[entry.Subject] = true
-		faults = append(faults, w.finish(ctx, entry, true))
+		known[entry.Subject], matters[entry.Case] = true, true
+		faults = append(faults, w.finish(ctx, &entry, true))
 	}
-	if w.run.Planned {
-		return errors.Join(faults...)
+	if !w.run.Planned {
+		entries, err := w.plan(ctx, known, matters)
+		faults = append(faults, err)
+		if len(entries) > 0 {
+			if err := w.Ledger.Record(ctx, &w.run, entries, err == nil); err != nil {
+				return errors.Join(append(faults, err)...)
+			}
+		}
+		for i := range entries {
+			faults = append(faults, w.finish(ctx, &entries[i], false))
+		}
 	}
-	entries, err := w.plan(ctx, known)
-	faults = append(faults, err)
-	if len(entries) == 0 {
-		return errors.Join(faults...)
-	}
-	if err := w.Ledger.Record(ctx, &w.run, entries, err == nil); err != nil {
-		return errors.Join(append(faults, err)...)
-	}
-	for _, entry := range entries {
-		faults = append(faults, w.finish(ctx, entry, false))
-	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, w.tellStopped(ctx))...)
 }
 
 // plan returns the entries of what the planner finds. Subjects that an earlier try of this run
 // dealt with are done with: what can be found about them now is a consequence of what was done.
-// A subject that cannot be dealt with whole is left to the retry.
-func (w *work) plan(ctx context.Context, known map[string]bool) ([]ledger.Entry, error) {
+// A subject that cannot be dealt with whole is left to the retry. matters are those that are known
+// to go on.
+func (w *work) plan(ctx context.Context, known, matters map[string]bool) ([]ledger.Entry, error) {
 	var faults []error
 	findings, err := w.Planner.Plan(ctx, w.event, w.now)
 	if err != nil {
@@ -70,69 +75,164 @@ func (w *work) plan(ctx context.Context, known map[string]bool) ([]ledger.Entry,
 	stuck := map[string]bool{}
 	for _, finding := range findings {
 		if known[finding.subject()] {
+			entry, err := w.entry(ctx, finding)
+			matters[entry.Case], faults = true, append(faults, err)
 			continue
 		}
-		entry, wanted, err := w.entry(ctx, finding)
+		matter, wanted, err := w.entries(ctx, finding)
+		matters[matter] = true
 		if err != nil {
 			faults = append(faults, err)
 			stuck[finding.subject()] = true
 		}
-		if wanted && !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.ID == entry.ID }) {
-			entries = append(entries, entry)
+		for _, entry := range wanted {
+			if !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.ID == entry.ID }) {
+				entries = append(entries, entry)
+			}
 		}
 	}
 	entries = slices.DeleteFunc(entries, func(e ledger.Entry) bool { return stuck[e.Subject] })
+	// Only a sweep that saw everything can say that something is no longer there.
+	if _, sweep := w.event.Detail.(*event.Sweep); sweep && len(faults) == 0 && w.Settings.Mode == control.Enforce {
+		fixed, err := w.fixed(ctx, matters)
+		entries, faults = append(entries, fixed...), append(faults, err)
+	}
 	return entries, errors.Join(faults...)
 }
 
-// entry makes a finding into what the ledger records; wanted is false when it was told of lately.
-func (w *work) entry(ctx context.Context, f Finding) (entry ledger.Entry, wanted bool, err error) {
-	if once := f.once(); once.Key != "" {
-		first, err := w.Ledger.Once(ctx, w.Control.ID+"#"+once.Key, w.run.Key, w.now, w.now.Add(once.For))
-		if err != nil {
-			return entry, false, err
+// entries makes a finding into what the ledger records of it: nothing when there is nothing to do or
+// to tell about it now, and more than one when its exemption is to be told of, too. It returns the
+// name of the matter with them.
+func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []ledger.Entry, err error) {
+	if len(f.Changes) == 0 {
+		if first, err := w.first(ctx, f.Once); err != nil || !first {
+			return "", nil, err
 		}
-		// In enforce a change is made however often it was told of.
-		if !first && (len(f.Changes) == 0 || w.Settings.Mode != control.Enforce) {
-			w.report.note(Skipped, "told already: the same is told of once in "+period(once.For))
-			return entry, false, nil
-		}
+		entry, err := w.entry(ctx, f)
+		entry.Tell = notice.Alert
+		return "", []ledger.Entry{entry}, err
 	}
+	entry, err := w.entry(ctx, f)
+	if err != nil {
+		return "", nil, err
+	}
+	about, why, err := w.exempt(ctx, entry)
+	if err == nil && why == "" {
+		why, err = w.onHold(ctx, entry)
+	}
+	if err != nil {
+		return entry.Case, nil, err
+	}
+	switch enforced := w.Settings.Mode == control.Enforce; {
+	case why != "":
+		w.pass(entry, ledger.Skipped, why)
+		if enforced {
+			err = w.setAside(ctx, entry.Case)
+		}
+	case !enforced && (f.Due.After(w.now) || f.NotYet != ""):
+		w.pass(entry, ledger.Waiting, cmp.Or(f.NotYet, "due on "+f.Due.UTC().Format(time.DateOnly)))
+	case !enforced:
+		once := f.Once
+		if once.Key == "" && !f.Fresh {
+			once = Once{Key: entry.Case, For: Weekly}
+		}
+		wanted, err = w.unlessTold(ctx, entry, once)
+	case f.Fresh:
+		wanted = []ledger.Entry{entry}
+	default:
+		wanted, err = w.inTime(ctx, entry, f)
+	}
+	return entry.Case, append(about, wanted...), err
+}
+
+// entry words a finding as the ledger keeps it.
+func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	id := digest(w.Control.ID, w.run.Key, f.subject(), f.Title, f.Once.Key, f.Changes)
-	entry = ledger.Entry{
-		ID: id, Control: w.Control.ID, Run: w.run.Key, Subject: f.subject(), At: w.now,
-		Title: cmp.Or(f.Title, w.Control.Title), Severity: string(cmp.Or(f.Severity, w.Control.Severity)),
+	entry := ledger.Entry{
+		ID: id, Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, Subject: f.subject(), User: f.User != "", At: w.now,
+		Actor: f.Actor, Title: cmp.Or(f.Title, w.Control.Title), Severity: string(cmp.Or(f.Severity, w.Control.Severity)),
 		Text: f.Text, Facts: f.Facts, Advice: f.Advice, Left: f.Left,
 	}
+	incarnation := ""
 	if f.User != "" {
-		contact, err := w.Owners.Owner(ctx, f.User)
+		contact, err := w.contact(ctx, f.User)
 		if err != nil {
-			return entry, false, fmt.Errorf("look up the owner of %q: %w", f.User, err)
+			return entry, fmt.Errorf("look up the owner of %q: %w", f.User, err)
 		}
-		entry.Owner = contact.Address
+		entry.Owner, incarnation = contact.Address, contact.ID
 		if contact.Missing != "" {
 			entry.Facts = append(slices.Clone(entry.Facts), notice.Fact{Name: "Owner", Value: contact.Missing})
 		}
 	}
+	if len(f.Changes) > 0 {
+		entry.Case = f.matter(incarnation)
+	}
 	for i, c := range f.Changes {
 		entry.Steps = append(entry.Steps, ledger.Step{Change: c, ID: fmt.Sprintf("%s-%d", id, i+1), Status: ledger.Planned, At: w.now})
 	}
-	return entry, true, nil
+	return entry, nil
+}
+
+// contact looks up who answers for a user, once in a run.
+func (w *work) contact(ctx context.Context, user string) (owner.Contact, error) {
+	if contact, ok := w.contacts[user]; ok {
+		return contact, nil
+	}
+	contact, err := w.Owners.Owner(ctx, user)
+	if err == nil {
+		w.contacts[user] = contact
+	}
+	return contact, err
+}
+
+// first reports whether the thing was not told of lately.
+func (w *work) first(ctx context.Context, once Once) (bool, error) {
+	if once.Key == "" {
+		return true, nil
+	}
+	first, err := w.Ledger.Once(ctx, w.Control.ID+"#"+once.Key, w.run.Key, w.now, w.now.Add(once.For))
+	if err == nil && !first {
+		w.report.note(Skipped, "told already: the same is told of once in "+period(once.For))
+	}
+	return first, err
+}
+
+// unlessTold returns the entry unless the same was told of lately.
+func (w *work) unlessTold(ctx context.Context, entry ledger.Entry, once Once) ([]ledger.Entry, error) {
+	if first, err := w.first(ctx, once); err != nil || !first {
+		return nil, err
+	}
+	return []ledger.Entry{entry}, nil
+}
+
+// pass reports the steps of an entry that comes to nothing.
+func (w *work) pass(entry ledger.Entry, status ledger.Status, reason string) {
+	for _, step := range entry.Steps {
+		step.Status, step.Reason = status, reason
+		w.reportStep(step)
+	}
+}
+
+func (w *work) reportStep(step ledger.Step) {
+	w.report.Changes = append(w.report.Changes, ReportedChange{step.ID, step.Change, step.Status, step.Reason})
+	w.report.note(outcome(step.Status), step.Reason)
 }
 
 // finish brings a recorded entry to its end: acts if it may, and tells what was not told.
-func (w *work) finish(ctx context.Context, entry ledger.Entry, resumed bool) error {
+func (w *work) finish(ctx context.Context, entry *ledger.Entry, resumed bool) error {
 	if severity := control.Severity(entry.Severity); severity.Rank() > w.report.Severity.Rank() || len(w.report.Changes)+len(w.report.Notices) == 0 {
 		w.report.Severity = severity
 	}
-	acted := w.act(ctx, &entry, resumed)
-	told := w.tell(ctx, &entry)
+	acted := w.act(ctx, entry, resumed)
+	told := w.tell(ctx, entry)
 	for _, step := range entry.Steps {
-		w.report.Changes = append(w.report.Changes, ReportedChange{step.ID, step.Change, step.Status, step.Reason})
-		w.report.note(outcome(step.Status), step.Reason)
+		w.reportStep(step)
 	}
-	if told == nil && len(entry.Steps) == 0 {
-		w.report.note(Told, entry.Left)
+	if told == nil {
+		if entry.Tell != "" && entry.Tell != quiet {
+			w.report.note(Told, entry.Left)
+		}
+		told = w.follow(ctx, entry)
 	}
 	return errors.Join(acted, told)
 }
@@ -144,7 +244,7 @@ func outcome(s ledger.Status) Outcome {
 		return Changed
 	case ledger.Observed:
 		return WouldChange
-	case ledger.Skipped, ledger.Held:
+	case ledger.Skipped, ledger.Held, ledger.Waiting, ledger.Undone:
 		return Skipped
 	default:
 		return Failed
@@ -156,18 +256,17 @@ func (w *work) act(ctx context.Context, entry *ledger.Entry, resumed bool) error
 	if !slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() }) {
 		return nil
 	}
-	status, reason := w.permit(ctx)
-	var failed error
+	instead, reason, failed := w.permit(ctx, entry)
 	for i := range entry.Steps {
 		step := &entry.Steps[i]
 		if step.Status.Settled() {
 			continue
 		}
 		switch {
+		case instead != "":
+			step.Status, step.Reason = instead, reason
 		case failed != nil:
 			step.Status, step.Reason = ledger.Failed, "not tried: the change before it failed"
-		case status != ledger.Planned:
-			step.Status, step.Reason = status, reason
 		default:
 			failed = w.step(ctx, entry, step, resumed)
 		}
@@ -176,23 +275,6 @@ func (w *work) act(ctx context.Context, entry *ledger.Entry, resumed bool) error
 			"status", step.Status, "reason", step.Reason)
 	}
 	return errors.Join(failed, w.Ledger.Update(ctx, entry))
-}
-
-// permit says whether changes may be made: Planned if so, or the status and reason they get instead.
-func (w *work) permit(ctx context.Context) (ledger.Status, string) {
-	if w.Settings.Mode != control.Enforce {
-		return ledger.Observed, ""
-	}
-	for _, guard := range w.Guards {
-		why, err := guard.Check(ctx)
-		if err != nil {
-			why = notice.Redact(err.Error())
-		}
-		if why != "" {
-			return ledger.Held, why
-		}
-	}
-	return ledger.Planned, ""
 }
 
 // step makes one change and reads it back.
@@ -232,8 +314,11 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step,
 			return err
 		}
 	}
-	if err := w.verify(ctx, kind, step.Change); err != nil {
+	if err := verify(ctx, w.Sleep, kind, step.Change); err != nil {
 		return fail(err)
+	}
+	if err := w.Ledger.AddRound(ctx, step.Change, ledger.Round{Step: step.ID, At: w.now, Actor: entry.Actor}); err != nil {
+		return err
 	}
 	step.Status, step.Reason = ledger.Verified, ""
 	return nil
@@ -244,10 +329,10 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step,
 var patience = []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
 
 // verify reads the thing until it is what the change made it.
-func (w *work) verify(ctx context.Context, kind change.Kind, c change.Change) error {
+func verify(ctx context.Context, sleep func(context.Context, time.Duration), kind change.Kind, c change.Change) error {
 	for _, pause := range patience {
 		if pause > 0 {
-			w.Sleep(ctx, pause)
+			sleep(ctx, pause)
 		}
 		present, err := kind.Read(ctx, c)
 		if err != nil {
@@ -262,12 +347,13 @@ func (w *work) verify(ctx context.Context, kind change.Kind, c change.Change) er
 
 // tell publishes the notice that the entry's state calls for, unless it was sent before.
 func (w *work) tell(ctx context.Context, entry *ledger.Entry) error {
-	kind, due := due(entry)
-	if !due {
+	kind := calledFor(entry)
+	if kind == "" || entry.Notice(kind) != nil {
 		return nil
 	}
-	if sent := entry.Notice(kind); sent != nil {
-		return nil
+	if kind == notice.Warning {
+		// The owner has the whole grace period from now on, whenever the entry was made.
+		entry.Due = later(entry.Due, w.now.Add(w.grace()))
 	}
 	id, err := w.Topic.Publish(ctx, w.message(entry, kind))
 	if err != nil {
@@ -278,60 +364,84 @@ func (w *work) tell(ctx context.Context, entry *ledger.Entry) error {
 	return w.Ledger.Update(ctx, entry)
 }
 
-// due is the kind of notice that an entry in its present state calls for.
-func due(entry *ledger.Entry) (notice.Kind, bool) {
-	if len(entry.Steps) == 0 {
-		return notice.Alert, true
-	}
+// calledFor is the kind of notice that an entry in its present state calls for, empty for none.
+func calledFor(entry *ledger.Entry) notice.Kind {
 	has := func(statuses ...ledger.Status) bool {
 		return slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return slices.Contains(statuses, s.Status) })
 	}
 	switch {
 	case has(ledger.Failed, ledger.Planned):
-		return notice.Failure, true
+		return notice.Failure
 	case has(ledger.Verified, ledger.Applied):
-		return notice.Changed, true
+		return notice.Changed
 	case has(ledger.Observed):
-		return notice.WouldChange, true
-	case has(ledger.Held):
-		return notice.Held, true
+		return notice.WouldChange
+	case has(ledger.Held) && entry.Tell != quiet:
+		return notice.Held
+	case entry.Tell != quiet:
+		return entry.Tell
 	default:
-		return "", false
+		return ""
 	}
 }
 
+// quiet marks an entry that is told of together with others.
+const quiet notice.Kind = "quiet"
+
 // message words the entry as a notice.
-func (w *work) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
+func (r *Runner) message(entry *ledger.Entry, kind notice.Kind, account, region string) notice.Message {
 	m := notice.Message{
-		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: entry.ID,
+		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Case, entry.ID),
 		Control: entry.Control, Severity: entry.Severity, Title: entry.Title, Text: entry.Text,
-		Subject: entry.Subject, Owner: entry.Owner, Account: w.event.Account, Region: w.event.Region, Time: entry.At,
+		Subject: entry.Subject, Owner: entry.Owner, Account: account, Region: region, Time: entry.At,
 		Facts: entry.Facts, Left: entry.Left, Advice: entry.Advice, Event: entry.Run,
 	}
-	if w.Settings.Runbooks != "" {
-		m.Runbook = w.Settings.Runbooks + entry.Control
+	if kind == notice.Warning || kind == notice.Reminder {
+		m.Due = entry.Due
 	}
+	if r.Settings.Runbooks != "" {
+		m.Runbook = r.Settings.Runbooks + entry.Control
+	}
+	done := kind == notice.Changed || kind == notice.Undone
 	for _, step := range entry.Steps {
-		done := step.Status == ledger.Verified || step.Status == ledger.Applied
 		m.Changes = append(m.Changes, notice.Change{
-			ID: step.ID, Kind: step.Kind, Text: w.Kinds.Say(step.Change, done),
+			ID: step.ID, Kind: step.Kind, Text: r.Kinds.Say(step.Change, step.Status.Made()),
 			Status: string(step.Status), Reason: step.Reason,
 		})
 	}
-	for _, reference := range w.Control.References {
+	if done {
+		m.Undo = fmt.Sprintf("make undo ID=%s REASON=%q", entry.ID, "why")
+	}
+	for _, reference := range r.Control.References {
 		m.References = append(m.References, notice.Reference{Title: reference.Title, URL: reference.URL})
 	}
 	return m
 }
 
+func (w *work) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
+	return w.Runner.message(entry, kind, w.event.Account, w.event.Region)
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // period words a duration of whole days, hours or minutes.
 func period(d time.Duration) string {
-	switch {
-	case d >= 24*time.Hour:
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
-	case d >= time.Hour:
-		return fmt.Sprintf("%d hours", d/time.Hour)
-	default:
-		return fmt.Sprintf("%d minutes", d/time.Minute)
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		switch n := d / unit.length; {
+		case n == 1:
+			return "1 " + unit.name
+		case n > 1:
+			return fmt.Sprintf("%d %ss", n, unit.name)
+		}
 	}
+	return d.String()
 }

@@ -37,6 +37,8 @@ type Function struct {
 	Parameters      json.RawMessage // JSON object, see Parameters
 	AllowedNetworks []netip.Prefix
 	Owners          Owners
+	BlastRadius     int // changes that the control may make in an hour
+	HoldDays        int // days that sweeps leave alone what was undone
 	Runbooks        string
 	Table           string   // DynamoDB table
 	Topic           string   // ARN of the SNS topic
@@ -49,6 +51,8 @@ type Function struct {
 type common struct {
 	AllowedNetworks []netip.Prefix `json:"allowedNetworks"`
 	Owners          Owners         `json:"owners"`
+	BlastRadius     int            `json:"blastRadius"`
+	HoldDays        int            `json:"holdDays"`
 	Runbooks        string         `json:"runbooks"`
 }
 
@@ -61,6 +65,8 @@ func (s Settings) Function(c control.Control) Function {
 		Parameters:      compact(set.Parameters),
 		AllowedNetworks: s.AllowedNetworks,
 		Owners:          s.Owners,
+		BlastRadius:     s.BlastRadius,
+		HoldDays:        s.HoldDays,
 		Runbooks:        s.Runbooks,
 		Table:           TableName,
 		Halt:            HaltParameter,
@@ -76,7 +82,7 @@ func (f Function) Env() map[string]string {
 	env := map[string]string{
 		envMode:       string(f.Mode),
 		envParameters: string(f.Parameters),
-		envSettings:   string(compact(common{networks, f.Owners, f.Runbooks})),
+		envSettings:   string(compact(common{networks, f.Owners, f.BlastRadius, f.HoldDays, f.Runbooks})),
 		envTable:      f.Table,
 		envTopic:      f.Topic,
 		envHalt:       f.Halt,
@@ -128,10 +134,14 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 	}
 	if data := required(envSettings); data != "" {
 		var c common
-		if err := decode([]byte(data), &c); err != nil {
+		err := decode([]byte(data), &c)
+		if err != nil {
 			fault(envSettings, "%w", err)
 		}
-		f.AllowedNetworks, f.Owners, f.Runbooks = c.AllowedNetworks, c.Owners, c.Runbooks
+		f.AllowedNetworks, f.Owners, f.BlastRadius, f.HoldDays, f.Runbooks = c.AllowedNetworks, c.Owners, c.BlastRadius, c.HoldDays, c.Runbooks
+		if err == nil && (c.BlastRadius < 1 || c.HoldDays < 1) {
+			fault(envSettings, "blastRadius and holdDays are whole numbers above 0")
+		}
 		if len(f.AllowedNetworks) == 0 {
 			f.AllowedNetworks = nil
 		}
@@ -148,16 +158,38 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 	return f, nil
 }
 
+// GraceDays and NoticeDays are the names of parameters that the runner keeps for every control that
+// declares them; a planner's struct does not name them.
+const (
+	// GraceDays is how many days an owner has after a notice was delivered. A control that does not
+	// declare it gives none.
+	GraceDays = "graceDays"
+	// NoticeDays is how many days before a change gets due its owner is told.
+	NoticeDays = "noticeDays"
+)
+
+// Days is the value of GraceDays or NoticeDays, 0 for a control that does not declare it.
+func (f Function) Days(name string) int {
+	var days map[string]json.RawMessage
+	var n int
+	if decode(f.Parameters, &days) != nil || decode(days[name], &n) != nil {
+		return 0
+	}
+	return n
+}
+
 // Parameters decodes a function's parameters into the planner's own struct. The
-// struct and control.json must name the same parameters: one that either lacks
-// is an error.
+// struct and control.json must name the same parameters, but for those that the
+// runner keeps: one that either lacks is an error.
 func Parameters[T any](f Function) (T, error) {
 	var parameters, none T
-	if err := decode(f.Parameters, &parameters); err != nil {
-		return none, fmt.Errorf("read parameters: %w", err)
-	}
 	var declared, wanted map[string]json.RawMessage
 	if err := decode(f.Parameters, &declared); err != nil {
+		return none, fmt.Errorf("read parameters: %w", err)
+	}
+	delete(declared, GraceDays)
+	delete(declared, NoticeDays)
+	if err := decode(compact(declared), &parameters); err != nil {
 		return none, fmt.Errorf("read parameters: %w", err)
 	}
 	if err := decode(compact(parameters), &wanted); err != nil {

@@ -51,6 +51,8 @@ func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
 		Parameters:      json.RawMessage(`{"maxAgeDays":30}`),
 		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
 		Owners:          Owners{Tags: []string{"owner"}, Paths: map[string]string{"/a&b/": "a@example.com"}, Prefixes: map[string]string{}},
+		BlastRadius:     10,
+		HoldDays:        7,
 		Runbooks:        "https://example.com/",
 		Table:           "warder",
 		Topic:           "arn:aws:sns:us-east-1:123456789012:notices",
@@ -60,7 +62,7 @@ func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
 	want := map[string]string{
 		"WARDER_MODE":       "enforce",
 		"WARDER_PARAMETERS": `{"maxAgeDays":30}`,
-		"WARDER_SETTINGS":   `{"allowedNetworks":["203.0.113.0/24"],"owners":{"tags":["owner"],"paths":{"/a&b/":"a@example.com"},"prefixes":{},"default":""},"runbooks":"https://example.com/"}`,
+		"WARDER_SETTINGS":   `{"allowedNetworks":["203.0.113.0/24"],"owners":{"tags":["owner"],"paths":{"/a&b/":"a@example.com"},"prefixes":{},"default":""},"blastRadius":10,"holdDays":7,"runbooks":"https://example.com/"}`,
 		"WARDER_TABLE":      "warder",
 		"WARDER_TOPIC":      "arn:aws:sns:us-east-1:123456789012:notices",
 		"WARDER_HALT":       "/warder/halt",
@@ -78,6 +80,7 @@ func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
 
 func TestFromEnvRefuses(t *testing.T) {
 	valid := Function{
+		BlastRadius: 10, HoldDays: 7,
 		Mode: control.Observe, Parameters: json.RawMessage(`{}`), Table: "warder", Topic: "arn:aws:sns:us-east-1:123456789012:notices",
 		Halt: "/warder/halt", Roles: []string{"a"},
 	}.Env()
@@ -92,6 +95,7 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"settings with an unknown field", map[string]string{"WARDER_SETTINGS": `{"region": "x"}`}, `read environment: WARDER_SETTINGS: json: unknown field "region"`},
 		{"settings with something after them", map[string]string{"WARDER_SETTINGS": `{} {}`}, `read environment: WARDER_SETTINGS: more than one JSON value`},
 		{"a topic that is a name", map[string]string{"WARDER_TOPIC": "notices"}, "read environment: WARDER_TOPIC: want the ARN of a topic"},
+		{"a blast radius of nothing", map[string]string{"WARDER_SETTINGS": `{"holdDays": 7}`}, `read environment: WARDER_SETTINGS: blastRadius and holdDays are whole numbers above 0`},
 		{"no roles", map[string]string{"WARDER_ROLES": ""}, "read environment: WARDER_ROLES: missing"},
 		{"a clock that does not exist", map[string]string{"WARDER_CLOCK": "wall"}, `read environment: WARDER_CLOCK: want "event" or nothing`},
 		{"every fault at once", map[string]string{"WARDER_TABLE": "", "WARDER_HALT": "", "WARDER_MODE": "x"},

@@ -38,6 +38,8 @@ type Settings struct {
 	AllowedNetworks  []netip.Prefix // networks people sign in from; empty: no opinion
 	Owners           Owners
 	Notify           Notify
+	BlastRadius      int    // changes that one control may make in an hour
+	HoldDays         int    // days that sweeps leave alone what was undone
 	Runbooks         string // https address that the control id is appended to, ends with /
 	LogRetentionDays int
 	Controls         map[string]Control // of every control, by id
@@ -64,9 +66,11 @@ type Control struct {
 }
 
 const (
-	defaultRegion    = "us-east-1"
-	defaultRunbooks  = "https://github.com/warder-aws/warder/tree/main/functions/"
-	defaultRetention = 400 // days; the year that auditors ask for, and a month to ask it in
+	defaultRegion      = "us-east-1"
+	defaultRunbooks    = "https://github.com/warder-aws/warder/tree/main/functions/"
+	defaultBlastRadius = 10  // changes per control and hour; more at once is a mistake until somebody says otherwise
+	defaultHoldDays    = 7   // days; a week to settle what was undone
+	defaultRetention   = 400 // days; the year that auditors ask for, and a month to ask it in
 )
 
 // hubRegions is where IAM's CloudTrail events arrive, one region a partition.
@@ -89,12 +93,14 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	root.Fields("hubRegion", "allowedNetworks", "owners", "notify", "runbooks", "logRetentionDays", "controls")
+	root.Fields("hubRegion", "allowedNetworks", "owners", "notify", "blastRadius", "holdDays", "runbooks", "logRetentionDays", "controls")
 	s := Settings{
 		HubRegion:        parseRegion(root.Field("hubRegion")),
 		AllowedNetworks:  parseNetworks(root.Field("allowedNetworks")),
 		Owners:           parseOwners(root.Field("owners")),
 		Notify:           parseNotify(root.Field("notify")),
+		BlastRadius:      parseInt(root.Field("blastRadius"), defaultBlastRadius, 1, 1000, "changes per control and hour"),
+		HoldDays:         parseInt(root.Field("holdDays"), defaultHoldDays, 1, 90, "days"),
 		Runbooks:         parseRunbooks(root.Field("runbooks")),
 		LogRetentionDays: parseRetention(root.Field("logRetentionDays")),
 		Controls:         parseControls(root.Field("controls"), controls),
@@ -216,6 +222,18 @@ func checkEmail(n *tree.Node) {
 	if address, err := mail.ParseAddress(n.Text()); err != nil || address.Address != n.Text() {
 		n.Faultf("%q is not an email address", n.Text())
 	}
+}
+
+// parseInt reads a whole number between least and most, inclusive.
+func parseInt(n *tree.Node, otherwise, least, most int, unit string) int {
+	if n == nil {
+		return otherwise
+	}
+	value := int(n.Int())
+	if n.IsInt() && (value < least || value > most) {
+		n.Faultf("%d is not from %d to %d %s", value, least, most, unit)
+	}
+	return value
 }
 
 func parseRunbooks(n *tree.Node) string {

@@ -33,6 +33,8 @@ func TestNothingSetMeansTheDefaults(t *testing.T) {
 	want := Settings{
 		HubRegion:        "us-east-1",
 		Owners:           Owners{Tags: []string{"owner", "email"}, Paths: map[string]string{}, Prefixes: map[string]string{}},
+		BlastRadius:      10,
+		HoldDays:         7,
 		Runbooks:         "https://github.com/warder-aws/warder/tree/main/functions/",
 		LogRetentionDays: 400,
 		Controls: map[string]Control{
@@ -80,6 +82,8 @@ func TestWhatIsSetIsRead(t *testing.T) {
 			Default:  "security@example.com",
 		},
 		Notify:           Notify{Emails: []string{"on-call@example.com"}},
+		BlastRadius:      10,
+		HoldDays:         7,
 		Runbooks:         "https://wiki.example.com/warder/",
 		LogRetentionDays: 731,
 		Controls: map[string]Control{
@@ -101,7 +105,7 @@ func TestParseRefuses(t *testing.T) {
 		want     []string
 	}{
 		{"a key that does not exist, naming those that do", `"hubRegion"`, `"region"`,
-			[]string{`region: unknown field: known here are hubRegion, allowedNetworks, owners, notify, runbooks, logRetentionDays, controls`}},
+			[]string{`region: unknown field: known here are hubRegion, allowedNetworks, owners, notify, blastRadius, holdDays, runbooks, logRetentionDays, controls`}},
 		{"a region where IAM's events never arrive", `us-gov-west-1`, `eu-west-1`,
 			[]string{`hubRegion: IAM's events never arrive in "eu-west-1", only in one region of each partition: us-east-1, us-gov-west-1, cn-north-1`}},
 		{"a network with address bits, naming the network", `203.0.113.0/24`, `203.0.113.7/24`,
@@ -150,7 +154,7 @@ func TestParseRefuses(t *testing.T) {
 		{"every fault at once", `"hubRegion": "us-gov-west-1",
 	"allowedNetworks": ["203.0.113.0/24", "2001:db8::/32"],`, `"hubRegion": 1, "allowedNetworks": ["x", "10.0.0.1/8"], "y": 2,`,
 			[]string{
-				`y: unknown field: known here are hubRegion, allowedNetworks, owners, notify, runbooks, logRetentionDays, controls`,
+				`y: unknown field: known here are hubRegion, allowedNetworks, owners, notify, blastRadius, holdDays, runbooks, logRetentionDays, controls`,
 				`hubRegion: want a string, got a number`,
 				`allowedNetworks[0]: "x" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`,
 				`allowedNetworks[1]: "10.0.0.1/8" has address bits beyond its prefix: write "10.0.0.0/8"`,

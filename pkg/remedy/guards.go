@@ -1,0 +1,330 @@
+package remedy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/exemption"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+const day = 24 * time.Hour
+
+// permit says whether the steps of an entry may be made now: instead is empty if so, and else the
+// status they get, with the reason. An error asks for a retry; nothing may be made then either.
+//
+// It is asked right before the changes are made, on each try: what was planned days ago and comes
+// back from a dead-letter queue meets the switch, the exemptions and the holds of today.
+func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.Status, reason string, err error) {
+	var changes []change.Change
+	for _, step := range entry.Steps {
+		changes = append(changes, step.Change)
+	}
+	if err := change.Narrows(changes); err != nil {
+		return ledger.Failed, err.Error(), err
+	}
+	if w.Settings.Mode != control.Enforce {
+		return ledger.Observed, "", nil
+	}
+	held := func(err error) (ledger.Status, string, error) { return ledger.Held, notice.Redact(err.Error()), err }
+
+	if why, err := w.Halt.Check(ctx); err != nil {
+		return held(err)
+	} else if why != "" {
+		return ledger.Held, why, w.once(ctx, entry)
+	}
+	if _, exempt, err := w.exempt(ctx, *entry); err != nil {
+		return held(err)
+	} else if exempt != "" {
+		return ledger.Skipped, exempt, nil
+	}
+	if hold, err := w.onHold(ctx, *entry); err != nil {
+		return held(err)
+	} else if hold != "" {
+		return ledger.Skipped, hold, nil
+	}
+	if again, err := w.pingPong(ctx, entry); err != nil {
+		return held(err)
+	} else if again != "" {
+		// It has no urgent case: it starts anew with a notice, if it is still so then.
+		entry.Case = ""
+		return ledger.Held, again, nil
+	}
+	if full, err := w.blast(ctx, entry); err != nil {
+		return held(err)
+	} else if full != "" {
+		entry.Tell = quiet
+		return ledger.Held, full, nil
+	}
+	return "", "", nil
+}
+
+// once has the owner told only once a week that the same thing is held back.
+func (w *work) once(ctx context.Context, entry *ledger.Entry) error {
+	first, err := w.Ledger.Once(ctx, w.Control.ID+"#held#"+entry.Case, w.run.Key, w.now, w.now.Add(Weekly))
+	if err == nil && !first {
+		entry.Tell = quiet
+	}
+	return err
+}
+
+// exempt returns why the entry's user is exempt from the control, the empty string if it is not,
+// and entries about the exemption: that it ends soon, or that it is none.
+func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.Entry, why string, err error) {
+	if !entry.User {
+		return nil, "", nil
+	}
+	contact, err := w.contact(ctx, entry.Subject)
+	if err != nil {
+		return nil, "", fmt.Errorf("the exemption of %q cannot be read: %w", entry.Subject, err)
+	}
+	text, tagged := contact.Tags[exemption.Tag]
+	if !tagged {
+		return nil, "", nil
+	}
+	say := func(kind notice.Kind, title, text, advice string, once Once) error {
+		e := entry
+		e.ID, e.Steps, e.Tell = digest(entry.Run, entry.Control, entry.Subject, title), nil, kind
+		e.Title, e.Text, e.Advice, e.Severity, e.Facts, e.Left = title, text, advice, string(control.Medium), nil, ""
+		about, err = w.unlessTold(ctx, e, once)
+		return err
+	}
+	e, fault := exemption.Parse(text, w.now)
+	switch {
+	case fault != nil:
+		return about, "", say(notice.Alert, "Exemption not honoured",
+			fmt.Sprintf("The exemption of %s is not honoured: %v. It says %q.", entry.Subject, fault, notice.Truncate(text, 256)),
+			"Write the tag in its form, or remove it.", Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: Weekly})
+	case !e.Covers(w.Control.ID, w.now):
+		return nil, "", nil
+	case e.DaysLeft(w.now) <= lastDays:
+		err = say(notice.Alert, "Exemption ends soon",
+			fmt.Sprintf("%s is %s. After that day the control %s applies again: notice first, then grace.", entry.Subject, e, w.Control.ID),
+			"Put it right before, or have the exemption renewed.", Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: 2 * lastDays * day})
+	}
+	return about, e.String(), err
+}
+
+// lastDays is how many days before an exemption ends its owner is told.
+const lastDays = 7
+
+// onHold returns why a step of the entry is left alone, because a person put the same thing back.
+func (w *work) onHold(ctx context.Context, entry ledger.Entry) (string, error) {
+	for _, step := range entry.Steps {
+		hold, held, err := w.Ledger.Hold(ctx, step.Change, w.now)
+		if err != nil {
+			return "", fmt.Errorf("the hold on the %s of %q cannot be read: %w", step.Kind, step.Subject, err)
+		}
+		if held {
+			return fmt.Sprintf("on hold until %s: undone by %s: %s", hold.Until.UTC().Format(time.DateOnly), hold.By, hold.Reason), nil
+		}
+	}
+	return "", nil
+}
+
+// maxRounds is how often in a day the same thing is put right; after that somebody or something puts
+// it back on purpose, and a person has to talk to them.
+const maxRounds = 2
+
+// pingPong returns why a step of the entry is not made once more today.
+func (w *work) pingPong(ctx context.Context, entry *ledger.Entry) (string, error) {
+	for _, step := range entry.Steps {
+		rounds, err := w.Ledger.Rounds(ctx, step.Change, step.ID, w.now)
+		if err != nil {
+			return "", fmt.Errorf("what was done today cannot be read: %w", err)
+		}
+		if len(rounds) < maxRounds {
+			continue
+		}
+		actor := entry.Actor
+		for _, round := range rounds {
+			if actor == "" {
+				actor = round.Actor
+			}
+		}
+		if actor == "" {
+			actor = "somebody"
+		}
+		return fmt.Sprintf("put right %d times within a day, and %s put it back again", len(rounds), actor), nil
+	}
+	return "", nil
+}
+
+// blast returns why the entry's steps would be too many changes for an hour.
+func (w *work) blast(ctx context.Context, entry *ledger.Entry) (string, error) {
+	for _, step := range entry.Steps {
+		if step.Status.Settled() || step.Status == ledger.Applied {
+			continue
+		}
+		through, breaker, err := w.Ledger.Take(ctx, w.Control.ID, step.ID, w.Settings.BlastRadius, w.now)
+		if err != nil {
+			return "", fmt.Errorf("the blast radius cannot be counted: %w", err)
+		}
+		if !through {
+			w.stopped, w.tripped = append(w.stopped, entry.Steps...), breaker.Tripped
+			return fmt.Sprintf("blast radius: %d changes in an hour are made, and no more until somebody releases %s",
+				w.Settings.BlastRadius, w.Control.ID), nil
+		}
+	}
+	return "", nil
+}
+
+// tellStopped tells once what waits since the blast radius was reached.
+func (w *work) tellStopped(ctx context.Context) error {
+	if len(w.stopped) == 0 {
+		return nil
+	}
+	entry := ledger.Entry{
+		ID: digest(w.Control.ID, "blast radius", w.tripped.Unix()), Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, At: w.now,
+		Tell: notice.Alert, Title: "Blast radius reached", Severity: string(control.High),
+		Text: fmt.Sprintf("%s has made %d changes within an hour and has stopped. Nothing more is changed until somebody releases it; what waits is done by the sweep after that.",
+			w.Control.ID, w.Settings.BlastRadius),
+		Advice: fmt.Sprintf("Read what waits. If it is right: make release CONTROL=%s REASON=%q. If not: set the control to observe, and undo what was done.", w.Control.ID, "why"),
+	}
+	for _, step := range w.stopped {
+		entry.Facts = append(entry.Facts, notice.Fact{Name: "Waits", Value: w.Kinds.Say(step.Change, false)})
+	}
+	// Earlier runs may have told of it: then the entry is there, and its notice with it.
+	entries := []ledger.Entry{entry}
+	if err := w.Ledger.Record(ctx, &w.run, entries, w.run.Planned); err != nil {
+		return err
+	}
+	return w.tell(ctx, &entries[0])
+}
+
+// grace is how long an owner has after a notice was delivered.
+func (w *work) grace() time.Duration { return time.Duration(w.Settings.Days(settings.GraceDays)) * day }
+
+// inTime opens, reminds of, or acts on the case of a finding.
+func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]ledger.Entry, error) {
+	due := !f.Due.After(w.now)
+	if w.grace() == 0 && due && f.NotYet == "" {
+		return []ledger.Entry{entry}, nil
+	}
+	c, found, err := w.Ledger.Case(ctx, w.Control.ID, entry.Case)
+	if err != nil {
+		return nil, err
+	}
+	told := found && c.Open() && !c.Told.IsZero()
+	reason := "its owner is told"
+	switch {
+	case found && c.Open() && c.Urgent && f.NotYet == "":
+		return []ledger.Entry{entry}, nil
+	case !told:
+		entry.Tell, entry.Due = notice.Warning, later(f.Due, w.now.Add(w.grace()))
+	case w.now.Before(c.Due):
+		reason = fmt.Sprintf("its owner was told on %s; due on %s", c.Told.UTC().Format(time.DateOnly), c.Due.UTC().Format(time.DateOnly))
+		if reminder(c, w.now) > 0 {
+			entry.Tell, entry.Due = notice.Reminder, c.Due
+		}
+	case f.NotYet == "":
+		return []ledger.Entry{entry}, nil
+	default:
+		reason = f.NotYet
+	}
+	if entry.Tell == "" {
+		w.pass(entry, ledger.Waiting, reason)
+		return nil, nil
+	}
+	for i := range entry.Steps {
+		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Waiting, reason
+	}
+	return []ledger.Entry{entry}, nil
+}
+
+// reminders are the days before the due day on which an owner is told again.
+var reminders = []int{1, 3}
+
+// reminder returns which reminder of the case is due, in days; 0 for none. Of two that were missed
+// only the later one is sent.
+func reminder(c ledger.Case, now time.Time) int {
+	for _, days := range reminders {
+		if c.Reminded > 0 && c.Reminded <= days {
+			return 0
+		}
+		begin := c.Due.Add(-time.Duration(days) * day)
+		// A case that was opened later than that has just been told.
+		if !now.Before(begin) && c.Told.Before(begin) {
+			return days
+		}
+	}
+	return 0
+}
+
+// follow carries the entry's case on, once the entry's notice was accepted: the case begins, is
+// reminded of, or ends.
+func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
+	if entry.Case == "" || w.Settings.Mode != control.Enforce {
+		return nil
+	}
+	has := func(status ledger.Status) bool {
+		return slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return s.Status == status })
+	}
+	return w.Ledger.ReviseCase(ctx, w.Control.ID, entry.Case, func(c *ledger.Case) {
+		if c.Opened.IsZero() || !c.Open() {
+			*c = ledger.Case{Control: c.Control, Key: c.Key, Subject: entry.Subject, Opened: entry.At, Entry: entry.ID}
+		}
+		switch {
+		case entry.Tell == notice.Warning:
+			c.Told, c.Due, c.Reminded = entry.Notice(notice.Warning).At, entry.Due, 0
+		case entry.Tell == notice.Reminder:
+			c.Reminded = max(reminder(*c, w.now), c.Reminded)
+		case len(entry.Steps) == 0:
+			c.Closed, c.Outcome = w.now, ledger.Fixed
+			return
+		case has(ledger.Held):
+			c.Urgent = true
+		case !has(ledger.Failed) && !has(ledger.Planned):
+			c.Closed, c.Outcome = w.now, ledger.Acted
+		}
+		c.User, c.Owner, c.Title = entry.User, entry.Owner, entry.Title
+		c.Changes = nil
+		for _, step := range entry.Steps {
+			c.Changes = append(c.Changes, step.Change)
+		}
+	})
+}
+
+// setAside ends the case of something that is exempt or on hold: when that is over, it starts anew
+// with a notice.
+func (w *work) setAside(ctx context.Context, key string) error {
+	c, found, err := w.Ledger.Case(ctx, w.Control.ID, key)
+	if err != nil || !found || !c.Open() {
+		return err
+	}
+	return w.Ledger.ReviseCase(ctx, w.Control.ID, key, func(c *ledger.Case) { c.Closed, c.Outcome = w.now, ledger.SetAside })
+}
+
+// fixed returns the entries that end the open cases whose matter a sweep did not find any more.
+// Who was told of it is thanked.
+func (w *work) fixed(ctx context.Context, matters map[string]bool) ([]ledger.Entry, error) {
+	open, err := w.Ledger.OpenCases(ctx, w.Control.ID)
+	if err != nil {
+		return nil, err
+	}
+	var entries []ledger.Entry
+	for _, c := range open {
+		if matters[c.Key] {
+			continue
+		}
+		e := ledger.Entry{
+			ID: digest(w.run.Key, "fixed", c.Key), Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, At: w.now,
+			Subject: c.Subject, User: c.User, Owner: c.Owner, Title: c.Title, Severity: string(control.Low), Tell: notice.Fixed, Case: c.Key,
+			Text: "This is put right, and Warder has nothing left to do about it. Thank you.",
+		}
+		for _, change := range c.Changes {
+			e.Facts = append(e.Facts, notice.Fact{Name: "No longer due", Value: w.Kinds.Say(change, false)})
+		}
+		if c.Told.IsZero() {
+			e.Tell = quiet
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
