@@ -1,0 +1,22 @@
+// Command alert-policy-change is the Lambda function that tells of every change to who may do what,
+// to the trails that record it, and to Warder itself. README.md is its runbook, control.json its
+// description.
+package main
+
+import (
+	_ "embed"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+//go:embed control.json
+var description []byte
+
+func main() {
+	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
+		return newPlanner(iam.NewFromConfig(s.AWS), s.Settings, s.Sleep), nil
+	})
+}

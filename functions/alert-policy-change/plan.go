@@ -1,0 +1,296 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// reads are the operations that the planner decides from.
+type reads interface {
+	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
+	GetPolicyVersion(context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error)
+	ListAttachedGroupPolicies(context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedGroupPoliciesOutput, error)
+	ListGroupPolicies(context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListGroupPoliciesOutput, error)
+	GetGroupPolicy(context.Context, *iam.GetGroupPolicyInput, ...func(*iam.Options)) (*iam.GetGroupPolicyOutput, error)
+}
+
+type planner struct {
+	api      reads
+	settings settings.Function
+	sleep    func(context.Context, time.Duration)
+}
+
+func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) remedy.Planner {
+	return &planner{api: api, settings: f, sleep: sleep}
+}
+
+// quiet is how long the same call by the same caller is not told of again.
+const quiet = 15 * time.Minute
+
+// Plan tells of one call that changed something. Calls that were refused changed nothing.
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	c, ok := e.Detail.(*event.APICall)
+	if !ok || c.Failed() {
+		return nil, nil
+	}
+	a, ok := find(c)
+	if !ok || a.tamper && !p.owns(c, a) {
+		return nil, nil
+	}
+	verdicts, err := p.verdicts(ctx, c, a)
+	if err != nil {
+		return nil, err
+	}
+	var findings []remedy.Finding
+	for _, v := range verdicts {
+		findings = append(findings, p.finding(c, a, v))
+	}
+	return findings, nil
+}
+
+// find is what acts says of a call.
+func find(c *event.APICall) (act, bool) {
+	if c.Source != "lambda.amazonaws.com" {
+		a, ok := acts[c.Source][c.Name]
+		return a, ok
+	}
+	for name, a := range acts[c.Source] {
+		if strings.HasPrefix(c.Name, name) {
+			return a, true
+		}
+	}
+	return act{}, false
+}
+
+// verdict is what a look at a call adds to what acts says of it. What is empty stays.
+type verdict struct {
+	title    string
+	severity control.Severity
+	words    string
+	because  string
+	advice   string
+}
+
+// The advice that verdicts do not give themselves.
+const (
+	adviseCheck  = "Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials."
+	adviseStop   = "Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials inactive first, then put this back."
+	adviseRecord = "See first that it works again as before: what happens meanwhile is not recorded, and Warder does not hear of it. Then find out who did this and why."
+	adviseDeploy = "Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder tells or leaves untold. Then deploy Warder again."
+)
+
+// finding words a call. In CloudFormation's hands what is medium is low, because somebody wrote and
+// deployed a template; what is worse stays so.
+func (p *planner) finding(c *event.APICall, a act, v verdict) remedy.Finding {
+	title, severity := cmp.Or(v.title, a.title), cmp.Or(v.severity, a.severity)
+	user, named := c.User()
+	root := a.subject == "" && !named && c.Identity.Kind() == event.Root
+	if root && severity.Rank() >= control.Medium.Rank() {
+		severity = control.Critical
+	}
+	text := p.actor(c) + " " + p.fill(c, cmp.Or(v.words, a.words)) + "."
+	if v.because != "" {
+		text += " " + v.because
+	}
+	advice := v.advice
+	once := []any{c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, p.value(c, "accessKeyId|accessKey.accessKeyId"), title, severity}
+
+	byTemplate := c.Identity.Service() == "cloudformation.amazonaws.com"
+	own := p.owns(c, a)
+	deployed := own && byTemplate && v.severity.Rank() < control.High.Rank()
+	switch {
+	case deployed:
+		title, severity, advice = "Warder was deployed", control.Low, adviseCheck
+		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
+			title, severity = "Part of Warder was deleted", control.Medium
+		}
+		text += " CloudFormation did it; what else it does to Warder within " + minutes(quiet) + " is not told one by one."
+		once = []any{title, c.Identity.ARN}
+	case own:
+		advice = cmp.Or(advice, adviseDeploy)
+		if !a.tamper {
+			title, severity = tampered, control.Critical
+			text += " What was changed belongs to Warder."
+		}
+	case byTemplate && severity == control.Medium:
+		severity = control.Low
+	}
+	switch {
+	case advice != "":
+	case c.Source == "cloudtrail.amazonaws.com" || c.Source == "config.amazonaws.com" || c.Source == "access-analyzer.amazonaws.com":
+		advice = adviseRecord
+	case severity.Rank() >= control.High.Rank():
+		advice = adviseStop
+	default:
+		advice = adviseCheck
+	}
+
+	f := remedy.Finding{
+		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: advice, Fresh: true,
+		Once: remedy.Once{Key: digest(once), For: quiet},
+	}
+	switch {
+	case deployed:
+		f.Subject = settings.Product
+	case a.subject != "":
+		f.Subject = p.fill(c, a.subject)
+	case named: // a user that was renamed is found under its new name
+		f.User = cmp.Or(p.value(c, "newUserName"), user)
+	case root:
+		f.Subject = "root"
+	default:
+		f.Subject = "unnamed user"
+	}
+	return f
+}
+
+// actor is the caller at the beginning of a sentence.
+func (p *planner) actor(c *event.APICall) string {
+	if c.Identity.Kind() == event.Root {
+		return "The root user"
+	}
+	return c.Identity.Name()
+}
+
+// facts are who called, from where, and what.
+func facts(c *event.APICall) []notice.Fact {
+	by := string(event.Root)
+	if kind := c.Identity.Kind(); kind != event.Root {
+		by = fmt.Sprintf("%s (%s)", c.Identity.Name(), kind)
+	}
+	if strings.HasPrefix(c.Identity.AccessKeyID, "AKIA") {
+		by += ", access key " + change.KeyHint(c.Identity.AccessKeyID)
+	}
+	all := []notice.Fact{{Name: "By", Value: by}}
+	if address, ok := c.Address(); ok {
+		all = append(all, notice.Fact{Name: "From", Value: address.String()})
+	}
+	if service := c.Identity.Service(); service != "" {
+		all = append(all, notice.Fact{Name: "Through", Value: service})
+	}
+	call := c.Name
+	if !c.Time.IsZero() {
+		call += ", " + c.Time.Format("2006-01-02 15:04:05 MST")
+	}
+	return append(all, notice.Fact{Name: "Call", Value: call})
+}
+
+// fill puts values into the braces of a text of acts.
+func (p *planner) fill(c *event.APICall, text string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		names, after, _ := strings.Cut(rest, "}")
+		b.WriteString(cmp.Or(p.value(c, names), "(not in the event)"))
+		text = after
+	}
+}
+
+// value is what the call says under the first of the names, separated by bars, that it has; empty
+// if none. No value is a whole access key id but that under accessKeyId, which is no word of acts.
+func (p *planner) value(c *event.APICall, names string) string {
+	for name := range strings.SplitSeq(names, "|") {
+		value := ""
+		switch name {
+		case "user":
+			value = "a user that the event does not name"
+			if user, ok := c.User(); ok {
+				value = "user " + user
+			} else if c.Identity.Kind() == event.Root {
+				value = "the root user"
+			}
+		case "key":
+			value = change.KeyHint(p.value(c, "accessKeyId|accessKey.accessKeyId"))
+		case "call":
+			value = c.Name
+		case "halt":
+			value = p.settings.Halt
+		default:
+			path := strings.Split(name, ".")
+			if value, _ = c.Request.Text(path...); value == "" {
+				value, _ = c.Response.Text(path...)
+			}
+		}
+		if name == "functionName" {
+			value = functionName(value)
+		}
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// functionName is the name of a function that is given by its name or by its ARN
+// (https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html).
+func functionName(name string) string {
+	if _, after, ok := strings.Cut(name, "function:"); ok {
+		name = after
+	}
+	name, _, _ = strings.Cut(name, ":")
+	return name
+}
+
+// owns reports whether a call is about a part of Warder. Names that only begin or end like one of
+// Warder's do not count, but for functions and rules: what begins with "warder-" there is Warder's.
+func (p *planner) owns(c *event.APICall, a act) bool {
+	param := func(name string) string { value, _ := c.Param(name); return value }
+	prefix := settings.FunctionName("")
+	switch c.Source {
+	case "iam.amazonaws.com":
+		switch {
+		case c.Name == "CreateRole" || c.Name == "CreatePolicy":
+			return param("path") == settings.RolePath || slices.Contains(p.settings.Roles, param("roleName"))
+		case a.subject == "{policyArn}":
+			return strings.HasPrefix(resource(param("policyArn")), "policy"+settings.RolePath)
+		}
+		return slices.Contains(p.settings.Roles, param("roleName"))
+	case "lambda.amazonaws.com":
+		return strings.HasPrefix(functionName(param("functionName")), prefix)
+	case "events.amazonaws.com":
+		return strings.HasPrefix(cmp.Or(param("name"), param("rule")), prefix)
+	case "ssm.amazonaws.com":
+		return param("name") == p.settings.Halt || slices.Contains(c.Request.Texts("names"), p.settings.Halt)
+	case "dynamodb.amazonaws.com":
+		table := param("tableName")
+		return table == p.settings.Table || resource(table) == "table/"+p.settings.Table
+	case "sns.amazonaws.com":
+		return param("topicArn") == p.settings.Topic || strings.HasPrefix(param("subscriptionArn"), p.settings.Topic+":")
+	case "cloudformation.amazonaws.com":
+		stack := param("stackName")
+		return stack == settings.Product || strings.HasPrefix(resource(stack), "stack/"+settings.Product+"/")
+	}
+	return false
+}
+
+// digest is a short name for what it is given: 80 bits of a SHA-256 in hexadecimal.
+func digest(parts []any) string {
+	text, err := json.Marshal(parts)
+	if err != nil {
+		panic(err) // strings and what was decoded from JSON
+	}
+	sum := sha256.Sum256(text)
+	return fmt.Sprintf("%x", sum[:10])
+}
+
+// minutes words a duration of whole minutes.
+func minutes(d time.Duration) string { return fmt.Sprintf("%d minutes", d/time.Minute) }

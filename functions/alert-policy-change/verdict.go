@@ -1,0 +1,343 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/policy"
+	"github.com/warder-aws/warder/pkg/principal"
+)
+
+// verdicts looks at what a call means for the account as it is now. There may be none, for a call
+// that turns out to be nothing to tell of. What is gone meanwhile is judged by the event alone.
+func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verdict, error) {
+	var v verdict
+	var err error
+	switch a.judge {
+	case byDocument:
+		v = document(c)
+	case byNewVersion:
+		v = newVersion(c)
+	case byPolicy:
+		v, err = p.attached(ctx, c)
+	case byVersion:
+		v, err = p.switched(ctx, c)
+	case byGroup, byLeft:
+		v, err = p.group(ctx, c, a.judge)
+	case byDetached:
+		v, err = p.detached(ctx, c)
+	case byBoundary:
+		v, err = p.boundary(ctx, c)
+	case byTrust:
+		v = trust(c)
+	case byStatus:
+		v = status(c)
+	case byTag:
+		return exemption(c), nil
+	case byHalt:
+		v = verdict{
+			because: "Any value but no stops every change that Warder would make; CloudTrail hides which value it is now.",
+			advice:  "Find out at once who did this and why. If nobody can say, treat it as an attack and set the parameter to no.",
+		}
+	case byUser:
+		return append([]verdict{{}}, exemption(c)...), nil
+	case asItIs:
+	}
+	return []verdict{v}, err
+}
+
+// gained is the verdict that somebody has administrator rights now.
+func gained(because string) verdict {
+	return verdict{title: "Administrator rights gained", severity: control.Critical, because: because}
+}
+
+// administers and denies judge a document; one that cannot be read does both.
+func administers(text string) bool { yes, _ := policy.Administers(text); return yes }
+func denies(text string) bool      { yes, _ := policy.Denies(text); return yes }
+
+// document judges a document that was put, which the event holds as it was submitted.
+func document(c *event.APICall) verdict {
+	text, ok := c.Param("policyDocument")
+	switch {
+	case !ok:
+		return verdict{severity: control.High, because: "The event does not hold its document: read it in the account."}
+	case administers(text):
+		return gained("Its document gives administrator rights.")
+	}
+	return verdict{}
+}
+
+// newVersion judges the document of a managed policy, which is in effect only if it is the default
+// version and somebody holds the policy. Who holds it is not looked at.
+func newVersion(c *event.APICall) verdict {
+	v := document(c)
+	v.because = strings.ReplaceAll(v.because, "Its document", "Its new document")
+	inEffect, _ := c.Request.Bool("setAsDefault")
+	if isDefault, ok := c.Response.Bool("policyVersion", "isDefaultVersion"); ok {
+		inEffect = isDefault
+	}
+	rest := ""
+	switch {
+	case c.Name == "CreatePolicy":
+		rest = "Nobody holds it yet."
+	case !inEffect:
+		rest = "It is not in effect until it is made the default."
+	case v.severity == control.Critical:
+		v.because = "Its new document gives administrator rights to everyone who holds the policy."
+		return v
+	default:
+		return v
+	}
+	v.because = strings.TrimSpace(v.because + " " + rest)
+	switch v.severity {
+	case control.Critical:
+		v.title, v.severity = "Policy with administrator rights written", control.High
+	case "":
+		v.severity = control.Low
+	}
+	return v
+}
+
+// quarantine reports whether a policy is one that AWS attaches to a user whose access key it found
+// exposed (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html).
+// One of the account's own that has such a name is not.
+func quarantine(policyARN string) bool {
+	parsed, err := arn.Parse(policyARN)
+	return err == nil && parsed.Service == "iam" && parsed.AccountID == "aws" &&
+		strings.HasPrefix(parsed.Resource, "policy/AWSCompromisedKeyQuarantine")
+}
+
+const adviseQuarantine = "Make the user's access keys inactive, look at what they were used for, and give the user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst."
+
+// attached judges a managed policy that was attached.
+func (p *planner) attached(ctx context.Context, c *event.APICall) (verdict, error) {
+	name, _ := c.Param("policyArn")
+	if quarantine(name) {
+		v := verdict{
+			title: "Quarantine policy attached", severity: control.High, advice: adviseQuarantine,
+			because: "AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked.",
+		}
+		if c.Identity.Kind() == event.AWSService || c.Identity.Service() != "" {
+			v.title = "AWS quarantined a user"
+		}
+		return v, nil
+	}
+	text, v, err := p.read(ctx, name, "")
+	if err == nil && v == (verdict{}) && administers(text) {
+		v = gained("The policy gives administrator rights.")
+	}
+	return v, err
+}
+
+// switched judges the version that a policy was switched to.
+func (p *planner) switched(ctx context.Context, c *event.APICall) (verdict, error) {
+	name, _ := c.Param("policyArn")
+	version, _ := c.Param("versionId")
+	text, v, err := p.read(ctx, name, version)
+	if err == nil && v == (verdict{}) && administers(text) {
+		v = gained("That version gives administrator rights to everyone who holds the policy.")
+	}
+	return v, err
+}
+
+// detached judges a managed policy that was detached: to lose a policy that denies is to gain rights.
+func (p *planner) detached(ctx context.Context, c *event.APICall) (verdict, error) {
+	name, _ := c.Param("policyArn")
+	if quarantine(name) {
+		return verdict{
+			title: "Quarantine taken away", severity: control.High, advice: adviseQuarantine,
+			because: "AWS had attached this policy because an access key was likely leaked.",
+		}, nil
+	}
+	text, v, err := p.read(ctx, name, "")
+	if err == nil && v == (verdict{}) && denies(text) {
+		v = verdict{title: "Deny taken away", severity: control.High, because: "The policy denies something; that no longer holds here."}
+	}
+	return v, err
+}
+
+// boundary judges a new permissions boundary: one that allows everything and denies nothing is none.
+func (p *planner) boundary(ctx context.Context, c *event.APICall) (verdict, error) {
+	name, _ := c.Param("permissionsBoundary")
+	text, v, err := p.read(ctx, name, "")
+	if err == nil && v == (verdict{}) && administers(text) && !denies(text) {
+		v = verdict{title: "Permissions boundary without limits", severity: control.High, because: "The policy gives administrator rights, so it limits little or nothing."}
+	}
+	return v, err
+}
+
+// group judges what a user gains by joining a group, or what no longer denies it after leaving.
+func (p *planner) group(ctx context.Context, c *event.APICall, j judge) (verdict, error) {
+	name, ok := c.Param("groupName")
+	if !ok {
+		return verdict{because: "The event does not say which group."}, nil
+	}
+	worse := administers
+	if j == byLeft {
+		worse = denies
+	}
+	which := ""
+	err := principal.Patiently(ctx, p.sleep, func() (err error) {
+		which, err = p.carried(ctx, name, worse)
+		return err
+	})
+	switch {
+	case change.Gone(err):
+		return verdict{because: "The group is gone meanwhile; what it allowed or denied cannot be read."}, nil
+	case err != nil || which == "":
+		return verdict{}, err
+	case j == byLeft:
+		return verdict{title: "Deny taken away", severity: control.High, because: fmt.Sprintf("Policy %s of the group denies something; that no longer holds for the user.", which)}, nil
+	}
+	return gained(fmt.Sprintf("Policy %s of the group gives administrator rights.", which)), nil
+}
+
+// trust judges whom a role lets in.
+func trust(c *event.APICall) verdict {
+	text, ok := c.Param("policyDocument")
+	if !ok {
+		text, ok = c.Param("assumeRolePolicyDocument")
+	}
+	if !ok {
+		return verdict{severity: control.High, because: "The event does not hold its trust policy: read it in the account."}
+	}
+	t, err := policy.Trusts(text)
+	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })
+	switch {
+	case err != nil:
+		return verdict{severity: control.Critical, because: "Its trust policy cannot be read, so it may let everyone in."}
+	case t.Everyone:
+		return verdict{title: "Role trusts everyone", severity: control.Critical, because: "Its trust policy lets every AWS account assume it."}
+	case t.Conditional:
+		return verdict{title: "Role trusts other accounts", severity: control.High, because: "Its trust policy lets every AWS account assume it under a condition, which Warder does not judge."}
+	case len(others) > 0:
+		return verdict{title: "Role trusts other accounts", severity: control.High, because: fmt.Sprintf("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", "))}
+	}
+	return verdict{}
+}
+
+// status tells an access key that was made active from one that was made inactive.
+func status(c *event.APICall) verdict {
+	switch status, _ := c.Param("status"); status {
+	case change.Inactive:
+		return verdict{}
+	case change.Active:
+		return verdict{title: "Access key activated", severity: control.Medium, words: "made access key {key} of {user} active"}
+	}
+	return verdict{title: "Access key switched", severity: control.Medium, words: "switched access key {key} of {user}"}
+}
+
+// exemption tells of the tag that exempts a user, and of no other.
+func exemption(c *event.APICall) []verdict {
+	for _, tag := range c.Request.Objects("tags") {
+		if key, _ := tag.Text("key"); strings.EqualFold(key, exemptTag) {
+			value, _ := tag.Text("value")
+			return []verdict{{
+				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].words, severity: control.Medium,
+				because: fmt.Sprintf("It reads %q.", value),
+				advice:  "An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names knows of it; if nobody does, remove the tag.",
+			}}
+		}
+	}
+	if slices.ContainsFunc(c.Request.Texts("tagKeys"), func(key string) bool { return strings.EqualFold(key, exemptTag) }) {
+		return []verdict{{}}
+	}
+	return nil
+}
+
+// resource is the last part of an ARN, empty if it is none.
+func resource(name string) string {
+	parsed, err := arn.Parse(name)
+	if err != nil {
+		return ""
+	}
+	return parsed.Resource
+}
+
+// read returns the document of a version of a managed policy, the default one if none is named. A
+// policy that is not there is looked for again, because IAM shows new things late; the verdict is
+// not empty if it cannot be found, and says so.
+func (p *planner) read(ctx context.Context, policyARN, version string) (text string, v verdict, err error) {
+	if policyARN == "" {
+		return "", verdict{because: "The event does not say which policy."}, nil
+	}
+	err = principal.Patiently(ctx, p.sleep, func() (err error) {
+		text, err = p.managed(ctx, policyARN, version)
+		return err
+	})
+	if change.Gone(err) {
+		return "", verdict{because: "The policy is gone meanwhile; what it allowed or denied cannot be read."}, nil
+	}
+	return text, verdict{}, err
+}
+
+// managed is the document of a version of a managed policy, the default one if none is named.
+func (p *planner) managed(ctx context.Context, policyARN, version string) (string, error) {
+	if version == "" {
+		described, err := p.api.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &policyARN})
+		if err != nil {
+			return "", fmt.Errorf("get policy %s: %w", policyARN, err)
+		}
+		version = aws.ToString(described.Policy.DefaultVersionId)
+	}
+	got, err := p.api.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: &policyARN, VersionId: &version})
+	if err != nil {
+		return "", fmt.Errorf("get version %s of policy %s: %w", version, policyARN, err)
+	}
+	return change.Document(aws.ToString(got.PolicyVersion.Document))
+}
+
+// carried is the first policy of a group, inline or attached, that is worse; empty if none is.
+// A policy that goes while the group is looked at counts for nothing.
+func (p *planner) carried(ctx context.Context, group string, worse func(string) bool) (string, error) {
+	for pages := iam.NewListGroupPoliciesPaginator(p.api, &iam.ListGroupPoliciesInput{GroupName: &group}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", fmt.Errorf("list inline policies of group %q: %w", group, err)
+		}
+		for _, name := range page.PolicyNames {
+			text, err := p.inline(ctx, group, name)
+			if err != nil && !change.Gone(err) {
+				return "", err
+			}
+			if err == nil && worse(text) {
+				return name, nil
+			}
+		}
+	}
+	for pages := iam.NewListAttachedGroupPoliciesPaginator(p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", fmt.Errorf("list attached policies of group %q: %w", group, err)
+		}
+		for _, attached := range page.AttachedPolicies {
+			name := aws.ToString(attached.PolicyArn)
+			text, err := p.managed(ctx, name, "")
+			if err != nil && !change.Gone(err) {
+				return "", err
+			}
+			if err == nil && worse(text) {
+				return name, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// inline is the document of an inline policy of a group.
+func (p *planner) inline(ctx context.Context, group, name string) (string, error) {
+	got, err := p.api.GetGroupPolicy(ctx, &iam.GetGroupPolicyInput{GroupName: &group, PolicyName: &name})
+	if err != nil {
+		return "", fmt.Errorf("get inline policy %q of group %q: %w", name, group, err)
+	}
+	return change.Document(aws.ToString(got.PolicyDocument))
+}
