@@ -96,7 +96,8 @@ type printer struct {
 	style style
 }
 
-// details are an outcome's changes and notices, one line each, or its reason when it has neither.
+// details are an outcome's changes and notices, one line each, or its reason when it has neither;
+// none when it has no reason either.
 func (p printer) details(o outcome) []string {
 	var lines []string
 	for _, c := range o.Changes {
@@ -107,9 +108,13 @@ func (p printer) details(o outcome) []string {
 		lines = append(lines, line)
 	}
 	for _, n := range o.Notices {
-		lines = append(lines, fmt.Sprintf("told %s: %s (%s)", value(n.Owner), n.Title, n.Severity))
+		whom := n.Owner
+		if whom == "" {
+			whom = "the topic's subscribers"
+		}
+		lines = append(lines, fmt.Sprintf("told %s: %s (%s)", whom, value(n.Title), n.Severity))
 	}
-	if len(lines) == 0 {
+	if len(lines) == 0 && o.Reason != "" {
 		lines = append(lines, value(o.Reason))
 	}
 	return lines
@@ -130,8 +135,13 @@ func value(text string) string {
 // lines prints one line for each thing of an outcome.
 func (p printer) lines(o outcome) {
 	var text strings.Builder
-	for _, line := range p.details(o) {
-		fmt.Fprintf(&text, "%s %s: %s\n", p.style.bold(o.Control), p.style.outcome(o.Outcome), line)
+	head := p.style.bold(o.Control) + " " + p.style.outcome(o.Outcome)
+	details := p.details(o)
+	for _, line := range details {
+		fmt.Fprintf(&text, "%s: %s\n", head, line)
+	}
+	if len(details) == 0 {
+		fmt.Fprintln(&text, head)
 	}
 	_, _ = io.WriteString(p.out, text.String())
 }

@@ -109,6 +109,28 @@ func deliver(ctx context.Context, endpoint string, event []byte) ([]front.Delive
 	return deliveries, nil
 }
 
+// post calls a route of the local account that answers nothing.
+func post(ctx context.Context, route string, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, route, bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusNoContent {
+		text, _ := io.ReadAll(response.Body) // the status is the error
+		return fmt.Errorf("%s: %s", response.Status, value(string(text)))
+	}
+	return nil
+}
+
 // noRule is the reason of the one outcome of an event that starts nothing.
 const noRule = "no deployed rule matches"
 
