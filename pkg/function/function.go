@@ -4,6 +4,7 @@
 package function
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -45,14 +47,76 @@ type Setup struct {
 
 // Run serves the control that the description (its control.json) describes, with the planner that
 // plan makes. It ends the process when the function is not set up as it must be: nothing runs then.
+//
+// Beside events it takes {"release":{"by":"…","reason":"…"}}, which lets the control go on after its
+// blast radius was reached.
 func Run(description []byte, plan func(Setup) (remedy.Planner, error)) {
+	serve(description, func(s Setup, runner *remedy.Runner) (handler, error) {
+		planner, err := plan(s)
+		if err != nil {
+			return nil, err
+		}
+		runner.Planner = planner
+		return func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error) {
+			if q, ok := release(raw); ok {
+				return runner.Release(ctx, q)
+			}
+			report, err := runner.Run(ctx, by, raw)
+			level := slog.LevelInfo
+			if err != nil {
+				level = slog.LevelError
+			}
+			runner.Log.Log(ctx, level, "run", "control", report.Control, "event", report.Event, "outcome", report.Outcome,
+				"reason", report.Reason, "changes", len(report.Changes), "notices", len(report.Notices), "request_id", by.ID)
+			return report, err
+		}, nil
+	})
+}
+
+// release returns the request to release the control, if that is what was sent.
+func release(raw []byte) (remedy.ReleaseRequest, bool) {
+	var q struct {
+		Release *remedy.ReleaseRequest `json:"release"`
+	}
+	if json.Unmarshal(raw, &q) != nil || q.Release == nil {
+		return remedy.ReleaseRequest{}, false
+	}
+	return *q.Release, true
+}
+
+// Serve serves a tool: a function that a person invokes with a request and that answers it. The
+// handler is made once, from a runner without a planner.
+func Serve[Request, Answer any](description []byte, make func(Setup, *remedy.Runner) (func(context.Context, Request) (Answer, error), error)) {
+	serve(description, func(s Setup, runner *remedy.Runner) (handler, error) {
+		answer, err := make(s, runner)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error) {
+			var q Request
+			decoder := json.NewDecoder(bytes.NewReader(raw))
+			decoder.DisallowUnknownFields()
+			if err := decoder.Decode(&q); err != nil {
+				return nil, fmt.Errorf("request not understood: %w", err)
+			}
+			out, err := answer(ctx, q)
+			runner.Log.InfoContext(ctx, "request", "tool", runner.Control.ID, "request_id", by.ID, "failed", err != nil)
+			return out, err
+		}, nil
+	})
+}
+
+// handler answers one invocation.
+type handler func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error)
+
+func serve(description []byte, make func(Setup, *remedy.Runner) (handler, error)) {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: redact}))
-	runner, err := newRunner(description, plan, log)
+	handle, err := setUp(description, make, log)
 	if err != nil {
 		log.Error("set up", "error", err.Error())
 		os.Exit(1)
 	}
-	lambda.Start(func(ctx context.Context, raw json.RawMessage) (remedy.Report, error) {
+	lambda.Start(func(ctx context.Context, raw json.RawMessage) (any, error) {
 		by := remedy.Invocation{ID: "unknown", Left: time.Minute}
 		if lc, ok := lambdacontext.FromContext(ctx); ok {
 			by.ID = lc.AwsRequestID
@@ -61,20 +125,17 @@ func Run(description []byte, plan func(Setup) (remedy.Planner, error)) {
 			by.Left = time.Until(end)
 		}
 		started := time.Now()
-		report, err := runner.Run(ctx, by, raw)
-		level := slog.LevelInfo
+		answer, err := handle(ctx, by, raw)
 		if err != nil {
-			level = slog.LevelError
 			err = errors.New(notice.Redact(err.Error()))
+			log.ErrorContext(ctx, "failed", "error", err.Error(), "request_id", by.ID)
 		}
-		log.Log(ctx, level, "run", "control", report.Control, "event", report.Event, "outcome", report.Outcome,
-			"reason", report.Reason, "changes", len(report.Changes), "notices", len(report.Notices),
-			"milliseconds", time.Since(started).Milliseconds(), "request_id", by.ID, "error", text(err))
-		return report, err
+		log.DebugContext(ctx, "done", "milliseconds", time.Since(started).Milliseconds(), "request_id", by.ID)
+		return answer, err
 	})
 }
 
-func newRunner(description []byte, plan func(Setup) (remedy.Planner, error), log *slog.Logger) (*remedy.Runner, error) {
+func setUp(description []byte, make func(Setup, *remedy.Runner) (handler, error), log *slog.Logger) (handler, error) {
 	// The description names the control, and so does the function's name: they must agree.
 	id := strings.TrimPrefix(os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), settings.FunctionName(""))
 	c, err := control.Parse(id+"/control.json", description)
@@ -85,28 +146,33 @@ func newRunner(description []byte, plan func(Setup) (remedy.Planner, error), log
 	if err != nil {
 		return nil, err
 	}
+	topic, err := arn.Parse(told.Topic)
+	if err != nil {
+		return nil, fmt.Errorf("read the topic's ARN: %w", err)
+	}
 	cfg, err := environment()
 	if err != nil {
 		return nil, err
 	}
-	planner, err := plan(Setup{AWS: cfg, Settings: told, Sleep: sleep})
-	if err != nil {
-		return nil, fmt.Errorf("make the planner of %s: %w", c.ID, err)
-	}
 	users := iam.NewFromConfig(cfg)
-	return &remedy.Runner{
+	handle, err := make(Setup{AWS: cfg, Settings: told, Sleep: sleep}, &remedy.Runner{
 		Control:  c,
 		Settings: told,
-		Planner:  planner,
 		Kinds:    change.ForIAM(users),
 		Ledger:   ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table}),
 		Topic:    notice.Topic{API: sns.NewFromConfig(cfg), ARN: told.Topic},
 		Owners:   owner.Book{API: users, Owners: told.Owners},
 		Halt:     halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt},
+		Account:  topic.AccountID,
+		Region:   topic.Region,
 		Now:      time.Now,
 		Sleep:    sleep,
 		Log:      log,
-	}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up %s: %w", c.ID, err)
+	}
+	return handle, nil
 }
 
 // environment is the AWS configuration of a Lambda function: region, credentials and, in the local
@@ -145,11 +211,4 @@ func redact(_ []string, a slog.Attr) slog.Attr {
 		a.Value = slog.StringValue(notice.Redact(a.Value.String()))
 	}
 	return a
-}
-
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }

@@ -61,8 +61,6 @@ type Finding struct {
 	// NotYet says why the changes are not made in this run, although they are due; the owner is told
 	// of them all the same.
 	NotYet string
-	// Actor is who made it so, when the event says that.
-	Actor string
 	// Once keeps alerts about the same thing from being repeated.
 	Once Once
 }

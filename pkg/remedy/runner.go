@@ -50,6 +50,8 @@ type Runner struct {
 	Owners   Owners
 	// Halt is the switch that stops every change.
 	Halt Guard
+	// Account and Region are where it runs, for notices that no event is behind.
+	Account, Region string
 	// Now is the clock; with Settings.EventClock the event's time is used instead.
 	Now func() time.Time
 	// Sleep waits between reads of a state that has not yet taken.

@@ -150,8 +150,11 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	id := digest(w.Control.ID, w.run.Key, f.subject(), f.Title, f.Once.Key, f.Changes)
 	entry := ledger.Entry{
 		ID: id, Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, Subject: f.subject(), User: f.User != "", At: w.now,
-		Actor: f.Actor, Title: cmp.Or(f.Title, w.Control.Title), Severity: string(cmp.Or(f.Severity, w.Control.Severity)),
+		Title: cmp.Or(f.Title, w.Control.Title), Severity: string(cmp.Or(f.Severity, w.Control.Severity)),
 		Text: f.Text, Facts: f.Facts, Advice: f.Advice, Left: f.Left,
+	}
+	if record := w.event.Record(); record != nil && f.Fresh {
+		entry.Actor = record.Identity.Name()
 	}
 	incarnation := ""
 	if f.User != "" {

@@ -1,0 +1,330 @@
+package remedy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+)
+
+// UndoControl is the control that entries of undone changes are recorded under.
+const UndoControl = "undo"
+
+// UndoRequest says what to put back: one action, or what was done to a user since a time, or what
+// one event led to.
+type UndoRequest struct {
+	// Action is the id of a change, or of a finding with all its changes.
+	Action string `json:"action,omitempty"`
+	// User is the name of an IAM user; all that was done to it since Since (RFC 3339) is put back.
+	User  string `json:"user,omitempty"`
+	Since string `json:"since,omitempty"`
+	// Run is the key of an event, as notices give it; all that controls did because of it is put back.
+	Run string `json:"run,omitempty"`
+	// By says who asks for it, Reason why. Both are recorded and told to the owner.
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+}
+
+// undoForms are the requests that are understood.
+const undoForms = `{"action":"ID","by":"…","reason":"…"}, {"user":"NAME","since":"RFC 3339","by":"…","reason":"…"} or {"run":"EVENT","by":"…","reason":"…"}`
+
+// check returns the time since when, and an error that says what is understood.
+func (q UndoRequest) check() (time.Time, error) {
+	var since time.Time
+	asked := 0
+	for _, what := range []string{q.Action, q.User, q.Run} {
+		if what != "" {
+			asked++
+		}
+	}
+	var fault string
+	switch {
+	case asked != 1:
+		fault = "it names none or more than one of action, user and run"
+	case strings.TrimSpace(q.By) == "" || strings.TrimSpace(q.Reason) == "":
+		fault = "it does not say by whom and for which reason"
+	case (q.User == "") != (q.Since == ""):
+		fault = "user and since belong together"
+	case q.Since != "":
+		var err error
+		if since, err = time.Parse(time.RFC3339, q.Since); err != nil {
+			fault = fmt.Sprintf("since %q is not a time such as 2026-11-21T03:00:00Z", q.Since)
+		}
+	}
+	if fault != "" {
+		return since, fmt.Errorf("undo request not understood: %s; understood are %s", fault, undoForms)
+	}
+	return since, nil
+}
+
+// UndoAnswer says what was put back and what was not.
+type UndoAnswer struct {
+	Undone  []Undone  `json:"undone"`
+	Refused []Refused `json:"refused"`
+}
+
+// Undone is a change that was put back.
+type Undone struct {
+	// Action is the id of the change, Undo the id of the change that put it back: it can be undone, too.
+	Action string `json:"action"`
+	Undo   string `json:"undo"`
+	change.Change
+	// Text words what was done.
+	Text string `json:"text"`
+}
+
+// Refused is a change that was not put back.
+type Refused struct {
+	Action string `json:"action"`
+	Why    string `json:"why"`
+}
+
+// Undoer puts back what a [Runner] did.
+type Undoer struct {
+	// Runner has the registry, the ledger, the topic and the clock. Its planner and guards are not
+	// used: a person has decided.
+	*Runner
+}
+
+// Undo puts back what the request names, newest first, and tells the owners. What cannot be put back
+// is refused with the reason and left as it is. An error means that it is not known how far it came:
+// the same request again finishes it.
+func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
+	answer := UndoAnswer{Undone: []Undone{}, Refused: []Refused{}}
+	since, err := q.check()
+	if err != nil {
+		return answer, err
+	}
+	found, only, err := u.find(ctx, q, since)
+	if err != nil {
+		return answer, err
+	}
+	if len(found) == 0 {
+		answer.Refused = append(answer.Refused, Refused{
+			Action: cmp.Or(q.Action, q.User, q.Run), Why: "the ledger has no change of that name; ask explain for the id",
+		})
+	}
+	slices.SortStableFunc(found, func(a, b ledger.Entry) int { return b.At.Compare(a.At) })
+	var faults []error
+	for i := range found {
+		faults = append(faults, u.entry(ctx, &found[i], only, q, &answer))
+	}
+	return answer, errors.Join(faults...)
+}
+
+// find returns the entries that the request means, and the id of the one step it means, if it does.
+func (u *Undoer) find(ctx context.Context, q UndoRequest, since time.Time) (found []ledger.Entry, only string, err error) {
+	switch {
+	case q.Action != "":
+		id, _, single := strings.Cut(q.Action, "-")
+		if single {
+			only = q.Action
+		}
+		entry, ok, err := u.Ledger.Entry(ctx, id)
+		if err != nil || !ok {
+			return nil, "", err
+		}
+		return []ledger.Entry{entry}, only, nil
+	case q.User != "":
+		found, _, err = u.Ledger.About(ctx, q.User, since)
+	default:
+		found, _, err = u.Ledger.All(ctx)
+		found = slices.DeleteFunc(found, func(e ledger.Entry) bool { return e.Run != q.Run })
+	}
+	// What was undone, and what undid it, is not meant when everything is.
+	found = slices.DeleteFunc(found, func(e ledger.Entry) bool {
+		return e.Control == UndoControl || !slices.ContainsFunc(e.Steps, func(s ledger.Step) bool { return s.Status.Made() })
+	})
+	return found, "", err
+}
+
+// entry puts back the steps of one entry, the last one first, or none of them.
+func (u *Undoer) entry(ctx context.Context, entry *ledger.Entry, only string, q UndoRequest, answer *UndoAnswer) error {
+	refuse := func(id, why string) {
+		answer.Refused = append(answer.Refused, Refused{Action: id, Why: why})
+	}
+	var steps []*ledger.Step
+	for i := range entry.Steps {
+		step := &entry.Steps[i]
+		switch {
+		case only != "" && step.ID != only:
+		case step.Status.Made(), step.Status == ledger.Undone && u.untold(ctx, step.Undo):
+			steps = append([]*ledger.Step{step}, steps...)
+		case step.Status == ledger.Undone:
+			refuse(step.ID, fmt.Sprintf("it was undone already, by %s", step.Undo))
+		case only != "" || !anyMade(entry):
+			refuse(step.ID, fmt.Sprintf("nothing was changed: it is %s", reasoned(*step)))
+		}
+	}
+	if len(steps) == 0 {
+		if len(entry.Steps) == 0 {
+			refuse(entry.ID, "it changed nothing: it is a notice")
+		} else if only != "" && !slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return s.ID == only }) {
+			refuse(only, "the ledger has no change of that name; ask explain for the id")
+		}
+		return nil
+	}
+	inverse, again, err := u.inverse(ctx, entry, steps, q)
+	if err != nil {
+		return err
+	}
+	if !again {
+		why, err := u.impossible(ctx, inverse)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			for _, step := range steps {
+				refuse(step.ID, why)
+			}
+			return nil
+		}
+		if err := u.Ledger.Update(ctx, inverse); err != nil {
+			return err
+		}
+	}
+	for i, step := range steps {
+		if err := u.step(ctx, entry, step, inverse, &inverse.Steps[i]); err != nil {
+			return err
+		}
+	}
+	if err := u.tell(ctx, inverse); err != nil {
+		return err
+	}
+	for i, step := range steps {
+		answer.Undone = append(answer.Undone, Undone{
+			Action: step.ID, Undo: inverse.Steps[i].ID, Change: inverse.Steps[i].Change, Text: u.Kinds.Say(inverse.Steps[i].Change, true),
+		})
+	}
+	return nil
+}
+
+func anyMade(entry *ledger.Entry) bool {
+	return slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return s.Status.Made() || s.Status == ledger.Undone })
+}
+
+func reasoned(s ledger.Step) string {
+	if s.Reason == "" {
+		return string(s.Status)
+	}
+	return string(s.Status) + ", " + s.Reason
+}
+
+// untold reports whether the undo of the given step was cut off before its owner was told.
+func (u *Undoer) untold(ctx context.Context, undo string) bool {
+	id, _, _ := strings.Cut(undo, "-")
+	inverse, found, err := u.Ledger.Entry(ctx, id)
+	return err == nil && found && inverse.Notice(notice.Undone) == nil
+}
+
+// inverse returns the entry of the undo; again is true when an earlier try has recorded it.
+func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledger.Step, q UndoRequest) (inverse *ledger.Entry, again bool, err error) {
+	now := u.Now()
+	ids := []any{UndoControl}
+	for _, step := range steps {
+		ids = append(ids, step.ID)
+	}
+	id := digest(ids...)
+	recorded, found, err := u.Ledger.Entry(ctx, id)
+	if err != nil || found {
+		return &recorded, found, err
+	}
+	inverse = &ledger.Entry{
+		ID: id, Control: UndoControl, Run: entry.Run, Event: entry.Event, Subject: entry.Subject, User: entry.User, Owner: entry.Owner, At: now,
+		Title: entry.Title, Severity: string(control.Medium), By: q.By, Reason: q.Reason, Actor: q.By,
+		Text: fmt.Sprintf("%s asked to put back what %s did on %s: %s", q.By, entry.Control, entry.At.UTC().Format("2006-01-02 15:04 MST"), q.Reason),
+	}
+	if entry.Control != UndoControl {
+		inverse.Advice = fmt.Sprintf("Warder leaves it alone until %s and then starts again with a notice. Put it right before, or ask for an exemption.",
+			u.holdUntil(now).Format(time.DateOnly))
+	}
+	for i, step := range steps {
+		inverse.Steps = append(inverse.Steps, ledger.Step{Change: step.Inverse(), ID: fmt.Sprintf("%s-%d", id, i+1), Status: ledger.Planned, At: now})
+	}
+	return inverse, false, nil
+}
+
+func (u *Undoer) holdUntil(now time.Time) time.Time {
+	return now.UTC().AddDate(0, 0, u.Settings.HoldDays)
+}
+
+// impossible says why the present state does not allow the undo, the empty string when it does.
+func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string, error) {
+	for _, step := range inverse.Steps {
+		kind, err := u.Kinds.Kind(step.Change)
+		if err != nil {
+			return "", err
+		}
+		present, err := kind.Read(ctx, step.Change)
+		if err != nil {
+			return "", err
+		}
+		thing := fmt.Sprintf("the %s %s of %s", step.Kind, change.Hint(step.Change), step.Subject)
+		switch present {
+		case step.Before:
+		case step.After:
+			return thing + " was put back by somebody else already", nil
+		default:
+			return "the world has moved on: " + thing + " is not as it was left", nil
+		}
+	}
+	return "", nil
+}
+
+// step puts one step back, reads it back, and records both sides of it.
+func (u *Undoer) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step, inverse *ledger.Entry, back *ledger.Step) error {
+	// The hold comes first: no sweep may come in between. To undo an undo lifts it.
+	hold := ledger.Hold{Until: u.holdUntil(inverse.At), By: inverse.By, Reason: inverse.Reason, Action: step.ID}
+	if entry.Control == UndoControl {
+		hold.Until = inverse.At
+	}
+	if err := u.Ledger.SetHold(ctx, back.Change, hold); err != nil {
+		return err
+	}
+	if back.Status != ledger.Verified {
+		kind, err := u.Kinds.Kind(back.Change)
+		if err != nil {
+			return err
+		}
+		present, err := kind.Read(ctx, back.Change)
+		if err != nil {
+			return err
+		}
+		if present != back.After {
+			if err := kind.Set(ctx, back.Change); err != nil {
+				return err
+			}
+		}
+		if err := verify(ctx, u.Sleep, kind, back.Change); err != nil {
+			return err
+		}
+		back.Status, back.At = ledger.Verified, u.Now()
+		if err := u.Ledger.Update(ctx, inverse); err != nil {
+			return err
+		}
+	}
+	step.Status, step.Undo = ledger.Undone, back.ID
+	u.Log.InfoContext(ctx, "undone", "id", step.ID, "undo", back.ID, "kind", back.Kind, "subject", back.Subject, "by", inverse.By)
+	return u.Ledger.Update(ctx, entry)
+}
+
+// tell tells the owner what was put back, once.
+func (u *Undoer) tell(ctx context.Context, inverse *ledger.Entry) error {
+	if inverse.Notice(notice.Undone) != nil {
+		return nil
+	}
+	id, err := u.Topic.Publish(ctx, u.message(inverse, notice.Undone, u.Account, u.Region))
+	if err != nil {
+		return err
+	}
+	inverse.Told = append(inverse.Told, ledger.Told{Kind: notice.Undone, Owner: inverse.Owner, Message: id, At: u.Now()})
+	return u.Ledger.Update(ctx, inverse)
+}
