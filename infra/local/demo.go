@@ -47,7 +47,7 @@ var story = []chapter{
 	{"Only observed: a direct policy stays, and its owner is told what would be done", "observe", observed},
 	{"A new direct policy is detached, and its owner is told", "enforce", directPolicy},
 	{"An inline policy is removed, and its document is kept byte for byte", "enforce", inlinePolicy},
-	{"AWS Config names a user by its unique id: the key of 91 days is deactivated, the young one stays", "enforce", staleKey},
+	{"A key of 91 days, whose owner was told in time, is deactivated, the young one stays; AWS Config names the user by its unique id alone", "enforce", staleKey},
 	{"The policy by which AWS quarantines a user is left alone", "enforce", quarantined},
 	{"Sign-ins are told as what they are: root, IAM Identity Center, an IAM user without MFA", "enforce", signIns},
 	{"The same event twice is acted on once, and told once", "enforce", twice},
@@ -436,37 +436,43 @@ func holds(value any, text string) bool {
 }
 
 func staleKey(ctx context.Context, s *stage) error {
+	const control = "deactivate-stale-access-key"
 	user, err := s.addUser(ctx, "carol")
 	if err != nil {
 		return err
 	}
-	var keys []*iamtypes.AccessKey
 	now := time.Now()
-	for _, days := range []int{91, 10} {
-		s.say("$ aws iam create-access-key --user-name carol    # %d days ago", days)
-		key, err := s.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: user.UserName})
-		if err != nil {
-			return err
-		}
-		keys = append(keys, key.AccessKey)
-		if err := s.account.moto.Age(ctx, moto.Age{AccessKey: *key.AccessKey.AccessKeyId, Created: now.AddDate(0, 0, -days)}); err != nil {
-			return err
-		}
-	}
-	if _, _, err := s.came(ctx, "none"); err != nil { // that keys were made is another story
+	old, err := s.addKey(ctx, "carol", now, 91)
+	if err != nil {
 		return err
 	}
-	s.say("AWS Config: access-keys-rotated is NON_COMPLIANT for AWS::IAM::User %s", *user.UserId)
+	young, err := s.addKey(ctx, "carol", now, 20)
+	if err != nil {
+		return err
+	}
+
+	s.say("14 days ago: the daily sweep")
+	if err := s.sweep(ctx, control, now.AddDate(0, 0, -14)); err != nil {
+		return err
+	}
+	outcomes, letters, err := s.came(ctx, control)
+	if err != nil {
+		return err
+	}
+	if _, err := one(outcomes, letters, "told", "carol@example.com"); err != nil {
+		return err
+	}
+	s.say("today: AWS Config finds access-keys-rotated NON_COMPLIANT for AWS::IAM::User %s", *user.UserId)
 	if err := s.deliver(ctx, configEvent("access-keys-rotated", *user.UserId, now)); err != nil {
 		return err
 	}
-	outcomes, letters, err := s.came(ctx, "deactivate-stale-access-key")
-	if err != nil {
+	if outcomes, letters, err = s.came(ctx, control); err != nil {
 		return err
 	}
 	if _, err := one(outcomes, letters, "changed", "carol@example.com"); err != nil {
 		return err
 	}
+
 	listed, err := s.iam.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: user.UserName})
 	if err != nil {
 		return err
@@ -475,7 +481,6 @@ func staleKey(ctx context.Context, s *stage) error {
 	for _, key := range listed.AccessKeyMetadata {
 		status[*key.AccessKeyId] = key.Status
 	}
-	old, young := keys[0], keys[1]
 	if status[*old.AccessKeyId] != iamtypes.StatusTypeInactive || status[*young.AccessKeyId] != iamtypes.StatusTypeActive {
 		return fmt.Errorf("keys %v, want %s alone inactive", status, *old.AccessKeyId)
 	}
@@ -488,6 +493,34 @@ func staleKey(ctx context.Context, s *stage) error {
 	}
 	s.say("the old key is refused from now on, the young one works")
 	return nil
+}
+
+// addKey adds an access key of that age. That it was made is another story.
+func (s *stage) addKey(ctx context.Context, user string, now time.Time, days int) (*iamtypes.AccessKey, error) {
+	s.say("%d days ago: $ aws iam create-access-key --user-name %s", days, user)
+	key, err := s.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &user})
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := s.came(ctx, "none"); err != nil {
+		return nil, err
+	}
+	created := now.Add(-time.Duration(days)*24*time.Hour - time.Minute)
+	return key.AccessKey, s.account.moto.Age(ctx, moto.Age{AccessKey: *key.AccessKey.AccessKeyId, Created: created})
+}
+
+// sweep starts a control by its schedule, at a time.
+func (s *stage) sweep(ctx context.Context, control string, at time.Time) error {
+	var resources []string
+	for _, rule := range s.account.Stack.Rules {
+		if rule.Schedule != "" && rule.Function == prefix+control {
+			resources = append(resources, "arn:aws:events:"+region+":"+moto.AccountID+":rule/"+rule.Name)
+		}
+	}
+	return s.deliver(ctx, map[string]any{
+		"version": "0", "id": fmt.Sprintf("demo-sweep-%d", at.UnixNano()), "source": "aws.events", "detail-type": "Scheduled Event",
+		"account": moto.AccountID, "time": at.UTC().Format(time.RFC3339), "region": region, "resources": resources, "detail": map[string]any{},
+	})
 }
 
 func (s *stage) who(ctx context.Context, key *iamtypes.AccessKey) error {

@@ -102,7 +102,7 @@ func (p printer) details(o outcome) []string {
 	var lines []string
 	for _, c := range o.Changes {
 		line := fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, value(c.Before), value(c.After))
-		if c.Status != "" {
+		if c.Status != "" && c.Status != o.Outcome {
 			line += p.style.dim(" (" + strings.TrimSuffix(c.Status+": "+c.Reason, ": ") + ")")
 		}
 		lines = append(lines, line)
