@@ -14,10 +14,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-
-	"github.com/warder-aws/warder/pkg/policy"
 )
 
 // Change is one thing in the account that is put right.
@@ -54,38 +51,18 @@ type Kind interface {
 	// was done ("detached ..."), otherwise as what would be done ("detach ...").
 	// A clause holds no whole access key id and no policy document.
 	Say(c Change, done bool) string
+	// Widens reports whether c, followed by rest, could let its subject do what it could not do
+	// before. What a kind does not know to be harmless widens.
+	Widens(c Change, rest []Change) bool
+	// Final says why a change of this kind cannot be put back, the empty string when it can.
+	Final() string
 }
 
-// Narrows returns an error if the changes, made in their order, could let their subject do what it
-// could not do before. It knows only what may be done without asking: everything else widens.
-func Narrows(changes []Change) error {
-	for i, c := range changes {
-		widens := true
-		switch c.Kind {
-		case AccessKeyStatus:
-			widens = c.After != Inactive
-		case ManagedUserPolicy:
-			widens = c.After != "" || neverDetach.MatchString(c.Target)
-		case InlineUserPolicy:
-			denies, err := policy.Denies(c.Before)
-			widens = c.After != "" || denies || err != nil
-		case GroupMembership:
-			// Joining a group is part of a move: a policy that the user has leaves it afterwards.
-			widens = c.After != Member || !slices.ContainsFunc(changes[i+1:], func(later Change) bool {
-				return later.Subject == c.Subject && (later.Kind == ManagedUserPolicy || later.Kind == InlineUserPolicy) && later.After == ""
-			})
-		}
-		if widens {
-			return fmt.Errorf("refused: to change the %s %q of %s like this could widen access", c.Kind, Hint(c), c.Subject)
-		}
-	}
-	return nil
-}
+// reversible is embedded in the kinds whose changes can be put back.
+type reversible struct{}
 
-// neverDetach matches the policies of AWS that deny: AWSDenyAll, and those by which AWS quarantines
-// a user whose key is known to be public
-// (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html).
-var neverDetach = regexp.MustCompile(`^arn:[^:]+:iam::aws:policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$`)
+// Final implements [Kind].
+func (reversible) Final() string { return "" }
 
 // Hint is all of the change's target that a message may show.
 func Hint(c Change) string {
@@ -114,6 +91,21 @@ func (r Registry) Kind(c Change) (Kind, error) {
 		return nil, fmt.Errorf("change kind %q is not known: the registry has %q", c.Kind, slices.Sorted(maps.Keys(r)))
 	}
 	return k, nil
+}
+
+// Narrows returns an error if the changes, made in their order, could let their subject do what it
+// could not do before.
+func (r Registry) Narrows(changes []Change) error {
+	for i, c := range changes {
+		kind, err := r.Kind(c)
+		if err != nil {
+			return err
+		}
+		if kind.Widens(c, changes[i+1:]) {
+			return fmt.Errorf("refused: to change the %s %s of %s like this could widen access", c.Kind, Hint(c), c.Subject)
+		}
+	}
+	return nil
 }
 
 // Say words the change for people; see [Kind.Say].

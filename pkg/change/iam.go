@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/warder-aws/warder/pkg/policy"
 )
 
 // IAM lists the operations that the kinds of this file use.
@@ -32,10 +36,10 @@ type IAM interface {
 // ForIAM returns a registry of every kind of IAM change.
 func ForIAM(api IAM) Registry {
 	return NewRegistry(
-		accessKeyStatus{api},
-		managedUserPolicy{api},
-		inlineUserPolicy{api},
-		groupMembership{api},
+		accessKeyStatus{iam: api},
+		managedUserPolicy{iam: api},
+		inlineUserPolicy{iam: api},
+		groupMembership{iam: api},
 	)
 }
 
@@ -82,7 +86,10 @@ func KeyHint(id string) string {
 	return "…" + id[len(id)-4:]
 }
 
-type accessKeyStatus struct{ iam IAM }
+type accessKeyStatus struct {
+	reversible
+	iam IAM
+}
 
 func (accessKeyStatus) Name() string { return AccessKeyStatus }
 
@@ -112,12 +119,18 @@ func (k accessKeyStatus) Set(ctx context.Context, c Change) error {
 	return wrap(err, "set access key %s of %q to %s", KeyHint(c.Target), c.Subject, c.After)
 }
 
+// Widens implements [Kind]: only to make a key inactive takes nothing but access.
+func (accessKeyStatus) Widens(c Change, _ []Change) bool { return c.After != Inactive }
+
 func (accessKeyStatus) Say(c Change, done bool) string {
 	verb := pick(c.After == Inactive, pick(done, "deactivated", "deactivate"), pick(done, "reactivated", "reactivate"))
 	return fmt.Sprintf("%s access key %s of %s", verb, KeyHint(c.Target), c.Subject)
 }
 
-type managedUserPolicy struct{ iam IAM }
+type managedUserPolicy struct {
+	reversible
+	iam IAM
+}
 
 func (managedUserPolicy) Name() string { return ManagedUserPolicy }
 
@@ -146,6 +159,17 @@ func (k managedUserPolicy) Set(ctx context.Context, c Change) error {
 	return wrap(err, "detach policy %s from %q", c.Target, c.Subject)
 }
 
+// neverDetach matches the policies of AWS that deny: AWSDenyAll, and those by which AWS quarantines
+// a user whose key is known to be public
+// (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html).
+var neverDetach = regexp.MustCompile(`^arn:[^:]+:iam::aws:policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$`)
+
+// Widens implements [Kind]. That the document of the policy does not deny is for the planner to
+// know: the policy's ARN does not tell.
+func (managedUserPolicy) Widens(c Change, _ []Change) bool {
+	return c.After != "" || neverDetach.MatchString(c.Target)
+}
+
 func (managedUserPolicy) Say(c Change, done bool) string {
 	if c.After == Attached {
 		return fmt.Sprintf("%s policy %s to %s", pick(done, "attached", "attach"), c.Target, c.Subject)
@@ -153,7 +177,10 @@ func (managedUserPolicy) Say(c Change, done bool) string {
 	return fmt.Sprintf("%s policy %s from %s", pick(done, "detached", "detach"), c.Target, c.Subject)
 }
 
-type inlineUserPolicy struct{ iam IAM }
+type inlineUserPolicy struct {
+	reversible
+	iam IAM
+}
 
 func (inlineUserPolicy) Name() string { return InlineUserPolicy }
 
@@ -174,9 +201,15 @@ func (k inlineUserPolicy) Set(ctx context.Context, c Change) error {
 	return wrap(err, "delete inline policy %q of %q", c.Target, c.Subject)
 }
 
+// Widens implements [Kind]: a document that denies nothing is all that may go.
+func (inlineUserPolicy) Widens(c Change, _ []Change) bool {
+	denies, err := policy.Denies(c.Before)
+	return c.After != "" || denies || err != nil
+}
+
 func (inlineUserPolicy) Say(c Change, done bool) string {
 	if c.After != "" {
-		return fmt.Sprintf("%s inline policy %s of %s", pick(done, "put back", "put back"), c.Target, c.Subject)
+		return fmt.Sprintf("put back inline policy %s of %s", c.Target, c.Subject)
 	}
 	return fmt.Sprintf("%s inline policy %s of %s (its document is kept in the ledger)", pick(done, "removed", "remove"), c.Target, c.Subject)
 }
@@ -192,7 +225,10 @@ func Document(encoded string) (string, error) {
 	return text, nil
 }
 
-type groupMembership struct{ iam IAM }
+type groupMembership struct {
+	reversible
+	iam IAM
+}
 
 func (groupMembership) Name() string { return GroupMembership }
 
@@ -219,6 +255,15 @@ func (k groupMembership) Set(ctx context.Context, c Change) error {
 	}
 	_, err := k.iam.RemoveUserFromGroup(ctx, &iam.RemoveUserFromGroupInput{UserName: &c.Subject, GroupName: &c.Target})
 	return wrap(err, "remove %q from group %q", c.Subject, c.Target)
+}
+
+// Widens implements [Kind]: joining a group is part of a move, in which a policy that the user has
+// leaves it afterwards.
+func (groupMembership) Widens(c Change, rest []Change) bool {
+	moves := slices.ContainsFunc(rest, func(later Change) bool {
+		return later.Subject == c.Subject && (later.Kind == ManagedUserPolicy || later.Kind == InlineUserPolicy) && later.After == ""
+	})
+	return c.After != Member || !moves
 }
 
 func (groupMembership) Say(c Change, done bool) string {

@@ -26,7 +26,7 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 	for _, step := range entry.Steps {
 		changes = append(changes, step.Change)
 	}
-	if err := change.Narrows(changes); err != nil {
+	if err := w.Kinds.Narrows(changes); err != nil {
 		return ledger.Failed, err.Error(), err
 	}
 	if w.Settings.Mode != control.Enforce {

@@ -263,6 +263,9 @@ func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string,
 		if err != nil {
 			return "", err
 		}
+		if why := kind.Final(); why != "" {
+			return "it cannot be undone: " + why, nil
+		}
 		present, err := kind.Read(ctx, step.Change)
 		if err != nil {
 			return "", err

@@ -413,7 +413,7 @@ func (r *Runner) message(entry *ledger.Entry, kind notice.Kind, account, region 
 		})
 	}
 	if done {
-		m.Undo = fmt.Sprintf("make undo ID=%s REASON=%q", entry.ID, "why")
+		m.Undo = r.undoCommand(entry)
 	}
 	for _, reference := range r.Control.References {
 		m.References = append(m.References, notice.Reference{Title: reference.Title, URL: reference.URL})
@@ -423,6 +423,16 @@ func (r *Runner) message(entry *ledger.Entry, kind notice.Kind, account, region 
 
 func (w *work) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
 	return w.Runner.message(entry, kind, w.event.Account, w.event.Region)
+}
+
+// undoCommand is the command that puts back what was made of the entry's steps, or why there is none.
+func (r *Runner) undoCommand(entry *ledger.Entry) string {
+	for _, step := range entry.Steps {
+		if kind, err := r.Kinds.Kind(step.Change); err == nil && step.Status.Made() && kind.Final() != "" {
+			return "cannot be undone: " + kind.Final()
+		}
+	}
+	return fmt.Sprintf("make undo ID=%s REASON=%q", entry.ID, "why")
 }
 
 // later is the later of two times.
