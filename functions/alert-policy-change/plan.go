@@ -103,7 +103,7 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remedy.Finding {
 	if root && severity.Rank() >= control.Medium.Rank() {
 		severity = control.Critical
 	}
-	text := p.actor(c) + " " + p.fill(c, cmp.Or(v.words, a.words)) + "."
+	text := actor(c) + " " + p.fill(c, cmp.Or(v.words, a.words)) + "."
 	if v.because != "" {
 		text += " " + v.because
 	}
@@ -130,18 +130,8 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remedy.Finding {
 	case byTemplate && severity == control.Medium:
 		severity = control.Low
 	}
-	switch {
-	case advice != "":
-	case c.Source == "cloudtrail.amazonaws.com" || c.Source == "config.amazonaws.com" || c.Source == "access-analyzer.amazonaws.com":
-		advice = adviseRecord
-	case severity.Rank() >= control.High.Rank():
-		advice = adviseStop
-	default:
-		advice = adviseCheck
-	}
-
 	f := remedy.Finding{
-		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: advice, Fresh: true,
+		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: cmp.Or(advice, advise(c, severity)), Fresh: true,
 		Once: remedy.Once{Key: digest(once), For: quiet},
 	}
 	switch {
@@ -159,8 +149,19 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remedy.Finding {
 	return f
 }
 
+// advise is the advice for a call about nothing of Warder's.
+func advise(c *event.APICall, severity control.Severity) string {
+	switch {
+	case slices.Contains([]string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}, c.Source):
+		return adviseRecord
+	case severity.Rank() >= control.High.Rank():
+		return adviseStop
+	}
+	return adviseCheck
+}
+
 // actor is the caller at the beginning of a sentence.
-func (p *planner) actor(c *event.APICall) string {
+func actor(c *event.APICall) string {
 	if c.Identity.Kind() == event.Root {
 		return "The root user"
 	}
