@@ -123,7 +123,7 @@ func (p printer) table(results []result) error {
 // A stage is the account that chapters play in, seen by the people in them.
 type stage struct {
 	account *account
-	print   printer
+	printer printer
 	verbose bool
 	iam     *iam.Client // of the operator
 	inbox   string      // URL of a queue that subscribes to the topic, as people do
@@ -133,7 +133,7 @@ type stage struct {
 }
 
 func openStage(ctx context.Context, p printer, mode string, verbose bool, stderr io.Writer) (*stage, error) {
-	s := &stage{print: p, verbose: verbose}
+	s := &stage{printer: p, verbose: verbose}
 	fmt.Fprintf(p.out, "%s\n", p.style.dim("starting an AWS account on this machine, its controls in mode "+mode+" ..."))
 	a, err := openAccount(ctx, options{mode: mode, stderr: stderr, done: func(r host.Result) {
 		s.mu.Lock()
@@ -163,7 +163,7 @@ func openStage(ctx context.Context, p printer, mode string, verbose bool, stderr
 
 // say prints what happens.
 func (s *stage) say(format string, args ...any) {
-	fmt.Fprintf(s.print.out, "   %s\n", fmt.Sprintf(format, args...))
+	fmt.Fprintf(s.printer.out, "   %s\n", fmt.Sprintf(format, args...))
 }
 
 // addUser adds a user who has an owner, whom notices are for.
@@ -240,8 +240,8 @@ func (s *stage) came(ctx context.Context, control string) ([]outcome, []letter, 
 		}
 		if o.Control == control {
 			outcomes = append(outcomes, o)
-			for _, line := range s.print.details(o) {
-				s.say("%s %s: %s", control, s.print.style.outcome(o.Outcome), line)
+			for _, line := range s.printer.details(o) {
+				s.say("%s %s: %s", control, s.printer.style.outcome(o.Outcome), line)
 			}
 		}
 	}
@@ -254,7 +254,7 @@ func (s *stage) came(ctx context.Context, control string) ([]outcome, []letter, 
 		if l.Control == control {
 			letters = append(letters, l)
 			if s.verbose {
-				s.say("%s", s.print.style.dim(fmt.Sprintf("notice to %q: [%s] %s. %s", l.Owner, l.Severity, l.Title, l.Text)))
+				s.say("%s", s.printer.style.dim(fmt.Sprintf("notice to %q: [%s] %s. %s", l.Owner, l.Severity, l.Title, l.Text)))
 			}
 		}
 	}
@@ -488,8 +488,11 @@ func staleKey(ctx context.Context, s *stage) error {
 		return fmt.Errorf("use the young key: %w", err)
 	}
 	var refused smithy.APIError
-	if err := s.who(ctx, old); !errors.As(err, &refused) || refused.ErrorCode() != "InvalidClientTokenId" {
-		return fmt.Errorf("use the old key: %v, want InvalidClientTokenId", err)
+	switch err := s.who(ctx, old); {
+	case err == nil:
+		return errors.New("use the old key: it works")
+	case !errors.As(err, &refused) || refused.ErrorCode() != "InvalidClientTokenId":
+		return fmt.Errorf("use the old key: %w, want InvalidClientTokenId", err)
 	}
 	s.say("the old key is refused from now on, the young one works")
 	return nil
@@ -693,7 +696,7 @@ func failure(ctx context.Context, s *stage) error {
 	if len(outcomes) != 1 || outcomes[0].Outcome != "failed" {
 		return fmt.Errorf("outcomes %+v, want one that failed", outcomes)
 	}
-	s.say("%s %s: %s", outcomes[0].Control, s.print.style.outcome("failed"), value(outcomes[0].Reason))
+	s.say("%s %s: %s", outcomes[0].Control, s.printer.style.outcome("failed"), value(outcomes[0].Reason))
 	queue := ""
 	for _, f := range s.account.Stack.Functions {
 		if f.Name == function {

@@ -28,7 +28,8 @@ func TestServerAnswersOnLoopbackAndIsGoneAfterClose(t *testing.T) {
 	}
 	response.Body.Close()
 	server.Close()
-	if _, err := http.Get(server.URL); err == nil {
+	if response, err := http.Get(server.URL); err == nil {
+		response.Body.Close()
 		t.Error("the server still answers after Close")
 	}
 }
