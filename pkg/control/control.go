@@ -1,5 +1,6 @@
 // Package control reads control.json, the only description of a control: what
-// starts it, what it may do in the account, what can be set. Everything else
+// starts it, what it may do in the account, what can be set; and of a tool, a
+// function that nothing starts but a person who asks it. Everything else
 // that needs to know (the infrastructure, the function, the tables in the
 // documentation, the tests) reads it through this package. It checks that a
 // description is complete and well formed; it never runs anything.
@@ -20,13 +21,14 @@ import (
 	"github.com/warder-aws/warder/pkg/tree"
 )
 
-// Control is one thing that Warder looks after.
+// Control is one thing that Warder looks after, or a tool.
 type Control struct {
+	Tool        bool                 // a person invokes it: it has no mode, rules, schedule or parameters
 	ID          string               // the folder's name, kebab-case verb-object
 	Title       string               // short, for tables and notices
 	Summary     string               // one sentence: what it does
 	Severity    Severity             // of what it finds, unless a finding says otherwise
-	Mode        Mode                 // unless cdk.json chooses another
+	Mode        Mode                 // unless cdk.json chooses another; empty for a tool
 	Rules       []json.RawMessage    // EventBridge patterns, compact JSON, one rule each
 	Schedule    string               // "rate(…)" or "cron(…)" in UTC; empty: none
 	Permissions []Permission         // exactly what its function may do in the account
@@ -69,7 +71,7 @@ func (m Mode) Valid() bool { return slices.Contains(modes, m) }
 // Permission lets the function's role call actions on resources.
 type Permission struct {
 	Actions    []string                       // "service:Action", no wildcard
-	Resources  []string                       // ARNs with AWS::Partition, AWS::AccountId or AWS::Region in ${}; or "*", see unscoped
+	Resources  []string                       // ARNs with AWS::Partition, AWS::AccountId or AWS::Region in ${}; or "*", see unscoped; or of a tool, see Own
 	Conditions map[string]map[string][]string // operator → key → values; nil: none
 }
 
@@ -104,6 +106,19 @@ var unscoped = []string{
 	"iam:ListUsers",
 }
 
+// What a tool may name as a resource beside ARNs: things of Warder's own, whose
+// names are known when the stack is made. A control has what it needs of them
+// without asking.
+const (
+	Ledger          = "${Ledger}"               // the table
+	LedgerBySubject = "${Ledger}/index/subject" // its index
+	Topic           = "${Topic}"
+	TopicKey        = "${TopicKey}" // the key that the topic's messages rest under
+)
+
+// Own lists Warder's own resources that a tool may name.
+var Own = []string{Ledger, LedgerBySubject, Topic, TopicKey}
+
 // Parse reads one control.json. file is its path from the functions folder,
 // "<id>/control.json"; it names the file in faults, and its folder must equal
 // the id. The error joins every fault, each with file and field.
@@ -112,21 +127,30 @@ func Parse(file string, data []byte) (Control, error) {
 	if err != nil {
 		return Control{}, err
 	}
-	root.Fields("id", "title", "summary", "severity", "mode", "rules", "schedule", "permissions", "parameters", "references")
+	root.Fields("id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "permissions", "parameters", "references")
+	tool := root.Field("tool").Bool()
 	c := Control{
+		Tool:        tool,
 		ID:          parseID(root.Required("id"), path.Base(path.Dir(file))),
 		Title:       parseTitle(root.Required("title")),
 		Summary:     parseSummary(root.Required("summary")),
 		Severity:    parseOneOf(root.Required("severity"), severities),
-		Mode:        parseOneOf(root.Required("mode"), modes),
-		Rules:       parseRules(root.Field("rules")),
-		Schedule:    parseSchedule(root.Field("schedule")),
-		Permissions: parsePermissions(root.Required("permissions")),
-		Parameters:  parseParameters(root.Field("parameters")),
+		Permissions: parsePermissions(root.Required("permissions"), tool),
 		References:  parseReferences(root.Required("references")),
 	}
-	if root.IsObject() && root.Field("rules").Len() == 0 && root.Field("schedule") == nil {
-		root.Faultf("nothing starts it: give it rules or a schedule")
+	if tool {
+		refuse(root.Field("mode"), "a tool has no mode: it acts when a person asks it to, and only then")
+		refuse(root.Field("rules"), "a tool has no rules: no event starts it")
+		refuse(root.Field("schedule"), "a tool has no schedule: no clock starts it")
+		refuse(root.Field("parameters"), "a tool has no parameters: the request says what it is to do")
+	} else {
+		c.Mode = parseOneOf(root.Required("mode"), modes)
+		c.Rules = parseRules(root.Field("rules"))
+		c.Schedule = parseSchedule(root.Field("schedule"))
+		c.Parameters = parseParameters(root.Field("parameters"))
+		if root.IsObject() && len(c.Rules) == 0 && root.Field("schedule") == nil {
+			root.Faultf("nothing starts it: give it rules or a schedule, or make it a tool")
+		}
 	}
 	if err := root.Err(); err != nil {
 		return Control{}, err
@@ -223,7 +247,14 @@ func parseRules(n *tree.Node) []json.RawMessage {
 	return rules
 }
 
-func parsePermissions(n *tree.Node) []Permission {
+// refuse faults a field that is there.
+func refuse(n *tree.Node, why string) {
+	if n != nil {
+		n.Faultf("%s", why)
+	}
+}
+
+func parsePermissions(n *tree.Node, tool bool) []Permission {
 	var permissions []Permission
 	for _, item := range n.Items() {
 		item.Fields("actions", "resources", "conditions")
@@ -238,7 +269,7 @@ func parsePermissions(n *tree.Node) []Permission {
 			checkAction(a)
 		}
 		for _, r := range item.Field("resources").Items() {
-			checkResource(r, p.Actions)
+			checkResource(r, p.Actions, tool)
 		}
 		permissions = append(permissions, p)
 	}
@@ -255,9 +286,10 @@ func checkAction(n *tree.Node) {
 	}
 }
 
-// checkResource wants an ARN of this partition and account. The account field
-// may be "aws" (policies that AWS manages) or empty (S3 buckets).
-func checkResource(n *tree.Node, actions []string) {
+// checkResource wants an ARN of this partition and account, or of a tool one of
+// Own. The account field may be "aws" (policies that AWS manages) or empty (S3
+// buckets).
+func checkResource(n *tree.Node, actions []string, tool bool) {
 	resource := n.Text()
 	if !n.IsString() {
 		return
@@ -270,8 +302,18 @@ func checkResource(n *tree.Node, actions []string) {
 		}
 		return
 	}
+	if slices.Contains(Own, resource) {
+		if !tool {
+			n.Faultf("%q is for tools: every control has what it needs of it", resource)
+		}
+		return
+	}
 	if rest := pseudo.ReplaceAllString(resource, ""); strings.Contains(rest, "$") {
-		n.Faultf("%q: only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in", resource)
+		also := ""
+		if tool {
+			also = ", and for tools " + list(Own)
+		}
+		n.Faultf("%q: only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in%s", resource, also)
 		return
 	}
 	// arn:partition:service:region:account:resource, with the pseudo parameters'

@@ -119,9 +119,9 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`severity: "urgent" is not one of low, medium, high, critical`}},
 		{"a mode that does not exist", `"mode": "observe"`, `"mode": "on"`, []string{`mode: "on" is not one of off, observe, enforce`}},
 		{"a field that does not exist", `"mode": "observe",`, `"mode": "observe", "owner": "me",`,
-			[]string{`owner: unknown field: known here are id, title, summary, severity, mode, rules, schedule, permissions, parameters, references`}},
+			[]string{`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, permissions, parameters, references`}},
 		{"a field in the wrong case", `"mode": "observe",`, `"Mode": "observe",`,
-			[]string{`Mode: unknown field: known here are id, title, summary, severity, mode, rules, schedule, permissions, parameters, references`, `mode: missing`}},
+			[]string{`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, permissions, parameters, references`, `mode: missing`}},
 		{"a field written twice", `"mode": "observe",`, `"mode": "observe", "mode": "enforce",`, []string{`mode: written twice`}},
 		{"no references", `"references": [{ "title": "IAM.2", "url": "https://example.com/iam-2" }, { "title": "제13조" }]`, `"references": []`,
 			[]string{`references: empty array: list at least one value`}},
@@ -129,9 +129,10 @@ func TestParseRefuses(t *testing.T) {
 		{"an empty reference", `{ "title": "제13조" }`, `{ "title": "" }`, []string{`references[1].title: empty`}},
 		{"a reference in the clear", `https://example.com/iam-2`, `http://example.com/iam-2`,
 			[]string{`references[0].url: "http://example.com/iam-2" is not an https address`}},
+		{"a control that is only said to be a tool", `"mode": "observe",`, `"mode": "observe", "tool": "yes",`, []string{`tool: want true or false, got a string`}},
 		{"every fault at once", `"severity": "high",
 	"mode": "observe",`, `"severity": "x", "mode": "y", "z": 1,`,
-			[]string{`z: unknown field: known here are id, title, summary, severity, mode, rules, schedule, permissions, parameters, references`,
+			[]string{`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, permissions, parameters, references`,
 				`severity: "x" is not one of low, medium, high, critical`, `mode: "y" is not one of off, observe, enforce`}},
 
 		{"an action with a wildcard", `"iam:DetachUserPolicy"`, `"iam:Detach*"`,
@@ -152,6 +153,8 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`permissions[1].resources[0]: "user/*" is not an ARN: want arn:partition:service:region:account:resource`}},
 		{"a resource with a variable that nobody fills in", `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`, `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/${aws:username}"`,
 			[]string{`permissions[1].resources[0]: "arn:${AWS::Partition}:iam::${AWS::AccountId}:user/${aws:username}": only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in`}},
+		{"a resource that only a tool may name", `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`, `"${Ledger}"`,
+			[]string{`permissions[1].resources[0]: "${Ledger}" is for tools: every control has what it needs of it`}},
 		{"a condition without keys", `{ "iam:PolicyARN": "arn:${AWS::Partition}:iam::aws:policy/AWSDenyAll" }`, `{}`,
 			[]string{`permissions[1].conditions.ArnNotLike: empty object`}},
 		{"a condition without values", `"arn:${AWS::Partition}:iam::aws:policy/AWSDenyAll"`, `[]`,
@@ -170,6 +173,10 @@ func TestParseRefuses(t *testing.T) {
 		{"a range for a switch", `"default": false`, `"default": false, "range": [0, 1]`, []string{`parameters.flag.range: a true or false has no range`}},
 		{"a list of anything but strings", `["x"]`, `[1]`, []string{`parameters.names.default[0]: want a string, got a number`}},
 		{"a parameter that is called mode", `"flag":`, `"mode":`, []string{`parameters.mode: "mode" is the name of every control's mode: choose another`}},
+		{"a grace period in words", `"free": { "default": "",`, `"graceDays": { "default": "a week",`,
+			[]string{`parameters.graceDays: "graceDays" counts days for every control: want a whole number from 0 or more`}},
+		{"a notice after the fact", `"days": { "default": 90, "range": [1, 365]`, `"noticeDays": { "default": 1, "range": [-1, 365]`,
+			[]string{`parameters.noticeDays: "noticeDays" counts days for every control: want a whole number from 0 or more`}},
 		{"a parameter that is not camel case", `"flag":`, `"a-flag":`, []string{`parameters.a-flag: "a-flag" is not lowerCamelCase`}},
 		{"a parameter with an unknown field", `"A switch."`, `"A switch.", "type": "bool"`,
 			[]string{`parameters.flag.type: unknown field: known here are default, range, help`}},
@@ -190,8 +197,78 @@ func TestParseRefuses(t *testing.T) {
 func TestAControlThatNothingStartsIsRefused(t *testing.T) {
 	_, err := Parse(file, []byte(`{"id": "detach-direct-policy", "title": "T", "summary": "S.", "severity": "low", "mode": "off",
 		"permissions": [], "references": [{"title": "R"}]}`))
-	if diff := cmp.Diff([]string{"nothing starts it: give it rules or a schedule"}, faults(t, err)); diff != "" {
+	if diff := cmp.Diff([]string{"nothing starts it: give it rules or a schedule, or make it a tool"}, faults(t, err)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+}
+
+// tool is a control.json of a tool with all that it may have.
+const tool = `{
+	"id": "undo",
+	"title": "Put back",
+	"summary": "Puts back what was changed.",
+	"severity": "medium",
+	"tool": true,
+	"permissions": [
+		{ "actions": ["iam:GetUser"], "resources": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"] },
+		{ "actions": ["dynamodb:Query"], "resources": ["${Ledger}", "${Ledger}/index/subject"] },
+		{ "actions": ["sns:Publish"], "resources": ["${Topic}"] },
+		{ "actions": ["kms:GenerateDataKey"], "resources": ["${TopicKey}"], "conditions": { "StringEquals": { "kms:ViaService": "sns.${AWS::Region}.amazonaws.com" } } }
+	],
+	"references": [{ "title": "CIS 1.15" }]
+}`
+
+func TestAToolMayNameResourcesOfWarderItself(t *testing.T) {
+	want := Control{
+		Tool: true, ID: "undo", Title: "Put back", Summary: "Puts back what was changed.", Severity: Medium,
+		Permissions: []Permission{
+			{Actions: []string{"iam:GetUser"}, Resources: []string{"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"}},
+			{Actions: []string{"dynamodb:Query"}, Resources: []string{Ledger, LedgerBySubject}},
+			{Actions: []string{"sns:Publish"}, Resources: []string{Topic}},
+			{Actions: []string{"kms:GenerateDataKey"}, Resources: []string{TopicKey},
+				Conditions: map[string]map[string][]string{"StringEquals": {"kms:ViaService": {"sns.${AWS::Region}.amazonaws.com"}}}},
+		},
+		References: []Reference{{Title: "CIS 1.15"}},
+	}
+	got, err := Parse("undo/control.json", []byte(tool))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tool (-want +got):\n%s", diff)
+	}
+}
+
+func TestAToolIsStartedByAPersonAlone(t *testing.T) {
+	tests := []struct {
+		name, field string
+		want        []string
+	}{
+		{"a mode", `"mode": "observe"`, []string{"mode: a tool has no mode: it acts when a person asks it to, and only then"}},
+		{"rules", `"rules": [{"source": ["aws.iam"]}]`, []string{"rules: a tool has no rules: no event starts it"}},
+		{"no rules at all, but the field", `"rules": []`, []string{"rules: a tool has no rules: no event starts it"}},
+		{"a schedule", `"schedule": "rate(1 day)"`, []string{"schedule: a tool has no schedule: no clock starts it"}},
+		{"parameters", `"parameters": {}`, []string{"parameters: a tool has no parameters: the request says what it is to do"}},
+		{"everything of a control", `"mode": "x", "rules": 1, "schedule": 2, "parameters": 3`, []string{
+			"mode: a tool has no mode: it acts when a person asks it to, and only then", "rules: a tool has no rules: no event starts it",
+			"schedule: a tool has no schedule: no clock starts it", "parameters: a tool has no parameters: the request says what it is to do"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse("undo/control.json", []byte(strings.Replace(tool, `"tool": true,`, `"tool": true, `+tt.field+`,`, 1)))
+			want := "undo/control.json: " + strings.Join(tt.want, "\nundo/control.json: ")
+			if err == nil || err.Error() != want {
+				t.Errorf("error\n%v\nwant\n%s", err, want)
+			}
+		})
+	}
+}
+
+func TestAToolNamesNoResourceThatNobodyFillsIn(t *testing.T) {
+	_, err := Parse("undo/control.json", []byte(strings.Replace(tool, `"${Topic}"`, `"${Halt}"`, 1)))
+	want := `undo/control.json: permissions[2].resources[0]: "${Halt}": only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in, and for tools ${Ledger}, ${Ledger}/index/subject, ${Topic}, ${TopicKey}`
+	if err == nil || err.Error() != want {
+		t.Errorf("error\n%v\nwant\n%s", err, want)
 	}
 }
 
@@ -349,6 +426,7 @@ func TestSeveritiesHaveAnOrder(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
+	f.Add([]byte(strings.Replace(tool, "undo", "detach-direct-policy", 1)))
 	f.Add([]byte(`{"rules": [{"$or": [{"source": [{"anything-but": {"wildcard": ["**"]}}]}, 1]}], "schedule": "cron(/ # - L W ?)"}`))
 	f.Add([]byte(`{"permissions": [{"actions": [null], "resources": ["arn:${AWS::Partition}:::"], "conditions": 1}], "parameters": {"a": {"default": 1, "range": [true, 2]}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -361,7 +439,10 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if c.ID != "detach-direct-policy" || !c.Mode.Valid() || c.Severity.Rank() == 0 {
+		if c.ID != "detach-direct-policy" || c.Mode.Valid() == c.Tool || c.Severity.Rank() == 0 {
+			t.Fatalf("taken: %+v", c)
+		}
+		if started := len(c.Rules) > 0 || c.Schedule != ""; started == c.Tool {
 			t.Fatalf("taken: %+v", c)
 		}
 		for _, p := range c.Permissions {

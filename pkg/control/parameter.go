@@ -34,6 +34,10 @@ type Parameter struct {
 // camel is how a parameter is written, in control.json and cdk.json alike.
 var camel = regexp.MustCompile(`^[a-z][A-Za-z0-9]*$`)
 
+// days is the parameters whose meaning is the same for every control, and which
+// the runner keeps: numbers of days.
+var days = []string{"graceDays", "noticeDays"}
+
 func parseParameters(n *tree.Node) map[string]Parameter {
 	parameters := map[string]Parameter{}
 	n.Members(func(name string, item *tree.Node) {
@@ -43,7 +47,11 @@ func parseParameters(n *tree.Node) map[string]Parameter {
 		} else if !camel.MatchString(name) {
 			item.Faultf("%q is not lowerCamelCase", name)
 		}
-		parameters[name] = parseParameter(item)
+		p := parseParameter(item)
+		if value := item.Field("default"); slices.Contains(days, name) && value != nil && (p.Kind != Integer || p.Min < 0) {
+			item.Faultf("%q counts days for every control: want a whole number from 0 or more", name)
+		}
+		parameters[name] = p
 	})
 	return parameters
 }

@@ -57,9 +57,13 @@ type common struct {
 }
 
 // Function is what the function of c is told. The caller adds what only the
-// deployment knows: Topic and Roles.
+// deployment knows: Topic and Roles. A tool acts when it is asked to, so it is
+// told to enforce.
 func (s Settings) Function(c control.Control) Function {
 	set := s.Controls[c.ID]
+	if c.Tool {
+		set = Control{Mode: control.Enforce, Parameters: map[string]json.RawMessage{}}
+	}
 	return Function{
 		Mode:            set.Mode,
 		Parameters:      compact(set.Parameters),

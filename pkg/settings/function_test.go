@@ -78,6 +78,17 @@ func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
 	}
 }
 
+func TestAToolIsToldToEnforce(t *testing.T) {
+	s, err := Parse([]byte(whole), controls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := s.Function(control.Control{ID: "undo", Tool: true})
+	if f.Mode != control.Enforce || string(f.Parameters) != "{}" || f.Owners.Default != "security@example.com" || f.HoldDays != 7 {
+		t.Errorf("the tool is told %+v", f)
+	}
+}
+
 func TestFromEnvRefuses(t *testing.T) {
 	valid := Function{
 		BlastRadius: 10, HoldDays: 7,

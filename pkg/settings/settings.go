@@ -42,7 +42,7 @@ type Settings struct {
 	HoldDays         int    // days that sweeps leave alone what was undone
 	Runbooks         string // https address that the control id is appended to, ends with /
 	LogRetentionDays int
-	Controls         map[string]Control // of every control, by id
+	Controls         map[string]Control // of every control, by id; tools have none
 }
 
 // Owners says who answers for an IAM user: its tags, then its path, then the
@@ -259,16 +259,17 @@ func parseRetention(n *tree.Node) int {
 }
 
 func parseControls(n *tree.Node, controls []control.Control) map[string]Control {
-	known := make([]string, len(controls))
-	for i, c := range controls {
-		known[i] = c.ID
+	var known []string
+	set := map[string]Control{}
+	for _, c := range controls {
+		if c.Tool {
+			continue
+		}
+		known = append(known, c.ID)
+		set[c.ID] = parseControl(n.Field(c.ID), c)
 	}
 	slices.Sort(known)
 	n.Fields(known...)
-	set := map[string]Control{}
-	for _, c := range controls {
-		set[c.ID] = parseControl(n.Field(c.ID), c)
-	}
 	return set
 }
 

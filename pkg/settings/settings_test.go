@@ -11,7 +11,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 )
 
-// controls is two controls as control.json could describe them.
+// controls is two controls and a tool as control.json could describe them.
 var controls = []control.Control{
 	{ID: "deactivate-stale-access-key", Mode: control.Observe, Parameters: map[string]control.Parameter{
 		"maxAgeDays": {Kind: control.Integer, Default: json.RawMessage(`90`), Min: 1, Max: 365},
@@ -20,6 +20,7 @@ var controls = []control.Control{
 	{ID: "detach-direct-policy", Mode: control.Observe, Parameters: map[string]control.Parameter{
 		"policyGroups": {Kind: control.Map, Default: json.RawMessage(`{}`)},
 	}},
+	{ID: "undo", Tool: true},
 }
 
 // compareNetworks lets cmp compare what has unexported fields.
@@ -141,6 +142,8 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`logRetentionDays: CloudWatch Logs does not take 730 days, only 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`}},
 		{"a control that does not exist, naming those that do", `"detach-direct-policy"`, `"detach-policy"`,
 			[]string{`controls.detach-policy: unknown field: known here are deactivate-stale-access-key, detach-direct-policy`}},
+		{"a setting for a tool, naming the controls", `"detach-direct-policy"`, `"undo"`,
+			[]string{`controls.undo: unknown field: known here are deactivate-stale-access-key, detach-direct-policy`}},
 		{"a mode that does not exist", `"off"`, `"dry-run"`, []string{`controls.detach-direct-policy.mode: "dry-run" is not one of off, observe, enforce`}},
 		{"a parameter that does not exist, naming those that do", `"maxAgeDays"`, `"maxAge"`,
 			[]string{`controls.deactivate-stale-access-key.maxAge: unknown field: known here are mode, maxAgeDays, words`}},
@@ -196,10 +199,10 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("taken: network %v", network)
 			}
 		}
-		if len(s.Controls) != len(controls) {
-			t.Fatalf("%d controls, want %d", len(s.Controls), len(controls))
+		if len(s.Controls) != len(controls)-1 {
+			t.Fatalf("%d controls, want %d: all but the tool", len(s.Controls), len(controls)-1)
 		}
-		for _, c := range controls {
+		for _, c := range controls[:2] {
 			if !s.Controls[c.ID].Mode.Valid() || len(s.Controls[c.ID].Parameters) != len(c.Parameters) {
 				t.Fatalf("taken: control %+v", s.Controls[c.ID])
 			}
