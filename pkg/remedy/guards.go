@@ -52,9 +52,10 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 	if again, err := w.pingPong(ctx, entry); err != nil {
 		return held(err)
 	} else if again != "" {
-		// It has no urgent case: it starts anew with a notice, if it is still so then.
+		// Its case ends: it starts anew with a notice, if it is still so then.
+		key := entry.Case
 		entry.Case = ""
-		return ledger.Held, again, nil
+		return ledger.Held, again, w.setAside(ctx, key)
 	}
 	if full, err := w.blast(ctx, entry); err != nil {
 		return held(err)

@@ -242,7 +242,7 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 		Title: entry.Title, Severity: string(control.Medium), By: q.By, Reason: q.Reason, Actor: q.By,
 		Text: fmt.Sprintf("%s asked to put back what %s did on %s: %s", q.By, entry.Control, entry.At.UTC().Format("2006-01-02 15:04 MST"), q.Reason),
 	}
-	if entry.Control != UndoControl {
+	if u.widens(steps[0].Inverse()) {
 		inverse.Advice = fmt.Sprintf("Warder leaves it alone until %s and then starts again with a notice. Put it right before, or ask for an exemption.",
 			u.holdUntil(now).Format(time.DateOnly))
 	}
@@ -250,6 +250,12 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 		inverse.Steps = append(inverse.Steps, ledger.Step{Change: step.Inverse(), ID: fmt.Sprintf("%s-%d", id, i+1), Status: ledger.Planned, At: now})
 	}
 	return inverse, false, nil
+}
+
+// widens reports whether c gives access back, so that Warder would want to take it away again.
+func (u *Undoer) widens(c change.Change) bool {
+	kind, err := u.Kinds.Kind(c)
+	return err != nil || kind.Widens(c, nil)
 }
 
 func (u *Undoer) holdUntil(now time.Time) time.Time {
@@ -284,9 +290,10 @@ func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string,
 
 // step puts one step back, reads it back, and records both sides of it.
 func (u *Undoer) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step, inverse *ledger.Entry, back *ledger.Step) error {
-	// The hold comes first: no sweep may come in between. To undo an undo lifts it.
+	// The hold comes first: no sweep may come in between. What takes access away again, the undo of
+	// an undo, lifts it.
 	hold := ledger.Hold{Until: u.holdUntil(inverse.At), By: inverse.By, Reason: inverse.Reason, Action: step.ID}
-	if entry.Control == UndoControl {
+	if !u.widens(back.Change) {
 		hold.Until = inverse.At
 	}
 	if err := u.Ledger.SetHold(ctx, back.Change, hold); err != nil {

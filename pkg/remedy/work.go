@@ -76,7 +76,10 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) ([]ledg
 	for _, finding := range findings {
 		if known[finding.subject()] {
 			entry, err := w.entry(ctx, finding)
-			matters[entry.Case], faults = true, append(faults, err)
+			if err != nil {
+				faults = append(faults, err)
+			}
+			matters[entry.Case] = true
 			continue
 		}
 		matter, wanted, err := w.entries(ctx, finding)
