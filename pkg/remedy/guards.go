@@ -93,15 +93,19 @@ func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.E
 		e := entry
 		e.ID, e.Steps, e.Tell = digest(entry.Run, entry.Control, entry.Subject, title), nil, kind
 		e.Title, e.Text, e.Advice, e.Severity, e.Facts, e.Left = title, text, advice, string(control.Medium), nil, ""
-		about, err = w.unlessTold(ctx, e, once)
+		first, err := w.first(ctx, once)
+		if first {
+			about = []ledger.Entry{e}
+		}
 		return err
 	}
 	e, fault := exemption.Parse(text, w.now)
 	switch {
 	case fault != nil:
-		return about, "", say(notice.Alert, "Exemption not honoured",
+		err = say(notice.Alert, "Exemption not honoured",
 			fmt.Sprintf("The exemption of %s is not honoured: %v. It says %q.", entry.Subject, fault, notice.Truncate(text, 256)),
 			"Write the tag in its form, or remove it.", Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: Weekly})
+		return about, "", err
 	case !e.Covers(w.Control.ID, w.now):
 		return nil, "", nil
 	case e.DaysLeft(w.now) <= lastDays:

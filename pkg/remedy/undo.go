@@ -141,7 +141,9 @@ func (u *Undoer) find(ctx context.Context, q UndoRequest, since time.Time) (foun
 	}
 	// What was undone, and what undid it, is not meant when everything is.
 	found = slices.DeleteFunc(found, func(e ledger.Entry) bool {
-		return e.Control == UndoControl || !slices.ContainsFunc(e.Steps, func(s ledger.Step) bool { return s.Status.Made() })
+		return e.Control == UndoControl || !slices.ContainsFunc(e.Steps, func(s ledger.Step) bool {
+			return s.Status.Made() || s.Status == ledger.Undone && u.untold(ctx, s.Undo)
+		})
 	})
 	return found, "", err
 }

@@ -109,6 +109,7 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) ([]ledg
 func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []ledger.Entry, err error) {
 	if len(f.Changes) == 0 {
 		if first, err := w.first(ctx, f.Once); err != nil || !first {
+			w.noteTold(f.Once)
 			return "", nil, err
 		}
 		entry, err := w.entry(ctx, f)
@@ -139,7 +140,12 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 		if once.Key == "" && !f.Fresh {
 			once = Once{Key: entry.Case, For: Weekly}
 		}
-		wanted, err = w.unlessTold(ctx, entry, once)
+		var first bool
+		if first, err = w.first(ctx, once); first {
+			wanted = []ledger.Entry{entry}
+		} else {
+			w.noteTold(once)
+		}
 	case f.Fresh:
 		wanted = []ledger.Entry{entry}
 	default:
@@ -196,19 +202,11 @@ func (w *work) first(ctx context.Context, once Once) (bool, error) {
 	if once.Key == "" {
 		return true, nil
 	}
-	first, err := w.Ledger.Once(ctx, w.Control.ID+"#"+once.Key, w.run.Key, w.now, w.now.Add(once.For))
-	if err == nil && !first {
-		w.report.note(Skipped, "told already: the same is told of once in "+period(once.For))
-	}
-	return first, err
+	return w.Ledger.Once(ctx, w.Control.ID+"#"+once.Key, w.run.Key, w.now, w.now.Add(once.For))
 }
 
-// unlessTold returns the entry unless the same was told of lately.
-func (w *work) unlessTold(ctx context.Context, entry ledger.Entry, once Once) ([]ledger.Entry, error) {
-	if first, err := w.first(ctx, once); err != nil || !first {
-		return nil, err
-	}
-	return []ledger.Entry{entry}, nil
+func (w *work) noteTold(once Once) {
+	w.report.note(Skipped, "told already: the same is told of once in "+period(once.For))
 }
 
 // pass reports the steps of an entry that comes to nothing.
