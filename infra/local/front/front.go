@@ -63,6 +63,7 @@ type Front struct {
 
 	mu       sync.Mutex
 	callers  map[string]moto.Caller // by access key; forgotten at every change in IAM
+	changes  int                    // in IAM, so that what was asked before one is not kept after it
 	sessions map[string]session     // by temporary access key, from GetSessionToken
 	since    map[string]time.Time   // when a role's session was first seen
 	calls    []Call
@@ -172,6 +173,8 @@ func (f *Front) answer(ctx context.Context, req request) answer {
 		return f.putEvents(ctx, req)
 	case req.service == "iam" && trail.Mutating(req.action):
 		return f.change(ctx, req)
+	case req.service == "sts" && req.action == "GetCallerIdentity" && req.accessKey == RootAccessKey:
+		return f.rootIdentity()
 	case req.service == "sts" && req.action == "GetSessionToken":
 		answer := f.forward(ctx, req)
 		f.rememberSession(req.accessKey, answer)
@@ -203,6 +206,7 @@ func (f *Front) change(ctx context.Context, req request) answer {
 	}
 	f.mu.Lock()
 	clear(f.callers) // a key may have been deactivated or deleted
+	f.changes++
 	f.mu.Unlock()
 	if result.status >= http.StatusInternalServerError {
 		return result // moto does not know the call: nothing was changed, nothing is recorded
@@ -250,6 +254,7 @@ func (f *Front) start(matches []bus.Match) ([]<-chan host.Result, error) {
 func (f *Front) caller(ctx context.Context, accessKey string) (moto.Caller, error) {
 	f.mu.Lock()
 	caller, ok := f.callers[accessKey]
+	changes := f.changes
 	if s, temporary := f.sessions[accessKey]; temporary {
 		accessKey = s.owner
 	}
@@ -266,7 +271,7 @@ func (f *Front) caller(ctx context.Context, accessKey string) (moto.Caller, erro
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.callers) < maxRemembered {
+	if changes == f.changes && len(f.callers) < maxRemembered {
 		f.callers[accessKey] = caller
 	}
 	return caller, nil
@@ -310,6 +315,13 @@ func (f *Front) firstSeen(accessKey string) time.Time {
 		}
 	}
 	return since
+}
+
+// rootIdentity is GetCallerIdentity of the root user, of whom moto does not know.
+func (f *Front) rootIdentity() answer {
+	body := `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:iam::` + f.Account +
+		`:root</Arn><UserId>` + f.Account + `</UserId><Account>` + f.Account + `</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)}
 }
 
 // rememberSession keeps whose a temporary key is, which moto does not for GetSessionToken.

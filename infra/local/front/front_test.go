@@ -312,6 +312,21 @@ func TestAKeyWorksUntilItIsDeactivated(t *testing.T) {
 	}
 }
 
+func TestTheRootKeyIsRoots(t *testing.T) {
+	a := newAccount(t)
+	who, err := sts.NewFromConfig(mototest.Config(a.url, front.RootAccessKey, "any")).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := aws.ToString(who.Arn); got != "arn:aws:iam::123456789012:root" {
+		t.Errorf("Arn = %q", got)
+	}
+	a.addUser(t, "bob", "/", "")
+	if identity := a.record(t)["userIdentity"].(map[string]any); identity["type"] != "Root" || identity["accessKeyId"] != front.RootAccessKey {
+		t.Errorf("userIdentity %v", identity)
+	}
+}
+
 func TestAKeyThatNobodyHasIsRefused(t *testing.T) {
 	a := newAccount(t)
 	_, err := eventbridge.NewFromConfig(mototest.Config(a.url, "AKIANOBODY", "any")).ListRules(t.Context(), &eventbridge.ListRulesInput{})
@@ -379,8 +394,8 @@ func TestInvoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer.StatusCode != 202 || a.count(t) != 1 {
-		t.Errorf("status %d and %d events, want 202 and one", answer.StatusCode, a.count(t))
+	if n := a.count(t); answer.StatusCode != 202 || n != 4 {
+		t.Errorf("status %d and %d events, want 202 and the three of before and one", answer.StatusCode, n)
 	}
 	_, err = client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("other")})
 	if got := code(t, err); got != "ResourceNotFoundException" {

@@ -35,7 +35,7 @@ type Options struct {
 	// Failed receives the record of an event that failed in all attempts:
 	// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 	Failed func(function string, record []byte)
-	// Done receives every asynchronous event that is done with, failed or not.
+	// Done receives every event that is done with, failed or not.
 	Done func(Result)
 }
 
@@ -54,6 +54,7 @@ type Result struct {
 	Failed    bool   // whether Payload is an error
 	Cold      bool   // whether the process was started for it
 	Attempts  int
+	Sync      bool          // whether somebody waited for the answer
 	Duration  time.Duration // of the last attempt
 	Log       []byte        // what the function wrote during the last attempt, its last 4 KB
 }
@@ -118,8 +119,12 @@ func (h *Host) Invoke(ctx context.Context, name string, event []byte) (Result, e
 	}
 	defer h.end()
 	result, err := s.run(ctx, h, newID(), event)
-	result.Attempts = 1
-	return result, err
+	if err != nil {
+		return Result{}, err
+	}
+	result.Attempts, result.Sync = 1, true
+	h.options.Done(result)
+	return result, nil
 }
 
 // Send queues the event for a function, as the invocation type Event does, and returns at once. The
