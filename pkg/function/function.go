@@ -41,6 +41,9 @@ type Setup struct {
 	AWS aws.Config
 	// Settings is what the function was told.
 	Settings settings.Function
+	// Kinds are the changes that the runner can make: those of IAM. What changes something else adds
+	// its own.
+	Kinds change.Registry
 	// Sleep waits, for planners that look again at what IAM does not show yet.
 	Sleep func(context.Context, time.Duration)
 }
@@ -155,10 +158,11 @@ func setUp(description []byte, make func(Setup, *remedy.Runner) (handler, error)
 		return nil, err
 	}
 	users := iam.NewFromConfig(cfg)
-	handle, err := make(Setup{AWS: cfg, Settings: told, Sleep: sleep}, &remedy.Runner{
+	kinds := change.ForIAM(users)
+	handle, err := make(Setup{AWS: cfg, Settings: told, Kinds: kinds, Sleep: sleep}, &remedy.Runner{
 		Control:  c,
 		Settings: told,
-		Kinds:    change.ForIAM(users),
+		Kinds:    kinds,
 		Ledger:   ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table}),
 		Topic:    notice.Topic{API: sns.NewFromConfig(cfg), ARN: told.Topic},
 		Owners:   owner.Book{API: users, Owners: told.Owners},

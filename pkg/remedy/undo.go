@@ -142,7 +142,7 @@ func (u *Undoer) find(ctx context.Context, q UndoRequest, since time.Time) (foun
 	// What was undone, and what undid it, is not meant when everything is.
 	found = slices.DeleteFunc(found, func(e ledger.Entry) bool {
 		return e.Control == UndoControl || !slices.ContainsFunc(e.Steps, func(s ledger.Step) bool {
-			return s.Status.Made() || s.Status == ledger.Undone && u.untold(ctx, s.Undo)
+			return s.Status.Made() || s.Status == ledger.Undone && u.same(ctx, s.Undo, q)
 		})
 	})
 	return found, "", err
@@ -158,7 +158,7 @@ func (u *Undoer) entry(ctx context.Context, entry *ledger.Entry, only string, q 
 		step := &entry.Steps[i]
 		switch {
 		case only != "" && step.ID != only:
-		case step.Status.Made(), step.Status == ledger.Undone && u.untold(ctx, step.Undo):
+		case step.Status.Made(), step.Status == ledger.Undone && u.same(ctx, step.Undo, q):
 			steps = append([]*ledger.Step{step}, steps...)
 		case step.Status == ledger.Undone:
 			refuse(step.ID, fmt.Sprintf("it was undone already, by %s", step.Undo))
@@ -220,11 +220,13 @@ func reasoned(s ledger.Step) string {
 	return string(s.Status) + ", " + s.Reason
 }
 
-// untold reports whether the undo of the given step was cut off before its owner was told.
-func (u *Undoer) untold(ctx context.Context, undo string) bool {
+// same reports whether the given undo is what the request asks for, made and in force: the same
+// request gets the same answer, and an undo that was cut off is finished by it.
+func (u *Undoer) same(ctx context.Context, undo string, q UndoRequest) bool {
 	id, _, _ := strings.Cut(undo, "-")
 	inverse, found, err := u.Ledger.Entry(ctx, id)
-	return err == nil && found && inverse.Notice(notice.Undone) == nil
+	return err == nil && found && inverse.By == q.By && inverse.Reason == q.Reason &&
+		!slices.ContainsFunc(inverse.Steps, func(s ledger.Step) bool { return s.Status == ledger.Undone })
 }
 
 // inverse returns the entry of the undo; again is true when an earlier try has recorded it.

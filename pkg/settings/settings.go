@@ -7,6 +7,7 @@ package settings
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -52,6 +53,17 @@ type Owners struct {
 	Paths    map[string]string `json:"paths"`    // IAM path, with both slashes → email address
 	Prefixes map[string]string `json:"prefixes"` // beginning of a user name → email address
 	Default  string            `json:"default"`  // email address; empty: the topic's subscribers alone are told
+}
+
+// Addresses is every email address that Paths, Prefixes and Default name, once
+// and sorted. Tags may name more, which only the account knows.
+func (o Owners) Addresses() []string {
+	addresses := slices.AppendSeq(slices.Collect(maps.Values(o.Paths)), maps.Values(o.Prefixes))
+	if o.Default != "" {
+		addresses = append(addresses, o.Default)
+	}
+	slices.Sort(addresses)
+	return slices.Compact(addresses)
 }
 
 // Notify says who is told of everything.

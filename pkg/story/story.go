@@ -59,6 +59,8 @@ type Control struct {
 	Description []byte
 	// Plan makes its planner, reading from the account.
 	Plan func(*account.Account, settings.Function) (remedy.Planner, error)
+	// Kinds are the changes that the control makes beside those of IAM; nil if there are none.
+	Kinds func(*account.Account) change.Registry
 	// Reads is the interface of the operations that the planner reads with; nil if it reads nothing.
 	Reads reflect.Type
 }
@@ -302,9 +304,13 @@ func (h *harness) start(t *testing.T, s story) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kinds := change.ForIAM(w.account)
+	if h.Kinds != nil {
+		maps.Copy(kinds, h.Kinds(w.account))
+	}
 	w.runner = &remedy.Runner{
 		Control: h.described, Settings: s.settings, Planner: planner,
-		Kinds: change.ForIAM(w.account), Ledger: ledger.New(w.store), Topic: w.topic,
+		Kinds: kinds, Ledger: ledger.New(w.store), Topic: w.topic,
 		Owners: owner.Book{API: w.account, Owners: s.settings.Owners},
 		Halt:   haltSwitch{w.account},
 		Now:    func() time.Time { return w.now },
