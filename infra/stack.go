@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -17,12 +19,15 @@ import (
 // HubProps is what a hub is made from.
 type HubProps struct {
 	Settings settings.Settings
-	Controls []control.Control
-	Binaries string // folder with one folder per control that holds its bootstrap
+	Controls []control.Control // and tools
+	Binaries string            // folder with one folder per control that holds its bootstrap
 }
 
+// subjectIndex is the ledger's index by whom an entry is about.
+const subjectIndex = "subject"
+
 // Hub is the stack in the region where IAM's events arrive: every control and
-// what the controls share. One an account.
+// tool, and what they share. One an account.
 type Hub struct {
 	awscdk.Stack
 	Table awsdynamodb.Table
@@ -41,7 +46,7 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 	hub := Hub{
 		Stack: stack,
 		Table: newLedger(stack),
-		Topic: newTopic(stack, key, props.Settings.Notify.Emails),
+		Topic: newTopic(stack, key, props.Settings),
 		Key:   key,
 		Halt: awsssm.NewStringParameter(stack, jsii.String("Halt"), &awsssm.StringParameterProps{
 			ParameterName: jsii.String(settings.HaltParameter),
@@ -51,19 +56,23 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 	}
 	awscdk.Tags_Of(stack).Add(jsii.String(settings.Product), jsii.String("hub"), nil)
 
-	var controls []Control
+	var functions []Function
 	var roles []string
 	for _, c := range props.Controls {
-		control := NewControl(stack, pascal(c.ID), ControlProps{Hub: hub, Control: c, Settings: props.Settings, Binaries: props.Binaries})
-		controls = append(controls, control)
-		roles = append(roles, *control.Role.RoleName())
+		add := NewControl
+		if c.Tool {
+			add = NewTool
+		}
+		function := add(stack, pascal(c.ID), ControlProps{Hub: hub, Control: c, Settings: props.Settings, Binaries: props.Binaries})
+		functions = append(functions, function)
+		roles = append(roles, *function.Role.RoleName())
 	}
 	// Every function knows all roles, so that one does not take another's change
 	// for somebody else's.
 	for i, c := range props.Controls {
 		f := props.Settings.Function(c)
 		f.Topic, f.Roles = *hub.Topic.TopicArn(), roles
-		controls[i].Tell(f)
+		functions[i].Tell(f)
 	}
 
 	awscdk.NewCfnOutput(stack, jsii.String("TopicArn"), &awscdk.CfnOutputProps{
@@ -90,7 +99,7 @@ func newLedger(scope constructs.Construct) awsdynamodb.Table {
 		RemovalPolicy:                    awscdk.RemovalPolicy_RETAIN,
 	})
 	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
-		IndexName:    jsii.String("subject"),
+		IndexName:    jsii.String(subjectIndex),
 		PartitionKey: text("subject"),
 		SortKey:      text("at"),
 	})
@@ -129,18 +138,32 @@ func newTopicKey(stack awscdk.Stack) awskms.Key {
 // viaSNS is the value of kms:ViaService for what SNS does for a caller.
 func viaSNS(stack awscdk.Stack) string { return "sns." + *stack.Region() + ".amazonaws.com" }
 
-func newTopic(stack awscdk.Stack, key awskms.Key, emails []string) awssns.Topic {
+// newTopic is where every notice goes. The addresses of notify are told of
+// everything; those of owners of what is addressed to them, and of the rest
+// nothing. Each has to confirm once, in a mail that SNS sends.
+func newTopic(stack awscdk.Stack, key awskms.Key, s settings.Settings) awssns.Topic {
 	topic := awssns.NewTopic(stack, jsii.String("Notices"), &awssns.TopicProps{
 		DisplayName: jsii.String("Warder"), // who emails are from
 		MasterKey:   key,
 		EnforceSSL:  jsii.Bool(true),
 	})
-	for _, email := range emails {
+	subscribe := func(email string, filter *map[string]awssns.SubscriptionFilter) {
 		awssns.NewSubscription(topic, jsii.String(email), &awssns.SubscriptionProps{
-			Topic:    topic,
-			Protocol: awssns.SubscriptionProtocol_EMAIL,
-			Endpoint: jsii.String(email),
+			Topic:        topic,
+			Protocol:     awssns.SubscriptionProtocol_EMAIL,
+			Endpoint:     jsii.String(email),
+			FilterPolicy: filter,
 		})
+	}
+	for _, email := range s.Notify.Emails {
+		subscribe(email, nil)
+	}
+	for _, email := range s.Owners.Addresses() {
+		if !slices.Contains(s.Notify.Emails, email) {
+			subscribe(email, &map[string]awssns.SubscriptionFilter{
+				"owner": awssns.SubscriptionFilter_StringFilter(&awssns.StringConditions{Allowlist: jsii.Strings(email)}),
+			})
+		}
 	}
 	return topic
 }

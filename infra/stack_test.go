@@ -71,22 +71,34 @@ func TestHaltSwitchBeginsAsNo(t *testing.T) {
 	}
 }
 
-func TestEveryListedAddressIsSubscribed(t *testing.T) {
+func TestWhoIsListedIsToldOfEverythingAndAnOwnerOfWhatIsTheirs(t *testing.T) {
 	if got := load(t, deployed).all("AWS::SNS::Subscription"); len(got) != 0 {
 		t.Errorf("%d subscriptions without an address in cdk.json, want 0", len(got))
 	}
 	tmpl := load(t, custom)
 	topic := tmpl.one(t, "AWS::SNS::Topic", func(resource) bool { return true })
-	var got []string
+	got := map[string]any{}
 	for _, s := range tmpl.all("AWS::SNS::Subscription") {
 		if s.get("Protocol") != "email" || !s.refers("TopicArn", topic) {
 			t.Errorf("%s is not an email subscription of the topic: %v", s.id, s.Properties)
 		}
-		got = append(got, s.get("Endpoint").(string))
+		if scope := s.get("FilterPolicyScope"); scope != nil {
+			t.Errorf("%s looks for the owner in %v, want the message's attributes", s.id, scope)
+		}
+		address := s.get("Endpoint").(string)
+		if _, twice := got[address]; twice {
+			t.Errorf("%s is subscribed twice", address)
+		}
+		got[address] = s.get("FilterPolicy")
 	}
-	slices.Sort(got)
-	if diff := cmp.Diff([]string{"on-call@example.com", "security@example.com"}, got); diff != "" {
-		t.Errorf("subscribed addresses (-want +got):\n%s", diff)
+	want := map[string]any{
+		"on-call@example.com":  nil, // told of everything, though some users are its own
+		"security@example.com": nil,
+		"ci@example.com":       map[string]any{"owner": []any{"ci@example.com"}},
+		"data@example.com":     map[string]any{"owner": []any{"data@example.com"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("filter policy of each subscribed address (-want +got):\n%s", diff)
 	}
 }
 
@@ -138,13 +150,7 @@ func TestOnlyFunctionsTheirLogsTheTableAndTheSwitchHavePhysicalNames(t *testing.
 
 func TestTheSameSourcesGiveTheSameTemplate(t *testing.T) {
 	first := load(t, custom)
-	second, err := synthesize("again", `{
-		"notify": {"emails": ["security@example.com", "on-call@example.com"]},
-		"logRetentionDays": 30,
-		"allowedNetworks": ["203.0.113.0/24"],
-		"owners": {"default": "security@example.com"},
-		"controls": {"alert-root-usage": {"mode": "off"}, "deactivate-stale-access-key": {"mode": "enforce", "maxAgeDays": 30}}
-	}`)
+	second, err := synthesize("again", everySetting)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,22 +72,30 @@ var deployed = sync.OnceValues(func() (template, error) {
 	return synthesize("deployed", string(cdk.Context.Warder))
 })
 
-// custom is a stack with every setting that changes the shape of the template.
-var custom = sync.OnceValues(func() (template, error) {
-	return synthesize("custom", `{
-		"notify": {"emails": ["security@example.com", "on-call@example.com"]},
-		"logRetentionDays": 30,
-		"allowedNetworks": ["203.0.113.0/24"],
-		"owners": {"default": "security@example.com"},
-		"controls": {"alert-root-usage": {"mode": "off"}, "deactivate-stale-access-key": {"mode": "enforce", "maxAgeDays": 30}}
-	}`)
-})
+// everySetting has every setting that changes the shape of the template.
+const everySetting = `{
+	"notify": {"emails": ["security@example.com", "on-call@example.com"]},
+	"logRetentionDays": 30,
+	"allowedNetworks": ["203.0.113.0/24"],
+	"owners": {
+		"paths": {"/team/data/": "data@example.com", "/team/lake/": "data@example.com"},
+		"prefixes": {"ci-": "ci@example.com", "on-call-": "on-call@example.com"},
+		"default": "security@example.com"
+	},
+	"controls": {"alert-root-usage": {"mode": "off"}, "deactivate-stale-access-key": {"mode": "enforce", "maxAgeDays": 30}}
+}`
 
-func synthesize(name, context string) (template, error) {
+// custom is the stack with everySetting.
+var custom = sync.OnceValues(func() (template, error) { return synthesize("custom", everySetting) })
+
+// synthesize makes the stack of all functions and of more, with the context as
+// its settings.
+func synthesize(name, context string, more ...control.Control) (template, error) {
 	controls, err := functions.Controls()
 	if err != nil {
 		return template{}, err
 	}
+	controls = append(controls, more...)
 	s, err := settings.Parse([]byte(context), controls)
 	if err != nil {
 		return template{}, err
@@ -149,6 +157,11 @@ func controls(t *testing.T) []control.Control {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// started is the controls that something starts: all but the tools.
+func started(t *testing.T) []control.Control {
+	return slices.DeleteFunc(controls(t), func(c control.Control) bool { return c.Tool })
 }
 
 // all is the resources of a type, sorted by id.

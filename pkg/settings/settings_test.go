@@ -227,3 +227,17 @@ func FuzzNetwork(f *testing.F) {
 		}
 	})
 }
+
+func TestAddressesAreEveryOneOnce(t *testing.T) {
+	o := Owners{
+		Paths:    map[string]string{"/b/": "b@example.com", "/c/": "a@example.com"},
+		Prefixes: map[string]string{"b-": "b@example.com", "d-": "d@example.com"},
+	}
+	if diff := cmp.Diff([]string{"a@example.com", "b@example.com", "d@example.com"}, o.Addresses()); diff != "" {
+		t.Errorf("addresses without a default contact (-want +got):\n%s", diff)
+	}
+	o.Default = "c@example.com"
+	if diff := cmp.Diff([]string{"a@example.com", "b@example.com", "c@example.com", "d@example.com"}, o.Addresses()); diff != "" {
+		t.Errorf("addresses with one (-want +got):\n%s", diff)
+	}
+}
