@@ -433,8 +433,18 @@ func (r *Runner) undoCommand(entry *ledger.Entry) string {
 			return "cannot be undone: " + kind.Final()
 		}
 	}
-	return fmt.Sprintf("make undo ID=%s REASON=%q", entry.ID, "why")
+	return undoCommand(entry.ID)
 }
+
+// UndoCommand is the command that puts back one step, empty when it cannot be put back.
+func UndoCommand(kinds change.Registry, step ledger.Step) string {
+	if kind, err := kinds.Kind(step.Change); err != nil || kind.Final() != "" {
+		return ""
+	}
+	return undoCommand(step.ID)
+}
+
+func undoCommand(id string) string { return fmt.Sprintf("make undo ID=%s REASON=%q", id, "why") }
 
 // later is the later of two times.
 func later(a, b time.Time) time.Time {
