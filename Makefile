@@ -25,6 +25,13 @@ FUNCTIONS := $(patsubst functions/%/main.go,%,$(sort $(wildcard functions/*/main
 ARM64     := $(FUNCTIONS:%=bin/arm64/%/bootstrap)
 NATIVE    := $(FUNCTIONS:%=bin/native/%/bootstrap)
 
+# The commands that ask the deployed Warder: what was written after NAME= on make's command line is
+# handed over as it was written, whatever is in it. Names from the environment are not: every shell
+# has a USER.
+ASK   := bin/ask
+quote  = '$(subst ','\'',$(strip $(1)))'
+given  = $(foreach name,$(1),$(if $(filter command,$(firstword $(origin $(name)))),$(name)=$(call quote,$(value $(name)))))
+
 # What every function may be built from, and what the template is synthesized from.
 go_files = $(filter-out %_test.go,$(wildcard $(addsuffix /*.go,$(1))))
 SHARED  := $(call go_files,pkg/* pkg/*/* functions) go.mod go.sum
@@ -53,6 +60,32 @@ deploy: synth ## deploy to the AWS account of the credentials in the environment
 diff: synth ## show what a deployment would change
 	@$(CDK) diff --app cdk.out $(ARGS)
 
+##@ Operate (the account of the credentials in the environment, or a local one at AWS_ENDPOINT_URL)
+
+.PHONY: halt
+halt: $(ASK) ## stop every change: REASON="..."
+	@$(ASK) $@ $(call given,REASON BY)
+
+.PHONY: resume
+resume: $(ASK) ## let changes be made again
+	@$(ASK) $@
+
+.PHONY: undo
+undo: $(ASK) ## put back what was changed: ID=... or USER=... SINCE=... or RUN=..., and REASON="..."
+	@$(ASK) $@ $(call given,ID USER SINCE RUN REASON BY)
+
+.PHONY: explain
+explain: $(ASK) ## tell what was done and why: KEY=... or USER=... or POLICY=... or ID=...
+	@$(ASK) $@ $(call given,KEY USER POLICY ID)
+
+.PHONY: release
+release: $(ASK) ## let a control go on that its blast radius stopped: CONTROL=... REASON="..."
+	@$(ASK) $@ $(call given,CONTROL REASON BY)
+
+.PHONY: sweep
+sweep: $(ASK) ## send a control over the whole account now: CONTROL=...
+	@$(ASK) $@ $(call given,CONTROL)
+
 ##@ Build
 
 .PHONY: build
@@ -74,6 +107,10 @@ bin/arm64/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
 bin/native/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
 	@echo "building functions/$* for this machine ..."
 	@$(GO_BUILD) -o $@ ./functions/$*
+
+bin/ask: $(call go_files,infra/ask) $(SHARED) $(wildcard functions/*/control.json)
+	@echo "building infra/ask ..." >&2
+	@go build -o $@ ./infra/ask
 
 cdk.out/manifest.json: $(ARM64) $(APP) node_modules/installed
 	@echo "synthesizing the template (the first time compiles the CDK, about a minute) ..."

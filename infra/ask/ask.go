@@ -1,0 +1,334 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// A request is what stands after the command, by name, as for make: REASON is
+// "…" for REASON=….
+type request map[string]string
+
+// A command is something to ask for.
+type command struct {
+	forms [][]string // the names that belong together, for each way to ask
+	by    bool       // BY says who asks; without it the credentials do
+	run   func(asker, context.Context, request) error
+}
+
+var commands = map[string]command{
+	"halt":    {[][]string{{"REASON"}}, true, asker.halt},
+	"resume":  {[][]string{{}}, false, asker.resume},
+	"release": {[][]string{{"CONTROL", "REASON"}}, true, asker.release},
+	"undo":    {[][]string{{"ID", "REASON"}, {"USER", "SINCE", "REASON"}, {"RUN", "REASON"}}, true, asker.undo},
+	"explain": {[][]string{{"KEY"}, {"USER"}, {"POLICY"}, {"ID"}}, false, asker.explain},
+	"sweep":   {[][]string{{"CONTROL"}}, false, asker.sweep},
+}
+
+// parse reads a command and its request. The error says what is understood.
+func parse(args []string) (command, request, error) {
+	name := ""
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	c, known := commands[name]
+	if !known {
+		return c, nil, fmt.Errorf("command %q not understood\n%s", name, usage(slices.Sorted(maps.Keys(commands))...))
+	}
+	q := request{}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		q[key] = strings.TrimSpace(value)
+	}
+	asked := slices.DeleteFunc(slices.Sorted(maps.Keys(q)), func(key string) bool { return key == "BY" && c.by })
+	for _, form := range c.forms {
+		if !slices.Equal(asked, slices.Sorted(slices.Values(form))) {
+			continue
+		}
+		for _, key := range form {
+			if q[key] == "" {
+				return c, nil, fmt.Errorf("%s is empty\n%s", key, usage(name))
+			}
+		}
+		return c, q, nil
+	}
+	return c, nil, fmt.Errorf("%s not understood with %s\n%s", name, cmp.Or(strings.Join(asked, ", "), "nothing"), usage(name))
+}
+
+// usage is how the commands are asked for.
+func usage(names ...string) string {
+	var lines []string
+	for _, name := range names {
+		c := commands[name]
+		for _, form := range c.forms {
+			line := "make " + name
+			for _, key := range form {
+				line += " " + key + "=…"
+			}
+			if c.by {
+				line += " [BY=…]"
+			}
+			lines = append(lines, line)
+		}
+	}
+	return "usage: " + strings.Join(lines, "\n       ")
+}
+
+// An asker asks on behalf of a person.
+type asker struct {
+	lambda interface {
+		Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+	}
+	ssm interface {
+		PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
+	}
+	sts interface {
+		GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
+	}
+	region   string
+	controls []control.Control // and tools
+	by       string            // who asks, when the request does not say
+	now      func() time.Time
+	out      io.Writer
+}
+
+// errNotAll is returned when the answer says that not all was done.
+var errNotAll = errors.New("not all was done")
+
+// halt stops every change.
+func (a asker) halt(ctx context.Context, q request) error {
+	by, err := a.who(ctx, q)
+	if err != nil {
+		return err
+	}
+	value := fmt.Sprintf("%s (by %s at %s)", q["REASON"], by, a.now().UTC().Format(time.RFC3339)) // never halt.Go
+	if err := a.set(ctx, value); err != nil {
+		return err
+	}
+	a.print("Warder is halted: " + value)
+	a.print("It changes nothing and goes on telling, until make resume.")
+	return nil
+}
+
+// resume lets changes be made again.
+func (a asker) resume(ctx context.Context, _ request) error {
+	if err := a.set(ctx, halt.Go); err != nil {
+		return err
+	}
+	a.print("Warder goes on. What waited is done by the next sweeps, or now by make sweep CONTROL=…")
+	return nil
+}
+
+func (a asker) set(ctx context.Context, value string) error {
+	if _, err := a.ssm.PutParameter(ctx, &ssm.PutParameterInput{
+		Name: aws.String(settings.HaltParameter), Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
+	}); err != nil {
+		return fmt.Errorf("put parameter %s: %w", settings.HaltParameter, err)
+	}
+	return nil
+}
+
+// release lets a control go on that its blast radius has stopped.
+func (a asker) release(ctx context.Context, q request) error {
+	c, err := a.control(q["CONTROL"])
+	if err != nil {
+		return err
+	}
+	by, err := a.who(ctx, q)
+	if err != nil {
+		return err
+	}
+	var answer remedy.ReleaseAnswer
+	if err := a.invoke(ctx, c.ID, map[string]any{"release": remedy.ReleaseRequest{By: by, Reason: q["REASON"]}}, &answer); err != nil {
+		return err
+	}
+	a.print(answer.Text)
+	return nil
+}
+
+// undo puts back what was changed.
+func (a asker) undo(ctx context.Context, q request) error {
+	by, err := a.who(ctx, q)
+	if err != nil {
+		return err
+	}
+	var answer remedy.UndoAnswer
+	if err := a.invoke(ctx, "undo", remedy.UndoRequest{
+		Action: q["ID"], User: q["USER"], Since: q["SINCE"], Run: q["RUN"], By: by, Reason: q["REASON"],
+	}, &answer); err != nil {
+		return err
+	}
+	for _, done := range answer.Undone {
+		a.print(fmt.Sprintf("undone  %s: %s (this undo is %s)", done.Action, done.Text, done.Undo))
+	}
+	for _, refused := range answer.Refused {
+		a.print(fmt.Sprintf("refused %s: %s", refused.Action, refused.Why))
+	}
+	switch {
+	case len(answer.Refused) > 0:
+		return errNotAll
+	case len(answer.Undone) == 0:
+		a.print("nothing was put back")
+		return errNotAll
+	}
+	return nil
+}
+
+// explain tells what was done and why.
+func (a asker) explain(ctx context.Context, q request) error {
+	asked := map[string]string{}
+	for name, field := range map[string]string{"KEY": "key", "USER": "user", "POLICY": "policy", "ID": "action"} {
+		if value, ok := q[name]; ok {
+			asked[field] = value
+		}
+	}
+	var answer struct{ Text string }
+	if err := a.invoke(ctx, "explain", asked, &answer); err != nil {
+		return err
+	}
+	for line := range strings.Lines(answer.Text) {
+		a.print(strings.TrimSuffix(line, "\n"))
+	}
+	return nil
+}
+
+// sweep sends a control over the whole account now, as its schedule does once a
+// day.
+func (a asker) sweep(ctx context.Context, q request) error {
+	c, err := a.control(q["CONTROL"])
+	if err != nil {
+		return err
+	}
+	if c.Schedule == "" {
+		return fmt.Errorf("%s has no sweep: it acts on events alone", c.ID)
+	}
+	caller, err := a.caller(ctx)
+	if err != nil {
+		return err
+	}
+	// What a scheduled rule sends.
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+	event := map[string]any{
+		"version": "0", "id": "sweep-" + rand.Text(), "detail-type": "Scheduled Event", "source": "aws.events",
+		"account": aws.ToString(caller.Account), "time": a.now().UTC().Format(time.RFC3339), "region": a.region,
+		"resources": []string{}, "detail": map[string]any{},
+	}
+	var report remedy.Report
+	if err := a.invoke(ctx, c.ID, event, &report); err != nil {
+		return err
+	}
+	a.print(fmt.Sprintf("%s: %s", c.ID, because(string(report.Outcome), report.Reason)))
+	for _, made := range report.Changes {
+		a.print(fmt.Sprintf("  %s %s of %s: %s (%s)", made.Kind, change.Hint(made.Change), made.Subject, because(string(made.Status), made.Reason), made.ID))
+	}
+	for _, told := range report.Notices {
+		a.print(fmt.Sprintf("  told %s: %s", cmp.Or(told.Owner, "the topic"), told.Title))
+	}
+	if report.Outcome == remedy.Failed {
+		return errNotAll
+	}
+	return nil
+}
+
+func because(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ", " + why
+}
+
+// control is the control of the given id, or an error that names those there are.
+func (a asker) control(id string) (control.Control, error) {
+	var known []string
+	for _, c := range a.controls {
+		switch {
+		case c.Tool:
+		case c.ID == id:
+			return c, nil
+		default:
+			known = append(known, c.ID)
+		}
+	}
+	return control.Control{}, fmt.Errorf("there is no control %q: known are %s", id, strings.Join(known, ", "))
+}
+
+// who says who asks: BY, else whoever the credentials belong to.
+func (a asker) who(ctx context.Context, q request) (string, error) {
+	if by := cmp.Or(q["BY"], strings.TrimSpace(a.by)); by != "" {
+		return by, nil
+	}
+	caller, err := a.caller(ctx)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(caller.Arn), nil
+}
+
+func (a asker) caller(ctx context.Context) (*sts.GetCallerIdentityOutput, error) {
+	caller, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return nil, fmt.Errorf("get caller identity: %w", err)
+	}
+	return caller, nil
+}
+
+// invoke asks the function of a control or a tool and waits for its answer.
+func (a asker) invoke(ctx context.Context, id string, request, answer any) error {
+	name := settings.FunctionName(id)
+	payload, err := json.Marshal(request)
+	if err != nil {
+		return fmt.Errorf("encode request to %s: %w", name, err)
+	}
+	out, err := a.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: payload})
+	var missing *lambdatypes.ResourceNotFoundException
+	if errors.As(err, &missing) {
+		return fmt.Errorf("invoke %s: it is not deployed in %s of this account: %w", name, a.region, err)
+	}
+	if err != nil {
+		return fmt.Errorf("invoke %s: %w", name, err)
+	}
+	if out.FunctionError != nil {
+		// https://docs.aws.amazon.com/lambda/latest/dg/golang-exceptions.html
+		var failure struct{ ErrorMessage string }
+		if json.Unmarshal(out.Payload, &failure) != nil || failure.ErrorMessage == "" {
+			failure.ErrorMessage = string(out.Payload)
+		}
+		return fmt.Errorf("%s failed: %s", name, plain(failure.ErrorMessage))
+	}
+	if err := json.Unmarshal(out.Payload, answer); err != nil {
+		return fmt.Errorf("read answer of %s: %w", name, err)
+	}
+	return nil
+}
+
+// print prints one line.
+func (a asker) print(line string) { fmt.Fprintln(a.out, plain(line)) }
+
+// maxLine is more than any line that Warder words, in bytes.
+const maxLine = 4096
+
+// plain keeps what others worded from steering the terminal.
+func plain(line string) string { return notice.Plain(line, maxLine) }

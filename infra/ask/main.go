@@ -1,0 +1,91 @@
+// Command ask asks the deployed Warder for what people decide: to halt and to go
+// on, to release a control, to put back what was changed, to explain, to sweep
+// now. The make targets of these names run it. It calls the account of the
+// credentials in the environment, or the local account when AWS_ENDPOINT_URL
+// names it, in the region of cdk.json. It needs no right to IAM: it invokes
+// Warder's functions and sets the halt parameter, and does nothing by itself.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr, connect)
+	stop()
+	os.Exit(status)
+}
+
+// run does what the arguments ask for and returns the exit status: 0 when it was
+// done, 1 when it was not or not wholly, 2 when it was not understood.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect func(context.Context) (asker, error)) int {
+	command, q, err := parse(args)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 2
+	}
+	a, err := connect(ctx)
+	if err == nil {
+		a.out = stdout
+		err = command.run(a, ctx, q)
+	}
+	switch {
+	case errors.Is(err, errNotAll): // the answer has said why
+		return 1
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// connect makes the clients for the account that Warder is deployed in.
+func connect(ctx context.Context) (asker, error) {
+	controls, err := functions.Controls()
+	if err != nil {
+		return asker{}, err
+	}
+	data, err := os.ReadFile("cdk.json")
+	if err != nil {
+		return asker{}, fmt.Errorf("read settings: %w", err)
+	}
+	var cdk struct {
+		Context struct{ Warder json.RawMessage }
+	}
+	if err := json.Unmarshal(data, &cdk); err != nil {
+		return asker{}, fmt.Errorf("read settings: cdk.json: %w", err)
+	}
+	if cdk.Context.Warder == nil {
+		cdk.Context.Warder = []byte("{}") // no settings: the defaults
+	}
+	s, err := settings.Parse(cdk.Context.Warder, controls)
+	if err != nil {
+		return asker{}, err
+	}
+	// Not the region of the environment: Warder is where IAM's events are.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(s.HubRegion))
+	if err != nil {
+		return asker{}, fmt.Errorf("read AWS configuration: %w", err)
+	}
+	return asker{
+		lambda: lambda.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
+		region: s.HubRegion, controls: controls, by: os.Getenv("BY"), now: time.Now,
+	}, nil
+}
