@@ -245,3 +245,25 @@ func granted(tmpl template, function resource) []string {
 	slices.Sort(got)
 	return got
 }
+
+func TestTheTopicsKeyIsUsedThroughSNSAlone(t *testing.T) {
+	checked := 0
+	for name, documents := range policies(load(t, deployed)) {
+		for _, document := range documents {
+			for _, s := range statements(document) {
+				for _, line := range statementLines(s) {
+					if !strings.Contains(line, " kms:Decrypt ") && !strings.Contains(line, " kms:GenerateDataKey ") {
+						continue
+					}
+					checked++
+					if !strings.Contains(line, " if kms:ViaService StringEquals sns.") {
+						t.Errorf("%s: %s", name, line)
+					}
+				}
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no use of the key was checked")
+	}
+}
