@@ -358,7 +358,7 @@ func FuzzDecode(f *testing.F) {
 			r.Denied()
 			r.Identity.SessionName()
 			r.Identity.RoleARN()
-			r.Identity.Service()
+			_ = r.Identity.Service()
 			r.Request.Objects("tags")
 			r.Request.Texts("tags")
 		}

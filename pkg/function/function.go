@@ -88,10 +88,10 @@ func release(raw []byte) (remedy.ReleaseRequest, bool) {
 }
 
 // Serve serves a tool: a function that a person invokes with a request and that answers it. The
-// handler is made once, from a runner without a planner.
-func Serve[Request, Answer any](description []byte, make func(Setup, *remedy.Runner) (func(context.Context, Request) (Answer, error), error)) {
+// handler is made once, from a runner without a planner, by build.
+func Serve[Request, Answer any](description []byte, build func(Setup, *remedy.Runner) (func(context.Context, Request) (Answer, error), error)) {
 	serve(description, func(s Setup, runner *remedy.Runner) (handler, error) {
-		answer, err := make(s, runner)
+		answer, err := build(s, runner)
 		if err != nil {
 			return nil, err
 		}
@@ -112,9 +112,9 @@ func Serve[Request, Answer any](description []byte, make func(Setup, *remedy.Run
 // handler answers one invocation.
 type handler func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error)
 
-func serve(description []byte, make func(Setup, *remedy.Runner) (handler, error)) {
+func serve(description []byte, build func(Setup, *remedy.Runner) (handler, error)) {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: redact}))
-	handle, err := setUp(description, make, log)
+	handle, err := setUp(description, build, log)
 	if err != nil {
 		log.Error("set up", "error", err.Error())
 		os.Exit(1)
@@ -138,7 +138,7 @@ func serve(description []byte, make func(Setup, *remedy.Runner) (handler, error)
 	})
 }
 
-func setUp(description []byte, make func(Setup, *remedy.Runner) (handler, error), log *slog.Logger) (handler, error) {
+func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error), log *slog.Logger) (handler, error) {
 	// The description names the control, and so does the function's name: they must agree.
 	id := strings.TrimPrefix(os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), settings.FunctionName(""))
 	c, err := control.Parse(id+"/control.json", description)
@@ -159,7 +159,7 @@ func setUp(description []byte, make func(Setup, *remedy.Runner) (handler, error)
 	}
 	users := iam.NewFromConfig(cfg)
 	kinds := change.ForIAM(users)
-	handle, err := make(Setup{AWS: cfg, Settings: told, Kinds: kinds, Sleep: sleep}, &remedy.Runner{
+	handle, err := build(Setup{AWS: cfg, Settings: told, Kinds: kinds, Sleep: sleep}, &remedy.Runner{
 		Control:  c,
 		Settings: told,
 		Kinds:    kinds,

@@ -349,7 +349,7 @@ func (w *world) run(e namedEvent) (remedy.Report, error) {
 		remedy.UndoRequest
 	}
 	if err := strict([]byte(text), &q); err != nil {
-		return remedy.Report{Outcome: remedy.Failed, Reason: err.Error()}, nil
+		return remedy.Report{}, err
 	}
 	w.now = q.At
 	if strings.HasPrefix(e.name, "release") {
