@@ -23,6 +23,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/history"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -199,14 +200,8 @@ func (a asker) undo(ctx context.Context, q request) error {
 
 // explain tells what was done and why.
 func (a asker) explain(ctx context.Context, q request) error {
-	asked := map[string]string{}
-	for name, field := range map[string]string{"KEY": "key", "USER": "user", "POLICY": "policy", "ID": "action"} {
-		if value, ok := q[name]; ok {
-			asked[field] = value
-		}
-	}
-	var answer struct{ Text string }
-	if err := a.invoke(ctx, "explain", asked, &answer); err != nil {
+	var answer history.Answer
+	if err := a.invoke(ctx, "explain", history.Request{Key: q["KEY"], User: q["USER"], Policy: q["POLICY"], Action: q["ID"]}, &answer); err != nil {
 		return err
 	}
 	for line := range strings.Lines(answer.Text) {
