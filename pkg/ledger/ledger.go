@@ -12,6 +12,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -366,8 +367,8 @@ func split(items []Item) (found []Entry, open []Case, err error) {
 			open = append(open, c)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Entry) int { return a.At.Compare(b.At) })
-	slices.SortStableFunc(open, func(a, b Case) int { return a.Opened.Compare(b.Opened) })
+	slices.SortFunc(found, func(a, b Entry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(open, func(a, b Case) int { return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.Key, b.Key)) })
 	return found, open, nil
 }
 

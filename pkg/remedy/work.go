@@ -168,6 +168,10 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	incarnation := ""
 	if f.User != "" {
 		contact, err := w.contact(ctx, f.User)
+		if err != nil && len(f.Changes) == 0 && w.run.Attempts >= tries {
+			// Nobody may be left untold because the owner cannot be read.
+			contact, err = owner.Contact{Missing: "could not be read: " + notice.Redact(err.Error())}, nil
+		}
 		if err != nil {
 			return entry, fmt.Errorf("look up the owner of %q: %w", f.User, err)
 		}
@@ -184,6 +188,10 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	}
 	return entry, nil
 }
+
+// tries is how often Lambda runs a function for an asynchronous event: once, and twice again
+// (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
+const tries = 3
 
 // contact looks up who answers for a user, once in a run.
 func (w *work) contact(ctx context.Context, user string) (owner.Contact, error) {

@@ -1,0 +1,201 @@
+package remedy_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// plan is a planner made of a function.
+type plan func(event.Event) ([]remedy.Finding, error)
+
+func (p plan) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	return p(e)
+}
+
+type mailbox struct{ got []notice.Message }
+
+func (m *mailbox) Publish(_ context.Context, n notice.Message) (string, error) {
+	m.got = append(m.got, n)
+	return "m", nil
+}
+
+type open struct{}
+
+func (open) Check(context.Context) (string, error) { return "", nil }
+
+// newRunner returns a runner in enforce over an account in which alice has a direct policy.
+func newRunner(t *testing.T, p plan) (*remedy.Runner, *account.Account, *mailbox) {
+	t.Helper()
+	a := account.New(account.State{Users: map[string]*account.User{"alice": {Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}}})
+	box := &mailbox{}
+	return &remedy.Runner{
+		Control:  control.Control{ID: "test", Title: "Test", Severity: control.Medium, Mode: control.Enforce},
+		Settings: settings.Function{Mode: control.Enforce, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7},
+		Planner:  p, Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}), Topic: box,
+		Owners: owner.Book{API: a}, Halt: open{}, Now: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) },
+		Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+	}, a, box
+}
+
+const sweep = `{"version":"0","id":"00000000-0000-4000-8000-000000000001","detail-type":"Scheduled Event","source":"aws.events",
+	"account":"111122223333","time":"2026-12-01T03:00:00Z","region":"us-east-1","resources":[],"detail":{}}`
+
+func detach() remedy.Finding {
+	return remedy.Finding{User: "alice", Text: "Found.", Changes: []change.Change{{
+		Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/ReadOnlyAccess", Before: change.Attached,
+	}}}
+}
+
+func run(r *remedy.Runner, id, raw string) (remedy.Report, error) {
+	return r.Run(context.Background(), remedy.Invocation{ID: id, Left: time.Minute}, []byte(raw))
+}
+
+func TestWhatIsNoEventIsRecordedAndNotRetried(t *testing.T) {
+	r, _, _ := newRunner(t, func(event.Event) ([]remedy.Finding, error) {
+		t.Error("planned")
+		return nil, nil
+	})
+	for _, raw := range []string{`nonsense`, `[]`, `{"source":"aws.iam","detail-type":"AWS API Call via CloudTrail","detail":{}}`} {
+		report, err := run(r, "a", raw)
+		if err != nil || report.Outcome != remedy.Failed || !strings.Contains(report.Reason, "undecodable") {
+			t.Errorf("%s: %+v, %v", raw, report, err)
+		}
+		if recorded, ok, err := r.Ledger.Run(context.Background(), "test", report.Event); !ok || !recorded.Done || err != nil {
+			t.Errorf("%s: the ledger has %+v, %v", raw, recorded, err)
+		}
+	}
+}
+
+func TestAnotherInvocationAtWorkIsWaitedFor(t *testing.T) {
+	r, a, _ := newRunner(t, func(event.Event) ([]remedy.Finding, error) { return []remedy.Finding{detach()}, nil })
+	if _, err := r.Ledger.Begin(context.Background(), ledger.Run{Control: "test", Key: "00000000-0000-4000-8000-000000000001", Holder: "other", Until: r.Now().Add(time.Minute)}, r.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(r, "mine", sweep); !errors.Is(err, ledger.ErrHeld) {
+		t.Errorf("err = %v, want ErrHeld: Lambda has to retry", err)
+	}
+	if len(a.Calls()) != 0 {
+		t.Errorf("the account was called: %v", a.Calls())
+	}
+}
+
+func TestAModeOffDoesNothing(t *testing.T) {
+	r, a, _ := newRunner(t, func(event.Event) ([]remedy.Finding, error) { return []remedy.Finding{detach()}, nil })
+	r.Settings.Mode = control.Off
+	report, err := run(r, "a", sweep)
+	if err != nil || report.Outcome != remedy.Nothing || len(a.Calls()) != 0 {
+		t.Errorf("%+v, %v, calls %v", report, err, a.Calls())
+	}
+}
+
+// deaf pretends that IAM accepts a change that never takes.
+type deaf struct{ change.Kind }
+
+func (deaf) Set(context.Context, change.Change) error { return nil }
+
+func TestAChangeThatDidNotTakeIsFailed(t *testing.T) {
+	r, _, box := newRunner(t, func(event.Event) ([]remedy.Finding, error) { return []remedy.Finding{detach()}, nil })
+	kind, err := r.Kinds.Kind(change.Change{Kind: change.ManagedUserPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Kinds = change.NewRegistry(deaf{kind})
+	report, err := run(r, "a", sweep)
+	if err == nil || report.Outcome != remedy.Failed || len(report.Changes) != 1 || report.Changes[0].Status != ledger.Failed {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if len(box.got) != 1 || box.got[0].Kind != notice.Failure {
+		t.Errorf("told %+v", box.got)
+	}
+}
+
+// slow shows a change only after it was read a few times, as IAM does.
+type slow struct {
+	change.Kind
+	stale int
+}
+
+func (s *slow) Read(ctx context.Context, c change.Change) (string, error) {
+	present, err := s.Kind.Read(ctx, c)
+	if present == c.After && s.stale > 0 {
+		s.stale--
+		return c.Before, err
+	}
+	return present, err
+}
+
+func TestAChangeIsGivenTimeToBeSeen(t *testing.T) {
+	r, _, _ := newRunner(t, func(event.Event) ([]remedy.Finding, error) { return []remedy.Finding{detach()}, nil })
+	kind, err := r.Kinds.Kind(change.Change{Kind: change.ManagedUserPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Kinds = change.NewRegistry(&slow{kind, 3})
+	if report, err := run(r, "a", sweep); err != nil || report.Outcome != remedy.Changed {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestNobodyIsLeftUntoldBecauseTheOwnerCannotBeRead(t *testing.T) {
+	r, a, box := newRunner(t, func(event.Event) ([]remedy.Finding, error) {
+		return []remedy.Finding{{User: "alice", Text: "Seen."}}, nil
+	})
+	a.Fault = func(operation string, _ bool) error { return errors.New(operation + " is refused") }
+	for try := 1; try <= 2; try++ {
+		if _, err := run(r, "a", sweep); err == nil || len(box.got) != 0 {
+			t.Fatalf("try %d: %v, told %d", try, err, len(box.got))
+		}
+	}
+	report, err := run(r, "a", sweep)
+	if err != nil || report.Outcome != remedy.Told || len(box.got) != 1 || !strings.Contains(box.got[0].Email(), "could not be read") {
+		t.Errorf("last try: %+v, %v, told %+v", report, err, box.got)
+	}
+}
+
+func TestOnlyWardersOwnRolesAreWarder(t *testing.T) {
+	call := func(role, account string) string {
+		return `{"version":"0","id":"00000000-0000-4000-8000-000000000002","detail-type":"AWS API Call via CloudTrail","source":"aws.iam",
+			"account":"111122223333","time":"2026-12-01T03:00:00Z","region":"us-east-1","resources":[],"detail":{"eventVersion":"1.11",
+			"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventTime":"2026-12-01T03:00:00Z","eventID":"00000000-0000-4000-9000-000000000002",
+			"userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/x/warder-test","sessionContext":{"sessionIssuer":{
+			"type":"Role","arn":"arn:aws:iam::` + account + `:` + role + `","userName":"warder-self"}}}}}`
+	}
+	for _, tc := range []struct {
+		name, role, account string
+		own                 bool
+	}{
+		{"the role itself", "role/warder/warder-self", "111122223333", true},
+		{"the same name without the path", "role/warder-self", "111122223333", false},
+		{"the same name below another path", "role/team/warder/warder-self", "111122223333", false},
+		{"a longer name", "role/warder/warder-self-2", "111122223333", false},
+		{"another account's", "role/warder/warder-self", "444455556666", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			planned := false
+			r, _, _ := newRunner(t, func(event.Event) ([]remedy.Finding, error) {
+				planned = true
+				return nil, nil
+			})
+			if _, err := run(r, "a", call(tc.role, tc.account)); err != nil {
+				t.Fatal(err)
+			}
+			if planned == tc.own {
+				t.Errorf("planned: %v", planned)
+			}
+		})
+	}
+}
