@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
@@ -163,6 +165,28 @@ func TestNobodyIsLeftUntoldBecauseTheOwnerCannotBeRead(t *testing.T) {
 	report, err := run(r, "a", sweep)
 	if err != nil || report.Outcome != remedy.Told || len(box.got) != 1 || !strings.Contains(box.got[0].Email(), "could not be read") {
 		t.Errorf("last try: %+v, %v, told %+v", report, err, box.got)
+	}
+}
+
+func TestWhatCannotBeReadAllowsNothingAndSomebodyIsTold(t *testing.T) {
+	r, a, box := newRunner(t, func(event.Event) ([]remedy.Finding, error) { return []remedy.Finding{detach()}, nil })
+	a.Fault = func(operation string, _ bool) error {
+		if operation == "iam:GetUser" {
+			return errors.New("Throttling: Rate exceeded")
+		}
+		return nil
+	}
+	before := a.State()
+	for try := 1; try <= 3; try++ {
+		if report, err := run(r, "a", sweep); err == nil || report.Outcome != remedy.Failed {
+			t.Errorf("try %d: %+v, %v", try, report, err)
+		}
+	}
+	if diff := cmp.Diff(before, a.State()); diff != "" {
+		t.Errorf("the account was changed:\n%s", diff)
+	}
+	if len(box.got) != 1 || box.got[0].Kind != notice.Held || !strings.Contains(box.got[0].Email(), "exemption of \"alice\" cannot be read") {
+		t.Errorf("told %+v", box.got)
 	}
 }
 

@@ -120,6 +120,9 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	if err != nil {
 		return "", nil, err
 	}
+	if _, known := w.contacts[f.User]; f.User != "" && !known {
+		return entry.Case, []ledger.Entry{entry}, nil
+	}
 	about, why, err := w.exempt(ctx, entry)
 	if err == nil && why == "" {
 		why, err = w.onHold(ctx, entry)
@@ -168,8 +171,9 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	incarnation := ""
 	if f.User != "" {
 		contact, err := w.contact(ctx, f.User)
-		if err != nil && len(f.Changes) == 0 && w.run.Attempts >= tries {
-			// Nobody may be left untold because the owner cannot be read.
+		if err != nil && w.run.Attempts >= tries {
+			// Nobody may be left untold because the owner cannot be read. That the exemption cannot be
+			// read either holds the changes back.
 			contact, err = owner.Contact{Missing: "could not be read: " + notice.Redact(err.Error())}, nil
 		}
 		if err != nil {
