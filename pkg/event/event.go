@@ -1,5 +1,5 @@
 // Package event turns the JSON of an EventBridge event into typed values: CloudTrail API calls, console sign-ins and
-// service events, AWS Config compliance changes, and scheduled sweeps.
+// service events, AWS Config compliance changes, findings of IAM Access Analyzer, and scheduled sweeps.
 //
 // It is strict about what a type cannot do without and tolerant of everything else: a missing event name is an [Error]
 // that names the field, a field that AWS adds tomorrow is ignored, and an event of a type it does not know decodes into
@@ -42,7 +42,7 @@ type Event struct {
 	digest string // of the CloudTrail record, or of the raw bytes of anything else
 }
 
-// Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[Sweep] or *[Unknown].
+// Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[AccessFinding], *[Sweep] or *[Unknown].
 type Detail interface{ detail() }
 
 // Sweep is the scheduled event that starts a run over the whole account. It carries nothing but its time.
@@ -120,6 +120,12 @@ func Decode(raw []byte) (Event, error) {
 			e.Detail = c
 			happened, _ = ParseTime(detail.text("notificationCreationTime"))
 		}
+	case accessAnalyzed:
+		var f *AccessFinding
+		if f, err = accessFinding(detail, e); err == nil {
+			e.Detail = f
+			happened, _ = ParseTime(detail.text("updatedAt"))
+		}
 	case scheduled:
 		s := &Sweep{}
 		if len(e.Resources) > 0 {
@@ -195,6 +201,7 @@ const (
 	signIn
 	serviceEvent
 	complianceChange
+	accessAnalyzed
 	scheduled
 )
 
@@ -208,6 +215,8 @@ func (e Event) kind(detail Fields) kind {
 		return scheduled
 	case e.Source == "aws.config" && e.DetailType == "Config Rules Compliance Change":
 		return complianceChange
+	case e.Source == "aws.access-analyzer" && accessKinds[e.DetailType] != "":
+		return accessAnalyzed
 	case !strings.HasPrefix(e.Source, "aws.") || !strings.HasSuffix(e.DetailType, " via CloudTrail"):
 		return other
 	}

@@ -36,6 +36,9 @@ func TestWhatIsNoEventIsRefusedAndTheFieldNamed(t *testing.T) {
 	config := func(detail string) string {
 		return `{"id":"1","source":"aws.config","detail-type":"Config Rules Compliance Change","detail":` + detail + `}`
 	}
+	access := func(detail string) string {
+		return `{"id":"1","source":"aws.access-analyzer","detail-type":"Access Analyzer Finding","detail":` + detail + `}`
+	}
 	for name, c := range map[string]struct{ raw, field string }{
 		"nothing at all":                 {``, ""},
 		"a list":                         {`[{}]`, ""},
@@ -57,6 +60,10 @@ func TestWhatIsNoEventIsRefusedAndTheFieldNamed(t *testing.T) {
 		"a compliance change without resource type": {config(`{"configRuleName":"r","resourceId":"AIDA","newEvaluationResult":{"complianceType":"COMPLIANT"}}`), "detail.resourceType"},
 		"a compliance change without its resource":  {config(`{"configRuleName":"r","resourceType":"AWS::IAM::User","newEvaluationResult":{"complianceType":"COMPLIANT"}}`), "detail.resourceId"},
 		"a compliance change without a result":      {config(`{"configRuleName":"r","resourceType":"AWS::IAM::User","resourceId":"AIDA","newEvaluationResult":null}`), "detail.newEvaluationResult.complianceType"},
+		"a finding without a detail":                {access(`[]`), "detail"},
+		"a finding without an id":                   {access(`{"status":"ACTIVE","resource":"arn:aws:s3:::b"}`), "detail.id"},
+		"a finding without a status":                {access(`{"id":"f","resource":"arn:aws:s3:::b"}`), "detail.status"},
+		"a finding without its resource":            {access(`{"id":"f","status":"ACTIVE"}`), "detail.resource"},
 		"a sweep without its time":                  {`{"id":"1","source":"aws.events","detail-type":"Scheduled Event","detail":{}}`, "time"},
 		"a sweep with another time than a time":     {`{"id":"1","source":"aws.events","detail-type":"Scheduled Event","time":"soon","detail":{}}`, "time"},
 	} {
@@ -109,6 +116,9 @@ func TestTheTypeFollowsFromSourceAndDetailType(t *testing.T) {
 		"an insight":                                    {`{"source":"aws.iam","detail-type":"AWS Insight via CloudTrail",` + record + `}`, "unknown"},
 		"network activity":                              {`{"source":"aws.s3","detail-type":"AWS Network Activity Event via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsVpceEvent"`, 1) + `}`, "unknown"},
 		"a compliance change":                           {`{"source":"aws.config","detail-type":"Config Rules Compliance Change","detail":{"configRuleName":"r","resourceType":"t","resourceId":"i","newEvaluationResult":{"complianceType":"COMPLIANT"}}}`, "compliance"},
+		"a finding of unused access":                    {`{"source":"aws.access-analyzer","detail-type":"Unused Access Finding for IAM entities","detail":{"findingId":"f","status":"ACTIVE","resource":"r"}}`, "finding"},
+		"an access preview, which is no finding":        {`{"source":"aws.access-analyzer","detail-type":"Access Preview State Change","detail":{}}`, "unknown"},
+		"somebody's own finding":                        {`{"source":"my.app","detail-type":"Access Analyzer Finding","detail":{}}`, "unknown"},
 		"a sweep":                                       {`{"source":"aws.events","detail-type":"Scheduled Event","time":"2026-11-16T09:00:00Z"}`, "sweep"},
 		"an event of EventBridge that is no schedule":   {`{"source":"aws.events","detail-type":"Connection Activated"}`, "unknown"},
 		"somebody's own event that calls itself a call": {`{"source":"my.app","detail-type":"AWS API Call via CloudTrail",` + record + `}`, "unknown"},
@@ -130,6 +140,8 @@ func TestTheTypeFollowsFromSourceAndDetailType(t *testing.T) {
 				got = "service event"
 			case *event.Compliance:
 				got = "compliance"
+			case *event.AccessFinding:
+				got = "finding"
 			case *event.Sweep:
 				got = "sweep"
 			case *event.Unknown:
@@ -375,6 +387,10 @@ func FuzzDecode(f *testing.F) {
 		case *event.Compliance:
 			if d.ResourceID == "" || d.Compliant() && d.NonCompliant() {
 				t.Fatalf("compliance %+v", d)
+			}
+		case *event.AccessFinding:
+			if d.ID == "" || d.Resource == "" || d.Access == "" || d.Active() && d.Deleted {
+				t.Fatalf("finding %+v", d)
 			}
 		case *event.Sweep:
 			if e.Time.IsZero() {

@@ -287,6 +287,50 @@ func TestComplianceChanges(t *testing.T) {
 	}
 }
 
+func TestFindingsOfAccessAnalyzer(t *testing.T) {
+	type found struct {
+		access   event.AccessKind
+		resource string
+		active   bool
+		public   bool
+		who      string
+		what     string
+		unused   string
+	}
+	for name, want := range map[string]found{
+		"bucket-became-public":             {event.ExternalAccess, "acme-website-assets", true, true, "AWS: *", "s3:GetObject", ""},
+		"bucket-no-longer-public":          {event.ExternalAccess, "acme-website-assets", false, true, "AWS: *", "s3:GetObject", ""},
+		"bucket-shared-with-other-account": {event.ExternalAccess, "acme-reports", true, false, "AWS: 999988887777", "s3:GetObject,s3:ListBucket", ""},
+		"external-access-archived":         {event.ExternalAccess, "partner-import", false, false, "AWS: arn:aws:iam::999988887777:root", "sts:AssumeRole", ""},
+		"external-access-deleted":          {event.ExternalAccess, "acme-reports", false, false, "AWS: 999988887777", "s3:GetObject,s3:ListBucket", ""}, // its status is ACTIVE
+		"internal-access-found":            {event.InternalAccess, "acme-customer-records", true, false, "AWS: arn:aws:iam::111122223333:role/batch", "s3:GetObject", ""},
+		"user-access-key-unused":           {event.UnusedAccess, "erin@example.com", true, false, "", "", ""},
+		"role-permissions-unused":          {event.UnusedAccess, "batch", true, false, "", "", "3 services, 41 actions"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := sample(t, name)
+			f := e.Detail.(*event.AccessFinding)
+			got := found{f.Access, f.Resource[strings.LastIndexAny(f.Resource, ":/")+1:], f.Active(), f.Public, strings.Join(f.Principals, ","), strings.Join(f.Actions, ","), ""}
+			if f.UnusedServices != "" {
+				got.unused = f.UnusedServices + " services, " + f.UnusedActions + " actions"
+			}
+			if got != want {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+			if f.ID == "" || f.ID == e.ID || f.Account != e.Account || f.Region != e.Region {
+				t.Errorf("finding %q of %s in %s, want its own id, the account and the region", f.ID, f.Account, f.Region)
+			}
+		})
+	}
+	again := sample(t, "bucket-no-longer-public").Detail.(*event.AccessFinding)
+	if first := sample(t, "bucket-became-public").Detail.(*event.AccessFinding); first.ID != again.ID {
+		t.Errorf("ids %s and %s of one finding", first.ID, again.ID)
+	}
+	if f := sample(t, "bucket-not-analyzed").Detail.(*event.AccessFinding); f.Error != "ACCESS_DENIED" || !f.Active() {
+		t.Errorf("got %+v, want an active finding with its error", f)
+	}
+}
+
 func TestASweepKnowsItsRule(t *testing.T) {
 	s, ok := sample(t, "daily-sweep").Detail.(*event.Sweep)
 	if !ok || !strings.HasPrefix(s.Rule, "arn:aws:events:us-east-1:111122223333:rule/") {

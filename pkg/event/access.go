@@ -1,0 +1,119 @@
+package event
+
+import (
+	"maps"
+	"slices"
+)
+
+// AccessFinding is IAM Access Analyzer saying who can reach a resource, or which permissions nobody uses. It is sent for
+// each new finding and each change of one, deletion included, best effort, within about an hour.
+//
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-eventbridge.html
+type AccessFinding struct {
+	Access AccessKind
+	ID     string // the same for every event about the finding
+	Status string // "ACTIVE", "ARCHIVED" or "RESOLVED"
+	// Deleted says that the finding was deleted. Its status stays what it was then.
+	Deleted bool
+	// Type tells findings of unused access apart, such as "UnusedIAMRole"; external ones have none.
+	Type string
+	// Error says why the resource could not be analyzed, such as "ACCESS_DENIED"; empty if it was.
+	Error string
+
+	Resource     string // ARN
+	ResourceType string // such as "AWS::S3::Bucket"
+	Account      string // that the finding is about: of an organization's analyzer not always the event's
+	Region       string
+
+	// Who has access to what, and when; of external and internal access only.
+	Public     bool     // everybody has
+	Principals []string // "AWS: 444455556666", sorted by kind; "*" is everybody
+	Actions    []string // such as "s3:GetObject"
+	Condition  Fields   // condition key → value; nil or empty: always
+
+	// What is not used; of the type UnusedPermission only.
+	UnusedServices string // number
+	UnusedActions  string // number
+}
+
+// AccessKind is what a finding of Access Analyzer is about.
+type AccessKind string
+
+// The kinds, by detail-type: "Access Analyzer Finding", "Internal Access Finding" and "Unused Access Finding for IAM
+// entities".
+const (
+	ExternalAccess AccessKind = "external access"
+	InternalAccess AccessKind = "internal access"
+	UnusedAccess   AccessKind = "unused access"
+)
+
+// accessKinds is what the detail-types mean. "Access Preview State Change" is no finding.
+var accessKinds = map[string]AccessKind{
+	"Access Analyzer Finding":                ExternalAccess,
+	"Internal Access Finding":                InternalAccess,
+	"Unused Access Finding for IAM entities": UnusedAccess,
+}
+
+func (*AccessFinding) detail() {}
+
+// Active tells whether the finding stands: it is neither archived nor resolved nor deleted.
+func (f *AccessFinding) Active() bool { return f.Status == "ACTIVE" && !f.Deleted }
+
+// accessFinding reads a finding. It wants the id, which two of the three call "id" and one "findingId", the status and
+// the resource.
+func accessFinding(detail Fields, e Event) (*AccessFinding, error) {
+	if detail == nil {
+		return nil, &Error{"detail", "missing or not an object: a finding is needed"}
+	}
+	f := &AccessFinding{
+		Access:         accessKinds[e.DetailType],
+		ID:             detail.text("id"),
+		Status:         detail.text("status"),
+		Deleted:        detail.bool("isDeleted"),
+		Type:           detail.text("findingType"),
+		Error:          detail.text("error"),
+		Resource:       detail.text("resource"),
+		ResourceType:   detail.text("resourceType"),
+		Account:        detail.text("accountId"),
+		Region:         detail.text("region"),
+		Public:         detail.bool("isPublic"),
+		Principals:     principals(detail.Object("principal")),
+		Actions:        detail.Texts("action"),
+		Condition:      detail.Object("condition"),
+		UnusedServices: detail.text("numberOfUnusedServices"),
+		UnusedActions:  detail.text("numberOfUnusedActions"),
+	}
+	if f.ID == "" {
+		f.ID = detail.text("findingId")
+	}
+	switch {
+	case f.ID == "":
+		return nil, &Error{"detail.id", "missing, and so is detail.findingId"}
+	case f.Status == "":
+		return nil, &Error{"detail.status", "missing"}
+	case f.Resource == "":
+		return nil, &Error{"detail.resource", "missing"}
+	}
+	if f.Account == "" {
+		f.Account = e.Account
+	}
+	if f.Region == "" {
+		f.Region = e.Region
+	}
+	return f, nil
+}
+
+// principals words the members of a principal, each a text or a list of texts.
+func principals(f Fields) []string {
+	var all []string
+	for _, kind := range slices.Sorted(maps.Keys(f)) {
+		names := f.Texts(kind)
+		if name, ok := f.Text(kind); ok {
+			names = []string{name}
+		}
+		for _, name := range names {
+			all = append(all, kind+": "+name)
+		}
+	}
+	return all
+}
