@@ -102,8 +102,12 @@ func (p printer) details(o outcome) []string {
 	var lines []string
 	for _, c := range o.Changes {
 		line := fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, value(c.Before), value(c.After))
-		if c.Status != "" && c.Status != o.Outcome {
-			line += p.style.dim(" (" + strings.TrimSuffix(c.Status+": "+c.Reason, ": ") + ")")
+		note := strings.Trim(c.Status+": "+c.Reason, ": ")
+		if c.Status == o.Outcome {
+			note = c.Reason
+		}
+		if note != "" {
+			line += p.style.dim(" (" + note + ")")
 		}
 		lines = append(lines, line)
 	}
@@ -112,7 +116,7 @@ func (p printer) details(o outcome) []string {
 		if whom == "" {
 			whom = "the topic's subscribers"
 		}
-		lines = append(lines, fmt.Sprintf("told %s: %s (%s)", whom, value(n.Title), n.Severity))
+		lines = append(lines, fmt.Sprintf("told %s: %s (%s, %s)", whom, value(n.Title), n.Kind, n.Severity))
 	}
 	if len(lines) == 0 && o.Reason != "" {
 		lines = append(lines, value(o.Reason))

@@ -1,0 +1,353 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
+)
+
+const (
+	administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
+	s3Full        = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+	quarantine    = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"
+)
+
+func observed(ctx context.Context, s *stage) error {
+	if _, err := s.addUser(ctx, "alice"); err != nil {
+		return err
+	}
+	if err := s.attach(ctx, "alice", s3Full); err != nil {
+		return err
+	}
+	outcomes, letters, err := s.came(ctx, "detach-direct-policy")
+	if err != nil {
+		return err
+	}
+	o, err := one(outcomes, letters, "would_change", "alice@example.com")
+	if err != nil {
+		return err
+	}
+	if len(o.Changes) != 1 || o.Changes[0].Target != s3Full {
+		return fmt.Errorf("changes %+v, want what would be done about the policy", o.Changes)
+	}
+	arns, err := s.attached(ctx, "alice")
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(arns, []string{s3Full}) {
+		return fmt.Errorf("alice has %v, want the policy as it was", arns)
+	}
+	s.say("alice still has it")
+	return nil
+}
+
+func directPolicy(ctx context.Context, s *stage) error {
+	if _, err := s.addUser(ctx, "alice"); err != nil {
+		return err
+	}
+	begin := time.Now()
+	if err := s.attach(ctx, "alice", administrator); err != nil {
+		return err
+	}
+	outcomes, letters, err := s.came(ctx, "detach-direct-policy")
+	if err != nil {
+		return err
+	}
+	took := time.Since(begin)
+	if _, err := one(outcomes, letters, "changed", "alice@example.com"); err != nil {
+		return err
+	}
+	arns, err := s.attached(ctx, "alice")
+	if err != nil {
+		return err
+	}
+	if len(arns) > 0 {
+		return fmt.Errorf("alice has %v, want none", arns)
+	}
+	if took > 2*time.Second {
+		return fmt.Errorf("it took %v, want at most 2 s", took)
+	}
+	s.say("alice has no policy any more, %d ms after the call", took.Milliseconds())
+	return nil
+}
+
+func inlinePolicy(ctx context.Context, s *stage) error {
+	if _, err := s.addUser(ctx, "bob"); err != nil {
+		return err
+	}
+	// Spaces, tabs and the order of names are part of what must come back one day.
+	document := "{\n\t\"Version\": \"2012-10-17\",\n  \"Statement\": [ { \"Action\":\"s3:GetObject\",  \"Effect\":\"Allow\", \"Resource\":\"arn:aws:s3:::reports/*\" } ]\n}\n"
+	s.say("$ aws iam put-user-policy --user-name bob --policy-name reports --policy-document file://reports.json")
+	if _, err := s.iam.PutUserPolicy(ctx, &iam.PutUserPolicyInput{
+		UserName: aws.String("bob"), PolicyName: aws.String("reports"), PolicyDocument: &document,
+	}); err != nil {
+		return err
+	}
+	outcomes, letters, err := s.came(ctx, "detach-direct-policy")
+	if err != nil {
+		return err
+	}
+	o, err := one(outcomes, letters, "changed", "bob@example.com")
+	if err != nil {
+		return err
+	}
+	if len(o.Changes) != 1 || o.Changes[0].Before != document {
+		return fmt.Errorf("changes %+v, want one with the document", o.Changes)
+	}
+	policies, err := s.iam.ListUserPolicies(ctx, &iam.ListUserPoliciesInput{UserName: aws.String("bob")})
+	if err != nil {
+		return err
+	}
+	if len(policies.PolicyNames) > 0 {
+		return fmt.Errorf("bob has %v, want none", policies.PolicyNames)
+	}
+	kept, err := s.ledgerHolds(ctx, document)
+	if err != nil {
+		return err
+	}
+	if !kept {
+		return errors.New("the document is not in the ledger")
+	}
+	s.say("bob has no policy any more, the ledger has all %d bytes of it", len(document))
+	return nil
+}
+
+func staleKey(ctx context.Context, s *stage) error {
+	const control = "deactivate-stale-access-key"
+	user, err := s.addUser(ctx, "carol")
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	old, err := s.addKey(ctx, "carol", now, 91)
+	if err != nil {
+		return err
+	}
+	young, err := s.addKey(ctx, "carol", now, 20)
+	if err != nil {
+		return err
+	}
+
+	s.say("14 days ago: the daily sweep")
+	if err := s.sweep(ctx, control, now.AddDate(0, 0, -14)); err != nil {
+		return err
+	}
+	outcomes, letters, err := s.came(ctx, control)
+	if err != nil {
+		return err
+	}
+	if _, err := one(outcomes, letters, "told", "carol@example.com"); err != nil {
+		return err
+	}
+	s.say("today: AWS Config finds access-keys-rotated NON_COMPLIANT for AWS::IAM::User %s", *user.UserId)
+	if err := s.deliver(ctx, configEvent("access-keys-rotated", *user.UserId, now)); err != nil {
+		return err
+	}
+	if outcomes, letters, err = s.came(ctx, control); err != nil {
+		return err
+	}
+	if _, err := one(outcomes, letters, "changed", "carol@example.com"); err != nil {
+		return err
+	}
+
+	listed, err := s.iam.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: user.UserName})
+	if err != nil {
+		return err
+	}
+	status := map[string]iamtypes.StatusType{}
+	for _, key := range listed.AccessKeyMetadata {
+		status[*key.AccessKeyId] = key.Status
+	}
+	if status[*old.AccessKeyId] != iamtypes.StatusTypeInactive || status[*young.AccessKeyId] != iamtypes.StatusTypeActive {
+		return fmt.Errorf("keys %v, want %s alone inactive", status, *old.AccessKeyId)
+	}
+	if err := s.who(ctx, young); err != nil {
+		return fmt.Errorf("use the young key: %w", err)
+	}
+	var refused smithy.APIError
+	switch err := s.who(ctx, old); {
+	case err == nil:
+		return errors.New("use the old key: it works")
+	case !errors.As(err, &refused) || refused.ErrorCode() != "InvalidClientTokenId":
+		return fmt.Errorf("use the old key: %w, want InvalidClientTokenId", err)
+	}
+	s.say("the old key is refused from now on, the young one works")
+	return nil
+}
+
+func quarantined(ctx context.Context, s *stage) error {
+	if _, err := s.addUser(ctx, "dave"); err != nil {
+		return err
+	}
+	if err := s.attach(ctx, "dave", quarantine); err != nil {
+		return err
+	}
+	outcomes, _, err := s.came(ctx, "detach-direct-policy")
+	if err != nil {
+		return err
+	}
+	if len(outcomes) != 1 || len(outcomes[0].Changes) > 0 {
+		return fmt.Errorf("outcomes %+v, want one without a change", outcomes)
+	}
+	arns, err := s.attached(ctx, "dave")
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(arns, []string{quarantine}) {
+		return fmt.Errorf("dave has %v, want the quarantine as it was", arns)
+	}
+	s.say("dave still is in quarantine")
+	return nil
+}
+
+func signIns(ctx context.Context, s *stage) error {
+	root, err := project.Find()
+	if err != nil {
+		return err
+	}
+	for _, signIn := range []struct{ file, title string }{
+		{"root-console-login.json", "Root"},
+		{"sso-console-login.json", "IAM Identity Center"},
+		{"iam-console-login-no-mfa.json", "without MFA"},
+	} {
+		event, err := readEvent(filepath.Join(string(root), "events", signIn.file))
+		if err != nil {
+			return err
+		}
+		s.say("events/%s", signIn.file)
+		if err := s.deliver(ctx, event.JSON); err != nil {
+			return err
+		}
+		outcomes, letters, err := s.came(ctx, "alert-console-login")
+		if err != nil {
+			return err
+		}
+		if len(outcomes) != 1 || outcomes[0].Outcome != "told" || len(letters) != 1 || !strings.Contains(letters[0].Title, signIn.title) {
+			return fmt.Errorf("%s: outcomes %+v and notices %+v, want one that speaks of %q", signIn.file, outcomes, letters, signIn.title)
+		}
+	}
+	return nil
+}
+
+func twice(ctx context.Context, s *stage) error {
+	if _, err := s.addUser(ctx, "erin"); err != nil {
+		return err
+	}
+	// The policy comes without an event of its own: the two below are the only ones.
+	if _, err := iam.NewFromConfig(own(s.account.moto)).AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{
+		UserName: aws.String("erin"), PolicyArn: aws.String(s3Full),
+	}); err != nil {
+		return err
+	}
+	stamp := time.Now().UTC().Format(time.RFC3339)
+	event := map[string]any{
+		"version": "0", "id": "demo-twice-" + stamp, "source": "aws.iam", "detail-type": "AWS API Call via CloudTrail",
+		"account": moto.AccountID, "time": stamp, "region": region, "resources": []string{},
+		"detail": map[string]any{
+			"eventVersion": "1.11", "eventTime": stamp, "eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy", "awsRegion": region,
+			"eventID": "demo-twice-" + stamp, "eventType": "AwsApiCall", "readOnly": false, "managementEvent": true, "recipientAccountId": moto.AccountID,
+			"sourceIPAddress": "127.0.0.1", "userAgent": "demo",
+			"userIdentity": map[string]any{
+				"type": "IAMUser", "userName": "operator", "accountId": moto.AccountID, "principalId": "AIDAOPERATOR",
+				"arn": "arn:aws:iam::" + moto.AccountID + ":user/operator", "accessKeyId": s.account.AccessKey,
+			},
+			"requestParameters": map[string]any{"userName": "erin", "policyArn": s3Full}, "responseElements": nil,
+		},
+	}
+	for range 2 {
+		s.say("CloudTrail: AttachUserPolicy on erin, eventID demo-twice-%s", stamp)
+		if err := s.deliver(ctx, event); err != nil {
+			return err
+		}
+	}
+	outcomes, letters, err := s.came(ctx, "detach-direct-policy")
+	if err != nil {
+		return err
+	}
+	changes := 0
+	for _, o := range outcomes {
+		if o.Outcome == "changed" {
+			changes++
+		}
+	}
+	if len(outcomes) != 2 || changes != 1 || len(letters) != 1 {
+		return fmt.Errorf("outcomes %+v and %d notices, want one change and one notice of two events", outcomes, len(letters))
+	}
+	return nil
+}
+
+func failure(ctx context.Context, s *stage) error {
+	function := prefix + "alert-console-login"
+	s.say("DynamoDB refuses the function the ledger")
+	if err := s.fault(ctx, front.Fault{Operation: "dynamodb:PutItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
+		return err
+	}
+	if err := s.fault(ctx, front.Fault{Operation: "dynamodb:GetItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
+		return err
+	}
+	root, err := project.Find()
+	if err != nil {
+		return err
+	}
+	event, err := readEvent(filepath.Join(string(root), "events", "iam-console-login-failed.json"))
+	if err != nil {
+		return err
+	}
+	s.say("events/iam-console-login-failed.json")
+	if err := s.deliver(ctx, event.JSON); err != nil {
+		return err
+	}
+	outcomes, err := s.settle(ctx)
+	if err != nil {
+		return err
+	}
+	if len(outcomes) != 1 || outcomes[0].Outcome != "failed" {
+		return fmt.Errorf("outcomes %+v, want one that failed", outcomes)
+	}
+	s.did(outcomes[0])
+	queue := ""
+	for _, f := range s.account.Stack.Functions {
+		if f.Name == function {
+			queue = f.OnFailure[strings.LastIndex(f.OnFailure, ":")+1:]
+		}
+	}
+	url := s.account.URL + "/" + moto.AccountID + "/" + queue
+	s.say("$ aws sqs receive-message --queue-url %s", url)
+	received, err := sqs.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, "")).ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url})
+	if err != nil {
+		return err
+	}
+	if len(received.Messages) != 1 {
+		return fmt.Errorf("%d messages in the failure queue, want 1", len(received.Messages))
+	}
+	var record struct {
+		RequestContext struct {
+			Condition              string
+			ApproximateInvokeCount int
+		}
+		RequestPayload struct{ ID string }
+	}
+	if err := json.Unmarshal([]byte(*received.Messages[0].Body), &record); err != nil {
+		return fmt.Errorf("read the record: %w", err)
+	}
+	if record.RequestContext.ApproximateInvokeCount != 3 || record.RequestContext.Condition != "RetriesExhausted" || record.RequestPayload.ID != event.ID {
+		return fmt.Errorf("record %+v, want that of the event after three attempts", record)
+	}
+	s.say("the event is kept there, after %d attempts: %s", record.RequestContext.ApproximateInvokeCount, record.RequestContext.Condition)
+	return nil
+}

@@ -1,0 +1,398 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/moto"
+)
+
+// A stage is the account that chapters play in, seen by the people in them.
+type stage struct {
+	account *account
+	printer printer
+	verbose bool
+	iam     *iam.Client // of the operator
+	inbox   string      // URL of a queue that subscribes to the topic, as people do
+
+	mu       sync.Mutex
+	outcomes []outcome
+}
+
+func openStage(ctx context.Context, p printer, mode string, verbose bool, stderr io.Writer) (*stage, error) {
+	s := &stage{printer: p, verbose: verbose}
+	fmt.Fprintf(p.out, "%s\n", p.style.dim("starting an AWS account on this machine, its controls in mode "+mode+" ..."))
+	a, err := openAccount(ctx, options{mode: mode, stderr: stderr, done: func(r host.Result) {
+		if r.Sync { // whoever called it has its answer
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.outcomes = append(s.outcomes, readOutcome(r.Function, r.Payload, r.Failed))
+	}})
+	if err != nil {
+		return nil, err
+	}
+	s.account = a
+	cfg := config(a.URL, a.AccessKey, a.Secret, "")
+	s.iam = iam.NewFromConfig(cfg)
+	queue, err := sqs.NewFromConfig(cfg).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("inbox")})
+	if err == nil {
+		s.inbox = *queue.QueueUrl
+		_, err = sns.NewFromConfig(cfg).Subscribe(ctx, &sns.SubscribeInput{
+			TopicArn: aws.String(a.Stack.Outputs["TopicArn"]), Protocol: aws.String("sqs"),
+			Endpoint: aws.String("arn:aws:sqs:" + region + ":" + moto.AccountID + ":inbox"),
+		})
+	}
+	if err != nil {
+		a.Close()
+		return nil, fmt.Errorf("subscribe to the topic: %w", err)
+	}
+	return s, nil
+}
+
+// say prints what happens.
+func (s *stage) say(format string, args ...any) {
+	fmt.Fprintln(s.printer.out, strings.TrimRight("   "+fmt.Sprintf(format, args...), " "))
+}
+
+// addUser adds a user who has an owner, whom notices are for.
+func (s *stage) addUser(ctx context.Context, name string) (*iamtypes.User, error) {
+	s.say("$ aws iam create-user --user-name %s --tags Key=owner,Value=%[1]s@example.com", name)
+	user, err := s.iam.CreateUser(ctx, &iam.CreateUserInput{
+		UserName: &name, Tags: []iamtypes.Tag{{Key: aws.String("owner"), Value: aws.String(name + "@example.com")}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.settle(ctx) // that there is a new user is another story
+	return user.User, err
+}
+
+// settle waits until everything that was set off has come to its end, and returns the outcomes since
+// it was called last.
+func (s *stage) settle(ctx context.Context) ([]outcome, error) {
+	if err := s.account.host.Idle(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	outcomes := s.outcomes
+	s.outcomes = nil
+	return outcomes, nil
+}
+
+// A letter is a notice as a subscriber of the topic gets it.
+type letter struct {
+	Control, Kind, Severity, Title, Text, Subject, Owner string
+	Facts                                                []struct{ Name, Value string }
+}
+
+// letters empties the inbox.
+func (s *stage) letters(ctx context.Context) ([]letter, error) {
+	client := sqs.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, ""))
+	var letters []letter
+	for {
+		received, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &s.inbox, MaxNumberOfMessages: 10})
+		if err != nil {
+			return nil, fmt.Errorf("read the inbox: %w", err)
+		}
+		if len(received.Messages) == 0 {
+			return letters, nil
+		}
+		for _, message := range received.Messages {
+			var wrapped struct{ Message string }
+			var l letter
+			if err := json.Unmarshal([]byte(aws.ToString(message.Body)), &wrapped); err != nil {
+				return nil, fmt.Errorf("read a notice: %w", err)
+			}
+			if err := json.Unmarshal([]byte(wrapped.Message), &l); err != nil {
+				return nil, fmt.Errorf("read a notice: %w", err)
+			}
+			letters = append(letters, l)
+			if _, err := client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &s.inbox, ReceiptHandle: message.ReceiptHandle}); err != nil {
+				return nil, fmt.Errorf("read the inbox: %w", err)
+			}
+		}
+	}
+}
+
+// did prints what a function did.
+func (s *stage) did(o outcome) {
+	s.say("%s: %s", o.Control, s.printer.style.outcome(o.Outcome))
+	for _, line := range s.printer.details(o) {
+		s.say("  %s", line)
+	}
+}
+
+// came waits, prints what the control did and what people were told by it, and returns both. Other
+// controls are not what the chapter is about, unless they failed.
+func (s *stage) came(ctx context.Context, control string) ([]outcome, []letter, error) {
+	all, err := s.settle(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var outcomes []outcome
+	for _, o := range all {
+		if o.Outcome == "failed" {
+			return nil, nil, fmt.Errorf("%s failed: %s", o.Control, o.Reason)
+		}
+		if o.Control == control {
+			outcomes = append(outcomes, o)
+			s.did(o)
+		}
+	}
+	inbox, err := s.letters(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var letters []letter
+	for _, l := range inbox {
+		if l.Control == control {
+			letters = append(letters, l)
+			s.full(l)
+		}
+	}
+	return outcomes, letters, nil
+}
+
+// one checks that there is one outcome, with one change when it is about one, and one notice to the
+// owner.
+func one(outcomes []outcome, letters []letter, word, owner string) (outcome, error) {
+	if len(outcomes) != 1 || outcomes[0].Outcome != word {
+		return outcome{}, fmt.Errorf("outcomes %+v, want one that %s", outcomes, word)
+	}
+	if len(letters) != 1 || letters[0].Owner != owner {
+		return outcome{}, fmt.Errorf("notices %+v, want one to %s", letters, owner)
+	}
+	return outcomes[0], nil
+}
+
+// about waits, prints what the control did about the user and what people were told of it, and checks
+// it: how far its one change came, and the kinds of the notices, in their order. Without a status
+// there is no change.
+func (s *stage) about(ctx context.Context, control, user, status string, kinds ...string) (change, error) {
+	all, err := s.settle(ctx)
+	if err != nil {
+		return change{}, err
+	}
+	var changes []change
+	for _, o := range all {
+		if o.Outcome == "failed" {
+			return change{}, fmt.Errorf("%s failed: %s", o.Control, o.Reason)
+		}
+		if o.Control != control {
+			continue
+		}
+		o.Changes = slices.DeleteFunc(o.Changes, func(c change) bool { return c.Subject != user })
+		o.Notices = slices.DeleteFunc(o.Notices, func(n notice) bool { return n.Owner != user+"@example.com" })
+		if len(o.Changes)+len(o.Notices) > 0 {
+			s.did(o)
+		}
+		changes = append(changes, o.Changes...)
+	}
+	letters, err := s.letters(ctx)
+	if err != nil {
+		return change{}, err
+	}
+	var told []string
+	for _, l := range letters {
+		if l.Subject == user && (l.Control == control || l.Control == "undo") {
+			told = append(told, l.Kind)
+			if l.Control != control { // the undo function's answer does not say whom it told
+				s.say("told %s: %s (%s, %s)", l.Owner, l.Title, l.Kind, l.Severity)
+			}
+			s.full(l)
+		}
+	}
+	switch {
+	case !slices.Equal(told, kinds):
+		return change{}, fmt.Errorf("notices %q about %s, want %q", told, user, kinds)
+	case status == "" && len(changes) == 0:
+		return change{}, nil
+	case status == "" || len(changes) != 1 || changes[0].Status != status:
+		return change{}, fmt.Errorf("changes %+v about %s, want one that is %q", changes, user, status)
+	}
+	return changes[0], nil
+}
+
+// full prints a notice in full, if that is asked for.
+func (s *stage) full(l letter) {
+	if s.verbose {
+		s.say("%s", s.printer.style.dim(fmt.Sprintf("notice to %q: [%s] %s. %s", l.Owner, l.Severity, l.Title, l.Text)))
+	}
+}
+
+// invoke calls a function as people do, prints the call, and reads the answer.
+func (s *stage) invoke(ctx context.Context, function string, request, answer any) error {
+	payload, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	s.say("$ aws lambda invoke --function-name %s --payload '%s' answer.json", prefix+function, payload)
+	out, err := lambda.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, "")).Invoke(ctx, &lambda.InvokeInput{
+		FunctionName: aws.String(prefix + function), Payload: payload,
+	})
+	if err != nil {
+		return err
+	}
+	if out.FunctionError != nil {
+		return fmt.Errorf("%s answers with an error: %s", function, out.Payload)
+	}
+	return json.Unmarshal(out.Payload, answer)
+}
+
+func (s *stage) attached(ctx context.Context, user string) ([]string, error) {
+	policies, err := s.iam.ListAttachedUserPolicies(ctx, &iam.ListAttachedUserPoliciesInput{UserName: &user})
+	if err != nil {
+		return nil, err
+	}
+	var arns []string
+	for _, policy := range policies.AttachedPolicies {
+		arns = append(arns, *policy.PolicyArn)
+	}
+	return arns, nil
+}
+
+func (s *stage) attach(ctx context.Context, user, policy string) error {
+	s.say("$ aws iam attach-user-policy --user-name %s --policy-arn %s", user, policy)
+	_, err := s.iam.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &user, PolicyArn: &policy})
+	return err
+}
+
+// ledgerHolds tells whether any item of the ledger has the text as one of its values.
+func (s *stage) ledgerHolds(ctx context.Context, text string) (bool, error) {
+	client := dynamodb.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, ""))
+	pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: aws.String("warder")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return false, fmt.Errorf("read the ledger: %w", err)
+		}
+		for _, item := range page.Items {
+			for _, attribute := range item {
+				member, ok := attribute.(*ddbtypes.AttributeValueMemberS)
+				if !ok {
+					continue
+				}
+				var value any
+				if json.Unmarshal([]byte(member.Value), &value) != nil {
+					value = member.Value
+				}
+				if holds(value, text) {
+					return true, nil
+				}
+			}
+		}
+	}
+	return false, nil
+}
+
+func holds(value any, text string) bool {
+	switch value := value.(type) {
+	case string:
+		return value == text
+	case []any:
+		return slices.ContainsFunc(value, func(item any) bool { return holds(item, text) })
+	case map[string]any:
+		for _, item := range value {
+			if holds(item, text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// addKey adds an access key of that age. That it was made is another story.
+func (s *stage) addKey(ctx context.Context, user string, now time.Time, days int) (*iamtypes.AccessKey, error) {
+	s.say("%d days ago: $ aws iam create-access-key --user-name %s", days, user)
+	key, err := s.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &user})
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := s.came(ctx, "none"); err != nil {
+		return nil, err
+	}
+	created := now.Add(-time.Duration(days)*24*time.Hour - time.Minute)
+	return key.AccessKey, s.account.moto.Age(ctx, moto.Age{AccessKey: *key.AccessKey.AccessKeyId, Created: created})
+}
+
+// sweep starts a control by its schedule, at a time.
+func (s *stage) sweep(ctx context.Context, control string, at time.Time) error {
+	var resources []string
+	for _, rule := range s.account.Stack.Rules {
+		if rule.Schedule != "" && rule.Function == prefix+control {
+			resources = append(resources, "arn:aws:events:"+region+":"+moto.AccountID+":rule/"+rule.Name)
+		}
+	}
+	return s.deliver(ctx, map[string]any{
+		"version": "0", "id": fmt.Sprintf("demo-sweep-%d", at.UnixNano()), "source": "aws.events", "detail-type": "Scheduled Event",
+		"account": moto.AccountID, "time": at.UTC().Format(time.RFC3339), "region": region, "resources": resources, "detail": map[string]any{},
+	})
+}
+
+func (s *stage) who(ctx context.Context, key *iamtypes.AccessKey) error {
+	_, err := sts.NewFromConfig(config(s.account.URL, *key.AccessKeyId, *key.SecretAccessKey, "")).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	return err
+}
+
+// deliver puts an event on the bus.
+func (s *stage) deliver(ctx context.Context, event any) error {
+	data, err := json.Marshal(event)
+	if err != nil {
+		return err
+	}
+	deliveries, err := deliver(ctx, s.account.URL, data)
+	if err == nil && len(deliveries) == 0 {
+		err = errors.New("no deployed rule matches the event")
+	}
+	return err
+}
+
+// configEvent is a change of compliance of an IAM user, as AWS Config sends it.
+// https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html
+func configEvent(rule, userID string, at time.Time) map[string]any {
+	stamp := at.UTC().Format(time.RFC3339)
+	return map[string]any{
+		"version": "0", "id": fmt.Sprintf("demo-config-%d", at.UnixNano()), "source": "aws.config", "detail-type": "Config Rules Compliance Change",
+		"account": moto.AccountID, "time": stamp, "region": region, "resources": []string{},
+		"detail": map[string]any{
+			"messageType": "ComplianceChangeNotification", "recordVersion": "1.0",
+			"configRuleName": rule, "configRuleARN": "arn:aws:config:" + region + ":" + moto.AccountID + ":config-rule/config-rule-demo",
+			"awsAccountId": moto.AccountID, "awsRegion": region, "resourceType": "AWS::IAM::User", "resourceId": userID,
+			"newEvaluationResult": map[string]any{
+				"evaluationResultIdentifier": map[string]any{
+					"evaluationResultQualifier": map[string]any{"configRuleName": rule, "resourceType": "AWS::IAM::User", "resourceId": userID, "evaluationMode": "DETECTIVE"},
+					"orderingTimestamp":         stamp,
+				},
+				"complianceType": "NON_COMPLIANT", "resultRecordedTime": stamp, "configRuleInvokedTime": stamp,
+			},
+			"notificationCreationTime": stamp,
+		},
+	}
+}
+
+// fault lets calls of a function fail.
+func (s *stage) fault(ctx context.Context, f front.Fault) error {
+	return post(ctx, s.account.URL+"/_warder/fault", f)
+}
