@@ -1,5 +1,6 @@
 // Package event turns the JSON of an EventBridge event into typed values: CloudTrail API calls, console sign-ins and
-// service events, AWS Config compliance changes, findings of IAM Access Analyzer, and scheduled sweeps.
+// service events, AWS Config compliance changes, findings of IAM Access Analyzer, what AWS Health and Amazon GuardDuty warn
+// of, and scheduled sweeps.
 //
 // It is strict about what a type cannot do without and tolerant of everything else: a missing event name is an [Error]
 // that names the field, a field that AWS adds tomorrow is ignored, and an event of a type it does not know decodes into
@@ -42,7 +43,8 @@ type Event struct {
 	digest string // of the CloudTrail record, or of the raw bytes of anything else
 }
 
-// Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[AccessFinding], *[Sweep] or *[Unknown].
+// Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[AccessFinding], *[Health],
+// *[Threat], *[Sweep] or *[Unknown].
 type Detail interface{ detail() }
 
 // Sweep is the scheduled event that starts a run over the whole account. It carries nothing but its time.
@@ -50,6 +52,10 @@ type Detail interface{ detail() }
 // https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-events.html
 type Sweep struct {
 	Rule string // ARN of the rule whose schedule it is; empty if the event does not say
+
+	// After is the name of the last user that earlier tries of the same sweep dealt with, empty if there are none. No
+	// event says so: package remedy adds it.
+	After string
 }
 
 // Unknown is an event of a type this package has no name for. Fields is its detail, nil if that is not an object.
@@ -126,6 +132,17 @@ func Decode(raw []byte) (Event, error) {
 			e.Detail = f
 			happened, _ = ParseTime(detail.text("updatedAt"))
 		}
+	case healthEvent:
+		var h *Health
+		if h, err = health(detail, e); err == nil {
+			e.Detail, happened = h, h.Start
+		}
+	case threatFound:
+		var t *Threat
+		if t, err = threat(detail, e); err == nil {
+			e.Detail = t
+			happened, _ = ParseTime(detail.text("updatedAt"))
+		}
 	case scheduled:
 		s := &Sweep{}
 		if len(e.Resources) > 0 {
@@ -166,8 +183,19 @@ func Decode(raw []byte) (Event, error) {
 // CloudTrail's ids are GUIDs. Recordings that were edited by hand share ids such as "1": for these a digest of the
 // record is the key, so that one of them is not taken for a second delivery of another.
 //
+// AWS Health sends copies of a message, and GuardDuty sends a finding again while it goes on: these are known by the
+// account with the communicationId and with the finding's id.
+//
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 func (e Event) Key() string {
+	switch d := e.Detail.(type) {
+	case *Health:
+		if key := d.key(); key != "" {
+			return key
+		}
+	case *Threat:
+		return d.key()
+	}
 	r := e.Record()
 	switch {
 	case r != nil && r.Addendum.Reason == "UPDATED_DATA" && guid(r.Addendum.OriginalEventID):
@@ -202,6 +230,8 @@ const (
 	serviceEvent
 	complianceChange
 	accessAnalyzed
+	healthEvent
+	threatFound
 	scheduled
 )
 
@@ -217,6 +247,10 @@ func (e Event) kind(detail Fields) kind {
 		return complianceChange
 	case e.Source == "aws.access-analyzer" && accessKinds[e.DetailType] != "":
 		return accessAnalyzed
+	case e.Source == "aws.health" && (e.DetailType == "AWS Health Event" || e.DetailType == "AWS Health Abuse Event"):
+		return healthEvent
+	case e.Source == "aws.guardduty" && e.DetailType == "GuardDuty Finding":
+		return threatFound
 	case !strings.HasPrefix(e.Source, "aws.") || !strings.HasSuffix(e.DetailType, " via CloudTrail"):
 		return other
 	}

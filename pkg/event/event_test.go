@@ -39,17 +39,32 @@ func TestWhatIsNoEventIsRefusedAndTheFieldNamed(t *testing.T) {
 	access := func(detail string) string {
 		return `{"id":"1","source":"aws.access-analyzer","detail-type":"Access Analyzer Finding","detail":` + detail + `}`
 	}
+	health := func(detail string) string {
+		return `{"id":"1","source":"aws.health","detail-type":"AWS Health Event","detail":` + detail + `}`
+	}
+	threat := func(detail string) string {
+		return `{"id":"1","source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":` + detail + `}`
+	}
 	for name, c := range map[string]struct{ raw, field string }{
-		"nothing at all":                 {``, ""},
-		"a list":                         {`[{}]`, ""},
-		"a string":                       {`"event"`, ""},
-		"null":                           {`null`, ""},
-		"an object cut short":            {`{"id":"1"`, ""},
-		"two objects":                    {`{} {}`, ""},
-		"a call without a detail":        {wrapped(`null`), "detail"},
-		"a call whose detail is text":    {wrapped(`"x"`), "detail"},
-		"a call without a name":          {wrapped(`{"eventType":"AwsApiCall","eventSource":"iam.amazonaws.com"}`), "detail.eventName"},
-		"a call whose name is an object": {wrapped(`{"eventName":{},"eventSource":"iam.amazonaws.com"}`), "detail.eventName"},
+		"a health event without a detail":           {health(`"x"`), "detail"},
+		"a health event without its type":           {health(`{"service":"RISK"}`), "detail.eventTypeCode"},
+		"a GuardDuty finding without a detail":      {threat(`null`), "detail"},
+		"a list of GuardDuty findings":              {threat(`[{"id":"f","type":"t","severity":8}]`), "detail"},
+		"a GuardDuty finding without its id":        {threat(`{"type":"t","severity":8}`), "detail.id"},
+		"a GuardDuty finding without its type":      {threat(`{"id":"f","severity":8}`), "detail.type"},
+		"a GuardDuty finding without severity":      {threat(`{"id":"f","type":"t"}`), "detail.severity"},
+		"a GuardDuty finding of severity HIGH":      {threat(`{"id":"f","type":"t","severity":"HIGH"}`), "detail.severity"},
+		"a GuardDuty finding of severity NaN":       {threat(`{"id":"f","type":"t","severity":"NaN"}`), "detail.severity"},
+		"nothing at all":                            {``, ""},
+		"a list":                                    {`[{}]`, ""},
+		"a string":                                  {`"event"`, ""},
+		"null":                                      {`null`, ""},
+		"an object cut short":                       {`{"id":"1"`, ""},
+		"two objects":                               {`{} {}`, ""},
+		"a call without a detail":                   {wrapped(`null`), "detail"},
+		"a call whose detail is text":               {wrapped(`"x"`), "detail"},
+		"a call without a name":                     {wrapped(`{"eventType":"AwsApiCall","eventSource":"iam.amazonaws.com"}`), "detail.eventName"},
+		"a call whose name is an object":            {wrapped(`{"eventName":{},"eventSource":"iam.amazonaws.com"}`), "detail.eventName"},
 		"a call whose name is spelled with capital": {wrapped(`{"EventName":"ListUsers","eventSource":"iam.amazonaws.com"}`), "detail.eventName"},
 		"a call without a source":                   {wrapped(`{"eventName":"ListUsers"}`), "detail.eventSource"},
 		"a record of a later major version":         {wrapped(`{"eventVersion":"2.0","eventName":"ListUsers","eventSource":"iam.amazonaws.com"}`), "detail.eventVersion"},
@@ -119,6 +134,11 @@ func TestTheTypeFollowsFromSourceAndDetailType(t *testing.T) {
 		"a finding of unused access":                    {`{"source":"aws.access-analyzer","detail-type":"Unused Access Finding for IAM entities","detail":{"findingId":"f","status":"ACTIVE","resource":"r"}}`, "finding"},
 		"an access preview, which is no finding":        {`{"source":"aws.access-analyzer","detail-type":"Access Preview State Change","detail":{}}`, "unknown"},
 		"somebody's own finding":                        {`{"source":"my.app","detail-type":"Access Analyzer Finding","detail":{}}`, "unknown"},
+		"a health event":                                {`{"source":"aws.health","detail-type":"AWS Health Event","detail":{"eventTypeCode":"AWS_RISK_CREDENTIALS_EXPOSED"}}`, "health"},
+		"a health event of abuse":                       {`{"source":"aws.health","detail-type":"AWS Health Abuse Event","detail":{"eventTypeCode":"AWS_ABUSE_DOS_REPORT"}}`, "health"},
+		"somebody's own health event":                   {`{"source":"my.health","detail-type":"AWS Health Event","detail":{}}`, "unknown"},
+		"a GuardDuty finding":                           {`{"source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8.0}}`, "threat"},
+		"somebody's own GuardDuty finding":              {`{"source":"guardduty","detail-type":"GuardDuty Finding","detail":{}}`, "unknown"},
 		"a sweep":                                       {`{"source":"aws.events","detail-type":"Scheduled Event","time":"2026-11-16T09:00:00Z"}`, "sweep"},
 		"an event of EventBridge that is no schedule":   {`{"source":"aws.events","detail-type":"Connection Activated"}`, "unknown"},
 		"somebody's own event that calls itself a call": {`{"source":"my.app","detail-type":"AWS API Call via CloudTrail",` + record + `}`, "unknown"},
@@ -142,6 +162,10 @@ func TestTheTypeFollowsFromSourceAndDetailType(t *testing.T) {
 				got = "compliance"
 			case *event.AccessFinding:
 				got = "finding"
+			case *event.Health:
+				got = "health"
+			case *event.Threat:
+				got = "threat"
 			case *event.Sweep:
 				got = "sweep"
 			case *event.Unknown:
@@ -167,6 +191,28 @@ func TestTheSameThingHasTheSameKey(t *testing.T) {
 		"a late record":                           {call(id + `,"addendum":{"reason":"DELIVERY_DELAY",` + old + `}`), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
 		"an event that is not CloudTrail's":       {`{"id":"e-1","source":"aws.health","detail":{` + id + `}}`, "e-1"},
 		"an event without any id (SHA-256 of it)": {`{}`, "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := decode(t, c.raw).Key(); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+
+	health := func(detail string) string {
+		return `{"id":"e-1","source":"aws.health","account":"111122223333","detail-type":"AWS Health Event","detail":{"eventTypeCode":"AWS_RISK_IAM_QUARANTINE"` + detail + `}}`
+	}
+	threat := func(account string) string {
+		return `{"id":"e-1","source":"aws.guardduty","account":"111122223333","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8` + account + `}}`
+	}
+	for name, c := range map[string]struct{ raw, want string }{
+		"a health event":                             {health(`,"communicationId":"c-1"`), "health:111122223333:c-1"},
+		"its copy":                                   {health(`,"communicationId":"c-1","backupEvent":"true","page":"1","totalPages":"1"`), "health:111122223333:c-1"},
+		"its second page":                            {health(`,"communicationId":"c-1","page":"2","totalPages":"2"`), "health:111122223333:c-1:2"},
+		"a health event to a gathering account":      {health(`,"communicationId":"c-1","affectedAccount":"444455556666"`), "health:444455556666:c-1"},
+		"a health event of the schema before 2023":   {health(``), "e-1"},
+		"a GuardDuty finding":                        {threat(``), "guardduty:111122223333:f"},
+		"a GuardDuty finding in a delegated account": {threat(`,"accountId":"444455556666"`), "guardduty:444455556666:f"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := decode(t, c.raw).Key(); got != c.want {
@@ -335,6 +381,34 @@ func TestFieldsAreSafeToAskForAnything(t *testing.T) {
 	}
 }
 
+func TestHealthEventsAreReadAsAWSWritesThem(t *testing.T) {
+	h := decode(t, `{"source":"aws.health","detail-type":"AWS Health Event","account":"111122223333","region":"us-west-2","detail":{
+		"eventTypeCode":"AWS_RISK_CREDENTIALS_COMPROMISED","backupEvent":"true","page":"2","totalPages":"3","statusCode":"open",
+		"startTime":"Fri, 3 Jun 2022 05:01:10 GMT",
+		"eventDescription":[{"language":"ja_JP","latestDescription":"..."},{"language":"en_US","latestDescription":"Your key"},{"language":"de_DE","latestDescription":"Ihr"}],
+		"affectedEntities":[{"entityValue":"AKIAALICEQRSTEXAMPLE","status":"IMPAIRED"},{"entityValue":""},"x",{"entityValue":"bob"}]}}`).Detail.(*event.Health)
+	want := &event.Health{
+		TypeCode: "AWS_RISK_CREDENTIALS_COMPROMISED", StatusCode: "open", Account: "111122223333", Region: "us-west-2",
+		Backup: true, Page: 2, Pages: 3, Start: time.Date(2022, 6, 3, 5, 1, 10, 0, time.UTC), Description: "Your key",
+		Entities: []event.HealthEntity{{Value: "AKIAALICEQRSTEXAMPLE", Status: "IMPAIRED"}, {Value: "bob"}},
+	}
+	if diff := cmp.Diff(want, h); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestSampleFindingsOfGuardDutyAreKnown(t *testing.T) {
+	for info, want := range map[string]bool{
+		`{"sample":true}`: true, `{"sample":"true"}`: true, `{"value":"{\"sample\":true}","type":"default"}`: true,
+		`{"sample":false}`: false, `{"value":"{\"sample\":false}"}`: false, `{"value":"sample"}`: false, `{"value":"null"}`: false, `{}`: false, `null`: false, `"sample"`: false,
+	} {
+		f := decode(t, `{"source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8,"service":{"additionalInfo":`+info+`}}}`).Detail.(*event.Threat)
+		if f.Sample != want {
+			t.Errorf("%s: sample %v, want %v", info, f.Sample, want)
+		}
+	}
+}
+
 // Whatever the bytes, Decode returns; what it takes for an event has a key, a detail and a name for who did it.
 func FuzzDecode(f *testing.F) {
 	for _, name := range samples(f) {
@@ -390,6 +464,14 @@ func FuzzDecode(f *testing.F) {
 			}
 		case *event.AccessFinding:
 			if d.ID == "" || d.Resource == "" || d.Access == "" || d.Active() && d.Deleted {
+				t.Fatalf("finding %+v", d)
+			}
+		case *event.Health:
+			if d.TypeCode == "" || d.Page < 1 || d.Pages < 1 {
+				t.Fatalf("health event %+v", d)
+			}
+		case *event.Threat:
+			if d.ID == "" || d.Type == "" || d.Severity != d.Severity || d.Count < 1 {
 				t.Fatalf("finding %+v", d)
 			}
 		case *event.Sweep:

@@ -3,6 +3,7 @@ package event_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -56,11 +57,27 @@ func TestEverySampleIsAWholeEvent(t *testing.T) {
 				t.Errorf("%s: source %q, want %q as the record is of %s", name, e.Source, want, r.Source)
 			}
 		}
-		// A corrected record is the same thing as the one it corrects: that is what its sample is for.
-		if other, ok := keys[e.Key()]; ok && !strings.HasSuffix(name, "-corrected") && !strings.HasSuffix(other, "-corrected") {
+		// A corrected record is the same thing as the one it corrects, and a copy or a repetition as the first: that is what
+		// their samples are for.
+		if other, ok := keys[e.Key()]; ok && !sameAs.MatchString(name) && !sameAs.MatchString(other) {
 			t.Errorf("%s and %s have the same key %s", name, other, e.Key())
 		}
 		keys[e.Key()] = name
+	}
+}
+
+// sameAs matches the names of samples of what another sample has told already.
+var sameAs = regexp.MustCompile(`-(corrected|backup|again)$`)
+
+func TestACopyOrARepetitionIsTheSameIncident(t *testing.T) {
+	for first, second := range map[string]string{"access-key-leaked": "access-key-leaked-backup", "access-key-misused": "access-key-misused-again"} {
+		a, b := sample(t, first), sample(t, second)
+		if a.ID == b.ID {
+			t.Errorf("%s and %s must differ in id, as AWS's do", first, second)
+		}
+		if a.Key() != b.Key() {
+			t.Errorf("%s has key %s, %s has %s, want the same", first, a.Key(), second, b.Key())
+		}
 	}
 }
 
@@ -328,6 +345,69 @@ func TestFindingsOfAccessAnalyzer(t *testing.T) {
 	}
 	if f := sample(t, "bucket-not-analyzed").Detail.(*event.AccessFinding); f.Error != "ACCESS_DENIED" || !f.Active() {
 		t.Errorf("got %+v, want an active finding with its error", f)
+	}
+}
+
+func TestWhatAWSHealthSays(t *testing.T) {
+	type says struct {
+		code, service, account, entity string
+		backup, closed                 bool
+	}
+	for name, want := range map[string]says{
+		"access-key-leaked":                  {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333", "AKIACIDEPLOYQEXAMPLE", false, false},
+		"access-key-leaked-backup":           {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333", "AKIACIDEPLOYQEXAMPLE", true, false},
+		"access-key-leak-closed":             {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333", "AKIACIDEPLOYQEXAMPLE", false, true},
+		"access-key-leaked-old-schema":       {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333", "AKIABOBQRSTUVEXAMPLE", false, false},
+		"access-key-leaked-in-other-account": {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "444455556666", "AKIAPARTNERQREXAMPLE", false, false},
+		"user-quarantined-by-aws":            {"AWS_RISK_IAM_QUARANTINE", "RISK", "111122223333", "arn:aws:iam::111122223333:user/team/data/carol", false, false},
+		"abuse-reported":                     {"AWS_ABUSE_DOS_REPORT", "ABUSE", "111122223333", "arn:aws:ec2:us-east-1:111122223333:instance/i-0abc1234def567890", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := sample(t, name)
+			h := e.Detail.(*event.Health)
+			if len(h.Entities) != 1 {
+				t.Fatalf("entities %+v, want one", h.Entities)
+			}
+			got := says{h.TypeCode, h.Service, h.Account, h.Entities[0].Value, h.Backup, h.Closed()}
+			if got != want {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+			if h.Region != "us-east-1" || h.Page != 1 || h.Pages != 1 || h.Start.IsZero() || h.Start.After(e.Time) || h.Description == "" {
+				t.Errorf("got %+v", h)
+			}
+		})
+	}
+}
+
+func TestFindingsOfGuardDuty(t *testing.T) {
+	alice := event.Credential{AccessKeyID: "AKIAALICEQRSTEXAMPLE", PrincipalID: "AIDAALICEQRSTUEXAMPLE", UserName: "alice", UserType: "IAMUser"}
+	for name, want := range map[string]struct {
+		severity float64
+		count    int
+		sample   bool
+		remote   string
+		of       event.Credential
+	}{
+		"access-key-misused":           {8, 1, false, "198.51.100.23", alice},
+		"access-key-misused-again":     {8, 7, false, "198.51.100.23", alice},
+		"access-key-unusual-call":      {2, 1, false, "198.51.100.23", alice},
+		"credentials-attack-sequence":  {9, 1, false, "", alice},
+		"instance-credentials-misused": {8, 1, false, "198.51.100.23", event.Credential{AccessKeyID: "ASIAWEBSERVEREXAMPLE", PrincipalID: "AROAWEBSERVERQEXAMPLE:i-0abc1234def567890", UserName: "web-server", UserType: "AssumedRole"}},
+		"access-key-misused-sample":    {8, 1, true, "198.51.100.0", event.Credential{AccessKeyID: "GeneratedFindingAccessKeyId", PrincipalID: "GeneratedFindingPrincipalId", UserName: "GeneratedFindingUserName", UserType: "IAMUser"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := sample(t, name)
+			f := e.Detail.(*event.Threat)
+			if f.Severity != want.severity || f.Count != want.count || f.Sample != want.sample || f.Remote != want.remote || f.Archived {
+				t.Errorf("got %+v, want %+v", f, want)
+			}
+			if len(f.Credentials) != 1 || f.Credentials[0] != want.of {
+				t.Errorf("credentials %+v, want %+v", f.Credentials, want.of)
+			}
+			if f.Account != e.Account || f.Region != e.Region || f.First.IsZero() || f.Last.Before(f.First) || f.Type == "" {
+				t.Errorf("got %+v", f)
+			}
+		})
 	}
 }
 

@@ -1,0 +1,136 @@
+package event
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Threat is one finding of Amazon GuardDuty. The first is sent within five minutes, and again as long as it goes on,
+// every six hours unless the account chose otherwise, with the same ID and a higher Count; best effort. A delegated
+// administrator gets those of its members as well: Account is whose it is.
+//
+// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html
+type Threat struct {
+	ID       string
+	ARN      string
+	Type     string  // such as "UnauthorizedAccess:IAMUser/TorIPCaller"
+	Severity float64 // 1 to 10; 7 and above is high, 9 and above critical
+	Title    string  // AWS's words; they may hold names that the attacker chose
+	Account  string
+	Region   string
+
+	Sample   bool // made on request, to try things out: nothing happened
+	Archived bool
+
+	Resource    string // resource.resourceType: "AccessKey" for credentials, "AttackSequence" for several steps
+	Credentials []Credential
+
+	Count       int // how often it was seen, 1 or more
+	First, Last time.Time
+	API         string // the last call, empty if it was none
+	Remote      string // the address it came from; empty if the finding has none
+	Country     string
+}
+
+// Credential is whose credentials a threat is about.
+//
+// https://docs.aws.amazon.com/guardduty/latest/APIReference/API_AccessKeyDetails.html
+type Credential struct {
+	AccessKeyID string // AKIA… of a user or the root user, ASIA… of a session; of a sample "GeneratedFinding…"
+	PrincipalID string // AIDA… of an IAM user
+	UserName    string // of an IAM user or, with another UserType, of the role or session
+	UserType    string // "IAMUser", "Root", "AssumedRole", "Role", "FederatedUser" and others
+}
+
+func (*Threat) detail() {}
+
+// key names the finding in its account, the same for each time it is sent.
+func (t *Threat) key() string { return "guardduty:" + t.Account + ":" + t.ID }
+
+// threat reads a GuardDuty finding. It wants the id, the type and a severity that is a number.
+func threat(detail Fields, e Event) (*Threat, error) {
+	if detail == nil {
+		return nil, &Error{"detail", "missing or not an object: a finding is needed"}
+	}
+	service := detail.Object("service")
+	t := &Threat{
+		ID:       detail.text("id"),
+		ARN:      detail.text("arn"),
+		Type:     detail.text("type"),
+		Title:    detail.text("title"),
+		Account:  detail.text("accountId"),
+		Region:   detail.text("region"),
+		Archived: service.bool("archived"),
+		Sample:   sample(service.Object("additionalInfo")),
+		Resource: detail.text("resource", "resourceType"),
+		Count:    service.count("count"),
+	}
+	severity, err := strconv.ParseFloat(detail.text("severity"), 64)
+	switch {
+	case t.ID == "":
+		return nil, &Error{"detail.id", "missing"}
+	case t.Type == "":
+		return nil, &Error{"detail.type", "missing"}
+	case err != nil || math.IsNaN(severity) || math.IsInf(severity, 0):
+		return nil, &Error{"detail.severity", "missing or not a number"}
+	}
+	t.Severity = severity
+	t.First, _ = ParseTime(service.text("eventFirstSeen"))
+	t.Last, _ = ParseTime(service.text("eventLastSeen"))
+	if t.Account == "" {
+		t.Account = e.Account
+	}
+	if t.Region == "" {
+		t.Region = e.Region
+	}
+	call := service.Object("action", "awsApiCallAction")
+	t.API = call.text("api")
+	t.Remote = call.text("remoteIpDetails", "ipAddressV4")
+	if t.Remote == "" {
+		t.Remote = call.text("remoteIpDetails", "ipAddressV6")
+	}
+	t.Country = call.text("remoteIpDetails", "country", "countryName")
+	t.Credentials = credentials(detail, service)
+	return t, nil
+}
+
+// credentials is those of an access key finding, and those of the actors of an attack sequence.
+//
+// https://docs.aws.amazon.com/guardduty/latest/APIReference/API_Sequence.html
+func credentials(detail, service Fields) []Credential {
+	var all []Credential
+	add := func(c Credential) {
+		if c != (Credential{}) {
+			all = append(all, c)
+		}
+	}
+	key := detail.Object("resource", "accessKeyDetails")
+	add(Credential{
+		AccessKeyID: key.text("accessKeyId"), PrincipalID: key.text("principalId"),
+		UserName: key.text("userName"), UserType: key.text("userType"),
+	})
+	for _, actor := range service.Objects("detection", "sequence", "actors") {
+		user := actor.Object("user")
+		add(Credential{
+			AccessKeyID: user.text("credentialUid"), PrincipalID: user.text("uid"),
+			UserName: user.text("name"), UserType: user.text("type"),
+		})
+	}
+	return all
+}
+
+// sample tells whether the finding was made on request. GuardDuty says so in a field of its own, or in an object that is
+// written as text in "value".
+//
+// https://docs.aws.amazon.com/guardduty/latest/ug/sample_findings.html
+func sample(info Fields) bool {
+	if info.bool("sample") {
+		return true
+	}
+	var inner Fields
+	d := json.NewDecoder(strings.NewReader(info.text("value")))
+	return d.Decode(&inner) == nil && inner.bool("sample")
+}
