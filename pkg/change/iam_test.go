@@ -1,0 +1,145 @@
+package change_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+)
+
+const (
+	key   = "AKIAEXAMPLEALICEKEY1"
+	admin = "arn:aws:iam::aws:policy/AdministratorAccess"
+	doc   = "{\r\n\t\"Statement\": [ {\"Effect\":\"Allow\", \"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::café/100%+1 %2B\"} ]}  \n"
+)
+
+func accountOf(user *account.User) *account.Account {
+	return account.New(account.State{
+		Users:  map[string]*account.User{"alice": user},
+		Groups: map[string]*account.Group{"admins": {}, "others": {}, "more": {}},
+	})
+}
+
+// Every kind sets what it says, reads it back, and puts back what was there before.
+func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		user *account.User
+		c    change.Change
+		said [2]string
+	}{
+		{"an access key", &account.User{Keys: []account.Key{{ID: "AKIAEXAMPLEALICEKEY0", Status: "Active"}, {ID: key, Status: "Active"}}},
+			change.Change{Kind: change.AccessKeyStatus, Target: key, Before: change.Active, After: change.Inactive},
+			[2]string{"deactivate access key …KEY1 of alice", "deactivated access key …KEY1 of alice"}},
+		{"a managed policy on the second page", &account.User{Attached: []string{"arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B", admin}},
+			change.Change{Kind: change.ManagedUserPolicy, Target: admin, Before: change.Attached},
+			[2]string{"detach policy " + admin + " from alice", "detached policy " + admin + " from alice"}},
+		{"an inline policy, byte for byte", &account.User{Inline: map[string]account.Document{"p@1": doc}},
+			change.Change{Kind: change.InlineUserPolicy, Target: "p@1", Before: doc},
+			[2]string{"remove inline policy p@1 of alice (its document is kept in the ledger)", "removed inline policy p@1 of alice (its document is kept in the ledger)"}},
+		{"a membership", &account.User{Groups: []string{"others", "more"}},
+			change.Change{Kind: change.GroupMembership, Target: "admins", After: change.Member},
+			[2]string{"add alice to group admins", "added alice to group admins"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.c.Subject = "alice"
+			kinds := change.ForIAM(accountOf(tc.user))
+			kind, err := kinds.Kind(tc.c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx := context.Background()
+			is := func(want string) {
+				t.Helper()
+				if got, err := kind.Read(ctx, tc.c); got != want || err != nil {
+					t.Fatalf("Read = %q, %v, want %q", got, err, want)
+				}
+			}
+			is(tc.c.Before)
+			if err := kind.Set(ctx, tc.c); err != nil {
+				t.Fatal(err)
+			}
+			is(tc.c.After)
+			if err := kind.Set(ctx, tc.c.Inverse()); err != nil {
+				t.Fatal(err)
+			}
+			is(tc.c.Before)
+			if got := [2]string{kinds.Say(tc.c, false), kinds.Say(tc.c, true)}; got != tc.said {
+				t.Errorf("Say = %q, want %q", got, tc.said)
+			}
+			if kind.Final() != "" {
+				t.Errorf("it cannot be put back: %s", kind.Final())
+			}
+			gone := tc.c
+			gone.Subject = "nobody"
+			if got, err := kind.Read(ctx, gone); got != "" || err != nil {
+				t.Errorf("Read of a user that is gone = %q, %v", got, err)
+			}
+			if err := kind.Set(ctx, gone); !change.Gone(err) {
+				t.Errorf("Set of a user that is gone: %v", err)
+			}
+		})
+	}
+}
+
+func TestNarrows(t *testing.T) {
+	c := func(kind, target, before, after string) change.Change {
+		return change.Change{Kind: kind, Subject: "alice", Target: target, Before: before, After: after}
+	}
+	join := c(change.GroupMembership, "admins", "", change.Member)
+	detach := c(change.ManagedUserPolicy, admin, change.Attached, "")
+	other := detach
+	other.Subject = "bob"
+	for _, tc := range []struct {
+		name    string
+		changes []change.Change
+		narrows bool
+	}{
+		{"a key made inactive", []change.Change{c(change.AccessKeyStatus, key, change.Active, change.Inactive)}, true},
+		{"a key made active", []change.Change{c(change.AccessKeyStatus, key, change.Inactive, change.Active)}, false},
+		{"a policy detached", []change.Change{detach}, true},
+		{"a policy attached", []change.Change{detach.Inverse()}, false},
+		{"AWS's quarantine detached", []change.Change{c(change.ManagedUserPolicy, "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3", change.Attached, "")}, false},
+		{"AWS's quarantine detached in another partition", []change.Change{c(change.ManagedUserPolicy, "arn:aws-cn:iam::aws:policy/AWSCompromisedKeyQuarantine", change.Attached, "")}, false},
+		{"AWS's deny of everything detached", []change.Change{c(change.ManagedUserPolicy, "arn:aws:iam::aws:policy/AWSDenyAll", change.Attached, "")}, false},
+		{"a policy of the account that is named alike", []change.Change{c(change.ManagedUserPolicy, "arn:aws:iam::111122223333:policy/AWSDenyAll", change.Attached, "")}, true},
+		{"an inline policy that allows removed", []change.Change{c(change.InlineUserPolicy, "p", `{"Statement":{"Effect":"Allow"}}`, "")}, true},
+		{"an inline policy that denies removed", []change.Change{c(change.InlineUserPolicy, "p", `{"Statement":[{"Effect":"Allow"},{"Effect":"Deny"}]}`, "")}, false},
+		{"an inline policy that cannot be read removed", []change.Change{c(change.InlineUserPolicy, "p", `{`, "")}, false},
+		{"an inline policy put", []change.Change{c(change.InlineUserPolicy, "p", "", `{"Statement":{"Effect":"Allow"}}`)}, false},
+		{"a group joined and the policy detached after it", []change.Change{join, detach}, true},
+		{"a group joined and nothing after it", []change.Change{join}, false},
+		{"a group joined after the policy was detached", []change.Change{detach, join}, false},
+		{"a group joined and somebody else's policy detached", []change.Change{join, other}, false},
+		{"a group left", []change.Change{join.Inverse(), detach}, false},
+		{"a kind that nobody knows", []change.Change{c("miracle", "", "", "x")}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := change.ForIAM(nil).Narrows(tc.changes); (err == nil) != tc.narrows {
+				t.Errorf("Narrows = %v", err)
+			}
+		})
+	}
+}
+
+func TestAStatusThatDoesNotExistIsRefused(t *testing.T) {
+	kinds := change.ForIAM(accountOf(&account.User{Keys: []account.Key{{ID: key, Status: "Active"}}}))
+	c := change.Change{Kind: change.AccessKeyStatus, Subject: "alice", Target: key, Before: change.Active, After: "Expired"}
+	kind, err := kinds.Kind(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kind.Set(context.Background(), c); err == nil || strings.Contains(err.Error(), key) {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestKeyHintShowsFourCharacters(t *testing.T) {
+	for in, want := range map[string]string{key: "…KEY1", "abcd": "…abcd", "": "…"} {
+		if got := change.KeyHint(in); got != want {
+			t.Errorf("KeyHint(%q) = %q", in, got)
+		}
+	}
+}

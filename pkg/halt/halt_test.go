@@ -1,0 +1,46 @@
+package halt
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+type parameter struct {
+	value string
+	err   error
+}
+
+func (p parameter) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	if aws.ToString(in.Name) != "/warder/halt" {
+		return nil, errors.New("another parameter was read")
+	}
+	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Value: &p.value}}, p.err
+}
+
+func TestOnlyNoLetsChangesBeMade(t *testing.T) {
+	for _, value := range []string{"yes", "", "NO", "no ", " no", "No", "none", "incident 42"} {
+		why, err := Switch{API: parameter{value: value}, Name: "/warder/halt"}.Check(context.Background())
+		if err != nil || why == "" {
+			t.Errorf("%q lets changes be made (%v)", value, err)
+		}
+		if !strings.Contains(why, value) {
+			t.Errorf("%q is not said: %s", value, why)
+		}
+	}
+	if why, err := (Switch{API: parameter{value: "no"}, Name: "/warder/halt"}).Check(context.Background()); why != "" || err != nil {
+		t.Errorf("no halts: %q, %v", why, err)
+	}
+}
+
+func TestASwitchThatCannotBeReadIsAnError(t *testing.T) {
+	refused := errors.New("AccessDenied")
+	if _, err := (Switch{API: parameter{value: "no", err: refused}, Name: "/warder/halt"}).Check(context.Background()); !errors.Is(err, refused) {
+		t.Errorf("err = %v", err)
+	}
+}

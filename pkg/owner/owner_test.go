@@ -1,0 +1,60 @@
+package owner
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+func book(a *account.Account) Book {
+	return Book{API: a, Owners: settings.Owners{
+		Tags:     []string{"owner", "email"},
+		Paths:    map[string]string{"/team/": "team@example.com", "/team/data/": "data@example.com"},
+		Prefixes: map[string]string{"ci-": "ci@example.com", "ci-deploy-": "deploy@example.com"},
+		Default:  "security@example.com",
+	}}
+}
+
+func TestOwner(t *testing.T) {
+	a := account.New(account.State{Users: map[string]*account.User{
+		"tagged":      {Path: "/team/", Tags: map[string]string{"OWNER": " kim@example.com "}},
+		"second-tag":  {Tags: map[string]string{"owner": " ", "email": "lee@example.com"}},
+		"data":        {Path: "/team/data/etl/"},
+		"team":        {Path: "/team/"},
+		"other":       {Path: "/teams/"},
+		"ci-build":    {},
+		"ci-deploy-1": {},
+		"nobody":      {Tags: map[string]string{"cost": "42"}},
+	}})
+	const missing = "unknown: the user has no tag owner or email"
+	for _, tc := range []struct{ name, user, address, missing string }{
+		{"a tag wins over the path, whatever its case", "tagged", "kim@example.com", ""},
+		{"an empty tag is none", "second-tag", "lee@example.com", ""},
+		{"the longest path that fits", "data", "data@example.com", ""},
+		{"a path", "team", "team@example.com", ""},
+		{"a path that only looks alike", "other", "security@example.com", missing},
+		{"a prefix", "ci-build", "ci@example.com", ""},
+		{"the longest prefix that fits", "ci-deploy-1", "deploy@example.com", ""},
+		{"nothing fits: the default, and which tag was missing", "nobody", "security@example.com", missing},
+		{"the user is gone", "gone", "security@example.com", missing},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := book(a).Owner(context.Background(), tc.user)
+			if err != nil || got.Address != tc.address || got.Missing != tc.missing {
+				t.Errorf("Owner(%q) = %+v, %v", tc.user, got, err)
+			}
+		})
+	}
+}
+
+func TestAnOwnerThatCannotBeReadIsAnError(t *testing.T) {
+	a := account.New(account.State{Users: map[string]*account.User{"alice": {}}})
+	refused := errors.New("Throttling")
+	a.Fault = func(string, bool) error { return refused }
+	if _, err := book(a).Owner(context.Background(), "alice"); !errors.Is(err, refused) {
+		t.Errorf("err = %v", err)
+	}
+}
