@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/warder-aws/warder/infra/local/envelope"
+)
+
+// sections of a story that are events, and those of them that the rules are to keep from the control.
+var (
+	eventSection       = regexp.MustCompile(`^event(-\d+)?\.json$`)
+	undeliveredSection = regexp.MustCompile(`^event.*undelivered.*\.json$`)
+)
+
+// A story is only worth something if its event would reach the control that the story is of.
+func TestEveryStorysEventsAreDeliveredToItsControl(t *testing.T) {
+	t.Chdir(root(t))
+	stories, err := filepath.Glob("functions/*/testdata/*.txtar")
+	if err != nil || len(stories) == 0 {
+		t.Fatalf("%d stories (%v)", len(stories), err)
+	}
+	_, server, _, rules, err := openMoto(t.Context(), os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+
+	delivered, kept := map[string]int{}, 0
+	for _, story := range stories {
+		archive, err := txtar.ParseFile(story)
+		if err != nil {
+			t.Fatal(err)
+		}
+		control := strings.Split(filepath.ToSlash(story), "/")[1]
+		for _, section := range archive.Files {
+			wanted := eventSection.MatchString(section.Name)
+			if !wanted && !undeliveredSection.MatchString(section.Name) {
+				continue
+			}
+			event, err := envelope.Parse(section.Data)
+			if err != nil {
+				t.Errorf("%s: %s: %v", story, section.Name, err)
+				continue
+			}
+			matches, err := rules.Put(t.Context(), event)
+			if err != nil {
+				t.Fatalf("%s: %s: %v", story, section.Name, err)
+			}
+			switch reached := slices.Contains(controls(matches), control); {
+			case reached != wanted:
+				t.Errorf("%s: %s reaches %v; delivered to %s: %t, want %t", story, section.Name, controls(matches), control, reached, wanted)
+			case wanted:
+				delivered[control]++
+			default:
+				kept++
+			}
+		}
+	}
+	t.Logf("delivered %v, %d rightly not delivered", delivered, kept)
+	if kept == 0 {
+		t.Error("no story has an event that its control must not get")
+	}
+}
