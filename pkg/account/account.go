@@ -1,5 +1,5 @@
 // Package account is an AWS account in memory, for tests: IAM users with their keys, policies and
-// groups, behind the methods of the AWS SDK. It is stateful, pages its lists two by two, answers
+// groups, buckets, sessions and the machines they are on, behind the methods of the AWS SDK. It is stateful, pages its lists two by two, answers
 // with the SDK's errors, counts every call, and can be told to refuse one. It does not check
 // permissions by itself and knows no operation that Warder does not use.
 package account
@@ -31,6 +31,12 @@ type State struct {
 	Users    map[string]*User    `json:"users,omitempty"`
 	Groups   map[string]*Group   `json:"groups,omitempty"`
 	Policies map[string]Document `json:"policies,omitempty"`
+	Secrets  map[string]*Secret  `json:"secrets,omitempty"`
+	// Members are the member accounts of the organization, by number.
+	Members  map[string]*Member  `json:"members,omitempty"`
+	Buckets  map[string]*Bucket  `json:"buckets,omitempty"`
+	Sessions map[string]*Session `json:"sessions,omitempty"`
+	Nodes    map[string]*Node    `json:"nodes,omitempty"`
 }
 
 // User is an IAM user.
@@ -44,14 +50,25 @@ type User struct {
 	Inline   map[string]Document `json:"inline,omitempty"`
 	Groups   []string            `json:"groups,omitempty"`
 	Boundary string              `json:"boundary,omitempty"`
+	Password *Password           `json:"password,omitempty"`
 }
 
-// Key is an access key. A zero Used means that it was never used.
+// Password is a console password. A zero Used means that nobody signed in with it.
+type Password struct {
+	Created time.Time `json:"created"`
+	Used    time.Time `json:"used,omitzero"`
+}
+
+// Key is an access key. A zero Used means that it was never used, a zero Changed that its status
+// never changed.
 type Key struct {
 	ID      string    `json:"id"`
 	Status  string    `json:"status"`
 	Created time.Time `json:"created"`
+	Changed time.Time `json:"changed,omitzero"`
 	Used    time.Time `json:"used,omitzero"`
+	// Secret is that of a key that was created here. It is not part of the state: it is random.
+	Secret string `json:"-"`
 }
 
 // Group is an IAM group.
@@ -74,9 +91,16 @@ func (d *Document) UnmarshalJSON(data []byte) error {
 
 // Account is the account. It is safe for concurrent use.
 type Account struct {
-	mu    sync.Mutex
-	state State
-	calls map[string]int
+	mu       sync.Mutex
+	state    State
+	calls    map[string]int
+	reported bool  // a credential report was asked for
+	made     []Key // every access key that was created here, deleted ones too
+	// Now is when things change; without it no time of a change is kept.
+	Now func() time.Time
+	// Details is how many users a page of GetAccountAuthorizationDetails has; as short as the pages
+	// of all other lists if it is 0.
+	Details int
 	// Fault, when set, is asked before and after each call takes effect; an error is the answer.
 	Fault func(operation string, after bool) error
 }
@@ -103,22 +127,21 @@ func (a *Account) complete() {
 	}
 }
 
-// Alter makes the account what people do to it: each user, group and policy of the state replaces
-// the one of the same name, a user that is null is deleted; a halt value and a summary replace theirs.
+// Alter makes the account what people do to it: each user, group, policy, bucket, session and node
+// of the state replaces the one of the same name, a user that is null is deleted, and so are buckets
+// and sessions; a halt value and a summary replace theirs.
 func (a *Account) Alter(state State) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	state = clone(state)
 	for name, user := range state.Users {
-		if user == nil {
-			delete(a.state.Users, name)
-			continue
-		}
-		if a.state.Users == nil {
-			a.state.Users = map[string]*User{}
-		}
-		a.state.Users[name] = user
+		a.keep(name, user)
 	}
+	alter(&a.state.Users, state.Users)
+	alter(&a.state.Buckets, state.Buckets)
+	alter(&a.state.Sessions, state.Sessions)
+	alter(&a.state.Nodes, state.Nodes)
+	alter(&a.state.Members, state.Members)
 	for name, group := range state.Groups {
 		a.state.Groups[name] = group
 	}
@@ -132,6 +155,19 @@ func (a *Account) Alter(state State) {
 		a.state.Summary = state.Summary
 	}
 	a.complete()
+}
+
+// alter replaces what of has by what is to be, and deletes what is to be null.
+func alter[T any](of *map[string]*T, toBe map[string]*T) {
+	for name, thing := range toBe {
+		if *of == nil {
+			*of = map[string]*T{}
+		}
+		(*of)[name] = thing
+		if thing == nil {
+			delete(*of, name)
+		}
+	}
 }
 
 // State returns a copy of what the account holds.
@@ -197,6 +233,14 @@ func page[T any](all []T, marker *string) (items []T, next *string) {
 	return all[from:to], next
 }
 
+// quota is how many policies a user can have attached, and how many groups it can be in
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+const quota = 10
+
+func exceeded(format string, args ...any) error {
+	return &types.LimitExceededException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
 func missing(format string, args ...any) error {
 	return &types.NoSuchEntityException{Message: aws.String(fmt.Sprintf(format, args...))}
 }
@@ -252,6 +296,9 @@ func (a *Account) GetUser(_ context.Context, in *iam.GetUserInput, _ ...func(*ia
 		for _, key := range sorted(user.Tags) {
 			described.Tags = append(described.Tags, types.Tag{Key: aws.String(key), Value: aws.String(user.Tags[key])})
 		}
+		if user.Password != nil && !user.Password.Used.IsZero() {
+			described.PasswordLastUsed = aws.Time(user.Password.Used)
+		}
 		if user.Boundary != "" {
 			described.PermissionsBoundary = &types.AttachedPermissionsBoundary{PermissionsBoundaryArn: &user.Boundary}
 		}
@@ -305,6 +352,9 @@ func (a *Account) UpdateAccessKey(_ context.Context, in *iam.UpdateAccessKeyInpu
 		for i := range user.Keys {
 			if user.Keys[i].ID == aws.ToString(in.AccessKeyId) {
 				user.Keys[i].Status = string(in.Status)
+				if a.Now != nil {
+					user.Keys[i].Changed = a.Now()
+				}
 				return &iam.UpdateAccessKeyOutput{}, nil
 			}
 		}
@@ -338,6 +388,9 @@ func (a *Account) AttachUserPolicy(_ context.Context, in *iam.AttachUserPolicyIn
 			return nil, err
 		}
 		if !slices.Contains(user.Attached, *in.PolicyArn) {
+			if len(user.Attached) >= quota {
+				return nil, exceeded("Cannot exceed quota for PoliciesPerUser: %d", quota)
+			}
 			user.Attached = append(user.Attached, *in.PolicyArn)
 		}
 		return &iam.AttachUserPolicyOutput{}, nil
@@ -449,6 +502,9 @@ func (a *Account) AddUserToGroup(_ context.Context, in *iam.AddUserToGroupInput,
 			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
 		}
 		if !slices.Contains(user.Groups, *in.GroupName) {
+			if len(user.Groups) >= quota {
+				return nil, exceeded("Cannot exceed quota for GroupsPerUser: %d", quota)
+			}
 			user.Groups = append(user.Groups, *in.GroupName)
 		}
 		return &iam.AddUserToGroupOutput{}, nil

@@ -21,9 +21,10 @@ import (
 type Change struct {
 	// Kind names the entry of the registry that reads and sets the thing.
 	Kind string `json:"kind"`
-	// Subject is the principal that the thing belongs to: the name of an IAM user.
+	// Subject is whom the thing belongs to: the name of an IAM user, or what the kind says.
 	Subject string `json:"subject"`
-	// Target is the thing itself: an access key id, a policy ARN, the name of an inline policy, a group.
+	// Target is the thing itself: an access key id, a policy ARN, the name of an inline policy, a
+	// group, or what the kind says.
 	Target string `json:"target"`
 	// Before is the value that was found. The empty string means that the thing is absent.
 	Before string `json:"before"`
@@ -58,15 +59,31 @@ type Kind interface {
 	Final() string
 }
 
+// Conditional is implemented by kinds whose changes cannot always be put back, although the thing is
+// as it was left.
+type Conditional interface {
+	// Refuses says why c, the inverse of a change that was made, must not be made now; the empty
+	// string when it may.
+	Refuses(ctx context.Context, c Change) (why string, err error)
+}
+
 // reversible is embedded in the kinds whose changes can be put back.
 type reversible struct{}
 
 // Final implements [Kind].
 func (reversible) Final() string { return "" }
 
+// Tagged is a [Kind] whose subjects are no IAM users and can have tags of their own, by which they are
+// exempted like users.
+type Tagged interface {
+	// Tags returns the tags of the change's subject, nil when it is gone.
+	Tags(ctx context.Context, c Change) (map[string]string, error)
+}
+
 // Hint is all of the change's target that a message may show.
 func Hint(c Change) string {
-	if c.Kind == AccessKeyStatus {
+	switch c.Kind {
+	case AccessKeyStatus, AccessKeyDeletion, AccessKeyRotation, RootKeyDeletion:
 		return KeyHint(c.Target)
 	}
 	return c.Target

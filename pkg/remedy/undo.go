@@ -288,6 +288,11 @@ func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string,
 		default:
 			return "the world has moved on: " + thing + " is not as it was left", nil
 		}
+		if kind, ok := kind.(change.Conditional); ok {
+			if why, err := kind.Refuses(ctx, step.Change); err != nil || why != "" {
+				return why, err
+			}
+		}
 	}
 	return "", nil
 }
