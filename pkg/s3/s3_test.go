@@ -1,0 +1,198 @@
+package s3_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/s3"
+)
+
+// wire answers requests in their order and keeps them.
+type wire struct {
+	answers []answer
+	sent    []*http.Request
+	bodies  []string
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+func (w *wire) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	w.sent, w.bodies = append(w.sent, r), append(w.bodies, string(body))
+	a := w.answers[0]
+	w.answers = w.answers[1:]
+	return &http.Response{StatusCode: a.status, Body: io.NopCloser(bytes.NewBufferString(a.body)), Request: r}, nil
+}
+
+func client(w *wire, endpoint string) *s3.Client {
+	cfg := aws.Config{
+		HTTPClient: w,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}, nil
+		}),
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+			})
+		},
+	}
+	if endpoint != "" {
+		cfg.BaseEndpoint = &endpoint
+	}
+	return s3.New(cfg, func() time.Time { return time.Date(2026, 11, 17, 10, 0, 0, 0, time.UTC) })
+}
+
+const configuration = `<?xml version="1.0" encoding="UTF-8"?>
+<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><BlockPublicAcls>true</BlockPublicAcls>` +
+	`<IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>false</RestrictPublicBuckets></PublicAccessBlockConfiguration>`
+
+func TestReadsTheBlock(t *testing.T) {
+	w := &wire{answers: []answer{{200, configuration}}}
+	got, err := client(w, "").GetBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "acme-reports", Region: "ap-northeast-2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &s3.PublicAccessBlock{BlockPublicAcls: true, IgnorePublicAcls: true}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	r := w.sent[0]
+	if r.Method != "GET" || r.URL.String() != "https://acme-reports.s3.ap-northeast-2.amazonaws.com/?publicAccessBlock=" {
+		t.Errorf("sent %s %s", r.Method, r.URL)
+	}
+	authorization := r.Header.Get("Authorization")
+	if !strings.Contains(authorization, "/20261117/ap-northeast-2/s3/aws4_request") || !strings.Contains(authorization, "x-amz-content-sha256") {
+		t.Errorf("signed as %q, want for S3 in the bucket's region, hash of the body included", authorization)
+	}
+	if r.Header.Get("X-Amz-Security-Token") != "token" {
+		t.Error("the session token is not sent")
+	}
+}
+
+func TestPutsTheBlockWithItsChecksum(t *testing.T) {
+	w := &wire{answers: []answer{{200, ""}}}
+	err := client(w, "").PutBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, &s3.PublicAccessBlock{BlockPublicPolicy: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><BlockPublicAcls>false</BlockPublicAcls>` +
+		`<IgnorePublicAcls>false</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>false</RestrictPublicBuckets></PublicAccessBlockConfiguration>`
+	if w.bodies[0] != want {
+		t.Errorf("sent %s\nwant %s", w.bodies[0], want)
+	}
+	if r := w.sent[0]; r.Method != "PUT" || r.Header.Get("X-Amz-Checksum-Sha256") == "" || !strings.Contains(r.Header.Get("Authorization"), "x-amz-checksum-sha256") {
+		t.Errorf("sent %s with %v", r.Method, r.Header)
+	}
+}
+
+func TestNoBlockIsDeleted(t *testing.T) {
+	w := &wire{answers: []answer{{204, ""}}}
+	if err := client(w, "").PutBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.sent[0]; r.Method != "DELETE" || r.URL.RawQuery != "publicAccessBlock=" || w.bodies[0] != "" {
+		t.Errorf("sent %s %s %q", r.Method, r.URL, w.bodies[0])
+	}
+}
+
+func TestReadsTheTags(t *testing.T) {
+	const tagging = `<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>owner</Key><Value>web@example.com</Value></Tag>` +
+		`<Tag><Key>empty</Key><Value></Value></Tag></TagSet></Tagging>`
+	for name, c := range map[string]struct {
+		answer answer
+		want   s3.Tags
+	}{
+		"two tags": {answer{200, tagging}, s3.Tags{"owner": "web@example.com", "empty": ""}},
+		"none":     {answer{404, `<Error><Code>NoSuchTagSet</Code><Message>The TagSet does not exist</Message></Error>`}, s3.Tags{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &wire{answers: []answer{c.answer}}
+			got, err := client(w, "").GetBucketTagging(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"})
+			if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
+				t.Errorf("%v, -want +got:\n%s", err, diff)
+			}
+		})
+	}
+}
+
+func TestErrorsHaveTheCodeThatS3Gives(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer answer
+		want   string
+	}{
+		"no bucket":             {answer{404, `<?xml version="1.0"?><Error><Code>NoSuchBucket</Code><Message>gone</Message></Error>`}, "NoSuchBucket"},
+		"no block":              {answer{404, `<Error><Code>NoSuchPublicAccessBlockConfiguration</Code></Error>`}, "NoSuchPublicAccessBlockConfiguration"},
+		"refused":               {answer{403, `<Error><Code>AccessDenied</Code></Error>`}, "AccessDenied"},
+		"another region":        {answer{301, `<Error><Code>PermanentRedirect</Code></Error>`}, "PermanentRedirect"},
+		"an answer without XML": {answer{403, `no`}, "Forbidden"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &wire{answers: []answer{c.answer}}
+			_, err := client(w, "").GetBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"})
+			if s3.Code(err) != c.want || len(w.sent) != 1 {
+				t.Errorf("got %v after %d requests, want %s after one", err, len(w.sent), c.want)
+			}
+		})
+	}
+}
+
+func TestWhatPassesIsTriedAgain(t *testing.T) {
+	w := &wire{answers: []answer{{503, `<Error><Code>SlowDown</Code></Error>`}, {500, ``}, {200, configuration}}}
+	got, err := client(w, "").GetBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"})
+	if err != nil || !got.BlockPublicAcls {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	w = &wire{answers: []answer{{503, ``}, {503, ``}, {503, ``}, {200, configuration}}}
+	if _, err := client(w, "").GetBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}); err == nil || len(w.sent) != 3 {
+		t.Errorf("got %v after %d requests, want an error after three", err, len(w.sent))
+	}
+}
+
+func TestWhereRequestsGo(t *testing.T) {
+	for name, c := range map[string]struct {
+		bucket   s3.Bucket
+		endpoint string
+		want     string // empty: nowhere
+	}{
+		"an ordinary name":        {s3.Bucket{Name: "acme", Region: "us-east-1"}, "", "https://acme.s3.us-east-1.amazonaws.com/"},
+		"a name with dots":        {s3.Bucket{Name: "www.acme.com", Region: "us-east-1"}, "", "https://s3.us-east-1.amazonaws.com/www.acme.com"},
+		"an old name":             {s3.Bucket{Name: "Acme_Old", Region: "us-east-1"}, "", "https://s3.us-east-1.amazonaws.com/Acme_Old"},
+		"China":                   {s3.Bucket{Name: "acme", Region: "cn-north-1"}, "", "https://acme.s3.cn-north-1.amazonaws.com.cn/"},
+		"GovCloud":                {s3.Bucket{Name: "acme", Region: "us-gov-west-1"}, "", "https://acme.s3.us-gov-west-1.amazonaws.com/"},
+		"an endpoint of its own":  {s3.Bucket{Name: "acme", Region: "us-east-1"}, "http://127.0.0.1:5000", "http://127.0.0.1:5000/acme"},
+		"a name with a slash":     {s3.Bucket{Name: "acme/../other", Region: "us-east-1"}, "", ""},
+		"a name that is a host":   {s3.Bucket{Name: "evil.example.com/", Region: "us-east-1"}, "", ""},
+		"a region that is a host": {s3.Bucket{Name: "acme", Region: "evil.example.com/"}, "", ""},
+		"no region":               {s3.Bucket{Name: "acme"}, "", ""},
+		"no name":                 {s3.Bucket{Region: "us-east-1"}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &wire{answers: []answer{{200, configuration}}}
+			_, err := client(w, c.endpoint).GetBucketPublicAccessBlock(t.Context(), &c.bucket)
+			if c.want == "" {
+				if err == nil || len(w.sent) != 0 {
+					t.Errorf("got %v after %d requests, want an error before any", err, len(w.sent))
+				}
+				return
+			}
+			if err != nil || w.sent[0].URL.String() != c.want+"?publicAccessBlock=" {
+				t.Errorf("got %v to %v, want %s", err, w.sent, c.want)
+			}
+		})
+	}
+}
