@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/warder-aws/warder/pkg/policy"
 )
@@ -31,6 +32,10 @@ type IAM interface {
 	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
 	AddUserToGroup(context.Context, *iam.AddUserToGroupInput, ...func(*iam.Options)) (*iam.AddUserToGroupOutput, error)
 	RemoveUserFromGroup(context.Context, *iam.RemoveUserFromGroupInput, ...func(*iam.Options)) (*iam.RemoveUserFromGroupOutput, error)
+
+	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	PutUserPermissionsBoundary(context.Context, *iam.PutUserPermissionsBoundaryInput, ...func(*iam.Options)) (*iam.PutUserPermissionsBoundaryOutput, error)
+	DeleteUserPermissionsBoundary(context.Context, *iam.DeleteUserPermissionsBoundaryInput, ...func(*iam.Options)) (*iam.DeleteUserPermissionsBoundaryOutput, error)
 }
 
 // ForIAM returns a registry of every kind of IAM change.
@@ -40,6 +45,7 @@ func ForIAM(api IAM) Registry {
 		managedUserPolicy{iam: api},
 		inlineUserPolicy{iam: api},
 		groupMembership{iam: api},
+		permissionsBoundary{iam: api},
 	)
 }
 
@@ -63,12 +69,17 @@ const (
 	Member   = "member"
 )
 
-// Gone reports whether err says that the thing, or the user it belongs to, does not exist.
-// IAM answers NoSuchEntity (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html).
+// Gone reports whether err says that the thing, or what it belongs to, does not exist.
 func Gone(err error) bool {
-	var missing *types.NoSuchEntityException
-	return errors.As(err, &missing)
+	var answer smithy.APIError
+	return errors.As(err, &answer) && slices.Contains(gone, answer.ErrorCode())
 }
+
+// gone is how services say so: IAM
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html), S3
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and Systems Manager
+// (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ResumeSession.html).
+var gone = []string{"NoSuchEntity", "NoSuchBucket", "DoesNotExistException"}
 
 // absent turns the answer "no such entity" into the absent value.
 func absent(value string, err error) (string, error) {

@@ -1,0 +1,35 @@
+package account
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+// PutUserPermissionsBoundary sets the permissions boundary of a user.
+func (a *Account) PutUserPermissionsBoundary(_ context.Context, in *iam.PutUserPermissionsBoundaryInput, _ ...func(*iam.Options)) (*iam.PutUserPermissionsBoundaryOutput, error) {
+	return call(a, "iam:PutUserPermissionsBoundary", func() (*iam.PutUserPermissionsBoundaryOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := a.state.Policies[aws.ToString(in.PermissionsBoundary)]; !ok {
+			return nil, missing("Policy %s does not exist or is not attachable.", aws.ToString(in.PermissionsBoundary))
+		}
+		user.Boundary = *in.PermissionsBoundary
+		return &iam.PutUserPermissionsBoundaryOutput{}, nil
+	})
+}
+
+// DeleteUserPermissionsBoundary takes the permissions boundary of a user away.
+func (a *Account) DeleteUserPermissionsBoundary(_ context.Context, in *iam.DeleteUserPermissionsBoundaryInput, _ ...func(*iam.Options)) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
+	return call(a, "iam:DeleteUserPermissionsBoundary", func() (*iam.DeleteUserPermissionsBoundaryOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		user.Boundary = ""
+		return &iam.DeleteUserPermissionsBoundaryOutput{}, nil
+	})
+}

@@ -1,0 +1,93 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+// SSM lists the operations that end a session.
+type SSM interface {
+	DescribeSessions(context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error)
+	TerminateSession(context.Context, *ssm.TerminateSessionInput, ...func(*ssm.Options)) (*ssm.TerminateSessionOutput, error)
+}
+
+// ForSSM returns a registry of the changes to Systems Manager.
+func ForSSM(api SSM) Registry { return NewRegistry(session{ssm: api}) }
+
+// Session ends a session of Session Manager: the values are [Connected] and absent. The subject is
+// who has it, the target is [SessionTarget].
+const Session = "session"
+
+// Connected is the value of a session that is not over, whether or not somebody is at it just now.
+const Connected = "connected"
+
+// SessionTarget names a session: its id is known in its region only.
+func SessionTarget(region, id string) string { return region + "/" + id }
+
+type session struct{ ssm SSM }
+
+func (session) Name() string { return Session }
+
+func (k session) Read(ctx context.Context, c Change) (string, error) {
+	region, id, _ := strings.Cut(c.Target, "/")
+	found, err := ActiveSession(ctx, k.ssm, region, id)
+	if err != nil || found == nil {
+		return "", err
+	}
+	return Connected, nil
+}
+
+// ActiveSession returns the session with the id, nil when it is over or was never there.
+func ActiveSession(ctx context.Context, api ssm.DescribeSessionsAPIClient, region, id string) (*types.Session, error) {
+	pages := ssm.NewDescribeSessionsPaginator(api, &ssm.DescribeSessionsInput{
+		State:   types.SessionStateActive,
+		Filters: []types.SessionFilter{{Key: types.SessionFilterKeySessionId, Value: &id}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx, in(region))
+		if err != nil {
+			return nil, wrap(err, "describe session %q in %s", id, region)
+		}
+		for _, s := range page.Sessions {
+			switch {
+			case aws.ToString(s.SessionId) != id:
+			case s.Status == types.SessionStatusTerminating, s.Status == types.SessionStatusTerminated, s.Status == types.SessionStatusFailed:
+			default:
+				return &s, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (k session) Set(ctx context.Context, c Change) error {
+	region, id, _ := strings.Cut(c.Target, "/")
+	if c.After != "" {
+		return fmt.Errorf("set session %q to %q: %s", id, c.After, k.Final())
+	}
+	_, err := k.ssm.TerminateSession(ctx, &ssm.TerminateSessionInput{SessionId: &id}, in(region))
+	return wrap(err, "terminate session %q in %s", id, region)
+}
+
+// in sends one call to the region.
+func in(region string) func(*ssm.Options) {
+	return func(o *ssm.Options) { o.Region = region }
+}
+
+// Widens implements [Kind]: a session can only be ended.
+func (session) Widens(c Change, _ []Change) bool { return c.After != "" }
+
+// Final implements [Kind].
+func (session) Final() string {
+	return "a session that was ended is over; whoever may starts a new one"
+}
+
+func (session) Say(c Change, done bool) string {
+	region, id, _ := strings.Cut(c.Target, "/")
+	return fmt.Sprintf("%s session %s of %s in %s", pick(done, "ended", "end"), id, c.Subject, region)
+}
