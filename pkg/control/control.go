@@ -101,9 +101,13 @@ var (
 // concern no resource: the "Resource types" column of the Service Authorization
 // Reference is empty for them.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 var unscoped = []string{
+	"iam:GetAccountAuthorizationDetails",
 	"iam:GetAccountSummary",
 	"iam:ListUsers",
+	"ssm:DescribeInstanceInformation",
+	"ssm:DescribeSessions",
 }
 
 // What a tool may name as a resource beside ARNs: things of Warder's own, whose

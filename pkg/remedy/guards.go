@@ -75,17 +75,14 @@ func (w *work) once(ctx context.Context, entry *ledger.Entry) error {
 	return err
 }
 
-// exempt returns why the entry's user is exempt from the control, the empty string if it is not,
-// and entries about the exemption: that it ends soon, or that it is none.
+// exempt returns why the entry's user, or what else it is about, is exempt from the control, the
+// empty string if it is not, and entries about the exemption: that it ends soon, or that it is none.
 func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.Entry, why string, err error) {
-	if !entry.User {
-		return nil, "", nil
-	}
-	contact, err := w.contact(ctx, entry.Subject)
+	tags, err := w.tags(ctx, entry)
 	if err != nil {
 		return nil, "", fmt.Errorf("the exemption of %q cannot be read: %w", entry.Subject, err)
 	}
-	text, tagged := contact.Tags[exemption.Tag]
+	text, tagged := tags[exemption.Tag]
 	if !tagged {
 		return nil, "", nil
 	}
@@ -114,6 +111,20 @@ func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.E
 			"Put it right before, or have the exemption renewed.", Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: 2 * lastDays * day})
 	}
 	return about, e.String(), err
+}
+
+// tags are those of whom the entry is about, nil if it is nothing that can have any.
+func (w *work) tags(ctx context.Context, entry ledger.Entry) (map[string]string, error) {
+	if entry.User {
+		contact, err := w.contact(ctx, entry.Subject)
+		return contact.Tags, err
+	}
+	for _, step := range entry.Steps {
+		if kind, ok := w.Kinds[step.Kind].(change.Tagged); ok {
+			return kind.Tags(ctx, step.Change)
+		}
+	}
+	return nil, nil
 }
 
 // lastDays is how many days before an exemption ends its owner is told.
