@@ -14,7 +14,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -91,6 +93,10 @@ func (p HubProps) check() error {
 				c.ID, size, settings.MaxEnv))
 		}
 	}
+	if size := len(quarantine.OutsideDocument(p.Settings.AllowedNetworks)); size > quarantine.MaxDocument {
+		faults = append(faults, fmt.Errorf("policy %s: %d characters, and IAM takes %d: list fewer or wider allowedNetworks in cdk.json",
+			change.OutsideQuarantine, size, quarantine.MaxDocument))
+	}
 	return errors.Join(faults...)
 }
 
@@ -102,7 +108,14 @@ func (p HubProps) environment(c control.Control) settings.Function {
 	for range p.Controls {
 		f.Roles = append(f.Roles, longest("", 64)) // CreateRole, RoleName
 	}
+	f.Quarantine = settings.Quarantine{Key: quarantineARN(change.KeyQuarantine), Outside: quarantineARN(change.OutsideQuarantine)}
 	return f
+}
+
+// quarantineARN is the ARN of a quarantine policy in the partition with the
+// longest name.
+func quarantineARN(name string) string {
+	return "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath + name
 }
 
 func longest(prefix string, name int) string {

@@ -67,11 +67,12 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		functions = append(functions, function)
 		roles = append(roles, *function.Role.RoleName())
 	}
+	denying := newQuarantine(stack, props.Settings)
 	// Every function knows all roles, so that one does not take another's change
 	// for somebody else's.
 	for i, c := range props.Controls {
 		f := props.Settings.Function(c)
-		f.Topic, f.Roles = *hub.Topic.TopicArn(), roles
+		f.Topic, f.Roles, f.Quarantine = *hub.Topic.TopicArn(), roles, denying
 		functions[i].Tell(f)
 	}
 

@@ -133,6 +133,9 @@ func TestOnlyFunctionsTheirLogsTheTableAndTheSwitchHavePhysicalNames(t *testing.
 		"AWS::Logs::LogGroup":   {"LogGroupName"},
 		"AWS::DynamoDB::Table":  {"TableName"},
 		"AWS::SSM::Parameter":   {"Name"},
+		// Those of exactly these names may be attached to users.
+		"AWS::IAM::ManagedPolicy": {"ManagedPolicyName"},
+		"AWS::IAM::Group":         {"GroupName"},
 	}
 	tmpl := load(t, deployed)
 	for _, r := range tmpl.Resources {

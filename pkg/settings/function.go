@@ -23,6 +23,7 @@ const (
 	envTopic      = "WARDER_TOPIC"      // ARN of the topic
 	envHalt       = "WARDER_HALT"       // name of the halt parameter
 	envRoles      = "WARDER_ROLES"      // names of all of Warder's roles, comma between
+	envQuarantine = "WARDER_QUARANTINE" // JSON object: ARNs of the policies of the stack that deny
 	envClock      = "WARDER_CLOCK"      // "event" in the local account, else absent
 )
 
@@ -44,7 +45,15 @@ type Function struct {
 	Topic           string   // ARN of the SNS topic
 	Halt            string   // name of the SSM parameter
 	Roles           []string // names of all of Warder's roles, under RolePath
-	EventClock      bool     // "now" is the event's time, not the wall clock's
+	Quarantine      Quarantine
+	EventClock      bool // "now" is the event's time, not the wall clock's
+}
+
+// Quarantine is the ARNs of the policies that the stack owns to keep users from
+// acting.
+type Quarantine struct {
+	Key     string `json:"key"`               // of a user whose access key is known to others
+	Outside string `json:"outside,omitempty"` // of one who came from outside; there is none without allowedNetworks
 }
 
 // common is the JSON of envSettings.
@@ -57,7 +66,7 @@ type common struct {
 }
 
 // Function is what the function of c is told. The caller adds what only the
-// deployment knows: Topic and Roles. A tool acts when it is asked to, so it is
+// deployment knows: Topic, Roles and Quarantine. A tool acts when it is asked to, so it is
 // told to enforce.
 func (s Settings) Function(c control.Control) Function {
 	set := s.Controls[c.ID]
@@ -91,6 +100,7 @@ func (f Function) Env() map[string]string {
 		envTopic:      f.Topic,
 		envHalt:       f.Halt,
 		envRoles:      strings.Join(f.Roles, ","),
+		envQuarantine: string(compact(f.Quarantine)),
 	}
 	if f.EventClock {
 		env[envClock] = "event"
@@ -135,6 +145,13 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 	}
 	if roles := required(envRoles); roles != "" {
 		f.Roles = strings.Split(roles, ",")
+	}
+	if data := required(envQuarantine); data != "" {
+		if err := decode([]byte(data), &f.Quarantine); err != nil {
+			fault(envQuarantine, "%w", err)
+		} else if !strings.HasPrefix(f.Quarantine.Key, "arn:") {
+			fault(envQuarantine, "key: want the ARN of a policy")
+		}
 	}
 	if data := required(envSettings); data != "" {
 		var c common

@@ -31,6 +31,7 @@ func TestFromEnvReadsWhatEnvWrote(t *testing.T) {
 					want := s.Function(c)
 					want.Topic = "arn:aws:sns:us-east-1:123456789012:notices"
 					want.Roles = []string{"warder-a-1", "warder-b-2"}
+					want.Quarantine = Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key", Outside: "arn:aws:iam::123456789012:policy/warder/outside"}
 					want.EventClock = eventClock
 					got, err := FromEnv(lookup(want.Env()))
 					if err != nil {
@@ -58,6 +59,7 @@ func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
 		Topic:           "arn:aws:sns:us-east-1:123456789012:notices",
 		Halt:            "/warder/halt",
 		Roles:           []string{"a", "b"},
+		Quarantine:      Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key"},
 	}
 	want := map[string]string{
 		"WARDER_MODE":       "enforce",
@@ -67,6 +69,7 @@ func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
 		"WARDER_TOPIC":      "arn:aws:sns:us-east-1:123456789012:notices",
 		"WARDER_HALT":       "/warder/halt",
 		"WARDER_ROLES":      "a,b",
+		"WARDER_QUARANTINE": `{"key":"arn:aws:iam::123456789012:policy/warder/key"}`,
 	}
 	if diff := cmp.Diff(want, f.Env()); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
@@ -93,7 +96,7 @@ func TestFromEnvRefuses(t *testing.T) {
 	valid := Function{
 		BlastRadius: 10, HoldDays: 7,
 		Mode: control.Observe, Parameters: json.RawMessage(`{}`), Table: "warder", Topic: "arn:aws:sns:us-east-1:123456789012:notices",
-		Halt: "/warder/halt", Roles: []string{"a"},
+		Halt: "/warder/halt", Roles: []string{"a"}, Quarantine: Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key"},
 	}.Env()
 	tests := []struct {
 		name string
@@ -108,6 +111,9 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"a topic that is a name", map[string]string{"WARDER_TOPIC": "notices"}, "read environment: WARDER_TOPIC: want the ARN of a topic"},
 		{"a blast radius of nothing", map[string]string{"WARDER_SETTINGS": `{"holdDays": 7}`}, `read environment: WARDER_SETTINGS: blastRadius and holdDays are whole numbers above 0`},
 		{"no roles", map[string]string{"WARDER_ROLES": ""}, "read environment: WARDER_ROLES: missing"},
+		{"no quarantine", map[string]string{"WARDER_QUARANTINE": ""}, "read environment: WARDER_QUARANTINE: missing"},
+		{"a quarantine without the policy of keys", map[string]string{"WARDER_QUARANTINE": `{}`}, "read environment: WARDER_QUARANTINE: key: want the ARN of a policy"},
+		{"a quarantine that does not exist", map[string]string{"WARDER_QUARANTINE": `{"inside":"arn:"}`}, `read environment: WARDER_QUARANTINE: json: unknown field "inside"`},
 		{"a clock that does not exist", map[string]string{"WARDER_CLOCK": "wall"}, `read environment: WARDER_CLOCK: want "event" or nothing`},
 		{"every fault at once", map[string]string{"WARDER_TABLE": "", "WARDER_HALT": "", "WARDER_MODE": "x"},
 			"read environment: WARDER_TABLE: missing\nread environment: WARDER_HALT: missing\nread environment: WARDER_MODE: want off, observe or enforce"},

@@ -188,6 +188,8 @@ func init() { // they call resolve, which calls them
 	makers = map[string]makeFunc{
 		"AWS::DynamoDB::Table":           (*maker).table,
 		"AWS::Events::Rule":              (*maker).rule,
+		"AWS::IAM::Group":                (*maker).group,
+		"AWS::IAM::ManagedPolicy":        (*maker).managedPolicy,
 		"AWS::IAM::Policy":               (*maker).policy,
 		"AWS::IAM::Role":                 (*maker).role,
 		"AWS::KMS::Alias":                (*maker).alias,
@@ -345,6 +347,55 @@ func (m *maker) policy(name string, properties map[string]any) (made, error) {
 		}
 	}
 	return made{ref: p.PolicyName}, nil
+}
+
+func (m *maker) managedPolicy(name string, properties map[string]any) (made, error) {
+	var p struct {
+		Description, Path    *string
+		ManagedPolicyName    string
+		PolicyDocument       json.RawMessage
+		Roles, Users, Groups []string
+	}
+	p.ManagedPolicyName = name
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	if len(p.Roles)+len(p.Users)+len(p.Groups) > 0 {
+		return made{}, errors.New("the local account attaches a managed policy where a group or role names it")
+	}
+	policy, err := m.IAM.CreatePolicy(m.ctx, &iam.CreatePolicyInput{
+		PolicyName: &p.ManagedPolicyName, Path: p.Path, Description: p.Description, PolicyDocument: aws.String(string(p.PolicyDocument)),
+	})
+	if err != nil {
+		return made{}, err
+	}
+	return made{ref: *policy.Policy.Arn, attributes: map[string]string{"PolicyArn": *policy.Policy.Arn}}, nil
+}
+
+func (m *maker) group(name string, properties map[string]any) (made, error) {
+	var p struct {
+		GroupName         string
+		ManagedPolicyArns []string
+		Path              *string
+		Policies          []any
+	}
+	p.GroupName = name
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	if len(p.Policies) > 0 {
+		return made{}, errors.New("the local account makes groups with managed policies alone")
+	}
+	group, err := m.IAM.CreateGroup(m.ctx, &iam.CreateGroupInput{GroupName: &p.GroupName, Path: p.Path})
+	if err != nil {
+		return made{}, err
+	}
+	for _, arn := range p.ManagedPolicyArns {
+		if _, err := m.IAM.AttachGroupPolicy(m.ctx, &iam.AttachGroupPolicyInput{GroupName: &p.GroupName, PolicyArn: &arn}); err != nil {
+			return made{}, err
+		}
+	}
+	return made{ref: p.GroupName, attributes: map[string]string{"Arn": *group.Group.Arn}}, nil
 }
 
 func (m *maker) key(_ string, properties map[string]any) (made, error) {

@@ -46,7 +46,8 @@ func TestCreate(t *testing.T) {
 				Role: "arn:aws:iam::123456789012:role/warder/warder-Role", Timeout: 15 * time.Minute, MemoryMB: 256,
 				Env: map[string]string{
 					"WARDER_TOPIC": "arn:aws:sns:us-east-1:123456789012:warder-Topic", "WARDER_TABLE": "warder", "WARDER_HALT": "/warder/halt",
-					"WARDER_ROLES": "warder-Role,other", "SUB": "aws/us-east-1/warder-Queue/${literal}",
+					"WARDER_QUARANTINE": `{"key":"arn:aws:iam::123456789012:policy/warder/warder-test-quarantine"}`,
+					"WARDER_ROLES":      "warder-Role,other", "SUB": "aws/us-east-1/warder-Queue/${literal}",
 				},
 				LogGroup: "/aws/lambda/warder-test", LogFormat: "JSON", LogLevel: "INFO", Retries: 1,
 				OnFailure: "arn:aws:sqs:us-east-1:123456789012:warder-Queue",
@@ -69,6 +70,15 @@ func TestCreate(t *testing.T) {
 		slices.Sort(policies.PolicyNames)
 		if diff := cmp.Diff([]string{"apart", "own"}, policies.PolicyNames); diff != "" {
 			t.Errorf("policies (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("the group carries the managed policy", func(t *testing.T) {
+		policies, err := clients.IAM.ListAttachedGroupPolicies(t.Context(), &iam.ListAttachedGroupPoliciesInput{GroupName: aws.String("warder-test-quarantine")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(policies.AttachedPolicies) != 1 || aws.ToString(policies.AttachedPolicies[0].PolicyArn) != "arn:aws:iam::123456789012:policy/warder/warder-test-quarantine" {
+			t.Errorf("policies %+v", policies.AttachedPolicies)
 		}
 	})
 	t.Run("the queue has its attributes and its policy", func(t *testing.T) {

@@ -1,0 +1,93 @@
+package change
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+)
+
+// The kinds that keep an IAM user from acting, by what the stack owns for it: a policy that denies
+// and, for users who can take no more policies, a group that carries the same policy.
+const (
+	// Quarantine attaches one of the quarantine policies: the values are [Attached] and absent.
+	Quarantine = "quarantine"
+	// QuarantineGroup puts the user into the group of a quarantine: the values are [Member] and absent.
+	QuarantineGroup = "quarantine group"
+)
+
+// The names of the quarantine policies, and of the groups that carry them. All have the path
+// [QuarantinePath].
+const (
+	OutsideQuarantine = "warder-outside-quarantine"
+	KeyQuarantine     = "warder-key-quarantine"
+	QuarantinePath    = "/warder/"
+)
+
+// quarantinePolicy matches the ARNs of the quarantine policies, of whatever account: IAM attaches
+// those of the user's own account only, beside AWS's.
+var quarantinePolicy = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + QuarantinePath + `(` + OutsideQuarantine + `|` + KeyQuarantine + `)$`)
+
+// IsQuarantine reports whether the ARN is that of one of Warder's quarantine policies. A policy that
+// is only named alike, or lies elsewhere, is none.
+func IsQuarantine(arn string) bool { return quarantinePolicy.MatchString(arn) }
+
+type quarantine struct{ managedUserPolicy }
+
+func (quarantine) Name() string { return Quarantine }
+
+func (k quarantine) Set(ctx context.Context, c Change) error {
+	if !IsQuarantine(c.Target) {
+		return fmt.Errorf("quarantine %q: %s is no quarantine policy", c.Subject, c.Target)
+	}
+	return roomless(k.managedUserPolicy.Set(ctx, c), "the user has as many policies attached as it may")
+}
+
+// Widens implements [Kind]: a policy that denies only takes access away.
+func (quarantine) Widens(c Change, _ []Change) bool {
+	return c.After != Attached || !IsQuarantine(c.Target)
+}
+
+func (quarantine) Say(c Change, done bool) string {
+	if c.After == Attached {
+		return fmt.Sprintf("%s %s with policy %s", pick(done, "quarantined", "quarantine"), c.Subject, c.Target)
+	}
+	return fmt.Sprintf("%s %s from quarantine: policy %s", pick(done, "released", "release"), c.Subject, c.Target)
+}
+
+type quarantineGroup struct{ groupMembership }
+
+func (quarantineGroup) Name() string { return QuarantineGroup }
+
+func isQuarantineGroup(name string) bool { return name == OutsideQuarantine || name == KeyQuarantine }
+
+func (k quarantineGroup) Set(ctx context.Context, c Change) error {
+	if !isQuarantineGroup(c.Target) {
+		return fmt.Errorf("quarantine %q: %s is no quarantine group", c.Subject, c.Target)
+	}
+	return roomless(k.groupMembership.Set(ctx, c), "the user has as many policies attached, and is in as many groups, as it may")
+}
+
+// Widens implements [Kind]: the group carries a policy that denies, and nothing else.
+func (quarantineGroup) Widens(c Change, _ []Change) bool {
+	return c.After != Member || !isQuarantineGroup(c.Target)
+}
+
+func (quarantineGroup) Say(c Change, done bool) string {
+	if c.After == Member {
+		return fmt.Sprintf("%s %s in group %s", pick(done, "quarantined", "quarantine"), c.Subject, c.Target)
+	}
+	return fmt.Sprintf("%s %s from quarantine: group %s", pick(done, "released", "release"), c.Subject, c.Target)
+}
+
+// roomless says what there is no room for, where IAM only says that a limit is exceeded
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+func roomless(err error, what string) error {
+	var full *types.LimitExceededException
+	if errors.As(err, &full) {
+		return fmt.Errorf("not quarantined: %s; take one off, or delete the user's password and make its access keys inactive: %w", what, err)
+	}
+	return err
+}

@@ -1,0 +1,184 @@
+package quarantine_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/policy"
+	"github.com/warder-aws/warder/pkg/quarantine"
+)
+
+const (
+	key     = "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"
+	outside = "arn:aws:iam::111122223333:policy/warder/warder-outside-quarantine"
+)
+
+// request is what IAM knows of a request; an empty field is a key that is missing.
+type request struct {
+	sourceIP, vpcSourceIP, sourceVpce, vpceAccount string
+	viaAWSService                                  bool
+}
+
+// denied evaluates the document as IAM does, for the operators that it uses: within a statement all
+// conditions have to hold, and a negated one holds of a missing key.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+func denied(t *testing.T, document string, r request) bool {
+	t.Helper()
+	var d struct {
+		Statement []struct {
+			Effect, Action, Resource string
+			Condition                map[string]map[string]any
+		}
+	}
+	if err := json.Unmarshal([]byte(document), &d); err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]string{
+		"aws:SourceIp": r.sourceIP, "aws:VpcSourceIp": r.vpcSourceIP, "aws:SourceVpce": r.sourceVpce, "aws:VpceAccount": r.vpceAccount,
+		"aws:ViaAWSService": fmt.Sprint(r.viaAWSService),
+	}
+	for _, s := range d.Statement {
+		if s.Effect != "Deny" || s.Action != "*" || s.Resource != "*" {
+			t.Fatalf("statement %+v, want one that denies everything", s)
+		}
+		holds := true
+		for operator, conditions := range s.Condition {
+			for name, want := range conditions {
+				value, known := keys[name]
+				if !known {
+					t.Fatalf("condition key %s is not known", name)
+				}
+				switch operator {
+				case "Bool":
+					holds = holds && value == want
+				case "Null":
+					holds = holds && fmt.Sprint(value == "") == want
+				case "StringNotEquals":
+					if want != "${aws:PrincipalAccount}" {
+						t.Fatalf("%s of %s: %v", operator, name, want)
+					}
+					holds = holds && value != "111122223333"
+				case "NotIpAddress":
+					for _, network := range want.([]any) {
+						if a, err := netip.ParseAddr(value); err == nil && netip.MustParsePrefix(network.(string)).Contains(a) {
+							holds = false
+						}
+					}
+				default:
+					t.Fatalf("operator %s is not known", operator)
+				}
+			}
+		}
+		if holds {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTheOutsideQuarantineLetsThroughWhatComesFromTheNetworks(t *testing.T) {
+	document := quarantine.OutsideDocument([]netip.Prefix{
+		netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("10.0.0.0/8"),
+	})
+	for _, tt := range []struct {
+		name   string
+		from   request
+		denied bool
+	}{
+		{"from inside", request{sourceIP: "203.0.113.9"}, false},
+		{"from inside, IPv6", request{sourceIP: "2001:db8::9"}, false},
+		{"from outside", request{sourceIP: "198.51.100.9"}, true},
+		{"from outside, IPv6", request{sourceIP: "3fff::9"}, true},
+		{"from an address that only looks alike", request{sourceIP: "203.0.11.39"}, true},
+		{"by AWS, for a call of the user's", request{sourceIP: "198.51.100.9", viaAWSService: true}, false},
+		{"through the account's own endpoint, from a network that is listed", request{vpcSourceIP: "10.1.2.3", sourceVpce: "vpce-1", vpceAccount: "111122223333"}, false},
+		{"through the account's own endpoint, from another network", request{vpcSourceIP: "172.16.0.1", sourceVpce: "vpce-1", vpceAccount: "111122223333"}, true},
+		{"through somebody else's endpoint, from an address that is listed", request{vpcSourceIP: "10.1.2.3", sourceVpce: "vpce-2", vpceAccount: "444455556666"}, true},
+		{"through an endpoint of which nobody says whose it is", request{vpcSourceIP: "10.1.2.3", sourceVpce: "vpce-3"}, true},
+		{"from nowhere that is known", request{}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := denied(t, document, tt.from); got != tt.denied {
+				t.Errorf("denied %v, want %v", got, tt.denied)
+			}
+		})
+	}
+}
+
+func TestTheKeyQuarantineDeniesEverything(t *testing.T) {
+	for _, from := range []request{{sourceIP: "203.0.113.9"}, {sourceIP: "198.51.100.9", viaAWSService: true}, {}} {
+		if !denied(t, quarantine.KeyDocument(), from) {
+			t.Errorf("%+v is not denied", from)
+		}
+	}
+}
+
+func TestOtherControlsTakeTheDocumentsForWhatTheyAre(t *testing.T) {
+	for _, document := range []string{quarantine.KeyDocument(), quarantine.OutsideDocument([]netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")})} {
+		if denies, err := policy.Denies(document); !denies || err != nil {
+			t.Errorf("Denies = %v, %v: %s", denies, err, document)
+		}
+		if administers, err := policy.Administers(document); administers || err != nil {
+			t.Errorf("Administers = %v, %v: %s", administers, err, document)
+		}
+	}
+}
+
+func policies(n int, more ...string) []string {
+	for i := range n {
+		more = append(more, fmt.Sprintf("arn:aws:iam::aws:policy/P%d", i))
+	}
+	return more
+}
+
+func TestAt(t *testing.T) {
+	attach := change.Change{Kind: change.Quarantine, Subject: "bob", Target: outside, After: "attached"}
+	join := change.Change{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-outside-quarantine", After: "member"}
+	full := "bob has 10 policies attached and can take no more: the quarantine policy comes with the group warder-outside-quarantine instead."
+	for _, tt := range []struct {
+		name string
+		user account.User
+		want quarantine.Look
+	}{
+		{"a user with room", account.User{Attached: policies(9)}, quarantine.Look{Change: attach}},
+		{"a user without room", account.User{Attached: policies(10), Groups: []string{"a", "b", "c"}}, quarantine.Look{Change: join, Left: full}},
+		{"a user who has it, on a later page", account.User{Attached: policies(5, outside)}, quarantine.Look{In: true}},
+		{"a user under the stronger one", account.User{Attached: policies(5, key)}, quarantine.Look{In: true}},
+		{"a user without room who is in the group", account.User{Attached: policies(10), Groups: []string{"a", "b", "warder-outside-quarantine"}}, quarantine.Look{In: true}},
+		{"a user without room who is in the group of the stronger one", account.User{Attached: policies(10), Groups: []string{"warder-key-quarantine"}}, quarantine.Look{In: true}},
+		{"a user with a policy named alike", account.User{Attached: []string{"arn:aws:iam::111122223333:policy/warder-outside-quarantine"}}, quarantine.Look{Change: attach}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := quarantine.At(t.Context(), account.New(account.State{Users: map[string]*account.User{"bob": &tt.user}}), "bob", outside)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("the weaker one is not enough", func(t *testing.T) {
+		a := account.New(account.State{Users: map[string]*account.User{"bob": {Attached: []string{outside}}}})
+		if got, err := quarantine.At(t.Context(), a, "bob", key); got.In || err != nil {
+			t.Errorf("At = %+v, %v", got, err)
+		}
+	})
+	t.Run("a user who is gone", func(t *testing.T) {
+		if _, err := quarantine.At(t.Context(), account.New(account.State{}), "bob", key); !change.Gone(err) {
+			t.Errorf("error %v, want one that says the user is gone", err)
+		}
+	})
+	t.Run("a policy that is no quarantine", func(t *testing.T) {
+		a := account.New(account.State{Users: map[string]*account.User{"bob": {}}})
+		if _, err := quarantine.At(t.Context(), a, "bob", "arn:aws:iam::aws:policy/AdministratorAccess"); err == nil {
+			t.Error("no error")
+		}
+	})
+}
