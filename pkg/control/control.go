@@ -110,6 +110,13 @@ var unscoped = []string{
 	"ssm:DescribeSessions",
 }
 
+// abroad lists the actions that are for other accounts, each with the condition key that must limit
+// it instead of the account.
+//
+// sts:AssumeRoot begins a session as the root user of a member account; its task policy says what for
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html).
+var abroad = map[string]string{"sts:AssumeRoot": "sts:TaskPolicyArn"}
+
 // What a tool may name as a resource beside ARNs: things of Warder's own, whose
 // names are known when the stack is made. A control has what it needs of them
 // without asking.
@@ -273,7 +280,7 @@ func parsePermissions(n *tree.Node, tool bool) []Permission {
 			checkAction(a)
 		}
 		for _, r := range item.Field("resources").Items() {
-			checkResource(r, p.Actions, tool)
+			checkResource(r, p, tool)
 		}
 		permissions = append(permissions, p)
 	}
@@ -292,14 +299,14 @@ func checkAction(n *tree.Node) {
 
 // checkResource wants an ARN of this partition and account, or of a tool one of
 // Own. The account field may be "aws" (policies that AWS manages) or empty (S3
-// buckets).
-func checkResource(n *tree.Node, actions []string, tool bool) {
+// buckets), and "*" for actions that are for other accounts.
+func checkResource(n *tree.Node, p Permission, tool bool) {
 	resource := n.Text()
 	if !n.IsString() {
 		return
 	}
 	if resource == "*" {
-		for _, a := range actions {
+		for _, a := range p.Actions {
 			if !slices.Contains(unscoped, a) {
 				n.Faultf("%s can be limited to resources: name them instead of \"*\"", a)
 			}
@@ -330,12 +337,27 @@ func checkResource(n *tree.Node, actions []string, tool bool) {
 	if parts[1] != "${AWSPartition}" {
 		n.Faultf("%q names partition %q: write ${AWS::Partition}", resource, parts[1])
 	}
-	if account := parts[4]; account != "${AWSAccountId}" && account != "aws" && account != "" {
+	if account := parts[4]; account != "${AWSAccountId}" && account != "aws" && account != "" && !(account == "*" && p.abroad()) {
 		n.Faultf("%q names account %q: write ${AWS::AccountId}", resource, account)
 	}
 	if strings.ContainsAny(parts[2], "*?") {
 		n.Faultf("%q has a wildcard for the service", resource)
 	}
+}
+
+// abroad tells whether each of the permission's actions is for other accounts, and limited as such an
+// action must be.
+func (p Permission) abroad() bool {
+	for _, a := range p.Actions {
+		limited := false
+		for operator, keys := range p.Conditions {
+			limited = limited || operator == "StringEquals" && len(keys[abroad[a]]) > 0
+		}
+		if !limited {
+			return false
+		}
+	}
+	return len(p.Actions) > 0
 }
 
 func parseConditions(n *tree.Node) map[string]map[string][]string {

@@ -459,3 +459,37 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestOtherAccountsAreForActionsThatAreMeantForThem(t *testing.T) {
+	permission := func(action, conditions string) []byte {
+		return []byte(`{
+			"id": "look", "title": "Look", "summary": "Looks.", "severity": "low", "mode": "observe", "schedule": "rate(1 day)",
+			"references": [{"title": "A rule"}],
+			"permissions": [{"actions": ["` + action + `"], "resources": ["arn:${AWS::Partition}:iam::*:root"]` + conditions + `}]
+		}`)
+	}
+	const limited = `, "conditions": {"StringEquals": {"sts:TaskPolicyArn": ["arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"]}}`
+	const refused = `look/control.json: permissions[0].resources[0]: "arn:${AWS::Partition}:iam::*:root" names account "*": write ${AWS::AccountId}`
+	tests := []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"root of a member account, for named tasks", permission("sts:AssumeRoot", limited), ""},
+		{"root of a member account, for whatever task", permission("sts:AssumeRoot", ""), refused},
+		{"root of a member account, if the task has a name", permission("sts:AssumeRoot", `, "conditions": {"Null": {"sts:TaskPolicyArn": ["false"]}}`), refused},
+		{"another action with the same condition", permission("sts:AssumeRole", limited), refused},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse("look/control.json", tt.data)
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("error %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
