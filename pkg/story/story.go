@@ -59,8 +59,13 @@ type Control struct {
 	Description []byte
 	// Plan makes its planner, reading from the account.
 	Plan func(*account.Account, settings.Function) (remedy.Planner, error)
+	// PlanWithLedger is in place of Plan for a planner that reads the ledger, too.
+	PlanWithLedger func(*account.Account, *ledger.Ledger, settings.Function) (remedy.Planner, error)
 	// Kinds are the changes that the control makes beside those of IAM; nil if there are none.
 	Kinds func(*account.Account) change.Registry
+	// Holds returns what is wrong with the account after a story, however it was handled; nil if there
+	// is nothing that the control promises of it.
+	Holds func(*account.Account) error
 	// Reads is the interface of the operations that the planner reads with; nil if it reads nothing.
 	Reads reflect.Type
 }
@@ -138,6 +143,8 @@ func (h *harness) story(t *testing.T, file string) {
 		t.Errorf("not as told (-want +got; go test -update writes it):\n%s", diff)
 	}
 	told.secrets(t)
+
+	h.holds(t, told)
 
 	t.Run("handled again", func(t *testing.T) { told.again(t) })
 	t.Run("observed", func(t *testing.T) { h.observed(t, s, told) })
@@ -236,6 +243,7 @@ type world struct {
 	topic     *topic
 	runner    *remedy.Runner
 	log       bytes.Buffer
+	answers   bytes.Buffer    // what the function answered, errors too
 	called    map[string]bool // operations that handling events called
 	changes   []string        // ids of the changes that were reported, in their order
 	now       time.Time       // the wall clock, which requests move
@@ -300,7 +308,9 @@ func (h haltSwitch) Check(context.Context) (string, error) {
 
 func (h *harness) start(t *testing.T, s story) *world {
 	w := &world{story: s, described: h.described, account: account.New(s.account), bystander: account.New(s.account), store: &ledger.Memory{}, topic: &topic{}, called: map[string]bool{}, stuck: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}
-	planner, err := h.Plan(w.account, s.settings)
+	w.account.Now = func() time.Time { return w.now }
+	memory := ledger.New(w.store)
+	planner, err := h.planner(w.account, memory, s.settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +320,7 @@ func (h *harness) start(t *testing.T, s story) *world {
 	}
 	w.runner = &remedy.Runner{
 		Control: h.described, Settings: s.settings, Planner: planner,
-		Kinds: kinds, Ledger: ledger.New(w.store), Topic: w.topic,
+		Kinds: kinds, Ledger: memory, Topic: w.topic,
 		Owners: owner.Book{API: w.account, Owners: s.settings.Owners},
 		Halt:   haltSwitch{w.account},
 		Now:    func() time.Time { return w.now },
@@ -318,6 +328,13 @@ func (h *harness) start(t *testing.T, s story) *world {
 		Log:    slog.New(slog.NewJSONHandler(&w.log, nil)),
 	}
 	return w
+}
+
+func (c Control) planner(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+	if c.PlanWithLedger != nil {
+		return c.PlanWithLedger(a, l, f)
+	}
+	return c.Plan(a, f)
 }
 
 // happen does what people did before the event.
@@ -328,10 +345,34 @@ func (w *world) happen(e namedEvent) {
 	}
 }
 
+// holds checks what the control promises of the account.
+func (h *harness) holds(t *testing.T, w *world) {
+	t.Helper()
+	if h.Holds == nil {
+		return
+	}
+	if err := h.Holds(w.account); err != nil {
+		t.Error(err)
+	}
+}
+
 // run handles one event or request.
 func (w *world) run(e namedEvent) (remedy.Report, error) {
+	report, err := w.handle(e)
+	text, _ := json.Marshal(report) // plain data
+	fmt.Fprintln(&w.answers, string(text), err)
+	return report, err
+}
+
+func (w *world) handle(e namedEvent) (remedy.Report, error) {
 	ctx := context.Background()
 	if strings.HasPrefix(e.name, "event") {
+		var at struct {
+			Time time.Time `json:"time"`
+		}
+		if json.Unmarshal(e.data, &at) == nil {
+			w.now = at.Time
+		}
 		report, err := w.runner.Run(ctx, remedy.Invocation{ID: e.name, Left: time.Minute}, e.data)
 		for _, c := range report.Changes {
 			if !slices.Contains(w.changes, c.ID) {
@@ -411,7 +452,7 @@ func (w *world) tell(t *testing.T) string {
 		}
 		if strings.HasPrefix(e.name, "event") {
 			for operation, n := range w.account.Calls() {
-				if n > iam[operation] {
+				if n > iam[operation] && !strings.HasSuffix(operation, account.InRootSession) {
 					w.called[operation] = true
 				}
 			}
@@ -435,22 +476,52 @@ func difference(before, after map[string]int) string {
 	return cmp.Or(strings.Join(calls, ", "), "iam 0")
 }
 
-// secrets checks that neither a message nor the log holds a whole access key id.
+// secrets checks that neither a message nor the log holds a whole access key id, and that nothing
+// that Warder writes or answers holds the secret of a key that it created.
 func (w *world) secrets(t *testing.T) {
-	texts := []string{w.log.String()}
+	t.Helper()
+	var shown []string
 	for _, m := range w.topic.sent {
 		body, err := m.Bodies()
 		if err != nil {
 			t.Error(err)
 		}
-		texts = append(texts, body, m.Line())
+		shown = append(shown, body, m.Line())
 	}
-	for _, user := range w.account.State().Users {
-		for _, key := range user.Keys {
-			for _, text := range texts {
-				if strings.Contains(text, key.ID) {
-					t.Errorf("a message or the log holds the whole access key id %s:\n%s", key.ID, text)
-				}
+	shown = append(shown, w.log.String())
+	state := w.account.State()
+	keys := w.account.Made()
+	for _, user := range state.Users {
+		keys = append(keys, user.Keys...)
+	}
+	for _, user := range w.bystander.State().Users { // those that Warder deleted, too
+		keys = append(keys, user.Keys...)
+	}
+	for _, member := range state.Members {
+		keys = append(keys, member.Keys...)
+	}
+	w.store.Fault = nil
+	items, err := w.store.Scan(context.Background(), "")
+	if err != nil {
+		t.Error(err)
+	}
+	text, err := json.Marshal(struct {
+		State account.State
+		Items []ledger.Item
+	}{state, items})
+	if err != nil {
+		t.Error(err)
+	}
+	kept := append([]string{w.answers.String(), string(text)}, shown...)
+	for _, key := range keys {
+		for _, text := range shown {
+			if strings.Contains(text, key.ID) {
+				t.Errorf("a message or the log holds the whole access key id %s:\n%s", key.ID, text)
+			}
+		}
+		for _, text := range kept {
+			if key.Secret != "" && strings.Contains(text, key.Secret) {
+				t.Errorf("a message, the log, an answer or the ledger holds the secret of access key %s:\n%s", key.ID, text)
 			}
 		}
 	}
@@ -537,7 +608,9 @@ func (h *harness) faults(t *testing.T, s story, untroubled *world) {
 					t.Fatalf("call %d %s: %s is not handled after three retries: %v", n, f.name, e.name, err)
 				}
 			}
-			if diff := gocmp.Diff(untroubled.account.State(), w.account.State()); diff != "" {
+			h.holds(t, w)
+			w.secrets(t)
+			if diff := gocmp.Diff(untroubled.account.Comparable(), w.account.Comparable()); diff != "" {
 				t.Errorf("call %d %s: another account (-without +with the fault):\n%s", n, f.name, diff)
 			}
 			// That a try failed, or was held back because something could not be read, is told as well.
