@@ -1,0 +1,151 @@
+package functions
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/control"
+)
+
+// headings are those of every runbook: what the checklist that Warder follows says of each item, in
+// its order and with its words, then what Warder adds.
+var headings = []string{
+	"Overview (개요)",
+	"Rules (관련 법령)",
+	"When it is a finding (판단 기준)",
+	"Check it yourself (확인 방법)",
+	"What Warder does and never does (조치 방법)",
+	"Undo",
+	"Exempt",
+	"Try it",
+}
+
+// everyRunbook calls test for each control and tool with the sections of its runbook.
+func everyRunbook(t *testing.T, test func(t *testing.T, c control.Control, order []string, sections map[string]string)) {
+	t.Helper()
+	controls, err := Controls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range controls {
+		t.Run(c.ID, func(t *testing.T) {
+			data, err := os.ReadFile(filepath.Join(c.ID, "README.md"))
+			if err != nil {
+				t.Fatalf("it has no runbook: %v", err)
+			}
+			order, sections := split(string(data))
+			test(t, c, order, sections)
+		})
+	}
+}
+
+// split is the second-level headings of a Markdown text, in order, and the text under each.
+func split(text string) (order []string, sections map[string]string) {
+	sections = map[string]string{}
+	heading, fenced := "", false
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+		}
+		if title, ok := strings.CutPrefix(line, "## "); ok && !fenced {
+			heading = strings.TrimSpace(title)
+			order = append(order, heading)
+			continue
+		}
+		sections[heading] += line
+	}
+	return order, sections
+}
+
+func TestEveryRunbookHasTheSameHeadings(t *testing.T) {
+	everyRunbook(t, func(t *testing.T, _ control.Control, order []string, sections map[string]string) {
+		if diff := cmp.Diff(headings, order); diff != "" {
+			t.Errorf("headings (-required +runbook):\n%s", diff)
+		}
+		if !strings.HasPrefix(sections[""], "# ") {
+			t.Error("it does not begin with a title")
+		}
+		for _, heading := range order {
+			if strings.TrimSpace(sections[heading]) == "" {
+				t.Errorf("nothing stands under %q", heading)
+			}
+		}
+	})
+}
+
+func TestRunbooksCiteTheReferencesOfControlJSON(t *testing.T) {
+	everyRunbook(t, func(t *testing.T, c control.Control, _ []string, sections map[string]string) {
+		cited := words(sections["Rules (관련 법령)"])
+		for _, reference := range c.References {
+			title := strings.TrimSuffix(reference.Title, " (as cited; check the current text)")
+			for _, word := range words(title) {
+				if !slices.Contains(cited, word) {
+					t.Errorf("Rules do not cite %q: %q is missing", title, word)
+				}
+			}
+		}
+	})
+}
+
+// words are the words of a text without the punctuation around them. "1.14" is one word.
+func words(text string) []string {
+	fields := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \n,;:()|", r) })
+	for i := range fields {
+		fields[i] = strings.TrimRight(fields[i], ".")
+	}
+	return fields
+}
+
+func TestRunbooksListTheParametersOfControlJSON(t *testing.T) {
+	everyRunbook(t, func(t *testing.T, c control.Control, _ []string, sections map[string]string) {
+		listed := rows(sections["What Warder does and never does (조치 방법)"])
+		for name, p := range c.Parameters {
+			i := slices.IndexFunc(listed, func(row []string) bool { return row[0] == "`"+name+"`" })
+			if i < 0 {
+				t.Errorf("no table of \"What Warder does\" has a row for `%s`", name)
+				continue
+			}
+			if got, want := strings.Trim(listed[i][1], "`"), shown(t, p.Default); got != want {
+				t.Errorf("`%s`: the default is %q, the runbook says %q", name, want, got)
+			}
+		}
+	})
+}
+
+// rows are the rows of every table in a Markdown text, each cell trimmed.
+func rows(text string) [][]string {
+	var all [][]string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|---") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		all = append(all, cells)
+	}
+	return all
+}
+
+// shown is a value as the documents write it: text bare, nothing as none, the rest as JSON.
+func shown(t *testing.T, value any) string {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch text := string(data); text {
+	case "null", `""`, "[]", "{}":
+		return "none"
+	default:
+		return strings.ReplaceAll(strings.Trim(text, `"[]`), `","`, ", ")
+	}
+}
