@@ -20,6 +20,7 @@ import (
 type IAM interface {
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
 	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
+	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 
 	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
 	AttachUserPolicy(context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error)
@@ -42,10 +43,13 @@ type IAM interface {
 func ForIAM(api IAM) Registry {
 	return NewRegistry(
 		accessKeyStatus{iam: api},
+		accessKeyDeletion{iam: api},
 		managedUserPolicy{iam: api},
 		inlineUserPolicy{iam: api},
 		groupMembership{iam: api},
 		permissionsBoundary{iam: api},
+		quarantine{managedUserPolicy{iam: api}},
+		quarantineGroup{groupMembership{iam: api}},
 	)
 }
 
@@ -178,7 +182,7 @@ var neverDetach = regexp.MustCompile(`^arn:[^:]+:iam::aws:policy/(AWSCompromised
 // Widens implements [Kind]. That the document of the policy does not deny is for the planner to
 // know: the policy's ARN does not tell.
 func (managedUserPolicy) Widens(c Change, _ []Change) bool {
-	return c.After != "" || neverDetach.MatchString(c.Target)
+	return c.After != "" || neverDetach.MatchString(c.Target) || IsQuarantine(c.Target)
 }
 
 func (managedUserPolicy) Say(c Change, done bool) string {

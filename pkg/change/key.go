@@ -1,0 +1,48 @@
+package change
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+// AccessKeyDeletion deletes an access key: the values are [Inactive] and absent. It is the one kind
+// of IAM change that cannot be put back.
+const AccessKeyDeletion = "access key deletion"
+
+type accessKeyDeletion struct{ iam IAM }
+
+func (accessKeyDeletion) Name() string { return AccessKeyDeletion }
+
+func (k accessKeyDeletion) Read(ctx context.Context, c Change) (string, error) {
+	return accessKeyStatus{iam: k.iam}.Read(ctx, c)
+}
+
+// Set deletes the key if it is inactive at that moment; one that is active is in use.
+func (k accessKeyDeletion) Set(ctx context.Context, c Change) error {
+	if c.Before != Inactive || c.After != "" {
+		return fmt.Errorf("delete access key %s of %q: only an inactive key is deleted, and none is restored", KeyHint(c.Target), c.Subject)
+	}
+	present, err := k.Read(ctx, c)
+	if err != nil {
+		return err
+	}
+	if present == Active {
+		return fmt.Errorf("delete access key %s of %q: it is active", KeyHint(c.Target), c.Subject)
+	}
+	_, err = k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &c.Subject, AccessKeyId: &c.Target})
+	return wrap(err, "delete access key %s of %q", KeyHint(c.Target), c.Subject)
+}
+
+// Widens implements [Kind]: to delete a key takes nothing but access.
+func (accessKeyDeletion) Widens(c Change, _ []Change) bool { return c.After != "" }
+
+// Final implements [Kind].
+func (accessKeyDeletion) Final() string {
+	return "AWS keeps nothing of a deleted access key, and gives no key the same id and secret again; create a new one"
+}
+
+func (accessKeyDeletion) Say(c Change, done bool) string {
+	return fmt.Sprintf("%s access key %s of %s for good", pick(done, "deleted", "delete"), KeyHint(c.Target), c.Subject)
+}
