@@ -33,8 +33,9 @@ type Case struct {
 	// Closed is when it ended, Outcome how.
 	Closed  time.Time   `json:"closed,omitzero"`
 	Outcome CaseOutcome `json:"outcome,omitempty"`
-	// Entry is the id of the entry that opened it.
+	// Entry is the id of the entry that opened it, Made that of the entry whose changes ended it.
 	Entry string `json:"entry,omitempty"`
+	Made  string `json:"made,omitempty"`
 }
 
 // CaseOutcome is how a case ended.
@@ -67,14 +68,36 @@ func (l *Ledger) ReviseCase(ctx context.Context, control, key string, alter func
 	return err
 }
 
-// OpenCases returns the open cases of a control.
-func (l *Ledger) OpenCases(ctx context.Context, control string) ([]Case, error) {
+// Cases returns the cases of a control, open and ended, the first opened first.
+func (l *Ledger) Cases(ctx context.Context, control string) ([]Case, error) {
 	items, err := l.store.Query(ctx, cases+control)
 	if err != nil {
 		return nil, err
 	}
 	_, found, err := split(items)
+	return found, err
+}
+
+// OpenCases returns the open cases of a control.
+func (l *Ledger) OpenCases(ctx context.Context, control string) ([]Case, error) {
+	found, err := l.Cases(ctx, control)
 	return slices.DeleteFunc(found, func(c Case) bool { return !c.Open() }), err
+}
+
+// Recall reads a note into the value that into points to; found is false when there is none.
+func (l *Ledger) Recall(ctx context.Context, name string, into any) (found bool, err error) {
+	version, err := l.load(ctx, notes+name, "note", into)
+	return version > 0, err
+}
+
+// Remember keeps a note for a month, in place of the one of the same name. A note is what a planner
+// found out and need not find out again; nothing is lost with it but calls.
+func (l *Ledger) Remember(ctx context.Context, name string, note any, now time.Time) error {
+	_, err := revise(ctx, l, notes+name, "note", func(recorded *any, _ bool) (Item, bool, error) {
+		*recorded = note
+		return Item{Expires: now.Add(idle)}, true, nil
+	})
+	return err
 }
 
 // Hold keeps sweeps from doing again what was undone.

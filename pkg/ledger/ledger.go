@@ -150,6 +150,10 @@ type Run struct {
 	// them: a retry need not plan again.
 	Entries []string `json:"entries,omitempty"`
 	Planned bool     `json:"planned"`
+	// After is the name of the last user that a sweep has dealt with when its tries ran out of time,
+	// Cases are the keys of the cases that go on among the users up to that one.
+	After string   `json:"after,omitempty"`
+	Cases []string `json:"cases,omitempty"`
 
 	version int64
 }
@@ -182,6 +186,7 @@ const (
 	holds    = "hold#"
 	breakers = "breaker#"
 	rounds   = "rounds#"
+	notes    = "note#"
 )
 
 // load reads the JSON of an item and returns the item's version, 0 when it is not there.

@@ -12,6 +12,7 @@ package remedy
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -28,7 +29,22 @@ type Planner interface {
 	// Findings and an error may come together: what was found is handled, then the event is
 	// retried for the rest. About one subject it returns all it has to say, or an error and
 	// nothing. now is the only clock a planner may use.
+	//
+	// ctx ends when planning has taken its share of the time that there is. A sweep then begins with
+	// no further user, and returns [Stopped] beside what it found.
 	Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error)
+}
+
+// Stopped is the error of a sweep that ran out of time. The sweep looks at users in the order of
+// their names; with the retry it goes on where it stopped: see [event.Sweep].
+type Stopped struct {
+	// After is the name of the last user up to which all were dealt with, without an error.
+	After string
+}
+
+// Error implements error.
+func (s *Stopped) Error() string {
+	return fmt.Sprintf("out of time: the retry goes on after user %q", s.After)
 }
 
 // Finding is one thing that is not as it should be, or that somebody should know.
@@ -56,6 +72,9 @@ type Finding struct {
 	// Fresh marks what the event itself names: it is acted on at once. Other things that the planner
 	// came upon by looking are acted on after notice and grace, if the control gives any.
 	Fresh bool
+	// Alert has it told even if no change is made in the end: because of an exemption or a hold, or
+	// because somebody was faster. It is for what people must hear of whatever becomes of the changes.
+	Alert bool
 	// Due is when the changes become right, if that is still to come: the owner is told before.
 	Due time.Time
 	// NotYet says why the changes are not made in this run, although they are due; the owner is told

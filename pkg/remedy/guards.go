@@ -297,7 +297,7 @@ func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
 		case has(ledger.Held):
 			c.Urgent = true
 		case !has(ledger.Failed) && !has(ledger.Planned):
-			c.Closed, c.Outcome = w.now, ledger.Acted
+			c.Closed, c.Outcome, c.Made = w.now, ledger.Acted, entry.ID
 		}
 		c.User, c.Owner, c.Title = entry.User, entry.Owner, entry.Title
 		c.Changes = nil

@@ -107,7 +107,14 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 		return report, fmt.Errorf("begin the run: %w", claimed)
 	}
 
-	w := &work{Runner: r, event: e, run: run, now: now, report: &report, contacts: map[string]owner.Contact{}}
+	// The run must end by itself: one that is ended by force is retried as well, but without its
+	// progress being recorded.
+	soon, cancel := context.WithTimeout(ctx, by.Left-by.Left/20)
+	defer cancel()
+	w := &work{
+		Runner: r, event: e, run: run, now: now, report: &report, contacts: map[string]owner.Contact{},
+		planning: by.Left / 2, late: func() bool { return soon.Err() != nil },
+	}
 	var failed error
 	if err != nil {
 		report.note(Failed, "undecodable, not retried: "+err.Error())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,6 +29,9 @@ type work struct {
 	// stopped are the steps that the blast radius held back in this run, tripped when it did.
 	stopped []ledger.Step
 	tripped time.Time
+	// planning is how long planning may take; late reports whether nothing more should be begun.
+	planning time.Duration
+	late     func() bool
 }
 
 // all finishes what an earlier try recorded, then plans and handles what is new.
@@ -35,7 +39,13 @@ type work struct {
 func (w *work) all(ctx context.Context) error {
 	var faults []error
 	known, matters := map[string]bool{}, map[string]bool{}
-	for _, id := range w.run.Entries {
+	for _, key := range w.run.Cases {
+		matters[key] = true
+	}
+	for i, id := range w.run.Entries {
+		if w.late() {
+			return errors.Join(append(faults, outOfTime(len(w.run.Entries)-i))...)
+		}
 		entry, found, err := w.Ledger.Entry(ctx, id)
 		if err != nil {
 			return err
@@ -47,31 +57,47 @@ func (w *work) all(ctx context.Context) error {
 		faults = append(faults, w.finish(ctx, &entry, true))
 	}
 	if !w.run.Planned {
-		entries, err := w.plan(ctx, known, matters)
+		entries, after, err := w.plan(ctx, known, matters)
 		faults = append(faults, err)
 		if len(entries) > 0 {
 			if err := w.Ledger.Record(ctx, &w.run, entries, err == nil); err != nil {
 				return errors.Join(append(faults, err)...)
 			}
 		}
+		if after != "" {
+			delete(matters, "")
+			w.run.After, w.run.Cases = after, slices.Sorted(maps.Keys(matters))
+		}
 		for i := range entries {
+			if w.late() {
+				return errors.Join(append(faults, outOfTime(len(entries)-i))...)
+			}
 			faults = append(faults, w.finish(ctx, &entries[i], false))
 		}
 	}
 	return errors.Join(append(faults, w.tellStopped(ctx))...)
 }
 
+func outOfTime(left int) error {
+	return fmt.Errorf("out of time: %d findings are left to the retry", left)
+}
+
 // plan returns the entries of what the planner finds. Subjects that an earlier try of this run
 // dealt with are done with: what can be found about them now is a consequence of what was done.
 // A subject that cannot be dealt with whole is left to the retry. matters are those that are known
-// to go on.
-func (w *work) plan(ctx context.Context, known, matters map[string]bool) ([]ledger.Entry, error) {
+// to go on. after is the user up to which a sweep came before its time was over, if it was.
+func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entries []ledger.Entry, after string, err error) {
 	var faults []error
-	findings, err := w.Planner.Plan(ctx, w.event, w.now)
+	e := w.event
+	if sweep, ok := e.Detail.(*event.Sweep); ok {
+		e.Detail = &event.Sweep{Rule: sweep.Rule, After: w.run.After}
+	}
+	planning, cancel := context.WithTimeout(ctx, w.planning)
+	findings, err := w.Planner.Plan(planning, e, w.now)
+	cancel()
 	if err != nil {
 		faults = append(faults, fmt.Errorf("plan: %w", err))
 	}
-	var entries []ledger.Entry
 	stuck := map[string]bool{}
 	for _, finding := range findings {
 		if known[finding.subject()] {
@@ -100,7 +126,11 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) ([]ledg
 		fixed, err := w.fixed(ctx, matters)
 		entries, faults = append(entries, fixed...), append(faults, err)
 	}
-	return entries, errors.Join(faults...)
+	var stopped *Stopped
+	if errors.As(err, &stopped) && len(faults) == 1 {
+		after = stopped.After
+	}
+	return entries, after, errors.Join(faults...)
 }
 
 // entries makes a finding into what the ledger records of it: nothing when there is nothing to do or
@@ -132,9 +162,13 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	}
 	switch enforced := w.Settings.Mode == control.Enforce; {
 	case why != "":
-		w.pass(entry, ledger.Skipped, why)
 		if enforced {
 			err = w.setAside(ctx, entry.Case)
+		}
+		if err == nil && f.Alert {
+			wanted, err = w.instead(ctx, entry, f.Once, why)
+		} else {
+			w.pass(entry, ledger.Skipped, why)
 		}
 	case !enforced && (f.Due.After(w.now) || f.NotYet != ""):
 		w.pass(entry, ledger.Waiting, cmp.Or(f.NotYet, "due on "+f.Due.UTC().Format(time.DateOnly)))
@@ -157,6 +191,20 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	return entry.Case, append(about, wanted...), err
 }
 
+// instead is the alert in place of changes that are not made, and the reason why.
+func (w *work) instead(ctx context.Context, entry ledger.Entry, once Once, why string) ([]ledger.Entry, error) {
+	first, err := w.first(ctx, once)
+	if err != nil || !first {
+		w.noteTold(once)
+		return nil, err
+	}
+	entry.Case, entry.Steps = "", slices.Clone(entry.Steps)
+	for i := range entry.Steps {
+		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Skipped, why
+	}
+	return []ledger.Entry{entry}, nil
+}
+
 // entry words a finding as the ledger keeps it.
 func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	id := digest(w.Control.ID, w.run.Key, f.subject(), f.Title, f.Once.Key, f.Changes)
@@ -164,6 +212,9 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		ID: id, Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, Subject: f.subject(), User: f.User != "", At: w.now,
 		Title: cmp.Or(f.Title, w.Control.Title), Severity: string(cmp.Or(f.Severity, w.Control.Severity)),
 		Text: f.Text, Facts: f.Facts, Advice: f.Advice, Left: f.Left,
+	}
+	if f.Alert {
+		entry.Tell = notice.Alert
 	}
 	if record := w.event.Record(); record != nil && f.Fresh {
 		entry.Actor = record.Identity.Name()
