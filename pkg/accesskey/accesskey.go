@@ -1,0 +1,328 @@
+// Package accesskey finds the access keys that a control has to judge: those of one IAM user, and
+// in a daily sweep those of the users whose keys may be due. It reads the account and the ledger,
+// writes down what it need not read again, and changes nothing.
+//
+// # How a sweep stays small
+//
+// To list the keys of 5,000 users takes 5,000 calls. The credential report takes two, but its date
+// of a key is when the key was created or its status last changed: a key that was switched off and
+// on looks young. So the report decides whom to look at, and ListAccessKeys decides. Looked at are
+// users
+//
+//   - one of whose active keys is old by the report: a key is at least as old as the report says;
+//   - who have an open case, so that none is closed because a switched key looks young again;
+//   - one of whose keys, made inactive by Warder, is to be deleted;
+//   - whose active keys are young by the report, though the user is old enough to have an older one,
+//     and whose dates in the report are new.
+//
+// The last are looked at once, within seven days: each user has its day of the week, and when few
+// are due, more are looked at before their day. What was seen is remembered with the dates of the report
+// that it was seen under. While the dates are the same, no key of the user was created or switched,
+// so what was seen is still so; when one changes, the user is looked at again. A key that was
+// switched to look young is therefore found within seven days, and stays found. In an account where
+// every key is replaced after ten weeks, a seventieth of the keys have new dates each day.
+package accesskey
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/credentialreport"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+// API are the operations that keys are found with.
+type API interface {
+	credentialreport.API
+	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+}
+
+// Ledger is what a sweep reads in the ledger, and the notes that it keeps there.
+type Ledger interface {
+	Cases(ctx context.Context, control string) ([]ledger.Case, error)
+	Entry(ctx context.Context, id string) (e ledger.Entry, ok bool, err error)
+	Recall(ctx context.Context, name string, into any) (found bool, err error)
+	Remember(ctx context.Context, name string, note any, now time.Time) error
+}
+
+// Key is an access key.
+type Key struct {
+	ID      string
+	Active  bool
+	Created time.Time
+	// Used is when it was last used, zero if never or if [LastUsed] was not asked.
+	Used time.Time
+}
+
+// List returns the keys of a user. One that is gone has none.
+func List(ctx context.Context, api API, user string) ([]Key, error) {
+	var keys []Key
+	pages := iam.NewListAccessKeysPaginator(api, &iam.ListAccessKeysInput{UserName: &user})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if change.Gone(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list access keys of %q: %w", user, err)
+		}
+		for _, k := range page.AccessKeyMetadata {
+			keys = append(keys, Key{
+				ID: aws.ToString(k.AccessKeyId), Active: k.Status == types.StatusTypeActive, Created: aws.ToTime(k.CreateDate),
+			})
+		}
+	}
+	return keys, nil
+}
+
+// LastUsed asks when the key was last used. ok is false when the key is gone. IAM records one use in
+// fifteen minutes and does not say how late it shows it
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKeyLastUsed.html).
+func (k *Key) LastUsed(ctx context.Context, api API) (ok bool, err error) {
+	out, err := api.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &k.ID})
+	if change.Gone(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("get last use of access key %s: %w", change.KeyHint(k.ID), err)
+	}
+	if out.AccessKeyLastUsed != nil {
+		k.Used = aws.ToTime(out.AccessKeyLastUsed.LastUsedDate)
+	}
+	return true, nil
+}
+
+// Usage words when the key was last used.
+func (k *Key) Usage() string {
+	if k.Used.IsZero() {
+		return "never"
+	}
+	return k.Used.UTC().Format(time.DateOnly)
+}
+
+// Sweep finds the users to look at, and looks at them.
+type Sweep struct {
+	API    API
+	Ledger Ledger
+	Sleep  func(context.Context, time.Duration)
+	// Control is the id of the control, whose cases and notes are meant.
+	Control string
+	// Limit is the age from which on a key is to be judged.
+	Limit time.Duration
+	// ByUse says that a key's age counts from its last use, and from its creation only if it was
+	// never used. Otherwise it always counts from the creation.
+	ByUse bool
+	// Judge judges the keys of one user. With ByUse it has asked for the last use of every active key
+	// that was created longer ago than Limit.
+	Judge func(ctx context.Context, user string, keys []Key, now time.Time) ([]remedy.Finding, error)
+	// Report judges a row of the credential report by itself; nil if there is nothing to judge.
+	Report func(user credentialreport.User, now time.Time) []remedy.Finding
+	// Deletion is when inactive keys are deleted.
+	Deletion Deletion
+}
+
+const (
+	day = 24 * time.Hour
+	// spread is the number of days in which every user whose dates are new is looked at.
+	spread = 7
+	// atOnce is how many of those users are looked at without waiting for their day.
+	atOnce = 100
+	// pace is the pause after each user, so that a sweep leaves the account's people some of the rate
+	// of IAM, which is one endpoint and throttles hard.
+	pace = 50 * time.Millisecond
+)
+
+// note is what a sweep remembers: until when every user whose day had come was looked at, and by the
+// digest of a user's dates from when on its oldest active key counts (Unix seconds).
+type note struct {
+	Day    int64            `json:"day"`
+	Oldest map[string]int64 `json:"oldest"`
+}
+
+// Plan looks at the users after the one that is named. It returns [remedy.Stopped] when ctx ends
+// before the last of them.
+func (s Sweep) Plan(ctx context.Context, after string, now time.Time) ([]remedy.Finding, error) {
+	users, unread := credentialreport.Get(ctx, s.API, s.Sleep)
+	if unread != nil && len(users) == 0 {
+		return nil, unread
+	}
+	slices.SortFunc(users, func(a, b credentialreport.User) int { return strings.Compare(a.Name, b.Name) })
+	cases, err := s.Ledger.Cases(ctx, s.Control)
+	if err != nil {
+		return nil, err
+	}
+	deletions, err := s.deletions(ctx, cases, users, now)
+	if err != nil {
+		return nil, err
+	}
+	var known note
+	if _, err := s.Ledger.Recall(ctx, s.note(), &known); err != nil {
+		return nil, err
+	}
+	today := now.Unix() / int64(day/time.Second)
+	if known.Day == 0 {
+		known.Day = today - 1
+	}
+	wanted := s.wanted(users, known, today, now)
+	for _, c := range cases {
+		if c.Open() {
+			wanted[c.Subject] = true
+		}
+	}
+
+	var all []remedy.Finding
+	var faults []error
+	seen := note{Day: known.Day, Oldest: map[string]int64{}}
+	stopped := false
+	for _, user := range users {
+		dates := digest(user)
+		if oldest, ok := known.Oldest[dates]; ok {
+			seen.Oldest[dates] = oldest
+		}
+		if user.Name <= after || stopped {
+			continue
+		}
+		var findings []remedy.Finding
+		if s.Report != nil {
+			findings = s.Report(user, now)
+		}
+		if wanted[user.Name] || len(deletions[user.Name]) > 0 {
+			if ctx.Err() != nil {
+				stopped = true
+				continue
+			}
+			looked, oldest, err := s.look(ctx, user.Name, deletions[user.Name], now)
+			if err != nil {
+				faults = append(faults, err)
+				continue
+			}
+			if s.doubtful(user, now) {
+				seen.Oldest[dates] = oldest.Unix()
+			}
+			findings = append(findings, looked...)
+		}
+		all = append(all, findings...)
+		if len(faults) == 0 {
+			after = user.Name
+		}
+	}
+	if stopped {
+		faults = append(faults, &remedy.Stopped{After: after})
+	}
+	if len(faults) == 0 {
+		seen.Day = max(known.Day, today)
+	}
+	// The time for planning may be over; what was seen is written down all the same.
+	faults = append(faults, unread, s.Ledger.Remember(context.WithoutCancel(ctx), s.note(), seen, now))
+	return all, errors.Join(faults...)
+}
+
+func (s Sweep) note() string { return s.Control + "#keys" }
+
+// look judges the keys of one user, and returns from when on the oldest of those counts that the
+// report may say to be younger than they are; now if there is none.
+func (s Sweep) look(ctx context.Context, user string, deletions []made, now time.Time) (findings []remedy.Finding, oldest time.Time, err error) {
+	keys, err := List(ctx, s.API, user)
+	if err != nil {
+		return nil, oldest, err
+	}
+	findings, err = s.Judge(ctx, user, keys, now)
+	if err != nil {
+		return nil, oldest, err
+	}
+	oldest = now
+	for _, k := range keys {
+		if k.Active && k.Created.Before(oldest) && (!s.ByUse || k.Used.IsZero()) {
+			oldest = k.Created
+		}
+		for _, d := range deletions {
+			if d.key == k.ID && !k.Active {
+				findings = append(findings, s.Deletion.finding(user, k, d.at))
+			}
+		}
+	}
+	s.Sleep(ctx, pace)
+	return findings, oldest, nil
+}
+
+// wanted are the users to look at because of what the report says.
+func (s Sweep) wanted(users []credentialreport.User, known note, today int64, now time.Time) map[string]bool {
+	wanted := map[string]bool{}
+	var later []string
+	due := 0
+	for _, user := range users {
+		oldest, seen := known.Oldest[digest(user)]
+		switch {
+		case s.old(user, now):
+			wanted[user.Name] = true
+		case !s.doubtful(user, now):
+		case seen:
+			wanted[user.Name] = time.Unix(oldest, 0).Before(now.Add(-s.Limit))
+		case sinceItsDay(user.Name, today) < today-known.Day:
+			wanted[user.Name] = true
+			due++
+		default:
+			later = append(later, user.Name)
+		}
+	}
+	for _, name := range later[:min(len(later), max(0, atOnce-due))] {
+		wanted[name] = true
+	}
+	return wanted
+}
+
+// from is when a key counts from at the latest; exact says that it is no earlier.
+func (s Sweep) from(k credentialreport.Key) (from time.Time, exact bool) {
+	if s.ByUse && !k.Used.IsZero() {
+		return k.Used, true
+	}
+	return k.Rotated, false
+}
+
+// old reports whether the report says that one of the user's active keys is to be judged.
+func (s Sweep) old(user credentialreport.User, now time.Time) bool {
+	return slices.ContainsFunc(user.Keys[:], func(k credentialreport.Key) bool {
+		from, _ := s.from(k)
+		return k.Active && from.Before(now.Add(-s.Limit))
+	})
+}
+
+// doubtful reports whether one of the user's active keys may be older than the report says, and old
+// enough to be judged. No key is older than its user.
+func (s Sweep) doubtful(user credentialreport.User, now time.Time) bool {
+	return user.Created.Before(now.Add(-s.Limit)) && slices.ContainsFunc(user.Keys[:], func(k credentialreport.Key) bool {
+		_, exact := s.from(k)
+		return k.Active && !exact
+	})
+}
+
+// sinceItsDay is how many days ago it was the user's day of the week: 0 to 6.
+func sinceItsDay(user string, today int64) int64 {
+	sum := sha256.Sum256([]byte(user))
+	its := int64(binary.BigEndian.Uint32(sum[:4]) % spread)
+	return ((today-its)%spread + spread) % spread
+}
+
+// digest names a user with the dates of its keys: 60 bits of a SHA-256.
+func digest(user credentialreport.User) string {
+	text := fmt.Sprintf("%q %d", user.Name, user.Created.Unix())
+	for _, k := range user.Keys {
+		text += fmt.Sprintf(" %t %d", k.Active, k.Rotated.Unix())
+	}
+	sum := sha256.Sum256([]byte(text))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:12]
+}

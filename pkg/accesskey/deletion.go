@@ -1,0 +1,101 @@
+package accesskey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/credentialreport"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// Deletion says when a key that the control made inactive, and that has stayed so, is deleted. Keys
+// that people made inactive are theirs.
+type Deletion struct {
+	// After is how long after it was made inactive a key is deleted; 0 deletes none.
+	After time.Duration
+	// Notice is how long before that its owner is told.
+	Notice time.Duration
+}
+
+// NewDeletion returns the deletion after the given number of days, 0 for none. Since a deletion
+// cannot be undone, it takes days of grace.
+func NewDeletion(days int, f settings.Function) (Deletion, error) {
+	if days > 0 && f.Days(settings.GraceDays) == 0 {
+		return Deletion{}, errors.New("read parameters: deleteAfterDays needs graceDays: what cannot be undone is not done without a notice and time")
+	}
+	return Deletion{After: time.Duration(days) * day, Notice: time.Duration(f.Days(settings.NoticeDays)) * day}, nil
+}
+
+// made is a key that the control made inactive, and when.
+type made struct {
+	key string
+	at  time.Time
+}
+
+// slack is how much later than the run began the report may say that the run switched a key: a run
+// takes a quarter of an hour at most.
+const slack = time.Hour
+
+// deletions are the keys, by user, whose deletion their owners are to be told of or that is due. They
+// come from the cases that ended with a key made inactive, and the entries of those: a change that
+// was undone since is no longer in force there.
+func (s Sweep) deletions(ctx context.Context, cases []ledger.Case, users []credentialreport.User, now time.Time) (map[string][]made, error) {
+	found := map[string][]made{}
+	if s.Deletion.After == 0 {
+		return found, nil
+	}
+	report := map[string]credentialreport.User{}
+	for _, user := range users {
+		report[user.Name] = user
+	}
+	for _, c := range cases {
+		if c.Outcome != ledger.Acted || now.Before(c.Closed.Add(s.Deletion.After-s.Deletion.Notice)) || !untouched(report[c.Subject], c.Closed) {
+			continue
+		}
+		entry, ok, err := s.Ledger.Entry(ctx, c.Made)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		for _, step := range entry.Steps {
+			if step.Kind == change.AccessKeyStatus && step.After == change.Inactive && step.Status.Made() {
+				found[step.Subject] = append(found[step.Subject], made{step.Target, step.At})
+			}
+		}
+	}
+	return found, nil
+}
+
+// untouched reports whether the user has an inactive key whose status did not change after Warder
+// made it inactive at the given time. One that was switched since is in people's hands.
+func untouched(user credentialreport.User, at time.Time) bool {
+	for _, k := range user.Keys {
+		if k.Exists() && !k.Active && !k.Rotated.After(at.Add(slack)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d Deletion) finding(user string, k Key, at time.Time) remedy.Finding {
+	return remedy.Finding{
+		User:  user,
+		Title: "Inactive access key",
+		Text: fmt.Sprintf("Warder made access key %s of %s inactive on %s, and it has not been activated since. After %d days such a key is deleted. That cannot be undone.",
+			change.KeyHint(k.ID), user, at.UTC().Format(time.DateOnly), int(d.After/day)),
+		Facts: []notice.Fact{{Name: "Created", Value: k.Created.UTC().Format(time.DateOnly)}},
+		Changes: []change.Change{{
+			Kind: change.AccessKeyDeletion, Subject: user, Target: k.ID, Before: change.Inactive,
+		}},
+		Due:    at.Add(d.After),
+		Advice: "If something still needs the key, activate it or ask for an exemption before it is deleted. Otherwise there is nothing to do.",
+	}
+}
