@@ -44,6 +44,9 @@ type Setup struct {
 	// Kinds are the changes that the runner can make: those of IAM. What changes something else adds
 	// its own.
 	Kinds change.Registry
+	// Ledger is for planners that look at what was done before, and keep notes of what they need not
+	// read again.
+	Ledger *ledger.Ledger
 	// Sleep waits, for planners that look again at what IAM does not show yet.
 	Sleep func(context.Context, time.Duration)
 }
@@ -159,11 +162,12 @@ func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error
 	}
 	users := iam.NewFromConfig(cfg)
 	kinds := change.ForIAM(users)
-	handle, err := build(Setup{AWS: cfg, Settings: told, Kinds: kinds, Sleep: sleep}, &remedy.Runner{
+	memory := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table})
+	handle, err := build(Setup{AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Sleep: sleep}, &remedy.Runner{
 		Control:  c,
 		Settings: told,
 		Kinds:    kinds,
-		Ledger:   ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table}),
+		Ledger:   memory,
 		Topic:    notice.Topic{API: sns.NewFromConfig(cfg), ARN: told.Topic},
 		Owners:   owner.Book{API: users, Owners: told.Owners},
 		Halt:     halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt},
