@@ -94,8 +94,9 @@ type Look struct {
 	In bool
 	// Change puts the user under the quarantine; meaningless when In.
 	Change change.Change
-	// Left says why it is not the change that a reader would expect, empty if it is.
-	Left string
+	// Note says why it is not the change that a reader would expect; empty if it is, otherwise a
+	// sentence that begins with a space.
+	Note string
 }
 
 // At looks at a user who is to be quarantined with the policy, one of those of change.IsQuarantine.
@@ -136,6 +137,6 @@ func At(ctx context.Context, api API, user, policy string) (Look, error) {
 		}
 	}
 	look.Change = change.Change{Kind: change.QuarantineGroup, Subject: user, Target: name, After: change.Member}
-	look.Left = fmt.Sprintf("%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user, attached, name)
+	look.Note = fmt.Sprintf(" %s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user, attached, name)
 	return look, nil
 }

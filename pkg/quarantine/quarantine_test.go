@@ -140,14 +140,14 @@ func policies(n int, more ...string) []string {
 func TestAt(t *testing.T) {
 	attach := change.Change{Kind: change.Quarantine, Subject: "bob", Target: outside, After: "attached"}
 	join := change.Change{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-outside-quarantine", After: "member"}
-	full := "bob has 10 policies attached and can take no more: the quarantine policy comes with the group warder-outside-quarantine instead."
+	full := " bob has 10 policies attached and can take no more: the quarantine policy comes with the group warder-outside-quarantine instead."
 	for _, tt := range []struct {
 		name string
 		user account.User
 		want quarantine.Look
 	}{
 		{"a user with room", account.User{Attached: policies(9)}, quarantine.Look{Change: attach}},
-		{"a user without room", account.User{Attached: policies(10), Groups: []string{"a", "b", "c"}}, quarantine.Look{Change: join, Left: full}},
+		{"a user without room", account.User{Attached: policies(10), Groups: []string{"a", "b", "c"}}, quarantine.Look{Change: join, Note: full}},
 		{"a user who has it, on a later page", account.User{Attached: policies(5, outside)}, quarantine.Look{In: true}},
 		{"a user under the stronger one", account.User{Attached: policies(5, key)}, quarantine.Look{In: true}},
 		{"a user without room who is in the group", account.User{Attached: policies(10), Groups: []string{"a", "b", "warder-outside-quarantine"}}, quarantine.Look{In: true}},

@@ -215,9 +215,16 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 		Runbooks: "https://example.com/", Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder",
 		Halt: "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
 		BlastRadius: set.BlastRadius, HoldDays: 7,
+		Quarantine: settings.Quarantine{Key: quarantines + change.KeyQuarantine},
+	}
+	if len(set.AllowedNetworks) > 0 {
+		s.settings.Quarantine.Outside = quarantines + change.OutsideQuarantine
 	}
 	return s, want, nil
 }
+
+// quarantines is where the quarantine policies of the story's account are.
+const quarantines = "arn:aws:iam::111122223333:policy" + change.QuarantinePath
 
 func strict(data []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
