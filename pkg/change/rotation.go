@@ -102,13 +102,12 @@ const attempt = 5 * time.Minute
 // would have to create a key within those moments for it to look the same.
 func Orphan(ctx context.Context, api interface {
 	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
-}, s *secretsmanager.DescribeSecretOutput, key types.AccessKeyMetadata) (bool, error) {
-	id := aws.ToString(key.AccessKeyId)
+}, s *secretsmanager.DescribeSecretOutput, id string, created time.Time) (bool, error) {
 	if s == nil || s.DeletedDate != nil || StoredKey(s) == id {
 		return false, nil
 	}
 	// IAM gives whole seconds, Secrets Manager thousandths.
-	ready, created := aws.ToTime(s.LastChangedDate).Truncate(time.Second), aws.ToTime(key.CreateDate)
+	ready := aws.ToTime(s.LastChangedDate).Truncate(time.Second)
 	if created.Before(ready) || created.After(ready.Add(attempt)) {
 		return false, nil
 	}
@@ -166,7 +165,7 @@ func (k accessKeyRotation) Set(ctx context.Context, c Change) error {
 		return err
 	}
 	if other != nil {
-		orphan, err := Orphan(ctx, k.iam, secret, *other)
+		orphan, err := Orphan(ctx, k.iam, secret, aws.ToString(other.AccessKeyId), aws.ToTime(other.CreateDate))
 		if err != nil {
 			return err
 		}
