@@ -16,6 +16,6 @@ var description []byte
 
 func main() {
 	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
-		return newPlanner(iam.NewFromConfig(s.AWS), s.Settings)
+		return newPlanner(iam.NewFromConfig(s.AWS), s.Ledger, s.Settings, s.Sleep)
 	})
 }

@@ -103,8 +103,10 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 var unscoped = []string{
+	"iam:GenerateCredentialReport",
 	"iam:GetAccountAuthorizationDetails",
 	"iam:GetAccountSummary",
+	"iam:GetCredentialReport",
 	"iam:ListUsers",
 	"ssm:DescribeInstanceInformation",
 	"ssm:DescribeSessions",

@@ -111,6 +111,7 @@ type story struct {
 	account  account.State
 	settings settings.Function
 	events   []namedEvent
+	store    *ledger.Memory // what is remembered from before; nil for nothing
 }
 
 type namedEvent struct {
@@ -314,7 +315,7 @@ func (h haltSwitch) Check(context.Context) (string, error) {
 }
 
 func (h *harness) start(t *testing.T, s story) *world {
-	w := &world{story: s, described: h.described, account: account.New(s.account), bystander: account.New(s.account), store: &ledger.Memory{}, topic: &topic{}, called: map[string]bool{}, stuck: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}
+	w := &world{story: s, described: h.described, account: account.New(s.account), bystander: account.New(s.account), store: cmp.Or(s.store, &ledger.Memory{}), topic: &topic{}, called: map[string]bool{}, stuck: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}
 	w.account.Now = func() time.Time { return w.now }
 	memory := ledger.New(w.store)
 	planner, err := h.planner(w.account, memory, s.settings)

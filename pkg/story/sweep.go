@@ -1,0 +1,129 @@
+package story
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+)
+
+// Day is what the sweep of one day did.
+type Day struct {
+	// Calls counts the calls to AWS by operation, those to the ledger left out; Sum is all of them.
+	Calls map[string]int
+	Sum   int
+	// Ledger counts the calls to the ledger.
+	Ledger int
+	// Notices are what was told.
+	Notices []notice.Message
+}
+
+// Told reports whether the owner of the user was told of something.
+func (d Day) Told(user string) bool {
+	for _, m := range d.Notices {
+		if m.Subject == user {
+			return true
+		}
+	}
+	return false
+}
+
+// Sweeps runs the sweep of the control once a day at three in the morning, with its parameters as
+// they are by default, over the account that each day finds, and one ledger.
+func Sweeps(t *testing.T, c Control, begin time.Time, days int, found func(now time.Time) account.State) []Day {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &harness{Control: c, described: described, used: map[string]bool{}}
+	store := &ledger.Memory{}
+	var all []Day
+	for i := range days {
+		now := begin.AddDate(0, 0, i)
+		event := fmt.Sprintf(`{"version":"0","id":"00000000-0000-4000-8000-%012d","detail-type":"Scheduled Event","source":"aws.events",
+			"account":"111122223333","time":%q,"region":"us-east-1","resources":[],"detail":{}}`, i, now.Format(time.RFC3339))
+		s, _, err := parse(&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: []byte(event)}}}, described)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.account, s.store = found(now), store
+		w := h.start(t, s)
+		w.account.Details = 100 // what IAM does unless it is asked for more
+		remembered := store.Calls()
+		if _, err := w.run(s.events[0]); err != nil {
+			t.Fatalf("day %d: %v", i+1, err)
+		}
+		day := Day{Calls: w.account.Calls(), Ledger: store.Calls() - remembered, Notices: w.topic.sent, Sum: len(w.topic.sent)}
+		for _, n := range day.Calls {
+			day.Sum += n
+		}
+		all = append(all, day)
+	}
+	return all
+}
+
+// The users of [Large] that are not like the others.
+const (
+	// SwitchedBefore has a key of more than a year that was switched off and on the day before the
+	// first sweep.
+	SwitchedBefore = "user-1234"
+	// SwitchedLater has a key that is to be told of from the eleventh day on, and that was switched
+	// off and on the day before.
+	SwitchedLater = "user-4321"
+)
+
+// Large is an account as large as IAM lets it be: 5,000 users with two access keys each, as it is at
+// now. Keys are replaced after ten weeks, so 143 of them are new on a day, and used every day, but
+// for every tenth user, who uses none. Fifty users matter: they have a key that is old and has not
+// been used for a year, and a direct policy. See also [SwitchedBefore] and [SwitchedLater]. begin is
+// the day of the first sweep.
+func Large(begin, now time.Time) account.State {
+	const day = 24 * time.Hour
+	state := account.State{
+		Users: map[string]*account.User{},
+		Policies: map[string]account.Document{
+			"arn:aws:iam::aws:policy/ReadOnlyAccess": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}`,
+		},
+	}
+	today := int(now.Sub(begin) / day)
+	for i := range 5000 {
+		user := &account.User{Created: begin.AddDate(-2, 0, 0), Tags: map[string]string{"owner": "owner@example.com"}}
+		for k := range 2 {
+			age := (today + 13*i + 31*k) % 70
+			key := account.Key{
+				ID: fmt.Sprintf("AKIA%04d%d%011d", i, k, today-age+1000), Status: "Active", Created: now.Add(-time.Duration(age) * day), Used: now.Add(-day),
+			}
+			if i%10 == 3 {
+				key.Used = time.Time{}
+			}
+			user.Keys = append(user.Keys, key)
+		}
+		switch name := fmt.Sprintf("user-%04d", i); {
+		case name == SwitchedBefore:
+			user.Keys[0].Created, user.Keys[0].Changed, user.Keys[0].Used = begin.AddDate(-1, 0, 0), begin.Add(-day), time.Time{}
+		case name == SwitchedLater:
+			user.Keys[0].Created, user.Keys[0].Used = begin.Add(-66*day-time.Hour), time.Time{}
+			if today >= 9 {
+				user.Keys[0].Changed = begin.Add(9*day - time.Hour)
+			}
+		case i%100 == 50:
+			user.Keys[0] = account.Key{ID: fmt.Sprintf("AKIAOLD%013d", i), Status: "Active", Created: begin.AddDate(-2, 0, 0), Used: begin.AddDate(-1, 0, 0)}
+			user.Attached = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}
+		}
+		state.Users[fmt.Sprintf("user-%04d", i)] = user
+	}
+	return state
+}
