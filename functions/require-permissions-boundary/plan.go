@@ -1,0 +1,233 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/principal"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// reads are the operations that the planner decides from.
+type reads interface {
+	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
+	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
+}
+
+// parameters are those of control.json.
+type parameters struct {
+	Boundary        string   `json:"boundary"`
+	OtherBoundaries []string `json:"otherBoundaries"`
+	ExceptPaths     []string `json:"exceptPaths"`
+}
+
+type planner struct {
+	parameters
+	api   reads
+	sleep func(context.Context, time.Duration)
+}
+
+func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) (remedy.Planner, error) {
+	p, err := settings.Parameters[parameters](f)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	wanted := p.OtherBoundaries
+	if p.Boundary != "" {
+		wanted = append(wanted, p.Boundary)
+	}
+	for _, policy := range wanted {
+		if !isPolicy(policy) {
+			faults = append(faults, fmt.Errorf("read parameters: %q is not the ARN of a managed policy", policy))
+		}
+	}
+	for _, path := range p.ExceptPaths {
+		if len(path) < 3 || !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, "/") {
+			faults = append(faults, fmt.Errorf("read parameters: exceptPaths: %q is not a path such as /service/", path))
+		}
+	}
+	return &planner{parameters: p, api: api, sleep: sleep}, errors.Join(faults...)
+}
+
+func isPolicy(text string) bool {
+	parsed, err := arn.Parse(text)
+	return err == nil && parsed.Service == "iam" && strings.HasPrefix(parsed.Resource, "policy/")
+}
+
+// Plan looks at the user that the event is about, or at every user when the sweep comes. Without a
+// configured boundary it looks at nobody.
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	if p.Boundary == "" {
+		return nil, nil
+	}
+	var found []remedy.Finding
+	switch d := e.Detail.(type) {
+	case *event.APICall:
+		name, ok := d.User()
+		if !ok || d.Failed() {
+			return nil, nil
+		}
+		u, ok, err := p.read(ctx, name)
+		if err != nil || !ok {
+			return nil, err
+		}
+		if f, ok := p.judge(u); ok {
+			found = append(found, fresh(f, d))
+		}
+	case *event.Sweep:
+		users, err := p.all(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			if f, ok := p.judge(u); ok {
+				found = append(found, f)
+			}
+		}
+	}
+	return p.possible(ctx, e, found)
+}
+
+// possible replaces the changes by one alert when the policy that they would put on users is not there.
+func (p *planner) possible(ctx context.Context, e event.Event, found []remedy.Finding) ([]remedy.Finding, error) {
+	changes := func(f remedy.Finding) bool { return len(f.Changes) > 0 }
+	if !slices.ContainsFunc(found, changes) {
+		return found, nil
+	}
+	_, err := p.api.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &p.Boundary})
+	if change.Gone(err) {
+		alerts := slices.DeleteFunc(slices.Clone(found), changes)
+		return append(alerts, p.missing(e, len(found)-len(alerts))), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get policy %s: %w", p.Boundary, err)
+	}
+	return found, nil
+}
+
+// user is what is judged of a user.
+type user struct {
+	name, path, boundary string
+}
+
+// read reads one user. One that was created just now may not be there yet.
+func (p *planner) read(ctx context.Context, name string) (u user, ok bool, err error) {
+	var out *iam.GetUserOutput
+	err = principal.Patiently(ctx, p.sleep, func() error {
+		var err error
+		out, err = p.api.GetUser(ctx, &iam.GetUserInput{UserName: &name})
+		return err
+	})
+	if change.Gone(err) {
+		return user{}, false, nil
+	}
+	if err != nil {
+		return user{}, false, fmt.Errorf("get user %q: %w", name, err)
+	}
+	return user{name, aws.ToString(out.User.Path), boundary(out.User.PermissionsBoundary)}, true, nil
+}
+
+// page is how many users IAM gives at once at most, in
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html.
+const page = 1000
+
+// all reads every user: five calls for the 5,000 that an account can have, where ListUsers would
+// leave the boundary to one GetUser for each.
+func (p *planner) all(ctx context.Context) ([]user, error) {
+	var users []user
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(p.api, &iam.GetAccountAuthorizationDetailsInput{
+		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(page),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("get account authorization details: %w", err)
+		}
+		for _, u := range page.UserDetailList {
+			users = append(users, user{aws.ToString(u.UserName), aws.ToString(u.Path), boundary(u.PermissionsBoundary)})
+		}
+	}
+	return users, nil
+}
+
+func boundary(b *types.AttachedPermissionsBoundary) string {
+	if b == nil {
+		return ""
+	}
+	return aws.ToString(b.PermissionsBoundaryArn)
+}
+
+// judge says what is wrong with a user's boundary, if something is.
+func (p *planner) judge(u user) (remedy.Finding, bool) {
+	excepted := slices.ContainsFunc(p.ExceptPaths, func(path string) bool { return strings.HasPrefix(u.path, path) })
+	if excepted || u.boundary == p.Boundary || slices.Contains(p.OtherBoundaries, u.boundary) {
+		return remedy.Finding{}, false
+	}
+	f := remedy.Finding{User: u.name, Facts: []notice.Fact{
+		{Name: "Permissions boundary", Value: cmp.Or(u.boundary, "none")},
+		{Name: "Wanted", Value: p.Boundary},
+	}}
+	if u.boundary == "" {
+		f.Text = fmt.Sprintf("%s has no permissions boundary.", u.name)
+		f.Advice = "Where users are created, name the boundary: aws iam create-user --permissions-boundary. What the user may do stays what its policies and the boundary both allow."
+		f.Changes = []change.Change{{Kind: change.PermissionsBoundary, Subject: u.name, Target: u.name, After: p.Boundary}}
+		return f, true
+	}
+	f.Title = "Another permissions boundary on a user"
+	f.Text = fmt.Sprintf("%s has another permissions boundary than the wanted one.", u.name)
+	f.Left = "Not replaced: the wanted boundary may allow what this one does not."
+	f.Advice = "Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put the wanted one on the user."
+	f.Once = remedy.Once{Key: "other#" + u.name + "#" + u.boundary, For: remedy.Weekly}
+	return f, true
+}
+
+// fresh words a finding about the user that the call is about.
+func fresh(f remedy.Finding, d *event.APICall) remedy.Finding {
+	f.Fresh = true
+	f.Facts = append(f.Facts, notice.Fact{Name: "By", Value: d.Identity.Name()}, notice.Fact{Name: "Call", Value: d.Name})
+	switch {
+	case len(f.Changes) == 0:
+	case d.Name == "CreateUser":
+		f.Text = fmt.Sprintf("%s was created without a permissions boundary.", f.User)
+	case d.Name == "DeleteUserPermissionsBoundary":
+		f.Text = fmt.Sprintf("The permissions boundary of %s was taken off.", f.User)
+		f.Advice = "Ask who took it off, and what for. If the user has to be without it for a time, ask for an exemption."
+	}
+	return f
+}
+
+// missing says that the configured boundary cannot be put on anybody.
+func (p *planner) missing(e event.Event, users int) remedy.Finding {
+	return remedy.Finding{
+		Subject: "account " + e.Account,
+		Title:   "The wanted permissions boundary does not exist",
+		Text:    fmt.Sprintf("The policy that the control is to put on users as permissions boundary does not exist. %s would get it.", count(users)),
+		Facts:   []notice.Fact{{Name: "Policy", Value: p.Boundary}},
+		Left:    "Nothing is put on anybody.",
+		Advice:  "Create the policy, or correct the parameter boundary in cdk.json and deploy.",
+		Once:    remedy.Once{Key: "missing#" + p.Boundary, For: remedy.Weekly},
+	}
+}
+
+func count(users int) string {
+	if users == 1 {
+		return "1 user"
+	}
+	return fmt.Sprintf("%d users", users)
+}
