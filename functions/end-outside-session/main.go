@@ -1,0 +1,26 @@
+// Command end-outside-session is the Lambda function that ends Session Manager sessions that come
+// from outside the allowed networks or are on a closed machine. README.md is its runbook,
+// control.json its description.
+package main
+
+import (
+	_ "embed"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+//go:embed control.json
+var description []byte
+
+func main() {
+	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
+		api := ssm.NewFromConfig(s.AWS)
+		maps.Copy(s.Kinds, change.ForSSM(api))
+		return newPlanner(api, s.Settings)
+	})
+}

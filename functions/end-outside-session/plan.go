@@ -1,0 +1,187 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/network"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// reads are the operations that the planner decides from.
+type reads interface {
+	DescribeSessions(context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error)
+	DescribeInstanceInformation(context.Context, *ssm.DescribeInstanceInformationInput, ...func(*ssm.Options)) (*ssm.DescribeInstanceInformationOutput, error)
+}
+
+// parameters are those of control.json.
+type parameters struct {
+	ClosedTag string `json:"closedTag"`
+}
+
+type planner struct {
+	api        reads
+	allowed    network.Allowed
+	key, value string // of the tag; no key: no machine is closed
+}
+
+func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
+	p, err := settings.Parameters[parameters](f)
+	if err != nil {
+		return nil, err
+	}
+	key, value, _ := strings.Cut(p.ClosedTag, "=")
+	if p.ClosedTag != "" && (key == "" || value == "") {
+		return nil, fmt.Errorf("read parameters: closedTag %q is not a tag such as warder:closed=yes", p.ClosedTag)
+	}
+	return &planner{api: api, allowed: f.AllowedNetworks, key: key, value: value}, nil
+}
+
+// quiet is how long sessions of the same person from the same place are not told of again where they
+// are told only.
+const quiet = 15 * time.Minute
+
+// Plan judges the session that the event says was started or resumed.
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	d, ok := e.Detail.(*event.APICall)
+	if !ok || d.Source != "ssm.amazonaws.com" || d.Name != "StartSession" && d.Name != "ResumeSession" || d.Failed() {
+		return nil, nil
+	}
+	s := session{APICall: d, origin: p.allowed.Judge(&d.Record)}
+	s.target, _ = d.Param("target")
+	if s.id, _ = d.Response.Text("sessionId"); s.id == "" {
+		s.id, _ = d.Param("sessionId")
+	}
+	outside := s.origin.Place == network.Outside
+	// The record of a resumed session does not say where it is.
+	if outside || s.target == "" {
+		if err := p.look(ctx, &s); err != nil {
+			return nil, err
+		}
+	}
+	if !outside {
+		var err error
+		if s.closed, err = p.closed(ctx, d.Region, s.target); err != nil {
+			return nil, err
+		}
+		if s.closed && !s.active {
+			if err := p.look(ctx, &s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s.findings(len(p.allowed) > 0), nil
+}
+
+// look finds out whether the session is still there, and where it is.
+func (p *planner) look(ctx context.Context, s *session) error {
+	if s.id == "" {
+		return nil
+	}
+	active, err := change.ActiveSession(ctx, p.api, s.Region, s.id)
+	if err == nil && active != nil {
+		s.active, s.target = true, cmp.Or(s.target, aws.ToString(active.Target))
+	}
+	return err
+}
+
+// closed reports whether the machine has the tag by which nobody is to have a session on it. Systems
+// Manager knows the tags of what it manages, EC2 instances and others alike; a filter by tag cannot
+// be combined with one by id, so the machines with the tag are listed, which are few.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_InstanceInformationStringFilter.html
+func (p *planner) closed(ctx context.Context, region, target string) (bool, error) {
+	if p.key == "" || !strings.HasPrefix(target, "i-") && !strings.HasPrefix(target, "mi-") {
+		return false, nil
+	}
+	pages := ssm.NewDescribeInstanceInformationPaginator(p.api, &ssm.DescribeInstanceInformationInput{
+		Filters: []types.InstanceInformationStringFilter{{Key: aws.String("tag:" + p.key), Values: []string{p.value}}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx, func(o *ssm.Options) { o.Region = region })
+		if err != nil {
+			return false, fmt.Errorf("describe the closed machines in %s: %w", region, err)
+		}
+		for _, machine := range page.InstanceInformationList {
+			if aws.ToString(machine.InstanceId) == target {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// session is one session with what is made of it.
+type session struct {
+	*event.APICall
+	id     string // empty if the record does not say
+	target string // empty if the record does not say, and the session is over
+	origin network.Origin
+	active bool
+	closed bool // the target is closed to sessions
+}
+
+// findings are what is to be said and done about the session. listed tells whether any network is.
+func (s session) findings(listed bool) []remedy.Finding {
+	who := s.Identity.Name()
+	verb := "started"
+	if s.Name == "ResumeSession" {
+		verb = "resumed"
+	}
+	f := remedy.Finding{
+		Subject: who, Fresh: true,
+		Text: fmt.Sprintf("%s %s a session on %s from %s.", who, verb, cmp.Or(s.target, "a machine that is not recorded"), s.origin),
+		Facts: []notice.Fact{
+			{Name: "Session", Value: cmp.Or(s.id, "not recorded")},
+			{Name: "Machine", Value: cmp.Or(s.target, "not recorded")},
+			{Name: "Region", Value: s.Region},
+			{Name: "From", Value: s.origin.String()},
+		},
+	}
+	if document, ok := s.Param("documentName"); ok {
+		f.Facts = append(f.Facts, notice.Fact{Name: "Document", Value: document})
+	}
+	// Only of an IAM user is there an owner to look up.
+	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
+		f.User, f.Subject = s.Identity.UserName, ""
+	}
+	const look = "Ask them. If it was not them, stop their credentials first, then read the session's log and what the machine did since."
+	switch {
+	case s.origin.Place == network.Outside || s.closed:
+		f.Advice = look
+		if s.closed {
+			f.Title, f.Text = "Session on a closed machine", f.Text+" Nobody is to have a session there."
+		}
+		switch {
+		case s.id == "":
+			f.Left = "Not ended: the record does not say which session it is."
+		case s.active:
+			f.Changes = []change.Change{{Kind: change.Session, Subject: who, Target: change.SessionTarget(s.Region, s.id), Before: change.Connected}}
+		default:
+			f.Left = "There is nothing to end: it is over."
+		}
+	case s.origin.Place == network.Foreign:
+		f.Title, f.Advice = "Session through another VPC", look
+		f.Left = "Not ended: from the address nobody can tell whether it is an allowed one."
+		f.Once = remedy.Once{Key: "foreign#" + who + "#" + s.origin.String(), For: quiet}
+	case !listed && s.origin.Address.IsValid():
+		f.Title, f.Severity = "Session "+verb, control.Low
+		f.Left = "No allowed network is listed, so no session is from outside."
+		f.Advice = "List the networks that people work from in allowedNetworks of cdk.json."
+		f.Once = remedy.Once{Key: "unjudged#" + who + "#" + s.origin.String(), For: quiet}
+	default:
+		return nil
+	}
+	return []remedy.Finding{f}
+}

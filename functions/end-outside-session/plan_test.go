@@ -1,0 +1,34 @@
+package main
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/story"
+)
+
+func TestStories(t *testing.T) {
+	story.Run(t, story.Control{
+		Description: description,
+		Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f) },
+		Kinds:       func(a *account.Account) change.Registry { return change.ForSSM(a) },
+		Reads:       reflect.TypeFor[reads](),
+	})
+}
+
+func TestATagWithoutKeyOrValueIsRefused(t *testing.T) {
+	for _, tag := range []string{"warder:closed", "=yes", "warder:closed=", "="} {
+		parameters, err := json.Marshal(map[string]string{"closedTag": tag})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := newPlanner(nil, settings.Function{Parameters: parameters}); err == nil {
+			t.Errorf("%q is taken for a tag", tag)
+		}
+	}
+}
