@@ -1,0 +1,26 @@
+// Command close-public-bucket is the Lambda function that turns on the public access block of S3
+// buckets that Access Analyzer finds to be public. README.md is its runbook, control.json its
+// description.
+package main
+
+import (
+	_ "embed"
+	"maps"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/s3"
+)
+
+//go:embed control.json
+var description []byte
+
+func main() {
+	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
+		api := s3.New(s.AWS, time.Now)
+		maps.Copy(s.Kinds, change.ForS3(api))
+		return &planner{api: api}, nil
+	})
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/s3"
+)
+
+// reads is the operation that the planner decides from.
+type reads interface {
+	GetBucketPublicAccessBlock(context.Context, *s3.Bucket) (*s3.PublicAccessBlock, error)
+}
+
+type planner struct{ api reads }
+
+// Plan looks at the public access block of the bucket that Access Analyzer names. The finding is up
+// to an hour old: a bucket that is closed meanwhile, or gone, is no finding.
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	d, ok := e.Detail.(*event.AccessFinding)
+	if !ok || d.Access != event.ExternalAccess || d.ResourceType != "AWS::S3::Bucket" || !d.Public || !d.Active() || d.Error != "" {
+		return nil, nil
+	}
+	bucket, err := arn.Parse(d.Resource)
+	// An organization's analyzer reports of all its accounts; only the bucket's own can close it.
+	if err != nil || bucket.Service != "s3" || d.Account != e.Account {
+		return nil, nil
+	}
+	before, err := change.PublicAccess(ctx, p.api, &s3.Bucket{Name: bucket.Resource, Region: d.Region})
+	if change.Gone(err) {
+		return nil, nil
+	}
+	if err != nil || before == change.Closed {
+		return nil, err
+	}
+	return []remedy.Finding{{
+		Subject: bucket.Resource,
+		Text:    fmt.Sprintf("Bucket %s is public: everybody may call %s.", bucket.Resource, what(d.Actions)),
+		Facts: []notice.Fact{
+			{Name: "Region", Value: d.Region},
+			{Name: "Finding", Value: d.ID},
+			{Name: "Public access block", Value: switches(before)},
+		},
+		Changes: []change.Change{{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed}},
+		Advice: "Find out who opened it, and what was read: with data events on, CloudTrail has it. Then take the public statement out of the bucket's policy or ACL. " +
+			"For a public website put CloudFront before the bucket, or have the bucket exempted by a tag.",
+		Fresh: true,
+		Once:  remedy.Once{Key: d.ID, For: remedy.Weekly},
+	}}, nil
+}
+
+func what(actions []string) string {
+	if len(actions) == 0 {
+		return "what the finding does not say"
+	}
+	return strings.Join(actions, ", ")
+}
+
+// switches words a public access block for people.
+func switches(value string) string {
+	if value == "" {
+		return "none"
+	}
+	var b s3.PublicAccessBlock
+	if err := json.Unmarshal([]byte(value), &b); err != nil {
+		return value
+	}
+	var on []string
+	for _, s := range []struct {
+		on   bool
+		name string
+	}{
+		{b.BlockPublicAcls, "BlockPublicAcls"}, {b.IgnorePublicAcls, "IgnorePublicAcls"},
+		{b.BlockPublicPolicy, "BlockPublicPolicy"}, {b.RestrictPublicBuckets, "RestrictPublicBuckets"},
+	} {
+		if s.on {
+			on = append(on, s.name)
+		}
+	}
+	if len(on) == 0 {
+		return "all four switches off"
+	}
+	return "on: " + strings.Join(on, ", ")
+}
