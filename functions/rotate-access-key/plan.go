@@ -1,0 +1,194 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/warder-aws/warder/pkg/accesskey"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/principal"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// reads are the operations that the planner decides from. None reads a secret's value.
+type reads interface {
+	principal.API
+	accesskey.API
+	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+}
+
+// A user is given new keys if it has this tag with this value, to the letter: IAM lets the function
+// create keys of such users only, and compares like that (control.json).
+const (
+	tag    = "warder:rotate"
+	wanted = "yes"
+)
+
+// parameters are those of control.json.
+type parameters struct {
+	MaxAgeDays       int `json:"maxAgeDays"`
+	RotateBeforeDays int `json:"rotateBeforeDays"`
+}
+
+type planner struct {
+	api    reads
+	maxAge time.Duration
+	before time.Duration
+	hub    arn.ARN // of the topic: where the secrets are, too
+	sweep  accesskey.Sweep
+}
+
+func newPlanner(api reads, l accesskey.Ledger, sleep func(context.Context, time.Duration), f settings.Function) (remedy.Planner, error) {
+	p, err := settings.Parameters[parameters](f)
+	if err != nil {
+		return nil, err
+	}
+	if p.RotateBeforeDays >= p.MaxAgeDays {
+		return nil, fmt.Errorf("rotateBeforeDays is %d and maxAgeDays %d: a key would be replaced on the day it is made", p.RotateBeforeDays, p.MaxAgeDays)
+	}
+	hub, err := arn.Parse(f.Topic)
+	if err != nil {
+		return nil, fmt.Errorf("read the topic's ARN: %w", err)
+	}
+	made := &planner{api: api, maxAge: days(p.MaxAgeDays), before: days(p.RotateBeforeDays), hub: hub}
+	made.sweep = accesskey.Sweep{
+		API: api, Ledger: l, Sleep: sleep, Control: "rotate-access-key", Limit: made.maxAge - made.before, Judge: made.user,
+	}
+	return made, nil
+}
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
+// Plan looks at the keys of the user that AWS Config names, or of every user whose keys may be due
+// when the sweep comes.
+func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+	switch d := e.Detail.(type) {
+	case *event.Compliance:
+		if !d.NonCompliant() {
+			return nil, nil
+		}
+		user, ok, err := principal.Name(ctx, p.api, d.ResourceID)
+		if err != nil || !ok {
+			return nil, err
+		}
+		keys, err := accesskey.List(ctx, p.api, user)
+		if err != nil {
+			return nil, err
+		}
+		return p.user(ctx, user, keys, now)
+	case *event.Sweep:
+		return p.sweep.Plan(ctx, d.After, now)
+	}
+	return nil, nil
+}
+
+// user judges one user's keys. A user that is gone has none.
+func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
+	due := slices.DeleteFunc(slices.Clone(keys), func(k accesskey.Key) bool {
+		return !k.Active || now.Sub(k.Created) <= p.maxAge-p.before
+	})
+	if len(due) == 0 {
+		return nil, nil
+	}
+	// Few users have a key that is due, and so few are asked for their tags.
+	if asked, err := p.asked(ctx, user); err != nil || !asked {
+		return nil, err
+	}
+	slices.SortFunc(due, func(a, b accesskey.Key) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
+	for _, old := range due {
+		c := change.Change{Kind: change.AccessKeyRotation, Subject: user, Target: old.ID, After: change.Rotated}
+		at := slices.IndexFunc(keys, func(k accesskey.Key) bool { return k.ID != old.ID })
+		if at < 0 {
+			return []remedy.Finding{p.rotate(c, old, now)}, nil
+		}
+		other := keys[at] // IAM allows two
+		secret, err := change.DescribeSecret(ctx, p.api, c)
+		if err != nil {
+			return nil, err
+		}
+		if secret != nil && secret.DeletedDate == nil && change.StoredKey(secret) == other.ID {
+			continue // it has its new key
+		}
+		orphan, err := change.Orphan(ctx, p.api, secret, other.ID, other.Created)
+		if err != nil {
+			return nil, err
+		}
+		if orphan {
+			return []remedy.Finding{p.rotate(c, old, now)}, nil
+		}
+		return []remedy.Finding{p.full(user, old, other, now)}, nil
+	}
+	return nil, nil
+}
+
+// asked reports whether the user is tagged to be given new keys.
+func (p *planner) asked(ctx context.Context, user string) (bool, error) {
+	out, err := p.api.GetUser(ctx, &iam.GetUserInput{UserName: &user})
+	if change.Gone(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("get user %q: %w", user, err)
+	}
+	return slices.ContainsFunc(out.User.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == tag && aws.ToString(t.Value) == wanted }), nil
+}
+
+// rotate is the finding that the user is to have a new key beside old.
+func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) remedy.Finding {
+	name, hint := change.SecretName(c.Subject, c.Target), change.KeyHint(c.Target)
+	where := p.hub
+	where.Service, where.Resource = "secretsmanager", "secret:"+name
+	return remedy.Finding{
+		User:  c.Subject,
+		Title: "New access key",
+		Text: fmt.Sprintf("%s is tagged %s, so it gets a new access key. Access key %s is %d days old; it is stale at %d days.",
+			c.Subject, tag, hint, p.age(old, now), int(p.maxAge/days(1))),
+		Facts: []notice.Fact{
+			{Name: "Old key is stale on", Value: old.Created.Add(p.maxAge).UTC().Format(time.DateOnly)},
+			{Name: "Secret", Value: where.String() + " (AWS adds a hyphen and six characters)"},
+			{Name: "Read it as " + c.Subject, Value: fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text", p.hub.Region, name)},
+		},
+		Changes: []change.Change{c},
+		Advice: fmt.Sprintf("Once it is made, read the new key with the command in this notice and with access key %s: only %s can read it. Move what uses the old key to the new one, then delete the old key, which this control leaves as it is.",
+			hint, c.Subject),
+	}
+}
+
+// full is the finding that the user should have a new key and cannot, because it has two.
+func (p *planner) full(user string, old, other accesskey.Key, now time.Time) remedy.Finding {
+	hint, second := change.KeyHint(old.ID), change.KeyHint(other.ID)
+	advice := fmt.Sprintf("If %s is the replacement, move what uses %s to it and delete %s. If not, delete %s: the next sweep makes the new key.", second, hint, hint, second)
+	status := change.Active
+	if !other.Active {
+		status = change.Inactive
+		advice = fmt.Sprintf("Delete %s, which is inactive: the next sweep makes the new key.", second)
+	}
+	return remedy.Finding{
+		User: user, Title: "No room for a new access key", Severity: control.Medium,
+		Text: fmt.Sprintf("%s is tagged %s and has two access keys already. Access key %s is %d days old; it is stale at %d days.",
+			user, tag, hint, p.age(old, now), int(p.maxAge/days(1))),
+		Facts: []notice.Fact{
+			{Name: "Old key is stale on", Value: old.Created.Add(p.maxAge).UTC().Format(time.DateOnly)},
+			{Name: "Second key", Value: fmt.Sprintf("%s, %s, created on %s", second, status, other.Created.UTC().Format(time.DateOnly))},
+		},
+		Left:   "No new key is made: IAM allows a user two.",
+		Advice: advice,
+		Once:   remedy.Once{Key: "full#" + user, For: remedy.Weekly},
+	}
+}
+
+func (p *planner) age(k accesskey.Key, now time.Time) int { return int(now.Sub(k.Created) / days(1)) }

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/story"
+)
+
+func TestStories(t *testing.T) {
+	story.Run(t, story.Control{
+		Description: description,
+		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+			return newPlanner(a, l, func(context.Context, time.Duration) {}, f)
+		},
+		Kinds: func(a *account.Account) change.Registry { return change.ForRotation(a, a) },
+		Holds: keysAreStored,
+		Reads: reflect.TypeFor[reads](),
+	})
+}
+
+// keysAreStored returns an error unless every key that was created, and is still there, is a key of
+// the user whose secret it is in, with its own secret, in a secret that this user alone can read.
+func keysAreStored(a *account.Account) error {
+	state := a.State()
+	type stored struct{ UserName, AccessKeyId, SecretAccessKey string }
+	kept := map[string]stored{}
+	for name, value := range a.Stored() {
+		var s stored
+		if err := json.Unmarshal([]byte(value), &s); err != nil {
+			return fmt.Errorf("secret %s: %w", name, err)
+		}
+		if !strings.Contains(name, change.RotatedSecrets) || readers(string(state.Secrets[name].Policy)) != "arn:aws:iam::111122223333:user"+state.Users[s.UserName].Path+s.UserName {
+			return fmt.Errorf("secret %s of %s can be read by %q", name, s.UserName, readers(string(state.Secrets[name].Policy)))
+		}
+		kept[s.AccessKeyId] = s
+	}
+	for _, key := range a.Made() {
+		for name, user := range state.Users {
+			there := slices.ContainsFunc(user.Keys, func(k account.Key) bool { return k.ID == key.ID })
+			if want := (stored{name, key.ID, key.Secret}); there && kept[key.ID] != want {
+				return fmt.Errorf("%s has a new access key, and what is stored for it is not its secret", name)
+			}
+		}
+	}
+	return nil
+}
+
+// readers is whom a secret's policy allows and does not deny to read it; empty if it is not of the one
+// form that is understood.
+func readers(policy string) string {
+	var p struct {
+		Statement []struct {
+			Effect, Action, Resource string
+			Principal                any
+			Condition                map[string]map[string]string
+		}
+	}
+	if json.Unmarshal([]byte(policy), &p) != nil || len(p.Statement) != 2 {
+		return ""
+	}
+	allow, deny := p.Statement[0], p.Statement[1]
+	user, _ := allow.Principal.(map[string]any)["AWS"].(string)
+	switch {
+	case allow.Effect != "Allow", deny.Effect != "Deny", deny.Principal != "*",
+		allow.Action != "secretsmanager:GetSecretValue", deny.Action != allow.Action, allow.Resource != "*", deny.Resource != "*",
+		!reflect.DeepEqual(deny.Condition, map[string]map[string]string{"StringNotEquals": {"aws:PrincipalArn": user}}):
+		return ""
+	}
+	return user
+}
+
+func TestParametersThatWouldReplaceNewKeysAreRefused(t *testing.T) {
+	_, err := newPlanner(account.New(account.State{}), nil, nil, settings.Function{
+		Parameters: []byte(`{"maxAgeDays": 30, "rotateBeforeDays": 30}`), Topic: "arn:aws:sns:us-east-1:111122223333:warder",
+	})
+	if err == nil || !strings.Contains(err.Error(), "rotateBeforeDays is 30 and maxAgeDays 30") {
+		t.Errorf("error %v", err)
+	}
+}
