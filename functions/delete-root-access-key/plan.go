@@ -1,0 +1,179 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// reads is the operation that the planner's sessions begin with. In them it can only look: it asks
+// for the task of auditing, and for no other.
+type reads interface{ change.Roots }
+
+// cases tells what owners were told of and is not settled.
+type cases interface {
+	Cases(ctx context.Context, control string) ([]ledger.Case, error)
+}
+
+// parameters are those of control.json.
+type parameters struct {
+	Accounts []string `json:"accounts"`
+	Delete   bool     `json:"delete"`
+}
+
+type planner struct {
+	api      reads
+	sessions change.Sessions
+	cases    cases
+	roots    []string // ARNs of the root users to look at
+	delete   bool
+	own      string
+}
+
+var number = regexp.MustCompile(`^[0-9]{12}$`)
+
+func newPlanner(api reads, sessions change.Sessions, l cases, f settings.Function) (remedy.Planner, error) {
+	p, err := settings.Parameters[parameters](f)
+	if err != nil {
+		return nil, err
+	}
+	hub, err := arn.Parse(f.Topic)
+	if err != nil {
+		return nil, fmt.Errorf("read the topic's ARN: %w", err)
+	}
+	made := &planner{api: api, sessions: sessions, cases: l, delete: p.Delete, own: hub.AccountID}
+	var faults []error
+	for _, account := range p.Accounts {
+		switch {
+		case !number.MatchString(account):
+			faults = append(faults, fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
+		case account == hub.AccountID:
+			faults = append(faults, fmt.Errorf("parameter accounts: %s is the account that this runs in: its root keys can only be deleted by its root user", account))
+		}
+		made.roots = append(made.roots, "arn:"+hub.Partition+":iam::"+account+":root")
+	}
+	slices.Sort(made.roots)
+	made.roots = slices.Compact(made.roots)
+	return made, errors.Join(faults...)
+}
+
+// refusals are the codes by which AWS says that this account may not act as root of another: the
+// feature is not switched on, the account is no member, or a policy forbids it
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html).
+var refusals = []string{
+	"AccessDenied", "AccessDeniedException", "RegionDisabledException", "FeatureDisabledException", "ServiceAccessNotEnabledException",
+	"AccountNotManagementOrDelegatedAdministratorException", "CallerIsNotManagementAccountException",
+	"OrganizationNotFoundException", "OrganizationNotInAllFeaturesModeException",
+}
+
+// Plan looks at the root users of the listed accounts when the sweep comes.
+func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+	if _, ok := e.Detail.(*event.Sweep); !ok {
+		return nil, nil
+	}
+	var findings []remedy.Finding
+	var faults []error
+	refused := map[string]string{}
+	for _, root := range p.roots {
+		keys, err := change.RootKeys(ctx, p.api, p.sessions, root)
+		var answer smithy.APIError
+		switch {
+		case errors.As(err, &answer) && slices.Contains(refusals, answer.ErrorCode()):
+			refused[root] = answer.ErrorCode()
+		case err != nil:
+			faults = append(faults, err)
+		}
+		for _, key := range keys {
+			findings = append(findings, p.key(root, key, now))
+		}
+	}
+	if len(refused) > 0 {
+		findings = append(findings, p.refused(refused))
+		faults = append(faults, p.unseen(ctx, refused))
+	}
+	return findings, errors.Join(faults...)
+}
+
+// key is the finding that a root user has a key.
+func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) remedy.Finding {
+	id, account := aws.ToString(key.AccessKeyId), strings.Split(root, ":")[4]
+	hint, created := change.KeyHint(id), aws.ToTime(key.CreateDate)
+	f := remedy.Finding{
+		Subject: root, Severity: control.High,
+		Text: fmt.Sprintf("The root user of account %s has access key %s, which is %s.", account, hint, strings.ToLower(string(key.Status))),
+		Facts: []notice.Fact{
+			{Name: "Account", Value: account},
+			{Name: "Created", Value: fmt.Sprintf("%s, %d days ago", created.UTC().Format(time.DateOnly), int(now.Sub(created)/(24*time.Hour)))},
+		},
+		Advice: "A root key may do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted.",
+	}
+	if key.Status != types.StatusTypeActive {
+		f.Severity = control.Medium
+	}
+	if !p.delete {
+		f.Left = "It is not deleted: the parameter delete is false."
+		f.Once = remedy.Once{Key: "key#" + root + "#" + id, For: remedy.Weekly}
+		return f
+	}
+	f.Text += " Its deletion cannot be undone."
+	f.Advice = fmt.Sprintf("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before it is deleted.", account)
+	f.Changes = []change.Change{{Kind: change.RootKeyDeletion, Subject: root, Target: id, Before: string(key.Status)}}
+	return f
+}
+
+// steps switch on what is missing (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html).
+const steps = `In the management account: (1) aws organizations enable-aws-service-access --service-principal iam.amazonaws.com ` +
+	`(2) aws iam enable-organizations-root-credentials-management ` +
+	`(3) if Warder is in another account: aws organizations register-delegated-administrator --service-principal iam.amazonaws.com --account-id %s. ` +
+	`If that is so already, the accounts are no members of the organization, or a policy of it denies sts:AssumeRoot.`
+
+// refused is the finding that accounts could not be looked at.
+func (p *planner) refused(codes map[string]string) remedy.Finding {
+	f := remedy.Finding{
+		Subject: "member accounts", Title: "Root users of member accounts cannot be looked at", Severity: control.Medium,
+		Text:   fmt.Sprintf("AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots)),
+		Left:   "Nothing is known of their root access keys.",
+		Advice: fmt.Sprintf(steps, p.own),
+		Once:   remedy.Once{Key: "refused", For: remedy.Weekly},
+	}
+	for _, root := range p.roots {
+		if code := codes[root]; code != "" {
+			f.Facts = append(f.Facts, notice.Fact{Name: "Account", Value: strings.Split(root, ":")[4] + ": " + code})
+		}
+	}
+	return f
+}
+
+// unseen returns an error if something that was told of and is not settled could not be looked at: a
+// sweep that does not see it must not take it for put right.
+func (p *planner) unseen(ctx context.Context, refused map[string]string) error {
+	told, err := p.cases.Cases(ctx, "delete-root-access-key")
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(told, func(a, b ledger.Case) int { return cmp.Compare(a.Key, b.Key) })
+	for _, c := range told {
+		if code := refused[c.Subject]; code != "" && c.Open() {
+			return fmt.Errorf("look at %s, whose key is to be deleted: refused: %s", c.Subject, code)
+		}
+	}
+	return nil
+}
