@@ -1,6 +1,10 @@
 package functions
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/warder-aws/warder/pkg/control"
+)
 
 func TestEveryControlIsWellFormed(t *testing.T) {
 	controls, err := Controls()
@@ -9,5 +13,17 @@ func TestEveryControlIsWellFormed(t *testing.T) {
 	}
 	if len(controls) == 0 {
 		t.Fatal("no control.json was found")
+	}
+}
+
+func TestOutOfTheBoxNothingIsEnforced(t *testing.T) {
+	controls, err := Controls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range controls {
+		if !c.Tool && c.Mode != control.Observe && c.Mode != control.Off {
+			t.Errorf("%s is in mode %q by default", c.ID, c.Mode)
+		}
 	}
 }
