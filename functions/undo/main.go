@@ -8,6 +8,9 @@ import (
 	"maps"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/remedy"
@@ -20,8 +23,10 @@ var description []byte
 func main() {
 	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, remedy.UndoRequest) (remedy.UndoAnswer, error), error) {
 		maps.Copy(r.Kinds, change.ForS3(s3.New(s.AWS, time.Now)))
-		// A session cannot be put back: its kind is there to say so, and calls nothing.
+		maps.Copy(r.Kinds, change.ForRotation(iam.NewFromConfig(s.AWS), secretsmanager.NewFromConfig(s.AWS)))
+		// A session and a root key cannot be put back: their kinds are there to say so, and call nothing.
 		maps.Copy(r.Kinds, change.ForSSM(nil))
+		maps.Copy(r.Kinds, change.ForRoot(nil, nil))
 		return (&remedy.Undoer{Runner: r}).Undo, nil
 	})
 }
