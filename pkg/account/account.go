@@ -177,6 +177,13 @@ func (a *Account) State() State {
 	return clone(a.state)
 }
 
+// Halt returns the value of the halt switch.
+func (a *Account) Halt() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state.Halt
+}
+
 // Calls returns how often each operation was called, refused calls included.
 func (a *Account) Calls() map[string]int {
 	a.mu.Lock()

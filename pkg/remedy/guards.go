@@ -8,6 +8,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -211,7 +212,7 @@ func (w *work) tellStopped(ctx context.Context) error {
 	if err := w.Ledger.Record(ctx, &w.run, entries, w.run.Planned); err != nil {
 		return err
 	}
-	return w.tell(ctx, &entries[0])
+	return w.tell(ctx, &entries[0], false)
 }
 
 // grace is how long an owner has after a notice was delivered.
@@ -223,14 +224,14 @@ func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]led
 	if w.grace() == 0 && due && f.NotYet == "" {
 		return []ledger.Entry{entry}, nil
 	}
-	c, found, err := w.Ledger.Case(ctx, w.Control.ID, entry.Case)
+	c, found, err := w.openCase(ctx, entry.Case)
 	if err != nil {
 		return nil, err
 	}
-	told := found && c.Open() && !c.Told.IsZero()
+	told := found && !c.Told.IsZero()
 	reason := "its owner is told"
 	switch {
-	case found && c.Open() && c.Urgent && f.NotYet == "":
+	case found && c.Urgent && f.NotYet == "":
 		return []ledger.Entry{entry}, nil
 	case !told:
 		entry.Tell, entry.Due = notice.Warning, later(f.Due, w.now.Add(w.grace()))
@@ -307,6 +308,29 @@ func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
 	})
 }
 
+// openCase returns a case if it is open. A sweep reads all of them at once.
+func (w *work) openCase(ctx context.Context, key string) (c ledger.Case, found bool, err error) {
+	if _, sweep := w.event.Detail.(*event.Sweep); !sweep {
+		c, found, err = w.Ledger.Case(ctx, w.Control.ID, key)
+		return c, found && c.Open(), err
+	}
+	open, err := w.openCases(ctx)
+	i := slices.IndexFunc(open, func(c ledger.Case) bool { return c.Key == key })
+	if i < 0 {
+		return ledger.Case{}, false, err
+	}
+	return open[i], true, err
+}
+
+// openCases returns the cases that were open when they were first asked for while planning.
+func (w *work) openCases(ctx context.Context) (open []ledger.Case, err error) {
+	if !w.opened {
+		w.open, err = w.Ledger.OpenCases(ctx, w.Control.ID)
+		w.opened = err == nil
+	}
+	return w.open, err
+}
+
 // setAside ends the case of something that is exempt or on hold: when that is over, it starts anew
 // with a notice.
 func (w *work) setAside(ctx context.Context, key string) error {
@@ -320,7 +344,7 @@ func (w *work) setAside(ctx context.Context, key string) error {
 // fixed returns the entries that end the open cases whose matter a sweep did not find any more.
 // Who was told of it is thanked.
 func (w *work) fixed(ctx context.Context, matters map[string]bool) ([]ledger.Entry, error) {
-	open, err := w.Ledger.OpenCases(ctx, w.Control.ID)
+	open, err := w.openCases(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ type work struct {
 	// stopped are the steps that the blast radius held back in this run, tripped when it did.
 	stopped []ledger.Step
 	tripped time.Time
+	// open are the open cases, opened says that they were read.
+	open   []ledger.Case
+	opened bool
 	// planning is how long planning may take; late reports whether nothing more should be begun.
 	planning time.Duration
 	late     func() bool
@@ -198,7 +201,7 @@ func (w *work) instead(ctx context.Context, entry ledger.Entry, once Once, why s
 		w.noteTold(once)
 		return nil, err
 	}
-	entry.Case, entry.Steps = "", slices.Clone(entry.Steps)
+	entry.Case, entry.Steps, entry.Left = "", slices.Clone(entry.Steps), cmp.Or(entry.Left, why+".")
 	for i := range entry.Steps {
 		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Skipped, why
 	}
@@ -291,7 +294,7 @@ func (w *work) finish(ctx context.Context, entry *ledger.Entry, resumed bool) er
 		w.report.Severity = severity
 	}
 	acted := w.act(ctx, entry, resumed)
-	told := w.tell(ctx, entry)
+	told := w.tell(ctx, entry, acted != nil)
 	for _, step := range entry.Steps {
 		w.reportStep(step)
 	}
@@ -412,9 +415,10 @@ func verify(ctx context.Context, sleep func(context.Context, time.Duration), kin
 	return fmt.Errorf("verify: the change did not take: %s", kind.Say(c, false))
 }
 
-// tell publishes the notice that the entry's state calls for, unless it was sent before.
-func (w *work) tell(ctx context.Context, entry *ledger.Entry) error {
-	kind := calledFor(entry)
+// tell publishes the notice that the entry's state calls for, unless it was sent before. again says
+// that a retry will go on with it.
+func (w *work) tell(ctx context.Context, entry *ledger.Entry, again bool) error {
+	kind := calledFor(entry, again)
 	if kind == "" || entry.Notice(kind) != nil {
 		return nil
 	}
@@ -431,14 +435,17 @@ func (w *work) tell(ctx context.Context, entry *ledger.Entry) error {
 	return w.Ledger.Update(ctx, entry)
 }
 
-// calledFor is the kind of notice that an entry in its present state calls for, empty for none.
-func calledFor(entry *ledger.Entry) notice.Kind {
+// calledFor is the kind of notice that an entry in its present state calls for, empty for none. What
+// is made in part is told as changed when it is settled, and not while a retry goes on with the rest.
+func calledFor(entry *ledger.Entry, again bool) notice.Kind {
 	has := func(statuses ...ledger.Status) bool {
 		return slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return slices.Contains(statuses, s.Status) })
 	}
 	switch {
 	case has(ledger.Failed, ledger.Planned):
 		return notice.Failure
+	case again && has(ledger.Held) && entry.Tell != quiet:
+		return notice.Held
 	case has(ledger.Verified, ledger.Applied):
 		return notice.Changed
 	case has(ledger.Observed):

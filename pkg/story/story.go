@@ -304,7 +304,7 @@ type haltSwitch struct{ account *account.Account }
 
 // Check implements [remedy.Guard].
 func (h haltSwitch) Check(context.Context) (string, error) {
-	switch value := h.account.State().Halt; value {
+	switch value := h.account.Halt(); value {
 	case "", "no":
 		return "", nil
 	case "unreadable":

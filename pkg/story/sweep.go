@@ -87,8 +87,8 @@ const (
 
 // Large is an account as large as IAM lets it be: 5,000 users with two access keys each, as it is at
 // now. Keys are replaced after ten weeks, so 143 of them are new on a day, and used every day, but
-// for every tenth user, who uses none. Fifty users matter: they have a key that is old and has not
-// been used for a year, and a direct policy. See also [SwitchedBefore] and [SwitchedLater]. begin is
+// for every tenth user, who uses none. Fifty users matter: they have a key that was created, and used
+// for the last time, 77 days before begin, and a direct policy. See also [SwitchedBefore] and [SwitchedLater]. begin is
 // the day of the first sweep.
 func Large(begin, now time.Time) account.State {
 	const day = 24 * time.Hour
@@ -120,7 +120,7 @@ func Large(begin, now time.Time) account.State {
 				user.Keys[0].Changed = begin.Add(9*day - time.Hour)
 			}
 		case i%100 == 50:
-			user.Keys[0] = account.Key{ID: fmt.Sprintf("AKIAOLD%013d", i), Status: "Active", Created: begin.AddDate(-2, 0, 0), Used: begin.AddDate(-1, 0, 0)}
+			user.Keys[0] = account.Key{ID: fmt.Sprintf("AKIAOLD%013d", i), Status: "Active", Created: begin.Add(-77 * day), Used: begin.Add(-77 * day)}
 			user.Attached = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}
 		}
 		state.Users[fmt.Sprintf("user-%04d", i)] = user
