@@ -1,0 +1,22 @@
+// Command deactivate-unused-access-key is the Lambda function that makes access keys inactive that
+// nobody has used for long, and tells of console passwords that nobody uses. README.md is its
+// runbook, control.json its description.
+package main
+
+import (
+	_ "embed"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+//go:embed control.json
+var description []byte
+
+func main() {
+	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
+		return newPlanner(iam.NewFromConfig(s.AWS), s.Ledger, s.Settings, s.Sleep)
+	})
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/accesskey"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/credentialreport"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/principal"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// reads are the operations that the planner decides from.
+type reads interface {
+	principal.API
+	accesskey.API
+	owner.API // GetUser says when the password was last used
+	GetLoginProfile(context.Context, *iam.GetLoginProfileInput, ...func(*iam.Options)) (*iam.GetLoginProfileOutput, error)
+}
+
+// parameters are those of control.json.
+type parameters struct {
+	MaxUnusedDays   int `json:"maxUnusedDays"`
+	DeleteAfterDays int `json:"deleteAfterDays"`
+}
+
+type planner struct {
+	api    reads
+	max    time.Duration
+	notice time.Duration
+	sweep  accesskey.Sweep
+}
+
+func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (remedy.Planner, error) {
+	s, err := settings.Parameters[parameters](f)
+	if err != nil {
+		return nil, err
+	}
+	deletion, err := accesskey.NewDeletion(s.DeleteAfterDays, f)
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{api: api, max: days(s.MaxUnusedDays), notice: days(f.Days(settings.NoticeDays))}
+	p.sweep = accesskey.Sweep{
+		API: api, Ledger: memory, Sleep: sleep, Control: "deactivate-unused-access-key",
+		Limit: p.max - p.notice, ByUse: true, Judge: p.judge, Report: p.reported, Deletion: deletion,
+	}
+	return p, nil
+}
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
+// Plan looks at the keys and the password of the user that AWS Config names or, when the sweep
+// comes, at the passwords of all users and the keys of those that matter.
+func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+	switch d := e.Detail.(type) {
+	case *event.Compliance:
+		if !d.NonCompliant() {
+			return nil, nil
+		}
+		user, ok, err := principal.Name(ctx, p.api, d.ResourceID)
+		if err != nil || !ok {
+			return nil, err
+		}
+		return p.user(ctx, user, now)
+	case *event.Sweep:
+		return p.sweep.Plan(ctx, d.After, now)
+	}
+	return nil, nil
+}
+
+// user judges what one user has, as it is now.
+func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remedy.Finding, error) {
+	keys, err := accesskey.List(ctx, p.api, user)
+	if err != nil {
+		return nil, err
+	}
+	findings, err := p.judge(ctx, user, keys, now)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := p.api.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: &user})
+	if change.Gone(err) {
+		return findings, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get login profile of %q: %w", user, err)
+	}
+	described, err := p.api.GetUser(ctx, &iam.GetUserInput{UserName: &user})
+	if change.Gone(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get user %q: %w", user, err)
+	}
+	return append(findings, p.password(user, aws.ToTime(profile.LoginProfile.CreateDate), aws.ToTime(described.User.PasswordLastUsed), now)...), nil
+}
+
+// reported judges what the credential report says of a user's password: that it is some hours old
+// does not matter for telling of it.
+func (p *planner) reported(user credentialreport.User, now time.Time) []remedy.Finding {
+	if !user.Password.Enabled {
+		return nil
+	}
+	set := user.Password.Changed
+	if set.IsZero() {
+		set = user.Created
+	}
+	return p.password(user.Name, set, user.Password.Used, now)
+}
+
+// password is a finding if a console password that was set at one time and last used at another,
+// zero if never, is unused. Nothing is changed about it: its owner may need it for an emergency, and
+// a deleted password cannot be put back.
+func (p *planner) password(user string, set, used, now time.Time) []remedy.Finding {
+	since := used
+	if set.After(since) {
+		since = set
+	}
+	if now.Sub(since) <= p.max {
+		return nil
+	}
+	f := remedy.Finding{
+		User: user, Title: "Unused console password",
+		Text: fmt.Sprintf("The console password of %s was not used for %d days; the allowed time is %d days.",
+			user, int(now.Sub(since)/days(1)), int(p.max/days(1))),
+		Facts: []notice.Fact{
+			{Name: "Set", Value: set.UTC().Format(time.DateOnly)},
+			{Name: "Last used", Value: date(used)},
+		},
+		Left:   "Warder deletes no password: it could not put it back.",
+		Advice: "Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: who never tries does not know that it works.",
+		Once:   remedy.Once{Key: "password#" + user, For: remedy.Weekly},
+	}
+	return []remedy.Finding{f}
+}
+
+// judge is a finding for each of a user's active keys that is unused or soon will be.
+func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
+	var keys []*accesskey.Key
+	for i := range all {
+		k := &all[i]
+		// A key is not unused for longer than it exists.
+		if !k.Active || now.Sub(k.Created) <= p.max-p.notice {
+			continue
+		}
+		ok, err := k.LastUsed(ctx, p.api)
+		if err != nil {
+			return nil, err
+		}
+		if ok && now.Sub(since(k)) > p.max-p.notice {
+			keys = append(keys, k)
+		}
+	}
+	// Of several unused keys the one that was used least recently goes first, and the others stay
+	// for a later run: no user is left without a key at once.
+	slices.SortFunc(keys, func(a, b *accesskey.Key) int {
+		return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created))
+	})
+	var findings []remedy.Finding
+	first := ""
+	for _, k := range keys {
+		due := since(k).Add(p.max + time.Second)
+		hint := change.KeyHint(k.ID)
+		unused := "was not used for"
+		if k.Used.IsZero() {
+			unused = "has never been used in"
+		}
+		f := remedy.Finding{
+			User:  user,
+			Title: "Unused access key",
+			Text: fmt.Sprintf("Access key %s of %s %s %d days; the allowed time is %d days.",
+				hint, user, unused, int(now.Sub(since(k))/days(1)), int(p.max/days(1))),
+			Facts: []notice.Fact{
+				{Name: "Created", Value: k.Created.UTC().Format(time.DateOnly)},
+				{Name: "Last used", Value: k.Usage()},
+			},
+			Changes: []change.Change{{
+				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
+			}},
+			Due:    due,
+			Advice: "Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it.",
+		}
+		switch {
+		case due.After(now):
+			f.Title = "Access key will soon count as unused"
+		case first == "":
+			first = hint
+		default:
+			f.NotYet = fmt.Sprintf("the user's other unused key %s goes first; never both in one run", first)
+		}
+		findings = append(findings, f)
+	}
+	return findings, nil
+}
+
+// since is when the key was last used, or created if it never was.
+func since(k *accesskey.Key) time.Time {
+	if k.Used.IsZero() {
+		return k.Created
+	}
+	return k.Used
+}
+
+func date(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.DateOnly)
+}
