@@ -26,6 +26,7 @@ import (
 // reads are the operations that the planner decides from.
 type reads interface {
 	principal.API
+	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
 	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
 	ListUserPolicies(context.Context, *iam.ListUserPoliciesInput, ...func(*iam.Options)) (*iam.ListUserPoliciesOutput, error)
 	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
@@ -91,17 +92,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		}
 		return v.user(ctx, user)
 	case *event.Sweep:
-		var all []remedy.Finding
-		var faults []error
-		for user, err := range principal.Users(ctx, p.api) {
-			if err != nil {
-				faults = append(faults, err)
-				break
-			}
-			findings, err := v.user(ctx, aws.ToString(user.UserName))
-			all, faults = append(all, findings...), append(faults, err)
-		}
-		return all, errors.Join(faults...)
+		return v.sweep(ctx, d.After)
 	}
 	return nil, nil
 }
@@ -111,6 +102,69 @@ type visit struct {
 	*planner
 	documents map[string]string   // of managed policies, by ARN
 	carried   map[string][]direct // by group; nil when there is no such group
+}
+
+// pace is the pause after each user of a sweep: IAM is one endpoint for the whole account and
+// throttles hard.
+const pace = 50 * time.Millisecond
+
+// sweep looks at the users after the one that is named, in the order of their names.
+func (v *visit) sweep(ctx context.Context, after string) ([]remedy.Finding, error) {
+	held, err := v.everybody(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []remedy.Finding
+	var faults []error
+	for _, user := range slices.Sorted(maps.Keys(held)) {
+		if user <= after {
+			continue
+		}
+		if ctx.Err() != nil {
+			faults = append(faults, &remedy.Stopped{After: after})
+			break
+		}
+		findings, err := v.judge(ctx, user, held[user], nil)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		all = append(all, findings...)
+		if len(faults) == 0 {
+			after = user
+		}
+		v.sleep(ctx, pace)
+	}
+	return all, errors.Join(faults...)
+}
+
+// everybody lists the users that hold a direct policy, with what each holds, in a call for some
+// hundred users. The documents of inline policies are there, too, and are read again one by one: what
+// is restored must be what [iam.Client.GetUserPolicy] gave, byte for byte.
+func (v *visit) everybody(ctx context.Context) (map[string][]direct, error) {
+	everybody := map[string][]direct{}
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(v.api, &iam.GetAccountAuthorizationDetailsInput{
+		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(1000),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("get account authorization details: %w", err)
+		}
+		for _, user := range page.UserDetailList {
+			var held []direct
+			for _, policy := range user.AttachedManagedPolicies {
+				held = append(held, direct{change.ManagedUserPolicy, aws.ToString(policy.PolicyArn)})
+			}
+			for _, policy := range user.UserPolicyList {
+				held = append(held, direct{change.InlineUserPolicy, aws.ToString(policy.PolicyName)})
+			}
+			if len(held) > 0 {
+				everybody[aws.ToString(user.UserName)] = held
+			}
+		}
+	}
+	return everybody, nil
 }
 
 // called looks at the user that a call gave a policy to. It is patient: the event may be here

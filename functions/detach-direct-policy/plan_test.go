@@ -20,14 +20,28 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: description,
-		Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
-			return newPlanner(a, f, func(context.Context, time.Duration) {})
-		},
-		Reads: reflect.TypeFor[reads](),
-	})
+var told = story.Control{
+	Description: description,
+	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+		return newPlanner(a, f, func(context.Context, time.Duration) {})
+	},
+	Reads: reflect.TypeFor[reads](),
+}
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+// The numbers are those of the runbook.
+func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
+	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
+	for i, day := range story.Sweeps(t, told, begin, 3, func(now time.Time) account.State { return story.Large(begin, now) }) {
+		t.Logf("day %d: %d calls, %d to the ledger, %d notices: %v", i+1, day.Sum, day.Ledger, len(day.Notices), day.Calls)
+		if told := len(day.Notices); (i == 0) != (told == 50) {
+			t.Errorf("day %d: %d notices; fifty owners are to be told on the first day", i+1, told)
+		}
+		if day.Sum >= 400 || i > 0 && day.Sum+day.Ledger >= 400 {
+			t.Errorf("day %d: %d calls and %d to the ledger, want less than 400", i+1, day.Sum, day.Ledger)
+		}
+	}
 }
 
 const readOnly = "arn:aws:iam::aws:policy/ReadOnlyAccess"
@@ -58,7 +72,7 @@ func TestPlanIsPatient(t *testing.T) {
 		{name: "a policy that IAM shows on the user after a second", late: true, detail: attached, want: []time.Duration{time.Second}, finds: 1},
 		{name: "a document that IAM shows after a second", hidden: "iam:GetPolicy", looks: 1, detail: attached, want: []time.Duration{time.Second}, finds: 1},
 		{name: "a document that IAM does not show is left to the retry", hidden: "iam:GetPolicyVersion", looks: 3, detail: attached, want: []time.Duration{time.Second, 2 * time.Second}, fails: true},
-		{name: "a user that the sweep does not see is not waited for", hidden: "iam:ListAttachedUserPolicies", looks: 1, detail: &event.Sweep{}},
+		{name: "the sweep waits for nobody, but goes slowly", detail: &event.Sweep{}, want: []time.Duration{pace}, finds: 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			user := &account.User{Attached: []string{readOnly}}
