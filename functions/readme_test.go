@@ -364,7 +364,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, file := range append(runbooks, readme) {
+	for _, file := range append(runbooks, readme, "../SECURITY.md") {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
