@@ -1,0 +1,22 @@
+// Command contain-exposed-key is the Lambda function that makes an access key inactive and
+// quarantines its user as soon as AWS says that others have the key. README.md is its runbook,
+// control.json its description.
+package main
+
+import (
+	_ "embed"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+//go:embed control.json
+var description []byte
+
+func main() {
+	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
+		return newPlanner(iam.NewFromConfig(s.AWS), s.Settings), nil
+	})
+}

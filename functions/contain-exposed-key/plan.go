@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/quarantine"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// reads are the operations that the planner decides from.
+type reads interface {
+	quarantine.API
+	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+}
+
+type planner struct {
+	api    reads
+	policy string // ARN
+}
+
+func newPlanner(api reads, f settings.Function) remedy.Planner {
+	return &planner{api: api, policy: f.Quarantine.Key}
+}
+
+// Plan contains what an event of AWS Health or GuardDuty says is in the hands of others: the access
+// key is made inactive first, then its user is quarantined, because sessions that were made with the
+// key go on without it. What is no user's cannot be contained like this: people are told what to do.
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	r := read(e)
+	if r == nil {
+		return nil, nil
+	}
+	v := &visit{planner: p, report: r, victims: map[string]*victim{}}
+	for _, s := range r.suspects {
+		// Until it is known whose every key is, there is no saying that a user's are all there.
+		if err := v.find(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if len(r.suspects) == 0 {
+		v.alert(suspect{kind: event.Unidentified})
+	}
+	var faults []error
+	for _, user := range v.order {
+		f, err := v.contain(ctx, v.victims[user])
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		v.findings = append(v.findings, f...)
+	}
+	return v.findings, errors.Join(faults...)
+}
+
+// visit is one look at the account because of a report.
+type visit struct {
+	*planner
+	report   *report
+	victims  map[string]*victim // by user
+	order    []string           // users, in the order of the report
+	findings []remedy.Finding
+}
+
+// victim is an IAM user whose credentials others have.
+type victim struct {
+	user string
+	keys []string // the access keys that the report names
+	all  bool     // it names the user and none of its keys: any may be meant
+	gone bool     // a key that the report names is gone
+	used []notice.Fact
+}
+
+// find finds the user whom a suspect is, or tells that there is none. A key says best whose it is:
+// names are used again after a user was deleted.
+func (v *visit) find(ctx context.Context, s suspect) error {
+	if s.kind != event.IAMUser || s.user == "" && temporary(s.key) {
+		v.alert(s)
+		return nil
+	}
+	if s.key != "" && !temporary(s.key) && keyID(s.key) {
+		out, err := v.api.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &s.key})
+		if err == nil && aws.ToString(out.UserName) != "" {
+			w := v.victim(*out.UserName)
+			if !slices.Contains(w.keys, s.key) {
+				w.keys = append(w.keys, s.key)
+				w.used = append(w.used, lastUse(s.key, out.AccessKeyLastUsed))
+			}
+			return nil
+		}
+		if err != nil && !unknown(err) {
+			return fmt.Errorf("look up access key %s: %w", change.KeyHint(s.key), err)
+		}
+		if s.user == "" {
+			v.alert(s)
+			return nil
+		}
+	}
+	out, err := v.api.GetUser(ctx, &iam.GetUserInput{UserName: &s.user})
+	switch {
+	case change.Gone(err) || err == nil && s.id != "" && aws.ToString(out.User.UserId) != s.id:
+		v.alert(s)
+	case err != nil:
+		return fmt.Errorf("get user %q: %w", s.user, err)
+	case s.key == "" || temporary(s.key):
+		v.victim(s.user).all = true
+	default:
+		v.victim(s.user).gone = true
+	}
+	return nil
+}
+
+// unknown reports whether IAM does not know an access key, or will not say: of keys of other accounts
+// and of the root user it says either.
+func unknown(err error) bool {
+	var answer smithy.APIError
+	return change.Gone(err) || errors.As(err, &answer) && answer.ErrorCode() == "AccessDenied"
+}
+
+func (v *visit) victim(user string) *victim {
+	if v.victims[user] == nil {
+		v.victims[user] = &victim{user: user}
+		v.order = append(v.order, user)
+	}
+	return v.victims[user]
+}
+
+func lastUse(key string, used *types.AccessKeyLastUsed) notice.Fact {
+	text := "never"
+	if used != nil && used.LastUsedDate != nil {
+		text = fmt.Sprintf("%s, %s in %s", used.LastUsedDate.UTC().Format("2006-01-02 15:04 MST"), aws.ToString(used.ServiceName), aws.ToString(used.Region))
+	}
+	return notice.Fact{Name: change.KeyHint(key) + " last used", Value: text}
+}
+
+// contain makes a user's keys inactive and quarantines the user.
+func (v *visit) contain(ctx context.Context, w *victim) ([]remedy.Finding, error) {
+	keys, err := v.keys(ctx, w.user)
+	var look quarantine.Look
+	if err == nil {
+		look, err = quarantine.At(ctx, v.api, w.user, v.policy)
+	}
+	if change.Gone(err) {
+		v.missing(w)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	var hints, inactive, others []string
+	var changes []change.Change
+	for _, k := range keys {
+		id, hint := aws.ToString(k.AccessKeyId), change.KeyHint(aws.ToString(k.AccessKeyId))
+		named := slices.Contains(w.keys, id)
+		switch {
+		case named && k.Status != types.StatusTypeActive:
+			inactive = append(inactive, hint)
+		case (named || w.all) && k.Status == types.StatusTypeActive:
+			changes = append(changes, change.Change{
+				Kind: change.AccessKeyStatus, Subject: w.user, Target: id, Before: change.Active, After: change.Inactive,
+			})
+		case k.Status == types.StatusTypeActive:
+			others = append(others, hint)
+		}
+	}
+	for _, id := range w.keys {
+		hints = append(hints, change.KeyHint(id))
+	}
+	if !look.In {
+		changes = append(changes, look.Change)
+	}
+
+	f := remedy.Finding{
+		User: w.user, Title: v.report.title, Severity: control.Critical, Fresh: true, Alert: true, Changes: changes,
+		Facts: append(slices.Clone(v.report.facts), w.used...),
+		Once:  remedy.Once{Key: v.report.title + "#" + w.user + "#" + strings.Join(hints, "#"), For: remedy.Weekly},
+		Advice: "Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: users, access keys, roles, instances, functions. " +
+			"Roles that were assumed with it go on for up to twelve hours: revoke their active sessions in IAM. " +
+			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only then.",
+	}
+	of := "access key " + strings.Join(hints, " and ") + " of " + w.user
+	if len(hints) == 0 {
+		of = "credentials of user " + w.user
+	}
+	f.Text = v.report.say(of)
+	switch {
+	case len(hints) == 0 && w.gone:
+		f.Text += " The key that it names is gone, and sessions that were made with it may go on."
+	case len(hints) == 0:
+		f.Text += " It names no key, so every key of the user counts."
+	}
+	if len(inactive) > 0 {
+		f.Text += fmt.Sprintf(" Inactive already: %s.", strings.Join(inactive, ", "))
+	}
+	if look.In {
+		f.Text += " The user is quarantined already."
+	}
+	f.Text += look.Note
+	if len(others) > 0 {
+		f.Facts = append(f.Facts, notice.Fact{Name: "Other keys", Value: strings.Join(others, ", ") + ": still active, and denied everything while the user is quarantined"})
+	}
+	if len(changes) == 0 {
+		f.Left = "All that Warder could do is done."
+	}
+	return []remedy.Finding{f}, nil
+}
+
+// missing tells of a victim whom IAM does not have: deleted a moment ago or, if a key says that it is
+// theirs, maybe no user but the root user.
+func (v *visit) missing(w *victim) {
+	for _, key := range w.keys {
+		v.alert(suspect{kind: event.IAMUser, key: key})
+	}
+	if len(w.keys) == 0 {
+		v.alert(suspect{kind: event.IAMUser, user: w.user})
+	}
+}
+
+func (v *visit) keys(ctx context.Context, user string) ([]types.AccessKeyMetadata, error) {
+	var keys []types.AccessKeyMetadata
+	pages := iam.NewListAccessKeysPaginator(v.api, &iam.ListAccessKeysInput{UserName: &user})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list access keys of %q: %w", user, err)
+		}
+		keys = append(keys, page.AccessKeyMetadata...)
+	}
+	return keys, nil
+}
+
+// alert tells of credentials that cannot be contained by a change to a user, and what to do instead.
+func (v *visit) alert(s suspect) {
+	f := remedy.Finding{
+		Subject: s.called(), Title: v.report.title, Severity: control.Critical, Fresh: true,
+		Text: v.report.say(s.credentials()), Facts: slices.Clone(v.report.facts),
+		Once: remedy.Once{Key: v.report.title + "#" + s.called() + "#" + s.key, For: remedy.Weekly},
+	}
+	if s.key != "" && s.called() != "access key "+change.KeyHint(s.key) {
+		f.Facts = append(f.Facts, notice.Fact{Name: "Access key", Value: change.KeyHint(s.key)})
+	}
+	const see = " Find out in CloudTrail, in every region, what was done with them."
+	switch s.kind {
+	case event.Root:
+		f.Left = "Nobody but the root user can change what the root user has."
+		f.Advice = "Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then call AWS Support."
+	case event.AssumedRole:
+		f.Left = "A role cannot be quarantined: what is denied to it is denied to everybody who assumes it."
+		f.Advice = "Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the instance, function or person that had them." + see
+	case event.IdentityCenter:
+		f.Left = "A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role that it uses."
+		f.Advice = "Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it runs out, so take the permission set away as well." + see
+	case event.Federated:
+		f.Left = "A federated user cannot be quarantined: its session comes from an IAM user whom the report does not name."
+		f.Advice = "Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach " + change.KeyQuarantine + " to the user." + see
+	case event.IAMUser:
+		switch {
+		case temporary(s.key) && s.user == "":
+			f.Left = "It belongs to a session, and the report does not say whose."
+			f.Advice = "Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: make the access keys inactive, and attach " + change.KeyQuarantine + " to the user."
+		case s.key != "" && s.user == "":
+			f.Left = "No user of this account has this key: it was deleted, or it is the root user's."
+			f.Advice = "See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now." + see
+		default:
+			f.Left = "This account has no such user any more: it was deleted, or made anew under the same name."
+			f.Advice = "See in CloudTrail who deleted the user, and what was done with the credentials before."
+		}
+	default:
+		f.Left = "It is no access key and no user, so there is nothing to make inactive."
+		f.Advice = "Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant." + see
+	}
+	v.findings = append(v.findings, f)
+}

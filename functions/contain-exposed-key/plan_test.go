@@ -1,0 +1,136 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/story"
+)
+
+func TestStories(t *testing.T) {
+	story.Run(t, story.Control{
+		Description: description,
+		Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f), nil },
+		Reads:       reflect.TypeFor[reads](),
+	})
+}
+
+func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
+	c, err := control.Parse("contain-exposed-key/control.json", description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rule struct {
+		Detail struct {
+			EventTypeCode []string `json:"eventTypeCode"`
+		} `json:"detail"`
+	}
+	if err := json.Unmarshal(c.Rules[0], &rule); err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range rule.Detail.EventTypeCode {
+		if _, ok := codes[code]; !ok {
+			t.Errorf("the rule delivers %s, which the planner does not know", code)
+		}
+	}
+	if len(rule.Detail.EventTypeCode) != len(codes) {
+		t.Errorf("the rule delivers %d codes, the planner knows %d", len(rule.Detail.EventTypeCode), len(codes))
+	}
+}
+
+func TestWhatIsAnAccessKeyID(t *testing.T) {
+	for text, want := range map[string]bool{
+		"AKIAEXAMPLEALICEKEY1": true, "ASIAEXAMPLEALICEKEY1": true,
+		"AKIA": false, "AKIAexamplealicekey1": false, "AKIAEXAMPLEALICE/EY1": false, "AIDAEXAMPLEALICEXXXX": false, "GeneratedFindingAccessKeyId": false, "": false,
+	} {
+		if got := keyID(text); got != want {
+			t.Errorf("keyID(%q) = %v, want %v", text, got, want)
+		}
+	}
+}
+
+// leaked is the event that the key is public.
+func leaked(keys ...string) event.Event {
+	h := &event.Health{TypeCode: "AWS_RISK_CREDENTIALS_EXPOSED", Service: "RISK", Account: "111122223333", StatusCode: "open"}
+	for _, key := range keys {
+		h.Entities = append(h.Entities, event.HealthEntity{Value: key})
+	}
+	return event.Event{Account: "111122223333", Detail: h}
+}
+
+const (
+	alicesKey = "AKIAEXAMPLEALICEKEY1"
+	bobsKey   = "AKIAEXAMPLEBOBBBKEY1"
+)
+
+func twoUsers() *account.Account {
+	return account.New(account.State{Users: map[string]*account.User{
+		"alice": {Keys: []account.Key{{ID: alicesKey, Status: "Active"}}},
+		"bob":   {Keys: []account.Key{{ID: bobsKey, Status: "Active"}}},
+	}})
+}
+
+var quarantined = settings.Function{Quarantine: settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"}}
+
+func TestAKeyThatIAMWillNotSpeakOfIsTold(t *testing.T) {
+	a := twoUsers()
+	a.Fault = func(operation string, after bool) error {
+		if operation == "iam:GetAccessKeyLastUsed" && !after {
+			return &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}
+		}
+		return nil
+	}
+	findings, err := newPlanner(a, quarantined).Plan(t.Context(), leaked("AKIAEXAMPLEFOREIGN01"), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(findings) != 1 || len(findings[0].Changes) != 0 || !strings.Contains(findings[0].Left, "the root user's") {
+		t.Errorf("findings %+v, want an alert that it may be the root user's", findings)
+	}
+}
+
+func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
+	a := twoUsers()
+	calls := 0
+	a.Fault = func(operation string, after bool) error {
+		if operation == "iam:ListAccessKeys" && !after {
+			if calls++; calls == 1 {
+				return errors.New("throttled")
+			}
+		}
+		return nil
+	}
+	findings, err := newPlanner(a, quarantined).Plan(t.Context(), leaked(alicesKey, bobsKey), time.Time{})
+	if err == nil || !strings.Contains(err.Error(), `"alice"`) {
+		t.Errorf("error %v, want one that names alice", err)
+	}
+	if len(findings) != 1 || findings[0].User != "bob" {
+		t.Errorf("findings %+v, want one about bob", findings)
+	}
+}
+
+func TestTheKeyGoesBeforeTheQuarantine(t *testing.T) {
+	findings, err := newPlanner(twoUsers(), quarantined).Plan(t.Context(), leaked(alicesKey), time.Time{})
+	if err != nil || len(findings) != 1 {
+		t.Fatalf("findings %+v, %v", findings, err)
+	}
+	var kinds []string
+	for _, c := range findings[0].Changes {
+		kinds = append(kinds, c.Kind)
+	}
+	if !slices.Equal(kinds, []string{"access key status", "quarantine"}) {
+		t.Errorf("changes in the order %q", kinds)
+	}
+}

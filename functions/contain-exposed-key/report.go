@@ -1,0 +1,189 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/notice"
+)
+
+// minSeverity is how severe a finding of GuardDuty must be to be acted on: high.
+// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-severity.html
+const minSeverity = 7
+
+// report is what AWS says about credentials, whichever service says it.
+type report struct {
+	title    string // of the notice
+	says     string // who says what, with %s for the credentials
+	facts    []notice.Fact
+	suspects []suspect
+}
+
+// suspect is whose credentials a report is about. Empty fields are not known.
+type suspect struct {
+	kind event.Kind
+	key  string // access key id
+	user string // name of an IAM user
+	id   string // unique id of that user
+	name string // what the report calls it, if it is no IAM user
+}
+
+// The codes by which AWS Health says that credentials are at risk: each with what it says of them.
+// They are those of the rule in control.json.
+var codes = map[string]struct{ title, says string }{
+	"AWS_RISK_CREDENTIALS_EXPOSED":              {"Credentials are public", "anybody can find %s"},
+	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED":   {"Credentials may be public", "anybody may be able to find %s"},
+	"AWS_RISK_CREDENTIALS_COMPROMISED":          {"Credentials are in foreign hands", "others have %s"},
+	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {"Credentials may be in foreign hands", "others may have %s"},
+	"AWS_RISK_IAM_QUARANTINE":                   {"AWS quarantined a user", "it has quarantined a user because others may have %s"},
+}
+
+// read returns what the event reports, nil if it is nothing to act on: of another account, settled
+// already, a sample, or not severe.
+func read(e event.Event) *report {
+	switch d := e.Detail.(type) {
+	case *event.Health:
+		return health(d, e)
+	case *event.Threat:
+		return threat(d, e)
+	}
+	return nil
+}
+
+func health(h *event.Health, e event.Event) *report {
+	code, ok := codes[h.TypeCode]
+	if !ok || h.Closed() || h.Account != e.Account {
+		return nil
+	}
+	r := &report{title: code.title, says: "AWS says that " + code.says + "."}
+	r.fact("Reported by", "AWS Health, "+h.TypeCode)
+	if !h.Start.IsZero() {
+		r.fact("Since", h.Start.Format("2006-01-02 15:04 MST"))
+	}
+	for _, entity := range h.Entities {
+		r.suspects = append(r.suspects, named(entity.Value))
+	}
+	return r
+}
+
+// named is whom AWS Health means: it gives an access key id, a user's name, or an ARN.
+func named(value string) suspect {
+	if keyID(value) {
+		return suspect{kind: event.IAMUser, key: value}
+	}
+	parsed, err := arn.Parse(value)
+	if err != nil {
+		return suspect{kind: event.IAMUser, user: value}
+	}
+	kind, rest, _ := strings.Cut(parsed.Resource, "/")
+	last := rest[strings.LastIndex(rest, "/")+1:]
+	switch {
+	case parsed.Service == "iam" && parsed.Resource == "root":
+		return suspect{kind: event.Root, name: "root"}
+	case parsed.Service == "iam" && kind == "user":
+		return suspect{kind: event.IAMUser, user: last}
+	case parsed.Service == "iam" && kind == "role":
+		return suspect{kind: event.AssumedRole, name: last}
+	default:
+		return suspect{kind: event.Unidentified, name: value}
+	}
+}
+
+// keyID reports whether the text has the form of an access key id, of a user's or of a session's.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes
+func keyID(text string) bool {
+	if len(text) < 16 || !strings.HasPrefix(text, "AKIA") && !temporary(text) {
+		return false
+	}
+	return strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
+}
+
+// temporary reports whether an access key id is that of a session.
+func temporary(key string) bool { return strings.HasPrefix(key, "ASIA") }
+
+func threat(t *event.Threat, e event.Event) *report {
+	sequence := strings.HasPrefix(t.Type, "AttackSequence:IAM/") || strings.HasPrefix(t.Type, "AttackSequence:S3/")
+	if t.Sample || t.Archived || t.Severity < minSeverity || t.Account != e.Account || t.Resource != "AccessKey" && !sequence {
+		return nil
+	}
+	r := &report{title: "Credentials are misused", says: "GuardDuty says that an attacker seems to use %s."}
+	r.fact("Reported by", fmt.Sprintf("GuardDuty, %s, severity %g", t.Type, t.Severity))
+	r.fact("Finding", notice.Plain(t.Title, 200))
+	r.fact("From", strings.Trim(t.Remote+", "+notice.Plain(t.Country, 60), ", "))
+	r.fact("Last call", notice.Plain(t.API, 100))
+	if !t.First.IsZero() {
+		r.fact("Since", t.First.Format("2006-01-02 15:04 MST"))
+	}
+	r.fact("Region", t.Region)
+	for _, c := range t.Credentials {
+		r.suspects = append(r.suspects, used(c))
+	}
+	return r
+}
+
+// used is whom GuardDuty means.
+func used(c event.Credential) suspect {
+	s := suspect{key: c.AccessKeyID, name: c.UserName}
+	switch c.UserType {
+	case "IAMUser":
+		s.kind, s.user, s.name = event.IAMUser, c.UserName, ""
+		if strings.HasPrefix(c.PrincipalID, "AIDA") {
+			s.id = c.PrincipalID
+		}
+	case "Root":
+		s.kind, s.name = event.Root, "root"
+	case "AssumedRole", "Role":
+		s.kind = event.AssumedRole
+		if strings.HasPrefix(c.UserName, "AWSReservedSSO_") {
+			s.kind = event.IdentityCenter
+		}
+	case "FederatedUser":
+		s.kind = event.Federated
+	default:
+		s.kind = event.Unidentified
+	}
+	return s
+}
+
+func (r *report) fact(name, value string) {
+	if value != "" {
+		r.facts = append(r.facts, notice.Fact{Name: name, Value: value})
+	}
+}
+
+// say words what the report says of somebody or something.
+func (r *report) say(of string) string { return fmt.Sprintf(r.says, of) }
+
+// called is whom a notice is about.
+func (s suspect) called() string {
+	switch {
+	case s.kind == event.Root:
+		return "root user"
+	case s.user != "":
+		return "user " + s.user
+	case s.name != "" && (s.kind == event.AssumedRole || s.kind == event.IdentityCenter):
+		return "role " + s.name
+	case s.name != "":
+		return notice.Plain(s.name, 100)
+	case s.key != "":
+		return "access key " + change.KeyHint(s.key)
+	default:
+		return "somebody unnamed"
+	}
+}
+
+// credentials words what others have, within a sentence.
+func (s suspect) credentials() string {
+	switch {
+	case s.kind == event.Root:
+		return "the root user's credentials"
+	case s.user == "" && s.name == "" && s.key != "":
+		return s.called()
+	default:
+		return "credentials of " + s.called()
+	}
+}
