@@ -1,0 +1,22 @@
+// Command alert-instance-connect is the Lambda function that tells of connections to instances by
+// EC2 Instance Connect, and quarantines an IAM user who makes one from outside the allowed networks.
+// README.md is its runbook, control.json its description.
+package main
+
+import (
+	_ "embed"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+//go:embed control.json
+var description []byte
+
+func main() {
+	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
+		return newPlanner(iam.NewFromConfig(s.AWS), s.Settings)
+	})
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/network"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/quarantine"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// quiet is how long the same connection is not told of again: a client that reconnects sends its key
+// each time.
+const quiet = 15 * time.Minute
+
+// maxAgent is how much of a user agent a notice shows, in bytes. CloudTrail keeps 1 KB.
+const maxAgent = 120
+
+// reads are the operations that the planner decides from.
+type reads interface{ quarantine.API }
+
+type planner struct {
+	api     reads
+	allowed network.Allowed
+	policy  string // ARN
+}
+
+func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
+	if len(f.AllowedNetworks) > 0 && f.Quarantine.Outside == "" {
+		return nil, errors.New("allowedNetworks are listed, and there is no quarantine policy for who comes from outside: deploy the stack again")
+	}
+	return &planner{api: api, allowed: f.AllowedNetworks, policy: f.Quarantine.Outside}, nil
+}
+
+// Plan tells of the connection that the event records, and quarantines the IAM user who made it from
+// outside.
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	call, ok := e.Detail.(*event.APICall)
+	if !ok || call.Failed() || call.Source != "ec2-instance-connect.amazonaws.com" {
+		return nil, nil
+	}
+	c, ok := connected(call)
+	if success, said := call.Response.Bool("success"); !ok || said && !success {
+		return nil, nil
+	}
+	who := call.Identity
+	origin := p.allowed.Judge(&call.Record)
+	f := remedy.Finding{
+		Title: c.title, Severity: c.severity, Fresh: true, Alert: true,
+		Text:  fmt.Sprintf("%s %s in %s from %s.", said(who), c.did, call.Region, origin) + c.more,
+		Facts: facts(call, c, origin, e.Time),
+		Once:  remedy.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
+	}
+	outside := origin.Place == network.Outside
+	switch {
+	case who.Kind() == event.Root:
+		f.Severity = control.Critical
+	case outside:
+		f.Severity = control.High
+	case origin.Place == network.Foreign && f.Severity == control.Low:
+		f.Severity = control.Medium
+	}
+	if outside {
+		f.Title += " from outside"
+	}
+	if who.Kind() == event.IAMUser && who.UserName != "" {
+		f.User = who.UserName
+	} else {
+		f.Subject = name(who)
+	}
+	f.Advice = "Nothing, if it was them. If not: " + c.end + " " + stop(who)
+	if !outside {
+		return []remedy.Finding{f}, nil
+	}
+	f.Advice = "Ask them where they were. If it was not them: " + c.end + " " + stop(who)
+	if f.User == "" || who.AccountID != e.Account {
+		f.Left = "Only IAM users can be quarantined."
+		return []remedy.Finding{f}, nil
+	}
+	look, err := quarantine.At(ctx, p.api, f.User, p.policy)
+	switch {
+	case change.Gone(err):
+		f.Left = "The user is gone."
+	case err != nil:
+		return nil, err
+	case look.In:
+		f.Left = "The user is quarantined already. What was opened before goes on."
+	default:
+		f.Changes = []change.Change{look.Change}
+		f.Text += " The quarantine keeps the user from opening more; it does not end what is open." + look.Note
+	}
+	return []remedy.Finding{f}, nil
+}
+
+// connection is what a call opened.
+type connection struct {
+	title    string
+	severity control.Severity
+	did      string // what the caller did, after the name
+	more     string // what is to be known of it: a sentence that begins with a space
+	target   string // the instance, or what stands for it
+	end      string // how it is ended: a sentence
+	facts    []notice.Fact
+}
+
+// connected words what the call opened; ok is false for other calls. Parameters are missing from
+// records that are too large, and their spelling and types are CloudTrail's: sSHPublicKey, and the
+// numbers of a tunnel as text.
+//
+// https://docs.aws.amazon.com/ec2-instance-connect/latest/APIReference/API_Operations.html
+func connected(call *event.APICall) (c connection, ok bool) {
+	param := func(name, otherwise string) string {
+		if value, ok := call.Param(name); ok && value != "" {
+			return notice.Plain(value, 100)
+		}
+		return otherwise
+	}
+	fact := func(name, value string) {
+		if value != "" {
+			c.facts = append(c.facts, notice.Fact{Name: name, Value: value})
+		}
+	}
+	// Nothing in AWS closes an SSH session.
+	const shell = "AWS has no call that closes an SSH session: end it on the instance, take away the security group rule that lets it in, or stop the instance."
+	instance := param("instanceId", "an instance that is not recorded")
+	switch call.Name {
+	case "SendSSHPublicKey":
+		user := param("instanceOSUser", "a user that is not recorded")
+		c = connection{
+			title: "SSH key sent to an instance", severity: control.Low, target: instance + "/" + user, end: shell,
+			did: fmt.Sprintf("sent an SSH key for %s to %s", user, instance), more: " The key is good for signing in within 60 seconds.",
+		}
+	case "SendSerialConsoleSSHPublicKey":
+		c = connection{
+			title: "SSH key sent to a serial console", severity: control.Medium, target: instance + "/" + param("serialPort", "0"),
+			did: fmt.Sprintf("sent an SSH key to the serial console of %s", instance), more: " The console works without any network of the instance.",
+			end: "AWS has no call that closes the console session of one instance: end it on the instance, stop the instance, or close the serial console to the account in this region (ec2:DisableSerialConsoleAccess).",
+		}
+		if monitor, said := call.Request.Bool("monitorMode"); said && monitor {
+			fact("Mode", "monitor")
+		}
+	case "OpenTunnel":
+		endpoint, address, port := param("instanceConnectEndpointId", "an endpoint that is not recorded"), param("privateIpAddress", "an address that is not recorded"), param("remotePort", "22")
+		c = connection{
+			title: "Tunnel opened to an instance", severity: control.Low, target: endpoint + "/" + address + "/" + port,
+			did: fmt.Sprintf("opened a tunnel to %s port %s through %s", address, port, endpoint),
+			end: "AWS has no call that closes a tunnel: take away the security group rule that lets it in, or delete the Instance Connect Endpoint.",
+		}
+		if seconds := param("maxTunnelDuration", ""); seconds != "" {
+			fact("At most", seconds+" seconds")
+		}
+	default:
+		return connection{}, false
+	}
+	key, _ := call.Param("sSHPublicKey")
+	fact("SSH key", fingerprint(key))
+	return c, true
+}
+
+// fingerprint is what sshd writes of a public key into its log, empty for what is no public key.
+func fingerprint(key string) string {
+	part := strings.Fields(key)
+	if len(part) < 2 {
+		return ""
+	}
+	raw, err := base64.StdEncoding.DecodeString(part[1])
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(raw)
+	return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
+}
+
+// name is who made the call. The session of IAM Identity Center bears the user's name.
+func name(who event.Identity) string {
+	if session := who.SessionName(); who.Kind() == event.IdentityCenter && session != "" {
+		return session
+	}
+	return who.Name()
+}
+
+// said words who made the call, at the beginning of a sentence.
+func said(who event.Identity) string {
+	if who.Kind() == event.Root {
+		return "The root user"
+	}
+	kind := string(who.Kind())
+	return strings.ToUpper(kind[:1]) + kind[1:] + " " + name(who)
+}
+
+// stop is how to keep them from connecting again.
+func stop(who event.Identity) string {
+	switch who.Kind() {
+	case event.Root:
+		return "Then change the root password, check its MFA, and delete its access keys."
+	case event.IAMUser:
+		return "Then make the user's access keys inactive, delete the console password, and see what was done on the instance."
+	case event.IdentityCenter:
+		return "Then disable the user in IAM Identity Center, end their sessions there, and see what was done on the instance."
+	default:
+		return "Then revoke the role's active sessions in IAM, find out who assumed it, and see what was done on the instance."
+	}
+}
+
+// facts are the lines that let the reader judge.
+func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []notice.Fact {
+	all := append([]notice.Fact{{Name: "By", Value: fmt.Sprintf("%s (%s)", call.Identity.Name(), call.Identity.Kind())}}, c.facts...)
+	if strings.HasPrefix(call.Identity.AccessKeyID, "AKIA") {
+		all = append(all, notice.Fact{Name: "Access key", Value: change.KeyHint(call.Identity.AccessKeyID)})
+	}
+	all = append(all, notice.Fact{Name: "From", Value: origin.String()})
+	if call.UserAgent != "" {
+		all = append(all, notice.Fact{Name: "User agent", Value: notice.Plain(call.UserAgent, maxAgent)})
+	}
+	return append(all, notice.Fact{Name: "At", Value: at.UTC().Format("2006-01-02 15:04:05 MST")})
+}

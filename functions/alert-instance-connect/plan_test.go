@@ -1,0 +1,40 @@
+package main
+
+import (
+	"net/netip"
+	"reflect"
+	"testing"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/story"
+)
+
+func TestStories(t *testing.T) {
+	story.Run(t, story.Control{
+		Description: description,
+		Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f) },
+		Reads:       reflect.TypeFor[reads](),
+	})
+}
+
+// The fingerprint is that of ssh-keygen -l.
+func TestFingerprint(t *testing.T) {
+	for key, want := range map[string]string{
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIG5vYm9keSBmb3IgdGhlIHNhbXBsZXMu":         "SHA256:LW2hE11gSha6gyC/jxZtvMqjFTt6yEMy239VAI0qbPA",
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIG5vYm9keSBmb3IgdGhlIHNhbXBsZXMu comment": "SHA256:LW2hE11gSha6gyC/jxZtvMqjFTt6yEMy239VAI0qbPA",
+		"": "", "ssh-ed25519": "", "ssh-ed25519 %%%": "",
+	} {
+		if got := fingerprint(key); got != want {
+			t.Errorf("fingerprint(%q) = %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestItDoesNotStartWithoutThePolicyThatItNeeds(t *testing.T) {
+	f := settings.Function{AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
+	if _, err := newPlanner(account.New(account.State{}), f); err == nil {
+		t.Error("no error")
+	}
+}
