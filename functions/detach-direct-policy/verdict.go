@@ -73,8 +73,28 @@ func byDocument(d direct, document string) verdict {
 			advice:   "Put the user into a group that allows the same, see that mail is still sent, then delete the inline policy.",
 		}
 	}
+	if change.IsQuarantine(d.target) {
+		v = quarantined(denying && err == nil)
+	}
 	if administers, err := policy.Administers(document); err != nil || administers {
 		v.severity, v.rights = control.Critical, " It gives all rights or nearly all."
 	}
 	return v
+}
+
+// quarantined judges one of Warder's own quarantine policies, which stay whatever they say: one that
+// does not deny is not what the stack has deployed.
+func quarantined(denying bool) verdict {
+	if !denying {
+		return verdict{
+			title: "Quarantine policy does not deny", severity: control.Critical,
+			left:   "The policy bears the name of one of Warder's quarantine policies, and its document is another.",
+			advice: "Find out in CloudTrail who made this of it. Deploy Warder again, which puts its document back, or detach the policy if it is not Warder's.",
+		}
+	}
+	return verdict{
+		title: "User is in quarantine", severity: control.High,
+		left:   "Warder has quarantined the user with this policy. Detaching it would let whoever has the user's credentials do more.",
+		advice: "Find out why, with make explain. When the user may work again, undo what quarantined it.",
+	}
 }
