@@ -54,14 +54,14 @@ func (a *Account) AssumeRoot(_ context.Context, in *sts.AssumeRootInput, _ ...fu
 			return nil, &smithy.GenericAPIError{Code: m.Refuses, Message: "refused"}
 		}
 		return &sts.AssumeRootOutput{Credentials: &tokens.Credentials{
-			AccessKeyId: aws.String(rootSession + member), SecretAccessKey: aws.String("secret"), SessionToken: &task,
+			AccessKeyId: aws.String(RootSession + member), SecretAccessKey: aws.String("secret"), SessionToken: &task,
 			Expiration: aws.Time(a.time().Add(maxTask)),
 		}}, nil
 	})
 }
 
-// rootSession begins the access key ids of sessions as root.
-const rootSession = "ASIAROOT"
+// RootSession begins the access key ids of sessions as root.
+const RootSession = "ASIAROOT"
 
 // Root is a session as the root user of a member account.
 type Root struct {
@@ -72,7 +72,7 @@ type Root struct {
 
 // Root returns the session that [Account.AssumeRoot] gave these credentials for.
 func (a *Account) Root(session aws.Credentials) Root {
-	return Root{account: a, member: strings.TrimPrefix(session.AccessKeyID, rootSession), allows: tasks[session.SessionToken]}
+	return Root{account: a, member: strings.TrimPrefix(session.AccessKeyID, RootSession), allows: tasks[session.SessionToken]}
 }
 
 // may refuses what the session is not for. Who names a user does not mean the root user.

@@ -27,6 +27,9 @@ func (f *Front) record(function string, req request, a answer) {
 	if arn := named["PolicyArn"]; req.service == "iam" && arn != "" && named["UserName"]+named["GroupName"]+named["RoleName"] != "" {
 		call.Conditions = map[string]string{"iam:PolicyARN": arn}
 	}
+	if task := named["TaskPolicyArn.arn"]; task != "" {
+		call.Conditions = map[string]string{"sts:TaskPolicyArn": task}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.calls) >= maxRemembered {
@@ -77,6 +80,12 @@ func resource(service, account, region string, named map[string]string) string {
 		return named["TopicArn"]
 	case service == "ssm" && has("Name"):
 		return regional("parameter/" + strings.TrimPrefix(named["Name"], "/"))
+	case service == "sts" && has("TargetPrincipal"):
+		return "arn:aws:iam::" + named["TargetPrincipal"] + ":root"
+	case service == "secretsmanager" && has("SecretId"):
+		return regional("secret:" + named["SecretId"])
+	case service == "secretsmanager" && has("Name"):
+		return regional("secret:" + named["Name"])
 	case service == "sqs" && has("QueueUrl"):
 		return regional(named["QueueUrl"][strings.LastIndex(named["QueueUrl"], "/")+1:])
 	}

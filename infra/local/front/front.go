@@ -37,6 +37,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/host"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/trail"
+	"github.com/warder-aws/warder/pkg/account"
 )
 
 // RootAccessKey is the access key of the account's root user. moto has no root user: calls with this
@@ -59,7 +60,8 @@ type Config struct {
 // A Front serves the endpoint.
 type Front struct {
 	Config
-	routes *http.ServeMux
+	routes  *http.ServeMux
+	members *account.Account // that this account may act as root of
 
 	mu       sync.Mutex
 	callers  map[string]moto.Caller // by access key; forgotten at every change in IAM
@@ -77,7 +79,7 @@ const maxRemembered = 20_000
 
 // New makes a front.
 func New(config Config) *Front {
-	f := &Front{Config: config, routes: http.NewServeMux(), callers: map[string]moto.Caller{}, sessions: map[string]session{}, since: map[string]time.Time{}}
+	f := &Front{Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{}, sessions: map[string]session{}, since: map[string]time.Time{}}
 	f.routes.HandleFunc("POST /_warder/age", f.age)
 	f.routes.HandleFunc("GET /_warder/calls", f.listCalls)
 	f.routes.HandleFunc("DELETE /_warder/calls", f.forgetCalls)
@@ -159,7 +161,7 @@ func (f *Front) answer(ctx context.Context, req request) answer {
 		if fault, ok := f.fault(function, req.service+":"+req.action); ok {
 			return failure(req, fault.Status, fault.Code, fault.Message)
 		}
-	} else if req.accessKey != "" {
+	} else if req.accessKey != "" && !strings.HasPrefix(req.accessKey, account.RootSession) {
 		caller, err := f.caller(ctx, req.accessKey)
 		if err != nil {
 			return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
@@ -169,6 +171,8 @@ func (f *Front) answer(ctx context.Context, req request) answer {
 		}
 	}
 	switch {
+	case asRootOfMember(req):
+		return f.asRoot(ctx, req)
 	case req.service == "events" && req.action == "PutEvents":
 		return f.putEvents(ctx, req)
 	case req.service == "iam" && trail.Mutating(req.action):

@@ -35,6 +35,7 @@ threading.stack_size(256 * 1024 * 1024)
 from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
 from moto.iam.models import AccessKeyLastUsed, User, iam_backends  # noqa: E402
+from moto.iam.policy_validation import VALID_RESOURCE_PATH_STARTING_VALUES  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -44,6 +45,10 @@ from moto.sts.models import sts_backends  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
 PARTITION = "aws"
+
+# A policy may name the root user of an account: sts:AssumeRoot is for that. moto's list of the kinds
+# of IAM resources is older.
+VALID_RESOURCE_PATH_STARTING_VALUES["iam"]["values"].append("root")
 
 
 create_user = User.__init__
