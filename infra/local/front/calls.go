@@ -3,6 +3,7 @@ package front
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -54,7 +55,27 @@ func parameters(req request) map[string]string {
 			}
 		}
 	}
+	if req.service == "s3" {
+		named["Bucket"], _, _ = strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
+	}
 	return named
+}
+
+// s3Action is the IAM action of a request to S3, whose API has no names on the wire; empty for those
+// that no function makes.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+func s3Action(method string, query url.Values) string {
+	verb := "Put"
+	if method == http.MethodGet {
+		verb = "Get"
+	}
+	switch {
+	case query.Has("publicAccessBlock"):
+		return verb + "BucketPublicAccessBlock"
+	case query.Has("tagging"):
+		return verb + "BucketTagging"
+	}
+	return ""
 }
 
 // resource is the ARN that an IAM policy must name to allow a call. Paths of users are not known
@@ -72,6 +93,8 @@ func resource(service, account, region string, named map[string]string) string {
 		return global("role", named["RoleName"])
 	case service == "iam" && has("PolicyArn"):
 		return named["PolicyArn"]
+	case service == "s3" && has("Bucket"):
+		return "arn:aws:s3:::" + named["Bucket"]
 	case service == "dynamodb" && has("IndexName"):
 		return regional("table/" + named["TableName"] + "/index/" + named["IndexName"])
 	case service == "dynamodb" && has("TableName"):

@@ -138,6 +138,9 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 		}
 		req.action = req.form.Get("Action")
 	}
+	if req.service == "s3" {
+		req.action = s3Action(r.Method, r.URL.Query())
+	}
 	return req, nil
 }
 

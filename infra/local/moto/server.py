@@ -33,14 +33,17 @@ sys.set_int_max_str_digits(0)
 threading.stack_size(256 * 1024 * 1024)
 
 from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
+from moto.core.responses import ActionResult, EmptyResult  # noqa: E402
 from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
 from moto.iam.models import AccessKeyLastUsed, User, iam_backends  # noqa: E402
 from moto.iam.policy_validation import VALID_RESOURCE_PATH_STARTING_VALUES  # noqa: E402
+from moto.iam.responses import IamResponse  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
     MotoRequestHandler,
     create_backend_app,
 )
+from moto.ssm.responses import SimpleSystemManagerResponse  # noqa: E402
 from moto.sts.models import sts_backends  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
@@ -61,6 +64,64 @@ def create_user_with_unique_id(self, *args, **kwargs):
 
 
 User.__init__ = create_user_with_unique_id
+
+
+# Users have a permissions boundary in AWS; moto has it for roles only.
+
+
+def set_boundary(response, user, policy):
+    """Puts the policy, which must exist, on a user as its permissions boundary."""
+    response.backend.get_policy(policy)
+    user.permissions_boundary_arn = policy
+
+
+def put_user_permissions_boundary(self):
+    user = self.backend.get_user(self._get_param("UserName"))
+    set_boundary(self, user, self._get_param("PermissionsBoundary"))
+    return EmptyResult()
+
+
+def delete_user_permissions_boundary(self):
+    self.backend.get_user(self._get_param("UserName")).permissions_boundary_arn = None
+    return EmptyResult()
+
+
+create_user_response = IamResponse.create_user
+
+
+def create_user_with_boundary(self):
+    policy = self._get_param("PermissionsBoundary")
+    if policy:
+        self.backend.get_policy(policy)
+    result = create_user_response(self)
+    if policy:
+        set_boundary(self, self.backend.get_user(self._get_param("UserName")), policy)
+    return result
+
+
+def permissions_boundary(user):
+    if user.permissions_boundary_arn is None:
+        return None
+    return {
+        "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+        "PermissionsBoundaryArn": user.permissions_boundary_arn,
+    }
+
+
+User.permissions_boundary_arn = None
+User.permissions_boundary = property(permissions_boundary)
+IamResponse.create_user = create_user_with_boundary
+IamResponse.put_user_permissions_boundary = put_user_permissions_boundary
+IamResponse.delete_user_permissions_boundary = delete_user_permissions_boundary
+IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["ListUsersResponse.Users.User.PermissionsBoundary"] = (
+    IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["ListRolesResponse.Roles.Role.PermissionsBoundary"]
+)
+
+# There are no machines here, so there are no sessions: what asks for them is told so.
+SimpleSystemManagerResponse.describe_sessions = lambda _: ActionResult({"Sessions": []})
+SimpleSystemManagerResponse.describe_instance_information = lambda _: ActionResult(
+    {"InstanceInformationList": []}
+)
 
 
 def iam():
