@@ -146,9 +146,6 @@ func (r random) account() (account.State, map[string]string) {
 		for _, policy := range group.Attached {
 			policyGroups[policy] = name
 		}
-		if r.likely(10) {
-			policyGroups[one(r, policies...)] = name // which need not carry it
-		}
 	}
 	groups := slices.Sorted(maps.Keys(state.Groups))
 	for i := range 12 {
@@ -159,11 +156,20 @@ func (r random) account() (account.State, map[string]string) {
 		if r.likely(15) {
 			user.Boundary = one(r, policies...)
 		}
-		switch group := state.Groups[one(r, groups...)]; r.IntN(4) {
+		name := one(r, groups...)
+		switch group := state.Groups[name]; r.IntN(4) {
 		case 0: // as policyGroups wants it
 			user.Attached, user.Groups, user.Inline = slices.Clone(group.Attached), nil, nil
 		case 1: // nearly so
-			user.Attached, user.Groups = some(r, 2, group.Attached), nil
+			user.Attached, user.Groups, user.Inline = some(r, 2, group.Attached), nil, nil
+		case 2: // and one more, which the group need not carry
+			more := one(r, allowing...)
+			user.Attached = append(slices.Clone(group.Attached), more)
+			slices.Sort(user.Attached)
+			user.Attached = slices.Compact(user.Attached)
+			if r.likely(20) {
+				policyGroups[more] = name
+			}
 		}
 		state.Users[fmt.Sprintf("user%d", i)] = user
 	}
