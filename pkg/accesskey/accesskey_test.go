@@ -1,0 +1,224 @@
+package accesskey_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/accesskey"
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+const day = 24 * time.Hour
+
+var begin = time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
+
+// sweep is a sweep over the account that remembers in the ledger and finds every key older than 90
+// days; looked are the users that it looked at.
+type sweep struct {
+	accesskey.Sweep
+	account *account.Account
+	looked  []string
+	fault   map[string]error // what judging a user answers
+	end     func()           // is called at the second look
+}
+
+func newSweep(a *account.Account, l *ledger.Ledger) *sweep {
+	s := &sweep{account: a, fault: map[string]error{}}
+	s.Sweep = accesskey.Sweep{API: a, Ledger: l, Sleep: func(context.Context, time.Duration) {}, Control: "test", Limit: 90 * day, Judge: s.judge}
+	return s
+}
+
+func (s *sweep) judge(_ context.Context, user string, keys []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
+	s.looked = append(s.looked, user)
+	if s.end != nil && len(s.looked) == 2 {
+		s.end()
+	}
+	var findings []remedy.Finding
+	for _, k := range keys {
+		if k.Active && now.Sub(k.Created) > 90*day {
+			findings = append(findings, remedy.Finding{User: user})
+		}
+	}
+	return findings, s.fault[user]
+}
+
+// run sweeps once, and returns the users found.
+func (s *sweep) run(t *testing.T, ctx context.Context, after string, now time.Time) ([]string, error) {
+	t.Helper()
+	s.looked = nil
+	findings, err := s.Plan(ctx, after, now)
+	var found []string
+	for _, f := range findings {
+		found = append(found, f.User)
+	}
+	return found, err
+}
+
+// crowd is n users whose key the report calls a day old, though it was created longer ago.
+func crowd(n int, created time.Time) account.State {
+	state := account.State{Users: map[string]*account.User{}}
+	for i := range n {
+		state.Users[fmt.Sprintf("user-%04d", i)] = &account.User{Created: begin.AddDate(-2, 0, 0), Keys: []account.Key{{
+			ID: fmt.Sprintf("AKIA%016d", i), Status: "Active", Created: created, Changed: begin.Add(-day),
+		}}}
+	}
+	return state
+}
+
+func TestEveryUserWhoseDatesAreNewIsLookedAtWithinSevenDays(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		days []int // on which a sweep runs
+	}{
+		{"a sweep every day", []int{0, 1, 2, 3, 4, 5, 6}},
+		{"sweeps that did not run on some days", []int{0, 3, 4, 6}},
+		{"two sweeps on a day", []int{0, 0, 1, 2, 3, 3, 4, 5, 6, 6}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSweep(account.New(crowd(2000, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
+			found := map[string]bool{}
+			for _, d := range tc.days {
+				users, err := s.run(t, t.Context(), "", begin.Add(time.Duration(d)*day))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(s.looked) > len(users) {
+					t.Errorf("day %d: looked at %d users, found %d", d, len(s.looked), len(users))
+				}
+				for user := range found {
+					if !slices.Contains(users, user) {
+						t.Fatalf("day %d: %s was found before, and is not any more", d, user)
+					}
+				}
+				for _, user := range users {
+					found[user] = true
+				}
+			}
+			if len(found) != 2000 {
+				t.Errorf("%d users of 2000 are found", len(found))
+			}
+		})
+	}
+}
+
+func TestWhatWasSeenIsNotReadAgainUntilItIsOldOrChanges(t *testing.T) {
+	state := crowd(3, begin.Add(-50*day))
+	a, l := account.New(state), ledger.New(&ledger.Memory{})
+	s := newSweep(a, l)
+	look := func(d int, want ...string) {
+		t.Helper()
+		if _, err := s.run(t, t.Context(), "", begin.Add(time.Duration(d)*day)); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(s.looked, want) {
+			t.Errorf("day %d: looked at %v, want %v", d, s.looked, want)
+		}
+	}
+	look(0, "user-0000", "user-0001", "user-0002")
+	look(1)
+	// Somebody switches a key: its date is new.
+	changed := *state.Users["user-0001"]
+	changed.Keys = []account.Key{changed.Keys[0]}
+	changed.Keys[0].Changed = begin.Add(day + time.Hour)
+	a.Alter(account.State{Users: map[string]*account.User{"user-0001": &changed}})
+	look(2, "user-0001")
+	look(3)
+	look(40)
+	// The keys are old now, though the report calls them 42 days old at most.
+	look(41, "user-0000", "user-0001", "user-0002")
+}
+
+func TestASweepThatRunsOutOfTimeGoesOnWhereItStopped(t *testing.T) {
+	s := newSweep(account.New(crowd(5, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
+	ctx, cancel := context.WithCancel(t.Context())
+	s.end = cancel
+	found, err := s.run(t, ctx, "", begin)
+	var stopped *remedy.Stopped
+	if !errors.As(err, &stopped) || stopped.After != "user-0001" || len(found) != 2 {
+		t.Fatalf("found %v, %v; want two users, and to stop after the second", found, err)
+	}
+	s.end = nil
+	if found, err = s.run(t, t.Context(), stopped.After, begin); err != nil || !slices.Equal(found, []string{"user-0002", "user-0003", "user-0004"}) {
+		t.Errorf("found %v, %v; want the other three", found, err)
+	}
+	// What both tries saw is remembered.
+	if found, err = s.run(t, t.Context(), "", begin.Add(day)); err != nil || len(found) != 5 {
+		t.Errorf("the day after: found %v, %v", found, err)
+	}
+}
+
+func TestAUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
+	s := newSweep(account.New(crowd(4, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
+	s.fault["user-0001"] = errors.New("throttled")
+	ctx, cancel := context.WithCancel(t.Context())
+	found, err := s.run(t, ctx, "", begin)
+	if err == nil || len(found) != 3 {
+		t.Errorf("found %v, %v; want three users and the error", found, err)
+	}
+	// When the time is over as well, the retry goes back to the user that could not be read.
+	s.end = cancel
+	_, err = s.run(t, ctx, "", begin)
+	var stopped *remedy.Stopped
+	if !errors.As(err, &stopped) || stopped.After != "user-0000" {
+		t.Errorf("stopped with %v; want after user-0000", err)
+	}
+}
+
+// cropped is an account whose report has a row that cannot be read.
+type cropped struct{ *account.Account }
+
+func (c cropped) GetCredentialReport(ctx context.Context, in *iam.GetCredentialReportInput, o ...func(*iam.Options)) (*iam.GetCredentialReportOutput, error) {
+	out, err := c.Account.GetCredentialReport(ctx, in, o...)
+	if err == nil {
+		out.Content = []byte(strings.Replace(string(out.Content), "user-0001,arn:aws:iam::111122223333:user/user-0001,2024", "user-0001,arn:aws:iam::111122223333:user/user-0001,?", 1))
+	}
+	return out, err
+}
+
+func TestARowOfTheReportThatCannotBeReadIsAnErrorBesideTheOthers(t *testing.T) {
+	a := account.New(crowd(3, begin.AddDate(-1, 0, 0)))
+	s := newSweep(a, ledger.New(&ledger.Memory{}))
+	s.API = cropped{a}
+	found, err := s.run(t, t.Context(), "", begin)
+	if err == nil || !slices.Equal(found, []string{"user-0000", "user-0002"}) {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
+
+func TestDeletionNeedsGrace(t *testing.T) {
+	for _, tc := range []struct {
+		name        string
+		days, grace int
+		refused     bool
+	}{
+		{"off, without grace", 0, 0, false},
+		{"off, with grace", 0, 7, false},
+		{"on, with grace", 30, 7, false},
+		{"on, without grace", 30, 0, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			text, err := json.Marshal(map[string]int{settings.GraceDays: tc.grace, settings.NoticeDays: 14})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := accesskey.NewDeletion(tc.days, settings.Function{Parameters: text})
+			if (err != nil) != tc.refused {
+				t.Errorf("NewDeletion: %v", err)
+			}
+			if want := (accesskey.Deletion{After: time.Duration(tc.days) * day, Notice: 14 * day}); err == nil && got != want {
+				t.Errorf("NewDeletion = %+v, want %+v", got, want)
+			}
+		})
+	}
+}
