@@ -338,8 +338,8 @@ func TestAKeyThatNobodyHasIsRefused(t *testing.T) {
 func TestACallThatMotoHasNotIsSaidToBeSoAtOnce(t *testing.T) {
 	a := newAccount(t)
 	begin := time.Now()
-	_, err := a.iam(nil).PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{
-		UserName: aws.String("alice"), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess"),
+	_, err := a.iam(nil).SetSecurityTokenServicePreferences(t.Context(), &iam.SetSecurityTokenServicePreferencesInput{
+		GlobalEndpointTokenVersion: iamtypes.GlobalEndpointTokenVersionV2Token,
 	})
 	if got := code(t, err); got != "NotImplemented" {
 		t.Errorf("code %q, want NotImplemented", got)

@@ -2,6 +2,7 @@ package moto_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os/exec"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/moto/mototest"
@@ -90,6 +92,56 @@ func TestUsersHaveUniqueIDsInTheFormOfAWS(t *testing.T) {
 }
 
 // The server must not outlive a process that is killed without warning.
+func TestUsersHaveAPermissionsBoundary(t *testing.T) {
+	client := iam.NewFromConfig(mototest.Config(mototest.Start(t).URL, "any", "any"))
+	user, boundary := aws.String("alice"), aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")
+	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: user, PermissionsBoundary: boundary}); err != nil {
+		t.Fatal(err)
+	}
+	present := func(want string) {
+		t.Helper()
+		one, err := client.GetUser(t.Context(), &iam.GetUserInput{UserName: user})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := client.GetAccountAuthorizationDetails(t.Context(), &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range []*types.AttachedPermissionsBoundary{one.User.PermissionsBoundary, all.UserDetailList[0].PermissionsBoundary} {
+			if got := aws.ToString(arnOf(b)); got != want {
+				t.Errorf("boundary %q, want %q", got, want)
+			}
+		}
+		// As IAM does, the list leaves it out.
+		listed, err := client.ListUsers(t.Context(), &iam.ListUsersInput{})
+		if err != nil || listed.Users[0].PermissionsBoundary != nil {
+			t.Errorf("listed %+v, %v, want no boundary", listed, err)
+		}
+	}
+	present(*boundary)
+	if _, err := client.DeleteUserPermissionsBoundary(t.Context(), &iam.DeleteUserPermissionsBoundaryInput{UserName: user}); err != nil {
+		t.Fatal(err)
+	}
+	present("")
+	if _, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: boundary}); err != nil {
+		t.Fatal(err)
+	}
+	present(*boundary)
+	var missing *types.NoSuchEntityException
+	_, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: aws.String("arn:aws:iam::123456789012:policy/none")})
+	if !errors.As(err, &missing) {
+		t.Errorf("got %v for a policy that does not exist, want NoSuchEntity", err)
+	}
+}
+
+func arnOf(b *types.AttachedPermissionsBoundary) *string {
+	if b == nil {
+		return nil
+	}
+	return b.PermissionsBoundaryArn
+}
+
 func TestServerEndsWithItsStandardInput(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {

@@ -1,0 +1,165 @@
+package change_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/s3"
+)
+
+func TestWhatIsGoneIsRecognizedInEveryService(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"IAM":                   {&iamtypes.NoSuchEntityException{Message: aws.String("x")}, true},
+		"a bucket":              {&s3.Error{Status: 404, Name: "NoSuchBucket"}, true},
+		"a session":             {&ssmtypes.DoesNotExistException{Message: aws.String("x")}, true},
+		"a bucket in disguise":  {&s3.Error{Status: 403, Name: "AccessDenied", Message: "NoSuchBucket"}, false},
+		"a block that is none":  {&s3.Error{Status: 404, Name: "NoSuchPublicAccessBlockConfiguration"}, false},
+		"an error of no answer": {errors.New("NoSuchEntity"), false},
+		"no error":              {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := change.Gone(c.err); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after string
+		widens        bool
+	}{
+		"put where there was none": {"", "a", false},
+		"in the place of another":  {"b", "a", true},
+		"taken off":                {"a", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kinds := change.ForIAM(account.New(account.State{}))
+			err := kinds.Narrows([]change.Change{{Kind: change.PermissionsBoundary, Subject: "u", Target: "u", Before: c.before, After: c.after}})
+			if (err != nil) != c.widens {
+				t.Errorf("got %v, want refused %v", err, c.widens)
+			}
+		})
+	}
+}
+
+func TestABucketNarrowsWhenEverySwitchThatIsOnStaysOn(t *testing.T) {
+	kinds := change.ForS3(account.New(account.State{}))
+	switches := func(n int) *s3.PublicAccessBlock {
+		return &s3.PublicAccessBlock{BlockPublicAcls: n&1 != 0, IgnorePublicAcls: n&2 != 0, BlockPublicPolicy: n&4 != 0, RestrictPublicBuckets: n&8 != 0}
+	}
+	for before := range 16 {
+		for after := range 16 {
+			c := change.Change{Kind: change.BucketPublicAccess, Subject: "b", Target: "us-east-1", Before: change.Block(switches(before)), After: change.Block(switches(after))}
+			if err := kinds.Narrows([]change.Change{c}); (err == nil) != (before&^after == 0) {
+				t.Errorf("from %s to %s: %v", c.Before, c.After, err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		before, after string
+		widens        bool
+	}{
+		{"", change.Closed, false},
+		{"", change.Block(switches(0)), false}, // a block without a switch on is as good as none
+		{change.Block(switches(0)), "", true},
+		{"", "", true},
+		{"public", change.Closed, true},
+		{"", "closed", true},
+	} {
+		err := kinds.Narrows([]change.Change{{Kind: change.BucketPublicAccess, Subject: "b", Target: "us-east-1", Before: c.before, After: c.after}})
+		if (err != nil) != c.widens {
+			t.Errorf("from %q to %q: %v, want refused %v", c.before, c.after, err, c.widens)
+		}
+	}
+}
+
+func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
+	for name, before := range map[string]*s3.PublicAccessBlock{"without a block": nil, "with a part of it": {IgnorePublicAcls: true}} {
+		t.Run(name, func(t *testing.T) {
+			a := account.New(account.State{Buckets: map[string]*account.Bucket{"b": {Region: "eu-west-1", Block: before}}})
+			kind, err := change.ForS3(a).Kind(change.Change{Kind: change.BucketPublicAccess})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := change.Change{Kind: kind.Name(), Subject: "b", Target: "eu-west-1", Before: change.Block(before), After: change.Closed}
+			for _, c := range []change.Change{c, c.Inverse()} {
+				if err := kind.Set(context.Background(), c); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := kind.Read(context.Background(), c); err != nil || got != c.After {
+					t.Errorf("got %q, %v, want %q", got, err, c.After)
+				}
+			}
+		})
+	}
+	kind, err := change.ForS3(account.New(account.State{})).Kind(change.Change{Kind: change.BucketPublicAccess})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := change.Change{Kind: kind.Name(), Subject: "b", Target: "eu-west-1", After: change.Closed}
+	if got, err := kind.Read(t.Context(), gone); got != "" || err != nil {
+		t.Errorf("a bucket that is gone reads %q, %v", got, err)
+	}
+	if err := kind.Set(t.Context(), gone); !change.Gone(err) {
+		t.Errorf("a bucket that is gone is set: %v", err)
+	}
+}
+
+// statuses answers with one session in a status.
+type statuses struct{ status ssmtypes.SessionStatus }
+
+func (s statuses) DescribeSessions(context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error) {
+	return &ssm.DescribeSessionsOutput{Sessions: []ssmtypes.Session{
+		{SessionId: aws.String("alice-1"), Status: ssmtypes.SessionStatusConnected},
+		{SessionId: aws.String("alice-12"), Status: s.status},
+	}}, nil
+}
+
+func (statuses) TerminateSession(context.Context, *ssm.TerminateSessionInput, ...func(*ssm.Options)) (*ssm.TerminateSessionOutput, error) {
+	return nil, errors.New("not expected")
+}
+
+func TestASessionIsThereUntilItIsOver(t *testing.T) {
+	for status, want := range map[ssmtypes.SessionStatus]string{
+		ssmtypes.SessionStatusConnected: change.Connected, ssmtypes.SessionStatusConnecting: change.Connected,
+		ssmtypes.SessionStatusDisconnected: change.Connected, // it can be resumed
+		ssmtypes.SessionStatusTerminating:  "", ssmtypes.SessionStatusTerminated: "", ssmtypes.SessionStatusFailed: "",
+		"Paused": change.Connected, // what AWS may add is not taken for over
+	} {
+		kind, err := change.ForSSM(statuses{status}).Kind(change.Change{Kind: change.Session})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := kind.Read(t.Context(), change.Change{Target: change.SessionTarget("eu-west-1", "alice-12")})
+		if got != want || err != nil {
+			t.Errorf("%s reads %q, %v, want %q", status, got, err, want)
+		}
+	}
+}
+
+func TestASessionIsOnlyEnded(t *testing.T) {
+	kind, err := change.ForSSM(statuses{}).Kind(change.Change{Kind: change.Session})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := change.Change{Kind: change.Session, Subject: "alice", Target: "eu-west-1/alice-12", After: change.Connected}
+	if !kind.Widens(back, nil) || kind.Widens(back.Inverse(), nil) {
+		t.Error("to end a session narrows, and nothing else does")
+	}
+	if kind.Final() == "" || kind.Set(t.Context(), back) == nil {
+		t.Error("a session can be put back")
+	}
+}
