@@ -339,7 +339,7 @@ func checkResource(n *tree.Node, p Permission, tool bool) {
 	if parts[1] != "${AWSPartition}" {
 		n.Faultf("%q names partition %q: write ${AWS::Partition}", resource, parts[1])
 	}
-	if account := parts[4]; account != "${AWSAccountId}" && account != "aws" && account != "" && !(account == "*" && p.abroad()) {
+	if account := parts[4]; account != "${AWSAccountId}" && account != "aws" && account != "" && (account != "*" || !p.abroad()) {
 		n.Faultf("%q names account %q: write ${AWS::AccountId}", resource, account)
 	}
 	if strings.ContainsAny(parts[2], "*?") {
