@@ -17,6 +17,7 @@ var description []byte
 
 func main() {
 	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
-		return newPlanner(iam.NewFromConfig(s.AWS), s.Settings)
+		p, err := newPlanner(iam.NewFromConfig(s.AWS), s.Settings)
+		return remedy.Waiting(p, s.Ledger, s.Control.ID), err
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/story"
@@ -14,8 +15,11 @@ import (
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
 		Description: description,
-		Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f) },
-		Reads:       reflect.TypeFor[reads](),
+		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+			p, err := newPlanner(a, f)
+			return remedy.Waiting(p, l, "alert-instance-connect"), err
+		},
+		Reads: reflect.TypeFor[reads](),
 	})
 }
 

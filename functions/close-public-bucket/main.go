@@ -21,6 +21,6 @@ func main() {
 	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
 		api := s3.New(s.AWS, time.Now)
 		maps.Copy(s.Kinds, change.ForS3(api))
-		return &planner{api: api}, nil
+		return remedy.Waiting(&planner{api: api}, s.Ledger, s.Control.ID), nil
 	})
 }

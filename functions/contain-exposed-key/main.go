@@ -17,6 +17,6 @@ var description []byte
 
 func main() {
 	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
-		return newPlanner(iam.NewFromConfig(s.AWS), s.Settings), nil
+		return remedy.Waiting(newPlanner(iam.NewFromConfig(s.AWS), s.Settings), s.Ledger, s.Control.ID), nil
 	})
 }

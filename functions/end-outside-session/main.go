@@ -21,6 +21,7 @@ func main() {
 	function.Run(description, func(s function.Setup) (remedy.Planner, error) {
 		api := ssm.NewFromConfig(s.AWS)
 		maps.Copy(s.Kinds, change.ForSSM(api))
-		return newPlanner(api, s.Settings)
+		p, err := newPlanner(api, s.Settings)
+		return remedy.Waiting(p, s.Ledger, s.Control.ID), err
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/story"
@@ -15,9 +16,12 @@ import (
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
 		Description: description,
-		Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f) },
-		Kinds:       func(a *account.Account) change.Registry { return change.ForSSM(a) },
-		Reads:       reflect.TypeFor[reads](),
+		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+			p, err := newPlanner(a, f)
+			return remedy.Waiting(p, l, "end-outside-session"), err
+		},
+		Kinds: func(a *account.Account) change.Registry { return change.ForSSM(a) },
+		Reads: reflect.TypeFor[reads](),
 	})
 }
 

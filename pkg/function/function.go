@@ -37,6 +37,8 @@ import (
 
 // Setup is what a planner is made from.
 type Setup struct {
+	// Control is what its description says.
+	Control control.Control
 	// AWS makes the clients that the planner reads with.
 	AWS aws.Config
 	// Settings is what the function was told.
@@ -163,7 +165,7 @@ func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error
 	users := iam.NewFromConfig(cfg)
 	kinds := change.ForIAM(users)
 	memory := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table})
-	handle, err := build(Setup{AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Sleep: sleep}, &remedy.Runner{
+	handle, err := build(Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Sleep: sleep}, &remedy.Runner{
 		Control:  c,
 		Settings: told,
 		Kinds:    kinds,

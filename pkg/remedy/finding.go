@@ -82,6 +82,9 @@ type Finding struct {
 	NotYet string
 	// Once keeps alerts about the same thing from being repeated.
 	Once Once
+
+	// waits is the key of the case that the finding comes from, for one that was held back.
+	waits string
 }
 
 // Once says that findings with the same key are told of once in a time.

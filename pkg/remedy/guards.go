@@ -300,7 +300,7 @@ func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
 		case !has(ledger.Failed) && !has(ledger.Planned):
 			c.Closed, c.Outcome, c.Made = w.now, ledger.Acted, entry.ID
 		}
-		c.User, c.Owner, c.Title = entry.User, entry.Owner, entry.Title
+		c.User, c.Owner, c.Title, c.Severity = entry.User, entry.Owner, entry.Title, entry.Severity
 		c.Changes = nil
 		for _, step := range entry.Steps {
 			c.Changes = append(c.Changes, step.Change)

@@ -156,6 +156,10 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	if _, known := w.contacts[f.User]; f.User != "" && !known {
 		return entry.Case, []ledger.Entry{entry}, nil
 	}
+	if f.waits != "" && f.waits != entry.Case {
+		// Another user has got the name meanwhile.
+		return entry.Case, nil, w.setAside(ctx, f.waits)
+	}
 	about, why, err := w.exempt(ctx, entry)
 	if err == nil && why == "" {
 		why, err = w.onHold(ctx, entry)
