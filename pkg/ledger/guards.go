@@ -18,6 +18,8 @@ type Case struct {
 	User    bool   `json:"user,omitempty"`
 	Owner   string `json:"owner,omitempty"`
 	Title   string `json:"title"`
+	// Severity is that of the finding.
+	Severity string `json:"severity,omitempty"`
 	// Changes are what is due.
 	Changes []change.Change `json:"changes"`
 	// Opened is when it was found, Told when SNS accepted the notice about it: grace counts from
