@@ -30,7 +30,7 @@ type Principal struct {
 type Request struct {
 	Action   string `json:"action"`   // iam:GetUser
 	Resource string `json:"resource"` // ARN, or * for an action without one
-	// Context are the condition keys of the call.
+	// Context are the condition keys of the call, beside those of the accounts.
 	Context map[string]string `json:"context,omitempty"`
 }
 

@@ -6,13 +6,15 @@ import { runSimulation } from '@cloud-copilot/iam-simulate'
 // In an account without an organization nothing stands above the policies of a principal.
 async function answer(principal, request) {
   const own = principal.arn.split(':')[4]
+  const named = request.resource.split(':')[4]
+  const account = !named || named === 'aws' ? own : named // AWS's own policies are in every account
   const result = await runSimulation(
     {
       request: {
         principal: principal.arn,
         action: request.action,
-        resource: { resource: request.resource, accountId: request.resource.split(':')[4] || own },
-        contextVariables: request.context ?? {},
+        resource: { resource: request.resource, accountId: account },
+        contextVariables: { 'aws:ResourceAccount': account, 'aws:PrincipalAccount': own, ...request.context },
       },
       identityPolicies: principal.policies.map((policy, i) => ({ name: `policy ${i + 1}`, policy })),
       permissionBoundaryPolicies: principal.boundary && [{ name: 'boundary', policy: principal.boundary }],

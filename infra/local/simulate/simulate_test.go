@@ -47,6 +47,8 @@ func TestTheSimulatorKnowsItsTrade(t *testing.T) {
 		{"a condition that is met allows", documents(condition), "", from("203.0.113.9"), Allowed},
 		{"one that is not met does not", documents(condition), "", from("198.51.100.9"), ImplicitlyDenied},
 		{"nothing beyond the boundary is allowed", documents(notAction), allow, Request{Action: "s3:PutObject", Resource: "arn:aws:s3:::reports/a.txt"}, ImplicitlyDenied},
+		{"a policy of AWS is in one's own account", documents(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetPolicy","Resource":"*","Condition":{"StringEquals":{"aws:ResourceAccount":"123456789012"}}}]}`), "",
+			Request{Action: "iam:GetPolicy", Resource: "arn:aws:iam::aws:policy/ReadOnlyAccess"}, Allowed},
 		{"nothing of another account is allowed by oneself", documents(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`), "",
 			Request{Action: "iam:GetUser", Resource: "arn:aws:iam::999999999999:user/bob"}, ImplicitlyDenied},
 	} {
