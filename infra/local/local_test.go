@@ -285,16 +285,18 @@ func TestUpIsAnAccountInWhichADirectPolicyIsDetached(t *testing.T) {
 	})
 }
 
-func TestTheOrdinaryCLIWorksAgainstTheAccount(t *testing.T) {
+// cli is the AWS CLI with the account's environment. It returns what the CLI prints.
+func (r *running) cli(t *testing.T) func(args ...string) string {
+	t.Helper()
 	cli := filepath.Join(root(t), ".venv/bin/aws")
 	if _, err := os.Stat(cli); err != nil {
 		t.Fatalf("%v: run make local", err)
 	}
-	r := startUp(t, "-mode", "enforce")
-	call := func(args ...string) string {
+	home := t.TempDir()
+	return func(args ...string) string {
 		t.Helper()
 		c := exec.Command(cli, args...)
-		c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+		c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}
 		for name, value := range r.env {
 			c.Env = append(c.Env, name+"="+value)
 		}
@@ -304,6 +306,11 @@ func TestTheOrdinaryCLIWorksAgainstTheAccount(t *testing.T) {
 		}
 		return string(output)
 	}
+}
+
+func TestTheOrdinaryCLIWorksAgainstTheAccount(t *testing.T) {
+	r := startUp(t, "-mode", "enforce")
+	call := r.cli(t)
 	endpoint := r.env["AWS_ENDPOINT_URL"]
 	call("iam", "create-user", "--user-name", "alice")
 	call("iam", "attach-user-policy", "--user-name", "alice", "--policy-arn", "arn:aws:iam::aws:policy/AdministratorAccess")
