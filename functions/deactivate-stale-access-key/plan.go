@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/accesskey"
@@ -94,18 +92,12 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			keys = append(keys, k)
 		}
 	}
-	// Of several stale keys the one that was used least recently goes first, and the others stay
-	// for a later run: no user is left without a key at once.
-	slices.SortFunc(keys, func(a, b accesskey.Key) int {
-		return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created))
-	})
-	var findings []remedy.Finding
-	first := ""
+	found := map[string]remedy.Finding{}
 	for _, k := range keys {
 		due := k.Created.Add(p.maxAge + time.Second)
 		age := int(now.Sub(k.Created) / days(1))
 		hint := change.KeyHint(k.ID)
-		f := remedy.Finding{
+		found[k.ID] = remedy.Finding{
 			User:  user,
 			Title: "Stale access key",
 			Text:  fmt.Sprintf("Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/days(1))),
@@ -119,15 +111,6 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Due:    due,
 			Advice: "Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key.",
 		}
-		switch {
-		case due.After(now):
-			f.Title = "Access key is getting stale"
-		case first == "":
-			first = hint
-		default:
-			f.NotYet = fmt.Sprintf("the user's other stale key %s goes first; never both in one run", first)
-		}
-		findings = append(findings, f)
 	}
-	return findings, nil
+	return accesskey.InTurn(found, keys, now, "Access key is getting stale"), nil
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -148,7 +146,7 @@ func (p *planner) password(user string, set, used, now time.Time) []remedy.Findi
 
 // judge is a finding for each of a user's active keys that is unused or soon will be.
 func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
-	var keys []*accesskey.Key
+	var keys []accesskey.Key
 	for i := range all {
 		k := &all[i]
 		// A key is not unused for longer than it exists.
@@ -159,17 +157,11 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 		if err != nil {
 			return nil, err
 		}
-		if ok && now.Sub(since(k)) > p.max-p.notice {
-			keys = append(keys, k)
+		if ok && now.Sub(since(*k)) > p.max-p.notice {
+			keys = append(keys, *k)
 		}
 	}
-	// Of several unused keys the one that was used least recently goes first, and the others stay
-	// for a later run: no user is left without a key at once.
-	slices.SortFunc(keys, func(a, b *accesskey.Key) int {
-		return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created))
-	})
-	var findings []remedy.Finding
-	first := ""
+	found := map[string]remedy.Finding{}
 	for _, k := range keys {
 		due := since(k).Add(p.max + time.Second)
 		hint := change.KeyHint(k.ID)
@@ -177,7 +169,7 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 		if k.Used.IsZero() {
 			unused = "has never been used in"
 		}
-		f := remedy.Finding{
+		found[k.ID] = remedy.Finding{
 			User:  user,
 			Title: "Unused access key",
 			Text: fmt.Sprintf("Access key %s of %s %s %d days; the allowed time is %d days.",
@@ -192,21 +184,12 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Due:    due,
 			Advice: "Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it.",
 		}
-		switch {
-		case due.After(now):
-			f.Title = "Access key will soon count as unused"
-		case first == "":
-			first = hint
-		default:
-			f.NotYet = fmt.Sprintf("the user's other unused key %s goes first; never both in one run", first)
-		}
-		findings = append(findings, f)
 	}
-	return findings, nil
+	return accesskey.InTurn(found, keys, now, "Access key will soon count as unused"), nil
 }
 
 // since is when the key was last used, or created if it never was.
-func since(k *accesskey.Key) time.Time {
+func since(k accesskey.Key) time.Time {
 	if k.Used.IsZero() {
 		return k.Created
 	}

@@ -24,6 +24,7 @@
 package accesskey
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
@@ -325,4 +326,28 @@ func digest(user credentialreport.User) string {
 	}
 	sum := sha256.Sum256([]byte(text))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:12]
+}
+
+// InTurn orders a user's findings about active keys, one finding a key: of several that are due the
+// key that was used least recently goes first, and the others stay for a later run, so that no user
+// is left without a key at once. soon is the title of a finding that is not due yet.
+func InTurn(found map[string]remedy.Finding, keys []Key, now time.Time, soon string) []remedy.Finding {
+	slices.SortFunc(keys, func(a, b Key) int {
+		return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created))
+	})
+	var findings []remedy.Finding
+	first := ""
+	for _, k := range keys {
+		f := found[k.ID]
+		switch hint := change.KeyHint(k.ID); {
+		case f.Due.After(now):
+			f.Title = soon
+		case first == "":
+			first = hint
+		default:
+			f.NotYet = fmt.Sprintf("the user's other key %s goes first; never both in one run", first)
+		}
+		findings = append(findings, f)
+	}
+	return findings
 }
