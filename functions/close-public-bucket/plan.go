@@ -30,9 +30,15 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if !ok || d.Access != event.ExternalAccess || d.ResourceType != "AWS::S3::Bucket" || !d.Public || !d.Active() || d.Error != "" {
 		return nil, nil
 	}
-	bucket, err := arn.Parse(d.Resource)
 	// An organization's analyzer reports of all its accounts; only the bucket's own can close it.
-	if err != nil || bucket.Service != "s3" || d.Account != e.Account {
+	if !arn.IsARN(d.Resource) || d.Account != e.Account {
+		return nil, nil
+	}
+	bucket, err := arn.Parse(d.Resource)
+	if err != nil {
+		return nil, fmt.Errorf("read the bucket's ARN: %w", err)
+	}
+	if bucket.Service != "s3" {
 		return nil, nil
 	}
 	before, err := change.PublicAccess(ctx, p.api, &s3.Bucket{Name: bucket.Resource, Region: d.Region})

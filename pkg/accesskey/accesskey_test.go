@@ -54,7 +54,7 @@ func (s *sweep) judge(_ context.Context, user string, keys []accesskey.Key, now 
 }
 
 // run sweeps once, and returns the users found.
-func (s *sweep) run(t *testing.T, ctx context.Context, after string, now time.Time) ([]string, error) {
+func (s *sweep) run(ctx context.Context, t *testing.T, after string, now time.Time) ([]string, error) {
 	t.Helper()
 	s.looked = nil
 	findings, err := s.Plan(ctx, after, now)
@@ -89,7 +89,7 @@ func TestEveryUserWhoseDatesAreNewIsLookedAtWithinSevenDays(t *testing.T) {
 			s := newSweep(account.New(crowd(2000, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
 			found := map[string]bool{}
 			for _, d := range tc.days {
-				users, err := s.run(t, t.Context(), "", begin.Add(time.Duration(d)*day))
+				users, err := s.run(t.Context(), t, "", begin.Add(time.Duration(d)*day))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -118,7 +118,7 @@ func TestWhatWasSeenIsNotReadAgainUntilItIsOldOrChanges(t *testing.T) {
 	s := newSweep(a, l)
 	look := func(d int, want ...string) {
 		t.Helper()
-		if _, err := s.run(t, t.Context(), "", begin.Add(time.Duration(d)*day)); err != nil {
+		if _, err := s.run(t.Context(), t, "", begin.Add(time.Duration(d)*day)); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(s.looked, want) {
@@ -143,17 +143,17 @@ func TestASweepThatRunsOutOfTimeGoesOnWhereItStopped(t *testing.T) {
 	s := newSweep(account.New(crowd(5, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
 	ctx, cancel := context.WithCancel(t.Context())
 	s.end = cancel
-	found, err := s.run(t, ctx, "", begin)
+	found, err := s.run(ctx, t, "", begin)
 	var stopped *remedy.Stopped
 	if !errors.As(err, &stopped) || stopped.After != "user-0001" || len(found) != 2 {
 		t.Fatalf("found %v, %v; want two users, and to stop after the second", found, err)
 	}
 	s.end = nil
-	if found, err = s.run(t, t.Context(), stopped.After, begin); err != nil || !slices.Equal(found, []string{"user-0002", "user-0003", "user-0004"}) {
+	if found, err = s.run(t.Context(), t, stopped.After, begin); err != nil || !slices.Equal(found, []string{"user-0002", "user-0003", "user-0004"}) {
 		t.Errorf("found %v, %v; want the other three", found, err)
 	}
 	// What both tries saw is remembered.
-	if found, err = s.run(t, t.Context(), "", begin.Add(day)); err != nil || len(found) != 5 {
+	if found, err = s.run(t.Context(), t, "", begin.Add(day)); err != nil || len(found) != 5 {
 		t.Errorf("the day after: found %v, %v", found, err)
 	}
 }
@@ -162,13 +162,13 @@ func TestAUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
 	s := newSweep(account.New(crowd(4, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
 	s.fault["user-0001"] = errors.New("throttled")
 	ctx, cancel := context.WithCancel(t.Context())
-	found, err := s.run(t, ctx, "", begin)
+	found, err := s.run(ctx, t, "", begin)
 	if err == nil || len(found) != 3 {
 		t.Errorf("found %v, %v; want three users and the error", found, err)
 	}
 	// When the time is over as well, the retry goes back to the user that could not be read.
 	s.end = cancel
-	_, err = s.run(t, ctx, "", begin)
+	_, err = s.run(ctx, t, "", begin)
 	var stopped *remedy.Stopped
 	if !errors.As(err, &stopped) || stopped.After != "user-0000" {
 		t.Errorf("stopped with %v; want after user-0000", err)
@@ -190,7 +190,7 @@ func TestARowOfTheReportThatCannotBeReadIsAnErrorBesideTheOthers(t *testing.T) {
 	a := account.New(crowd(3, begin.AddDate(-1, 0, 0)))
 	s := newSweep(a, ledger.New(&ledger.Memory{}))
 	s.API = cropped{a}
-	found, err := s.run(t, t.Context(), "", begin)
+	found, err := s.run(t.Context(), t, "", begin)
 	if err == nil || !slices.Equal(found, []string{"user-0000", "user-0002"}) {
 		t.Errorf("found %v, %v", found, err)
 	}
