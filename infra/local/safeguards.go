@@ -63,7 +63,7 @@ func toldBefore(ctx context.Context, s *stage) error {
 			return err
 		}
 		if err := s.who(ctx, key); (err == nil) != (day.status == "waiting") {
-			return fmt.Errorf("use the key after %d days: %v", day.after, err)
+			return fmt.Errorf("use the key after %d days: %w", day.after, err)
 		}
 	}
 	s.say("the key worked until the day that was told, and is refused from now on")
@@ -199,8 +199,12 @@ func undone(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	if text, err := url.PathUnescape(*back.PolicyDocument); err != nil || text != document {
-		return fmt.Errorf("the policy came back as %q (%v), want %q", text, err, document)
+	text, err := url.PathUnescape(*back.PolicyDocument)
+	if err != nil {
+		return err
+	}
+	if text != document {
+		return fmt.Errorf("the policy came back as %q, want %q", text, document)
 	}
 	s.say("the policy is back, all %d bytes as they were", len(document))
 	for _, day := range []struct {
