@@ -6,7 +6,6 @@ package yardstick
 import (
 	"runtime"
 	"testing"
-	"time"
 )
 
 // Side is one of the things that are compared.
@@ -25,16 +24,14 @@ func Compare(b *testing.B, sides ...Side) {
 			b.ReportAllocs()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			started, n := time.Now(), 0
 			for b.Loop() {
 				if err := side.Do(); err != nil {
 					b.Fatal(err)
 				}
-				n++
 			}
-			took := float64(time.Since(started)) / float64(n)
+			took := float64(b.Elapsed()) / float64(b.N)
 			runtime.ReadMemStats(&after)
-			bytes := float64(after.TotalAlloc-before.TotalAlloc) / float64(n)
+			bytes := float64(after.TotalAlloc-before.TotalAlloc) / float64(b.N)
 			if i == 0 {
 				time0, bytes0 = took, bytes
 			}
