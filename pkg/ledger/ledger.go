@@ -88,6 +88,8 @@ type Entry struct {
 	Subject string `json:"subject,omitempty"`
 	// User says that Subject is the name of an IAM user.
 	User bool `json:"user,omitempty"`
+	// UserID is the user's unique id: another user may get its name later.
+	UserID string `json:"userId,omitempty"`
 	// Owner is whom notices about it go to; empty means the topic's other subscribers only.
 	Owner string `json:"owner,omitempty"`
 	// Actor is who made it so, when the event says that.

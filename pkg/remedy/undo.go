@@ -109,7 +109,7 @@ func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	}
 	if len(found) == 0 {
 		answer.Refused = append(answer.Refused, Refused{
-			Action: cmp.Or(q.Action, q.User, q.Run), Why: "the ledger has no change of that name; ask explain for the id",
+			Action: cmp.Or(q.Action, q.User, q.Run), Why: nothing(q),
 		})
 	}
 	slices.SortStableFunc(found, func(a, b ledger.Entry) int { return b.At.Compare(a.At) })
@@ -118,6 +118,14 @@ func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 		faults = append(faults, u.entry(ctx, &found[i], only, q, &answer))
 	}
 	return answer, errors.Join(faults...)
+}
+
+// nothing says that the ledger has nothing that the request could mean.
+func nothing(q UndoRequest) string {
+	if q.Action == "" {
+		return "nothing that was changed then is in force; ask explain"
+	}
+	return "the ledger has no change of that name; ask explain for the id"
 }
 
 // find returns the entries that the request means, and the id of the one step it means, if it does.
@@ -242,7 +250,7 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 		return &recorded, found, err
 	}
 	inverse = &ledger.Entry{
-		ID: id, Control: UndoControl, Run: entry.Run, Event: entry.Event, Subject: entry.Subject, User: entry.User, Owner: entry.Owner, At: now,
+		ID: id, Control: UndoControl, Run: entry.Run, Event: entry.Event, Subject: entry.Subject, User: entry.User, UserID: entry.UserID, Owner: entry.Owner, At: now,
 		Title: entry.Title, Severity: string(control.Medium), By: q.By, Reason: q.Reason, Actor: q.By,
 		Text: fmt.Sprintf("%s asked to put back what %s did on %s: %s", q.By, entry.Control, entry.At.UTC().Format("2006-01-02 15:04 MST"), q.Reason),
 	}
@@ -268,6 +276,21 @@ func (u *Undoer) holdUntil(now time.Time) time.Time {
 
 // impossible says why the present state does not allow the undo, the empty string when it does.
 func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string, error) {
+	if inverse.User {
+		contact, err := u.Owners.Owner(ctx, inverse.Subject)
+		if err != nil {
+			return "", err
+		}
+		switch contact.ID {
+		case "":
+			return fmt.Sprintf("the world has moved on: the user %s does not exist any more", inverse.Subject), nil
+		case inverse.UserID:
+		default:
+			if inverse.UserID != "" {
+				return fmt.Sprintf("the world has moved on: another user has the name %s now", inverse.Subject), nil
+			}
+		}
+	}
 	for _, step := range inverse.Steps {
 		kind, err := u.Kinds.Kind(step.Change)
 		if err != nil {

@@ -237,7 +237,7 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		if err != nil {
 			return entry, fmt.Errorf("look up the owner of %q: %w", f.User, err)
 		}
-		entry.Owner, incarnation = contact.Address, contact.ID
+		entry.Owner, entry.UserID, incarnation = contact.Address, contact.ID, contact.ID
 		if contact.Missing != "" {
 			entry.Facts = append(slices.Clone(entry.Facts), notice.Fact{Name: "Owner", Value: contact.Missing})
 		}
