@@ -21,6 +21,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 GO_BUILD := CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags "-s -w -buildid="
 
 CDK       := node_modules/.bin/cdk
+TOUR      := cdk.out/tour/manifest.json
 FUNCTIONS := $(patsubst functions/%/main.go,%,$(sort $(wildcard functions/*/main.go)))
 ARM64     := $(FUNCTIONS:%=bin/arm64/%/bootstrap)
 NATIVE    := $(FUNCTIONS:%=bin/native/%/bootstrap)
@@ -47,6 +48,10 @@ help: ## list the targets
 .PHONY: demo
 demo: local ## play the story on a local account: ARGS="-h" lists its flags
 	@go run ./infra/local demo $(ARGS)
+
+.PHONY: tour
+tour: local $(TOUR) ## show every control and tool at work on a local account: the longer demo
+	@go run ./infra/local tour $(ARGS)
 
 .PHONY: up
 up: local ## start a local account and stay: ARGS="-mode enforce"
@@ -117,6 +122,13 @@ cdk.out/manifest.json: $(ARM64) $(APP) node_modules/installed
 	@$(CDK) synth --quiet --no-notices --no-lookups
 	@touch $@
 
+# The same app with other settings, for the local account alone: nothing of it is deployed, so the
+# CDK's command line is not needed, nor are copies of the binaries.
+$(TOUR): infra/local/tour.json $(APP) node_modules/installed | $(ARM64)
+	@echo "synthesizing the template of the tour ..."
+	@CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON="$$(cat $<)" go run ./infra
+	@touch $@
+
 .venv/installed: requirements.txt
 	@echo "installing the Python packages of requirements.txt into .venv ..."
 	@rm -rf .venv
@@ -132,7 +144,7 @@ node_modules/installed: package.json package-lock.json
 ##@ Check
 
 .PHONY: test
-test: local ## run every test
+test: local $(TOUR) ## run every test
 	@go test $(ARGS) ./...
 
 .PHONY: lint

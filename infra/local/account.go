@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -48,6 +49,7 @@ const (
 type options struct {
 	address string            // of the endpoint; a free port when empty
 	mode    string            // of every control; as the template says when empty
+	synth   project.Synth     // whose template the account has; that which is deployed when empty
 	done    func(host.Result) // told of each event that a function is done with
 	stderr  io.Writer         // for what goes wrong beside everything else
 }
@@ -81,7 +83,7 @@ func own(server *moto.Server) aws.Config {
 
 // openMoto starts moto, brings what it needs up to date first and makes the template's resources in
 // it. Whoever calls it closes it.
-func openMoto(ctx context.Context, stderr io.Writer) (project.Root, *moto.Server, stack.Stack, *bus.Bus, error) {
+func openMoto(ctx context.Context, synth project.Synth, stderr io.Writer) (project.Root, *moto.Server, stack.Stack, *bus.Bus, error) {
 	fail := func(err error) (project.Root, *moto.Server, stack.Stack, *bus.Bus, error) {
 		return "", nil, stack.Stack{}, nil, err
 	}
@@ -89,14 +91,14 @@ func openMoto(ctx context.Context, stderr io.Writer) (project.Root, *moto.Server
 	if err != nil {
 		return fail(err)
 	}
-	if err := root.Make(ctx, stderr); err != nil {
+	if err := root.Make(ctx, synth, stderr); err != nil {
 		return fail(err)
 	}
 	python, err := root.Python()
 	if err != nil {
 		return fail(err)
 	}
-	path, err := root.Template()
+	path, err := root.Template(synth)
 	if err != nil {
 		return fail(err)
 	}
@@ -144,7 +146,7 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 			a.Close()
 		}
 	}()
-	root, server, created, rules, err := openMoto(ctx, o.stderr)
+	root, server, created, rules, err := openMoto(ctx, cmp.Or(o.synth, project.Deployed), o.stderr)
 	if err != nil {
 		return nil, err
 	}

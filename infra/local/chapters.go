@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,12 +20,33 @@ import (
 	"github.com/warder-aws/warder/infra/local/front"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
+	warder "github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/s3"
 )
 
 const (
 	administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
 	s3Full        = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
 	quarantine    = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"
+)
+
+// What the demo and the tour have in common.
+var (
+	onlyObserved = chapter{"Only observed: a direct policy stays, and its owner is told what would be done", []string{directPolicies}, observed}
+	direct       = []chapter{
+		{"A new direct policy is detached, and its owner is told", []string{directPolicies}, directPolicy},
+		{"An inline policy is removed, and its document is kept byte for byte", []string{directPolicies}, inlinePolicy},
+	}
+	stale           = chapter{"A key of 91 days is deactivated, the young one stays; AWS Config names the user by its unique id alone", []string{staleKeys}, staleKey}
+	quarantineStays = chapter{"The policy by which AWS quarantines a user is left alone", nil, quarantined}
+	signedIn        = chapter{"Sign-ins are told as what they are: root, IAM Identity Center, an IAM user without MFA", []string{"alert-console-login"}, signIns}
+	exposed         = chapter{"A key that AWS found in public is dead at once, and its user can do nothing", []string{"contain-exposed-key", "undo"}, exposedKey}
+	public          = chapter{"A bucket that became public is closed; undone, it is exactly as open as it was", []string{"close-public-bucket", "undo"}, publicBucket}
+	// The last one leaves a function that fails.
+	robust = []chapter{
+		{"The same event twice is acted on once, and told once", []string{directPolicies}, twice},
+		{"What a function cannot handle is tried three times and then kept in its failure queue", nil, failure},
+	}
 )
 
 func observed(ctx context.Context, s *stage) error {
@@ -154,7 +176,7 @@ func staleKey(ctx context.Context, s *stage) error {
 	if _, err := one(outcomes, letters, "told", "carol@example.com"); err != nil {
 		return err
 	}
-	s.say("today: AWS Config finds access-keys-rotated NON_COMPLIANT for AWS::IAM::User %s", *user.UserId)
+	s.say("today, put on the bus in place of AWS Config: access-keys-rotated NON_COMPLIANT for AWS::IAM::User %s", *user.UserId)
 	if err := s.deliver(ctx, configEvent("access-keys-rotated", *user.UserId, now)); err != nil {
 		return err
 	}
@@ -229,7 +251,7 @@ func signIns(ctx context.Context, s *stage) error {
 		if err != nil {
 			return err
 		}
-		s.say("events/%s", signIn.file)
+		s.say("put on the bus: events/%s", signIn.file)
 		if err := s.deliver(ctx, event.JSON); err != nil {
 			return err
 		}
@@ -270,7 +292,7 @@ func twice(ctx context.Context, s *stage) error {
 		},
 	}
 	for range 2 {
-		s.say("CloudTrail: AttachUserPolicy on erin, eventID demo-twice-%s", stamp)
+		s.say("put on the bus in place of CloudTrail: AttachUserPolicy on erin, eventID demo-twice-%s", stamp)
 		if err := s.deliver(ctx, event); err != nil {
 			return err
 		}
@@ -308,7 +330,7 @@ func failure(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	s.say("events/iam-console-login-failed.json")
+	s.say("put on the bus: events/iam-console-login-failed.json")
 	if err := s.deliver(ctx, event.JSON); err != nil {
 		return err
 	}
@@ -350,4 +372,106 @@ func failure(ctx context.Context, s *stage) error {
 	}
 	s.say("the event is kept there, after %d attempts: %s", record.RequestContext.ApproximateInvokeCount, record.RequestContext.Condition)
 	return nil
+}
+
+func exposedKey(ctx context.Context, s *stage) error {
+	if _, err := s.addUser(ctx, "rupert"); err != nil {
+		return err
+	}
+	key, err := s.newKey(ctx, "rupert")
+	if err != nil {
+		return err
+	}
+	if err := s.who(ctx, key); err != nil {
+		return fmt.Errorf("use the key: %w", err)
+	}
+	s.say("put on the bus in place of AWS Health: AWS_RISK_CREDENTIALS_EXPOSED for access key %s", *key.AccessKeyId)
+	if err := s.sample(ctx, "access-key-leaked", "AKIACIDEPLOYQEXAMPLE", *key.AccessKeyId); err != nil {
+		return err
+	}
+	outcomes, letters, err := s.came(ctx, "contain-exposed-key")
+	if err != nil {
+		return err
+	}
+	o, err := one(outcomes, letters, "changed", "rupert@example.com")
+	if err != nil {
+		return err
+	}
+	if len(o.Changes) != 2 {
+		return fmt.Errorf("changes %+v, want the key and the quarantine", o.Changes)
+	}
+	if err := s.who(ctx, key); err == nil {
+		return errors.New("use the key: it works")
+	}
+	if err := s.quarantinedBy(ctx, "rupert", warder.KeyQuarantine); err != nil {
+		return err
+	}
+	s.say("the key is refused from now on, and rupert is under a policy that denies everything")
+
+	run, _, _ := strings.Cut(o.Changes[0].ID, "-")
+	if refused, err := s.undo(ctx, run, "it was the key of a test account"); err != nil || refused != "" {
+		return fmt.Errorf("undo: %w", cmp.Or(err, errors.New(refused)))
+	}
+	if err := s.who(ctx, key); err != nil {
+		return fmt.Errorf("use the key: %w", err)
+	}
+	return s.has(ctx, "rupert", false)
+}
+
+// quarantinedBy checks that the user has one of Warder's own quarantine policies, and no other policy.
+func (s *stage) quarantinedBy(ctx context.Context, user, policy string) error {
+	arns, err := s.attached(ctx, user)
+	want := "arn:aws:iam::" + moto.AccountID + ":policy" + warder.QuarantinePath + policy
+	if err == nil && !slices.Equal(arns, []string{want}) {
+		err = fmt.Errorf("%s has %q, want %s", user, arns, want)
+	}
+	return err
+}
+
+func publicBucket(ctx context.Context, s *stage) error {
+	const control, name = "close-public-bucket", "acme-website-assets"
+	bucket := &s3.Bucket{Name: name, Region: region}
+	cfg := config(s.account.URL, s.account.AccessKey, s.account.Secret, "")
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	client := s3.New(cfg, time.Now)
+	s.say("$ aws s3api create-bucket --bucket %s", name)
+	if err := s.createBucket(ctx, name); err != nil {
+		return err
+	}
+	s.say("$ aws s3api put-public-access-block --bucket %s --public-access-block-configuration BlockPublicAcls=true", name)
+	if err := client.PutBucketPublicAccessBlock(ctx, bucket, &s3.PublicAccessBlock{BlockPublicAcls: true}); err != nil {
+		return err
+	}
+	s.say("put on the bus in place of IAM Access Analyzer: everybody may call s3:GetObject of bucket %s", name)
+	if err := s.sample(ctx, "bucket-became-public", "acme-website-assets", name); err != nil {
+		return err
+	}
+	outcomes, letters, err := s.came(ctx, control)
+	if err != nil {
+		return err
+	}
+	o, err := one(outcomes, letters, "changed", "")
+	if err != nil {
+		return err
+	}
+	block, err := client.GetBucketPublicAccessBlock(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	if warder.Block(block) != warder.Closed {
+		return fmt.Errorf("the block is %+v, want all of it", *block)
+	}
+	s.say("nothing can make the bucket public any more")
+
+	if refused, err := s.undo(ctx, o.Changes[0].ID, "it is our website"); err != nil || refused != "" {
+		return fmt.Errorf("undo: %w", cmp.Or(err, errors.New(refused)))
+	}
+	if block, err = client.GetBucketPublicAccessBlock(ctx, bucket); err != nil {
+		return err
+	}
+	if *block != (s3.PublicAccessBlock{BlockPublicAcls: true}) {
+		return fmt.Errorf("the block is %+v, want it as it was", *block)
+	}
+	_, err = s.letters(ctx)
+	return err
 }

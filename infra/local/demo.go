@@ -6,76 +6,71 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 // A scene is an account and what happens in it.
 type scene struct {
-	mode     string // of the account's controls
+	mode     string        // of the account's controls
+	synth    project.Synth // whose template the account has; that which is deployed when empty
 	chapters []chapter
 }
 
 // A chapter is one step of the story: what happens, and what must have come of it.
 type chapter struct {
 	title string
+	shows []string // controls and tools that must have been at work in it
 	play  func(context.Context, *stage) error
 }
 
 // story is what the demo plays, in order.
 var story = []scene{
-	{"observe", []chapter{
-		{"Only observed: a direct policy stays, and its owner is told what would be done", observed},
-	}},
-	{"enforce", []chapter{
-		{"A new direct policy is detached, and its owner is told", directPolicy},
-		{"An inline policy is removed, and its document is kept byte for byte", inlinePolicy},
-		{"A key of 91 days is deactivated, the young one stays; AWS Config names the user by its unique id alone", staleKey},
-		{"The policy by which AWS quarantines a user is left alone", quarantined},
-		{"Sign-ins are told as what they are: root, IAM Identity Center, an IAM user without MFA", signIns},
-		{"The same event twice is acted on once, and told once", twice},
-		{"What a function cannot handle is tried three times and then kept in its failure queue", failure},
-	}},
-	{"enforce", []chapter{
-		{"Too many changes in an hour: stop, tell, and wait for a person", blastRadius},
-		{"Told before acted on: 14 days, 3 days and 1 day before a key gets stale", toldBefore},
-		{"An exemption holds until its last day, then there is notice and grace again", exempted},
-		{"Halted, nothing is changed; resumed, the next sweep does what waited", halted},
-		{"Undone exactly, and left alone for as long as the hold lasts", undone},
-		{"Why is this key dead?", explained},
-	}},
+	{mode: "observe", chapters: []chapter{onlyObserved}},
+	{mode: "enforce", chapters: slices.Concat(direct, []chapter{stale, quarantineStays, signedIn, exposed, public}, robust)},
+	{mode: "enforce", chapters: safe},
 }
 
-// errStory is the error of a demo of which not everything came out as told.
+// errStory is the error of a story of which not everything came out as told.
 var errStory = errors.New("the story did not come out as told")
 
 // demo plays the story.
 func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	_, err := perform(ctx, "demo", story, args, stdout, stderr)
+	return err
+}
+
+// perform plays the scenes of a command and prints how they came out.
+func perform(ctx context.Context, command string, scenes []scene, args []string, stdout, stderr io.Writer) ([]result, error) {
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	verbose := flags.Bool("v", false, "print every notice in full")
 	rest, err := parseFlags(flags, args, stderr)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(rest) > 0 {
-		fmt.Fprintf(stderr, "local: demo takes no %q\n", rest[0])
-		return errUsage
+		fmt.Fprintf(stderr, "local: %s takes no %q\n", command, rest[0])
+		return nil, errUsage
 	}
 
 	p := printer{out: stdout, style: styleOf(stdout)}
 	var results []result
-	for _, scene := range story {
+	for _, scene := range scenes {
 		played, err := p.play(ctx, scene, len(results), *verbose, stderr)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		results = append(results, played...)
 	}
-	return p.table(results)
+	return results, p.table(results)
 }
 
 // play plays a scene after so many chapters.
 func (p printer) play(ctx context.Context, scene scene, before int, verbose bool, stderr io.Writer) ([]result, error) {
-	s, err := openStage(ctx, p, scene.mode, verbose, stderr)
+	s, err := openStage(ctx, p, scene, verbose, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +83,10 @@ func (p printer) play(ctx context.Context, scene scene, before int, verbose bool
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		worked := s.atWork()
+		if err == nil {
+			err = c.shown(worked)
+		}
 		results = append(results, result{chapter: c, took: time.Since(begin), err: err})
 		if err != nil {
 			fmt.Fprintf(p.out, "   %s\n", p.style.paint("31", "not as told: "+err.Error()))
@@ -95,6 +94,16 @@ func (p printer) play(ctx context.Context, scene scene, before int, verbose bool
 	}
 	fmt.Fprintln(p.out)
 	return results, nil
+}
+
+// shown checks that what the chapter is about was at work in it.
+func (c chapter) shown(worked map[string]bool) error {
+	for _, id := range c.shows {
+		if !worked[id] {
+			return fmt.Errorf("%s did nothing; at work were %q", id, slices.Sorted(maps.Keys(worked)))
+		}
+	}
+	return nil
 }
 
 type result struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/ledger/storetest"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -16,7 +17,7 @@ import (
 // The ledger's table is the template's: its keys, its index.
 func TestTheTemplatesTableIsAStore(t *testing.T) {
 	t.Chdir(root(t))
-	_, server, _, _, err := openMoto(t.Context(), os.Stderr)
+	_, server, _, _, err := openMoto(t.Context(), project.Deployed, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}

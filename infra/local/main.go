@@ -23,6 +23,9 @@ const usage = `usage: go run ./infra/local COMMAND
         start an AWS account with Warder in it, for any AWS CLI or SDK, and stay
   demo [-v]
         play the story
+  tour [-v]
+        show every control and tool at work: the longer demo; those that need settings
+        have them from infra/local/tour.json
   route FILE|DIR…
         print which controls each event starts
   send FILE|DIR… [-json] [-mode observe|enforce]
@@ -56,7 +59,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "route": route, "send": send,
+		"up": up, "demo": demo, "tour": tour, "route": route, "send": send,
 	}
 	if len(args) > 0 {
 		switch args[0] {

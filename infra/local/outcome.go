@@ -101,7 +101,7 @@ type printer struct {
 func (p printer) details(o outcome) []string {
 	var lines []string
 	for _, c := range o.Changes {
-		line := fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, value(c.Before), value(c.After))
+		line := fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, cut(c.Before, 72), cut(c.After, 72))
 		note := strings.Trim(c.Status+": "+c.Reason, ": ")
 		if c.Status == o.Outcome {
 			note = c.Reason
@@ -125,13 +125,16 @@ func (p printer) details(o outcome) []string {
 }
 
 // value is text on one line, short enough to be read there.
-func value(text string) string {
+func value(text string) string { return cut(text, 120) }
+
+// cut is text on one line, of so many characters at most.
+func cut(text string, limit int) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if text == "" {
 		return "nothing"
 	}
-	if letters := []rune(text); len(letters) > 120 {
-		return string(letters[:117]) + "..."
+	if letters := []rune(text); len(letters) > limit {
+		return string(letters[:limit-3]) + "..."
 	}
 	return text
 }

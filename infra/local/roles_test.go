@@ -98,7 +98,7 @@ func (r *role) lists(action string) bool {
 // another account, or that nobody is to do.
 func TestRolesAllowWhatFunctionsDoAndNothingElse(t *testing.T) {
 	t.Chdir(root(t))
-	s, err := openStage(t.Context(), printer{out: io.Discard}, "enforce", false, os.Stderr)
+	s, err := openStage(t.Context(), printer{out: io.Discard}, scene{mode: "enforce"}, false, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/warder-aws/warder/infra/local/bus"
 	"github.com/warder-aws/warder/infra/local/envelope"
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 // route prints which controls the deployed rules start for each event.
@@ -24,7 +25,7 @@ func route(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(files) == 0 {
 		return listed
 	}
-	_, server, _, rules, err := openMoto(ctx, stderr)
+	_, server, _, rules, err := openMoto(ctx, project.Deployed, stderr)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,15 @@ const (
 	directPolicies = "detach-direct-policy"
 )
 
+var safe = []chapter{
+	{"Too many changes in an hour: stop, tell, and wait for a person", []string{directPolicies}, blastRadius},
+	{"Told before acted on: 14 days, 3 days and 1 day before a key gets stale", []string{staleKeys}, toldBefore},
+	{"An exemption holds until its last day, then there is notice and grace again", []string{directPolicies, "alert-policy-change"}, exempted},
+	{"Halted, nothing is changed; resumed, the next sweep does what waited", []string{directPolicies}, halted},
+	{"Undone exactly, and left alone for as long as the hold lasts", []string{directPolicies, "undo"}, undone},
+	{"Why is this key dead?", []string{"explain"}, explained},
+}
+
 // later sweeps so many days from now.
 func (s *stage) later(ctx context.Context, control string, days int) error {
 	at, when := time.Now().AddDate(0, 0, days), fmt.Sprintf("in %d days", days)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +26,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/front"
 	"github.com/warder-aws/warder/infra/local/host"
 	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 // A stage is the account that chapters play in, seen by the people in them.
@@ -36,19 +39,18 @@ type stage struct {
 
 	mu       sync.Mutex
 	outcomes []outcome
+	worked   map[string]bool // by id: functions that told or changed something, or answered
 }
 
-func openStage(ctx context.Context, p printer, mode string, verbose bool, stderr io.Writer) (*stage, error) {
-	s := &stage{printer: p, verbose: verbose}
-	fmt.Fprintf(p.out, "%s\n", p.style.dim("starting an AWS account on this machine, its controls in mode "+mode+" ..."))
-	a, err := openAccount(ctx, options{mode: mode, stderr: stderr, done: func(r host.Result) {
-		if r.Sync { // whoever called it has its answer
-			return
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.outcomes = append(s.outcomes, readOutcome(r.Function, r.Payload, r.Failed))
-	}})
+// openStage starts the account of a scene.
+func openStage(ctx context.Context, p printer, sc scene, verbose bool, stderr io.Writer) (*stage, error) {
+	s := &stage{printer: p, verbose: verbose, worked: map[string]bool{}}
+	with := ""
+	if sc.synth == project.Tour {
+		with = ", with the settings of infra/local/tour.json"
+	}
+	fmt.Fprintf(p.out, "%s\n", p.style.dim("starting an AWS account on this machine, its controls in mode "+sc.mode+with+" ..."))
+	a, err := openAccount(ctx, options{mode: sc.mode, synth: sc.synth, stderr: stderr, done: s.done})
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +72,30 @@ func openStage(ctx context.Context, p printer, mode string, verbose bool, stderr
 	return s, nil
 }
 
+// done keeps what came of an event, or of a call, at a function.
+func (s *stage) done(r host.Result) {
+	o := readOutcome(r.Function, r.Payload, r.Failed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case r.Sync: // whoever called it has its answer
+		s.worked[o.Control] = s.worked[o.Control] || !r.Failed
+		return
+	case o.Outcome == "changed", o.Outcome == "would_change", o.Outcome == "told":
+		s.worked[o.Control] = true
+	}
+	s.outcomes = append(s.outcomes, o)
+}
+
+// atWork are the functions that were at work since it was asked last.
+func (s *stage) atWork() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	worked := s.worked
+	s.worked = map[string]bool{}
+	return worked
+}
+
 // say prints what happens.
 func (s *stage) say(format string, args ...any) {
 	fmt.Fprintln(s.printer.out, strings.TrimRight("   "+fmt.Sprintf(format, args...), " "))
@@ -84,7 +110,7 @@ func (s *stage) addUser(ctx context.Context, name string) (*iamtypes.User, error
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.settle(ctx) // that there is a new user is another story
+	_, _, err = s.came(ctx, "none") // that there is a new user is another story
 	return user.User, err
 }
 
@@ -323,18 +349,47 @@ func holds(value any, text string) bool {
 	return false
 }
 
-// addKey adds an access key of that age. That it was made is another story.
+// addKey adds an access key of that age.
 func (s *stage) addKey(ctx context.Context, user string, now time.Time, days int) (*iamtypes.AccessKey, error) {
 	s.say("%d days ago: $ aws iam create-access-key --user-name %s", days, user)
+	key, err := s.makeKey(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	created := now.Add(-time.Duration(days)*24*time.Hour - time.Minute)
+	return key, s.account.moto.Age(ctx, moto.Age{AccessKey: *key.AccessKeyId, Created: created})
+}
+
+// newKey adds an access key. That it was made is another story.
+func (s *stage) newKey(ctx context.Context, user string) (*iamtypes.AccessKey, error) {
+	s.say("$ aws iam create-access-key --user-name %s", user)
+	return s.makeKey(ctx, user)
+}
+
+func (s *stage) makeKey(ctx context.Context, user string) (*iamtypes.AccessKey, error) {
 	key, err := s.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &user})
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := s.came(ctx, "none"); err != nil {
-		return nil, err
+	_, _, err = s.came(ctx, "none")
+	return key.AccessKey, err
+}
+
+// createBucket adds a bucket. S3 has no events of its own here.
+func (s *stage) createBucket(ctx context.Context, name string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, s.account.moto.URL+"/"+name, nil)
+	if err != nil {
+		return err
 	}
-	created := now.Add(-time.Duration(days)*24*time.Hour - time.Minute)
-	return key.AccessKey, s.account.moto.Age(ctx, moto.Age{AccessKey: *key.AccessKey.AccessKeyId, Created: created})
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("create bucket %s: %w", name, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("create bucket %s: %s", name, response.Status)
+	}
+	return nil
 }
 
 // sweep starts a control by its schedule, at a time.
@@ -354,6 +409,49 @@ func (s *stage) sweep(ctx context.Context, control string, at time.Time) error {
 func (s *stage) who(ctx context.Context, key *iamtypes.AccessKey) error {
 	_, err := sts.NewFromConfig(config(s.account.URL, *key.AccessKeyId, *key.SecretAccessKey, "")).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	return err
+}
+
+// sample puts an event of events/ on the bus, as if it happened here and now. The pairs are what to
+// replace in it, and by what.
+func (s *stage) sample(ctx context.Context, name string, pairs ...string) error {
+	root, err := project.Find()
+	if err != nil {
+		return err
+	}
+	event, err := readEvent(filepath.Join(string(root), "events", name+".json"))
+	if err != nil {
+		return err
+	}
+	var its struct{ ID, Time string }
+	if err := json.Unmarshal(event.JSON, &its); err != nil {
+		return fmt.Errorf("read events/%s.json: %w", name, err)
+	}
+	now := time.Now().UTC()
+	pairs = append(pairs, "111122223333", moto.AccountID, its.ID, fmt.Sprintf("%s-%d", its.ID, now.UnixNano()), its.Time, now.Format(time.RFC3339))
+	return s.deliver(ctx, json.RawMessage(strings.NewReplacer(pairs...).Replace(string(event.JSON))))
+}
+
+// undo has the undo function put back an action, or all of a run, prints what it says, and returns why
+// it refused; empty if it did not.
+func (s *stage) undo(ctx context.Context, action, why string) (refused string, err error) {
+	var answer struct {
+		Undone  []struct{ Text string }
+		Refused []struct{ Why string }
+	}
+	if err := s.invoke(ctx, "undo", map[string]string{"action": action, "by": "kim@example.com", "reason": why}, &answer); err != nil {
+		return "", err
+	}
+	for _, done := range answer.Undone {
+		s.say("%s", done.Text)
+	}
+	for _, not := range answer.Refused {
+		s.say("refused: %s", not.Why)
+		refused = not.Why
+	}
+	if len(answer.Undone)+len(answer.Refused) == 0 {
+		return "", errors.New("undo did nothing, and refused nothing")
+	}
+	return refused, nil
 }
 
 // deliver puts an event on the bus.

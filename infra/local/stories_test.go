@@ -11,6 +11,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/warder-aws/warder/infra/local/envelope"
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 // sections of a story that are events, and those of them that the rules are to keep from the control.
@@ -26,7 +27,7 @@ func TestEveryStorysEventsAreDeliveredToItsControl(t *testing.T) {
 	if err != nil || len(stories) == 0 {
 		t.Fatalf("%d stories (%v)", len(stories), err)
 	}
-	_, server, _, rules, err := openMoto(t.Context(), os.Stderr)
+	_, server, _, rules, err := openMoto(t.Context(), project.Deployed, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}

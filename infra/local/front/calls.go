@@ -101,6 +101,8 @@ func resource(service, account, region string, named map[string]string) string {
 		return regional("table/" + named["TableName"])
 	case service == "sns" && has("TopicArn"):
 		return named["TopicArn"]
+	case service == "ssm" && has("SessionId"):
+		return regional("session/" + named["SessionId"])
 	case service == "ssm" && has("Name"):
 		return regional("parameter/" + strings.TrimPrefix(named["Name"], "/"))
 	case service == "sts" && has("TargetPrincipal"):

@@ -119,6 +119,19 @@ func (s *Server) Age(ctx context.Context, age Age) error {
 	return s.post(ctx, "/_warder/age", age, nil)
 }
 
+// Session is a session of Session Manager.
+type Session struct {
+	Region string `json:"region"`
+	ID     string `json:"id"`
+	Target string `json:"target"` // id of the machine, of which there is nothing else
+	Owner  string `json:"owner"`  // ARN
+}
+
+// StartSession starts a session, which moto knows nothing of. It records no event.
+func (s *Server) StartSession(ctx context.Context, session Session) error {
+	return s.post(ctx, "/_warder/session", session, nil)
+}
+
 // Caller is who holds an access key. Type is empty when nobody does.
 type Caller struct {
 	Type    string `json:"type"`    // IAMUser or AssumedRole, as in CloudTrail's userIdentity

@@ -4,12 +4,14 @@ Listens on a free loopback port, prints "port N" on standard output once it acce
 connections, and ends when standard input ends: the pipe closes with the process that
 holds its other end, however that process came to its end, so moto never outlives it.
 
-Besides the AWS APIs it answers two routes that AWS does not have. They are not reachable
+Besides the AWS APIs it answers three routes that AWS does not have. They are not reachable
 from outside: the local account's front is the only client of this server.
 
   POST /_warder/age     {"user": name, "accessKey": id, "created": time, "lastUsed": time}
                         sets back CreateDate of a user or of an access key, or the key's
                         last use, so that a key of 91 days exists on the first day
+  POST /_warder/session {"region": name, "id": id, "target": machine, "owner": arn}
+                        starts a session of Session Manager, without a machine
   POST /_warder/caller  {"accessKey": id, "action": "iam:AttachUserPolicy", "resource": arn}
                         who holds an access key, and whether that user's policies allow the
                         action (moto's own evaluation: actions and resources)
@@ -117,8 +119,43 @@ IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["ListUsersResponse.Users.User.Permi
     IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["ListRolesResponse.Roles.Role.PermissionsBoundary"]
 )
 
-# There are no machines here, so there are no sessions: what asks for them is told so.
-SimpleSystemManagerResponse.describe_sessions = lambda _: ActionResult({"Sessions": []})
+# There are no machines here, and no sessions but those that /_warder/session starts: moto knows
+# neither. They are kept by region and id for as long as they last.
+SESSIONS = {}
+
+
+def start_session(request):
+    SESSIONS[request["region"], request["id"]] = {
+        "SessionId": request["id"],
+        "Target": request["target"],
+        "Owner": request["owner"],
+        "Status": "Connected",
+    }
+    return {}
+
+
+def describe_sessions(self):
+    wanted = {f["key"]: f["value"] for f in json.loads(self.body).get("Filters", [])}
+    return ActionResult(
+        {
+            "Sessions": [
+                session
+                for (region, _), session in SESSIONS.items()
+                if region == self.region
+                and wanted.get("SessionId", session["SessionId"]) == session["SessionId"]
+            ]
+        }
+    )
+
+
+def terminate_session(self):
+    session_id = json.loads(self.body)["SessionId"]
+    SESSIONS.pop((self.region, session_id), None)
+    return ActionResult({"SessionId": session_id})
+
+
+SimpleSystemManagerResponse.describe_sessions = describe_sessions
+SimpleSystemManagerResponse.terminate_session = terminate_session
 SimpleSystemManagerResponse.describe_instance_information = lambda _: ActionResult(
     {"InstanceInformationList": []}
 )
@@ -197,11 +234,15 @@ def caller(request):
     }
 
 
-ROUTES = {"/_warder/age": age, "/_warder/caller": caller}
+ROUTES = {
+    "/_warder/age": age,
+    "/_warder/session": start_session,
+    "/_warder/caller": caller,
+}
 
 
 def with_routes(app):
-    """The WSGI application app, with the two routes before it."""
+    """The WSGI application app, with the routes above before it."""
 
     def serve(environ, start_response):
         route = ROUTES.get(environ.get("PATH_INFO", ""))

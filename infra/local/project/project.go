@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // A Root is the folder that holds go.mod.
@@ -32,39 +33,51 @@ func Find() (Root, error) {
 	}
 }
 
-// Make brings the binaries, the template and the Python environment up to date; what make says goes
-// to output. It does nothing when WARDER_NO_MAKE is 1.
-func (r Root) Make(ctx context.Context, output io.Writer) error {
+// A Synth is a folder with what the CDK app was synthesized into.
+type Synth string
+
+// What make synthesizes.
+const (
+	Deployed Synth = "cdk.out"      // with the settings of cdk.json: what is deployed
+	Tour     Synth = "cdk.out/tour" // with those of infra/local/tour.json
+)
+
+// Make brings the binaries, the template of s and the Python environment up to date; what make says
+// goes to output. It does nothing when WARDER_NO_MAKE is 1.
+func (r Root) Make(ctx context.Context, s Synth, output io.Writer) error {
 	if os.Getenv("WARDER_NO_MAKE") == "1" {
 		return nil
 	}
-	command := exec.CommandContext(ctx, "make", "-s", "local")
+	command := exec.CommandContext(ctx, "make", "-s", "local", string(s)+"/manifest.json")
 	command.Dir = string(r)
 	command.Stdout, command.Stderr = output, output
 	if err := command.Run(); err != nil {
-		return fmt.Errorf("make local in %s: %w", r, err)
+		return fmt.Errorf("%s in %s: %w", strings.Join(command.Args, " "), r, err)
 	}
 	return nil
 }
 
 // Python is the interpreter of the virtual environment that has moto.
-func (r Root) Python() (string, error) { return r.built(".venv/bin/python") }
+func (r Root) Python() (string, error) { return r.built(".venv/bin/python", "local") }
 
 // Launcher is the program that starts moto.
 func (r Root) Launcher() string { return filepath.Join(string(r), "infra/local/moto/server.py") }
 
-// Template is the synthesized template of the hub stack.
-func (r Root) Template() (string, error) { return r.built("cdk.out/warder.template.json") }
+// Template is the template of the hub stack in s.
+func (r Root) Template(s Synth) (string, error) {
+	return r.built(filepath.Join(string(s), "warder.template.json"), string(s)+"/manifest.json")
+}
 
 // Binary is the bootstrap of the control id for this machine.
 func (r Root) Binary(id string) (string, error) {
-	return r.built(filepath.Join("bin/native", id, "bootstrap"))
+	return r.built(filepath.Join("bin/native", id, "bootstrap"), "local")
 }
 
-func (r Root) built(name string) (string, error) {
+// built is a file that make makes as, or for, the target.
+func (r Root) built(name, target string) (string, error) {
 	path := filepath.Join(string(r), name)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s is missing: run make local", path)
+		return "", fmt.Errorf("%s is missing: run make %s", path, target)
 	} else if err != nil {
 		return "", fmt.Errorf("find %s: %w", name, err)
 	}
