@@ -46,7 +46,7 @@ export AWS_REGION=%s
 export AWS_DEFAULT_REGION=%[4]s
 # AWS CLI 1 takes no notice of AWS_ENDPOINT_URL for sqs: add --endpoint-url $AWS_ENDPOINT_URL
 # topic %s
-ready: %d controls; Ctrl-C ends the account
+ready: %d functions; Ctrl-C ends the account
 `, a.URL, a.AccessKey, a.Secret, region, a.Stack.Outputs["TopicArn"], len(a.Stack.Functions))
 
 	select {
