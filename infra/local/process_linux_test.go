@@ -89,11 +89,11 @@ func TestNoProcessIsLeftBehindHoweverUpEnds(t *testing.T) {
 				if signal != syscall.SIGKILL && err != nil {
 					t.Errorf("up ended with %v", err)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				_ = up.Process.Kill()
 				t.Fatal("up is still there after 10 s")
 			}
-			deadline := time.Now().Add(5 * time.Second)
+			deadline := time.Now().Add(patience)
 			for _, process := range processes {
 				for alive(process) {
 					if time.Now().After(deadline) {
