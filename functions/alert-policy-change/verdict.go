@@ -123,7 +123,7 @@ func (p *planner) attached(ctx context.Context, c *event.APICall) (verdict, erro
 	name, _ := c.Param("policyArn")
 	if quarantine(name) {
 		v := verdict{
-			title: "Quarantine policy attached", severity: control.High, advice: adviseQuarantine,
+			title: "Quarantine policy attached", severity: control.Critical, advice: adviseQuarantine,
 			because: "AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked.",
 		}
 		if c.Identity.Kind() == event.AWSService || c.Identity.Service() != "" {
@@ -154,7 +154,7 @@ func (p *planner) detached(ctx context.Context, c *event.APICall) (verdict, erro
 	name, _ := c.Param("policyArn")
 	if quarantine(name) {
 		return verdict{
-			title: "Quarantine taken away", severity: control.High, advice: adviseQuarantine,
+			title: "Quarantine taken away", severity: control.Critical, advice: adviseQuarantine,
 			because: "AWS had attached this policy because an access key was likely leaked.",
 		}, nil
 	}
