@@ -7,16 +7,13 @@ import (
 
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/principal"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // reads are the operations that the planner decides from.
 type reads interface {
-	principal.API
 	accesskey.API
 }
 
@@ -30,7 +27,6 @@ type planner struct {
 	api    reads
 	maxAge time.Duration
 	notice time.Duration
-	sweep  accesskey.Sweep
 }
 
 func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (remedy.Planner, error) {
@@ -42,37 +38,11 @@ func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep f
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{api: api, maxAge: days(s.MaxAgeDays), notice: days(f.Days(settings.NoticeDays))}
-	p.sweep = accesskey.Sweep{
+	p := &planner{api: api, maxAge: accesskey.Days(s.MaxAgeDays), notice: accesskey.Days(f.Days(settings.NoticeDays))}
+	return accesskey.Sweep{
 		API: api, Ledger: memory, Sleep: sleep, Control: "deactivate-stale-access-key",
 		Limit: p.maxAge - p.notice, Judge: p.judge, Deletion: deletion,
-	}
-	return p, nil
-}
-
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
-
-// Plan looks at the keys of the user that AWS Config names or, when the sweep comes, of all users
-// that matter.
-func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
-	switch d := e.Detail.(type) {
-	case *event.Compliance:
-		if !d.NonCompliant() {
-			return nil, nil
-		}
-		user, ok, err := principal.Name(ctx, p.api, d.ResourceID)
-		if err != nil || !ok {
-			return nil, err
-		}
-		keys, err := accesskey.List(ctx, p.api, user)
-		if err != nil {
-			return nil, err
-		}
-		return p.judge(ctx, user, keys, now)
-	case *event.Sweep:
-		return p.sweep.Plan(ctx, d.After, now)
-	}
-	return nil, nil
+	}, nil
 }
 
 // judge is a finding for each of a user's active keys that is stale or soon will be.
@@ -95,12 +65,12 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 	found := map[string]remedy.Finding{}
 	for _, k := range keys {
 		due := k.Created.Add(p.maxAge + time.Second)
-		age := int(now.Sub(k.Created) / days(1))
+		age := int(now.Sub(k.Created) / accesskey.Days(1))
 		hint := change.KeyHint(k.ID)
 		found[k.ID] = remedy.Finding{
 			User:  user,
 			Title: "Stale access key",
-			Text:  fmt.Sprintf("Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/days(1))),
+			Text:  fmt.Sprintf("Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/accesskey.Days(1))),
 			Facts: []notice.Fact{
 				{Name: "Created", Value: k.Created.UTC().Format(time.DateOnly)},
 				{Name: "Last used", Value: k.Usage()},

@@ -11,17 +11,14 @@ import (
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/credentialreport"
-	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
-	"github.com/warder-aws/warder/pkg/principal"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // reads are the operations that the planner decides from.
 type reads interface {
-	principal.API
 	accesskey.API
 	owner.API // GetUser says when the password was last used
 	GetLoginProfile(context.Context, *iam.GetLoginProfileInput, ...func(*iam.Options)) (*iam.GetLoginProfileOutput, error)
@@ -37,7 +34,6 @@ type planner struct {
 	api    reads
 	max    time.Duration
 	notice time.Duration
-	sweep  accesskey.Sweep
 }
 
 func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (remedy.Planner, error) {
@@ -49,33 +45,11 @@ func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep f
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{api: api, max: days(s.MaxUnusedDays), notice: days(f.Days(settings.NoticeDays))}
-	p.sweep = accesskey.Sweep{
+	p := &planner{api: api, max: accesskey.Days(s.MaxUnusedDays), notice: accesskey.Days(f.Days(settings.NoticeDays))}
+	return accesskey.Sweep{
 		API: api, Ledger: memory, Sleep: sleep, Control: "deactivate-unused-access-key",
-		Limit: p.max - p.notice, ByUse: true, Judge: p.judge, Report: p.reported, Deletion: deletion,
-	}
-	return p, nil
-}
-
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
-
-// Plan looks at the keys and the password of the user that AWS Config names or, when the sweep
-// comes, at the passwords of all users and the keys of those that matter.
-func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
-	switch d := e.Detail.(type) {
-	case *event.Compliance:
-		if !d.NonCompliant() {
-			return nil, nil
-		}
-		user, ok, err := principal.Name(ctx, p.api, d.ResourceID)
-		if err != nil || !ok {
-			return nil, err
-		}
-		return p.user(ctx, user, now)
-	case *event.Sweep:
-		return p.sweep.Plan(ctx, d.After, now)
-	}
-	return nil, nil
+		Limit: p.max - p.notice, ByUse: true, Judge: p.judge, User: p.user, Report: p.reported, Deletion: deletion,
+	}, nil
 }
 
 // user judges what one user has, as it is now.
@@ -132,7 +106,7 @@ func (p *planner) password(user string, set, used, now time.Time) []remedy.Findi
 	f := remedy.Finding{
 		User: user, Title: "Unused console password",
 		Text: fmt.Sprintf("The console password of %s was not used for %d days; the allowed time is %d days.",
-			user, int(now.Sub(since)/days(1)), int(p.max/days(1))),
+			user, int(now.Sub(since)/accesskey.Days(1)), int(p.max/accesskey.Days(1))),
 		Facts: []notice.Fact{
 			{Name: "Set", Value: set.UTC().Format(time.DateOnly)},
 			{Name: "Last used", Value: date(used)},
@@ -173,7 +147,7 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			User:  user,
 			Title: "Unused access key",
 			Text: fmt.Sprintf("Access key %s of %s %s %d days; the allowed time is %d days.",
-				hint, user, unused, int(now.Sub(since(k))/days(1)), int(p.max/days(1))),
+				hint, user, unused, int(now.Sub(since(k))/accesskey.Days(1)), int(p.max/accesskey.Days(1))),
 			Facts: []notice.Fact{
 				{Name: "Created", Value: k.Created.UTC().Format(time.DateOnly)},
 				{Name: "Last used", Value: k.Usage()},

@@ -16,16 +16,13 @@ import (
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/principal"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // reads are the operations that the planner decides from. None reads a secret's value.
 type reads interface {
-	principal.API
 	accesskey.API
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
 	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
@@ -49,7 +46,6 @@ type planner struct {
 	maxAge time.Duration
 	before time.Duration
 	hub    arn.ARN // of the topic: where the secrets are, too
-	sweep  accesskey.Sweep
 }
 
 func newPlanner(api reads, l accesskey.Ledger, sleep func(context.Context, time.Duration), f settings.Function) (remedy.Planner, error) {
@@ -64,36 +60,10 @@ func newPlanner(api reads, l accesskey.Ledger, sleep func(context.Context, time.
 	if err != nil {
 		return nil, fmt.Errorf("read the topic's ARN: %w", err)
 	}
-	made := &planner{api: api, maxAge: days(p.MaxAgeDays), before: days(p.RotateBeforeDays), hub: hub}
-	made.sweep = accesskey.Sweep{
+	made := &planner{api: api, maxAge: accesskey.Days(p.MaxAgeDays), before: accesskey.Days(p.RotateBeforeDays), hub: hub}
+	return accesskey.Sweep{
 		API: api, Ledger: l, Sleep: sleep, Control: "rotate-access-key", Limit: made.maxAge - made.before, Judge: made.user,
-	}
-	return made, nil
-}
-
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
-
-// Plan looks at the keys of the user that AWS Config names, or of every user whose keys may be due
-// when the sweep comes.
-func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
-	switch d := e.Detail.(type) {
-	case *event.Compliance:
-		if !d.NonCompliant() {
-			return nil, nil
-		}
-		user, ok, err := principal.Name(ctx, p.api, d.ResourceID)
-		if err != nil || !ok {
-			return nil, err
-		}
-		keys, err := accesskey.List(ctx, p.api, user)
-		if err != nil {
-			return nil, err
-		}
-		return p.user(ctx, user, keys, now)
-	case *event.Sweep:
-		return p.sweep.Plan(ctx, d.After, now)
-	}
-	return nil, nil
+	}, nil
 }
 
 // user judges one user's keys. A user that is gone has none.
@@ -156,7 +126,7 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 		User:  c.Subject,
 		Title: "New access key",
 		Text: fmt.Sprintf("%s is tagged %s, so it gets a new access key. Access key %s is %d days old; it is stale at %d days.",
-			c.Subject, tag, hint, p.age(old, now), int(p.maxAge/days(1))),
+			c.Subject, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
 		Facts: []notice.Fact{
 			{Name: "Old key is stale on", Value: old.Created.Add(p.maxAge).UTC().Format(time.DateOnly)},
 			{Name: "Secret", Value: where.String() + " (AWS adds a hyphen and six characters)"},
@@ -180,7 +150,7 @@ func (p *planner) full(user string, old, other accesskey.Key, now time.Time) rem
 	return remedy.Finding{
 		User: user, Title: "No room for a new access key", Severity: control.Medium,
 		Text: fmt.Sprintf("%s is tagged %s and has two access keys already. Access key %s is %d days old; it is stale at %d days.",
-			user, tag, hint, p.age(old, now), int(p.maxAge/days(1))),
+			user, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
 		Facts: []notice.Fact{
 			{Name: "Old key is stale on", Value: old.Created.Add(p.maxAge).UTC().Format(time.DateOnly)},
 			{Name: "Second key", Value: fmt.Sprintf("%s, %s, created on %s", second, status, other.Created.UTC().Format(time.DateOnly))},
@@ -191,4 +161,6 @@ func (p *planner) full(user string, old, other accesskey.Key, now time.Time) rem
 	}
 }
 
-func (p *planner) age(k accesskey.Key, now time.Time) int { return int(now.Sub(k.Created) / days(1)) }
+func (p *planner) age(k accesskey.Key, now time.Time) int {
+	return int(now.Sub(k.Created) / accesskey.Days(1))
+}

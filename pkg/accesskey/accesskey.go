@@ -41,12 +41,15 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/credentialreport"
+	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/principal"
 	"github.com/warder-aws/warder/pkg/remedy"
 )
 
 // API are the operations that keys are found with.
 type API interface {
+	principal.API
 	credentialreport.API
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
 	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
@@ -130,11 +133,16 @@ type Sweep struct {
 	// Judge judges the keys of one user. With ByUse it has asked for the last use of every active key
 	// that was created longer ago than Limit.
 	Judge func(ctx context.Context, user string, keys []Key, now time.Time) ([]remedy.Finding, error)
+	// User judges the user that AWS Config names; nil if that is Judge with the user's keys.
+	User func(ctx context.Context, user string, now time.Time) ([]remedy.Finding, error)
 	// Report judges a row of the credential report by itself; nil if there is nothing to judge.
 	Report func(user credentialreport.User, now time.Time) []remedy.Finding
 	// Deletion is when inactive keys are deleted.
 	Deletion Deletion
 }
+
+// Days is a duration of n days of 24 hours.
+func Days(n int) time.Duration { return time.Duration(n) * day }
 
 const (
 	day = 24 * time.Hour
@@ -154,9 +162,35 @@ type note struct {
 	Oldest map[string]int64 `json:"oldest"`
 }
 
-// Plan looks at the users after the one that is named. It returns [remedy.Stopped] when ctx ends
+// Plan implements [remedy.Planner]: it looks at the user whom AWS Config says to be non-compliant, as
+// that user is now, or at all users that matter when the sweep comes. Other events are none of it.
+func (s Sweep) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+	switch d := e.Detail.(type) {
+	case *event.Compliance:
+		if !d.NonCompliant() {
+			return nil, nil
+		}
+		user, ok, err := principal.Name(ctx, s.API, d.ResourceID)
+		if err != nil || !ok {
+			return nil, err
+		}
+		if s.User != nil {
+			return s.User(ctx, user, now)
+		}
+		keys, err := List(ctx, s.API, user)
+		if err != nil {
+			return nil, err
+		}
+		return s.Judge(ctx, user, keys, now)
+	case *event.Sweep:
+		return s.all(ctx, d.After, now)
+	}
+	return nil, nil
+}
+
+// all looks at the users after the one that is named. It returns [remedy.Stopped] when ctx ends
 // before the last of them.
-func (s Sweep) Plan(ctx context.Context, after string, now time.Time) ([]remedy.Finding, error) {
+func (s Sweep) all(ctx context.Context, after string, now time.Time) ([]remedy.Finding, error) {
 	users, unread := credentialreport.Get(ctx, s.API, s.Sleep)
 	if unread != nil && len(users) == 0 {
 		return nil, unread

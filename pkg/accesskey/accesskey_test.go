@@ -14,6 +14,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -57,7 +58,7 @@ func (s *sweep) judge(_ context.Context, user string, keys []accesskey.Key, now 
 func (s *sweep) run(ctx context.Context, t *testing.T, after string, now time.Time) ([]string, error) {
 	t.Helper()
 	s.looked = nil
-	findings, err := s.Plan(ctx, after, now)
+	findings, err := s.Plan(ctx, event.Event{Detail: &event.Sweep{After: after}}, now)
 	var found []string
 	for _, f := range findings {
 		found = append(found, f.User)
