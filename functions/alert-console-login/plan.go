@@ -18,9 +18,6 @@ import (
 // password is tried more than once.
 const quiet = 15 * time.Minute
 
-// maxAgent is how much of a user agent a notice shows, in bytes. CloudTrail keeps 1 KB.
-const maxAgent = 120
-
 type planner struct{ allowed network.Allowed }
 
 func newPlanner(f settings.Function) remedy.Planner {
@@ -244,8 +241,8 @@ func (s signIn) facts(e event.Event) []notice.Fact {
 	fact("Switched from", s.SwitchFrom)
 	fact("From", s.origin.String())
 	fact("MFA", s.mfa())
-	fact("User agent", notice.Plain(s.UserAgent, maxAgent))
-	fact("At", at.UTC().Format("2006-01-02 15:04:05 MST"))
+	fact("User agent", notice.Agent(s.UserAgent))
+	fact("At", notice.Moment(at))
 	return facts
 }
 

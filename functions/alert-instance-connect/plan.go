@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,9 +22,6 @@ import (
 // each time.
 const quiet = 15 * time.Minute
 
-// maxAgent is how much of a user agent a notice shows, in bytes. CloudTrail keeps 1 KB.
-const maxAgent = 120
-
 // reads are the operations that the planner decides from.
 type reads interface{ quarantine.API }
 
@@ -36,10 +32,11 @@ type planner struct {
 }
 
 func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
-	if len(f.AllowedNetworks) > 0 && f.Quarantine.Outside == "" {
-		return nil, errors.New("allowedNetworks are listed, and there is no quarantine policy for who comes from outside: deploy the stack again")
+	policy, err := quarantine.Outside(f)
+	if err != nil {
+		return nil, err
 	}
-	return &planner{api: api, allowed: f.AllowedNetworks, policy: f.Quarantine.Outside}, nil
+	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, nil
 }
 
 // Plan tells of the connection that the event records, and quarantines the IAM user who made it from
@@ -220,7 +217,7 @@ func facts(call *event.APICall, c connection, origin network.Origin, at time.Tim
 	}
 	all = append(all, notice.Fact{Name: "From", Value: origin.String()})
 	if call.UserAgent != "" {
-		all = append(all, notice.Fact{Name: "User agent", Value: notice.Plain(call.UserAgent, maxAgent)})
+		all = append(all, notice.Fact{Name: "User agent", Value: notice.Agent(call.UserAgent)})
 	}
-	return append(all, notice.Fact{Name: "At", Value: at.UTC().Format("2006-01-02 15:04:05 MST")})
+	return append(all, notice.Fact{Name: "At", Value: notice.Moment(at)})
 }

@@ -186,7 +186,7 @@ func facts(c *event.APICall) []notice.Fact {
 	}
 	call := c.Name
 	if !c.Time.IsZero() {
-		call += ", " + c.Time.Format("2006-01-02 15:04:05 MST")
+		call += ", " + notice.Moment(c.Time)
 	}
 	return append(all, notice.Fact{Name: "Call", Value: call})
 }

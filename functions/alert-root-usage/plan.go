@@ -294,7 +294,7 @@ func (a act) facts(at time.Time) []notice.Fact {
 		fact("Key", change.KeyHint(a.Identity.AccessKeyID))
 	}
 	fact("User agent", notice.Plain(a.UserAgent, 120))
-	fact("At", at.UTC().Format("2006-01-02 15:04:05 MST"))
+	fact("At", notice.Moment(at))
 	return facts
 }
 

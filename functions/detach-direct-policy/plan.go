@@ -499,7 +499,7 @@ func facts(user string, call *event.APICall) []notice.Fact {
 	}
 	add("From", call.SourceIP)
 	if !call.Time.IsZero() {
-		add("At", call.Time.Format("2006-01-02 15:04:05 MST"))
+		add("At", notice.Moment(call.Time))
 	}
 	through := tool(call)
 	if through == "" && call.SessionCredentialFromConsole {

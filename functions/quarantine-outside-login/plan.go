@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,9 +14,6 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// maxAgent is how much of a user agent a notice shows, in bytes. CloudTrail keeps 1 KB.
-const maxAgent = 120
-
 // reads are the operations that the planner decides from.
 type reads interface{ quarantine.API }
 
@@ -28,10 +24,11 @@ type planner struct {
 }
 
 func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
-	if len(f.AllowedNetworks) > 0 && f.Quarantine.Outside == "" {
-		return nil, errors.New("allowedNetworks are listed, and there is no quarantine policy for who comes from outside: deploy the stack again")
+	policy, err := quarantine.Outside(f)
+	if err != nil {
+		return nil, err
 	}
-	return &planner{api: api, allowed: f.AllowedNetworks, policy: f.Quarantine.Outside}, nil
+	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, nil
 }
 
 // Plan quarantines the IAM user who signed in from outside. It acts on nobody else: what the root
@@ -69,8 +66,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		Facts: []notice.Fact{
 			{Name: "From", Value: origin.String()},
 			{Name: "MFA", Value: mfa},
-			{Name: "User agent", Value: notice.Plain(s.UserAgent, maxAgent)},
-			{Name: "At", Value: e.Time.UTC().Format("2006-01-02 15:04:05 MST")},
+			{Name: "User agent", Value: notice.Agent(s.UserAgent)},
+			{Name: "At", Value: notice.Moment(e.Time)},
 		},
 		Changes: []change.Change{look.Change},
 		Advice: "Ask them where they were. If it was them: undo it, or have them come back into an allowed network, where the quarantine lets them work. " +

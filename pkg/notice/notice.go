@@ -163,7 +163,7 @@ func (m Message) Email() string {
 	if !m.Due.IsZero() {
 		line("Due", day(m.Due))
 	}
-	line("When", m.Time.UTC().Format("2006-01-02 15:04:05 MST"))
+	line("When", Moment(m.Time))
 	line("Account", m.Account+" "+m.Region)
 	line("Severity", m.Severity)
 	line("Control", m.Control)

@@ -11,6 +11,7 @@ package quarantine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // MaxDocument is the size of a managed policy's document, in characters without white space.
@@ -97,6 +99,15 @@ type Look struct {
 	// Note says why it is not the change that a reader would expect; empty if it is, otherwise a
 	// sentence that begins with a space.
 	Note string
+}
+
+// Outside is the ARN of the policy that quarantines who comes from outside, empty if no networks are
+// listed. Networks without the policy are an error: nobody could be quarantined.
+func Outside(f settings.Function) (policy string, err error) {
+	if len(f.AllowedNetworks) > 0 && f.Quarantine.Outside == "" {
+		return "", errors.New("allowedNetworks are listed, and there is no quarantine policy for who comes from outside: deploy the stack again")
+	}
+	return f.Quarantine.Outside, nil
 }
 
 // At looks at a user who is to be quarantined with the policy, one of those of change.IsQuarantine.
