@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -114,11 +115,16 @@ func (d Dynamo) query(ctx context.Context, in *dynamodb.QueryInput) ([]Item, err
 }
 
 // Scan implements [Store].
-func (d Dynamo) Scan(ctx context.Context, prefix string) ([]Item, error) {
+func (d Dynamo) Scan(ctx context.Context, prefixes ...string) ([]Item, error) {
 	var items []Item
+	filters, values := make([]string, len(prefixes)), map[string]types.AttributeValue{}
+	for i, prefix := range prefixes {
+		filters[i] = fmt.Sprintf("begins_with(pk, :prefix%d)", i)
+		values[fmt.Sprintf(":prefix%d", i)] = text(prefix)
+	}
 	pages := dynamodb.NewScanPaginator(d.API, &dynamodb.ScanInput{
-		TableName: &d.Name, ConsistentRead: aws.Bool(true), FilterExpression: aws.String("begins_with(pk, :prefix)"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":prefix": text(prefix)},
+		TableName: &d.Name, ConsistentRead: aws.Bool(true),
+		FilterExpression: aws.String(strings.Join(filters, " OR ")), ExpressionAttributeValues: values,
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

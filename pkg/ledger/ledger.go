@@ -346,13 +346,9 @@ func (l *Ledger) About(ctx context.Context, subject string, since time.Time) (fo
 
 // All returns every entry and case, oldest first. It reads the whole table.
 func (l *Ledger) All(ctx context.Context) ([]Entry, []Case, error) {
-	var items []Item
-	for _, prefix := range []string{entries, cases} {
-		found, err := l.store.Scan(ctx, prefix)
-		if err != nil {
-			return nil, nil, err
-		}
-		items = append(items, found...)
+	items, err := l.store.Scan(ctx, entries, cases)
+	if err != nil {
+		return nil, nil, err
 	}
 	return split(items)
 }

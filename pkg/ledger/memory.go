@@ -93,9 +93,11 @@ func (m *Memory) Index(_ context.Context, subject string, since time.Time) (foun
 }
 
 // Scan implements [Store].
-func (m *Memory) Scan(_ context.Context, prefix string) (found []Item, err error) {
+func (m *Memory) Scan(_ context.Context, prefixes ...string) (found []Item, err error) {
 	err = m.call("dynamodb:Scan", func() error {
-		found = m.find(func(i Item) bool { return strings.HasPrefix(i.Partition, prefix) })
+		found = m.find(func(i Item) bool {
+			return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(i.Partition, prefix) })
+		})
 		return nil
 	})
 	return found, err

@@ -34,6 +34,7 @@ type Store interface {
 	Query(ctx context.Context, partition string) ([]Item, error)
 	// Index returns the items of a subject from a time on, oldest first. It may lag behind writes.
 	Index(ctx context.Context, subject string, since time.Time) ([]Item, error)
-	// Scan returns every item whose partition begins with prefix, in no order. It reads the whole table.
-	Scan(ctx context.Context, prefix string) ([]Item, error)
+	// Scan returns every item whose partition begins with one of the prefixes, in no order. It reads
+	// the whole table.
+	Scan(ctx context.Context, prefixes ...string) ([]Item, error)
 }

@@ -192,7 +192,7 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 	})
 
-	t.Run("a scan has the items whose partition begins with the prefix", func(t *testing.T) {
+	t.Run("a scan has the items whose partition begins with one of the prefixes", func(t *testing.T) {
 		put(t,
 			ledger.Item{Partition: "scan#1", Sort: "a", Body: "1"}, ledger.Item{Partition: "scan#1", Sort: "b", Body: "2"},
 			ledger.Item{Partition: "scan#2", Sort: "a", Body: "3"}, ledger.Item{Partition: "scandal", Sort: "a", Body: "4"}, ledger.Item{Partition: "a-scan#", Sort: "a", Body: "5"},
@@ -205,6 +205,11 @@ func Run(t *testing.T, store ledger.Store) {
 			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Sort, b.Sort))
 		})
 		equal(t, []string{"1", "2", "3"}, each(found, func(i ledger.Item) string { return i.Body }))
+		if found, err = store.Scan(ctx, "scan#2", "a-scan#"); err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(found, func(a, b ledger.Item) int { return cmp.Compare(a.Body, b.Body) })
+		equal(t, []string{"3", "5"}, each(found, func(i ledger.Item) string { return i.Body }))
 		if found, err := store.Scan(ctx, "nothing#"); err != nil || len(found) > 0 {
 			t.Errorf("found %v (%v)", found, err)
 		}
