@@ -67,15 +67,13 @@ func Run(description []byte, plan func(Setup) (remedy.Planner, error)) {
 		runner.Planner = planner
 		return func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error) {
 			if q, ok := release(raw); ok {
-				return runner.Release(ctx, q)
+				answer, err := runner.Release(ctx, q)
+				logged(ctx, runner.Log, by, err, "control", s.Control.ID, "released", answer.Released)
+				return answer, err
 			}
 			report, err := runner.Run(ctx, by, raw)
-			level := slog.LevelInfo
-			if err != nil {
-				level = slog.LevelError
-			}
-			runner.Log.Log(ctx, level, "run", "control", report.Control, "event", report.Event, "outcome", report.Outcome,
-				"reason", report.Reason, "changes", len(report.Changes), "notices", len(report.Notices), "request_id", by.ID)
+			logged(ctx, runner.Log, by, err, "control", report.Control, "event", report.Event, "outcome", report.Outcome,
+				"reason", report.Reason, "changes", len(report.Changes), "notices", len(report.Notices))
 			return report, err
 		}, nil
 	})
@@ -102,19 +100,32 @@ func Serve[Request, Answer any](description []byte, build func(Setup, *remedy.Ru
 		}
 		return func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error) {
 			var q Request
+			var out Answer
 			decoder := json.NewDecoder(bytes.NewReader(raw))
 			decoder.DisallowUnknownFields()
-			if err := decoder.Decode(&q); err != nil {
-				return nil, fmt.Errorf("request not understood: %w", err)
+			err := decoder.Decode(&q)
+			if err != nil {
+				err = fmt.Errorf("request not understood: %w", err)
+			} else {
+				out, err = answer(ctx, q)
 			}
-			out, err := answer(ctx, q)
-			runner.Log.InfoContext(ctx, "request", "tool", runner.Control.ID, "request_id", by.ID, "failed", err != nil)
+			logged(ctx, runner.Log, by, err, "tool", s.Control.ID)
 			return out, err
 		}, nil
 	})
 }
 
-// handler answers one invocation.
+// logged writes the one line of an invocation.
+func logged(ctx context.Context, log *slog.Logger, by remedy.Invocation, err error, args ...any) {
+	level := slog.LevelInfo
+	args = append(args, "request_id", by.ID)
+	if err != nil {
+		level, args = slog.LevelError, append(args, "error", err.Error())
+	}
+	log.Log(ctx, level, "invocation", args...)
+}
+
+// handler answers one invocation, and logs it.
 type handler func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error)
 
 func serve(description []byte, build func(Setup, *remedy.Runner) (handler, error)) {
@@ -132,13 +143,10 @@ func serve(description []byte, build func(Setup, *remedy.Runner) (handler, error
 		if end, ok := ctx.Deadline(); ok {
 			by.Left = time.Until(end)
 		}
-		started := time.Now()
 		answer, err := handle(ctx, by, raw)
 		if err != nil {
 			err = errors.New(notice.Redact(err.Error()))
-			log.ErrorContext(ctx, "failed", "error", err.Error(), "request_id", by.ID)
 		}
-		log.DebugContext(ctx, "done", "milliseconds", time.Since(started).Milliseconds(), "request_id", by.ID)
 		return answer, err
 	})
 }
