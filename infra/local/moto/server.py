@@ -269,11 +269,22 @@ def end_with_stdin():
     os._exit(0)
 
 
+class WholeAnswers(MotoRequestHandler):
+    """Sends the head of an answer together with its body.
+
+    By itself it sends the head alone first. On a busy machine a client then now and then
+    finds the connection closed before it has read the body, repeats a call that was
+    answered, and hears that what it creates exists already.
+    """
+
+    wbufsize = 1 << 20
+
+
 def main():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     app = DomainDispatcherApplication(create_backend_app)
     server = make_server(
-        "127.0.0.1", 0, with_routes(app), threaded=True, request_handler=MotoRequestHandler
+        "127.0.0.1", 0, with_routes(app), threaded=True, request_handler=WholeAnswers
     )
     threading.Thread(target=end_with_stdin, daemon=True).start()
     print("port", server.server_port, flush=True)
