@@ -105,6 +105,7 @@ func (p HubProps) check() error {
 func (p HubProps) environment(c control.Control) settings.Function {
 	f := p.Settings.Function(c)
 	f.Topic = longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256) // CreateTopic, Name
+	f.Account = longest("", 12)
 	for range p.Controls {
 		f.Roles = append(f.Roles, longest("", 64)) // CreateRole, RoleName
 	}

@@ -72,7 +72,7 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 	// for somebody else's.
 	for i, c := range props.Controls {
 		f := props.Settings.Function(c)
-		f.Topic, f.Roles, f.Quarantine = *hub.Topic.TopicArn(), roles, denying
+		f.Topic, f.Account, f.Roles, f.Quarantine = *hub.Topic.TopicArn(), *stack.Account(), roles, denying
 		functions[i].Tell(f)
 	}
 

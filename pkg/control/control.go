@@ -23,7 +23,7 @@ import (
 
 // Control is one thing that Warder looks after, or a tool.
 type Control struct {
-	Tool        bool                 // a person invokes it: it has no mode, rules, schedule or parameters
+	Tool        bool                 // it serves people and acts on its own for none: it has no mode, rules or parameters
 	ID          string               // the folder's name, kebab-case verb-object
 	Title       string               // short, for tables and notices
 	Summary     string               // one sentence: what it does
@@ -31,6 +31,8 @@ type Control struct {
 	Mode        Mode                 // unless cdk.json chooses another; empty for a tool
 	Rules       []json.RawMessage    // EventBridge patterns, compact JSON, one rule each
 	Schedule    string               // "rate(…)" or "cron(…)" in UTC; empty: none
+	Subscribes  bool                 // of a tool: every notice of the topic starts it
+	ConfigRules []ConfigRule         // managed rules of AWS Config that start it where they are on
 	Permissions []Permission         // exactly what its function may do in the account
 	Parameters  map[string]Parameter // what cdk.json may set, by name
 	References  []Reference          // why the control exists
@@ -126,11 +128,15 @@ const (
 	Ledger          = "${Ledger}"               // the table
 	LedgerBySubject = "${Ledger}/index/subject" // its index
 	Topic           = "${Topic}"
-	TopicKey        = "${TopicKey}" // the key that the topic's messages rest under
+	TopicKey        = "${TopicKey}"   // the key that the topic's messages rest under
+	Reports         = "${Reports}/*"  // the objects of the bucket of reports
+	Slack           = "${Slack}"      // the secret or the parameter that holds Slack's token or webhook
+	DrillQueue      = "${DrillQueue}" // the queue that a drill watches
+	Bus             = "${Bus}"        // the stack's own event bus
 )
 
 // Own lists Warder's own resources that a tool may name.
-var Own = []string{Ledger, LedgerBySubject, Topic, TopicKey}
+var Own = []string{Ledger, LedgerBySubject, Topic, TopicKey, Reports, Slack, DrillQueue, Bus}
 
 // Parse reads one control.json. file is its path from the functions folder,
 // "<id>/control.json"; it names the file in faults, and its folder must equal
@@ -140,7 +146,7 @@ func Parse(file string, data []byte) (Control, error) {
 	if err != nil {
 		return Control{}, err
 	}
-	root.Fields("id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "permissions", "parameters", "references")
+	root.Fields("id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "subscribes", "configRules", "permissions", "parameters", "references")
 	tool := root.Field("tool").Bool()
 	c := Control{
 		Tool:        tool,
@@ -154,13 +160,17 @@ func Parse(file string, data []byte) (Control, error) {
 	if tool {
 		refuse(root.Field("mode"), "a tool has no mode: it acts when a person asks it to, and only then")
 		refuse(root.Field("rules"), "a tool has no rules: no event starts it")
-		refuse(root.Field("schedule"), "a tool has no schedule: no clock starts it")
+		refuse(root.Field("configRules"), "a tool has no rules: no event starts it")
 		refuse(root.Field("parameters"), "a tool has no parameters: the request says what it is to do")
+		c.Schedule = parseSchedule(root.Field("schedule"))
+		c.Subscribes = root.Field("subscribes").Bool()
 	} else {
+		refuse(root.Field("subscribes"), "only a tool can subscribe to the topic")
 		c.Mode = parseOneOf(root.Required("mode"), modes)
 		c.Rules = parseRules(root.Field("rules"))
 		c.Schedule = parseSchedule(root.Field("schedule"))
 		c.Parameters = parseParameters(root.Field("parameters"))
+		c.ConfigRules = parseConfigRules(root.Field("configRules"), c.Parameters)
 		if root.IsObject() && len(c.Rules) == 0 && root.Field("schedule") == nil {
 			root.Faultf("nothing starts it: give it rules or a schedule, or make it a tool")
 		}

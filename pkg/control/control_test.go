@@ -27,6 +27,10 @@ const whole = `{
 		}
 	],
 	"schedule": "rate(1 day)",
+	"configRules": [{
+		"name": "iam-user-no-policies-check", "identifier": "IAM_USER_NO_POLICIES_CHECK", "periodic": true,
+		"resource": "AWS::IAM::User", "parameters": { "maxDays": "word" }
+	}],
 	"permissions": [
 		{ "actions": ["iam:ListUsers"], "resources": ["*"] },
 		{
@@ -52,6 +56,10 @@ func TestParseReadsEverything(t *testing.T) {
 		Rules: []json.RawMessage{json.RawMessage(
 			`{"source":["aws.iam"],"detail-type":["AWS API Call via CloudTrail"],"detail":{"eventName":["AttachUserPolicy"],"errorCode":[{"exists":false}]}}`)},
 		Schedule: "rate(1 day)",
+		ConfigRules: []ConfigRule{{
+			Name: "iam-user-no-policies-check", Identifier: "IAM_USER_NO_POLICIES_CHECK", Periodic: true,
+			Resource: "AWS::IAM::User", Parameters: map[string]string{"maxDays": "word"},
+		}},
 		Permissions: []Permission{
 			{Actions: []string{"iam:ListUsers"}, Resources: []string{"*"}},
 			{
@@ -119,9 +127,9 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`severity: "urgent" is not one of low, medium, high, critical`}},
 		{"a mode that does not exist", `"mode": "observe"`, `"mode": "on"`, []string{`mode: "on" is not one of off, observe, enforce`}},
 		{"a field that does not exist", `"mode": "observe",`, `"mode": "observe", "owner": "me",`,
-			[]string{`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, permissions, parameters, references`}},
+			[]string{`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, references`}},
 		{"a field in the wrong case", `"mode": "observe",`, `"Mode": "observe",`,
-			[]string{`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, permissions, parameters, references`, `mode: missing`}},
+			[]string{`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, references`, `mode: missing`}},
 		{"a field written twice", `"mode": "observe",`, `"mode": "observe", "mode": "enforce",`, []string{`mode: written twice`}},
 		{"no references", `"references": [{ "title": "IAM.2", "url": "https://example.com/iam-2" }, { "title": "제13조" }]`, `"references": []`,
 			[]string{`references: empty array: list at least one value`}},
@@ -132,7 +140,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a control that is only said to be a tool", `"mode": "observe",`, `"mode": "observe", "tool": "yes",`, []string{`tool: want true or false, got a string`}},
 		{"every fault at once", `"severity": "high",
 	"mode": "observe",`, `"severity": "x", "mode": "y", "z": 1,`,
-			[]string{`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, permissions, parameters, references`,
+			[]string{`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, references`,
 				`severity: "x" is not one of low, medium, high, critical`, `mode: "y" is not one of off, observe, enforce`}},
 
 		{"an action with a wildcard", `"iam:DetachUserPolicy"`, `"iam:Detach*"`,
@@ -161,6 +169,12 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`permissions[1].conditions.ArnNotLike.iam:PolicyARN: empty array: list at least one value`}},
 
 		{"a default outside its range", `"default": 90`, `"default": 366`, []string{`parameters.days.default: 366 is outside 1 to 365`}},
+		{"a Config rule for a parameter that the control has not", `"maxDays": "word"`, `"maxDays": "age"`,
+			[]string{`configRules[0].parameters.maxDays: the control has no parameter "age"`}},
+		{"a Config rule by its identifier", `"name": "iam-user-no-policies-check"`, `"name": "IAM_USER"`,
+			[]string{`configRules[0].name: "IAM_USER" is not kebab-case, as managed rules are`}},
+		{"a Config rule with its name as identifier", `"IAM_USER_NO_POLICIES_CHECK"`, `"iam-user"`,
+			[]string{`configRules[0].identifier: "iam-user" is not the identifier of a managed rule, as in ACCESS_KEYS_ROTATED`}},
 		{"a default that is no whole number", `"default": 90`, `"default": 9.5`, []string{`parameters.days.default: 9.5 is not a whole number`}},
 		{"a number without a range", `"range": [1, 365], `, ``, []string{`parameters.days.range: missing`}},
 		{"a range with one end", `[1, 365]`, `[1]`, []string{`parameters.days.range: want [min, max]`}},
@@ -239,7 +253,7 @@ func TestAToolMayNameResourcesOfWarderItself(t *testing.T) {
 	}
 }
 
-func TestAToolIsStartedByAPersonAlone(t *testing.T) {
+func TestAToolIsStartedByNoEvent(t *testing.T) {
 	tests := []struct {
 		name, field string
 		want        []string
@@ -247,11 +261,11 @@ func TestAToolIsStartedByAPersonAlone(t *testing.T) {
 		{"a mode", `"mode": "observe"`, []string{"mode: a tool has no mode: it acts when a person asks it to, and only then"}},
 		{"rules", `"rules": [{"source": ["aws.iam"]}]`, []string{"rules: a tool has no rules: no event starts it"}},
 		{"no rules at all, but the field", `"rules": []`, []string{"rules: a tool has no rules: no event starts it"}},
-		{"a schedule", `"schedule": "rate(1 day)"`, []string{"schedule: a tool has no schedule: no clock starts it"}},
+		{"Config rules", `"configRules": []`, []string{"configRules: a tool has no rules: no event starts it"}},
 		{"parameters", `"parameters": {}`, []string{"parameters: a tool has no parameters: the request says what it is to do"}},
-		{"everything of a control", `"mode": "x", "rules": 1, "schedule": 2, "parameters": 3`, []string{
+		{"everything of a control", `"mode": "x", "rules": 1, "configRules": 2, "parameters": 3`, []string{
 			"mode: a tool has no mode: it acts when a person asks it to, and only then", "rules: a tool has no rules: no event starts it",
-			"schedule: a tool has no schedule: no clock starts it", "parameters: a tool has no parameters: the request says what it is to do"}},
+			"configRules: a tool has no rules: no event starts it", "parameters: a tool has no parameters: the request says what it is to do"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -266,7 +280,7 @@ func TestAToolIsStartedByAPersonAlone(t *testing.T) {
 
 func TestAToolNamesNoResourceThatNobodyFillsIn(t *testing.T) {
 	_, err := Parse("undo/control.json", []byte(strings.Replace(tool, `"${Topic}"`, `"${Halt}"`, 1)))
-	want := `undo/control.json: permissions[2].resources[0]: "${Halt}": only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in, and for tools ${Ledger}, ${Ledger}/index/subject, ${Topic}, ${TopicKey}`
+	want := `undo/control.json: permissions[2].resources[0]: "${Halt}": only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in, and for tools ${Ledger}, ${Ledger}/index/subject, ${Topic}, ${TopicKey}, ${Reports}/*, ${Slack}, ${DrillQueue}, ${Bus}`
 	if err == nil || err.Error() != want {
 		t.Errorf("error\n%v\nwant\n%s", err, want)
 	}

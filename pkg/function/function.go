@@ -178,14 +178,15 @@ func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error
 		Settings: told,
 		Kinds:    kinds,
 		Ledger:   memory,
-		Topic:    notice.Topic{API: sns.NewFromConfig(cfg), ARN: told.Topic},
-		Owners:   owner.Book{API: users, Owners: told.Owners},
-		Halt:     halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt},
-		Account:  topic.AccountID,
-		Region:   topic.Region,
-		Now:      time.Now,
-		Sleep:    sleep,
-		Log:      log,
+		// The topic may be one of another account, in another region.
+		Topic:   notice.Topic{API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: told.Topic},
+		Owners:  owner.Book{API: users, Owners: told.Owners},
+		Halt:    halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt},
+		Account: told.Account,
+		Region:  cfg.Region,
+		Now:     time.Now,
+		Sleep:   sleep,
+		Log:     log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)

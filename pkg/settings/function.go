@@ -24,7 +24,14 @@ const (
 	envHalt       = "WARDER_HALT"       // name of the halt parameter
 	envRoles      = "WARDER_ROLES"      // names of all of Warder's roles, comma between
 	envQuarantine = "WARDER_QUARANTINE" // JSON object: ARNs of the policies of the stack that deny
+	envAccount    = "WARDER_ACCOUNT"    // id of the account that it is deployed in
 	envClock      = "WARDER_CLOCK"      // "event" in the local account, else absent
+
+	// Of the tools that need them, absent elsewhere.
+	envSlack   = "WARDER_SLACK"   // JSON object: where notices are posted
+	envReports = "WARDER_REPORTS" // name of the bucket of reports
+	envDrill   = "WARDER_DRILL"   // URL of the queue that a drill watches
+	envBus     = "WARDER_BUS"     // name of the stack's own event bus
 )
 
 // MaxEnv is what Lambda takes for all environment variables of a function
@@ -41,12 +48,20 @@ type Function struct {
 	BlastRadius     int // changes that the control may make in an hour
 	HoldDays        int // days that sweeps leave alone what was undone
 	Runbooks        string
+	Language        Language // of every notice
 	Table           string   // DynamoDB table
 	Topic           string   // ARN of the SNS topic
+	Account         string   // id of the account that it is deployed in, which the topic may not be
 	Halt            string   // name of the SSM parameter
 	Roles           []string // names of all of Warder's roles, under RolePath
 	Quarantine      Quarantine
 	EventClock      bool // "now" is the event's time, not the wall clock's
+
+	// What some tools are told, zero elsewhere.
+	Slack   Slack  // where notices are posted
+	Reports string // name of the bucket of reports
+	Drill   string // URL of the queue that a drill watches
+	Bus     string // name of the stack's own event bus
 }
 
 // Quarantine is the ARNs of the policies that the stack owns to keep users from
@@ -63,10 +78,11 @@ type common struct {
 	BlastRadius     int            `json:"blastRadius"`
 	HoldDays        int            `json:"holdDays"`
 	Runbooks        string         `json:"runbooks"`
+	Language        Language       `json:"language"`
 }
 
 // Function is what the function of c is told. The caller adds what only the
-// deployment knows: Topic, Roles and Quarantine. A tool acts when it is asked to, so it is
+// deployment knows: Topic, Account, Roles and Quarantine, and to a tool what it needs. A tool acts when it is asked to, so it is
 // told to enforce.
 func (s Settings) Function(c control.Control) Function {
 	set := s.Controls[c.ID]
@@ -81,6 +97,7 @@ func (s Settings) Function(c control.Control) Function {
 		BlastRadius:     s.BlastRadius,
 		HoldDays:        s.HoldDays,
 		Runbooks:        s.Runbooks,
+		Language:        s.Notify.Language,
 		Table:           TableName,
 		Halt:            HaltParameter,
 	}
@@ -95,15 +112,24 @@ func (f Function) Env() map[string]string {
 	env := map[string]string{
 		envMode:       string(f.Mode),
 		envParameters: string(f.Parameters),
-		envSettings:   string(compact(common{networks, f.Owners, f.BlastRadius, f.HoldDays, f.Runbooks})),
+		envSettings:   string(compact(common{networks, f.Owners, f.BlastRadius, f.HoldDays, f.Runbooks, f.Language})),
 		envTable:      f.Table,
 		envTopic:      f.Topic,
+		envAccount:    f.Account,
 		envHalt:       f.Halt,
 		envRoles:      strings.Join(f.Roles, ","),
 		envQuarantine: string(compact(f.Quarantine)),
 	}
 	if f.EventClock {
 		env[envClock] = "event"
+	}
+	if f.Slack != (Slack{}) {
+		env[envSlack] = string(compact(f.Slack))
+	}
+	for name, value := range map[string]string{envReports: f.Reports, envDrill: f.Drill, envBus: f.Bus} {
+		if value != "" {
+			env[name] = value
+		}
 	}
 	return env
 }
@@ -132,6 +158,7 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 		Parameters: json.RawMessage(required(envParameters)),
 		Table:      required(envTable),
 		Topic:      required(envTopic),
+		Account:    required(envAccount),
 		Halt:       required(envHalt),
 	}
 	if f.Mode != "" && !f.Mode.Valid() {
@@ -160,6 +187,10 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 			fault(envSettings, "%w", err)
 		}
 		f.AllowedNetworks, f.Owners, f.BlastRadius, f.HoldDays, f.Runbooks = c.AllowedNetworks, c.Owners, c.BlastRadius, c.HoldDays, c.Runbooks
+		f.Language = c.Language
+		if err == nil && !slices.Contains(languages, f.Language) {
+			fault(envSettings, "language: want one of %v", languages)
+		}
 		if err == nil && (c.BlastRadius < 1 || c.HoldDays < 1) {
 			fault(envSettings, "blastRadius and holdDays are whole numbers above 0")
 		}
@@ -167,6 +198,14 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 			f.AllowedNetworks = nil
 		}
 	}
+	if data, ok := lookup(envSlack); ok {
+		if err := decode([]byte(data), &f.Slack); err != nil {
+			fault(envSlack, "%w", err)
+		}
+	}
+	f.Reports, _ = lookup(envReports)
+	f.Drill, _ = lookup(envDrill)
+	f.Bus, _ = lookup(envBus)
 	switch clock, ok := lookup(envClock); {
 	case ok && clock == "event":
 		f.EventClock = true

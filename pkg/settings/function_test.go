@@ -30,6 +30,11 @@ func TestFromEnvReadsWhatEnvWrote(t *testing.T) {
 				for _, eventClock := range []bool{false, true} {
 					want := s.Function(c)
 					want.Topic = "arn:aws:sns:us-east-1:123456789012:notices"
+					want.Account = "123456789012"
+					if c.Tool {
+						want.Slack, want.Reports = s.Notify.Slack, "reports"
+						want.Drill, want.Bus = "https://sqs.us-east-1.amazonaws.com/123456789012/drill", "warder"
+					}
 					want.Roles = []string{"warder-a-1", "warder-b-2"}
 					want.Quarantine = Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key", Outside: "arn:aws:iam::123456789012:policy/warder/outside"}
 					want.EventClock = eventClock
@@ -57,6 +62,8 @@ func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
 		Runbooks:        "https://example.com/",
 		Table:           "warder",
 		Topic:           "arn:aws:sns:us-east-1:123456789012:notices",
+		Account:         "123456789012",
+		Language:        Korean,
 		Halt:            "/warder/halt",
 		Roles:           []string{"a", "b"},
 		Quarantine:      Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key"},
@@ -64,9 +71,10 @@ func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
 	want := map[string]string{
 		"WARDER_MODE":       "enforce",
 		"WARDER_PARAMETERS": `{"maxAgeDays":30}`,
-		"WARDER_SETTINGS":   `{"allowedNetworks":["203.0.113.0/24"],"owners":{"tags":["owner"],"paths":{"/a&b/":"a@example.com"},"prefixes":{},"default":""},"blastRadius":10,"holdDays":7,"runbooks":"https://example.com/"}`,
+		"WARDER_SETTINGS":   `{"allowedNetworks":["203.0.113.0/24"],"owners":{"tags":["owner"],"paths":{"/a&b/":"a@example.com"},"prefixes":{},"default":"","slack":""},"blastRadius":10,"holdDays":7,"runbooks":"https://example.com/","language":"ko"}`,
 		"WARDER_TABLE":      "warder",
 		"WARDER_TOPIC":      "arn:aws:sns:us-east-1:123456789012:notices",
+		"WARDER_ACCOUNT":    "123456789012",
 		"WARDER_HALT":       "/warder/halt",
 		"WARDER_ROLES":      "a,b",
 		"WARDER_QUARANTINE": `{"key":"arn:aws:iam::123456789012:policy/warder/key"}`,
@@ -94,7 +102,7 @@ func TestAToolIsToldToEnforce(t *testing.T) {
 
 func TestFromEnvRefuses(t *testing.T) {
 	valid := Function{
-		BlastRadius: 10, HoldDays: 7,
+		BlastRadius: 10, HoldDays: 7, Language: English, Account: "123456789012",
 		Mode: control.Observe, Parameters: json.RawMessage(`{}`), Table: "warder", Topic: "arn:aws:sns:us-east-1:123456789012:notices",
 		Halt: "/warder/halt", Roles: []string{"a"}, Quarantine: Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key"},
 	}.Env()
@@ -109,7 +117,8 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"settings with an unknown field", map[string]string{"WARDER_SETTINGS": `{"region": "x"}`}, `read environment: WARDER_SETTINGS: json: unknown field "region"`},
 		{"settings with something after them", map[string]string{"WARDER_SETTINGS": `{} {}`}, `read environment: WARDER_SETTINGS: more than one JSON value`},
 		{"a topic that is a name", map[string]string{"WARDER_TOPIC": "notices"}, "read environment: WARDER_TOPIC: want the ARN of a topic"},
-		{"a blast radius of nothing", map[string]string{"WARDER_SETTINGS": `{"holdDays": 7}`}, `read environment: WARDER_SETTINGS: blastRadius and holdDays are whole numbers above 0`},
+		{"a language without a catalogue", map[string]string{"WARDER_SETTINGS": `{"blastRadius": 1, "holdDays": 7, "language": "kr"}`}, `read environment: WARDER_SETTINGS: language: want one of [en ko]`},
+		{"a blast radius of nothing", map[string]string{"WARDER_SETTINGS": `{"holdDays": 7, "language": "en"}`}, `read environment: WARDER_SETTINGS: blastRadius and holdDays are whole numbers above 0`},
 		{"no roles", map[string]string{"WARDER_ROLES": ""}, "read environment: WARDER_ROLES: missing"},
 		{"no quarantine", map[string]string{"WARDER_QUARANTINE": ""}, "read environment: WARDER_QUARANTINE: missing"},
 		{"a quarantine without the policy of keys", map[string]string{"WARDER_QUARANTINE": `{}`}, "read environment: WARDER_QUARANTINE: key: want the ARN of a policy"},

@@ -35,15 +35,21 @@ func LogGroupName(id string) string { return "/aws/lambda/" + FunctionName(id) }
 
 // Settings is the "warder" context of cdk.json with every default filled in.
 type Settings struct {
-	HubRegion        string         // where IAM's events arrive, and Warder is deployed
-	AllowedNetworks  []netip.Prefix // networks people sign in from; empty: no opinion
-	Owners           Owners
-	Notify           Notify
-	BlastRadius      int    // changes that one control may make in an hour
-	HoldDays         int    // days that sweeps leave alone what was undone
-	Runbooks         string // https address that the control id is appended to, ends with /
-	LogRetentionDays int
-	Controls         map[string]Control // of every control, by id; tools have none
+	HubRegion         string         // where IAM's events arrive, and Warder is deployed
+	Regions           []string       // the others that are listened to, sorted; never the hub's
+	AllowedNetworks   []netip.Prefix // networks people sign in from; empty: no opinion
+	Owners            Owners
+	Notify            Notify
+	BlastRadius       int    // changes that one control may make in an hour
+	HoldDays          int    // days that sweeps leave alone what was undone
+	Runbooks          string // https address that the control id is appended to, ends with /
+	LogRetentionDays  int
+	CreateConfigRules bool                // deploy the AWS Config rules that controls listen to
+	ConfigRegion      string              // the one region of those rules: the hub's, or one of Regions
+	ConfigRules       map[string][]string // AWS's name of a managed rule → names that it has in this account
+	AssetBucket       string              // bucket of the functions' code, for StackSets; empty: the CDK's own
+	Tags              map[string]string   // on every resource, beside Warder's own
+	Controls          map[string]Control  // of every control, by id; tools have none
 }
 
 // Owners says who answers for an IAM user: its tags, then its path, then the
@@ -53,6 +59,7 @@ type Owners struct {
 	Paths    map[string]string `json:"paths"`    // IAM path, with both slashes → email address
 	Prefixes map[string]string `json:"prefixes"` // beginning of a user name → email address
 	Default  string            `json:"default"`  // email address; empty: the topic's subscribers alone are told
+	Slack    string            `json:"slack"`    // tag key; the value is a Slack member id such as U024BE7LH
 }
 
 // Addresses is every email address that Paths, Prefixes and Default name, once
@@ -66,10 +73,36 @@ func (o Owners) Addresses() []string {
 	return slices.Compact(addresses)
 }
 
-// Notify says who is told of everything.
+// Notify says who is told of everything, and how.
 type Notify struct {
-	Emails []string // subscribed to the topic; each must confirm once
+	Emails   []string // subscribed to the topic; each must confirm once
+	Language Language // of every notice
+	Slack    Slack    // where notices are posted; zero: nowhere
+	Topic    string   // ARN of a topic elsewhere, as in a security account, in place of the stack's own; empty: the stack's
+	TopicKey string   // ARN of the KMS key of Topic; empty: it has none
 }
+
+// Language is the language of notices, as an ISO 639-1 code.
+type Language string
+
+// The languages.
+const (
+	English Language = "en"
+	Korean  Language = "ko"
+)
+
+var languages = []Language{English, Korean}
+
+// Slack is where notices are posted, and where the bot token or the address of the incoming webhook
+// is kept. It holds no secret itself.
+type Slack struct {
+	Channel   string `json:"channel,omitempty"`   // id such as C024BE91L; empty for a webhook, which has its own
+	Secret    string `json:"secret,omitempty"`    // name of a secret in Secrets Manager, in the hub's region; or else
+	Parameter string `json:"parameter,omitempty"` // name of a SecureString in SSM Parameter Store, in the hub's region
+}
+
+// On tells whether notices are posted.
+func (s Slack) On() bool { return s.Secret != "" || s.Parameter != "" }
 
 // Control is what is set for one control.
 type Control struct {
@@ -105,17 +138,26 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	root.Fields("hubRegion", "allowedNetworks", "owners", "notify", "blastRadius", "holdDays", "runbooks", "logRetentionDays", "controls")
+	root.Fields("hubRegion", "regions", "allowedNetworks", "owners", "notify", "blastRadius", "holdDays", "runbooks", "logRetentionDays",
+		"createConfigRules", "configRegion", "configRules", "assetBucket", "tags", "controls")
+	hub := parseRegion(root.Field("hubRegion"))
+	regions := parseRegions(root.Field("regions"), hub)
 	s := Settings{
-		HubRegion:        parseRegion(root.Field("hubRegion")),
-		AllowedNetworks:  parseNetworks(root.Field("allowedNetworks")),
-		Owners:           parseOwners(root.Field("owners")),
-		Notify:           parseNotify(root.Field("notify")),
-		BlastRadius:      parseInt(root.Field("blastRadius"), defaultBlastRadius, 1, 1000, "changes per control and hour"),
-		HoldDays:         parseInt(root.Field("holdDays"), defaultHoldDays, 1, 90, "days"),
-		Runbooks:         parseRunbooks(root.Field("runbooks")),
-		LogRetentionDays: parseRetention(root.Field("logRetentionDays")),
-		Controls:         parseControls(root.Field("controls"), controls),
+		HubRegion:         hub,
+		Regions:           regions,
+		AllowedNetworks:   parseNetworks(root.Field("allowedNetworks")),
+		Owners:            parseOwners(root.Field("owners")),
+		Notify:            parseNotify(root.Field("notify")),
+		BlastRadius:       parseInt(root.Field("blastRadius"), defaultBlastRadius, 1, 1000, "changes per control and hour"),
+		HoldDays:          parseInt(root.Field("holdDays"), defaultHoldDays, 1, 90, "days"),
+		Runbooks:          parseRunbooks(root.Field("runbooks")),
+		LogRetentionDays:  parseRetention(root.Field("logRetentionDays")),
+		CreateConfigRules: root.Field("createConfigRules").Bool(),
+		ConfigRegion:      parseConfigRegion(root.Field("configRegion"), hub, regions),
+		ConfigRules:       parseConfigRules(root.Field("configRules")),
+		AssetBucket:       parseBucket(root.Field("assetBucket")),
+		Tags:              parseTags(root.Field("tags")),
+		Controls:          parseControls(root.Field("controls"), controls),
 	}
 	if err := root.Err(); err != nil {
 		return Settings{}, err
@@ -169,9 +211,10 @@ func parseNetwork(text string) (netip.Prefix, error) {
 }
 
 func parseOwners(n *tree.Node) Owners {
-	n.Fields("tags", "paths", "prefixes", "default")
+	n.Fields("tags", "paths", "prefixes", "default", "slack")
 	owners := Owners{
 		Tags:     []string{"owner", "email"},
+		Slack:    "slack",
 		Paths:    n.Field("paths").Map(),
 		Prefixes: n.Field("prefixes").Map(),
 		Default:  n.Field("default").Text(),
@@ -182,6 +225,12 @@ func parseOwners(n *tree.Node) Owners {
 			if item.IsString() && !tagKey.MatchString(item.Text()) {
 				item.Faultf("%q is not a tag key of IAM", item.Text())
 			}
+		}
+	}
+	if slack := n.Field("slack"); slack != nil {
+		owners.Slack = slack.Text()
+		if slack.IsString() && owners.Slack != "" && !tagKey.MatchString(owners.Slack) {
+			slack.Faultf("%q is not a tag key of IAM", owners.Slack)
 		}
 	}
 	contacts := func(n *tree.Node, check func(key string) string) {
@@ -214,9 +263,21 @@ func parseOwners(n *tree.Node) Owners {
 }
 
 func parseNotify(n *tree.Node) Notify {
-	n.Fields("emails")
+	n.Fields("emails", "language", "slack", "topic", "topicKey")
 	emails := n.Field("emails")
-	notify := Notify{Emails: emails.Texts()}
+	notify := Notify{
+		Emails:   emails.Texts(),
+		Language: parseLanguage(n.Field("language")),
+		Slack:    parseSlack(n.Field("slack")),
+		Topic:    parseARN(n.Field("topic"), "sns"),
+		TopicKey: parseARN(n.Field("topicKey"), "kms"),
+	}
+	if key := n.Field("topicKey"); notify.TopicKey != "" && notify.Topic == "" {
+		key.Faultf("the key of a topic that is not named: set topic, or leave it out")
+	}
+	if notify.Topic != "" && len(notify.Emails) > 0 {
+		emails.Faultf("addresses cannot be subscribed to a topic elsewhere: subscribe them there, or leave topic out")
+	}
 	for i, item := range emails.Items() {
 		checkEmail(item)
 		if item.IsString() && slices.Contains(notify.Emails[:i], item.Text()) {

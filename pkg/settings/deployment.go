@@ -1,0 +1,153 @@
+package settings
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/warder-aws/warder/pkg/tree"
+)
+
+// regionsOf is how the regions of a partition are named, by its hub region.
+// https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
+var regionsOf = map[string]*regexp.Regexp{
+	"us-east-1":     regexp.MustCompile(`^(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]{4,}-[1-9]$`),
+	"us-gov-west-1": regexp.MustCompile(`^us-gov-[a-z]+-[1-9]$`),
+	"cn-north-1":    regexp.MustCompile(`^cn-[a-z]+-[1-9]$`),
+}
+
+// bucket is what S3 takes as the name of a bucket, with ${AWS::AccountId} and ${AWS::Region} in it.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+var bucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+// parseRegions reads the regions beside the hub's. The hub's own may be listed as well: it is
+// listened to anyway.
+func parseRegions(n *tree.Node, hub string) []string {
+	var regions []string
+	for _, item := range n.Items() {
+		region := item.Text()
+		switch named, known := regionsOf[hub]; {
+		case !item.IsString() || !known:
+		case !named.MatchString(region):
+			item.Faultf("%q is not a region of the partition of %s", region, hub)
+		case slices.Contains(regions, region):
+			item.Faultf("%q is listed twice", region)
+		}
+		if region != hub {
+			regions = append(regions, region)
+		}
+	}
+	slices.Sort(regions)
+	return regions
+}
+
+// parseConfigRegion reads where the AWS Config rules are: periodic rules of IAM belong in one region
+// (https://docs.aws.amazon.com/config/latest/developerguide/select-resources.html).
+func parseConfigRegion(n *tree.Node, hub string, regions []string) string {
+	if n == nil {
+		return hub
+	}
+	region := n.Text()
+	if n.IsString() && region != hub && !slices.Contains(regions, region) {
+		n.Faultf("%q is not listened to: it is the hub's region %q, or one of regions", region, hub)
+	}
+	return region
+}
+
+// parseConfigRules reads the names that AWS's managed rules have in the account.
+func parseConfigRules(n *tree.Node) map[string][]string {
+	if n == nil {
+		return nil
+	}
+	rules := map[string][]string{}
+	n.Members(func(rule string, names *tree.Node) {
+		rules[rule] = names.Texts()
+		for _, item := range names.Items() {
+			// https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html
+			if name := item.Text(); item.IsString() && (name == "" || len(name) > 128 || strings.ContainsAny(name, " *?")) {
+				item.Faultf("%q is not the name of a Config rule", name)
+			}
+		}
+	})
+	return rules
+}
+
+func parseBucket(n *tree.Node) string {
+	name := n.Text()
+	plain := strings.NewReplacer("${AWS::AccountId}", "000000000000", "${AWS::Region}", "us-gov-west-1").Replace(name)
+	if n.IsString() && name != "" && !bucket.MatchString(plain) {
+		n.Faultf("%q is not the name of a bucket; ${AWS::AccountId} and ${AWS::Region} may be part of it", name)
+	}
+	return name
+}
+
+// parseTags reads tags for every resource.
+// https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+func parseTags(n *tree.Node) map[string]string {
+	if n == nil {
+		return nil
+	}
+	tags := map[string]string{}
+	n.Members(func(key string, value *tree.Node) {
+		tags[key] = value.Text()
+		switch {
+		case !tagKey.MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:"):
+			value.Faultf("%q is not a tag key that AWS takes", key)
+		case key == Product:
+			value.Faultf("the tag %q is Warder's own", key)
+		case len([]rune(value.Text())) > 256:
+			value.Faultf("longer than 256 characters")
+		}
+	})
+	return tags
+}
+
+// channel is a Slack channel or conversation id; names can change, ids do not.
+var channel = regexp.MustCompile(`^[CDG][A-Z0-9]{7,}$`)
+
+// secretName is what both Secrets Manager and Parameter Store take as a name.
+var secretName = regexp.MustCompile(`^[A-Za-z0-9/_.-]{1,512}$`)
+
+func parseSlack(n *tree.Node) Slack {
+	n.Fields("channel", "secret", "parameter")
+	slack := Slack{Channel: n.Field("channel").Text(), Secret: n.Field("secret").Text(), Parameter: n.Field("parameter").Text()}
+	if c := n.Field("channel"); c.IsString() && slack.Channel != "" && !channel.MatchString(slack.Channel) {
+		c.Faultf("%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details", slack.Channel)
+	}
+	for _, name := range []string{"secret", "parameter"} {
+		// What is no name may be the secret itself: it is not repeated.
+		if f := n.Field(name); f.IsString() && f.Text() != "" && (!secretName.MatchString(f.Text()) || strings.HasPrefix(f.Text(), "xox")) {
+			f.Faultf("not the name of a %s: put the token or the webhook's address into it, and its name here", name)
+		}
+	}
+	switch {
+	case n == nil || !n.IsObject():
+	case slack.Secret != "" && slack.Parameter != "":
+		n.Faultf("both secret and parameter: name the one that holds the bot token or the address of the webhook")
+	case slack.Channel != "" && !slack.On():
+		n.Faultf("neither secret nor parameter: name the one that holds the bot token or the address of the webhook")
+	}
+	return slack
+}
+
+func parseLanguage(n *tree.Node) Language {
+	if n == nil {
+		return English
+	}
+	language := Language(n.Text())
+	if n.IsString() && !slices.Contains(languages, language) {
+		n.Faultf("%q is not one of %s", language, strings.Trim(fmt.Sprint(languages), "[]"))
+	}
+	return language
+}
+
+func parseARN(n *tree.Node, service string) string {
+	text := n.Text()
+	if parsed, err := arn.Parse(text); n.IsString() && text != "" && (err != nil || parsed.Service != service || parsed.Resource == "" || parsed.AccountID == "") {
+		n.Faultf("%q is not an ARN of %s", text, service)
+	}
+	return text
+}
