@@ -11,7 +11,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -184,55 +183,6 @@ func TestReadmeShowsTheDemoThatIsPlayed(t *testing.T) {
 		if !strings.Contains(played, strconv.Quote(chapter[1])) {
 			t.Errorf("the demo has no chapter %q", chapter[1])
 		}
-	}
-}
-
-func TestReadmeListsEverySettingWithItsDefault(t *testing.T) {
-	controls, err := Controls()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defaults, err := settings.Parse([]byte("{}"), controls)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// What is not known is answered by what is.
-	_, err = settings.Parse([]byte(`{"?":0,"owners":{"?":0},"notify":{"?":0}}`), controls)
-	var known []string
-	for _, m := range regexp.MustCompile(`(?m)warder: (?:(\w+)\.)?\?: unknown field: known here are (.*)$`).FindAllStringSubmatch(err.Error(), -1) {
-		for name := range strings.SplitSeq(m[2], ", ") {
-			known = append(known, strings.TrimPrefix(m[1]+"."+name, "."))
-		}
-	}
-	known = slices.DeleteFunc(known, func(name string) bool { return name == "owners" || name == "notify" })
-	if len(known) < 5 {
-		t.Fatalf("the error names no settings: %v", err)
-	}
-
-	_, _, table, _ := part(t, "settings")
-	var listed []string
-	for _, row := range rows(table)[1:] {
-		name := strings.Trim(row[0], "`")
-		listed = append(listed, name)
-		if name == "controls" { // the defaults are those of the controls
-			continue
-		}
-		value := reflect.ValueOf(defaults)
-		for step := range strings.SplitSeq(name, ".") {
-			if value = value.FieldByName(strings.ToUpper(step[:1]) + step[1:]); !value.IsValid() {
-				break
-			}
-		}
-		if !value.IsValid() {
-			t.Errorf("%s is no setting", name)
-		} else if got, want := strings.ReplaceAll(row[1], "`", ""), shown(t, value.Interface()); got != want {
-			t.Errorf("%s: the default is %q, README.md says %q", name, want, got)
-		}
-	}
-	slices.Sort(known)
-	slices.Sort(listed)
-	if diff := cmp.Diff(known, listed); diff != "" {
-		t.Errorf("settings (-known +README.md):\n%s", diff)
 	}
 }
 

@@ -47,7 +47,7 @@ func parseParameters(n *tree.Node) map[string]Parameter {
 		} else if !camel.MatchString(name) {
 			item.Faultf("%q is not lowerCamelCase", name)
 		}
-		p := parseParameter(item)
+		p := ParseParameter(item)
 		if value := item.Field("default"); slices.Contains(days, name) && value != nil && (p.Kind != Integer || p.Min < 0) {
 			item.Faultf("%q counts days for every control: want a whole number from 0 or more", name)
 		}
@@ -56,7 +56,9 @@ func parseParameters(n *tree.Node) map[string]Parameter {
 	return parameters
 }
 
-func parseParameter(n *tree.Node) Parameter {
+// ParseParameter reads the description of one parameter: default, range, help. What is wrong becomes a
+// fault of the document.
+func ParseParameter(n *tree.Node) Parameter {
 	n.Fields("default", "range", "help")
 	value, limits, help := n.Required("default"), n.Field("range"), n.Required("help")
 	p := Parameter{Default: value.JSON(), Help: help.Text()}

@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,19 +41,6 @@ func parseRegions(n *tree.Node, hub string) []string {
 	}
 	slices.Sort(regions)
 	return regions
-}
-
-// parseConfigRegion reads where the AWS Config rules are: periodic rules of IAM belong in one region
-// (https://docs.aws.amazon.com/config/latest/developerguide/select-resources.html).
-func parseConfigRegion(n *tree.Node, hub string, regions []string) string {
-	if n == nil {
-		return hub
-	}
-	region := n.Text()
-	if n.IsString() && region != hub && !slices.Contains(regions, region) {
-		n.Faultf("%q is not listened to: it is the hub's region %q, or one of regions", region, hub)
-	}
-	return region
 }
 
 // parseConfigRules reads the names that AWS's managed rules have in the account.
@@ -111,9 +97,10 @@ var channel = regexp.MustCompile(`^[CDG][A-Z0-9]{7,}$`)
 // secretName is what both Secrets Manager and Parameter Store take as a name.
 var secretName = regexp.MustCompile(`^[A-Za-z0-9/_.-]{1,512}$`)
 
-func parseSlack(n *tree.Node) Slack {
-	n.Fields("channel", "secret", "parameter")
-	slack := Slack{Channel: n.Field("channel").Text(), Secret: n.Field("secret").Text(), Parameter: n.Field("parameter").Text()}
+func parseSlack(r reader) Slack {
+	r.fields("notify.slack")
+	n := r.node("notify.slack")
+	slack := Slack{Channel: r.text("notify.slack.channel"), Secret: r.text("notify.slack.secret"), Parameter: r.text("notify.slack.parameter")}
 	if c := n.Field("channel"); c.IsString() && slack.Channel != "" && !channel.MatchString(slack.Channel) {
 		c.Faultf("%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details", slack.Channel)
 	}
@@ -131,17 +118,6 @@ func parseSlack(n *tree.Node) Slack {
 		n.Faultf("neither secret nor parameter: name the one that holds the bot token or the address of the webhook")
 	}
 	return slack
-}
-
-func parseLanguage(n *tree.Node) Language {
-	if n == nil {
-		return English
-	}
-	language := Language(n.Text())
-	if n.IsString() && !slices.Contains(languages, language) {
-		n.Faultf("%q is not one of %s", language, strings.Trim(fmt.Sprint(languages), "[]"))
-	}
-	return language
 }
 
 func parseARN(n *tree.Node, service string) string {

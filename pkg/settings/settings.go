@@ -5,6 +5,7 @@
 package settings
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -110,14 +111,6 @@ type Control struct {
 	Parameters map[string]json.RawMessage // every declared parameter, compact JSON
 }
 
-const (
-	defaultRegion      = "us-east-1"
-	defaultRunbooks    = "https://github.com/warder-aws/warder/tree/main/functions/"
-	defaultBlastRadius = 10  // changes per control and hour; more at once is a mistake until somebody says otherwise
-	defaultHoldDays    = 7   // days; a week to settle what was undone
-	defaultRetention   = 400 // days; the year that auditors ask for, and a month to ask it in
-)
-
 // hubRegions is where IAM's CloudTrail events arrive, one region a partition.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
 var hubRegions = []string{"us-east-1", "us-gov-west-1", "cn-north-1"}
@@ -138,42 +131,37 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	root.Fields("hubRegion", "regions", "allowedNetworks", "owners", "notify", "blastRadius", "holdDays", "runbooks", "logRetentionDays",
-		"createConfigRules", "configRegion", "configRules", "assetBucket", "tags", "controls")
-	hub := parseRegion(root.Field("hubRegion"))
-	regions := parseRegions(root.Field("regions"), hub)
+	r := reader{root, definitions()}
+	r.fields("", "controls")
+	hub := r.text("hubRegion")
+	if n := root.Field("hubRegion"); n.IsString() && !slices.Contains(hubRegions, hub) {
+		n.Faultf("IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "))
+	}
+	regions := parseRegions(r.node("regions"), hub)
 	s := Settings{
 		HubRegion:         hub,
 		Regions:           regions,
-		AllowedNetworks:   parseNetworks(root.Field("allowedNetworks")),
-		Owners:            parseOwners(root.Field("owners")),
-		Notify:            parseNotify(root.Field("notify")),
-		BlastRadius:       parseInt(root.Field("blastRadius"), defaultBlastRadius, 1, 1000, "changes per control and hour"),
-		HoldDays:          parseInt(root.Field("holdDays"), defaultHoldDays, 1, 90, "days"),
-		Runbooks:          parseRunbooks(root.Field("runbooks")),
-		LogRetentionDays:  parseRetention(root.Field("logRetentionDays")),
-		CreateConfigRules: root.Field("createConfigRules").Bool(),
-		ConfigRegion:      parseConfigRegion(root.Field("configRegion"), hub, regions),
-		ConfigRules:       parseConfigRules(root.Field("configRules")),
-		AssetBucket:       parseBucket(root.Field("assetBucket")),
-		Tags:              parseTags(root.Field("tags")),
+		AllowedNetworks:   parseNetworks(r.node("allowedNetworks")),
+		Owners:            parseOwners(r),
+		Notify:            parseNotify(r),
+		BlastRadius:       r.int("blastRadius"),
+		HoldDays:          r.int("holdDays"),
+		Runbooks:          parseRunbooks(r),
+		LogRetentionDays:  parseRetention(r),
+		CreateConfigRules: r.node("createConfigRules").Bool(),
+		ConfigRegion:      cmp.Or(r.text("configRegion"), hub),
+		ConfigRules:       parseConfigRules(r.node("configRules")),
+		AssetBucket:       parseBucket(r.node("assetBucket")),
+		Tags:              parseTags(r.node("tags")),
 		Controls:          parseControls(root.Field("controls"), controls),
+	}
+	if n := root.Field("configRegion"); n.IsString() && s.ConfigRegion != hub && !slices.Contains(regions, s.ConfigRegion) {
+		n.Faultf("%q is not listened to: it is the hub's region %q, or one of regions", s.ConfigRegion, hub)
 	}
 	if err := root.Err(); err != nil {
 		return Settings{}, err
 	}
 	return s, nil
-}
-
-func parseRegion(n *tree.Node) string {
-	if n == nil {
-		return defaultRegion
-	}
-	region := n.Text()
-	if n.IsString() && !slices.Contains(hubRegions, region) {
-		n.Faultf("IAM's events never arrive in %q, only in one region of each partition: %s", region, strings.Join(hubRegions, ", "))
-	}
-	return region
 }
 
 func parseNetworks(n *tree.Node) []netip.Prefix {
@@ -210,27 +198,18 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network, nil
 }
 
-func parseOwners(n *tree.Node) Owners {
-	n.Fields("tags", "paths", "prefixes", "default", "slack")
+func parseOwners(r reader) Owners {
+	r.fields("owners")
 	owners := Owners{
-		Tags:     []string{"owner", "email"},
-		Slack:    "slack",
-		Paths:    n.Field("paths").Map(),
-		Prefixes: n.Field("prefixes").Map(),
-		Default:  n.Field("default").Text(),
+		Tags:     r.texts("owners.tags"),
+		Paths:    r.node("owners.paths").Map(),
+		Prefixes: r.node("owners.prefixes").Map(),
+		Default:  r.text("owners.default"),
+		Slack:    r.text("owners.slack"),
 	}
-	if tags := n.Field("tags"); tags != nil {
-		owners.Tags = tags.Texts()
-		for _, item := range tags.Items() {
-			if item.IsString() && !tagKey.MatchString(item.Text()) {
-				item.Faultf("%q is not a tag key of IAM", item.Text())
-			}
-		}
-	}
-	if slack := n.Field("slack"); slack != nil {
-		owners.Slack = slack.Text()
-		if slack.IsString() && owners.Slack != "" && !tagKey.MatchString(owners.Slack) {
-			slack.Faultf("%q is not a tag key of IAM", owners.Slack)
+	for _, item := range append(r.node("owners.tags").Items(), r.node("owners.slack")) {
+		if item.IsString() && item.Text() != "" && !tagKey.MatchString(item.Text()) {
+			item.Faultf("%q is not a tag key of IAM", item.Text())
 		}
 	}
 	contacts := func(n *tree.Node, check func(key string) string) {
@@ -244,36 +223,36 @@ func parseOwners(n *tree.Node) Owners {
 			checkEmail(value)
 		})
 	}
-	contacts(n.Field("paths"), func(path string) string {
+	contacts(r.node("owners.paths"), func(path string) string {
 		if !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, "/") {
 			return "an IAM path begins and ends with /"
 		}
 		return ""
 	})
-	contacts(n.Field("prefixes"), func(prefix string) string {
+	contacts(r.node("owners.prefixes"), func(prefix string) string {
 		if prefix == "" {
 			return "an empty prefix is every user: use default"
 		}
 		return ""
 	})
-	if contact := n.Field("default"); contact.IsString() && contact.Text() != "" {
+	if contact := r.node("owners.default"); contact.IsString() && contact.Text() != "" {
 		checkEmail(contact)
 	}
 	return owners
 }
 
-func parseNotify(n *tree.Node) Notify {
-	n.Fields("emails", "language", "slack", "topic", "topicKey")
-	emails := n.Field("emails")
+func parseNotify(r reader) Notify {
+	r.fields("notify")
+	emails := r.node("notify.emails")
 	notify := Notify{
 		Emails:   emails.Texts(),
-		Language: parseLanguage(n.Field("language")),
-		Slack:    parseSlack(n.Field("slack")),
-		Topic:    parseARN(n.Field("topic"), "sns"),
-		TopicKey: parseARN(n.Field("topicKey"), "kms"),
+		Language: Language(r.text("notify.language")),
+		Slack:    parseSlack(r),
+		Topic:    parseARN(r.node("notify.topic"), "sns"),
+		TopicKey: parseARN(r.node("notify.topicKey"), "kms"),
 	}
-	if key := n.Field("topicKey"); notify.TopicKey != "" && notify.Topic == "" {
-		key.Faultf("the key of a topic that is not named: set topic, or leave it out")
+	if notify.TopicKey != "" && notify.Topic == "" {
+		r.node("notify.topicKey").Faultf("the key of a topic that is not named: set topic, or leave it out")
 	}
 	if notify.Topic != "" && len(notify.Emails) > 0 {
 		emails.Faultf("addresses cannot be subscribed to a topic elsewhere: subscribe them there, or leave topic out")
@@ -297,34 +276,16 @@ func checkEmail(n *tree.Node) {
 	}
 }
 
-// parseInt reads a whole number between least and most, inclusive.
-func parseInt(n *tree.Node, otherwise, least, most int, unit string) int {
-	if n == nil {
-		return otherwise
-	}
-	value := int(n.Int())
-	if n.IsInt() && (value < least || value > most) {
-		n.Faultf("%d is not from %d to %d %s", value, least, most, unit)
-	}
-	return value
-}
-
-func parseRunbooks(n *tree.Node) string {
-	if n == nil {
-		return defaultRunbooks
-	}
-	address := n.Text()
+func parseRunbooks(r reader) string {
+	n, address := r.node("runbooks"), r.text("runbooks")
 	if u, err := url.Parse(address); n.IsString() && (err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")) {
 		n.Faultf("%q is not an https address that ends with /", address)
 	}
 	return address
 }
 
-func parseRetention(n *tree.Node) int {
-	if n == nil {
-		return defaultRetention
-	}
-	days := int(n.Int())
+func parseRetention(r reader) int {
+	n, days := r.node("logRetentionDays"), r.int("logRetentionDays")
 	if n.IsInt() && !slices.Contains(retentions, days) {
 		n.Faultf("CloudWatch Logs does not take %d days, only %s", days, strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]"))
 	}

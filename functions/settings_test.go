@@ -1,0 +1,87 @@
+package functions
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+const settingsReference = "../docs/settings.md"
+
+// TestTheReferenceOfSettingsIsCurrent makes docs/settings.md from the definitions that settings are
+// checked by: settings.json, and the parameters of each control.json.
+func TestTheReferenceOfSettingsIsCurrent(t *testing.T) {
+	controls, err := Controls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := reference(settings.Definitions(), controls)
+	if *update {
+		if err := os.WriteFile(settingsReference, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(settingsReference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("%s is stale, make golden writes it (-want +got):\n%s", settingsReference, diff)
+	}
+}
+
+func reference(common []settings.Definition, controls []control.Control) string {
+	var b strings.Builder
+	b.WriteString(`# Settings
+
+Everything that can be set stands in ` + "`cdk.json` under `context.warder`" + `. It is checked by ` + "`make synth`" + `, which tells all faults
+at once, and takes effect with ` + "`make deploy`" + `. What is not set has its default: ` + "`{}`" + ` is a valid setting of everything.
+` + "`go test ./functions -update`" + ` makes this page from the definitions that settings are checked by.
+
+## Common
+
+| setting | default | takes | |
+|---|---|---|---|
+`)
+	for _, d := range common {
+		row(&b, d.Path, d.Parameter)
+	}
+	b.WriteString("\n## Controls\n\nUnder `controls`, by the control's id: `{\"deactivate-stale-access-key\": {\"mode\": \"enforce\", \"maxAgeDays\": 60}}`. Every control\n" +
+		"takes `mode`: `observe` (tell what would be done), `enforce` (do it) or `off`.\n")
+	for _, c := range controls {
+		if c.Tool {
+			continue
+		}
+		fmt.Fprintf(&b, "\n### [%s](../functions/%[1]s/README.md)\n\n%s\n\n| setting | default | takes | |\n|---|---|---|---|\n| `mode` | `%s` | `off`, `observe`, `enforce` | How far it goes |\n", c.ID, c.Summary, c.Mode)
+		for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
+			row(&b, name, c.Parameters[name])
+		}
+	}
+	return b.String()
+}
+
+// row is a row of the reference.
+func row(b *strings.Builder, name string, p control.Parameter) {
+	takes := string(p.Kind)
+	switch {
+	case p.Kind == control.Integer:
+		takes = fmt.Sprintf("%d to %d", p.Min, p.Max)
+	case p.Allowed != nil:
+		takes = "`" + strings.Join(p.Allowed, "`, `") + "`"
+	}
+	value := "`" + string(p.Default) + "`"
+	switch value {
+	case "`\"\"`", "`[]`", "`{}`":
+		value = "none"
+	}
+	fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", name, value, takes, strings.ReplaceAll(p.Help, "|", `\|`))
+}

@@ -1,0 +1,108 @@
+package settings
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/tree"
+)
+
+//go:embed settings.json
+var described []byte
+
+// Definition describes one common setting. What a control declares in its control.json, settings.json
+// declares of the settings that are not of one control; the reference is made from both.
+type Definition struct {
+	Path string // as in cdk.json, "notify.emails"
+	control.Parameter
+}
+
+// Definitions is every common setting, in the order of the reference.
+func Definitions() []Definition { return definitions() }
+
+func definitions() []Definition {
+	root, err := tree.Parse("settings.json", described)
+	if err != nil {
+		panic(err) // it is part of the binary
+	}
+	var all []Definition
+	root.Members(func(path string, n *tree.Node) {
+		all = append(all, Definition{path, control.ParseParameter(n)})
+	})
+	if err := root.Err(); err != nil {
+		panic(err)
+	}
+	return all
+}
+
+// reader reads settings as they are defined.
+type reader struct {
+	root *tree.Node
+	defs []Definition
+}
+
+// fields faults what is not defined at a place: the fields of prefix, "" for the top, and others.
+func (r reader) fields(prefix string, others ...string) {
+	var known []string
+	for _, d := range r.defs {
+		rest := d.Path
+		if prefix != "" {
+			within := false
+			if rest, within = strings.CutPrefix(rest, prefix+"."); !within {
+				continue
+			}
+		}
+		name, _, _ := strings.Cut(rest, ".")
+		if !slices.Contains(known, name) {
+			known = append(known, name)
+		}
+	}
+	r.node(prefix).Fields(append(known, others...)...)
+}
+
+// node is what stands at a path, nil if nothing does.
+func (r reader) node(path string) *tree.Node {
+	n := r.root
+	for name := range strings.SplitSeq(path, ".") {
+		if name != "" {
+			n = n.Field(name)
+		}
+	}
+	return n
+}
+
+// read reads a setting into a value, its default if it is not set, and faults what it does not take.
+func (r reader) read(path string, into any) {
+	i := slices.IndexFunc(r.defs, func(d Definition) bool { return d.Path == path })
+	if i < 0 {
+		panic(fmt.Sprintf("settings.json does not define %q", path))
+	}
+	n := r.node(path)
+	if n == nil {
+		if err := json.Unmarshal(r.defs[i].Default, into); err != nil {
+			panic(fmt.Sprintf("settings.json: default of %s: %v", path, err))
+		}
+		return
+	}
+	r.defs[i].Check(n)
+	_ = json.Unmarshal(n.JSON(), into) // Check has faulted what does not fit
+}
+
+func (r reader) int(path string) (value int) {
+	r.read(path, &value)
+	return value
+}
+
+func (r reader) text(path string) (value string) {
+	r.read(path, &value)
+	return value
+}
+
+func (r reader) texts(path string) (value []string) {
+	r.read(path, &value)
+	return value
+}
