@@ -6,7 +6,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -22,8 +21,6 @@ const (
 	// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 	retries         = 2
 	maxEventSeconds = 6 * 60 * 60
-
-	queueDays = 14 // SQS keeps a message no longer
 )
 
 // ControlProps is what a control or a tool becomes resources from.
@@ -34,13 +31,12 @@ type ControlProps struct {
 	Binaries string
 }
 
-// NewControl adds a control to the hub: the rules that start it, its function,
-// and the two queues that hold what did not reach the function and what the
-// function could not do. Tell completes it.
+// NewControl adds a control to the hub: the rules that start it and its function.
+// What does not reach the function, and what the function cannot do, is kept in
+// the hub's two queues. Tell completes it.
 func NewControl(scope constructs.Construct, id string, props ControlProps) Function {
 	c, hub := props.Control, props.Hub
 	construct := newTagged(scope, id, c)
-	failed := newQueue(construct, "Failed")
 	function := newFunction(construct, props,
 		// The ledger: what was done, and what undoes it.
 		allow([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}, []string{*hub.Table.TableArn()}, nil),
@@ -53,7 +49,7 @@ func NewControl(scope constructs.Construct, id string, props ControlProps) Funct
 		// The switch that stops every change.
 		allow([]string{"ssm:GetParameter"}, []string{*hub.Halt.ParameterArn()}, nil),
 		// Lambda itself hands over what failed with this role.
-		allow([]string{"sqs:SendMessage"}, []string{*failed.QueueArn()}, nil),
+		allow([]string{"sqs:SendMessage"}, []string{*hub.Failed.QueueArn()}, nil),
 	)
 	awslambda.NewCfnEventInvokeConfig(construct, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:             function.Lambda.FunctionName(),
@@ -61,10 +57,10 @@ func NewControl(scope constructs.Construct, id string, props ControlProps) Funct
 		MaximumRetryAttempts:     jsii.Number(retries),
 		MaximumEventAgeInSeconds: jsii.Number(maxEventSeconds),
 		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: failed.QueueArn()},
+			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: hub.Failed.QueueArn()},
 		},
 	})
-	newRules(construct, c, props.Settings.Controls[c.ID].Mode, function.Lambda)
+	newRules(construct, c, props.Settings.Controls[c.ID].Mode, function.Lambda, hub.Undelivered)
 	return function
 }
 
@@ -82,20 +78,11 @@ func newTagged(scope constructs.Construct, id string, c control.Control) constru
 	return construct
 }
 
-func newQueue(scope constructs.Construct, id string) awssqs.Queue {
-	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(queueDays)),
-	})
-}
-
 // newRules starts the function: one rule for each pattern of control.json,
 // exactly as it is written there, and one for the schedule. What EventBridge
-// cannot hand over is kept in a queue. In mode off the rules are there, disabled.
-func newRules(scope constructs.Construct, c control.Control, mode control.Mode, function awslambda.Function) {
-	undelivered := newQueue(scope, "Undelivered")
-	var arns []*string
+// cannot hand over is kept in undelivered. In mode off the rules are there,
+// disabled.
+func newRules(scope constructs.Construct, c control.Control, mode control.Mode, function awslambda.Function, undelivered awssqs.Queue) {
 	add := func(id, description string, props awsevents.CfnRuleProps) {
 		props.Description = jsii.String(description)
 		if mode == control.Off {
@@ -113,7 +100,6 @@ func newRules(scope constructs.Construct, c control.Control, mode control.Mode, 
 			Principal:    jsii.String("events.amazonaws.com"),
 			SourceArn:    rule.AttrArn(),
 		})
-		arns = append(arns, rule.AttrArn())
 	}
 	for i, pattern := range c.Rules {
 		var raw any
@@ -134,10 +120,4 @@ func newRules(scope constructs.Construct, c control.Control, mode control.Mode, 
 			State:              jsii.String("ENABLED"),
 		})
 	}
-	undelivered.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{undelivered.QueueArn()},
-		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": &arns}},
-	}))
 }

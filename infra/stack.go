@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -34,6 +35,8 @@ type Hub struct {
 	Topic awssns.Topic
 	Key   awskms.Key // of the topic
 	Halt  awsssm.StringParameter
+	// What could not be done, and what could not be handed over.
+	Failed, Undelivered awssqs.Queue
 }
 
 // NewHub adds the hub to an app. It panics on props that check has not passed.
@@ -53,6 +56,8 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 			Description:   jsii.String("Any value but no: Warder changes nothing and goes on telling"),
 			StringValue:   jsii.String("no"),
 		}),
+		Failed:      newFailed(stack),
+		Undelivered: newUndelivered(stack),
 	}
 	awscdk.Tags_Of(stack).Add(jsii.String(settings.Product), jsii.String("hub"), nil)
 

@@ -197,6 +197,12 @@ func (t template) one(tt *testing.T, kind string, match func(resource) bool) res
 	return found[0]
 }
 
+// named is the resource of a type whose construct is id, at the top of the stack.
+func (t template) named(tt *testing.T, kind, id string) resource {
+	tt.Helper()
+	return t.one(tt, kind, func(r resource) bool { return hash.ReplaceAllString(r.id, "") == id })
+}
+
 // function is the function of a control.
 func (t template) function(tt *testing.T, id string) resource {
 	tt.Helper()

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+const queueDays = 14 // SQS keeps a message no longer
+
+// newFailed is the one queue of the hub for what a function could not do: the
+// on-failure destination of all of them. A record says whose it was, so that one
+// queue is one place to look at, and one alarm, however many controls there are.
+func newFailed(stack awscdk.Stack) awssqs.Queue { return newQueue(stack, "Failed") }
+
+// newUndelivered is the one queue of the hub for what EventBridge could not hand
+// over: the dead-letter queue of every rule's target. Only rules of this account
+// and of this stack may write to it; the stack's name begins the names of those,
+// and the bus's name is the stack's.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+func newUndelivered(stack awscdk.Stack) awssqs.Queue {
+	queue := newQueue(stack, "Undelivered")
+	queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{queue.QueueArn()},
+		Conditions: &map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()},
+			"ArnLike": map[string]any{
+				"aws:SourceArn": awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"+*stack.StackName()+"*"), nil),
+			},
+		},
+	}))
+	return queue
+}
+
+func newQueue(scope constructs.Construct, id string) awssqs.Queue {
+	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(queueDays)),
+	})
+}
