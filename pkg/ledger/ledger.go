@@ -75,6 +75,16 @@ type Told struct {
 	At time.Time `json:"at"`
 }
 
+// Guard names a safeguard of Warder's that an entry tells of.
+type Guard string
+
+// The safeguards that have entries of their own.
+const (
+	Stopped   Guard = "stopped"   // a control has reached its blast radius
+	Released  Guard = "released"  // a person let such a control go on
+	Exemption Guard = "exemption" // an exemption ends soon, or is none
+)
+
 // Entry is one finding of one run, with what was done about it and who was told.
 type Entry struct {
 	// ID is the same for the same finding of the same event, however often it is handled.
@@ -108,6 +118,8 @@ type Entry struct {
 	Tell notice.Kind `json:"tell,omitempty"`
 	// Case is the key of the case that it belongs to; empty when it belongs to none.
 	Case string `json:"case,omitempty"`
+	// Guard is the safeguard that it tells of; empty for what was found in the account.
+	Guard Guard `json:"guard,omitempty"`
 	// Due is when its changes are due, for a case.
 	Due time.Time `json:"due,omitzero"`
 	// By and Reason are who asked for it and why, for what a person did.
@@ -137,6 +149,10 @@ type Run struct {
 	Key     string `json:"key"`
 	// Event names the event for people: its detail type and name.
 	Event string `json:"event,omitempty"`
+	// Mode is the control's mode at the run's last try.
+	Mode string `json:"mode,omitempty"`
+	// Happened is when that came about which the event tells of; zero for runs before it was kept.
+	Happened time.Time `json:"happened,omitzero"`
 	// At is when it was first claimed, Attempts how often.
 	At       time.Time `json:"at"`
 	Attempts int       `json:"attempts"`
@@ -257,7 +273,7 @@ func (l *Ledger) Begin(ctx context.Context, run Run, now time.Time) (Run, error)
 		case recorded.Holder != run.Holder && !recorded.Until.Before(now):
 			return recorded, ErrHeld
 		}
-		recorded.Holder, recorded.Until = run.Holder, run.Until
+		recorded.Holder, recorded.Until, recorded.Mode = run.Holder, run.Until, run.Mode
 		recorded.Attempts++
 		recorded.version = version
 		err = l.putRun(ctx, &recorded)

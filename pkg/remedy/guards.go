@@ -89,7 +89,7 @@ func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.E
 	}
 	say := func(kind notice.Kind, title, text, advice string, once Once) error {
 		e := entry
-		e.ID, e.Steps, e.Tell = digest(entry.Run, entry.Control, entry.Subject, title), nil, kind
+		e.ID, e.Steps, e.Tell, e.Guard = digest(entry.Run, entry.Control, entry.Subject, title), nil, kind, ledger.Exemption
 		e.Title, e.Text, e.Advice, e.Severity, e.Facts, e.Left = title, text, advice, string(control.Medium), nil, ""
 		first, err := w.first(ctx, once)
 		if first {
@@ -199,7 +199,7 @@ func (w *work) tellStopped(ctx context.Context) error {
 	}
 	entry := ledger.Entry{
 		ID: digest(w.Control.ID, "blast radius", w.tripped.Unix()), Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, At: w.now,
-		Tell: notice.Alert, Title: "Blast radius reached", Severity: string(control.High),
+		Tell: notice.Alert, Guard: ledger.Stopped, Title: "Blast radius reached", Severity: string(control.High),
 		Text: fmt.Sprintf("%s has made %d changes within an hour and has stopped. Nothing more is changed until somebody releases it; what waits is done by the sweep after that.",
 			w.Control.ID, w.Settings.BlastRadius),
 		Advice: fmt.Sprintf("Read what waits. If it is right: make release CONTROL=%s REASON=%q. If not: set the control to observe, and undo what was done.", w.Control.ID, "why"),
@@ -277,7 +277,8 @@ func reminder(c ledger.Case, now time.Time) int {
 // follow carries the entry's case on, once the entry's notice was accepted: the case begins, is
 // reminded of, or ends.
 func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
-	if entry.Case == "" || w.Settings.Mode != control.Enforce {
+	// What is told of an exemption is told of in the same thread, and says nothing of the case.
+	if entry.Case == "" || entry.Guard != "" || w.Settings.Mode != control.Enforce {
 		return nil
 	}
 	has := func(status ledger.Status) bool {

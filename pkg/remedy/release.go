@@ -41,30 +41,37 @@ func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, 
 	now := r.Now()
 	entry := ledger.Entry{
 		ID: digest(r.Control.ID, "released", breaker.Tripped.Unix()), Control: r.Control.ID, At: now, By: q.By, Reason: q.Reason,
-		Title: "Blast radius released", Severity: string(control.Medium), Tell: notice.Alert,
+		Title: "Blast radius released", Guard: ledger.Released, Severity: string(control.Medium), Tell: notice.Alert,
 		Text: fmt.Sprintf("%s let %s go on, which had stopped on %s: %s. What waits is done by the next sweep.",
 			q.By, r.Control.ID, breaker.Tripped.UTC().Format("2006-01-02 15:04 MST"), q.Reason),
 	}
 	// It is recorded and told before it takes effect: who tries again finds it stopped still.
-	if err := r.Ledger.Update(ctx, &entry); errors.Is(err, ledger.ErrConflict) {
-		if entry, _, err = r.Ledger.Entry(ctx, entry.ID); err != nil {
-			return ReleaseAnswer{}, err
-		}
-	} else if err != nil {
+	if _, err := r.Tell(ctx, entry); err != nil {
 		return ReleaseAnswer{}, err
-	}
-	if entry.Notice(notice.Alert) == nil {
-		id, err := r.Topic.Publish(ctx, r.message(&entry, notice.Alert, r.Account, r.Region))
-		if err != nil {
-			return ReleaseAnswer{}, err
-		}
-		entry.Told = append(entry.Told, ledger.Told{Kind: notice.Alert, Message: id, At: now})
-		if err := r.Ledger.Update(ctx, &entry); err != nil {
-			return ReleaseAnswer{}, err
-		}
 	}
 	if _, err := r.Ledger.Release(ctx, r.Control.ID, q.By, q.Reason, now); err != nil {
 		return ReleaseAnswer{}, err
 	}
 	return ReleaseAnswer{Released: true, Text: fmt.Sprintf("%s goes on since %s; what waits is done by its next sweep", r.Control.ID, now.UTC().Format(time.RFC3339))}, nil
+}
+
+// Tell records an entry that no event is behind, and publishes the alert about it, once: the same entry
+// again is told of only if it was not before. first says that it was told now.
+func (r *Runner) Tell(ctx context.Context, entry ledger.Entry) (first bool, err error) {
+	if err := r.Ledger.Update(ctx, &entry); errors.Is(err, ledger.ErrConflict) {
+		if entry, _, err = r.Ledger.Entry(ctx, entry.ID); err != nil {
+			return false, err
+		}
+	} else if err != nil {
+		return false, err
+	}
+	if entry.Notice(notice.Alert) != nil {
+		return false, nil
+	}
+	id, err := r.Topic.Publish(ctx, r.message(&entry, notice.Alert, r.Account, r.Region))
+	if err != nil {
+		return false, err
+	}
+	entry.Told = append(entry.Told, ledger.Told{Kind: notice.Alert, Owner: entry.Owner, Message: id, At: entry.At})
+	return true, r.Ledger.Update(ctx, &entry)
 }

@@ -95,7 +95,7 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 	}
 
 	run, claimed := r.Ledger.Begin(ctx, ledger.Run{
-		Control: r.Control.ID, Key: report.Event, Event: name(e),
+		Control: r.Control.ID, Key: report.Event, Event: name(e), Mode: string(r.Settings.Mode), Happened: happened(e),
 		Holder: by.ID, Until: now.Add(by.Left),
 	}, now)
 	switch {
@@ -156,6 +156,15 @@ func name(e event.Event) string {
 		return e.DetailType + ": " + compliance.Rule
 	}
 	return e.DetailType
+}
+
+// happened is when that came about which the event tells of: CloudTrail says when the call was made
+// (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html).
+func happened(e event.Event) time.Time {
+	if record := e.Record(); record != nil && !record.Time.IsZero() {
+		return record.Time
+	}
+	return e.Time
 }
 
 // digest is a short name for what it is given: 50 bits of a SHA-256 in lower-case base 32.

@@ -253,6 +253,49 @@ func Run(t *testing.T, store ledger.Store) {
 			}
 		}
 	})
+
+	t.Run("the ledger's contents are its runs, entries, cases and breakers, the oldest first, and nothing else", func(t *testing.T) {
+		book := ledger.New(store)
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, key := range []string{"later", "sooner"} {
+			at := noon.Add(-time.Duration(i) * time.Hour)
+			run, err := book.Begin(ctx, ledger.Run{Control: "control", Key: key, Mode: "enforce", Happened: at.Add(-time.Minute), Holder: "test", Until: at}, at)
+			must(err)
+			must(book.Record(ctx, &run, []ledger.Entry{{ID: "of-" + key, Control: "control", Run: key, Subject: "erin", At: at, Guard: ledger.Exemption}}, true))
+			run.Done, run.Outcome = true, "told"
+			must(book.Finish(ctx, &run))
+			must(book.ReviseCase(ctx, "control", key, func(c *ledger.Case) { c.Subject, c.Opened = "erin", at }))
+		}
+		_, _, err := book.Take(ctx, "control", "step", 1, noon)
+		must(err)
+		must(book.Remember(ctx, "note", "not a part of it", noon))
+		contents, err := book.Contents(ctx)
+		must(err)
+		order := []string{"sooner", "later"}
+		var ran, found, opened []string
+		for _, run := range contents.Runs {
+			ran = append(ran, run.Key)
+			if !run.Done || run.Mode != "enforce" || !run.Happened.Equal(run.At.Add(-time.Minute)) || len(run.Entries) != 1 {
+				t.Errorf("run %+v", run)
+			}
+		}
+		for _, e := range contents.Entries {
+			found = append(found, e.Run)
+			if e.Guard != ledger.Exemption {
+				t.Errorf("entry %+v", e)
+			}
+		}
+		for _, c := range contents.Cases {
+			opened = append(opened, c.Key)
+		}
+		equal(t, [][]string{order, order, order}, [][]string{ran, found, opened})
+		equal(t, map[string]ledger.Breaker{"control": {Since: noon, Steps: []string{"step"}}}, contents.Breakers)
+	})
 }
 
 func each[T any](items []ledger.Item, of func(ledger.Item) T) []T {
