@@ -205,6 +205,8 @@ const (
 	breakers = "breaker#"
 	rounds   = "rounds#"
 	notes    = "note#"
+	threads  = "thread#"
+	slots    = "slot#"
 )
 
 // load reads the JSON of an item and returns the item's version, 0 when it is not there.

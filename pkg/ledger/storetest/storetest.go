@@ -215,6 +215,8 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 	})
 
+	threads(t, store)
+
 	// DynamoDB answers at most 1 MB at a time
 	// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html).
 	t.Run("answers of more than 1 MB are whole", func(t *testing.T) {

@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Thread is where the messages about one incident stand together, in a place that has threads, such
+// as a Slack channel.
+type Thread struct {
+	// Root is the id of the first message, which the others answer; empty while somebody is posting it.
+	Root string `json:"root,omitempty"`
+	// Holder is posting the first message, and may until Until.
+	Holder string    `json:"holder,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+	// Last is when a message of it was posted last, to the day.
+	Last time.Time `json:"last"`
+}
+
+// Thread returns the root of the named thread. Without one, or a month after its last message, the
+// root is empty and the thread is the holder's to begin, who hands the id of the message to
+// [Ledger.BeginThread] until the given time. Meanwhile everybody else is answered ErrHeld: of two
+// first messages at once one becomes the root, and the other one is to ask again.
+func (l *Ledger) Thread(ctx context.Context, name, holder string, now, until time.Time) (root string, err error) {
+	held := false
+	t, err := revise(ctx, l, threads+name, "thread", func(t *Thread, found bool) (Item, bool, error) {
+		held = false
+		switch {
+		case found && t.Root != "" && now.Sub(t.Last) < idle:
+			fresh := now.Sub(t.Last) < day
+			if !fresh {
+				t.Last = now
+			}
+			return Item{Expires: t.Last.Add(idle)}, !fresh, nil
+		case found && t.Root == "" && t.Holder != holder && !t.Until.Before(now):
+			held = true
+			return Item{}, false, nil
+		}
+		*t = Thread{Holder: holder, Until: until, Last: now}
+		return Item{Expires: until.Add(day)}, true, nil
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case held:
+		return "", ErrHeld
+	}
+	return t.Root, nil
+}
+
+// BeginThread says which message the thread begins with, for the holder that was to post it. An empty
+// root gives the thread back: it was not posted, and somebody else may.
+func (l *Ledger) BeginThread(ctx context.Context, name, holder, root string, now time.Time) error {
+	_, err := revise(ctx, l, threads+name, "thread", func(t *Thread, _ bool) (Item, bool, error) {
+		if t.Holder != holder {
+			// It took too long, and another one is the root.
+			return Item{}, false, nil
+		}
+		*t = Thread{Root: root, Last: now}
+		return Item{Expires: now.Add(idle)}, true, nil
+	})
+	return err
+}
+
+// EndThread forgets the thread if it has the given root: that message is gone, and the next one begins
+// anew.
+func (l *Ledger) EndThread(ctx context.Context, name, root string, now time.Time) error {
+	_, err := revise(ctx, l, threads+name, "thread", func(t *Thread, _ bool) (Item, bool, error) {
+		if t.Root != root {
+			return Item{}, false, nil
+		}
+		*t = Thread{Last: now}
+		return Item{Expires: now.Add(day)}, true, nil
+	})
+	return err
+}
+
+// slot is the body of a slot.
+type slot struct {
+	// Taken is the last time that was given away.
+	Taken time.Time `json:"taken"`
+}
+
+// Slot gives away one time of a row of times that are at least every apart, and none of which is
+// before now: who calls waits until then. It is what keeps a rate limit that many processes share.
+// A slot that is not used is lost.
+func (l *Ledger) Slot(ctx context.Context, name string, every time.Duration, now time.Time) (time.Time, error) {
+	for {
+		s, err := revise(ctx, l, slots+name, "slot", func(s *slot, _ bool) (Item, bool, error) {
+			next := s.Taken.Add(every)
+			if next.Before(now) {
+				next = now
+			}
+			s.Taken = next
+			return Item{Expires: next.Add(day)}, true, nil
+		})
+		if !errors.Is(err, ErrConflict) {
+			return s.Taken, err
+		}
+		// Each conflict is a slot that somebody else got. A pause keeps a crowd from meeting again.
+		select {
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err()
+		case <-time.After(rand.N(50 * time.Millisecond)):
+		}
+	}
+}

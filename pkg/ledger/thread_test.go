@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestThread(t *testing.T) {
+	ctx, l := t.Context(), New(&Memory{})
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	ask := func(holder string, at time.Time) (string, error) {
+		return l.Thread(ctx, "C1#incident", holder, at, at.Add(time.Minute))
+	}
+	want := func(what, root string, err, wanted error, wantedRoot string) {
+		t.Helper()
+		if !errors.Is(err, wanted) || root != wantedRoot {
+			t.Errorf("%s: root %q, %v; want %q, %v", what, root, err, wantedRoot, wanted)
+		}
+	}
+	root, err := ask("a", now)
+	want("the first one begins the thread", root, err, nil, "")
+	root, err = ask("b", now)
+	want("another one waits for it", root, err, ErrHeld, "")
+	root, err = ask("a", now)
+	want("who is at it may go on", root, err, nil, "")
+	root, err = ask("b", now.Add(2*time.Minute))
+	want("who took too long is replaced", root, err, nil, "")
+	if err := l.BeginThread(ctx, "C1#incident", "a", "1.1", now); err != nil {
+		t.Fatal(err)
+	}
+	root, err = ask("c", now.Add(2*time.Minute))
+	want("and does not become the root any more", root, err, ErrHeld, "")
+	if err := l.BeginThread(ctx, "C1#incident", "b", "", now); err != nil {
+		t.Fatal(err)
+	}
+	root, err = ask("c", now.Add(2*time.Minute))
+	want("a thread that is given back is the next one's", root, err, nil, "")
+	if err := l.BeginThread(ctx, "C1#incident", "c", "3.1", now.Add(2*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	for _, days := range []int{1, 20, 45, 70} {
+		root, err = ask("d", now.AddDate(0, 0, days))
+		want("the root stays while there are messages", root, err, nil, "3.1")
+	}
+	root, err = ask("d", now.AddDate(0, 0, 101))
+	want("a month after the last message it begins anew", root, err, nil, "")
+}
+
+func TestAThreadWhoseRootIsGoneBeginsAnew(t *testing.T) {
+	ctx, l := t.Context(), New(&Memory{})
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	begin := func(holder, id string) {
+		t.Helper()
+		if root, err := l.Thread(ctx, "t", holder, now, now.Add(time.Minute)); root != "" || err != nil {
+			t.Fatalf("Thread = %q, %v", root, err)
+		}
+		if err := l.BeginThread(ctx, "t", holder, id, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin("a", "1.1")
+	if err := l.EndThread(ctx, "t", "1.1", now); err != nil {
+		t.Fatal(err)
+	}
+	begin("b", "2.1")
+	if err := l.EndThread(ctx, "t", "1.1", now); err != nil {
+		t.Fatal(err)
+	}
+	if root, err := l.Thread(ctx, "t", "c", now, now.Add(time.Minute)); root != "2.1" || err != nil {
+		t.Errorf("the new thread was ended for the old one: %q, %v", root, err)
+	}
+}
+
+func TestSlot(t *testing.T) {
+	ctx, l := t.Context(), New(&Memory{})
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		name       string
+		slot       string
+		after, got time.Duration
+	}{
+		{"the first is now", "C1", 0, 0},
+		{"the next waits", "C1", 0, time.Second},
+		{"another channel does not", "C2", 0, 0},
+		{"time has passed for one", "C1", time.Second, 2 * time.Second},
+		{"after a pause it is now again", "C1", time.Minute, time.Minute},
+	} {
+		at, err := l.Slot(ctx, tc.slot, time.Second, now.Add(tc.after))
+		if err != nil || !at.Equal(now.Add(tc.got)) {
+			t.Errorf("%s: %s, %v", tc.name, at.Sub(now), err)
+		}
+	}
+}
+
+func TestASlotThatCannotBeTakenIsAnError(t *testing.T) {
+	broken := errors.New("no table")
+	l := New(&Memory{Fault: func(string, bool) error { return broken }})
+	if _, err := l.Slot(t.Context(), "C1", time.Second, time.Now()); !errors.Is(err, broken) {
+		t.Errorf("err = %v", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	l = New(&Memory{Fault: func(string, bool) error { return ErrConflict }})
+	if _, err := l.Slot(ctx, "C1", time.Second, time.Now()); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v", err)
+	}
+}
