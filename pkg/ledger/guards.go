@@ -17,7 +17,9 @@ type Case struct {
 	Subject string `json:"subject"`
 	User    bool   `json:"user,omitempty"`
 	Owner   string `json:"owner,omitempty"`
-	Title   string `json:"title"`
+	// OwnerSlack is the Slack member id of the owner.
+	OwnerSlack string `json:"ownerSlack,omitempty"`
+	Title      string `json:"title"`
 	// Severity is that of the finding.
 	Severity string `json:"severity,omitempty"`
 	// Changes are what is due.

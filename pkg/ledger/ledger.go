@@ -102,6 +102,8 @@ type Entry struct {
 	UserID string `json:"userId,omitempty"`
 	// Owner is whom notices about it go to; empty means the topic's other subscribers only.
 	Owner string `json:"owner,omitempty"`
+	// OwnerSlack is the Slack member id of the owner, when the account knows it.
+	OwnerSlack string `json:"ownerSlack,omitempty"`
 	// Actor is who made it so, when the event says that.
 	Actor string `json:"actor,omitempty"`
 	// At is when it was found.
@@ -120,6 +122,8 @@ type Entry struct {
 	Case string `json:"case,omitempty"`
 	// Guard is the safeguard that it tells of; empty for what was found in the account.
 	Guard Guard `json:"guard,omitempty"`
+	// Thread is that of the entry that this one is about, as an undo is; empty means its own.
+	Thread string `json:"thread,omitempty"`
 	// Due is when its changes are due, for a case.
 	Due time.Time `json:"due,omitzero"`
 	// By and Reason are who asked for it and why, for what a person did.

@@ -62,6 +62,10 @@ type Message struct {
 	// Subject is whom it is about, Owner whom it is addressed to.
 	Subject string `json:"subject,omitempty"`
 	Owner   string `json:"owner,omitempty"`
+	// OwnerSlack is the Slack member id of the owner, when the account knows it.
+	OwnerSlack string `json:"ownerSlack,omitempty"`
+	// Finding is what the ledger keeps it under: explain and undo take it.
+	Finding string `json:"finding,omitempty"`
 	Account string `json:"account"`
 	Region  string `json:"region"`
 	// Time is when it was found.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,6 +29,8 @@ type Contact struct {
 	Address string
 	// Missing says what would have named the owner, when nothing did.
 	Missing string
+	// Slack is the owner's Slack member id, as the user's tag has it; empty when there is none.
+	Slack string
 	// ID is the user's unique id, which no other user ever gets; empty when the user is gone.
 	ID string
 	// Tags are the user's tags, by their key in lower case.
@@ -55,8 +58,16 @@ func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
 	}
 	contact := b.find(user, aws.ToString(out.User.Path), tags)
 	contact.ID, contact.Tags = aws.ToString(out.User.UserId), tags
+	if id := tags[strings.ToLower(b.Owners.Slack)]; member.MatchString(id) {
+		contact.Slack = id
+	}
 	return contact, nil
 }
+
+// member is what the id of a member of a Slack workspace looks like, as in U024BE7LH
+// (https://docs.slack.dev/reference/objects/user-object). Nothing else may be mentioned: a group, a
+// channel, everybody.
+var member = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 
 // find applies the rules. IAM compares tag keys without regard to case
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html), so does find; among paths and

@@ -50,6 +50,32 @@ func TestOwner(t *testing.T) {
 	}
 }
 
+func TestSlackMember(t *testing.T) {
+	for _, tc := range []struct{ name, key, tag, value, want string }{
+		{"a member", "slack", "slack", "U024BE7LH", "U024BE7LH"},
+		{"a member of an enterprise", "slack", "slack", "W012A3CDE", "W012A3CDE"},
+		{"a tag of another case", "chat-id", "Chat-ID", "U024BE7LH", "U024BE7LH"},
+		{"a name is no id", "slack", "slack", "alice", ""},
+		{"an id with more around it", "slack", "slack", "U024BE7LH x", ""},
+		{"everybody", "slack", "slack", "!channel", ""},
+		{"a group", "slack", "slack", "S0615G0KT", ""},
+		{"a mention", "slack", "slack", "<@U024BE7LH>", ""},
+		{"lower case", "slack", "slack", "u024be7lh", ""},
+		{"an empty tag", "slack", "slack", "", ""},
+		{"another tag", "slack", "owner", "U024BE7LH", ""},
+		{"no tag is to be read", "", "slack", "U024BE7LH", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := book(account.New(account.State{Users: map[string]*account.User{"alice": {Tags: map[string]string{tc.tag: tc.value}}}}))
+			b.Owners.Slack = tc.key
+			got, err := b.Owner(context.Background(), "alice")
+			if err != nil || got.Slack != tc.want {
+				t.Errorf("Slack = %q, %v; want %q", got.Slack, err, tc.want)
+			}
+		})
+	}
+}
+
 func TestAnOwnerThatCannotBeReadIsAnError(t *testing.T) {
 	a := account.New(account.State{Users: map[string]*account.User{"alice": {}}})
 	refused := errors.New("Throttling")

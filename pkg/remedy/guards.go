@@ -301,7 +301,7 @@ func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
 		case !has(ledger.Failed) && !has(ledger.Planned):
 			c.Closed, c.Outcome, c.Made = w.now, ledger.Acted, entry.ID
 		}
-		c.User, c.Owner, c.Title, c.Severity = entry.User, entry.Owner, entry.Title, entry.Severity
+		c.User, c.Owner, c.OwnerSlack, c.Title, c.Severity = entry.User, entry.Owner, entry.OwnerSlack, entry.Title, entry.Severity
 		c.Changes = nil
 		for _, step := range entry.Steps {
 			c.Changes = append(c.Changes, step.Change)
@@ -356,7 +356,7 @@ func (w *work) fixed(ctx context.Context, matters map[string]bool) ([]ledger.Ent
 		}
 		e := ledger.Entry{
 			ID: digest(w.run.Key, "fixed", c.Key), Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, At: w.now,
-			Subject: c.Subject, User: c.User, Owner: c.Owner, Title: c.Title, Severity: string(control.Low), Tell: notice.Fixed, Case: c.Key,
+			Subject: c.Subject, User: c.User, Owner: c.Owner, OwnerSlack: c.OwnerSlack, Title: c.Title, Severity: string(control.Low), Tell: notice.Fixed, Case: c.Key,
 			Text: "This is put right, and Warder has nothing left to do about it. Thank you.",
 		}
 		for _, change := range c.Changes {

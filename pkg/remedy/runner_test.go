@@ -223,3 +223,48 @@ func TestOnlyWardersOwnRolesAreWarder(t *testing.T) {
 		})
 	}
 }
+
+// One incident is one thread: what is undone is told where the change was told.
+func TestAnUndoIsToldInTheThreadOfTheChange(t *testing.T) {
+	fresh := func(event.Event) ([]remedy.Finding, error) {
+		f := detach()
+		f.Fresh = true
+		return []remedy.Finding{f}, nil
+	}
+	r, a, box := newRunner(t, fresh)
+	r.Owners = owner.Book{API: a, Owners: settings.Owners{Slack: "slack"}}
+	a.Alter(account.State{Users: map[string]*account.User{"alice": {
+		Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}, Tags: map[string]string{"slack": "U024BE7LH"},
+	}}})
+	if _, err := run(r, "a", sweep); err != nil {
+		t.Fatal(err)
+	}
+	u := &remedy.Undoer{Runner: r}
+	for range 2 { // the undo, and the undo of it
+		answer, err := u.Undo(context.Background(), remedy.UndoRequest{Chat: box.got[len(box.got)-1].Finding})
+		if err != nil || len(answer.Undone) != 1 {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+	}
+	if len(box.got) != 3 {
+		t.Fatalf("%d notices", len(box.got))
+	}
+	for _, m := range box.got {
+		if m.Thread != box.got[0].Thread || m.Thread == "" || m.OwnerSlack != "U024BE7LH" {
+			t.Errorf("%s: thread %q, owner in Slack %q", m.Kind, m.Thread, m.OwnerSlack)
+		}
+	}
+	if text := box.got[1].Text; !strings.Contains(text, "chat asked") || !strings.Contains(text, "a button in chat") {
+		t.Errorf("the undo is told as %q", text)
+	}
+}
+
+func TestAButtonInChatNamesNothingBesideTheAction(t *testing.T) {
+	r, _, _ := newRunner(t, nil)
+	u := &remedy.Undoer{Runner: r}
+	for _, q := range []remedy.UndoRequest{{Chat: "a", By: "kim"}, {Chat: "a", Action: "a", By: "kim", Reason: "r"}, {Chat: "a", User: "u"}} {
+		if _, err := u.Undo(context.Background(), q); err == nil || !strings.Contains(err.Error(), "not understood") {
+			t.Errorf("%+v: %v", q, err)
+		}
+	}
+}

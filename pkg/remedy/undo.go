@@ -31,10 +31,21 @@ type UndoRequest struct {
 	// By says who asks for it, Reason why. Both are recorded and told to the owner.
 	By     string `json:"by"`
 	Reason string `json:"reason"`
+	// Chat is the Action of somebody who presses a button in a chat, in place of all of the above: the
+	// command of a button has room for one name. The chat knows whose button it was.
+	Chat string `json:"chat,omitempty"`
+}
+
+// pressed is the request with what a button in a chat leaves out.
+func (q UndoRequest) pressed() UndoRequest {
+	if q.Chat != "" && q == (UndoRequest{Chat: q.Chat}) {
+		return UndoRequest{Action: q.Chat, By: "chat", Reason: "a button in chat"}
+	}
+	return q
 }
 
 // undoForms are the requests that are understood.
-const undoForms = `{"action":"ID","by":"…","reason":"…"}, {"user":"NAME","since":"RFC 3339","by":"…","reason":"…"} or {"run":"EVENT","by":"…","reason":"…"}`
+const undoForms = `{"action":"ID","by":"…","reason":"…"}, {"user":"NAME","since":"RFC 3339","by":"…","reason":"…"}, {"run":"EVENT","by":"…","reason":"…"} or {"chat":"ID"}`
 
 // check returns the time since when, and an error that says what is understood.
 func (q UndoRequest) check() (time.Time, error) {
@@ -47,6 +58,8 @@ func (q UndoRequest) check() (time.Time, error) {
 	}
 	var fault string
 	switch {
+	case q.Chat != "":
+		fault = "chat stands alone"
 	case asked != 1:
 		fault = "it names none or more than one of action, user and run"
 	case strings.TrimSpace(q.By) == "" || strings.TrimSpace(q.Reason) == "":
@@ -99,6 +112,7 @@ type Undoer struct {
 // the same request again finishes it.
 func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	answer := UndoAnswer{Undone: []Undone{}, Refused: []Refused{}}
+	q = q.pressed()
 	since, err := q.check()
 	if err != nil {
 		return answer, err
@@ -250,8 +264,10 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 		return &recorded, found, err
 	}
 	inverse = &ledger.Entry{
-		ID: id, Control: UndoControl, Run: entry.Run, Event: entry.Event, Subject: entry.Subject, User: entry.User, UserID: entry.UserID, Owner: entry.Owner, At: now,
-		Title: entry.Title, Severity: string(control.Medium), By: q.By, Reason: q.Reason, Actor: q.By,
+		ID: id, Control: UndoControl, Run: entry.Run, Event: entry.Event, Subject: entry.Subject, User: entry.User, UserID: entry.UserID, Owner: entry.Owner, OwnerSlack: entry.OwnerSlack, At: now,
+		// What is put back is told where the change was told.
+		Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
+		Title:  entry.Title, Severity: string(control.Medium), By: q.By, Reason: q.Reason, Actor: q.By,
 		Text: fmt.Sprintf("%s asked to put back what %s did on %s: %s", q.By, entry.Control, entry.At.UTC().Format("2006-01-02 15:04 MST"), q.Reason),
 	}
 	if u.widens(steps[0].Inverse()) {

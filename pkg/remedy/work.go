@@ -237,7 +237,7 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		if err != nil {
 			return entry, fmt.Errorf("look up the owner of %q: %w", f.User, err)
 		}
-		entry.Owner, entry.UserID, incarnation = contact.Address, contact.ID, contact.ID
+		entry.Owner, entry.OwnerSlack, entry.UserID, incarnation = contact.Address, contact.Slack, contact.ID, contact.ID
 		if contact.Missing != "" {
 			entry.Facts = append(slices.Clone(entry.Facts), notice.Fact{Name: "Owner", Value: contact.Missing})
 		}
@@ -469,9 +469,9 @@ const quiet notice.Kind = "quiet"
 // message words the entry as a notice.
 func (r *Runner) message(entry *ledger.Entry, kind notice.Kind, account, region string) notice.Message {
 	m := notice.Message{
-		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Case, entry.ID),
+		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
 		Control: entry.Control, Severity: entry.Severity, Title: entry.Title, Text: entry.Text,
-		Subject: entry.Subject, Owner: entry.Owner, Account: account, Region: region, Time: entry.At,
+		Subject: entry.Subject, Owner: entry.Owner, OwnerSlack: entry.OwnerSlack, Finding: entry.ID, Account: account, Region: region, Time: entry.At,
 		Facts: entry.Facts, Left: entry.Left, Advice: entry.Advice, Event: entry.Run,
 	}
 	if kind == notice.Warning || kind == notice.Reminder {
