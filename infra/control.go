@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -48,11 +49,22 @@ func NewControl(scope constructs.Construct, id string, props ControlProps) Funct
 			map[string]map[string][]string{"StringEquals": {"kms:ViaService": {viaSNS(hub.Stack)}}}),
 		// The switch that stops every change.
 		allow([]string{"ssm:GetParameter"}, []string{*hub.Halt.ParameterArn()}, nil),
-		// Lambda itself hands over what failed with this role.
-		allow([]string{"sqs:SendMessage"}, []string{*hub.Failed.QueueArn()}, nil),
+		hub.mayFail(),
 	)
-	awslambda.NewCfnEventInvokeConfig(construct, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
-		FunctionName:             function.Lambda.FunctionName(),
+	newRetry(construct, function.Lambda, hub)
+	newRules(construct, c, props.Settings.Controls[c.ID].Mode, function.Lambda, hub.Undelivered)
+	return function
+}
+
+// mayFail lets Lambda itself hand over, with the function's role, what failed.
+func (h Hub) mayFail() awsiam.PolicyStatement {
+	return allow([]string{"sqs:SendMessage"}, []string{*h.Failed.QueueArn()}, nil)
+}
+
+// newRetry has a failed run tried again, and then kept.
+func newRetry(scope constructs.Construct, function awslambda.Function, hub Hub) {
+	awslambda.NewCfnEventInvokeConfig(scope, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
+		FunctionName:             function.FunctionName(),
 		Qualifier:                jsii.String("$LATEST"),
 		MaximumRetryAttempts:     jsii.Number(retries),
 		MaximumEventAgeInSeconds: jsii.Number(maxEventSeconds),
@@ -60,15 +72,6 @@ func NewControl(scope constructs.Construct, id string, props ControlProps) Funct
 			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: hub.Failed.QueueArn()},
 		},
 	})
-	newRules(construct, c, props.Settings.Controls[c.ID].Mode, function.Lambda, hub.Undelivered)
-	return function
-}
-
-// NewTool adds a tool to the hub: its function alone, which a person invokes and
-// waits for, so that nothing starts it and nothing has to be kept. Tell completes
-// it.
-func NewTool(scope constructs.Construct, id string, props ControlProps) Function {
-	return newFunction(newTagged(scope, id, props.Control), props)
 }
 
 // newTagged is the construct of a control or a tool; all in it says whose it is.
@@ -79,40 +82,22 @@ func newTagged(scope constructs.Construct, id string, c control.Control) constru
 }
 
 // newRules starts the function: one rule for each pattern of control.json,
-// exactly as it is written there, and one for the schedule. What EventBridge
-// cannot hand over is kept in undelivered. In mode off the rules are there,
-// disabled.
+// exactly as it is written there, and one for the schedule. In mode off the rules
+// are there, disabled.
 func newRules(scope constructs.Construct, c control.Control, mode control.Mode, function awslambda.Function, undelivered awssqs.Queue) {
 	add := func(id, description string, props awsevents.CfnRuleProps) {
 		props.Description = jsii.String(description)
 		if mode == control.Off {
 			props.State = jsii.String("DISABLED")
 		}
-		props.Targets = &[]any{&awsevents.CfnRule_TargetProperty{
-			Id:               jsii.String("Function"),
-			Arn:              function.FunctionArn(),
-			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: undelivered.QueueArn()},
-		}}
-		rule := awsevents.NewCfnRule(scope, jsii.String(id), &props)
-		awslambda.NewCfnPermission(scope, jsii.String(id+"Permission"), &awslambda.CfnPermissionProps{
-			Action:       jsii.String("lambda:InvokeFunction"),
-			FunctionName: function.FunctionArn(),
-			Principal:    jsii.String("events.amazonaws.com"),
-			SourceArn:    rule.AttrArn(),
-		})
+		newRule(scope, id, function, undelivered, props, nil)
 	}
 	for i, pattern := range c.Rules {
 		var raw any
 		if err := json.Unmarshal(pattern, &raw); err != nil {
 			panic(fmt.Sprintf("decode rule %d of %q: %v", i, c.ID, err)) // control.Parse has read it
 		}
-		add(fmt.Sprintf("Rule%d", i+1), c.Title, awsevents.CfnRuleProps{
-			EventPattern: raw,
-			// The pattern alone decides: ENABLED would drop read-only calls, some of
-			// which matter (root listing its keys).
-			// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
-			State: jsii.String("ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"),
-		})
+		add(fmt.Sprintf("Rule%d", i+1), c.Title, awsevents.CfnRuleProps{EventPattern: raw, State: jsii.String(anyState)})
 	}
 	if c.Schedule != "" {
 		add("Schedule", c.Title+": sweep of the whole account", awsevents.CfnRuleProps{
@@ -120,4 +105,22 @@ func newRules(scope constructs.Construct, c control.Control, mode control.Mode, 
 			State:              jsii.String("ENABLED"),
 		})
 	}
+}
+
+// newRule starts the function, with the event or with input in its place. What
+// EventBridge cannot hand over is kept in undelivered.
+func newRule(scope constructs.Construct, id string, function awslambda.Function, undelivered awssqs.Queue, props awsevents.CfnRuleProps, input *string) {
+	props.Targets = &[]any{&awsevents.CfnRule_TargetProperty{
+		Id:               jsii.String("Function"),
+		Arn:              function.FunctionArn(),
+		Input:            input,
+		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: undelivered.QueueArn()},
+	}}
+	rule := awsevents.NewCfnRule(scope, jsii.String(id), &props)
+	awslambda.NewCfnPermission(scope, jsii.String(id+"Permission"), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: function.FunctionArn(),
+		Principal:    jsii.String("events.amazonaws.com"),
+		SourceArn:    rule.AttrArn(),
+	})
 }

@@ -71,7 +71,9 @@ func newRole(scope constructs.Construct, c control.Control, hub Hub, plumbing []
 	if len(c.Permissions) > 0 {
 		var statements []awsiam.PolicyStatement
 		for _, p := range c.Permissions {
-			statements = append(statements, allow(p.Actions, hub.own(p.Resources), p.Conditions))
+			if resources := hub.own(p); len(resources) > 0 {
+				statements = append(statements, allow(p.Actions, resources, p.Conditions))
+			}
 		}
 		policies["control"] = document(statements...)
 	}
@@ -83,21 +85,49 @@ func newRole(scope constructs.Construct, c control.Control, hub Hub, plumbing []
 	})
 }
 
-// own is resources with those of control.Own as their ARNs.
-func (h Hub) own(resources []string) []string {
-	arns := map[string]string{
-		control.Ledger:          *h.Table.TableArn(),
-		control.LedgerBySubject: *h.Table.TableArn() + "/index/" + subjectIndex,
-		control.Topic:           *h.Topic.TopicArn(),
-		control.TopicKey:        *h.Key.KeyArn(),
-	}
-	filled := slices.Clone(resources)
-	for i, resource := range resources {
-		if arn, ok := arns[resource]; ok {
-			filled[i] = arn
+// own is the resources of a permission with those of control.Own as their ARNs.
+// Of Slack there is a secret or a parameter, as the settings say; the permission
+// for the other is for nothing.
+func (h Hub) own(p control.Permission) []string {
+	var filled []string
+	for _, resource := range p.Resources {
+		switch resource {
+		case control.Ledger:
+			resource = *h.Table.TableArn()
+		case control.LedgerBySubject:
+			resource = *h.Table.TableArn() + "/index/" + subjectIndex
+		case control.Topic:
+			resource = *h.Topic.TopicArn()
+		case control.TopicKey:
+			resource = *h.Key.KeyArn()
+		case control.Reports:
+			resource = *h.Reports.BucketArn() + "/*"
+		case control.DrillQueue:
+			resource = *h.Drill.QueueArn()
+		case control.Bus:
+			resource = *h.Bus.AttrArn()
+		case control.Slack:
+			resource = slackARN(h.Slack, p.Actions)
+		}
+		if resource != "" {
+			filled = append(filled, resource)
 		}
 	}
 	return filled
+}
+
+// slackARN is the ARN of the secret or of the parameter that holds Slack's token,
+// empty when the actions are for the other of the two. Secrets Manager appends a
+// hyphen and six characters to the name of a secret.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
+func slackARN(slack settings.Slack, actions []string) string {
+	switch service, _, _ := strings.Cut(actions[0], ":"); {
+	case service == "secretsmanager" && slack.Secret != "":
+		return "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:" + slack.Secret + "-??????"
+	case service == "ssm" && slack.Parameter != "":
+		return "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/" + strings.TrimPrefix(slack.Parameter, "/")
+	}
+	return ""
 }
 
 func document(statements ...awsiam.PolicyStatement) awsiam.PolicyDocument {

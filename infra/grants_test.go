@@ -215,6 +215,8 @@ func TestRolesMayDoExactlyWhatControlJSONSaysAndThePlumbing(t *testing.T) {
 			}
 			if !c.Tool {
 				want = append(want, plumbing...)
+			} else if c.Schedule != "" || c.Subscribes {
+				want = append(want, "allow sqs:SendMessage on ${Failed.Arn}")
 			}
 			for _, p := range c.Permissions {
 				for _, action := range p.Actions {
@@ -233,7 +235,8 @@ func TestRolesMayDoExactlyWhatControlJSONSaysAndThePlumbing(t *testing.T) {
 }
 
 // own is what stands in the template for a resource that a tool names.
-var own = strings.NewReplacer("${Ledger}", "${Ledger.Arn}", "${Topic}", "${Notices}", "${TopicKey}", "${TopicKey.Arn}")
+var own = strings.NewReplacer("${Ledger}", "${Ledger.Arn}", "${Topic}", "${Notices}", "${TopicKey}", "${TopicKey.Arn}",
+	"${Reports}", "${Reports.Arn}", "${DrillQueue}", "${Drill.Arn}", "${Bus}", "${Bus.Arn}")
 
 // granted is what the role of a function may do, sorted.
 func granted(tmpl template, function resource) []string {

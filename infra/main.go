@@ -60,7 +60,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	props := HubProps{Settings: s, Controls: controls, Binaries: binaries}
+	props := HubProps{Settings: s, Controls: deployable(controls, s), Binaries: binaries}
 	if err := props.check(); err != nil {
 		return err
 	}
@@ -108,6 +108,18 @@ func (p HubProps) environment(c control.Control) settings.Function {
 	f.Account = longest("", 12)
 	for range p.Controls {
 		f.Roles = append(f.Roles, longest("", 64)) // CreateRole, RoleName
+	}
+	if names(c, control.Reports) {
+		f.Reports = longest("", 63) // CreateBucket, Bucket
+	}
+	if names(c, control.DrillQueue) {
+		f.Drill = longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80) // CreateQueue, QueueName
+	}
+	if names(c, control.Bus) {
+		f.Bus = settings.Product
+	}
+	if names(c, control.Slack) {
+		f.Slack = p.Settings.Notify.Slack
 	}
 	f.Quarantine = settings.Quarantine{Key: quarantineARN(change.KeyQuarantine), Outside: quarantineARN(change.OutsideQuarantine)}
 	return f

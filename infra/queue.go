@@ -36,6 +36,16 @@ func newUndelivered(stack awscdk.Stack) awssqs.Queue {
 	return queue
 }
 
+// mayKeep lets the topic put into the queue what it could not hand to a function.
+func mayKeep(undelivered awssqs.Queue, topic *string) {
+	undelivered.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("sns.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{undelivered.QueueArn()},
+		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": topic}},
+	}))
+}
+
 func newQueue(scope constructs.Construct, id string) awssqs.Queue {
 	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,

@@ -5,8 +5,10 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
@@ -37,6 +39,12 @@ type Hub struct {
 	Halt  awsssm.StringParameter
 	// What could not be done, and what could not be handed over.
 	Failed, Undelivered awssqs.Queue
+
+	// What only some tools need, nil without them.
+	Reports awss3.Bucket
+	Bus     awsevents.CfnEventBus // there is one for regions as well
+	Drill   awssqs.Queue
+	Slack   settings.Slack
 }
 
 // NewHub adds the hub to an app. It panics on props that check has not passed.
@@ -58,6 +66,16 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		}),
 		Failed:      newFailed(stack),
 		Undelivered: newUndelivered(stack),
+		Slack:       props.Settings.Notify.Slack,
+	}
+	if props.any(control.Reports) {
+		hub.Reports = newReports(stack)
+	}
+	if props.needsBus() {
+		hub.Bus = newBus(stack)
+	}
+	if props.any(control.DrillQueue) {
+		hub.Drill = newDrill(stack, hub.Bus, hub.Undelivered)
 	}
 	awscdk.Tags_Of(stack).Add(jsii.String(settings.Product), jsii.String("hub"), nil)
 
@@ -78,6 +96,7 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 	for i, c := range props.Controls {
 		f := props.Settings.Function(c)
 		f.Topic, f.Account, f.Roles, f.Quarantine = *hub.Topic.TopicArn(), *stack.Account(), roles, denying
+		hub.tell(c, &f)
 		functions[i].Tell(f)
 	}
 
@@ -86,6 +105,22 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		Value:       hub.Topic.TopicArn(),
 	})
 	return hub
+}
+
+// tell adds what only the tools are told that name it.
+func (h Hub) tell(c control.Control, f *settings.Function) {
+	if names(c, control.Reports) {
+		f.Reports = *h.Reports.BucketName()
+	}
+	if names(c, control.DrillQueue) {
+		f.Drill = *h.Drill.QueueUrl()
+	}
+	if names(c, control.Bus) {
+		f.Bus = *h.Bus.Ref()
+	}
+	if names(c, control.Slack) {
+		f.Slack = h.Slack
+	}
 }
 
 // newLedger is the table that holds what was done and what undoes it. It

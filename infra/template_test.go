@@ -101,7 +101,7 @@ func synthesize(name, context string, more ...control.Control) (template, error)
 		return template{}, err
 	}
 	folder := filepath.Join(scratch, name)
-	props := HubProps{Settings: s, Controls: controls, Binaries: filepath.Join(folder, "bin")}
+	props := HubProps{Settings: s, Controls: deployable(controls, s), Binaries: filepath.Join(folder, "bin")}
 	if err := writeBinaries(props); err != nil {
 		return template{}, err
 	}
@@ -150,18 +150,23 @@ func load(t *testing.T, from func() (template, error)) template {
 	return tmpl
 }
 
+// controls is the controls and tools that are deployed without settings.
 func controls(t *testing.T) []control.Control {
 	t.Helper()
 	all, err := functions.Controls()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	s, err := settings.Parse([]byte("{}"), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return deployable(all, s)
 }
 
-// started is the controls that something starts: all but the tools.
+// started is the controls, and the tools that something but a person starts.
 func started(t *testing.T) []control.Control {
-	return slices.DeleteFunc(controls(t), func(c control.Control) bool { return c.Tool })
+	return slices.DeleteFunc(controls(t), func(c control.Control) bool { return c.Tool && c.Schedule == "" && !c.Subscribes })
 }
 
 // all is the resources of a type, sorted by id.
