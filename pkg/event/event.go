@@ -47,6 +47,14 @@ type Event struct {
 // *[Threat], *[Sweep] or *[Unknown].
 type Detail interface{ detail() }
 
+// Drilled is the source of events that an incident rehearsal makes up. Nobody but AWS can send events of the sources that
+// it plays, so that it has its own, with AWS's detail: a sign-in, a change of compliance. Whoever may put events on the bus
+// can send such an event: it proves nothing, and [Event.Drill] is to be asked before anything is done because of it.
+const Drilled = "warder.drill"
+
+// Drill reports whether the event is made up.
+func (e Event) Drill() bool { return e.Source == Drilled }
+
 // Sweep is the scheduled event that starts a run over the whole account. It carries nothing but its time.
 //
 // https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-events.html
@@ -86,7 +94,7 @@ func (e *Error) Error() string {
 // type and lacks what that type needs.
 //
 // The type follows from source and detail-type together, as EventBridge defines it; an event whose source is not AWS's
-// own is Unknown whatever it calls itself. Names are compared exactly, as event patterns do.
+// own is Unknown whatever it calls itself, but for [Drilled] ones. Names are compared exactly, as event patterns do.
 func Decode(raw []byte) (Event, error) {
 	envelope, err := object(raw)
 	if err != nil {
@@ -186,8 +194,17 @@ func Decode(raw []byte) (Event, error) {
 // AWS Health sends copies of a message, and GuardDuty sends a finding again while it goes on: these are known by the
 // account with the communicationId and with the finding's id.
 //
+// The key of a made-up event is none that an event of AWS can have: it cannot pass for a delivery of one.
+//
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 func (e Event) Key() string {
+	if e.Drill() {
+		return Drilled + ":" + e.key()
+	}
+	return e.key()
+}
+
+func (e Event) key() string {
 	switch d := e.Detail.(type) {
 	case *Health:
 		if key := d.key(); key != "" {
@@ -243,8 +260,10 @@ func (e Event) kind(detail Fields) kind {
 	switch {
 	case e.Source == "aws.events" && e.DetailType == "Scheduled Event":
 		return scheduled
-	case e.Source == "aws.config" && e.DetailType == "Config Rules Compliance Change":
+	case (e.Source == "aws.config" || e.Drill()) && e.DetailType == "Config Rules Compliance Change":
 		return complianceChange
+	case e.Drill() && strings.HasSuffix(e.DetailType, " via CloudTrail") && detail.text("eventType") == "AwsConsoleSignIn":
+		return signIn
 	case e.Source == "aws.access-analyzer" && accessKinds[e.DetailType] != "":
 		return accessAnalyzed
 	case e.Source == "aws.health" && (e.DetailType == "AWS Health Event" || e.DetailType == "AWS Health Abuse Event"):

@@ -126,6 +126,8 @@ type Entry struct {
 	Thread string `json:"thread,omitempty"`
 	// Due is when its changes are due, for a case.
 	Due time.Time `json:"due,omitzero"`
+	// Drill is the id of the drill that made the user; empty for everybody else.
+	Drill string `json:"drill,omitempty"`
 	// By and Reason are who asked for it and why, for what a person did.
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -211,6 +213,7 @@ const (
 	notes    = "note#"
 	threads  = "thread#"
 	slots    = "slot#"
+	drills   = "drill#"
 )
 
 // load reads the JSON of an item and returns the item's version, 0 when it is not there.

@@ -734,6 +734,8 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 		{"Breaker", "GetItem", func(l *ledger.Ledger) error { _, err := l.Breaker(ctx, "c"); return err }},
 		{"Release", "GetItem PutItem", func(l *ledger.Ledger) error { _, err := l.Release(ctx, "c", "b", "r", noon); return err }},
 		{"Rounds", "GetItem", func(l *ledger.Ledger) error { _, err := l.Rounds(ctx, key, "s", noon); return err }},
+		{"KeepDrill", "GetItem PutItem", func(l *ledger.Ledger) error { return l.KeepDrill(ctx, ledger.Drill{ID: "d"}, noon) }},
+		{"Drills", "GetItem", func(l *ledger.Ledger) error { _, err := l.Drills(ctx); return err }},
 		{"AddRound", "GetItem PutItem", func(l *ledger.Ledger) error { return l.AddRound(ctx, key, ledger.Round{}) }},
 	} {
 		for operation := range strings.FieldsSeq(tc.operations) {
@@ -756,6 +758,7 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 			for _, at := range [][2]string{
 				{"run#c#event-1", "run"}, {"run#c#k", "run"}, {"entry#e", "entry"}, {"once#k", "once"}, {"case#c", "k"},
 				{"hold#" + thing, "hold"}, {"breaker#c", "breaker"}, {"rounds#" + thing, "rounds"}, {"note#n", "note"},
+				{"drill#all", "drills"},
 			} {
 				must(t, store.Put(ctx, ledger.Item{Partition: at[0], Sort: at[1], Body: "["}))
 			}

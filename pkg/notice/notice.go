@@ -85,6 +85,9 @@ type Message struct {
 	References []Reference `json:"references,omitempty"`
 	// Event is the id of the event that it was found by.
 	Event string `json:"event"`
+	// Drill is the id of the incident rehearsal that it is part of: nothing has happened to anybody.
+	// Empty for everything else.
+	Drill string `json:"drill,omitempty"`
 }
 
 // Change is one change as a notice words it.

@@ -35,7 +35,9 @@ type Topic struct {
 }
 
 // Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the
-// attributes control, severity, kind, account and, when there is one, owner.
+// attributes control, severity, kind, account and, when there is one, owner; and by drill, which only
+// notices of an incident rehearsal have: who must not be woken by one subscribes with the filter
+// policy {"drill":[{"exists":false}]}.
 func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	body, err := m.Bodies()
 	if err != nil {
@@ -43,7 +45,7 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	}
 	attributes := map[string]types.MessageAttributeValue{}
 	for name, value := range map[string]string{
-		"control": m.Control, "severity": m.Severity, "kind": string(m.Kind), "account": m.Account, "owner": m.Owner,
+		"control": m.Control, "severity": m.Severity, "kind": string(m.Kind), "account": m.Account, "owner": m.Owner, "drill": m.Drill,
 	} {
 		if value != "" {
 			attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}

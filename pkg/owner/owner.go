@@ -33,6 +33,8 @@ type Contact struct {
 	Slack string
 	// ID is the user's unique id, which no other user ever gets; empty when the user is gone.
 	ID string
+	// Path is the user's path; empty when the user is gone.
+	Path string
 	// Tags are the user's tags, by their key in lower case.
 	Tags map[string]string
 }
@@ -57,7 +59,7 @@ func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
 		tags[strings.ToLower(aws.ToString(tag.Key))] = aws.ToString(tag.Value)
 	}
 	contact := b.find(user, aws.ToString(out.User.Path), tags)
-	contact.ID, contact.Tags = aws.ToString(out.User.UserId), tags
+	contact.ID, contact.Path, contact.Tags = aws.ToString(out.User.UserId), aws.ToString(out.User.Path), tags
 	if id := tags[strings.ToLower(b.Owners.Slack)]; member.MatchString(id) {
 		contact.Slack = id
 	}
