@@ -143,6 +143,11 @@ func TestTheTypeFollowsFromSourceAndDetailType(t *testing.T) {
 		"an event of EventBridge that is no schedule":   {`{"source":"aws.events","detail-type":"Connection Activated"}`, "unknown"},
 		"somebody's own event that calls itself a call": {`{"source":"my.app","detail-type":"AWS API Call via CloudTrail",` + record + `}`, "unknown"},
 		"somebody's own compliance change":              {`{"source":"my.app","detail-type":"Config Rules Compliance Change","detail":{}}`, "unknown"},
+		"a drill's sign-in":                             {`{"source":"warder.drill","detail-type":"AWS Console Sign In via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsConsoleSignIn"`, 1) + `}`, "sign-in"},
+		"a drill's compliance change":                   {`{"source":"warder.drill","detail-type":"Config Rules Compliance Change","detail":{"configRuleName":"r","resourceType":"t","resourceId":"i","newEvaluationResult":{"complianceType":"COMPLIANT"}}}`, "compliance"},
+		"a drill's call, which drills do not make up":   {`{"source":"warder.drill","detail-type":"AWS API Call via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsApiCall"`, 1) + `}`, "unknown"},
+		"a drill's sweep, which drills do not make up":  {`{"source":"warder.drill","detail-type":"Scheduled Event","time":"2026-11-16T09:00:00Z"}`, "unknown"},
+		"a source that only begins like a drill's":      {`{"source":"warder.drills","detail-type":"Config Rules Compliance Change","detail":{}}`, "unknown"},
 		"somebody's own schedule":                       {`{"source":"my.app","detail-type":"Scheduled Event"}`, "unknown"},
 		"a source that only begins like AWS's":          {`{"source":"awsome.iam","detail-type":"AWS API Call via CloudTrail",` + record + `}`, "unknown"},
 		"an object that is nobody's event":              {`{}`, "unknown"},
@@ -185,12 +190,13 @@ func TestTheSameThingHasTheSameKey(t *testing.T) {
 	const id = `"eventID":"37bd1355-17f1-4e7e-8775-1b67b63cefe6"`
 	const old = `"originalEventID":"10163ed2-2253-469d-a5ee-cbc6651f8934"`
 	for name, c := range map[string]struct{ raw, want string }{
-		"a call":                                  {call(id), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
-		"a corrected record":                      {call(id + `,"addendum":{"reason":"UPDATED_DATA",` + old + `}`), "10163ed2-2253-469d-a5ee-cbc6651f8934"},
-		"a corrected record that names no other":  {call(id + `,"addendum":{"reason":"UPDATED_DATA"}`), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
-		"a late record":                           {call(id + `,"addendum":{"reason":"DELIVERY_DELAY",` + old + `}`), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
-		"an event that is not CloudTrail's":       {`{"id":"e-1","source":"aws.health","detail":{` + id + `}}`, "e-1"},
-		"an event without any id (SHA-256 of it)": {`{}`, "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
+		"a call":                                 {call(id), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
+		"a corrected record":                     {call(id + `,"addendum":{"reason":"UPDATED_DATA",` + old + `}`), "10163ed2-2253-469d-a5ee-cbc6651f8934"},
+		"a corrected record that names no other": {call(id + `,"addendum":{"reason":"UPDATED_DATA"}`), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
+		"a late record":                          {call(id + `,"addendum":{"reason":"DELIVERY_DELAY",` + old + `}`), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
+		"a drill's sign-in, which is no delivery of another": {strings.Replace(call(id+`,"eventType":"AwsConsoleSignIn"`), "aws.iam", "warder.drill", 1), "warder.drill:37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
+		"an event that is not CloudTrail's":                  {`{"id":"e-1","source":"aws.health","detail":{` + id + `}}`, "e-1"},
+		"an event without any id (SHA-256 of it)":            {`{}`, "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := decode(t, c.raw).Key(); got != c.want {

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
@@ -77,7 +78,9 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 	}
 	e, err := event.Decode(raw)
 	now := r.Now()
-	if err == nil && r.Settings.EventClock && !e.Time.IsZero() {
+	// A drill measures seconds, in the local account as well.
+	still := err == nil && r.Settings.EventClock && !e.Time.IsZero() && !rehearsed(e)
+	if still {
 		now = e.Time
 	}
 	if err != nil {
@@ -112,13 +115,23 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 	soon, cancel := context.WithTimeout(ctx, by.Left-by.Left/20)
 	defer cancel()
 	w := &work{
-		Runner: r, event: e, run: run, now: now, report: &report, contacts: map[string]owner.Contact{},
+		Runner: r, event: e, run: run, now: now, report: &report, contacts: map[string]owner.Contact{}, still: still,
 		planning: by.Left / 2, late: func() bool { return soon.Err() != nil },
 	}
 	var failed error
-	if err != nil {
+	switch {
+	case err != nil:
 		report.note(Failed, "undecodable, not retried: "+err.Error())
-	} else {
+	case e.Drill():
+		var refused string
+		w.only, refused, failed = w.drilled(ctx)
+		if failed == nil && refused == "" {
+			failed = w.all(ctx)
+		}
+		if failed == nil && (refused != "" || w.refused) {
+			report.note(Skipped, cmp.Or(refused, "refused: the event is made up, and what was found is about somebody else than the drill's user"))
+		}
+	default:
 		failed = w.all(ctx)
 	}
 	if failed != nil {
@@ -132,7 +145,8 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 // compared by their exact ARN: a session or role that is only named alike is not Warder.
 func (r *Runner) own(e event.Event) bool {
 	record := e.Record()
-	if record == nil {
+	if record == nil || rehearsed(e) {
+		// What a drill does to its user is there to be acted on.
 		return false
 	}
 	role, err := arn.Parse(record.Identity.RoleARN())

@@ -32,6 +32,12 @@ type work struct {
 	// open are the open cases, opened says that they were read.
 	open   []ledger.Case
 	opened bool
+	// still says that the run's time is its event's, and stands still.
+	still bool
+	// only is the user of the drill whose event it is, empty for other events; refused says that the
+	// planner found something about somebody else.
+	only    string
+	refused bool
 	// planning is how long planning may take; late reports whether nothing more should be begun.
 	planning time.Duration
 	late     func() bool
@@ -100,6 +106,9 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 	cancel()
 	if err != nil {
 		faults = append(faults, fmt.Errorf("plan: %w", err))
+	}
+	if w.only != "" && slices.ContainsFunc(findings, func(f Finding) bool { return stranger(f, w.only) }) {
+		w.refused, findings = true, nil
 	}
 	stuck := map[string]bool{}
 	for _, finding := range findings {
@@ -241,6 +250,9 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		if contact.Missing != "" {
 			entry.Facts = append(slices.Clone(entry.Facts), notice.Fact{Name: "Owner", Value: contact.Missing})
 		}
+		if err := w.mark(ctx, &entry, contact); err != nil {
+			return entry, err
+		}
 	}
 	if len(f.Changes) > 0 {
 		entry.Case = f.matter(incarnation)
@@ -344,7 +356,7 @@ func (w *work) act(ctx context.Context, entry *ledger.Entry, resumed bool) error
 		default:
 			failed = w.step(ctx, entry, step, resumed)
 		}
-		step.At = w.now
+		step.At = w.clock()
 		w.Log.InfoContext(ctx, "change", "id", step.ID, "kind", step.Kind, "subject", step.Subject,
 			"status", step.Status, "reason", step.Reason)
 	}
@@ -383,7 +395,7 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step,
 				return fail(err)
 			}
 		}
-		step.Status, step.Reason, step.At = ledger.Applied, "", w.now
+		step.Status, step.Reason, step.At = ledger.Applied, "", w.clock()
 		if err := w.Ledger.Update(ctx, entry); err != nil {
 			return err
 		}
@@ -434,7 +446,7 @@ func (w *work) tell(ctx context.Context, entry *ledger.Entry, again bool) error 
 	if err != nil {
 		return err
 	}
-	entry.Told = append(entry.Told, ledger.Told{Kind: kind, Owner: entry.Owner, Message: id, At: w.now})
+	entry.Told = append(entry.Told, ledger.Told{Kind: kind, Owner: entry.Owner, Message: id, At: w.clock()})
 	w.report.Notices = append(w.report.Notices, ReportedNotice{kind, entry.Severity, entry.Title, entry.Owner})
 	return w.Ledger.Update(ctx, entry)
 }
@@ -472,7 +484,7 @@ func (r *Runner) message(entry *ledger.Entry, kind notice.Kind, account, region 
 		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
 		Control: entry.Control, Severity: entry.Severity, Title: entry.Title, Text: entry.Text,
 		Subject: entry.Subject, Owner: entry.Owner, OwnerSlack: entry.OwnerSlack, Finding: entry.ID, Account: account, Region: region, Time: entry.At,
-		Facts: entry.Facts, Left: entry.Left, Advice: entry.Advice, Event: entry.Run,
+		Facts: entry.Facts, Left: entry.Left, Advice: entry.Advice, Event: entry.Run, Drill: entry.Drill,
 	}
 	if kind == notice.Warning || kind == notice.Reminder {
 		m.Due = entry.Due

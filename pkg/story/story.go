@@ -9,6 +9,7 @@
 //	-- account-2.json --    what people did to the account before event-2 (package account, Alter)
 //	-- undo.json --         a request to undo; "$1" is the id of the first change that was reported
 //	-- release.json --      a request to release the control; at is the time of either
+//	-- drill.json --        an incident rehearsal that the ledger knows (package ledger, Drill)
 //	-- want --              what the control does; go test -update writes it
 //
 // Beside what a story wants, the harness checks what must hold for every story: handling the events
@@ -112,6 +113,7 @@ type story struct {
 	settings settings.Function
 	events   []namedEvent
 	store    *ledger.Memory // what is remembered from before; nil for nothing
+	drills   []ledger.Drill
 }
 
 type namedEvent struct {
@@ -181,10 +183,14 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 		case strings.HasPrefix(f.Name, "event"), strings.HasPrefix(f.Name, "undo"), strings.HasPrefix(f.Name, "release"):
 			s.events = append(s.events, namedEvent{f.Name, f.Data, alteration})
 			alteration = nil
+		case f.Name == "drill.json":
+			var d ledger.Drill
+			err = strict(f.Data, &d)
+			s.drills = append(s.drills, d)
 		case f.Name == "want":
 			want = string(f.Data)
 		default:
-			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, undo.json, release.json, want")
+			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, undo.json, release.json, drill.json, want")
 		}
 		if err != nil {
 			return s, "", fmt.Errorf("section %s: %w", f.Name, err)
@@ -318,6 +324,11 @@ func (h *harness) start(t *testing.T, s story) *world {
 	w := &world{story: s, described: h.described, account: account.New(s.account), bystander: account.New(s.account), store: cmp.Or(s.store, &ledger.Memory{}), topic: &topic{}, called: map[string]bool{}, stuck: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}
 	w.account.Now = func() time.Time { return w.now }
 	memory := ledger.New(w.store)
+	for _, d := range s.drills {
+		if err := memory.KeepDrill(context.Background(), d, d.At); err != nil {
+			t.Fatal(err)
+		}
+	}
 	planner, err := h.planner(w.account, memory, s.settings)
 	if err != nil {
 		t.Fatal(err)
