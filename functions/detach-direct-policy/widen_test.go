@@ -208,7 +208,7 @@ func may(state account.State, name string) simulate.Principal {
 type unheard struct{}
 
 func (unheard) Publish(context.Context, notice.Message) (string, error)  { return "accepted", nil }
-func (unheard) Check(context.Context) (string, error)                    { return "", nil }
+func (unheard) Check(context.Context) (string, time.Time, error)         { return "", time.Time{}, nil }
 func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) { return owner.Contact{}, nil }
 
 // remedied is the account after the sweep, and what was changed of each user.

@@ -29,6 +29,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
@@ -68,11 +69,15 @@ func Run(description []byte, plan func(Setup) (remedy.Planner, error)) {
 		return func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error) {
 			if q, ok := release(raw); ok {
 				answer, err := runner.Release(ctx, q)
-				logged(ctx, runner.Log, by, err, "control", s.Control.ID, "released", answer.Released)
+				var metrics metric.Sheet
+				if answer.Released {
+					metrics.Set(metric.BreakerOpen, 0)
+				}
+				logged(ctx, runner.Log, s.Control.ID, metrics, err, "released", answer.Released)
 				return answer, err
 			}
 			report, err := runner.Run(ctx, by, raw)
-			logged(ctx, runner.Log, by, err, "control", report.Control, "event", report.Event, "outcome", report.Outcome,
+			logged(ctx, runner.Log, s.Control.ID, report.Metrics, err, "event", report.Event, "outcome", report.Outcome,
 				"reason", report.Reason, "changes", len(report.Changes), "notices", len(report.Notices))
 			return report, err
 		}, nil
@@ -109,18 +114,21 @@ func Serve[Request, Answer any](description []byte, build func(Setup, *remedy.Ru
 			} else {
 				out, err = answer(ctx, q)
 			}
-			logged(ctx, runner.Log, by, err, "tool", s.Control.ID)
+			logged(ctx, runner.Log, s.Control.ID, metric.Sheet{}, err)
 			return out, err
 		}, nil
 	})
 }
 
-// logged writes the one line of an invocation.
-func logged(ctx context.Context, log *slog.Logger, by remedy.Invocation, err error, args ...any) {
+// logged writes the line of an invocation: what came of it, for people, and behind that what was
+// measured, for CloudWatch.
+func logged(ctx context.Context, log *slog.Logger, id string, metrics metric.Sheet, err error, args ...any) {
 	level := slog.LevelInfo
-	args = append(args, "request_id", by.ID)
 	if err != nil {
 		level, args = slog.LevelError, append(args, "error", err.Error())
+	}
+	for _, attr := range metrics.Attrs(time.Now(), map[string]string{metric.Control: id}) {
+		args = append(args, attr)
 	}
 	log.Log(ctx, level, "invocation", args...)
 }
@@ -129,7 +137,7 @@ func logged(ctx context.Context, log *slog.Logger, by remedy.Invocation, err err
 type handler func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error)
 
 func serve(description []byte, build func(Setup, *remedy.Runner) (handler, error)) {
-	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: redact}))
+	log := newLog(os.Stdout)
 	handle, err := setUp(description, build, log)
 	if err != nil {
 		log.Error("set up", "error", err.Error())
@@ -186,7 +194,7 @@ func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error
 		Region:  cfg.Region,
 		Now:     time.Now,
 		Sleep:   sleep,
-		Log:     log,
+		Log:     log.With("control", c.ID),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)
@@ -222,12 +230,4 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-time.After(d):
 	}
-}
-
-// redact keeps access key ids out of the log, whoever put them into a value.
-func redact(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindString {
-		a.Value = slog.StringValue(notice.Redact(a.Value.String()))
-	}
-	return a
 }

@@ -3,25 +3,35 @@ package function
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/remedy"
 )
 
 const key = "AKIAIOSFODNN7EXAMPLE"
 
+// invoked is the line of an invocation of control c as it is in the log.
+func invoked(err error, metrics metric.Sheet, args ...any) string {
+	var out bytes.Buffer
+	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r-1"})
+	logged(ctx, newLog(&out).With("control", "c"), "c", metrics, err, args...)
+	return out.String()
+}
+
 func TestTheLogHasOneLineAnInvocationWithoutWholeKeyIDs(t *testing.T) {
 	for _, err := range []error{nil, errors.New("update access key " + key + ": Throttling")} {
-		var out bytes.Buffer
-		log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: redact}))
-		logged(context.Background(), log, remedy.Invocation{ID: "r-1"}, err, "reason", "access key "+key)
-		line := out.String()
-		if strings.Count(line, "\n") != 1 || !strings.Contains(line, `"request_id":"r-1"`) {
+		line := invoked(err, metric.Sheet{}, "reason", "access key "+key)
+		if strings.Count(line, "\n") != 1 || !strings.Contains(line, `"control":"c","request_id":"r-1"`) {
 			t.Errorf("log %q", line)
 		}
 		if strings.Contains(line, key) || !strings.Contains(line, "…MPLE") {
@@ -30,6 +40,34 @@ func TestTheLogHasOneLineAnInvocationWithoutWholeKeyIDs(t *testing.T) {
 		if failed := strings.Contains(line, `"level":"ERROR"`) && strings.Contains(line, "Throttling"); failed != (err != nil) {
 			t.Errorf("log %q of error %v", line, err)
 		}
+	}
+}
+
+// Lambda filters by level and time if it finds them under the names and in the form that it knows.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+func TestLambdaCanReadWhenALineWasWrittenAndAtWhichLevel(t *testing.T) {
+	for level, err := range map[string]error{"INFO": nil, "ERROR": errors.New("denied")} {
+		var line struct {
+			Level     string    `json:"level"`
+			Timestamp time.Time `json:"timestamp"` // RFC 3339, or it cannot be decoded
+		}
+		if err := json.Unmarshal([]byte(invoked(err, metric.Sheet{})), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Level != level || time.Since(line.Timestamp) > time.Minute {
+			t.Errorf("line %+v, want level %s, of now", line, level)
+		}
+	}
+}
+
+func TestWhatPeopleReadComesBeforeWhatIsForCloudWatch(t *testing.T) {
+	var metrics metric.Sheet
+	metrics.Add(metric.Findings, 2)
+	line := invoked(nil, metrics, "outcome", "told")
+	want := regexp.MustCompile(`^{"timestamp":"[^"]+","level":"INFO","msg":"invocation","control":"c","request_id":"r-1","outcome":"told","Control":"c","Findings":2,` +
+		`"_aws":{"Timestamp":[0-9]{13},"CloudWatchMetrics":\[{"Namespace":"Warder","Dimensions":\[\["Control"\]\],"Metrics":\[{"Name":"Findings","Unit":"Count"}\]}\]}}\n$`)
+	if !want.MatchString(line) {
+		t.Errorf("line %s\nwant %s", line, want)
 	}
 }
 

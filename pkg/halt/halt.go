@@ -5,6 +5,7 @@ package halt
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -26,15 +27,17 @@ type Switch struct {
 	Name string
 }
 
-// Check returns why changes are halted, the empty string when they are not. An error means that
-// the switch cannot be read, and then nothing may be changed either.
-func (s Switch) Check(ctx context.Context) (string, error) {
+// Check returns why changes are halted, the empty string when they are not, and since when: when
+// the parameter was set last. An error means that the switch cannot be read, and then nothing may
+// be changed either.
+func (s Switch) Check(ctx context.Context) (why string, since time.Time, err error) {
 	out, err := s.API.GetParameter(ctx, &ssm.GetParameterInput{Name: &s.Name})
 	if err != nil {
-		return "", fmt.Errorf("the halt switch %s cannot be read: %w", s.Name, err)
+		return "", time.Time{}, fmt.Errorf("the halt switch %s cannot be read: %w", s.Name, err)
 	}
 	if value := aws.ToString(out.Parameter.Value); value != Go {
-		return fmt.Sprintf("Warder is halted (%s): %s", s.Name, notice.Truncate(value, 200)), nil
+		why = fmt.Sprintf("Warder is halted (%s): %s", s.Name, notice.Truncate(value, 200))
 	}
-	return "", nil
+	// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Parameter.html
+	return why, aws.ToTime(out.Parameter.LastModifiedDate), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -20,27 +21,29 @@ func (p parameter) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ 
 	if aws.ToString(in.Name) != "/warder/halt" {
 		return nil, errors.New("another parameter was read")
 	}
-	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Value: &p.value}}, p.err
+	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Value: &p.value, LastModifiedDate: &set}}, p.err
 }
+
+var set = time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 
 func TestOnlyNoLetsChangesBeMade(t *testing.T) {
 	for _, value := range []string{"yes", "", "NO", "no ", " no", "No", "none", "incident 42"} {
-		why, err := Switch{API: parameter{value: value}, Name: "/warder/halt"}.Check(context.Background())
-		if err != nil || why == "" {
-			t.Errorf("%q lets changes be made (%v)", value, err)
+		why, since, err := Switch{API: parameter{value: value}, Name: "/warder/halt"}.Check(context.Background())
+		if err != nil || why == "" || !since.Equal(set) {
+			t.Errorf("%q lets changes be made, or is not since %v but %v (%v)", value, set, since, err)
 		}
 		if !strings.Contains(why, value) {
 			t.Errorf("%q is not said: %s", value, why)
 		}
 	}
-	if why, err := (Switch{API: parameter{value: "no"}, Name: "/warder/halt"}).Check(context.Background()); why != "" || err != nil {
+	if why, _, err := (Switch{API: parameter{value: "no"}, Name: "/warder/halt"}).Check(context.Background()); why != "" || err != nil {
 		t.Errorf("no halts: %q, %v", why, err)
 	}
 }
 
 func TestASwitchThatCannotBeReadIsAnError(t *testing.T) {
 	refused := errors.New("AccessDenied")
-	if _, err := (Switch{API: parameter{value: "no", err: refused}, Name: "/warder/halt"}).Check(context.Background()); !errors.Is(err, refused) {
+	if _, _, err := (Switch{API: parameter{value: "no", err: refused}, Name: "/warder/halt"}).Check(context.Background()); !errors.Is(err, refused) {
 		t.Errorf("err = %v", err)
 	}
 }

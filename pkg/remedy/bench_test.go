@@ -35,7 +35,7 @@ func (willing) Publish(_ context.Context, m notice.Message) (string, error) {
 	_, err := m.Bodies()
 	return "accepted", err
 }
-func (willing) Check(context.Context) (string, error)                { return "", nil }
+func (willing) Check(context.Context) (string, time.Time, error)     { return "", time.Time{}, nil }
 func (willing) Owner(context.Context, string) (owner.Contact, error) { return owner.Contact{}, nil }
 
 // An event through the runner, all but the network: one that means nothing, one that is told of, and

@@ -11,6 +11,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -35,7 +36,7 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 	}
 	held := func(err error) (ledger.Status, string, error) { return ledger.Held, notice.Redact(err.Error()), err }
 
-	if why, err := w.Halt.Check(ctx); err != nil {
+	if why, err := w.halted(ctx); err != nil {
 		return held(err)
 	} else if why != "" {
 		return ledger.Held, why, w.once(ctx, entry)
@@ -43,11 +44,13 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 	if _, exempt, err := w.exempt(ctx, *entry); err != nil {
 		return held(err)
 	} else if exempt != "" {
+		w.report.skip(metric.SkippedExempt, len(entry.Steps))
 		return ledger.Skipped, exempt, nil
 	}
 	if hold, err := w.onHold(ctx, *entry); err != nil {
 		return held(err)
 	} else if hold != "" {
+		w.report.skip(metric.SkippedUndone, len(entry.Steps))
 		return ledger.Skipped, hold, nil
 	}
 	if again, err := w.pingPong(ctx, entry); err != nil {
@@ -185,6 +188,7 @@ func (w *work) blast(ctx context.Context, entry *ledger.Entry) (string, error) {
 		}
 		if !through {
 			w.stopped, w.tripped = append(w.stopped, entry.Steps...), breaker.Tripped
+			w.report.Metrics.Set(metric.BreakerOpen, 1)
 			return fmt.Sprintf("blast radius: %d changes in an hour are made, and no more until somebody releases %s",
 				w.Settings.BlastRadius, w.Control.ID), nil
 		}
@@ -245,6 +249,7 @@ func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]led
 	default:
 		reason = f.NotYet
 	}
+	w.report.skip(metric.SkippedWaiting, len(entry.Steps))
 	if entry.Tell == "" {
 		w.pass(entry, ledger.Waiting, reason)
 		return nil, nil

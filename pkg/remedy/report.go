@@ -4,6 +4,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 )
 
@@ -40,6 +41,8 @@ type Report struct {
 	Severity control.Severity `json:"severity"`
 	Changes  []ReportedChange `json:"changes"`
 	Notices  []ReportedNotice `json:"notices"`
+	// Metrics is what was measured in the run. It goes into the log, not into the answer.
+	Metrics metric.Sheet `json:"-"`
 }
 
 // ReportedChange is a change and how far it came.

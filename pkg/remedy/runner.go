@@ -18,6 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -35,9 +36,10 @@ type Owners interface {
 
 // Guard can hold a change back.
 type Guard interface {
-	// Check returns why the change must not be made now, the empty string when it may. An error
-	// holds it back as well: what cannot be read cannot allow anything.
-	Check(ctx context.Context) (why string, err error)
+	// Check returns why the change must not be made now, the empty string when it may, and since when
+	// that is so, if that is known. An error holds it back as well: what cannot be read cannot allow
+	// anything.
+	Check(ctx context.Context) (why string, since time.Time, err error)
 }
 
 // Runner handles the events of one control.
@@ -70,8 +72,16 @@ type Invocation struct {
 }
 
 // Run handles one event. An error asks for a retry; the report says how far the run came all the
-// same. Bytes that are no event are recorded and not retried.
+// same, and what was measured. Bytes that are no event are recorded and not retried.
+//
+// Lines of the log that it writes have the event's key, so that they are found with each other.
 func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, error) {
+	report, err := r.run(ctx, by, raw)
+	report.conclude()
+	return report, err
+}
+
+func (r *Runner) run(ctx context.Context, by Invocation, raw []byte) (Report, error) {
 	report := Report{
 		Control: r.Control.ID, Outcome: Nothing, Severity: r.Control.Severity,
 		Changes: []ReportedChange{}, Notices: []ReportedNotice{},
@@ -97,12 +107,14 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 		return report, nil
 	}
 
+	report.measure()
 	run, claimed := r.Ledger.Begin(ctx, ledger.Run{
 		Control: r.Control.ID, Key: report.Event, Event: name(e), Mode: string(r.Settings.Mode), Happened: happened(e),
 		Holder: by.ID, Until: now.Add(by.Left),
 	}, now)
 	switch {
 	case errors.Is(claimed, ledger.ErrDone):
+		report.skip(metric.SkippedRepeated, 1)
 		report.note(Skipped, fmt.Sprintf("this event was handled before (%s)", run.Outcome))
 		return report, nil
 	case claimed != nil:
@@ -117,6 +129,7 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 	w := &work{
 		Runner: r, event: e, run: run, now: now, report: &report, contacts: map[string]owner.Contact{}, still: still,
 		planning: by.Left / 2, late: func() bool { return soon.Err() != nil },
+		log: r.Log.With("event", report.Event),
 	}
 	var failed error
 	switch {
@@ -138,7 +151,9 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, er
 		report.note(Failed, notice.Redact(failed.Error()))
 	}
 	w.run.Done, w.run.Outcome, w.run.Reason = failed == nil, string(report.Outcome), report.Reason
-	return report, errors.Join(failed, r.Ledger.Finish(ctx, &w.run))
+	failed = errors.Join(failed, r.Ledger.Finish(ctx, &w.run))
+	w.take(ctx, failed == nil)
+	return report, failed
 }
 
 // own reports whether one of Warder's own functions made the call that e records. Roles are

@@ -37,7 +37,7 @@ func (m *mailbox) Publish(_ context.Context, n notice.Message) (string, error) {
 
 type open struct{}
 
-func (open) Check(context.Context) (string, error) { return "", nil }
+func (open) Check(context.Context) (string, time.Time, error) { return "", time.Time{}, nil }
 
 // newRunner returns a runner in enforce over an account in which alice has a direct policy.
 func newRunner(t *testing.T, p plan) (*remedy.Runner, *account.Account, *mailbox) {

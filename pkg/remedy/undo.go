@@ -370,7 +370,7 @@ func (u *Undoer) step(ctx context.Context, entry *ledger.Entry, step *ledger.Ste
 		}
 	}
 	step.Status, step.Undo = ledger.Undone, back.ID
-	u.Log.InfoContext(ctx, "undone", "id", step.ID, "undo", back.ID, "kind", back.Kind, "subject", back.Subject, "by", inverse.By)
+	u.Log.InfoContext(ctx, "change", append(changeAttrs(*back), "undoes", step.ID, "by", inverse.By, "why", inverse.Reason)...)
 	return u.Ledger.Update(ctx, entry)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 )
@@ -41,6 +43,9 @@ type work struct {
 	// planning is how long planning may take; late reports whether nothing more should be begun.
 	planning time.Duration
 	late     func() bool
+	// log has the event in each line; asked says that the halt switch was read in this run.
+	log   *slog.Logger
+	asked bool
 }
 
 // all finishes what an earlier try recorded, then plans and handles what is new.
@@ -110,6 +115,7 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 	if w.only != "" && slices.ContainsFunc(findings, func(f Finding) bool { return stranger(f, w.only) }) {
 		w.refused, findings = true, nil
 	}
+	w.report.Metrics.Add(metric.Findings, len(findings))
 	stuck := map[string]bool{}
 	for _, finding := range findings {
 		if known[finding.subject()] {
@@ -169,8 +175,10 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 		// Another user has got the name meanwhile.
 		return entry.Case, nil, w.setAside(ctx, f.waits)
 	}
+	reason := metric.SkippedExempt
 	about, why, err := w.exempt(ctx, entry)
 	if err == nil && why == "" {
+		reason = metric.SkippedUndone
 		why, err = w.onHold(ctx, entry)
 	}
 	if err != nil {
@@ -178,6 +186,7 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	}
 	switch enforced := w.Settings.Mode == control.Enforce; {
 	case why != "":
+		w.report.skip(reason, len(entry.Steps))
 		if enforced {
 			err = w.setAside(ctx, entry.Case)
 		}
@@ -187,6 +196,7 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 			w.pass(entry, ledger.Skipped, why)
 		}
 	case !enforced && (f.Due.After(w.now) || f.NotYet != ""):
+		w.report.skip(metric.SkippedWaiting, len(entry.Steps))
 		w.pass(entry, ledger.Waiting, cmp.Or(f.NotYet, "due on "+f.Due.UTC().Format(time.DateOnly)))
 	case !enforced:
 		once := f.Once
@@ -288,6 +298,7 @@ func (w *work) first(ctx context.Context, once Once) (bool, error) {
 }
 
 func (w *work) noteTold(once Once) {
+	w.report.skip(metric.SkippedRepeated, 1)
 	w.report.note(Skipped, "told already: the same is told of once in "+period(once.For))
 }
 
@@ -351,16 +362,30 @@ func (w *work) act(ctx context.Context, entry *ledger.Entry, resumed bool) error
 		switch {
 		case instead != "":
 			step.Status, step.Reason = instead, reason
+			if instead == ledger.Held {
+				w.report.skip(metric.SkippedHeld, 1)
+			}
 		case failed != nil:
 			step.Status, step.Reason = ledger.Failed, "not tried: the change before it failed"
 		default:
 			failed = w.step(ctx, entry, step, resumed)
+			if step.Status == ledger.Skipped {
+				w.report.skip(metric.SkippedMoot, 1)
+			}
 		}
 		step.At = w.clock()
-		w.Log.InfoContext(ctx, "change", "id", step.ID, "kind", step.Kind, "subject", step.Subject,
-			"status", step.Status, "reason", step.Reason)
+		level := slog.LevelInfo
+		if step.Status == ledger.Failed {
+			level = slog.LevelError
+		}
+		w.log.Log(ctx, level, "change", changeAttrs(*step)...)
 	}
 	return errors.Join(failed, w.Ledger.Update(ctx, entry))
+}
+
+// changeAttrs are those of the line that a change has in the log.
+func changeAttrs(s ledger.Step) []any {
+	return []any{"id", s.ID, "kind", s.Kind, "subject", s.Subject, "target", change.Hint(s.Change), "status", s.Status, "reason", s.Reason}
 }
 
 // step makes one change and reads it back.
@@ -407,6 +432,7 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step,
 		return err
 	}
 	step.Status, step.Reason = ledger.Verified, ""
+	w.changed()
 	return nil
 }
 
@@ -448,6 +474,8 @@ func (w *work) tell(ctx context.Context, entry *ledger.Entry, again bool) error 
 	}
 	entry.Told = append(entry.Told, ledger.Told{Kind: kind, Owner: entry.Owner, Message: id, At: w.clock()})
 	w.report.Notices = append(w.report.Notices, ReportedNotice{kind, entry.Severity, entry.Title, entry.Owner})
+	w.log.InfoContext(ctx, "notice", "id", entry.ID, "kind", kind, "severity", entry.Severity, "title", entry.Title,
+		"subject", entry.Subject, "owner", entry.Owner, "message", id)
 	return w.Ledger.Update(ctx, entry)
 }
 

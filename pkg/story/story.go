@@ -309,14 +309,14 @@ const wide = 10
 type haltSwitch struct{ account *account.Account }
 
 // Check implements [remedy.Guard].
-func (h haltSwitch) Check(context.Context) (string, error) {
+func (h haltSwitch) Check(context.Context) (string, time.Time, error) {
 	switch value := h.account.Halt(); value {
 	case "", "no":
-		return "", nil
+		return "", time.Time{}, nil
 	case "unreadable":
-		return "", errors.New("the halt switch /warder/halt cannot be read: access denied")
+		return "", time.Time{}, errors.New("the halt switch /warder/halt cannot be read: access denied")
 	default:
-		return "Warder is halted (/warder/halt): " + value, nil
+		return "Warder is halted (/warder/halt): " + value, time.Time{}, nil
 	}
 }
 

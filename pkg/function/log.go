@@ -1,0 +1,55 @@
+package function
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/warder-aws/warder/pkg/notice"
+)
+
+// newLog returns the log of a function: a JSON object a line, which Lambda passes on as it is. Lambda
+// reads the level for its filter, and for that wants the time under the name timestamp. Each line
+// that is written during an invocation has the invocation's request id.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+func newLog(out io.Writer) *slog.Logger {
+	return slog.New(correlated{slog.NewJSONHandler(out, &slog.HandlerOptions{ReplaceAttr: attribute})})
+}
+
+// attribute names the time as Lambda does, and keeps access key ids out of the log, whoever put them
+// into a value.
+func attribute(groups []string, a slog.Attr) slog.Attr {
+	switch {
+	case len(groups) == 0 && a.Key == slog.TimeKey:
+		a.Key = "timestamp"
+	case a.Value.Kind() == slog.KindString:
+		a.Value = slog.StringValue(notice.Redact(a.Value.String()))
+	}
+	return a
+}
+
+// correlated gives a line the request id of the invocation that it was written in.
+type correlated struct{ slog.Handler }
+
+// Handle implements [slog.Handler].
+func (h correlated) Handle(ctx context.Context, line slog.Record) error {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		// In front of what the line says itself: what is for CloudWatch alone stays last.
+		found := slog.NewRecord(line.Time, line.Level, line.Message, line.PC)
+		found.AddAttrs(slog.String("request_id", lc.AwsRequestID))
+		line.Attrs(func(a slog.Attr) bool { found.AddAttrs(a); return true })
+		line = found
+	}
+	return h.Handler.Handle(ctx, line)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h correlated) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return correlated{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements [slog.Handler].
+func (h correlated) WithGroup(name string) slog.Handler { return correlated{h.Handler.WithGroup(name)} }
