@@ -41,8 +41,6 @@ const (
 	region = "us-east-1"
 	// prefix makes the name of a control's function from the control's id.
 	prefix = "warder-"
-	// stackName is the name of the synthesized stack.
-	stackName = "warder"
 )
 
 // options are how an account differs from what the template says.
@@ -98,33 +96,60 @@ func openMoto(ctx context.Context, synth project.Synth, stderr io.Writer) (proje
 	if err != nil {
 		return fail(err)
 	}
-	path, err := root.Template(synth)
+	templates, err := root.Templates(synth)
 	if err != nil {
 		return fail(err)
-	}
-	template, err := os.ReadFile(path)
-	if err != nil {
-		return fail(fmt.Errorf("read template: %w", err))
 	}
 	server, err := moto.Start(ctx, python, root.Launcher())
 	if err != nil {
 		return fail(err)
 	}
-	cfg := own(server)
-	created, err := stack.Create(ctx, template, stack.Clients{
-		DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
-		Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
-	}, stackName, moto.AccountID, region)
+	created, err := createStacks(ctx, server, templates)
 	if err != nil {
 		server.Close()
-		return fail(fmt.Errorf("create the stack of %s: %w", path, err))
+		return fail(err)
 	}
-	rules, err := bus.New(ctx, eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, region, created.Rules)
+	cfg := own(server)
+	rules, err := bus.New(ctx, eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, region, created.Buses, created.Rules)
 	if err != nil {
 		server.Close()
 		return fail(err)
 	}
 	return root, server, created, rules, nil
+}
+
+// createStacks creates the resources of the hub's template and of the regions' in moto, each in its
+// region, and returns the hub with all rules in it.
+func createStacks(ctx context.Context, server *moto.Server, templates []project.Template) (stack.Stack, error) {
+	var hub stack.Stack
+	for i, t := range templates {
+		if first := i == 0; first != (t.Region == region) {
+			return stack.Stack{}, fmt.Errorf("stack %s is in %s: the local account has its hub in %s alone", t.Stack, t.Region, region)
+		}
+		template, err := os.ReadFile(t.Path)
+		if err != nil {
+			return stack.Stack{}, fmt.Errorf("read template: %w", err)
+		}
+		cfg := own(server)
+		cfg.Region = t.Region
+		created, err := stack.Create(ctx, template, stack.Clients{
+			DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
+			Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
+			Endpoint: server.URL,
+		}, t.Stack, moto.AccountID, t.Region)
+		if err != nil {
+			return stack.Stack{}, fmt.Errorf("create the stack of %s: %w", t.Path, err)
+		}
+		if i == 0 {
+			hub = created
+			continue
+		}
+		if len(created.Functions) > 0 {
+			return stack.Stack{}, fmt.Errorf("stack %s has functions: the local account runs those of the hub alone", t.Stack)
+		}
+		hub.Rules = append(hub.Rules, created.Rules...)
+	}
+	return hub, nil
 }
 
 // openAccount starts an account. Whoever calls it closes it.
@@ -163,7 +188,7 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 	})
 	a.server = &http.Server{
 		Handler: front.New(front.Config{
-			Moto: a.moto, Bus: a.bus, Host: a.host, Account: moto.AccountID, Region: region, Functions: keys,
+			Moto: a.moto, Bus: a.bus, Host: a.host, Account: moto.AccountID, Region: region, Functions: keys, Listeners: a.listeners(),
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
@@ -253,6 +278,15 @@ func (a *account) functions(ctx context.Context, root project.Root, mode string)
 		functions = append(functions, host.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries})
 	}
 	return functions, keys, nil
+}
+
+// listeners are the functions that the stack's topics start.
+func (a *account) listeners() []front.Listener {
+	var listeners []front.Listener
+	for _, s := range a.Stack.Subscriptions {
+		listeners = append(listeners, front.Listener{Subscription: s.ARN, Topic: s.Topic, Function: s.Function})
+	}
+	return listeners
 }
 
 // logs writes what functions print to their log groups.

@@ -10,6 +10,7 @@ import (
 // An outcome is what a function answers, and what `send -json` prints.
 type outcome struct {
 	File     string   `json:"file,omitempty"`
+	Through  string   `json:"through,omitempty"` // the rule that forwarded the event from its region
 	Control  string   `json:"control"`
 	Outcome  string   `json:"outcome"` // changed, would_change, told, nothing, skipped or failed
 	Reason   string   `json:"reason"`

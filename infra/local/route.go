@@ -43,16 +43,28 @@ func route(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("route %s: %w", file, err)
 		}
-		fmt.Fprintf(stdout, "%s\t%s\n", file, strings.Join(controls(matches), ","))
+		fmt.Fprintf(stdout, "%s\t%s%s\n", file, strings.Join(controls(matches), ","), through(matches))
 	}
 	return result
+}
+
+// through names the rule that forwarded the event to the hub; it is empty for one that happened there.
+func through(matches []bus.Match) string {
+	for _, match := range matches {
+		if match.Through != "" {
+			return "\tthrough " + match.Through
+		}
+	}
+	return ""
 }
 
 // controls are the controls of the matches, sorted, each once; "-" for none.
 func controls(matches []bus.Match) []string {
 	var names []string
 	for _, match := range matches {
-		names = append(names, strings.TrimPrefix(match.Function, prefix))
+		if match.Function != "" { // else a queue, which is no control's
+			names = append(names, strings.TrimPrefix(match.Function, prefix))
+		}
 	}
 	if len(names) == 0 {
 		return []string{"-"}

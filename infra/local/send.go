@@ -142,7 +142,7 @@ func printJSON(out io.Writer, file string, deliveries []front.Delivery) error {
 	}
 	for _, delivery := range deliveries {
 		o := readOutcome(delivery.Function, delivery.Payload, delivery.Failed)
-		o.File = file
+		o.File, o.Through = file, delivery.Through
 		if err := encoder.Encode(o); err != nil {
 			return err
 		}
@@ -158,7 +158,11 @@ func (p printer) event(file string, deliveries []front.Delivery) {
 	}
 	for _, delivery := range deliveries {
 		o := readOutcome(delivery.Function, delivery.Payload, delivery.Failed)
-		fmt.Fprintf(p.out, "  %s: %s\n", o.Control, p.style.outcome(o.Outcome))
+		via := ""
+		if delivery.Through != "" {
+			via = p.style.dim(" (through " + delivery.Through + ")")
+		}
+		fmt.Fprintf(p.out, "  %s: %s%s\n", o.Control, p.style.outcome(o.Outcome), via)
 		for _, line := range p.details(o) {
 			fmt.Fprintln(p.out, "    "+line)
 		}

@@ -1,16 +1,20 @@
-// Package bus puts events on moto's EventBridge and tells which of the template's rules matched.
+// Package bus puts events on moto's EventBridge and tells which of the templates' rules matched.
 //
 // The matching is moto's: every rule has an SQS queue as its target, which stands for Lambda's
 // asynchronous queue, and a message in it is a match. Schedules are the one thing that moto does
 // not know as events, so that a scheduled event is matched with the schedule rules here.
+//
+// An event happens in its own region when there are rules for that region, and reaches what is
+// elsewhere only by a rule that forwards it to another bus, in one hop. An event of any other region
+// is taken as one of the region that the bus is in.
 package bus
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,26 +28,34 @@ import (
 	"github.com/warder-aws/warder/infra/local/envelope"
 )
 
-// A Rule is a rule of the template and the function that it starts.
+// A Rule is a rule of a template and one target of it: exactly one of Function, Queue and Forward.
 type Rule struct {
 	Name     string
-	Function string
+	Region   string // empty for the region of the bus
+	Bus      string // name of its event bus; empty for the default bus
+	Function string // name
+	Queue    string // ARN of an SQS queue
+	Forward  string // ARN of another event bus
+	Input    string // JSON that the target gets in place of the event
 	Pattern  string // JSON; empty for a rule that has a schedule alone
 	Schedule string // rate() or cron(); empty for a rule that has a pattern alone
 	Disabled bool
 }
 
-// A Match is an event for a function.
+// A Match is an event for a function or for a queue.
 type Match struct {
 	Rule     string
-	Function string
-	Event    json.RawMessage
+	Function string          // name, or
+	Queue    string          // ARN
+	Through  string          // the rule that forwarded the event here; empty when it happened here
+	Event    json.RawMessage // or the rule's input
 }
 
 // An Entry is one event of a PutEvents request.
 type Entry struct {
-	Event envelope.Event
-	Bus   string // name or ARN; empty for the default bus
+	Event  envelope.Event
+	Bus    string // name or ARN; empty for the default bus
+	Region string // that it is put in; empty for the region of the bus
 }
 
 // A Result is what PutEvents answers for one entry, and the matches of the event.
@@ -54,35 +66,44 @@ type Result struct {
 	Matches      []Match
 }
 
-// A Bus is the account's EventBridge, with the template's rules on its default bus.
+// A Bus is the account's EventBridge, with the templates' rules on its buses.
 type Bus struct {
 	events    *eventbridge.Client
 	queues    *sqs.Client
 	account   string
 	region    string
-	queue     string // URL
-	rules     map[string]Rule
+	regions   map[string]string // URL of the queue of each region
+	rules     map[string]Rule   // by target, see target
 	schedules []Rule
 
 	mu sync.Mutex // a put and the reading of its matches are one step
 }
 
-// queueName is the target of all rules.
+// queueName is the target of all rules of a region.
 const queueName = "warder-local-invocations"
 
-// New creates the rules and the queue that is their target.
-func New(ctx context.Context, events *eventbridge.Client, queues *sqs.Client, account, region string, rules []Rule) (*Bus, error) {
-	queue, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueName)})
-	if err != nil {
-		return nil, fmt.Errorf("create queue %s: %w", queueName, err)
+// New creates the event buses, which are all in region, the rules, and in each region that has rules
+// the queue that is their target.
+func New(ctx context.Context, events *eventbridge.Client, queues *sqs.Client, account, region string, buses []string, rules []Rule) (*Bus, error) {
+	b := &Bus{events: events, queues: queues, account: account, region: region, regions: map[string]string{}, rules: map[string]Rule{}}
+	for _, name := range buses {
+		if _, err := events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &name}, b.inRegion(region)); err != nil {
+			return nil, fmt.Errorf("create event bus %s: %w", name, err)
+		}
 	}
-	b := &Bus{events: events, queues: queues, account: account, region: region, queue: aws.ToString(queue.QueueUrl), rules: map[string]Rule{}}
-	target := fmt.Sprintf("arn:aws:sqs:%s:%s:%s", region, account, queueName)
-	for _, rule := range rules {
+	if err := b.open(ctx, region); err != nil {
+		return nil, err
+	}
+	for i, rule := range rules {
+		rule.Region = cmp.Or(rule.Region, region)
+		if err := b.open(ctx, rule.Region); err != nil {
+			return nil, err
+		}
+		target := fmt.Sprintf("%d %s", i, rule.Name)
 		if err := b.create(ctx, rule, target); err != nil {
 			return nil, fmt.Errorf("create rule %s: %w", rule.Name, err)
 		}
-		b.rules[rule.Name] = rule
+		b.rules[target] = rule
 		if rule.Schedule != "" && !rule.Disabled {
 			b.schedules = append(b.schedules, rule)
 		}
@@ -90,8 +111,30 @@ func New(ctx context.Context, events *eventbridge.Client, queues *sqs.Client, ac
 	return b, nil
 }
 
+// open creates the queue of a region, once.
+func (b *Bus) open(ctx context.Context, region string) error {
+	if b.regions[region] != "" {
+		return nil
+	}
+	queue, err := b.queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueName)}, func(o *sqs.Options) { o.Region = region })
+	if err != nil {
+		return fmt.Errorf("create queue %s in %s: %w", queueName, region, err)
+	}
+	b.regions[region] = aws.ToString(queue.QueueUrl)
+	return nil
+}
+
+func (b *Bus) inRegion(region string) func(*eventbridge.Options) {
+	return func(o *eventbridge.Options) { o.Region = region }
+}
+
+// create makes a rule with the queue of its region as its target. A rule of more targets is made
+// again for each, as one.
 func (b *Bus) create(ctx context.Context, rule Rule, target string) error {
 	input := &eventbridge.PutRuleInput{Name: &rule.Name, State: types.RuleStateEnabled}
+	if rule.Bus != "" {
+		input.EventBusName = &rule.Bus
+	}
 	if rule.Pattern != "" {
 		input.EventPattern = &rule.Pattern
 	}
@@ -101,7 +144,7 @@ func (b *Bus) create(ctx context.Context, rule Rule, target string) error {
 	if rule.Disabled {
 		input.State = types.RuleStateDisabled
 	}
-	if _, err := b.events.PutRule(ctx, input); err != nil {
+	if _, err := b.events.PutRule(ctx, input, b.inRegion(rule.Region)); err != nil {
 		return err
 	}
 	// moto delivers for a disabled rule, and takes a rule without a pattern for one that matches
@@ -109,23 +152,24 @@ func (b *Bus) create(ctx context.Context, rule Rule, target string) error {
 	if rule.Disabled || rule.Pattern == "" {
 		return nil
 	}
-	name, err := json.Marshal(rule.Name)
+	name, err := json.Marshal(target)
 	if err != nil {
 		return err
 	}
+	number, _, _ := strings.Cut(target, " ")
 	// The message names the event and the rule and carries no content: the function gets the
 	// original event, with its own id, account, region and time, which moto's copy has not.
 	answer, err := b.events.PutTargets(ctx, &eventbridge.PutTargetsInput{
-		Rule: &rule.Name,
+		Rule: &rule.Name, EventBusName: input.EventBusName,
 		Targets: []types.Target{{
-			Id:  aws.String("invocations"),
-			Arn: &target,
+			Id:  aws.String("invocations" + number),
+			Arn: aws.String(fmt.Sprintf("arn:aws:sqs:%s:%s:%s", rule.Region, b.account, queueName)),
 			InputTransformer: &types.InputTransformer{
 				InputPathsMap: map[string]string{"id": "$.id"},
 				InputTemplate: aws.String(`{"id": "<id>", "rule": ` + string(name) + `}`),
 			},
 		}},
-	})
+	}, b.inRegion(rule.Region))
 	if err != nil {
 		return err
 	}
@@ -135,13 +179,13 @@ func (b *Bus) create(ctx context.Context, rule Rule, target string) error {
 	return nil
 }
 
-// Put puts one event on the default bus and returns its matches. An event that no bus would take,
-// because it has no source or no detail-type, matches nothing.
+// Put puts one event on the default bus of its region and returns its matches. An event that no bus
+// would take, because it has no source or no detail-type, matches nothing.
 func (b *Bus) Put(ctx context.Context, event envelope.Event) ([]Match, error) {
 	if event.Source == "" || event.DetailType == "" {
 		return nil, nil
 	}
-	results, err := b.PutEntries(ctx, []Entry{{Event: event}})
+	results, err := b.PutEntries(ctx, []Entry{{Event: event, Region: event.Region}})
 	if err != nil {
 		return nil, err
 	}
@@ -154,63 +198,92 @@ func (b *Bus) Put(ctx context.Context, event envelope.Event) ([]Match, error) {
 // PutEntries is PutEvents: one result for each entry. An event without JSON of its own gets the
 // envelope that EventBridge would give it.
 func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error) {
-	input := &eventbridge.PutEventsInput{}
-	for _, entry := range entries {
-		event := entry.Event
-		detail := string(event.Detail)
-		if detail == "" && len(event.JSON) > 0 {
-			detail = "{}" // a recorded event without a detail
-		}
-		request := types.PutEventsRequestEntry{
-			Source: &event.Source, DetailType: &event.DetailType, Detail: &detail, Resources: event.Resources,
-		}
-		if entry.Bus != "" {
-			request.EventBusName = aws.String(entry.Bus)
-		}
-		input.Entries = append(input.Entries, request)
-	}
-
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	answer, err := b.events.PutEvents(ctx, input)
-	if err != nil {
-		return nil, fmt.Errorf("put events: %w", err)
-	}
-	results := make([]Result, len(entries))
-	byID := map[string]*Result{}
-	for i, entry := range answer.Entries {
-		results[i] = Result{ID: aws.ToString(entry.EventId), ErrorCode: aws.ToString(entry.ErrorCode), ErrorMessage: aws.ToString(entry.ErrorMessage)}
-		if results[i].ID == "" {
-			continue
+	results := make([]Result, 0, len(entries))
+	for _, entry := range entries {
+		if b.regions[entry.Region] == "" {
+			entry.Region = b.region
 		}
-		byID[results[i].ID] = &results[i]
-		event := &entries[i].Event
-		if len(event.JSON) == 0 {
-			if err := b.seal(event, results[i].ID); err != nil { // what Python takes for JSON, such as NaN
-				results[i].ErrorCode, results[i].ErrorMessage = "MalformedDetail", "Detail is malformed."
+		result, matched, err := b.put(ctx, &entry)
+		if err != nil {
+			return nil, err
+		}
+		for _, rule := range matched {
+			if rule.Forward == "" {
+				result.Matches = append(result.Matches, match(rule, entry.Event, ""))
+				continue
+			}
+			// What arrives there is not forwarded again: EventBridge makes one hop
+			// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html).
+			_, arrived, err := b.put(ctx, &Entry{Event: entry.Event, Bus: rule.Forward, Region: b.region})
+			if err != nil {
+				return nil, err
+			}
+			for _, there := range arrived {
+				if there.Forward == "" {
+					result.Matches = append(result.Matches, match(there, entry.Event, rule.Name))
+				}
 			}
 		}
-		if entries[i].Bus == "" {
-			results[i].Matches = b.scheduled(*event)
-		}
-	}
-	messages, err := b.receive(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, message := range messages {
-		result, rule := byID[message.ID], b.rules[message.Rule]
-		if result == nil || result.ErrorCode != "" || rule.Name == "" {
-			continue
-		}
-		i := slices.IndexFunc(results, func(r Result) bool { return r.ID == message.ID })
-		result.Matches = append(result.Matches, Match{Rule: rule.Name, Function: rule.Function, Event: entries[i].Event.JSON})
+		results = append(results, result)
 	}
 	return results, nil
 }
 
+func match(rule Rule, event envelope.Event, through string) Match {
+	m := Match{Rule: rule.Name, Function: rule.Function, Queue: rule.Queue, Through: through, Event: event.JSON}
+	if rule.Input != "" {
+		m.Event = json.RawMessage(rule.Input)
+	}
+	return m
+}
+
+// put puts one entry on its bus and returns the rules that matched, one for each target.
+func (b *Bus) put(ctx context.Context, entry *Entry) (Result, []Rule, error) {
+	event := &entry.Event
+	detail := string(event.Detail)
+	if detail == "" && len(event.JSON) > 0 {
+		detail = "{}" // a recorded event without a detail
+	}
+	request := types.PutEventsRequestEntry{
+		Source: &event.Source, DetailType: &event.DetailType, Detail: &detail, Resources: event.Resources,
+	}
+	if entry.Bus != "" {
+		request.EventBusName = &entry.Bus
+	}
+	answer, err := b.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{request}}, b.inRegion(entry.Region))
+	if err != nil {
+		return Result{}, nil, fmt.Errorf("put events: %w", err)
+	}
+	messages, err := b.receive(ctx, entry.Region)
+	if err != nil {
+		return Result{}, nil, err
+	}
+	put := answer.Entries[0]
+	result := Result{ID: aws.ToString(put.EventId), ErrorCode: aws.ToString(put.ErrorCode), ErrorMessage: aws.ToString(put.ErrorMessage)}
+	if result.ID != "" && len(event.JSON) == 0 {
+		if err := b.seal(event, result.ID, entry.Region); err != nil { // what Python takes for JSON, such as NaN
+			result.ErrorCode, result.ErrorMessage = "MalformedDetail", "Detail is malformed."
+		}
+	}
+	if result.ID == "" || result.ErrorCode != "" {
+		return result, nil, nil
+	}
+	var matched []Rule
+	if entry.Bus == "" && entry.Region == b.region {
+		matched = b.scheduled(*event)
+	}
+	for _, message := range messages {
+		if rule := b.rules[message.Rule]; message.ID == result.ID && rule.Name != "" {
+			matched = append(matched, rule)
+		}
+	}
+	return result, matched, nil
+}
+
 // seal writes the event as EventBridge delivers it.
-func (b *Bus) seal(event *envelope.Event, id string) error {
+func (b *Bus) seal(event *envelope.Event, id, region string) error {
 	if event.Time == "" {
 		event.Time = time.Now().UTC().Format(time.RFC3339)
 	}
@@ -219,7 +292,7 @@ func (b *Bus) seal(event *envelope.Event, id string) error {
 	}
 	data, err := json.Marshal(map[string]any{
 		"version": "0", "id": id, "detail-type": event.DetailType, "source": event.Source, "account": b.account,
-		"time": event.Time, "region": b.region, "resources": event.Resources, "detail": event.Detail,
+		"time": event.Time, "region": region, "resources": event.Resources, "detail": event.Detail,
 	})
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
@@ -230,17 +303,16 @@ func (b *Bus) seal(event *envelope.Event, id string) error {
 
 // scheduled matches a scheduled event with the rule that it names, or with every schedule when it
 // names none of the template's rules.
-func (b *Bus) scheduled(event envelope.Event) []Match {
+func (b *Bus) scheduled(event envelope.Event) []Rule {
 	if event.Source != "aws.events" || event.DetailType != "Scheduled Event" {
 		return nil
 	}
-	var named, all []Match
+	var named, all []Rule
 	for _, rule := range b.schedules {
-		match := Match{Rule: rule.Name, Function: rule.Function, Event: event.JSON}
-		all = append(all, match)
+		all = append(all, rule)
 		for _, resource := range event.Resources {
 			if strings.HasSuffix(resource, ":rule/"+rule.Name) {
-				named = append(named, match)
+				named = append(named, rule)
 			}
 		}
 	}
@@ -252,11 +324,13 @@ func (b *Bus) scheduled(event envelope.Event) []Match {
 
 type message struct{ ID, Rule string }
 
-// receive empties the queue.
-func (b *Bus) receive(ctx context.Context) ([]message, error) {
+// receive empties the queue of a region.
+func (b *Bus) receive(ctx context.Context, region string) ([]message, error) {
 	var messages []message
+	queue := b.regions[region]
+	there := func(o *sqs.Options) { o.Region = region }
 	for {
-		answer, err := b.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &b.queue, MaxNumberOfMessages: 10})
+		answer, err := b.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10}, there)
 		if err != nil {
 			return nil, fmt.Errorf("receive matches: %w", err)
 		}
@@ -272,7 +346,7 @@ func (b *Bus) receive(ctx context.Context) ([]message, error) {
 			messages = append(messages, m)
 			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{Id: received.MessageId, ReceiptHandle: received.ReceiptHandle})
 		}
-		if _, err := b.queues.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &b.queue, Entries: done}); err != nil {
+		if _, err := b.queues.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}, there); err != nil {
 			return nil, fmt.Errorf("delete matches: %w", err)
 		}
 		if len(answer.Messages) < 10 {

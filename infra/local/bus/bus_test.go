@@ -18,7 +18,7 @@ import (
 func newBus(t *testing.T, rules ...bus.Rule) *bus.Bus {
 	t.Helper()
 	cfg := mototest.Config(mototest.Start(t).URL, "any", "any")
-	b, err := bus.New(t.Context(), eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, mototest.Region, rules)
+	b, err := bus.New(t.Context(), eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, mototest.Region, []string{"warder"}, rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,5 +121,50 @@ func TestAnEventWithoutAnEnvelopeGetsOne(t *testing.T) {
 		if result.ErrorCode != "MalformedDetail" || result.Matches != nil {
 			t.Errorf("entry %d: %+v, want MalformedDetail", i+1, result)
 		}
+	}
+}
+
+func TestAnEventOfARegionArrivesOnlyWhereItIsForwarded(t *testing.T) {
+	const forward = "arn:aws:events:us-east-1:123456789012:event-bus/warder"
+	b := newBus(t,
+		bus.Rule{Name: "here", Function: "local", Pattern: `{"source":["aws.iam","aws.signin","aws.ssm"]}`},
+		bus.Rule{Name: "arrived", Bus: "warder", Function: "afar", Pattern: `{"source":["aws.signin"]}`},
+		bus.Rule{Name: "kept", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:kept", Pattern: `{"source":["aws.signin"]}`},
+		bus.Rule{Name: "again", Bus: "warder", Forward: forward, Pattern: `{"source":["aws.signin"]}`},
+		bus.Rule{Name: "eu", Region: "eu-west-1", Forward: forward, Pattern: `{"source":["aws.signin"]}`},
+		bus.Rule{Name: "ap", Region: "ap-northeast-2", Forward: forward, Pattern: `{"source":["aws.ssm"]}`},
+	)
+	tests := []struct{ name, region, source, want string }{
+		{"of the bus's own region", "us-east-1", "aws.signin", "here>local "},
+		{"of a region that forwards it", "eu-west-1", "aws.signin", "arrived>afar eu, kept>arn:aws:sqs:us-east-1:123456789012:kept eu"},
+		{"of a region that forwards something else", "ap-northeast-2", "aws.signin", ""},
+		{"of a region that forwards what nobody here waits for", "ap-northeast-2", "aws.ssm", ""},
+		{"of a region without rules is taken for one of here", "sa-east-1", "aws.signin", "here>local "},
+	}
+	for _, test := range tests {
+		t.Run("an event "+test.name, func(t *testing.T) {
+			var got []string
+			for _, match := range put(t, b, `{"source":"`+test.source+`","region":"`+test.region+`","detail-type":"t","detail":{}}`) {
+				got = append(got, match.Rule+">"+match.Function+match.Queue+" "+match.Through)
+			}
+			if got := strings.Join(got, ", "); got != test.want {
+				t.Errorf("matches %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestARuleOfMoreTargetsIsAMatchForEach(t *testing.T) {
+	b := newBus(t,
+		bus.Rule{Name: "two", Function: "a", Pattern: `{"source":["mine"]}`},
+		bus.Rule{Name: "two", Function: "b", Pattern: `{"source":["mine"]}`, Input: `{"constant":true}`},
+	)
+	got := put(t, b, `{"source":"mine","detail-type":"t","detail":{}}`)
+	want := []bus.Match{
+		{Rule: "two", Function: "a", Event: json.RawMessage(`{"source":"mine","detail-type":"t","detail":{}}`)},
+		{Rule: "two", Function: "b", Event: json.RawMessage(`{"constant":true}`)},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("matches (-want +got):\n%s", diff)
 	}
 }

@@ -26,6 +26,7 @@ type Event struct {
 	Source     string
 	DetailType string
 	Time       string
+	Region     string
 	Resources  []string
 	Detail     json.RawMessage
 }
@@ -51,6 +52,7 @@ func Parse(data []byte) (Event, error) {
 		Source:     text(fields["source"]),
 		DetailType: text(fields["detail-type"]),
 		Time:       text(fields["time"]),
+		Region:     text(fields["region"]),
 		Detail:     fields["detail"],
 	}
 	var resources []json.RawMessage

@@ -2,7 +2,8 @@
 //
 // It hands calls on to moto and does itself what moto cannot: it turns each IAM call that changes
 // something into the event that CloudTrail would send, puts events on the bus and starts the
-// functions that their rules name, serves Lambda's Invoke, and refuses the keys that AWS would
+// functions that their rules name, starts those that subscribe a topic for each message published to
+// it, serves Lambda's Invoke, and refuses the keys that AWS would
 // refuse. It does not check signatures. Of permissions it checks those of IAM users, for IAM calls
 // that change something, with moto's own evaluation (actions and resources, no conditions);
 // functions are never denied anything here, their calls are recorded instead.
@@ -32,6 +33,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
 	"github.com/warder-aws/warder/infra/local/bus"
 	"github.com/warder-aws/warder/infra/local/envelope"
 	"github.com/warder-aws/warder/infra/local/host"
@@ -55,6 +60,7 @@ type Config struct {
 	Account   string
 	Region    string
 	Functions map[string]string // name of the function by the access key that it was given
+	Listeners []Listener        // functions that topics start
 }
 
 // A Front serves the endpoint.
@@ -106,6 +112,7 @@ type request struct {
 	*http.Request
 	body      []byte
 	accessKey string
+	region    string // as in the credential scope
 	service   string // as in the credential scope: iam, events, dynamodb, …
 	action    string // as in the API: AttachUserPolicy
 	form      url.Values
@@ -126,7 +133,7 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 		scope = "Credential=" + r.URL.Query().Get("X-Amz-Credential")
 	}
 	if parts := credential.FindStringSubmatch(scope); parts != nil {
-		req.accessKey, req.service = parts[1], parts[3]
+		req.accessKey, req.region, req.service = parts[1], parts[2], parts[3]
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		req.action = target[strings.LastIndex(target, ".")+1:]
@@ -180,6 +187,8 @@ func (f *Front) answer(ctx context.Context, req request) answer {
 		return f.putEvents(ctx, req)
 	case req.service == "iam" && trail.Mutating(req.action):
 		return f.change(ctx, req)
+	case req.service == "sns" && req.action == "Publish":
+		return f.publish(ctx, req)
 	case req.service == "sts" && req.action == "GetCallerIdentity" && req.accessKey == RootAccessKey:
 		return f.rootIdentity()
 	case req.service == "sts" && req.action == "GetSessionToken":
@@ -241,20 +250,46 @@ func (f *Front) put(ctx context.Context, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.start(matches)
+	_, err = f.start(ctx, matches)
 	return err
 }
 
-func (f *Front) start(matches []bus.Match) ([]<-chan host.Result, error) {
-	var results []<-chan host.Result
+// A delivering is an event that a function has been sent.
+type delivering struct {
+	bus.Match
+	result <-chan host.Result
+}
+
+// start sends the functions of the matches their events, and puts into queues what is for queues.
+func (f *Front) start(ctx context.Context, matches []bus.Match) ([]delivering, error) {
+	var started []delivering
 	for _, match := range matches {
+		if match.Queue != "" {
+			if err := f.enqueue(ctx, match.Queue, match.Event); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		result, err := f.Host.Send(match.Function, match.Event)
 		if err != nil {
 			return nil, err
 		}
-		results = append(results, result)
+		started = append(started, delivering{match, result})
 	}
-	return results, nil
+	return started, nil
+}
+
+// enqueue sends an event to the SQS queue with the ARN.
+func (f *Front) enqueue(ctx context.Context, arn string, event []byte) error {
+	name := arn[strings.LastIndex(arn, ":")+1:]
+	url := f.Moto.URL + "/" + f.Account + "/" + name
+	client := sqs.New(sqs.Options{
+		Region: f.Region, BaseEndpoint: &f.Moto.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAOFTHELOCALACCOUNT", "none", ""),
+	})
+	if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(string(event))}); err != nil {
+		return fmt.Errorf("send to queue %s: %w", name, err)
+	}
+	return nil
 }
 
 // caller is who holds an access key.
@@ -429,7 +464,7 @@ func (f *Front) putEvents(ctx context.Context, req request) answer {
 		if entry.Time != nil {
 			event.Time = time.Unix(0, int64(*entry.Time*1e9)).UTC().Format(time.RFC3339)
 		}
-		entries = append(entries, bus.Entry{Event: event, Bus: entry.EventBusName})
+		entries = append(entries, bus.Entry{Event: event, Bus: entry.EventBusName, Region: req.region})
 	}
 	results, err := f.Bus.PutEntries(ctx, entries)
 	if err != nil {
@@ -451,7 +486,7 @@ func (f *Front) putEvents(ctx context.Context, req request) answer {
 			continue
 		}
 		output.Entries = append(output.Entries, entry{EventID: result.ID})
-		if _, err := f.start(result.Matches); err != nil {
+		if _, err := f.start(ctx, result.Matches); err != nil {
 			return failure(req, http.StatusInternalServerError, "InternalException", err.Error())
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
@@ -49,8 +51,13 @@ func newAccount(t *testing.T) *account {
 	t.Helper()
 	server := mototest.Start(t)
 	cfg := mototest.Config(server.URL, "any", "any")
-	rules, err := bus.New(t.Context(), eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, mototest.Region,
-		[]bus.Rule{{Name: "all", Function: "warder-test", Pattern: `{"source":["aws.iam","mine"]}`}})
+	rules, err := bus.New(t.Context(), eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, mototest.Region, []string{"warder"},
+		[]bus.Rule{
+			{Name: "all", Function: "warder-test", Pattern: `{"source":["aws.iam","mine"]}`},
+			{Name: "kept", Queue: "arn:aws:sqs:us-east-1:123456789012:kept", Pattern: `{"source":["kept"]}`},
+			{Name: "eu", Region: "eu-west-1", Forward: "arn:aws:events:us-east-1:123456789012:event-bus/warder", Pattern: `{"source":["mine"]}`},
+			{Name: "arrived", Bus: "warder", Function: "warder-test", Pattern: `{"region":["us-east-1"],"source":["mine"]}`},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +73,7 @@ func newAccount(t *testing.T) *account {
 	endpoint := httptest.NewServer(front.New(front.Config{
 		Moto: server, Bus: rules, Host: a.host, Account: moto.AccountID, Region: mototest.Region,
 		Functions: map[string]string{functionKey: "warder-test"},
+		Listeners: []front.Listener{{Subscription: "arn:the:subscription", Topic: "arn:aws:sns:us-east-1:123456789012:heard", Function: "warder-test"}},
 	}))
 	t.Cleanup(endpoint.Close)
 	a.url = endpoint.URL
@@ -492,5 +500,110 @@ func TestSendAnswersWithWhatCameOfTheEvent(t *testing.T) {
 	}
 	if status, answer := a.post(t, http.MethodPost, "/_warder/send", `[]`); status != 400 {
 		t.Errorf("%d %s, want 400 for what is no event", status, answer)
+	}
+}
+
+func TestAMessageStartsTheFunctionThatSubscribesTheTopic(t *testing.T) {
+	a := newAccount(t)
+	client := sns.NewFromConfig(mototest.Config(a.url, functionKey, "any"))
+	for _, name := range []string{"heard", "unheard"} {
+		if _, err := client.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tests := []struct {
+		name    string
+		input   sns.PublishInput
+		message string // what the function gets; empty: it is not started
+	}{
+		{"plain text", sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), Message: aws.String("plain")}, "plain"},
+		{"the text for functions", sns.PublishInput{
+			TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), MessageStructure: aws.String("json"),
+			Message: aws.String(`{"default":"everybody","lambda":"{\"for\":\"functions\"}"}`),
+		}, `{"for":"functions"}`},
+		{"the default text", sns.PublishInput{
+			TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), MessageStructure: aws.String("json"), Message: aws.String(`{"default":"everybody"}`),
+		}, "everybody"},
+		{"another topic", sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:unheard"), Message: aws.String("plain")}, ""},
+		{"no such topic", sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:none"), Message: aws.String("plain")}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			before := a.count(t)
+			test.input.Subject = aws.String("a subject")
+			test.input.MessageAttributes = map[string]snstypes.MessageAttributeValue{"owner": {DataType: aws.String("String"), StringValue: aws.String("a@example.com")}}
+			published, err := client.Publish(t.Context(), &test.input)
+			if (err != nil) != (test.name == "no such topic") {
+				t.Fatal(err)
+			}
+			if got := a.count(t) - before; got != min(1, len(test.message)) {
+				t.Fatalf("%d events, want %d", got, min(1, len(test.message)))
+			}
+			if test.message == "" {
+				return
+			}
+			a.mu.Lock()
+			event := a.events[len(a.events)-1]
+			a.mu.Unlock()
+			var got events.SNSEvent
+			decoder := json.NewDecoder(bytes.NewReader(event))
+			decoder.DisallowUnknownFields()
+			if err := decoder.Decode(&got); err != nil {
+				t.Fatalf("decode %s: %v", event, err)
+			}
+			if age := time.Since(got.Records[0].SNS.Timestamp); age < 0 || age > time.Minute {
+				t.Errorf("the message is %v old", age)
+			}
+			got.Records[0].SNS.Timestamp = time.Time{}
+			want := events.SNSEvent{Records: []events.SNSEventRecord{{
+				EventVersion: "1.0", EventSubscriptionArn: "arn:the:subscription", EventSource: "aws:sns",
+				SNS: events.SNSEntity{
+					Type: "Notification", MessageID: *published.MessageId, TopicArn: *test.input.TopicArn, Subject: "a subject", Message: test.message,
+					SignatureVersion: "1", Signature: "none", SigningCertURL: "none", UnsubscribeURL: "none",
+					MessageAttributes: map[string]any{"owner": map[string]any{"Type": "String", "Value": "a@example.com"}},
+				},
+			}}}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("event (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAnEventForAQueueIsPutIntoIt(t *testing.T) {
+	a := newAccount(t)
+	client := sqs.NewFromConfig(mototest.Config(a.url, functionKey, "any"))
+	queue, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("kept")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const event = `{"source":"kept","detail-type":"t","detail":{"a":1}}`
+	if status, body := a.post(t, http.MethodPost, "/_warder/send", event); status != http.StatusOK || strings.TrimSpace(body) != "[]" {
+		t.Fatalf("send: %d %s, want no function", status, body)
+	}
+	messages, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})
+	if err != nil || len(messages.Messages) != 1 || aws.ToString(messages.Messages[0].Body) != event {
+		t.Errorf("messages %+v, %v, want the event", messages, err)
+	}
+}
+
+func TestAnEventOfAnotherRegionTellsThroughWhichRuleItCame(t *testing.T) {
+	a := newAccount(t)
+	_, body := a.post(t, http.MethodPost, "/_warder/send", `{"source":"mine","region":"eu-west-1","detail-type":"t","detail":{"eventID":"e"}}`)
+	var got []front.Delivery
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || got[0].Rule != "arrived" || got[0].Through != "eu" {
+		t.Errorf("deliveries %+v, want one of the rule arrived through eu", got)
+	}
+	client := eventbridge.NewFromConfig(mototest.Config(a.url, functionKey, "any"), func(o *eventbridge.Options) { o.Region = "eu-west-1" })
+	if _, err := client.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
+		{Source: aws.String("mine"), DetailType: aws.String("t"), Detail: aws.String(`{"eventID":"put"}`)},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if record := a.record(t); record["eventID"] != "put" {
+		t.Errorf("newest event %v, want what was put in eu-west-1", record)
 	}
 }

@@ -49,8 +49,9 @@ func (f *Front) idle(w http.ResponseWriter, r *http.Request) {
 type Delivery struct {
 	Function string          `json:"function"`
 	Rule     string          `json:"rule"`
-	Payload  json.RawMessage `json:"payload"` // the function's answer, or its error
-	Failed   bool            `json:"failed"`  // after all retries
+	Through  string          `json:"through,omitempty"` // the rule that forwarded the event from its region
+	Payload  json.RawMessage `json:"payload"`           // the function's answer, or its error
+	Failed   bool            `json:"failed"`            // after all retries
 	Attempts int             `json:"attempts"`
 }
 
@@ -72,14 +73,14 @@ func (f *Front) send(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	results, err := f.start(matches)
+	started, err := f.start(r.Context(), matches)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	deliveries := make([]Delivery, 0, len(results))
-	for i, channel := range results {
-		result, ok := <-channel
+	deliveries := make([]Delivery, 0, len(started))
+	for _, sent := range started {
+		result, ok := <-sent.result
 		if !ok {
 			http.Error(w, "the local account has ended", http.StatusServiceUnavailable)
 			return
@@ -89,7 +90,7 @@ func (f *Front) send(w http.ResponseWriter, r *http.Request) {
 			payload, _ = json.Marshal(string(result.Payload)) // cannot fail: a string
 		}
 		deliveries = append(deliveries, Delivery{
-			Function: matches[i].Function, Rule: matches[i].Rule, Payload: payload, Failed: result.Failed, Attempts: result.Attempts,
+			Function: sent.Function, Rule: sent.Rule, Through: sent.Through, Payload: payload, Failed: result.Failed, Attempts: result.Attempts,
 		})
 	}
 	if err := f.Host.Idle(r.Context()); err != nil {

@@ -1,16 +1,19 @@
 // Package project finds what make has built: the Python environment, the function binaries and the
-// synthesized template. It never builds anything itself except by calling make.
+// synthesized templates. It never builds anything itself except by calling make.
 package project
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -63,9 +66,49 @@ func (r Root) Python() (string, error) { return r.built(".venv/bin/python", "loc
 // Launcher is the program that starts moto.
 func (r Root) Launcher() string { return filepath.Join(string(r), "infra/local/moto/server.py") }
 
-// Template is the template of the hub stack in s.
-func (r Root) Template(s Synth) (string, error) {
-	return r.built(filepath.Join(string(s), "warder.template.json"), string(s)+"/manifest.json")
+// A Template is that of one stack.
+type Template struct {
+	Stack  string // its name
+	Region string
+	Path   string
+}
+
+// Templates are the templates in s, the hub's first: its stack has the product's name, which begins
+// the names of the others.
+func (r Root) Templates(s Synth) ([]Template, error) {
+	path, err := r.built(filepath.Join(string(s), "manifest.json"), string(s)+"/manifest.json")
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	// https://docs.aws.amazon.com/cdk/api/v2/docs/@aws-cdk_cloud-assembly-schema.AssemblyManifest.html
+	var manifest struct {
+		Artifacts map[string]struct {
+			Type        string
+			Environment string // aws://account/region
+			Properties  struct{ TemplateFile string }
+		}
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", path, err)
+	}
+	var templates []Template
+	for _, stack := range slices.Sorted(maps.Keys(manifest.Artifacts)) {
+		artifact := manifest.Artifacts[stack]
+		if artifact.Type == "aws:cloudformation:stack" {
+			templates = append(templates, Template{
+				Stack: stack, Region: artifact.Environment[strings.LastIndex(artifact.Environment, "/")+1:],
+				Path: filepath.Join(filepath.Dir(path), artifact.Properties.TemplateFile),
+			})
+		}
+	}
+	if len(templates) == 0 {
+		return nil, fmt.Errorf("%s names no stack", path)
+	}
+	return templates, nil
 }
 
 // Binary is the bootstrap of the control id for this machine.

@@ -1,8 +1,8 @@
 // Package stack creates the resources of the synthesized CloudFormation template in moto.
 //
 // A resource type or an intrinsic function that it does not know is an error, never skipped: what
-// runs here is what would be deployed. Rules and functions are not created but returned, because the
-// bus and the host are what they are here.
+// runs here is what would be deployed. Rules, event buses, functions and what subscribes them are not
+// created but returned, because the bus, the host and the front are what they are here.
 package stack
 
 import (
@@ -10,8 +10,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,6 +41,8 @@ type Clients struct {
 	SNS      *sns.Client
 	SQS      *sqs.Client
 	SSM      *ssm.Client
+	// Endpoint is where S3 answers, with the bucket in the path. Three requests do not need its client.
+	Endpoint string
 }
 
 // A Function is a function of the template.
@@ -55,11 +60,20 @@ type Function struct {
 	OnFailure string // ARN of the queue for failed events; empty for none
 }
 
+// A Subscription starts a function for every message of a topic.
+type Subscription struct {
+	ARN      string
+	Topic    string // ARN
+	Function string // name
+}
+
 // A Stack is what was created.
 type Stack struct {
-	Functions []Function // sorted by name
-	Rules     []bus.Rule // sorted by name
-	Outputs   map[string]string
+	Functions     []Function     // sorted by name
+	Rules         []bus.Rule     // sorted by name
+	Buses         []string       // names of event buses beside the default one, sorted
+	Subscriptions []Subscription // of functions, sorted by ARN; those of others are in moto
+	Outputs       map[string]string
 }
 
 // Create creates the resources of the template under the stack's name.
@@ -70,7 +84,7 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 	}
 	m := &maker{
 		ctx: ctx, Clients: clients, template: t, name: name, account: account, region: region,
-		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{}, allowed: map[string]bool{},
+		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{}, queues: map[string]bool{}, allowed: map[string]bool{},
 	}
 	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {
 		if t.Resources[logicalID].Type == metadata {
@@ -95,7 +109,10 @@ type maker struct {
 	making    map[string]bool
 	functions map[string]*Function // by name
 	rules     []bus.Rule
-	allowed   map[string]bool // ARN of a rule and of the function that it may start
+	buses     []string
+	listeners []Subscription
+	queues    map[string]bool // by ARN
+	allowed   map[string]bool // ARN of a rule or topic, and of the function that it may start
 }
 
 func (m *maker) stack() (Stack, error) {
@@ -103,16 +120,18 @@ func (m *maker) stack() (Stack, error) {
 	for _, name := range slices.Sorted(maps.Keys(m.functions)) {
 		stack.Functions = append(stack.Functions, *m.functions[name])
 	}
-	slices.SortFunc(m.rules, func(a, b bus.Rule) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
-	stack.Rules = m.rules
+	slices.SortStableFunc(m.rules, func(a, b bus.Rule) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(m.listeners, func(a, b Subscription) int { return strings.Compare(a.ARN, b.ARN) })
+	slices.Sort(m.buses)
+	stack.Rules, stack.Buses, stack.Subscriptions = m.rules, m.buses, m.listeners
 	for _, rule := range m.rules {
-		if !m.allowed[m.arn("events", "rule/"+rule.Name)+" "+m.functions[rule.Function].ARN] {
+		if rule.Function != "" && !m.allowed[m.ruleARN(rule.Bus, rule.Name)+" "+m.functions[rule.Function].ARN] {
 			return Stack{}, fmt.Errorf("rule %s: no permission lets it start %s", rule.Name, rule.Function)
+		}
+	}
+	for _, s := range m.listeners {
+		if !m.allowed[s.Topic+" "+m.functions[s.Function].ARN] {
+			return Stack{}, fmt.Errorf("topic %s: no permission lets it start %s", s.Topic, s.Function)
 		}
 	}
 	for name, output := range m.template.Outputs {
@@ -187,6 +206,7 @@ var makers map[string]makeFunc
 func init() { // they call resolve, which calls them
 	makers = map[string]makeFunc{
 		"AWS::DynamoDB::Table":           (*maker).table,
+		"AWS::Events::EventBus":          (*maker).eventBus,
 		"AWS::Events::Rule":              (*maker).rule,
 		"AWS::IAM::Group":                (*maker).group,
 		"AWS::IAM::ManagedPolicy":        (*maker).managedPolicy,
@@ -198,6 +218,8 @@ func init() { // they call resolve, which calls them
 		"AWS::Lambda::Function":          (*maker).function,
 		"AWS::Lambda::Permission":        (*maker).permission,
 		"AWS::Logs::LogGroup":            (*maker).logGroup,
+		"AWS::S3::Bucket":                (*maker).bucket,
+		"AWS::S3::BucketPolicy":          (*maker).bucketPolicy,
 		"AWS::SNS::Subscription":         (*maker).subscription,
 		"AWS::SNS::Topic":                (*maker).topic,
 		"AWS::SNS::TopicPolicy":          (*maker).topicPolicy,
@@ -250,30 +272,60 @@ func only(properties map[string]any, names ...string) map[string]any {
 	return part
 }
 
+func (m *maker) eventBus(_ string, properties map[string]any) (made, error) {
+	var p struct{ Name string }
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	m.buses = append(m.buses, p.Name)
+	return made{ref: p.Name, attributes: map[string]string{"Arn": m.arn("events", "event-bus/"+p.Name), "Name": p.Name}}, nil
+}
+
 func (m *maker) rule(name string, properties map[string]any) (made, error) {
 	var p struct {
 		Name, EventBusName, ScheduleExpression, State string
 		EventPattern                                  json.RawMessage
-		Targets                                       []struct{ Arn string }
+		Targets                                       []struct {
+			Arn, Input, InputPath string
+			InputTransformer      any
+		}
 	}
 	p.Name = name
 	if err := m.properties(properties, &p); err != nil {
 		return made{}, err
 	}
-	if p.EventBusName != "" && p.EventBusName != "default" {
-		return made{}, fmt.Errorf("event bus %s: the local account has the template's rules on the default bus alone", p.EventBusName)
+	if p.EventBusName == "default" {
+		p.EventBusName = ""
 	}
 	for _, target := range p.Targets {
-		function := m.functionByARN(target.Arn)
-		if function == nil {
-			return made{}, fmt.Errorf("target %s: not a function of the template", target.Arn)
+		if target.InputPath != "" || target.InputTransformer != nil {
+			return made{}, fmt.Errorf("target %s: the local account hands over the event or a constant, nothing made of the event", target.Arn)
 		}
-		m.rules = append(m.rules, bus.Rule{
-			Name: p.Name, Function: function.Name, Pattern: string(p.EventPattern), Schedule: p.ScheduleExpression,
-			Disabled: p.State == "DISABLED",
-		})
+		rule := bus.Rule{
+			Name: p.Name, Region: m.region, Bus: p.EventBusName, Pattern: string(p.EventPattern), Schedule: p.ScheduleExpression,
+			Input: target.Input, Disabled: p.State == "DISABLED",
+		}
+		switch function := m.functionByARN(target.Arn); {
+		case function != nil:
+			rule.Function = function.Name
+		case m.queues[target.Arn]:
+			rule.Queue = target.Arn
+		case strings.HasPrefix(target.Arn, "arn:aws:events:") && strings.Contains(target.Arn, ":event-bus/"):
+			rule.Forward = target.Arn
+		default:
+			return made{}, fmt.Errorf("target %s: no function or queue of the template, and no event bus", target.Arn)
+		}
+		m.rules = append(m.rules, rule)
 	}
-	return made{ref: p.Name, attributes: map[string]string{"Arn": m.arn("events", "rule/"+p.Name)}}, nil
+	return made{ref: p.Name, attributes: map[string]string{"Arn": m.ruleARN(p.EventBusName, p.Name)}}, nil
+}
+
+// ruleARN is the ARN of a rule, in which the default bus is not named.
+func (m *maker) ruleARN(bus, name string) string {
+	if bus != "" {
+		name = bus + "/" + name
+	}
+	return m.arn("events", "rule/"+name)
 }
 
 func (m *maker) functionByARN(arn string) *Function {
@@ -478,7 +530,7 @@ func (m *maker) permission(name string, properties map[string]any) (made, error)
 	if function, ok := m.functions[p.FunctionName]; ok {
 		arn = function.ARN
 	}
-	if p.Principal == "events.amazonaws.com" {
+	if p.Principal == "events.amazonaws.com" || p.Principal == "sns.amazonaws.com" {
 		m.allowed[p.SourceArn+" "+arn] = true
 	}
 	return made{ref: name}, nil
@@ -556,6 +608,9 @@ func (m *maker) subscription(_ string, properties map[string]any) (made, error) 
 	if err := m.properties(properties, &p); err != nil {
 		return made{}, err
 	}
+	if aws.ToString(p.Protocol) == "lambda" {
+		return m.listener(p.TopicArn, p.Endpoint, p.RawMessageDelivery != nil || p.FilterPolicy != nil)
+	}
 	attributes := map[string]string{}
 	if p.RawMessageDelivery != nil {
 		attributes["RawMessageDelivery"] = fmt.Sprint(*p.RawMessageDelivery)
@@ -573,6 +628,89 @@ func (m *maker) subscription(_ string, properties map[string]any) (made, error) 
 		return made{}, err
 	}
 	return made{ref: *subscription.SubscriptionArn}, nil
+}
+
+// listener subscribes a function, which moto has not, so that it is told here.
+func (m *maker) listener(topic, endpoint *string, special bool) (made, error) {
+	function := m.functionByARN(aws.ToString(endpoint))
+	if function == nil {
+		return made{}, fmt.Errorf("endpoint %s: not a function of the template", aws.ToString(endpoint))
+	}
+	if special {
+		return made{}, errors.New("the local account gives a function every message, in the envelope of SNS")
+	}
+	arn := aws.ToString(topic) + ":" + function.Name
+	m.listeners = append(m.listeners, Subscription{ARN: arn, Topic: aws.ToString(topic), Function: function.Name})
+	return made{ref: arn}, nil
+}
+
+// bucket creates a bucket. What it is encrypted with and how long what is in it is kept makes no
+// difference here.
+func (m *maker) bucket(name string, properties map[string]any) (made, error) {
+	var p struct {
+		BucketName                     string
+		VersioningConfiguration        struct{ Status string }
+		PublicAccessBlockConfiguration *struct {
+			BlockPublicAcls, BlockPublicPolicy, IgnorePublicAcls, RestrictPublicBuckets bool
+		}
+	}
+	p.BucketName = strings.ToLower(name) // CloudFormation does so, and S3 wants it so
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	if err := m.put(p.BucketName, ""); err != nil {
+		return made{}, err
+	}
+	if status := p.VersioningConfiguration.Status; status != "" {
+		if err := m.put(p.BucketName+"?versioning", "<VersioningConfiguration><Status>"+status+"</Status></VersioningConfiguration>"); err != nil {
+			return made{}, err
+		}
+	}
+	if block := p.PublicAccessBlockConfiguration; block != nil {
+		if err := m.put(p.BucketName+"?publicAccessBlock", fmt.Sprintf("<PublicAccessBlockConfiguration><BlockPublicAcls>%t</BlockPublicAcls>"+
+			"<IgnorePublicAcls>%t</IgnorePublicAcls><BlockPublicPolicy>%t</BlockPublicPolicy><RestrictPublicBuckets>%t</RestrictPublicBuckets>"+
+			"</PublicAccessBlockConfiguration>", block.BlockPublicAcls, block.IgnorePublicAcls, block.BlockPublicPolicy, block.RestrictPublicBuckets)); err != nil {
+			return made{}, err
+		}
+	}
+	return made{ref: p.BucketName, attributes: map[string]string{"Arn": "arn:aws:s3:::" + p.BucketName}}, nil
+}
+
+// bucketPolicy takes a policy that only denies, and leaves it out: moto knows no conditions, and one
+// that denies requests without TLS would deny all that are made here.
+func (m *maker) bucketPolicy(name string, properties map[string]any) (made, error) {
+	var p struct {
+		PolicyDocument struct{ Statement []struct{ Effect string } }
+	}
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	for _, statement := range p.PolicyDocument.Statement {
+		if statement.Effect != "Deny" {
+			return made{}, errors.New("the local account's buckets are for roles of the account alone")
+		}
+	}
+	return made{ref: name}, nil
+}
+
+// put makes a request to S3.
+func (m *maker) put(resource, body string) error {
+	request, err := http.NewRequestWithContext(m.ctx, http.MethodPut, m.Endpoint+"/"+resource, strings.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("put %s: %w", resource, err)
+	}
+	// The scope of a signature, which is how moto knows the service; it does not check the signature.
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAOFTHELOCALACCOUNT/20260101/"+m.region+"/s3/aws4_request, SignedHeaders=host, Signature=none")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("put %s: %w", resource, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusMultipleChoices {
+		text, _ := io.ReadAll(response.Body) // the status is the error
+		return fmt.Errorf("put %s: %s: %s", resource, response.Status, text)
+	}
+	return nil
 }
 
 func (m *maker) queue(name string, properties map[string]any) (made, error) {
@@ -598,6 +736,7 @@ func (m *maker) queue(name string, properties map[string]any) (made, error) {
 	if err != nil {
 		return made{}, err
 	}
+	m.queues[m.arn("sqs", name)] = true
 	return made{ref: *queue.QueueUrl, attributes: map[string]string{"Arn": m.arn("sqs", name), "QueueName": name}}, nil
 }
 

@@ -1,6 +1,8 @@
 package stack_test
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -29,10 +31,12 @@ func TestCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := mototest.Config(mototest.Start(t).URL, "any", "any")
+	server := mototest.Start(t)
+	cfg := mototest.Config(server.URL, "any", "any")
 	clients := stack.Clients{
 		DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Logs: cloudwatchlogs.NewFromConfig(cfg),
 		SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
+		Endpoint: server.URL,
 	}
 	got, err := stack.Create(t.Context(), data, clients, "warder", moto.AccountID, mototest.Region)
 	if err != nil {
@@ -53,9 +57,16 @@ func TestCreate(t *testing.T) {
 				OnFailure: "arn:aws:sqs:us-east-1:123456789012:warder-Queue",
 			}},
 			Rules: []bus.Rule{
-				{Name: "warder-ARule", Function: "warder-test", Pattern: `{"account":["123456789012"],"source":["aws.iam"]}`},
-				{Name: "warder-Schedule", Function: "warder-test", Schedule: "rate(1 day)", Disabled: true},
+				{Name: "warder-ARule", Region: "us-east-1", Function: "warder-test", Pattern: `{"account":["123456789012"],"source":["aws.iam"]}`},
+				{Name: "warder-BusRule", Region: "us-east-1", Bus: "warder", Function: "warder-test", Input: "{}", Pattern: `{"source":["here"]}`},
+				{Name: "warder-BusRule", Region: "us-east-1", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:warder-Queue", Pattern: `{"source":["here"]}`},
+				{Name: "warder-BusRule", Region: "us-east-1", Bus: "warder", Forward: "arn:aws:events:us-west-2:123456789012:event-bus/warder", Pattern: `{"source":["here"]}`},
+				{Name: "warder-Schedule", Region: "us-east-1", Function: "warder-test", Schedule: "rate(1 day)", Disabled: true},
 			},
+			Buses: []string{"warder"},
+			Subscriptions: []stack.Subscription{{
+				ARN: "arn:aws:sns:us-east-1:123456789012:warder-Topic:warder-test", Topic: "arn:aws:sns:us-east-1:123456789012:warder-Topic", Function: "warder-test",
+			}},
 			Outputs: map[string]string{"TopicArn": "arn:aws:sns:us-east-1:123456789012:warder-Topic"},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -95,6 +106,25 @@ func TestCreate(t *testing.T) {
 		}
 		if got := attributes.Attributes["Policy"]; !strings.Contains(got, "arn:aws:sqs:us-east-1:123456789012:warder-Queue") {
 			t.Errorf("Policy = %q", got)
+		}
+	})
+	t.Run("the bucket keeps versions and is nobody else's", func(t *testing.T) {
+		for query, want := range map[string]string{
+			"versioning": "<Status>Enabled</Status>", "publicAccessBlock": "<RestrictPublicBuckets>true</RestrictPublicBuckets>",
+		} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/warder-bucket?"+query, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none")
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if text, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(text), want) {
+				t.Errorf("%s: %s, %v, want %s", query, text, err, want)
+			}
 		}
 	})
 	t.Run("the topic has its key", func(t *testing.T) {
@@ -148,7 +178,7 @@ func TestWhatIsNotKnownIsAnErrorThatNamesIt(t *testing.T) {
 		name, template string
 		want           []string
 	}{
-		{"unknown types, all of them", `{"Resources":{"A":{"Type":"AWS::EC2::VPC"},"B":{"Type":"AWS::S3::Bucket"}}}`, []string{"A", "AWS::EC2::VPC", "B", "AWS::S3::Bucket"}},
+		{"unknown types, all of them", `{"Resources":{"A":{"Type":"AWS::EC2::VPC"},"B":{"Type":"AWS::EC2::Subnet"}}}`, []string{"A", "AWS::EC2::VPC", "B", "AWS::EC2::Subnet"}},
 		{"a condition", `{"Resources":{"A":{"Type":"AWS::SQS::Queue","Condition":"IfSo"}}}`, []string{"A", "IfSo"}},
 		{"an unknown function", `{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Fn::ImportValue":"x"}}}}}`, []string{"A", "Fn::ImportValue"}},
 		{"an unknown attribute", `{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Fn::GetAtt":["B","Nope"]}}},"B":{"Type":"AWS::Lambda::Function"}}}`, []string{"A", "B.Nope"}},
@@ -157,6 +187,10 @@ func TestWhatIsNotKnownIsAnErrorThatNamesIt(t *testing.T) {
 		{"a bad substitution", `{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Fn::Sub":"${Gone}"}}}}}`, []string{"A", "Gone"}},
 		{"a rule for what is no function", `{"Resources":{"A":{"Type":"AWS::Events::Rule","Properties":{"ScheduleExpression":"rate(1 day)","Targets":[{"Arn":"arn:aws:sqs:::q"}]}}}}`, []string{"A", "arn:aws:sqs:::q"}},
 		{"a rule that may not start its function", `{"Resources":{"A":{"Type":"AWS::Events::Rule","Properties":{"ScheduleExpression":"rate(1 day)","Targets":[{"Arn":{"Fn::GetAtt":["F","Arn"]}}]}},"F":{"Type":"AWS::Lambda::Function"}}}`, []string{"A", "no permission"}},
+		{"a rule that makes something of the event", `{"Resources":{"A":{"Type":"AWS::Events::Rule","Properties":{"Targets":[{"Arn":"arn:aws:events:us-east-1:1:event-bus/b","InputPath":"$.detail"}]}}}}`, []string{"A", "nothing made of the event"}},
+		{"a topic that may not start its function", `{"Resources":{"A":{"Type":"AWS::SNS::Subscription","Properties":{"TopicArn":"arn:t","Protocol":"lambda","Endpoint":{"Fn::GetAtt":["F","Arn"]}}},"F":{"Type":"AWS::Lambda::Function"}}}`, []string{"arn:t", "no permission"}},
+		{"a function that gets some messages alone", `{"Resources":{"A":{"Type":"AWS::SNS::Subscription","Properties":{"TopicArn":"arn:t","Protocol":"lambda","FilterPolicy":{"a":["b"]},"Endpoint":{"Fn::GetAtt":["F","Arn"]}}},"F":{"Type":"AWS::Lambda::Function"}}}`, []string{"A", "every message"}},
+		{"a bucket that others may use", `{"Resources":{"A":{"Type":"AWS::S3::BucketPolicy","Properties":{"Bucket":"b","PolicyDocument":{"Statement":[{"Effect":"Allow"}]}}}}}`, []string{"A", "roles of the account alone"}},
 		{"no JSON", `Resources:`, []string{"template"}},
 	}
 	for _, test := range tests {
