@@ -11,6 +11,7 @@ import (
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -34,7 +35,7 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedy.F
 	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Judge(&d.Record)}
 	v := s.verdict()
 	f := remedy.Finding{
-		Title: v.title, Severity: v.severity, Text: s.text() + v.more, Advice: v.advice, Facts: s.facts(e), Fresh: true,
+		Title: v.title, Severity: v.severity, Text: say.Sentences(s.text(), v.more), Advice: v.advice, Facts: s.facts(e), Fresh: true,
 		Once: remedy.Once{Key: s.key(v), For: quiet},
 	}
 	// Only of an IAM user is there an owner to look up.
@@ -55,58 +56,59 @@ type signIn struct {
 
 // verdict is what a sign-in is told as.
 type verdict struct {
-	title    string
+	title    say.Text
 	severity control.Severity
-	more     string // what the text says besides who and where from; begins with a space
-	advice   string
+	more     say.Text // what the text says besides who and where from
+	advice   say.Text
 }
 
 // verdict judges the sign-in.
 func (s signIn) verdict() verdict {
-	root, who := s.kind == event.Root, capital(string(s.kind))
+	root := s.kind == event.Root
 	switch {
 	case s.Name == "SwitchRole" && s.Failed():
-		return verdict{"Role switch refused", control.Medium, s.reason(),
-			"If the role should be open to them, look at its trust policy. If not, ask who tried, and from where."}
+		return verdict{say.F("Role switch refused"), control.Medium, s.reason(),
+			say.F("If the role should be open to them, look at its trust policy. If not, ask who tried, and from where.")}
 	case s.Failed() && s.Identity.HiddenUser:
-		return verdict{"Sign-in failed: unknown user name", control.Medium,
-			s.reason() + " AWS does not show what was typed, because people type passwords there.",
-			"Once is a slip. Many from one address are somebody who tries names: block the address where you can, and see that every user has MFA."}
+		return verdict{say.F("Sign-in failed: unknown user name"), control.Medium,
+			say.Sentences(s.reason(), say.F("AWS does not show what was typed, because people type passwords there.")),
+			say.F("Once is a slip. Many from one address are somebody who tries names: block the address where you can, and see that every user has MFA.")}
 	case s.Failed() && strings.HasPrefix(s.ErrorMessage, "Authorization denied because of a"):
-		return verdict{who + " sign-in refused by a policy", control.Medium, s.reason() + " The sign-in policy of the account or organization did its work.",
-			"Ask whether they tried. If not, somebody else knows the password: change it."}
+		return verdict{say.F("%s sign-in refused by a policy", s.who()), control.Medium,
+			say.Sentences(s.reason(), say.F("The sign-in policy of the account or organization did its work.")),
+			say.F("Ask whether they tried. If not, somebody else knows the password: change it.")}
 	case s.Failed() && root:
-		return verdict{"Root user sign-in failed", control.High, s.reason(),
-			"Ask the few who may use the root user. If it was none of them, somebody knows its email address: change the password, and check its MFA."}
+		return verdict{say.F("Root user sign-in failed"), control.High, s.reason(),
+			say.F("Ask the few who may use the root user. If it was none of them, somebody knows its email address: change the password, and check its MFA.")}
 	case s.Failed():
-		return verdict{who + " sign-in failed", control.Medium, s.reason(),
-			"Once is a slip. If it was not them, somebody tries their password: change it, and tell the security team."}
+		return verdict{say.F("%s sign-in failed", s.who()), control.Medium, s.reason(),
+			say.F("Once is a slip. If it was not them, somebody tries their password: change it, and tell the security team.")}
 	case !s.Succeeded():
-		return verdict{who + " sign-in, outcome not recorded", control.Medium, " The record does not say whether it succeeded.",
-			"Look at what they did afterwards, in the event history of CloudTrail."}
+		return verdict{say.F("%s sign-in, outcome not recorded", s.who()), control.Medium, say.F("The record does not say whether it succeeded."),
+			say.F("Look at what they did afterwards, in the event history of CloudTrail.")}
 	}
 
-	v := verdict{title: who + " signed in", severity: control.Low}
-	var advice []string
+	v := verdict{title: say.F("%s signed in", s.who()), severity: control.Low}
+	var advice []say.Text
 	if s.Name == "SwitchRole" {
-		v.title = "Role switched in the console"
+		v.title = say.F("Role switched in the console")
 	}
 	if root {
 		v.severity = control.High
-		advice = append(advice, "Ask who uses the root user, and what for. It is meant for the few tasks that nobody else can do.")
+		advice = append(advice, say.F("Ask who uses the root user, and what for. It is meant for the few tasks that nobody else can do."))
 	}
 	outside, noMFA, posing := s.origin.Place == network.Outside, s.withoutMFA(), s.posing()
 	switch {
 	case outside && noMFA:
-		v.title += " from outside, without MFA"
+		v.title = say.F("%s from outside, without MFA", v.title)
 	case outside:
-		v.title += " from outside"
+		v.title = say.F("%s from outside", v.title)
 	case noMFA:
-		v.title += " without MFA"
+		v.title = say.F("%s without MFA", v.title)
 	case posing:
-		v.title = "Role named like Identity Center signed in"
+		v.title = say.F("Role named like Identity Center signed in")
 	case s.origin.Place == network.Foreign:
-		v.title += " through another VPC"
+		v.title = say.F("%s through another VPC", v.title)
 	}
 	switch {
 	case root && (outside || noMFA):
@@ -117,45 +119,45 @@ func (s signIn) verdict() verdict {
 		v.severity = control.Medium
 	}
 	if outside {
-		advice = append(advice, "Ask them where they were.")
+		advice = append(advice, say.F("Ask them where they were."))
 	}
 	if noMFA {
-		v.more += " They used no MFA."
-		advice = append(advice, "Register an MFA device for them today.")
+		v.more = say.F("They used no MFA.")
+		advice = append(advice, say.F("Register an MFA device for them today."))
 	}
 	if posing {
-		v.more += " The role is named like one of IAM Identity Center and is none."
-		advice = append(advice, "Find out who made the role, and who may assume it.")
+		v.more = say.Sentences(v.more, say.F("The role is named like one of IAM Identity Center and is none."))
+		advice = append(advice, say.F("Find out who made the role, and who may assume it."))
 	}
 	if s.origin.Place == network.Foreign {
-		advice = append(advice, "Ask whose VPC that is: in a VPC of one's own any address can be had.")
+		advice = append(advice, say.F("Ask whose VPC that is: in a VPC of one's own any address can be had."))
 	}
-	otherwise := "If it was not them: "
+	otherwise := say.F("If it was not them: %s", s.stop())
 	switch {
 	case len(advice) == 0:
-		advice, otherwise = append(advice, "Nothing, if it was them."), "If not: "
+		otherwise = say.F("Nothing, if it was them. If not: %s", s.stop())
 	case root:
-		otherwise = "If it was nobody of yours: "
+		otherwise = say.F("If it was nobody of yours: %s", s.stop())
 	}
-	v.advice = strings.Join(append(advice, otherwise+s.stop()), " ")
+	v.advice = say.Sentences(append(advice, otherwise)...)
 	return v
 }
 
 // stop is how to keep them out.
-func (s signIn) stop() string {
+func (s signIn) stop() say.Text {
 	switch s.kind {
 	case event.Root:
-		return "change the root password, check its MFA, delete its access keys, and see what was done."
+		return say.F("change the root password, check its MFA, delete its access keys, and see what was done.")
 	case event.IAMUser:
-		return "delete the console password, make the access keys inactive, and see what the user did."
+		return say.F("delete the console password, make the access keys inactive, and see what the user did.")
 	case event.IdentityCenter:
-		return "disable the user in IAM Identity Center, end their sessions there, and see what they did."
+		return say.F("disable the user in IAM Identity Center, end their sessions there, and see what they did.")
 	case event.SAML:
-		return "disable the user at the identity provider, revoke the role's active sessions in IAM, and see what they did."
+		return say.F("disable the user at the identity provider, revoke the role's active sessions in IAM, and see what they did.")
 	case event.Federated:
-		return "make the access keys of the IAM user that asked for the session inactive, and see what they did."
+		return say.F("make the access keys of the IAM user that asked for the session inactive, and see what they did.")
 	default:
-		return "revoke the role's active sessions in IAM, find out who assumed it, and see what they did."
+		return say.F("revoke the role's active sessions in IAM, find out who assumed it, and see what they did.")
 	}
 }
 
@@ -173,93 +175,125 @@ func (s signIn) posing() bool {
 	return s.kind == event.AssumedRole && strings.HasPrefix(s.Identity.RoleName(), "AWSReservedSSO_")
 }
 
-// name is whom the sign-in is about. The session of IAM Identity Center bears the user's name.
+// name is whom the sign-in is about.
 func (s signIn) name() string {
 	if s.Identity.HiddenUser {
 		return "unknown user name"
 	}
+	return s.called().String()
+}
+
+// called is the name for people. The session of IAM Identity Center bears the user's name.
+func (s signIn) called() say.Text {
 	if s.kind == event.IdentityCenter && s.Identity.SessionName() != "" {
-		return s.Identity.SessionName()
+		return say.Data(s.Identity.SessionName())
 	}
-	return s.Identity.Name()
+	return s.Identity.Say()
+}
+
+// who is the kind of who signs in, at the beginning of words.
+func (s signIn) who() say.Text {
+	switch s.kind {
+	case event.Root:
+		return say.F("Root user")
+	case event.IAMUser:
+		return say.F("IAM user")
+	case event.AssumedRole:
+		return say.F("Role")
+	case event.IdentityCenter:
+		return say.F("IAM Identity Center user")
+	case event.SAML:
+		return say.F("SAML user")
+	case event.WebIdentity:
+		return say.F("Web identity")
+	case event.Federated:
+		return say.F("Federated user")
+	case event.AWSService:
+		return say.F("AWS service")
+	case event.AWSAccount:
+		return say.F("AWS account")
+	}
+	return say.F("Unidentified")
 }
 
 // text says who came from where.
-func (s signIn) text() string {
-	did := " signed in to the console"
+func (s signIn) text() say.Text {
+	who := say.F("%s %s", s.who(), s.called())
+	switch {
+	case s.Name == "SwitchRole":
+		who = say.F("Role %s", s.called())
+	case s.kind == event.Root:
+		who = say.F("The root user")
+	case s.Identity.HiddenUser:
+		who = say.F("A user name that does not exist")
+	case s.kind == event.IAMUser && s.Identity.UserName == "" && s.Identity.ARN == "":
+		who = say.F("An IAM user whose name is not recorded")
+	}
+	account, region, from := s.RecipientAccount, s.Region, s.origin.Say()
 	switch {
 	case s.Name == "SwitchRole" && s.Failed():
-		did = " could not be switched to in the console"
+		return say.F("%s could not be switched to in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Name == "SwitchRole":
-		did = " was switched to in the console"
+		return say.F("%s was switched to in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Failed() && s.Identity.HiddenUser:
-		did = " was tried at the console"
+		return say.F("%s was tried at the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Failed():
-		did = " could not sign in to the console"
+		return say.F("%s could not sign in to the console of account %s (%s) from %s.", who, account, region, from)
 	case !s.Succeeded():
-		did = " was at the sign-in page of the console"
+		return say.F("%s was at the sign-in page of the console of account %s (%s) from %s.", who, account, region, from)
 	}
-	who := capital(string(s.kind)) + " " + s.name()
-	switch {
-	case s.Name == "SwitchRole":
-		who = "Role " + s.name()
-	case s.kind == event.Root:
-		who = "The root user"
-	case s.Identity.HiddenUser:
-		who = "A user name that does not exist"
-	case s.kind == event.IAMUser && s.Identity.UserName == "" && s.Identity.ARN == "":
-		who = "An IAM user whose name is not recorded"
-	}
-	return who + did + " of account " + s.RecipientAccount + " (" + s.Region + ") from " + s.origin.String() + "."
+	return say.F("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
 }
 
 // reason is AWS's word for a failure.
-func (s signIn) reason() string {
+func (s signIn) reason() say.Text {
 	if s.ErrorMessage == "" {
-		return ""
+		return say.Text{}
 	}
-	return " AWS says: " + strings.TrimSuffix(notice.Plain(s.ErrorMessage, 200), ".") + "."
+	return say.F("AWS says: %s.", strings.TrimSuffix(notice.Plain(s.ErrorMessage, 200), "."))
 }
 
 // facts are the lines that let the reader judge.
-func (s signIn) facts(e event.Event) []notice.Fact {
+func (s signIn) facts(e event.Event) []remedy.Fact {
 	at := s.Time
 	if at.IsZero() {
 		at = e.Time
 	}
-	var facts []notice.Fact
-	fact := func(name, value string) {
-		if value != "" {
-			facts = append(facts, notice.Fact{Name: name, Value: value})
+	var facts []remedy.Fact
+	fact := func(name, value say.Text) {
+		if !value.Empty() {
+			facts = append(facts, remedy.Fact{Name: name, Value: value})
 		}
 	}
-	fact("Kind", string(s.kind))
+	fact(say.F("Kind"), s.kind.Say())
 	if s.kind == event.IdentityCenter || s.kind == event.SAML {
-		fact("Role", s.Identity.RoleName())
+		fact(say.F("Role"), say.Data(s.Identity.RoleName()))
 	}
-	fact("Provider", s.SAMLProvider)
-	fact("Switched from", s.SwitchFrom)
-	fact("From", s.origin.String())
-	fact("MFA", s.mfa())
-	fact("User agent", notice.Agent(s.UserAgent))
-	fact("At", notice.Moment(at))
+	fact(say.F("Provider"), say.Data(s.SAMLProvider))
+	fact(say.F("Switched from"), say.Data(s.SwitchFrom))
+	fact(say.F("From"), s.origin.Say())
+	fact(say.F("MFA"), s.mfa())
+	fact(say.F("User agent"), say.Data(notice.Agent(s.UserAgent)))
+	fact(say.F("At"), say.Moment(at))
 	return facts
 }
 
 // mfa words what is known about MFA.
-func (s signIn) mfa() string {
+func (s signIn) mfa() say.Text {
 	_, said := s.Additional.Bool("MFAUsed")
 	switch {
 	case s.Identity.Session.MFAAuthenticated:
-		return "yes, in the session that signed in"
+		return say.F("yes, in the session that signed in")
 	case s.kind != event.IAMUser && s.kind != event.Root:
-		return "not known: AWS records it for IAM users and the root user only"
+		return say.F("not known: AWS records it for IAM users and the root user only")
 	case !said:
-		return "not recorded"
+		return say.F("not recorded")
+	case s.MFAUsed && s.MFAIdentifier != "":
+		return say.F("yes, %s", s.MFAIdentifier)
 	case s.MFAUsed:
-		return strings.TrimSuffix("yes, "+s.MFAIdentifier, ", ")
+		return say.F("yes")
 	default:
-		return "no"
+		return say.F("no")
 	}
 }
 
@@ -271,11 +305,6 @@ func (s signIn) key(v verdict) string {
 		address = s.origin.Address.String()
 	}
 	return strings.Join([]string{
-		s.Name, string(s.kind), s.Identity.Name(), s.SAMLProvider, s.SwitchFrom, address, s.VPCEndpoint, cmp.Or(s.Outcome, "none"), v.title,
+		s.Name, string(s.kind), s.Identity.Name(), s.SAMLProvider, s.SwitchFrom, address, s.VPCEndpoint, cmp.Or(s.Outcome, "none"), v.title.String(),
 	}, "|")
-}
-
-// capital begins the words with a capital letter.
-func capital(words string) string {
-	return strings.ToUpper(words[:1]) + words[1:]
 }

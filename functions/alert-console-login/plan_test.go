@@ -39,8 +39,8 @@ func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
 		if got := f.Severity == "high" || f.Severity == "critical"; got != missed {
 			t.Errorf("%s: %q, %s", identity, f.Title, f.Severity)
 		}
-		if len(f.Title) > 60 {
-			t.Errorf("%s: the title %q has %d characters", identity, f.Title, len(f.Title))
+		if title := f.Title.String(); len(title) > 60 {
+			t.Errorf("%s: the title %q has %d characters", identity, title, len(title))
 		}
 	}
 }

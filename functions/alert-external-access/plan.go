@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,8 +12,8 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -55,70 +54,70 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedy.F
 
 // verdict is what a finding is told as.
 type verdict struct {
-	title    string
+	title    say.Text
 	severity control.Severity
-	text     string
-	advice   string
+	text     say.Text
+	advice   say.Text
 }
 
 func judge(d *event.AccessFinding) verdict {
-	what := thing(d)
-	may := fmt.Sprintf("may call %s on %s", list(d.Actions), what)
+	what, actions := thing(d), list(d.Actions)
 	if len(d.Condition) > 0 {
-		may += ", under conditions"
+		what = say.F("%s, under conditions", what)
 	}
-	const archive = "If it is meant to be so, archive the finding, with an archive rule if there are more of its kind. If not, take it out of the policy."
+	archive := say.F("If it is meant to be so, archive the finding, with an archive rule if there are more of its kind. If not, take it out of the policy.")
 	switch {
 	case d.Error != "":
-		return verdict{"Access could not be analyzed", control.Low, fmt.Sprintf("Access Analyzer could not analyze %s: %s.", what, d.Error),
-			"Look at what keeps it from reading the resource, such as a policy that denies its service-linked role."}
+		return verdict{say.F("Access could not be analyzed"), control.Low, say.F("Access Analyzer could not analyze %s: %s.", thing(d), d.Error),
+			say.F("Look at what keeps it from reading the resource, such as a policy that denies its service-linked role.")}
 	case d.Access == event.UnusedAccess:
-		return unused(d, what)
+		return unused(d, thing(d))
 	case d.Access == event.InternalAccess:
-		return verdict{"Access inside to a critical resource", control.Low, fmt.Sprintf("Somebody inside the account or organization %s.", may), archive}
+		return verdict{say.F("Access inside to a critical resource"), control.Low, say.F("Somebody inside the account or organization may call %s on %s.", actions, what), archive}
 	case d.Public:
-		return verdict{"Resource open to everybody", control.High, fmt.Sprintf("Everybody %s.", may), archive}
+		return verdict{say.F("Resource open to everybody"), control.High, say.F("Everybody may call %s on %s.", actions, what), archive}
 	default:
-		return verdict{"Resource open to the outside", control.Medium, fmt.Sprintf("Somebody outside the zone of trust %s.", may), archive}
+		return verdict{say.F("Resource open to the outside"), control.Medium, say.F("Somebody outside the zone of trust may call %s on %s.", actions, what), archive}
 	}
 }
 
 // unused words a finding of unused access.
-func unused(d *event.AccessFinding, what string) verdict {
+func unused(d *event.AccessFinding, what say.Text) verdict {
 	switch d.Type {
 	case "UnusedIAMRole":
-		return verdict{"Unused role", control.Low, fmt.Sprintf("Nobody uses %s.", what), "Find out whose it is, and delete it."}
+		return verdict{say.F("Unused role"), control.Low, say.F("Nobody uses %s.", what), say.F("Find out whose it is, and delete it.")}
 	case "UnusedIAMUserAccessKey":
-		return verdict{"Unused access key", control.Low, fmt.Sprintf("An access key of %s is not used.", what), "Make the key inactive, and delete it when nothing complains."}
+		return verdict{say.F("Unused access key"), control.Low, say.F("An access key of %s is not used.", what), say.F("Make the key inactive, and delete it when nothing complains.")}
 	case "UnusedIAMUserPassword":
-		return verdict{"Unused console password", control.Low, fmt.Sprintf("The console password of %s is not used.", what), "Delete the password, unless somebody needs it soon."}
+		return verdict{say.F("Unused console password"), control.Low, say.F("The console password of %s is not used.", what), say.F("Delete the password, unless somebody needs it soon.")}
 	case "UnusedPermission":
-		return verdict{"Unused permissions", control.Low, fmt.Sprintf("%s has permissions that it does not use.", capital(what)),
-			"Take them out of its policies; Access Analyzer proposes policies without them."}
+		return verdict{say.F("Unused permissions"), control.Low, say.F("Some permissions of %s are not used.", what),
+			say.F("Take them out of its policies; Access Analyzer proposes policies without them.")}
 	default:
-		return verdict{"Unused access", control.Low, fmt.Sprintf("%s has access that is not used.", capital(what)), "Take away what nobody needs."}
+		return verdict{say.F("Unused access"), control.Low, say.F("The access of %s is not used.", what), say.F("Take away what nobody needs.")}
 	}
 }
 
 // facts are what lets the reader judge. Of conditions the keys are enough: a value may be known to
 // one partner only.
-func facts(e event.Event, d *event.AccessFinding) []notice.Fact {
-	facts := []notice.Fact{{Name: "Resource", Value: d.Resource}, {Name: "Region", Value: d.Region}}
+func facts(e event.Event, d *event.AccessFinding) []remedy.Fact {
+	facts := []remedy.Fact{{Name: say.F("Resource"), Value: say.Data(d.Resource)}, {Name: say.F("Region"), Value: say.Data(d.Region)}}
+	fact := func(name, value say.Text) {
+		if !value.Empty() {
+			facts = append(facts, remedy.Fact{Name: name, Value: value})
+		}
+	}
 	if d.Account != e.Account {
-		facts = append(facts, notice.Fact{Name: "Account", Value: d.Account})
+		fact(say.F("Account"), say.Data(d.Account))
 	}
-	if len(d.Principals) > 0 {
-		facts = append(facts, notice.Fact{Name: "Who", Value: strings.Join(d.Principals, ", ")})
-	}
-	if len(d.Condition) > 0 {
-		facts = append(facts, notice.Fact{Name: "Conditions on", Value: strings.Join(slices.Sorted(maps.Keys(d.Condition)), ", ")})
-	}
+	fact(say.F("Who"), say.Data(strings.Join(d.Principals, ", ")))
+	fact(say.F("Conditions on"), say.Data(strings.Join(slices.Sorted(maps.Keys(d.Condition)), ", ")))
 	if d.UnusedServices != "" && d.UnusedActions != "" {
-		facts = append(facts, notice.Fact{Name: "Unused", Value: d.UnusedServices + " services, " + d.UnusedActions + " actions"})
+		fact(say.F("Unused"), say.F("%s services, %s actions", d.UnusedServices, d.UnusedActions))
 	}
-	facts = append(facts, notice.Fact{Name: "Finding", Value: d.ID})
+	fact(say.F("Finding"), say.Data(d.ID))
 	if len(e.Resources) > 0 {
-		facts = append(facts, notice.Fact{Name: "Analyzer", Value: e.Resources[0]})
+		fact(say.F("Analyzer"), say.Data(e.Resources[0]))
 	}
 	return facts
 }
@@ -133,31 +132,29 @@ func user(d *event.AccessFinding) (string, bool) {
 }
 
 // things is what people call the types of resources.
-var things = map[string]string{
-	"AWS::S3::Bucket": "bucket", "AWS::S3Express::DirectoryBucket": "directory bucket", "AWS::IAM::Role": "role", "AWS::IAM::User": "user",
-	"AWS::KMS::Key": "key", "AWS::SecretsManager::Secret": "secret", "AWS::SQS::Queue": "queue", "AWS::SNS::Topic": "topic",
-	"AWS::Lambda::Function": "function", "AWS::Lambda::LayerVersion": "layer", "AWS::EFS::FileSystem": "file system",
-	"AWS::EC2::Snapshot": "snapshot", "AWS::RDS::DBSnapshot": "database snapshot", "AWS::RDS::DBClusterSnapshot": "database cluster snapshot",
-	"AWS::ECR::Repository": "repository", "AWS::DynamoDB::Table": "table", "AWS::DynamoDB::Stream": "stream",
+var things = map[string]say.Text{
+	"AWS::S3::Bucket": say.F("bucket"), "AWS::S3Express::DirectoryBucket": say.F("directory bucket"), "AWS::IAM::Role": say.F("role"), "AWS::IAM::User": say.F("user"),
+	"AWS::KMS::Key": say.F("key"), "AWS::SecretsManager::Secret": say.F("secret"), "AWS::SQS::Queue": say.F("queue"), "AWS::SNS::Topic": say.F("topic"),
+	"AWS::Lambda::Function": say.F("function"), "AWS::Lambda::LayerVersion": say.F("layer"), "AWS::EFS::FileSystem": say.F("file system"),
+	"AWS::EC2::Snapshot": say.F("snapshot"), "AWS::RDS::DBSnapshot": say.F("database snapshot"), "AWS::RDS::DBClusterSnapshot": say.F("database cluster snapshot"),
+	"AWS::ECR::Repository": say.F("repository"), "AWS::DynamoDB::Table": say.F("table"), "AWS::DynamoDB::Stream": say.F("stream"),
 }
 
 // thing is the resource in short: "role partner-import".
-func thing(d *event.AccessFinding) string {
+func thing(d *event.AccessFinding) say.Text {
 	name := d.Resource[strings.LastIndexAny(d.Resource, ":/")+1:]
-	return cmp.Or(things[d.ResourceType], d.ResourceType, "resource") + " " + cmp.Or(name, d.Resource)
+	return say.F("%s %s", say.Or(things[d.ResourceType], say.Data(d.ResourceType), say.F("resource")), cmp.Or(name, d.Resource))
 }
 
 // few is how many actions a text names.
 const few = 5
 
-func list(actions []string) string {
+func list(actions []string) say.Text {
 	switch {
 	case len(actions) == 0:
-		return "something that is not recorded"
+		return say.F("something that is not recorded")
 	case len(actions) <= few:
-		return strings.Join(actions, ", ")
+		return say.Data(strings.Join(actions, ", "))
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(actions[:few], ", "), len(actions)-few)
+	return say.F("%s and %d more", strings.Join(actions[:few], ", "), len(actions)-few)
 }
-
-func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

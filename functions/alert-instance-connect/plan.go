@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -54,7 +54,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	origin := p.allowed.Judge(&call.Record)
 	f := remedy.Finding{
 		Title: c.title, Severity: c.severity, Fresh: true, Alert: true,
-		Text:  fmt.Sprintf("%s %s in %s from %s.", said(who), c.did, call.Region, origin) + c.more,
+		Text:  say.Sentences(say.F("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Say()), c.more),
 		Facts: facts(call, c, origin, e.Time),
 		Once:  remedy.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
 	}
@@ -68,46 +68,46 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		f.Severity = control.Medium
 	}
 	if outside {
-		f.Title += " from outside"
+		f.Title = say.F("%s from outside", f.Title)
 	}
 	if who.Kind() == event.IAMUser && who.UserName != "" {
 		f.User = who.UserName
 	} else {
-		f.Subject = name(who)
+		f.Subject = name(who).String()
 	}
-	f.Advice = "Nothing, if it was them. If not: " + c.end + " " + stop(who)
+	f.Advice = say.F("Nothing, if it was them. If not: %s %s", c.end, stop(who))
 	if !outside {
 		return []remedy.Finding{f}, nil
 	}
-	f.Advice = "Ask them where they were. If it was not them: " + c.end + " " + stop(who)
+	f.Advice = say.F("Ask them where they were. If it was not them: %s %s", c.end, stop(who))
 	if f.User == "" || who.AccountID != e.Account {
-		f.Left = "Only IAM users can be quarantined."
+		f.Left = say.F("Only IAM users can be quarantined.")
 		return []remedy.Finding{f}, nil
 	}
 	look, err := quarantine.At(ctx, p.api, f.User, p.policy)
 	switch {
 	case change.Gone(err):
-		f.Left = "The user is gone."
+		f.Left = say.F("The user is gone.")
 	case err != nil:
 		return nil, err
 	case look.In:
-		f.Left = "The user is quarantined already. What was opened before goes on."
+		f.Left = say.F("The user is quarantined already. What was opened before goes on.")
 	default:
 		f.Changes = []change.Change{look.Change}
-		f.Text += " The quarantine keeps the user from opening more; it does not end what is open." + look.Note
+		f.Text = say.Sentences(f.Text, say.F("The quarantine keeps the user from opening more; it does not end what is open."), look.Note)
 	}
 	return []remedy.Finding{f}, nil
 }
 
 // connection is what a call opened.
 type connection struct {
-	title    string
+	title    say.Text
 	severity control.Severity
-	did      string // what the caller did, after the name
-	more     string // what is to be known of it: a sentence that begins with a space
-	target   string // the instance, or what stands for it
-	end      string // how it is ended: a sentence
-	facts    []notice.Fact
+	did      say.Text // what the caller did, after the name
+	more     say.Text // what is to be known of it: a sentence
+	target   string   // the instance, or what stands for it
+	end      say.Text // how it is ended: a sentence
+	facts    []remedy.Fact
 }
 
 // connected words what the call opened; ok is false for other calls. Parameters are missing from
@@ -116,51 +116,53 @@ type connection struct {
 //
 // https://docs.aws.amazon.com/ec2-instance-connect/latest/APIReference/API_Operations.html
 func connected(call *event.APICall) (c connection, ok bool) {
-	param := func(name, otherwise string) string {
+	param := func(name string, otherwise say.Text) say.Text {
 		if value, ok := call.Param(name); ok && value != "" {
-			return notice.Plain(value, 100)
+			return say.Data(notice.Plain(value, 100))
 		}
 		return otherwise
 	}
-	fact := func(name, value string) {
-		if value != "" {
-			c.facts = append(c.facts, notice.Fact{Name: name, Value: value})
+	fact := func(name, value say.Text) {
+		if !value.Empty() {
+			c.facts = append(c.facts, remedy.Fact{Name: name, Value: value})
 		}
 	}
+	target := func(parts ...say.Text) string { return say.Join("/", parts...).String() }
 	// Nothing in AWS closes an SSH session.
-	const shell = "AWS has no call that closes an SSH session: end it on the instance, take away the security group rule that lets it in, or stop the instance."
-	instance := param("instanceId", "an instance that is not recorded")
+	shell := say.F("AWS has no call that closes an SSH session: end it on the instance, take away the security group rule that lets it in, or stop the instance.")
+	instance := param("instanceId", say.F("an instance that is not recorded"))
 	switch call.Name {
 	case "SendSSHPublicKey":
-		user := param("instanceOSUser", "a user that is not recorded")
+		user := param("instanceOSUser", say.F("a user that is not recorded"))
 		c = connection{
-			title: "SSH key sent to an instance", severity: control.Low, target: instance + "/" + user, end: shell,
-			did: fmt.Sprintf("sent an SSH key for %s to %s", user, instance), more: " The key is good for signing in within 60 seconds.",
+			title: say.F("SSH key sent to an instance"), severity: control.Low, target: target(instance, user), end: shell,
+			did: say.F("sent an SSH key for %s to %s", user, instance), more: say.F("The key is good for signing in within 60 seconds."),
 		}
 	case "SendSerialConsoleSSHPublicKey":
 		c = connection{
-			title: "SSH key sent to a serial console", severity: control.Medium, target: instance + "/" + param("serialPort", "0"),
-			did: fmt.Sprintf("sent an SSH key to the serial console of %s", instance), more: " The console works without any network of the instance.",
-			end: "AWS has no call that closes the console session of one instance: end it on the instance, stop the instance, or close the serial console to the account in this region (ec2:DisableSerialConsoleAccess).",
+			title: say.F("SSH key sent to a serial console"), severity: control.Medium, target: target(instance, param("serialPort", say.Data("0"))),
+			did: say.F("sent an SSH key to the serial console of %s", instance), more: say.F("The console works without any network of the instance."),
+			end: say.F("AWS has no call that closes the console session of one instance: end it on the instance, stop the instance, or close the serial console to the account in this region (ec2:DisableSerialConsoleAccess)."),
 		}
 		if monitor, said := call.Request.Bool("monitorMode"); said && monitor {
-			fact("Mode", "monitor")
+			fact(say.F("Mode"), say.Data("monitor"))
 		}
 	case "OpenTunnel":
-		endpoint, address, port := param("instanceConnectEndpointId", "an endpoint that is not recorded"), param("privateIpAddress", "an address that is not recorded"), param("remotePort", "22")
+		endpoint := param("instanceConnectEndpointId", say.F("an endpoint that is not recorded"))
+		address, port := param("privateIpAddress", say.F("an address that is not recorded")), param("remotePort", say.Data("22"))
 		c = connection{
-			title: "Tunnel opened to an instance", severity: control.Low, target: endpoint + "/" + address + "/" + port,
-			did: fmt.Sprintf("opened a tunnel to %s port %s through %s", address, port, endpoint),
-			end: "AWS has no call that closes a tunnel: take away the security group rule that lets it in, or delete the Instance Connect Endpoint.",
+			title: say.F("Tunnel opened to an instance"), severity: control.Low, target: target(endpoint, address, port),
+			did: say.F("opened a tunnel to %s port %s through %s", address, port, endpoint),
+			end: say.F("AWS has no call that closes a tunnel: take away the security group rule that lets it in, or delete the Instance Connect Endpoint."),
 		}
-		if seconds := param("maxTunnelDuration", ""); seconds != "" {
-			fact("At most", seconds+" seconds")
+		if seconds := param("maxTunnelDuration", say.Text{}); !seconds.Empty() {
+			fact(say.F("At most"), say.F("%s seconds", seconds))
 		}
 	default:
 		return connection{}, false
 	}
 	key, _ := call.Param("sSHPublicKey")
-	fact("SSH key", fingerprint(key))
+	fact(say.F("SSH key"), say.Data(fingerprint(key)))
 	return c, true
 }
 
@@ -179,45 +181,47 @@ func fingerprint(key string) string {
 }
 
 // name is who made the call. The session of IAM Identity Center bears the user's name.
-func name(who event.Identity) string {
+func name(who event.Identity) say.Text {
 	if session := who.SessionName(); who.Kind() == event.IdentityCenter && session != "" {
-		return session
+		return say.Data(session)
 	}
-	return who.Name()
+	return who.Say()
 }
 
 // said words who made the call, at the beginning of a sentence.
-func said(who event.Identity) string {
-	if who.Kind() == event.Root {
-		return "The root user"
+func said(who event.Identity) say.Text {
+	switch who.Kind() {
+	case event.Root:
+		return say.F("The root user")
+	case event.AssumedRole:
+		return say.F("Role %s", name(who))
 	}
-	kind := string(who.Kind())
-	return strings.ToUpper(kind[:1]) + kind[1:] + " " + name(who)
+	return say.F("%s %s", who.Kind().Say(), name(who))
 }
 
 // stop is how to keep them from connecting again.
-func stop(who event.Identity) string {
+func stop(who event.Identity) say.Text {
 	switch who.Kind() {
 	case event.Root:
-		return "Then change the root password, check its MFA, and delete its access keys."
+		return say.F("Then change the root password, check its MFA, and delete its access keys.")
 	case event.IAMUser:
-		return "Then make the user's access keys inactive, delete the console password, and see what was done on the instance."
+		return say.F("Then make the user's access keys inactive, delete the console password, and see what was done on the instance.")
 	case event.IdentityCenter:
-		return "Then disable the user in IAM Identity Center, end their sessions there, and see what was done on the instance."
+		return say.F("Then disable the user in IAM Identity Center, end their sessions there, and see what was done on the instance.")
 	default:
-		return "Then revoke the role's active sessions in IAM, find out who assumed it, and see what was done on the instance."
+		return say.F("Then revoke the role's active sessions in IAM, find out who assumed it, and see what was done on the instance.")
 	}
 }
 
 // facts are the lines that let the reader judge.
-func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []notice.Fact {
-	all := append([]notice.Fact{{Name: "By", Value: fmt.Sprintf("%s (%s)", call.Identity.Name(), call.Identity.Kind())}}, c.facts...)
+func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []remedy.Fact {
+	all := append([]remedy.Fact{{Name: say.F("By"), Value: say.F("%s (%s)", call.Identity.Say(), call.Identity.Kind().Say())}}, c.facts...)
 	if strings.HasPrefix(call.Identity.AccessKeyID, "AKIA") {
-		all = append(all, notice.Fact{Name: "Access key", Value: change.KeyHint(call.Identity.AccessKeyID)})
+		all = append(all, remedy.Fact{Name: say.F("Access key"), Value: say.Data(change.KeyHint(call.Identity.AccessKeyID))})
 	}
-	all = append(all, notice.Fact{Name: "From", Value: origin.String()})
+	all = append(all, remedy.Fact{Name: say.F("From"), Value: origin.Say()})
 	if call.UserAgent != "" {
-		all = append(all, notice.Fact{Name: "User agent", Value: notice.Agent(call.UserAgent)})
+		all = append(all, remedy.Fact{Name: say.F("User agent"), Value: say.Data(notice.Agent(call.UserAgent))})
 	}
-	return append(all, notice.Fact{Name: "At", Value: notice.Moment(at)})
+	return append(all, remedy.Fact{Name: say.F("At"), Value: say.Moment(at)})
 }

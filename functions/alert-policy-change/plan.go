@@ -15,8 +15,8 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -79,59 +79,67 @@ func find(c *event.APICall) (act, bool) {
 
 // verdict is what a look at a call adds to what acts says of it. What is empty stays.
 type verdict struct {
-	title    string
+	title    say.Text
 	severity control.Severity
-	words    string
-	because  string
-	advice   string
+	words    say.Text
+	because  say.Text
+	advice   say.Text
+}
+
+// empty reports whether the look adds nothing.
+func (v verdict) empty() bool {
+	return v.title.Empty() && v.severity == "" && v.words.Empty() && v.because.Empty() && v.advice.Empty()
 }
 
 // The advice that verdicts do not give themselves.
-const (
-	adviseCheck  = "Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials."
-	adviseStop   = "Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials inactive first, then put this back."
-	adviseRecord = "See first that it works again as before: what happens meanwhile is not recorded, and Warder does not hear of it. Then find out who did this and why."
-	adviseDeploy = "Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder tells or leaves untold. Then deploy Warder again."
+var (
+	adviseCheck  = say.F("Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials.")
+	adviseStop   = say.F("Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials inactive first, then put this back.")
+	adviseRecord = say.F("See first that it works again as before: what happens meanwhile is not recorded, and Warder does not hear of it. Then find out who did this and why.")
+	adviseDeploy = say.F("Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder tells or leaves untold. Then deploy Warder again.")
 )
 
 // finding words a call. In CloudFormation's hands what is medium is low, because somebody wrote and
 // deployed a template; what is worse stays so.
 func (p *planner) finding(c *event.APICall, a act, v verdict) remedy.Finding {
-	title, severity := cmp.Or(v.title, a.title), cmp.Or(v.severity, a.severity)
+	title, severity := say.Or(v.title, a.title), cmp.Or(v.severity, a.severity)
 	user, named := c.User()
 	root := a.subject == "" && !named && c.Identity.Kind() == event.Root
 	if root && severity.Rank() >= control.Medium.Rank() {
 		severity = control.Critical
 	}
-	text := actor(c) + " " + p.fill(c, cmp.Or(v.words, a.words)) + "."
-	if v.because != "" {
-		text += " " + v.because
-	}
+	did := say.Or(v.words, a.words).Map(func(value any) any {
+		if name, ok := value.(arg); ok {
+			return p.filled(c, string(name))
+		}
+		return value
+	})
+	text := say.Sentences(say.F("%s %s.", actor(c), did), v.because)
 	advice := v.advice
-	once := []any{c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, p.value(c, "accessKeyId|accessKey.accessKeyId"), title, severity}
+	once := []any{c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, p.value(c, "accessKeyId|accessKey.accessKeyId"), title.String(), severity}
 
 	byTemplate := c.Identity.Service() == "cloudformation.amazonaws.com"
 	own := p.owns(c, a)
 	deployed := own && byTemplate && v.severity.Rank() < control.High.Rank()
 	switch {
 	case deployed:
-		title, severity, advice = "Warder was deployed", control.Low, adviseCheck
+		title, severity, advice = say.F("Warder was deployed"), control.Low, adviseCheck
 		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
-			title, severity = "Part of Warder was deleted", control.Medium
+			title, severity = say.F("Part of Warder was deleted"), control.Medium
 		}
-		text += " CloudFormation did it; what else it does to Warder within " + minutes(quiet) + " is not told one by one."
-		once = []any{title, c.Identity.ARN}
+		text = say.Sentences(text, say.F("CloudFormation did it; what else it does to Warder within %s is not told one by one.", say.Period(quiet)))
+		once = []any{title.String(), c.Identity.ARN}
 	case own:
-		advice = cmp.Or(advice, adviseDeploy)
+		advice = say.Or(advice, adviseDeploy)
 		if !a.tamper {
 			title, severity = tampered, control.Critical
-			text += " What was changed belongs to Warder."
+			text = say.Sentences(text, say.F("What was changed belongs to Warder."))
 		}
 	case byTemplate && severity == control.Medium:
 		severity = control.Low
 	}
 	f := remedy.Finding{
-		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: cmp.Or(advice, advise(c, severity)), Fresh: true,
+		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: say.Or(advice, advise(c, severity)), Fresh: true,
 		Once: remedy.Once{Key: digest(once), For: quiet},
 	}
 	switch {
@@ -150,7 +158,7 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remedy.Finding {
 }
 
 // advise is the advice for a call about nothing of Warder's.
-func advise(c *event.APICall, severity control.Severity) string {
+func advise(c *event.APICall, severity control.Severity) say.Text {
 	switch {
 	case slices.Contains([]string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}, c.Source):
 		return adviseRecord
@@ -161,37 +169,51 @@ func advise(c *event.APICall, severity control.Severity) string {
 }
 
 // actor is the caller at the beginning of a sentence.
-func actor(c *event.APICall) string {
+func actor(c *event.APICall) say.Text {
 	if c.Identity.Kind() == event.Root {
-		return "The root user"
+		return say.F("The root user")
 	}
-	return c.Identity.Name()
+	return c.Identity.Say()
 }
 
 // facts are who called, from where, and what.
-func facts(c *event.APICall) []notice.Fact {
-	by := string(event.Root)
-	if kind := c.Identity.Kind(); kind != event.Root {
-		by = fmt.Sprintf("%s (%s)", c.Identity.Name(), kind)
+func facts(c *event.APICall) []remedy.Fact {
+	by := c.Identity.Kind().Say()
+	if c.Identity.Kind() != event.Root {
+		by = say.F("%s (%s)", c.Identity.Say(), by)
 	}
 	if strings.HasPrefix(c.Identity.AccessKeyID, "AKIA") {
-		by += ", access key " + change.KeyHint(c.Identity.AccessKeyID)
+		by = say.F("%s, access key %s", by, change.KeyHint(c.Identity.AccessKeyID))
 	}
-	all := []notice.Fact{{Name: "By", Value: by}}
+	all := []remedy.Fact{{Name: say.F("By"), Value: by}}
 	if address, ok := c.Address(); ok {
-		all = append(all, notice.Fact{Name: "From", Value: address.String()})
+		all = append(all, remedy.Fact{Name: say.F("From"), Value: say.Data(address.String())})
 	}
 	if service := c.Identity.Service(); service != "" {
-		all = append(all, notice.Fact{Name: "Through", Value: service})
+		all = append(all, remedy.Fact{Name: say.F("Through"), Value: say.Data(service)})
 	}
-	call := c.Name
+	call := say.Data(c.Name)
 	if !c.Time.IsZero() {
-		call += ", " + notice.Moment(c.Time)
+		call = say.Join(", ", call, say.Moment(c.Time))
 	}
-	return append(all, notice.Fact{Name: "Call", Value: call})
+	return append(all, remedy.Fact{Name: say.F("Call"), Value: call})
 }
 
-// fill puts values into the braces of a text of acts.
+// filled is what stands for an arg in the words of acts.
+func (p *planner) filled(c *event.APICall, names string) say.Text {
+	if names == "user" {
+		if user, ok := c.User(); ok {
+			return say.F("user %s", user)
+		}
+		if c.Identity.Kind() == event.Root {
+			return say.F("the root user")
+		}
+		return say.F("a user that the event does not name")
+	}
+	return say.Or(say.Data(p.value(c, names)), say.F("(not in the event)"))
+}
+
+// fill puts values into the braces of a subject of acts.
 func (p *planner) fill(c *event.APICall, text string) string {
 	var b strings.Builder
 	for {
@@ -212,13 +234,6 @@ func (p *planner) value(c *event.APICall, names string) string {
 	for name := range strings.SplitSeq(names, "|") {
 		value := ""
 		switch name {
-		case "user":
-			value = "a user that the event does not name"
-			if user, ok := c.User(); ok {
-				value = "user " + user
-			} else if c.Identity.Kind() == event.Root {
-				value = "the root user"
-			}
 		case "key":
 			value = change.KeyHint(p.value(c, "accessKeyId|accessKey.accessKeyId"))
 		case "call":
@@ -292,6 +307,3 @@ func digest(parts []any) string {
 	sum := sha256.Sum256(text)
 	return fmt.Sprintf("%x", sum[:10])
 }
-
-// minutes words a duration of whole minutes.
-func minutes(d time.Duration) string { return fmt.Sprintf("%d minutes", d/time.Minute) }

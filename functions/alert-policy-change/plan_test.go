@@ -116,16 +116,17 @@ func TestEveryActIsWordedWithoutParameters(t *testing.T) {
 				}
 				for _, v := range append(verdicts, verdict{}) {
 					f := p.finding(c, a, v)
-					if f.Title == "" || len(f.Title) > 60 {
-						t.Errorf("title %q: want 1 to 60 characters", f.Title)
+					title, text := f.Title.String(), f.Text.String()
+					if title == "" || len(title) > 60 {
+						t.Errorf("title %q: want 1 to 60 characters", title)
 					}
 					if f.Severity.Rank() < control.Low.Rank() || !slices.Contains([]control.Severity{control.Low, control.Medium, control.High, control.Critical}, f.Severity) {
 						t.Errorf("severity %q", f.Severity)
 					}
-					if strings.ContainsAny(f.Text+f.Subject, "{}") || !strings.HasSuffix(f.Text, ".") || strings.Contains(f.Text, "  ") {
+					if strings.ContainsAny(text+f.Subject, "{}") || !strings.HasSuffix(text, ".") || strings.Contains(text, "  ") {
 						t.Errorf("text %q, subject %q", f.Text, f.Subject)
 					}
-					if f.User == "" && f.Subject == "" || f.Advice == "" || f.Once.Key == "" {
+					if f.User == "" && f.Subject == "" || f.Advice.Empty() || f.Once.Key == "" {
 						t.Errorf("incomplete: %+v", f)
 					}
 				}

@@ -15,6 +15,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/policy"
 	"github.com/warder-aws/warder/pkg/principal"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // verdicts looks at what a call means for the account as it is now. There may be none, for a call
@@ -45,8 +46,8 @@ func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verd
 		return exemption(c), nil
 	case byHalt:
 		v = verdict{
-			because: "Any value but no stops every change that Warder would make; CloudTrail hides which value it is now.",
-			advice:  "Find out at once who did this and why. If nobody can say, treat it as an attack and set the parameter to no.",
+			because: say.F("Any value but no stops every change that Warder would make; CloudTrail hides which value it is now."),
+			advice:  say.F("Find out at once who did this and why. If nobody can say, treat it as an attack and set the parameter to no."),
 		}
 	case byUser:
 		return append([]verdict{{}}, exemption(c)...), nil
@@ -56,8 +57,8 @@ func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verd
 }
 
 // gained is the verdict that somebody has administrator rights now.
-func gained(because string) verdict {
-	return verdict{title: "Administrator rights gained", severity: control.Critical, because: because}
+func gained(because say.Text) verdict {
+	return verdict{title: say.F("Administrator rights gained"), severity: control.Critical, because: because}
 }
 
 // administers and denies judge a document; one that cannot be read does both.
@@ -69,9 +70,9 @@ func document(c *event.APICall) verdict {
 	text, ok := c.Param("policyDocument")
 	switch {
 	case !ok:
-		return verdict{severity: control.High, because: "The event does not hold its document: read it in the account."}
+		return verdict{severity: control.High, because: say.F("The event does not hold its document: read it in the account.")}
 	case administers(text):
-		return gained("Its document gives administrator rights.")
+		return gained(say.F("Its document gives administrator rights."))
 	}
 	return verdict{}
 }
@@ -80,27 +81,29 @@ func document(c *event.APICall) verdict {
 // version and somebody holds the policy. Who holds it is not looked at.
 func newVersion(c *event.APICall) verdict {
 	v := document(c)
-	v.because = strings.ReplaceAll(v.because, "Its document", "Its new document")
+	if v.severity == control.Critical {
+		v.because = say.F("Its new document gives administrator rights.")
+	}
 	inEffect, _ := c.Request.Bool("setAsDefault")
 	if isDefault, ok := c.Response.Bool("policyVersion", "isDefaultVersion"); ok {
 		inEffect = isDefault
 	}
-	rest := ""
+	rest := say.Text{}
 	switch {
 	case c.Name == "CreatePolicy":
-		rest = "Nobody holds it yet."
+		rest = say.F("Nobody holds it yet.")
 	case !inEffect:
-		rest = "It is not in effect until it is made the default."
+		rest = say.F("It is not in effect until it is made the default.")
 	case v.severity == control.Critical:
-		v.because = "Its new document gives administrator rights to everyone who holds the policy."
+		v.because = say.F("Its new document gives administrator rights to everyone who holds the policy.")
 		return v
 	default:
 		return v
 	}
-	v.because = strings.TrimSpace(v.because + " " + rest)
+	v.because = say.Sentences(v.because, rest)
 	switch v.severity {
 	case control.Critical:
-		v.title, v.severity = "Policy with administrator rights written", control.High
+		v.title, v.severity = say.F("Policy with administrator rights written"), control.High
 	case "":
 		v.severity = control.Low
 	}
@@ -116,24 +119,24 @@ func quarantine(policyARN string) bool {
 		strings.HasPrefix(parsed.Resource, "policy/AWSCompromisedKeyQuarantine")
 }
 
-const adviseQuarantine = "Make the user's access keys inactive, look at what they were used for, and give the user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst."
+var adviseQuarantine = say.F("Make the user's access keys inactive, look at what they were used for, and give the user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst.")
 
 // attached judges a managed policy that was attached.
 func (p *planner) attached(ctx context.Context, c *event.APICall) (verdict, error) {
 	name, _ := c.Param("policyArn")
 	if quarantine(name) {
 		v := verdict{
-			title: "Quarantine policy attached", severity: control.Critical, advice: adviseQuarantine,
-			because: "AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked.",
+			title: say.F("Quarantine policy attached"), severity: control.Critical, advice: adviseQuarantine,
+			because: say.F("AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked."),
 		}
 		if c.Identity.Kind() == event.AWSService || c.Identity.Service() != "" {
-			v.title = "AWS quarantined a user"
+			v.title = say.F("AWS quarantined a user")
 		}
 		return v, nil
 	}
 	text, v, err := p.read(ctx, name, "")
-	if err == nil && v == (verdict{}) && administers(text) {
-		v = gained("The policy gives administrator rights.")
+	if err == nil && v.empty() && administers(text) {
+		v = gained(say.F("The policy gives administrator rights."))
 	}
 	return v, err
 }
@@ -143,8 +146,8 @@ func (p *planner) switched(ctx context.Context, c *event.APICall) (verdict, erro
 	name, _ := c.Param("policyArn")
 	version, _ := c.Param("versionId")
 	text, v, err := p.read(ctx, name, version)
-	if err == nil && v == (verdict{}) && administers(text) {
-		v = gained("That version gives administrator rights to everyone who holds the policy.")
+	if err == nil && v.empty() && administers(text) {
+		v = gained(say.F("That version gives administrator rights to everyone who holds the policy."))
 	}
 	return v, err
 }
@@ -154,13 +157,13 @@ func (p *planner) detached(ctx context.Context, c *event.APICall) (verdict, erro
 	name, _ := c.Param("policyArn")
 	if quarantine(name) {
 		return verdict{
-			title: "Quarantine taken away", severity: control.Critical, advice: adviseQuarantine,
-			because: "AWS had attached this policy because an access key was likely leaked.",
+			title: say.F("Quarantine taken away"), severity: control.Critical, advice: adviseQuarantine,
+			because: say.F("AWS had attached this policy because an access key was likely leaked."),
 		}, nil
 	}
 	text, v, err := p.read(ctx, name, "")
-	if err == nil && v == (verdict{}) && denies(text) {
-		v = verdict{title: "Deny taken away", severity: control.High, because: "The policy denies something; that no longer holds here."}
+	if err == nil && v.empty() && denies(text) {
+		v = verdict{title: say.F("Deny taken away"), severity: control.High, because: say.F("The policy denies something; that no longer holds here.")}
 	}
 	return v, err
 }
@@ -169,8 +172,8 @@ func (p *planner) detached(ctx context.Context, c *event.APICall) (verdict, erro
 func (p *planner) boundary(ctx context.Context, c *event.APICall) (verdict, error) {
 	name, _ := c.Param("permissionsBoundary")
 	text, v, err := p.read(ctx, name, "")
-	if err == nil && v == (verdict{}) && administers(text) && !denies(text) {
-		v = verdict{title: "Permissions boundary without limits", severity: control.High, because: "The policy gives administrator rights, so it limits little or nothing."}
+	if err == nil && v.empty() && administers(text) && !denies(text) {
+		v = verdict{title: say.F("Permissions boundary without limits"), severity: control.High, because: say.F("The policy gives administrator rights, so it limits little or nothing.")}
 	}
 	return v, err
 }
@@ -179,7 +182,7 @@ func (p *planner) boundary(ctx context.Context, c *event.APICall) (verdict, erro
 func (p *planner) group(ctx context.Context, c *event.APICall, j judge) (verdict, error) {
 	name, ok := c.Param("groupName")
 	if !ok {
-		return verdict{because: "The event does not say which group."}, nil
+		return verdict{because: say.F("The event does not say which group.")}, nil
 	}
 	worse := administers
 	if j == byLeft {
@@ -192,13 +195,13 @@ func (p *planner) group(ctx context.Context, c *event.APICall, j judge) (verdict
 	})
 	switch {
 	case change.Gone(err):
-		return verdict{because: "The group is gone meanwhile; what it allowed or denied cannot be read."}, nil
+		return verdict{because: say.F("The group is gone meanwhile; what it allowed or denied cannot be read.")}, nil
 	case err != nil || which == "":
 		return verdict{}, err
 	case j == byLeft:
-		return verdict{title: "Deny taken away", severity: control.High, because: fmt.Sprintf("Policy %s of the group denies something; that no longer holds for the user.", which)}, nil
+		return verdict{title: say.F("Deny taken away"), severity: control.High, because: say.F("Policy %s of the group denies something; that no longer holds for the user.", which)}, nil
 	}
-	return gained(fmt.Sprintf("Policy %s of the group gives administrator rights.", which)), nil
+	return gained(say.F("Policy %s of the group gives administrator rights.", which)), nil
 }
 
 // trust judges whom a role lets in.
@@ -208,19 +211,19 @@ func trust(c *event.APICall) verdict {
 		text, ok = c.Param("assumeRolePolicyDocument")
 	}
 	if !ok {
-		return verdict{severity: control.High, because: "The event does not hold its trust policy: read it in the account."}
+		return verdict{severity: control.High, because: say.F("The event does not hold its trust policy: read it in the account.")}
 	}
 	t, err := policy.Trusts(text)
 	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })
 	switch {
 	case err != nil:
-		return verdict{severity: control.Critical, because: "Its trust policy cannot be read, so it may let everyone in."}
+		return verdict{severity: control.Critical, because: say.F("Its trust policy cannot be read, so it may let everyone in.")}
 	case t.Everyone:
-		return verdict{title: "Role trusts everyone", severity: control.Critical, because: "Its trust policy lets every AWS account assume it."}
+		return verdict{title: say.F("Role trusts everyone"), severity: control.Critical, because: say.F("Its trust policy lets every AWS account assume it.")}
 	case t.Conditional:
-		return verdict{title: "Role trusts other accounts", severity: control.High, because: "Its trust policy lets every AWS account assume it under a condition, which Warder does not judge."}
+		return verdict{title: say.F("Role trusts other accounts"), severity: control.High, because: say.F("Its trust policy lets every AWS account assume it under a condition, which Warder does not judge.")}
 	case len(others) > 0:
-		return verdict{title: "Role trusts other accounts", severity: control.High, because: fmt.Sprintf("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", "))}
+		return verdict{title: say.F("Role trusts other accounts"), severity: control.High, because: say.F("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", "))}
 	}
 	return verdict{}
 }
@@ -231,9 +234,9 @@ func status(c *event.APICall) verdict {
 	case change.Inactive:
 		return verdict{}
 	case change.Active:
-		return verdict{title: "Access key activated", severity: control.Medium, words: "made access key {key} of {user} active"}
+		return verdict{title: say.F("Access key activated"), severity: control.Medium, words: say.F("made access key %s of %s active", arg("key"), arg("user"))}
 	}
-	return verdict{title: "Access key switched", severity: control.Medium, words: "switched access key {key} of {user}"}
+	return verdict{title: say.F("Access key switched"), severity: control.Medium, words: say.F("switched access key %s of %s", arg("key"), arg("user"))}
 }
 
 // exemption tells of the tag that exempts a user, and of no other.
@@ -243,8 +246,8 @@ func exemption(c *event.APICall) []verdict {
 			value, _ := tag.Text("value")
 			return []verdict{{
 				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].words, severity: control.Medium,
-				because: fmt.Sprintf("It reads %q.", value),
-				advice:  "An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names knows of it; if nobody does, remove the tag.",
+				because: say.F("It reads %q.", value),
+				advice:  say.F("An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names knows of it; if nobody does, remove the tag."),
 			}}
 		}
 	}
@@ -268,14 +271,14 @@ func resource(name string) string {
 // not empty if it cannot be found, and says so.
 func (p *planner) read(ctx context.Context, policyARN, version string) (text string, v verdict, err error) {
 	if policyARN == "" {
-		return "", verdict{because: "The event does not say which policy."}, nil
+		return "", verdict{because: say.F("The event does not say which policy.")}, nil
 	}
 	err = principal.Patiently(ctx, p.sleep, func() (err error) {
 		text, err = p.managed(ctx, policyARN, version)
 		return err
 	})
 	if change.Gone(err) {
-		return "", verdict{because: "The policy is gone meanwhile; what it allowed or denied cannot be read."}, nil
+		return "", verdict{because: say.F("The policy is gone meanwhile; what it allowed or denied cannot be read.")}, nil
 	}
 	return text, verdict{}, err
 }

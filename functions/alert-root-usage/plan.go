@@ -16,6 +16,7 @@ import (
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -91,9 +92,9 @@ func (p *planner) sweep(ctx context.Context) ([]remedy.Finding, error) {
 	var findings []remedy.Finding
 	if keys > 0 {
 		findings = append(findings, remedy.Finding{
-			Subject: subject, Title: "Root user has an access key", Severity: control.Critical,
-			Text:   "The root user of the account has an access key. Whoever holds it may do everything, and no policy of the account can limit it. This is told weekly until it is gone.",
-			Advice: "Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it.",
+			Subject: subject, Title: say.F("Root user has an access key"), Severity: control.Critical,
+			Text:   say.F("The root user of the account has an access key. Whoever holds it may do everything, and no policy of the account can limit it. This is told weekly until it is gone."),
+			Advice: say.F("Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
 			Once:   remedy.Once{Key: "root access key", For: remedy.Weekly},
 		})
 	}
@@ -102,9 +103,9 @@ func (p *planner) sweep(ctx context.Context) ([]remedy.Finding, error) {
 	password, saysPassword := out.SummaryMap["AccountPasswordPresent"]
 	if mfa == 0 && (password > 0 || !saysPassword) {
 		findings = append(findings, remedy.Finding{
-			Subject: subject, Title: "Root user has no MFA", Severity: control.Critical,
-			Text:   "The root user of the account can sign in with the password alone. This is told weekly until it has MFA.",
-			Advice: "Sign in as root and register an MFA device under Security credentials; better two, kept in two places.",
+			Subject: subject, Title: say.F("Root user has no MFA"), Severity: control.Critical,
+			Text:   say.F("The root user of the account can sign in with the password alone. This is told weekly until it has MFA."),
+			Advice: say.F("Sign in as root and register an MFA device under Security credentials; better two, kept in two places."),
 			Once:   remedy.Once{Key: "root MFA", For: remedy.Weekly},
 		})
 	}
@@ -121,30 +122,30 @@ type act struct {
 
 // told is what an act is told as.
 type told struct {
-	title    string
+	title    say.Text
 	severity control.Severity
-	advice   string
+	advice   say.Text
 }
 
-const (
-	ask     = "Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown is a finding of an audit."
-	alarm   = "If nobody of yours did it, the account is taken over: change the root password and MFA, delete root access keys, and call AWS Support."
-	billing = "Billing work does not need the root user: open billing to IAM once (Account, IAM user and role access to Billing information), then give a group or role the billing permissions it needs."
+var (
+	ask     = say.F("Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown is a finding of an audit.")
+	alarm   = say.F("If nobody of yours did it, the account is taken over: change the root password and MFA, delete root access keys, and call AWS Support.")
+	billing = say.F("Billing work does not need the root user: open billing to IAM once (Account, IAM user and role access to Billing information), then give a group or role the billing permissions it needs.")
 )
 
 // grave are the acts that take an account over or give it away, by service and name.
-var grave = map[string]string{
-	"account:AcceptPrimaryEmailUpdate":     "Root user's email address was changed",
-	"account:CloseAccount":                 "Root user closed the account",
-	"account:StartPrimaryEmailUpdate":      "Root user's email address is being changed",
-	"billingconsole:CloseAccount":          "Root user closed the account",
-	"billingconsole:SetAccountPreferences": "Account name, email or root password was changed",
-	"iam:CreateAccessKey":                  "Root user created a root access key",
-	"iam:DeactivateMFADevice":              "Root user's MFA device was deactivated",
-	"organizations:CloseAccount":           "Root user closed an account of the organization",
-	"organizations:LeaveOrganization":      "Root user took the account out of its organization",
-	"signin:PasswordRecoveryCompleted":     "Root user's password was reset",
-	"signin:PasswordUpdated":               "Root user's password was changed",
+var grave = map[string]say.Text{
+	"account:AcceptPrimaryEmailUpdate":     say.F("Root user's email address was changed"),
+	"account:CloseAccount":                 say.F("Root user closed the account"),
+	"account:StartPrimaryEmailUpdate":      say.F("Root user's email address is being changed"),
+	"billingconsole:CloseAccount":          say.F("Root user closed the account"),
+	"billingconsole:SetAccountPreferences": say.F("Account name, email or root password was changed"),
+	"iam:CreateAccessKey":                  say.F("Root user created a root access key"),
+	"iam:DeactivateMFADevice":              say.F("Root user's MFA device was deactivated"),
+	"organizations:CloseAccount":           say.F("Root user closed an account of the organization"),
+	"organizations:LeaveOrganization":      say.F("Root user took the account out of its organization"),
+	"signin:PasswordRecoveryCompleted":     say.F("Root user's password was reset"),
+	"signin:PasswordUpdated":               say.F("Root user's password was changed"),
 }
 
 // billingServices are those in whose events billing work is recorded. Of the account's own settings
@@ -182,34 +183,34 @@ func (a act) told() told {
 	status, _ := a.Request.Text("status")
 	switch {
 	case a.Identity.Session.AssumedRoot:
-		return told{"Privileged task of a central root session", control.Medium,
-			"A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event in the management or delegated account says who took it."}
+		return told{say.F("Privileged task of a central root session"), control.Medium,
+			say.F("A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event in the management or delegated account says who took it.")}
 	case a.Denied():
-		return told{"Root user was denied " + a.Name, control.High, ask + " It was stopped this time, most likely by a policy of the organization."}
+		return told{say.F("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High, say.Sentences(ask, say.F("It was stopped this time, most likely by a policy of the organization."))}
 	case a.failed && a.Name == "ConsoleLogin":
-		return told{"Root user sign-in failed", control.High, ask}
+		return told{say.F("Root user sign-in failed"), control.High, ask}
 	case a.failed:
-		return told{"Root user's " + a.Name + " failed", control.High, ask}
+		return told{say.F("Root user's %s failed", notice.Truncate(a.Name, 40)), control.High, ask}
 	case isGrave && a.own():
 		return told{title, control.Critical, alarm}
 	case a.service() == "iam" && a.Name == "UpdateAccessKey" && a.own() && status == "Active":
-		return told{"Root user activated a root access key", control.Critical, alarm}
+		return told{say.F("Root user activated a root access key"), control.Critical, alarm}
 	case a.Name == "ConsoleLogin":
-		return told{"Root user signed in", control.High, ask}
+		return told{say.F("Root user signed in"), control.High, ask}
 	case a.Name == "CheckMfa":
-		return told{"Root user was asked for MFA", control.Low,
-			"If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root password if nobody knows."}
+		return told{say.F("Root user was asked for MFA"), control.Low,
+			say.F("If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root password if nobody knows.")}
 	case a.Name == "PasswordRecoveryRequested":
-		return told{"Root user's password reset was asked for", control.High, ask + " If it was nobody of yours, make sure that the mailbox of the root user is safe."}
+		return told{say.F("Root user's password reset was asked for"), control.High, say.Sentences(ask, say.F("If it was nobody of yours, make sure that the mailbox of the root user is safe."))}
 	case a.Name == "SetIAMAccessPreference":
-		return told{"Root user set who may see billing", control.Medium,
-			"If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user has no billing work left."}
+		return told{say.F("Root user set who may see billing"), control.Medium,
+			say.F("If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user has no billing work left.")}
 	case a.billing():
-		return told{"Billing work by the root user", control.Medium, billing}
+		return told{say.F("Billing work by the root user"), control.Medium, billing}
 	case a.ReadOnly != nil && *a.ReadOnly:
-		return told{"Root user called " + a.Name, control.Medium, ask}
+		return told{say.F("Root user called %s", notice.Truncate(a.Name, 40)), control.Medium, ask}
 	default:
-		return told{"Root user called " + a.Name, control.High, ask}
+		return told{say.F("Root user called %s", notice.Truncate(a.Name, 40)), control.High, ask}
 	}
 }
 
@@ -228,33 +229,34 @@ var targets = []string{"userName", "roleName", "groupName", "accessKeyId", "seri
 // finding words the act.
 func (a act) finding(e event.Event) remedy.Finding {
 	v := a.told()
-	who, did := "The root user", " called "+a.Name+" of "+a.service()+" in"
+	who := say.F("The root user")
 	if a.Identity.Session.AssumedRoot {
-		who = "A central root session (AssumeRoot)"
+		who = say.F("A central root session (AssumeRoot)")
 	}
+	account, region, from := a.RecipientAccount, a.Region, a.origin.Say()
+	text := say.F("%s called %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from)
 	switch {
 	case a.Name == "ConsoleLogin" && a.failed:
-		did = " could not sign in to the console of"
+		text = say.F("%s could not sign in to the console of account %s (%s) from %s.", who, account, region, from)
 	case a.Name == "ConsoleLogin":
-		did = " signed in to the console of"
+		text = say.F("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
 	case a.failed:
-		did = " called in vain " + a.Name + " of " + a.service() + " in"
+		text = say.F("%s called in vain %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from)
 	}
-	text := who + did + " account " + a.RecipientAccount + " (" + a.Region + ") from " + a.origin.String() + "."
 	key := a.Identity.AccessKeyID
 	switch {
 	case strings.HasPrefix(key, "AKIA"):
-		text += " It used the root access key " + change.KeyHint(key) + ", which should not exist."
+		text = say.Sentences(text, say.F("It used the root access key %s, which should not exist.", change.KeyHint(key)))
 	case a.maybeCentral():
-		v.advice += " If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that handed out session key " +
-			change.KeyHint(key) + ": then it was a central task."
+		v.advice = say.Sentences(v.advice, say.F("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that handed out session key %s: then it was a central task.",
+			change.KeyHint(key)))
 	}
 	at := a.Time
 	if at.IsZero() {
 		at = e.Time
 	}
 	f := remedy.Finding{
-		Subject: subject, Title: notice.Truncate(v.title, 60), Severity: v.severity, Text: text, Advice: v.advice, Fresh: true,
+		Subject: subject, Title: v.title, Severity: v.severity, Text: text, Advice: v.advice, Fresh: true,
 		Facts: a.facts(at),
 	}
 	// What takes an account over is told each time.
@@ -265,36 +267,36 @@ func (a act) finding(e event.Event) remedy.Finding {
 }
 
 // facts are the lines that let the reader judge.
-func (a act) facts(at time.Time) []notice.Fact {
-	var facts []notice.Fact
-	fact := func(name, value string) {
-		if value != "" {
-			facts = append(facts, notice.Fact{Name: name, Value: value})
+func (a act) facts(at time.Time) []remedy.Fact {
+	var facts []remedy.Fact
+	fact := func(name, value say.Text) {
+		if !value.Empty() {
+			facts = append(facts, remedy.Fact{Name: name, Value: value})
 		}
 	}
-	fact("Call", a.Source+" "+a.Name)
+	fact(say.F("Call"), say.Data(a.Source+" "+a.Name))
 	for _, parameter := range targets {
 		if value, ok := a.Request.Text(parameter); ok {
-			fact("On", notice.Plain(value, 120))
+			fact(say.F("On"), say.Data(notice.Plain(value, 120)))
 			break
 		}
 	}
 	answer := strings.Trim(a.ErrorCode+": "+a.ErrorMessage, ": ")
-	fact("Answer", notice.Plain(answer, 200))
-	fact("From", a.origin.String())
+	fact(say.F("Answer"), say.Data(notice.Plain(answer, 200)))
+	fact(say.F("From"), a.origin.Say())
 	session := a.Identity.Session
 	switch {
 	case session.CreationDate == "":
 	case session.MFAAuthenticated:
-		fact("Session", "since "+session.CreationDate+", with MFA")
+		fact(say.F("Session"), say.F("since %s, with MFA", session.CreationDate))
 	default:
-		fact("Session", "since "+session.CreationDate+", without MFA")
+		fact(say.F("Session"), say.F("since %s, without MFA", session.CreationDate))
 	}
 	if a.Identity.AccessKeyID != "" {
-		fact("Key", change.KeyHint(a.Identity.AccessKeyID))
+		fact(say.F("Key"), say.Data(change.KeyHint(a.Identity.AccessKeyID)))
 	}
-	fact("User agent", notice.Plain(a.UserAgent, 120))
-	fact("At", notice.Moment(at))
+	fact(say.F("User agent"), say.Data(notice.Agent(a.UserAgent)))
+	fact(say.F("At"), say.Moment(at))
 	return facts
 }
 
@@ -306,5 +308,5 @@ func (a act) key(v told) string {
 		address = a.origin.Address.String()
 	}
 	session := cmp.Or(a.Identity.Session.CreationDate, change.KeyHint(a.Identity.AccessKeyID))
-	return strings.Join([]string{session, address, a.Source, a.Name, a.ErrorCode, v.title}, "|")
+	return strings.Join([]string{session, address, a.Source, a.Name, a.ErrorCode, v.title.String()}, "|")
 }

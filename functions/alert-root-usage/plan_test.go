@@ -38,8 +38,8 @@ func TestASummaryThatSaysNothingIsNoGoodNews(t *testing.T) {
 
 func TestGraveActsHaveShortTitles(t *testing.T) {
 	for act, title := range grave {
-		if len(title) > 60 {
-			t.Errorf("%s: the title %q has %d characters", act, title, len(title))
+		if len(title.String()) > 60 {
+			t.Errorf("%s: the title %q has %d characters", act, title, len(title.String()))
 		}
 		if service, name, ok := strings.Cut(act, ":"); !ok || service == "" || name == "" {
 			t.Errorf("%q is not service:name", act)

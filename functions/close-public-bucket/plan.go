@@ -11,9 +11,9 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // reads is the operation that the planner decides from.
@@ -50,35 +50,35 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	}
 	return []remedy.Finding{{
 		Subject: bucket.Resource,
-		Text:    fmt.Sprintf("Bucket %s is public: everybody may call %s.", bucket.Resource, what(d.Actions)),
-		Facts: []notice.Fact{
-			{Name: "Region", Value: d.Region},
-			{Name: "Finding", Value: d.ID},
-			{Name: "Public access block", Value: switches(before)},
+		Text:    say.F("Bucket %s is public: everybody may call %s.", bucket.Resource, what(d.Actions)),
+		Facts: []remedy.Fact{
+			{Name: say.F("Region"), Value: say.Data(d.Region)},
+			{Name: say.F("Finding"), Value: say.Data(d.ID)},
+			{Name: say.F("Public access block"), Value: switches(before)},
 		},
 		Changes: []change.Change{{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed}},
-		Advice: "Find out who opened it, and what was read: with data events on, CloudTrail has it. Then take the public statement out of the bucket's policy or ACL. " +
-			"For a public website put CloudFront before the bucket, or have the bucket exempted by a tag.",
+		Advice: say.F("Find out who opened it, and what was read: with data events on, CloudTrail has it. Then take the public statement out of the bucket's policy or ACL. " +
+			"For a public website put CloudFront before the bucket, or have the bucket exempted by a tag."),
 		Fresh: true,
 		Once:  remedy.Once{Key: d.ID, For: remedy.Weekly},
 	}}, nil
 }
 
-func what(actions []string) string {
+func what(actions []string) say.Text {
 	if len(actions) == 0 {
-		return "what the finding does not say"
+		return say.F("what the finding does not say")
 	}
-	return strings.Join(actions, ", ")
+	return say.Data(strings.Join(actions, ", "))
 }
 
 // switches words a public access block for people.
-func switches(value string) string {
+func switches(value string) say.Text {
 	if value == "" {
-		return "none"
+		return say.F("none")
 	}
 	var b s3.PublicAccessBlock
 	if err := json.Unmarshal([]byte(value), &b); err != nil {
-		return value
+		return say.Data(value)
 	}
 	var on []string
 	for _, s := range []struct {
@@ -93,7 +93,7 @@ func switches(value string) string {
 		}
 	}
 	if len(on) == 0 {
-		return "all four switches off"
+		return say.F("all four switches off")
 	}
-	return "on: " + strings.Join(on, ", ")
+	return say.F("on: %s", strings.Join(on, ", "))
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -84,7 +84,7 @@ type victim struct {
 	keys []string // the access keys that the report names
 	all  bool     // it names the user and none of its keys: any may be meant
 	gone bool     // a key that the report names is gone
-	used []notice.Fact
+	used []remedy.Fact
 }
 
 // find finds the user whom a suspect is, or tells that there is none. A key says best whose it is:
@@ -141,12 +141,12 @@ func (v *visit) victim(user string) *victim {
 	return v.victims[user]
 }
 
-func lastUse(key string, used *types.AccessKeyLastUsed) notice.Fact {
-	text := "never"
+func lastUse(key string, used *types.AccessKeyLastUsed) remedy.Fact {
+	text := say.F("never")
 	if used != nil && used.LastUsedDate != nil {
-		text = fmt.Sprintf("%s, %s in %s", used.LastUsedDate.UTC().Format("2006-01-02 15:04 MST"), aws.ToString(used.ServiceName), aws.ToString(used.Region))
+		text = say.F("%s, %s in %s", say.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region))
 	}
-	return notice.Fact{Name: change.KeyHint(key) + " last used", Value: text}
+	return remedy.Fact{Name: say.F("%s last used", change.KeyHint(key)), Value: text}
 }
 
 // contain makes a user's keys inactive and quarantines the user.
@@ -190,34 +190,34 @@ func (v *visit) contain(ctx context.Context, w *victim) ([]remedy.Finding, error
 	f := remedy.Finding{
 		User: w.user, Title: v.report.title, Severity: control.Critical, Fresh: true, Alert: true, Changes: changes,
 		Facts: append(slices.Clone(v.report.facts), w.used...),
-		Once:  remedy.Once{Key: v.report.title + "#" + w.user + "#" + strings.Join(hints, "#"), For: remedy.Weekly},
-		Advice: "Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: users, access keys, roles, instances, functions. " +
+		Once:  remedy.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remedy.Weekly},
+		Advice: say.F("Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: users, access keys, roles, instances, functions. " +
 			"Roles that were assumed with it go on for up to twelve hours: revoke their active sessions in IAM. " +
-			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only then.",
+			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only then."),
 	}
-	of := "access key " + strings.Join(hints, " and ") + " of " + w.user
+	of := say.F("access key %s of %s", say.And(hints...), w.user)
 	if len(hints) == 0 {
-		of = "credentials of user " + w.user
+		of = say.F("credentials of %s", say.F("user %s", w.user))
 	}
-	f.Text = v.report.say(of)
+	text := []say.Text{v.report.says(of)}
 	switch {
 	case len(hints) == 0 && w.gone:
-		f.Text += " The key that it names is gone, and sessions that were made with it may go on."
+		text = append(text, say.F("The key that it names is gone, and sessions that were made with it may go on."))
 	case len(hints) == 0:
-		f.Text += " It names no key, so every key of the user counts."
+		text = append(text, say.F("It names no key, so every key of the user counts."))
 	}
 	if len(inactive) > 0 {
-		f.Text += fmt.Sprintf(" Inactive already: %s.", strings.Join(inactive, ", "))
+		text = append(text, say.F("Inactive already: %s.", strings.Join(inactive, ", ")))
 	}
 	if look.In {
-		f.Text += " The user is quarantined already."
+		text = append(text, say.F("The user is quarantined already."))
 	}
-	f.Text += look.Note
+	f.Text = say.Sentences(append(text, look.Note)...)
 	if len(others) > 0 {
-		f.Facts = append(f.Facts, notice.Fact{Name: "Other keys", Value: strings.Join(others, ", ") + ": still active, and denied everything while the user is quarantined"})
+		f.Facts = append(f.Facts, remedy.Fact{Name: say.F("Other keys"), Value: say.F("%s: still active, and denied everything while the user is quarantined", strings.Join(others, ", "))})
 	}
 	if len(changes) == 0 {
-		f.Left = "All that Warder could do is done."
+		f.Left = say.F("All that Warder could do is done.")
 	}
 	return []remedy.Finding{f}, nil
 }
@@ -249,42 +249,42 @@ func (v *visit) keys(ctx context.Context, user string) ([]types.AccessKeyMetadat
 // alert tells of credentials that cannot be contained by a change to a user, and what to do instead.
 func (v *visit) alert(s suspect) {
 	f := remedy.Finding{
-		Subject: s.called(), Title: v.report.title, Severity: control.Critical, Fresh: true,
-		Text: v.report.say(s.credentials()), Facts: slices.Clone(v.report.facts),
-		Once: remedy.Once{Key: v.report.title + "#" + s.called() + "#" + s.key, For: remedy.Weekly},
+		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical, Fresh: true,
+		Text: v.report.says(s.credentials()), Facts: slices.Clone(v.report.facts),
+		Once: remedy.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remedy.Weekly},
 	}
-	if s.key != "" && s.called() != "access key "+change.KeyHint(s.key) {
-		f.Facts = append(f.Facts, notice.Fact{Name: "Access key", Value: change.KeyHint(s.key)})
+	if s.key != "" && s.called().String() != "access key "+change.KeyHint(s.key) {
+		f.Facts = append(f.Facts, remedy.Fact{Name: say.F("Access key"), Value: say.Data(change.KeyHint(s.key))})
 	}
-	const see = " Find out in CloudTrail, in every region, what was done with them."
+	see := say.F("Find out in CloudTrail, in every region, what was done with them.")
 	switch s.kind {
 	case event.Root:
-		f.Left = "Nobody but the root user can change what the root user has."
-		f.Advice = "Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then call AWS Support."
+		f.Left = say.F("Nobody but the root user can change what the root user has.")
+		f.Advice = say.F("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then call AWS Support.")
 	case event.AssumedRole:
-		f.Left = "A role cannot be quarantined: what is denied to it is denied to everybody who assumes it."
-		f.Advice = "Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the instance, function or person that had them." + see
+		f.Left = say.F("A role cannot be quarantined: what is denied to it is denied to everybody who assumes it.")
+		f.Advice = say.Sentences(say.F("Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the instance, function or person that had them."), see)
 	case event.IdentityCenter:
-		f.Left = "A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role that it uses."
-		f.Advice = "Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it runs out, so take the permission set away as well." + see
+		f.Left = say.F("A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role that it uses.")
+		f.Advice = say.Sentences(say.F("Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it runs out, so take the permission set away as well."), see)
 	case event.Federated:
-		f.Left = "A federated user cannot be quarantined: its session comes from an IAM user whom the report does not name."
-		f.Advice = "Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach " + change.KeyQuarantine + " to the user." + see
+		f.Left = say.F("A federated user cannot be quarantined: its session comes from an IAM user whom the report does not name.")
+		f.Advice = say.Sentences(say.F("Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s to the user.", change.KeyQuarantine), see)
 	case event.IAMUser:
 		switch {
 		case temporary(s.key) && s.user == "":
-			f.Left = "It belongs to a session, and the report does not say whose."
-			f.Advice = "Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: make the access keys inactive, and attach " + change.KeyQuarantine + " to the user."
+			f.Left = say.F("It belongs to a session, and the report does not say whose.")
+			f.Advice = say.F("Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: make the access keys inactive, and attach %s to the user.", change.KeyQuarantine)
 		case s.key != "" && s.user == "":
-			f.Left = "No user of this account has this key: it was deleted, or it is the root user's."
-			f.Advice = "See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now." + see
+			f.Left = say.F("No user of this account has this key: it was deleted, or it is the root user's.")
+			f.Advice = say.Sentences(say.F("See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now."), see)
 		default:
-			f.Left = "This account has no such user any more: it was deleted, or made anew under the same name."
-			f.Advice = "See in CloudTrail who deleted the user, and what was done with the credentials before."
+			f.Left = say.F("This account has no such user any more: it was deleted, or made anew under the same name.")
+			f.Advice = say.F("See in CloudTrail who deleted the user, and what was done with the credentials before.")
 		}
 	default:
-		f.Left = "It is no access key and no user, so there is nothing to make inactive."
-		f.Advice = "Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant." + see
+		f.Left = say.F("It is no access key and no user, so there is nothing to make inactive.")
+		f.Advice = say.Sentences(say.F("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant."), see)
 	}
 	v.findings = append(v.findings, f)
 }

@@ -99,7 +99,7 @@ func TestAKeyThatIAMWillNotSpeakOfIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(findings) != 1 || len(findings[0].Changes) != 0 || !strings.Contains(findings[0].Left, "the root user's") {
+	if len(findings) != 1 || len(findings[0].Changes) != 0 || !strings.Contains(findings[0].Left.String(), "the root user's") {
 		t.Errorf("findings %+v, want an alert that it may be the root user's", findings)
 	}
 }

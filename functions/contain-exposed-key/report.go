@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -9,6 +8,8 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // minSeverity is how severe a finding of GuardDuty must be to be acted on: high.
@@ -17,9 +18,9 @@ const minSeverity = 7
 
 // report is what AWS says about credentials, whichever service says it.
 type report struct {
-	title    string // of the notice
-	says     string // who says what, with %s for the credentials
-	facts    []notice.Fact
+	title    say.Text                   // of the notice
+	says     func(of say.Text) say.Text // who says what of the credentials
+	facts    []remedy.Fact
 	suspects []suspect
 }
 
@@ -34,12 +35,17 @@ type suspect struct {
 
 // The codes by which AWS Health says that credentials are at risk: each with what it says of them.
 // They are those of the rule in control.json.
-var codes = map[string]struct{ title, says string }{
-	"AWS_RISK_CREDENTIALS_EXPOSED":              {"Credentials are public", "anybody can find %s"},
-	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED":   {"Credentials may be public", "anybody may be able to find %s"},
-	"AWS_RISK_CREDENTIALS_COMPROMISED":          {"Credentials are in foreign hands", "others have %s"},
-	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {"Credentials may be in foreign hands", "others may have %s"},
-	"AWS_RISK_IAM_QUARANTINE":                   {"AWS quarantined a user", "it has quarantined a user because others may have %s"},
+var codes = map[string]struct {
+	title say.Text
+	says  func(of say.Text) say.Text
+}{
+	"AWS_RISK_CREDENTIALS_EXPOSED":              {say.F("Credentials are public"), func(of say.Text) say.Text { return say.F("AWS says that anybody can find %s.", of) }},
+	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED":   {say.F("Credentials may be public"), func(of say.Text) say.Text { return say.F("AWS says that anybody may be able to find %s.", of) }},
+	"AWS_RISK_CREDENTIALS_COMPROMISED":          {say.F("Credentials are in foreign hands"), func(of say.Text) say.Text { return say.F("AWS says that others have %s.", of) }},
+	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {say.F("Credentials may be in foreign hands"), func(of say.Text) say.Text { return say.F("AWS says that others may have %s.", of) }},
+	"AWS_RISK_IAM_QUARANTINE": {say.F("AWS quarantined a user"), func(of say.Text) say.Text {
+		return say.F("AWS says that it has quarantined a user because others may have %s.", of)
+	}},
 }
 
 // read returns what the event reports, nil if it is nothing to act on: of another account, settled
@@ -59,10 +65,10 @@ func health(h *event.Health, e event.Event) *report {
 	if !ok || h.Closed() || h.Account != e.Account {
 		return nil
 	}
-	r := &report{title: code.title, says: "AWS says that " + code.says + "."}
-	r.fact("Reported by", "AWS Health, "+h.TypeCode)
+	r := &report{title: code.title, says: code.says}
+	r.fact(say.F("Reported by"), say.Data("AWS Health, "+h.TypeCode))
 	if !h.Start.IsZero() {
-		r.fact("Since", h.Start.Format("2006-01-02 15:04 MST"))
+		r.fact(say.F("Since"), say.Minute(h.Start))
 	}
 	for _, entity := range h.Entities {
 		r.suspects = append(r.suspects, named(entity.Value))
@@ -110,15 +116,17 @@ func threat(t *event.Threat, e event.Event) *report {
 	if t.Sample || t.Archived || t.Severity < minSeverity || t.Account != e.Account || t.Resource != "AccessKey" && !sequence {
 		return nil
 	}
-	r := &report{title: "Credentials are misused", says: "GuardDuty says that an attacker seems to use %s."}
-	r.fact("Reported by", fmt.Sprintf("GuardDuty, %s, severity %g", t.Type, t.Severity))
-	r.fact("Finding", notice.Plain(t.Title, 200))
-	r.fact("From", strings.Trim(t.Remote+", "+notice.Plain(t.Country, 60), ", "))
-	r.fact("Last call", notice.Plain(t.API, 100))
+	r := &report{title: say.F("Credentials are misused"), says: func(of say.Text) say.Text {
+		return say.F("GuardDuty says that an attacker seems to use %s.", of)
+	}}
+	r.fact(say.F("Reported by"), say.F("GuardDuty, %s, severity %g", t.Type, t.Severity))
+	r.fact(say.F("Finding"), say.Data(notice.Plain(t.Title, 200)))
+	r.fact(say.F("From"), say.Data(strings.Trim(t.Remote+", "+notice.Plain(t.Country, 60), ", ")))
+	r.fact(say.F("Last call"), say.Data(notice.Plain(t.API, 100)))
 	if !t.First.IsZero() {
-		r.fact("Since", t.First.Format("2006-01-02 15:04 MST"))
+		r.fact(say.F("Since"), say.Minute(t.First))
 	}
-	r.fact("Region", t.Region)
+	r.fact(say.F("Region"), say.Data(t.Region))
 	for _, c := range t.Credentials {
 		r.suspects = append(r.suspects, used(c))
 	}
@@ -149,41 +157,38 @@ func used(c event.Credential) suspect {
 	return s
 }
 
-func (r *report) fact(name, value string) {
-	if value != "" {
-		r.facts = append(r.facts, notice.Fact{Name: name, Value: value})
+func (r *report) fact(name, value say.Text) {
+	if !value.Empty() {
+		r.facts = append(r.facts, remedy.Fact{Name: name, Value: value})
 	}
 }
 
-// say words what the report says of somebody or something.
-func (r *report) say(of string) string { return fmt.Sprintf(r.says, of) }
-
 // called is whom a notice is about.
-func (s suspect) called() string {
+func (s suspect) called() say.Text {
 	switch {
 	case s.kind == event.Root:
-		return "root user"
+		return say.F("root user")
 	case s.user != "":
-		return "user " + s.user
+		return say.F("user %s", s.user)
 	case s.name != "" && (s.kind == event.AssumedRole || s.kind == event.IdentityCenter):
-		return "role " + s.name
+		return say.F("role %s", s.name)
 	case s.name != "":
-		return notice.Plain(s.name, 100)
+		return say.Data(notice.Plain(s.name, 100))
 	case s.key != "":
-		return "access key " + change.KeyHint(s.key)
+		return say.F("access key %s", change.KeyHint(s.key))
 	default:
-		return "somebody unnamed"
+		return say.F("somebody unnamed")
 	}
 }
 
 // credentials words what others have, within a sentence.
-func (s suspect) credentials() string {
+func (s suspect) credentials() say.Text {
 	switch {
 	case s.kind == event.Root:
-		return "the root user's credentials"
+		return say.F("the root user's credentials")
 	case s.user == "" && s.name == "" && s.key != "":
 		return s.called()
 	default:
-		return "credentials of " + s.called()
+		return say.F("credentials of %s", s.called())
 	}
 }

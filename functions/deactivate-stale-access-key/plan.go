@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -69,18 +68,18 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 		hint := change.KeyHint(k.ID)
 		found[k.ID] = remedy.Finding{
 			User:  user,
-			Title: "Stale access key",
-			Text:  fmt.Sprintf("Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/accesskey.Days(1))),
-			Facts: []notice.Fact{
-				{Name: "Created", Value: k.Created.UTC().Format(time.DateOnly)},
-				{Name: "Last used", Value: k.Usage()},
+			Title: say.F("Stale access key"),
+			Text:  say.F("Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/accesskey.Days(1))),
+			Facts: []remedy.Fact{
+				{Name: say.F("Created"), Value: say.Day(k.Created)},
+				{Name: say.F("Last used"), Value: k.Usage()},
 			},
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Due:    due,
-			Advice: "Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key.",
+			Advice: say.F("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key."),
 		}
 	}
-	return accesskey.InTurn(found, keys, now, "Access key is getting stale"), nil
+	return accesskey.InTurn(found, keys, now, say.F("Access key is getting stale")), nil
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/credentialreport"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -104,15 +104,15 @@ func (p *planner) password(user string, set, used, now time.Time) []remedy.Findi
 		return nil
 	}
 	f := remedy.Finding{
-		User: user, Title: "Unused console password",
-		Text: fmt.Sprintf("The console password of %s was not used for %d days; the allowed time is %d days.",
+		User: user, Title: say.F("Unused console password"),
+		Text: say.F("The console password of %s was not used for %d days; the allowed time is %d days.",
 			user, int(now.Sub(since)/accesskey.Days(1)), int(p.max/accesskey.Days(1))),
-		Facts: []notice.Fact{
-			{Name: "Set", Value: set.UTC().Format(time.DateOnly)},
-			{Name: "Last used", Value: date(used)},
+		Facts: []remedy.Fact{
+			{Name: say.F("Set"), Value: say.Day(set)},
+			{Name: say.F("Last used"), Value: accesskey.Date(used)},
 		},
-		Left:   "Warder deletes no password: it could not put it back.",
-		Advice: "Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: who never tries does not know that it works.",
+		Left:   say.F("Warder deletes no password: it could not put it back."),
+		Advice: say.F("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: who never tries does not know that it works."),
 		Once:   remedy.Once{Key: "password#" + user, For: remedy.Weekly},
 	}
 	return []remedy.Finding{f}
@@ -139,27 +139,27 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 	for _, k := range keys {
 		due := since(k).Add(p.max + time.Second)
 		hint := change.KeyHint(k.ID)
-		unused := "was not used for"
+		days, allowed := int(now.Sub(since(k))/accesskey.Days(1)), int(p.max/accesskey.Days(1))
+		text := say.F("Access key %s of %s was not used for %d days; the allowed time is %d days.", hint, user, days, allowed)
 		if k.Used.IsZero() {
-			unused = "has never been used in"
+			text = say.F("Access key %s of %s has never been used in %d days; the allowed time is %d days.", hint, user, days, allowed)
 		}
 		found[k.ID] = remedy.Finding{
 			User:  user,
-			Title: "Unused access key",
-			Text: fmt.Sprintf("Access key %s of %s %s %d days; the allowed time is %d days.",
-				hint, user, unused, int(now.Sub(since(k))/accesskey.Days(1)), int(p.max/accesskey.Days(1))),
-			Facts: []notice.Fact{
-				{Name: "Created", Value: k.Created.UTC().Format(time.DateOnly)},
-				{Name: "Last used", Value: k.Usage()},
+			Title: say.F("Unused access key"),
+			Text:  text,
+			Facts: []remedy.Fact{
+				{Name: say.F("Created"), Value: say.Day(k.Created)},
+				{Name: say.F("Last used"), Value: k.Usage()},
 			},
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Due:    due,
-			Advice: "Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it.",
+			Advice: say.F("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
 		}
 	}
-	return accesskey.InTurn(found, keys, now, "Access key will soon count as unused"), nil
+	return accesskey.InTurn(found, keys, now, say.F("Access key will soon count as unused")), nil
 }
 
 // since is when the key was last used, or created if it never was.
@@ -168,11 +168,4 @@ func since(k accesskey.Key) time.Time {
 		return k.Created
 	}
 	return k.Used
-}
-
-func date(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return t.UTC().Format(time.DateOnly)
 }

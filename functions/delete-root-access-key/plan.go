@@ -19,8 +19,8 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -118,45 +118,48 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 	hint, created := change.KeyHint(id), aws.ToTime(key.CreateDate)
 	f := remedy.Finding{
 		Subject: root, Severity: control.High,
-		Text: fmt.Sprintf("The root user of account %s has access key %s, which is %s.", account, hint, strings.ToLower(string(key.Status))),
-		Facts: []notice.Fact{
-			{Name: "Account", Value: account},
-			{Name: "Created", Value: fmt.Sprintf("%s, %d days ago", created.UTC().Format(time.DateOnly), int(now.Sub(created)/(24*time.Hour)))},
+		Text: say.F("The root user of account %s has access key %s, which is active.", account, hint),
+		Facts: []remedy.Fact{
+			{Name: say.F("Account"), Value: say.Data(account)},
+			{Name: say.F("Created"), Value: say.F("%s, %d days ago", say.Day(created), int(now.Sub(created)/(24*time.Hour)))},
 		},
-		Advice: "A root key may do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted.",
+		Advice: say.F("A root key may do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted."),
 	}
 	if key.Status != types.StatusTypeActive {
 		f.Severity = control.Medium
+		f.Text = say.F("The root user of account %s has access key %s, which is inactive.", account, hint)
 	}
 	if !p.delete {
-		f.Left = "It is not deleted: the parameter delete is false."
+		f.Left = say.F("It is not deleted: the parameter delete is false.")
 		f.Once = remedy.Once{Key: "key#" + root + "#" + id, For: remedy.Weekly}
 		return f
 	}
-	f.Text += " Its deletion cannot be undone."
-	f.Advice = fmt.Sprintf("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before it is deleted.", account)
+	f.Text = say.Sentences(f.Text, say.F("Its deletion cannot be undone."))
+	f.Advice = say.F("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before it is deleted.", account)
 	f.Changes = []change.Change{{Kind: change.RootKeyDeletion, Subject: root, Target: id, Before: string(key.Status)}}
 	return f
 }
 
 // steps switch on what is missing (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html).
-const steps = `In the management account: (1) aws organizations enable-aws-service-access --service-principal iam.amazonaws.com ` +
-	`(2) aws iam enable-organizations-root-credentials-management ` +
-	`(3) if Warder is in another account: aws organizations register-delegated-administrator --service-principal iam.amazonaws.com --account-id %s. ` +
-	`If that is so already, the accounts are no members of the organization, or a policy of it denies sts:AssumeRoot.`
+func steps(own string) say.Text {
+	return say.F(`In the management account: (1) aws organizations enable-aws-service-access --service-principal iam.amazonaws.com `+
+		`(2) aws iam enable-organizations-root-credentials-management `+
+		`(3) if Warder is in another account: aws organizations register-delegated-administrator --service-principal iam.amazonaws.com --account-id %s. `+
+		`If that is so already, the accounts are no members of the organization, or a policy of it denies sts:AssumeRoot.`, own)
+}
 
 // refused is the finding that accounts could not be looked at.
 func (p *planner) refused(codes map[string]string) remedy.Finding {
 	f := remedy.Finding{
-		Subject: "member accounts", Title: "Root users of member accounts cannot be looked at", Severity: control.Medium,
-		Text:   fmt.Sprintf("AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots)),
-		Left:   "Nothing is known of their root access keys.",
-		Advice: fmt.Sprintf(steps, p.own),
+		Subject: "member accounts", Title: say.F("Root users of member accounts cannot be looked at"), Severity: control.Medium,
+		Text:   say.F("AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots)),
+		Left:   say.F("Nothing is known of their root access keys."),
+		Advice: steps(p.own),
 		Once:   remedy.Once{Key: "refused", For: remedy.Weekly},
 	}
 	for _, root := range p.roots {
 		if code := codes[root]; code != "" {
-			f.Facts = append(f.Facts, notice.Fact{Name: "Account", Value: strings.Split(root, ":")[4] + ": " + code})
+			f.Facts = append(f.Facts, remedy.Fact{Name: say.F("Account"), Value: say.Data(strings.Split(root, ":")[4] + ": " + code)})
 		}
 	}
 	return f

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,9 +16,9 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/principal"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -277,10 +276,10 @@ func (v *visit) finding(ctx context.Context, user string, policy direct, held []
 		found = byDocument(policy, document)
 	}
 	f = remedy.Finding{
-		User: user, Title: found.title, Severity: found.severity, Text: says(user, policy, by != nil) + found.rights,
+		User: user, Title: found.title, Severity: found.severity, Text: say.Sentences(says(user, policy, by != nil), found.rights),
 		Left: found.left, Advice: found.advice,
 	}
-	if f.Left == "" {
+	if f.Left.Empty() {
 		f.Changes, f.Left, err = v.changes(ctx, user, policy, document, held)
 		if err != nil {
 			return f, false, err
@@ -289,8 +288,8 @@ func (v *visit) finding(ctx context.Context, user string, policy direct, held []
 	}
 	switch {
 	case by != nil:
-		f.Fresh, f.Title, f.Facts = true, cmp.Or(f.Title, "Policy attached directly to a user"), facts(user, by)
-	case f.Left != "":
+		f.Fresh, f.Title, f.Facts = true, say.Or(f.Title, say.F("Policy attached directly to a user")), facts(user, by)
+	case !f.Left.Empty():
 		f.Once = remedy.Once{Key: user + "#" + policy.kind + "#" + policy.target, For: remedy.Weekly}
 	}
 	return f, true, nil
@@ -353,37 +352,36 @@ func decoded(document *string) string {
 // group that carries what the user does not have, which is refused.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-func (v *visit) changes(ctx context.Context, user string, policy direct, document string, held []direct) (changes []change.Change, left string, err error) {
+func (v *visit) changes(ctx context.Context, user string, policy direct, document string, held []direct) (changes []change.Change, left say.Text, err error) {
 	if policy.kind == change.InlineUserPolicy {
-		return []change.Change{{Kind: policy.kind, Subject: user, Target: policy.target, Before: document}}, "", nil
+		return []change.Change{{Kind: policy.kind, Subject: user, Target: policy.target, Before: document}}, say.Text{}, nil
 	}
 	detach := change.Change{Kind: policy.kind, Subject: user, Target: policy.target, Before: change.Attached}
 	group := v.groups[policy.target]
 	if group == "" {
-		return []change.Change{detach}, "", nil
+		return []change.Change{detach}, say.Text{}, nil
 	}
 	carried, err := v.carries(ctx, group)
 	if err != nil {
-		return nil, "", err
+		return nil, say.Text{}, err
 	}
-	keep := fmt.Sprintf("policyGroups says that group %s keeps this access, but ", group)
 	switch {
 	case carried == nil:
-		return nil, keep + "there is no such group: the access would be lost.", nil
+		return nil, say.F("policyGroups says that group %s keeps this access, but there is no such group: the access would be lost.", group), nil
 	case !slices.Contains(carried, policy):
-		return nil, keep + "the group does not carry the policy: the access would be lost.", nil
+		return nil, say.F("policyGroups says that group %s keeps this access, but the group does not carry the policy: the access would be lost.", group), nil
 	}
 	join := change.Change{Kind: change.GroupMembership, Subject: user, Target: group, After: change.Member}
 	member, err := v.member(ctx, user, group)
 	switch {
 	case err != nil:
-		return nil, "", err
+		return nil, say.Text{}, err
 	case member:
-		return []change.Change{detach}, "", nil
+		return []change.Change{detach}, say.Text{}, nil
 	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.Contains(held, c) }):
-		return nil, keep + "the group carries policies that the user does not have: joining it would change what the user may do.", nil
+		return nil, say.F("policyGroups says that group %s keeps this access, but the group carries policies that the user does not have: joining it would change what the user may do.", group), nil
 	}
-	return []change.Change{join, detach}, "", nil
+	return []change.Change{join, detach}, say.Text{}, nil
 }
 
 // inGroup is the kind of a group's inline policy, which no user can hold directly.
@@ -444,68 +442,68 @@ func (v *visit) member(ctx context.Context, user, group string) (bool, error) {
 }
 
 // advice says what to do about a policy that is taken off, or that only its group keeps from that.
-func (v *visit) advice(policy direct, found verdict, left string, by *event.APICall) string {
-	if left != "" {
-		return "Put the group right, or policyGroups in cdk.json. Until then the policy stays attached."
+func (v *visit) advice(policy direct, found verdict, left say.Text, by *event.APICall) say.Text {
+	if !left.Empty() {
+		return say.F("Put the group right, or policyGroups in cdk.json. Until then the policy stays attached.")
 	}
-	advice := "Give the access through a group or, better, a role."
+	advice := say.F("Give the access through a group or, better, a role.")
 	if group := v.groups[policy.target]; policy.kind == change.ManagedUserPolicy && group != "" {
-		advice = "The user keeps this access through group " + group + "."
+		advice = say.F("The user keeps this access through group %s.", group)
 	}
 	if by == nil {
 		return advice
 	}
-	if found.rights != "" {
-		advice = "Find out in CloudTrail what was done with these rights meanwhile. " + advice
+	if !found.rights.Empty() {
+		advice = say.Sentences(say.F("Find out in CloudTrail what was done with these rights meanwhile."), advice)
 	}
 	if tool := tool(by); tool != "" {
-		advice += " Take the policy out of what " + tool + " manages as well, or it comes back."
+		advice = say.Sentences(advice, say.F("Take the policy out of what %s manages as well, or it comes back.", tool))
 	}
 	return advice
 }
 
 // says words what was found.
-func says(user string, policy direct, fresh bool) string {
+func says(user string, policy direct, fresh bool) say.Text {
 	switch {
 	case policy.kind == change.ManagedUserPolicy && fresh:
-		return fmt.Sprintf("Policy %s was attached directly to %s.", policy.target, user)
+		return say.F("Policy %s was attached directly to %s.", policy.target, user)
 	case policy.kind == change.ManagedUserPolicy:
-		return fmt.Sprintf("Policy %s is attached directly to %s.", policy.target, user)
+		return say.F("Policy %s is attached directly to %s.", policy.target, user)
 	case fresh:
-		return fmt.Sprintf("Inline policy %s was put on %s.", policy.target, user)
+		return say.F("Inline policy %s was put on %s.", policy.target, user)
 	default:
-		return fmt.Sprintf("%s has the inline policy %s.", user, policy.target)
+		return say.F("%s has the inline policy %s.", user, policy.target)
 	}
 }
 
 // facts say who attached the policy, where from and when.
-func facts(user string, call *event.APICall) []notice.Fact {
+func facts(user string, call *event.APICall) []remedy.Fact {
 	who := call.Identity
-	by := fmt.Sprintf("%s (%s)", who.Name(), who.Kind())
+	by := say.F("%s (%s)", who.Say(), who.Kind().Say())
 	switch {
 	case who.Kind() == event.Root:
-		by = string(event.Root)
+		by = who.Kind().Say()
 	case who.Kind() == event.IAMUser && who.UserName == user:
-		by += ", to itself"
+		by = say.F("%s, to itself", by)
 	}
-	all := []notice.Fact{{Name: "By", Value: by}}
-	add := func(name, value string) {
-		if value != "" {
-			all = append(all, notice.Fact{Name: name, Value: value})
+	all := []remedy.Fact{{Name: say.F("By"), Value: by}}
+	add := func(name, value say.Text) {
+		if !value.Empty() {
+			all = append(all, remedy.Fact{Name: name, Value: value})
 		}
 	}
 	if strings.HasPrefix(who.AccessKeyID, "AKIA") {
-		add("Access key", change.KeyHint(who.AccessKeyID))
+		add(say.F("Access key"), say.Data(change.KeyHint(who.AccessKeyID)))
 	}
-	add("From", call.SourceIP)
+	add(say.F("From"), say.Data(call.SourceIP))
 	if !call.Time.IsZero() {
-		add("At", notice.Moment(call.Time))
+		add(say.F("At"), say.Moment(call.Time))
 	}
-	through := tool(call)
-	if through == "" && call.SessionCredentialFromConsole {
-		through = "the AWS Management Console"
+	through := say.Data(tool(call))
+	if through.Empty() && call.SessionCredentialFromConsole {
+		through = say.F("the AWS Management Console")
 	}
-	add("Through", through)
+	add(say.F("Through"), through)
 	return all
 }
 

@@ -8,15 +8,16 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/policy"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // verdict is what a policy is found to be, apart from being attached directly.
 type verdict struct {
-	title    string           // empty: the finding's own
+	title    say.Text         // empty: the finding's own
 	severity control.Severity // empty: the control's
-	rights   string           // a sentence to add when it gives a lot
-	left     string           // why it stays; empty: it goes
-	advice   string           // what to do about one that stays
+	rights   say.Text         // a sentence to add when it gives a lot
+	left     say.Text         // why it stays; empty: it goes
+	advice   say.Text         // what to do about one that stays
 }
 
 // byName judges the policies of AWS that stay whatever their documents say today. ok is false for
@@ -30,17 +31,17 @@ func byName(d direct) (v verdict, ok bool) {
 	case strings.HasPrefix(name, "AWSCompromisedKeyQuarantine"):
 		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html
 		return verdict{
-			title: "Quarantine policy on a user", severity: control.Critical,
-			left:   "AWS attaches this policy to a user whose access key is exposed. Detaching it would let whoever has the key do more.",
-			advice: "Make the user's access keys inactive now: the policy does not stop them. Find out what was done with them. Detach the policy only when the AWS support case says so.",
+			title: say.F("Quarantine policy on a user"), severity: control.Critical,
+			left:   say.F("AWS attaches this policy to a user whose access key is exposed. Detaching it would let whoever has the key do more."),
+			advice: say.F("Make the user's access keys inactive now: the policy does not stop them. Find out what was done with them. Detach the policy only when the AWS support case says so."),
 		}, true
 	case name == "AWSDenyAll":
 		return denies, true
 	case name == "IAMUserChangePassword":
 		return verdict{
 			severity: control.Low,
-			left:     "The console attaches this policy to a user who has to choose a new password at the first sign-in, and without it the user may not be able to.",
-			advice:   "Let the account's password policy, or a group, allow users to change their password, then detach this policy.",
+			left:     say.F("The console attaches this policy to a user who has to choose a new password at the first sign-in, and without it the user may not be able to."),
+			advice:   say.F("Let the account's password policy, or a group, allow users to change their password, then detach this policy."),
 		}, true
 	}
 	return verdict{}, false
@@ -48,8 +49,8 @@ func byName(d direct) (v verdict, ok bool) {
 
 var denies = verdict{
 	severity: control.Medium,
-	left:     "The policy denies something: taking it off would let the user do more.",
-	advice:   "If the policy allows something as well, give that through a group and keep the deny. A deny that is to last belongs in a permissions boundary or a service control policy.",
+	left:     say.F("The policy denies something: taking it off would let the user do more."),
+	advice:   say.F("If the policy allows something as well, give that through a group and keep the deny. A deny that is to last belongs in a permissions boundary or a service control policy."),
 }
 
 // byDocument judges a policy by what it says.
@@ -60,8 +61,8 @@ func byDocument(d direct, document string) verdict {
 	case err != nil:
 		return verdict{
 			severity: control.Critical,
-			left:     "The document of the policy cannot be read, so it may deny something.",
-			advice:   "Look at the document, give what it allows through a group, then take the policy off.",
+			left:     say.F("The document of the policy cannot be read, so it may deny something."),
+			advice:   say.F("Look at the document, give what it allows through a group, then take the policy off."),
 		}
 	case denying:
 		v = denies
@@ -69,15 +70,15 @@ func byDocument(d direct, document string) verdict {
 		// https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
 		v = verdict{
 			severity: control.Low,
-			left:     "The policy allows sending mail with Amazon SES and nothing else, as an SMTP user needs: without it the mail would stop.",
-			advice:   "Put the user into a group that allows the same, see that mail is still sent, then delete the inline policy.",
+			left:     say.F("The policy allows sending mail with Amazon SES and nothing else, as an SMTP user needs: without it the mail would stop."),
+			advice:   say.F("Put the user into a group that allows the same, see that mail is still sent, then delete the inline policy."),
 		}
 	}
 	if change.IsQuarantine(d.target) {
 		v = quarantined(denying && err == nil)
 	}
 	if administers, err := policy.Administers(document); err != nil || administers {
-		v.severity, v.rights = control.Critical, " It gives all rights or nearly all."
+		v.severity, v.rights = control.Critical, say.F("It gives all rights or nearly all.")
 	}
 	return v
 }
@@ -87,14 +88,14 @@ func byDocument(d direct, document string) verdict {
 func quarantined(denying bool) verdict {
 	if !denying {
 		return verdict{
-			title: "Quarantine policy does not deny", severity: control.Critical,
-			left:   "The policy bears the name of one of Warder's quarantine policies, and its document is another.",
-			advice: "Find out in CloudTrail who made this of it. Deploy Warder again, which puts its document back, or detach the policy if it is not Warder's.",
+			title: say.F("Quarantine policy does not deny"), severity: control.Critical,
+			left:   say.F("The policy bears the name of one of Warder's quarantine policies, and its document is another."),
+			advice: say.F("Find out in CloudTrail who made this of it. Deploy Warder again, which puts its document back, or detach the policy if it is not Warder's."),
 		}
 	}
 	return verdict{
-		title: "User is in quarantine", severity: control.High,
-		left:   "Warder has quarantined the user with this policy. Detaching it would let whoever has the user's credentials do more.",
-		advice: "Find out why, with make explain. When the user may work again, undo what quarantined it.",
+		title: say.F("User is in quarantine"), severity: control.High,
+		left:   say.F("Warder has quarantined the user with this policy. Detaching it would let whoever has the user's credentials do more."),
+		advice: say.F("Find out why, with make explain. When the user may work again, undo what quarantined it."),
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -207,8 +208,10 @@ func may(state account.State, name string) simulate.Principal {
 
 type unheard struct{}
 
-func (unheard) Publish(context.Context, notice.Message) (string, error)  { return "accepted", nil }
-func (unheard) Check(context.Context) (string, time.Time, error)         { return "", time.Time{}, nil }
+func (unheard) Publish(context.Context, notice.Message) (string, error) { return "accepted", nil }
+func (unheard) Check(context.Context) (say.Text, time.Time, error) {
+	return say.Text{}, time.Time{}, nil
+}
 func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) { return owner.Contact{}, nil }
 
 // remedied is the account after the sweep, and what was changed of each user.

@@ -15,8 +15,8 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/network"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -135,51 +135,51 @@ type session struct {
 // findings are what is to be said and done about the session. listed tells whether any network is.
 func (s session) findings(listed bool) []remedy.Finding {
 	who := s.Identity.Name()
-	verb := "started"
+	machine := say.Or(say.Data(s.target), say.F("a machine that is not recorded"))
+	title, text := say.F("Session started"), say.F("%s started a session on %s from %s.", s.Identity.Say(), machine, s.origin.Say())
 	if s.Name == "ResumeSession" {
-		verb = "resumed"
+		title, text = say.F("Session resumed"), say.F("%s resumed a session on %s from %s.", s.Identity.Say(), machine, s.origin.Say())
 	}
 	f := remedy.Finding{
-		Subject: who, Fresh: true,
-		Text: fmt.Sprintf("%s %s a session on %s from %s.", who, verb, cmp.Or(s.target, "a machine that is not recorded"), s.origin),
-		Facts: []notice.Fact{
-			{Name: "Session", Value: cmp.Or(s.id, "not recorded")},
-			{Name: "Machine", Value: cmp.Or(s.target, "not recorded")},
-			{Name: "Region", Value: s.Region},
-			{Name: "From", Value: s.origin.String()},
+		Subject: who, Fresh: true, Text: text,
+		Facts: []remedy.Fact{
+			{Name: say.F("Session"), Value: say.Or(say.Data(s.id), say.F("not recorded"))},
+			{Name: say.F("Machine"), Value: say.Or(say.Data(s.target), say.F("not recorded"))},
+			{Name: say.F("Region"), Value: say.Data(s.Region)},
+			{Name: say.F("From"), Value: s.origin.Say()},
 		},
 	}
 	if document, ok := s.Param("documentName"); ok {
-		f.Facts = append(f.Facts, notice.Fact{Name: "Document", Value: document})
+		f.Facts = append(f.Facts, remedy.Fact{Name: say.F("Document"), Value: say.Data(document)})
 	}
 	// Only of an IAM user is there an owner to look up.
 	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
 		f.User, f.Subject = s.Identity.UserName, ""
 	}
-	const look = "Ask them. If it was not them, stop their credentials first, then read the session's log and what the machine did since."
+	look := say.F("Ask them. If it was not them, stop their credentials first, then read the session's log and what the machine did since.")
 	switch {
 	case s.origin.Place == network.Outside || s.closed:
 		f.Advice = look
 		if s.closed {
-			f.Title, f.Text = "Session on a closed machine", f.Text+" Nobody is to have a session there."
+			f.Title, f.Text = say.F("Session on a closed machine"), say.Sentences(f.Text, say.F("Nobody is to have a session there."))
 		}
 		switch {
 		case s.id == "":
-			f.Left = "Not ended: the record does not say which session it is."
+			f.Left = say.F("Not ended: the record does not say which session it is.")
 		case s.active:
 			f.Changes = []change.Change{{Kind: change.Session, Subject: who, Target: change.SessionTarget(s.Region, s.id), Before: change.Connected}}
 		default:
-			f.Left = "There is nothing to end: it is over."
+			f.Left = say.F("There is nothing to end: it is over.")
 		}
 	case s.origin.Place == network.Foreign:
-		f.Title, f.Advice = "Session through another VPC", look
-		f.Left = "Not ended: from the address nobody can tell whether it is an allowed one."
-		f.Once = remedy.Once{Key: "foreign#" + who + "#" + s.origin.String(), For: quiet}
+		f.Title, f.Advice = say.F("Session through another VPC"), look
+		f.Left = say.F("Not ended: from the address nobody can tell whether it is an allowed one.")
+		f.Once = remedy.Once{Key: "foreign#" + who + "#" + s.origin.Say().String(), For: quiet}
 	case !listed && s.origin.Address.IsValid():
-		f.Title, f.Severity = "Session "+verb, control.Low
-		f.Left = "No allowed network is listed, so no session is from outside."
-		f.Advice = "List the networks that people work from in allowedNetworks of cdk.json."
-		f.Once = remedy.Once{Key: "unjudged#" + who + "#" + s.origin.String(), For: quiet}
+		f.Title, f.Severity = title, control.Low
+		f.Left = say.F("No allowed network is listed, so no session is from outside.")
+		f.Advice = say.F("List the networks that people work from in allowedNetworks of cdk.json.")
+		f.Once = remedy.Once{Key: "unjudged#" + who + "#" + s.origin.Say().String(), For: quiet}
 	default:
 		return nil
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -11,6 +10,7 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -55,24 +55,24 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if err != nil || look.In {
 		return nil, err
 	}
-	mfa := "no"
+	mfa := say.F("no")
 	if s.MFAUsed {
-		mfa = "yes"
+		mfa = say.F("yes")
 	}
 	return []remedy.Finding{{
 		User:  user,
-		Title: "User signed in from outside the allowed networks",
-		Text:  fmt.Sprintf("IAM user %s signed in to the console of account %s (%s) from %s.", user, s.RecipientAccount, s.Region, origin) + look.Note,
-		Facts: []notice.Fact{
-			{Name: "From", Value: origin.String()},
-			{Name: "MFA", Value: mfa},
-			{Name: "User agent", Value: notice.Agent(s.UserAgent)},
-			{Name: "At", Value: notice.Moment(e.Time)},
+		Title: say.F("User signed in from outside the allowed networks"),
+		Text:  say.Sentences(say.F("IAM user %s signed in to the console of account %s (%s) from %s.", user, s.RecipientAccount, s.Region, origin.Say()), look.Note),
+		Facts: []remedy.Fact{
+			{Name: say.F("From"), Value: origin.Say()},
+			{Name: say.F("MFA"), Value: mfa},
+			{Name: say.F("User agent"), Value: say.Data(notice.Agent(s.UserAgent))},
+			{Name: say.F("At"), Value: say.Moment(e.Time)},
 		},
 		Changes: []change.Change{look.Change},
-		Advice: "Ask them where they were. If it was them: undo it, or have them come back into an allowed network, where the quarantine lets them work. " +
+		Advice: say.F("Ask them where they were. If it was them: undo it, or have them come back into an allowed network, where the quarantine lets them work. " +
 			"If not: delete the console password, make the access keys inactive, and see what they did. " +
-			"The quarantine denies what the user asks of AWS from outside. It does not keep them from signing in, and roles that they switched to before go on: revoke those sessions in IAM.",
+			"The quarantine denies what the user asks of AWS from outside. It does not keep them from signing in, and roles that they switched to before go on: revoke those sessions in IAM."),
 		Fresh: true,
 		// Where it is only observed, the user signs in again and again.
 		Once: remedy.Once{Key: user, For: 24 * time.Hour},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +15,9 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/principal"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -179,20 +178,20 @@ func (p *planner) judge(u user) (remedy.Finding, bool) {
 	if excepted || u.boundary == p.Boundary || slices.Contains(p.OtherBoundaries, u.boundary) {
 		return remedy.Finding{}, false
 	}
-	f := remedy.Finding{User: u.name, Facts: []notice.Fact{
-		{Name: "Permissions boundary", Value: cmp.Or(u.boundary, "none")},
-		{Name: "Wanted", Value: p.Boundary},
+	f := remedy.Finding{User: u.name, Facts: []remedy.Fact{
+		{Name: say.F("Permissions boundary"), Value: say.Or(say.Data(u.boundary), say.F("none"))},
+		{Name: say.F("Wanted"), Value: say.Data(p.Boundary)},
 	}}
 	if u.boundary == "" {
-		f.Text = fmt.Sprintf("%s has no permissions boundary.", u.name)
-		f.Advice = "Where users are created, name the boundary: aws iam create-user --permissions-boundary. What the user may do stays what its policies and the boundary both allow."
+		f.Text = say.F("%s has no permissions boundary.", u.name)
+		f.Advice = say.F("Where users are created, name the boundary: aws iam create-user --permissions-boundary. What the user may do stays what its policies and the boundary both allow.")
 		f.Changes = []change.Change{{Kind: change.PermissionsBoundary, Subject: u.name, Target: u.name, After: p.Boundary}}
 		return f, true
 	}
-	f.Title = "Another permissions boundary on a user"
-	f.Text = fmt.Sprintf("%s has another permissions boundary than the wanted one.", u.name)
-	f.Left = "Not replaced: the wanted boundary may allow what this one does not."
-	f.Advice = "Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put the wanted one on the user."
+	f.Title = say.F("Another permissions boundary on a user")
+	f.Text = say.F("%s has another permissions boundary than the wanted one.", u.name)
+	f.Left = say.F("Not replaced: the wanted boundary may allow what this one does not.")
+	f.Advice = say.F("Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put the wanted one on the user.")
 	f.Once = remedy.Once{Key: "other#" + u.name + "#" + u.boundary, For: remedy.Weekly}
 	return f, true
 }
@@ -200,14 +199,14 @@ func (p *planner) judge(u user) (remedy.Finding, bool) {
 // fresh words a finding about the user that the call is about.
 func fresh(f remedy.Finding, d *event.APICall) remedy.Finding {
 	f.Fresh = true
-	f.Facts = append(f.Facts, notice.Fact{Name: "By", Value: d.Identity.Name()}, notice.Fact{Name: "Call", Value: d.Name})
+	f.Facts = append(f.Facts, remedy.Fact{Name: say.F("By"), Value: d.Identity.Say()}, remedy.Fact{Name: say.F("Call"), Value: say.Data(d.Name)})
 	switch {
 	case len(f.Changes) == 0:
 	case d.Name == "CreateUser":
-		f.Text = fmt.Sprintf("%s was created without a permissions boundary.", f.User)
+		f.Text = say.F("%s was created without a permissions boundary.", f.User)
 	case d.Name == "DeleteUserPermissionsBoundary":
-		f.Text = fmt.Sprintf("The permissions boundary of %s was taken off.", f.User)
-		f.Advice = "Ask who took it off, and what for. If the user has to be without it for a time, ask for an exemption."
+		f.Text = say.F("The permissions boundary of %s was taken off.", f.User)
+		f.Advice = say.F("Ask who took it off, and what for. If the user has to be without it for a time, ask for an exemption.")
 	}
 	return f
 }
@@ -216,18 +215,18 @@ func fresh(f remedy.Finding, d *event.APICall) remedy.Finding {
 func (p *planner) missing(e event.Event, users int) remedy.Finding {
 	return remedy.Finding{
 		Subject: "account " + e.Account,
-		Title:   "The wanted permissions boundary does not exist",
-		Text:    fmt.Sprintf("The policy that the control is to put on users as permissions boundary does not exist. %s would get it.", count(users)),
-		Facts:   []notice.Fact{{Name: "Policy", Value: p.Boundary}},
-		Left:    "Nothing is put on anybody.",
-		Advice:  "Create the policy, or correct the parameter boundary in cdk.json and deploy.",
+		Title:   say.F("The wanted permissions boundary does not exist"),
+		Text:    say.F("The policy that the control is to put on users as permissions boundary does not exist. %s would get it.", count(users)),
+		Facts:   []remedy.Fact{{Name: say.F("Policy"), Value: say.Data(p.Boundary)}},
+		Left:    say.F("Nothing is put on anybody."),
+		Advice:  say.F("Create the policy, or correct the parameter boundary in cdk.json and deploy."),
 		Once:    remedy.Once{Key: "missing#" + p.Boundary, For: remedy.Weekly},
 	}
 }
 
-func count(users int) string {
+func count(users int) say.Text {
 	if users == 1 {
-		return "1 user"
+		return say.F("1 user")
 	}
-	return fmt.Sprintf("%d users", users)
+	return say.F("%d users", users)
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -124,16 +124,16 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 	where.Service, where.Resource = "secretsmanager", "secret:"+name
 	return remedy.Finding{
 		User:  c.Subject,
-		Title: "New access key",
-		Text: fmt.Sprintf("%s is tagged %s, so it gets a new access key. Access key %s is %d days old; it is stale at %d days.",
+		Title: say.F("New access key"),
+		Text: say.F("%s is tagged %s, so it gets a new access key. Access key %s is %d days old; it is stale at %d days.",
 			c.Subject, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: []notice.Fact{
-			{Name: "Old key is stale on", Value: old.Created.Add(p.maxAge).UTC().Format(time.DateOnly)},
-			{Name: "Secret", Value: where.String() + " (AWS adds a hyphen and six characters)"},
-			{Name: "Read it as " + c.Subject, Value: fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text", p.hub.Region, name)},
+		Facts: []remedy.Fact{
+			{Name: say.F("Old key is stale on"), Value: say.Day(old.Created.Add(p.maxAge))},
+			{Name: say.F("Secret"), Value: say.F("%s (AWS adds a hyphen and six characters)", where.String())},
+			{Name: say.F("Read it as %s", c.Subject), Value: say.Data(fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text", p.hub.Region, name))},
 		},
 		Changes: []change.Change{c},
-		Advice: fmt.Sprintf("Once it is made, read the new key with the command in this notice and with access key %s: only %s can read it. Move what uses the old key to the new one, then delete the old key, which this control leaves as it is.",
+		Advice: say.F("Once it is made, read the new key with the command in this notice and with access key %s: only %s can read it. Move what uses the old key to the new one, then delete the old key, which this control leaves as it is.",
 			hint, c.Subject),
 	}
 }
@@ -141,21 +141,21 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 // full is the finding that the user should have a new key and cannot, because it has two.
 func (p *planner) full(user string, old, other accesskey.Key, now time.Time) remedy.Finding {
 	hint, second := change.KeyHint(old.ID), change.KeyHint(other.ID)
-	advice := fmt.Sprintf("If %s is the replacement, move what uses %s to it and delete %s. If not, delete %s: the next sweep makes the new key.", second, hint, hint, second)
-	status := change.Active
+	advice := say.F("If %s is the replacement, move what uses %s to it and delete %s. If not, delete %s: the next sweep makes the new key.", second, hint, hint, second)
+	state := say.F("%s, Active, created on %s", second, say.Day(other.Created))
 	if !other.Active {
-		status = change.Inactive
-		advice = fmt.Sprintf("Delete %s, which is inactive: the next sweep makes the new key.", second)
+		state = say.F("%s, Inactive, created on %s", second, say.Day(other.Created))
+		advice = say.F("Delete %s, which is inactive: the next sweep makes the new key.", second)
 	}
 	return remedy.Finding{
-		User: user, Title: "No room for a new access key", Severity: control.Medium,
-		Text: fmt.Sprintf("%s is tagged %s and has two access keys already. Access key %s is %d days old; it is stale at %d days.",
+		User: user, Title: say.F("No room for a new access key"), Severity: control.Medium,
+		Text: say.F("%s is tagged %s and has two access keys already. Access key %s is %d days old; it is stale at %d days.",
 			user, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: []notice.Fact{
-			{Name: "Old key is stale on", Value: old.Created.Add(p.maxAge).UTC().Format(time.DateOnly)},
-			{Name: "Second key", Value: fmt.Sprintf("%s, %s, created on %s", second, status, other.Created.UTC().Format(time.DateOnly))},
+		Facts: []remedy.Fact{
+			{Name: say.F("Old key is stale on"), Value: say.Day(old.Created.Add(p.maxAge))},
+			{Name: say.F("Second key"), Value: state},
 		},
-		Left:   "No new key is made: IAM allows a user two.",
+		Left:   say.F("No new key is made: IAM allows a user two."),
 		Advice: advice,
 		Once:   remedy.Once{Key: "full#" + user, For: remedy.Weekly},
 	}

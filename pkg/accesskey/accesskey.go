@@ -45,6 +45,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/principal"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // API are the operations that keys are found with.
@@ -111,11 +112,14 @@ func (k *Key) LastUsed(ctx context.Context, api API) (ok bool, err error) {
 }
 
 // Usage words when the key was last used.
-func (k *Key) Usage() string {
-	if k.Used.IsZero() {
-		return "never"
+func (k *Key) Usage() say.Text { return Date(k.Used) }
+
+// Date is the day of a last use, which is "never" for the zero time.
+func Date(used time.Time) say.Text {
+	if used.IsZero() {
+		return say.F("never")
 	}
-	return k.Used.UTC().Format(time.DateOnly)
+	return say.Day(used)
 }
 
 // Sweep finds the users to look at, and looks at them.
@@ -365,7 +369,7 @@ func digest(user credentialreport.User) string {
 // InTurn orders a user's findings about active keys, one finding a key: of several that are due the
 // key that was used least recently goes first, and the others stay for a later run, so that no user
 // is left without a key at once. soon is the title of a finding that is not due yet.
-func InTurn(found map[string]remedy.Finding, keys []Key, now time.Time, soon string) []remedy.Finding {
+func InTurn(found map[string]remedy.Finding, keys []Key, now time.Time, soon say.Text) []remedy.Finding {
 	slices.SortFunc(keys, func(a, b Key) int {
 		return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created))
 	})
@@ -379,7 +383,7 @@ func InTurn(found map[string]remedy.Finding, keys []Key, now time.Time, soon str
 		case first == "":
 			first = hint
 		default:
-			f.NotYet = fmt.Sprintf("the user's other key %s goes first; never both in one run", first)
+			f.NotYet = say.F("the user's other key %s goes first; never both in one run", first)
 		}
 		findings = append(findings, f)
 	}

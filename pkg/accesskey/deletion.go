@@ -3,14 +3,13 @@ package accesskey
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/credentialreport"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -88,14 +87,14 @@ func untouched(user credentialreport.User, at time.Time) bool {
 func (d Deletion) finding(user string, k Key, at time.Time) remedy.Finding {
 	return remedy.Finding{
 		User:  user,
-		Title: "Inactive access key",
-		Text: fmt.Sprintf("Warder made access key %s of %s inactive on %s, and it has not been activated since. After %d days such a key is deleted. That cannot be undone.",
-			change.KeyHint(k.ID), user, at.UTC().Format(time.DateOnly), int(d.After/day)),
-		Facts: []notice.Fact{{Name: "Created", Value: k.Created.UTC().Format(time.DateOnly)}},
+		Title: say.F("Inactive access key"),
+		Text: say.F("Warder made access key %s of %s inactive on %s, and it has not been activated since. After %d days such a key is deleted. That cannot be undone.",
+			change.KeyHint(k.ID), user, say.Day(at), int(d.After/day)),
+		Facts: []remedy.Fact{{Name: say.F("Created"), Value: say.Day(k.Created)}},
 		Changes: []change.Change{{
 			Kind: change.AccessKeyDeletion, Subject: user, Target: k.ID, Before: change.Inactive,
 		}},
 		Due:    at.Add(d.After),
-		Advice: "If something still needs the key, activate it or ask for an exemption before it is deleted. Otherwise there is nothing to do.",
+		Advice: say.F("If something still needs the key, activate it or ask for an exemption before it is deleted. Otherwise there is nothing to do."),
 	}
 }

@@ -2,10 +2,11 @@ package change
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // PermissionsBoundary sets or takes away the permissions boundary of a user: the value is the ARN of
@@ -43,9 +44,10 @@ func (k permissionsBoundary) Set(ctx context.Context, c Change) error {
 // place of another may allow what the other did not.
 func (permissionsBoundary) Widens(c Change, _ []Change) bool { return c.Before != "" || c.After == "" }
 
-func (permissionsBoundary) Say(c Change, done bool) string {
+func (permissionsBoundary) Say(c Change, done bool) say.Text {
 	if c.After == "" {
-		return fmt.Sprintf("%s the permissions boundary %s from %s", pick(done, "took", "take"), c.Before, c.Subject)
+		return pick(done, say.F("took the permissions boundary %s from %s", c.Before, c.Subject),
+			say.F("take the permissions boundary %s from %s", c.Before, c.Subject))
 	}
-	return fmt.Sprintf("put the permissions boundary %s on %s", c.After, c.Subject)
+	return say.F("put the permissions boundary %s on %s", c.After, c.Subject)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // S3 lists the operations that change and read buckets.
@@ -109,9 +110,9 @@ func (bucketPublicAccess) Widens(c Change, _ []Change) bool {
 		before.RestrictPublicBuckets && !after.RestrictPublicBuckets)
 }
 
-func (bucketPublicAccess) Say(c Change, done bool) string {
+func (bucketPublicAccess) Say(c Change, done bool) say.Text {
 	if c.After == Closed {
-		return fmt.Sprintf("%s the public access block of bucket %s", pick(done, "turned on", "turn on"), c.Subject)
+		return pick(done, say.F("turned on the public access block of bucket %s", c.Subject), say.F("turn on the public access block of bucket %s", c.Subject))
 	}
-	return fmt.Sprintf("put the public access block of bucket %s back as it was", c.Subject)
+	return say.F("put the public access block of bucket %s back as it was", c.Subject)
 }

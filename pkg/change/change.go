@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // Change is one thing in the account that is put right.
@@ -51,27 +53,27 @@ type Kind interface {
 	// Say words the change as a clause without a subject, for people: with done as what
 	// was done ("detached ..."), otherwise as what would be done ("detach ...").
 	// A clause holds no whole access key id and no policy document.
-	Say(c Change, done bool) string
+	Say(c Change, done bool) say.Text
 	// Widens reports whether c, followed by rest, could let its subject do what it could not do
 	// before. What a kind does not know to be harmless widens.
 	Widens(c Change, rest []Change) bool
-	// Final says why a change of this kind cannot be put back, the empty string when it can.
-	Final() string
+	// Final says why a change of this kind cannot be put back; empty when it can.
+	Final() say.Text
 }
 
 // Conditional is implemented by kinds whose changes cannot always be put back, although the thing is
 // as it was left.
 type Conditional interface {
-	// Refuses says why c, the inverse of a change that was made, must not be made now; the empty
-	// string when it may.
-	Refuses(ctx context.Context, c Change) (why string, err error)
+	// Refuses says why c, the inverse of a change that was made, must not be made now; empty when it
+	// may.
+	Refuses(ctx context.Context, c Change) (why say.Text, err error)
 }
 
 // reversible is embedded in the kinds whose changes can be put back.
 type reversible struct{}
 
 // Final implements [Kind].
-func (reversible) Final() string { return "" }
+func (reversible) Final() say.Text { return say.Text{} }
 
 // Tagged is a [Kind] whose subjects are no IAM users and can have tags of their own, by which they are
 // exempted like users.
@@ -126,10 +128,10 @@ func (r Registry) Narrows(changes []Change) error {
 }
 
 // Say words the change for people; see [Kind.Say].
-func (r Registry) Say(c Change, done bool) string {
+func (r Registry) Say(c Change, done bool) say.Text {
 	k, err := r.Kind(c)
 	if err != nil {
-		return fmt.Sprintf("%s %s of %s", c.Kind, c.Target, c.Subject)
+		return say.F("%s %s of %s", c.Kind, Hint(c), c.Subject)
 	}
 	return k.Say(c, done)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/warder-aws/warder/pkg/policy"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // IAM lists the operations that the kinds of this file use.
@@ -137,9 +138,12 @@ func (k accessKeyStatus) Set(ctx context.Context, c Change) error {
 // Widens implements [Kind]: only to make a key inactive takes nothing but access.
 func (accessKeyStatus) Widens(c Change, _ []Change) bool { return c.After != Inactive }
 
-func (accessKeyStatus) Say(c Change, done bool) string {
-	verb := pick(c.After == Inactive, pick(done, "deactivated", "deactivate"), pick(done, "reactivated", "reactivate"))
-	return fmt.Sprintf("%s access key %s of %s", verb, KeyHint(c.Target), c.Subject)
+func (accessKeyStatus) Say(c Change, done bool) say.Text {
+	hint := KeyHint(c.Target)
+	if c.After == Inactive {
+		return pick(done, say.F("deactivated access key %s of %s", hint, c.Subject), say.F("deactivate access key %s of %s", hint, c.Subject))
+	}
+	return pick(done, say.F("reactivated access key %s of %s", hint, c.Subject), say.F("reactivate access key %s of %s", hint, c.Subject))
 }
 
 type managedUserPolicy struct {
@@ -185,11 +189,11 @@ func (managedUserPolicy) Widens(c Change, _ []Change) bool {
 	return c.After != "" || neverDetach.MatchString(c.Target) || IsQuarantine(c.Target)
 }
 
-func (managedUserPolicy) Say(c Change, done bool) string {
+func (managedUserPolicy) Say(c Change, done bool) say.Text {
 	if c.After == Attached {
-		return fmt.Sprintf("%s policy %s to %s", pick(done, "attached", "attach"), c.Target, c.Subject)
+		return pick(done, say.F("attached policy %s to %s", c.Target, c.Subject), say.F("attach policy %s to %s", c.Target, c.Subject))
 	}
-	return fmt.Sprintf("%s policy %s from %s", pick(done, "detached", "detach"), c.Target, c.Subject)
+	return pick(done, say.F("detached policy %s from %s", c.Target, c.Subject), say.F("detach policy %s from %s", c.Target, c.Subject))
 }
 
 type inlineUserPolicy struct {
@@ -222,11 +226,12 @@ func (inlineUserPolicy) Widens(c Change, _ []Change) bool {
 	return c.After != "" || denies || err != nil
 }
 
-func (inlineUserPolicy) Say(c Change, done bool) string {
+func (inlineUserPolicy) Say(c Change, done bool) say.Text {
 	if c.After != "" {
-		return fmt.Sprintf("put back inline policy %s of %s", c.Target, c.Subject)
+		return say.F("put back inline policy %s of %s", c.Target, c.Subject)
 	}
-	return fmt.Sprintf("%s inline policy %s of %s (its document is kept in the ledger)", pick(done, "removed", "remove"), c.Target, c.Subject)
+	return pick(done, say.F("removed inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject),
+		say.F("remove inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject))
 }
 
 // Document decodes the text of a policy as IAM returns it: URL-encoded after RFC 3986, which the
@@ -281,11 +286,11 @@ func (groupMembership) Widens(c Change, rest []Change) bool {
 	return c.After != Member || !moves
 }
 
-func (groupMembership) Say(c Change, done bool) string {
+func (groupMembership) Say(c Change, done bool) say.Text {
 	if c.After == Member {
-		return fmt.Sprintf("%s %s to group %s", pick(done, "added", "add"), c.Subject, c.Target)
+		return pick(done, say.F("added %s to group %s", c.Subject, c.Target), say.F("add %s to group %s", c.Subject, c.Target))
 	}
-	return fmt.Sprintf("%s %s from group %s", pick(done, "removed", "remove"), c.Subject, c.Target)
+	return pick(done, say.F("removed %s from group %s", c.Subject, c.Target), say.F("remove %s from group %s", c.Subject, c.Target))
 }
 
 // wrap adds what was tried to err, and nothing to nil.
@@ -296,9 +301,10 @@ func wrap(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-func pick(yes bool, then, otherwise string) string {
-	if yes {
-		return then
+// pick words what was done or would be done.
+func pick(done bool, was, would say.Text) say.Text {
+	if done {
+		return was
 	}
-	return otherwise
+	return would
 }

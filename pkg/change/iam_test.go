@@ -66,10 +66,10 @@ func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 				t.Fatal(err)
 			}
 			is(tc.c.Before)
-			if got := [2]string{kinds.Say(tc.c, false), kinds.Say(tc.c, true)}; got != tc.said {
+			if got := [2]string{kinds.Say(tc.c, false).String(), kinds.Say(tc.c, true).String()}; got != tc.said {
 				t.Errorf("Say = %q, want %q", got, tc.said)
 			}
-			if kind.Final() != "" {
+			if !kind.Final().Empty() {
 				t.Errorf("it cannot be put back: %s", kind.Final())
 			}
 			gone := tc.c

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // AccessKeyDeletion deletes an access key: the values are [Inactive] and absent. It is the one kind
@@ -39,10 +41,16 @@ func (k accessKeyDeletion) Set(ctx context.Context, c Change) error {
 func (accessKeyDeletion) Widens(c Change, _ []Change) bool { return c.After != "" }
 
 // Final implements [Kind].
-func (accessKeyDeletion) Final() string {
-	return "AWS keeps nothing of a deleted access key, and gives no key the same id and secret again; create a new one"
+func (accessKeyDeletion) Final() say.Text {
+	return say.F("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again; create a new one")
 }
 
-func (accessKeyDeletion) Say(c Change, done bool) string {
-	return fmt.Sprintf("%s access key %s of %s for good", pick(done, "deleted", "delete"), KeyHint(c.Target), c.Subject)
+func (accessKeyDeletion) Say(c Change, done bool) say.Text {
+	return deletion(c, done)
+}
+
+// deletion words the deletion of an access key, whosever it is.
+func deletion(c Change, done bool) say.Text {
+	return pick(done, say.F("deleted access key %s of %s for good", KeyHint(c.Target), c.Subject),
+		say.F("delete access key %s of %s for good", KeyHint(c.Target), c.Subject))
 }

@@ -56,7 +56,7 @@ func TestADeletionIsFinalAndNarrows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kind.Final() == "" {
+	if kind.Final().Empty() {
 		t.Error("a deletion is said to be undone")
 	}
 	if err := kinds.Narrows([]change.Change{deletion}); err != nil {
@@ -65,7 +65,7 @@ func TestADeletionIsFinalAndNarrows(t *testing.T) {
 	if kinds.Narrows([]change.Change{deletion.Inverse()}) == nil {
 		t.Error("to give a key back is said to narrow")
 	}
-	if got, want := kinds.Say(deletion, true), "deleted access key …D001 of bob for good"; got != want {
+	if got, want := kinds.Say(deletion, true).String(), "deleted access key …D001 of bob for good"; got != want {
 		t.Errorf("Say = %q, want %q", got, want)
 	}
 }

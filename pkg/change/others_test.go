@@ -159,7 +159,7 @@ func TestASessionIsOnlyEnded(t *testing.T) {
 	if !kind.Widens(back, nil) || kind.Widens(back.Inverse(), nil) {
 		t.Error("to end a session narrows, and nothing else does")
 	}
-	if kind.Final() == "" || kind.Set(t.Context(), back) == nil {
+	if kind.Final().Empty() || kind.Set(t.Context(), back) == nil {
 		t.Error("a session can be put back")
 	}
 }

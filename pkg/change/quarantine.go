@@ -7,6 +7,8 @@ import (
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // The kinds that keep an IAM user from acting, by what the stack owns for it: a policy that denies
@@ -50,11 +52,11 @@ func (quarantine) Widens(c Change, _ []Change) bool {
 	return c.After != Attached || !IsQuarantine(c.Target)
 }
 
-func (quarantine) Say(c Change, done bool) string {
+func (quarantine) Say(c Change, done bool) say.Text {
 	if c.After == Attached {
-		return fmt.Sprintf("%s %s with policy %s", pick(done, "quarantined", "quarantine"), c.Subject, c.Target)
+		return pick(done, say.F("quarantined %s with policy %s", c.Subject, c.Target), say.F("quarantine %s with policy %s", c.Subject, c.Target))
 	}
-	return fmt.Sprintf("%s %s from quarantine: policy %s", pick(done, "released", "release"), c.Subject, c.Target)
+	return pick(done, say.F("released %s from quarantine: policy %s", c.Subject, c.Target), say.F("release %s from quarantine: policy %s", c.Subject, c.Target))
 }
 
 type quarantineGroup struct{ groupMembership }
@@ -75,11 +77,11 @@ func (quarantineGroup) Widens(c Change, _ []Change) bool {
 	return c.After != Member || !isQuarantineGroup(c.Target)
 }
 
-func (quarantineGroup) Say(c Change, done bool) string {
+func (quarantineGroup) Say(c Change, done bool) say.Text {
 	if c.After == Member {
-		return fmt.Sprintf("%s %s in group %s", pick(done, "quarantined", "quarantine"), c.Subject, c.Target)
+		return pick(done, say.F("quarantined %s in group %s", c.Subject, c.Target), say.F("quarantine %s in group %s", c.Subject, c.Target))
 	}
-	return fmt.Sprintf("%s %s from quarantine: group %s", pick(done, "released", "release"), c.Subject, c.Target)
+	return pick(done, say.F("released %s from quarantine: group %s", c.Subject, c.Target), say.F("release %s from quarantine: group %s", c.Subject, c.Target))
 }
 
 // roomless says what there is no room for, where IAM only says that a limit is exceeded

@@ -94,7 +94,7 @@ func TestAQuarantineIsSetReadAndLifted(t *testing.T) {
 					t.Errorf("Read = %q, %v, want %q", got, err, step.After)
 				}
 			}
-			if kind.Final() != "" {
+			if !kind.Final().Empty() {
 				t.Errorf("cannot be undone: %s", kind.Final())
 			}
 		})

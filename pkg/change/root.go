@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	tokens "github.com/aws/aws-sdk-go-v2/service/sts/types"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // RootKeyDeletion deletes an access key of a member account's root user. The subject is the ARN of
@@ -118,10 +120,10 @@ func (k rootKeyDeletion) Set(ctx context.Context, c Change) error {
 func (rootKeyDeletion) Widens(c Change, _ []Change) bool { return c.After != "" }
 
 // Final implements [Kind].
-func (rootKeyDeletion) Final() string {
-	return "AWS keeps nothing of a deleted access key, and gives no key the same id and secret again"
+func (rootKeyDeletion) Final() say.Text {
+	return say.F("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again")
 }
 
-func (rootKeyDeletion) Say(c Change, done bool) string {
-	return fmt.Sprintf("%s access key %s of %s for good", pick(done, "deleted", "delete"), KeyHint(c.Target), c.Subject)
+func (rootKeyDeletion) Say(c Change, done bool) say.Text {
+	return deletion(c, done)
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // AccessKeyRotation gives a user a second access key, to take the place of the one that is the
@@ -257,7 +259,7 @@ func (k accessKeyRotation) putBack(ctx context.Context, c Change) error {
 	if err != nil {
 		return err
 	}
-	if why != "" {
+	if !why.Empty() {
 		return fmt.Errorf("put back the rotation of access key %s of %q: %s", KeyHint(c.Target), c.Subject, why)
 	}
 	_, other, err := k.keys(ctx, c)
@@ -282,30 +284,32 @@ func (k accessKeyRotation) putBack(ctx context.Context, c Change) error {
 
 // Refuses implements [Conditional]. A new key is made by the control alone: whoever may put changes
 // back cannot have keys made by it. And no user is left without a key that works.
-func (k accessKeyRotation) Refuses(ctx context.Context, c Change) (string, error) {
+func (k accessKeyRotation) Refuses(ctx context.Context, c Change) (say.Text, error) {
 	if c.After == Rotated {
-		return "a new access key is made by the next sweep, not by undo", nil
+		return say.F("a new access key is made by the next sweep, not by undo"), nil
 	}
 	old, _, err := k.keys(ctx, c)
 	if err != nil {
-		return "", err
+		return say.Text{}, err
 	}
 	if old == nil || old.Status != types.StatusTypeActive {
-		return fmt.Sprintf("access key %s is not active any more, and %s would be left without a key that works", KeyHint(c.Target), c.Subject), nil
+		return say.F("access key %s is not active any more, and %s would be left without a key that works", KeyHint(c.Target), c.Subject), nil
 	}
-	return "", nil
+	return say.Text{}, nil
 }
 
 // Widens implements [Kind]: a new key, which the user alone can read, lets the same principal do the
 // same things. To delete one is for people to ask.
 func (accessKeyRotation) Widens(c Change, _ []Change) bool { return c.After != Rotated }
 
-func (accessKeyRotation) Say(c Change, done bool) string {
+func (accessKeyRotation) Say(c Change, done bool) say.Text {
 	name := SecretName(c.Subject, c.Target)
 	if c.After == Rotated {
-		return fmt.Sprintf("%s a new access key of %s beside %s, in the secret %s", pick(done, "created", "create"), c.Subject, KeyHint(c.Target), name)
+		return pick(done, say.F("created a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name),
+			say.F("create a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name))
 	}
-	return fmt.Sprintf("%s the new access key of %s and the secret %s", pick(done, "deleted", "delete"), c.Subject, name)
+	return pick(done, say.F("deleted the new access key of %s and the secret %s", c.Subject, name),
+		say.F("delete the new access key of %s and the secret %s", c.Subject, name))
 }
 
 // keys returns the key that is the change's target, and the user's other one; nil for what is not

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // SSM lists the operations that end a session.
@@ -83,11 +85,11 @@ func in(region string) func(*ssm.Options) {
 func (session) Widens(c Change, _ []Change) bool { return c.After != "" }
 
 // Final implements [Kind].
-func (session) Final() string {
-	return "a session that was ended is over; whoever may starts a new one"
+func (session) Final() say.Text {
+	return say.F("a session that was ended is over; whoever may starts a new one")
 }
 
-func (session) Say(c Change, done bool) string {
+func (session) Say(c Change, done bool) say.Text {
 	region, id, _ := strings.Cut(c.Target, "/")
-	return fmt.Sprintf("%s session %s of %s in %s", pick(done, "ended", "end"), id, c.Subject, region)
+	return pick(done, say.F("ended session %s of %s in %s", id, c.Subject, region), say.F("end session %s of %s in %s", id, c.Subject, region))
 }

@@ -1,6 +1,10 @@
 package event
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/warder-aws/warder/pkg/say"
+)
 
 // HiddenUserName is what CloudTrail writes for a user name that does not exist, because people type their password into
 // the wrong box. It is no user: Identity.UserName is empty and Identity.HiddenUser is set instead.
@@ -68,6 +72,31 @@ const (
 	Unidentified   Kind = "unidentified"
 )
 
+// Say words the kind for people.
+func (k Kind) Say() say.Text {
+	switch k {
+	case Root:
+		return say.F("root user")
+	case IAMUser:
+		return say.F("IAM user")
+	case AssumedRole:
+		return say.F("role")
+	case IdentityCenter:
+		return say.F("IAM Identity Center user")
+	case SAML:
+		return say.F("SAML user")
+	case WebIdentity:
+		return say.F("web identity")
+	case Federated:
+		return say.F("federated user")
+	case AWSService:
+		return say.F("AWS service")
+	case AWSAccount:
+		return say.F("AWS account")
+	}
+	return say.F("unidentified")
+}
+
 // Kind tells who it is. A role that IAM Identity Center made is its user: the role is named AWSReservedSSO_ and lives
 // under the path /aws-reserved/, where nobody else can make one. A role that only has such a name is a role.
 func (i Identity) Kind() Kind {
@@ -101,13 +130,16 @@ func (i Identity) Kind() Kind {
 	return Unidentified
 }
 
-// Name is what to call them in a sentence: the user's name, "role/session", the service, "root". It is never empty, and
-// never to be given to an API: UserName, RoleName and RoleARN are.
-func (i Identity) Name() string {
+// Name is what to call them: the user's name, "role/session", the service, "root". It is never empty, and never to be
+// given to an API: UserName, RoleName and RoleARN are.
+func (i Identity) Name() string { return i.Say().String() }
+
+// Say is the Name for people.
+func (i Identity) Say() say.Text {
 	name := ""
 	switch i.Kind() {
 	case Root:
-		return "root"
+		return say.Data("root")
 	case IAMUser:
 		name = i.UserName
 		if name == "" {
@@ -130,21 +162,21 @@ func (i Identity) Name() string {
 	}
 	switch {
 	case name != "":
-		return name
+		return say.Data(name)
 	case i.HiddenUser:
-		return "a user name that does not exist"
+		return say.F("a user name that does not exist")
 	case i.UserName != "":
-		return i.UserName
+		return say.Data(i.UserName)
 	case i.ARN != "":
-		return i.ARN
+		return say.Data(i.ARN)
 	case i.PrincipalID != "":
-		return i.PrincipalID
+		return say.Data(i.PrincipalID)
 	case i.InvokedBy != "":
-		return i.InvokedBy
+		return say.Data(i.InvokedBy)
 	case i.AccountID != "":
-		return "account " + i.AccountID
+		return say.F("account %s", i.AccountID)
 	}
-	return "somebody unidentified"
+	return say.F("somebody unidentified")
 }
 
 // SessionName is the name that the session was given, empty if there is none. For IAM Identity Center it is the person's

@@ -7,10 +7,11 @@
 package exemption
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // Tag is the key of the tag. IAM compares tag keys without regard to case
@@ -40,19 +41,24 @@ type Exemption struct {
 // digits, spaces and _ . : / = + - @ and at most 256 characters.
 var value = regexp.MustCompile(`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s]+) for ([^\s].*)$`)
 
-// Parse reads the value of the tag as it is on the day of now. An error says what is wrong and what
-// the form is.
+// Fault is the error of a tag that is no exemption: what is wrong with it.
+type Fault struct{ say.Text }
+
+// Error implements error.
+func (f Fault) Error() string { return f.String() }
+
+// Parse reads the value of the tag as it is on the day of now. The error is a [Fault].
 func Parse(text string, now time.Time) (Exemption, error) {
 	parts := value.FindStringSubmatch(text)
 	if parts == nil {
-		return Exemption{}, fmt.Errorf("the tag %s does not read %q", Tag, Grammar)
+		return Exemption{}, Fault{say.F("the tag %s does not read %q", Tag, Grammar)}
 	}
 	until, err := time.Parse(time.DateOnly, parts[2])
 	if err != nil {
-		return Exemption{}, fmt.Errorf("the tag %s names the day %s, which does not exist", Tag, parts[2])
+		return Exemption{}, Fault{say.F("the tag %s names the day %s, which does not exist", Tag, parts[2])}
 	}
 	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
-		return Exemption{}, fmt.Errorf("the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, parts[2], MaxDays, last.Format(time.DateOnly))
+		return Exemption{}, Fault{say.F("the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, say.Day(until), MaxDays, say.Day(last))}
 	}
 	return Exemption{Control: parts[1], Until: until, By: parts[3], Reason: strings.TrimSpace(parts[4])}, nil
 }
@@ -67,9 +73,9 @@ func (e Exemption) DaysLeft(now time.Time) int {
 	return int(e.Until.Sub(today(now)) / (24 * time.Hour))
 }
 
-// String words the exemption for people.
-func (e Exemption) String() string {
-	return fmt.Sprintf("exempt from %s until %s by %s: %s", e.Control, e.Until.Format(time.DateOnly), e.By, e.Reason)
+// Say words the exemption for people.
+func (e Exemption) Say() say.Text {
+	return say.F("exempt from %s until %s by %s: %s", e.Control, say.Day(e.Until), e.By, e.Reason)
 }
 
 func today(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour) }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // API is the operation that the [Switch] reads with.
@@ -27,16 +28,16 @@ type Switch struct {
 	Name string
 }
 
-// Check returns why changes are halted, the empty string when they are not, and since when: when
+// Check returns why changes are halted, empty when they are not, and since when: when
 // the parameter was set last. An error means that the switch cannot be read, and then nothing may
 // be changed either.
-func (s Switch) Check(ctx context.Context) (why string, since time.Time, err error) {
+func (s Switch) Check(ctx context.Context) (why say.Text, since time.Time, err error) {
 	out, err := s.API.GetParameter(ctx, &ssm.GetParameterInput{Name: &s.Name})
 	if err != nil {
-		return "", time.Time{}, fmt.Errorf("the halt switch %s cannot be read: %w", s.Name, err)
+		return why, time.Time{}, fmt.Errorf("the halt switch %s cannot be read: %w", s.Name, err)
 	}
 	if value := aws.ToString(out.Parameter.Value); value != Go {
-		why = fmt.Sprintf("Warder is halted (%s): %s", s.Name, notice.Truncate(value, 200))
+		why = say.F("Warder is halted (%s): %s", s.Name, notice.Truncate(value, 200))
 	}
 	// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Parameter.html
 	return why, aws.ToTime(out.Parameter.LastModifiedDate), nil

@@ -29,14 +29,14 @@ var set = time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 func TestOnlyNoLetsChangesBeMade(t *testing.T) {
 	for _, value := range []string{"yes", "", "NO", "no ", " no", "No", "none", "incident 42"} {
 		why, since, err := Switch{API: parameter{value: value}, Name: "/warder/halt"}.Check(context.Background())
-		if err != nil || why == "" || !since.Equal(set) {
+		if err != nil || why.Empty() || !since.Equal(set) {
 			t.Errorf("%q lets changes be made, or is not since %v but %v (%v)", value, set, since, err)
 		}
-		if !strings.Contains(why, value) {
+		if !strings.Contains(why.String(), value) {
 			t.Errorf("%q is not said: %s", value, why)
 		}
 	}
-	if why, _, err := (Switch{API: parameter{value: "no"}, Name: "/warder/halt"}).Check(context.Background()); why != "" || err != nil {
+	if why, _, err := (Switch{API: parameter{value: "no"}, Name: "/warder/halt"}).Check(context.Background()); !why.Empty() || err != nil {
 		t.Errorf("no halts: %q, %v", why, err)
 	}
 }

@@ -253,7 +253,7 @@ func (t *teller) history(found []ledger.Entry, mine func(change.Change) bool) (i
 		}
 		for _, s := range e.Steps {
 			a := Action{ID: s.ID, Control: e.Control, Change: s.Change, Status: s.Status, Reason: s.Reason, At: s.At, Event: e.Run}
-			words := t.Kinds.Say(s.Change, s.Status.Made() || s.Status == ledger.Undone)
+			words := t.Kinds.Say(s.Change, s.Status.Made() || s.Status == ledger.Undone).String()
 			switch {
 			case s.Status.Made():
 				inForce = inForce || mine(s.Change)
@@ -329,9 +329,9 @@ func (t *teller) exempt(ctx context.Context, user string) error {
 	case fault != nil:
 		t.say("\nExemption not honoured: %v.", fault)
 	case e.DaysLeft(now) < 0:
-		t.say("\nThe exemption of %s is over: %s.", user, e)
+		t.say("\nThe exemption of %s is over: %s.", user, e.Say())
 	default:
-		t.say("\n%s is %s.", user, e)
+		t.say("\n%s is %s.", user, e.Say())
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type Case struct {
 	Owner   string `json:"owner,omitempty"`
 	// OwnerSlack is the Slack member id of the owner.
 	OwnerSlack string `json:"ownerSlack,omitempty"`
+	Heading    string `json:"heading,omitempty"`
 	Title      string `json:"title"`
 	// Severity is that of the finding.
 	Severity string `json:"severity,omitempty"`

@@ -109,7 +109,10 @@ type Entry struct {
 	// At is when it was found.
 	At time.Time `json:"at"`
 
-	Title    string        `json:"title"`
+	// Title, Text, the facts and so on are in the language of the deployment at that time.
+	Title string `json:"title"`
+	// Heading is the title in English, where Title is in another language.
+	Heading  string        `json:"heading,omitempty"`
 	Severity string        `json:"severity"`
 	Text     string        `json:"text"`
 	Facts    []notice.Fact `json:"facts,omitempty"`

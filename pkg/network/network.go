@@ -10,6 +10,7 @@ import (
 	"net/netip"
 
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // Place is where a request came from, as far as the allowed networks tell.
@@ -38,11 +39,11 @@ type Origin struct {
 	Place Place
 	// Address is the address of the request, not valid when it has none.
 	Address netip.Addr
-	words   string
+	words   say.Text
 }
 
-// String words the origin for a notice: "203.0.113.9, inside the allowed networks".
-func (o Origin) String() string { return o.words }
+// Say words the origin for a notice: "203.0.113.9, inside the allowed networks".
+func (o Origin) Say() say.Text { return o.words }
 
 // Judge says where the recorded request came from.
 func (a Allowed) Judge(r *event.Record) Origin {
@@ -50,33 +51,33 @@ func (a Allowed) Judge(r *event.Record) Origin {
 	if !ok {
 		switch r.SourceIP {
 		case "":
-			return Origin{Unknown, address, "an address that is not recorded"}
+			return Origin{Unknown, address, say.F("an address that is not recorded")}
 		default:
-			return Origin{Unknown, address, r.SourceIP + " (not an address)"}
+			return Origin{Unknown, address, say.F("%s (not an address)", r.SourceIP)}
 		}
 	}
-	o := Origin{Unknown, address, address.String()}
+	o := Origin{Unknown, address, say.Data(address.String())}
 	if r.VPCEndpoint != "" {
-		o.words += " through VPC endpoint " + r.VPCEndpoint
 		switch r.VPCEndpointAccount {
 		case r.RecipientAccount:
+			o.words = say.F("%s through VPC endpoint %s", o.words, r.VPCEndpoint)
 		case "":
-			o.words += " of an account that is not recorded"
+			o.words = say.F("%s through VPC endpoint %s of an account that is not recorded", o.words, r.VPCEndpoint)
 		default:
-			o.words += " of account " + r.VPCEndpointAccount
+			o.words = say.F("%s through VPC endpoint %s of account %s", o.words, r.VPCEndpoint, r.VPCEndpointAccount)
 		}
 	}
 	switch {
 	case len(a) == 0:
 	case r.VPCEndpoint != "" && r.VPCEndpointAccount != r.RecipientAccount:
 		o.Place = Foreign
-		o.words += ", where any address can be had"
+		o.words = say.F("%s, where any address can be had", o.words)
 	case a.Contains(address):
 		o.Place = Inside
-		o.words += ", inside the allowed networks"
+		o.words = say.F("%s, inside the allowed networks", o.words)
 	default:
 		o.Place = Outside
-		o.words += ", outside the allowed networks"
+		o.words = say.F("%s, outside the allowed networks", o.words)
 	}
 	return o
 }

@@ -57,6 +57,10 @@ type Message struct {
 	Control  string `json:"control"`
 	Severity string `json:"severity"`
 	Title    string `json:"title"`
+	// Heading is the title in English, where Title is in another language: a subject line is ASCII.
+	Heading string `json:"heading,omitempty"`
+	// Language is that of the words, as an ISO 639-1 code; empty means English.
+	Language string `json:"language,omitempty"`
 	// Text says in one or two sentences what was found.
 	Text string `json:"text"`
 	// Subject is whom it is about, Owner whom it is addressed to.

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -27,8 +28,8 @@ type API interface {
 type Contact struct {
 	// Address is the email address that notices are addressed to; empty when nobody is known.
 	Address string
-	// Missing says what would have named the owner, when nothing did.
-	Missing string
+	// Missing says what would have named the owner; empty when the owner is known.
+	Missing say.Text
 	// Slack is the owner's Slack member id, as the user's tag has it; empty when there is none.
 	Slack string
 	// ID is the user's unique id, which no other user ever gets; empty when the user is gone.
@@ -86,9 +87,13 @@ func (b Book) find(user, path string, tags map[string]string) Contact {
 	if address := longest(b.Owners.Prefixes, user); address != "" {
 		return Contact{Address: address}
 	}
-	missing := "unknown"
+	missing := say.F("unknown")
 	if len(b.Owners.Tags) > 0 {
-		missing += fmt.Sprintf(": the user has no tag %s", strings.Join(b.Owners.Tags, " or "))
+		tags := say.Data(b.Owners.Tags[0])
+		for _, tag := range b.Owners.Tags[1:] {
+			tags = say.F("%s or %s", tags, tag)
+		}
+		missing = say.F("unknown: the user has no tag %s", tags)
 	}
 	return Contact{Address: b.Owners.Default, Missing: missing}
 }

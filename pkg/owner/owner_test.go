@@ -43,7 +43,7 @@ func TestOwner(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := book(a).Owner(context.Background(), tc.user)
-			if err != nil || got.Address != tc.address || got.Missing != tc.missing {
+			if err != nil || got.Address != tc.address || got.Missing.String() != tc.missing {
 				t.Errorf("Owner(%q) = %+v, %v", tc.user, got, err)
 			}
 		})

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -96,9 +97,8 @@ type Look struct {
 	In bool
 	// Change puts the user under the quarantine; meaningless when In.
 	Change change.Change
-	// Note says why it is not the change that a reader would expect; empty if it is, otherwise a
-	// sentence that begins with a space.
-	Note string
+	// Note says in a sentence why it is not the change that a reader would expect; empty if it is.
+	Note say.Text
 }
 
 // Outside is the ARN of the policy that quarantines who comes from outside, empty if no networks are
@@ -148,6 +148,6 @@ func At(ctx context.Context, api API, user, policy string) (Look, error) {
 		}
 	}
 	look.Change = change.Change{Kind: change.QuarantineGroup, Subject: user, Target: name, After: change.Member}
-	look.Note = fmt.Sprintf(" %s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user, attached, name)
+	look.Note = say.F("%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user, attached, name)
 	return look, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/policy"
 	"github.com/warder-aws/warder/pkg/quarantine"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 const (
@@ -140,7 +141,7 @@ func policies(n int, more ...string) []string {
 func TestAt(t *testing.T) {
 	attach := change.Change{Kind: change.Quarantine, Subject: "bob", Target: outside, After: "attached"}
 	join := change.Change{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-outside-quarantine", After: "member"}
-	full := " bob has 10 policies attached and can take no more: the quarantine policy comes with the group warder-outside-quarantine instead."
+	full := say.F("%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", "bob", 10, "warder-outside-quarantine")
 	for _, tt := range []struct {
 		name string
 		user account.User
@@ -159,7 +160,7 @@ func TestAt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.Transformer("text", say.Text.String)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

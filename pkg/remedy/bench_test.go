@@ -17,6 +17,7 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/yardstick"
 )
@@ -35,7 +36,9 @@ func (willing) Publish(_ context.Context, m notice.Message) (string, error) {
 	_, err := m.Bodies()
 	return "accepted", err
 }
-func (willing) Check(context.Context) (string, time.Time, error)     { return "", time.Time{}, nil }
+func (willing) Check(context.Context) (say.Text, time.Time, error) {
+	return say.Text{}, time.Time{}, nil
+}
 func (willing) Owner(context.Context, string) (owner.Contact, error) { return owner.Contact{}, nil }
 
 // An event through the runner, all but the network: one that means nothing, one that is told of, and
@@ -81,7 +84,7 @@ func BenchmarkRun(b *testing.B) {
 			return json.Unmarshal(raw(), &value)
 		}},
 		side("nothing", remedy.Nothing),
-		side("alert", remedy.Told, remedy.Finding{User: "alice", Text: "Found."}),
-		side("change", remedy.Changed, remedy.Finding{User: "alice", Text: "Found.", Fresh: true, Changes: []change.Change{detach}}),
+		side("alert", remedy.Told, remedy.Finding{User: "alice", Text: say.Data("Found.")}),
+		side("change", remedy.Changed, remedy.Finding{User: "alice", Text: say.Data("Found."), Fresh: true, Changes: []change.Change{detach}}),
 	)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // rehearsed reports whether the event says of itself that it is of a drill: it is made up, or records
@@ -32,10 +33,10 @@ func rehearsed(e event.Event) bool {
 // drilled returns the user whom a made-up event is about, or why the event is refused: whoever may put
 // events on the bus could otherwise have people quarantined for sign-ins that never were. The ledger
 // must know the drill, and the account must have its user, made by it.
-func (w *work) drilled(ctx context.Context) (user, refused string, err error) {
+func (w *work) drilled(ctx context.Context) (user string, refused say.Text, err error) {
 	drills, err := w.Ledger.Drills(ctx)
 	if err != nil {
-		return "", "", err
+		return "", refused, err
 	}
 	at := slices.IndexFunc(drills, func(d ledger.Drill) bool {
 		switch detail := w.event.Detail.(type) {
@@ -47,7 +48,7 @@ func (w *work) drilled(ctx context.Context) (user, refused string, err error) {
 		return false
 	})
 	if at < 0 {
-		return "", "refused: the event is made up, and about nobody whom a drill made", nil
+		return "", say.F("refused: the event is made up, and about nobody whom a drill made"), nil
 	}
 	d := drills[at]
 	contact, err := w.Owners.Owner(ctx, d.User)
@@ -61,13 +62,13 @@ func (w *work) drilled(ctx context.Context) (user, refused string, err error) {
 	}
 	switch {
 	case err != nil:
-		return "", "", fmt.Errorf("look up the user of drill %s: %w", d.ID, err)
+		return "", refused, fmt.Errorf("look up the user of drill %s: %w", d.ID, err)
 	case contact.ID == "":
-		return "", fmt.Sprintf("refused: the event is made up, and the user of drill %s is gone", d.ID), nil
+		return "", say.F("refused: the event is made up, and the user of drill %s is gone", d.ID), nil
 	case !made(d, contact):
-		return "", fmt.Sprintf("refused: the event is made up, and %s is not the user that drill %s made", notice.Truncate(d.User, 64), d.ID), nil
+		return "", say.F("refused: the event is made up, and %s is not the user that drill %s made", notice.Truncate(d.User, 64), d.ID), nil
 	}
-	return d.User, "", nil
+	return d.User, refused, nil
 }
 
 // made reports whether the user that is there is the one that the drill made.
@@ -102,8 +103,11 @@ func (w *work) mark(ctx context.Context, entry *ledger.Entry, contact owner.Cont
 	}
 	for _, d := range drills {
 		if d.User == entry.Subject && (contact.ID == "" || made(d, contact)) {
-			entry.Drill, entry.Title = d.ID, "Drill: "+entry.Title
-			entry.Facts = append(slices.Clone(entry.Facts), notice.Fact{Name: "Drill", Value: d.ID + ", a rehearsal that " + d.By + " asked for"})
+			entry.Drill, entry.Title = d.ID, w.say(say.F("Drill: %s", entry.Title))
+			if entry.Heading != "" {
+				entry.Heading = say.F("Drill: %s", entry.Heading).String()
+			}
+			entry.Facts = append(entry.Facts, w.fact(Fact{Name: say.F("Drill"), Value: say.F("%s, a rehearsal that %s asked for", d.ID, d.By)}))
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // signIn is a sign-in that a drill makes up.
@@ -33,7 +34,7 @@ func onDrill(t *testing.T, r *remedy.Runner, a *account.Account) {
 }
 
 func TestAMadeUpEventLeadsToNothingAboutAnybodyElseThanTheDrillsUser(t *testing.T) {
-	own := remedy.Finding{User: "warder-drill-a", Text: "Found.", Changes: []change.Change{{
+	own := remedy.Finding{User: "warder-drill-a", Text: say.Data("Found."), Changes: []change.Change{{
 		Kind: change.ManagedUserPolicy, Subject: "warder-drill-a", Target: "arn:aws:iam::aws:policy/ReadOnlyAccess", Before: change.Attached,
 	}}}
 	hidden := own
@@ -47,7 +48,7 @@ func TestAMadeUpEventLeadsToNothingAboutAnybodyElseThanTheDrillsUser(t *testing.
 		{"about somebody else", []remedy.Finding{detach()}, true},
 		{"about the user and somebody else", []remedy.Finding{own, detach()}, true},
 		{"about the user, with a change of somebody else", []remedy.Finding{hidden}, true},
-		{"about a role", []remedy.Finding{{Subject: "admin", Text: "Seen."}}, true},
+		{"about a role", []remedy.Finding{{Subject: "admin", Text: say.Data("Seen.")}}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r, a, box := newRunner(t, func(event.Event) ([]remedy.Finding, error) { return tc.found, nil })

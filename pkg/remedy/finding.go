@@ -18,7 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // Planner decides what an event means for the account as it is now.
@@ -55,20 +55,20 @@ type Finding struct {
 	// Subject is whom it is about when that is no IAM user.
 	Subject string
 	// Title is the notice's title; empty means the control's.
-	Title string
+	Title say.Text
 	// Severity is the notice's severity; empty means the control's.
 	Severity control.Severity
 	// Text says in one or two sentences what was found.
-	Text string
+	Text say.Text
 	// Facts are the lines that let the reader judge: who, where from, how old.
-	Facts []notice.Fact
+	Facts []Fact
 	// Changes put it right, in this order; if one fails the rest is not tried. None makes the
 	// finding an alert.
 	Changes []change.Change
 	// Left says why there is no change where a reader would expect one.
-	Left string
+	Left say.Text
 	// Advice says what the reader should do.
-	Advice string
+	Advice say.Text
 	// Fresh marks what the event itself names: it is acted on at once. Other things that the planner
 	// came upon by looking are acted on after notice and grace, if the control gives any.
 	Fresh bool
@@ -79,12 +79,17 @@ type Finding struct {
 	Due time.Time
 	// NotYet says why the changes are not made in this run, although they are due; the owner is told
 	// of them all the same.
-	NotYet string
+	NotYet say.Text
 	// Once keeps alerts about the same thing from being repeated.
 	Once Once
 
 	// waits is the key of the case that the finding comes from, for one that was held back.
 	waits string
+}
+
+// Fact is one line of a finding that lets the reader judge it.
+type Fact struct {
+	Name, Value say.Text
 }
 
 // Once says that findings with the same key are told of once in a time.

@@ -13,6 +13,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -23,39 +24,41 @@ const day = 24 * time.Hour
 //
 // It is asked right before the changes are made, on each try: what was planned days ago and comes
 // back from a dead-letter queue meets the switch, the exemptions and the holds of today.
-func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.Status, reason string, err error) {
+func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.Status, reason say.Text, err error) {
 	var changes []change.Change
 	for _, step := range entry.Steps {
 		changes = append(changes, step.Change)
 	}
 	if err := w.Kinds.Narrows(changes); err != nil {
-		return ledger.Failed, err.Error(), err
+		return ledger.Failed, say.Data(err.Error()), err
 	}
 	if w.Settings.Mode != control.Enforce {
-		return ledger.Observed, "", nil
+		return ledger.Observed, say.Text{}, nil
 	}
-	held := func(err error) (ledger.Status, string, error) { return ledger.Held, notice.Redact(err.Error()), err }
+	held := func(err error) (ledger.Status, say.Text, error) {
+		return ledger.Held, say.Data(notice.Redact(err.Error())), err
+	}
 
 	if why, err := w.halted(ctx); err != nil {
 		return held(err)
-	} else if why != "" {
+	} else if !why.Empty() {
 		return ledger.Held, why, w.once(ctx, entry)
 	}
 	if _, exempt, err := w.exempt(ctx, *entry); err != nil {
 		return held(err)
-	} else if exempt != "" {
+	} else if !exempt.Empty() {
 		w.report.skip(metric.SkippedExempt, len(entry.Steps))
 		return ledger.Skipped, exempt, nil
 	}
 	if hold, err := w.onHold(ctx, *entry); err != nil {
 		return held(err)
-	} else if hold != "" {
+	} else if !hold.Empty() {
 		w.report.skip(metric.SkippedUndone, len(entry.Steps))
 		return ledger.Skipped, hold, nil
 	}
 	if again, err := w.pingPong(ctx, entry); err != nil {
 		return held(err)
-	} else if again != "" {
+	} else if !again.Empty() {
 		// Its case ends: it starts anew with a notice, if it is still so then.
 		key := entry.Case
 		entry.Case = ""
@@ -63,11 +66,11 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 	}
 	if full, err := w.blast(ctx, entry); err != nil {
 		return held(err)
-	} else if full != "" {
+	} else if !full.Empty() {
 		entry.Tell = quiet
 		return ledger.Held, full, nil
 	}
-	return "", "", nil
+	return "", say.Text{}, nil
 }
 
 // once has the owner told only once a week that the same thing is held back.
@@ -79,21 +82,22 @@ func (w *work) once(ctx context.Context, entry *ledger.Entry) error {
 	return err
 }
 
-// exempt returns why the entry's user, or what else it is about, is exempt from the control, the
-// empty string if it is not, and entries about the exemption: that it ends soon, or that it is none.
-func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.Entry, why string, err error) {
+// exempt returns why the entry's user, or what else it is about, is exempt from the control, empty
+// if it is not, and entries about the exemption: that it ends soon, or that it is none.
+func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.Entry, why say.Text, err error) {
 	tags, err := w.tags(ctx, entry)
 	if err != nil {
-		return nil, "", fmt.Errorf("the exemption of %q cannot be read: %w", entry.Subject, err)
+		return nil, say.Text{}, fmt.Errorf("the exemption of %q cannot be read: %w", entry.Subject, err)
 	}
 	text, tagged := tags[exemption.Tag]
 	if !tagged {
-		return nil, "", nil
+		return nil, say.Text{}, nil
 	}
-	say := func(kind notice.Kind, title, text, advice string, once Once) error {
+	alert := func(title, text, advice say.Text, once Once) error {
 		e := entry
-		e.ID, e.Steps, e.Tell, e.Guard = digest(entry.Run, entry.Control, entry.Subject, title), nil, kind, ledger.Exemption
-		e.Title, e.Text, e.Advice, e.Severity, e.Facts, e.Left = title, text, advice, string(control.Medium), nil, ""
+		e.ID, e.Steps, e.Tell, e.Guard = digest(entry.Run, entry.Control, entry.Subject, title.String()), nil, notice.Alert, ledger.Exemption
+		w.word(&e, title, text, advice)
+		e.Severity, e.Facts, e.Left = string(control.Medium), nil, ""
 		first, err := w.first(ctx, once)
 		if first {
 			about = []ledger.Entry{e}
@@ -103,18 +107,22 @@ func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.E
 	e, fault := exemption.Parse(text, w.now)
 	switch {
 	case fault != nil:
-		err = say(notice.Alert, "Exemption not honoured",
-			fmt.Sprintf("The exemption of %s is not honoured: %v. It says %q.", entry.Subject, fault, notice.Truncate(text, 256)),
-			"Write the tag in its form, or remove it.", Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: Weekly})
-		return about, "", err
+		wrong := say.Data(fault.Error())
+		if known, ok := fault.(exemption.Fault); ok {
+			wrong = known.Text
+		}
+		err = alert(say.F("Exemption not honoured"),
+			say.F("The exemption of %s is not honoured: %s. It says %q.", entry.Subject, wrong, notice.Truncate(text, 256)),
+			say.F("Write the tag in its form, or remove it."), Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: Weekly})
+		return about, say.Text{}, err
 	case !e.Covers(w.Control.ID, w.now):
-		return nil, "", nil
+		return nil, say.Text{}, nil
 	case e.DaysLeft(w.now) <= lastDays:
-		err = say(notice.Alert, "Exemption ends soon",
-			fmt.Sprintf("%s is %s. After that day the control %s applies again: notice first, then grace.", entry.Subject, e, w.Control.ID),
-			"Put it right before, or have the exemption renewed.", Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: 2 * lastDays * day})
+		err = alert(say.F("Exemption ends soon"),
+			say.F("%s is %s. After that day the control %s applies again: notice first, then grace.", entry.Subject, e.Say(), w.Control.ID),
+			say.F("Put it right before, or have the exemption renewed."), Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: 2 * lastDays * day})
 	}
-	return about, e.String(), err
+	return about, e.Say(), err
 }
 
 // tags are those of whom the entry is about, nil if it is nothing that can have any.
@@ -135,17 +143,17 @@ func (w *work) tags(ctx context.Context, entry ledger.Entry) (map[string]string,
 const lastDays = 7
 
 // onHold returns why a step of the entry is left alone, because a person put the same thing back.
-func (w *work) onHold(ctx context.Context, entry ledger.Entry) (string, error) {
+func (w *work) onHold(ctx context.Context, entry ledger.Entry) (say.Text, error) {
 	for _, step := range entry.Steps {
 		hold, held, err := w.Ledger.Hold(ctx, step.Change, w.now)
 		if err != nil {
-			return "", fmt.Errorf("the hold on the %s of %q cannot be read: %w", step.Kind, step.Subject, err)
+			return say.Text{}, fmt.Errorf("the hold on the %s of %q cannot be read: %w", step.Kind, step.Subject, err)
 		}
 		if held {
-			return fmt.Sprintf("on hold until %s: undone by %s: %s", hold.Until.UTC().Format(time.DateOnly), hold.By, hold.Reason), nil
+			return say.F("on hold until %s: undone by %s: %s", say.Day(hold.Until), hold.By, hold.Reason), nil
 		}
 	}
-	return "", nil
+	return say.Text{}, nil
 }
 
 // maxRounds is how often in a day the same thing is put right; after that somebody or something puts
@@ -153,11 +161,11 @@ func (w *work) onHold(ctx context.Context, entry ledger.Entry) (string, error) {
 const maxRounds = 2
 
 // pingPong returns why a step of the entry is not made once more today.
-func (w *work) pingPong(ctx context.Context, entry *ledger.Entry) (string, error) {
+func (w *work) pingPong(ctx context.Context, entry *ledger.Entry) (say.Text, error) {
 	for _, step := range entry.Steps {
 		rounds, err := w.Ledger.Rounds(ctx, step.Change, step.ID, w.now)
 		if err != nil {
-			return "", fmt.Errorf("what was done today cannot be read: %w", err)
+			return say.Text{}, fmt.Errorf("what was done today cannot be read: %w", err)
 		}
 		if len(rounds) < maxRounds {
 			continue
@@ -168,32 +176,29 @@ func (w *work) pingPong(ctx context.Context, entry *ledger.Entry) (string, error
 				actor = round.Actor
 			}
 		}
-		if actor == "" {
-			actor = "somebody"
-		}
-		return fmt.Sprintf("put right %d times within a day, and %s put it back again", len(rounds), actor), nil
+		return say.F("put right %d times within a day, and %s put it back again", len(rounds), say.Or(say.Data(actor), say.F("somebody"))), nil
 	}
-	return "", nil
+	return say.Text{}, nil
 }
 
 // blast returns why the entry's steps would be too many changes for an hour.
-func (w *work) blast(ctx context.Context, entry *ledger.Entry) (string, error) {
+func (w *work) blast(ctx context.Context, entry *ledger.Entry) (say.Text, error) {
 	for _, step := range entry.Steps {
 		if step.Status.Settled() || step.Status == ledger.Applied {
 			continue
 		}
 		through, breaker, err := w.Ledger.Take(ctx, w.Control.ID, step.ID, w.Settings.BlastRadius, w.now)
 		if err != nil {
-			return "", fmt.Errorf("the blast radius cannot be counted: %w", err)
+			return say.Text{}, fmt.Errorf("the blast radius cannot be counted: %w", err)
 		}
 		if !through {
 			w.stopped, w.tripped = append(w.stopped, entry.Steps...), breaker.Tripped
 			w.report.Metrics.Set(metric.BreakerOpen, 1)
-			return fmt.Sprintf("blast radius: %d changes in an hour are made, and no more until somebody releases %s",
+			return say.F("blast radius: %d changes in an hour are made, and no more until somebody releases %s",
 				w.Settings.BlastRadius, w.Control.ID), nil
 		}
 	}
-	return "", nil
+	return say.Text{}, nil
 }
 
 // tellStopped tells once what waits since the blast radius was reached.
@@ -203,13 +208,14 @@ func (w *work) tellStopped(ctx context.Context) error {
 	}
 	entry := ledger.Entry{
 		ID: digest(w.Control.ID, "blast radius", w.tripped.Unix()), Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, At: w.now,
-		Tell: notice.Alert, Guard: ledger.Stopped, Title: "Blast radius reached", Severity: string(control.High),
-		Text: fmt.Sprintf("%s has made %d changes within an hour and has stopped. Nothing more is changed until somebody releases it; what waits is done by the sweep after that.",
-			w.Control.ID, w.Settings.BlastRadius),
-		Advice: fmt.Sprintf("Read what waits. If it is right: make release CONTROL=%s REASON=%q. If not: set the control to observe, and undo what was done.", w.Control.ID, "why"),
+		Tell: notice.Alert, Guard: ledger.Stopped, Severity: string(control.High),
 	}
+	w.word(&entry, say.F("Blast radius reached"),
+		say.F("%s has made %d changes within an hour and has stopped. Nothing more is changed until somebody releases it; what waits is done by the sweep after that.",
+			w.Control.ID, w.Settings.BlastRadius),
+		say.F("Read what waits. If it is right: make release CONTROL=%s REASON=%q. If not: set the control to observe, and undo what was done.", w.Control.ID, say.F("why")))
 	for _, step := range w.stopped {
-		entry.Facts = append(entry.Facts, notice.Fact{Name: "Waits", Value: w.Kinds.Say(step.Change, false)})
+		entry.Facts = append(entry.Facts, w.fact(Fact{Name: say.F("Waits"), Value: w.Kinds.Say(step.Change, false)}))
 	}
 	// Earlier runs may have told of it: then the entry is there, and its notice with it.
 	entries := []ledger.Entry{entry}
@@ -225,7 +231,7 @@ func (w *work) grace() time.Duration { return time.Duration(w.Settings.Days(sett
 // inTime opens, reminds of, or acts on the case of a finding.
 func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]ledger.Entry, error) {
 	due := !f.Due.After(w.now)
-	if w.grace() == 0 && due && f.NotYet == "" {
+	if w.grace() == 0 && due && f.NotYet.Empty() {
 		return []ledger.Entry{entry}, nil
 	}
 	c, found, err := w.openCase(ctx, entry.Case)
@@ -233,18 +239,18 @@ func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]led
 		return nil, err
 	}
 	told := found && !c.Told.IsZero()
-	reason := "its owner is told"
+	reason := say.F("its owner is told")
 	switch {
-	case found && c.Urgent && f.NotYet == "":
+	case found && c.Urgent && f.NotYet.Empty():
 		return []ledger.Entry{entry}, nil
 	case !told:
 		entry.Tell, entry.Due = notice.Warning, later(f.Due, w.now.Add(w.grace()))
 	case w.now.Before(c.Due):
-		reason = fmt.Sprintf("its owner was told on %s; due on %s", c.Told.UTC().Format(time.DateOnly), c.Due.UTC().Format(time.DateOnly))
+		reason = say.F("its owner was told on %s; due on %s", say.Day(c.Told), say.Day(c.Due))
 		if reminder(c, w.now) > 0 {
 			entry.Tell, entry.Due = notice.Reminder, c.Due
 		}
-	case f.NotYet == "":
+	case f.NotYet.Empty():
 		return []ledger.Entry{entry}, nil
 	default:
 		reason = f.NotYet
@@ -255,7 +261,7 @@ func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]led
 		return nil, nil
 	}
 	for i := range entry.Steps {
-		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Waiting, reason
+		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Waiting, w.say(reason)
 	}
 	return []ledger.Entry{entry}, nil
 }
@@ -307,6 +313,7 @@ func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
 			c.Closed, c.Outcome, c.Made = w.now, ledger.Acted, entry.ID
 		}
 		c.User, c.Owner, c.OwnerSlack, c.Title, c.Severity = entry.User, entry.Owner, entry.OwnerSlack, entry.Title, entry.Severity
+		c.Heading = entry.Heading
 		c.Changes = nil
 		for _, step := range entry.Steps {
 			c.Changes = append(c.Changes, step.Change)
@@ -361,11 +368,11 @@ func (w *work) fixed(ctx context.Context, matters map[string]bool) ([]ledger.Ent
 		}
 		e := ledger.Entry{
 			ID: digest(w.run.Key, "fixed", c.Key), Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, At: w.now,
-			Subject: c.Subject, User: c.User, Owner: c.Owner, OwnerSlack: c.OwnerSlack, Title: c.Title, Severity: string(control.Low), Tell: notice.Fixed, Case: c.Key,
-			Text: "This is put right, and Warder has nothing left to do about it. Thank you.",
+			Subject: c.Subject, User: c.User, Owner: c.Owner, OwnerSlack: c.OwnerSlack, Title: c.Title, Heading: c.Heading, Severity: string(control.Low), Tell: notice.Fixed, Case: c.Key,
+			Text: w.say(say.F("This is put right, and Warder has nothing left to do about it. Thank you.")),
 		}
 		for _, change := range c.Changes {
-			e.Facts = append(e.Facts, notice.Fact{Name: "No longer due", Value: w.Kinds.Say(change, false)})
+			e.Facts = append(e.Facts, w.fact(Fact{Name: say.F("No longer due"), Value: w.Kinds.Say(change, false)}))
 		}
 		if c.Told.IsZero() {
 			e.Tell = quiet

@@ -7,6 +7,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // always are measured in every run, so that there is a zero where there was nothing: a metric without
@@ -47,12 +48,12 @@ func (w *work) changed() {
 }
 
 // halted asks the halt switch, and measures for how long it has been on.
-func (w *work) halted(ctx context.Context) (why string, err error) {
+func (w *work) halted(ctx context.Context) (why say.Text, err error) {
 	w.asked = true
 	why, since, err := w.Halt.Check(ctx)
 	switch {
 	case err != nil:
-	case why == "":
+	case why.Empty():
 		w.report.Metrics.Set(metric.HaltedHours, 0)
 	case !since.IsZero():
 		w.report.Metrics.Set(metric.HaltedHours, max(w.now.Sub(since).Hours(), 0))

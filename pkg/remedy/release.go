@@ -10,6 +10,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // ReleaseRequest lets a control go on that its blast radius has stopped.
@@ -41,10 +42,11 @@ func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, 
 	now := r.Now()
 	entry := ledger.Entry{
 		ID: digest(r.Control.ID, "released", breaker.Tripped.Unix()), Control: r.Control.ID, At: now, By: q.By, Reason: q.Reason,
-		Title: "Blast radius released", Guard: ledger.Released, Severity: string(control.Medium), Tell: notice.Alert,
-		Text: fmt.Sprintf("%s let %s go on, which had stopped on %s: %s. What waits is done by the next sweep.",
-			q.By, r.Control.ID, breaker.Tripped.UTC().Format("2006-01-02 15:04 MST"), q.Reason),
+		Guard: ledger.Released, Severity: string(control.Medium), Tell: notice.Alert,
 	}
+	r.word(&entry, say.F("Blast radius released"),
+		say.F("%s let %s go on, which had stopped on %s: %s. What waits is done by the next sweep.",
+			q.By, r.Control.ID, say.Minute(breaker.Tripped), q.Reason), say.Text{})
 	// It is recorded and told before it takes effect: who tries again finds it stopped still.
 	if _, err := r.Tell(ctx, entry); err != nil {
 		return ReleaseAnswer{}, err

@@ -1,7 +1,6 @@
 package remedy
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
@@ -21,6 +20,7 @@ import (
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -36,10 +36,10 @@ type Owners interface {
 
 // Guard can hold a change back.
 type Guard interface {
-	// Check returns why the change must not be made now, the empty string when it may, and since when
+	// Check returns why the change must not be made now, empty when it may, and since when
 	// that is so, if that is known. An error holds it back as well: what cannot be read cannot allow
 	// anything.
-	Check(ctx context.Context) (why string, since time.Time, err error)
+	Check(ctx context.Context) (why say.Text, since time.Time, err error)
 }
 
 // Runner handles the events of one control.
@@ -100,10 +100,10 @@ func (r *Runner) run(ctx context.Context, by Invocation, raw []byte) (Report, er
 	}
 	switch {
 	case r.Settings.Mode == control.Off:
-		report.Reason = "the control is off"
+		report.Reason = r.say(say.F("the control is off"))
 		return report, nil
 	case r.own(e):
-		report.Reason = "Warder's own change"
+		report.Reason = r.say(say.F("Warder's own change"))
 		return report, nil
 	}
 
@@ -115,7 +115,7 @@ func (r *Runner) run(ctx context.Context, by Invocation, raw []byte) (Report, er
 	switch {
 	case errors.Is(claimed, ledger.ErrDone):
 		report.skip(metric.SkippedRepeated, 1)
-		report.note(Skipped, fmt.Sprintf("this event was handled before (%s)", run.Outcome))
+		report.note(Skipped, r.say(say.F("this event was handled before (%s)", run.Outcome)))
 		return report, nil
 	case claimed != nil:
 		report.note(Failed, notice.Redact(claimed.Error()))
@@ -134,15 +134,15 @@ func (r *Runner) run(ctx context.Context, by Invocation, raw []byte) (Report, er
 	var failed error
 	switch {
 	case err != nil:
-		report.note(Failed, "undecodable, not retried: "+err.Error())
+		report.note(Failed, r.say(say.F("undecodable, not retried: %s", err)))
 	case e.Drill():
-		var refused string
+		var refused say.Text
 		w.only, refused, failed = w.drilled(ctx)
-		if failed == nil && refused == "" {
+		if failed == nil && refused.Empty() {
 			failed = w.all(ctx)
 		}
-		if failed == nil && (refused != "" || w.refused) {
-			report.note(Skipped, cmp.Or(refused, "refused: the event is made up, and what was found is about somebody else than the drill's user"))
+		if failed == nil && (!refused.Empty() || w.refused) {
+			report.note(Skipped, r.say(say.Or(refused, say.F("refused: the event is made up, and what was found is about somebody else than the drill's user"))))
 		}
 	default:
 		failed = w.all(ctx)

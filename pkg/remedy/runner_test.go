@@ -18,6 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -37,7 +38,7 @@ func (m *mailbox) Publish(_ context.Context, n notice.Message) (string, error) {
 
 type open struct{}
 
-func (open) Check(context.Context) (string, time.Time, error) { return "", time.Time{}, nil }
+func (open) Check(context.Context) (say.Text, time.Time, error) { return say.Text{}, time.Time{}, nil }
 
 // newRunner returns a runner in enforce over an account in which alice has a direct policy.
 func newRunner(t *testing.T, p plan) (*remedy.Runner, *account.Account, *mailbox) {
@@ -57,7 +58,7 @@ const sweep = `{"version":"0","id":"00000000-0000-4000-8000-000000000001","detai
 	"account":"111122223333","time":"2026-12-01T03:00:00Z","region":"us-east-1","resources":[],"detail":{}}`
 
 func detach() remedy.Finding {
-	return remedy.Finding{User: "alice", Text: "Found.", Changes: []change.Change{{
+	return remedy.Finding{User: "alice", Text: say.Data("Found."), Changes: []change.Change{{
 		Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/ReadOnlyAccess", Before: change.Attached,
 	}}}
 }
@@ -154,7 +155,7 @@ func TestAChangeIsGivenTimeToBeSeen(t *testing.T) {
 
 func TestNobodyIsLeftUntoldBecauseTheOwnerCannotBeRead(t *testing.T) {
 	r, a, box := newRunner(t, func(event.Event) ([]remedy.Finding, error) {
-		return []remedy.Finding{{User: "alice", Text: "Seen."}}, nil
+		return []remedy.Finding{{User: "alice", Text: say.Data("Seen.")}}, nil
 	})
 	a.Fault = func(operation string, _ bool) error { return errors.New(operation + " is refused") }
 	for try := 1; try <= 2; try++ {

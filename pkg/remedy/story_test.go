@@ -12,6 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/story"
 )
@@ -47,7 +48,7 @@ func (s *scripted) Plan(ctx context.Context, e event.Event, _ time.Time) ([]reme
 	_, fresh := e.Detail.(*event.APICall)
 	var findings []remedy.Finding
 	for _, f := range s.plan {
-		finding := remedy.Finding{User: f.Changes[0].Subject, Text: "Found.", Due: f.Due, Fresh: fresh}
+		finding := remedy.Finding{User: f.Changes[0].Subject, Text: say.Data("Found."), Due: f.Due, Fresh: fresh}
 		for _, c := range f.Changes {
 			kind, err := s.kinds.Kind(c)
 			if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // large is a sweep over users with a stale key each.
@@ -47,7 +48,7 @@ func (l *large) Plan(ctx context.Context, e event.Event, now time.Time) ([]remed
 			faults = append(faults, errors.New("user cannot be read"))
 			continue
 		}
-		findings = append(findings, remedy.Finding{User: user, Text: "Found.", Due: now.Add(24 * time.Hour), Changes: []change.Change{{
+		findings = append(findings, remedy.Finding{User: user, Text: say.Data("Found."), Due: now.Add(24 * time.Hour), Changes: []change.Change{{
 			Kind: change.AccessKeyStatus, Subject: user, Target: "AKIA" + user, Before: change.Active, After: change.Inactive,
 		}}})
 		if len(faults) == 0 {

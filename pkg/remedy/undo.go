@@ -13,6 +13,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // UndoControl is the control that entries of undone changes are recorded under.
@@ -225,7 +226,7 @@ func (u *Undoer) entry(ctx context.Context, entry *ledger.Entry, only string, q 
 	}
 	for i, step := range steps {
 		answer.Undone = append(answer.Undone, Undone{
-			Action: step.ID, Undo: inverse.Steps[i].ID, Change: inverse.Steps[i].Change, Text: u.Kinds.Say(inverse.Steps[i].Change, true),
+			Action: step.ID, Undo: inverse.Steps[i].ID, Change: inverse.Steps[i].Change, Text: u.Kinds.Say(inverse.Steps[i].Change, true).String(),
 		})
 	}
 	return nil
@@ -267,12 +268,12 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 		ID: id, Control: UndoControl, Run: entry.Run, Event: entry.Event, Subject: entry.Subject, User: entry.User, UserID: entry.UserID, Owner: entry.Owner, OwnerSlack: entry.OwnerSlack, At: now,
 		// What is put back is told where the change was told.
 		Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
-		Title:  entry.Title, Severity: string(control.Medium), By: q.By, Reason: q.Reason, Actor: q.By,
-		Text: fmt.Sprintf("%s asked to put back what %s did on %s: %s", q.By, entry.Control, entry.At.UTC().Format("2006-01-02 15:04 MST"), q.Reason),
+		Title:  entry.Title, Heading: entry.Heading, Severity: string(control.Medium), By: q.By, Reason: q.Reason, Actor: q.By,
+		Text: u.say(say.F("%s asked to put back what %s did on %s: %s", q.By, entry.Control, say.Minute(entry.At), q.Reason)),
 	}
 	if u.widens(steps[0].Inverse()) {
-		inverse.Advice = fmt.Sprintf("Warder leaves it alone until %s and then starts again with a notice. Put it right before, or ask for an exemption.",
-			u.holdUntil(now).Format(time.DateOnly))
+		inverse.Advice = u.say(say.F("Warder leaves it alone until %s and then starts again with a notice. Put it right before, or ask for an exemption.",
+			say.Day(u.holdUntil(now))))
 	}
 	for i, step := range steps {
 		inverse.Steps = append(inverse.Steps, ledger.Step{Change: step.Inverse(), ID: fmt.Sprintf("%s-%d", id, i+1), Status: ledger.Planned, At: now})
@@ -312,8 +313,8 @@ func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string,
 		if err != nil {
 			return "", err
 		}
-		if why := kind.Final(); why != "" {
-			return "it cannot be undone: " + why, nil
+		if why := kind.Final(); !why.Empty() {
+			return "it cannot be undone: " + why.String(), nil
 		}
 		present, err := kind.Read(ctx, step.Change)
 		if err != nil {
@@ -328,8 +329,8 @@ func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string,
 			return "the world has moved on: " + thing + " is not as it was left", nil
 		}
 		if kind, ok := kind.(change.Conditional); ok {
-			if why, err := kind.Refuses(ctx, step.Change); err != nil || why != "" {
-				return why, err
+			if why, err := kind.Refuses(ctx, step.Change); err != nil || !why.Empty() {
+				return why.String(), err
 			}
 		}
 	}

@@ -2,12 +2,12 @@ package remedy
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // Waiting gives a sweep to a planner that knows events only: what was held back when its event came,
@@ -38,8 +38,8 @@ func (p *waiting) Plan(ctx context.Context, e event.Event, now time.Time) ([]Fin
 			continue
 		}
 		f := Finding{
-			Title: c.Title, Severity: control.Severity(c.Severity), Changes: c.Changes, waits: c.Key,
-			Text: fmt.Sprintf("This was to be done on %s and was held back then.", c.Opened.UTC().Format("2006-01-02 15:04 MST")),
+			Title: say.Or(say.Words(c.Heading), say.Words(c.Title)), Severity: control.Severity(c.Severity), Changes: c.Changes, waits: c.Key,
+			Text: say.F("This was to be done on %s and was held back then.", say.Minute(c.Opened)),
 		}
 		if c.User {
 			f.User = c.Subject

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -17,6 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // work is one run at work.
@@ -177,7 +179,7 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	}
 	reason := metric.SkippedExempt
 	about, why, err := w.exempt(ctx, entry)
-	if err == nil && why == "" {
+	if err == nil && why.Empty() {
 		reason = metric.SkippedUndone
 		why, err = w.onHold(ctx, entry)
 	}
@@ -185,7 +187,7 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 		return entry.Case, nil, err
 	}
 	switch enforced := w.Settings.Mode == control.Enforce; {
-	case why != "":
+	case !why.Empty():
 		w.report.skip(reason, len(entry.Steps))
 		if enforced {
 			err = w.setAside(ctx, entry.Case)
@@ -195,9 +197,9 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 		} else {
 			w.pass(entry, ledger.Skipped, why)
 		}
-	case !enforced && (f.Due.After(w.now) || f.NotYet != ""):
+	case !enforced && (f.Due.After(w.now) || !f.NotYet.Empty()):
 		w.report.skip(metric.SkippedWaiting, len(entry.Steps))
-		w.pass(entry, ledger.Waiting, cmp.Or(f.NotYet, "due on "+f.Due.UTC().Format(time.DateOnly)))
+		w.pass(entry, ledger.Waiting, say.Or(f.NotYet, say.F("due on %s", say.Day(f.Due))))
 	case !enforced:
 		once := f.Once
 		if once.Key == "" && !f.Fresh {
@@ -218,26 +220,29 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 }
 
 // instead is the alert in place of changes that are not made, and the reason why.
-func (w *work) instead(ctx context.Context, entry ledger.Entry, once Once, why string) ([]ledger.Entry, error) {
+func (w *work) instead(ctx context.Context, entry ledger.Entry, once Once, why say.Text) ([]ledger.Entry, error) {
 	first, err := w.first(ctx, once)
 	if err != nil || !first {
 		w.noteTold(once)
 		return nil, err
 	}
-	entry.Case, entry.Steps, entry.Left = "", slices.Clone(entry.Steps), cmp.Or(entry.Left, why+".")
+	entry.Case, entry.Steps, entry.Left = "", slices.Clone(entry.Steps), cmp.Or(entry.Left, w.say(why)+".")
 	for i := range entry.Steps {
-		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Skipped, why
+		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Skipped, w.say(why)
 	}
 	return []ledger.Entry{entry}, nil
 }
 
 // entry words a finding as the ledger keeps it.
 func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
-	id := digest(w.Control.ID, w.run.Key, f.subject(), f.Title, f.Once.Key, f.Changes)
+	id := digest(w.Control.ID, w.run.Key, f.subject(), f.Title.String(), f.Once.Key, f.Changes)
 	entry := ledger.Entry{
 		ID: id, Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, Subject: f.subject(), User: f.User != "", At: w.now,
-		Title: cmp.Or(f.Title, w.Control.Title), Severity: string(cmp.Or(f.Severity, w.Control.Severity)),
-		Text: f.Text, Facts: f.Facts, Advice: f.Advice, Left: f.Left,
+		Severity: string(cmp.Or(f.Severity, w.Control.Severity)), Left: w.say(f.Left),
+	}
+	w.word(&entry, say.Or(f.Title, say.Words(w.Control.Title)), f.Text, f.Advice)
+	for _, fact := range f.Facts {
+		entry.Facts = append(entry.Facts, w.fact(fact))
 	}
 	if f.Alert {
 		entry.Tell = notice.Alert
@@ -251,14 +256,14 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		if err != nil && w.run.Attempts >= tries {
 			// Nobody may be left untold because the owner cannot be read. That the exemption cannot be
 			// read either holds the changes back.
-			contact, err = owner.Contact{Missing: "could not be read: " + notice.Redact(err.Error())}, nil
+			contact, err = owner.Contact{Missing: say.F("could not be read: %s", notice.Redact(err.Error()))}, nil
 		}
 		if err != nil {
 			return entry, fmt.Errorf("look up the owner of %q: %w", f.User, err)
 		}
 		entry.Owner, entry.OwnerSlack, entry.UserID, incarnation = contact.Address, contact.Slack, contact.ID, contact.ID
-		if contact.Missing != "" {
-			entry.Facts = append(slices.Clone(entry.Facts), notice.Fact{Name: "Owner", Value: contact.Missing})
+		if !contact.Missing.Empty() {
+			entry.Facts = append(entry.Facts, w.fact(Fact{Name: say.F("Owner"), Value: contact.Missing}))
 		}
 		if err := w.mark(ctx, &entry, contact); err != nil {
 			return entry, err
@@ -299,13 +304,13 @@ func (w *work) first(ctx context.Context, once Once) (bool, error) {
 
 func (w *work) noteTold(once Once) {
 	w.report.skip(metric.SkippedRepeated, 1)
-	w.report.note(Skipped, "told already: the same is told of once in "+period(once.For))
+	w.report.note(Skipped, w.say(say.F("told already: the same is told of once in %s", say.Period(once.For))))
 }
 
 // pass reports the steps of an entry that comes to nothing.
-func (w *work) pass(entry ledger.Entry, status ledger.Status, reason string) {
+func (w *work) pass(entry ledger.Entry, status ledger.Status, reason say.Text) {
 	for _, step := range entry.Steps {
-		step.Status, step.Reason = status, reason
+		step.Status, step.Reason = status, w.say(reason)
 		w.reportStep(step)
 	}
 }
@@ -361,12 +366,12 @@ func (w *work) act(ctx context.Context, entry *ledger.Entry, resumed bool) error
 		}
 		switch {
 		case instead != "":
-			step.Status, step.Reason = instead, reason
+			step.Status, step.Reason = instead, w.say(reason)
 			if instead == ledger.Held {
 				w.report.skip(metric.SkippedHeld, 1)
 			}
 		case failed != nil:
-			step.Status, step.Reason = ledger.Failed, "not tried: the change before it failed"
+			step.Status, step.Reason = ledger.Failed, w.say(say.F("not tried: the change before it failed"))
 		default:
 			failed = w.step(ctx, entry, step, resumed)
 			if step.Status == ledger.Skipped {
@@ -405,16 +410,16 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step,
 		case err != nil:
 			return fail(err)
 		case present == step.After && !resumed:
-			step.Status, step.Reason = ledger.Skipped, "it is so already"
+			step.Status, step.Reason = ledger.Skipped, w.say(say.F("it is so already"))
 			return nil
 		case present == step.After:
 			// An earlier try recorded its intent and was cut off: it is done.
 		case present != step.Before:
-			step.Status, step.Reason = ledger.Skipped, "it was changed meanwhile"
+			step.Status, step.Reason = ledger.Skipped, w.say(say.F("it was changed meanwhile"))
 			return nil
 		default:
 			if err := kind.Set(ctx, step.Change); change.Gone(err) {
-				step.Status, step.Reason = ledger.Skipped, "it is gone already"
+				step.Status, step.Reason = ledger.Skipped, w.say(say.F("it is gone already"))
 				return nil
 			} else if err != nil {
 				return fail(err)
@@ -510,9 +515,10 @@ const quiet notice.Kind = "quiet"
 func (r *Runner) message(entry *ledger.Entry, kind notice.Kind, account, region string) notice.Message {
 	m := notice.Message{
 		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
-		Control: entry.Control, Severity: entry.Severity, Title: entry.Title, Text: entry.Text,
+		Control: entry.Control, Severity: entry.Severity, Title: entry.Title, Heading: entry.Heading, Text: entry.Text,
 		Subject: entry.Subject, Owner: entry.Owner, OwnerSlack: entry.OwnerSlack, Finding: entry.ID, Account: account, Region: region, Time: entry.At,
-		Facts: entry.Facts, Left: entry.Left, Advice: entry.Advice, Event: entry.Run, Drill: entry.Drill,
+		Facts: entry.Facts, Left: entry.Left, Advice: entry.Advice, Event: entry.Run,
+		Language: string(r.Settings.Language), Drill: entry.Drill,
 	}
 	if kind == notice.Warning || kind == notice.Reminder {
 		m.Due = entry.Due
@@ -523,7 +529,7 @@ func (r *Runner) message(entry *ledger.Entry, kind notice.Kind, account, region 
 	done := kind == notice.Changed || kind == notice.Undone
 	for _, step := range entry.Steps {
 		m.Changes = append(m.Changes, notice.Change{
-			ID: step.ID, Kind: step.Kind, Text: r.Kinds.Say(step.Change, step.Status.Made()),
+			ID: step.ID, Kind: step.Kind, Text: r.say(r.Kinds.Say(step.Change, step.Status.Made())),
 			Status: string(step.Status), Reason: step.Reason,
 		})
 	}
@@ -531,7 +537,7 @@ func (r *Runner) message(entry *ledger.Entry, kind notice.Kind, account, region 
 		m.Undo = r.undoCommand(entry)
 	}
 	for _, reference := range r.Control.References {
-		m.References = append(m.References, notice.Reference{Title: reference.Title, URL: reference.URL})
+		m.References = append(m.References, notice.Reference{Title: r.say(cited(reference.Title)), URL: reference.URL})
 	}
 	return m
 }
@@ -543,22 +549,46 @@ func (w *work) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
 // undoCommand is the command that puts back what was made of the entry's steps, or why there is none.
 func (r *Runner) undoCommand(entry *ledger.Entry) string {
 	for _, step := range entry.Steps {
-		if kind, err := r.Kinds.Kind(step.Change); err == nil && step.Status.Made() && kind.Final() != "" {
-			return "cannot be undone: " + kind.Final()
+		if kind, err := r.Kinds.Kind(step.Change); err == nil && step.Status.Made() && !kind.Final().Empty() {
+			return r.say(say.F("cannot be undone: %s", kind.Final()))
 		}
 	}
-	return undoCommand(entry.ID)
+	return r.say(undoCommand(entry.ID))
 }
 
 // UndoCommand is the command that puts back one step, empty when it cannot be put back.
 func UndoCommand(kinds change.Registry, step ledger.Step) string {
-	if kind, err := kinds.Kind(step.Change); err != nil || kind.Final() != "" {
+	if kind, err := kinds.Kind(step.Change); err != nil || !kind.Final().Empty() {
 		return ""
 	}
-	return undoCommand(step.ID)
+	return undoCommand(step.ID).String()
 }
 
-func undoCommand(id string) string { return fmt.Sprintf("make undo ID=%s REASON=%q", id, "why") }
+func undoCommand(id string) say.Text { return say.F("make undo ID=%s REASON=%q", id, say.F("why")) }
+
+// say words a text in the language of the deployment.
+func (r *Runner) say(t say.Text) string { return t.In(string(r.Settings.Language)) }
+
+func (r *Runner) fact(f Fact) notice.Fact {
+	return notice.Fact{Name: r.say(f.Name), Value: r.say(f.Value)}
+}
+
+// word gives an entry its words.
+func (r *Runner) word(e *ledger.Entry, title, text, advice say.Text) {
+	e.Title, e.Text, e.Advice, e.Heading = r.say(title), r.say(text), r.say(advice), ""
+	if english := title.String(); english != e.Title {
+		e.Heading = english
+	}
+}
+
+// cited is the title of a reference. Rules are cited with a remark, which is in English in every
+// control.json.
+func cited(title string) say.Text {
+	if rule, ok := strings.CutSuffix(title, " (as cited; check the current text)"); ok {
+		return say.F("%s (as cited; check the current text)", rule)
+	}
+	return say.Data(title)
+}
 
 // later is the later of two times.
 func later(a, b time.Time) time.Time {
@@ -566,20 +596,4 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// period words a duration of whole days, hours or minutes.
-func period(d time.Duration) string {
-	for _, unit := range []struct {
-		length time.Duration
-		name   string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		switch n := d / unit.length; {
-		case n == 1:
-			return "1 " + unit.name
-		case n > 1:
-			return fmt.Sprintf("%d %ss", n, unit.name)
-		}
-	}
-	return d.String()
 }

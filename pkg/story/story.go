@@ -49,6 +49,7 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -309,14 +310,14 @@ const wide = 10
 type haltSwitch struct{ account *account.Account }
 
 // Check implements [remedy.Guard].
-func (h haltSwitch) Check(context.Context) (string, time.Time, error) {
+func (h haltSwitch) Check(context.Context) (say.Text, time.Time, error) {
 	switch value := h.account.Halt(); value {
 	case "", "no":
-		return "", time.Time{}, nil
+		return say.Text{}, time.Time{}, nil
 	case "unreadable":
-		return "", time.Time{}, errors.New("the halt switch /warder/halt cannot be read: access denied")
+		return say.Text{}, time.Time{}, errors.New("the halt switch /warder/halt cannot be read: access denied")
 	default:
-		return "Warder is halted (/warder/halt): " + value, time.Time{}, nil
+		return say.F("Warder is halted (%s): %s", "/warder/halt", value), time.Time{}, nil
 	}
 }
 

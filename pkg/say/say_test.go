@@ -1,0 +1,79 @@
+package say
+
+import (
+	"testing"
+	"time"
+)
+
+func init() {
+	Register("xx", []byte(`{"%s of %s": "%[2]s: %[1]s", "key %s": "clé %s", "a user": "un usager", "100%": "cent%"}`))
+	Register("xx", []byte(`this is no JSON`))
+}
+
+func TestATextIsToldInTheLanguage(t *testing.T) {
+	for _, tc := range []struct {
+		name        string
+		text        Text
+		english, xx string
+	}{
+		{"the arguments change places", F("%s of %s", "…MPLE", "alice"), "…MPLE of alice", "alice: …MPLE"},
+		{"a Text inside a Text", F("%s of %s", F("key %s", "…MPLE"), F("a user")), "key …MPLE of a user", "un usager: clé …MPLE"},
+		{"what the catalogue lacks is English, its arguments are not", F("nothing of %s", F("a user")), "nothing of a user", "nothing of un usager"},
+		{"data stays, even if it reads like an entry", F("key %s", Data("a user")), "key a user", "clé a user"},
+		{"data holds no verbs", Data("100%d"), "100%d", "100%d"},
+		{"words that are only known at run time", Words("a user"), "a user", "un usager"},
+		{"without arguments a percent sign is one", Words("100%"), "100%", "cent%"},
+		{"quoted", F("%q", F("a user")), `"a user"`, `"un usager"`},
+		{"sentences, without the empty ones", Sentences(F("a user"), Text{}, Data("."), Sentences()), "a user .", "un usager ."},
+		{"an enumeration", And("a", "b", "c"), "a and b and c", "a and b and c"},
+		{"an enumeration of nothing", And(), "", ""},
+		{"the first that is not empty", Or(Text{}, Data(""), F("a user"), F("nobody")), "a user", "un usager"},
+		{"nothing", Text{}, "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := tc.text.String(); got != tc.english {
+				t.Errorf("in English %q, want %q", got, tc.english)
+			}
+			if got := tc.text.In("xx"); got != tc.xx {
+				t.Errorf("%q, want %q", got, tc.xx)
+			}
+			if got := tc.text.In("no such language"); got != tc.english {
+				t.Errorf("in a language without a catalogue %q, want %q", got, tc.english)
+			}
+			if tc.text.Empty() != (tc.english == "") {
+				t.Errorf("Empty = %v", tc.text.Empty())
+			}
+		})
+	}
+}
+
+func TestMapReachesTheArgumentsOfArguments(t *testing.T) {
+	text := F("%s of %s", F("key %s", "a"), "b").Map(func(a any) any { return a.(string) + "!" })
+	if got := text.In("xx"); got != "b!: clé a!" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestTimes(t *testing.T) {
+	at := time.Date(2026, 11, 1, 8, 4, 5, 0, time.FixedZone("KST", 9*60*60))
+	for _, tc := range []struct {
+		text            Text
+		english, korean string
+	}{
+		{Day(at), "2026-10-31", "2026년 10월 31일"},
+		{Minute(at), "2026-10-31 23:04 UTC", "2026년 10월 31일 23:04(UTC)"},
+		{Moment(at), "2026-10-31 23:04:05 UTC", "2026년 10월 31일 23:04:05(UTC)"},
+		{Period(24 * time.Hour), "1 day", "1일"},
+		{Period(7 * 24 * time.Hour), "7 days", "7일"},
+		{Period(time.Hour), "1 hour", "1시간"},
+		{Period(15 * time.Minute), "15 minutes", "15분"},
+		{Period(time.Second), "1s", "1s"},
+	} {
+		if got := tc.text.String(); got != tc.english {
+			t.Errorf("%q, want %q", got, tc.english)
+		}
+		if got := tc.text.In("ko"); got != tc.korean {
+			t.Errorf("%q, want %q", got, tc.korean)
+		}
+	}
+}
