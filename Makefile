@@ -57,6 +57,10 @@ tour: local $(TOUR) ## show every control and tool at work on a local account: t
 up: local ## start a local account and stay: ARGS="-mode enforce"
 	@go run ./infra/local up $(ARGS)
 
+.PHONY: cost
+cost: local ## estimate what it costs in a month: ARGS="-json"
+	@go run ./infra/local cost $(ARGS)
+
 .PHONY: deploy
 deploy: synth ## deploy to the AWS account of the credentials in the environment
 	@$(CDK) deploy --app cdk.out --all $(ARGS)

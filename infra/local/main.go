@@ -31,6 +31,8 @@ const usage = `usage: go run ./infra/local COMMAND
   send FILE|DIR… [-json] [-mode observe|enforce]
         deliver events and print what came of each, to the account that AWS_ENDPOINT_URL
         names, or to a fresh one
+  cost [-json]
+        play a month and price what it took: an estimate for an account
 
 Files are EventBridge events or bare CloudTrail records; a folder is its *.json files.
 `
@@ -59,7 +61,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "route": route, "send": send,
+		"up": up, "demo": demo, "tour": tour, "route": route, "send": send, "cost": cost,
 	}
 	if len(args) > 0 {
 		switch args[0] {

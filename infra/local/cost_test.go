@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/infra/local/host"
+)
+
+func TestWhatStandsIsPricedFromTheTemplate(t *testing.T) {
+	items, err := stands([]byte(`{"Resources": {
+		"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "x"}},
+		"B": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Expression": "a+b"}, {"MetricStat": {}}, {"MetricStat": {}}]}},
+		"K": {"Type": "AWS::KMS::Key"},
+		"Q": {"Type": "AWS::SQS::Queue"}
+	}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, i := range items {
+		got = append(got, fmt.Sprintf("%v %s: %.2f", i.Quantity, i.What, i.USD))
+	}
+	if diff := cmp.Diff([]string{"1 KMS keys: 1.00", "3 alarms: 0.30"}, got); diff != "" {
+		t.Errorf("items (-want +got):\n%s", diff)
+	}
+}
+
+func TestAMetricIsPaidForTheHoursInWhichItHasValues(t *testing.T) {
+	m := &meter{now: used{metrics: map[string]float64{}}}
+	m.done(host.Result{Function: "warder-a", Log: []byte(`plain text
+{"msg":"invocation","Findings":0,"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Control"]],"Metrics":[{"Name":"Findings"}]},{"Namespace":"Warder","Dimensions":[[]],"Metrics":[{"Name":"HaltedHours"}]}]}}
+`)})
+	total := used{metrics: map[string]float64{}}
+	total.add(m.now, 1460) // more often than there are hours
+	if diff := cmp.Diff(map[string]float64{"Findings warder-a": 1460, "HaltedHours ": 1460}, total.metrics); diff != "" {
+		t.Fatalf("values (-want +got):\n%s", diff)
+	}
+	metrics := total.items()[0]
+	if metrics.What != "custom metrics" || metrics.Quantity != 2 || metrics.USD != 0.6 {
+		t.Errorf("priced as %+v, want 2 metrics for a whole month", metrics)
+	}
+}
+
+func TestAMonthIsMadeOfEventsThatThereAre(t *testing.T) {
+	for _, entry := range month {
+		if _, err := os.Stat(filepath.Join("../../events", entry.event)); err != nil || entry.times < 1 {
+			t.Errorf("%s, %d times: %v", entry.event, entry.times, err)
+		}
+	}
+}
