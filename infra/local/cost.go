@@ -199,19 +199,23 @@ func cost(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		total.add(u, float64(entry.times))
 	}
-	path, err := root.Template(project.Deployed)
+	templates, err := root.Templates(project.Deployed)
 	if err != nil {
 		return err
 	}
-	template, err := os.ReadFile(path)
+	var standing [][]byte
+	for _, template := range templates {
+		body, err := os.ReadFile(template.Path)
+		if err != nil {
+			return fmt.Errorf("read template: %w", err)
+		}
+		standing = append(standing, body)
+	}
+	items, err := stands(standing)
 	if err != nil {
 		return err
 	}
-	standing, err := stands(template)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	items := append(standing, total.items()...)
+	items = append(items, total.items()...)
 	sum := 0.0
 	for _, i := range items {
 		sum += i.USD
@@ -265,34 +269,36 @@ func priceOf(what string, quantity float64, unit string, price float64) item {
 	return item{what, quantity, unit, price, quantity * price}
 }
 
-// stands is what the stack costs while nothing happens.
-func stands(template []byte) ([]item, error) {
-	var t struct {
-		Resources map[string]struct {
-			Type       string
-			Properties struct {
-				Metrics []struct{ MetricStat json.RawMessage } // of an alarm with metric math
-			}
-		}
-	}
-	if err := json.Unmarshal(template, &t); err != nil {
-		return nil, err
-	}
+// stands is what the stacks cost while nothing happens.
+func stands(templates [][]byte) ([]item, error) {
 	alarmed, keys, dashboards := 0, 0, 0
-	for _, r := range t.Resources {
-		switch r.Type {
-		case "AWS::CloudWatch::Alarm":
-			stats := 0
-			for _, m := range r.Properties.Metrics {
-				if m.MetricStat != nil {
-					stats++
+	for _, template := range templates {
+		var t struct {
+			Resources map[string]struct {
+				Type       string
+				Properties struct {
+					Metrics []struct{ MetricStat json.RawMessage } // of an alarm with metric math
 				}
 			}
-			alarmed += max(stats, 1)
-		case "AWS::KMS::Key":
-			keys++
-		case "AWS::CloudWatch::Dashboard":
-			dashboards++
+		}
+		if err := json.Unmarshal(template, &t); err != nil {
+			return nil, fmt.Errorf("read template: %w", err)
+		}
+		for _, r := range t.Resources {
+			switch r.Type {
+			case "AWS::CloudWatch::Alarm":
+				stats := 0
+				for _, m := range r.Properties.Metrics {
+					if m.MetricStat != nil {
+						stats++
+					}
+				}
+				alarmed += max(stats, 1)
+			case "AWS::KMS::Key":
+				keys++
+			case "AWS::CloudWatch::Dashboard":
+				dashboards++
+			}
 		}
 	}
 	items := []item{

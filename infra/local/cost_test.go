@@ -12,12 +12,12 @@ import (
 )
 
 func TestWhatStandsIsPricedFromTheTemplate(t *testing.T) {
-	items, err := stands([]byte(`{"Resources": {
+	items, err := stands([][]byte{[]byte(`{"Resources": {
 		"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "x"}},
 		"B": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Expression": "a+b"}, {"MetricStat": {}}, {"MetricStat": {}}]}},
 		"K": {"Type": "AWS::KMS::Key"},
 		"Q": {"Type": "AWS::SQS::Queue"}
-	}}`))
+	}}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
