@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// A rule is a rule of a template.
+type rule struct {
+	id           string // logical
+	EventBusName any
+	EventPattern json.RawMessage
+	Schedule     string `json:"ScheduleExpression"`
+	State        string
+	Targets      []struct {
+		Arn     any
+		RoleArn any
+	}
+	Tags []struct{ Key, Value string }
+}
+
+// rules are the template's rules with the tag of the given owner; every rule without one.
+func (s stack) rules(owner string) []rule {
+	var rules []rule
+	for _, id := range s.of("AWS::Events::Rule") {
+		r := rule{id: id, State: string(eventtypes.RuleStateEnabled)}
+		if err := json.Unmarshal(s.template.Resources[id].Properties, &r); err != nil {
+			continue // CloudFormation took it, so it is none of ours
+		}
+		for _, tag := range r.Tags {
+			if tag.Key == settings.Product && (owner == "" || tag.Value == owner) {
+				rules = append(rules, r)
+			}
+		}
+	}
+	return rules
+}
+
+const redeploy = "make deploy does not see it: put it back by hand, or change and deploy it twice"
+
+// control checks that what starts a control is there and on, and that its function is and does what
+// cdk.json asks for.
+func (d *doctor) control(ctx context.Context, l *lines, c control.Control) {
+	mode := d.settings.Controls[c.ID].Mode
+	if d.hub.err != nil {
+		l.unread(d.hub.unread, d.hub.err)
+	} else {
+		rules := d.hub.rules(c.ID)
+		if len(rules) == 0 {
+			l.problem("make deploy", "the deployed stack has no rule that starts it")
+		}
+		for _, r := range rules {
+			if !d.started(ctx, l, d.hub, r, ":function:"+settings.FunctionName(c.ID)) {
+				return
+			}
+		}
+	}
+	d.function(ctx, l, c, mode)
+	if l.fine() {
+		l.ok("%s, %s on, function active", mode, number(len(d.hub.rules(c.ID)), "rule"))
+		if mode == control.Off {
+			l.said[len(l.said)-1].Text = "off, function active"
+		}
+	}
+}
+
+// tool checks the function of a tool, and what starts it.
+func (d *doctor) tool(ctx context.Context, l *lines, c control.Control) {
+	for _, r := range d.hub.rules(c.ID) {
+		if !d.started(ctx, l, d.hub, r, ":function:"+settings.FunctionName(c.ID)) {
+			return
+		}
+	}
+	d.function(ctx, l, c, control.Enforce)
+	if l.fine() {
+		l.ok("function active")
+	}
+}
+
+// started checks a rule: it is there, in its state, with its pattern or schedule, and starts what it
+// is to start, whose ARN ends with target. It returns false when nothing more is worth reading.
+func (d *doctor) started(ctx context.Context, l *lines, s stack, r rule, target string) bool {
+	client := d.in(s.region).events
+	// On another bus than the default one the physical name is bus|rule.
+	name := s.physical[r.id]
+	name = name[strings.LastIndex(name, "|")+1:]
+	var bus *string
+	if on := s.name(r.EventBusName); on != "" {
+		bus = &on
+	}
+	out, err := client.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &name, EventBusName: bus})
+	switch {
+	case coded(err, "ResourceNotFoundException"):
+		l.problem(redeploy, "the rule %s is gone", name)
+		return true
+	case err != nil:
+		l.unread("events:DescribeRule", err)
+		return false
+	case string(out.State) != r.State && r.State == string(eventtypes.RuleStateDisabled):
+		l.problem("aws events disable-rule --name "+name+regionOption(s)+busOption(bus), "the rule %s is on, and the control is off", name)
+	case out.State == eventtypes.RuleStateDisabled && r.State != string(eventtypes.RuleStateDisabled):
+		l.problem("aws events enable-rule --name "+name+regionOption(s)+busOption(bus), "the rule %s is disabled", name)
+	case string(out.State) != r.State:
+		l.problem(redeploy, "the rule %s is %s, and deployed as %s: some calls do not reach it", name, out.State, r.State)
+	case r.Schedule != aws.ToString(out.ScheduleExpression), r.EventPattern != nil && plainPattern(r.EventPattern) && !same(r.EventPattern, json.RawMessage(aws.ToString(out.EventPattern))):
+		l.problem(redeploy, "the rule %s does not match what it was deployed for", name)
+	}
+	targets, err := client.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &name, EventBusName: bus})
+	if err != nil {
+		l.unread("events:ListTargetsByRule", err)
+		return false
+	}
+	if !slices.ContainsFunc(targets.Targets, func(t eventtypes.Target) bool { return strings.HasSuffix(aws.ToString(t.Arn), target) }) {
+		l.problem(redeploy, "the rule %s does not start %s", name, strings.TrimLeft(target, ":"))
+	}
+	return true
+}
+
+// plainPattern reports whether a pattern of a template has nothing that CloudFormation fills in.
+func plainPattern(pattern json.RawMessage) bool {
+	return !strings.Contains(string(pattern), `"Ref"`) && !strings.Contains(string(pattern), `"Fn::`)
+}
+
+func regionOption(s stack) string { return " --region " + s.region }
+
+func busOption(bus *string) string {
+	if bus == nil {
+		return ""
+	}
+	return " --event-bus-name " + *bus
+}
+
+// function checks a function: it is there, it can be started, and it was told what cdk.json says.
+func (d *doctor) function(ctx context.Context, l *lines, c control.Control, mode control.Mode) {
+	name := settings.FunctionName(c.ID)
+	out, err := d.in(d.settings.HubRegion).lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+	switch {
+	case coded(err, "ResourceNotFoundException"):
+		l.problem("make deploy", "the function %s is not there", name)
+		return
+	case err != nil:
+		l.unread("lambda:GetFunctionConfiguration", err)
+		return
+	}
+	if out.State != lambdatypes.StateActive && out.State != lambdatypes.StateInactive { // inactive after weeks without use; the next event wakes it
+		l.problem("look at the function in Lambda; then make deploy", "the function %s is %s: %s", name, out.State, aws.ToString(out.StateReason))
+	}
+	if out.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed {
+		l.problem("make deploy", "the last update of the function %s failed: %s", name, aws.ToString(out.LastUpdateStatusReason))
+	}
+	if out.Environment == nil || out.Environment.Error != nil {
+		l.say(unknown, "use credentials that may see the environment of functions", "the settings of the function %s cannot be read", name)
+		return
+	}
+	told, want := out.Environment.Variables, d.settings.Function(c).Env()
+	if told["WARDER_MODE"] != string(mode) {
+		l.problem("make deploy", "the function is told to %s, and cdk.json says %s", told["WARDER_MODE"], mode)
+		return
+	}
+	for _, name := range []string{"WARDER_PARAMETERS", "WARDER_SETTINGS"} {
+		if !same(json.RawMessage(told[name]), json.RawMessage(want[name])) {
+			l.problem("make deploy", "the function has other settings than cdk.json")
+			return
+		}
+	}
+}
+
+// regionStack checks a region: its stack, and that each of its rules forwards to the hub's bus with a
+// role that is there.
+func (d *doctor) regionStack(ctx context.Context, l *lines, name, region string) {
+	s := d.readStack(ctx, l, name, region)
+	if !s.there || s.err != nil {
+		return
+	}
+	bus := fmt.Sprintf(":%s:%s:event-bus/%s", d.settings.HubRegion, d.id, settings.Product)
+	switch _, err := d.in(d.settings.HubRegion).events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String(settings.Product)}); {
+	case coded(err, "ResourceNotFoundException"):
+		l.problem("make deploy", "the bus %s that its events go to is not there", settings.Product)
+	case err != nil:
+		l.unread("events:DescribeEventBus", err)
+	}
+	rules := s.rules("")
+	for _, r := range rules {
+		if !d.started(ctx, l, s, r, bus) {
+			return
+		}
+	}
+	for _, id := range s.of("AWS::IAM::Role") {
+		role := s.physical[id]
+		switch _, err := d.in(region).iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &role}); {
+		case coded(err, "NoSuchEntity"):
+			l.problem(redeploy, "the role %s that forwards its events is gone", role)
+		case err != nil:
+			l.unread("iam:GetRole", err)
+		}
+	}
+	if len(rules) == 0 {
+		l.problem("make deploy", "its stack has no rule: no event is forwarded")
+	}
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// halt checks the switch that stops every change.
+func (d *doctor) halt(ctx context.Context, l *lines) {
+	out, err := d.in(d.settings.HubRegion).ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(settings.HaltParameter)})
+	switch {
+	case coded(err, "ParameterNotFound"):
+		l.problem("make resume, or make deploy", "the parameter %s is gone: nothing is changed until it is back", settings.HaltParameter)
+	case err != nil:
+		l.unread("ssm:GetParameter", err)
+	case aws.ToString(out.Parameter.Value) != halt.Go:
+		l.problem("make resume, once the reason is over", "nothing is changed since %s: %s", day(aws.ToTime(out.Parameter.LastModifiedDate)), aws.ToString(out.Parameter.Value))
+	default:
+		l.ok("off since %s", day(aws.ToTime(out.Parameter.LastModifiedDate)))
+	}
+}
+
+// store reads the ledger and nothing else: what it would write is refused.
+type store struct{ ledger.Store }
+
+// Put implements [ledger.Store].
+func (store) Put(context.Context, ledger.Item) error { return errors.New("the doctor writes nothing") }
+
+func (d *doctor) ledger() *ledger.Ledger { return ledger.New(store{d.in(d.settings.HubRegion).store}) }
+
+// breakers checks whether the blast radius has stopped a control.
+func (d *doctor) breakers(ctx context.Context, l *lines) {
+	for _, c := range d.controls {
+		if c.Tool {
+			continue
+		}
+		breaker, err := d.ledger().Breaker(ctx, c.ID)
+		if err != nil {
+			l.unread("dynamodb:GetItem", err)
+			return
+		}
+		if !breaker.Tripped.IsZero() {
+			l.problem(fmt.Sprintf("read what waits; then make release CONTROL=%s REASON=\"...\"", c.ID), "%s has stopped at %s changes in an hour, on %s",
+				c.ID, strconv.Itoa(d.settings.BlastRadius), day(breaker.Tripped))
+		}
+	}
+	if l.fine() {
+		l.ok("no control has reached %d changes in an hour and stopped", d.settings.BlastRadius)
+	}
+}
+
+// queues checks that nothing waits in the queues that keep what failed or was not delivered, in the
+// hub and in each region.
+func (d *doctor) queues(ctx context.Context, l *lines) {
+	stacks := []stack{d.hub}
+	for _, region := range d.settings.Regions {
+		s := d.readStack(ctx, &lines{}, settings.Product+"-"+region, region) // its own line has said how it is
+		if s.there {
+			stacks = append(stacks, s)
+		}
+	}
+	checked := 0
+	for _, s := range stacks {
+		if s.err != nil {
+			l.unread(s.unread, s.err)
+			continue
+		}
+		for _, id := range s.keepers() {
+			address := s.physical[id]
+			out, err := d.in(s.region).sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &address, AttributeNames: []sqstypes.QueueAttributeName{
+				sqstypes.QueueAttributeNameApproximateNumberOfMessages, sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+			}})
+			switch {
+			case coded(err, "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
+				l.problem(redeploy, "the queue of %s in %s is gone: what fails is lost", id, s.region)
+				continue
+			case err != nil:
+				l.unread("sqs:GetQueueAttributes", err)
+				continue
+			}
+			checked++
+			waiting := 0
+			for _, count := range out.Attributes {
+				n, err := strconv.Atoi(count)
+				if err != nil {
+					l.unread("sqs:GetQueueAttributes", err)
+				}
+				waiting += n
+			}
+			if waiting > 0 {
+				l.problem("find out why in the functions' logs, put it right, then make redrive", "%s in %s (%s)", number(waiting, "event"), id, s.region)
+			}
+		}
+	}
+	if l.fine() {
+		l.ok("%s, nothing in them", number(checked, "queue"))
+	}
+}
+
+// late is how old a control's last sweep may be: a day, and two hours for one that started late or
+// was tried again.
+const late = 26 * time.Hour
+
+// scheduled is how the ledger names the event of a sweep.
+const scheduled = "Scheduled Event"
+
+// sweeps checks that each control with a sweep has had one lately that came to its end.
+func (d *doctor) sweeps(ctx context.Context, l *lines) {
+	runs, err := d.ledger().Runs(ctx)
+	if err != nil {
+		l.unread("dynamodb:Scan", err)
+		return
+	}
+	now := d.now()
+	var oldest time.Time
+	swept := 0
+	var waiting []string
+	for _, c := range d.controls {
+		if c.Tool || c.Schedule == "" || d.settings.Controls[c.ID].Mode == control.Off {
+			continue
+		}
+		var last, done ledger.Run
+		for _, run := range runs {
+			if run.Control != c.ID || run.Event != scheduled {
+				continue
+			}
+			if run.At.After(last.At) {
+				last = run
+			}
+			if run.Done && run.At.After(done.At) {
+				done = run
+			}
+		}
+		again := "read the function's log, then make sweep CONTROL=" + c.ID
+		switch {
+		case now.Sub(done.At) <= late:
+			swept++
+			if oldest.IsZero() || done.At.Before(oldest) {
+				oldest = done.At
+			}
+		case last.At.IsZero() && now.Sub(d.hub.changed) <= late:
+			waiting = append(waiting, c.ID)
+		case last.At.IsZero():
+			l.problem(again, "%s has never swept the account", c.ID)
+		case last.Key != done.Key && now.Sub(last.At) <= late:
+			l.problem(again, "the last sweep of %s, %s, did not come to its end: %s", c.ID, ago(now, last.At), last.Reason)
+		default:
+			l.problem(again, "the last sweep of %s was %s", c.ID, ago(now, last.At))
+		}
+	}
+	if !l.fine() {
+		return
+	}
+	slices.Sort(waiting)
+	switch {
+	case len(waiting) > 0 && swept == 0:
+		l.remark("", "none yet: deployed %s, each control's first comes within a day", ago(now, d.hub.changed))
+	case len(waiting) > 0:
+		l.remark("", "%s within %d hours; %s, deployed %s, to come", number(swept, "control"), int(late.Hours()), number(len(waiting), "control"), ago(now, d.hub.changed))
+	case swept == 0:
+		l.ok("no control has a sweep that is on")
+	default:
+		l.ok("%s within %d hours, the oldest %s", number(swept, "control"), int(late.Hours()), ago(now, oldest))
+	}
+}
