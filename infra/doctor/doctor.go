@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -30,6 +31,10 @@ type doctor struct {
 	id        string // of the account
 	partition string
 	hub       stack
+
+	reading     sync.Once
+	contents    ledger.Contents
+	contentsErr error
 }
 
 // check is one check, which says its lines.
@@ -95,6 +100,9 @@ func (d *doctor) deployed() []check {
 		checks = append(checks, check{"stack " + name, func(ctx context.Context, l *lines) { d.regionStack(ctx, l, name, region) }})
 	}
 	for _, c := range d.controls {
+		if c.Tool && !d.settings.Notify.Slack.On() && names(c, control.Slack) {
+			continue // there is nothing that it could post to: it is not deployed
+		}
 		if c.Tool {
 			checks = append(checks, check{"tool " + c.ID, func(ctx context.Context, l *lines) { d.tool(ctx, l, c) }})
 		} else {
@@ -107,6 +115,11 @@ func (d *doctor) deployed() []check {
 	}
 	checks = append(checks, check{"halt", d.halt}, check{"blast radius", d.breakers}, check{"queues", d.queues}, check{"sweeps", d.sweeps})
 	return checks
+}
+
+// names reports whether c may do something with a resource of Warder's own.
+func names(c control.Control, own string) bool {
+	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool { return slices.Contains(p.Resources, own) })
 }
 
 // regions are the hub's and the others, the hub's first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -40,22 +41,25 @@ type store struct{ ledger.Store }
 // Put implements [ledger.Store].
 func (store) Put(context.Context, ledger.Item) error { return errors.New("the doctor writes nothing") }
 
-func (d *doctor) ledger() *ledger.Ledger { return ledger.New(store{d.in(d.settings.HubRegion).store}) }
+// readLedger reads the ledger, once for all checks.
+func (d *doctor) readLedger(ctx context.Context) (ledger.Contents, error) {
+	d.reading.Do(func() {
+		d.contents, d.contentsErr = ledger.New(store{d.in(d.settings.HubRegion).store}).Contents(ctx)
+	})
+	return d.contents, d.contentsErr
+}
 
 // breakers checks whether the blast radius has stopped a control.
 func (d *doctor) breakers(ctx context.Context, l *lines) {
-	for _, c := range d.controls {
-		if c.Tool {
-			continue
-		}
-		breaker, err := d.ledger().Breaker(ctx, c.ID)
-		if err != nil {
-			l.unread("dynamodb:GetItem", err)
-			return
-		}
-		if !breaker.Tripped.IsZero() {
-			l.problem(fmt.Sprintf("read what waits; then make release CONTROL=%s REASON=\"...\"", c.ID), "%s has stopped at %s changes in an hour, on %s",
-				c.ID, strconv.Itoa(d.settings.BlastRadius), day(breaker.Tripped))
+	contents, err := d.readLedger(ctx)
+	if err != nil {
+		l.unread("dynamodb:Scan", err)
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(contents.Breakers)) {
+		if breaker := contents.Breakers[id]; !breaker.Tripped.IsZero() {
+			l.problem(fmt.Sprintf("read what waits; then make release CONTROL=%s REASON=\"...\"", id), "%s has stopped at %d changes in an hour, on %s",
+				id, d.settings.BlastRadius, day(breaker.Tripped))
 		}
 	}
 	if l.fine() {
@@ -120,7 +124,7 @@ const scheduled = "Scheduled Event"
 
 // sweeps checks that each control with a sweep has had one lately that came to its end.
 func (d *doctor) sweeps(ctx context.Context, l *lines) {
-	runs, err := d.ledger().Runs(ctx)
+	contents, err := d.readLedger(ctx)
 	if err != nil {
 		l.unread("dynamodb:Scan", err)
 		return
@@ -134,7 +138,7 @@ func (d *doctor) sweeps(ctx context.Context, l *lines) {
 			continue
 		}
 		var last, done ledger.Run
-		for _, run := range runs {
+		for _, run := range contents.Runs {
 			if run.Control != c.ID || run.Event != scheduled {
 				continue
 			}
