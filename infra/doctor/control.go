@@ -49,7 +49,7 @@ func (s stack) rules(owner string) []rule {
 	return rules
 }
 
-const redeploy = "make deploy does not see it: put it back by hand, or change and deploy it twice"
+const redeploy = `make deploy ARGS="--revert-drift"`
 
 // control checks that what starts a control is there and on, and that its function is and does what
 // cdk.json asks for.

@@ -147,7 +147,7 @@ func createStacks(ctx context.Context, server *moto.Server, templates []project.
 		if len(created.Functions) > 0 {
 			return stack.Stack{}, fmt.Errorf("stack %s has functions: the local account runs those of the hub alone", t.Stack)
 		}
-		hub.Rules = append(hub.Rules, created.Rules...)
+		hub.Rules, hub.Regions = append(hub.Rules, created.Rules...), append(hub.Regions, created)
 	}
 	return hub, nil
 }
@@ -183,17 +183,35 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 	if err != nil {
 		return nil, err
 	}
+	environments := map[string]map[string]string{}
+	for _, f := range functions {
+		environments[f.Name] = f.Env
+	}
 	a.host = host.New(functions, host.Options{
 		Log: a.logs(o.stderr), Failed: a.failures(o.stderr), Done: o.done,
 	})
 	a.server = &http.Server{
 		Handler: front.New(front.Config{
 			Moto: a.moto, Bus: a.bus, Host: a.host, Account: moto.AccountID, Region: region, Functions: keys, Listeners: a.listeners(),
+			Environments: environments, Deployed: deployed(a.Stack),
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	go func() { _ = a.server.Serve(listener) }()
 	return a, nil
+}
+
+// deployed are the hub's stack and those of the regions, as CloudFormation tells of them.
+func deployed(hub stack.Stack) []front.Deployed {
+	var all []front.Deployed
+	for _, s := range append([]stack.Stack{hub}, hub.Regions...) {
+		d := front.Deployed{Name: s.Name, Region: s.Region, Created: time.Now(), Template: s.Template, Targets: s.Targets}
+		for _, r := range s.Resources {
+			d.Resources = append(d.Resources, front.Resource(r))
+		}
+		all = append(all, d)
+	}
+	return all
 }
 
 // Close ends the account and everything that it started, and waits until that is gone.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -377,19 +376,7 @@ func (s *stage) makeKey(ctx context.Context, user string) (*iamtypes.AccessKey, 
 
 // createBucket adds a bucket. S3 has no events of its own here.
 func (s *stage) createBucket(ctx context.Context, name string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, s.account.moto.URL+"/"+name, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("create bucket %s: %w", name, err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("create bucket %s: %s", name, response.Status)
-	}
-	return nil
+	return putBucket(ctx, s.account.moto, name)
 }
 
 // sweep starts a control by its schedule, at a time.

@@ -38,6 +38,9 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer a.Close()
+	if err := prepare(ctx, a.moto); err != nil {
+		return err
+	}
 
 	fmt.Fprintf(p.out, `export AWS_ENDPOINT_URL=%s
 export AWS_ACCESS_KEY_ID=%s

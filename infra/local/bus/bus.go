@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ type Rule struct {
 	Input    string // JSON that the target gets in place of the event
 	Pattern  string // JSON; empty for a rule that has a schedule alone
 	Schedule string // rate() or cron(); empty for a rule that has a pattern alone
+	State    string // as EventBridge names it; ENABLED when empty
 	Disabled bool
 }
 
@@ -77,6 +79,9 @@ type Bus struct {
 	schedules []Rule
 
 	mu sync.Mutex // a put and the reading of its matches are one step
+
+	switches sync.Mutex
+	off      map[string]bool // rules that were turned off, by region and name
 }
 
 // queueName is the target of all rules of a region.
@@ -85,7 +90,7 @@ const queueName = "warder-local-invocations"
 // New creates the event buses, which are all in region, the rules, and in each region that has rules
 // the queue that is their target.
 func New(ctx context.Context, events *eventbridge.Client, queues *sqs.Client, account, region string, buses []string, rules []Rule) (*Bus, error) {
-	b := &Bus{events: events, queues: queues, account: account, region: region, regions: map[string]string{}, rules: map[string]Rule{}}
+	b := &Bus{events: events, queues: queues, account: account, region: region, regions: map[string]string{}, rules: map[string]Rule{}, off: map[string]bool{}}
 	for _, name := range buses {
 		if _, err := events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &name}, b.inRegion(region)); err != nil {
 			return nil, fmt.Errorf("create event bus %s: %w", name, err)
@@ -141,8 +146,11 @@ func (b *Bus) create(ctx context.Context, rule Rule, target string) error {
 	if rule.Schedule != "" {
 		input.ScheduleExpression = &rule.Schedule
 	}
-	if rule.Disabled {
+	switch {
+	case rule.Disabled:
 		input.State = types.RuleStateDisabled
+	case rule.State != "":
+		input.State = types.RuleState(rule.State)
 	}
 	if _, err := b.events.PutRule(ctx, input, b.inRegion(rule.Region)); err != nil {
 		return err
@@ -177,6 +185,19 @@ func (b *Bus) create(ctx context.Context, rule Rule, target string) error {
 		return errors.New(aws.ToString(answer.FailedEntries[0].ErrorMessage))
 	}
 	return nil
+}
+
+// Switch turns a rule off or on again.
+func (b *Bus) Switch(region, rule string, on bool) {
+	b.switches.Lock()
+	defer b.switches.Unlock()
+	b.off[region+" "+rule] = !on
+}
+
+func (b *Bus) isOff(rule Rule) bool {
+	b.switches.Lock()
+	defer b.switches.Unlock()
+	return b.off[rule.Region+" "+rule.Name]
 }
 
 // Put puts one event on the default bus of its region and returns its matches. An event that no bus
@@ -279,7 +300,8 @@ func (b *Bus) put(ctx context.Context, entry *Entry) (Result, []Rule, error) {
 			matched = append(matched, rule)
 		}
 	}
-	return result, matched, nil
+	// moto delivers for them as well.
+	return result, slices.DeleteFunc(matched, b.isOff), nil
 }
 
 // seal writes the event as EventBridge delivers it.

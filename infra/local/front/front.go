@@ -61,6 +61,10 @@ type Config struct {
 	Region    string
 	Functions map[string]string // name of the function by the access key that it was given
 	Listeners []Listener        // functions that topics start
+	// Environments are the functions' environments, by the function's name, and Deployed the stacks
+	// that they are of.
+	Environments map[string]map[string]string
+	Deployed     []Deployed
 }
 
 // A Front serves the endpoint.
@@ -94,6 +98,7 @@ func New(config Config) *Front {
 	f.routes.HandleFunc("POST /_warder/idle", f.idle)
 	f.routes.HandleFunc("POST /_warder/send", f.send)
 	f.routes.HandleFunc("POST /2015-03-31/functions/{name}/invocations", f.invoke)
+	f.routes.HandleFunc("GET /2015-03-31/functions/{name}/configuration", f.configuration)
 	return f
 }
 
@@ -185,6 +190,14 @@ func (f *Front) answer(ctx context.Context, req request) answer {
 		return f.asRoot(ctx, req)
 	case req.service == "events" && req.action == "PutEvents":
 		return f.putEvents(ctx, req)
+	case req.service == "events" && req.action == "ListTargetsByRule":
+		if a, ok := f.targets(req); ok {
+			return a
+		}
+	case req.service == "events" && (req.action == "DisableRule" || req.action == "EnableRule"):
+		return f.switchRule(ctx, req)
+	case req.service == "cloudformation":
+		return f.formation(req)
 	case req.service == "iam" && trail.Mutating(req.action):
 		return f.change(ctx, req)
 	case req.service == "sns" && req.action == "Publish":
@@ -204,6 +217,16 @@ func invalidKey(req request) string {
 		return "InvalidClientTokenId"
 	}
 	return "UnrecognizedClientException"
+}
+
+// switchRule turns a rule off or on. moto notes it, and delivers as before.
+func (f *Front) switchRule(ctx context.Context, req request) answer {
+	answer := f.forward(ctx, req)
+	var input struct{ Name string }
+	if answer.status == http.StatusOK && json.Unmarshal(req.body, &input) == nil {
+		f.Bus.Switch(req.region, input.Name, req.action == "EnableRule")
+	}
+	return answer
 }
 
 // change makes an IAM call that changes something and puts its event on the bus before it answers.

@@ -69,12 +69,21 @@ type Subscription struct {
 
 // A Stack is what was created.
 type Stack struct {
+	Name          string
+	Region        string
+	Template      []byte         // that it was created from
 	Functions     []Function     // sorted by name
 	Rules         []bus.Rule     // sorted by name
 	Buses         []string       // names of event buses beside the default one, sorted
 	Subscriptions []Subscription // of functions, sorted by ARN; those of others are in moto
 	Outputs       map[string]string
+	Resources     []Resource          // sorted by logical id
+	Targets       map[string][]string // ARNs that each rule starts, by the rule's name
+	Regions       []Stack             // of the hub: the stacks of the other regions
 }
+
+// A Resource is a resource that was created.
+type Resource struct{ LogicalID, Type, PhysicalID string }
 
 // Create creates the resources of the template under the stack's name.
 func Create(ctx context.Context, data []byte, clients Clients, name, account, region string) (Stack, error) {
@@ -84,7 +93,7 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 	}
 	m := &maker{
 		ctx: ctx, Clients: clients, template: t, name: name, account: account, region: region,
-		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{}, queues: map[string]bool{}, allowed: map[string]bool{},
+		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{}, queues: map[string]bool{}, targets: map[string][]string{}, allowed: map[string]bool{},
 	}
 	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {
 		if t.Resources[logicalID].Type == metadata {
@@ -94,7 +103,9 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 			return Stack{}, err
 		}
 	}
-	return m.stack()
+	s, err := m.stack()
+	s.Template = data
+	return s, err
 }
 
 // maker creates resources, each once, those that one needs before it.
@@ -112,11 +123,15 @@ type maker struct {
 	buses     []string
 	listeners []Subscription
 	queues    map[string]bool // by ARN
+	targets   map[string][]string
 	allowed   map[string]bool // ARN of a rule or topic, and of the function that it may start
 }
 
 func (m *maker) stack() (Stack, error) {
-	stack := Stack{Outputs: map[string]string{}}
+	stack := Stack{Name: m.name, Region: m.region, Targets: m.targets, Outputs: map[string]string{}}
+	for _, id := range slices.Sorted(maps.Keys(m.made)) {
+		stack.Resources = append(stack.Resources, Resource{id, m.template.Resources[id].Type, m.made[id].ref})
+	}
 	for _, name := range slices.Sorted(maps.Keys(m.functions)) {
 		stack.Functions = append(stack.Functions, *m.functions[name])
 	}
@@ -303,8 +318,9 @@ func (m *maker) rule(name string, properties map[string]any) (made, error) {
 		}
 		rule := bus.Rule{
 			Name: p.Name, Region: m.region, Bus: p.EventBusName, Pattern: string(p.EventPattern), Schedule: p.ScheduleExpression,
-			Input: target.Input, Disabled: p.State == "DISABLED",
+			Input: target.Input, State: p.State, Disabled: p.State == "DISABLED",
 		}
+		m.targets[p.Name] = append(m.targets[p.Name], target.Arn)
 		switch function := m.functionByARN(target.Arn); {
 		case function != nil:
 			rule.Function = function.Name

@@ -45,6 +45,7 @@ func TestCreate(t *testing.T) {
 
 	t.Run("functions and rules have their references resolved", func(t *testing.T) {
 		want := stack.Stack{
+			Name: "warder", Region: mototest.Region, Template: data, Resources: got.Resources, Targets: got.Targets,
 			Functions: []stack.Function{{
 				Name: "warder-test", ARN: "arn:aws:lambda:us-east-1:123456789012:function:warder-test",
 				Role: "arn:aws:iam::123456789012:role/warder/warder-Role", Timeout: 15 * time.Minute, MemoryMB: 256,
@@ -57,11 +58,11 @@ func TestCreate(t *testing.T) {
 				OnFailure: "arn:aws:sqs:us-east-1:123456789012:warder-Queue",
 			}},
 			Rules: []bus.Rule{
-				{Name: "warder-ARule", Region: "us-east-1", Function: "warder-test", Pattern: `{"account":["123456789012"],"source":["aws.iam"]}`},
-				{Name: "warder-BusRule", Region: "us-east-1", Bus: "warder", Function: "warder-test", Input: "{}", Pattern: `{"source":["here"]}`},
-				{Name: "warder-BusRule", Region: "us-east-1", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:warder-Queue", Pattern: `{"source":["here"]}`},
-				{Name: "warder-BusRule", Region: "us-east-1", Bus: "warder", Forward: "arn:aws:events:us-west-2:123456789012:event-bus/warder", Pattern: `{"source":["here"]}`},
-				{Name: "warder-Schedule", Region: "us-east-1", Function: "warder-test", Schedule: "rate(1 day)", Disabled: true},
+				{Name: "warder-ARule", Region: "us-east-1", State: "ENABLED", Function: "warder-test", Pattern: `{"account":["123456789012"],"source":["aws.iam"]}`},
+				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Function: "warder-test", Input: "{}", Pattern: `{"source":["here"]}`},
+				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:warder-Queue", Pattern: `{"source":["here"]}`},
+				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Forward: "arn:aws:events:us-west-2:123456789012:event-bus/warder", Pattern: `{"source":["here"]}`},
+				{Name: "warder-Schedule", Region: "us-east-1", Function: "warder-test", Schedule: "rate(1 day)", State: "DISABLED", Disabled: true},
 			},
 			Buses: []string{"warder"},
 			Subscriptions: []stack.Subscription{{
@@ -71,6 +72,14 @@ func TestCreate(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("stack (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("what was created is listed by both its names, and rules with what they start", func(t *testing.T) {
+		if want := (stack.Resource{LogicalID: "ARule", Type: "AWS::Events::Rule", PhysicalID: "warder-ARule"}); !slices.Contains(got.Resources, want) {
+			t.Errorf("resources %+v without %+v", got.Resources, want)
+		}
+		if diff := cmp.Diff([]string{"arn:aws:lambda:us-east-1:123456789012:function:warder-test"}, got.Targets["warder-ARule"]); diff != "" {
+			t.Errorf("targets (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("the role has both its policies", func(t *testing.T) {
