@@ -29,7 +29,8 @@ NATIVE    := $(FUNCTIONS:%=bin/native/%/bootstrap)
 # The commands that ask the deployed Warder: what was written after NAME= on make's command line is
 # handed over as it was written, whatever is in it. Names from the environment are not: every shell
 # has a USER.
-ASK   := bin/ask
+ASK    := bin/ask
+DOCTOR := bin/doctor
 quote  = '$(subst ','\'',$(strip $(1)))'
 given  = $(foreach name,$(1),$(if $(filter command,$(firstword $(origin $(name)))),$(name)=$(call quote,$(value $(name)))))
 
@@ -70,6 +71,10 @@ diff: synth ## show what a deployment would change
 	@$(CDK) diff --app cdk.out $(ARGS)
 
 ##@ Operate (the account of the credentials in the environment, or a local one at AWS_ENDPOINT_URL)
+
+.PHONY: doctor
+doctor: $(DOCTOR) ## check what Warder needs, and how it fares: ARGS="-json"
+	@$(DOCTOR) $(ARGS)
 
 .PHONY: halt
 halt: $(ASK) ## stop every change: REASON="..."
@@ -116,6 +121,10 @@ bin/arm64/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
 bin/native/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
 	@echo "building functions/$* for this machine ..."
 	@$(GO_BUILD) -o $@ ./functions/$*
+
+bin/doctor: $(call go_files,infra/doctor) $(SHARED) $(wildcard functions/*/control.json)
+	@echo "building infra/doctor ..." >&2
+	@go build -o $@ ./infra/doctor
 
 bin/ask: $(call go_files,infra/ask) $(SHARED) $(wildcard functions/*/control.json)
 	@echo "building infra/ask ..." >&2
