@@ -206,17 +206,18 @@ const idle = 30 * 24 * time.Hour
 
 // The partitions of the table.
 const (
-	runs     = "run#"
-	entries  = "entry#"
-	marks    = "once#"
-	cases    = "case#"
-	holds    = "hold#"
-	breakers = "breaker#"
-	rounds   = "rounds#"
-	notes    = "note#"
-	threads  = "thread#"
-	slots    = "slot#"
-	drills   = "drill#"
+	runs       = "run#"
+	entries    = "entry#"
+	marks      = "once#"
+	cases      = "case#"
+	holds      = "hold#"
+	breakers   = "breaker#"
+	rounds     = "rounds#"
+	notes      = "note#"
+	threads    = "thread#"
+	slots      = "slot#"
+	deliveries = "delivery#"
+	drills     = "drill#"
 )
 
 // load reads the JSON of an item and returns the item's version, 0 when it is not there.

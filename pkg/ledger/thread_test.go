@@ -107,3 +107,31 @@ func TestASlotThatCannotBeTakenIsAnError(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+func TestDelivery(t *testing.T) {
+	ctx, l := t.Context(), New(&Memory{})
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	begin := func(what, holder string, at time.Time, want error) {
+		t.Helper()
+		if err := l.BeginDelivery(ctx, "n1", holder, at, at.Add(time.Minute)); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", what, err, want)
+		}
+	}
+	end := func(holder string, done bool) {
+		t.Helper()
+		if err := l.EndDelivery(ctx, "n1", holder, done, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin("the first one", "a", now, nil)
+	begin("the same one again", "a", now, nil)
+	begin("another one at the same time", "b", now, ErrHeld)
+	begin("another one when the first is overdue", "b", now.Add(2*time.Minute), nil)
+	end("a", false) // too late: it is another one's
+	begin("a third one", "c", now.Add(2*time.Minute), ErrHeld)
+	end("b", false)
+	begin("after a failure", "c", now.Add(2*time.Minute), nil)
+	end("c", true)
+	begin("when it was delivered", "d", now.AddDate(0, 0, 1), ErrDone)
+	begin("to whom delivered it", "c", now.AddDate(0, 0, 1), ErrDone)
+}

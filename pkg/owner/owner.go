@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -61,16 +61,11 @@ func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
 	}
 	contact := b.find(user, aws.ToString(out.User.Path), tags)
 	contact.ID, contact.Path, contact.Tags = aws.ToString(out.User.UserId), aws.ToString(out.User.Path), tags
-	if id := tags[strings.ToLower(b.Owners.Slack)]; member.MatchString(id) {
+	if id := tags[strings.ToLower(b.Owners.Slack)]; notice.Member(id) {
 		contact.Slack = id
 	}
 	return contact, nil
 }
-
-// member is what the id of a member of a Slack workspace looks like, as in U024BE7LH
-// (https://docs.slack.dev/reference/objects/user-object). Nothing else may be mentioned: a group, a
-// channel, everybody.
-var member = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 
 // find applies the rules. IAM compares tag keys without regard to case
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html), so does find; among paths and

@@ -1,0 +1,90 @@
+package slack
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	api "github.com/slack-go/slack"
+
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// Alarm is what CloudWatch publishes when one of its alarms changes its state
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html):
+// what metric and composite alarms have in common.
+type Alarm struct {
+	Name        string `json:"AlarmName"`
+	Description string `json:"AlarmDescription"`
+	ARN         string `json:"AlarmArn"`
+	Account     string `json:"AWSAccountId"`
+	Region      string `json:"Region"` // the name for people, as in US East (N. Virginia)
+	State       string `json:"NewStateValue"`
+	Before      string `json:"OldStateValue"`
+	Reason      string `json:"NewStateReason"`
+	Changed     string `json:"StateChangeTime"` // as in 2026-11-21T03:00:00.123+0000
+}
+
+// ParseAlarm reads the message of an alarm; ok is false for every other one.
+func ParseAlarm(message []byte) (a Alarm, ok bool) {
+	if json.Unmarshal(message, &a) != nil {
+		return Alarm{}, false
+	}
+	return a, a.Name != "" && a.State != ""
+}
+
+// changed is the time in the form of the other messages, if it is one.
+func (a Alarm) changed() string {
+	for _, layout := range []string{"2006-01-02T15:04:05.999-0700", time.RFC3339} {
+		if at, err := time.Parse(layout, a.Changed); err == nil {
+			return moment(at)
+		}
+	}
+	return a.Changed
+}
+
+// RenderAlarm lays out an alarm: the description, which says what to do, comes first.
+func RenderAlarm(a Alarm, language settings.Language) Post {
+	return fit(language, func(s *sheet) Post { return s.alarm(a) })
+}
+
+func (s *sheet) alarm(a Alarm) Post {
+	emoji, color := "⚪", "#8d8d8d"
+	switch a.State {
+	case "ALARM":
+		emoji, color = "🚨", "#b3001b"
+	case "OK":
+		emoji, color = "✅", "#2f9e44"
+	}
+	head := fmt.Sprintf("%s %s · ", emoji, s.line(a.State, 30))
+	title := s.line(a.Name, maxHeader-len(head))
+	what := paragraph{}
+	what.text(cmp.Or(s.plain(a.Description, s.field), s.say("The alarm has no description.")))
+	why := paragraph{}
+	why.fact(s.say("Reason"), s.plain(a.Reason, s.field))
+	why.fact(s.say("Before"), s.line(a.Before, 30))
+	return Post{
+		Text:      fallback(head+title, a.Description),
+		Blocks:    append([]api.Block{header(head + title)}, what.all...),
+		Color:     color,
+		Details:   append(why.all, s.small("CloudWatch", a.Account, a.Region, a.changed())...),
+		Broadcast: a.State == "ALARM",
+	}
+}
+
+// RenderPlain lays out a message that is neither a notice nor an alarm, such as a test that somebody
+// publishes by hand.
+func RenderPlain(subject, message string, language settings.Language) Post {
+	return fit(language, func(s *sheet) Post { return s.message(subject, message) })
+}
+
+func (s *sheet) message(subject, message string) Post {
+	title := cmp.Or(s.line(subject, maxHeader), s.say("A message on Warder's topic"))
+	what := paragraph{}
+	what.text(s.plain(message, s.field))
+	return Post{
+		Text:   fallback(title, message),
+		Blocks: append([]api.Block{header(title)}, what.all...),
+	}
+}

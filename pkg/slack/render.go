@@ -1,0 +1,386 @@
+package slack
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	api "github.com/slack-go/slack"
+
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// What Slack takes, and what is left of it here. Bytes are counted where Slack counts characters,
+// which is never more lenient.
+//
+//   - a header has 150 characters
+//     (https://docs.slack.dev/reference/block-kit/blocks/header-block), a block of text 3,000
+//     (https://docs.slack.dev/reference/block-kit/blocks/section-block), a message 50 blocks
+//     (https://docs.slack.dev/reference/block-kit/blocks)
+//   - all blocks together have about 13,200 characters, their containers included
+//     (https://github.com/slackapi/bolt-js/issues/2509); no page says so
+const (
+	maxHeader  = 150
+	maxText    = 300
+	maxBlock   = 2_800
+	maxPayload = 12_000
+	maxField   = 1_500
+	maxItems   = 20
+)
+
+// Post is one message as Slack takes it.
+type Post struct {
+	// Text is what a notification on a phone shows, and a screen reader reads; Slack reads markup in it.
+	Text string
+	// Blocks come first, Details after them, beside a bar of the Color.
+	Blocks  []api.Block
+	Color   string
+	Details []api.Block
+	// Broadcast shows it in the channel as well, when it is posted in a thread.
+	Broadcast bool
+}
+
+// attachments are the details as Slack takes them.
+func (p Post) attachments() []api.Attachment {
+	if len(p.Details) == 0 {
+		return nil
+	}
+	return []api.Attachment{{Color: p.Color, Fallback: p.Text, Blocks: api.Blocks{BlockSet: p.Details}}}
+}
+
+// MarshalJSON gives what is posted, but for where.
+func (p Post) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Text        string           `json:"text"`
+		Blocks      []api.Block      `json:"blocks"`
+		Attachments []api.Attachment `json:"attachments,omitempty"`
+	}{p.Text, p.Blocks, p.attachments()})
+}
+
+// signs show how bad it is before anybody has read a word.
+var signs = map[string]struct{ emoji, word, color string }{
+	"critical": {"🔴", "CRITICAL", "#b3001b"},
+	"high":     {"🟠", "HIGH", "#e8590c"},
+	"medium":   {"🟡", "MEDIUM", "#f2b705"},
+	"low":      {"🔵", "LOW", "#4a90d9"},
+}
+
+// leads say what a notice is about, before its title.
+var leads = map[notice.Kind]string{
+	notice.Alert: "Alert", notice.WouldChange: "Would change", notice.Changed: "Changed", notice.Warning: "Will change",
+	notice.Reminder: "Reminder", notice.Fixed: "Put right", notice.Held: "Held back", notice.Undone: "Undone", notice.Failure: "FAILED",
+}
+
+// Render lays out a notice: what happened first, then what is done about it, the facts, and the
+// commands to copy. What is too long is cut, and says so.
+func Render(m notice.Message, language settings.Language) Post {
+	return fit(language, func(s *sheet) Post { return s.notice(m) })
+}
+
+// fit lays a message out with shorter and shorter texts until it is one that Slack takes.
+func fit(language settings.Language, lay func(*sheet) Post) Post {
+	for field, items := maxField, maxItems; ; field, items = field/2, items/2 {
+		post := lay(&sheet{language: language, field: field, items: items})
+		if size(post) <= maxPayload || field == 0 {
+			return post
+		}
+	}
+}
+
+// size is the length of what is posted, without the fallback texts.
+func size(p Post) int {
+	blocks, err := json.Marshal([][]api.Block{p.Blocks, p.Details})
+	if err != nil {
+		panic(fmt.Sprintf("encode blocks: %v", err)) // texts in structs always encode
+	}
+	return len(blocks)
+}
+
+// sheet is a message that is being laid out.
+type sheet struct {
+	language settings.Language
+	// field is the longest text, in bytes; items is how many changes or facts are listed.
+	field, items int
+	// cut says that something was left out.
+	cut bool
+}
+
+// say words something for people in the language of the deployment, word a single term.
+func (s *sheet) say(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+
+func (s *sheet) word(english string) string { return english }
+
+// plain is a text that others worded: without whole access key ids, without control characters other
+// than a new line, with a mark in place of characters that are not seen and turn the text around
+// them, and cut to the limit.
+func (s *sheet) plain(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
+			return ' '
+		case unicode.Is(unicode.Cf, r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, notice.Redact(text))
+	short := notice.Truncate(text, limit)
+	s.cut = s.cut || len(short) < len(strings.ToValidUTF8(text, "\uFFFD"))
+	return short
+}
+
+// line is a plain text on one line.
+func (s *sheet) line(text string, limit int) string {
+	return s.plain(strings.ReplaceAll(text, "\n", " "), limit)
+}
+
+func (s *sheet) notice(m notice.Message) Post {
+	sign := signs[m.Severity]
+	if sign.word == "" {
+		sign = signs["medium"]
+		sign.word = strings.ToUpper(cmp.Or(s.line(m.Severity, 20), "?"))
+	}
+	lead := s.word(cmp.Or(leads[m.Kind], "Alert"))
+	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, s.word(sign.word), lead)
+	title := s.line(m.Title, maxHeader-len(head))
+	post := Post{
+		Text:      fallback(head+title, m.Text),
+		Color:     sign.color,
+		Broadcast: (m.Kind == notice.Changed || m.Kind == notice.Failure) && (m.Severity == "high" || m.Severity == "critical"),
+	}
+
+	what := paragraph{}
+	what.text(s.plain(m.Text, s.field))
+	what.fact(s.say("Who"), s.line(m.Subject, 256))
+	what.owner(s.say("Owner"), m.OwnerSlack, s.line(m.Owner, 256))
+	post.Blocks = append([]api.Block{header(head + title)}, what.all...)
+
+	post.Details = append(post.Details, s.changes(m)...)
+	rest := paragraph{}
+	rest.fact(s.say("Left alone"), s.plain(m.Left, s.field))
+	rest.fact(s.say("What to do"), s.plain(m.Advice, s.field))
+	if !m.Due.IsZero() {
+		rest.fact(s.say("Due"), minute(m.Due))
+	}
+	for i, f := range m.Facts {
+		if i == s.items {
+			s.cut = true
+			break
+		}
+		rest.fact(s.line(f.Name, 60), s.line(f.Value, s.field/3))
+	}
+	post.Details = append(post.Details, rest.all...)
+	post.Details = append(post.Details, s.commands(m)...)
+	post.Details = append(post.Details, s.links(m)...)
+	about := []string{m.Control, strings.TrimSpace(m.Account + " " + m.Region), moment(m.Time), m.Event}
+	if s.cut {
+		about = append(about, s.say("shortened: explain has all of it"))
+	}
+	post.Details = append(post.Details, s.small(about...)...)
+	return post
+}
+
+// fallback is the text of a notification.
+func fallback(title, words string) string {
+	return escape(new(sheet).line(title+". "+words, maxText))
+}
+
+// changes lists what was or will be done.
+func (s *sheet) changes(m notice.Message) []api.Block {
+	if len(m.Changes) == 0 {
+		return nil
+	}
+	var label string
+	switch m.Kind {
+	case notice.WouldChange:
+		label = s.say("Warder only observes here. In enforce it would:")
+	case notice.Changed:
+		label = s.say("Warder did:")
+	case notice.Warning, notice.Reminder:
+		label = s.say("Unless it is put right before, Warder will on %s:", minute(m.Due))
+	case notice.Held:
+		label = s.say("Warder holds back:")
+	case notice.Undone:
+		label = s.say("Warder put back:")
+	case notice.Failure:
+		label = s.say("Warder tried, and it is not done:")
+	default:
+		label = s.say("It is about:")
+	}
+	list, length := api.NewRichTextList(api.RTEListBullet, 0), 0
+	blocks := []api.Block{api.NewRichTextBlock("", section(text(label, bold)), list)}
+	for i, c := range m.Changes {
+		if i == s.items {
+			s.cut = true
+			list.Elements = append(list.Elements, section(text(s.say("and %d more", len(m.Changes)-i), nil)))
+			break
+		}
+		words := s.line(c.Text, s.field/3)
+		if c.Reason != "" {
+			words += " (" + s.line(c.Reason, s.field/3) + ")"
+		}
+		item := section(text(cmp.Or(words, "?"), nil))
+		if id := s.line(c.ID, 64); id != "" {
+			item.Elements = append(item.Elements, text(" ", nil), text(id, code))
+		}
+		if length += len(words) + len(c.ID); length > maxBlock {
+			list, length = api.NewRichTextList(api.RTEListBullet, 0), len(words)+len(c.ID)
+			blocks = append(blocks, api.NewRichTextBlock("", list))
+		}
+		list.Elements = append(list.Elements, item)
+	}
+	return blocks
+}
+
+// commands are what to copy into a shell.
+func (s *sheet) commands(m notice.Message) []api.Block {
+	var elements []api.RichTextElement
+	add := func(label, command string) {
+		elements = append(elements, section(text(label, bold)), preformatted(s.line(command, 300)))
+	}
+	switch {
+	case strings.HasPrefix(m.Undo, "make "):
+		add(s.say("To put it back:"), m.Undo)
+	case m.Undo != "":
+		elements = append(elements, section(text(s.line(m.Undo, 300), bold)))
+	}
+	if id := s.line(m.Finding, 64); id != "" {
+		add(s.say("Why, and what was done before:"), "make explain ID="+id)
+	}
+	if elements == nil {
+		return nil
+	}
+	return []api.Block{api.NewRichTextBlock("", elements...)}
+}
+
+// links leads to the runbook and to the rules behind it.
+func (s *sheet) links(m notice.Message) []api.Block {
+	line := section()
+	add := func(title, address string, style *api.RichTextSectionTextStyle) {
+		title = cmp.Or(s.line(title, 150), "?")
+		if len(line.Elements) > 0 {
+			line.Elements = append(line.Elements, text(" · ", nil))
+		}
+		if u, err := url.Parse(address); err == nil && u.Scheme == "https" && u.Host != "" && len(address) <= 500 {
+			line.Elements = append(line.Elements, api.NewRichTextSectionLinkElement(u.String(), title, style))
+		} else {
+			line.Elements = append(line.Elements, text(title, style))
+		}
+	}
+	if m.Runbook != "" {
+		add(s.say("Runbook"), m.Runbook, bold)
+	}
+	for i, r := range m.References {
+		if i == s.items/4 {
+			s.cut = true
+			break
+		}
+		add(r.Title, r.URL, nil)
+	}
+	if len(line.Elements) == 0 {
+		return nil
+	}
+	return []api.Block{api.NewRichTextBlock("", line)}
+}
+
+// small is the line in small print.
+func (s *sheet) small(parts ...string) []api.Block {
+	var kept []string
+	for _, part := range parts {
+		if part = s.line(part, 200); part != "" {
+			kept = append(kept, part)
+		}
+	}
+	if kept == nil {
+		return nil
+	}
+	return []api.Block{api.NewContextBlock("", plainText(strings.Join(kept, " · ")))}
+}
+
+// paragraph is lines of text, some with a name in front, in as many blocks as they need.
+type paragraph struct {
+	all    []api.Block
+	last   *api.RichTextSection
+	length int
+}
+
+// line adds a line of the given length.
+func (p *paragraph) line(length int, elements ...api.RichTextSectionElement) {
+	if p.length += length; p.last == nil || p.length > maxBlock {
+		p.last, p.length = section(elements...), length
+		p.all = append(p.all, api.NewRichTextBlock("", p.last))
+		return
+	}
+	p.last.Elements = append(append(p.last.Elements, text("\n", nil)), elements...)
+}
+
+func (p *paragraph) text(words string) {
+	if words != "" {
+		p.line(len(words), text(words, nil))
+	}
+}
+
+func (p *paragraph) fact(name, value string) {
+	if value != "" {
+		p.line(len(name)+len(value), text(cmp.Or(name, "?")+": ", bold), text(value, nil))
+	}
+}
+
+// owner names the owner, and mentions the member of the workspace.
+func (p *paragraph) owner(name, member, address string) {
+	if !notice.Member(member) {
+		p.fact(name, address)
+		return
+	}
+	elements := []api.RichTextSectionElement{text(name+": ", bold), api.NewRichTextSectionUserElement(member, nil)}
+	if address != "" {
+		elements = append(elements, text(" ("+address+")", nil))
+	}
+	p.line(len(name)+len(address)+len(member), elements...)
+}
+
+var (
+	bold = &api.RichTextSectionTextStyle{Bold: true}
+	code = &api.RichTextSectionTextStyle{Code: true}
+)
+
+func text(words string, style *api.RichTextSectionTextStyle) *api.RichTextSectionTextElement {
+	return api.NewRichTextSectionTextElement(words, style)
+}
+
+func section(elements ...api.RichTextSectionElement) *api.RichTextSection {
+	return api.NewRichTextSection(elements...)
+}
+
+// preformatted is a block to copy.
+func preformatted(command string) *api.RichTextPreformatted {
+	return &api.RichTextPreformatted{Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(command, nil)}}
+}
+
+func header(title string) api.Block { return api.NewHeaderBlock(plainText(title)) }
+
+// plainText is text that Slack reads nothing into, emoji names neither.
+func plainText(words string) *api.TextBlockObject {
+	none := false
+	return &api.TextBlockObject{Type: api.PlainTextType, Text: words, Emoji: &none}
+}
+
+// escape makes the three characters harmless that Slack reads as its own
+// (https://docs.slack.dev/messaging/formatting-message-text#escaping).
+var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
+
+// minute is a time to the minute, moment one to the second, both in UTC and empty for none.
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return notice.Moment(t)
+}

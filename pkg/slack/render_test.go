@@ -1,0 +1,347 @@
+package slack
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+var update = flag.Bool("update", false, "write the golden payloads")
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// sample is a notice as the runner makes it.
+func sample(kind notice.Kind, severity string) notice.Message {
+	m := notice.Message{
+		Version: "1", ID: "n1", Kind: kind, Thread: "t1", Control: "detach-direct-policy", Severity: severity,
+		Title: "Policy attached directly to a user", Text: "AdministratorAccess was attached directly to alice.",
+		Subject: "alice", Owner: "alice@example.com", OwnerSlack: "U024BE7LH", Finding: "abcdefghij",
+		Account: "111122223333", Region: "us-east-1", Time: noon,
+		Facts:      []notice.Fact{{Name: "Attached by", Value: "mallory from 203.0.113.9"}, {Name: "User agent", Value: "aws-cli/2.31"}},
+		Advice:     "Give rights through a group.",
+		Runbook:    "https://github.com/warder-aws/warder/tree/main/functions/detach-direct-policy",
+		References: []notice.Reference{{Title: "IAM.2", URL: "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-2"}, {Title: "ISMS-P 2.5.1"}},
+		Event:      "00000000-0000-4000-9000-000000000101",
+	}
+	change := notice.Change{ID: "abcdefghij-1", Kind: "managed user policy", Text: "detach policy AdministratorAccess from alice", Status: "planned"}
+	switch kind {
+	case notice.Alert:
+		m.Left = "A quarantine of AWS's own is never detached."
+		return m
+	case notice.Changed, notice.Undone:
+		change.Text, change.Status = "detached policy AdministratorAccess from alice", "verified"
+		m.Undo = `make undo ID=abcdefghij REASON="why"`
+	case notice.Warning, notice.Reminder:
+		m.Due = noon.AddDate(0, 0, 14)
+	case notice.Held:
+		change.Status, change.Reason = "held", "Warder is halted (/warder/halt): incident 42"
+	case notice.Failure:
+		change.Status, change.Reason = "failed", "verify: the change did not take"
+	case notice.Fixed:
+		m.Text, m.Facts, m.Advice = "This is put right, and Warder has nothing left to do about it. Thank you.", nil, ""
+		return m
+	}
+	m.Changes = []notice.Change{change}
+	return m
+}
+
+// hostile is a notice in which everything that comes from outside tries to be something else.
+func hostile() notice.Message {
+	m := sample(notice.Changed, "critical")
+	m.Subject = "<!channel> @here <@U0000EVIL> *bold* _it_ `code` ~no~ :skull:"
+	m.Text = "user <@U0000EVIL> attached <https://evil.example|Runbook> & \u202egnp.exe ```\n> quote\x00\x1b[31m"
+	m.Title = "<!everyone> title :fire:"
+	m.Owner = "<!subteam^S0615G0KT>"
+	m.OwnerSlack = "!channel"
+	m.Facts = []notice.Fact{{Name: "<!here>", Value: "key AKIAIOSFODNN7EXAMPLE, \u2066מתקפה\u2069 \u200b"}, {Name: "", Value: "no name"}}
+	m.Changes[0].Text, m.Changes[0].ID = "detach <!channel>", "`x`"
+	m.Runbook = "javascript:alert(1)"
+	m.References = []notice.Reference{{Title: "<!channel>", URL: "https://example.com/<!channel>|x"}}
+	m.Undo = "make undo ID=`x` REASON=\"<!channel>\""
+	m.Event = "<!channel>"
+	return m
+}
+
+const alarm = `{"AlarmName":"warder-failed","AlarmDescription":"Something failed for good. Look at the queue, then: make redrive.",
+"AWSAccountId":"111122223333","AlarmArn":"arn:aws:cloudwatch:us-east-1:111122223333:alarm:warder-failed","NewStateValue":"ALARM",
+"NewStateReason":"Threshold Crossed: 1 datapoint [1.0 (21/11/26 11:55:00)] was greater than the threshold (0.0).",
+"StateChangeTime":"2026-11-21T12:00:00.123+0000","Region":"US East (N. Virginia)","OldStateValue":"OK",
+"Trigger":{"MetricName":"ApproximateNumberOfMessagesVisible","Namespace":"AWS/SQS","Dimensions":[{"value":"warder-Failed","name":"QueueName"}]}}`
+
+func TestGoldenPayloads(t *testing.T) {
+	posts := map[string]Post{
+		"hostile": Render(hostile(), settings.English),
+		"plain":   RenderPlain("A test", "Is anybody there? <!channel>", settings.English),
+	}
+	for kind, severity := range map[notice.Kind]string{
+		notice.Alert: "medium", notice.WouldChange: "high", notice.Changed: "critical", notice.Warning: "medium", notice.Reminder: "medium",
+		notice.Fixed: "low", notice.Held: "high", notice.Undone: "medium", notice.Failure: "high",
+	} {
+		posts[string(kind)+"-"+severity] = Render(sample(kind, severity), settings.English)
+	}
+	a, ok := ParseAlarm([]byte(alarm))
+	if !ok {
+		t.Fatal("the alarm was not understood")
+	}
+	posts["alarm"] = RenderAlarm(a, settings.English)
+	a.State, a.Before, a.Description = "OK", "ALARM", ""
+	posts["alarm-over"] = RenderAlarm(a, settings.English)
+
+	for name, post := range posts {
+		t.Run(name, func(t *testing.T) {
+			check(t, post)
+			file := filepath.Join("testdata", name+".json")
+			got := indented(t, post)
+			if *update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("(-want +got; go test -update writes it):\n%s", diff)
+			}
+		})
+	}
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) != len(posts) {
+		t.Errorf("%d golden files for %d payloads (%v)", len(files), len(posts), err)
+	}
+}
+
+func indented(t *testing.T, post Post) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	data, err := json.Marshal(post)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		t.Fatal(err)
+	}
+	if err := encoder.Encode(value); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// check finds what Slack would refuse, or read as something that nobody here wrote.
+func check(t *testing.T, post Post) {
+	t.Helper()
+	data, err := json.Marshal(post)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var payload struct {
+		Text        string           `json:"text"`
+		Blocks      []map[string]any `json:"blocks"`
+		Attachments []struct {
+			Color    string           `json:"color"`
+			Fallback string           `json:"fallback"`
+			Blocks   []map[string]any `json:"blocks"`
+		} `json:"attachments"`
+	}
+	if err := json.Unmarshal(data, &payload); err != nil {
+		t.Fatal(err)
+	}
+	blocks := payload.Blocks
+	if strings.ContainsAny(payload.Text, "<>\n") || payload.Text == "" {
+		t.Errorf("the text of the notification is %q", payload.Text)
+	}
+	for _, a := range payload.Attachments {
+		blocks = append(blocks, a.Blocks...)
+		if strings.ContainsAny(a.Fallback, "<>") {
+			t.Errorf("the fallback is %q", a.Fallback)
+		}
+	}
+	if len(blocks) == 0 || len(blocks) > 50 {
+		t.Errorf("%d blocks", len(blocks))
+	}
+	if n := size(post); n > 13_000 {
+		t.Errorf("%d characters", n)
+	}
+	for _, block := range blocks {
+		length := 0
+		each(block, func(object map[string]any) {
+			kind, _ := object["type"].(string)
+			words, isText := object["text"].(string)
+			if !isText {
+				if !slices.Contains([]string{"header", "context", "rich_text", "rich_text_section", "rich_text_list", "rich_text_preformatted", "user"}, kind) {
+					t.Errorf("an object of type %q", kind)
+				}
+				return
+			}
+			length += utf8.RuneCountInString(words)
+			switch {
+			case !slices.Contains([]string{"text", "plain_text", "link"}, kind):
+				t.Errorf("Slack reads markup in %q, which is %s", words, kind)
+			case words == "":
+				t.Errorf("an empty %s", kind)
+			case kind == "plain_text" && object["emoji"] != false:
+				t.Errorf("Slack reads emoji names in %q", words)
+			case strings.Contains(words, "AKIAIOSFODNN7EXAMPLE"):
+				t.Errorf("a whole access key id: %q", words)
+			}
+			if i := strings.IndexFunc(words, func(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }); i >= 0 {
+				t.Errorf("a character that is not seen at %d of %q", i, words)
+			}
+		})
+		if length > 3000 || block["type"] == "header" && length > 150 {
+			t.Errorf("%d characters in a block of type %s", length, block["type"])
+		}
+		each(block, func(object map[string]any) {
+			if id, _ := object["user_id"].(string); object["type"] == "user" && !notice.Member(id) {
+				t.Errorf("mentions %q", id)
+			}
+			if address, _ := object["url"].(string); object["type"] == "link" && (!strings.HasPrefix(address, "https://") || strings.ContainsAny(address, "<>| ")) {
+				t.Errorf("links to %q", address)
+			}
+		})
+	}
+}
+
+// each calls f for every object in a value.
+func each(value any, f func(map[string]any)) {
+	switch value := value.(type) {
+	case map[string]any:
+		if value["type"] != nil {
+			f(value)
+		}
+		for _, inner := range value {
+			each(inner, f)
+		}
+	case []any:
+		for _, inner := range value {
+			each(inner, f)
+		}
+	}
+}
+
+func TestEveryKindAndSeverityIsSeenAtAGlance(t *testing.T) {
+	for kind, lead := range leads {
+		for severity, sign := range signs {
+			post := Render(sample(kind, severity), settings.English)
+			check(t, post)
+			data, err := json.Marshal(post)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []string{sign.emoji + " " + sign.word + " · " + lead + ": ", sign.color, "make explain ID=abcdefghij", "U024BE7LH"} {
+				if !strings.Contains(string(data), want) {
+					t.Errorf("%s, %s: no %q in %s", kind, severity, want, data)
+				}
+			}
+			broadcast := (kind == notice.Changed || kind == notice.Failure) && (severity == "high" || severity == "critical")
+			if post.Broadcast != broadcast {
+				t.Errorf("%s, %s: broadcast is %t", kind, severity, post.Broadcast)
+			}
+		}
+	}
+}
+
+func TestWhatCannotBeUndoneHasNoCommandToCopy(t *testing.T) {
+	m := sample(notice.Changed, "high")
+	m.Undo = "cannot be undone: a session that is ended is over"
+	data, err := json.Marshal(Render(m, settings.English))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(data), "To put it back") || !strings.Contains(string(data), m.Undo) {
+		t.Errorf("%s", data)
+	}
+}
+
+// huge is a notice of which everything is far too long.
+func huge(filler string) notice.Message {
+	m := sample(notice.Failure, "high")
+	long := strings.Repeat(filler, 10_000)
+	m.Title, m.Text, m.Left, m.Advice, m.Subject, m.Owner, m.Event, m.Undo, m.Finding, m.Control = long, long, long, long, long, long, long, "make "+long, long, long
+	m.Severity, m.Region, m.OwnerSlack = long, long, "U"+strings.Repeat("A", 10_000)
+	for range 300 {
+		m.Facts = append(m.Facts, notice.Fact{Name: long, Value: long})
+		m.Changes = append(m.Changes, notice.Change{ID: long, Text: long, Reason: long})
+		m.References = append(m.References, notice.Reference{Title: long, URL: "https://example.com/" + long})
+	}
+	return m
+}
+
+func TestWhatIsTooLongIsCutAndSaysSo(t *testing.T) {
+	for _, filler := range []string{"x", "\u0001", "🔑", "<", "é", "\xff", "\n", "\u202e", "가", "&"} {
+		post := Render(huge(filler), settings.English)
+		check(t, post)
+		data, err := json.Marshal(post)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"shortened: explain has all of it", "...", "more"} {
+			if !strings.Contains(string(data), want) {
+				t.Errorf("%q: no %q in %.300s", filler, want, data)
+			}
+		}
+		check(t, RenderPlain(strings.Repeat(filler, 10_000), strings.Repeat(filler, 10_000), settings.English))
+		check(t, RenderAlarm(Alarm{Name: strings.Repeat(filler, 10_000), State: "ALARM", Description: strings.Repeat(filler, 10_000), Reason: strings.Repeat(filler, 10_000)}, settings.English))
+	}
+	data, err := json.Marshal(Render(sample(notice.Changed, "high"), settings.English))
+	if err != nil || strings.Contains(string(data), "shortened") {
+		t.Errorf("what is whole says that it is not: %s, %v", data, err)
+	}
+}
+
+func TestANoticeOfNothingIsAMessage(t *testing.T) {
+	check(t, Render(notice.Message{}, settings.English))
+	check(t, RenderPlain("", "", settings.English))
+	check(t, RenderAlarm(Alarm{}, settings.English))
+}
+
+func TestParseAlarm(t *testing.T) {
+	for message, want := range map[string]bool{
+		alarm: true, `{}`: false, `null`: false, `"text"`: false, `nonsense`: false, `{"AlarmName":"a"}`: false,
+		`{"version":"1","id":"n1","kind":"alert"}`:                                                           false,
+		`{"AlarmName":"a","NewStateValue":"OK","AlarmDescription":null,"AlarmRule":"ALARM(b)","Trigger":[]}`: true,
+	} {
+		if _, ok := ParseAlarm([]byte(message)); ok != want {
+			t.Errorf("ParseAlarm(%s) = %t", message, ok)
+		}
+	}
+}
+
+func FuzzRender(f *testing.F) {
+	for _, m := range []notice.Message{sample(notice.Changed, "high"), hostile()} {
+		f.Add(string(m.Kind), m.Severity, m.Title, m.Text, m.Subject, m.OwnerSlack, m.Undo, m.Runbook, 3)
+	}
+	f.Fuzz(func(t *testing.T, kind, severity, title, words, subject, member, undo, runbook string, count int) {
+		m := sample(notice.Kind(kind), severity)
+		m.Title, m.Text, m.Subject, m.OwnerSlack, m.Undo, m.Runbook = title, words, subject, member, undo, runbook
+		m.Advice, m.Left, m.Owner, m.Event, m.Finding = words, title, subject, subject, title
+		for i := range min(max(count, 0), 100) {
+			m.Facts = append(m.Facts, notice.Fact{Name: title, Value: words})
+			m.Changes = append(m.Changes, notice.Change{ID: fmt.Sprint(title, i), Text: words, Reason: subject})
+			m.References = append(m.References, notice.Reference{Title: title, URL: runbook})
+		}
+		check(t, Render(m, settings.English))
+		check(t, RenderPlain(title, words, settings.English))
+		check(t, RenderAlarm(Alarm{Name: title, State: severity, Description: words, Reason: subject, Changed: undo}, settings.English))
+	})
+}

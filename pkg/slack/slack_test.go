@@ -1,0 +1,435 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+const (
+	token   = "xoxb-0123-SECRETTOKEN"
+	address = "https://hooks.slack.com/services/T000/B000/SECRETPATH"
+)
+
+// secrets are what must be in no error.
+var secrets = []string{"SECRETTOKEN", "SECRETPATH", "T000/B000"}
+
+// answer is one answer of the double of Slack.
+type answer struct {
+	status int
+	header map[string]string
+	body   string
+	// cut ends the connection without an answer, hang never answers.
+	cut, hang bool
+}
+
+// double is a server on loopback that stands for Slack. It gives its answers one after the other, and
+// the last one from then on.
+type double struct {
+	*httptest.Server
+	mu       sync.Mutex
+	requests []*http.Request
+	forms    []url.Values
+	answers  []answer
+	done     chan struct{}
+}
+
+func newDouble(t *testing.T, answers ...answer) *double {
+	t.Helper()
+	d := &double{answers: answers, done: make(chan struct{})}
+	d.Server = httptest.NewServer(d)
+	t.Cleanup(d.Close)
+	t.Cleanup(func() { close(d.done) })
+	return d
+}
+
+// ServeHTTP implements [http.Handler].
+func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	values := url.Values{}
+	if r.Header.Get("Content-Type") == "application/json" {
+		var message map[string]json.RawMessage
+		if err := json.NewDecoder(r.Body).Decode(&message); err == nil {
+			for name, value := range message {
+				values.Set(name, string(value))
+			}
+		}
+	} else if err := r.ParseForm(); err == nil {
+		values = r.PostForm
+	}
+	d.mu.Lock()
+	a := d.answers[min(len(d.requests), len(d.answers)-1)]
+	d.requests, d.forms = append(d.requests, r), append(d.forms, values)
+	d.mu.Unlock()
+	switch {
+	case a.hang:
+		<-d.done
+		return
+	case a.cut:
+		panic(http.ErrAbortHandler)
+	}
+	for name, value := range a.header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(max(a.status, 200))
+	fmt.Fprint(w, a.body)
+}
+
+// newClient is a client of the double, with a clock that only its own pauses move.
+func newClient(t *testing.T, d *double, secret string) (*Client, *[]time.Duration) {
+	t.Helper()
+	client, err := NewHTTP(d.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pauses []time.Duration
+	now := time.Now()
+	return &Client{
+		HTTP: client, Channel: "C024BE91L",
+		Secret: func(context.Context, bool) (string, error) { return secret, nil },
+		Slot:   func(context.Context, string) error { return nil },
+		Sleep: func(_ context.Context, d time.Duration) {
+			pauses, now = append(pauses, d), now.Add(d)
+		},
+		Now: func() time.Time { return now },
+	}, &pauses
+}
+
+func clean(t *testing.T, err error) {
+	t.Helper()
+	for ; err != nil; err = errors.Unwrap(err) {
+		for _, secret := range secrets {
+			if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), secret) {
+				t.Errorf("the error holds the secret: %v", err)
+			}
+		}
+	}
+}
+
+var ok = answer{body: `{"ok":true,"channel":"C024BE91L","ts":"1700000000.000100"}`}
+
+func refusal(name string) answer { return answer{body: fmt.Sprintf(`{"ok":false,"error":%q}`, name)} }
+
+func TestAnswersOfTheWebAPI(t *testing.T) {
+	seconds := func(all ...int) []time.Duration {
+		var d []time.Duration
+		for _, s := range all {
+			d = append(d, time.Duration(s)*time.Second)
+		}
+		return d
+	}
+	down := seconds(1, 2, 4, 8, 16, 30, 30)
+	for _, tc := range []struct {
+		name    string
+		answers []answer
+		tries   int
+		pauses  []time.Duration
+		err     string // empty: it is posted
+	}{
+		{"it is posted", []answer{ok}, 1, nil, ""},
+		{"the channel is unknown", []answer{refusal("channel_not_found")}, 1, nil, "post to Slack: channel_not_found: check notify.slack.channel; to a private channel the app must be invited"},
+		{"the app is not in the channel", []answer{refusal("not_in_channel")}, 1, nil, "post to Slack: not_in_channel: invite the app to the channel"},
+		{"the token is revoked", []answer{refusal("token_revoked")}, 1, nil, "post to Slack: token_revoked: put the app's bot token into the secret"},
+		{"a scope is missing", []answer{{body: `{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"none"}`}}, 1, nil, "post to Slack: missing_scope: give the app the scope chat:write and install it again"},
+		{"an error that is not known", []answer{refusal("something_new")}, 1, nil, "post to Slack: something_new"},
+		{"an error that repeats the token", []answer{refusal(token)}, 1, nil, "post to Slack: an error without a name"},
+		{"an error that is a story", []answer{refusal("<!channel> read https://evil.example")}, 1, nil, "post to Slack: an error without a name"},
+		{"no error and no success", []answer{{body: `{"ok":false}`}}, 1, nil, "post to Slack: an answer that is not Slack's"},
+		{"rate limited in the body", []answer{refusal("ratelimited"), ok}, 2, seconds(1), ""},
+		{"service_unavailable passes", []answer{refusal("service_unavailable"), ok}, 2, seconds(1), ""},
+		{"internal_error passes", []answer{refusal("internal_error"), ok}, 2, seconds(1), ""},
+		{"fatal_error passes", []answer{refusal("fatal_error"), refusal("fatal_error"), ok}, 3, seconds(1, 2), ""},
+		{"400", []answer{{status: 400, body: "bad"}}, 1, nil, "post to Slack: HTTP status 400"},
+		{"403", []answer{{status: 403}}, 1, nil, "post to Slack: HTTP status 403"},
+		{"404", []answer{{status: 404}}, 1, nil, "post to Slack: HTTP status 404"},
+		{"410", []answer{{status: 410}}, 1, nil, "post to Slack: HTTP status 410"},
+		{"a redirect is not followed", []answer{{status: 302, header: map[string]string{"Location": "https://evil.example/" + token}}}, 1, nil, "post to Slack: HTTP status 302"},
+		{"429 with Retry-After", []answer{{status: 429, header: map[string]string{"Retry-After": "30"}}, ok}, 2, seconds(30), ""},
+		{"429 with a Retry-After that is shorter than the pause", []answer{{status: 500}, {status: 500}, {status: 429, header: map[string]string{"Retry-After": "1"}}, ok}, 4, seconds(1, 2, 4), ""},
+		{"429 without Retry-After", []answer{{status: 429}, ok}, 2, seconds(1), ""},
+		{"429 with a Retry-After that is no number", []answer{{status: 429, header: map[string]string{"Retry-After": "soon"}}, ok}, 2, seconds(1), ""},
+		{"429 for longer than there is time", []answer{{status: 429, header: map[string]string{"Retry-After": "3600"}}}, 1, nil, "post to Slack: too many messages (429)"},
+		{"500 passes", []answer{{status: 500, body: "<html>"}, ok}, 2, seconds(1), ""},
+		{"503 passes", []answer{{status: 503}, {status: 503}, ok}, 3, seconds(1, 2), ""},
+		{"503 stays", []answer{{status: 503}}, 8, down, "post to Slack: HTTP status 503"},
+		{"the connection is cut", []answer{{cut: true}, ok}, 2, seconds(1), ""},
+		{"garbage", []answer{{body: "<html>\x00\xff"}}, 1, nil, "post to Slack: an answer that is not Slack's"},
+		{"garbage that is JSON", []answer{{body: `[1,2]`}}, 1, nil, "post to Slack: an answer that is not Slack's"},
+		{"half an answer", []answer{{body: `{"ok":true,"ts":"17`}}, 1, nil, "post to Slack: an answer that is not Slack's"},
+		{"nothing", []answer{{}}, 1, nil, "post to Slack: an answer that is not Slack's"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := newDouble(t, tc.answers...)
+			c, pauses := newClient(t, d, token)
+			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+			defer cancel()
+			id, err := c.Post(ctx, Render(sample(notice.Changed, "high"), settings.English), "")
+			clean(t, err)
+			if got := fmt.Sprint(err); err != nil && got != tc.err || err == nil && (tc.err != "" || id != "1700000000.000100") {
+				t.Errorf("Post = %q, %v; want error %q", id, err, tc.err)
+			}
+			if len(d.requests) != tc.tries || !slices.Equal(*pauses, tc.pauses) {
+				t.Errorf("%d tries with pauses %v, want %d with %v", len(d.requests), *pauses, tc.tries, tc.pauses)
+			}
+		})
+	}
+}
+
+func TestAnswersOfAWebhook(t *testing.T) {
+	const replace = ": make a new webhook and put its address into the secret"
+	for _, tc := range []struct {
+		name    string
+		answers []answer
+		tries   int
+		err     string
+	}{
+		{"it is posted", []answer{{body: "ok"}}, 1, ""},
+		{"invalid_payload", []answer{{status: 400, body: "invalid_payload"}}, 1, "post to Slack: HTTP status 400"},
+		{"action_prohibited", []answer{{status: 403, body: "action_prohibited"}}, 1, "post to Slack: HTTP status 403" + replace},
+		{"no_service", []answer{{status: 404, body: "no_service"}}, 1, "post to Slack: HTTP status 404" + replace},
+		{"channel_is_archived", []answer{{status: 410, body: "channel_is_archived"}}, 1, "post to Slack: HTTP status 410" + replace},
+		{"429", []answer{{status: 429, header: map[string]string{"Retry-After": "2"}}, {body: "ok"}}, 2, ""},
+		{"500 rollup_error", []answer{{status: 500, body: "rollup_error"}, {body: "ok"}}, 2, ""},
+		{"the connection is cut", []answer{{cut: true}, {body: "ok"}}, 2, ""},
+		{"a redirect is not followed", []answer{{status: 301, header: map[string]string{"Location": address}}}, 1, "post to Slack: HTTP status 301"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := newDouble(t, tc.answers...)
+			c, _ := newClient(t, d, address)
+			id, err := c.Post(t.Context(), Render(sample(notice.Changed, "high"), settings.English), "")
+			clean(t, err)
+			if got := fmt.Sprint(err); id != "" || err != nil && got != tc.err || err == nil && tc.err != "" {
+				t.Errorf("Post = %q, %v; want error %q", id, err, tc.err)
+			}
+			if len(d.requests) != tc.tries {
+				t.Errorf("%d tries, want %d", len(d.requests), tc.tries)
+			}
+			if path := d.requests[0].URL.Path; path != "/services/T000/B000/SECRETPATH" {
+				t.Errorf("posted to %s", path)
+			}
+		})
+	}
+}
+
+func TestWhatIsPosted(t *testing.T) {
+	post := Render(sample(notice.Changed, "high"), settings.English)
+	for _, tc := range []struct {
+		name, thread string
+		want         map[string]string
+	}{
+		{"in the channel", "", map[string]string{"channel": "C024BE91L", "token": token, "thread_ts": "", "reply_broadcast": "", "unfurl_links": "false"}},
+		{"in a thread, and shown in the channel", "1.1", map[string]string{"thread_ts": "1.1", "reply_broadcast": "true"}},
+	} {
+		d := newDouble(t, ok)
+		c, _ := newClient(t, d, token)
+		if _, err := c.Post(t.Context(), post, tc.thread); err != nil {
+			t.Fatal(err)
+		}
+		if path := d.requests[0].URL.Path; path != "/api/chat.postMessage" {
+			t.Errorf("%s: posted to %s", tc.name, path)
+		}
+		for name, want := range tc.want {
+			if got := d.forms[0].Get(name); got != want {
+				t.Errorf("%s: %s = %q, want %q", tc.name, name, got, want)
+			}
+		}
+		for _, name := range []string{"text", "blocks", "attachments"} {
+			if d.forms[0].Get(name) == "" {
+				t.Errorf("%s: no %s", tc.name, name)
+			}
+		}
+	}
+	d := newDouble(t, answer{body: "ok"})
+	c, _ := newClient(t, d, address)
+	if _, err := c.Post(t.Context(), post, "1.1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"text", "blocks", "attachments"} {
+		if d.forms[0].Get(name) == "" {
+			t.Errorf("the webhook got no %s", name)
+		}
+	}
+	if d.forms[0].Get("thread_ts") != "" {
+		t.Error("the webhook was asked to post in a thread, which it cannot")
+	}
+}
+
+func TestATokenThatIsNotTakenIsReadOnceMore(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		secrets []string
+		answers []answer
+		reads   int
+		err     string
+	}{
+		{"it was replaced", []string{token, "xoxb-new"}, []answer{refusal("token_revoked"), ok}, 2, ""},
+		{"it is the same", []string{token, token}, []answer{refusal("token_revoked")}, 2, "token_revoked"},
+		{"the new one is not taken either", []string{token, "xoxb-new"}, []answer{refusal("invalid_auth")}, 2, "invalid_auth"},
+		{"a webhook took the token's place", []string{token, address}, []answer{refusal("account_inactive"), {body: "ok"}}, 2, ""},
+		{"a webhook was replaced", []string{address, address + "2"}, []answer{{status: 404}, {body: "ok"}}, 2, ""},
+		{"what was no token is one now", []string{"tokn", token}, []answer{ok}, 2, ""},
+		{"nothing was wrong with it", []string{token}, []answer{ok}, 1, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := newDouble(t, tc.answers...)
+			c, _ := newClient(t, d, "")
+			reads := 0
+			c.Secret = func(_ context.Context, again bool) (string, error) {
+				if again != (reads > 0) {
+					t.Errorf("read %d: again is %t", reads, again)
+				}
+				reads++
+				return tc.secrets[reads-1], nil
+			}
+			_, err := c.Post(t.Context(), Post{Text: "t"}, "")
+			clean(t, err)
+			if reads != tc.reads || (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("%d reads, %v", reads, err)
+			}
+		})
+	}
+}
+
+func TestASecretThatIsNoneIsNotRepeated(t *testing.T) {
+	for secret, want := range map[string]string{
+		"":                                  "neither a bot token nor the address of a webhook",
+		`{"token":"xoxb-SECRETTOKEN"}`:      "neither a bot token nor the address of a webhook",
+		"http://hooks.slack.com/SECRETPATH": "neither a bot token nor the address of a webhook",
+		"https://evil.example/SECRETPATH":   "no address of a Slack webhook",
+		"https://hooks.slack.com.evil.example/SECRETPATH": "no address of a Slack webhook",
+		"https://hooks.slack.com@evil.example/SECRETPATH": "no address of a Slack webhook",
+		"https://x:SECRETPATH@hooks.slack.com/":           "no address of a Slack webhook",
+		"https://%zzSECRETPATH":                           "no address of a Slack webhook",
+	} {
+		d := newDouble(t, ok)
+		c, _ := newClient(t, d, secret)
+		_, err := c.Post(t.Context(), Post{Text: "t"}, "")
+		clean(t, err)
+		if err == nil || !strings.Contains(err.Error(), want) || len(d.requests) > 0 {
+			t.Errorf("%q: %v after %d requests", secret, err, len(d.requests))
+		}
+	}
+	d := newDouble(t, ok)
+	c, _ := newClient(t, d, token)
+	c.Channel = ""
+	if _, err := c.Post(t.Context(), Post{Text: "t"}, ""); err == nil || !strings.Contains(err.Error(), "notify.slack.channel") {
+		t.Errorf("without a channel: %v", err)
+	}
+	broken := errors.New("denied")
+	c.Secret = func(context.Context, bool) (string, error) { return "", broken }
+	if _, err := c.Post(t.Context(), Post{Text: "t"}, ""); !errors.Is(err, broken) {
+		t.Errorf("a secret that cannot be read: %v", err)
+	}
+}
+
+func TestErrorsOfTheConnectionHoldNoSecret(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := "http://" + listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{token, address} {
+		d := newDouble(t, answer{hang: true})
+		for _, to := range []string{closed, d.URL} {
+			c, _ := newClient(t, d, secret)
+			if c.HTTP, err = NewHTTP(to); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			_, err := c.Post(ctx, Post{Text: "t"}, "")
+			cancel()
+			clean(t, err)
+			var refused *Error
+			if !errors.As(err, &refused) || !refused.Retry {
+				t.Errorf("%v", err)
+			}
+		}
+		// Whatever is wrong with a request, the library says so with the request's address.
+		c, _ := newClient(t, d, secret)
+		c.HTTP = &http.Client{Transport: refusing{}}
+		_, err := c.Post(t.Context(), Post{Text: "t"}, "")
+		clean(t, err)
+		if err == nil || !strings.Contains(err.Error(), "no connection: no way to …") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// refusing is a transport whose errors hold all of what was asked.
+type refusing struct{}
+
+func (refusing) RoundTrip(r *http.Request) (*http.Response, error) {
+	what := r.URL.String()
+	if r.URL.Host == "slack.com" {
+		what = token
+	}
+	return nil, fmt.Errorf("no way to %s", what)
+}
+
+func TestNothingIsTriedWithoutASlotOrTime(t *testing.T) {
+	d := newDouble(t, answer{status: 500})
+	c, pauses := newClient(t, d, token)
+	var names []string
+	c.Slot = func(_ context.Context, name string) error {
+		names = append(names, name)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := c.Post(ctx, Post{Text: "t"}, ""); err == nil || len(d.requests) != 3 || len(*pauses) != 2 {
+		t.Errorf("%d tries, pauses %v, %v: want as many as fit into ten seconds", len(d.requests), *pauses, err)
+	}
+	if !slices.Equal(names, []string{"slack#C024BE91L", "slack#C024BE91L", "slack#C024BE91L"}) {
+		t.Errorf("slots %q: every try needs one", names)
+	}
+	full := errors.New("no slot")
+	c.Slot = func(context.Context, string) error { return full }
+	if _, err := c.Post(t.Context(), Post{Text: "t"}, ""); !errors.Is(err, full) || len(d.requests) != 3 {
+		t.Errorf("%d tries, %v", len(d.requests), err)
+	}
+}
+
+func TestAThreadThatIsGoneIsSaidSo(t *testing.T) {
+	d := newDouble(t, refusal("thread_not_found"))
+	c, _ := newClient(t, d, token)
+	var refused *Error
+	if _, err := c.Post(t.Context(), Post{Text: "t"}, "1.1"); !errors.As(err, &refused) || !refused.Thread || refused.Retry {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestOnlyATokenCanPostInThreads(t *testing.T) {
+	for secret, want := range map[string]bool{token: true, address: false} {
+		c, _ := newClient(t, newDouble(t, ok), secret)
+		if got, err := c.Threads(t.Context()); got != want || err != nil {
+			t.Errorf("Threads = %t, %v", got, err)
+		}
+	}
+}
+
+func TestOnlyLoopbackTakesThePlaceOfSlack(t *testing.T) {
+	for local, want := range map[string]bool{
+		"": true, "http://127.0.0.1:8080": true, "http://localhost:8080": true, "http://[::1]:8080": true,
+		"http://192.0.2.1": false, "http://127.0.0.1.evil.example": false, "https://127.0.0.1:8080": false,
+		"http://127.0.0.1@evil.example": false, "127.0.0.1:8080": false, "http://": false, "%": false,
+	} {
+		if _, err := NewHTTP(local); (err == nil) != want {
+			t.Errorf("NewHTTP(%q): %v", local, err)
+		}
+	}
+}
