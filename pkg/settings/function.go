@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -32,6 +33,8 @@ const (
 	envReports = "WARDER_REPORTS" // name of the bucket of reports
 	envDrill   = "WARDER_DRILL"   // URL of the queue that a drill watches
 	envBus     = "WARDER_BUS"     // name of the stack's own event bus
+
+	envSlackLocal = "WARDER_SLACK_LOCAL" // of the local account: loopback address that stands for Slack, else absent
 )
 
 // MaxEnv is what Lambda takes for all environment variables of a function
@@ -62,6 +65,8 @@ type Function struct {
 	Reports string // name of the bucket of reports
 	Drill   string // URL of the queue that a drill watches
 	Bus     string // name of the stack's own event bus
+
+	SlackLocal string // loopback address that stands for Slack in the local account; empty: Slack itself
 }
 
 // Quarantine is the ARNs of the policies that the stack owns to keep users from
@@ -206,6 +211,10 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 	f.Reports, _ = lookup(envReports)
 	f.Drill, _ = lookup(envDrill)
 	f.Bus, _ = lookup(envBus)
+	if f.SlackLocal, _ = lookup(envSlackLocal); f.SlackLocal != "" && !loopback(f.SlackLocal) {
+		// Whoever can set it must not get the token.
+		fault(envSlackLocal, "want an http address on loopback")
+	}
 	switch clock, ok := lookup(envClock); {
 	case ok && clock == "event":
 		f.EventClock = true
@@ -216,6 +225,16 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 		return Function{}, err
 	}
 	return f, nil
+}
+
+// loopback reports whether an address is that of a server on this machine.
+func loopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.IsLoopback()
 }
 
 // GraceDays and NoticeDays are the names of parameters that the runner keeps for every control that

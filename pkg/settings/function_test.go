@@ -89,6 +89,29 @@ func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
 	}
 }
 
+func TestAServerOnLoopbackStandsForSlack(t *testing.T) {
+	s, err := Parse([]byte(`{}`), controls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := s.Function(control.Control{ID: "post-to-slack", Tool: true})
+	f.Topic, f.Account, f.Roles = "arn:aws:sns:us-east-1:123456789012:notices", "123456789012", []string{"a"}
+	f.Quarantine.Key = "arn:aws:iam::123456789012:policy/warder/key"
+	f.SlackLocal = "http://127.0.0.1:1"
+	env := f.Env()
+	for name, value := range env {
+		if strings.Contains(value, f.SlackLocal) {
+			t.Errorf("a template gets it: %s", name)
+		}
+	}
+	for _, local := range []string{"", "http://127.0.0.1:8080", "http://[::1]:8080"} {
+		env["WARDER_SLACK_LOCAL"] = local
+		if got, err := FromEnv(lookup(env)); err != nil || got.SlackLocal != local {
+			t.Errorf("%q: %q, %v", local, got.SlackLocal, err)
+		}
+	}
+}
+
 func TestAToolIsToldToEnforce(t *testing.T) {
 	s, err := Parse([]byte(whole), controls)
 	if err != nil {
@@ -123,6 +146,9 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"no quarantine", map[string]string{"WARDER_QUARANTINE": ""}, "read environment: WARDER_QUARANTINE: missing"},
 		{"a quarantine without the policy of keys", map[string]string{"WARDER_QUARANTINE": `{}`}, "read environment: WARDER_QUARANTINE: key: want the ARN of a policy"},
 		{"a quarantine that does not exist", map[string]string{"WARDER_QUARANTINE": `{"inside":"arn:"}`}, `read environment: WARDER_QUARANTINE: json: unknown field "inside"`},
+		{"a server elsewhere in place of Slack", map[string]string{"WARDER_SLACK_LOCAL": "http://192.0.2.1:80"}, `read environment: WARDER_SLACK_LOCAL: want an http address on loopback`},
+		{"a look-alike of loopback in place of Slack", map[string]string{"WARDER_SLACK_LOCAL": "http://127.0.0.1.example.com"}, `read environment: WARDER_SLACK_LOCAL: want an http address on loopback`},
+		{"a name in place of Slack", map[string]string{"WARDER_SLACK_LOCAL": "http://localhost"}, `read environment: WARDER_SLACK_LOCAL: want an http address on loopback`},
 		{"a clock that does not exist", map[string]string{"WARDER_CLOCK": "wall"}, `read environment: WARDER_CLOCK: want "event" or nothing`},
 		{"every fault at once", map[string]string{"WARDER_TABLE": "", "WARDER_HALT": "", "WARDER_MODE": "x"},
 			"read environment: WARDER_TABLE: missing\nread environment: WARDER_HALT: missing\nread environment: WARDER_MODE: want off, observe or enforce"},

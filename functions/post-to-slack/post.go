@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/slack"
+)
+
+// every is how far apart messages in a channel are
+// (https://docs.slack.dev/apis/web-api/rate-limits: one a second, short bursts of more).
+const every = time.Second
+
+const (
+	// reserve is what is left of an invocation's time to record what came of it.
+	reserve = 5 * time.Second
+	// look is how long somebody else is given before it is looked again.
+	look = time.Second
+)
+
+// errTime says that a message has to wait longer than the invocation lasts.
+var errTime = errors.New("no time left: too many messages wait for the same channel, or another invocation is at this one")
+
+// poster posts what the topic publishes.
+type poster struct {
+	Client   *slack.Client
+	Ledger   *ledger.Ledger
+	Language settings.Language
+	Now      func() time.Time
+	Sleep    func(context.Context, time.Duration)
+}
+
+// answer is what the function answers.
+type answer struct {
+	// Posted is how many messages were posted, Doubled how many had been posted before.
+	Posted  int `json:"posted"`
+	Doubled int `json:"doubled"`
+}
+
+// post posts the messages of an event of SNS
+// (https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html). An error means that one was not
+// posted: the event belongs into a queue, from which it is sent again.
+func (p *poster) post(ctx context.Context, raw json.RawMessage) (answer, error) {
+	var a answer
+	var event events.SNSEvent
+	if err := json.Unmarshal(raw, &event); err != nil || len(event.Records) == 0 {
+		return a, errors.New(`event not understood: it is none of SNS; to try it, publish a message to the topic`)
+	}
+	var faults []error
+	for _, record := range event.Records {
+		l := p.read(record.SNS)
+		posted, err := p.once(ctx, l)
+		switch {
+		case err != nil:
+			faults = append(faults, fmt.Errorf("notice %s: %w", l.id, err))
+		case posted:
+			a.Posted++
+		default:
+			a.Doubled++
+		}
+	}
+	return a, errors.Join(faults...)
+}
+
+// letter is one message on its way.
+type letter struct {
+	// id is the same however often it is delivered.
+	id string
+	// thread is the same for all about one incident; empty for what stands alone.
+	thread string
+	post   slack.Post
+}
+
+// read lays out what was published: a notice, an alarm of CloudWatch, or what somebody published by
+// hand.
+func (p *poster) read(m events.SNSEntity) letter {
+	var n notice.Message
+	if json.Unmarshal([]byte(m.Message), &n) == nil && n.Version != "" && n.ID != "" && n.Kind != "" {
+		l := letter{id: n.ID, post: slack.Render(n, p.Language)}
+		if n.Thread != "" {
+			l.thread = n.Account + "#" + n.Thread
+		}
+		return l
+	}
+	if a, ok := slack.ParseAlarm([]byte(m.Message)); ok {
+		name := "alarm#" + a.Account + "#" + a.Region + "#" + a.Name
+		return letter{id: name + "#" + a.State + "#" + a.Changed, thread: name, post: slack.RenderAlarm(a, p.Language)}
+	}
+	return letter{id: "message#" + m.MessageID, post: slack.RenderPlain(m.Subject, m.Message, p.Language)}
+}
+
+// once posts the message unless it was posted before. Two invocations with the same message wait for
+// each other. One that ends in between leaves it open whether it was posted, and the next one posts
+// it: rather twice than not at all.
+func (p *poster) once(ctx context.Context, l letter) (posted bool, err error) {
+	holder := invocation(ctx)
+	name := "slack#" + l.id
+	for {
+		err := p.Ledger.BeginDelivery(ctx, name, holder, p.Now(), p.end(ctx))
+		switch {
+		case errors.Is(err, ledger.ErrDone):
+			return false, nil
+		case waits(err):
+			if err := p.wait(ctx, look); err != nil {
+				return false, err
+			}
+			continue
+		case err != nil:
+			return false, err
+		}
+		break
+	}
+	err = p.send(ctx, holder, l)
+	return err == nil, errors.Join(err, p.Ledger.EndDelivery(ctx, name, holder, err == nil, p.Now()))
+}
+
+// send posts the message: in the thread of its incident, or as the root of one.
+func (p *poster) send(ctx context.Context, holder string, l letter) error {
+	threads, err := p.Client.Threads(ctx)
+	if err != nil {
+		return err
+	}
+	if l.thread == "" || !threads {
+		_, err := p.Client.Post(ctx, l.post, "")
+		return err
+	}
+	name := "slack#" + p.Client.Channel + "#" + l.thread
+	for {
+		root, err := p.Ledger.Thread(ctx, name, holder, p.Now(), p.end(ctx))
+		switch {
+		case waits(err):
+			if err := p.wait(ctx, look); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		case root == "":
+			id, err := p.Client.Post(ctx, l.post, "")
+			return errors.Join(err, p.Ledger.BeginThread(ctx, name, holder, id, p.Now()))
+		}
+		_, err = p.Client.Post(ctx, l.post, root)
+		var refused *slack.Error
+		if !errors.As(err, &refused) || !refused.Thread {
+			return err
+		}
+		if err := p.Ledger.EndThread(ctx, name, root, p.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+// slot waits until the next message may be posted.
+func (p *poster) slot(ctx context.Context, name string) error {
+	now := p.Now()
+	at, err := p.Ledger.Slot(ctx, name, every, now)
+	if err != nil {
+		return err
+	}
+	if pause := at.Sub(now); pause > 0 {
+		return p.wait(ctx, pause)
+	}
+	return nil
+}
+
+// wait waits, if there is time to do something after it.
+func (p *poster) wait(ctx context.Context, pause time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.Now().Add(pause + reserve).After(p.end(ctx)) {
+		return errTime
+	}
+	p.Sleep(ctx, pause)
+	return ctx.Err()
+}
+
+// waits reports whether it is somebody else's turn.
+func waits(err error) bool {
+	return errors.Is(err, ledger.ErrHeld) || errors.Is(err, ledger.ErrConflict)
+}
+
+// end is when the invocation ends at the latest.
+func (p *poster) end(ctx context.Context) time.Time {
+	if end, ok := ctx.Deadline(); ok {
+		return end
+	}
+	return p.Now().Add(time.Minute)
+}
+
+// invocation names who is at work: the same on Lambda's own retries.
+func invocation(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return "unknown"
+}

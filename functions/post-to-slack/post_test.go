@@ -1,0 +1,472 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/slack"
+)
+
+const token = "xoxb-0123-SECRETTOKEN"
+
+// channel is a double of Slack: what was posted, in its order.
+type channel struct {
+	mu     sync.Mutex
+	posted []url.Values
+	// refuse, when set, may refuse a message with one of Slack's errors.
+	refuse func(url.Values) string
+}
+
+// ServeHTTP implements [http.Handler].
+func (c *channel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refuse != nil {
+		if name := c.refuse(r.PostForm); name != "" {
+			fmt.Fprintf(w, `{"ok":false,"error":%q}`, name)
+			return
+		}
+	}
+	c.posted = append(c.posted, r.PostForm)
+	fmt.Fprintf(w, `{"ok":true,"ts":"%d.0"}`, len(c.posted))
+}
+
+// told is what was posted, a line a message: the thread, and the text of the notification.
+func (c *channel) told() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []string
+	for _, m := range c.posted {
+		line := strings.TrimSpace(m.Get("thread_ts") + " " + m.Get("text"))
+		if m.Get("reply_broadcast") == "true" {
+			line += " (and in the channel)"
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+// clock is a clock that moves by sleeping, for all who share it.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Sleep(_ context.Context, d time.Duration) {
+	c.mu.Lock()
+	c.now = c.now.Add(d)
+	c.mu.Unlock()
+	time.Sleep(time.Millisecond) // who waits lets others go on
+}
+
+// world is a channel, a ledger and a clock that posters share.
+type world struct {
+	channel channel
+	store   ledger.Memory
+	clock   clock
+	url     string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{clock: clock{now: time.Now()}}
+	server := httptest.NewServer(&w.channel)
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	return w
+}
+
+// poster is one more instance of the function.
+func (w *world) poster(t *testing.T, secret string) *poster {
+	t.Helper()
+	local, err := slack.NewHTTP(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &poster{Ledger: ledger.New(&w.store), Language: settings.English, Now: w.clock.Now, Sleep: w.clock.Sleep}
+	p.Client = &slack.Client{
+		HTTP: local, Channel: "C024BE91L", Slot: p.slot, Sleep: w.clock.Sleep, Now: w.clock.Now,
+		Secret: func(context.Context, bool) (string, error) { return secret, nil },
+	}
+	return p
+}
+
+// as is the context of an invocation with 15 minutes of the world's clock.
+func (w *world) as(t *testing.T, id string) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithDeadline(t.Context(), w.clock.Now().Add(15*time.Minute))
+	t.Cleanup(cancel)
+	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: id})
+}
+
+func sns(t *testing.T, id string, message any) json.RawMessage {
+	t.Helper()
+	text, isText := message.(string)
+	if !isText {
+		data, err := json.Marshal(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(data)
+	}
+	// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html, with a field that is not there yet
+	raw, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
+		"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn:aws:sns:us-east-1:111122223333:t:s", "New": 1,
+		"Sns": map[string]any{
+			"Type": "Notification", "MessageId": id, "TopicArn": "arn:aws:sns:us-east-1:111122223333:t", "Subject": "[Warder] test",
+			"Message": text, "Timestamp": "2026-11-21T12:00:00.000Z", "SignatureVersion": "1", "Signature": "x",
+			"SigningCertUrl": "https://example.com", "UnsubscribeUrl": "https://example.com", "MessageAttributes": map[string]any{},
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func message(id, thread string, kind notice.Kind) notice.Message {
+	return notice.Message{
+		Version: "1", ID: id, Kind: kind, Thread: thread, Control: "detach-direct-policy", Severity: "high", Title: "T " + id,
+		Text: "Found.", Subject: "alice", Account: "111122223333", Region: "us-east-1", Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+	}
+}
+
+func TestOneIncidentIsOneThread(t *testing.T) {
+	w := newWorld(t)
+	p := w.poster(t, token)
+	elsewhere := message("n5", "t1", notice.Alert)
+	elsewhere.Account = "444455556666"
+	for i, m := range []any{
+		message("n1", "t1", notice.Warning), message("n2", "t1", notice.Reminder), message("n3", "t2", notice.Alert),
+		message("n4", "t1", notice.Changed), elsewhere, "Is anybody there?", message("n6", "", notice.Alert), message("n7", "", notice.Alert),
+		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"OK","StateChangeTime":"2026-11-21T12:05:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:10:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+	} {
+		id := fmt.Sprint("m", i)
+		if a, err := p.post(w.as(t, id), sns(t, id, m)); err != nil || a != (answer{Posted: 1}) {
+			t.Fatalf("%d: %+v, %v", i, a, err)
+		}
+	}
+	want := []string{
+		"🟠 HIGH · Will change: T n1. Found.",
+		"1.0 🟠 HIGH · Reminder: T n2. Found.",
+		"🟠 HIGH · Alert: T n3. Found.",
+		"1.0 🟠 HIGH · Changed: T n4. Found. (and in the channel)",
+		"🟠 HIGH · Alert: T n5. Found.",
+		"[Warder] test. Is anybody there?",
+		"🟠 HIGH · Alert: T n6. Found.",
+		"🟠 HIGH · Alert: T n7. Found.",
+		"🚨 ALARM · warder-failed. D.",
+		"9.0 ✅ OK · warder-failed. D.",
+		"9.0 🚨 ALARM · warder-failed. D. (and in the channel)",
+	}
+	if diff := cmp.Diff(want, w.channel.told()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTheSameNoticeIsPostedOnce(t *testing.T) {
+	w := newWorld(t)
+	for i, want := range []answer{{Posted: 1}, {Doubled: 1}, {Doubled: 1}} {
+		id := fmt.Sprint("m", i)
+		if a, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message("n1", "t1", notice.Alert))); err != nil || a != want {
+			t.Errorf("delivery %d: %+v, %v", i, a, err)
+		}
+	}
+	if told := w.channel.told(); len(told) != 1 {
+		t.Errorf("posted %q", told)
+	}
+}
+
+// Invocations share nothing but the ledger.
+func TestManyInvocationsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	const notices, twice = 10, 2
+	var invocations sync.WaitGroup
+	posted := make(chan answer, notices*twice)
+	for i := range notices {
+		for range twice { // SNS delivers at least once
+			p, ctx := w.poster(t, token), w.as(t, fmt.Sprint("m", i, cap(posted)-len(posted), time.Now().UnixNano()))
+			raw := sns(t, fmt.Sprint("m", i), message(fmt.Sprint("n", i), fmt.Sprint("t", i%2), notice.Alert))
+			invocations.Go(func() {
+				a, err := p.post(ctx, raw)
+				if err != nil {
+					t.Errorf("notice %d: %v", i, err)
+				}
+				posted <- a
+			})
+		}
+	}
+	invocations.Wait()
+	close(posted)
+	var sum answer
+	for a := range posted {
+		sum.Posted, sum.Doubled = sum.Posted+a.Posted, sum.Doubled+a.Doubled
+	}
+	if sum != (answer{Posted: notices, Doubled: notices}) {
+		t.Errorf("%+v", sum)
+	}
+	roots := 0
+	for _, line := range w.channel.told() {
+		if strings.HasPrefix(line, "🟠") {
+			roots++
+		}
+	}
+	if len(w.channel.told()) != notices || roots != 2 {
+		t.Errorf("%d messages in %d threads: %q", len(w.channel.told()), roots, w.channel.told())
+	}
+}
+
+// The slots are given away by the ledger: whoever posts them, and however many at once, the messages of
+// a channel are a second apart.
+func TestTheRateLimitIsKept(t *testing.T) {
+	w := newWorld(t)
+	start := w.clock.Now()
+	for i := range 5 {
+		id := fmt.Sprint("m", i)
+		if _, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message(id, id, notice.Alert))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if passed := w.clock.Now().Sub(start); passed != 4*every {
+		t.Errorf("five messages took %s", passed)
+	}
+	p := w.poster(t, token)
+	ctx, cancel := context.WithDeadline(t.Context(), w.clock.Now().Add(8*time.Second))
+	defer cancel()
+	for range 6 {
+		if _, err := p.Ledger.Slot(ctx, "slack#C024BE91L", every, w.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.post(ctx, sns(t, "late", message("late", "late", notice.Alert))); !errors.Is(err, errTime) {
+		t.Errorf("a slot after the end of the invocation: %v", err)
+	}
+	if told := w.channel.told(); len(told) != 5 {
+		t.Errorf("posted %q", told)
+	}
+}
+
+func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
+	w := newWorld(t)
+	w.channel.refuse = func(url.Values) string { return "not_in_channel" }
+	_, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)))
+	if err == nil || !strings.Contains(err.Error(), "notice n1: post to Slack: not_in_channel: invite the app") {
+		t.Fatalf("err = %v", err)
+	}
+	w.channel.refuse = nil
+	for _, m := range []string{"n1", "n2"} {
+		if a, err := w.poster(t, token).post(w.as(t, "again-"+m), sns(t, m, message(m, "t1", notice.Alert))); err != nil || a.Posted != 1 {
+			t.Errorf("%s after the app was invited: %+v, %v", m, a, err)
+		}
+	}
+	if diff := cmp.Diff([]string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}, w.channel.told()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// An invocation that ends between posting and recording it leaves the question open.
+func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
+	w := newWorld(t)
+	crash := errors.New("crash")
+	posted := func() int { return len(w.channel.told()) }
+	w.store.Fault = func(operation string, after bool) error {
+		if posted() == 1 {
+			return crash
+		}
+		return nil
+	}
+	if _, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, crash) {
+		t.Fatalf("err = %v", err)
+	}
+	w.store.Fault = nil
+	begin := w.clock.Now()
+	if a, err := w.poster(t, token).post(w.as(t, "b"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, errTime) {
+		t.Errorf("while the first one may still be at it: %+v, %v", a, err)
+	}
+	if waited := w.clock.Now().Sub(begin); waited < 10*time.Minute {
+		t.Errorf("waited %s for the first one", waited)
+	}
+	if a, err := w.poster(t, token).post(w.as(t, "c"), sns(t, "m", message("n1", "t1", notice.Alert))); err != nil || a.Posted != 1 {
+		t.Errorf("later: %+v, %v", a, err)
+	}
+	if posted() != 2 {
+		t.Errorf("posted %d times: rather twice than not at all", posted())
+	}
+}
+
+func TestAThreadWhoseRootWasDeletedBeginsAnew(t *testing.T) {
+	w := newWorld(t)
+	for i, m := range []string{"n1", "n2", "n3"} {
+		if i == 1 {
+			w.channel.refuse = func(form url.Values) string {
+				if form.Get("thread_ts") == "1.0" {
+					return "thread_not_found"
+				}
+				return ""
+			}
+		}
+		if _, err := w.poster(t, token).post(w.as(t, m), sns(t, m, message(m, "t1", notice.Alert))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"🟠 HIGH · Alert: T n1. Found.", "🟠 HIGH · Alert: T n2. Found.", "2.0 🟠 HIGH · Alert: T n3. Found."}
+	if diff := cmp.Diff(want, w.channel.told()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAWebhookHasNoThreads(t *testing.T) {
+	w := newWorld(t)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		var m struct{ Text, Thread_ts string }
+		if err := json.NewDecoder(r.Body).Decode(&m); err != nil || m.Thread_ts != "" {
+			t.Errorf("%+v, %v", m, err)
+		}
+		w.channel.mu.Lock()
+		defer w.channel.mu.Unlock()
+		w.channel.posted = append(w.channel.posted, url.Values{"text": {m.Text}})
+		fmt.Fprint(rw, "ok")
+	}))
+	defer server.Close()
+	w.url = server.URL
+	p := w.poster(t, "https://hooks.slack.com/services/T000/B000/SECRETPATH")
+	for _, m := range []string{"n1", "n2", "n1"} {
+		if _, err := p.post(w.as(t, m), sns(t, m, message(m, "t1", notice.Alert))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told := w.channel.told(); len(told) != 2 {
+		t.Errorf("posted %q", told)
+	}
+}
+
+func TestWhatIsNoEventOfSNSIsRefused(t *testing.T) {
+	w := newWorld(t)
+	for _, raw := range []string{`{}`, `[]`, `null`, `"text"`, `{"Records":[]}`, `{"action":"x"}`} {
+		if _, err := w.poster(t, token).post(w.as(t, "a"), json.RawMessage(raw)); err == nil || !strings.Contains(err.Error(), "publish a message to the topic") {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}
+
+func TestALedgerThatIsDownIsAnErrorAndNothingIsPosted(t *testing.T) {
+	w := newWorld(t)
+	down := errors.New("down")
+	w.store.Fault = func(string, bool) error { return down }
+	if _, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, down) {
+		t.Errorf("err = %v", err)
+	}
+	if told := w.channel.told(); len(told) != 0 {
+		t.Errorf("posted %q", told)
+	}
+}
+
+// shelf is a double of Secrets Manager and Parameter Store.
+type shelf struct {
+	values []string
+	asked  []string
+	err    error
+}
+
+func (s *shelf) next(name string) (*string, error) {
+	s.asked = append(s.asked, name)
+	return aws.String(s.values[min(len(s.asked), len(s.values))-1]), s.err
+}
+
+func (s *shelf) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	value, err := s.next("secret " + *in.SecretId)
+	return &secretsmanager.GetSecretValueOutput{SecretString: value}, err
+}
+
+func (s *shelf) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	if !aws.ToBool(in.WithDecryption) {
+		return nil, errors.New("not decrypted")
+	}
+	value, err := s.next("parameter " + *in.Name)
+	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Value: value}}, err
+}
+
+func TestTheSecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		slack settings.Slack
+		asked string
+	}{
+		{"a secret", settings.Slack{Secret: "slack/token"}, "secret slack/token"},
+		{"a parameter", settings.Slack{Parameter: "/slack/token"}, "parameter /slack/token"},
+	} {
+		s := &shelf{values: []string{token + "\n", "xoxb-new"}}
+		v := &vault{Slack: tc.slack, Secrets: s, Parameters: s}
+		var got []string
+		for _, again := range []bool{false, false, true, false} {
+			value, err := v.read(t.Context(), again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, value)
+		}
+		if diff := cmp.Diff([]string{token, token, "xoxb-new", "xoxb-new"}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.name, diff)
+		}
+		if !slices.Equal(s.asked, []string{tc.asked, tc.asked}) {
+			t.Errorf("%s: asked %q", tc.name, s.asked)
+		}
+	}
+	denied := errors.New("denied")
+	s := &shelf{values: []string{token}, err: denied}
+	for _, of := range []settings.Slack{{Secret: "s"}, {Parameter: "p"}, {}} {
+		_, err := (&vault{Slack: of, Secrets: s, Parameters: s}).read(t.Context(), false)
+		if err == nil || of.On() && !errors.Is(err, denied) || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%+v: %v", of, err)
+		}
+	}
+}
+
+// The runbook counts what a message costs.
+func TestCallsOfTheLedger(t *testing.T) {
+	w := newWorld(t)
+	for _, tc := range []struct {
+		name, id string
+		want     int
+	}{{"that begins a thread", "n1", 10}, {"in a thread that is there", "n2", 7}, {"that was posted before", "n2", 1}} {
+		before := w.store.Calls()
+		if _, err := w.poster(t, token).post(w.as(t, tc.name), sns(t, "m", message(tc.id, "t1", notice.Alert))); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.store.Calls() - before; got != tc.want {
+			t.Errorf("a message %s: %d calls, want %d", tc.name, got, tc.want)
+		}
+	}
+}
