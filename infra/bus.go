@@ -55,12 +55,11 @@ func newBus(stack awscdk.Stack) awsevents.CfnEventBus {
 func newDrill(stack awscdk.Stack, bus awsevents.CfnEventBus, undelivered awssqs.Queue) awssqs.Queue {
 	queue := newQueue(stack, "Drill")
 	var arns []*string
-	add := func(id string, bus *string, pattern map[string]any) {
-		pattern["account"] = []any{stack.Account()}
+	add := func(id string, bus *string, p pattern) {
 		rule := awsevents.NewCfnRule(stack, jsii.String(id), &awsevents.CfnRuleProps{
 			Description:  jsii.String("Drill: when its events come"),
 			EventBusName: bus,
-			EventPattern: pattern,
+			EventPattern: p.of(stack.Account()),
 			State:        jsii.String("ENABLED"),
 			Targets: &[]any{&awsevents.CfnRule_TargetProperty{
 				Id:               jsii.String("Queue"),
@@ -70,11 +69,11 @@ func newDrill(stack awscdk.Stack, bus awsevents.CfnEventBus, undelivered awssqs.
 		})
 		arns = append(arns, rule.AttrArn())
 	}
-	add("DrillCalls", nil, map[string]any{
+	add("DrillCalls", nil, pattern{
 		"source": []any{"aws.iam"},
 		"detail": map[string]any{"requestParameters": map[string]any{"userName": []any{map[string]any{"prefix": drillUsers}}}},
 	})
-	add("DrillEvents", bus.Ref(), map[string]any{"source": []any{drillSource}})
+	add("DrillEvents", bus.Ref(), pattern{"source": []any{drillSource}})
 	queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),

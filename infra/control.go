@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -52,7 +51,7 @@ func NewControl(scope constructs.Construct, id string, props ControlProps) Funct
 		hub.mayFail(),
 	)
 	newRetry(construct, function.Lambda, hub)
-	newRules(construct, c, props.Settings.Controls[c.ID].Mode, function.Lambda, hub.Undelivered)
+	newRules(construct, props, function.Lambda)
 	return function
 }
 
@@ -81,23 +80,26 @@ func newTagged(scope constructs.Construct, id string, c control.Control) constru
 	return construct
 }
 
-// newRules starts the function: one rule for each pattern of control.json,
-// exactly as it is written there, and one for the schedule. In mode off the rules
-// are there, disabled.
-func newRules(scope constructs.Construct, c control.Control, mode control.Mode, function awslambda.Function, undelivered awssqs.Queue) {
-	add := func(id, description string, props awsevents.CfnRuleProps) {
-		props.Description = jsii.String(description)
-		if mode == control.Off {
-			props.State = jsii.String("DISABLED")
+// newRules starts the function: one rule for each pattern of control.json, as it
+// is written there but for this account alone, and one for the schedule. What
+// happens in other regions comes on the hub's bus, and has rules there. In mode off
+// the rules are there, disabled.
+func newRules(scope constructs.Construct, props ControlProps, function awslambda.Function) {
+	c, hub := props.Control, props.Hub
+	add := func(id, description string, rule awsevents.CfnRuleProps) {
+		rule.Description = jsii.String(description)
+		if props.Settings.Controls[c.ID].Mode == control.Off {
+			rule.State = jsii.String("DISABLED")
 		}
-		newRule(scope, id, function, undelivered, props, nil)
+		newRule(scope, id, function, hub.Undelivered, rule, nil)
 	}
-	for i, pattern := range c.Rules {
-		var raw any
-		if err := json.Unmarshal(pattern, &raw); err != nil {
-			panic(fmt.Sprintf("decode rule %d of %q: %v", i, c.ID, err)) // control.Parse has read it
+	for i, p := range patterns(c, props.Settings) {
+		rule := awsevents.CfnRuleProps{EventPattern: p.of(hub.Account()), State: jsii.String(anyState)}
+		add(fmt.Sprintf("Rule%d", i+1), c.Title, rule)
+		if p = hub.onBus(p, len(props.Settings.Regions) > 0); p != nil {
+			rule.EventPattern, rule.EventBusName = p.of(hub.Account()), hub.Bus.Ref()
+			add(fmt.Sprintf("Bus%d", i+1), c.Title+": in other regions, and in a drill", rule)
 		}
-		add(fmt.Sprintf("Rule%d", i+1), c.Title, awsevents.CfnRuleProps{EventPattern: raw, State: jsii.String(anyState)})
 	}
 	if c.Schedule != "" {
 		add("Schedule", c.Title+": sweep of the whole account", awsevents.CfnRuleProps{
@@ -105,6 +107,19 @@ func newRules(scope constructs.Construct, c control.Control, mode control.Mode, 
 			State:              jsii.String("ENABLED"),
 		})
 	}
+}
+
+// onBus is the pattern for what comes on the hub's bus, nil when nothing does.
+func (h Hub) onBus(p pattern, regions bool) pattern {
+	if h.Drill != nil {
+		if drilled := p.drilled(!regions); drilled != nil {
+			return drilled
+		}
+	}
+	if regions && p.regional() {
+		return p
+	}
+	return nil
 }
 
 // newRule starts the function, with the event or with input in its place. What

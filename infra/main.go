@@ -1,6 +1,6 @@
 // Command infra is Warder's CDK app: it turns the settings of cdk.json and the
-// control.json of every function into one CloudFormation stack. The CDK CLI runs
-// it (see cdk.json); it calls no AWS API and knows no control by name.
+// control.json of every function into CloudFormation stacks: the hub, and one for
+// each other region. The CDK CLI runs it (see cdk.json); it calls no AWS API and knows no control by name.
 package main
 
 import (
@@ -64,9 +64,18 @@ func run() error {
 	if err := props.check(); err != nil {
 		return err
 	}
-	NewHub(app, settings.Product, props)
+	newStacks(app, props)
 	app.Synth(nil)
 	return nil
+}
+
+// newStacks adds the hub and the stack of each other region to the app. A region
+// sends to what the hub has, so that it is deployed after it.
+func newStacks(app awscdk.App, props HubProps) {
+	hub := NewHub(app, settings.Product, props)
+	for _, region := range props.Settings.Regions {
+		NewRegion(app, region, props).AddDependency(hub.Stack, jsii.String("it sends to the hub's bus"))
+	}
 }
 
 // newApp is an app whose template depends on nothing but the sources: no record

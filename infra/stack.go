@@ -74,6 +74,9 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 	if props.needsBus() {
 		hub.Bus = newBus(stack)
 	}
+	if len(props.Settings.Regions) > 0 {
+		newRegionAlarms(stack, hub.Bus, hub.Undelivered)
+	}
 	if props.any(control.DrillQueue) {
 		hub.Drill = newDrill(stack, hub.Bus, hub.Undelivered)
 	}

@@ -110,10 +110,16 @@ func synthesize(name, context string, more ...control.Control) (template, error)
 	}
 	out := filepath.Join(folder, "cdk.out")
 	app := newApp(jsii.String(out))
-	NewHub(app, settings.Product, props)
+	newStacks(app, props)
 	app.Synth(nil)
 
-	t := template{file: filepath.Join(out, "warder.template.json")}
+	return read(out, settings.Product)
+}
+
+// read is the template of a stack that was synthesized into a folder.
+func read(folder, stack string) (template, error) {
+	t := template{file: filepath.Join(folder, stack+".template.json")}
+	var err error
 	if t.text, err = os.ReadFile(t.file); err != nil {
 		return template{}, err
 	}
@@ -125,6 +131,33 @@ func synthesize(name, context string, more ...control.Control) (template, error)
 		t.Resources[id] = r
 	}
 	return t, nil
+}
+
+// region is the region of the template's stack.
+func (t template) region(tt *testing.T) string {
+	tt.Helper()
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(t.file), "manifest.json"))
+	if err != nil {
+		tt.Fatal(err)
+	}
+	var manifest struct {
+		Artifacts map[string]struct{ Environment string }
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		tt.Fatal(err)
+	}
+	environment := manifest.Artifacts[strings.TrimSuffix(filepath.Base(t.file), ".template.json")].Environment
+	return environment[strings.LastIndex(environment, "/")+1:]
+}
+
+// sibling is the template of another stack of the same app.
+func (t template) sibling(tt *testing.T, stack string) template {
+	tt.Helper()
+	other, err := read(filepath.Dir(t.file), stack)
+	if err != nil {
+		tt.Fatal(err)
+	}
+	return other
 }
 
 // writeBinaries stands in for the build: the template needs the folders only.
