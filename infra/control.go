@@ -50,7 +50,7 @@ func NewControl(scope constructs.Construct, id string, props ControlProps) Funct
 		allow([]string{"ssm:GetParameter"}, []string{*hub.Halt.ParameterArn()}, nil),
 		hub.mayFail(),
 	)
-	newRetry(construct, function.Lambda, hub)
+	newRetry(construct, function.Lambda, hub, retries)
 	newRules(construct, props, function.Lambda)
 	return function
 }
@@ -60,12 +60,12 @@ func (h Hub) mayFail() awsiam.PolicyStatement {
 	return allow([]string{"sqs:SendMessage"}, []string{*h.Failed.QueueArn()}, nil)
 }
 
-// newRetry has a failed run tried again, and then kept.
-func newRetry(scope constructs.Construct, function awslambda.Function, hub Hub) {
+// newRetry has a failed run tried again so often, and then kept.
+func newRetry(scope constructs.Construct, function awslambda.Function, hub Hub, tries int) {
 	awslambda.NewCfnEventInvokeConfig(scope, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:             function.FunctionName(),
 		Qualifier:                jsii.String("$LATEST"),
-		MaximumRetryAttempts:     jsii.Number(retries),
+		MaximumRetryAttempts:     jsii.Number(tries),
 		MaximumEventAgeInSeconds: jsii.Number(maxEventSeconds),
 		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
 			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: hub.Failed.QueueArn()},

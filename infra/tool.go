@@ -19,8 +19,9 @@ import (
 const scheduledInput = "{}"
 
 // NewTool adds a tool to the hub: its function, which a person invokes and waits
-// for. One that a schedule or the topic starts as well is retried as a control is,
-// and what it could not do is kept. Tell completes it.
+// for. One that a schedule starts as well is retried as a control is, one that the
+// topic starts tries again by itself what is worth it and nothing else; what they
+// could not do is kept. Tell completes it.
 func NewTool(scope constructs.Construct, id string, props ControlProps) Function {
 	c, hub := props.Control, props.Hub
 	construct := newTagged(scope, id, c)
@@ -31,7 +32,11 @@ func NewTool(scope constructs.Construct, id string, props ControlProps) Function
 	}
 	function := newFunction(construct, props, plumbing...)
 	if !alone {
-		newRetry(construct, function.Lambda, hub)
+		tries := retries
+		if c.Subscribes {
+			tries = 0
+		}
+		newRetry(construct, function.Lambda, hub, tries)
 	}
 	if c.Schedule != "" {
 		newRule(construct, "Schedule", function.Lambda, hub.Undelivered, awsevents.CfnRuleProps{

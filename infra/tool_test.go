@@ -135,12 +135,14 @@ func TestAScheduleHandsAToolNoRequest(t *testing.T) {
 func TestEveryNoticeStartsAToolThatSubscribes(t *testing.T) {
 	tmpl := load(t, withSecret)
 	function, topic := tmpl.function(t, "post-ledger"), tmpl.named(t, "AWS::SNS::Topic", "Notices")
-	subscription := tmpl.one(t, "AWS::SNS::Subscription", func(r resource) bool { return r.get("Protocol") == "lambda" })
-	if !subscription.refers("TopicArn", topic) || !subscription.refers("Endpoint", function) || subscription.get("FilterPolicy") != nil || subscription.get("RawMessageDelivery") != nil {
+	subscription := tmpl.one(t, "AWS::SNS::Subscription", func(r resource) bool { return r.refers("Endpoint", function) })
+	if !subscription.refers("TopicArn", topic) || subscription.get("Protocol") != "lambda" || subscription.get("FilterPolicy") != nil || subscription.get("RawMessageDelivery") != nil {
 		t.Errorf("subscription %v, want every notice as SNS words it", subscription.Properties)
 	}
-	permission := tmpl.one(t, "AWS::Lambda::Permission", func(r resource) bool { return r.get("Principal") == "sns.amazonaws.com" })
-	if !permission.refers("SourceArn", topic) || !permission.refers("FunctionName", function) || permission.get("Action") != "lambda:InvokeFunction" {
+	permission := tmpl.one(t, "AWS::Lambda::Permission", func(r resource) bool {
+		return r.get("Principal") == "sns.amazonaws.com" && r.refers("FunctionName", function)
+	})
+	if !permission.refers("SourceArn", topic) || permission.get("Action") != "lambda:InvokeFunction" {
 		t.Errorf("permission %v, want the topic to start the function", permission.Properties)
 	}
 	undelivered := tmpl.named(t, "AWS::SQS::Queue", "Undelivered")
@@ -158,6 +160,9 @@ func TestEveryNoticeStartsAToolThatSubscribes(t *testing.T) {
 	config := tmpl.one(t, "AWS::Lambda::EventInvokeConfig", func(r resource) bool { return r.refers("FunctionName", function) })
 	if !config.refers("DestinationConfig.OnFailure.Destination", tmpl.named(t, "AWS::SQS::Queue", "Failed")) {
 		t.Errorf("what it could not do goes to %v", config.get("DestinationConfig"))
+	}
+	if got := config.get("MaximumRetryAttempts"); got != float64(0) {
+		t.Errorf("%v retries, want none: it tries again by itself what is worth it", got)
 	}
 }
 

@@ -41,6 +41,8 @@ type poster struct {
 
 // answer is what the function answers.
 type answer struct {
+	// Outcome is "posted", or "nothing" when all had been posted before.
+	Outcome string `json:"outcome"`
 	// Posted is how many messages were posted, Doubled how many had been posted before.
 	Posted  int `json:"posted"`
 	Doubled int `json:"doubled"`
@@ -55,6 +57,7 @@ func (p *poster) post(ctx context.Context, raw json.RawMessage) (answer, error) 
 	if err := json.Unmarshal(raw, &event); err != nil || len(event.Records) == 0 {
 		return a, errors.New(`event not understood: it is none of SNS; to try it, publish a message to the topic`)
 	}
+	a.Outcome = "nothing"
 	var faults []error
 	for _, record := range event.Records {
 		l := p.read(record.SNS)
@@ -63,6 +66,7 @@ func (p *poster) post(ctx context.Context, raw json.RawMessage) (answer, error) 
 		case err != nil:
 			faults = append(faults, fmt.Errorf("notice %s: %w", l.id, err))
 		case posted:
+			a.Outcome = "posted"
 			a.Posted++
 		default:
 			a.Doubled++

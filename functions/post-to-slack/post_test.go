@@ -174,7 +174,7 @@ func TestOneIncidentIsOneThread(t *testing.T) {
 		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:10:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
 	} {
 		id := fmt.Sprint("m", i)
-		if a, err := p.post(w.as(t, id), sns(t, id, m)); err != nil || a != (answer{Posted: 1}) {
+		if a, err := p.post(w.as(t, id), sns(t, id, m)); err != nil || a != (answer{"posted", 1, 0}) {
 			t.Fatalf("%d: %+v, %v", i, a, err)
 		}
 	}
@@ -198,7 +198,7 @@ func TestOneIncidentIsOneThread(t *testing.T) {
 
 func TestTheSameNoticeIsPostedOnce(t *testing.T) {
 	w := newWorld(t)
-	for i, want := range []answer{{Posted: 1}, {Doubled: 1}, {Doubled: 1}} {
+	for i, want := range []answer{{"posted", 1, 0}, {"nothing", 0, 1}, {"nothing", 0, 1}} {
 		id := fmt.Sprint("m", i)
 		if a, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message("n1", "t1", notice.Alert))); err != nil || a != want {
 			t.Errorf("delivery %d: %+v, %v", i, a, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,17 +25,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/warder-aws/warder/infra/local/bus"
+	"github.com/warder-aws/warder/infra/local/channel"
 	"github.com/warder-aws/warder/infra/local/front"
 	"github.com/warder-aws/warder/infra/local/host"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/stack"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 const (
@@ -45,11 +51,12 @@ const (
 
 // options are how an account differs from what the template says.
 type options struct {
-	address string            // of the endpoint; a free port when empty
-	mode    string            // of every control; as the template says when empty
-	synth   project.Synth     // whose template the account has; that which is deployed when empty
-	done    func(host.Result) // told of each event that a function is done with
-	stderr  io.Writer         // for what goes wrong beside everything else
+	address string                // of the endpoint; a free port when empty
+	mode    string                // of every control; as the template says when empty
+	synth   project.Synth         // whose template the account has; that which is deployed when empty
+	done    func(host.Result)     // told of each event that a function is done with
+	posted  func(channel.Message) // told of each message in the channel that stands for Slack
+	stderr  io.Writer             // for what goes wrong beside everything else
 }
 
 // An account is a running local account.
@@ -63,6 +70,7 @@ type account struct {
 	bus    *bus.Bus
 	host   *host.Host
 	server *http.Server
+	slack  *channel.Server // nil when the stack posts nowhere
 }
 
 // config is a client's configuration for the service at url.
@@ -179,6 +187,9 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 	if err := a.addOperator(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.openSlack(ctx, o.posted); err != nil {
+		return nil, err
+	}
 	functions, keys, err := a.functions(ctx, root, o.mode)
 	if err != nil {
 		return nil, err
@@ -222,9 +233,36 @@ func (a *account) Close() {
 	if a.host != nil {
 		a.host.Close()
 	}
+	if a.slack != nil {
+		a.slack.Close()
+	}
 	if a.moto != nil {
 		a.moto.Close()
 	}
+}
+
+// openSlack starts a channel that stands for Slack, and keeps a token for it where the function that
+// posts looks for one. Without such a function it does nothing.
+func (a *account) openSlack(ctx context.Context, posted func(channel.Message)) error {
+	i := slices.IndexFunc(a.Stack.Functions, func(f stack.Function) bool { return f.Env["WARDER_SLACK"] != "" })
+	if i < 0 {
+		return nil
+	}
+	var where settings.Slack
+	if err := json.Unmarshal([]byte(a.Stack.Functions[i].Env["WARDER_SLACK"]), &where); err != nil {
+		return fmt.Errorf("read where %s posts: %w", a.Stack.Functions[i].Name, err)
+	}
+	token, err := aws.String("xoxb-of-the-local-account"), error(nil)
+	if where.Secret != "" {
+		_, err = secretsmanager.NewFromConfig(own(a.moto)).CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &where.Secret, SecretString: token})
+	} else {
+		_, err = ssm.NewFromConfig(own(a.moto)).PutParameter(ctx, &ssm.PutParameterInput{Name: &where.Parameter, Value: token, Type: ssmtypes.ParameterTypeSecureString})
+	}
+	if err != nil {
+		return fmt.Errorf("keep a token for Slack: %w", err)
+	}
+	a.slack, err = channel.Start(ctx, posted)
+	return err
 }
 
 // addOperator adds the user whose keys the account's clients use: an administrator through a group.
@@ -292,6 +330,9 @@ func (a *account) functions(ctx context.Context, root project.Root, mode string)
 		}
 		if mode != "" {
 			env["WARDER_MODE"] = mode
+		}
+		if a.slack != nil && env["WARDER_SLACK"] != "" {
+			env["WARDER_SLACK_LOCAL"] = a.slack.URL
 		}
 		functions = append(functions, host.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries})
 	}

@@ -19,8 +19,9 @@ import (
 
 const usage = `usage: go run ./infra/local COMMAND
 
-  up [-addr 127.0.0.1:PORT] [-mode observe|enforce]
-        start an AWS account with Warder in it, for any AWS CLI or SDK, and stay
+  up [-addr 127.0.0.1:PORT] [-mode observe|enforce] [-tour]
+        start an AWS account with Warder in it, for any AWS CLI or SDK, and stay; -tour gives
+        it the settings of infra/local/tour.json, and shows what is posted to Slack
   demo [-v]
         play the story
   tour [-v]

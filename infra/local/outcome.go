@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/warder-aws/warder/infra/local/channel"
 )
 
 // An outcome is what a function answers, and what `send -json` prints.
@@ -12,7 +14,7 @@ type outcome struct {
 	File     string   `json:"file,omitempty"`
 	Through  string   `json:"through,omitempty"` // the rule that forwarded the event from its region
 	Control  string   `json:"control"`
-	Outcome  string   `json:"outcome"` // changed, would_change, told, nothing, skipped or failed
+	Outcome  string   `json:"outcome"` // changed, would_change, told, nothing, skipped or failed; of what posts notices, posted
 	Reason   string   `json:"reason"`
 	Severity string   `json:"severity"`
 	Changes  []change `json:"changes"`
@@ -85,7 +87,7 @@ func (s style) outcome(word string) string {
 		return s.paint("33", word)
 	case "failed":
 		return s.paint("31", word)
-	case "told":
+	case "told", "posted":
 		return s.paint("36", word)
 	}
 	return s.dim(word)
@@ -152,4 +154,32 @@ func (p printer) lines(o outcome) {
 		fmt.Fprintln(&text, head)
 	}
 	_, _ = io.WriteString(p.out, text.String())
+}
+
+// message prints a message of the channel that stands for Slack: what answers another one is indented.
+func (p printer) message(m channel.Message) {
+	indent := ""
+	if m.Thread != "" {
+		indent = "    "
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s%s\n", indent, p.style.dim("in Slack, "+place(m)+":"))
+	for i, line := range m.Lines {
+		if i == 0 {
+			line = p.style.bold(line)
+		}
+		fmt.Fprintf(&text, "%s  | %s\n", indent, line)
+	}
+	_, _ = io.WriteString(p.out, text.String())
+}
+
+// place is where a message is.
+func place(m channel.Message) string {
+	switch {
+	case m.Thread == "":
+		return "in the channel"
+	case m.Broadcast:
+		return "in the thread and in the channel"
+	}
+	return "in the thread"
 }

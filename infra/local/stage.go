@@ -80,7 +80,7 @@ func (s *stage) done(r host.Result) {
 	case r.Sync: // whoever called it has its answer
 		s.worked[o.Control] = s.worked[o.Control] || !r.Failed
 		return
-	case o.Outcome == "changed", o.Outcome == "would_change", o.Outcome == "told":
+	case o.Outcome == "changed", o.Outcome == "would_change", o.Outcome == "told", o.Outcome == "posted":
 		s.worked[o.Control] = true
 	}
 	s.outcomes = append(s.outcomes, o)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/warder-aws/warder/infra/local/channel"
 	"github.com/warder-aws/warder/infra/local/front"
 	"github.com/warder-aws/warder/infra/local/moto"
 	warder "github.com/warder-aws/warder/pkg/change"
@@ -27,6 +29,7 @@ var (
 	rootUsed        = chapter{"What root does is told as what it is; that it has no MFA is told until it has", []string{"alert-root-usage"}, rootUsage}
 	policyChanged   = chapter{"Who gains administrator rights, or touches Warder, is told of; what Warder does itself is not", []string{"alert-policy-change"}, policyChange}
 	openOutside     = chapter{"What others can reach, and what nobody uses, is told to its owner", []string{"alert-external-access"}, externalAccess}
+	inSlack         = chapter{"The team reads it in Slack: one thread an incident, the owner mentioned, the commands to copy", []string{"post-to-slack", directPolicies, "undo"}, slackThread}
 	signedInOutside = chapter{"Who signs in from outside the allowed networks can do nothing from there", []string{"quarantine-outside-login", "undo"}, outsideLogin}
 	connected       = chapter{"Connections by EC2 Instance Connect are told; whoever makes one from outside makes no other", []string{"alert-instance-connect"}, instanceConnect}
 	sessionEnded    = chapter{"A session on a machine that was started from outside is ended", []string{"end-outside-session"}, outsideSession}
@@ -372,4 +375,62 @@ func rootAccessKey(ctx context.Context, s *stage) error {
 		err = fmt.Errorf("refused with %q, want that it cannot be undone", refused)
 	}
 	return err
+}
+
+func slackThread(ctx context.Context, s *stage) error {
+	const olivia = "U024BE7LH"
+	s.say("this account has no Slack: a server on loopback stands for it")
+	s.say("$ aws iam create-user --user-name olivia --tags Key=owner,Value=olivia@example.com Key=slack,Value=%s", olivia)
+	if _, err := s.iam.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("olivia"), Tags: []iamtypes.Tag{
+		{Key: aws.String("owner"), Value: aws.String("olivia@example.com")}, {Key: aws.String("slack"), Value: aws.String(olivia)},
+	}}); err != nil {
+		return err
+	}
+	if _, _, err := s.came(ctx, "none"); err != nil {
+		return err
+	}
+	before := len(s.account.slack.Messages())
+	if err := s.attach(ctx, "olivia", administrator); err != nil {
+		return err
+	}
+	c, err := s.about(ctx, directPolicies, "olivia", "verified", "changed")
+	if err != nil {
+		return err
+	}
+	if refused, err := s.undo(ctx, c.ID, "olivia needs it for the release"); err != nil || refused != "" {
+		return fmt.Errorf("undo: %w", cmp.Or(err, errors.New(refused)))
+	}
+	if _, err := s.settle(ctx); err != nil { // until the answer is posted as well
+		return err
+	}
+	var thread []channel.Message
+	for _, m := range s.account.slack.Messages()[before:] {
+		if slices.Contains(m.Mentions, olivia) {
+			thread = append(thread, m)
+			s.shown(m)
+		}
+	}
+	// Others tell of olivia as well; the change and its undo are one incident.
+	i := slices.IndexFunc(thread, func(m channel.Message) bool { return strings.Contains(m.Text, "Changed") })
+	k := slices.IndexFunc(thread, func(m channel.Message) bool { return strings.Contains(m.Text, "Undone") })
+	switch {
+	case i < 0 || k < 0:
+		return fmt.Errorf("%d messages mention olivia, want the change and the undo among them", len(thread))
+	case thread[i].Thread != "" || thread[k].Thread != thread[i].ID:
+		return fmt.Errorf("the undo is in thread %q, the change is message %q of thread %q", thread[k].Thread, thread[i].ID, thread[i].Thread)
+	}
+	for _, want := range []string{"$ make undo ID=", "$ make explain ID="} {
+		if !slices.ContainsFunc(thread[i].Lines, func(line string) bool { return strings.HasPrefix(line, want) }) {
+			return fmt.Errorf("no line of %q begins with %q", thread[i].Lines, want)
+		}
+	}
+	return nil
+}
+
+// shown prints a message of the channel as it stands there.
+func (s *stage) shown(m channel.Message) {
+	s.say("%s", s.printer.style.dim(place(m)+":"))
+	for _, line := range m.Lines {
+		s.say("  | %s", line)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 // up starts an account and stays until the context ends.
@@ -17,6 +18,7 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
 	address := flags.String("addr", "127.0.0.1:0", "loopback address to listen on")
 	mode := modeFlag(flags)
+	tour := flags.Bool("tour", false, "have the settings of infra/local/tour.json, with a channel that stands for Slack")
 	rest, err := parseFlags(flags, args, stderr)
 	if err != nil {
 		return err
@@ -27,13 +29,17 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 
 	p := printer{out: &lockedWriter{w: stdout}, style: styleOf(stdout)}
-	a, err := openAccount(ctx, options{address: *address, mode: *mode, stderr: stderr, done: func(r host.Result) {
+	o := options{address: *address, mode: *mode, stderr: stderr, posted: p.message, done: func(r host.Result) {
 		o := readOutcome(r.Function, r.Payload, r.Failed)
 		if r.Sync && !r.Failed && o.Outcome == "failed" { // a function that people call, whose answer is its own
 			o.Outcome, o.Reason = "answered", string(r.Payload)
 		}
 		p.lines(o)
-	}})
+	}}
+	if *tour {
+		o.synth = project.Tour
+	}
+	a, err := openAccount(ctx, o)
 	if err != nil {
 		return err
 	}
