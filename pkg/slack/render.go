@@ -246,7 +246,11 @@ func (s *sheet) commands(m notice.Message) []api.Block {
 	}
 	switch {
 	case strings.HasPrefix(m.Undo, "make "):
-		add(s.say("To put it back:"), m.Undo)
+		label := s.say("To put it back:")
+		if m.Kind == notice.Undone {
+			label = s.say("To take that back:")
+		}
+		add(label, m.Undo)
 	case m.Undo != "":
 		elements = append(elements, section(text(s.line(m.Undo, 300), bold)))
 	}
