@@ -17,7 +17,7 @@ const (
 		{"type":"rich_text_section","elements":[{"type":"text","text":"Owner: "},{"type":"user","user_id":"U024BE7LH"},{"type":"text","text":"\nand more"}]},
 		{"type":"rich_text_list","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"one"}]}]},
 		{"type":"rich_text_preformatted","elements":[{"type":"text","text":"make undo"}]}]}`
-	context = `{"type":"context","elements":[{"type":"plain_text","text":"small"}]}`
+	small = `{"type":"context","elements":[{"type":"plain_text","text":"small"}]}`
 )
 
 func start(t *testing.T) (*Server, func(path string, form url.Values, body string) string) {
@@ -54,7 +54,7 @@ func start(t *testing.T) (*Server, func(path string, form url.Values, body strin
 func TestMessagesAreKeptAndShownAsText(t *testing.T) {
 	s, post := start(t)
 	post("/api/chat.postMessage", url.Values{
-		"token": {"xoxb-1"}, "channel": {"C1"}, "text": {"note"}, "blocks": {"[" + header + "]"}, "attachments": {`[{"blocks":[` + rich + `,` + context + `]}]`},
+		"token": {"xoxb-1"}, "channel": {"C1"}, "text": {"note"}, "blocks": {"[" + header + "]"}, "attachments": {`[{"blocks":[` + rich + `,` + small + `]}]`},
 	}, "")
 	root := s.Messages()[0].ID
 	post("/api/chat.postMessage", url.Values{"token": {"xoxb-1"}, "channel": {"C1"}, "text": {"reply"}, "thread_ts": {root}, "reply_broadcast": {"true"}}, "")
