@@ -70,6 +70,10 @@ deploy: synth ## deploy to the AWS account of the credentials in the environment
 diff: synth ## show what a deployment would change
 	@$(CDK) diff --app cdk.out $(ARGS)
 
+.PHONY: preview
+preview: local ## show whom it would tell of what, in the AWS account of the credentials, before it is deployed
+	@go run ./infra/local preview $(ARGS)
+
 ##@ Operate (the account of the credentials in the environment, or a local one at AWS_ENDPOINT_URL)
 
 .PHONY: doctor

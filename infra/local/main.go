@@ -2,7 +2,7 @@
 // the real function binaries, the event patterns as they would be deployed.
 //
 // The account lives in memory, listens on loopback alone and is gone when the command ends. The
-// user's own AWS configuration is never read.
+// user's own AWS configuration is never read but by preview, which is asked for it.
 package main
 
 import (
@@ -32,6 +32,11 @@ const usage = `usage: go run ./infra/local COMMAND
   send FILE|DIR… [-json] [-mode observe|enforce]
         deliver events and print what came of each, to the account that AWS_ENDPOINT_URL
         names, or to a fresh one
+  invoke FUNCTION JSON [-mode observe|enforce]
+        start a function with a payload and print what it answers; in the same account
+  preview [-json] [CONTROL…]
+        show who would be told of what, and what would be changed when, in the account of
+        the credentials in the environment; it reads it, and cannot do anything else
   cost [-json]
         play a month and price what it took: an estimate for an account
 
@@ -62,7 +67,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "route": route, "send": send, "cost": cost,
+		"up": up, "demo": demo, "tour": tour, "route": route, "send": send, "cost": cost, "invoke": invoke, "preview": showPreview,
 	}
 	if len(args) > 0 {
 		switch args[0] {
