@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,65 @@ func checkBodies(t *testing.T, m Message) {
 	for _, step := range chat.Content.NextSteps {
 		if utf8.RuneCountInString(step) > 350 {
 			t.Errorf("next step of %d characters", len(step))
+		}
+	}
+	for _, keyword := range chat.Content.Keywords {
+		if utf8.RuneCountInString(keyword) > 75 {
+			t.Errorf("keyword of %d characters", len(keyword))
+		}
+	}
+	texts := append([]string{chat.Content.Title, chat.Content.Description, chat.Metadata.Summary}, append(chat.Content.NextSteps, chat.Metadata.RelatedResources...)...)
+	for _, text := range texts {
+		if Member(m.OwnerSlack) {
+			text = strings.ReplaceAll(text, "<@"+m.OwnerSlack+">", "")
+		}
+		if strings.ContainsAny(text, "<>") {
+			t.Errorf("the chat reads markup in %q", text)
+		}
+	}
+}
+
+func TestAChatHasWhatItsButtonsNeed(t *testing.T) {
+	m := sample()
+	m.Finding, m.OwnerSlack, m.Facts = "abc", "U024BE7LH", []Fact{{"<!here>", "<!channel> & co"}}
+	base := map[string]string{"account": "111122223333", "control": "detach-direct-policy", "owner": "alice@example.com", "subject": "alice", ChatFinding: "abc"}
+	for undo, want := range map[string]string{`make undo ID=abc REASON="why"`: "abc", "cannot be undone: it is over": "", "": ""} {
+		m.Undo = undo
+		text, err := m.Bodies()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bodies map[string]string
+		var chat custom
+		if err := json.Unmarshal([]byte(text), &bodies); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(bodies["https"]), &chat); err != nil {
+			t.Fatal(err)
+		}
+		context := maps.Clone(base)
+		if want != "" {
+			context[ChatUndo] = want
+		}
+		if diff := cmp.Diff(context, chat.Metadata.AdditionalContext); diff != "" || !chat.Metadata.EnableCustomActions {
+			t.Errorf("undo %q (-want +got):\n%s", undo, diff)
+		}
+		for _, want := range []string{"*Owner*: <@U024BE7LH> alice@example.com", "*&lt;!here&gt;*: &lt;!channel&gt; &amp; co"} {
+			if !strings.Contains(chat.Content.Description, want) {
+				t.Errorf("no %q in %q", want, chat.Content.Description)
+			}
+		}
+		checkBodies(t, m)
+	}
+}
+
+func TestMember(t *testing.T) {
+	for id, want := range map[string]bool{
+		"U024BE7LH": true, "W012A3CDE": true, "": false, "U1": false, "S0615G0KT": false, "!channel": false, "U024BE7LH>": false, "u024be7lh": false,
+		"U" + strings.Repeat("A", 64): false,
+	} {
+		if got := Member(id); got != want {
+			t.Errorf("Member(%q) = %t", id, got)
 		}
 	}
 }

@@ -146,41 +146,65 @@ type customMetadata struct {
 	EventType         string            `json:"eventType"`
 	RelatedResources  []string          `json:"relatedResources,omitempty"`
 	AdditionalContext map[string]string `json:"additionalContext"`
+	// EnableCustomActions lets the buttons be shown whose variables the context has.
+	EnableCustomActions bool `json:"enableCustomActions"`
 }
+
+// What the buttons of a chat find in the additional context: ids for explain and for undo, the latter
+// when there is something to undo.
+const (
+	ChatFinding = "finding"
+	ChatUndo    = "undo"
+)
+
+// escape makes the characters harmless that a chat reads as its own in texts of others: mentions of
+// everybody, links that show another address
+// (https://docs.slack.dev/messaging/formatting-message-text#escaping).
+var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 
 // chat keeps the limits of that schema: title 250 characters, description 8,000, a next step 350,
 // a keyword 75. Counted in bytes here, which is never more lenient.
 func (m Message) chat() custom {
 	var text strings.Builder
-	text.WriteString(m.Text)
+	text.WriteString(escape(m.Text))
 	for _, c := range m.Changes {
-		fmt.Fprintf(&text, "\n- %s", c.Text)
+		fmt.Fprintf(&text, "\n- %s", escape(c.Text))
 	}
 	if m.Left != "" {
-		fmt.Fprintf(&text, "\nLeft alone: %s", m.Left)
+		fmt.Fprintf(&text, "\nLeft alone: %s", escape(m.Left))
+	}
+	if Member(m.OwnerSlack) {
+		fmt.Fprintf(&text, "\n*Owner*: <@%s> %s", m.OwnerSlack, escape(m.Owner))
 	}
 	for _, f := range m.Facts {
-		fmt.Fprintf(&text, "\n*%s*: %s", f.Name, f.Value)
+		fmt.Fprintf(&text, "\n*%s*: %s", escape(f.Name), escape(f.Value))
 	}
 	var steps []string
 	for _, step := range []string{m.Advice, m.Undo, m.Runbook} {
 		if step != "" {
-			steps = append(steps, Truncate(step, 350))
+			steps = append(steps, Truncate(escape(step), 350))
 		}
 	}
 	var related []string
 	if m.Subject != "" {
-		related = []string{m.Subject}
+		related = []string{escape(m.Subject)}
+	}
+	more := map[string]string{"account": m.Account, "control": m.Control, "owner": m.Owner, "subject": m.Subject}
+	if m.Finding != "" {
+		more[ChatFinding] = m.Finding
+		if strings.HasPrefix(m.Undo, "make undo ") {
+			more[ChatUndo] = m.Finding
+		}
 	}
 	return custom{
 		Version: "1.0", Source: "custom", ID: m.ID,
 		Content: customContent{
-			TextType: "client-markdown", Title: Truncate(m.Line(), 250), Description: Truncate(text.String(), 8000),
+			TextType: "client-markdown", Title: Truncate(escape(m.Line()), 250), Description: Truncate(text.String(), 8000),
 			NextSteps: steps, Keywords: []string{Truncate(m.Control, 75), m.Severity},
 		},
 		Metadata: customMetadata{
-			ThreadID: m.Thread, Summary: m.Line(), EventType: string(m.Kind), RelatedResources: related,
-			AdditionalContext: map[string]string{"account": m.Account, "control": m.Control, "owner": m.Owner},
+			ThreadID: m.Thread, Summary: escape(m.Line()), EventType: string(m.Kind), RelatedResources: related,
+			AdditionalContext: more, EnableCustomActions: true,
 		},
 	}
 }

@@ -79,6 +79,7 @@ type Notify struct {
 	Emails   []string // subscribed to the topic; each must confirm once
 	Language Language // of every notice
 	Slack    Slack    // where notices are posted; zero: nowhere
+	Chat     bool     // deploy the buttons of Amazon Q Developer in chat applications
 	Topic    string   // ARN of a topic elsewhere, as in a security account, in place of the stack's own; empty: the stack's
 	TopicKey string   // ARN of the KMS key of Topic; empty: it has none
 }
@@ -143,7 +144,7 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 		Regions:           regions,
 		AllowedNetworks:   parseNetworks(r.node("allowedNetworks")),
 		Owners:            parseOwners(r),
-		Notify:            parseNotify(r),
+		Notify:            parseNotify(r, hub),
 		BlastRadius:       r.int("blastRadius"),
 		HoldDays:          r.int("holdDays"),
 		Runbooks:          parseRunbooks(r),
@@ -241,15 +242,20 @@ func parseOwners(r reader) Owners {
 	return owners
 }
 
-func parseNotify(r reader) Notify {
+func parseNotify(r reader, hub string) Notify {
 	r.fields("notify")
 	emails := r.node("notify.emails")
 	notify := Notify{
 		Emails:   emails.Texts(),
 		Language: Language(r.text("notify.language")),
 		Slack:    parseSlack(r),
+		Chat:     r.node("notify.chat").Bool(),
 		Topic:    parseARN(r.node("notify.topic"), "sns"),
 		TopicKey: parseARN(r.node("notify.topicKey"), "kms"),
+	}
+	if notify.Chat && hub != "us-east-1" {
+		// https://docs.aws.amazon.com/general/latest/gr/chatbot.html
+		r.node("notify.chat").Faultf("Amazon Q Developer in chat applications is not in the partition of %s", hub)
 	}
 	if notify.TopicKey != "" && notify.Topic == "" {
 		r.node("notify.topicKey").Faultf("the key of a topic that is not named: set topic, or leave it out")

@@ -163,6 +163,8 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`notify.slack: neither secret nor parameter: name the one that holds the bot token or the address of the webhook`}},
 		{"a secret and a parameter", `"secret"`, `"parameter": "/slack", "secret"`,
 			[]string{`notify.slack: both secret and parameter: name the one that holds the bot token or the address of the webhook`}},
+		{"a chat where there is none", `"language"`, `"chat": true, "language"`,
+			[]string{`notify.chat: Amazon Q Developer in chat applications is not in the partition of us-gov-west-1`}},
 		{"a topic that is a name", `"language"`, `"topic": "notices", "language"`, []string{
 			`notify.topic: "notices" is not an ARN of sns`,
 			`notify.emails: addresses cannot be subscribed to a topic elsewhere: subscribe them there, or leave topic out`}},
