@@ -1,0 +1,650 @@
+package report
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// style is the page's style. It is part of the page: the page loads nothing.
+//
+//go:embed style.css
+var style string
+
+// page renders one report.
+type page struct {
+	Report
+	tongue
+	titles map[string]string // of controls, in the language
+}
+
+// HTML writes the report as one page in the language. It needs nothing beside itself: it has no
+// script, and says so to the browser, and loads nothing.
+func HTML(w io.Writer, r Report, l settings.Language) error {
+	p := &page{Report: r, tongue: tongue{l}, titles: map[string]string{}}
+	for _, c := range r.Controls {
+		p.titles[c.ID] = p.named(c.Title)
+	}
+	sum := sha256.Sum256([]byte(style))
+	// https://www.w3.org/TR/CSP3/
+	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+	title := p.say("Warder: evidence of %s", p.period(r.Period)) + ", " + r.Account
+	css := el("style")
+	css.AppendChild(&html.Node{Type: html.TextNode, Data: style}) // as it is: its hash is in the policy
+	sections := p.sections()
+	var contents, bodies []*html.Node
+	for i, s := range sections {
+		contents = append(contents, el("li", el("a", attr{"href", "#" + s.id}, s.title)))
+		bodies = append(bodies, el("section", attr{"id", s.id}, attr{"aria-labelledby", s.id + "-h"},
+			el("h2", attr{"id", s.id + "-h"}, fmt.Sprintf("%d. %s", i+1, s.title)), s.body))
+	}
+	document := &html.Node{Type: html.DocumentNode}
+	document.AppendChild(&html.Node{Type: html.DoctypeNode, Data: "html"})
+	document.AppendChild(el("html", attr{"lang", string(l)},
+		el("head",
+			el("meta", attr{"charset", "utf-8"}),
+			el("meta", attr{"http-equiv", "Content-Security-Policy"}, attr{"content", policy}),
+			el("meta", attr{"name", "viewport"}, attr{"content", "width=device-width, initial-scale=1"}),
+			el("meta", attr{"name", "referrer"}, attr{"content", "no-referrer"}),
+			el("meta", attr{"name", "robots"}, attr{"content", "noindex"}),
+			el("title", title), css),
+		el("body",
+			p.header(),
+			el("nav", attr{"aria-label", p.say("Contents")}, el("ol", contents)),
+			el("main", attr{"id", "top"}, p.summary(), bodies),
+			el("footer", el("p", p.say("Made by Warder on %s from its ledger in account %s. Every action, finding and event is named by its id.", p.minute(r.Made), r.Account))))))
+	if err := html.Render(w, document); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
+}
+
+func (p *page) minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
+
+func (p *page) header() *html.Node {
+	last := p.To.AddDate(0, 0, -1)
+	facts := el("dl", class("facts"))
+	for _, fact := range [][2]string{
+		{p.say("Account"), p.Account + ", " + p.Region},
+		{p.say("Period"), p.say("%s to %s", p.From.Format(time.DateOnly), last.Format(time.DateOnly)) + " (UTC)"},
+		{p.say("Made on"), p.minute(p.Made)},
+	} {
+		add(facts, el("div", el("dt", fact[0]), el("dd", fact[1])))
+	}
+	head := el("header", el("p", class("product"), "Warder"), el("h1", p.say("Evidence of access control, %s", p.period(p.Period))), facts)
+	if !p.Over() {
+		add(head, el("p", class("notice"), attr{"role", "note"}, p.say("The period is not over: this report ends when it was made, and is not the final one.")))
+	}
+	return head
+}
+
+// summary is the numbers of the page; each leads to where what it counts is listed.
+func (p *page) summary() *html.Node {
+	controls := func(of func(Control) int) int {
+		return p.Total(func(c Control) int {
+			if c.Tool {
+				return 0
+			}
+			return of(c)
+		})
+	}
+	exempt := 0
+	for _, x := range p.Exemptions {
+		if x.State == InForce || x.State == Soon {
+			exempt++
+		}
+	}
+	tiles := el("ul", class("tiles"))
+	for _, t := range []struct {
+		link, label string
+		number      int
+		bad         bool
+	}{
+		{"#open", p.say("Findings open at the end"), p.Total(Control.Now), false},
+		{"#changes", p.say("Changes made"), controls(func(c Control) int { return c.Made }), false},
+		{"#changes-" + remedy.UndoControl, p.say("Changes put back"), p.control(remedy.UndoControl).Made, false},
+		{"#changes", p.say("Not made: only observed"), controls(func(c Control) int { return c.Observed }), false},
+		{"#incidents", p.say("Changes held back or failed"), controls(func(c Control) int { return c.Held + c.Failed }), true},
+		{"#alerts", p.say("Alerts"), len(p.Alerts), false},
+		{"#exemptions", p.say("Exemptions in force"), exempt, false},
+	} {
+		number := el("strong", strconv.Itoa(t.number))
+		if t.bad && t.number > 0 {
+			add(number, class("bad"))
+		}
+		if t.link == "#changes-"+remedy.UndoControl && t.number == 0 {
+			t.link = "#changes"
+		}
+		add(tiles, el("li", el("a", attr{"href", t.link}, number, el("span", t.label))))
+	}
+	return el("section", attr{"aria-labelledby", "summary-h"}, el("h2", attr{"id", "summary-h"}, p.say("In short")), tiles)
+}
+
+// A section is a part of the page.
+type section struct {
+	id, title string
+	body      []*html.Node
+}
+
+func (p *page) sections() []section {
+	return []section{
+		{"open", p.say("Open findings"), p.open()},
+		{"changes", p.say("What was done and undone"), p.changesSection()},
+		{"times", p.say("How long it took"), p.times()},
+		{"exemptions", p.say("Exemptions"), p.exemptionsSection()},
+		{"coverage", p.say("Rules that it answers for"), p.coverageSection()},
+		{"incidents", p.say("Halts, stops and failures"), p.incidentsSection()},
+		{"alerts", p.say("Alerts"), p.alertsSection()},
+		{"limits", p.say("What this report does not cover"), p.limits()},
+	}
+}
+
+// A cell of a table is nodes; a table's columns have names, by which a narrow screen shows them.
+type column struct{ name, class string }
+
+// A group is the rows of a table that belong together, under a title.
+type group struct {
+	id    string
+	title []*html.Node
+	rows  [][]*html.Node
+}
+
+// maxRows is how many rows of one group are shown; the CSV file has all.
+const maxRows = 500
+
+// table is a table of groups. It is a list of cards on a narrow screen, so its roles are said.
+func (p *page) table(caption string, columns []column, groups ...group) *html.Node {
+	role := func(name string) attr { return attr{"role", name} }
+	head := el("tr", role("row"))
+	for _, c := range columns {
+		add(head, el("th", role("columnheader"), attr{"scope", "col"}, class(c.class), c.name))
+	}
+	t := el("table", role("table"), class("cards"), el("caption", caption), el("thead", role("rowgroup"), head))
+	for _, g := range groups {
+		body := el("tbody", role("rowgroup"))
+		if g.id != "" {
+			add(body, attr{"id", g.id})
+		}
+		if g.title != nil {
+			add(body, el("tr", role("row"), class("group"), el("th", role("rowheader"), attr{"scope", "rowgroup"}, attr{"colspan", strconv.Itoa(len(columns))}, g.title)))
+		}
+		for i, row := range g.rows {
+			if i == maxRows {
+				add(body, el("tr", role("row"), el("td", role("cell"), attr{"colspan", strconv.Itoa(len(columns))},
+					p.say("%d more rows are in the CSV file.", len(g.rows)-maxRows))))
+				break
+			}
+			line := el("tr", role("row"))
+			for j, cell := range row {
+				kind := columns[j].class
+				if cell == nil || cell.FirstChild == nil {
+					kind += " none"
+				}
+				add(line, el("td", role("cell"), class(strings.TrimSpace(kind)), attr{"data-label", columns[j].name}, el("div", cell)))
+			}
+			add(body, line)
+		}
+		add(t, body)
+	}
+	return t
+}
+
+// grouped sorts rows into a group for each control that has any, with their number.
+func (p *page) grouped(prefix string, rows map[string][][]*html.Node) []group {
+	var groups []group
+	for _, c := range p.Controls {
+		if len(rows[c.ID]) == 0 {
+			continue
+		}
+		groups = append(groups, group{
+			id: prefix + "-" + c.ID, rows: rows[c.ID],
+			title: []*html.Node{el("span", p.titles[c.ID]), el("code", c.ID), el("span", class("count"), strconv.Itoa(len(rows[c.ID])))},
+		})
+	}
+	return groups
+}
+
+func words(parts ...any) []*html.Node {
+	var nodes []*html.Node
+	for _, part := range parts {
+		switch part := part.(type) {
+		case string:
+			if part != "" {
+				nodes = append(nodes, &html.Node{Type: html.TextNode, Data: clean(part)})
+			}
+		case *html.Node:
+			if part != nil {
+				nodes = append(nodes, part)
+			}
+		}
+	}
+	return nodes
+}
+
+// lines are parts one under the other; empty ones are left out.
+func lines(parts ...any) []*html.Node {
+	var nodes []*html.Node
+	for _, part := range parts {
+		switch part := part.(type) {
+		case string:
+			if part != "" {
+				nodes = append(nodes, el("div", part))
+			}
+		case *html.Node:
+			if part != nil {
+				nodes = append(nodes, el("div", part))
+			}
+		}
+	}
+	return nodes
+}
+
+func small(text string) *html.Node {
+	if text == "" {
+		return nil
+	}
+	return el("small", text)
+}
+
+// when is a time to the minute, in two lines where there is little room.
+func when(t time.Time) *html.Node {
+	if t.IsZero() {
+		return nil
+	}
+	return el("time", attr{"datetime", t.UTC().Format(time.RFC3339)}, t.UTC().Format("2006-01-02 15:04"))
+}
+
+// id is an id that can be asked after, whatever it is long.
+func id(text string) *html.Node {
+	if text == "" {
+		return nil
+	}
+	return el("code", class("id"), text)
+}
+
+func (p *page) badge(kind, text string) *html.Node {
+	return el("span", class("badge "+kind), text)
+}
+
+func severityClass(s string) string {
+	if control.Severity(s).Rank() == 0 {
+		return "low"
+	}
+	return s
+}
+
+// anchor is the id of the row of an action.
+func anchor(action string) string { return "a-" + action }
+
+func (p *page) empty(text string) []*html.Node { return []*html.Node{el("p", class("empty"), text)} }
+
+func (p *page) open() []*html.Node {
+	series := p.severities()
+	var layers []layer
+	for _, s := range []control.Severity{control.Low, control.Medium, control.High, control.Critical} {
+		layers = append(layers, layer{p.severity(string(s)), string(s), series[string(s)]})
+	}
+	columns := []column{
+		{p.say("Control"), "broad"}, {p.say("Mode"), ""}, {p.say("Open, day by day"), "wide"}, {p.say("First day"), "number"},
+		{p.say("Most"), "number"}, {p.say("Last day"), "number"}, {p.say("Changes made"), "number"}, {p.say("Alerts"), "number"}, {p.say("Last sweep"), ""},
+	}
+	var rows [][]*html.Node
+	for _, c := range p.Controls {
+		if c.Tool {
+			continue
+		}
+		first, most := 0, 0
+		if len(c.Open) > 0 {
+			first, most = c.Open[0], slices.Max(c.Open)
+		}
+		last := link(most > 0, "open-"+c.ID, c.Now())
+		rows = append(rows, []*html.Node{
+			box(lines(p.titles[c.ID], el("code", c.ID))), box(p.modes(c)),
+			p.spark("spark-"+c.ID, p.say("Open findings: %s", p.titles[c.ID]), c.Open),
+			box(words(strconv.Itoa(first))), box(words(strconv.Itoa(most))), box(words(last)),
+			box(words(link(c.Made > 0, "changes-"+c.ID, c.Made))), box(words(link(c.Alerts > 0, "alerts-"+c.ID, c.Alerts))), box(p.swept(c)),
+		})
+	}
+	found := map[string][][]*html.Node{}
+	for _, f := range p.Findings {
+		found[f.Control] = append(found[f.Control], []*html.Node{
+			box(lines(foreign(f.Subject), small(f.Owner))),
+			box(lines(f.Title, p.badge(severityClass(f.Severity), p.severity(f.Severity)))),
+			box(lines(when(f.Opened))), box(lines(when(f.Told))), box(lines(when(f.Due))),
+			box(lines(p.outcome(f.Outcome), when(f.Closed))), box(p.ids(f.ID, f.Last)),
+		})
+	}
+	nodes := []*html.Node{
+		el("p", p.say("What was open at the end of each day, in UTC: found, and neither changed, nor put right by its owner, nor exempt.")),
+		p.stacked("chart-open", p.say("Open findings by severity"), false, layers),
+		p.table(p.say("Open findings by control"), columns, group{rows: rows}),
+	}
+	if len(p.Findings) == 0 {
+		return append(nodes, p.empty(p.say("Nothing was open at the end of any day."))...)
+	}
+	return append(nodes, p.table(p.say("The findings that the figures count"), []column{
+		{p.say("Subject and owner"), "who"}, {p.say("Finding"), ""}, {p.say("Found"), ""}, {p.say("Owner told"), ""}, {p.say("Due"), ""},
+		{p.say("How it stands"), ""}, {p.say("Ids"), ""},
+	}, p.grouped("open", found)...))
+}
+
+// link is a number, with a link to the list of what it counts if there is one.
+func link(listed bool, to string, number int) *html.Node {
+	if !listed {
+		return el("span", strconv.Itoa(number))
+	}
+	return el("a", attr{"href", "#" + to}, strconv.Itoa(number))
+}
+
+// box is nodes as the one node that a cell is.
+func box(nodes []*html.Node) *html.Node { return el("div", nodes) }
+
+// ids are two ids, or one if they are the same.
+func (p *page) ids(first, last string) []*html.Node {
+	if first == last {
+		return lines(id(first))
+	}
+	return lines(id(first), id(last))
+}
+
+// modes are the control's mode now, and how it changed in the period.
+func (p *page) modes(c Control) []*html.Node {
+	nodes := lines(p.badge("mode-"+string(c.Mode), p.mode(c.Mode)))
+	for i, m := range c.Modes {
+		if i > 0 {
+			nodes = append(nodes, lines(small(p.say("%s since %s", p.mode(control.Mode(m.Mode)), m.From.UTC().Format(time.DateOnly))))...)
+		}
+	}
+	return nodes
+}
+
+// swept is when the control went over the whole account last.
+func (p *page) swept(c Control) []*html.Node {
+	switch {
+	case c.Tool:
+		return words(p.say("on request"))
+	case !c.Scheduled:
+		return words(p.say("none: events alone"))
+	case c.LastSweep.IsZero():
+		return words(p.say("none remembered"))
+	}
+	return lines(when(c.LastSweep), small(p.say("%d in the period", c.Sweeps)))
+}
+
+func (p *page) changesSection() []*html.Node {
+	days := 0
+	if len(p.Controls) > 0 {
+		days = len(p.Controls[0].Open)
+	}
+	done, back, seen, stuck := make([]int, days), make([]int, days), make([]int, days), make([]int, days)
+	rows := map[string][][]*html.Node{}
+	for _, c := range p.Changes {
+		if i := int(c.At.Sub(p.From) / day); i < days {
+			switch {
+			case c.By != "" && c.Status.Made():
+				back[i]++
+			case made(c.Status):
+				done[i]++
+			case c.Status == ledger.Observed:
+				seen[i]++
+			case c.Status == ledger.Held || c.Status == ledger.Failed:
+				stuck[i]++
+			}
+		}
+		rows[c.Control] = append(rows[c.Control], []*html.Node{
+			box(lines(when(c.At), el("code", class("id"), attr{"id", anchor(c.ID)}, c.ID))),
+			box(lines(foreign(c.Subject), small(c.Owner))),
+			box(lines(foreign(c.Text), small(p.asked(c)))),
+			box(lines(p.badge(statusClass(c), p.status(c)), small(c.Reason))),
+			box(p.notices(c)), box(p.undo(c)), box(lines(id(c.Event))),
+		})
+	}
+	nodes := []*html.Node{
+		el("p", p.say("Every step that came to an end in the period. An action is explained by make explain ID=… and put back by make undo ID=… REASON=\"…\".")),
+		p.stacked("chart-changes", p.say("Changes day by day"), true, []layer{
+			{p.say("made"), "done", done}, {p.say("put back"), "back", back}, {p.say("only observed"), "seen", seen}, {p.say("held back or failed"), "stuck", stuck},
+		}),
+	}
+	if len(p.Changes) == 0 {
+		return append(nodes, p.empty(p.say("No step came to an end in the period."))...)
+	}
+	return append(nodes, p.table(p.say("Actions by control"), []column{
+		{p.say("When, and action"), ""}, {p.say("Subject and owner"), "who"}, {p.say("Change"), "broad"}, {p.say("How it came out"), ""}, {p.say("Notice"), ""}, {p.say("Undo"), ""}, {p.say("Event"), "event"},
+	}, p.grouped("changes", rows)...))
+}
+
+func statusClass(c Change) string {
+	switch {
+	case c.By != "" && c.Status.Made(), c.Status == ledger.Undone:
+		return "back"
+	case c.Status.Made():
+		return "done"
+	case c.Status == ledger.Held, c.Status == ledger.Failed:
+		return "stuck"
+	}
+	return "seen"
+}
+
+// asked is who wanted something put back, and why.
+func (p *page) asked(c Change) string {
+	if c.By == "" {
+		return ""
+	}
+	return p.say("asked for by %s: %s", c.By, c.Why)
+}
+
+// notices are when people were told of a change, before and after it, and how long that was.
+func (p *page) notices(c Change) []*html.Node {
+	var nodes []*html.Node
+	if d, ok := c.afterNotice(); ok {
+		nodes = append(nodes, el("div", p.say("announced")+" ", when(c.Announced)), el("div", small(p.say("%s before the change", p.took(d.Seconds())))))
+	}
+	if !c.Told.IsZero() {
+		nodes = append(nodes, el("div", p.say("told")+" ", when(c.Told)))
+	}
+	if d, ok := c.afterEvent(); ok {
+		nodes = append(nodes, el("div", small(p.say("changed %s after the event", p.took(d.Seconds())))))
+	}
+	return nodes
+}
+
+func (p *page) undo(c Change) []*html.Node {
+	switch {
+	case c.UndoneBy != "":
+		return lines(p.say("put back by"), el("a", attr{"href", "#" + anchor(c.UndoneBy)}, id(c.UndoneBy)))
+	case c.Undo != "":
+		return lines(p.say("possible"))
+	case c.Status.Made():
+		return lines(p.say("not possible"))
+	}
+	return nil
+}
+
+func (p *page) times() []*html.Node {
+	measure := func(m Measure, n int) *html.Node {
+		if n == 0 {
+			return box(words("–"))
+		}
+		return box(lines(p.took(m.Seconds), el("a", attr{"href", "#" + anchor(m.Action)}, id(m.Action))))
+	}
+	table := func(caption string, of func(Control) Timing) *html.Node {
+		var rows [][]*html.Node
+		for _, c := range p.Controls {
+			if t := of(c); t.Count > 0 {
+				rows = append(rows, []*html.Node{
+					box(lines(p.titles[c.ID], el("code", c.ID))), box(words(el("a", attr{"href", "#changes-" + c.ID}, strconv.Itoa(t.Count)))),
+					measure(t.Median, t.Count), measure(t.P90, t.Count), measure(t.Max, t.Count),
+				})
+			}
+		}
+		if rows == nil {
+			return el("p", class("empty"), p.say("%s: none in the period.", caption))
+		}
+		return p.table(caption, []column{
+			{p.say("Control"), ""}, {p.say("Changes"), "number"}, {p.say("Median"), ""}, {p.say("9 of 10 within"), ""}, {p.say("Longest"), ""},
+		}, group{rows: rows})
+	}
+	nodes := []*html.Node{
+		el("p", p.say("Each figure was measured at the action that it names. From event to change: from when CloudTrail or the sending service says that it happened to when the change was made, for changes that an event led to at once. From notice to change: from when SNS accepted the notice that announced a change to when it was made.")),
+		table(p.say("From event to change"), func(c Control) Timing { return c.AfterEvent }),
+		table(p.say("From notice to change"), func(c Control) Timing { return c.AfterNotice }),
+	}
+	if p.Untimed > 0 {
+		nodes = append(nodes, el("p", p.say("Of %d changes the ledger does not know when the event happened: they are not counted.", p.Untimed)))
+	}
+	return nodes
+}
+
+func (p *page) exemptionsSection() []*html.Node {
+	if len(p.Exemptions) == 0 {
+		return p.empty(p.say("No user has an exemption."))
+	}
+	var rows [][]*html.Node
+	for _, x := range p.Exemptions {
+		kind := map[ExemptionState]string{InForce: "done", Soon: "medium", Expired: "low", Malformed: "stuck", NoControl: "stuck"}[x.State]
+		state := lines(p.badge(kind, p.state(x.State)), small(x.Fault))
+		if x.State == InForce || x.State == Soon {
+			state = lines(p.badge(kind, p.state(x.State)), small(p.say("%d days left", x.Left)))
+		}
+		covers := lines(el("code", x.Control))
+		switch x.Control {
+		case "":
+			covers = lines(el("bdi", x.Text))
+		case "all":
+			covers = lines(p.say("every control"))
+		}
+		until := lines()
+		if !x.Until.IsZero() {
+			until = lines(x.Until.Format(time.DateOnly))
+		}
+		rows = append(rows, []*html.Node{box(words(foreign(x.User))), box(covers), box(until), box(lines(foreign(x.By))), box(lines(foreign(x.Reason))), box(state)})
+	}
+	return []*html.Node{
+		el("p", p.say("The tags warder:exempt of IAM users, as they were when the report was made.")),
+		p.table(p.say("Exemptions by their last day"), []column{
+			{p.say("User"), ""}, {p.say("Exempt from"), ""}, {p.say("Last day"), ""}, {p.say("Approved by"), ""}, {p.say("Reason"), ""}, {p.say("State"), ""},
+		}, group{rows: rows}),
+	}
+}
+
+func (p *page) coverageSection() []*html.Node {
+	nodes := []*html.Node{el("p", p.say("The rules that a control refers to, and what the control does about them. That a rule stands here says that Warder looks at it, not that the account fulfils it."))}
+	for _, f := range p.Coverage {
+		var rows [][]*html.Node
+		for _, rule := range f.Rules {
+			name := el("span", rule.ID)
+			if rule.URL != "" {
+				name = el("a", attr{"href", rule.URL}, attr{"rel", "noreferrer"}, rule.ID)
+			}
+			for _, id := range rule.Controls {
+				c := p.control(id)
+				open := words(link(slices.ContainsFunc(c.Open, func(n int) bool { return n > 0 }), "open-"+c.ID, c.Now()))
+				mode := p.modes(c)
+				if c.Tool {
+					open, mode = words("–"), words(p.say("tool"))
+				}
+				rows = append(rows, []*html.Node{box(words(name)), box(lines(p.title(id), el("code", id))), box(mode), box(open), box(p.swept(c))})
+				name = el("span", rule.ID)
+			}
+		}
+		title := strings.TrimSpace(f.Name + " " + f.Version)
+		block := el("div", class("framework"), attr{"id", "rules-" + f.ID}, el("h3", title))
+		if f.Cited {
+			add(block, el("p", class("cited"), p.say("As cited; check the current text.")))
+		}
+		add(block, p.table(p.say("Rules of %s", title), []column{
+			{p.say("Rule"), ""}, {p.say("Control"), ""}, {p.say("Mode"), ""}, {p.say("Open findings"), "number"}, {p.say("Last sweep"), ""},
+		}, group{rows: rows}))
+		nodes = append(nodes, block)
+	}
+	return nodes
+}
+
+func (p *page) title(id string) string {
+	if title := p.titles[id]; title != "" {
+		return title
+	}
+	return id
+}
+
+func (p *page) incidentsSection() []*html.Node {
+	if len(p.Incidents) == 0 {
+		return p.empty(p.say("Nothing kept Warder from its work in the period."))
+	}
+	var rows [][]*html.Node
+	for _, i := range p.Incidents {
+		length := lines(when(i.Until))
+		if i.Kind == Halted && i.Until.IsZero() {
+			length = lines(p.say("goes on"))
+		}
+		rows = append(rows, []*html.Node{
+			box(lines(when(i.At))), box(length), box(lines(p.incident(i.Kind))), box(lines(foreign(i.Subject), el("code", i.Control))),
+			box(lines(foreign(i.Text), small(i.By))), box(lines(id(i.ID))),
+		})
+	}
+	return []*html.Node{p.table(p.say("What kept Warder from its work, and what it did not do"), []column{
+		{p.say("When"), ""}, {p.say("Until"), ""}, {p.say("What"), ""}, {p.say("About"), ""}, {p.say("Why"), ""}, {p.say("Id"), ""},
+	}, group{rows: rows})}
+}
+
+func (p *page) alertsSection() []*html.Node {
+	if len(p.Alerts) == 0 {
+		return p.empty(p.say("Nobody was told of anything beside changes."))
+	}
+	rows := map[string][][]*html.Node{}
+	for _, a := range p.Alerts {
+		rows[a.Control] = append(rows[a.Control], []*html.Node{
+			box(lines(when(a.At))), box(words(foreign(a.Subject))), box(lines(a.Title)), box(words(p.badge(severityClass(a.Severity), p.severity(a.Severity)))),
+			box(lines(when(a.Told))), box(lines(id(a.ID), id(a.Event))),
+		})
+	}
+	return []*html.Node{
+		el("p", p.say("What people were told of and nothing was to be changed about.")),
+		p.table(p.say("Alerts by control"), []column{
+			{p.say("When"), ""}, {p.say("Subject"), "who"}, {p.say("Alert"), ""}, {p.say("Severity"), ""}, {p.say("Notice accepted"), ""}, {p.say("Alert and event"), ""},
+		}, p.grouped("alerts", rows)...),
+	}
+}
+
+func (p *page) limits() []*html.Node {
+	var off, observing []string
+	for _, c := range p.Controls {
+		switch {
+		case c.Tool:
+		case c.Mode == control.Off:
+			off = append(off, c.ID)
+		case c.Mode == control.Observe:
+			observing = append(observing, c.ID)
+		}
+	}
+	list := el("ul")
+	item := func(text string) { add(list, el("li", text)) }
+	item(p.say("Rules other than those listed under 5. A rule that is listed is listed for what the control looks at, which may be a part of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS number belongs to the version beside it."))
+	if off != nil {
+		item(p.say("Controls that are off, which look at nothing: %s.", strings.Join(off, ", ")))
+	}
+	if observing != nil {
+		item(p.say("Controls that observe, which changed nothing: %s. They record the same finding once a week; it counts as open until eight days after it was recorded last.", strings.Join(observing, ", ")))
+	}
+	item(p.say("Anything but IAM users, the root user, console sign-ins and the other things that a control names. Users of IAM Identity Center, roles and other accounts are looked at only where a control says so."))
+	item(p.say("Alerts are told, not followed up: whether somebody put right what an alert told of is not known, and no alert counts as an open finding."))
+	item(p.say("Exemptions of buckets and other things that are no users, and exemptions that were removed before the report was made."))
+	item(p.say("Sweeps that found nothing are remembered for 30 days, and the last 100 values of the stop switch: what is older is not counted."))
+	item(p.say("When the end of a finding was not recorded, it counts as open until the next record of it: never too few are counted."))
+	item(p.say("Warder reports of itself here. CloudTrail records the same events and changes independently: look them up by the ids of the events."))
+	item(p.say("Texts of findings and reasons are in the language in which they were recorded. All days and times are in UTC."))
+	return []*html.Node{list, el("p", p.say("The CSV file beside this page holds every record, also those that the page leaves out. To check a figure: count the rows of its control, ask for an action by make explain ID=…, and look up an event with aws cloudtrail lookup-events."))}
+}

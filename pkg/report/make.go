@@ -1,0 +1,501 @@
+package report
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/exemption"
+	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// Tool is the id of the function that makes reports, and of the entries about them.
+const Tool = "report"
+
+// sweep is how the ledger names the event of a schedule.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+const sweep = "Scheduled Event"
+
+// Make makes the report of a period.
+func Make(s Source, p Period, now time.Time) Report {
+	m := maker{Source: s, Report: Report{Version: "1", Account: s.Account, Region: s.Region, Period: p, Made: now.UTC()}, runs: map[[2]string]ledger.Run{}}
+	for _, run := range s.Ledger.Runs {
+		m.runs[[2]string{run.Control, run.Key}] = run
+	}
+	// A rehearsal is evidence of itself alone.
+	m.Ledger.Entries = slices.DeleteFunc(slices.Clone(m.Ledger.Entries), func(e ledger.Entry) bool {
+		if e.Drill != "" {
+			m.drill(e)
+		}
+		return e.Drill != "" || e.Control == Tool
+	})
+	found := m.findings()
+	m.changes(found)
+	m.alerts()
+	m.exemptions()
+	m.incidents()
+	m.controls(found)
+	m.Coverage = coverage(s.Controls)
+	return m.Report
+}
+
+// maker makes one report.
+type maker struct {
+	Source
+	Report
+	runs map[[2]string]ledger.Run // by control and key
+}
+
+// holds reports whether a time is in the period, and not after the report was made.
+func (m *maker) holds(t time.Time) bool { return m.Period.holds(t) && !t.After(m.Made) }
+
+// seen is how long an observed finding counts as open: observing, a control records the same thing
+// once a week, with the first sweep after that.
+const seen = remedy.Weekly + day
+
+// findings follows each matter through its entries, oldest first, from the one that opens it to the
+// one that ends it.
+func (m *maker) findings() []Finding {
+	type matter struct{ control, key string }
+	open := map[matter]*Finding{}
+	last := map[matter]time.Time{} // when an observed one was seen last
+	var all []*Finding
+	end := func(key matter, at time.Time, outcome Outcome, id string) {
+		if f := open[key]; f != nil {
+			f.Closed, f.Outcome, f.Last = at, outcome, id
+			delete(open, key)
+		}
+	}
+	for _, e := range m.Ledger.Entries {
+		key := matter{e.Control, e.Case}
+		if e.Case == "" || e.Guard != "" || e.Control == remedy.UndoControl || e.At.After(m.Made) {
+			continue
+		}
+		if len(e.Steps) == 0 {
+			if e.Tell != notice.Alert {
+				end(key, e.At, Fixed, e.ID)
+			}
+			continue
+		}
+		if f := open[key]; f != nil && f.Outcome == Observed && e.At.After(last[key].Add(seen)) {
+			end(key, last[key].Add(seen), Unseen, f.Last)
+		}
+		f := open[key]
+		if f == nil {
+			f = &Finding{ID: e.ID, Control: e.Control, Opened: e.At}
+			open[key], all = f, append(all, f)
+		}
+		f.Last, f.Subject, f.Owner, f.Title, f.Severity = e.ID, e.Subject, e.Owner, e.Title, e.Severity
+		if warning := e.Notice(notice.Warning); warning != nil {
+			f.Told, f.Due = warning.At, e.Due
+		}
+		outcome, at := outcome(e)
+		f.Outcome = outcome
+		switch outcome {
+		case Observed:
+			last[key] = e.At
+		case Changed, Undone, NotDone:
+			end(key, at, outcome, e.ID)
+		}
+	}
+	cases := map[matter]ledger.Case{}
+	for _, c := range m.Ledger.Cases {
+		cases[matter{c.Control, c.Key}] = c
+	}
+	for key, f := range open {
+		c := cases[key]
+		switch {
+		case f.Outcome == Observed && last[key].Add(seen).Before(m.Made):
+			end(key, last[key].Add(seen), Unseen, f.Last)
+		case !c.Closed.IsZero() && !c.Closed.Before(f.Opened) && !c.Closed.After(m.Made):
+			end(key, c.Closed, map[ledger.CaseOutcome]Outcome{ledger.Acted: Changed, ledger.Fixed: Fixed}[c.Outcome], f.Last)
+			f.Outcome = cmp.Or(f.Outcome, SetAside)
+		case c.Open() && !c.Due.IsZero() && !c.Opened.After(f.Opened):
+			f.Due = c.Due
+		}
+	}
+	findings := make([]Finding, len(all))
+	for i, f := range all {
+		findings[i] = *f
+	}
+	return findings
+}
+
+// outcome is how a finding stands after an entry with steps, and when it came to stand so.
+func outcome(e ledger.Entry) (Outcome, time.Time) {
+	has := map[ledger.Status]bool{}
+	at := e.At
+	for _, s := range e.Steps {
+		has[s.Status] = true
+		if s.At.After(at) {
+			at = s.At
+		}
+	}
+	switch {
+	case has[ledger.Failed]:
+		return Failed, at
+	case has[ledger.Held]:
+		return Held, at
+	case has[ledger.Waiting], has[ledger.Planned]:
+		return Open, at
+	case has[ledger.Observed]:
+		return Observed, at
+	case has[ledger.Undone]:
+		return Undone, at
+	case has[ledger.Applied], has[ledger.Verified]:
+		return Changed, at
+	default:
+		return NotDone, at
+	}
+}
+
+// changes lists the steps that came to an end in the period.
+func (m *maker) changes(found []Finding) {
+	announced := map[string]time.Time{} // by the entry that made what was announced before
+	for _, f := range found {
+		if f.Last != f.ID {
+			announced[f.Last] = f.Told
+		}
+	}
+	for _, e := range m.Ledger.Entries {
+		told := outcomeNotice(e)
+		run := m.runs[[2]string{e.Control, e.Run}]
+		for _, s := range e.Steps {
+			if s.Status == ledger.Waiting || s.Status == ledger.Planned || !m.holds(s.At) {
+				continue
+			}
+			c := Change{
+				ID: s.ID, Control: e.Control, Subject: e.Subject, Owner: e.Owner, Kind: s.Kind,
+				Text: m.Kinds.Say(s.Change, made(s.Status)).In(string(m.Language)), Status: s.Status, Reason: s.Reason, At: s.At,
+				Event: e.Run, UndoneBy: s.Undo, By: e.By, Why: e.Reason, Announced: announced[e.ID],
+			}
+			if told != nil {
+				c.Told, c.Message = told.At, told.Message
+			}
+			if e.Event != sweep && e.Control != remedy.UndoControl {
+				c.Happened = run.Happened
+			}
+			if made(s.Status) && e.Event != sweep && e.By == "" && c.Announced.IsZero() && c.Happened.IsZero() {
+				m.Untimed++
+			}
+			if s.Status.Made() {
+				c.Undo = remedy.UndoCommand(m.Kinds, s)
+			}
+			m.Changes = append(m.Changes, c)
+		}
+	}
+	slices.SortStableFunc(m.Changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.Control, b.Control), a.At.Compare(b.At))
+	})
+}
+
+// outcomeNotice is the notice of how an entry came out, nil when there is none.
+func outcomeNotice(e ledger.Entry) *ledger.Told {
+	for i := len(e.Told) - 1; i >= 0; i-- {
+		if kind := e.Told[i].Kind; kind != notice.Warning && kind != notice.Reminder {
+			return &e.Told[i]
+		}
+	}
+	return nil
+}
+
+func (m *maker) alerts() {
+	for _, e := range m.Ledger.Entries {
+		if len(e.Steps) > 0 || e.Guard != "" || e.Tell != notice.Alert || !m.holds(e.At) {
+			continue
+		}
+		a := Alert{ID: e.ID, Control: e.Control, Subject: e.Subject, Title: e.Title, Severity: e.Severity, At: e.At, Event: e.Run}
+		if told := e.Notice(notice.Alert); told != nil {
+			a.Told = told.At
+		}
+		m.Alerts = append(m.Alerts, a)
+	}
+	slices.SortStableFunc(m.Alerts, func(a, b Alert) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.At.Compare(b.At)) })
+}
+
+// soonDays is how many days before its end an exemption ends soon.
+const soonDays = 30
+
+func (m *maker) exemptions() {
+	for _, user := range m.Users {
+		for key, text := range user.Tags {
+			if !strings.EqualFold(key, exemption.Tag) {
+				continue
+			}
+			x := Exemption{User: user.Name, Text: text}
+			e, fault := exemption.Parse(text, m.Made)
+			if fault != nil {
+				x.State, x.Fault = Malformed, worded(fault, m.Language)
+			} else {
+				x.Control, x.Until, x.By, x.Reason, x.Left = e.Control, e.Until, e.By, e.Reason, e.DaysLeft(m.Made)
+				switch known := slices.ContainsFunc(m.Source.Controls, func(c control.Control) bool { return !c.Tool && c.ID == e.Control }); {
+				case !known && e.Control != exemption.All:
+					x.State, x.Fault = NoControl, tongue{m.Language}.say("there is no control %q", e.Control)
+				case x.Left < 0:
+					x.State = Expired
+				case x.Left <= soonDays:
+					x.State = Soon
+				default:
+					x.State = InForce
+				}
+			}
+			m.Exemptions = append(m.Exemptions, x)
+		}
+	}
+	slices.SortFunc(m.Exemptions, func(a, b Exemption) int {
+		return cmp.Or(a.Until.Compare(b.Until), cmp.Compare(a.User, b.User))
+	})
+}
+
+// worded is an error in the language, if it can be told in another than English.
+func worded(err error, l settings.Language) string {
+	var text interface{ In(language string) string }
+	if errors.As(err, &text) {
+		return text.In(string(l))
+	}
+	return err.Error()
+}
+
+// incidents lists halts, stops, what failed, and what was held back.
+func (m *maker) incidents() {
+	add := func(i Incident) {
+		until := cmp.Or(i.Until, i.At)
+		if i.Kind == Halted && i.Until.IsZero() {
+			until = m.Made
+		}
+		if i.At.Before(m.Until()) && !i.At.After(m.Made) && !until.Before(m.From) {
+			m.Incidents = append(m.Incidents, i)
+		}
+	}
+	for i, set := range m.Halts {
+		if set.Value == halt.Go || i > 0 && m.Halts[i-1].Value != halt.Go {
+			continue
+		}
+		incident := Incident{Kind: Halted, ID: fmt.Sprintf("halt version %d", set.Version), At: set.At, By: set.By, Text: set.Value}
+		for _, later := range m.Halts[i:] {
+			if later.Value == halt.Go {
+				incident.Until = later.At
+				break
+			}
+		}
+		add(incident)
+	}
+	kinds := map[ledger.Guard]IncidentKind{ledger.Stopped: Stopped, ledger.Released: Released, ledger.Exemption: BadExemption}
+	for _, e := range m.Ledger.Entries {
+		if kind, ok := kinds[e.Guard]; ok {
+			add(Incident{Kind: kind, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, By: e.By, Text: e.Text})
+		}
+		for _, s := range e.Steps {
+			switch s.Status {
+			case ledger.Failed:
+				add(Incident{Kind: FailedChange, ID: s.ID, Control: e.Control, Subject: e.Subject, At: s.At, Text: s.Reason})
+			case ledger.Held:
+				add(Incident{Kind: HeldChange, ID: s.ID, Control: e.Control, Subject: e.Subject, At: s.At, Text: s.Reason})
+			}
+		}
+		if e.Tell == notice.Alert && len(e.Steps) == 0 && len(e.Told) == 0 {
+			add(Incident{Kind: UntoldIncident, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, Text: e.Title})
+		}
+	}
+	for _, run := range m.Ledger.Runs {
+		switch {
+		case run.Done && run.Outcome == string(remedy.Failed):
+			add(Incident{Kind: FailedRun, ID: run.Key, Control: run.Control, At: run.At, Text: run.Reason})
+		case !run.Done && run.Until.Before(m.Made):
+			add(Incident{Kind: UnfinishedRun, ID: run.Key, Control: run.Control, At: run.At, Text: run.Reason})
+		}
+	}
+	m.missedSweeps(add)
+	slices.SortStableFunc(m.Incidents, func(a, b Incident) int { return a.At.Compare(b.At) })
+}
+
+// drill lists a drill once, from its first entry to its last.
+func (m *maker) drill(e ledger.Entry) {
+	if !m.holds(e.At) {
+		return
+	}
+	i := slices.IndexFunc(m.Incidents, func(i Incident) bool { return i.Kind == Drill && i.ID == e.Drill })
+	if i < 0 {
+		m.Incidents = append(m.Incidents, Incident{Kind: Drill, ID: e.Drill, Subject: e.Subject, At: e.At})
+		i = len(m.Incidents) - 1
+	}
+	m.Incidents[i].Until = e.At
+}
+
+// patience is after how long without a daily sweep one is missed: the alarm's 26 hours.
+const patience = 26 * time.Hour
+
+// missedSweeps finds gaps between the daily sweeps of a control, in the month that runs are
+// remembered for. Before the first remembered sweep nothing can be said.
+func (m *maker) missedSweeps(add func(Incident)) {
+	for _, c := range m.Source.Controls {
+		if c.Tool || c.Schedule != "rate(1 day)" {
+			continue
+		}
+		var before time.Time
+		gap := func(next time.Time) {
+			if !before.IsZero() && next.Sub(before) > patience && before.After(m.Made.Add(-remembered)) {
+				add(Incident{Kind: MissedSweep, ID: c.ID, Control: c.ID, At: before, Until: next})
+			}
+			before = next
+		}
+		for _, run := range m.Ledger.Runs {
+			if run.Control == c.ID && run.Event == sweep && run.Done {
+				gap(run.At)
+			}
+		}
+		if m.Modes[c.ID] != control.Off {
+			gap(m.Made)
+		}
+	}
+}
+
+// remembered is how long runs that found nothing are kept.
+const remembered = 30 * day
+
+// controls sums up each control, and keeps the findings that its series counts.
+func (m *maker) controls(found []Finding) {
+	index := map[string]*Control{}
+	var all []*Control
+	for _, c := range m.Source.Controls {
+		control := &Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, Mode: m.Modes[c.ID], Scheduled: c.Schedule != ""}
+		index[c.ID], all = control, append(all, control)
+	}
+	of := func(id string) *Control {
+		if index[id] == nil { // a control of an earlier version
+			index[id] = &Control{ID: id, Title: id}
+			all = append(all, index[id])
+		}
+		return index[id]
+	}
+	var days []time.Time // their ends
+	for begin := m.From; begin.Before(m.Until()); begin = begin.Add(day) {
+		end := begin.Add(day)
+		if end.After(m.Made) {
+			end = m.Made
+		}
+		days = append(days, end)
+	}
+	for _, f := range found {
+		counted := false
+		for i, end := range days {
+			if !f.Opened.Before(end) || !f.Closed.IsZero() && f.Closed.Before(end) {
+				continue
+			}
+			c := of(f.Control)
+			if c.Open == nil {
+				c.Open = make([]int, len(days))
+			}
+			c.Open[i]++
+			counted = true
+		}
+		if counted {
+			m.Findings = append(m.Findings, f)
+		}
+	}
+	slices.SortStableFunc(m.Findings, func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.Opened.Compare(b.Opened)) })
+	events, notices := map[string][]Measure{}, map[string][]Measure{}
+	for _, c := range m.Changes {
+		control := of(c.Control)
+		switch {
+		case c.Status == ledger.Undone:
+			control.Made++
+			control.Undone++
+		case c.Status.Made():
+			control.Made++
+		case c.Status == ledger.Observed:
+			control.Observed++
+		case c.Status == ledger.Held:
+			control.Held++
+		case c.Status == ledger.Failed:
+			control.Failed++
+		}
+		if d, ok := c.afterEvent(); ok {
+			events[c.Control] = append(events[c.Control], Measure{d.Seconds(), c.ID})
+		}
+		if d, ok := c.afterNotice(); ok {
+			notices[c.Control] = append(notices[c.Control], Measure{d.Seconds(), c.ID})
+		}
+	}
+	for _, a := range m.Alerts {
+		of(a.Control).Alerts++
+	}
+	for _, run := range m.Ledger.Runs {
+		if !m.holds(run.At) {
+			continue
+		}
+		c := of(run.Control)
+		if run.Done && run.Event == sweep {
+			c.Sweeps, c.LastSweep = c.Sweeps+1, run.At
+		}
+		if n := len(c.Modes); run.Mode != "" && (n == 0 || c.Modes[n-1].Mode != run.Mode) {
+			c.Modes = append(c.Modes, ModeFrom{run.Mode, run.At})
+		}
+	}
+	for _, c := range all {
+		if c.Open == nil {
+			c.Open = make([]int, len(days))
+		}
+		c.AfterEvent, c.AfterNotice = timing(events[c.ID]), timing(notices[c.ID])
+		m.Report.Controls = append(m.Report.Controls, *c)
+	}
+	slices.SortFunc(m.Report.Controls, func(a, b Control) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// timing sums measures up by the nearest rank: each figure is one that was measured.
+func timing(measures []Measure) Timing {
+	if len(measures) == 0 {
+		return Timing{}
+	}
+	slices.SortFunc(measures, func(a, b Measure) int {
+		return cmp.Or(cmp.Compare(a.Seconds, b.Seconds), cmp.Compare(a.Action, b.Action))
+	})
+	rank := func(share float64) Measure { return measures[max(0, int(math.Ceil(share*float64(len(measures))))-1)] }
+	return Timing{Count: len(measures), Median: rank(0.5), P90: rank(0.9), Max: rank(1)}
+}
+
+// Total is the sum of a number of each control.
+func (r Report) Total(of func(Control) int) int {
+	total := 0
+	for _, c := range r.Controls {
+		total += of(c)
+	}
+	return total
+}
+
+// severities are those of the findings that are open at the end of each day.
+func (r Report) severities() map[string][]int {
+	days := 0
+	if len(r.Controls) > 0 {
+		days = len(r.Controls[0].Open)
+	}
+	all := map[string][]int{}
+	for _, s := range []control.Severity{control.Low, control.Medium, control.High, control.Critical} {
+		all[string(s)] = make([]int, days)
+	}
+	for _, f := range r.Findings {
+		series, ok := all[f.Severity]
+		if !ok {
+			series = all[string(control.Medium)]
+		}
+		for i := range series {
+			end := r.From.Add(time.Duration(i+1) * day)
+			if end.After(r.Made) {
+				end = r.Made
+			}
+			if f.Opened.Before(end) && (f.Closed.IsZero() || !f.Closed.Before(end)) {
+				series[i]++
+			}
+		}
+	}
+	return all
+}

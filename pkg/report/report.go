@@ -1,0 +1,315 @@
+// Package report makes evidence out of the ledger: for an auditor, a manager and the team that runs
+// Warder, what was open, what was done, undone and not done in a period, how long it took, who is
+// exempt, which rules that answers for, and what it does not answer for.
+//
+// [Make] turns what the ledger and the account hold into a [Report], which is data alone; [HTML] and
+// [CSV] render it. Every number of a report can be traced: it is the length of a list of the report,
+// or it names the action it was measured at. The package reads nothing and decides nothing.
+package report
+
+import (
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// Source is what a report is made of.
+type Source struct {
+	// Account and Region are where Warder is deployed.
+	Account, Region string
+	// Controls are the descriptions of all controls and tools, Modes the modes of the controls now.
+	Controls []control.Control
+	Modes    map[string]control.Mode
+	// Ledger is all that it holds.
+	Ledger ledger.Contents
+	// Kinds word the changes, in the language.
+	Kinds    change.Registry
+	Language settings.Language
+	// Users are all IAM users with their tags, as they are now.
+	Users []User
+	// Halts are the values that the stop switch had, oldest first.
+	Halts []Switch
+}
+
+// User is an IAM user with its tags.
+type User struct {
+	Name string
+	Tags map[string]string
+}
+
+// Switch is a value of the stop switch.
+type Switch struct {
+	// Version counts the values; Parameter Store keeps the last 100.
+	Version int64
+	Value   string
+	At      time.Time
+	// By is the ARN of who set it.
+	By string
+}
+
+// Report is one period of one account. Its JSON stays compatible: fields are added, never renamed.
+type Report struct {
+	Version string `json:"version"`
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Period
+	// Made is when the report was made. What came later is not in it, even if the period goes on.
+	Made time.Time `json:"made"`
+
+	// Controls are all controls, by id.
+	Controls []Control `json:"controls"`
+	// Findings are those that were open at the end of one of the period's days.
+	Findings []Finding `json:"findings"`
+	// Changes are all steps that came to an end in the period, and what was put back in it.
+	Changes []Change `json:"changes"`
+	// Alerts are what people were told of in the period and nothing was to be changed about.
+	Alerts     []Alert     `json:"alerts"`
+	Exemptions []Exemption `json:"exemptions"`
+	Coverage   []Framework `json:"coverage"`
+	// Incidents are what kept Warder from its work in the period, or should have.
+	Incidents []Incident `json:"incidents"`
+	// Untimed is how many of the changes that an event led to are without its time.
+	Untimed int `json:"untimed"`
+}
+
+// Over reports whether the period was over when the report was made.
+func (r Report) Over() bool { return !r.Made.Before(r.To) }
+
+// Until is the end of what the report tells of: that of the period, or when it was made.
+func (r Report) Until() time.Time {
+	if r.Made.Before(r.To) {
+		return r.Made
+	}
+	return r.To
+}
+
+// Control is what became of one control in the period.
+type Control struct {
+	ID       string           `json:"id"`
+	Title    string           `json:"title"`
+	Severity control.Severity `json:"severity"`
+	// Tool is a function that serves people; it has no mode and finds nothing.
+	Tool bool `json:"tool,omitempty"`
+	// Mode is the mode when the report was made. Modes are those that runs of the period had, in order.
+	Mode  control.Mode `json:"mode"`
+	Modes []ModeFrom   `json:"modes,omitempty"`
+	// Open is how many findings were open at the end of each day, up to when the report was made.
+	Open []int `json:"open"`
+	// Alerts, Made, Undone, Observed, Held and Failed count the report's alerts, and its changes by
+	// how they came out.
+	Alerts   int `json:"alerts"`
+	Made     int `json:"made"`
+	Undone   int `json:"undone"`
+	Observed int `json:"observed"`
+	Held     int `json:"held"`
+	Failed   int `json:"failed"`
+	// AfterEvent is the time from what happened to the change, for changes that an event led to at
+	// once. AfterNotice is the time from the notice to the change that it announced.
+	AfterEvent  Timing `json:"afterEvent"`
+	AfterNotice Timing `json:"afterNotice"`
+	// Scheduled says that it sweeps the whole account; Sweeps counts the sweeps that were finished in
+	// the period and are remembered, LastSweep is the last one.
+	Scheduled bool      `json:"scheduled,omitempty"`
+	Sweeps    int       `json:"sweeps"`
+	LastSweep time.Time `json:"lastSweep,omitzero"`
+}
+
+// Now is how many findings are open at the end.
+func (c Control) Now() int {
+	if len(c.Open) == 0 {
+		return 0
+	}
+	return c.Open[len(c.Open)-1]
+}
+
+// ModeFrom is a mode and the first run in it.
+type ModeFrom struct {
+	Mode string    `json:"mode"`
+	From time.Time `json:"from"`
+}
+
+// Timing sums up how long something took. Each measure is one that was taken, at an action.
+type Timing struct {
+	Count  int     `json:"count"`
+	Median Measure `json:"median"`
+	P90    Measure `json:"p90"`
+	Max    Measure `json:"max"`
+}
+
+// Measure is how long one action took.
+type Measure struct {
+	Seconds float64 `json:"seconds"`
+	Action  string  `json:"action,omitempty"`
+}
+
+// Finding is something that was not as it should be, from when it was found until it was right.
+type Finding struct {
+	// ID is the id of the entry that it was found with, Last of the one that says how it is now.
+	ID       string `json:"id"`
+	Last     string `json:"last"`
+	Control  string `json:"control"`
+	Subject  string `json:"subject"`
+	Owner    string `json:"owner,omitempty"`
+	Title    string `json:"title"`
+	Severity string `json:"severity"`
+	// Opened is when it was found, Told when its owner was told, Due when it is changed.
+	Opened time.Time `json:"opened"`
+	Told   time.Time `json:"told,omitzero"`
+	Due    time.Time `json:"due,omitzero"`
+	// Closed is when it ended; zero while it is open.
+	Closed  time.Time `json:"closed,omitzero"`
+	Outcome Outcome   `json:"outcome"`
+}
+
+// Outcome is how a finding ended, or why it is open.
+type Outcome string
+
+// The outcomes.
+const (
+	Open     Outcome = "open"     // its owner was told, or will be
+	Observed Outcome = "observed" // open: the control observes and changes nothing
+	Held     Outcome = "held"     // open: the change was held back
+	Failed   Outcome = "failed"   // open: the change failed
+	Changed  Outcome = "changed"  // Warder changed it
+	Undone   Outcome = "undone"   // Warder changed it, and a person put it back
+	Fixed    Outcome = "fixed"    // its owner put it right
+	SetAside Outcome = "aside"    // exempted, or put back by a person
+	NotDone  Outcome = "not done" // no change was called for in the end
+	Unseen   Outcome = "unseen"   // observed, and not seen any more
+)
+
+// Change is one step, and how far it came.
+type Change struct {
+	// ID is the action's id: undo and explain take it.
+	ID      string        `json:"id"`
+	Control string        `json:"control"`
+	Subject string        `json:"subject"`
+	Owner   string        `json:"owner,omitempty"`
+	Kind    string        `json:"kind"`
+	Text    string        `json:"text"`
+	Status  ledger.Status `json:"status"`
+	Reason  string        `json:"reason,omitempty"`
+	At      time.Time     `json:"at"`
+	// Event is the key of the event it was made for, Happened when that came about; zero if that is
+	// not known, or if it was a sweep.
+	Event    string    `json:"event"`
+	Happened time.Time `json:"happened,omitzero"`
+	// Announced is when its owner was told that it would be made; zero if it was made at once.
+	Announced time.Time `json:"announced,omitzero"`
+	// Told is when the notice of how it came out was accepted, Message the id that SNS gave it.
+	Told    time.Time `json:"told,omitzero"`
+	Message string    `json:"message,omitempty"`
+	// UndoneBy is the id of the action that put it back. Of an action that put something back, By and
+	// Why are who asked for it and the reason.
+	UndoneBy string `json:"undoneBy,omitempty"`
+	By       string `json:"by,omitempty"`
+	Why      string `json:"why,omitempty"`
+	// Undo is the command that puts it back; empty when there is nothing to put back, or no way.
+	Undo string `json:"undo,omitempty"`
+}
+
+// afterEvent is the time from what happened to the change; ok is false when there is none to tell.
+func (c Change) afterEvent() (d time.Duration, ok bool) {
+	return c.At.Sub(c.Happened), made(c.Status) && c.By == "" && c.Announced.IsZero() && !c.Happened.IsZero()
+}
+
+// afterNotice is the time from the announcement to the change.
+func (c Change) afterNotice() (d time.Duration, ok bool) {
+	return c.At.Sub(c.Announced), made(c.Status) && c.By == "" && !c.Announced.IsZero()
+}
+
+func made(s ledger.Status) bool { return s.Made() || s == ledger.Undone }
+
+// Alert is something that people were told of.
+type Alert struct {
+	// ID is the id of its entry.
+	ID       string    `json:"id"`
+	Control  string    `json:"control"`
+	Subject  string    `json:"subject,omitempty"`
+	Title    string    `json:"title"`
+	Severity string    `json:"severity"`
+	At       time.Time `json:"at"`
+	Told     time.Time `json:"told,omitzero"`
+	Event    string    `json:"event,omitempty"`
+}
+
+// Exemption is a user's tag by which it is to be left alone.
+type Exemption struct {
+	User string `json:"user"`
+	// Text is the tag's value as it is.
+	Text    string         `json:"text"`
+	Control string         `json:"control,omitempty"`
+	Until   time.Time      `json:"until,omitzero"`
+	By      string         `json:"by,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	State   ExemptionState `json:"state"`
+	// Left is how many days are left, negative when it is over.
+	Left int `json:"left"`
+	// Fault says why it is none.
+	Fault string `json:"fault,omitempty"`
+}
+
+// ExemptionState is what an exemption is worth.
+type ExemptionState string
+
+// The states.
+const (
+	InForce   ExemptionState = "in force"
+	Soon      ExemptionState = "ends soon" // within 30 days: before the next month's report is read
+	Expired   ExemptionState = "expired"
+	Malformed ExemptionState = "malformed"       // not honoured
+	NoControl ExemptionState = "no such control" // names a control that there is not
+)
+
+// Framework is one set of rules that controls refer to.
+type Framework struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	// Cited says that the rules are named as others cited them; the text may be another by now.
+	Cited bool   `json:"cited,omitempty"`
+	Rules []Rule `json:"rules"`
+}
+
+// Rule is one of its rules, and the ids of the controls and tools that refer to it.
+type Rule struct {
+	ID       string   `json:"id"`
+	URL      string   `json:"url,omitempty"`
+	Controls []string `json:"controls"`
+}
+
+// Incident is something that kept Warder from its work.
+type Incident struct {
+	Kind IncidentKind `json:"kind"`
+	// ID is what can be asked after: an action, an entry, an event or a version of the stop switch.
+	ID      string    `json:"id"`
+	Control string    `json:"control,omitempty"`
+	Subject string    `json:"subject,omitempty"`
+	At      time.Time `json:"at"`
+	// Until is when it ended; zero when it goes on or has no length.
+	Until time.Time `json:"until,omitzero"`
+	By    string    `json:"by,omitempty"`
+	Text  string    `json:"text,omitempty"`
+}
+
+// IncidentKind is what kind of incident it is.
+type IncidentKind string
+
+// The kinds of incident.
+const (
+	Halted         IncidentKind = "halted"
+	Stopped        IncidentKind = "stopped"
+	Released       IncidentKind = "released"
+	BadExemption   IncidentKind = "exemption"
+	FailedChange   IncidentKind = "failed change"
+	HeldChange     IncidentKind = "held change"
+	FailedRun      IncidentKind = "failed run"
+	UnfinishedRun  IncidentKind = "unfinished run"
+	MissedSweep    IncidentKind = "missed sweep"
+	UntoldIncident IncidentKind = "not told"
+	// Drill is a rehearsal: what was found and done about its user is in no other list.
+	Drill IncidentKind = "drill"
+)
