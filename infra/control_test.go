@@ -236,6 +236,9 @@ func TestEveryFunctionIsToldWhatTheSettingsSay(t *testing.T) {
 				env := tmpl.function(t, c.ID).get("Environment.Variables").(map[string]any)
 				got, err := settings.FromEnv(func(key string) (string, bool) {
 					value, ok := env[key]
+					if !ok {
+						return "", false
+					}
 					if key == "WARDER_TOPIC" && text(value) == "${Notices}" {
 						return "arn:of:the:topic", true
 					}
