@@ -37,19 +37,22 @@ type ControlProps struct {
 func NewControl(scope constructs.Construct, id string, props ControlProps) Function {
 	c, hub := props.Control, props.Hub
 	construct := newTagged(scope, id, c)
-	function := newFunction(construct, props,
+	plumbing := []awsiam.PolicyStatement{
 		// The ledger: what was done, and what undoes it.
 		allow([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}, []string{*hub.Table.TableArn()}, nil),
 		// The owner of a user is in its tags and path.
 		allow([]string{"iam:GetUser"}, []string{"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"}, nil),
 		// Notices.
 		allow([]string{"sns:Publish"}, []string{*hub.Topic.TopicArn()}, nil),
-		allow([]string{"kms:Decrypt", "kms:GenerateDataKey"}, []string{*hub.Key.KeyArn()},
-			map[string]map[string][]string{"StringEquals": {"kms:ViaService": {viaSNS(hub.Stack)}}}),
 		// The switch that stops every change.
 		allow([]string{"ssm:GetParameter"}, []string{*hub.Halt.ParameterArn()}, nil),
 		hub.mayFail(),
-	)
+	}
+	if hub.Key != nil {
+		plumbing = append(plumbing, allow([]string{"kms:Decrypt", "kms:GenerateDataKey"}, []string{*hub.Key.KeyArn()},
+			map[string]map[string][]string{"StringEquals": {viaService: viaSNS(*hub.Region())}}))
+	}
+	function := newFunction(construct, props, plumbing...)
 	newRetry(construct, function.Lambda, hub, retries)
 	newRules(construct, props, function.Lambda)
 	return function

@@ -72,7 +72,7 @@ func newRole(scope constructs.Construct, c control.Control, hub Hub, plumbing []
 		var statements []awsiam.PolicyStatement
 		for _, p := range c.Permissions {
 			if resources := hub.own(p); len(resources) > 0 {
-				statements = append(statements, allow(p.Actions, resources, p.Conditions))
+				statements = append(statements, allow(p.Actions, resources, hub.through(p.Conditions)))
 			}
 		}
 		policies["control"] = document(statements...)
@@ -99,7 +99,10 @@ func (h Hub) own(p control.Permission) []string {
 		case control.Topic:
 			resource = *h.Topic.TopicArn()
 		case control.TopicKey:
-			resource = *h.Key.KeyArn()
+			resource = ""
+			if h.Key != nil {
+				resource = *h.Key.KeyArn()
+			}
 		case control.Reports:
 			resource = *h.Reports.BucketArn() + "/*"
 		case control.DrillQueue:
@@ -111,6 +114,22 @@ func (h Hub) own(p control.Permission) []string {
 		}
 		if resource != "" {
 			filled = append(filled, resource)
+		}
+	}
+	return filled
+}
+
+// viaService is the condition key for the service that a key is used through.
+const viaService = "kms:ViaService"
+
+// through is conditions of control.json with the values that kms:ViaService has in
+// the hub's region.
+func (h Hub) through(conditions map[string]map[string][]string) map[string]map[string][]string {
+	filled := map[string]map[string][]string{}
+	for operator, keys := range conditions {
+		filled[operator] = maps.Clone(keys)
+		if slices.Equal(keys[viaService], viaSNS("${AWS::Region}")) {
+			filled[operator][viaService] = viaSNS(*h.Region())
 		}
 	}
 	return filled
@@ -136,7 +155,7 @@ func document(statements ...awsiam.PolicyStatement) awsiam.PolicyDocument {
 
 func allow(actions, resources []string, conditions map[string]map[string][]string) awsiam.PolicyStatement {
 	props := &awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: fill(resources)}
-	if conditions != nil {
+	if len(conditions) > 0 {
 		filled := map[string]any{}
 		for operator, keys := range conditions {
 			values := map[string]any{}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/functions"
@@ -74,7 +75,7 @@ func run() error {
 func newStacks(app awscdk.App, props HubProps) {
 	hub := NewHub(app, settings.Product, props)
 	for _, region := range props.Settings.Regions {
-		NewRegion(app, region, props).AddDependency(hub.Stack, jsii.String("it sends to the hub's bus"))
+		NewRegion(app, region, props).AddStackDependency(hub.Stack, jsii.String("it sends to the hub's bus"))
 	}
 }
 
@@ -105,6 +106,12 @@ func (p HubProps) check() error {
 	if size := len(quarantine.OutsideDocument(p.Settings.AllowedNetworks)); size > quarantine.MaxDocument {
 		faults = append(faults, fmt.Errorf("policy %s: %d characters, and IAM takes %d: list fewer or wider allowedNetworks in cdk.json",
 			change.OutsideQuarantine, size, quarantine.MaxDocument))
+	}
+	for name, address := range map[string]string{"topic": p.Settings.Notify.Topic, "topicKey": p.Settings.Notify.TopicKey} {
+		if named, err := arn.Parse(address); err == nil && named.Region != p.Settings.HubRegion {
+			// SNS takes a message in the topic's own region alone, and an alarm notifies topics of its own.
+			faults = append(faults, fmt.Errorf("notify.%s is in %q: it has to be in the hub's region %s, where the functions and the alarms are", name, named.Region, p.Settings.HubRegion))
+		}
 	}
 	return errors.Join(faults...)
 }

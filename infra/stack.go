@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
@@ -34,8 +35,8 @@ const subjectIndex = "subject"
 type Hub struct {
 	awscdk.Stack
 	Table awsdynamodb.Table
-	Topic awssns.Topic
-	Key   awskms.Key // of the topic
+	Topic awssns.ITopic // the stack's own, or one elsewhere
+	Key   awskms.IKey   // of the topic, nil when one elsewhere has none
 	Halt  awsssm.StringParameter
 	// What could not be done, and what could not be handed over.
 	Failed, Undelivered awssqs.Queue
@@ -53,11 +54,11 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		Description: jsii.String("Warder keeps the IAM of this account in order, tells people before and after, and can undo what it did"),
 		Env:         &awscdk.Environment{Region: jsii.String(props.Settings.HubRegion)},
 	})
-	key := newTopicKey(stack)
+	topic, key := newNotices(stack, props.Settings)
 	hub := Hub{
 		Stack: stack,
 		Table: newLedger(stack),
-		Topic: newTopic(stack, key, props.Settings),
+		Topic: topic,
 		Key:   key,
 		Halt: awsssm.NewStringParameter(stack, jsii.String("Halt"), &awsssm.StringParameterProps{
 			ParameterName: jsii.String(settings.HaltParameter),
@@ -173,16 +174,39 @@ func newTopicKey(stack awscdk.Stack) awskms.Key {
 				"kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListGrants", "kms:ListKeyPolicies",
 				"kms:ListResourceTags", "kms:PutKeyPolicy", "kms:RevokeGrant", "kms:ScheduleKeyDeletion", "kms:TagResource",
 				"kms:UntagResource", "kms:UpdateKeyDescription"),
-			account(map[string]any{"StringEquals": map[string]any{"kms:ViaService": viaSNS(stack)}},
+			account(map[string]any{"StringEquals": map[string]any{"kms:ViaService": viaSNS(*stack.Region())}},
 				"kms:Decrypt", "kms:GenerateDataKey"),
 		}}),
 	})
 }
 
-// viaSNS is the value of kms:ViaService for what SNS does for a caller.
-func viaSNS(stack awscdk.Stack) string { return "sns." + *stack.Region() + ".amazonaws.com" }
+// viaSNS is the values of kms:ViaService for what SNS does for a caller. The pages
+// on China's regions do not say which domain the value has there: both are AWS's.
+// https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+func viaSNS(region string) []string {
+	via := []string{"sns." + region + ".amazonaws.com"}
+	if strings.HasPrefix(region, "cn-") {
+		via = append(via, via[0]+".cn")
+	}
+	return via
+}
 
-// newTopic is where every notice goes. The addresses of notify are told of
+// newNotices is where every notice goes, and the key that it rests under: the
+// stack's own, or those that the settings name. What may publish to a topic
+// elsewhere, and who listens to it, is decided there.
+func newNotices(stack awscdk.Stack, s settings.Settings) (awssns.ITopic, awskms.IKey) {
+	if s.Notify.Topic == "" {
+		key := newTopicKey(stack)
+		return newTopic(stack, key, s), key
+	}
+	topic := awssns.Topic_FromTopicArn(stack, jsii.String("Notices"), jsii.String(s.Notify.Topic))
+	if s.Notify.TopicKey == "" {
+		return topic, nil
+	}
+	return topic, awskms.Key_FromKeyArn(stack, jsii.String("TopicKey"), jsii.String(s.Notify.TopicKey))
+}
+
+// newTopic is the stack's own topic. The addresses of notify are told of
 // everything; those of owners of what is addressed to them, and of the rest
 // nothing. Each has to confirm once, in a mail that SNS sends.
 func newTopic(stack awscdk.Stack, key awskms.Key, s settings.Settings) awssns.Topic {

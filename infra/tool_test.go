@@ -64,7 +64,7 @@ func TestAToolReachesExactlyTheResourcesOfWarderThatItNames(t *testing.T) {
 		"allow dynamodb:GetItem on ${Ledger.Arn}",
 		"allow dynamodb:Query on ${Ledger.Arn}/index/subject",
 		"allow events:PutEvents on ${Bus.Arn}",
-		"allow kms:GenerateDataKey on ${TopicKey.Arn} if kms:ViaService StringEquals sns.${AWS::Region}.amazonaws.com",
+		"allow kms:GenerateDataKey on ${TopicKey.Arn} if kms:ViaService StringEquals sns.us-east-1.amazonaws.com",
 		"allow logs:CreateLogStream on ${AskLedgerLogs.Arn}",
 		"allow logs:PutLogEvents on ${AskLedgerLogs.Arn}",
 		"allow s3:GetObject on ${Reports.Arn}/*",
