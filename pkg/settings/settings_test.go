@@ -151,7 +151,7 @@ func TestParseRefuses(t *testing.T) {
 		{"an owner that is no address", `data@example.com`, `data`, []string{`owners.paths./team/data/: "data" is not an email address`}},
 		{"a default owner with a name", `"default": "security@example.com"`, `"default": "Security <security@example.com>"`,
 			[]string{`owners.default: "Security <security@example.com>" is not an email address`}},
-		{"a notify key that does not exist", `"emails"`, `"mails"`, []string{`notify.mails: unknown field: known here are emails, language, slack, topic, topicKey`}},
+		{"a notify key that does not exist", `"emails"`, `"mails"`, []string{`notify.mails: unknown field: known here are emails, language, slack, chat, topic, topicKey`}},
 		{"a language without a catalogue", `"ko"`, `"kr"`, []string{`notify.language: "kr" is not one of en, ko`}},
 		{"a channel by its name", `C024BE91L`, `#security`,
 			[]string{`notify.slack.channel: "#security" is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details`}},
