@@ -260,15 +260,7 @@ func (p *preview) look(ctx context.Context, root project.Root, server *moto.Serv
 		}
 		key := fmt.Sprintf("ASIAOFTHEFUNCTION%04d", i)
 		keys[key] = f.Name
-		env := maps.Clone(f.Env)
-		maps.Copy(env, map[string]string{
-			"AWS_REGION": p.Region, "AWS_DEFAULT_REGION": p.Region,
-			"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "none",
-			"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemoryMB), "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-			"AWS_LAMBDA_LOG_GROUP_NAME": f.LogGroup, "AWS_LAMBDA_LOG_FORMAT": f.LogFormat,
-			"AWS_ENDPOINT_URL": "http://" + listener.Addr().String(),
-			"WARDER_MODE":      string(control.Enforce),
-		})
+		env := previewEnvironment(f, key, p.Region, "http://"+listener.Addr().String())
 		hosted = append(hosted, host.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: previewTimeout, Retries: f.Retries})
 		swept = append(swept, c)
 		p.BlastRadius = radius(f.Env)
@@ -301,6 +293,21 @@ func (p *preview) look(ctx context.Context, root project.Root, server *moto.Serv
 			cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Control, b.Control))
 	})
 	return nil
+}
+
+// previewEnvironment is the whole environment of a function in a preview: what the template says, and
+// where the gate is. The key is known to the gate alone.
+func previewEnvironment(f stack.Function, key, region, endpoint string) map[string]string {
+	env := maps.Clone(f.Env)
+	maps.Copy(env, map[string]string{
+		"AWS_REGION": region, "AWS_DEFAULT_REGION": region,
+		"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "none",
+		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemoryMB), "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+		"AWS_LAMBDA_LOG_GROUP_NAME": f.LogGroup, "AWS_LAMBDA_LOG_FORMAT": f.LogFormat,
+		"AWS_ENDPOINT_URL": endpoint,
+		"WARDER_MODE":      string(control.Enforce),
+	})
+	return env
 }
 
 // radius is the blast radius that a function was told.
