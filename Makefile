@@ -62,6 +62,10 @@ up: local ## start a local account and stay: ARGS="-mode enforce"
 cost: local ## estimate what it costs in a month: ARGS="-json"
 	@go run ./infra/local cost $(ARGS)
 
+.PHONY: bootstrap
+bootstrap: synth ## prepare the account for deployments: once, in each region of the settings
+	@$(CDK) bootstrap --app cdk.out $(ARGS)
+
 .PHONY: deploy
 deploy: synth ## deploy to the AWS account of the credentials in the environment
 	@$(CDK) deploy --app cdk.out --all $(ARGS)
