@@ -104,6 +104,9 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		functions[i].Tell(f)
 	}
 
+	if props.Settings.Notify.Chat {
+		newChat(stack, props.Settings.HubRegion)
+	}
 	awscdk.NewCfnOutput(stack, jsii.String("TopicArn"), &awscdk.CfnOutputProps{
 		Description: jsii.String("Subscribe to it to be told of everything Warder finds and does"),
 		Value:       hub.Topic.TopicArn(),

@@ -220,6 +220,7 @@ var makers map[string]makeFunc
 
 func init() { // they call resolve, which calls them
 	makers = map[string]makeFunc{
+		"AWS::Chatbot::CustomAction":     (*maker).customAction,
 		"AWS::DynamoDB::Table":           (*maker).table,
 		"AWS::Events::EventBus":          (*maker).eventBus,
 		"AWS::Events::Rule":              (*maker).rule,
@@ -480,6 +481,23 @@ func (m *maker) key(_ string, properties map[string]any) (made, error) {
 	}
 	id, arn := *key.KeyMetadata.KeyId, *key.KeyMetadata.Arn
 	return made{ref: id, attributes: map[string]string{"Arn": arn, "KeyId": id}}, nil
+}
+
+// customAction is a button of a chat: there is no chat here, and so nobody to press it.
+func (m *maker) customAction(_ string, properties map[string]any) (made, error) {
+	var p struct {
+		ActionName string
+		Definition struct{ CommandText string }
+	}
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	// https://docs.aws.amazon.com/chatbot/latest/APIReference/API_CustomActionDefinition.html
+	if length := len(p.Definition.CommandText); p.ActionName == "" || length == 0 || length > 100 {
+		return made{}, fmt.Errorf("button %q: a command of %d characters: want 1 to 100", p.ActionName, length)
+	}
+	arn := "arn:aws:chatbot::" + m.account + ":custom-action/" + p.ActionName
+	return made{ref: arn, attributes: map[string]string{"CustomActionArn": arn}}, nil
 }
 
 func (m *maker) alias(_ string, properties map[string]any) (made, error) {
