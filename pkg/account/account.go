@@ -280,10 +280,13 @@ func sorted[V any](m map[string]V) []string {
 	return names
 }
 
-// ListUsers lists the users without tags, as IAM does.
+// ListUsers lists the users below a path without tags, as IAM does.
 func (a *Account) ListUsers(_ context.Context, in *iam.ListUsersInput, _ ...func(*iam.Options)) (*iam.ListUsersOutput, error) {
 	return call(a, "iam:ListUsers", func() (*iam.ListUsersOutput, error) {
-		names, next := page(sorted(a.state.Users), in.Marker)
+		below := slices.DeleteFunc(sorted(a.state.Users), func(name string) bool {
+			return !strings.HasPrefix(a.state.Users[name].Path, aws.ToString(in.PathPrefix))
+		})
+		names, next := page(below, in.Marker)
 		out := &iam.ListUsersOutput{Marker: next, IsTruncated: next != nil}
 		for _, name := range names {
 			out.Users = append(out.Users, a.describe(name, a.state.Users[name]))

@@ -35,6 +35,7 @@ type Control struct {
 	ConfigRules []ConfigRule         // managed rules of AWS Config that start it where they are on
 	Permissions []Permission         // exactly what its function may do in the account
 	Parameters  map[string]Parameter // what cdk.json may set, by name
+	Drill       Scenario             // what an incident rehearsal does to see it at work; empty: it is not part of one
 	References  []Reference          // why the control exists
 }
 
@@ -146,7 +147,7 @@ func Parse(file string, data []byte) (Control, error) {
 	if err != nil {
 		return Control{}, err
 	}
-	root.Fields("id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "subscribes", "configRules", "permissions", "parameters", "references")
+	root.Fields("id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "subscribes", "configRules", "permissions", "parameters", "drill", "references")
 	tool := root.Field("tool").Bool()
 	c := Control{
 		Tool:        tool,
@@ -162,6 +163,7 @@ func Parse(file string, data []byte) (Control, error) {
 		refuse(root.Field("rules"), "a tool has no rules: no event starts it")
 		refuse(root.Field("configRules"), "a tool has no rules: no event starts it")
 		refuse(root.Field("parameters"), "a tool has no parameters: the request says what it is to do")
+		refuse(root.Field("drill"), "a tool is no part of a drill: it acts when a person asks it to, and only then")
 		c.Schedule = parseSchedule(root.Field("schedule"))
 		c.Subscribes = root.Field("subscribes").Bool()
 	} else {
@@ -171,6 +173,9 @@ func Parse(file string, data []byte) (Control, error) {
 		c.Schedule = parseSchedule(root.Field("schedule"))
 		c.Parameters = parseParameters(root.Field("parameters"))
 		c.ConfigRules = parseConfigRules(root.Field("configRules"), c.Parameters)
+		if drill := root.Field("drill"); drill != nil {
+			c.Drill = parseOneOf(drill, Scenarios)
+		}
 		if root.IsObject() && len(c.Rules) == 0 && root.Field("schedule") == nil {
 			root.Faultf("nothing starts it: give it rules or a schedule, or make it a tool")
 		}

@@ -33,6 +33,7 @@ const (
 	envReports = "WARDER_REPORTS" // name of the bucket of reports
 	envDrill   = "WARDER_DRILL"   // URL of the queue that a drill watches
 	envBus     = "WARDER_BUS"     // name of the stack's own event bus
+	envDrilled = "WARDER_DRILLED" // JSON array: the controls that a drill is to see at work
 
 	envSlackLocal = "WARDER_SLACK_LOCAL" // of the local account: loopback address that stands for Slack, else absent
 )
@@ -65,6 +66,7 @@ type Function struct {
 	Reports string // name of the bucket of reports
 	Drill   string // URL of the queue that a drill watches
 	Bus     string // name of the stack's own event bus
+	Drilled []Drilled // the controls that a drill is to see at work
 
 	SlackLocal string // loopback address that stands for Slack in the local account; empty: Slack itself
 }
@@ -130,6 +132,9 @@ func (f Function) Env() map[string]string {
 	}
 	if f.Slack != (Slack{}) {
 		env[envSlack] = string(compact(f.Slack))
+	}
+	if f.Drilled != nil {
+		env[envDrilled] = string(compact(f.Drilled))
 	}
 	for name, value := range map[string]string{envReports: f.Reports, envDrill: f.Drill, envBus: f.Bus} {
 		if value != "" {
@@ -206,6 +211,11 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 	if data, ok := lookup(envSlack); ok {
 		if err := decode([]byte(data), &f.Slack); err != nil {
 			fault(envSlack, "%w", err)
+		}
+	}
+	if data, ok := lookup(envDrilled); ok {
+		if err := decode([]byte(data), &f.Drilled); err != nil {
+			fault(envDrilled, "%w", err)
 		}
 	}
 	f.Reports, _ = lookup(envReports)

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/principal"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// users is what a drill does with IAM. All but the list of users is allowed on users below
+// [drill.Path] alone.
+type users interface {
+	principal.API
+	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	CreateUser(context.Context, *iam.CreateUserInput, ...func(*iam.Options)) (*iam.CreateUserOutput, error)
+	DeleteUser(context.Context, *iam.DeleteUserInput, ...func(*iam.Options)) (*iam.DeleteUserOutput, error)
+	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
+	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
+	AttachUserPolicy(context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error)
+	DetachUserPolicy(context.Context, *iam.DetachUserPolicyInput, ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error)
+	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
+}
+
+// events is what a drill puts made-up events on the bus with.
+type events interface {
+	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+}
+
+// arrivals is the queue in which a drill sees its events arrive.
+type arrivals interface {
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
+}
+
+// stage is where drills are played.
+type stage struct {
+	iam       users
+	bus       events
+	queue     arrivals
+	ledger    *ledger.Ledger
+	settings  settings.Function
+	policy    string // ARN of the one policy that is attached
+	partition string
+	region    string
+	now       func() time.Time
+	sleep     func(context.Context, time.Duration)
+	log       *slog.Logger
+}
+
+const (
+	// lease is how long a drill that is not heard of goes on for others; it is heard of well before.
+	// A drill whose function was ended by force is cleaned up by the next one no later than that.
+	lease = 30 * time.Second
+	// cleaning is kept of the function's time to clean up in.
+	cleaning = time.Minute
+	// pause lies between two looks at what has happened; the queue is waited for on top of it.
+	pause = time.Second
+)
+
+// play is one drill that goes on.
+type play struct {
+	*stage
+	drill    ledger.Drill
+	made     bool      // its user may be there: that was asked for
+	heard    time.Time // when it was last recorded that it goes on
+	deadline time.Time // until when what is to happen is waited for
+	scenes   []*scene
+}
+
+// Drill makes a user, commits violations with it, watches what comes of them, and deletes the user,
+// whatever happens in between. The error is that of a drill that did not begin; what goes wrong later
+// is in the answer.
+func (s *stage) Drill(ctx context.Context, q drill.Request) (drill.Answer, error) {
+	q, err := q.Check()
+	if err != nil {
+		return drill.Answer{}, err
+	}
+	p := &play{stage: s}
+	if err := p.begin(ctx, q); err != nil {
+		return drill.Answer{}, err
+	}
+	p.deadline = s.now().Add(time.Duration(q.Minutes) * time.Minute)
+	if end, ok := ctx.Deadline(); ok && end.Add(-cleaning).Before(p.deadline) {
+		p.deadline = end.Add(-cleaning)
+	}
+	answer := drill.Answer{ID: p.drill.ID, Scenarios: []drill.Scenario{}, Cleaned: []string{}}
+	var faults []error
+	faults = append(faults, p.clean(ctx, &answer)) // what drills before left
+	err = p.act(ctx, q, &answer)
+	faults = append(faults, err)
+	if errors.Is(err, ledger.ErrNoDrill) {
+		// Another drill goes on: what it made is not to be looked at, its own is.
+		faults = append(faults, p.remove(ctx, p.drill.User, &answer))
+	} else {
+		faults = append(faults, p.clean(ctx, &answer))
+	}
+	p.drill.Done = true
+	faults = append(faults, p.ledger.KeepDrill(ctx, p.drill, p.now()))
+	for _, sc := range p.scenes {
+		answer.Scenarios = append(answer.Scenarios, sc.tell(p.now()))
+	}
+	judge(&answer, errors.Join(faults...))
+	p.measure(ctx, answer)
+	return answer, nil
+}
+
+// begin records that the drill goes on. One that was cut off is waited for: it is soon known to be.
+func (p *play) begin(ctx context.Context, q drill.Request) error {
+	id := strings.ToLower(rand.Text()[:10])
+	patient := p.now().Add(lease + pause)
+	for {
+		now := p.now()
+		p.heard = now
+		p.drill = ledger.Drill{ID: id, User: drill.Prefix + id, By: notice.Plain(q.By, 256), At: now, Until: now.Add(lease)}
+		err := p.ledger.KeepDrill(ctx, p.drill, now)
+		var other *ledger.Drilling
+		if !errors.As(err, &other) || !now.Before(patient) || ctx.Err() != nil {
+			return err
+		}
+		p.sleep(ctx, 2*pause)
+	}
+}
+
+// goOn records from time to time that the drill goes on.
+func (p *play) goOn(ctx context.Context) error {
+	now := p.now()
+	if now.Sub(p.heard) < lease/3 {
+		return nil
+	}
+	p.heard, p.drill.Until = now, now.Add(lease)
+	return p.ledger.KeepDrill(ctx, p.drill, now)
+}
+
+// act makes the user, commits the violations, and watches until all has happened that is to happen, or
+// the time is over.
+func (p *play) act(ctx context.Context, q drill.Request, answer *drill.Answer) error {
+	for _, control := range p.settings.Drilled {
+		p.scenes = append(p.scenes, p.scene(control))
+	}
+	if err := p.goOn(ctx); err != nil {
+		return err
+	}
+	if err := p.makeUser(ctx, q); err != nil {
+		return err
+	}
+	answer.User = p.drill.User
+	for {
+		for _, sc := range p.scenes {
+			if sc.ready(p) {
+				sc.begin(ctx, p)
+			}
+		}
+		if err := p.look(ctx); err != nil {
+			return err
+		}
+		if p.settled() || !p.now().Before(p.deadline) || ctx.Err() != nil {
+			return nil
+		}
+		if err := p.goOn(ctx); err != nil {
+			return err
+		}
+		p.sleep(ctx, pause)
+	}
+}
+
+// makeUser makes the drill's user, with an access key whose secret nobody gets to know, and waits until
+// IAM shows the user.
+func (p *play) makeUser(ctx context.Context, q drill.Request) error {
+	tags := []types.Tag{{Key: aws.String(drill.Tag), Value: &p.drill.ID}}
+	// Who asks is told of what happens to the user, if that is an address.
+	if address, err := mail.ParseAddress(q.By); err == nil && len(p.settings.Owners.Tags) > 0 {
+		tags = append(tags, types.Tag{Key: &p.settings.Owners.Tags[0], Value: &address.Address})
+	}
+	p.made = true
+	out, err := p.iam.CreateUser(ctx, &iam.CreateUserInput{UserName: &p.drill.User, Path: aws.String(drill.Path), Tags: tags})
+	if err != nil {
+		return fmt.Errorf("create user %q: %w", p.drill.User, err)
+	}
+	p.drill.UserID = aws.ToString(out.User.UserId)
+	if err := p.ledger.KeepDrill(ctx, p.drill, p.now()); err != nil {
+		return err
+	}
+	if _, err := p.user(ctx, p.drill.User); err != nil {
+		return err
+	}
+	// The secret is in the answer, and stays there.
+	if _, err := p.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &p.drill.User}); err != nil {
+		return fmt.Errorf("create access key of %q: %w", p.drill.User, err)
+	}
+	return nil
+}
+
+// judge words what came of the whole drill.
+func judge(answer *drill.Answer, fault error) {
+	order := []drill.Outcome{drill.Skipped, drill.Passed, drill.Held, drill.Failed}
+	rank := func(o drill.Outcome) int {
+		for i, candidate := range order {
+			if candidate == o {
+				return i
+			}
+		}
+		return len(order)
+	}
+	answer.Outcome = drill.Skipped
+	var reasons []string
+	for _, sc := range answer.Scenarios {
+		if rank(sc.Outcome) > rank(answer.Outcome) {
+			answer.Outcome, reasons = sc.Outcome, nil
+		}
+		if sc.Outcome == answer.Outcome && sc.Outcome != drill.Passed {
+			reasons = append(reasons, sc.Name+": "+sc.Reason)
+		}
+	}
+	if fault != nil {
+		if answer.Outcome != drill.Failed {
+			reasons = nil
+		}
+		answer.Outcome, reasons = drill.Failed, append([]string{notice.Redact(strings.ReplaceAll(fault.Error(), "\n", "; "))}, reasons...)
+	}
+	answer.Reason = cmp.Or(strings.Join(reasons, "; "), answer.Reason)
+}
+
+// measure writes the seconds of every hop as metrics, one line a hop: CloudWatch reads them off the
+// log
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+func (p *play) measure(ctx context.Context, answer drill.Answer) {
+	for _, name := range drill.Hops {
+		var seconds []float64
+		for _, sc := range answer.Scenarios {
+			for _, hop := range sc.Hops {
+				if hop.Name == name && hop.Seen {
+					seconds = append(seconds, hop.Seconds)
+				}
+			}
+		}
+		if seconds == nil {
+			continue
+		}
+		p.log.InfoContext(ctx, "drill", "drill", answer.ID, "Hop", name, "DrillSeconds", seconds, "_aws", map[string]any{
+			"Timestamp": p.now().UnixMilli(),
+			"CloudWatchMetrics": []any{map[string]any{
+				"Namespace": "Warder", "Dimensions": [][]string{{"Hop"}},
+				"Metrics": []any{map[string]string{"Name": "DrillSeconds", "Unit": "Seconds"}},
+			}},
+		})
+	}
+	p.log.InfoContext(ctx, "drill done", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned, "left", len(answer.Left))
+}

@@ -1,0 +1,632 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+const (
+	number     = "111122223333"
+	policy     = "arn:aws:iam::" + number + ":policy/warder/warder-drill"
+	quarantine = "arn:aws:iam::" + number + ":policy/warder/warder-outside-quarantine"
+)
+
+// world is an account with Warder at work in it: calls become events, events start runners.
+type world struct {
+	*account.Account
+	store   *ledger.Memory
+	ledger  *ledger.Ledger
+	clock   time.Time
+	mode    control.Mode
+	halt    string
+	set     settings.Function
+	log     bytes.Buffer
+	told    []notice.Message
+	queue   []sqstypes.Message
+	handles int
+	// trail says that calls are recorded; deaf are the ids of controls that nothing starts; noQueue says
+	// that no event reaches the queue.
+	trail   bool
+	deaf    []string
+	noQueue bool
+	fault   func(operation string, after bool) error
+	// later is what happens by itself, with the time.
+	later []func()
+}
+
+func newWorld() *world {
+	w := &world{
+		Account: account.New(account.State{
+			Users:    map[string]*account.User{"alice": {Path: "/", Tags: map[string]string{"owner": "alice@example.com"}, Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}},
+			Policies: map[string]account.Document{policy: drill.Document},
+		}),
+		store: &ledger.Memory{}, clock: time.Date(2026, 11, 21, 3, 0, 0, 250_000_000, time.UTC), mode: control.Enforce, trail: true,
+		set: settings.Function{
+			Account: number, Bus: "warder", Drill: "https://sqs.us-east-1.amazonaws.com/" + number + "/drill", Quarantine: settings.Quarantine{Outside: quarantine},
+			AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, Owners: settings.Owners{Tags: []string{"owner", "email"}},
+			Drilled: []settings.Drilled{
+				{Control: "detach-direct-policy", Scenario: control.DirectPolicy},
+				{Control: "deactivate-stale-access-key", Scenario: control.OldKey, Rule: "access-keys-rotated"},
+				{Control: "quarantine-outside-login", Scenario: control.OutsideSignIn},
+			},
+		},
+	}
+	w.ledger = ledger.New(w.store)
+	w.Account.Now = w.now
+	hook := func(operation string, after bool) error {
+		if w.fault == nil {
+			return nil
+		}
+		return w.fault(operation, after)
+	}
+	w.Account.Fault, w.store.Fault = hook, hook
+	return w
+}
+
+func (w *world) now() time.Time { return w.clock }
+
+func (w *world) pass(_ context.Context, d time.Duration) {
+	w.clock = w.clock.Add(d)
+	later := w.later
+	w.later = nil
+	for _, happen := range later {
+		happen()
+	}
+}
+
+func (w *world) drill(ctx context.Context) (drill.Answer, error) {
+	return (&stage{
+		iam: w, bus: w, queue: w, ledger: w.ledger, settings: w.set, policy: policy, partition: "aws", region: "us-east-1",
+		now: w.now, sleep: w.pass, log: slog.New(slog.NewJSONHandler(&w.log, nil)),
+	}).Drill(ctx, drill.Request{By: "Kim <kim@example.com>"})
+}
+
+// AttachUserPolicy attaches, and CloudTrail tells of it two minutes later.
+func (w *world) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
+	out, err := w.Account.AttachUserPolicy(ctx, in)
+	if err != nil || !w.trail {
+		return out, err
+	}
+	stamp := w.clock.Format(time.RFC3339)
+	w.handles++
+	w.send("aws.iam", "AWS API Call via CloudTrail", "e-1", stamp, json.RawMessage(fmt.Sprintf(`{"eventVersion":"1.11","eventType":"AwsApiCall",
+		"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventTime":%q,"eventID":"00000000-0000-4000-8000-%012d",
+		"requestParameters":{"userName":%q,"policyArn":%q},"userIdentity":{"type":"AssumedRole"}}`, stamp, w.handles, *in.UserName, *in.PolicyArn)), 120*time.Second)
+	return out, nil
+}
+
+// PutEvents puts events on the bus, which delivers them half a second later.
+func (w *world) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	if err := w.asked("events:PutEvents", false); err != nil {
+		return nil, err
+	}
+	out := &eventbridge.PutEventsOutput{}
+	for _, entry := range in.Entries {
+		if *entry.EventBusName != "warder" || *entry.Source != "warder.drill" {
+			return nil, errors.New("AccessDeniedException: no identity-based policy allows the events:PutEvents action")
+		}
+		w.handles++
+		id := fmt.Sprintf("bus-%d", w.handles)
+		out.Entries = append(out.Entries, ebtypes.PutEventsResultEntry{EventId: &id})
+		w.send(*entry.Source, *entry.DetailType, id, entry.Time.UTC().Format(time.RFC3339), json.RawMessage(*entry.Detail), 500*time.Millisecond)
+	}
+	return out, w.asked("events:PutEvents", true)
+}
+
+func (w *world) asked(operation string, after bool) error {
+	if w.fault == nil {
+		return nil
+	}
+	return w.fault(operation, after)
+}
+
+// send delivers an event: to the drill's queue, and a second later to the controls.
+func (w *world) send(source, kind, id, stamp string, detail json.RawMessage, after time.Duration) {
+	raw, err := json.Marshal(map[string]any{
+		"version": "0", "id": id, "source": source, "detail-type": kind, "account": number, "region": "us-east-1", "time": stamp, "resources": []string{}, "detail": detail,
+	})
+	if err != nil {
+		panic(err)
+	}
+	due := w.clock.Add(after)
+	var arrive, start func()
+	arrive = func() {
+		if w.clock.Before(due) {
+			w.later = append(w.later, arrive)
+			return
+		}
+		if !w.noQueue {
+			w.handles++
+			w.queue = append(w.queue, sqstypes.Message{
+				Body: aws.String(string(raw)), ReceiptHandle: aws.String(fmt.Sprint(w.handles)),
+				Attributes: map[string]string{"SentTimestamp": strconv.FormatInt(due.UnixMilli(), 10)},
+			})
+		}
+		w.later = append(w.later, start)
+	}
+	start = func() {
+		if w.clock.Before(due.Add(time.Second)) {
+			w.later = append(w.later, start)
+			return
+		}
+		w.started(raw)
+	}
+	w.later = append(w.later, arrive)
+}
+
+// started hands an event to the controls that it starts.
+func (w *world) started(raw []byte) {
+	e, err := event.Decode(raw)
+	if err != nil {
+		panic(err)
+	}
+	for id, plan := range map[string]planner{
+		"detach-direct-policy": func() []remedy.Finding {
+			call, ok := e.Detail.(*event.APICall)
+			if !ok {
+				return nil
+			}
+			user, _ := call.User()
+			arn, _ := call.Param("policyArn")
+			return []remedy.Finding{{User: user, Text: "Found.", Fresh: true, Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}}}}
+		},
+		"deactivate-stale-access-key": func() []remedy.Finding { return nil },
+		"quarantine-outside-login": func() []remedy.Finding {
+			s, ok := e.Detail.(*event.SignIn)
+			if !ok || s.SourceIP != "198.51.100.1" {
+				return nil
+			}
+			return []remedy.Finding{{User: s.Identity.UserName, Text: "Found.", Fresh: true, Changes: []change.Change{{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached}}}}
+		},
+	} {
+		matches := map[string]bool{"detach-direct-policy": e.Source == "aws.iam", "deactivate-stale-access-key": strings.HasPrefix(e.DetailType, "Config"), "quarantine-outside-login": strings.HasPrefix(e.DetailType, "AWS Console")}
+		if !matches[id] || slices.Contains(w.deaf, id) {
+			continue
+		}
+		r := &remedy.Runner{
+			Control:  control.Control{ID: id, Title: "Test", Severity: control.High},
+			Settings: settings.Function{Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7, Owners: w.set.Owners},
+			Planner:  plan, Kinds: change.ForIAM(w.Account), Ledger: w.ledger, Topic: w, Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
+			Halt: w, Now: func() time.Time { w.clock = w.clock.Add(100 * time.Millisecond); return w.clock }, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+		}
+		// What goes wrong in a drill does not go wrong in the controls as well.
+		fault := w.fault
+		w.fault = nil
+		if _, err := r.Run(context.Background(), remedy.Invocation{ID: "i", Left: time.Minute}, raw); err != nil {
+			panic(err)
+		}
+		w.fault = fault
+	}
+}
+
+type planner func() []remedy.Finding
+
+func (p planner) Plan(context.Context, event.Event, time.Time) ([]remedy.Finding, error) {
+	return p(), nil
+}
+
+// Check implements [remedy.Guard].
+func (w *world) Check(context.Context) (string, error) { return w.halt, nil }
+
+// Publish implements [remedy.Publisher].
+func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
+	w.told = append(w.told, m)
+	return "m", nil
+}
+
+// ReceiveMessage waits a second for what arrives.
+func (w *world) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	if err := w.asked("sqs:ReceiveMessage", false); err != nil {
+		return nil, err
+	}
+	if len(w.queue) == 0 {
+		w.pass(ctx, time.Duration(in.WaitTimeSeconds)*time.Second)
+	}
+	return &sqs.ReceiveMessageOutput{Messages: slices.Clone(w.queue[:min(len(w.queue), int(in.MaxNumberOfMessages))])}, w.asked("sqs:ReceiveMessage", true)
+}
+
+// DeleteMessage deletes what was received.
+func (w *world) DeleteMessage(_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error) {
+	if err := w.asked("sqs:DeleteMessage", false); err != nil {
+		return nil, err
+	}
+	w.queue = slices.DeleteFunc(w.queue, func(m sqstypes.Message) bool { return *m.ReceiptHandle == *in.ReceiptHandle })
+	return &sqs.DeleteMessageOutput{}, w.asked("sqs:DeleteMessage", true)
+}
+
+// words are an answer in short: scenario, outcome, what was done, and the seconds of each hop.
+func words(a drill.Answer) []string {
+	all := []string{string(a.Outcome)}
+	for _, sc := range a.Scenarios {
+		text := fmt.Sprintf("%s: %s, %s", sc.Name, sc.Outcome, sc.Did)
+		for _, hop := range sc.Hops {
+			if hop.Seen {
+				text += fmt.Sprintf(", %s %.1f", hop.Name, hop.Seconds)
+			} else {
+				text += ", no " + hop.Name
+			}
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// asBefore checks that nothing is left of a drill, and that nobody else was touched.
+func asBefore(t *testing.T, w *world) {
+	t.Helper()
+	if diff := cmp.Diff(newWorld().State(), w.State(), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("the account is not as before (-before +after):\n%s", diff)
+	}
+}
+
+func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		world func(w *world)
+		want  []string
+	}{
+		{"in enforce", func(*world) {}, []string{
+			"passed",
+			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.2, change 0.2, notice 0.1",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
+			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.6, change 0.2, notice 0.1",
+		}},
+		{"in observe", func(w *world) { w.mode = control.Observe }, []string{
+			"passed",
+			"direct policy: passed, would change, event 0.0, rule 120.0, function 1.2, change 0.1, notice 0.1",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
+			"outside sign-in: passed, would change, event 0.0, rule 0.5, function 1.6, change 0.1, notice 0.1",
+		}},
+		{"halted", func(w *world) { w.halt = "Warder is halted (/warder/halt): incident 42" }, []string{
+			"held",
+			"direct policy: held, held, event 0.0, rule 120.0, function 1.2, change 0.1, notice 0.1",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
+			"outside sign-in: held, held, event 0.0, rule 0.5, function 1.6, change 0.1, notice 0.1",
+		}},
+		{"without networks", func(w *world) { w.set.AllowedNetworks = nil }, []string{
+			"passed",
+			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.2, change 0.2, notice 0.1",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
+			"outside sign-in: skipped, ",
+		}},
+		{"with all controls off", func(w *world) {
+			for i := range w.set.Drilled {
+				w.set.Drilled[i].Off = true
+			}
+		}, []string{"skipped", "direct policy: skipped, ", "old access key: skipped, ", "outside sign-in: skipped, "}},
+		{"without a trail", func(w *world) { w.trail = false }, []string{
+			"failed",
+			"direct policy: failed, , no event, no rule, no function, no change, no notice",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
+			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.6, change 0.2, notice 0.1",
+		}},
+		{"with a rule that starts nothing", func(w *world) { w.deaf = []string{"deactivate-stale-access-key", "quarantine-outside-login"} }, []string{
+			"failed",
+			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.1, change 0.2, notice 0.1",
+			"old access key: failed, , event 0.0, rule 0.5, no function",
+			"outside sign-in: failed, , event 0.0, rule 0.5, no function, no change, no notice",
+		}},
+		{"without its queue", func(w *world) { w.noQueue = true }, []string{
+			"failed",
+			"direct policy: failed, changed, no event, no rule, function 121.2, change 0.2, notice 0.1",
+			"old access key: failed, looked, nothing to do, no event, no rule, function 2.1",
+			"outside sign-in: failed, changed, no event, no rule, function 2.1, change 0.2, notice 0.1",
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld()
+			tc.world(w)
+			begin := w.clock
+			answer, err := w.drill(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, words(answer)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if took := w.clock.Sub(begin); took > 11*time.Minute {
+				t.Errorf("it took %s of 10 minutes", took)
+			}
+			if len(answer.Cleaned) != 1 || answer.Cleaned[0] != answer.User || len(answer.Left) != 0 {
+				t.Errorf("cleaned %v, left %v", answer.Cleaned, answer.Left)
+			}
+			if (answer.Outcome == drill.Passed) != (answer.Reason == "") {
+				t.Errorf("reason %q of %s", answer.Reason, answer.Outcome)
+			}
+			for _, m := range w.told {
+				if m.Drill != answer.ID || !strings.HasPrefix(m.Title, "Drill: ") || m.Owner != "kim@example.com" {
+					t.Errorf("told %s %q: %s", m.Owner, m.Drill, m.Title)
+				}
+			}
+			asBefore(t, w)
+			for _, key := range w.Made() {
+				if text, _ := json.Marshal(answer); strings.Contains(w.log.String()+string(text), key.Secret) || strings.Contains(w.log.String()+string(text), key.ID) {
+					t.Error("the log or the answer has the access key")
+				}
+			}
+		})
+	}
+}
+
+// What the function may do with AWS is what it does, and tagging the user that it makes, which is a
+// permission of its own (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_users.html).
+func TestPermissionsAreTheOperationsOfTheDrill(t *testing.T) {
+	c, err := control.Parse("drill/control.json", description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range c.Permissions {
+		for _, action := range p.Actions {
+			if !strings.HasPrefix(action, "dynamodb:") {
+				got = append(got, action)
+			}
+		}
+	}
+	want := []string{"iam:TagUser"}
+	for of, service := range map[reflect.Type]string{reflect.TypeFor[users](): "iam", reflect.TypeFor[events](): "events", reflect.TypeFor[arrivals](): "sqs"} {
+		for i := range of.NumMethod() {
+			want = append(want, service+":"+of.Method(i).Name)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("actions (-operations +control.json):\n%s", diff)
+	}
+}
+
+// drillUsers are the users of drills that are there.
+func drillUsers(w *world) (names []string) {
+	for name, user := range w.State().Users {
+		if user.Path == drill.Path {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Whatever call goes wrong, before or after it took effect: what the drill made is gone, or it is said
+// to be left; nobody else is touched; and the next drill leaves nothing.
+func TestWhateverGoesWrongNothingIsLeftUnsaid(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for _, cut := range []bool{false, true} {
+			for n := 1; ; n++ {
+				w := newWorld()
+				count, reached, now, failed := 0, false, false, ""
+				w.fault = func(operation string, took bool) error {
+					if now {
+						return errors.New("the function is gone")
+					}
+					if !took {
+						count++
+					}
+					if reached || count != n || took != after {
+						return nil
+					}
+					reached, now, failed = true, cut, operation
+					return errors.New("AccessDenied: refused")
+				}
+				answer, err := w.drill(t.Context())
+				name := fmt.Sprintf("call %d (%s), after it took effect %t, cut off %t", n, failed, after, cut)
+				var left []string
+				for _, l := range answer.Left {
+					left = append(left, l.User)
+					if l.Why == "" || len(l.Remove) != 3 {
+						t.Errorf("%s: %+v", name, l)
+					}
+				}
+				if diff := cmp.Diff(drillUsers(w), left, cmpopts.EquateEmpty()); diff != "" && !cut {
+					t.Errorf("%s: users that are there and are said to be left:\n%s", name, diff)
+				}
+				if reached && err == nil && len(left) > 0 && answer.Outcome != drill.Failed {
+					t.Errorf("%s: %s with %v left", name, answer.Outcome, left)
+				}
+
+				w.fault = nil
+				w.pass(t.Context(), time.Minute)
+				again, err := w.drill(t.Context())
+				if err != nil || again.Outcome != drill.Passed {
+					t.Fatalf("%s: the next drill: %+v, %v", name, again, err)
+				}
+				asBefore(t, w)
+				if !reached {
+					break
+				}
+			}
+		}
+	}
+}
+
+func TestADrillThatWasCutOffIsWaitedForAndCleanedUp(t *testing.T) {
+	w := newWorld()
+	calls := 0
+	w.fault = func(string, bool) error {
+		if calls++; calls > 30 {
+			return errors.New("the function is gone")
+		}
+		return nil
+	}
+	if _, err := w.drill(t.Context()); err != nil || len(drillUsers(w)) != 1 {
+		t.Fatalf("left %v, %v; want a user left", drillUsers(w), err)
+	}
+	w.fault = nil
+	left, begin := drillUsers(w), w.clock
+	answer, err := w.drill(t.Context())
+	if err != nil || answer.Outcome != drill.Passed {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	if len(answer.Cleaned) != 2 || answer.Cleaned[0] != left[0] || answer.Cleaned[1] != answer.User {
+		t.Errorf("cleaned %v, want %s and %s", answer.Cleaned, left[0], answer.User)
+	}
+	all, err := w.ledger.Drills(t.Context())
+	if err != nil || len(all) != 2 || all[1].At.Sub(begin) > lease+2*pause {
+		t.Errorf("drills %+v, %v", all, err)
+	}
+	asBefore(t, w)
+}
+
+func TestTwoDrillsAtATimeAreNot(t *testing.T) {
+	w := newWorld()
+	other := ledger.Drill{ID: "other", User: "warder-drill-other", By: "lee", At: w.clock, Until: w.clock.Add(lease)}
+	var goOn func()
+	goOn = func() { // it says again and again that it goes on
+		other.Until = w.clock.Add(lease)
+		if err := w.ledger.KeepDrill(t.Context(), other, w.clock); err != nil {
+			t.Error(err)
+		}
+		w.later = append(w.later, goOn)
+	}
+	goOn()
+	w.Alter(account.State{Users: map[string]*account.User{other.User: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
+	_, err := w.drill(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "drill other, which lee asked for, goes on since") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff([]string{other.User}, drillUsers(w)); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+}
+
+// A drill that was believed to be cut off, and was only slow, leaves the one that took its place alone.
+func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
+	w := newWorld()
+	other := "warder-drill-other"
+	w.later = append(w.later, func() {
+		all, err := w.ledger.Drills(t.Context())
+		if err != nil || len(all) != 1 {
+			t.Fatalf("drills %+v, %v", all, err)
+		}
+		w.clock = w.clock.Add(2 * lease)
+		if err := w.ledger.KeepDrill(t.Context(), ledger.Drill{ID: "other", User: other, By: "lee", At: w.clock, Until: w.clock.Add(lease)}, w.clock); err != nil {
+			t.Error(err)
+		}
+		w.Alter(account.State{Users: map[string]*account.User{other: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
+	})
+	answer, err := w.drill(t.Context())
+	if err != nil || answer.Outcome != drill.Failed || !strings.Contains(answer.Reason, "another took its place") {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	if diff := cmp.Diff([]string{other}, drillUsers(w)); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+}
+
+func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
+	w := newWorld()
+	w.Alter(account.State{Users: map[string]*account.User{
+		"warder-drill-untagged": {Path: drill.Path, Attached: []string{policy}},
+		"someone":               {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}},
+		"warder-drill-outside":  {Path: "/team/", Tags: map[string]string{drill.Tag: "x"}, Attached: []string{quarantine}},
+		"warder-drill-below":    {Path: drill.Path + "more/", Tags: map[string]string{drill.Tag: "x"}},
+		"warder-drill-used": {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}, Attached: []string{policy, "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+			Keys: []account.Key{{ID: "AKIAEXAMPLEEXAMPLE01", Status: "Active"}}},
+	}})
+	before := w.State()
+	answer, err := w.drill(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Left) != 1 || answer.Left[0].User != "warder-drill-used" || !strings.Contains(answer.Left[0].Why, "DeleteConflict") ||
+		answer.Left[0].Remove[2] != "aws iam delete-user --user-name warder-drill-used" {
+		t.Errorf("left %+v", answer.Left)
+	}
+	if answer.Outcome != drill.Failed || !strings.Contains(answer.Reason, "user warder-drill-used of a drill is left") {
+		t.Errorf("%s: %s", answer.Outcome, answer.Reason)
+	}
+	// Of the one that a drill made, what the drill put on it is gone; what somebody else did is theirs.
+	before.Users["warder-drill-used"].Attached, before.Users["warder-drill-used"].Keys = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}, nil
+	if diff := cmp.Diff(before, w.State(), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
+func TestARequestThatIsNotUnderstoodMakesNothing(t *testing.T) {
+	w := newWorld()
+	for _, q := range []drill.Request{{}, {By: " "}, {By: "kim", Minutes: 14}, {By: "kim", Minutes: -1}} {
+		if _, err := (&stage{iam: w, ledger: w.ledger, now: w.now}).Drill(t.Context(), q); err == nil || !strings.Contains(err.Error(), "understood is") {
+			t.Errorf("%+v: %v", q, err)
+		}
+	}
+	if len(w.Calls()) > 0 || w.store.Calls() > 0 {
+		t.Errorf("calls %v, ledger %d", w.Calls(), w.store.Calls())
+	}
+}
+
+func TestADrillEndsWellBeforeItsFunctionIsEnded(t *testing.T) {
+	w := newWorld()
+	w.trail = false
+	// The wall clock of the context is the test's own: far enough away never to come.
+	end := w.clock.Add(3 * time.Minute)
+	ctx := deadline{t.Context(), end}
+	answer, err := w.drill(ctx)
+	if err != nil || answer.Outcome != drill.Failed || len(answer.Cleaned) != 1 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	if left := end.Sub(w.clock); left < cleaning/2 {
+		t.Errorf("%s are left to clean up in", left)
+	}
+}
+
+// deadline is a context that says when it ends.
+type deadline struct {
+	context.Context
+	end time.Time
+}
+
+func (d deadline) Deadline() (time.Time, bool) { return d.end, true }
+
+func TestTheSignInComesFromWhereNobodyIsAllowedToComeFrom(t *testing.T) {
+	for _, tc := range []struct {
+		networks []string
+		from     string
+	}{
+		{[]string{"10.0.0.0/8"}, "198.51.100.1"},
+		{[]string{"198.51.100.0/24"}, "192.0.2.1"},
+		{[]string{"198.51.100.0/24", "192.0.2.0/24"}, "203.0.113.1"},
+		{[]string{"0.0.0.0/0"}, "2001:db8::1"},
+		{[]string{"0.0.0.0/0", "::/0"}, ""},
+		{nil, ""},
+	} {
+		var s settings.Function
+		for _, network := range tc.networks {
+			s.AllowedNetworks = append(s.AllowedNetworks, netip.MustParsePrefix(network))
+		}
+		sc := (&play{stage: &stage{settings: s}}).scene(settings.Drilled{Scenario: control.OutsideSignIn})
+		if tc.from == "" && (sc.skip == "" || !sc.done) || tc.from != "" && sc.from.String() != tc.from {
+			t.Errorf("%v: from %s, skipped %q", tc.networks, sc.from, sc.skip)
+		}
+	}
+}

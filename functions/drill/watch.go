@@ -1,0 +1,368 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// scene is one scenario at play: what was seen of it, and when.
+type scene struct {
+	settings.Drilled
+	skip  string // why it is not tried
+	fault error  // that of the violation: it was not committed
+
+	from    netip.Addr // that a sign-in comes from
+	id      string     // of a sign-in's record
+	key     string     // of the control's run
+	called  time.Time  // when the violation was committed; zero before
+	event   time.Time  // the time that the event bears
+	arrived time.Time  // when it was put into the queue
+	began   time.Time  // when the control's function began
+	changed time.Time  // when the change was made, observed or held back
+	told    time.Time  // when SNS accepted the notice
+	status  ledger.Status
+	reason  string    // of the change, or of the run that came to another end
+	quiet   bool      // what is held back is told of together with more
+	ended   time.Time // when the control was first seen to be done
+	done    bool      // nothing more is to come
+}
+
+// scene is the scenario of a control, or the reason why it is not tried.
+func (p *play) scene(c settings.Drilled) *scene {
+	sc := &scene{Drilled: c}
+	if c.Off {
+		sc.skip = c.Control + " is off"
+	}
+	if c.Scenario == control.OutsideSignIn {
+		networks := p.settings.AllowedNetworks
+		at := slices.IndexFunc(outside, func(a netip.Addr) bool {
+			return !slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
+		})
+		switch {
+		case len(networks) == 0:
+			sc.skip = cmp.Or(sc.skip, "no allowedNetworks are set: there is no outside")
+		case at < 0:
+			sc.skip = cmp.Or(sc.skip, "allowedNetworks contain every address that is kept for documentation: there is no outside")
+		default:
+			sc.from = outside[at]
+		}
+	}
+	sc.done = sc.skip != ""
+	return sc
+}
+
+// acts reports whether the control is to change something and to tell somebody: of a key that is new
+// there is nothing to say.
+func (sc *scene) acts() bool { return sc.Scenario != control.OldKey }
+
+// ready reports whether the violation is to be committed now. A user who is quarantined has one more
+// direct policy, of which people would be told: the sign-in comes when the direct policy is dealt with,
+// or half the time is over.
+func (sc *scene) ready(p *play) bool {
+	if sc.done || !sc.called.IsZero() {
+		return false
+	}
+	if sc.Scenario != control.OutsideSignIn {
+		return true
+	}
+	half := p.deadline.Add(p.drill.At.Sub(p.deadline) / 2)
+	return !p.now().Before(half) || !slices.ContainsFunc(p.scenes, func(other *scene) bool {
+		return other.Scenario == control.DirectPolicy && !other.done
+	})
+}
+
+// begin commits the violation.
+func (sc *scene) begin(ctx context.Context, p *play) {
+	sc.called = p.now()
+	var id string
+	switch sc.Scenario {
+	case control.DirectPolicy:
+		_, err := p.iam.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &p.drill.User, PolicyArn: &p.policy})
+		sc.fault = wrap(err, "attach policy %s to %q", p.policy, p.drill.User)
+	case control.OldKey:
+		id, sc.fault = p.put(ctx, "Config Rules Compliance Change", sc.called, p.oldKey(sc.Rule, sc.called))
+		sc.key = event.Drilled + ":" + id
+	case control.OutsideSignIn:
+		sc.id = guid()
+		_, sc.fault = p.put(ctx, "AWS Console Sign In via CloudTrail", sc.called, p.signIn(sc.id, sc.from, sc.called))
+		sc.key = event.Drilled + ":" + sc.id
+	default:
+		sc.fault = fmt.Errorf("there is no scenario %q", sc.Scenario)
+	}
+	sc.done = sc.fault != nil
+}
+
+// guid is a random id as CloudTrail gives its records.
+func guid() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// settled reports whether nothing more is to come.
+func (p *play) settled() bool {
+	return !slices.ContainsFunc(p.scenes, func(sc *scene) bool { return !sc.done })
+}
+
+// look sees what has happened since the last look: which events came, and how far the controls are.
+func (p *play) look(ctx context.Context) error {
+	if p.settled() {
+		return nil
+	}
+	if err := p.arrivals(ctx); err != nil {
+		return err
+	}
+	for _, sc := range p.scenes {
+		if sc.done || sc.called.IsZero() {
+			continue
+		}
+		if err := sc.look(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrivals empties the queue. What is of other drills, or of this one's own cleaning up, is thrown away.
+func (p *play) arrivals(ctx context.Context) error {
+	for {
+		out, err := p.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &p.settings.Drill, MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
+			MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameSentTimestamp},
+		})
+		if err != nil {
+			return fmt.Errorf("receive from the drill's queue: %w", err)
+		}
+		for _, message := range out.Messages {
+			p.arrived(message)
+			if _, err := p.queue.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &p.settings.Drill, ReceiptHandle: message.ReceiptHandle}); err != nil {
+				return fmt.Errorf("delete from the drill's queue: %w", err)
+			}
+		}
+		if len(out.Messages) == 0 || !p.now().Before(p.deadline) {
+			return nil
+		}
+	}
+}
+
+// arrived notes an event that came, if it is one of the drill's violations. An event may come twice.
+func (p *play) arrived(message sqstypes.Message) {
+	e, err := event.Decode([]byte(aws.ToString(message.Body)))
+	if err != nil {
+		return
+	}
+	for _, sc := range p.scenes {
+		if sc.called.IsZero() || !sc.arrived.IsZero() || !sc.caused(e, p) {
+			continue
+		}
+		sc.key, sc.event, sc.arrived = e.Key(), e.Time, p.now()
+		// In milliseconds
+		// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html).
+		if sent, err := strconv.ParseInt(message.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
+			sc.arrived = time.UnixMilli(sent)
+		}
+	}
+}
+
+// caused reports whether the event is that of the scene's violation.
+func (sc *scene) caused(e event.Event, p *play) bool {
+	if sc.Scenario != control.DirectPolicy {
+		return e.Drill() && e.Key() == sc.key
+	}
+	call, ok := e.Detail.(*event.APICall)
+	if !ok || call.Name != "AttachUserPolicy" || call.Failed() {
+		return false
+	}
+	user, _ := call.User()
+	policy, _ := call.Param("policyArn")
+	return user == p.drill.User && policy == p.policy
+}
+
+// straggler is how long an event is waited for whose control has been started by it.
+const straggler = 30 * time.Second
+
+// look reads in the ledger how far the control has come with the event.
+func (sc *scene) look(ctx context.Context, p *play) error {
+	if sc.key == "" {
+		// The event is not known. What the ledger has about the user names it.
+		entries, _, err := p.ledger.About(ctx, p.drill.User, p.drill.At)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(entries, func(e ledger.Entry) bool { return e.Control == sc.Control })
+		if at < 0 {
+			return nil
+		}
+		sc.key = entries[at].Run
+	}
+	run, found, err := p.ledger.Run(ctx, sc.Control, sc.key)
+	if err != nil || !found {
+		return err
+	}
+	sc.began = run.At
+	for _, id := range run.Entries {
+		entry, found, err := p.ledger.Entry(ctx, id)
+		if err != nil {
+			return err
+		}
+		if found {
+			sc.read(entry, p)
+		}
+	}
+	if !run.Done {
+		return nil
+	}
+	if sc.status == "" {
+		sc.reason = run.Reason
+	}
+	sc.quiet = sc.told.IsZero()
+	// A run that is done changes nothing and tells nobody any more; only the queue is still waited for.
+	if sc.ended.IsZero() {
+		sc.ended = p.now()
+	}
+	sc.done = !sc.arrived.IsZero() || p.now().Sub(sc.ended) >= straggler
+	return nil
+}
+
+// read notes the change that answers the violation, and the notice about it.
+func (sc *scene) read(entry ledger.Entry, p *play) {
+	at := slices.IndexFunc(entry.Steps, func(s ledger.Step) bool {
+		if s.Subject != p.drill.User {
+			return false
+		}
+		if sc.Scenario == control.DirectPolicy {
+			return s.Target == p.policy
+		}
+		return s.Kind == change.Quarantine || s.Kind == change.QuarantineGroup
+	})
+	if at < 0 {
+		return
+	}
+	step := entry.Steps[at]
+	sc.status, sc.reason = step.Status, step.Reason
+	switch step.Status {
+	case ledger.Verified, ledger.Observed, ledger.Held:
+		sc.changed = step.At
+	}
+	for _, told := range entry.Told {
+		if told.Kind != notice.Failure && (sc.told.IsZero() || told.At.Before(sc.told)) {
+			sc.told = told.At
+		}
+	}
+}
+
+// tell words what came of the scene.
+func (sc *scene) tell(now time.Time) drill.Scenario {
+	told := drill.Scenario{Name: string(sc.Scenario), Control: sc.Control}
+	switch {
+	case sc.skip != "":
+		told.Outcome, told.Reason = drill.Skipped, sc.skip
+		return told
+	case sc.fault != nil:
+		told.Outcome, told.Reason = drill.Failed, "the violation was not committed: "+notice.Redact(sc.fault.Error())
+		return told
+	case sc.called.IsZero():
+		told.Outcome, told.Reason = drill.Failed, "the drill did not come so far"
+		return told
+	}
+	told.Hops = sc.hops()
+	told.Did = sc.did()
+	missing := ""
+	for _, hop := range told.Hops {
+		if !hop.Seen {
+			missing = cmp.Or(missing, fmt.Sprintf("no %s within %s: %s", hop.Name, now.Sub(sc.called).Round(time.Second), hop.Note))
+		}
+	}
+	switch {
+	case missing != "":
+		told.Outcome, told.Reason = drill.Failed, missing
+	case sc.status == ledger.Held:
+		told.Outcome, told.Reason = drill.Held, sc.reason
+	default:
+		told.Outcome = drill.Passed
+	}
+	return told
+}
+
+// did words what the control did, empty as long as it did nothing.
+func (sc *scene) did() string {
+	switch {
+	case sc.began.IsZero():
+		return ""
+	case sc.status == ledger.Verified:
+		return "changed"
+	case sc.status == ledger.Observed:
+		return "would change"
+	case sc.status == ledger.Held:
+		return "held"
+	case sc.status != "":
+		return string(sc.status)
+	case !sc.acts():
+		return "looked, nothing to do"
+	}
+	return "looked"
+}
+
+// hops are the steps of the way, as far as they are known.
+func (sc *scene) hops() []drill.Hop {
+	hops := []drill.Hop{
+		{Name: drill.Event, Note: "the drill's queue got no event: are the stack's rules of the drill enabled?"},
+		{Name: drill.Rule, Note: "the same"},
+		{Name: drill.Function, Note: fmt.Sprintf("nothing is known of a run of %s: is its rule enabled and its function there (make doctor), and what is in the queue Undelivered?", sc.Control)},
+	}
+	times := []time.Time{sc.event, sc.arrived, sc.began}
+	if sc.Scenario == control.DirectPolicy && sc.began.IsZero() {
+		hops[0].Note = "the drill's queue got no event of the call: does a trail of CloudTrail log management events (make doctor)?"
+	}
+	if sc.acts() {
+		log := settings.LogGroupName(sc.Control)
+		hops = append(hops,
+			drill.Hop{Name: drill.Change, Note: cmp.Or(sc.reason, "the function found nothing to change, or did not finish: its log is "+log)})
+		times = append(times, sc.changed)
+		if sc.status != ledger.Held || !sc.quiet {
+			hops = append(hops, drill.Hop{Name: drill.Notice, Note: "SNS did not accept a notice: the function's log is " + log})
+			times = append(times, sc.told)
+		}
+	}
+	last := sc.called
+	for i, at := range times {
+		if at.IsZero() {
+			continue
+		}
+		hops[i].Seen, hops[i].Note = true, ""
+		hops[i].Total, hops[i].Seconds = seconds(at.Sub(sc.called)), seconds(at.Sub(last))
+		if at.After(last) {
+			last = at
+		}
+		if hops[i].Name == drill.Change && sc.status != ledger.Verified {
+			hops[i].Note = sc.did()
+		}
+	}
+	return hops
+}
+
+// seconds are those of a duration, to the millisecond; none of one that is negative, because the time of
+// an event has whole seconds.
+func seconds(d time.Duration) float64 {
+	return max(0, d.Round(time.Millisecond).Seconds())
+}
