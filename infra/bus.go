@@ -3,21 +3,10 @@ package main
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/settings"
-)
-
-const (
-	// drillSource is the source of the events that a drill puts on the hub's bus:
-	// nobody but AWS may put one of an "aws." source.
-	// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
-	drillSource = "warder.drill"
-	// drillUsers begins the names of the users that a drill makes.
-	drillUsers = "warder-drill-"
 )
 
 // anyState makes the pattern alone decide: ENABLED would drop read-only calls,
@@ -48,37 +37,4 @@ func newBus(stack awscdk.Stack) awsevents.CfnEventBus {
 		Name:        jsii.String(settings.Product),
 		Description: jsii.String("What happens in other regions, and what a drill makes of it"),
 	})
-}
-
-// newDrill is the queue that a drill watches, to learn when each of its events
-// came: the IAM calls about its own users, and what it puts on the bus itself.
-func newDrill(stack awscdk.Stack, bus awsevents.CfnEventBus, undelivered awssqs.Queue) awssqs.Queue {
-	queue := newQueue(stack, "Drill")
-	var arns []*string
-	add := func(id string, bus *string, p pattern) {
-		rule := awsevents.NewCfnRule(stack, jsii.String(id), &awsevents.CfnRuleProps{
-			Description:  jsii.String("Drill: when its events come"),
-			EventBusName: bus,
-			EventPattern: p.of(stack.Account()),
-			State:        jsii.String("ENABLED"),
-			Targets: &[]any{&awsevents.CfnRule_TargetProperty{
-				Id:               jsii.String("Queue"),
-				Arn:              queue.QueueArn(),
-				DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: undelivered.QueueArn()},
-			}},
-		})
-		arns = append(arns, rule.AttrArn())
-	}
-	add("DrillCalls", nil, pattern{
-		"source": []any{"aws.iam"},
-		"detail": map[string]any{"requestParameters": map[string]any{"userName": []any{map[string]any{"prefix": drillUsers}}}},
-	})
-	add("DrillEvents", bus.Ref(), pattern{"source": []any{drillSource}})
-	queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{queue.QueueArn()},
-		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": &arns}},
-	}))
-	return queue
 }

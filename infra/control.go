@@ -99,7 +99,7 @@ func newRules(scope constructs.Construct, props ControlProps, function awslambda
 	for i, p := range patterns(c, props.Settings) {
 		rule := awsevents.CfnRuleProps{EventPattern: p.of(hub.Account()), State: jsii.String(anyState)}
 		add(fmt.Sprintf("Rule%d", i+1), c.Title, rule)
-		if p = hub.onBus(p, len(props.Settings.Regions) > 0); p != nil {
+		if p = hub.onBus(c, p, len(props.Settings.Regions) > 0); p != nil {
 			rule.EventPattern, rule.EventBusName = p.of(hub.Account()), hub.Bus.Ref()
 			add(fmt.Sprintf("Bus%d", i+1), c.Title+": in other regions, and in a drill", rule)
 		}
@@ -112,10 +112,10 @@ func newRules(scope constructs.Construct, props ControlProps, function awslambda
 	}
 }
 
-// onBus is the pattern for what comes on the hub's bus, nil when nothing does.
-func (h Hub) onBus(p pattern, regions bool) pattern {
+// onBus is the pattern of a control for what comes on the hub's bus, nil when nothing does.
+func (h Hub) onBus(c control.Control, p pattern, regions bool) pattern {
 	if h.Drill != nil {
-		if drilled := p.drilled(!regions); drilled != nil {
+		if drilled := p.drilled(c.Drill.Source(), !regions); drilled != nil {
 			return drilled
 		}
 	}

@@ -130,6 +130,7 @@ func (p HubProps) environment(c control.Control) settings.Function {
 	}
 	if names(c, control.DrillQueue) {
 		f.Drill = longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80) // CreateQueue, QueueName
+		f.Drilled = p.drilled()
 	}
 	if names(c, control.Bus) {
 		f.Bus = settings.Product

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -46,17 +47,18 @@ func (p pattern) sources() []any {
 	return sources
 }
 
-// drilled is the pattern with the made-up events of a drill beside the real ones,
-// or them alone; nil when a drill makes up no events of the pattern's sources. The
-// function refuses those that are not about the user of a drill.
-func (p pattern) drilled(alone bool) pattern {
-	if !slices.ContainsFunc(p.sources(), func(s any) bool { return s == any("aws.signin") || s == any("aws.config") }) {
+// drilled is the pattern with the made-up events of a drill beside the real ones
+// of a source, or them alone; nil when the pattern is of other sources, or a drill
+// makes up nothing for the control. The function refuses those that are not about
+// the user of a drill.
+func (p pattern) drilled(source string, alone bool) pattern {
+	if source == "" || !slices.Contains(p.sources(), any(source)) {
 		return nil
 	}
 	made := maps.Clone(p)
-	made["source"] = []any{drillSource}
+	made["source"] = []any{event.Drilled}
 	if !alone {
-		made["source"] = append(slices.Clone(p.sources()), drillSource)
+		made["source"] = append(slices.Clone(p.sources()), event.Drilled)
 	}
 	return made
 }

@@ -80,6 +80,7 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 	}
 	if props.any(control.DrillQueue) {
 		hub.Drill = newDrill(stack, hub.Bus, hub.Undelivered)
+		newDrillPolicy(stack)
 	}
 	awscdk.Tags_Of(stack).Add(jsii.String(settings.Product), jsii.String("hub"), nil)
 
@@ -101,6 +102,9 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		f := props.Settings.Function(c)
 		f.Topic, f.Account, f.Roles, f.Quarantine = *hub.Topic.TopicArn(), *stack.Account(), roles, denying
 		hub.tell(c, &f)
+		if names(c, control.DrillQueue) {
+			f.Drilled = props.drilled()
+		}
 		functions[i].Tell(f)
 	}
 

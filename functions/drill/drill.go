@@ -19,6 +19,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/principal"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -238,29 +239,20 @@ func judge(answer *drill.Answer, fault error) {
 	answer.Reason = cmp.Or(strings.Join(reasons, "; "), answer.Reason)
 }
 
-// measure writes the seconds of every hop as metrics, one line a hop: CloudWatch reads them off the
-// log
-// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+// measure writes a line of the log for each hop, with the seconds that it took.
 func (p *play) measure(ctx context.Context, answer drill.Answer) {
 	for _, name := range drill.Hops {
-		var seconds []float64
+		var seconds metric.Sheet
 		for _, sc := range answer.Scenarios {
 			for _, hop := range sc.Hops {
 				if hop.Name == name && hop.Seen {
-					seconds = append(seconds, hop.Seconds)
+					seconds.Observe(metric.DrillSeconds, hop.Seconds)
 				}
 			}
 		}
-		if seconds == nil {
-			continue
+		if attrs := seconds.Attrs(p.now(), map[string]string{metric.Hop: name}); attrs != nil {
+			p.log.LogAttrs(ctx, slog.LevelInfo, "hop", append([]slog.Attr{slog.String("drill", answer.ID)}, attrs...)...)
 		}
-		p.log.InfoContext(ctx, "drill", "drill", answer.ID, "Hop", name, "DrillSeconds", seconds, "_aws", map[string]any{
-			"Timestamp": p.now().UnixMilli(),
-			"CloudWatchMetrics": []any{map[string]any{
-				"Namespace": "Warder", "Dimensions": [][]string{{"Hop"}},
-				"Metrics": []any{map[string]string{"Name": "DrillSeconds", "Unit": "Seconds"}},
-			}},
-		})
 	}
-	p.log.InfoContext(ctx, "drill done", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned, "left", len(answer.Left))
+	p.log.InfoContext(ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned, "left", len(answer.Left))
 }

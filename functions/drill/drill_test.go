@@ -33,6 +33,7 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -199,7 +200,7 @@ func (w *world) started(raw []byte) {
 			}
 			user, _ := call.User()
 			arn, _ := call.Param("policyArn")
-			return []remedy.Finding{{User: user, Text: "Found.", Fresh: true, Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}}}}
+			return []remedy.Finding{{User: user, Text: say.Data("Found."), Fresh: true, Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}}}}
 		},
 		"deactivate-stale-access-key": func() []remedy.Finding { return nil },
 		"quarantine-outside-login": func() []remedy.Finding {
@@ -207,7 +208,7 @@ func (w *world) started(raw []byte) {
 			if !ok || s.SourceIP != "198.51.100.1" {
 				return nil
 			}
-			return []remedy.Finding{{User: s.Identity.UserName, Text: "Found.", Fresh: true, Changes: []change.Change{{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached}}}}
+			return []remedy.Finding{{User: s.Identity.UserName, Text: say.Data("Found."), Fresh: true, Changes: []change.Change{{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached}}}}
 		},
 	} {
 		matches := map[string]bool{"detach-direct-policy": e.Source == "aws.iam", "deactivate-stale-access-key": strings.HasPrefix(e.DetailType, "Config"), "quarantine-outside-login": strings.HasPrefix(e.DetailType, "AWS Console")}
@@ -217,8 +218,8 @@ func (w *world) started(raw []byte) {
 		r := &remedy.Runner{
 			Control:  control.Control{ID: id, Title: "Test", Severity: control.High},
 			Settings: settings.Function{Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7, Owners: w.set.Owners},
-			Planner:  plan, Kinds: change.ForIAM(w.Account), Ledger: w.ledger, Topic: w, Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
-			Halt: w, Now: func() time.Time { w.clock = w.clock.Add(100 * time.Millisecond); return w.clock }, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+			Planner:  plan, Kinds: change.ForIAM(slow{w.Account, w}), Ledger: w.ledger, Topic: w, Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
+			Halt: w, Now: w.now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
 		}
 		// What goes wrong in a drill does not go wrong in the controls as well.
 		fault := w.fault
@@ -230,6 +231,22 @@ func (w *world) started(raw []byte) {
 	}
 }
 
+// slow is the account for the controls: a change takes a while.
+type slow struct {
+	*account.Account
+	w *world
+}
+
+func (s slow) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
+	s.w.clock = s.w.clock.Add(200 * time.Millisecond)
+	return s.Account.AttachUserPolicy(ctx, in)
+}
+
+func (s slow) DetachUserPolicy(ctx context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error) {
+	s.w.clock = s.w.clock.Add(200 * time.Millisecond)
+	return s.Account.DetachUserPolicy(ctx, in)
+}
+
 type planner func() []remedy.Finding
 
 func (p planner) Plan(context.Context, event.Event, time.Time) ([]remedy.Finding, error) {
@@ -237,11 +254,14 @@ func (p planner) Plan(context.Context, event.Event, time.Time) ([]remedy.Finding
 }
 
 // Check implements [remedy.Guard].
-func (w *world) Check(context.Context) (string, error) { return w.halt, nil }
+func (w *world) Check(context.Context) (say.Text, time.Time, error) {
+	return say.Data(w.halt), time.Time{}, nil
+}
 
 // Publish implements [remedy.Publisher].
 func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
 	w.told = append(w.told, m)
+	w.clock = w.clock.Add(300 * time.Millisecond)
 	return "m", nil
 }
 
@@ -298,26 +318,26 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 	}{
 		{"in enforce", func(*world) {}, []string{
 			"passed",
-			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.2, change 0.2, notice 0.1",
-			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
-			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.6, change 0.2, notice 0.1",
+			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
+			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.5, change 0.2, notice 0.3",
 		}},
 		{"in observe", func(w *world) { w.mode = control.Observe }, []string{
 			"passed",
-			"direct policy: passed, would change, event 0.0, rule 120.0, function 1.2, change 0.1, notice 0.1",
-			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
-			"outside sign-in: passed, would change, event 0.0, rule 0.5, function 1.6, change 0.1, notice 0.1",
+			"direct policy: passed, would change, event 0.0, rule 120.0, function 1.0, change 0.0, notice 0.3",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
+			"outside sign-in: passed, would change, event 0.0, rule 0.5, function 1.5, change 0.0, notice 0.3",
 		}},
 		{"halted", func(w *world) { w.halt = "Warder is halted (/warder/halt): incident 42" }, []string{
 			"held",
-			"direct policy: held, held, event 0.0, rule 120.0, function 1.2, change 0.1, notice 0.1",
-			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
-			"outside sign-in: held, held, event 0.0, rule 0.5, function 1.6, change 0.1, notice 0.1",
+			"direct policy: held, held, event 0.0, rule 120.0, function 1.0, change 0.0, notice 0.3",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
+			"outside sign-in: held, held, event 0.0, rule 0.5, function 1.5, change 0.0, notice 0.3",
 		}},
 		{"without networks", func(w *world) { w.set.AllowedNetworks = nil }, []string{
 			"passed",
-			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.2, change 0.2, notice 0.1",
-			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
+			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: skipped, ",
 		}},
 		{"with all controls off", func(w *world) {
@@ -328,20 +348,20 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 		{"without a trail", func(w *world) { w.trail = false }, []string{
 			"failed",
 			"direct policy: failed, , no event, no rule, no function, no change, no notice",
-			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.6",
-			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.6, change 0.2, notice 0.1",
+			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
+			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.5, change 0.2, notice 0.3",
 		}},
 		{"with a rule that starts nothing", func(w *world) { w.deaf = []string{"deactivate-stale-access-key", "quarantine-outside-login"} }, []string{
 			"failed",
-			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.1, change 0.2, notice 0.1",
+			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
 			"old access key: failed, , event 0.0, rule 0.5, no function",
 			"outside sign-in: failed, , event 0.0, rule 0.5, no function, no change, no notice",
 		}},
 		{"without its queue", func(w *world) { w.noQueue = true }, []string{
 			"failed",
-			"direct policy: failed, changed, no event, no rule, function 121.2, change 0.2, notice 0.1",
-			"old access key: failed, looked, nothing to do, no event, no rule, function 2.1",
-			"outside sign-in: failed, changed, no event, no rule, function 2.1, change 0.2, notice 0.1",
+			"direct policy: failed, changed, no event, no rule, function 121.0, change 0.2, notice 0.3",
+			"old access key: failed, looked, nothing to do, no event, no rule, function 2.0",
+			"outside sign-in: failed, changed, no event, no rule, function 2.0, change 0.2, notice 0.3",
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -370,6 +390,10 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 				}
 			}
 			asBefore(t, w)
+			if measured := strings.Count(w.log.String(), `"Hop":`); (measured > 0) != (answer.Outcome != drill.Skipped) ||
+				strings.Count(w.log.String(), `"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Hop"]],"Metrics":[{"Name":"DrillSeconds","Unit":"Seconds"}]}]`) != measured {
+				t.Errorf("the log is %s", w.log.String())
+			}
 			for _, key := range w.Made() {
 				if text, _ := json.Marshal(answer); strings.Contains(w.log.String()+string(text), key.Secret) || strings.Contains(w.log.String()+string(text), key.ID) {
 					t.Error("the log or the answer has the access key")

@@ -78,6 +78,12 @@ var (
 	HaltedHours = Metric{"HaltedHours", None, ""}
 )
 
+// Hop is the dimension that tells the hops of a drill apart: package drill has their names.
+const Hop = "Hop"
+
+// DrillSeconds is the time that one hop of an incident rehearsal took, one value a scenario.
+var DrillSeconds = Metric{"DrillSeconds", Seconds, Hop}
+
 // All is every metric of a control.
 var All = []Metric{
 	Findings, Changes, Notices, Failures, Skipped,

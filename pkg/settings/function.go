@@ -62,10 +62,10 @@ type Function struct {
 	EventClock      bool // "now" is the event's time, not the wall clock's
 
 	// What some tools are told, zero elsewhere.
-	Slack   Slack  // where notices are posted
-	Reports string // name of the bucket of reports
-	Drill   string // URL of the queue that a drill watches
-	Bus     string // name of the stack's own event bus
+	Slack   Slack     // where notices are posted
+	Reports string    // name of the bucket of reports
+	Drill   string    // URL of the queue that a drill watches
+	Bus     string    // name of the stack's own event bus
 	Drilled []Drilled // the controls that a drill is to see at work
 
 	SlackLocal string // loopback address that stands for Slack in the local account; empty: Slack itself
