@@ -108,6 +108,10 @@ release: $(ASK) ## let a control go on that its blast radius stopped: CONTROL=..
 sweep: $(ASK) ## send a control over the whole account now: CONTROL=...
 	@$(ASK) $@ $(call given,CONTROL)
 
+.PHONY: drill
+drill: $(ASK) ## rehearse an incident and measure each step, then clean up: MINUTES=... BY=...
+	@$(ASK) $@ $(call given,MINUTES BY)
+
 ##@ Build
 
 .PHONY: build

@@ -47,6 +47,7 @@ var commands = map[string]command{
 	"undo":    {[][]string{{"ID", "REASON"}, {"USER", "SINCE", "REASON"}, {"RUN", "REASON"}}, true, asker.undo},
 	"explain": {[][]string{{"KEY"}, {"USER"}, {"POLICY"}, {"ID"}}, false, asker.explain},
 	"sweep":   {[][]string{{"CONTROL"}}, false, asker.sweep},
+	"drill":   {[][]string{{}, {"MINUTES"}}, true, asker.drill},
 }
 
 // parse reads a command and its request. The error says what is understood.
@@ -291,13 +292,13 @@ func (a asker) caller(ctx context.Context) (*sts.GetCallerIdentityOutput, error)
 }
 
 // invoke asks the function of a control or a tool and waits for its answer.
-func (a asker) invoke(ctx context.Context, id string, request, answer any) error {
+func (a asker) invoke(ctx context.Context, id string, request, answer any, options ...func(*lambda.Options)) error {
 	name := settings.FunctionName(id)
 	payload, err := json.Marshal(request)
 	if err != nil {
 		return fmt.Errorf("encode request to %s: %w", name, err)
 	}
-	out, err := a.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: payload})
+	out, err := a.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: payload}, options...)
 	var missing *lambdatypes.ResourceNotFoundException
 	if errors.As(err, &missing) {
 		return fmt.Errorf("invoke %s: it is not deployed in %s of this account: %w", name, a.region, err)

@@ -87,6 +87,7 @@ func TestWhatIsNotUnderstoodIsAnsweredByWhatIs(t *testing.T) {
 		{"an explanation of nothing", []string{"explain"},
 			"explain not understood with nothing\nusage: make explain KEY=…\n       make explain USER=…\n       make explain POLICY=…\n       make explain ID=…\n"},
 		{"a release without its control", []string{"release", "REASON=x"}, "release not understood with REASON\nusage: make release CONTROL=… REASON=… [BY=…]\n"},
+		{"a drill of a control", []string{"drill", "CONTROL=x"}, "drill not understood with CONTROL\nusage: make drill [BY=…]\n       make drill MINUTES=… [BY=…]\n"},
 		{"a sweep of everything", []string{"sweep"}, "sweep not understood with nothing\nusage: make sweep CONTROL=…\n"},
 	}
 	for _, tt := range tests {
@@ -104,7 +105,7 @@ func TestWhatIsNotUnderstoodIsAnsweredByWhatIs(t *testing.T) {
 			}
 		})
 	}
-	if status, _, stderr := new(account).ask(t, "", "pause"); status != 2 || strings.Count(stderr, "make ") != 11 {
+	if status, _, stderr := new(account).ask(t, "", "pause"); status != 2 || strings.Count(stderr, "make ") != 13 {
 		t.Errorf("status %d, want 2 and every way to ask:\n%s", status, stderr)
 	}
 }
@@ -257,5 +258,61 @@ func TestTheRegionIsThatOfTheSettings(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if _, err := connect(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "read settings: open cdk.json: ") {
 		t.Errorf("outside of the project: %v", err)
+	}
+}
+
+func TestADrillIsATableOfSeconds(t *testing.T) {
+	a := &account{functions: map[string]string{"warder-drill": `{
+		"id": "abc", "user": "warder-drill-abc", "outcome": "failed", "reason": "old access key: no function within 2m0s: why",
+		"scenarios": [
+			{"name": "direct policy", "control": "detach-direct-policy", "outcome": "passed", "did": "changed", "hops": [
+				{"name": "event", "seen": true, "seconds": 0, "total": 0}, {"name": "rule", "seen": true, "seconds": 81.42, "total": 81.42},
+				{"name": "function", "seen": true, "seconds": 0.3, "total": 81.72}, {"name": "change", "seen": true, "seconds": 0.61, "total": 82.33},
+				{"name": "notice", "seen": true, "seconds": 0.05, "total": 82.38}]},
+			{"name": "old access key", "control": "deactivate-stale-access-key", "outcome": "failed", "reason": "no function within 2m0s: why", "hops": [
+				{"name": "event", "seen": true, "seconds": 0, "total": 0}, {"name": "rule", "seen": true, "seconds": 0.5, "total": 0.5}, {"name": "function", "seen": false, "note": "why"}]},
+			{"name": "outside sign-in", "control": "quarantine-outside-login", "outcome": "skipped", "reason": "no allowedNetworks are set: there is no outside"}
+		],
+		"cleaned": ["warder-drill-abc"],
+		"left": [{"user": "warder-drill-old", "why": "delete user: conflict", "remove": ["aws iam one", "aws iam two"]}]
+	}`}}
+	status, stdout, stderr := a.ask(t, "", "drill", "MINUTES=2", "BY=kim")
+	if status != 1 || stderr != "" {
+		t.Errorf("status %d, error %q", status, stderr)
+	}
+	want := `A drill goes on, for at most 2 minutes. It cleans up after itself, also when this command is ended.
+
+scenario         control                      it       event  rule    function  change  notice  total
+direct policy    detach-direct-policy         changed  0.0 s  81.4 s  0.3 s     0.6 s   0.1 s   82.4 s
+old access key   deactivate-stale-access-key  failed   0.0 s  0.5 s   MISSING   -       -       0.5 s
+outside sign-in  quarantine-outside-login     skipped  -      -       -         -       -
+
+old access key failed: no function within 2m0s: why
+outside sign-in skipped: no allowedNetworks are set: there is no outside
+deleted warder-drill-abc
+LEFT    warder-drill-old: delete user: conflict; make drill tries again, and this removes it:
+        aws iam one
+        aws iam two
+drill abc: failed, old access key: no function within 2m0s: why
+`
+	if diff := cmp.Diff(want, stdout); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{`warder-drill {"by":"kim","minutes":2}`}, a.asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+
+	a.functions["warder-drill"] = `{"id": "abc", "outcome": "held", "reason": "direct policy: Warder is halted", "scenarios": [], "cleaned": []}`
+	if status, stdout, _ := a.ask(t, "", "drill"); status != 0 || !strings.HasSuffix(stdout, "drill abc: held, direct policy: Warder is halted\n") {
+		t.Errorf("a drill that was held: status %d, output %q", status, stdout)
+	}
+	if status, _, stderr := a.ask(t, "", "drill", "MINUTES=soon"); status != 1 || stderr != "MINUTES=soon not understood: want 1 to 13\n" {
+		t.Errorf("a drill of no minutes: status %d, error %q", status, stderr)
+	}
+	if status, _, stderr := a.ask(t, "", "drill", "MINUTES=20"); status != 1 || !strings.Contains(stderr, "1 to 13 minutes") {
+		t.Errorf("a drill of too many minutes: status %d, error %q", status, stderr)
+	}
+	if len(a.asked) != 2 {
+		t.Errorf("asked %v", a.asked)
 	}
 }

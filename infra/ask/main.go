@@ -1,6 +1,6 @@
 // Command ask asks the deployed Warder for what people decide: to halt and to go
 // on, to release a control, to put back what was changed, to explain, to sweep
-// now. The make targets of these names run it. It calls the account of the
+// now, to rehearse an incident. The make targets of these names run it. It calls the account of the
 // credentials in the environment, or the local account when AWS_ENDPOINT_URL
 // names it, in the region of cdk.json. It needs no right to IAM: it invokes
 // Warder's functions and sets the halt parameter, and does nothing by itself.

@@ -46,6 +46,7 @@ func TestMakeHandsOverWhatWasWritten(t *testing.T) {
 		{"a policy", []string{"explain", "POLICY=arn:aws:iam::aws:policy/AdministratorAccess"}, []string{"explain", "POLICY=arn:aws:iam::aws:policy/AdministratorAccess"}},
 		{"a release", []string{"release", "CONTROL=detach-direct-policy", "REASON=x"}, []string{"release", "CONTROL=detach-direct-policy", "REASON=x"}},
 		{"a sweep", []string{"sweep", "CONTROL=detach-direct-policy"}, []string{"sweep", "CONTROL=detach-direct-policy"}},
+		{"a drill", []string{"drill", "MINUTES=5", "BY=dana"}, []string{"drill", "MINUTES=5", "BY=dana"}},
 		{"a resume", []string{"resume"}, []string{"resume"}},
 	}
 	for _, tt := range tests {

@@ -127,9 +127,9 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`severity: "urgent" is not one of low, medium, high, critical`}},
 		{"a mode that does not exist", `"mode": "observe"`, `"mode": "on"`, []string{`mode: "on" is not one of off, observe, enforce`}},
 		{"a field that does not exist", `"mode": "observe",`, `"mode": "observe", "owner": "me",`,
-			[]string{`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, references`}},
+			[]string{`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, drill, references`}},
 		{"a field in the wrong case", `"mode": "observe",`, `"Mode": "observe",`,
-			[]string{`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, references`, `mode: missing`}},
+			[]string{`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, drill, references`, `mode: missing`}},
 		{"a field written twice", `"mode": "observe",`, `"mode": "observe", "mode": "enforce",`, []string{`mode: written twice`}},
 		{"no references", `"references": [{ "title": "IAM.2", "url": "https://example.com/iam-2" }, { "title": "제13조" }]`, `"references": []`,
 			[]string{`references: empty array: list at least one value`}},
@@ -140,7 +140,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a control that is only said to be a tool", `"mode": "observe",`, `"mode": "observe", "tool": "yes",`, []string{`tool: want true or false, got a string`}},
 		{"every fault at once", `"severity": "high",
 	"mode": "observe",`, `"severity": "x", "mode": "y", "z": 1,`,
-			[]string{`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, references`,
+			[]string{`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, drill, references`,
 				`severity: "x" is not one of low, medium, high, critical`, `mode: "y" is not one of off, observe, enforce`}},
 
 		{"an action with a wildcard", `"iam:DetachUserPolicy"`, `"iam:Detach*"`,
@@ -263,6 +263,7 @@ func TestAToolIsStartedByNoEvent(t *testing.T) {
 		{"no rules at all, but the field", `"rules": []`, []string{"rules: a tool has no rules: no event starts it"}},
 		{"Config rules", `"configRules": []`, []string{"configRules: a tool has no rules: no event starts it"}},
 		{"parameters", `"parameters": {}`, []string{"parameters: a tool has no parameters: the request says what it is to do"}},
+		{"a part in a drill", `"drill": "old access key"`, []string{"drill: a tool is no part of a drill: it acts when a person asks it to, and only then"}},
 		{"everything of a control", `"mode": "x", "rules": 1, "configRules": 2, "parameters": 3`, []string{
 			"mode: a tool has no mode: it acts when a person asks it to, and only then", "rules: a tool has no rules: no event starts it",
 			"configRules: a tool has no rules: no event starts it", "parameters: a tool has no parameters: the request says what it is to do"}},

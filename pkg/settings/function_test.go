@@ -34,6 +34,7 @@ func TestFromEnvReadsWhatEnvWrote(t *testing.T) {
 					if c.Tool {
 						want.Slack, want.Reports = s.Notify.Slack, "reports"
 						want.Drill, want.Bus = "https://sqs.us-east-1.amazonaws.com/123456789012/drill", "warder"
+						want.Drilled = []Drilled{{"c", control.OldKey, "access-keys-rotated", false}, {"d", control.OutsideSignIn, "", true}}
 					}
 					want.Roles = []string{"warder-a-1", "warder-b-2"}
 					want.Quarantine = Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key", Outside: "arn:aws:iam::123456789012:policy/warder/outside"}
