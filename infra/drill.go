@@ -20,7 +20,7 @@ import (
 // newDrill is the queue that a drill watches, to learn when each of its events
 // came: the IAM calls about its own users, and what it puts on the bus itself.
 func newDrill(stack awscdk.Stack, bus awsevents.CfnEventBus, undelivered awssqs.Queue) awssqs.Queue {
-	queue := newQueue(stack, "Drill")
+	queue := newQueue(stack, "DrillArrivals")
 	var arns []*string
 	add := func(id string, bus *string, p pattern) {
 		rule := awsevents.NewCfnRule(stack, jsii.String(id), &awsevents.CfnRuleProps{

@@ -236,7 +236,7 @@ func TestRolesMayDoExactlyWhatControlJSONSaysAndThePlumbing(t *testing.T) {
 
 // own is what stands in the template for a resource that a tool names.
 var own = strings.NewReplacer("${Ledger}", "${Ledger.Arn}", "${Topic}", "${Notices}", "${TopicKey}", "${TopicKey.Arn}",
-	"${Reports}", "${Reports.Arn}", "${DrillQueue}", "${Drill.Arn}", "${Bus}", "${Bus.Arn}")
+	"${Reports}", "${Reports.Arn}", "${DrillQueue}", "${DrillArrivals.Arn}", "${Bus}", "${Bus.Arn}")
 
 // granted is what the role of a function may do, sorted.
 func granted(tmpl template, function resource) []string {

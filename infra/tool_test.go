@@ -70,7 +70,7 @@ func TestAToolReachesExactlyTheResourcesOfWarderThatItNames(t *testing.T) {
 		"allow s3:GetObject on ${Reports.Arn}/*",
 		"allow s3:PutObject on ${Reports.Arn}/*",
 		"allow sns:Publish on ${Notices}",
-		"allow sqs:ReceiveMessage on ${Drill.Arn}",
+		"allow sqs:ReceiveMessage on ${DrillArrivals.Arn}",
 	}
 	if diff := cmp.Diff(want, granted(tmpl, tmpl.function(t, "ask-ledger"))); diff != "" {
 		t.Errorf("grants of the tool (-want +got):\n%s", diff)
@@ -104,7 +104,7 @@ func TestEveryFunctionKnowsTheRoleOfATool(t *testing.T) {
 func TestAToolIsToldOfWhatItNamesAndNoOtherFunctionIs(t *testing.T) {
 	tmpl := load(t, withSecret)
 	want := map[string]map[string]string{
-		"warder-ask-ledger":  {"WARDER_REPORTS": "${Reports}", "WARDER_DRILL": "${Drill}", "WARDER_BUS": "${Bus}"},
+		"warder-ask-ledger":  {"WARDER_REPORTS": "${Reports}", "WARDER_DRILL": "${DrillArrivals}", "WARDER_BUS": "${Bus}"},
 		"warder-post-ledger": {"WARDER_SLACK": `{"secret":"slack/token"}`},
 	}
 	for _, function := range tmpl.all("AWS::Lambda::Function") {
@@ -226,7 +226,7 @@ func TestReportsAreKeptAndNobodyElsesToRead(t *testing.T) {
 
 func TestADrillWatchesItsOwnUsersAndItsOwnEventsAlone(t *testing.T) {
 	tmpl := load(t, withTool)
-	queue := tmpl.named(t, "AWS::SQS::Queue", "Drill")
+	queue := tmpl.named(t, "AWS::SQS::Queue", "DrillArrivals")
 	rules := tmpl.where("AWS::Events::Rule", func(r resource) bool { return r.refers("Targets.0.Arn", queue) })
 	got := map[string]any{}
 	for _, rule := range rules {
@@ -250,7 +250,7 @@ func TestADrillWatchesItsOwnUsersAndItsOwnEventsAlone(t *testing.T) {
 			allowed = append(allowed, statementLines(s)...)
 		}
 	}
-	if diff := cmp.Diff([]string{"allow events.amazonaws.com sqs:SendMessage on ${Drill.Arn} if aws:SourceArn ArnEquals ${DrillCalls.Arn}, ${DrillEvents.Arn}"}, allowed); diff != "" {
+	if diff := cmp.Diff([]string{"allow events.amazonaws.com sqs:SendMessage on ${DrillArrivals.Arn} if aws:SourceArn ArnEquals ${DrillCalls.Arn}, ${DrillEvents.Arn}"}, allowed); diff != "" {
 		t.Errorf("who may write to the queue (-want +got):\n%s", diff)
 	}
 }
