@@ -1,10 +1,5 @@
 package control
 
-import (
-	"encoding/json"
-	"slices"
-)
-
 // Scenario is a violation that an incident rehearsal commits, to see what a control makes of it.
 type Scenario string
 
@@ -22,26 +17,4 @@ var Scenarios = []Scenario{DirectPolicy, OldKey, OutsideSignIn}
 // the drill does what AWS tells of.
 func (s Scenario) Source() string {
 	return map[Scenario]string{OldKey: "aws.config", OutsideSignIn: "aws.signin"}[s]
-}
-
-// Drilled is the control's pattern of the source that its scenario makes up, and the first rule of AWS
-// Config that the pattern names, empty if it names none. There is no pattern where nothing is made up.
-func (c Control) Drilled() (pattern json.RawMessage, rule string) {
-	for _, raw := range c.Rules {
-		var p struct {
-			Source []any
-			Detail struct{ ConfigRuleName []any }
-		}
-		// checkPattern has read it; a filter is no name.
-		if json.Unmarshal(raw, &p) != nil || c.Drill.Source() == "" || !slices.Contains(p.Source, any(c.Drill.Source())) {
-			continue
-		}
-		for _, name := range p.Detail.ConfigRuleName {
-			if text, ok := name.(string); ok {
-				return raw, text
-			}
-		}
-		return raw, ""
-	}
-	return nil, ""
 }
