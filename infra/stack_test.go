@@ -142,6 +142,8 @@ func TestOnlyFunctionsTheirLogsTheTableAndTheSwitchHavePhysicalNames(t *testing.
 		// Those of exactly these names may be attached to users.
 		"AWS::IAM::ManagedPolicy": {"ManagedPolicyName"},
 		"AWS::IAM::Group":         {"GroupName"},
+		// Regions and drills send to the bus of exactly this name.
+		"AWS::Events::EventBus": {"Name"},
 	}
 	tmpl := load(t, deployed)
 	for _, r := range tmpl.Resources {
