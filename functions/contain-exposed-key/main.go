@@ -10,10 +10,16 @@ import (
 
 	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 //go:embed control.json
 var description []byte
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 func main() {
 	function.Run(description, func(s function.Setup) (remedy.Planner, error) {

@@ -27,6 +27,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
@@ -47,6 +48,11 @@ import (
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/say"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // API are the operations that keys are found with.
 type API interface {

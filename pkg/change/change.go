@@ -12,12 +12,18 @@ package change
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/warder-aws/warder/pkg/say"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // Change is one thing in the account that is put right.
 type Change struct {
@@ -121,7 +127,7 @@ func (r Registry) Narrows(changes []Change) error {
 			return err
 		}
 		if kind.Widens(c, changes[i+1:]) {
-			return fmt.Errorf("refused: to change the %s %s of %s like this could widen access", c.Kind, Hint(c), c.Subject)
+			return say.Fault{Text: say.F("refused: to change the %s %s of %s like this could widen access", c.Kind, Hint(c), c.Subject)}
 		}
 	}
 	return nil

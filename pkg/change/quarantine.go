@@ -44,7 +44,7 @@ func (k quarantine) Set(ctx context.Context, c Change) error {
 	if !IsQuarantine(c.Target) {
 		return fmt.Errorf("quarantine %q: %s is no quarantine policy", c.Subject, c.Target)
 	}
-	return roomless(k.managedUserPolicy.Set(ctx, c), "the user has as many policies attached as it may")
+	return roomless(k.managedUserPolicy.Set(ctx, c), say.F("the user has as many policies attached as it may"))
 }
 
 // Widens implements [Kind]: a policy that denies only takes access away.
@@ -69,7 +69,7 @@ func (k quarantineGroup) Set(ctx context.Context, c Change) error {
 	if !isQuarantineGroup(c.Target) {
 		return fmt.Errorf("quarantine %q: %s is no quarantine group", c.Subject, c.Target)
 	}
-	return roomless(k.groupMembership.Set(ctx, c), "the user has as many policies attached, and is in as many groups, as it may")
+	return roomless(k.groupMembership.Set(ctx, c), say.F("the user has as many policies attached, and is in as many groups, as it may"))
 }
 
 // Widens implements [Kind]: the group carries a policy that denies, and nothing else.
@@ -86,10 +86,10 @@ func (quarantineGroup) Say(c Change, done bool) say.Text {
 
 // roomless says what there is no room for, where IAM only says that a limit is exceeded
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-func roomless(err error, what string) error {
+func roomless(err error, what say.Text) error {
 	var full *types.LimitExceededException
 	if errors.As(err, &full) {
-		return fmt.Errorf("not quarantined: %s; take one off, or delete the user's password and make its access keys inactive: %w", what, err)
+		return say.Fault{Text: say.F("not quarantined: %s; take one off, or delete the user's password and make its access keys inactive", what), Err: err}
 	}
 	return err
 }

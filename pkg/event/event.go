@@ -13,6 +13,7 @@ package event
 import (
 	"bytes"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -20,7 +21,14 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // Event is one EventBridge event: the envelope, and the detail in its own type.
 //

@@ -7,12 +7,18 @@
 package exemption
 
 import (
+	_ "embed"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/say"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // Tag is the key of the tag. IAM compares tag keys without regard to case
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
@@ -41,24 +47,18 @@ type Exemption struct {
 // digits, spaces and _ . : / = + - @ and at most 256 characters.
 var value = regexp.MustCompile(`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s]+) for ([^\s].*)$`)
 
-// Fault is the error of a tag that is no exemption: what is wrong with it.
-type Fault struct{ say.Text }
-
-// Error implements error.
-func (f Fault) Error() string { return f.String() }
-
-// Parse reads the value of the tag as it is on the day of now. The error is a [Fault].
+// Parse reads the value of the tag as it is on the day of now. The error is a [say.Fault]: what is wrong with it.
 func Parse(text string, now time.Time) (Exemption, error) {
 	parts := value.FindStringSubmatch(text)
 	if parts == nil {
-		return Exemption{}, Fault{say.F("the tag %s does not read %q", Tag, Grammar)}
+		return Exemption{}, say.Fault{Text: say.F("the tag %s does not read %q", Tag, Grammar)}
 	}
 	until, err := time.Parse(time.DateOnly, parts[2])
 	if err != nil {
-		return Exemption{}, Fault{say.F("the tag %s names the day %s, which does not exist", Tag, parts[2])}
+		return Exemption{}, say.Fault{Text: say.F("the tag %s names the day %s, which does not exist", Tag, parts[2])}
 	}
 	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
-		return Exemption{}, Fault{say.F("the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, say.Day(until), MaxDays, say.Day(last))}
+		return Exemption{}, say.Fault{Text: say.F("the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, say.Day(until), MaxDays, say.Day(last))}
 	}
 	return Exemption{Control: parts[1], Until: until, By: parts[3], Reason: strings.TrimSpace(parts[4])}, nil
 }

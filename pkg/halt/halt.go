@@ -4,7 +4,7 @@ package halt
 
 import (
 	"context"
-	"fmt"
+	_ "embed"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +13,11 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/say"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // API is the operation that the [Switch] reads with.
 type API interface {
@@ -34,11 +39,16 @@ type Switch struct {
 func (s Switch) Check(ctx context.Context) (why say.Text, since time.Time, err error) {
 	out, err := s.API.GetParameter(ctx, &ssm.GetParameterInput{Name: &s.Name})
 	if err != nil {
-		return why, time.Time{}, fmt.Errorf("the halt switch %s cannot be read: %w", s.Name, err)
+		return why, time.Time{}, say.Fault{Text: say.F("the halt switch %s cannot be read", s.Name), Err: err}
 	}
 	if value := aws.ToString(out.Parameter.Value); value != Go {
-		why = say.F("Warder is halted (%s): %s", s.Name, notice.Truncate(value, 200))
+		why = Why(s.Name, value)
 	}
 	// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Parameter.html
 	return why, aws.ToTime(out.Parameter.LastModifiedDate), nil
+}
+
+// Why words the value of the switch by that name.
+func Why(name, value string) say.Text {
+	return say.F("Warder is halted (%s): %s", name, notice.Truncate(value, 200))
 }

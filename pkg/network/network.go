@@ -7,11 +7,17 @@
 package network
 
 import (
+	_ "embed"
 	"net/netip"
 
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/say"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // Place is where a request came from, as far as the allowed networks tell.
 type Place string

@@ -1,8 +1,8 @@
 // Package notice words what Warder has to tell, and publishes it: one SNS message with attributes
 // to filter by and one body for each protocol.
 //
-//   - email: plain text, who, what, where from, what was or will be done, why, references
-//   - sms: one part of at most 140 bytes
+//   - email: plain text, what happened first, then what was or will be done, what to do, and the details
+//   - sms: one part
 //   - sqs, lambda: stable JSON, the [Message]
 //   - https: the custom notification of Amazon Q Developer in chat applications
 //
@@ -10,11 +10,7 @@
 // neither what to tell nor whom; it keeps the limits of the protocols.
 package notice
 
-import (
-	"fmt"
-	"strings"
-	"time"
-)
+import "time"
 
 // Kind says what a notice is about.
 type Kind string
@@ -101,116 +97,4 @@ type Change struct {
 	Text   string `json:"text"`
 	Status string `json:"status"`
 	Reason string `json:"reason,omitempty"`
-}
-
-// lead is the word that a kind of notice begins with, in subjects and titles.
-func (k Kind) lead() string {
-	switch k {
-	case WouldChange:
-		return "would change"
-	case Changed:
-		return "changed"
-	case Warning:
-		return "will change"
-	case Reminder:
-		return "reminder"
-	case Fixed:
-		return "thank you"
-	case Held:
-		return "held back"
-	case Undone:
-		return "undone"
-	case Failure:
-		return "FAILED"
-	default:
-		return "alert"
-	}
-}
-
-// Email is the plain text for people.
-func (m Message) Email() string {
-	var b strings.Builder
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "%-12s %s\n", name+":", value)
-		}
-	}
-	fmt.Fprintf(&b, "%s\n\n%s\n\n", m.Title, m.Text)
-	switch m.Kind {
-	case WouldChange:
-		b.WriteString("Warder only observes here and changed nothing. In enforce it would:\n")
-	case Changed:
-		b.WriteString("Warder did:\n")
-	case Warning, Reminder:
-		fmt.Fprintf(&b, "Unless it is put right before, Warder will on %s:\n", day(m.Due))
-	case Held:
-		b.WriteString("Warder holds back:\n")
-	case Undone:
-		b.WriteString("Warder put back:\n")
-	case Failure:
-		b.WriteString("Warder tried, and it is not done:\n")
-	}
-	for _, c := range m.Changes {
-		fmt.Fprintf(&b, "  - %s", c.Text)
-		if c.Reason != "" {
-			fmt.Fprintf(&b, " (%s: %s)", c.Status, c.Reason)
-		}
-		fmt.Fprintf(&b, "  [%s]\n", c.ID)
-	}
-	if len(m.Changes) > 0 {
-		b.WriteString("\n")
-	}
-	if m.Left != "" {
-		fmt.Fprintf(&b, "Left alone: %s\n\n", m.Left)
-	}
-	if m.Advice != "" {
-		fmt.Fprintf(&b, "What to do: %s\n\n", m.Advice)
-	}
-	line("Who", m.Subject)
-	line("Owner", m.Owner)
-	for _, f := range m.Facts {
-		line(f.Name, f.Value)
-	}
-	if !m.Due.IsZero() {
-		line("Due", day(m.Due))
-	}
-	line("When", Moment(m.Time))
-	line("Account", m.Account+" "+m.Region)
-	line("Severity", m.Severity)
-	line("Control", m.Control)
-	line("Event", m.Event)
-	line("Undo", m.Undo)
-	line("Runbook", m.Runbook)
-	for _, r := range m.References {
-		line("Reference", strings.TrimSpace(r.Title+" "+r.URL))
-	}
-	return Truncate(b.String(), maxBody)
-}
-
-// day words the day on which something is due.
-func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
-
-// SMS is the short text, at most 140 bytes: one part
-// (https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html).
-func (m Message) SMS() string {
-	return Truncate(fmt.Sprintf("Warder %s (%s): %s, %s, account %s", m.Kind.lead(), m.Severity, m.Title, m.Subject, m.Account), 140)
-}
-
-// Line is the subject line of an email: printable ASCII, at most 99 characters
-// (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
-func (m Message) Line() string {
-	line := fmt.Sprintf("[Warder] %s: %s", m.Kind.lead(), m.Title)
-	if m.Subject != "" {
-		line += " - " + m.Subject
-	}
-	ascii := strings.Map(func(r rune) rune {
-		switch {
-		case r == '…':
-			return '.'
-		case r < ' ' || r > '~':
-			return '?'
-		}
-		return r
-	}, line)
-	return Truncate(ascii, 99)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,26 +29,25 @@ func sample() Message {
 	}
 }
 
-func TestEmailSaysWhoWhatWhereAndWhen(t *testing.T) {
-	want := `Direct policy on a user
-
-Policy X was attached directly to alice.
+func TestEmailSaysFirstWhatHappenedThenWhatToDo(t *testing.T) {
+	want := `Policy X was attached directly to alice.
 
 Warder did:
   - detached policy X from alice  [abc-1]
 
 What to do: Use a group.
 
-Who:         alice
-Owner:       alice@example.com
+What: Direct policy on a user
+Who: alice
+Owner: alice@example.com
 Attached by: mallory from 203.0.113.9
-When:        2026-11-21 03:00:00 UTC
-Account:     111122223333 us-east-1
-Severity:    high
-Control:     detach-direct-policy
-Event:       e1
-Runbook:     https://example.com/detach-direct-policy
-Reference:   IAM.2 https://example.com/iam-2
+Severity: high
+When: 2026-11-21 03:00:00 UTC
+Account: 111122223333 us-east-1
+Control: detach-direct-policy
+Event: e1
+Runbook: https://example.com/detach-direct-policy
+Reference: IAM.2 https://example.com/iam-2
 `
 	if diff := cmp.Diff(want, sample().Email()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -59,17 +59,41 @@ func TestEachKindSaysWhatItIs(t *testing.T) {
 		WouldChange: {"[Warder] would change: ", "changed nothing"},
 		Changed:     {"[Warder] changed: ", "Warder did:"},
 		Warning:     {"[Warder] will change: ", "Unless it is put right before, Warder will on 2026-12-05 00:00 UTC:"},
-		Reminder:    {"[Warder] reminder: ", "Unless it is put right before"},
+		Reminder:    {"[Warder] reminder: ", "It is not put right yet. Unless it is before, Warder will on 2026-12-05 00:00 UTC:"},
 		Fixed:       {"[Warder] thank you: ", "Policy X"},
 		Undone:      {"[Warder] undone: ", "Warder put back:"},
 		Held:        {"[Warder] held back: ", "Warder holds back:"},
-		Failure:     {"[Warder] FAILED: ", "it is not done"},
+		Failure:     {"[Warder] FAILED: ", "Warder tried, and not all of it is done:"},
 		Alert:       {"[Warder] alert: ", "Policy X"},
 	} {
 		m := sample()
 		m.Kind, m.Due = kind, time.Date(2026, 12, 5, 0, 0, 0, 0, time.UTC)
 		if !strings.HasPrefix(m.Line(), want[0]) || !strings.Contains(m.Email(), want[1]) {
 			t.Errorf("%s: line %q, email %q", kind, m.Line(), m.Email())
+		}
+	}
+}
+
+func TestANoticeInKoreanHasItsSubjectLineInEnglish(t *testing.T) {
+	m := sample()
+	m.Language, m.Title, m.Heading, m.Text = "ko", "사용자에게 직접 부여된 권한", "Direct policy on a user", "정책이 사용자에게 직접 연결되었습니다."
+	if want := "[Warder] changed: Direct policy on a user - alice"; m.Line() != want {
+		t.Errorf("%q, want %q", m.Line(), want)
+	}
+	if want := "[Warder] 조치 완료(높음): 사용자에게 직접 부여된 권한, alice, 계정 111122223333"; m.SMS() != want {
+		t.Errorf("%q, want %q", m.SMS(), want)
+	}
+	if want := "[Warder] 조치 완료: 사용자에게 직접 부여된 권한 - alice"; m.chat().Content.Title != want {
+		t.Errorf("%q, want %q", m.chat().Content.Title, want)
+	}
+}
+
+func TestAChangeSaysWhatKeptIt(t *testing.T) {
+	for status, want := range map[string]string{
+		"waiting": "x", "failed": "x (failed: because)", "held": "x (held back: because)", "skipped": "x (not done: because)", "verified": "x (because)",
+	} {
+		if got := (Change{Text: "x", Status: status, Reason: "because"}).Say().String(); got != want {
+			t.Errorf("%s: %q, want %q", status, got, want)
 		}
 	}
 }
@@ -89,7 +113,10 @@ func long(filler string) Message {
 
 func TestEveryBodyKeepsItsLimit(t *testing.T) {
 	for _, filler := range []string{"x", "\u0001", "🔑", "<", "é", "\xff", "…", "\n"} {
-		checkBodies(t, long(filler))
+		m := long(filler)
+		checkBodies(t, m)
+		m.Language = "ko"
+		checkBodies(t, m)
 	}
 	checkBodies(t, sample())
 	checkBodies(t, Message{})
@@ -100,8 +127,13 @@ func checkBodies(t *testing.T, m Message) {
 	if line := m.Line(); len(line) > 99 || strings.IndexFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
 		t.Errorf("subject line of %d bytes: %q", len(line), line)
 	}
-	if sms := m.SMS(); len(sms) > 140 || !utf8.ValidString(sms) {
-		t.Errorf("SMS of %d bytes: %q", len(sms), sms)
+	sms := m.SMS()
+	units, limit := len(sms), 140
+	if strings.IndexFunc(sms, func(r rune) bool { return r > '~' }) >= 0 {
+		units, limit = len(utf16.Encode([]rune(sms))), 70
+	}
+	if units > limit || !utf8.ValidString(sms) {
+		t.Errorf("SMS of %d units: %q", units, sms)
 	}
 	text, err := m.Bodies()
 	if err != nil {

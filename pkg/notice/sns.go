@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // An SNS message has at most 262,144 bytes, its attributes included
@@ -98,13 +100,13 @@ func (m Message) bodies() (string, error) {
 
 // cut returns the message with texts of at most field bytes and lists of at most items.
 func (m Message) cut(field, items int) Message {
-	m.Title, m.Subject, m.Owner = Truncate(m.Title, 200), Truncate(m.Subject, 400), Truncate(m.Owner, 400)
+	m.Title, m.Heading, m.Subject, m.Owner = Truncate(m.Title, 200), Truncate(m.Heading, 200), Truncate(m.Subject, 400), Truncate(m.Owner, 400)
 	m.Text, m.Left, m.Advice = Truncate(m.Text, field), Truncate(m.Left, field), Truncate(m.Advice, field)
 	facts := m.Facts
 	m.Facts = nil
 	for i, f := range facts {
 		if i == items {
-			m.Facts = append(m.Facts, Fact{"More", fmt.Sprintf("%d more facts are in the ledger", len(facts)-i)})
+			m.Facts = append(m.Facts, Fact{say.F("More").In(m.Language), say.F("%d more facts are in the ledger", len(facts)-i).In(m.Language)})
 			break
 		}
 		m.Facts = append(m.Facts, Fact{Truncate(f.Name, 60), Truncate(f.Value, field/8)})
@@ -113,7 +115,7 @@ func (m Message) cut(field, items int) Message {
 	m.Changes = nil
 	for i, c := range changes {
 		if i == items {
-			m.Changes = append(m.Changes, Change{Text: fmt.Sprintf("and %d more, which are in the ledger", len(changes)-i)})
+			m.Changes = append(m.Changes, Change{Text: say.F("and %d more, which are in the ledger", len(changes)-i).In(m.Language)})
 			break
 		}
 		c.Text, c.Reason = Truncate(c.Text, field/8), Truncate(c.Reason, field/8)
@@ -167,18 +169,22 @@ var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 func (m Message) chat() custom {
 	var text strings.Builder
 	text.WriteString(escape(m.Text))
+	if len(m.Changes) > 0 {
+		fmt.Fprintf(&text, "\n%s", m.Acts().In(m.Language))
+	}
 	for _, c := range m.Changes {
-		fmt.Fprintf(&text, "\n- %s", escape(c.Text))
+		fmt.Fprintf(&text, "\n- %s", escape(c.Say().In(m.Language)))
 	}
 	if m.Left != "" {
-		fmt.Fprintf(&text, "\nLeft alone: %s", escape(m.Left))
+		fmt.Fprintf(&text, "\n%s", escape(say.F("Left alone: %s", m.Left).In(m.Language)))
 	}
 	if Member(m.OwnerSlack) {
-		fmt.Fprintf(&text, "\n*Owner*: <@%s> %s", m.OwnerSlack, escape(m.Owner))
+		fmt.Fprintf(&text, "\n*%s*: <@%s> %s", say.F("Owner").In(m.Language), m.OwnerSlack, escape(m.Owner))
 	}
 	for _, f := range m.Facts {
 		fmt.Fprintf(&text, "\n*%s*: %s", escape(f.Name), escape(f.Value))
 	}
+	title := Plain(escape(m.headline(m.Title, m.Language)), 250)
 	var steps []string
 	for _, step := range []string{m.Advice, m.Undo, m.Runbook} {
 		if step != "" {
@@ -199,11 +205,11 @@ func (m Message) chat() custom {
 	return custom{
 		Version: "1.0", Source: "custom", ID: m.ID,
 		Content: customContent{
-			TextType: "client-markdown", Title: Truncate(escape(m.Line()), 250), Description: Truncate(text.String(), 8000),
+			TextType: "client-markdown", Title: title, Description: Truncate(text.String(), 8000),
 			NextSteps: steps, Keywords: []string{Truncate(m.Control, 75), m.Severity},
 		},
 		Metadata: customMetadata{
-			ThreadID: m.Thread, Summary: escape(m.Line()), EventType: string(m.Kind), RelatedResources: related,
+			ThreadID: m.Thread, Summary: title, EventType: string(m.Kind), RelatedResources: related,
 			AdditionalContext: more, EnableCustomActions: true,
 		},
 	}

@@ -6,6 +6,7 @@ package owner
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,11 @@ import (
 	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // API is the operation that a [Book] reads with.
 type API interface {

@@ -10,6 +10,7 @@ package quarantine
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,11 @@ import (
 	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // MaxDocument is the size of a managed policy's document, in characters without white space.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

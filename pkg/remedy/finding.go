@@ -11,7 +11,9 @@
 package remedy
 
 import (
+	"cmp"
 	"context"
+	_ "embed"
 	"fmt"
 	"time"
 
@@ -20,6 +22,11 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/say"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // Planner decides what an event means for the account as it is now.
 type Planner interface {
@@ -85,6 +92,8 @@ type Finding struct {
 
 	// waits is the key of the case that the finding comes from, for one that was held back.
 	waits string
+	// heading is its title in English, where the Title is in another language already.
+	heading string
 }
 
 // Fact is one line of a finding that lets the reader judge it.
@@ -99,6 +108,9 @@ type Once struct {
 	// For is how long the others are kept quiet.
 	For time.Duration
 }
+
+// english is the title in English.
+func (f Finding) english() string { return cmp.Or(f.heading, f.Title.String()) }
 
 // subject is whom the finding is about.
 func (f Finding) subject() string {

@@ -2,7 +2,6 @@ package remedy
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -30,13 +29,13 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 		changes = append(changes, step.Change)
 	}
 	if err := w.Kinds.Narrows(changes); err != nil {
-		return ledger.Failed, say.Data(err.Error()), err
+		return ledger.Failed, say.Error(err), err
 	}
 	if w.Settings.Mode != control.Enforce {
 		return ledger.Observed, say.Text{}, nil
 	}
 	held := func(err error) (ledger.Status, say.Text, error) {
-		return ledger.Held, say.Data(notice.Redact(err.Error())), err
+		return ledger.Held, say.Error(err), err
 	}
 
 	if why, err := w.halted(ctx); err != nil {
@@ -87,7 +86,7 @@ func (w *work) once(ctx context.Context, entry *ledger.Entry) error {
 func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.Entry, why say.Text, err error) {
 	tags, err := w.tags(ctx, entry)
 	if err != nil {
-		return nil, say.Text{}, fmt.Errorf("the exemption of %q cannot be read: %w", entry.Subject, err)
+		return nil, say.Text{}, say.Fault{Text: say.F("the exemption of %q cannot be read", entry.Subject), Err: err}
 	}
 	text, tagged := tags[exemption.Tag]
 	if !tagged {
@@ -107,12 +106,8 @@ func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.E
 	e, fault := exemption.Parse(text, w.now)
 	switch {
 	case fault != nil:
-		wrong := say.Data(fault.Error())
-		if known, ok := fault.(exemption.Fault); ok {
-			wrong = known.Text
-		}
 		err = alert(say.F("Exemption not honoured"),
-			say.F("The exemption of %s is not honoured: %s. It says %q.", entry.Subject, wrong, notice.Truncate(text, 256)),
+			say.F("The exemption of %s is not honoured: %s. It says %q.", entry.Subject, say.Error(fault), notice.Truncate(text, 256)),
 			say.F("Write the tag in its form, or remove it."), Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: Weekly})
 		return about, say.Text{}, err
 	case !e.Covers(w.Control.ID, w.now):
@@ -147,7 +142,7 @@ func (w *work) onHold(ctx context.Context, entry ledger.Entry) (say.Text, error)
 	for _, step := range entry.Steps {
 		hold, held, err := w.Ledger.Hold(ctx, step.Change, w.now)
 		if err != nil {
-			return say.Text{}, fmt.Errorf("the hold on the %s of %q cannot be read: %w", step.Kind, step.Subject, err)
+			return say.Text{}, say.Fault{Text: say.F("the hold on the %s of %q cannot be read", step.Kind, step.Subject), Err: err}
 		}
 		if held {
 			return say.F("on hold until %s: undone by %s: %s", say.Day(hold.Until), hold.By, hold.Reason), nil
@@ -165,7 +160,7 @@ func (w *work) pingPong(ctx context.Context, entry *ledger.Entry) (say.Text, err
 	for _, step := range entry.Steps {
 		rounds, err := w.Ledger.Rounds(ctx, step.Change, step.ID, w.now)
 		if err != nil {
-			return say.Text{}, fmt.Errorf("what was done today cannot be read: %w", err)
+			return say.Text{}, say.Fault{Text: say.F("what was done today cannot be read"), Err: err}
 		}
 		if len(rounds) < maxRounds {
 			continue
@@ -189,7 +184,7 @@ func (w *work) blast(ctx context.Context, entry *ledger.Entry) (say.Text, error)
 		}
 		through, breaker, err := w.Ledger.Take(ctx, w.Control.ID, step.ID, w.Settings.BlastRadius, w.now)
 		if err != nil {
-			return say.Text{}, fmt.Errorf("the blast radius cannot be counted: %w", err)
+			return say.Text{}, say.Fault{Text: say.F("the blast radius cannot be counted"), Err: err}
 		}
 		if !through {
 			w.stopped, w.tripped = append(w.stopped, entry.Steps...), breaker.Tripped
@@ -213,7 +208,7 @@ func (w *work) tellStopped(ctx context.Context) error {
 	w.word(&entry, say.F("Blast radius reached"),
 		say.F("%s has made %d changes within an hour and has stopped. Nothing more is changed until somebody releases it; what waits is done by the sweep after that.",
 			w.Control.ID, w.Settings.BlastRadius),
-		say.F("Read what waits. If it is right: make release CONTROL=%s REASON=%q. If not: set the control to observe, and undo what was done.", w.Control.ID, say.F("why")))
+		say.F("Read what waits. If it is right: make release CONTROL=%s REASON=\"why\". If not: set the control to observe, and undo what was done.", w.Control.ID))
 	for _, step := range w.stopped {
 		entry.Facts = append(entry.Facts, w.fact(Fact{Name: say.F("Waits"), Value: w.Kinds.Say(step.Change, false)}))
 	}
@@ -369,7 +364,7 @@ func (w *work) fixed(ctx context.Context, matters map[string]bool) ([]ledger.Ent
 		e := ledger.Entry{
 			ID: digest(w.run.Key, "fixed", c.Key), Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, At: w.now,
 			Subject: c.Subject, User: c.User, Owner: c.Owner, OwnerSlack: c.OwnerSlack, Title: c.Title, Heading: c.Heading, Severity: string(control.Low), Tell: notice.Fixed, Case: c.Key,
-			Text: w.say(say.F("This is put right, and Warder has nothing left to do about it. Thank you.")),
+			Text: w.say(say.F("%s (%s): this is put right, and Warder has nothing left to do about it. Thank you.", c.Title, c.Subject)),
 		}
 		for _, change := range c.Changes {
 			e.Facts = append(e.Facts, w.fact(Fact{Name: say.F("No longer due"), Value: w.Kinds.Say(change, false)}))

@@ -20,13 +20,14 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // halted is a halt switch that is on since a time.
 type halted struct{ since time.Time }
 
-func (h halted) Check(context.Context) (string, time.Time, error) {
-	return "Warder is halted", h.since, nil
+func (h halted) Check(context.Context) (say.Text, time.Time, error) {
+	return say.Data("Warder is halted"), h.since, nil
 }
 
 // attached is the event that alice got her policy, on 2026-11-30 at 23:59:18.
@@ -94,7 +95,9 @@ func TestEveryRunMeasuresWhatCameOfIt(t *testing.T) {
 		{"a planner that fails", func(event.Event) ([]remedy.Finding, error) { return nil, errors.New("denied") }, nil, nil, sweep,
 			with(map[string]any{"Failures": 1.0})},
 		{"nonsense", asIs, nil, nil, "nonsense", with(map[string]any{"Failures": 1.0})},
-		{"an owner with days left", asIs, func(t *testing.T, r *remedy.Runner, _ *account.Account) { r.Settings.Parameters = []byte(`{"graceDays": 7}`) }, nil, sweep,
+		{"an owner with days left", asIs, func(t *testing.T, r *remedy.Runner, _ *account.Account) {
+			r.Settings.Parameters = []byte(`{"graceDays": 7}`)
+		}, nil, sweep,
 			sweeping(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedWaiting": 1.0, "OpenCases": 1.0})},
 		{"an exempt user", asIs, func(_ *testing.T, _ *remedy.Runner, a *account.Account) {
 			a.Alter(account.State{Users: map[string]*account.User{"alice": {Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
@@ -181,13 +184,13 @@ func TestWhatIsOnlyMeasuredStopsNothing(t *testing.T) {
 
 type unreadable struct{}
 
-func (unreadable) Check(context.Context) (string, time.Time, error) {
-	return "", time.Time{}, errors.New("denied")
+func (unreadable) Check(context.Context) (say.Text, time.Time, error) {
+	return say.Text{}, time.Time{}, errors.New("denied")
 }
 
 func TestTheLogHasALineForEachChangeNoticeAndOpenCase(t *testing.T) {
 	r, _, _ := newRunner(t, func(event.Event) ([]remedy.Finding, error) {
-		waits := remedy.Finding{User: "alice", Text: "Found.", Due: time.Date(2026, 12, 8, 0, 0, 0, 0, time.UTC), Changes: []change.Change{{
+		waits := remedy.Finding{User: "alice", Text: say.Data("Found."), Due: time.Date(2026, 12, 8, 0, 0, 0, 0, time.UTC), Changes: []change.Change{{
 			Kind: change.AccessKeyStatus, Subject: "alice", Target: "AKIAIOSFODNN7EXAMPLE", Before: change.Active, After: change.Inactive}}}
 		return []remedy.Finding{detach(), waits}, nil
 	})
@@ -238,7 +241,7 @@ func TestAFailedChangeIsALineOfItsOwnLevel(t *testing.T) {
 		t.Fatal("no error")
 	}
 	lines := slices.Collect(strings.Lines(out.String()))
-	if !strings.Contains(lines[0], `"level":"ERROR","msg":"change"`) || !strings.Contains(lines[0], `"status":"failed","reason":"verify: the change did not take`) {
+	if !strings.Contains(lines[0], `"level":"ERROR","msg":"change"`) || !strings.Contains(lines[0], `"status":"failed","reason":"the change did not take`) {
 		t.Errorf("line %s", lines[0])
 	}
 }

@@ -48,7 +48,7 @@ func (s *scripted) Plan(ctx context.Context, e event.Event, _ time.Time) ([]reme
 	_, fresh := e.Detail.(*event.APICall)
 	var findings []remedy.Finding
 	for _, f := range s.plan {
-		finding := remedy.Finding{User: f.Changes[0].Subject, Text: say.Data("Found."), Due: f.Due, Fresh: fresh}
+		finding := remedy.Finding{User: f.Changes[0].Subject, Text: say.F("Found."), Due: f.Due, Fresh: fresh}
 		for _, c := range f.Changes {
 			kind, err := s.kinds.Kind(c)
 			if err != nil {
@@ -70,6 +70,10 @@ func (s *scripted) Plan(ctx context.Context, e event.Event, _ time.Time) ([]reme
 		}
 	}
 	return findings, nil
+}
+
+func init() {
+	say.Register("ko", []byte(`{"Scripted finding": "각본의 결과", "Found.": "발견되었습니다."}`))
 }
 
 func TestStories(t *testing.T) {

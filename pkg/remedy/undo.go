@@ -269,7 +269,7 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 		// What is put back is told where the change was told.
 		Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
 		Title:  entry.Title, Heading: entry.Heading, Severity: string(control.Medium), By: q.By, Reason: q.Reason, Actor: q.By,
-		Text: u.say(say.F("%s asked to put back what %s did on %s: %s", q.By, entry.Control, say.Minute(entry.At), q.Reason)),
+		Text: u.say(say.F("%s asked to put back what %s did to %s on %s: %s", q.By, entry.Control, entry.Subject, say.Minute(entry.At), q.Reason)),
 	}
 	if u.widens(steps[0].Inverse()) {
 		inverse.Advice = u.say(say.F("Warder leaves it alone until %s and then starts again with a notice. Put it right before, or ask for an exemption.",

@@ -38,8 +38,8 @@ func (p *waiting) Plan(ctx context.Context, e event.Event, now time.Time) ([]Fin
 			continue
 		}
 		f := Finding{
-			Title: say.Or(say.Words(c.Heading), say.Words(c.Title)), Severity: control.Severity(c.Severity), Changes: c.Changes, waits: c.Key,
-			Text: say.F("This was to be done on %s and was held back then.", say.Minute(c.Opened)),
+			Title: say.Data(c.Title), heading: c.Heading, Severity: control.Severity(c.Severity), Changes: c.Changes, waits: c.Key,
+			Text: say.F("%s (%s): this was to be done on %s and was held back then.", c.Title, c.Subject, say.Minute(c.Opened)),
 		}
 		if c.User {
 			f.User = c.Subject

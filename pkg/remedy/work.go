@@ -235,12 +235,13 @@ func (w *work) instead(ctx context.Context, entry ledger.Entry, once Once, why s
 
 // entry words a finding as the ledger keeps it.
 func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
-	id := digest(w.Control.ID, w.run.Key, f.subject(), f.Title.String(), f.Once.Key, f.Changes)
+	id := digest(w.Control.ID, w.run.Key, f.subject(), f.english(), f.Once.Key, f.Changes)
 	entry := ledger.Entry{
 		ID: id, Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, Subject: f.subject(), User: f.User != "", At: w.now,
 		Severity: string(cmp.Or(f.Severity, w.Control.Severity)), Left: w.say(f.Left),
 	}
 	w.word(&entry, say.Or(f.Title, say.Words(w.Control.Title)), f.Text, f.Advice)
+	entry.Heading = cmp.Or(f.heading, entry.Heading)
 	for _, fact := range f.Facts {
 		entry.Facts = append(entry.Facts, w.fact(fact))
 	}
@@ -256,7 +257,7 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		if err != nil && w.run.Attempts >= tries {
 			// Nobody may be left untold because the owner cannot be read. That the exemption cannot be
 			// read either holds the changes back.
-			contact, err = owner.Contact{Missing: say.F("could not be read: %s", notice.Redact(err.Error()))}, nil
+			contact, err = owner.Contact{Missing: say.F("could not be read: %s", say.Error(err))}, nil
 		}
 		if err != nil {
 			return entry, fmt.Errorf("look up the owner of %q: %w", f.User, err)
@@ -397,11 +398,11 @@ func changeAttrs(s ledger.Step) []any {
 func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step, resumed bool) error {
 	kind, err := w.Kinds.Kind(step.Change)
 	if err != nil {
-		step.Status, step.Reason = ledger.Failed, err.Error()
+		step.Status, step.Reason = ledger.Failed, w.say(say.Error(err))
 		return err
 	}
 	fail := func(err error) error {
-		step.Status, step.Reason = ledger.Failed, notice.Redact(err.Error())
+		step.Status, step.Reason = ledger.Failed, w.say(say.Error(err))
 		return err
 	}
 	if step.Status != ledger.Applied {
@@ -459,7 +460,7 @@ func verify(ctx context.Context, sleep func(context.Context, time.Duration), kin
 			return nil
 		}
 	}
-	return fmt.Errorf("verify: the change did not take: %s", kind.Say(c, false))
+	return say.Fault{Text: say.F("the change did not take: %s", kind.Say(c, false))}
 }
 
 // tell publishes the notice that the entry's state calls for, unless it was sent before. again says
@@ -564,10 +565,10 @@ func UndoCommand(kinds change.Registry, step ledger.Step) string {
 	return undoCommand(step.ID).String()
 }
 
-func undoCommand(id string) say.Text { return say.F("make undo ID=%s REASON=%q", id, say.F("why")) }
+func undoCommand(id string) say.Text { return say.F(`make undo ID=%s REASON="why"`, id) }
 
-// say words a text in the language of the deployment.
-func (r *Runner) say(t say.Text) string { return t.In(string(r.Settings.Language)) }
+// say words a text in the language of the deployment, without whole access key ids.
+func (r *Runner) say(t say.Text) string { return notice.Redact(t.In(string(r.Settings.Language))) }
 
 func (r *Runner) fact(f Fact) notice.Fact {
 	return notice.Fact{Name: r.say(f.Name), Value: r.say(f.Value)}

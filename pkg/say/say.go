@@ -17,6 +17,7 @@ package say
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -149,6 +150,35 @@ func (t Text) render(catalogue map[string]string) string {
 		return format
 	}
 	return fmt.Sprintf(format, args...)
+}
+
+// Fault is an error that people are told of: what went wrong in words for them, because of an error
+// whose words are those of a program, and may be nil.
+type Fault struct {
+	Text Text
+	Err  error
+}
+
+// Error implements error.
+func (f Fault) Error() string { return f.told().String() }
+
+// Unwrap returns the error that it is because of.
+func (f Fault) Unwrap() error { return f.Err }
+
+func (f Fault) told() Text {
+	if f.Err == nil {
+		return f.Text
+	}
+	return Join(": ", f.Text, Error(f.Err))
+}
+
+// Error is the Text of an error: that of its [Fault] if it has one, else what it says, as it is.
+func Error(err error) Text {
+	var f Fault
+	if errors.As(err, &f) {
+		return f.told()
+	}
+	return Data(err.Error())
 }
 
 // registered are the catalogues of each language as they were handed over, read what they came to.

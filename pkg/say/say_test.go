@@ -1,6 +1,8 @@
 package say
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -51,6 +53,26 @@ func TestMapReachesTheArgumentsOfArguments(t *testing.T) {
 	text := F("%s of %s", F("key %s", "a"), "b").Map(func(a any) any { return a.(string) + "!" })
 	if got := text.In("xx"); got != "b!: clé a!" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestAnErrorIsToldAsFarAsItHasWords(t *testing.T) {
+	cause := errors.New("Throttling: Rate exceeded")
+	for _, tc := range []struct {
+		err         error
+		english, xx string
+	}{
+		{cause, "Throttling: Rate exceeded", "Throttling: Rate exceeded"},
+		{Fault{Text: F("a user")}, "a user", "un usager"},
+		{Fault{F("a user"), cause}, "a user: Throttling: Rate exceeded", "un usager: Throttling: Rate exceeded"},
+		{fmt.Errorf("run: %w", Fault{F("a user"), Fault{F("key %s", "1"), cause}}), "a user: key 1: Throttling: Rate exceeded", "un usager: clé 1: Throttling: Rate exceeded"},
+	} {
+		if got := Error(tc.err); got.String() != tc.english || got.In("xx") != tc.xx {
+			t.Errorf("%q, %q, want %q, %q", got, got.In("xx"), tc.english, tc.xx)
+		}
+	}
+	if err := (Fault{F("a user"), cause}); !errors.Is(err, cause) || err.Error() != "a user: Throttling: Rate exceeded" {
+		t.Errorf("%v", err)
 	}
 }
 

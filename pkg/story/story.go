@@ -14,7 +14,8 @@
 //
 // Beside what a story wants, the harness checks what must hold for every story: handling the events
 // again changes nothing and tells nobody; observing changes nothing; a call that fails or a crash
-// after any call is made good by the retry, with nothing done twice and nobody told twice; the
+// after any call is made good by the retry, with nothing done twice and nobody told twice; in Korean the
+// same is told, and nothing of it is left in English; the
 // control calls nothing that its control.json does not permit, and permits nothing that no story
 // needs; no message holds a whole access key id.
 package story
@@ -45,6 +46,7 @@ import (
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
@@ -114,6 +116,7 @@ type story struct {
 	settings settings.Function
 	events   []namedEvent
 	store    *ledger.Memory // what is remembered from before; nil for nothing
+	given    string         // all that the file says about the world and what people do in it
 	drills   []ledger.Drill
 }
 
@@ -152,6 +155,7 @@ func (h *harness) story(t *testing.T, file string) {
 
 	t.Run("handled again", func(t *testing.T) { told.again(t) })
 	t.Run("observed", func(t *testing.T) { h.observed(t, s, told) })
+	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, told) })
 	t.Run("with faults", func(t *testing.T) { h.faults(t, s, told) })
 }
 
@@ -195,6 +199,9 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 		}
 		if err != nil {
 			return s, "", fmt.Errorf("section %s: %w", f.Name, err)
+		}
+		if f.Name != "want" {
+			s.given += string(f.Data)
 		}
 	}
 	if len(s.events) == 0 {
@@ -259,6 +266,7 @@ type world struct {
 	runner    *remedy.Runner
 	log       bytes.Buffer
 	answers   bytes.Buffer    // what the function answered, errors too
+	errors    bytes.Buffer    // those alone
 	called    map[string]bool // operations that handling events called
 	changes   []string        // ids of the changes that were reported, in their order
 	now       time.Time       // the wall clock, which requests move
@@ -317,7 +325,7 @@ func (h haltSwitch) Check(context.Context) (say.Text, time.Time, error) {
 	case "unreadable":
 		return say.Text{}, time.Time{}, errors.New("the halt switch /warder/halt cannot be read: access denied")
 	default:
-		return say.F("Warder is halted (%s): %s", "/warder/halt", value), time.Time{}, nil
+		return halt.Why("/warder/halt", value), time.Time{}, nil
 	}
 }
 
@@ -381,6 +389,7 @@ func (w *world) run(e namedEvent) (remedy.Report, error) {
 	report, err := w.handle(e)
 	text, _ := json.Marshal(report) // plain data
 	fmt.Fprintln(&w.answers, string(text), err)
+	fmt.Fprintln(&w.errors, err)
 	return report, err
 }
 

@@ -1,0 +1,99 @@
+package notice
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/warder-aws/warder/pkg/say"
+)
+
+// Email is the plain text for people. Whoever reads no further than the first lines knows what happened
+// to whom, what Warder did or will do about it, and what is asked of them.
+func (m Message) Email() string {
+	var b strings.Builder
+	part := func(t say.Text) {
+		if !t.Empty() {
+			fmt.Fprintf(&b, "%s\n\n", t.In(m.Language))
+		}
+	}
+	if m.Drill != "" {
+		part(say.F("This is a drill: it is about a user who was made for it, and asks nothing of you."))
+	}
+	part(say.Data(m.Text))
+	if len(m.Changes) > 0 {
+		fmt.Fprintln(&b, m.Acts().In(m.Language))
+		for _, c := range m.Changes {
+			fmt.Fprintf(&b, "  - %s  [%s]\n", c.Say().In(m.Language), c.ID)
+		}
+		fmt.Fprintln(&b)
+	}
+	if m.Left != "" {
+		part(say.F("Left alone: %s", m.Left))
+	}
+	if m.Advice != "" {
+		part(say.F("What to do: %s", m.Advice))
+	}
+	if m.Undo != "" {
+		part(say.F("To undo it: %s", m.Undo))
+	}
+	line := func(name say.Text, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s: %s\n", name.In(m.Language), value)
+		}
+	}
+	line(say.F("What"), m.Title)
+	line(say.F("Who"), say.Words(m.Subject).In(m.Language))
+	line(say.F("Owner"), m.Owner)
+	for _, f := range m.Facts {
+		line(say.Data(f.Name), f.Value)
+	}
+	line(say.F("Severity"), Severity(m.Severity).In(m.Language))
+	line(say.F("When"), say.Moment(m.Time).In(m.Language))
+	if !m.Due.IsZero() {
+		line(say.F("Due"), say.Minute(m.Due).In(m.Language))
+	}
+	line(say.F("Account"), strings.TrimSpace(m.Account+" "+m.Region))
+	line(say.F("Control"), m.Control)
+	line(say.F("Event"), m.Event)
+	line(say.F("Runbook"), m.Runbook)
+	for _, r := range m.References {
+		line(say.F("Reference"), strings.TrimSpace(r.Title+" "+r.URL))
+	}
+	return Truncate(b.String(), maxBody)
+}
+
+// SMS is the short text: one part, which has 140 bytes of ASCII, or 70 characters of UTF-16 if it has
+// any other (https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html).
+func (m Message) SMS() string {
+	text := say.F("Warder %s (%s): %s, %s, account %s", m.Kind.Say(), Severity(m.Severity), m.Title, say.Words(m.Subject), m.Account).In(m.Language)
+	text = Truncate(text, 140)
+	for limit := len(text); len(text) > 0 && !fits(text); limit-- {
+		text = Truncate(text, limit)
+	}
+	return text
+}
+
+// fits reports whether a text goes into one part of an SMS.
+func fits(text string) bool {
+	if strings.IndexFunc(text, func(r rune) bool { return r > '~' }) < 0 {
+		return len(text) <= 140
+	}
+	return len(utf16.Encode([]rune(text))) <= 70
+}
+
+// Line is the subject line of an email, in English: printable ASCII, at most 99 characters
+// (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+func (m Message) Line() string {
+	ascii := strings.Map(func(r rune) rune {
+		switch {
+		case r == '…':
+			return '.'
+		case r < ' ' || r > '~':
+			return '?'
+		}
+		return r
+	}, m.headline(cmp.Or(m.Heading, m.Title), "en"))
+	return Truncate(ascii, 99)
+}
