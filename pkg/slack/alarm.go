@@ -35,10 +35,10 @@ func ParseAlarm(message []byte) (a Alarm, ok bool) {
 }
 
 // changed is the time in the form of the other messages, if it is one.
-func (a Alarm) changed() string {
+func (s *sheet) changed(a Alarm) string {
 	for _, layout := range []string{"2006-01-02T15:04:05.999-0700", time.RFC3339} {
 		if at, err := time.Parse(layout, a.Changed); err == nil {
-			return moment(at)
+			return s.moment(at)
 		}
 	}
 	return a.Changed
@@ -68,7 +68,7 @@ func (s *sheet) alarm(a Alarm) Post {
 		Text:      fallback(head+title, a.Description),
 		Blocks:    append([]api.Block{header(head + title)}, what.all...),
 		Color:     color,
-		Details:   append(why.all, s.small("CloudWatch", a.Account, a.Region, a.changed())...),
+		Details:   append(why.all, s.small("CloudWatch", a.Account, a.Region, s.changed(a))...),
 		Broadcast: a.State == "ALARM",
 	}
 }

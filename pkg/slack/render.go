@@ -2,18 +2,26 @@ package slack
 
 import (
 	"cmp"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	api "github.com/slack-go/slack"
 
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
 
 // What Slack takes, and what is left of it here. Bytes are counted where Slack counts characters,
 // which is never more lenient.
@@ -63,17 +71,17 @@ func (p Post) MarshalJSON() ([]byte, error) {
 }
 
 // signs show how bad it is before anybody has read a word.
-var signs = map[string]struct{ emoji, word, color string }{
-	"critical": {"🔴", "CRITICAL", "#b3001b"},
-	"high":     {"🟠", "HIGH", "#e8590c"},
-	"medium":   {"🟡", "MEDIUM", "#f2b705"},
-	"low":      {"🔵", "LOW", "#4a90d9"},
+var signs = map[string]struct{ emoji, color string }{
+	"critical": {"🔴", "#b3001b"},
+	"high":     {"🟠", "#e8590c"},
+	"medium":   {"🟡", "#f2b705"},
+	"low":      {"🔵", "#4a90d9"},
 }
 
 // leads say what a notice is about, before its title.
 var leads = map[notice.Kind]string{
-	notice.Alert: "Alert", notice.WouldChange: "Would change", notice.Changed: "Changed", notice.Warning: "Will change",
-	notice.Reminder: "Reminder", notice.Fixed: "Put right", notice.Held: "Held back", notice.Undone: "Undone", notice.Failure: "FAILED",
+	notice.Alert: "alert", notice.WouldChange: "would change", notice.Changed: "changed", notice.Warning: "will change",
+	notice.Reminder: "reminder", notice.Fixed: "thank you", notice.Held: "held back", notice.Undone: "undone", notice.Failure: "FAILED",
 }
 
 // Render lays out a notice: what happened first, then what is done about it, the facts, and the
@@ -110,10 +118,17 @@ type sheet struct {
 	cut bool
 }
 
-// say words something for people in the language of the deployment, word a single term.
-func (s *sheet) say(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+// say words something for people in the language of the deployment.
+func (s *sheet) say(format string, args ...any) string {
+	return say.F(format, args...).In(string(s.language))
+}
 
-func (s *sheet) word(english string) string { return english }
+// word is a term that is looked up, with a capital.
+func (s *sheet) word(english string) string {
+	word := say.Words(english).In(string(s.language))
+	first, size := utf8.DecodeRuneInString(word)
+	return string(unicode.ToUpper(first)) + word[size:]
+}
 
 // plain is a text that others worded: without whole access key ids, without control characters other
 // than a new line, with a mark in place of characters that are not seen and turn the text around
@@ -141,13 +156,12 @@ func (s *sheet) line(text string, limit int) string {
 }
 
 func (s *sheet) notice(m notice.Message) Post {
-	sign := signs[m.Severity]
-	if sign.word == "" {
+	sign, known := signs[m.Severity]
+	if !known {
 		sign = signs["medium"]
-		sign.word = strings.ToUpper(cmp.Or(s.line(m.Severity, 20), "?"))
 	}
-	lead := s.word(cmp.Or(leads[m.Kind], "Alert"))
-	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, s.word(sign.word), lead)
+	severity := strings.ToUpper(s.word(cmp.Or(s.line(m.Severity, 20), "?")))
+	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, severity, s.word(cmp.Or(leads[m.Kind], leads[notice.Alert])))
 	title := s.line(m.Title, maxHeader-len(head))
 	post := Post{
 		Text:      fallback(head+title, m.Text),
@@ -166,7 +180,7 @@ func (s *sheet) notice(m notice.Message) Post {
 	rest.fact(s.say("Left alone"), s.plain(m.Left, s.field))
 	rest.fact(s.say("What to do"), s.plain(m.Advice, s.field))
 	if !m.Due.IsZero() {
-		rest.fact(s.say("Due"), minute(m.Due))
+		rest.fact(s.say("Due"), say.Minute(m.Due).In(string(s.language)))
 	}
 	for i, f := range m.Facts {
 		if i == s.items {
@@ -178,7 +192,7 @@ func (s *sheet) notice(m notice.Message) Post {
 	post.Details = append(post.Details, rest.all...)
 	post.Details = append(post.Details, s.commands(m)...)
 	post.Details = append(post.Details, s.links(m)...)
-	about := []string{m.Control, strings.TrimSpace(m.Account + " " + m.Region), moment(m.Time), m.Event}
+	about := []string{m.Control, strings.TrimSpace(m.Account + " " + m.Region), s.moment(m.Time), m.Event}
 	if s.cut {
 		about = append(about, s.say("shortened: explain has all of it"))
 	}
@@ -199,19 +213,21 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 	var label string
 	switch m.Kind {
 	case notice.WouldChange:
-		label = s.say("Warder only observes here. In enforce it would:")
+		label = s.say("Warder only observes here and has changed nothing. In enforce it would:")
 	case notice.Changed:
 		label = s.say("Warder did:")
-	case notice.Warning, notice.Reminder:
-		label = s.say("Unless it is put right before, Warder will on %s:", minute(m.Due))
+	case notice.Warning:
+		label = s.say("Unless it is put right before, Warder will on %s:", say.Minute(m.Due))
+	case notice.Reminder:
+		label = s.say("It is not put right yet. Unless it is before, Warder will on %s:", say.Minute(m.Due))
 	case notice.Held:
 		label = s.say("Warder holds back:")
 	case notice.Undone:
 		label = s.say("Warder put back:")
 	case notice.Failure:
-		label = s.say("Warder tried, and it is not done:")
+		label = s.say("Warder tried, and not all of it is done:")
 	default:
-		label = s.say("It is about:")
+		label = s.say("Warder did not:")
 	}
 	list, length := api.NewRichTextList(api.RTEListBullet, 0), 0
 	blocks := []api.Block{api.NewRichTextBlock("", section(text(label, bold)), list)}
@@ -379,12 +395,10 @@ func plainText(words string) *api.TextBlockObject {
 // (https://docs.slack.dev/messaging/formatting-message-text#escaping).
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 
-// minute is a time to the minute, moment one to the second, both in UTC and empty for none.
-func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
-
-func moment(t time.Time) string {
+// moment is a time to the second, empty for none.
+func (s *sheet) moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return notice.Moment(t)
+	return say.Moment(t).In(string(s.language))
 }

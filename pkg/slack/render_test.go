@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,11 @@ func TestGoldenPayloads(t *testing.T) {
 	posts["alarm"] = RenderAlarm(a, settings.English)
 	a.State, a.Before, a.Description = "OK", "ALARM", ""
 	posts["alarm-over"] = RenderAlarm(a, settings.English)
+	posts["alarm-over-ko"] = RenderAlarm(a, settings.Korean)
+	m := sample(notice.Warning, "high")
+	m.Title, m.Text, m.Advice = "사용자에게 직접 연결된 정책", "AdministratorAccess 정책이 alice 사용자에게 직접 연결되었습니다.", "그룹을 통해 권한을 부여하시기 바랍니다."
+	m.Facts, m.Changes[0].Text = []notice.Fact{{Name: "수행자", Value: "mallory"}}, "alice 사용자에서 AdministratorAccess 정책 분리"
+	posts["warning-high-ko"] = Render(m, settings.Korean)
 
 	for name, post := range posts {
 		t.Run(name, func(t *testing.T) {
@@ -248,7 +254,8 @@ func TestEveryKindAndSeverityIsSeenAtAGlance(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, want := range []string{sign.emoji + " " + sign.word + " · " + lead + ": ", sign.color, "make explain ID=abcdefghij", "U024BE7LH"} {
+			lead = strings.ToUpper(lead[:1]) + lead[1:]
+			for _, want := range []string{sign.emoji + " " + strings.ToUpper(severity) + " · " + lead + ": ", sign.color, "make explain ID=abcdefghij", "U024BE7LH"} {
 				if !strings.Contains(string(data), want) {
 					t.Errorf("%s, %s: no %q in %s", kind, severity, want, data)
 				}
@@ -344,4 +351,47 @@ func FuzzRender(f *testing.F) {
 		check(t, RenderPlain(title, words, settings.English))
 		check(t, RenderAlarm(Alarm{Name: title, State: severity, Description: words, Reason: subject, Changed: undo}, settings.English))
 	})
+}
+
+// Nothing that Warder words itself is left in English.
+func TestInKoreanNothingIsEnglish(t *testing.T) {
+	latin := regexp.MustCompile(`[A-Za-z]{2,}`)
+	names := regexp.MustCompile(`Warder|observe|enforce|explain|undo|make|ID|REASON|UTC|ALARM|OK|CloudWatch`)
+	for kind := range leads {
+		for severity := range signs {
+			m := sample(kind, severity)
+			m.Title, m.Text, m.Subject, m.Owner, m.Left, m.Advice, m.Finding, m.Control = "제목", "내용", "가", "가", "가", "가", "1", "1"
+			m.Facts, m.References, m.Event, m.Region = nil, nil, "", ""
+			for i := range m.Changes {
+				m.Changes[i].ID, m.Changes[i].Text, m.Changes[i].Reason = "1", "가", "가"
+			}
+			for range 30 {
+				m.Changes = append(m.Changes, notice.Change{ID: "1", Text: "가"})
+			}
+			if m.Undo != "" {
+				m.Undo = "make undo ID=1"
+			}
+			koreanOnly(t, Render(m, settings.Korean), latin, names)
+		}
+	}
+	koreanOnly(t, RenderAlarm(Alarm{Name: "1", State: "OK", Before: "ALARM", Reason: "가", Changed: "2026-11-21T12:00:00.123+0000"}, settings.Korean), latin, names)
+	koreanOnly(t, RenderPlain("", "가", settings.Korean), latin, names)
+}
+
+func koreanOnly(t *testing.T, post Post, latin, names *regexp.Regexp) {
+	t.Helper()
+	check(t, post)
+	var value any
+	if err := json.Unmarshal(indented(t, post), &value); err != nil {
+		t.Fatal(err)
+	}
+	each(value, func(object map[string]any) {
+		words, _ := object["text"].(string)
+		if rest := names.ReplaceAllString(words, ""); latin.MatchString(rest) {
+			t.Errorf("%q is not Korean", words)
+		}
+	})
+	if rest := names.ReplaceAllString(post.Text, ""); latin.MatchString(rest) {
+		t.Errorf("%q is not Korean", post.Text)
+	}
 }
