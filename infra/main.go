@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"unicode/utf8"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -113,7 +114,36 @@ func (p HubProps) check() error {
 			faults = append(faults, fmt.Errorf("notify.%s is in %q: it has to be in the hub's region %s, where the functions and the alarms are", name, named.Region, p.Settings.HubRegion))
 		}
 	}
+	if _, err := p.configRules(); err != nil {
+		faults = append(faults, err)
+	}
+	faults = append(faults, p.checkPatterns()...)
 	return errors.Join(faults...)
+}
+
+// checkPatterns finds patterns that account, names of Config rules or a region's
+// alternatives have made too long for EventBridge.
+func (p HubProps) checkPatterns() []error {
+	var faults []error
+	check := func(what string, q pattern) {
+		if size := utf8.RuneCountInString(q.of(jsii.String(longest("", 12))).text()); size > control.MaxPattern {
+			faults = append(faults, fmt.Errorf("%s has a pattern of %d characters, and EventBridge takes %d: name fewer configRules in cdk.json", what, size, control.MaxPattern))
+		}
+	}
+	for _, c := range p.Controls {
+		for i, q := range patterns(c, p.Settings) {
+			check(fmt.Sprintf("rule %d of %s", i+1, c.ID), q)
+			if drilled := q.drilled(false); drilled != nil {
+				check(fmt.Sprintf("rule %d of %s, on the bus", i+1, c.ID), drilled)
+			}
+		}
+	}
+	if len(p.Settings.Regions) > 0 {
+		for i, q := range p.forwarded() {
+			check(fmt.Sprintf("rule %d of a region", i+1), q)
+		}
+	}
+	return faults
 }
 
 // environment is what the function of c is told, with the longest names that

@@ -14,7 +14,8 @@ import (
 // A pattern is an event pattern as control.json has it.
 type pattern map[string]any
 
-// patterns is what starts a control.
+// patterns is what starts a control, with the names that the account has for AWS's
+// managed Config rules.
 func patterns(c control.Control, s settings.Settings) []pattern {
 	var all []pattern
 	for i, raw := range c.Rules {
@@ -22,7 +23,7 @@ func patterns(c control.Control, s settings.Settings) []pattern {
 		if err := json.Unmarshal(raw, &p); err != nil {
 			panic(fmt.Sprintf("decode rule %d of %q: %v", i, c.ID, err)) // control.Parse has read it
 		}
-		all = append(all, p)
+		all = append(all, p.named(s.ConfigRules))
 	}
 	return all
 }

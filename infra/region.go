@@ -36,7 +36,8 @@ func (p HubProps) forwarded() []pattern {
 }
 
 // NewRegion adds the stack of one more region to an app: what happens there is
-// sent to the hub's bus, in one hop, and nothing else is there.
+// sent to the hub's bus, in one hop. Nothing else is there but the Config rules, if
+// it is their region.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
 func NewRegion(scope constructs.Construct, region string, props HubProps) awscdk.Stack {
 	stack := awscdk.NewStack(scope, jsii.String(regionStack(region)), &awscdk.StackProps{
@@ -68,6 +69,7 @@ func NewRegion(scope constructs.Construct, region string, props HubProps) awscdk
 	for i, p := range props.forwarded() {
 		add(fmt.Sprintf("Forward%d", i+1), "Sends to the hub what starts a control", p)
 	}
+	newConfigRules(stack, region, props)
 	alarm := newUndeliveredAlarm(stack, undelivered, props.Settings.HubRegion)
 	add("ForwardAlarm", "Sends to the hub that events are left here", pattern{
 		"source": []any{"aws.cloudwatch"}, "detail-type": []any{alarmChange}, "resources": []any{alarm.AttrArn()},

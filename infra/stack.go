@@ -95,6 +95,7 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		functions = append(functions, function)
 		roles = append(roles, *function.Role.RoleName())
 	}
+	newConfigRules(stack, props.Settings.HubRegion, props)
 	denying := newQuarantine(stack, props.Settings)
 	// Every function knows all roles, so that one does not take another's change
 	// for somebody else's.

@@ -88,21 +88,27 @@ const everySetting = `{
 // custom is the stack with everySetting.
 var custom = sync.OnceValues(func() (template, error) { return synthesize("custom", everySetting) })
 
-// synthesize makes the stack of all functions and of more, with the context as
-// its settings.
-func synthesize(name, context string, more ...control.Control) (template, error) {
+// properties is what the stacks of all functions and of more are made from, with the
+// context as their settings and binaries in the folder.
+func properties(folder, context string, more ...control.Control) (HubProps, error) {
 	controls, err := functions.Controls()
 	if err != nil {
-		return template{}, err
+		return HubProps{}, err
 	}
 	controls = append(controls, more...)
 	s, err := settings.Parse([]byte(context), controls)
 	if err != nil {
-		return template{}, err
+		return HubProps{}, err
 	}
-	folder := filepath.Join(scratch, name)
 	props := HubProps{Settings: s, Controls: deployable(controls, s), Binaries: filepath.Join(folder, "bin")}
-	if err := writeBinaries(props); err != nil {
+	return props, writeBinaries(props)
+}
+
+// synthesize makes the stacks with the context as their settings, and returns the hub.
+func synthesize(name, context string, more ...control.Control) (template, error) {
+	folder := filepath.Join(scratch, name)
+	props, err := properties(folder, context, more...)
+	if err != nil {
 		return template{}, err
 	}
 	if err := props.check(); err != nil {

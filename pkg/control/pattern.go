@@ -9,9 +9,9 @@ import (
 	"github.com/warder-aws/warder/pkg/tree"
 )
 
-// maxPattern is EventBridge's quota for one event pattern, in characters.
+// MaxPattern is EventBridge's quota for one event pattern, in characters.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
-const maxPattern = 2048
+const MaxPattern = 2048
 
 // envelope is every field an EventBridge event has at the top.
 // https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
@@ -37,8 +37,8 @@ func checkPattern(n *tree.Node) {
 		n.Fields() // faults it
 		return
 	}
-	if size := utf8.RuneCount(n.JSON()); size > maxPattern {
-		n.Faultf("pattern of %d characters: EventBridge takes %d", size, maxPattern)
+	if size := utf8.RuneCount(n.JSON()); size > MaxPattern {
+		n.Faultf("pattern of %d characters: EventBridge takes %d", size, MaxPattern)
 	}
 	checkFields(n, true)
 }
