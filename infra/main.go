@@ -133,7 +133,7 @@ func (p HubProps) checkPatterns() []error {
 	for _, c := range p.Controls {
 		for i, q := range patterns(c, p.Settings) {
 			check(fmt.Sprintf("rule %d of %s", i+1, c.ID), q)
-			if drilled := q.drilled(false); drilled != nil {
+			if drilled := q.drilled(c.Drill.Source(), false); drilled != nil {
 				check(fmt.Sprintf("rule %d of %s, on the bus", i+1, c.ID), drilled)
 			}
 		}

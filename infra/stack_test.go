@@ -104,7 +104,7 @@ func TestWhoIsListedIsToldOfEverythingAndAnOwnerOfWhatIsTheirs(t *testing.T) {
 
 // taggable is the types whose tags CloudFormation knows.
 var taggable = []string{
-	"AWS::CloudWatch::Alarm", "AWS::Config::ConfigRule", "AWS::DynamoDB::Table", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key",
+	"AWS::CloudWatch::Alarm", "AWS::DynamoDB::Table", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key",
 	"AWS::Lambda::Function", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
 }
 
