@@ -224,6 +224,7 @@ func TestEveryEntryIsUsedAndRight(t *testing.T) {
 		for format := range f.formats {
 			everywhere[format] = true
 		}
+		maps.Copy(everywhere, f.literals)
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		f := found[name]
