@@ -16,9 +16,9 @@ const queueDays = 14 // SQS keeps a message no longer
 func newFailed(stack awscdk.Stack) awssqs.Queue { return newQueue(stack, "Failed") }
 
 // newUndelivered is the one queue of the hub for what EventBridge could not hand
-// over: the dead-letter queue of every rule's target. Only rules of this account
-// and of this stack may write to it; the stack's name begins the names of those,
-// and the bus's name is the stack's.
+// over: the dead-letter queue of every rule's target. Only rules of this account,
+// which the ARN has, and of this stack may write to it; the stack's name begins
+// the names of those, and the bus's name is the stack's.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 func newUndelivered(stack awscdk.Stack) awssqs.Queue {
 	queue := newQueue(stack, "Undelivered")
@@ -27,7 +27,6 @@ func newUndelivered(stack awscdk.Stack) awssqs.Queue {
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{queue.QueueArn()},
 		Conditions: &map[string]any{
-			"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()},
 			"ArnLike": map[string]any{
 				"aws:SourceArn": awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"+*stack.StackName()+"*"), nil),
 			},

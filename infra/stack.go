@@ -108,6 +108,7 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		}
 		functions[i].Tell(f)
 	}
+	newOperations(hub, props)
 
 	if props.Settings.Notify.Chat {
 		newChat(stack, props.Settings.HubRegion)

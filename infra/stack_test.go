@@ -133,7 +133,7 @@ func (r resource) tag(key string) any {
 	return nil
 }
 
-func TestOnlyFunctionsTheirLogsTheTableAndTheSwitchHavePhysicalNames(t *testing.T) {
+func TestOnlyWhatPeopleOrPermissionsNameHasAPhysicalName(t *testing.T) {
 	named := map[string][]string{
 		"AWS::Lambda::Function": {"FunctionName"},
 		"AWS::Logs::LogGroup":   {"LogGroupName"},
@@ -144,6 +144,12 @@ func TestOnlyFunctionsTheirLogsTheTableAndTheSwitchHavePhysicalNames(t *testing.
 		"AWS::IAM::Group":         {"GroupName"},
 		// Regions and drills send to the bus of exactly this name.
 		"AWS::Events::EventBus": {"Name"},
+		// An alarm's name is the subject of its mail; MetricName is what it watches.
+		"AWS::CloudWatch::Alarm":          {"AlarmName", "MetricName"},
+		"AWS::CloudWatch::CompositeAlarm": {"AlarmName"},
+		// What people look for in the console.
+		"AWS::CloudWatch::Dashboard": {"DashboardName"},
+		"AWS::Logs::QueryDefinition": {"Name"},
 	}
 	tmpl := load(t, deployed)
 	for _, r := range tmpl.Resources {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -141,7 +142,7 @@ func createStacks(ctx context.Context, server *moto.Server, templates []project.
 		cfg := own(server)
 		cfg.Region = t.Region
 		created, err := stack.Create(ctx, template, stack.Clients{
-			DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
+			CloudWatch: cloudwatch.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
 			Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
 			Endpoint: server.URL,
 		}, t.Stack, moto.AccountID, t.Region)

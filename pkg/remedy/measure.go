@@ -103,7 +103,7 @@ func caseAttrs(c ledger.Case) []any {
 	if !c.Due.IsZero() {
 		due = c.Due.UTC().Format(time.RFC3339)
 	}
-	return []any{"subject", c.Subject, "title", c.Title, "severity", c.Severity, "owner", c.Owner,
+	return []any{"id", c.Key, "subject", c.Subject, "title", c.Title, "severity", c.Severity, "owner", c.Owner,
 		"opened", c.Opened.UTC().Format(time.RFC3339), "due", due, "held", c.Urgent}
 }
 

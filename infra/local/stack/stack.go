@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -34,13 +35,14 @@ import (
 
 // Clients reach the services that resources are created in.
 type Clients struct {
-	DynamoDB *dynamodb.Client
-	IAM      *iam.Client
-	KMS      *kms.Client
-	Logs     *cloudwatchlogs.Client
-	SNS      *sns.Client
-	SQS      *sqs.Client
-	SSM      *ssm.Client
+	CloudWatch *cloudwatch.Client
+	DynamoDB   *dynamodb.Client
+	IAM        *iam.Client
+	KMS        *kms.Client
+	Logs       *cloudwatchlogs.Client
+	SNS        *sns.Client
+	SQS        *sqs.Client
+	SSM        *ssm.Client
 	// Endpoint is where S3 answers, with the bucket in the path. Three requests do not need its client.
 	Endpoint string
 }
@@ -220,28 +222,32 @@ var makers map[string]makeFunc
 
 func init() { // they call resolve, which calls them
 	makers = map[string]makeFunc{
-		"AWS::Chatbot::CustomAction":     (*maker).customAction,
-		"AWS::DynamoDB::Table":           (*maker).table,
-		"AWS::Events::EventBus":          (*maker).eventBus,
-		"AWS::Events::Rule":              (*maker).rule,
-		"AWS::IAM::Group":                (*maker).group,
-		"AWS::IAM::ManagedPolicy":        (*maker).managedPolicy,
-		"AWS::IAM::Policy":               (*maker).policy,
-		"AWS::IAM::Role":                 (*maker).role,
-		"AWS::KMS::Alias":                (*maker).alias,
-		"AWS::KMS::Key":                  (*maker).key,
-		"AWS::Lambda::EventInvokeConfig": (*maker).invokeConfig,
-		"AWS::Lambda::Function":          (*maker).function,
-		"AWS::Lambda::Permission":        (*maker).permission,
-		"AWS::Logs::LogGroup":            (*maker).logGroup,
-		"AWS::S3::Bucket":                (*maker).bucket,
-		"AWS::S3::BucketPolicy":          (*maker).bucketPolicy,
-		"AWS::SNS::Subscription":         (*maker).subscription,
-		"AWS::SNS::Topic":                (*maker).topic,
-		"AWS::SNS::TopicPolicy":          (*maker).topicPolicy,
-		"AWS::SQS::Queue":                (*maker).queue,
-		"AWS::SQS::QueuePolicy":          (*maker).queuePolicy,
-		"AWS::SSM::Parameter":            (*maker).parameter,
+		"AWS::Chatbot::CustomAction":      (*maker).customAction,
+		"AWS::CloudWatch::Alarm":          (*maker).alarm,
+		"AWS::CloudWatch::CompositeAlarm": (*maker).compositeAlarm,
+		"AWS::CloudWatch::Dashboard":      (*maker).dashboard,
+		"AWS::DynamoDB::Table":            (*maker).table,
+		"AWS::Events::EventBus":           (*maker).eventBus,
+		"AWS::Events::Rule":               (*maker).rule,
+		"AWS::IAM::Group":                 (*maker).group,
+		"AWS::IAM::ManagedPolicy":         (*maker).managedPolicy,
+		"AWS::IAM::Policy":                (*maker).policy,
+		"AWS::IAM::Role":                  (*maker).role,
+		"AWS::KMS::Alias":                 (*maker).alias,
+		"AWS::KMS::Key":                   (*maker).key,
+		"AWS::Lambda::EventInvokeConfig":  (*maker).invokeConfig,
+		"AWS::Lambda::Function":           (*maker).function,
+		"AWS::Lambda::Permission":         (*maker).permission,
+		"AWS::Logs::LogGroup":             (*maker).logGroup,
+		"AWS::Logs::QueryDefinition":      (*maker).queryDefinition,
+		"AWS::S3::Bucket":                 (*maker).bucket,
+		"AWS::S3::BucketPolicy":           (*maker).bucketPolicy,
+		"AWS::SNS::Subscription":          (*maker).subscription,
+		"AWS::SNS::Topic":                 (*maker).topic,
+		"AWS::SNS::TopicPolicy":           (*maker).topicPolicy,
+		"AWS::SQS::Queue":                 (*maker).queue,
+		"AWS::SQS::QueuePolicy":           (*maker).queuePolicy,
+		"AWS::SSM::Parameter":             (*maker).parameter,
 	}
 }
 

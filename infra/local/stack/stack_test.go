@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -34,7 +35,7 @@ func TestCreate(t *testing.T) {
 	server := mototest.Start(t)
 	cfg := mototest.Config(server.URL, "any", "any")
 	clients := stack.Clients{
-		DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Logs: cloudwatchlogs.NewFromConfig(cfg),
+		CloudWatch: cloudwatch.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Logs: cloudwatchlogs.NewFromConfig(cfg),
 		SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
 		Endpoint: server.URL,
 	}
@@ -162,6 +163,23 @@ func TestCreate(t *testing.T) {
 		}
 		if got := aws.ToString(expiry.TimeToLiveDescription.AttributeName); got != "expires" {
 			t.Errorf("TTL attribute %q", got)
+		}
+	})
+	t.Run("the alarm watches, and the dashboard shows, what the template says", func(t *testing.T) {
+		alarms, err := clients.CloudWatch.DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(alarms.MetricAlarms) != 1 || aws.ToString(alarms.MetricAlarms[0].AlarmName) != "warder-test-errors" || len(alarms.MetricAlarms[0].Metrics) != 2 ||
+			!slices.Equal(alarms.MetricAlarms[0].AlarmActions, []string{got.Outputs["TopicArn"]}) {
+			t.Errorf("alarms %+v", alarms.MetricAlarms)
+		}
+		board, err := clients.CloudWatch.GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{DashboardName: aws.String("warder")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body := aws.ToString(board.DashboardBody); !strings.Contains(body, `"warder-Queue of 123456789012"`) {
+			t.Errorf("dashboard %s", body)
 		}
 	})
 	t.Run("the log group and the parameter are there", func(t *testing.T) {
