@@ -112,6 +112,10 @@ sweep: $(ASK) ## send a control over the whole account now: CONTROL=...
 drill: $(ASK) ## rehearse an incident and measure each step, then clean up: MINUTES=... BY=...
 	@$(ASK) $@ $(call given,MINUTES BY)
 
+.PHONY: redrive
+redrive: $(ASK) ## send again what is kept in the queues Failed and Undelivered
+	@$(ASK) $@
+
 ##@ Build
 
 .PHONY: build

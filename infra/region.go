@@ -88,7 +88,7 @@ func newUndeliveredAlarm(stack awscdk.Stack, undelivered awssqs.Queue, hub strin
 	const minutes = 5
 	return awscloudwatch.NewCfnAlarm(stack, jsii.String("UndeliveredAlarm"), &awscloudwatch.CfnAlarmProps{
 		AlarmDescription: jsii.String("Events of this region did not reach Warder in " + hub + ". Look at a message of the queue Undelivered here: " +
-			"its attributes ERROR_CODE and ERROR_MESSAGE say why. When that is put right, send the messages' bodies to the bus " + settings.Product + " in " + hub + "."),
+			"its attributes ERROR_CODE and ERROR_MESSAGE say why. When that is put right: make redrive. See " + handbook + "."),
 		Namespace:          jsii.String("AWS/SQS"),
 		MetricName:         jsii.String("ApproximateNumberOfMessagesVisible"),
 		Dimensions:         &[]any{&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String("QueueName"), Value: undelivered.QueueName()}},

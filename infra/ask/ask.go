@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -48,6 +49,7 @@ var commands = map[string]command{
 	"explain": {[][]string{{"KEY"}, {"USER"}, {"POLICY"}, {"ID"}}, false, asker.explain},
 	"sweep":   {[][]string{{"CONTROL"}}, false, asker.sweep},
 	"drill":   {[][]string{{}, {"MINUTES"}}, true, asker.drill},
+	"redrive": {[][]string{{}}, false, asker.redrive},
 }
 
 // parse reads a command and its request. The error says what is understood.
@@ -110,6 +112,10 @@ type asker struct {
 	sts interface {
 		GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
 	}
+	events interface {
+		TestEventPattern(context.Context, *eventbridge.TestEventPatternInput, ...func(*eventbridge.Options)) (*eventbridge.TestEventPatternOutput, error)
+	}
+	places   []place // the hub, and the other regions
 	region   string
 	controls []control.Control // and tools
 	by       string            // who asks, when the request does not say

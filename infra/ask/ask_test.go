@@ -88,6 +88,7 @@ func TestWhatIsNotUnderstoodIsAnsweredByWhatIs(t *testing.T) {
 			"explain not understood with nothing\nusage: make explain KEY=…\n       make explain USER=…\n       make explain POLICY=…\n       make explain ID=…\n"},
 		{"a release without its control", []string{"release", "REASON=x"}, "release not understood with REASON\nusage: make release CONTROL=… REASON=… [BY=…]\n"},
 		{"a drill of a control", []string{"drill", "CONTROL=x"}, "drill not understood with CONTROL\nusage: make drill [BY=…]\n       make drill MINUTES=… [BY=…]\n"},
+		{"a redrive of one message", []string{"redrive", "ID=1"}, "redrive not understood with ID\nusage: make redrive\n"},
 		{"a sweep of everything", []string{"sweep"}, "sweep not understood with nothing\nusage: make sweep CONTROL=…\n"},
 	}
 	for _, tt := range tests {
@@ -105,7 +106,7 @@ func TestWhatIsNotUnderstoodIsAnsweredByWhatIs(t *testing.T) {
 			}
 		})
 	}
-	if status, _, stderr := new(account).ask(t, "", "pause"); status != 2 || strings.Count(stderr, "make ") != 13 {
+	if status, _, stderr := new(account).ask(t, "", "pause"); status != 2 || strings.Count(stderr, "make ") != 14 {
 		t.Errorf("status %d, want 2 and every way to ask:\n%s", status, stderr)
 	}
 }

@@ -1,9 +1,11 @@
 // Command ask asks the deployed Warder for what people decide: to halt and to go
 // on, to release a control, to put back what was changed, to explain, to sweep
-// now, to rehearse an incident. The make targets of these names run it. It calls the account of the
+// now, to send again what is kept in the queues, to rehearse an incident. The
+// make targets of these names run it. It calls the account of the
 // credentials in the environment, or the local account when AWS_ENDPOINT_URL
 // names it, in the region of cdk.json. It needs no right to IAM: it invokes
-// Warder's functions and sets the halt parameter, and does nothing by itself.
+// Warder's functions, sets the halt parameter and empties the queues, and does
+// nothing by itself.
 package main
 
 import (
@@ -17,8 +19,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -84,8 +90,19 @@ func connect(ctx context.Context) (asker, error) {
 	if err != nil {
 		return asker{}, fmt.Errorf("read AWS configuration: %w", err)
 	}
+	places := []place{newPlace(cfg, s.HubRegion, settings.Product)}
+	for _, region := range s.Regions {
+		places = append(places, newPlace(cfg, region, settings.Product+"-"+region))
+	}
 	return asker{
 		lambda: lambda.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
+		events: eventbridge.NewFromConfig(cfg), places: places,
 		region: s.HubRegion, controls: controls, by: os.Getenv("BY"), now: time.Now,
 	}, nil
+}
+
+// newPlace makes the clients for the stack of a region.
+func newPlace(cfg aws.Config, region, stack string) place {
+	cfg.Region = region
+	return place{region: region, stack: stack, formation: cloudformation.NewFromConfig(cfg), queues: sqs.NewFromConfig(cfg)}
 }

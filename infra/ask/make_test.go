@@ -48,6 +48,7 @@ func TestMakeHandsOverWhatWasWritten(t *testing.T) {
 		{"a sweep", []string{"sweep", "CONTROL=detach-direct-policy"}, []string{"sweep", "CONTROL=detach-direct-policy"}},
 		{"a drill", []string{"drill", "MINUTES=5", "BY=dana"}, []string{"drill", "MINUTES=5", "BY=dana"}},
 		{"a resume", []string{"resume"}, []string{"resume"}},
+		{"a redrive", []string{"redrive"}, []string{"redrive"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
