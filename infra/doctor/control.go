@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -115,7 +116,7 @@ func (d *doctor) started(ctx context.Context, l *lines, s stack, r rule, target 
 		l.problem("aws events enable-rule --name "+name+regionOption(s)+busOption(bus), "the rule %s is disabled", name)
 	case string(out.State) != r.State:
 		l.problem(redeploy, "the rule %s is %s, and deployed as %s: some calls do not reach it", name, out.State, r.State)
-	case r.Schedule != aws.ToString(out.ScheduleExpression), r.EventPattern != nil && plainPattern(r.EventPattern) && !same(r.EventPattern, json.RawMessage(aws.ToString(out.EventPattern))):
+	case r.Schedule != aws.ToString(out.ScheduleExpression), r.EventPattern != nil && !same(d.filled(r.EventPattern), json.RawMessage(aws.ToString(out.EventPattern))):
 		l.problem(redeploy, "the rule %s does not match what it was deployed for", name)
 	}
 	targets, err := client.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &name, EventBusName: bus})
@@ -129,9 +130,14 @@ func (d *doctor) started(ctx context.Context, l *lines, s stack, r rule, target 
 	return true
 }
 
-// plainPattern reports whether a pattern of a template has nothing that CloudFormation fills in.
-func plainPattern(pattern json.RawMessage) bool {
-	return !strings.Contains(string(pattern), `"Ref"`) && !strings.Contains(string(pattern), `"Fn::`)
+// filled is a pattern of a template with what CloudFormation fills in: the account's number, and no
+// more than that.
+func (d *doctor) filled(pattern json.RawMessage) json.RawMessage {
+	var compact bytes.Buffer
+	if json.Compact(&compact, pattern) != nil {
+		return pattern
+	}
+	return json.RawMessage(strings.ReplaceAll(compact.String(), `{"Ref":"AWS::AccountId"}`, `"`+d.id+`"`))
 }
 
 func regionOption(s stack) string { return " --region " + s.region }
@@ -180,22 +186,16 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control, mode
 
 // regionStack checks a region: its stack, and that each of its rules forwards to the hub's bus with a
 // role that is there.
-func (d *doctor) regionStack(ctx context.Context, l *lines, name, region string) {
+func (d *doctor) regionStack(ctx context.Context, l *lines, name, region string) stack {
 	s := d.readStack(ctx, l, name, region)
 	if !s.there || s.err != nil {
-		return
+		return s
 	}
 	bus := fmt.Sprintf(":%s:%s:event-bus/%s", d.settings.HubRegion, d.id, settings.Product)
-	switch _, err := d.in(d.settings.HubRegion).events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: aws.String(settings.Product)}); {
-	case coded(err, "ResourceNotFoundException"):
-		l.problem("make deploy", "the bus %s that its events go to is not there", settings.Product)
-	case err != nil:
-		l.unread("events:DescribeEventBus", err)
-	}
 	rules := s.rules("")
 	for _, r := range rules {
 		if !d.started(ctx, l, s, r, bus) {
-			return
+			return s
 		}
 	}
 	for _, id := range s.of("AWS::IAM::Role") {
@@ -210,4 +210,5 @@ func (d *doctor) regionStack(ctx context.Context, l *lines, name, region string)
 	if len(rules) == 0 {
 		l.problem("make deploy", "its stack has no rule: no event is forwarded")
 	}
+	return s
 }

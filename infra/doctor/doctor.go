@@ -31,6 +31,7 @@ type doctor struct {
 	id        string // of the account
 	partition string
 	hub       stack
+	abroad    []stack // of the other regions
 
 	reading     sync.Once
 	contents    ledger.Contents
@@ -57,6 +58,10 @@ func together(ctx context.Context, checks []check) []Line {
 			defer func() { <-turns }()
 			l := &lines{check: c.name}
 			c.run(ctx, l)
+			if slices.ContainsFunc(l.said, func(line Line) bool { return line.State == problem || line.State == unknown }) {
+				// What is not in order in one respect is not called ok for another.
+				l.said = slices.DeleteFunc(l.said, func(line Line) bool { return line.State == ok })
+			}
 			said[i] = l.said
 		})
 	}
@@ -83,22 +88,25 @@ func (d *doctor) examine(ctx context.Context) []Line {
 	}
 	found = append(found, together(ctx, before)...)
 
-	l := &lines{check: "stack " + settings.Product}
-	d.hub = d.readStack(ctx, l, settings.Product, d.settings.HubRegion)
-	found = append(found, l.said...)
+	found = append(found, together(ctx, []check{{"stack " + settings.Product, func(ctx context.Context, l *lines) {
+		d.hub = d.readStack(ctx, l, settings.Product, d.settings.HubRegion)
+	}}})...)
 	if !d.hub.there {
 		return found
 	}
+	var abroad []check
+	d.abroad = make([]stack, len(d.settings.Regions))
+	for i, region := range d.settings.Regions {
+		name := settings.Product + "-" + region
+		abroad = append(abroad, check{"stack " + name, func(ctx context.Context, l *lines) { d.abroad[i] = d.regionStack(ctx, l, name, region) }})
+	}
+	found = append(found, together(ctx, abroad)...)
 	return append(found, together(ctx, d.deployed())...)
 }
 
-// deployed are the checks of what is deployed.
+// deployed are the checks of what is deployed in the hub.
 func (d *doctor) deployed() []check {
 	var checks []check
-	for _, region := range d.settings.Regions {
-		name := settings.Product + "-" + region
-		checks = append(checks, check{"stack " + name, func(ctx context.Context, l *lines) { d.regionStack(ctx, l, name, region) }})
-	}
 	for _, c := range d.controls {
 		if c.Tool && !d.settings.Notify.Slack.On() && names(c, control.Slack) {
 			continue // there is nothing that it could post to: it is not deployed

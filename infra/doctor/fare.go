@@ -70,15 +70,8 @@ func (d *doctor) breakers(ctx context.Context, l *lines) {
 // queues checks that nothing waits in the queues that keep what failed or was not delivered, in the
 // hub and in each region.
 func (d *doctor) queues(ctx context.Context, l *lines) {
-	stacks := []stack{d.hub}
-	for _, region := range d.settings.Regions {
-		s := d.readStack(ctx, &lines{}, settings.Product+"-"+region, region) // its own line has said how it is
-		if s.there {
-			stacks = append(stacks, s)
-		}
-	}
 	checked := 0
-	for _, s := range stacks {
+	for _, s := range append([]stack{d.hub}, d.abroad...) {
 		if s.err != nil {
 			l.unread(s.unread, s.err)
 			continue

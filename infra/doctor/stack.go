@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	formationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
 // A template is what is read of a CloudFormation template.
@@ -103,6 +104,20 @@ func (d *doctor) readStack(ctx context.Context, l *lines, name, region string) s
 		l.unread(s.unread, s.err)
 		return s
 	}
+	for _, id := range s.of("AWS::Events::EventBus") {
+		bus := s.physical[id]
+		switch _, err := d.in(region).events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &bus}); {
+		case coded(err, "ResourceNotFoundException"):
+			l.problem(redeploy, "the bus %s is gone: what other regions forward is lost", bus)
+		case err != nil:
+			l.unread("events:DescribeEventBus", err)
+		}
+	}
+	for _, r := range s.rules("hub") { // those of controls have lines of their own
+		if !d.started(ctx, l, s, r, "") {
+			return s
+		}
+	}
 	d.compare(l, name, s)
 	if l.fine() {
 		l.ok("%s since %s, %s", status, day(s.changed), number(len(s.physical), "resource"))
@@ -169,7 +184,12 @@ func (d *doctor) compare(l *lines, name string, s stack) {
 	}
 }
 
-func differences(n int) string { return number(n, "resource") + " differ" }
+func differences(n int) string {
+	if n == 1 {
+		return "1 resource differs"
+	}
+	return number(n, "resource") + " differ"
+}
 
 // same reports whether two pieces of JSON say the same.
 func same(a, b json.RawMessage) bool {

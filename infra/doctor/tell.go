@@ -106,6 +106,10 @@ func masked(protocol, endpoint string) string {
 	return endpoint
 }
 
+// tryIt is how to see whether Slack takes what the secret or parameter holds: only the function may
+// read it.
+const tryIt = "whether Slack takes it: send a message by hand, as functions/post-to-slack/README.md shows"
+
 // slack checks that what holds Slack's token or webhook is there. It never reads what it holds.
 func (d *doctor) slack(ctx context.Context, l *lines) {
 	in, set := d.in(d.settings.HubRegion), d.settings.Notify.Slack
@@ -119,7 +123,7 @@ func (d *doctor) slack(ctx context.Context, l *lines) {
 		case out.DeletedDate != nil:
 			l.problem("aws secretsmanager restore-secret --secret-id "+set.Secret, "the secret %s is to be deleted, and cannot be read", set.Secret)
 		default:
-			l.ok("the secret %s is there", set.Secret)
+			l.say(ok, tryIt, "the secret %s is there", set.Secret)
 		}
 		return
 	}
@@ -135,6 +139,6 @@ func (d *doctor) slack(ctx context.Context, l *lines) {
 	case out.Parameters[0].Type != ssmtypes.ParameterTypeSecureString:
 		l.problem(create, "the parameter %s is no SecureString: whoever may read parameters can read it", set.Parameter)
 	default:
-		l.ok("the parameter %s is there", set.Parameter)
+		l.say(ok, tryIt, "the parameter %s is there", set.Parameter)
 	}
 }

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// doctor builds infra/doctor and returns what examines the account with it: the state of each check
+// (the worst of its lines), and what was said about it.
+func (r *running) doctor(t *testing.T) func(status int) (states, said map[string]string) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "doctor")
+	build := exec.Command("go", "build", "-o", binary, "./infra/doctor")
+	build.Dir = root(t)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build infra/doctor: %v\n%s", err, out)
+	}
+	home := t.TempDir()
+	return func(status int) (states, said map[string]string) {
+		t.Helper()
+		c := exec.Command(binary, "-json")
+		c.Dir, c.Env = root(t), []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}
+		for name, value := range r.env {
+			c.Env = append(c.Env, name+"="+value)
+		}
+		out, err := c.Output()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) || c.ProcessState.ExitCode() != status {
+			t.Errorf("doctor: %v, want status %d\n%s", err, status, out)
+		}
+		var answer struct {
+			Lines []struct{ Check, State, Text, Do string }
+		}
+		if err := json.Unmarshal(out, &answer); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		states, said = map[string]string{}, map[string]string{}
+		for _, line := range answer.Lines {
+			if state := states[line.Check]; state == "" || state == "ok" {
+				states[line.Check] = line.State
+			}
+			said[line.Check] += line.Text + "\n"
+		}
+		return states, said
+	}
+}
+
+func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
+	r := startUp(t)
+	examine := r.doctor(t)
+
+	fresh, said := examine(1)
+	for check, state := range fresh {
+		want := map[string]string{
+			"region us-east-1": "remark",  // sign-ins elsewhere are not listened to
+			"subscriptions":    "problem", // nobody is
+			"sweeps":           "remark",  // none yet
+		}[check]
+		if want == "" {
+			want = "ok"
+		}
+		if state != want {
+			t.Errorf("%s is %s: %s", check, state, said[check])
+		}
+	}
+	controls, err := functions.Controls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range controls {
+		kind := "control "
+		if c.Tool {
+			kind = "tool "
+		}
+		posts := slices.ContainsFunc(c.Permissions, func(p control.Permission) bool { return slices.Contains(p.Resources, control.Slack) })
+		if _, examined := fresh[kind+c.ID]; examined == posts { // what posts to Slack is not deployed without
+			t.Errorf("%s%s is examined: %v", kind, c.ID, examined)
+		}
+	}
+
+	// Somebody listens, and every control has swept the account: everything is in order.
+	r.subscribe(t)
+	sweep, err := json.Marshal(map[string]any{
+		"version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events", "account": "123456789012",
+		"time": time.Now().UTC().Format(time.RFC3339), "region": region, "resources": []string{}, "detail": map[string]any{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := deliver(t.Context(), r.env["AWS_ENDPOINT_URL"], sweep); err != nil {
+		t.Fatal(err)
+	}
+	before, said := examine(0)
+	for check, state := range before {
+		if state != "ok" && check != "region us-east-1" {
+			t.Errorf("%s is %s: %s", check, state, said[check])
+		}
+	}
+
+	cfg := r.config()
+	rules, queues, topics, parameters := eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg), ssm.NewFromConfig(cfg)
+	trails, recorders := cloudtrail.NewFromConfig(cfg), configservice.NewFromConfig(cfg)
+	book := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: settings.TableName})
+	schedule, failed := named(t, rules, "warder-DetachDirectPolicySchedule"), queueOf(t, queues, "warder-Failed")
+	var subscription string
+	listed, err := topics.ListSubscriptionsByTopic(t.Context(), &sns.ListSubscriptionsByTopicInput{TopicArn: &r.topic})
+	if err != nil || len(listed.Subscriptions) != 1 {
+		t.Fatalf("%v, %v", listed, err)
+	}
+	subscription = *listed.Subscriptions[0].SubscriptionArn
+	set := func(name, value string) error {
+		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)})
+		return err
+	}
+	ctx := t.Context()
+	for _, tt := range []struct {
+		name         string
+		spoil, mend  func() error
+		check, state string
+		says         string
+	}{
+		{"a schedule is disabled",
+			func() error { _, err := rules.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &schedule}); return err },
+			func() error { _, err := rules.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &schedule}); return err },
+			"control detach-direct-policy", "problem", "the rule " + schedule + " is disabled"},
+		{"a subscription is deleted",
+			func() error { _, err := topics.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: &subscription}); return err },
+			func() error {
+				_, err := topics.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &r.topic, Protocol: aws.String("sqs"), Endpoint: aws.String("arn:aws:sqs:us-east-1:123456789012:inbox")})
+				return err
+			}, "subscriptions", "problem", "nobody is subscribed"},
+		{"an event failed",
+			func() error { _, err := queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &failed, MessageBody: aws.String("{}")}); return err },
+			func() error { _, err := queues.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &failed}); return err },
+			"queues", "problem", "1 event in Failed"},
+		{"Warder is halted", func() error { return set(settings.HaltParameter, "incident 42") }, func() error { return set(settings.HaltParameter, "no") },
+			"halt", "problem", "incident 42"},
+		{"the trail is stopped",
+			func() error { _, err := trails.StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: aws.String("account")}); return err },
+			func() error { _, err := trails.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: aws.String("account")}); return err },
+			"trail", "problem", "account does not log"},
+		{"the recorder is stopped",
+			func() error {
+				_, err := recorders.StopConfigurationRecorder(ctx, &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: aws.String("account")})
+				return err
+			},
+			func() error {
+				_, err := recorders.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{ConfigurationRecorderName: aws.String("account")})
+				return err
+			}, "recorder", "remark", "account is stopped; not needed"},
+		{"the bootstrap is old", func() error { return set("/cdk-bootstrap/hnb659fds/version", "3") }, func() error { return set("/cdk-bootstrap/hnb659fds/version", "30") },
+			"bootstrap us-east-1", "problem", "bootstrapped at version 3"},
+		{"the blast radius is reached",
+			func() error {
+				for _, step := range []string{"a", "b"} {
+					if _, _, err := book.Take(ctx, "detach-direct-policy", step, 1, time.Now()); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			func() error { _, err := book.Release(ctx, "detach-direct-policy", "kim", "test", time.Now()); return err },
+			"blast radius", "problem", "detach-direct-policy has stopped"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.spoil(); err != nil {
+				t.Fatal(err)
+			}
+			status := 0
+			if tt.state == "problem" {
+				status = 1
+			}
+			states, said := examine(status)
+			want := map[string]string{}
+			for check, state := range before {
+				want[check] = state
+			}
+			want[tt.check] = tt.state
+			if diff := cmp.Diff(want, states); diff != "" {
+				t.Errorf("states (-want +got):\n%s", diff)
+			}
+			if !strings.Contains(said[tt.check], tt.says) {
+				t.Errorf("it says %q, want %q in it", said[tt.check], tt.says)
+			}
+			if err := tt.mend(); err != nil {
+				t.Fatal(err)
+			}
+			if states, _ := examine(0); states[tt.check] != before[tt.check] {
+				t.Errorf("mended, it is %s", states[tt.check])
+			}
+		})
+	}
+}
+
+// named is the one rule whose name begins so.
+func named(t *testing.T, client *eventbridge.Client, begin string) string {
+	t.Helper()
+	out, err := client.ListRules(t.Context(), &eventbridge.ListRulesInput{NamePrefix: &begin})
+	if err != nil || len(out.Rules) != 1 {
+		t.Fatalf("rules %s…: %+v, %v", begin, out, err)
+	}
+	return *out.Rules[0].Name
+}
+
+// queueOf is the URL of the one queue whose name begins so.
+func queueOf(t *testing.T, client *sqs.Client, begin string) string {
+	t.Helper()
+	out, err := client.ListQueues(t.Context(), &sqs.ListQueuesInput{QueueNamePrefix: &begin})
+	if err != nil || len(out.QueueUrls) != 1 {
+		t.Fatalf("queues %s…: %+v, %v", begin, out, err)
+	}
+	return out.QueueUrls[0]
+}
