@@ -35,8 +35,10 @@ func (m Message) Email() string {
 	if m.Advice != "" {
 		part(say.F("What to do: %s", m.Advice))
 	}
-	if m.Undo != "" {
+	if strings.HasPrefix(m.Undo, "make ") {
 		part(say.F("To undo it: %s", m.Undo))
+	} else {
+		part(say.Data(m.Undo)) // why it cannot be
 	}
 	line := func(name say.Text, value string) {
 		if value != "" {

@@ -79,7 +79,8 @@ type Message struct {
 	Left string `json:"left,omitempty"`
 	// Advice says what the reader should do.
 	Advice string `json:"advice,omitempty"`
-	// Undo is the command that puts it back; empty when there is nothing to put back.
+	// Undo is the command that puts it back, which begins with "make ", or why that cannot be; empty when
+	// there is nothing to put back.
 	Undo       string      `json:"undo,omitempty"`
 	Runbook    string      `json:"runbook,omitempty"`
 	References []Reference `json:"references,omitempty"`

@@ -551,7 +551,7 @@ func (w *work) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
 func (r *Runner) undoCommand(entry *ledger.Entry) string {
 	for _, step := range entry.Steps {
 		if kind, err := r.Kinds.Kind(step.Change); err == nil && step.Status.Made() && !kind.Final().Empty() {
-			return r.say(say.F("cannot be undone: %s", kind.Final()))
+			return r.say(say.F("This cannot be undone: %s.", kind.Final()))
 		}
 	}
 	return r.say(undoCommand(entry.ID))

@@ -2,6 +2,7 @@ package story
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"unicode"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
 
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -47,11 +49,12 @@ var command = regexp.MustCompile(`aws [a-z0-9-]+ [a-z-]+ --.*`)
 
 // korean handles the events with notices in Korean: they are the same notices, all of their words are
 // Korean, and none is left over in English but what came with the story and what errors say.
-func (h *harness) korean(t *testing.T, s story, english *world) {
+func (h *harness) korean(t *testing.T, s story, english *world, file string, archive *txtar.Archive) {
 	bared(t)
 	s.settings.Language = settings.Korean
 	korean := h.start(t, s)
 	korean.tell(t)
+	korean.mail(t, file, archive, emailsKorean)
 	s.settings.Language = bare
 	data := h.start(t, s)
 	data.tell(t)
@@ -99,4 +102,34 @@ func lines(w *world, line func(notice.Message) string) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// The sections of a story that hold the emails that are sent.
+const (
+	emails       = "emails"
+	emailsKorean = "emails-ko"
+)
+
+// golden reports whether a section says what is to come of the story, and not what it is about.
+func golden(f txtar.File) bool { return order(f) > 0 }
+
+// order is where a section stands among those that are written.
+func order(f txtar.File) int { return slices.Index([]string{"want", emails, emailsKorean}, f.Name) + 1 }
+
+// mail compares the emails with those of the section, if the story has it.
+func (w *world) mail(t *testing.T, file string, archive *txtar.Archive, section string) {
+	t.Helper()
+	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == section })
+	if i < 0 {
+		return
+	}
+	var b strings.Builder
+	for _, m := range w.topic.sent {
+		fmt.Fprintf(&b, "Subject: %s\n\n%s\n", m.Line(), m.Email())
+	}
+	if *update {
+		write(t, file, archive, section, b.String())
+	} else if diff := gocmp.Diff(string(archive.Files[i].Data), b.String()); diff != "" {
+		t.Errorf("%s: not as told (-want +got; go test -update writes it):\n%s", section, diff)
+	}
 }

@@ -11,6 +11,8 @@
 //	-- release.json --      a request to release the control; at is the time of either
 //	-- drill.json --        an incident rehearsal that the ledger knows (package ledger, Drill)
 //	-- want --              what the control does; go test -update writes it
+//	-- emails --            the emails that are sent, whole; optional, go test -update writes it if it is there
+//	-- emails-ko --         the same in Korean
 //
 // Beside what a story wants, the harness checks what must hold for every story: handling the events
 // again changes nothing and tells nobody; observing changes nothing; a call that fails or a crash
@@ -145,17 +147,18 @@ func (h *harness) story(t *testing.T, file string) {
 		}
 	}
 	if *update {
-		write(t, file, archive, got)
+		write(t, file, archive, "want", got)
 	} else if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("not as told (-want +got; go test -update writes it):\n%s", diff)
 	}
 	told.secrets(t)
+	told.mail(t, file, archive, emails)
 
 	h.holds(t, told)
 
 	t.Run("handled again", func(t *testing.T) { told.again(t) })
 	t.Run("observed", func(t *testing.T) { h.observed(t, s, told) })
-	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, told) })
+	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, told, file, archive) })
 	t.Run("with faults", func(t *testing.T) { h.faults(t, s, told) })
 }
 
@@ -194,13 +197,14 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 			s.drills = append(s.drills, d)
 		case f.Name == "want":
 			want = string(f.Data)
+		case f.Name == emails || f.Name == emailsKorean: // see mail
 		default:
 			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, undo.json, release.json, drill.json, want")
 		}
 		if err != nil {
 			return s, "", fmt.Errorf("section %s: %w", f.Name, err)
 		}
-		if f.Name != "want" {
+		if !golden(f) {
 			s.given += string(f.Data)
 		}
 	}
@@ -247,9 +251,10 @@ func strict(data []byte, into any) error {
 	return decoder.Decode(into)
 }
 
-func write(t *testing.T, file string, archive *txtar.Archive, got string) {
-	archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
-	archive.Files = append(archive.Files, txtar.File{Name: "want", Data: []byte(got)})
+func write(t *testing.T, file string, archive *txtar.Archive, section, got string) {
+	archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == section })
+	archive.Files = append(archive.Files, txtar.File{Name: section, Data: []byte(got)})
+	slices.SortStableFunc(archive.Files, func(a, b txtar.File) int { return cmp.Compare(order(a), order(b)) })
 	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 		t.Fatal(err)
 	}
