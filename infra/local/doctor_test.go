@@ -143,24 +143,42 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 		says         string
 	}{
 		{"a schedule is disabled",
-			func() error { _, err := rules.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &schedule}); return err },
-			func() error { _, err := rules.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &schedule}); return err },
+			func() error {
+				_, err := rules.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &schedule})
+				return err
+			},
+			func() error {
+				_, err := rules.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &schedule})
+				return err
+			},
 			"control detach-direct-policy", "problem", "the rule " + schedule + " is disabled"},
 		{"a subscription is deleted",
-			func() error { _, err := topics.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: &subscription}); return err },
+			func() error {
+				_, err := topics.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: &subscription})
+				return err
+			},
 			func() error {
 				_, err := topics.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &r.topic, Protocol: aws.String("sqs"), Endpoint: aws.String("arn:aws:sqs:us-east-1:123456789012:inbox")})
 				return err
 			}, "subscriptions", "problem", "nobody is subscribed"},
 		{"an event failed",
-			func() error { _, err := queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &failed, MessageBody: aws.String("{}")}); return err },
+			func() error {
+				_, err := queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &failed, MessageBody: aws.String("{}")})
+				return err
+			},
 			func() error { _, err := queues.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &failed}); return err },
 			"queues", "problem", "1 event in Failed"},
 		{"Warder is halted", func() error { return set(settings.HaltParameter, "incident 42") }, func() error { return set(settings.HaltParameter, "no") },
 			"halt", "problem", "incident 42"},
 		{"the trail is stopped",
-			func() error { _, err := trails.StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: aws.String("account")}); return err },
-			func() error { _, err := trails.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: aws.String("account")}); return err },
+			func() error {
+				_, err := trails.StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: aws.String("account")})
+				return err
+			},
+			func() error {
+				_, err := trails.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: aws.String("account")})
+				return err
+			},
 			"trail", "problem", "account does not log"},
 		{"the recorder is stopped",
 			func() error {
@@ -182,7 +200,10 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 				}
 				return nil
 			},
-			func() error { _, err := book.Release(ctx, "detach-direct-policy", "kim", "test", time.Now()); return err },
+			func() error {
+				_, err := book.Release(ctx, "detach-direct-policy", "kim", "test", time.Now())
+				return err
+			},
 			"blast radius", "problem", "detach-direct-policy has stopped"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
