@@ -19,25 +19,24 @@ type delivery struct {
 // Who claims it and is gone before [Ledger.EndDelivery] leaves it open whether it was made. After the
 // time that it was claimed for it is made again: rather twice than not at all.
 func (l *Ledger) BeginDelivery(ctx context.Context, name, holder string, now, until time.Time) error {
-	var answer error
+	done, held := false, false
 	_, err := revise(ctx, l, deliveries+name, "delivery", func(d *delivery, found bool) (Item, bool, error) {
-		answer = nil
-		switch {
-		case found && d.Done:
-			answer = ErrDone
-		case found && d.Holder != holder && !d.Until.Before(now):
-			answer = ErrHeld
-		}
-		if answer != nil {
+		done, held = found && d.Done, found && d.Holder != holder && !d.Until.Before(now)
+		if done || held {
 			return Item{}, false, nil
 		}
 		*d = delivery{Holder: holder, Until: until}
 		return Item{Expires: until.Add(idle)}, true, nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case done:
+		return ErrDone
+	case held:
+		return ErrHeld
 	}
-	return answer
+	return nil
 }
 
 // EndDelivery says what came of the delivery that the holder has claimed: done, or free for the next
