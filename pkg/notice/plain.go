@@ -2,15 +2,11 @@ package notice
 
 import (
 	"strings"
-	"time"
 	"unicode"
 )
 
 // Agent is a user agent as a notice shows it: at most 120 of the 1,024 bytes that CloudTrail keeps.
 func Agent(userAgent string) string { return Plain(userAgent, 120) }
-
-// Moment is a time to the second as a notice shows it, in UTC.
-func Moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
 // Plain returns text that somebody else worded, such as a user agent, as a notice may show it: on one
 // line, so that it cannot pass for a line of the notice, without whole access key ids, and cut to at
