@@ -18,7 +18,7 @@ var sights = []scene{
 	{mode: "enforce", chapters: slices.Concat(direct, []chapter{
 		stale, quarantineStays, unused, rotated, signedIn, rootUsed, policyChanged, exposed, openOutside, public,
 	}, robust)},
-	{mode: "enforce", synth: project.Tour, chapters: []chapter{inSlack, signedInOutside, connected, sessionEnded, bounded, rootKey}},
+	{mode: "enforce", synth: project.Tour, chapters: []chapter{inSlack, signedInOutside, connected, sessionEnded, bounded, rehearsed, rootKey}},
 	{mode: "enforce", chapters: safe},
 }
 

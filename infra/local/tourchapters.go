@@ -34,6 +34,7 @@ var (
 	connected       = chapter{"Connections by EC2 Instance Connect are told; whoever makes one from outside makes no other", []string{"alert-instance-connect"}, instanceConnect}
 	sessionEnded    = chapter{"A session on a machine that was started from outside is ended", []string{"end-outside-session"}, outsideSession}
 	bounded         = chapter{"A new user without the permissions boundary gets it, and gets it back", []string{"require-permissions-boundary"}, boundary}
+	rehearsed       = chapter{"A drill: violations that nobody has to fear show that Warder acts and tells, and how fast", []string{"drill"}, rehearsal}
 	rootKey         = chapter{"The access key of a member account's root user: told, then deleted, and that cannot be undone", []string{"delete-root-access-key"}, rootAccessKey}
 )
 

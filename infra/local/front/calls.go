@@ -2,6 +2,7 @@ package front
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +21,9 @@ type Call struct {
 
 func (f *Front) record(function string, req request, a answer) {
 	named := parameters(req)
+	if path, ok := f.path(named["UserName"]); ok {
+		named["Path"] = path
+	}
 	call := Call{
 		Function: function, Action: req.service + ":" + req.action, Status: a.status, At: time.Now().UTC(),
 		Resource: resource(req.service, f.Account, f.Region, named),
@@ -30,6 +34,10 @@ func (f *Front) record(function string, req request, a answer) {
 	}
 	if task := named["TaskPolicyArn.arn"]; task != "" {
 		call.Conditions = map[string]string{"sts:TaskPolicyArn": task}
+	}
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+	if source := named["Entries.0.Source"]; source != "" {
+		call.Conditions = map[string]string{"events:source": source}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -55,6 +63,15 @@ func parameters(req request) map[string]string {
 			}
 		}
 	}
+	if req.service == "events" && req.action == "PutEvents" {
+		var put struct {
+			Entries []struct{ EventBusName, Source string }
+		}
+		_ = json.Unmarshal(req.body, &put) // what cannot be read has no parameters
+		for i, entry := range put.Entries {
+			named[fmt.Sprintf("Entries.%d.EventBusName", i)], named[fmt.Sprintf("Entries.%d.Source", i)] = entry.EventBusName, entry.Source
+		}
+	}
 	if req.service == "s3" {
 		named["Bucket"], _, _ = strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	}
@@ -78,8 +95,16 @@ func s3Action(method string, query url.Values) string {
 	return ""
 }
 
-// resource is the ARN that an IAM policy must name to allow a call. Paths of users are not known
-// here: a user's ARN has none.
+// path is the path of a user that was made since the account began; ok is false for others, which have
+// none as far as is known here.
+func (f *Front) path(user string) (path string, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	path, ok = f.paths[user]
+	return path, ok
+}
+
+// resource is the ARN that an IAM policy must name to allow a call. A user's has the path that is named.
 func resource(service, account, region string, named map[string]string) string {
 	global := func(kind, name string) string { return "arn:aws:iam::" + account + ":" + kind + "/" + name }
 	regional := func(rest string) string { return "arn:aws:" + service + ":" + region + ":" + account + ":" + rest }
@@ -88,7 +113,7 @@ func resource(service, account, region string, named map[string]string) string {
 	case service == "iam" && has("GroupName"): // first: AddUserToGroup acts on the group
 		return global("group", named["GroupName"])
 	case service == "iam" && has("UserName"):
-		return global("user", named["UserName"])
+		return global("user", strings.TrimPrefix(named["Path"], "/")+named["UserName"])
 	case service == "iam" && has("RoleName"):
 		return global("role", named["RoleName"])
 	case service == "iam" && has("PolicyArn"):
@@ -111,6 +136,8 @@ func resource(service, account, region string, named map[string]string) string {
 		return regional("secret:" + named["SecretId"])
 	case service == "secretsmanager" && has("Name"):
 		return regional("secret:" + named["Name"])
+	case service == "events" && has("Entries.0.EventBusName"):
+		return regional("event-bus/" + named["Entries.0.EventBusName"])
 	case service == "sqs" && has("QueueUrl"):
 		return regional(named["QueueUrl"][strings.LastIndex(named["QueueUrl"], "/")+1:])
 	}

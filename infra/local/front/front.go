@@ -78,6 +78,7 @@ type Front struct {
 	changes  int                    // in IAM, so that what was asked before one is not kept after it
 	sessions map[string]session     // by temporary access key, from GetSessionToken
 	since    map[string]time.Time   // when a role's session was first seen
+	paths    map[string]string      // of users, by name
 	calls    []Call
 	faults   []Fault
 }
@@ -89,7 +90,7 @@ const maxRemembered = 20_000
 
 // New makes a front.
 func New(config Config) *Front {
-	f := &Front{Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{}, sessions: map[string]session{}, since: map[string]time.Time{}}
+	f := &Front{Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{}, sessions: map[string]session{}, since: map[string]time.Time{}, paths: map[string]string{}}
 	f.routes.HandleFunc("POST /_warder/age", f.age)
 	f.routes.HandleFunc("GET /_warder/calls", f.listCalls)
 	f.routes.HandleFunc("DELETE /_warder/calls", f.forgetCalls)
@@ -246,6 +247,9 @@ func (f *Front) change(ctx context.Context, req request) answer {
 	f.mu.Lock()
 	clear(f.callers) // a key may have been deactivated or deleted
 	f.changes++
+	if path := req.form.Get("Path"); req.action == "CreateUser" && path != "" && result.status == http.StatusOK && len(f.paths) < maxRemembered {
+		f.paths[req.form.Get("UserName")] = path
+	}
 	f.mu.Unlock()
 	if result.status >= http.StatusInternalServerError {
 		return result // moto does not know the call: nothing was changed, nothing is recorded

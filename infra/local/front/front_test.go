@@ -426,6 +426,13 @@ func TestCallsOfFunctionsAreRecordedInTheTermsOfPolicies(t *testing.T) {
 	}
 	_, _ = sns.NewFromConfig(cfg).Publish(t.Context(), &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:none"), Message: aws.String("m")})
 	_, _ = a.iam(nil).ListUsers(t.Context(), &iam.ListUsersInput{}) // not a function's
+	if _, err := function.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("zoe"), Path: aws.String("/team/x/")}); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = function.ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{UserName: aws.String("zoe")})
+	_, _ = eventbridge.NewFromConfig(cfg).PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
+		{EventBusName: aws.String("default"), Source: aws.String("warder.drill"), DetailType: aws.String("d"), Detail: aws.String("{}")},
+	}})
 
 	_, answer := a.post(t, http.MethodGet, "/_warder/calls", "")
 	var calls []front.Call
@@ -440,6 +447,9 @@ func TestCallsOfFunctionsAreRecordedInTheTermsOfPolicies(t *testing.T) {
 		{Function: "warder-test", Action: "iam:DetachUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice", Conditions: map[string]string{"iam:PolicyARN": "arn:p"}, Status: 404},
 		{Function: "warder-test", Action: "iam:ListUsers", Resource: "*", Status: 200},
 		{Function: "warder-test", Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:123456789012:none", Status: 404},
+		{Function: "warder-test", Action: "iam:CreateUser", Resource: "arn:aws:iam::123456789012:user/team/x/zoe", Status: 200},
+		{Function: "warder-test", Action: "iam:ListAccessKeys", Resource: "arn:aws:iam::123456789012:user/team/x/zoe", Status: 200},
+		{Function: "warder-test", Action: "events:PutEvents", Resource: "arn:aws:events:us-east-1:123456789012:event-bus/default", Conditions: map[string]string{"events:source": "warder.drill"}, Status: 200},
 	}
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+// processOf is the process of a function, 0 when there is none.
+func processOf(t *testing.T, function string) int {
+	t.Helper()
+	for _, pid := range children(t, os.Getpid()) {
+		if exe, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "exe")); err == nil && strings.HasSuffix(exe, "/"+function+"/bootstrap") {
+			return pid
+		}
+	}
+	return 0
+}
+
+// A drill whose function is ended by force leaves its user. The next drill waits until that is known,
+// and deletes it.
+func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
+	t.Chdir(root(t))
+	r := startUp(t, "-mode", "enforce")
+	client, ask := iam.NewFromConfig(r.config()), asker(t, r)
+	before, err := identities(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		output string
+		err    error
+	}
+	first := make(chan result, 1)
+	go func() {
+		output, err := ask("drill", "MINUTES=2")
+		first <- result{output, err}
+	}()
+	left := ""
+	for left == "" {
+		select {
+		case came := <-first:
+			t.Fatalf("the drill came to its end first: %v\n%s", came.err, came.output)
+		case <-time.After(10 * time.Millisecond):
+		}
+		users, err := client.ListUsers(t.Context(), &iam.ListUsersInput{PathPrefix: aws.String("/warder-drill/")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, user := range users.Users {
+			left = *user.UserName
+		}
+	}
+	if err := syscall.Kill(processOf(t, "drill"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if came := <-first; came.err == nil {
+		t.Errorf("the drill that was killed: %s", came.output)
+	}
+	output, err := ask("drill", "MINUTES=2")
+	if err != nil || !strings.Contains(output, "deleted "+left+"\n") || strings.Count(output, "deleted ") != 2 || !strings.HasSuffix(output, ": passed\n") {
+		t.Errorf("the next drill: %v; want that it passes and deletes %s", err, left)
+	}
+	asBefore(t, client, before)
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// asker is the program behind make drill, for the account that is up.
+func asker(t *testing.T, r *running) func(args ...string) (string, error) {
+	t.Helper()
+	dir := root(t)
+	binary := filepath.Join(t.TempDir(), "ask")
+	build := exec.Command("go", "build", "-o", binary, "./infra/ask")
+	build.Dir = dir
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, output)
+	}
+	return func(args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), binary, args...)
+		cmd.Dir, cmd.Env = dir, os.Environ()
+		for name, value := range r.env {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		var output bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &output, &output
+		err := cmd.Run()
+		t.Logf("make %s\n%s", strings.Join(args, " "), output.String())
+		return output.String(), err
+	}
+}
+
+// asBefore fails the test unless the account is what it was.
+func asBefore(t *testing.T, client *iam.Client, before string) {
+	t.Helper()
+	after, err := identities(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before != after {
+		t.Errorf("the account is not as it was:\n%s\n%s", before, after)
+	}
+}
+
+func TestADrillOfTheLocalAccount(t *testing.T) {
+	t.Chdir(root(t))
+	for mode, did := range map[string]string{"enforce": " changed ", "observe": " would change "} {
+		r := startUp(t, "-mode", mode)
+		client, ask := iam.NewFromConfig(r.config()), asker(t, r)
+		before, err := identities(t.Context(), client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		output, err := ask("drill", "MINUTES=2", "BY=kim@example.com")
+		if err != nil || !strings.Contains(output, did) || !strings.Contains(output, "looked, nothing to do") ||
+			!strings.Contains(output, "outside sign-in skipped: no allowedNetworks are set") || !strings.HasSuffix(output, ": passed\n") {
+			t.Errorf("in %s: %v", mode, err)
+		}
+		asBefore(t, client, before)
+		if mode != "enforce" {
+			continue
+		}
+
+		if _, err := ssm.NewFromConfig(r.config()).PutParameter(t.Context(), &ssm.PutParameterInput{
+			Name: aws.String("/warder/halt"), Value: aws.String("incident 42"), Overwrite: aws.Bool(true),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		output, err = ask("drill", "MINUTES=2")
+		if err != nil || !strings.Contains(output, ": held, direct policy: ") || !strings.Contains(output, "incident 42") {
+			t.Errorf("halted: %v", err)
+		}
+		asBefore(t, client, before)
+	}
+}
