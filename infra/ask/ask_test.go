@@ -283,10 +283,10 @@ func TestADrillIsATableOfSeconds(t *testing.T) {
 	}
 	want := `A drill goes on, for at most 2 minutes. It cleans up after itself, also when this command is ended.
 
-scenario         control                      it       event  rule    function  change  notice  total
-direct policy    detach-direct-policy         changed  0.0 s  81.4 s  0.3 s     0.6 s   0.1 s   82.4 s
-old access key   deactivate-stale-access-key  failed   0.0 s  0.5 s   MISSING   -       -       0.5 s
-outside sign-in  quarantine-outside-login     skipped  -      -       -         -       -
+scenario         control                      it       event   rule     function  change  notice  total
+direct policy    detach-direct-policy         changed  0.00 s  81.42 s  0.30 s    0.61 s  0.05 s  82.38 s
+old access key   deactivate-stale-access-key  failed   0.00 s  0.50 s   MISSING   -       -       0.50 s
+outside sign-in  quarantine-outside-login     skipped  -       -        -         -       -
 
 old access key failed: no function within 2m0s: why
 outside sign-in skipped: no allowedNetworks are set: there is no outside

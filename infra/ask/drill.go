@@ -75,8 +75,8 @@ func table(answer drill.Answer) string {
 			case !sc.Hops[at].Seen:
 				fmt.Fprint(w, "\tMISSING")
 			default:
-				fmt.Fprintf(w, "\t%.1f s", sc.Hops[at].Seconds)
-				total = fmt.Sprintf("%.1f s", sc.Hops[at].Total)
+				fmt.Fprintf(w, "\t%.2f s", sc.Hops[at].Seconds)
+				total = fmt.Sprintf("%.2f s", sc.Hops[at].Total)
 			}
 		}
 		fmt.Fprintf(w, "\t%s\n", total)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/warder-aws/warder/pkg/drill"
 )
@@ -64,16 +65,18 @@ func rehearsal(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// identities is all users, groups, roles and policies of the account, as text.
+// identities is all users and groups of the account, with what is on them, as text.
 func identities(ctx context.Context, client *iam.Client) (string, error) {
 	var all []any
-	pages := iam.NewGetAccountAuthorizationDetailsPaginator(client, &iam.GetAccountAuthorizationDetailsInput{})
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(client, &iam.GetAccountAuthorizationDetailsInput{
+		Filter: []iamtypes.EntityType{iamtypes.EntityTypeUser, iamtypes.EntityTypeGroup},
+	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return "", fmt.Errorf("get account authorization details: %w", err)
 		}
-		all = append(all, page.UserDetailList, page.GroupDetailList, page.RoleDetailList, page.Policies)
+		all = append(all, page.UserDetailList, page.GroupDetailList)
 	}
 	text, err := json.Marshal(all)
 	return string(text), err
