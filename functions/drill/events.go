@@ -21,9 +21,10 @@ var outside = []netip.Addr{
 	netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("2001:db8::1"),
 }
 
-// put puts one event on the bus, with the detail as AWS sends it, and returns the id that it got. One
-// at a time: the condition of the role is about each event of a call.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+// put puts one event on the bus, with the detail as AWS sends it, and returns the id that it got. The
+// role may put events of no other source; events:source may have several values, so that the condition
+// is about all of them, and that there are some.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
 func (p *play) put(ctx context.Context, kind string, at time.Time, detail map[string]any) (id string, err error) {
 	text, err := json.Marshal(detail)
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/front"
 	"github.com/warder-aws/warder/infra/local/simulate"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/drill"
 )
 
 // plumbing is what every function of a control may do beside what its control.json lists.
@@ -38,6 +39,7 @@ var plumbing = []string{
 var nobody = []simulate.Request{
 	{Action: "iam:CreateUser", Resource: "arn:aws:iam::123456789012:user/mallory"},
 	{Action: "iam:DeleteUser", Resource: "arn:aws:iam::123456789012:user/alice"},
+	{Action: "iam:DeleteUser", Resource: "arn:aws:iam::123456789012:user/warder-drill"}, // of this name, not below this path
 	{Action: "iam:CreateLoginProfile", Resource: "arn:aws:iam::123456789012:user/alice"},
 	{Action: "iam:AttachRolePolicy", Resource: "arn:aws:iam::123456789012:role/warder/warder-undo", Context: map[string]string{"iam:PolicyARN": administrator}},
 	{Action: "iam:PutRolePolicy", Resource: "arn:aws:iam::123456789012:role/warder/warder-undo"},
@@ -56,6 +58,8 @@ var nobody = []simulate.Request{
 	{Action: "logs:DeleteLogGroup", Resource: "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/warder-undo:*"},
 	{Action: "lambda:UpdateFunctionCode", Resource: "arn:aws:lambda:us-east-1:123456789012:function:warder-undo"},
 	{Action: "lambda:InvokeFunction", Resource: "arn:aws:lambda:us-east-1:123456789012:function:warder-undo"},
+	{Action: "events:PutEvents", Resource: "arn:aws:events:us-east-1:123456789012:event-bus/warder", Context: map[string]string{"events:source": "aws.signin"}},
+	{Action: "events:PutEvents", Resource: "arn:aws:events:us-east-1:123456789012:event-bus/default", Context: map[string]string{"events:source": "warder.drill"}},
 	{Action: "events:DisableRule", Resource: "arn:aws:events:us-east-1:123456789012:rule/warder"},
 	{Action: "cloudtrail:StopLogging", Resource: "arn:aws:cloudtrail:us-east-1:123456789012:trail/main"},
 	{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/a"},
@@ -177,6 +181,10 @@ func elsewhere(request simulate.Request) (simulate.Request, bool) {
 // traffic has every function do what it does, and returns the distinct calls that they made.
 func traffic(t *testing.T, s *stage) []front.Call {
 	t.Helper()
+	var answer drill.Answer
+	if err := s.invoke(t.Context(), "drill", drill.Request{By: "kim@example.com", Minutes: 2}, &answer); err != nil || answer.Outcome != drill.Passed {
+		t.Fatalf("drill: %+v, %v", answer, err)
+	}
 	for _, c := range story[len(story)-1].chapters {
 		if err := c.play(t.Context(), s); err != nil {
 			t.Fatalf("%s: %v", c.title, err)
