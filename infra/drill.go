@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/event"
@@ -59,7 +58,7 @@ func newDrillPolicy(stack awscdk.Stack) {
 	}
 	awsiam.NewCfnManagedPolicy(stack, jsii.String("DrillPolicy"), &awsiam.CfnManagedPolicyProps{
 		ManagedPolicyName: jsii.String(drill.Policy),
-		Path:              jsii.String(change.QuarantinePath),
+		Path:              jsii.String(drill.Path),
 		Description:       jsii.String("Allows what is allowed to everybody: a drill attaches it to a user of its own, to see it detached"),
 		PolicyDocument:    raw,
 	})

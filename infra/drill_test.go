@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -84,7 +83,7 @@ func TestEveryScenarioHasAControl(t *testing.T) {
 func TestThePolicyOfADrillAllowsWhatEverybodyMay(t *testing.T) {
 	tmpl := load(t, deployed)
 	policy := tmpl.one(t, "AWS::IAM::ManagedPolicy", func(r resource) bool { return r.get("ManagedPolicyName") == drill.Policy })
-	if policy.get("Path") != change.QuarantinePath || drill.PolicyARN("aws", "111122223333") != "arn:aws:iam::111122223333:policy/warder/warder-drill" || !drill.IsPolicy(drill.PolicyARN("aws-us-gov", "111122223333")) {
+	if policy.get("Path") != drill.Path || drill.PolicyARN("aws", "111122223333") != "arn:aws:iam::111122223333:policy/warder-drill/warder-drill" || !drill.IsPolicy(drill.PolicyARN("aws-us-gov", "111122223333")) {
 		t.Errorf("its path is %v", policy.get("Path"))
 	}
 	for _, s := range statements(policy.get("PolicyDocument")) {

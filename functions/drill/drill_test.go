@@ -39,7 +39,7 @@ import (
 
 const (
 	number     = "111122223333"
-	policy     = "arn:aws:iam::" + number + ":policy/warder/warder-drill"
+	policy     = "arn:aws:iam::" + number + ":policy/warder-drill/warder-drill"
 	quarantine = "arn:aws:iam::" + number + ":policy/warder/warder-outside-quarantine"
 )
 

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/warder-aws/warder/pkg/change"
 )
 
 const (
@@ -18,7 +16,8 @@ const (
 	Prefix = "warder-drill-"
 	Tag    = "warder:drill"
 
-	// Policy is the name of the one policy that a drill attaches. It allows what is allowed to everybody, see Document.
+	// Policy is the name of the one policy that a drill attaches, which has the same path. It allows what is allowed to
+	// everybody, see Document.
 	Policy = "warder-drill"
 
 	// Document is what the policy says. To ask who one is needs no permission, and cannot even be denied
@@ -29,12 +28,12 @@ const (
 
 // PolicyARN is the ARN of the policy in an account.
 func PolicyARN(partition, account string) string {
-	return "arn:" + partition + ":iam::" + account + ":policy" + change.QuarantinePath + Policy
+	return "arn:" + partition + ":iam::" + account + ":policy" + Path + Policy
 }
 
 // policy matches the ARN of the policy, of whatever account: IAM attaches those of the user's own account only, beside
 // AWS's.
-var policy = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + change.QuarantinePath + Policy + `$`)
+var policy = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + Path + Policy + `$`)
 
 // IsPolicy reports whether the ARN is that of the policy.
 func IsPolicy(arn string) bool { return policy.MatchString(arn) }
