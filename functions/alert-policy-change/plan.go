@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -283,7 +284,8 @@ func (p *planner) owns(c *event.APICall, a act) bool {
 	case "lambda.amazonaws.com":
 		return strings.HasPrefix(functionName(param("functionName")), prefix)
 	case "events.amazonaws.com":
-		return strings.HasPrefix(cmp.Or(param("name"), param("rule")), prefix)
+		rule := cmp.Or(param("name"), param("rule"))
+		return strings.HasPrefix(rule, prefix) || strings.HasPrefix(rule, stackSet)
 	case "ssm.amazonaws.com":
 		return param("name") == p.settings.Halt || slices.Contains(c.Request.Texts("names"), p.settings.Halt)
 	case "dynamodb.amazonaws.com":
@@ -292,11 +294,21 @@ func (p *planner) owns(c *event.APICall, a act) bool {
 	case "sns.amazonaws.com":
 		return param("topicArn") == p.settings.Topic || strings.HasPrefix(param("subscriptionArn"), p.settings.Topic+":")
 	case "cloudformation.amazonaws.com":
-		stack := param("stackName")
-		return stack == settings.Product || strings.HasPrefix(resource(stack), "stack/"+settings.Product+"/")
+		name := param("stackName")
+		if _, id, ok := strings.Cut(resource(name), "stack/"); ok {
+			name, _, _ = strings.Cut(id, "/")
+		}
+		return name == settings.Product || regionStack.MatchString(name) || strings.HasPrefix(name, stackSet)
 	}
 	return false
 }
+
+// stackSet begins the name of a stack that a StackSet named for Warder has made, and of its rules.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-concepts.html
+const stackSet = "StackSet-" + settings.Product + "-"
+
+// regionStack is the name of the stack of a region beside the hub's.
+var regionStack = regexp.MustCompile(`^` + settings.Product + `-[a-z]{2}(-[a-z]+)+-[1-9]$`)
 
 // digest is a short name for what it is given: 80 bits of a SHA-256 in hexadecimal.
 func digest(parts []any) string {
