@@ -2,7 +2,6 @@ package main
 
 import (
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -45,7 +44,7 @@ func newFunction(construct constructs.Construct, props ControlProps, plumbing ..
 		Runtime:               awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture:          awslambda.Architecture_ARM_64(),
 		Handler:               jsii.String("bootstrap"),
-		Code:                  awslambda.Code_FromAsset(jsii.String(filepath.Join(props.Binaries, c.ID)), nil),
+		Code:                  code(props.Hub.Stack, c.ID, props.Binaries, props.Settings),
 		Role:                  role,
 		MemorySize:            jsii.Number(memoryMB),
 		Timeout:               awscdk.Duration_Minutes(jsii.Number(timeoutMinutes)),

@@ -68,6 +68,10 @@ func run() error {
 	}
 	newStacks(app, props)
 	app.Synth(nil)
+	if s.AssetBucket != "" {
+		folder := filepath.Join(*app.Outdir(), codeFolder)
+		fmt.Fprintf(os.Stderr, "the templates name code in %s: put it there with\n  aws s3 sync %s s3://%s\n", s.AssetBucket, folder, s.AssetBucket)
+	}
 	return nil
 }
 

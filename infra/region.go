@@ -43,10 +43,11 @@ func NewRegion(scope constructs.Construct, region string, props HubProps) awscdk
 	stack := awscdk.NewStack(scope, jsii.String(regionStack(region)), &awscdk.StackProps{
 		Description: jsii.String("Warder: sends what happens in this region to the hub in " + props.Settings.HubRegion),
 		Env:         &awscdk.Environment{Region: jsii.String(region)},
+		Synthesizer: synthesizer(props.Settings),
 	})
-	awscdk.Tags_Of(stack).Add(jsii.String(settings.Product), jsii.String("region"), nil)
+	tag(stack, "region", props.Settings)
 	bus := awscdk.Fn_Sub(jsii.String(fmt.Sprintf("arn:${AWS::Partition}:events:%s:${AWS::AccountId}:event-bus/%s", props.Settings.HubRegion, settings.Product)), nil)
-	undelivered := newUndelivered(stack)
+	undelivered := newUndelivered(stack, props.Settings)
 	role := awsiam.NewRole(stack, jsii.String("Forward"), &awsiam.RoleProps{
 		Path:           jsii.String(settings.RolePath),
 		Description:    jsii.String("What the rules of Warder in " + region + " may do: put events on the hub's bus"),

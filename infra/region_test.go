@@ -31,7 +31,7 @@ var regionsOf = map[string][]string{
 // stacks is every stack that the tests synthesize with settings of their own.
 func stacks(t *testing.T) map[string]func() (template, error) {
 	t.Helper()
-	all := map[string]func() (template, error){"deployed": deployed, "custom": custom, "with a tool": withSecret, "elsewhere": toElsewhere, "with Config": withConfigRules}
+	all := map[string]func() (template, error){"deployed": deployed, "custom": custom, "with a tool": withSecret, "elsewhere": toElsewhere, "with Config": withConfigRules, "for a StackSet": stackSet}
 	for partition, hub := range abroad {
 		all[partition] = hub
 		for _, name := range regionsOf[partition] {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -53,6 +54,7 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 	stack := awscdk.NewStack(scope, jsii.String(id), &awscdk.StackProps{
 		Description: jsii.String("Warder keeps the IAM of this account in order, tells people before and after, and can undo what it did"),
 		Env:         &awscdk.Environment{Region: jsii.String(props.Settings.HubRegion)},
+		Synthesizer: synthesizer(props.Settings),
 	})
 	topic, key := newNotices(stack, props.Settings)
 	hub := Hub{
@@ -66,7 +68,7 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 			StringValue:   jsii.String("no"),
 		}),
 		Failed:      newFailed(stack),
-		Undelivered: newUndelivered(stack),
+		Undelivered: newUndelivered(stack, props.Settings),
 		Slack:       props.Settings.Notify.Slack,
 	}
 	if props.any(control.Reports) {
@@ -82,7 +84,7 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		hub.Drill = newDrill(stack, hub.Bus, hub.Undelivered)
 		newDrillPolicy(stack)
 	}
-	awscdk.Tags_Of(stack).Add(jsii.String(settings.Product), jsii.String("hub"), nil)
+	tag(stack, "hub", props.Settings)
 
 	var functions []Function
 	var roles []string
@@ -118,6 +120,15 @@ func NewHub(scope constructs.Construct, id string, props HubProps) Hub {
 		Value:       hub.Topic.TopicArn(),
 	})
 	return hub
+}
+
+// tag gives everything in a stack its tags: Warder's own, and those of the settings.
+func tag(stack awscdk.Stack, part string, s settings.Settings) {
+	tags := awscdk.Tags_Of(stack)
+	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
+		tags.Add(jsii.String(key), jsii.String(s.Tags[key]), nil)
+	}
+	tags.Add(jsii.String(settings.Product), jsii.String(part), nil)
 }
 
 // tell adds what only the tools are told that name it.

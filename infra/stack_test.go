@@ -102,17 +102,36 @@ func TestWhoIsListedIsToldOfEverythingAndAnOwnerOfWhatIsTheirs(t *testing.T) {
 	}
 }
 
-// taggable is the types whose tags CloudFormation knows.
-var taggable = []string{
-	"AWS::CloudWatch::Alarm", "AWS::DynamoDB::Table", "AWS::Events::EventBus", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key",
-	"AWS::Lambda::Function", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
+// taggable tells of each type in the templates whether CloudFormation tags it.
+var taggable = map[string]bool{
+	"AWS::CloudWatch::Alarm": true, "AWS::CloudWatch::CompositeAlarm": true, "AWS::DynamoDB::Table": true, "AWS::Events::EventBus": true,
+	"AWS::Events::Rule": true, "AWS::IAM::Role": true, "AWS::KMS::Key": true, "AWS::Lambda::Function": true, "AWS::Logs::LogGroup": true,
+	"AWS::S3::Bucket": true, "AWS::SNS::Topic": true, "AWS::SQS::Queue": true, "AWS::SSM::Parameter": true,
+
+	// What is not a thing of its own, what has tags in AWS but not in its template (IAM's), and what has none.
+	"AWS::CDK::Metadata": false, "AWS::Chatbot::CustomAction": true, "AWS::CloudWatch::Dashboard": false, "AWS::Config::ConfigRule": false,
+	"AWS::IAM::Group": false, "AWS::IAM::ManagedPolicy": false, "AWS::Lambda::EventInvokeConfig": false, "AWS::Lambda::Permission": false,
+	"AWS::Logs::QueryDefinition": false, "AWS::S3::BucketPolicy": false, "AWS::SNS::Subscription": false, "AWS::SNS::TopicPolicy": false,
+	"AWS::SQS::QueuePolicy": false,
 }
 
-func TestEverythingThatTakesTagsHasWarders(t *testing.T) {
+func TestEverythingThatTakesTagsHasWardersAndThoseOfTheSettings(t *testing.T) {
+	own := map[string]string{"cost-center": "4711", "team": "security"} // of everySetting
 	for name, from := range stacks(t) {
 		for _, r := range load(t, from).Resources {
-			if slices.Contains(taggable, r.Type) && r.tag("warder") == nil {
+			tagged, known := taggable[r.Type]
+			switch {
+			case !known:
+				t.Errorf("%s: %s: say in taggable whether CloudFormation tags %s", name, r.id, r.Type)
+			case tagged && r.tag("warder") == nil:
 				t.Errorf("%s: %s (%s) has no tag warder", name, r.id, r.Type)
+			case !tagged && r.get("Tags") != nil:
+				t.Errorf("%s: %s (%s) has tags: say so in taggable", name, r.id, r.Type)
+			}
+			for key, want := range own {
+				if got := r.tag(key); name == "custom" && tagged && got != want || name != "custom" && got != nil {
+					t.Errorf("%s: tag %s of %s (%s) is %v", name, key, r.id, r.Type, got)
+				}
 			}
 		}
 	}
@@ -184,11 +203,15 @@ func TestTemplateIsCleanForCfnLint(t *testing.T) {
 	if _, err := os.Stat(lint); err != nil {
 		t.Fatalf("cfn-lint is not installed (make test installs it): %v", err)
 	}
-	for name, from := range stacks(t) {
-		// Each in its own region, where fewer types and values may exist.
+	// Each in its own region, where fewer types and values may exist.
+	files := map[string][]string{}
+	for _, from := range stacks(t) {
 		tmpl := load(t, from)
-		if out, err := exec.Command(lint, "--regions", tmpl.region(t), "--", tmpl.file).CombinedOutput(); err != nil {
-			t.Errorf("cfn-lint: %s: %v\n%s", name, err, out)
+		files[tmpl.region(t)] = append(files[tmpl.region(t)], tmpl.file)
+	}
+	for region, templates := range files {
+		if out, err := exec.Command(lint, append([]string{"--regions", region, "--"}, templates...)...).CombinedOutput(); err != nil {
+			t.Errorf("cfn-lint: %s: %v\n%s", region, err, out)
 		}
 	}
 }

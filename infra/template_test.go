@@ -76,6 +76,7 @@ var deployed = sync.OnceValues(func() (template, error) {
 const everySetting = `{
 	"notify": {"emails": ["security@example.com", "on-call@example.com"]},
 	"logRetentionDays": 30,
+	"tags": {"team": "security", "cost-center": "4711"},
 	"allowedNetworks": ["203.0.113.0/24"],
 	"owners": {
 		"paths": {"/team/data/": "data@example.com", "/team/lake/": "data@example.com"},
