@@ -102,17 +102,34 @@ func TestWhoIsListedIsToldOfEverythingAndAnOwnerOfWhatIsTheirs(t *testing.T) {
 	}
 }
 
-// taggable tells of each type in the templates whether CloudFormation tags it.
+// taggable tells of each type in the templates whether CloudFormation tags it. It
+// does not where a type is no thing of its own, or has tags in IAM or AWS Config alone.
 var taggable = map[string]bool{
-	"AWS::CloudWatch::Alarm": true, "AWS::CloudWatch::CompositeAlarm": true, "AWS::DynamoDB::Table": true, "AWS::Events::EventBus": true,
-	"AWS::Events::Rule": true, "AWS::IAM::Role": true, "AWS::KMS::Key": true, "AWS::Lambda::Function": true, "AWS::Logs::LogGroup": true,
-	"AWS::S3::Bucket": true, "AWS::SNS::Topic": true, "AWS::SQS::Queue": true, "AWS::SSM::Parameter": true,
-
-	// What is not a thing of its own, what has tags in AWS but not in its template (IAM's), and what has none.
-	"AWS::CDK::Metadata": false, "AWS::Chatbot::CustomAction": true, "AWS::CloudWatch::Dashboard": false, "AWS::Config::ConfigRule": false,
-	"AWS::IAM::Group": false, "AWS::IAM::ManagedPolicy": false, "AWS::Lambda::EventInvokeConfig": false, "AWS::Lambda::Permission": false,
-	"AWS::Logs::QueryDefinition": false, "AWS::S3::BucketPolicy": false, "AWS::SNS::Subscription": false, "AWS::SNS::TopicPolicy": false,
-	"AWS::SQS::QueuePolicy": false,
+	"AWS::CDK::Metadata":             false,
+	"AWS::Chatbot::CustomAction":     true,
+	"AWS::CloudWatch::Alarm":         true,
+	"AWS::CloudWatch::Dashboard":     true,
+	"AWS::Config::ConfigRule":        false,
+	"AWS::DynamoDB::Table":           true,
+	"AWS::Events::EventBus":          true,
+	"AWS::Events::Rule":              true,
+	"AWS::IAM::Group":                false,
+	"AWS::IAM::ManagedPolicy":        false,
+	"AWS::IAM::Role":                 true,
+	"AWS::KMS::Key":                  true,
+	"AWS::Lambda::EventInvokeConfig": false,
+	"AWS::Lambda::Function":          true,
+	"AWS::Lambda::Permission":        false,
+	"AWS::Logs::LogGroup":            true,
+	"AWS::Logs::QueryDefinition":     false,
+	"AWS::S3::Bucket":                true,
+	"AWS::S3::BucketPolicy":          false,
+	"AWS::SNS::Subscription":         false,
+	"AWS::SNS::Topic":                true,
+	"AWS::SNS::TopicPolicy":          false,
+	"AWS::SQS::Queue":                true,
+	"AWS::SQS::QueuePolicy":          false,
+	"AWS::SSM::Parameter":            true,
 }
 
 func TestEverythingThatTakesTagsHasWardersAndThoseOfTheSettings(t *testing.T) {
