@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"strings"
@@ -138,6 +139,8 @@ type handler func(ctx context.Context, by remedy.Invocation, raw json.RawMessage
 
 func serve(description []byte, build func(Setup, *remedy.Runner) (handler, error)) {
 	log := newLog(os.Stdout)
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(spoken{log})
 	handle, err := setUp(description, build, log)
 	if err != nil {
 		log.Error("set up", "error", err.Error())

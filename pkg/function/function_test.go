@@ -71,6 +71,29 @@ func TestWhatPeopleReadComesBeforeWhatIsForCloudWatch(t *testing.T) {
 	}
 }
 
+// The texts are those of github.com/aws/aws-lambda-go.
+func TestWhatTheRuntimeSaysIsALineLikeTheOthers(t *testing.T) {
+	for _, tc := range []struct{ name, text, want string }{
+		{"a failure that the invocation's line has", `{"errorMessage":"denied","errorType":"errorString"}`, ""},
+		{"a panic", `{"errorMessage":"nil map","errorType":"plainError","stackTrace":[{"path":"main.go","line":1,"label":"main"}]}`, `nil map`},
+		{"anything else", "calling the handler function resulted in a panic of " + key, "a panic of …MPLE"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var out bytes.Buffer
+			if n, err := (spoken{newLog(&out)}).Write([]byte(tc.text + "\n")); n != len(tc.text)+1 || err != nil {
+				t.Errorf("%d, %v", n, err)
+			}
+			var line struct{ Level, Msg, Error string }
+			if err := json.Unmarshal(out.Bytes(), &line); (tc.want == "") != (err != nil) {
+				t.Fatalf("log %q, %v", out.String(), err)
+			}
+			if tc.want != "" && (line.Level != "ERROR" || line.Msg != "runtime" || !strings.Contains(line.Error, tc.want)) {
+				t.Errorf("line %+v, want %q in it", line, tc.want)
+			}
+		})
+	}
+}
+
 func TestReleaseIsToldFromAnEvent(t *testing.T) {
 	for _, tc := range []struct {
 		name, raw string

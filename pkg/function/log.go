@@ -1,7 +1,9 @@
 package function
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 
@@ -53,3 +55,19 @@ func (h correlated) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup implements [slog.Handler].
 func (h correlated) WithGroup(name string) slog.Handler { return correlated{h.Handler.WithGroup(name)} }
+
+// spoken takes what the Lambda runtime says through the standard logger, which is no JSON: why an
+// invocation failed, which the invocation's own line has said, and what a panic left, which has none.
+type spoken struct{ log *slog.Logger }
+
+// Write implements [io.Writer].
+func (s spoken) Write(text []byte) (int, error) {
+	var failure struct {
+		ErrorMessage string            `json:"errorMessage"`
+		StackTrace   []json.RawMessage `json:"stackTrace"`
+	}
+	if json.Unmarshal(text, &failure) != nil || failure.ErrorMessage == "" || len(failure.StackTrace) > 0 {
+		s.log.Error("runtime", "error", string(bytes.TrimSpace(text)))
+	}
+	return len(text), nil
+}
