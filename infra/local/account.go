@@ -141,11 +141,7 @@ func createStacks(ctx context.Context, server *moto.Server, templates []project.
 		}
 		cfg := own(server)
 		cfg.Region = t.Region
-		created, err := stack.Create(ctx, template, stack.Clients{
-			CloudWatch: cloudwatch.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
-			Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
-			Endpoint: server.URL,
-		}, t.Stack, moto.AccountID, t.Region)
+		created, err := stack.Create(ctx, template, stackClients(cfg, server), t.Stack, moto.AccountID, t.Region)
 		if err != nil {
 			return stack.Stack{}, fmt.Errorf("create the stack of %s: %w", t.Path, err)
 		}
@@ -159,6 +155,15 @@ func createStacks(ctx context.Context, server *moto.Server, templates []project.
 		hub.Rules, hub.Regions = append(hub.Rules, created.Rules...), append(hub.Regions, created)
 	}
 	return hub, nil
+}
+
+// stackClients are what a stack is created with in moto.
+func stackClients(cfg aws.Config, server *moto.Server) stack.Clients {
+	return stack.Clients{
+		CloudWatch: cloudwatch.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
+		Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
+		Endpoint: server.URL,
+	}
 }
 
 // openAccount starts an account. Whoever calls it closes it.

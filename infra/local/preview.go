@@ -21,12 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -201,11 +195,7 @@ func createHalted(ctx context.Context, server *moto.Server, hub project.Template
 	}
 	cfg := own(server)
 	cfg.Region, cfg.HTTPClient = hub.Region, &http.Client{Transport: ofAccount(account)}
-	created, err := stack.Create(ctx, template, stack.Clients{
-		DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
-		Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
-		Endpoint: server.URL,
-	}, hub.Stack, account, hub.Region)
+	created, err := stack.Create(ctx, template, stackClients(cfg, server), hub.Stack, account, hub.Region)
 	if err != nil {
 		return stack.Stack{}, fmt.Errorf("create the stack of %s: %w", hub.Path, err)
 	}
