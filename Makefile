@@ -116,6 +116,10 @@ drill: $(ASK) ## rehearse an incident and measure each step, then clean up: MINU
 redrive: $(ASK) ## send again what is kept in the queues Failed and Undelivered
 	@$(ASK) $@
 
+.PHONY: report
+report: $(ASK) ## write the evidence of last month, or MONTH=2026-10, or FROM=... TO=..., and fetch it: OUT=dist LANGUAGE=ko
+	@$(ASK) $@ $(call given,MONTH FROM TO LANGUAGE OUT)
+
 ##@ Build
 
 .PHONY: build

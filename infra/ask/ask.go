@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +30,7 @@ import (
 	"github.com/warder-aws/warder/pkg/history"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -37,19 +41,23 @@ type request map[string]string
 // A command is something to ask for.
 type command struct {
 	forms [][]string // the names that belong together, for each way to ask
-	by    bool       // BY says who asks; without it the credentials do
+	also  []string   // the names that may stand beside them, such as BY: without it the credentials say who asks
 	run   func(asker, context.Context, request) error
 }
 
+// by is the name of who asks.
+var by = []string{"BY"}
+
 var commands = map[string]command{
-	"halt":    {[][]string{{"REASON"}}, true, asker.halt},
-	"resume":  {[][]string{{}}, false, asker.resume},
-	"release": {[][]string{{"CONTROL", "REASON"}}, true, asker.release},
-	"undo":    {[][]string{{"ID", "REASON"}, {"USER", "SINCE", "REASON"}, {"RUN", "REASON"}}, true, asker.undo},
-	"explain": {[][]string{{"KEY"}, {"USER"}, {"POLICY"}, {"ID"}}, false, asker.explain},
-	"sweep":   {[][]string{{"CONTROL"}}, false, asker.sweep},
-	"drill":   {[][]string{{}, {"MINUTES"}}, true, asker.drill},
-	"redrive": {[][]string{{}}, false, asker.redrive},
+	"halt":    {[][]string{{"REASON"}}, by, asker.halt},
+	"resume":  {[][]string{{}}, nil, asker.resume},
+	"release": {[][]string{{"CONTROL", "REASON"}}, by, asker.release},
+	"undo":    {[][]string{{"ID", "REASON"}, {"USER", "SINCE", "REASON"}, {"RUN", "REASON"}}, by, asker.undo},
+	"explain": {[][]string{{"KEY"}, {"USER"}, {"POLICY"}, {"ID"}}, nil, asker.explain},
+	"sweep":   {[][]string{{"CONTROL"}}, nil, asker.sweep},
+	"report":  {[][]string{{}, {"MONTH"}, {"FROM", "TO"}}, []string{"LANGUAGE", "OUT"}, asker.report},
+	"drill":   {[][]string{{}, {"MINUTES"}}, by, asker.drill},
+	"redrive": {[][]string{{}}, nil, asker.redrive},
 }
 
 // parse reads a command and its request. The error says what is understood.
@@ -67,7 +75,7 @@ func parse(args []string) (command, request, error) {
 		key, value, _ := strings.Cut(arg, "=")
 		q[key] = strings.TrimSpace(value)
 	}
-	asked := slices.DeleteFunc(slices.Sorted(maps.Keys(q)), func(key string) bool { return key == "BY" && c.by })
+	asked := slices.DeleteFunc(slices.Sorted(maps.Keys(q)), func(key string) bool { return slices.Contains(c.also, key) })
 	for _, form := range c.forms {
 		if !slices.Equal(asked, slices.Sorted(slices.Values(form))) {
 			continue
@@ -92,8 +100,8 @@ func usage(names ...string) string {
 			for _, key := range form {
 				line += " " + key + "=…"
 			}
-			if c.by {
-				line += " [BY=…]"
+			for _, key := range c.also {
+				line += " [" + key + "=…]"
 			}
 			lines = append(lines, line)
 		}
@@ -115,7 +123,10 @@ type asker struct {
 	events interface {
 		TestEventPattern(context.Context, *eventbridge.TestEventPatternInput, ...func(*eventbridge.Options)) (*eventbridge.TestEventPatternOutput, error)
 	}
-	places   []place // the hub, and the other regions
+	places  []place // the hub, and the other regions
+	objects interface {
+		GetObject(ctx context.Context, b *s3.Bucket, key string) ([]byte, error)
+	}
 	region   string
 	controls []control.Control // and tools
 	by       string            // who asks, when the request does not say
@@ -251,6 +262,45 @@ func (a asker) sweep(ctx context.Context, q request) error {
 	}
 	if report.Outcome == remedy.Failed {
 		return errNotAll
+	}
+	return nil
+}
+
+// report has the evidence of a period written, says where it is, and fetches it if that is asked for.
+func (a asker) report(ctx context.Context, q request) error {
+	var made struct {
+		Bucket, Region, HTML, CSV, Console, Text string
+		Told                                     bool
+	}
+	asked := map[string]string{"month": q["MONTH"], "from": q["FROM"], "to": q["TO"], "language": q["LANGUAGE"]}
+	maps.DeleteFunc(asked, func(_, value string) bool { return value == "" })
+	if err := a.invoke(ctx, "report", asked, &made); err != nil {
+		return err
+	}
+	for line := range strings.Lines(made.Text) {
+		a.print(strings.TrimSuffix(line, "\n"))
+	}
+	a.print("page   " + made.Console)
+	a.print("table  s3://" + made.Bucket + "/" + made.CSV)
+	if made.Told {
+		a.print("The topic was told where it is.")
+	}
+	if q["OUT"] == "" {
+		return nil
+	}
+	if err := os.MkdirAll(q["OUT"], 0o750); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	for _, key := range []string{made.CSV, made.HTML} {
+		body, err := a.objects.GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)
+		if err != nil {
+			return fmt.Errorf("get %s: %w", key, err)
+		}
+		file := filepath.Join(q["OUT"], path.Base(key))
+		if err := os.WriteFile(file, body, 0o600); err != nil {
+			return fmt.Errorf("keep the report: %w", err)
+		}
+		a.print("wrote  " + file)
 	}
 	return nil
 }

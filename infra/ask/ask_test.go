@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/s3"
 )
 
 // account is an account with functions that answer what they are told to.
@@ -54,13 +57,20 @@ func (a *account) GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput
 	return &sts.GetCallerIdentityOutput{Account: aws.String("111122223333"), Arn: aws.String("arn:aws:iam::111122223333:user/dana")}, nil
 }
 
+func (a *account) GetObject(_ context.Context, b *s3.Bucket, key string) ([]byte, error) {
+	if b.Name != "reports" || b.Region != "us-east-1" {
+		return nil, &s3.Error{Status: 404, Name: "NoSuchBucket"}
+	}
+	return []byte("what is in " + key), nil
+}
+
 // ask runs ask against the account.
 func (a *account) ask(t *testing.T, by string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, problems bytes.Buffer
 	status = run(t.Context(), args, &out, &problems, func(context.Context) (asker, error) {
 		return asker{
-			lambda: a, ssm: a, sts: a, region: "us-east-1", by: by,
+			lambda: a, ssm: a, sts: a, objects: a, region: "us-east-1", by: by,
 			controls: []control.Control{
 				{ID: "alert-console-login"}, {ID: "detach-direct-policy", Schedule: "rate(1 day)"}, {ID: "undo", Tool: true},
 			},
@@ -89,6 +99,8 @@ func TestWhatIsNotUnderstoodIsAnsweredByWhatIs(t *testing.T) {
 		{"a release without its control", []string{"release", "REASON=x"}, "release not understood with REASON\nusage: make release CONTROL=… REASON=… [BY=…]\n"},
 		{"a drill of a control", []string{"drill", "CONTROL=x"}, "drill not understood with CONTROL\nusage: make drill [BY=…]\n       make drill MINUTES=… [BY=…]\n"},
 		{"a redrive of one message", []string{"redrive", "ID=1"}, "redrive not understood with ID\nusage: make redrive\n"},
+		{"a report of half a period", []string{"report", "FROM=2026-10-01"}, "report not understood with FROM\nusage: make report [LANGUAGE=…] [OUT=…]\n" +
+			"       make report MONTH=… [LANGUAGE=…] [OUT=…]\n       make report FROM=… TO=… [LANGUAGE=…] [OUT=…]\n"},
 		{"a sweep of everything", []string{"sweep"}, "sweep not understood with nothing\nusage: make sweep CONTROL=…\n"},
 	}
 	for _, tt := range tests {
@@ -106,7 +118,7 @@ func TestWhatIsNotUnderstoodIsAnsweredByWhatIs(t *testing.T) {
 			}
 		})
 	}
-	if status, _, stderr := new(account).ask(t, "", "pause"); status != 2 || strings.Count(stderr, "make ") != 14 {
+	if status, _, stderr := new(account).ask(t, "", "pause"); status != 2 || strings.Count(stderr, "make ") != 17 {
 		t.Errorf("status %d, want 2 and every way to ask:\n%s", status, stderr)
 	}
 }
@@ -315,5 +327,43 @@ drill abc: failed, old access key: no function within 2m0s: why
 	}
 	if len(a.asked) != 2 {
 		t.Errorf("asked %v", a.asked)
+	}
+}
+
+const madeReport = `{"bucket":"reports","region":"us-east-1","html":"111122223333/2026-10.ko.html","csv":"111122223333/2026-10.ko.csv",` +
+	`"console":"https://console.example/2026-10","text":"one\ntwo\nthree","told":true}`
+
+func TestAReportIsWrittenAndItsPlaceToldOf(t *testing.T) {
+	a := &account{functions: map[string]string{"warder-report": madeReport}}
+	status, stdout, stderr := a.ask(t, "", "report", "MONTH=2026-10", "LANGUAGE=ko")
+	want := "one\ntwo\nthree\npage   https://console.example/2026-10\ntable  s3://reports/111122223333/2026-10.ko.csv\nThe topic was told where it is.\n"
+	if status != 0 || stdout != want || stderr != "" {
+		t.Errorf("status %d, printed %q and %q, want %q", status, stdout, stderr, want)
+	}
+	if want := []string{`warder-report {"language":"ko","month":"2026-10"}`}; !cmp.Equal(want, a.asked) {
+		t.Errorf("asked %v, want %v", a.asked, want)
+	}
+}
+
+func TestAReportIsFetchedWhenAFolderIsNamed(t *testing.T) {
+	a := &account{functions: map[string]string{"warder-report": madeReport}}
+	folder := filepath.Join(t.TempDir(), "new", "folder")
+	status, stdout, stderr := a.ask(t, "", "report", "OUT="+folder)
+	if status != 0 || !strings.HasSuffix(stdout, "wrote  "+filepath.Join(folder, "2026-10.ko.csv")+"\nwrote  "+filepath.Join(folder, "2026-10.ko.html")+"\n") {
+		t.Errorf("status %d, printed %q and %q", status, stdout, stderr)
+	}
+	if want := []string{`warder-report {}`}; !cmp.Equal(want, a.asked) {
+		t.Errorf("asked %v, want %v", a.asked, want)
+	}
+	page, err := os.ReadFile(filepath.Join(folder, "2026-10.ko.html"))
+	if err != nil || string(page) != "what is in 111122223333/2026-10.ko.html" {
+		t.Errorf("the page is %q (%v)", page, err)
+	}
+}
+
+func TestAReportThatCannotBeFetchedIsAnError(t *testing.T) {
+	a := &account{functions: map[string]string{"warder-report": strings.Replace(madeReport, `"reports"`, `"another"`, 1)}}
+	if status, _, stderr := a.ask(t, "", "report", "OUT="+t.TempDir()); status != 1 || !strings.Contains(stderr, "NoSuchBucket") {
+		t.Errorf("status %d, %q", status, stderr)
 	}
 }

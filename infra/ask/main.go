@@ -1,7 +1,7 @@
 // Command ask asks the deployed Warder for what people decide: to halt and to go
 // on, to release a control, to put back what was changed, to explain, to sweep
-// now, to send again what is kept in the queues, to rehearse an incident. The
-// make targets of these names run it. It calls the account of the
+// now, to send again what is kept in the queues, to rehearse an incident, to write
+// a report. The make targets of these names run it. It calls the account of the
 // credentials in the environment, or the local account when AWS_ENDPOINT_URL
 // names it, in the region of cdk.json. It needs no right to IAM: it invokes
 // Warder's functions, sets the halt parameter and empties the queues, and does
@@ -29,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -96,7 +97,7 @@ func connect(ctx context.Context) (asker, error) {
 	}
 	return asker{
 		lambda: lambda.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
-		events: eventbridge.NewFromConfig(cfg), places: places,
+		events: eventbridge.NewFromConfig(cfg), objects: s3.New(cfg, time.Now), places: places,
 		region: s.HubRegion, controls: controls, by: os.Getenv("BY"), now: time.Now,
 	}, nil
 }

@@ -23,7 +23,7 @@ func TestMakeHandsOverWhatWasWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The test may itself run under make.
-	env := []string{"USER=whoever", "REASON=of the environment"}
+	env := []string{"USER=whoever", "REASON=of the environment", "LANGUAGE=fr"}
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); !strings.HasPrefix(name, "MAKE") && name != "MFLAGS" {
 			env = append(env, variable)
@@ -47,6 +47,8 @@ func TestMakeHandsOverWhatWasWritten(t *testing.T) {
 		{"a release", []string{"release", "CONTROL=detach-direct-policy", "REASON=x"}, []string{"release", "CONTROL=detach-direct-policy", "REASON=x"}},
 		{"a sweep", []string{"sweep", "CONTROL=detach-direct-policy"}, []string{"sweep", "CONTROL=detach-direct-policy"}},
 		{"a drill", []string{"drill", "MINUTES=5", "BY=dana"}, []string{"drill", "MINUTES=5", "BY=dana"}},
+		{"a report, though the environment has a language", []string{"report", "FROM=2026-10-01", "TO=2026-10-15", "OUT=a folder"}, []string{"report", "FROM=2026-10-01", "TO=2026-10-15", "OUT=a folder"}},
+		{"a report in a language", []string{"report", "MONTH=2026-10", "LANGUAGE=ko"}, []string{"report", "MONTH=2026-10", "LANGUAGE=ko"}},
 		{"a resume", []string{"resume"}, []string{"resume"}},
 		{"a redrive", []string{"redrive"}, []string{"redrive"}},
 	}

@@ -26,7 +26,9 @@ type State struct {
 	// ID is the account's number, 111122223333 if none is given.
 	ID string `json:"id,omitempty"`
 	// Halt is the value of the halt switch; "no" if none is given, unreadable if "unreadable".
-	Halt     string              `json:"halt,omitempty"`
+	Halt string `json:"halt,omitempty"`
+	// Halts are the values that it had.
+	Halts    []Value             `json:"halts,omitempty"`
 	Summary  map[string]int32    `json:"summary,omitempty"`
 	Users    map[string]*User    `json:"users,omitempty"`
 	Groups   map[string]*Group   `json:"groups,omitempty"`
@@ -295,6 +297,14 @@ func (a *Account) ListUsers(_ context.Context, in *iam.ListUsersInput, _ ...func
 	})
 }
 
+func tagsOf(user *User) []types.Tag {
+	var tags []types.Tag
+	for _, key := range sorted(user.Tags) {
+		tags = append(tags, types.Tag{Key: aws.String(key), Value: aws.String(user.Tags[key])})
+	}
+	return tags
+}
+
 // GetUser describes one user, tags included.
 func (a *Account) GetUser(_ context.Context, in *iam.GetUserInput, _ ...func(*iam.Options)) (*iam.GetUserOutput, error) {
 	return call(a, "iam:GetUser", func() (*iam.GetUserOutput, error) {
@@ -303,9 +313,7 @@ func (a *Account) GetUser(_ context.Context, in *iam.GetUserInput, _ ...func(*ia
 			return nil, err
 		}
 		described := a.describe(*in.UserName, user)
-		for _, key := range sorted(user.Tags) {
-			described.Tags = append(described.Tags, types.Tag{Key: aws.String(key), Value: aws.String(user.Tags[key])})
-		}
+		described.Tags = tagsOf(user)
 		if user.Password != nil && !user.Password.Used.IsZero() {
 			described.PasswordLastUsed = aws.Time(user.Password.Used)
 		}

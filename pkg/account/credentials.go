@@ -143,7 +143,7 @@ func (a *Account) GetAccountAuthorizationDetails(_ context.Context, in *iam.GetA
 		for _, name := range names[from:to] {
 			user := a.state.Users[name]
 			described := a.describe(name, user)
-			detail := types.UserDetail{UserName: described.UserName, UserId: described.UserId, Path: described.Path, Arn: described.Arn, GroupList: user.Groups}
+			detail := types.UserDetail{UserName: described.UserName, UserId: described.UserId, Path: described.Path, Arn: described.Arn, GroupList: user.Groups, Tags: tagsOf(user)}
 			if user.Boundary != "" {
 				detail.PermissionsBoundary = &types.AttachedPermissionsBoundary{PermissionsBoundaryArn: &user.Boundary}
 			}

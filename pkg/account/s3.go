@@ -13,6 +13,8 @@ type Bucket struct {
 	Region string                `json:"region"`
 	Tags   map[string]string     `json:"tags,omitempty"`
 	Block  *s3.PublicAccessBlock `json:"block,omitempty"`
+	// Objects are what it holds, by their keys.
+	Objects map[string]s3.Object `json:"objects,omitempty"`
 }
 
 func (a *Account) bucket(in *s3.Bucket) (*Bucket, error) {
@@ -72,4 +74,33 @@ func (a *Account) GetBucketTagging(_ context.Context, in *s3.Bucket) (s3.Tags, e
 		return nil, err
 	}
 	return *tags, nil
+}
+
+// PutObject puts an object into a bucket of this account.
+func (a *Account) PutObject(_ context.Context, in *s3.Bucket, account string, o s3.Object) error {
+	_, err := call(a, "s3:PutObject", func() (*struct{}, error) {
+		bucket, err := a.bucket(in)
+		if err != nil {
+			return nil, err
+		}
+		if account != "" && account != a.state.ID {
+			return nil, &s3.Error{Status: http.StatusForbidden, Name: "AccessDenied", Message: "Access Denied"}
+		}
+		if bucket.Objects == nil {
+			bucket.Objects = map[string]s3.Object{}
+		}
+		bucket.Objects[o.Key] = o
+		return &struct{}{}, nil
+	})
+	return err
+}
+
+// Objects are what a bucket of this account holds, by their keys.
+func (a *Account) Objects(bucket string) map[string]s3.Object {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if b := a.state.Buckets[bucket]; b != nil {
+		return maps.Clone(b.Objects)
+	}
+	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -85,6 +87,34 @@ func (a *Account) DescribeInstanceInformation(_ context.Context, in *ssm.Describ
 		out := &ssm.DescribeInstanceInformationOutput{NextToken: next}
 		for _, id := range ids {
 			out.InstanceInformationList = append(out.InstanceInformationList, types.InstanceInformation{InstanceId: aws.String(id)})
+		}
+		return out, nil
+	})
+}
+
+// Value is a value that the stop switch had.
+type Value struct {
+	Value string    `json:"value"`
+	At    time.Time `json:"at"`
+	By    string    `json:"by,omitempty"`
+}
+
+// GetParameterHistory lists the values of the stop switch, the first one first, two by two.
+func (a *Account) GetParameterHistory(_ context.Context, in *ssm.GetParameterHistoryInput, _ ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error) {
+	return call(a, "ssm:GetParameterHistory", func() (*ssm.GetParameterHistoryOutput, error) {
+		first, _ := strconv.Atoi(aws.ToString(in.NextToken))
+		out := &ssm.GetParameterHistoryOutput{}
+		for i, v := range a.state.Halts {
+			if i < first {
+				continue
+			}
+			if len(out.Parameters) == 2 {
+				out.NextToken = aws.String(strconv.Itoa(i))
+				break
+			}
+			out.Parameters = append(out.Parameters, types.ParameterHistory{
+				Name: in.Name, Value: aws.String(v.Value), Version: int64(i + 1), LastModifiedDate: aws.Time(v.At), LastModifiedUser: aws.String(v.By),
+			})
 		}
 		return out, nil
 	})

@@ -196,6 +196,9 @@ func happened(e event.Event) time.Time {
 	return e.Time
 }
 
+// EntryID is the id of an entry that no event is behind: the same parts give the same id.
+func EntryID(parts ...any) string { return digest(parts...) }
+
 // digest is a short name for what it is given: 50 bits of a SHA-256 in lower-case base 32.
 func digest(parts ...any) string {
 	text, err := json.Marshal(parts)

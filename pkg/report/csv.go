@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // columns are those of the table. They stay: columns are added at the end, and none is renamed or
@@ -23,7 +21,7 @@ var columns = []string{
 // CSV writes everything that the report lists as one table, a line a record. It begins with a byte
 // order mark: without one, Excel reads Korean as another encoding. A value that a spreadsheet would
 // take for a formula has an apostrophe before it (https://owasp.org/www-community/attacks/CSV_Injection).
-func CSV(w io.Writer, r Report, _ settings.Language) error {
+func CSV(w io.Writer, r Report) error {
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
 		return fmt.Errorf("write table: %w", err)
 	}

@@ -93,33 +93,20 @@ func (p *page) header() *html.Node {
 
 // summary is the numbers of the page; each leads to where what it counts is listed.
 func (p *page) summary() *html.Node {
-	controls := func(of func(Control) int) int {
-		return p.Total(func(c Control) int {
-			if c.Tool {
-				return 0
-			}
-			return of(c)
-		})
-	}
-	exempt := 0
-	for _, x := range p.Exemptions {
-		if x.State == InForce || x.State == Soon {
-			exempt++
-		}
-	}
+	s := p.Summary()
 	tiles := el("ul", class("tiles"))
 	for _, t := range []struct {
 		link, label string
 		number      int
 		bad         bool
 	}{
-		{"#open", p.say("Findings open at the end"), p.Total(Control.Now), false},
-		{"#changes", p.say("Changes made"), controls(func(c Control) int { return c.Made }), false},
-		{"#changes-" + remedy.UndoControl, p.say("Changes put back"), p.control(remedy.UndoControl).Made, false},
-		{"#changes", p.say("Not made: only observed"), controls(func(c Control) int { return c.Observed }), false},
-		{"#incidents", p.say("Changes held back or failed"), controls(func(c Control) int { return c.Held + c.Failed }), true},
-		{"#alerts", p.say("Alerts"), len(p.Alerts), false},
-		{"#exemptions", p.say("Exemptions in force"), exempt, false},
+		{"#open", p.say("Findings open at the end"), s.Open, false},
+		{"#changes", p.say("Changes made"), s.Made, false},
+		{"#changes-" + remedy.UndoControl, p.say("Changes put back"), s.Undone, false},
+		{"#changes", p.say("Not made: only observed"), s.Observed, false},
+		{"#incidents", p.say("Changes held back or failed"), s.Stuck, true},
+		{"#alerts", p.say("Alerts"), s.Alerts, false},
+		{"#exemptions", p.say("Exemptions in force"), s.Exempt, false},
 	} {
 		number := el("strong", strconv.Itoa(t.number))
 		if t.bad && t.number > 0 {

@@ -463,15 +463,6 @@ func timing(measures []Measure) Timing {
 	return Timing{Count: len(measures), Median: rank(0.5), P90: rank(0.9), Max: rank(1)}
 }
 
-// Total is the sum of a number of each control.
-func (r Report) Total(of func(Control) int) int {
-	total := 0
-	for _, c := range r.Controls {
-		total += of(c)
-	}
-	return total
-}
-
 // severities are those of the findings that are open at the end of each day.
 func (r Report) severities() map[string][]int {
 	days := 0
@@ -498,4 +489,37 @@ func (r Report) severities() map[string][]int {
 		}
 	}
 	return all
+}
+
+// Summary is the numbers of a report that stand for the others.
+type Summary struct {
+	Open, Alerts                  int
+	Made, Undone, Observed, Stuck int // of controls; Stuck were held back or failed
+	Exempt, Soon, Faulty          int // Soon are among Exempt
+}
+
+// Summary sums the report up.
+func (r Report) Summary() Summary {
+	s := Summary{Alerts: len(r.Alerts), Undone: r.control(remedy.UndoControl).Made}
+	for _, c := range r.Controls {
+		if c.Tool {
+			continue
+		}
+		s.Open += c.Now()
+		s.Made += c.Made
+		s.Observed += c.Observed
+		s.Stuck += c.Held + c.Failed
+	}
+	for _, x := range r.Exemptions {
+		switch x.State {
+		case Soon:
+			s.Soon++
+			s.Exempt++
+		case InForce:
+			s.Exempt++
+		case Malformed, NoControl:
+			s.Faulty++
+		}
+	}
+	return s
 }

@@ -1,7 +1,8 @@
-// Package s3 reads and sets the public access block of S3 buckets, and reads their tags. It knows
-// these four requests of S3's REST API and no other: the client of the SDK would make a function's
-// binary an eighth larger for them. It signs, retries and names errors as the SDK does, with the
-// SDK's own signer and retryer, and never reads an object or a policy.
+// Package s3 reads and sets the public access block of S3 buckets, reads their tags, and puts and gets
+// objects that it is told the names of. It knows these six requests of S3's REST API and no other: the
+// client of the SDK would make a function's binary an eighth larger for them. It signs, retries and
+// names errors as the SDK does, with the SDK's own signer and retryer, and never lists objects, nor
+// reads a policy.
 //
 // Its methods are named for the IAM actions that they need, which are not always S3's names of the
 // operations (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html).
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -61,6 +63,9 @@ func New(cfg aws.Config, now func() time.Time) *Client {
 	if client == nil {
 		client = awshttp.NewBuildableClient()
 	}
+	if cfg.Retryer == nil {
+		cfg.Retryer = func() aws.Retryer { return retry.NewStandard() }
+	}
 	return &Client{aws: cfg, http: client, now: now}
 }
 
@@ -70,7 +75,7 @@ func New(cfg aws.Config, now func() time.Time) *Client {
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html
 func (c *Client) GetBucketPublicAccessBlock(ctx context.Context, b *Bucket) (*PublicAccessBlock, error) {
 	var block PublicAccessBlock
-	return &block, c.do(ctx, http.MethodGet, b, "publicAccessBlock", nil, &block)
+	return &block, c.do(ctx, request{method: http.MethodGet, bucket: b, query: "publicAccessBlock"}, &block)
 }
 
 // PutBucketPublicAccessBlock sets the bucket's block; nil takes it away.
@@ -79,7 +84,7 @@ func (c *Client) GetBucketPublicAccessBlock(ctx context.Context, b *Bucket) (*Pu
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeletePublicAccessBlock.html
 func (c *Client) PutBucketPublicAccessBlock(ctx context.Context, b *Bucket, block *PublicAccessBlock) error {
 	if block == nil {
-		return c.do(ctx, http.MethodDelete, b, "publicAccessBlock", nil, nil)
+		return c.do(ctx, request{method: http.MethodDelete, bucket: b, query: "publicAccessBlock"}, nil)
 	}
 	body, err := xml.Marshal(struct {
 		XMLName xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ PublicAccessBlockConfiguration"`
@@ -88,7 +93,7 @@ func (c *Client) PutBucketPublicAccessBlock(ctx context.Context, b *Bucket, bloc
 	if err != nil {
 		return fmt.Errorf("encode public access block: %w", err)
 	}
-	return c.do(ctx, http.MethodPut, b, "publicAccessBlock", body, nil)
+	return c.do(ctx, request{method: http.MethodPut, bucket: b, query: "publicAccessBlock", body: body, kind: "application/xml"}, nil)
 }
 
 // GetBucketTagging returns the tags of the bucket. A bucket without tags has none.
@@ -101,7 +106,7 @@ func (c *Client) GetBucketTagging(ctx context.Context, b *Bucket) (Tags, error) 
 			Value string `xml:"Value"`
 		} `xml:"TagSet>Tag"`
 	}
-	err := c.do(ctx, http.MethodGet, b, "tagging", nil, &out)
+	err := c.do(ctx, request{method: http.MethodGet, bucket: b, query: "tagging"}, &out)
 	if Code(err) == "NoSuchTagSet" {
 		return Tags{}, nil
 	}
@@ -110,6 +115,30 @@ func (c *Client) GetBucketTagging(ctx context.Context, b *Bucket) (Tags, error) 
 		tags[tag.Key] = tag.Value
 	}
 	return tags, err
+}
+
+// Object is what a bucket holds under a key.
+type Object struct {
+	Key  string // of letters, digits and - _ . / alone: it is sent as it is
+	Type string // the media type
+	Body []byte
+}
+
+// PutObject puts the object into the bucket, which must be the account's own: a bucket of the name in
+// another account is refused by S3. It is there whole or not at all.
+//
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+func (c *Client) PutObject(ctx context.Context, b *Bucket, account string, o Object) error {
+	return c.do(ctx, request{method: http.MethodPut, bucket: b, key: o.Key, owner: account, body: o.Body, kind: o.Type}, nil)
+}
+
+// GetObject returns what the bucket holds under the key, at most 64 MiB.
+//
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+func (c *Client) GetObject(ctx context.Context, b *Bucket, key string) ([]byte, error) {
+	var body []byte
+	return body, c.do(ctx, request{method: http.MethodGet, bucket: b, key: key}, &body)
 }
 
 // Error is S3's answer that something is not as it was asked for. It is a [smithy.APIError].
@@ -150,18 +179,42 @@ func Code(err error) string {
 	return ""
 }
 
-// maxAnswer is more than S3 answers to any of the requests, in bytes.
-const maxAnswer = 1 << 20
+// Answers are at most so long, in bytes: those about a bucket, and objects.
+const (
+	maxAnswer = 1 << 20
+	maxObject = 64 << 20
+)
 
-// do sends a request as often as the retryer wants it, and reads the answer into out.
-func (c *Client) do(ctx context.Context, method string, b *Bucket, part string, body []byte, out any) error {
-	address, err := c.address(b)
+// request is one request of the REST API.
+type request struct {
+	method string
+	bucket *Bucket
+	key    string // of an object; without one it is about the bucket
+	query  string
+	owner  string // the account that the bucket must be of; empty for any
+	body   []byte
+	kind   string // of the body, its media type
+}
+
+// do sends a request as often as the retryer wants it, and reads the answer into out: the bytes of an
+// object, or the fields of an XML document.
+func (c *Client) do(ctx context.Context, r request, out any) error {
+	address, err := c.address(r.bucket)
 	if err != nil {
 		return err
 	}
+	if r.key != "" {
+		if !plain.MatchString(r.key) {
+			return fmt.Errorf("object %q: not the name of an object that can be sent as it is", r.key)
+		}
+		address = strings.TrimSuffix(address, "/") + "/" + r.key
+	}
+	if r.query != "" {
+		address += "?" + r.query
+	}
 	retryer := c.aws.Retryer()
 	for attempt := 1; ; attempt++ {
-		err := c.once(ctx, method, address+"?"+part, b.Region, body, out)
+		err := c.once(ctx, r, address, out)
 		if err == nil || attempt >= retryer.MaxAttempts() || !retryer.IsErrorRetryable(err) {
 			return err
 		}
@@ -178,19 +231,22 @@ func (c *Client) do(ctx context.Context, method string, b *Bucket, part string, 
 }
 
 // once sends one signed request.
-func (c *Client) once(ctx context.Context, method, address, region string, body []byte, out any) error {
-	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+func (c *Client) once(ctx context.Context, r request, address string, out any) error {
+	request, err := http.NewRequestWithContext(ctx, r.method, address, bytes.NewReader(r.body))
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
-	sum := sha256.Sum256(body)
+	sum := sha256.Sum256(r.body)
 	hash := hex.EncodeToString(sum[:])
 	request.Header.Set("X-Amz-Content-Sha256", hash)
-	if body != nil {
+	if r.body != nil {
 		// S3 wants a checksum of what is put; this is the one that the signature needs anyway.
-		request.Header.Set("Content-Type", "application/xml")
+		request.Header.Set("Content-Type", r.kind)
 		request.Header.Set("X-Amz-Sdk-Checksum-Algorithm", "SHA256")
 		request.Header.Set("X-Amz-Checksum-Sha256", base64.StdEncoding.EncodeToString(sum[:]))
+	}
+	if r.owner != "" {
+		request.Header.Set("X-Amz-Expected-Bucket-Owner", r.owner)
 	}
 	credentials, err := c.aws.Credentials.Retrieve(ctx)
 	if err != nil {
@@ -198,7 +254,7 @@ func (c *Client) once(ctx context.Context, method, address, region string, body 
 	}
 	// S3 signs the path as it is sent, where other services encode it twice.
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-	err = v4.NewSigner().SignHTTP(ctx, credentials, request, hash, "s3", region, c.now(), func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+	err = v4.NewSigner().SignHTTP(ctx, credentials, request, hash, "s3", r.bucket.Region, c.now(), func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	if err != nil {
 		return fmt.Errorf("sign request: %w", err)
 	}
@@ -207,9 +263,17 @@ func (c *Client) once(ctx context.Context, method, address, region string, body 
 		return fmt.Errorf("send request: %w", err)
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	object, raw := out.(*[]byte)
+	limit := int64(maxAnswer)
+	if raw && response.StatusCode < http.StatusMultipleChoices {
+		limit = maxObject
+	}
+	answer, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	if err != nil {
 		return fmt.Errorf("read answer: %w", err)
+	}
+	if int64(len(answer)) > limit {
+		return fmt.Errorf("read answer: more than %d bytes", limit)
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
 		fault := Error{Status: response.StatusCode, Name: http.StatusText(response.StatusCode)}
@@ -222,11 +286,13 @@ func (c *Client) once(ctx context.Context, method, address, region string, body 
 		}
 		return &fault
 	}
-	if out == nil {
-		return nil
-	}
-	if err := xml.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("decode answer: %w", err)
+	switch {
+	case raw:
+		*object = answer
+	case out != nil:
+		if err := xml.Unmarshal(answer, out); err != nil {
+			return fmt.Errorf("decode answer: %w", err)
+		}
 	}
 	return nil
 }
@@ -235,8 +301,9 @@ var (
 	region = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 	// dns is the names that can be part of a host; older ones and those with dots are sent in the path.
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-	dns = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
-	old = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
+	dns   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+	plain = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$`)
+	old   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
 )
 
 // address is where requests about the bucket go. The names come out of events, so what could lead

@@ -196,3 +196,51 @@ func TestWhereRequestsGo(t *testing.T) {
 		})
 	}
 }
+
+func TestPutsAnObjectOfTheOwnAccountAlone(t *testing.T) {
+	w := &wire{answers: []answer{{503, "<Error><Code>SlowDown</Code></Error>"}, {200, ""}}}
+	err := client(w, "").PutObject(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, "111122223333",
+		s3.Object{Key: "111122223333/2026-10.en.html", Type: "text/html; charset=utf-8", Body: []byte("<p>")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.sent[1]
+	if r.Method != "PUT" || r.URL.String() != "https://b-1.s3.eu-west-1.amazonaws.com/111122223333/2026-10.en.html" || w.bodies[1] != "<p>" {
+		t.Errorf("sent %s %s %q", r.Method, r.URL, w.bodies[1])
+	}
+	if r.Header.Get("Content-Type") != "text/html; charset=utf-8" || r.Header.Get("X-Amz-Checksum-Sha256") == "" {
+		t.Errorf("sent with %v", r.Header)
+	}
+	if signed := r.Header.Get("Authorization"); r.Header.Get("X-Amz-Expected-Bucket-Owner") != "111122223333" || !strings.Contains(signed, "x-amz-expected-bucket-owner") {
+		t.Errorf("the bucket's owner is not asked for, or not signed: %v", r.Header)
+	}
+}
+
+func TestGetsAnObjectWhole(t *testing.T) {
+	body := strings.Repeat("x", 3<<20)
+	w := &wire{answers: []answer{{200, body}}}
+	got, err := client(w, "http://127.0.0.1:4566").GetObject(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, "a/b.csv")
+	if err != nil || string(got) != body {
+		t.Errorf("%d bytes (%v), want %d", len(got), err, len(body))
+	}
+	if address := w.sent[0].URL.String(); address != "http://127.0.0.1:4566/b-1/a/b.csv" {
+		t.Errorf("asked for %s", address)
+	}
+}
+
+func TestAnObjectThatIsNotThereIsAnError(t *testing.T) {
+	w := &wire{answers: []answer{{404, "<Error><Code>NoSuchKey</Code><Message>no</Message></Error>"}}}
+	got, err := client(w, "").GetObject(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, "a/b.csv")
+	if s3.Code(err) != "NoSuchKey" || got != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestAKeyThatWouldBeSentAsAnotherIsRefused(t *testing.T) {
+	for _, key := range []string{"a/../b", "../a", "/a", "a//b", "a?acl", "a#b", "a b", "a%2fb", "가", "a/"} {
+		w := &wire{answers: []answer{{200, ""}}}
+		if err := client(w, "").PutObject(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, "", s3.Object{Key: key}); err == nil || len(w.sent) > 0 {
+			t.Errorf("%q was sent to %s (%v)", key, w.sent[0].URL, err)
+		}
+	}
+}

@@ -31,6 +31,7 @@ const (
 	// Of the tools that need them, absent elsewhere.
 	envSlack   = "WARDER_SLACK"   // JSON object: where notices are posted
 	envReports = "WARDER_REPORTS" // name of the bucket of reports
+	envModes   = "WARDER_MODES"   // JSON object: the mode of every control
 	envDrill   = "WARDER_DRILL"   // URL of the queue that a drill watches
 	envBus     = "WARDER_BUS"     // name of the stack's own event bus
 	envDrilled = "WARDER_DRILLED" // JSON array: the controls that a drill is to see at work
@@ -62,11 +63,12 @@ type Function struct {
 	EventClock      bool // "now" is the event's time, not the wall clock's
 
 	// What some tools are told, zero elsewhere.
-	Slack   Slack     // where notices are posted
-	Reports string    // name of the bucket of reports
-	Drill   string    // URL of the queue that a drill watches
-	Bus     string    // name of the stack's own event bus
-	Drilled []Drilled // the controls that a drill is to see at work
+	Slack   Slack                   // where notices are posted
+	Reports string                  // name of the bucket of reports
+	Drill   string                  // URL of the queue that a drill watches
+	Bus     string                  // name of the stack's own event bus
+	Drilled []Drilled               // the controls that a drill is to see at work
+	Modes   map[string]control.Mode // of every control, by id, for a tool that writes reports
 
 	SlackLocal string // loopback address that stands for Slack in the local account; empty: Slack itself
 }
@@ -96,7 +98,15 @@ func (s Settings) Function(c control.Control) Function {
 	if c.Tool {
 		set = Control{Mode: control.Enforce, Parameters: map[string]json.RawMessage{}}
 	}
+	var modes map[string]control.Mode
+	if slices.ContainsFunc(c.Permissions, func(p control.Permission) bool { return slices.Contains(p.Resources, control.Reports) }) {
+		modes = map[string]control.Mode{}
+		for id, other := range s.Controls {
+			modes[id] = other.Mode
+		}
+	}
 	return Function{
+		Modes:           modes,
 		Mode:            set.Mode,
 		Parameters:      compact(set.Parameters),
 		AllowedNetworks: s.AllowedNetworks,
@@ -135,6 +145,9 @@ func (f Function) Env() map[string]string {
 	}
 	if f.Drilled != nil {
 		env[envDrilled] = string(compact(f.Drilled))
+	}
+	if len(f.Modes) > 0 {
+		env[envModes] = string(compact(f.Modes))
 	}
 	for name, value := range map[string]string{envReports: f.Reports, envDrill: f.Drill, envBus: f.Bus} {
 		if value != "" {
@@ -219,6 +232,16 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 		}
 	}
 	f.Reports, _ = lookup(envReports)
+	if data, ok := lookup(envModes); ok {
+		if err := decode([]byte(data), &f.Modes); err != nil {
+			fault(envModes, "%w", err)
+		}
+		for id, mode := range f.Modes {
+			if !mode.Valid() {
+				fault(envModes, "%s: want off, observe or enforce", id)
+			}
+		}
+	}
 	f.Drill, _ = lookup(envDrill)
 	f.Bus, _ = lookup(envBus)
 	if f.SlackLocal, _ = lookup(envSlackLocal); f.SlackLocal != "" && !loopback(f.SlackLocal) {

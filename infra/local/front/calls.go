@@ -73,7 +73,7 @@ func parameters(req request) map[string]string {
 		}
 	}
 	if req.service == "s3" {
-		named["Bucket"], _, _ = strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
+		named["Bucket"], named["Key"], _ = strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	}
 	return named
 }
@@ -81,7 +81,8 @@ func parameters(req request) map[string]string {
 // s3Action is the IAM action of a request to S3, whose API has no names on the wire; empty for those
 // that no function makes.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
-func s3Action(method string, query url.Values) string {
+func s3Action(method string, address *url.URL) string {
+	query := address.Query()
 	verb := "Put"
 	if method == http.MethodGet {
 		verb = "Get"
@@ -91,6 +92,9 @@ func s3Action(method string, query url.Values) string {
 		return verb + "BucketPublicAccessBlock"
 	case query.Has("tagging"):
 		return verb + "BucketTagging"
+	}
+	if _, key, _ := strings.Cut(strings.TrimPrefix(address.Path, "/"), "/"); key != "" && len(query) == 0 {
+		return verb + "Object"
 	}
 	return ""
 }
@@ -118,6 +122,8 @@ func resource(service, account, region string, named map[string]string) string {
 		return global("role", named["RoleName"])
 	case service == "iam" && has("PolicyArn"):
 		return named["PolicyArn"]
+	case service == "s3" && has("Key"):
+		return "arn:aws:s3:::" + named["Bucket"] + "/" + named["Key"]
 	case service == "s3" && has("Bucket"):
 		return "arn:aws:s3:::" + named["Bucket"]
 	case service == "dynamodb" && has("IndexName"):

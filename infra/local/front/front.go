@@ -152,7 +152,7 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 		req.action = req.form.Get("Action")
 	}
 	if req.service == "s3" {
-		req.action = s3Action(r.Method, r.URL.Query())
+		req.action = s3Action(r.Method, r.URL)
 	}
 	return req, nil
 }

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/report"
+	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// request asks for a report. An empty one, which the schedule sends, is for the last month.
+type request struct {
+	// Month is a month, as in 2026-10.
+	Month string `json:"month,omitempty"`
+	// From and To are the first and the last day of another period, as in 2026-10-01.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Language is en or ko; empty means that of the deployment.
+	Language settings.Language `json:"language,omitempty"`
+}
+
+const forms = `{}, {"month":"2026-10"} or {"from":"2026-10-01","to":"2026-10-15"}, each with "language":"en" or "ko" if it is not to be the deployment's`
+
+// answer says where the report is.
+type answer struct {
+	// Bucket holds the page and the table under the keys HTML and CSV, Region is the bucket's.
+	Bucket string `json:"bucket"`
+	Region string `json:"region"`
+	HTML   string `json:"html"`
+	CSV    string `json:"csv"`
+	// Console is the address of the page in the S3 console.
+	Console string `json:"console"`
+	// Text sums the report up in three lines.
+	Text string `json:"text"`
+	// Told is whether people were told of it now: of the same report they are told once.
+	Told bool `json:"told"`
+}
+
+// users lists all IAM users with their tags.
+type users interface {
+	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
+}
+
+// switches knows the values that the stop switch had.
+type switches interface {
+	GetParameterHistory(context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error)
+}
+
+// objects keeps the reports.
+type objects interface {
+	PutObject(ctx context.Context, b *s3.Bucket, account string, o s3.Object) error
+}
+
+// writer writes reports.
+type writer struct {
+	// Runner has the ledger, the topic, the settings and the clock.
+	*remedy.Runner
+	controls []control.Control
+	users    users
+	switches switches
+	objects  objects
+}
+
+// period is what the request asks for.
+func (q request) period(now time.Time) (report.Period, error) {
+	switch {
+	case q.Month != "" && q.From+q.To != "", (q.From == "") != (q.To == ""):
+		return report.Period{}, errors.New("it names neither a month, nor a first and a last day")
+	case q.Month != "":
+		return report.Month(q.Month)
+	case q.From != "":
+		return report.Days(q.From, q.To)
+	}
+	return report.LastMonth(now), nil
+}
+
+// write writes the report that the request asks for, and tells where it is. The same request again
+// writes it anew under the same names, of which the bucket keeps every version, and tells nobody.
+func (w writer) write(ctx context.Context, q request) (answer, error) {
+	now := w.Now()
+	period, err := q.period(now)
+	language := q.Language
+	if language == "" {
+		language = w.Settings.Language
+	}
+	switch {
+	case err != nil:
+	case language != settings.English && language != settings.Korean:
+		err = fmt.Errorf("language %q is neither en nor ko", language)
+	case !period.From.Before(now):
+		err = fmt.Errorf("the period %s has not begun", period)
+	}
+	if err != nil {
+		return answer{}, fmt.Errorf("report request not understood: %w; understood are %s", err, forms)
+	}
+	source, err := w.source(ctx, language)
+	if err != nil {
+		return answer{}, err
+	}
+	r := report.Make(source, period, now)
+	name := w.Account + "/" + period.String() + "." + string(language)
+	a := answer{Bucket: w.Settings.Reports, Region: w.Region, HTML: name + ".html", CSV: name + ".csv"}
+	a.Console = console(a.Region, a.Bucket, a.HTML)
+	for _, file := range []struct {
+		key, kind string
+		render    func(*bytes.Buffer) error
+	}{
+		{a.CSV, "text/csv; charset=utf-8", func(b *bytes.Buffer) error { return report.CSV(b, r) }},
+		{a.HTML, "text/html; charset=utf-8", func(b *bytes.Buffer) error { return report.HTML(b, r, language) }},
+	} {
+		var body bytes.Buffer
+		if err := file.render(&body); err != nil {
+			return answer{}, err
+		}
+		err := w.objects.PutObject(ctx, &s3.Bucket{Name: a.Bucket, Region: a.Region}, w.Account, s3.Object{Key: file.key, Type: file.kind, Body: body.Bytes()})
+		if err != nil {
+			return answer{}, fmt.Errorf("put %s into the bucket of reports: %w", file.key, err)
+		}
+	}
+	text := summary(r)
+	a.Text = text.In(string(language))
+	a.Told, err = w.tell(ctx, r, a, text, now)
+	return a, err
+}
+
+// source reads what a report is made of.
+func (w writer) source(ctx context.Context, language settings.Language) (report.Source, error) {
+	s := report.Source{
+		Account: w.Account, Region: w.Region, Controls: w.controls, Modes: w.Settings.Modes, Kinds: w.Kinds, Language: language,
+	}
+	var err error
+	if s.Ledger, err = w.Ledger.Contents(ctx); err != nil {
+		return s, err
+	}
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(w.users, &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return s, fmt.Errorf("list users: %w", err)
+		}
+		for _, user := range page.UserDetailList {
+			tags := map[string]string{}
+			for _, tag := range user.Tags {
+				tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+			}
+			s.Users = append(s.Users, report.User{Name: aws.ToString(user.UserName), Tags: tags})
+		}
+	}
+	values := ssm.NewGetParameterHistoryPaginator(w.switches, &ssm.GetParameterHistoryInput{Name: &w.Settings.Halt})
+	for values.HasMorePages() {
+		page, err := values.NextPage(ctx)
+		if err != nil {
+			return s, fmt.Errorf("get the history of the stop switch: %w", err)
+		}
+		for _, v := range page.Parameters {
+			s.Halts = append(s.Halts, report.Switch{
+				Version: v.Version, Value: aws.ToString(v.Value), At: aws.ToTime(v.LastModifiedDate), By: aws.ToString(v.LastModifiedUser),
+			})
+		}
+	}
+	return s, nil
+}
+
+// summary is the report in three lines.
+func summary(r report.Report) say.Text {
+	s := r.Summary()
+	return say.Join("\n",
+		say.F("Open at the end: %d findings. Alerts: %d.", s.Open, s.Alerts),
+		say.F("Changes: %d made, %d put back, %d only observed, %d held back or failed.", s.Made, s.Undone, s.Observed, s.Stuck),
+		say.F("Exemptions: %d in force, %d of them end within 30 days, %d are not honoured.", s.Exempt, s.Soon, s.Faulty),
+	)
+}
+
+// tell tells where the report is, once: of a period that was not over it is told again when it is.
+//
+// The link leads to the S3 console, where the reader signs in and CloudTrail can see who read what. A
+// presigned URL would be a key to the evidence for whoever the message is forwarded to, and would not
+// last: signed with a role's credentials it ends with them
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html).
+func (w writer) tell(ctx context.Context, r report.Report, a answer, text say.Text, now time.Time) (bool, error) {
+	title := say.F("Evidence of %s", r.Period.String())
+	if !r.Over() {
+		title = say.F("Evidence of %s, preliminary", r.Period.String())
+	}
+	language := string(w.Settings.Language)
+	return w.Tell(ctx, ledger.Entry{
+		ID: remedy.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Tell: notice.Alert, Severity: string(control.Low),
+		Title: title.In(language), Heading: title.String(), Text: text.In(language),
+		Facts: []notice.Fact{
+			{Name: say.F("Report").In(language), Value: a.Console},
+			{Name: say.F("Table").In(language), Value: console(a.Region, a.Bucket, a.CSV)},
+		},
+		Advice: say.F("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket %s.", a.Bucket).In(language),
+	})
+}
+
+// console is the address of an object in the S3 console of the partition.
+// https://docs.aws.amazon.com/awsconsolehelpdocs/latest/gsg/getting-started.html
+func console(region, bucket, key string) string {
+	host := region + ".console.aws.amazon.com"
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		host = "console.amazonaws.cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		host = "console.amazonaws-us-gov.com"
+	}
+	return "https://" + host + "/s3/object/" + url.PathEscape(bucket) + "?" + url.Values{"region": {region}, "prefix": {key}}.Encode()
+}
