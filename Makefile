@@ -36,7 +36,7 @@ given  = $(foreach name,$(1),$(if $(filter command,$(firstword $(origin $(name))
 
 # What every function may be built from, and what the template is synthesized from.
 go_files = $(filter-out %_test.go,$(wildcard $(addsuffix /*.go,$(1))))
-SHARED  := $(call go_files,pkg/* pkg/*/* functions) go.mod go.sum
+SHARED  := $(call go_files,pkg/* pkg/*/* functions) $(wildcard pkg/*/*.json pkg/*/*.css) go.mod go.sum
 APP     := $(call go_files,infra) $(SHARED) $(wildcard functions/*/control.json) cdk.json
 
 ##@ Use
@@ -53,6 +53,10 @@ demo: local ## play the story on a local account: ARGS="-h" lists its flags
 .PHONY: tour
 tour: local $(TOUR) ## show every control and tool at work on a local account: the longer demo
 	@go run ./infra/local tour $(ARGS)
+
+.PHONY: months
+months: local ## play some months of a made-up company and keep their evidence in dist: ARGS="-language ko"
+	@go run ./infra/local months $(ARGS)
 
 .PHONY: up
 up: local ## start a local account and stay: ARGS="-mode enforce"
@@ -134,13 +138,16 @@ synth: cdk.out/manifest.json ## synthesize the CDK app into cdk.out
 local: .venv/installed $(NATIVE) cdk.out/manifest.json ## make all that the local account needs
 	@:
 
-bin/arm64/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
+bin/arm64/%/bootstrap: $$(call go_files,functions/$$*) $$(wildcard functions/$$*/*.json) $(SHARED)
 	@echo "building functions/$* for Lambda ..."
 	@GOOS=linux GOARCH=arm64 $(GO_BUILD) -o $@ ./functions/$*
 
-bin/native/%/bootstrap: $$(call go_files,functions/$$*) $(SHARED)
+bin/native/%/bootstrap: $$(call go_files,functions/$$*) $$(wildcard functions/$$*/*.json) $(SHARED)
 	@echo "building functions/$* for this machine ..."
 	@$(GO_BUILD) -o $@ ./functions/$*
+
+# The evidence tells of every control.
+bin/arm64/report/bootstrap bin/native/report/bootstrap: $(wildcard functions/*/control.json)
 
 bin/doctor: $(call go_files,infra/doctor) $(SHARED) $(wildcard functions/*/control.json)
 	@echo "building infra/doctor ..." >&2

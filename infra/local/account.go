@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -297,6 +298,9 @@ func (a *account) addOperator(ctx context.Context) error {
 	return nil
 }
 
+// everyMode matches the modes in the JSON that the function of reports is told.
+var everyMode = regexp.MustCompile(`":"(off|observe|enforce)"`)
+
 // functions are the template's functions as the host runs them, and whose access key is whose.
 func (a *account) functions(ctx context.Context, root project.Root, mode string) ([]host.Function, map[string]string, error) {
 	client := sts.NewFromConfig(own(a.moto))
@@ -336,6 +340,9 @@ func (a *account) functions(ctx context.Context, root project.Root, mode string)
 		}
 		if mode != "" {
 			env["WARDER_MODE"] = mode
+			if told := env["WARDER_MODES"]; told != "" { // of all controls
+				env["WARDER_MODES"] = everyMode.ReplaceAllString(told, `":"`+mode+`"`)
+			}
 		}
 		if a.slack != nil && env["WARDER_SLACK"] != "" {
 			env["WARDER_SLACK_LOCAL"] = a.slack.URL

@@ -47,6 +47,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func perform(ctx context.Context, command string, scenes []scene, args []string, stdout, stderr io.Writer) ([]result, error) {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	verbose := flags.Bool("v", false, "print every notice in full")
+	out := flags.String("out", "", "keep the evidence that is written in this folder")
 	rest, err := parseFlags(flags, args, stderr)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func perform(ctx context.Context, command string, scenes []scene, args []string,
 	p := printer{out: stdout, style: styleOf(stdout)}
 	var results []result
 	for _, scene := range scenes {
-		played, err := p.play(ctx, scene, len(results), *verbose, stderr)
+		played, err := p.play(ctx, scene, len(results), *verbose, *out, stderr)
 		if err != nil {
 			return nil, err
 		}
@@ -69,12 +70,13 @@ func perform(ctx context.Context, command string, scenes []scene, args []string,
 }
 
 // play plays a scene after so many chapters.
-func (p printer) play(ctx context.Context, scene scene, before int, verbose bool, stderr io.Writer) ([]result, error) {
+func (p printer) play(ctx context.Context, scene scene, before int, verbose bool, out string, stderr io.Writer) ([]result, error) {
 	s, err := openStage(ctx, p, scene, verbose, stderr)
 	if err != nil {
 		return nil, err
 	}
 	defer s.account.Close()
+	s.out = out
 	var results []result
 	for i, c := range scene.chapters {
 		fmt.Fprintf(p.out, "\n%s\n", p.style.bold(fmt.Sprintf("%d. %s", before+i+1, c.title)))

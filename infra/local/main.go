@@ -24,9 +24,11 @@ const usage = `usage: go run ./infra/local COMMAND
         it the settings of infra/local/tour.json, and shows what is posted to Slack
   demo [-v]
         play the story
-  tour [-v]
+  tour [-v] [-out DIR]
         show every control and tool at work: the longer demo; those that need settings
         have them from infra/local/tour.json
+  months [-months N] [-out DIR] [-language en|ko]
+        play some months of a made-up company and keep their evidence in a folder (dist)
   route FILE|DIR…
         print which controls each event starts
   send FILE|DIR… [-json] [-mode observe|enforce]
@@ -67,7 +69,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "route": route, "send": send, "cost": cost, "invoke": invoke, "preview": showPreview,
+		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "cost": cost, "invoke": invoke, "preview": showPreview,
 	}
 	if len(args) > 0 {
 		switch args[0] {

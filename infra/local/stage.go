@@ -33,6 +33,7 @@ type stage struct {
 	account *account
 	printer printer
 	verbose bool
+	out     string      // folder that evidence is kept in; empty for none
 	iam     *iam.Client // of the operator
 	inbox   string      // URL of a queue that subscribes to the topic, as people do
 

@@ -17,7 +17,7 @@ var sights = []scene{
 	{mode: "observe", chapters: []chapter{onlyObserved}},
 	{mode: "enforce", chapters: slices.Concat(direct, []chapter{
 		stale, quarantineStays, unused, rotated, signedIn, rootUsed, policyChanged, exposed, openOutside, public,
-	}, robust)},
+	}, robust, []chapter{evidence})},
 	{mode: "enforce", synth: project.Tour, chapters: []chapter{inSlack, signedInOutside, connected, sessionEnded, bounded, rehearsed, rootKey}},
 	{mode: "enforce", chapters: safe},
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ var (
 	sessionEnded    = chapter{"A session on a machine that was started from outside is ended", []string{"end-outside-session"}, outsideSession}
 	bounded         = chapter{"A new user without the permissions boundary gets it, and gets it back", []string{"require-permissions-boundary"}, boundary}
 	rehearsed       = chapter{"A drill: violations that nobody has to fear show that Warder acts and tells, and how fast", []string{"drill"}, rehearsal}
+	evidence        = chapter{"What was found and done this month is written as evidence, and told of once", []string{"report"}, evidenceOfTheMonth}
 	rootKey         = chapter{"The access key of a member account's root user: told, then deleted, and that cannot be undone", []string{"delete-root-access-key"}, rootAccessKey}
 )
 
@@ -434,4 +436,55 @@ func (s *stage) shown(m channel.Message) {
 	for _, line := range m.Lines {
 		s.say("  | %s", line)
 	}
+}
+
+// evidenceOfTheMonth has the report of this month written: it names what earlier chapters did.
+func evidenceOfTheMonth(ctx context.Context, s *stage) error {
+	month := time.Now().UTC().Format("2006-01")
+	folder := s.out
+	if folder == "" {
+		temporary, err := os.MkdirTemp("", "warder-report-")
+		if err != nil {
+			return fmt.Errorf("make folder: %w", err)
+		}
+		defer os.RemoveAll(temporary)
+		folder = temporary
+	} else if err := os.MkdirAll(folder, 0o750); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	for _, kinds := range [][]string{{"alert"}, nil} {
+		file, err := s.evidence(ctx, map[string]string{"month": month}, folder)
+		if err != nil {
+			return err
+		}
+		page, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("read the report: %w", err)
+		}
+		for _, text := range []string{"<!DOCTYPE html>", "detached policy", "deactivated access key", `id="changes-undo"`, "13조"} {
+			if !strings.Contains(string(page), text) {
+				return fmt.Errorf("the page does not say %q", text)
+			}
+		}
+		letters, err := s.letters(ctx)
+		if err != nil {
+			return err
+		}
+		var told []string
+		for _, l := range letters {
+			if l.Control == "report" {
+				told = append(told, l.Kind)
+				s.say("told the topic: %s", l.Title)
+				s.full(l)
+			}
+		}
+		if !slices.Equal(told, kinds) {
+			return fmt.Errorf("notices %q, want %q", told, kinds)
+		}
+		if s.out != "" && kinds == nil {
+			s.say("wrote %s: open it in a browser", file)
+		}
+	}
+	s.say("the same report again is written anew, and told of to nobody")
+	return nil
 }

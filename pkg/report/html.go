@@ -322,7 +322,7 @@ func (p *page) open() []*html.Node {
 	if len(p.Findings) == 0 {
 		return append(nodes, p.empty(p.say("Nothing was open at the end of any day."))...)
 	}
-	return append(nodes, p.table(p.say("The findings that the figures count"), []column{
+	return append(nodes, p.table(p.say("The findings that the figures count, as they stood when the report was made"), []column{
 		{p.say("Subject and owner"), "who"}, {p.say("Finding"), ""}, {p.say("Found"), ""}, {p.say("Owner told"), ""}, {p.say("Due"), ""},
 		{p.say("How it stands"), ""}, {p.say("Ids"), ""},
 	}, p.grouped("open", found)...))
