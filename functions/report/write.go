@@ -48,8 +48,11 @@ type answer struct {
 	Console string `json:"console"`
 	// Text sums the report up in three lines.
 	Text string `json:"text"`
-	// Told is whether people were told of it now: of the same report they are told once.
-	Told bool `json:"told"`
+	// Outcome is told if people were told of it now, else skipped with the reason: of the same report
+	// they are told once.
+	Outcome remedy.Outcome          `json:"outcome"`
+	Reason  string                  `json:"reason"`
+	Notices []remedy.ReportedNotice `json:"notices"`
 }
 
 // users lists all IAM users with their tags.
@@ -135,8 +138,7 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 	}
 	text := summary(r)
 	a.Text = text.In(string(language))
-	a.Told, err = w.tell(ctx, r, a, text, now)
-	return a, err
+	return a, w.tell(ctx, r, &a, text, now)
 }
 
 // source reads what a report is made of.
@@ -193,13 +195,13 @@ func summary(r report.Report) say.Text {
 // presigned URL would be a key to the evidence for whoever the message is forwarded to, and would not
 // last: signed with a role's credentials it ends with them
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html).
-func (w writer) tell(ctx context.Context, r report.Report, a answer, text say.Text, now time.Time) (bool, error) {
+func (w writer) tell(ctx context.Context, r report.Report, a *answer, text say.Text, now time.Time) error {
 	title := say.F("Evidence of %s", r.Period.String())
 	if !r.Over() {
 		title = say.F("Evidence of %s, preliminary", r.Period.String())
 	}
 	language := string(w.Settings.Language)
-	return w.Tell(ctx, ledger.Entry{
+	entry := ledger.Entry{
 		ID: remedy.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Tell: notice.Alert, Severity: string(control.Low),
 		Title: title.In(language), Heading: title.String(), Text: text.In(language),
 		Facts: []notice.Fact{
@@ -207,7 +209,14 @@ func (w writer) tell(ctx context.Context, r report.Report, a answer, text say.Te
 			{Name: say.F("Table").In(language), Value: console(a.Region, a.Bucket, a.CSV)},
 		},
 		Advice: say.F("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket %s.", a.Bucket).In(language),
-	})
+	}
+	a.Outcome, a.Reason, a.Notices = remedy.Skipped, say.F("it was told of before").In(language), []remedy.ReportedNotice{}
+	first, err := w.Tell(ctx, entry)
+	if first {
+		a.Outcome, a.Reason = remedy.Told, ""
+		a.Notices = append(a.Notices, remedy.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title})
+	}
+	return err
 }
 
 // console is the address of an object in the S3 console of the partition.

@@ -112,7 +112,7 @@ func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
 		Console: "https://us-east-1.console.aws.amazon.com/s3/object/warder-reports?prefix=111122223333%2F2026-10.en.html&region=us-east-1",
 		Text: "Open at the end: 0 findings. Alerts: 0.\nChanges: 1 made, 0 put back, 0 only observed, 0 held back or failed.\n" +
 			"Exemptions: 1 in force, 1 of them end within 30 days, 1 are not honoured.",
-		Told: true,
+		Outcome: remedy.Told, Notices: []remedy.ReportedNotice{{Kind: notice.Alert, Severity: "low", Title: "Evidence of 2026-10"}},
 	}
 	if diff := cmp.Diff(want, a); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
@@ -161,8 +161,8 @@ func TestTheSameReportIsToldOfOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a.Told != tc.told {
-			t.Errorf("%d %s: told %t, want %t", i, tc.name, a.Told, tc.told)
+		if told := a.Outcome == remedy.Told; told != tc.told || told != (len(a.Notices) == 1) || told != (a.Reason == "") {
+			t.Errorf("%d %s: %+v, want told %t", i, tc.name, a, tc.told)
 		}
 	}
 	if diff := cmp.Diff([]string{"111122223333/2026-10.en.csv", "111122223333/2026-10.en.html"}, keys(w)); diff != "" {
@@ -180,8 +180,8 @@ func TestANoticeThatFailsIsSentByTheRetry(t *testing.T) {
 		t.Fatal("no error although nobody could be told")
 	}
 	w.topic.fault = nil
-	if a, err := w.write(t.Context(), request{}); err != nil || !a.Told {
-		t.Errorf("told %t (%v)", a.Told, err)
+	if a, err := w.write(t.Context(), request{}); err != nil || a.Outcome != remedy.Told {
+		t.Errorf("%s (%v)", a.Outcome, err)
 	}
 	if len(w.topic.sent) != 1 {
 		t.Errorf("%d notices, want 1", len(w.topic.sent))

@@ -269,8 +269,7 @@ func (a asker) sweep(ctx context.Context, q request) error {
 // report has the evidence of a period written, says where it is, and fetches it if that is asked for.
 func (a asker) report(ctx context.Context, q request) error {
 	var made struct {
-		Bucket, Region, HTML, CSV, Console, Text string
-		Told                                     bool
+		Bucket, Region, HTML, CSV, Console, Text, Outcome string
 	}
 	asked := map[string]string{"month": q["MONTH"], "from": q["FROM"], "to": q["TO"], "language": q["LANGUAGE"]}
 	maps.DeleteFunc(asked, func(_, value string) bool { return value == "" })
@@ -282,7 +281,7 @@ func (a asker) report(ctx context.Context, q request) error {
 	}
 	a.print("page   " + made.Console)
 	a.print("table  s3://" + made.Bucket + "/" + made.CSV)
-	if made.Told {
+	if made.Outcome == string(remedy.Told) {
 		a.print("The topic was told where it is.")
 	}
 	if q["OUT"] == "" {

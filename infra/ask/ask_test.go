@@ -331,7 +331,7 @@ drill abc: failed, old access key: no function within 2m0s: why
 }
 
 const madeReport = `{"bucket":"reports","region":"us-east-1","html":"111122223333/2026-10.ko.html","csv":"111122223333/2026-10.ko.csv",` +
-	`"console":"https://console.example/2026-10","text":"one\ntwo\nthree","told":true}`
+	`"console":"https://console.example/2026-10","text":"one\ntwo\nthree","outcome":"told"}`
 
 func TestAReportIsWrittenAndItsPlaceToldOf(t *testing.T) {
 	a := &account{functions: map[string]string{"warder-report": madeReport}}
