@@ -88,6 +88,7 @@ const alarmChange = "CloudWatch Alarm State Change"
 func newUndeliveredAlarm(stack awscdk.Stack, undelivered awssqs.Queue, hub string) awscloudwatch.CfnAlarm {
 	const minutes = 5
 	return awscloudwatch.NewCfnAlarm(stack, jsii.String("UndeliveredAlarm"), &awscloudwatch.CfnAlarmProps{
+		AlarmName: jsii.String(*stack.StackName() + "-undelivered"),
 		AlarmDescription: jsii.String("Events of this region did not reach Warder in " + hub + ". Look at a message of the queue Undelivered here: " +
 			"its attributes ERROR_CODE and ERROR_MESSAGE say why. When that is put right: make redrive. See " + handbook + "."),
 		Namespace:          jsii.String("AWS/SQS"),

@@ -25,6 +25,7 @@ const (
 	priced = "2026-11-21"
 
 	perAlarmMetric = 0.10             // and month; https://aws.amazon.com/cloudwatch/pricing/
+	perComposite   = 0.50             // and month: an alarm of alarms
 	perMetric      = 0.30             // and month of 730 hours, for the hours with values
 	perDashboard   = 3.00             // and month
 	perLogGB       = 0.50             // taken in
@@ -271,7 +272,7 @@ func priceOf(what string, quantity float64, unit string, price float64) item {
 
 // stands is what the stacks cost while nothing happens.
 func stands(templates [][]byte) ([]item, error) {
-	alarmed, keys, dashboards := 0, 0, 0
+	alarmed, composites, keys, dashboards := 0, 0, 0, 0
 	for _, template := range templates {
 		var t struct {
 			Resources map[string]struct {
@@ -294,6 +295,8 @@ func stands(templates [][]byte) ([]item, error) {
 					}
 				}
 				alarmed += max(stats, 1)
+			case "AWS::CloudWatch::CompositeAlarm":
+				composites++
 			case "AWS::KMS::Key":
 				keys++
 			case "AWS::CloudWatch::Dashboard":
@@ -304,6 +307,7 @@ func stands(templates [][]byte) ([]item, error) {
 	items := []item{
 		priceOf("KMS keys", float64(keys), "months", perKey),
 		priceOf("alarms", float64(alarmed), "metrics that are watched", perAlarmMetric),
+		priceOf("alarms of alarms", float64(composites), "months", perComposite),
 		priceOf("dashboards", float64(dashboards), "months", perDashboard),
 	}
 	return slices.DeleteFunc(items, func(i item) bool { return i.Quantity == 0 }), nil

@@ -15,6 +15,7 @@ func TestWhatStandsIsPricedFromTheTemplate(t *testing.T) {
 	items, err := stands([][]byte{[]byte(`{"Resources": {
 		"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "x"}},
 		"B": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Expression": "a+b"}, {"MetricStat": {}}, {"MetricStat": {}}]}},
+		"C": {"Type": "AWS::CloudWatch::CompositeAlarm"},
 		"K": {"Type": "AWS::KMS::Key"},
 		"Q": {"Type": "AWS::SQS::Queue"}
 	}}`)})
@@ -25,7 +26,7 @@ func TestWhatStandsIsPricedFromTheTemplate(t *testing.T) {
 	for _, i := range items {
 		got = append(got, fmt.Sprintf("%v %s: %.2f", i.Quantity, i.What, i.USD))
 	}
-	if diff := cmp.Diff([]string{"1 KMS keys: 1.00", "3 alarms: 0.30"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"1 KMS keys: 1.00", "3 alarms: 0.30", "1 alarms of alarms: 0.50"}, got); diff != "" {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 }

@@ -382,15 +382,15 @@ func unanswered(query string, lines []map[string]any) (problems []string) {
 // writes in place of an example matches anything.
 func matches(query string, line map[string]any) bool {
 	for _, filter := range regexp.MustCompile(`filter ([^|]*)`).FindAllStringSubmatch(query, -1) {
-		any := false
+		some := false
 		for _, alternative := range strings.Split(filter[1], " or ") {
 			all := true
 			for _, term := range strings.Split(alternative, " and ") {
 				all = all && satisfies(strings.TrimSpace(term), line)
 			}
-			any = any || all
+			some = some || all
 		}
-		if !any {
+		if !some {
 			return false
 		}
 	}

@@ -160,7 +160,7 @@ func (s *Sheet) Attrs(at time.Time, dimensions map[string]string) []slog.Attr {
 	for _, by := range slices.Sorted(maps.Keys(named)) {
 		meta.CloudWatchMetrics = append(meta.CloudWatchMetrics, *named[by])
 	}
-	return append(attrs, slog.Any("_aws", meta))
+	return append(attrs, slog.Any("_aws", meta)) //nolint:sloglint // the specification names it so
 }
 
 // metadata is the object that makes a line one with metrics.

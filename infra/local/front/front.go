@@ -195,6 +195,9 @@ func (f *Front) answer(ctx context.Context, req request) answer {
 		if a, ok := f.targets(req); ok {
 			return a
 		}
+	case req.service == "events" && req.action == "TestEventPattern":
+		// moto answers, and has tested nothing.
+		return failure(req, http.StatusNotImplemented, "NotImplemented", "the local account has no events:TestEventPattern")
 	case req.service == "events" && (req.action == "DisableRule" || req.action == "EnableRule"):
 		return f.switchRule(ctx, req)
 	case req.service == "cloudformation":
