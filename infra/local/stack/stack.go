@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
+	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -36,6 +38,7 @@ import (
 // Clients reach the services that resources are created in.
 type Clients struct {
 	CloudWatch *cloudwatch.Client
+	Config     *configservice.Client
 	DynamoDB   *dynamodb.Client
 	IAM        *iam.Client
 	KMS        *kms.Client
@@ -226,6 +229,7 @@ func init() { // they call resolve, which calls them
 		"AWS::CloudWatch::Alarm":          (*maker).alarm,
 		"AWS::CloudWatch::CompositeAlarm": (*maker).compositeAlarm,
 		"AWS::CloudWatch::Dashboard":      (*maker).dashboard,
+		"AWS::Config::ConfigRule":         (*maker).configRule,
 		"AWS::DynamoDB::Table":            (*maker).table,
 		"AWS::Events::EventBus":           (*maker).eventBus,
 		"AWS::Events::Rule":               (*maker).rule,
@@ -292,6 +296,29 @@ func only(properties map[string]any, names ...string) map[string]any {
 		}
 	}
 	return part
+}
+
+// configRule creates a managed rule, which judges nothing here.
+func (m *maker) configRule(_ string, properties map[string]any) (made, error) {
+	var p struct {
+		ConfigRuleName            string
+		Description               *string
+		InputParameters           json.RawMessage
+		MaximumExecutionFrequency configtypes.MaximumExecutionFrequency
+		Scope                     *configtypes.Scope
+		Source                    *configtypes.Source
+	}
+	if err := m.properties(properties, &p); err != nil {
+		return made{}, err
+	}
+	rule := &configtypes.ConfigRule{
+		ConfigRuleName: &p.ConfigRuleName, Description: p.Description, MaximumExecutionFrequency: p.MaximumExecutionFrequency, Scope: p.Scope, Source: p.Source,
+	}
+	if p.InputParameters != nil {
+		rule.InputParameters = aws.String(string(p.InputParameters))
+	}
+	_, err := m.Config.PutConfigRule(m.ctx, &configservice.PutConfigRuleInput{ConfigRule: rule})
+	return made{ref: p.ConfigRuleName}, err
 }
 
 func (m *maker) eventBus(_ string, properties map[string]any) (made, error) {

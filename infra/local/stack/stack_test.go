@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -35,7 +36,7 @@ func TestCreate(t *testing.T) {
 	server := mototest.Start(t)
 	cfg := mototest.Config(server.URL, "any", "any")
 	clients := stack.Clients{
-		CloudWatch: cloudwatch.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Logs: cloudwatchlogs.NewFromConfig(cfg),
+		CloudWatch: cloudwatch.NewFromConfig(cfg), Config: configservice.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Logs: cloudwatchlogs.NewFromConfig(cfg),
 		SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
 		Endpoint: server.URL,
 	}
@@ -180,6 +181,15 @@ func TestCreate(t *testing.T) {
 		}
 		if body := aws.ToString(board.DashboardBody); !strings.Contains(body, `"warder-Queue of 123456789012"`) {
 			t.Errorf("dashboard %s", body)
+		}
+	})
+	t.Run("the Config rule has its parameters", func(t *testing.T) {
+		rules, err := clients.Config.DescribeConfigRules(t.Context(), &configservice.DescribeConfigRulesInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rules.ConfigRules) != 1 || aws.ToString(rules.ConfigRules[0].ConfigRuleName) != "warder-access-keys-rotated" || aws.ToString(rules.ConfigRules[0].InputParameters) != `{"maxAccessKeyAge":"90"}` {
+			t.Errorf("rules %+v", rules.ConfigRules)
 		}
 	})
 	t.Run("the log group and the parameter are there", func(t *testing.T) {
