@@ -88,7 +88,7 @@ func newVersion(c *event.APICall) verdict {
 	if isDefault, ok := c.Response.Bool("policyVersion", "isDefaultVersion"); ok {
 		inEffect = isDefault
 	}
-	rest := say.Text{}
+	var rest say.Text
 	switch {
 	case c.Name == "CreatePolicy":
 		rest = say.F("Nobody holds it yet.")

@@ -84,14 +84,14 @@ func newWorld() *world {
 		},
 	}
 	w.ledger = ledger.New(w.store)
-	w.Account.Now = w.now
+	w.Now = w.now
 	hook := func(operation string, after bool) error {
 		if w.fault == nil {
 			return nil
 		}
 		return w.fault(operation, after)
 	}
-	w.Account.Fault, w.store.Fault = hook, hook
+	w.Fault, w.store.Fault = hook, hook
 	return w
 }
 

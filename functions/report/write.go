@@ -196,9 +196,9 @@ func summary(r report.Report) say.Text {
 // last: signed with a role's credentials it ends with them
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html).
 func (w writer) tell(ctx context.Context, r report.Report, a *answer, text say.Text, now time.Time) error {
-	title := say.F("Evidence of %s", r.Period.String())
+	title := say.F("Evidence of %s", r.String())
 	if !r.Over() {
-		title = say.F("Evidence of %s, preliminary", r.Period.String())
+		title = say.F("Evidence of %s, preliminary", r.String())
 	}
 	language := string(w.Settings.Language)
 	entry := ledger.Entry{

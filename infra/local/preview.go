@@ -257,7 +257,7 @@ func (p *preview) look(ctx context.Context, root project.Root, server *moto.Serv
 	}
 	endpoint := &http.Server{Handler: gate, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = endpoint.Serve(listener) }()
-	defer endpoint.Close()
+	defer func() { _ = endpoint.Close() }()
 	h := host.New(hosted, host.Options{})
 	defer h.Close()
 

@@ -447,7 +447,7 @@ func evidenceOfTheMonth(ctx context.Context, s *stage) error {
 		if err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
-		defer os.RemoveAll(temporary)
+		defer func() { _ = os.RemoveAll(temporary) }()
 		folder = temporary
 	} else if err := os.MkdirAll(folder, 0o750); err != nil {
 		return fmt.Errorf("make folder: %w", err)

@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	// Path and Prefix begin the path and the name of every user that a drill makes, and Tag is the key of the tag that
-	// says by which drill it was made. A user that has not all three was made by somebody else.
-	Path   = "/warder-drill/"
+	// Path is that of every user that a drill makes. A user that has not Path, Prefix and Tag was made by somebody else.
+	Path = "/warder-drill/"
+	// Prefix begins its name.
 	Prefix = "warder-drill-"
-	Tag    = "warder:drill"
+	// Tag is the key of the tag that says by which drill it was made.
+	Tag = "warder:drill"
 
 	// Policy is the name of the one policy that a drill attaches, which has the same path. It allows what is allowed to
 	// everybody, see Document.

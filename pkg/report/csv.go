@@ -36,7 +36,7 @@ func CSV(w io.Writer, r Report) error {
 	}
 	_ = out.Write(columns)
 	write(map[string]string{
-		"record": "report", "id": r.Account + "/" + r.Period.String(), "subject": r.Account,
+		"record": "report", "id": r.Account + "/" + r.String(), "subject": r.Account,
 		"opened_or_happened": stamp(r.From), "due_or_until": stamp(r.To), "changed_or_closed": stamp(r.Made),
 	})
 	for _, c := range r.Controls {

@@ -48,10 +48,10 @@ func month(names []string) book {
 			e := b.found(control, name(i), key, found.AddDate(0, 0, 3), ledger.Waiting)
 			e.Steps, e.Tell = nil, notice.Fixed
 		case end.Before(october.To):
-			e := b.found(control, name(i), key, end, ledger.Verified, ledger.Told{Kind: notice.Changed, Message: "7f3c", At: end.Add(2 * time.Second)})
+			b.found(control, name(i), key, end, ledger.Verified, ledger.Told{Kind: notice.Changed, Message: "7f3c", At: end.Add(2 * time.Second)})
 			if i%7 == 3 {
 				back := b.found(remedy.UndoControl, name(i), "", end.Add(9*time.Hour), ledger.Verified, ledger.Told{Kind: notice.Undone, Message: "81aa", At: end.Add(9 * time.Hour)})
-				e = &b.Entries[len(b.Entries)-2]
+				e := &b.Entries[len(b.Entries)-2]
 				back.By, back.Reason, back.Steps[0].Change = "kim@example.com", "the batch of the quarter still needs it", e.Steps[0].Inverse()
 				e.Steps[0].Status, e.Steps[0].Undo = ledger.Undone, back.Steps[0].ID
 			}
@@ -91,7 +91,7 @@ var people = []string{"alice", "batch-settlement", "carol@example.com", "deploy.
 // examples are reports of all sorts.
 func examples(t testing.TB) map[string]Report {
 	now := time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)
-	make := func(b book, p Period, now time.Time, names []string) Report {
+	of := func(b book, p Period, now time.Time, names []string) Report {
 		s := source(t, b)
 		s.Modes["require-permissions-boundary"], s.Modes["end-outside-session"] = control.Observe, control.Off
 		if names != nil {
@@ -107,10 +107,10 @@ func examples(t testing.TB) map[string]Report {
 		return Make(s, p, now)
 	}
 	return map[string]Report{
-		"normal":  make(month(people), october, now, people),
-		"hostile": make(month(hostile), october, now, hostile),
-		"empty":   make(book{}, october, now, nil),
-		"partial": make(month(people), october, at(12, 9, 30), people),
+		"normal":  of(month(people), october, now, people),
+		"hostile": of(month(hostile), october, now, hostile),
+		"empty":   of(book{}, october, now, nil),
+		"partial": of(month(people), october, at(12, 9, 30), people),
 	}
 }
 

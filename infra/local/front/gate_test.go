@@ -59,13 +59,12 @@ func newPlace(t *testing.T, answer string) *place {
 
 // gated is a gate between an account and moto, and the configuration of a function behind it.
 type gated struct {
-	gate           *Gate
-	account, moto  *place
-	cfg            aws.Config
-	url            string
-	mu             sync.Mutex
-	told           []string
-	functionsCreds aws.Credentials
+	gate          *Gate
+	account, moto *place
+	cfg           aws.Config
+	url           string
+	mu            sync.Mutex
+	told          []string
 }
 
 func newGated(t *testing.T, answer string) *gated {
