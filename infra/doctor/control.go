@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -116,7 +115,7 @@ func (d *doctor) started(ctx context.Context, l *lines, s stack, r rule, target 
 		l.problem("aws events enable-rule --name "+name+regionOption(s)+busOption(bus), "the rule %s is disabled", name)
 	case string(out.State) != r.State:
 		l.problem(redeploy, "the rule %s is %s, and deployed as %s: some calls do not reach it", name, out.State, r.State)
-	case r.Schedule != aws.ToString(out.ScheduleExpression), r.EventPattern != nil && !same(d.filled(r.EventPattern), json.RawMessage(aws.ToString(out.EventPattern))):
+	case r.Schedule != aws.ToString(out.ScheduleExpression), r.EventPattern != nil && !filled(r.EventPattern, aws.ToString(out.EventPattern), d.id):
 		l.problem(redeploy, "the rule %s does not match what it was deployed for", name)
 	}
 	targets, err := client.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &name, EventBusName: bus})
@@ -130,14 +129,42 @@ func (d *doctor) started(ctx context.Context, l *lines, s stack, r rule, target 
 	return true
 }
 
-// filled is a pattern of a template with what CloudFormation fills in: the account's number, and no
-// more than that.
-func (d *doctor) filled(pattern json.RawMessage) json.RawMessage {
-	var compact bytes.Buffer
-	if json.Compact(&compact, pattern) != nil {
-		return pattern
+// filled reports whether a pattern is what CloudFormation makes of that of a template. Of what it fills
+// in only the account's number is known here: it is the one that must be right.
+func filled(pattern json.RawMessage, there, account string) bool {
+	var want, got any
+	return json.Unmarshal(pattern, &want) == nil && json.Unmarshal([]byte(there), &got) == nil && fits(want, got, account)
+}
+
+func fits(want, got any, account string) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		if want["Ref"] == "AWS::AccountId" {
+			return got == account
+		}
+		for key := range want {
+			if _, text := got.(string); text && len(want) == 1 && (key == "Ref" || strings.HasPrefix(key, "Fn::")) {
+				return true
+			}
+		}
+		there, ok := got.(map[string]any)
+		for key, value := range want {
+			ok = ok && fits(value, there[key], account)
+		}
+		return ok && len(want) == len(there)
+	case []any:
+		there, ok := got.([]any)
+		if !ok || len(want) != len(there) {
+			return false
+		}
+		for i := range want {
+			if !fits(want[i], there[i], account) {
+				return false
+			}
+		}
+		return true
 	}
-	return json.RawMessage(strings.ReplaceAll(compact.String(), `{"Ref":"AWS::AccountId"}`, `"`+d.id+`"`))
+	return want == got
 }
 
 func regionOption(s stack) string { return " --region " + s.region }
@@ -158,6 +185,9 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control, mode
 		l.problem("make deploy", "the function %s is not there", name)
 		return
 	case err != nil:
+		d.mu.Lock()
+		d.unheard = err
+		d.mu.Unlock()
 		l.unread("lambda:GetFunctionConfiguration", err)
 		return
 	}
@@ -176,12 +206,36 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control, mode
 		l.problem("make deploy", "the function is told to %s, and cdk.json says %s", told["WARDER_MODE"], mode)
 		return
 	}
-	for _, name := range []string{"WARDER_PARAMETERS", "WARDER_SETTINGS"} {
-		if !same(json.RawMessage(told[name]), json.RawMessage(want[name])) {
-			l.problem("make deploy", "the function has other settings than cdk.json")
-			return
-		}
+	if !same(json.RawMessage(told["WARDER_PARAMETERS"]), json.RawMessage(want["WARDER_PARAMETERS"])) {
+		l.problem("make deploy", "the function has other parameters than cdk.json")
 	}
+	if !same(json.RawMessage(told["WARDER_SETTINGS"]), json.RawMessage(want["WARDER_SETTINGS"])) {
+		d.mu.Lock()
+		d.unlike = append(d.unlike, c.ID)
+		d.mu.Unlock()
+	}
+}
+
+// told checks that the functions have the settings that are for all of them. They were read with the
+// functions.
+func (d *doctor) told(_ context.Context, l *lines) {
+	slices.Sort(d.unlike)
+	if len(d.unlike) > 0 {
+		l.problem("make deploy", "%s told other settings than cdk.json has, such as %s", were(len(d.unlike)), d.unlike[0])
+		return
+	}
+	if d.unheard != nil {
+		l.unread("lambda:GetFunctionConfiguration", d.unheard)
+		return
+	}
+	l.ok("every function was told what cdk.json says")
+}
+
+func were(n int) string {
+	if n == 1 {
+		return "1 function was"
+	}
+	return number(n, "function") + " were"
 }
 
 // regionStack checks a region: its stack, and that each of its rules forwards to the hub's bus with a

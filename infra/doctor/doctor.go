@@ -33,6 +33,10 @@ type doctor struct {
 	hub       stack
 	abroad    []stack // of the other regions
 
+	mu      sync.Mutex
+	unlike  []string // controls and tools whose functions have other settings than cdk.json
+	unheard error    // why a function could not be read, nil when all were
+
 	reading     sync.Once
 	contents    ledger.Contents
 	contentsErr error
@@ -101,11 +105,13 @@ func (d *doctor) examine(ctx context.Context) []Line {
 		abroad = append(abroad, check{"stack " + name, func(ctx context.Context, l *lines) { d.abroad[i] = d.regionStack(ctx, l, name, region) }})
 	}
 	found = append(found, together(ctx, abroad)...)
-	return append(found, together(ctx, d.deployed())...)
+	own := together(ctx, d.functions())
+	found = append(found, together(ctx, []check{{"settings", d.told}})...)
+	return slices.Concat(found, own, together(ctx, d.rest()))
 }
 
-// deployed are the checks of what is deployed in the hub.
-func (d *doctor) deployed() []check {
+// functions are the checks of each control and tool.
+func (d *doctor) functions() []check {
 	var checks []check
 	for _, c := range d.controls {
 		if c.Tool && !d.settings.Notify.Slack.On() && names(c, control.Slack) {
@@ -117,7 +123,12 @@ func (d *doctor) deployed() []check {
 			checks = append(checks, check{"control " + c.ID, func(ctx context.Context, l *lines) { d.control(ctx, l, c) }})
 		}
 	}
-	checks = append(checks, check{"subscriptions", d.subscriptions})
+	return checks
+}
+
+// rest are the checks of what they share.
+func (d *doctor) rest() []check {
+	checks := []check{{"subscriptions", d.subscriptions}}
 	if d.settings.Notify.Slack.On() {
 		checks = append(checks, check{"slack", d.slack})
 	}

@@ -31,7 +31,7 @@ func TestAnAccountInOrderHasNothingButOkInTheOrderOfRepair(t *testing.T) {
 	want := "credentials|region us-east-1|region ap-southeast-2|region eu-north-1|region eu-west-1|region us-east-2|" +
 		"bootstrap us-east-1|bootstrap ap-southeast-2|bootstrap eu-north-1|bootstrap eu-west-1|bootstrap us-east-2|trail|recorder|config rules|" +
 		"stack warder|stack warder-ap-southeast-2|stack warder-eu-north-1|stack warder-eu-west-1|stack warder-us-east-2|" +
-		"control alert-console-login|control detach-direct-policy|tool post-to-slack|tool undo|subscriptions|slack|halt|blast radius|queues|sweeps"
+		"settings|control alert-console-login|control detach-direct-policy|tool post-to-slack|tool undo|subscriptions|slack|halt|blast radius|queues|sweeps"
 	if diff := cmp.Diff(strings.Split(want, "|"), checks); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)
 	}
@@ -127,6 +127,9 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 		{"a rule of another account's events", func(_ *testing.T, w *world) {
 			w.started[hub+"warder-DetachRule1"].EventPattern = aws.String(`{"account":["999988887777"],"source":["aws.iam"]}`)
 		}, "problem: control detach-direct-policy: the rule warder-DetachRule1 does not match what it was deployed for\n"},
+		{"a rule of the hub's that hears more", func(_ *testing.T, w *world) {
+			w.started[hub+"warder-Alarms"].EventPattern = aws.String(`{"resources":["arn:alarm"],"source":["aws.cloudwatch"]}`)
+		}, "problem: stack warder: the rule warder-Alarms does not match what it was deployed for\n"},
 		{"a schedule of once a year", func(_ *testing.T, w *world) {
 			w.started[hub+"warder-DetachSchedule"].ScheduleExpression = aws.String("rate(365 days)")
 		}, "problem: control detach-direct-policy: the rule warder-DetachSchedule does not match what it was deployed for\n"},
@@ -147,7 +150,10 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 		}, "problem: control detach-direct-policy: the function is told to enforce, and cdk.json says observe\n"},
 		{"settings that are not deployed", func(_ *testing.T, w *world) {
 			w.functions["warder-detach-direct-policy"].Environment.Variables["WARDER_SETTINGS"] = "{}"
-		}, "problem: control detach-direct-policy: the function has other settings than cdk.json\n"},
+		}, "problem: settings: 1 function was told other settings than cdk.json has, such as detach-direct-policy\n"},
+		{"parameters that are not deployed", func(_ *testing.T, w *world) {
+			w.functions["warder-detach-direct-policy"].Environment.Variables["WARDER_PARAMETERS"] = `{"graceDays":1}`
+		}, "problem: control detach-direct-policy: the function has other parameters than cdk.json\n"},
 		{"an environment that is hidden", func(_ *testing.T, w *world) { w.functions["warder-undo"].Environment = nil },
 			"not known: tool undo: the settings of the function warder-undo cannot be read\n"},
 		{"a bus that is gone", func(_ *testing.T, w *world) { w.buses = nil },
@@ -333,7 +339,7 @@ func TestExitStatusAndOutput(t *testing.T) {
 	status, stdout, stderr := run()
 	want := "problem    queues                        3 events in Failed (us-east-1)\n" +
 		"                                         -> find out why in the functions' logs, put it right, then make redrive\n"
-	if status != 1 || stderr != "" || !strings.Contains(stdout, want) || !strings.HasSuffix(stdout, "\n28 ok, 1 problem, 0 remarks, 0 not known\n") {
+	if status != 1 || stderr != "" || !strings.Contains(stdout, want) || !strings.HasSuffix(stdout, "\n29 ok, 1 problem, 0 remarks, 0 not known\n") {
 		t.Errorf("status %d, error %q, printed\n%s", status, stderr, stdout)
 	}
 	if strings.Contains(stdout, "\x1b") {

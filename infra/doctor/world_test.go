@@ -104,7 +104,7 @@ const (
 			"Targets":[{"Arn":{"Fn::GetAtt":["Detach","Arn"]}}]}},
 		"LoginBus":{"Type":"AWS::Events::Rule","Properties":{"EventBusName":{"Ref":"Bus"},"EventPattern":{"source":["aws.signin"]},"Tags":[{"Key":"warder","Value":"alert-console-login"}],
 			"Targets":[{"Arn":{"Fn::GetAtt":["Login","Arn"]}}]}},
-		"Alarms":{"Type":"AWS::Events::Rule","Properties":{"EventPattern":{"source":["aws.cloudwatch"]},"Tags":[{"Key":"warder","Value":"hub"}],"Targets":[{"Arn":"q"}]}},
+		"Alarms":{"Type":"AWS::Events::Rule","Properties":{"EventPattern":{"source":["aws.cloudwatch"],"resources":[{"Fn::GetAtt":["Alarm","Arn"]}],"detail":{"n":[{"numeric":[">",1]}]}},"Tags":[{"Key":"warder","Value":"hub"}],"Targets":[{"Arn":"q"}]}},
 		"Bus":{"Type":"AWS::Events::EventBus","Properties":{"Name":"warder"}}}}`
 	regionTemplate = `{"Resources":{
 		"Forward":{"Type":"AWS::IAM::Role","Properties":{}},
@@ -150,7 +150,7 @@ func newWorld(t *testing.T) *world {
 			hub + "warder-DetachRule1":    {State: eventtypes.RuleStateEnabledWithAllCloudtrailManagementEvents, EventPattern: aws.String(`{"account":["111122223333"],"source":["aws.iam"]}`)},
 			hub + "warder-DetachSchedule": {State: eventtypes.RuleStateEnabled, ScheduleExpression: aws.String("rate(1 day)")},
 			hub + "warder-LoginBus":       {State: eventtypes.RuleStateEnabled, EventPattern: aws.String(`{"source":["aws.signin"]}`)},
-			hub + "warder-Alarms":         {State: eventtypes.RuleStateEnabled, EventPattern: aws.String(`{"source":["aws.cloudwatch"]}`)},
+			hub + "warder-Alarms":         {State: eventtypes.RuleStateEnabled, EventPattern: aws.String(`{"detail":{"n":[{"numeric":[">",1]}]},"resources":["arn:alarm"],"source":["aws.cloudwatch"]}`)},
 			eu + "warder-Forward1":        {State: eventtypes.RuleStateEnabled, EventPattern: aws.String(`{"source":["aws.signin"]}`)},
 		},
 		functions: map[string]*lambda.GetFunctionConfigurationOutput{},

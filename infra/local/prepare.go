@@ -14,12 +14,13 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/stack"
 )
 
 // prepare gives the account what one has that Warder is deployed in: a trail, a recorder of AWS
-// Config, and the CDK's note that the region is bootstrapped. Nothing here works by them; they are
+// Config, and the CDK's note that the regions are bootstrapped. Nothing here works by them; they are
 // there to be read.
-func prepare(ctx context.Context, server *moto.Server) error {
+func prepare(ctx context.Context, server *moto.Server, hub stack.Stack) error {
 	cfg := own(server)
 	const bucket, name = "account-logs", "account"
 	if err := putBucket(ctx, server, bucket); err != nil {
@@ -54,10 +55,13 @@ func prepare(ctx context.Context, server *moto.Server) error {
 	if _, err := recorders.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{ConfigurationRecorderName: aws.String(name)}); err != nil {
 		return fmt.Errorf("start recorder: %w", err)
 	}
-	if _, err := ssm.NewFromConfig(cfg).PutParameter(ctx, &ssm.PutParameterInput{
-		Name: aws.String("/cdk-bootstrap/hnb659fds/version"), Value: aws.String("30"), Type: ssmtypes.ParameterTypeString,
-	}); err != nil {
-		return fmt.Errorf("note the bootstrap: %w", err)
+	for _, deployed := range append([]stack.Stack{hub}, hub.Regions...) {
+		cfg.Region = deployed.Region
+		if _, err := ssm.NewFromConfig(cfg).PutParameter(ctx, &ssm.PutParameterInput{
+			Name: aws.String("/cdk-bootstrap/hnb659fds/version"), Value: aws.String("30"), Type: ssmtypes.ParameterTypeString,
+		}); err != nil {
+			return fmt.Errorf("note the bootstrap of %s: %w", deployed.Region, err)
+		}
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer a.Close()
-	if err := prepare(ctx, a.moto); err != nil {
+	if err := prepare(ctx, a.moto, a.Stack); err != nil {
 		return err
 	}
 

@@ -204,6 +204,8 @@ func (f *Front) answer(ctx context.Context, req request) answer {
 		return f.formation(req)
 	case req.service == "iam" && trail.Mutating(req.action):
 		return f.change(ctx, req)
+	case req.service == "sns" && req.action == "ListSubscriptionsByTopic":
+		return f.subscriptions(ctx, req)
 	case req.service == "sns" && req.action == "Publish":
 		return f.publish(ctx, req)
 	case req.service == "sts" && req.action == "GetCallerIdentity" && req.accessKey == RootAccessKey:

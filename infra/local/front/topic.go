@@ -1,6 +1,7 @@
 package front
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/xml"
@@ -15,6 +16,29 @@ type Listener struct {
 	Subscription string // ARN
 	Topic        string // ARN
 	Function     string // name
+}
+
+// subscriptions lists a topic's subscriptions, with the functions that moto does not know of.
+func (f *Front) subscriptions(ctx context.Context, req request) answer {
+	result := f.forward(ctx, req)
+	var more bytes.Buffer
+	for _, l := range f.Listeners {
+		if l.Topic != req.form.Get("TopicArn") {
+			continue
+		}
+		member := struct {
+			XMLName                                              xml.Name `xml:"member"`
+			SubscriptionArn, TopicArn, Protocol, Endpoint, Owner string
+		}{SubscriptionArn: l.Subscription, TopicArn: l.Topic, Protocol: "lambda", Endpoint: "arn:aws:lambda:" + f.Region + ":" + f.Account + ":function:" + l.Function, Owner: f.Account}
+		if err := xml.NewEncoder(&more).Encode(member); err != nil {
+			return failure(req, http.StatusInternalServerError, "InternalError", err.Error())
+		}
+	}
+	if result.status == http.StatusOK && more.Len() > 0 {
+		result.body = bytes.Replace(result.body, []byte("<Subscriptions/>"), []byte("<Subscriptions></Subscriptions>"), 1)
+		result.body = bytes.Replace(result.body, []byte("</Subscriptions>"), append(more.Bytes(), "</Subscriptions>"...), 1)
+	}
+	return result
 }
 
 // publish publishes to a topic and starts the functions that subscribe it.
