@@ -147,7 +147,7 @@ bin/native/%/bootstrap: $$(call go_files,functions/$$*) $$(wildcard functions/$$
 	@$(GO_BUILD) -o $@ ./functions/$*
 
 # The evidence tells of every control.
-bin/arm64/report/bootstrap bin/native/report/bootstrap: $(wildcard functions/*/control.json)
+bin/arm64/report/bootstrap bin/native/report/bootstrap: $(wildcard functions/*/*.json)
 
 bin/doctor: $(call go_files,infra/doctor) $(SHARED) $(wildcard functions/*/control.json)
 	@echo "building infra/doctor ..." >&2

@@ -27,13 +27,20 @@ var description []byte
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register(string(settings.Korean), korean) }
+func init() { say.Register("ko", korean) }
 
 func main() {
 	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, request) (answer, error), error) {
 		controls, err := functions.Controls()
 		if err != nil {
 			return nil, err
+		}
+		catalogues, err := functions.Catalogues(string(settings.Korean))
+		if err != nil {
+			return nil, err
+		}
+		for _, words := range catalogues {
+			say.Register(string(settings.Korean), words)
 		}
 		// The kinds are there to word changes, and call nothing.
 		maps.Copy(r.Kinds, change.ForS3(nil))

@@ -152,6 +152,12 @@ type group struct {
 // maxRows is how many rows of one group are shown; the CSV file has all.
 const maxRows = 500
 
+// heard marks a table whose caption stands above it as a heading: it is there for who does not see.
+func heard(table *html.Node) *html.Node {
+	add(table.FirstChild, class("heard"))
+	return table
+}
+
 // table is a table of groups. It is a list of cards on a narrow screen, so its roles are said.
 func (p *page) table(caption string, columns []column, groups ...group) *html.Node {
 	role := func(name string) attr { return attr{"role", name} }
@@ -409,7 +415,7 @@ func (p *page) changesSection() []*html.Node {
 		return append(nodes, p.empty(p.say("No step came to an end in the period."))...)
 	}
 	return append(nodes, p.table(p.say("Actions by control"), []column{
-		{p.say("When, and action"), ""}, {p.say("Subject and owner"), "who"}, {p.say("Change"), "broad"}, {p.say("How it came out"), ""}, {p.say("Notice"), ""}, {p.say("Undo"), ""}, {p.say("Event"), "event"},
+		{p.say("When, and action"), ""}, {p.say("Subject and owner"), "who"}, {p.say("Change"), "broad"}, {p.say("How it came out"), "state"}, {p.say("Notice"), ""}, {p.say("Undo"), ""}, {p.say("Event"), "event"},
 	}, p.grouped("changes", rows)...))
 }
 
@@ -522,7 +528,7 @@ func (p *page) exemptionsSection() []*html.Node {
 	return []*html.Node{
 		el("p", p.say("The tags warder:exempt of IAM users, as they were when the report was made.")),
 		p.table(p.say("Exemptions by their last day"), []column{
-			{p.say("User"), ""}, {p.say("Exempt from"), ""}, {p.say("Last day"), ""}, {p.say("Approved by"), ""}, {p.say("Reason"), ""}, {p.say("State"), ""},
+			{p.say("User"), "who"}, {p.say("Exempt from"), "who"}, {p.say("Last day"), "state"}, {p.say("Approved by"), "who"}, {p.say("Reason"), ""}, {p.say("State"), ""},
 		}, group{rows: rows}),
 	}
 }
@@ -552,9 +558,9 @@ func (p *page) coverageSection() []*html.Node {
 		if f.Cited {
 			add(block, el("p", class("cited"), p.say("As cited; check the current text.")))
 		}
-		add(block, p.table(p.say("Rules of %s", title), []column{
+		add(block, heard(p.table(p.say("Rules of %s", title), []column{
 			{p.say("Rule"), ""}, {p.say("Control"), ""}, {p.say("Mode"), ""}, {p.say("Open findings"), "number"}, {p.say("Last sweep"), ""},
-		}, group{rows: rows}))
+		}, group{rows: rows})))
 		nodes = append(nodes, block)
 	}
 	return nodes

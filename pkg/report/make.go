@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -15,7 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // Tool is the id of the function that makes reports, and of the entries about them.
@@ -234,7 +233,7 @@ func (m *maker) exemptions() {
 			x := Exemption{User: user.Name, Text: text}
 			e, fault := exemption.Parse(text, m.Made)
 			if fault != nil {
-				x.State, x.Fault = Malformed, worded(fault, m.Language)
+				x.State, x.Fault = Malformed, say.Error(fault).In(string(m.Language))
 			} else {
 				x.Control, x.Until, x.By, x.Reason, x.Left = e.Control, e.Until, e.By, e.Reason, e.DaysLeft(m.Made)
 				switch known := slices.ContainsFunc(m.Source.Controls, func(c control.Control) bool { return !c.Tool && c.ID == e.Control }); {
@@ -254,15 +253,6 @@ func (m *maker) exemptions() {
 	slices.SortFunc(m.Exemptions, func(a, b Exemption) int {
 		return cmp.Or(a.Until.Compare(b.Until), cmp.Compare(a.User, b.User))
 	})
-}
-
-// worded is an error in the language, if it can be told in another than English.
-func worded(err error, l settings.Language) string {
-	var text interface{ In(language string) string }
-	if errors.As(err, &text) {
-		return text.In(string(l))
-	}
-	return err.Error()
 }
 
 // incidents lists halts, stops, what failed, and what was held back.

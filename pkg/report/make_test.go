@@ -1,17 +1,23 @@
 package report
 
 import (
+	"bytes"
+	"encoding/csv"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 var october, _ = Month("2026-10")
@@ -156,5 +162,257 @@ func TestAFindingIsOpenFromWhenItIsFoundUntilItEnds(t *testing.T) {
 				t.Errorf("outcome %q, want %q", r.Findings[0].Outcome, tc.outcome)
 			}
 		})
+	}
+}
+
+func TestEachFigureIsOneThatWasMeasured(t *testing.T) {
+	var b book
+	for i, seconds := range []int{10, 400, 20, 30} { // at once, after an event
+		e := b.found("detach-direct-policy", "bob", fmt.Sprint(i), at(2+i, 9, 0), ledger.Verified)
+		b.run(e, e.At.Add(-time.Duration(seconds)*time.Second))
+	}
+	late := b.found("detach-direct-policy", "bob", "unknown", at(9, 9, 0), ledger.Verified)
+	b.run(late, time.Time{})
+	b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Waiting, warned(at(3, 3, 0)))
+	b.found(stale, "alice", "KEY1", at(10, 3, 30), ledger.Verified)
+	r := Make(source(t, b), october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
+	want := Timing{Count: 4, Median: Measure{20, "entry00003-1"}, P90: Measure{400, "entry00002-1"}, Max: Measure{400, "entry00002-1"}}
+	if diff := cmp.Diff(want, r.control("detach-direct-policy").AfterEvent); diff != "" {
+		t.Errorf("after the event (-want +got):\n%s", diff)
+	}
+	if r.Untimed != 1 {
+		t.Errorf("%d changes without a time, want 1", r.Untimed)
+	}
+	week := Measure{(7*24*time.Hour + 30*time.Minute).Seconds(), "entry00007-1"}
+	if diff := cmp.Diff(Timing{Count: 1, Median: week, P90: week, Max: week}, r.control(stale).AfterNotice); diff != "" {
+		t.Errorf("after the notice (-want +got):\n%s", diff)
+	}
+	if n := r.control(stale).AfterEvent.Count; n != 0 {
+		t.Errorf("%d changes of a sweep count as after an event", n)
+	}
+}
+
+func TestEveryNumberIsThatOfAList(t *testing.T) {
+	for name, r := range examples(t) {
+		count := func(match func(Change) bool) int {
+			n := 0
+			for _, c := range r.Changes {
+				if match(c) {
+					n++
+				}
+			}
+			return n
+		}
+		s := r.Summary()
+		for what, tc := range map[string][2]int{
+			"made":     {s.Made, count(func(c Change) bool { return made(c.Status) && c.By == "" })},
+			"undone":   {s.Undone, count(func(c Change) bool { return made(c.Status) && c.By != "" })},
+			"observed": {s.Observed, count(func(c Change) bool { return c.Status == ledger.Observed })},
+			"stuck":    {s.Stuck, count(func(c Change) bool { return c.Status == ledger.Held || c.Status == ledger.Failed })},
+			"alerts":   {s.Alerts, len(r.Alerts)},
+		} {
+			if tc[0] != tc[1] {
+				t.Errorf("%s: %d %s in short, %d in the list", name, tc[0], what, tc[1])
+			}
+		}
+		severities := 0
+		for _, series := range r.severities() {
+			if len(series) > 0 {
+				severities += series[len(series)-1]
+			}
+		}
+		if severities != s.Open {
+			t.Errorf("%s: %d open by severity, %d by control", name, severities, s.Open)
+		}
+	}
+}
+
+func TestEveryReferenceOfAControlIsARuleOrAPage(t *testing.T) {
+	s := source(t, book{})
+	covered := coverage(s.Controls)
+	for _, c := range s.Controls {
+		for _, reference := range c.References {
+			rule := slices.ContainsFunc(frameworks, func(f framework) bool { return f.pattern.MatchString(reference.Title) })
+			if cited := strings.HasSuffix(reference.Title, asCited); !rule && (reference.URL == "" || cited) {
+				t.Errorf("%s: %q is the rule of no framework that the report knows: add it to rules.go", c.ID, reference.Title)
+			}
+		}
+	}
+	var got []string
+	for _, f := range covered {
+		for _, r := range f.Rules {
+			got = append(got, strings.TrimSpace(f.Name+" "+f.Version)+" "+r.ID+": "+strings.Join(r.Controls, ", "))
+		}
+	}
+	for _, want := range []string{
+		"CIS AWS Foundations Benchmark 3.0 1.14: deactivate-stale-access-key, rotate-access-key",
+		"CIS AWS Foundations Benchmark 7.0 2.1.1: delete-root-access-key",
+		"AWS Security Hub IAM.2: detach-direct-policy",
+		"ISMS-P 2.5.6: detach-direct-policy",
+		"전자금융감독규정 제32조 제2호 가목: deactivate-stale-access-key, rotate-access-key",
+		"개인정보의 안전성 확보조치 기준 제5조 제3항: report, undo",
+		"개인정보의 기술적·관리적 보호조치 기준 제4조 제5항 제1호: quarantine-outside-login",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("the coverage does not have %q; it has\n%s", want, strings.Join(got, "\n"))
+		}
+	}
+	if slices.IndexFunc(got, func(r string) bool { return strings.Contains(r, "3.0 1.4:") }) > slices.IndexFunc(got, func(r string) bool { return strings.Contains(r, "3.0 1.12:") }) {
+		t.Error("1.12 stands before 1.4")
+	}
+}
+
+func TestARehearsalIsInNoNumber(t *testing.T) {
+	b := month(people)
+	before := Make(source(t, b), october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)).Summary()
+	for _, status := range []ledger.Status{ledger.Verified, ledger.Held, ledger.Waiting} {
+		b.found("detach-direct-policy", "warder-drill-x", "DRILL", at(15, 9, 0), status).Drill = "x1"
+	}
+	r := Make(source(t, b), october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
+	if diff := cmp.Diff(before, r.Summary()); diff != "" {
+		t.Errorf("summary (-without +with the drill):\n%s", diff)
+	}
+	if n := len(slices.DeleteFunc(r.Incidents, func(i Incident) bool { return i.Kind != Drill })); n != 1 {
+		t.Errorf("%d drills are listed, want 1", n)
+	}
+}
+
+func TestAHaltLastsUntilItIsResumed(t *testing.T) {
+	s := source(t, book{})
+	s.Halts = []Switch{
+		{1, "no", at(-60, 0, 0), ""}, {2, "old", at(-50, 0, 0), "kim"}, {3, "no", at(-49, 0, 0), "kim"},
+		{4, "reaches in", at(0, 0, 0), "kim"}, {5, "another reason", at(1, 5, 0), "lee"}, {6, "no", at(2, 0, 0), "kim"}, {7, "goes on", at(30, 0, 0), "kim"},
+	}
+	r := Make(s, october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
+	var got []string
+	for _, i := range r.Incidents {
+		if i.Kind == Halted {
+			got = append(got, fmt.Sprintf("%s from %s until %s: %s", i.ID, stamp(i.At), stamp(i.Until), i.Text))
+		}
+	}
+	want := []string{"halt version 4 from 2026-09-30T00:00:00Z until 2026-10-02T00:00:00Z: reaches in", "halt version 7 from 2026-10-30T00:00:00Z until : goes on"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("halts (-want +got):\n%s", diff)
+	}
+}
+
+func TestExemptionsAreMarked(t *testing.T) {
+	r := examples(t)["normal"]
+	var got []string
+	for _, x := range r.Exemptions {
+		got = append(got, fmt.Sprintf("%s: %s, %d", x.User, x.State, x.Left))
+	}
+	want := []string{"deploy.ci: malformed, 0", "carol@example.com: expired, -12", "alice: ends soon, 19", "frank: no such control, 61", "batch-settlement: in force, 120"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("exemptions (-want +got):\n%s", diff)
+	}
+}
+
+func TestASweepThatDidNotComeIsMissed(t *testing.T) {
+	var b book
+	for _, day := range []int{20, 21, 24, 25} {
+		b.Runs = append(b.Runs, ledger.Run{Control: stale, Key: fmt.Sprint(day), Event: sweep, At: at(day, 3, 0), Done: true})
+	}
+	r := Make(source(t, b), october, at(25, 9, 0))
+	missed := slices.DeleteFunc(r.Incidents, func(i Incident) bool { return i.Kind != MissedSweep })
+	if len(missed) != 1 || !missed[0].At.Equal(at(21, 3, 0)) || !missed[0].Until.Equal(at(24, 3, 0)) {
+		t.Errorf("missed %+v, want that between the 21st and the 24th", missed)
+	}
+	if c := r.control(stale); c.Sweeps != 4 || !c.LastSweep.Equal(at(25, 3, 0)) {
+		t.Errorf("%d sweeps, the last on %v", c.Sweeps, c.LastSweep)
+	}
+}
+
+// What a spreadsheet would take for a formula is text; what is in a cell stays in it.
+func TestTheTableIsNoProgram(t *testing.T) {
+	var text bytes.Buffer
+	if err := CSV(&text, examples(t)["hostile"]); err != nil {
+		t.Fatal(err)
+	}
+	data, marked := strings.CutPrefix(text.String(), "\ufeff")
+	if !marked {
+		t.Error("no byte order mark: Excel would read Korean as another encoding")
+	}
+	rows, err := csv.NewReader(strings.NewReader(data)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(columns, rows[0]); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+	records, guarded := map[string]int{}, 0
+	for _, row := range rows[1:] {
+		records[row[0]]++
+		for i, value := range row {
+			if value != "" && strings.ContainsAny(value[:1], "=+-@\t\r|%") || strings.HasPrefix(value, "＝") || strings.ContainsAny(value, "\n\r\u202e") || strings.Contains(value, "AKIAIOSFODNN7EXAMPLE") {
+				t.Errorf("%s of %s is %q", columns[i], row[1], value)
+			}
+			if strings.HasPrefix(value, "'") {
+				guarded++
+			}
+		}
+	}
+	if guarded == 0 {
+		t.Error("nothing was guarded: the test says nothing")
+	}
+	for _, kind := range []string{"report", "control", "open", "finding", "change", "alert", "exemption", "rule", "incident"} {
+		if records[kind] == 0 {
+			t.Errorf("the table has no %s", kind)
+		}
+	}
+}
+
+// Pages for the parser that is no browser: what others worded is text there, and nothing else.
+func FuzzNothingThatOthersWordBecomesMarkup(f *testing.F) {
+	for _, text := range hostile {
+		f.Add(text)
+	}
+	when := at(3, 4, 5)
+	f.Fuzz(func(t *testing.T, text string) {
+		r := Report{
+			Account: text, Region: text, Period: Period{october.From, october.From.AddDate(0, 0, 4)}, Made: at(5, 0, 0),
+			Controls:   []Control{{ID: text, Title: text, Mode: control.Mode(text), Open: []int{1, 0, 0, 0}, Made: 1, AfterEvent: Timing{Count: 1, Median: Measure{1, text}}}},
+			Findings:   []Finding{{ID: text, Last: text + "1", Control: text, Subject: text, Owner: text, Title: text, Severity: text, Opened: when, Outcome: Outcome(text)}},
+			Changes:    []Change{{ID: text, Control: text, Subject: text, Owner: text, Text: text, Status: ledger.Status(text), Reason: text, At: when, UndoneBy: text, By: text, Why: text, Event: text}},
+			Alerts:     []Alert{{ID: text, Control: text, Subject: text, Title: text, Severity: text, At: when, Event: text}},
+			Exemptions: []Exemption{{User: text, Text: text, Control: text, By: text, Reason: text, State: ExemptionState(text), Fault: text}},
+			Coverage:   []Framework{{ID: text, Name: text, Version: text, Rules: []Rule{{ID: text, URL: "https://example.com/", Controls: []string{text}}}}},
+			Incidents:  []Incident{{Kind: IncidentKind(text), ID: text, Control: text, Subject: text, At: when, By: text, Text: text}},
+		}
+		var page bytes.Buffer
+		if err := HTML(&page, r, settings.English); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(page.String(), "AKIAIOSFODNN7EXAMPLE") {
+			t.Fatal("the page has a whole access key id")
+		}
+		root, err := html.Parse(&page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range root.Descendants() {
+			if n.Type != html.ElementNode {
+				continue
+			}
+			if slices.Contains([]string{"script", "img", "iframe", "object", "link", "form", "base"}, n.Data) {
+				t.Fatalf("the page has a %s", n.Data)
+			}
+			for _, a := range n.Attr {
+				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || a.Key == "href" && !strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "https://") {
+					t.Fatalf("<%s %s=%q>", n.Data, a.Key, a.Val)
+				}
+			}
+		}
+	})
+}
+
+func TestPeriodsAreNamed(t *testing.T) {
+	now := time.Date(2027, 1, 1, 6, 0, 0, 0, time.FixedZone("KST", 9*60*60))
+	if got := LastMonth(now).String(); got != "2026-11" { // it is still December in UTC
+		t.Errorf("last month is %s", got)
+	}
+	leap, err := Month("2028-02")
+	if err != nil || leap.days() != 29 {
+		t.Errorf("%d days (%v)", leap.days(), err)
 	}
 }

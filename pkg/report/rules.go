@@ -10,14 +10,17 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 )
 
-// frameworks are the sets of rules that references of controls name, in the order of the report. The
-// pattern matches a reference's title; its first group is the version where there are several, the
-// last one the rules.
-var frameworks = []struct {
+// framework is one of the sets of rules.
+type framework struct {
 	id, name string
 	cited    bool
 	pattern  *regexp.Regexp
-}{
+}
+
+// frameworks are the sets of rules that references of controls name, in the order of the report. The
+// pattern matches a reference's title; its first group is the version where there are several, the
+// last one the rules.
+var frameworks = []framework{
 	{"cis", "CIS AWS Foundations Benchmark", false, regexp.MustCompile(`^CIS AWS Foundations Benchmark ([0-9]+\.[0-9]+(?:\.[0-9]+)?) (.+)$`)},
 	{"security-hub", "AWS Security Hub", false, regexp.MustCompile(`^AWS Security Hub()\s(.+)$`)},
 	{"isms-p", "ISMS-P", true, regexp.MustCompile(`^ISMS-P()\s(.+)$`)},

@@ -13,7 +13,7 @@ import (
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register(string(settings.Korean), korean) }
+func init() { say.Register("ko", korean) }
 
 // tongue renders the words of a page in its language.
 type tongue struct{ language settings.Language }
