@@ -178,7 +178,7 @@ func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
 		}
 		return strings.Join(queues, ", ")
 	}
-	own := "warder-eu-west-1-UndeliveredAlarm"
+	own := "warder-eu-west-1-undelivered"
 	if got := alarm(own, "ALARM"); !strings.HasPrefix(got, "arn:aws:sqs:us-east-1:123456789012:warder-Undelivered") {
 		t.Errorf("the alarm of the region goes to %q, want the hub's queue", got)
 	}
