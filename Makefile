@@ -1,5 +1,5 @@
 # Everything is built and tested from here. A machine with Go, Node.js, Python 3 and git is enough;
-# what else is needed is installed into .venv and node_modules, at the versions the lock files pin.
+# what else is needed is installed into .venv, .venv-checkov and node_modules, at the versions the lock files pin.
 
 SHELL         := bash
 .SHELLFLAGS   := -euo pipefail -c
@@ -176,6 +176,14 @@ $(TOUR): infra/local/tour.json $(APP) node_modules/installed | $(ARM64)
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
+# Its own environment: checkov pins another boto3 than the local account.
+.venv-checkov/installed: requirements-checkov.txt
+	@echo "installing the Python packages of requirements-checkov.txt into .venv-checkov ..."
+	@rm -rf .venv-checkov
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+	@touch $@
+
 node_modules/installed: package.json package-lock.json
 	@echo "installing the Node.js packages of package-lock.json into node_modules ..."
 	@npm ci --loglevel=error --no-audit --no-fund >/dev/null
@@ -184,7 +192,7 @@ node_modules/installed: package.json package-lock.json
 ##@ Check
 
 .PHONY: test
-test: local $(TOUR) ## run every test
+test: local $(TOUR) .venv-checkov/installed ## run every test
 	@go test $(ARGS) ./...
 
 .PHONY: lint
@@ -219,9 +227,9 @@ golden: local ## rewrite the golden files from what the code does now
 	@.ci/golden
 
 .PHONY: requirements
-requirements: ## pin requirements.in and package.json anew, with hashes
+requirements: ## pin requirements*.in and package.json anew, with hashes
 	@.ci/requirements
 
 .PHONY: clean
 clean: ## remove everything that make has made
-	@rm -rf bin cdk.out .venv node_modules
+	@rm -rf bin cdk.out .venv .venv-checkov node_modules

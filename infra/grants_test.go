@@ -56,9 +56,6 @@ func policies(tmpl template) map[string][]any {
 func grants(tmpl template) string {
 	documents := policies(tmpl)
 	var out strings.Builder
-	out.WriteString("# Who may do what in a deployed account: every policy of the synthesized template.\n" +
-		"# Of a role: action, resource. Of a queue, topic or key: who, action, resource.\n" +
-		"# Written by go test ./infra -update; review every line that changes.\n")
 	for _, name := range slices.Sorted(maps.Keys(documents)) {
 		var lines []string
 		for _, document := range documents[name] {
@@ -123,7 +120,10 @@ func conditions(operators map[string]map[string][]string) string {
 
 func TestGrantsAreTheReviewedOnes(t *testing.T) {
 	const golden = "testdata/grants.golden"
-	got := grants(load(t, deployed))
+	got := "# Who may do what in a deployed account: every policy of the synthesized templates.\n" +
+		"# Of a role: action, resource. Of a queue, topic or key: who, action, resource.\n" +
+		"# Written by go test ./infra -update; review every line that changes.\n" +
+		grants(load(t, deployed)) + "\n# In each other region, when the settings name any.\n" + grants(load(t, abroad["aws"]).sibling(t, "warder-eu-west-1"))
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
