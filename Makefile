@@ -223,7 +223,7 @@ ci: ## run what a submission has to pass
 ##@ Maintain
 
 .PHONY: golden
-golden: local ## rewrite the golden files from what the code does now
+golden: local .venv-checkov/installed ## rewrite the golden files from what the code does now
 	@.ci/golden
 
 .PHONY: requirements

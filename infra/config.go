@@ -59,8 +59,8 @@ func (p HubProps) configRules() ([]configRule, error) {
 			}
 			for _, name := range slices.Sorted(maps.Keys(wanted.values)) {
 				if a, b := first.values[name], wanted.values[name]; a != b && p.Settings.CreateConfigRules {
-					faults = append(faults, fmt.Errorf("the Config rule %s is for %s, with %s %s, and for %s, with %s: set %s and %s alike, or createConfigRules to false",
-						rule.Name, first.by, name, a, c.ID, b, first.Parameters[name], rule.Parameters[name]))
+					faults = append(faults, fmt.Errorf("the Config rule %s is for %s, with %s %s, and for %s, with %s: set %s.%s and %s.%s alike in cdk.json, or createConfigRules to false",
+						rule.Name, first.by, name, a, c.ID, b, first.by, first.Parameters[name], c.ID, rule.Parameters[name]))
 				}
 			}
 		}

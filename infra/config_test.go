@@ -120,7 +120,7 @@ func TestSettingsOfConfigThatCannotBeAreRefused(t *testing.T) {
 	}
 	tests := []struct{ name, settings, want string }{
 		{"two controls that want a rule to be different", `{"createConfigRules": true, "controls": {"deactivate-stale-access-key": {"maxAgeDays": 30}}}`,
-			"the Config rule access-keys-rotated is for deactivate-stale-access-key, with maxAccessKeyAge 30, and for rotate-access-key, with 90: set maxAgeDays and maxAgeDays alike, or createConfigRules to false"},
+			"the Config rule access-keys-rotated is for deactivate-stale-access-key, with maxAccessKeyAge 30, and for rotate-access-key, with 90: set deactivate-stale-access-key.maxAgeDays and rotate-access-key.maxAgeDays alike in cdk.json, or createConfigRules to false"},
 		{"the same, one of them off", `{"createConfigRules": true, "controls": {"deactivate-stale-access-key": {"maxAgeDays": 30}, "rotate-access-key": {"mode": "off"}}}`, ""},
 		{"the same, without the rule", `{"controls": {"deactivate-stale-access-key": {"maxAgeDays": 30}}}`, ""},
 		{"a region that has no such rules", `{"createConfigRules": true, "regions": ["eu-central-2"], "configRegion": "eu-central-2"}`,
