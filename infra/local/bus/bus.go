@@ -27,6 +27,8 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/warder-aws/warder/infra/local/envelope"
+	made "github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // A Rule is a rule of a template and one target of it: exactly one of Function, Queue and Forward.
@@ -74,6 +76,7 @@ type Bus struct {
 	queues    *sqs.Client
 	account   string
 	region    string
+	buses     []string
 	regions   map[string]string // URL of the queue of each region
 	rules     map[string]Rule   // by target, see target
 	schedules []Rule
@@ -90,7 +93,7 @@ const queueName = "warder-local-invocations"
 // New creates the event buses, which are all in region, the rules, and in each region that has rules
 // the queue that is their target.
 func New(ctx context.Context, events *eventbridge.Client, queues *sqs.Client, account, region string, buses []string, rules []Rule) (*Bus, error) {
-	b := &Bus{events: events, queues: queues, account: account, region: region, regions: map[string]string{}, rules: map[string]Rule{}, off: map[string]bool{}}
+	b := &Bus{events: events, queues: queues, account: account, region: region, buses: buses, regions: map[string]string{}, rules: map[string]Rule{}, off: map[string]bool{}}
 	for _, name := range buses {
 		if _, err := events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &name}, b.inRegion(region)); err != nil {
 			return nil, fmt.Errorf("create event bus %s: %w", name, err)
@@ -200,13 +203,18 @@ func (b *Bus) isOff(rule Rule) bool {
 	return b.off[rule.Region+" "+rule.Name]
 }
 
-// Put puts one event on the default bus of its region and returns its matches. An event that no bus
-// would take, because it has no source or no detail-type, matches nothing.
+// Put puts one event where it happens and returns its matches: on the default bus of its region, or if
+// a drill made it up on the bus that it puts its events on. An event that no bus would take, because it
+// has no source or no detail-type, matches nothing.
 func (b *Bus) Put(ctx context.Context, event envelope.Event) ([]Match, error) {
 	if event.Source == "" || event.DetailType == "" {
 		return nil, nil
 	}
-	results, err := b.PutEntries(ctx, []Entry{{Event: event, Region: event.Region}})
+	entry := Entry{Event: event, Region: event.Region}
+	if event.Source == made.Drilled && slices.Contains(b.buses, settings.Product) {
+		entry.Bus, entry.Region = settings.Product, b.region
+	}
+	results, err := b.PutEntries(ctx, []Entry{entry})
 	if err != nil {
 		return nil, err
 	}

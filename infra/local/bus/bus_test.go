@@ -131,6 +131,7 @@ func TestAnEventOfARegionArrivesOnlyWhereItIsForwarded(t *testing.T) {
 		bus.Rule{Name: "arrived", Bus: "warder", Function: "afar", Pattern: `{"source":["aws.signin"]}`},
 		bus.Rule{Name: "kept", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:kept", Pattern: `{"source":["aws.signin"]}`},
 		bus.Rule{Name: "again", Bus: "warder", Forward: forward, Pattern: `{"source":["aws.signin"]}`},
+		bus.Rule{Name: "drill", Bus: "warder", Function: "afar", Pattern: `{"source":["warder.drill"]}`},
 		bus.Rule{Name: "eu", Region: "eu-west-1", Forward: forward, Pattern: `{"source":["aws.signin"]}`},
 		bus.Rule{Name: "ap", Region: "ap-northeast-2", Forward: forward, Pattern: `{"source":["aws.ssm"]}`},
 	)
@@ -139,6 +140,8 @@ func TestAnEventOfARegionArrivesOnlyWhereItIsForwarded(t *testing.T) {
 		{"of a region that forwards it", "eu-west-1", "aws.signin", "arrived>afar eu, kept>arn:aws:sqs:us-east-1:123456789012:kept eu"},
 		{"of a region that forwards something else", "ap-northeast-2", "aws.signin", ""},
 		{"of a region that forwards what nobody here waits for", "ap-northeast-2", "aws.ssm", ""},
+		{"that a drill made up", "us-east-1", "warder.drill", "drill>afar "},
+		{"that a drill made up of another region", "eu-west-1", "warder.drill", "drill>afar "},
 		{"of a region without rules is taken for one of here", "sa-east-1", "aws.signin", "here>local "},
 	}
 	for _, test := range tests {
