@@ -507,7 +507,7 @@ func (l previewLine) row() []string {
 	case due:
 		when = l.Due.UTC().Format(time.DateOnly)
 	case told:
-		when = "never"
+		when = "only told"
 		what = l.Title
 		if l.Why != "" {
 			what += " (nothing is changed: " + l.Why + ")"
