@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -118,12 +119,29 @@ func conditions(operators map[string]map[string][]string) string {
 	return " if " + strings.Join(terms, " and ")
 }
 
+// withSlack is what is deployed, with all that tells people in chats.
+var withSlack = sync.OnceValues(func() (template, error) {
+	return synthesize("slack", `{"notify": {"slack": {"channel": "C024BE91L", "secret": "warder/slack"}, "chat": true}}`)
+})
+
+// added are the blocks of grants that the first does not have.
+func added(first, second string) string {
+	var blocks []string
+	for block := range strings.SplitSeq(second, "\n\n") {
+		if !strings.Contains(first, strings.TrimSpace(block)) {
+			blocks = append(blocks, strings.TrimSpace(block))
+		}
+	}
+	return "\n" + strings.Join(blocks, "\n\n") + "\n"
+}
+
 func TestGrantsAreTheReviewedOnes(t *testing.T) {
 	const golden = "testdata/grants.golden"
 	got := "# Who may do what in a deployed account: every policy of the synthesized templates.\n" +
 		"# Of a role: action, resource. Of a queue, topic or key: who, action, resource.\n" +
 		"# Written by go test ./infra -update; review every line that changes.\n" +
-		grants(load(t, deployed)) + "\n# In each other region, when the settings name any.\n" + grants(load(t, abroad["aws"]).sibling(t, "warder-eu-west-1"))
+		grants(load(t, deployed)) + "\n# In each other region, when the settings name any.\n" + grants(load(t, abroad["aws"]).sibling(t, "warder-eu-west-1")) +
+		"\n# What Slack and chat add, when the settings name them.\n" + added(grants(load(t, deployed)), grants(load(t, withSlack)))
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
