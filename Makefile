@@ -193,7 +193,7 @@ node_modules/installed: package.json package-lock.json
 
 .PHONY: test
 test: local $(TOUR) .venv-checkov/installed ## run every test
-	@go test $(ARGS) ./...
+	@go test -timeout 30m $(ARGS) ./...
 
 .PHONY: lint
 lint: ## check format, vet, lint, module and lock files
