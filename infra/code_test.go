@@ -11,10 +11,11 @@ import (
 	"testing"
 )
 
+// forStackSet are settings for plain templates.
+const forStackSet = `{"assetBucket": "acme-code-${AWS::Region}", "regions": ["eu-west-1"]}`
+
 // stackSet is the stacks with everything that a StackSet wants.
-var stackSet = sync.OnceValues(func() (template, error) {
-	return synthesize("stackset", `{"assetBucket": "acme-code-${AWS::Region}", "regions": ["eu-west-1"]}`)
-})
+var stackSet = sync.OnceValues(func() (template, error) { return synthesize("stackset", forStackSet) })
 
 func TestATemplateForAStackSetNeedsNothingButItsBucket(t *testing.T) {
 	hub := load(t, stackSet)

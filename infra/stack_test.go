@@ -202,14 +202,22 @@ func TestOnlyWhatPeopleOrPermissionsNameHasAPhysicalName(t *testing.T) {
 	}
 }
 
-func TestTheSameSourcesGiveTheSameTemplate(t *testing.T) {
-	first := load(t, custom)
+func TestTheSameSourcesGiveTheSameTemplates(t *testing.T) {
 	second, err := synthesize("again", everySetting)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(first.text, second.text) {
-		t.Errorf("two runs differ:\n%s", cmp.Diff(string(first.text), string(second.text)))
+	again, err := synthesize("stackset-again", forStackSet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := load(t, stackSet)
+	for _, pair := range [][2]template{
+		{load(t, custom), second}, {set, again}, {set.sibling(t, "warder-eu-west-1"), again.sibling(t, "warder-eu-west-1")},
+	} {
+		if first, second := pair[0], pair[1]; !bytes.Equal(first.text, second.text) {
+			t.Errorf("two runs differ:\n%s", cmp.Diff(string(first.text), string(second.text)))
+		}
 	}
 }
 
