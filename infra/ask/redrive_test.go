@@ -35,6 +35,7 @@ type keeping struct {
 	queues   map[string][]*held
 	sent     []string // function and payload
 	refuse   string   // the function that cannot be invoked
+	status   int32    // of what Lambda answers; 0 means 202, accepted
 	stuck    bool     // messages cannot be removed
 	onInvoke func()
 }
@@ -109,6 +110,9 @@ func (k *keeping) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*l
 	k.sent = append(k.sent, *in.FunctionName+" "+string(in.Payload))
 	if k.onInvoke != nil {
 		k.onInvoke()
+	}
+	if k.status != 0 {
+		return &lambda.InvokeOutput{StatusCode: k.status}, nil
 	}
 	return &lambda.InvokeOutput{StatusCode: 202}, nil
 }
@@ -234,6 +238,10 @@ func TestNothingIsLostWhenSendingOrRemovingFails(t *testing.T) {
 	k := &keeping{queues: one(), refuse: "warder-detach-direct-policy"}
 	if status, lines := k.redrive(t); status != 1 || len(k.queues["hub/failed"]) != 1 || !strings.Contains(lines[0], "invoke warder-detach-direct-policy: TooManyRequests") {
 		t.Errorf("not accepted: status %d, %q, kept %d", status, lines, len(k.queues["hub/failed"]))
+	}
+	k = &keeping{queues: one(), status: 200}
+	if status, lines := k.redrive(t); status != 1 || len(k.queues["hub/failed"]) != 1 || !strings.Contains(lines[0], "status 200, want 202") {
+		t.Errorf("answered, but not accepted: status %d, %q, kept %d", status, lines, len(k.queues["hub/failed"]))
 	}
 	k = &keeping{queues: one(), stuck: true}
 	if status, lines := k.redrive(t); status != 1 || len(k.sent) != 1 || !strings.Contains(strings.Join(lines, "\n"), "could not be removed: denied") {
