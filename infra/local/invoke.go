@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/settings"
@@ -31,17 +30,11 @@ func invoke(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		fmt.Fprintf(stderr, "local: the payload is no JSON: %s\n", value(rest[1]))
 		return errUsage
 	}
-	endpoint := os.Getenv("AWS_ENDPOINT_URL")
-	if endpoint == "" {
-		a, err := openAccount(ctx, options{mode: *mode, stderr: stderr})
-		if err != nil {
-			return err
-		}
-		defer a.Close()
-		endpoint = a.URL
-	} else if err := checkEndpoint(endpoint, *mode); err != nil {
+	endpoint, end, err := reach(ctx, *mode, stderr)
+	if err != nil {
 		return err
 	}
+	defer end()
 	name := settings.FunctionName(strings.TrimPrefix(rest[0], prefix))
 	answer, err := callFunction(ctx, endpoint, name, payload)
 	if err != nil {

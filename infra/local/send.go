@@ -28,17 +28,11 @@ func send(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(files) == 0 {
 		return listed
 	}
-	endpoint := os.Getenv("AWS_ENDPOINT_URL")
-	if endpoint == "" {
-		a, err := openAccount(ctx, options{mode: *mode, stderr: stderr})
-		if err != nil {
-			return err
-		}
-		defer a.Close()
-		endpoint = a.URL
-	} else if err := checkEndpoint(endpoint, *mode); err != nil {
+	endpoint, end, err := reach(ctx, *mode, stderr)
+	if err != nil {
 		return err
 	}
+	defer end()
 
 	p := printer{out: stdout, style: styleOf(stdout)}
 	result := listed
@@ -63,6 +57,19 @@ func send(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 	return result
+}
+
+// reach returns the endpoint of the account that AWS_ENDPOINT_URL names, or of a fresh one in the
+// mode, and what ends the account that was started for it.
+func reach(ctx context.Context, mode string, stderr io.Writer) (endpoint string, end func(), err error) {
+	if endpoint = os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
+		return endpoint, func() {}, checkEndpoint(endpoint, mode)
+	}
+	a, err := openAccount(ctx, options{mode: mode, stderr: stderr})
+	if err != nil {
+		return "", nil, err
+	}
+	return a.URL, a.Close, nil
 }
 
 // checkEndpoint refuses what is no local account.
