@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/infra/local/simulate"
+	"github.com/warder-aws/warder/infra/local/judge"
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
@@ -52,7 +52,7 @@ var (
 		`{"StringEquals":{"aws:RequestedRegion":["us-east-1","eu-west-1"]}}`, `{"StringNotLike":{"aws:RequestedRegion":"eu-*"},"Bool":{"aws:SecureTransport":"true"}}`,
 	}
 	// What the users are asked to do, and how.
-	calls = []simulate.Request{
+	calls = []judge.Request{
 		{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/a"}, {Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/secret/a"}, {Action: "s3:PutObject", Resource: "arn:aws:s3:::other/a"},
 		{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::reports/a"}, {Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/user0"}, {Action: "iam:AttachUserPolicy", Resource: "arn:aws:iam::111122223333:user/admin"},
 		{Action: "ec2:TerminateInstances", Resource: "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0"}, {Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:111122223333:orders"},
@@ -178,9 +178,9 @@ func (r random) account() (account.State, map[string]string) {
 }
 
 // may are the policies that decide what the user may do, and what is asked about it.
-func may(state account.State, name string) simulate.Principal {
+func may(state account.State, name string) judge.Principal {
 	user := state.Users[name]
-	p := simulate.Principal{ARN: "arn:aws:iam::" + state.ID + ":user/" + name}
+	p := judge.Principal{ARN: "arn:aws:iam::" + state.ID + ":user/" + name}
 	if user.Boundary != "" {
 		p.Boundary = json.RawMessage(state.Policies[user.Boundary])
 	}
@@ -268,12 +268,12 @@ func TestRandomAccountsAreNeverWidened(t *testing.T) {
 	type subject struct {
 		account       int
 		user          string
-		before, after simulate.Principal
+		before, after judge.Principal
 		changes       []change.Change
 		keeps         bool
 	}
 	var subjects []subject
-	var asked []simulate.Principal
+	var asked []judge.Principal
 	for n := range 18 {
 		state, policyGroups := r.account()
 		if n%6 == 0 {
@@ -289,7 +289,7 @@ func TestRandomAccountsAreNeverWidened(t *testing.T) {
 			subjects, asked = append(subjects, s), append(asked, s.before, s.after)
 		}
 	}
-	answers, err := simulate.Ask(t.Context(), asked)
+	answers, err := judge.Ask(t.Context(), asked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestRandomAccountsAreNeverWidened(t *testing.T) {
 	for i, s := range subjects {
 		for k, request := range s.before.Requests {
 			asks++
-			could, can := answers[2*i][k] == simulate.Allowed, answers[2*i+1][k] == simulate.Allowed
+			could, can := answers[2*i][k] == judge.Allowed, answers[2*i+1][k] == judge.Allowed
 			fault := ""
 			switch {
 			case !could && can:

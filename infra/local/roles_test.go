@@ -24,7 +24,7 @@ import (
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/local/envelope"
 	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/infra/local/simulate"
+	"github.com/warder-aws/warder/infra/local/judge"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
 )
@@ -36,7 +36,7 @@ var plumbing = []string{
 }
 
 // nobody is what no function may do, whatever it is for.
-var nobody = []simulate.Request{
+var nobody = []judge.Request{
 	{Action: "iam:CreateUser", Resource: "arn:aws:iam::123456789012:user/mallory"},
 	{Action: "iam:DeleteUser", Resource: "arn:aws:iam::123456789012:user/alice"},
 	{Action: "iam:DeleteUser", Resource: "arn:aws:iam::123456789012:user/warder-drill"}, // of this name, not below this path
@@ -67,7 +67,7 @@ var nobody = []simulate.Request{
 }
 
 // writes are changes of users that only those functions may make whose control.json says so.
-var writes = []simulate.Request{
+var writes = []judge.Request{
 	{Action: "iam:AttachUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice", Context: map[string]string{"iam:PolicyARN": administrator}},
 	{Action: "iam:PutUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice"},
 	{Action: "iam:DetachUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice", Context: map[string]string{"iam:PolicyARN": administrator}},
@@ -83,11 +83,11 @@ var writes = []simulate.Request{
 type role struct {
 	function string
 	control  control.Control
-	asks     simulate.Principal
+	asks     judge.Principal
 	wants    []bool // whether each request is to be allowed
 }
 
-func (r *role) ask(request simulate.Request, allowed bool) {
+func (r *role) ask(request judge.Request, allowed bool) {
 	r.asks.Requests, r.wants = append(r.asks.Requests, request), append(r.wants, allowed)
 }
 
@@ -112,7 +112,7 @@ func TestRolesAllowWhatFunctionsDoAndNothingElse(t *testing.T) {
 
 	seen := map[string]int{}
 	for _, call := range calls {
-		request := simulate.Request{Action: call.Action, Resource: call.Resource, Context: call.Conditions}
+		request := judge.Request{Action: call.Action, Resource: call.Resource, Context: call.Conditions}
 		for _, role := range roles {
 			switch {
 			case role.function == call.Function:
@@ -126,7 +126,7 @@ func TestRolesAllowWhatFunctionsDoAndNothingElse(t *testing.T) {
 			}
 		}
 	}
-	var principals []simulate.Principal
+	var principals []judge.Principal
 	for _, role := range roles {
 		if seen[role.function] == 0 {
 			t.Errorf("%s made no call: nothing is known of its role", role.function)
@@ -141,7 +141,7 @@ func TestRolesAllowWhatFunctionsDoAndNothingElse(t *testing.T) {
 		}
 		principals = append(principals, role.asks)
 	}
-	answers, err := simulate.Ask(t.Context(), principals)
+	answers, err := judge.Ask(t.Context(), principals)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestRolesAllowWhatFunctionsDoAndNothingElse(t *testing.T) {
 			} else {
 				denied++
 			}
-			if got := answers[i][k] == simulate.Allowed; got != want {
+			if got := answers[i][k] == judge.Allowed; got != want {
 				t.Errorf("%s: %+v is %s; allowed %t, want %t", role.function, role.asks.Requests[k], answers[i][k], got, want)
 			}
 		}
@@ -162,7 +162,7 @@ func TestRolesAllowWhatFunctionsDoAndNothingElse(t *testing.T) {
 }
 
 // elsewhere is the same request about a thing of another account, if it is about one at all.
-func elsewhere(request simulate.Request) (simulate.Request, bool) {
+func elsewhere(request judge.Request) (judge.Request, bool) {
 	const another = "999999999999"
 	parts := strings.SplitN(request.Resource, ":", 6)
 	if len(parts) < 6 || parts[4] == "aws" {

@@ -1,7 +1,7 @@
-// Package simulate asks a simulator of IAM policies that Warder has no part in what a principal may
+// Package judge asks a simulator of IAM policies that Warder has no part in what a principal may
 // do: @cloud-copilot/iam-simulate of package.json, which runs as a process of its own. It is for
 // tests alone; nothing that is deployed knows of it.
-package simulate
+package judge
 
 import (
 	"bytes"
@@ -61,7 +61,7 @@ func Ask(ctx context.Context, principals []Principal) ([][]Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the question to the simulator: %w", err)
 	}
-	command := exec.CommandContext(ctx, "node", filepath.Join(string(root), "infra/local/simulate/simulate.mjs"))
+	command := exec.CommandContext(ctx, "node", filepath.Join(string(root), "infra/local/judge/judge.mjs"))
 	var stdout, stderr bytes.Buffer
 	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(input), &stdout, &stderr
 	if err := command.Run(); err != nil {
