@@ -22,7 +22,7 @@ GO_BUILD := CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -buildvcs=false 
 
 CDK       := node_modules/.bin/cdk
 TOUR      := cdk.out/tour/manifest.json
-FUNCTIONS := $(patsubst functions/%/main.go,%,$(sort $(wildcard functions/*/main.go)))
+FUNCTIONS := $(patsubst functions/%/bootstrap/main.go,%,$(sort $(wildcard functions/*/bootstrap/main.go)))
 ARM64     := $(FUNCTIONS:%=bin/arm64/%/bootstrap)
 NATIVE    := $(FUNCTIONS:%=bin/native/%/bootstrap)
 
@@ -138,13 +138,13 @@ synth: cdk.out/manifest.json ## synthesize the CDK app into cdk.out
 local: .venv/installed $(NATIVE) cdk.out/manifest.json ## make all that the local account needs
 	@:
 
-bin/arm64/%/bootstrap: $$(call go_files,functions/$$*) $$(wildcard functions/$$*/*.json) $(SHARED)
+bin/arm64/%/bootstrap: $$(call go_files,functions/$$* functions/$$*/bootstrap) $$(wildcard functions/$$*/*.json) $(SHARED)
 	@echo "building functions/$* for Lambda ..."
-	@GOOS=linux GOARCH=arm64 $(GO_BUILD) -o $@ ./functions/$*
+	@GOOS=linux GOARCH=arm64 $(GO_BUILD) -o $@ ./functions/$*/bootstrap
 
-bin/native/%/bootstrap: $$(call go_files,functions/$$*) $$(wildcard functions/$$*/*.json) $(SHARED)
+bin/native/%/bootstrap: $$(call go_files,functions/$$* functions/$$*/bootstrap) $$(wildcard functions/$$*/*.json) $(SHARED)
 	@echo "building functions/$* for this machine ..."
-	@$(GO_BUILD) -o $@ ./functions/$*
+	@$(GO_BUILD) -o $@ ./functions/$*/bootstrap
 
 # The evidence tells of every control.
 bin/arm64/report/bootstrap bin/native/report/bootstrap: $(wildcard functions/*/*.json)

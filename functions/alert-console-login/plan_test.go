@@ -1,4 +1,4 @@
-package main
+package alertconsolelogin
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		Plan:        func(_ *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(f), nil },
 	})
 }

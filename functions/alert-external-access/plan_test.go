@@ -1,4 +1,4 @@
-package main
+package alertexternalaccess
 
 import (
 	"testing"
@@ -11,7 +11,7 @@ import (
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		Plan:        func(_ *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(f) },
 	})
 }

@@ -1,4 +1,4 @@
-package main
+package alertpolicychange
 
 import (
 	"github.com/warder-aws/warder/pkg/control"

@@ -1,4 +1,4 @@
-package main
+package alertpolicychange
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func noSleep(context.Context, time.Duration) {}
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
 			return newPlanner(a, f, noSleep), nil
 		},
@@ -55,7 +55,7 @@ func (a alternative) names() []string {
 }
 
 func TestRulesDeliverWhatActsNameAndNothingElse(t *testing.T) {
-	described, err := control.Parse("alert-policy-change/control.json", description)
+	described, err := control.Parse("alert-policy-change/control.json", Description)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package alertrootusage
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f) },
 		Reads:       reflect.TypeFor[reads](),
 	})

@@ -1,4 +1,4 @@
-package main
+package closepublicbucket
 
 import (
 	"reflect"
@@ -14,7 +14,7 @@ import (
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, _ settings.Function) (remedy.Planner, error) {
 			return remedy.Waiting(&planner{api: a}, l, "close-public-bucket"), nil
 		},

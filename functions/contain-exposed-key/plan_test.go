@@ -1,4 +1,4 @@
-package main
+package containexposedkey
 
 import (
 	"encoding/json"
@@ -22,7 +22,7 @@ import (
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
 			return remedy.Waiting(newPlanner(a, f), l, "contain-exposed-key"), nil
 		},
@@ -31,7 +31,7 @@ func TestStories(t *testing.T) {
 }
 
 func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
-	c, err := control.Parse("contain-exposed-key/control.json", description)
+	c, err := control.Parse("contain-exposed-key/control.json", Description)
 	if err != nil {
 		t.Fatal(err)
 	}

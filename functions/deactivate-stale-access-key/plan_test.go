@@ -1,4 +1,4 @@
-package main
+package deactivatestaleaccesskey
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 var told = story.Control{
-	Description: description,
+	Description: Description,
 	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
 		return newPlanner(a, l, f, func(context.Context, time.Duration) {})
 	},

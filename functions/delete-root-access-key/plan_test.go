@@ -1,4 +1,4 @@
-package main
+package deleterootaccesskey
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ import (
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
 			return newPlanner(a, sessions(a), l, f)
 		},

@@ -1,4 +1,4 @@
-package main
+package detachdirectpolicy
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 )
 
 var told = story.Control{
-	Description: description,
+	Description: Description,
 	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
 		return newPlanner(a, f, func(context.Context, time.Duration) {})
 	},

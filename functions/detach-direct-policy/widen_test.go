@@ -1,4 +1,4 @@
-package main
+package detachdirectpolicy
 
 import (
 	"context"
@@ -217,7 +217,7 @@ func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) { retur
 // remedied is the account after the sweep, and what was changed of each user.
 func remedied(t *testing.T, state account.State, policyGroups map[string]string) (account.State, map[string][]change.Change) {
 	t.Helper()
-	described, err := control.Parse("detach-direct-policy/control.json", description)
+	described, err := control.Parse("detach-direct-policy/control.json", Description)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package endoutsidesession
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
 			p, err := newPlanner(a, f)
 			return remedy.Waiting(p, l, "end-outside-session"), err

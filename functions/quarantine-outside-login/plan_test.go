@@ -1,4 +1,4 @@
-package main
+package quarantineoutsidelogin
 
 import (
 	"net/netip"
@@ -14,7 +14,7 @@ import (
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
 			p, err := newPlanner(a, f)
 			return remedy.Waiting(p, l, "quarantine-outside-login"), err

@@ -1,4 +1,4 @@
-package main
+package requirepermissionsboundary
 
 import (
 	"context"
@@ -18,7 +18,7 @@ func atOnce(context.Context, time.Duration) {}
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
 			return newPlanner(a, f, atOnce)
 		},

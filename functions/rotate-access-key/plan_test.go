@@ -1,4 +1,4 @@
-package main
+package rotateaccesskey
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 
 func TestStories(t *testing.T) {
 	story.Run(t, story.Control{
-		Description: description,
+		Description: Description,
 		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
 			return newPlanner(a, l, func(context.Context, time.Duration) {}, f)
 		},

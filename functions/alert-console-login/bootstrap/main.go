@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function alert-console-login.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/alert-console-login"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(alertconsolelogin.Description, alertconsolelogin.New) }

@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function alert-external-access.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/alert-external-access"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(alertexternalaccess.Description, alertexternalaccess.New) }

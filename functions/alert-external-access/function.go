@@ -1,0 +1,26 @@
+// Package alertexternalaccess is the Lambda function that tells of what IAM Access Analyzer finds.
+// It reads nothing and changes nothing. README.md is its runbook, control.json its description.
+package alertexternalaccess
+
+import (
+	_ "embed"
+
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
+)
+
+// Description is control.json.
+//
+//go:embed control.json
+var Description []byte
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
+
+// New makes the planner.
+func New(s function.Setup) (remedy.Planner, error) {
+	return newPlanner(s.Settings)
+}

@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function alert-instance-connect.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/alert-instance-connect"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(alertinstanceconnect.Description, alertinstanceconnect.New) }

@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function alert-policy-change.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/alert-policy-change"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(alertpolicychange.Description, alertpolicychange.New) }

@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function alert-root-usage.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/alert-root-usage"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(alertrootusage.Description, alertrootusage.New) }

@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function close-public-bucket.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/close-public-bucket"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(closepublicbucket.Description, closepublicbucket.New) }

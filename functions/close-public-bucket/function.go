@@ -1,0 +1,33 @@
+// Package closepublicbucket is the Lambda function that turns on the public access block of S3
+// buckets that Access Analyzer finds to be public. README.md is its runbook, control.json its
+// description.
+package closepublicbucket
+
+import (
+	_ "embed"
+	"maps"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/say"
+)
+
+// Description is control.json.
+//
+//go:embed control.json
+var Description []byte
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
+
+// New makes the planner.
+func New(s function.Setup) (remedy.Planner, error) {
+	api := s3.New(s.AWS, time.Now)
+	maps.Copy(s.Kinds, change.ForS3(api))
+	return remedy.Waiting(&planner{api: api}, s.Ledger, s.Control.ID), nil
+}

@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function deactivate-stale-access-key.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/deactivate-stale-access-key"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(deactivatestaleaccesskey.Description, deactivatestaleaccesskey.New) }

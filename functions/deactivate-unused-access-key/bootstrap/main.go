@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function deactivate-unused-access-key.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/deactivate-unused-access-key"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(deactivateunusedaccesskey.Description, deactivateunusedaccesskey.New) }

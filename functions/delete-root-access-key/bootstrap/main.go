@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function delete-root-access-key.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/delete-root-access-key"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(deleterootaccesskey.Description, deleterootaccesskey.New) }

@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function detach-direct-policy.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/detach-direct-policy"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(detachdirectpolicy.Description, detachdirectpolicy.New) }

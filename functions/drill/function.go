@@ -1,0 +1,40 @@
+// Package drill is the Lambda function that rehearses an incident. A person invokes it; README.md is
+// its runbook, control.json its description.
+package drill
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+)
+
+//go:embed control.json
+var description []byte
+
+// Run serves the tool.
+func Run() {
+	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, drill.Request) (drill.Answer, error), error) {
+		topic, err := arn.Parse(s.Settings.Topic)
+		if err != nil {
+			return nil, fmt.Errorf("read the topic's ARN: %w", err)
+		}
+		if s.Settings.Drill == "" || s.Settings.Bus == "" {
+			return nil, errors.New("there is no queue to watch, or no bus: deploy the stack again")
+		}
+		return (&stage{
+			iam: iam.NewFromConfig(s.AWS), bus: eventbridge.NewFromConfig(s.AWS), queue: sqs.NewFromConfig(s.AWS),
+			ledger: s.Ledger, settings: s.Settings, policy: drill.PolicyARN(topic.Partition, s.Settings.Account),
+			partition: topic.Partition, region: r.Region, now: r.Now, sleep: s.Sleep, log: r.Log,
+		}).Drill, nil
+	})
+}

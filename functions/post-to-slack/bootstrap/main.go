@@ -1,0 +1,6 @@
+// Command bootstrap is the Lambda function post-to-slack.
+package main
+
+import "github.com/warder-aws/warder/functions/post-to-slack"
+
+func main() { posttoslack.Run() }

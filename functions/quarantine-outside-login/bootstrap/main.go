@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function quarantine-outside-login.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/quarantine-outside-login"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(quarantineoutsidelogin.Description, quarantineoutsidelogin.New) }

@@ -1,0 +1,55 @@
+// Package report is the Lambda function that writes the evidence of a month, or of another period, and
+// tells where it is. Its schedule starts it, and a person may; README.md is its runbook, control.json
+// its description.
+package report
+
+import (
+	"context"
+	_ "embed"
+	"maps"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+//go:embed control.json
+var description []byte
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
+
+// Run serves the tool.
+func Run() {
+	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, request) (answer, error), error) {
+		controls, err := functions.Controls()
+		if err != nil {
+			return nil, err
+		}
+		catalogues, err := functions.Catalogues(string(settings.Korean))
+		if err != nil {
+			return nil, err
+		}
+		for _, words := range catalogues {
+			say.Register(string(settings.Korean), words)
+		}
+		// The kinds are there to word changes, and call nothing.
+		maps.Copy(r.Kinds, change.ForS3(nil))
+		maps.Copy(r.Kinds, change.ForRotation(nil, nil))
+		maps.Copy(r.Kinds, change.ForSSM(nil))
+		maps.Copy(r.Kinds, change.ForRoot(nil, nil))
+		return writer{
+			Runner: r, controls: controls, users: iam.NewFromConfig(s.AWS), switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, time.Now),
+		}.write, nil
+	})
+}

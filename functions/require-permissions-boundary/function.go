@@ -1,0 +1,28 @@
+// Package requirepermissionsboundary is the Lambda function that puts a permissions boundary on
+// IAM users who have none. README.md is its runbook, control.json its description.
+package requirepermissionsboundary
+
+import (
+	_ "embed"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
+)
+
+// Description is control.json.
+//
+//go:embed control.json
+var Description []byte
+
+//go:embed ko.json
+var korean []byte
+
+func init() { say.Register("ko", korean) }
+
+// New makes the planner.
+func New(s function.Setup) (remedy.Planner, error) {
+	return newPlanner(iam.NewFromConfig(s.AWS), s.Settings, s.Sleep)
+}

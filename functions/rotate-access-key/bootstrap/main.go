@@ -1,0 +1,9 @@
+// Command bootstrap is the Lambda function rotate-access-key.
+package main
+
+import (
+	"github.com/warder-aws/warder/functions/rotate-access-key"
+	"github.com/warder-aws/warder/pkg/function"
+)
+
+func main() { function.Run(rotateaccesskey.Description, rotateaccesskey.New) }

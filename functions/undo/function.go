@@ -1,0 +1,33 @@
+// Package undo is the Lambda function that puts back what Warder changed. A person invokes it;
+// README.md is its runbook, control.json its description.
+package undo
+
+import (
+	"context"
+	_ "embed"
+	"maps"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/s3"
+)
+
+//go:embed control.json
+var description []byte
+
+// Run serves the tool.
+func Run() {
+	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, remedy.UndoRequest) (remedy.UndoAnswer, error), error) {
+		maps.Copy(r.Kinds, change.ForS3(s3.New(s.AWS, time.Now)))
+		maps.Copy(r.Kinds, change.ForRotation(iam.NewFromConfig(s.AWS), secretsmanager.NewFromConfig(s.AWS)))
+		// A session and a root key cannot be put back: their kinds are there to say so, and call nothing.
+		maps.Copy(r.Kinds, change.ForSSM(nil))
+		maps.Copy(r.Kinds, change.ForRoot(nil, nil))
+		return (&remedy.Undoer{Runner: r}).Undo, nil
+	})
+}
