@@ -6,6 +6,7 @@ package account
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -100,6 +101,8 @@ type Account struct {
 	made     []Key // every access key that was created here, deleted ones too
 	// Now is when things change; without it no time of a change is kept.
 	Now func() time.Time
+	// Page is how many things a page of a list has: two if it is 0, so that every list has pages.
+	Page int
 	// Details is how many users a page of GetAccountAuthorizationDetails has; as short as the pages
 	// of all other lists if it is 0.
 	Details int
@@ -209,7 +212,7 @@ func clone(s State) State {
 	return c
 }
 
-// pageSize is small, so that every list has pages.
+// pageSize is how many things a page has that nobody set the size of.
 const pageSize = 2
 
 // call counts a call, lets the fault refuse it before or after, and runs it in between.
@@ -232,14 +235,19 @@ func call[Out any](a *Account, operation string, run func() (*Out, error)) (*Out
 	return out, nil
 }
 
-// page returns the items of the page that marker asks for, and the marker of the next.
-func page[T any](all []T, marker *string) (items []T, next *string) {
+// page returns a copy of the items of the page that marker asks for, no more of them than most says,
+// and the marker of the next.
+func page[T any](size int, all []T, marker *string, most *int32) (items []T, next *string) {
 	from, _ := strconv.Atoi(aws.ToString(marker))
-	to := min(from+pageSize, len(all))
+	size = cmp.Or(size, pageSize)
+	if most != nil {
+		size = min(size, int(*most))
+	}
+	to := min(from+size, len(all))
 	if to < len(all) {
 		next = aws.String(strconv.Itoa(to))
 	}
-	return all[from:to], next
+	return slices.Clone(all[from:to]), next
 }
 
 // quota is how many policies a user can have attached, and how many groups it can be in
@@ -288,7 +296,7 @@ func (a *Account) ListUsers(_ context.Context, in *iam.ListUsersInput, _ ...func
 		below := slices.DeleteFunc(sorted(a.state.Users), func(name string) bool {
 			return !strings.HasPrefix(a.state.Users[name].Path, aws.ToString(in.PathPrefix))
 		})
-		names, next := page(below, in.Marker)
+		names, next := page(a.Page, below, in.Marker, in.MaxItems)
 		out := &iam.ListUsersOutput{Marker: next, IsTruncated: next != nil}
 		for _, name := range names {
 			out.Users = append(out.Users, a.describe(name, a.state.Users[name]))
@@ -387,7 +395,7 @@ func (a *Account) ListAttachedUserPolicies(_ context.Context, in *iam.ListAttach
 		if err != nil {
 			return nil, err
 		}
-		arns, next := page(user.Attached, in.Marker)
+		arns, next := page(a.Page, user.Attached, in.Marker, in.MaxItems)
 		out := &iam.ListAttachedUserPoliciesOutput{Marker: next, IsTruncated: next != nil}
 		for _, policy := range arns {
 			out.AttachedPolicies = append(out.AttachedPolicies, types.AttachedPolicy{
@@ -438,7 +446,7 @@ func (a *Account) ListUserPolicies(_ context.Context, in *iam.ListUserPoliciesIn
 		if err != nil {
 			return nil, err
 		}
-		names, next := page(sorted(user.Inline), in.Marker)
+		names, next := page(a.Page, sorted(user.Inline), in.Marker, in.MaxItems)
 		return &iam.ListUserPoliciesOutput{PolicyNames: names, Marker: next, IsTruncated: next != nil}, nil
 	})
 }
@@ -500,7 +508,7 @@ func (a *Account) ListGroupsForUser(_ context.Context, in *iam.ListGroupsForUser
 		if err != nil {
 			return nil, err
 		}
-		names, next := page(user.Groups, in.Marker)
+		names, next := page(a.Page, user.Groups, in.Marker, in.MaxItems)
 		out := &iam.ListGroupsForUserOutput{Marker: next, IsTruncated: next != nil}
 		for _, name := range names {
 			out.Groups = append(out.Groups, types.Group{GroupName: aws.String(name)})
@@ -550,7 +558,7 @@ func (a *Account) ListAttachedGroupPolicies(_ context.Context, in *iam.ListAttac
 		if !ok {
 			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
 		}
-		arns, next := page(group.Attached, in.Marker)
+		arns, next := page(a.Page, group.Attached, in.Marker, in.MaxItems)
 		out := &iam.ListAttachedGroupPoliciesOutput{Marker: next, IsTruncated: next != nil}
 		for _, policy := range arns {
 			out.AttachedPolicies = append(out.AttachedPolicies, types.AttachedPolicy{PolicyArn: aws.String(policy)})
@@ -566,7 +574,7 @@ func (a *Account) ListGroupPolicies(_ context.Context, in *iam.ListGroupPolicies
 		if !ok {
 			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
 		}
-		names, next := page(sorted(group.Inline), in.Marker)
+		names, next := page(a.Page, sorted(group.Inline), in.Marker, in.MaxItems)
 		return &iam.ListGroupPoliciesOutput{PolicyNames: names, Marker: next, IsTruncated: next != nil}, nil
 	})
 }

@@ -133,14 +133,9 @@ func reportRow(described types.User, user *User) map[string]string {
 // GetAccountAuthorizationDetails lists the users with what is attached to them; it knows no other filter.
 func (a *Account) GetAccountAuthorizationDetails(_ context.Context, in *iam.GetAccountAuthorizationDetailsInput, _ ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error) {
 	return call(a, "iam:GetAccountAuthorizationDetails", func() (*iam.GetAccountAuthorizationDetailsOutput, error) {
-		names := sorted(a.state.Users)
-		from, _ := strconv.Atoi(aws.ToString(in.Marker))
-		to := min(from+cmp.Or(a.Details, pageSize), len(names))
-		out := &iam.GetAccountAuthorizationDetailsOutput{}
-		if to < len(names) {
-			out.Marker, out.IsTruncated = aws.String(strconv.Itoa(to)), true
-		}
-		for _, name := range names[from:to] {
+		names, next := page(cmp.Or(a.Details, a.Page), sorted(a.state.Users), in.Marker, in.MaxItems)
+		out := &iam.GetAccountAuthorizationDetailsOutput{Marker: next, IsTruncated: next != nil}
+		for _, name := range names {
 			user := a.state.Users[name]
 			described := a.describe(name, user)
 			detail := types.UserDetail{UserName: described.UserName, UserId: described.UserId, Path: described.Path, Arn: described.Arn, GroupList: user.Groups, Tags: tagsOf(user)}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,6 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // Session is a session of Session Manager, by its id.
@@ -83,7 +87,7 @@ func (a *Account) DescribeInstanceInformation(_ context.Context, in *ssm.Describ
 				ids = append(ids, id)
 			}
 		}
-		ids, next := page(ids, in.NextToken)
+		ids, next := page(a.Page, ids, in.NextToken, in.MaxResults)
 		out := &ssm.DescribeInstanceInformationOutput{NextToken: next}
 		for _, id := range ids {
 			out.InstanceInformationList = append(out.InstanceInformationList, types.InstanceInformation{InstanceId: aws.String(id)})
@@ -99,7 +103,29 @@ type Value struct {
 	By    string    `json:"by,omitempty"`
 }
 
-// GetParameterHistory lists the values of the stop switch, the first one first, two by two.
+// GetParameter returns the stop switch, and when it was set last. There is no other parameter.
+func (a *Account) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	return call(a, "ssm:GetParameter", func() (*ssm.GetParameterOutput, error) {
+		if aws.ToString(in.Name) != settings.HaltParameter {
+			return nil, &types.ParameterNotFound{Message: aws.String("Parameter " + aws.ToString(in.Name) + " not found.")}
+		}
+		out := &types.Parameter{Name: in.Name, Type: types.ParameterTypeString, Version: 1}
+		switch a.state.Halt {
+		case "unreadable":
+			return nil, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: ssm:GetParameter"}
+		case "":
+			out.Value = aws.String("no")
+		default:
+			out.Value = aws.String(a.state.Halt)
+		}
+		if n := len(a.state.Halts); n > 0 {
+			out.LastModifiedDate, out.Version = aws.Time(a.state.Halts[n-1].At), int64(n)
+		}
+		return &ssm.GetParameterOutput{Parameter: out}, nil
+	})
+}
+
+// GetParameterHistory lists the values of the stop switch, the first one first.
 func (a *Account) GetParameterHistory(_ context.Context, in *ssm.GetParameterHistoryInput, _ ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error) {
 	return call(a, "ssm:GetParameterHistory", func() (*ssm.GetParameterHistoryOutput, error) {
 		first, _ := strconv.Atoi(aws.ToString(in.NextToken))
@@ -108,7 +134,7 @@ func (a *Account) GetParameterHistory(_ context.Context, in *ssm.GetParameterHis
 			if i < first {
 				continue
 			}
-			if len(out.Parameters) == 2 {
+			if len(out.Parameters) == cmp.Or(a.Page, pageSize) {
 				out.NextToken = aws.String(strconv.Itoa(i))
 				break
 			}
