@@ -85,6 +85,7 @@ func newWorld() *world {
 	}
 	w.ledger = ledger.New(w.store)
 	w.Now = w.now
+	w.Deploy(quarantine)
 	hook := func(operation string, after bool) error {
 		if w.fault == nil {
 			return nil

@@ -10,12 +10,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -94,11 +96,12 @@ func (d *Document) UnmarshalJSON(data []byte) error {
 
 // Account is the account. It is safe for concurrent use.
 type Account struct {
-	mu       sync.Mutex
-	state    State
-	calls    map[string]int
-	reported bool  // a credential report was asked for
-	made     []Key // every access key that was created here, deleted ones too
+	mu     sync.Mutex
+	state  State
+	calls  map[string]int
+	report report
+	made   []Key           // every access key that was created here, deleted ones too
+	known  map[string]bool // managed policies that are not in the state, by ARN
 	// Now is when things change; without it no time of a change is kept.
 	Now func() time.Time
 	// Page is how many things a page of a list has: two if it is 0, so that every list has pages.
@@ -112,7 +115,7 @@ type Account struct {
 
 // New returns an account that holds a copy of the state.
 func New(state State) *Account {
-	a := &Account{state: clone(state), calls: map[string]int{}}
+	a := &Account{state: clone(state), calls: map[string]int{}, known: map[string]bool{}}
 	if a.state.ID == "" {
 		a.state.ID = "111122223333"
 	}
@@ -120,7 +123,8 @@ func New(state State) *Account {
 	return a
 }
 
-// complete gives users the path and the unique id that the state leaves out.
+// complete gives users the path and the unique id that the state leaves out, and knows the policies
+// that they have.
 func (a *Account) complete() {
 	for name, user := range a.state.Users {
 		if user.Path == "" {
@@ -129,7 +133,32 @@ func (a *Account) complete() {
 		if user.ID == "" {
 			user.ID = "AIDA" + strings.ToUpper(fmt.Sprintf("%x", name+"XXXXXXXX"))[:16]
 		}
+		for _, policy := range append(user.Attached, user.Boundary) {
+			a.known[policy] = true
+		}
 	}
+	for _, group := range a.state.Groups {
+		for _, policy := range group.Attached {
+			a.known[policy] = true
+		}
+	}
+}
+
+// Deploy says that there are these managed policies, by ARN, which the state does not say the documents
+// of.
+func (a *Account) Deploy(policies ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, policy := range policies {
+		a.known[policy] = true
+	}
+}
+
+// managed reports whether there is a managed policy: one of AWS, one of the state, or one that was on
+// somebody there.
+func (a *Account) managed(arn string) bool {
+	_, ok := a.state.Policies[arn]
+	return ok || a.known[arn] || strings.HasPrefix(arn, "arn:aws:iam::aws:policy/")
 }
 
 // Alter makes the account what people do to it: each user, group, policy, bucket, session and node
@@ -200,18 +229,6 @@ func (a *Account) Calls() map[string]int {
 	return calls
 }
 
-func clone(s State) State {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // plain data
-	}
-	var c State
-	if err := json.Unmarshal(text, &c); err != nil {
-		panic(err)
-	}
-	return c
-}
-
 // pageSize is how many things a page has that nobody set the size of.
 const pageSize = 2
 
@@ -270,13 +287,20 @@ func (a *Account) user(name *string) (*User, error) {
 	return user, nil
 }
 
+func (a *Account) arn(name string, user *User) string {
+	return "arn:aws:iam::" + a.state.ID + ":user" + user.Path + name
+}
+
 func (a *Account) describe(name string, user *User) types.User {
 	described := types.User{
-		UserName: &name, UserId: &user.ID, Path: &user.Path,
-		Arn: aws.String("arn:aws:iam::" + a.state.ID + ":user" + user.Path + name),
+		UserName: &name, UserId: aws.String(user.ID), Path: aws.String(user.Path),
+		Arn: aws.String(a.arn(name, user)),
 	}
 	if !user.Created.IsZero() {
 		described.CreateDate = aws.Time(user.Created)
+	}
+	if user.Password != nil && !user.Password.Used.IsZero() {
+		described.PasswordLastUsed = aws.Time(user.Password.Used)
 	}
 	return described
 }
@@ -313,6 +337,15 @@ func tagsOf(user *User) []types.Tag {
 	return tags
 }
 
+func boundaryOf(user *User) *types.AttachedPermissionsBoundary {
+	if user.Boundary == "" {
+		return nil
+	}
+	return &types.AttachedPermissionsBoundary{
+		PermissionsBoundaryArn: aws.String(user.Boundary), PermissionsBoundaryType: types.PermissionsBoundaryAttachmentTypePolicy,
+	}
+}
+
 // GetUser describes one user, tags included.
 func (a *Account) GetUser(_ context.Context, in *iam.GetUserInput, _ ...func(*iam.Options)) (*iam.GetUserOutput, error) {
 	return call(a, "iam:GetUser", func() (*iam.GetUserOutput, error) {
@@ -321,13 +354,7 @@ func (a *Account) GetUser(_ context.Context, in *iam.GetUserInput, _ ...func(*ia
 			return nil, err
 		}
 		described := a.describe(*in.UserName, user)
-		described.Tags = tagsOf(user)
-		if user.Password != nil && !user.Password.Used.IsZero() {
-			described.PasswordLastUsed = aws.Time(user.Password.Used)
-		}
-		if user.Boundary != "" {
-			described.PermissionsBoundary = &types.AttachedPermissionsBoundary{PermissionsBoundaryArn: &user.Boundary}
-		}
+		described.Tags, described.PermissionsBoundary = tagsOf(user), boundaryOf(user)
 		return &iam.GetUserOutput{User: &described}, nil
 	})
 }
@@ -349,6 +376,12 @@ func (a *Account) ListAccessKeys(_ context.Context, in *iam.ListAccessKeysInput,
 	})
 }
 
+// Where and what for keys were used.
+const (
+	usedRegion  = "us-east-1"
+	usedService = "s3"
+)
+
 // GetAccessKeyLastUsed says when a key was used, and whose it is.
 func (a *Account) GetAccessKeyLastUsed(_ context.Context, in *iam.GetAccessKeyLastUsedInput, _ ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error) {
 	return call(a, "iam:GetAccessKeyLastUsed", func() (*iam.GetAccessKeyLastUsedOutput, error) {
@@ -359,7 +392,7 @@ func (a *Account) GetAccessKeyLastUsed(_ context.Context, in *iam.GetAccessKeyLa
 				}
 				used := &types.AccessKeyLastUsed{Region: aws.String("N/A"), ServiceName: aws.String("N/A")}
 				if !key.Used.IsZero() {
-					used = &types.AccessKeyLastUsed{Region: aws.String("us-east-1"), ServiceName: aws.String("s3"), LastUsedDate: aws.Time(key.Used)}
+					used = &types.AccessKeyLastUsed{Region: aws.String(usedRegion), ServiceName: aws.String(usedService), LastUsedDate: aws.Time(key.Used)}
 				}
 				return &iam.GetAccessKeyLastUsedOutput{UserName: aws.String(name), AccessKeyLastUsed: used}, nil
 			}
@@ -397,14 +430,21 @@ func (a *Account) ListAttachedUserPolicies(_ context.Context, in *iam.ListAttach
 		}
 		arns, next := page(a.Page, user.Attached, in.Marker, in.MaxItems)
 		out := &iam.ListAttachedUserPoliciesOutput{Marker: next, IsTruncated: next != nil}
-		for _, policy := range arns {
-			out.AttachedPolicies = append(out.AttachedPolicies, types.AttachedPolicy{
-				PolicyArn: aws.String(policy), PolicyName: aws.String(policy[strings.LastIndex(policy, "/")+1:]),
-			})
-		}
+		out.AttachedPolicies = attached(arns)
 		return out, nil
 	})
 }
+
+func attached(arns []string) []types.AttachedPolicy {
+	var policies []types.AttachedPolicy
+	for _, arn := range arns {
+		policies = append(policies, types.AttachedPolicy{PolicyArn: aws.String(arn), PolicyName: policyName(arn)})
+	}
+	return policies
+}
+
+// policyName is the name that ends an ARN.
+func policyName(arn string) *string { return aws.String(arn[strings.LastIndex(arn, "/")+1:]) }
 
 // AttachUserPolicy attaches a managed policy to a user.
 func (a *Account) AttachUserPolicy(_ context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
@@ -412,6 +452,9 @@ func (a *Account) AttachUserPolicy(_ context.Context, in *iam.AttachUserPolicyIn
 		user, err := a.user(in.UserName)
 		if err != nil {
 			return nil, err
+		}
+		if !a.managed(*in.PolicyArn) {
+			return nil, missing("Policy %s does not exist or is not attachable.", *in.PolicyArn)
 		}
 		if !slices.Contains(user.Attached, *in.PolicyArn) {
 			if len(user.Attached) >= quota {
@@ -471,6 +514,10 @@ func encoded(d Document) *string {
 	return aws.String(strings.ReplaceAll(url.QueryEscape(string(d)), "+", "%20"))
 }
 
+// inlineQuota is how many characters a user's inline policies may have together, white space not
+// counted (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+const inlineQuota = 2048
+
 // PutUserPolicy puts an inline policy.
 func (a *Account) PutUserPolicy(_ context.Context, in *iam.PutUserPolicyInput, _ ...func(*iam.Options)) (*iam.PutUserPolicyOutput, error) {
 	return call(a, "iam:PutUserPolicy", func() (*iam.PutUserPolicyOutput, error) {
@@ -478,12 +525,35 @@ func (a *Account) PutUserPolicy(_ context.Context, in *iam.PutUserPolicyInput, _
 		if err != nil {
 			return nil, err
 		}
+		if !json.Valid([]byte(*in.PolicyDocument)) {
+			return nil, &types.MalformedPolicyDocumentException{Message: aws.String("Syntax errors in policy.")}
+		}
+		total := dense(*in.PolicyDocument)
+		for name, document := range user.Inline {
+			if name != *in.PolicyName {
+				total += dense(string(document))
+			}
+		}
+		if total > inlineQuota {
+			return nil, exceeded("Maximum policy size of %d bytes exceeded for user %s", inlineQuota, *in.UserName)
+		}
 		if user.Inline == nil {
 			user.Inline = map[string]Document{}
 		}
 		user.Inline[*in.PolicyName] = Document(*in.PolicyDocument)
 		return &iam.PutUserPolicyOutput{}, nil
 	})
+}
+
+// dense is how long a text is without its white space.
+func dense(text string) int {
+	n := 0
+	for _, r := range text {
+		if !unicode.IsSpace(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // DeleteUserPolicy deletes an inline policy.
@@ -544,6 +614,9 @@ func (a *Account) RemoveUserFromGroup(_ context.Context, in *iam.RemoveUserFromG
 		if err != nil {
 			return nil, err
 		}
+		if _, ok := a.state.Groups[aws.ToString(in.GroupName)]; !ok {
+			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
+		}
 		if at := slices.Index(user.Groups, aws.ToString(in.GroupName)); at >= 0 {
 			user.Groups = slices.Delete(user.Groups, at, at+1)
 		}
@@ -560,9 +633,7 @@ func (a *Account) ListAttachedGroupPolicies(_ context.Context, in *iam.ListAttac
 		}
 		arns, next := page(a.Page, group.Attached, in.Marker, in.MaxItems)
 		out := &iam.ListAttachedGroupPoliciesOutput{Marker: next, IsTruncated: next != nil}
-		for _, policy := range arns {
-			out.AttachedPolicies = append(out.AttachedPolicies, types.AttachedPolicy{PolicyArn: aws.String(policy)})
-		}
+		out.AttachedPolicies = attached(arns)
 		return out, nil
 	})
 }
@@ -600,7 +671,7 @@ func (a *Account) GetPolicy(_ context.Context, in *iam.GetPolicyInput, _ ...func
 		if _, ok := a.state.Policies[aws.ToString(in.PolicyArn)]; !ok {
 			return nil, missing("Policy %s was not found.", aws.ToString(in.PolicyArn))
 		}
-		return &iam.GetPolicyOutput{Policy: &types.Policy{Arn: in.PolicyArn, DefaultVersionId: aws.String("v1")}}, nil
+		return &iam.GetPolicyOutput{Policy: &types.Policy{Arn: in.PolicyArn, PolicyName: policyName(*in.PolicyArn), DefaultVersionId: aws.String("v1")}}, nil
 	})
 }
 
@@ -611,13 +682,13 @@ func (a *Account) GetPolicyVersion(_ context.Context, in *iam.GetPolicyVersionIn
 		if !ok || aws.ToString(in.VersionId) != "v1" {
 			return nil, missing("Policy %s version %s was not found.", aws.ToString(in.PolicyArn), aws.ToString(in.VersionId))
 		}
-		return &iam.GetPolicyVersionOutput{PolicyVersion: &types.PolicyVersion{VersionId: in.VersionId, Document: encoded(document)}}, nil
+		return &iam.GetPolicyVersionOutput{PolicyVersion: &types.PolicyVersion{VersionId: in.VersionId, IsDefaultVersion: true, Document: encoded(document)}}, nil
 	})
 }
 
 // GetAccountSummary returns the account's counts.
 func (a *Account) GetAccountSummary(_ context.Context, _ *iam.GetAccountSummaryInput, _ ...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error) {
 	return call(a, "iam:GetAccountSummary", func() (*iam.GetAccountSummaryOutput, error) {
-		return &iam.GetAccountSummaryOutput{SummaryMap: clone(a.state).Summary}, nil
+		return &iam.GetAccountSummaryOutput{SummaryMap: maps.Clone(a.state.Summary)}, nil
 	})
 }

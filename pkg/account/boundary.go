@@ -14,8 +14,8 @@ func (a *Account) PutUserPermissionsBoundary(_ context.Context, in *iam.PutUserP
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := a.state.Policies[aws.ToString(in.PermissionsBoundary)]; !ok {
-			return nil, missing("Policy %s does not exist or is not attachable.", aws.ToString(in.PermissionsBoundary))
+		if !a.managed(aws.ToString(in.PermissionsBoundary)) {
+			return nil, missing("Scope ARN: %s does not exist or is not attachable.", aws.ToString(in.PermissionsBoundary))
 		}
 		user.Boundary = *in.PermissionsBoundary
 		return &iam.PutUserPermissionsBoundaryOutput{}, nil

@@ -26,6 +26,8 @@ type Secret struct {
 	Policy      Document  `json:"policy,omitempty"`
 	// Version is the id of the version that is current; empty while the secret has no value.
 	Version string `json:"version,omitempty"`
+	// Previous is the version that was current before; empty if there was none.
+	Previous string `json:"previous,omitempty"`
 	// Value is not part of the state: it is random.
 	Value string `json:"-"`
 }
@@ -108,8 +110,9 @@ func (a *Account) Comparable() State {
 		}
 		names = append(names, key.ID, name)
 	}
+	named := strings.NewReplacer(names...)
 	for _, secret := range s.Secrets {
-		secret.Version = strings.NewReplacer(names...).Replace(secret.Version)
+		secret.Version, secret.Previous = named.Replace(secret.Version), named.Replace(secret.Previous)
 	}
 	return s
 }
@@ -134,38 +137,50 @@ func (a *Account) Stored() map[string]string {
 	return stored
 }
 
-// secret finds a secret by name, or by an ARN that has the name.
-func (a *Account) secret(id *string, deletedToo bool) (*Secret, error) {
-	s, ok := a.state.Secrets[aws.ToString(id)]
+// secret finds a secret, and its name, by name or by ARN.
+func (a *Account) secret(id *string, deletedToo bool) (string, *Secret, error) {
+	name := aws.ToString(id)
+	for other := range a.state.Secrets {
+		if name == *a.secretARN(other) {
+			name = other
+		}
+	}
+	s, ok := a.state.Secrets[name]
 	if !ok {
-		return nil, &secrets.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret.")}
+		return "", nil, &secrets.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret.")}
 	}
 	if !deletedToo && !s.Deleted.IsZero() {
-		return nil, &secrets.InvalidRequestException{Message: aws.String("You can't perform this operation on the secret because it was marked for deletion.")}
+		return "", nil, &secrets.InvalidRequestException{Message: aws.String("You can't perform this operation on the secret because it was marked for deletion.")}
 	}
-	return s, nil
+	return name, s, nil
 }
 
 func (a *Account) secretARN(name string) *string {
 	return aws.String("arn:aws:secretsmanager:us-east-1:" + a.state.ID + ":secret:" + name + "-" + scramble(6, name))
 }
 
+// current is the label of a secret's current version.
+const current = "AWSCURRENT"
+
 // DescribeSecret describes a secret, one that is marked for deletion too, without its value.
 func (a *Account) DescribeSecret(_ context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
 	return call(a, "secretsmanager:DescribeSecret", func() (*secretsmanager.DescribeSecretOutput, error) {
-		s, err := a.secret(in.SecretId, true)
+		name, s, err := a.secret(in.SecretId, true)
 		if err != nil {
 			return nil, err
 		}
 		out := &secretsmanager.DescribeSecretOutput{
-			ARN: a.secretARN(*in.SecretId), Name: in.SecretId, Description: &s.Description,
+			ARN: a.secretARN(name), Name: &name, Description: aws.String(s.Description),
 			CreatedDate: aws.Time(s.Created), LastChangedDate: aws.Time(s.Changed),
 		}
 		if !s.Deleted.IsZero() {
 			out.DeletedDate = aws.Time(s.Deleted)
 		}
 		if s.Version != "" {
-			out.VersionIdsToStages = map[string][]string{s.Version: {"AWSCURRENT"}}
+			out.VersionIdsToStages = map[string][]string{s.Version: {current}}
+		}
+		if s.Previous != "" {
+			out.VersionIdsToStages[s.Previous] = []string{"AWSPREVIOUS"}
 		}
 		return out, nil
 	})
@@ -174,7 +189,10 @@ func (a *Account) DescribeSecret(_ context.Context, in *secretsmanager.DescribeS
 // CreateSecret creates a secret without a value.
 func (a *Account) CreateSecret(_ context.Context, in *secretsmanager.CreateSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error) {
 	return call(a, "secretsmanager:CreateSecret", func() (*secretsmanager.CreateSecretOutput, error) {
-		if _, ok := a.state.Secrets[aws.ToString(in.Name)]; ok {
+		switch s, ok := a.state.Secrets[aws.ToString(in.Name)]; {
+		case ok && !s.Deleted.IsZero():
+			return nil, &secrets.InvalidRequestException{Message: aws.String("You can't create this secret because a secret with this name is already scheduled for deletion.")}
+		case ok:
 			return nil, &secrets.ResourceExistsException{Message: aws.String("The operation failed because the secret already exists.")}
 		}
 		if a.state.Secrets == nil {
@@ -188,19 +206,19 @@ func (a *Account) CreateSecret(_ context.Context, in *secretsmanager.CreateSecre
 // RestoreSecret takes the mark for deletion off a secret.
 func (a *Account) RestoreSecret(_ context.Context, in *secretsmanager.RestoreSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error) {
 	return call(a, "secretsmanager:RestoreSecret", func() (*secretsmanager.RestoreSecretOutput, error) {
-		s, err := a.secret(in.SecretId, true)
+		name, s, err := a.secret(in.SecretId, true)
 		if err != nil {
 			return nil, err
 		}
 		s.Deleted, s.Changed = time.Time{}, a.time()
-		return &secretsmanager.RestoreSecretOutput{Name: in.SecretId}, nil
+		return &secretsmanager.RestoreSecretOutput{ARN: a.secretARN(name), Name: &name}, nil
 	})
 }
 
 // PutResourcePolicy gives a secret its policy.
 func (a *Account) PutResourcePolicy(_ context.Context, in *secretsmanager.PutResourcePolicyInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.PutResourcePolicyOutput, error) {
 	return call(a, "secretsmanager:PutResourcePolicy", func() (*secretsmanager.PutResourcePolicyOutput, error) {
-		s, err := a.secret(in.SecretId, false)
+		name, s, err := a.secret(in.SecretId, false)
 		if err != nil {
 			return nil, err
 		}
@@ -208,34 +226,69 @@ func (a *Account) PutResourcePolicy(_ context.Context, in *secretsmanager.PutRes
 			return nil, &secrets.MalformedPolicyDocumentException{Message: aws.String("This resource policy contains invalid JSON.")}
 		}
 		s.Policy, s.Changed = Document(*in.ResourcePolicy), a.time()
-		return &secretsmanager.PutResourcePolicyOutput{Name: in.SecretId}, nil
+		return &secretsmanager.PutResourcePolicyOutput{ARN: a.secretARN(name), Name: &name}, nil
 	})
 }
 
-// PutSecretValue gives a secret a new current version, whose id is the request's token.
+// PutSecretValue gives a secret a new current version, whose id is the request's token. Of older
+// versions the last one alone is kept
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
 func (a *Account) PutSecretValue(_ context.Context, in *secretsmanager.PutSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error) {
 	return call(a, "secretsmanager:PutSecretValue", func() (*secretsmanager.PutSecretValueOutput, error) {
-		s, err := a.secret(in.SecretId, false)
+		name, s, err := a.secret(in.SecretId, false)
 		if err != nil {
 			return nil, err
 		}
 		if n := len(aws.ToString(in.ClientRequestToken)); n < 32 || n > 64 {
 			return nil, &secrets.InvalidParameterException{Message: aws.String("ClientRequestToken must be 32 to 64 characters long.")}
 		}
-		s.Version, s.Value, s.Changed = *in.ClientRequestToken, aws.ToString(in.SecretString), a.time()
-		return &secretsmanager.PutSecretValueOutput{Name: in.SecretId, VersionId: &s.Version}, nil
+		out := &secretsmanager.PutSecretValueOutput{ARN: a.secretARN(name), Name: &name, VersionId: in.ClientRequestToken, VersionStages: []string{current}}
+		switch *in.ClientRequestToken {
+		case s.Version:
+			if s.Value != aws.ToString(in.SecretString) {
+				return nil, &secrets.ResourceExistsException{Message: aws.String("The version already exists, with another value.")}
+			}
+			return out, nil
+		case s.Previous:
+			return nil, &secrets.ResourceExistsException{Message: aws.String("The version already exists, and is not the current one.")}
+		}
+		s.Previous, s.Version, s.Value, s.Changed = s.Version, *in.ClientRequestToken, aws.ToString(in.SecretString), a.time()
+		return out, nil
 	})
 }
 
-// DeleteSecret marks a secret for deletion.
-func (a *Account) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error) {
-	return call(a, "secretsmanager:DeleteSecret", func() (*secretsmanager.DeleteSecretOutput, error) {
-		s, err := a.secret(in.SecretId, false)
+// GetSecretValue returns the current value of a secret.
+func (a *Account) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return call(a, "secretsmanager:GetSecretValue", func() (*secretsmanager.GetSecretValueOutput, error) {
+		name, s, err := a.secret(in.SecretId, false)
 		if err != nil {
 			return nil, err
 		}
-		s.Deleted = a.time().AddDate(0, 0, int(aws.ToInt64(in.RecoveryWindowInDays)))
-		s.Changed = a.time()
-		return &secretsmanager.DeleteSecretOutput{Name: in.SecretId, DeletionDate: aws.Time(s.Deleted)}, nil
+		if s.Value == "" {
+			return nil, &secrets.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret value for staging label: " + current)}
+		}
+		return &secretsmanager.GetSecretValueOutput{
+			ARN: a.secretARN(name), Name: &name, SecretString: aws.String(s.Value), VersionId: aws.String(s.Version), VersionStages: []string{current},
+		}, nil
+	})
+}
+
+// DeleteSecret marks a secret for deletion
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
+func (a *Account) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error) {
+	return call(a, "secretsmanager:DeleteSecret", func() (*secretsmanager.DeleteSecretOutput, error) {
+		name, s, err := a.secret(in.SecretId, false)
+		if err != nil {
+			return nil, err
+		}
+		days := int64(30)
+		if in.RecoveryWindowInDays != nil {
+			days = *in.RecoveryWindowInDays
+		}
+		if days < 7 || days > 30 {
+			return nil, &secrets.InvalidParameterException{Message: aws.String("RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")}
+		}
+		s.Deleted, s.Changed = a.time().AddDate(0, 0, int(days)), a.time()
+		return &secretsmanager.DeleteSecretOutput{ARN: a.secretARN(name), Name: &name, DeletionDate: aws.Time(s.Deleted)}, nil
 	})
 }

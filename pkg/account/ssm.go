@@ -128,6 +128,9 @@ func (a *Account) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ .
 // GetParameterHistory lists the values of the stop switch, the first one first.
 func (a *Account) GetParameterHistory(_ context.Context, in *ssm.GetParameterHistoryInput, _ ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error) {
 	return call(a, "ssm:GetParameterHistory", func() (*ssm.GetParameterHistoryOutput, error) {
+		if aws.ToString(in.Name) != settings.HaltParameter {
+			return nil, &types.ParameterNotFound{Message: aws.String("Parameter " + aws.ToString(in.Name) + " not found.")}
+		}
 		first, _ := strconv.Atoi(aws.ToString(in.NextToken))
 		out := &ssm.GetParameterHistoryOutput{}
 		for i, v := range a.state.Halts {

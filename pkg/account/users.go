@@ -3,6 +3,8 @@ package account
 import (
 	"context"
 	"crypto/rand"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,14 +12,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
-// CreateUser adds a user.
+// CreateUser adds a user
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html).
 func (a *Account) CreateUser(_ context.Context, in *iam.CreateUserInput, _ ...func(*iam.Options)) (*iam.CreateUserOutput, error) {
 	return call(a, "iam:CreateUser", func() (*iam.CreateUserOutput, error) {
 		name := aws.ToString(in.UserName)
-		if _, ok := a.state.Users[name]; ok {
+		// Names that differ in case alone are the same name.
+		if slices.ContainsFunc(sorted(a.state.Users), func(other string) bool { return strings.EqualFold(name, other) }) {
 			return nil, &types.EntityAlreadyExistsException{Message: aws.String("User with name " + name + " already exists.")}
 		}
 		user := &User{ID: "AIDA" + rand.Text()[:16], Path: aws.ToString(in.Path), Tags: map[string]string{}}
+		if user.Boundary = aws.ToString(in.PermissionsBoundary); user.Boundary != "" && !a.managed(user.Boundary) {
+			return nil, missing("Scope ARN: %s does not exist or is not attachable.", user.Boundary)
+		}
 		if user.Path == "" {
 			user.Path = "/"
 		}
@@ -32,6 +39,7 @@ func (a *Account) CreateUser(_ context.Context, in *iam.CreateUserInput, _ ...fu
 		}
 		a.state.Users[name] = user
 		described := a.describe(name, user)
+		described.Tags, described.PermissionsBoundary = tagsOf(user), boundaryOf(user)
 		return &iam.CreateUserOutput{User: &described}, nil
 	})
 }

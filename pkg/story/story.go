@@ -337,6 +337,7 @@ func (h haltSwitch) Check(context.Context) (say.Text, time.Time, error) {
 func (h *harness) start(t *testing.T, s story) *world {
 	w := &world{story: s, described: h.described, account: account.New(s.account), bystander: account.New(s.account), store: cmp.Or(s.store, &ledger.Memory{}), topic: &topic{}, called: map[string]bool{}, stuck: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}
 	w.account.Now = func() time.Time { return w.now }
+	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine)
 	memory := ledger.New(w.store)
 	for _, d := range s.drills {
 		if err := memory.KeepDrill(context.Background(), d, d.At); err != nil {
