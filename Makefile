@@ -209,8 +209,8 @@ sizes: $(ARM64) ## fail if a function's binary has reached 12 MB
 	@.ci/sizes $(ARM64)
 
 .PHONY: fuzz
-fuzz: ## fuzz every fuzz target for FUZZTIME (10s)
-	@FUZZTIME=$(FUZZTIME) .ci/fuzz
+fuzz: ## fuzz every fuzz target for FUZZTIME (10s), or those of ARGS="pkg/slack"
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz $(ARGS)
 
 .PHONY: bench
 bench: local ## run the benchmarks
