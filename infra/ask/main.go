@@ -30,6 +30,7 @@ import (
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 	case errors.Is(err, errNotAll): // the answer has said why
 		return 1
 	case err != nil:
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(stderr, say.Paragraph(err.Error())) // it may have words of the account
 		return 1
 	}
 	return 0

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/warder-aws/warder/infra/local/channel"
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // An outcome is what a function answers, and what `send -json` prints.
@@ -104,10 +105,10 @@ type printer struct {
 func (p printer) details(o outcome) []string {
 	var lines []string
 	for _, c := range o.Changes {
-		line := fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, cut(c.Before, 72), cut(c.After, 72))
-		note := strings.Trim(c.Status+": "+c.Reason, ": ")
+		line := fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, say.Plain(c.Subject), say.Plain(c.Target), cut(c.Before, 72), cut(c.After, 72))
+		note := say.Plain(strings.Trim(c.Status+": "+c.Reason, ": "))
 		if c.Status == o.Outcome {
-			note = c.Reason
+			note = say.Plain(c.Reason)
 		}
 		if note != "" {
 			line += p.style.dim(" (" + note + ")")
@@ -119,7 +120,7 @@ func (p printer) details(o outcome) []string {
 		if whom == "" {
 			whom = "the topic's subscribers"
 		}
-		lines = append(lines, fmt.Sprintf("told %s: %s (%s, %s)", whom, value(n.Title), n.Kind, n.Severity))
+		lines = append(lines, fmt.Sprintf("told %s: %s (%s, %s)", say.Plain(whom), value(n.Title), n.Kind, n.Severity))
 	}
 	if len(lines) == 0 && o.Reason != "" {
 		lines = append(lines, value(o.Reason))
@@ -132,7 +133,7 @@ func value(text string) string { return cut(text, 120) }
 
 // cut is text on one line, of so many characters at most.
 func cut(text string, limit int) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = strings.Join(strings.Fields(say.Plain(text)), " ")
 	if text == "" {
 		return "nothing"
 	}
@@ -165,6 +166,7 @@ func (p printer) message(m channel.Message) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s%s\n", indent, p.style.dim("in Slack, "+place(m)+":"))
 	for i, line := range m.Lines {
+		line = say.Plain(line)
 		if i == 0 {
 			line = p.style.bold(line)
 		}

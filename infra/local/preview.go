@@ -33,6 +33,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/stack"
 	"github.com/warder-aws/warder/pkg/control"
 	message "github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -526,7 +527,8 @@ func table(out *strings.Builder, rows [][]string) {
 	wide := map[int]int{}
 	for _, row := range rows {
 		for i, cell := range row {
-			wide[i] = max(wide[i], len([]rune(cell)))
+			row[i] = say.Plain(cell)
+			wide[i] = max(wide[i], len([]rune(row[i])))
 		}
 	}
 	for _, row := range rows {

@@ -44,8 +44,9 @@ type Exemption struct {
 }
 
 // value is the form. Who is one word, such as an email address; IAM lets a tag's value have letters,
-// digits, spaces and _ . : / = + - @ and at most 256 characters.
-var value = regexp.MustCompile(`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s]+) for ([^\s].*)$`)
+// digits, spaces and _ . : / = + - @ and at most 256 characters. Spaces are those of Unicode, so that
+// nobody is exempt by, or for, what nobody sees.
+var value = regexp.MustCompile(`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s\pZ\pC]+) for ([^\s\pZ\pC].*)$`)
 
 // Parse reads the value of the tag as it is on the day of now. The error is a [say.Fault]: what is wrong with it.
 func Parse(text string, now time.Time) (Exemption, error) {

@@ -138,7 +138,7 @@ func logged(ctx context.Context, log *slog.Logger, id string, metrics metric.She
 type handler func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error)
 
 func serve(description []byte, build func(Setup, *remedy.Runner) (handler, error)) {
-	log := newLog(os.Stdout)
+	log := NewLog(os.Stdout)
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(spoken{log})
 	handle, err := setUp(description, build, log)

@@ -24,7 +24,7 @@ const key = "AKIAIOSFODNN7EXAMPLE"
 func invoked(err error, metrics metric.Sheet, args ...any) string {
 	var out bytes.Buffer
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r-1"})
-	logged(ctx, newLog(&out).With("control", "c"), "c", metrics, err, args...)
+	logged(ctx, NewLog(&out).With("control", "c"), "c", metrics, err, args...)
 	return out.String()
 }
 
@@ -80,7 +80,7 @@ func TestWhatTheRuntimeSaysIsALineLikeTheOthers(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if n, err := (spoken{newLog(&out)}).Write([]byte(tc.text + "\n")); n != len(tc.text)+1 || err != nil {
+			if n, err := (spoken{NewLog(&out)}).Write([]byte(tc.text + "\n")); n != len(tc.text)+1 || err != nil {
 				t.Errorf("%d, %v", n, err)
 			}
 			var line struct{ Level, Msg, Error string }

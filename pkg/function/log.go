@@ -4,22 +4,53 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/warder-aws/warder/pkg/notice"
 )
 
-// newLog returns the log of a function: a JSON object a line, which Lambda passes on as it is. Lambda
+// NewLog returns the log of a function: a JSON object a line, which Lambda passes on as it is. Lambda
 // reads the level for its filter, and for that wants the time under the name timestamp. Each line
 // that is written during an invocation has the invocation's request id.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-func newLog(out io.Writer) *slog.Logger {
-	return slog.New(correlated{slog.NewJSONHandler(out, &slog.HandlerOptions{ReplaceAttr: attribute})})
+func NewLog(out io.Writer) *slog.Logger {
+	return slog.New(correlated{slog.NewJSONHandler(visible{out}, &slog.HandlerOptions{ReplaceAttr: attribute})})
 }
+
+// visible escapes, in lines of JSON, the characters of names that are not seen and steer whatever
+// shows the line: the JSON is the same, and says what is there. slog escapes those of ASCII but one.
+type visible struct{ out io.Writer }
+
+// Write implements [io.Writer].
+func (v visible) Write(line []byte) (int, error) {
+	escaped := line
+	if bytes.ContainsFunc(line, unseen) {
+		escaped = nil
+		for _, r := range string(line) {
+			if !unseen(r) {
+				escaped = utf8.AppendRune(escaped, r)
+				continue
+			}
+			for _, half := range utf16.Encode([]rune{r}) {
+				escaped = fmt.Appendf(escaped, `\u%04x`, half)
+			}
+		}
+	}
+	if _, err := v.out.Write(escaped); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
+func unseen(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }
 
 // attribute names the time as Lambda does, and keeps access key ids out of the log, whoever put them
 // into a value.

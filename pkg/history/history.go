@@ -122,7 +122,17 @@ type teller struct {
 	answer Answer
 }
 
-func (t *teller) say(format string, args ...any) { fmt.Fprintf(&t.text, format+"\n", args...) }
+// maxWords is more than anything that Warder words itself, in bytes.
+const maxWords = 4000
+
+// say adds a line. What goes into it comes from the account, the ledger and the request: it stays in
+// its line, and steers no terminal.
+func (t *teller) say(format string, args ...any) {
+	for i, arg := range args {
+		args[i] = notice.Plain(fmt.Sprint(arg), maxWords)
+	}
+	fmt.Fprintf(&t.text, format+"\n", args...)
+}
 
 // key tells of an access key.
 func (t *teller) key(ctx context.Context, key string) error {

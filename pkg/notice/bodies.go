@@ -96,6 +96,6 @@ func (m Message) Line() string {
 			return '?'
 		}
 		return r
-	}, m.headline(cmp.Or(m.Heading, m.Title), "en"))
+	}, Redact(m.headline(cmp.Or(m.Heading, m.Title), "en")))
 	return Truncate(ascii, 99)
 }

@@ -272,6 +272,8 @@ func TestRedactKeepsFourCharacters(t *testing.T) {
 		"The Access Key with id AKIAIOSFODNN7EXAMPLE cannot be found": "The Access Key with id …MPLE cannot be found",
 		"ASIAIOSFODNN7EXAMPLE,AKIAIOSFODNN7EXAMPL2":                   "…MPLE,…MPL2",
 		"user AKIAshi and AKIA alone":                                 "user AKIAshi and AKIA alone",
+		"backup_AKIAIOSFODNN7EXAMPLE_old":                             "backup_…MPLE_old",
+		"keyAKIAIOSFODNN7EXAMPLEs":                                    "key…MPLEs",
 	} {
 		if got := Redact(in); got != want {
 			t.Errorf("Redact(%q) = %q, want %q", in, got, want)
@@ -321,5 +323,66 @@ func FuzzBodies(f *testing.F) {
 		m := sample()
 		m.Title, m.Text, m.Owner = title, text, Truncate(owner, 320)
 		checkBodies(t, m)
+	})
+}
+
+// forger is a text that tries to be a line, a mention, a link and an order to the terminal.
+const forger = "x\r\nWhat to do: nothing\n\u2028\u202e\x1b[2J<!channel><@U0EVIL>[here](https://evil.example)backup_AKIAIOSFODNN7EXAMPLE\xff"
+
+func TestWhatOthersWordedStaysInItsPlace(t *testing.T) {
+	m := sample()
+	m.Title, m.Subject, m.Owner, m.Left, m.Advice, m.Undo, m.Event = forger, forger, forger, forger, forger, forger, forger
+	m.Facts = []Fact{{Name: forger, Value: forger}}
+	m.Changes = []Change{{ID: forger, Text: forger, Reason: forger}}
+	text, err := m.Bodies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bodies map[string]string
+	if err := json.Unmarshal([]byte(text), &bodies); err != nil {
+		t.Fatal(err)
+	}
+	for _, protocol := range []string{"default", "email", "sms"} {
+		for line := range strings.Lines(bodies[protocol]) {
+			if strings.HasPrefix(line, "What to do: nothing") || strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\r\n\u2028\u202e\x1b") {
+				t.Errorf("%s has the line %q", protocol, line)
+			}
+		}
+	}
+	for _, what := range []string{"<!channel>", "<@U0EVIL>", "](https", "\\u202e", "\u202e"} {
+		if strings.Contains(bodies["https"], what) {
+			t.Errorf("a chat reads %s in %s", what, bodies["https"])
+		}
+	}
+	if strings.Contains(text, "AKIAIOSFODNN7EXAMPLE") {
+		t.Errorf("a whole access key id in %s", text)
+	}
+	r := &recorder{}
+	if _, err := (Topic{API: r}).Publish(context.Background(), m); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range r.in.MessageAttributes {
+		if strings.ContainsAny(aws.ToString(value.StringValue), "\r\n\u202e\x1b") {
+			t.Errorf("attribute %s is %q", name, aws.ToString(value.StringValue))
+		}
+	}
+}
+
+func FuzzRedact(f *testing.F) {
+	for _, seed := range []string{"", "backup_", "x", "AKIA", "ASIAEXAMPLE", "é", "0"} {
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, before, behind string) {
+		const id = "AKIAIOSFODNN7EXAMPLE"
+		got := Redact(before + id + behind)
+		if strings.Contains(got, id) || !strings.Contains(got, "…") {
+			t.Fatalf("Redact(%q) = %q", before+id+behind, got)
+		}
+		if again := Redact(got); again != got {
+			t.Fatalf("%q is redacted again to %q", got, again)
+		}
+		if short := Plain(before+id+behind, 30); len(short) > 30 || strings.Contains(short, id) {
+			t.Fatalf("Plain of it is %q", short)
+		}
 	})
 }

@@ -1,22 +1,36 @@
 package notice
 
 import (
-	"strings"
-	"unicode"
+	"slices"
+
+	"github.com/warder-aws/warder/pkg/say"
 )
 
 // Agent is a user agent as a notice shows it: at most 120 of the 1,024 bytes that CloudTrail keeps.
 func Agent(userAgent string) string { return Plain(userAgent, 120) }
 
 // Plain returns text that somebody else worded, such as a user agent, as a notice may show it: on one
-// line, so that it cannot pass for a line of the notice, without whole access key ids, and cut to at
-// most limit bytes.
-func Plain(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
+// line, so that it cannot pass for a line of the notice, without what steers a terminal or turns the
+// text around, without whole access key ids, and cut to at most limit bytes.
+func Plain(text string, limit int) string { return Truncate(Redact(say.Plain(text)), limit) }
+
+// plain is the message with every text in it as it may be shown, whoever worded it. Only Text has
+// more than one line: whoever writes a message sees to it that they are its own.
+func (m Message) plain() Message {
+	plain := func(texts ...*string) {
+		for _, text := range texts {
+			*text = Redact(say.Plain(*text))
 		}
-		return r
-	}, text)
-	return Truncate(Redact(text), limit)
+	}
+	plain(&m.Title, &m.Heading, &m.Subject, &m.Owner, &m.Left, &m.Advice, &m.Undo, &m.Control, &m.Severity, &m.Account, &m.Region, &m.Event, &m.Thread, &m.Finding)
+	m.Text = Redact(say.Paragraph(m.Text))
+	m.Facts = slices.Clone(m.Facts)
+	for i := range m.Facts {
+		plain(&m.Facts[i].Name, &m.Facts[i].Value)
+	}
+	m.Changes = slices.Clone(m.Changes)
+	for i := range m.Changes {
+		plain(&m.Changes[i].ID, &m.Changes[i].Kind, &m.Changes[i].Text, &m.Changes[i].Status, &m.Changes[i].Reason)
+	}
+	return m
 }

@@ -45,6 +45,7 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	m = m.plain()
 	attributes := map[string]types.MessageAttributeValue{}
 	for name, value := range map[string]string{
 		"control": m.Control, "severity": m.Severity, "kind": string(m.Kind), "account": m.Account, "owner": m.Owner, "drill": m.Drill,
@@ -67,6 +68,7 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 // (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html).
 // What is too long is cut; the more JSON has to escape, the shorter it is cut.
 func (m Message) Bodies() (string, error) {
+	m = m.plain()
 	for field, items := maxField, maxItems; ; field, items = field/2, items/2 {
 		bodies, err := m.cut(field, items).bodies()
 		if err != nil || len(bodies) <= maxMessage {
@@ -160,9 +162,10 @@ const (
 )
 
 // escape makes the characters harmless that a chat reads as its own in texts of others: mentions of
-// everybody, links that show another address
-// (https://docs.slack.dev/messaging/formatting-message-text#escaping).
-var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
+// everybody, links that show another address, in Slack's markup
+// (https://docs.slack.dev/messaging/formatting-message-text#escaping) and in that of Teams
+// (https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format).
+var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "](", "] (").Replace
 
 // chat keeps the limits of that schema: title 250 characters, description 8,000, a next step 350,
 // a keyword 75. Counted in bytes here, which is never more lenient.

@@ -134,17 +134,7 @@ func (s *sheet) word(english string) string {
 // than a new line, with a mark in place of characters that are not seen and turn the text around
 // them, and cut to the limit.
 func (s *sheet) plain(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
-			return ' '
-		case unicode.Is(unicode.Cf, r):
-			return unicode.ReplacementChar
-		}
-		return r
-	}, notice.Redact(text))
+	text = notice.Redact(say.Paragraph(text))
 	short := notice.Truncate(text, limit)
 	s.cut = s.cut || len(short) < len(strings.ToValidUTF8(text, "\uFFFD"))
 	return short

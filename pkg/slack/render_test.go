@@ -8,17 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/slack/slacktest"
 )
 
 var update = flag.Bool("update", false, "write the golden payloads")
@@ -160,88 +158,14 @@ func check(t *testing.T, post Post) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var payload struct {
-		Text        string           `json:"text"`
-		Blocks      []map[string]any `json:"blocks"`
-		Attachments []struct {
-			Color    string           `json:"color"`
-			Fallback string           `json:"fallback"`
-			Blocks   []map[string]any `json:"blocks"`
-		} `json:"attachments"`
+	for _, fault := range slacktest.Faults(data) {
+		t.Error(fault)
 	}
-	if err := json.Unmarshal(data, &payload); err != nil {
-		t.Fatal(err)
-	}
-	blocks := payload.Blocks
-	if strings.ContainsAny(payload.Text, "<>\n") || payload.Text == "" {
-		t.Errorf("the text of the notification is %q", payload.Text)
-	}
-	for _, a := range payload.Attachments {
-		blocks = append(blocks, a.Blocks...)
-		if strings.ContainsAny(a.Fallback, "<>") {
-			t.Errorf("the fallback is %q", a.Fallback)
-		}
-	}
-	if len(blocks) == 0 || len(blocks) > 50 {
-		t.Errorf("%d blocks", len(blocks))
+	if strings.Contains(string(data), "AKIAIOSFODNN7EXAMPLE") {
+		t.Errorf("a whole access key id: %s", data)
 	}
 	if n := size(post); n > 13_000 {
 		t.Errorf("%d characters", n)
-	}
-	for _, block := range blocks {
-		length := 0
-		each(block, func(object map[string]any) {
-			kind, _ := object["type"].(string)
-			words, isText := object["text"].(string)
-			if !isText {
-				if !slices.Contains([]string{"header", "context", "rich_text", "rich_text_section", "rich_text_list", "rich_text_preformatted", "user"}, kind) {
-					t.Errorf("an object of type %q", kind)
-				}
-				return
-			}
-			length += utf8.RuneCountInString(words)
-			switch {
-			case !slices.Contains([]string{"text", "plain_text", "link"}, kind):
-				t.Errorf("Slack reads markup in %q, which is %s", words, kind)
-			case words == "":
-				t.Errorf("an empty %s", kind)
-			case kind == "plain_text" && object["emoji"] != false:
-				t.Errorf("Slack reads emoji names in %q", words)
-			case strings.Contains(words, "AKIAIOSFODNN7EXAMPLE"):
-				t.Errorf("a whole access key id: %q", words)
-			}
-			if i := strings.IndexFunc(words, func(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }); i >= 0 {
-				t.Errorf("a character that is not seen at %d of %q", i, words)
-			}
-		})
-		if length > 3000 || block["type"] == "header" && length > 150 {
-			t.Errorf("%d characters in a block of type %s", length, block["type"])
-		}
-		each(block, func(object map[string]any) {
-			if id, _ := object["user_id"].(string); object["type"] == "user" && !notice.Member(id) {
-				t.Errorf("mentions %q", id)
-			}
-			if address, _ := object["url"].(string); object["type"] == "link" && (!strings.HasPrefix(address, "https://") || strings.ContainsAny(address, "<>| ")) {
-				t.Errorf("links to %q", address)
-			}
-		})
-	}
-}
-
-// each calls f for every object in a value.
-func each(value any, f func(map[string]any)) {
-	switch value := value.(type) {
-	case map[string]any:
-		if value["type"] != nil {
-			f(value)
-		}
-		for _, inner := range value {
-			each(inner, f)
-		}
-	case []any:
-		for _, inner := range value {
-			each(inner, f)
-		}
 	}
 }
 
@@ -385,7 +309,7 @@ func koreanOnly(t *testing.T, post Post, latin, names *regexp.Regexp) {
 	if err := json.Unmarshal(indented(t, post), &value); err != nil {
 		t.Fatal(err)
 	}
-	each(value, func(object map[string]any) {
+	slacktest.Each(value, func(object map[string]any) {
 		words, _ := object["text"].(string)
 		if rest := names.ReplaceAllString(words, ""); latin.MatchString(rest) {
 			t.Errorf("%q is not Korean", words)

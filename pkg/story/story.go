@@ -26,6 +26,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -94,7 +95,7 @@ func Run(t *testing.T, c Control) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no stories in testdata (%v)", err)
 	}
-	h := &harness{Control: c, described: described, used: map[string]bool{}}
+	h := &harness{Control: c, described: described, used: map[string]bool{}, attacks: map[string]bool{}, sound: map[[sha256.Size]byte]bool{}}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.story(t, file) })
 	}
@@ -109,6 +110,8 @@ type harness struct {
 	Control
 	described control.Control
 	used      map[string]bool // operations that some story called
+	attacks   map[string]bool // hostile texts that were tried, by where
+	sound     map[[sha256.Size]byte]bool
 }
 
 // story is one parsed file.
@@ -160,6 +163,7 @@ func (h *harness) story(t *testing.T, file string) {
 	t.Run("observed", func(t *testing.T) { h.observed(t, s, told) })
 	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, told, file, archive) })
 	t.Run("with faults", func(t *testing.T) { h.faults(t, s, told) })
+	t.Run("with hostile names", func(t *testing.T) { h.hostile(t, archive) })
 }
 
 // parse reads the sections of a story.
