@@ -12,12 +12,14 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		Plan:        func(_ *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(f), nil },
-	})
+var told = story.Control{
+	Description: Description,
+	Plan:        func(_ *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(f), nil },
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
 
 func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
 	for identity, missed := range map[string]bool{

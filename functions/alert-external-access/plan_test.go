@@ -9,9 +9,11 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		Plan:        func(_ *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(f) },
-	})
+var told = story.Control{
+	Description: Description,
+	Plan:        func(_ *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(f) },
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }

@@ -12,16 +12,18 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
-			p, err := newPlanner(a, f)
-			return remedy.Waiting(p, l, "alert-instance-connect"), err
-		},
-		Reads: reflect.TypeFor[reads](),
-	})
+var told = story.Control{
+	Description: Description,
+	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+		p, err := newPlanner(a, f)
+		return remedy.Waiting(p, l, "alert-instance-connect"), err
+	},
+	Reads: reflect.TypeFor[reads](),
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
 
 // The fingerprint is that of ssh-keygen -l.
 func TestFingerprint(t *testing.T) {

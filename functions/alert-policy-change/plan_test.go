@@ -21,15 +21,17 @@ import (
 
 func noSleep(context.Context, time.Duration) {}
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
-			return newPlanner(a, f, noSleep), nil
-		},
-		Reads: reflect.TypeFor[reads](),
-	})
+var told = story.Control{
+	Description: Description,
+	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+		return newPlanner(a, f, noSleep), nil
+	},
+	Reads: reflect.TypeFor[reads](),
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
 
 // alternative is the part of a rule's detail that says which calls it delivers.
 type alternative struct {

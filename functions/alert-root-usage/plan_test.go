@@ -14,13 +14,15 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f) },
-		Reads:       reflect.TypeFor[reads](),
-	})
+var root = story.Control{
+	Description: Description,
+	Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f) },
+	Reads:       reflect.TypeFor[reads](),
 }
+
+func TestStories(t *testing.T) { story.Run(t, root) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, root) }
 
 func TestASummaryThatSaysNothingIsNoGoodNews(t *testing.T) {
 	for name, summary := range map[string]map[string]int32{

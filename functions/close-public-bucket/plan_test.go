@@ -12,13 +12,15 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, _ settings.Function) (remedy.Planner, error) {
-			return remedy.Waiting(&planner{api: a}, l, "close-public-bucket"), nil
-		},
-		Kinds: func(a *account.Account) change.Registry { return change.ForS3(a) },
-		Reads: reflect.TypeFor[reads](),
-	})
+var told = story.Control{
+	Description: Description,
+	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, _ settings.Function) (remedy.Planner, error) {
+		return remedy.Waiting(&planner{api: a}, l, "close-public-bucket"), nil
+	},
+	Kinds: func(a *account.Account) change.Registry { return change.ForS3(a) },
+	Reads: reflect.TypeFor[reads](),
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }

@@ -20,15 +20,17 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
-			return remedy.Waiting(newPlanner(a, f), l, "contain-exposed-key"), nil
-		},
-		Reads: reflect.TypeFor[reads](),
-	})
+var told = story.Control{
+	Description: Description,
+	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+		return remedy.Waiting(newPlanner(a, f), l, "contain-exposed-key"), nil
+	},
+	Reads: reflect.TypeFor[reads](),
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
 
 func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
 	c, err := control.Parse("contain-exposed-key/control.json", Description)

@@ -23,6 +23,8 @@ var told = story.Control{
 
 func TestStories(t *testing.T) { story.Run(t, told) }
 
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+
 // The numbers are those of the runbook.
 func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)

@@ -21,16 +21,18 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
-			return newPlanner(a, sessions(a), l, f)
-		},
-		Kinds: func(a *account.Account) change.Registry { return change.ForRoot(a, sessions(a)) },
-		Reads: reflect.TypeFor[reads](),
-	})
+var told = story.Control{
+	Description: Description,
+	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+		return newPlanner(a, sessions(a), l, f)
+	},
+	Kinds: func(a *account.Account) change.Registry { return change.ForRoot(a, sessions(a)) },
+	Reads: reflect.TypeFor[reads](),
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
 
 func sessions(a *account.Account) change.Sessions {
 	return func(c aws.Credentials) change.RootSession { return a.Root(c) }

@@ -13,17 +13,19 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
-			p, err := newPlanner(a, f)
-			return remedy.Waiting(p, l, "end-outside-session"), err
-		},
-		Kinds: func(a *account.Account) change.Registry { return change.ForSSM(a) },
-		Reads: reflect.TypeFor[reads](),
-	})
+var told = story.Control{
+	Description: Description,
+	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+		p, err := newPlanner(a, f)
+		return remedy.Waiting(p, l, "end-outside-session"), err
+	},
+	Kinds: func(a *account.Account) change.Registry { return change.ForSSM(a) },
+	Reads: reflect.TypeFor[reads](),
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
 
 func TestATagWithoutKeyOrValueIsRefused(t *testing.T) {
 	for _, tag := range []string{"warder:closed", "=yes", "warder:closed=", "="} {

@@ -16,15 +16,17 @@ import (
 
 func atOnce(context.Context, time.Duration) {}
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
-			return newPlanner(a, f, atOnce)
-		},
-		Reads: reflect.TypeFor[reads](),
-	})
+var told = story.Control{
+	Description: Description,
+	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+		return newPlanner(a, f, atOnce)
+	},
+	Reads: reflect.TypeFor[reads](),
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
 
 func TestParametersThatCannotBeMeantAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ parameters, want string }{

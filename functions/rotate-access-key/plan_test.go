@@ -18,17 +18,19 @@ import (
 	"github.com/warder-aws/warder/pkg/story"
 )
 
-func TestStories(t *testing.T) {
-	story.Run(t, story.Control{
-		Description: Description,
-		PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
-			return newPlanner(a, l, func(context.Context, time.Duration) {}, f)
-		},
-		Kinds: func(a *account.Account) change.Registry { return change.ForRotation(a, a) },
-		Holds: keysAreStored,
-		Reads: reflect.TypeFor[reads](),
-	})
+var told = story.Control{
+	Description: Description,
+	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+		return newPlanner(a, l, func(context.Context, time.Duration) {}, f)
+	},
+	Kinds: func(a *account.Account) change.Registry { return change.ForRotation(a, a) },
+	Holds: keysAreStored,
+	Reads: reflect.TypeFor[reads](),
 }
+
+func TestStories(t *testing.T) { story.Run(t, told) }
+
+func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
 
 // keysAreStored returns an error unless every key that was created, and is still there, is a key of
 // the user whose secret it is in, with its own secret, in a secret that this user alone can read.
