@@ -380,16 +380,11 @@ func InTurn(found map[string]remedy.Finding, keys []Key, now time.Time, soon say
 		return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created))
 	})
 	var findings []remedy.Finding
-	first := ""
 	for _, k := range keys {
 		f := found[k.ID]
-		switch hint := change.KeyHint(k.ID); {
-		case f.Due.After(now):
+		f.OneKeyOf = f.User
+		if f.Due.After(now) {
 			f.Title = soon
-		case first == "":
-			first = hint
-		default:
-			f.NotYet = say.F("the user's other key %s goes first; never both in one run", first)
 		}
 		findings = append(findings, f)
 	}

@@ -94,7 +94,8 @@ func (d Deletion) finding(user string, k Key, at time.Time) remedy.Finding {
 		Changes: []change.Change{{
 			Kind: change.AccessKeyDeletion, Subject: user, Target: k.ID, Before: change.Inactive,
 		}},
-		Due:    at.Add(d.After),
-		Advice: say.F("If something still needs the key, activate it or ask for an exemption before it is deleted; after that only a new key helps. Otherwise there is nothing to do."),
+		Due:      at.Add(d.After),
+		OneKeyOf: user,
+		Advice:   say.F("If something still needs the key, activate it or ask for an exemption before it is deleted; after that only a new key helps. Otherwise there is nothing to do."),
 	}
 }

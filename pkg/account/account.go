@@ -211,6 +211,13 @@ func (a *Account) State() State {
 	return clone(a.state)
 }
 
+// With gives f what the account holds, as it is: f may change it, and keeps nothing of it.
+func (a *Account) With(f func(*State)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f(&a.state)
+}
+
 // Halt returns the value of the halt switch.
 func (a *Account) Halt() string {
 	a.mu.Lock()

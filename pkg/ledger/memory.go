@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +14,7 @@ import (
 // Its zero value is empty and ready.
 type Memory struct {
 	mu    sync.Mutex
-	items map[[2]string]Item
+	items map[string]map[string]Item // by partition and sort key
 	calls int
 	// Fault, when set, is asked before and after each call takes effect; an error is the answer.
 	Fault func(operation string, after bool) error
@@ -25,7 +26,7 @@ func (m *Memory) call(operation string, run func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.items == nil {
-		m.items = map[[2]string]Item{}
+		m.items = map[string]map[string]Item{}
 	}
 	m.calls++
 	if m.Fault != nil {
@@ -47,10 +48,19 @@ func (m *Memory) Calls() int {
 	return m.calls
 }
 
+// Peek returns an item without making a call, so that what watches the ledger does not count as using it.
+func (m *Memory) Peek(partition, sort string) (item Item, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	item, ok = m.items[partition][sort]
+	item.Partition, item.Sort = partition, sort
+	return item, ok
+}
+
 // Get implements [Store].
 func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err error) {
 	err = m.call("dynamodb:GetItem", func() error {
-		item = m.items[[2]string{partition, sort}]
+		item = m.items[partition][sort]
 		return nil
 	})
 	item.Partition, item.Sort = partition, sort
@@ -60,12 +70,14 @@ func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err 
 // Put implements [Store].
 func (m *Memory) Put(_ context.Context, item Item) error {
 	return m.call("dynamodb:PutItem", func() error {
-		key := [2]string{item.Partition, item.Sort}
-		if m.items[key].Version != item.Version {
+		if m.items[item.Partition][item.Sort].Version != item.Version {
 			return ErrConflict
 		}
 		item.Version++
-		m.items[key] = item
+		if m.items[item.Partition] == nil {
+			m.items[item.Partition] = map[string]Item{}
+		}
+		m.items[item.Partition][item.Sort] = item
 		return nil
 	})
 }
@@ -73,7 +85,7 @@ func (m *Memory) Put(_ context.Context, item Item) error {
 // Query implements [Store].
 func (m *Memory) Query(_ context.Context, partition string) (found []Item, err error) {
 	err = m.call("dynamodb:Query", func() error {
-		found = m.find(func(i Item) bool { return i.Partition == partition })
+		found = slices.Collect(maps.Values(m.items[partition]))
 		return nil
 	})
 	slices.SortFunc(found, func(a, b Item) int { return cmp.Compare(a.Sort, b.Sort) })
@@ -105,9 +117,11 @@ func (m *Memory) Scan(_ context.Context, prefixes ...string) (found []Item, err 
 
 func (m *Memory) find(match func(Item) bool) []Item {
 	var found []Item
-	for _, item := range m.items {
-		if match(item) {
-			found = append(found, item)
+	for _, partition := range m.items {
+		for _, item := range partition {
+			if match(item) {
+				found = append(found, item)
+			}
 		}
 	}
 	return found

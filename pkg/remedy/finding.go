@@ -84,9 +84,10 @@ type Finding struct {
 	Alert bool
 	// Due is when the changes become right, if that is still to come: the owner is told before.
 	Due time.Time
-	// NotYet says why the changes are not made in this run, although they are due; the owner is told
-	// of them all the same.
-	NotYet say.Text
+	// OneKeyOf is the user of whose access keys at most one goes in a run; empty if the finding is not
+	// about keys, or they may all go. Of several findings that are due the first is acted on, and the
+	// others stay for a later run; their owner is told of them all the same.
+	OneKeyOf string
 	// Once keeps alerts about the same thing from being repeated.
 	Once Once
 

@@ -225,8 +225,7 @@ func (w *work) grace() time.Duration { return time.Duration(w.Settings.Days(sett
 
 // inTime opens, reminds of, or acts on the case of a finding.
 func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]ledger.Entry, error) {
-	due := !f.Due.After(w.now)
-	if w.grace() == 0 && due && f.NotYet.Empty() {
+	if w.grace() == 0 && !f.Due.After(w.now) && w.turn(f).Empty() {
 		return []ledger.Entry{entry}, nil
 	}
 	c, found, err := w.openCase(ctx, entry.Case)
@@ -234,21 +233,21 @@ func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]led
 		return nil, err
 	}
 	told := found && !c.Told.IsZero()
-	reason := say.F("its owner is told")
+	var reason say.Text
+	if found && c.Urgent || told && !w.now.Before(c.Due) {
+		if reason = w.turn(f); reason.Empty() {
+			return []ledger.Entry{entry}, nil
+		}
+	}
 	switch {
-	case found && c.Urgent && f.NotYet.Empty():
-		return []ledger.Entry{entry}, nil
 	case !told:
+		reason = say.F("its owner is told")
 		entry.Tell, entry.Due = notice.Warning, later(f.Due, w.now.Add(w.grace()))
 	case w.now.Before(c.Due):
 		reason = say.F("its owner was told on %s; due on %s", say.Day(c.Told), say.Day(c.Due))
 		if reminder(c, w.now) > 0 {
 			entry.Tell, entry.Due = notice.Reminder, c.Due
 		}
-	case f.NotYet.Empty():
-		return []ledger.Entry{entry}, nil
-	default:
-		reason = f.NotYet
 	}
 	w.report.skip(metric.SkippedWaiting, len(entry.Steps))
 	if entry.Tell == "" {
@@ -259,6 +258,18 @@ func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]led
 		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Waiting, w.say(reason)
 	}
 	return []ledger.Entry{entry}, nil
+}
+
+// turn returns why the finding waits for another one of this run, and takes its turn if it does not.
+func (w *work) turn(f Finding) say.Text {
+	if f.OneKeyOf == "" {
+		return say.Text{}
+	}
+	if first, taken := w.turns[f.OneKeyOf]; taken {
+		return say.F("the user's other key %s goes first; never both in one run", first)
+	}
+	w.turns[f.OneKeyOf] = change.Hint(f.Changes[0])
+	return say.Text{}
 }
 
 // reminders are the days before the due day on which an owner is told again.
@@ -296,7 +307,9 @@ func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
 		}
 		switch {
 		case entry.Tell == notice.Warning:
-			c.Told, c.Due, c.Reminded = entry.Notice(notice.Warning).At, entry.Due, 0
+			// SNS may have taken its time to accept what says when it is due.
+			told := entry.Notice(notice.Warning).At
+			c.Told, c.Due, c.Reminded = told, later(entry.Due, told.Add(w.grace())), 0
 		case entry.Tell == notice.Reminder:
 			c.Reminded = max(reminder(*c, w.now), c.Reminded)
 		case len(entry.Steps) == 0:

@@ -3,6 +3,7 @@ package remedy_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -267,5 +268,136 @@ func TestAButtonInChatNamesNothingBesideTheAction(t *testing.T) {
 		if _, err := u.Undo(context.Background(), q); err == nil || !strings.Contains(err.Error(), "not understood") {
 			t.Errorf("%+v: %v", q, err)
 		}
+	}
+}
+
+// at returns the sweep of a day of December 2026, a new one each day.
+func at(day int) string {
+	return strings.NewReplacer("000000000001", fmt.Sprintf("%012d", day), "2026-12-01", fmt.Sprintf("2026-12-%02d", day)).Replace(sweep)
+}
+
+// A sweep takes minutes, and SNS its time: what the owner has is counted from the notice, not from
+// when the sweep began.
+func TestGraceCountsFromWhenTheNoticeWasAccepted(t *testing.T) {
+	r, a, box := newRunner(t, func(event.Event) ([]remedy.Finding, error) { return []remedy.Finding{detach()}, nil })
+	r.Settings.Parameters = []byte(`{"graceDays":7}`)
+	now := time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
+	r.Now = func() time.Time { now = now.Add(time.Minute); return now }
+	if _, err := run(r, "1", at(1)); err != nil || len(box.got) != 1 || box.got[0].Kind != notice.Warning {
+		t.Fatalf("told %+v, %v", box.got, err)
+	}
+	accepted := now
+	now = time.Date(2026, 12, 8, 3, 0, 0, 0, time.UTC)
+	if report, err := run(r, "2", at(8)); err != nil || report.Outcome == remedy.Changed {
+		t.Errorf("a week after the sweep began, and not after the notice: %+v, %v", report, err)
+	}
+	now = accepted.Add(7 * 24 * time.Hour)
+	if report, err := run(r, "3", at(9)); err != nil || report.Outcome != remedy.Changed || len(a.State().Users["alice"].Attached) != 0 {
+		t.Errorf("a week after the notice: %+v, %v", report, err)
+	}
+}
+
+// Whose user cannot be read is told of and not acted on, even if the guards can read it a moment later:
+// whether its owner was warned is not known.
+func TestWhoCannotBeReadIsNotActedOnUntold(t *testing.T) {
+	r, a, box := newRunner(t, func(event.Event) ([]remedy.Finding, error) { return []remedy.Finding{detach()}, nil })
+	r.Settings.Parameters = []byte(`{"graceDays":7}`)
+	reads := 0
+	a.Fault = func(operation string, after bool) error {
+		if operation == "iam:GetUser" && !after {
+			if reads++; reads <= 3 { // one in each try
+				return errors.New("Throttling: Rate exceeded")
+			}
+		}
+		return nil
+	}
+	for try := 1; try <= 3; try++ {
+		if _, err := run(r, "1", at(1)); err == nil {
+			t.Errorf("try %d is not retried", try)
+		}
+	}
+	if attached := a.State().Users["alice"].Attached; len(attached) != 1 {
+		t.Errorf("alice has %v: acted on untold", attached)
+	}
+	if len(box.got) != 1 || box.got[0].Kind != notice.Held {
+		t.Errorf("told %+v", box.got)
+	}
+	// The next sweep begins properly.
+	if _, err := run(r, "2", at(2)); err != nil || len(box.got) != 2 || box.got[1].Kind != notice.Warning {
+		t.Errorf("told %+v, %v", box.got, err)
+	}
+}
+
+// What could not wait and was held back because its user could not be read is done by the next sweep.
+func TestAnEmergencyThatWasHeldBackUnreadIsNotForgotten(t *testing.T) {
+	r, a, box := newRunner(t, func(event.Event) ([]remedy.Finding, error) {
+		f := detach()
+		f.Fresh = true
+		return []remedy.Finding{f}, nil
+	})
+	r.Planner = remedy.Waiting(r.Planner, r.Ledger, "test")
+	a.Fault = func(operation string, _ bool) error {
+		if operation == "iam:GetUser" {
+			return errors.New("Throttling: Rate exceeded")
+		}
+		return nil
+	}
+	emergency := strings.NewReplacer("Scheduled Event", "Something", "aws.events", "aws.test").Replace(at(1))
+	for range 3 {
+		if _, err := run(r, "1", emergency); err == nil {
+			t.Error("what could not be read is not retried")
+		}
+	}
+	a.Fault = nil
+	if report, err := run(r, "2", at(2)); err != nil || report.Outcome != remedy.Changed || len(a.State().Users["alice"].Attached) != 0 {
+		t.Errorf("the next sweep: %+v, %v; told %+v", report, err, box.got)
+	}
+}
+
+// Of two keys of a user that are due one goes in a run, and a key that is due does not wait for one
+// that is not.
+func TestOneKeyOfAUserGoesInARun(t *testing.T) {
+	found := []string{"KEY1", "KEY2"}
+	r, a, _ := newRunner(t, func(event.Event) ([]remedy.Finding, error) {
+		var findings []remedy.Finding
+		for _, id := range found {
+			findings = append(findings, remedy.Finding{User: "bob", OneKeyOf: "bob", Text: say.Data(id), Changes: []change.Change{
+				{Kind: change.AccessKeyStatus, Subject: "bob", Target: id, Before: change.Active, After: change.Inactive},
+			}})
+		}
+		return findings, nil
+	})
+	a.Alter(account.State{Users: map[string]*account.User{"bob": {Keys: []account.Key{{ID: "KEY1", Status: change.Active}, {ID: "KEY2", Status: change.Active}}}}})
+	r.Settings.Parameters = []byte(`{"graceDays":7}`)
+	now := time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
+	r.Now = func() time.Time { return now }
+	active := func(day int, find ...string) string {
+		found, now = find, time.Date(2026, 12, day, 3, 0, 0, 0, time.UTC)
+		if _, err := run(r, fmt.Sprint(day), at(day)); err != nil {
+			t.Error(err)
+		}
+		var left []string
+		for _, key := range a.State().Users["bob"].Keys {
+			if key.Status == change.Active {
+				left = append(left, key.ID)
+			}
+		}
+		return strings.Join(left, " ")
+	}
+	if left := active(1, "KEY2"); left != "KEY1 KEY2" {
+		t.Errorf("on the first day %s are left", left)
+	}
+	active(5, "KEY1", "KEY2") // KEY1 is found later, and is due later
+	if left := active(9, "KEY1", "KEY2"); left != "KEY1" {
+		t.Errorf("KEY2 was due on the eighth, and %s are left on the ninth", left)
+	}
+
+	a.Alter(account.State{Users: map[string]*account.User{"bob": {Keys: []account.Key{{ID: "KEY1", Status: change.Active}, {ID: "KEY3", Status: change.Active}}}}})
+	active(10, "KEY1", "KEY3")
+	if left := active(20, "KEY1", "KEY3"); left != "KEY3" {
+		t.Errorf("both are due, KEY1 first, and %s are left", left)
+	}
+	if left := active(21, "KEY3"); left != "" {
+		t.Errorf("it was the turn of KEY3, and %s are left", left)
 	}
 }

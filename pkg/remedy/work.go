@@ -30,6 +30,8 @@ type work struct {
 	report *Report
 	// contacts are the owners that were looked up in this run.
 	contacts map[string]owner.Contact
+	// turns are the keys whose turn it is in this run, by their users.
+	turns map[string]string
 	// stopped are the steps that the blast radius held back in this run, tripped when it did.
 	stopped []ledger.Step
 	tripped time.Time
@@ -132,7 +134,7 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 		matters[matter] = true
 		if err != nil {
 			faults = append(faults, err)
-			stuck[finding.subject()] = true
+			stuck[finding.subject()] = !errors.Is(err, errUnknown)
 		}
 		for _, entry := range wanted {
 			if !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.ID == entry.ID }) {
@@ -171,7 +173,12 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 		return "", nil, err
 	}
 	if _, known := w.contacts[f.User]; f.User != "" && !known {
-		return entry.Case, []ledger.Entry{entry}, nil
+		wanted, err := w.unknown(entry, f)
+		return entry.Case, wanted, err
+	}
+	if f.waits != "" && f.waits == f.matter("") {
+		// It was held back when it could not be read whose it is.
+		entry.Case = f.waits
 	}
 	if f.waits != "" && f.waits != entry.Case {
 		// Another user has got the name meanwhile.
@@ -197,10 +204,15 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 		} else {
 			w.pass(entry, ledger.Skipped, why)
 		}
-	case !enforced && (f.Due.After(w.now) || !f.NotYet.Empty()):
+	case !enforced && f.Due.After(w.now):
 		w.report.skip(metric.SkippedWaiting, len(entry.Steps))
-		w.pass(entry, ledger.Waiting, say.Or(f.NotYet, say.F("due on %s", say.Day(f.Due))))
+		w.pass(entry, ledger.Waiting, say.F("due on %s", say.Day(f.Due)))
 	case !enforced:
+		if why := w.turn(f); !why.Empty() {
+			w.report.skip(metric.SkippedWaiting, len(entry.Steps))
+			w.pass(entry, ledger.Waiting, why)
+			break
+		}
 		once := f.Once
 		if once.Key == "" && !f.Fresh {
 			once = Once{Key: entry.Case, For: Weekly}
@@ -218,6 +230,24 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	}
 	return entry.Case, append(about, wanted...), err
 }
+
+// unknown is what becomes of a finding about a user who cannot be read, in the last try. What the event
+// itself names goes on: the guards read the user once more. All else is told, and left alone: whether
+// its owner was told before is kept under the user's unique id, and who cannot be read may be exempt.
+func (w *work) unknown(entry ledger.Entry, f Finding) ([]ledger.Entry, error) {
+	if f.Fresh || w.Settings.Mode != control.Enforce {
+		return []ledger.Entry{entry}, nil
+	}
+	why := say.F("the exemption of %q cannot be read", f.User)
+	entry.Case, entry.Tell, entry.Left = "", notice.Held, w.say(why)+"."
+	for i := range entry.Steps {
+		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Waiting, w.say(why)
+	}
+	return []ledger.Entry{entry}, fmt.Errorf("%w: %s", errUnknown, why)
+}
+
+// errUnknown says that something is told of and left to a later sweep.
+var errUnknown = errors.New("left to the next sweep")
 
 // instead is the alert in place of changes that are not made, and the reason why.
 func (w *work) instead(ctx context.Context, entry ledger.Entry, once Once, why say.Text) ([]ledger.Entry, error) {
@@ -472,7 +502,7 @@ func (w *work) tell(ctx context.Context, entry *ledger.Entry, again bool) error 
 	}
 	if kind == notice.Warning {
 		// The owner has the whole grace period from now on, whenever the entry was made.
-		entry.Due = later(entry.Due, w.now.Add(w.grace()))
+		entry.Due = later(entry.Due, w.clock().Add(w.grace()))
 	}
 	id, err := w.Topic.Publish(ctx, w.message(entry, kind))
 	if err != nil {
