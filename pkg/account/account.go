@@ -1,7 +1,9 @@
 // Package account is an AWS account in memory, for tests: IAM users with their keys, policies and
-// groups, buckets, sessions and the machines they are on, behind the methods of the AWS SDK. It is stateful, pages its lists two by two, answers
-// with the SDK's errors, counts every call, and can be told to refuse one. It does not check
-// permissions by itself and knows no operation that Warder does not use.
+// groups, buckets, secrets, sessions and the machines they are on, topics, queues and buses, behind the
+// methods of the AWS SDK, and behind clients of the SDK that [Account.Config] makes. It is stateful,
+// pages its lists two by two, answers with the SDK's errors, counts every call, and can be told to refuse
+// one. It does not check permissions by itself and knows no operation that Warder does not use. What it
+// answers is held to AWS by infra/local/doubles.
 package account
 
 import (
@@ -42,6 +44,10 @@ type State struct {
 	Buckets  map[string]*Bucket  `json:"buckets,omitempty"`
 	Sessions map[string]*Session `json:"sessions,omitempty"`
 	Nodes    map[string]*Node    `json:"nodes,omitempty"`
+	// Topics are by ARN, queues by URL, buses by name.
+	Topics map[string]*Topic `json:"topics,omitempty"`
+	Queues map[string]*Queue `json:"queues,omitempty"`
+	Buses  map[string]*Bus   `json:"buses,omitempty"`
 }
 
 // User is an IAM user.
@@ -176,6 +182,9 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.Sessions, state.Sessions)
 	alter(&a.state.Nodes, state.Nodes)
 	alter(&a.state.Members, state.Members)
+	alter(&a.state.Topics, state.Topics)
+	alter(&a.state.Queues, state.Queues)
+	alter(&a.state.Buses, state.Buses)
 	for name, group := range state.Groups {
 		a.state.Groups[name] = group
 	}

@@ -17,6 +17,7 @@ func clone(s State) State {
 		Users: pointers(s.Users, User.clone), Groups: pointers(s.Groups, Group.clone), Secrets: pointers(s.Secrets, Secret.clone),
 		Members: pointers(s.Members, Member.clone), Buckets: pointers(s.Buckets, Bucket.clone),
 		Sessions: pointers(s.Sessions, same), Nodes: pointers(s.Nodes, Node.clone),
+		Topics: pointers(s.Topics, Topic.clone), Queues: pointers(s.Queues, Queue.clone), Buses: pointers(s.Buses, Bus.clone),
 		Summary: values(s.Summary, same), Policies: values(s.Policies, same),
 	}
 }
@@ -61,6 +62,21 @@ func (b Bucket) clone() Bucket {
 func (n Node) clone() Node {
 	n.Tags = values(n.Tags, same)
 	return n
+}
+
+func (t Topic) clone() Topic {
+	t.Messages = list(t.Messages, func(m Message) Message { m.Attributes = values(m.Attributes, same); return m })
+	return t
+}
+
+func (q Queue) clone() Queue {
+	q.Messages = list(q.Messages, func(m Queued) Queued { m.Sent, m.Hidden = utc(m.Sent), utc(m.Hidden); return m })
+	return q
+}
+
+func (b Bus) clone() Bus {
+	b.Events = list(b.Events, func(p Put) Put { p.Time = utc(p.Time); return p })
+	return b
 }
 
 func same[T any](v T) T { return v }

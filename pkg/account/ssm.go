@@ -1,7 +1,6 @@
 package account
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -131,18 +130,12 @@ func (a *Account) GetParameterHistory(_ context.Context, in *ssm.GetParameterHis
 		if aws.ToString(in.Name) != settings.HaltParameter {
 			return nil, &types.ParameterNotFound{Message: aws.String("Parameter " + aws.ToString(in.Name) + " not found.")}
 		}
+		values, next := page(a.Page, a.state.Halts, in.NextToken, in.MaxResults)
 		first, _ := strconv.Atoi(aws.ToString(in.NextToken))
-		out := &ssm.GetParameterHistoryOutput{}
-		for i, v := range a.state.Halts {
-			if i < first {
-				continue
-			}
-			if len(out.Parameters) == cmp.Or(a.Page, pageSize) {
-				out.NextToken = aws.String(strconv.Itoa(i))
-				break
-			}
+		out := &ssm.GetParameterHistoryOutput{NextToken: next}
+		for i, v := range values {
 			out.Parameters = append(out.Parameters, types.ParameterHistory{
-				Name: in.Name, Value: aws.String(v.Value), Version: int64(i + 1), LastModifiedDate: aws.Time(v.At), LastModifiedUser: aws.String(v.By),
+				Name: in.Name, Value: aws.String(v.Value), Version: int64(first + i + 1), LastModifiedDate: aws.Time(v.At), LastModifiedUser: aws.String(v.By),
 			})
 		}
 		return out, nil

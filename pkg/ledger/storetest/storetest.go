@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,11 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 func Run(t *testing.T, store ledger.Store) {
 	t.Helper()
 	ctx := t.Context()
+	cases := 0
+	run := func(name string, test func(*testing.T)) {
+		cases++
+		t.Run(name, test)
+	}
 	put := func(t *testing.T, items ...ledger.Item) {
 		t.Helper()
 		for _, item := range items {
@@ -47,10 +53,10 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 	}
 
-	t.Run("an item that is not there has its key and version 0", func(t *testing.T) {
+	run("an item that is not there has its key and version 0", func(t *testing.T) {
 		equal(t, ledger.Item{Partition: "absent#", Sort: "s"}, get(t, "absent#", "s"))
 	})
-	t.Run("an item comes back as it was put, as version 1", func(t *testing.T) {
+	run("an item comes back as it was put, as version 1", func(t *testing.T) {
 		item := ledger.Item{
 			Partition: "whole#1", Sort: "s", Subject: "alice", At: noon.Add(123 * time.Millisecond), Expires: noon.Add(time.Hour),
 			Body: "{\"text\":\"한글 \\u0000 <&> 🗝\\n\",\"empty\":\"\"}",
@@ -59,18 +65,18 @@ func Run(t *testing.T, store ledger.Store) {
 		item.Version = 1
 		equal(t, item, get(t, "whole#1", "s"))
 	})
-	t.Run("an item without subject and expiry has none", func(t *testing.T) {
+	run("an item without subject and expiry has none", func(t *testing.T) {
 		item := ledger.Item{Partition: "bare#1", Sort: "s", Body: "{}"}
 		put(t, item)
 		item.Version = 1
 		equal(t, item, get(t, "bare#1", "s"))
 	})
-	t.Run("an item of the same partition is another item", func(t *testing.T) {
+	run("an item of the same partition is another item", func(t *testing.T) {
 		put(t, ledger.Item{Partition: "two#1", Sort: "a", Body: "a"}, ledger.Item{Partition: "two#1", Sort: "b", Body: "b"})
 		equal(t, "a", get(t, "two#1", "a").Body)
 		equal(t, "b", get(t, "two#1", "b").Body)
 	})
-	t.Run("an item is replaced whole by the next version", func(t *testing.T) {
+	run("an item is replaced whole by the next version", func(t *testing.T) {
 		put(t, ledger.Item{Partition: "next#1", Sort: "s", Subject: "nobody-any-more", At: noon, Expires: noon, Body: "1"})
 		item := get(t, "next#1", "s")
 		put(t, ledger.Item{Partition: "next#1", Sort: "s", Version: item.Version, Body: "2"})
@@ -80,7 +86,7 @@ func Run(t *testing.T, store ledger.Store) {
 			t.Errorf("the index still has %v (%v)", left, err)
 		}
 	})
-	t.Run("an item past its expiry is kept until the store deletes it", func(t *testing.T) {
+	run("an item past its expiry is kept until the store deletes it", func(t *testing.T) {
 		put(t, ledger.Item{Partition: "past#1", Sort: "s", Expires: noon.AddDate(0, 0, 1), Body: "1"})
 		equal(t, int64(1), get(t, "past#1", "s").Version)
 	})
@@ -94,7 +100,7 @@ func Run(t *testing.T, store ledger.Store) {
 		{"an item is not put over a version that is still to come", 1, 2},
 		{"an item that is not there is not put over a version", 0, 1},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		run(tc.name, func(t *testing.T) {
 			partition := fmt.Sprintf("conflict#%d-%d", tc.stored, tc.version)
 			for version := range tc.stored {
 				put(t, ledger.Item{Partition: partition, Sort: "s", Version: version, Body: "kept"})
@@ -109,7 +115,7 @@ func Run(t *testing.T, store ledger.Store) {
 			}
 		})
 	}
-	t.Run("of many writers of one version one is let through", func(t *testing.T) {
+	run("of many writers of one version one is let through", func(t *testing.T) {
 		errs := make([]error, 8)
 		var writers sync.WaitGroup
 		for i := range errs {
@@ -132,7 +138,7 @@ func Run(t *testing.T, store ledger.Store) {
 		equal(t, ledger.Item{Partition: "race#1", Sort: "s", Version: 1, Body: fmt.Sprint(winner)}, get(t, "race#1", "s"))
 	})
 
-	t.Run("a query has the items of one partition by their sort key", func(t *testing.T) {
+	run("a query has the items of one partition by their sort key", func(t *testing.T) {
 		put(t,
 			ledger.Item{Partition: "query#1", Sort: "b", Body: "1"}, ledger.Item{Partition: "query#1", Sort: "a-10", Body: "2"},
 			ledger.Item{Partition: "query#1", Sort: "a-9", Body: "3"}, ledger.Item{Partition: "query#1", Sort: "B", Body: "4"},
@@ -145,13 +151,13 @@ func Run(t *testing.T, store ledger.Store) {
 		equal(t, []string{"B", "a-10", "a-9", "b"}, each(found, func(i ledger.Item) string { return i.Sort }))
 		equal(t, ledger.Item{Partition: "query#1", Sort: "B", Version: 1, Body: "4"}, found[0])
 	})
-	t.Run("a query of a partition that is not there has nothing", func(t *testing.T) {
+	run("a query of a partition that is not there has nothing", func(t *testing.T) {
 		if found, err := store.Query(ctx, "nothing#"); err != nil || len(found) > 0 {
 			t.Errorf("found %v (%v)", found, err)
 		}
 	})
 
-	t.Run("the index has the items of a subject from a time on, oldest first", func(t *testing.T) {
+	run("the index has the items of a subject from a time on, oldest first", func(t *testing.T) {
 		at := func(partition string, at time.Time, subject string) ledger.Item {
 			return ledger.Item{Partition: partition, Sort: "s", Subject: subject, At: at, Body: partition}
 		}
@@ -177,7 +183,7 @@ func Run(t *testing.T, store ledger.Store) {
 			t.Errorf("%d items since ever, want 7 (%v)", len(all), err)
 		}
 	})
-	t.Run("the index is up to date when an item is written again", func(t *testing.T) {
+	run("the index is up to date when an item is written again", func(t *testing.T) {
 		put(t, ledger.Item{Partition: "again#1", Sort: "s", Subject: "carol", At: noon, Body: "1"})
 		put(t, ledger.Item{Partition: "again#1", Sort: "s", Subject: "carol", At: noon.Add(time.Hour), Body: "2", Version: 1})
 		found, err := store.Index(ctx, "carol", time.Time{})
@@ -186,13 +192,13 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 		equal(t, []ledger.Item{{Partition: "again#1", Sort: "s", Subject: "carol", At: noon.Add(time.Hour), Body: "2", Version: 2}}, found)
 	})
-	t.Run("the index of a subject that is not there has nothing", func(t *testing.T) {
+	run("the index of a subject that is not there has nothing", func(t *testing.T) {
 		if found, err := store.Index(ctx, "nobody", time.Time{}); err != nil || len(found) > 0 {
 			t.Errorf("found %v (%v)", found, err)
 		}
 	})
 
-	t.Run("a scan has the items whose partition begins with one of the prefixes", func(t *testing.T) {
+	run("a scan has the items whose partition begins with one of the prefixes", func(t *testing.T) {
 		put(t,
 			ledger.Item{Partition: "scan#1", Sort: "a", Body: "1"}, ledger.Item{Partition: "scan#1", Sort: "b", Body: "2"},
 			ledger.Item{Partition: "scan#2", Sort: "a", Body: "3"}, ledger.Item{Partition: "scandal", Sort: "a", Body: "4"}, ledger.Item{Partition: "a-scan#", Sort: "a", Body: "5"},
@@ -215,11 +221,11 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 	})
 
-	threads(t, store)
+	threads(t, store, run)
 
 	// DynamoDB answers at most 1 MB at a time
 	// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html).
-	t.Run("answers of more than 1 MB are whole", func(t *testing.T) {
+	run("answers of more than 1 MB are whole", func(t *testing.T) {
 		const count, size = 30, 50_000
 		var want []string
 		for i := range count {
@@ -256,7 +262,7 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 	})
 
-	t.Run("the ledger's contents are its runs, entries, cases and breakers, the oldest first, and nothing else", func(t *testing.T) {
+	run("the ledger's contents are its runs, entries, cases and breakers, the oldest first, and nothing else", func(t *testing.T) {
 		book := ledger.New(store)
 		must := func(err error) {
 			t.Helper()
@@ -298,6 +304,7 @@ func Run(t *testing.T, store ledger.Store) {
 		equal(t, [][]string{order, order, order}, [][]string{ran, found, opened})
 		equal(t, map[string]ledger.Breaker{"control": {Since: noon, Steps: []string{"step"}}}, contents.Breakers)
 	})
+	t.Attr("cases", strconv.Itoa(cases))
 }
 
 func each[T any](items []ledger.Item, of func(ledger.Item) T) []T {

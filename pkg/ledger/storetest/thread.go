@@ -13,11 +13,11 @@ import (
 
 // threads tests what many processes at once do with threads and slots: it rests on the store's
 // conditional writes.
-func threads(t *testing.T, store ledger.Store) {
+func threads(t *testing.T, store ledger.Store, run func(string, func(*testing.T))) {
 	t.Helper()
 	ctx, l := t.Context(), ledger.New(store)
 
-	t.Run("of many first messages of a thread one becomes its root", func(t *testing.T) {
+	run("of many first messages of a thread one becomes its root", func(t *testing.T) {
 		var mu sync.Mutex
 		begun := 0
 		var posters sync.WaitGroup
@@ -50,7 +50,7 @@ func threads(t *testing.T, store ledger.Store) {
 		}
 	})
 
-	t.Run("many who ask for a slot at once get times apart, none of them lost", func(t *testing.T) {
+	run("many who ask for a slot at once get times apart, none of them lost", func(t *testing.T) {
 		const count = 12
 		got := make([]time.Time, count)
 		var posters sync.WaitGroup
