@@ -105,20 +105,26 @@ func Serve[Request, Answer any](description []byte, build func(Setup, *remedy.Ru
 			return nil, err
 		}
 		return func(ctx context.Context, by remedy.Invocation, raw json.RawMessage) (any, error) {
-			var q Request
 			var out Answer
-			decoder := json.NewDecoder(bytes.NewReader(raw))
-			decoder.DisallowUnknownFields()
-			err := decoder.Decode(&q)
-			if err != nil {
-				err = fmt.Errorf("request not understood: %w", err)
-			} else {
+			q, err := understand[Request](raw)
+			if err == nil {
 				out, err = answer(ctx, q)
 			}
 			logged(ctx, runner.Log, s.Control.ID, metric.Sheet{}, err)
 			return out, err
 		}, nil
 	})
+}
+
+// understand reads a request. What it does not know it refuses by name: a request that is understood in
+// part would be another one.
+func understand[Request any](raw []byte) (q Request, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&q); err != nil {
+		return q, fmt.Errorf("request not understood: %w", err)
+	}
+	return q, nil
 }
 
 // logged writes the line of an invocation: what came of it, for people, and behind that what was

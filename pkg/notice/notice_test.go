@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -319,10 +320,37 @@ func FuzzTruncate(f *testing.F) {
 func FuzzBodies(f *testing.F) {
 	f.Add("title", "text", "owner@example.com")
 	f.Add("\u2028<&>", "\x00", "…")
+	f.Add(forger, forger, forger)
 	f.Fuzz(func(t *testing.T, title, text, owner string) {
 		m := sample()
 		m.Title, m.Text, m.Owner = title, text, Truncate(owner, 320)
 		checkBodies(t, m)
+		lines := strings.Count(m.plain().Email(), "\n") - strings.Count(m.Text, "\n")
+		m.Subject, m.Left, m.Advice, m.Event = title, owner, title, owner
+		m.Facts = []Fact{{Name: title, Value: owner}, {Name: owner, Value: title}}
+		m.Changes = []Change{{ID: title, Text: owner, Status: "failed", Reason: title}}
+		checkBodies(t, m)
+		all, err := m.Bodies()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bodies map[string]string
+		if err := json.Unmarshal([]byte(all), &bodies); err != nil {
+			t.Fatal(err)
+		}
+		for protocol, body := range bodies {
+			if strings.ContainsFunc(body, func(r rune) bool {
+				return r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
+			}) {
+				t.Fatalf("the body for %s is %q", protocol, body)
+			}
+		}
+		if got := strings.Count(bodies["email"], "\n") - strings.Count(m.Text, "\n"); got > lines+30 {
+			t.Fatalf("%d lines, without the texts %d: %q", got, lines, bodies["email"])
+		}
+		if chat := strings.ReplaceAll(bodies["https"], `\u003c@U`, ""); strings.Contains(chat, `\u003c`) || strings.Contains(chat, "](") {
+			t.Fatalf("markup for a chat: %s", bodies["https"])
+		}
 	})
 }
 

@@ -198,7 +198,7 @@ func (m Message) chat() custom {
 	if m.Subject != "" {
 		related = []string{escape(m.Subject)}
 	}
-	more := map[string]string{"account": m.Account, "control": m.Control, "owner": m.Owner, "subject": m.Subject}
+	more := map[string]string{"account": m.Account, "control": m.Control, "owner": escape(m.Owner), "subject": escape(m.Subject)}
 	if m.Finding != "" {
 		more[ChatFinding] = m.Finding
 		if strings.HasPrefix(m.Undo, "make undo ") {

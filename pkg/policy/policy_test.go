@@ -1,6 +1,10 @@
 package policy
 
-import "testing"
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+)
 
 func TestDenies(t *testing.T) {
 	for _, tc := range []struct {
@@ -89,6 +93,29 @@ func FuzzDenies(f *testing.F) {
 		}
 		if AllowsOnly(document, "ses:SendRawEmail") && (denies || err != nil) {
 			t.Error("a document that denies or cannot be read allows only what it should")
+		}
+		// Whatever stands in a document, a Deny beside it is seen, and so are all rights.
+		var parsed map[string]json.RawMessage
+		if err != nil || json.Unmarshal([]byte(document), &parsed) != nil || parsed == nil {
+			return
+		}
+		statements, valid := parsed["Statement"], bytes.HasPrefix(bytes.TrimSpace(parsed["Statement"]), []byte("["))
+		if !valid {
+			return
+		}
+		beside := func(statement string) string {
+			inner := bytes.TrimSpace(statements)[1:]
+			separator := ","
+			if len(bytes.TrimSpace(inner)) == 1 {
+				separator = ""
+			}
+			return `{"Statement":[` + statement + separator + string(inner) + `}`
+		}
+		if denies, err := Denies(beside(`{"Effect":"Deny","Action":"*","Resource":"*"}`)); err == nil && !denies {
+			t.Errorf("a Deny beside %s is not seen", statements)
+		}
+		if administers, err := Administers(beside(`{"Effect":"Allow","Action":"*","Resource":"*"}`)); err == nil && !administers {
+			t.Errorf("all rights beside %s are not seen", statements)
 		}
 	})
 }

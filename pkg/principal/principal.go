@@ -52,7 +52,8 @@ func Name(ctx context.Context, api API, resource string) (name string, ok bool, 
 		if parsed.Service != "iam" || kind != "user" {
 			return "", false, nil
 		}
-		return path[strings.LastIndex(path, "/")+1:], true, nil
+		name := path[strings.LastIndex(path, "/")+1:]
+		return name, name != "", nil
 	}
 	if !UniqueID(resource) {
 		return resource, resource != "", nil

@@ -32,6 +32,7 @@ func TestName(t *testing.T) {
 		{"an ARN in another partition", "arn:aws-cn:iam::111122223333:user/alice", "alice", true},
 		{"the ARN of a role", "arn:aws:iam::111122223333:role/alice", "", false},
 		{"the ARN of the root user", "arn:aws:iam::111122223333:root", "", false},
+		{"the ARN of a user without a name", "arn:aws:iam::111122223333:user/team/", "", false},
 		{"nothing", "", "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

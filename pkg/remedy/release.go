@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/control"
@@ -29,7 +28,7 @@ type ReleaseAnswer struct {
 
 // Release lets the control go on. What waits is done by its next sweep.
 func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, error) {
-	if strings.TrimSpace(q.By) == "" || strings.TrimSpace(q.Reason) == "" {
+	if blank(q.By) || blank(q.Reason) {
 		return ReleaseAnswer{}, errors.New(`release request not understood: understood is {"release":{"by":"…","reason":"…"}}`)
 	}
 	breaker, err := r.Ledger.Breaker(ctx, r.Control.ID)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
@@ -63,7 +64,7 @@ func (q UndoRequest) check() (time.Time, error) {
 		fault = "chat stands alone"
 	case asked != 1:
 		fault = "it names none or more than one of action, user and run"
-	case strings.TrimSpace(q.By) == "" || strings.TrimSpace(q.Reason) == "":
+	case blank(q.By) || blank(q.Reason):
 		fault = "it does not say by whom and for which reason"
 	case (q.User == "") != (q.Since == ""):
 		fault = "user and since belong together"
@@ -77,6 +78,11 @@ func (q UndoRequest) check() (time.Time, error) {
 		return since, fmt.Errorf("undo request not understood: %s; understood are %s", fault, undoForms)
 	}
 	return since, nil
+}
+
+// blank reports whether there is nothing to be seen of a text.
+func blank(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != unicode.ReplacementChar })
 }
 
 // UndoAnswer says what was put back and what was not.

@@ -367,18 +367,8 @@ func FuzzNothingThatOthersWordBecomesMarkup(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text)
 	}
-	when := at(3, 4, 5)
 	f.Fuzz(func(t *testing.T, text string) {
-		r := Report{
-			Account: text, Region: text, Period: Period{october.From, october.From.AddDate(0, 0, 4)}, Made: at(5, 0, 0),
-			Controls:   []Control{{ID: text, Title: text, Mode: control.Mode(text), Open: []int{1, 0, 0, 0}, Made: 1, AfterEvent: Timing{Count: 1, Median: Measure{1, text}}}},
-			Findings:   []Finding{{ID: text, Last: text + "1", Control: text, Subject: text, Owner: text, Title: text, Severity: text, Opened: when, Outcome: Outcome(text)}},
-			Changes:    []Change{{ID: text, Control: text, Subject: text, Owner: text, Text: text, Status: ledger.Status(text), Reason: text, At: when, UndoneBy: text, By: text, Why: text, Event: text}},
-			Alerts:     []Alert{{ID: text, Control: text, Subject: text, Title: text, Severity: text, At: when, Event: text}},
-			Exemptions: []Exemption{{User: text, Text: text, Control: text, By: text, Reason: text, State: ExemptionState(text), Fault: text}},
-			Coverage:   []Framework{{ID: text, Name: text, Version: text, Rules: []Rule{{ID: text, URL: "https://example.com/", Controls: []string{text}}}}},
-			Incidents:  []Incident{{Kind: IncidentKind(text), ID: text, Control: text, Subject: text, At: when, By: text, Text: text}},
-		}
+		r := reported(text)
 		var page bytes.Buffer
 		if err := HTML(&page, r, settings.English); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,66 @@
+package posttoslack
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/slack/slacktest"
+)
+
+// Whatever SNS hands over, by whomever it was published: each message is laid out as one that Slack takes,
+// mentions nobody but an owner, and has a name of its own.
+func FuzzRead(f *testing.F) {
+	for i, m := range []any{
+		message("n1", "t1", notice.Warning), "Is anybody there? <!channel>\u202e", `{"version":"1"}`, `null`, `{"version":"1","id":"n","kind":"x","ownerSlack":"!here","runbook":"javascript:x"}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000","AWSAccountId":"111122223333"}`,
+	} {
+		text, isText := m.(string)
+		if !isText {
+			data, err := json.Marshal(m)
+			if err != nil {
+				f.Fatal(err)
+			}
+			text = string(data)
+		}
+		f.Add("[Warder] test", text, string(rune('a'+i)))
+	}
+	f.Fuzz(func(t *testing.T, subject, message, id string) {
+		p := &poster{Language: settings.English}
+		l := p.read(events.SNSEntity{Subject: subject, Message: message, MessageID: id})
+		if l.id == "" {
+			t.Fatalf("%q has no name", message)
+		}
+		if again := p.read(events.SNSEntity{Subject: subject, Message: message, MessageID: id}); again.id != l.id || again.thread != l.thread {
+			t.Fatalf("%q is %s, then %s", message, l.id, again.id)
+		}
+		post, err := json.Marshal(l.post)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fault := range slacktest.Faults(post) {
+			t.Errorf("%s of %q", fault, message)
+		}
+	})
+}
+
+// Whatever is invoked with, it is an event of SNS or refused.
+func FuzzEvent(f *testing.F) {
+	f.Add([]byte(`{"Records":[]}`))
+	f.Add([]byte(`{"Records":[{"Sns":{"Message":"x","MessageId":"1"}}]}`))
+	f.Add([]byte(`{"Records":[{"Sns":{"Message":"x"}},{"Sns":null}]}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		w := newWorld(t)
+		a, err := w.poster(t, token).post(w.as(t, "i"), raw)
+		if err == nil && (a.Posted+a.Doubled == 0 || a.Outcome == "") {
+			t.Fatalf("%q: %+v", raw, a)
+		}
+		if len(w.channel.told()) != a.Posted {
+			t.Fatalf("%q: %d posted, %+v", raw, len(w.channel.told()), a)
+		}
+	})
+}

@@ -1,0 +1,90 @@
+package change
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/warder-aws/warder/pkg/account"
+)
+
+// Whatever a change says that was read back from the ledger: one that takes access away gives it back when
+// it is turned round, one that Narrows passes does not widen, and it is worded in one way.
+func FuzzChanges(f *testing.F) {
+	for _, c := range []Change{
+		{Kind: AccessKeyStatus, Subject: "alice", Target: "AKIAIOSFODNN7EXAMPLE", Before: Active, After: Inactive},
+		{Kind: ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/AdministratorAccess", Before: Attached},
+		{Kind: InlineUserPolicy, Subject: "alice", Target: "p", Before: `{"Statement":[]}`},
+		{Kind: GroupMembership, Subject: "alice", Target: "g", After: Attached},
+		{Kind: PermissionsBoundary, Subject: "alice", After: "arn:aws:iam::111122223333:policy/b"},
+		{Kind: BucketPublicAccess, Subject: "b", Target: "us-east-1", Before: `{"BlockPublicAcls":true}`, After: Closed},
+		{Kind: BucketPublicAccess, Subject: "b", Before: `null`, After: `{"BlockPublicAcls":1}`},
+		{Kind: "of tomorrow", Subject: "\u202e"}, {},
+	} {
+		text, err := json.Marshal(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	a := account.New(account.State{})
+	kinds := ForIAM(a)
+	for name, kind := range ForS3(a) {
+		kinds[name] = kind
+	}
+	for name, kind := range ForSSM(a) {
+		kinds[name] = kind
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var c Change
+		if json.Unmarshal(raw, &c) != nil {
+			return
+		}
+		if c.Inverse().Inverse() != c {
+			t.Fatalf("%+v turned round twice is %+v", c, c.Inverse().Inverse())
+		}
+		kind, err := kinds.Kind(c)
+		if err != nil {
+			if kinds.Narrows([]Change{c}) == nil {
+				t.Fatalf("%+v is of no kind, and passes", c)
+			}
+			return
+		}
+		if err := kinds.Narrows([]Change{c}); err == nil && kind.Widens(c, nil) {
+			t.Fatalf("%+v widens access, and passes", c)
+		}
+		if c.Before != c.After && kind.Final().Empty() && !kind.Widens(c, nil) && !kind.Widens(c.Inverse(), nil) && c.Kind == AccessKeyStatus && c.Before != Inactive {
+			t.Fatalf("%+v and its inverse both take access away", c)
+		}
+		if kinds.Say(c, true).String() == "" || kinds.Say(c, false).String() == "" {
+			t.Fatalf("%+v has no words", c)
+		}
+		Hint(c)
+	})
+}
+
+// Whatever a bucket's switches are said to be, closing them is never a way to open one.
+func FuzzPublicAccess(f *testing.F) {
+	f.Add(`{"BlockPublicAcls":true}`, Closed)
+	f.Add(``, `{}`)
+	f.Add(`null`, `null`)
+	f.Add(`{"blockpublicacls":true,"BlockPublicAcls":false}`, `[]`)
+	f.Fuzz(func(t *testing.T, before, after string) {
+		c := Change{Kind: BucketPublicAccess, Subject: "b", Target: "us-east-1", Before: before, After: after}
+		widens := bucketPublicAccess{}.Widens(c, nil)
+		from, err := parse(before)
+		to, fault := parse(after)
+		if err != nil || fault != nil || to == nil {
+			if !widens {
+				t.Fatalf("%q to %q cannot be read, and passes", before, after)
+			}
+			return
+		}
+		if from != nil && !widens && (from.BlockPublicAcls && !to.BlockPublicAcls || from.IgnorePublicAcls && !to.IgnorePublicAcls ||
+			from.BlockPublicPolicy && !to.BlockPublicPolicy || from.RestrictPublicBuckets && !to.RestrictPublicBuckets) {
+			t.Fatalf("%q to %q opens a switch, and passes", before, after)
+		}
+		if again, err := parse(Block(to)); err != nil || *again != *to {
+			t.Fatalf("%q does not come back: %+v, %v", after, again, err)
+		}
+	})
+}
