@@ -160,11 +160,22 @@ func (a *Account) Deploy(policies ...string) {
 	}
 }
 
-// managed reports whether there is a managed policy: one of AWS, one of the state, or one that was on
-// somebody there.
+// managed reports whether there is a managed policy: one of the state, or one that somebody has or had.
 func (a *Account) managed(arn string) bool {
-	_, ok := a.state.Policies[arn]
-	return ok || a.known[arn] || strings.HasPrefix(arn, "arn:aws:iam::aws:policy/")
+	if _, ok := a.state.Policies[arn]; ok || a.known[arn] {
+		return true
+	}
+	for _, user := range a.state.Users {
+		if user.Boundary == arn || slices.Contains(user.Attached, arn) {
+			return true
+		}
+	}
+	for _, group := range a.state.Groups {
+		if slices.Contains(group.Attached, arn) {
+			return true
+		}
+	}
+	return false
 }
 
 // Alter makes the account what people do to it: each user, group, policy, bucket, session and node
@@ -494,6 +505,7 @@ func (a *Account) DetachUserPolicy(_ context.Context, in *iam.DetachUserPolicyIn
 			return nil, missing("Policy %s was not found.", aws.ToString(in.PolicyArn))
 		}
 		user.Attached = slices.Delete(user.Attached, at, at+1)
+		a.known[*in.PolicyArn] = true
 		return &iam.DetachUserPolicyOutput{}, nil
 	})
 }

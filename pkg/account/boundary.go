@@ -17,6 +17,7 @@ func (a *Account) PutUserPermissionsBoundary(_ context.Context, in *iam.PutUserP
 		if !a.managed(aws.ToString(in.PermissionsBoundary)) {
 			return nil, missing("Scope ARN: %s does not exist or is not attachable.", aws.ToString(in.PermissionsBoundary))
 		}
+		a.known[user.Boundary] = true
 		user.Boundary = *in.PermissionsBoundary
 		return &iam.PutUserPermissionsBoundaryOutput{}, nil
 	})
@@ -29,6 +30,7 @@ func (a *Account) DeleteUserPermissionsBoundary(_ context.Context, in *iam.Delet
 		if err != nil {
 			return nil, err
 		}
+		a.known[user.Boundary] = true
 		user.Boundary = ""
 		return &iam.DeleteUserPermissionsBoundaryOutput{}, nil
 	})

@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -205,11 +207,31 @@ func TestEveryOperationThatAFunctionMayCallIsInTheTable(t *testing.T) {
 	for operation := range uncalled {
 		known[operation] = true
 	}
+	for _, operation := range implemented() {
+		if !known[operation] {
+			t.Errorf("the account in memory has %s, and nothing says that it answers as AWS", operation)
+		}
+	}
 	got := slices.Sorted(maps.Keys(known))
 	if diff := cmp.Diff(allowed, got); diff != "" {
 		t.Errorf("permitted and in the table are not the same (-permitted +table):\n%s", diff)
 	}
 	t.Attr("operations", strconv.Itoa(len(known)-len(uncalled)))
+}
+
+// implemented are the operations of the SDK that the account in memory has methods for.
+func implemented() []string {
+	var all []string
+	of := reflect.TypeFor[*account.Account]()
+	for i := range of.NumMethod() {
+		m := of.Method(i)
+		if m.Type.NumIn() < 3 || m.Type.In(2).Kind() != reflect.Pointer || m.Type.In(2).Elem().Name() != m.Name+"Input" {
+			continue
+		}
+		service := path.Base(m.Type.In(2).Elem().PkgPath())
+		all = append(all, strings.Replace(service, "eventbridge", "events", 1)+":"+m.Name)
+	}
+	return all
 }
 
 // allowed is a line of grants.golden that allows a role an action.

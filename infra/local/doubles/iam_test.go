@@ -57,6 +57,7 @@ func fixtures() account.State {
 		Members: members(), Halts: []account.Value{{Value: "no", At: jan}, {Value: "incident 42", At: feb}, {Value: "no", At: feb}},
 		Topics: map[string]*account.Topic{}, Queues: map[string]*account.Queue{}, Buses: map[string]*account.Bus{"warder": {}},
 	}
+	s.Policies[readOnly] = document // AWS's own, which moto has
 	for n := range many {
 		s.Policies[policy(n)] = document
 		s.Groups[group(n)] = &account.Group{}
@@ -223,6 +224,15 @@ var users = []trial{
 	{operation: "iam:GetUser", name: "all that a user has", want: "arn:aws:iam::" + number + ":user/team/ID, created 2026-01-02, password used none, tags email=kim@example.com,owner=kim, boundary PermissionsBoundaryPolicy " + policy(0),
 		state: who(account.User{Path: "/team/", Tags: map[string]string{"owner": "kim", "email": "kim@example.com"}, Boundary: policy(0)}), do: (*place).getUser},
 	{operation: "iam:GetUser", name: "a user who has nothing", want: "arn:aws:iam::" + number + ":user/ID, created 2026-01-02, password used none, tags none, boundary none", state: plain, do: (*place).getUser},
+	{operation: "iam:GetUser", name: "the last use of the password is there",
+		moto: "none", why: "nobody signs in to the local account with a password",
+		want: "2026-02-03", state: who(account.User{Password: &account.Password{Created: jan, Used: feb}}), do: func(p *place, id string) (string, error) {
+			out, err := p.iam.GetUser(p.t.Context(), &iam.GetUserInput{UserName: &id})
+			if err != nil {
+				return "", err
+			}
+			return day(out.User.PasswordLastUsed), nil
+		}},
 	{operation: "iam:GetUser", name: "a unique id that begins with AIDA", want: "AIDA", state: plain, do: func(p *place, id string) (string, error) {
 		out, err := p.iam.GetUser(p.t.Context(), &iam.GetUserInput{UserName: &id})
 		if err != nil {
@@ -568,6 +578,13 @@ var policies = []trial{
 	{operation: "iam:AttachUserPolicy", name: "a policy of the account", want: "p00 " + policy(0), state: plain, do: attach(1, policy(0))},
 	{operation: "iam:AttachUserPolicy", name: "a policy of AWS", want: "ReadOnlyAccess " + readOnly, state: plain, do: attach(1, readOnly)},
 	{operation: "iam:AttachUserPolicy", name: "twice", unsaid: true, want: "p00 " + policy(0), state: plain, do: attach(2, policy(0))},
+	{operation: "iam:AttachUserPolicy", name: "a policy that AWS does not have", want: "NoSuchEntity", state: plain, do: attach(1, "arn:aws:iam::aws:policy/NoSuchPolicy")},
+	{operation: "iam:AttachUserPolicy", name: "a policy that was detached", want: "p03 " + policy(3), state: who(account.User{Attached: []string{policy(3)}}), do: func(p *place, id string) (string, error) {
+		if _, err := detach(1, policy(3))(p, id); err != nil {
+			return "", err
+		}
+		return attach(1, policy(3))(p, id)
+	}},
 	{operation: "iam:AttachUserPolicy", name: "a policy that is not there", want: "NoSuchEntity", state: plain, do: attach(1, gone)},
 	{operation: "iam:AttachUserPolicy", name: "nobody of the name", want: "NoSuchEntity", do: attach(1, policy(0))},
 	{operation: "iam:AttachUserPolicy", name: "an eleventh policy",

@@ -66,6 +66,9 @@ func seed(t *testing.T, server *moto.Server, cfg aws.Config, s account.State) {
 	}
 	users := iam.NewFromConfig(cfg)
 	for _, arn := range slices.Sorted(maps.Keys(s.Policies)) {
+		if strings.HasPrefix(arn, "arn:aws:iam::aws:") {
+			continue // moto has AWS's own
+		}
 		path, name := split(strings.TrimPrefix(arn, "arn:aws:iam::"+number+":policy"))
 		_, err := users.CreatePolicy(t.Context(), &iam.CreatePolicyInput{Path: &path, PolicyName: &name, PolicyDocument: aws.String(string(s.Policies[arn]))})
 		must(arn, err)

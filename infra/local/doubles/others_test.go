@@ -332,6 +332,7 @@ var storedSecrets = []trial{
 		moto: "ID, of the test, created: true, marked: true, versions []", why: "functions look whether a secret is marked before they write, which is tried in memory",
 		want: "InvalidRequestException", do: steps(describe, create, marked, guarded)},
 	{operation: "secretsmanager:RestoreSecret", name: "with its value", want: "ID 1 one [AWSCURRENT]", do: steps((*place).secretValue, create, version1, marked, restore)},
+	{operation: "secretsmanager:RestoreSecret", name: "one that is not marked", want: "ID 1 one [AWSCURRENT]", unsaid: true, do: steps((*place).secretValue, create, version1, restore)},
 	{operation: "secretsmanager:RestoreSecret", name: "one that is not there", want: "ResourceNotFoundException", do: steps(describe, restore)},
 	{operation: "secretsmanager:DeleteSecret", name: "it is marked with a date at the end of the recovery window", want: "ID true", do: func(p *place, id string) (string, error) {
 		if err := p.createSecret(id); err != nil {
@@ -556,5 +557,8 @@ var messages = []trial{
 
 	{operation: "events:PutEvents", name: "several at once", want: "0 failed: an id: true, an id: true", do: putEvents("warder", `{"a":1}`, `{}`)},
 	{operation: "events:PutEvents", name: "one that is no JSON does not keep the others", want: "1 failed: an id: true, MalformedDetail, an id: true", do: putEvents("warder", `{"a":1}`, `{"a":`, `{}`)},
+	{operation: "events:PutEvents", name: "a bus that is not there",
+		moto: "ValidationException", why: "the bus is deployed with the function that puts events on it",
+		want: "ResourceNotFoundException", unsaid: true, do: putEvents("no-such-bus", `{}`)},
 	{operation: "events:PutEvents", name: "more than ten at once", want: "ValidationException", do: putEvents("warder", slices.Repeat([]string{`{}`}, 11)...)},
 }
