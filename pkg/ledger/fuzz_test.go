@@ -41,8 +41,8 @@ func FuzzItems(f *testing.F) {
 		}
 		store := &Memory{}
 		item.Version = 0
-		if err := store.Put(t.Context(), item); err != nil {
-			t.Fatal(err)
+		if store.Put(t.Context(), item) != nil {
+			return // no item that DynamoDB would hold
 		}
 		l := New(store)
 		contents, err := l.Contents(t.Context())

@@ -14,6 +14,8 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -222,7 +224,7 @@ const (
 
 // load reads the JSON of an item and returns the item's version, 0 when it is not there.
 func (l *Ledger) load(ctx context.Context, partition, sort string, into any) (int64, error) {
-	item, err := l.store.Get(ctx, partition, sort)
+	item, err := l.store.Get(ctx, short(partition, maxPartition), short(sort, maxSort))
 	if err != nil || item.Version == 0 {
 		return 0, err
 	}
@@ -242,7 +244,19 @@ func (l *Ledger) save(ctx context.Context, item Item, body any) error {
 		return fmt.Errorf("encode %s for the ledger: %w", item.Partition, err)
 	}
 	item.Body = string(text)
+	item.Partition, item.Sort, item.Subject = short(item.Partition, maxPartition), short(item.Sort, maxSort), short(item.Subject, maxPartition)
 	return l.store.Put(ctx, item)
+}
+
+// short is a key of at most so many bytes: of a longer one the beginning, and a digest of all of it. Keys
+// hold names out of events, and no name may keep its event from being recorded.
+func short(key string, limit int) string {
+	if len(key) <= limit {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	digest := "#sha256:" + hex.EncodeToString(sum[:])
+	return strings.ToValidUTF8(key[:limit-len(digest)], "") + digest
 }
 
 // revise reads an item into a new T, lets change alter it, and writes it, again if somebody else
@@ -366,7 +380,7 @@ func (l *Ledger) Entry(ctx context.Context, id string) (e Entry, ok bool, err er
 
 // About returns the entries and cases of a subject from a time on, oldest first.
 func (l *Ledger) About(ctx context.Context, subject string, since time.Time) (found []Entry, open []Case, err error) {
-	items, err := l.store.Index(ctx, subject, since)
+	items, err := l.store.Index(ctx, short(subject, maxPartition), since)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -783,3 +783,39 @@ func TestStatuses(t *testing.T) {
 		}
 	}
 }
+
+func TestANameOfAnyLengthIsKeptAndFound(t *testing.T) {
+	ctx := t.Context()
+	_, l := memory()
+	name := strings.Repeat("é", 5_000)
+	other := name[:len(name)-2] + "è"
+	for i, subject := range []string{name, other} {
+		e := ledger.Entry{ID: fmt.Sprint("e", i), Control: "c", Subject: subject, At: noon}
+		if err := l.Update(ctx, &e); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.ReviseCase(ctx, "c", subject, func(c *ledger.Case) { c.Subject, c.Opened = subject, noon }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, open, err := l.About(ctx, name, noon)
+	if err != nil || len(found) != 1 || found[0].Subject != name || len(open) != 1 || open[0].Key != name {
+		t.Errorf("%d entries, %d cases, %v: want those of the one name", len(found), len(open), err)
+	}
+	long := change.Change{Kind: "access key status", Subject: name}
+	if err := l.SetHold(ctx, long, ledger.Hold{Until: noon.Add(day), By: "kim"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, held, err := l.Hold(ctx, long, noon); !held || err != nil {
+		t.Errorf("what was put back is not held (%v)", err)
+	}
+	if _, held, err := l.Hold(ctx, change.Change{Kind: "access key status", Subject: other}, noon); held || err != nil {
+		t.Errorf("a hold on another name holds (%v)", err)
+	}
+	if first, err := l.Once(ctx, name, "r1", noon, noon.Add(day)); !first || err != nil {
+		t.Errorf("first %v, %v", first, err)
+	}
+	if first, err := l.Once(ctx, name, "r2", noon, noon.Add(day)); first || err != nil {
+		t.Errorf("told again: %v, %v", first, err)
+	}
+}

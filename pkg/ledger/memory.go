@@ -61,7 +61,7 @@ func (m *Memory) Peek(partition, sort string) (item Item, ok bool) {
 func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err error) {
 	err = m.call("dynamodb:GetItem", func() error {
 		item = m.items[partition][sort]
-		return nil
+		return Item{Partition: partition, Sort: sort}.check()
 	})
 	item.Partition, item.Sort = partition, sort
 	return item, err
@@ -70,6 +70,9 @@ func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err 
 // Put implements [Store].
 func (m *Memory) Put(_ context.Context, item Item) error {
 	return m.call("dynamodb:PutItem", func() error {
+		if err := item.check(); err != nil {
+			return err
+		}
 		if m.items[item.Partition][item.Sort].Version != item.Version {
 			return ErrConflict
 		}

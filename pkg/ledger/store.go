@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -19,6 +20,28 @@ type Item struct {
 	Version int64
 	// Body is its JSON.
 	Body string
+}
+
+// What DynamoDB takes, in bytes: the keys of a partition, of the table and of the index, a sort key, and
+// a whole item (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
+const (
+	maxPartition = 2048
+	maxSort      = 1024
+	maxItem      = 400 * 1024
+)
+
+// check returns an error for an item that DynamoDB does not take.
+func (i Item) check() error {
+	size := len(i.Partition) + len(i.Sort) + len(i.Subject) + len(i.Body)
+	switch {
+	case i.Partition == "" || i.Sort == "":
+		return errors.New("ValidationException: a key is empty")
+	case len(i.Partition) > maxPartition || len(i.Subject) > maxPartition || len(i.Sort) > maxSort:
+		return fmt.Errorf("ValidationException: keys of %d, %d and %d bytes", len(i.Partition), len(i.Sort), len(i.Subject))
+	case size > maxItem:
+		return fmt.Errorf("ValidationException: an item of %d bytes", size)
+	}
+	return nil
 }
 
 // ErrConflict says that an item was written by somebody else after it was read.

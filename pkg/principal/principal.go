@@ -55,6 +55,9 @@ func Name(ctx context.Context, api API, resource string) (name string, ok bool, 
 		name := path[strings.LastIndex(path, "/")+1:]
 		return name, name != "", nil
 	}
+	if strings.HasPrefix(resource, "arn:") { // no name has a colon
+		return "", false, nil
+	}
 	if !UniqueID(resource) {
 		return resource, resource != "", nil
 	}

@@ -58,10 +58,13 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 	if again, err := w.pingPong(ctx, entry); err != nil {
 		return held(err)
 	} else if !again.Empty() {
-		// Its case ends: it starts anew with a notice, if it is still so then.
-		key := entry.Case
+		// Its case ends: it starts anew with a notice, if it is still so then. The entry lets go of the case
+		// only when that is so, for the retry to find it.
+		if err := w.setAside(ctx, entry.Case); err != nil {
+			return held(err)
+		}
 		entry.Case = ""
-		return ledger.Held, again, w.setAside(ctx, key)
+		return ledger.Held, again, nil
 	}
 	if full, err := w.blast(ctx, entry); err != nil {
 		return held(err)
@@ -355,6 +358,9 @@ func (w *work) openCases(ctx context.Context) (open []ledger.Case, err error) {
 // setAside ends the case of something that is exempt or on hold: when that is over, it starts anew
 // with a notice.
 func (w *work) setAside(ctx context.Context, key string) error {
+	if key == "" { // an earlier try of the run did
+		return nil
+	}
 	c, found, err := w.Ledger.Case(ctx, w.Control.ID, key)
 	if err != nil || !found || !c.Open() {
 		return err

@@ -597,11 +597,14 @@ func UndoCommand(kinds change.Registry, step ledger.Step) string {
 
 func undoCommand(id string) say.Text { return say.F(`make undo ID=%s REASON="why"`, id) }
 
-// say words a text in the language of the deployment, on one line, without whole access key ids: what
+// say words a text in the language of the deployment, on one line that is not too long, without whole access key ids: what
 // of it comes from an event or from the account stays words.
 func (r *Runner) say(t say.Text) string {
-	return notice.Redact(say.Plain(t.In(string(r.Settings.Language))))
+	return notice.Plain(t.In(string(r.Settings.Language)), maxWords)
 }
+
+// maxWords is more than any text that Warder words itself, in bytes: names out of events may be longer.
+const maxWords = 4000
 
 func (r *Runner) fact(f Fact) notice.Fact {
 	return notice.Fact{Name: r.say(f.Name), Value: r.say(f.Value)}

@@ -122,7 +122,9 @@ func (h *harness) attacked(t *testing.T, archive *txtar.Archive, turn int, name 
 	w.runner.Log = function.NewLog(&w.log)
 	for _, e := range w.events {
 		w.happen(e)
-		_, _ = w.run(e) // that a name is refused is told, or retried
+		if _, err := w.run(e); err != nil && strings.Contains(err.Error(), "ValidationException") {
+			t.Fatalf("%s: %s would be retried for ever: %.300v", name, e.name, err)
+		}
 	}
 	if faults := w.unharmed(h.sound); len(faults) > 0 {
 		t.Fatalf("%s:\n%s", name, strings.Join(faults[:min(len(faults), 3)], "\n"))

@@ -138,6 +138,23 @@ func Run(t *testing.T, store ledger.Store) {
 		equal(t, ledger.Item{Partition: "race#1", Sort: "s", Version: 1, Body: fmt.Sprint(winner)}, get(t, "race#1", "s"))
 	})
 
+	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+	run("keys are as long as DynamoDB takes them, and no longer", func(t *testing.T) {
+		longest := ledger.Item{Partition: "long#" + strings.Repeat("x", 2043), Sort: strings.Repeat("y", 1024), Body: "{}"}
+		put(t, longest)
+		if item, err := store.Get(ctx, longest.Partition, longest.Sort); err != nil || item.Version != 1 {
+			t.Errorf("the longest keys: version %d, %v", item.Version, err)
+		}
+		for name, item := range map[string]ledger.Item{
+			"partition": {Partition: longest.Partition + "x", Sort: "s", Body: "{}"}, "sort key": {Partition: "long#", Sort: longest.Sort + "y", Body: "{}"},
+			"no sort key": {Partition: "long#", Body: "{}"}, "no partition": {Sort: "s", Body: "{}"},
+			"item": {Partition: "long#", Sort: "s", Body: strings.Repeat("z", 400*1024)},
+		} {
+			if err := store.Put(ctx, item); err == nil || errors.Is(err, ledger.ErrConflict) {
+				t.Errorf("%s: %v, want a refusal", name, err)
+			}
+		}
+	})
 	run("a query has the items of one partition by their sort key", func(t *testing.T) {
 		put(t,
 			ledger.Item{Partition: "query#1", Sort: "b", Body: "1"}, ledger.Item{Partition: "query#1", Sort: "a-10", Body: "2"},
