@@ -54,12 +54,13 @@ const (
 
 // options are how an account differs from what the template says.
 type options struct {
-	address string                // of the endpoint; a free port when empty
-	mode    string                // of every control; as the template says when empty
-	synth   project.Synth         // whose template the account has; that which is deployed when empty
-	done    func(host.Result)     // told of each event that a function is done with
-	posted  func(channel.Message) // told of each message in the channel that stands for Slack
-	stderr  io.Writer             // for what goes wrong beside everything else
+	address string                                       // of the endpoint; a free port when empty
+	mode    string                                       // of every control; as the template says when empty
+	synth   project.Synth                                // whose template the account has; that which is deployed when empty
+	alter   func(function string, env map[string]string) // the settings of a function; nil to leave them
+	done    func(host.Result)                            // told of each event that a function is done with
+	posted  func(channel.Message)                        // told of each message in the channel that stands for Slack
+	stderr  io.Writer                                    // for what goes wrong beside everything else
 }
 
 // An account is a running local account.
@@ -72,6 +73,7 @@ type account struct {
 	moto   *moto.Server
 	bus    *bus.Bus
 	host   *host.Host
+	front  *front.Front
 	server *http.Server
 	slack  *channel.Server // nil when the stack posts nowhere
 }
@@ -204,18 +206,24 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 	}
 	environments := map[string]map[string]string{}
 	for _, f := range functions {
+		if o.alter != nil {
+			o.alter(f.Name, f.Env)
+		}
 		environments[f.Name] = f.Env
 	}
 	a.host = host.New(functions, host.Options{
-		Log: a.logs(o.stderr), Failed: a.failures(o.stderr), Done: o.done,
+		Log: a.logs(o.stderr), Failed: a.failures(o.stderr), Done: func(r host.Result) {
+			a.noteRun(r.Function)
+			if o.done != nil {
+				o.done(r)
+			}
+		},
 	})
-	a.server = &http.Server{
-		Handler: front.New(front.Config{
-			Moto: a.moto, Bus: a.bus, Host: a.host, Account: moto.AccountID, Region: region, Functions: keys, Listeners: a.listeners(),
-			Environments: environments, Deployed: deployed(a.Stack),
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
+	a.front = front.New(front.Config{
+		Moto: a.moto, Bus: a.bus, Host: a.host, Account: moto.AccountID, Region: region, Functions: keys, Listeners: a.listeners(),
+		Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
+	})
+	a.server = &http.Server{Handler: a.front, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = a.server.Serve(listener) }()
 	return a, nil
 }
@@ -362,6 +370,19 @@ func (a *account) listeners() []front.Listener {
 	return listeners
 }
 
+// noteRun keeps what Lambda calls with the role of a function that it ran: whatever the function
+// prints, Lambda writes lines of its own about each run, and it hands over what failed.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+func (a *account) noteRun(function string) {
+	for _, f := range a.Stack.Functions {
+		if f.Name == function {
+			stream := "arn:aws:logs:" + region + ":" + moto.AccountID + ":log-group:" + f.LogGroup + ":log-stream:" + time.Now().UTC().Format("2006/01/02")
+			a.front.Note(front.Call{Function: function, By: "lambda", Action: "logs:CreateLogStream", Resource: stream})
+			a.front.Note(front.Call{Function: function, By: "lambda", Action: "logs:PutLogEvents", Resource: stream})
+		}
+	}
+}
+
 // logs writes what functions print to their log groups.
 func (a *account) logs(stderr io.Writer) func(string, []host.Line) {
 	client := cloudwatchlogs.NewFromConfig(own(a.moto))
@@ -416,6 +437,7 @@ func (a *account) failures(stderr io.Writer) func(string, []byte) {
 		defer cancel()
 		name := arn[strings.LastIndex(arn, ":")+1:]
 		url := a.moto.URL + "/" + moto.AccountID + "/" + name
+		a.front.Note(front.Call{Function: function, By: "lambda", Action: "sqs:SendMessage", Resource: arn})
 		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(string(record))}); err != nil {
 			fmt.Fprintf(stderr, "local: send to queue %s: %v\n", name, err)
 		}

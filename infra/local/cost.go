@@ -122,6 +122,9 @@ func (m *meter) take(ctx context.Context, endpoint string) (used, error) {
 	u := m.now
 	m.now = used{metrics: map[string]float64{}}
 	for _, call := range calls {
+		if call.By != "" { // a service's, which is in its own price
+			continue
+		}
 		u.calls++
 		switch call.Action {
 		case "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan":

@@ -1,22 +1,27 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
+	"github.com/warder-aws/warder/infra/local/front"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
 // A scene is an account and what happens in it.
 type scene struct {
-	mode     string        // of the account's controls
-	synth    project.Synth // whose template the account has; that which is deployed when empty
+	mode     string                                       // of the account's controls
+	synth    project.Synth                                // whose template the account has; that which is deployed when empty
+	alter    func(function string, env map[string]string) // the settings of a function; nil to leave them
 	chapters []chapter
 }
 
@@ -48,6 +53,7 @@ func perform(ctx context.Context, command string, scenes []scene, args []string,
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	verbose := flags.Bool("v", false, "print every notice in full")
 	out := flags.String("out", "", "keep the evidence that is written in this folder")
+	calls := flags.String("calls", "", "write every AWS call that the functions made to this file, as JSON")
 	rest, err := parseFlags(flags, args, stderr)
 	if err != nil {
 		return nil, err
@@ -59,21 +65,42 @@ func perform(ctx context.Context, command string, scenes []scene, args []string,
 
 	p := printer{out: stdout, style: styleOf(stdout)}
 	var results []result
+	var made []front.Call
 	for _, scene := range scenes {
-		played, err := p.play(ctx, scene, len(results), *verbose, *out, stderr)
+		played, called, err := p.play(ctx, scene, len(results), *verbose, *out, stderr)
 		if err != nil {
 			return nil, err
 		}
-		results = append(results, played...)
+		results, made = append(results, played...), append(made, called...)
+	}
+	if *calls != "" {
+		if err := writeCalls(*calls, made); err != nil {
+			return results, err
+		}
 	}
 	return results, p.table(results)
 }
 
-// play plays a scene after so many chapters.
-func (p printer) play(ctx context.Context, scene scene, before int, verbose bool, out string, stderr io.Writer) ([]result, error) {
+// writeCalls writes what functions called to a file, one call a line.
+func writeCalls(file string, calls []front.Call) error {
+	var lines bytes.Buffer
+	encoder := json.NewEncoder(&lines)
+	for _, call := range calls {
+		if err := encoder.Encode(call); err != nil {
+			return fmt.Errorf("encode a call: %w", err)
+		}
+	}
+	if err := os.WriteFile(file, lines.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write the calls: %w", err)
+	}
+	return nil
+}
+
+// play plays a scene after so many chapters, and returns how they came out and what functions called.
+func (p printer) play(ctx context.Context, scene scene, before int, verbose bool, out string, stderr io.Writer) ([]result, []front.Call, error) {
 	s, err := openStage(ctx, p, scene, verbose, stderr)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer s.account.Close()
 	s.out = out
@@ -83,7 +110,7 @@ func (p printer) play(ctx context.Context, scene scene, before int, verbose bool
 		begin := time.Now()
 		err := c.play(ctx, s)
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
 		worked := s.atWork()
 		if err == nil {
@@ -95,7 +122,7 @@ func (p printer) play(ctx context.Context, scene scene, before int, verbose bool
 		}
 	}
 	fmt.Fprintln(p.out)
-	return results, nil
+	return results, s.account.front.Calls(), nil
 }
 
 // shown checks that what the chapter is about was at work in it.

@@ -1,332 +1,620 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
-	"io"
+	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/infra/local/envelope"
-	"github.com/warder-aws/warder/infra/local/front"
 	"github.com/warder-aws/warder/infra/local/judge"
-	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/infra/local/stack"
 )
 
-// plumbing is what every function of a control may do beside what its control.json lists.
-var plumbing = []string{
-	"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "iam:GetUser", "kms:Decrypt", "kms:GenerateDataKey",
-	"logs:CreateLogStream", "logs:PutLogEvents", "sns:Publish", "sqs:SendMessage", "ssm:GetParameter",
-}
-
-// nobody is what no function may do, whatever it is for.
-var nobody = []judge.Request{
-	{Action: "iam:CreateUser", Resource: "arn:aws:iam::123456789012:user/mallory"},
-	{Action: "iam:DeleteUser", Resource: "arn:aws:iam::123456789012:user/alice"},
-	{Action: "iam:DeleteUser", Resource: "arn:aws:iam::123456789012:user/warder-drill"}, // of this name, not below this path
-	{Action: "iam:CreateLoginProfile", Resource: "arn:aws:iam::123456789012:user/alice"},
-	{Action: "iam:AttachRolePolicy", Resource: "arn:aws:iam::123456789012:role/warder/warder-undo", Context: map[string]string{"iam:PolicyARN": administrator}},
-	{Action: "iam:PutRolePolicy", Resource: "arn:aws:iam::123456789012:role/warder/warder-undo"},
-	{Action: "iam:UpdateAssumeRolePolicy", Resource: "arn:aws:iam::123456789012:role/admin"},
-	{Action: "iam:CreatePolicyVersion", Resource: "arn:aws:iam::123456789012:policy/p"},
-	{Action: "iam:AttachGroupPolicy", Resource: "arn:aws:iam::123456789012:group/g", Context: map[string]string{"iam:PolicyARN": administrator}},
-	{Action: "iam:DeactivateMFADevice", Resource: "arn:aws:iam::123456789012:user/alice"},
-	{Action: "sts:AssumeRole", Resource: "arn:aws:iam::123456789012:role/admin"},
-	{Action: "dynamodb:DeleteItem", Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/warder"},
-	{Action: "dynamodb:DeleteTable", Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/warder"},
-	{Action: "dynamodb:PutItem", Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/orders"},
-	{Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:123456789012:orders"},
-	{Action: "sns:Subscribe", Resource: "arn:aws:sns:us-east-1:123456789012:orders"},
-	{Action: "ssm:PutParameter", Resource: "arn:aws:ssm:us-east-1:123456789012:parameter/warder/halt"},
-	{Action: "ssm:GetParameter", Resource: "arn:aws:ssm:us-east-1:123456789012:parameter/db/password"},
-	{Action: "logs:DeleteLogGroup", Resource: "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/warder-undo:*"},
-	{Action: "lambda:UpdateFunctionCode", Resource: "arn:aws:lambda:us-east-1:123456789012:function:warder-undo"},
-	{Action: "lambda:InvokeFunction", Resource: "arn:aws:lambda:us-east-1:123456789012:function:warder-undo"},
-	{Action: "events:PutEvents", Resource: "arn:aws:events:us-east-1:123456789012:event-bus/warder", Context: map[string]string{"events:source": "aws.signin"}},
-	{Action: "events:PutEvents", Resource: "arn:aws:events:us-east-1:123456789012:event-bus/default", Context: map[string]string{"events:source": "warder.drill"}},
-	{Action: "events:DisableRule", Resource: "arn:aws:events:us-east-1:123456789012:rule/warder"},
-	{Action: "cloudtrail:StopLogging", Resource: "arn:aws:cloudtrail:us-east-1:123456789012:trail/main"},
-	{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/a"},
-	{Action: "secretsmanager:GetSecretValue", Resource: "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf"},
-}
-
-// writes are changes of users that only those functions may make whose control.json says so.
-var writes = []judge.Request{
-	{Action: "iam:AttachUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice", Context: map[string]string{"iam:PolicyARN": administrator}},
-	{Action: "iam:PutUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice"},
-	{Action: "iam:DetachUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice", Context: map[string]string{"iam:PolicyARN": administrator}},
-	{Action: "iam:UpdateAccessKey", Resource: "arn:aws:iam::123456789012:user/alice"},
-	{Action: "iam:DeleteAccessKey", Resource: "arn:aws:iam::123456789012:user/alice"},
-	{Action: "iam:CreateAccessKey", Resource: "arn:aws:iam::123456789012:user/alice"},
-	{Action: "iam:AddUserToGroup", Resource: "arn:aws:iam::123456789012:group/administrators"},
-	{Action: "iam:DeleteUserPermissionsBoundary", Resource: "arn:aws:iam::123456789012:user/alice"},
-	{Action: "dynamodb:Scan", Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/warder"},
-}
-
-// A role is that of a function.
+// A role is one of the templates, and what is known of whoever has it.
 type role struct {
-	function string
-	control  control.Control
-	asks     judge.Principal
-	wants    []bool // whether each request is to be allowed
+	name   string // of the template, without the CDK's hash: UndoRole
+	whose  string // the id of its function, or forwards
+	arn    string
+	policy judge.Policy
+	calls  []judge.Request // that were seen to be made with it, each once
+	resist []judge.Request // the temptations
+	not    []judge.Request // all that it must not allow
+	may    []judge.Request // the temptations that are its job
 }
 
-func (r *role) ask(request judge.Request, allowed bool) {
-	r.asks.Requests, r.wants = append(r.asks.Requests, request), append(r.wants, allowed)
+// with is the role with another policy.
+func (r role) with(policy judge.Policy) role {
+	r.policy = policy
+	return r
 }
 
-// lists reports whether the function is meant to have the action.
-func (r *role) lists(action string) bool {
-	return !r.control.Tool && slices.Contains(plumbing, action) || slices.ContainsFunc(r.control.Permissions, func(p control.Permission) bool {
-		return slices.Contains(p.Actions, action)
-	})
-}
+// seenRoles are the roles of the templates with what was seen of them, once they were.
+var seenRoles []role
 
-// Each role allows what its function was seen to do, and nothing that others do, that is done in
-// another account, or that nobody is to do.
-func TestRolesAllowWhatFunctionsDoAndNothingElse(t *testing.T) {
-	t.Chdir(root(t))
-	s, err := openStage(t.Context(), printer{out: io.Discard}, scene{mode: "enforce"}, false, os.Stderr)
-	if err != nil {
-		t.Fatal(err)
+// rolesAtWork plays the tour, sends every sample event and reaches for the rest of what functions can
+// do, and returns the roles with all that was called with them.
+func rolesAtWork(t *testing.T) []role {
+	t.Helper()
+	if seenRoles != nil {
+		return seenRoles
 	}
-	t.Cleanup(s.account.Close)
-	calls := traffic(t, s)
+	toured, sampled := playedTour(t), sentSamples(t)
+	s := reachRest(t)
+	world := worldOf(t, s.account)
 	roles := rolesOf(t, s.account)
-
-	seen := map[string]int{}
-	for _, call := range calls {
-		request := judge.Request{Action: call.Action, Resource: call.Resource, Context: call.Conditions}
-		for _, role := range roles {
-			switch {
-			case role.function == call.Function:
-				seen[call.Function]++
-				role.ask(request, true)
-				if there, ok := elsewhere(request); ok {
-					role.ask(there, false)
-				}
-			case !role.lists(call.Action):
-				role.ask(request, false)
-			}
+	for _, call := range slices.Concat(toured.calls, sampled.calls, s.account.front.Calls()) {
+		if call.Action == "iam:GetAccessKeyLastUsed" && call.Resource == "*" {
+			continue // of a key that is nobody's: there is nothing to judge it by
 		}
-	}
-	var principals []judge.Principal
-	for _, role := range roles {
-		if seen[role.function] == 0 {
-			t.Errorf("%s made no call: nothing is known of its role", role.function)
-		}
-		for _, request := range nobody {
-			role.ask(request, false)
-		}
-		for _, request := range writes {
-			if !role.lists(request.Action) {
-				role.ask(request, false)
-			}
-		}
-		principals = append(principals, role.asks)
-	}
-	answers, err := judge.Ask(t.Context(), principals)
-	if err != nil {
-		t.Fatal(err)
-	}
-	allowed, denied := 0, 0
-	for i, role := range roles {
-		for k, want := range role.wants {
-			if want {
-				allowed++
-			} else {
-				denied++
-			}
-			if got := answers[i][k] == judge.Allowed; got != want {
-				t.Errorf("%s: %+v is %s; allowed %t, want %t", role.function, role.asks.Requests[k], answers[i][k], got, want)
-			}
-		}
-	}
-	t.Logf("%d roles: %d calls allowed, %d others denied", len(roles), allowed, denied)
-}
-
-// elsewhere is the same request about a thing of another account, if it is about one at all.
-func elsewhere(request judge.Request) (judge.Request, bool) {
-	const another = "999999999999"
-	parts := strings.SplitN(request.Resource, ":", 6)
-	if len(parts) < 6 || parts[4] == "aws" {
-		return request, false
-	}
-	request.Context = maps.Clone(request.Context)
-	if parts[4] == "" { // the ARN of a bucket does not say whose it is
-		request.Context = map[string]string{"aws:ResourceAccount": another}
-	} else {
-		parts[4] = another
-	}
-	request.Resource = strings.Join(parts, ":")
-	return request, true
-}
-
-// traffic has every function do what it does, and returns the distinct calls that they made.
-func traffic(t *testing.T, s *stage) []front.Call {
-	t.Helper()
-	for _, c := range story[len(story)-1].chapters {
-		if err := c.play(t.Context(), s); err != nil {
-			t.Fatalf("%s: %v", c.title, err)
-		}
-	}
-	// The chapters have used up what a control may change in an hour.
-	var answer drill.Answer
-	if err := s.invoke(t.Context(), "drill", drill.Request{By: "kim@example.com", Minutes: 2}, &answer); err != nil || answer.Outcome == drill.Failed {
-		t.Fatalf("drill: %+v, %v", answer, err)
-	}
-	files, err := envelope.Files([]string{"events"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var deliveries sync.WaitGroup
-	for _, file := range files {
-		event, err := readEvent(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// They happened in the documentation's account.
-		happened := bytes.ReplaceAll(event.JSON, []byte("111122223333"), []byte("123456789012"))
-		takePlace(t, s, happened)
-		deliveries.Go(func() {
-			if _, err := deliver(t.Context(), s.account.URL, happened); err != nil {
-				t.Errorf("%s: %v", file, err)
-			}
+		at := slices.IndexFunc(roles, func(r role) bool {
+			return call.Role == r.arn || call.Role == "" && call.Function == prefix+r.whose
 		})
-	}
-	deliveries.Wait()
-	for _, rule := range s.account.Stack.Rules {
-		if rule.Schedule != "" {
-			if err := s.sweep(t.Context(), strings.TrimPrefix(rule.Function, prefix), time.Now()); err != nil {
-				t.Fatalf("sweep of %s: %v", rule.Function, err)
-			}
-		}
-	}
-	if err := s.account.host.Idle(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.account.URL+"/_warder/calls", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var calls []front.Call
-	if err := json.NewDecoder(response.Body).Decode(&calls); err != nil {
-		t.Fatal(err)
-	}
-	key := func(c front.Call) string {
-		return c.Function + " " + c.Action + " " + c.Resource + " " + c.Conditions["iam:PolicyARN"]
-	}
-	slices.SortFunc(calls, func(a, b front.Call) int { return cmp.Compare(key(a), key(b)) })
-	return slices.CompactFunc(calls, func(a, b front.Call) bool { return key(a) == key(b) })
-}
-
-// takePlace makes the account as the call that the event records would have left it, as far as
-// functions wait for that.
-func takePlace(t *testing.T, s *stage, event []byte) {
-	t.Helper()
-	var recorded struct {
-		Detail struct {
-			EventName, ErrorCode string
-			RequestParameters    struct{ UserName, PolicyArn, PolicyName, PolicyDocument *string }
-		}
-	}
-	detail, p := &recorded.Detail, &recorded.Detail.RequestParameters
-	if json.Unmarshal(event, &recorded) != nil || detail.ErrorCode != "" || p.UserName == nil {
-		return
-	}
-	client := iam.NewFromConfig(own(s.account.moto))
-	_, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: p.UserName})
-	var exists *iamtypes.EntityAlreadyExistsException
-	if errors.As(err, &exists) {
-		err = nil
-	}
-	switch {
-	case err != nil:
-	case detail.EventName == "AttachUserPolicy":
-		if name, ok := strings.CutPrefix(*p.PolicyArn, "arn:aws:iam::123456789012:policy/"); ok {
-			_, err := client.CreatePolicy(t.Context(), &iam.CreatePolicyInput{
-				PolicyName: &name, PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`),
-			})
-			if err != nil {
-				t.Errorf("create policy %s: %v", name, err)
-			}
-		}
-		_, err = client.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{UserName: p.UserName, PolicyArn: p.PolicyArn})
-	case detail.EventName == "PutUserPolicy" && p.PolicyDocument != nil:
-		_, err = client.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: p.UserName, PolicyName: p.PolicyName, PolicyDocument: p.PolicyDocument})
-	}
-	if err != nil {
-		t.Errorf("%s of %s: %v", detail.EventName, *p.UserName, err)
-	}
-}
-
-// rolesOf are the roles of the template's functions, with their policies as they were made from it.
-func rolesOf(t *testing.T, a *account) []*role {
-	t.Helper()
-	all, err := functions.Controls()
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := iam.NewFromConfig(own(a.moto))
-	var roles []*role
-	for _, f := range a.Stack.Functions {
-		at := slices.IndexFunc(all, func(c control.Control) bool { return prefix+c.ID == f.Name })
 		if at < 0 {
-			t.Fatalf("%s is no function of functions/", f.Name)
+			t.Fatalf("%+v is made with no role of the template", call)
 		}
-		name := f.Role[strings.LastIndex(f.Role, "/")+1:]
-		r := &role{function: f.Name, control: all[at]}
-		r.asks.ARN = "arn:aws:sts::123456789012:assumed-role/" + name + "/" + f.Name
-		r.asks.Policies = policiesOf(t, client, name)
-		roles = append(roles, r)
+		request := world.known(judge.Request{Action: call.Action, Resource: call.Resource, Context: call.Conditions})
+		if !holdsRequest(roles[at].calls, request) {
+			roles[at].calls = append(roles[at].calls, request)
+		}
+	}
+	var others []judge.Request
+	for _, r := range roles {
+		others = append(others, r.calls...)
+	}
+	others = oneOfEachKind(others)
+	for i := range roles {
+		r := &roles[i]
+		for _, x := range tempting {
+			if slices.Contains(x.may, r.whose) {
+				r.may = append(r.may, world.known(x.request(world.arns)))
+			} else {
+				r.resist = append(r.resist, world.known(x.request(world.arns)))
+			}
+		}
+		r.not = slices.Clone(r.resist)
+		for _, call := range oneOfEachKind(r.calls) {
+			r.not = append(r.not, elsewhere(call)...)
+		}
+		for _, call := range others {
+			if !slices.ContainsFunc(r.calls, func(c judge.Request) bool { return c.Action == call.Action }) && !holdsRequest(r.may, call) {
+				r.not = append(r.not, call)
+			}
+		}
+	}
+	if !t.Failed() {
+		seenRoles = roles
 	}
 	return roles
 }
 
-func policiesOf(t *testing.T, client *iam.Client, role string) []json.RawMessage {
+func holdsRequest(all []judge.Request, r judge.Request) bool {
+	return slices.ContainsFunc(all, func(a judge.Request) bool {
+		return a.Action == r.Action && a.Resource == r.Resource && maps.Equal(a.Context, r.Context)
+	})
+}
+
+// oneOfEachKind is the first of the requests for each action, kind of resource and set of condition
+// keys: a user stands for all users.
+func oneOfEachKind(requests []judge.Request) []judge.Request {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(requests), func(r judge.Request) bool {
+		resource, _, _ := strings.Cut(r.Resource, "/")
+		kind := fmt.Sprint(r.Action, resource, slices.Sorted(maps.Keys(r.Context)))
+		had := seen[kind]
+		seen[kind] = true
+		return had
+	})
+}
+
+// elsewhere is the call in another account, where everybody is let in, and in another region. The keys
+// of a member's root user are in another account by their nature, and so are sessions in other regions.
+func elsewhere(call judge.Request) []judge.Request {
+	parts := strings.SplitN(call.Resource, ":", 6)
+	if len(parts) < 6 || parts[4] == "aws" || call.Action == "sts:AssumeRoot" {
+		return nil
+	}
+	there := call
+	if parts[4] == "" { // the ARN of a bucket does not say whose it is
+		there.Context = maps.Clone(call.Context)
+		there.Context["aws:ResourceAccount"] = another
+		return []judge.Request{there}
+	}
+	account := slices.Clone(parts)
+	account[4] = another
+	there.Resource, there.Policy = strings.Join(account, ":"), everybody
+	if parts[3] == "" || call.Action == "ssm:TerminateSession" {
+		return []judge.Request{there}
+	}
+	abroad := call
+	parts[3] = "eu-central-1"
+	abroad.Resource = strings.Join(parts, ":")
+	return []judge.Request{there, abroad}
+}
+
+// A world is what the requests are about: the account that they are judged in.
+type world struct {
+	arns      map[string]string // by logical id without the CDK's hash
+	keyPolicy json.RawMessage
+}
+
+// hash ends what the CDK makes a logical id of.
+var hash = regexp.MustCompile(`[0-9A-F]{8}$`)
+
+func worldOf(t *testing.T, a *account) world {
 	t.Helper()
-	ctx := context.Background()
-	attached, err := client.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: &role})
+	w := world{arns: map[string]string{}}
+	for _, r := range a.Stack.Resources {
+		arn := r.PhysicalID
+		switch r.Type {
+		case "AWS::DynamoDB::Table":
+			arn = "arn:aws:dynamodb:us-east-1:123456789012:table/" + arn
+		case "AWS::SQS::Queue":
+			arn = "arn:aws:sqs:us-east-1:123456789012:" + arn[strings.LastIndex(arn, "/")+1:]
+		case "AWS::S3::Bucket":
+			arn = "arn:aws:s3:::" + arn
+		case "AWS::KMS::Key":
+			policy, err := kms.NewFromConfig(own(a.moto)).GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{KeyId: &arn, PolicyName: aws.String("default")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			arn, w.keyPolicy = "arn:aws:kms:us-east-1:123456789012:key/"+arn, json.RawMessage(*policy.Policy)
+		}
+		w.arns[hash.ReplaceAllString(r.LogicalID, "")] = arn
+	}
+	if len(a.Stack.Keys) != 1 {
+		t.Fatalf("%d topics with keys of their own, want one", len(a.Stack.Keys))
+	}
+	return w
+}
+
+// known is the request with the policy of the key that it is about, if it is about one. The key of
+// each account is the one key of the topic.
+func (w world) known(r judge.Request) judge.Request {
+	switch {
+	case r.Resource == otherKey:
+		r.Policy = delegates
+	case strings.HasPrefix(r.Resource, "arn:aws:kms:"):
+		r.Resource, r.Policy = w.arns["TopicKey"], w.keyPolicy
+	}
+	return r
+}
+
+// rolesOf are the roles of the account's stacks, with their policies as they were made from the template.
+func rolesOf(t *testing.T, a *account) []role {
+	t.Helper()
+	client := iam.NewFromConfig(own(a.moto))
+	var roles []role
+	for _, s := range append([]stack.Stack{a.Stack}, a.Stack.Regions...) {
+		for _, resource := range s.Resources {
+			if resource.Type != "AWS::IAM::Role" {
+				continue
+			}
+			name := resource.PhysicalID
+			r := role{name: hash.ReplaceAllString(resource.LogicalID, ""), whose: forwards, policy: policyOf(t, client, name)}
+			if s.Name != a.Stack.Name {
+				r.name += " of " + s.Region
+			}
+			got, err := client.GetRole(t.Context(), &iam.GetRoleInput{RoleName: &name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.arn = *got.Role.Arn
+			service := "events.amazonaws.com"
+			if at := slices.IndexFunc(a.Stack.Functions, func(f stack.Function) bool { return f.Role == r.arn }); at >= 0 {
+				r.whose, service = strings.TrimPrefix(a.Stack.Functions[at].Name, prefix), "lambda.amazonaws.com"
+			}
+			trust, err := url.PathUnescape(*got.Role.AssumeRolePolicyDocument)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := `{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"` + service + `"}}],"Version":"2012-10-17"}`
+			if trust != want {
+				t.Errorf("%s is trusted to others: %s, want %s", r.name, trust, want)
+			}
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
+
+// policyOf is all that the role's policies allow.
+func policyOf(t *testing.T, client *iam.Client, role string) judge.Policy {
+	t.Helper()
+	attached, err := client.ListAttachedRolePolicies(t.Context(), &iam.ListAttachedRolePoliciesInput{RoleName: &role})
 	if err != nil || len(attached.AttachedPolicies) > 0 {
 		t.Fatalf("%s has managed policies %v (%v)", role, attached, err)
 	}
-	names, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &role})
+	names, err := client.ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: &role})
 	if err != nil || len(names.PolicyNames) == 0 {
 		t.Fatalf("%s has no policy (%v)", role, err)
 	}
-	var documents []json.RawMessage
+	var all judge.Policy
 	for _, name := range names.PolicyNames {
-		policy, err := client.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
+		got, err := client.GetRolePolicy(t.Context(), &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := url.PathUnescape(*policy.PolicyDocument)
+		text, err := url.PathUnescape(*got.PolicyDocument)
 		if err != nil {
 			t.Fatal(err)
 		}
-		documents = append(documents, json.RawMessage(text))
+		policy, err := judge.ParsePolicy([]byte(text))
+		if err != nil {
+			t.Fatalf("%s of %s: %v", name, role, err)
+		}
+		all = append(all, policy...)
 	}
-	return documents
+	return all
+}
+
+// An inquiry is many questions to the judge, who is asked once, because it takes a moment to begin.
+type inquiry struct {
+	principals []judge.Principal
+	then       []func([]judge.Answer)
+	asked      int
+}
+
+// ask asks what becomes of the requests when whoever has the role makes them, and hands on the answers.
+func (q *inquiry) ask(t *testing.T, r role, requests []judge.Request, then func([]judge.Answer)) {
+	t.Helper()
+	document, err := r.policy.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := "arn:aws:sts::123456789012:assumed-role/" + r.arn[strings.LastIndex(r.arn, "/")+1:] + "/session"
+	q.principals = append(q.principals, judge.Principal{ARN: session, Policies: []json.RawMessage{document}, Requests: requests})
+	q.then = append(q.then, then)
+	q.asked += len(requests)
+}
+
+func (q *inquiry) answer(t *testing.T) {
+	t.Helper()
+	answers, err := judge.Ask(t.Context(), q.principals)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, then := range q.then {
+		then(answers[i])
+	}
+}
+
+// Faults are what is wrong with a role, each in a sentence.
+type faults []string
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
+
+func inWords(r judge.Request) string {
+	text := r.Action + " on " + r.Resource
+	for _, key := range slices.Sorted(maps.Keys(r.Context)) {
+		text += ", " + key + " " + r.Context[key]
+	}
+	return text
+}
+
+// lacks finds the calls that the role does not allow.
+func (r role) lacks(t *testing.T, q *inquiry, f *faults) {
+	q.ask(t, r, r.calls, func(answers []judge.Answer) {
+		for i, answer := range answers {
+			if answer != judge.Allowed {
+				f.add("%s may not %s, which it was seen to do", r.name, inWords(r.calls[i]))
+			}
+		}
+	})
+}
+
+// yields finds what the role allows and must not, or must and does not.
+func (r role) yields(t *testing.T, q *inquiry, f *faults) {
+	q.ask(t, r, r.not, func(answers []judge.Answer) {
+		for i, answer := range answers {
+			if answer == judge.Allowed {
+				f.add("%s may %s", r.name, inWords(r.not[i]))
+			}
+		}
+	})
+	q.ask(t, r, r.may, func(answers []judge.Answer) {
+		for i, answer := range answers {
+			if answer != judge.Allowed {
+				f.add("%s may not %s: it is not tempted any more, take it from the list", r.name, inWords(r.may[i]))
+			}
+		}
+	})
+}
+
+// of are the requests for one of the actions.
+func of(requests []judge.Request, actions ...string) []judge.Request {
+	return slices.DeleteFunc(slices.Clone(requests), func(r judge.Request) bool { return !slices.Contains(actions, r.Action) })
+}
+
+// needlessOf finds those of the grants without which every call is allowed as well.
+func (r role) needlessOf(t *testing.T, q *inquiry, f *faults, grants []judge.Grant) {
+	for _, g := range grants {
+		q.ask(t, r.with(r.policy.Without(g)), of(r.calls, g.Action), func(answers []judge.Answer) {
+			if !slices.ContainsFunc(answers, func(a judge.Answer) bool { return a != judge.Allowed }) {
+				f.add("%s needs no %s on %s: no call was seen that nothing else allows", r.name, g.Action, g.Resource)
+			}
+		})
+	}
+}
+
+// needless finds the grants without which every call is allowed as well, and the values of conditions
+// without which nothing is otherwise.
+func (r role) needless(t *testing.T, q *inquiry, f *faults) {
+	r.needlessOf(t, q, f, r.policy.Grants())
+	for _, l := range r.policy.Limits() {
+		actions := r.policy[l.Statement].Action
+		values := r.policy[l.Statement].Condition[l.Operator][l.Key]
+		if len(values) == 1 {
+			continue // the condition itself
+		}
+		for _, value := range values {
+			narrowed := r.with(r.policy.WithoutValue(l, value))
+			calls, not := of(r.calls, actions...), of(r.not, actions...)
+			q.ask(t, narrowed, slices.Concat(calls, not), func(answers []judge.Answer) {
+				refuses := slices.ContainsFunc(answers[:len(calls)], func(a judge.Answer) bool { return a != judge.Allowed })
+				if !refuses && !slices.Contains(answers[len(calls):], judge.Allowed) {
+					f.add("%s needs no %s %s %s", r.name, l.Key, l.Operator, value)
+				}
+			})
+		}
+	}
+}
+
+// everywhere are resources in a role that are all there are of their kind, so that * would not be wider.
+var everywhere = map[string]string{
+	"arn:aws:s3:::*":            "a bucket's ARN has no account; the condition has",
+	"arn:aws:iam::*:root":       "the root user of any member account; the condition says what for",
+	"arn:aws:iam::aws:policy/*": "AWS's policies are the same in every account",
+}
+
+// loose finds conditions and resources of the role that keep away nothing that it must not do, and
+// conditions by what its calls do not say.
+func (r role) loose(t *testing.T, q *inquiry, f *faults) {
+	nothing := func(answers []judge.Answer) bool { return !slices.Contains(answers, judge.Allowed) }
+	for _, l := range r.policy.Limits() {
+		actions := r.policy[l.Statement].Action
+		for _, call := range of(r.calls, actions...) {
+			if _, ok := call.Context[l.Key]; !ok {
+				f.add("%s is limited by %s, which its call %s does not say", r.name, l.Key, inWords(call))
+			}
+		}
+		q.ask(t, r.with(r.policy.Unlimited(l)), of(r.not, actions...), func(answers []judge.Answer) {
+			if nothing(answers) {
+				f.add("%s: that %v is limited by %s %s keeps nothing away that must be", r.name, actions, l.Key, l.Operator)
+			}
+		})
+	}
+	for _, g := range r.policy.Grants() {
+		if g.Resource == "*" {
+			for _, call := range of(r.calls, g.Action) {
+				if call.Resource != "*" {
+					f.add("%s may %s on everything, and was seen to do so on %s", r.name, g.Action, call.Resource)
+				}
+			}
+			continue
+		}
+		if everywhere[g.Resource] != "" {
+			continue
+		}
+		q.ask(t, r.with(r.policy.Wider(g)), of(r.not, g.Action), func(answers []judge.Answer) {
+			if nothing(answers) {
+				f.add("%s: that %s is limited to %s keeps nothing away that must be", r.name, g.Action, g.Resource)
+			}
+		})
+	}
+}
+
+// Whatever a function calls, its role allows; so do the roles of what forwards events.
+func TestEveryCallIsAllowedByItsRole(t *testing.T) {
+	roles := rolesAtWork(t)
+	var q inquiry
+	var f faults
+	for _, r := range roles {
+		if len(r.calls) == 0 {
+			f.add("%s was not seen to call anything", r.name)
+		}
+		r.lacks(t, &q, &f)
+	}
+	q.answer(t)
+	for _, fault := range f {
+		t.Error(fault)
+	}
+	t.Attr("roles", strconv.Itoa(len(roles)))
+	t.Attr("cases", strconv.Itoa(q.asked))
+	t.Logf("%d roles, %d different calls", len(roles), q.asked)
+}
+
+// What a role grants is needed by a call, and what limits it keeps something away.
+func TestEveryGrantIsNeededAndEveryLimitHolds(t *testing.T) {
+	roles := rolesAtWork(t)
+	var q inquiry
+	var f faults
+	grants, limits := 0, 0
+	for _, r := range roles {
+		grants, limits = grants+len(r.policy.Grants()), limits+len(r.policy.Limits())
+		r.needless(t, &q, &f)
+		r.loose(t, &q, &f)
+	}
+	q.answer(t)
+	for _, fault := range f {
+		t.Error(fault)
+	}
+	t.Attr("granted", strconv.Itoa(grants))
+	t.Attr("conditions", strconv.Itoa(limits))
+	t.Attr("cases", strconv.Itoa(q.asked))
+	t.Logf("%d grants and %d conditions of %d roles, %d questions", grants, limits, len(roles), q.asked)
+}
+
+// No role does what tempts, but for those whose job it is; none does what others do, or what it does
+// itself in another account or region.
+func TestNoRoleGivesInToTemptation(t *testing.T) {
+	roles := rolesAtWork(t)
+	var q inquiry
+	var f faults
+	denied, jobs := 0, 0
+	for _, r := range roles {
+		denied, jobs = denied+len(r.not), jobs+len(r.may)
+		r.yields(t, &q, &f)
+	}
+	for _, x := range tempting {
+		for _, id := range x.may {
+			if !slices.ContainsFunc(roles, func(r role) bool { return r.whose == id }) {
+				t.Errorf("%s: %s has no role", x.what, id)
+			}
+		}
+	}
+	q.answer(t)
+	for _, fault := range f {
+		t.Error(fault)
+	}
+	t.Attr("temptations", strconv.Itoa(len(tempting)))
+	t.Attr("denied", strconv.Itoa(denied))
+	t.Attr("cases", strconv.Itoa(q.asked))
+	t.Logf("%d temptations, %d calls denied to %d roles, %d allowed to those whose job they are", len(tempting), denied, len(roles), jobs)
+}
+
+// A permission that is added without need, or taken though it is needed, is found: whatever action,
+// resource or statement it is, and whichever role it is in.
+func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
+	roles := rolesAtWork(t)
+	type variant struct {
+		what  string
+		found faults
+		want  string
+	}
+	var variants []*variant
+	var q inquiry
+	try := func(r role, policy judge.Policy, what, want string, look func(role, *testing.T, *inquiry, *faults)) {
+		v := &variant{what: r.name + " " + what, want: want}
+		variants = append(variants, v)
+		look(r.with(policy), t, &q, &v.found)
+	}
+	for _, r := range roles {
+		had := r.policy.Grants()
+		added := func(r role, t *testing.T, q *inquiry, f *faults) {
+			r.needlessOf(t, q, f, slices.DeleteFunc(r.policy.Grants(), func(g judge.Grant) bool { return slices.Contains(had, g) }))
+		}
+		for _, g := range had {
+			few := r
+			few.calls = of(r.calls, g.Action)
+			try(few, r.policy.Without(g), "without "+g.Action+" on "+g.Resource, "may not "+g.Action, role.lacks)
+		}
+		for _, request := range r.resist {
+			more := judge.Statement{Effect: "Allow", Action: []string{request.Action}, Resource: []string{request.Resource}}
+			tempted := r
+			tempted.not, tempted.may = []judge.Request{request}, nil
+			try(tempted, r.policy.With(more), "with "+inWords(request), "may "+request.Action, role.yields)
+		}
+		for i, s := range r.policy {
+			action, resource := s, s
+			action.Action = slices.Concat(s.Action, []string{"ec2:TerminateInstances"})
+			resource.Resource = slices.Concat(s.Resource, []string{"arn:aws:sqs:us-east-1:123456789012:orders"})
+			changed := slices.Clone(r.policy)
+			changed[i] = action
+			try(r, changed, "with an action more", "needs no ec2:TerminateInstances on "+s.Resource[0], added)
+			changed = slices.Clone(r.policy)
+			changed[i] = resource
+			try(r, changed, "with a resource more", "needs no "+s.Action[0]+" on arn:aws:sqs:us-east-1:123456789012:orders", added)
+		}
+		try(r, r.policy.With(r.policy[0]), "with a statement twice", "needs no "+r.policy[0].Action[0], added)
+	}
+	q.answer(t)
+	for _, v := range variants {
+		if !slices.ContainsFunc(v.found, func(fault string) bool { return strings.Contains(fault, v.want) }) {
+			t.Errorf("%s: found %q, want one that says %q", v.what, v.found, v.want)
+		}
+	}
+	t.Attr("cases", strconv.Itoa(len(variants)))
+	t.Logf("%d changed roles, %d questions", len(variants), q.asked)
+}
+
+// Every role of every template that is synthesized is judged: it is in the template of the tour with
+// the very same policies.
+func TestEveryRoleOfEveryTemplateIsJudged(t *testing.T) {
+	t.Chdir(root(t))
+	found := map[project.Synth]map[string]any{project.Deployed: {}, project.Tour: {}}
+	for synth, roles := range found {
+		templates, err := project.Root(root(t)).Templates(synth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, template := range templates {
+			data, err := os.ReadFile(template.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var read struct {
+				Resources map[string]struct {
+					Type       string
+					Properties map[string]any
+				}
+			}
+			if err := json.Unmarshal(data, &read); err != nil {
+				t.Fatal(err)
+			}
+			for id, r := range read.Resources {
+				switch r.Type {
+				case "AWS::IAM::Role":
+					roles[template.Stack+" "+hash.ReplaceAllString(id, "")] = r.Properties
+				case "AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::User":
+					t.Errorf("%s has %s, a %s: nothing here judges it", template.Stack, id, r.Type)
+				}
+			}
+		}
+	}
+	for name, properties := range found[project.Deployed] {
+		if diff := cmp.Diff(found[project.Tour][name], properties); diff != "" {
+			t.Errorf("%s is not the role that is judged (-judged +deployed):\n%s", name, diff)
+		}
+	}
+	judged := rolesAtWork(t)
+	if len(judged) != len(found[project.Tour]) || len(found[project.Deployed]) < 2 {
+		t.Errorf("%d roles are judged; the templates have %d and %d", len(judged), len(found[project.Tour]), len(found[project.Deployed]))
+	}
+	t.Attr("cases", strconv.Itoa(len(found[project.Tour])+len(found[project.Deployed])))
+}
+
+// The list that people review is of what was judged: as many resources for each action of each role.
+func TestTheReviewedListIsOfWhatIsJudged(t *testing.T) {
+	t.Chdir(root(t))
+	data, err := os.ReadFile("infra/testdata/grants.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reviewed := map[string]int{}
+	name := ""
+	for line := range strings.Lines(string(data)) {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 1:
+			name = words[0]
+		case len(words) > 3 && words[0] == "allow" && words[2] == "on": // what others may do with it says who before what
+			reviewed[name+" "+words[1]]++
+		}
+	}
+	judged := map[string]int{}
+	for _, r := range rolesAtWork(t) {
+		if name, region, _ := strings.Cut(r.name, " of "); region == "" || region == "eu-west-1" {
+			for _, g := range r.policy.Grants() {
+				judged[name+" "+g.Action]++
+			}
+		}
+	}
+	// The policies that are no role's are for users.
+	maps.DeleteFunc(reviewed, func(key string, _ int) bool { return strings.HasPrefix(key, "DrillPolicy ") })
+	if diff := cmp.Diff(judged, reviewed); diff != "" {
+		t.Errorf("resources by role and action (-judged +reviewed):\n%s", diff)
+	}
+	t.Attr("cases", strconv.Itoa(len(judged)))
 }

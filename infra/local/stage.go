@@ -50,7 +50,7 @@ func openStage(ctx context.Context, p printer, sc scene, verbose bool, stderr io
 		with = ", with the settings of infra/local/tour.json"
 	}
 	fmt.Fprintf(p.out, "%s\n", p.style.dim("starting an AWS account on this machine, its controls in mode "+sc.mode+with+" ..."))
-	a, err := openAccount(ctx, options{mode: sc.mode, synth: sc.synth, stderr: stderr, done: s.done})
+	a, err := openAccount(ctx, options{mode: sc.mode, synth: sc.synth, stderr: stderr, alter: sc.alter, done: s.done})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -8,6 +13,8 @@ import (
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/local/envelope"
+	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/moto"
 )
 
 func TestTheTourHasAChapterOfEveryControlAndTool(t *testing.T) {
@@ -40,13 +47,50 @@ func TestTheTourHasEveryChapterOfTheDemo(t *testing.T) {
 	}
 }
 
-func TestTheTourComesOutAsTold(t *testing.T) {
-	stdout, stderr, err := command(t, "tour")
-	if err != nil {
-		t.Errorf("%v\n%s%s", err, stdout, stderr)
+// toured is what the tour printed and what functions called in it.
+type toured struct {
+	stdout, stderr string
+	err            error
+	calls          []front.Call
+}
+
+var theTour *toured
+
+// playedTour plays the tour, once for all tests.
+func playedTour(t *testing.T) *toured {
+	t.Helper()
+	if theTour != nil {
+		return theTour
 	}
-	if strings.Contains(stdout, "\x1b") {
+	file := filepath.Join(t.TempDir(), "calls")
+	played := &toured{}
+	played.stdout, played.stderr, played.err = command(t, "tour", "-calls", file)
+	written, err := os.Open(file)
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, played.stdout, played.stderr)
+	}
+	defer written.Close()
+	for decoder := json.NewDecoder(written); decoder.More(); {
+		var call front.Call
+		if err := decoder.Decode(&call); err != nil {
+			t.Fatal(err)
+		}
+		played.calls = append(played.calls, call)
+	}
+	theTour = played
+	return played
+}
+
+func TestTheTourComesOutAsTold(t *testing.T) {
+	played := playedTour(t)
+	if played.err != nil {
+		t.Errorf("%v\n%s%s", played.err, played.stdout, played.stderr)
+	}
+	if strings.Contains(played.stdout, "\x1b") {
 		t.Error("colour where there is no terminal")
+	}
+	if len(played.calls) == 0 {
+		t.Error("no call was written")
 	}
 }
 
@@ -61,9 +105,22 @@ func TestAChapterThatDoesNotShowWhatItSaysIsNotAsTold(t *testing.T) {
 	}
 }
 
-// In a fresh account hardly anything is there that the events are about. A function says so, and never
-// takes that for an error. Most of the test is functions that wait whether a user comes into being.
-func TestNoSampleMakesAFunctionFail(t *testing.T) {
+// sampled is what came of the samples in one mode, and what functions called.
+type sampled struct {
+	counts map[string]map[string]int // of outcomes, by mode
+	wrong  []string
+	calls  []front.Call
+}
+
+var theSamples *sampled
+
+// sentSamples sends every sample event to an account that observes and to one that enforces, once for
+// all tests. Most of it is functions that wait whether a user comes into being.
+func sentSamples(t *testing.T) *sampled {
+	t.Helper()
+	if theSamples != nil {
+		return theSamples
+	}
 	t.Chdir(root(t))
 	files, err := envelope.Files([]string{"events"})
 	if err != nil {
@@ -71,39 +128,60 @@ func TestNoSampleMakesAFunctionFail(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var sent sync.WaitGroup
-	counts := map[string]map[string]int{}
+	all := &sampled{counts: map[string]map[string]int{}}
+	wrong := func(format string, args ...any) { all.wrong = append(all.wrong, fmt.Sprintf(format, args...)) }
+	var accounts []*running
 	for mode, never := range map[string]string{"observe": "changed", "enforce": "would_change"} {
 		r, count := startUp(t, "-mode", mode), map[string]int{}
-		counts[mode] = count
+		accounts, all.counts[mode] = append(accounts, r), count
 		for _, file := range files {
 			event, err := readEvent(file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			sent.Go(func() {
-				deliveries, err := deliver(t.Context(), r.env["AWS_ENDPOINT_URL"], event.JSON)
-				if err != nil {
-					t.Errorf("%s: %v", file, err)
-				}
+				// They happened in the documentation's account.
+				deliveries, err := deliver(t.Context(), r.env["AWS_ENDPOINT_URL"], bytes.ReplaceAll(event.JSON, []byte("111122223333"), []byte(moto.AccountID)))
 				mu.Lock()
 				defer mu.Unlock()
+				if err != nil {
+					wrong("%s: %v", file, err)
+				}
 				for _, d := range deliveries {
 					o := readOutcome(d.Function, d.Payload, d.Failed)
 					count[o.Outcome]++
 					speaks := o.Outcome == "told" || o.Outcome == "changed" || o.Outcome == "would_change"
 					switch {
 					case !speaks && o.Outcome != "nothing" && o.Outcome != "skipped", o.Outcome == never:
-						t.Errorf("in %s: %s: %s %s: %s", mode, file, o.Control, o.Outcome, o.Reason)
+						wrong("in %s: %s: %s %s: %s", mode, file, o.Control, o.Outcome, o.Reason)
 					case speaks != (len(o.Notices) > 0), !speaks && len(o.Changes) > 0, o.Outcome == "skipped" && o.Reason == "":
-						t.Errorf("in %s: %s: %+v", mode, file, o)
+						wrong("in %s: %s: %+v", mode, file, o)
 					}
 				}
 			})
 		}
 	}
 	sent.Wait()
-	t.Logf("%d events: %v", len(files), counts)
-	for mode, count := range counts {
+	for _, r := range accounts {
+		calls, err := recorded(t.Context(), r.env["AWS_ENDPOINT_URL"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.calls = append(all.calls, calls...)
+	}
+	theSamples = all
+	return all
+}
+
+// In a fresh account hardly anything is there that the events are about. A function says so, and never
+// takes that for an error.
+func TestNoSampleMakesAFunctionFail(t *testing.T) {
+	all := sentSamples(t)
+	for _, wrong := range all.wrong {
+		t.Error(wrong)
+	}
+	t.Logf("outcomes: %v", all.counts)
+	for mode, count := range all.counts {
 		if count["told"] == 0 || count["nothing"] == 0 {
 			t.Errorf("in %s: outcomes %v", mode, count)
 		}

@@ -39,6 +39,7 @@ type Rule struct {
 	Function string // name
 	Queue    string // ARN of an SQS queue
 	Forward  string // ARN of another event bus
+	Role     string // ARN of the role that it forwards with
 	Input    string // JSON that the target gets in place of the event
 	Pattern  string // JSON; empty for a rule that has a schedule alone
 	Schedule string // rate() or cron(); empty for a rule that has a pattern alone
@@ -52,6 +53,9 @@ type Match struct {
 	Function string          // name, or
 	Queue    string          // ARN
 	Through  string          // the rule that forwarded the event here; empty when it happened here
+	To       string          // ARN of the bus that it forwarded it to,
+	Role     string          // and of the role that it did so with
+	Source   string          // of the event
 	Event    json.RawMessage // or the rule's input
 }
 
@@ -240,7 +244,7 @@ func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error)
 		}
 		for _, rule := range matched {
 			if rule.Forward == "" {
-				result.Matches = append(result.Matches, match(rule, entry.Event, ""))
+				result.Matches = append(result.Matches, match(rule, entry.Event, Rule{}))
 				continue
 			}
 			// What arrives there is not forwarded again: EventBridge makes one hop
@@ -251,7 +255,7 @@ func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error)
 			}
 			for _, there := range arrived {
 				if there.Forward == "" {
-					result.Matches = append(result.Matches, match(there, entry.Event, rule.Name))
+					result.Matches = append(result.Matches, match(there, entry.Event, rule))
 				}
 			}
 		}
@@ -260,8 +264,11 @@ func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error)
 	return results, nil
 }
 
-func match(rule Rule, event envelope.Event, through string) Match {
-	m := Match{Rule: rule.Name, Function: rule.Function, Queue: rule.Queue, Through: through, Event: event.JSON}
+func match(rule Rule, event envelope.Event, through Rule) Match {
+	m := Match{Rule: rule.Name, Function: rule.Function, Queue: rule.Queue, Event: event.JSON}
+	if through.Name != "" {
+		m.Through, m.To, m.Role, m.Source = through.Name, through.Forward, through.Role, event.Source
+	}
 	if rule.Input != "" {
 		m.Event = json.RawMessage(rule.Input)
 	}

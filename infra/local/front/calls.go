@@ -1,50 +1,107 @@
 package front
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
-// A Call is one AWS call of a function, in the terms of an IAM policy.
+// A Call is one AWS call that is made with a role of the template, in the terms of an IAM policy.
 type Call struct {
-	Function   string            `json:"function"`
+	Function string `json:"function,omitempty"` // whose role it is
+	// Role is the ARN of a role that is no function's: of the rules that forward events.
+	Role string `json:"role,omitempty"`
+	// By is the service that makes the call with the role; empty for the function itself.
+	By         string            `json:"by,omitempty"`
 	Action     string            `json:"action"`   // iam:ListAccessKeys
 	Resource   string            `json:"resource"` // ARN, or * for an action without one
 	Conditions map[string]string `json:"conditions,omitempty"`
-	Status     int               `json:"status"` // of the HTTP answer
+	Status     int               `json:"status"` // of the HTTP answer; 0 where there is none
 	At         time.Time         `json:"at"`
 }
 
-func (f *Front) record(function string, req request, a answer) {
-	named := parameters(req)
-	if path, ok := f.path(named["UserName"]); ok {
-		named["Path"] = path
-	}
-	call := Call{
-		Function: function, Action: req.service + ":" + req.action, Status: a.status, At: time.Now().UTC(),
-		Resource: resource(req.service, f.Account, f.Region, named),
-	}
-	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
-	if arn := named["PolicyArn"]; req.service == "iam" && arn != "" && named["UserName"]+named["GroupName"]+named["RoleName"] != "" {
-		call.Conditions = map[string]string{"iam:PolicyARN": arn}
-	}
-	if task := named["TaskPolicyArn.arn"]; task != "" {
-		call.Conditions = map[string]string{"sts:TaskPolicyArn": task}
-	}
-	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
-	if source := named["Entries.0.Source"]; source != "" {
-		call.Conditions = map[string]string{"events:source": source}
-	}
+// Note keeps a call that was not made here: one that a service of AWS makes with the role of a
+// function, or of a rule, and that nobody makes in the local account.
+func (f *Front) Note(call Call) {
+	call.At = time.Now().UTC()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.calls) >= maxRemembered {
 		f.calls = append(f.calls[:0], f.calls[maxRemembered/2:]...)
 	}
 	f.calls = append(f.calls, call)
+}
+
+// record keeps a call of a function about the user, and those that the service it calls makes for it.
+func (f *Front) record(ctx context.Context, function string, req request, about user, a answer) {
+	named := parameters(req)
+	named["Path"] = about.path
+	if name := named["GroupName"]; name != "" {
+		named["GroupPath"] = f.groupPath(ctx, name)
+	}
+	call := Call{
+		Function: function, Action: req.service + ":" + req.action, Status: a.status,
+		Resource: resource(req.service, f.Account, req.region, named), Conditions: map[string]string{},
+	}
+	switch {
+	// The key's user is what the call is about.
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+	case call.Action == "iam:GetAccessKeyLastUsed":
+		if caller, err := f.caller(ctx, named["AccessKeyId"]); err == nil && caller.ARN != "" {
+			call.Resource = caller.ARN
+			about, _ = f.user(caller.Name)
+		}
+	// Of a secret that exists the ARN has six characters more than anybody may know beforehand.
+	case req.service == "secretsmanager" && a.status == http.StatusOK:
+		var found struct{ ARN string }
+		if json.Unmarshal(a.body, &found) == nil && found.ARN != "" {
+			call.Resource = found.ARN
+		}
+	}
+	if strings.HasPrefix(call.Resource, "arn:aws:iam::"+f.Account+":user/") {
+		for key, value := range about.tags {
+			call.Conditions["aws:ResourceTag/"+key] = value
+		}
+	}
+	if arn := named["PolicyArn"]; req.service == "iam" && arn != "" && named["UserName"]+named["GroupName"]+named["RoleName"] != "" {
+		call.Conditions["iam:PolicyARN"] = arn
+	}
+	if task := named["TaskPolicyArn.arn"]; task != "" {
+		call.Conditions["sts:TaskPolicyArn"] = task
+	}
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+	if source := named["Entries.0.Source"]; source != "" {
+		call.Conditions["events:source"] = source
+	}
+	// The ARN of a bucket does not say whose it is.
+	if req.service == "s3" {
+		call.Conditions["aws:ResourceAccount"] = f.Account
+	}
+	f.Note(call)
+	// Who makes a user with tags must be allowed to tag it
+	// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_users.html).
+	if call.Action == "iam:CreateUser" && named["Tags.member.1.Key"] != "" {
+		f.Note(Call{Function: function, By: "iam", Action: "iam:TagUser", Resource: call.Resource})
+	}
+	if key := f.Keys[named["TopicArn"]]; key != "" && call.Action == "sns:Publish" {
+		// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+		for _, action := range []string{"kms:GenerateDataKey", "kms:Decrypt"} {
+			f.Note(Call{
+				Function: function, By: "sns", Action: action, Resource: key,
+				Conditions: map[string]string{"kms:ViaService": "sns." + req.region + ".amazonaws.com"},
+			})
+		}
+	}
 }
 
 // parameters are the request's parameters that are strings, at its top.
@@ -99,23 +156,80 @@ func s3Action(method string, address *url.URL) string {
 	return ""
 }
 
-// path is the path of a user that was made since the account began; ok is false for others, which have
-// none as far as is known here.
-func (f *Front) path(user string) (path string, ok bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	path, ok = f.paths[user]
-	return path, ok
+// A user is what is known here of a user that was made since the account began.
+type user struct {
+	path string
+	tags map[string]string
 }
 
-// resource is the ARN that an IAM policy must name to allow a call. A user's has the path that is named.
+// user returns what is known of a user; ok is false for one of whom nothing is.
+func (f *Front) user(name string) (u user, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u, ok = f.users[name]
+	u.tags = maps.Clone(u.tags)
+	return u, ok
+}
+
+// follow keeps what a call, which was answered, makes of users. The caller holds f.mu.
+func (f *Front) follow(req request) {
+	name := req.form.Get("UserName")
+	u, known := f.users[name]
+	switch req.action {
+	case "CreateUser":
+		if len(f.users) >= maxRemembered {
+			return
+		}
+		u = user{path: cmp.Or(req.form.Get("Path"), "/"), tags: map[string]string{}}
+		known = true
+	case "DeleteUser":
+		delete(f.users, name)
+		return
+	}
+	if !known {
+		return
+	}
+	for i := 1; ; i++ {
+		tag := fmt.Sprintf("Tags.member.%d.", i)
+		if !req.form.Has(tag + "Key") {
+			break
+		}
+		u.tags[req.form.Get(tag+"Key")] = req.form.Get(tag + "Value")
+	}
+	for i := 1; req.form.Has(fmt.Sprintf("TagKeys.member.%d", i)); i++ {
+		delete(u.tags, req.form.Get(fmt.Sprintf("TagKeys.member.%d", i)))
+	}
+	f.users[name] = u
+}
+
+// groupPath is the path of a group, / for one that is not there.
+func (f *Front) groupPath(ctx context.Context, name string) string {
+	f.mu.Lock()
+	path, ok := f.groups[name]
+	f.mu.Unlock()
+	if ok {
+		return path
+	}
+	client := iam.New(iam.Options{Region: f.Region, BaseEndpoint: &f.Moto.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAOFTHELOCALACCOUNT", "none", "")})
+	group, err := client.GetGroup(ctx, &iam.GetGroupInput{GroupName: &name})
+	if err != nil {
+		return "/" // or never found again: the next call asks anew
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.groups[name] = aws.ToString(group.Group.Path)
+	return f.groups[name]
+}
+
+// resource is the ARN that an IAM policy must name to allow a call. That of a user or a group has the
+// path that is named.
 func resource(service, account, region string, named map[string]string) string {
 	global := func(kind, name string) string { return "arn:aws:iam::" + account + ":" + kind + "/" + name }
 	regional := func(rest string) string { return "arn:aws:" + service + ":" + region + ":" + account + ":" + rest }
 	has := func(name string) bool { return named[name] != "" }
 	switch {
 	case service == "iam" && has("GroupName"): // first: AddUserToGroup acts on the group
-		return global("group", named["GroupName"])
+		return global("group", strings.TrimPrefix(named["GroupPath"], "/")+named["GroupName"])
 	case service == "iam" && has("UserName"):
 		return global("user", strings.TrimPrefix(named["Path"], "/")+named["UserName"])
 	case service == "iam" && has("RoleName"):
@@ -150,12 +264,14 @@ func resource(service, account, region string, named map[string]string) string {
 	return "*"
 }
 
-func (f *Front) listCalls(w http.ResponseWriter, _ *http.Request) {
+// Calls returns every call that was made with a role of the template, the newest last.
+func (f *Front) Calls() []Call {
 	f.mu.Lock()
-	calls := append([]Call{}, f.calls...)
-	f.mu.Unlock()
-	writeJSON(w, calls)
+	defer f.mu.Unlock()
+	return append([]Call{}, f.calls...)
 }
+
+func (f *Front) listCalls(w http.ResponseWriter, _ *http.Request) { writeJSON(w, f.Calls()) }
 
 func (f *Front) forgetCalls(w http.ResponseWriter, _ *http.Request) {
 	f.mu.Lock()

@@ -65,6 +65,8 @@ type Config struct {
 	// that they are of.
 	Environments map[string]map[string]string
 	Deployed     []Deployed
+	// Keys are the ARNs of the keys that topics are encrypted with, by the ARN of the topic.
+	Keys map[string]string
 }
 
 // A Front serves the endpoint.
@@ -78,7 +80,8 @@ type Front struct {
 	changes  int                    // in IAM, so that what was asked before one is not kept after it
 	sessions map[string]session     // by temporary access key, from GetSessionToken
 	since    map[string]time.Time   // when a role's session was first seen
-	paths    map[string]string      // of users, by name
+	users    map[string]user        // by name
+	groups   map[string]string      // paths, by name
 	calls    []Call
 	faults   []Fault
 }
@@ -90,7 +93,7 @@ const maxRemembered = 20_000
 
 // New makes a front.
 func New(config Config) *Front {
-	f := &Front{Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{}, sessions: map[string]session{}, since: map[string]time.Time{}, paths: map[string]string{}}
+	f := &Front{Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{}, sessions: map[string]session{}, since: map[string]time.Time{}, users: map[string]user{}, groups: map[string]string{}}
 	f.routes.HandleFunc("POST /_warder/age", f.age)
 	f.routes.HandleFunc("GET /_warder/calls", f.listCalls)
 	f.routes.HandleFunc("DELETE /_warder/calls", f.forgetCalls)
@@ -164,9 +167,13 @@ func (f *Front) api(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
+	about, known := f.user(req.form.Get("UserName")) // as it is before the call, which may delete it
 	answer := f.answer(r.Context(), req)
 	if function := f.Functions[req.accessKey]; function != "" {
-		f.record(function, req, answer)
+		if !known {
+			about = user{path: req.form.Get("Path")} // that it is made with
+		}
+		f.record(r.Context(), function, req, about, answer)
 	}
 	answer.write(w)
 }
@@ -252,8 +259,8 @@ func (f *Front) change(ctx context.Context, req request) answer {
 	f.mu.Lock()
 	clear(f.callers) // a key may have been deactivated or deleted
 	f.changes++
-	if path := req.form.Get("Path"); req.action == "CreateUser" && path != "" && result.status == http.StatusOK && len(f.paths) < maxRemembered {
-		f.paths[req.form.Get("UserName")] = path
+	if result.status == http.StatusOK {
+		f.follow(req)
 	}
 	f.mu.Unlock()
 	if result.status >= http.StatusInternalServerError {
@@ -296,6 +303,9 @@ type delivering struct {
 func (f *Front) start(ctx context.Context, matches []bus.Match) ([]delivering, error) {
 	var started []delivering
 	for _, match := range matches {
+		if match.Role != "" {
+			f.Note(Call{Role: match.Role, By: "events", Action: "events:PutEvents", Resource: match.To, Conditions: map[string]string{"events:source": match.Source}})
+		}
 		if match.Queue != "" {
 			if err := f.enqueue(ctx, match.Queue, match.Event); err != nil {
 				return nil, err

@@ -20,9 +20,11 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
@@ -55,7 +57,7 @@ func newAccount(t *testing.T) *account {
 		[]bus.Rule{
 			{Name: "all", Function: "warder-test", Pattern: `{"source":["aws.iam","mine"]}`},
 			{Name: "kept", Queue: "arn:aws:sqs:us-east-1:123456789012:kept", Pattern: `{"source":["kept"]}`},
-			{Name: "eu", Region: "eu-west-1", Forward: "arn:aws:events:us-east-1:123456789012:event-bus/warder", Pattern: `{"source":["mine"]}`},
+			{Name: "eu", Region: "eu-west-1", Forward: "arn:aws:events:us-east-1:123456789012:event-bus/warder", Role: "arn:aws:iam::123456789012:role/eu", Pattern: `{"source":["mine"]}`},
 			{Name: "arrived", Bus: "warder", Function: "warder-test", Pattern: `{"region":["us-east-1"],"source":["mine"]}`},
 		})
 	if err != nil {
@@ -72,7 +74,7 @@ func newAccount(t *testing.T) *account {
 	t.Cleanup(a.host.Close)
 	endpoint := httptest.NewServer(front.New(front.Config{
 		Moto: server, Bus: rules, Host: a.host, Account: moto.AccountID, Region: mototest.Region,
-		Functions: map[string]string{functionKey: "warder-test"},
+		Functions: map[string]string{functionKey: "warder-test"}, Keys: map[string]string{"arn:aws:sns:us-east-1:123456789012:heard": "arn:the:key"},
 		Listeners: []front.Listener{{Subscription: "arn:the:subscription", Topic: "arn:aws:sns:us-east-1:123456789012:heard", Function: "warder-test"}},
 	}))
 	t.Cleanup(endpoint.Close)
@@ -457,6 +459,98 @@ func TestCallsOfFunctionsAreRecordedInTheTermsOfPolicies(t *testing.T) {
 	a.post(t, http.MethodDelete, "/_warder/calls", "")
 	if _, answer := a.post(t, http.MethodGet, "/_warder/calls", ""); strings.TrimSpace(answer) != "[]" {
 		t.Errorf("calls after they were forgotten: %s", answer)
+	}
+}
+
+// What AWS judges a call by is more than its parameters say: the tags of a user, the path of a group,
+// whose key it is, the whole ARN of a secret, and what a service does in turn.
+func TestACallIsRecordedWithAllThatAWSWouldJudgeItBy(t *testing.T) {
+	a := newAccount(t)
+	people, cfg := a.iam(nil), mototest.Config(a.url, functionKey, "any")
+	function, secrets := iam.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg)
+	ctx := t.Context()
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	tag := func(key, value string) []iamtypes.Tag { return []iamtypes.Tag{{Key: &key, Value: &value}} }
+	name, group := aws.String("zoe"), aws.String("readers")
+	must(people.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group, Path: aws.String("/team/")}))
+	must(people.CreateUser(ctx, &iam.CreateUserInput{UserName: name, Tags: tag("warder:rotate", "no")}))
+	must(people.TagUser(ctx, &iam.TagUserInput{UserName: name, Tags: tag("warder:rotate", "yes")}))
+	must(people.TagUser(ctx, &iam.TagUserInput{UserName: name, Tags: tag("gone", "yes")}))
+	must(people.UntagUser(ctx, &iam.UntagUserInput{UserName: name, TagKeys: []string{"gone"}}))
+	key, err := function.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name})
+	must(key, err)
+	must(function.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: key.AccessKey.AccessKeyId}))
+	must(function.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: name, GroupName: group}))
+	made, err := secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String("s"), SecretString: aws.String("v")})
+	must(made, err)
+	must(secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("s")}))
+	_, _ = secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String("none")})
+	_, _ = sns.NewFromConfig(cfg).Publish(ctx, &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), Message: aws.String("m")})
+	_, _ = ssm.NewFromConfig(cfg, func(o *ssm.Options) { o.Region = "ap-northeast-2" }).TerminateSession(ctx, &ssm.TerminateSessionInput{SessionId: aws.String("s-1")})
+	must(function.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("yan"), Path: aws.String("/p/"), Tags: tag("a", "b")}))
+	must(function.DeleteUser(ctx, &iam.DeleteUserInput{UserName: aws.String("yan")}))
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+"/photos?publicAccessBlock", nil)
+	must(request, err)
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+functionKey+"/20260101/us-east-1/s3/aws4_request")
+	answer, err := http.DefaultClient.Do(request)
+	must(answer, err)
+	must(nil, answer.Body.Close())
+
+	_, body := a.post(t, http.MethodGet, "/_warder/calls", "")
+	var calls []front.Call
+	if err := json.Unmarshal([]byte(body), &calls); err != nil {
+		t.Fatal(err)
+	}
+	for i := range calls {
+		calls[i].At, calls[i].Status, calls[i].Function = time.Time{}, 0, ""
+	}
+	zoe := "arn:aws:iam::123456789012:user/zoe"
+	tags := map[string]string{"aws:ResourceTag/warder:rotate": "yes"}
+	through := map[string]string{"kms:ViaService": "sns.us-east-1.amazonaws.com"}
+	want := []front.Call{
+		{Action: "iam:CreateAccessKey", Resource: zoe, Conditions: tags},
+		{Action: "iam:GetAccessKeyLastUsed", Resource: zoe, Conditions: tags},
+		{Action: "iam:AddUserToGroup", Resource: "arn:aws:iam::123456789012:group/team/readers"},
+		{Action: "secretsmanager:CreateSecret", Resource: *made.ARN},
+		{Action: "secretsmanager:GetSecretValue", Resource: *made.ARN},
+		{Action: "secretsmanager:DescribeSecret", Resource: "arn:aws:secretsmanager:us-east-1:123456789012:secret:none"},
+		{Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:123456789012:heard"},
+		{Action: "kms:GenerateDataKey", Resource: "arn:the:key", By: "sns", Conditions: through},
+		{Action: "kms:Decrypt", Resource: "arn:the:key", By: "sns", Conditions: through},
+		{Action: "ssm:TerminateSession", Resource: "arn:aws:ssm:ap-northeast-2:123456789012:session/s-1"},
+		{Action: "iam:CreateUser", Resource: "arn:aws:iam::123456789012:user/p/yan"},
+		{Action: "iam:TagUser", Resource: "arn:aws:iam::123456789012:user/p/yan", By: "iam"},
+		{Action: "iam:DeleteUser", Resource: "arn:aws:iam::123456789012:user/p/yan", Conditions: map[string]string{"aws:ResourceTag/a": "b"}},
+		{Action: "s3:GetBucketPublicAccessBlock", Resource: "arn:aws:s3:::photos", Conditions: map[string]string{"aws:ResourceAccount": "123456789012"}},
+	}
+	if diff := cmp.Diff(want, calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// A rule that forwards an event calls with a role of its own.
+func TestAForwardedEventIsACallOfTheRulesRole(t *testing.T) {
+	a := newAccount(t)
+	a.post(t, http.MethodPost, "/_warder/send", `{"source":"mine","region":"eu-west-1","detail-type":"t","detail":{}}`)
+	_, body := a.post(t, http.MethodGet, "/_warder/calls", "")
+	var calls []front.Call
+	if err := json.Unmarshal([]byte(body), &calls); err != nil {
+		t.Fatal(err)
+	}
+	for i := range calls {
+		calls[i].At = time.Time{}
+	}
+	want := []front.Call{{
+		Role: "arn:aws:iam::123456789012:role/eu", By: "events", Action: "events:PutEvents",
+		Resource: "arn:aws:events:us-east-1:123456789012:event-bus/warder", Conditions: map[string]string{"events:source": "mine"},
+	}}
+	if diff := cmp.Diff(want, calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
 

@@ -32,6 +32,8 @@ type Request struct {
 	Resource string `json:"resource"` // ARN, or * for an action without one
 	// Context are the condition keys of the call, beside those of the accounts.
 	Context map[string]string `json:"context,omitempty"`
+	// Policy is the document of the resource's own policy; nil if it has none.
+	Policy json.RawMessage `json:"policy,omitempty"`
 }
 
 // Answer is what becomes of a request.
@@ -45,8 +47,9 @@ const (
 )
 
 // Ask returns the answers to the requests of each principal. A policy or a request that the
-// simulator does not understand is an error: an action that does not exist, or a resource of a type
-// that the action does not take.
+// simulator does not understand is an error: an action that does not exist, a resource of a type
+// that the action does not take or none where it takes one, a condition key that AWS does not send
+// with the action.
 func Ask(ctx context.Context, principals []Principal) ([][]Answer, error) {
 	root, err := project.Find()
 	if err != nil {
@@ -55,6 +58,9 @@ func Ask(ctx context.Context, principals []Principal) ([][]Answer, error) {
 	for i := range principals {
 		if principals[i].Policies == nil {
 			principals[i].Policies = []json.RawMessage{}
+		}
+		if principals[i].Requests == nil {
+			principals[i].Requests = []Request{}
 		}
 	}
 	input, err := json.Marshal(map[string]any{"principals": principals})

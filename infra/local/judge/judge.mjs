@@ -8,22 +8,29 @@ async function answer(principal, request) {
   const own = principal.arn.split(':')[4]
   const named = request.resource.split(':')[4]
   const account = !named || named === 'aws' ? own : named // AWS's own policies are in every account
+  const context = { 'aws:ResourceAccount': account, 'aws:PrincipalAccount': own, ...request.context }
   const result = await runSimulation(
     {
       request: {
         principal: principal.arn,
         action: request.action,
-        resource: { resource: request.resource, accountId: account },
-        contextVariables: { 'aws:ResourceAccount': account, 'aws:PrincipalAccount': own, ...request.context },
+        // The root user of a member account has no policy: that of who asks alone decides.
+        resource: { resource: request.resource, accountId: request.action === 'sts:AssumeRoot' ? own : account },
+        contextVariables: context,
       },
       identityPolicies: principal.policies.map((policy, i) => ({ name: `policy ${i + 1}`, policy })),
+      resourcePolicy: request.policy,
       permissionBoundaryPolicies: principal.boundary && [{ name: 'boundary', policy: principal.boundary }],
       serviceControlPolicies: [],
       resourceControlPolicies: [],
     },
     { simulationMode: 'Strict' },
   )
-  return result.resultType === 'error' ? `error: ${JSON.stringify(result.errors)}` : result.overallResult
+  if (result.resultType === 'error') return `error: ${JSON.stringify(result.errors)}`
+  if (result.resultType !== 'single') return 'error: the action is on a resource, and the request names none'
+  const ignored = result.result.ignoredContextKeys ?? []
+  if (ignored.length) return `error: the action has no ${ignored}`
+  return result.overallResult
 }
 
 const { principals } = JSON.parse(await text(process.stdin))

@@ -84,6 +84,7 @@ type Stack struct {
 	Outputs       map[string]string
 	Resources     []Resource          // sorted by logical id
 	Targets       map[string][]string // ARNs that each rule starts, by the rule's name
+	Keys          map[string]string   // ARNs of the keys that topics are encrypted with, by the topic's ARN
 	Regions       []Stack             // of the hub: the stacks of the other regions
 }
 
@@ -98,7 +99,7 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 	}
 	m := &maker{
 		ctx: ctx, Clients: clients, template: t, name: name, account: account, region: region,
-		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{}, queues: map[string]bool{}, targets: map[string][]string{}, allowed: map[string]bool{},
+		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{}, queues: map[string]bool{}, targets: map[string][]string{}, keys: map[string]string{}, allowed: map[string]bool{},
 	}
 	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {
 		if t.Resources[logicalID].Type == metadata {
@@ -129,11 +130,12 @@ type maker struct {
 	listeners []Subscription
 	queues    map[string]bool // by ARN
 	targets   map[string][]string
-	allowed   map[string]bool // ARN of a rule or topic, and of the function that it may start
+	keys      map[string]string // of topics
+	allowed   map[string]bool   // ARN of a rule or topic, and of the function that it may start
 }
 
 func (m *maker) stack() (Stack, error) {
-	stack := Stack{Name: m.name, Region: m.region, Targets: m.targets, Outputs: map[string]string{}}
+	stack := Stack{Name: m.name, Region: m.region, Targets: m.targets, Keys: m.keys, Outputs: map[string]string{}}
 	for _, id := range slices.Sorted(maps.Keys(m.made)) {
 		stack.Resources = append(stack.Resources, Resource{id, m.template.Resources[id].Type, m.made[id].ref})
 	}
@@ -335,8 +337,8 @@ func (m *maker) rule(name string, properties map[string]any) (made, error) {
 		Name, EventBusName, ScheduleExpression, State string
 		EventPattern                                  json.RawMessage
 		Targets                                       []struct {
-			Arn, Input, InputPath string
-			InputTransformer      any
+			Arn, Input, InputPath, RoleArn string
+			InputTransformer               any
 		}
 	}
 	p.Name = name
@@ -361,7 +363,7 @@ func (m *maker) rule(name string, properties map[string]any) (made, error) {
 		case m.queues[target.Arn]:
 			rule.Queue = target.Arn
 		case strings.HasPrefix(target.Arn, "arn:aws:events:") && strings.Contains(target.Arn, ":event-bus/"):
-			rule.Forward = target.Arn
+			rule.Forward, rule.Role = target.Arn, target.RoleArn
 		default:
 			return made{}, fmt.Errorf("target %s: no function or queue of the template, and no event bus", target.Arn)
 		}
@@ -643,6 +645,9 @@ func (m *maker) topic(name string, properties map[string]any) (made, error) {
 	topic, err := m.SNS.CreateTopic(m.ctx, &sns.CreateTopicInput{Name: &p.TopicName, Attributes: attributes})
 	if err != nil {
 		return made{}, err
+	}
+	if strings.HasPrefix(p.KmsMasterKeyId, "arn:") { // any other is AWS's own, which asks nobody
+		m.keys[*topic.TopicArn] = p.KmsMasterKeyId
 	}
 	return made{ref: *topic.TopicArn, attributes: map[string]string{"TopicArn": *topic.TopicArn, "TopicName": p.TopicName}}, nil
 }

@@ -47,7 +47,7 @@ func TestCreate(t *testing.T) {
 
 	t.Run("functions and rules have their references resolved", func(t *testing.T) {
 		want := stack.Stack{
-			Name: "warder", Region: mototest.Region, Template: data, Resources: got.Resources, Targets: got.Targets,
+			Name: "warder", Region: mototest.Region, Template: data, Resources: got.Resources, Targets: got.Targets, Keys: got.Keys,
 			Functions: []stack.Function{{
 				Name: "warder-test", ARN: "arn:aws:lambda:us-east-1:123456789012:function:warder-test",
 				Role: "arn:aws:iam::123456789012:role/warder/warder-Role", Timeout: 15 * time.Minute, MemoryMB: 256,
@@ -63,7 +63,7 @@ func TestCreate(t *testing.T) {
 				{Name: "warder-ARule", Region: "us-east-1", State: "ENABLED", Function: "warder-test", Pattern: `{"account":["123456789012"],"source":["aws.iam"]}`},
 				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Function: "warder-test", Input: "{}", Pattern: `{"source":["here"]}`},
 				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:warder-Queue", Pattern: `{"source":["here"]}`},
-				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Forward: "arn:aws:events:us-west-2:123456789012:event-bus/warder", Pattern: `{"source":["here"]}`},
+				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Forward: "arn:aws:events:us-west-2:123456789012:event-bus/warder", Role: "arn:aws:iam::123456789012:role/warder/warder-Role", Pattern: `{"source":["here"]}`},
 				{Name: "warder-Schedule", Region: "us-east-1", Function: "warder-test", Schedule: "rate(1 day)", State: "DISABLED", Disabled: true},
 			},
 			Buses: []string{"warder"},
@@ -74,6 +74,12 @@ func TestCreate(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("stack (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("an encrypted topic has its key", func(t *testing.T) {
+		key := got.Keys["arn:aws:sns:us-east-1:123456789012:warder-Topic"]
+		if !strings.HasPrefix(key, "arn:aws:kms:us-east-1:123456789012:key/") || len(got.Keys) != 1 {
+			t.Errorf("keys %v, want that of the topic", got.Keys)
 		}
 	})
 	t.Run("what was created is listed by both its names, and rules with what they start", func(t *testing.T) {

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
+)
+
+const (
+	readOnlyAccess = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+	powerUser      = "arn:aws:iam::aws:policy/PowerUserAccess"
+)
+
+// settings of functions that have them switched off by default, or otherwise in the tour.
+var reaching = map[string]map[string]any{
+	"detach-direct-policy":         {"policyGroups": map[string]string{readOnlyAccess: "readers"}},
+	"deactivate-stale-access-key":  {"deleteAfterDays": 30},
+	"deactivate-unused-access-key": {"deleteAfterDays": 30},
+	"require-permissions-boundary": {"boundary": powerUser},
+}
+
+// A reacher has functions do what neither the tour nor the samples need of them.
+type reacher struct {
+	*testing.T
+	*stage
+	quiet *iam.Client // whose calls are nobody's, and make no events
+}
+
+// reachRest plays what uses the rest of what the functions' roles grant, and returns the account.
+func reachRest(t *testing.T) *stage {
+	t.Helper()
+	t.Chdir(root(t))
+	sc := scene{mode: "enforce", synth: project.Tour, alter: func(function string, env map[string]string) {
+		var parameters map[string]any
+		if err := json.Unmarshal([]byte(env["WARDER_PARAMETERS"]), &parameters); err != nil {
+			return // a tool has none
+		}
+		maps.Copy(parameters, reaching[strings.TrimPrefix(function, prefix)])
+		data, _ := json.Marshal(parameters) // cannot fail: it was JSON
+		env["WARDER_PARAMETERS"] = string(data)
+	}}
+	s, err := openStage(t.Context(), printer{out: io.Discard}, sc, false, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.account.Close)
+	r := &reacher{t, s, iam.NewFromConfig(own(s.account.moto))}
+	// Slack takes a message a second, and the tour has seen it: here every post fails, at once.
+	r.must(r.fault(t.Context(), front.Fault{Operation: "dynamodb:GetItem", Function: prefix + "post-to-slack", Status: 400, Code: "AccessDeniedException"}))
+	for _, play := range []func(){r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.failed} {
+		at := time.Now()
+		play()
+		r.idle()
+		t.Log(time.Since(at))
+	}
+	r.idle()
+	return s
+}
+
+func (r *reacher) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *reacher) idle() {
+	r.Helper()
+	r.must(r.account.host.Idle(r.Context()))
+}
+
+// user adds a user without anybody hearing of it.
+func (r *reacher) user(name string) *iamtypes.User {
+	r.Helper()
+	out, err := r.quiet.CreateUser(r.Context(), &iam.CreateUserInput{UserName: &name})
+	r.must(err)
+	return out.User
+}
+
+// key adds a key of that age in days, used so many days ago if it was, and returns its id.
+func (r *reacher) key(user string, age, used int) string {
+	r.Helper()
+	out, err := r.quiet.CreateAccessKey(r.Context(), &iam.CreateAccessKeyInput{UserName: &user})
+	r.must(err)
+	aged := moto.Age{AccessKey: *out.AccessKey.AccessKeyId, Created: time.Now().AddDate(0, 0, -age).Add(-time.Minute)}
+	if used > 0 {
+		aged.LastUsed = time.Now().AddDate(0, 0, -used)
+	}
+	r.must(r.account.moto.Age(r.Context(), aged))
+	return aged.AccessKey
+}
+
+// undone has undo put something back, and then put that back.
+func (r *reacher) undone(request map[string]string) {
+	r.Helper()
+	r.idle()
+	request["by"], request["reason"] = "kim@example.com", "to see it"
+	var answer struct{ Undone []struct{ Undo string } }
+	r.must(r.invoke(r.Context(), "undo", request, &answer))
+	if len(answer.Undone) == 0 {
+		r.Errorf("undo of %v did nothing", request)
+	}
+	for _, done := range answer.Undone {
+		var again struct{ Undone []any }
+		r.must(r.invoke(r.Context(), "undo", map[string]string{"action": done.Undo, "by": "lee@example.com", "reason": "to see it"}, &again))
+	}
+}
+
+func since() string { return time.Now().UTC().AddDate(0, 0, -1).Format(time.RFC3339) }
+
+// groups: a policy that a group keeps, and a user who joins one that has a policy of its own.
+func (r *reacher) groups() {
+	ctx := r.Context()
+	for _, group := range []string{"readers", "writers"} {
+		_, err := r.quiet.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: &group})
+		r.must(err)
+	}
+	_, err := r.quiet.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{GroupName: aws.String("readers"), PolicyArn: aws.String(readOnlyAccess)})
+	r.must(err)
+	_, err = r.quiet.PutGroupPolicy(ctx, &iam.PutGroupPolicyInput{GroupName: aws.String("writers"), PolicyName: aws.String("p"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}`)})
+	r.must(err)
+	r.user("gina")
+	r.must(r.attach(ctx, "gina", readOnlyAccess))
+	r.undone(map[string]string{"user": "gina", "since": since()})
+	_, err = r.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: aws.String("gina"), GroupName: aws.String("writers")})
+	r.must(err)
+}
+
+// full: users who can take no more policies are quarantined by a group.
+func (r *reacher) full() {
+	ctx := r.Context()
+	for _, name := range []string{"fred", "fay", "finn"} {
+		r.user(name)
+		for i := range 10 {
+			policy, err := r.quiet.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(fmt.Sprintf("%s-%d", name, i)), PolicyDocument: aws.String(
+				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
+			r.must(err)
+			_, err = r.quiet.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &name, PolicyArn: policy.Policy.Arn})
+			r.must(err)
+		}
+	}
+	r.must(r.sample(ctx, "access-key-leaked", "AKIACIDEPLOYQEXAMPLE", r.key("fred", 1, 0)))
+	r.must(r.sample(ctx, "iam-console-login-outside-network", "alice", "fay"))
+	r.must(r.sample(ctx, "ssh-key-sent-outside-network", "alice", "finn"))
+	r.undone(map[string]string{"user": "fay", "since": since()})
+}
+
+// bounded: a boundary of AWS, which is put on, taken off and put on again.
+func (r *reacher) bounded() {
+	_, err := r.iam.CreateUser(r.Context(), &iam.CreateUserInput{UserName: aws.String("bea")})
+	r.must(err)
+	r.undone(map[string]string{"user": "bea", "since": since()})
+}
+
+// inline: an inline policy, which is removed, put back and removed.
+func (r *reacher) inline() {
+	r.user("ines")
+	_, err := r.iam.PutUserPolicy(r.Context(), &iam.PutUserPolicyInput{UserName: aws.String("ines"), PolicyName: aws.String("p"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
+	r.must(err)
+	r.undone(map[string]string{"user": "ines", "since": since()})
+}
+
+// rotated: a rotation that is cut off and taken up again, and one that is put back and made anew.
+func (r *reacher) rotated() {
+	const control = "rotate-access-key"
+	ctx := r.Context()
+	ask := func(name string) {
+		_, err := r.iam.CreateUser(ctx, &iam.CreateUserInput{UserName: &name, Tags: []iamtypes.Tag{{Key: aws.String("warder:rotate"), Value: aws.String("yes")}}})
+		r.must(err)
+		r.key(name, 70, 0)
+	}
+	ask("rosa")
+	r.must(r.fault(ctx, front.Fault{Operation: "secretsmanager:PutSecretValue", Function: prefix + control, Status: 400, Code: "AccessDeniedException", Message: "refused once", Times: 1}))
+	r.must(r.later(ctx, control, 0))
+	r.undone(map[string]string{"user": "rosa", "since": since()})
+	told, err := r.limits(control)
+	r.must(err)
+	r.must(r.later(ctx, control, told.HoldDays+1))
+}
+
+// deleted: keys that stay inactive are deleted in the end.
+func (r *reacher) deleted() {
+	ctx := r.Context()
+	r.user("dora")
+	r.key("dora", 91, 0)
+	r.user("dirk")
+	r.key("dirk", 200, 95)
+	for _, day := range []int{0, 15, 60, 80} {
+		r.must(r.later(ctx, "deactivate-stale-access-key", day))
+		r.must(r.later(ctx, "deactivate-unused-access-key", day))
+		r.idle()
+	}
+}
+
+// found: AWS Config names users by their unique ids.
+func (r *reacher) found() {
+	user := r.user("ulla")
+	_, err := r.quiet.CreateLoginProfile(r.Context(), &iam.CreateLoginProfileInput{UserName: user.UserName, Password: aws.String("a long enough Password 1")})
+	r.must(err)
+	for _, rule := range []string{"iam-user-unused-credentials-check", "iam-user-no-policies-check", "access-keys-rotated"} {
+		r.must(r.deliver(r.Context(), configEvent(rule, *user.UserId, time.Now())))
+	}
+}
+
+// drilled: what is about users who are named like a drill's, of which the ledger is asked.
+func (r *reacher) drilled() {
+	const name = "warder-drill-of-nobody"
+	r.user(name)
+	r.must(r.attach(r.Context(), name, administrator))
+	r.must(r.sample(r.Context(), "iam-console-login-no-mfa", "bob", name))
+	r.must(r.sample(r.Context(), "user-access-key-unused", "team/data/erin@example.com", name))
+}
+
+// asked: every form of a question.
+func (r *reacher) asked() {
+	ctx := r.Context()
+	for _, question := range []map[string]string{{"user": "gina"}, {"key": r.key("ulla", 1, 0)}, {"policy": readOnlyAccess}, {"action": "nothing"}} {
+		var answer any
+		r.must(r.invoke(ctx, "explain", question, &answer))
+	}
+	var answer any
+	r.must(r.invoke(ctx, "undo", map[string]string{"run": "nothing", "by": "kim@example.com", "reason": "to see it"}, &answer))
+}
+
+// swept: every schedule, and what another region forwards.
+func (r *reacher) swept() {
+	for _, rule := range r.account.Stack.Rules {
+		if rule.Schedule != "" {
+			r.must(r.sweep(r.Context(), strings.TrimPrefix(rule.Function, prefix), time.Now()))
+		}
+	}
+	for _, there := range r.account.Stack.Regions {
+		r.must(r.sample(r.Context(), "iam-console-login-no-mfa", `"us-east-2"`, `"`+there.Region+`"`))
+	}
+}
+
+// failed: every function fails, and what it was given is kept.
+func (r *reacher) failed() {
+	ctx := r.Context()
+	client := lambda.NewFromConfig(config(r.account.URL, r.account.AccessKey, r.account.Secret, ""))
+	for _, f := range r.account.Stack.Functions {
+		if f.OnFailure == "" {
+			continue
+		}
+		for _, operation := range []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "secretsmanager:GetSecretValue"} {
+			r.must(r.fault(ctx, front.Fault{Operation: operation, Function: f.Name, Status: 400, Code: "AccessDeniedException", Message: "refused"}))
+		}
+		_, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &f.Name, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{}`)})
+		r.must(err)
+	}
+	r.idle()
+}
