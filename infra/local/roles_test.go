@@ -78,9 +78,9 @@ func rolesAtWork(t *testing.T) []role {
 		r := &roles[i]
 		for _, x := range tempting {
 			if slices.Contains(x.may, r.whose) {
-				r.may = append(r.may, world.known(x.request(world.arns)))
+				r.may = append(r.may, x.request(world.arns))
 			} else {
-				r.resist = append(r.resist, world.known(x.request(world.arns)))
+				r.resist = append(r.resist, x.request(world.arns))
 			}
 		}
 		r.not = slices.Clone(r.resist)
@@ -179,13 +179,10 @@ func worldOf(t *testing.T, a *account) world {
 	return w
 }
 
-// known is the request with the policy of the key that it is about, if it is about one. The key of
-// each account is the one key of the topic.
+// known is the request with the policy of the key that it is about, if it is about one: the key of
+// each account that was played in is the one key of the topic.
 func (w world) known(r judge.Request) judge.Request {
-	switch {
-	case r.Resource == otherKey:
-		r.Policy = delegates
-	case strings.HasPrefix(r.Resource, "arn:aws:kms:"):
+	if strings.HasPrefix(r.Resource, "arn:aws:kms:") {
 		r.Resource, r.Policy = w.arns["TopicKey"], w.keyPolicy
 	}
 	return r

@@ -229,10 +229,11 @@ var tempting = []temptation{
 // everybody lets everybody in: whether somebody may do something there is up to the policies of who asks.
 var everybody = json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
 
-// otherKey is a key of the account that is not the topic's, and delegates its policy, which leaves it
-// to the policies of the account's roles who may use it.
+// otherKey is a key of the account that is not the topic's.
 const otherKey = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 
+// delegates is the policy of a key that leaves it to the policies of the account's roles who may use
+// it. That of the topic's key keeps others out by itself; no role is to rely on that.
 var delegates = json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"}]}`)
 
 // request is the temptation in an account whose resources have those ARNs, by their logical id.
@@ -242,6 +243,9 @@ func (x temptation) request(resources map[string]string) judge.Request {
 		r.Resource = resources[name] + rest
 	} else if r.Resource != "*" && !strings.HasPrefix(r.Resource, "arn:") {
 		r.Resource = "arn:aws:iam::123456789012:" + r.Resource
+	}
+	if strings.HasPrefix(r.Resource, "arn:aws:kms:") {
+		r.Policy = delegates
 	}
 	return r
 }

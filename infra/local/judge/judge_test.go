@@ -85,3 +85,40 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 		})
 	}
 }
+
+// What is asked must be what AWS would ask.
+func TestAQuestionThatAWSWouldNotAskIsAnError(t *testing.T) {
+	allow := documents(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
+	for name, request := range map[string]Request{
+		"an action on a resource without one": {Action: "iam:GetUser", Resource: "*"},
+		"a key that the action has not":       {Action: "iam:GetUser", Resource: alice, Context: map[string]string{"iam:PolicyARN": "arn:aws:iam::aws:policy/ReadOnlyAccess"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Ask(t.Context(), []Principal{{ARN: alice, Policies: allow, Requests: []Request{request}}}); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+}
+
+// The policy of a resource counts: another account's must let its caller in, and a key's anybody.
+func TestTheResourcesPolicyCounts(t *testing.T) {
+	allow := documents(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sqs:SendMessage","kms:Decrypt","sts:AssumeRoot"],"Resource":"*"}]}`)
+	everybody := json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
+	const key, queue = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555", "arn:aws:sqs:us-east-1:999999999999:q"
+	got, err := Ask(t.Context(), []Principal{
+		{ARN: alice, Policies: allow, Requests: []Request{
+			{Action: "sqs:SendMessage", Resource: queue}, {Action: "sqs:SendMessage", Resource: queue, Policy: everybody},
+			{Action: "kms:Decrypt", Resource: key}, {Action: "kms:Decrypt", Resource: key, Policy: everybody},
+			{Action: "sts:AssumeRoot", Resource: "arn:aws:iam::999999999999:root"},
+		}},
+		{ARN: alice, Requests: []Request{{Action: "sqs:SendMessage", Resource: queue, Policy: everybody}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]Answer{{ImplicitlyDenied, Allowed, ImplicitlyDenied, Allowed, Allowed}, {ImplicitlyDenied}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
