@@ -39,6 +39,10 @@ const usage = `usage: go run ./infra/local COMMAND
   preview [-json] [CONTROL…]
         show who would be told of what, and what would be changed when, in the account of
         the credentials in the environment; it reads it, and cannot do anything else
+  simulate [-days N] [-users N] [-seed N] [-seeds N] [-v] [-json] [-only IDS] [-alone USER]
+        play months of a made-up company in memory, faults and all, and check after each
+        step what is promised; -seeds plays many companies, -v prints each day; what
+        breaks a promise is shrunk, and -only and -alone play what is left of it
   cost [-json]
         play a month and price what it took: an estimate for an account
 
@@ -69,7 +73,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "cost": cost, "invoke": invoke, "preview": showPreview,
+		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "cost": cost, "invoke": invoke, "preview": showPreview, "simulate": simulation,
 	}
 	if len(args) > 0 {
 		switch args[0] {

@@ -1,0 +1,237 @@
+package simulate
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/quarantine"
+)
+
+// What the company has beside its people.
+const (
+	number  = "111122223333"
+	halts   = "/warder/halt"
+	topic   = "arn:aws:sns:us-east-1:" + number + ":warder"
+	own     = "arn:aws:iam::" + number + ":policy"
+	managed = "arn:aws:iam::aws:policy/"
+
+	boundary    = own + "/workload-boundary"
+	quarantines = own + change.QuarantinePath
+	readers     = "readers" // the group that carries what policyGroups moves
+)
+
+// A right is one thing that a policy can allow. There are few, so that what somebody may do is a set
+// that can be compared: the web of invariants judges access by these tables and not by the code that
+// it watches.
+type right uint16
+
+const (
+	readObjects right = 1 << iota
+	writeObjects
+	readBills
+	changePassword
+	administer
+	everything = 1<<iota - 1
+)
+
+// A rule is what a policy allows and denies.
+type rule struct{ allows, denies right }
+
+// policies are those of the account, by ARN, with their documents.
+var policies = map[string]struct {
+	rule
+	document string
+}{
+	managed + "AdministratorAccess":        {rule{allows: everything}, allow("*")},
+	managed + "AmazonS3ReadOnlyAccess":     {rule{allows: readObjects}, allow("s3:Get*")},
+	managed + "AmazonS3FullAccess":         {rule{allows: readObjects | writeObjects}, allow("s3:*")},
+	managed + "IAMUserChangePassword":      {rule{allows: changePassword}, allow("iam:ChangePassword")},
+	own + "/billing":                       {rule{allows: readBills}, allow("aws-portal:*")},
+	own + "/no-bills":                      {rule{denies: readBills}, deny("aws-portal:*")},
+	boundary:                               {rule{allows: everything &^ administer}, allow("s3:*")},
+	quarantines + change.KeyQuarantine:     {rule{denies: everything}, quarantine.KeyDocument()},
+	quarantines + change.OutsideQuarantine: {rule{denies: everything}, deny("*")},
+}
+
+// inline are the documents of inline policies that people write.
+var inline = map[string]rule{
+	allow("s3:Get*"):      {allows: readObjects},
+	allow("aws-portal:*"): {allows: readBills},
+	deny("s3:Put*"):       {denies: writeObjects},
+}
+
+func allow(action string) string { return document("Allow", action) }
+func deny(action string) string  { return document("Deny", action) }
+
+func document(effect, action string) string {
+	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":%q,"Action":%q,"Resource":"*"}]}`, effect, action)
+}
+
+// groups are those of the account. Users are in the first two.
+var groups = map[string]*account.Group{
+	"developers": {Attached: []string{managed + "AmazonS3FullAccess"}},
+	"finance":    {Attached: []string{own + "/billing"}},
+	readers:      {Attached: []string{managed + "AmazonS3ReadOnlyAccess"}},
+
+	change.KeyQuarantine:     {Attached: []string{quarantines + change.KeyQuarantine}},
+	change.OutsideQuarantine: {Attached: []string{quarantines + change.OutsideQuarantine}},
+}
+
+// direct are the policies that people attach to users, and given those that Warder leaves alone: one
+// that denies, and the one that lets users change their password.
+var (
+	direct = []string{managed + "AdministratorAccess", managed + "AmazonS3ReadOnlyAccess", managed + "AmazonS3FullAccess", own + "/billing"}
+	given  = []string{own + "/no-bills", managed + "IAMUserChangePassword"}
+)
+
+// access is what a user may do.
+func access(u *account.User) right {
+	if u == nil {
+		return 0
+	}
+	var r rule
+	add := func(more rule) { r.allows |= more.allows; r.denies |= more.denies }
+	for _, policy := range u.Attached {
+		add(policies[policy].rule)
+	}
+	for _, document := range u.Inline {
+		add(inline[string(document)])
+	}
+	for _, name := range u.Groups {
+		if group := groups[name]; group != nil {
+			for _, policy := range group.Attached {
+				add(policies[policy].rule)
+			}
+		}
+	}
+	if u.Boundary != "" {
+		r.allows &= policies[u.Boundary].allows
+	}
+	return r.allows &^ r.denies
+}
+
+// settings of one company, chosen by its seed.
+type choices struct {
+	grace, hold, blast   int
+	maxAge, maxUnused    int
+	deleteAfter          int
+	boundary, moveAccess bool
+	observed             map[string]bool // controls that only observe
+	ko                   bool
+}
+
+func choose(r *rand.Rand, ids []string) choices {
+	c := choices{
+		grace: pick(r, 7, 7, 3, 14), hold: pick(r, 7, 7, 14), blast: pick(r, 10, 25, 5), maxAge: pick(r, 90, 90, 60), maxUnused: pick(r, 90, 90, 45),
+		deleteAfter: pick(r, 0, 30, 60), boundary: r.IntN(4) > 0, moveAccess: r.IntN(2) > 0, ko: r.IntN(4) == 0, observed: map[string]bool{},
+	}
+	for _, id := range ids {
+		if r.IntN(12) == 0 {
+			c.observed[id] = true
+		}
+	}
+	return c
+}
+
+func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
+
+// parameters are what differs from the defaults of a control's parameters.
+func (c choices) parameters(id string) map[string]any {
+	switch id {
+	case "deactivate-stale-access-key":
+		return map[string]any{"maxAgeDays": c.maxAge, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter}
+	case "deactivate-unused-access-key":
+		return map[string]any{"maxUnusedDays": c.maxUnused, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter}
+	case "rotate-access-key":
+		return map[string]any{"maxAgeDays": c.maxAge}
+	case "detach-direct-policy":
+		set := map[string]any{"graceDays": c.grace}
+		if c.moveAccess {
+			set["policyGroups"] = map[string]string{managed + "AmazonS3ReadOnlyAccess": readers}
+		}
+		return set
+	case "require-permissions-boundary":
+		set := map[string]any{"graceDays": c.grace}
+		if c.boundary {
+			set["boundary"] = boundary
+		}
+		return set
+	case "delete-root-access-key":
+		return map[string]any{"accounts": []string{"444455556666"}, "delete": true, "graceDays": c.grace}
+	}
+	return nil
+}
+
+// founded is the account on the first day: people who came in the two years before, with keys of any
+// age, and some of the disorder that Warder is for.
+func founded(r *rand.Rand, people int, begin time.Time) account.State {
+	state := account.State{
+		ID: number, Halt: "no", Users: map[string]*account.User{}, Policies: map[string]account.Document{}, Groups: map[string]*account.Group{},
+		Buckets: map[string]*account.Bucket{}, Sessions: map[string]*account.Session{}, Nodes: map[string]*account.Node{},
+		Members: map[string]*account.Member{"444455556666": {Keys: []account.Key{{ID: "AKIAROOTOFAMEMBER001", Status: change.Active, Created: begin.AddDate(-5, 0, 0)}}}},
+		Summary: map[string]int32{"AccountMFAEnabled": 1, "AccountAccessKeysPresent": 0},
+	}
+	for arn, policy := range policies {
+		state.Policies[arn] = account.Document(policy.document)
+	}
+	for name, group := range groups {
+		state.Groups[name] = group
+	}
+	for i := range 4 {
+		state.Buckets[fmt.Sprintf("bucket-%d", i)] = &account.Bucket{Region: "us-east-1"}
+	}
+	for i := range people {
+		created := begin.AddDate(0, 0, -r.IntN(700)).Add(-time.Duration(r.IntN(24)) * time.Hour)
+		u := joining(r, i, created)
+		for k := range pick(r, 0, 1, 1, 1, 2, 2) {
+			age := time.Duration(r.Int64N(int64(begin.Sub(created))))
+			u.Keys = append(u.Keys, account.Key{ID: keyID(i, k), Status: pick(r, change.Active, change.Active, change.Active, change.Inactive), Created: begin.Add(-age).Truncate(time.Second)})
+		}
+		if r.IntN(10) == 0 {
+			u.Attached = append(u.Attached, pick(r, direct...))
+		}
+		if r.IntN(12) == 0 {
+			u.Attached = append(u.Attached, pick(r, given...))
+		}
+		if r.IntN(20) == 0 {
+			u.Inline = map[string]account.Document{"extra": account.Document(allow("s3:Get*"))}
+		}
+		if r.IntN(5) == 0 {
+			u.Boundary = ""
+		}
+		if r.IntN(15) == 0 {
+			u.Tags["warder:rotate"] = "yes"
+		}
+		state.Users[person(i)] = u
+	}
+	return state
+}
+
+// person is the name of a user.
+func person(i int) string { return fmt.Sprintf("user-%03d", i) }
+
+func keyID(user, n int) string { return fmt.Sprintf("AKIA%03dX%012d", user, n) }
+
+// joining is a user on the first day of work.
+func joining(r *rand.Rand, i int, created time.Time) *account.User {
+	u := &account.User{
+		ID: fmt.Sprintf("AIDA%03dX%013d", i, created.Unix()), Path: pick(r, "/", "/", "/team/data/"), Created: created.Truncate(time.Second),
+		Tags: map[string]string{"owner": person(i) + "@example.com"}, Groups: []string{pick(r, "developers", "developers", "finance")}, Boundary: boundary,
+	}
+	if r.IntN(3) == 0 {
+		u.Password = &account.Password{Created: u.Created}
+	}
+	return u
+}
+
+func object(v any) json.RawMessage {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain data
+	}
+	return text
+}

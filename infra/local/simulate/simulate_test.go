@@ -1,0 +1,381 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/say"
+)
+
+// companies are how many are played, each for two months.
+const companies = 200
+
+func TestInvariantsHoldInEveryCompany(t *testing.T) {
+	var mu sync.Mutex
+	checks := map[string]int{}
+	sum, changes, faults := 0, 0, 0
+	seeds := make(chan uint64)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for seed := range seeds {
+				s, err := Run(t.Context(), Options{Days: 60, Users: 8, Seed: seed})
+				if err != nil {
+					t.Errorf("seed %d: %v", seed, err)
+					continue
+				}
+				if v := s.Violation; v != nil {
+					t.Errorf("seed %d: %v\n%s", seed, v, strings.Join(v.Story, "\n"))
+				}
+				mu.Lock()
+				sum, changes, faults = sum+s.Sum, changes+s.Counts["changes"], faults+s.Counts["faults"]
+				for invariant, n := range s.Checks {
+					checks[invariant] += n
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for seed := range uint64(companies) {
+		seeds <- seed + 1
+	}
+	close(seeds)
+	workers.Wait()
+	for _, invariant := range invariants {
+		if checks[invariant] == 0 {
+			t.Errorf("nothing was checked about: %s", invariant)
+		}
+	}
+	t.Logf("%d companies, %d changes, %d faults, %d checks: %v", companies, changes, faults, sum, checks)
+	t.Attr("companies", strconv.Itoa(companies))
+	t.Attr("changes", strconv.Itoa(changes))
+	t.Attr("faults", strconv.Itoa(faults))
+	t.Attr("cases", strconv.Itoa(sum))
+}
+
+func TestTheSameSeedIsTheSameCompany(t *testing.T) {
+	play := func() (Summary, []string) {
+		var told []string
+		s, err := Run(t.Context(), Options{Days: 90, Users: 12, Seed: 7, Day: func(day time.Time, lines []string) {
+			told = append(append(told, day.String()), lines...)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, told
+	}
+	first, said := play()
+	second, again := play()
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Errorf("(-first +second):\n%s", diff)
+	}
+	if diff := cmp.Diff(said, again); diff != "" {
+		t.Errorf("(-first +second):\n%s", diff)
+	}
+}
+
+// sabotage breaks an invariant.
+type sabotage struct {
+	invariant, how string
+	do             func(*world)
+}
+
+// Each invariant is broken on purpose, and must be seen to be.
+var sabotages = []sabotage{
+	{toldBefore, "the functions give less grace than they were told to", func(w *world) { w.chosen.grace++ }},
+	{haltedNow, "the halt switch is not read", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Halt = never{} })
+	}},
+	{exemptNow, "the tags of users are not read", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Owners = tagless{r.Owners} })
+	}},
+	{observing, "a control that only observes enforces", func(w *world) {
+		for _, l := range w.lambdas {
+			l.settings.Mode = "observe"
+		}
+	}},
+	{radius, "the functions are told a larger radius", func(w *world) {
+		for _, l := range w.lambdas {
+			l.settings.BlastRadius = 0
+		}
+	}},
+	{heldNow, "holds are not remembered", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Ledger = ledger.New(forgetful{store{w.memory, w}}) })
+	}},
+	{explained, "changes are made that are not recorded", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Kinds = overdone(r.Kinds) })
+	}},
+	{narrower, "a policy that denies is detached", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Planner = blunt{r.Planner, w} })
+	}},
+	{truthful, "a change that did not take is said to be made", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Kinds = pretended(r.Kinds) })
+	}},
+	{onlyOnce, "every notice is sent twice", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Topic = twice{w} })
+	}},
+	{discreet, "a notice holds a whole access key id", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Topic = indiscreet{w} })
+	}},
+	{covered, "a sweep looks at nobody", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Planner = blind{r.Planner} })
+	}},
+	{overdue, "everything is held back for ever", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Halt = always{} })
+	}},
+	{rewound, "undo puts back something else", func(w *world) { w.undoer.Kinds = pretended(w.undoer.Kinds) }},
+	{oneKey, "keys go without taking turns", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Planner = unordered{r.Planner} })
+	}},
+	{unlost, "runs are finished that are not recorded as such", func(w *world) {
+		w.eachRunner(func(r *remedy.Runner) { r.Ledger = ledger.New(&ledger.Memory{}) })
+	}},
+}
+
+func TestABrokenInvariantIsSeen(t *testing.T) {
+	for _, invariant := range invariants {
+		if !slices.ContainsFunc(sabotages, func(s sabotage) bool { return s.invariant == invariant }) {
+			t.Errorf("nobody breaks: %s", invariant)
+		}
+	}
+	t.Attr("invariants", strconv.Itoa(len(invariants)))
+	for _, s := range sabotages {
+		t.Run(s.how, func(t *testing.T) {
+			for seed := range uint64(20) {
+				summary, err := Run(t.Context(), Options{Days: 60, Users: 12, Seed: seed + 1, sabotage: s.do})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if summary.Violation == nil {
+					continue
+				}
+				if got := summary.Violation.Invariant; got == s.invariant {
+					return
+				}
+				t.Log(seed+1, summary.Violation)
+			}
+			t.Errorf("not seen in twenty companies: %s", s.invariant)
+		})
+	}
+}
+
+func TestAViolationShrinks(t *testing.T) {
+	o := Options{Days: 120, Users: 15, sabotage: func(w *world) { w.eachRunner(func(r *remedy.Runner) { r.Halt = never{} }) }}
+	var first *Violation
+	for ; first == nil; o.Seed++ {
+		s, err := Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = s.Violation
+		if first != nil {
+			break
+		}
+	}
+	s, err := Shrink(t.Context(), o, first, 300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d of %d happenings in %d plays: %s\n%s", len(s.Only), s.Of, s.Plays, s.Violation, strings.Join(Told(o, s.Only), "\n"))
+	if len(s.Only) > 6 || s.Of < 50 {
+		t.Errorf("%d of %d happenings are left", len(s.Only), s.Of)
+	}
+	if told := strings.Join(Told(o, s.Only), "\n"); !strings.Contains(told, "Warder is halted") {
+		t.Errorf("what is left does not say that Warder was halted:\n%s", told)
+	}
+	// What is left breaks it by itself.
+	o.Only, o.Alone = map[int]bool{}, s.Alone
+	for _, id := range s.Only {
+		o.Only[id] = true
+	}
+	again, err := Run(t.Context(), o)
+	if err != nil || again.Violation == nil || again.Violation.Invariant != first.Invariant {
+		t.Errorf("played again: %+v, %v", again.Violation, err)
+	}
+	if diff := cmp.Diff(s.Violation, again.Violation, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("played again (-shrunk +again):\n%s", diff)
+	}
+}
+
+func TestItStopsWhenItIsTold(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, Options{Days: 400, Users: 200, Seed: 1}); err == nil {
+		t.Error("it went on")
+	}
+}
+
+func (w *world) eachRunner(do func(*remedy.Runner)) {
+	for _, l := range w.lambdas {
+		do(l.runner)
+	}
+}
+
+type never struct{}
+
+func (never) Check(context.Context) (say.Text, time.Time, error) { return say.Text{}, time.Time{}, nil }
+
+type tagless struct{ remedy.Owners }
+
+func (o tagless) Owner(ctx context.Context, user string) (owner.Contact, error) {
+	c, err := o.Owners.Owner(ctx, user)
+	c.Tags = nil
+	return c, err
+}
+
+type forgetful struct{ store }
+
+func (s forgetful) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
+	item, err := s.store.Get(ctx, partition, sort)
+	if strings.HasPrefix(partition, "hold#") {
+		item.Version = 0
+	}
+	return item, err
+}
+
+// altered is a kind of change that does something else.
+type altered struct {
+	change.Kind
+	read func(context.Context, change.Change) (string, error)
+	set  func(context.Context, change.Change) error
+}
+
+func (k altered) Read(ctx context.Context, c change.Change) (string, error) {
+	if k.read != nil {
+		return k.read(ctx, c)
+	}
+	return k.Kind.Read(ctx, c)
+}
+
+func (k altered) Set(ctx context.Context, c change.Change) error { return k.set(ctx, c) }
+
+// alter replaces the kinds that change a user's policies and keys.
+func alter(kinds change.Registry, by func(change.Kind) change.Kind) change.Registry {
+	made := change.Registry{}
+	for name, kind := range kinds {
+		made[name] = kind
+		if slices.Contains([]string{change.AccessKeyStatus, change.ManagedUserPolicy, change.PermissionsBoundary}, name) {
+			made[name] = by(kind)
+		}
+	}
+	return made
+}
+
+// overdone makes every change with another one.
+func overdone(kinds change.Registry) change.Registry {
+	return alter(kinds, func(k change.Kind) change.Kind {
+		return altered{Kind: k, set: func(ctx context.Context, c change.Change) error {
+			group, err := kinds.Kind(change.Change{Kind: change.GroupMembership})
+			if err != nil {
+				return err
+			}
+			for _, name := range []string{"developers", "finance"} {
+				more := change.Change{Kind: change.GroupMembership, Subject: c.Subject, Target: name}
+				if err := group.Set(ctx, more); err != nil {
+					return err
+				}
+			}
+			return k.Set(ctx, c)
+		}}
+	})
+}
+
+// pretended makes no change and says that it did.
+func pretended(kinds change.Registry) change.Registry {
+	return alter(kinds, func(k change.Kind) change.Kind {
+		done := map[string]string{}
+		return altered{
+			Kind: k,
+			read: func(ctx context.Context, c change.Change) (string, error) {
+				if after, ok := done[fmt.Sprint(c.Subject, c.Target)]; ok {
+					return after, nil
+				}
+				return k.Read(ctx, c)
+			},
+			set: func(_ context.Context, c change.Change) error {
+				done[fmt.Sprint(c.Subject, c.Target)] = c.After
+				return nil
+			},
+		}
+	})
+}
+
+type always struct{}
+
+func (always) Check(context.Context) (say.Text, time.Time, error) {
+	return say.Data("halted"), time.Time{}, nil
+}
+
+// blunt takes away what denies, as if it gave something.
+type blunt struct {
+	remedy.Planner
+	w *world
+}
+
+func (p blunt) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+	findings, err := p.Planner.Plan(ctx, e, now)
+	p.w.account.With(func(s *account.State) {
+		for name, u := range s.Users {
+			if slices.Contains(u.Attached, own+"/no-bills") {
+				findings = append(findings, remedy.Finding{User: name, Fresh: true, Changes: []change.Change{
+					{Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached},
+				}})
+			}
+		}
+	})
+	return findings, err
+}
+
+type unordered struct{ remedy.Planner }
+
+func (p unordered) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+	findings, err := p.Planner.Plan(ctx, e, now)
+	for i := range findings {
+		findings[i].OneKeyOf = ""
+	}
+	return findings, err
+}
+
+type twice struct{ w *world }
+
+func (p twice) Publish(ctx context.Context, m notice.Message) (string, error) {
+	if _, err := p.w.Publish(ctx, m); err != nil {
+		return "", err
+	}
+	return p.w.Publish(ctx, m)
+}
+
+type indiscreet struct{ w *world }
+
+func (p indiscreet) Publish(ctx context.Context, m notice.Message) (string, error) {
+	if u := p.w.user(m.Subject); u != nil && len(u.Keys) > 0 {
+		m.Runbook = "https://example.com/?" + u.Keys[0].ID
+	}
+	return p.w.Publish(ctx, m)
+}
+
+type blind struct{ remedy.Planner }
+
+func (p blind) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+	if _, sweep := e.Detail.(*event.Sweep); sweep {
+		return nil, nil
+	}
+	return p.Planner.Plan(ctx, e, now)
+}
