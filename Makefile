@@ -26,6 +26,8 @@ FUNCTIONS := $(patsubst functions/%/bootstrap/main.go,%,$(sort $(wildcard functi
 ARM64     := $(FUNCTIONS:%=bin/arm64/%/bootstrap)
 NATIVE    := $(FUNCTIONS:%=bin/native/%/bootstrap)
 
+GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0
+
 # The commands that ask the deployed Warder: what was written after NAME= on make's command line is
 # handed over as it was written, whatever is in it. Names from the environment are not: every shell
 # has a USER.
@@ -193,7 +195,20 @@ node_modules/installed: package.json package-lock.json
 
 .PHONY: test
 test: local $(TOUR) .venv-checkov/installed ## run every test
-	@go test -timeout 30m $(ARGS) ./...
+	@mkdir -p dist
+	@$(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg --jsonfile dist/test.json -- -timeout 30m $(ARGS) ./...
+
+.PHONY: proof
+proof: ## write into docs/proof.md how many cases the tests ran, as the last make test told: ARGS="-check"
+	@go run ./infra/proof $(ARGS)
+
+.PHONY: simulate
+simulate: ## play months of a made-up company, and check what is promised after every step: ARGS="-seeds 1000 -days 60 -users 8"
+	@go run ./infra/local simulate $(ARGS)
+
+.PHONY: load
+load: local ## send ten thousand events through a local account, or in memory alone: ARGS="-memory"
+	@go run ./infra/local load $(ARGS)
 
 .PHONY: lint
 lint: ## check format, vet, lint, module and lock files
