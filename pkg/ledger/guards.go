@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -157,7 +158,7 @@ func (l *Ledger) Take(ctx context.Context, control, step string, limit int, now 
 		case !b.Tripped.IsZero():
 			through = false
 			return Item{}, false, nil
-		case now.Sub(b.Since) >= time.Hour || now.Before(b.Since):
+		case now.Sub(b.Since).Abs() >= time.Hour: // a run that began earlier than the hour counts in it as well
 			b.Since, b.Steps = now, []string{step}
 		case len(b.Steps) < limit:
 			b.Steps = append(b.Steps, step)
@@ -187,32 +188,91 @@ func (l *Ledger) Release(ctx context.Context, control, by, reason string, now ti
 	return before, err
 }
 
+const day = 24 * time.Hour
+
 // Round is one time that a thing was put right.
 type Round struct {
 	Step string    `json:"step"`
 	At   time.Time `json:"at"`
 	// Actor is who had made it so before, when the event said that.
 	Actor string `json:"actor,omitempty"`
+	// Claimed says that the step has begun, and not yet that it came to its end; others leave the thing
+	// alone until then, and until Until at most.
+	Claimed bool      `json:"claimed,omitempty"`
+	Until   time.Time `json:"until,omitzero"`
 }
 
-// Rounds returns the rounds of the thing that c changes within the day before now, without that of
-// the given step.
-func (l *Ledger) Rounds(ctx context.Context, c change.Change, step string, now time.Time) ([]Round, error) {
-	var all []Round
-	if _, err := l.load(ctx, rounds+thing(c), "rounds", &all); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(r Round) bool { return r.Step == step || now.Sub(r.At) >= day }), nil
+// Rounds are what was done to a thing lately, and who is at it, as it was read.
+type Rounds struct {
+	thing   string
+	all     []Round
+	version int64
 }
 
-const day = 24 * time.Hour
+// Rounds returns the rounds of the thing that c changes.
+func (l *Ledger) Rounds(ctx context.Context, c change.Change) (r Rounds, err error) {
+	r.thing = thing(c)
+	r.version, err = l.load(ctx, rounds+r.thing, "rounds", &r.all)
+	return r, err
+}
 
-// AddRound remembers that the thing was put right.
-func (l *Ledger) AddRound(ctx context.Context, c change.Change, r Round) error {
-	_, err := revise(ctx, l, rounds+thing(c), "rounds", func(all *[]Round, _ bool) (Item, bool, error) {
-		kept := slices.DeleteFunc(*all, func(old Round) bool { return old.Step == r.Step || r.At.Sub(old.At) >= day })
-		*all = append(kept, r)
-		return Item{Expires: r.At.Add(2 * day)}, true, nil
+// Done are the rounds that came to their end within the day before now, without that of the given step.
+func (r Rounds) Done(step string, now time.Time) []Round {
+	return slices.DeleteFunc(slices.Clone(r.all), func(old Round) bool {
+		return old.Claimed || old.Step == step || now.Sub(old.At) >= day
 	})
-	return err
+}
+
+// Claimed reports whether the step has begun before, and did not come to its end: what it was to
+// change may be changed.
+func (r Rounds) Claimed(step string) bool {
+	return slices.ContainsFunc(r.all, func(old Round) bool { return old.Step == step && old.Claimed })
+}
+
+// Busy reports whether another step is at the thing at now.
+func (r Rounds) Busy(step string, now time.Time) bool {
+	return slices.ContainsFunc(r.all, func(old Round) bool { return old.Step != step && old.Claimed && now.Before(old.Until) })
+}
+
+// Claim begins the step on the thing: others leave it alone until then. It answers ErrConflict when
+// somebody was at the thing since the rounds were read; they are to be read again then, and the thing
+// with them.
+func (l *Ledger) Claim(ctx context.Context, r *Rounds, step string, at, until time.Time) error {
+	return l.replace(ctx, r, step, at, Round{Step: step, At: at, Claimed: true, Until: until})
+}
+
+// AddRound remembers that the thing was put right, which ends the claim of the step.
+func (l *Ledger) AddRound(ctx context.Context, r *Rounds, done Round) error {
+	return l.insist(ctx, r, done.Step, done.At, done)
+}
+
+// Unclaim ends the claim of a step that did nothing to the thing.
+func (l *Ledger) Unclaim(ctx context.Context, r *Rounds, step string, at time.Time) error {
+	return l.insist(ctx, r, step, at)
+}
+
+// insist replaces the rounds of a step, again if somebody else wrote in between.
+func (l *Ledger) insist(ctx context.Context, r *Rounds, step string, at time.Time, by ...Round) error {
+	for try := 0; ; try++ {
+		err := l.replace(ctx, r, step, at, by...)
+		if !errors.Is(err, ErrConflict) || try == 4 {
+			return err
+		}
+		r.all = nil
+		if r.version, err = l.load(ctx, rounds+r.thing, "rounds", &r.all); err != nil {
+			return err
+		}
+	}
+}
+
+// replace writes the rounds with these in place of those of the step, and without those of long ago.
+func (l *Ledger) replace(ctx context.Context, r *Rounds, step string, at time.Time, by ...Round) error {
+	kept := slices.DeleteFunc(slices.Clone(r.all), func(old Round) bool { return old.Step == step || at.Sub(old.At) >= day })
+	kept = append(kept, by...)
+	item := Item{Partition: rounds + r.thing, Sort: "rounds", Version: r.version, Expires: at.Add(2 * day)}
+	if err := l.save(ctx, item, kept); err != nil {
+		return err
+	}
+	r.all, r.version = kept, r.version+1
+	return nil
 }

@@ -496,7 +496,8 @@ func TestTheBreaker(t *testing.T) {
 			{"1", 0, true, false}, {"2", 0, true, false}, {"3", minute, false, false}, {"", 2 * minute, false, true},
 			{"3", 3 * minute, true, false}, {"4", 3 * minute, true, false}, {"5", 3 * minute, false, false},
 		}},
-		{"begins anew when the clock was put back", []take{{"1", 0, true, false}, {"2", 0, true, false}, {"3", -minute, true, false}}},
+		{"begins anew when the clock was put back", []take{{"1", 0, true, false}, {"2", 0, true, false}, {"3", -hour, true, false}}},
+		{"counts a run that began before the hour, and comes to its changes in it", []take{{"1", 0, true, false}, {"2", -minute, true, false}, {"3", -minute, false, false}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, l := memory()
@@ -599,7 +600,9 @@ func TestRounds(t *testing.T) {
 	for _, r := range []ledger.Round{
 		{Step: "1", At: noon, Actor: "terraform"}, {Step: "2", At: noon.Add(hour)}, {Step: "2", At: noon.Add(2 * hour)}, {Step: "3", At: noon.Add(23 * hour)},
 	} {
-		must(t, l.AddRound(ctx, key, r))
+		lately, err := l.Rounds(ctx, key)
+		must(t, err)
+		must(t, l.AddRound(ctx, &lately, r))
 	}
 	for _, tc := range []struct {
 		name string
@@ -615,22 +618,82 @@ func TestRounds(t *testing.T) {
 		{"of something else are not counted", change.Change{Kind: key.Kind, Subject: "bob", Target: key.Target}, "4", noon, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			found, err := l.Rounds(ctx, tc.c, tc.step, tc.now)
+			found, err := l.Rounds(ctx, tc.c)
 			must(t, err)
 			var steps []string
-			for _, r := range found {
+			for _, r := range found.Done(tc.step, tc.now) {
 				steps = append(steps, r.Step)
 			}
 			same(t, tc.want, steps)
 		})
 	}
 	t.Run("of more than a day ago are forgotten", func(t *testing.T) {
-		must(t, l.AddRound(ctx, key, ledger.Round{Step: "5", At: noon.Add(3 * day)}))
+		lately, err := l.Rounds(ctx, key)
+		must(t, err)
+		must(t, l.AddRound(ctx, &lately, ledger.Round{Step: "5", At: noon.Add(3 * day)}))
 		item := stored(t, store, "rounds#access key status#alice#AKIAEXAMPLE", "rounds")
 		if strings.Contains(item.Body, `"3"`) || !strings.Contains(item.Body, `"5"`) {
 			t.Errorf("the rounds are %s", item.Body)
 		}
 		same(t, noon.Add(5*day), item.Expires)
+	})
+}
+
+func TestAThingIsClaimedByOneStepAtATime(t *testing.T) {
+	read := func(t *testing.T, l *ledger.Ledger) *ledger.Rounds {
+		t.Helper()
+		r, err := l.Rounds(t.Context(), key)
+		must(t, err)
+		return &r
+	}
+	t.Run("others see that somebody is at it, until then at most", func(t *testing.T) {
+		_, l := memory()
+		must(t, l.Claim(t.Context(), read(t, l), "1", noon, noon.Add(minute)))
+		r := read(t, l)
+		if !r.Busy("2", noon) || r.Busy("2", noon.Add(minute)) || r.Busy("1", noon) {
+			t.Errorf("busy for another %t, after that time %t, for itself %t", r.Busy("2", noon), r.Busy("2", noon.Add(minute)), r.Busy("1", noon))
+		}
+		if !r.Claimed("1") || r.Claimed("2") {
+			t.Errorf("claimed %t, by another %t", r.Claimed("1"), r.Claimed("2"))
+		}
+		if done := r.Done("2", noon); len(done) > 0 {
+			t.Errorf("what has begun is counted as done: %v", done)
+		}
+	})
+	t.Run("of two that read it before, one gets it", func(t *testing.T) {
+		_, l := memory()
+		first, second := read(t, l), read(t, l)
+		must(t, l.Claim(t.Context(), second, "2", noon, noon.Add(minute)))
+		if err := l.Claim(t.Context(), first, "1", noon, noon.Add(minute)); !errors.Is(err, ledger.ErrConflict) {
+			t.Errorf("error %v, want that there is a conflict", err)
+		}
+		same(t, true, read(t, l).Busy("1", noon))
+	})
+	t.Run("whoever read it while it was done does not get it", func(t *testing.T) {
+		_, l := memory()
+		first, second := read(t, l), read(t, l)
+		must(t, l.Claim(t.Context(), second, "2", noon, noon.Add(minute)))
+		must(t, l.AddRound(t.Context(), second, ledger.Round{Step: "2", At: noon}))
+		if err := l.Claim(t.Context(), first, "1", noon, noon.Add(minute)); !errors.Is(err, ledger.ErrConflict) {
+			t.Errorf("error %v, want that there is a conflict", err)
+		}
+		r := read(t, l)
+		if r.Busy("1", noon) || len(r.Done("1", noon)) != 1 {
+			t.Errorf("busy %t, done %v; want that it is done once", r.Busy("1", noon), r.Done("1", noon))
+		}
+	})
+	t.Run("what nothing was done to is free again", func(t *testing.T) {
+		_, l := memory()
+		first, other := read(t, l), read(t, l)
+		must(t, l.AddRound(t.Context(), first, ledger.Round{Step: "1", At: noon}))
+		claimed := read(t, l)
+		must(t, l.Claim(t.Context(), claimed, "2", noon, noon.Add(minute)))
+		must(t, l.AddRound(t.Context(), other, ledger.Round{Step: "3", At: noon})) // by who did not claim it, as an older version
+		must(t, l.Unclaim(t.Context(), claimed, "2", noon))
+		r := read(t, l)
+		if r.Busy("4", noon) || r.Claimed("2") || len(r.Done("4", noon)) != 2 {
+			t.Errorf("busy %t, claimed %t, done %v; want the two rounds alone", r.Busy("4", noon), r.Claimed("2"), r.Done("4", noon))
+		}
 	})
 }
 
@@ -733,10 +796,12 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 		{"Take", "GetItem PutItem", func(l *ledger.Ledger) error { _, _, err := l.Take(ctx, "c", "s", 1, noon); return err }},
 		{"Breaker", "GetItem", func(l *ledger.Ledger) error { _, err := l.Breaker(ctx, "c"); return err }},
 		{"Release", "GetItem PutItem", func(l *ledger.Ledger) error { _, err := l.Release(ctx, "c", "b", "r", noon); return err }},
-		{"Rounds", "GetItem", func(l *ledger.Ledger) error { _, err := l.Rounds(ctx, key, "s", noon); return err }},
+		{"Rounds", "GetItem", func(l *ledger.Ledger) error { _, err := l.Rounds(ctx, key); return err }},
+		{"Claim", "PutItem", func(l *ledger.Ledger) error { return l.Claim(ctx, &ledger.Rounds{}, "s", noon, noon) }},
 		{"KeepDrill", "GetItem PutItem", func(l *ledger.Ledger) error { return l.KeepDrill(ctx, ledger.Drill{ID: "d"}, noon) }},
 		{"Drills", "GetItem", func(l *ledger.Ledger) error { _, err := l.Drills(ctx); return err }},
-		{"AddRound", "GetItem PutItem", func(l *ledger.Ledger) error { return l.AddRound(ctx, key, ledger.Round{}) }},
+		{"AddRound", "PutItem", func(l *ledger.Ledger) error { return l.AddRound(ctx, &ledger.Rounds{}, ledger.Round{}) }},
+		{"Unclaim", "PutItem", func(l *ledger.Ledger) error { return l.Unclaim(ctx, &ledger.Rounds{}, "s", noon) }},
 	} {
 		for operation := range strings.FieldsSeq(tc.operations) {
 			t.Run(tc.name+" says that "+operation+" is refused", func(t *testing.T) {

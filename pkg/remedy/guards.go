@@ -161,10 +161,11 @@ const maxRounds = 2
 // pingPong returns why a step of the entry is not made once more today.
 func (w *work) pingPong(ctx context.Context, entry *ledger.Entry) (say.Text, error) {
 	for _, step := range entry.Steps {
-		rounds, err := w.Ledger.Rounds(ctx, step.Change, step.ID, w.now)
+		all, err := w.lately(ctx, step)
 		if err != nil {
-			return say.Text{}, say.Fault{Text: say.F("what was done today cannot be read"), Err: err}
+			return say.Text{}, err
 		}
+		rounds := all.Done(step.ID, w.now)
 		if len(rounds) < maxRounds {
 			continue
 		}
@@ -177,6 +178,31 @@ func (w *work) pingPong(ctx context.Context, entry *ledger.Entry) (say.Text, err
 		return say.F("put right %d times within a day, and %s put it back again", len(rounds), say.Or(say.Data(actor), say.F("somebody"))), nil
 	}
 	return say.Text{}, nil
+}
+
+// atWork is how long others leave a thing alone that a step has begun with: less than Lambda waits
+// before the first retry of what was cut off
+// (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
+const atWork = 50 * time.Second
+
+// lately reads what was done to the step's thing. While another run is at it, that is waited for: two
+// events that tell of the same thing can be handled at the same moment. Whose turn it is, the wall
+// clock decides.
+func (w *work) lately(ctx context.Context, step ledger.Step) (ledger.Rounds, error) {
+	for _, pause := range patience {
+		if pause > 0 {
+			w.Sleep(ctx, pause)
+		}
+		all, err := w.Ledger.Rounds(ctx, step.Change)
+		if err != nil {
+			return all, say.Fault{Text: say.F("what was done today cannot be read"), Err: err}
+		}
+		if !all.Busy(step.ID, w.Now()) {
+			w.rounds[step.ID] = &all
+			return all, nil
+		}
+	}
+	return ledger.Rounds{}, say.Fault{Text: say.F("another run is at the %s of %q", step.Kind, step.Subject), Err: ledger.ErrHeld}
 }
 
 // blast returns why the entry's steps would be too many changes for an hour.

@@ -32,6 +32,8 @@ type work struct {
 	contacts map[string]owner.Contact
 	// turns are the keys whose turn it is in this run, by their users.
 	turns map[string]string
+	// rounds are what was done lately to the things of the steps, by the step's id.
+	rounds map[string]*ledger.Rounds
 	// stopped are the steps that the blast radius held back in this run, tripped when it did.
 	stopped []ledger.Step
 	tripped time.Time
@@ -72,7 +74,7 @@ func (w *work) all(ctx context.Context) error {
 			return fmt.Errorf("the ledger has no entry %s, which its run names", id)
 		}
 		known[entry.Subject], matters[entry.Case] = true, true
-		faults = append(faults, w.finish(ctx, &entry, true))
+		faults = append(faults, w.finish(ctx, &entry))
 	}
 	if !w.run.Planned {
 		entries, after, err := w.plan(ctx, known, matters)
@@ -90,7 +92,7 @@ func (w *work) all(ctx context.Context) error {
 			if w.late() {
 				return errors.Join(append(faults, outOfTime(len(entries)-i))...)
 			}
-			faults = append(faults, w.finish(ctx, &entries[i], false))
+			faults = append(faults, w.finish(ctx, &entries[i]))
 		}
 	}
 	return errors.Join(append(faults, w.tellStopped(ctx))...)
@@ -352,11 +354,11 @@ func (w *work) reportStep(step ledger.Step) {
 }
 
 // finish brings a recorded entry to its end: acts if it may, and tells what was not told.
-func (w *work) finish(ctx context.Context, entry *ledger.Entry, resumed bool) error {
+func (w *work) finish(ctx context.Context, entry *ledger.Entry) error {
 	if severity := control.Severity(entry.Severity); severity.Rank() > w.report.Severity.Rank() || len(w.report.Changes)+len(w.report.Notices) == 0 {
 		w.report.Severity = severity
 	}
-	acted := w.act(ctx, entry, resumed)
+	acted := w.act(ctx, entry)
 	told := w.tell(ctx, entry, acted != nil)
 	for _, step := range entry.Steps {
 		w.reportStep(step)
@@ -385,7 +387,7 @@ func outcome(s ledger.Status) Outcome {
 }
 
 // act settles the steps of an entry, in order, as far as it can.
-func (w *work) act(ctx context.Context, entry *ledger.Entry, resumed bool) error {
+func (w *work) act(ctx context.Context, entry *ledger.Entry) error {
 	if !slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() }) {
 		return nil
 	}
@@ -404,7 +406,7 @@ func (w *work) act(ctx context.Context, entry *ledger.Entry, resumed bool) error
 		case failed != nil:
 			step.Status, step.Reason = ledger.Failed, w.say(say.F("not tried: the change before it failed"))
 		default:
-			failed = w.step(ctx, entry, step, resumed)
+			failed = w.step(ctx, entry, step)
 			if step.Status == ledger.Skipped {
 				w.report.skip(metric.SkippedMoot, 1)
 			}
@@ -425,7 +427,7 @@ func changeAttrs(s ledger.Step) []any {
 }
 
 // step makes one change and reads it back.
-func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step, resumed bool) error {
+func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step) error {
 	kind, err := w.Kinds.Kind(step.Change)
 	if err != nil {
 		step.Status, step.Reason = ledger.Failed, w.say(say.Error(err))
@@ -436,25 +438,13 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step,
 		return err
 	}
 	if step.Status != ledger.Applied {
-		present, err := kind.Read(ctx, step.Change)
-		switch {
-		case err != nil:
+		moot, err := w.make(ctx, kind, *step)
+		if err != nil {
 			return fail(err)
-		case present == step.After && !resumed:
-			step.Status, step.Reason = ledger.Skipped, w.say(say.F("it is so already"))
+		}
+		if !moot.Empty() {
+			step.Status, step.Reason = ledger.Skipped, w.say(moot)
 			return nil
-		case present == step.After:
-			// An earlier try recorded its intent and was cut off: it is done.
-		case present != step.Before:
-			step.Status, step.Reason = ledger.Skipped, w.say(say.F("it was changed meanwhile"))
-			return nil
-		default:
-			if err := kind.Set(ctx, step.Change); change.Gone(err) {
-				step.Status, step.Reason = ledger.Skipped, w.say(say.F("it is gone already"))
-				return nil
-			} else if err != nil {
-				return fail(err)
-			}
 		}
 		step.Status, step.Reason, step.At = ledger.Applied, "", w.clock()
 		if err := w.Ledger.Update(ctx, entry); err != nil {
@@ -464,12 +454,53 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step,
 	if err := verify(ctx, w.Sleep, kind, step.Change); err != nil {
 		return fail(err)
 	}
-	if err := w.Ledger.AddRound(ctx, step.Change, ledger.Round{Step: step.ID, At: w.now, Actor: entry.Actor}); err != nil {
+	if err := w.Ledger.AddRound(ctx, w.rounds[step.ID], ledger.Round{Step: step.ID, At: w.now, Actor: entry.Actor}); err != nil {
 		return err
 	}
 	step.Status, step.Reason = ledger.Verified, ""
 	w.changed()
 	return nil
+}
+
+// make makes the change, or returns why there is nothing to make. It claims the thing before: of two
+// runs that come to the same one at the same moment, one finds that it is so already.
+func (w *work) make(ctx context.Context, kind change.Kind, step ledger.Step) (moot say.Text, err error) {
+	for {
+		rounds := w.rounds[step.ID]
+		begun := rounds.Claimed(step.ID)
+		present, err := kind.Read(ctx, step.Change)
+		switch {
+		case err != nil:
+			return moot, err
+		case present == step.After && begun:
+			// An earlier try had begun and was cut off: it is done.
+			return moot, nil
+		case present == step.After:
+			moot = say.F("it is so already")
+		case present != step.Before:
+			moot = say.F("it was changed meanwhile")
+		default:
+			err := w.Ledger.Claim(ctx, rounds, step.ID, w.now, w.Now().Add(atWork))
+			if errors.Is(err, ledger.ErrConflict) {
+				if _, err := w.lately(ctx, step); err != nil {
+					return moot, err
+				}
+				continue
+			}
+			if err != nil {
+				return moot, err
+			}
+			begun, err = true, kind.Set(ctx, step.Change)
+			if !change.Gone(err) {
+				return moot, err
+			}
+			moot = say.F("it is gone already")
+		}
+		if begun {
+			err = w.Ledger.Unclaim(ctx, rounds, step.ID, w.now)
+		}
+		return moot, err
+	}
 }
 
 // patience is how long a change is given to be seen: IAM is eventually consistent and names no
