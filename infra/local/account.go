@@ -56,6 +56,7 @@ const (
 type options struct {
 	address string                                       // of the endpoint; a free port when empty
 	mode    string                                       // of every control; as the template says when empty
+	unheard bool                                         // the topic starts no function
 	synth   project.Synth                                // whose template the account has; that which is deployed when empty
 	alter   func(function string, env map[string]string) // the settings of a function; nil to leave them
 	done    func(host.Result)                            // told of each event that a function is done with
@@ -219,8 +220,12 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 			}
 		},
 	})
+	listeners := a.listeners()
+	if o.unheard {
+		listeners = nil
+	}
 	a.front = front.New(front.Config{
-		Moto: a.moto, Bus: a.bus, Host: a.host, Account: moto.AccountID, Region: region, Functions: keys, Listeners: a.listeners(),
+		Moto: a.moto, Bus: a.bus, Host: a.host, Account: moto.AccountID, Region: region, Functions: keys, Listeners: listeners,
 		Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
 	})
 	a.server = &http.Server{Handler: a.front, ReadHeaderTimeout: 10 * time.Second}

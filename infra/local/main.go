@@ -45,6 +45,10 @@ const usage = `usage: go run ./infra/local COMMAND
         breaks a promise is shrunk, and -only and -alone play what is left of it
   cost [-json]
         play a month and price what it took: an estimate for an account
+  load [-events N] [-users N] [-seed N] [-memory] [-tight] [-json]
+        play the events of a busy account, and check that none is lost, that nothing is done or
+        told twice, and that the ledger has what the account shows; -memory: on the account in
+        memory, with the functions in one process; -tight: until the blast radius is reached
 
 Files are EventBridge events or bare CloudTrail records; a folder is its *.json files.
 `
@@ -73,7 +77,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "cost": cost, "invoke": invoke, "preview": showPreview, "simulate": simulation,
+		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "cost": cost, "load": load, "invoke": invoke, "preview": showPreview, "simulate": simulation,
 	}
 	if len(args) > 0 {
 		switch args[0] {

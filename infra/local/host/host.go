@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -82,6 +83,7 @@ type slot struct {
 	function Function
 	turn     chan struct{} // holds a value while somebody uses process
 	process  *process
+	pid      atomic.Int64 // of the process, 0 for none
 }
 
 // New makes a host of the functions. It starts no process: the first invocation does.
@@ -203,18 +205,36 @@ func (s *slot) answer(h *Host, id string, event []byte, result *Result) answer {
 				return failed(id, "Runtime.InvalidEntrypoint", err.Error())
 			}
 			s.process, result.Cold = process, true
+			s.pid.Store(int64(process.command.Process.Pid))
 		}
 		answer, state := s.process.invoke(h.context, id, event)
 		switch state {
 		case alive:
 			return answer
 		case gone: // ended since the last invocation, as a function does after a panic
-			s.process = nil
+			s.forget()
 		case spent: // ended, or had to be ended, by this one
-			s.process = nil
+			s.forget()
 			return answer
 		}
 	}
+}
+
+// forget has the slot start another process.
+func (s *slot) forget() {
+	s.process = nil
+	s.pid.Store(0)
+}
+
+// Processes are the process ids of the functions that have a process, by the function's name.
+func (h *Host) Processes() map[string]int {
+	processes := map[string]int{}
+	for name, s := range h.functions {
+		if pid := s.pid.Load(); pid != 0 {
+			processes[name] = int(pid)
+		}
+	}
+	return processes
 }
 
 // Close ends every process and waits until all are gone. Events that are not done with are dropped.
@@ -225,7 +245,7 @@ func (h *Host) Close() {
 		s.turn <- struct{}{}
 		if s.process != nil {
 			s.process.stop()
-			s.process = nil
+			s.forget()
 		}
 		<-s.turn
 	}

@@ -1,0 +1,380 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/warder-aws/warder/infra/local/bus"
+	"github.com/warder-aws/warder/infra/local/envelope"
+	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/infra/local/rush"
+	inmemory "github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/ledger"
+	published "github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// emulated carries traffic to a local account, where the real functions are.
+type emulated struct {
+	account *account
+	quiet   aws.Config // whose calls are no events
+	inbox   string     // URL of a queue that gets what the topic gets
+
+	mu           sync.Mutex
+	calls        int
+	consequences []rush.Answer
+}
+
+// everyBlastRadius matches the blast radius in the JSON of the settings that a function is told.
+var everyBlastRadius = regexp.MustCompile(`"blastRadius":[0-9]+`)
+
+// openEmulated starts an account in which the company is. Whoever calls it closes the account.
+func openEmulated(ctx context.Context, company inmemory.State, blastRadius int, stderr io.Writer) (*emulated, error) {
+	fmt.Fprintln(stderr, "starting an AWS account on this machine ...")
+	e := &emulated{}
+	set := fmt.Sprintf(`"blastRadius":%d`, blastRadius)
+	a, err := openAccount(ctx, options{mode: "enforce", synth: project.Tour, unheard: true, stderr: stderr, done: e.done, alter: func(_ string, env map[string]string) {
+		env["WARDER_SETTINGS"] = everyBlastRadius.ReplaceAllString(env["WARDER_SETTINGS"], set)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	e.account, e.quiet = a, own(a.moto)
+	if err := errors.Join(e.subscribe(ctx), e.found(ctx, company)); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// subscribe has a queue get what the topic gets.
+func (e *emulated) subscribe(ctx context.Context) error {
+	queue, err := sqs.NewFromConfig(e.quiet).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("inbox")})
+	if err != nil {
+		return fmt.Errorf("create the inbox: %w", err)
+	}
+	e.inbox = *queue.QueueUrl
+	if _, err := sns.NewFromConfig(e.quiet).Subscribe(ctx, &sns.SubscribeInput{
+		TopicArn: aws.String(e.account.Stack.Outputs["TopicArn"]), Protocol: aws.String("sqs"),
+		Endpoint: aws.String("arn:aws:sqs:" + region + ":" + moto.AccountID + ":inbox"),
+	}); err != nil {
+		return fmt.Errorf("subscribe to the topic: %w", err)
+	}
+	return nil
+}
+
+// found makes the company in the account. Its access keys get other ids.
+func (e *emulated) found(ctx context.Context, company inmemory.State) error {
+	api := iam.NewFromConfig(e.quiet)
+	if _, err := api.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(rush.Boundary), PolicyDocument: aws.String(rush.Document)}); err != nil {
+		return fmt.Errorf("create the boundary: %w", err)
+	}
+	for name := range company.Groups {
+		if _, err := api.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: &name}); err != nil {
+			return fmt.Errorf("create group %s: %w", name, err)
+		}
+	}
+	for name := range company.Buckets {
+		if err := putBucket(ctx, e.account.moto, name); err != nil {
+			return err
+		}
+	}
+	for name, user := range company.Users {
+		if err := e.hire(ctx, api, name, user); err != nil {
+			return fmt.Errorf("hire %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (e *emulated) hire(ctx context.Context, api *iam.Client, name string, user *inmemory.User) error {
+	input := &iam.CreateUserInput{UserName: &name}
+	if user.Boundary != "" {
+		input.PermissionsBoundary = &user.Boundary
+	}
+	for key, value := range user.Tags {
+		input.Tags = append(input.Tags, iamtypes.Tag{Key: &key, Value: &value})
+	}
+	if _, err := api.CreateUser(ctx, input); err != nil {
+		return err
+	}
+	if err := e.account.moto.Age(ctx, moto.Age{User: name, Created: user.Created}); err != nil {
+		return err
+	}
+	for _, key := range user.Keys {
+		made, err := api.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &name})
+		if err != nil {
+			return err
+		}
+		if err := e.account.moto.Age(ctx, moto.Age{AccessKey: *made.AccessKey.AccessKeyId, Created: key.Created, LastUsed: key.Used}); err != nil {
+			return err
+		}
+	}
+	for _, policy := range user.Attached {
+		if _, err := api.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &name, PolicyArn: &policy}); err != nil {
+			return err
+		}
+	}
+	for policy, document := range user.Inline {
+		if _, err := api.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: &name, PolicyName: &policy, PolicyDocument: aws.String(string(document))}); err != nil {
+			return err
+		}
+	}
+	for _, group := range user.Groups {
+		if _, err := api.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: &name, GroupName: &group}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// schedules are the ARNs of the rules that start sweeps, by control.
+func (e *emulated) schedules() map[string]string {
+	schedules := map[string]string{}
+	for _, rule := range e.account.Stack.Rules {
+		if id := strings.TrimPrefix(rule.Function, prefix); rule.Schedule != "" && rule.Input == "" && id != "report" {
+			schedules[id] = "arn:aws:events:" + region + ":" + moto.AccountID + ":rule/" + rule.Name
+		}
+	}
+	return schedules
+}
+
+// done is told of every event that a function is done with: of the plan, whose answer somebody waits
+// for, and of what Warder's own calls set off.
+func (e *emulated) done(r host.Result) {
+	var event struct{ ID string }
+	if json.Unmarshal(r.Event, &event) == nil && strings.HasPrefix(event.ID, rush.IDs) {
+		return
+	}
+	answer := read(r)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.consequences = append(e.consequences, answer)
+}
+
+// read is a function's answer.
+func read(r host.Result) rush.Answer {
+	answer := rush.Answer{Failed: r.Failed, Attempts: r.Attempts, Took: r.Duration}
+	if err := json.Unmarshal(r.Payload, &answer.Report); err != nil || r.Failed {
+		answer.Failed, answer.Report = true, remedy.Report{Reason: string(r.Payload)}
+	}
+	answer.Report.Control = strings.TrimPrefix(r.Function, prefix)
+	return answer
+}
+
+// Config implements [rush.Carrier].
+func (e *emulated) Config() aws.Config { return e.quiet }
+
+// StartSession implements [rush.Carrier].
+func (e *emulated) StartSession(ctx context.Context, s rush.Session) error {
+	return e.account.moto.StartSession(ctx, moto.Session{Region: s.Region, ID: s.ID, Target: s.Target, Owner: s.Owner})
+}
+
+// Deliver implements [rush.Carrier].
+func (e *emulated) Deliver(ctx context.Context, _ time.Time, data []byte) ([]rush.Answer, error) {
+	event, err := envelope.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	matches, err := e.account.bus.Put(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	matches = slices.DeleteFunc(matches, func(m bus.Match) bool { return m.Function == "" }) // for queues
+	results := make([]<-chan host.Result, len(matches))
+	for i, match := range matches {
+		if results[i], err = e.account.host.Send(match.Function, match.Event); err != nil {
+			return nil, err
+		}
+	}
+	var answers []rush.Answer
+	for _, result := range results {
+		r, ok := <-result
+		if !ok {
+			return nil, host.ErrClosed
+		}
+		answers = append(answers, read(r))
+	}
+	return answers, nil
+}
+
+// Refuse implements [rush.Carrier].
+func (e *emulated) Refuse(ctx context.Context, on bool) error {
+	if on {
+		return post(ctx, e.account.URL+"/_warder/fault", front.Fault{
+			Operation: "sns:Publish", Function: settings.FunctionName(rush.Refused), Status: http.StatusForbidden, Code: "AuthorizationError", Message: "refused",
+		})
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, e.account.URL+"/_warder/fault", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("end the fault: %w", err)
+	}
+	return response.Body.Close()
+}
+
+// Idle implements [rush.Carrier].
+func (e *emulated) Idle(ctx context.Context) error { return e.account.host.Idle(ctx) }
+
+// TakeKept implements [rush.Carrier].
+func (e *emulated) TakeKept(ctx context.Context) ([]rush.Kept, error) {
+	var kept []rush.Kept
+	queues := map[string]bool{}
+	for _, f := range e.account.Stack.Functions {
+		if f.OnFailure != "" {
+			queues[e.account.moto.URL+"/"+moto.AccountID+"/"+f.OnFailure[strings.LastIndex(f.OnFailure, ":")+1:]] = true
+		}
+	}
+	for queue := range queues {
+		err := e.drain(ctx, queue, func(body []byte) error {
+			var record struct {
+				RequestContext struct{ FunctionARN string }
+				RequestPayload json.RawMessage
+			}
+			if err := json.Unmarshal(body, &record); err != nil {
+				return fmt.Errorf("read a record of what failed: %w", err)
+			}
+			name := strings.TrimSuffix(record.RequestContext.FunctionARN, ":$LATEST")
+			kept = append(kept, rush.Kept{Control: strings.TrimPrefix(name[strings.LastIndex(name, ":")+1:], prefix), Event: record.RequestPayload})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
+}
+
+// drain takes every message out of a queue.
+func (e *emulated) drain(ctx context.Context, queue string, each func(body []byte) error) error {
+	client := sqs.NewFromConfig(e.quiet)
+	for {
+		received, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10})
+		if err != nil {
+			return fmt.Errorf("read queue %s: %w", queue, err)
+		}
+		if len(received.Messages) == 0 {
+			return nil
+		}
+		var done []sqstypes.DeleteMessageBatchRequestEntry
+		for i, message := range received.Messages {
+			if err := each([]byte(aws.ToString(message.Body))); err != nil {
+				return err
+			}
+			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: message.ReceiptHandle})
+		}
+		if _, err := client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}); err != nil {
+			return fmt.Errorf("empty queue %s: %w", queue, err)
+		}
+	}
+}
+
+// Again implements [rush.Carrier].
+func (e *emulated) Again(_ context.Context, k rush.Kept) (rush.Answer, error) {
+	result, err := e.account.host.Send(prefix+k.Control, k.Event)
+	if err != nil {
+		return rush.Answer{}, err
+	}
+	r, ok := <-result
+	if !ok {
+		return rush.Answer{}, host.ErrClosed
+	}
+	return read(r), nil
+}
+
+// Ledger implements [rush.Carrier].
+func (e *emulated) Ledger() *ledger.Ledger {
+	return ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(e.quiet), Name: settings.TableName})
+}
+
+// TakeNotices implements [rush.Carrier].
+func (e *emulated) TakeNotices(ctx context.Context) ([]published.Message, error) {
+	if err := e.count(ctx); err != nil {
+		return nil, err
+	}
+	var notices []published.Message
+	err := e.drain(ctx, e.inbox, func(body []byte) error {
+		var wrapped struct{ Message string }
+		var m published.Message
+		if err := errors.Join(json.Unmarshal(body, &wrapped), json.Unmarshal([]byte(wrapped.Message), &m)); err != nil {
+			return fmt.Errorf("read a notice: %w", err)
+		}
+		notices = append(notices, m)
+		return nil
+	})
+	return notices, err
+}
+
+// count counts the calls that functions have made. The front keeps some thousands.
+func (e *emulated) count(ctx context.Context) error {
+	calls, err := recorded(ctx, e.account.URL)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, call := range calls {
+		if call.By == "" { // else a service's, with the function's role
+			e.calls++
+		}
+	}
+	return err
+}
+
+// Calls implements [rush.Carrier].
+func (e *emulated) Calls(ctx context.Context) (int, error) {
+	err := e.count(ctx)
+	return e.calls, err
+}
+
+// Functions implements [rush.Carrier]: what Linux says of the processes
+// (https://docs.kernel.org/filesystems/proc.html#proc-pid-statm: the second number is resident pages).
+func (e *emulated) Functions() (bytes int64, processes int) {
+	for _, pid := range e.account.host.Processes() {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if err != nil {
+			continue
+		}
+		fields := strings.Fields(string(text))
+		if len(fields) < 2 {
+			continue
+		}
+		if pages, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+			bytes += pages * int64(os.Getpagesize())
+			processes++
+		}
+	}
+	return bytes, processes
+}
+
+// Consequences implements [rush.Carrier].
+func (e *emulated) Consequences() []rush.Answer {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.consequences
+}
+
+var _ rush.Carrier = (*emulated)(nil)
