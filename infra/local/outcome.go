@@ -105,7 +105,7 @@ type printer struct {
 func (p printer) details(o outcome) []string {
 	var lines []string
 	for _, c := range o.Changes {
-		line := fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, say.Plain(c.Subject), say.Plain(c.Target), cut(c.Before, 72), cut(c.After, 72))
+		line := say.Plain(fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, cut(c.Before, 72), cut(c.After, 72)))
 		note := say.Plain(strings.Trim(c.Status+": "+c.Reason, ": "))
 		if c.Status == o.Outcome {
 			note = say.Plain(c.Reason)
@@ -120,7 +120,7 @@ func (p printer) details(o outcome) []string {
 		if whom == "" {
 			whom = "the topic's subscribers"
 		}
-		lines = append(lines, fmt.Sprintf("told %s: %s (%s, %s)", say.Plain(whom), value(n.Title), n.Kind, n.Severity))
+		lines = append(lines, say.Plain(fmt.Sprintf("told %s: %s (%s, %s)", whom, value(n.Title), n.Kind, n.Severity)))
 	}
 	if len(lines) == 0 && o.Reason != "" {
 		lines = append(lines, value(o.Reason))

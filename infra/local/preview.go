@@ -439,7 +439,7 @@ func hint(target string) string {
 func (p preview) print(out io.Writer, s style) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "Account %s in %s, as %s, %s. Nothing was changed: %d calls were made to it, and all of them only read.\n\n",
-		p.Account, p.Region, p.Caller, p.At.Format("2006-01-02 15:04 MST"), p.Reads)
+		p.Account, p.Region, say.Plain(p.Caller), p.At.Format("2006-01-02 15:04 MST"), p.Reads)
 	if len(p.Lines) > 0 {
 		text.WriteString(s.bold("On the first day of enforce") + "\n")
 		rows := [][]string{{"WHEN", "TOLD", "ABOUT", "WHAT", "CONTROL"}}

@@ -12,11 +12,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/warder-aws/warder/pkg/forgery"
 	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/history"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -25,39 +25,15 @@ import (
 	"github.com/warder-aws/warder/pkg/slack/slacktest"
 )
 
-// Hostile are texts that try to be more than the name or the tag that they are put into, by what they
-// try. IAM and CloudTrail let few of them into a name; an event may hold anything.
-//
-// Whatever they forge holds the word [Forged], so that what came of them can be told from what Warder
-// says itself. The texts are as they stand between the quotes of a JSON string.
-var Hostile = map[string]string{
-	"markup":       `<script>forged()</script><img src=x onerror=forged()>&lt;b&gt;forged`,
-	"lines":        `\r\nforged: by a line\nforged: by another\u2028forged: by a separator\u2029forged\u0085forged\u000bforged`,
-	"direction":    `\u202eforged\u202c\u2066forged\u2069\u200f\u061c\u200b\ufeff`,
-	"terminal":     `\u001b[2J\u001b]0;forged\u0007\u009b31mforged\u0000\u007f\b`,
-	"mentions":     `<!channel><!everyone><@U0FORGED1><!subteam^S0FORGED1><#C0FORGED1><https://forged.example|https://example.com>@everyone`,
-	"marks":        "`*_~[forged](https://forged.example)|:skull:```forged",
-	"JSON":         `\"}],\"forged\":{\"a\":\"\\u0022\\`,
-	"verbs":        `%s%d%!v(MISSING)%[3]*.[2]*[1]f{{.}}${forged}$(forged)`,
-	"access key":   `_AKIAIOSFODNN7FORGED`,
-	"long":         strings.Repeat("forged", 10_000/len("forged")),
-	"bytes":        "\xff\xfeforged\xed\xa0\x80\xc0\xaf",
-	"half a rune":  `\ud800forged\udfff`,
-	"right script": `مزورة-forged-가짜`,
-}
-
-// Forged is the word by which what a hostile text made is known.
-const Forged = "forged"
-
 // hostile tells the story with names that are not only names: of the users, groups, policies and
 // buckets in it, wherever it has them, and of each thing that its events tell.
 // Whatever is told stays what it is: see [world.unharmed].
 func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 	cases := 0
-	for i, what := range slices.Sorted(maps.Keys(Hostile)) {
+	for i, what := range slices.Sorted(maps.Keys(forgery.Quoted)) {
 		for way, rewritten := range map[string]*txtar.Archive{
-			"names": rename(t, archive, Hostile[what]),
-			"tags":  retag(t, archive, Hostile[what]),
+			"names": rename(t, archive, forgery.Quoted[what]),
+			"tags":  retag(t, archive, forgery.Quoted[what]),
 		} {
 			if rewritten != nil {
 				cases++
@@ -71,12 +47,12 @@ func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 		}
 		tree := parsed(t, f.Data)
 		for _, at := range leaves(tree, nil) {
-			for i, what := range slices.Sorted(maps.Keys(Hostile)) {
+			for i, what := range slices.Sorted(maps.Keys(forgery.Quoted)) {
 				if h.tried(tree, at, i, what) {
 					continue
 				}
 				cases++
-				h.attacked(t, alone(archive, f.Name, at.with(tree, Hostile[what])), i, what+" in "+strings.Join(at.path, ".")+" of "+f.Name)
+				h.attacked(t, alone(archive, f.Name, at.with(tree, forgery.Quoted[what])), i, what+" in "+strings.Join(at.path, ".")+" of "+f.Name)
 			}
 		}
 	}
@@ -97,7 +73,7 @@ func (h *harness) tried(tree any, at leaf, turn int, what string) bool {
 	names := []string{family + strings.Join(where, ".") + what}
 	if own {
 		names = []string{kind + strings.Join(where, ".") + what}
-	} else if (len(h.attacks)+turn)%len(Hostile) == 0 {
+	} else if (len(h.attacks)+turn)%len(forgery.Quoted) == 0 {
 		names = append(names, kind+strings.Join(where, "."))
 	}
 	fresh := false
@@ -146,7 +122,7 @@ func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
 			continue
 		}
 		sound[digest] = true
-		if line := m.Line(); len(line) > 99 || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) || strings.Contains(line, wholeKey) {
+		if line := m.Line(); len(line) > 99 || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) || strings.Contains(line, forgery.Key) {
 			fault("the subject line is %q", line)
 		}
 		text, err := m.Bodies()
@@ -158,11 +134,11 @@ func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
 		if err := json.Unmarshal([]byte(text), &bodies); err != nil || len(text) > 262_144 {
 			fault("%d bytes for SNS: %v", len(text), err)
 		}
-		if strings.Contains(text, wholeKey) {
+		if strings.Contains(text, forgery.Key) {
 			fault("a whole access key id: %.2000s", text)
 		}
 		for _, protocol := range []string{"default", "email", "sms"} {
-			if why := Steers(bodies[protocol]); why != "" {
+			if why := forgery.Steers(bodies[protocol]); why != "" {
 				fault("the body for %s %s: %.2000q", protocol, why, bodies[protocol])
 			}
 		}
@@ -192,18 +168,15 @@ func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
 		if err := json.Unmarshal([]byte(line), &object); err != nil {
 			fault("a line of the log is no JSON object (%v): %.2000q", err, line)
 		}
-		if why := Steers(line); why != "" {
+		if why := forgery.Steers(line); why != "" {
 			fault("a line of the log %s: %.2000q", why, line)
 		}
-		if object[Forged] != nil || strings.Contains(line, wholeKey) {
+		if object[forgery.Word] != nil || strings.Contains(line, forgery.Key) {
 			fault("a line of the log: %.2000q", line)
 		}
 	}
 	return append(faults, w.explained()...)
 }
-
-// wholeKey is the access key id among the hostile texts: of it four characters may be shown.
-const wholeKey = "AKIAIOSFODNN7FORGED"
 
 // explained are the faults of what is explained about the users of the account.
 func (w *world) explained() []string {
@@ -215,7 +188,7 @@ func (w *world) explained() []string {
 		if err != nil {
 			faults = append(faults, fmt.Sprintf("explain %.200q: %v", user, err))
 		}
-		if why := Steers(answer.Text); why != "" || strings.Contains(answer.Text, wholeKey) {
+		if why := forgery.Steers(answer.Text); why != "" || strings.Contains(answer.Text, forgery.Key) {
 			faults = append(faults, fmt.Sprintf("the explanation %s: %.2000q", why, answer.Text))
 		}
 	}
@@ -240,7 +213,7 @@ func chatFaults(body, owner string) []string {
 		faults = append(faults, "it is too long")
 	}
 	for _, text := range append([]string{n.Content.Title, n.Content.Description, n.Metadata.Summary}, n.Content.NextSteps...) {
-		if why := Steers(text); why != "" {
+		if why := forgery.Steers(text); why != "" {
 			faults = append(faults, "the text "+why)
 		}
 		if rest := strings.ReplaceAll(text, "<@"+owner+">", ""); strings.Contains(rest, "<") || strings.Contains(rest, "](") {
@@ -248,23 +221,6 @@ func chatFaults(body, owner string) []string {
 		}
 	}
 	return faults
-}
-
-// Steers says how a text is more than its words for whoever looks at it on a terminal or in a mail:
-// by characters that steer, by a line of its own, by bytes that are no text. It is empty if the text
-// does nothing.
-func Steers(text string) string {
-	switch {
-	case !utf8.ValidString(text):
-		return "is not UTF-8"
-	case strings.ContainsFunc(text, func(r rune) bool {
-		return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) || r == '\u2028' || r == '\u2029'
-	}):
-		return "has characters that steer"
-	case strings.HasPrefix(text, Forged) || strings.Contains(text, "\n"+Forged):
-		return "has a line that was forged"
-	}
-	return ""
 }
 
 // named are the objects of a story of which each is known by its name there.

@@ -50,9 +50,11 @@ type Seen struct {
 	Beyond                             []string // elements that are cut off at the right
 	Headings                           []int    // their levels, in order
 	Images                             []Image
-	Anchors                            []string // that lead nowhere
-	Twice                              []string // ids that more than one element has
-	Violations                         []string // of the rules of axe, see https://dequeuniversity.com/rules/axe
+	Anchors                            []string       // that lead nowhere
+	Twice                              []string       // ids that more than one element has
+	Elements                           map[string]int // how many there are of each, named with its attributes
+	Addresses                          []string       // that elements lead to or load, elsewhere
+	Violations                         []string       // of the rules of axe, see https://dequeuniversity.com/rules/axe
 }
 
 // Image is a drawing on the page.

@@ -99,6 +99,12 @@ async function look(file, { name, width, height, dark, print, audit }) {
           }
         }),
         anchors: [...document.querySelectorAll('a[href^="#"]')].map(a => a.getAttribute('href').slice(1)).filter(id => !document.getElementById(id)),
+        elements: Object.fromEntries(
+          [...document.querySelectorAll('*')]
+            .map(e => `${e.localName} ${e.getAttributeNames().sort().join(' ')}`.trim())
+            .reduce((count, name) => count.set(name, (count.get(name) ?? 0) + 1), new Map()),
+        ),
+        addresses: [...document.querySelectorAll('[href], [src], [action]')].map(e => e.getAttribute('href') ?? e.getAttribute('src') ?? e.getAttribute('action')).filter(a => !a.startsWith('#')),
         twice: [...document.querySelectorAll('[id]')].map(e => e.id).filter((id, i, all) => all.indexOf(id) !== i),
       }
     }),

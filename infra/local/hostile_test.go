@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/warder-aws/warder/infra/local/channel"
+	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/pkg/forgery"
+)
+
+// Whatever the account has and functions answer: the tables and lines of the tools are theirs, and steer no
+// terminal.
+func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
+	cases := 0
+	for what, text := range forgery.Texts() {
+		text = "name" + text
+		answer, err := json.Marshal(outcome{
+			Outcome: "changed", Reason: text, Severity: text, Changes: []change{{ID: text, Kind: text, Subject: text, Target: text, Before: text, After: text, Status: text, Reason: text}},
+			Notices: []notice{{Kind: text, Severity: text, Title: text, Owner: text}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, write := range map[string]func(*bytes.Buffer) error{
+			"send": func(out *bytes.Buffer) error {
+				printer{out: out}.event("event.json", []front.Delivery{{Function: "warder-x", Payload: answer}, {Function: "warder-y", Payload: []byte(text)}, {Function: "warder-z", Payload: []byte(text), Failed: true}})
+				return nil
+			},
+			"lines": func(out *bytes.Buffer) error {
+				printer{out: out}.lines(readOutcome("warder-x", answer, false))
+				return nil
+			},
+			"Slack": func(out *bytes.Buffer) error {
+				printer{out: out}.message(channel.Message{Lines: []string{text, text}, Text: text})
+				return nil
+			},
+			"preview": func(out *bytes.Buffer) error {
+				line := func(when string) previewLine {
+					return previewLine{Control: "c", When: when, Due: time.Unix(0, 0), Owner: text, Subject: text, Severity: text, Title: text, Text: text, Changes: []string{text}, Why: text}
+				}
+				return preview{
+					Account: "111122223333", Caller: text, Region: "us-east-1", Lines: []previewLine{line(atOnce), line(due), line(told), line(left), line(stopped)},
+					Controls: []previewTotals{{Control: "c", Reason: text, Failed: true}, {Control: "d", Reason: text}},
+				}.print(out, style{})
+			},
+		} {
+			cases++
+			var out bytes.Buffer
+			if err := write(&out); err != nil {
+				t.Fatal(err)
+			}
+			if why := forgery.Steers(out.String()); why != "" {
+				t.Errorf("%s, %s: prints what %s: %.700q", name, what, why, out.String())
+			}
+		}
+	}
+	t.Attr("cases", strconv.Itoa(cases))
+}
