@@ -11,8 +11,9 @@ import (
 
 // Email is the plain text for people. Whoever reads no further than the first lines knows what happened
 // to whom, what Warder did or will do about it, and what is asked of them.
-func (m Message) Email() string {
-	m = m.plain()
+func (m Message) Email() string { return m.plain().email() }
+
+func (m Message) email() string {
 	var b strings.Builder
 	part := func(t say.Text) {
 		if !t.Empty() {
@@ -69,8 +70,9 @@ func (m Message) Email() string {
 
 // SMS is the short text: one part, which has 140 bytes of ASCII, or 70 characters of UTF-16 if it has
 // any other (https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html).
-func (m Message) SMS() string {
-	m = m.plain()
+func (m Message) SMS() string { return m.plain().sms() }
+
+func (m Message) sms() string {
 	text := say.F("Warder %s (%s): %s, %s, account %s", m.Kind.Say(), Severity(m.Severity), m.Title, say.Words(m.Subject), m.Account).In(m.Language)
 	text = Truncate(text, 140)
 	for limit := len(text); len(text) > 0 && !fits(text); limit-- {

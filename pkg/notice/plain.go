@@ -15,21 +15,24 @@ func Agent(userAgent string) string { return Plain(userAgent, 120) }
 func Plain(text string, limit int) string { return Truncate(Redact(say.Plain(text)), limit) }
 
 // plain is the message with every text in it as it may be shown, whoever worded it. Only Text has
-// more than one line: whoever writes a message sees to it that they are its own.
+// more than one line: whoever writes a message sees to it that they are its own. What is
+// cut from texts and lists anyway is not looked at: a text is a third as long after this at the least, and
+// a third of enough is more than is shown.
 func (m Message) plain() Message {
+	const enough = 4 * maxField
 	plain := func(texts ...*string) {
 		for _, text := range texts {
-			*text = Redact(say.Plain(*text))
+			*text = Redact(say.Plain(Truncate(*text, enough)))
 		}
 	}
 	plain(&m.Title, &m.Heading, &m.Subject, &m.Owner, &m.Left, &m.Advice, &m.Undo, &m.Control, &m.Severity, &m.Account, &m.Region, &m.Event, &m.Thread, &m.Finding)
-	m.Text = Redact(say.Paragraph(m.Text))
+	m.Text = Redact(say.Paragraph(Truncate(m.Text, enough)))
 	m.Facts = slices.Clone(m.Facts)
-	for i := range m.Facts {
+	for i := range min(len(m.Facts), maxItems) {
 		plain(&m.Facts[i].Name, &m.Facts[i].Value)
 	}
 	m.Changes = slices.Clone(m.Changes)
-	for i := range m.Changes {
+	for i := range min(len(m.Changes), maxItems) {
 		plain(&m.Changes[i].ID, &m.Changes[i].Kind, &m.Changes[i].Text, &m.Changes[i].Status, &m.Changes[i].Reason)
 	}
 	return m

@@ -89,9 +89,9 @@ func (m Message) bodies() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode notice %s for chat: %w", m.ID, err)
 	}
-	email := m.Email()
+	email := m.email()
 	bodies, err := json.Marshal(map[string]string{
-		"default": email, "email": email, "sms": m.SMS(),
+		"default": email, "email": email, "sms": m.sms(),
 		"sqs": string(data), "lambda": string(data), "https": string(chat),
 	})
 	if err != nil {

@@ -37,5 +37,8 @@ func Paragraph(text string) string {
 
 // unseen reports whether a character does something instead of being seen.
 func unseen(r rune) bool {
+	if ' ' <= r && r <= '~' {
+		return false
+	}
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar
 }

@@ -17,7 +17,8 @@
 // Beside what a story wants, the harness checks what must hold for every story: handling the events
 // again changes nothing and tells nobody; observing changes nothing; a call that fails or a crash
 // after any call is made good by the retry, with nothing done twice and nobody told twice; in Korean the
-// same is told, and nothing of it is left in English; the
+// same is told, and nothing of it is left in English; with names and tags that try to be markup,
+// lines, mentions or orders to a terminal, whatever is told and logged stays what it is; the
 // control calls nothing that its control.json does not permit, and permits nothing that no story
 // needs; no message holds a whole access key id.
 package story
