@@ -82,6 +82,7 @@ func TestAQuarantineIsSetReadAndLifted(t *testing.T) {
 	} {
 		t.Run(c.Kind, func(t *testing.T) {
 			a := account.New(account.State{Users: map[string]*account.User{"bob": {}}, Groups: map[string]*account.Group{"warder-key-quarantine": {}}})
+			a.Deploy(keyQuarantine)
 			kind, err := change.ForIAM(a).Kind(c)
 			if err != nil {
 				t.Fatal(err)
@@ -129,6 +130,7 @@ func TestWhatHasNoRoomForAQuarantineSaysSo(t *testing.T) {
 		Users:  map[string]*account.User{"bob": {Attached: full, Groups: full}},
 		Groups: map[string]*account.Group{"warder-key-quarantine": {}},
 	})
+	a.Deploy(keyQuarantine)
 	for c, want := range map[change.Change]string{
 		{Kind: change.Quarantine, Subject: "bob", Target: keyQuarantine, After: "attached"}:              "the user has as many policies attached as it may",
 		{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-key-quarantine", After: "member"}: "the user has as many policies attached, and is in as many groups, as it may",
