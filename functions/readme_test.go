@@ -202,8 +202,9 @@ func TestEveryPromiseIsProved(t *testing.T) {
 		if row[0] != strconv.Itoa(i+1) {
 			t.Errorf("promise %d has the number %s", i+1, row[0])
 		}
-		title, _, _ := strings.Cut(strings.TrimPrefix(row[1], "**"), ".")
-		if n := strings.Count(string(page), fmt.Sprintf("\n| %d | %s |", i+1, strings.TrimSuffix(title, "**"))); n == 0 {
+		title, _, _ := strings.Cut(strings.TrimPrefix(row[1], "**"), "**")
+		title = strings.TrimSuffix(title, ".")
+		if !strings.Contains(string(page), fmt.Sprintf("\n| %d | %s |", i+1, title)) {
 			t.Errorf("docs/proof.md has no test of promise %d, %s", i+1, title)
 		}
 	}
