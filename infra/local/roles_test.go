@@ -438,6 +438,13 @@ func TestEveryGrantIsNeededAndEveryLimitHolds(t *testing.T) {
 	var q inquiry
 	var f faults
 	grants, limits := 0, 0
+	for pattern, why := range everywhere {
+		if !slices.ContainsFunc(roles, func(r role) bool {
+			return slices.ContainsFunc(r.policy.Grants(), func(g judge.Grant) bool { return g.Resource == pattern })
+		}) {
+			t.Errorf("no role has %s any more (%s): take it from the list", pattern, why)
+		}
+	}
 	for _, r := range roles {
 		grants, limits = grants+len(r.policy.Grants()), limits+len(r.policy.Limits())
 		r.needless(t, &q, &f)
