@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/warder-aws/warder/infra/local/controls"
 	"github.com/warder-aws/warder/infra/local/pattern"
@@ -153,8 +154,14 @@ func NewInMemory(o MemoryOptions) (*InMemory, error) {
 // environment is an execution environment of the function of a control.
 func (m *InMemory) environment(c control.Control, told settings.Function) (*remedy.Runner, error) {
 	cfg := m.account.Config()
+	cfg.APIOptions = append([]func(*middleware.Stack) error{func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Network", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			travel()
+			return next.HandleInitialize(ctx, in)
+		}), middleware.Before)
+	}}, cfg.APIOptions...)
 	users := iam.NewFromConfig(cfg)
-	kinds, memory := change.ForIAM(users), ledger.New(m.store)
+	kinds, memory := change.ForIAM(users), ledger.New(distant{m.store})
 	sleep := func(context.Context, time.Duration) {}
 	planner, err := controls.All[c.ID].New(function.Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Sleep: sleep})
 	if err != nil {
@@ -165,6 +172,23 @@ func (m *InMemory) environment(c control.Control, told settings.Function) (*reme
 		Owners: owner.Book{API: users, Owners: told.Owners}, Halt: halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt},
 		Account: told.Account, Region: cfg.Region, Now: time.Now, Sleep: sleep, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}, nil
+}
+
+// travel is the time that a call is on its way: much shorter than on a network, and long enough that
+// runs at the same time come between each other's calls.
+func travel() { time.Sleep(20 * time.Microsecond) }
+
+// distant is a store that calls travel to.
+type distant struct{ ledger.Store }
+
+func (d distant) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
+	travel()
+	return d.Store.Get(ctx, partition, sort)
+}
+
+func (d distant) Put(ctx context.Context, item ledger.Item) error {
+	travel()
+	return d.Store.Put(ctx, item)
 }
 
 // topic takes the notices of a control.
