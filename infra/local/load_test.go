@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"runtime"
 	"strconv"
@@ -82,7 +83,7 @@ func TestLoadThatLosesAnEventFails(t *testing.T) {
 
 func TestLoadTakesNoSillyNumbers(t *testing.T) {
 	for _, args := range [][]string{{"-events", "10"}, {"-users", "0"}, {"events.json"}, {"-seed", "-1"}} {
-		if _, _, err := command(t, append([]string{"load"}, args...)...); err != errUsage {
+		if _, _, err := command(t, append([]string{"load"}, args...)...); !errors.Is(err, errUsage) {
 			t.Errorf("%v: %v, want how it is used", args, err)
 		}
 	}

@@ -102,11 +102,11 @@ func together(t *testing.T, operation string, c change.Change, second string) (c
 			}
 		}
 		r.Ledger = ledger.New(store{&ledger.Memory{}, between})
-		real, err := r.Kinds.Kind(c)
+		changes, err := r.Kinds.Kind(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Kinds = change.NewRegistry(kind{real, between})
+		r.Kinds = change.NewRegistry(kind{changes, between})
 
 		_, err = run(r, "first", sweep)
 		now = now.Add(time.Minute) // Lambda waits as long before it tries again

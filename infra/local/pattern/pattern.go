@@ -201,7 +201,7 @@ func numeric(operand, v any) (bool, error) {
 	}
 	value, err := number.Float64()
 	if err != nil {
-		return false, nil
+		return false, fmt.Errorf("match: numeric: %w", err)
 	}
 	for i := 0; i < len(conditions); i += 2 {
 		limit, err := strconv.ParseFloat(fmt.Sprint(conditions[i+1]), 64)

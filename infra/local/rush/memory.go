@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -170,7 +169,7 @@ func (m *InMemory) environment(c control.Control, told settings.Function) (*reme
 	return &remedy.Runner{
 		Control: c, Settings: told, Planner: planner, Kinds: kinds, Ledger: memory, Topic: topic{m, c.ID},
 		Owners: owner.Book{API: users, Owners: told.Owners}, Halt: halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt},
-		Account: told.Account, Region: cfg.Region, Now: time.Now, Sleep: sleep, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		Account: told.Account, Region: cfg.Region, Now: time.Now, Sleep: sleep, Log: slog.New(slog.DiscardHandler),
 	}, nil
 }
 

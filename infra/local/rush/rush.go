@@ -51,7 +51,6 @@ type happening struct {
 	key string
 	// once is the event as it was delivered first.
 	once []byte
-	id   string
 }
 
 // item is a step of the play: something is done, or an event arrives.
