@@ -24,7 +24,7 @@ import (
 
 // account is an account with functions that answer what they are told to.
 type account struct {
-	functions map[string]string // by name, what it answers; an error when it begins with !
+	functions map[string]string // by name, what it answers; an error when it begins with !, one of the call with ?
 	asked     []string          // function and request, in order
 	halt      string
 	nobody    bool // the credentials are refused
@@ -36,6 +36,9 @@ func (a *account) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*l
 		return nil, &lambdatypes.ResourceNotFoundException{Message: aws.String("Function not found")}
 	}
 	a.asked = append(a.asked, *in.FunctionName+" "+string(in.Payload))
+	if failure, failed := strings.CutPrefix(answer, "?"); failed {
+		return nil, errors.New(failure)
+	}
 	if failure, failed := strings.CutPrefix(answer, "!"); failed {
 		return &lambda.InvokeOutput{FunctionError: aws.String("Unhandled"), Payload: []byte(failure)}, nil
 	}

@@ -43,6 +43,7 @@ func TestNothingThatIsAnsweredSteersTheTerminal(t *testing.T) {
 			{"drill", drill.Answer{ID: text, Outcome: drill.Failed, Reason: text, Cleaned: []string{text}, Scenarios: []drill.Scenario{{Name: text, Control: text, Did: text, Outcome: drill.Failed, Reason: text}}}, []string{"drill", "BY=" + text}},
 			{"explain", "!" + string(failure), []string{"explain", "KEY=1A2B"}},
 			{"explain", "!" + text, []string{"explain", "KEY=1A2B"}},
+			{"explain", "?" + text, []string{"explain", "KEY=1A2B"}},
 			{"explain", nil, []string{text, text + "=" + text}},
 		} {
 			answer, said := tc.answer.(string)

@@ -50,15 +50,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 		return 2
 	}
 	a, err := connect(ctx)
-	if err == nil {
-		a.out = stdout
-		err = command.run(a, ctx, q)
+	if err != nil {
+		fmt.Fprintln(stderr, say.Paragraph(err.Error())) // all faults of the settings, a line each
+		return 1
 	}
-	switch {
+	a.out = stdout
+	switch err := command.run(a, ctx, q); {
 	case errors.Is(err, errNotAll): // the answer has said why
 		return 1
 	case err != nil:
-		fmt.Fprintln(stderr, say.Paragraph(err.Error())) // it may have words of the account
+		fmt.Fprintln(stderr, plain(err.Error())) // it may have words of the account
 		return 1
 	}
 	return 0

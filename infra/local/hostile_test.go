@@ -42,10 +42,11 @@ func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 				line := func(when string) previewLine {
 					return previewLine{Control: "c", When: when, Due: time.Unix(0, 0), Owner: text, Subject: text, Severity: text, Title: text, Text: text, Changes: []string{text}, Why: text}
 				}
-				return preview{
+				p := preview{
 					Account: "111122223333", Caller: text, Region: "us-east-1", Lines: []previewLine{line(atOnce), line(due), line(told), line(left), line(stopped)},
 					Controls: []previewTotals{{Control: "c", Reason: text, Failed: true}, {Control: "d", Reason: text}},
-				}.print(out, style{})
+				}
+				return p.print(out, style{})
 			},
 		} {
 			cases++
