@@ -6,7 +6,6 @@ package closepublicbucket
 import (
 	_ "embed"
 	"maps"
-	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/function"
@@ -27,7 +26,7 @@ func init() { say.Register("ko", korean) }
 
 // New makes the planner.
 func New(s function.Setup) (remedy.Planner, error) {
-	api := s3.New(s.AWS, time.Now)
+	api := s3.New(s.AWS, s.Now)
 	maps.Copy(s.Kinds, change.ForS3(api))
 	return remedy.Waiting(&planner{api: api}, s.Ledger, s.Control.ID), nil
 }

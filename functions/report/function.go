@@ -7,7 +7,6 @@ import (
 	"context"
 	_ "embed"
 	"maps"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -49,7 +48,7 @@ func Run() {
 		maps.Copy(r.Kinds, change.ForSSM(nil))
 		maps.Copy(r.Kinds, change.ForRoot(nil, nil))
 		return writer{
-			Runner: r, controls: controls, users: iam.NewFromConfig(s.AWS), switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, time.Now),
+			Runner: r, controls: controls, users: iam.NewFromConfig(s.AWS), switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, s.Now),
 		}.write, nil
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	_ "embed"
 	"maps"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -23,7 +22,7 @@ var description []byte
 // Run serves the tool.
 func Run() {
 	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, remedy.UndoRequest) (remedy.UndoAnswer, error), error) {
-		maps.Copy(r.Kinds, change.ForS3(s3.New(s.AWS, time.Now)))
+		maps.Copy(r.Kinds, change.ForS3(s3.New(s.AWS, s.Now)))
 		maps.Copy(r.Kinds, change.ForRotation(iam.NewFromConfig(s.AWS), secretsmanager.NewFromConfig(s.AWS)))
 		// A session and a root key cannot be put back: their kinds are there to say so, and call nothing.
 		maps.Copy(r.Kinds, change.ForSSM(nil))

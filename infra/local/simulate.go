@@ -101,7 +101,7 @@ func simulation(ctx context.Context, args []string, stdout, stderr io.Writer) er
 			return err
 		}
 	} else {
-		played.print(stdout, o, styleOf(stdout))
+		played.tell(stdout, o, styleOf(stdout))
 	}
 	if broken != nil {
 		return fmt.Errorf("seed %d: %w", broken.Seed, errBroken)
@@ -184,7 +184,7 @@ func again(o simulate.Options, s simulate.Shrunk) string {
 	return command
 }
 
-func (p play) print(out io.Writer, o simulate.Options, style style) {
+func (p play) tell(out io.Writer, o simulate.Options, style style) {
 	counts := map[string]int{}
 	for _, s := range p.Companies {
 		for what, n := range s.Counts {

@@ -71,7 +71,7 @@ func TestAViolationIsToldWithWhatItTakesAndHowToPlayItAgain(t *testing.T) {
 	}}
 	p := play{Companies: []simulate.Summary{{Seed: 3, Days: 30, Violation: shrunk.Violation}}, Shrunk: &shrunk, Command: again(o, shrunk)}
 	var out bytes.Buffer
-	p.print(&out, o, style{})
+	p.tell(&out, o, style{})
 	for _, want := range []string{
 		"broken: nobody is told twice\n  told twice: x\n", "2 of 100 happenings, found in 12 plays", "  it was a dark night\n",
 		"again: go run ./infra/local simulate -v -days 30 -users 6 -seed 3 -only 2,5 -alone user-003\n",

@@ -51,6 +51,8 @@ type Setup struct {
 	// Ledger is for planners that look at what was done before, and keep notes of what they need not
 	// read again.
 	Ledger *ledger.Ledger
+	// Now is the clock, for clients that sign their requests themselves.
+	Now func() time.Time
 	// Sleep waits, for planners that look again at what IAM does not show yet.
 	Sleep func(context.Context, time.Duration)
 }
@@ -190,7 +192,7 @@ func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error
 	users := iam.NewFromConfig(cfg)
 	kinds := change.ForIAM(users)
 	memory := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table})
-	handle, err := build(Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Sleep: sleep}, &remedy.Runner{
+	handle, err := build(Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep}, &remedy.Runner{
 		Control:  c,
 		Settings: told,
 		Kinds:    kinds,

@@ -50,7 +50,7 @@ type Violation struct {
 	Story []string `json:"story"`
 }
 
-func (v *Violation) Error() string {
+func (v *Violation) String() string {
 	return fmt.Sprintf("%s: %s", v.Invariant, v.What)
 }
 

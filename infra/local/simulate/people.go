@@ -462,10 +462,10 @@ func (w *world) react(m notice.Message) {
 			})
 		}
 	case notice.Changed:
-		switch p := r.IntN(10); {
-		case p == 0: // puts it back
+		switch r.IntN(10) {
+		case 0: // puts it back
 			w.at(later, func() { w.putBack(m, r) })
-		case p == 1:
+		case 1:
 			w.at(later, func() { w.undo(m.Finding) })
 		}
 	case notice.Alert:

@@ -25,7 +25,7 @@ type store struct {
 func (s store) Put(ctx context.Context, item ledger.Item) error {
 	err := s.Memory.Put(ctx, item)
 	// An answer that was lost is one of a write that was made.
-	if written, _ := s.Memory.Peek(item.Partition, item.Sort); written.Body == item.Body {
+	if written, _ := s.Peek(item.Partition, item.Sort); written.Body == item.Body {
 		s.w.recorded(written)
 	}
 	return err
