@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -86,5 +88,21 @@ func TestAViolationIsToldWithWhatItTakesAndHowToPlayItAgain(t *testing.T) {
 	// The command is one that runs.
 	if err := run(t.Context(), strings.Fields(p.Command)[3:], io.Discard, io.Discard); err != nil {
 		t.Errorf("%s: %v", p.Command, err)
+	}
+}
+
+// What README.md shows of it is what it prints.
+func TestReadmeShowsWhatSimulatePrints(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile(`\n\$ make simulate ARGS="([^"]+)" \| tail -n 1\n(.*)\n`).FindStringSubmatch(string(readme))
+	if shown == nil {
+		t.Fatal("README.md shows nothing of simulate")
+	}
+	out, _, err := simulated(t, strings.Fields(shown[1])...)
+	if err != nil || !strings.HasSuffix(out, "\n"+shown[2]+"\n") {
+		t.Errorf("README.md shows %q, and simulate %s ends with\n%s%v", shown[2], shown[1], out[max(0, len(out)-60):], err)
 	}
 }
