@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // columns are those of the table. They stay: columns are added at the end, and none is renamed or
@@ -126,7 +127,7 @@ func stamp(t time.Time) string {
 // plain is a value that no spreadsheet takes for a formula.
 func plain(value string) string {
 	value = clean(value)
-	if trimmed := strings.TrimLeft(value, " "); trimmed != "" && strings.ContainsAny(trimmed[:1], "=+-@|%") ||
+	if trimmed := strings.TrimLeftFunc(value, unicode.IsSpace); trimmed != "" && strings.ContainsAny(trimmed[:1], "=+-@|%") ||
 		strings.HasPrefix(trimmed, "＝") || strings.HasPrefix(trimmed, "＋") || strings.HasPrefix(trimmed, "－") || strings.HasPrefix(trimmed, "＠") {
 		return "'" + value
 	}
