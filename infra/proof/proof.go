@@ -161,10 +161,28 @@ func fill(text string, tests []test) (filled string, sum int, err error) {
 		}
 		sum += n
 		cells := strings.Split(strings.TrimSuffix(strings.TrimSpace(line), "|"), " | ")
-		cells[len(cells)-1] = grouped(n) + " |"
+		cells[len(cells)-1] = said(cells[len(cells)-1], n) + " |"
 		lines[i] = strings.Join(cells, " | ")
 	}
 	return strings.Join(lines, "\n"), sum, errors.Join(faults...)
+}
+
+// said is how a cell says a number. Of tests whose number is not the same each time, because it depends
+// on what many processes do together, the cell ends in a plus: it says how many there are at least,
+// and stays as it is while there are, and no more than twice as many.
+func said(cell string, n int) string {
+	least, several := strings.CutSuffix(strings.TrimSpace(cell), "+")
+	if !several {
+		return grouped(n)
+	}
+	if was, err := strconv.Atoi(strings.ReplaceAll(least, ",", "")); err == nil && was > 0 && was <= n && n < 2*was {
+		return grouped(was) + "+"
+	}
+	unit := 1
+	for unit*10 <= n {
+		unit *= 10
+	}
+	return grouped(n/unit*unit) + "+"
 }
 
 // grouped is a number with a comma at each thousand.

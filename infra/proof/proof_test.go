@@ -40,6 +40,10 @@ func TestCasesAreThoseThatTestsTell(t *testing.T) {
 		{"| 1 | x | `go test ./pkg/a/... -run 'TestMany'` | 7 |", "", "TestMany of github.com/warder-aws/warder/pkg/a/b: skip"},
 		{"| 1 | x | `go test ./pkg/c -run 'TestMany'` | 7 |", "", "no such test was run"},
 		{"| 1 | x | `go test ./pkg/a -run 'TestNone'` | 7 |", "", "no such test was run"},
+		{"| 1 | x | `go test ./pkg/a -run 'TestMany'` | + |", "| 1 | x | `go test ./pkg/a -run 'TestMany'` | 1,000+ |", ""},
+		{"| 1 | x | `go test ./pkg/a -run 'TestMany'` | 1,100+ |", "| 1 | x | `go test ./pkg/a -run 'TestMany'` | 1,100+ |", ""},
+		{"| 1 | x | `go test ./pkg/a -run 'TestMany'` | 1,300+ |", "| 1 | x | `go test ./pkg/a -run 'TestMany'` | 1,000+ |", ""},
+		{"| 1 | x | `go test ./pkg/a -run 'TestMany'` | 500+ |", "| 1 | x | `go test ./pkg/a -run 'TestMany'` | 1,000+ |", ""},
 		{"Run `go test ./pkg/a -run 'TestOne'`.", "Run `go test ./pkg/a -run 'TestOne'`.", ""},
 	} {
 		got, _, err := fill(tc.row, tests)
