@@ -117,6 +117,49 @@ type Options struct {
 	Drop int
 }
 
+// longest is how long a function can be at work on an event: Lambda's limit
+// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). By the clock of the events
+// no event is handled at the same time as one that arrives later than that.
+const longest = 15 * time.Minute
+
+// forever is later than every event.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// road is the events that are on their way, and when they arrive.
+type road struct {
+	mu      sync.Mutex
+	left    *sync.Cond
+	arrives map[int]time.Time
+}
+
+func newRoad() *road {
+	r := &road{arrives: map[int]time.Time{}}
+	r.left = sync.NewCond(&r.mu)
+	return r
+}
+
+func (r *road) enter(n int, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.arrives[n] = at
+}
+
+func (r *road) leave(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.arrives, n)
+	r.left.Broadcast()
+}
+
+// wait waits until none is on its way that arrives before that.
+func (r *road) wait(before time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for slices.ContainsFunc(slices.Collect(maps.Values(r.arrives)), before.After) {
+		r.left.Wait()
+	}
+}
+
 // job is an event on its way.
 type job struct {
 	n     int
@@ -140,8 +183,9 @@ func Play(ctx context.Context, o Options, carrier Carrier) (*Books, error) {
 
 	begin := time.Now()
 	jobs := make(chan job)
-	var workers, pending sync.WaitGroup
+	var workers sync.WaitGroup
 	var lock sync.Mutex
+	road := newRoad()
 	for range o.Workers {
 		workers.Go(func() {
 			for j := range jobs {
@@ -152,11 +196,11 @@ func Play(ctx context.Context, o Options, carrier Carrier) (*Books, error) {
 				lock.Lock()
 				books.Delivered = append(books.Delivered, d)
 				lock.Unlock()
-				pending.Done()
+				road.leave(j.n)
 			}
 		})
 	}
-	err = o.walk(ctx, books, items, p, carrier, &pending, jobs)
+	err = o.walk(ctx, books, items, p, carrier, road, jobs)
 	close(jobs)
 	workers.Wait()
 	if err := cmp.Or(context.Cause(ctx), err); err != nil {
@@ -171,10 +215,10 @@ func Play(ctx context.Context, o Options, carrier Carrier) (*Books, error) {
 }
 
 // walk has people act, and the events of it go out.
-func (o Options) walk(ctx context.Context, books *Books, items []item, p *people, carrier Carrier, pending *sync.WaitGroup, jobs chan<- job) error {
+func (o Options) walk(ctx context.Context, books *Books, items []item, p *people, carrier Carrier, road *road, jobs chan<- job) error {
 	n := 0
 	rest := func() error {
-		pending.Wait()
+		road.wait(forever)
 		return carrier.Idle(ctx)
 	}
 	for _, i := range items {
@@ -193,11 +237,11 @@ func (o Options) walk(ctx context.Context, books *Books, items []item, p *people
 			if err != nil {
 				return err
 			}
-			pending.Add(1)
+			road.wait(i.at.Add(-longest))
+			road.enter(n, i.at)
 			select {
 			case jobs <- job{n, i, event}:
 			case <-ctx.Done():
-				pending.Done()
 				return nil
 			}
 			if n == o.Events/10 || n == o.Events/2 {

@@ -38,6 +38,9 @@ type Plan struct {
 // span is how long it takes by the clock of the events: longer than the time that owners are given.
 const span = 14 * 24 * time.Hour
 
+// burst is how many events happen within some minutes.
+const burst = 40
+
 // A happening is one thing that came about, and the event that tells of it.
 type happening struct {
 	at     time.Time
@@ -132,8 +135,10 @@ func (q Plan) plan(names []string) []item {
 	for _, k := range kinds {
 		total += k.share
 	}
+	// Things happen together: when people are at work, and when a script runs.
+	bursts := max(q.Events/burst, 2)
 	for p.count < q.Events {
-		h := p.happen(time.Duration(p.random.Int64N(int64(span * 95 / 100))))
+		h := p.happen(span*95/100*time.Duration(p.random.IntN(bursts))/time.Duration(bursts) + time.Duration(p.random.Int64N(int64(10*time.Minute))))
 		at := p.random.IntN(total)
 		for _, k := range kinds {
 			if at -= k.share; at < 0 {
