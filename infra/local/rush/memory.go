@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -173,9 +174,8 @@ func (m *InMemory) environment(c control.Control, told settings.Function) (*reme
 	}, nil
 }
 
-// travel is the time that a call is on its way: much shorter than on a network, and long enough that
-// runs at the same time come between each other's calls.
-func travel() { time.Sleep(20 * time.Microsecond) }
+// travel is what happens while a call is on its way: other runs come to their calls.
+func travel() { runtime.Gosched() }
 
 // distant is a store that calls travel to.
 type distant struct{ ledger.Store }
