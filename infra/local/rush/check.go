@@ -332,8 +332,8 @@ func (a *audit) flat() {
 		return half, end, (half - early) / float64(a.Memory[1].Events-a.Memory[0].Events), (end - half) / float64(a.Memory[2].Events-a.Memory[1].Events)
 	}
 	// Of what does not grow, a measure differs from the next by little.
-	half, end, first, second := growth(func(m Memory) int64 { return m.Functions })
-	a.that(end <= 1.1*half || second <= first/2, "the memory of the functions grows by %.0f bytes an event in the first half and by %.0f in the second: from %.0f to %.0f bytes", first, second, half, end)
+	half, end, first, second := growth(func(m Memory) int64 { return m.Functions / int64(max(m.Processes, 1)) })
+	a.that(end <= 1.1*half || second <= first/2, "the memory of a function grows by %.0f bytes an event in the first half and by %.0f in the second: from %.0f to %.0f bytes", first, second, half, end)
 	half, end, first, second = growth(func(m Memory) int64 { return m.Heap })
 	a.that(end <= 1.1*half || second <= 1.5*first, "the heap grows by %.0f bytes an event in the first half and by %.0f in the second: from %.0f to %.0f bytes", first, second, half, end)
 }

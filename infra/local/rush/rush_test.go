@@ -236,9 +236,9 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		"functions that leak": {func(b *Books) {
 			b.Memory = slices.Clone(b.Memory)
 			for i := range b.Memory {
-				b.Memory[i].Functions = 100e6 + int64(b.Memory[i].Events)*1e6
+				b.Memory[i].Functions, b.Memory[i].Processes = 100e6+int64(b.Memory[i].Events)*1e6, 2
 			}
-		}, "the memory of the functions grows"},
+		}, "the memory of a function grows"},
 		"a heap that grows faster and faster": {func(b *Books) {
 			b.Memory = slices.Clone(b.Memory)
 			for i := range b.Memory {
