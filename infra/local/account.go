@@ -57,6 +57,7 @@ type options struct {
 	address string                                       // of the endpoint; a free port when empty
 	mode    string                                       // of every control; as the template says when empty
 	unheard bool                                         // the topic starts no function
+	each    int                                          // how many events a function handles at a time; 1 when 0
 	synth   project.Synth                                // whose template the account has; that which is deployed when empty
 	alter   func(function string, env map[string]string) // the settings of a function; nil to leave them
 	done    func(host.Result)                            // told of each event that a function is done with
@@ -206,7 +207,8 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 		return nil, err
 	}
 	environments := map[string]map[string]string{}
-	for _, f := range functions {
+	for i, f := range functions {
+		functions[i].Concurrency = o.each
 		if o.alter != nil {
 			o.alter(f.Name, f.Env)
 		}
@@ -416,7 +418,9 @@ func (a *account) logs(stderr io.Writer) func(string, []host.Line) {
 		err := put()
 		var missing *logtypes.ResourceNotFoundException
 		if errors.As(err, &missing) { // the first lines of this function
-			if _, err = client.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream}); err == nil {
+			_, err = client.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream})
+			var made *logtypes.ResourceAlreadyExistsException
+			if err == nil || errors.As(err, &made) { // by another process of it
 				err = put()
 			}
 		}

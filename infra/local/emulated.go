@@ -51,12 +51,16 @@ type emulated struct {
 // everyBlastRadius matches the blast radius in the JSON of the settings that a function is told.
 var everyBlastRadius = regexp.MustCompile(`"blastRadius":[0-9]+`)
 
+// environments is how many events each function handles at a time. As deployed no function has a limit
+// of its own; with more processes this machine has no more to give.
+const environments = 2
+
 // openEmulated starts an account in which the company is. Whoever calls it closes the account.
 func openEmulated(ctx context.Context, company inmemory.State, blastRadius int, stderr io.Writer) (*emulated, error) {
 	fmt.Fprintln(stderr, "starting an AWS account on this machine ...")
 	e := &emulated{}
 	set := fmt.Sprintf(`"blastRadius":%d`, blastRadius)
-	a, err := openAccount(ctx, options{mode: "enforce", synth: project.Tour, unheard: true, stderr: stderr, done: e.done, alter: func(_ string, env map[string]string) {
+	a, err := openAccount(ctx, options{mode: "enforce", synth: project.Tour, unheard: true, each: environments, stderr: stderr, done: e.done, alter: func(_ string, env map[string]string) {
 		env["WARDER_SETTINGS"] = everyBlastRadius.ReplaceAllString(env["WARDER_SETTINGS"], set)
 	}})
 	if err != nil {

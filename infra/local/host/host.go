@@ -1,6 +1,6 @@
 // Package host runs function binaries as Lambda does: over the Lambda Runtime API, with nothing in
-// their environment but what they are given, one process for each function, started at the first
-// invocation and used again for the next.
+// their environment but what they are given, one process for each function, or as many as it may have
+// at a time, started at the first invocation and used again for the next.
 //
 // It knows nothing of what a function is for. Where a function's output and its failed events go is
 // the business of whoever made the host.
@@ -24,6 +24,8 @@ type Function struct {
 	Env     map[string]string // the whole environment, without AWS_LAMBDA_RUNTIME_API
 	Timeout time.Duration
 	Retries int // of an asynchronous event after the first attempt: 0 to 2
+	// Concurrency is how many events it handles at a time, each in a process of its own; 1 when 0.
+	Concurrency int
 }
 
 // Options are what a host does with what happens.
@@ -78,10 +80,16 @@ type Host struct {
 	idle    chan struct{} // closed when pending is 0
 }
 
-// slot is one function and the one process that it has at a time.
+// slot is one function, and what it runs in.
 type slot struct {
 	function Function
-	turn     chan struct{} // holds a value while somebody uses process
+	all      []*environment
+	idle     chan *environment // those that nobody uses
+}
+
+// environment is an execution environment: the one process that it has at a time.
+type environment struct {
+	function Function
 	process  *process
 	pid      atomic.Int64 // of the process, 0 for none
 }
@@ -104,7 +112,14 @@ func New(functions []Function, options Options) *Host {
 	h := &Host{options: options, functions: map[string]*slot{}, context: ctx, cancel: cancel, idle: make(chan struct{})}
 	close(h.idle)
 	for _, function := range functions {
-		h.functions[function.Name] = &slot{function: function, turn: make(chan struct{}, 1)}
+		environments := max(function.Concurrency, 1)
+		s := &slot{function: function, idle: make(chan *environment, environments)}
+		for range environments {
+			e := &environment{function: function}
+			s.all = append(s.all, e)
+			s.idle <- e
+		}
+		h.functions[function.Name] = s
 	}
 	return h
 }
@@ -178,9 +193,10 @@ func (h *Host) attempts(s *slot, event []byte) (Result, bool) {
 
 // run waits for the function's turn and runs one attempt.
 func (s *slot) run(ctx context.Context, h *Host, id string, event []byte) (Result, error) {
+	var e *environment
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case e = <-s.idle:
+		defer func() { s.idle <- e }()
 	case <-ctx.Done():
 		return Result{}, fmt.Errorf("invoke %q: %w", s.function.Name, ctx.Err())
 	case <-h.context.Done():
@@ -188,7 +204,7 @@ func (s *slot) run(ctx context.Context, h *Host, id string, event []byte) (Resul
 	}
 
 	result := Result{Function: s.function.Name, RequestID: id, Event: event}
-	answer := s.answer(h, id, event, &result)
+	answer := e.answer(h, id, event, &result)
 	if h.context.Err() != nil {
 		return Result{}, ErrClosed
 	}
@@ -197,41 +213,43 @@ func (s *slot) run(ctx context.Context, h *Host, id string, event []byte) (Resul
 }
 
 // answer starts a process if there is none and hands it the event.
-func (s *slot) answer(h *Host, id string, event []byte, result *Result) answer {
+func (e *environment) answer(h *Host, id string, event []byte, result *Result) answer {
 	for {
-		if s.process == nil {
-			process, err := start(h.context, s.function, h.options)
+		if e.process == nil {
+			process, err := start(h.context, e.function, h.options)
 			if err != nil {
 				return failed(id, "Runtime.InvalidEntrypoint", err.Error())
 			}
-			s.process, result.Cold = process, true
-			s.pid.Store(int64(process.command.Process.Pid))
+			e.process, result.Cold = process, true
+			e.pid.Store(int64(process.command.Process.Pid))
 		}
-		answer, state := s.process.invoke(h.context, id, event)
+		answer, state := e.process.invoke(h.context, id, event)
 		switch state {
 		case alive:
 			return answer
 		case gone: // ended since the last invocation, as a function does after a panic
-			s.forget()
+			e.forget()
 		case spent: // ended, or had to be ended, by this one
-			s.forget()
+			e.forget()
 			return answer
 		}
 	}
 }
 
-// forget has the slot start another process.
-func (s *slot) forget() {
-	s.process = nil
-	s.pid.Store(0)
+// forget has the environment start another process.
+func (e *environment) forget() {
+	e.process = nil
+	e.pid.Store(0)
 }
 
-// Processes are the process ids of the functions that have a process, by the function's name.
-func (h *Host) Processes() map[string]int {
-	processes := map[string]int{}
-	for name, s := range h.functions {
-		if pid := s.pid.Load(); pid != 0 {
-			processes[name] = int(pid)
+// Processes are the process ids of the functions' processes.
+func (h *Host) Processes() []int {
+	var processes []int
+	for _, s := range h.functions {
+		for _, e := range s.all {
+			if pid := e.pid.Load(); pid != 0 {
+				processes = append(processes, int(pid))
+			}
 		}
 	}
 	return processes
@@ -242,12 +260,16 @@ func (h *Host) Close() {
 	h.cancel()
 	_ = h.Idle(context.Background())
 	for _, s := range h.functions {
-		s.turn <- struct{}{}
-		if s.process != nil {
-			s.process.stop()
-			s.forget()
+		for range s.all {
+			e := <-s.idle // nobody begins anything any more
+			if e.process != nil {
+				e.process.stop()
+				e.forget()
+			}
 		}
-		<-s.turn
+		for _, e := range s.all {
+			s.idle <- e
+		}
 	}
 }
 

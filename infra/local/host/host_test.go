@@ -88,6 +88,42 @@ func TestASecondEventUsesTheWarmProcess(t *testing.T) {
 	}
 }
 
+func TestAFunctionHandlesAsManyEventsAtATimeAsItMay(t *testing.T) {
+	for _, concurrency := range []int{0, 1, 3} {
+		f := function()
+		f.Concurrency = concurrency
+		h := newHost(t, host.Options{}, f)
+		send := func(event string) (pids map[any]bool, took time.Duration) {
+			var results []<-chan host.Result
+			begin := time.Now()
+			for range 3 {
+				result, err := h.Send("warder-test", []byte(event))
+				if err != nil {
+					t.Fatal(err)
+				}
+				results = append(results, result)
+			}
+			pids = map[any]bool{}
+			for _, result := range results {
+				pids[decode(t, (<-result).Payload)["pid"]] = true
+			}
+			return pids, time.Since(begin)
+		}
+		send(`{}`) // starts them
+		pids, took := send(`{"do":"sleep","wait":500}`)
+		if want := max(concurrency, 1); len(pids) != want || len(h.Processes()) != want {
+			t.Errorf("concurrency %d: %d processes handled the events, %v are there", concurrency, len(pids), h.Processes())
+		}
+		if serial := took >= 1500*time.Millisecond; serial != (concurrency < 2) {
+			t.Errorf("concurrency %d: one after the other: %t", concurrency, serial)
+		}
+		h.Close()
+		if left := h.Processes(); len(left) > 0 {
+			t.Errorf("concurrency %d: the processes %v are left", concurrency, left)
+		}
+	}
+}
+
 func TestAFunctionSeesNothingButItsOwnEnvironment(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "the user's own")
 	t.Setenv("SECRET_OF_THE_SHELL", "x")

@@ -111,7 +111,7 @@ func (f Figures) Print(out io.Writer) {
 	line(fmt.Sprintf("%.1f", f.P95), "ms at the 95th percentile")
 	for _, m := range f.Memory {
 		if m.Processes > 0 {
-			line(fmt.Sprintf("%.1f", float64(m.Functions)/1e6), fmt.Sprintf("MB resident, in %d functions after %d events", m.Processes, m.Events))
+			line(fmt.Sprintf("%.1f", float64(m.Functions)/1e6), fmt.Sprintf("MB resident, in %d processes of functions after %d events", m.Processes, m.Events))
 		}
 	}
 	for _, m := range f.Memory {
