@@ -153,7 +153,9 @@ func TestAnEventThatIsDroppedIsMissed(t *testing.T) {
 func TestWhatIsWrongIsFound(t *testing.T) {
 	o, m := open(t, Plan{Events: 400, Users: 60, Seed: 5}, wide)
 	books := play(t, o, m)
-	held(t, books)
+	if _, faults := books.Check(); len(faults) > 0 {
+		t.Fatalf("something is wrong before anything is broken: %q", faults)
+	}
 	step := func(b *Books) (entry, at int) {
 		entry = slices.IndexFunc(b.Contents.Entries, func(e ledger.Entry) bool {
 			return slices.ContainsFunc(e.Steps, func(s ledger.Step) bool {
@@ -173,8 +175,8 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		t.Fatalf("no change is %s", status)
 		return 0, 0
 	}
-	for name, c := range map[string]struct {
-		break_ func(b *Books)
+	faults := map[string]struct {
+		breaks func(b *Books)
 		want   string
 	}{
 		"a run that is not in the ledger": {func(b *Books) { b.Contents.Runs = b.Contents.Runs[1:] }, "the ledger has no finished run of it"},
@@ -245,10 +247,12 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 				b.Memory[i].Heap = int64(b.Memory[i].Events) * int64(b.Memory[i].Events) * 1e3
 			}
 		}, "the heap grows"},
-	} {
+	}
+	t.Attr("cases", strconv.Itoa(len(faults)))
+	for name, c := range faults {
 		t.Run(name, func(t *testing.T) {
 			broken := *books
-			c.break_(&broken)
+			c.breaks(&broken)
 			_, faults := broken.Check()
 			if !slices.ContainsFunc(faults, func(fault string) bool { return strings.Contains(fault, c.want) }) {
 				t.Errorf("faults %q, want one with %q", faults[:min(len(faults), 5)], c.want)
