@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,9 +39,9 @@ func (t transport) Do(r *http.Request) (*http.Response, error) {
 		name, key = host, strings.TrimPrefix(r.URL.Path, "/")
 	}
 	answer, err := t.s3(r.Context(), r, &s3.Bucket{Name: name, Region: scope[2]}, key, body)
-	fault, refused := err.(*s3.Error)
+	var fault *s3.Error
 	switch {
-	case refused:
+	case errors.As(err, &fault):
 		type said struct {
 			XMLName       xml.Name `xml:"Error"`
 			Code, Message string

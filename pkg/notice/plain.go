@@ -14,12 +14,14 @@ func Agent(userAgent string) string { return Plain(userAgent, 120) }
 // text around, without whole access key ids, and cut to at most limit bytes.
 func Plain(text string, limit int) string { return Truncate(Redact(say.Plain(text)), limit) }
 
+// enough is how much of a text is looked at, in bytes.
+const enough = 4 * maxField
+
 // plain is the message with every text in it as it may be shown, whoever worded it. Only Text has
 // more than one line: whoever writes a message sees to it that they are its own. What is
 // cut from texts and lists anyway is not looked at: a text is a third as long after this at the least, and
 // a third of enough is more than is shown.
 func (m Message) plain() Message {
-	const enough = 4 * maxField
 	plain := func(texts ...*string) {
 		for _, text := range texts {
 			*text = Redact(say.Plain(Truncate(*text, enough)))
