@@ -212,7 +212,9 @@ func (unheard) Publish(context.Context, notice.Message) (string, error) { return
 func (unheard) Check(context.Context) (say.Text, time.Time, error) {
 	return say.Text{}, time.Time{}, nil
 }
-func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) { return owner.Contact{}, nil }
+func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) {
+	return owner.Contact{ID: "AIDAEXAMPLE"}, nil
+}
 
 // remedied is the account after the sweep, and what was changed of each user.
 func remedied(t *testing.T, state account.State, policyGroups map[string]string) (account.State, map[string][]change.Change) {

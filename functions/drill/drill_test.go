@@ -225,7 +225,11 @@ func (w *world) started(raw []byte) {
 		// What goes wrong in a drill does not go wrong in the controls as well.
 		fault := w.fault
 		w.fault = nil
-		if _, err := r.Run(context.Background(), remedy.Invocation{ID: "i", Left: time.Minute}, raw); err != nil {
+		_, err := r.Run(context.Background(), remedy.Invocation{ID: "i", Left: time.Minute}, raw)
+		for try := 1; err != nil && try < 3; try++ { // as Lambda does
+			_, err = r.Run(context.Background(), remedy.Invocation{ID: "i", Left: time.Minute}, raw)
+		}
+		if err != nil {
 			panic(err)
 		}
 		w.fault = fault

@@ -11,9 +11,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,6 +110,7 @@ type Account struct {
 	report report
 	made   []Key           // every access key that was created here, deleted ones too
 	known  map[string]bool // managed policies that are not in the state, by ARN
+	writes []string        // the operations that changed something
 	// Now is when things change; without it no time of a change is kept.
 	Now func() time.Time
 	// Page is how many things a page of a list has: two if it is 0, so that every list has pages.
@@ -115,9 +118,15 @@ type Account struct {
 	// Details is how many users a page of GetAccountAuthorizationDetails has; as short as the pages
 	// of all other lists if it is 0.
 	Details int
-	// Fault, when set, is asked before and after each call takes effect; an error is the answer.
+	// Fault, when set, is asked before and after each call takes effect; an error is the answer, but
+	// for [ErrAgain].
 	Fault func(operation string, after bool) error
 }
+
+// ErrAgain is what [Account.Fault] answers after a call whose answer gets lost on the way, and which
+// the client makes again by itself, as those of the SDK do: the call takes effect twice, and the
+// second answer is the one that arrives.
+var ErrAgain = errors.New("the answer is lost, and the client asks again")
 
 // New returns an account that holds a copy of the state.
 func New(state State) *Account {
@@ -238,6 +247,35 @@ func (a *Account) With(f func(*State)) {
 	f(&a.state)
 }
 
+// Copy returns an account that is as this one is, without its clock and its fault: what is done to one
+// of them is not done to the other.
+func (a *Account) Copy() *Account {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := &Account{
+		state: clone(a.state), calls: maps.Clone(a.calls), report: a.report, made: slices.Clone(a.made), known: maps.Clone(a.known),
+		writes: slices.Clone(a.writes), Page: a.Page, Details: a.Details,
+	}
+	// What is random is no part of the state.
+	for name, user := range a.state.Users {
+		for i, key := range user.Keys {
+			c.state.Users[name].Keys[i].Secret = key.Secret
+		}
+	}
+	for name, secret := range a.state.Secrets {
+		c.state.Secrets[name].Value = secret.Value
+	}
+	return c
+}
+
+// Writes returns the operations that changed something, in their order: a call that found the thing
+// as it was to be is not among them. They are noted while there is a [Account.Fault].
+func (a *Account) Writes() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.writes)
+}
+
 // Halt returns the value of the halt switch.
 func (a *Account) Halt() string {
 	a.mu.Lock()
@@ -259,6 +297,15 @@ func (a *Account) Calls() map[string]int {
 // pageSize is how many things a page has that nobody set the size of.
 const pageSize = 2
 
+// looks begin the names of the operations that change nothing.
+var looks = []string{"Assume", "Describe", "Generate", "Get", "List"}
+
+// Looks reports whether the operation changes nothing.
+func Looks(operation string) bool {
+	_, name, _ := strings.Cut(operation, ":")
+	return slices.ContainsFunc(looks, func(verb string) bool { return strings.HasPrefix(name, verb) })
+}
+
 // call counts a call, lets the fault refuse it before or after, and runs it in between.
 func call[Out any](a *Account, operation string, run func() (*Out, error)) (*Out, error) {
 	a.mu.Lock()
@@ -269,14 +316,29 @@ func call[Out any](a *Account, operation string, run func() (*Out, error)) (*Out
 			return nil, err
 		}
 	}
-	out, err := run()
+	out, err := noted(a, operation, run)
 	if err == nil && a.Fault != nil {
-		err = a.Fault(operation, true)
+		if err = a.Fault(operation, true); errors.Is(err, ErrAgain) {
+			out, err = noted(a, operation, run)
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// noted runs a call and notes if it changed something.
+func noted[Out any](a *Account, operation string, run func() (*Out, error)) (*Out, error) {
+	if Looks(operation) || a.Fault == nil {
+		return run()
+	}
+	before := clone(a.state)
+	out, err := run()
+	if !reflect.DeepEqual(before, clone(a.state)) {
+		a.writes = append(a.writes, operation)
+	}
+	return out, err
 }
 
 // page returns a copy of the items of the page that marker asks for, no more of them than most says,

@@ -67,7 +67,8 @@ func (a *Account) GetBucketTagging(_ context.Context, in *s3.Bucket) (s3.Tags, e
 		if err != nil {
 			return nil, err
 		}
-		tags := s3.Tags(maps.Clone(bucket.Tags))
+		tags := s3.Tags{}
+		maps.Copy(tags, bucket.Tags)
 		return &tags, nil
 	})
 	if err != nil {

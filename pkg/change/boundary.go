@@ -23,7 +23,7 @@ func (permissionsBoundary) Name() string { return PermissionsBoundary }
 func (k permissionsBoundary) Read(ctx context.Context, c Change) (string, error) {
 	got, err := k.iam.GetUser(ctx, &iam.GetUserInput{UserName: &c.Subject})
 	if err != nil {
-		return absent("", wrap(err, "get user %q", c.Subject))
+		return "", wrap(err, "get user %q", c.Subject)
 	}
 	if got.User.PermissionsBoundary == nil {
 		return "", nil

@@ -73,7 +73,7 @@ type bucketPublicAccess struct {
 func (bucketPublicAccess) Name() string { return BucketPublicAccess }
 
 func (k bucketPublicAccess) Read(ctx context.Context, c Change) (string, error) {
-	return absent(PublicAccess(ctx, k.s3, &s3.Bucket{Name: c.Subject, Region: c.Target}))
+	return PublicAccess(ctx, k.s3, &s3.Bucket{Name: c.Subject, Region: c.Target})
 }
 
 func (k bucketPublicAccess) Set(ctx context.Context, c Change) error {

@@ -50,8 +50,9 @@ func (c Change) Inverse() Change {
 type Kind interface {
 	// Name is the kind's name in a [Change], in the ledger and in messages.
 	Name() string
-	// Read returns the present value of the thing that c names, the empty string when it is
-	// absent or its owner is. It ignores c.Before and c.After.
+	// Read returns the present value of the thing that c names, the empty string when it is absent. It
+	// ignores c.Before and c.After. That its subject is gone is an error that [Gone] recognizes, if AWS
+	// tells it from an absent thing: of a user that it does not show yet, nothing is known.
 	Read(ctx context.Context, c Change) (string, error)
 	// Set makes the thing what c.After says, given that it is what c.Before says.
 	// A thing that is gone meanwhile is an error that [Gone] recognizes.

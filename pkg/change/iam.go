@@ -86,14 +86,6 @@ func Gone(err error) bool {
 // (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ResumeSession.html).
 var gone = []string{"NoSuchEntity", "NoSuchBucket", "DoesNotExistException"}
 
-// absent turns the answer "no such entity" into the absent value.
-func absent(value string, err error) (string, error) {
-	if Gone(err) {
-		return "", nil
-	}
-	return value, err
-}
-
 // KeyHint is all of an access key id that a message may show: its last four characters.
 func KeyHint(id string) string {
 	if len(id) <= 4 {
@@ -114,7 +106,7 @@ func (k accessKeyStatus) Read(ctx context.Context, c Change) (string, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return absent("", wrap(err, "list access keys of %q", c.Subject))
+			return "", wrap(err, "list access keys of %q", c.Subject)
 		}
 		for _, key := range page.AccessKeyMetadata {
 			if aws.ToString(key.AccessKeyId) == c.Target {
@@ -158,7 +150,7 @@ func (k managedUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return absent("", wrap(err, "list attached policies of %q", c.Subject))
+			return "", wrap(err, "list attached policies of %q", c.Subject)
 		}
 		for _, policy := range page.AttachedPolicies {
 			if aws.ToString(policy.PolicyArn) == c.Target {
@@ -205,8 +197,11 @@ func (inlineUserPolicy) Name() string { return InlineUserPolicy }
 
 func (k inlineUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 	got, err := k.iam.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target})
+	if Gone(err) {
+		return "", nil // the policy, or the user
+	}
 	if err != nil {
-		return absent("", wrap(err, "get inline policy %q of %q", c.Target, c.Subject))
+		return "", wrap(err, "get inline policy %q of %q", c.Target, c.Subject)
 	}
 	return Document(aws.ToString(got.PolicyDocument))
 }
@@ -257,7 +252,7 @@ func (k groupMembership) Read(ctx context.Context, c Change) (string, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return absent("", wrap(err, "list groups of %q", c.Subject))
+			return "", wrap(err, "list groups of %q", c.Subject)
 		}
 		for _, group := range page.Groups {
 			if aws.ToString(group.GroupName) == c.Target {

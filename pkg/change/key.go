@@ -28,7 +28,8 @@ func (k accessKeyDeletion) Set(ctx context.Context, c Change) error {
 	}
 	present, err := k.Read(ctx, c)
 	if err != nil {
-		return err
+		// That the user cannot be seen does not say that the key was deleted.
+		return fmt.Errorf("delete access key %s of %q: %v", KeyHint(c.Target), c.Subject, err)
 	}
 	if present == Active {
 		return fmt.Errorf("delete access key %s of %q: it is active", KeyHint(c.Target), c.Subject)

@@ -133,7 +133,7 @@ func (accessKeyRotation) Name() string { return AccessKeyRotation }
 func (k accessKeyRotation) Read(ctx context.Context, c Change) (string, error) {
 	_, other, err := k.keys(ctx, c)
 	if err != nil || other == nil {
-		return absent("", err)
+		return "", err
 	}
 	secret, err := DescribeSecret(ctx, k.secrets, c)
 	switch {
@@ -175,7 +175,7 @@ func (k accessKeyRotation) Set(ctx context.Context, c Change) error {
 			return fmt.Errorf("rotate access key %s of %q: the user has two keys, and IAM allows no more", KeyHint(c.Target), c.Subject)
 		}
 		// Before the secret is touched: when that was tells whose key this is.
-		if err := k.deleteKey(ctx, c.Subject, aws.ToString(other.AccessKeyId)); err != nil {
+		if err := k.deleteKey(ctx, c, aws.ToString(other.AccessKeyId)); err != nil {
 			return err
 		}
 	}
@@ -270,6 +270,9 @@ func (k accessKeyRotation) putBack(ctx context.Context, c Change) error {
 	if err != nil {
 		return err
 	}
+	if other == nil && (secret == nil || secret.DeletedDate != nil) {
+		return nil // an earlier try put it back
+	}
 	if other == nil || StoredKey(secret) != aws.ToString(other.AccessKeyId) {
 		return fmt.Errorf("put back the rotation of access key %s of %q: the user's other key is not the one that was made", KeyHint(c.Target), c.Subject)
 	}
@@ -279,7 +282,7 @@ func (k accessKeyRotation) putBack(ctx context.Context, c Change) error {
 			return fmt.Errorf("delete secret %s: %w", name, err)
 		}
 	}
-	return k.deleteKey(ctx, c.Subject, aws.ToString(other.AccessKeyId))
+	return k.deleteKey(ctx, c, aws.ToString(other.AccessKeyId))
 }
 
 // Refuses implements [Conditional]. A new key is made by the control alone: whoever may put changes
@@ -332,9 +335,20 @@ func (k accessKeyRotation) keys(ctx context.Context, c Change) (old, other *type
 	return old, other, nil
 }
 
-func (k accessKeyRotation) deleteKey(ctx context.Context, user, id string) error {
-	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &user, AccessKeyId: &id})
-	return wrap(err, "delete access key %s of %q", KeyHint(id), user)
+// deleteKey deletes a key. One that is gone already is deleted: a client whose answer was lost asks
+// again.
+func (k accessKeyRotation) deleteKey(ctx context.Context, c Change, id string) error {
+	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &c.Subject, AccessKeyId: &id})
+	if Gone(err) {
+		old, other, unread := k.keys(ctx, c)
+		if unread != nil {
+			return unread
+		}
+		if old == nil || other == nil || aws.ToString(other.AccessKeyId) != id {
+			return nil
+		}
+	}
+	return wrap(err, "delete access key %s of %q", KeyHint(id), c.Subject)
 }
 
 // DescribeSecret returns what is known of the secret of a rotation without its value, nil if there is

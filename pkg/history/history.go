@@ -196,7 +196,11 @@ func (t *teller) status(ctx context.Context, user, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return kind.Read(ctx, change.Change{Kind: change.AccessKeyStatus, Subject: user, Target: id})
+	status, err := kind.Read(ctx, change.Change{Kind: change.AccessKeyStatus, Subject: user, Target: id})
+	if change.Gone(err) {
+		return "", nil
+	}
+	return status, err
 }
 
 // user tells of an IAM user.

@@ -85,6 +85,7 @@ const (
 	Stopped   Guard = "stopped"   // a control has reached its blast radius
 	Released  Guard = "released"  // a person let such a control go on
 	Exemption Guard = "exemption" // an exemption ends soon, or is none
+	Unread    Guard = "unread"    // what allows the changes could not be read: nothing is decided about them
 )
 
 // Entry is one finding of one run, with what was done about it and who was told.

@@ -41,6 +41,18 @@ func (m *Memory) call(operation string, run func() error) error {
 	return err
 }
 
+// Copy returns a store that holds the same, without a fault. What is written to one of them is not
+// written to the other.
+func (m *Memory) Copy() *Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := &Memory{items: make(map[string]map[string]Item, len(m.items)), calls: m.calls}
+	for partition, items := range m.items {
+		c.items[partition] = maps.Clone(items)
+	}
+	return c
+}
+
 // Calls returns how many calls were made, refused ones included.
 func (m *Memory) Calls() int {
 	m.mu.Lock()

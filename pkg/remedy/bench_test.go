@@ -39,7 +39,9 @@ func (willing) Publish(_ context.Context, m notice.Message) (string, error) {
 func (willing) Check(context.Context) (say.Text, time.Time, error) {
 	return say.Text{}, time.Time{}, nil
 }
-func (willing) Owner(context.Context, string) (owner.Contact, error) { return owner.Contact{}, nil }
+func (willing) Owner(context.Context, string) (owner.Contact, error) {
+	return owner.Contact{ID: "AIDAEXAMPLE"}, nil
+}
 
 // An event through the runner, all but the network: one that means nothing, one that is told of, and
 // one that is acted on, measured by what it takes to read its JSON.

@@ -43,6 +43,11 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 	} else if !why.Empty() {
 		return ledger.Held, why, w.once(ctx, entry)
 	}
+	if gone, err := w.gone(ctx, *entry); err != nil {
+		return held(err)
+	} else if gone {
+		return ledger.Skipped, say.F("it is gone already"), nil
+	}
 	if _, exempt, err := w.exempt(ctx, *entry); err != nil {
 		return held(err)
 	} else if !exempt.Empty() {
@@ -123,18 +128,31 @@ func (w *work) exempt(ctx context.Context, entry ledger.Entry) (about []ledger.E
 	return about, e.Say(), err
 }
 
-// tags are those of whom the entry is about, nil if it is nothing that can have any.
+// tags are those of whom the entry is about, nil if that is gone. What can have none has none.
 func (w *work) tags(ctx context.Context, entry ledger.Entry) (map[string]string, error) {
 	if entry.User {
 		contact, err := w.contact(ctx, entry.Subject)
+		if contact.Tags == nil && contact.ID != "" {
+			contact.Tags = map[string]string{}
+		}
 		return contact.Tags, err
 	}
 	for _, step := range entry.Steps {
-		if kind, ok := w.Kinds[step.Kind].(change.Tagged); ok {
-			return kind.Tags(ctx, step.Change)
+		kind, ok := w.Kinds[step.Kind].(change.Tagged)
+		if !ok {
+			continue
 		}
+		tags, known := w.tagsOf[step.Subject]
+		if !known {
+			var err error
+			if tags, err = kind.Tags(ctx, step.Change); err != nil {
+				return nil, err
+			}
+			w.tagsOf[step.Subject] = tags
+		}
+		return tags, nil
 	}
-	return nil, nil
+	return map[string]string{}, nil
 }
 
 // lastDays is how many days before an exemption ends its owner is told.
@@ -324,7 +342,7 @@ func reminder(c ledger.Case, now time.Time) int {
 // reminded of, or ends.
 func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
 	// What is told of an exemption is told of in the same thread, and says nothing of the case.
-	if entry.Case == "" || entry.Guard != "" || w.Settings.Mode != control.Enforce {
+	if entry.Case == "" || entry.Guard != "" && entry.Guard != ledger.Unread || w.Settings.Mode != control.Enforce {
 		return nil
 	}
 	has := func(status ledger.Status) bool {

@@ -49,13 +49,13 @@ func (s *scripted) Plan(ctx context.Context, e event.Event, _ time.Time) ([]reme
 	var findings []remedy.Finding
 	for _, f := range s.plan {
 		finding := remedy.Finding{User: f.Changes[0].Subject, Text: say.F("Found."), Due: f.Due, Fresh: fresh}
-		for _, c := range f.Changes {
+		for i, c := range f.Changes {
 			kind, err := s.kinds.Kind(c)
 			if err != nil {
 				return nil, err
 			}
 			present, err := kind.Read(ctx, c)
-			if err != nil {
+			if err != nil && !change.Gone(err) {
 				return nil, fmt.Errorf("read: %w", err)
 			}
 			if c.Kind == change.InlineUserPolicy && c.Before == "*" {
@@ -63,6 +63,8 @@ func (s *scripted) Plan(ctx context.Context, e event.Event, _ time.Time) ([]reme
 			}
 			if present == c.Before && present != c.After {
 				finding.Changes = append(finding.Changes, c)
+			} else if i == len(f.Changes)-1 {
+				finding.Changes = nil // the last one is what the others are for
 			}
 		}
 		if len(finding.Changes) > 0 {

@@ -323,7 +323,7 @@ func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string,
 			return "it cannot be undone: " + why.String(), nil
 		}
 		present, err := kind.Read(ctx, step.Change)
-		if err != nil {
+		if err != nil && !change.Gone(err) {
 			return "", err
 		}
 		thing := fmt.Sprintf("the %s %s of %s", step.Kind, change.Hint(step.Change), step.Subject)
@@ -343,7 +343,8 @@ func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string,
 	return "", nil
 }
 
-// step puts one step back, reads it back, and records both sides of it.
+// step puts one step back, reads it back, and records both sides of it. What an earlier try has put back
+// already is put back once more, which changes nothing: that it looks so proves nothing.
 func (u *Undoer) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step, inverse *ledger.Entry, back *ledger.Step) error {
 	// The hold comes first: no sweep may come in between. What takes access away again, the undo of
 	// an undo, lifts it.
@@ -359,14 +360,8 @@ func (u *Undoer) step(ctx context.Context, entry *ledger.Entry, step *ledger.Ste
 		if err != nil {
 			return err
 		}
-		present, err := kind.Read(ctx, back.Change)
-		if err != nil {
+		if err := set(ctx, kind, back.Change); err != nil {
 			return err
-		}
-		if present != back.After {
-			if err := kind.Set(ctx, back.Change); err != nil {
-				return err
-			}
 		}
 		if err := verify(ctx, u.Sleep, kind, back.Change); err != nil {
 			return err

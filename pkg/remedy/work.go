@@ -30,6 +30,8 @@ type work struct {
 	report *Report
 	// contacts are the owners that were looked up in this run.
 	contacts map[string]owner.Contact
+	// tagsOf are the tags of what is no user, by subject, that were looked up in this run.
+	tagsOf map[string]map[string]string
 	// turns are the keys whose turn it is in this run, by their users.
 	turns map[string]string
 	// rounds are what was done lately to the things of the steps, by the step's id.
@@ -58,6 +60,7 @@ type work struct {
 // One finding that is stuck does not keep the others from being handled.
 func (w *work) all(ctx context.Context) error {
 	var faults []error
+	var unread []string
 	known, matters := map[string]bool{}, map[string]bool{}
 	for _, key := range w.run.Cases {
 		matters[key] = true
@@ -73,7 +76,11 @@ func (w *work) all(ctx context.Context) error {
 		if !found {
 			return fmt.Errorf("the ledger has no entry %s, which its run names", id)
 		}
-		known[entry.Subject], matters[entry.Case] = true, true
+		if entry.Guard != ledger.Unread {
+			known[entry.Subject], matters[entry.Case] = true, true
+		} else if entry.User && entry.UserID == "" {
+			unread = append(unread, entry.Case)
+		}
 		faults = append(faults, w.finish(ctx, &entry))
 	}
 	if !w.run.Planned {
@@ -93,6 +100,12 @@ func (w *work) all(ctx context.Context) error {
 				return errors.Join(append(faults, outOfTime(len(entries)-i))...)
 			}
 			faults = append(faults, w.finish(ctx, &entries[i]))
+		}
+	}
+	if w.run.Planned {
+		// What could not be read is planned now, and has a case of its own if it needs one.
+		for _, key := range unread {
+			faults = append(faults, w.setAside(ctx, key))
 		}
 	}
 	return errors.Join(append(faults, w.tellStopped(ctx))...)
@@ -136,7 +149,7 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 		matters[matter] = true
 		if err != nil {
 			faults = append(faults, err)
-			stuck[finding.subject()] = !errors.Is(err, errUnknown)
+			stuck[finding.subject()] = true
 		}
 		for _, entry := range wanted {
 			if !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.ID == entry.ID }) {
@@ -144,7 +157,7 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 			}
 		}
 	}
-	entries = slices.DeleteFunc(entries, func(e ledger.Entry) bool { return stuck[e.Subject] })
+	entries = slices.DeleteFunc(entries, func(e ledger.Entry) bool { return stuck[e.Subject] && e.Guard != ledger.Unread })
 	// Only a sweep that saw everything can say that something is no longer there.
 	if _, sweep := w.event.Detail.(*event.Sweep); sweep && len(faults) == 0 && w.Settings.Mode == control.Enforce {
 		fixed, err := w.fixed(ctx, matters)
@@ -172,28 +185,39 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	}
 	entry, err := w.entry(ctx, f)
 	if err != nil {
-		return "", nil, err
-	}
-	if _, known := w.contacts[f.User]; f.User != "" && !known {
-		wanted, err := w.unknown(entry, f)
+		wanted, err := w.unread(entry, f, say.Fault{Text: say.F("the exemption of %q cannot be read", entry.Subject), Err: err})
 		return entry.Case, wanted, err
 	}
 	if f.waits != "" && f.waits == f.matter("") {
 		// It was held back when it could not be read whose it is.
 		entry.Case = f.waits
 	}
-	if f.waits != "" && f.waits != entry.Case {
-		// Another user has got the name meanwhile.
+	gone, err := w.gone(ctx, entry)
+	if err != nil {
+		wanted, err := w.unread(entry, f, err)
+		return entry.Case, wanted, err
+	}
+	if f.waits != "" && (gone || f.waits != entry.Case) {
+		// The user is gone meanwhile, or another one has got its name.
 		return entry.Case, nil, w.setAside(ctx, f.waits)
 	}
-	reason := metric.SkippedExempt
-	about, why, err := w.exempt(ctx, entry)
+	reason := metric.SkippedMoot
+	var about []ledger.Entry
+	why := say.Text{}
+	if gone {
+		why = say.F("it is gone already")
+	}
+	if why.Empty() {
+		reason = metric.SkippedExempt
+		about, why, err = w.exempt(ctx, entry)
+	}
 	if err == nil && why.Empty() {
 		reason = metric.SkippedUndone
 		why, err = w.onHold(ctx, entry)
 	}
 	if err != nil {
-		return entry.Case, nil, err
+		wanted, err := w.unread(entry, f, err)
+		return entry.Case, wanted, err
 	}
 	switch enforced := w.Settings.Mode == control.Enforce; {
 	case !why.Empty():
@@ -233,24 +257,6 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	return entry.Case, append(about, wanted...), err
 }
 
-// unknown is what becomes of a finding about a user who cannot be read, in the last try. What the event
-// itself names goes on: the guards read the user once more. All else is told, and left alone: whether
-// its owner was told before is kept under the user's unique id, and who cannot be read may be exempt.
-func (w *work) unknown(entry ledger.Entry, f Finding) ([]ledger.Entry, error) {
-	if f.Fresh || w.Settings.Mode != control.Enforce {
-		return []ledger.Entry{entry}, nil
-	}
-	why := say.F("the exemption of %q cannot be read", f.User)
-	entry.Case, entry.Tell, entry.Left = "", notice.Held, w.say(why)+"."
-	for i := range entry.Steps {
-		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Waiting, w.say(why)
-	}
-	return []ledger.Entry{entry}, fmt.Errorf("%w: %s", errUnknown, why)
-}
-
-// errUnknown says that something is told of and left to a later sweep.
-var errUnknown = errors.New("left to the next sweep")
-
 // instead is the alert in place of changes that are not made, and the reason why.
 func (w *work) instead(ctx context.Context, entry ledger.Entry, once Once, why say.Text) ([]ledger.Entry, error) {
 	first, err := w.first(ctx, once)
@@ -283,23 +289,26 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	if record := w.event.Record(); record != nil && f.Fresh {
 		entry.Actor = record.Identity.Name()
 	}
-	incarnation := ""
+	incarnation, unread := "", error(nil)
 	if f.User != "" {
 		contact, err := w.contact(ctx, f.User)
-		if err != nil && w.run.Attempts >= tries {
-			// Nobody may be left untold because the owner cannot be read. That the exemption cannot be
-			// read either holds the changes back.
-			contact, err = owner.Contact{Missing: say.F("could not be read: %s", say.Error(err))}, nil
-		}
 		if err != nil {
-			return entry, fmt.Errorf("look up the owner of %q: %w", f.User, err)
+			contact = owner.Contact{Missing: say.F("could not be read: %s", say.Error(err))}
+			unread = fmt.Errorf("look up the owner of %q: %w", f.User, err)
+		}
+		if unread != nil && w.run.Attempts >= tries && len(f.Changes) == 0 {
+			// Nobody may be left untold because the owner cannot be read. See unread for changes.
+			unread = nil
 		}
 		entry.Owner, entry.OwnerSlack, entry.UserID, incarnation = contact.Address, contact.Slack, contact.ID, contact.ID
 		if !contact.Missing.Empty() {
 			entry.Facts = append(entry.Facts, w.fact(Fact{Name: say.F("Owner"), Value: contact.Missing}))
 		}
-		if err := w.mark(ctx, &entry, contact); err != nil {
-			return entry, err
+		if err == nil {
+			// Who cannot be read may only be named like the user of a drill.
+			if err := w.mark(ctx, &entry, contact); err != nil {
+				return entry, err
+			}
 		}
 	}
 	if len(f.Changes) > 0 {
@@ -308,8 +317,51 @@ func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	for i, c := range f.Changes {
 		entry.Steps = append(entry.Steps, ledger.Step{Change: c, ID: fmt.Sprintf("%s-%d", id, i+1), Status: ledger.Planned, At: w.now})
 	}
-	return entry, nil
+	return entry, unread
 }
+
+// unread is what becomes, at the last try, of a finding about what cannot be read: the tags of a user or
+// a bucket say who owns it and what it is exempt from. Until then it is left to the retry.
+//
+// It is told and held back, and nothing is decided about it: when the event comes back from the
+// on-failure queue, it is planned anew. What the event itself names waits for the next sweep besides, as
+// all that is held back does.
+func (w *work) unread(entry ledger.Entry, f Finding, why error) ([]ledger.Entry, error) {
+	if len(entry.Steps) == 0 || w.run.Attempts < tries {
+		return nil, why
+	}
+	if !f.Fresh {
+		entry.Case = ""
+	}
+	entry.ID, entry.Guard, entry.Tell = digest(entry.ID, ledger.Unread), ledger.Unread, ""
+	for i := range entry.Steps {
+		entry.Steps[i].ID, entry.Steps[i].Status = fmt.Sprintf("%s-%d", entry.ID, i+1), ledger.Held
+		entry.Steps[i].Reason = w.say(say.Error(why))
+	}
+	return []ledger.Entry{entry}, why
+}
+
+// gone reports whether whom the entry is about is gone. AWS is eventually consistent
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html): what it does not show, although
+// the planner has seen it, may be exempt. Until the last try that is an error.
+func (w *work) gone(ctx context.Context, entry ledger.Entry) (bool, error) {
+	tags, err := w.tags(ctx, entry)
+	unread := func(err error) error {
+		return say.Fault{Text: say.F("the exemption of %q cannot be read", entry.Subject), Err: err}
+	}
+	switch {
+	case err != nil:
+		return false, unread(err)
+	case tags != nil:
+		return false, nil
+	case w.run.Attempts < tries:
+		return false, unread(errUnseen)
+	default:
+		return true, nil
+	}
+}
+
+var errUnseen = errors.New("AWS does not show it")
 
 // tries is how often Lambda runs a function for an asynchronous event: once, and twice again
 // (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
@@ -388,25 +440,32 @@ func outcome(s ledger.Status) Outcome {
 
 // act settles the steps of an entry, in order, as far as it can.
 func (w *work) act(ctx context.Context, entry *ledger.Entry) error {
-	if !slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() }) {
+	if entry.Guard == ledger.Unread || !slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() }) {
 		return nil
 	}
 	instead, reason, failed := w.permit(ctx, entry)
+	lacking := false
 	for i := range entry.Steps {
 		step := &entry.Steps[i]
 		if step.Status.Settled() {
 			continue
 		}
 		switch {
-		case instead != "":
+		case instead != "" && step.Status != ledger.Applied: // what is made is made, and is only read back
 			step.Status, step.Reason = instead, w.say(reason)
 			if instead == ledger.Held {
 				w.report.skip(metric.SkippedHeld, 1)
 			}
-		case failed != nil:
+		case failed != nil && step.Status != ledger.Applied:
 			step.Status, step.Reason = ledger.Failed, w.say(say.F("not tried: the change before it failed"))
+		case lacking:
+			step.Status, step.Reason = ledger.Skipped, w.say(say.F("not tried: what the change before it needs is gone"))
+			w.report.skip(metric.SkippedMoot, 1)
 		default:
-			failed = w.step(ctx, entry, step)
+			err := w.step(ctx, entry, step)
+			if lacking = errors.Is(err, errLacking); !lacking {
+				failed = errors.Join(failed, err)
+			}
 			if step.Status == ledger.Skipped {
 				w.report.skip(metric.SkippedMoot, 1)
 			}
@@ -426,6 +485,10 @@ func changeAttrs(s ledger.Step) []any {
 	return []any{"id", s.ID, "kind", s.Kind, "subject", s.Subject, "target", change.Hint(s.Change), "status", s.Status, "reason", s.Reason}
 }
 
+// errLacking says that something cannot be made because what it needs is gone, such as the group that a
+// user is to join: what follows in its place is not taken away then.
+var errLacking = errors.New("what the change needs is gone")
+
 // step makes one change and reads it back.
 func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step) error {
 	kind, err := w.Kinds.Kind(step.Change)
@@ -439,10 +502,20 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step)
 	}
 	if step.Status != ledger.Applied {
 		moot, err := w.make(ctx, kind, *step)
-		if err != nil {
+		switch {
+		case change.Gone(err) && w.run.Attempts >= tries:
+			// What AWS does not show to the retries either is gone: see work.gone.
+			step.Status, step.Reason = ledger.Skipped, w.say(say.F("it is gone already"))
+			if err := w.Ledger.Unclaim(ctx, w.rounds[step.ID], step.ID, w.now); err != nil {
+				return err
+			}
+			if step.Before == "" {
+				return errLacking
+			}
+			return nil
+		case err != nil:
 			return fail(err)
-		}
-		if !moot.Empty() {
+		case !moot.Empty():
 			step.Status, step.Reason = ledger.Skipped, w.say(moot)
 			return nil
 		}
@@ -451,13 +524,33 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step)
 			return err
 		}
 	}
-	if err := verify(ctx, w.Sleep, kind, step.Change); err != nil {
+	err = verify(ctx, w.Sleep, kind, step.Change)
+	var found *otherwise
+	var since say.Text
+	switch {
+	case err == nil:
+	case errors.As(err, &found) && found.present == step.Before:
 		return fail(err)
+	case errors.As(err, &found) && w.run.Attempts >= tries:
+		since = say.F("it was changed meanwhile")
+	case change.Gone(err) && w.run.Attempts >= tries:
+		since = say.F("it is gone already")
+	default:
+		// It was made, and it can be undone, whatever comes of the retry.
+		step.Reason = w.say(say.Error(err))
+		return err
+	}
+	if w.rounds[step.ID] == nil { // the guards that come before did not let anything through
+		if _, err := w.lately(ctx, *step); err != nil {
+			return err
+		}
 	}
 	if err := w.Ledger.AddRound(ctx, w.rounds[step.ID], ledger.Round{Step: step.ID, At: w.now, Actor: entry.Actor}); err != nil {
 		return err
 	}
-	step.Status, step.Reason = ledger.Verified, ""
+	if step.Reason = w.say(since); since.Empty() {
+		step.Status = ledger.Verified
+	}
 	w.changed()
 	return nil
 }
@@ -490,11 +583,7 @@ func (w *work) make(ctx context.Context, kind change.Kind, step ledger.Step) (mo
 			if err != nil {
 				return moot, err
 			}
-			begun, err = true, kind.Set(ctx, step.Change)
-			if !change.Gone(err) {
-				return moot, err
-			}
-			moot = say.F("it is gone already")
+			return moot, set(ctx, kind, step.Change)
 		}
 		if begun {
 			err = w.Ledger.Unclaim(ctx, rounds, step.ID, w.now)
@@ -503,25 +592,49 @@ func (w *work) make(ctx context.Context, kind change.Kind, step ledger.Step) (mo
 	}
 }
 
+// set makes a change. What is to be taken away, was there a moment ago and is gone is taken as done: a
+// client whose first request took effect, and whose answer was lost, asks again and gets that answer.
+// Else what Warder did would be in no notice, and could not be undone.
+func set(ctx context.Context, kind change.Kind, c change.Change) error {
+	err := kind.Set(ctx, c)
+	if c.After == "" && change.Gone(err) {
+		return nil
+	}
+	return err
+}
+
 // patience is how long a change is given to be seen: IAM is eventually consistent and names no
 // bound (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html).
 var patience = []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
 
+// otherwise is the error of a thing that is not what the change made it.
+type otherwise struct {
+	fault   say.Fault
+	present string
+}
+
+// Error implements error.
+func (o *otherwise) Error() string { return o.fault.Error() }
+
+// Unwrap returns the error in words.
+func (o *otherwise) Unwrap() error { return o.fault }
+
 // verify reads the thing until it is what the change made it.
 func verify(ctx context.Context, sleep func(context.Context, time.Duration), kind change.Kind, c change.Change) error {
+	present := ""
 	for _, pause := range patience {
 		if pause > 0 {
 			sleep(ctx, pause)
 		}
-		present, err := kind.Read(ctx, c)
-		if err != nil {
+		var err error
+		if present, err = kind.Read(ctx, c); err != nil {
 			return fmt.Errorf("verify: %w", err)
 		}
 		if present == c.After {
 			return nil
 		}
 	}
-	return say.Fault{Text: say.F("the change did not take: %s", kind.Say(c, false))}
+	return &otherwise{say.Fault{Text: say.F("the change did not take: %s", kind.Say(c, false))}, present}
 }
 
 // tell publishes the notice that the entry's state calls for, unless it was sent before. again says
@@ -553,7 +666,7 @@ func calledFor(entry *ledger.Entry, again bool) notice.Kind {
 		return slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return slices.Contains(statuses, s.Status) })
 	}
 	switch {
-	case has(ledger.Failed, ledger.Planned):
+	case has(ledger.Failed, ledger.Planned), again && has(ledger.Applied):
 		return notice.Failure
 	case again && has(ledger.Held) && entry.Tell != quiet:
 		return notice.Held

@@ -64,7 +64,7 @@ func Fuzz(f *testing.F, c Control) {
 		before := w.account.State()
 		report, err := w.run(s.events[0])
 		if _, why := event.Decode(data); why != nil && s.settings.Mode != control.Off {
-			if err != nil || report.Outcome != remedy.Failed || len(w.topic.sent) > 0 {
+			if err != nil || report.Outcome != remedy.Failed || len(w.sent) > 0 {
 				t.Errorf("what is no event comes to %+v, %v", report, err)
 			}
 		}
@@ -83,7 +83,7 @@ func Fuzz(f *testing.F, c Control) {
 			t.Errorf("answers %q", text)
 		}
 		if err == nil {
-			w.again(t)
+			w.repeat(t)
 		}
 	})
 }

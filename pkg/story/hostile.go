@@ -112,7 +112,7 @@ func (h *harness) attacked(t *testing.T, archive *txtar.Archive, turn int, name 
 func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	for _, m := range w.topic.sent {
+	for _, m := range w.sent {
 		data, err := json.Marshal(m)
 		if err != nil {
 			fault("%v", err)
@@ -180,7 +180,6 @@ func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
 
 // explained are the faults of what is explained about the users of the account.
 func (w *world) explained() []string {
-	w.store.Fault, w.account.Fault = nil, nil
 	reader := history.Reader{Ledger: w.runner.Ledger, Kinds: w.runner.Kinds, API: w.account, Now: w.runner.Now}
 	var faults []string
 	for _, user := range slices.Sorted(maps.Keys(w.account.State().Users)) {

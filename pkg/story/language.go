@@ -64,7 +64,7 @@ func (h *harness) korean(t *testing.T, s story, english *world, file string, arc
 	if diff := gocmp.Diff(want, lines(korean, line)); diff != "" {
 		t.Errorf("other notices or subject lines than in English (-English +Korean):\n%s", diff)
 	}
-	for _, m := range korean.topic.sent {
+	for _, m := range korean.sent {
 		texts := []string{m.Title, m.Text, m.Left, m.Advice, m.Email(), m.SMS()}
 		for _, f := range m.Facts {
 			texts = append(texts, f.Name)
@@ -78,8 +78,8 @@ func (h *harness) korean(t *testing.T, s story, english *world, file string, arc
 			}
 		}
 	}
-	given := s.given + data.errors.String()
-	for _, m := range data.topic.sent {
+	given := s.given + data.errors()
+	for _, m := range data.sent {
 		// Whom it is about is a key of the ledger; rules and pages are called as their publishers do.
 		m.Subject, m.References = "", nil
 		text := command.ReplaceAllString(strings.ReplaceAll(m.Email(), exemption.Grammar, ""), "")
@@ -92,12 +92,12 @@ func (h *harness) korean(t *testing.T, s story, english *world, file string, arc
 			}
 		}
 	}
-	korean.secrets(t)
+	korean.check(t)
 }
 
 func lines(w *world, line func(notice.Message) string) []string {
 	var all []string
-	for _, m := range w.topic.sent {
+	for _, m := range w.sent {
 		all = append(all, line(m))
 	}
 	slices.Sort(all)
@@ -124,7 +124,7 @@ func (w *world) mail(t *testing.T, file string, archive *txtar.Archive, section 
 		return
 	}
 	var b strings.Builder
-	for _, m := range w.topic.sent {
+	for _, m := range w.sent {
 		fmt.Fprintf(&b, "Subject: %s\n\n%s\n", m.Line(), m.Email())
 	}
 	if *update {

@@ -15,8 +15,8 @@
 //	-- emails-ko --         the same in Korean
 //
 // Beside what a story wants, the harness checks what must hold for every story: handling the events
-// again changes nothing and tells nobody; observing changes nothing; a call that fails or a crash
-// after any call is made good by the retry, with nothing done twice and nobody told twice; in Korean the
+// again changes nothing and tells nobody; observing changes nothing; whatever goes wrong with any call
+// to AWS is made good by the retry, or by the redelivery of the event when it is over (see matrix); in Korean the
 // same is told, and nothing of it is left in English; with names and tags that try to be markup,
 // lines, mentions or orders to a terminal, whatever is told and logged stays what it is; the
 // control calls nothing that its control.json does not permit, and permits nothing that no story
@@ -26,22 +26,21 @@ package story
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -50,12 +49,8 @@ import (
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -93,10 +88,15 @@ func Run(t *testing.T, c Control) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no stories in testdata (%v)", err)
 	}
+	// Handling events again and again makes garbage and keeps nothing.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	h := &harness{Control: c, described: described, used: map[string]bool{}, attacks: map[string]bool{}, sound: map[[sha256.Size]byte]bool{}}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.story(t, file) })
 	}
+	t.Attr("cases", strconv.Itoa(h.cases))
+	t.Attr("guards", strconv.Itoa(h.guards))
+	t.Logf("%d stories; %d cases of a call that goes wrong, in %d of them it reads a guard", len(files), h.cases, h.guards)
 	if t.Failed() {
 		return
 	}
@@ -110,6 +110,9 @@ type harness struct {
 	used      map[string]bool // operations that some story called
 	attacks   map[string]bool // hostile texts that were tried, by where
 	sound     map[[sha256.Size]byte]bool
+	cases     int          // of the fault matrix
+	guards    int          // those of them that met a guard
+	breaks    func(*world) // breaks Warder on purpose, to see that the matrix notices
 }
 
 // story is one parsed file.
@@ -152,15 +155,13 @@ func (h *harness) story(t *testing.T, file string) {
 	} else if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("not as told (-want +got; go test -update writes it):\n%s", diff)
 	}
-	told.secrets(t)
+	told.check(t)
 	told.mail(t, file, archive, emails)
 
-	h.holds(t, told)
-
-	t.Run("handled again", func(t *testing.T) { told.again(t) })
+	t.Run("handled again", func(t *testing.T) { told.repeat(t) })
 	t.Run("observed", func(t *testing.T) { h.observed(t, s, told) })
 	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, told, file, archive) })
-	t.Run("with faults", func(t *testing.T) { h.faults(t, s, told) })
+	t.Run("with faults", func(t *testing.T) { h.faults(t, told) })
 	t.Run("with hostile names", func(t *testing.T) { h.hostile(t, archive) })
 }
 
@@ -262,201 +263,13 @@ func write(t *testing.T, file string, archive *txtar.Archive, section, got strin
 	}
 }
 
-// world is an account with Warder at work in it.
-type world struct {
-	story
-	described control.Control
-	account   *account.Account
-	bystander *account.Account // the same account without Warder
-	store     *ledger.Memory
-	topic     *topic
-	runner    *remedy.Runner
-	log       bytes.Buffer
-	answers   bytes.Buffer    // what the function answered, errors too
-	errors    bytes.Buffer    // those alone
-	called    map[string]bool // operations that handling events called
-	changes   []string        // ids of the changes that were reported, in their order
-	now       time.Time       // the wall clock, which requests move
-	stuck     map[string]bool // events that fail, and keep failing however often they are retried
-}
-
-// topic remembers what was published.
-type topic struct {
-	sent  []notice.Message
-	fault func(operation string, after bool) error
-}
-
-// Publish implements [remedy.Publisher].
-func (t *topic) Publish(_ context.Context, m notice.Message) (string, error) {
-	if t.fault != nil {
-		if err := t.fault("sns:Publish", false); err != nil {
-			return "", err
-		}
-	}
-	if _, err := m.Bodies(); err != nil {
-		return "", err
-	}
-	t.sent = append(t.sent, m)
-	if t.fault != nil {
-		if err := t.fault("sns:Publish", true); err != nil {
-			return "", err
-		}
-	}
-	return "message-" + m.ID, nil
-}
-
-// told are the distinct notices that were sent: what subscribers are left with. When the blast
-// radius lets only some through, which ones depends on the faults, and only their number counts.
-func (w *world) told() []string {
-	ids := map[string]string{}
-	for _, m := range w.topic.sent {
-		ids[m.ID] = fmt.Sprintf("%s %s %s", m.Kind, m.Title, m.ID)
-		if w.settings.BlastRadius < wide {
-			ids[m.ID] = fmt.Sprintf("%s %s", m.Kind, m.Title)
-		}
-	}
-	return slices.Sorted(maps.Values(ids))
-}
-
-// wide is a blast radius that no story reaches unless it says so.
-const wide = 10
-
-// haltSwitch is the halt parameter of the story's account.
-type haltSwitch struct{ account *account.Account }
-
-// Check implements [remedy.Guard].
-func (h haltSwitch) Check(context.Context) (say.Text, time.Time, error) {
-	switch value := h.account.Halt(); value {
-	case "", "no":
-		return say.Text{}, time.Time{}, nil
-	case "unreadable":
-		return say.Text{}, time.Time{}, errors.New("the halt switch /warder/halt cannot be read: access denied")
-	default:
-		return halt.Why("/warder/halt", value), time.Time{}, nil
-	}
-}
-
-func (h *harness) start(t *testing.T, s story) *world {
-	w := &world{story: s, described: h.described, account: account.New(s.account), bystander: account.New(s.account), store: cmp.Or(s.store, &ledger.Memory{}), topic: &topic{}, called: map[string]bool{}, stuck: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}
-	w.account.Now = func() time.Time { return w.now }
-	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine)
-	memory := ledger.New(w.store)
-	for _, d := range s.drills {
-		if err := memory.KeepDrill(context.Background(), d, d.At); err != nil {
-			t.Fatal(err)
-		}
-	}
-	planner, err := h.planner(w.account, memory, s.settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kinds := change.ForIAM(w.account)
-	if h.Kinds != nil {
-		maps.Copy(kinds, h.Kinds(w.account))
-	}
-	w.runner = &remedy.Runner{
-		Control: h.described, Settings: s.settings, Planner: planner,
-		Kinds: kinds, Ledger: memory, Topic: w.topic,
-		Owners: owner.Book{API: w.account, Owners: s.settings.Owners},
-		Halt:   haltSwitch{w.account},
-		Now:    func() time.Time { return w.now },
-		Sleep:  func(context.Context, time.Duration) {},
-		Log:    slog.New(slog.NewJSONHandler(&w.log, nil)),
-	}
-	return w
-}
-
-func (c Control) planner(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
-	if c.PlanWithLedger != nil {
-		return c.PlanWithLedger(a, l, f)
-	}
-	return c.Plan(a, f)
-}
-
-// happen does what people did before the event.
-func (w *world) happen(e namedEvent) {
-	if e.before != nil {
-		w.account.Alter(*e.before)
-		w.bystander.Alter(*e.before)
-	}
-}
-
-// holds checks what the control promises of the account.
-func (h *harness) holds(t *testing.T, w *world) {
-	t.Helper()
-	if h.Holds == nil {
-		return
-	}
-	if err := h.Holds(w.account); err != nil {
-		t.Error(err)
-	}
-}
-
-// run handles one event or request.
-func (w *world) run(e namedEvent) (remedy.Report, error) {
-	report, err := w.handle(e)
-	text, _ := json.Marshal(report) // plain data
-	fmt.Fprintln(&w.answers, string(text), err)
-	fmt.Fprintln(&w.errors, err)
-	return report, err
-}
-
-func (w *world) handle(e namedEvent) (remedy.Report, error) {
-	ctx := context.Background()
-	if strings.HasPrefix(e.name, "event") {
-		var at struct {
-			Time time.Time `json:"time"`
-		}
-		if json.Unmarshal(e.data, &at) == nil {
-			w.now = at.Time
-		}
-		report, err := w.runner.Run(ctx, remedy.Invocation{ID: e.name, Left: time.Minute}, e.data)
-		for _, c := range report.Changes {
-			if !slices.Contains(w.changes, c.ID) {
-				w.changes = append(w.changes, c.ID)
-			}
-		}
-		return report, err
-	}
-	text := string(e.data)
-	for i, id := range w.changes {
-		text = strings.ReplaceAll(text, fmt.Sprintf(`"$%d"`, i+1), fmt.Sprintf("%q", id))
-	}
-	var q struct {
-		At time.Time `json:"at"`
-		remedy.UndoRequest
-	}
-	if err := strict([]byte(text), &q); err != nil {
-		return remedy.Report{}, err
-	}
-	w.now = q.At
-	if strings.HasPrefix(e.name, "release") {
-		answer, err := w.runner.Release(ctx, remedy.ReleaseRequest{By: q.By, Reason: q.Reason})
-		return remedy.Report{Outcome: remedy.Told, Reason: answer.Text}, err
-	}
-	answer, err := (&remedy.Undoer{Runner: w.runner}).Undo(ctx, q.UndoRequest)
-	report := remedy.Report{Outcome: remedy.Nothing}
-	if len(answer.Undone) > 0 {
-		report.Outcome = remedy.Changed
-	}
-	for _, u := range answer.Undone {
-		report.Changes = append(report.Changes, remedy.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified})
-		if !slices.Contains(w.changes, u.Undo) {
-			w.changes = append(w.changes, u.Undo)
-		}
-	}
-	for _, r := range answer.Refused {
-		report.Reason = strings.TrimPrefix(report.Reason+"; refused: "+r.Why, "; ")
-	}
-	return report, err
-}
-
 // tell handles the story's events and words what happened.
 func (w *world) tell(t *testing.T) string {
 	var b strings.Builder
 	for _, e := range w.events {
+		w.stop()
 		w.happen(e)
-		iam, memory, sent := w.account.Calls(), w.store.Calls(), len(w.topic.sent)
+		iam, sent := w.account.Calls(), len(w.sent)
 		report, err := w.run(e)
 		fmt.Fprintf(&b, "%s: %s", e.name, report.Outcome)
 		if report.Reason != "" {
@@ -473,7 +286,7 @@ func (w *world) tell(t *testing.T) string {
 				fmt.Fprintf(&b, "    %s\n", c.Reason)
 			}
 		}
-		for _, m := range w.topic.sent[sent:] {
+		for _, m := range w.sent[sent:] {
 			fmt.Fprintf(&b, "  notice %s, %s, to %s: %s\n", m.Kind, m.Severity, cmp.Or(m.Owner, "the topic"), m.Line())
 			for _, line := range []string{m.Text, m.Left, m.Advice} {
 				if line != "" {
@@ -487,15 +300,16 @@ func (w *world) tell(t *testing.T) string {
 				fmt.Fprintf(&b, "    %s\n", c.Text)
 			}
 		}
-		if strings.HasPrefix(e.name, "event") {
+		if e.isEvent() {
 			for operation, n := range w.account.Calls() {
-				if n > iam[operation] && !strings.HasSuffix(operation, account.InRootSession) {
+				if n > iam[operation] && operation != haltRead && !strings.HasSuffix(operation, account.InRootSession) {
 					w.called[operation] = true
 				}
 			}
 		}
-		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.store.Calls()-memory, len(w.topic.sent)-sent)
+		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.remembering(), len(w.sent)-sent)
 	}
+	w.stop()
 	if diff := gocmp.Diff(w.bystander.State(), w.account.State(), cmpopts.EquateEmpty()); diff == "" {
 		b.WriteString("the account is as it was\n")
 	}
@@ -506,67 +320,16 @@ func (w *world) tell(t *testing.T) string {
 func difference(before, after map[string]int) string {
 	var calls []string
 	for _, operation := range slices.Sorted(maps.Keys(after)) {
-		if n := after[operation] - before[operation]; n > 0 {
+		if n := after[operation] - before[operation]; n > 0 && operation != haltRead {
 			calls = append(calls, fmt.Sprintf("%s %d", operation, n))
 		}
 	}
 	return cmp.Or(strings.Join(calls, ", "), "iam 0")
 }
 
-// secrets checks that neither a message nor the log holds a whole access key id, and that nothing
-// that Warder writes or answers holds the secret of a key that it created.
-func (w *world) secrets(t *testing.T) {
-	t.Helper()
-	var shown []string
-	for _, m := range w.topic.sent {
-		body, err := m.Bodies()
-		if err != nil {
-			t.Error(err)
-		}
-		shown = append(shown, body, m.Line())
-	}
-	shown = append(shown, w.log.String())
-	state := w.account.State()
-	keys := w.account.Made()
-	for _, user := range state.Users {
-		keys = append(keys, user.Keys...)
-	}
-	for _, user := range w.bystander.State().Users { // those that Warder deleted, too
-		keys = append(keys, user.Keys...)
-	}
-	for _, member := range state.Members {
-		keys = append(keys, member.Keys...)
-	}
-	w.store.Fault = nil
-	items, err := w.store.Scan(context.Background(), "")
-	if err != nil {
-		t.Error(err)
-	}
-	text, err := json.Marshal(struct {
-		State account.State
-		Items []ledger.Item
-	}{state, items})
-	if err != nil {
-		t.Error(err)
-	}
-	kept := append([]string{w.answers.String(), string(text)}, shown...)
-	for _, key := range keys {
-		for _, text := range shown {
-			if strings.Contains(text, key.ID) {
-				t.Errorf("a message or the log holds the whole access key id %s:\n%s", key.ID, text)
-			}
-		}
-		for _, text := range kept {
-			if key.Secret != "" && strings.Contains(text, key.Secret) {
-				t.Errorf("a message, the log, an answer or the ledger holds the secret of access key %s:\n%s", key.ID, text)
-			}
-		}
-	}
-}
-
-// again handles every event once more: nothing is changed and nobody is told.
-func (w *world) again(t *testing.T) {
-	before, sent := w.account.State(), len(w.topic.sent)
+// repeat handles every event once more: nothing is changed and nobody is told.
+func (w *world) repeat(t *testing.T) {
+	before, sent := w.account.State(), len(w.sent)
 	for _, e := range w.events {
 		if _, err := w.run(e); err != nil && !w.stuck[e.name] {
 			t.Errorf("%s: %v", e.name, err)
@@ -575,7 +338,7 @@ func (w *world) again(t *testing.T) {
 	if diff := gocmp.Diff(before, w.account.State()); diff != "" {
 		t.Errorf("the account is not as it was (-first +second):\n%s", diff)
 	}
-	for _, m := range w.topic.sent[sent:] {
+	for _, m := range w.sent[sent:] {
 		t.Errorf("told again: %s", m.Line())
 	}
 }
@@ -597,71 +360,7 @@ func (h *harness) observed(t *testing.T, s story, enforced *world) {
 	if diff := gocmp.Diff(w.bystander.State(), w.account.State(), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("observing changed the account (-before +after):\n%s", diff)
 	}
-	w.secrets(t)
-}
-
-var errFault = errors.New("a fault of the story")
-
-// fault is one way in which a call goes wrong.
-type fault struct {
-	name string
-	took bool // the call takes effect first
-	cuts bool // no further call of this try is made
-}
-
-// faults handles the story again and again, each time with one call going wrong: refused before it
-// takes effect, or the function cut off after it did. The retries of the event must come to the
-// same account and the same notices as without the fault.
-func (h *harness) faults(t *testing.T, s story, untroubled *world) {
-	for n := 1; ; n++ {
-		reached := false
-		for _, f := range []fault{
-			{name: "refused"}, {name: "cut off before", cuts: true}, {name: "cut off after", cuts: true, took: true},
-		} {
-			w := h.start(t, s)
-			count, happened, cut := 0, false, false
-			hook := func(_ string, took bool) error {
-				if cut {
-					return errFault // a function that is cut off makes no further call
-				}
-				if !took {
-					count++
-				}
-				if happened || count != n || took != f.took {
-					return nil
-				}
-				reached, happened, cut = true, true, f.cuts
-				return errFault
-			}
-			w.account.Fault, w.topic.fault, w.store.Fault = hook, hook, hook
-			for _, e := range w.events {
-				w.happen(e)
-				_, err := w.run(e)
-				for try := 0; err != nil && try < 3; try++ {
-					cut = false
-					_, err = w.run(e)
-				}
-				if err != nil && !untroubled.stuck[e.name] {
-					t.Fatalf("call %d %s: %s is not handled after three retries: %v", n, f.name, e.name, err)
-				}
-			}
-			h.holds(t, w)
-			w.secrets(t)
-			if diff := gocmp.Diff(untroubled.account.Comparable(), w.account.Comparable()); diff != "" {
-				t.Errorf("call %d %s: another account (-without +with the fault):\n%s", n, f.name, diff)
-			}
-			// That a try failed, or was held back because something could not be read, is told as well.
-			got := slices.DeleteFunc(w.told(), func(id string) bool {
-				return (strings.HasPrefix(id, string(notice.Failure)) || strings.HasPrefix(id, string(notice.Held))) && !slices.Contains(untroubled.told(), id)
-			})
-			if diff := gocmp.Diff(untroubled.told(), got); diff != "" {
-				t.Errorf("call %d %s: other notices (-without +with the fault):\n%s", n, f.name, diff)
-			}
-		}
-		if !reached {
-			return
-		}
-	}
+	w.check(t)
 }
 
 // permitted reports whether control.json permits the operation.

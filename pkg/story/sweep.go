@@ -53,26 +53,29 @@ func Sweeps(t *testing.T, c Control, begin time.Time, days int, found func(now t
 	var all []Day
 	for i := range days {
 		now := begin.AddDate(0, 0, i)
-		event := fmt.Sprintf(`{"version":"0","id":"00000000-0000-4000-8000-%012d","detail-type":"Scheduled Event","source":"aws.events",
-			"account":"111122223333","time":%q,"region":"us-east-1","resources":[],"detail":{}}`, i, now.Format(time.RFC3339))
-		s, _, err := parse(&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: []byte(event)}}}, described)
+		s, _, err := parse(&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepOf(i, now).data}}}, described)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.account, s.store = found(now), store
 		w := h.start(t, s)
 		w.account.Details = 100 // what IAM does unless it is asked for more
-		remembered := store.Calls()
 		if _, err := w.run(s.events[0]); err != nil {
 			t.Fatalf("day %d: %v", i+1, err)
 		}
-		day := Day{Calls: w.account.Calls(), Ledger: store.Calls() - remembered, Notices: w.topic.sent, Sum: len(w.topic.sent)}
+		day := Day{Calls: w.account.Calls(), Ledger: w.remembering(), Notices: w.sent, Sum: len(w.sent)}
 		for _, n := range day.Calls {
 			day.Sum += n
 		}
 		all = append(all, day)
 	}
 	return all
+}
+
+// sweepOf is the event of a sweep, told from others by its number.
+func sweepOf(n int, at time.Time) namedEvent {
+	return namedEvent{name: "event-sweep.json", data: fmt.Appendf(nil, `{"version":"0","id":"00000000-0000-4000-8000-%012d","detail-type":"Scheduled Event",
+		"source":"aws.events","account":"111122223333","time":%q,"region":"us-east-1","resources":[],"detail":{}}`, 1_000_000+n, at.Format(time.RFC3339))}
 }
 
 // The users of [Large] that are not like the others.
