@@ -28,8 +28,8 @@ func (k accessKeyDeletion) Set(ctx context.Context, c Change) error {
 	}
 	present, err := k.Read(ctx, c)
 	if err != nil {
-		// That the user cannot be seen does not say that the key was deleted.
-		return fmt.Errorf("delete access key %s of %q: %v", KeyHint(c.Target), c.Subject, err)
+		// That the user cannot be seen does not say that the key was deleted: the error is not one of Gone.
+		return fmt.Errorf("delete access key %s of %q: %s", KeyHint(c.Target), c.Subject, err.Error())
 	}
 	if present == Active {
 		return fmt.Errorf("delete access key %s of %q: it is active", KeyHint(c.Target), c.Subject)

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,7 @@ var shown = flag.Int("wrong", 5, "how much of what the fault matrix finds wrong 
 func (h *harness) faults(t *testing.T, untroubled *world) {
 	all := h.matrix(untroubled)
 	h.cases, h.guards = h.cases+all.cases, h.guards+all.guards
+	t.Attr("cases", strconv.Itoa(all.cases))
 	for i, wrong := range all.wrong {
 		if i == *shown {
 			t.Errorf("and %d more", len(all.wrong)-i)

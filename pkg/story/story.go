@@ -38,7 +38,6 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -94,8 +93,6 @@ func Run(t *testing.T, c Control) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.story(t, file) })
 	}
-	t.Attr("cases", strconv.Itoa(h.cases))
-	t.Attr("guards", strconv.Itoa(h.guards))
 	t.Logf("%d stories; %d cases of a call that goes wrong, in %d of them it reads a guard", len(files), h.cases, h.guards)
 	if t.Failed() {
 		return
