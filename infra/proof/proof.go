@@ -168,8 +168,9 @@ func fill(text string, tests []test) (filled string, sum int, err error) {
 }
 
 // said is how a cell says a number. Of tests whose number is not the same each time, because it depends
-// on what many processes do together, the cell ends in a plus: it says how many there are at least,
-// and stays as it is while there are, and no more than twice as many.
+// on what many processes do together, the cell ends in a plus: it says how many there are at least, a
+// tenth less than were counted and rounded down, and stays as it is while there are so many and not
+// twice as many.
 func said(cell string, n int) string {
 	least, several := strings.CutSuffix(strings.TrimSpace(cell), "+")
 	if !several {
@@ -178,11 +179,11 @@ func said(cell string, n int) string {
 	if was, err := strconv.Atoi(strings.ReplaceAll(least, ",", "")); err == nil && was > 0 && was <= n && n < 2*was {
 		return grouped(was) + "+"
 	}
-	unit := 1
-	for unit*10 <= n {
+	sure, unit := max(n-n/10, 1), 1
+	for unit*10 <= sure {
 		unit *= 10
 	}
-	return grouped(n/unit*unit) + "+"
+	return grouped(sure/unit*unit) + "+"
 }
 
 // grouped is a number with a comma at each thousand.
