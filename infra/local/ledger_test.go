@@ -24,6 +24,7 @@ func TestTheTemplatesTableIsAStore(t *testing.T) {
 	t.Cleanup(server.Close)
 	client := dynamodb.NewFromConfig(own(server))
 	storetest.Run(t, ledger.Dynamo{API: client, Name: settings.TableName})
+	storetest.Lost(t, ledger.Dynamo{API: storetest.Again{Table: client}, Name: settings.TableName})
 
 	t.Run("the table's time to live is the attribute that the store writes", func(t *testing.T) {
 		live, err := client.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: aws.String(settings.TableName)})

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -22,7 +23,8 @@ type Table interface {
 }
 
 // Dynamo is a store in a DynamoDB table with the string keys pk and sk, the time to live attribute
-// expires, and a global index named subject over the strings subject and at.
+// expires, and a global index named subject over the strings subject and at. The string write names the write that
+// made an item what it is.
 type Dynamo struct {
 	API  Table
 	Name string
@@ -53,10 +55,13 @@ func (d Dynamo) Get(ctx context.Context, partition, sort string) (Item, error) {
 	return item, nil
 }
 
-// Put implements [Store].
+// Put implements [Store]. Each write has a name of its own: a client whose answer is lost on the way
+// makes the write again, and what is refused then because of that very write was let through.
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html#DDB-PutItem-request-ReturnValuesOnConditionCheckFailure
 func (d Dynamo) Put(ctx context.Context, item Item) error {
+	name := rand.Text()
 	attributes := map[string]types.AttributeValue{
-		"pk": text(item.Partition), "sk": text(item.Sort), "body": text(item.Body), "version": number(item.Version + 1),
+		"pk": text(item.Partition), "sk": text(item.Sort), "body": text(item.Body), "version": number(item.Version + 1), "write": text(name),
 	}
 	if item.Subject != "" {
 		attributes["subject"], attributes["at"] = text(item.Subject), text(item.At.UTC().Format(instant))
@@ -64,7 +69,10 @@ func (d Dynamo) Put(ctx context.Context, item Item) error {
 	if !item.Expires.IsZero() {
 		attributes["expires"] = number(item.Expires.Unix())
 	}
-	in := &dynamodb.PutItemInput{TableName: &d.Name, Item: attributes, ConditionExpression: aws.String("attribute_not_exists(pk)")}
+	in := &dynamodb.PutItemInput{
+		TableName: &d.Name, Item: attributes, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
 	if item.Version > 0 {
 		in.ConditionExpression = aws.String("version = :version")
 		in.ExpressionAttributeValues = map[string]types.AttributeValue{":version": number(item.Version)}
@@ -72,6 +80,9 @@ func (d Dynamo) Put(ctx context.Context, item Item) error {
 	_, err := d.API.PutItem(ctx, in)
 	var refused *types.ConditionalCheckFailedException
 	if errors.As(err, &refused) {
+		if by, ok := refused.Item["write"].(*types.AttributeValueMemberS); ok && by.Value == name {
+			return nil
+		}
 		return ErrConflict
 	}
 	if err != nil {
