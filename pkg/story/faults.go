@@ -96,7 +96,13 @@ var services = map[string]codes{
 	},
 }
 
-func coded(operation string) codes { return services[service(operation)] }
+func coded(operation string) codes {
+	c, ok := services[service(operation)]
+	if !ok {
+		panic("the errors of " + service(operation) + " are not known")
+	}
+	return c
+}
 
 // answered is an error as a client returns it that the service answered with. The client of pkg/s3
 // adds nothing to it.

@@ -48,6 +48,7 @@ type met struct {
 type tally struct {
 	cases  int // faults that met a call
 	guards int // those of them that met a call by which a guard is read
+	kinds  map[string]int
 	wrong  []string
 }
 
@@ -70,7 +71,7 @@ type tally struct {
 // above. The answer that the halt switch, the topic or the ledger's table is gone is a failure like any
 // other.
 func (h *harness) matrix(untroubled *world) tally {
-	var all tally
+	all := tally{kinds: map[string]int{}}
 	for i, e := range untroubled.events {
 		for n := range untroubled.moments[i].calls {
 			for _, f := range faults {
@@ -84,6 +85,7 @@ func (h *harness) matrix(untroubled *world) tally {
 						came = h.meet(untroubled, t, true)
 					}
 					all.cases++
+					all.kinds[f.name]++
 					if came.call.guards != "" {
 						all.guards++
 					}

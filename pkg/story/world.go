@@ -90,7 +90,7 @@ type call struct {
 	guards string
 }
 
-// Calls that guard: everything, what is a user's, or one thing in the ledger's words.
+// Calls that guard: everything, what is a user's, or one thing, of which the ledger has the partition.
 const (
 	everything = "everything"
 	ofUser     = "user "
@@ -105,7 +105,7 @@ func (c call) covers(what change.Change) bool {
 	case isUser:
 		return what.Subject == user
 	case isThing:
-		return what.Kind+"#"+what.Subject+"#"+what.Target == thing
+		return strings.HasSuffix(thing, "#"+what.Kind+"#"+what.Subject+"#"+what.Target)
 	default:
 		return c.guards == everything
 	}
@@ -168,10 +168,9 @@ var _ ledger.Store = memory{}
 // guards is what an item is read for: a hold and the rounds of a day keep one thing from being changed,
 // the breaker keeps everything from it.
 func guards(partition string) string {
-	kind, thing, _ := strings.Cut(partition, "#")
-	switch kind {
+	switch kind, _, _ := strings.Cut(partition, "#"); kind {
 	case "hold", "rounds":
-		return ofThing + thing
+		return ofThing + partition
 	case "breaker":
 		return everything
 	default:
