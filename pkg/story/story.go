@@ -46,6 +46,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/calls"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -89,7 +90,7 @@ func Run(t *testing.T, c Control) {
 	}
 	// Handling events again and again makes garbage and keeps nothing.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	h := &harness{Control: c, described: described, used: map[string]bool{}, attacks: map[string]bool{}, sound: map[[sha256.Size]byte]bool{}}
+	h := &harness{Control: c, described: described, used: map[string]bool{}, calls: calls.Paths{}, attacks: map[string]bool{}, sound: map[[sha256.Size]byte]bool{}}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.story(t, file) })
 	}
@@ -98,6 +99,9 @@ func Run(t *testing.T, c Control) {
 		return
 	}
 	h.permissions(t)
+	if h.told == len(files) {
+		t.Run("the calls of each path", h.counted)
+	}
 }
 
 // harness runs the stories of one control.
@@ -105,6 +109,8 @@ type harness struct {
 	Control
 	described control.Control
 	used      map[string]bool // operations that some story called
+	calls     calls.Paths     // that the stories made
+	told      int             // how many stories were told
 	attacks   map[string]bool // hostile texts that were tried, by where
 	sound     map[[sha256.Size]byte]bool
 	cases     int          // of the fault matrix
@@ -115,6 +121,7 @@ type harness struct {
 // story is one parsed file.
 type story struct {
 	title    string
+	name     string
 	account  account.State
 	settings settings.Function
 	events   []namedEvent
@@ -139,7 +146,9 @@ func (h *harness) story(t *testing.T, file string) {
 		t.Fatalf("%s: %v", file, err)
 	}
 
+	s.name = strings.TrimSuffix(filepath.Base(file), ".txtar")
 	told := h.start(t, s)
+	told.recorder = &recorder{}
 	got := told.tell(t)
 	for _, operation := range slices.Sorted(maps.Keys(told.called)) {
 		h.used[operation] = true
@@ -152,10 +161,12 @@ func (h *harness) story(t *testing.T, file string) {
 	} else if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("not as told (-want +got; go test -update writes it):\n%s", diff)
 	}
+	h.told++
 	told.check(t)
 	told.mail(t, file, archive, emails)
 
 	t.Run("handled again", func(t *testing.T) { told.repeat(t) })
+	h.tally(s.name, told.recorder)
 	t.Run("observed", func(t *testing.T) { h.observed(t, s, told) })
 	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, told, file, archive) })
 	t.Run("with faults", func(t *testing.T) { h.faults(t, told) })
@@ -344,6 +355,7 @@ func (w *world) repeat(t *testing.T) {
 func (h *harness) observed(t *testing.T, s story, enforced *world) {
 	s.settings.Mode = control.Observe
 	w := h.start(t, s)
+	w.recorder = &recorder{}
 	for _, e := range w.events {
 		w.happen(e)
 		report, err := w.run(e)
@@ -358,6 +370,9 @@ func (h *harness) observed(t *testing.T, s story, enforced *world) {
 		t.Errorf("observing changed the account (-before +after):\n%s", diff)
 	}
 	w.check(t)
+	if enforced.settings.Mode != control.Observe {
+		h.tally(s.name, w.recorder)
+	}
 }
 
 // permitted reports whether control.json permits the operation.

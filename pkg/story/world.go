@@ -19,6 +19,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -52,6 +53,8 @@ type world struct {
 	asking string   // the user whose tags are being read, which say who owns it and what it is exempt from
 	cancel func()   // ends the context of what is running
 	lies   []string // what was said to be done and is not
+
+	recorder *recorder // of the calls and what they are for; nil where nobody asks for it
 
 	allKeys []account.Key // see keys
 	after   *left         // see beyond
@@ -115,6 +118,9 @@ func (w *world) meet(operation, guards string, after bool) error {
 	c := call{operation, guards}
 	if !after {
 		w.calls = append(w.calls, c)
+		if w.recorder != nil {
+			w.recorder.record(c)
+		}
 	}
 	if w.meets == nil {
 		return nil
@@ -168,7 +174,7 @@ var _ ledger.Store = memory{}
 // guards is what an item is read for: a hold and the rounds of a day keep one thing from being changed,
 // the breaker keeps everything from it.
 func guards(partition string) string {
-	switch kind, _, _ := strings.Cut(partition, "#"); kind {
+	switch kind(partition) {
 	case "hold", "rounds":
 		return ofThing + partition
 	case "breaker":
@@ -178,7 +184,16 @@ func guards(partition string) string {
 	}
 }
 
-func (m memory) meet(operation, guards string, run func() error) error {
+// kind is the kind of the items in a partition.
+func kind(partition string) string {
+	kind, _, _ := strings.Cut(partition, "#")
+	return kind
+}
+
+func (m memory) meet(operation, guards, what string, run func() error) error {
+	if m.recorder != nil {
+		m.recorder.asked = what
+	}
 	err := m.world.meet(operation, guards, false)
 	if err != nil {
 		return err
@@ -195,7 +210,7 @@ func (m memory) meet(operation, guards string, run func() error) error {
 
 // Get implements [ledger.Store].
 func (m memory) Get(ctx context.Context, partition, sort string) (item ledger.Item, err error) {
-	err = m.meet("dynamodb:GetItem", guards(partition), func() error {
+	err = m.meet("dynamodb:GetItem", guards(partition), kind(partition), func() error {
 		item, err = m.store.Get(ctx, partition, sort)
 		return err
 	})
@@ -204,12 +219,12 @@ func (m memory) Get(ctx context.Context, partition, sort string) (item ledger.It
 
 // Put implements [ledger.Store].
 func (m memory) Put(ctx context.Context, item ledger.Item) error {
-	return m.meet("dynamodb:PutItem", "", func() error { return m.store.Put(ctx, item) })
+	return m.meet("dynamodb:PutItem", "", kind(item.Partition), func() error { return m.store.Put(ctx, item) })
 }
 
 // Query implements [ledger.Store].
 func (m memory) Query(ctx context.Context, partition string) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Query", "", func() error {
+	err = m.meet("dynamodb:Query", "", kind(partition), func() error {
 		found, err = m.store.Query(ctx, partition)
 		return err
 	})
@@ -218,7 +233,7 @@ func (m memory) Query(ctx context.Context, partition string) (found []ledger.Ite
 
 // Index implements [ledger.Store].
 func (m memory) Index(ctx context.Context, subject string, since time.Time) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Query", "", func() error {
+	err = m.meet("dynamodb:Query", "", "subject", func() error {
 		found, err = m.store.Index(ctx, subject, since)
 		return err
 	})
@@ -227,7 +242,7 @@ func (m memory) Index(ctx context.Context, subject string, since time.Time) (fou
 
 // Scan implements [ledger.Store].
 func (m memory) Scan(ctx context.Context, prefixes ...string) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Scan", "", func() error {
+	err = m.meet("dynamodb:Scan", "", "everything", func() error {
 		found, err = m.store.Scan(ctx, prefixes...)
 		return err
 	})
@@ -289,7 +304,7 @@ func (h *harness) staff(w *world) error {
 		return err
 	}
 	w.runner = &remedy.Runner{
-		Control: h.described, Settings: w.settings, Planner: planner,
+		Control: h.described, Settings: w.settings, Planner: planned{planner, w},
 		Kinds: h.kinds(w.account), Ledger: memory, Topic: w,
 		Owners: owner.Book{API: asker{w}, Owners: w.settings.Owners},
 		Halt:   halt.Switch{API: w.account, Name: w.settings.Halt},
@@ -301,6 +316,21 @@ func (h *harness) staff(w *world) error {
 		h.breaks(w)
 	}
 	return nil
+}
+
+// planned says when the planner is at work.
+type planned struct {
+	remedy.Planner
+	*world
+}
+
+// Plan implements [remedy.Planner].
+func (p planned) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+	if p.recorder != nil {
+		p.recorder.planner = true
+		defer func() { p.recorder.planner = false }()
+	}
+	return p.Planner.Plan(ctx, e, now)
 }
 
 // haltRead is how the halt switch is read.
@@ -339,6 +369,9 @@ func (w *world) run(e namedEvent) (remedy.Report, error) {
 	defer cancel()
 	w.cancel = cancel
 	report, err := w.handle(ctx, e)
+	if w.recorder != nil {
+		w.recorder.end(w, e, report, err)
+	}
 	w.answers = append(w.answers, answer{report, err})
 	w.lies = append(w.lies, w.reported(report)...)
 	return report, err
