@@ -88,45 +88,16 @@ const (
 	SwitchedLater = "user-4321"
 )
 
-// Large is an account as large as IAM lets it be: 5,000 users with two access keys each, as it is at
-// now. Keys are replaced after ten weeks, so 143 of them are new on a day, and used every day, but
-// for every tenth user, who uses none. Fifty users matter: they have a key that was created, and used
-// for the last time, 77 days before begin, and a direct policy. See also [SwitchedBefore] and [SwitchedLater]. begin is
-// the day of the first sweep.
+// Large is an account as large as IAM lets it be, of 5,000 users: see [account.Large]. Two of them are
+// not like the others: [SwitchedBefore] and [SwitchedLater].
 func Large(begin, now time.Time) account.State {
 	const day = 24 * time.Hour
-	state := account.State{
-		Users: map[string]*account.User{},
-		Policies: map[string]account.Document{
-			"arn:aws:iam::aws:policy/ReadOnlyAccess": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}`,
-		},
-	}
-	today := int(now.Sub(begin) / day)
-	for i := range 5000 {
-		user := &account.User{Created: begin.AddDate(-2, 0, 0), Tags: map[string]string{"owner": "owner@example.com"}}
-		for k := range 2 {
-			age := (today + 13*i + 31*k) % 70
-			key := account.Key{
-				ID: fmt.Sprintf("AKIA%04d%d%011d", i, k, today-age+1000), Status: "Active", Created: now.Add(-time.Duration(age) * day), Used: now.Add(-day),
-			}
-			if i%10 == 3 {
-				key.Used = time.Time{}
-			}
-			user.Keys = append(user.Keys, key)
-		}
-		switch name := fmt.Sprintf("user-%04d", i); {
-		case name == SwitchedBefore:
-			user.Keys[0].Created, user.Keys[0].Changed, user.Keys[0].Used = begin.AddDate(-1, 0, 0), begin.Add(-day), time.Time{}
-		case name == SwitchedLater:
-			user.Keys[0].Created, user.Keys[0].Used = begin.Add(-66*day-time.Hour), time.Time{}
-			if today >= 9 {
-				user.Keys[0].Changed = begin.Add(9*day - time.Hour)
-			}
-		case i%100 == 50:
-			user.Keys[0] = account.Key{ID: fmt.Sprintf("AKIAOLD%013d", i), Status: "Active", Created: begin.Add(-77 * day), Used: begin.Add(-77 * day)}
-			user.Attached = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}
-		}
-		state.Users[fmt.Sprintf("user-%04d", i)] = user
+	state := account.Large(5000, begin, now)
+	before, later := &state.Users[SwitchedBefore].Keys[0], &state.Users[SwitchedLater].Keys[0]
+	before.Created, before.Changed, before.Used = begin.AddDate(-1, 0, 0), begin.Add(-day), time.Time{}
+	later.Created, later.Used = begin.Add(-66*day-time.Hour), time.Time{}
+	if now.Sub(begin) >= 9*day {
+		later.Changed = begin.Add(9*day - time.Hour)
 	}
 	return state
 }

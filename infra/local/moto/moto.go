@@ -1,6 +1,6 @@
 // Package moto runs the moto server that holds the state of the local account.
 //
-// It starts the Python launcher beside it (server.py) on a free loopback port and speaks the two
+// It starts the Python launcher beside it (server.py) on a free loopback port and speaks the
 // routes which that launcher adds to moto. It never listens beyond loopback, and the server never
 // outlives the process that started it: it ends when its standard input does.
 package moto
@@ -19,6 +19,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/warder-aws/warder/pkg/account"
 )
 
 // AccountID is the account that moto keeps everything in.
@@ -117,6 +119,12 @@ type Age struct {
 // Age makes a user or an access key look older than it is.
 func (s *Server) Age(ctx context.Context, age Age) error {
 	return s.post(ctx, "/_warder/age", age, nil)
+}
+
+// AddUsers makes users as they would be after years: with keys that have the ids they are given. Of
+// each it knows when it was created, its tags, keys, managed policies and boundary.
+func (s *Server) AddUsers(ctx context.Context, users map[string]*account.User) error {
+	return s.post(ctx, "/_warder/users", users, nil)
 }
 
 // Session is a session of Session Manager.

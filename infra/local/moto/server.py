@@ -4,12 +4,15 @@ Listens on a free loopback port, prints "port N" on standard output once it acce
 connections, and ends when standard input ends: the pipe closes with the process that
 holds its other end, however that process came to its end, so moto never outlives it.
 
-Besides the AWS APIs it answers three routes that AWS does not have. They are not reachable
+Besides the AWS APIs it answers four routes that AWS does not have. They are not reachable
 from outside: the local account's front is the only client of this server.
 
   POST /_warder/age     {"user": name, "accessKey": id, "created": time, "lastUsed": time}
                         sets back CreateDate of a user or of an access key, or the key's
                         last use, so that a key of 91 days exists on the first day
+  POST /_warder/users   {name: {"created": time, "tags": {}, "attached": [arn], "boundary": arn,
+                        "keys": [{"id": id, "status": "Active", "created": time, "used": time}]}}
+                        makes users as they would be after years, thousands in one call
   POST /_warder/session {"region": name, "id": id, "target": machine, "owner": arn}
                         starts a session of Session Manager, without a machine
   POST /_warder/caller  {"accessKey": id, "action": "iam:AttachUserPolicy", "resource": arn}
@@ -195,6 +198,25 @@ def age(request):
     return {}
 
 
+def add_users(request):
+    """Users, with keys that have the ids they are given. One that is there already is an error."""
+    policies = {policy.arn: policy for policy in iam().managed_policies.values()}
+    for name, given in request.items():
+        tags = [{"Key": key, "Value": value} for key, value in given.get("tags", {}).items()]
+        user = iam().create_user("us-east-1", name, tags=tags)
+        user.create_date = parse_time(given["created"])
+        user.permissions_boundary_arn = given.get("boundary")
+        for policy in given.get("attached", []):
+            policies[policy].attach_to(user)
+        for key in given.get("keys", []):
+            made = user.create_access_key("AKIA", key["status"])
+            made.access_key_id, made.create_date = key["id"], parse_time(key["created"])
+            if used := key.get("used"):
+                made.last_used = AccessKeyLastUsed(parse_time(used), "s3", "us-east-1")
+            iam().access_keys[made.physical_resource_id] = made
+    return {}
+
+
 def allowed(access_key_id, action, resource):
     key = IAMUserAccessKey(DEFAULT_ACCOUNT_ID, PARTITION, access_key_id, {})
     results = [
@@ -235,6 +257,7 @@ def caller(request):
 
 
 ROUTES = {
+    "/_warder/users": add_users,
     "/_warder/age": age,
     "/_warder/session": start_session,
     "/_warder/caller": caller,
