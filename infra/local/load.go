@@ -15,8 +15,6 @@ import (
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/rush"
-	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // A burden is how much traffic is played where.
@@ -97,7 +95,7 @@ func (b burden) play(ctx context.Context, stderr io.Writer) (*rush.Books, error)
 	if err != nil {
 		return nil, err
 	}
-	set, err := tourSettings(root, all)
+	set, err := root.TourSettings(all)
 	if err != nil {
 		return nil, err
 	}
@@ -143,17 +141,4 @@ func (b burden) play(ctx context.Context, stderr io.Writer) (*rush.Books, error)
 			fmt.Fprintf(stderr, "%d of %d events, %.1f a second\n", delivered, b.events, float64(delivered)/time.Since(begin).Seconds())
 		},
 	}, carrier)
-}
-
-// tourSettings are those of infra/local/tour.json, with which every control has something to do.
-func tourSettings(root project.Root, all []control.Control) (settings.Settings, error) {
-	file, err := os.ReadFile(filepath.Join(string(root), "infra/local/tour.json"))
-	if err != nil {
-		return settings.Settings{}, fmt.Errorf("read settings: %w", err)
-	}
-	var context struct{ Warder json.RawMessage }
-	if err := json.Unmarshal(file, &context); err != nil {
-		return settings.Settings{}, fmt.Errorf("read settings: %w", err)
-	}
-	return settings.Parse(context.Warder, all)
 }

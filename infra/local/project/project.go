@@ -15,6 +15,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // A Root is the folder that holds go.mod.
@@ -109,6 +112,19 @@ func (r Root) Templates(s Synth) ([]Template, error) {
 		return nil, fmt.Errorf("%s names no stack", path)
 	}
 	return templates, nil
+}
+
+// TourSettings are the settings of infra/local/tour.json, with which every control has something to do.
+func (r Root) TourSettings(all []control.Control) (settings.Settings, error) {
+	file, err := os.ReadFile(filepath.Join(string(r), "infra/local/tour.json"))
+	if err != nil {
+		return settings.Settings{}, fmt.Errorf("read settings: %w", err)
+	}
+	var context struct{ Warder json.RawMessage }
+	if err := json.Unmarshal(file, &context); err != nil {
+		return settings.Settings{}, fmt.Errorf("read settings: %w", err)
+	}
+	return settings.Parse(context.Warder, all)
 }
 
 // Binary is the bootstrap of the control id for this machine.

@@ -315,6 +315,17 @@ func (m *InMemory) Calls(context.Context) (int, error) {
 	return total, nil
 }
 
+// CallsByOperation are the calls by operation; those to the ledger are not told apart, and notices are
+// those that nobody has taken.
+func (m *InMemory) CallsByOperation() map[string]int {
+	calls := m.account.Calls()
+	calls["dynamodb:*"] = m.store.Calls()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	calls["sns:Publish"] = len(m.notices)
+	return calls
+}
+
 // Functions implements [Carrier]: there are no processes.
 func (m *InMemory) Functions() (bytes int64, processes int) { return 0, 0 }
 
