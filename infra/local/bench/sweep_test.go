@@ -1,0 +1,101 @@
+package bench
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
+)
+
+var now = time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
+
+func TestCallsToIAMGrowNoFasterThanTheNumberOfUsers(t *testing.T) {
+	root, err := project.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One user in a hundred matters. Of access keys the first sweep looks besides at those whose day it
+	// is, a seventh of the users, and at a hundred in all at least.
+	want := map[string][]int{
+		"deactivate-stale-access-key":  {105, 186, 861},
+		"deactivate-unused-access-key": {16, 133, 253},
+		"detach-direct-policy":         {4, 22, 102},
+		"require-permissions-boundary": {3, 21, 101},
+		"rotate-access-key":            {105, 186, 861},
+	}
+	got := map[string][]int{}
+	cases := 0
+	for _, control := range Sweepers {
+		var before Swept
+		for _, users := range Sizes {
+			swept, err := sweepInMemory(t.Context(), root, crowd(moto.AccountID, users, now), control, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[control] = append(got[control], swept.IAM)
+			if before.Users > 0 && swept.Calls*before.Users > before.Calls*swept.Users {
+				t.Errorf("%s makes %d calls for %d users, and %d for %d: more for each", control, swept.Calls, swept.Users, before.Calls, before.Users)
+			}
+			before = swept
+			cases++
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("calls to IAM at %v users (-want +got):\n%s", Sizes, diff)
+	}
+	t.Attr("cases", strconv.Itoa(cases))
+}
+
+// 5,000 users with 10,000 keys are as many as IAM allows.
+func TestTheHeapOfASweepOfAsManyUsersAsThereCanBeLeavesRoom(t *testing.T) {
+	root, err := project.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Half of a Lambda of 128 MB; the Go runtime and the code take 25 MB of it.
+	const most = 64 << 10
+	for _, control := range Sweepers {
+		swept, err := sweepInMemory(t.Context(), root, crowd(moto.AccountID, 5000, now), control, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if swept.RSSKB > most {
+			t.Errorf("%s: the heap grew by %d kB, want at most %d", control, swept.RSSKB, most)
+		}
+	}
+}
+
+func TestTheRealFunctionMakesNoMoreCallsThanOurCodeInMemory(t *testing.T) {
+	root, err := project.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := crowd(moto.AccountID, 200, now)
+	e, err := openEmulated(t.Context(), root, state.Users)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	for _, control := range []string{"detach-direct-policy", "require-permissions-boundary"} {
+		real, err := e.sweep(t.Context(), 200, control, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		memory, err := sweepInMemory(t.Context(), root, state, control, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Pages of moto are as long as it likes.
+		if real.IAM > memory.IAM || real.Calls-real.IAM != memory.Calls-memory.IAM {
+			t.Errorf("%s: %+v on moto, %+v in memory", control, real, memory)
+		}
+		if real.RSSKB < 1000 {
+			t.Errorf("%s: %d kB resident", control, real.RSSKB)
+		}
+		t.Attr("calls", strconv.Itoa(real.Calls))
+	}
+}
