@@ -136,7 +136,7 @@ func Plot(w io.Writer, all []Swept) error {
 	canvas := vgsvg.New(36*vg.Centimeter, 10*vg.Centimeter)
 	whole := draw.New(canvas)
 	whole.SetColor(color.White)
-	whole.Fill(whole.Rectangle.Path())
+	whole.Fill(whole.Path())
 	heading := panels[0].Title.TextStyle
 	sans(&heading)
 	heading.Font.Size, heading.YAlign = vg.Points(13), draw.YTop

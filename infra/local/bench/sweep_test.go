@@ -81,7 +81,7 @@ func TestTheRealFunctionMakesNoMoreCallsThanOurCodeInMemory(t *testing.T) {
 	}
 	defer e.close()
 	for _, control := range []string{"detach-direct-policy", "require-permissions-boundary"} {
-		real, err := e.sweep(t.Context(), 200, control, now)
+		deployed, err := e.sweep(t.Context(), 200, control, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,12 +90,12 @@ func TestTheRealFunctionMakesNoMoreCallsThanOurCodeInMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		// Pages of moto are as long as it likes.
-		if real.IAM > memory.IAM || real.Calls-real.IAM != memory.Calls-memory.IAM {
-			t.Errorf("%s: %+v on moto, %+v in memory", control, real, memory)
+		if deployed.IAM > memory.IAM || deployed.Calls-deployed.IAM != memory.Calls-memory.IAM {
+			t.Errorf("%s: %+v on moto, %+v in memory", control, deployed, memory)
 		}
-		if real.RSSKB < 1000 {
-			t.Errorf("%s: %d kB resident", control, real.RSSKB)
+		if deployed.RSSKB < 1000 {
+			t.Errorf("%s: %d kB resident", control, deployed.RSSKB)
 		}
-		t.Attr("calls", strconv.Itoa(real.Calls))
+		t.Attr("calls", strconv.Itoa(deployed.Calls))
 	}
 }
