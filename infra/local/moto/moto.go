@@ -1,8 +1,10 @@
-// Package moto runs the moto server that holds the state of the local account.
+// Package moto runs the moto servers that hold the state of local accounts.
 //
-// It starts the Python launcher beside it (server.py) on a free loopback port and speaks the
-// routes which that launcher adds to moto. It never listens beyond loopback, and the server never
-// outlives the process that started it: it ends when its standard input does.
+// It starts the Python launcher beside it (server.py) once for each process of its own. The launcher
+// loads moto and forks a server on a free loopback port for each that is asked for, so that the second
+// is there at once. Beside AWS's APIs a server speaks the routes which the launcher adds. Nothing
+// listens beyond loopback, and nothing outlives the process that started it: the launcher ends when
+// its standard input does, and its servers with it.
 package moto
 
 import (
@@ -15,7 +17,6 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -26,7 +27,8 @@ import (
 // AccountID is the account that moto keeps everything in.
 const AccountID = "123456789012"
 
-// startTimeout bounds the time from start to the first accepted connection; it is about a second.
+// startTimeout bounds the time from start to the first accepted connection; it is a few seconds for
+// the first server.
 const startTimeout = 60 * time.Second
 
 // A Server is a running moto.
@@ -34,77 +36,145 @@ type Server struct {
 	// URL is where it answers, such as http://127.0.0.1:41234.
 	URL string
 
-	command *exec.Cmd
-	stdin   io.Closer
-	done    chan struct{}
-	stderr  *tail
+	launcher *launcher
+	process  int
+	done     chan struct{}
 }
 
-// Start runs script, the launcher, with the interpreter python and waits until it answers.
-func Start(ctx context.Context, python, script string) (*Server, error) {
+// A launcher is the process that forks servers.
+type launcher struct {
+	stdin  io.Writer
+	stderr *tail
+	ended  chan struct{} // closed when it has ended
+
+	mu      sync.Mutex
+	waiting []chan *Server  // who asked for a server, in their order
+	servers map[int]*Server // by process
+}
+
+// launchers are those of this process, by interpreter and script.
+var (
+	launchersMu sync.Mutex
+	launchers   = map[[2]string]*launcher{}
+)
+
+// launch is the launcher of script, the first time started with the interpreter python.
+func launch(python, script string) (*launcher, error) {
+	launchersMu.Lock()
+	defer launchersMu.Unlock()
+	key := [2]string{python, script}
+	if l := launchers[key]; l != nil {
+		select {
+		case <-l.ended:
+		default:
+			return l, nil
+		}
+	}
 	command := exec.Command(python, script)
 	command.Env = []string{"PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore", "HOME=/nonexistent"}
-	// A Ctrl-C on the terminal reaches only the local account, which ends the server when it has
+	// A Ctrl-C on the terminal reaches only the local account, which ends the servers when it has
 	// put its own things away.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := command.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("start moto: %w", err)
+		return nil, err
 	}
 	stdout, err := command.StdoutPipe()
 	if err != nil {
-		return nil, fmt.Errorf("start moto: %w", err)
+		return nil, err
 	}
-	server := &Server{command: command, stdin: stdin, done: make(chan struct{}), stderr: &tail{limit: 16 << 10}}
-	command.Stderr = server.stderr
+	l := &launcher{stdin: stdin, stderr: &tail{limit: 16 << 10}, ended: make(chan struct{}), servers: map[int]*Server{}}
+	command.Stderr = l.stderr
 	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	launchers[key] = l
+	go func() {
+		l.listen(stdout)
+		_ = command.Wait()
+		close(l.ended)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, server := range l.servers {
+			close(server.done)
+		}
+		l.servers = nil
+	}()
+	return l, nil
+}
+
+// listen reads what the launcher tells of its servers, until it ends.
+func (l *launcher) listen(stdout io.Reader) {
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		var port, process int
+		if n, _ := fmt.Sscanf(lines.Text(), "port %d %d", &port, &process); n == 2 {
+			server := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", port), launcher: l, process: process, done: make(chan struct{})}
+			l.mu.Lock()
+			l.servers[process] = server
+			l.waiting[0] <- server
+			l.waiting = l.waiting[1:]
+			l.mu.Unlock()
+		} else if n, _ := fmt.Sscanf(lines.Text(), "ended %d", &process); n == 1 {
+			l.mu.Lock()
+			if server := l.servers[process]; server != nil {
+				close(server.done)
+				delete(l.servers, process)
+			}
+			l.mu.Unlock()
+		}
+	}
+}
+
+// ask writes a request to the launcher.
+func (l *launcher) ask(format string, args ...any) {
+	// An error is that it has ended, which is heard of otherwise.
+	_, _ = fmt.Fprintf(l.stdin, format+"\n", args...)
+}
+
+// Start starts a server with script, the launcher, and the interpreter python, and waits until it
+// answers.
+func Start(ctx context.Context, python, script string) (*Server, error) {
+	l, err := launch(python, script)
+	if err != nil {
 		return nil, fmt.Errorf("start moto with %s: %w", python, err)
 	}
-
-	port := make(chan string, 1)
-	go func() {
-		defer close(server.done)
-		lines := bufio.NewScanner(stdout)
-		for lines.Scan() {
-			if rest, ok := strings.CutPrefix(lines.Text(), "port "); ok {
-				port <- rest
-			}
-		}
-		_ = command.Wait()
-	}()
-
+	next := make(chan *Server, 1)
+	l.mu.Lock()
+	l.waiting = append(l.waiting, next)
+	l.ask("start")
+	l.mu.Unlock()
 	timeout := time.NewTimer(startTimeout)
 	defer timeout.Stop()
 	select {
-	case number := <-port:
-		server.URL = "http://127.0.0.1:" + number
+	case server := <-next:
 		return server, nil
-	case <-server.done:
-		return nil, fmt.Errorf("start moto with %s: it ended: %s", python, server.stderr)
+	case <-l.ended:
+		return nil, fmt.Errorf("start moto with %s: it ended: %s", python, l.stderr)
 	case <-timeout.C:
 		err = fmt.Errorf("start moto: no answer within %v", startTimeout)
 	case <-ctx.Done():
 		err = fmt.Errorf("start moto: %w", ctx.Err())
 	}
-	server.Close()
+	go func() { // it is nobody's when it comes
+		select {
+		case server := <-next:
+			server.Close()
+		case <-l.ended:
+		}
+	}()
 	return nil, err
 }
 
 // Done is closed when the server has ended, whoever ended it.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Stderr is the end of what the server wrote on standard error.
-func (s *Server) Stderr() string { return s.stderr.String() }
+// Stderr is the end of what the servers of this process wrote on standard error.
+func (s *Server) Stderr() string { return s.launcher.stderr.String() }
 
 // Close ends the server and waits until it is gone.
 func (s *Server) Close() {
-	_ = s.stdin.Close()
-	select {
-	case <-s.done:
-	case <-time.After(2 * time.Second):
-		_ = s.command.Process.Kill()
-		<-s.done
-	}
+	s.launcher.ask("end %d", s.process)
+	<-s.done
 }
 
 // Age sets back the creation of a user or of an access key, or the last use of an access key.

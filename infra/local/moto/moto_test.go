@@ -3,6 +3,8 @@ package moto_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"os/exec"
 	"regexp"
@@ -91,7 +93,6 @@ func TestUsersHaveUniqueIDsInTheFormOfAWS(t *testing.T) {
 	}
 }
 
-// The server must not outlive a process that is killed without warning.
 func TestUsersHaveAPermissionsBoundary(t *testing.T) {
 	client := iam.NewFromConfig(mototest.Config(mototest.Start(t).URL, "any", "any"))
 	user, boundary := aws.String("alice"), aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")
@@ -142,7 +143,8 @@ func arnOf(b *types.AttachedPermissionsBoundary) *string {
 	return b.PermissionsBoundaryArn
 }
 
-func TestServerEndsWithItsStandardInput(t *testing.T) {
+// No server must outlive a process that is killed without warning: not the launcher, and no fork of it.
+func TestServersEndWithTheStandardInputOfTheLauncher(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)
@@ -156,8 +158,26 @@ func TestServerEndsWithItsStandardInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
+	}
+	var ports []int
+	for range 2 {
+		var port, process int
+		if _, err := fmt.Fprintln(stdin, "start"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fscanf(stdout, "port %d %d\n", &port, &process); err != nil {
+			t.Fatal(err)
+		}
+		if !answers(port) {
+			t.Fatalf("nothing listens at port %d", port)
+		}
+		ports = append(ports, port)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
@@ -171,7 +191,59 @@ func TestServerEndsWithItsStandardInput(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		_ = command.Process.Kill()
-		t.Error("the server is still there")
+		t.Error("the launcher is still there")
+	}
+	for _, port := range ports {
+		for deadline := time.Now().Add(20 * time.Second); answers(port); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("the server at port %d is still there", port)
+			}
+		}
+	}
+}
+
+// answers tells whether anything listens at a port.
+func answers(port int) bool {
+	connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return false
+	}
+	_ = connection.Close()
+	return true
+}
+
+// Servers are forks of one process: what happens in one must not be seen in another, and what one
+// makes up no other does.
+func TestServersHaveNothingInCommon(t *testing.T) {
+	created := map[string]bool{}
+	servers := []*moto.Server{mototest.Start(t), mototest.Start(t), mototest.Start(t)}
+	for _, server := range servers {
+		client := iam.NewFromConfig(mototest.Config(server.URL, "any", "any"))
+		users, err := client.ListUsers(t.Context(), &iam.ListUsersInput{})
+		if err != nil || len(users.Users) > 0 {
+			t.Errorf("a new server has users: %v, %v", users, err)
+		}
+		user, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("alice")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := client.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: user.User.UserName})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{*user.User.UserId, *key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey} {
+			if created[id] {
+				t.Errorf("%s is that of another server", id)
+			}
+			created[id] = true
+		}
+	}
+	servers[1].Close()
+	for i, server := range servers {
+		_, err := iam.NewFromConfig(mototest.Config(server.URL, "any", "any")).ListUsers(t.Context(), &iam.ListUsersInput{})
+		if gone := err != nil; gone != (i == 1) {
+			t.Errorf("the second of three servers was closed; at the server %d: %v", i+1, err)
+		}
 	}
 }
 

@@ -1,8 +1,18 @@
 """Starts moto for Warder's local account.
 
-Listens on a free loopback port, prints "port N" on standard output once it accepts
-connections, and ends when standard input ends: the pipe closes with the process that
-holds its other end, however that process came to its end, so moto never outlives it.
+Loads moto once, and then starts as many servers as it is asked for: each is a fork of this
+process, which has nothing in it yet, listens on a free loopback port of its own and shares
+no state with the others. Loading takes two seconds of a processor, a fork takes none.
+
+Each line of standard input is a request, and each of standard output tells of a server:
+
+  start       start a server; answered by "port N PID" once it accepts connections
+  end PID     end that server
+  ended PID   (output) a server has ended, whoever ended it
+
+It ends when standard input ends, and the servers end with it: the pipe closes with the
+process that holds its other end, however that process came to its end, so that no server
+outlives it.
 
 Besides the AWS APIs it answers four routes that AWS does not have. They are not reachable
 from outside: the local account's front is the only client of this server.
@@ -20,10 +30,12 @@ from outside: the local account's front is the only client of this server.
                         action (moto's own evaluation: actions and resources)
 """
 
+import gc
 import json
 import logging
 import os
 import secrets
+import signal
 import sys
 import threading
 from datetime import datetime, timezone
@@ -39,10 +51,17 @@ threading.stack_size(256 * 1024 * 1024)
 
 from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.core.responses import ActionResult, EmptyResult  # noqa: E402
+from moto.core.utils import get_service_model  # noqa: E402
 from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
-from moto.iam.models import AccessKeyLastUsed, User, iam_backends  # noqa: E402
+from moto.iam.models import (  # noqa: E402
+    AccessKeyLastUsed,
+    User,
+    get_account_id_from,
+    iam_backends,
+)
 from moto.iam.policy_validation import VALID_RESOURCE_PATH_STARTING_VALUES  # noqa: E402
 from moto.iam.responses import IamResponse  # noqa: E402
+from moto.moto_api._internal import mock_random  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -286,12 +305,6 @@ def with_routes(app):
     return serve
 
 
-def end_with_stdin():
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)
-
-
 class WholeAnswers(MotoRequestHandler):
     """Sends the head of an answer together with its body.
 
@@ -303,15 +316,106 @@ class WholeAnswers(MotoRequestHandler):
     wbufsize = 1 << 20
 
 
-def main():
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+# What the local account has of AWS. Another service is loaded when it is called first.
+SERVICES = (
+    "cloudtrail",
+    "cloudwatch",
+    "config",
+    "dynamodb",
+    "events",
+    "iam",
+    "kms",
+    "logs",
+    "organizations",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+)
+
+
+def load():
+    """moto's application with the services above in it."""
     app = DomainDispatcherApplication(create_backend_app)
+    for service in SERVICES:
+        app.app_instances[service] = create_backend_app(service)
+        get_service_model(service)
+    get_account_id_from("")  # AWS's policies of every partition, which the first call looks through
+    return app
+
+
+def end_with(pipe):
+    """Ends this process when nobody can write to the pipe any more."""
+    os.read(pipe, 1)
+    os._exit(0)
+
+
+def serve(server, alive):
+    """Is a server from here on, until it is ended or the other end of the pipe alive is closed."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    mock_random.seed()  # or every server would give out the same ids
+    threading.Thread(target=end_with, args=(alive,), daemon=True).start()
+    server.serve_forever()
+
+
+def say(*words):
+    """Writes a line to standard output, in one piece: a signal may come while another is written."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
+def tell_ended(*_):
+    """Says which servers have ended."""
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        say("ended", pid)
+
+
+def start(app, alive, held):
+    """Starts a server and says where it is."""
     server = make_server(
         "127.0.0.1", 0, with_routes(app), threaded=True, request_handler=WholeAnswers
     )
-    threading.Thread(target=end_with_stdin, daemon=True).start()
-    print("port", server.server_port, flush=True)
-    server.serve_forever()
+    # That it has ended must not be said before where it is.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    pid = os.fork()
+    if pid == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        os.close(held)
+        try:
+            serve(server, alive)
+        finally:
+            os._exit(1)
+    server.server_close()
+    say("port", server.server_port, pid)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+
+
+def main():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = load()
+    gc.collect()
+    gc.freeze()  # what is shared with the servers stays shared: nobody looks for garbage in it
+    signal.signal(signal.SIGCHLD, tell_ended)
+    alive, held = os.pipe()
+    for line in sys.stdin:
+        request = line.split()
+        if request[0] == "start":
+            start(app, alive, held)
+        elif request[0] == "end":
+            try:
+                os.kill(int(request[1]), signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has ended already
 
 
 if __name__ == "__main__":
