@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -298,7 +298,7 @@ func (p *planner) owns(c *event.APICall, a act) bool {
 		if _, id, ok := strings.Cut(resource(name), "stack/"); ok {
 			name, _, _ = strings.Cut(id, "/")
 		}
-		return name == settings.Product || regionStack.MatchString(name) || strings.HasPrefix(name, stackSet)
+		return name == settings.Product || regionStack().MatchString(name) || strings.HasPrefix(name, stackSet)
 	}
 	return false
 }
@@ -308,7 +308,7 @@ func (p *planner) owns(c *event.APICall, a act) bool {
 const stackSet = "StackSet-" + settings.Product + "-"
 
 // regionStack is the name of the stack of a region beside the hub's.
-var regionStack = regexp.MustCompile(`^` + settings.Product + `-[a-z]{2}(-[a-z]+)+-[1-9]$`)
+var regionStack = lazyregexp.New(`^` + settings.Product + `-[a-z]{2}(-[a-z]+)+-[1-9]$`)
 
 // digest is a short name for what it is given: 80 bits of a SHA-256 in hexadecimal.
 func digest(parts []any) string {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/say"
@@ -48,7 +48,7 @@ type planner struct {
 	own      string
 }
 
-var number = regexp.MustCompile(`^[0-9]{12}$`)
+var number = lazyregexp.New(`^[0-9]{12}$`)
 
 func newPlanner(api reads, sessions change.Sessions, l cases, f settings.Function) (remedy.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
@@ -63,7 +63,7 @@ func newPlanner(api reads, sessions change.Sessions, l cases, f settings.Functio
 	var faults []error
 	for _, account := range p.Accounts {
 		switch {
-		case !number.MatchString(account):
+		case !number().MatchString(account):
 			faults = append(faults, fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
 		case account == hub.AccountID:
 			faults = append(faults, fmt.Errorf("parameter accounts: %s is the account that this runs in: its root keys can only be deleted by its root user", account))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/policy"
 	"github.com/warder-aws/warder/pkg/say"
 )
@@ -173,12 +173,12 @@ func (k managedUserPolicy) Set(ctx context.Context, c Change) error {
 // neverDetach matches the policies of AWS that deny: AWSDenyAll, and those by which AWS quarantines
 // a user whose key is known to be public
 // (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html).
-var neverDetach = regexp.MustCompile(`^arn:[^:]+:iam::aws:policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$`)
+var neverDetach = lazyregexp.New(`^arn:[^:]+:iam::aws:policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$`)
 
 // Widens implements [Kind]. That the document of the policy does not deny is for the planner to
 // know: the policy's ARN does not tell.
 func (managedUserPolicy) Widens(c Change, _ []Change) bool {
-	return c.After != "" || neverDetach.MatchString(c.Target) || IsQuarantine(c.Target)
+	return c.After != "" || neverDetach().MatchString(c.Target) || IsQuarantine(c.Target)
 }
 
 func (managedUserPolicy) Say(c Change, done bool) say.Text {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/say"
 )
 
@@ -30,11 +30,11 @@ const (
 
 // quarantinePolicy matches the ARNs of the quarantine policies, of whatever account: IAM attaches
 // those of the user's own account only, beside AWS's.
-var quarantinePolicy = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + QuarantinePath + `(` + OutsideQuarantine + `|` + KeyQuarantine + `)$`)
+var quarantinePolicy = lazyregexp.New(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + QuarantinePath + `(` + OutsideQuarantine + `|` + KeyQuarantine + `)$`)
 
 // IsQuarantine reports whether the ARN is that of one of Warder's quarantine policies. A policy that
 // is only named alike, or lies elsewhere, is none.
-func IsQuarantine(arn string) bool { return quarantinePolicy.MatchString(arn) }
+func IsQuarantine(arn string) bool { return quarantinePolicy().MatchString(arn) }
 
 type quarantine struct{ managedUserPolicy }
 

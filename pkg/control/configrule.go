@@ -1,8 +1,7 @@
 package control
 
 import (
-	"regexp"
-
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/tree"
 )
 
@@ -16,7 +15,7 @@ type ConfigRule struct {
 	Resource   string            // type of resource it is about, "AWS::IAM::User"
 }
 
-var identifier = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+var identifier = lazyregexp.New(`^[A-Z][A-Z0-9_]*$`)
 
 func parseConfigRules(n *tree.Node, parameters map[string]Parameter) []ConfigRule {
 	var rules []ConfigRule
@@ -29,10 +28,10 @@ func parseConfigRules(n *tree.Node, parameters map[string]Parameter) []ConfigRul
 			Periodic:   item.Field("periodic").Bool(),
 			Resource:   item.Required("resource").Text(),
 		}
-		if name := item.Field("name"); name.IsString() && !kebab.MatchString(rule.Name) {
+		if name := item.Field("name"); name.IsString() && !kebab().MatchString(rule.Name) {
 			name.Faultf("%q is not kebab-case, as managed rules are", rule.Name)
 		}
-		if id := item.Field("identifier"); id.IsString() && !identifier.MatchString(rule.Identifier) {
+		if id := item.Field("identifier"); id.IsString() && !identifier().MatchString(rule.Identifier) {
 			id.Faultf("%q is not the identifier of a managed rule, as in ACCESS_KEYS_ROTATED", rule.Identifier)
 		}
 		for name, ours := range rule.Parameters {

@@ -13,11 +13,11 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/tree"
 )
 
@@ -95,9 +95,9 @@ const maxTitle = 60
 const maxSummary = 256
 
 var (
-	kebab  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	action = regexp.MustCompile(`^[a-z0-9-]+:[A-Z][A-Za-z0-9]*$`)
-	pseudo = regexp.MustCompile(`\$\{(AWS::Partition|AWS::AccountId|AWS::Region)\}`)
+	kebab  = lazyregexp.New(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	action = lazyregexp.New(`^[a-z0-9-]+:[A-Z][A-Za-z0-9]*$`)
+	pseudo = lazyregexp.New(`\$\{(AWS::Partition|AWS::AccountId|AWS::Region)\}`)
 )
 
 // unscoped lists the actions that IAM checks against "*" only, because they
@@ -220,7 +220,7 @@ func parseID(n *tree.Node, folder string) string {
 	id := n.Text()
 	switch {
 	case !n.IsString():
-	case !kebab.MatchString(id):
+	case !kebab().MatchString(id):
 		n.Faultf("%q is not kebab-case: lower-case words joined by hyphens", id)
 	case len(id) > maxID:
 		n.Faultf("%d characters long: at most %d fit a Lambda function's name", len(id), maxID)
@@ -309,7 +309,7 @@ func checkAction(n *tree.Node) {
 	case !n.IsString():
 	case strings.ContainsAny(name, "*?"):
 		n.Faultf("%q has a wildcard: name each action", name)
-	case !action.MatchString(name):
+	case !action().MatchString(name):
 		n.Faultf("%q is not an action: want service:Action, as in iam:ListUsers", name)
 	}
 }
@@ -336,7 +336,7 @@ func checkResource(n *tree.Node, p Permission, tool bool) {
 		}
 		return
 	}
-	if rest := pseudo.ReplaceAllString(resource, ""); strings.Contains(rest, "$") {
+	if rest := pseudo().ReplaceAllString(resource, ""); strings.Contains(rest, "$") {
 		also := ""
 		if tool {
 			also = ", and for tools " + list(Own)

@@ -2,10 +2,10 @@ package control
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/tree"
 )
 
@@ -32,7 +32,7 @@ type Parameter struct {
 }
 
 // camel is how a parameter is written, in control.json and cdk.json alike.
-var camel = regexp.MustCompile(`^[a-z][A-Za-z0-9]*$`)
+var camel = lazyregexp.New(`^[a-z][A-Za-z0-9]*$`)
 
 // days is the parameters whose meaning is the same for every control, and which
 // the runner keeps: numbers of days.
@@ -44,7 +44,7 @@ func parseParameters(n *tree.Node) map[string]Parameter {
 		// cdk.json writes the parameters beside "mode".
 		if name == "mode" {
 			item.Faultf("\"mode\" is the name of every control's mode: choose another")
-		} else if !camel.MatchString(name) {
+		} else if !camel().MatchString(name) {
 			item.Faultf("%q is not lowerCamelCase", name)
 		}
 		p := ParseParameter(item)

@@ -1,15 +1,15 @@
 package control
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/tree"
 )
 
-var rate = regexp.MustCompile(`^rate\(([1-9][0-9]*) (minute|minutes|hour|hours|day|days)\)$`)
+var rate = lazyregexp.New(`^rate\(([1-9][0-9]*) (minute|minutes|hour|hours|day|days)\)$`)
 
 // A field of an EventBridge cron expression.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
@@ -34,7 +34,7 @@ func parseSchedule(n *tree.Node) string {
 	if !n.IsString() {
 		return ""
 	}
-	if match := rate.FindStringSubmatch(schedule); match != nil {
+	if match := rate().FindStringSubmatch(schedule); match != nil {
 		if one := match[1] == "1"; one == strings.HasSuffix(match[2], "s") {
 			n.Faultf("%q: EventBridge wants the singular for 1 and the plural otherwise", schedule)
 		}

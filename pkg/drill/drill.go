@@ -5,8 +5,9 @@ package drill
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
 const (
@@ -34,10 +35,10 @@ func PolicyARN(partition, account string) string {
 
 // policy matches the ARN of the policy, of whatever account: IAM attaches those of the user's own account only, beside
 // AWS's.
-var policy = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + Path + Policy + `$`)
+var policy = lazyregexp.New(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + Path + Policy + `$`)
 
 // IsPolicy reports whether the ARN is that of the policy.
-func IsPolicy(arn string) bool { return policy.MatchString(arn) }
+func IsPolicy(arn string) bool { return policy().MatchString(arn) }
 
 // Named reports whether a user's name is one that a drill could have given. Anybody can name a user so: it proves
 // nothing.

@@ -8,10 +8,10 @@ package exemption
 
 import (
 	_ "embed"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/say"
 )
 
@@ -46,11 +46,11 @@ type Exemption struct {
 // value is the form. Who is one word, such as an email address; IAM lets a tag's value have letters,
 // digits, spaces and _ . : / = + - @ and at most 256 characters. Spaces are those of Unicode, so that
 // nobody is exempt by, or for, what nobody sees.
-var value = regexp.MustCompile(`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s\pZ\pC]+) for ([^\s\pZ\pC].*)$`)
+var value = lazyregexp.New(`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s\pZ\pC]+) for ([^\s\pZ\pC].*)$`)
 
 // Parse reads the value of the tag as it is on the day of now. The error is a [say.Fault]: what is wrong with it.
 func Parse(text string, now time.Time) (Exemption, error) {
-	parts := value.FindStringSubmatch(text)
+	parts := value().FindStringSubmatch(text)
 	if parts == nil {
 		return Exemption{}, say.Fault{Text: say.F("the tag %s does not read %q", Tag, Grammar)}
 	}

@@ -8,25 +8,26 @@ import (
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
 // framework is one of the sets of rules.
 type framework struct {
 	id, name string
 	cited    bool
-	pattern  *regexp.Regexp
+	pattern  func() *regexp.Regexp
 }
 
 // frameworks are the sets of rules that references of controls name, in the order of the report. The
 // pattern matches a reference's title; its first group is the version where there are several, the
 // last one the rules.
 var frameworks = []framework{
-	{"cis", "CIS AWS Foundations Benchmark", false, regexp.MustCompile(`^CIS AWS Foundations Benchmark ([0-9]+\.[0-9]+(?:\.[0-9]+)?) (.+)$`)},
-	{"security-hub", "AWS Security Hub", false, regexp.MustCompile(`^AWS Security Hub()\s(.+)$`)},
-	{"isms-p", "ISMS-P", true, regexp.MustCompile(`^ISMS-P()\s(.+)$`)},
-	{"electronic-finance", "전자금융감독규정", true, regexp.MustCompile(`^전자금융감독규정()\s(.+)$`)},
-	{"safety-measures", "개인정보의 안전성 확보조치 기준", true, regexp.MustCompile(`^개인정보의 안전성 확보조치 기준()\s(.+)$`)},
-	{"protection-measures", "개인정보의 기술적·관리적 보호조치 기준", true, regexp.MustCompile(`^개인정보의 기술적·관리적 보호조치 기준()\s(.+)$`)},
+	{"cis", "CIS AWS Foundations Benchmark", false, lazyregexp.New(`^CIS AWS Foundations Benchmark ([0-9]+\.[0-9]+(?:\.[0-9]+)?) (.+)$`)},
+	{"security-hub", "AWS Security Hub", false, lazyregexp.New(`^AWS Security Hub()\s(.+)$`)},
+	{"isms-p", "ISMS-P", true, lazyregexp.New(`^ISMS-P()\s(.+)$`)},
+	{"electronic-finance", "전자금융감독규정", true, lazyregexp.New(`^전자금융감독규정()\s(.+)$`)},
+	{"safety-measures", "개인정보의 안전성 확보조치 기준", true, lazyregexp.New(`^개인정보의 안전성 확보조치 기준()\s(.+)$`)},
+	{"protection-measures", "개인정보의 기술적·관리적 보호조치 기준", true, lazyregexp.New(`^개인정보의 기술적·관리적 보호조치 기준()\s(.+)$`)},
 }
 
 // asCited is what stands behind the name of a rule that is named as an article cited it.
@@ -38,7 +39,7 @@ func coverage(controls []control.Control) []Framework {
 	for _, c := range controls {
 		for _, reference := range c.References {
 			for i, f := range frameworks {
-				parts := f.pattern.FindStringSubmatch(reference.Title)
+				parts := f.pattern().FindStringSubmatch(reference.Title)
 				if parts == nil {
 					continue
 				}
@@ -89,12 +90,12 @@ func (f *Framework) add(id, url, control string) {
 	}
 }
 
-var digits = regexp.MustCompile(`[0-9]+`)
+var digits = lazyregexp.New(`[0-9]+`)
 
 // natural orders texts with the numbers in them as numbers: 1.4 before 1.14, 제5조 before 제13조.
 func natural(a, b string) int {
 	wide := func(text string) string {
-		return digits.ReplaceAllStringFunc(text, func(number string) string { return strings.Repeat("0", max(0, 8-len(number))) + number })
+		return digits().ReplaceAllStringFunc(text, func(number string) string { return strings.Repeat("0", max(0, 8-len(number))) + number })
 	}
 	return cmp.Compare(wide(a), wide(b))
 }

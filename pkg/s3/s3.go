@@ -20,7 +20,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -29,6 +28,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
 // Bucket says which bucket is meant.
@@ -204,7 +205,7 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 		return err
 	}
 	if r.key != "" {
-		if !plain.MatchString(r.key) {
+		if !plain().MatchString(r.key) {
 			return fmt.Errorf("object %q: not the name of an object that can be sent as it is", r.key)
 		}
 		address = strings.TrimSuffix(address, "/") + "/" + r.key
@@ -298,18 +299,18 @@ func (c *Client) once(ctx context.Context, r request, address string, out any) e
 }
 
 var (
-	region = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	region = lazyregexp.New(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 	// dns is the names that can be part of a host; older ones and those with dots are sent in the path.
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-	dns   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
-	plain = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$`)
-	old   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
+	dns   = lazyregexp.New(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+	plain = lazyregexp.New(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$`)
+	old   = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
 )
 
 // address is where requests about the bucket go. The names come out of events, so what could lead
 // anywhere else is refused.
 func (c *Client) address(b *Bucket) (string, error) {
-	if !region.MatchString(b.Region) || !old.MatchString(b.Name) {
+	if !region().MatchString(b.Region) || !old().MatchString(b.Name) {
 		return "", fmt.Errorf("bucket %q in %q: not the name of a bucket and a region", b.Name, b.Region)
 	}
 	if c.aws.BaseEndpoint != nil {
@@ -323,7 +324,7 @@ func (c *Client) address(b *Bucket) (string, error) {
 	if strings.HasPrefix(b.Region, "cn-") {
 		host += ".cn"
 	}
-	if dns.MatchString(b.Name) {
+	if dns().MatchString(b.Name) {
 		return "https://" + b.Name + "." + host + "/", nil
 	}
 	return "https://" + host + "/" + b.Name, nil

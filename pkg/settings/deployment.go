@@ -7,20 +7,21 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/tree"
 )
 
 // regionsOf is how the regions of a partition are named, by its hub region.
 // https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
-var regionsOf = map[string]*regexp.Regexp{
-	"us-east-1":     regexp.MustCompile(`^(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]{4,}-[1-9]$`),
-	"us-gov-west-1": regexp.MustCompile(`^us-gov-[a-z]+-[1-9]$`),
-	"cn-north-1":    regexp.MustCompile(`^cn-[a-z]+-[1-9]$`),
+var regionsOf = map[string]func() *regexp.Regexp{
+	"us-east-1":     lazyregexp.New(`^(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]{4,}-[1-9]$`),
+	"us-gov-west-1": lazyregexp.New(`^us-gov-[a-z]+-[1-9]$`),
+	"cn-north-1":    lazyregexp.New(`^cn-[a-z]+-[1-9]$`),
 }
 
 // bucket is what S3 takes as the name of a bucket, with ${AWS::AccountId} and ${AWS::Region} in it.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-var bucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+var bucket = lazyregexp.New(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 // parseRegions reads the regions beside the hub's. The hub's own may be listed as well: it is
 // listened to anyway.
@@ -30,7 +31,7 @@ func parseRegions(n *tree.Node, hub string) []string {
 		region := item.Text()
 		switch named, known := regionsOf[hub]; {
 		case !item.IsString() || !known:
-		case !named.MatchString(region):
+		case !named().MatchString(region):
 			item.Faultf("%q is not a region of the partition of %s", region, hub)
 		case slices.Contains(regions, region):
 			item.Faultf("%q is listed twice", region)
@@ -64,7 +65,7 @@ func parseConfigRules(n *tree.Node) map[string][]string {
 func parseBucket(n *tree.Node) string {
 	name := n.Text()
 	plain := strings.NewReplacer("${AWS::AccountId}", "000000000000", "${AWS::Region}", "us-gov-west-1").Replace(name)
-	if n.IsString() && name != "" && !bucket.MatchString(plain) {
+	if n.IsString() && name != "" && !bucket().MatchString(plain) {
 		n.Faultf("%q is not the name of a bucket; ${AWS::AccountId} and ${AWS::Region} may be part of it", name)
 	}
 	return name
@@ -80,7 +81,7 @@ func parseTags(n *tree.Node) map[string]string {
 	n.Members(func(key string, value *tree.Node) {
 		tags[key] = value.Text()
 		switch {
-		case !tagKey.MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:"):
+		case !tagKey().MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:"):
 			value.Faultf("%q is not a tag key that AWS takes", key)
 		case key == Product:
 			value.Faultf("the tag %q is Warder's own", key)
@@ -92,21 +93,21 @@ func parseTags(n *tree.Node) map[string]string {
 }
 
 // channel is a Slack channel or conversation id; names can change, ids do not.
-var channel = regexp.MustCompile(`^[CDG][A-Z0-9]{7,}$`)
+var channel = lazyregexp.New(`^[CDG][A-Z0-9]{7,}$`)
 
 // secretName is what both Secrets Manager and Parameter Store take as a name.
-var secretName = regexp.MustCompile(`^[A-Za-z0-9/_.-]{1,512}$`)
+var secretName = lazyregexp.New(`^[A-Za-z0-9/_.-]{1,512}$`)
 
 func parseSlack(r reader) Slack {
 	r.fields("notify.slack")
 	n := r.node("notify.slack")
 	slack := Slack{Channel: r.text("notify.slack.channel"), Secret: r.text("notify.slack.secret"), Parameter: r.text("notify.slack.parameter")}
-	if c := n.Field("channel"); c.IsString() && slack.Channel != "" && !channel.MatchString(slack.Channel) {
+	if c := n.Field("channel"); c.IsString() && slack.Channel != "" && !channel().MatchString(slack.Channel) {
 		c.Faultf("%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details", slack.Channel)
 	}
 	for _, name := range []string{"secret", "parameter"} {
 		// What is no name may be the secret itself: it is not repeated.
-		if f := n.Field(name); f.IsString() && f.Text() != "" && (!secretName.MatchString(f.Text()) || strings.HasPrefix(f.Text(), "xox")) {
+		if f := n.Field(name); f.IsString() && f.Text() != "" && (!secretName().MatchString(f.Text()) || strings.HasPrefix(f.Text(), "xox")) {
 			f.Faultf("not the name of a %s: put the token or the webhook's address into it, and its name here", name)
 		}
 	}

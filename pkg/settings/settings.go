@@ -12,11 +12,11 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/tree"
 )
 
@@ -122,7 +122,7 @@ var retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545,
 
 // tagKey is what IAM takes as the key of a tag.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
-var tagKey = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
+var tagKey = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
 
 // Parse reads the "warder" context, a JSON object, for the given controls. The
 // error joins every fault, each with its path; an unknown key names the keys
@@ -209,7 +209,7 @@ func parseOwners(r reader) Owners {
 		Slack:    r.text("owners.slack"),
 	}
 	for _, item := range append(r.node("owners.tags").Items(), r.node("owners.slack")) {
-		if item.IsString() && item.Text() != "" && !tagKey.MatchString(item.Text()) {
+		if item.IsString() && item.Text() != "" && !tagKey().MatchString(item.Text()) {
 			item.Faultf("%q is not a tag key of IAM", item.Text())
 		}
 	}

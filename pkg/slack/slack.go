@@ -17,13 +17,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	api "github.com/slack-go/slack"
+
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
 // Client posts to one channel.
@@ -238,7 +239,7 @@ var (
 	gone    = []string{"thread_not_found", "message_not_found", "cannot_reply_to_message", "invalid_thread_ts"}
 	passing = []string{"ratelimited", "rate_limited", "service_unavailable", "internal_error", "fatal_error", "request_timeout", "team_added_to_org"}
 	// named is what an error of Slack's looks like. Anything else is not repeated.
-	named = regexp.MustCompile(`^[a-z][a-z0-9_]{1,60}$`)
+	named = lazyregexp.New(`^[a-z][a-z0-9_]{1,60}$`)
 )
 
 // judge makes of what went wrong what is known of it, without the secret.
@@ -263,7 +264,7 @@ func judge(err error, secret string) error {
 		return e
 	case errors.As(err, &answer):
 		name := answer.Err
-		if !named.MatchString(name) || strings.Contains(name, secret) {
+		if !named().MatchString(name) || strings.Contains(name, secret) {
 			return &Error{Why: "an error without a name"}
 		}
 		return &Error{
