@@ -19,8 +19,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -211,29 +209,6 @@ func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)
 	}
 	return handle, nil
-}
-
-// environment is the AWS configuration of a Lambda function: region, credentials and, in the local
-// account, the endpoint all come from the environment, and from nowhere else. The default chain of
-// the SDK would look in files and on the network as well, and make the binary an eighth larger.
-func environment() (aws.Config, error) {
-	env, err := config.NewEnvConfig()
-	if err != nil {
-		return aws.Config{}, fmt.Errorf("read AWS configuration from the environment: %w", err)
-	}
-	if env.Region == "" || !env.Credentials.HasKeys() {
-		return aws.Config{}, errors.New("read AWS configuration from the environment: no region or no credentials")
-	}
-	cfg := aws.Config{
-		Region:      env.Region,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return env.Credentials, nil }),
-		// IAM is one endpoint for the whole account and throttles hard.
-		Retryer: func() aws.Retryer { return retry.NewAdaptiveMode() },
-	}
-	if env.BaseEndpoint != "" {
-		cfg.BaseEndpoint = &env.BaseEndpoint
-	}
-	return cfg, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {

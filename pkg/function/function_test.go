@@ -115,31 +115,6 @@ func TestReleaseIsToldFromAnEvent(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentIsAllThatConfiguresAWS(t *testing.T) {
-	set := func(region, id, endpoint string) {
-		t.Setenv("AWS_REGION", region)
-		t.Setenv("AWS_DEFAULT_REGION", "")
-		t.Setenv("AWS_ACCESS_KEY_ID", id)
-		t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-		t.Setenv("AWS_SESSION_TOKEN", "token")
-		t.Setenv("AWS_ENDPOINT_URL", endpoint)
-	}
-	set("us-east-1", key, "http://127.0.0.1:1")
-	cfg, err := environment()
-	if err != nil || cfg.Region != "us-east-1" || cfg.BaseEndpoint == nil || *cfg.BaseEndpoint != "http://127.0.0.1:1" {
-		t.Errorf("configuration %+v, %v", cfg, err)
-	}
-	if credentials, err := cfg.Credentials.Retrieve(context.Background()); err != nil || credentials.AccessKeyID != key || credentials.SessionToken != "token" {
-		t.Errorf("credentials are not those of the environment (%v)", err)
-	}
-	for name, values := range map[string][2]string{"no region": {"", key}, "no credentials": {"us-east-1", ""}} {
-		set(values[0], values[1], "")
-		if _, err := environment(); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-}
-
 func TestAFunctionOfAnotherNameDoesNotStart(t *testing.T) {
 	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "warder-other")
 	_, err := setUp([]byte(`{"id":"undo"}`), nil, slog.New(slog.DiscardHandler))

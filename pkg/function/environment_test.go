@@ -1,0 +1,204 @@
+package function
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-cmp/cmp"
+)
+
+// inLambda is what Lambda tells a function.
+var inLambda = map[string]string{
+	"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token",
+}
+
+// surround makes told the whole of the environment as far as it is about AWS.
+func surround(t *testing.T, told map[string]string) {
+	t.Helper()
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, "") // so that it is put back
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, value := range told {
+		t.Setenv(name, value)
+	}
+}
+
+// ears hear where a client's requests go, and by whom they are signed, and answer none of them.
+type ears struct{ heard map[string]string }
+
+var errHeard = errors.New("heard")
+
+func (e ears) Do(r *http.Request) (*http.Response, error) {
+	authorization, _, _ := strings.Cut(r.Header.Get("Authorization"), ", Signature=")
+	e.heard["url"] = r.URL.String()
+	e.heard["scope"], _, _ = strings.Cut(authorization, ", SignedHeaders=")
+	e.heard["token"] = r.Header.Get("X-Amz-Security-Token")
+	return nil, errHeard
+}
+
+// requests are where the clients of the configuration send their requests, by service.
+func requests(t *testing.T, cfg aws.Config) map[string]map[string]string {
+	t.Helper()
+	all := map[string]map[string]string{}
+	for service, call := range map[string]func(context.Context, aws.Config) error{
+		"IAM": func(ctx context.Context, cfg aws.Config) error {
+			_, err := iam.NewFromConfig(cfg).GetUser(ctx, &iam.GetUserInput{})
+			return err
+		},
+		"STS": func(ctx context.Context, cfg aws.Config) error {
+			_, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, nil)
+			return err
+		},
+		"SNS": func(ctx context.Context, cfg aws.Config) error {
+			_, err := sns.NewFromConfig(cfg).ListTopics(ctx, nil)
+			return err
+		},
+		"SQS": func(ctx context.Context, cfg aws.Config) error {
+			_, err := sqs.NewFromConfig(cfg).ListQueues(ctx, nil)
+			return err
+		},
+		"SSM": func(ctx context.Context, cfg aws.Config) error {
+			_, err := ssm.NewFromConfig(cfg).GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("n")})
+			return err
+		},
+		"DynamoDB": func(ctx context.Context, cfg aws.Config) error {
+			_, err := dynamodb.NewFromConfig(cfg).ListTables(ctx, nil)
+			return err
+		},
+		"EventBridge": func(ctx context.Context, cfg aws.Config) error {
+			_, err := eventbridge.NewFromConfig(cfg).ListEventBuses(ctx, nil)
+			return err
+		},
+		"Secrets Manager": func(ctx context.Context, cfg aws.Config) error {
+			_, err := secretsmanager.NewFromConfig(cfg).ListSecrets(ctx, nil)
+			return err
+		},
+	} {
+		e := ears{map[string]string{}}
+		cfg := cfg.Copy()
+		cfg.HTTPClient, cfg.Retryer = e, func() aws.Retryer { return aws.NopRetryer{} }
+		if err := call(t.Context(), cfg); !errors.Is(err, errHeard) {
+			t.Fatalf("%s: %v", service, err)
+		}
+		all[service] = e.heard
+	}
+	return all
+}
+
+// The judge is the SDK's own chain.
+func TestTheEnvironmentIsUnderstoodAsTheSDKUnderstandsIt(t *testing.T) {
+	nowhere := filepath.Join(t.TempDir(), "none")
+	for _, tc := range []struct {
+		name string
+		told map[string]string
+	}{
+		{"as in Lambda", nil},
+		{"a partition of its own", map[string]string{"AWS_REGION": "cn-north-1"}},
+		{"another", map[string]string{"AWS_REGION": "us-gov-west-1"}},
+		{"the region under its other name", map[string]string{"AWS_REGION": "", "AWS_DEFAULT_REGION": "ap-northeast-2"}},
+		{"FIPS", map[string]string{"AWS_REGION": "us-east-1", "AWS_USE_FIPS_ENDPOINT": "true"}},
+		{"FIPS in its own partition", map[string]string{"AWS_REGION": "us-gov-west-1", "AWS_USE_FIPS_ENDPOINT": "TRUE"}},
+		{"FIPS, said to be off", map[string]string{"AWS_USE_FIPS_ENDPOINT": "false"}},
+		{"dual stack", map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "true"}},
+		{"both", map[string]string{"AWS_REGION": "us-east-2", "AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}},
+		{"an endpoint", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}},
+		{"an endpoint of one service", map[string]string{"AWS_ENDPOINT_URL_IAM": "http://127.0.0.1:1"}},
+		{"an endpoint of a service with a space in its name", map[string]string{"AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:1/below"}},
+		{"an endpoint, and that of one service", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_SNS": "http://127.0.0.1:1"}},
+		{"endpoints that are not to count", map[string]string{
+			"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_SNS": "http://127.0.0.1:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			told := maps.Clone(inLambda)
+			maps.Copy(told, tc.told)
+			surround(t, told)
+			want, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{nowhere}), config.WithSharedCredentialsFiles([]string{nowhere}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := environment()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(requests(t, want), requests(t, got)); diff != "" {
+				t.Errorf("the clients' requests (-of the SDK's chain +of the function):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatTheEnvironmentDoesNotSayRightlyIsAnErrorThatNamesIt(t *testing.T) {
+	for _, tc := range []struct{ name, value, want string }{
+		{"AWS_REGION", "", "no region"},
+		{"AWS_ACCESS_KEY_ID", "", "no region or no credentials"},
+		{"AWS_USE_FIPS_ENDPOINT", "yes", `AWS_USE_FIPS_ENDPOINT is "yes", want true or false`},
+		{"AWS_USE_DUALSTACK_ENDPOINT", "1", `AWS_USE_DUALSTACK_ENDPOINT is "1"`},
+		{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "no", `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is "no"`},
+		{"AWS_MAX_ATTEMPTS", "0", `AWS_MAX_ATTEMPTS is "0", want a whole number above 0`},
+		{"AWS_MAX_ATTEMPTS", "many", `AWS_MAX_ATTEMPTS is "many"`},
+	} {
+		t.Run(tc.name+"="+tc.value, func(t *testing.T) {
+			told := maps.Clone(inLambda)
+			told[tc.name] = tc.value
+			surround(t, told)
+			if _, err := environment(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q in it", err, tc.want)
+			}
+		})
+	}
+}
+
+// broken fails every request, and counts them.
+type broken struct{ asked int }
+
+func (c *broken) Do(r *http.Request) (*http.Response, error) {
+	c.asked++
+	body := `<ErrorResponse><Error><Code>ServiceFailure</Code></Error></ErrorResponse>`
+	return &http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+func TestACallIsTriedAsOftenAsTheEnvironmentSays(t *testing.T) {
+	for value, want := range map[string]int{"": 3, "1": 1, "2": 2} {
+		t.Run(fmt.Sprintf("AWS_MAX_ATTEMPTS=%s", value), func(t *testing.T) {
+			told := maps.Clone(inLambda)
+			told["AWS_MAX_ATTEMPTS"] = value
+			surround(t, told)
+			cfg, err := environment()
+			if err != nil {
+				t.Fatal(err)
+			}
+			client, tries := &broken{}, cfg.Retryer
+			cfg.HTTPClient = client
+			cfg.Retryer = func() aws.Retryer { return retry.AddWithMaxBackoffDelay(tries(), time.Millisecond) }
+			if _, err := iam.NewFromConfig(cfg).GetUser(t.Context(), &iam.GetUserInput{}); err == nil || client.asked != want {
+				t.Errorf("asked %d times (%v), want %d", client.asked, err, want)
+			}
+		})
+	}
+}
