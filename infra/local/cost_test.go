@@ -49,7 +49,7 @@ func TestAMetricIsPaidForTheHoursInWhichItHasValues(t *testing.T) {
 
 func TestAMonthIsMadeOfEventsThatThereAre(t *testing.T) {
 	for _, entry := range month {
-		if _, err := os.Stat(filepath.Join("../../events", entry.event)); err != nil || entry.times < 1 {
+		if _, err := os.Stat(filepath.Join("events", entry.event)); err != nil || entry.times < 1 {
 			t.Errorf("%s, %d times: %v", entry.event, entry.times, err)
 		}
 	}

@@ -69,6 +69,7 @@ func (r *running) doctor(t *testing.T) func(status int) (states, said map[string
 }
 
 func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
+	t.Parallel()
 	r := startUp(t)
 	examine := r.doctor(t)
 

@@ -16,7 +16,7 @@ import (
 
 // The ledger's table is the template's: its keys, its index.
 func TestTheTemplatesTableIsAStore(t *testing.T) {
-	t.Chdir(root(t))
+	t.Parallel()
 	_, server, _, _, err := openMoto(t.Context(), project.Deployed, os.Stderr)
 	if err != nil {
 		t.Fatal(err)

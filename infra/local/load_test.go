@@ -15,7 +15,6 @@ import (
 
 // The same as the ten thousand of the command, of which there are fewer here.
 func TestNothingIsLostUnderLoadOnTheLocalAccount(t *testing.T) {
-	t.Chdir(root(t))
 	books, err := burden{events: 150, users: 25, seed: 1, blastRadius: wide}.play(t.Context(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +63,6 @@ func TestLoadPrintsItsFigures(t *testing.T) {
 }
 
 func TestLoadThatLosesAnEventFails(t *testing.T) {
-	t.Chdir(root(t))
 	for drop := 1; drop < 20; drop++ {
 		books, err := burden{events: 150, users: 20, seed: 1, blastRadius: wide, memory: true, drop: drop}.play(t.Context(), io.Discard)
 		if err != nil {

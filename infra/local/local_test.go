@@ -43,6 +43,19 @@ func TestMain(m *testing.M) {
 	if err := os.Unsetenv("AWS_ENDPOINT_URL"); err != nil {
 		panic(err)
 	}
+	// Commands are run in the project's folder.
+	root, err := project.Find()
+	if err != nil {
+		panic(err)
+	}
+	if err := os.Chdir(string(root)); err != nil {
+		panic(err)
+	}
+	// Most of what an account does is to wait, so that more of them fit on a machine than it has
+	// processors. A flag of the command line comes later, and wins.
+	if err := flag.Set("test.parallel", "5"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
@@ -59,7 +72,6 @@ func root(t *testing.T) string {
 // command runs the command line in the project's folder and returns what it printed.
 func command(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
-	t.Chdir(root(t))
 	var out, errs bytes.Buffer
 	err = run(t.Context(), args, &out, &errs)
 	return out.String(), errs.String(), err
@@ -183,6 +195,7 @@ func attached(t *testing.T, client *iam.Client, user string) int {
 const patience = 30 * time.Second
 
 func TestUpIsAnAccountInWhichADirectPolicyIsDetached(t *testing.T) {
+	t.Parallel()
 	r := startUp(t, "-mode", "enforce")
 	t.Logf("ready after %v", r.ready)
 	client := iam.NewFromConfig(r.config())
@@ -310,6 +323,7 @@ func (r *running) cli(t *testing.T) func(args ...string) string {
 }
 
 func TestTheOrdinaryCLIWorksAgainstTheAccount(t *testing.T) {
+	t.Parallel()
 	r := startUp(t, "-mode", "enforce")
 	call := r.cli(t)
 	endpoint := r.env["AWS_ENDPOINT_URL"]
@@ -347,6 +361,7 @@ func event(t *testing.T, name string) []byte {
 }
 
 func TestRoutesOfTheSampleEvents(t *testing.T) {
+	t.Parallel()
 	got, stderr, err := command(t, "route", "events")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
@@ -390,6 +405,7 @@ func write(t *testing.T, pairs ...string) string {
 const record = `{"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventType":"AwsApiCall","readOnly":false,"userIdentity":{"type":"IAMUser","userName":"a"},"requestParameters":{"userName":"b","policyArn":"p"}}`
 
 func TestRouteGoesOnAfterAFileThatIsWrong(t *testing.T) {
+	t.Parallel()
 	dir := write(t, "a-list.json", "[1]", "b-record.json", record, "c-cut.json", `{"source":`, "d-odd.json", `{"source":5,"detail":null}`, "not.txt", "x")
 	stdout, stderr, err := command(t, "route", dir, filepath.Join(dir, "none.json"))
 	if !errors.Is(err, errPart) {
@@ -407,6 +423,7 @@ func TestRouteGoesOnAfterAFileThatIsWrong(t *testing.T) {
 }
 
 func TestSendPrintsOneObjectForEachEventAndFunction(t *testing.T) {
+	t.Parallel()
 	dir := write(t, "a.json", record, "b.json", `{"source":"aws.s3","detail-type":"t","detail":{}}`, "c.json", `{`)
 	stdout, stderr, err := command(t, "send", dir, "-json")
 	if !errors.Is(err, errPart) {
@@ -463,6 +480,7 @@ func TestSendTalksToNoOtherMachine(t *testing.T) {
 }
 
 func TestAFreshAccountObserves(t *testing.T) {
+	t.Parallel()
 	r := startUp(t)
 	client := iam.NewFromConfig(r.config())
 	addUser(t, client, "alice")
@@ -508,6 +526,7 @@ func TestUpListensOnLoopbackAlone(t *testing.T) {
 }
 
 func TestTheDemoComesOutAsTold(t *testing.T) {
+	t.Parallel()
 	stdout, stderr, err := command(t, "demo")
 	if err != nil {
 		t.Errorf("%v\n%s%s", err, stdout, stderr)

@@ -12,6 +12,7 @@ import (
 
 // What the real functions recorded in a month becomes a page that can be looked at.
 func TestMonthsOfACompanyAreReportedOf(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	stdout, stderr, err := command(t, "months", "-months", "1", "-out", folder, "-language", "ko")
 	if err != nil {

@@ -100,6 +100,7 @@ func (r *running) fault(t *testing.T, f *front.Fault) {
 // The story of an incident of Warder's own: functions fail, their events are kept, the cause is put right, and what was
 // kept is sent again. Then what the log has is held against what people look for in it.
 func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
+	t.Parallel()
 	r := startUp(t, "-mode", "enforce")
 	client, queues := iam.NewFromConfig(r.config()), sqs.NewFromConfig(r.config())
 	inbox, ask := r.subscribe(t), r.asks(t)

@@ -213,7 +213,6 @@ func TestAPreviewSaysWhoWouldBeToldAndWhenAndChangesNothing(t *testing.T) {
 func TestAPreviewWhoseFunctionsActChangesNothing(t *testing.T) {
 	r := seeded(t)
 	before := everything(t, r)
-	t.Chdir(root(t))
 	project, server, created, hub := unhalted(t)
 	controls, err := functions.Controls()
 	if err != nil {

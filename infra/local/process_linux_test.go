@@ -61,8 +61,9 @@ func alive(pid int) bool {
 }
 
 func TestNoProcessIsLeftBehindHoweverUpEnds(t *testing.T) {
+	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "local")
-	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-o", binary, "./infra/local").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, output)
 	}
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {

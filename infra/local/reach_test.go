@@ -48,7 +48,6 @@ type reacher struct {
 // reachRest plays what uses the rest of what the functions' roles grant, and returns the account.
 func reachRest(t *testing.T) *stage {
 	t.Helper()
-	t.Chdir(root(t))
 	sc := scene{mode: "enforce", synth: project.Tour, alter: func(function string, env map[string]string) {
 		var parameters map[string]any
 		if err := json.Unmarshal([]byte(env["WARDER_PARAMETERS"]), &parameters); err != nil {

@@ -40,7 +40,7 @@ func in(t *testing.T, event envelope.Event, region string) envelope.Event {
 // happens in another region that is listened to: the forwarding rules carry all of it, and nothing
 // twice. The matching is moto's, of the synthesized patterns of both stacks.
 func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) {
-	t.Chdir(root(t))
+	t.Parallel()
 	_, server, _, rules, err := openMoto(t.Context(), project.Tour, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) 
 
 // Two regions carry the same sign-in, or the same message of AWS Health: it is handled once.
 func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
-	t.Chdir(root(t))
+	t.Parallel()
 	a, err := openAccount(t.Context(), options{synth: project.Tour, stderr: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 
 // The alarm of a region that could not send something is kept where on-call looks anyway.
 func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
-	t.Chdir(root(t))
+	t.Parallel()
 	_, server, created, rules, err := openMoto(t.Context(), project.Tour, io.Discard)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,11 +14,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
-// processOf is the process of a function, 0 when there is none.
-func processOf(t *testing.T, function string) int {
+// processOf is the process of a function of the account, 0 when there is none.
+func (r *running) processOf(t *testing.T, function string) int {
 	t.Helper()
 	for _, pid := range children(t, os.Getpid()) {
-		if exe, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "exe")); err == nil && strings.HasSuffix(exe, "/"+function+"/bootstrap") {
+		folder := filepath.Join("/proc", strconv.Itoa(pid))
+		exe, err := os.Readlink(filepath.Join(folder, "exe"))
+		if err != nil || !strings.HasSuffix(exe, "/"+function+"/bootstrap") {
+			continue
+		}
+		environment, err := os.ReadFile(filepath.Join(folder, "environ"))
+		if err == nil && slices.Contains(strings.Split(string(environment), "\x00"), "AWS_ENDPOINT_URL="+r.env["AWS_ENDPOINT_URL"]) {
 			return pid
 		}
 	}
@@ -27,7 +34,7 @@ func processOf(t *testing.T, function string) int {
 // A drill whose function is ended by force leaves its user. The next drill waits until that is known,
 // and deletes it.
 func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
-	t.Chdir(root(t))
+	t.Parallel()
 	r := startUp(t, "-mode", "enforce")
 	client, ask := iam.NewFromConfig(r.config()), asker(t, r)
 	before, err := identities(t.Context(), client)
@@ -58,7 +65,7 @@ func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
 			left = *user.UserName
 		}
 	}
-	if err := syscall.Kill(processOf(t, "drill"), syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(r.processOf(t, "drill"), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	if came := <-first; came.err == nil {

@@ -50,7 +50,7 @@ func asBefore(t *testing.T, client *iam.Client, before string) {
 }
 
 func TestADrillOfTheLocalAccount(t *testing.T) {
-	t.Chdir(root(t))
+	t.Parallel()
 	for mode, did := range map[string]string{"enforce": " changed ", "observe": " would change "} {
 		r := startUp(t, "-mode", mode)
 		client, ask := iam.NewFromConfig(r.config()), asker(t, r)

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/infra/local/front"
 	"github.com/warder-aws/warder/infra/local/judge"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/stack"
@@ -50,11 +51,28 @@ func rolesAtWork(t *testing.T) []role {
 	if seenRoles != nil {
 		return seenRoles
 	}
-	toured, sampled := playedTour(t), sentSamples(t)
-	s := reachRest(t)
-	world := worldOf(t, s.account)
-	roles := rolesOf(t, s.account)
-	for _, call := range slices.Concat(toured.calls, sampled.calls, s.account.front.Calls()) {
+	var world world
+	var roles []role
+	var reached []front.Call
+	t.Run("at work", func(t *testing.T) {
+		t.Run("in the tour", func(t *testing.T) {
+			t.Parallel()
+			playedTour(t)
+		})
+		t.Run("with every sample", func(t *testing.T) {
+			t.Parallel()
+			sentSamples(t)
+		})
+		t.Run("with the rest", func(t *testing.T) {
+			t.Parallel()
+			s := reachRest(t)
+			world, roles, reached = worldOf(t, s.account), rolesOf(t, s.account), s.account.front.Calls()
+		})
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+	for _, call := range slices.Concat(theTour.calls, theSamples.calls, reached) {
 		if call.Action == "iam:GetAccessKeyLastUsed" && call.Resource == "*" {
 			continue // of a key that is nobody's: there is nothing to judge it by
 		}
@@ -546,7 +564,6 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 // Every role of every template that is synthesized is judged: it is in the template of the tour with
 // the very same policies.
 func TestEveryRoleOfEveryTemplateIsJudged(t *testing.T) {
-	t.Chdir(root(t))
 	found := map[project.Synth]map[string]any{project.Deployed: {}, project.Tour: {}}
 	for synth, roles := range found {
 		templates, err := project.Root(root(t)).Templates(synth)
@@ -591,7 +608,6 @@ func TestEveryRoleOfEveryTemplateIsJudged(t *testing.T) {
 
 // The list that people review is of what was judged: as many resources for each action of each role.
 func TestTheReviewedListIsOfWhatIsJudged(t *testing.T) {
-	t.Chdir(root(t))
 	data, err := os.ReadFile("infra/testdata/grants.golden")
 	if err != nil {
 		t.Fatal(err)
