@@ -24,5 +24,10 @@ func init() { say.Register("ko", korean) }
 
 // New makes the planner.
 func New(s function.Setup) (remedy.Planner, error) {
-	return newPlanner(iam.NewFromConfig(s.AWS), s.Ledger, s.Settings, s.Sleep)
+	p, err := newPlanner(iam.NewFromConfig(s.AWS), s.Ledger, s.Settings, s.Sleep)
+	if err != nil {
+		return nil, err
+	}
+	p.Abreast = s.Abreast
+	return p, nil
 }

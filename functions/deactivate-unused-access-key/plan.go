@@ -36,14 +36,14 @@ type planner struct {
 	notice time.Duration
 }
 
-func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (remedy.Planner, error) {
+func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
 	s, err := settings.Parameters[parameters](f)
 	if err != nil {
-		return nil, err
+		return accesskey.Sweep{}, err
 	}
 	deletion, err := accesskey.NewDeletion(s.DeleteAfterDays, f)
 	if err != nil {
-		return nil, err
+		return accesskey.Sweep{}, err
 	}
 	p := &planner{api: api, max: accesskey.Days(s.MaxUnusedDays), notice: accesskey.Days(f.Days(settings.NoticeDays))}
 	return accesskey.Sweep{

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,6 +21,7 @@ import (
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/sweep"
 )
 
 // reads are the operations that the planner decides from.
@@ -46,9 +48,11 @@ type planner struct {
 	api    reads
 	groups map[string]string
 	sleep  func(context.Context, time.Duration)
+	// abreast is how many users a sweep looks at side by side; one after the other if it is 0.
+	abreast int
 }
 
-func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) (remedy.Planner, error) {
+func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) (*planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -96,16 +100,14 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return nil, nil
 }
 
-// visit is one look at the account. What users share is read once.
+// visit is one look at the account. What users share is read once, by whoever comes first: the others
+// wait for it.
 type visit struct {
 	*planner
+	shared    sync.Mutex
 	documents map[string]string   // of managed policies, by ARN
 	carried   map[string][]direct // by group; nil when there is no such group
 }
-
-// pace is the pause after each user of a sweep: IAM is one endpoint for the whole account and
-// throttles hard.
-const pace = 50 * time.Millisecond
 
 // sweep looks at the users after the one that is named, in the order of their names.
 func (v *visit) sweep(ctx context.Context, after string) ([]remedy.Finding, error) {
@@ -113,26 +115,29 @@ func (v *visit) sweep(ctx context.Context, after string) ([]remedy.Finding, erro
 	if err != nil {
 		return nil, err
 	}
+	users := slices.DeleteFunc(slices.Sorted(maps.Keys(held)), func(user string) bool { return user <= after })
+	type look struct {
+		findings []remedy.Finding
+		err      error
+	}
+	looks := sweep.Each(ctx, users, v.abreast, func() { v.sleep(ctx, sweep.Pace) }, func(user string) look {
+		findings, err := v.judge(ctx, user, held[user], nil)
+		return look{findings, err}
+	})
 	var all []remedy.Finding
 	var faults []error
-	for _, user := range slices.Sorted(maps.Keys(held)) {
-		if user <= after {
+	for i, l := range looks {
+		if l.err != nil {
+			faults = append(faults, l.err)
 			continue
 		}
-		if ctx.Err() != nil {
-			faults = append(faults, &remedy.Stopped{After: after})
-			break
-		}
-		findings, err := v.judge(ctx, user, held[user], nil)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		all = append(all, findings...)
+		all = append(all, l.findings...)
 		if len(faults) == 0 {
-			after = user
+			after = users[i]
 		}
-		v.sleep(ctx, pace)
+	}
+	if len(looks) < len(users) {
+		faults = append(faults, &remedy.Stopped{After: after})
 	}
 	return all, errors.Join(faults...)
 }
@@ -307,6 +312,8 @@ func (v *visit) document(ctx context.Context, user string, policy direct) (docum
 		}
 		return decoded(got.PolicyDocument), true, nil
 	}
+	v.shared.Lock()
+	defer v.shared.Unlock()
 	if document, ok := v.documents[policy.target]; ok {
 		return document, true, nil
 	}
@@ -389,6 +396,8 @@ const inGroup = "inline group policy"
 
 // carries lists the policies of a group; nil means that there is no such group.
 func (v *visit) carries(ctx context.Context, group string) ([]direct, error) {
+	v.shared.Lock()
+	defer v.shared.Unlock()
 	if carried, ok := v.carried[group]; ok {
 		return carried, nil
 	}

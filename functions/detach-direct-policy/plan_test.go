@@ -18,6 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/sweep"
 )
 
 var told = story.Control{
@@ -74,7 +75,7 @@ func TestPlanIsPatient(t *testing.T) {
 		{name: "a policy that IAM shows on the user after a second", late: true, detail: attached, want: []time.Duration{time.Second}, finds: 1},
 		{name: "a document that IAM shows after a second", hidden: "iam:GetPolicy", looks: 1, detail: attached, want: []time.Duration{time.Second}, finds: 1},
 		{name: "a document that IAM does not show is left to the retry", hidden: "iam:GetPolicyVersion", looks: 3, detail: attached, want: []time.Duration{time.Second, 2 * time.Second}, fails: true},
-		{name: "the sweep waits for nobody, but goes slowly", detail: &event.Sweep{}, want: []time.Duration{pace}, finds: 1},
+		{name: "the sweep waits for nobody, but goes slowly", detail: &event.Sweep{}, want: []time.Duration{sweep.Pace}, finds: 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			user := &account.User{Attached: []string{readOnly}}

@@ -29,7 +29,12 @@ func init() { say.Register("ko", korean) }
 func New(s function.Setup) (remedy.Planner, error) {
 	api := clients{iam.NewFromConfig(s.AWS), secretsmanager.NewFromConfig(s.AWS)}
 	maps.Copy(s.Kinds, change.ForRotation(api.Client, api.secrets))
-	return newPlanner(api, s.Ledger, s.Sleep, s.Settings)
+	p, err := newPlanner(api, s.Ledger, s.Sleep, s.Settings)
+	if err != nil {
+		return nil, err
+	}
+	p.Abreast = s.Abreast
+	return p, nil
 }
 
 // clients are the two services that the planner reads from.

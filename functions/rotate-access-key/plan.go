@@ -48,17 +48,17 @@ type planner struct {
 	hub    arn.ARN // of the topic: where the secrets are, too
 }
 
-func newPlanner(api reads, l accesskey.Ledger, sleep func(context.Context, time.Duration), f settings.Function) (remedy.Planner, error) {
+func newPlanner(api reads, l accesskey.Ledger, sleep func(context.Context, time.Duration), f settings.Function) (accesskey.Sweep, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
-		return nil, err
+		return accesskey.Sweep{}, err
 	}
 	if p.RotateBeforeDays >= p.MaxAgeDays {
-		return nil, fmt.Errorf("rotateBeforeDays is %d and maxAgeDays %d: a key would be replaced on the day it is made", p.RotateBeforeDays, p.MaxAgeDays)
+		return accesskey.Sweep{}, fmt.Errorf("rotateBeforeDays is %d and maxAgeDays %d: a key would be replaced on the day it is made", p.RotateBeforeDays, p.MaxAgeDays)
 	}
 	hub, err := arn.Parse(f.Topic)
 	if err != nil {
-		return nil, fmt.Errorf("read the topic's ARN: %w", err)
+		return accesskey.Sweep{}, fmt.Errorf("read the topic's ARN: %w", err)
 	}
 	made := &planner{api: api, maxAge: accesskey.Days(p.MaxAgeDays), before: accesskey.Days(p.RotateBeforeDays), hub: hub}
 	return accesskey.Sweep{

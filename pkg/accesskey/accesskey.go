@@ -33,6 +33,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ import (
 	"github.com/warder-aws/warder/pkg/principal"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/sweep"
 )
 
 //go:embed ko.json
@@ -133,6 +135,8 @@ type Sweep struct {
 	API    API
 	Ledger Ledger
 	Sleep  func(context.Context, time.Duration)
+	// Abreast is how many users are looked at side by side; one after the other if it is 0.
+	Abreast int
 	// Control is the id of the control, whose cases and notes are meant.
 	Control string
 	// Limit is the age from which on a key is to be judged.
@@ -140,7 +144,7 @@ type Sweep struct {
 	// ByUse says that a key's age counts from its last use, and from its creation only if it was
 	// never used. Otherwise it always counts from the creation.
 	ByUse bool
-	// Judge judges the keys of one user. With ByUse it has asked for the last use of every active key
+	// Judge judges the keys of one user; it may be called for several at a time. With ByUse it has asked for the last use of every active key
 	// that was created longer ago than Limit.
 	Judge func(ctx context.Context, user string, keys []Key, now time.Time) ([]remedy.Finding, error)
 	// User judges the user that AWS Config names; nil if that is Judge with the user's keys.
@@ -160,9 +164,6 @@ const (
 	spread = 7
 	// atOnce is how many of those users are looked at without waiting for their day.
 	atOnce = 100
-	// pace is the pause after each user, so that a sweep leaves the account's people some of the rate
-	// of IAM, which is one endpoint and throttles hard.
-	pace = 50 * time.Millisecond
 )
 
 // note is what a sweep remembers: until when every user whose day had come was looked at, and by the
@@ -222,45 +223,59 @@ func (s Sweep) all(ctx context.Context, after string, now time.Time) ([]remedy.F
 	if known.Day == 0 {
 		known.Day = today - 1
 	}
-	wanted := s.wanted(users, known, today, now)
+	dates := make([]string, len(users))
+	for i, user := range users {
+		dates[i] = digest(user)
+	}
+	wanted := s.wanted(users, dates, known, today, now)
 	for _, c := range cases {
 		if c.Open() {
 			wanted[c.Subject] = true
 		}
 	}
+	for user := range deletions {
+		wanted[user] = true
+	}
+	var names []string
+	for _, user := range users {
+		if user.Name > after && wanted[user.Name] {
+			names = append(names, user.Name)
+		}
+	}
+	looks := sweep.Each(ctx, names, s.Abreast, func() { s.Sleep(ctx, sweep.Pace) }, func(user string) look {
+		return s.look(ctx, user, deletions[user], now)
+	})
 
+	begin := after
 	var all []remedy.Finding
 	var faults []error
 	seen := note{Day: known.Day, Oldest: map[string]int64{}}
 	stopped := false
-	for _, user := range users {
-		dates := digest(user)
-		if oldest, ok := known.Oldest[dates]; ok {
-			seen.Oldest[dates] = oldest
+	for i, user := range users {
+		if oldest, ok := known.Oldest[dates[i]]; ok {
+			seen.Oldest[dates[i]] = oldest
 		}
-		if user.Name <= after || stopped {
+		if user.Name <= begin || stopped {
 			continue
 		}
-		var findings []remedy.Finding
+		var looked look
+		if wanted[user.Name] {
+			if stopped = len(looks) == 0; stopped {
+				continue
+			}
+			looked, looks = looks[0], looks[1:]
+		}
+		if looked.err != nil {
+			faults = append(faults, looked.err)
+			continue
+		}
 		if s.Report != nil {
-			findings = s.Report(user, now)
+			all = append(all, s.Report(user, now)...)
 		}
-		if wanted[user.Name] || len(deletions[user.Name]) > 0 {
-			if ctx.Err() != nil {
-				stopped = true
-				continue
-			}
-			looked, oldest, err := s.look(ctx, user.Name, deletions[user.Name], now)
-			if err != nil {
-				faults = append(faults, err)
-				continue
-			}
-			if s.doubtful(user, now) {
-				seen.Oldest[dates] = oldest.Unix()
-			}
-			findings = append(findings, looked...)
+		if !looked.oldest.IsZero() && s.doubtful(user, now) {
+			seen.Oldest[dates[i]] = looked.oldest.Unix()
 		}
-		all = append(all, findings...)
+		all = append(all, looked.findings...)
 		if len(faults) == 0 {
 			after = user.Name
 		}
@@ -278,39 +293,45 @@ func (s Sweep) all(ctx context.Context, after string, now time.Time) ([]remedy.F
 
 func (s Sweep) note() string { return s.Control + "#keys" }
 
-// look judges the keys of one user, and returns from when on the oldest of those counts that the
-// report may say to be younger than they are; now if there is none.
-func (s Sweep) look(ctx context.Context, user string, deletions []made, now time.Time) (findings []remedy.Finding, oldest time.Time, err error) {
+// look is what was seen of one user: the findings, and from when on the oldest of those keys counts that
+// the report may say to be younger than they are; when it was looked if there is none.
+type look struct {
+	findings []remedy.Finding
+	oldest   time.Time
+	err      error
+}
+
+// look judges the keys of one user.
+func (s Sweep) look(ctx context.Context, user string, deletions []made, now time.Time) look {
 	keys, err := List(ctx, s.API, user)
 	if err != nil {
-		return nil, oldest, err
+		return look{err: err}
 	}
-	findings, err = s.Judge(ctx, user, keys, now)
+	findings, err := s.Judge(ctx, user, keys, now)
 	if err != nil {
-		return nil, oldest, err
+		return look{err: err}
 	}
-	oldest = now
+	seen := look{findings: findings, oldest: now}
 	for _, k := range keys {
-		if k.Active && k.Created.Before(oldest) && (!s.ByUse || k.Used.IsZero()) {
-			oldest = k.Created
+		if k.Active && k.Created.Before(seen.oldest) && (!s.ByUse || k.Used.IsZero()) {
+			seen.oldest = k.Created
 		}
 		for _, d := range deletions {
 			if d.key == k.ID && !k.Active {
-				findings = append(findings, s.Deletion.finding(user, k, d.at))
+				seen.findings = append(seen.findings, s.Deletion.finding(user, k, d.at))
 			}
 		}
 	}
-	s.Sleep(ctx, pace)
-	return findings, oldest, nil
+	return seen
 }
 
 // wanted are the users to look at because of what the report says.
-func (s Sweep) wanted(users []credentialreport.User, known note, today int64, now time.Time) map[string]bool {
+func (s Sweep) wanted(users []credentialreport.User, dates []string, known note, today int64, now time.Time) map[string]bool {
 	wanted := map[string]bool{}
 	var later []string
 	due := 0
-	for _, user := range users {
-		oldest, seen := known.Oldest[digest(user)]
+	for i, user := range users {
+		oldest, seen := known.Oldest[dates[i]]
 		switch {
 		case s.old(user, now):
 			wanted[user.Name] = true
@@ -364,12 +385,14 @@ func sinceItsDay(user string, today int64) int64 {
 
 // digest names a user with the dates of its keys: 60 bits of a SHA-256.
 func digest(user credentialreport.User) string {
-	text := fmt.Sprintf("%q %d", user.Name, user.Created.Unix())
+	text := strconv.AppendQuote(make([]byte, 0, 128), user.Name)
+	text = strconv.AppendInt(append(text, ' '), user.Created.Unix(), 10)
 	for _, k := range user.Keys {
-		text += fmt.Sprintf(" %t %d", k.Active, k.Rotated.Unix())
+		text = strconv.AppendBool(append(text, ' '), k.Active)
+		text = strconv.AppendInt(append(text, ' '), k.Rotated.Unix(), 10)
 	}
-	sum := sha256.Sum256([]byte(text))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:12]
+	sum := sha256.Sum256(text)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:8]))[:12]
 }
 
 // InTurn orders a user's findings about active keys, one finding a key: of several that are due the

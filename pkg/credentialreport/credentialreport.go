@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -100,6 +99,7 @@ func notReady(err error) bool {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
 func Parse(report []byte) ([]User, error) {
 	rows := csv.NewReader(bytes.NewReader(report))
+	rows.ReuseRecord = true
 	header, err := rows.Read()
 	if err != nil {
 		return nil, fmt.Errorf("read credential report: %w", err)
@@ -144,21 +144,17 @@ const root = "<root_account>"
 
 func required() []string {
 	names := []string{"user", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed"}
-	for i := 1; i <= len(User{}.Keys); i++ {
-		for _, what := range []string{active, rotated, used} {
-			names = append(names, column(i, what))
-		}
+	for _, key := range ofKeys {
+		names = append(names, key.active, key.rotated, key.used)
 	}
 	return names
 }
 
-const (
-	active  = "active"
-	rotated = "last_rotated"
-	used    = "last_used_date"
-)
-
-func column(key int, what string) string { return "access_key_" + strconv.Itoa(key) + "_" + what }
+// ofKeys are the columns of a user's access keys.
+var ofKeys = [len(User{}.Keys)]struct{ active, rotated, used string }{
+	{"access_key_1_active", "access_key_1_last_rotated", "access_key_1_last_used_date"},
+	{"access_key_2_active", "access_key_2_last_rotated", "access_key_2_last_used_date"},
+}
 
 // row is a row that is being read; fault is the first thing in it that could not be.
 type row struct {
@@ -170,11 +166,12 @@ type row struct {
 
 func (r *row) user() User {
 	u := User{
-		Name: r.fields[r.columns["user"]], Created: r.time("user_creation_time"),
+		// A copy: the name is kept, and the row that it is part of would be with it.
+		Name: strings.Clone(r.fields[r.columns["user"]]), Created: r.time("user_creation_time"),
 		Password: Password{Enabled: r.flag("password_enabled"), Used: r.time("password_last_used"), Changed: r.time("password_last_changed")},
 	}
-	for i := range u.Keys {
-		u.Keys[i] = Key{Active: r.flag(column(i+1, active)), Rotated: r.time(column(i+1, rotated)), Used: r.time(column(i+1, used))}
+	for i, key := range ofKeys {
+		u.Keys[i] = Key{Active: r.flag(key.active), Rotated: r.time(key.rotated), Used: r.time(key.used)}
 	}
 	if u.Name == "" {
 		r.fail("user", "empty")

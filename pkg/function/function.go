@@ -33,6 +33,7 @@ import (
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/sweep"
 )
 
 // Setup is what a planner is made from.
@@ -51,6 +52,8 @@ type Setup struct {
 	Ledger *ledger.Ledger
 	// Now is the clock, for clients that sign their requests themselves.
 	Now func() time.Time
+	// Abreast is how many users a sweep looks at side by side; one after the other if it is 0.
+	Abreast int
 	// Sleep waits, for planners that look again at what IAM does not show yet.
 	Sleep func(context.Context, time.Duration)
 }
@@ -190,7 +193,7 @@ func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error
 	users := iam.NewFromConfig(cfg)
 	kinds := change.ForIAM(users)
 	memory := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table})
-	handle, err := build(Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep}, &remedy.Runner{
+	handle, err := build(Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep, Abreast: sweep.Abreast}, &remedy.Runner{
 		Control:  c,
 		Settings: told,
 		Kinds:    kinds,

@@ -28,6 +28,7 @@ import (
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/sweep"
 )
 
 // Rules are the rules of the controls, for events of one account.
@@ -163,7 +164,7 @@ func (m *InMemory) environment(c control.Control, told settings.Function) (*reme
 	users := iam.NewFromConfig(cfg)
 	kinds, memory := change.ForIAM(users), ledger.New(distant{m.store})
 	sleep := func(context.Context, time.Duration) {}
-	planner, err := controls.All[c.ID].New(function.Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep})
+	planner, err := controls.All[c.ID].New(function.Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep, Abreast: sweep.Abreast})
 	if err != nil {
 		return nil, fmt.Errorf("make the planner of %s: %w", c.ID, err)
 	}
