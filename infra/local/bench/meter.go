@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 )
 
 // A meter is the endpoint that functions have in a measurement: it hands each call to moto, and counts
@@ -21,7 +22,10 @@ type meter struct {
 	calls    map[string]int // by operation, such as iam:ListAccessKeys
 	flying   map[string]int // calls that are under way, by service
 	most     map[string]int // how many were at once, by service
+	// throttle reports whether a call is refused as too many; nil refuses none.
 	throttle func(operation string) bool
+	// latency is how long the network takes for a call.
+	latency time.Duration
 }
 
 // scope is where a request that is signed says which service it is for.
@@ -46,6 +50,7 @@ func (m *meter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	refused := m.begin(service, service+":"+name)
 	defer m.end(service)
+	time.Sleep(m.latency)
 	if refused {
 		// https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 		w.Header().Set("Content-Type", "text/xml")
