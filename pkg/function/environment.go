@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
 // environment is the AWS configuration of a Lambda function: region, credentials and endpoints come
@@ -55,7 +54,7 @@ func environment() (aws.Config, error) {
 		Credentials:   aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
 		ConfigSources: []any{endpoints{fips: fips, dualStack: dualStack, ignore: ignore}},
 		// IAM is one endpoint for the whole account and throttles hard.
-		Retryer:          func() aws.Retryer { return retry.NewAdaptiveMode() },
+		Retryer:          func() aws.Retryer { return newPatient(attempts) },
 		RetryMaxAttempts: attempts,
 	}
 	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" && !ignore {

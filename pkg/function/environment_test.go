@@ -3,7 +3,6 @@ package function
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -174,30 +172,70 @@ func TestWhatTheEnvironmentDoesNotSayRightlyIsAnErrorThatNamesIt(t *testing.T) {
 	}
 }
 
-// broken fails every request, and counts them.
-type broken struct{ asked int }
+// broken fails every request with the status and code, but for those after the last, and counts them.
+type broken struct {
+	status int
+	code   string
+	last   int
+	asked  int
+}
 
 func (c *broken) Do(r *http.Request) (*http.Response, error) {
 	c.asked++
-	body := `<ErrorResponse><Error><Code>ServiceFailure</Code></Error></ErrorResponse>`
-	return &http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	status, body := c.status, `<ErrorResponse><Error><Code>`+c.code+`</Code></Error></ErrorResponse>`
+	if c.last > 0 && c.asked > c.last {
+		status, body = http.StatusOK, `<GetUserResponse><GetUserResult></GetUserResult></GetUserResponse>`
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// hurried is a retryer that waits for nothing.
+type hurried struct{ aws.RetryerV2 }
+
+func (h hurried) GetAttemptToken(context.Context) (func(error) error, error) {
+	return func(error) error { return nil }, nil
+}
+
+func (h hurried) RetryDelay(attempt int, err error) (time.Duration, error) {
+	_, err = h.RetryerV2.RetryDelay(attempt, err)
+	return 0, err
 }
 
 func TestACallIsTriedAsOftenAsTheEnvironmentSays(t *testing.T) {
-	for value, want := range map[string]int{"": 3, "1": 1, "2": 2} {
-		t.Run(fmt.Sprintf("AWS_MAX_ATTEMPTS=%s", value), func(t *testing.T) {
+	failure, refusal := broken{status: http.StatusInternalServerError, code: "ServiceFailure"}, broken{status: http.StatusBadRequest, code: "Throttling"}
+	passing := refusal
+	passing.last = 9
+	for _, tc := range []struct {
+		name, value string
+		with        broken
+		want        int
+		answered    bool
+	}{
+		{"what fails", "", failure, 3, false},
+		{"what fails, once", "1", failure, 1, false},
+		{"what fails, twice", "2", failure, 2, false},
+		{"what fails, more often than by itself", "5", failure, 5, false},
+		{"what is refused as too many", "", refusal, throttled, false},
+		{"what is refused as too many, and then is not", "", passing, 10, true},
+		{"what is refused as too many, twice", "2", refusal, 2, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
 			told := maps.Clone(inLambda)
-			told["AWS_MAX_ATTEMPTS"] = value
+			told["AWS_MAX_ATTEMPTS"] = tc.value
 			surround(t, told)
 			cfg, err := environment()
 			if err != nil {
 				t.Fatal(err)
 			}
-			client, tries := &broken{}, cfg.Retryer
-			cfg.HTTPClient = client
-			cfg.Retryer = func() aws.Retryer { return retry.AddWithMaxBackoffDelay(tries(), time.Millisecond) }
-			if _, err := iam.NewFromConfig(cfg).GetUser(t.Context(), &iam.GetUserInput{}); err == nil || client.asked != want {
-				t.Errorf("asked %d times (%v), want %d", client.asked, err, want)
+			client, tries := tc.with, cfg.Retryer
+			cfg.HTTPClient = &client
+			cfg.Retryer = func() aws.Retryer { return hurried{tries().(aws.RetryerV2)} }
+			_, err = iam.NewFromConfig(cfg).GetUser(t.Context(), &iam.GetUserInput{})
+			if (err == nil) != tc.answered || client.asked != tc.want {
+				t.Errorf("asked %d times (%v), want %d", client.asked, err, tc.want)
+			}
+			if !tc.answered && !strings.Contains(err.Error(), tc.with.code) {
+				t.Errorf("error %v, want %s in it", err, tc.with.code)
 			}
 		})
 	}
