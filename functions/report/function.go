@@ -7,12 +7,14 @@ import (
 	"context"
 	_ "embed"
 	"maps"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/s3"
@@ -31,24 +33,31 @@ func init() { say.Register("ko", korean) }
 // Run serves the tool.
 func Run() {
 	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, request) (answer, error), error) {
-		controls, err := functions.Controls()
-		if err != nil {
-			return nil, err
-		}
-		catalogues, err := functions.Catalogues(string(settings.Korean))
-		if err != nil {
-			return nil, err
-		}
-		for _, words := range catalogues {
-			say.Register(string(settings.Korean), words)
-		}
 		// The kinds are there to word changes, and call nothing.
 		maps.Copy(r.Kinds, change.ForS3(nil))
 		maps.Copy(r.Kinds, change.ForRotation(nil, nil))
 		maps.Copy(r.Kinds, change.ForSSM(nil))
 		maps.Copy(r.Kinds, change.ForRoot(nil, nil))
-		return writer{
-			Runner: r, controls: controls, users: iam.NewFromConfig(s.AWS), switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, s.Now),
-		}.write, nil
+		w := writer{Runner: r, users: iam.NewFromConfig(s.AWS), switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, s.Now)}
+		// To read all of them takes longer than a cold start may.
+		controls := sync.OnceValues(described)
+		return func(ctx context.Context, q request) (a answer, err error) {
+			if w.controls, err = controls(); err != nil {
+				return answer{}, err
+			}
+			return w.write(ctx, q)
+		}, nil
 	})
+}
+
+// described is every control, and makes known what they are called in other languages.
+func described() ([]control.Control, error) {
+	catalogues, err := functions.Catalogues(string(settings.Korean))
+	if err != nil {
+		return nil, err
+	}
+	for _, words := range catalogues {
+		say.Register(string(settings.Korean), words)
+	}
+	return functions.Controls()
 }

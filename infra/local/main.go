@@ -77,7 +77,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "cost": cost, "load": load, "invoke": invoke, "preview": showPreview, "simulate": simulation,
+		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "cost": cost, "load": load, "invoke": invoke, "preview": showPreview, "bench": measure, "simulate": simulation,
 	}
 	if len(args) > 0 {
 		switch args[0] {

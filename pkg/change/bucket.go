@@ -24,7 +24,7 @@ func ForS3(api S3) Registry { return NewRegistry(bucketPublicAccess{s3: api}) }
 const BucketPublicAccess = "bucket public access"
 
 // Closed is the value of a bucket that nothing can make public.
-var Closed = Block(&s3.PublicAccessBlock{BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true})
+const Closed = `{"blockPublicAcls":true,"ignorePublicAcls":true,"blockPublicPolicy":true,"restrictPublicBuckets":true}`
 
 // Block is a public access block as a value: always the same text for the same switches, empty for
 // a bucket that has none.

@@ -163,3 +163,9 @@ func TestASessionIsOnlyEnded(t *testing.T) {
 		t.Error("a session can be put back")
 	}
 }
+
+func TestAClosedBucketIsOneWithEverySwitchOn(t *testing.T) {
+	if all := change.Block(&s3.PublicAccessBlock{BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true}); all != change.Closed {
+		t.Errorf("Closed is %s, every switch on is %s", change.Closed, all)
+	}
+}

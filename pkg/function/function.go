@@ -38,7 +38,7 @@ import (
 
 // Setup is what a planner is made from.
 type Setup struct {
-	// Control is what its description says.
+	// Control is what the function tells of itself: see [control.Read].
 	Control control.Control
 	// AWS makes the clients that the planner reads with.
 	AWS aws.Config
@@ -174,7 +174,7 @@ func serve(description []byte, build func(Setup, *remedy.Runner) (handler, error
 func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error), log *slog.Logger) (handler, error) {
 	// The description names the control, and so does the function's name: they must agree.
 	id := strings.TrimPrefix(os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), settings.FunctionName(""))
-	c, err := control.Parse(id+"/control.json", description)
+	c, err := control.Read(id, description)
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func TestReleaseIsToldFromAnEvent(t *testing.T) {
 func TestAFunctionOfAnotherNameDoesNotStart(t *testing.T) {
 	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "warder-other")
 	_, err := setUp([]byte(`{"id":"undo"}`), nil, slog.New(slog.DiscardHandler))
-	if err == nil || !strings.Contains(err.Error(), `"undo" differs from its folder "other"`) {
+	if err == nil || !strings.Contains(err.Error(), `"other": it is that of "undo"`) {
 		t.Errorf("err = %v", err)
 	}
 }

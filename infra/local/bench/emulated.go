@@ -130,19 +130,22 @@ func (e *emulated) function(control string, more map[string]string) (host.Functi
 	return host.Function{}, fmt.Errorf("the template has no function of %s", control)
 }
 
-// peak is how much memory the process had resident at most, in kB.
-// https://docs.kernel.org/filesystems/proc.html: VmHWM
-func peak(pid int) (int64, error) {
+// peak is how much memory the process had resident at most, resident how much it has now, in kB.
+// https://docs.kernel.org/filesystems/proc.html: VmHWM and VmRSS
+func peak(pid int) (int64, error)     { return memory(pid, "VmHWM:") }
+func resident(pid int) (int64, error) { return memory(pid, "VmRSS:") }
+
+func memory(pid int, field string) (int64, error) {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, field); ok {
 			return strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 		}
 	}
-	return 0, fmt.Errorf("read the memory of process %d: no VmHWM", pid)
+	return 0, fmt.Errorf("read the memory of process %d: no %s", pid, field)
 }
 
 // silent is a host that keeps nothing.

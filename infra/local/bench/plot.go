@@ -63,7 +63,10 @@ func Fits(all []Swept) []Fit {
 			fit := Fit{Control: series[0].Control, On: series[0].On, Of: m.name}
 			_, fit.Power = stat.LinearRegression(logX, logY, nil, false)
 			fit.Base, fit.PerUser = stat.LinearRegression(x, y, nil, false)
-			fit.R2 = stat.RSquared(x, y, nil, fit.Base, fit.PerUser)
+			fit.R2 = 1 // nothing varies, and the line is flat
+			if slices.Min(y) < slices.Max(y) {
+				fit.R2 = stat.RSquared(x, y, nil, fit.Base, fit.PerUser)
+			}
 			fits = append(fits, fit)
 		}
 	}

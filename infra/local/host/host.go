@@ -144,6 +144,30 @@ func (h *Host) Invoke(ctx context.Context, name string, event []byte) (Result, e
 	return result, nil
 }
 
+// Warm starts the function's process, if there is none, and waits until it asks for an event, as
+// provisioned concurrency does. It returns how long that took from the start of the process, which is
+// what Lambda reports as the init duration.
+func (h *Host) Warm(ctx context.Context, name string) (time.Duration, error) {
+	s, ok := h.functions[name]
+	if !ok {
+		return 0, fmt.Errorf("warm %q: %w", name, ErrUnknown)
+	}
+	e, err := s.take(ctx, h)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { s.idle <- e }()
+	if err := e.start(h); err != nil {
+		return 0, err
+	}
+	if !e.process.waitReady(ctx) {
+		e.process.stop()
+		e.forget()
+		return 0, fmt.Errorf("warm %q: it did not ask for an event", name)
+	}
+	return e.process.took, nil
+}
+
 // Send queues the event for a function, as the invocation type Event does, and returns at once. The
 // channel yields the result once it is final; it yields nothing when the host is closed before.
 func (h *Host) Send(name string, event []byte) (<-chan Result, error) {
@@ -193,15 +217,11 @@ func (h *Host) attempts(s *slot, event []byte) (Result, bool) {
 
 // run waits for the function's turn and runs one attempt.
 func (s *slot) run(ctx context.Context, h *Host, id string, event []byte) (Result, error) {
-	var e *environment
-	select {
-	case e = <-s.idle:
-		defer func() { s.idle <- e }()
-	case <-ctx.Done():
-		return Result{}, fmt.Errorf("invoke %q: %w", s.function.Name, ctx.Err())
-	case <-h.context.Done():
-		return Result{}, ErrClosed
+	e, err := s.take(ctx, h)
+	if err != nil {
+		return Result{}, err
 	}
+	defer func() { s.idle <- e }()
 
 	result := Result{Function: s.function.Name, RequestID: id, Event: event}
 	answer := e.answer(h, id, event, &result)
@@ -212,16 +232,38 @@ func (s *slot) run(ctx context.Context, h *Host, id string, event []byte) (Resul
 	return result, nil
 }
 
+// take waits for an environment that nobody uses. Whoever takes it puts it back.
+func (s *slot) take(ctx context.Context, h *Host) (*environment, error) {
+	select {
+	case e := <-s.idle:
+		return e, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("invoke %q: %w", s.function.Name, ctx.Err())
+	case <-h.context.Done():
+		return nil, ErrClosed
+	}
+}
+
+// start starts a process if there is none.
+func (e *environment) start(h *Host) error {
+	if e.process != nil {
+		return nil
+	}
+	process, err := start(h.context, e.function, h.options)
+	if err != nil {
+		return err
+	}
+	e.process = process
+	e.pid.Store(int64(process.command.Process.Pid))
+	return nil
+}
+
 // answer starts a process if there is none and hands it the event.
 func (e *environment) answer(h *Host, id string, event []byte, result *Result) answer {
 	for {
-		if e.process == nil {
-			process, err := start(h.context, e.function, h.options)
-			if err != nil {
-				return failed(id, "Runtime.InvalidEntrypoint", err.Error())
-			}
-			e.process, result.Cold = process, true
-			e.pid.Store(int64(process.command.Process.Pid))
+		result.Cold = result.Cold || e.process == nil
+		if err := e.start(h); err != nil {
+			return failed(id, "Runtime.InvalidEntrypoint", err.Error())
 		}
 		answer, state := e.process.invoke(h.context, id, event)
 		switch state {

@@ -33,8 +33,10 @@ type process struct {
 	output   *output
 	exited   chan struct{} // closed when the process is gone
 
+	began     time.Time
 	ready     chan struct{} // closed at the first request for an event
 	readyOnce sync.Once
+	took      time.Duration   // from the start to the first request for an event; set before ready is closed
 	next      chan invocation // to the process
 	answers   chan answer     // from the process
 	initError chan answer
@@ -93,6 +95,7 @@ func start(ctx context.Context, function Function, options Options) (*process, e
 	p.command.Stdout, p.command.Stderr = p.output, p.output
 	p.command.SysProcAttr = attributes()
 	p.command.WaitDelay = time.Second // for output held open by a child of the function
+	p.began = time.Now()
 	if err := p.command.Start(); err != nil {
 		_ = p.server.Close()
 		p.output.close()
@@ -111,7 +114,10 @@ func (p *process) routes() http.Handler {
 	const base = "/2018-06-01/runtime/"
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+base+"invocation/next", func(w http.ResponseWriter, r *http.Request) {
-		p.readyOnce.Do(func() { close(p.ready) })
+		p.readyOnce.Do(func() {
+			p.took = time.Since(p.began)
+			close(p.ready)
+		})
 		select {
 		case i := <-p.next:
 			header := w.Header()

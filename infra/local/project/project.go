@@ -132,6 +132,11 @@ func (r Root) Binary(id string) (string, error) {
 	return r.built(filepath.Join("bin/native", id, "bootstrap"), "local")
 }
 
+// Deployed is the bootstrap of the control id that is deployed to Lambda.
+func (r Root) Deployed(id string) (string, error) {
+	return r.built(filepath.Join("bin/arm64", id, "bootstrap"), "build")
+}
+
 // built is a file that make makes as, or for, the target.
 func (r Root) built(name, target string) (string, error) {
 	path := filepath.Join(string(r), name)

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/warder-aws/warder/infra/local/bench"
+)
+
+// figures are what a measurement came to, as dist/bench.json has them.
+type figures struct {
+	Floor     bench.Started             `json:"floor"`
+	Functions map[string]bench.Function `json:"functions"`
+	Sweep     []bench.Swept             `json:"sweep,omitempty"`
+	Fits      []bench.Fit               `json:"fits,omitempty"`
+}
+
+// What the functions are to be, against the floor of the same run.
+const (
+	initTarget = 2.0
+	rssTarget  = 2.0
+	zipTarget  = 4.0 // MB
+)
+
+// measure is the command bench: how fast and how small the functions are.
+func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	runs := flags.Int("runs", 30, "")
+	users := flags.String("users", "100,1000,5000", "")
+	out := flags.String("out", "dist", "")
+	machine := flags.Bool("json", false, "")
+	others, err := parseFlags(flags, args, stderr)
+	if err != nil {
+		return err
+	}
+	sizes, fault := sizesOf(*users)
+	switch {
+	case len(others) > 0:
+		fault = fmt.Sprintf("bench takes no %q", others[0])
+	case *runs < 1:
+		fault = fmt.Sprintf("-runs %d: want at least 1", *runs)
+	}
+	if fault != "" {
+		fmt.Fprintln(stderr, "local:", fault)
+		return errUsage
+	}
+	last := time.Now()
+	progress := func(format string, args ...any) {
+		if time.Since(last) > 5*time.Second {
+			last = time.Now()
+			fmt.Fprintf(stderr, format+"\n", args...)
+		}
+	}
+	var f figures
+	if f.Floor, f.Functions, err = bench.Start(ctx, *runs, progress); err != nil {
+		return err
+	}
+	if len(sizes) > 0 {
+		if f.Sweep, err = bench.Sweep(ctx, sizes, progress); err != nil {
+			return err
+		}
+		f.Fits = bench.Fits(f.Sweep)
+	}
+	data, err := f.keep(*out)
+	if err != nil {
+		return err
+	}
+	if *machine {
+		_, err = stdout.Write(data)
+		return err
+	}
+	return f.print(stdout, *runs)
+}
+
+// sizesOf reads numbers of users; fault says what is wrong with them.
+func sizesOf(list string) (sizes []int, fault string) {
+	if list == "0" {
+		return nil, ""
+	}
+	for word := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 || n > 5000 {
+			return nil, fmt.Sprintf("-users %q: want numbers from 1 to 5000 with commas between, or 0 for no sweeps", list)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, ""
+}
+
+// keep writes the figures, and their plot, into the folder.
+func (f *figures) keep(folder string) ([]byte, error) {
+	data, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode figures: %w", err)
+	}
+	data = append(data, '\n')
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, fmt.Errorf("keep figures: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "bench.json"), data, 0o644); err != nil {
+		return nil, fmt.Errorf("keep figures: %w", err)
+	}
+	if len(f.Fits) == 0 {
+		return data, nil
+	}
+	var plot bytes.Buffer
+	if err := bench.Plot(&plot, f.Sweep); err != nil {
+		return nil, fmt.Errorf("plot sweeps: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "sweep.svg"), plot.Bytes(), 0o644); err != nil {
+		return nil, fmt.Errorf("keep plot: %w", err)
+	}
+	return data, nil
+}
+
+// print prints the tables, and what misses its target.
+func (f *figures) print(stdout io.Writer, runs int) error {
+	fmt.Fprintf(stdout, "Cold starts: medians of %d, each function against the floor, which does nothing.\n\n", runs)
+	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "init ms\t×\tMB\t×\tfirst event ms\tCPU ms\tpeak MB\tbinary MB\tzip MB\t \tfunction")
+	row := func(name string, s bench.Started, initRatio, rssRatio, binary, zip string) {
+		fmt.Fprintf(table, "%.1f\t%s\t%.1f\t%s\t%.1f\t%.1f\t%.1f\t%s\t%s\t \t%s\n", s.InitMS, initRatio, s.RSSKB/1024, rssRatio, s.FirstMS, s.CPUMS, s.HighKB/1024, binary, zip, name)
+	}
+	row(bench.Floor, f.Floor, "1.00", "1.00", "", "")
+	for _, id := range slices.Sorted(maps.Keys(f.Functions)) {
+		m := f.Functions[id]
+		row(id, m.Started, fmt.Sprintf("%.2f", m.InitRatio), fmt.Sprintf("%.2f", m.RSSRatio), fmt.Sprintf("%.2f", float64(m.BinaryBytes)/1e6), fmt.Sprintf("%.2f", float64(m.ZipBytes)/1e6))
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print table: %w", err)
+	}
+	fmt.Fprintln(stdout)
+	for _, target := range []struct {
+		name  string
+		limit float64
+		of    func(bench.Function) float64
+	}{
+		{"cold start below twice the floor", initTarget, func(m bench.Function) float64 { return m.InitRatio }},
+		{"memory below twice the floor", rssTarget, func(m bench.Function) float64 { return m.RSSRatio }},
+		{"zip below 4 MB", zipTarget, func(m bench.Function) float64 { return float64(m.ZipBytes) / 1e6 }},
+	} {
+		worst := bench.Worst(f.Functions, target.of)
+		value, verdict := target.of(f.Functions[worst]), "met"
+		if value >= target.limit {
+			verdict = "MISSED"
+		}
+		fmt.Fprintf(stdout, "%-8s%s: at most %.2f (%s)\n", verdict, target.name, value, worst)
+	}
+	if len(f.Sweep) == 0 {
+		return nil
+	}
+	fmt.Fprint(stdout, "\nThe first sweep of an account, in which one user in a hundred gives it something to do.\n\n")
+	table = tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "users\tcalls\tIAM\tledger\tseconds\tpeak MB\ton\t \tcontrol")
+	for _, s := range f.Sweep {
+		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%.2f\t%.1f\t%s\t \t%s\n", s.Users, s.Calls, s.IAM, s.Ledger, s.Seconds, float64(s.RSSKB)/1024, s.On, s.Control)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print table: %w", err)
+	}
+	return nil
+}

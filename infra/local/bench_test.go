@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/infra/local/project"
+)
+
+// What is measured is what there is: every function, on this machine, whatever the figures are.
+func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "dist")
+	var out, progress bytes.Buffer
+	if err := measure(t.Context(), []string{"-runs", "1", "-users", "20,40", "-out", folder}, &out, &progress); err != nil {
+		t.Fatalf("%v\n%s", err, progress.String())
+	}
+	data, err := os.ReadFile(filepath.Join(folder, "bench.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The names are those that others read.
+	var told struct {
+		Floor     map[string]float64
+		Functions map[string]struct {
+			Init      float64        `json:"init_ms"`
+			InitRatio float64        `json:"init_ratio"`
+			RSSRatio  float64        `json:"rss_ratio"`
+			Binary    int64          `json:"binary_bytes"`
+			Zip       int64          `json:"zip_bytes"`
+			Calls     map[string]int `json:"calls"`
+		}
+		Sweep []map[string]any
+	}
+	if err := json.Unmarshal(data, &told); err != nil {
+		t.Fatal(err)
+	}
+	if told.Floor["init_ms"] <= 0 || told.Floor["rss_kb"] <= 0 {
+		t.Errorf("the floor: %v", told.Floor)
+	}
+	all, err := functions.Controls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		f, measured := told.Functions[c.ID]
+		if !measured || f.Init <= 0 || f.InitRatio <= 0 || f.RSSRatio <= 1 || f.Zip <= 0 || f.Binary <= f.Zip || (len(f.Calls) == 0) != c.Tool {
+			t.Errorf("%s: %+v", c.ID, f)
+		}
+		if !strings.Contains(out.String(), c.ID) {
+			t.Errorf("the table does not name %s", c.ID)
+		}
+	}
+	if len(told.Functions) != len(all) {
+		t.Errorf("%d functions were measured, there are %d", len(told.Functions), len(all))
+	}
+	for _, s := range told.Sweep {
+		for _, name := range []string{"users", "calls", "seconds", "rss_kb"} {
+			if value, ok := s[name].(float64); !ok || value <= 0 {
+				t.Errorf("%s of a sweep is %v", name, s[name])
+			}
+		}
+	}
+	if len(told.Sweep) == 0 {
+		t.Error("no sweep was measured")
+	}
+	if plot, err := os.ReadFile(filepath.Join(folder, "sweep.svg")); err != nil || !bytes.Contains(plot, []byte("<svg")) {
+		t.Errorf("no plot (%v)", err)
+	}
+}
+
+func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]string{
+		"-runs=0": "-runs 0: want at least 1", "-users=5001": `-users "5001": want numbers from 1 to 5000`, "-users=a": `-users "a"`, "more": `bench takes no "more"`,
+	} {
+		var out, said bytes.Buffer
+		if err := measure(t.Context(), []string{arg}, &out, &said); err != errUsage || !strings.Contains(said.String(), want) || out.Len() > 0 {
+			t.Errorf("%s: %v, said %q", arg, err, said.String())
+		}
+	}
+}
+
+// beforeMain is how many allocations a package of Warder's may make before main, in every cold start: a
+// table of text, an error or two. A regular expression takes about a hundred, and up to five thousand.
+const beforeMain = 50
+
+// What a cold start is made of is counted, not timed: the time is the machine's.
+func TestLittleIsDoneBeforeMain(t *testing.T) {
+	t.Parallel()
+	root, err := project.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := functions.Controls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := map[string]int{ // and why
+		"functions/alert-policy-change": 250, // the table of all calls that it tells of
+	}
+	for _, c := range all {
+		binary, err := root.Binary(c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		command := exec.CommandContext(t.Context(), binary)
+		command.Env = []string{"GODEBUG=inittrace=1"} // https://pkg.go.dev/runtime#hdr-Environment_Variables
+		trace, err := command.CombinedOutput()
+		if err == nil {
+			t.Fatalf("%s started, with nothing in its environment:\n%s", c.ID, trace)
+		}
+		sum, packages := 0, 0
+		for line := range strings.Lines(string(trace)) {
+			// init NAME @12 ms, 15 ms clock, 5357088 bytes, 5741 allocs
+			words := strings.Fields(line)
+			if len(words) < 10 || words[0] != "init" {
+				continue
+			}
+			allocations, err := strconv.Atoi(words[len(words)-2])
+			if err != nil {
+				t.Fatalf("%s: %q: %v", c.ID, line, err)
+			}
+			sum, packages = sum+allocations, packages+1
+			name, own := strings.CutPrefix(words[1], "github.com/warder-aws/warder/")
+			if limit := max(beforeMain, more[name]); own && allocations > limit {
+				t.Errorf("%s: package %s makes %d allocations before main, %d are enough", c.ID, name, allocations, limit)
+			}
+			if strings.HasSuffix(name, "/schemas") || strings.HasSuffix(name, "/aws-sdk-go-v2/config") {
+				t.Errorf("%s: %s is linked: see go.mod for why it is not to be", c.ID, name)
+			}
+		}
+		// The tables of endpoints of up to eight services of the SDK are 690 each.
+		if packages < 50 || sum > 7000 {
+			t.Errorf("%s: %d allocations of %d packages before main, 7000 are enough", c.ID, sum, packages)
+		}
+		t.Attr(c.ID, fmt.Sprintf("%d allocations before main", sum))
+	}
+}
+
+// The modules that are held back need no newer version, and none that nothing is said about is.
+func TestNoFunctionBuildsSchemasBeforeMain(t *testing.T) {
+	t.Parallel()
+	command := exec.CommandContext(t.Context(), "go", "list", "-deps", "./functions/...")
+	command.Dir = "../.."
+	list, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for name := range strings.Lines(string(list)) {
+		if name = strings.TrimSpace(name); strings.HasSuffix(name, "/schemas") || strings.HasSuffix(name, "aws-sdk-go-v2/config") {
+			found = append(found, name)
+		}
+	}
+	if diff := cmp.Diff([]string(nil), found); diff != "" {
+		t.Errorf("packages that take their time before main:\n%s", diff)
+	}
+}
