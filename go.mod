@@ -13,15 +13,15 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/cloudwatch v1.45.0 // the query protocol: the one that moto speaks
 	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.92.0
 	github.com/aws/aws-sdk-go-v2/service/configservice v1.74.10
-	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.68.0 // no newer one: TestNoFunctionBuildsSchemasBeforeMain
-	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.48.7 // no newer one: TestNoFunctionBuildsSchemasBeforeMain
+	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.68.0 // no newer one: see TestLittleIsDoneBeforeMain
+	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.48.7 // no newer one: see TestLittleIsDoneBeforeMain
 	github.com/aws/aws-sdk-go-v2/service/iam v1.64.8
 	github.com/aws/aws-sdk-go-v2/service/kms v1.62.4
 	github.com/aws/aws-sdk-go-v2/service/lambda v1.114.2
-	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.49.0 // no newer one: TestNoFunctionBuildsSchemasBeforeMain
+	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.49.0 // no newer one: see TestLittleIsDoneBeforeMain
 	github.com/aws/aws-sdk-go-v2/service/sns v1.47.9
-	github.com/aws/aws-sdk-go-v2/service/sqs v1.48.1 // no newer one: TestNoFunctionBuildsSchemasBeforeMain
-	github.com/aws/aws-sdk-go-v2/service/ssm v1.79.3 // no newer one: TestNoFunctionBuildsSchemasBeforeMain
+	github.com/aws/aws-sdk-go-v2/service/sqs v1.48.1 // no newer one: see TestLittleIsDoneBeforeMain
+	github.com/aws/aws-sdk-go-v2/service/ssm v1.79.3 // no newer one: see TestLittleIsDoneBeforeMain
 	github.com/aws/aws-sdk-go-v2/service/sts v1.51.8
 	github.com/aws/constructs-go/constructs/v10 v10.6.0
 	github.com/aws/jsii-runtime-go v1.139.0

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/local/project"
 )
@@ -145,25 +143,5 @@ func TestLittleIsDoneBeforeMain(t *testing.T) {
 			t.Errorf("%s: %d allocations of %d packages before main, 7000 are enough", c.ID, sum, packages)
 		}
 		t.Attr(c.ID, fmt.Sprintf("%d allocations before main", sum))
-	}
-}
-
-// The modules that are held back need no newer version, and none that nothing is said about is.
-func TestNoFunctionBuildsSchemasBeforeMain(t *testing.T) {
-	t.Parallel()
-	command := exec.CommandContext(t.Context(), "go", "list", "-deps", "./functions/...")
-	command.Dir = "../.."
-	list, err := command.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for name := range strings.Lines(string(list)) {
-		if name = strings.TrimSpace(name); strings.HasSuffix(name, "/schemas") || strings.HasSuffix(name, "aws-sdk-go-v2/config") {
-			found = append(found, name)
-		}
-	}
-	if diff := cmp.Diff([]string(nil), found); diff != "" {
-		t.Errorf("packages that take their time before main:\n%s", diff)
 	}
 }
