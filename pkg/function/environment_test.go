@@ -23,6 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/s3"
 )
 
 // inLambda is what Lambda tells a function.
@@ -236,6 +238,41 @@ func TestACallIsTriedAsOftenAsTheEnvironmentSays(t *testing.T) {
 			}
 			if !tc.answered && !strings.Contains(err.Error(), tc.with.code) {
 				t.Errorf("error %v, want %s in it", err, tc.with.code)
+			}
+		})
+	}
+}
+
+// The client of S3 is Warder's own, and understands the same.
+// https://docs.aws.amazon.com/general/latest/gr/s3.html
+func TestTheEnvironmentSaysWhereS3IsToo(t *testing.T) {
+	for _, tc := range []struct {
+		want string
+		told map[string]string
+	}{
+		{"https://acme.s3.eu-west-1.amazonaws.com/", nil},
+		{"https://acme.s3-fips.eu-west-1.amazonaws.com/", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true"}},
+		{"https://acme.s3.dualstack.eu-west-1.amazonaws.com/", map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "true"}},
+		{"https://acme.s3-fips.dualstack.eu-west-1.amazonaws.com/", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}},
+		{"http://127.0.0.1:1/acme", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}},
+		{"http://127.0.0.1:2/acme", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:2"}},
+		{"https://acme.s3.eu-west-1.amazonaws.com/", map[string]string{"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:2", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}},
+	} {
+		t.Run(tc.want, func(t *testing.T) {
+			told := maps.Clone(inLambda)
+			maps.Copy(told, tc.told)
+			surround(t, told)
+			cfg, err := environment()
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := ears{map[string]string{}}
+			cfg.HTTPClient, cfg.Retryer = e, func() aws.Retryer { return aws.NopRetryer{} }
+			if _, err := s3.New(cfg, time.Now).GetBucketTagging(t.Context(), &s3.Bucket{Name: "acme", Region: "eu-west-1"}); !errors.Is(err, errHeard) {
+				t.Fatal(err)
+			}
+			if got, _, _ := strings.Cut(e.heard["url"], "?"); got != tc.want {
+				t.Errorf("asked %s", got)
 			}
 		})
 	}

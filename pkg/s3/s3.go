@@ -56,6 +56,7 @@ type Client struct {
 	aws  aws.Config
 	http aws.HTTPClient
 	now  func() time.Time
+	host string // how the names of S3's hosts begin
 }
 
 // New returns a client. now is the wall clock, which signatures hold.
@@ -67,7 +68,45 @@ func New(cfg aws.Config, now func() time.Time) *Client {
 	if cfg.Retryer == nil {
 		cfg.Retryer = func() aws.Retryer { return retry.NewStandard() }
 	}
-	return &Client{aws: cfg, http: client, now: now}
+	c := &Client{aws: cfg, http: client, now: now, host: "s3"}
+	c.configure()
+	return c
+}
+
+// configure looks for an endpoint of S3's own, and for which variant of the hosts is wanted, where the
+// clients of the SDK look for it.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
+// https://docs.aws.amazon.com/general/latest/gr/s3.html
+func (c *Client) configure() {
+	ctx := context.Background()
+	var dualStack bool
+	for _, source := range c.aws.ConfigSources {
+		if s, ok := source.(interface {
+			GetServiceBaseEndpoint(ctx context.Context, service string) (string, bool, error)
+		}); ok {
+			if endpoint, found, err := s.GetServiceBaseEndpoint(ctx, "S3"); found && err == nil {
+				c.aws.BaseEndpoint = &endpoint
+			}
+		}
+		if s, ok := source.(interface {
+			GetUseFIPSEndpoint(ctx context.Context) (aws.FIPSEndpointState, bool, error)
+		}); ok {
+			if fips, found, err := s.GetUseFIPSEndpoint(ctx); found && err == nil && fips == aws.FIPSEndpointStateEnabled {
+				c.host = "s3-fips"
+			}
+		}
+		if s, ok := source.(interface {
+			GetUseDualStackEndpoint(ctx context.Context) (aws.DualStackEndpointState, bool, error)
+		}); ok {
+			if state, found, err := s.GetUseDualStackEndpoint(ctx); found && err == nil && state == aws.DualStackEndpointStateEnabled {
+				dualStack = true
+			}
+		}
+	}
+	if dualStack {
+		c.host += ".dualstack"
+	}
 }
 
 // GetBucketPublicAccessBlock returns the bucket's block. A bucket without one is an error with the
@@ -320,7 +359,7 @@ func (c *Client) address(b *Bucket) (string, error) {
 		}
 		return base.JoinPath(b.Name).String(), nil
 	}
-	host := "s3." + b.Region + ".amazonaws.com"
+	host := c.host + "." + b.Region + ".amazonaws.com"
 	if strings.HasPrefix(b.Region, "cn-") {
 		host += ".cn"
 	}
