@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -41,6 +43,9 @@ func NewControl(scope constructs.Construct, id string, props ControlProps) Funct
 	if c.Schedule != "" { // a sweep lists the open cases
 		ledger = append(ledger, "dynamodb:Query")
 	}
+	if changes(c) { // what the ledger may have against a change is read at once
+		ledger = append(ledger, "dynamodb:BatchGetItem")
+	}
 	plumbing := []awsiam.PolicyStatement{
 		// The ledger: what was done, and what undoes it.
 		allow(ledger, []string{*hub.Table.TableArn()}, nil),
@@ -58,6 +63,16 @@ func NewControl(scope constructs.Construct, id string, props ControlProps) Funct
 	newRetry(construct, function.Lambda, hub, retries)
 	newRules(construct, props, function.Lambda)
 	return function
+}
+
+// changes reports whether the control may do more than look.
+func changes(c control.Control) bool {
+	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+		return slices.ContainsFunc(p.Actions, func(action string) bool {
+			_, name, _ := strings.Cut(action, ":")
+			return !slices.ContainsFunc([]string{"Describe", "Generate", "Get", "List"}, func(verb string) bool { return strings.HasPrefix(name, verb) })
+		})
+	})
 }
 
 // mayFail lets Lambda itself hand over, with the function's role, what failed.

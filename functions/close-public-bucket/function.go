@@ -28,5 +28,5 @@ func init() { say.Register("ko", korean) }
 func New(s function.Setup) (remedy.Planner, error) {
 	api := s3.New(s.AWS, s.Now)
 	maps.Copy(s.Kinds, change.ForS3(api))
-	return remedy.Waiting(&planner{api: api}, s.Ledger, s.Control.ID), nil
+	return remedy.Waiting(&planner{api: api}), nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/story"
@@ -14,8 +13,8 @@ import (
 
 var told = story.Control{
 	Description: Description,
-	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, _ settings.Function) (remedy.Planner, error) {
-		return remedy.Waiting(&planner{api: a}, l, "close-public-bucket"), nil
+	Plan: func(a *account.Account, _ settings.Function) (remedy.Planner, error) {
+		return remedy.Waiting(&planner{api: a}), nil
 	},
 	Kinds: func(a *account.Account) change.Registry { return change.ForS3(a) },
 	Reads: reflect.TypeFor[reads](),

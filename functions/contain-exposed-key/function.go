@@ -25,5 +25,5 @@ func init() { say.Register("ko", korean) }
 
 // New makes the planner.
 func New(s function.Setup) (remedy.Planner, error) {
-	return remedy.Waiting(newPlanner(iam.NewFromConfig(s.AWS), s.Settings), s.Ledger, s.Control.ID), nil
+	return remedy.Waiting(newPlanner(iam.NewFromConfig(s.AWS), s.Settings)), nil
 }

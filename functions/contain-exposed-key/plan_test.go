@@ -14,7 +14,6 @@ import (
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/story"
@@ -22,8 +21,8 @@ import (
 
 var told = story.Control{
 	Description: Description,
-	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
-		return remedy.Waiting(newPlanner(a, f), l, "contain-exposed-key"), nil
+	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+		return remedy.Waiting(newPlanner(a, f)), nil
 	},
 	Reads: reflect.TypeFor[reads](),
 }

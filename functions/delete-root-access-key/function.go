@@ -32,7 +32,7 @@ func init() { say.Register("ko", korean) }
 func New(s function.Setup) (remedy.Planner, error) {
 	api, sessions := clients(s.AWS)
 	maps.Copy(s.Kinds, change.ForRoot(api, sessions))
-	return newPlanner(api, sessions, s.Ledger, s.Settings)
+	return newPlanner(api, sessions, s.Settings)
 }
 
 // clients are the client that begins sessions as root, and those of the sessions. The first speaks to

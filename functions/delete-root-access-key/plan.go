@@ -28,11 +28,6 @@ import (
 // for the task of auditing, and for no other.
 type reads interface{ change.Roots }
 
-// cases tells what owners were told of and is not settled.
-type cases interface {
-	Cases(ctx context.Context, control string) ([]ledger.Case, error)
-}
-
 // parameters are those of control.json.
 type parameters struct {
 	Accounts []string `json:"accounts"`
@@ -42,7 +37,6 @@ type parameters struct {
 type planner struct {
 	api      reads
 	sessions change.Sessions
-	cases    cases
 	roots    []string // ARNs of the root users to look at
 	delete   bool
 	own      string
@@ -50,7 +44,7 @@ type planner struct {
 
 var number = lazyregexp.New(`^[0-9]{12}$`)
 
-func newPlanner(api reads, sessions change.Sessions, l cases, f settings.Function) (remedy.Planner, error) {
+func newPlanner(api reads, sessions change.Sessions, f settings.Function) (remedy.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -59,7 +53,7 @@ func newPlanner(api reads, sessions change.Sessions, l cases, f settings.Functio
 	if err != nil {
 		return nil, fmt.Errorf("read the topic's ARN: %w", err)
 	}
-	made := &planner{api: api, sessions: sessions, cases: l, delete: p.Delete, own: hub.AccountID}
+	made := &planner{api: api, sessions: sessions, delete: p.Delete, own: hub.AccountID}
 	var faults []error
 	for _, account := range p.Accounts {
 		switch {
@@ -84,11 +78,16 @@ var refusals = []string{
 	"OrganizationNotFoundException", "OrganizationNotInAllFeaturesModeException",
 }
 
-// Plan looks at the root users of the listed accounts when the sweep comes.
-func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
-	if _, ok := e.Detail.(*event.Sweep); !ok {
-		return nil, nil
+// Plan implements [remedy.Planner]: no event is any of it, but for the sweep.
+func (p *planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+	if _, sweep := e.Detail.(*event.Sweep); sweep {
+		return nil, remedy.ErrSweep
 	}
+	return nil, nil
+}
+
+// Sweep implements [remedy.Sweeper]: it looks at the root users of the listed accounts.
+func (p *planner) Sweep(ctx context.Context, _ event.Event, open []ledger.Case, now time.Time) ([]remedy.Finding, error) {
 	var findings []remedy.Finding
 	var faults []error
 	refused := map[string]string{}
@@ -107,7 +106,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]rem
 	}
 	if len(refused) > 0 {
 		findings = append(findings, p.refused(refused))
-		faults = append(faults, p.unseen(ctx, refused))
+		faults = append(faults, unseen(open, refused))
 	}
 	return findings, errors.Join(faults...)
 }
@@ -167,14 +166,10 @@ func (p *planner) refused(codes map[string]string) remedy.Finding {
 
 // unseen returns an error if something that was told of and is not settled could not be looked at: a
 // sweep that does not see it must not take it for put right.
-func (p *planner) unseen(ctx context.Context, refused map[string]string) error {
-	told, err := p.cases.Cases(ctx, "delete-root-access-key")
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(told, func(a, b ledger.Case) int { return cmp.Compare(a.Key, b.Key) })
+func unseen(open []ledger.Case, refused map[string]string) error {
+	told := slices.SortedFunc(slices.Values(open), func(a, b ledger.Case) int { return cmp.Compare(a.Key, b.Key) })
 	for _, c := range told {
-		if code := refused[c.Subject]; code != "" && c.Open() {
+		if code := refused[c.Subject]; code != "" {
 			return fmt.Errorf("look at %s, whose key is to be deleted: refused: %s", c.Subject, code)
 		}
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/story"
@@ -23,8 +22,8 @@ import (
 
 var told = story.Control{
 	Description: Description,
-	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
-		return newPlanner(a, sessions(a), l, f)
+	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+		return newPlanner(a, sessions(a), f)
 	},
 	Kinds: func(a *account.Account) change.Registry { return change.ForRoot(a, sessions(a)) },
 	Reads: reflect.TypeFor[reads](),
@@ -48,7 +47,7 @@ func TestTheListNamesMemberAccountsOnly(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := newPlanner(nil, nil, nil, settings.Function{
+			_, err := newPlanner(nil, nil, settings.Function{
 				Parameters: []byte(`{"accounts": ` + tt.accounts + `, "delete": true, "graceDays": 7}`), Topic: "arn:aws:sns:us-east-1:111122223333:warder",
 			})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -30,5 +30,5 @@ func New(s function.Setup) (remedy.Planner, error) {
 	api := ssm.NewFromConfig(s.AWS)
 	maps.Copy(s.Kinds, change.ForSSM(api))
 	p, err := newPlanner(api, s.Settings)
-	return remedy.Waiting(p, s.Ledger, s.Control.ID), err
+	return remedy.Waiting(p), err
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/story"
@@ -15,9 +14,9 @@ import (
 
 var told = story.Control{
 	Description: Description,
-	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
 		p, err := newPlanner(a, f)
-		return remedy.Waiting(p, l, "end-outside-session"), err
+		return remedy.Waiting(p), err
 	},
 	Kinds: func(a *account.Account) change.Registry { return change.ForSSM(a) },
 	Reads: reflect.TypeFor[reads](),

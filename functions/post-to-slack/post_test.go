@@ -460,7 +460,7 @@ func TestCallsOfTheLedger(t *testing.T) {
 	for _, tc := range []struct {
 		name, id string
 		want     int
-	}{{"that begins a thread", "n1", 10}, {"in a thread that is there", "n2", 7}, {"that was posted before", "n2", 1}} {
+	}{{"that begins a thread", "n1", 8}, {"in a thread that is there", "n2", 6}, {"that was posted before", "n2", 1}} {
 		before := w.store.Calls()
 		if _, err := w.poster(t, token).post(w.as(t, tc.name), sns(t, "m", message(tc.id, "t1", notice.Alert))); err != nil {
 			t.Fatal(err)

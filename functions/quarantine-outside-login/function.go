@@ -26,5 +26,5 @@ func init() { say.Register("ko", korean) }
 // New makes the planner.
 func New(s function.Setup) (remedy.Planner, error) {
 	p, err := newPlanner(iam.NewFromConfig(s.AWS), s.Settings)
-	return remedy.Waiting(p, s.Ledger, s.Control.ID), err
+	return remedy.Waiting(p), err
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/warder-aws/warder/pkg/account"
-	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/story"
@@ -14,9 +13,9 @@ import (
 
 var told = story.Control{
 	Description: Description,
-	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
 		p, err := newPlanner(a, f)
-		return remedy.Waiting(p, l, "quarantine-outside-login"), err
+		return remedy.Waiting(p), err
 	},
 	Reads: reflect.TypeFor[reads](),
 }

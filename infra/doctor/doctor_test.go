@@ -17,6 +17,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/ledger"
 )
 
 func TestAnAccountInOrderHasNothingButOkInTheOrderOfRepair(t *testing.T) {
@@ -189,7 +191,7 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 			"problem: halt: the parameter /warder/halt is gone: nothing is changed until it is back\n"},
 		{"a blast radius that was reached", func(t *testing.T, w *world) {
 			for _, step := range []string{"a", "b"} {
-				if _, _, err := w.ledger.Take(t.Context(), "detach-direct-policy", step, 1, now.Add(-time.Minute)); err != nil {
+				if _, err := w.ledger.Take(t.Context(), "detach-direct-policy", &ledger.Breaker{}, step, 1, now.Add(-time.Minute)); err != nil {
 					t.Fatal(err)
 				}
 			}

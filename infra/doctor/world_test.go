@@ -403,6 +403,10 @@ func (r reader) Get(ctx context.Context, partition, sort string) (ledger.Item, e
 	return r.store.Get(ctx, partition, sort)
 }
 
+func (r reader) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	return r.store.Gather(ctx, keys...)
+}
+
 func (r reader) Put(ctx context.Context, item ledger.Item) error { return r.store.Put(ctx, item) }
 
 func (r reader) Query(ctx context.Context, partition string) ([]ledger.Item, error) {

@@ -127,6 +127,8 @@ func (m *meter) take(ctx context.Context, endpoint string) (used, error) {
 		}
 		u.calls++
 		switch call.Action {
+		case "dynamodb:BatchGetItem": // a hold, rounds, a breaker and a case
+			u.reads += 4
 		case "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan":
 			u.reads++
 		case "dynamodb:PutItem", "dynamodb:UpdateItem":

@@ -195,7 +195,7 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 		{"the blast radius is reached",
 			func() error {
 				for _, step := range []string{"a", "b"} {
-					if _, _, err := book.Take(ctx, "detach-direct-policy", step, 1, time.Now()); err != nil {
+					if _, err := book.Take(ctx, "detach-direct-policy", &ledger.Breaker{}, step, 1, time.Now()); err != nil {
 						return err
 					}
 				}

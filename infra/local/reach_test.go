@@ -64,7 +64,7 @@ func reachRest(t *testing.T) *stage {
 	t.Cleanup(s.account.Close)
 	r := &reacher{t, s, iam.NewFromConfig(own(s.account.moto))}
 	// Slack takes a message a second, and the tour has seen it: here every post fails, at once.
-	r.must(r.fault(t.Context(), front.Fault{Operation: "dynamodb:GetItem", Function: prefix + "post-to-slack", Status: 400, Code: "AccessDeniedException"}))
+	r.must(r.fault(t.Context(), front.Fault{Operation: "dynamodb:PutItem", Function: prefix + "post-to-slack", Status: 400, Code: "AccessDeniedException"}))
 	for _, play := range []func(){r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.failed} {
 		play()
 	}

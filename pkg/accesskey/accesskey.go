@@ -66,7 +66,7 @@ type API interface {
 
 // Ledger is what a sweep reads in the ledger, and the notes that it keeps there.
 type Ledger interface {
-	Cases(ctx context.Context, control string) ([]ledger.Case, error)
+	EndedCases(ctx context.Context, control string) ([]ledger.Case, error)
 	Entry(ctx context.Context, id string) (e ledger.Entry, ok bool, err error)
 	Recall(ctx context.Context, name string, into any) (found bool, err error)
 	Remember(ctx context.Context, name string, note any, now time.Time) error
@@ -174,44 +174,42 @@ type note struct {
 }
 
 // Plan implements [remedy.Planner]: it looks at the user whom AWS Config says to be non-compliant, as
-// that user is now, or at all users that matter when the sweep comes. Other events are none of it.
+// that user is now. Other events are none of it.
 func (s Sweep) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
-	switch d := e.Detail.(type) {
-	case *event.Compliance:
-		if !d.NonCompliant() {
-			return nil, nil
-		}
-		user, ok, err := principal.Name(ctx, s.API, d.ResourceID)
-		if err != nil || !ok {
-			return nil, err
-		}
-		if s.User != nil {
-			return s.User(ctx, user, now)
-		}
-		keys, err := List(ctx, s.API, user)
-		if err != nil {
-			return nil, err
-		}
-		return s.Judge(ctx, user, keys, now)
-	case *event.Sweep:
-		return s.all(ctx, d.After, now)
+	if _, sweep := e.Detail.(*event.Sweep); sweep {
+		return nil, remedy.ErrSweep
 	}
-	return nil, nil
+	d, ok := e.Detail.(*event.Compliance)
+	if !ok || !d.NonCompliant() {
+		return nil, nil
+	}
+	user, ok, err := principal.Name(ctx, s.API, d.ResourceID)
+	if err != nil || !ok {
+		return nil, err
+	}
+	if s.User != nil {
+		return s.User(ctx, user, now)
+	}
+	keys, err := List(ctx, s.API, user)
+	if err != nil {
+		return nil, err
+	}
+	return s.Judge(ctx, user, keys, now)
 }
 
-// all looks at the users after the one that is named. It returns [remedy.Stopped] when ctx ends
-// before the last of them.
-func (s Sweep) all(ctx context.Context, after string, now time.Time) ([]remedy.Finding, error) {
+// Sweep implements [remedy.Sweeper]: it looks at all users that matter, after the one that the event
+// names. It returns [remedy.Stopped] when ctx ends before the last of them.
+func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remedy.Finding, error) {
+	after := ""
+	if d, ok := e.Detail.(*event.Sweep); ok {
+		after = d.After
+	}
 	users, unread := credentialreport.Get(ctx, s.API, s.Sleep)
 	if unread != nil && len(users) == 0 {
 		return nil, unread
 	}
 	slices.SortFunc(users, func(a, b credentialreport.User) int { return strings.Compare(a.Name, b.Name) })
-	cases, err := s.Ledger.Cases(ctx, s.Control)
-	if err != nil {
-		return nil, err
-	}
-	deletions, err := s.deletions(ctx, cases, users, now)
+	deletions, err := s.deletions(ctx, users, now)
 	if err != nil {
 		return nil, err
 	}
@@ -228,10 +226,8 @@ func (s Sweep) all(ctx context.Context, after string, now time.Time) ([]remedy.F
 		dates[i] = digest(user)
 	}
 	wanted := s.wanted(users, dates, known, today, now)
-	for _, c := range cases {
-		if c.Open() {
-			wanted[c.Subject] = true
-		}
+	for _, c := range open {
+		wanted[c.Subject] = true
 	}
 	for user := range deletions {
 		wanted[user] = true

@@ -58,7 +58,7 @@ func (s *sweep) judge(_ context.Context, user string, keys []accesskey.Key, now 
 func (s *sweep) run(ctx context.Context, t *testing.T, after string, now time.Time) ([]string, error) {
 	t.Helper()
 	s.looked = nil
-	findings, err := s.Plan(ctx, event.Event{Detail: &event.Sweep{After: after}}, now)
+	findings, err := s.Sweep.Sweep(ctx, event.Event{Detail: &event.Sweep{After: after}}, nil, now)
 	var found []string
 	for _, f := range findings {
 		found = append(found, f.User)

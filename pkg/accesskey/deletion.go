@@ -44,10 +44,14 @@ const slack = time.Hour
 // deletions are the keys, by user, whose deletion their owners are to be told of or that is due. They
 // come from the cases that ended with a key made inactive, and the entries of those: a change that
 // was undone since is no longer in force there.
-func (s Sweep) deletions(ctx context.Context, cases []ledger.Case, users []credentialreport.User, now time.Time) (map[string][]made, error) {
+func (s Sweep) deletions(ctx context.Context, users []credentialreport.User, now time.Time) (map[string][]made, error) {
 	found := map[string][]made{}
 	if s.Deletion.After == 0 {
 		return found, nil
+	}
+	cases, err := s.Ledger.EndedCases(ctx, s.Control)
+	if err != nil {
+		return nil, err
 	}
 	report := map[string]credentialreport.User{}
 	for _, user := range users {

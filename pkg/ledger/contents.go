@@ -21,7 +21,7 @@ type Contents struct {
 
 // Contents returns all that the ledger holds. It reads the whole table.
 func (l *Ledger) Contents(ctx context.Context) (Contents, error) {
-	items, err := l.store.Scan(ctx, runs, entries, cases, breakers)
+	items, err := l.store.Scan(ctx, runs, entries, cases, ended, breakers)
 	if err != nil {
 		return Contents{}, err
 	}

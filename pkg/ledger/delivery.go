@@ -20,7 +20,7 @@ type delivery struct {
 // time that it was claimed for it is made again: rather twice than not at all.
 func (l *Ledger) BeginDelivery(ctx context.Context, name, holder string, now, until time.Time) error {
 	done, held := false, false
-	_, err := revise(ctx, l, deliveries+name, "delivery", func(d *delivery, found bool) (Item, bool, error) {
+	_, _, err := rewrite(ctx, l, deliveries+name, "delivery", delivery{}, 0, func(d *delivery, found bool) (Item, bool, error) {
 		done, held = found && d.Done, found && d.Holder != holder && !d.Until.Before(now)
 		if done || held {
 			return Item{}, false, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 // Table lists the DynamoDB operations that [Dynamo] uses.
 type Table interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
@@ -55,6 +57,68 @@ func (d Dynamo) Get(ctx context.Context, partition, sort string) (Item, error) {
 	return item, nil
 }
 
+// most is how many items one call reads
+// (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
+const most = 100
+
+// unread is how often, and after which pause, what DynamoDB has left out of an answer is asked for again:
+// what it may leave out when it throttles, it asks to be given time for. See [most].
+var unread = []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, 800 * time.Millisecond, 3200 * time.Millisecond}
+
+// Gather implements [Store]. What is still left out after some tries is an error: nothing may be taken
+// for absent because it was not read.
+func (d Dynamo) Gather(ctx context.Context, keys ...Key) ([]Item, error) {
+	if len(keys) == 1 {
+		item, err := d.Get(ctx, keys[0].Partition, keys[0].Sort)
+		return []Item{item}, err
+	}
+	found := map[Key]Item{}
+	var wanted []map[string]types.AttributeValue
+	for _, key := range keys {
+		if _, known := found[key]; !known { // a key may be in a call once
+			found[key] = Item{Partition: key.Partition, Sort: key.Sort}
+			wanted = append(wanted, map[string]types.AttributeValue{"pk": text(key.Partition), "sk": text(key.Sort)})
+		}
+	}
+	for part := range slices.Chunk(wanted, most) {
+		if err := d.gather(ctx, part, found); err != nil {
+			return nil, err
+		}
+	}
+	items := make([]Item, len(keys))
+	for i, key := range keys {
+		items[i] = found[key]
+	}
+	return items, nil
+}
+
+// gather reads up to [most] items into found.
+func (d Dynamo) gather(ctx context.Context, keys []map[string]types.AttributeValue, found map[Key]Item) error {
+	for _, pause := range unread {
+		if pause > 0 {
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("get %d items from the ledger: %w", len(keys), ctx.Err())
+			case <-time.After(pause):
+			}
+		}
+		out, err := d.API.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+			RequestItems: map[string]types.KeysAndAttributes{d.Name: {Keys: keys, ConsistentRead: aws.Bool(true)}},
+		})
+		if err != nil {
+			return fmt.Errorf("get %d items from the ledger: %w", len(keys), err)
+		}
+		for _, attributes := range out.Responses[d.Name] {
+			item := decode(attributes)
+			found[Key{item.Partition, item.Sort}] = item
+		}
+		if keys = out.UnprocessedKeys[d.Name].Keys; len(keys) == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("get items from the ledger: DynamoDB leaves out %d of them again and again", len(keys))
+}
+
 // Put implements [Store]. Each write has a name of its own: a client whose answer is lost on the way
 // makes the write again, and what is refused then because of that very write was let through.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html#DDB-PutItem-request-ReturnValuesOnConditionCheckFailure
@@ -83,7 +147,9 @@ func (d Dynamo) Put(ctx context.Context, item Item) error {
 		if by, ok := refused.Item["write"].(*types.AttributeValueMemberS); ok && by.Value == name {
 			return nil
 		}
-		return ErrConflict
+		present := decode(refused.Item)
+		present.Partition, present.Sort = item.Partition, item.Sort
+		return &Conflict{present}
 	}
 	if err != nil {
 		return fmt.Errorf("put %s into the ledger: %w", item.Partition, err)

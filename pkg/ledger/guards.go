@@ -42,6 +42,9 @@ type Case struct {
 	// Entry is the id of the entry that opened it, Made that of the entry whose changes ended it.
 	Entry string `json:"entry,omitempty"`
 	Made  string `json:"made,omitempty"`
+
+	version int64
+	read    bool // it is known whether there is one
 }
 
 // CaseOutcome is how a case ended.
@@ -58,25 +61,78 @@ const (
 // Open reports whether the case has not ended.
 func (c Case) Open() bool { return c.Closed.IsZero() }
 
-// Case returns a case; ok is false when there is none.
-func (l *Ledger) Case(ctx context.Context, control, key string) (c Case, ok bool, err error) {
-	version, err := l.load(ctx, cases+control, key, &c)
-	return c, version > 0, err
+// asCase reads the item of a case.
+func asCase(item Item) (Case, error) {
+	c := Case{version: item.Version, read: true}
+	return c, parse(item, &c)
 }
 
-// ReviseCase lets change alter a case, which is empty when there is none yet.
-func (l *Ledger) ReviseCase(ctx context.Context, control, key string, alter func(*Case)) error {
-	_, err := revise(ctx, l, cases+control, key, func(c *Case, _ bool) (Item, bool, error) {
+// Case returns a case that is open, or ended within the last day; ok is false when there is none.
+func (l *Ledger) Case(ctx context.Context, control, key string) (c Case, ok bool, err error) {
+	item, err := l.get(ctx, cases+control, key)
+	if err != nil {
+		return Case{}, false, err
+	}
+	c, err = asCase(item)
+	c.Control, c.Key = control, key
+	return c, item.Version > 0, err
+}
+
+// ReviseCase lets change alter a case of which the control and the key are known, and more if it was read
+// before; it is empty when there is none yet. What becomes of it is returned.
+//
+// An open case stands where sweeps look. One that ends is kept elsewhere, first, and what is left of it
+// there is forgotten a day later. One that was not open when it was read, and ends at once, is only kept.
+func (l *Ledger) ReviseCase(ctx context.Context, known Case, alter func(*Case)) (Case, error) {
+	control, key := known.Control, known.Key
+	if !known.read {
+		var err error
+		if known, _, err = l.Case(ctx, control, key); err != nil {
+			return known, err
+		}
+	}
+	var revised Case
+	_, version, err := rewrite(ctx, l, cases+control, key, known, known.version, func(c *Case, found bool) (Item, bool, error) {
+		open := found && c.Open()
 		c.Control, c.Key = control, key
 		alter(c)
+		revised = *c
+		if c.Open() {
+			return Item{Subject: c.Subject, At: c.Opened}, true, nil
+		}
+		if err := l.keep(ctx, revised); err != nil || !open {
+			return Item{}, false, err
+		}
+		*c = Case{Control: control, Key: key, Closed: c.Closed}
+		return Item{Expires: c.Closed.Add(day)}, true, nil
+	})
+	revised.version, revised.read = version, true
+	return revised, err
+}
+
+// keep keeps a case that has ended, in place of what it was when it ended before.
+func (l *Ledger) keep(ctx context.Context, c Case) error {
+	_, _, err := rewrite(ctx, l, ended+c.Control, c.Key, c, 0, func(recorded *Case, _ bool) (Item, bool, error) {
+		*recorded = c
 		return Item{Subject: c.Subject, At: c.Opened}, true, nil
 	})
 	return err
 }
 
-// Cases returns the cases of a control, open and ended, the first opened first.
-func (l *Ledger) Cases(ctx context.Context, control string) ([]Case, error) {
-	items, err := l.store.Query(ctx, cases+control)
+// OpenCases returns the open cases of a control, the first opened first.
+func (l *Ledger) OpenCases(ctx context.Context, control string) ([]Case, error) {
+	found, err := l.query(ctx, cases+control)
+	return slices.DeleteFunc(found, func(c Case) bool { return !c.Open() }), err
+}
+
+// EndedCases returns the cases of a control that have ended, as they were when they did last; the first
+// opened first.
+func (l *Ledger) EndedCases(ctx context.Context, control string) ([]Case, error) {
+	return l.query(ctx, ended+control)
+}
+
+func (l *Ledger) query(ctx context.Context, partition string) ([]Case, error) {
+	items, err := l.store.Query(ctx, short(partition, maxPartition))
 	if err != nil {
 		return nil, err
 	}
@@ -84,10 +140,85 @@ func (l *Ledger) Cases(ctx context.Context, control string) ([]Case, error) {
 	return found, err
 }
 
-// OpenCases returns the open cases of a control.
-func (l *Ledger) OpenCases(ctx context.Context, control string) ([]Case, error) {
-	found, err := l.Cases(ctx, control)
-	return slices.DeleteFunc(found, func(c Case) bool { return !c.Open() }), err
+// Standing is what the ledger says of changes that are to be made, as it was when it was read, in one call.
+type Standing struct {
+	// Case is the case of the changes, Breaker that of the control; empty if they were not asked for.
+	Case    Case
+	Breaker Breaker
+	// Rounds are what was done lately to the things of the changes, in their order, if that was asked for.
+	Rounds []Rounds
+	holds  []Hold
+}
+
+// Held returns the hold that is in force at now on one of the things, if one is.
+func (s Standing) Held(now time.Time) (h Hold, held bool) {
+	i := slices.IndexFunc(s.holds, func(h Hold) bool { return now.Before(h.Until) })
+	if i < 0 {
+		return h, false
+	}
+	return s.holds[i], true
+}
+
+// Holds reads the holds on the things that the changes change, and the case of the key; an empty key
+// leaves that out.
+func (l *Ledger) Holds(ctx context.Context, control, key string, changes []change.Change) (Standing, error) {
+	return l.standing(ctx, control, key, changes, false)
+}
+
+// Guards reads the same, and what was done lately to the things, and the control's breaker: all that keeps
+// the changes from being made.
+func (l *Ledger) Guards(ctx context.Context, control, key string, changes []change.Change) (Standing, error) {
+	return l.standing(ctx, control, key, changes, true)
+}
+
+func (l *Ledger) standing(ctx context.Context, control, matter string, changes []change.Change, whole bool) (s Standing, err error) {
+	var keys []Key
+	for _, c := range changes {
+		keys = append(keys, key(holds+thing(c), "hold"))
+		if whole {
+			keys = append(keys, key(rounds+thing(c), "rounds"))
+		}
+	}
+	if whole {
+		keys = append(keys, key(breakers+control, "breaker"))
+	}
+	if matter != "" {
+		keys = append(keys, key(cases+control, matter))
+	}
+	if len(keys) == 0 {
+		return s, nil
+	}
+	items, err := l.store.Gather(ctx, keys...)
+	if err != nil {
+		return s, err
+	}
+	next := func() Item {
+		item := items[0]
+		items = items[1:]
+		return item
+	}
+	var faults []error
+	for _, c := range changes {
+		var h Hold
+		faults = append(faults, parse(next(), &h))
+		s.holds = append(s.holds, h)
+		if whole {
+			item, r := next(), Rounds{thing: thing(c)}
+			faults = append(faults, r.parse(item))
+			s.Rounds = append(s.Rounds, r)
+		}
+	}
+	if whole {
+		item := next()
+		s.Breaker.version = item.Version
+		faults = append(faults, parse(item, &s.Breaker))
+	}
+	if matter != "" {
+		s.Case, err = asCase(next())
+		s.Case.Control, s.Case.Key = control, matter
+		faults = append(faults, err)
+	}
+	return s, errors.Join(faults...)
 }
 
 // Recall reads a note into the value that into points to; found is false when there is none.
@@ -117,15 +248,9 @@ type Hold struct {
 
 func thing(c change.Change) string { return c.Kind + "#" + c.Subject + "#" + c.Target }
 
-// Hold returns the hold on the thing that c changes; ok is false when none is in force at now.
-func (l *Ledger) Hold(ctx context.Context, c change.Change, now time.Time) (h Hold, ok bool, err error) {
-	version, err := l.load(ctx, holds+thing(c), "hold", &h)
-	return h, version > 0 && now.Before(h.Until), err
-}
-
 // SetHold puts a hold on the thing that c changes, in place of the one it has.
 func (l *Ledger) SetHold(ctx context.Context, c change.Change, h Hold) error {
-	_, err := revise(ctx, l, holds+thing(c), "hold", func(recorded *Hold, _ bool) (Item, bool, error) {
+	_, _, err := rewrite(ctx, l, holds+thing(c), "hold", Hold{}, 0, func(recorded *Hold, _ bool) (Item, bool, error) {
 		*recorded = h
 		return Item{Expires: h.Until.Add(idle)}, true, nil
 	})
@@ -144,13 +269,15 @@ type Breaker struct {
 	Released time.Time `json:"released,omitzero"`
 	By       string    `json:"by,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
+
+	version int64
 }
 
 // Take lets one step through if the control has not let limit steps through in the hour before now;
 // otherwise the control is stopped until it is released. The same step is let through once more
-// without being counted again.
-func (l *Ledger) Take(ctx context.Context, control, step string, limit int, now time.Time) (through bool, b Breaker, err error) {
-	b, err = revise(ctx, l, breakers+control, "breaker", func(b *Breaker, _ bool) (Item, bool, error) {
+// without being counted again. b is the breaker as it was read, and is what it is then.
+func (l *Ledger) Take(ctx context.Context, control string, b *Breaker, step string, limit int, now time.Time) (through bool, err error) {
+	taken, version, err := rewrite(ctx, l, breakers+control, "breaker", *b, b.version, func(b *Breaker, _ bool) (Item, bool, error) {
 		through = true
 		switch {
 		case slices.Contains(b.Steps, step):
@@ -168,12 +295,14 @@ func (l *Ledger) Take(ctx context.Context, control, step string, limit int, now 
 		}
 		return Item{}, true, nil
 	})
-	return through && err == nil, b, err
+	taken.version = version
+	*b = taken
+	return through && err == nil, err
 }
 
 // Breaker returns the control's breaker.
 func (l *Ledger) Breaker(ctx context.Context, control string) (b Breaker, err error) {
-	_, err = l.load(ctx, breakers+control, "breaker", &b)
+	b.version, err = l.load(ctx, breakers+control, "breaker", &b)
 	return b, err
 }
 
@@ -212,8 +341,17 @@ type Rounds struct {
 // Rounds returns the rounds of the thing that c changes.
 func (l *Ledger) Rounds(ctx context.Context, c change.Change) (r Rounds, err error) {
 	r.thing = thing(c)
-	r.version, err = l.load(ctx, rounds+r.thing, "rounds", &r.all)
-	return r, err
+	item, err := l.get(ctx, rounds+r.thing, "rounds")
+	if err != nil {
+		return r, err
+	}
+	return r, r.parse(item)
+}
+
+// parse takes the rounds from an item.
+func (r *Rounds) parse(item Item) error {
+	r.all, r.version = nil, item.Version
+	return parse(item, &r.all)
 }
 
 // Done are the rounds that came to their end within the day before now, without that of the given step.
@@ -235,8 +373,8 @@ func (r Rounds) Busy(step string, now time.Time) bool {
 }
 
 // Claim begins the step on the thing: others leave it alone until then. It answers ErrConflict when
-// somebody was at the thing since the rounds were read; they are to be read again then, and the thing
-// with them.
+// somebody was at the thing since the rounds were read; they are as they are now then, and the thing is to
+// be read again.
 func (l *Ledger) Claim(ctx context.Context, r *Rounds, step string, at, until time.Time) error {
 	return l.replace(ctx, r, step, at, Round{Step: step, At: at, Claimed: true, Until: until})
 }
@@ -258,10 +396,6 @@ func (l *Ledger) insist(ctx context.Context, r *Rounds, step string, at time.Tim
 		if !errors.Is(err, ErrConflict) || try == 4 {
 			return err
 		}
-		r.all = nil
-		if r.version, err = l.load(ctx, rounds+r.thing, "rounds", &r.all); err != nil {
-			return err
-		}
 	}
 }
 
@@ -271,6 +405,11 @@ func (l *Ledger) replace(ctx context.Context, r *Rounds, step string, at time.Ti
 	kept = append(kept, by...)
 	item := Item{Partition: rounds + r.thing, Sort: "rounds", Version: r.version, Expires: at.Add(2 * day)}
 	if err := l.save(ctx, item, kept); err != nil {
+		if conflict := (*Conflict)(nil); errors.As(err, &conflict) {
+			if err := r.parse(conflict.Present); err != nil {
+				return err
+			}
+		}
 		return err
 	}
 	r.all, r.version = kept, r.version+1

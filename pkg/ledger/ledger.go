@@ -212,7 +212,8 @@ const (
 	runs       = "run#"
 	entries    = "entry#"
 	marks      = "once#"
-	cases      = "case#"
+	cases      = "case#"  // those that are open, and for a day what is left of those that ended
+	ended      = "ended#" // the others
 	holds      = "hold#"
 	breakers   = "breaker#"
 	rounds     = "rounds#"
@@ -223,16 +224,31 @@ const (
 	drills     = "drill#"
 )
 
+// key is that of an item, as short as DynamoDB takes it.
+func key(partition, sort string) Key {
+	return Key{short(partition, maxPartition), short(sort, maxSort)}
+}
+
+// get reads an item, which has version 0 when it is not there.
+func (l *Ledger) get(ctx context.Context, partition, sort string) (Item, error) {
+	k := key(partition, sort)
+	return l.store.Get(ctx, k.Partition, k.Sort)
+}
+
 // load reads the JSON of an item and returns the item's version, 0 when it is not there.
 func (l *Ledger) load(ctx context.Context, partition, sort string, into any) (int64, error) {
-	item, err := l.store.Get(ctx, short(partition, maxPartition), short(sort, maxSort))
-	if err != nil || item.Version == 0 {
+	item, err := l.get(ctx, partition, sort)
+	if err != nil {
 		return 0, err
 	}
 	return item.Version, parse(item, into)
 }
 
+// parse reads the JSON of an item. One that is not there leaves the value as it is.
 func parse(item Item, into any) error {
+	if item.Version == 0 {
+		return nil
+	}
 	if err := json.Unmarshal([]byte(item.Body), into); err != nil {
 		return fmt.Errorf("read %s of the ledger: %w", item.Partition, err)
 	}
@@ -245,7 +261,8 @@ func (l *Ledger) save(ctx context.Context, item Item, body any) error {
 		return fmt.Errorf("encode %s for the ledger: %w", item.Partition, err)
 	}
 	item.Body = string(text)
-	item.Partition, item.Sort, item.Subject = short(item.Partition, maxPartition), short(item.Sort, maxSort), short(item.Subject, maxPartition)
+	k := key(item.Partition, item.Sort)
+	item.Partition, item.Sort, item.Subject = k.Partition, k.Sort, short(item.Subject, maxPartition)
 	return l.store.Put(ctx, item)
 }
 
@@ -260,25 +277,39 @@ func short(key string, limit int) string {
 	return strings.ToValidUTF8(key[:limit-len(digest)], "") + digest
 }
 
-// revise reads an item into a new T, lets change alter it, and writes it, again if somebody else
-// wrote it in between. change may refuse with an error, which is returned, or answer that nothing
-// is to be written.
+// revise reads an item into a new T, lets change alter it, and writes it: see rewrite.
 func revise[T any](ctx context.Context, l *Ledger, partition, sort string, change func(value *T, found bool) (Item, bool, error)) (T, error) {
+	var value T
+	version, err := l.load(ctx, partition, sort, &value)
+	if err != nil {
+		return value, err
+	}
+	value, _, err = rewrite(ctx, l, partition, sort, value, version, change)
+	return value, err
+}
+
+// rewrite lets change alter an item that is known as a value of a version, and writes it, again if it is
+// otherwise: because somebody else wrote it in between, or because it was only thought to be so. Who
+// thinks that it is not there gives no value and version 0, and needs no call to read it if that is right.
+// change may refuse with an error, which is returned, or answer that nothing is to be written; but not of
+// what is only thought: a write alone shows whether it is right. The version is the one that it has then.
+func rewrite[T any](ctx context.Context, l *Ledger, partition, sort string, value T, version int64, change func(value *T, found bool) (Item, bool, error)) (T, int64, error) {
 	for try := 0; ; try++ {
-		var value T
-		version, err := l.load(ctx, partition, sort, &value)
-		if err != nil {
-			return value, err
-		}
 		item, write, err := change(&value, version > 0)
 		if err != nil || !write {
-			return value, err
+			return value, version, err
 		}
 		item.Partition, item.Sort, item.Version = partition, sort, version
 		err = l.save(ctx, item, value)
-		if !errors.Is(err, ErrConflict) || try == 4 {
-			return value, err
+		var conflict *Conflict
+		if !errors.As(err, &conflict) || try == 4 {
+			return value, version + 1, err
 		}
+		var present T
+		if err := parse(conflict.Present, &present); err != nil {
+			return value, version, err
+		}
+		value, version = present, conflict.Present.Version
 	}
 }
 
@@ -286,37 +317,39 @@ func revise[T any](ctx context.Context, l *Ledger, partition, sort string, chang
 // of earlier tries. It answers ErrDone, with the recorded run, when the run is finished, and ErrHeld
 // when another holder's claim has not run out at now.
 func (l *Ledger) Begin(ctx context.Context, run Run, now time.Time) (Run, error) {
-	partition := runs + run.Control + "#" + run.Key
-	for {
-		var recorded Run
-		version, err := l.load(ctx, partition, "run", &recorded)
+	// Most events come once: that it is new is tried first.
+	begun, version, err := rewrite(ctx, l, runs+run.Control+"#"+run.Key, "run", Run{}, 0, func(recorded *Run, found bool) (Item, bool, error) {
 		switch {
-		case err != nil:
-			return Run{}, err
-		case version == 0:
-			recorded = run
+		case !found:
+			*recorded = run
 			recorded.At, recorded.Attempts = now, 0
 		case recorded.Done:
-			return recorded, ErrDone
+			return Item{}, false, ErrDone
 		case recorded.Holder != run.Holder && !recorded.Until.Before(now):
-			return recorded, ErrHeld
+			return Item{}, false, ErrHeld
 		}
 		recorded.Holder, recorded.Until, recorded.Mode = run.Holder, run.Until, run.Mode
 		recorded.Attempts++
-		recorded.version = version
-		err = l.putRun(ctx, &recorded)
-		if !errors.Is(err, ErrConflict) {
-			return recorded, err
-		}
+		return recorded.item(), true, nil
+	})
+	begun.version = version
+	if err != nil && !errors.Is(err, ErrDone) && !errors.Is(err, ErrHeld) {
+		return Run{}, err
 	}
+	return begun, err
+}
+
+// item is what is written of the run but its body. One that found nothing is forgotten some day.
+func (r *Run) item() Item {
+	item := Item{Partition: runs + r.Control + "#" + r.Key, Sort: "run", Version: r.version}
+	if len(r.Entries) == 0 {
+		item.Expires = r.At.Add(idle)
+	}
+	return item
 }
 
 func (l *Ledger) putRun(ctx context.Context, run *Run) error {
-	item := Item{Partition: runs + run.Control + "#" + run.Key, Sort: "run", Version: run.version}
-	if len(run.Entries) == 0 {
-		item.Expires = run.At.Add(idle)
-	}
-	if err := l.save(ctx, item, run); err != nil {
+	if err := l.save(ctx, run.item(), run); err != nil {
 		return err
 	}
 	run.version++
@@ -333,8 +366,9 @@ func (l *Ledger) Record(ctx context.Context, run *Run, found []Entry, planned bo
 	changed.Entries, changed.Planned = slices.Clone(run.Entries), planned
 	for i := range found {
 		err := l.Update(ctx, &found[i])
-		if errors.Is(err, ErrConflict) {
-			found[i], _, err = l.Entry(ctx, found[i].ID)
+		if conflict := (*Conflict)(nil); errors.As(err, &conflict) {
+			found[i] = Entry{version: conflict.Present.Version}
+			err = parse(conflict.Present, &found[i])
 		}
 		if err != nil {
 			return err
@@ -390,14 +424,17 @@ func (l *Ledger) About(ctx context.Context, subject string, since time.Time) (fo
 
 // All returns every entry and case, oldest first. It reads the whole table.
 func (l *Ledger) All(ctx context.Context) ([]Entry, []Case, error) {
-	items, err := l.store.Scan(ctx, entries, cases)
+	items, err := l.store.Scan(ctx, entries, cases, ended)
 	if err != nil {
 		return nil, nil, err
 	}
 	return split(items)
 }
 
-func split(items []Item) (found []Entry, open []Case, err error) {
+// split sorts out entries and cases. Of a case that was opened anew, what it was before is left out.
+func split(items []Item) (found []Entry, matters []Case, err error) {
+	open := map[Key]bool{}
+	var over []Case
 	for _, item := range items {
 		switch {
 		case strings.HasPrefix(item.Partition, entries):
@@ -406,17 +443,28 @@ func split(items []Item) (found []Entry, open []Case, err error) {
 				return nil, nil, err
 			}
 			found = append(found, e)
-		case strings.HasPrefix(item.Partition, cases):
-			var c Case
-			if err := parse(item, &c); err != nil {
+		case strings.HasPrefix(item.Partition, cases) && item.Expires.IsZero():
+			c, err := asCase(item)
+			if err != nil {
 				return nil, nil, err
 			}
-			open = append(open, c)
+			matters, open[Key{c.Control, c.Key}] = append(matters, c), true
+		case strings.HasPrefix(item.Partition, ended):
+			c, err := asCase(item)
+			if err != nil {
+				return nil, nil, err
+			}
+			over = append(over, c)
+		}
+	}
+	for _, c := range over {
+		if !open[Key{c.Control, c.Key}] {
+			matters = append(matters, c)
 		}
 	}
 	slices.SortFunc(found, func(a, b Entry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
-	slices.SortFunc(open, func(a, b Case) int { return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.Key, b.Key)) })
-	return found, open, nil
+	slices.SortFunc(matters, func(a, b Case) int { return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.Key, b.Key)) })
+	return found, matters, nil
 }
 
 // mark is the body of a mark.
@@ -429,7 +477,8 @@ type mark struct {
 // mark ran out at now; it marks it for the run until the given time.
 func (l *Ledger) Once(ctx context.Context, key, run string, now, until time.Time) (bool, error) {
 	first := false
-	_, err := revise(ctx, l, marks+key, "once", func(m *mark, found bool) (Item, bool, error) {
+	// Most things are told of for the first time: that is tried first.
+	_, _, err := rewrite(ctx, l, marks+key, "once", mark{}, 0, func(m *mark, found bool) (Item, bool, error) {
 		first = !found || m.Run == run || m.Until.Before(now)
 		if found && m.Run == run {
 			return Item{}, false, nil

@@ -79,14 +79,39 @@ func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err 
 	return item, err
 }
 
+// Gather implements [Store].
+func (m *Memory) Gather(_ context.Context, keys ...Key) (found []Item, err error) {
+	err = m.call(reading(keys), func() error {
+		for _, key := range keys {
+			item := m.items[key.Partition][key.Sort]
+			item.Partition, item.Sort = key.Partition, key.Sort
+			if err := (Item{Partition: key.Partition, Sort: key.Sort}).check(); err != nil {
+				return err
+			}
+			found = append(found, item)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// reading is the operation that items are read with: one is read alone.
+func reading(keys []Key) string {
+	if len(keys) == 1 {
+		return "dynamodb:GetItem"
+	}
+	return "dynamodb:BatchGetItem"
+}
+
 // Put implements [Store].
 func (m *Memory) Put(_ context.Context, item Item) error {
 	return m.call("dynamodb:PutItem", func() error {
 		if err := item.check(); err != nil {
 			return err
 		}
-		if m.items[item.Partition][item.Sort].Version != item.Version {
-			return ErrConflict
+		if present := m.items[item.Partition][item.Sort]; present.Version != item.Version {
+			present.Partition, present.Sort = item.Partition, item.Sort
+			return &Conflict{present}
 		}
 		item.Version++
 		if m.items[item.Partition] == nil {

@@ -44,14 +44,31 @@ func (i Item) check() error {
 	return nil
 }
 
+// Key names an item.
+type Key struct{ Partition, Sort string }
+
 // ErrConflict says that an item was written by somebody else after it was read.
 var ErrConflict = errors.New("the item was written by somebody else meanwhile")
+
+// Conflict is the [ErrConflict] of a write, with the item as it is instead: who would write it again need
+// not read it.
+type Conflict struct{ Present Item }
+
+// Error implements error.
+func (c *Conflict) Error() string { return ErrConflict.Error() }
+
+// Is reports whether target is [ErrConflict].
+func (c *Conflict) Is(target error) bool { return target == ErrConflict }
 
 // Store keeps items. Reads by key see every write that came before.
 type Store interface {
 	// Get returns an item, with version 0 when there is none. Items past their time may be returned.
 	Get(ctx context.Context, partition, sort string) (Item, error)
-	// Put writes the item over the version that it carries, as the next version, or answers ErrConflict.
+	// Gather returns the items of the keys, in their order, in one call: each as Get would return it. Of
+	// several that name one item, each gets it. It returns all of them or an error.
+	Gather(ctx context.Context, keys ...Key) ([]Item, error)
+	// Put writes the item over the version that it carries, as the next version, or answers with a
+	// [*Conflict].
 	Put(ctx context.Context, item Item) error
 	// Query returns the items of a partition by their sort key.
 	Query(ctx context.Context, partition string) ([]Item, error)

@@ -25,7 +25,7 @@ type Thread struct {
 // first messages at once one becomes the root, and the other one is to ask again.
 func (l *Ledger) Thread(ctx context.Context, name, holder string, now, until time.Time) (root string, err error) {
 	held := false
-	t, err := revise(ctx, l, threads+name, "thread", func(t *Thread, found bool) (Item, bool, error) {
+	t, _, err := rewrite(ctx, l, threads+name, "thread", Thread{}, 0, func(t *Thread, found bool) (Item, bool, error) {
 		held = false
 		switch {
 		case found && t.Root != "" && now.Sub(t.Last) < idle:

@@ -122,7 +122,7 @@ func TestAnUnreadEmergencyIsDoneByTheNextSweep(t *testing.T) {
 		}
 	}
 	a.Fault = nil
-	r.Planner = remedy.Waiting(r.Planner, r.Ledger, r.Control.ID)
+	r.Planner = remedy.Waiting(r.Planner)
 	report, err := run(r, "b", strings.ReplaceAll(sweep, "000001", "000002"))
 	if err != nil || report.Outcome != remedy.Changed || !slices.Equal(kinds(box), []notice.Kind{notice.Held, notice.Changed}) {
 		t.Errorf("%+v, %v, told %v", report, err, kinds(box))
@@ -192,11 +192,11 @@ type unheld struct {
 	down bool
 }
 
-func (s *unheld) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
-	if s.down && strings.HasPrefix(partition, "hold#") {
-		return ledger.Item{}, refused
+func (s *unheld) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	if s.down && slices.ContainsFunc(keys, func(k ledger.Key) bool { return strings.HasPrefix(k.Partition, "hold#") }) {
+		return nil, refused
 	}
-	return s.Memory.Get(ctx, partition, sort)
+	return s.Memory.Gather(ctx, keys...)
 }
 
 func TestWhatWasOnlyFoundHasNoticeAndGraceThoughItsHoldCouldNotBeRead(t *testing.T) {

@@ -14,12 +14,14 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/say"
 )
 
@@ -40,6 +42,31 @@ type Planner interface {
 	// ctx ends when planning has taken its share of the time that there is. A sweep then begins with
 	// no further user, and returns [Stopped] beside what it found.
 	Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error)
+}
+
+// Sweeper is a planner whose sweeps go by the cases that are open.
+type Sweeper interface {
+	Planner
+	// Sweep is Plan for the event of a sweep, with the open cases of the control as the ledger has them.
+	Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]Finding, error)
+}
+
+// ErrSweep is the answer of a [Sweeper] to a sweep without the cases: it must not be taken for one that
+// found nothing.
+var ErrSweep = errors.New("this planner sweeps over the open cases, and was not given them")
+
+// Look has the planner look at what the event is about: in a sweep over the open cases, which cases
+// returns, if it goes by them.
+func Look(ctx context.Context, p Planner, e event.Event, cases func(context.Context) ([]ledger.Case, error), now time.Time) ([]Finding, error) {
+	sweeper, ok := p.(Sweeper)
+	if _, sweep := e.Detail.(*event.Sweep); !ok || !sweep {
+		return p.Plan(ctx, e, now)
+	}
+	open, err := cases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return sweeper.Sweep(ctx, e, open, now)
 }
 
 // Stopped is the error of a sweep that ran out of time. The sweep looks at users in the order of

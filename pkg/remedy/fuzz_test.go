@@ -116,7 +116,7 @@ func FuzzRelease(f *testing.F) {
 	f.Fuzz(func(t *testing.T, by, reason string) {
 		memory, topic := ledger.New(&ledger.Memory{}), &sent{}
 		for i := range 2 {
-			if _, _, err := memory.Take(t.Context(), "scripted", string(rune('a'+i)), 1, now); err != nil {
+			if _, err := memory.Take(t.Context(), "scripted", &ledger.Breaker{}, string(rune('a'+i)), 1, now); err != nil {
 				t.Fatal(err)
 			}
 		}

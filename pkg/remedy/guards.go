@@ -1,13 +1,14 @@
 package remedy
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
@@ -24,10 +25,7 @@ const day = 24 * time.Hour
 // It is asked right before the changes are made, on each try: what was planned days ago and comes
 // back from a dead-letter queue meets the switch, the exemptions and the holds of today.
 func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.Status, reason say.Text, err error) {
-	var changes []change.Change
-	for _, step := range entry.Steps {
-		changes = append(changes, step.Change)
-	}
+	changes := changesOf(*entry)
 	if err := w.Kinds.Narrows(changes); err != nil {
 		return ledger.Failed, say.Error(err), err
 	}
@@ -54,13 +52,16 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 		w.report.skip(metric.SkippedExempt, len(entry.Steps))
 		return ledger.Skipped, exempt, nil
 	}
-	if hold, err := w.onHold(ctx, *entry); err != nil {
-		return held(err)
-	} else if !hold.Empty() {
+	standing, err := w.Ledger.Guards(ctx, w.Control.ID, entry.Case, changes)
+	if err != nil {
+		return held(say.Fault{Text: say.F("what the ledger has of %q cannot be read", entry.Subject), Err: err})
+	}
+	w.know(standing.Case)
+	if hold := onHold(standing, w.now); !hold.Empty() {
 		w.report.skip(metric.SkippedUndone, len(entry.Steps))
 		return ledger.Skipped, hold, nil
 	}
-	if again, err := w.pingPong(ctx, entry); err != nil {
+	if again, err := w.pingPong(ctx, entry, standing.Rounds); err != nil {
 		return held(err)
 	} else if !again.Empty() {
 		// Its case ends: it starts anew with a notice, if it is still so then. The entry lets go of the case
@@ -71,7 +72,7 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 		entry.Case = ""
 		return ledger.Held, again, nil
 	}
-	if full, err := w.blast(ctx, entry); err != nil {
+	if full, err := w.blast(ctx, entry, standing.Breaker); err != nil {
 		return held(err)
 	} else if !full.Empty() {
 		entry.Tell = quiet
@@ -158,18 +159,35 @@ func (w *work) tags(ctx context.Context, entry ledger.Entry) (map[string]string,
 // lastDays is how many days before an exemption ends its owner is told.
 const lastDays = 7
 
-// onHold returns why a step of the entry is left alone, because a person put the same thing back.
-func (w *work) onHold(ctx context.Context, entry ledger.Entry) (say.Text, error) {
-	for _, step := range entry.Steps {
-		hold, held, err := w.Ledger.Hold(ctx, step.Change, w.now)
-		if err != nil {
-			return say.Text{}, say.Fault{Text: say.F("the hold on the %s of %q cannot be read", step.Kind, step.Subject), Err: err}
-		}
-		if held {
-			return say.F("on hold until %s: undone by %s: %s", say.Day(hold.Until), hold.By, hold.Reason), nil
-		}
+// planned returns why the entry of a finding is left alone, because a person put the same thing back. It
+// reads the entry's case as well, if the finding may go by it.
+func (w *work) planned(ctx context.Context, entry ledger.Entry, f Finding) (say.Text, error) {
+	key := entry.Case
+	if _, known := w.cases[key]; known || f.Fresh || w.Settings.Mode != control.Enforce {
+		key = ""
 	}
-	return say.Text{}, nil
+	standing, err := w.Ledger.Holds(ctx, w.Control.ID, key, changesOf(entry))
+	if err != nil {
+		return say.Text{}, say.Fault{Text: say.F("what the ledger has of %q cannot be read", entry.Subject), Err: err}
+	}
+	w.know(standing.Case)
+	return onHold(standing, w.now), nil
+}
+
+func changesOf(entry ledger.Entry) (changes []change.Change) {
+	for _, step := range entry.Steps {
+		changes = append(changes, step.Change)
+	}
+	return changes
+}
+
+// onHold words the hold that is in force.
+func onHold(s ledger.Standing, now time.Time) say.Text {
+	hold, held := s.Held(now)
+	if !held {
+		return say.Text{}
+	}
+	return say.F("on hold until %s: undone by %s: %s", say.Day(hold.Until), hold.By, hold.Reason)
 }
 
 // maxRounds is how often in a day the same thing is put right; after that somebody or something puts
@@ -177,9 +195,9 @@ func (w *work) onHold(ctx context.Context, entry ledger.Entry) (say.Text, error)
 const maxRounds = 2
 
 // pingPong returns why a step of the entry is not made once more today.
-func (w *work) pingPong(ctx context.Context, entry *ledger.Entry) (say.Text, error) {
-	for _, step := range entry.Steps {
-		all, err := w.lately(ctx, step)
+func (w *work) pingPong(ctx context.Context, entry *ledger.Entry, lately []ledger.Rounds) (say.Text, error) {
+	for i, step := range entry.Steps {
+		all, err := w.lately(ctx, step, &lately[i])
 		if err != nil {
 			return say.Text{}, err
 		}
@@ -203,33 +221,37 @@ func (w *work) pingPong(ctx context.Context, entry *ledger.Entry) (say.Text, err
 // (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
 const atWork = 50 * time.Second
 
-// lately reads what was done to the step's thing. While another run is at it, that is waited for: two
-// events that tell of the same thing can be handled at the same moment. Whose turn it is, the wall
-// clock decides.
-func (w *work) lately(ctx context.Context, step ledger.Step) (ledger.Rounds, error) {
+// lately returns what was done to the step's thing: as it was just read, if it was. While another run is at
+// it, that is waited for: two events that tell of the same thing can be handled at the same moment. Whose
+// turn it is, the wall clock decides.
+func (w *work) lately(ctx context.Context, step ledger.Step, read *ledger.Rounds) (ledger.Rounds, error) {
 	for _, pause := range patience {
 		if pause > 0 {
 			w.Sleep(ctx, pause)
 		}
-		all, err := w.Ledger.Rounds(ctx, step.Change)
-		if err != nil {
-			return all, say.Fault{Text: say.F("what was done today cannot be read"), Err: err}
+		if read == nil {
+			all, err := w.Ledger.Rounds(ctx, step.Change)
+			if err != nil {
+				return all, say.Fault{Text: say.F("what was done today cannot be read"), Err: err}
+			}
+			read = &all
 		}
-		if !all.Busy(step.ID, w.Now()) {
-			w.rounds[step.ID] = &all
-			return all, nil
+		if !read.Busy(step.ID, w.Now()) {
+			w.rounds[step.ID] = read
+			return *read, nil
 		}
+		read = nil
 	}
 	return ledger.Rounds{}, say.Fault{Text: say.F("another run is at the %s of %q", step.Kind, step.Subject), Err: ledger.ErrHeld}
 }
 
 // blast returns why the entry's steps would be too many changes for an hour.
-func (w *work) blast(ctx context.Context, entry *ledger.Entry) (say.Text, error) {
+func (w *work) blast(ctx context.Context, entry *ledger.Entry, breaker ledger.Breaker) (say.Text, error) {
 	for _, step := range entry.Steps {
 		if step.Status.Settled() || step.Status == ledger.Applied {
 			continue
 		}
-		through, breaker, err := w.Ledger.Take(ctx, w.Control.ID, step.ID, w.Settings.BlastRadius, w.now)
+		through, err := w.Ledger.Take(ctx, w.Control.ID, &breaker, step.ID, w.Settings.BlastRadius, w.now)
 		if err != nil {
 			return say.Text{}, say.Fault{Text: say.F("the blast radius cannot be counted"), Err: err}
 		}
@@ -264,7 +286,7 @@ func (w *work) tellStopped(ctx context.Context) error {
 	if err := w.Ledger.Record(ctx, &w.run, entries, w.run.Planned); err != nil {
 		return err
 	}
-	return w.tell(ctx, &entries[0], false)
+	return w.tell(ctx, &entries[0], false, false)
 }
 
 // grace is how long an owner has after a notice was delivered.
@@ -275,10 +297,11 @@ func (w *work) inTime(ctx context.Context, entry ledger.Entry, f Finding) ([]led
 	if w.grace() == 0 && !f.Due.After(w.now) && w.turn(f).Empty() {
 		return []ledger.Entry{entry}, nil
 	}
-	c, found, err := w.openCase(ctx, entry.Case)
+	c, err := w.caseOf(ctx, entry.Case)
 	if err != nil {
 		return nil, err
 	}
+	found := !c.Opened.IsZero() && c.Open()
 	told := found && !c.Told.IsZero()
 	var reason say.Text
 	if found && c.Urgent || told && !w.now.Before(c.Due) {
@@ -348,7 +371,7 @@ func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
 	has := func(status ledger.Status) bool {
 		return slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return s.Status == status })
 	}
-	return w.Ledger.ReviseCase(ctx, w.Control.ID, entry.Case, func(c *ledger.Case) {
+	return w.revise(ctx, entry.Case, func(c *ledger.Case) {
 		if c.Opened.IsZero() || !c.Open() {
 			*c = ledger.Case{Control: c.Control, Key: c.Key, Subject: entry.Subject, Opened: entry.At, Entry: entry.ID}
 		}
@@ -376,27 +399,52 @@ func (w *work) follow(ctx context.Context, entry *ledger.Entry) error {
 	})
 }
 
-// openCase returns a case if it is open. A sweep reads all of them at once.
-func (w *work) openCase(ctx context.Context, key string) (c ledger.Case, found bool, err error) {
-	if _, sweep := w.event.Detail.(*event.Sweep); !sweep {
-		c, found, err = w.Ledger.Case(ctx, w.Control.ID, key)
-		return c, found && c.Open(), err
+// know keeps a case as it was read; one without a key was not.
+func (w *work) know(c ledger.Case) {
+	if c.Key != "" {
+		w.cases[c.Key] = c
 	}
-	open, err := w.openCases(ctx)
-	i := slices.IndexFunc(open, func(c ledger.Case) bool { return c.Key == key })
-	if i < 0 {
-		return ledger.Case{}, false, err
-	}
-	return open[i], true, err
 }
 
-// openCases returns the cases that were open when they were first asked for while planning.
-func (w *work) openCases(ctx context.Context) (open []ledger.Case, err error) {
-	if !w.opened {
-		w.open, err = w.Ledger.OpenCases(ctx, w.Control.ID)
-		w.opened = err == nil
+// caseOf returns a case, which may have ended, or may never have been.
+func (w *work) caseOf(ctx context.Context, key string) (ledger.Case, error) {
+	if c, known := w.cases[key]; known {
+		return c, nil
 	}
-	return w.open, err
+	c, _, err := w.Ledger.Case(ctx, w.Control.ID, key)
+	if err == nil {
+		w.know(c)
+	}
+	return c, err
+}
+
+// revise alters a case, which is empty when there is none yet.
+func (w *work) revise(ctx context.Context, key string, alter func(*ledger.Case)) error {
+	c, err := w.caseOf(ctx, key)
+	if err != nil {
+		return err
+	}
+	if c, err = w.Ledger.ReviseCase(ctx, c, alter); err == nil {
+		w.know(c)
+	}
+	return err
+}
+
+// openCases returns the cases that are open. A sweep reads all of them, once.
+func (w *work) openCases(ctx context.Context) ([]ledger.Case, error) {
+	if !w.opened {
+		all, err := w.Ledger.OpenCases(ctx, w.Control.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range all {
+			w.know(c)
+		}
+		w.opened = true
+	}
+	open := slices.DeleteFunc(slices.Collect(maps.Values(w.cases)), func(c ledger.Case) bool { return c.Opened.IsZero() || !c.Open() })
+	slices.SortFunc(open, func(a, b ledger.Case) int { return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.Key, b.Key)) })
+	return open, nil
 }
 
 // setAside ends the case of something that is exempt or on hold: when that is over, it starts anew
@@ -405,11 +453,11 @@ func (w *work) setAside(ctx context.Context, key string) error {
 	if key == "" { // an earlier try of the run did
 		return nil
 	}
-	c, found, err := w.Ledger.Case(ctx, w.Control.ID, key)
-	if err != nil || !found || !c.Open() {
+	c, err := w.caseOf(ctx, key)
+	if err != nil || c.Opened.IsZero() || !c.Open() {
 		return err
 	}
-	return w.Ledger.ReviseCase(ctx, w.Control.ID, key, func(c *ledger.Case) { c.Closed, c.Outcome = w.now, ledger.SetAside })
+	return w.revise(ctx, key, func(c *ledger.Case) { c.Closed, c.Outcome = w.now, ledger.SetAside })
 }
 
 // fixed returns the entries that end the open cases whose matter a sweep did not find any more.

@@ -70,7 +70,8 @@ func (w *work) take(ctx context.Context, whole bool) {
 	ctx, cancel := context.WithTimeout(ctx, glance)
 	defer cancel()
 	var faults []error
-	if !w.asked {
+	// A run that came upon nothing leaves it to the others: there are sweeps every day.
+	if !w.asked && (w.sweeping() || len(w.report.Changes)+len(w.report.Notices) > 0) {
 		_, err := w.halted(ctx)
 		faults = append(faults, err)
 	}
@@ -87,7 +88,7 @@ func (w *work) take(ctx context.Context, whole bool) {
 
 // takeOpen measures the open cases, and writes a line for each.
 func (w *work) takeOpen(ctx context.Context) error {
-	open, err := w.Ledger.OpenCases(ctx, w.Control.ID)
+	open, err := w.openCases(ctx)
 	if err != nil {
 		return err
 	}

@@ -50,10 +50,17 @@ func measured(report remedy.Report) map[string]any {
 	return values
 }
 
-// with is the metrics that every run has, zero unless others says more.
+// with is the metrics that every run has that came upon something, zero unless others says more.
 func with(others map[string]any) map[string]any {
 	all := map[string]any{"Findings": 0.0, "Changes": 0.0, "Notices": 0.0, "Failures": 0.0, "Skipped": 0.0, "HaltedHours": 0.0}
 	maps.Copy(all, others)
+	return all
+}
+
+// idle is the same for a run that came upon nothing: it does not ask the halt switch.
+func idle(others map[string]any) map[string]any {
+	all := with(others)
+	delete(all, "HaltedHours")
 	return all
 }
 
@@ -81,7 +88,7 @@ func TestEveryRunMeasuresWhatCameOfIt(t *testing.T) {
 		want   map[string]any
 	}{
 		{"a sweep that finds nothing", func(event.Event) ([]remedy.Finding, error) { return nil, nil }, nil, nil, sweep, sweeping(nil)},
-		{"an event about nothing", func(event.Event) ([]remedy.Finding, error) { return nil, nil }, nil, nil, attached, with(nil)},
+		{"an event about nothing", func(event.Event) ([]remedy.Finding, error) { return nil, nil }, nil, nil, attached, idle(nil)},
 		{"a sweep that changes something: nobody waited for that", asIs, nil, nil, sweep,
 			sweeping(map[string]any{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0})},
 		{"an event that leads to a change 42 seconds later", asIs, nil, nil, attached,
@@ -94,7 +101,7 @@ func TestEveryRunMeasuresWhatCameOfIt(t *testing.T) {
 			sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedRepeated": 1.0})},
 		{"a planner that fails", func(event.Event) ([]remedy.Finding, error) { return nil, errors.New("denied") }, nil, nil, sweep,
 			with(map[string]any{"Failures": 1.0})},
-		{"nonsense", asIs, nil, nil, "nonsense", with(map[string]any{"Failures": 1.0})},
+		{"nonsense", asIs, nil, nil, "nonsense", idle(map[string]any{"Failures": 1.0})},
 		{"an owner with days left", asIs, func(t *testing.T, r *remedy.Runner, _ *account.Account) {
 			r.Settings.Parameters = []byte(`{"graceDays": 7}`)
 		}, nil, sweep,
@@ -113,9 +120,9 @@ func TestEveryRunMeasuresWhatCameOfIt(t *testing.T) {
 		{"a Warder that was halted a day and an hour ago", asIs, func(t *testing.T, r *remedy.Runner, _ *account.Account) {
 			r.Halt = halted{r.Now().Add(-25 * time.Hour)}
 		}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0, "OpenCases": 1.0, "HaltedHours": 25.0})},
-		{"a halted Warder that has nothing to do", func(event.Event) ([]remedy.Finding, error) { return nil, nil }, func(t *testing.T, r *remedy.Runner, _ *account.Account) {
+		{"a sweep of a halted Warder that has nothing to do", func(event.Event) ([]remedy.Finding, error) { return nil, nil }, func(t *testing.T, r *remedy.Runner, _ *account.Account) {
 			r.Halt = halted{r.Now().Add(-90 * time.Minute)}
-		}, nil, attached, with(map[string]any{"HaltedHours": 1.5})},
+		}, nil, sweep, sweeping(map[string]any{"HaltedHours": 1.5})},
 		{"a change over the blast radius", asIs, func(t *testing.T, r *remedy.Runner, _ *account.Account) { spend(t, r, 1) }, nil, attached,
 			with(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0, "BreakerOpen": 1.0})},
 		{"a sweep of a control that is stopped", func(event.Event) ([]remedy.Finding, error) { return nil, nil }, func(t *testing.T, r *remedy.Runner, _ *account.Account) {
@@ -159,7 +166,7 @@ func spend(t *testing.T, r *remedy.Runner, changes int) {
 	t.Helper()
 	r.Settings.BlastRadius = 1
 	for i := range changes {
-		if _, _, err := r.Ledger.Take(t.Context(), "test", string(rune('a'+i)), 1, r.Now()); err != nil {
+		if _, err := r.Ledger.Take(t.Context(), "test", &ledger.Breaker{}, string(rune('a'+i)), 1, r.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -127,7 +127,7 @@ func (r *Runner) run(ctx context.Context, by Invocation, raw []byte) (Report, er
 	soon, cancel := context.WithTimeout(ctx, by.Left-by.Left/20)
 	defer cancel()
 	w := &work{
-		Runner: r, event: e, run: run, now: now, report: &report, contacts: map[string]owner.Contact{}, tagsOf: map[string]map[string]string{}, turns: map[string]string{}, rounds: map[string]*ledger.Rounds{}, still: still,
+		Runner: r, event: e, run: run, now: now, report: &report, contacts: map[string]owner.Contact{}, tagsOf: map[string]map[string]string{}, turns: map[string]string{}, rounds: map[string]*ledger.Rounds{}, cases: map[string]ledger.Case{}, still: still,
 		planning: by.Left / 2, late: func() bool { return soon.Err() != nil },
 		log: r.Log.With("event", report.Event),
 	}

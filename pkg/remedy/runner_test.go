@@ -335,7 +335,7 @@ func TestAnEmergencyThatWasHeldBackUnreadIsNotForgotten(t *testing.T) {
 		f.Fresh = true
 		return []remedy.Finding{f}, nil
 	})
-	r.Planner = remedy.Waiting(r.Planner, r.Ledger, "test")
+	r.Planner = remedy.Waiting(r.Planner)
 	a.Fault = func(operation string, _ bool) error {
 		if operation == "iam:GetUser" {
 			return errors.New("Throttling: Rate exceeded")

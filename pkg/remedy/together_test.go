@@ -31,6 +31,13 @@ func (s store) Get(ctx context.Context, partition, sort string) (ledger.Item, er
 	return item, err
 }
 
+func (s store) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	s.meanwhile()
+	items, err := s.Store.Gather(ctx, keys...)
+	s.meanwhile()
+	return items, err
+}
+
 func (s store) Put(ctx context.Context, item ledger.Item) error {
 	s.meanwhile()
 	err := s.Store.Put(ctx, item)

@@ -12,26 +12,21 @@ import (
 
 // Waiting gives a sweep to a planner that knows events only: what was held back when its event came,
 // because Warder was halted or the blast radius was reached, is found again by the next sweep, from
-// the ledger. All other events are the planner's. id is that of the control.
-func Waiting(p Planner, l *ledger.Ledger, id string) Planner {
-	return &waiting{p, l, id}
-}
+// the ledger. All other events are the planner's.
+func Waiting(p Planner) Sweeper { return waiting{p} }
 
-type waiting struct {
-	Planner
-	ledger *ledger.Ledger
-	id     string
-}
+type waiting struct{ Planner }
 
 // Plan implements [Planner].
-func (p *waiting) Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error) {
-	if _, sweep := e.Detail.(*event.Sweep); !sweep {
-		return p.Planner.Plan(ctx, e, now)
+func (p waiting) Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error) {
+	if _, sweep := e.Detail.(*event.Sweep); sweep {
+		return nil, ErrSweep
 	}
-	open, err := p.ledger.OpenCases(ctx, p.id)
-	if err != nil {
-		return nil, err
-	}
+	return p.Planner.Plan(ctx, e, now)
+}
+
+// Sweep implements [Sweeper].
+func (waiting) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ time.Time) ([]Finding, error) {
 	var findings []Finding
 	for _, c := range open {
 		if !c.Urgent {

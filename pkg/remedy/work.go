@@ -39,8 +39,9 @@ type work struct {
 	// stopped are the steps that the blast radius held back in this run, tripped when it did.
 	stopped []ledger.Step
 	tripped time.Time
-	// open are the open cases, opened says that they were read.
-	open   []ledger.Case
+	// cases are those that were read, as this run left them, by their keys; opened says that all open
+	// ones are among them.
+	cases  map[string]ledger.Case
 	opened bool
 	// still says that the run's time is its event's, and stands still.
 	still bool
@@ -126,7 +127,7 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 		e.Detail = &event.Sweep{Rule: sweep.Rule, After: w.run.After}
 	}
 	planning, cancel := context.WithTimeout(ctx, w.planning)
-	findings, err := w.Planner.Plan(planning, e, w.now)
+	findings, err := Look(planning, w.Planner, e, w.openCases, w.now)
 	cancel()
 	if err != nil {
 		faults = append(faults, fmt.Errorf("plan: %w", err))
@@ -213,7 +214,7 @@ func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []
 	}
 	if err == nil && why.Empty() {
 		reason = metric.SkippedUndone
-		why, err = w.onHold(ctx, entry)
+		why, err = w.planned(ctx, entry, f)
 	}
 	if err != nil {
 		wanted, err := w.unread(entry, f, err)
@@ -410,8 +411,8 @@ func (w *work) finish(ctx context.Context, entry *ledger.Entry) error {
 	if severity := control.Severity(entry.Severity); severity.Rank() > w.report.Severity.Rank() || len(w.report.Changes)+len(w.report.Notices) == 0 {
 		w.report.Severity = severity
 	}
-	acted := w.act(ctx, entry)
-	told := w.tell(ctx, entry, acted != nil)
+	settled, acted := w.act(ctx, entry)
+	told := w.tell(ctx, entry, settled, acted != nil)
 	for _, step := range entry.Steps {
 		w.reportStep(step)
 	}
@@ -438,10 +439,11 @@ func outcome(s ledger.Status) Outcome {
 	}
 }
 
-// act settles the steps of an entry, in order, as far as it can.
-func (w *work) act(ctx context.Context, entry *ledger.Entry) error {
+// act settles the steps of an entry, in order, as far as it can. settled says that it did, and that the
+// entry is to be recorded as it is then.
+func (w *work) act(ctx context.Context, entry *ledger.Entry) (settled bool, err error) {
 	if entry.Guard == ledger.Unread || !slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() }) {
-		return nil
+		return false, nil
 	}
 	instead, reason, failed := w.permit(ctx, entry)
 	lacking := false
@@ -477,7 +479,7 @@ func (w *work) act(ctx context.Context, entry *ledger.Entry) error {
 		}
 		w.log.Log(ctx, level, "change", changeAttrs(*step)...)
 	}
-	return errors.Join(failed, w.Ledger.Update(ctx, entry))
+	return true, failed
 }
 
 // changeAttrs are those of the line that a change has in the log.
@@ -541,7 +543,7 @@ func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step)
 		return err
 	}
 	if w.rounds[step.ID] == nil { // the guards that come before did not let anything through
-		if _, err := w.lately(ctx, *step); err != nil {
+		if _, err := w.lately(ctx, *step, nil); err != nil {
 			return err
 		}
 	}
@@ -575,7 +577,7 @@ func (w *work) make(ctx context.Context, kind change.Kind, step ledger.Step) (mo
 		default:
 			err := w.Ledger.Claim(ctx, rounds, step.ID, w.now, w.Now().Add(atWork))
 			if errors.Is(err, ledger.ErrConflict) {
-				if _, err := w.lately(ctx, step); err != nil {
+				if _, err := w.lately(ctx, step, rounds); err != nil {
 					return moot, err
 				}
 				continue
@@ -637,12 +639,16 @@ func verify(ctx context.Context, sleep func(context.Context, time.Duration), kin
 	return &otherwise{say.Fault{Text: say.F("the change did not take: %s", kind.Say(c, false))}, present}
 }
 
-// tell publishes the notice that the entry's state calls for, unless it was sent before. again says
-// that a retry will go on with it.
-func (w *work) tell(ctx context.Context, entry *ledger.Entry, again bool) error {
+// tell publishes the notice that the entry's state calls for, unless it was sent before, and records the
+// entry: settled says that there is something to record in any case. again says that a retry will go on
+// with it.
+func (w *work) tell(ctx context.Context, entry *ledger.Entry, settled, again bool) error {
 	kind := calledFor(entry, again)
 	if kind == "" || entry.Notice(kind) != nil {
-		return nil
+		if !settled {
+			return nil
+		}
+		return w.Ledger.Update(ctx, entry)
 	}
 	if kind == notice.Warning {
 		// The owner has the whole grace period from now on, whenever the entry was made.
@@ -650,6 +656,9 @@ func (w *work) tell(ctx context.Context, entry *ledger.Entry, again bool) error 
 	}
 	id, err := w.Topic.Publish(ctx, w.message(entry, kind))
 	if err != nil {
+		if settled {
+			err = errors.Join(err, w.Ledger.Update(ctx, entry))
+		}
 		return err
 	}
 	entry.Told = append(entry.Told, ledger.Told{Kind: kind, Owner: entry.Owner, Message: id, At: w.clock()})

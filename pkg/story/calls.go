@@ -74,8 +74,10 @@ func (r *recorder) end(w *world, e namedEvent, report remedy.Report, failed erro
 	case failed != nil:
 	case strings.HasPrefix(e.name, "release"):
 		path = "release"
-	case !e.isEvent():
+	case !e.isEvent() && report.Outcome == remedy.Changed:
 		path = "undo"
+	case !e.isEvent():
+		path = "undo, refused"
 	case strings.HasPrefix(report.Reason, "this event was handled before"):
 		path = "again"
 	case report.Outcome == remedy.Changed:

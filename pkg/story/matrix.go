@@ -141,7 +141,7 @@ func (h *harness) meet(untroubled *world, t trouble, looked bool) (came met) {
 		goes := count == t.nth && !struck || t.lasting && struck && c.operation == came.call.operation
 		if !goes && !took {
 			// Read once more, it stands for what comes after that.
-			guards = slices.DeleteFunc(guards, func(g unread) bool { return g.call == c })
+			guards = slices.DeleteFunc(guards, func(g unread) bool { return g.call == c || c.reads(g.guards) })
 		}
 		if !goes || took != t.took {
 			return nil
@@ -157,7 +157,9 @@ func (h *harness) meet(untroubled *world, t trouble, looked bool) (came met) {
 			w.cancel()
 		}
 		if c.guards != "" && !t.took {
-			guards = append(guards, unread{c, w.store.Copy()})
+			for _, one := range c.each() {
+				guards = append(guards, unread{one, w.store.Copy()})
+			}
 		}
 		return err
 	}

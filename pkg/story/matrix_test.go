@@ -213,12 +213,19 @@ type forgetful struct {
 	partition string
 }
 
-func (s forgetful) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
-	item, err := s.memory.Get(ctx, partition, sort)
-	if err != nil && strings.HasPrefix(partition, s.partition) {
-		return ledger.Item{Partition: partition, Sort: sort}, nil
+func (s forgetful) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	items, err := s.memory.Gather(ctx, keys...)
+	if err != nil && slices.ContainsFunc(keys, func(k ledger.Key) bool { return strings.HasPrefix(k.Partition, s.partition) }) {
+		if items, err = s.store.Gather(ctx, keys...); err != nil {
+			return nil, err
+		}
+		for i, item := range items {
+			if strings.HasPrefix(item.Partition, s.partition) {
+				items[i] = ledger.Item{Partition: item.Partition, Sort: item.Sort}
+			}
+		}
 	}
-	return item, err
+	return items, err
 }
 
 // boaster reads what it has set, whether or not it did.

@@ -93,7 +93,7 @@ type call struct {
 	guards string
 }
 
-// Calls that guard: everything, what is a user's, or one thing, of which the ledger has the partition.
+// Calls that guard: everything, what is a user's, or things, of which the ledger has the partitions, one a line.
 const (
 	everything = "everything"
 	ofUser     = "user "
@@ -108,10 +108,28 @@ func (c call) covers(what change.Change) bool {
 	case isUser:
 		return what.Subject == user
 	case isThing:
-		return strings.HasSuffix(thing, "#"+what.Kind+"#"+what.Subject+"#"+what.Target)
+		return strings.Contains(thing, "#"+what.Kind+"#"+what.Subject+"#"+what.Target+"\n")
 	default:
 		return c.guards == everything
 	}
+}
+
+// each are the guards that the call reads, one by one: a call can be of several things.
+func (c call) each() []call {
+	things, ok := strings.CutPrefix(c.guards, ofThing)
+	if !ok {
+		return []call{c}
+	}
+	var all []call
+	for thing := range strings.Lines(things) {
+		all = append(all, call{c.operation, ofThing + thing})
+	}
+	return all
+}
+
+// reads reports whether the call reads the guard of one thing.
+func (c call) reads(guard string) bool {
+	return slices.ContainsFunc(c.each(), func(one call) bool { return one.guards == guard && strings.HasPrefix(guard, ofThing) })
 }
 
 func (w *world) meet(operation, guards string, after bool) error {
@@ -176,7 +194,7 @@ var _ ledger.Store = memory{}
 func guards(partition string) string {
 	switch kind(partition) {
 	case "hold", "rounds":
-		return ofThing + partition
+		return ofThing + partition + "\n"
 	case "breaker":
 		return everything
 	default:
@@ -215,6 +233,30 @@ func (m memory) Get(ctx context.Context, partition, sort string) (item ledger.It
 		return err
 	})
 	return item, err
+}
+
+// Gather implements [ledger.Store].
+func (m memory) Gather(ctx context.Context, keys ...ledger.Key) (found []ledger.Item, err error) {
+	operation, kept, kinds := "dynamodb:BatchGetItem", "", []string{}
+	if len(keys) == 1 {
+		operation = "dynamodb:GetItem"
+	}
+	for _, key := range keys {
+		if strings.HasPrefix(guards(key.Partition), ofThing) {
+			kept += strings.TrimPrefix(guards(key.Partition), ofThing)
+		}
+		if !slices.Contains(kinds, kind(key.Partition)) {
+			kinds = append(kinds, kind(key.Partition))
+		}
+	}
+	if kept != "" {
+		kept = ofThing + kept
+	}
+	err = m.meet(operation, kept, strings.Join(kinds, "+"), func() error {
+		found, err = m.store.Gather(ctx, keys...)
+		return err
+	})
+	return found, err
 }
 
 // Put implements [ledger.Store].
@@ -304,7 +346,7 @@ func (h *harness) staff(w *world) error {
 		return err
 	}
 	w.runner = &remedy.Runner{
-		Control: h.described, Settings: w.settings, Planner: planned{planner, w},
+		Control: h.described, Settings: w.settings, Planner: w.watched(planner),
 		Kinds: h.kinds(w.account), Ledger: memory, Topic: w,
 		Owners: owner.Book{API: asker{w}, Owners: w.settings.Owners},
 		Halt:   halt.Switch{API: w.account, Name: w.settings.Halt},
@@ -326,11 +368,41 @@ type planned struct {
 
 // Plan implements [remedy.Planner].
 func (p planned) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
-	if p.recorder != nil {
-		p.recorder.planner = true
-		defer func() { p.recorder.planner = false }()
-	}
+	defer p.begin()()
 	return p.Planner.Plan(ctx, e, now)
+}
+
+func (p planned) begin() (end func()) {
+	if p.recorder == nil {
+		return func() {}
+	}
+	p.recorder.planner = true
+	return func() { p.recorder.planner = false }
+}
+
+// sweeping is the same of a planner that goes by the open cases.
+type sweeping struct {
+	planned
+	remedy.Sweeper
+}
+
+// Plan implements [remedy.Planner].
+func (s sweeping) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+	return s.planned.Plan(ctx, e, now)
+}
+
+// Sweep implements [remedy.Sweeper].
+func (s sweeping) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remedy.Finding, error) {
+	defer s.begin()()
+	return s.Sweeper.Sweep(ctx, e, open, now)
+}
+
+// watched is the planner, which says when it is at work.
+func (w *world) watched(p remedy.Planner) remedy.Planner {
+	if s, ok := p.(remedy.Sweeper); ok {
+		return sweeping{planned{p, w}, s}
+	}
+	return planned{p, w}
 }
 
 // haltRead is how the halt switch is read.

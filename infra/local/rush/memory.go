@@ -186,6 +186,11 @@ func (d distant) Get(ctx context.Context, partition, sort string) (ledger.Item, 
 	return d.Store.Get(ctx, partition, sort)
 }
 
+func (d distant) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	travel()
+	return d.Store.Gather(ctx, keys...)
+}
+
 func (d distant) Put(ctx context.Context, item ledger.Item) error {
 	travel()
 	return d.Store.Put(ctx, item)

@@ -47,7 +47,10 @@ func (w *world) recorded(item ledger.Item) {
 			w.bySubject[e.Subject] = append(w.bySubject[e.Subject], e.ID)
 		}
 		w.entries[e.ID] = e
-	case "case":
+	case "case", "ended":
+		if !item.Expires.IsZero() {
+			return // what is left of one that ended
+		}
 		var c ledger.Case
 		into(&c)
 		if _, known := w.cases[key+"#"+c.Key]; !known {

@@ -244,12 +244,14 @@ func (o tagless) Owner(ctx context.Context, user string) (owner.Contact, error) 
 
 type forgetful struct{ store }
 
-func (s forgetful) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
-	item, err := s.store.Get(ctx, partition, sort)
-	if strings.HasPrefix(partition, "hold#") {
-		item.Version = 0
+func (s forgetful) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	items, err := s.store.Gather(ctx, keys...)
+	for i := range items {
+		if strings.HasPrefix(items[i].Partition, "hold#") {
+			items[i].Version = 0
+		}
 	}
-	return item, err
+	return items, err
 }
 
 // altered is a kind of change that does something else.
@@ -325,6 +327,11 @@ func (always) Check(context.Context) (say.Text, time.Time, error) {
 	return say.Data("halted"), time.Time{}, nil
 }
 
+// asRead are the cases that were read.
+func asRead(open []ledger.Case) func(context.Context) ([]ledger.Case, error) {
+	return func(context.Context) ([]ledger.Case, error) { return open, nil }
+}
+
 // blunt takes away what denies, as if it gave something.
 type blunt struct {
 	remedy.Planner
@@ -332,7 +339,11 @@ type blunt struct {
 }
 
 func (p blunt) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
-	findings, err := p.Planner.Plan(ctx, e, now)
+	return p.Sweep(ctx, e, nil, now)
+}
+
+func (p blunt) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remedy.Finding, error) {
+	findings, err := remedy.Look(ctx, p.Planner, e, asRead(open), now)
 	p.w.account.With(func(s *account.State) {
 		for name, u := range s.Users {
 			if slices.Contains(u.Attached, own+"/no-bills") {
@@ -348,7 +359,11 @@ func (p blunt) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy
 type unordered struct{ remedy.Planner }
 
 func (p unordered) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
-	findings, err := p.Planner.Plan(ctx, e, now)
+	return p.Sweep(ctx, e, nil, now)
+}
+
+func (p unordered) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remedy.Finding, error) {
+	findings, err := remedy.Look(ctx, p.Planner, e, asRead(open), now)
 	for i := range findings {
 		findings[i].OneKeyOf = ""
 	}

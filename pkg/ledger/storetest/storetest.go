@@ -14,6 +14,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/warder-aws/warder/pkg/ledger"
 )
@@ -110,6 +111,11 @@ func Run(t *testing.T, store ledger.Store) {
 				t.Errorf("error %v, want ErrConflict", err)
 			}
 			item := get(t, partition, "s")
+			if conflict := (*ledger.Conflict)(nil); !errors.As(err, &conflict) {
+				t.Errorf("error %T, want one that has the item", err)
+			} else {
+				equal(t, item, conflict.Present)
+			}
 			if item.Version != tc.stored || item.Body == "lost" {
 				t.Errorf("the item is %+v after the conflict", item)
 			}
@@ -154,6 +160,41 @@ func Run(t *testing.T, store ledger.Store) {
 				t.Errorf("%s: %v, want a refusal", name, err)
 			}
 		}
+	})
+	run("several items are gathered in the order in which they are asked for", func(t *testing.T) {
+		put(t, ledger.Item{Partition: "gather#1", Sort: "a", Body: "1"}, ledger.Item{Partition: "gather#1", Sort: "b", Body: "2"}, ledger.Item{Partition: "gather#2", Sort: "a", Subject: "gatherer", At: noon, Body: "3"})
+		key := func(of ledger.Item) ledger.Key { return ledger.Key{Partition: of.Partition, Sort: of.Sort} }
+		want := []ledger.Item{
+			{Partition: "gather#2", Sort: "a", Subject: "gatherer", At: noon, Version: 1, Body: "3"}, {Partition: "gather#2", Sort: "none"},
+			{Partition: "gather#1", Sort: "a", Version: 1, Body: "1"}, {Partition: "gather#1", Sort: "b", Version: 1, Body: "2"}, {Partition: "gather#1", Sort: "a", Version: 1, Body: "1"},
+		}
+		found, err := store.Gather(ctx, each(want, key)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, want, found)
+		if found, err = store.Gather(ctx, key(want[0])); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, want[:1], found)
+		if _, err = store.Gather(ctx, key(want[0]), ledger.Key{Partition: "gather#1"}); err == nil {
+			t.Error("an empty sort key is taken")
+		}
+	})
+	run("more items are gathered than one call takes", func(t *testing.T) {
+		var keys []ledger.Key
+		for i := range 230 {
+			keys = append(keys, ledger.Key{Partition: "gather#3", Sort: fmt.Sprint(i)})
+			if i%100 == 99 {
+				put(t, ledger.Item{Partition: "gather#3", Sort: fmt.Sprint(i), Body: fmt.Sprint(i)})
+			}
+		}
+		found, err := store.Gather(ctx, keys...)
+		if err != nil || len(found) != len(keys) {
+			t.Fatalf("%d items, %v", len(found), err)
+		}
+		equal(t, []string{"99", "199"}, []string{found[99].Body, found[199].Body})
+		equal(t, ledger.Item{Partition: "gather#3", Sort: "229"}, found[229])
 	})
 	run("a query has the items of one partition by their sort key", func(t *testing.T) {
 		put(t,
@@ -294,9 +335,10 @@ func Run(t *testing.T, store ledger.Store) {
 			must(book.Record(ctx, &run, []ledger.Entry{{ID: "of-" + key, Control: "control", Run: key, Subject: "erin", At: at, Guard: ledger.Exemption}}, true))
 			run.Done, run.Outcome = true, "told"
 			must(book.Finish(ctx, &run))
-			must(book.ReviseCase(ctx, "control", key, func(c *ledger.Case) { c.Subject, c.Opened = "erin", at }))
+			_, err = book.ReviseCase(ctx, ledger.Case{Control: "control", Key: key}, func(c *ledger.Case) { c.Subject, c.Opened = "erin", at })
+			must(err)
 		}
-		_, _, err := book.Take(ctx, "control", "step", 1, noon)
+		_, err := book.Take(ctx, "control", &ledger.Breaker{}, "step", 1, noon)
 		must(err)
 		must(book.Remember(ctx, "note", "not a part of it", noon))
 		contents, err := book.Contents(ctx)
@@ -319,7 +361,9 @@ func Run(t *testing.T, store ledger.Store) {
 			opened = append(opened, c.Key)
 		}
 		equal(t, [][]string{order, order, order}, [][]string{ran, found, opened})
-		equal(t, map[string]ledger.Breaker{"control": {Since: noon, Steps: []string{"step"}}}, contents.Breakers)
+		if diff := gocmp.Diff(map[string]ledger.Breaker{"control": {Since: noon, Steps: []string{"step"}}}, contents.Breakers, cmpopts.IgnoreUnexported(ledger.Breaker{})); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	})
 	t.Attr("cases", strconv.Itoa(cases))
 }
