@@ -3,12 +3,16 @@ package function
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +29,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/sweep"
 )
 
 // inLambda is what Lambda tells a function.
@@ -276,4 +281,66 @@ func TestTheEnvironmentSaysWhereS3IsToo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// front refuses each user's first calls as too many, and counts how many calls there are at a time.
+type front struct {
+	mu        sync.Mutex
+	refusals  int
+	asked     map[string]int
+	now, most int
+}
+
+func (f *front) Do(r *http.Request) (*http.Response, error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	f.asked[r.Form.Get("UserName")]++
+	refused := f.asked[r.Form.Get("UserName")] <= f.refusals
+	f.now++
+	f.most = max(f.most, f.now)
+	f.mu.Unlock()
+	runtime.Gosched() // to the others
+	f.mu.Lock()
+	f.now--
+	f.mu.Unlock()
+	status, body := http.StatusOK, `<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata/><IsTruncated>false</IsTruncated></ListAccessKeysResult></ListAccessKeysResponse>`
+	if refused {
+		status, body = http.StatusBadRequest, `<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>`
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+func TestASweepThatIsRefusedAgainAndAgainComesToItsEndWithFewCallsAtATime(t *testing.T) {
+	surround(t, inLambda)
+	cfg, err := environment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const refusals = 4 // more than an error is tried again
+	client, tries := &front{refusals: refusals, asked: map[string]int{}}, cfg.Retryer
+	cfg.HTTPClient = client
+	cfg.Retryer = func() aws.Retryer { return hurried{tries().(aws.RetryerV2)} }
+	api := iam.NewFromConfig(cfg)
+	var users []string
+	for i := range 20 {
+		users = append(users, fmt.Sprintf("user-%d", i))
+	}
+	looked := sweep.Each(t.Context(), users, sweep.Abreast, func() {}, func(user string) error {
+		_, err := api.ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{UserName: &user})
+		return err
+	})
+	if err := errors.Join(looked...); err != nil || len(looked) != len(users) {
+		t.Errorf("looked at %d users of %d: %v", len(looked), len(users), err)
+	}
+	for _, user := range users {
+		if client.asked[user] != refusals+1 {
+			t.Errorf("asked for %s %d times, want %d", user, client.asked[user], refusals+1)
+		}
+	}
+	if client.most < 1 || client.most > sweep.Abreast {
+		t.Errorf("%d calls at a time, want at most %d", client.most, sweep.Abreast)
+	}
+	t.Attr("cases", strconv.Itoa(len(users)*refusals))
 }

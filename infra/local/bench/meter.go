@@ -18,12 +18,13 @@ type meter struct {
 	moto    string // URL
 	account string
 
-	mu       sync.Mutex
-	calls    map[string]int // by operation, such as iam:ListAccessKeys
-	flying   map[string]int // calls that are under way, by service
-	most     map[string]int // how many were at once, by service
-	// throttle reports whether a call is refused as too many; nil refuses none.
-	throttle func(operation string) bool
+	mu     sync.Mutex
+	calls  map[string]int // by operation, such as iam:ListAccessKeys
+	flying map[string]int // calls that are under way, by service
+	most   map[string]int // how many were at once, by service
+	// refuse is the code of the error that a call is refused with, empty for one that is not; nil refuses
+	// none.
+	refuse func(operation string) (code string)
 	// latency is how long the network takes for a call.
 	latency time.Duration
 }
@@ -48,14 +49,15 @@ func (m *meter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") != "" {
 		name = form.Get("Action")
 	}
-	refused := m.begin(service, service+":"+name)
+	code := m.begin(service, service+":"+name)
 	defer m.end(service)
 	time.Sleep(m.latency)
-	if refused {
+	if code != "" {
+		// As services answer that speak the query protocol, such as IAM and SNS:
 		// https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 		w.Header().Set("Content-Type", "text/xml")
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>")
+		_, _ = io.WriteString(w, "<ErrorResponse><Error><Type>Sender</Type><Code>"+code+"</Code><Message>refused</Message></Error></ErrorResponse>")
 		return
 	}
 	forwarded, err := http.NewRequestWithContext(r.Context(), r.Method, m.moto+r.URL.RequestURI(), bytes.NewReader(body))
@@ -80,13 +82,16 @@ func (m *meter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(w, response.Body)
 }
 
-func (m *meter) begin(service, operation string) (refused bool) {
+func (m *meter) begin(service, operation string) (code string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls[operation]++
 	m.flying[service]++
 	m.most[service] = max(m.most[service], m.flying[service])
-	return m.throttle != nil && m.throttle(operation)
+	if m.refuse == nil {
+		return ""
+	}
+	return m.refuse(operation)
 }
 
 func (m *meter) end(service string) {

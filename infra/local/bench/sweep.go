@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -91,12 +92,12 @@ func crowd(id string, users int, now time.Time) account.State {
 	boundary := "arn:aws:iam::" + id + ":policy/" + rush.Boundary
 	state.Policies[boundary] = rush.Document
 	for i := range users {
-		user := state.Users[fmt.Sprintf("user-%04d", i)]
+		one := state.Users[user(i)]
 		if account.Matters(i) {
-			user.Tags["warder:rotate"] = "yes"
+			one.Tags["warder:rotate"] = "yes"
 			continue
 		}
-		user.Boundary = boundary
+		one.Boundary = boundary
 	}
 	return state
 }
@@ -142,7 +143,7 @@ func (s *Swept) count(calls map[string]int) {
 
 // sweepInMemory has the control sweep a copy of the state.
 func sweepInMemory(ctx context.Context, root project.Root, state account.State, id string, now time.Time) (Swept, error) {
-	carrier, err := inMemory(root, state, id)
+	carrier, err := inMemory(root, state, id, 0)
 	if err != nil {
 		return Swept{}, err
 	}
@@ -161,8 +162,9 @@ func sweepInMemory(ctx context.Context, root project.Root, state account.State, 
 	return swept, nil
 }
 
-// inMemory is an account in memory with the one control.
-func inMemory(root project.Root, state account.State, id string) (*rush.InMemory, error) {
+// inMemory is an account in memory with the one control, and the blast radius of the settings if none is
+// given.
+func inMemory(root project.Root, state account.State, id string, blastRadius int) (*rush.InMemory, error) {
 	all, err := functions.Controls()
 	if err != nil {
 		return nil, err
@@ -181,7 +183,7 @@ func inMemory(root project.Root, state account.State, id string) (*rush.InMemory
 	if err != nil {
 		return nil, err
 	}
-	return rush.NewInMemory(rush.MemoryOptions{State: state, Settings: set, Controls: one, Rules: rules, BlastRadius: set.BlastRadius, Environments: 1})
+	return rush.NewInMemory(rush.MemoryOptions{State: state, Settings: set, Controls: one, Rules: rules, BlastRadius: cmp.Or(blastRadius, set.BlastRadius), Environments: 1})
 }
 
 // heap names the bytes of the objects on the heap, those that are not yet known to be garbage included.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/pkg/sweep"
 )
 
 var now = time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
@@ -70,6 +71,7 @@ func TestTheHeapOfASweepOfAsManyUsersAsThereCanBeLeavesRoom(t *testing.T) {
 }
 
 func TestTheRealFunctionMakesNoMoreCallsThanOurCodeInMemory(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)
@@ -98,4 +100,44 @@ func TestTheRealFunctionMakesNoMoreCallsThanOurCodeInMemory(t *testing.T) {
 		}
 		t.Attr("calls", strconv.Itoa(deployed.Calls))
 	}
+}
+
+// That refusals are many is for a test of pkg/function, which waits for nothing: the SDK's retryer goes as
+// slowly as half a call a second.
+func TestASweepThatIsThrottledGetsSlowerAndDoesNotFail(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	root, err := project.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const users, refusals = 10, 2
+	state := crowd(moto.AccountID, users, now)
+	e, err := openEmulated(t.Context(), root, state.Users)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	const control = "deactivate-stale-access-key"
+	e.meter.latency = 200 * time.Millisecond // more than the pace, so that users are looked at side by side
+	asked := 0
+	e.meter.refuse = func(operation string) string {
+		if operation != "iam:ListAccessKeys" {
+			return ""
+		}
+		if asked++; asked < 7 || asked >= 7+refusals {
+			return ""
+		}
+		return "Throttling"
+	}
+	got, err := e.sweep(t.Context(), users, control, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asked != users+refusals {
+		t.Errorf("asked for the keys of %d users %d times, want %d", users, asked, users+refusals)
+	}
+	if most := e.meter.most["iam"]; most < 2 || most > sweep.Abreast {
+		t.Errorf("%d calls to IAM at a time, want 2 to %d", most, sweep.Abreast)
+	}
+	t.Attr("calls", strconv.Itoa(got.Calls))
 }
