@@ -232,12 +232,8 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (10s), or those of ARGS="pkg/slack"
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz $(ARGS)
 
 .PHONY: bench
-bench: local $(TOUR) $(ARM64) ## measure cold starts, sweeps and bursts, and write them to dist: ARGS="-runs 5"
+bench: local $(TOUR) $(ARM64) ## measure cold starts, the warm path and sweeps against what is known, and write dist/bench.json: ARGS="-runs 5"
 	@go run ./infra/local bench $(ARGS)
-
-.PHONY: microbench
-microbench: ## run the Go benchmarks, whose ratios are against what everybody knows: ARGS="-bench Decode ./pkg/event"
-	@go test -run '^$$' $(if $(ARGS),$(ARGS),-bench . ./...) -benchmem
 
 .PHONY: ci
 ci: ## run what a submission has to pass

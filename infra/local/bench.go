@@ -23,6 +23,7 @@ import (
 type figures struct {
 	Floor     bench.Started             `json:"floor"`
 	Functions map[string]bench.Function `json:"functions"`
+	Warm      []bench.Warm              `json:"warm,omitempty"`
 	Sweep     []bench.Swept             `json:"sweep,omitempty"`
 	Fits      []bench.Fit               `json:"fits,omitempty"`
 }
@@ -39,6 +40,7 @@ func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	runs := flags.Int("runs", 30, "")
 	users := flags.String("users", "100,1000,5000", "")
+	warm := flags.String("warm", "500ms", "")
 	out := flags.String("out", "dist", "")
 	machine := flags.Bool("json", false, "")
 	others, err := parseFlags(flags, args, stderr)
@@ -66,6 +68,12 @@ func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	var f figures
 	if f.Floor, f.Functions, err = bench.Start(ctx, *runs, progress); err != nil {
 		return err
+	}
+	if *warm != "0" {
+		progress("running the Go benchmarks ...")
+		if f.Warm, err = bench.Benchmarks(ctx, *warm); err != nil {
+			return err
+		}
 	}
 	if len(sizes) > 0 {
 		if f.Sweep, err = bench.Sweep(ctx, sizes, progress); err != nil {
@@ -157,6 +165,17 @@ func (f *figures) print(stdout io.Writer, runs int) error {
 			verdict = "MISSED"
 		}
 		fmt.Fprintf(stdout, "%-8s%s: at most %.2f (%s)\n", verdict, target.name, value, worst)
+	}
+	if len(f.Warm) > 0 {
+		fmt.Fprint(stdout, "\nThe warm path: our own code, each benchmark against the first of its group.\n\n")
+		table = tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprintln(table, "µs\t×\tkB\t×\tallocations\t \tbenchmark")
+		for _, w := range f.Warm {
+			fmt.Fprintf(table, "%.1f\t%.2f\t%.1f\t%.2f\t%.0f\t \t%s: %s\n", w.Nanoseconds/1000, w.TimeRatio, w.Bytes/1000, w.MemoryRatio, w.Allocations, w.Package, w.Name)
+		}
+		if err := table.Flush(); err != nil {
+			return fmt.Errorf("print table: %w", err)
+		}
 	}
 	if len(f.Sweep) == 0 {
 		return nil

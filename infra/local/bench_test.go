@@ -20,7 +20,7 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "dist")
 	var out, progress bytes.Buffer
-	if err := measure(t.Context(), []string{"-runs", "1", "-users", "20,40", "-out", folder}, &out, &progress); err != nil {
+	if err := measure(t.Context(), []string{"-runs", "1", "-users", "20,40", "-warm", "1x", "-out", folder}, &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
 	data, err := os.ReadFile(filepath.Join(folder, "bench.json"))
@@ -37,6 +37,12 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 			Binary    int64          `json:"binary_bytes"`
 			Zip       int64          `json:"zip_bytes"`
 			Calls     map[string]int `json:"calls"`
+		}
+		Warm []struct {
+			Name, Package string
+			Nanoseconds   float64 `json:"ns_per_op"`
+			Allocations   float64 `json:"allocs_per_op"`
+			TimeRatio     float64 `json:"time_ratio"`
 		}
 		Sweep []map[string]any
 	}
@@ -59,8 +65,18 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 			t.Errorf("the table does not name %s", c.ID)
 		}
 	}
+	warm := false
 	if len(told.Functions) != len(all) {
 		t.Errorf("%d functions were measured, there are %d", len(told.Functions), len(all))
+	}
+	for _, w := range told.Warm {
+		if w.Name == "" || !strings.HasPrefix(w.Package, "pkg/") || w.Nanoseconds <= 0 {
+			t.Errorf("of a benchmark: %+v", w)
+		}
+		warm = warm || w.Name == "Run/change" && w.TimeRatio > 0 && w.Allocations > 0
+	}
+	if !warm {
+		t.Errorf("no event that is acted on among the benchmarks: %+v", told.Warm)
 	}
 	for _, s := range told.Sweep {
 		for _, name := range []string{"users", "calls", "seconds", "rss_kb"} {
