@@ -7,6 +7,8 @@
 //
 // With -check nothing is written: a number that is not what the tests told is an error. With -figures
 // the commands of the page's console blocks are run, and what they print is put under them.
+//
+// With -times nothing of that is done: it prints what the tests took, split by layer.
 package main
 
 import (
@@ -35,7 +37,15 @@ func main() {
 	check := flag.Bool("check", false, "fail if a number of the page is not what the tests told")
 	figures := flag.Bool("figures", false, "run the commands of the page, and put what they print under them")
 	told := flag.String("told", "dist/test.json", "what go test -json told")
+	layered := flag.Bool("times", false, "print what the tests took by layer, and the slowest")
 	flag.Parse()
+	if *layered {
+		if err := tabulate(*told, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "proof:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*told, *check, *figures); err != nil {
 		fmt.Fprintln(os.Stderr, "proof:", err)
 		os.Exit(1)
