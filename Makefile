@@ -4,6 +4,10 @@
 SHELL         := bash
 .SHELLFLAGS   := -euo pipefail -c
 MAKEFLAGS     += --no-builtin-rules
+# As many at a time as there are processors, unless make was told how many.
+ifeq ($(MAKELEVEL)$(filter -j% --jobserver%,$(MAKEFLAGS)),0)
+MAKEFLAGS     += -j$(shell getconf _NPROCESSORS_ONLN)
+endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
@@ -18,13 +22,15 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 
 # lambda.norpc leaves out net/rpc, trimpath and the empty build id give the same bytes for the same
 # sources, so that a deployment replaces only the functions that changed.
-GO_BUILD := CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags "-s -w -buildid="
+GO_FLAGS := -tags lambda.norpc -trimpath -buildvcs=false
+GO_BUILD := CGO_ENABLED=0 go build $(GO_FLAGS) -ldflags "-s -w -buildid="
 
 CDK       := node_modules/.bin/cdk
 TOUR      := cdk.out/tour/manifest.json
 FUNCTIONS := $(patsubst functions/%/bootstrap/main.go,%,$(sort $(wildcard functions/*/bootstrap/main.go)))
 ARM64     := $(FUNCTIONS:%=bin/arm64/%/bootstrap)
 NATIVE    := $(FUNCTIONS:%=bin/native/%/bootstrap)
+BOOTSTRAPS = $(FUNCTIONS:%=./functions/%/bootstrap)
 
 GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0
 
@@ -140,11 +146,23 @@ synth: cdk.out/manifest.json ## synthesize the CDK app into cdk.out
 local: .venv/installed $(NATIVE) bin/native/floor/bootstrap cdk.out/manifest.json ## make all that the local account needs
 	@:
 
-bin/arm64/%/bootstrap: $$(call go_files,functions/$$* functions/$$*/bootstrap) $$(wildcard functions/$$*/*.json) $(SHARED)
+# What the functions share is compiled first: linkers that run beside each other would each compile
+# it for themselves.
+bin/arm64/compiled: $(SHARED)
+	@echo "compiling what the functions share, for Lambda ..."
+	@mkdir -p $(@D)
+	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go list -export -deps $(GO_FLAGS) $(BOOTSTRAPS) >$@
+
+bin/native/compiled: $(SHARED)
+	@echo "compiling what the functions share, for this machine ..."
+	@mkdir -p $(@D)
+	@CGO_ENABLED=0 go list -export -deps $(GO_FLAGS) $(BOOTSTRAPS) >$@
+
+bin/arm64/%/bootstrap: $$(call go_files,functions/$$* functions/$$*/bootstrap) $$(wildcard functions/$$*/*.json) $(SHARED) | bin/arm64/compiled
 	@echo "building functions/$* for Lambda ..."
 	@GOOS=linux GOARCH=arm64 $(GO_BUILD) -o $@ ./functions/$*/bootstrap
 
-bin/native/%/bootstrap: $$(call go_files,functions/$$* functions/$$*/bootstrap) $$(wildcard functions/$$*/*.json) $(SHARED)
+bin/native/%/bootstrap: $$(call go_files,functions/$$* functions/$$*/bootstrap) $$(wildcard functions/$$*/*.json) $(SHARED) | bin/native/compiled
 	@echo "building functions/$* for this machine ..."
 	@$(GO_BUILD) -o $@ ./functions/$*/bootstrap
 
@@ -198,9 +216,10 @@ node_modules/installed: package.json package-lock.json
 ##@ Check
 
 .PHONY: test
-test: local $(TOUR) .venv-checkov/installed ## run every test
+test: local $(TOUR) .venv-checkov/installed ## run every test, and say what took the time
 	@mkdir -p dist
-	@$(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg --jsonfile dist/test.json -- -timeout 30m $(ARGS) ./...
+	@status=0; $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg --jsonfile dist/test.json -- -timeout 30m $(ARGS) ./... || status=$$?; \
+		go run ./infra/proof -times; exit $$status
 
 .PHONY: proof
 proof: ## write into docs/proof.md how many cases the tests ran, as the last make test told: ARGS="-check"
