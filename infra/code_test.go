@@ -6,9 +6,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // forStackSet are settings for plain templates.
@@ -71,6 +74,44 @@ func TestRulesOfAStackSetsStackMayKeepWhatTheyCannotHandOver(t *testing.T) {
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("who may write to the queue: %v, want %q", got, want)
 	}
+}
+
+// A deployment replaces the function whose binary changed, and no other: what the template has of each is
+// named by its content.
+func TestABinaryThatChangesChangesItsOwnFunctionAlone(t *testing.T) {
+	const changed = "undo"
+	folder := filepath.Join(scratch, "changed")
+	props, err := properties(folder, everySetting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(props.Binaries, changed, "bootstrap"), []byte("other code"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	after, err := synthesizeFrom(folder, props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := load(t, custom)
+	function := before.function(t, changed).id
+	for id, was := range before.Resources {
+		switch is, there := after.Resources[id]; {
+		case !there:
+			t.Errorf("%s is gone", id)
+		case id == function:
+			if was.get("Code.S3Key") == is.get("Code.S3Key") {
+				t.Errorf("the code of %s is still %v", changed, is.get("Code.S3Key"))
+			}
+		default:
+			if diff := cmp.Diff(was.Properties, is.Properties); diff != "" {
+				t.Errorf("%s (%s) changes with the code of %s:\n%s", id, was.Type, changed, diff)
+			}
+		}
+	}
+	if len(after.Resources) != len(before.Resources) {
+		t.Errorf("%d resources, were %d", len(after.Resources), len(before.Resources))
+	}
+	t.Attr("cases", strconv.Itoa(len(before.Resources)))
 }
 
 func TestAnArchiveIsTheSameForTheSameContentAndElseAnother(t *testing.T) {

@@ -112,6 +112,11 @@ func synthesize(name, context string, more ...control.Control) (template, error)
 	if err != nil {
 		return template{}, err
 	}
+	return synthesizeFrom(folder, props)
+}
+
+// synthesizeFrom makes the stacks in the folder, and returns the hub.
+func synthesizeFrom(folder string, props HubProps) (template, error) {
 	if err := props.check(); err != nil {
 		return template{}, err
 	}
