@@ -26,6 +26,8 @@ type figures struct {
 	Warm      []bench.Warm              `json:"warm,omitempty"`
 	Sweep     []bench.Swept             `json:"sweep,omitempty"`
 	Fits      []bench.Fit               `json:"fits,omitempty"`
+	Burst     []bench.Bursted           `json:"burst,omitempty"`
+	Queue     []bench.Queued            `json:"queue,omitempty"`
 }
 
 // What the functions are to be, against the floor of the same run.
@@ -35,12 +37,16 @@ const (
 	zipTarget  = 4.0 // MB
 )
 
+// queued is how many events come at once to a function that handles few at a time.
+const queued = 24
+
 // measure is the command bench: how fast and how small the functions are.
 func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	runs := flags.Int("runs", 30, "")
 	users := flags.String("users", "100,1000,5000", "")
 	warm := flags.String("warm", "500ms", "")
+	events := flags.Int("events", 300, "")
 	out := flags.String("out", "dist", "")
 	machine := flags.Bool("json", false, "")
 	others, err := parseFlags(flags, args, stderr)
@@ -53,6 +59,8 @@ func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		fault = fmt.Sprintf("bench takes no %q", others[0])
 	case *runs < 1:
 		fault = fmt.Sprintf("-runs %d: want at least 1", *runs)
+	case *events < 0:
+		fault = fmt.Sprintf("-events %d: want at least 1, or 0 for no burst", *events)
 	}
 	if fault != "" {
 		fmt.Fprintln(stderr, "local:", fault)
@@ -80,6 +88,14 @@ func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error
 			return err
 		}
 		f.Fits = bench.Fits(f.Sweep)
+	}
+	if *events > 0 {
+		if f.Burst, err = bench.Burst(ctx, *events, progress); err != nil {
+			return err
+		}
+		if f.Queue, err = bench.Queue(ctx, queued); err != nil {
+			return err
+		}
 	}
 	data, err := f.keep(*out)
 	if err != nil {
@@ -177,14 +193,47 @@ func (f *figures) print(stdout io.Writer, runs int) error {
 			return fmt.Errorf("print table: %w", err)
 		}
 	}
+	if err := f.printSweeps(stdout); err != nil {
+		return err
+	}
+	return f.printBurst(stdout)
+}
+
+func (f *figures) printSweeps(stdout io.Writer) error {
 	if len(f.Sweep) == 0 {
 		return nil
 	}
 	fmt.Fprint(stdout, "\nThe first sweep of an account, in which one user in a hundred gives it something to do.\n\n")
-	table = tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "users\tcalls\tIAM\tledger\tseconds\tpeak MB\ton\t \tcontrol")
 	for _, s := range f.Sweep {
 		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%.2f\t%.1f\t%s\t \t%s\n", s.Users, s.Calls, s.IAM, s.Ledger, s.Seconds, float64(s.RSSKB)/1024, s.On, s.Control)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print table: %w", err)
+	}
+	return nil
+}
+
+func (f *figures) printBurst(stdout io.Writer) error {
+	if len(f.Burst) == 0 {
+		return nil
+	}
+	fmt.Fprint(stdout, "\nA burst through one warm function, one event after the other: how many one core would handle if it never waited for AWS, how many there\n"+
+		"were in a second, and the own time of an event against the floor's. In memory there are no requests to sign and no answers to read.\n\n")
+	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "events\ta second and core\ta second\t×\ton\t \tfunction")
+	for _, b := range f.Burst {
+		fmt.Fprintf(table, "%d\t%.0f\t%.0f\t%.1f\t%s\t \t%s: %s\n", b.Events, b.PerSecond, b.Elapsed, b.Ratio, b.On, b.Function, b.Path)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print table: %w", err)
+	}
+	fmt.Fprint(stdout, "\nEvents that come at once to a function that may handle few at a time; the topic refuses two notices.\n\n")
+	table = tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "at a time\tevents\twaited\tovertaken\tretried\tdone\ttold\tlost\tseconds\t")
+	for _, q := range f.Queue {
+		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t\n", q.Concurrency, q.Events, q.Waited, q.Overtaken, q.Retried, q.Done, q.Told, q.Events-q.Done-q.Kept, q.Seconds)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print table: %w", err)

@@ -20,7 +20,7 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "dist")
 	var out, progress bytes.Buffer
-	if err := measure(t.Context(), []string{"-runs", "1", "-users", "20,40", "-warm", "1x", "-out", folder}, &out, &progress); err != nil {
+	if err := measure(t.Context(), []string{"-runs", "1", "-users", "20,40", "-warm", "1x", "-events", "1", "-out", folder}, &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
 	data, err := os.ReadFile(filepath.Join(folder, "bench.json"))
@@ -45,6 +45,12 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 			TimeRatio     float64 `json:"time_ratio"`
 		}
 		Sweep []map[string]any
+		Burst []struct {
+			Function  string
+			PerSecond float64 `json:"per_second_per_core"`
+			Ratio     float64
+		}
+		Queue []struct{ Events, Done int }
 	}
 	if err := json.Unmarshal(data, &told); err != nil {
 		t.Fatal(err)
@@ -88,6 +94,19 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 	if len(told.Sweep) == 0 {
 		t.Error("no sweep was measured")
 	}
+	for _, b := range told.Burst {
+		if b.PerSecond <= 0 || b.Ratio <= 0 {
+			t.Errorf("of a burst: %+v", b)
+		}
+	}
+	for _, q := range told.Queue {
+		if q.Done != q.Events || q.Done == 0 {
+			t.Errorf("of events that came at once: %+v", q)
+		}
+	}
+	if len(told.Burst) < 3 || told.Burst[0].Function != "floor" || len(told.Queue) == 0 {
+		t.Errorf("no burst was measured: %+v, %+v", told.Burst, told.Queue)
+	}
 	if plot, err := os.ReadFile(filepath.Join(folder, "sweep.svg")); err != nil || !bytes.Contains(plot, []byte("<svg")) {
 		t.Errorf("no plot (%v)", err)
 	}
@@ -96,7 +115,7 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
 	t.Parallel()
 	for arg, want := range map[string]string{
-		"-runs=0": "-runs 0: want at least 1", "-users=5001": `-users "5001": want numbers from 1 to 5000`, "-users=a": `-users "a"`, "more": `bench takes no "more"`,
+		"-runs=0": "-runs 0: want at least 1", "-events=-1": "-events -1: want at least 1", "-users=5001": `-users "5001": want numbers from 1 to 5000`, "-users=a": `-users "a"`, "more": `bench takes no "more"`,
 	} {
 		var out, said bytes.Buffer
 		if err := measure(t.Context(), []string{arg}, &out, &said); err != errUsage || !strings.Contains(said.String(), want) || out.Len() > 0 {

@@ -49,10 +49,11 @@ const usage = `usage: go run ./infra/local COMMAND
         play the events of a busy account, and check that none is lost, that nothing is done or
         told twice, and that the ledger has what the account shows; -memory: on the account in
         memory, with the functions in one process; -tight: until the blast radius is reached
-  bench [-runs N] [-warm TIME] [-users N,N…] [-out DIR] [-json]
+  bench [-runs N] [-warm TIME] [-users N,N…] [-events N] [-out DIR] [-json]
         measure cold starts of every function against one that does nothing, the warm path,
-        and sweeps of accounts of so many users; -warm 0 and -users 0 leave these out; the
-        figures are kept in a folder (dist) as bench.json, how sweeps grow as sweep.svg
+        sweeps of accounts of so many users, and bursts of so many events; -warm 0, -users 0
+        and -events 0 leave these out; the figures are kept in a folder (dist) as bench.json,
+        how sweeps grow as sweep.svg
 
 Files are EventBridge events or bare CloudTrail records; a folder is its *.json files.
 `

@@ -59,10 +59,14 @@ type Bursted struct {
 const warming = 20
 
 // Burst measures how many events one warm function handles on one core, with so many events on each
-// path: the real bootstrap over the Runtime API, on moto, beside our own code in memory and the floor, the
-// binary that does nothing. Events are handled one after the other, as by one environment of Lambda.
-func Burst(ctx context.Context, floor string, events int, progress func(format string, args ...any)) ([]Bursted, error) {
+// path: the real bootstrap over the Runtime API, on moto, beside our own code in memory and the floor.
+// Events are handled one after the other, as by one environment of Lambda.
+func Burst(ctx context.Context, events int, progress func(format string, args ...any)) ([]Bursted, error) {
 	root, err := project.Find()
+	if err != nil {
+		return nil, err
+	}
+	floor, err := root.Binary(Floor)
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +80,14 @@ func Burst(ctx context.Context, floor string, events int, progress func(format s
 	if err != nil {
 		return nil, err
 	}
-	nothing := host.Function{Name: "floor", Binary: floor, Timeout: time.Minute, Env: map[string]string{"GOMAXPROCS": "1"}}
+	nothing := host.Function{Name: Floor, Binary: floor, Timeout: time.Minute, Env: map[string]string{"GOMAXPROCS": "1"}}
 	idle := host.New([]host.Function{nothing}, silent)
 	defer idle.Close()
 	least, err := pour(ctx, idle, nothing.Name, sent)
 	if err != nil {
 		return nil, err
 	}
-	least.Function, least.Path, least.Ratio = "floor", "does nothing", 1
+	least.Function, least.Path, least.Ratio = Floor, "does nothing", 1
 	all := []Bursted{least}
 	ratio := func(b Bursted) float64 { return least.PerSecond / b.PerSecond }
 
@@ -256,9 +260,19 @@ func Queue(ctx context.Context, events int) ([]Queued, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits := []int{1, 2, 4}
+	e, err := openEmulated(ctx, root, burdened(events*len(limits)).Users)
+	if err != nil {
+		return nil, err
+	}
+	defer e.close()
+	sent, err := samples(root, paths[0].sample, events*len(limits))
+	if err != nil {
+		return nil, err
+	}
 	var all []Queued
-	for _, concurrency := range []int{1, 2, 4} {
-		q, err := queue(ctx, root, events, concurrency)
+	for i, concurrency := range limits {
+		q, err := e.queue(sent[i*events:(i+1)*events], concurrency)
 		if err != nil {
 			return nil, err
 		}
@@ -267,21 +281,14 @@ func Queue(ctx context.Context, events int) ([]Queued, error) {
 	return all, nil
 }
 
-func queue(ctx context.Context, root project.Root, events, concurrency int) (Queued, error) {
-	e, err := openEmulated(ctx, root, burdened(events).Users)
-	if err != nil {
-		return Queued{}, err
-	}
-	defer e.close()
+// queue sends the events at once.
+func (e *emulated) queue(sent [][]byte, concurrency int) (Queued, error) {
 	function, err := e.warm(paths[0].control)
 	if err != nil {
 		return Queued{}, err
 	}
-	sent, err := samples(root, paths[0].sample, events)
-	if err != nil {
-		return Queued{}, err
-	}
 	function.Concurrency = concurrency
+	e.meter.reset()
 	refused := 0
 	e.meter.refuse = func(operation string) string {
 		if operation != "sns:Publish" || refused == refusals {
@@ -294,7 +301,7 @@ func queue(ctx context.Context, root project.Root, events, concurrency int) (Que
 		nth    int
 		result host.Result
 	}
-	results := make(chan done, events)
+	results := make(chan done, len(sent))
 	h := host.New([]host.Function{function}, silent)
 	defer h.Close()
 	begin := time.Now()
@@ -305,12 +312,12 @@ func queue(ctx context.Context, root project.Root, events, concurrency int) (Que
 		}
 		go func() { results <- done{i, <-answer} }()
 	}
-	q := Queued{Concurrency: concurrency, Events: events}
+	q := Queued{Concurrency: concurrency, Events: len(sent)}
 	latest := -1
 	for n := range sent {
 		d := <-results
 		if n == 0 {
-			q.Waited = events - 1 - len(h.Processes())
+			q.Waited = len(sent) - 1 - len(h.Processes())
 		}
 		switch {
 		case d.result.Failed:
