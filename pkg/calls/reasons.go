@@ -64,6 +64,7 @@ var Reasons = map[string]string{
 	"compare iam:ListAttachedUserPolicies":           "the policy is still attached, or not",
 	"compare iam:ListGroupsForUser":                  "the user is still in the group, or not",
 	"compare s3:GetBucketPublicAccessBlock":          "the block is still as it was planned from",
+	"compare secretsmanager:DescribeSecret":          "the secret is still the one that the key was handed over in",
 	"compare ssm:DescribeSessions":                   "the session is still on",
 	"compare sts:AssumeRoot":                         "the way to the root user of a member account",
 
@@ -72,6 +73,9 @@ var Reasons = map[string]string{
 	"change iam:AttachUserPolicy":                    "puts the user in quarantine, or puts back what was detached",
 	"change iam:CreateAccessKey":                     "makes the new key",
 	"change iam:DeleteAccessKey as root of a member": "deletes the key",
+	"change iam:DeleteAccessKey":                     "takes the new key away again",
+	"change iam:DeleteUserPermissionsBoundary":       "takes the boundary off again",
+	"change secretsmanager:DeleteSecret":             "takes the secret of the new key away again",
 	"change iam:DeleteUserPolicy":                    "removes the inline policy",
 	"change iam:DetachUserPolicy":                    "detaches the policy",
 	"change iam:PutUserPermissionsBoundary":          "puts the boundary on the user",

@@ -147,16 +147,21 @@ type Standing struct {
 	Breaker Breaker
 	// Rounds are what was done lately to the things of the changes, in their order, if that was asked for.
 	Rounds []Rounds
-	holds  []Hold
+	holds  map[string]Hold // by thing
 }
 
-// Held returns the hold that is in force at now on one of the things, if one is.
-func (s Standing) Held(now time.Time) (h Hold, held bool) {
-	i := slices.IndexFunc(s.holds, func(h Hold) bool { return now.Before(h.Until) })
-	if i < 0 {
-		return h, false
+// Held returns the hold that is in force at now on one of the things that the changes change, if one is.
+// known says that all of them were read.
+func (s Standing) Held(changes []change.Change, now time.Time) (h Hold, held, known bool) {
+	known = true
+	for _, c := range changes {
+		hold, read := s.holds[thing(c)]
+		known = known && read
+		if now.Before(hold.Until) && !held {
+			h, held = hold, true
+		}
 	}
-	return s.holds[i], true
+	return h, held, known
 }
 
 // Holds reads the holds on the things that the changes change, and the case of the key; an empty key
@@ -198,10 +203,11 @@ func (l *Ledger) standing(ctx context.Context, control, matter string, changes [
 		return item
 	}
 	var faults []error
+	s.holds = make(map[string]Hold, len(changes))
 	for _, c := range changes {
 		var h Hold
 		faults = append(faults, parse(next(), &h))
-		s.holds = append(s.holds, h)
+		s.holds[thing(c)] = h
 		if whole {
 			item, r := next(), Rounds{thing: thing(c)}
 			faults = append(faults, r.parse(item))

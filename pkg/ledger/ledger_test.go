@@ -65,7 +65,7 @@ func take(ctx context.Context, l *ledger.Ledger, control, step string, limit int
 // hold is the hold on the thing that c changes.
 func hold(ctx context.Context, l *ledger.Ledger, c change.Change, now time.Time) (h ledger.Hold, held bool, err error) {
 	s, err := l.Holds(ctx, "c", "", []change.Change{c})
-	h, held = s.Held(now)
+	h, held, _ = s.Held([]change.Change{c}, now)
 	return h, held, err
 }
 

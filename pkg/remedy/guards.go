@@ -57,7 +57,7 @@ func (w *work) permit(ctx context.Context, entry *ledger.Entry) (instead ledger.
 		return held(say.Fault{Text: say.F("what the ledger has of %q cannot be read", entry.Subject), Err: err})
 	}
 	w.know(standing.Case)
-	if hold := onHold(standing, w.now); !hold.Empty() {
+	if hold := onHold(standing, changes, w.now); !hold.Empty() {
 		w.report.skip(metric.SkippedUndone, len(entry.Steps))
 		return ledger.Skipped, hold, nil
 	}
@@ -162,16 +162,35 @@ const lastDays = 7
 // planned returns why the entry of a finding is left alone, because a person put the same thing back. It
 // reads the entry's case as well, if the finding may go by it.
 func (w *work) planned(ctx context.Context, entry ledger.Entry, f Finding) (say.Text, error) {
-	key := entry.Case
+	key, changes := entry.Case, changesOf(entry)
 	if _, known := w.cases[key]; known || f.Fresh || w.Settings.Mode != control.Enforce {
 		key = ""
 	}
-	standing, err := w.Ledger.Holds(ctx, w.Control.ID, key, changesOf(entry))
+	if _, _, known := w.ahead.Held(changes, w.now); known && key == "" {
+		return onHold(w.ahead, changes, w.now), nil
+	}
+	standing, err := w.Ledger.Holds(ctx, w.Control.ID, key, changes)
 	if err != nil {
 		return say.Text{}, say.Fault{Text: say.F("what the ledger has of %q cannot be read", entry.Subject), Err: err}
 	}
 	w.know(standing.Case)
-	return onHold(standing, w.now), nil
+	return onHold(standing, changes, w.now), nil
+}
+
+// readAhead reads the holds on all that was found, in a call for each hundred. What cannot be read so is
+// read one by one: each finding stands for itself.
+func (w *work) readAhead(ctx context.Context, findings []Finding) {
+	var changes []change.Change
+	for _, f := range findings {
+		changes = append(changes, f.Changes...)
+	}
+	if len(findings) < 2 || len(changes) == 0 {
+		return
+	}
+	ahead, err := w.Ledger.Holds(ctx, w.Control.ID, "", changes)
+	if err == nil {
+		w.ahead = ahead
+	}
 }
 
 func changesOf(entry ledger.Entry) (changes []change.Change) {
@@ -182,8 +201,8 @@ func changesOf(entry ledger.Entry) (changes []change.Change) {
 }
 
 // onHold words the hold that is in force.
-func onHold(s ledger.Standing, now time.Time) say.Text {
-	hold, held := s.Held(now)
+func onHold(s ledger.Standing, changes []change.Change, now time.Time) say.Text {
+	hold, held, _ := s.Held(changes, now)
 	if !held {
 		return say.Text{}
 	}

@@ -43,6 +43,8 @@ type work struct {
 	// ones are among them.
 	cases  map[string]ledger.Case
 	opened bool
+	// ahead are the holds on what a sweep found, for planning: right before a change they are read again.
+	ahead ledger.Standing
 	// still says that the run's time is its event's, and stands still.
 	still bool
 	// only is the user of the drill whose event it is, empty for other events; refused says that the
@@ -136,6 +138,9 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 		w.refused, findings = true, nil
 	}
 	w.report.Metrics.Add(metric.Findings, len(findings))
+	if w.sweeping() {
+		w.readAhead(ctx, findings)
+	}
 	stuck := map[string]bool{}
 	for _, finding := range findings {
 		if known[finding.subject()] {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,7 +60,9 @@ func (r *recorder) record(c call) {
 		what = "guard"
 	case service(c.operation) == "sns":
 		what = "tell"
-	case r.doing == "change" && account.Looks(c.operation):
+	case !account.Looks(c.operation):
+		what, r.doing = "change", cmp.Or(r.doing, "verify") // an undo claims nothing
+	case r.doing == "change":
 		what = "prepare"
 	default:
 		what = cmp.Or(r.doing, "compare")
@@ -94,8 +97,8 @@ func (r *recorder) end(w *world, e namedEvent, report remedy.Report, failed erro
 	if path != "" && path != "again" && sweeps(e) {
 		path = "sweep, " + path
 	}
-	if w.settings.Mode != control.Enforce && !e.isEvent() {
-		path = "" // there is nothing to undo
+	if !e.isEvent() && (w.settings.Mode != control.Enforce || slices.ContainsFunc(r.runs, func(before recorded) bool { return before.event == e.name })) {
+		path = "" // there is nothing to undo, or it was asked for before
 	}
 	r.runs = append(r.runs, recorded{path, e.name, r.made})
 	r.made, r.doing, r.asked, r.planner = nil, "", "", false
