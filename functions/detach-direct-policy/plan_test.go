@@ -3,7 +3,9 @@ package detachdirectpolicy
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +117,41 @@ func TestPlanIsPatient(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
+	state := account.State{Users: map[string]*account.User{}, Policies: map[string]account.Document{
+		readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`,
+	}}
+	var want []string
+	for i := range 40 {
+		user := fmt.Sprintf("user-%02d", i)
+		state.Users[user] = &account.User{Attached: []string{readOnly}}
+		want = append(want, user)
+	}
+	a := account.New(state)
+	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.abreast = sweep.Abreast
+	findings, err := p.Plan(t.Context(), event.Event{Detail: &event.Sweep{}}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range findings {
+		got = append(got, f.User)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+	for _, operation := range []string{"iam:GetPolicy", "iam:GetPolicyVersion"} {
+		if n := a.Calls()[operation]; n != 1 {
+			t.Errorf("%s is called %d times for one policy", operation, n)
+		}
+	}
+	t.Attr("cases", strconv.Itoa(len(got)))
 }
 
 func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {

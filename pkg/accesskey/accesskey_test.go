@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,15 +20,16 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/sweep"
 )
 
 const day = 24 * time.Hour
 
 var begin = time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 
-// sweep is a sweep over the account that remembers in the ledger and finds every key older than 90
+// swept is a sweep over the account that remembers in the ledger and finds every key older than 90
 // days; looked are the users that it looked at.
-type sweep struct {
+type swept struct {
 	accesskey.Sweep
 	account *account.Account
 	looked  []string
@@ -34,13 +37,13 @@ type sweep struct {
 	end     func()           // is called at the second look
 }
 
-func newSweep(a *account.Account, l *ledger.Ledger) *sweep {
-	s := &sweep{account: a, fault: map[string]error{}}
+func newSweep(a *account.Account, l *ledger.Ledger) *swept {
+	s := &swept{account: a, fault: map[string]error{}}
 	s.Sweep = accesskey.Sweep{API: a, Ledger: l, Sleep: func(context.Context, time.Duration) {}, Control: "test", Limit: 90 * day, Judge: s.judge}
 	return s
 }
 
-func (s *sweep) judge(_ context.Context, user string, keys []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
+func (s *swept) judge(_ context.Context, user string, keys []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
 	s.looked = append(s.looked, user)
 	if s.end != nil && len(s.looked) == 2 {
 		s.end()
@@ -55,7 +58,7 @@ func (s *sweep) judge(_ context.Context, user string, keys []accesskey.Key, now 
 }
 
 // run sweeps once, and returns the users found.
-func (s *sweep) run(ctx context.Context, t *testing.T, after string, now time.Time) ([]string, error) {
+func (s *swept) run(ctx context.Context, t *testing.T, after string, now time.Time) ([]string, error) {
 	t.Helper()
 	s.looked = nil
 	findings, err := s.Sweep.Sweep(ctx, event.Event{Detail: &event.Sweep{After: after}}, nil, now)
@@ -174,6 +177,38 @@ func TestAUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
 	if !errors.As(err, &stopped) || stopped.After != "user-0000" {
 		t.Errorf("stopped with %v; want after user-0000", err)
 	}
+}
+
+func TestUsersLookedAtSideBySideAreFoundInTheSameOrderAsOneAfterTheOther(t *testing.T) {
+	found := map[int][]string{}
+	for _, abreast := range []int{0, sweep.Abreast} {
+		s := newSweep(account.New(crowd(500, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
+		s.Abreast = abreast
+		rests := 0
+		s.Sleep = func(context.Context, time.Duration) { rests++ }
+		s.Judge = func(_ context.Context, user string, _ []accesskey.Key, _ time.Time) ([]remedy.Finding, error) {
+			runtime.Gosched() // to the others
+			if user == "user-0003" {
+				return nil, errors.New("refused")
+			}
+			return []remedy.Finding{{User: user}}, nil
+		}
+		users, err := s.run(t.Context(), t, "", begin)
+		if err == nil || strings.Count(err.Error(), "refused") != 1 {
+			t.Errorf("%d abreast: %v, want the error of one user", abreast, err)
+		}
+		if !slices.IsSorted(users) || len(users) != 99 { // all that are looked at without waiting for their day, but one
+			t.Errorf("%d abreast: %d users, want 99 in the order of their names: %v", abreast, len(users), users)
+		}
+		if rests <= len(users) {
+			t.Errorf("%d abreast: %d pauses for %d users", abreast, rests, len(users))
+		}
+		found[abreast] = users
+	}
+	if !slices.Equal(found[0], found[sweep.Abreast]) {
+		t.Errorf("side by side %v are found, else %v", found[sweep.Abreast], found[0])
+	}
+	t.Attr("cases", strconv.Itoa(len(found[0])))
 }
 
 // cropped is an account whose report has a row that cannot be read.
