@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -118,7 +119,7 @@ func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
 		"-runs=0": "-runs 0: want at least 1", "-events=-1": "-events -1: want at least 1", "-users=5001": `-users "5001": want numbers from 1 to 5000`, "-users=a": `-users "a"`, "more": `bench takes no "more"`,
 	} {
 		var out, said bytes.Buffer
-		if err := measure(t.Context(), []string{arg}, &out, &said); err != errUsage || !strings.Contains(said.String(), want) || out.Len() > 0 {
+		if err := measure(t.Context(), []string{arg}, &out, &said); !errors.Is(err, errUsage) || !strings.Contains(said.String(), want) || out.Len() > 0 {
 			t.Errorf("%s: %v, said %q", arg, err, said.String())
 		}
 	}
