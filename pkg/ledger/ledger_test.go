@@ -437,6 +437,84 @@ func TestCases(t *testing.T) {
 	})
 }
 
+func TestACaseThatEndsLeavesWhereSweepsLook(t *testing.T) {
+	ctx := t.Context()
+	ends := func(c *ledger.Case) {
+		c.Subject, c.Opened, c.Closed, c.Outcome = "alice", noon, noon.Add(hour), ledger.Acted
+	}
+	opens := func(c *ledger.Case) {
+		*c = ledger.Case{Control: "c", Key: "k", Subject: "alice", Opened: noon.Add(2 * hour)}
+	}
+	known := func(t *testing.T, l *ledger.Ledger, want ...string) {
+		t.Helper()
+		_, about, err := l.About(ctx, "alice", noon)
+		must(t, err)
+		_, all, err := l.All(ctx)
+		must(t, err)
+		contents, err := l.Contents(ctx)
+		must(t, err)
+		for _, cases := range [][]ledger.Case{about, all, contents.Cases} {
+			var got []string
+			for _, c := range cases {
+				got = append(got, c.Key+" "+string(c.Outcome))
+			}
+			same(t, want, got)
+		}
+	}
+	t.Run("what is left of it there is forgotten in a day, and it is known for ever", func(t *testing.T) {
+		store, l := memory()
+		must(t, revise(ctx, l, "c", "k", func(c *ledger.Case) { c.Subject, c.Opened = "alice", noon }))
+		must(t, revise(ctx, l, "c", "k", ends))
+		left := stored(t, store, "case#c", "k")
+		same(t, noon.Add(hour+day), left.Expires)
+		same(t, "", left.Subject)
+		same(t, time.Time{}, stored(t, store, "ended#c", "k").Expires)
+		known(t, l, "k acted")
+	})
+	t.Run("one that ends at once is kept by one call", func(t *testing.T) {
+		store, l := memory()
+		c, _, err := l.Case(ctx, "c", "k")
+		must(t, err)
+		before := store.Calls()
+		_, err = l.ReviseCase(ctx, c, ends)
+		must(t, err)
+		if made := store.Calls() - before; made != 1 {
+			t.Errorf("%d calls, want 1", made)
+		}
+		known(t, l, "k acted")
+	})
+	t.Run("one that is opened anew is open, and ends again", func(t *testing.T) {
+		_, l := memory()
+		for range 2 {
+			must(t, revise(ctx, l, "c", "k", opens))
+			known(t, l, "k ")
+			must(t, revise(ctx, l, "c", "k", ends))
+			known(t, l, "k acted")
+		}
+	})
+	t.Run("one that cannot be kept stays open", func(t *testing.T) {
+		store, l := memory()
+		must(t, revise(ctx, l, "c", "k", opens))
+		store.Fault = refuse("dynamodb:PutItem")
+		if err := revise(ctx, l, "c", "k", ends); !errors.Is(err, errRefused) {
+			t.Errorf("error %v", err)
+		}
+		store.Fault = nil
+		known(t, l, "k ")
+	})
+	t.Run("one that was read before somebody opened it is read again", func(t *testing.T) {
+		_, l := memory()
+		c, _, err := l.Case(ctx, "c", "k")
+		must(t, err)
+		must(t, revise(ctx, l, "c", "k", opens))
+		revised, err := l.ReviseCase(ctx, c, func(c *ledger.Case) { c.Reminded = 3 })
+		must(t, err)
+		if revised.Reminded != 3 || revised.Subject != "alice" {
+			t.Errorf("%+v, want what somebody wrote and the reminder", revised)
+		}
+	})
+}
+
 func TestNotes(t *testing.T) {
 	store, l := memory()
 	ctx := t.Context()

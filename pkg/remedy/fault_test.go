@@ -217,3 +217,30 @@ func TestWhatWasOnlyFoundHasNoticeAndGraceThoughItsHoldCouldNotBeRead(t *testing
 		t.Errorf("%+v, %v, told %v", report, err, kinds(box))
 	}
 }
+
+// unread is a halt switch that cannot be read.
+type unread struct{}
+
+func (unread) Check(context.Context) (say.Text, time.Time, error) {
+	return say.Text{}, time.Time{}, refused
+}
+
+func TestWhatIsPutBackAfterItWasPlannedIsLeftAloneByTheRetry(t *testing.T) {
+	fresh := detach()
+	fresh.Fresh = true
+	var a *account.Account
+	r, a, _ := newRunner(t, finds(&a, fresh))
+	open := r.Halt
+	r.Halt = unread{}
+	if _, err := run(r, "a", attached); err == nil {
+		t.Fatal("handled, though the halt switch cannot be read")
+	}
+	r.Halt = open
+	if err := r.Ledger.SetHold(t.Context(), fresh.Changes[0], ledger.Hold{Until: r.Now().Add(time.Hour), By: "kim", Reason: "needed"}); err != nil {
+		t.Fatal(err)
+	}
+	report, err := run(r, "a", attached)
+	if err != nil || report.Outcome != remedy.Skipped || len(a.State().Users["alice"].Attached) != 1 {
+		t.Errorf("%+v, %v: want it left alone", report, err)
+	}
+}
