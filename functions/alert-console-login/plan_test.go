@@ -46,3 +46,5 @@ func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkPlan(b *testing.B) { story.Bench(b, told, "iam-user-without-mfa") }

@@ -208,3 +208,5 @@ func TestPartsOfWarderAreToldFromWhatIsNamedAlike(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkPlan(b *testing.B) { story.Bench(b, told, "administrator-policy-attached") }

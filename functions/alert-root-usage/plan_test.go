@@ -48,3 +48,5 @@ func TestGraveActsHaveShortTitles(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkPlan(b *testing.B) { story.Bench(b, root, "sweep-finds-key-and-no-mfa") }

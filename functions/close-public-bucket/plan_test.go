@@ -23,3 +23,5 @@ var told = story.Control{
 func TestStories(t *testing.T) { story.Run(t, told) }
 
 func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+
+func BenchmarkPlan(b *testing.B) { story.Bench(b, told, "made-public") }

@@ -62,3 +62,5 @@ func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 		t.Errorf("the key that was switched on day 10 and matters from day 11 is found on day %d, want one of the next seven", n)
 	}
 }
+
+func BenchmarkPlan(b *testing.B) { story.Bench(b, told, "two-stale-keys") }

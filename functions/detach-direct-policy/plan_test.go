@@ -190,3 +190,5 @@ func TestPolicyGroupsAreChecked(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkPlan(b *testing.B) { story.Bench(b, told, "delivered-twice") }
