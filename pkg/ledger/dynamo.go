@@ -75,6 +75,9 @@ func (d Dynamo) Gather(ctx context.Context, keys ...Key) ([]Item, error) {
 	found := map[Key]Item{}
 	var wanted []map[string]types.AttributeValue
 	for _, key := range keys {
+		if err := (Item{Partition: key.Partition, Sort: key.Sort}).check(); err != nil {
+			return nil, fmt.Errorf("get %s from the ledger: %w", key.Partition, err)
+		}
 		if _, known := found[key]; !known { // a key may be in a call once
 			found[key] = Item{Partition: key.Partition, Sort: key.Sort}
 			wanted = append(wanted, map[string]types.AttributeValue{"pk": text(key.Partition), "sk": text(key.Sort)})

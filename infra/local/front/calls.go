@@ -120,6 +120,16 @@ func parameters(req request) map[string]string {
 			}
 		}
 	}
+	if req.service == "dynamodb" && req.action == "BatchGetItem" {
+		// It can be of several tables; the functions have one.
+		var get struct{ RequestItems map[string]json.RawMessage }
+		_ = json.Unmarshal(req.body, &get) // what cannot be read has no parameters
+		if len(get.RequestItems) == 1 {
+			for table := range get.RequestItems {
+				named["TableName"] = table
+			}
+		}
+	}
 	if req.service == "events" && req.action == "PutEvents" {
 		var put struct {
 			Entries []struct{ EventBusName, Source string }
