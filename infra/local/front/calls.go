@@ -139,14 +139,6 @@ func parameters(req request) map[string]string {
 			named[fmt.Sprintf("Entries.%d.EventBusName", i)], named[fmt.Sprintf("Entries.%d.Source", i)] = entry.EventBusName, entry.Source
 		}
 	}
-	if req.service == "dynamodb" && req.action == "BatchGetItem" {
-		// Each table that items are read from is a resource; those of one call are of one table here.
-		var batch struct{ RequestItems map[string]json.RawMessage }
-		_ = json.Unmarshal(req.body, &batch) // what cannot be read has no parameters
-		for table := range batch.RequestItems {
-			named["TableName"] = table
-		}
-	}
 	if req.service == "s3" {
 		named["Bucket"], named["Key"], _ = strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	}

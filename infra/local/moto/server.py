@@ -52,8 +52,6 @@ threading.stack_size(256 * 1024 * 1024)
 from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.core.responses import ActionResult, EmptyResult  # noqa: E402
 from moto.core.utils import get_service_model  # noqa: E402
-from moto.dynamodb.exceptions import KeyIsEmptyStringException  # noqa: E402
-from moto.dynamodb.responses import DynamoHandler  # noqa: E402
 from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
 from moto.iam.models import (  # noqa: E402
     AccessKeyLastUsed,
@@ -183,23 +181,6 @@ SimpleSystemManagerResponse.terminate_session = terminate_session
 SimpleSystemManagerResponse.describe_instance_information = lambda _: ActionResult(
     {"InstanceInformationList": []}
 )
-
-
-# DynamoDB refuses an empty key. moto does so of one item, and not of many.
-
-batch_get_item = DynamoHandler.batch_get_item
-
-
-def batch_get_item_with_keys(self):
-    for request in self.body["RequestItems"].values():
-        for key in request["Keys"]:
-            for name, value in key.items():
-                if not next(iter(value.values())):
-                    raise KeyIsEmptyStringException(name)
-    return batch_get_item(self)
-
-
-DynamoHandler.batch_get_item = batch_get_item_with_keys
 
 
 def iam():
