@@ -65,7 +65,7 @@ func reachRest(t *testing.T) *stage {
 	r := &reacher{t, s, iam.NewFromConfig(own(s.account.moto))}
 	// Slack takes a message a second, and the tour has seen it: here every post fails, at once.
 	r.must(r.fault(t.Context(), front.Fault{Operation: "dynamodb:PutItem", Function: prefix + "post-to-slack", Status: 400, Code: "AccessDeniedException"}))
-	for _, play := range []func(){r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.failed} {
+	for _, play := range []func(){r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried, r.failed} {
 		play()
 	}
 	r.idle()
@@ -259,6 +259,15 @@ func (r *reacher) swept() {
 	for _, there := range r.account.Stack.Regions {
 		r.must(r.sample(r.Context(), "iam-console-login-no-mfa", `"us-east-2"`, `"`+there.Region+`"`))
 	}
+}
+
+// retried: the first notice of controls that only tell is refused, and their retry reads what was found.
+func (r *reacher) retried() {
+	for function, sample := range map[string]string{"alert-console-login": "root-console-login", "alert-external-access": "key-open-to-everybody"} {
+		r.must(r.fault(r.Context(), front.Fault{Operation: "sns:Publish", Function: prefix + function, Status: 403, Code: "AuthorizationError", Message: "refused", Times: 1}))
+		r.must(r.sample(r.Context(), sample))
+	}
+	r.idle()
 }
 
 // failed: every function fails, and what it was given is kept.
