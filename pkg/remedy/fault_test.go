@@ -31,7 +31,7 @@ func finds(a **account.Account, f remedy.Finding) plan {
 	}
 }
 
-var refused = errors.New("AccessDenied: not authorized")
+var errRefused = errors.New("AccessDenied: not authorized")
 
 // refuse has one operation go wrong.
 func refuse(a *account.Account, operation string, err error) {
@@ -96,7 +96,7 @@ func TestWhoCannotBeReadHasNoticeAndGraceAllTheSameWhenTheEventComesBack(t *test
 	var a *account.Account
 	r, a, box := newRunner(t, finds(&a, detach()))
 	r.Settings.Parameters = []byte(`{"graceDays": 7}`)
-	refuse(a, "iam:GetUser", refused)
+	refuse(a, "iam:GetUser", errRefused)
 	for range 3 {
 		if _, err := run(r, "a", sweep); err == nil {
 			t.Fatal("handled, though the user cannot be read")
@@ -115,7 +115,7 @@ func TestAnUnreadEmergencyIsDoneByTheNextSweep(t *testing.T) {
 	fresh := detach()
 	fresh.Fresh = true
 	r, a, box := newRunner(t, finds(&a, fresh))
-	refuse(a, "iam:GetUser", refused)
+	refuse(a, "iam:GetUser", errRefused)
 	for range 3 {
 		if _, err := run(r, "a", sweep); err == nil {
 			t.Fatal("handled, though the user cannot be read")
@@ -157,7 +157,7 @@ func TestWhatIsMadeStaysMadeWhateverTheGuardsSayToTheRetry(t *testing.T) {
 	a.Fault = func(operation string, after bool) error {
 		made = made || operation == "iam:DetachUserPolicy" && after
 		if made && operation == "iam:ListAttachedUserPolicies" {
-			return refused
+			return errRefused
 		}
 		return nil
 	}
@@ -177,7 +177,7 @@ func TestWhoIsNamedLikeADrillsUserAndCannotBeReadIsAnIncident(t *testing.T) {
 		return []remedy.Finding{{User: "warder-drill-a", Text: say.Data("Seen.")}}, nil
 	})
 	onDrill(t, r, a)
-	refuse(a, "iam:GetUser", refused)
+	refuse(a, "iam:GetUser", errRefused)
 	for range 3 {
 		_, _ = run(r, "a", sweep) // the last one tells
 	}
@@ -194,7 +194,7 @@ type unheld struct {
 
 func (s *unheld) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
 	if s.down && slices.ContainsFunc(keys, func(k ledger.Key) bool { return strings.HasPrefix(k.Partition, "hold#") }) {
-		return nil, refused
+		return nil, errRefused
 	}
 	return s.Memory.Gather(ctx, keys...)
 }
@@ -222,7 +222,7 @@ func TestWhatWasOnlyFoundHasNoticeAndGraceThoughItsHoldCouldNotBeRead(t *testing
 type unread struct{}
 
 func (unread) Check(context.Context) (say.Text, time.Time, error) {
-	return say.Text{}, time.Time{}, refused
+	return say.Text{}, time.Time{}, errRefused
 }
 
 func TestWhatIsPutBackAfterItWasPlannedIsLeftAloneByTheRetry(t *testing.T) {

@@ -141,7 +141,7 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 	if w.sweeping() {
 		w.readAhead(ctx, findings)
 	}
-	stuck := map[string]bool{}
+	stuck, listed := map[string]bool{}, map[string]bool{}
 	for _, finding := range findings {
 		if known[finding.subject()] {
 			entry, err := w.entry(ctx, finding)
@@ -158,7 +158,8 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 			stuck[finding.subject()] = true
 		}
 		for _, entry := range wanted {
-			if !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.ID == entry.ID }) {
+			if !listed[entry.ID] {
+				listed[entry.ID] = true
 				entries = append(entries, entry)
 			}
 		}

@@ -190,11 +190,10 @@ func (g off) Check(ctx context.Context) (say.Text, time.Time, error) {
 type nobody struct{ remedy.Owners }
 
 func (o nobody) Owner(ctx context.Context, user string) (owner.Contact, error) {
-	contact, err := o.Owners.Owner(ctx, user)
-	if err != nil {
-		return owner.Contact{ID: "AIDAEXAMPLE", Tags: map[string]string{}}, nil
+	if contact, err := o.Owners.Owner(ctx, user); err == nil {
+		return contact, nil
 	}
-	return contact, nil
+	return owner.Contact{ID: "AIDAEXAMPLE", Tags: map[string]string{}}, nil
 }
 
 type visible struct{ remedy.Owners }
