@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -208,6 +209,19 @@ func (f *figures) printSweeps(stdout io.Writer) error {
 	fmt.Fprintln(table, "users\tcalls\tIAM\tledger\tseconds\tpeak MB\ton\t \tcontrol")
 	for _, s := range f.Sweep {
 		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%.2f\t%.1f\t%s\t \t%s\n", s.Users, s.Calls, s.IAM, s.Ledger, s.Seconds, float64(s.RSSKB)/1024, s.On, s.Control)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print table: %w", err)
+	}
+	if len(f.Fits) == 0 {
+		return nil
+	}
+	fmt.Fprint(stdout, "\nHow that grows: to which power of the number of users, and as a line.\n\n")
+	table = tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "what\tpower\tat first\ta thousand users\tR²\ton\t \tcontrol")
+	for _, fit := range f.Fits {
+		what := map[string]string{"rss_kb": "MB"}[fit.Of]
+		fmt.Fprintf(table, "%s\t%.2f\t%.1f\t%+.1f\t%.2f\t%s\t \t%s\n", cmp.Or(what, fit.Of), fit.Power, fit.Base, 1000*fit.PerUser, fit.R2, fit.On, fit.Control)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print table: %w", err)

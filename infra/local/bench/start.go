@@ -283,7 +283,7 @@ func Measure(binary string) (Size, error) {
 	}
 	defer file.Close()
 	var counted counter
-	deflated, err := flate.NewWriter(&counted, flate.BestCompression)
+	deflated, err := flate.NewWriter(&counted, flate.DefaultCompression)
 	if err != nil {
 		return Size{}, fmt.Errorf("measure binary: %w", err)
 	}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
@@ -26,21 +28,18 @@ type Warm struct {
 	MemoryRatio float64 `json:"memory_ratio"`
 }
 
-// Benchmarks runs the Go benchmarks of pkg that compare what they measure with something, each for so
+// Benchmarks runs the Go benchmarks that compare what they measure with something, each for so
 // long, as "1s" or "10x". The sources are needed, and Go.
 func Benchmarks(ctx context.Context, each string) ([]Warm, error) {
 	root, err := project.Find()
 	if err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(string(root), "pkg/*/bench_test.go"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("run benchmarks: no bench_test.go in pkg")
+	folders, err := compared(root)
+	if err != nil {
+		return nil, err
 	}
-	command := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", each)
-	for _, file := range files { // others have benchmarks that measure no more than themselves
-		command.Args = append(command.Args, "./pkg/"+filepath.Base(filepath.Dir(file)))
-	}
+	command := exec.CommandContext(ctx, "go", append([]string{"test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", each}, folders...)...)
 	command.Dir = string(root)
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
@@ -63,6 +62,31 @@ func Benchmarks(ctx context.Context, each string) ([]Warm, error) {
 		return nil, fmt.Errorf("read benchmarks: %w", err)
 	}
 	return all, nil
+}
+
+// compared are the folders of the packages whose benchmarks compare what they measure with something;
+// the others' measure no more than doubles.
+func compared(root project.Root) ([]string, error) {
+	var folders []string
+	for _, pattern := range []string{"pkg/*/*_test.go", "functions/*/*_test.go"} {
+		files, err := filepath.Glob(filepath.Join(string(root), pattern))
+		if err != nil {
+			return nil, fmt.Errorf("find benchmarks: %w", err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("find benchmarks: %w", err)
+			}
+			if bytes.Contains(source, []byte("yardstick.Compare(")) || bytes.Contains(source, []byte("story.Bench(")) {
+				folders = append(folders, filepath.Dir(file))
+			}
+		}
+	}
+	if len(folders) == 0 {
+		return nil, fmt.Errorf("find benchmarks: none in %s", root)
+	}
+	return slices.Compact(folders), nil
 }
 
 func warm(r *benchfmt.Result) Warm {

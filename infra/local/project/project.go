@@ -56,6 +56,10 @@ func (r Root) Make(ctx context.Context, s Synth, output io.Writer) error {
 	}
 	command := exec.CommandContext(ctx, "make", "-s", "local", string(s)+"/manifest.json")
 	command.Dir = string(r)
+	// Where make has started this, its jobs are not for another.
+	command.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "MAKEFLAGS=") || strings.HasPrefix(v, "MFLAGS=")
+	})
 	command.Stdout, command.Stderr = output, output
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("%s in %s: %w", strings.Join(command.Args, " "), r, err)
