@@ -216,12 +216,15 @@ func (f *figures) printSweeps(stdout io.Writer) error {
 	if len(f.Fits) == 0 {
 		return nil
 	}
-	fmt.Fprint(stdout, "\nHow that grows: to which power of the number of users, and as a line.\n\n")
+	fmt.Fprint(stdout, "\nHow that grows on moto: to which power of the number of users, and as a line.\n\n")
 	table = tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "what\tpower\tat first\ta thousand users\tR²\ton\t \tcontrol")
+	fmt.Fprintln(table, "what\tpower\tat first\ta thousand users\tR²\t \tcontrol")
 	for _, fit := range f.Fits {
+		if fit.On != bench.Moto { // the others are in the JSON
+			continue
+		}
 		what := map[string]string{"rss_kb": "MB"}[fit.Of]
-		fmt.Fprintf(table, "%s\t%.2f\t%.1f\t%+.1f\t%.2f\t%s\t \t%s\n", cmp.Or(what, fit.Of), fit.Power, fit.Base, 1000*fit.PerUser, fit.R2, fit.On, fit.Control)
+		fmt.Fprintf(table, "%s\t%.2f\t%.1f\t%+.1f\t%.2f\t \t%s\n", cmp.Or(what, fit.Of), fit.Power, fit.Base, 1000*fit.PerUser, fit.R2, fit.Control)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print table: %w", err)

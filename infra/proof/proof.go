@@ -286,10 +286,15 @@ func play(text string, shell func(string) ([]byte, error)) (string, error) {
 	return filled, errors.Join(faults...)
 }
 
-// shell runs a line, and says on standard error that it does.
+// shell runs a line, and says on standard error that it does. What make was given that has started this
+// is not for the line.
 func shell(line string) ([]byte, error) {
 	fmt.Fprintln(os.Stderr, "$", line)
 	c := exec.Command("bash", "-c", line)
+	c.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains([]string{"ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"}, name)
+	})
 	c.Stderr = os.Stderr
 	return c.Output()
 }
