@@ -6,8 +6,6 @@ package alertrootusage
 import (
 	_ "embed"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/say"
@@ -25,5 +23,5 @@ func init() { say.Register("ko", korean) }
 
 // New makes the planner.
 func New(s function.Setup) (remedy.Planner, error) {
-	return newPlanner(iam.NewFromConfig(s.AWS), s.Settings)
+	return newPlanner(s.IAM, s.Settings)
 }

@@ -6,8 +6,6 @@ package deactivateunusedaccesskey
 import (
 	_ "embed"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/say"
@@ -25,7 +23,7 @@ func init() { say.Register("ko", korean) }
 
 // New makes the planner.
 func New(s function.Setup) (remedy.Planner, error) {
-	p, err := newPlanner(iam.NewFromConfig(s.AWS), s.Ledger, s.Settings, s.Sleep)
+	p, err := newPlanner(s.IAM, s.Ledger, s.Settings, s.Sleep)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/warder-aws/warder/pkg/drill"
@@ -32,7 +31,7 @@ func Run() {
 			return nil, errors.New("there is no queue to watch, or no bus: deploy the stack again")
 		}
 		return (&stage{
-			iam: iam.NewFromConfig(s.AWS), bus: eventbridge.NewFromConfig(s.AWS), queue: sqs.NewFromConfig(s.AWS),
+			iam: s.IAM, bus: eventbridge.NewFromConfig(s.AWS), queue: sqs.NewFromConfig(s.AWS),
 			ledger: s.Ledger, settings: s.Settings, policy: drill.PolicyARN(topic.Partition, s.Settings.Account),
 			partition: topic.Partition, region: r.Region, now: r.Now, sleep: s.Sleep, log: r.Log,
 		}).Drill, nil

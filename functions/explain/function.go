@@ -6,8 +6,6 @@ import (
 	"context"
 	_ "embed"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/history"
 	"github.com/warder-aws/warder/pkg/remedy"
@@ -19,6 +17,6 @@ var description []byte
 // Run serves the tool.
 func Run() {
 	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, history.Request) (history.Answer, error), error) {
-		return history.Reader{Ledger: r.Ledger, Kinds: r.Kinds, API: iam.NewFromConfig(s.AWS), Now: r.Now}.Explain, nil
+		return history.Reader{Ledger: r.Ledger, Kinds: r.Kinds, API: s.IAM, Now: r.Now}.Explain, nil
 	})
 }

@@ -6,8 +6,6 @@ package quarantineoutsidelogin
 import (
 	_ "embed"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/say"
@@ -25,6 +23,6 @@ func init() { say.Register("ko", korean) }
 
 // New makes the planner.
 func New(s function.Setup) (remedy.Planner, error) {
-	p, err := newPlanner(iam.NewFromConfig(s.AWS), s.Settings)
+	p, err := newPlanner(s.IAM, s.Settings)
 	return remedy.Waiting(p), err
 }

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/functions"
@@ -38,7 +37,7 @@ func Run() {
 		maps.Copy(r.Kinds, change.ForRotation(nil, nil))
 		maps.Copy(r.Kinds, change.ForSSM(nil))
 		maps.Copy(r.Kinds, change.ForRoot(nil, nil))
-		w := writer{Runner: r, users: iam.NewFromConfig(s.AWS), switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, s.Now)}
+		w := writer{Runner: r, users: s.IAM, switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, s.Now)}
 		// To read all of them takes longer than a cold start may.
 		controls := sync.OnceValues(described)
 		return func(ctx context.Context, q request) (a answer, err error) {

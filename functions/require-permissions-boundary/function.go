@@ -5,8 +5,6 @@ package requirepermissionsboundary
 import (
 	_ "embed"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/remedy"
 	"github.com/warder-aws/warder/pkg/say"
@@ -24,5 +22,5 @@ func init() { say.Register("ko", korean) }
 
 // New makes the planner.
 func New(s function.Setup) (remedy.Planner, error) {
-	return newPlanner(iam.NewFromConfig(s.AWS), s.Settings, s.Sleep)
+	return newPlanner(s.IAM, s.Settings, s.Sleep)
 }

@@ -27,7 +27,7 @@ func init() { say.Register("ko", korean) }
 
 // New makes the planner.
 func New(s function.Setup) (remedy.Planner, error) {
-	api := clients{iam.NewFromConfig(s.AWS), secretsmanager.NewFromConfig(s.AWS)}
+	api := clients{s.IAM, secretsmanager.NewFromConfig(s.AWS)}
 	maps.Copy(s.Kinds, change.ForRotation(api.Client, api.secrets))
 	p, err := newPlanner(api, s.Ledger, s.Sleep, s.Settings)
 	if err != nil {

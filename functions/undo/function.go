@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"maps"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -23,7 +22,7 @@ var description []byte
 func Run() {
 	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, remedy.UndoRequest) (remedy.UndoAnswer, error), error) {
 		maps.Copy(r.Kinds, change.ForS3(s3.New(s.AWS, s.Now)))
-		maps.Copy(r.Kinds, change.ForRotation(iam.NewFromConfig(s.AWS), secretsmanager.NewFromConfig(s.AWS)))
+		maps.Copy(r.Kinds, change.ForRotation(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
 		// A session and a root key cannot be put back: their kinds are there to say so, and call nothing.
 		maps.Copy(r.Kinds, change.ForSSM(nil))
 		maps.Copy(r.Kinds, change.ForRoot(nil, nil))

@@ -40,8 +40,11 @@ import (
 type Setup struct {
 	// Control is what the function tells of itself: see [control.Read].
 	Control control.Control
-	// AWS makes the clients that the planner reads with.
+	// AWS makes the clients that the planner reads with, but that of IAM.
 	AWS aws.Config
+	// IAM is the one client of IAM: its connection, and its pace when there are too many calls, are the
+	// planner's and the runner's.
+	IAM *iam.Client
 	// Settings is what the function was told.
 	Settings settings.Function
 	// Kinds are the changes that the runner can make: those of IAM. What changes something else adds
@@ -193,7 +196,7 @@ func setUp(description []byte, build func(Setup, *remedy.Runner) (handler, error
 	users := iam.NewFromConfig(cfg)
 	kinds := change.ForIAM(users)
 	memory := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table})
-	handle, err := build(Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep, Abreast: sweep.Abreast}, &remedy.Runner{
+	handle, err := build(Setup{Control: c, AWS: cfg, IAM: users, Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep, Abreast: sweep.Abreast}, &remedy.Runner{
 		Control:  c,
 		Settings: told,
 		Kinds:    kinds,

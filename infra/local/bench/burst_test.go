@@ -2,7 +2,11 @@ package bench
 
 import (
 	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 func TestABurstIsMeasuredOnEveryPathAgainstTheFloor(t *testing.T) {
@@ -45,4 +49,45 @@ func TestNoEventIsLostHoweverFewAreHandledAtATime(t *testing.T) {
 		t.Errorf("%d rows: %+v", len(all), all)
 	}
 	t.Attr("cases", strconv.Itoa(cases))
+}
+
+// A client and its connection are made once, however many events there are: another handshake for every
+// event would take longer than everything else.
+func TestAWarmFunctionKeepsItsConnections(t *testing.T) {
+	t.Parallel()
+	root, err := project.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const events = 10
+	e, err := openEmulated(t.Context(), root, burdened(events).Users)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	function, err := e.warm(paths[0].control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := samples(root, paths[0].sample, events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := host.New([]host.Function{function}, silent)
+	defer h.Close()
+	for i, event := range sent {
+		if result, err := h.Invoke(t.Context(), function.Name, event); err != nil || result.Failed {
+			t.Fatalf("event %d: %s, %v", i, result.Payload, err)
+		}
+	}
+	services := map[string]bool{}
+	calls := 0
+	for operation, n := range e.meter.counted() {
+		service, _, _ := strings.Cut(operation, ":")
+		services[service], calls = true, calls+n
+	}
+	if made := e.connections.Load(); made > int64(len(services)) || len(services) < 3 || calls < 10*events {
+		t.Errorf("%d connections for %d calls to %d services, want one each", made, calls, len(services))
+	}
+	t.Attr("cases", strconv.Itoa(calls))
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +45,8 @@ type emulated struct {
 	root   project.Root
 	url    string // of the meter
 	server *http.Server
+	// connections is how many connections were made to it.
+	connections atomic.Int64
 }
 
 // openEmulated starts an account in which the users are. Whoever calls it closes it.
@@ -92,7 +95,11 @@ func openEmulated(ctx context.Context, root project.Root, users map[string]*acco
 	e.url = "http://" + listener.Addr().String()
 	e.meter = &meter{moto: e.moto.URL, account: moto.AccountID}
 	e.meter.reset()
-	e.server = &http.Server{Handler: e.meter, ReadHeaderTimeout: 10 * time.Second}
+	e.server = &http.Server{Handler: e.meter, ReadHeaderTimeout: 10 * time.Second, ConnState: func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			e.connections.Add(1)
+		}
+	}}
 	go func() { _ = e.server.Serve(listener) }()
 	return e, nil
 }

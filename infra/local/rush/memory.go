@@ -164,7 +164,7 @@ func (m *InMemory) environment(c control.Control, told settings.Function) (*reme
 	users := iam.NewFromConfig(cfg)
 	kinds, memory := change.ForIAM(users), ledger.New(distant{m.store})
 	sleep := func(context.Context, time.Duration) {}
-	planner, err := controls.All[c.ID].New(function.Setup{Control: c, AWS: cfg, Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep, Abreast: sweep.Abreast})
+	planner, err := controls.All[c.ID].New(function.Setup{Control: c, AWS: cfg, IAM: iam.NewFromConfig(cfg), Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep, Abreast: sweep.Abreast})
 	if err != nil {
 		return nil, fmt.Errorf("make the planner of %s: %w", c.ID, err)
 	}

@@ -75,7 +75,7 @@ func (w *world) deploy() error {
 			Halt: halt.Switch{API: ssm.NewFromConfig(cfg), Name: halts}, Account: number, Region: "us-east-1",
 			Now: func() time.Time { return w.now }, Sleep: w.sleep, Log: slog.New(slog.DiscardHandler),
 		}}
-		l.runner.Planner, err = made.New(function.Setup{Control: c, AWS: cfg, Settings: f, Kinds: kinds, Ledger: w.ledger, Now: func() time.Time { return w.now }, Sleep: w.sleep})
+		l.runner.Planner, err = made.New(function.Setup{Control: c, AWS: cfg, IAM: iam.NewFromConfig(cfg), Settings: f, Kinds: kinds, Ledger: w.ledger, Now: func() time.Time { return w.now }, Sleep: w.sleep})
 		if err != nil {
 			return fmt.Errorf("set up %s: %w", id, err)
 		}
