@@ -20,16 +20,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
-	"github.com/aws/aws-sdk-go-v2/service/configservice"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -147,7 +142,7 @@ func createStacks(ctx context.Context, server *moto.Server, templates []project.
 		}
 		cfg := own(server)
 		cfg.Region = t.Region
-		created, err := stack.Create(ctx, template, stackClients(cfg, server), t.Stack, moto.AccountID, t.Region)
+		created, err := stack.Create(ctx, template, stack.NewClients(cfg), t.Stack, moto.AccountID, t.Region)
 		if err != nil {
 			return stack.Stack{}, fmt.Errorf("create the stack of %s: %w", t.Path, err)
 		}
@@ -161,15 +156,6 @@ func createStacks(ctx context.Context, server *moto.Server, templates []project.
 		hub.Rules, hub.Regions = append(hub.Rules, created.Rules...), append(hub.Regions, created)
 	}
 	return hub, nil
-}
-
-// stackClients are what a stack is created with in moto.
-func stackClients(cfg aws.Config, server *moto.Server) stack.Clients {
-	return stack.Clients{
-		CloudWatch: cloudwatch.NewFromConfig(cfg), Config: configservice.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg),
-		IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
-		Endpoint: server.URL,
-	}
 }
 
 // openAccount starts an account. Whoever calls it closes it.

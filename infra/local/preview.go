@@ -196,7 +196,7 @@ func createHalted(ctx context.Context, server *moto.Server, hub project.Template
 	}
 	cfg := own(server)
 	cfg.Region, cfg.HTTPClient = hub.Region, &http.Client{Transport: ofAccount(account)}
-	created, err := stack.Create(ctx, template, stackClients(cfg, server), hub.Stack, account, hub.Region)
+	created, err := stack.Create(ctx, template, stack.NewClients(cfg), hub.Stack, account, hub.Region)
 	if err != nil {
 		return stack.Stack{}, fmt.Errorf("create the stack of %s: %w", hub.Path, err)
 	}

@@ -15,15 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/configservice"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/infra/local/host"
 	"github.com/warder-aws/warder/infra/local/moto"
@@ -75,11 +67,7 @@ func openEmulated(ctx context.Context, root project.Root, users map[string]*acco
 	cfg := aws.Config{
 		Region: region, BaseEndpoint: &e.moto.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAOFTHEMEASUREMENT", "none", ""),
 	}
-	if e.stack, err = stack.Create(ctx, template, stack.Clients{
-		CloudWatch: cloudwatch.NewFromConfig(cfg), Config: configservice.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg),
-		IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg),
-		SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg), Endpoint: e.moto.URL,
-	}, templates[0].Stack, moto.AccountID, region); err != nil {
+	if e.stack, err = stack.Create(ctx, template, stack.NewClients(cfg), templates[0].Stack, moto.AccountID, region); err != nil {
 		return nil, fmt.Errorf("create the stack: %w", err)
 	}
 	if _, err := iam.NewFromConfig(cfg).CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(rush.Boundary), PolicyDocument: aws.String(rush.Document)}); err != nil {

@@ -50,6 +50,15 @@ type Clients struct {
 	Endpoint string
 }
 
+// NewClients are the clients of an account that has all services at one endpoint, which cfg names.
+func NewClients(cfg aws.Config) Clients {
+	return Clients{
+		CloudWatch: cloudwatch.NewFromConfig(cfg), Config: configservice.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg),
+		IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Logs: cloudwatchlogs.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg),
+		SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg), Endpoint: aws.ToString(cfg.BaseEndpoint),
+	}
+}
+
 // A Function is a function of the template.
 type Function struct {
 	Name      string

@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -35,11 +34,7 @@ func TestCreate(t *testing.T) {
 	}
 	server := mototest.Start(t)
 	cfg := mototest.Config(server.URL, "any", "any")
-	clients := stack.Clients{
-		CloudWatch: cloudwatch.NewFromConfig(cfg), Config: configservice.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg), Logs: cloudwatchlogs.NewFromConfig(cfg),
-		SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg),
-		Endpoint: server.URL,
-	}
+	clients := stack.NewClients(cfg)
 	got, err := stack.Create(t.Context(), data, clients, "warder", moto.AccountID, mototest.Region)
 	if err != nil {
 		t.Fatal(err)
