@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/pkg/history"
+	"github.com/warder-aws/warder/pkg/explain"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -51,8 +51,8 @@ func TestTheButtonsOfAChatAskWhatTheFunctionsUnderstand(t *testing.T) {
 		t.Error("a notice shows no buttons")
 	}
 	asked := map[string]any{
-		settings.FunctionName("explain"): &history.Request{Action: "abcdefghij"},
-		settings.FunctionName("undo"):    &remedy.UndoRequest{Chat: "abcdefghij"},
+		settings.FunctionName("explain"): &explain.Request{Action: "abcdefghij"},
+		settings.FunctionName("undo"):    &remediation.UndoRequest{Chat: "abcdefghij"},
 	}
 	if len(actions) != len(asked) {
 		t.Errorf("%d buttons, want %d", len(actions), len(asked))
@@ -87,7 +87,7 @@ func TestTheButtonsOfAChatAskWhatTheFunctionsUnderstand(t *testing.T) {
 				t.Errorf("%s: the button is there without %s", name, variable)
 			}
 		}
-		got := map[bool]any{true: new(history.Request), false: new(remedy.UndoRequest)}[strings.HasSuffix(name, "explain")]
+		got := map[bool]any{true: new(explain.Request), false: new(remediation.UndoRequest)}[strings.HasSuffix(name, "explain")]
 		decoder := json.NewDecoder(bytes.NewReader([]byte(request)))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(got); err != nil {

@@ -21,8 +21,8 @@ import (
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
 type query struct{ id, name, text string }
 
-// queries are the saved ones. Each reads the lines of one message that pkg/remedy
-// and pkg/function write.
+// queries are the saved ones. Each reads the lines of one message that pkg/remediation
+// and pkg/handler write.
 var queries = []query{
 	{"LastActions", "last actions", `fields @timestamp, control, subject, kind, target, status, reason, id
 | filter msg = "change"

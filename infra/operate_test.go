@@ -181,7 +181,7 @@ func TestOnlyMetricsThatAreEmittedAreWatchedAndShown(t *testing.T) {
 		// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 		"AWS/SQS/ApproximateNumberOfMessagesVisible": "QueueName",
 	}
-	for _, m := range metric.All { // pkg/remedy emits each of them: its tests say so
+	for _, m := range metric.All { // pkg/remediation emits each of them: its tests say so
 		emitted[metric.Namespace+"/"+m.Name] = m.By
 	}
 	used := map[string]bool{}

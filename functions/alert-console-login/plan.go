@@ -8,10 +8,10 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -21,22 +21,22 @@ const quiet = 15 * time.Minute
 
 type planner struct{ allowed network.Allowed }
 
-func newPlanner(f settings.Function) remedy.Planner {
+func newPlanner(f settings.Function) remediation.Planner {
 	return planner{allowed: f.AllowedNetworks}
 }
 
 // Plan tells of the sign-in that the event records. It is what happened, so there is no present
 // state to read.
-func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.SignIn)
 	if !ok || d.Name != "ConsoleLogin" && d.Name != "SwitchRole" {
 		return nil, nil
 	}
 	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Judge(&d.Record)}
 	v := s.verdict()
-	f := remedy.Finding{
-		Title: v.title, Severity: v.severity, Text: say.Sentences(s.text(), v.more), Advice: v.advice, Facts: s.facts(e), Fresh: true,
-		Once: remedy.Once{Key: s.key(v), For: quiet},
+	f := remediation.Finding{
+		Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice, Facts: s.facts(e), Fresh: true,
+		Once: remediation.Once{Key: s.key(v), For: quiet},
 	}
 	// Only of an IAM user is there an owner to look up.
 	if s.kind == event.IAMUser && d.Identity.UserName != "" {
@@ -44,7 +44,7 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedy.F
 	} else {
 		f.Subject = s.name()
 	}
-	return []remedy.Finding{f}, nil
+	return []remediation.Finding{f}, nil
 }
 
 // signIn is one sign-in with what is made of it.
@@ -56,10 +56,10 @@ type signIn struct {
 
 // verdict is what a sign-in is told as.
 type verdict struct {
-	title    say.Text
+	title    i18n.Message
 	severity control.Severity
-	more     say.Text // what the text says besides who and where from
-	advice   say.Text
+	more     i18n.Message // what the text says besides who and where from
+	advice   i18n.Message
 }
 
 // verdict judges the sign-in.
@@ -67,48 +67,48 @@ func (s signIn) verdict() verdict {
 	root := s.kind == event.Root
 	switch {
 	case s.Name == "SwitchRole" && s.Failed():
-		return verdict{say.F("Role switch refused"), control.Medium, s.reason(),
-			say.F("If the role should be open to them, look at its trust policy. If not, ask who tried, and from where.")}
+		return verdict{i18n.T("Role switch refused"), control.Medium, s.reason(),
+			i18n.T("If the role should be open to them, look at its trust policy. If not, ask who tried, and from where.")}
 	case s.Failed() && s.Identity.HiddenUser:
-		return verdict{say.F("Sign-in failed: unknown user name"), control.Medium,
-			say.Sentences(s.reason(), say.F("AWS does not show what was typed, because people type passwords there.")),
-			say.F("Once is a slip. Many from one address are somebody who tries names: block the address where you can, and see that every user has MFA.")}
+		return verdict{i18n.T("Sign-in failed: unknown user name"), control.Medium,
+			i18n.Sentences(s.reason(), i18n.T("AWS does not show what was typed, because people type passwords there.")),
+			i18n.T("Once is a slip. Many from one address are somebody who tries names: block the address where you can, and see that every user has MFA.")}
 	case s.Failed() && strings.HasPrefix(s.ErrorMessage, "Authorization denied because of a"):
-		return verdict{say.F("%s sign-in refused by a policy", s.who()), control.Medium,
-			say.Sentences(s.reason(), say.F("The sign-in policy of the account or organization did its work.")),
-			say.F("Ask whether they tried. If not, somebody else knows the password: change it.")}
+		return verdict{i18n.T("%s sign-in refused by a policy", s.who()), control.Medium,
+			i18n.Sentences(s.reason(), i18n.T("The sign-in policy of the account or organization did its work.")),
+			i18n.T("Ask whether they tried. If not, somebody else knows the password: change it.")}
 	case s.Failed() && root:
-		return verdict{say.F("Root user sign-in failed"), control.High, s.reason(),
-			say.F("Ask the few who may use the root user. If it was none of them, somebody knows its email address: change the password, and check its MFA.")}
+		return verdict{i18n.T("Root user sign-in failed"), control.High, s.reason(),
+			i18n.T("Ask the few who may use the root user. If it was none of them, somebody knows its email address: change the password, and check its MFA.")}
 	case s.Failed():
-		return verdict{say.F("%s sign-in failed", s.who()), control.Medium, s.reason(),
-			say.F("Once is a slip. If it was not them, somebody tries their password: change it, and tell the security team.")}
+		return verdict{i18n.T("%s sign-in failed", s.who()), control.Medium, s.reason(),
+			i18n.T("Once is a slip. If it was not them, somebody tries their password: change it, and tell the security team.")}
 	case !s.Succeeded():
-		return verdict{say.F("%s sign-in, outcome not recorded", s.who()), control.Medium, say.F("The record does not say whether it succeeded."),
-			say.F("Look at what they did afterwards, in the event history of CloudTrail.")}
+		return verdict{i18n.T("%s sign-in, outcome not recorded", s.who()), control.Medium, i18n.T("The record does not say whether it succeeded."),
+			i18n.T("Look at what they did afterwards, in the event history of CloudTrail.")}
 	}
 
-	v := verdict{title: say.F("%s signed in", s.who()), severity: control.Low}
-	var advice []say.Text
+	v := verdict{title: i18n.T("%s signed in", s.who()), severity: control.Low}
+	var advice []i18n.Message
 	if s.Name == "SwitchRole" {
-		v.title = say.F("Role switched in the console")
+		v.title = i18n.T("Role switched in the console")
 	}
 	if root {
 		v.severity = control.High
-		advice = append(advice, say.F("Ask who uses the root user, and what for. It is meant for the few tasks that nobody else can do."))
+		advice = append(advice, i18n.T("Ask who uses the root user, and what for. It is meant for the few tasks that nobody else can do."))
 	}
 	outside, noMFA, posing := s.origin.Place == network.Outside, s.withoutMFA(), s.posing()
 	switch {
 	case outside && noMFA:
-		v.title = say.F("%s from outside, without MFA", v.title)
+		v.title = i18n.T("%s from outside, without MFA", v.title)
 	case outside:
-		v.title = say.F("%s from outside", v.title)
+		v.title = i18n.T("%s from outside", v.title)
 	case noMFA:
-		v.title = say.F("%s without MFA", v.title)
+		v.title = i18n.T("%s without MFA", v.title)
 	case posing:
-		v.title = say.F("Role named like Identity Center signed in")
+		v.title = i18n.T("Role named like Identity Center signed in")
 	case s.origin.Place == network.Foreign:
-		v.title = say.F("%s through another VPC", v.title)
+		v.title = i18n.T("%s through another VPC", v.title)
 	}
 	switch {
 	case root && (outside || noMFA):
@@ -119,45 +119,45 @@ func (s signIn) verdict() verdict {
 		v.severity = control.Medium
 	}
 	if outside {
-		advice = append(advice, say.F("Ask them where they were."))
+		advice = append(advice, i18n.T("Ask them where they were."))
 	}
 	if noMFA {
-		v.more = say.F("They used no MFA.")
-		advice = append(advice, say.F("Register an MFA device for them today."))
+		v.more = i18n.T("They used no MFA.")
+		advice = append(advice, i18n.T("Register an MFA device for them today."))
 	}
 	if posing {
-		v.more = say.Sentences(v.more, say.F("The role is named like one of IAM Identity Center and is none."))
-		advice = append(advice, say.F("Find out who made the role, and who may assume it."))
+		v.more = i18n.Sentences(v.more, i18n.T("The role is named like one of IAM Identity Center and is none."))
+		advice = append(advice, i18n.T("Find out who made the role, and who may assume it."))
 	}
 	if s.origin.Place == network.Foreign {
-		advice = append(advice, say.F("Ask whose VPC that is: in a VPC of one's own any address can be had."))
+		advice = append(advice, i18n.T("Ask whose VPC that is: in a VPC of one's own any address can be had."))
 	}
-	otherwise := say.F("If it was not them: %s", s.stop())
+	otherwise := i18n.T("If it was not them: %s", s.stop())
 	switch {
 	case len(advice) == 0:
-		otherwise = say.F("Nothing, if it was them. If not: %s", s.stop())
+		otherwise = i18n.T("Nothing, if it was them. If not: %s", s.stop())
 	case root:
-		otherwise = say.F("If it was nobody of yours: %s", s.stop())
+		otherwise = i18n.T("If it was nobody of yours: %s", s.stop())
 	}
-	v.advice = say.Sentences(append(advice, otherwise)...)
+	v.advice = i18n.Sentences(append(advice, otherwise)...)
 	return v
 }
 
 // stop is how to keep them out.
-func (s signIn) stop() say.Text {
+func (s signIn) stop() i18n.Message {
 	switch s.kind {
 	case event.Root:
-		return say.F("change the root password, check its MFA, delete its access keys, and see what was done.")
+		return i18n.T("change the root password, check its MFA, delete its access keys, and see what was done.")
 	case event.IAMUser:
-		return say.F("delete the console password, make the access keys inactive, and see what the user did.")
+		return i18n.T("delete the console password, make the access keys inactive, and see what the user did.")
 	case event.IdentityCenter:
-		return say.F("disable the user in IAM Identity Center, end their sessions there, and see what they did.")
+		return i18n.T("disable the user in IAM Identity Center, end their sessions there, and see what they did.")
 	case event.SAML:
-		return say.F("disable the user at the identity provider, revoke the role's active sessions in IAM, and see what they did.")
+		return i18n.T("disable the user at the identity provider, revoke the role's active sessions in IAM, and see what they did.")
 	case event.Federated:
-		return say.F("make the access keys of the IAM user that asked for the session inactive, and see what they did.")
+		return i18n.T("make the access keys of the IAM user that asked for the session inactive, and see what they did.")
 	default:
-		return say.F("revoke the role's active sessions in IAM, find out who assumed it, and see what they did.")
+		return i18n.T("revoke the role's active sessions in IAM, find out who assumed it, and see what they did.")
 	}
 }
 
@@ -184,116 +184,116 @@ func (s signIn) name() string {
 }
 
 // called is the name for people. The session of IAM Identity Center bears the user's name.
-func (s signIn) called() say.Text {
+func (s signIn) called() i18n.Message {
 	if s.kind == event.IdentityCenter && s.Identity.SessionName() != "" {
-		return say.Data(s.Identity.SessionName())
+		return i18n.Literal(s.Identity.SessionName())
 	}
-	return s.Identity.Say()
+	return s.Identity.Describe()
 }
 
 // who is the kind of who signs in, at the beginning of words.
-func (s signIn) who() say.Text {
+func (s signIn) who() i18n.Message {
 	switch s.kind {
 	case event.Root:
-		return say.F("Root user")
+		return i18n.T("Root user")
 	case event.IAMUser:
-		return say.F("IAM user")
+		return i18n.T("IAM user")
 	case event.AssumedRole:
-		return say.F("Role")
+		return i18n.T("Role")
 	case event.IdentityCenter:
-		return say.F("IAM Identity Center user")
+		return i18n.T("IAM Identity Center user")
 	case event.SAML:
-		return say.F("SAML user")
+		return i18n.T("SAML user")
 	case event.WebIdentity:
-		return say.F("Web identity")
+		return i18n.T("Web identity")
 	case event.Federated:
-		return say.F("Federated user")
+		return i18n.T("Federated user")
 	case event.AWSService:
-		return say.F("AWS service")
+		return i18n.T("AWS service")
 	case event.AWSAccount:
-		return say.F("AWS account")
+		return i18n.T("AWS account")
 	}
-	return say.F("Unidentified")
+	return i18n.T("Unidentified")
 }
 
 // text says who came from where.
-func (s signIn) text() say.Text {
-	who := say.F("%s %s", s.who(), s.called())
+func (s signIn) text() i18n.Message {
+	who := i18n.T("%s %s", s.who(), s.called())
 	switch {
 	case s.Name == "SwitchRole":
-		who = say.F("Role %s", s.called())
+		who = i18n.T("Role %s", s.called())
 	case s.kind == event.Root:
-		who = say.F("The root user")
+		who = i18n.T("The root user")
 	case s.Identity.HiddenUser:
-		who = say.F("A user name that does not exist")
+		who = i18n.T("A user name that does not exist")
 	case s.kind == event.IAMUser && s.Identity.UserName == "" && s.Identity.ARN == "":
-		who = say.F("An IAM user whose name is not recorded")
+		who = i18n.T("An IAM user whose name is not recorded")
 	}
-	account, region, from := s.RecipientAccount, s.Region, s.origin.Say()
+	account, region, from := s.RecipientAccount, s.Region, s.origin.Describe()
 	switch {
 	case s.Name == "SwitchRole" && s.Failed():
-		return say.F("%s could not be switched to in the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("%s could not be switched to in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Name == "SwitchRole":
-		return say.F("%s was switched to in the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("%s was switched to in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Failed() && s.Identity.HiddenUser:
-		return say.F("%s was tried at the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("%s was tried at the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Failed():
-		return say.F("%s could not sign in to the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("%s could not sign in to the console of account %s (%s) from %s.", who, account, region, from)
 	case !s.Succeeded():
-		return say.F("%s was at the sign-in page of the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("%s was at the sign-in page of the console of account %s (%s) from %s.", who, account, region, from)
 	}
-	return say.F("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
+	return i18n.T("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
 }
 
 // reason is AWS's word for a failure.
-func (s signIn) reason() say.Text {
+func (s signIn) reason() i18n.Message {
 	if s.ErrorMessage == "" {
-		return say.Text{}
+		return i18n.Message{}
 	}
-	return say.F("AWS says: %s.", strings.TrimSuffix(notice.Plain(s.ErrorMessage, 200), "."))
+	return i18n.T("AWS says: %s.", strings.TrimSuffix(notice.Plain(s.ErrorMessage, 200), "."))
 }
 
 // facts are the lines that let the reader judge.
-func (s signIn) facts(e event.Event) []remedy.Fact {
+func (s signIn) facts(e event.Event) []remediation.Fact {
 	at := s.Time
 	if at.IsZero() {
 		at = e.Time
 	}
-	var facts []remedy.Fact
-	fact := func(name, value say.Text) {
+	var facts []remediation.Fact
+	fact := func(name, value i18n.Message) {
 		if !value.Empty() {
-			facts = append(facts, remedy.Fact{Name: name, Value: value})
+			facts = append(facts, remediation.Fact{Name: name, Value: value})
 		}
 	}
-	fact(say.F("Kind"), s.kind.Say())
+	fact(i18n.T("Kind"), s.kind.Describe())
 	if s.kind == event.IdentityCenter || s.kind == event.SAML {
-		fact(say.F("Role"), say.Data(s.Identity.RoleName()))
+		fact(i18n.T("Role"), i18n.Literal(s.Identity.RoleName()))
 	}
-	fact(say.F("Provider"), say.Data(s.SAMLProvider))
-	fact(say.F("Switched from"), say.Data(s.SwitchFrom))
-	fact(say.F("From"), s.origin.Say())
-	fact(say.F("MFA"), s.mfa())
-	fact(say.F("User agent"), say.Data(notice.Agent(s.UserAgent)))
-	fact(say.F("At"), say.Moment(at))
+	fact(i18n.T("Provider"), i18n.Literal(s.SAMLProvider))
+	fact(i18n.T("Switched from"), i18n.Literal(s.SwitchFrom))
+	fact(i18n.T("From"), s.origin.Describe())
+	fact(i18n.T("MFA"), s.mfa())
+	fact(i18n.T("User agent"), i18n.Literal(notice.Agent(s.UserAgent)))
+	fact(i18n.T("At"), i18n.Moment(at))
 	return facts
 }
 
 // mfa words what is known about MFA.
-func (s signIn) mfa() say.Text {
+func (s signIn) mfa() i18n.Message {
 	_, said := s.Additional.Bool("MFAUsed")
 	switch {
 	case s.Identity.Session.MFAAuthenticated:
-		return say.F("yes, in the session that signed in")
+		return i18n.T("yes, in the session that signed in")
 	case s.kind != event.IAMUser && s.kind != event.Root:
-		return say.F("not known: AWS records it for IAM users and the root user only")
+		return i18n.T("not known: AWS records it for IAM users and the root user only")
 	case !said:
-		return say.F("not recorded")
+		return i18n.T("not recorded")
 	case s.MFAUsed && s.MFAIdentifier != "":
-		return say.F("yes, %s", s.MFAIdentifier)
+		return i18n.T("yes, %s", s.MFAIdentifier)
 	case s.MFAUsed:
-		return say.F("yes")
+		return i18n.T("yes")
 	default:
-		return say.F("no")
+		return i18n.T("no")
 	}
 }
 

@@ -5,21 +5,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	Plan:        func(_ *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(f), nil },
+	Plan:        func(_ *fakeaws.Account, f settings.Function) (remediation.Planner, error) { return newPlanner(f), nil },
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
 func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
 	for identity, missed := range map[string]bool{
@@ -47,4 +47,4 @@ func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
 	}
 }
 
-func BenchmarkPlan(b *testing.B) { story.Bench(b, told, "iam-user-without-mfa") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, told, "iam-user-without-mfa") }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -24,14 +24,14 @@ type parameters struct {
 
 type planner struct{ parameters }
 
-func newPlanner(f settings.Function) (remedy.Planner, error) {
+func newPlanner(f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	return planner{p}, err
 }
 
 // Plan tells of the finding while it stands. Access Analyzer sends it again whenever it looks again
 // and something about it is new: it is told once a week.
-func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.AccessFinding)
 	if !ok || !d.Active() {
 		return nil, nil
@@ -42,82 +42,82 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedy.F
 		return nil, nil // close-public-bucket tells of it
 	}
 	v := judge(d)
-	f := remedy.Finding{
+	f := remediation.Finding{
 		Subject: d.Resource, Title: v.title, Severity: v.severity, Text: v.text, Advice: v.advice, Facts: facts(e, d), Fresh: true,
-		Once: remedy.Once{Key: d.ID, For: remedy.Weekly},
+		Once: remediation.Once{Key: d.ID, For: remediation.Weekly},
 	}
 	if name, ok := user(d); ok && ours {
 		f.User, f.Subject = name, ""
 	}
-	return []remedy.Finding{f}, nil
+	return []remediation.Finding{f}, nil
 }
 
 // verdict is what a finding is told as.
 type verdict struct {
-	title    say.Text
+	title    i18n.Message
 	severity control.Severity
-	text     say.Text
-	advice   say.Text
+	text     i18n.Message
+	advice   i18n.Message
 }
 
 func judge(d *event.AccessFinding) verdict {
 	what, actions := thing(d), list(d.Actions)
 	if len(d.Condition) > 0 {
-		what = say.F("%s, under conditions", what)
+		what = i18n.T("%s, under conditions", what)
 	}
-	archive := say.F("If it is meant to be so, archive the finding, with an archive rule if there are more of its kind. If not, take it out of the policy.")
+	archive := i18n.T("If it is meant to be so, archive the finding, with an archive rule if there are more of its kind. If not, take it out of the policy.")
 	switch {
 	case d.Error != "":
-		return verdict{say.F("Access could not be analyzed"), control.Low, say.F("Access Analyzer could not analyze %s: %s.", thing(d), d.Error),
-			say.F("Look at what keeps it from reading the resource, such as a policy that denies its service-linked role.")}
+		return verdict{i18n.T("Access could not be analyzed"), control.Low, i18n.T("Access Analyzer could not analyze %s: %s.", thing(d), d.Error),
+			i18n.T("Look at what keeps it from reading the resource, such as a policy that denies its service-linked role.")}
 	case d.Access == event.UnusedAccess:
 		return unused(d, thing(d))
 	case d.Access == event.InternalAccess:
-		return verdict{say.F("Access inside to a critical resource"), control.Low, say.F("Somebody inside the account or organization may call %s on %s.", actions, what), archive}
+		return verdict{i18n.T("Access inside to a critical resource"), control.Low, i18n.T("Somebody inside the account or organization may call %s on %s.", actions, what), archive}
 	case d.Public:
-		return verdict{say.F("Resource open to everybody"), control.High, say.F("Everybody may call %s on %s.", actions, what), archive}
+		return verdict{i18n.T("Resource open to everybody"), control.High, i18n.T("Everybody may call %s on %s.", actions, what), archive}
 	default:
-		return verdict{say.F("Resource open to the outside"), control.Medium, say.F("Somebody outside the zone of trust may call %s on %s.", actions, what), archive}
+		return verdict{i18n.T("Resource open to the outside"), control.Medium, i18n.T("Somebody outside the zone of trust may call %s on %s.", actions, what), archive}
 	}
 }
 
 // unused words a finding of unused access.
-func unused(d *event.AccessFinding, what say.Text) verdict {
+func unused(d *event.AccessFinding, what i18n.Message) verdict {
 	switch d.Type {
 	case "UnusedIAMRole":
-		return verdict{say.F("Unused role"), control.Low, say.F("Nobody uses %s.", what), say.F("Find out whose it is, and delete it.")}
+		return verdict{i18n.T("Unused role"), control.Low, i18n.T("Nobody uses %s.", what), i18n.T("Find out whose it is, and delete it.")}
 	case "UnusedIAMUserAccessKey":
-		return verdict{say.F("Unused access key"), control.Low, say.F("An access key of %s is not used.", what), say.F("Make the key inactive, and delete it when nothing complains.")}
+		return verdict{i18n.T("Unused access key"), control.Low, i18n.T("An access key of %s is not used.", what), i18n.T("Make the key inactive, and delete it when nothing complains.")}
 	case "UnusedIAMUserPassword":
-		return verdict{say.F("Unused console password"), control.Low, say.F("The console password of %s is not used.", what), say.F("Delete the password, unless somebody needs it soon.")}
+		return verdict{i18n.T("Unused console password"), control.Low, i18n.T("The console password of %s is not used.", what), i18n.T("Delete the password, unless somebody needs it soon.")}
 	case "UnusedPermission":
-		return verdict{say.F("Unused permissions"), control.Low, say.F("Some permissions of %s are not used.", what),
-			say.F("Take them out of its policies; Access Analyzer proposes policies without them.")}
+		return verdict{i18n.T("Unused permissions"), control.Low, i18n.T("Some permissions of %s are not used.", what),
+			i18n.T("Take them out of its policies; Access Analyzer proposes policies without them.")}
 	default:
-		return verdict{say.F("Unused access"), control.Low, say.F("The access of %s is not used.", what), say.F("Take away what nobody needs.")}
+		return verdict{i18n.T("Unused access"), control.Low, i18n.T("The access of %s is not used.", what), i18n.T("Take away what nobody needs.")}
 	}
 }
 
 // facts are what lets the reader judge. Of conditions the keys are enough: a value may be known to
 // one partner only.
-func facts(e event.Event, d *event.AccessFinding) []remedy.Fact {
-	facts := []remedy.Fact{{Name: say.F("Resource"), Value: say.Data(d.Resource)}, {Name: say.F("Region"), Value: say.Data(d.Region)}}
-	fact := func(name, value say.Text) {
+func facts(e event.Event, d *event.AccessFinding) []remediation.Fact {
+	facts := []remediation.Fact{{Name: i18n.T("Resource"), Value: i18n.Literal(d.Resource)}, {Name: i18n.T("Region"), Value: i18n.Literal(d.Region)}}
+	fact := func(name, value i18n.Message) {
 		if !value.Empty() {
-			facts = append(facts, remedy.Fact{Name: name, Value: value})
+			facts = append(facts, remediation.Fact{Name: name, Value: value})
 		}
 	}
 	if d.Account != e.Account {
-		fact(say.F("Account"), say.Data(d.Account))
+		fact(i18n.T("Account"), i18n.Literal(d.Account))
 	}
-	fact(say.F("Who"), say.Data(strings.Join(d.Principals, ", ")))
-	fact(say.F("Conditions on"), say.Data(strings.Join(slices.Sorted(maps.Keys(d.Condition)), ", ")))
+	fact(i18n.T("Who"), i18n.Literal(strings.Join(d.Principals, ", ")))
+	fact(i18n.T("Conditions on"), i18n.Literal(strings.Join(slices.Sorted(maps.Keys(d.Condition)), ", ")))
 	if d.UnusedServices != "" && d.UnusedActions != "" {
-		fact(say.F("Unused"), say.F("%s services, %s actions", d.UnusedServices, d.UnusedActions))
+		fact(i18n.T("Unused"), i18n.T("%s services, %s actions", d.UnusedServices, d.UnusedActions))
 	}
-	fact(say.F("Finding"), say.Data(d.ID))
+	fact(i18n.T("Finding"), i18n.Literal(d.ID))
 	if len(e.Resources) > 0 {
-		fact(say.F("Analyzer"), say.Data(e.Resources[0]))
+		fact(i18n.T("Analyzer"), i18n.Literal(e.Resources[0]))
 	}
 	return facts
 }
@@ -132,29 +132,29 @@ func user(d *event.AccessFinding) (string, bool) {
 }
 
 // things is what people call the types of resources.
-var things = map[string]say.Text{
-	"AWS::S3::Bucket": say.F("bucket"), "AWS::S3Express::DirectoryBucket": say.F("directory bucket"), "AWS::IAM::Role": say.F("role"), "AWS::IAM::User": say.F("user"),
-	"AWS::KMS::Key": say.F("key"), "AWS::SecretsManager::Secret": say.F("secret"), "AWS::SQS::Queue": say.F("queue"), "AWS::SNS::Topic": say.F("topic"),
-	"AWS::Lambda::Function": say.F("function"), "AWS::Lambda::LayerVersion": say.F("layer"), "AWS::EFS::FileSystem": say.F("file system"),
-	"AWS::EC2::Snapshot": say.F("snapshot"), "AWS::RDS::DBSnapshot": say.F("database snapshot"), "AWS::RDS::DBClusterSnapshot": say.F("database cluster snapshot"),
-	"AWS::ECR::Repository": say.F("repository"), "AWS::DynamoDB::Table": say.F("table"), "AWS::DynamoDB::Stream": say.F("stream"),
+var things = map[string]i18n.Message{
+	"AWS::S3::Bucket": i18n.T("bucket"), "AWS::S3Express::DirectoryBucket": i18n.T("directory bucket"), "AWS::IAM::Role": i18n.T("role"), "AWS::IAM::User": i18n.T("user"),
+	"AWS::KMS::Key": i18n.T("key"), "AWS::SecretsManager::Secret": i18n.T("secret"), "AWS::SQS::Queue": i18n.T("queue"), "AWS::SNS::Topic": i18n.T("topic"),
+	"AWS::Lambda::Function": i18n.T("function"), "AWS::Lambda::LayerVersion": i18n.T("layer"), "AWS::EFS::FileSystem": i18n.T("file system"),
+	"AWS::EC2::Snapshot": i18n.T("snapshot"), "AWS::RDS::DBSnapshot": i18n.T("database snapshot"), "AWS::RDS::DBClusterSnapshot": i18n.T("database cluster snapshot"),
+	"AWS::ECR::Repository": i18n.T("repository"), "AWS::DynamoDB::Table": i18n.T("table"), "AWS::DynamoDB::Stream": i18n.T("stream"),
 }
 
 // thing is the resource in short: "role partner-import".
-func thing(d *event.AccessFinding) say.Text {
+func thing(d *event.AccessFinding) i18n.Message {
 	name := d.Resource[strings.LastIndexAny(d.Resource, ":/")+1:]
-	return say.F("%s %s", say.Or(things[d.ResourceType], say.Data(d.ResourceType), say.F("resource")), cmp.Or(name, d.Resource))
+	return i18n.T("%s %s", i18n.Or(things[d.ResourceType], i18n.Literal(d.ResourceType), i18n.T("resource")), cmp.Or(name, d.Resource))
 }
 
 // few is how many actions a text names.
 const few = 5
 
-func list(actions []string) say.Text {
+func list(actions []string) i18n.Message {
 	switch {
 	case len(actions) == 0:
-		return say.F("something that is not recorded")
+		return i18n.T("something that is not recorded")
 	case len(actions) <= few:
-		return say.Data(strings.Join(actions, ", "))
+		return i18n.Literal(strings.Join(actions, ", "))
 	}
-	return say.F("%s and %d more", strings.Join(actions[:few], ", "), len(actions)-few)
+	return i18n.T("%s and %d more", strings.Join(actions[:few], ", "), len(actions)-few)
 }

@@ -3,17 +3,17 @@ package alertexternalaccess
 import (
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/account"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	Plan:        func(_ *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(f) },
+	Plan:        func(_ *fakeaws.Account, f settings.Function) (remediation.Planner, error) { return newPlanner(f) },
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }

@@ -10,11 +10,11 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/quarantine"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -31,7 +31,7 @@ type planner struct {
 	policy  string // ARN
 }
 
-func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
+func newPlanner(api reads, f settings.Function) (remediation.Planner, error) {
 	policy, err := quarantine.Outside(f)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
 
 // Plan tells of the connection that the event records, and quarantines the IAM user who made it from
 // outside.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	call, ok := e.Detail.(*event.APICall)
 	if !ok || call.Failed() || call.Source != "ec2-instance-connect.amazonaws.com" {
 		return nil, nil
@@ -52,11 +52,11 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	}
 	who := call.Identity
 	origin := p.allowed.Judge(&call.Record)
-	f := remedy.Finding{
+	f := remediation.Finding{
 		Title: c.title, Severity: c.severity, Fresh: true, Alert: true,
-		Text:  say.Sentences(say.F("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Say()), c.more),
+		Text:  i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),
 		Facts: facts(call, c, origin, e.Time),
-		Once:  remedy.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
+		Once:  remediation.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
 	}
 	outside := origin.Place == network.Outside
 	switch {
@@ -68,46 +68,46 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		f.Severity = control.Medium
 	}
 	if outside {
-		f.Title = say.F("%s from outside", f.Title)
+		f.Title = i18n.T("%s from outside", f.Title)
 	}
 	if who.Kind() == event.IAMUser && who.UserName != "" {
 		f.User = who.UserName
 	} else {
 		f.Subject = name(who).String()
 	}
-	f.Advice = say.F("Nothing, if it was them. If not: %s %s", c.end, stop(who))
+	f.Advice = i18n.T("Nothing, if it was them. If not: %s %s", c.end, stop(who))
 	if !outside {
-		return []remedy.Finding{f}, nil
+		return []remediation.Finding{f}, nil
 	}
-	f.Advice = say.F("Ask them where they were. If it was not them: %s %s", c.end, stop(who))
+	f.Advice = i18n.T("Ask them where they were. If it was not them: %s %s", c.end, stop(who))
 	if f.User == "" || who.AccountID != e.Account {
-		f.Left = say.F("Only IAM users can be quarantined.")
-		return []remedy.Finding{f}, nil
+		f.UnchangedReason = i18n.T("Only IAM users can be quarantined.")
+		return []remediation.Finding{f}, nil
 	}
 	look, err := quarantine.At(ctx, p.api, f.User, p.policy)
 	switch {
-	case change.Gone(err):
-		f.Left = say.F("The user is gone.")
+	case change.NotFound(err):
+		f.UnchangedReason = i18n.T("The user is gone.")
 	case err != nil:
 		return nil, err
 	case look.In:
-		f.Left = say.F("The user is quarantined already. What was opened before goes on.")
+		f.UnchangedReason = i18n.T("The user is quarantined already. What was opened before goes on.")
 	default:
 		f.Changes = []change.Change{look.Change}
-		f.Text = say.Sentences(f.Text, say.F("The quarantine keeps the user from opening more; it does not end what is open."), look.Note)
+		f.Text = i18n.Sentences(f.Text, i18n.T("The quarantine keeps the user from opening more; it does not end what is open."), look.Note)
 	}
-	return []remedy.Finding{f}, nil
+	return []remediation.Finding{f}, nil
 }
 
 // connection is what a call opened.
 type connection struct {
-	title    say.Text
+	title    i18n.Message
 	severity control.Severity
-	did      say.Text // what the caller did, after the name
-	more     say.Text // what is to be known of it: a sentence
-	target   string   // the instance, or what stands for it
-	end      say.Text // how it is ended: a sentence
-	facts    []remedy.Fact
+	did      i18n.Message // what the caller did, after the name
+	more     i18n.Message // what is to be known of it: a sentence
+	target   string       // the instance, or what stands for it
+	end      i18n.Message // how it is ended: a sentence
+	facts    []remediation.Fact
 }
 
 // connected words what the call opened; ok is false for other calls. Parameters are missing from
@@ -116,53 +116,53 @@ type connection struct {
 //
 // https://docs.aws.amazon.com/ec2-instance-connect/latest/APIReference/API_Operations.html
 func connected(call *event.APICall) (c connection, ok bool) {
-	param := func(name string, otherwise say.Text) say.Text {
+	param := func(name string, otherwise i18n.Message) i18n.Message {
 		if value, ok := call.Param(name); ok && value != "" {
-			return say.Data(notice.Plain(value, 100))
+			return i18n.Literal(notice.Plain(value, 100))
 		}
 		return otherwise
 	}
-	fact := func(name, value say.Text) {
+	fact := func(name, value i18n.Message) {
 		if !value.Empty() {
-			c.facts = append(c.facts, remedy.Fact{Name: name, Value: value})
+			c.facts = append(c.facts, remediation.Fact{Name: name, Value: value})
 		}
 	}
-	target := func(parts ...say.Text) string { return say.Join("/", parts...).String() }
+	target := func(parts ...i18n.Message) string { return i18n.Join("/", parts...).String() }
 	// Nothing in AWS closes an SSH session.
-	shell := say.F("AWS has no call that closes an SSH session: end it on the instance, take away the security group rule that lets it in, or stop the instance.")
-	instance := param("instanceId", say.F("an instance that is not recorded"))
+	shell := i18n.T("AWS has no call that closes an SSH session: end it on the instance, take away the security group rule that lets it in, or stop the instance.")
+	instance := param("instanceId", i18n.T("an instance that is not recorded"))
 	switch call.Name {
 	case "SendSSHPublicKey":
-		user := param("instanceOSUser", say.F("a user that is not recorded"))
+		user := param("instanceOSUser", i18n.T("a user that is not recorded"))
 		c = connection{
-			title: say.F("SSH key sent to an instance"), severity: control.Low, target: target(instance, user), end: shell,
-			did: say.F("sent an SSH key for %s to %s", user, instance), more: say.F("The key is good for signing in within 60 seconds."),
+			title: i18n.T("SSH key sent to an instance"), severity: control.Low, target: target(instance, user), end: shell,
+			did: i18n.T("sent an SSH key for %s to %s", user, instance), more: i18n.T("The key is good for signing in within 60 seconds."),
 		}
 	case "SendSerialConsoleSSHPublicKey":
 		c = connection{
-			title: say.F("SSH key sent to a serial console"), severity: control.Medium, target: target(instance, param("serialPort", say.Data("0"))),
-			did: say.F("sent an SSH key to the serial console of %s", instance), more: say.F("The console works without any network of the instance."),
-			end: say.F("AWS has no call that closes the console session of one instance: end it on the instance, stop the instance, or close the serial console to the account in this region (ec2:DisableSerialConsoleAccess)."),
+			title: i18n.T("SSH key sent to a serial console"), severity: control.Medium, target: target(instance, param("serialPort", i18n.Literal("0"))),
+			did: i18n.T("sent an SSH key to the serial console of %s", instance), more: i18n.T("The console works without any network of the instance."),
+			end: i18n.T("AWS has no call that closes the console session of one instance: end it on the instance, stop the instance, or close the serial console to the account in this region (ec2:DisableSerialConsoleAccess)."),
 		}
 		if monitor, said := call.Request.Bool("monitorMode"); said && monitor {
-			fact(say.F("Mode"), say.Data("monitor"))
+			fact(i18n.T("Mode"), i18n.Literal("monitor"))
 		}
 	case "OpenTunnel":
-		endpoint := param("instanceConnectEndpointId", say.F("an endpoint that is not recorded"))
-		address, port := param("privateIpAddress", say.F("an address that is not recorded")), param("remotePort", say.Data("22"))
+		endpoint := param("instanceConnectEndpointId", i18n.T("an endpoint that is not recorded"))
+		address, port := param("privateIpAddress", i18n.T("an address that is not recorded")), param("remotePort", i18n.Literal("22"))
 		c = connection{
-			title: say.F("Tunnel opened to an instance"), severity: control.Low, target: target(endpoint, address, port),
-			did: say.F("opened a tunnel to %s port %s through %s", address, port, endpoint),
-			end: say.F("AWS has no call that closes a tunnel: take away the security group rule that lets it in, or delete the Instance Connect Endpoint."),
+			title: i18n.T("Tunnel opened to an instance"), severity: control.Low, target: target(endpoint, address, port),
+			did: i18n.T("opened a tunnel to %s port %s through %s", address, port, endpoint),
+			end: i18n.T("AWS has no call that closes a tunnel: take away the security group rule that lets it in, or delete the Instance Connect Endpoint."),
 		}
-		if seconds := param("maxTunnelDuration", say.Text{}); !seconds.Empty() {
-			fact(say.F("At most"), say.F("%s seconds", seconds))
+		if seconds := param("maxTunnelDuration", i18n.Message{}); !seconds.Empty() {
+			fact(i18n.T("At most"), i18n.T("%s seconds", seconds))
 		}
 	default:
 		return connection{}, false
 	}
 	key, _ := call.Param("sSHPublicKey")
-	fact(say.F("SSH key"), say.Data(fingerprint(key)))
+	fact(i18n.T("SSH key"), i18n.Literal(fingerprint(key)))
 	return c, true
 }
 
@@ -181,47 +181,47 @@ func fingerprint(key string) string {
 }
 
 // name is who made the call. The session of IAM Identity Center bears the user's name.
-func name(who event.Identity) say.Text {
+func name(who event.Identity) i18n.Message {
 	if session := who.SessionName(); who.Kind() == event.IdentityCenter && session != "" {
-		return say.Data(session)
+		return i18n.Literal(session)
 	}
-	return who.Say()
+	return who.Describe()
 }
 
 // said words who made the call, at the beginning of a sentence.
-func said(who event.Identity) say.Text {
+func said(who event.Identity) i18n.Message {
 	switch who.Kind() {
 	case event.Root:
-		return say.F("The root user")
+		return i18n.T("The root user")
 	case event.AssumedRole:
-		return say.F("Role %s", name(who))
+		return i18n.T("Role %s", name(who))
 	}
-	return say.F("%s %s", who.Kind().Say(), name(who))
+	return i18n.T("%s %s", who.Kind().Describe(), name(who))
 }
 
 // stop is how to keep them from connecting again.
-func stop(who event.Identity) say.Text {
+func stop(who event.Identity) i18n.Message {
 	switch who.Kind() {
 	case event.Root:
-		return say.F("Then change the root password, check its MFA, and delete its access keys.")
+		return i18n.T("Then change the root password, check its MFA, and delete its access keys.")
 	case event.IAMUser:
-		return say.F("Then make the user's access keys inactive, delete the console password, and see what was done on the instance.")
+		return i18n.T("Then make the user's access keys inactive, delete the console password, and see what was done on the instance.")
 	case event.IdentityCenter:
-		return say.F("Then disable the user in IAM Identity Center, end their sessions there, and see what was done on the instance.")
+		return i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and see what was done on the instance.")
 	default:
-		return say.F("Then revoke the role's active sessions in IAM, find out who assumed it, and see what was done on the instance.")
+		return i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and see what was done on the instance.")
 	}
 }
 
 // facts are the lines that let the reader judge.
-func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []remedy.Fact {
-	all := append([]remedy.Fact{{Name: say.F("By"), Value: say.F("%s (%s)", call.Identity.Say(), call.Identity.Kind().Say())}}, c.facts...)
+func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []remediation.Fact {
+	all := append([]remediation.Fact{{Name: i18n.T("By"), Value: i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe())}}, c.facts...)
 	if strings.HasPrefix(call.Identity.AccessKeyID, "AKIA") {
-		all = append(all, remedy.Fact{Name: say.F("Access key"), Value: say.Data(change.KeyHint(call.Identity.AccessKeyID))})
+		all = append(all, remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(call.Identity.AccessKeyID))})
 	}
-	all = append(all, remedy.Fact{Name: say.F("From"), Value: origin.Say()})
+	all = append(all, remediation.Fact{Name: i18n.T("From"), Value: origin.Describe()})
 	if call.UserAgent != "" {
-		all = append(all, remedy.Fact{Name: say.F("User agent"), Value: say.Data(notice.Agent(call.UserAgent))})
+		all = append(all, remediation.Fact{Name: i18n.T("User agent"), Value: i18n.Literal(notice.Agent(call.UserAgent))})
 	}
-	return append(all, remedy.Fact{Name: say.F("At"), Value: say.Moment(at)})
+	return append(all, remediation.Fact{Name: i18n.T("At"), Value: i18n.Moment(at)})
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -36,7 +36,7 @@ type planner struct {
 	sleep    func(context.Context, time.Duration)
 }
 
-func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) remedy.Planner {
+func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) remediation.Planner {
 	return &planner{api: api, settings: f, sleep: sleep}
 }
 
@@ -44,7 +44,7 @@ func newPlanner(api reads, f settings.Function, sleep func(context.Context, time
 const quiet = 15 * time.Minute
 
 // Plan tells of one call that changed something. Calls that were refused changed nothing.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	c, ok := e.Detail.(*event.APICall)
 	if !ok || c.Failed() {
 		return nil, nil
@@ -57,7 +57,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if err != nil {
 		return nil, err
 	}
-	var findings []remedy.Finding
+	var findings []remediation.Finding
 	for _, v := range verdicts {
 		findings = append(findings, p.finding(c, a, v))
 	}
@@ -80,11 +80,11 @@ func find(c *event.APICall) (act, bool) {
 
 // verdict is what a look at a call adds to what acts says of it. What is empty stays.
 type verdict struct {
-	title    say.Text
+	title    i18n.Message
 	severity control.Severity
-	words    say.Text
-	because  say.Text
-	advice   say.Text
+	words    i18n.Message
+	because  i18n.Message
+	advice   i18n.Message
 }
 
 // empty reports whether the look adds nothing.
@@ -94,28 +94,28 @@ func (v verdict) empty() bool {
 
 // The advice that verdicts do not give themselves.
 var (
-	adviseCheck  = say.F("Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials.")
-	adviseStop   = say.F("Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials inactive first, then put this back.")
-	adviseRecord = say.F("See first that it works again as before: what happens meanwhile is not recorded, and Warder does not hear of it. Then find out who did this and why.")
-	adviseDeploy = say.F("Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder tells or leaves untold. Then deploy Warder again.")
+	adviseCheck  = i18n.T("Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials.")
+	adviseStop   = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials inactive first, then put this back.")
+	adviseRecord = i18n.T("See first that it works again as before: what happens meanwhile is not recorded, and Warder does not hear of it. Then find out who did this and why.")
+	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder tells or leaves untold. Then deploy Warder again.")
 )
 
 // finding words a call. In CloudFormation's hands what is medium is low, because somebody wrote and
 // deployed a template; what is worse stays so.
-func (p *planner) finding(c *event.APICall, a act, v verdict) remedy.Finding {
-	title, severity := say.Or(v.title, a.title), cmp.Or(v.severity, a.severity)
+func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Finding {
+	title, severity := i18n.Or(v.title, a.title), cmp.Or(v.severity, a.severity)
 	user, named := c.User()
 	root := a.subject == "" && !named && c.Identity.Kind() == event.Root
 	if root && severity.Rank() >= control.Medium.Rank() {
 		severity = control.Critical
 	}
-	did := say.Or(v.words, a.words).Map(func(value any) any {
+	did := i18n.Or(v.words, a.words).Map(func(value any) any {
 		if name, ok := value.(arg); ok {
 			return p.filled(c, string(name))
 		}
 		return value
 	})
-	text := say.Sentences(say.F("%s %s.", actor(c), did), v.because)
+	text := i18n.Sentences(i18n.T("%s %s.", actor(c), did), v.because)
 	advice := v.advice
 	once := []any{c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, p.value(c, "accessKeyId|accessKey.accessKeyId"), title.String(), severity}
 
@@ -124,24 +124,24 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remedy.Finding {
 	deployed := own && byTemplate && v.severity.Rank() < control.High.Rank()
 	switch {
 	case deployed:
-		title, severity, advice = say.F("Warder was deployed"), control.Low, adviseCheck
+		title, severity, advice = i18n.T("Warder was deployed"), control.Low, adviseCheck
 		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
-			title, severity = say.F("Part of Warder was deleted"), control.Medium
+			title, severity = i18n.T("Part of Warder was deleted"), control.Medium
 		}
-		text = say.Sentences(text, say.F("CloudFormation did it; what else it does to Warder within %s is not told one by one.", say.Period(quiet)))
+		text = i18n.Sentences(text, i18n.T("CloudFormation did it; what else it does to Warder within %s is not told one by one.", i18n.Period(quiet)))
 		once = []any{title.String(), c.Identity.ARN}
 	case own:
-		advice = say.Or(advice, adviseDeploy)
+		advice = i18n.Or(advice, adviseDeploy)
 		if !a.tamper {
 			title, severity = tampered, control.Critical
-			text = say.Sentences(text, say.F("What was changed belongs to Warder."))
+			text = i18n.Sentences(text, i18n.T("What was changed belongs to Warder."))
 		}
 	case byTemplate && severity == control.Medium:
 		severity = control.Low
 	}
-	f := remedy.Finding{
-		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: say.Or(advice, advise(c, severity)), Fresh: true,
-		Once: remedy.Once{Key: digest(once), For: quiet},
+	f := remediation.Finding{
+		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)), Fresh: true,
+		Once: remediation.Once{Key: digest(once), For: quiet},
 	}
 	switch {
 	case deployed:
@@ -159,7 +159,7 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remedy.Finding {
 }
 
 // advise is the advice for a call about nothing of Warder's.
-func advise(c *event.APICall, severity control.Severity) say.Text {
+func advise(c *event.APICall, severity control.Severity) i18n.Message {
 	switch {
 	case slices.Contains([]string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}, c.Source):
 		return adviseRecord
@@ -170,48 +170,48 @@ func advise(c *event.APICall, severity control.Severity) say.Text {
 }
 
 // actor is the caller at the beginning of a sentence.
-func actor(c *event.APICall) say.Text {
+func actor(c *event.APICall) i18n.Message {
 	if c.Identity.Kind() == event.Root {
-		return say.F("The root user")
+		return i18n.T("The root user")
 	}
-	return c.Identity.Say()
+	return c.Identity.Describe()
 }
 
 // facts are who called, from where, and what.
-func facts(c *event.APICall) []remedy.Fact {
-	by := c.Identity.Kind().Say()
+func facts(c *event.APICall) []remediation.Fact {
+	by := c.Identity.Kind().Describe()
 	if c.Identity.Kind() != event.Root {
-		by = say.F("%s (%s)", c.Identity.Say(), by)
+		by = i18n.T("%s (%s)", c.Identity.Describe(), by)
 	}
 	if strings.HasPrefix(c.Identity.AccessKeyID, "AKIA") {
-		by = say.F("%s, access key %s", by, change.KeyHint(c.Identity.AccessKeyID))
+		by = i18n.T("%s, access key %s", by, change.KeyHint(c.Identity.AccessKeyID))
 	}
-	all := []remedy.Fact{{Name: say.F("By"), Value: by}}
+	all := []remediation.Fact{{Name: i18n.T("By"), Value: by}}
 	if address, ok := c.Address(); ok {
-		all = append(all, remedy.Fact{Name: say.F("From"), Value: say.Data(address.String())})
+		all = append(all, remediation.Fact{Name: i18n.T("From"), Value: i18n.Literal(address.String())})
 	}
 	if service := c.Identity.Service(); service != "" {
-		all = append(all, remedy.Fact{Name: say.F("Through"), Value: say.Data(service)})
+		all = append(all, remediation.Fact{Name: i18n.T("Through"), Value: i18n.Literal(service)})
 	}
-	call := say.Data(c.Name)
+	call := i18n.Literal(c.Name)
 	if !c.Time.IsZero() {
-		call = say.Join(", ", call, say.Moment(c.Time))
+		call = i18n.Join(", ", call, i18n.Moment(c.Time))
 	}
-	return append(all, remedy.Fact{Name: say.F("Call"), Value: call})
+	return append(all, remediation.Fact{Name: i18n.T("Call"), Value: call})
 }
 
 // filled is what stands for an arg in the words of acts.
-func (p *planner) filled(c *event.APICall, names string) say.Text {
+func (p *planner) filled(c *event.APICall, names string) i18n.Message {
 	if names == "user" {
 		if user, ok := c.User(); ok {
-			return say.F("user %s", user)
+			return i18n.T("user %s", user)
 		}
 		if c.Identity.Kind() == event.Root {
-			return say.F("the root user")
+			return i18n.T("the root user")
 		}
-		return say.F("a user that the event does not name")
+		return i18n.T("a user that the event does not name")
 	}
-	return say.Or(say.Data(p.value(c, names)), say.F("(not in the event)"))
+	return i18n.Or(i18n.Literal(p.value(c, names)), i18n.T("(not in the event)"))
 }
 
 // fill puts values into the braces of a subject of acts.

@@ -11,27 +11,27 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
 func noSleep(context.Context, time.Duration) {}
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
 		return newPlanner(a, f, noSleep), nil
 	},
 	Reads: reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
 // alternative is the part of a rule's detail that says which calls it delivers.
 type alternative struct {
@@ -104,7 +104,7 @@ func TestRulesDeliverWhatActsNameAndNothingElse(t *testing.T) {
 
 // Even an event that says nothing but who called what is told of, in whole sentences.
 func TestEveryActIsWordedWithoutParameters(t *testing.T) {
-	p := &planner{api: account.New(account.State{}), sleep: noSleep}
+	p := &planner{api: fakeaws.New(fakeaws.State{}), sleep: noSleep}
 	for service, calls := range acts {
 		for name, a := range calls {
 			t.Run(name, func(t *testing.T) {
@@ -209,4 +209,4 @@ func TestPartsOfWarderAreToldFromWhatIsNamedAlike(t *testing.T) {
 	}
 }
 
-func BenchmarkPlan(b *testing.B) { story.Bench(b, told, "administrator-policy-attached") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, told, "administrator-policy-attached") }

@@ -13,9 +13,9 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/policy"
-	"github.com/warder-aws/warder/pkg/principal"
-	"github.com/warder-aws/warder/pkg/say"
 )
 
 // verdicts looks at what a call means for the account as it is now. There may be none, for a call
@@ -46,8 +46,8 @@ func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verd
 		return exemption(c), nil
 	case byHalt:
 		v = verdict{
-			because: say.F("Any value but no stops every change that Warder would make; CloudTrail hides which value it is now."),
-			advice:  say.F("Find out at once who did this and why. If nobody can say, treat it as an attack and set the parameter to no."),
+			because: i18n.T("Any value but no stops every change that Warder would make; CloudTrail hides which value it is now."),
+			advice:  i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack and set the parameter to no."),
 		}
 	case byUser:
 		return append([]verdict{{}}, exemption(c)...), nil
@@ -57,8 +57,8 @@ func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verd
 }
 
 // gained is the verdict that somebody has administrator rights now.
-func gained(because say.Text) verdict {
-	return verdict{title: say.F("Administrator rights gained"), severity: control.Critical, because: because}
+func gained(because i18n.Message) verdict {
+	return verdict{title: i18n.T("Administrator rights gained"), severity: control.Critical, because: because}
 }
 
 // administers and denies judge a document; one that cannot be read does both.
@@ -70,9 +70,9 @@ func document(c *event.APICall) verdict {
 	text, ok := c.Param("policyDocument")
 	switch {
 	case !ok:
-		return verdict{severity: control.High, because: say.F("The event does not hold its document: read it in the account.")}
+		return verdict{severity: control.High, because: i18n.T("The event does not hold its document: read it in the account.")}
 	case administers(text):
-		return gained(say.F("Its document gives administrator rights."))
+		return gained(i18n.T("Its document gives administrator rights."))
 	}
 	return verdict{}
 }
@@ -82,28 +82,28 @@ func document(c *event.APICall) verdict {
 func newVersion(c *event.APICall) verdict {
 	v := document(c)
 	if v.severity == control.Critical {
-		v.because = say.F("Its new document gives administrator rights.")
+		v.because = i18n.T("Its new document gives administrator rights.")
 	}
 	inEffect, _ := c.Request.Bool("setAsDefault")
 	if isDefault, ok := c.Response.Bool("policyVersion", "isDefaultVersion"); ok {
 		inEffect = isDefault
 	}
-	var rest say.Text
+	var rest i18n.Message
 	switch {
 	case c.Name == "CreatePolicy":
-		rest = say.F("Nobody holds it yet.")
+		rest = i18n.T("Nobody holds it yet.")
 	case !inEffect:
-		rest = say.F("It is not in effect until it is made the default.")
+		rest = i18n.T("It is not in effect until it is made the default.")
 	case v.severity == control.Critical:
-		v.because = say.F("Its new document gives administrator rights to everyone who holds the policy.")
+		v.because = i18n.T("Its new document gives administrator rights to everyone who holds the policy.")
 		return v
 	default:
 		return v
 	}
-	v.because = say.Sentences(v.because, rest)
+	v.because = i18n.Sentences(v.because, rest)
 	switch v.severity {
 	case control.Critical:
-		v.title, v.severity = say.F("Policy with administrator rights written"), control.High
+		v.title, v.severity = i18n.T("Policy with administrator rights written"), control.High
 	case "":
 		v.severity = control.Low
 	}
@@ -119,24 +119,24 @@ func quarantine(policyARN string) bool {
 		strings.HasPrefix(parsed.Resource, "policy/AWSCompromisedKeyQuarantine")
 }
 
-var adviseQuarantine = say.F("Make the user's access keys inactive, look at what they were used for, and give the user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst.")
+var adviseQuarantine = i18n.T("Make the user's access keys inactive, look at what they were used for, and give the user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst.")
 
 // attached judges a managed policy that was attached.
 func (p *planner) attached(ctx context.Context, c *event.APICall) (verdict, error) {
 	name, _ := c.Param("policyArn")
 	if quarantine(name) {
 		v := verdict{
-			title: say.F("Quarantine policy attached"), severity: control.Critical, advice: adviseQuarantine,
-			because: say.F("AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked."),
+			title: i18n.T("Quarantine policy attached"), severity: control.Critical, advice: adviseQuarantine,
+			because: i18n.T("AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked."),
 		}
 		if c.Identity.Kind() == event.AWSService || c.Identity.Service() != "" {
-			v.title = say.F("AWS quarantined a user")
+			v.title = i18n.T("AWS quarantined a user")
 		}
 		return v, nil
 	}
 	text, v, err := p.read(ctx, name, "")
 	if err == nil && v.empty() && administers(text) {
-		v = gained(say.F("The policy gives administrator rights."))
+		v = gained(i18n.T("The policy gives administrator rights."))
 	}
 	return v, err
 }
@@ -147,7 +147,7 @@ func (p *planner) switched(ctx context.Context, c *event.APICall) (verdict, erro
 	version, _ := c.Param("versionId")
 	text, v, err := p.read(ctx, name, version)
 	if err == nil && v.empty() && administers(text) {
-		v = gained(say.F("That version gives administrator rights to everyone who holds the policy."))
+		v = gained(i18n.T("That version gives administrator rights to everyone who holds the policy."))
 	}
 	return v, err
 }
@@ -157,13 +157,13 @@ func (p *planner) detached(ctx context.Context, c *event.APICall) (verdict, erro
 	name, _ := c.Param("policyArn")
 	if quarantine(name) {
 		return verdict{
-			title: say.F("Quarantine taken away"), severity: control.Critical, advice: adviseQuarantine,
-			because: say.F("AWS had attached this policy because an access key was likely leaked."),
+			title: i18n.T("Quarantine taken away"), severity: control.Critical, advice: adviseQuarantine,
+			because: i18n.T("AWS had attached this policy because an access key was likely leaked."),
 		}, nil
 	}
 	text, v, err := p.read(ctx, name, "")
 	if err == nil && v.empty() && denies(text) {
-		v = verdict{title: say.F("Deny taken away"), severity: control.High, because: say.F("The policy denies something; that no longer holds here.")}
+		v = verdict{title: i18n.T("Deny taken away"), severity: control.High, because: i18n.T("The policy denies something; that no longer holds here.")}
 	}
 	return v, err
 }
@@ -173,7 +173,7 @@ func (p *planner) boundary(ctx context.Context, c *event.APICall) (verdict, erro
 	name, _ := c.Param("permissionsBoundary")
 	text, v, err := p.read(ctx, name, "")
 	if err == nil && v.empty() && administers(text) && !denies(text) {
-		v = verdict{title: say.F("Permissions boundary without limits"), severity: control.High, because: say.F("The policy gives administrator rights, so it limits little or nothing.")}
+		v = verdict{title: i18n.T("Permissions boundary without limits"), severity: control.High, because: i18n.T("The policy gives administrator rights, so it limits little or nothing.")}
 	}
 	return v, err
 }
@@ -182,26 +182,26 @@ func (p *planner) boundary(ctx context.Context, c *event.APICall) (verdict, erro
 func (p *planner) group(ctx context.Context, c *event.APICall, j judge) (verdict, error) {
 	name, ok := c.Param("groupName")
 	if !ok {
-		return verdict{because: say.F("The event does not say which group.")}, nil
+		return verdict{because: i18n.T("The event does not say which group.")}, nil
 	}
 	worse := administers
 	if j == byLeft {
 		worse = denies
 	}
 	which := ""
-	err := principal.Patiently(ctx, p.sleep, func() (err error) {
+	err := iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
 		which, err = p.carried(ctx, name, worse)
 		return err
 	})
 	switch {
-	case change.Gone(err):
-		return verdict{because: say.F("The group is gone meanwhile; what it allowed or denied cannot be read.")}, nil
+	case change.NotFound(err):
+		return verdict{because: i18n.T("The group is gone meanwhile; what it allowed or denied cannot be read.")}, nil
 	case err != nil || which == "":
 		return verdict{}, err
 	case j == byLeft:
-		return verdict{title: say.F("Deny taken away"), severity: control.High, because: say.F("Policy %s of the group denies something; that no longer holds for the user.", which)}, nil
+		return verdict{title: i18n.T("Deny taken away"), severity: control.High, because: i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which)}, nil
 	}
-	return gained(say.F("Policy %s of the group gives administrator rights.", which)), nil
+	return gained(i18n.T("Policy %s of the group gives administrator rights.", which)), nil
 }
 
 // trust judges whom a role lets in.
@@ -211,19 +211,19 @@ func trust(c *event.APICall) verdict {
 		text, ok = c.Param("assumeRolePolicyDocument")
 	}
 	if !ok {
-		return verdict{severity: control.High, because: say.F("The event does not hold its trust policy: read it in the account.")}
+		return verdict{severity: control.High, because: i18n.T("The event does not hold its trust policy: read it in the account.")}
 	}
 	t, err := policy.Trusts(text)
 	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })
 	switch {
 	case err != nil:
-		return verdict{severity: control.Critical, because: say.F("Its trust policy cannot be read, so it may let everyone in.")}
+		return verdict{severity: control.Critical, because: i18n.T("Its trust policy cannot be read, so it may let everyone in.")}
 	case t.Everyone:
-		return verdict{title: say.F("Role trusts everyone"), severity: control.Critical, because: say.F("Its trust policy lets every AWS account assume it.")}
+		return verdict{title: i18n.T("Role trusts everyone"), severity: control.Critical, because: i18n.T("Its trust policy lets every AWS account assume it.")}
 	case t.Conditional:
-		return verdict{title: say.F("Role trusts other accounts"), severity: control.High, because: say.F("Its trust policy lets every AWS account assume it under a condition, which Warder does not judge.")}
+		return verdict{title: i18n.T("Role trusts other accounts"), severity: control.High, because: i18n.T("Its trust policy lets every AWS account assume it under a condition, which Warder does not judge.")}
 	case len(others) > 0:
-		return verdict{title: say.F("Role trusts other accounts"), severity: control.High, because: say.F("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", "))}
+		return verdict{title: i18n.T("Role trusts other accounts"), severity: control.High, because: i18n.T("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", "))}
 	}
 	return verdict{}
 }
@@ -234,9 +234,9 @@ func status(c *event.APICall) verdict {
 	case change.Inactive:
 		return verdict{}
 	case change.Active:
-		return verdict{title: say.F("Access key activated"), severity: control.Medium, words: say.F("made access key %s of %s active", arg("key"), arg("user"))}
+		return verdict{title: i18n.T("Access key activated"), severity: control.Medium, words: i18n.T("made access key %s of %s active", arg("key"), arg("user"))}
 	}
-	return verdict{title: say.F("Access key switched"), severity: control.Medium, words: say.F("switched access key %s of %s", arg("key"), arg("user"))}
+	return verdict{title: i18n.T("Access key switched"), severity: control.Medium, words: i18n.T("switched access key %s of %s", arg("key"), arg("user"))}
 }
 
 // exemption tells of the tag that exempts a user, and of no other.
@@ -246,8 +246,8 @@ func exemption(c *event.APICall) []verdict {
 			value, _ := tag.Text("value")
 			return []verdict{{
 				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].words, severity: control.Medium,
-				because: say.F("It reads %q.", value),
-				advice:  say.F("An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names knows of it; if nobody does, remove the tag."),
+				because: i18n.T("It reads %q.", value),
+				advice:  i18n.T("An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names knows of it; if nobody does, remove the tag."),
 			}}
 		}
 	}
@@ -271,14 +271,14 @@ func resource(name string) string {
 // not empty if it cannot be found, and says so.
 func (p *planner) read(ctx context.Context, policyARN, version string) (text string, v verdict, err error) {
 	if policyARN == "" {
-		return "", verdict{because: say.F("The event does not say which policy.")}, nil
+		return "", verdict{because: i18n.T("The event does not say which policy.")}, nil
 	}
-	err = principal.Patiently(ctx, p.sleep, func() (err error) {
+	err = iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
 		text, err = p.managed(ctx, policyARN, version)
 		return err
 	})
-	if change.Gone(err) {
-		return "", verdict{because: say.F("The policy is gone meanwhile; what it allowed or denied cannot be read.")}, nil
+	if change.NotFound(err) {
+		return "", verdict{because: i18n.T("The policy is gone meanwhile; what it allowed or denied cannot be read.")}, nil
 	}
 	return text, verdict{}, err
 }
@@ -309,7 +309,7 @@ func (p *planner) carried(ctx context.Context, group string, worse func(string) 
 		}
 		for _, name := range page.PolicyNames {
 			text, err := p.inline(ctx, group, name)
-			if err != nil && !change.Gone(err) {
+			if err != nil && !change.NotFound(err) {
 				return "", err
 			}
 			if err == nil && worse(text) {
@@ -325,7 +325,7 @@ func (p *planner) carried(ctx context.Context, group string, worse func(string) 
 		for _, attached := range page.AttachedPolicies {
 			name := aws.ToString(attached.PolicyArn)
 			text, err := p.managed(ctx, name, "")
-			if err != nil && !change.Gone(err) {
+			if err != nil && !change.NotFound(err) {
 				return "", err
 			}
 			if err == nil && worse(text) {

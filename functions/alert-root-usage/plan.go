@@ -13,10 +13,10 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -42,7 +42,7 @@ type planner struct {
 	allowed network.Allowed
 }
 
-func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
+func newPlanner(api reads, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
 
 // Plan tells of the act that the event records, or when the sweep comes, of what the account summary
 // says about the root user.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	var a act
 	switch d := e.Detail.(type) {
 	case *event.Sweep:
@@ -74,12 +74,12 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		return nil, nil
 	}
 	a.origin = p.allowed.Judge(a.Record)
-	return []remedy.Finding{a.finding(e)}, nil
+	return []remediation.Finding{a.finding(e)}, nil
 }
 
 // sweep tells of root credentials that should not be, and should be.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
-func (p *planner) sweep(ctx context.Context) ([]remedy.Finding, error) {
+func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	out, err := p.api.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
 	if err != nil {
 		return nil, fmt.Errorf("get account summary: %w", err)
@@ -89,24 +89,24 @@ func (p *planner) sweep(ctx context.Context) ([]remedy.Finding, error) {
 	if !saysKeys || !saysMFA {
 		return nil, errors.New("get account summary: the answer does not say whether root access keys and root MFA are there")
 	}
-	var findings []remedy.Finding
+	var findings []remediation.Finding
 	if keys > 0 {
-		findings = append(findings, remedy.Finding{
-			Subject: subject, Title: say.F("Root user has an access key"), Severity: control.Critical,
-			Text:   say.F("The root user of the account has an access key. Whoever holds it may do everything, and no policy of the account can limit it. This is told weekly until it is gone."),
-			Advice: say.F("Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
-			Once:   remedy.Once{Key: "root access key", For: remedy.Weekly},
+		findings = append(findings, remediation.Finding{
+			Subject: subject, Title: i18n.T("Root user has an access key"), Severity: control.Critical,
+			Text:   i18n.T("The root user of the account has an access key. Whoever holds it may do everything, and no policy of the account can limit it. This is told weekly until it is gone."),
+			Advice: i18n.T("Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
+			Once:   remediation.Once{Key: "root access key", For: remediation.Weekly},
 		})
 	}
 	// A member account whose root credentials were removed centrally has no password that MFA could guard. The summary of
 	// old says nothing of the password: then there is one.
 	password, saysPassword := out.SummaryMap["AccountPasswordPresent"]
 	if mfa == 0 && (password > 0 || !saysPassword) {
-		findings = append(findings, remedy.Finding{
-			Subject: subject, Title: say.F("Root user has no MFA"), Severity: control.Critical,
-			Text:   say.F("The root user of the account can sign in with the password alone. This is told weekly until it has MFA."),
-			Advice: say.F("Sign in as root and register an MFA device under Security credentials; better two, kept in two places."),
-			Once:   remedy.Once{Key: "root MFA", For: remedy.Weekly},
+		findings = append(findings, remediation.Finding{
+			Subject: subject, Title: i18n.T("Root user has no MFA"), Severity: control.Critical,
+			Text:   i18n.T("The root user of the account can sign in with the password alone. This is told weekly until it has MFA."),
+			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; better two, kept in two places."),
+			Once:   remediation.Once{Key: "root MFA", For: remediation.Weekly},
 		})
 	}
 	return findings, nil
@@ -122,30 +122,30 @@ type act struct {
 
 // told is what an act is told as.
 type told struct {
-	title    say.Text
+	title    i18n.Message
 	severity control.Severity
-	advice   say.Text
+	advice   i18n.Message
 }
 
 var (
-	ask     = say.F("Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown is a finding of an audit.")
-	alarm   = say.F("If nobody of yours did it, the account is taken over: change the root password and MFA, delete root access keys, and call AWS Support.")
-	billing = say.F("Billing work does not need the root user: open billing to IAM once (Account, IAM user and role access to Billing information), then give a group or role the billing permissions it needs.")
+	ask     = i18n.T("Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown is a finding of an audit.")
+	alarm   = i18n.T("If nobody of yours did it, the account is taken over: change the root password and MFA, delete root access keys, and call AWS Support.")
+	billing = i18n.T("Billing work does not need the root user: open billing to IAM once (Account, IAM user and role access to Billing information), then give a group or role the billing permissions it needs.")
 )
 
 // grave are the acts that take an account over or give it away, by service and name.
-var grave = map[string]say.Text{
-	"account:AcceptPrimaryEmailUpdate":     say.F("Root user's email address was changed"),
-	"account:CloseAccount":                 say.F("Root user closed the account"),
-	"account:StartPrimaryEmailUpdate":      say.F("Root user's email address is being changed"),
-	"billingconsole:CloseAccount":          say.F("Root user closed the account"),
-	"billingconsole:SetAccountPreferences": say.F("Account name, email or root password was changed"),
-	"iam:CreateAccessKey":                  say.F("Root user created a root access key"),
-	"iam:DeactivateMFADevice":              say.F("Root user's MFA device was deactivated"),
-	"organizations:CloseAccount":           say.F("Root user closed an account of the organization"),
-	"organizations:LeaveOrganization":      say.F("Root user took the account out of its organization"),
-	"signin:PasswordRecoveryCompleted":     say.F("Root user's password was reset"),
-	"signin:PasswordUpdated":               say.F("Root user's password was changed"),
+var grave = map[string]i18n.Message{
+	"account:AcceptPrimaryEmailUpdate":     i18n.T("Root user's email address was changed"),
+	"account:CloseAccount":                 i18n.T("Root user closed the account"),
+	"account:StartPrimaryEmailUpdate":      i18n.T("Root user's email address is being changed"),
+	"billingconsole:CloseAccount":          i18n.T("Root user closed the account"),
+	"billingconsole:SetAccountPreferences": i18n.T("Account name, email or root password was changed"),
+	"iam:CreateAccessKey":                  i18n.T("Root user created a root access key"),
+	"iam:DeactivateMFADevice":              i18n.T("Root user's MFA device was deactivated"),
+	"organizations:CloseAccount":           i18n.T("Root user closed an account of the organization"),
+	"organizations:LeaveOrganization":      i18n.T("Root user took the account out of its organization"),
+	"signin:PasswordRecoveryCompleted":     i18n.T("Root user's password was reset"),
+	"signin:PasswordUpdated":               i18n.T("Root user's password was changed"),
 }
 
 // billingServices are those in whose events billing work is recorded. Of the account's own settings
@@ -183,34 +183,34 @@ func (a act) told() told {
 	status, _ := a.Request.Text("status")
 	switch {
 	case a.Identity.Session.AssumedRoot:
-		return told{say.F("Privileged task of a central root session"), control.Medium,
-			say.F("A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event in the management or delegated account says who took it.")}
+		return told{i18n.T("Privileged task of a central root session"), control.Medium,
+			i18n.T("A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event in the management or delegated account says who took it.")}
 	case a.Denied():
-		return told{say.F("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High, say.Sentences(ask, say.F("It was stopped this time, most likely by a policy of the organization."))}
+		return told{i18n.T("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High, i18n.Sentences(ask, i18n.T("It was stopped this time, most likely by a policy of the organization."))}
 	case a.failed && a.Name == "ConsoleLogin":
-		return told{say.F("Root user sign-in failed"), control.High, ask}
+		return told{i18n.T("Root user sign-in failed"), control.High, ask}
 	case a.failed:
-		return told{say.F("Root user's %s failed", notice.Truncate(a.Name, 40)), control.High, ask}
+		return told{i18n.T("Root user's %s failed", notice.Truncate(a.Name, 40)), control.High, ask}
 	case isGrave && a.own():
 		return told{title, control.Critical, alarm}
 	case a.service() == "iam" && a.Name == "UpdateAccessKey" && a.own() && status == "Active":
-		return told{say.F("Root user activated a root access key"), control.Critical, alarm}
+		return told{i18n.T("Root user activated a root access key"), control.Critical, alarm}
 	case a.Name == "ConsoleLogin":
-		return told{say.F("Root user signed in"), control.High, ask}
+		return told{i18n.T("Root user signed in"), control.High, ask}
 	case a.Name == "CheckMfa":
-		return told{say.F("Root user was asked for MFA"), control.Low,
-			say.F("If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root password if nobody knows.")}
+		return told{i18n.T("Root user was asked for MFA"), control.Low,
+			i18n.T("If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root password if nobody knows.")}
 	case a.Name == "PasswordRecoveryRequested":
-		return told{say.F("Root user's password reset was asked for"), control.High, say.Sentences(ask, say.F("If it was nobody of yours, make sure that the mailbox of the root user is safe."))}
+		return told{i18n.T("Root user's password reset was asked for"), control.High, i18n.Sentences(ask, i18n.T("If it was nobody of yours, make sure that the mailbox of the root user is safe."))}
 	case a.Name == "SetIAMAccessPreference":
-		return told{say.F("Root user set who may see billing"), control.Medium,
-			say.F("If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user has no billing work left.")}
+		return told{i18n.T("Root user set who may see billing"), control.Medium,
+			i18n.T("If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user has no billing work left.")}
 	case a.billing():
-		return told{say.F("Billing work by the root user"), control.Medium, billing}
+		return told{i18n.T("Billing work by the root user"), control.Medium, billing}
 	case a.ReadOnly != nil && *a.ReadOnly:
-		return told{say.F("Root user called %s", notice.Truncate(a.Name, 40)), control.Medium, ask}
+		return told{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.Medium, ask}
 	default:
-		return told{say.F("Root user called %s", notice.Truncate(a.Name, 40)), control.High, ask}
+		return told{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.High, ask}
 	}
 }
 
@@ -227,76 +227,76 @@ func (a act) maybeCentral() bool {
 var targets = []string{"userName", "roleName", "groupName", "accessKeyId", "serialNumber", "policyArn", "bucketName", "functionName", "name", "accountId"}
 
 // finding words the act.
-func (a act) finding(e event.Event) remedy.Finding {
+func (a act) finding(e event.Event) remediation.Finding {
 	v := a.told()
-	who := say.F("The root user")
+	who := i18n.T("The root user")
 	if a.Identity.Session.AssumedRoot {
-		who = say.F("A central root session (AssumeRoot)")
+		who = i18n.T("A central root session (AssumeRoot)")
 	}
-	account, region, from := a.RecipientAccount, a.Region, a.origin.Say()
-	text := say.F("%s called %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from)
+	account, region, from := a.RecipientAccount, a.Region, a.origin.Describe()
+	text := i18n.T("%s called %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from)
 	switch {
 	case a.Name == "ConsoleLogin" && a.failed:
-		text = say.F("%s could not sign in to the console of account %s (%s) from %s.", who, account, region, from)
+		text = i18n.T("%s could not sign in to the console of account %s (%s) from %s.", who, account, region, from)
 	case a.Name == "ConsoleLogin":
-		text = say.F("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
+		text = i18n.T("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
 	case a.failed:
-		text = say.F("%s called in vain %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from)
+		text = i18n.T("%s called in vain %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from)
 	}
 	key := a.Identity.AccessKeyID
 	switch {
 	case strings.HasPrefix(key, "AKIA"):
-		text = say.Sentences(text, say.F("It used the root access key %s, which should not exist.", change.KeyHint(key)))
+		text = i18n.Sentences(text, i18n.T("It used the root access key %s, which should not exist.", change.KeyHint(key)))
 	case a.maybeCentral():
-		v.advice = say.Sentences(v.advice, say.F("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that handed out session key %s: then it was a central task.",
+		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that handed out session key %s: then it was a central task.",
 			change.KeyHint(key)))
 	}
 	at := a.Time
 	if at.IsZero() {
 		at = e.Time
 	}
-	f := remedy.Finding{
+	f := remediation.Finding{
 		Subject: subject, Title: v.title, Severity: v.severity, Text: text, Advice: v.advice, Fresh: true,
 		Facts: a.facts(at),
 	}
 	// What takes an account over is told each time.
 	if v.severity != control.Critical {
-		f.Once = remedy.Once{Key: a.key(v), For: quiet}
+		f.Once = remediation.Once{Key: a.key(v), For: quiet}
 	}
 	return f
 }
 
 // facts are the lines that let the reader judge.
-func (a act) facts(at time.Time) []remedy.Fact {
-	var facts []remedy.Fact
-	fact := func(name, value say.Text) {
+func (a act) facts(at time.Time) []remediation.Fact {
+	var facts []remediation.Fact
+	fact := func(name, value i18n.Message) {
 		if !value.Empty() {
-			facts = append(facts, remedy.Fact{Name: name, Value: value})
+			facts = append(facts, remediation.Fact{Name: name, Value: value})
 		}
 	}
-	fact(say.F("Call"), say.Data(a.Source+" "+a.Name))
+	fact(i18n.T("Call"), i18n.Literal(a.Source+" "+a.Name))
 	for _, parameter := range targets {
 		if value, ok := a.Request.Text(parameter); ok {
-			fact(say.F("On"), say.Data(notice.Plain(value, 120)))
+			fact(i18n.T("On"), i18n.Literal(notice.Plain(value, 120)))
 			break
 		}
 	}
 	answer := strings.Trim(a.ErrorCode+": "+a.ErrorMessage, ": ")
-	fact(say.F("Answer"), say.Data(notice.Plain(answer, 200)))
-	fact(say.F("From"), a.origin.Say())
+	fact(i18n.T("Answer"), i18n.Literal(notice.Plain(answer, 200)))
+	fact(i18n.T("From"), a.origin.Describe())
 	session := a.Identity.Session
 	switch {
 	case session.CreationDate == "":
 	case session.MFAAuthenticated:
-		fact(say.F("Session"), say.F("since %s, with MFA", session.CreationDate))
+		fact(i18n.T("Session"), i18n.T("since %s, with MFA", session.CreationDate))
 	default:
-		fact(say.F("Session"), say.F("since %s, without MFA", session.CreationDate))
+		fact(i18n.T("Session"), i18n.T("since %s, without MFA", session.CreationDate))
 	}
 	if a.Identity.AccessKeyID != "" {
-		fact(say.F("Key"), say.Data(change.KeyHint(a.Identity.AccessKeyID)))
+		fact(i18n.T("Key"), i18n.Literal(change.KeyHint(a.Identity.AccessKeyID)))
 	}
-	fact(say.F("User agent"), say.Data(notice.Agent(a.UserAgent)))
-	fact(say.F("At"), say.Moment(at))
+	fact(i18n.T("User agent"), i18n.Literal(notice.Agent(a.UserAgent)))
+	fact(i18n.T("At"), i18n.Moment(at))
 	return facts
 }
 

@@ -7,22 +7,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var root = story.Control{
+var root = scenario.Control{
 	Description: Description,
-	Plan:        func(a *account.Account, f settings.Function) (remedy.Planner, error) { return newPlanner(a, f) },
+	Plan:        func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) { return newPlanner(a, f) },
 	Reads:       reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, root) }
+func TestStories(t *testing.T) { scenario.Run(t, root) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, root) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, root) }
 
 func TestASummaryThatSaysNothingIsNoGoodNews(t *testing.T) {
 	for name, summary := range map[string]map[string]int32{
@@ -30,7 +30,7 @@ func TestASummaryThatSaysNothingIsNoGoodNews(t *testing.T) {
 		"an answer without the MFA":        {"AccountAccessKeysPresent": 0},
 		"an answer without the access key": {"AccountMFAEnabled": 1},
 	} {
-		p := &planner{api: account.New(account.State{Summary: summary})}
+		p := &planner{api: fakeaws.New(fakeaws.State{Summary: summary})}
 		findings, err := p.Plan(context.Background(), event.Event{Detail: &event.Sweep{}}, time.Time{})
 		if err == nil || len(findings) > 0 {
 			t.Errorf("%s: %d findings and no error", name, len(findings))
@@ -49,4 +49,4 @@ func TestGraveActsHaveShortTitles(t *testing.T) {
 	}
 }
 
-func BenchmarkPlan(b *testing.B) { story.Bench(b, root, "sweep-finds-key-and-no-mfa") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, root, "sweep-finds-key-and-no-mfa") }

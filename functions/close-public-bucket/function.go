@@ -8,10 +8,10 @@ import (
 	"maps"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/function"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
-	"github.com/warder-aws/warder/pkg/say"
 )
 
 // Description is control.json.
@@ -22,11 +22,11 @@ var Description []byte
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // New makes the planner.
-func New(s function.Setup) (remedy.Planner, error) {
+func New(s handler.Setup) (remediation.Planner, error) {
 	api := s3.New(s.AWS, s.Now)
 	maps.Copy(s.Kinds, change.ForS3(api))
-	return remedy.Waiting(&planner{api: api}), nil
+	return remediation.Pending(&planner{api: api}), nil
 }

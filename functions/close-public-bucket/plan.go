@@ -11,9 +11,9 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
-	"github.com/warder-aws/warder/pkg/say"
 )
 
 // reads is the operation that the planner decides from.
@@ -25,7 +25,7 @@ type planner struct{ api reads }
 
 // Plan looks at the public access block of the bucket that Access Analyzer names. The finding is up
 // to an hour old: a bucket that is closed meanwhile, or gone, is no finding.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.AccessFinding)
 	if !ok || d.Access != event.ExternalAccess || d.ResourceType != "AWS::S3::Bucket" || !d.Public || !d.Active() || d.Error != "" {
 		return nil, nil
@@ -42,43 +42,43 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		return nil, nil
 	}
 	before, err := change.PublicAccess(ctx, p.api, &s3.Bucket{Name: bucket.Resource, Region: d.Region})
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return nil, nil
 	}
 	if err != nil || before == change.Closed {
 		return nil, err
 	}
-	return []remedy.Finding{{
+	return []remediation.Finding{{
 		Subject: bucket.Resource,
-		Text:    say.F("Bucket %s is public: everybody may call %s.", bucket.Resource, what(d.Actions)),
-		Facts: []remedy.Fact{
-			{Name: say.F("Region"), Value: say.Data(d.Region)},
-			{Name: say.F("Finding"), Value: say.Data(d.ID)},
-			{Name: say.F("Public access block"), Value: switches(before)},
+		Text:    i18n.T("Bucket %s is public: everybody may call %s.", bucket.Resource, what(d.Actions)),
+		Facts: []remediation.Fact{
+			{Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
+			{Name: i18n.T("Finding"), Value: i18n.Literal(d.ID)},
+			{Name: i18n.T("Public access block"), Value: switches(before)},
 		},
 		Changes: []change.Change{{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed}},
-		Advice: say.F("Find out who opened it, and what was read: with data events on, CloudTrail has it. Then take the public statement out of the bucket's policy or ACL. " +
+		Advice: i18n.T("Find out who opened it, and what was read: with data events on, CloudTrail has it. Then take the public statement out of the bucket's policy or ACL. " +
 			"For a public website put CloudFront before the bucket, or have the bucket exempted by a tag."),
 		Fresh: true,
-		Once:  remedy.Once{Key: d.ID, For: remedy.Weekly},
+		Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
 	}}, nil
 }
 
-func what(actions []string) say.Text {
+func what(actions []string) i18n.Message {
 	if len(actions) == 0 {
-		return say.F("what the finding does not say")
+		return i18n.T("what the finding does not say")
 	}
-	return say.Data(strings.Join(actions, ", "))
+	return i18n.Literal(strings.Join(actions, ", "))
 }
 
 // switches words a public access block for people.
-func switches(value string) say.Text {
+func switches(value string) i18n.Message {
 	if value == "" {
-		return say.F("none")
+		return i18n.T("none")
 	}
 	var b s3.PublicAccessBlock
 	if err := json.Unmarshal([]byte(value), &b); err != nil {
-		return say.Data(value)
+		return i18n.Literal(value)
 	}
 	var on []string
 	for _, s := range []struct {
@@ -93,7 +93,7 @@ func switches(value string) say.Text {
 		}
 	}
 	if len(on) == 0 {
-		return say.F("all four switches off")
+		return i18n.T("all four switches off")
 	}
-	return say.F("on: %s", strings.Join(on, ", "))
+	return i18n.T("on: %s", strings.Join(on, ", "))
 }

@@ -4,24 +4,24 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	Plan: func(a *account.Account, _ settings.Function) (remedy.Planner, error) {
-		return remedy.Waiting(&planner{api: a}), nil
+	Plan: func(a *fakeaws.Account, _ settings.Function) (remediation.Planner, error) {
+		return remediation.Pending(&planner{api: a}), nil
 	},
-	Kinds: func(a *account.Account) change.Registry { return change.ForS3(a) },
+	Kinds: func(a *fakeaws.Account) change.Registry { return change.ForS3(a) },
 	Reads: reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
-func BenchmarkPlan(b *testing.B) { story.Bench(b, told, "made-public") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, told, "made-public") }

@@ -16,9 +16,9 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/quarantine"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -35,14 +35,14 @@ type planner struct {
 	policy string // ARN
 }
 
-func newPlanner(api reads, f settings.Function) remedy.Planner {
+func newPlanner(api reads, f settings.Function) remediation.Planner {
 	return &planner{api: api, policy: f.Quarantine.Key}
 }
 
 // Plan contains what an event of AWS Health or GuardDuty says is in the hands of others: the access
 // key is made inactive first, then its user is quarantined, because sessions that were made with the
 // key go on without it. What is no user's cannot be contained like this: people are told what to do.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	r := read(e)
 	if r == nil {
 		return nil, nil
@@ -75,7 +75,7 @@ type visit struct {
 	report   *report
 	victims  map[string]*victim // by user
 	order    []string           // users, in the order of the report
-	findings []remedy.Finding
+	findings []remediation.Finding
 }
 
 // victim is an IAM user whose credentials others have.
@@ -84,7 +84,7 @@ type victim struct {
 	keys []string // the access keys that the report names
 	all  bool     // it names the user and none of its keys: any may be meant
 	gone bool     // a key that the report names is gone
-	used []remedy.Fact
+	used []remediation.Fact
 }
 
 // find finds the user whom a suspect is, or tells that there is none. A key says best whose it is:
@@ -114,7 +114,7 @@ func (v *visit) find(ctx context.Context, s suspect) error {
 	}
 	out, err := v.api.GetUser(ctx, &iam.GetUserInput{UserName: &s.user})
 	switch {
-	case change.Gone(err) || err == nil && s.id != "" && aws.ToString(out.User.UserId) != s.id:
+	case change.NotFound(err) || err == nil && s.id != "" && aws.ToString(out.User.UserId) != s.id:
 		v.alert(s)
 	case err != nil:
 		return fmt.Errorf("get user %q: %w", s.user, err)
@@ -130,7 +130,7 @@ func (v *visit) find(ctx context.Context, s suspect) error {
 // and of the root user it says either.
 func unknown(err error) bool {
 	var answer smithy.APIError
-	return change.Gone(err) || errors.As(err, &answer) && answer.ErrorCode() == "AccessDenied"
+	return change.NotFound(err) || errors.As(err, &answer) && answer.ErrorCode() == "AccessDenied"
 }
 
 func (v *visit) victim(user string) *victim {
@@ -141,22 +141,22 @@ func (v *visit) victim(user string) *victim {
 	return v.victims[user]
 }
 
-func lastUse(key string, used *types.AccessKeyLastUsed) remedy.Fact {
-	text := say.F("never")
+func lastUse(key string, used *types.AccessKeyLastUsed) remediation.Fact {
+	text := i18n.T("never")
 	if used != nil && used.LastUsedDate != nil {
-		text = say.F("%s, %s in %s", say.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region))
+		text = i18n.T("%s, %s in %s", i18n.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region))
 	}
-	return remedy.Fact{Name: say.F("%s last used", change.KeyHint(key)), Value: text}
+	return remediation.Fact{Name: i18n.T("%s last used", change.KeyHint(key)), Value: text}
 }
 
 // contain makes a user's keys inactive and quarantines the user.
-func (v *visit) contain(ctx context.Context, w *victim) ([]remedy.Finding, error) {
+func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, error) {
 	keys, err := v.keys(ctx, w.user)
 	var look quarantine.Look
 	if err == nil {
 		look, err = quarantine.At(ctx, v.api, w.user, v.policy)
 	}
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		v.missing(w)
 		return nil, nil
 	}
@@ -187,39 +187,39 @@ func (v *visit) contain(ctx context.Context, w *victim) ([]remedy.Finding, error
 		changes = append(changes, look.Change)
 	}
 
-	f := remedy.Finding{
+	f := remediation.Finding{
 		User: w.user, Title: v.report.title, Severity: control.Critical, Fresh: true, Alert: true, Changes: changes,
 		Facts: append(slices.Clone(v.report.facts), w.used...),
-		Once:  remedy.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remedy.Weekly},
-		Advice: say.F("Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: users, access keys, roles, instances, functions. " +
+		Once:  remediation.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remediation.Weekly},
+		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: users, access keys, roles, instances, functions. " +
 			"Roles that were assumed with it go on for up to twelve hours: revoke their active sessions in IAM. " +
 			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only then."),
 	}
-	of := say.F("access key %s of %s", say.And(hints...), w.user)
+	of := i18n.T("access key %s of %s", i18n.And(hints...), w.user)
 	if len(hints) == 0 {
-		of = say.F("credentials of %s", say.F("user %s", w.user))
+		of = i18n.T("credentials of %s", i18n.T("user %s", w.user))
 	}
-	text := []say.Text{v.report.says(of)}
+	text := []i18n.Message{v.report.says(of)}
 	switch {
 	case len(hints) == 0 && w.gone:
-		text = append(text, say.F("The key that it names is gone, and sessions that were made with it may go on."))
+		text = append(text, i18n.T("The key that it names is gone, and sessions that were made with it may go on."))
 	case len(hints) == 0:
-		text = append(text, say.F("It names no key, so every key of the user counts."))
+		text = append(text, i18n.T("It names no key, so every key of the user counts."))
 	}
 	if len(inactive) > 0 {
-		text = append(text, say.F("Inactive already: %s.", strings.Join(inactive, ", ")))
+		text = append(text, i18n.T("Inactive already: %s.", strings.Join(inactive, ", ")))
 	}
 	if look.In {
-		text = append(text, say.F("The user is quarantined already."))
+		text = append(text, i18n.T("The user is quarantined already."))
 	}
-	f.Text = say.Sentences(append(text, look.Note)...)
+	f.Text = i18n.Sentences(append(text, look.Note)...)
 	if len(others) > 0 {
-		f.Facts = append(f.Facts, remedy.Fact{Name: say.F("Other keys"), Value: say.F("%s: still active, and denied everything while the user is quarantined", strings.Join(others, ", "))})
+		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Other keys"), Value: i18n.T("%s: still active, and denied everything while the user is quarantined", strings.Join(others, ", "))})
 	}
 	if len(changes) == 0 {
-		f.Left = say.F("All that Warder could do is done.")
+		f.UnchangedReason = i18n.T("All that Warder could do is done.")
 	}
-	return []remedy.Finding{f}, nil
+	return []remediation.Finding{f}, nil
 }
 
 // missing tells of a victim whom IAM does not have: deleted a moment ago or, if a key says that it is
@@ -248,43 +248,43 @@ func (v *visit) keys(ctx context.Context, user string) ([]types.AccessKeyMetadat
 
 // alert tells of credentials that cannot be contained by a change to a user, and what to do instead.
 func (v *visit) alert(s suspect) {
-	f := remedy.Finding{
+	f := remediation.Finding{
 		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical, Fresh: true,
 		Text: v.report.says(s.credentials()), Facts: slices.Clone(v.report.facts),
-		Once: remedy.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remedy.Weekly},
+		Once: remediation.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remediation.Weekly},
 	}
 	if s.key != "" && s.called().String() != "access key "+change.KeyHint(s.key) {
-		f.Facts = append(f.Facts, remedy.Fact{Name: say.F("Access key"), Value: say.Data(change.KeyHint(s.key))})
+		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(s.key))})
 	}
-	see := say.F("Find out in CloudTrail, in every region, what was done with them.")
+	see := i18n.T("Find out in CloudTrail, in every region, what was done with them.")
 	switch s.kind {
 	case event.Root:
-		f.Left = say.F("Nobody but the root user can change what the root user has.")
-		f.Advice = say.F("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then call AWS Support.")
+		f.UnchangedReason = i18n.T("Nobody but the root user can change what the root user has.")
+		f.Advice = i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then call AWS Support.")
 	case event.AssumedRole:
-		f.Left = say.F("A role cannot be quarantined: what is denied to it is denied to everybody who assumes it.")
-		f.Advice = say.Sentences(say.F("Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the instance, function or person that had them."), see)
+		f.UnchangedReason = i18n.T("A role cannot be quarantined: what is denied to it is denied to everybody who assumes it.")
+		f.Advice = i18n.Sentences(i18n.T("Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the instance, function or person that had them."), see)
 	case event.IdentityCenter:
-		f.Left = say.F("A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role that it uses.")
-		f.Advice = say.Sentences(say.F("Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it runs out, so take the permission set away as well."), see)
+		f.UnchangedReason = i18n.T("A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role that it uses.")
+		f.Advice = i18n.Sentences(i18n.T("Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it runs out, so take the permission set away as well."), see)
 	case event.Federated:
-		f.Left = say.F("A federated user cannot be quarantined: its session comes from an IAM user whom the report does not name.")
-		f.Advice = say.Sentences(say.F("Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s to the user.", change.KeyQuarantine), see)
+		f.UnchangedReason = i18n.T("A federated user cannot be quarantined: its session comes from an IAM user whom the report does not name.")
+		f.Advice = i18n.Sentences(i18n.T("Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s to the user.", change.KeyQuarantine), see)
 	case event.IAMUser:
 		switch {
 		case temporary(s.key) && s.user == "":
-			f.Left = say.F("It belongs to a session, and the report does not say whose.")
-			f.Advice = say.F("Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: make the access keys inactive, and attach %s to the user.", change.KeyQuarantine)
+			f.UnchangedReason = i18n.T("It belongs to a session, and the report does not say whose.")
+			f.Advice = i18n.T("Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: make the access keys inactive, and attach %s to the user.", change.KeyQuarantine)
 		case s.key != "" && s.user == "":
-			f.Left = say.F("No user of this account has this key: it was deleted, or it is the root user's.")
-			f.Advice = say.Sentences(say.F("See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now."), see)
+			f.UnchangedReason = i18n.T("No user of this account has this key: it was deleted, or it is the root user's.")
+			f.Advice = i18n.Sentences(i18n.T("See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now."), see)
 		default:
-			f.Left = say.F("This account has no such user any more: it was deleted, or made anew under the same name.")
-			f.Advice = say.F("See in CloudTrail who deleted the user, and what was done with the credentials before.")
+			f.UnchangedReason = i18n.T("This account has no such user any more: it was deleted, or made anew under the same name.")
+			f.Advice = i18n.T("See in CloudTrail who deleted the user, and what was done with the credentials before.")
 		}
 	default:
-		f.Left = say.F("It is no access key and no user, so there is nothing to make inactive.")
-		f.Advice = say.Sentences(say.F("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant."), see)
+		f.UnchangedReason = i18n.T("It is no access key and no user, so there is nothing to make inactive.")
+		f.Advice = i18n.Sentences(i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant."), see)
 	}
 	v.findings = append(v.findings, f)
 }

@@ -11,25 +11,25 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
-		return remedy.Waiting(newPlanner(a, f)), nil
+	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
+		return remediation.Pending(newPlanner(a, f)), nil
 	},
 	Reads: reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
 func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
 	c, err := control.Parse("contain-exposed-key/control.json", Description)
@@ -79,10 +79,10 @@ const (
 	bobsKey   = "AKIAEXAMPLEBOBBBKEY1"
 )
 
-func twoUsers() *account.Account {
-	return account.New(account.State{Users: map[string]*account.User{
-		"alice": {Keys: []account.Key{{ID: alicesKey, Status: "Active"}}},
-		"bob":   {Keys: []account.Key{{ID: bobsKey, Status: "Active"}}},
+func twoUsers() *fakeaws.Account {
+	return fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{
+		"alice": {Keys: []fakeaws.Key{{ID: alicesKey, Status: "Active"}}},
+		"bob":   {Keys: []fakeaws.Key{{ID: bobsKey, Status: "Active"}}},
 	}})
 }
 
@@ -100,7 +100,7 @@ func TestAKeyThatIAMWillNotSpeakOfIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(findings) != 1 || len(findings[0].Changes) != 0 || !strings.Contains(findings[0].Left.String(), "the root user's") {
+	if len(findings) != 1 || len(findings[0].Changes) != 0 || !strings.Contains(findings[0].UnchangedReason.String(), "the root user's") {
 		t.Errorf("findings %+v, want an alert that it may be the root user's", findings)
 	}
 }

@@ -7,9 +7,9 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // minSeverity is how severe a finding of GuardDuty must be to be acted on: high.
@@ -18,9 +18,9 @@ const minSeverity = 7
 
 // report is what AWS says about credentials, whichever service says it.
 type report struct {
-	title    say.Text                   // of the notice
-	says     func(of say.Text) say.Text // who says what of the credentials
-	facts    []remedy.Fact
+	title    i18n.Message                       // of the notice
+	says     func(of i18n.Message) i18n.Message // who says what of the credentials
+	facts    []remediation.Fact
 	suspects []suspect
 }
 
@@ -36,15 +36,15 @@ type suspect struct {
 // The codes by which AWS Health says that credentials are at risk: each with what it says of them.
 // They are those of the rule in control.json.
 var codes = map[string]struct {
-	title say.Text
-	says  func(of say.Text) say.Text
+	title i18n.Message
+	says  func(of i18n.Message) i18n.Message
 }{
-	"AWS_RISK_CREDENTIALS_EXPOSED":              {say.F("Credentials are public"), func(of say.Text) say.Text { return say.F("AWS says that anybody can find %s.", of) }},
-	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED":   {say.F("Credentials may be public"), func(of say.Text) say.Text { return say.F("AWS says that anybody may be able to find %s.", of) }},
-	"AWS_RISK_CREDENTIALS_COMPROMISED":          {say.F("Credentials are in foreign hands"), func(of say.Text) say.Text { return say.F("AWS says that others have %s.", of) }},
-	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {say.F("Credentials may be in foreign hands"), func(of say.Text) say.Text { return say.F("AWS says that others may have %s.", of) }},
-	"AWS_RISK_IAM_QUARANTINE": {say.F("AWS quarantined a user"), func(of say.Text) say.Text {
-		return say.F("AWS says that it has quarantined a user because others may have %s.", of)
+	"AWS_RISK_CREDENTIALS_EXPOSED":              {i18n.T("Credentials are public"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody can find %s.", of) }},
+	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED":   {i18n.T("Credentials may be public"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody may be able to find %s.", of) }},
+	"AWS_RISK_CREDENTIALS_COMPROMISED":          {i18n.T("Credentials are in foreign hands"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others have %s.", of) }},
+	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {i18n.T("Credentials may be in foreign hands"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others may have %s.", of) }},
+	"AWS_RISK_IAM_QUARANTINE": {i18n.T("AWS quarantined a user"), func(of i18n.Message) i18n.Message {
+		return i18n.T("AWS says that it has quarantined a user because others may have %s.", of)
 	}},
 }
 
@@ -66,9 +66,9 @@ func health(h *event.Health, e event.Event) *report {
 		return nil
 	}
 	r := &report{title: code.title, says: code.says}
-	r.fact(say.F("Reported by"), say.Data("AWS Health, "+h.TypeCode))
+	r.fact(i18n.T("Reported by"), i18n.Literal("AWS Health, "+h.TypeCode))
 	if !h.Start.IsZero() {
-		r.fact(say.F("Since"), say.Minute(h.Start))
+		r.fact(i18n.T("Since"), i18n.Minute(h.Start))
 	}
 	for _, entity := range h.Entities {
 		r.suspects = append(r.suspects, named(entity.Value))
@@ -116,17 +116,17 @@ func threat(t *event.Threat, e event.Event) *report {
 	if t.Sample || t.Archived || t.Severity < minSeverity || t.Account != e.Account || t.Resource != "AccessKey" && !sequence {
 		return nil
 	}
-	r := &report{title: say.F("Credentials are misused"), says: func(of say.Text) say.Text {
-		return say.F("GuardDuty says that an attacker seems to use %s.", of)
+	r := &report{title: i18n.T("Credentials are misused"), says: func(of i18n.Message) i18n.Message {
+		return i18n.T("GuardDuty says that an attacker seems to use %s.", of)
 	}}
-	r.fact(say.F("Reported by"), say.F("GuardDuty, %s, severity %g", t.Type, t.Severity))
-	r.fact(say.F("Finding"), say.Data(notice.Plain(t.Title, 200)))
-	r.fact(say.F("From"), say.Data(strings.Trim(t.Remote+", "+notice.Plain(t.Country, 60), ", ")))
-	r.fact(say.F("Last call"), say.Data(notice.Plain(t.API, 100)))
+	r.fact(i18n.T("Reported by"), i18n.T("GuardDuty, %s, severity %g", t.Type, t.Severity))
+	r.fact(i18n.T("Finding"), i18n.Literal(notice.Plain(t.Title, 200)))
+	r.fact(i18n.T("From"), i18n.Literal(strings.Trim(t.Remote+", "+notice.Plain(t.Country, 60), ", ")))
+	r.fact(i18n.T("Last call"), i18n.Literal(notice.Plain(t.API, 100)))
 	if !t.First.IsZero() {
-		r.fact(say.F("Since"), say.Minute(t.First))
+		r.fact(i18n.T("Since"), i18n.Minute(t.First))
 	}
-	r.fact(say.F("Region"), say.Data(t.Region))
+	r.fact(i18n.T("Region"), i18n.Literal(t.Region))
 	for _, c := range t.Credentials {
 		r.suspects = append(r.suspects, used(c))
 	}
@@ -157,38 +157,38 @@ func used(c event.Credential) suspect {
 	return s
 }
 
-func (r *report) fact(name, value say.Text) {
+func (r *report) fact(name, value i18n.Message) {
 	if !value.Empty() {
-		r.facts = append(r.facts, remedy.Fact{Name: name, Value: value})
+		r.facts = append(r.facts, remediation.Fact{Name: name, Value: value})
 	}
 }
 
 // called is whom a notice is about.
-func (s suspect) called() say.Text {
+func (s suspect) called() i18n.Message {
 	switch {
 	case s.kind == event.Root:
-		return say.F("root user")
+		return i18n.T("root user")
 	case s.user != "":
-		return say.F("user %s", s.user)
+		return i18n.T("user %s", s.user)
 	case s.name != "" && (s.kind == event.AssumedRole || s.kind == event.IdentityCenter):
-		return say.F("role %s", s.name)
+		return i18n.T("role %s", s.name)
 	case s.name != "":
-		return say.Data(notice.Plain(s.name, 100))
+		return i18n.Literal(notice.Plain(s.name, 100))
 	case s.key != "":
-		return say.F("access key %s", change.KeyHint(s.key))
+		return i18n.T("access key %s", change.KeyHint(s.key))
 	default:
-		return say.F("somebody unnamed")
+		return i18n.T("somebody unnamed")
 	}
 }
 
 // credentials words what others have, within a sentence.
-func (s suspect) credentials() say.Text {
+func (s suspect) credentials() i18n.Message {
 	switch {
 	case s.kind == event.Root:
-		return say.F("the root user's credentials")
+		return i18n.T("the root user's credentials")
 	case s.user == "" && s.name == "" && s.key != "":
 		return s.called()
 	default:
-		return say.F("credentials of %s", s.called())
+		return i18n.T("credentials of %s", s.called())
 	}
 }

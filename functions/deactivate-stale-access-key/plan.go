@@ -6,8 +6,8 @@ import (
 
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -45,7 +45,7 @@ func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep f
 }
 
 // judge is a finding for each of a user's active keys that is stale or soon will be.
-func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
+func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
 	var keys []accesskey.Key
 	for _, k := range all {
 		// Older than the allowed age, not as old: at 90 days to the second a key is not stale.
@@ -61,25 +61,25 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			keys = append(keys, k)
 		}
 	}
-	found := map[string]remedy.Finding{}
+	found := map[string]remediation.Finding{}
 	for _, k := range keys {
 		due := k.Created.Add(p.maxAge + time.Second)
 		age := int(now.Sub(k.Created) / accesskey.Days(1))
 		hint := change.KeyHint(k.ID)
-		found[k.ID] = remedy.Finding{
+		found[k.ID] = remediation.Finding{
 			User:  user,
-			Title: say.F("Stale access key"),
-			Text:  say.F("Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/accesskey.Days(1))),
-			Facts: []remedy.Fact{
-				{Name: say.F("Created"), Value: say.Day(k.Created)},
-				{Name: say.F("Last used"), Value: k.Usage()},
+			Title: i18n.T("Stale access key"),
+			Text:  i18n.T("Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/accesskey.Days(1))),
+			Facts: []remediation.Fact{
+				{Name: i18n.T("Created"), Value: i18n.Day(k.Created)},
+				{Name: i18n.T("Last used"), Value: k.Usage()},
 			},
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Due:    due,
-			Advice: say.F("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key."),
+			Advice: i18n.T("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key."),
 		}
 	}
-	return accesskey.InTurn(found, keys, now, say.F("Access key is getting stale")), nil
+	return accesskey.InTurn(found, keys, now, i18n.T("Access key is getting stale")), nil
 }

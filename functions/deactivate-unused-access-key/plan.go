@@ -10,10 +10,10 @@ import (
 
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/credentialreport"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/owner"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -53,7 +53,7 @@ func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep f
 }
 
 // user judges what one user has, as it is now.
-func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remedy.Finding, error) {
+func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remediation.Finding, error) {
 	keys, err := accesskey.List(ctx, p.api, user)
 	if err != nil {
 		return nil, err
@@ -63,14 +63,14 @@ func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remed
 		return nil, err
 	}
 	profile, err := p.api.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: &user})
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return findings, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get login profile of %q: %w", user, err)
 	}
 	described, err := p.api.GetUser(ctx, &iam.GetUserInput{UserName: &user})
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -81,7 +81,7 @@ func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remed
 
 // reported judges what the credential report says of a user's password: that it is some hours old
 // does not matter for telling of it.
-func (p *planner) reported(user credentialreport.User, now time.Time) []remedy.Finding {
+func (p *planner) reported(user iamuser.ReportUser, now time.Time) []remediation.Finding {
 	if !user.Password.Enabled {
 		return nil
 	}
@@ -95,7 +95,7 @@ func (p *planner) reported(user credentialreport.User, now time.Time) []remedy.F
 // password is a finding if a console password that was set at one time and last used at another,
 // zero if never, is unused. Nothing is changed about it: its owner may need it for an emergency, and
 // a deleted password cannot be put back.
-func (p *planner) password(user string, set, used, now time.Time) []remedy.Finding {
+func (p *planner) password(user string, set, used, now time.Time) []remediation.Finding {
 	since := used
 	if set.After(since) {
 		since = set
@@ -103,23 +103,23 @@ func (p *planner) password(user string, set, used, now time.Time) []remedy.Findi
 	if now.Sub(since) <= p.max {
 		return nil
 	}
-	f := remedy.Finding{
-		User: user, Title: say.F("Unused console password"),
-		Text: say.F("The console password of %s was not used for %d days; the allowed time is %d days.",
+	f := remediation.Finding{
+		User: user, Title: i18n.T("Unused console password"),
+		Text: i18n.T("The console password of %s was not used for %d days; the allowed time is %d days.",
 			user, int(now.Sub(since)/accesskey.Days(1)), int(p.max/accesskey.Days(1))),
-		Facts: []remedy.Fact{
-			{Name: say.F("Set"), Value: say.Day(set)},
-			{Name: say.F("Last used"), Value: accesskey.Date(used)},
+		Facts: []remediation.Fact{
+			{Name: i18n.T("Set"), Value: i18n.Day(set)},
+			{Name: i18n.T("Last used"), Value: accesskey.Date(used)},
 		},
-		Left:   say.F("Warder deletes no password: it could not put it back."),
-		Advice: say.F("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: who never tries does not know that it works."),
-		Once:   remedy.Once{Key: "password#" + user, For: remedy.Weekly},
+		UnchangedReason: i18n.T("Warder deletes no password: it could not put it back."),
+		Advice:          i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: who never tries does not know that it works."),
+		Once:            remediation.Once{Key: "password#" + user, For: remediation.Weekly},
 	}
-	return []remedy.Finding{f}
+	return []remediation.Finding{f}
 }
 
 // judge is a finding for each of a user's active keys that is unused or soon will be.
-func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
+func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
 	var keys []accesskey.Key
 	for i := range all {
 		k := &all[i]
@@ -135,31 +135,31 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			keys = append(keys, *k)
 		}
 	}
-	found := map[string]remedy.Finding{}
+	found := map[string]remediation.Finding{}
 	for _, k := range keys {
 		due := since(k).Add(p.max + time.Second)
 		hint := change.KeyHint(k.ID)
 		days, allowed := int(now.Sub(since(k))/accesskey.Days(1)), int(p.max/accesskey.Days(1))
-		text := say.F("Access key %s of %s was not used for %d days; the allowed time is %d days.", hint, user, days, allowed)
+		text := i18n.T("Access key %s of %s was not used for %d days; the allowed time is %d days.", hint, user, days, allowed)
 		if k.Used.IsZero() {
-			text = say.F("Access key %s of %s has never been used in %d days; the allowed time is %d days.", hint, user, days, allowed)
+			text = i18n.T("Access key %s of %s has never been used in %d days; the allowed time is %d days.", hint, user, days, allowed)
 		}
-		found[k.ID] = remedy.Finding{
+		found[k.ID] = remediation.Finding{
 			User:  user,
-			Title: say.F("Unused access key"),
+			Title: i18n.T("Unused access key"),
 			Text:  text,
-			Facts: []remedy.Fact{
-				{Name: say.F("Created"), Value: say.Day(k.Created)},
-				{Name: say.F("Last used"), Value: k.Usage()},
+			Facts: []remediation.Fact{
+				{Name: i18n.T("Created"), Value: i18n.Day(k.Created)},
+				{Name: i18n.T("Last used"), Value: k.Usage()},
 			},
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Due:    due,
-			Advice: say.F("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
+			Advice: i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
 		}
 	}
-	return accesskey.InTurn(found, keys, now, say.F("Access key will soon count as unused")), nil
+	return accesskey.InTurn(found, keys, now, i18n.T("Access key will soon count as unused")), nil
 }
 
 // since is when the key was last used, or created if it never was.

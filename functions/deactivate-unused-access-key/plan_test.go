@@ -6,29 +6,29 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+	PlanWithLedger: func(a *fakeaws.Account, l *ledger.Ledger, f settings.Function) (remediation.Planner, error) {
 		return newPlanner(a, l, f, func(context.Context, time.Duration) {})
 	},
 	Reads: reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
 // The numbers are those of the runbook.
 func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
-	days := story.Sweeps(t, told, begin, 14, func(now time.Time) account.State { return story.Large(begin, now) })
+	days := scenario.Sweeps(t, told, begin, 14, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) })
 	found, quiet := map[string]int{}, 0
 	for i, day := range days {
 		t.Logf("day %d: %d calls, %d to the ledger, %d notices: %v", i+1, day.Sum, day.Ledger, len(day.Notices), day.Calls)
@@ -43,7 +43,7 @@ func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 				t.Errorf("day %d: %d calls and %d to the ledger, want less than %d", i+1, day.Sum, day.Ledger, limit)
 			}
 		}
-		for _, user := range []string{story.SwitchedBefore, story.SwitchedLater} {
+		for _, user := range []string{scenario.SwitchedBefore, scenario.SwitchedLater} {
 			if found[user] == 0 && day.Told(user) {
 				found[user] = i + 1
 			}
@@ -52,10 +52,10 @@ func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 	if quiet == 0 {
 		t.Error("there was no day without a notice")
 	}
-	if n := found[story.SwitchedBefore]; n == 0 || n > 7 {
+	if n := found[scenario.SwitchedBefore]; n == 0 || n > 7 {
 		t.Errorf("the key that was switched before the first sweep is found on day %d, want one of the first seven", n)
 	}
-	if n := found[story.SwitchedLater]; n < 11 || n > 17 {
+	if n := found[scenario.SwitchedLater]; n < 11 || n > 17 {
 		t.Errorf("the key that was switched on day 10 and matters from day 11 is found on day %d, want one of the next seven", n)
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/function"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // Description is control.json.
@@ -26,10 +26,10 @@ var Description []byte
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // New makes the planner.
-func New(s function.Setup) (remedy.Planner, error) {
+func New(s handler.Setup) (remediation.Planner, error) {
 	api, sessions := clients(s.AWS)
 	maps.Copy(s.Kinds, change.ForRoot(api, sessions))
 	return newPlanner(api, sessions, s.Settings)

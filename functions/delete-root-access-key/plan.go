@@ -17,10 +17,10 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -44,7 +44,7 @@ type planner struct {
 
 var number = lazyregexp.New(`^[0-9]{12}$`)
 
-func newPlanner(api reads, sessions change.Sessions, f settings.Function) (remedy.Planner, error) {
+func newPlanner(api reads, sessions change.Sessions, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -78,17 +78,17 @@ var refusals = []string{
 	"OrganizationNotFoundException", "OrganizationNotInAllFeaturesModeException",
 }
 
-// Plan implements [remedy.Planner]: no event is any of it, but for the sweep.
-func (p *planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+// Plan implements [remediation.Planner]: no event is any of it, but for the sweep.
+func (p *planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	if _, sweep := e.Detail.(*event.Sweep); sweep {
-		return nil, remedy.ErrSweep
+		return nil, remediation.ErrSweep
 	}
 	return nil, nil
 }
 
-// Sweep implements [remedy.Sweeper]: it looks at the root users of the listed accounts.
-func (p *planner) Sweep(ctx context.Context, _ event.Event, open []ledger.Case, now time.Time) ([]remedy.Finding, error) {
-	var findings []remedy.Finding
+// Sweep implements [remediation.Sweeper]: it looks at the root users of the listed accounts.
+func (p *planner) Sweep(ctx context.Context, _ event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+	var findings []remediation.Finding
 	var faults []error
 	refused := map[string]string{}
 	for _, root := range p.roots {
@@ -112,53 +112,53 @@ func (p *planner) Sweep(ctx context.Context, _ event.Event, open []ledger.Case, 
 }
 
 // key is the finding that a root user has a key.
-func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) remedy.Finding {
+func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) remediation.Finding {
 	id, account := aws.ToString(key.AccessKeyId), strings.Split(root, ":")[4]
 	hint, created := change.KeyHint(id), aws.ToTime(key.CreateDate)
-	f := remedy.Finding{
+	f := remediation.Finding{
 		Subject: root, Severity: control.High,
-		Text: say.F("The root user of account %s has access key %s, which is active.", account, hint),
-		Facts: []remedy.Fact{
-			{Name: say.F("Account"), Value: say.Data(account)},
-			{Name: say.F("Created"), Value: say.F("%s, %d days ago", say.Day(created), int(now.Sub(created)/(24*time.Hour)))},
+		Text: i18n.T("The root user of account %s has access key %s, which is active.", account, hint),
+		Facts: []remediation.Fact{
+			{Name: i18n.T("Account"), Value: i18n.Literal(account)},
+			{Name: i18n.T("Created"), Value: i18n.T("%s, %d days ago", i18n.Day(created), int(now.Sub(created)/(24*time.Hour)))},
 		},
-		Advice: say.F("A root key may do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted."),
+		Advice: i18n.T("A root key may do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted."),
 	}
 	if key.Status != types.StatusTypeActive {
 		f.Severity = control.Medium
-		f.Text = say.F("The root user of account %s has access key %s, which is inactive.", account, hint)
+		f.Text = i18n.T("The root user of account %s has access key %s, which is inactive.", account, hint)
 	}
 	if !p.delete {
-		f.Left = say.F("It is not deleted: the parameter delete is false.")
-		f.Once = remedy.Once{Key: "key#" + root + "#" + id, For: remedy.Weekly}
+		f.UnchangedReason = i18n.T("It is not deleted: the parameter delete is false.")
+		f.Once = remediation.Once{Key: "key#" + root + "#" + id, For: remediation.Weekly}
 		return f
 	}
-	f.Text = say.Sentences(f.Text, say.F("Its deletion cannot be undone."))
-	f.Advice = say.F("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before it is deleted.", account)
+	f.Text = i18n.Sentences(f.Text, i18n.T("Its deletion cannot be undone."))
+	f.Advice = i18n.T("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before it is deleted.", account)
 	f.Changes = []change.Change{{Kind: change.RootKeyDeletion, Subject: root, Target: id, Before: string(key.Status)}}
 	return f
 }
 
 // steps switch on what is missing (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html).
-func steps(own string) say.Text {
-	return say.F(`In the management account: (1) aws organizations enable-aws-service-access --service-principal iam.amazonaws.com `+
+func steps(own string) i18n.Message {
+	return i18n.T(`In the management account: (1) aws organizations enable-aws-service-access --service-principal iam.amazonaws.com `+
 		`(2) aws iam enable-organizations-root-credentials-management `+
 		`(3) if Warder is in another account: aws organizations register-delegated-administrator --service-principal iam.amazonaws.com --account-id %s. `+
 		`If that is so already, the accounts are no members of the organization, or a policy of it denies sts:AssumeRoot.`, own)
 }
 
 // refused is the finding that accounts could not be looked at.
-func (p *planner) refused(codes map[string]string) remedy.Finding {
-	f := remedy.Finding{
-		Subject: "member accounts", Title: say.F("Root users of member accounts cannot be looked at"), Severity: control.Medium,
-		Text:   say.F("AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots)),
-		Left:   say.F("Nothing is known of their root access keys."),
-		Advice: steps(p.own),
-		Once:   remedy.Once{Key: "refused", For: remedy.Weekly},
+func (p *planner) refused(codes map[string]string) remediation.Finding {
+	f := remediation.Finding{
+		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be looked at"), Severity: control.Medium,
+		Text:            i18n.T("AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots)),
+		UnchangedReason: i18n.T("Nothing is known of their root access keys."),
+		Advice:          steps(p.own),
+		Once:            remediation.Once{Key: "refused", For: remediation.Weekly},
 	}
 	for _, root := range p.roots {
 		if code := codes[root]; code != "" {
-			f.Facts = append(f.Facts, remedy.Fact{Name: say.F("Account"), Value: say.Data(strings.Split(root, ":")[4] + ": " + code)})
+			f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Account"), Value: i18n.Literal(strings.Split(root, ":")[4] + ": " + code)})
 		}
 	}
 	return f

@@ -13,27 +13,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
 		return newPlanner(a, sessions(a), f)
 	},
-	Kinds: func(a *account.Account) change.Registry { return change.ForRoot(a, sessions(a)) },
+	Kinds: func(a *fakeaws.Account) change.Registry { return change.ForRoot(a, sessions(a)) },
 	Reads: reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
-func sessions(a *account.Account) change.Sessions {
+func sessions(a *fakeaws.Account) change.Sessions {
 	return func(c aws.Credentials) change.RootSession { return a.Root(c) }
 }
 

@@ -17,16 +17,15 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/principal"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/sweep"
 )
 
 // reads are the operations that the planner decides from.
 type reads interface {
-	principal.API
+	iamuser.UserLister
 	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
 	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
 	ListUserPolicies(context.Context, *iam.ListUserPoliciesInput, ...func(*iam.Options)) (*iam.ListUserPoliciesOutput, error)
@@ -80,7 +79,7 @@ type direct struct {
 }
 
 // Plan looks at the policies of the user that the event names, or of every user when the sweep comes.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	v := &visit{planner: p, documents: map[string]string{}, carried: map[string][]direct{}}
 	switch d := e.Detail.(type) {
 	case *event.APICall:
@@ -89,7 +88,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		if !d.NonCompliant() {
 			return nil, nil
 		}
-		user, ok, err := principal.Name(ctx, p.api, d.ResourceID)
+		user, ok, err := iamuser.ResolveName(ctx, p.api, d.ResourceID)
 		if err != nil || !ok {
 			return nil, err
 		}
@@ -110,21 +109,21 @@ type visit struct {
 }
 
 // sweep looks at the users after the one that is named, in the order of their names.
-func (v *visit) sweep(ctx context.Context, after string) ([]remedy.Finding, error) {
+func (v *visit) sweep(ctx context.Context, after string) ([]remediation.Finding, error) {
 	held, err := v.everybody(ctx)
 	if err != nil {
 		return nil, err
 	}
 	users := slices.DeleteFunc(slices.Sorted(maps.Keys(held)), func(user string) bool { return user <= after })
 	type look struct {
-		findings []remedy.Finding
+		findings []remediation.Finding
 		err      error
 	}
-	looks := sweep.Each(ctx, users, v.abreast, func() { v.sleep(ctx, sweep.Pace) }, func(user string) look {
+	looks := iamuser.ForEach(ctx, users, v.abreast, func() { v.sleep(ctx, iamuser.Pace) }, func(user string) look {
 		findings, err := v.judge(ctx, user, held[user], nil)
 		return look{findings, err}
 	})
-	var all []remedy.Finding
+	var all []remediation.Finding
 	var faults []error
 	for i, l := range looks {
 		if l.err != nil {
@@ -137,7 +136,7 @@ func (v *visit) sweep(ctx context.Context, after string) ([]remedy.Finding, erro
 		}
 	}
 	if len(looks) < len(users) {
-		faults = append(faults, &remedy.Stopped{After: after})
+		faults = append(faults, &remediation.Stopped{After: after})
 	}
 	return all, errors.Join(faults...)
 }
@@ -173,21 +172,21 @@ func (v *visit) everybody(ctx context.Context) (map[string][]direct, error) {
 
 // called looks at the user that a call gave a policy to. It is patient: the event may be here
 // before IAM shows the user, or the policy on it.
-func (v *visit) called(ctx context.Context, call *event.APICall) ([]remedy.Finding, error) {
+func (v *visit) called(ctx context.Context, call *event.APICall) ([]remediation.Finding, error) {
 	user, ok := call.User()
 	if !ok || call.Failed() {
 		return nil, nil
 	}
 	fresh := named(call)
 	var held []direct
-	err := principal.Patiently(ctx, v.sleep, func() (err error) {
+	err := iamuser.RetryUntilVisible(ctx, v.sleep, func() (err error) {
 		held, err = v.held(ctx, user)
 		if err == nil && fresh.target != "" && !slices.Contains(held, fresh) {
 			err = &types.NoSuchEntityException{Message: aws.String("the user does not have the policy")}
 		}
 		return err
 	})
-	if err != nil && !change.Gone(err) {
+	if err != nil && !change.NotFound(err) {
 		return nil, err
 	}
 	return v.judge(ctx, user, held, call)
@@ -207,9 +206,9 @@ func named(call *event.APICall) direct {
 }
 
 // user looks at a user that no call names. One that is gone has no policy.
-func (v *visit) user(ctx context.Context, user string) ([]remedy.Finding, error) {
+func (v *visit) user(ctx context.Context, user string) ([]remediation.Finding, error) {
 	held, err := v.held(ctx, user)
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -246,8 +245,8 @@ func (v *visit) held(ctx context.Context, user string) ([]direct, error) {
 }
 
 // judge is a finding for each policy that a user holds, or an error and none.
-func (v *visit) judge(ctx context.Context, user string, held []direct, call *event.APICall) ([]remedy.Finding, error) {
-	var findings []remedy.Finding
+func (v *visit) judge(ctx context.Context, user string, held []direct, call *event.APICall) ([]remediation.Finding, error) {
+	var findings []remediation.Finding
 	for _, policy := range held {
 		var by *event.APICall
 		if call != nil && named(call) == policy {
@@ -270,7 +269,7 @@ func (v *visit) judge(ctx context.Context, user string, held []direct, call *eve
 
 // finding judges one policy. by is the call that attached it, nil when that is not what the event is
 // about. ok is false when the policy is gone.
-func (v *visit) finding(ctx context.Context, user string, policy direct, held []direct, by *event.APICall) (f remedy.Finding, ok bool, err error) {
+func (v *visit) finding(ctx context.Context, user string, policy direct, held []direct, by *event.APICall) (f remediation.Finding, ok bool, err error) {
 	found, known := byName(policy)
 	document := ""
 	if !known {
@@ -280,22 +279,22 @@ func (v *visit) finding(ctx context.Context, user string, policy direct, held []
 		}
 		found = byDocument(policy, document)
 	}
-	f = remedy.Finding{
-		User: user, Title: found.title, Severity: found.severity, Text: say.Sentences(says(user, policy, by != nil), found.rights),
-		Left: found.left, Advice: found.advice,
+	f = remediation.Finding{
+		User: user, Title: found.title, Severity: found.severity, Text: i18n.Sentences(says(user, policy, by != nil), found.rights),
+		UnchangedReason: found.left, Advice: found.advice,
 	}
-	if f.Left.Empty() {
-		f.Changes, f.Left, err = v.changes(ctx, user, policy, document, held)
+	if f.UnchangedReason.Empty() {
+		f.Changes, f.UnchangedReason, err = v.changes(ctx, user, policy, document, held)
 		if err != nil {
 			return f, false, err
 		}
-		f.Advice = v.advice(policy, found, f.Left, by)
+		f.Advice = v.advice(policy, found, f.UnchangedReason, by)
 	}
 	switch {
 	case by != nil:
-		f.Fresh, f.Title, f.Facts = true, say.Or(f.Title, say.F("Policy attached directly to a user")), facts(user, by)
-	case !f.Left.Empty():
-		f.Once = remedy.Once{Key: user + "#" + policy.kind + "#" + policy.target, For: remedy.Weekly}
+		f.Fresh, f.Title, f.Facts = true, i18n.Or(f.Title, i18n.T("Policy attached directly to a user")), facts(user, by)
+	case !f.UnchangedReason.Empty():
+		f.Once = remediation.Once{Key: user + "#" + policy.kind + "#" + policy.target, For: remediation.Weekly}
 	}
 	return f, true, nil
 }
@@ -304,7 +303,7 @@ func (v *visit) finding(ctx context.Context, user string, policy direct, held []
 func (v *visit) document(ctx context.Context, user string, policy direct) (document string, ok bool, err error) {
 	if policy.kind == change.InlineUserPolicy {
 		got, err := v.api.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &user, PolicyName: &policy.target})
-		if change.Gone(err) {
+		if change.NotFound(err) {
 			return "", false, nil
 		}
 		if err != nil {
@@ -319,7 +318,7 @@ func (v *visit) document(ctx context.Context, user string, policy direct) (docum
 	}
 	// While a policy is attached it cannot be deleted, so one that is gone is not shown yet, or was
 	// detached a moment ago: that is for the retry to see, and not for guessing.
-	err = principal.Patiently(ctx, v.sleep, func() error {
+	err = iamuser.RetryUntilVisible(ctx, v.sleep, func() error {
 		described, err := v.api.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &policy.target})
 		if err != nil {
 			return fmt.Errorf("get policy %s: %w", policy.target, err)
@@ -359,36 +358,36 @@ func decoded(document *string) string {
 // group that carries what the user does not have, which is refused.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-func (v *visit) changes(ctx context.Context, user string, policy direct, document string, held []direct) (changes []change.Change, left say.Text, err error) {
+func (v *visit) changes(ctx context.Context, user string, policy direct, document string, held []direct) (changes []change.Change, left i18n.Message, err error) {
 	if policy.kind == change.InlineUserPolicy {
-		return []change.Change{{Kind: policy.kind, Subject: user, Target: policy.target, Before: document}}, say.Text{}, nil
+		return []change.Change{{Kind: policy.kind, Subject: user, Target: policy.target, Before: document}}, i18n.Message{}, nil
 	}
 	detach := change.Change{Kind: policy.kind, Subject: user, Target: policy.target, Before: change.Attached}
 	group := v.groups[policy.target]
 	if group == "" {
-		return []change.Change{detach}, say.Text{}, nil
+		return []change.Change{detach}, i18n.Message{}, nil
 	}
 	carried, err := v.carries(ctx, group)
 	if err != nil {
-		return nil, say.Text{}, err
+		return nil, i18n.Message{}, err
 	}
 	switch {
 	case carried == nil:
-		return nil, say.F("policyGroups says that group %s keeps this access, but there is no such group: the access would be lost.", group), nil
+		return nil, i18n.T("policyGroups says that group %s keeps this access, but there is no such group: the access would be lost.", group), nil
 	case !slices.Contains(carried, policy):
-		return nil, say.F("policyGroups says that group %s keeps this access, but the group does not carry the policy: the access would be lost.", group), nil
+		return nil, i18n.T("policyGroups says that group %s keeps this access, but the group does not carry the policy: the access would be lost.", group), nil
 	}
 	join := change.Change{Kind: change.GroupMembership, Subject: user, Target: group, After: change.Member}
 	member, err := v.member(ctx, user, group)
 	switch {
 	case err != nil:
-		return nil, say.Text{}, err
+		return nil, i18n.Message{}, err
 	case member:
-		return []change.Change{detach}, say.Text{}, nil
+		return []change.Change{detach}, i18n.Message{}, nil
 	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.Contains(held, c) }):
-		return nil, say.F("policyGroups says that group %s keeps this access, but the group carries policies that the user does not have: joining it would change what the user may do.", group), nil
+		return nil, i18n.T("policyGroups says that group %s keeps this access, but the group carries policies that the user does not have: joining it would change what the user may do.", group), nil
 	}
-	return []change.Change{join, detach}, say.Text{}, nil
+	return []change.Change{join, detach}, i18n.Message{}, nil
 }
 
 // inGroup is the kind of a group's inline policy, which no user can hold directly.
@@ -405,7 +404,7 @@ func (v *visit) carries(ctx context.Context, group string) ([]direct, error) {
 	managed := iam.NewListAttachedGroupPoliciesPaginator(v.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group})
 	for managed.HasMorePages() {
 		page, err := managed.NextPage(ctx)
-		if change.Gone(err) {
+		if change.NotFound(err) {
 			return nil, nil
 		}
 		if err != nil {
@@ -418,7 +417,7 @@ func (v *visit) carries(ctx context.Context, group string) ([]direct, error) {
 	inline := iam.NewListGroupPoliciesPaginator(v.api, &iam.ListGroupPoliciesInput{GroupName: &group})
 	for inline.HasMorePages() {
 		page, err := inline.NextPage(ctx)
-		if change.Gone(err) {
+		if change.NotFound(err) {
 			return nil, nil
 		}
 		if err != nil {
@@ -437,7 +436,7 @@ func (v *visit) member(ctx context.Context, user, group string) (bool, error) {
 	pages := iam.NewListGroupsForUserPaginator(v.api, &iam.ListGroupsForUserInput{UserName: &user})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if change.Gone(err) {
+		if change.NotFound(err) {
 			return false, nil
 		}
 		if err != nil {
@@ -451,68 +450,68 @@ func (v *visit) member(ctx context.Context, user, group string) (bool, error) {
 }
 
 // advice says what to do about a policy that is taken off, or that only its group keeps from that.
-func (v *visit) advice(policy direct, found verdict, left say.Text, by *event.APICall) say.Text {
+func (v *visit) advice(policy direct, found verdict, left i18n.Message, by *event.APICall) i18n.Message {
 	if !left.Empty() {
-		return say.F("Put the group right, or policyGroups in cdk.json. Until then the policy stays attached.")
+		return i18n.T("Put the group right, or policyGroups in cdk.json. Until then the policy stays attached.")
 	}
-	advice := say.F("Give the access through a group or, better, a role.")
+	advice := i18n.T("Give the access through a group or, better, a role.")
 	if group := v.groups[policy.target]; policy.kind == change.ManagedUserPolicy && group != "" {
-		advice = say.F("The user keeps this access through group %s.", group)
+		advice = i18n.T("The user keeps this access through group %s.", group)
 	}
 	if by == nil {
 		return advice
 	}
 	if !found.rights.Empty() {
-		advice = say.Sentences(say.F("Find out in CloudTrail what was done with these rights meanwhile."), advice)
+		advice = i18n.Sentences(i18n.T("Find out in CloudTrail what was done with these rights meanwhile."), advice)
 	}
 	if tool := tool(by); tool != "" {
-		advice = say.Sentences(advice, say.F("Take the policy out of what %s manages as well, or it comes back.", tool))
+		advice = i18n.Sentences(advice, i18n.T("Take the policy out of what %s manages as well, or it comes back.", tool))
 	}
 	return advice
 }
 
 // says words what was found.
-func says(user string, policy direct, fresh bool) say.Text {
+func says(user string, policy direct, fresh bool) i18n.Message {
 	switch {
 	case policy.kind == change.ManagedUserPolicy && fresh:
-		return say.F("Policy %s was attached directly to %s.", policy.target, user)
+		return i18n.T("Policy %s was attached directly to %s.", policy.target, user)
 	case policy.kind == change.ManagedUserPolicy:
-		return say.F("Policy %s is attached directly to %s.", policy.target, user)
+		return i18n.T("Policy %s is attached directly to %s.", policy.target, user)
 	case fresh:
-		return say.F("Inline policy %s was put on %s.", policy.target, user)
+		return i18n.T("Inline policy %s was put on %s.", policy.target, user)
 	default:
-		return say.F("%s has the inline policy %s.", user, policy.target)
+		return i18n.T("%s has the inline policy %s.", user, policy.target)
 	}
 }
 
 // facts say who attached the policy, where from and when.
-func facts(user string, call *event.APICall) []remedy.Fact {
+func facts(user string, call *event.APICall) []remediation.Fact {
 	who := call.Identity
-	by := say.F("%s (%s)", who.Say(), who.Kind().Say())
+	by := i18n.T("%s (%s)", who.Describe(), who.Kind().Describe())
 	switch {
 	case who.Kind() == event.Root:
-		by = who.Kind().Say()
+		by = who.Kind().Describe()
 	case who.Kind() == event.IAMUser && who.UserName == user:
-		by = say.F("%s, to itself", by)
+		by = i18n.T("%s, to itself", by)
 	}
-	all := []remedy.Fact{{Name: say.F("By"), Value: by}}
-	add := func(name, value say.Text) {
+	all := []remediation.Fact{{Name: i18n.T("By"), Value: by}}
+	add := func(name, value i18n.Message) {
 		if !value.Empty() {
-			all = append(all, remedy.Fact{Name: name, Value: value})
+			all = append(all, remediation.Fact{Name: name, Value: value})
 		}
 	}
 	if strings.HasPrefix(who.AccessKeyID, "AKIA") {
-		add(say.F("Access key"), say.Data(change.KeyHint(who.AccessKeyID)))
+		add(i18n.T("Access key"), i18n.Literal(change.KeyHint(who.AccessKeyID)))
 	}
-	add(say.F("From"), say.Data(call.SourceIP))
+	add(i18n.T("From"), i18n.Literal(call.SourceIP))
 	if !call.Time.IsZero() {
-		add(say.F("At"), say.Moment(call.Time))
+		add(i18n.T("At"), i18n.Moment(call.Time))
 	}
-	through := say.Data(tool(call))
+	through := i18n.Literal(tool(call))
 	if through.Empty() && call.SessionCredentialFromConsole {
-		through = say.F("the AWS Management Console")
+		through = i18n.T("the AWS Management Console")
 	}
-	add(say.F("Through"), through)
+	add(i18n.T("Through"), through)
 	return all
 }
 

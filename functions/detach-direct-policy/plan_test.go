@@ -15,30 +15,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/iamuser"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
-	"github.com/warder-aws/warder/pkg/sweep"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
 		return newPlanner(a, f, func(context.Context, time.Duration) {})
 	},
 	Reads: reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
 // The numbers are those of the runbook.
 func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
-	for i, day := range story.Sweeps(t, told, begin, 3, func(now time.Time) account.State { return story.Large(begin, now) }) {
+	for i, day := range scenario.Sweeps(t, told, begin, 3, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) }) {
 		t.Logf("day %d: %d calls, %d to the ledger, %d notices: %v", i+1, day.Sum, day.Ledger, len(day.Notices), day.Calls)
 		if told := len(day.Notices); (i == 0) != (told == 50) {
 			t.Errorf("day %d: %d notices; fifty owners are to be told on the first day", i+1, told)
@@ -77,16 +77,16 @@ func TestPlanIsPatient(t *testing.T) {
 		{name: "a policy that IAM shows on the user after a second", late: true, detail: attached, want: []time.Duration{time.Second}, finds: 1},
 		{name: "a document that IAM shows after a second", hidden: "iam:GetPolicy", looks: 1, detail: attached, want: []time.Duration{time.Second}, finds: 1},
 		{name: "a document that IAM does not show is left to the retry", hidden: "iam:GetPolicyVersion", looks: 3, detail: attached, want: []time.Duration{time.Second, 2 * time.Second}, fails: true},
-		{name: "the sweep waits for nobody, but goes slowly", detail: &event.Sweep{}, want: []time.Duration{sweep.Pace}, finds: 1},
+		{name: "the sweep waits for nobody, but goes slowly", detail: &event.Sweep{}, want: []time.Duration{iamuser.Pace}, finds: 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			user := &account.User{Attached: []string{readOnly}}
+			user := &fakeaws.User{Attached: []string{readOnly}}
 			if tc.late {
 				user.Attached = nil
 			}
-			a := account.New(account.State{
-				Users:    map[string]*account.User{"bob": user},
-				Policies: map[string]account.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
+			a := fakeaws.New(fakeaws.State{
+				Users:    map[string]*fakeaws.User{"bob": user},
+				Policies: map[string]fakeaws.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
 			})
 			looks := 0
 			a.Fault = func(operation string, after bool) error {
@@ -120,21 +120,21 @@ func TestPlanIsPatient(t *testing.T) {
 }
 
 func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
-	state := account.State{Users: map[string]*account.User{}, Policies: map[string]account.Document{
+	state := fakeaws.State{Users: map[string]*fakeaws.User{}, Policies: map[string]fakeaws.Document{
 		readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`,
 	}}
 	var want []string
 	for i := range 40 {
 		user := fmt.Sprintf("user-%02d", i)
-		state.Users[user] = &account.User{Attached: []string{readOnly}}
+		state.Users[user] = &fakeaws.User{Attached: []string{readOnly}}
 		want = append(want, user)
 	}
-	a := account.New(state)
+	a := fakeaws.New(state)
 	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.abreast = sweep.Abreast
+	p.abreast = iamuser.Concurrency
 	findings, err := p.Plan(t.Context(), event.Event{Detail: &event.Sweep{}}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
@@ -155,12 +155,12 @@ func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
 }
 
 func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
-	a := account.New(account.State{
-		Users: map[string]*account.User{
-			"alice": {Attached: []string{"arn:aws:iam::111122223333:policy/hidden"}, Inline: map[string]account.Document{"x": `{}`}},
+	a := fakeaws.New(fakeaws.State{
+		Users: map[string]*fakeaws.User{
+			"alice": {Attached: []string{"arn:aws:iam::111122223333:policy/hidden"}, Inline: map[string]fakeaws.Document{"x": `{}`}},
 			"bob":   {Attached: []string{readOnly}},
 		},
-		Policies: map[string]account.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
+		Policies: map[string]fakeaws.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
 	})
 	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {})
 	if err != nil {
@@ -183,7 +183,7 @@ func TestPolicyGroupsAreChecked(t *testing.T) {
 		{"no group", `{"` + readOnly + `":""}`, "has no group"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := newPlanner(account.New(account.State{}), given(tc.groups), nil)
+			_, err := newPlanner(fakeaws.New(fakeaws.State{}), given(tc.groups), nil)
 			if (err == nil) != (tc.fault == "") || err != nil && !strings.Contains(err.Error(), tc.fault) {
 				t.Errorf("newPlanner: %v, want %q", err, tc.fault)
 			}
@@ -191,4 +191,4 @@ func TestPolicyGroupsAreChecked(t *testing.T) {
 	}
 }
 
-func BenchmarkPlan(b *testing.B) { story.Bench(b, told, "delivered-twice") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, told, "delivered-twice") }

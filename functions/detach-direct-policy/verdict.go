@@ -7,17 +7,17 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/policy"
-	"github.com/warder-aws/warder/pkg/say"
 )
 
 // verdict is what a policy is found to be, apart from being attached directly.
 type verdict struct {
-	title    say.Text         // empty: the finding's own
+	title    i18n.Message     // empty: the finding's own
 	severity control.Severity // empty: the control's
-	rights   say.Text         // a sentence to add when it gives a lot
-	left     say.Text         // why it stays; empty: it goes
-	advice   say.Text         // what to do about one that stays
+	rights   i18n.Message     // a sentence to add when it gives a lot
+	left     i18n.Message     // why it stays; empty: it goes
+	advice   i18n.Message     // what to do about one that stays
 }
 
 // byName judges the policies of AWS that stay whatever their documents say today. ok is false for
@@ -31,17 +31,17 @@ func byName(d direct) (v verdict, ok bool) {
 	case strings.HasPrefix(name, "AWSCompromisedKeyQuarantine"):
 		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html
 		return verdict{
-			title: say.F("Quarantine policy on a user"), severity: control.Critical,
-			left:   say.F("AWS attaches this policy to a user whose access key is exposed. Detaching it would let whoever has the key do more."),
-			advice: say.F("Make the user's access keys inactive now: the policy does not stop them. Find out what was done with them. Detach the policy only when the AWS support case says so."),
+			title: i18n.T("Quarantine policy on a user"), severity: control.Critical,
+			left:   i18n.T("AWS attaches this policy to a user whose access key is exposed. Detaching it would let whoever has the key do more."),
+			advice: i18n.T("Make the user's access keys inactive now: the policy does not stop them. Find out what was done with them. Detach the policy only when the AWS support case says so."),
 		}, true
 	case name == "AWSDenyAll":
 		return denies, true
 	case name == "IAMUserChangePassword":
 		return verdict{
 			severity: control.Low,
-			left:     say.F("The console attaches this policy to a user who has to choose a new password at the first sign-in, and without it the user may not be able to."),
-			advice:   say.F("Let the account's password policy, or a group, allow users to change their password, then detach this policy."),
+			left:     i18n.T("The console attaches this policy to a user who has to choose a new password at the first sign-in, and without it the user may not be able to."),
+			advice:   i18n.T("Let the account's password policy, or a group, allow users to change their password, then detach this policy."),
 		}, true
 	}
 	return verdict{}, false
@@ -49,8 +49,8 @@ func byName(d direct) (v verdict, ok bool) {
 
 var denies = verdict{
 	severity: control.Medium,
-	left:     say.F("The policy denies something: taking it off would let the user do more."),
-	advice:   say.F("If the policy allows something as well, give that through a group and keep the deny. A deny that is to last belongs in a permissions boundary or a service control policy."),
+	left:     i18n.T("The policy denies something: taking it off would let the user do more."),
+	advice:   i18n.T("If the policy allows something as well, give that through a group and keep the deny. A deny that is to last belongs in a permissions boundary or a service control policy."),
 }
 
 // byDocument judges a policy by what it says.
@@ -61,8 +61,8 @@ func byDocument(d direct, document string) verdict {
 	case err != nil:
 		return verdict{
 			severity: control.Critical,
-			left:     say.F("The document of the policy cannot be read, so it may deny something."),
-			advice:   say.F("Look at the document, give what it allows through a group, then take the policy off."),
+			left:     i18n.T("The document of the policy cannot be read, so it may deny something."),
+			advice:   i18n.T("Look at the document, give what it allows through a group, then take the policy off."),
 		}
 	case denying:
 		v = denies
@@ -70,15 +70,15 @@ func byDocument(d direct, document string) verdict {
 		// https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
 		v = verdict{
 			severity: control.Low,
-			left:     say.F("The policy allows sending mail with Amazon SES and nothing else, as an SMTP user needs: without it the mail would stop."),
-			advice:   say.F("Put the user into a group that allows the same, see that mail is still sent, then delete the inline policy."),
+			left:     i18n.T("The policy allows sending mail with Amazon SES and nothing else, as an SMTP user needs: without it the mail would stop."),
+			advice:   i18n.T("Put the user into a group that allows the same, see that mail is still sent, then delete the inline policy."),
 		}
 	}
 	if change.IsQuarantine(d.target) {
 		v = quarantined(denying && err == nil)
 	}
 	if administers, err := policy.Administers(document); err != nil || administers {
-		v.severity, v.rights = control.Critical, say.F("It gives all rights or nearly all.")
+		v.severity, v.rights = control.Critical, i18n.T("It gives all rights or nearly all.")
 	}
 	return v
 }
@@ -88,14 +88,14 @@ func byDocument(d direct, document string) verdict {
 func quarantined(denying bool) verdict {
 	if !denying {
 		return verdict{
-			title: say.F("Quarantine policy does not deny"), severity: control.Critical,
-			left:   say.F("The policy bears the name of one of Warder's quarantine policies, and its document is another."),
-			advice: say.F("Find out in CloudTrail who made this of it. Deploy Warder again, which puts its document back, or detach the policy if it is not Warder's."),
+			title: i18n.T("Quarantine policy does not deny"), severity: control.Critical,
+			left:   i18n.T("The policy bears the name of one of Warder's quarantine policies, and its document is another."),
+			advice: i18n.T("Find out in CloudTrail who made this of it. Deploy Warder again, which puts its document back, or detach the policy if it is not Warder's."),
 		}
 	}
 	return verdict{
-		title: say.F("User is in quarantine"), severity: control.High,
-		left:   say.F("Warder has quarantined the user with this policy. Detaching it would let whoever has the user's credentials do more."),
-		advice: say.F("Find out why, with make explain. When the user may work again, undo what quarantined it."),
+		title: i18n.T("User is in quarantine"), severity: control.High,
+		left:   i18n.T("Warder has quarantined the user with this policy. Detaching it would let whoever has the user's credentials do more."),
+		advice: i18n.T("Find out why, with make explain. When the user may work again, undo what quarantined it."),
 	}
 }

@@ -13,16 +13,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/infra/local/judge"
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/iamsim"
 )
 
 var seed = flag.Uint64("seed", 2026, "makes the random accounts")
@@ -52,7 +52,7 @@ var (
 		`{"StringEquals":{"aws:RequestedRegion":["us-east-1","eu-west-1"]}}`, `{"StringNotLike":{"aws:RequestedRegion":"eu-*"},"Bool":{"aws:SecureTransport":"true"}}`,
 	}
 	// What the users are asked to do, and how.
-	calls = []judge.Request{
+	calls = []iamsim.Request{
 		{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/a"}, {Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/secret/a"}, {Action: "s3:PutObject", Resource: "arn:aws:s3:::other/a"},
 		{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::reports/a"}, {Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/user0"}, {Action: "iam:AttachUserPolicy", Resource: "arn:aws:iam::111122223333:user/admin"},
 		{Action: "ec2:TerminateInstances", Resource: "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0"}, {Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:111122223333:orders"},
@@ -66,7 +66,7 @@ var (
 )
 
 // document is a policy document in one of the many forms that IAM takes.
-func (r random) document(allows int) account.Document {
+func (r random) document(allows int) fakeaws.Document {
 	statements := make([]string, 1+r.IntN(3))
 	for i := range statements {
 		text := `"Effect" : "Deny"`
@@ -101,18 +101,18 @@ func (r random) document(allows int) account.Document {
 		statements[i] = "{" + body + "}"
 	}
 	if len(statements) == 1 && r.likely(50) {
-		return account.Document(`{"Version":"2012-10-17","Statement":` + statements[0] + `}`)
+		return fakeaws.Document(`{"Version":"2012-10-17","Statement":` + statements[0] + `}`)
 	}
 	body := statements[0]
 	for _, statement := range statements[1:] {
 		body += ",\n" + statement
 	}
-	return account.Document("{ \"Statement\":[" + body + "],\t\"Version\":\"2012-10-17\" }")
+	return fakeaws.Document("{ \"Statement\":[" + body + "],\t\"Version\":\"2012-10-17\" }")
 }
 
 // inline are at most so many inline policies.
-func (r random) inline(most, allows int) map[string]account.Document {
-	all := map[string]account.Document{}
+func (r random) inline(most, allows int) map[string]fakeaws.Document {
+	all := map[string]fakeaws.Document{}
 	for i := range r.IntN(most + 1) {
 		all[fmt.Sprintf("inline%d", i)] = r.document(allows)
 	}
@@ -120,8 +120,8 @@ func (r random) inline(most, allows int) map[string]account.Document {
 }
 
 // account makes an account, and the groups that are to keep the access of its policies.
-func (r random) account() (account.State, map[string]string) {
-	state := account.State{Users: map[string]*account.User{}, Groups: map[string]*account.Group{}, Policies: map[string]account.Document{
+func (r random) account() (fakeaws.State, map[string]string) {
+	state := fakeaws.State{Users: map[string]*fakeaws.User{}, Groups: map[string]*fakeaws.Group{}, Policies: map[string]fakeaws.Document{
 		"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["iam:AttachUserPolicy","ec2:*","s3:DeleteObject"],"Resource":["*"]}]}`,
 		"arn:aws:iam::aws:policy/AWSDenyAll":                    `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":"*"}]}`,
 		"arn:aws:iam::aws:policy/AdministratorAccess":           `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
@@ -134,7 +134,7 @@ func (r random) account() (account.State, map[string]string) {
 	policyGroups := map[string]string{}
 	for i := range 4 {
 		name := fmt.Sprintf("group%d", i)
-		group := &account.Group{Attached: append(some(r, 2, allowing), one(r, policies...))}
+		group := &fakeaws.Group{Attached: append(some(r, 2, allowing), one(r, policies...))}
 		if r.likely(10) {
 			group.Inline = r.inline(1, 70)
 		}
@@ -150,7 +150,7 @@ func (r random) account() (account.State, map[string]string) {
 	}
 	groups := slices.Sorted(maps.Keys(state.Groups))
 	for i := range 12 {
-		user := &account.User{Attached: some(r, 4, policies), Groups: some(r, 1, groups)}
+		user := &fakeaws.User{Attached: some(r, 4, policies), Groups: some(r, 1, groups)}
 		if r.likely(40) {
 			user.Inline = r.inline(2, 80)
 		}
@@ -178,13 +178,13 @@ func (r random) account() (account.State, map[string]string) {
 }
 
 // may are the policies that decide what the user may do, and what is asked about it.
-func may(state account.State, name string) judge.Principal {
+func may(state fakeaws.State, name string) iamsim.Principal {
 	user := state.Users[name]
-	p := judge.Principal{ARN: "arn:aws:iam::" + state.ID + ":user/" + name}
+	p := iamsim.Principal{ARN: "arn:aws:iam::" + state.ID + ":user/" + name}
 	if user.Boundary != "" {
 		p.Boundary = json.RawMessage(state.Policies[user.Boundary])
 	}
-	add := func(attached []string, inline map[string]account.Document) {
+	add := func(attached []string, inline map[string]fakeaws.Document) {
 		for _, arn := range attached {
 			p.Policies = append(p.Policies, json.RawMessage(state.Policies[arn]))
 		}
@@ -209,15 +209,15 @@ func may(state account.State, name string) judge.Principal {
 type unheard struct{}
 
 func (unheard) Publish(context.Context, notice.Message) (string, error) { return "accepted", nil }
-func (unheard) Check(context.Context) (say.Text, time.Time, error) {
-	return say.Text{}, time.Time{}, nil
+func (unheard) Check(context.Context) (i18n.Message, time.Time, error) {
+	return i18n.Message{}, time.Time{}, nil
 }
 func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) {
 	return owner.Contact{ID: "AIDAEXAMPLE"}, nil
 }
 
 // remedied is the account after the sweep, and what was changed of each user.
-func remedied(t *testing.T, state account.State, policyGroups map[string]string) (account.State, map[string][]change.Change) {
+func remedied(t *testing.T, state fakeaws.State, policyGroups map[string]string) (fakeaws.State, map[string][]change.Change) {
 	t.Helper()
 	described, err := control.Parse("detach-direct-policy/control.json", Description)
 	if err != nil {
@@ -227,19 +227,19 @@ func remedied(t *testing.T, state account.State, policyGroups map[string]string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := account.New(state)
+	a := fakeaws.New(state)
 	told := settings.Function{Mode: control.Enforce, Parameters: parameters, BlastRadius: 1000, HoldDays: 7}
 	planner, err := newPlanner(a, told, func(context.Context, time.Duration) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
-	runner := &remedy.Runner{
+	runner := &remediation.Runner{
 		Control: described, Settings: told, Planner: planner, Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}),
 		Topic: unheard{}, Owners: unheard{}, Halt: unheard{}, Now: func() time.Time { return now },
 		Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
 	}
-	report, err := runner.Run(t.Context(), remedy.Invocation{ID: "i", Left: time.Minute}, []byte(`{
+	report, err := runner.Run(t.Context(), remediation.Invocation{ID: "i", Left: time.Minute}, []byte(`{
 		"version": "0", "id": "22222222-0000-4000-8000-000000000001", "detail-type": "Scheduled Event", "source": "aws.events", "account": "111122223333",
 		"time": "2026-11-21T03:00:00Z", "region": "us-east-1", "resources": ["arn:aws:events:us-east-1:111122223333:rule/sweep"], "detail": {}}`))
 	if err != nil {
@@ -270,18 +270,18 @@ func TestRandomAccountsAreNeverWidened(t *testing.T) {
 	type subject struct {
 		account       int
 		user          string
-		before, after judge.Principal
+		before, after iamsim.Principal
 		changes       []change.Change
 		keeps         bool
 	}
 	var subjects []subject
-	var asked []judge.Principal
+	var asked []iamsim.Principal
 	for n := range 18 {
 		state, policyGroups := r.account()
 		if n%6 == 0 {
 			policyGroups = map[string]string{}
 		}
-		before := account.New(state).State()
+		before := fakeaws.New(state).State()
 		after, changes := remedied(t, state, policyGroups)
 		for _, user := range slices.Sorted(maps.Keys(before.Users)) {
 			if len(changes[user]) == 0 {
@@ -291,7 +291,7 @@ func TestRandomAccountsAreNeverWidened(t *testing.T) {
 			subjects, asked = append(subjects, s), append(asked, s.before, s.after)
 		}
 	}
-	answers, err := judge.Ask(t.Context(), asked)
+	answers, err := iamsim.Ask(t.Context(), asked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func TestRandomAccountsAreNeverWidened(t *testing.T) {
 	for i, s := range subjects {
 		for k, request := range s.before.Requests {
 			asks++
-			could, can := answers[2*i][k] == judge.Allowed, answers[2*i+1][k] == judge.Allowed
+			could, can := answers[2*i][k] == iamsim.Allowed, answers[2*i+1][k] == iamsim.Allowed
 			fault := ""
 			switch {
 			case !could && can:

@@ -14,8 +14,8 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/principal"
 )
 
 // clean deletes every user that a drill made: while one goes on there is no other, so that all of them
@@ -83,7 +83,7 @@ func (p *play) remove(ctx context.Context, name string, answer *drill.Answer) er
 // which somebody put something else is left to them.
 func (p *play) try(ctx context.Context, name string) (found bool, err error) {
 	user, err := p.user(ctx, name)
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -101,13 +101,13 @@ func (p *play) try(ctx context.Context, name string) (found bool, err error) {
 	for policies.HasMorePages() {
 		page, err := policies.NextPage(ctx)
 		if err != nil {
-			faults = append(faults, unless(change.Gone, fmt.Errorf("list attached policies of %q: %w", name, err)))
+			faults = append(faults, unless(change.NotFound, fmt.Errorf("list attached policies of %q: %w", name, err)))
 			break
 		}
 		for _, policy := range page.AttachedPolicies {
 			if arn := aws.ToString(policy.PolicyArn); arn == p.policy || arn == p.settings.Quarantine.Outside {
 				_, err := p.iam.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: &name, PolicyArn: &arn})
-				faults = append(faults, unless(change.Gone, wrap(err, "detach policy %s from %q", arn, name)))
+				faults = append(faults, unless(change.NotFound, wrap(err, "detach policy %s from %q", arn, name)))
 			}
 		}
 	}
@@ -115,19 +115,19 @@ func (p *play) try(ctx context.Context, name string) (found bool, err error) {
 	for keys.HasMorePages() {
 		page, err := keys.NextPage(ctx)
 		if err != nil {
-			faults = append(faults, unless(change.Gone, fmt.Errorf("list access keys of %q: %w", name, err)))
+			faults = append(faults, unless(change.NotFound, fmt.Errorf("list access keys of %q: %w", name, err)))
 			break
 		}
 		for _, key := range page.AccessKeyMetadata {
 			_, err := p.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: key.AccessKeyId})
-			faults = append(faults, unless(change.Gone, wrap(err, "delete access key %s of %q", change.KeyHint(aws.ToString(key.AccessKeyId)), name)))
+			faults = append(faults, unless(change.NotFound, wrap(err, "delete access key %s of %q", change.KeyHint(aws.ToString(key.AccessKeyId)), name)))
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return true, err
 	}
 	_, err = p.iam.DeleteUser(ctx, &iam.DeleteUserInput{UserName: &name})
-	return true, unless(change.Gone, wrap(err, "delete user %q", name))
+	return true, unless(change.NotFound, wrap(err, "delete user %q", name))
 }
 
 // user reads a user, and waits for one that the drill has just made.
@@ -145,7 +145,7 @@ func (p *play) user(ctx context.Context, name string) (*types.User, error) {
 		err := read()
 		return user, err
 	}
-	err := principal.Patiently(ctx, p.sleep, read)
+	err := iamuser.RetryUntilVisible(ctx, p.sleep, read)
 	return user, err
 }
 

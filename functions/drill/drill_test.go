@@ -24,17 +24,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 const (
@@ -45,7 +45,7 @@ const (
 
 // world is an account with Warder at work in it: calls become events, events start runners.
 type world struct {
-	*account.Account
+	*fakeaws.Account
 	store   *ledger.Memory
 	ledger  *ledger.Ledger
 	clock   time.Time
@@ -68,9 +68,9 @@ type world struct {
 
 func newWorld() *world {
 	w := &world{
-		Account: account.New(account.State{
-			Users:    map[string]*account.User{"alice": {Path: "/", Tags: map[string]string{"owner": "alice@example.com"}, Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}},
-			Policies: map[string]account.Document{policy: drill.Document},
+		Account: fakeaws.New(fakeaws.State{
+			Users:    map[string]*fakeaws.User{"alice": {Path: "/", Tags: map[string]string{"owner": "alice@example.com"}, Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}},
+			Policies: map[string]fakeaws.Document{policy: drill.Document},
 		}),
 		store: &ledger.Memory{}, clock: time.Date(2026, 11, 21, 3, 0, 0, 250_000_000, time.UTC), mode: control.Enforce, trail: true,
 		set: settings.Function{
@@ -194,29 +194,29 @@ func (w *world) started(raw []byte) {
 		panic(err)
 	}
 	for id, plan := range map[string]planner{
-		"detach-direct-policy": func() []remedy.Finding {
+		"detach-direct-policy": func() []remediation.Finding {
 			call, ok := e.Detail.(*event.APICall)
 			if !ok {
 				return nil
 			}
 			user, _ := call.User()
 			arn, _ := call.Param("policyArn")
-			return []remedy.Finding{{User: user, Text: say.Data("Found."), Fresh: true, Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}}}}
+			return []remediation.Finding{{User: user, Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}}}}
 		},
-		"deactivate-stale-access-key": func() []remedy.Finding { return nil },
-		"quarantine-outside-login": func() []remedy.Finding {
+		"deactivate-stale-access-key": func() []remediation.Finding { return nil },
+		"quarantine-outside-login": func() []remediation.Finding {
 			s, ok := e.Detail.(*event.SignIn)
 			if !ok || s.SourceIP != "198.51.100.1" {
 				return nil
 			}
-			return []remedy.Finding{{User: s.Identity.UserName, Text: say.Data("Found."), Fresh: true, Changes: []change.Change{{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached}}}}
+			return []remediation.Finding{{User: s.Identity.UserName, Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached}}}}
 		},
 	} {
 		matches := map[string]bool{"detach-direct-policy": e.Source == "aws.iam", "deactivate-stale-access-key": strings.HasPrefix(e.DetailType, "Config"), "quarantine-outside-login": strings.HasPrefix(e.DetailType, "AWS Console")}
 		if !matches[id] || slices.Contains(w.deaf, id) {
 			continue
 		}
-		r := &remedy.Runner{
+		r := &remediation.Runner{
 			Control:  control.Control{ID: id, Title: "Test", Severity: control.High},
 			Settings: settings.Function{Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7, Owners: w.set.Owners},
 			Planner:  plan, Kinds: change.ForIAM(slow{w.Account, w}), Ledger: w.ledger, Topic: w, Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
@@ -225,9 +225,9 @@ func (w *world) started(raw []byte) {
 		// What goes wrong in a drill does not go wrong in the controls as well.
 		fault := w.fault
 		w.fault = nil
-		_, err := r.Run(context.Background(), remedy.Invocation{ID: "i", Left: time.Minute}, raw)
+		_, err := r.Run(context.Background(), remediation.Invocation{ID: "i", Left: time.Minute}, raw)
 		for try := 1; err != nil && try < 3; try++ { // as Lambda does
-			_, err = r.Run(context.Background(), remedy.Invocation{ID: "i", Left: time.Minute}, raw)
+			_, err = r.Run(context.Background(), remediation.Invocation{ID: "i", Left: time.Minute}, raw)
 		}
 		if err != nil {
 			panic(err)
@@ -238,7 +238,7 @@ func (w *world) started(raw []byte) {
 
 // slow is the account for the controls: a change takes a while.
 type slow struct {
-	*account.Account
+	*fakeaws.Account
 	w *world
 }
 
@@ -252,18 +252,18 @@ func (s slow) DetachUserPolicy(ctx context.Context, in *iam.DetachUserPolicyInpu
 	return s.Account.DetachUserPolicy(ctx, in)
 }
 
-type planner func() []remedy.Finding
+type planner func() []remediation.Finding
 
-func (p planner) Plan(context.Context, event.Event, time.Time) ([]remedy.Finding, error) {
+func (p planner) Plan(context.Context, event.Event, time.Time) ([]remediation.Finding, error) {
 	return p(), nil
 }
 
-// Check implements [remedy.Guard].
-func (w *world) Check(context.Context) (say.Text, time.Time, error) {
-	return say.Data(w.halt), time.Time{}, nil
+// Check implements [remediation.Guard].
+func (w *world) Check(context.Context) (i18n.Message, time.Time, error) {
+	return i18n.Literal(w.halt), time.Time{}, nil
 }
 
-// Publish implements [remedy.Publisher].
+// Publish implements [remediation.Publisher].
 func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
 	w.told = append(w.told, m)
 	w.clock = w.clock.Add(300 * time.Millisecond)
@@ -539,7 +539,7 @@ func TestTwoDrillsAtATimeAreNot(t *testing.T) {
 		w.later = append(w.later, goOn)
 	}
 	goOn()
-	w.Alter(account.State{Users: map[string]*account.User{other.User: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
+	w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{other.User: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
 	_, err := w.drill(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "drill other, which lee asked for, goes on since") {
 		t.Errorf("error %v", err)
@@ -562,7 +562,7 @@ func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
 		if err := w.ledger.KeepDrill(t.Context(), ledger.Drill{ID: "other", User: other, By: "lee", At: w.clock, Until: w.clock.Add(lease)}, w.clock); err != nil {
 			t.Error(err)
 		}
-		w.Alter(account.State{Users: map[string]*account.User{other: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
+		w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{other: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
 	})
 	answer, err := w.drill(t.Context())
 	if err != nil || answer.Outcome != drill.Failed || !strings.Contains(answer.Reason, "another took its place") {
@@ -575,13 +575,13 @@ func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
 
 func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 	w := newWorld()
-	w.Alter(account.State{Users: map[string]*account.User{
+	w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{
 		"warder-drill-untagged": {Path: drill.Path, Attached: []string{policy}},
 		"someone":               {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}},
 		"warder-drill-outside":  {Path: "/team/", Tags: map[string]string{drill.Tag: "x"}, Attached: []string{quarantine}},
 		"warder-drill-below":    {Path: drill.Path + "more/", Tags: map[string]string{drill.Tag: "x"}},
 		"warder-drill-used": {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}, Attached: []string{policy, "arn:aws:iam::aws:policy/ReadOnlyAccess"},
-			Keys: []account.Key{{ID: "AKIAEXAMPLEEXAMPLE01", Status: "Active"}}},
+			Keys: []fakeaws.Key{{ID: "AKIAEXAMPLEEXAMPLE01", Status: "Active"}}},
 	}})
 	before := w.State()
 	answer, err := w.drill(t.Context())

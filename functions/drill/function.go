@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/warder-aws/warder/pkg/drill"
-	"github.com/warder-aws/warder/pkg/function"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 //go:embed control.json
@@ -22,7 +22,7 @@ var description []byte
 
 // Run serves the tool.
 func Run() {
-	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, drill.Request) (drill.Answer, error), error) {
+	handler.Serve(description, func(s handler.Setup, r *remediation.Runner) (func(context.Context, drill.Request) (drill.Answer, error), error) {
 		topic, err := arn.Parse(s.Settings.Topic)
 		if err != nil {
 			return nil, fmt.Errorf("read the topic's ARN: %w", err)

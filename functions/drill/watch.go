@@ -264,7 +264,7 @@ func (sc *scene) read(entry ledger.Entry, p *play) {
 	case ledger.Verified, ledger.Observed, ledger.Held:
 		sc.changed = step.At
 	}
-	for _, told := range entry.Told {
+	for _, told := range entry.Notifications {
 		if told.Kind != notice.Failure && (sc.told.IsZero() || told.At.Before(sc.told)) {
 			sc.told = told.At
 		}

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/function"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // Description is control.json.
@@ -23,12 +23,12 @@ var Description []byte
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // New makes the planner.
-func New(s function.Setup) (remedy.Planner, error) {
+func New(s handler.Setup) (remediation.Planner, error) {
 	api := ssm.NewFromConfig(s.AWS)
 	maps.Copy(s.Kinds, change.ForSSM(api))
 	p, err := newPlanner(api, s.Settings)
-	return remedy.Waiting(p), err
+	return remediation.Pending(p), err
 }

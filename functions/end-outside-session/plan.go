@@ -14,9 +14,9 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -37,7 +37,7 @@ type planner struct {
 	key, value string // of the tag; no key: no machine is closed
 }
 
-func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
+func newPlanner(api reads, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
 const quiet = 15 * time.Minute
 
 // Plan judges the session that the event says was started or resumed.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.APICall)
 	if !ok || d.Source != "ssm.amazonaws.com" || d.Name != "StartSession" && d.Name != "ResumeSession" || d.Failed() {
 		return nil, nil
@@ -133,55 +133,55 @@ type session struct {
 }
 
 // findings are what is to be said and done about the session. listed tells whether any network is.
-func (s session) findings(listed bool) []remedy.Finding {
+func (s session) findings(listed bool) []remediation.Finding {
 	who := s.Identity.Name()
-	machine := say.Or(say.Data(s.target), say.F("a machine that is not recorded"))
-	title, text := say.F("Session started"), say.F("%s started a session on %s from %s.", s.Identity.Say(), machine, s.origin.Say())
+	machine := i18n.Or(i18n.Literal(s.target), i18n.T("a machine that is not recorded"))
+	title, text := i18n.T("Session started"), i18n.T("%s started a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe())
 	if s.Name == "ResumeSession" {
-		title, text = say.F("Session resumed"), say.F("%s resumed a session on %s from %s.", s.Identity.Say(), machine, s.origin.Say())
+		title, text = i18n.T("Session resumed"), i18n.T("%s resumed a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe())
 	}
-	f := remedy.Finding{
+	f := remediation.Finding{
 		Subject: who, Fresh: true, Text: text,
-		Facts: []remedy.Fact{
-			{Name: say.F("Session"), Value: say.Or(say.Data(s.id), say.F("not recorded"))},
-			{Name: say.F("Machine"), Value: say.Or(say.Data(s.target), say.F("not recorded"))},
-			{Name: say.F("Region"), Value: say.Data(s.Region)},
-			{Name: say.F("From"), Value: s.origin.Say()},
+		Facts: []remediation.Fact{
+			{Name: i18n.T("Session"), Value: i18n.Or(i18n.Literal(s.id), i18n.T("not recorded"))},
+			{Name: i18n.T("Machine"), Value: i18n.Or(i18n.Literal(s.target), i18n.T("not recorded"))},
+			{Name: i18n.T("Region"), Value: i18n.Literal(s.Region)},
+			{Name: i18n.T("From"), Value: s.origin.Describe()},
 		},
 	}
 	if document, ok := s.Param("documentName"); ok {
-		f.Facts = append(f.Facts, remedy.Fact{Name: say.F("Document"), Value: say.Data(document)})
+		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Document"), Value: i18n.Literal(document)})
 	}
 	// Only of an IAM user is there an owner to look up.
 	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
 		f.User, f.Subject = s.Identity.UserName, ""
 	}
-	look := say.F("Ask them. If it was not them, stop their credentials first, then read the session's log and what the machine did since.")
+	look := i18n.T("Ask them. If it was not them, stop their credentials first, then read the session's log and what the machine did since.")
 	switch {
 	case s.origin.Place == network.Outside || s.closed:
 		f.Advice = look
 		if s.closed {
-			f.Title, f.Text = say.F("Session on a closed machine"), say.Sentences(f.Text, say.F("Nobody is to have a session there."))
+			f.Title, f.Text = i18n.T("Session on a closed machine"), i18n.Sentences(f.Text, i18n.T("Nobody is to have a session there."))
 		}
 		switch {
 		case s.id == "":
-			f.Left = say.F("Not ended: the record does not say which session it is.")
+			f.UnchangedReason = i18n.T("Not ended: the record does not say which session it is.")
 		case s.active:
 			f.Changes = []change.Change{{Kind: change.Session, Subject: who, Target: change.SessionTarget(s.Region, s.id), Before: change.Connected}}
 		default:
-			f.Left = say.F("There is nothing to end: it is over.")
+			f.UnchangedReason = i18n.T("There is nothing to end: it is over.")
 		}
 	case s.origin.Place == network.Foreign:
-		f.Title, f.Advice = say.F("Session through another VPC"), look
-		f.Left = say.F("Not ended: from the address nobody can tell whether it is an allowed one.")
-		f.Once = remedy.Once{Key: "foreign#" + who + "#" + s.origin.Say().String(), For: quiet}
+		f.Title, f.Advice = i18n.T("Session through another VPC"), look
+		f.UnchangedReason = i18n.T("Not ended: from the address nobody can tell whether it is an allowed one.")
+		f.Once = remediation.Once{Key: "foreign#" + who + "#" + s.origin.Describe().String(), For: quiet}
 	case !listed && s.origin.Address.IsValid():
 		f.Title, f.Severity = title, control.Low
-		f.Left = say.F("No allowed network is listed, so no session is from outside.")
-		f.Advice = say.F("List the networks that people work from in allowedNetworks of cdk.json.")
-		f.Once = remedy.Once{Key: "unjudged#" + who + "#" + s.origin.Say().String(), For: quiet}
+		f.UnchangedReason = i18n.T("No allowed network is listed, so no session is from outside.")
+		f.Advice = i18n.T("List the networks that people work from in allowedNetworks of cdk.json.")
+		f.Once = remediation.Once{Key: "unjudged#" + who + "#" + s.origin.Describe().String(), For: quiet}
 	default:
 		return nil
 	}
-	return []remedy.Finding{f}
+	return []remediation.Finding{f}
 }

@@ -5,26 +5,26 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
 		p, err := newPlanner(a, f)
-		return remedy.Waiting(p), err
+		return remediation.Pending(p), err
 	},
-	Kinds: func(a *account.Account) change.Registry { return change.ForSSM(a) },
+	Kinds: func(a *fakeaws.Account) change.Registry { return change.ForSSM(a) },
 	Reads: reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
 func TestATagWithoutKeyOrValueIsRefused(t *testing.T) {
 	for _, tag := range []string{"warder:closed", "=yes", "warder:closed=", "="} {

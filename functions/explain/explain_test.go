@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/history"
+	"github.com/warder-aws/warder/pkg/explain"
 )
 
 // Explain reads, and reads only what its answers need.
@@ -29,7 +29,7 @@ func TestPermissionsAreTheOperationsOfTheReader(t *testing.T) {
 		}
 	}
 	var want []string
-	for reads, i := reflect.TypeFor[history.API](), 0; i < reads.NumMethod(); i++ {
+	for reads, i := reflect.TypeFor[explain.API](), 0; i < reads.NumMethod(); i++ {
 		want = append(want, "iam:"+reads.Method(i).Name)
 	}
 	slices.Sort(got)

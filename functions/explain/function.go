@@ -6,9 +6,9 @@ import (
 	"context"
 	_ "embed"
 
-	"github.com/warder-aws/warder/pkg/function"
-	"github.com/warder-aws/warder/pkg/history"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/explain"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 //go:embed control.json
@@ -16,7 +16,7 @@ var description []byte
 
 // Run serves the tool.
 func Run() {
-	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, history.Request) (history.Answer, error), error) {
-		return history.Reader{Ledger: r.Ledger, Kinds: r.Kinds, API: s.IAM, Now: r.Now}.Explain, nil
+	handler.Serve(description, func(s handler.Setup, r *remediation.Runner) (func(context.Context, explain.Request) (explain.Answer, error), error) {
+		return explain.Reader{Ledger: r.Ledger, Kinds: r.Kinds, API: s.IAM, Now: r.Now}.Explain, nil
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/warder-aws/warder/pkg/function"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/slack"
 )
 
@@ -20,7 +20,7 @@ var description []byte
 
 // Run serves the tool.
 func Run() {
-	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, json.RawMessage) (answer, error), error) {
+	handler.Serve(description, func(s handler.Setup, r *remediation.Runner) (func(context.Context, json.RawMessage) (answer, error), error) {
 		http, err := slack.NewHTTP(s.Settings.SlackLocal)
 		if err != nil {
 			return nil, err

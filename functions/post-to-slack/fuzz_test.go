@@ -8,7 +8,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/slack/slacktest"
+	"github.com/warder-aws/warder/pkg/test/slacktest"
 )
 
 // Whatever SNS hands over, by whomever it was published: each message is laid out as one that Slack takes,

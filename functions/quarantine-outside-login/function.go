@@ -6,9 +6,9 @@ package quarantineoutsidelogin
 import (
 	_ "embed"
 
-	"github.com/warder-aws/warder/pkg/function"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // Description is control.json.
@@ -19,10 +19,10 @@ var Description []byte
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // New makes the planner.
-func New(s function.Setup) (remedy.Planner, error) {
+func New(s handler.Setup) (remediation.Planner, error) {
 	p, err := newPlanner(s.IAM, s.Settings)
-	return remedy.Waiting(p), err
+	return remediation.Pending(p), err
 }

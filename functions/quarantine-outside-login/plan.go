@@ -6,11 +6,11 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/quarantine"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -23,7 +23,7 @@ type planner struct {
 	policy  string // ARN
 }
 
-func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
+func newPlanner(api reads, f settings.Function) (remediation.Planner, error) {
 	policy, err := quarantine.Outside(f)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func newPlanner(api reads, f settings.Function) (remedy.Planner, error) {
 // user, roles and users of IAM Identity Center do cannot be stopped by a policy on a user, and
 // alert-console-login tells of all of them. Nor does it act where there is no saying what is outside:
 // no network is listed, the record has no address, or it came through somebody else's VPC.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	s, ok := e.Detail.(*event.SignIn)
 	if !ok || s.Name != "ConsoleLogin" || !s.Succeeded() || s.Failed() {
 		return nil, nil
@@ -49,32 +49,32 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		return nil, nil
 	}
 	look, err := quarantine.At(ctx, p.api, user, p.policy)
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return nil, nil
 	}
 	if err != nil || look.In {
 		return nil, err
 	}
-	mfa := say.F("no")
+	mfa := i18n.T("no")
 	if s.MFAUsed {
-		mfa = say.F("yes")
+		mfa = i18n.T("yes")
 	}
-	return []remedy.Finding{{
+	return []remediation.Finding{{
 		User:  user,
-		Title: say.F("User signed in from outside the allowed networks"),
-		Text:  say.Sentences(say.F("IAM user %s signed in to the console of account %s (%s) from %s.", user, s.RecipientAccount, s.Region, origin.Say()), look.Note),
-		Facts: []remedy.Fact{
-			{Name: say.F("From"), Value: origin.Say()},
-			{Name: say.F("MFA"), Value: mfa},
-			{Name: say.F("User agent"), Value: say.Data(notice.Agent(s.UserAgent))},
-			{Name: say.F("At"), Value: say.Moment(e.Time)},
+		Title: i18n.T("User signed in from outside the allowed networks"),
+		Text:  i18n.Sentences(i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.", user, s.RecipientAccount, s.Region, origin.Describe()), look.Note),
+		Facts: []remediation.Fact{
+			{Name: i18n.T("From"), Value: origin.Describe()},
+			{Name: i18n.T("MFA"), Value: mfa},
+			{Name: i18n.T("User agent"), Value: i18n.Literal(notice.Agent(s.UserAgent))},
+			{Name: i18n.T("At"), Value: i18n.Moment(e.Time)},
 		},
 		Changes: []change.Change{look.Change},
-		Advice: say.F("Ask them where they were. If it was them: undo it, or have them come back into an allowed network, where the quarantine lets them work. " +
+		Advice: i18n.T("Ask them where they were. If it was them: undo it, or have them come back into an allowed network, where the quarantine lets them work. " +
 			"If not: delete the console password, make the access keys inactive, and see what they did. " +
 			"The quarantine denies what the user asks of AWS from outside. It does not keep them from signing in, and roles that they switched to before go on: revoke those sessions in IAM."),
 		Fresh: true,
 		// Where it is only observed, the user signs in again and again.
-		Once: remedy.Once{Key: user, For: 24 * time.Hour},
+		Once: remediation.Once{Key: user, For: 24 * time.Hour},
 	}}, nil
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/function"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
-	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -27,11 +27,11 @@ var description []byte
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // Run serves the tool.
 func Run() {
-	function.Serve(description, func(s function.Setup, r *remedy.Runner) (func(context.Context, request) (answer, error), error) {
+	handler.Serve(description, func(s handler.Setup, r *remediation.Runner) (func(context.Context, request) (answer, error), error) {
 		// The kinds are there to word changes, and call nothing.
 		maps.Copy(r.Kinds, change.ForS3(nil))
 		maps.Copy(r.Kinds, change.ForRotation(nil, nil))
@@ -56,7 +56,7 @@ func described() ([]control.Control, error) {
 		return nil, err
 	}
 	for _, words := range catalogues {
-		say.Register(string(settings.Korean), words)
+		i18n.Register(string(settings.Korean), words)
 	}
 	return functions.Controls()
 }

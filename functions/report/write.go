@@ -15,12 +15,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/report"
 	"github.com/warder-aws/warder/pkg/s3"
-	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -50,9 +50,9 @@ type answer struct {
 	Text string `json:"text"`
 	// Outcome is told if people were told of it now, else skipped with the reason: of the same report
 	// they are told once.
-	Outcome remedy.Outcome          `json:"outcome"`
-	Reason  string                  `json:"reason"`
-	Notices []remedy.ReportedNotice `json:"notices"`
+	Outcome remediation.Outcome          `json:"outcome"`
+	Reason  string                       `json:"reason"`
+	Notices []remediation.ReportedNotice `json:"notices"`
 }
 
 // users lists all IAM users with their tags.
@@ -73,7 +73,7 @@ type objects interface {
 // writer writes reports.
 type writer struct {
 	// Runner has the ledger, the topic, the settings and the clock.
-	*remedy.Runner
+	*remediation.Runner
 	controls []control.Control
 	users    users
 	switches switches
@@ -180,12 +180,12 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 }
 
 // summary is the report in three lines.
-func summary(r report.Report) say.Text {
+func summary(r report.Report) i18n.Message {
 	s := r.Summary()
-	return say.Join("\n",
-		say.F("Open at the end: %d findings. Alerts: %d.", s.Open, s.Alerts),
-		say.F("Changes: %d made, %d put back, %d only observed, %d held back or failed.", s.Made, s.Undone, s.Observed, s.Stuck),
-		say.F("Exemptions: %d in force, %d of them end within 30 days, %d are not honoured.", s.Exempt, s.Soon, s.Faulty),
+	return i18n.Join("\n",
+		i18n.T("Open at the end: %d findings. Alerts: %d.", s.Open, s.Alerts),
+		i18n.T("Changes: %d made, %d put back, %d only observed, %d held back or failed.", s.Made, s.Undone, s.Observed, s.Stuck),
+		i18n.T("Exemptions: %d in force, %d of them end within 30 days, %d are not honoured.", s.Exempt, s.Soon, s.Faulty),
 	)
 }
 
@@ -195,26 +195,26 @@ func summary(r report.Report) say.Text {
 // presigned URL would be a key to the evidence for whoever the message is forwarded to, and would not
 // last: signed with a role's credentials it ends with them
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html).
-func (w writer) tell(ctx context.Context, r report.Report, a *answer, text say.Text, now time.Time) error {
-	title := say.F("Evidence of %s", r.String())
+func (w writer) tell(ctx context.Context, r report.Report, a *answer, text i18n.Message, now time.Time) error {
+	title := i18n.T("Evidence of %s", r.String())
 	if !r.Over() {
-		title = say.F("Evidence of %s, preliminary", r.String())
+		title = i18n.T("Evidence of %s, preliminary", r.String())
 	}
 	language := string(w.Settings.Language)
 	entry := ledger.Entry{
-		ID: remedy.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Tell: notice.Alert, Severity: string(control.Low),
+		ID: remediation.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Tell: notice.Alert, Severity: string(control.Low),
 		Title: title.In(language), Heading: title.String(), Text: text.In(language),
 		Facts: []notice.Fact{
-			{Name: say.F("Report").In(language), Value: a.Console},
-			{Name: say.F("Table").In(language), Value: console(a.Region, a.Bucket, a.CSV)},
+			{Name: i18n.T("Report").In(language), Value: a.Console},
+			{Name: i18n.T("Table").In(language), Value: console(a.Region, a.Bucket, a.CSV)},
 		},
-		Advice: say.F("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket %s.", a.Bucket).In(language),
+		Advice: i18n.T("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket %s.", a.Bucket).In(language),
 	}
-	a.Outcome, a.Reason, a.Notices = remedy.Skipped, say.F("it was told of before").In(language), []remedy.ReportedNotice{}
+	a.Outcome, a.Reason, a.Notices = remediation.Skipped, i18n.T("it was told of before").In(language), []remediation.ReportedNotice{}
 	first, err := w.Tell(ctx, entry)
 	if first {
-		a.Outcome, a.Reason = remedy.Told, ""
-		a.Notices = append(a.Notices, remedy.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title})
+		a.Outcome, a.Reason = remediation.Notified, ""
+		a.Notices = append(a.Notices, remediation.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title})
 	}
 	return err
 }

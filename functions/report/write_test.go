@@ -14,14 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 const bucket = "warder-reports"
@@ -42,7 +42,7 @@ func (p *topic) Publish(_ context.Context, m notice.Message) (string, error) {
 
 // world is what the function writes about and to.
 type world struct {
-	account *account.Account
+	account *fakeaws.Account
 	store   *ledger.Memory
 	topic   *topic
 	now     time.Time
@@ -59,22 +59,22 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	halts := func(day int, value, by string) account.Value {
-		return account.Value{Value: value, At: time.Date(2026, 10, day, 9, 0, 0, 0, time.UTC), By: by}
+	halts := func(day int, value, by string) fakeaws.Value {
+		return fakeaws.Value{Value: value, At: time.Date(2026, 10, day, 9, 0, 0, 0, time.UTC), By: by}
 	}
 	w := &world{store: &ledger.Memory{}, topic: &topic{}, now: time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)}
-	w.account = account.New(account.State{
-		Buckets: map[string]*account.Bucket{bucket: {Region: "us-east-1"}},
-		Users: map[string]*account.User{
+	w.account = fakeaws.New(fakeaws.State{
+		Buckets: map[string]*fakeaws.Bucket{bucket: {Region: "us-east-1"}},
+		Users: map[string]*fakeaws.User{
 			"alice": {Tags: map[string]string{"warder:exempt": "all until 2026-11-20 by kim@example.com for the audit"}},
 			"bob":   {}, "carol": {Tags: map[string]string{"owner": "carol@example.com"}},
 			"dave": {Tags: map[string]string{"warder:exempt": "forever"}},
 		},
-		Halts: []account.Value{halts(1, "no", ""), halts(5, "an incident", "arn:aws:iam::111122223333:user/kim"), halts(6, "no", "")},
+		Halts: []fakeaws.Value{halts(1, "no", ""), halts(5, "an incident", "arn:aws:iam::111122223333:user/kim"), halts(6, "no", "")},
 	})
 	book := ledger.New(w.store)
 	w.writer = writer{
-		Runner: &remedy.Runner{
+		Runner: &remediation.Runner{
 			Control: described, Kinds: change.ForIAM(nil), Ledger: book, Topic: w.topic, Account: "111122223333", Region: "us-east-1",
 			Settings: settings.Function{Reports: bucket, Language: settings.English, Halt: settings.HaltParameter},
 			Now:      func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
@@ -112,7 +112,7 @@ func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
 		Console: "https://us-east-1.console.aws.amazon.com/s3/object/warder-reports?prefix=111122223333%2F2026-10.en.html&region=us-east-1",
 		Text: "Open at the end: 0 findings. Alerts: 0.\nChanges: 1 made, 0 put back, 0 only observed, 0 held back or failed.\n" +
 			"Exemptions: 1 in force, 1 of them end within 30 days, 1 are not honoured.",
-		Outcome: remedy.Told, Notices: []remedy.ReportedNotice{{Kind: notice.Alert, Severity: "low", Title: "Evidence of 2026-10"}},
+		Outcome: remediation.Notified, Notices: []remediation.ReportedNotice{{Kind: notice.Alert, Severity: "low", Title: "Evidence of 2026-10"}},
 	}
 	if diff := cmp.Diff(want, a); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
@@ -161,7 +161,7 @@ func TestTheSameReportIsToldOfOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if told := a.Outcome == remedy.Told; told != tc.told || told != (len(a.Notices) == 1) || told != (a.Reason == "") {
+		if told := a.Outcome == remediation.Notified; told != tc.told || told != (len(a.Notices) == 1) || told != (a.Reason == "") {
 			t.Errorf("%d %s: %+v, want told %t", i, tc.name, a, tc.told)
 		}
 	}
@@ -180,7 +180,7 @@ func TestANoticeThatFailsIsSentByTheRetry(t *testing.T) {
 		t.Fatal("no error although nobody could be told")
 	}
 	w.topic.fault = nil
-	if a, err := w.write(t.Context(), request{}); err != nil || a.Outcome != remedy.Told {
+	if a, err := w.write(t.Context(), request{}); err != nil || a.Outcome != remediation.Notified {
 		t.Errorf("%s (%v)", a.Outcome, err)
 	}
 	if len(w.topic.sent) != 1 {
@@ -306,7 +306,7 @@ func TestTheCatalogueHasTheWordsOfTheNotice(t *testing.T) {
 		t.Errorf("notice %+v", m)
 	}
 	for english := range catalogue {
-		if say.Catalogue("ko")[english] == "" {
+		if i18n.Catalogue("ko")[english] == "" {
 			t.Errorf("%q is not registered", english)
 		}
 	}

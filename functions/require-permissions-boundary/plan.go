@@ -15,9 +15,9 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/principal"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -41,7 +41,7 @@ type planner struct {
 	sleep func(context.Context, time.Duration)
 }
 
-func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) (remedy.Planner, error) {
+func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -71,11 +71,11 @@ func isPolicy(text string) bool {
 
 // Plan looks at the user that the event is about, or at every user when the sweep comes. Without a
 // configured boundary it looks at nobody.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remedy.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	if p.Boundary == "" {
 		return nil, nil
 	}
-	var found []remedy.Finding
+	var found []remediation.Finding
 	switch d := e.Detail.(type) {
 	case *event.APICall:
 		name, ok := d.User()
@@ -104,13 +104,13 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 }
 
 // possible replaces the changes by one alert when the policy that they would put on users is not there.
-func (p *planner) possible(ctx context.Context, e event.Event, found []remedy.Finding) ([]remedy.Finding, error) {
-	changes := func(f remedy.Finding) bool { return len(f.Changes) > 0 }
+func (p *planner) possible(ctx context.Context, e event.Event, found []remediation.Finding) ([]remediation.Finding, error) {
+	changes := func(f remediation.Finding) bool { return len(f.Changes) > 0 }
 	if !slices.ContainsFunc(found, changes) {
 		return found, nil
 	}
 	_, err := p.api.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &p.Boundary})
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		alerts := slices.DeleteFunc(slices.Clone(found), changes)
 		return append(alerts, p.missing(e, len(found)-len(alerts))), nil
 	}
@@ -128,12 +128,12 @@ type user struct {
 // read reads one user. One that was created just now may not be there yet.
 func (p *planner) read(ctx context.Context, name string) (u user, ok bool, err error) {
 	var out *iam.GetUserOutput
-	err = principal.Patiently(ctx, p.sleep, func() error {
+	err = iamuser.RetryUntilVisible(ctx, p.sleep, func() error {
 		var err error
 		out, err = p.api.GetUser(ctx, &iam.GetUserInput{UserName: &name})
 		return err
 	})
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return user{}, false, nil
 	}
 	if err != nil {
@@ -173,60 +173,60 @@ func boundary(b *types.AttachedPermissionsBoundary) string {
 }
 
 // judge says what is wrong with a user's boundary, if something is.
-func (p *planner) judge(u user) (remedy.Finding, bool) {
+func (p *planner) judge(u user) (remediation.Finding, bool) {
 	excepted := slices.ContainsFunc(p.ExceptPaths, func(path string) bool { return strings.HasPrefix(u.path, path) })
 	if excepted || u.boundary == p.Boundary || slices.Contains(p.OtherBoundaries, u.boundary) {
-		return remedy.Finding{}, false
+		return remediation.Finding{}, false
 	}
-	f := remedy.Finding{User: u.name, Facts: []remedy.Fact{
-		{Name: say.F("Permissions boundary"), Value: say.Or(say.Data(u.boundary), say.F("none"))},
-		{Name: say.F("Wanted"), Value: say.Data(p.Boundary)},
+	f := remediation.Finding{User: u.name, Facts: []remediation.Fact{
+		{Name: i18n.T("Permissions boundary"), Value: i18n.Or(i18n.Literal(u.boundary), i18n.T("none"))},
+		{Name: i18n.T("Wanted"), Value: i18n.Literal(p.Boundary)},
 	}}
 	if u.boundary == "" {
-		f.Text = say.F("%s has no permissions boundary.", u.name)
-		f.Advice = say.F("Where users are created, name the boundary: aws iam create-user --permissions-boundary. What the user may do stays what its policies and the boundary both allow.")
+		f.Text = i18n.T("%s has no permissions boundary.", u.name)
+		f.Advice = i18n.T("Where users are created, name the boundary: aws iam create-user --permissions-boundary. What the user may do stays what its policies and the boundary both allow.")
 		f.Changes = []change.Change{{Kind: change.PermissionsBoundary, Subject: u.name, Target: u.name, After: p.Boundary}}
 		return f, true
 	}
-	f.Title = say.F("Another permissions boundary on a user")
-	f.Text = say.F("%s has another permissions boundary than the wanted one.", u.name)
-	f.Left = say.F("Not replaced: the wanted boundary may allow what this one does not.")
-	f.Advice = say.F("Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put the wanted one on the user.")
-	f.Once = remedy.Once{Key: "other#" + u.name + "#" + u.boundary, For: remedy.Weekly}
+	f.Title = i18n.T("Another permissions boundary on a user")
+	f.Text = i18n.T("%s has another permissions boundary than the wanted one.", u.name)
+	f.UnchangedReason = i18n.T("Not replaced: the wanted boundary may allow what this one does not.")
+	f.Advice = i18n.T("Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put the wanted one on the user.")
+	f.Once = remediation.Once{Key: "other#" + u.name + "#" + u.boundary, For: remediation.Weekly}
 	return f, true
 }
 
 // fresh words a finding about the user that the call is about.
-func fresh(f remedy.Finding, d *event.APICall) remedy.Finding {
+func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 	f.Fresh = true
-	f.Facts = append(f.Facts, remedy.Fact{Name: say.F("By"), Value: d.Identity.Say()}, remedy.Fact{Name: say.F("Call"), Value: say.Data(d.Name)})
+	f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("By"), Value: d.Identity.Describe()}, remediation.Fact{Name: i18n.T("Call"), Value: i18n.Literal(d.Name)})
 	switch {
 	case len(f.Changes) == 0:
 	case d.Name == "CreateUser":
-		f.Text = say.F("%s was created without a permissions boundary.", f.User)
+		f.Text = i18n.T("%s was created without a permissions boundary.", f.User)
 	case d.Name == "DeleteUserPermissionsBoundary":
-		f.Text = say.F("The permissions boundary of %s was taken off.", f.User)
-		f.Advice = say.F("Ask who took it off, and what for. If the user has to be without it for a time, ask for an exemption.")
+		f.Text = i18n.T("The permissions boundary of %s was taken off.", f.User)
+		f.Advice = i18n.T("Ask who took it off, and what for. If the user has to be without it for a time, ask for an exemption.")
 	}
 	return f
 }
 
 // missing says that the configured boundary cannot be put on anybody.
-func (p *planner) missing(e event.Event, users int) remedy.Finding {
-	return remedy.Finding{
-		Subject: "account " + e.Account,
-		Title:   say.F("The wanted permissions boundary does not exist"),
-		Text:    say.F("The policy that the control is to put on users as permissions boundary does not exist. %s would get it.", count(users)),
-		Facts:   []remedy.Fact{{Name: say.F("Policy"), Value: say.Data(p.Boundary)}},
-		Left:    say.F("Nothing is put on anybody."),
-		Advice:  say.F("Create the policy, or correct the parameter boundary in cdk.json and deploy."),
-		Once:    remedy.Once{Key: "missing#" + p.Boundary, For: remedy.Weekly},
+func (p *planner) missing(e event.Event, users int) remediation.Finding {
+	return remediation.Finding{
+		Subject:         "account " + e.Account,
+		Title:           i18n.T("The wanted permissions boundary does not exist"),
+		Text:            i18n.T("The policy that the control is to put on users as permissions boundary does not exist. %s would get it.", count(users)),
+		Facts:           []remediation.Fact{{Name: i18n.T("Policy"), Value: i18n.Literal(p.Boundary)}},
+		UnchangedReason: i18n.T("Nothing is put on anybody."),
+		Advice:          i18n.T("Create the policy, or correct the parameter boundary in cdk.json and deploy."),
+		Once:            remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly},
 	}
 }
 
-func count(users int) say.Text {
+func count(users int) i18n.Message {
 	if users == 1 {
-		return say.F("1 user")
+		return i18n.T("1 user")
 	}
-	return say.F("%d users", users)
+	return i18n.T("%d users", users)
 }

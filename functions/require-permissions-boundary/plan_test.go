@@ -8,25 +8,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
 func atOnce(context.Context, time.Duration) {}
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	Plan: func(a *account.Account, f settings.Function) (remedy.Planner, error) {
+	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
 		return newPlanner(a, f, atOnce)
 	},
 	Reads: reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
 func TestParametersThatCannotBeMeantAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ parameters, want string }{

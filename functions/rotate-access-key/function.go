@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/function"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // Description is control.json.
@@ -23,17 +23,17 @@ var Description []byte
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // New makes the planner.
-func New(s function.Setup) (remedy.Planner, error) {
+func New(s handler.Setup) (remediation.Planner, error) {
 	api := clients{s.IAM, secretsmanager.NewFromConfig(s.AWS)}
 	maps.Copy(s.Kinds, change.ForRotation(api.Client, api.secrets))
 	p, err := newPlanner(api, s.Ledger, s.Sleep, s.Settings)
 	if err != nil {
 		return nil, err
 	}
-	p.Abreast = s.Abreast
+	p.Abreast = s.Concurrency
 	return p, nil
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -67,7 +67,7 @@ func newPlanner(api reads, l accesskey.Ledger, sleep func(context.Context, time.
 }
 
 // user judges one user's keys. A user that is gone has none.
-func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
+func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
 	due := slices.DeleteFunc(slices.Clone(keys), func(k accesskey.Key) bool {
 		return !k.Active || now.Sub(k.Created) <= p.maxAge-p.before
 	})
@@ -83,7 +83,7 @@ func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, n
 		c := change.Change{Kind: change.AccessKeyRotation, Subject: user, Target: old.ID, After: change.Rotated}
 		at := slices.IndexFunc(keys, func(k accesskey.Key) bool { return k.ID != old.ID })
 		if at < 0 {
-			return []remedy.Finding{p.rotate(c, old, now)}, nil
+			return []remediation.Finding{p.rotate(c, old, now)}, nil
 		}
 		other := keys[at] // IAM allows two
 		secret, err := change.DescribeSecret(ctx, p.api, c)
@@ -98,9 +98,9 @@ func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, n
 			return nil, err
 		}
 		if orphan {
-			return []remedy.Finding{p.rotate(c, old, now)}, nil
+			return []remediation.Finding{p.rotate(c, old, now)}, nil
 		}
-		return []remedy.Finding{p.full(user, old, other, now)}, nil
+		return []remediation.Finding{p.full(user, old, other, now)}, nil
 	}
 	return nil, nil
 }
@@ -108,7 +108,7 @@ func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, n
 // asked reports whether the user is tagged to be given new keys.
 func (p *planner) asked(ctx context.Context, user string) (bool, error) {
 	out, err := p.api.GetUser(ctx, &iam.GetUserInput{UserName: &user})
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -118,46 +118,46 @@ func (p *planner) asked(ctx context.Context, user string) (bool, error) {
 }
 
 // rotate is the finding that the user is to have a new key beside old.
-func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) remedy.Finding {
+func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) remediation.Finding {
 	name, hint := change.SecretName(c.Subject, c.Target), change.KeyHint(c.Target)
 	where := p.hub
 	where.Service, where.Resource = "secretsmanager", "secret:"+name
-	return remedy.Finding{
+	return remediation.Finding{
 		User:  c.Subject,
-		Title: say.F("New access key"),
-		Text: say.F("%s is tagged %s, so it gets a new access key. Access key %s is %d days old; it is stale at %d days.",
+		Title: i18n.T("New access key"),
+		Text: i18n.T("%s is tagged %s, so it gets a new access key. Access key %s is %d days old; it is stale at %d days.",
 			c.Subject, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: []remedy.Fact{
-			{Name: say.F("Old key is stale on"), Value: say.Day(old.Created.Add(p.maxAge))},
-			{Name: say.F("Secret"), Value: say.F("%s (AWS adds a hyphen and six characters)", where.String())},
-			{Name: say.F("Read it as %s", c.Subject), Value: say.Data(fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text", p.hub.Region, name))},
+		Facts: []remediation.Fact{
+			{Name: i18n.T("Old key is stale on"), Value: i18n.Day(old.Created.Add(p.maxAge))},
+			{Name: i18n.T("Secret"), Value: i18n.T("%s (AWS adds a hyphen and six characters)", where.String())},
+			{Name: i18n.T("Read it as %s", c.Subject), Value: i18n.Literal(fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text", p.hub.Region, name))},
 		},
 		Changes: []change.Change{c},
-		Advice: say.F("Once it is made, read the new key with the command in this notice and with access key %s: only %s can read it. Move what uses the old key to the new one, then delete the old key, which this control leaves as it is.",
+		Advice: i18n.T("Once it is made, read the new key with the command in this notice and with access key %s: only %s can read it. Move what uses the old key to the new one, then delete the old key, which this control leaves as it is.",
 			hint, c.Subject),
 	}
 }
 
 // full is the finding that the user should have a new key and cannot, because it has two.
-func (p *planner) full(user string, old, other accesskey.Key, now time.Time) remedy.Finding {
+func (p *planner) full(user string, old, other accesskey.Key, now time.Time) remediation.Finding {
 	hint, second := change.KeyHint(old.ID), change.KeyHint(other.ID)
-	advice := say.F("If %s is the replacement, move what uses %s to it and delete %s. If not, delete %s: the next sweep makes the new key.", second, hint, hint, second)
-	state := say.F("%s, Active, created on %s", second, say.Day(other.Created))
+	advice := i18n.T("If %s is the replacement, move what uses %s to it and delete %s. If not, delete %s: the next sweep makes the new key.", second, hint, hint, second)
+	state := i18n.T("%s, Active, created on %s", second, i18n.Day(other.Created))
 	if !other.Active {
-		state = say.F("%s, Inactive, created on %s", second, say.Day(other.Created))
-		advice = say.F("Delete %s, which is inactive: the next sweep makes the new key.", second)
+		state = i18n.T("%s, Inactive, created on %s", second, i18n.Day(other.Created))
+		advice = i18n.T("Delete %s, which is inactive: the next sweep makes the new key.", second)
 	}
-	return remedy.Finding{
-		User: user, Title: say.F("No room for a new access key"), Severity: control.Medium,
-		Text: say.F("%s is tagged %s and has two access keys already. Access key %s is %d days old; it is stale at %d days.",
+	return remediation.Finding{
+		User: user, Title: i18n.T("No room for a new access key"), Severity: control.Medium,
+		Text: i18n.T("%s is tagged %s and has two access keys already. Access key %s is %d days old; it is stale at %d days.",
 			user, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: []remedy.Fact{
-			{Name: say.F("Old key is stale on"), Value: say.Day(old.Created.Add(p.maxAge))},
-			{Name: say.F("Second key"), Value: state},
+		Facts: []remediation.Fact{
+			{Name: i18n.T("Old key is stale on"), Value: i18n.Day(old.Created.Add(p.maxAge))},
+			{Name: i18n.T("Second key"), Value: state},
 		},
-		Left:   say.F("No new key is made: IAM allows a user two."),
-		Advice: advice,
-		Once:   remedy.Once{Key: "full#" + user, For: remedy.Weekly},
+		UnchangedReason: i18n.T("No new key is made: IAM allows a user two."),
+		Advice:          advice,
+		Once:            remediation.Once{Key: "full#" + user, For: remediation.Weekly},
 	}
 }
 

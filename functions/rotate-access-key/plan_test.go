@@ -10,31 +10,31 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/story"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = story.Control{
+var told = scenario.Control{
 	Description: Description,
-	PlanWithLedger: func(a *account.Account, l *ledger.Ledger, f settings.Function) (remedy.Planner, error) {
+	PlanWithLedger: func(a *fakeaws.Account, l *ledger.Ledger, f settings.Function) (remediation.Planner, error) {
 		return newPlanner(a, l, func(context.Context, time.Duration) {}, f)
 	},
-	Kinds: func(a *account.Account) change.Registry { return change.ForRotation(a, a) },
+	Kinds: func(a *fakeaws.Account) change.Registry { return change.ForRotation(a, a) },
 	Holds: keysAreStored,
 	Reads: reflect.TypeFor[reads](),
 }
 
-func TestStories(t *testing.T) { story.Run(t, told) }
+func TestStories(t *testing.T) { scenario.Run(t, told) }
 
-func FuzzEvents(f *testing.F) { story.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
 
 // keysAreStored returns an error unless every key that was created, and is still there, is a key of
 // the user whose secret it is in, with its own secret, in a secret that this user alone can read.
-func keysAreStored(a *account.Account) error {
+func keysAreStored(a *fakeaws.Account) error {
 	state := a.State()
 	type stored struct{ UserName, AccessKeyId, SecretAccessKey string }
 	kept := map[string]stored{}
@@ -50,7 +50,7 @@ func keysAreStored(a *account.Account) error {
 	}
 	for _, key := range a.Made() {
 		for name, user := range state.Users {
-			there := slices.ContainsFunc(user.Keys, func(k account.Key) bool { return k.ID == key.ID })
+			there := slices.ContainsFunc(user.Keys, func(k fakeaws.Key) bool { return k.ID == key.ID })
 			if want := (stored{name, key.ID, key.Secret}); there && kept[key.ID] != want {
 				return fmt.Errorf("%s has a new access key, and what is stored for it is not its secret", name)
 			}
@@ -84,7 +84,7 @@ func readers(policy string) string {
 }
 
 func TestParametersThatWouldReplaceNewKeysAreRefused(t *testing.T) {
-	_, err := newPlanner(account.New(account.State{}), nil, nil, settings.Function{
+	_, err := newPlanner(fakeaws.New(fakeaws.State{}), nil, nil, settings.Function{
 		Parameters: []byte(`{"maxAgeDays": 30, "rotateBeforeDays": 30}`), Topic: "arn:aws:sns:us-east-1:111122223333:warder",
 	})
 	if err == nil || !strings.Contains(err.Error(), "rotateBeforeDays is 30 and maxAgeDays 30") {

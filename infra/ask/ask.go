@@ -26,10 +26,10 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/explain"
 	"github.com/warder-aws/warder/pkg/halt"
-	"github.com/warder-aws/warder/pkg/history"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -180,8 +180,8 @@ func (a asker) release(ctx context.Context, q request) error {
 	if err != nil {
 		return err
 	}
-	var answer remedy.ReleaseAnswer
-	if err := a.invoke(ctx, c.ID, map[string]any{"release": remedy.ReleaseRequest{By: by, Reason: q["REASON"]}}, &answer); err != nil {
+	var answer remediation.ReleaseAnswer
+	if err := a.invoke(ctx, c.ID, map[string]any{"release": remediation.ReleaseRequest{By: by, Reason: q["REASON"]}}, &answer); err != nil {
 		return err
 	}
 	a.print(answer.Text)
@@ -194,8 +194,8 @@ func (a asker) undo(ctx context.Context, q request) error {
 	if err != nil {
 		return err
 	}
-	var answer remedy.UndoAnswer
-	if err := a.invoke(ctx, "undo", remedy.UndoRequest{
+	var answer remediation.UndoAnswer
+	if err := a.invoke(ctx, "undo", remediation.UndoRequest{
 		Action: q["ID"], User: q["USER"], Since: q["SINCE"], Run: q["RUN"], By: by, Reason: q["REASON"],
 	}, &answer); err != nil {
 		return err
@@ -218,8 +218,8 @@ func (a asker) undo(ctx context.Context, q request) error {
 
 // explain tells what was done and why.
 func (a asker) explain(ctx context.Context, q request) error {
-	var answer history.Answer
-	if err := a.invoke(ctx, "explain", history.Request{Key: q["KEY"], User: q["USER"], Policy: q["POLICY"], Action: q["ID"]}, &answer); err != nil {
+	var answer explain.Answer
+	if err := a.invoke(ctx, "explain", explain.Request{Key: q["KEY"], User: q["USER"], Policy: q["POLICY"], Action: q["ID"]}, &answer); err != nil {
 		return err
 	}
 	for line := range strings.Lines(answer.Text) {
@@ -249,7 +249,7 @@ func (a asker) sweep(ctx context.Context, q request) error {
 		"account": aws.ToString(caller.Account), "time": a.now().UTC().Format(time.RFC3339), "region": a.region,
 		"resources": []string{}, "detail": map[string]any{},
 	}
-	var report remedy.Report
+	var report remediation.Report
 	if err := a.invoke(ctx, c.ID, event, &report); err != nil {
 		return err
 	}
@@ -260,7 +260,7 @@ func (a asker) sweep(ctx context.Context, q request) error {
 	for _, told := range report.Notices {
 		a.print(fmt.Sprintf("  told %s: %s", cmp.Or(told.Owner, "the topic"), told.Title))
 	}
-	if report.Outcome == remedy.Failed {
+	if report.Outcome == remediation.Failed {
 		return errNotAll
 	}
 	return nil
@@ -281,7 +281,7 @@ func (a asker) report(ctx context.Context, q request) error {
 	}
 	a.print("page   " + made.Console)
 	a.print("table  s3://" + made.Bucket + "/" + made.CSV)
-	if made.Outcome == string(remedy.Told) {
+	if made.Outcome == string(remediation.Notified) {
 		a.print("The topic was told where it is.")
 	}
 	if q["OUT"] == "" {

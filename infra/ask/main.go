@@ -29,8 +29,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/s3"
-	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 	}
 	a, err := connect(ctx)
 	if err != nil {
-		fmt.Fprintln(stderr, say.Paragraph(err.Error())) // all faults of the settings, a line each
+		fmt.Fprintln(stderr, i18n.Paragraph(err.Error())) // all faults of the settings, a line each
 		return 1
 	}
 	a.out = stdout

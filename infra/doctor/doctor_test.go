@@ -39,7 +39,7 @@ func TestAnAccountInOrderHasNothingButOkInTheOrderOfRepair(t *testing.T) {
 	}
 }
 
-// Each thing that breaks turns its own line, and no other.
+// TestWhatIsBrokenIsSaid thing that breaks turns its own line, and no other.
 func TestWhatIsBrokenIsSaid(t *testing.T) {
 	advanced := func(fields ...trailtypes.AdvancedFieldSelector) *cloudtrail.GetEventSelectorsOutput {
 		return &cloudtrail.GetEventSelectorsOutput{AdvancedEventSelectors: []trailtypes.AdvancedEventSelector{{FieldSelectors: fields}}}

@@ -6,14 +6,14 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/forgery"
+	"github.com/warder-aws/warder/pkg/test/hostile"
 )
 
 // Whatever things in the account are called, and whatever AWS says of them: a line stays one, and steers no
 // terminal.
 func TestNothingInTheAccountSteersTheTerminal(t *testing.T) {
 	cases := 0
-	for what, text := range forgery.Texts() {
+	for what, text := range hostile.Texts() {
 		text = "name" + text
 		l := &lines{check: "a check"}
 		l.ok("%s is there", text)
@@ -25,7 +25,7 @@ func TestNothingInTheAccountSteersTheTerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 		cases += len(l.said)
-		if why := forgery.Steers(out.String()); why != "" {
+		if why := hostile.Steers(out.String()); why != "" {
 			t.Errorf("%s: prints what %s: %.500q", what, why, out.String())
 		}
 	}

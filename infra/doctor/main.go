@@ -38,8 +38,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 	}
 	d, err := connect(ctx)
 	if err != nil {
-		fmt.Fprintln(stderr, say.Paragraph(err.Error())) // it may have words of the account
+		fmt.Fprintln(stderr, i18n.Paragraph(err.Error())) // it may have words of the account
 		return 1
 	}
 	lines := d.examine(ctx)
@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 		err = show(stdout, lines, colourful(stdout))
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, say.Paragraph(err.Error())) // it may have words of the account
+		fmt.Fprintln(stderr, i18n.Paragraph(err.Error())) // it may have words of the account
 		return 1
 	}
 	for _, line := range lines {

@@ -403,8 +403,8 @@ func (r reader) Get(ctx context.Context, partition, sort string) (ledger.Item, e
 	return r.store.Get(ctx, partition, sort)
 }
 
-func (r reader) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
-	return r.store.Gather(ctx, keys...)
+func (r reader) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	return r.store.BatchGet(ctx, keys...)
 }
 
 func (r reader) Put(ctx context.Context, item ledger.Item) error { return r.store.Put(ctx, item) }

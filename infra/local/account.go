@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebsdk "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -30,12 +30,12 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/warder-aws/warder/infra/local/bus"
-	"github.com/warder-aws/warder/infra/local/channel"
-	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/eventbridge"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/infra/local/slackserver"
 	"github.com/warder-aws/warder/infra/local/stack"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -55,8 +55,8 @@ type options struct {
 	each    int                                          // how many events a function handles at a time; 1 when 0
 	synth   project.Synth                                // whose template the account has; that which is deployed when empty
 	alter   func(function string, env map[string]string) // the settings of a function; nil to leave them
-	done    func(host.Result)                            // told of each event that a function is done with
-	posted  func(channel.Message)                        // told of each message in the channel that stands for Slack
+	done    func(lambdahost.Result)                      // told of each event that a function is done with
+	posted  func(slackserver.Message)                    // told of each message in the channel that stands for Slack
 	stderr  io.Writer                                    // for what goes wrong beside everything else
 }
 
@@ -68,11 +68,11 @@ type account struct {
 	Stack     stack.Stack
 
 	moto   *moto.Server
-	bus    *bus.Bus
-	host   *host.Host
-	front  *front.Front
+	bus    *eventbridge.Bus
+	host   *lambdahost.Host
+	front  *endpoint.Front
 	server *http.Server
-	slack  *channel.Server // nil when the stack posts nowhere
+	slack  *slackserver.Server // nil when the stack posts nowhere
 }
 
 // config is a client's configuration for the service at url.
@@ -91,8 +91,8 @@ func own(server *moto.Server) aws.Config {
 
 // openMoto starts moto, brings what it needs up to date first and makes the template's resources in
 // it. Whoever calls it closes it.
-func openMoto(ctx context.Context, synth project.Synth, stderr io.Writer) (project.Root, *moto.Server, stack.Stack, *bus.Bus, error) {
-	fail := func(err error) (project.Root, *moto.Server, stack.Stack, *bus.Bus, error) {
+func openMoto(ctx context.Context, synth project.Synth, stderr io.Writer) (project.Root, *moto.Server, stack.Stack, *eventbridge.Bus, error) {
+	fail := func(err error) (project.Root, *moto.Server, stack.Stack, *eventbridge.Bus, error) {
 		return "", nil, stack.Stack{}, nil, err
 	}
 	root, err := project.Find()
@@ -120,7 +120,7 @@ func openMoto(ctx context.Context, synth project.Synth, stderr io.Writer) (proje
 		return fail(err)
 	}
 	cfg := own(server)
-	rules, err := bus.New(ctx, eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, region, created.Buses, created.Rules)
+	rules, err := eventbridge.New(ctx, ebsdk.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, region, created.Buses, created.Rules)
 	if err != nil {
 		server.Close()
 		return fail(err)
@@ -200,8 +200,8 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 		}
 		environments[f.Name] = f.Env
 	}
-	a.host = host.New(functions, host.Options{
-		Log: a.logs(o.stderr), Failed: a.failures(o.stderr), Done: func(r host.Result) {
+	a.host = lambdahost.New(functions, lambdahost.Options{
+		Log: a.logs(o.stderr), Failed: a.failures(o.stderr), Done: func(r lambdahost.Result) {
 			a.noteRun(r.Function)
 			if o.done != nil {
 				o.done(r)
@@ -212,7 +212,7 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 	if o.unheard {
 		listeners = nil
 	}
-	a.front = front.New(front.Config{
+	a.front = endpoint.New(endpoint.Config{
 		Moto: a.moto, Bus: a.bus, Host: a.host, Account: moto.AccountID, Region: region, Functions: keys, Listeners: listeners,
 		Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
 	})
@@ -222,12 +222,12 @@ func openAccount(ctx context.Context, o options) (_ *account, err error) {
 }
 
 // deployed are the hub's stack and those of the regions, as CloudFormation tells of them.
-func deployed(hub stack.Stack) []front.Deployed {
-	var all []front.Deployed
+func deployed(hub stack.Stack) []endpoint.Deployed {
+	var all []endpoint.Deployed
 	for _, s := range append([]stack.Stack{hub}, hub.Regions...) {
-		d := front.Deployed{Name: s.Name, Region: s.Region, Created: time.Now(), Template: s.Template, Targets: s.Targets}
+		d := endpoint.Deployed{Name: s.Name, Region: s.Region, Created: time.Now(), Template: s.Template, Targets: s.Targets}
 		for _, r := range s.Resources {
-			d.Resources = append(d.Resources, front.Resource(r))
+			d.Resources = append(d.Resources, endpoint.Resource(r))
 		}
 		all = append(all, d)
 	}
@@ -252,7 +252,7 @@ func (a *account) Close() {
 
 // openSlack starts a channel that stands for Slack, and keeps a token for it where the function that
 // posts looks for one. Without such a function it does nothing.
-func (a *account) openSlack(ctx context.Context, posted func(channel.Message)) error {
+func (a *account) openSlack(ctx context.Context, posted func(slackserver.Message)) error {
 	i := slices.IndexFunc(a.Stack.Functions, func(f stack.Function) bool { return f.Env["WARDER_SLACK"] != "" })
 	if i < 0 {
 		return nil
@@ -270,7 +270,7 @@ func (a *account) openSlack(ctx context.Context, posted func(channel.Message)) e
 	if err != nil {
 		return fmt.Errorf("keep a token for Slack: %w", err)
 	}
-	a.slack, err = channel.Start(ctx, posted)
+	a.slack, err = slackserver.Start(ctx, posted)
 	return err
 }
 
@@ -304,9 +304,9 @@ func (a *account) addOperator(ctx context.Context) error {
 var everyMode = regexp.MustCompile(`":"(off|observe|enforce)"`)
 
 // functions are the template's functions as the host runs them, and whose access key is whose.
-func (a *account) functions(ctx context.Context, root project.Root, mode string) ([]host.Function, map[string]string, error) {
+func (a *account) functions(ctx context.Context, root project.Root, mode string) ([]lambdahost.Function, map[string]string, error) {
 	client := sts.NewFromConfig(own(a.moto))
-	var functions []host.Function
+	var functions []lambdahost.Function
 	keys := map[string]string{}
 	for _, f := range a.Stack.Functions {
 		binary, err := root.Binary(strings.TrimPrefix(f.Name, prefix))
@@ -349,16 +349,16 @@ func (a *account) functions(ctx context.Context, root project.Root, mode string)
 		if a.slack != nil && env["WARDER_SLACK"] != "" {
 			env["WARDER_SLACK_LOCAL"] = a.slack.URL
 		}
-		functions = append(functions, host.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries})
+		functions = append(functions, lambdahost.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries})
 	}
 	return functions, keys, nil
 }
 
 // listeners are the functions that the stack's topics start.
-func (a *account) listeners() []front.Listener {
-	var listeners []front.Listener
+func (a *account) listeners() []endpoint.Listener {
+	var listeners []endpoint.Listener
 	for _, s := range a.Stack.Subscriptions {
-		listeners = append(listeners, front.Listener{Subscription: s.ARN, Topic: s.Topic, Function: s.Function})
+		listeners = append(listeners, endpoint.Listener{Subscription: s.ARN, Topic: s.Topic, Function: s.Function})
 	}
 	return listeners
 }
@@ -370,21 +370,21 @@ func (a *account) noteRun(function string) {
 	for _, f := range a.Stack.Functions {
 		if f.Name == function {
 			stream := "arn:aws:logs:" + region + ":" + moto.AccountID + ":log-group:" + f.LogGroup + ":log-stream:" + time.Now().UTC().Format("2006/01/02")
-			a.front.Note(front.Call{Function: function, By: "lambda", Action: "logs:CreateLogStream", Resource: stream})
-			a.front.Note(front.Call{Function: function, By: "lambda", Action: "logs:PutLogEvents", Resource: stream})
+			a.front.Note(endpoint.Call{Function: function, By: "lambda", Action: "logs:CreateLogStream", Resource: stream})
+			a.front.Note(endpoint.Call{Function: function, By: "lambda", Action: "logs:PutLogEvents", Resource: stream})
 		}
 	}
 }
 
 // logs writes what functions print to their log groups.
-func (a *account) logs(stderr io.Writer) func(string, []host.Line) {
+func (a *account) logs(stderr io.Writer) func(string, []lambdahost.Line) {
 	client := cloudwatchlogs.NewFromConfig(own(a.moto))
 	groups := map[string]string{}
 	for _, f := range a.Stack.Functions {
 		groups[f.Name] = f.LogGroup
 	}
 	stream := time.Now().UTC().Format("2006/01/02/[$LATEST]") + strings.ToLower(rand.Text())
-	return func(function string, lines []host.Line) {
+	return func(function string, lines []lambdahost.Line) {
 		group := groups[function]
 		var events []logtypes.InputLogEvent
 		for _, line := range lines {
@@ -432,7 +432,7 @@ func (a *account) failures(stderr io.Writer) func(string, []byte) {
 		defer cancel()
 		name := arn[strings.LastIndex(arn, ":")+1:]
 		url := a.moto.URL + "/" + moto.AccountID + "/" + name
-		a.front.Note(front.Call{Function: function, By: "lambda", Action: "sqs:SendMessage", Resource: arn})
+		a.front.Note(endpoint.Call{Function: function, By: "lambda", Action: "sqs:SendMessage", Resource: arn})
 		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(string(record))}); err != nil {
 			fmt.Fprintf(stderr, "local: send to queue %s: %v\n", name, err)
 		}

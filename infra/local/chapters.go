@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
 
-	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	warder "github.com/warder-aws/warder/pkg/change"
@@ -316,10 +316,10 @@ func twice(ctx context.Context, s *stage) error {
 func failure(ctx context.Context, s *stage) error {
 	function := prefix + "alert-console-login"
 	s.say("DynamoDB refuses the function the ledger")
-	if err := s.fault(ctx, front.Fault{Operation: "dynamodb:PutItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
+	if err := s.fault(ctx, endpoint.Fault{Operation: "dynamodb:PutItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
 		return err
 	}
-	if err := s.fault(ctx, front.Fault{Operation: "dynamodb:GetItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
+	if err := s.fault(ctx, endpoint.Fault{Operation: "dynamodb:GetItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
 		return err
 	}
 	root, err := project.Find()

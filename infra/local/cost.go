@@ -15,8 +15,8 @@ import (
 	"sync"
 	"text/tabwriter"
 
-	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
@@ -80,7 +80,7 @@ type meter struct {
 	now used
 }
 
-func (m *meter) done(r host.Result) {
+func (m *meter) done(r lambdahost.Result) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now.invocations++
@@ -112,8 +112,8 @@ func (m *meter) done(r host.Result) {
 }
 
 // take returns what was used since the last time.
-func (m *meter) take(ctx context.Context, endpoint string) (used, error) {
-	calls, err := recorded(ctx, endpoint)
+func (m *meter) take(ctx context.Context, address string) (used, error) {
+	calls, err := recorded(ctx, address)
 	if err != nil {
 		return used{}, err
 	}
@@ -141,10 +141,10 @@ func (m *meter) take(ctx context.Context, endpoint string) (used, error) {
 }
 
 // recorded returns and forgets the AWS calls that functions made.
-func recorded(ctx context.Context, endpoint string) ([]front.Call, error) {
-	var calls []front.Call
+func recorded(ctx context.Context, address string) ([]endpoint.Call, error) {
+	var calls []endpoint.Call
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
-		request, err := http.NewRequestWithContext(ctx, method, endpoint+"/_warder/calls", nil)
+		request, err := http.NewRequestWithContext(ctx, method, address+"/_warder/calls", nil)
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 )
 
 func TestWhatStandsIsPricedFromTheTemplate(t *testing.T) {
@@ -33,7 +33,7 @@ func TestWhatStandsIsPricedFromTheTemplate(t *testing.T) {
 
 func TestAMetricIsPaidForTheHoursInWhichItHasValues(t *testing.T) {
 	m := &meter{now: used{metrics: map[string]float64{}}}
-	m.done(host.Result{Function: "warder-a", Log: []byte(`plain text
+	m.done(lambdahost.Result{Function: "warder-a", Log: []byte(`plain text
 {"msg":"invocation","Findings":0,"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Control"]],"Metrics":[{"Name":"Findings"}]},{"Namespace":"Warder","Dimensions":[[]],"Metrics":[{"Name":"HaltedHours"}]}]}}
 `)})
 	total := used{metrics: map[string]float64{}}

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
@@ -65,7 +65,7 @@ func perform(ctx context.Context, command string, scenes []scene, args []string,
 
 	p := printer{out: stdout, style: styleOf(stdout)}
 	var results []result
-	var made []front.Call
+	var made []endpoint.Call
 	for _, scene := range scenes {
 		played, called, err := p.play(ctx, scene, len(results), *verbose, *out, stderr)
 		if err != nil {
@@ -82,7 +82,7 @@ func perform(ctx context.Context, command string, scenes []scene, args []string,
 }
 
 // writeCalls writes what functions called to a file, one call a line.
-func writeCalls(file string, calls []front.Call) error {
+func writeCalls(file string, calls []endpoint.Call) error {
 	var lines bytes.Buffer
 	encoder := json.NewEncoder(&lines)
 	for _, call := range calls {
@@ -97,7 +97,7 @@ func writeCalls(file string, calls []front.Call) error {
 }
 
 // play plays a scene after so many chapters, and returns how they came out and what functions called.
-func (p printer) play(ctx context.Context, scene scene, before int, verbose bool, out string, stderr io.Writer) ([]result, []front.Call, error) {
+func (p printer) play(ctx context.Context, scene scene, before int, verbose bool, out string, stderr io.Writer) ([]result, []endpoint.Call, error) {
 	s, err := openStage(ctx, p, scene, verbose, stderr)
 	if err != nil {
 		return nil, nil, err

@@ -23,18 +23,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/warder-aws/warder/infra/local/bus"
-	"github.com/warder-aws/warder/infra/local/envelope"
-	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/eventbridge"
+	"github.com/warder-aws/warder/infra/local/eventfile"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/rush"
-	inmemory "github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/ledger"
 	published "github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
+	inmemory "github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // emulated carries traffic to a local account, where the real functions are.
@@ -168,7 +168,7 @@ func (e *emulated) schedules() map[string]string {
 
 // done is told of every event that a function is done with: of the plan, whose answer somebody waits
 // for, and of what Warder's own calls set off.
-func (e *emulated) done(r host.Result) {
+func (e *emulated) done(r lambdahost.Result) {
 	var event struct{ ID string }
 	if json.Unmarshal(r.Event, &event) == nil && strings.HasPrefix(event.ID, rush.IDs) {
 		return
@@ -180,10 +180,10 @@ func (e *emulated) done(r host.Result) {
 }
 
 // read is a function's answer.
-func read(r host.Result) rush.Answer {
+func read(r lambdahost.Result) rush.Answer {
 	answer := rush.Answer{Failed: r.Failed, Attempts: r.Attempts, Took: r.Duration}
 	if err := json.Unmarshal(r.Payload, &answer.Report); err != nil || r.Failed {
-		answer.Failed, answer.Report = true, remedy.Report{Reason: string(r.Payload)}
+		answer.Failed, answer.Report = true, remediation.Report{Reason: string(r.Payload)}
 	}
 	answer.Report.Control = strings.TrimPrefix(r.Function, prefix)
 	return answer
@@ -199,7 +199,7 @@ func (e *emulated) StartSession(ctx context.Context, s rush.Session) error {
 
 // Deliver implements [rush.Carrier].
 func (e *emulated) Deliver(ctx context.Context, _ time.Time, data []byte) ([]rush.Answer, error) {
-	event, err := envelope.Parse(data)
+	event, err := eventfile.Parse(data)
 	if err != nil {
 		return nil, err
 	}
@@ -207,8 +207,8 @@ func (e *emulated) Deliver(ctx context.Context, _ time.Time, data []byte) ([]rus
 	if err != nil {
 		return nil, err
 	}
-	matches = slices.DeleteFunc(matches, func(m bus.Match) bool { return m.Function == "" }) // for queues
-	results := make([]<-chan host.Result, len(matches))
+	matches = slices.DeleteFunc(matches, func(m eventbridge.Match) bool { return m.Function == "" }) // for queues
+	results := make([]<-chan lambdahost.Result, len(matches))
 	for i, match := range matches {
 		if results[i], err = e.account.host.Send(match.Function, match.Event); err != nil {
 			return nil, err
@@ -218,7 +218,7 @@ func (e *emulated) Deliver(ctx context.Context, _ time.Time, data []byte) ([]rus
 	for _, result := range results {
 		r, ok := <-result
 		if !ok {
-			return nil, host.ErrClosed
+			return nil, lambdahost.ErrClosed
 		}
 		answers = append(answers, read(r))
 	}
@@ -228,7 +228,7 @@ func (e *emulated) Deliver(ctx context.Context, _ time.Time, data []byte) ([]rus
 // Refuse implements [rush.Carrier].
 func (e *emulated) Refuse(ctx context.Context, on bool) error {
 	if on {
-		return post(ctx, e.account.URL+"/_warder/fault", front.Fault{
+		return post(ctx, e.account.URL+"/_warder/fault", endpoint.Fault{
 			Operation: "sns:Publish", Function: settings.FunctionName(rush.Refused), Status: http.StatusForbidden, Code: "AuthorizationError", Message: "refused",
 		})
 	}
@@ -307,7 +307,7 @@ func (e *emulated) Again(_ context.Context, k rush.Kept) (rush.Answer, error) {
 	}
 	r, ok := <-result
 	if !ok {
-		return rush.Answer{}, host.ErrClosed
+		return rush.Answer{}, lambdahost.ErrClosed
 	}
 	return read(r), nil
 }

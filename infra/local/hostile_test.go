@@ -7,16 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/infra/local/channel"
-	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/pkg/forgery"
+	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/slackserver"
+	"github.com/warder-aws/warder/pkg/test/hostile"
 )
 
 // Whatever the account has and functions answer: the tables and lines of the tools are theirs, and steer no
 // terminal.
 func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 	cases := 0
-	for what, text := range forgery.Texts() {
+	for what, text := range hostile.Texts() {
 		text = "name" + text
 		answer, err := json.Marshal(outcome{
 			Outcome: "changed", Reason: text, Severity: text, Changes: []change{{ID: text, Kind: text, Subject: text, Target: text, Before: text, After: text, Status: text, Reason: text}},
@@ -27,7 +27,7 @@ func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 		}
 		for name, write := range map[string]func(*bytes.Buffer) error{
 			"send": func(out *bytes.Buffer) error {
-				printer{out: out}.event("event.json", []front.Delivery{{Function: "warder-x", Payload: answer}, {Function: "warder-y", Payload: []byte(text)}, {Function: "warder-z", Payload: []byte(text), Failed: true}})
+				printer{out: out}.event("event.json", []endpoint.Delivery{{Function: "warder-x", Payload: answer}, {Function: "warder-y", Payload: []byte(text)}, {Function: "warder-z", Payload: []byte(text), Failed: true}})
 				return nil
 			},
 			"lines": func(out *bytes.Buffer) error {
@@ -35,7 +35,7 @@ func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 				return nil
 			},
 			"Slack": func(out *bytes.Buffer) error {
-				printer{out: out}.message(channel.Message{Lines: []string{text, text}, Text: text})
+				printer{out: out}.message(slackserver.Message{Lines: []string{text, text}, Text: text})
 				return nil
 			},
 			"preview": func(out *bytes.Buffer) error {
@@ -54,7 +54,7 @@ func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 			if err := write(&out); err != nil {
 				t.Fatal(err)
 			}
-			if why := forgery.Steers(out.String()); why != "" {
+			if why := hostile.Steers(out.String()); why != "" {
 				t.Errorf("%s, %s: prints what %s: %.700q", name, what, why, out.String())
 			}
 		}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/ledger/storetest"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/storetest"
 )
 
 // The ledger's table is the template's: its keys, its index.

@@ -29,7 +29,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
@@ -278,11 +278,11 @@ func TestUpIsAnAccountInWhichADirectPolicyIsDetached(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		var calls []front.Call
+		var calls []endpoint.Call
 		if err := json.NewDecoder(response.Body).Decode(&calls); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.ContainsFunc(calls, func(c front.Call) bool {
+		if !slices.ContainsFunc(calls, func(c endpoint.Call) bool {
 			return c.Function == "warder-detach-direct-policy" && c.Action == "iam:DetachUserPolicy" && c.Resource == "arn:aws:iam::123456789012:user/warm" && c.Status == 200
 		}) {
 			t.Errorf("%d calls, none of them the detachment", len(calls))

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/infra/local/browser"
+	"github.com/warder-aws/warder/pkg/test/browser"
 )
 
 // What the real functions recorded in a month becomes a page that can be looked at.

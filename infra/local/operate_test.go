@@ -23,7 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/pkg/metric"
 )
 
@@ -78,7 +78,7 @@ func (r *running) kept(t *testing.T, name string) (url string, messages []string
 }
 
 // fault lets calls of functions fail, or none any more.
-func (r *running) fault(t *testing.T, f *front.Fault) {
+func (r *running) fault(t *testing.T, f *endpoint.Fault) {
 	t.Helper()
 	if f == nil {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, r.env["AWS_ENDPOINT_URL"]+"/_warder/fault", nil)
@@ -117,7 +117,7 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 	}
 
 	// The function cannot read the ledger.
-	r.fault(t, &front.Fault{Operation: "dynamodb:GetItem", Function: "warder-detach-direct-policy", Status: 400, Code: "AccessDeniedException", Message: "refused for the test"})
+	r.fault(t, &endpoint.Fault{Operation: "dynamodb:GetItem", Function: "warder-detach-direct-policy", Status: 400, Code: "AccessDeniedException", Message: "refused for the test"})
 	for _, user := range users {
 		attach(user)
 	}
@@ -189,7 +189,7 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 	}
 
 	// A change that fails, one that is held back, and a sweep, for the lines that only those write.
-	r.fault(t, &front.Fault{Operation: "iam:DetachUserPolicy", Status: 403, Code: "AccessDenied", Message: "refused for the test"})
+	r.fault(t, &endpoint.Fault{Operation: "iam:DetachUserPolicy", Status: 403, Code: "AccessDenied", Message: "refused for the test"})
 	attach("erin")
 	r.fault(t, nil)
 	if _, err := ssm.NewFromConfig(r.config()).PutParameter(t.Context(), &ssm.PutParameterInput{

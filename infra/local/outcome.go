@@ -6,8 +6,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/warder-aws/warder/infra/local/channel"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/infra/local/slackserver"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // An outcome is what a function answers, and what `send -json` prints.
@@ -105,10 +105,10 @@ type printer struct {
 func (p printer) details(o outcome) []string {
 	var lines []string
 	for _, c := range o.Changes {
-		line := say.Plain(fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, cut(c.Before, 72), cut(c.After, 72)))
-		note := say.Plain(strings.Trim(c.Status+": "+c.Reason, ": "))
+		line := i18n.Plain(fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, cut(c.Before, 72), cut(c.After, 72)))
+		note := i18n.Plain(strings.Trim(c.Status+": "+c.Reason, ": "))
 		if c.Status == o.Outcome {
-			note = say.Plain(c.Reason)
+			note = i18n.Plain(c.Reason)
 		}
 		if note != "" {
 			line += p.style.dim(" (" + note + ")")
@@ -120,7 +120,7 @@ func (p printer) details(o outcome) []string {
 		if whom == "" {
 			whom = "the topic's subscribers"
 		}
-		lines = append(lines, say.Plain(fmt.Sprintf("told %s: %s (%s, %s)", whom, value(n.Title), n.Kind, n.Severity)))
+		lines = append(lines, i18n.Plain(fmt.Sprintf("told %s: %s (%s, %s)", whom, value(n.Title), n.Kind, n.Severity)))
 	}
 	if len(lines) == 0 && o.Reason != "" {
 		lines = append(lines, value(o.Reason))
@@ -133,7 +133,7 @@ func value(text string) string { return cut(text, 120) }
 
 // cut is text on one line, of so many characters at most.
 func cut(text string, limit int) string {
-	text = strings.Join(strings.Fields(say.Plain(text)), " ")
+	text = strings.Join(strings.Fields(i18n.Plain(text)), " ")
 	if text == "" {
 		return "nothing"
 	}
@@ -158,7 +158,7 @@ func (p printer) lines(o outcome) {
 }
 
 // message prints a message of the channel that stands for Slack: what answers another one is indented.
-func (p printer) message(m channel.Message) {
+func (p printer) message(m slackserver.Message) {
 	indent := ""
 	if m.Thread != "" {
 		indent = "    "
@@ -166,7 +166,7 @@ func (p printer) message(m channel.Message) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s%s\n", indent, p.style.dim("in Slack, "+place(m)+":"))
 	for i, line := range m.Lines {
-		line = say.Plain(line)
+		line = i18n.Plain(line)
 		if i == 0 {
 			line = p.style.bold(line)
 		}
@@ -176,7 +176,7 @@ func (p printer) message(m channel.Message) {
 }
 
 // place is where a message is.
-func place(m channel.Message) string {
+func place(m slackserver.Message) string {
 	switch {
 	case m.Thread == "":
 		return "in the channel"

@@ -26,14 +26,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/stack"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
 	message "github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -213,8 +213,8 @@ func (p *preview) look(ctx context.Context, root project.Root, server *moto.Serv
 	var mu sync.Mutex
 	notices := map[string][]message.Message{}
 	keys := map[string]string{}
-	gate := front.NewGate(front.GateConfig{
-		Moto: server.URL, Account: p.Account, Reads: front.Reads(controls), Functions: keys, Upstream: upstream,
+	gate := endpoint.NewGate(endpoint.GateConfig{
+		Moto: server.URL, Account: p.Account, Reads: endpoint.Reads(controls), Functions: keys, Upstream: upstream,
 		Told: func(function string, data []byte) {
 			var m message.Message
 			if json.Unmarshal(data, &m) != nil {
@@ -229,7 +229,7 @@ func (p *preview) look(ctx context.Context, root project.Root, server *moto.Serv
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	var hosted []host.Function
+	var hosted []lambdahost.Function
 	var swept []control.Control
 	for _, c := range controls {
 		if len(only) > 0 && !slices.Contains(only, c.ID) {
@@ -252,14 +252,14 @@ func (p *preview) look(ctx context.Context, root project.Root, server *moto.Serv
 		key := fmt.Sprintf("ASIAOFTHEFUNCTION%04d", i)
 		keys[key] = f.Name
 		env := previewEnvironment(f, key, p.Region, "http://"+listener.Addr().String())
-		hosted = append(hosted, host.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: previewTimeout, Retries: f.Retries})
+		hosted = append(hosted, lambdahost.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: previewTimeout, Retries: f.Retries})
 		swept = append(swept, c)
 		p.BlastRadius = radius(f.Env)
 	}
 	endpoint := &http.Server{Handler: gate, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = endpoint.Serve(listener) }()
 	defer func() { _ = endpoint.Close() }()
-	h := host.New(hosted, host.Options{})
+	h := lambdahost.New(hosted, lambdahost.Options{})
 	defer h.Close()
 
 	results, err := p.sweep(ctx, h, gate, swept, stderr)
@@ -311,8 +311,8 @@ func radius(env map[string]string) int {
 }
 
 // sweep starts each control as its schedule would, a few at a time, and waits for them all.
-func (p *preview) sweep(ctx context.Context, h *host.Host, gate *front.Gate, controls []control.Control, stderr io.Writer) ([]host.Result, error) {
-	results := make([]host.Result, len(controls))
+func (p *preview) sweep(ctx context.Context, h *lambdahost.Host, gate *endpoint.Gate, controls []control.Control, stderr io.Writer) ([]lambdahost.Result, error) {
+	results := make([]lambdahost.Result, len(controls))
 	faults := make([]error, len(controls))
 	turns := make(chan struct{}, previewed)
 	done := make(chan struct{})
@@ -339,23 +339,23 @@ func (p *preview) sweep(ctx context.Context, h *host.Host, gate *front.Gate, con
 	return results, errors.Join(faults...)
 }
 
-func (p *preview) sweepOne(ctx context.Context, h *host.Host, c control.Control) (host.Result, error) {
+func (p *preview) sweepOne(ctx context.Context, h *lambdahost.Host, c control.Control) (lambdahost.Result, error) {
 	event, err := json.Marshal(map[string]any{
 		"version": "0", "id": "preview-" + c.ID, "detail-type": "Scheduled Event", "source": "aws.events",
 		"account": p.Account, "time": p.At.Format(time.RFC3339), "region": p.Region, "resources": []string{}, "detail": map[string]any{},
 	})
 	if err != nil {
-		return host.Result{}, err
+		return lambdahost.Result{}, err
 	}
 	answers, err := h.Send(settings.FunctionName(c.ID), event)
 	if err != nil {
-		return host.Result{}, err
+		return lambdahost.Result{}, err
 	}
 	select {
 	case result := <-answers:
 		return result, nil
 	case <-ctx.Done():
-		return host.Result{}, ctx.Err()
+		return lambdahost.Result{}, ctx.Err()
 	}
 }
 
@@ -386,7 +386,7 @@ func (p *preview) add(c control.Control, o outcome, notices []message.Message) {
 	users, shown := map[string]bool{}, map[string]bool{}
 	for _, m := range notices {
 		line := previewLine{
-			Control: c.ID, When: told, Owner: m.Owner, Subject: m.Subject, Severity: m.Severity, Title: m.Title, Text: m.Text, Why: m.Left,
+			Control: c.ID, When: told, Owner: m.Owner, Subject: m.Subject, Severity: m.Severity, Title: m.Title, Text: m.Text, Why: m.UnchangedReason,
 		}
 		for _, made := range m.Changes {
 			shown[made.ID] = true
@@ -439,7 +439,7 @@ func hint(target string) string {
 func (p preview) print(out io.Writer, s style) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "Account %s in %s, as %s, %s. Nothing was changed: %d calls were made to it, and all of them only read.\n\n",
-		p.Account, p.Region, say.Plain(p.Caller), p.At.Format("2006-01-02 15:04 MST"), p.Reads)
+		p.Account, p.Region, i18n.Plain(p.Caller), p.At.Format("2006-01-02 15:04 MST"), p.Reads)
 	if len(p.Lines) > 0 {
 		text.WriteString(s.bold("On the first day of enforce") + "\n")
 		rows := [][]string{{"WHEN", "TOLD", "ABOUT", "WHAT", "CONTROL"}}
@@ -527,7 +527,7 @@ func table(out *strings.Builder, rows [][]string) {
 	wide := map[int]int{}
 	for _, row := range rows {
 		for i, cell := range row {
-			row[i] = say.Plain(cell)
+			row[i] = i18n.Plain(cell)
 			wide[i] = max(wide[i], len([]rune(row[i])))
 		}
 	}

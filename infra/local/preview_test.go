@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/moto/mototest"
 	"github.com/warder-aws/warder/infra/local/project"
@@ -114,7 +114,7 @@ func everything(t *testing.T, r *running) map[string]any {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var calls []front.Call
+	var calls []endpoint.Call
 	if err := json.NewDecoder(response.Body).Decode(&calls); err != nil {
 		t.Fatal(err)
 	}

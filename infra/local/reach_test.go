@@ -18,7 +18,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/stack"
@@ -64,7 +64,7 @@ func reachRest(t *testing.T) *stage {
 	t.Cleanup(s.account.Close)
 	r := &reacher{t, s, iam.NewFromConfig(own(s.account.moto))}
 	// Slack takes a message a second, and the tour has seen it: here every post fails, at once.
-	r.must(r.fault(t.Context(), front.Fault{Operation: "dynamodb:PutItem", Function: prefix + "post-to-slack", Status: 400, Code: "AccessDeniedException"}))
+	r.must(r.fault(t.Context(), endpoint.Fault{Operation: "dynamodb:PutItem", Function: prefix + "post-to-slack", Status: 400, Code: "AccessDeniedException"}))
 	for _, play := range []func(){r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried, r.failed} {
 		play()
 	}
@@ -187,7 +187,7 @@ func (r *reacher) rotated() {
 		r.key(name, 70, 0)
 	}
 	ask("rosa")
-	r.must(r.fault(ctx, front.Fault{Operation: "secretsmanager:PutSecretValue", Function: prefix + control, Status: 400, Code: "AccessDeniedException", Message: "refused once", Times: 1}))
+	r.must(r.fault(ctx, endpoint.Fault{Operation: "secretsmanager:PutSecretValue", Function: prefix + control, Status: 400, Code: "AccessDeniedException", Message: "refused once", Times: 1}))
 	r.must(r.later(ctx, control, 0))
 	r.undone(map[string]string{"user": "rosa", "since": since()})
 	told, err := r.limits(control)
@@ -264,7 +264,7 @@ func (r *reacher) swept() {
 // retried: the first notice of controls that only tell is refused, and their retry reads what was found.
 func (r *reacher) retried() {
 	for function, sample := range map[string]string{"alert-console-login": "root-console-login", "alert-external-access": "key-open-to-everybody"} {
-		r.must(r.fault(r.Context(), front.Fault{Operation: "sns:Publish", Function: prefix + function, Status: 403, Code: "AuthorizationError", Message: "refused", Times: 1}))
+		r.must(r.fault(r.Context(), endpoint.Fault{Operation: "sns:Publish", Function: prefix + function, Status: 403, Code: "AuthorizationError", Message: "refused", Times: 1}))
 		r.must(r.sample(r.Context(), sample))
 	}
 	r.idle()
@@ -279,7 +279,7 @@ func (r *reacher) failed() {
 			continue
 		}
 		for _, operation := range []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "secretsmanager:GetSecretValue"} {
-			r.must(r.fault(ctx, front.Fault{Operation: operation, Function: f.Name, Status: 400, Code: "AccessDeniedException", Message: "refused"}))
+			r.must(r.fault(ctx, endpoint.Fault{Operation: operation, Function: f.Name, Status: 400, Code: "AccessDeniedException", Message: "refused"}))
 		}
 		_, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &f.Name, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{}`)})
 		r.must(err)

@@ -13,12 +13,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/infra/local/envelope"
+	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
 // in is an event as if it had happened in the region. Its account and ids stay as they are.
-func in(t *testing.T, event envelope.Event, region string) envelope.Event {
+func in(t *testing.T, event eventfile.Event, region string) eventfile.Event {
 	t.Helper()
 	var fields map[string]any
 	if err := json.Unmarshal(event.JSON, &fields); err != nil {
@@ -29,7 +29,7 @@ func in(t *testing.T, event envelope.Event, region string) envelope.Event {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved, err := envelope.Parse(data)
+	moved, err := eventfile.Parse(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := envelope.Files([]string{"events"})
+	files, err := eventfile.Files([]string{"events"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		event, err := envelope.Parse(data)
+		event, err := eventfile.Parse(data)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,10 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/infra/local/judge"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/stack"
+	"github.com/warder-aws/warder/pkg/test/iamsim"
 )
 
 // A role is one of the templates, and what is known of whoever has it.
@@ -28,15 +28,15 @@ type role struct {
 	name   string // of the template, without the CDK's hash: UndoRole
 	whose  string // the id of its function, or forwards
 	arn    string
-	policy judge.Policy
-	calls  []judge.Request // that were seen to be made with it, each once
-	resist []judge.Request // the temptations
-	not    []judge.Request // all that it must not allow
-	may    []judge.Request // the temptations that are its job
+	policy iamsim.Policy
+	calls  []iamsim.Request // that were seen to be made with it, each once
+	resist []iamsim.Request // the temptations
+	not    []iamsim.Request // all that it must not allow
+	may    []iamsim.Request // the temptations that are its job
 }
 
 // with is the role with another policy.
-func (r role) with(policy judge.Policy) role {
+func (r role) with(policy iamsim.Policy) role {
 	r.policy = policy
 	return r
 }
@@ -53,7 +53,7 @@ func rolesAtWork(t *testing.T) []role {
 	}
 	var world world
 	var roles []role
-	var reached []front.Call
+	var reached []endpoint.Call
 	t.Run("at work", func(t *testing.T) {
 		t.Run("in the tour", func(t *testing.T) {
 			t.Parallel()
@@ -82,12 +82,12 @@ func rolesAtWork(t *testing.T) []role {
 		if at < 0 {
 			t.Fatalf("%+v is made with no role of the template", call)
 		}
-		request := world.known(judge.Request{Action: call.Action, Resource: call.Resource, Context: call.Conditions})
+		request := world.known(iamsim.Request{Action: call.Action, Resource: call.Resource, Context: call.Conditions})
 		if !holdsRequest(roles[at].calls, request) {
 			roles[at].calls = append(roles[at].calls, request)
 		}
 	}
-	var others []judge.Request
+	var others []iamsim.Request
 	for _, r := range roles {
 		others = append(others, r.calls...)
 	}
@@ -106,7 +106,7 @@ func rolesAtWork(t *testing.T) []role {
 			r.not = append(r.not, elsewhere(call)...)
 		}
 		for _, call := range others {
-			if !slices.ContainsFunc(r.calls, func(c judge.Request) bool { return c.Action == call.Action }) && !holdsRequest(r.may, call) {
+			if !slices.ContainsFunc(r.calls, func(c iamsim.Request) bool { return c.Action == call.Action }) && !holdsRequest(r.may, call) {
 				r.not = append(r.not, call)
 			}
 		}
@@ -117,17 +117,17 @@ func rolesAtWork(t *testing.T) []role {
 	return roles
 }
 
-func holdsRequest(all []judge.Request, r judge.Request) bool {
-	return slices.ContainsFunc(all, func(a judge.Request) bool {
+func holdsRequest(all []iamsim.Request, r iamsim.Request) bool {
+	return slices.ContainsFunc(all, func(a iamsim.Request) bool {
 		return a.Action == r.Action && a.Resource == r.Resource && maps.Equal(a.Context, r.Context)
 	})
 }
 
 // oneOfEachKind is the first of the requests for each action, kind of resource and set of condition
 // keys: a user stands for all users.
-func oneOfEachKind(requests []judge.Request) []judge.Request {
+func oneOfEachKind(requests []iamsim.Request) []iamsim.Request {
 	seen := map[string]bool{}
-	return slices.DeleteFunc(slices.Clone(requests), func(r judge.Request) bool {
+	return slices.DeleteFunc(slices.Clone(requests), func(r iamsim.Request) bool {
 		resource, _, _ := strings.Cut(r.Resource, "/")
 		kind := fmt.Sprint(r.Action, resource, slices.Sorted(maps.Keys(r.Context)))
 		had := seen[kind]
@@ -138,7 +138,7 @@ func oneOfEachKind(requests []judge.Request) []judge.Request {
 
 // elsewhere is the call in another account, where everybody is let in, and in another region. The keys
 // of a member's root user are in another account by their nature, and so are sessions in other regions.
-func elsewhere(call judge.Request) []judge.Request {
+func elsewhere(call iamsim.Request) []iamsim.Request {
 	parts := strings.SplitN(call.Resource, ":", 6)
 	if len(parts) < 6 || parts[4] == "aws" || call.Action == "sts:AssumeRoot" {
 		return nil
@@ -147,18 +147,18 @@ func elsewhere(call judge.Request) []judge.Request {
 	if parts[4] == "" { // the ARN of a bucket does not say whose it is
 		there.Context = maps.Clone(call.Context)
 		there.Context["aws:ResourceAccount"] = another
-		return []judge.Request{there}
+		return []iamsim.Request{there}
 	}
 	account := slices.Clone(parts)
 	account[4] = another
 	there.Resource, there.Policy = strings.Join(account, ":"), everybody
 	if parts[3] == "" || call.Action == "ssm:TerminateSession" {
-		return []judge.Request{there}
+		return []iamsim.Request{there}
 	}
 	abroad := call
 	parts[3] = "eu-central-1"
 	abroad.Resource = strings.Join(parts, ":")
-	return []judge.Request{there, abroad}
+	return []iamsim.Request{there, abroad}
 }
 
 // A world is what the requests are about: the account that they are judged in.
@@ -199,7 +199,7 @@ func worldOf(t *testing.T, a *account) world {
 
 // known is the request with the policy of the key that it is about, if it is about one: the key of
 // each account that was played in is the one key of the topic.
-func (w world) known(r judge.Request) judge.Request {
+func (w world) known(r iamsim.Request) iamsim.Request {
 	if strings.HasPrefix(r.Resource, "arn:aws:kms:") {
 		r.Resource, r.Policy = w.arns["TopicKey"], w.keyPolicy
 	}
@@ -245,7 +245,7 @@ func rolesOf(t *testing.T, a *account) []role {
 }
 
 // policyOf is all that the role's policies allow.
-func policyOf(t *testing.T, client *iam.Client, role string) judge.Policy {
+func policyOf(t *testing.T, client *iam.Client, role string) iamsim.Policy {
 	t.Helper()
 	attached, err := client.ListAttachedRolePolicies(t.Context(), &iam.ListAttachedRolePoliciesInput{RoleName: &role})
 	if err != nil || len(attached.AttachedPolicies) > 0 {
@@ -255,7 +255,7 @@ func policyOf(t *testing.T, client *iam.Client, role string) judge.Policy {
 	if err != nil || len(names.PolicyNames) == 0 {
 		t.Fatalf("%s has no policy (%v)", role, err)
 	}
-	var all judge.Policy
+	var all iamsim.Policy
 	for _, name := range names.PolicyNames {
 		got, err := client.GetRolePolicy(t.Context(), &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
 		if err != nil {
@@ -265,7 +265,7 @@ func policyOf(t *testing.T, client *iam.Client, role string) judge.Policy {
 		if err != nil {
 			t.Fatal(err)
 		}
-		policy, err := judge.ParsePolicy([]byte(text))
+		policy, err := iamsim.ParsePolicy([]byte(text))
 		if err != nil {
 			t.Fatalf("%s of %s: %v", name, role, err)
 		}
@@ -276,27 +276,27 @@ func policyOf(t *testing.T, client *iam.Client, role string) judge.Policy {
 
 // An inquiry is many questions to the judge, who is asked once, because it takes a moment to begin.
 type inquiry struct {
-	principals []judge.Principal
-	then       []func([]judge.Answer)
+	principals []iamsim.Principal
+	then       []func([]iamsim.Answer)
 	asked      int
 }
 
 // ask asks what becomes of the requests when whoever has the role makes them, and hands on the answers.
-func (q *inquiry) ask(t *testing.T, r role, requests []judge.Request, then func([]judge.Answer)) {
+func (q *inquiry) ask(t *testing.T, r role, requests []iamsim.Request, then func([]iamsim.Answer)) {
 	t.Helper()
 	document, err := r.policy.Document()
 	if err != nil {
 		t.Fatal(err)
 	}
 	session := "arn:aws:sts::123456789012:assumed-role/" + r.arn[strings.LastIndex(r.arn, "/")+1:] + "/session"
-	q.principals = append(q.principals, judge.Principal{ARN: session, Policies: []json.RawMessage{document}, Requests: requests})
+	q.principals = append(q.principals, iamsim.Principal{ARN: session, Policies: []json.RawMessage{document}, Requests: requests})
 	q.then = append(q.then, then)
 	q.asked += len(requests)
 }
 
 func (q *inquiry) answer(t *testing.T) {
 	t.Helper()
-	answers, err := judge.Ask(t.Context(), q.principals)
+	answers, err := iamsim.Ask(t.Context(), q.principals)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ type faults []string
 
 func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
 
-func inWords(r judge.Request) string {
+func inWords(r iamsim.Request) string {
 	text := r.Action + " on " + r.Resource
 	for _, key := range slices.Sorted(maps.Keys(r.Context)) {
 		text += ", " + key + " " + r.Context[key]
@@ -320,9 +320,9 @@ func inWords(r judge.Request) string {
 
 // lacks finds the calls that the role does not allow.
 func (r role) lacks(t *testing.T, q *inquiry, f *faults) {
-	q.ask(t, r, r.calls, func(answers []judge.Answer) {
+	q.ask(t, r, r.calls, func(answers []iamsim.Answer) {
 		for i, answer := range answers {
-			if answer != judge.Allowed {
+			if answer != iamsim.Allowed {
 				f.add("%s may not %s, which it was seen to do", r.name, inWords(r.calls[i]))
 			}
 		}
@@ -331,16 +331,16 @@ func (r role) lacks(t *testing.T, q *inquiry, f *faults) {
 
 // yields finds what the role allows and must not, or must and does not.
 func (r role) yields(t *testing.T, q *inquiry, f *faults) {
-	q.ask(t, r, r.not, func(answers []judge.Answer) {
+	q.ask(t, r, r.not, func(answers []iamsim.Answer) {
 		for i, answer := range answers {
-			if answer == judge.Allowed {
+			if answer == iamsim.Allowed {
 				f.add("%s may %s", r.name, inWords(r.not[i]))
 			}
 		}
 	})
-	q.ask(t, r, r.may, func(answers []judge.Answer) {
+	q.ask(t, r, r.may, func(answers []iamsim.Answer) {
 		for i, answer := range answers {
-			if answer != judge.Allowed {
+			if answer != iamsim.Allowed {
 				f.add("%s may not %s: it is not tempted any more, take it from the list", r.name, inWords(r.may[i]))
 			}
 		}
@@ -348,15 +348,15 @@ func (r role) yields(t *testing.T, q *inquiry, f *faults) {
 }
 
 // of are the requests for one of the actions.
-func of(requests []judge.Request, actions ...string) []judge.Request {
-	return slices.DeleteFunc(slices.Clone(requests), func(r judge.Request) bool { return !slices.Contains(actions, r.Action) })
+func of(requests []iamsim.Request, actions ...string) []iamsim.Request {
+	return slices.DeleteFunc(slices.Clone(requests), func(r iamsim.Request) bool { return !slices.Contains(actions, r.Action) })
 }
 
 // needlessOf finds those of the grants without which every call is allowed as well.
-func (r role) needlessOf(t *testing.T, q *inquiry, f *faults, grants []judge.Grant) {
+func (r role) needlessOf(t *testing.T, q *inquiry, f *faults, grants []iamsim.Grant) {
 	for _, g := range grants {
-		q.ask(t, r.with(r.policy.Without(g)), of(r.calls, g.Action), func(answers []judge.Answer) {
-			if !slices.ContainsFunc(answers, func(a judge.Answer) bool { return a != judge.Allowed }) {
+		q.ask(t, r.with(r.policy.Without(g)), of(r.calls, g.Action), func(answers []iamsim.Answer) {
+			if !slices.ContainsFunc(answers, func(a iamsim.Answer) bool { return a != iamsim.Allowed }) {
 				f.add("%s needs no %s on %s: no call was seen that nothing else allows", r.name, g.Action, g.Resource)
 			}
 		})
@@ -376,9 +376,9 @@ func (r role) needless(t *testing.T, q *inquiry, f *faults) {
 		for _, value := range values {
 			narrowed := r.with(r.policy.WithoutValue(l, value))
 			calls, not := of(r.calls, actions...), of(r.not, actions...)
-			q.ask(t, narrowed, slices.Concat(calls, not), func(answers []judge.Answer) {
-				refuses := slices.ContainsFunc(answers[:len(calls)], func(a judge.Answer) bool { return a != judge.Allowed })
-				if !refuses && !slices.Contains(answers[len(calls):], judge.Allowed) {
+			q.ask(t, narrowed, slices.Concat(calls, not), func(answers []iamsim.Answer) {
+				refuses := slices.ContainsFunc(answers[:len(calls)], func(a iamsim.Answer) bool { return a != iamsim.Allowed })
+				if !refuses && !slices.Contains(answers[len(calls):], iamsim.Allowed) {
 					f.add("%s needs no %s %s %s", r.name, l.Key, l.Operator, value)
 				}
 			})
@@ -396,7 +396,7 @@ var everywhere = map[string]string{
 // loose finds conditions and resources of the role that keep away nothing that it must not do, and
 // conditions by what its calls do not say.
 func (r role) loose(t *testing.T, q *inquiry, f *faults) {
-	nothing := func(answers []judge.Answer) bool { return !slices.Contains(answers, judge.Allowed) }
+	nothing := func(answers []iamsim.Answer) bool { return !slices.Contains(answers, iamsim.Allowed) }
 	for _, l := range r.policy.Limits() {
 		actions := r.policy[l.Statement].Action
 		for _, call := range of(r.calls, actions...) {
@@ -404,7 +404,7 @@ func (r role) loose(t *testing.T, q *inquiry, f *faults) {
 				f.add("%s is limited by %s, which its call %s does not say", r.name, l.Key, inWords(call))
 			}
 		}
-		q.ask(t, r.with(r.policy.Unlimited(l)), of(r.not, actions...), func(answers []judge.Answer) {
+		q.ask(t, r.with(r.policy.Unlimited(l)), of(r.not, actions...), func(answers []iamsim.Answer) {
 			if nothing(answers) {
 				f.add("%s: that %v is limited by %s %s keeps nothing away that must be", r.name, actions, l.Key, l.Operator)
 			}
@@ -422,7 +422,7 @@ func (r role) loose(t *testing.T, q *inquiry, f *faults) {
 		if everywhere[g.Resource] != "" {
 			continue
 		}
-		q.ask(t, r.with(r.policy.Wider(g)), of(r.not, g.Action), func(answers []judge.Answer) {
+		q.ask(t, r.with(r.policy.Wider(g)), of(r.not, g.Action), func(answers []iamsim.Answer) {
 			if nothing(answers) {
 				f.add("%s: that %s is limited to %s keeps nothing away that must be", r.name, g.Action, g.Resource)
 			}
@@ -458,7 +458,7 @@ func TestEveryGrantIsNeededAndEveryLimitHolds(t *testing.T) {
 	grants, limits := 0, 0
 	for pattern, why := range everywhere {
 		if !slices.ContainsFunc(roles, func(r role) bool {
-			return slices.ContainsFunc(r.policy.Grants(), func(g judge.Grant) bool { return g.Resource == pattern })
+			return slices.ContainsFunc(r.policy.Grants(), func(g iamsim.Grant) bool { return g.Resource == pattern })
 		}) {
 			t.Errorf("no role has %s any more (%s): take it from the list", pattern, why)
 		}
@@ -517,7 +517,7 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 	}
 	var variants []*variant
 	var q inquiry
-	try := func(r role, policy judge.Policy, what, want string, look func(role, *testing.T, *inquiry, *faults)) {
+	try := func(r role, policy iamsim.Policy, what, want string, look func(role, *testing.T, *inquiry, *faults)) {
 		v := &variant{what: r.name + " " + what, want: want}
 		variants = append(variants, v)
 		look(r.with(policy), t, &q, &v.found)
@@ -525,7 +525,7 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 	for _, r := range roles {
 		had := r.policy.Grants()
 		added := func(r role, t *testing.T, q *inquiry, f *faults) {
-			r.needlessOf(t, q, f, slices.DeleteFunc(r.policy.Grants(), func(g judge.Grant) bool { return slices.Contains(had, g) }))
+			r.needlessOf(t, q, f, slices.DeleteFunc(r.policy.Grants(), func(g iamsim.Grant) bool { return slices.Contains(had, g) }))
 		}
 		for _, g := range had {
 			few := r
@@ -533,9 +533,9 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 			try(few, r.policy.Without(g), "without "+g.Action+" on "+g.Resource, "may not "+g.Action, role.lacks)
 		}
 		for _, request := range r.resist {
-			more := judge.Statement{Effect: "Allow", Action: []string{request.Action}, Resource: []string{request.Resource}}
+			more := iamsim.Statement{Effect: "Allow", Action: []string{request.Action}, Resource: []string{request.Resource}}
 			tempted := r
-			tempted.not, tempted.may = []judge.Request{request}, nil
+			tempted.not, tempted.may = []iamsim.Request{request}, nil
 			try(tempted, r.policy.With(more), "with "+inWords(request), "may "+request.Action, role.yields)
 		}
 		for i, s := range r.policy {

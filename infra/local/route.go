@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/warder-aws/warder/infra/local/bus"
-	"github.com/warder-aws/warder/infra/local/envelope"
+	"github.com/warder-aws/warder/infra/local/eventbridge"
+	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
@@ -49,7 +49,7 @@ func route(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // through names the rule that forwarded the event to the hub; it is empty for one that happened there.
-func through(matches []bus.Match) string {
+func through(matches []eventbridge.Match) string {
 	for _, match := range matches {
 		if match.Through != "" {
 			return "\tthrough " + match.Through
@@ -59,7 +59,7 @@ func through(matches []bus.Match) string {
 }
 
 // controls are the controls of the matches, sorted, each once; "-" for none.
-func controls(matches []bus.Match) []string {
+func controls(matches []eventbridge.Match) []string {
 	var names []string
 	for _, match := range matches {
 		if match.Function != "" { // else a queue, which is no control's
@@ -80,7 +80,7 @@ func listFiles(args []string, stderr io.Writer) ([]string, error) {
 		fmt.Fprint(stderr, usage)
 		return nil, errUsage
 	}
-	files, err := envelope.Files(args)
+	files, err := eventfile.Files(args)
 	switch {
 	case err != nil:
 		fmt.Fprintf(stderr, "local: %v\n", err)
@@ -92,14 +92,14 @@ func listFiles(args []string, stderr io.Writer) ([]string, error) {
 	return files, nil
 }
 
-func readEvent(file string) (envelope.Event, error) {
+func readEvent(file string) (eventfile.Event, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return envelope.Event{}, fmt.Errorf("read event: %w", err)
+		return eventfile.Event{}, fmt.Errorf("read event: %w", err)
 	}
-	event, err := envelope.Parse(data)
+	event, err := eventfile.Parse(data)
 	if err != nil {
-		return envelope.Event{}, fmt.Errorf("%s: %w", file, err)
+		return eventfile.Event{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return event, nil
 }

@@ -12,7 +12,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 )
 
 // send delivers events and prints what came of each at each function.
@@ -28,7 +28,7 @@ func send(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(files) == 0 {
 		return listed
 	}
-	endpoint, end, err := reach(ctx, *mode, stderr)
+	address, end, err := reach(ctx, *mode, stderr)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func send(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			result = errPart
 			continue
 		}
-		deliveries, err := deliver(ctx, endpoint, event.JSON)
+		deliveries, err := deliver(ctx, address, event.JSON)
 		if err != nil {
 			return fmt.Errorf("send %s: %w", file, err)
 		}
@@ -59,11 +59,11 @@ func send(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return result
 }
 
-// reach returns the endpoint of the account that AWS_ENDPOINT_URL names, or of a fresh one in the
+// reach returns the address of the account that AWS_ENDPOINT_URL names, or of a fresh one in the
 // mode, and what ends the account that was started for it.
-func reach(ctx context.Context, mode string, stderr io.Writer) (endpoint string, end func(), err error) {
-	if endpoint = os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
-		return endpoint, func() {}, checkEndpoint(endpoint, mode)
+func reach(ctx context.Context, mode string, stderr io.Writer) (address string, end func(), err error) {
+	if address = os.Getenv("AWS_ENDPOINT_URL"); address != "" {
+		return address, func() {}, checkEndpoint(address, mode)
 	}
 	a, err := openAccount(ctx, options{mode: mode, stderr: stderr})
 	if err != nil {
@@ -73,27 +73,27 @@ func reach(ctx context.Context, mode string, stderr io.Writer) (endpoint string,
 }
 
 // checkEndpoint refuses what is no local account.
-func checkEndpoint(endpoint, mode string) error {
-	at, err := url.Parse(endpoint)
+func checkEndpoint(address, mode string) error {
+	at, err := url.Parse(address)
 	if err != nil {
 		return fmt.Errorf("AWS_ENDPOINT_URL: %w", err)
 	}
-	address := at.Host
+	listener := at.Host
 	if at.Port() == "" {
-		address += ":80"
+		listener += ":80"
 	}
-	if err := checkLoopback(address); err != nil {
+	if err := checkLoopback(listener); err != nil {
 		return fmt.Errorf("AWS_ENDPOINT_URL: %w", err)
 	}
 	if mode != "" {
-		return fmt.Errorf("the account at %s has its mode already: -mode is for a fresh one (unset AWS_ENDPOINT_URL)", endpoint)
+		return fmt.Errorf("the account at %s has its mode already: -mode is for a fresh one (unset AWS_ENDPOINT_URL)", address)
 	}
 	return nil
 }
 
-// deliver puts one event on the bus of the account at the endpoint and waits for what comes of it.
-func deliver(ctx context.Context, endpoint string, event []byte) ([]front.Delivery, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(endpoint, "/")+"/_warder/send", bytes.NewReader(event))
+// deliver puts one event on the bus of the account at the address and waits for what comes of it.
+func deliver(ctx context.Context, address string, event []byte) ([]endpoint.Delivery, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(address, "/")+"/_warder/send", bytes.NewReader(event))
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +109,9 @@ func deliver(ctx context.Context, endpoint string, event []byte) ([]front.Delive
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: %s", response.Status, value(string(body)))
 	}
-	var deliveries []front.Delivery
+	var deliveries []endpoint.Delivery
 	if err := json.Unmarshal(body, &deliveries); err != nil {
-		return nil, fmt.Errorf("%s is no local account: %w", endpoint, err)
+		return nil, fmt.Errorf("%s is no local account: %w", address, err)
 	}
 	return deliveries, nil
 }
@@ -141,7 +141,7 @@ func post(ctx context.Context, route string, body any) error {
 // noRule is the reason of the one outcome of an event that starts nothing.
 const noRule = "no deployed rule matches"
 
-func printJSON(out io.Writer, file string, deliveries []front.Delivery) error {
+func printJSON(out io.Writer, file string, deliveries []endpoint.Delivery) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	if len(deliveries) == 0 {
@@ -158,7 +158,7 @@ func printJSON(out io.Writer, file string, deliveries []front.Delivery) error {
 }
 
 // event prints what came of one event.
-func (p printer) event(file string, deliveries []front.Delivery) {
+func (p printer) event(file string, deliveries []endpoint.Delivery) {
 	fmt.Fprintln(p.out, p.style.bold(file))
 	if len(deliveries) == 0 {
 		fmt.Fprintln(p.out, "  "+p.style.dim(noRule))

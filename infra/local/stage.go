@@ -22,8 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 )
@@ -73,7 +73,7 @@ func openStage(ctx context.Context, p printer, sc scene, verbose bool, stderr io
 }
 
 // done keeps what came of an event, or of a call, at a function.
-func (s *stage) done(r host.Result) {
+func (s *stage) done(r lambdahost.Result) {
 	o := readOutcome(r.Function, r.Payload, r.Failed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -479,6 +479,6 @@ func configEvent(rule, userID string, at time.Time) map[string]any {
 }
 
 // fault lets calls of a function fail.
-func (s *stage) fault(ctx context.Context, f front.Fault) error {
+func (s *stage) fault(ctx context.Context, f endpoint.Fault) error {
 	return post(ctx, s.account.URL+"/_warder/fault", f)
 }

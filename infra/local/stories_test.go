@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	"github.com/warder-aws/warder/infra/local/bus"
-	"github.com/warder-aws/warder/infra/local/envelope"
+	"github.com/warder-aws/warder/infra/local/eventbridge"
+	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/project"
 	typed "github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -49,7 +49,7 @@ func TestEveryStorysEventsAreDeliveredToItsControl(t *testing.T) {
 			if !wanted && !undeliveredSection.MatchString(section.Name) {
 				continue
 			}
-			event, err := envelope.Parse(section.Data)
+			event, err := eventfile.Parse(section.Data)
 			if err != nil {
 				t.Errorf("%s: %s: %v", story, section.Name, err)
 				continue
@@ -75,11 +75,11 @@ func TestEveryStorysEventsAreDeliveredToItsControl(t *testing.T) {
 }
 
 // putStory puts a story's event where it comes from: one of a drill is no service's, and goes over the stack's own bus.
-func putStory(ctx context.Context, rules *bus.Bus, e envelope.Event) ([]bus.Match, error) {
+func putStory(ctx context.Context, rules *eventbridge.Bus, e eventfile.Event) ([]eventbridge.Match, error) {
 	if e.Source != typed.Drilled {
 		return rules.Put(ctx, e)
 	}
-	results, err := rules.PutEntries(ctx, []bus.Entry{{Event: e, Bus: settings.Product}})
+	results, err := rules.PutEntries(ctx, []eventbridge.Entry{{Event: e, Bus: settings.Product}})
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/warder-aws/warder/infra/local/judge"
+	"github.com/warder-aws/warder/pkg/test/iamsim"
 )
 
 // A temptation is a call that whoever has got hold of a function's role would make.
@@ -237,8 +237,8 @@ const otherKey = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444
 var delegates = json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"}]}`)
 
 // request is the temptation in an account whose resources have those ARNs, by their logical id.
-func (x temptation) request(resources map[string]string) judge.Request {
-	r := judge.Request{Action: x.action, Resource: x.resource, Context: x.context}
+func (x temptation) request(resources map[string]string) iamsim.Request {
+	r := iamsim.Request{Action: x.action, Resource: x.resource, Context: x.context}
 	if name, rest, ok := strings.Cut(strings.TrimPrefix(r.Resource, "{"), "}"); ok {
 		r.Resource = resources[name] + rest
 	} else if r.Resource != "*" && !strings.HasPrefix(r.Resource, "arn:") {

@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/infra/local/envelope"
-	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/moto"
 )
 
@@ -51,7 +51,7 @@ func TestTheTourHasEveryChapterOfTheDemo(t *testing.T) {
 type toured struct {
 	stdout, stderr string
 	err            error
-	calls          []front.Call
+	calls          []endpoint.Call
 }
 
 var theTour *toured
@@ -71,7 +71,7 @@ func playedTour(t *testing.T) *toured {
 	}
 	defer written.Close()
 	for decoder := json.NewDecoder(written); decoder.More(); {
-		var call front.Call
+		var call endpoint.Call
 		if err := decoder.Decode(&call); err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestAChapterThatDoesNotShowWhatItSaysIsNotAsTold(t *testing.T) {
 type sampled struct {
 	counts map[string]map[string]int // of outcomes, by mode
 	wrong  []string
-	calls  []front.Call
+	calls  []endpoint.Call
 }
 
 var theSamples *sampled
@@ -121,7 +121,7 @@ func sentSamples(t *testing.T) *sampled {
 	if theSamples != nil {
 		return theSamples
 	}
-	files, err := envelope.Files([]string{"events"})
+	files, err := eventfile.Files([]string{"events"})
 	if err != nil {
 		t.Fatal(err)
 	}

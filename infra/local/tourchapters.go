@@ -17,9 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/warder-aws/warder/infra/local/channel"
-	"github.com/warder-aws/warder/infra/local/front"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/slackserver"
 	warder "github.com/warder-aws/warder/pkg/change"
 )
 
@@ -352,7 +352,7 @@ func boundary(ctx context.Context, s *stage) error {
 
 func rootAccessKey(ctx context.Context, s *stage) error {
 	const control = "delete-root-access-key"
-	s.say("this account has no organization: a double in memory stands in for member account %s and for AssumeRoot", front.Member)
+	s.say("this account has no organization: a double in memory stands in for member account %s and for AssumeRoot", endpoint.Member)
 	var deleted change
 	for _, day := range []struct {
 		after int
@@ -406,7 +406,7 @@ func slackThread(ctx context.Context, s *stage) error {
 	if _, err := s.settle(ctx); err != nil { // until the answer is posted as well
 		return err
 	}
-	var thread []channel.Message
+	var thread []slackserver.Message
 	for _, m := range s.account.slack.Messages()[before:] {
 		if slices.Contains(m.Mentions, olivia) {
 			thread = append(thread, m)
@@ -414,8 +414,8 @@ func slackThread(ctx context.Context, s *stage) error {
 		}
 	}
 	// Others tell of olivia as well; the change and its undo are one incident.
-	i := slices.IndexFunc(thread, func(m channel.Message) bool { return strings.Contains(m.Text, "Changed") })
-	k := slices.IndexFunc(thread, func(m channel.Message) bool { return strings.Contains(m.Text, "Undone") })
+	i := slices.IndexFunc(thread, func(m slackserver.Message) bool { return strings.Contains(m.Text, "Changed") })
+	k := slices.IndexFunc(thread, func(m slackserver.Message) bool { return strings.Contains(m.Text, "Undone") })
 	switch {
 	case i < 0 || k < 0:
 		return fmt.Errorf("%d messages mention olivia, want the change and the undo among them", len(thread))
@@ -431,7 +431,7 @@ func slackThread(ctx context.Context, s *stage) error {
 }
 
 // shown prints a message of the channel as it stands there.
-func (s *stage) shown(m channel.Message) {
+func (s *stage) shown(m slackserver.Message) {
 	s.say("%s", s.printer.style.dim(place(m)+":"))
 	for _, line := range m.Lines {
 		s.say("  | %s", line)

@@ -9,7 +9,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
@@ -29,7 +29,7 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 
 	p := printer{out: &lockedWriter{w: stdout}, style: styleOf(stdout)}
-	o := options{address: *address, mode: *mode, stderr: stderr, posted: p.message, done: func(r host.Result) {
+	o := options{address: *address, mode: *mode, stderr: stderr, posted: p.message, done: func(r lambdahost.Result) {
 		o := readOutcome(r.Function, r.Payload, r.Failed)
 		if r.Sync && !r.Failed && o.Outcome == "failed" { // a function that people call, whose answer is its own
 			o.Outcome, o.Reason = "answered", string(r.Payload)

@@ -18,8 +18,8 @@ func TestTheTimesOfTheTestsAreSplitByLayer(t *testing.T) {
 {"Time":"2026-11-01T10:00:02Z","Action":"pass","Package":"github.com/warder-aws/warder/infra/local","Test":"TestC","Elapsed":2}
 {"Time":"2026-11-01T10:00:02Z","Action":"fail","Package":"github.com/warder-aws/warder/infra/local","Test":"TestD","Elapsed":3.5}
 {"Time":"2026-11-01T10:00:09Z","Action":"fail","Package":"github.com/warder-aws/warder/infra/local","Elapsed":6}
-{"Time":"2026-11-01T10:00:09Z","Action":"pass","Package":"github.com/warder-aws/warder/infra/local/bus","Test":"TestE","Elapsed":1}
-{"Time":"2026-11-01T10:00:09Z","Action":"pass","Package":"github.com/warder-aws/warder/infra/local/bus","Elapsed":1}
+{"Time":"2026-11-01T10:00:09Z","Action":"pass","Package":"github.com/warder-aws/warder/infra/local/eventbridge","Test":"TestE","Elapsed":1}
+{"Time":"2026-11-01T10:00:09Z","Action":"pass","Package":"github.com/warder-aws/warder/infra/local/eventbridge","Elapsed":1}
 {"Time":"2026-11-01T10:00:10Z","Action":"pass","Package":"github.com/warder-aws/warder/infra","Test":"TestF","Elapsed":1}
 {"Time":"2026-11-01T10:00:10Z","Action":"pass","Package":"github.com/warder-aws/warder/infra","Elapsed":1}
 {"Time":"2026-11-01T10:00:11Z","Action":"skip","Package":"github.com/warder-aws/warder/functions/undo/bootstrap","Elapsed":0}
@@ -44,7 +44,7 @@ all                                 5       7     10.0   100%
     1.0 s  functions TestG
     3.5 s  infra/local TestD
     2.0 s  infra/local TestC
-    1.0 s  infra/local/bus TestE
+    1.0 s  infra/local/eventbridge TestE
     1.0 s  infra TestF
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {

@@ -42,24 +42,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/credentialreport"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/principal"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
-	"github.com/warder-aws/warder/pkg/sweep"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // API are the operations that keys are found with.
 type API interface {
-	principal.API
-	credentialreport.API
+	iamuser.UserLister
+	iamuser.ReportAPI
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
 	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 }
@@ -87,7 +85,7 @@ func List(ctx context.Context, api API, user string) ([]Key, error) {
 	pages := iam.NewListAccessKeysPaginator(api, &iam.ListAccessKeysInput{UserName: &user})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if change.Gone(err) {
+		if change.NotFound(err) {
 			return nil, nil
 		}
 		if err != nil {
@@ -107,7 +105,7 @@ func List(ctx context.Context, api API, user string) ([]Key, error) {
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKeyLastUsed.html).
 func (k *Key) LastUsed(ctx context.Context, api API) (ok bool, err error) {
 	out, err := api.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &k.ID})
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -120,14 +118,14 @@ func (k *Key) LastUsed(ctx context.Context, api API) (ok bool, err error) {
 }
 
 // Usage words when the key was last used.
-func (k *Key) Usage() say.Text { return Date(k.Used) }
+func (k *Key) Usage() i18n.Message { return Date(k.Used) }
 
 // Date is the day of a last use, which is "never" for the zero time.
-func Date(used time.Time) say.Text {
+func Date(used time.Time) i18n.Message {
 	if used.IsZero() {
-		return say.F("never")
+		return i18n.T("never")
 	}
-	return say.Day(used)
+	return i18n.Day(used)
 }
 
 // Sweep finds the users to look at, and looks at them.
@@ -146,11 +144,11 @@ type Sweep struct {
 	ByUse bool
 	// Judge judges the keys of one user; it may be called for several at a time. With ByUse it has asked for the last use of every active key
 	// that was created longer ago than Limit.
-	Judge func(ctx context.Context, user string, keys []Key, now time.Time) ([]remedy.Finding, error)
+	Judge func(ctx context.Context, user string, keys []Key, now time.Time) ([]remediation.Finding, error)
 	// User judges the user that AWS Config names; nil if that is Judge with the user's keys.
-	User func(ctx context.Context, user string, now time.Time) ([]remedy.Finding, error)
+	User func(ctx context.Context, user string, now time.Time) ([]remediation.Finding, error)
 	// Report judges a row of the credential report by itself; nil if there is nothing to judge.
-	Report func(user credentialreport.User, now time.Time) []remedy.Finding
+	Report func(user iamuser.ReportUser, now time.Time) []remediation.Finding
 	// Deletion is when inactive keys are deleted.
 	Deletion Deletion
 }
@@ -173,17 +171,17 @@ type note struct {
 	Oldest map[string]int64 `json:"oldest"`
 }
 
-// Plan implements [remedy.Planner]: it looks at the user whom AWS Config says to be non-compliant, as
+// Plan implements [remediation.Planner]: it looks at the user whom AWS Config says to be non-compliant, as
 // that user is now. Other events are none of it.
-func (s Sweep) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+func (s Sweep) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
 	if _, sweep := e.Detail.(*event.Sweep); sweep {
-		return nil, remedy.ErrSweep
+		return nil, remediation.ErrSweep
 	}
 	d, ok := e.Detail.(*event.Compliance)
 	if !ok || !d.NonCompliant() {
 		return nil, nil
 	}
-	user, ok, err := principal.Name(ctx, s.API, d.ResourceID)
+	user, ok, err := iamuser.ResolveName(ctx, s.API, d.ResourceID)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -197,18 +195,18 @@ func (s Sweep) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy
 	return s.Judge(ctx, user, keys, now)
 }
 
-// Sweep implements [remedy.Sweeper]: it looks at all users that matter, after the one that the event
-// names. It returns [remedy.Stopped] when ctx ends before the last of them.
-func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remedy.Finding, error) {
+// Sweep implements [remediation.Sweeper]: it looks at all users that matter, after the one that the event
+// names. It returns [remediation.Stopped] when ctx ends before the last of them.
+func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
 	after := ""
 	if d, ok := e.Detail.(*event.Sweep); ok {
 		after = d.After
 	}
-	users, unread := credentialreport.Get(ctx, s.API, s.Sleep)
+	users, unread := iamuser.FetchReport(ctx, s.API, s.Sleep)
 	if unread != nil && len(users) == 0 {
 		return nil, unread
 	}
-	slices.SortFunc(users, func(a, b credentialreport.User) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(users, func(a, b iamuser.ReportUser) int { return strings.Compare(a.Name, b.Name) })
 	deletions, err := s.deletions(ctx, users, now)
 	if err != nil {
 		return nil, err
@@ -238,12 +236,12 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now
 			names = append(names, user.Name)
 		}
 	}
-	looks := sweep.Each(ctx, names, s.Abreast, func() { s.Sleep(ctx, sweep.Pace) }, func(user string) look {
+	looks := iamuser.ForEach(ctx, names, s.Abreast, func() { s.Sleep(ctx, iamuser.Pace) }, func(user string) look {
 		return s.look(ctx, user, deletions[user], now)
 	})
 
 	begin := after
-	var all []remedy.Finding
+	var all []remediation.Finding
 	var faults []error
 	seen := note{Day: known.Day, Oldest: map[string]int64{}}
 	stopped := false
@@ -277,7 +275,7 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now
 		}
 	}
 	if stopped {
-		faults = append(faults, &remedy.Stopped{After: after})
+		faults = append(faults, &remediation.Stopped{After: after})
 	}
 	if len(faults) == 0 {
 		seen.Day = max(known.Day, today)
@@ -292,7 +290,7 @@ func (s Sweep) note() string { return s.Control + "#keys" }
 // look is what was seen of one user: the findings, and from when on the oldest of those keys counts that
 // the report may say to be younger than they are; when it was looked if there is none.
 type look struct {
-	findings []remedy.Finding
+	findings []remediation.Finding
 	oldest   time.Time
 	err      error
 }
@@ -322,7 +320,7 @@ func (s Sweep) look(ctx context.Context, user string, deletions []made, now time
 }
 
 // wanted are the users to look at because of what the report says.
-func (s Sweep) wanted(users []credentialreport.User, dates []string, known note, today int64, now time.Time) map[string]bool {
+func (s Sweep) wanted(users []iamuser.ReportUser, dates []string, known note, today int64, now time.Time) map[string]bool {
 	wanted := map[string]bool{}
 	var later []string
 	due := 0
@@ -348,7 +346,7 @@ func (s Sweep) wanted(users []credentialreport.User, dates []string, known note,
 }
 
 // from is when a key counts from at the latest; exact says that it is no earlier.
-func (s Sweep) from(k credentialreport.Key) (from time.Time, exact bool) {
+func (s Sweep) from(k iamuser.ReportKey) (from time.Time, exact bool) {
 	if s.ByUse && !k.Used.IsZero() {
 		return k.Used, true
 	}
@@ -356,8 +354,8 @@ func (s Sweep) from(k credentialreport.Key) (from time.Time, exact bool) {
 }
 
 // old reports whether the report says that one of the user's active keys is to be judged.
-func (s Sweep) old(user credentialreport.User, now time.Time) bool {
-	return slices.ContainsFunc(user.Keys[:], func(k credentialreport.Key) bool {
+func (s Sweep) old(user iamuser.ReportUser, now time.Time) bool {
+	return slices.ContainsFunc(user.Keys[:], func(k iamuser.ReportKey) bool {
 		from, _ := s.from(k)
 		return k.Active && from.Before(now.Add(-s.Limit))
 	})
@@ -365,8 +363,8 @@ func (s Sweep) old(user credentialreport.User, now time.Time) bool {
 
 // doubtful reports whether one of the user's active keys may be older than the report says, and old
 // enough to be judged. No key is older than its user.
-func (s Sweep) doubtful(user credentialreport.User, now time.Time) bool {
-	return user.Created.Before(now.Add(-s.Limit)) && slices.ContainsFunc(user.Keys[:], func(k credentialreport.Key) bool {
+func (s Sweep) doubtful(user iamuser.ReportUser, now time.Time) bool {
+	return user.Created.Before(now.Add(-s.Limit)) && slices.ContainsFunc(user.Keys[:], func(k iamuser.ReportKey) bool {
 		_, exact := s.from(k)
 		return k.Active && !exact
 	})
@@ -380,7 +378,7 @@ func sinceItsDay(user string, today int64) int64 {
 }
 
 // digest names a user with the dates of its keys: 60 bits of a SHA-256.
-func digest(user credentialreport.User) string {
+func digest(user iamuser.ReportUser) string {
 	text := strconv.AppendQuote(make([]byte, 0, 128), user.Name)
 	text = strconv.AppendInt(append(text, ' '), user.Created.Unix(), 10)
 	for _, k := range user.Keys {
@@ -394,14 +392,14 @@ func digest(user credentialreport.User) string {
 // InTurn orders a user's findings about active keys, one finding a key: of several that are due the
 // key that was used least recently goes first, and the others stay for a later run, so that no user
 // is left without a key at once. soon is the title of a finding that is not due yet.
-func InTurn(found map[string]remedy.Finding, keys []Key, now time.Time, soon say.Text) []remedy.Finding {
+func InTurn(found map[string]remediation.Finding, keys []Key, now time.Time, soon i18n.Message) []remediation.Finding {
 	slices.SortFunc(keys, func(a, b Key) int {
 		return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created))
 	})
-	var findings []remedy.Finding
+	var findings []remediation.Finding
 	for _, k := range keys {
 		f := found[k.ID]
-		f.OneKeyOf = f.User
+		f.OneKeyPerRun = f.User
 		if f.Due.After(now) {
 			f.Title = soon
 		}

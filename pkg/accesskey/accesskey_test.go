@@ -15,12 +15,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/accesskey"
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/sweep"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 const day = 24 * time.Hour
@@ -31,27 +31,27 @@ var begin = time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 // days; looked are the users that it looked at.
 type swept struct {
 	accesskey.Sweep
-	account *account.Account
+	account *fakeaws.Account
 	looked  []string
 	fault   map[string]error // what judging a user answers
 	end     func()           // is called at the second look
 }
 
-func newSweep(a *account.Account, l *ledger.Ledger) *swept {
+func newSweep(a *fakeaws.Account, l *ledger.Ledger) *swept {
 	s := &swept{account: a, fault: map[string]error{}}
 	s.Sweep = accesskey.Sweep{API: a, Ledger: l, Sleep: func(context.Context, time.Duration) {}, Control: "test", Limit: 90 * day, Judge: s.judge}
 	return s
 }
 
-func (s *swept) judge(_ context.Context, user string, keys []accesskey.Key, now time.Time) ([]remedy.Finding, error) {
+func (s *swept) judge(_ context.Context, user string, keys []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
 	s.looked = append(s.looked, user)
 	if s.end != nil && len(s.looked) == 2 {
 		s.end()
 	}
-	var findings []remedy.Finding
+	var findings []remediation.Finding
 	for _, k := range keys {
 		if k.Active && now.Sub(k.Created) > 90*day {
-			findings = append(findings, remedy.Finding{User: user})
+			findings = append(findings, remediation.Finding{User: user})
 		}
 	}
 	return findings, s.fault[user]
@@ -70,10 +70,10 @@ func (s *swept) run(ctx context.Context, t *testing.T, after string, now time.Ti
 }
 
 // crowd is n users whose key the report calls a day old, though it was created longer ago.
-func crowd(n int, created time.Time) account.State {
-	state := account.State{Users: map[string]*account.User{}}
+func crowd(n int, created time.Time) fakeaws.State {
+	state := fakeaws.State{Users: map[string]*fakeaws.User{}}
 	for i := range n {
-		state.Users[fmt.Sprintf("user-%04d", i)] = &account.User{Created: begin.AddDate(-2, 0, 0), Keys: []account.Key{{
+		state.Users[fmt.Sprintf("user-%04d", i)] = &fakeaws.User{Created: begin.AddDate(-2, 0, 0), Keys: []fakeaws.Key{{
 			ID: fmt.Sprintf("AKIA%016d", i), Status: "Active", Created: created, Changed: begin.Add(-day),
 		}}}
 	}
@@ -90,7 +90,7 @@ func TestEveryUserWhoseDatesAreNewIsLookedAtWithinSevenDays(t *testing.T) {
 		{"two sweeps on a day", []int{0, 0, 1, 2, 3, 3, 4, 5, 6, 6}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSweep(account.New(crowd(2000, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
+			s := newSweep(fakeaws.New(crowd(2000, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
 			found := map[string]bool{}
 			for _, d := range tc.days {
 				users, err := s.run(t.Context(), t, "", begin.Add(time.Duration(d)*day))
@@ -118,7 +118,7 @@ func TestEveryUserWhoseDatesAreNewIsLookedAtWithinSevenDays(t *testing.T) {
 
 func TestWhatWasSeenIsNotReadAgainUntilItIsOldOrChanges(t *testing.T) {
 	state := crowd(3, begin.Add(-50*day))
-	a, l := account.New(state), ledger.New(&ledger.Memory{})
+	a, l := fakeaws.New(state), ledger.New(&ledger.Memory{})
 	s := newSweep(a, l)
 	look := func(d int, want ...string) {
 		t.Helper()
@@ -133,9 +133,9 @@ func TestWhatWasSeenIsNotReadAgainUntilItIsOldOrChanges(t *testing.T) {
 	look(1)
 	// Somebody switches a key: its date is new.
 	changed := *state.Users["user-0001"]
-	changed.Keys = []account.Key{changed.Keys[0]}
+	changed.Keys = []fakeaws.Key{changed.Keys[0]}
 	changed.Keys[0].Changed = begin.Add(day + time.Hour)
-	a.Alter(account.State{Users: map[string]*account.User{"user-0001": &changed}})
+	a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"user-0001": &changed}})
 	look(2, "user-0001")
 	look(3)
 	look(40)
@@ -144,11 +144,11 @@ func TestWhatWasSeenIsNotReadAgainUntilItIsOldOrChanges(t *testing.T) {
 }
 
 func TestASweepThatRunsOutOfTimeGoesOnWhereItStopped(t *testing.T) {
-	s := newSweep(account.New(crowd(5, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
+	s := newSweep(fakeaws.New(crowd(5, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
 	ctx, cancel := context.WithCancel(t.Context())
 	s.end = cancel
 	found, err := s.run(ctx, t, "", begin)
-	var stopped *remedy.Stopped
+	var stopped *remediation.Stopped
 	if !errors.As(err, &stopped) || stopped.After != "user-0001" || len(found) != 2 {
 		t.Fatalf("found %v, %v; want two users, and to stop after the second", found, err)
 	}
@@ -163,7 +163,7 @@ func TestASweepThatRunsOutOfTimeGoesOnWhereItStopped(t *testing.T) {
 }
 
 func TestAUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
-	s := newSweep(account.New(crowd(4, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
+	s := newSweep(fakeaws.New(crowd(4, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
 	s.fault["user-0001"] = errors.New("throttled")
 	ctx, cancel := context.WithCancel(t.Context())
 	found, err := s.run(ctx, t, "", begin)
@@ -173,7 +173,7 @@ func TestAUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
 	// When the time is over as well, the retry goes back to the user that could not be read.
 	s.end = cancel
 	_, err = s.run(ctx, t, "", begin)
-	var stopped *remedy.Stopped
+	var stopped *remediation.Stopped
 	if !errors.As(err, &stopped) || stopped.After != "user-0000" {
 		t.Errorf("stopped with %v; want after user-0000", err)
 	}
@@ -181,17 +181,17 @@ func TestAUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
 
 func TestUsersLookedAtSideBySideAreFoundInTheSameOrderAsOneAfterTheOther(t *testing.T) {
 	found := map[int][]string{}
-	for _, abreast := range []int{0, sweep.Abreast} {
-		s := newSweep(account.New(crowd(500, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
+	for _, abreast := range []int{0, iamuser.Concurrency} {
+		s := newSweep(fakeaws.New(crowd(500, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
 		s.Abreast = abreast
 		rests := 0
 		s.Sleep = func(context.Context, time.Duration) { rests++ }
-		s.Judge = func(_ context.Context, user string, _ []accesskey.Key, _ time.Time) ([]remedy.Finding, error) {
+		s.Judge = func(_ context.Context, user string, _ []accesskey.Key, _ time.Time) ([]remediation.Finding, error) {
 			runtime.Gosched() // to the others
 			if user == "user-0003" {
 				return nil, errors.New("refused")
 			}
-			return []remedy.Finding{{User: user}}, nil
+			return []remediation.Finding{{User: user}}, nil
 		}
 		users, err := s.run(t.Context(), t, "", begin)
 		if err == nil || strings.Count(err.Error(), "refused") != 1 {
@@ -205,14 +205,14 @@ func TestUsersLookedAtSideBySideAreFoundInTheSameOrderAsOneAfterTheOther(t *test
 		}
 		found[abreast] = users
 	}
-	if !slices.Equal(found[0], found[sweep.Abreast]) {
-		t.Errorf("side by side %v are found, else %v", found[sweep.Abreast], found[0])
+	if !slices.Equal(found[0], found[iamuser.Concurrency]) {
+		t.Errorf("side by side %v are found, else %v", found[iamuser.Concurrency], found[0])
 	}
 	t.Attr("cases", strconv.Itoa(len(found[0])))
 }
 
 // cropped is an account whose report has a row that cannot be read.
-type cropped struct{ *account.Account }
+type cropped struct{ *fakeaws.Account }
 
 func (c cropped) GetCredentialReport(ctx context.Context, in *iam.GetCredentialReportInput, o ...func(*iam.Options)) (*iam.GetCredentialReportOutput, error) {
 	out, err := c.Account.GetCredentialReport(ctx, in, o...)
@@ -223,7 +223,7 @@ func (c cropped) GetCredentialReport(ctx context.Context, in *iam.GetCredentialR
 }
 
 func TestARowOfTheReportThatCannotBeReadIsAnErrorBesideTheOthers(t *testing.T) {
-	a := account.New(crowd(3, begin.AddDate(-1, 0, 0)))
+	a := fakeaws.New(crowd(3, begin.AddDate(-1, 0, 0)))
 	s := newSweep(a, ledger.New(&ledger.Memory{}))
 	s.API = cropped{a}
 	found, err := s.run(t.Context(), t, "", begin)

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/credentialreport"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -44,7 +44,7 @@ const slack = time.Hour
 // deletions are the keys, by user, whose deletion their owners are to be told of or that is due. They
 // come from the cases that ended with a key made inactive, and the entries of those: a change that
 // was undone since is no longer in force there.
-func (s Sweep) deletions(ctx context.Context, users []credentialreport.User, now time.Time) (map[string][]made, error) {
+func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now time.Time) (map[string][]made, error) {
 	found := map[string][]made{}
 	if s.Deletion.After == 0 {
 		return found, nil
@@ -53,7 +53,7 @@ func (s Sweep) deletions(ctx context.Context, users []credentialreport.User, now
 	if err != nil {
 		return nil, err
 	}
-	report := map[string]credentialreport.User{}
+	report := map[string]iamuser.ReportUser{}
 	for _, user := range users {
 		report[user.Name] = user
 	}
@@ -79,7 +79,7 @@ func (s Sweep) deletions(ctx context.Context, users []credentialreport.User, now
 
 // untouched reports whether the user has an inactive key whose status did not change after Warder
 // made it inactive at the given time. One that was switched since is in people's hands.
-func untouched(user credentialreport.User, at time.Time) bool {
+func untouched(user iamuser.ReportUser, at time.Time) bool {
 	for _, k := range user.Keys {
 		if k.Exists() && !k.Active && !k.Rotated.After(at.Add(slack)) {
 			return true
@@ -88,18 +88,18 @@ func untouched(user credentialreport.User, at time.Time) bool {
 	return false
 }
 
-func (d Deletion) finding(user string, k Key, at time.Time) remedy.Finding {
-	return remedy.Finding{
+func (d Deletion) finding(user string, k Key, at time.Time) remediation.Finding {
+	return remediation.Finding{
 		User:  user,
-		Title: say.F("Inactive access key"),
-		Text: say.F("Warder made access key %s of %s inactive on %s, and it has not been activated since. After %d days such a key is deleted. That cannot be undone.",
-			change.KeyHint(k.ID), user, say.Day(at), int(d.After/day)),
-		Facts: []remedy.Fact{{Name: say.F("Created"), Value: say.Day(k.Created)}},
+		Title: i18n.T("Inactive access key"),
+		Text: i18n.T("Warder made access key %s of %s inactive on %s, and it has not been activated since. After %d days such a key is deleted. That cannot be undone.",
+			change.KeyHint(k.ID), user, i18n.Day(at), int(d.After/day)),
+		Facts: []remediation.Fact{{Name: i18n.T("Created"), Value: i18n.Day(k.Created)}},
 		Changes: []change.Change{{
 			Kind: change.AccessKeyDeletion, Subject: user, Target: k.ID, Before: change.Inactive,
 		}},
-		Due:      at.Add(d.After),
-		OneKeyOf: user,
-		Advice:   say.F("If something still needs the key, activate it or ask for an exemption before it is deleted; after that only a new key helps. Otherwise there is nothing to do."),
+		Due:          at.Add(d.After),
+		OneKeyPerRun: user,
+		Advice:       i18n.T("If something still needs the key, activate it or ask for an exemption before it is deleted; after that only a new key helps. Otherwise there is nothing to do."),
 	}
 }

@@ -1,5 +1,5 @@
 // Package calls is the table of the calls that controls make to AWS: how many on each path that an event
-// can take, which, and why. The stories of a control write it down and check it (package story); this
+// can take, which, and why. The stories of a control write it down and check it (package scenario); this
 // package reads it, and has the reasons.
 package calls
 

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // PermissionsBoundary sets or takes away the permissions boundary of a user: the value is the ARN of
@@ -44,10 +44,10 @@ func (k permissionsBoundary) Set(ctx context.Context, c Change) error {
 // place of another may allow what the other did not.
 func (permissionsBoundary) Widens(c Change, _ []Change) bool { return c.Before != "" || c.After == "" }
 
-func (permissionsBoundary) Say(c Change, done bool) say.Text {
+func (permissionsBoundary) Describe(c Change, done bool) i18n.Message {
 	if c.After == "" {
-		return pick(done, say.F("took the permissions boundary %s from %s", c.Before, c.Subject),
-			say.F("take the permissions boundary %s from %s", c.Before, c.Subject))
+		return pick(done, i18n.T("took the permissions boundary %s from %s", c.Before, c.Subject),
+			i18n.T("take the permissions boundary %s from %s", c.Before, c.Subject))
 	}
-	return say.F("put the permissions boundary %s on %s", c.After, c.Subject)
+	return i18n.T("put the permissions boundary %s on %s", c.After, c.Subject)
 }

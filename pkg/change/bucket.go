@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/s3"
-	"github.com/warder-aws/warder/pkg/say"
 )
 
 // S3 lists the operations that change and read buckets.
@@ -88,7 +88,7 @@ func (k bucketPublicAccess) Set(ctx context.Context, c Change) error {
 // Tags implements [Tagged]: a bucket is exempted by a tag of its own.
 func (k bucketPublicAccess) Tags(ctx context.Context, c Change) (map[string]string, error) {
 	tags, err := k.s3.GetBucketTagging(ctx, &s3.Bucket{Name: c.Subject, Region: c.Target})
-	if Gone(err) {
+	if NotFound(err) {
 		return nil, nil
 	}
 	return tags, wrap(err, "get tags of bucket %q", c.Subject)
@@ -110,9 +110,9 @@ func (bucketPublicAccess) Widens(c Change, _ []Change) bool {
 		before.RestrictPublicBuckets && !after.RestrictPublicBuckets)
 }
 
-func (bucketPublicAccess) Say(c Change, done bool) say.Text {
+func (bucketPublicAccess) Describe(c Change, done bool) i18n.Message {
 	if c.After == Closed {
-		return pick(done, say.F("turned on the public access block of bucket %s", c.Subject), say.F("turn on the public access block of bucket %s", c.Subject))
+		return pick(done, i18n.T("turned on the public access block of bucket %s", c.Subject), i18n.T("turn on the public access block of bucket %s", c.Subject))
 	}
-	return say.F("put the public access block of bucket %s back as it was", c.Subject)
+	return i18n.T("put the public access block of bucket %s back as it was", c.Subject)
 }

@@ -17,13 +17,13 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // Change is one thing in the account that is put right.
 type Change struct {
@@ -57,15 +57,15 @@ type Kind interface {
 	// Set makes the thing what c.After says, given that it is what c.Before says.
 	// A thing that is gone meanwhile is an error that [Gone] recognizes.
 	Set(ctx context.Context, c Change) error
-	// Say words the change as a clause without a subject, for people: with done as what
+	// Describe words the change as a clause without a subject, for people: with done as what
 	// was done ("detached ..."), otherwise as what would be done ("detach ...").
 	// A clause holds no whole access key id and no policy document.
-	Say(c Change, done bool) say.Text
+	Describe(c Change, done bool) i18n.Message
 	// Widens reports whether c, followed by rest, could let its subject do what it could not do
 	// before. What a kind does not know to be harmless widens.
 	Widens(c Change, rest []Change) bool
 	// Final says why a change of this kind cannot be put back; empty when it can.
-	Final() say.Text
+	Final() i18n.Message
 }
 
 // Conditional is implemented by kinds whose changes cannot always be put back, although the thing is
@@ -73,14 +73,14 @@ type Kind interface {
 type Conditional interface {
 	// Refuses says why c, the inverse of a change that was made, must not be made now; empty when it
 	// may.
-	Refuses(ctx context.Context, c Change) (why say.Text, err error)
+	Refuses(ctx context.Context, c Change) (why i18n.Message, err error)
 }
 
 // reversible is embedded in the kinds whose changes can be put back.
 type reversible struct{}
 
 // Final implements [Kind].
-func (reversible) Final() say.Text { return say.Text{} }
+func (reversible) Final() i18n.Message { return i18n.Message{} }
 
 // Tagged is a [Kind] whose subjects are no IAM users and can have tags of their own, by which they are
 // exempted like users.
@@ -128,17 +128,17 @@ func (r Registry) Narrows(changes []Change) error {
 			return err
 		}
 		if kind.Widens(c, changes[i+1:]) {
-			return say.Fault{Text: say.F("refused: to change the %s %s of %s like this could widen access", c.Kind, Hint(c), c.Subject)}
+			return i18n.Fault{Text: i18n.T("refused: to change the %s %s of %s like this could widen access", c.Kind, Hint(c), c.Subject)}
 		}
 	}
 	return nil
 }
 
-// Say words the change for people; see [Kind.Say].
-func (r Registry) Say(c Change, done bool) say.Text {
+// Describe words the change for people; see [Kind.Say].
+func (r Registry) Describe(c Change, done bool) i18n.Message {
 	k, err := r.Kind(c)
 	if err != nil {
-		return say.F("%s %s of %s", c.Kind, Hint(c), c.Subject)
+		return i18n.T("%s %s of %s", c.Kind, Hint(c), c.Subject)
 	}
-	return k.Say(c, done)
+	return k.Describe(c, done)
 }

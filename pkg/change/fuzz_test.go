@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // Whatever a change says that was read back from the ledger: one that takes access away gives it back when
@@ -26,7 +26,7 @@ func FuzzChanges(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	a := account.New(account.State{})
+	a := fakeaws.New(fakeaws.State{})
 	kinds := ForIAM(a)
 	for name, kind := range ForS3(a) {
 		kinds[name] = kind
@@ -55,7 +55,7 @@ func FuzzChanges(f *testing.F) {
 		if c.Before != c.After && kind.Final().Empty() && !kind.Widens(c, nil) && !kind.Widens(c.Inverse(), nil) && c.Kind == AccessKeyStatus && c.Before != Inactive {
 			t.Fatalf("%+v and its inverse both take access away", c)
 		}
-		if kinds.Say(c, true).String() == "" || kinds.Say(c, false).String() == "" {
+		if kinds.Describe(c, true).String() == "" || kinds.Describe(c, false).String() == "" {
 			t.Fatalf("%+v has no words", c)
 		}
 		if hint := Hint(c); c.Kind == AccessKeyStatus && len(c.Target) > 8 && hint == c.Target {

@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/policy"
-	"github.com/warder-aws/warder/pkg/say"
 )
 
 // IAM lists the operations that the kinds of this file use.
@@ -74,8 +74,8 @@ const (
 	Member   = "member"
 )
 
-// Gone reports whether err says that the thing, or what it belongs to, does not exist.
-func Gone(err error) bool {
+// NotFound reports whether err says that the thing, or what it belongs to, does not exist.
+func NotFound(err error) bool {
 	var answer smithy.APIError
 	return errors.As(err, &answer) && slices.Contains(gone, answer.ErrorCode())
 }
@@ -130,12 +130,12 @@ func (k accessKeyStatus) Set(ctx context.Context, c Change) error {
 // Widens implements [Kind]: only to make a key inactive takes nothing but access.
 func (accessKeyStatus) Widens(c Change, _ []Change) bool { return c.After != Inactive }
 
-func (accessKeyStatus) Say(c Change, done bool) say.Text {
+func (accessKeyStatus) Describe(c Change, done bool) i18n.Message {
 	hint := KeyHint(c.Target)
 	if c.After == Inactive {
-		return pick(done, say.F("deactivated access key %s of %s", hint, c.Subject), say.F("deactivate access key %s of %s", hint, c.Subject))
+		return pick(done, i18n.T("deactivated access key %s of %s", hint, c.Subject), i18n.T("deactivate access key %s of %s", hint, c.Subject))
 	}
-	return pick(done, say.F("reactivated access key %s of %s", hint, c.Subject), say.F("reactivate access key %s of %s", hint, c.Subject))
+	return pick(done, i18n.T("reactivated access key %s of %s", hint, c.Subject), i18n.T("reactivate access key %s of %s", hint, c.Subject))
 }
 
 type managedUserPolicy struct {
@@ -181,11 +181,11 @@ func (managedUserPolicy) Widens(c Change, _ []Change) bool {
 	return c.After != "" || neverDetach().MatchString(c.Target) || IsQuarantine(c.Target)
 }
 
-func (managedUserPolicy) Say(c Change, done bool) say.Text {
+func (managedUserPolicy) Describe(c Change, done bool) i18n.Message {
 	if c.After == Attached {
-		return pick(done, say.F("attached policy %s to %s", c.Target, c.Subject), say.F("attach policy %s to %s", c.Target, c.Subject))
+		return pick(done, i18n.T("attached policy %s to %s", c.Target, c.Subject), i18n.T("attach policy %s to %s", c.Target, c.Subject))
 	}
-	return pick(done, say.F("detached policy %s from %s", c.Target, c.Subject), say.F("detach policy %s from %s", c.Target, c.Subject))
+	return pick(done, i18n.T("detached policy %s from %s", c.Target, c.Subject), i18n.T("detach policy %s from %s", c.Target, c.Subject))
 }
 
 type inlineUserPolicy struct {
@@ -197,7 +197,7 @@ func (inlineUserPolicy) Name() string { return InlineUserPolicy }
 
 func (k inlineUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 	got, err := k.iam.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target})
-	if Gone(err) {
+	if NotFound(err) {
 		return "", nil // the policy, or the user
 	}
 	if err != nil {
@@ -221,12 +221,12 @@ func (inlineUserPolicy) Widens(c Change, _ []Change) bool {
 	return c.After != "" || denies || err != nil
 }
 
-func (inlineUserPolicy) Say(c Change, done bool) say.Text {
+func (inlineUserPolicy) Describe(c Change, done bool) i18n.Message {
 	if c.After != "" {
-		return say.F("put back inline policy %s of %s", c.Target, c.Subject)
+		return i18n.T("put back inline policy %s of %s", c.Target, c.Subject)
 	}
-	return pick(done, say.F("removed inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject),
-		say.F("remove inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject))
+	return pick(done, i18n.T("removed inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject),
+		i18n.T("remove inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject))
 }
 
 // Document decodes the text of a policy as IAM returns it: URL-encoded after RFC 3986, which the
@@ -281,11 +281,11 @@ func (groupMembership) Widens(c Change, rest []Change) bool {
 	return c.After != Member || !moves
 }
 
-func (groupMembership) Say(c Change, done bool) say.Text {
+func (groupMembership) Describe(c Change, done bool) i18n.Message {
 	if c.After == Member {
-		return pick(done, say.F("added %s to group %s", c.Subject, c.Target), say.F("add %s to group %s", c.Subject, c.Target))
+		return pick(done, i18n.T("added %s to group %s", c.Subject, c.Target), i18n.T("add %s to group %s", c.Subject, c.Target))
 	}
-	return pick(done, say.F("removed %s from group %s", c.Subject, c.Target), say.F("remove %s from group %s", c.Subject, c.Target))
+	return pick(done, i18n.T("removed %s from group %s", c.Subject, c.Target), i18n.T("remove %s from group %s", c.Subject, c.Target))
 }
 
 // wrap adds what was tried to err, and nothing to nil.
@@ -297,7 +297,7 @@ func wrap(err error, format string, args ...any) error {
 }
 
 // pick words what was done or would be done.
-func pick(done bool, was, would say.Text) say.Text {
+func pick(done bool, was, would i18n.Message) i18n.Message {
 	if done {
 		return was
 	}

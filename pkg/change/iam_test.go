@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 const (
@@ -15,10 +15,10 @@ const (
 	doc   = "{\r\n\t\"Statement\": [ {\"Effect\":\"Allow\", \"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::café/100%+1 %2B\"} ]}  \n"
 )
 
-func accountOf(user *account.User) *account.Account {
-	return account.New(account.State{
-		Users:  map[string]*account.User{"alice": user},
-		Groups: map[string]*account.Group{"admins": {}, "others": {}, "more": {}},
+func accountOf(user *fakeaws.User) *fakeaws.Account {
+	return fakeaws.New(fakeaws.State{
+		Users:  map[string]*fakeaws.User{"alice": user},
+		Groups: map[string]*fakeaws.Group{"admins": {}, "others": {}, "more": {}},
 	})
 }
 
@@ -26,20 +26,20 @@ func accountOf(user *account.User) *account.Account {
 func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		user *account.User
+		user *fakeaws.User
 		c    change.Change
 		said [2]string
 	}{
-		{"an access key", &account.User{Keys: []account.Key{{ID: "AKIAEXAMPLEALICEKEY0", Status: "Active"}, {ID: key, Status: "Active"}}},
+		{"an access key", &fakeaws.User{Keys: []fakeaws.Key{{ID: "AKIAEXAMPLEALICEKEY0", Status: "Active"}, {ID: key, Status: "Active"}}},
 			change.Change{Kind: change.AccessKeyStatus, Target: key, Before: change.Active, After: change.Inactive},
 			[2]string{"deactivate access key …KEY1 of alice", "deactivated access key …KEY1 of alice"}},
-		{"a managed policy on the second page", &account.User{Attached: []string{"arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B", admin}},
+		{"a managed policy on the second page", &fakeaws.User{Attached: []string{"arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B", admin}},
 			change.Change{Kind: change.ManagedUserPolicy, Target: admin, Before: change.Attached},
 			[2]string{"detach policy " + admin + " from alice", "detached policy " + admin + " from alice"}},
-		{"an inline policy, byte for byte", &account.User{Inline: map[string]account.Document{"p@1": doc}},
+		{"an inline policy, byte for byte", &fakeaws.User{Inline: map[string]fakeaws.Document{"p@1": doc}},
 			change.Change{Kind: change.InlineUserPolicy, Target: "p@1", Before: doc},
 			[2]string{"remove inline policy p@1 of alice (its document is kept in the ledger)", "removed inline policy p@1 of alice (its document is kept in the ledger)"}},
-		{"a membership", &account.User{Groups: []string{"others", "more"}},
+		{"a membership", &fakeaws.User{Groups: []string{"others", "more"}},
 			change.Change{Kind: change.GroupMembership, Target: "admins", After: change.Member},
 			[2]string{"add alice to group admins", "added alice to group admins"}},
 	} {
@@ -66,7 +66,7 @@ func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 				t.Fatal(err)
 			}
 			is(tc.c.Before)
-			if got := [2]string{kinds.Say(tc.c, false).String(), kinds.Say(tc.c, true).String()}; got != tc.said {
+			if got := [2]string{kinds.Describe(tc.c, false).String(), kinds.Describe(tc.c, true).String()}; got != tc.said {
 				t.Errorf("Say = %q, want %q", got, tc.said)
 			}
 			if !kind.Final().Empty() {
@@ -75,10 +75,10 @@ func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 			gone := tc.c
 			gone.Subject = "nobody"
 			// Of an inline policy IAM does not say whether it is gone or its user is.
-			if got, err := kind.Read(ctx, gone); got != "" || change.Gone(err) == (kind.Name() == change.InlineUserPolicy) {
+			if got, err := kind.Read(ctx, gone); got != "" || change.NotFound(err) == (kind.Name() == change.InlineUserPolicy) {
 				t.Errorf("Read of a user that is gone = %q, %v", got, err)
 			}
-			if err := kind.Set(ctx, gone); !change.Gone(err) {
+			if err := kind.Set(ctx, gone); !change.NotFound(err) {
 				t.Errorf("Set of a user that is gone: %v", err)
 			}
 		})
@@ -126,7 +126,7 @@ func TestNarrows(t *testing.T) {
 }
 
 func TestAStatusThatDoesNotExistIsRefused(t *testing.T) {
-	kinds := change.ForIAM(accountOf(&account.User{Keys: []account.Key{{ID: key, Status: "Active"}}}))
+	kinds := change.ForIAM(accountOf(&fakeaws.User{Keys: []fakeaws.Key{{ID: key, Status: "Active"}}}))
 	c := change.Change{Kind: change.AccessKeyStatus, Subject: "alice", Target: key, Before: change.Active, After: "Expired"}
 	kind, err := kinds.Kind(c)
 	if err != nil {

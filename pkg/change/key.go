@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // AccessKeyDeletion deletes an access key: the values are [Inactive] and absent. It is the one kind
@@ -42,16 +42,16 @@ func (k accessKeyDeletion) Set(ctx context.Context, c Change) error {
 func (accessKeyDeletion) Widens(c Change, _ []Change) bool { return c.After != "" }
 
 // Final implements [Kind].
-func (accessKeyDeletion) Final() say.Text {
-	return say.F("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again; create a new one")
+func (accessKeyDeletion) Final() i18n.Message {
+	return i18n.T("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again; create a new one")
 }
 
-func (accessKeyDeletion) Say(c Change, done bool) say.Text {
+func (accessKeyDeletion) Describe(c Change, done bool) i18n.Message {
 	return deletion(c, done)
 }
 
 // deletion words the deletion of an access key, whosever it is.
-func deletion(c Change, done bool) say.Text {
-	return pick(done, say.F("deleted access key %s of %s for good", KeyHint(c.Target), c.Subject),
-		say.F("delete access key %s of %s for good", KeyHint(c.Target), c.Subject))
+func deletion(c Change, done bool) i18n.Message {
+	return pick(done, i18n.T("deleted access key %s of %s for good", KeyHint(c.Target), c.Subject),
+		i18n.T("delete access key %s of %s for good", KeyHint(c.Target), c.Subject))
 }

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 func TestOnlyAnInactiveKeyIsDeleted(t *testing.T) {
@@ -26,11 +26,11 @@ func TestOnlyAnInactiveKeyIsDeleted(t *testing.T) {
 		{name: "a key that is gone", change: deletion, fault: "cannot be found"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			user := &account.User{}
+			user := &fakeaws.User{}
 			if tc.status != "" {
-				user.Keys = []account.Key{{ID: key, Status: tc.status}}
+				user.Keys = []fakeaws.Key{{ID: key, Status: tc.status}}
 			}
-			a := account.New(account.State{Users: map[string]*account.User{"bob": user}})
+			a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": user}})
 			kind, err := change.ForIAM(a).Kind(deletion)
 			if err != nil {
 				t.Fatal(err)
@@ -39,7 +39,7 @@ func TestOnlyAnInactiveKeyIsDeleted(t *testing.T) {
 			if (err == nil) != (tc.fault == "") || err != nil && !strings.Contains(err.Error(), tc.fault) {
 				t.Errorf("Set: %v, want %q", err, tc.fault)
 			}
-			if err != nil && strings.Contains(err.Error(), key) && !change.Gone(err) {
+			if err != nil && strings.Contains(err.Error(), key) && !change.NotFound(err) {
 				t.Errorf("the error holds the whole key id: %v", err)
 			}
 			if left := len(a.State().Users["bob"].Keys) > 0; left != tc.left {
@@ -50,7 +50,7 @@ func TestOnlyAnInactiveKeyIsDeleted(t *testing.T) {
 }
 
 func TestADeletionIsFinalAndNarrows(t *testing.T) {
-	kinds := change.ForIAM(account.New(account.State{}))
+	kinds := change.ForIAM(fakeaws.New(fakeaws.State{}))
 	deletion := change.Change{Kind: change.AccessKeyDeletion, Subject: "bob", Target: "AKIAEXAMPLEBOBOLD001", Before: change.Inactive}
 	kind, err := kinds.Kind(deletion)
 	if err != nil {
@@ -65,7 +65,7 @@ func TestADeletionIsFinalAndNarrows(t *testing.T) {
 	if kinds.Narrows([]change.Change{deletion.Inverse()}) == nil {
 		t.Error("to give a key back is said to narrow")
 	}
-	if got, want := kinds.Say(deletion, true).String(), "deleted access key …D001 of bob for good"; got != want {
+	if got, want := kinds.Describe(deletion, true).String(), "deleted access key …D001 of bob for good"; got != want {
 		t.Errorf("Say = %q, want %q", got, want)
 	}
 }

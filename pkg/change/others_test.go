@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 func TestWhatIsGoneIsRecognizedInEveryService(t *testing.T) {
@@ -29,7 +29,7 @@ func TestWhatIsGoneIsRecognizedInEveryService(t *testing.T) {
 		"no error":              {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := change.Gone(c.err); got != c.want {
+			if got := change.NotFound(c.err); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
@@ -46,7 +46,7 @@ func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
 		"taken off":                {"a", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			kinds := change.ForIAM(account.New(account.State{}))
+			kinds := change.ForIAM(fakeaws.New(fakeaws.State{}))
 			err := kinds.Narrows([]change.Change{{Kind: change.PermissionsBoundary, Subject: "u", Target: "u", Before: c.before, After: c.after}})
 			if (err != nil) != c.widens {
 				t.Errorf("got %v, want refused %v", err, c.widens)
@@ -56,7 +56,7 @@ func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
 }
 
 func TestABucketNarrowsWhenEverySwitchThatIsOnStaysOn(t *testing.T) {
-	kinds := change.ForS3(account.New(account.State{}))
+	kinds := change.ForS3(fakeaws.New(fakeaws.State{}))
 	switches := func(n int) *s3.PublicAccessBlock {
 		return &s3.PublicAccessBlock{BlockPublicAcls: n&1 != 0, IgnorePublicAcls: n&2 != 0, BlockPublicPolicy: n&4 != 0, RestrictPublicBuckets: n&8 != 0}
 	}
@@ -89,7 +89,7 @@ func TestABucketNarrowsWhenEverySwitchThatIsOnStaysOn(t *testing.T) {
 func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 	for name, before := range map[string]*s3.PublicAccessBlock{"without a block": nil, "with a part of it": {IgnorePublicAcls: true}} {
 		t.Run(name, func(t *testing.T) {
-			a := account.New(account.State{Buckets: map[string]*account.Bucket{"b": {Region: "eu-west-1", Block: before}}})
+			a := fakeaws.New(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{"b": {Region: "eu-west-1", Block: before}}})
 			kind, err := change.ForS3(a).Kind(change.Change{Kind: change.BucketPublicAccess})
 			if err != nil {
 				t.Fatal(err)
@@ -105,15 +105,15 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 			}
 		})
 	}
-	kind, err := change.ForS3(account.New(account.State{})).Kind(change.Change{Kind: change.BucketPublicAccess})
+	kind, err := change.ForS3(fakeaws.New(fakeaws.State{})).Kind(change.Change{Kind: change.BucketPublicAccess})
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone := change.Change{Kind: kind.Name(), Subject: "b", Target: "eu-west-1", After: change.Closed}
-	if got, err := kind.Read(t.Context(), gone); got != "" || !change.Gone(err) {
+	if got, err := kind.Read(t.Context(), gone); got != "" || !change.NotFound(err) {
 		t.Errorf("a bucket that is gone reads %q, %v", got, err)
 	}
-	if err := kind.Set(t.Context(), gone); !change.Gone(err) {
+	if err := kind.Set(t.Context(), gone); !change.NotFound(err) {
 		t.Errorf("a bucket that is gone is set: %v", err)
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
-	"github.com/warder-aws/warder/pkg/say"
 )
 
 // The kinds that keep an IAM user from acting, by what the stack owns for it: a policy that denies
@@ -44,7 +44,7 @@ func (k quarantine) Set(ctx context.Context, c Change) error {
 	if !IsQuarantine(c.Target) {
 		return fmt.Errorf("quarantine %q: %s is no quarantine policy", c.Subject, c.Target)
 	}
-	return roomless(k.managedUserPolicy.Set(ctx, c), say.F("the user has as many policies attached as it may"))
+	return roomless(k.managedUserPolicy.Set(ctx, c), i18n.T("the user has as many policies attached as it may"))
 }
 
 // Widens implements [Kind]: a policy that denies only takes access away.
@@ -52,11 +52,11 @@ func (quarantine) Widens(c Change, _ []Change) bool {
 	return c.After != Attached || !IsQuarantine(c.Target)
 }
 
-func (quarantine) Say(c Change, done bool) say.Text {
+func (quarantine) Describe(c Change, done bool) i18n.Message {
 	if c.After == Attached {
-		return pick(done, say.F("quarantined %s with policy %s", c.Subject, c.Target), say.F("quarantine %s with policy %s", c.Subject, c.Target))
+		return pick(done, i18n.T("quarantined %s with policy %s", c.Subject, c.Target), i18n.T("quarantine %s with policy %s", c.Subject, c.Target))
 	}
-	return pick(done, say.F("released %s from quarantine: policy %s", c.Subject, c.Target), say.F("release %s from quarantine: policy %s", c.Subject, c.Target))
+	return pick(done, i18n.T("released %s from quarantine: policy %s", c.Subject, c.Target), i18n.T("release %s from quarantine: policy %s", c.Subject, c.Target))
 }
 
 type quarantineGroup struct{ groupMembership }
@@ -69,7 +69,7 @@ func (k quarantineGroup) Set(ctx context.Context, c Change) error {
 	if !isQuarantineGroup(c.Target) {
 		return fmt.Errorf("quarantine %q: %s is no quarantine group", c.Subject, c.Target)
 	}
-	return roomless(k.groupMembership.Set(ctx, c), say.F("the user has as many policies attached, and is in as many groups, as it may"))
+	return roomless(k.groupMembership.Set(ctx, c), i18n.T("the user has as many policies attached, and is in as many groups, as it may"))
 }
 
 // Widens implements [Kind]: the group carries a policy that denies, and nothing else.
@@ -77,19 +77,19 @@ func (quarantineGroup) Widens(c Change, _ []Change) bool {
 	return c.After != Member || !isQuarantineGroup(c.Target)
 }
 
-func (quarantineGroup) Say(c Change, done bool) say.Text {
+func (quarantineGroup) Describe(c Change, done bool) i18n.Message {
 	if c.After == Member {
-		return pick(done, say.F("quarantined %s in group %s", c.Subject, c.Target), say.F("quarantine %s in group %s", c.Subject, c.Target))
+		return pick(done, i18n.T("quarantined %s in group %s", c.Subject, c.Target), i18n.T("quarantine %s in group %s", c.Subject, c.Target))
 	}
-	return pick(done, say.F("released %s from quarantine: group %s", c.Subject, c.Target), say.F("release %s from quarantine: group %s", c.Subject, c.Target))
+	return pick(done, i18n.T("released %s from quarantine: group %s", c.Subject, c.Target), i18n.T("release %s from quarantine: group %s", c.Subject, c.Target))
 }
 
 // roomless says what there is no room for, where IAM only says that a limit is exceeded
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-func roomless(err error, what say.Text) error {
+func roomless(err error, what i18n.Message) error {
 	var full *types.LimitExceededException
 	if errors.As(err, &full) {
-		return say.Fault{Text: say.F("not quarantined: %s; take one off, or delete the user's password and make its access keys inactive", what), Err: err}
+		return i18n.Fault{Text: i18n.T("not quarantined: %s; take one off, or delete the user's password and make its access keys inactive", what), Err: err}
 	}
 	return err
 }

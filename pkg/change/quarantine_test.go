@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 const (
@@ -44,7 +44,7 @@ func TestOnlyWardersOwnPoliciesAreQuarantines(t *testing.T) {
 }
 
 func TestAQuarantineNarrowsAndItsEndWidens(t *testing.T) {
-	kinds := change.ForIAM(account.New(account.State{}))
+	kinds := change.ForIAM(fakeaws.New(fakeaws.State{}))
 	quarantine := func(target, before, after string) change.Change {
 		return change.Change{Kind: change.Quarantine, Subject: "bob", Target: target, Before: before, After: after}
 	}
@@ -81,7 +81,7 @@ func TestAQuarantineIsSetReadAndLifted(t *testing.T) {
 		{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-key-quarantine", After: "member"},
 	} {
 		t.Run(c.Kind, func(t *testing.T) {
-			a := account.New(account.State{Users: map[string]*account.User{"bob": {}}, Groups: map[string]*account.Group{"warder-key-quarantine": {}}})
+			a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {}}, Groups: map[string]*fakeaws.Group{"warder-key-quarantine": {}}})
 			a.Deploy(keyQuarantine)
 			kind, err := change.ForIAM(a).Kind(c)
 			if err != nil {
@@ -103,7 +103,7 @@ func TestAQuarantineIsSetReadAndLifted(t *testing.T) {
 }
 
 func TestAKindOfQuarantineSetsNothingElse(t *testing.T) {
-	a := account.New(account.State{Users: map[string]*account.User{"bob": {}}, Groups: map[string]*account.Group{"admins": {}}})
+	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {}}, Groups: map[string]*fakeaws.Group{"admins": {}}})
 	for _, c := range []change.Change{
 		{Kind: change.Quarantine, Subject: "bob", Target: "arn:aws:iam::aws:policy/AdministratorAccess", After: "attached"},
 		{Kind: change.QuarantineGroup, Subject: "bob", Target: "admins", After: "member"},
@@ -126,9 +126,9 @@ func TestWhatHasNoRoomForAQuarantineSaysSo(t *testing.T) {
 	for i := range full {
 		full[i] = "arn:aws:iam::aws:policy/P" + string(rune('0'+i))
 	}
-	a := account.New(account.State{
-		Users:  map[string]*account.User{"bob": {Attached: full, Groups: full}},
-		Groups: map[string]*account.Group{"warder-key-quarantine": {}},
+	a := fakeaws.New(fakeaws.State{
+		Users:  map[string]*fakeaws.User{"bob": {Attached: full, Groups: full}},
+		Groups: map[string]*fakeaws.Group{"warder-key-quarantine": {}},
 	})
 	a.Deploy(keyQuarantine)
 	for c, want := range map[change.Change]string{

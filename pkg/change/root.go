@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	tokens "github.com/aws/aws-sdk-go-v2/service/sts/types"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // RootKeyDeletion deletes an access key of a member account's root user. The subject is the ARN of
@@ -120,10 +120,10 @@ func (k rootKeyDeletion) Set(ctx context.Context, c Change) error {
 func (rootKeyDeletion) Widens(c Change, _ []Change) bool { return c.After != "" }
 
 // Final implements [Kind].
-func (rootKeyDeletion) Final() say.Text {
-	return say.F("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again")
+func (rootKeyDeletion) Final() i18n.Message {
+	return i18n.T("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again")
 }
 
-func (rootKeyDeletion) Say(c Change, done bool) say.Text {
+func (rootKeyDeletion) Describe(c Change, done bool) i18n.Message {
 	return deletion(c, done)
 }

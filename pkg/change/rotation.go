@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // AccessKeyRotation gives a user a second access key, to take the place of the one that is the
@@ -287,32 +287,32 @@ func (k accessKeyRotation) putBack(ctx context.Context, c Change) error {
 
 // Refuses implements [Conditional]. A new key is made by the control alone: whoever may put changes
 // back cannot have keys made by it. And no user is left without a key that works.
-func (k accessKeyRotation) Refuses(ctx context.Context, c Change) (say.Text, error) {
+func (k accessKeyRotation) Refuses(ctx context.Context, c Change) (i18n.Message, error) {
 	if c.After == Rotated {
-		return say.F("a new access key is made by the next sweep, not by undo"), nil
+		return i18n.T("a new access key is made by the next sweep, not by undo"), nil
 	}
 	old, _, err := k.keys(ctx, c)
 	if err != nil {
-		return say.Text{}, err
+		return i18n.Message{}, err
 	}
 	if old == nil || old.Status != types.StatusTypeActive {
-		return say.F("access key %s is not active any more, and %s would be left without a key that works", KeyHint(c.Target), c.Subject), nil
+		return i18n.T("access key %s is not active any more, and %s would be left without a key that works", KeyHint(c.Target), c.Subject), nil
 	}
-	return say.Text{}, nil
+	return i18n.Message{}, nil
 }
 
 // Widens implements [Kind]: a new key, which the user alone can read, lets the same principal do the
 // same things. To delete one is for people to ask.
 func (accessKeyRotation) Widens(c Change, _ []Change) bool { return c.After != Rotated }
 
-func (accessKeyRotation) Say(c Change, done bool) say.Text {
+func (accessKeyRotation) Describe(c Change, done bool) i18n.Message {
 	name := SecretName(c.Subject, c.Target)
 	if c.After == Rotated {
-		return pick(done, say.F("created a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name),
-			say.F("create a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name))
+		return pick(done, i18n.T("created a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name),
+			i18n.T("create a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name))
 	}
-	return pick(done, say.F("deleted the new access key of %s and the secret %s", c.Subject, name),
-		say.F("delete the new access key of %s and the secret %s", c.Subject, name))
+	return pick(done, i18n.T("deleted the new access key of %s and the secret %s", c.Subject, name),
+		i18n.T("delete the new access key of %s and the secret %s", c.Subject, name))
 }
 
 // keys returns the key that is the change's target, and the user's other one; nil for what is not
@@ -339,7 +339,7 @@ func (k accessKeyRotation) keys(ctx context.Context, c Change) (old, other *type
 // again.
 func (k accessKeyRotation) deleteKey(ctx context.Context, c Change, id string) error {
 	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &c.Subject, AccessKeyId: &id})
-	if Gone(err) {
+	if NotFound(err) {
 		old, other, unread := k.keys(ctx, c)
 		if unread != nil {
 			return unread

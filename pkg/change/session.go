@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // SSM lists the operations that end a session.
@@ -85,11 +85,11 @@ func in(region string) func(*ssm.Options) {
 func (session) Widens(c Change, _ []Change) bool { return c.After != "" }
 
 // Final implements [Kind].
-func (session) Final() say.Text {
-	return say.F("a session that was ended is over; whoever may starts a new one")
+func (session) Final() i18n.Message {
+	return i18n.T("a session that was ended is over; whoever may starts a new one")
 }
 
-func (session) Say(c Change, done bool) say.Text {
+func (session) Describe(c Change, done bool) i18n.Message {
 	region, id, _ := strings.Cut(c.Target, "/")
-	return pick(done, say.F("ended session %s of %s in %s", id, c.Subject, region), say.F("end session %s of %s in %s", id, c.Subject, region))
+	return pick(done, i18n.T("ended session %s of %s in %s", id, c.Subject, region), i18n.T("end session %s of %s in %s", id, c.Subject, region))
 }

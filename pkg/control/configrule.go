@@ -2,7 +2,7 @@ package control
 
 import (
 	"github.com/warder-aws/warder/pkg/lazyregexp"
-	"github.com/warder-aws/warder/pkg/tree"
+	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
 // ConfigRule is a managed rule of AWS Config that finds what a control puts right.
@@ -17,7 +17,7 @@ type ConfigRule struct {
 
 var identifier = lazyregexp.New(`^[A-Z][A-Z0-9_]*$`)
 
-func parseConfigRules(n *tree.Node, parameters map[string]Parameter) []ConfigRule {
+func parseConfigRules(n *strictjson.Node, parameters map[string]Parameter) []ConfigRule {
 	var rules []ConfigRule
 	for _, item := range n.Items() {
 		item.Fields("name", "identifier", "parameters", "periodic", "resource")

@@ -18,7 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/warder-aws/warder/pkg/lazyregexp"
-	"github.com/warder-aws/warder/pkg/tree"
+	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
 // Control is one thing that Warder looks after, or a tool.
@@ -143,7 +143,7 @@ var Own = []string{Ledger, LedgerBySubject, Topic, TopicKey, Reports, Slack, Dri
 // "<id>/control.json"; it names the file in faults, and its folder must equal
 // the id. The error joins every fault, each with file and field.
 func Parse(file string, data []byte) (Control, error) {
-	root, err := tree.Parse(file, data)
+	root, err := strictjson.Parse(file, data)
 	if err != nil {
 		return Control{}, err
 	}
@@ -237,7 +237,7 @@ func Load(fsys fs.FS) ([]Control, error) {
 	return controls, nil
 }
 
-func parseID(n *tree.Node, folder string) string {
+func parseID(n *strictjson.Node, folder string) string {
 	id := n.Text()
 	switch {
 	case !n.IsString():
@@ -251,7 +251,7 @@ func parseID(n *tree.Node, folder string) string {
 	return id
 }
 
-func parseTitle(n *tree.Node) string {
+func parseTitle(n *strictjson.Node) string {
 	title := n.Text()
 	switch {
 	case !n.IsString():
@@ -265,7 +265,7 @@ func parseTitle(n *tree.Node) string {
 	return title
 }
 
-func parseSummary(n *tree.Node) string {
+func parseSummary(n *strictjson.Node) string {
 	summary := n.Text()
 	switch {
 	case !n.IsString():
@@ -279,7 +279,7 @@ func parseSummary(n *tree.Node) string {
 	return summary
 }
 
-func parseOneOf[T ~string](n *tree.Node, known []T) T {
+func parseOneOf[T ~string](n *strictjson.Node, known []T) T {
 	value := T(n.Text())
 	if n.IsString() && !slices.Contains(known, value) {
 		n.Faultf("%q is not one of %s", value, list(known))
@@ -287,7 +287,7 @@ func parseOneOf[T ~string](n *tree.Node, known []T) T {
 	return value
 }
 
-func parseRules(n *tree.Node) []json.RawMessage {
+func parseRules(n *strictjson.Node) []json.RawMessage {
 	var rules []json.RawMessage
 	for _, item := range n.Items() {
 		checkPattern(item)
@@ -297,13 +297,13 @@ func parseRules(n *tree.Node) []json.RawMessage {
 }
 
 // refuse faults a field that is there.
-func refuse(n *tree.Node, why string) {
+func refuse(n *strictjson.Node, why string) {
 	if n != nil {
 		n.Faultf("%s", why)
 	}
 }
 
-func parsePermissions(n *tree.Node, tool bool) []Permission {
+func parsePermissions(n *strictjson.Node, tool bool) []Permission {
 	var permissions []Permission
 	for _, item := range n.Items() {
 		item.Fields("actions", "resources", "conditions")
@@ -325,7 +325,7 @@ func parsePermissions(n *tree.Node, tool bool) []Permission {
 	return permissions
 }
 
-func checkAction(n *tree.Node) {
+func checkAction(n *strictjson.Node) {
 	switch name := n.Text(); {
 	case !n.IsString():
 	case strings.ContainsAny(name, "*?"):
@@ -338,7 +338,7 @@ func checkAction(n *tree.Node) {
 // checkResource wants an ARN of this partition and account, or of a tool one of
 // Own. The account field may be "aws" (policies that AWS manages) or empty (S3
 // buckets), and "*" for actions that are for other accounts.
-func checkResource(n *tree.Node, p Permission, tool bool) {
+func checkResource(n *strictjson.Node, p Permission, tool bool) {
 	resource := n.Text()
 	if !n.IsString() {
 		return
@@ -398,16 +398,16 @@ func (p Permission) abroad() bool {
 	return len(p.Actions) > 0
 }
 
-func parseConditions(n *tree.Node) map[string]map[string][]string {
+func parseConditions(n *strictjson.Node) map[string]map[string][]string {
 	if n == nil {
 		return nil
 	}
 	conditions := map[string]map[string][]string{}
 	empty(n)
-	n.Members(func(operator string, keys *tree.Node) {
+	n.Members(func(operator string, keys *strictjson.Node) {
 		conditions[operator] = map[string][]string{}
 		empty(keys)
-		keys.Members(func(key string, value *tree.Node) {
+		keys.Members(func(key string, value *strictjson.Node) {
 			if value.IsString() {
 				conditions[operator][key] = []string{value.Text()}
 				return
@@ -419,7 +419,7 @@ func parseConditions(n *tree.Node) map[string]map[string][]string {
 	return conditions
 }
 
-func parseReferences(n *tree.Node) []Reference {
+func parseReferences(n *strictjson.Node) []Reference {
 	empty(n)
 	var references []Reference
 	for _, item := range n.Items() {
@@ -439,7 +439,7 @@ func parseReferences(n *tree.Node) []Reference {
 }
 
 // empty faults an array or object without content.
-func empty(n *tree.Node) {
+func empty(n *strictjson.Node) {
 	if n.Len() > 0 {
 		return
 	}

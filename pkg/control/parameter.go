@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/lazyregexp"
-	"github.com/warder-aws/warder/pkg/tree"
+	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
 // Kind is the type of a parameter. It follows from the parameter's default.
@@ -38,9 +38,9 @@ var camel = lazyregexp.New(`^[a-z][A-Za-z0-9]*$`)
 // the runner keeps: numbers of days.
 var days = []string{"graceDays", "noticeDays"}
 
-func parseParameters(n *tree.Node) map[string]Parameter {
+func parseParameters(n *strictjson.Node) map[string]Parameter {
 	parameters := map[string]Parameter{}
-	n.Members(func(name string, item *tree.Node) {
+	n.Members(func(name string, item *strictjson.Node) {
 		// cdk.json writes the parameters beside "mode".
 		if name == "mode" {
 			item.Faultf("\"mode\" is the name of every control's mode: choose another")
@@ -58,7 +58,7 @@ func parseParameters(n *tree.Node) map[string]Parameter {
 
 // ParseParameter reads the description of one parameter: default, range, help. What is wrong becomes a
 // fault of the document.
-func ParseParameter(n *tree.Node) Parameter {
+func ParseParameter(n *strictjson.Node) Parameter {
 	n.Fields("default", "range", "help")
 	value, limits, help := n.Required("default"), n.Field("range"), n.Required("help")
 	p := Parameter{Default: value.JSON(), Help: help.Text()}
@@ -103,7 +103,7 @@ func ParseParameter(n *tree.Node) Parameter {
 }
 
 // Check faults a value that the parameter does not take.
-func (p Parameter) Check(value *tree.Node) {
+func (p Parameter) Check(value *strictjson.Node) {
 	switch p.Kind {
 	case Integer:
 		if v := value.Int(); value.IsInt() && (v < p.Min || v > p.Max) {

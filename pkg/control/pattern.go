@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/warder-aws/warder/pkg/tree"
+	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
 // MaxPattern is EventBridge's quota for one event pattern, in characters.
@@ -32,7 +32,7 @@ var objects = []string{
 
 // checkPattern faults what EventBridge would refuse, or would take and never
 // match.
-func checkPattern(n *tree.Node) {
+func checkPattern(n *strictjson.Node) {
 	if !n.IsObject() {
 		n.Fields() // faults it
 		return
@@ -45,9 +45,9 @@ func checkPattern(n *tree.Node) {
 
 // checkFields checks an object of a pattern; top tells that it describes the
 // envelope.
-func checkFields(n *tree.Node, top bool) {
+func checkFields(n *strictjson.Node, top bool) {
 	empty(n)
-	n.Members(func(key string, value *tree.Node) {
+	n.Members(func(key string, value *strictjson.Node) {
 		switch {
 		case key == "$or":
 			checkOr(value, top)
@@ -75,7 +75,7 @@ func checkFields(n *tree.Node, top bool) {
 
 // checkOr checks the alternatives of a "$or": at least two objects, each a
 // pattern of the same level.
-func checkOr(n *tree.Node, top bool) {
+func checkOr(n *strictjson.Node, top bool) {
 	alternatives := n.Items()
 	if n.IsArray() && len(alternatives) < 2 {
 		n.Faultf("want at least two alternatives")
@@ -87,7 +87,7 @@ func checkOr(n *tree.Node, top bool) {
 
 // checkLeaf checks the array of values and filters that a field is compared
 // with.
-func checkLeaf(field string, n *tree.Node) {
+func checkLeaf(field string, n *strictjson.Node) {
 	empty(n)
 	for _, item := range n.Items() {
 		switch {
@@ -99,12 +99,12 @@ func checkLeaf(field string, n *tree.Node) {
 	}
 }
 
-func checkFilter(field string, n *tree.Node) {
+func checkFilter(field string, n *strictjson.Node) {
 	if n.Len() != 1 {
 		n.Faultf("a filter has exactly one key, one of %s", strings.Join(filters, ", "))
 		return
 	}
-	n.Members(func(name string, value *tree.Node) {
+	n.Members(func(name string, value *strictjson.Node) {
 		switch name {
 		case "exists":
 			value.Bool()
@@ -136,7 +136,7 @@ func checkFilter(field string, n *tree.Node) {
 
 // checkAnythingBut takes a string or number, a list of strings or of numbers,
 // or one of the string filters over a string or a list of strings.
-func checkAnythingBut(n *tree.Node) {
+func checkAnythingBut(n *strictjson.Node) {
 	switch {
 	case n.IsString(), n.IsNumber():
 	case n.IsArray():
@@ -153,8 +153,8 @@ func checkAnythingBut(n *tree.Node) {
 			n.Faultf("want one of prefix, suffix, equals-ignore-case, wildcard")
 		}
 		n.Fields("prefix", "suffix", "equals-ignore-case", "wildcard")
-		n.Members(func(name string, value *tree.Node) {
-			values := []*tree.Node{value}
+		n.Members(func(name string, value *strictjson.Node) {
+			values := []*strictjson.Node{value}
 			if value.IsArray() {
 				empty(value)
 				values = value.Items()
@@ -172,14 +172,14 @@ func checkAnythingBut(n *tree.Node) {
 	}
 }
 
-func checkWildcard(n *tree.Node) {
+func checkWildcard(n *strictjson.Node) {
 	nonEmpty(n)
 	if strings.Contains(n.Text(), "**") {
 		n.Faultf("%q has two stars side by side", n.Text())
 	}
 }
 
-func checkCIDR(n *tree.Node) {
+func checkCIDR(n *strictjson.Node) {
 	if !n.IsString() {
 		n.Faultf("want a CIDR block such as \"203.0.113.0/24\"")
 		return
@@ -191,7 +191,7 @@ func checkCIDR(n *tree.Node) {
 
 // checkNumeric takes [operator, number] and [lower operator, number, upper
 // operator, number].
-func checkNumeric(n *tree.Node) {
+func checkNumeric(n *strictjson.Node) {
 	items := n.Items()
 	if !n.IsArray() {
 		return
@@ -215,7 +215,7 @@ func checkNumeric(n *tree.Node) {
 }
 
 // nonEmpty wants a string with content: an empty prefix or suffix is refused.
-func nonEmpty(n *tree.Node) {
+func nonEmpty(n *strictjson.Node) {
 	if n.Text() == "" && n.IsString() {
 		n.Faultf("empty string")
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/lazyregexp"
-	"github.com/warder-aws/warder/pkg/tree"
+	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
 var rate = lazyregexp.New(`^rate\(([1-9][0-9]*) (minute|minutes|hour|hours|day|days)\)$`)
@@ -29,7 +29,7 @@ var cronFields = []cronField{
 	{name: "year", min: 1970, max: 2199},
 }
 
-func parseSchedule(n *tree.Node) string {
+func parseSchedule(n *strictjson.Node) string {
 	schedule := n.Text()
 	if !n.IsString() {
 		return ""

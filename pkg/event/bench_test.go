@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/yardstick"
+	"github.com/warder-aws/warder/pkg/test/benchratio"
 )
 
 // To understand an event, measured by what it takes to read its JSON at all.
@@ -17,12 +17,12 @@ func BenchmarkDecode(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			yardstick.Compare(b,
-				yardstick.Side{Name: "json.Unmarshal", Do: func() error {
+			benchratio.Compare(b,
+				benchratio.Side{Name: "json.Unmarshal", Do: func() error {
 					var value any
 					return json.Unmarshal(data, &value)
 				}},
-				yardstick.Side{Name: "event.Decode", Do: func() error {
+				benchratio.Side{Name: "event.Decode", Do: func() error {
 					_, err := event.Decode(data)
 					return err
 				}},

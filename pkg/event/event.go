@@ -22,13 +22,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // Event is one EventBridge event: the envelope, and the detail in its own type.
 //
@@ -70,7 +70,7 @@ type Sweep struct {
 	Rule string // ARN of the rule whose schedule it is; empty if the event does not say
 
 	// After is the name of the last user that earlier tries of the same sweep dealt with, empty if there are none. No
-	// event says so: package remedy adds it.
+	// event says so: package remediation adds it.
 	After string
 }
 

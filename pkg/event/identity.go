@@ -3,7 +3,7 @@ package event
 import (
 	"strings"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // HiddenUserName is what CloudTrail writes for a user name that does not exist, because people type their password into
@@ -72,29 +72,29 @@ const (
 	Unidentified   Kind = "unidentified"
 )
 
-// Say words the kind for people.
-func (k Kind) Say() say.Text {
+// Describe words the kind for people.
+func (k Kind) Describe() i18n.Message {
 	switch k {
 	case Root:
-		return say.F("root user")
+		return i18n.T("root user")
 	case IAMUser:
-		return say.F("IAM user")
+		return i18n.T("IAM user")
 	case AssumedRole:
-		return say.F("role")
+		return i18n.T("role")
 	case IdentityCenter:
-		return say.F("IAM Identity Center user")
+		return i18n.T("IAM Identity Center user")
 	case SAML:
-		return say.F("SAML user")
+		return i18n.T("SAML user")
 	case WebIdentity:
-		return say.F("web identity")
+		return i18n.T("web identity")
 	case Federated:
-		return say.F("federated user")
+		return i18n.T("federated user")
 	case AWSService:
-		return say.F("AWS service")
+		return i18n.T("AWS service")
 	case AWSAccount:
-		return say.F("AWS account")
+		return i18n.T("AWS account")
 	}
-	return say.F("unidentified")
+	return i18n.T("unidentified")
 }
 
 // Kind tells who it is. A role that IAM Identity Center made is its user: the role is named AWSReservedSSO_ and lives
@@ -132,14 +132,14 @@ func (i Identity) Kind() Kind {
 
 // Name is what to call them: the user's name, "role/session", the service, "root". It is never empty, and never to be
 // given to an API: UserName, RoleName and RoleARN are.
-func (i Identity) Name() string { return i.Say().String() }
+func (i Identity) Name() string { return i.Describe().String() }
 
-// Say is the Name for people.
-func (i Identity) Say() say.Text {
+// Describe is the Name for people.
+func (i Identity) Describe() i18n.Message {
 	name := ""
 	switch i.Kind() {
 	case Root:
-		return say.Data("root")
+		return i18n.Literal("root")
 	case IAMUser:
 		name = i.UserName
 		if name == "" {
@@ -162,21 +162,21 @@ func (i Identity) Say() say.Text {
 	}
 	switch {
 	case name != "":
-		return say.Data(name)
+		return i18n.Literal(name)
 	case i.HiddenUser:
-		return say.F("a user name that does not exist")
+		return i18n.T("a user name that does not exist")
 	case i.UserName != "":
-		return say.Data(i.UserName)
+		return i18n.Literal(i.UserName)
 	case i.ARN != "":
-		return say.Data(i.ARN)
+		return i18n.Literal(i.ARN)
 	case i.PrincipalID != "":
-		return say.Data(i.PrincipalID)
+		return i18n.Literal(i.PrincipalID)
 	case i.InvokedBy != "":
-		return say.Data(i.InvokedBy)
+		return i18n.Literal(i.InvokedBy)
 	case i.AccountID != "":
-		return say.F("account %s", i.AccountID)
+		return i18n.T("account %s", i.AccountID)
 	}
-	return say.F("somebody unidentified")
+	return i18n.T("somebody unidentified")
 }
 
 // SessionName is the name that the session was given, empty if there is none. For IAM Identity Center it is the person's

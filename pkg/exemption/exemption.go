@@ -11,14 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
-	"github.com/warder-aws/warder/pkg/say"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // Tag is the key of the tag. IAM compares tag keys without regard to case
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
@@ -48,18 +48,18 @@ type Exemption struct {
 // nobody is exempt by, or for, what nobody sees.
 var value = lazyregexp.New(`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s\pZ\pC]+) for ([^\s\pZ\pC].*)$`)
 
-// Parse reads the value of the tag as it is on the day of now. The error is a [say.Fault]: what is wrong with it.
+// Parse reads the value of the tag as it is on the day of now. The error is a [i18n.Fault]: what is wrong with it.
 func Parse(text string, now time.Time) (Exemption, error) {
 	parts := value().FindStringSubmatch(text)
 	if parts == nil {
-		return Exemption{}, say.Fault{Text: say.F("the tag %s does not read %q", Tag, Grammar)}
+		return Exemption{}, i18n.Fault{Text: i18n.T("the tag %s does not read %q", Tag, Grammar)}
 	}
 	until, err := time.Parse(time.DateOnly, parts[2])
 	if err != nil {
-		return Exemption{}, say.Fault{Text: say.F("the tag %s names the day %s, which does not exist", Tag, parts[2])}
+		return Exemption{}, i18n.Fault{Text: i18n.T("the tag %s names the day %s, which does not exist", Tag, parts[2])}
 	}
 	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
-		return Exemption{}, say.Fault{Text: say.F("the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, say.Day(until), MaxDays, say.Day(last))}
+		return Exemption{}, i18n.Fault{Text: i18n.T("the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, i18n.Day(until), MaxDays, i18n.Day(last))}
 	}
 	return Exemption{Control: parts[1], Until: until, By: parts[3], Reason: strings.TrimSpace(parts[4])}, nil
 }
@@ -74,9 +74,9 @@ func (e Exemption) DaysLeft(now time.Time) int {
 	return int(e.Until.Sub(today(now)) / (24 * time.Hour))
 }
 
-// Say words the exemption for people.
-func (e Exemption) Say() say.Text {
-	return say.F("exempt from %s until %s by %s: %s", e.Control, say.Day(e.Until), e.By, e.Reason)
+// Describe words the exemption for people.
+func (e Exemption) Describe() i18n.Message {
+	return i18n.T("exempt from %s until %s by %s: %s", e.Control, i18n.Day(e.Until), e.By, e.Reason)
 }
 
 func today(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour) }

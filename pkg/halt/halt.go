@@ -10,14 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/say"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // API is the operation that the [Switch] reads with.
 type API interface {
@@ -36,10 +36,10 @@ type Switch struct {
 // Check returns why changes are halted, empty when they are not, and since when: when
 // the parameter was set last. An error means that the switch cannot be read, and then nothing may
 // be changed either.
-func (s Switch) Check(ctx context.Context) (why say.Text, since time.Time, err error) {
+func (s Switch) Check(ctx context.Context) (why i18n.Message, since time.Time, err error) {
 	out, err := s.API.GetParameter(ctx, &ssm.GetParameterInput{Name: &s.Name})
 	if err != nil {
-		return why, time.Time{}, say.Fault{Text: say.F("the halt switch %s cannot be read", s.Name), Err: err}
+		return why, time.Time{}, i18n.Fault{Text: i18n.T("the halt switch %s cannot be read", s.Name), Err: err}
 	}
 	if value := aws.ToString(out.Parameter.Value); value != Go {
 		why = Why(s.Name, value)
@@ -49,6 +49,6 @@ func (s Switch) Check(ctx context.Context) (why say.Text, since time.Time, err e
 }
 
 // Why words the value of the switch by that name.
-func Why(name, value string) say.Text {
-	return say.F("Warder is halted (%s): %s", name, notice.Truncate(value, 200))
+func Why(name, value string) i18n.Message {
+	return i18n.T("Warder is halted (%s): %s", name, notice.Truncate(value, 200))
 }

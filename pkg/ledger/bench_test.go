@@ -13,7 +13,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/yardstick"
+	"github.com/warder-aws/warder/pkg/test/benchratio"
 )
 
 // shelf takes every item and has the one that it was given for each key.
@@ -81,8 +81,8 @@ func BenchmarkLedger(b *testing.B) {
 	}
 	cases := ledger.New(ledger.Dynamo{API: shelf{body: string(open)}, Name: "warder"})
 	guards := ledger.New(ledger.Dynamo{API: shelf{body: "{}"}, Name: "warder"})
-	yardstick.Compare(b,
-		yardstick.Side{Name: "json of an entry there and back", Do: func() error {
+	benchratio.Compare(b,
+		benchratio.Side{Name: "json of an entry there and back", Do: func() error {
 			text, err := json.Marshal(entry)
 			if err != nil {
 				return err
@@ -90,14 +90,14 @@ func BenchmarkLedger(b *testing.B) {
 			var back ledger.Entry
 			return json.Unmarshal(text, &back)
 		}},
-		yardstick.Side{Name: "write an entry", Do: func() error { e := entry; return l.Update(ctx, &e) }},
-		yardstick.Side{Name: "read an entry", Do: func() error { _, _, err := l.Entry(ctx, "abcdefghij"); return err }},
-		yardstick.Side{Name: "begin a run", Do: func() error { _, err := l.Begin(ctx, claim("h", noon.Add(time.Minute)), noon); return err }},
-		yardstick.Side{Name: "guards of a change", Do: func() error {
+		benchratio.Side{Name: "write an entry", Do: func() error { e := entry; return l.Update(ctx, &e) }},
+		benchratio.Side{Name: "read an entry", Do: func() error { _, _, err := l.Entry(ctx, "abcdefghij"); return err }},
+		benchratio.Side{Name: "begin a run", Do: func() error { _, err := l.Begin(ctx, claim("h", noon.Add(time.Minute)), noon); return err }},
+		benchratio.Side{Name: "guards of a change", Do: func() error {
 			_, err := guards.Guards(ctx, "c", "k", []change.Change{key})
 			return err
 		}},
-		yardstick.Side{Name: "a hundred open cases", Do: func() error {
+		benchratio.Side{Name: "a hundred open cases", Do: func() error {
 			found, err := cases.OpenCases(ctx, "c")
 			if err == nil && len(found) != 100 {
 				err = fmt.Errorf("%d cases", len(found))

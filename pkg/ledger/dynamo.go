@@ -65,9 +65,9 @@ const most = 100
 // what it may leave out when it throttles, it asks to be given time for. See [most].
 var unread = []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, 800 * time.Millisecond, 3200 * time.Millisecond}
 
-// Gather implements [Store]. What is still left out after some tries is an error: nothing may be taken
+// BatchGet implements [Store]. What is still left out after some tries is an error: nothing may be taken
 // for absent because it was not read.
-func (d Dynamo) Gather(ctx context.Context, keys ...Key) ([]Item, error) {
+func (d Dynamo) BatchGet(ctx context.Context, keys ...Key) ([]Item, error) {
 	if len(keys) == 1 {
 		item, err := d.Get(ctx, keys[0].Partition, keys[0].Sort)
 		return []Item{item}, err

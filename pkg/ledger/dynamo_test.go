@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/ledger/storetest"
+	"github.com/warder-aws/warder/pkg/test/storetest"
 )
 
 // table is a table of single items. It knows the conditions that the store writes under: that there is
@@ -93,7 +93,7 @@ func TestWhatDynamoDBLeavesOutIsAskedForAgain(t *testing.T) {
 			if err := store.Put(t.Context(), ledger.Item{Partition: "p", Sort: "b", Body: "there"}); err != nil {
 				t.Fatal(err)
 			}
-			items, err := store.Gather(t.Context(), ledger.Key{Partition: "p", Sort: "a"}, ledger.Key{Partition: "p", Sort: "b"})
+			items, err := store.BatchGet(t.Context(), ledger.Key{Partition: "p", Sort: "a"}, ledger.Key{Partition: "p", Sort: "b"})
 			if failed := err != nil; failed != tc.fails || b.calls != tc.calls {
 				t.Errorf("left out %d times: %d calls, %v; want %d", tc.times, b.calls, err, tc.calls)
 			}

@@ -17,7 +17,7 @@ import (
 func FuzzItems(f *testing.F) {
 	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	for _, value := range []any{
-		Entry{ID: "e1", Control: "c", Subject: "alice", At: now, Steps: []Step{{ID: "e1-1", Status: Verified, Change: change.Change{Kind: change.AccessKeyStatus}}}, Told: []Told{{Kind: notice.Changed, At: now}}},
+		Entry{ID: "e1", Control: "c", Subject: "alice", At: now, Steps: []Step{{ID: "e1-1", Status: Verified, Change: change.Change{Kind: change.AccessKeyStatus}}}, Notifications: []Notification{{Kind: notice.Changed, At: now}}},
 		Case{Control: "c", Key: "k", Subject: "alice", Opened: now}, Run{Control: "c", Key: "k", At: now}, Breaker{Since: now, Tripped: now, Steps: []string{"a"}},
 		Hold{Until: now.AddDate(0, 0, 7), By: "kim"},
 	} {

@@ -140,19 +140,19 @@ func (l *Ledger) query(ctx context.Context, partition string) ([]Case, error) {
 	return found, err
 }
 
-// Standing is what the ledger says of changes that are to be made, as it was when it was read, in one call.
-type Standing struct {
+// GuardState is what the ledger says of changes that are to be made, as it was when it was read, in one call.
+type GuardState struct {
 	// Case is the case of the changes, Breaker that of the control; empty if they were not asked for.
 	Case    Case
 	Breaker Breaker
 	// Rounds are what was done lately to the things of the changes, in their order, if that was asked for.
-	Rounds []Rounds
+	Rounds []RecentChanges
 	holds  map[string]Hold // by thing
 }
 
 // Held returns the hold that is in force at now on one of the things that the changes change, if one is.
 // known says that all of them were read.
-func (s Standing) Held(changes []change.Change, now time.Time) (h Hold, held, known bool) {
+func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, held, known bool) {
 	known = true
 	for _, c := range changes {
 		hold, read := s.holds[thing(c)]
@@ -166,17 +166,17 @@ func (s Standing) Held(changes []change.Change, now time.Time) (h Hold, held, kn
 
 // Holds reads the holds on the things that the changes change, and the case of the key; an empty key
 // leaves that out.
-func (l *Ledger) Holds(ctx context.Context, control, key string, changes []change.Change) (Standing, error) {
+func (l *Ledger) Holds(ctx context.Context, control, key string, changes []change.Change) (GuardState, error) {
 	return l.standing(ctx, control, key, changes, false)
 }
 
 // Guards reads the same, and what was done lately to the things, and the control's breaker: all that keeps
 // the changes from being made.
-func (l *Ledger) Guards(ctx context.Context, control, key string, changes []change.Change) (Standing, error) {
+func (l *Ledger) Guards(ctx context.Context, control, key string, changes []change.Change) (GuardState, error) {
 	return l.standing(ctx, control, key, changes, true)
 }
 
-func (l *Ledger) standing(ctx context.Context, control, matter string, changes []change.Change, whole bool) (s Standing, err error) {
+func (l *Ledger) standing(ctx context.Context, control, matter string, changes []change.Change, whole bool) (s GuardState, err error) {
 	var keys []Key
 	for _, c := range changes {
 		keys = append(keys, key(holds+thing(c), "hold"))
@@ -193,7 +193,7 @@ func (l *Ledger) standing(ctx context.Context, control, matter string, changes [
 	if len(keys) == 0 {
 		return s, nil
 	}
-	items, err := l.store.Gather(ctx, keys...)
+	items, err := l.store.BatchGet(ctx, keys...)
 	if err != nil {
 		return s, err
 	}
@@ -209,7 +209,7 @@ func (l *Ledger) standing(ctx context.Context, control, matter string, changes [
 		faults = append(faults, parse(next(), &h))
 		s.holds[thing(c)] = h
 		if whole {
-			item, r := next(), Rounds{thing: thing(c)}
+			item, r := next(), RecentChanges{thing: thing(c)}
 			faults = append(faults, r.parse(item))
 			s.Rounds = append(s.Rounds, r)
 		}
@@ -325,8 +325,8 @@ func (l *Ledger) Release(ctx context.Context, control, by, reason string, now ti
 
 const day = 24 * time.Hour
 
-// Round is one time that a thing was put right.
-type Round struct {
+// RecentChange is one time that a thing was put right.
+type RecentChange struct {
 	Step string    `json:"step"`
 	At   time.Time `json:"at"`
 	// Actor is who had made it so before, when the event said that.
@@ -337,15 +337,15 @@ type Round struct {
 	Until   time.Time `json:"until,omitzero"`
 }
 
-// Rounds are what was done to a thing lately, and who is at it, as it was read.
-type Rounds struct {
+// RecentChanges are what was done to a thing lately, and who is at it, as it was read.
+type RecentChanges struct {
 	thing   string
-	all     []Round
+	all     []RecentChange
 	version int64
 }
 
-// Rounds returns the rounds of the thing that c changes.
-func (l *Ledger) Rounds(ctx context.Context, c change.Change) (r Rounds, err error) {
+// RecentChanges returns the rounds of the thing that c changes.
+func (l *Ledger) RecentChanges(ctx context.Context, c change.Change) (r RecentChanges, err error) {
 	r.thing = thing(c)
 	item, err := l.get(ctx, rounds+r.thing, "rounds")
 	if err != nil {
@@ -355,48 +355,48 @@ func (l *Ledger) Rounds(ctx context.Context, c change.Change) (r Rounds, err err
 }
 
 // parse takes the rounds from an item.
-func (r *Rounds) parse(item Item) error {
+func (r *RecentChanges) parse(item Item) error {
 	r.all, r.version = nil, item.Version
 	return parse(item, &r.all)
 }
 
 // Done are the rounds that came to their end within the day before now, without that of the given step.
-func (r Rounds) Done(step string, now time.Time) []Round {
-	return slices.DeleteFunc(slices.Clone(r.all), func(old Round) bool {
+func (r RecentChanges) Done(step string, now time.Time) []RecentChange {
+	return slices.DeleteFunc(slices.Clone(r.all), func(old RecentChange) bool {
 		return old.Claimed || old.Step == step || now.Sub(old.At) >= day
 	})
 }
 
 // Claimed reports whether the step has begun before, and did not come to its end: what it was to
 // change may be changed.
-func (r Rounds) Claimed(step string) bool {
-	return slices.ContainsFunc(r.all, func(old Round) bool { return old.Step == step && old.Claimed })
+func (r RecentChanges) Claimed(step string) bool {
+	return slices.ContainsFunc(r.all, func(old RecentChange) bool { return old.Step == step && old.Claimed })
 }
 
 // Busy reports whether another step is at the thing at now.
-func (r Rounds) Busy(step string, now time.Time) bool {
-	return slices.ContainsFunc(r.all, func(old Round) bool { return old.Step != step && old.Claimed && now.Before(old.Until) })
+func (r RecentChanges) Busy(step string, now time.Time) bool {
+	return slices.ContainsFunc(r.all, func(old RecentChange) bool { return old.Step != step && old.Claimed && now.Before(old.Until) })
 }
 
 // Claim begins the step on the thing: others leave it alone until then. It answers ErrConflict when
 // somebody was at the thing since the rounds were read; they are as they are now then, and the thing is to
 // be read again.
-func (l *Ledger) Claim(ctx context.Context, r *Rounds, step string, at, until time.Time) error {
-	return l.replace(ctx, r, step, at, Round{Step: step, At: at, Claimed: true, Until: until})
+func (l *Ledger) Claim(ctx context.Context, r *RecentChanges, step string, at, until time.Time) error {
+	return l.replace(ctx, r, step, at, RecentChange{Step: step, At: at, Claimed: true, Until: until})
 }
 
-// AddRound remembers that the thing was put right, which ends the claim of the step.
-func (l *Ledger) AddRound(ctx context.Context, r *Rounds, done Round) error {
+// AddRecentChange remembers that the thing was put right, which ends the claim of the step.
+func (l *Ledger) AddRecentChange(ctx context.Context, r *RecentChanges, done RecentChange) error {
 	return l.insist(ctx, r, done.Step, done.At, done)
 }
 
 // Unclaim ends the claim of a step that did nothing to the thing.
-func (l *Ledger) Unclaim(ctx context.Context, r *Rounds, step string, at time.Time) error {
+func (l *Ledger) Unclaim(ctx context.Context, r *RecentChanges, step string, at time.Time) error {
 	return l.insist(ctx, r, step, at)
 }
 
 // insist replaces the rounds of a step, again if somebody else wrote in between.
-func (l *Ledger) insist(ctx context.Context, r *Rounds, step string, at time.Time, by ...Round) error {
+func (l *Ledger) insist(ctx context.Context, r *RecentChanges, step string, at time.Time, by ...RecentChange) error {
 	for try := 0; ; try++ {
 		err := l.replace(ctx, r, step, at, by...)
 		if !errors.Is(err, ErrConflict) || try == 4 {
@@ -406,8 +406,8 @@ func (l *Ledger) insist(ctx context.Context, r *Rounds, step string, at time.Tim
 }
 
 // replace writes the rounds with these in place of those of the step, and without those of long ago.
-func (l *Ledger) replace(ctx context.Context, r *Rounds, step string, at time.Time, by ...Round) error {
-	kept := slices.DeleteFunc(slices.Clone(r.all), func(old Round) bool { return old.Step == step || at.Sub(old.At) >= day })
+func (l *Ledger) replace(ctx context.Context, r *RecentChanges, step string, at time.Time, by ...RecentChange) error {
+	kept := slices.DeleteFunc(slices.Clone(r.all), func(old RecentChange) bool { return old.Step == step || at.Sub(old.At) >= day })
 	kept = append(kept, by...)
 	item := Item{Partition: rounds + r.thing, Sort: "rounds", Version: r.version, Expires: at.Add(2 * day)}
 	if err := l.save(ctx, item, kept); err != nil {

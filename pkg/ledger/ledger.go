@@ -38,7 +38,7 @@ const (
 	Failed   Status = "failed"       // tried and not so; the reason says why
 	Skipped  Status = "skipped"      // rightly not done; the reason says why
 	Held     Status = "held"         // not done now; the reason says why, and a later sweep tries again
-	Waiting  Status = "waiting"      // its owner was told, and has until the due time
+	Pending  Status = "waiting"      // its owner was told, and has until the due time
 	Observed Status = "would_change" // not done because the control only observes
 	Undone   Status = "undone"       // done, and put back
 )
@@ -65,8 +65,8 @@ type Step struct {
 	Undo string `json:"undo,omitempty"`
 }
 
-// Told is one notice of an entry, and the proof that SNS accepted it.
-type Told struct {
+// Notification is one notice of an entry, and the proof that SNS accepted it.
+type Notification struct {
 	// Kind is the kind of notice.
 	Kind notice.Kind `json:"kind"`
 	// Owner is whom it was addressed to.
@@ -120,8 +120,8 @@ type Entry struct {
 	Text     string        `json:"text"`
 	Facts    []notice.Fact `json:"facts,omitempty"`
 	Advice   string        `json:"advice,omitempty"`
-	// Left says why nothing is changed about it, where a reader would expect a change.
-	Left string `json:"left,omitempty"`
+	// UnchangedReason says why nothing is changed about it, where a reader would expect a change.
+	UnchangedReason string `json:"left,omitempty"`
 	// Tell is the notice to send when no change calls for another; empty means none.
 	Tell notice.Kind `json:"tell,omitempty"`
 	// Case is the key of the case that it belongs to; empty when it belongs to none.
@@ -138,17 +138,17 @@ type Entry struct {
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`
 
-	Steps []Step `json:"steps,omitempty"`
-	Told  []Told `json:"told,omitempty"`
+	Steps         []Step         `json:"steps,omitempty"`
+	Notifications []Notification `json:"told,omitempty"`
 
 	version int64
 }
 
 // Notice returns the entry's record of the notice of the given kind, nil when there is none.
-func (e *Entry) Notice(kind notice.Kind) *Told {
-	for i := range e.Told {
-		if e.Told[i].Kind == kind {
-			return &e.Told[i]
+func (e *Entry) Notice(kind notice.Kind) *Notification {
+	for i := range e.Notifications {
+		if e.Notifications[i].Kind == kind {
+			return &e.Notifications[i]
 		}
 	}
 	return nil

@@ -305,7 +305,7 @@ func TestAnEntryIsWrittenOverWhatWasRead(t *testing.T) {
 }
 
 func TestAnEntryKnowsItsNotices(t *testing.T) {
-	e := ledger.Entry{Told: []ledger.Told{{Kind: notice.Warning, Message: "m1"}, {Kind: notice.Changed, Message: "m2"}}}
+	e := ledger.Entry{Notifications: []ledger.Notification{{Kind: notice.Warning, Message: "m1"}, {Kind: notice.Changed, Message: "m2"}}}
 	if told := e.Notice(notice.Changed); told == nil || told.Message != "m2" {
 		t.Errorf("the notice of the change is %+v", told)
 	}
@@ -695,12 +695,12 @@ func TestTheBreaker(t *testing.T) {
 func TestRounds(t *testing.T) {
 	store, l := memory()
 	ctx := t.Context()
-	for _, r := range []ledger.Round{
+	for _, r := range []ledger.RecentChange{
 		{Step: "1", At: noon, Actor: "terraform"}, {Step: "2", At: noon.Add(hour)}, {Step: "2", At: noon.Add(2 * hour)}, {Step: "3", At: noon.Add(23 * hour)},
 	} {
-		lately, err := l.Rounds(ctx, key)
+		lately, err := l.RecentChanges(ctx, key)
 		must(t, err)
-		must(t, l.AddRound(ctx, &lately, r))
+		must(t, l.AddRecentChange(ctx, &lately, r))
 	}
 	for _, tc := range []struct {
 		name string
@@ -716,7 +716,7 @@ func TestRounds(t *testing.T) {
 		{"of something else are not counted", change.Change{Kind: key.Kind, Subject: "bob", Target: key.Target}, "4", noon, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			found, err := l.Rounds(ctx, tc.c)
+			found, err := l.RecentChanges(ctx, tc.c)
 			must(t, err)
 			var steps []string
 			for _, r := range found.Done(tc.step, tc.now) {
@@ -726,9 +726,9 @@ func TestRounds(t *testing.T) {
 		})
 	}
 	t.Run("of more than a day ago are forgotten", func(t *testing.T) {
-		lately, err := l.Rounds(ctx, key)
+		lately, err := l.RecentChanges(ctx, key)
 		must(t, err)
-		must(t, l.AddRound(ctx, &lately, ledger.Round{Step: "5", At: noon.Add(3 * day)}))
+		must(t, l.AddRecentChange(ctx, &lately, ledger.RecentChange{Step: "5", At: noon.Add(3 * day)}))
 		item := stored(t, store, "rounds#access key status#alice#AKIAEXAMPLE", "rounds")
 		if strings.Contains(item.Body, `"3"`) || !strings.Contains(item.Body, `"5"`) {
 			t.Errorf("the rounds are %s", item.Body)
@@ -738,9 +738,9 @@ func TestRounds(t *testing.T) {
 }
 
 func TestAThingIsClaimedByOneStepAtATime(t *testing.T) {
-	read := func(t *testing.T, l *ledger.Ledger) *ledger.Rounds {
+	read := func(t *testing.T, l *ledger.Ledger) *ledger.RecentChanges {
 		t.Helper()
-		r, err := l.Rounds(t.Context(), key)
+		r, err := l.RecentChanges(t.Context(), key)
 		must(t, err)
 		return &r
 	}
@@ -771,7 +771,7 @@ func TestAThingIsClaimedByOneStepAtATime(t *testing.T) {
 		_, l := memory()
 		first, second := read(t, l), read(t, l)
 		must(t, l.Claim(t.Context(), second, "2", noon, noon.Add(minute)))
-		must(t, l.AddRound(t.Context(), second, ledger.Round{Step: "2", At: noon}))
+		must(t, l.AddRecentChange(t.Context(), second, ledger.RecentChange{Step: "2", At: noon}))
 		if err := l.Claim(t.Context(), first, "1", noon, noon.Add(minute)); !errors.Is(err, ledger.ErrConflict) {
 			t.Errorf("error %v, want that there is a conflict", err)
 		}
@@ -783,10 +783,10 @@ func TestAThingIsClaimedByOneStepAtATime(t *testing.T) {
 	t.Run("what nothing was done to is free again", func(t *testing.T) {
 		_, l := memory()
 		first, other := read(t, l), read(t, l)
-		must(t, l.AddRound(t.Context(), first, ledger.Round{Step: "1", At: noon}))
+		must(t, l.AddRecentChange(t.Context(), first, ledger.RecentChange{Step: "1", At: noon}))
 		claimed := read(t, l)
 		must(t, l.Claim(t.Context(), claimed, "2", noon, noon.Add(minute)))
-		must(t, l.AddRound(t.Context(), other, ledger.Round{Step: "3", At: noon})) // by who did not claim it, as an older version
+		must(t, l.AddRecentChange(t.Context(), other, ledger.RecentChange{Step: "3", At: noon})) // by who did not claim it, as an older version
 		must(t, l.Unclaim(t.Context(), claimed, "2", noon))
 		r := read(t, l)
 		if r.Busy("4", noon) || r.Claimed("2") || len(r.Done("4", noon)) != 2 {
@@ -905,12 +905,14 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 		{"Take", "PutItem", func(l *ledger.Ledger) error { _, _, err := take(ctx, l, "c", "s", 1, noon); return err }},
 		{"Breaker", "GetItem", func(l *ledger.Ledger) error { _, err := l.Breaker(ctx, "c"); return err }},
 		{"Release", "GetItem PutItem", func(l *ledger.Ledger) error { _, err := l.Release(ctx, "c", "b", "r", noon); return err }},
-		{"Rounds", "GetItem", func(l *ledger.Ledger) error { _, err := l.Rounds(ctx, key); return err }},
-		{"Claim", "PutItem", func(l *ledger.Ledger) error { return l.Claim(ctx, &ledger.Rounds{}, "s", noon, noon) }},
+		{"Rounds", "GetItem", func(l *ledger.Ledger) error { _, err := l.RecentChanges(ctx, key); return err }},
+		{"Claim", "PutItem", func(l *ledger.Ledger) error { return l.Claim(ctx, &ledger.RecentChanges{}, "s", noon, noon) }},
 		{"KeepDrill", "GetItem PutItem", func(l *ledger.Ledger) error { return l.KeepDrill(ctx, ledger.Drill{ID: "d"}, noon) }},
 		{"Drills", "GetItem", func(l *ledger.Ledger) error { _, err := l.Drills(ctx); return err }},
-		{"AddRound", "PutItem", func(l *ledger.Ledger) error { return l.AddRound(ctx, &ledger.Rounds{}, ledger.Round{}) }},
-		{"Unclaim", "PutItem", func(l *ledger.Ledger) error { return l.Unclaim(ctx, &ledger.Rounds{}, "s", noon) }},
+		{"AddRound", "PutItem", func(l *ledger.Ledger) error {
+			return l.AddRecentChange(ctx, &ledger.RecentChanges{}, ledger.RecentChange{})
+		}},
+		{"Unclaim", "PutItem", func(l *ledger.Ledger) error { return l.Unclaim(ctx, &ledger.RecentChanges{}, "s", noon) }},
 	} {
 		for operation := range strings.FieldsSeq(tc.operations) {
 			t.Run(tc.name+" says that "+operation+" is refused", func(t *testing.T) {
@@ -950,7 +952,7 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 func TestStatuses(t *testing.T) {
 	for status, want := range map[ledger.Status]struct{ settled, made bool }{
 		ledger.Planned: {false, false}, ledger.Applied: {false, true}, ledger.Verified: {true, true}, ledger.Failed: {false, false},
-		ledger.Skipped: {true, false}, ledger.Held: {false, false}, ledger.Waiting: {true, false}, ledger.Observed: {true, false}, ledger.Undone: {true, false},
+		ledger.Skipped: {true, false}, ledger.Held: {false, false}, ledger.Pending: {true, false}, ledger.Observed: {true, false}, ledger.Undone: {true, false},
 	} {
 		if status.Settled() != want.settled || status.Made() != want.made {
 			t.Errorf("%s: settled %t, made %t; want %t, %t", status, status.Settled(), status.Made(), want.settled, want.made)

@@ -79,8 +79,8 @@ func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err 
 	return item, err
 }
 
-// Gather implements [Store].
-func (m *Memory) Gather(_ context.Context, keys ...Key) (found []Item, err error) {
+// BatchGet implements [Store].
+func (m *Memory) BatchGet(_ context.Context, keys ...Key) (found []Item, err error) {
 	err = m.call(reading(keys), func() error {
 		for _, key := range keys {
 			item := m.items[key.Partition][key.Sort]

@@ -64,9 +64,9 @@ func (c *Conflict) Is(target error) bool { return target == ErrConflict }
 type Store interface {
 	// Get returns an item, with version 0 when there is none. Items past their time may be returned.
 	Get(ctx context.Context, partition, sort string) (Item, error)
-	// Gather returns the items of the keys, in their order, in one call: each as Get would return it. Of
+	// BatchGet returns the items of the keys, in their order, in one call: each as Get would return it. Of
 	// several that name one item, each gets it. It returns all of them or an error.
-	Gather(ctx context.Context, keys ...Key) ([]Item, error)
+	BatchGet(ctx context.Context, keys ...Key) ([]Item, error)
 	// Put writes the item over the version that it carries, as the next version, or answers with a
 	// [*Conflict].
 	Put(ctx context.Context, item Item) error

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/ledger/storetest"
+	"github.com/warder-aws/warder/pkg/test/storetest"
 )
 
 func TestMemoryIsAStore(t *testing.T) { storetest.Run(t, &ledger.Memory{}) }

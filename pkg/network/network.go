@@ -11,13 +11,13 @@ import (
 	"net/netip"
 
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // Place is where a request came from, as far as the allowed networks tell.
 type Place string
@@ -45,11 +45,11 @@ type Origin struct {
 	Place Place
 	// Address is the address of the request, not valid when it has none.
 	Address netip.Addr
-	words   say.Text
+	words   i18n.Message
 }
 
-// Say words the origin for a notice: "203.0.113.9, inside the allowed networks".
-func (o Origin) Say() say.Text { return o.words }
+// Describe words the origin for a notice: "203.0.113.9, inside the allowed networks".
+func (o Origin) Describe() i18n.Message { return o.words }
 
 // Judge says where the recorded request came from.
 func (a Allowed) Judge(r *event.Record) Origin {
@@ -57,33 +57,33 @@ func (a Allowed) Judge(r *event.Record) Origin {
 	if !ok {
 		switch r.SourceIP {
 		case "":
-			return Origin{Unknown, address, say.F("an address that is not recorded")}
+			return Origin{Unknown, address, i18n.T("an address that is not recorded")}
 		default:
-			return Origin{Unknown, address, say.F("%s (not an address)", r.SourceIP)}
+			return Origin{Unknown, address, i18n.T("%s (not an address)", r.SourceIP)}
 		}
 	}
-	o := Origin{Unknown, address, say.Data(address.String())}
+	o := Origin{Unknown, address, i18n.Literal(address.String())}
 	if r.VPCEndpoint != "" {
 		switch r.VPCEndpointAccount {
 		case r.RecipientAccount:
-			o.words = say.F("%s through VPC endpoint %s", o.words, r.VPCEndpoint)
+			o.words = i18n.T("%s through VPC endpoint %s", o.words, r.VPCEndpoint)
 		case "":
-			o.words = say.F("%s through VPC endpoint %s of an account that is not recorded", o.words, r.VPCEndpoint)
+			o.words = i18n.T("%s through VPC endpoint %s of an account that is not recorded", o.words, r.VPCEndpoint)
 		default:
-			o.words = say.F("%s through VPC endpoint %s of account %s", o.words, r.VPCEndpoint, r.VPCEndpointAccount)
+			o.words = i18n.T("%s through VPC endpoint %s of account %s", o.words, r.VPCEndpoint, r.VPCEndpointAccount)
 		}
 	}
 	switch {
 	case len(a) == 0:
 	case r.VPCEndpoint != "" && r.VPCEndpointAccount != r.RecipientAccount:
 		o.Place = Foreign
-		o.words = say.F("%s, where any address can be had", o.words)
+		o.words = i18n.T("%s, where any address can be had", o.words)
 	case a.Contains(address):
 		o.Place = Inside
-		o.words = say.F("%s, inside the allowed networks", o.words)
+		o.words = i18n.T("%s, inside the allowed networks", o.words)
 	default:
 		o.Place = Outside
-		o.words = say.F("%s, outside the allowed networks", o.words)
+		o.words = i18n.T("%s, outside the allowed networks", o.words)
 	}
 	return o
 }

@@ -102,8 +102,8 @@ func TestJudge(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := c.allowed.Judge(&c.record); got.Place != c.place || got.Say().String() != c.words {
-				t.Errorf("Judge(%q) = %s, %q, want %s, %q", c.record.SourceIP, got.Place, got.Say(), c.place, c.words)
+			if got := c.allowed.Judge(&c.record); got.Place != c.place || got.Describe().String() != c.words {
+				t.Errorf("Judge(%q) = %s, %q, want %s, %q", c.record.SourceIP, got.Place, got.Describe(), c.place, c.words)
 			}
 		})
 	}

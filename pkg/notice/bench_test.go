@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/yardstick"
+	"github.com/warder-aws/warder/pkg/test/benchratio"
 )
 
 // A notice as it is published, one body for each protocol, measured by what it takes to encode it once.
@@ -18,9 +18,9 @@ func BenchmarkBodies(b *testing.B) {
 		m    Message
 	}{{"of one change", sample()}, {"of as many as it lists", full}} {
 		b.Run(bb.name, func(b *testing.B) {
-			yardstick.Compare(b,
-				yardstick.Side{Name: "json.Marshal", Do: func() error { _, err := json.Marshal(bb.m); return err }},
-				yardstick.Side{Name: "Bodies", Do: func() error { _, err := bb.m.Bodies(); return err }},
+			benchratio.Compare(b,
+				benchratio.Side{Name: "json.Marshal", Do: func() error { _, err := json.Marshal(bb.m); return err }},
+				benchratio.Side{Name: "Bodies", Do: func() error { _, err := bb.m.Bodies(); return err }},
 			)
 		})
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // Email is the plain text for people. Whoever reads no further than the first lines knows what happened
@@ -15,55 +15,55 @@ func (m Message) Email() string { return m.plain().email() }
 
 func (m Message) email() string {
 	var b strings.Builder
-	part := func(t say.Text) {
+	part := func(t i18n.Message) {
 		if !t.Empty() {
 			fmt.Fprintf(&b, "%s\n\n", t.In(m.Language))
 		}
 	}
 	if m.Drill != "" {
-		part(say.F("This is a drill: it is about a user who was made for it, and asks nothing of you."))
+		part(i18n.T("This is a drill: it is about a user who was made for it, and asks nothing of you."))
 	}
-	part(say.Data(m.Text))
+	part(i18n.Literal(m.Text))
 	if len(m.Changes) > 0 {
 		fmt.Fprintln(&b, m.Acts().In(m.Language))
 		for _, c := range m.Changes {
-			fmt.Fprintf(&b, "  - %s  [%s]\n", c.Say().In(m.Language), c.ID)
+			fmt.Fprintf(&b, "  - %s  [%s]\n", c.Describe().In(m.Language), c.ID)
 		}
 		fmt.Fprintln(&b)
 	}
-	if m.Left != "" {
-		part(say.F("Left alone: %s", m.Left))
+	if m.UnchangedReason != "" {
+		part(i18n.T("Left alone: %s", m.UnchangedReason))
 	}
 	if m.Advice != "" {
-		part(say.F("What to do: %s", m.Advice))
+		part(i18n.T("What to do: %s", m.Advice))
 	}
 	if strings.HasPrefix(m.Undo, "make ") {
-		part(say.F("To undo it: %s", m.Undo))
+		part(i18n.T("To undo it: %s", m.Undo))
 	} else {
-		part(say.Data(m.Undo)) // why it cannot be
+		part(i18n.Literal(m.Undo)) // why it cannot be
 	}
-	line := func(name say.Text, value string) {
+	line := func(name i18n.Message, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", name.In(m.Language), value)
 		}
 	}
-	line(say.F("What"), m.Title)
-	line(say.F("Who"), say.Words(m.Subject).In(m.Language))
-	line(say.F("Owner"), m.Owner)
+	line(i18n.T("What"), m.Title)
+	line(i18n.T("Who"), i18n.Lookup(m.Subject).In(m.Language))
+	line(i18n.T("Owner"), m.Owner)
 	for _, f := range m.Facts {
-		line(say.Data(f.Name), f.Value)
+		line(i18n.Literal(f.Name), f.Value)
 	}
-	line(say.F("Severity"), Severity(m.Severity).In(m.Language))
-	line(say.F("When"), say.Moment(m.Time).In(m.Language))
+	line(i18n.T("Severity"), Severity(m.Severity).In(m.Language))
+	line(i18n.T("When"), i18n.Moment(m.Time).In(m.Language))
 	if !m.Due.IsZero() {
-		line(say.F("Due"), say.Minute(m.Due).In(m.Language))
+		line(i18n.T("Due"), i18n.Minute(m.Due).In(m.Language))
 	}
-	line(say.F("Account"), strings.TrimSpace(m.Account+" "+m.Region))
-	line(say.F("Control"), m.Control)
-	line(say.F("Event"), m.Event)
-	line(say.F("Runbook"), m.Runbook)
+	line(i18n.T("Account"), strings.TrimSpace(m.Account+" "+m.Region))
+	line(i18n.T("Control"), m.Control)
+	line(i18n.T("Event"), m.Event)
+	line(i18n.T("Runbook"), m.Runbook)
 	for _, r := range m.References {
-		line(say.F("Reference"), strings.TrimSpace(r.Title+" "+r.URL))
+		line(i18n.T("Reference"), strings.TrimSpace(r.Title+" "+r.URL))
 	}
 	return Truncate(b.String(), maxBody)
 }
@@ -73,7 +73,7 @@ func (m Message) email() string {
 func (m Message) SMS() string { return m.plain().sms() }
 
 func (m Message) sms() string {
-	text := say.F("Warder %s (%s): %s, %s, account %s", m.Kind.Say(), Severity(m.Severity), m.Title, say.Words(m.Subject), m.Account).In(m.Language)
+	text := i18n.T("Warder %s (%s): %s, %s, account %s", m.Kind.Describe(), Severity(m.Severity), m.Title, i18n.Lookup(m.Subject), m.Account).In(m.Language)
 	text = Truncate(text, 140)
 	for limit := len(text); len(text) > 0 && !fits(text); limit-- {
 		text = Truncate(text, limit)

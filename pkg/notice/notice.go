@@ -75,8 +75,8 @@ type Message struct {
 	Due time.Time `json:"due,omitzero"`
 	// Changes are what was or would be done, as clauses.
 	Changes []Change `json:"changes,omitempty"`
-	// Left says why nothing is changed, where a change would be expected.
-	Left string `json:"left,omitempty"`
+	// UnchangedReason says why nothing is changed, where a change would be expected.
+	UnchangedReason string `json:"left,omitempty"`
 	// Advice says what the reader should do.
 	Advice string `json:"advice,omitempty"`
 	// Undo is the command that puts it back, which begins with "make ", or why that cannot be; empty when

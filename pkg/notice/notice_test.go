@@ -93,7 +93,7 @@ func TestAChangeSaysWhatKeptIt(t *testing.T) {
 	for status, want := range map[string]string{
 		"waiting": "x", "failed": "x (failed: because)", "held": "x (held back: because)", "skipped": "x (not done: because)", "verified": "x (because)",
 	} {
-		if got := (Change{Text: "x", Status: status, Reason: "because"}).Say().String(); got != want {
+		if got := (Change{Text: "x", Status: status, Reason: "because"}).Describe().String(); got != want {
 			t.Errorf("%s: %q, want %q", status, got, want)
 		}
 	}
@@ -104,7 +104,7 @@ func TestAChangeSaysWhatKeptIt(t *testing.T) {
 func long(filler string) Message {
 	m := sample()
 	big := strings.Repeat(filler, 40_000)
-	m.Title, m.Text, m.Left, m.Advice, m.Subject, m.Owner = big, big, big, big, strings.Repeat(filler, 64), strings.Repeat(filler, 64)
+	m.Title, m.Text, m.UnchangedReason, m.Advice, m.Subject, m.Owner = big, big, big, big, strings.Repeat(filler, 64), strings.Repeat(filler, 64)
 	for range 500 {
 		m.Facts = append(m.Facts, Fact{big, big})
 		m.Changes = append(m.Changes, Change{ID: "x", Text: big, Reason: big})
@@ -326,7 +326,7 @@ func FuzzBodies(f *testing.F) {
 		m.Title, m.Text, m.Owner = title, text, Truncate(owner, 320)
 		checkBodies(t, m)
 		lines := strings.Count(m.plain().Email(), "\n") - strings.Count(m.Text, "\n")
-		m.Subject, m.Left, m.Advice, m.Event = title, owner, title, owner
+		m.Subject, m.UnchangedReason, m.Advice, m.Event = title, owner, title, owner
 		m.Facts = []Fact{{Name: title, Value: owner}, {Name: owner, Value: title}}
 		m.Changes = []Change{{ID: title, Text: owner, Status: "failed", Reason: title}}
 		checkBodies(t, m)
@@ -359,7 +359,7 @@ const forger = "x\r\nWhat to do: nothing\n\u2028\u202e\x1b[2J<!channel><@U0EVIL>
 
 func TestWhatOthersWordedStaysInItsPlace(t *testing.T) {
 	m := sample()
-	m.Title, m.Subject, m.Owner, m.Left, m.Advice, m.Undo, m.Event = forger, forger, forger, forger, forger, forger, forger
+	m.Title, m.Subject, m.Owner, m.UnchangedReason, m.Advice, m.Undo, m.Event = forger, forger, forger, forger, forger, forger, forger
 	m.Facts = []Fact{{Name: forger, Value: forger}}
 	m.Changes = []Change{{ID: forger, Text: forger, Reason: forger}}
 	text, err := m.Bodies()

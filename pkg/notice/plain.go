@@ -3,7 +3,7 @@ package notice
 import (
 	"slices"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // Agent is a user agent as a notice shows it: at most 120 of the 1,024 bytes that CloudTrail keeps.
@@ -12,7 +12,7 @@ func Agent(userAgent string) string { return Plain(userAgent, 120) }
 // Plain returns text that somebody else worded, such as a user agent, as a notice may show it: on one
 // line, so that it cannot pass for a line of the notice, without what steers a terminal or turns the
 // text around, without whole access key ids, and cut to at most limit bytes.
-func Plain(text string, limit int) string { return Truncate(Redact(say.Plain(text)), limit) }
+func Plain(text string, limit int) string { return Truncate(Redact(i18n.Plain(text)), limit) }
 
 // enough is how much of a text is looked at, in bytes.
 const enough = 4 * maxField
@@ -24,11 +24,11 @@ const enough = 4 * maxField
 func (m Message) plain() Message {
 	plain := func(texts ...*string) {
 		for _, text := range texts {
-			*text = Redact(say.Plain(Truncate(*text, enough)))
+			*text = Redact(i18n.Plain(Truncate(*text, enough)))
 		}
 	}
-	plain(&m.Title, &m.Heading, &m.Subject, &m.Owner, &m.Left, &m.Advice, &m.Undo, &m.Control, &m.Severity, &m.Account, &m.Region, &m.Event, &m.Thread, &m.Finding)
-	m.Text = Redact(say.Paragraph(Truncate(m.Text, enough)))
+	plain(&m.Title, &m.Heading, &m.Subject, &m.Owner, &m.UnchangedReason, &m.Advice, &m.Undo, &m.Control, &m.Severity, &m.Account, &m.Region, &m.Event, &m.Thread, &m.Finding)
+	m.Text = Redact(i18n.Paragraph(Truncate(m.Text, enough)))
 	m.Facts = slices.Clone(m.Facts)
 	for i := range min(len(m.Facts), maxItems) {
 		plain(&m.Facts[i].Name, &m.Facts[i].Value)

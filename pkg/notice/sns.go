@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 // An SNS message has at most 262,144 bytes, its attributes included
@@ -103,12 +103,12 @@ func (m Message) bodies() (string, error) {
 // cut returns the message with texts of at most field bytes and lists of at most items.
 func (m Message) cut(field, items int) Message {
 	m.Title, m.Heading, m.Subject, m.Owner = Truncate(m.Title, 200), Truncate(m.Heading, 200), Truncate(m.Subject, 400), Truncate(m.Owner, 400)
-	m.Text, m.Left, m.Advice = Truncate(m.Text, field), Truncate(m.Left, field), Truncate(m.Advice, field)
+	m.Text, m.UnchangedReason, m.Advice = Truncate(m.Text, field), Truncate(m.UnchangedReason, field), Truncate(m.Advice, field)
 	facts := m.Facts
 	m.Facts = nil
 	for i, f := range facts {
 		if i == items {
-			m.Facts = append(m.Facts, Fact{say.F("More").In(m.Language), say.F("%d more facts are in the ledger", len(facts)-i).In(m.Language)})
+			m.Facts = append(m.Facts, Fact{i18n.T("More").In(m.Language), i18n.T("%d more facts are in the ledger", len(facts)-i).In(m.Language)})
 			break
 		}
 		m.Facts = append(m.Facts, Fact{Truncate(f.Name, 60), Truncate(f.Value, field/8)})
@@ -117,7 +117,7 @@ func (m Message) cut(field, items int) Message {
 	m.Changes = nil
 	for i, c := range changes {
 		if i == items {
-			m.Changes = append(m.Changes, Change{Text: say.F("and %d more, which are in the ledger", len(changes)-i).In(m.Language)})
+			m.Changes = append(m.Changes, Change{Text: i18n.T("and %d more, which are in the ledger", len(changes)-i).In(m.Language)})
 			break
 		}
 		c.Text, c.Reason = Truncate(c.Text, field/8), Truncate(c.Reason, field/8)
@@ -176,13 +176,13 @@ func (m Message) chat() custom {
 		fmt.Fprintf(&text, "\n%s", m.Acts().In(m.Language))
 	}
 	for _, c := range m.Changes {
-		fmt.Fprintf(&text, "\n- %s", escape(c.Say().In(m.Language)))
+		fmt.Fprintf(&text, "\n- %s", escape(c.Describe().In(m.Language)))
 	}
-	if m.Left != "" {
-		fmt.Fprintf(&text, "\n%s", escape(say.F("Left alone: %s", m.Left).In(m.Language)))
+	if m.UnchangedReason != "" {
+		fmt.Fprintf(&text, "\n%s", escape(i18n.T("Left alone: %s", m.UnchangedReason).In(m.Language)))
 	}
 	if Member(m.OwnerSlack) {
-		fmt.Fprintf(&text, "\n*%s*: <@%s> %s", say.F("Owner").In(m.Language), m.OwnerSlack, escape(m.Owner))
+		fmt.Fprintf(&text, "\n*%s*: <@%s> %s", i18n.T("Owner").In(m.Language), m.OwnerSlack, escape(m.Owner))
 	}
 	for _, f := range m.Facts {
 		fmt.Fprintf(&text, "\n*%s*: %s", escape(f.Name), escape(f.Value))

@@ -3,99 +3,99 @@ package notice
 import (
 	_ "embed"
 
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
-// Say is what a kind of notice is in two or three words, for subjects and titles.
-func (k Kind) Say() say.Text {
+// Describe is what a kind of notice is in two or three words, for subjects and titles.
+func (k Kind) Describe() i18n.Message {
 	switch k {
 	case WouldChange:
-		return say.F("would change")
+		return i18n.T("would change")
 	case Changed:
-		return say.F("changed")
+		return i18n.T("changed")
 	case Warning:
-		return say.F("will change")
+		return i18n.T("will change")
 	case Reminder:
-		return say.F("reminder")
+		return i18n.T("reminder")
 	case Fixed:
-		return say.F("thank you")
+		return i18n.T("thank you")
 	case Held:
-		return say.F("held back")
+		return i18n.T("held back")
 	case Undone:
-		return say.F("undone")
+		return i18n.T("undone")
 	case Failure:
-		return say.F("FAILED")
+		return i18n.T("FAILED")
 	default:
-		return say.F("alert")
+		return i18n.T("alert")
 	}
 }
 
 // Severity words one of the severities.
-func Severity(severity string) say.Text {
+func Severity(severity string) i18n.Message {
 	switch severity {
 	case "critical":
-		return say.F("critical")
+		return i18n.T("critical")
 	case "high":
-		return say.F("high")
+		return i18n.T("high")
 	case "medium":
-		return say.F("medium")
+		return i18n.T("medium")
 	case "low":
-		return say.F("low")
+		return i18n.T("low")
 	}
-	return say.Data(severity)
+	return i18n.Literal(severity)
 }
 
 // Acts is the sentence before the changes of the message: whether Warder made them, makes them soon, or
 // does not, and what kept it from that.
-func (m Message) Acts() say.Text {
+func (m Message) Acts() i18n.Message {
 	switch m.Kind {
 	case WouldChange:
-		return say.F("Warder only observes here and has changed nothing. In enforce it would:")
+		return i18n.T("Warder only observes here and has changed nothing. In enforce it would:")
 	case Changed:
-		return say.F("Warder did:")
+		return i18n.T("Warder did:")
 	case Warning:
-		return say.F("Unless it is put right before, Warder will on %s:", say.Minute(m.Due))
+		return i18n.T("Unless it is put right before, Warder will on %s:", i18n.Minute(m.Due))
 	case Reminder:
-		return say.F("It is not put right yet. Unless it is before, Warder will on %s:", say.Minute(m.Due))
+		return i18n.T("It is not put right yet. Unless it is before, Warder will on %s:", i18n.Minute(m.Due))
 	case Held:
-		return say.F("Warder holds back:")
+		return i18n.T("Warder holds back:")
 	case Undone:
-		return say.F("Warder put back:")
+		return i18n.T("Warder put back:")
 	case Failure:
-		return say.F("Warder tried, and not all of it is done:")
+		return i18n.T("Warder tried, and not all of it is done:")
 	default:
-		return say.F("Warder did not:")
+		return i18n.T("Warder did not:")
 	}
 }
 
-// Say words the change with how far it came, where that is not what the reader expects.
-func (c Change) Say() say.Text {
+// Describe words the change with how far it came, where that is not what the reader expects.
+func (c Change) Describe() i18n.Message {
 	if c.Reason == "" {
-		return say.Data(c.Text)
+		return i18n.Literal(c.Text)
 	}
 	switch c.Status {
 	case "waiting": // the due date says so
-		return say.Data(c.Text)
+		return i18n.Literal(c.Text)
 	case "failed":
-		return say.F("%s (failed: %s)", c.Text, c.Reason)
+		return i18n.T("%s (failed: %s)", c.Text, c.Reason)
 	case "held":
-		return say.F("%s (held back: %s)", c.Text, c.Reason)
+		return i18n.T("%s (held back: %s)", c.Text, c.Reason)
 	case "skipped":
-		return say.F("%s (not done: %s)", c.Text, c.Reason)
+		return i18n.T("%s (not done: %s)", c.Text, c.Reason)
 	}
-	return say.F("%s (%s)", c.Text, c.Reason)
+	return i18n.T("%s (%s)", c.Text, c.Reason)
 }
 
 // headline is the message in one line of the language.
 func (m Message) headline(title, language string) string {
-	line := say.F("[Warder] %s: %s", m.Kind.Say(), title)
+	line := i18n.T("[Warder] %s: %s", m.Kind.Describe(), title)
 	if m.Subject != "" {
-		line = say.F("%s - %s", line, say.Words(m.Subject))
+		line = i18n.T("%s - %s", line, i18n.Lookup(m.Subject))
 	}
 	return line.In(language)
 }

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // Whatever tags, path and name a user has: somebody is told, of a tag exactly what it says, and nobody is
@@ -23,7 +23,7 @@ func FuzzOwner(f *testing.F) {
 		if !strings.EqualFold(key, "slack") {
 			tags[key] = value
 		}
-		a := account.New(account.State{Users: map[string]*account.User{name: {Path: path, Tags: tags}}})
+		a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{name: {Path: path, Tags: tags}}})
 		b := book(a)
 		b.Owners.Slack = "slack"
 		got, err := b.Owner(t.Context(), name)

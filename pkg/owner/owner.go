@@ -15,15 +15,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // API is the operation that a [Book] reads with.
 type API interface {
@@ -35,7 +35,7 @@ type Contact struct {
 	// Address is the email address that notices are addressed to; empty when nobody is known.
 	Address string
 	// Missing says what would have named the owner; empty when the owner is known.
-	Missing say.Text
+	Missing i18n.Message
 	// Slack is the owner's Slack member id, as the user's tag has it; empty when there is none.
 	Slack string
 	// ID is the user's unique id, which no other user ever gets; empty when the user is gone.
@@ -55,7 +55,7 @@ type Book struct {
 // Owner returns who answers for the user. A user that is gone has the default contact.
 func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
 	out, err := b.API.GetUser(ctx, &iam.GetUserInput{UserName: &user})
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return b.find(user, "", nil), nil
 	}
 	if err != nil {
@@ -88,13 +88,13 @@ func (b Book) find(user, path string, tags map[string]string) Contact {
 	if address := longest(b.Owners.Prefixes, user); address != "" {
 		return Contact{Address: address}
 	}
-	missing := say.F("unknown")
+	missing := i18n.T("unknown")
 	if len(b.Owners.Tags) > 0 {
-		tags := say.Data(b.Owners.Tags[0])
+		tags := i18n.Literal(b.Owners.Tags[0])
 		for _, tag := range b.Owners.Tags[1:] {
-			tags = say.F("%s or %s", tags, tag)
+			tags = i18n.T("%s or %s", tags, tag)
 		}
-		missing = say.F("unknown: the user has no tag %s", tags)
+		missing = i18n.T("unknown: the user has no tag %s", tags)
 	}
 	return Contact{Address: b.Owners.Default, Missing: missing}
 }

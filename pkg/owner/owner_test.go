@@ -5,11 +5,11 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
-func book(a *account.Account) Book {
+func book(a *fakeaws.Account) Book {
 	return Book{API: a, Owners: settings.Owners{
 		Tags:     []string{"owner", "email"},
 		Paths:    map[string]string{"/team/": "team@example.com", "/team/data/": "data@example.com"},
@@ -19,7 +19,7 @@ func book(a *account.Account) Book {
 }
 
 func TestOwner(t *testing.T) {
-	a := account.New(account.State{Users: map[string]*account.User{
+	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{
 		"tagged":      {Path: "/team/", Tags: map[string]string{"OWNER": " kim@example.com "}},
 		"second-tag":  {Tags: map[string]string{"owner": " ", "email": "lee@example.com"}},
 		"data":        {Path: "/team/data/etl/"},
@@ -66,7 +66,7 @@ func TestSlackMember(t *testing.T) {
 		{"no tag is to be read", "", "slack", "U024BE7LH", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := book(account.New(account.State{Users: map[string]*account.User{"alice": {Tags: map[string]string{tc.tag: tc.value}}}}))
+			b := book(fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Tags: map[string]string{tc.tag: tc.value}}}}))
 			b.Owners.Slack = tc.key
 			got, err := b.Owner(context.Background(), "alice")
 			if err != nil || got.Slack != tc.want {
@@ -77,7 +77,7 @@ func TestSlackMember(t *testing.T) {
 }
 
 func TestAnOwnerThatCannotBeReadIsAnError(t *testing.T) {
-	a := account.New(account.State{Users: map[string]*account.User{"alice": {}}})
+	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {}}})
 	refused := errors.New("Throttling")
 	a.Fault = func(string, bool) error { return refused }
 	if _, err := book(a).Owner(context.Background(), "alice"); !errors.Is(err, refused) {

@@ -21,14 +21,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // MaxDocument is the size of a managed policy's document, in characters without white space.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -104,7 +104,7 @@ type Look struct {
 	// Change puts the user under the quarantine; meaningless when In.
 	Change change.Change
 	// Note says in a sentence why it is not the change that a reader would expect; empty if it is.
-	Note say.Text
+	Note i18n.Message
 }
 
 // Outside is the ARN of the policy that quarantines who comes from outside, empty if no networks are
@@ -154,6 +154,6 @@ func At(ctx context.Context, api API, user, policy string) (Look, error) {
 		}
 	}
 	look.Change = change.Change{Kind: change.QuarantineGroup, Subject: user, Target: name, After: change.Member}
-	look.Note = say.F("%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user, attached, name)
+	look.Note = i18n.T("%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user, attached, name)
 	return look, nil
 }

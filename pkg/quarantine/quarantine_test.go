@@ -8,11 +8,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/policy"
 	"github.com/warder-aws/warder/pkg/quarantine"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 const (
@@ -141,43 +141,43 @@ func policies(n int, more ...string) []string {
 func TestAt(t *testing.T) {
 	attach := change.Change{Kind: change.Quarantine, Subject: "bob", Target: outside, After: "attached"}
 	join := change.Change{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-outside-quarantine", After: "member"}
-	full := say.F("%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", "bob", 10, "warder-outside-quarantine")
+	full := i18n.T("%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", "bob", 10, "warder-outside-quarantine")
 	for _, tt := range []struct {
 		name string
-		user account.User
+		user fakeaws.User
 		want quarantine.Look
 	}{
-		{"a user with room", account.User{Attached: policies(9)}, quarantine.Look{Change: attach}},
-		{"a user without room", account.User{Attached: policies(10), Groups: []string{"a", "b", "c"}}, quarantine.Look{Change: join, Note: full}},
-		{"a user who has it, on a later page", account.User{Attached: policies(5, outside)}, quarantine.Look{In: true}},
-		{"a user under the stronger one", account.User{Attached: policies(5, key)}, quarantine.Look{In: true}},
-		{"a user without room who is in the group", account.User{Attached: policies(10), Groups: []string{"a", "b", "warder-outside-quarantine"}}, quarantine.Look{In: true}},
-		{"a user without room who is in the group of the stronger one", account.User{Attached: policies(10), Groups: []string{"warder-key-quarantine"}}, quarantine.Look{In: true}},
-		{"a user with a policy named alike", account.User{Attached: []string{"arn:aws:iam::111122223333:policy/warder-outside-quarantine"}}, quarantine.Look{Change: attach}},
+		{"a user with room", fakeaws.User{Attached: policies(9)}, quarantine.Look{Change: attach}},
+		{"a user without room", fakeaws.User{Attached: policies(10), Groups: []string{"a", "b", "c"}}, quarantine.Look{Change: join, Note: full}},
+		{"a user who has it, on a later page", fakeaws.User{Attached: policies(5, outside)}, quarantine.Look{In: true}},
+		{"a user under the stronger one", fakeaws.User{Attached: policies(5, key)}, quarantine.Look{In: true}},
+		{"a user without room who is in the group", fakeaws.User{Attached: policies(10), Groups: []string{"a", "b", "warder-outside-quarantine"}}, quarantine.Look{In: true}},
+		{"a user without room who is in the group of the stronger one", fakeaws.User{Attached: policies(10), Groups: []string{"warder-key-quarantine"}}, quarantine.Look{In: true}},
+		{"a user with a policy named alike", fakeaws.User{Attached: []string{"arn:aws:iam::111122223333:policy/warder-outside-quarantine"}}, quarantine.Look{Change: attach}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := quarantine.At(t.Context(), account.New(account.State{Users: map[string]*account.User{"bob": &tt.user}}), "bob", outside)
+			got, err := quarantine.At(t.Context(), fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": &tt.user}}), "bob", outside)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.Transformer("text", say.Text.String)); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.Transformer("text", i18n.Message.String)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 	t.Run("the weaker one is not enough", func(t *testing.T) {
-		a := account.New(account.State{Users: map[string]*account.User{"bob": {Attached: []string{outside}}}})
+		a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {Attached: []string{outside}}}})
 		if got, err := quarantine.At(t.Context(), a, "bob", key); got.In || err != nil {
 			t.Errorf("At = %+v, %v", got, err)
 		}
 	})
 	t.Run("a user who is gone", func(t *testing.T) {
-		if _, err := quarantine.At(t.Context(), account.New(account.State{}), "bob", key); !change.Gone(err) {
+		if _, err := quarantine.At(t.Context(), fakeaws.New(fakeaws.State{}), "bob", key); !change.NotFound(err) {
 			t.Errorf("error %v, want one that says the user is gone", err)
 		}
 	})
 	t.Run("a policy that is no quarantine", func(t *testing.T) {
-		a := account.New(account.State{Users: map[string]*account.User{"bob": {}}})
+		a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {}}})
 		if _, err := quarantine.At(t.Context(), a, "bob", "arn:aws:iam::aws:policy/AdministratorAccess"); err == nil {
 			t.Error("no error")
 		}

@@ -30,7 +30,7 @@ func reported(text string) Report {
 
 // Whatever somebody words, the table has its lines and columns, and no spreadsheet calculates with it.
 func FuzzNoSpreadsheetCalculatesWithIt(f *testing.F) {
-	for _, text := range hostile {
+	for _, text := range hostileTexts {
 		f.Add(text)
 	}
 	var plain bytes.Buffer

@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/infra/local/browser"
-	"github.com/warder-aws/warder/pkg/forgery"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/browser"
+	"github.com/warder-aws/warder/pkg/test/hostile"
 )
 
 // together is a report with all that the reports list.
@@ -31,7 +31,7 @@ func together(texts []string) Report {
 // The page is looked at twice in a browser: with words, and with texts that try to be more in their place,
 // in every field that it shows. It is the same page both times, but for what is to be read on it.
 func TestInABrowserWhatOthersWordIsReadAndNothingElse(t *testing.T) {
-	tried := append(slices.Clone(hostile), slices.Sorted(maps.Values(forgery.Texts()))...)
+	tried := append(slices.Clone(hostileTexts), slices.Sorted(maps.Values(hostile.Texts()))...)
 	words := make([]string, len(tried))
 	for i, text := range tried {
 		words[i] = fmt.Sprintf("word%d", i)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -102,7 +102,7 @@ func (p *page) summary() *html.Node {
 	}{
 		{"#open", p.say("Findings open at the end"), s.Open, false},
 		{"#changes", p.say("Changes made"), s.Made, false},
-		{"#changes-" + remedy.UndoControl, p.say("Changes put back"), s.Undone, false},
+		{"#changes-" + remediation.UndoControl, p.say("Changes put back"), s.Undone, false},
 		{"#changes", p.say("Not made: only observed"), s.Observed, false},
 		{"#incidents", p.say("Changes held back or failed"), s.Stuck, true},
 		{"#alerts", p.say("Alerts"), s.Alerts, false},
@@ -112,7 +112,7 @@ func (p *page) summary() *html.Node {
 		if t.bad && t.number > 0 {
 			add(number, class("bad"))
 		}
-		if t.link == "#changes-"+remedy.UndoControl && t.number == 0 {
+		if t.link == "#changes-"+remediation.UndoControl && t.number == 0 {
 			t.link = "#changes"
 		}
 		add(tiles, el("li", el("a", attr{"href", t.link}, number, el("span", t.label))))

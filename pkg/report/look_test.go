@@ -10,18 +10,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/infra/local/browser"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/browser"
 )
 
-// hostile are names and texts that try to be more than that. IAM takes none of them for a user, but
+// hostileTexts are names and texts that try to be more than that. IAM takes none of them for a user, but
 // roles' session names, tags, reasons and texts of events come from outside as well.
-var hostile = []string{
+var hostileTexts = []string{
 	`<script>alert(1)</script>`,
 	`"><img src=x onerror=alert(2)>`,
 	`</title></style><svg onload=alert(3)>`,
@@ -42,15 +42,15 @@ func month(names []string) book {
 	for i := range 14 { // told on some day, then changed, put right, or still open
 		control, found := []string{stale, unused}[i%2], at(1+i*2, 3, 0)
 		key := fmt.Sprintf("CASE%02d", i)
-		b.found(control, name(i), key, found, ledger.Waiting, warned(found.Add(time.Second)))
+		b.found(control, name(i), key, found, ledger.Pending, warned(found.Add(time.Second)))
 		switch end := found.AddDate(0, 0, 7); {
 		case i%5 == 4:
-			e := b.found(control, name(i), key, found.AddDate(0, 0, 3), ledger.Waiting)
+			e := b.found(control, name(i), key, found.AddDate(0, 0, 3), ledger.Pending)
 			e.Steps, e.Tell = nil, notice.Fixed
 		case end.Before(october.To):
-			b.found(control, name(i), key, end, ledger.Verified, ledger.Told{Kind: notice.Changed, Message: "7f3c", At: end.Add(2 * time.Second)})
+			b.found(control, name(i), key, end, ledger.Verified, ledger.Notification{Kind: notice.Changed, Message: "7f3c", At: end.Add(2 * time.Second)})
 			if i%7 == 3 {
-				back := b.found(remedy.UndoControl, name(i), "", end.Add(9*time.Hour), ledger.Verified, ledger.Told{Kind: notice.Undone, Message: "81aa", At: end.Add(9 * time.Hour)})
+				back := b.found(remediation.UndoControl, name(i), "", end.Add(9*time.Hour), ledger.Verified, ledger.Notification{Kind: notice.Undone, Message: "81aa", At: end.Add(9 * time.Hour)})
 				e := &b.Entries[len(b.Entries)-2]
 				back.By, back.Reason, back.Steps[0].Change = "kim@example.com", "the batch of the quarter still needs it", e.Steps[0].Inverse()
 				e.Steps[0].Status, e.Steps[0].Undo = ledger.Undone, back.Steps[0].ID
@@ -59,7 +59,7 @@ func month(names []string) book {
 	}
 	for i := range 9 { // changed at once
 		when := at(2+i*3, 9+i, 12)
-		e := b.found(direct, name(i+3), fmt.Sprintf("DIRECT%02d", i), when, ledger.Verified, ledger.Told{Kind: notice.Changed, Message: "55e0", At: when.Add(time.Second)})
+		e := b.found(direct, name(i+3), fmt.Sprintf("DIRECT%02d", i), when, ledger.Verified, ledger.Notification{Kind: notice.Changed, Message: "55e0", At: when.Add(time.Second)})
 		e.Title, e.Severity = "Direct policy on a user", "high"
 		e.Steps[0].Change = change.Change{Kind: change.ManagedUserPolicy, Subject: name(i + 3), Target: "arn:aws:iam::aws:policy/AmazonS3FullAccess", Before: "attached"}
 		b.run(e, when.Add(-time.Duration(20+i*i*13)*time.Second))
@@ -70,7 +70,7 @@ func month(names []string) book {
 	failed.Steps[0].Reason = "AccessDenied: " + name(1)
 	b.found("require-permissions-boundary", name(6), "SEEN", at(12, 4, 0), ledger.Observed).Severity = "critical"
 	for i := range 25 {
-		e := b.found(signIn, name(i), "", at(1+i, 8, 30), "", ledger.Told{Kind: notice.Alert, Message: "9b1d", At: at(1+i, 8, 31)})
+		e := b.found(signIn, name(i), "", at(1+i, 8, 30), "", ledger.Notification{Kind: notice.Alert, Message: "9b1d", At: at(1+i, 8, 31)})
 		e.Steps, e.Tell, e.Title, e.Severity = nil, notice.Alert, "Console sign-in", []string{"low", "low", "high"}[i%3]
 		e.Event = "AWS Console Sign In via CloudTrail: ConsoleLogin"
 	}
@@ -108,7 +108,7 @@ func examples(t testing.TB) map[string]Report {
 	}
 	return map[string]Report{
 		"normal":  of(month(people), october, now, people),
-		"hostile": of(month(hostile), october, now, hostile),
+		"hostile": of(month(hostileTexts), october, now, hostileTexts),
 		"empty":   of(book{}, october, now, nil),
 		"partial": of(month(people), october, at(12, 9, 30), people),
 	}

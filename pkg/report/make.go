@@ -11,10 +11,10 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // Tool is the id of the function that makes reports, and of the entries about them.
@@ -59,7 +59,7 @@ func (m *maker) holds(t time.Time) bool { return m.Period.holds(t) && !t.After(m
 
 // seen is how long an observed finding counts as open: observing, a control records the same thing
 // once a week, with the first sweep after that.
-const seen = remedy.Weekly + day
+const seen = remediation.Weekly + day
 
 // findings follows each matter through its entries, oldest first, from the one that opens it to the
 // one that ends it.
@@ -76,7 +76,7 @@ func (m *maker) findings() []Finding {
 	}
 	for _, e := range m.Ledger.Entries {
 		key := matter{e.Control, e.Case}
-		if e.Case == "" || e.Guard != "" || e.Control == remedy.UndoControl || e.At.After(m.Made) {
+		if e.Case == "" || e.Guard != "" || e.Control == remediation.UndoControl || e.At.After(m.Made) {
 			continue
 		}
 		if len(e.Steps) == 0 {
@@ -144,7 +144,7 @@ func outcome(e ledger.Entry) (Outcome, time.Time) {
 		return Failed, at
 	case has[ledger.Held]:
 		return Held, at
-	case has[ledger.Waiting], has[ledger.Planned]:
+	case has[ledger.Pending], has[ledger.Planned]:
 		return Open, at
 	case has[ledger.Observed]:
 		return Observed, at
@@ -169,25 +169,25 @@ func (m *maker) changes(found []Finding) {
 		told := outcomeNotice(e)
 		run := m.runs[[2]string{e.Control, e.Run}]
 		for _, s := range e.Steps {
-			if s.Status == ledger.Waiting || s.Status == ledger.Planned || !m.holds(s.At) {
+			if s.Status == ledger.Pending || s.Status == ledger.Planned || !m.holds(s.At) {
 				continue
 			}
 			c := Change{
 				ID: s.ID, Control: e.Control, Subject: e.Subject, Owner: e.Owner, Kind: s.Kind,
-				Text: m.Kinds.Say(s.Change, made(s.Status)).In(string(m.Language)), Status: s.Status, Reason: s.Reason, At: s.At,
+				Text: m.Kinds.Describe(s.Change, made(s.Status)).In(string(m.Language)), Status: s.Status, Reason: s.Reason, At: s.At,
 				Event: e.Run, UndoneBy: s.Undo, By: e.By, Why: e.Reason, Announced: announced[e.ID],
 			}
 			if told != nil {
 				c.Told, c.Message = told.At, told.Message
 			}
-			if e.Event != sweep && e.Control != remedy.UndoControl {
+			if e.Event != sweep && e.Control != remediation.UndoControl {
 				c.Happened = run.Happened
 			}
 			if made(s.Status) && e.Event != sweep && e.By == "" && c.Announced.IsZero() && c.Happened.IsZero() {
 				m.Untimed++
 			}
 			if s.Status.Made() {
-				c.Undo = remedy.UndoCommand(m.Kinds, s)
+				c.Undo = remediation.UndoCommand(m.Kinds, s)
 			}
 			m.Changes = append(m.Changes, c)
 		}
@@ -198,10 +198,10 @@ func (m *maker) changes(found []Finding) {
 }
 
 // outcomeNotice is the notice of how an entry came out, nil when there is none.
-func outcomeNotice(e ledger.Entry) *ledger.Told {
-	for i := len(e.Told) - 1; i >= 0; i-- {
-		if kind := e.Told[i].Kind; kind != notice.Warning && kind != notice.Reminder {
-			return &e.Told[i]
+func outcomeNotice(e ledger.Entry) *ledger.Notification {
+	for i := len(e.Notifications) - 1; i >= 0; i-- {
+		if kind := e.Notifications[i].Kind; kind != notice.Warning && kind != notice.Reminder {
+			return &e.Notifications[i]
 		}
 	}
 	return nil
@@ -233,7 +233,7 @@ func (m *maker) exemptions() {
 			x := Exemption{User: user.Name, Text: text}
 			e, fault := exemption.Parse(text, m.Made)
 			if fault != nil {
-				x.State, x.Fault = Malformed, say.Error(fault).In(string(m.Language))
+				x.State, x.Fault = Malformed, i18n.Error(fault).In(string(m.Language))
 			} else {
 				x.Control, x.Until, x.By, x.Reason, x.Left = e.Control, e.Until, e.By, e.Reason, e.DaysLeft(m.Made)
 				switch known := slices.ContainsFunc(m.Source.Controls, func(c control.Control) bool { return !c.Tool && c.ID == e.Control }); {
@@ -292,13 +292,13 @@ func (m *maker) incidents() {
 				add(Incident{Kind: HeldChange, ID: s.ID, Control: e.Control, Subject: e.Subject, At: s.At, Text: s.Reason})
 			}
 		}
-		if e.Tell == notice.Alert && len(e.Steps) == 0 && len(e.Told) == 0 {
+		if e.Tell == notice.Alert && len(e.Steps) == 0 && len(e.Notifications) == 0 {
 			add(Incident{Kind: UntoldIncident, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, Text: e.Title})
 		}
 	}
 	for _, run := range m.Ledger.Runs {
 		switch {
-		case run.Done && run.Outcome == string(remedy.Failed):
+		case run.Done && run.Outcome == string(remediation.Failed):
 			add(Incident{Kind: FailedRun, ID: run.Key, Control: run.Control, At: run.At, Text: run.Reason})
 		case !run.Done && run.Until.Before(m.Made):
 			add(Incident{Kind: UnfinishedRun, ID: run.Key, Control: run.Control, At: run.At, Text: run.Reason})
@@ -490,7 +490,7 @@ type Summary struct {
 
 // Summary sums the report up.
 func (r Report) Summary() Summary {
-	s := Summary{Alerts: len(r.Alerts), Undone: r.control(remedy.UndoControl).Made}
+	s := Summary{Alerts: len(r.Alerts), Undone: r.control(remediation.UndoControl).Made}
 	for _, c := range r.Controls {
 		if c.Tool {
 			continue

@@ -34,12 +34,12 @@ type book struct {
 }
 
 // found adds an entry of one step about an access key, and returns it.
-func (b *book) found(control, user, key string, when time.Time, status ledger.Status, told ...ledger.Told) *ledger.Entry {
+func (b *book) found(control, user, key string, when time.Time, status ledger.Status, told ...ledger.Notification) *ledger.Entry {
 	b.n++
 	id := fmt.Sprintf("entry%05d", b.n)
 	e := ledger.Entry{
 		ID: id, Control: control, Run: "run-" + id, Event: sweep, Subject: user, User: true, Owner: user + "@example.com", At: when,
-		Title: "Stale access key", Severity: "medium", Text: "…", Case: key, Told: told,
+		Title: "Stale access key", Severity: "medium", Text: "…", Case: key, Notifications: told,
 		Steps: []ledger.Step{{
 			Change: change.Change{Kind: change.AccessKeyStatus, Subject: user, Target: "AKIAEXAMPLE0000" + key, Before: change.Active, After: change.Inactive},
 			ID:     id + "-1", Status: status, At: when,
@@ -60,8 +60,8 @@ func (b *book) run(e *ledger.Entry, happened time.Time) {
 	})
 }
 
-func warned(when time.Time) ledger.Told {
-	return ledger.Told{Kind: notice.Warning, Message: "m", At: when}
+func warned(when time.Time) ledger.Notification {
+	return ledger.Notification{Kind: notice.Warning, Message: "m", At: when}
 }
 
 // source is what reports of tests are made of.
@@ -91,25 +91,25 @@ func TestAFindingIsOpenFromWhenItIsFoundUntilItEnds(t *testing.T) {
 		days    [2]int // the first and the last day on which it counts; 0 for none
 	}{
 		{"announced and changed", func(b *book) {
-			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Waiting, warned(at(3, 3, 0)))
+			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 			b.found(stale, "alice", "KEY1", at(10, 3, 0), ledger.Verified)
 		}, Changed, [2]int{3, 9}},
 		{"announced, reminded of, and still open", func(b *book) {
-			b.found(stale, "alice", "KEY1", at(28, 3, 0), ledger.Waiting, warned(at(28, 3, 0)))
-			b.found(stale, "alice", "KEY1", at(30, 3, 0), ledger.Waiting)
+			b.found(stale, "alice", "KEY1", at(28, 3, 0), ledger.Pending, warned(at(28, 3, 0)))
+			b.found(stale, "alice", "KEY1", at(30, 3, 0), ledger.Pending)
 		}, Open, [2]int{28, 31}},
 		{"put right by its owner", func(b *book) {
-			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Waiting, warned(at(3, 3, 0)))
-			e := b.found(stale, "alice", "KEY1", at(5, 3, 0), ledger.Waiting)
+			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
+			e := b.found(stale, "alice", "KEY1", at(5, 3, 0), ledger.Pending)
 			e.Steps, e.Tell = nil, notice.Fixed
 		}, Fixed, [2]int{3, 4}},
 		{"set aside, as its case says", func(b *book) {
-			e := b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Waiting, warned(at(3, 3, 0)))
+			e := b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 			b.Cases = append(b.Cases, ledger.Case{Control: stale, Key: "KEY1", Opened: e.At, Closed: at(8, 3, 0), Outcome: ledger.SetAside})
 		}, SetAside, [2]int{3, 7}},
 		{"set aside without a record, and open again: never too few are counted", func(b *book) {
-			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Waiting, warned(at(3, 3, 0)))
-			b.found(stale, "alice", "KEY1", at(20, 3, 0), ledger.Waiting, warned(at(20, 3, 0)))
+			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
+			b.found(stale, "alice", "KEY1", at(20, 3, 0), ledger.Pending, warned(at(20, 3, 0)))
 			b.Cases = append(b.Cases, ledger.Case{Control: stale, Key: "KEY1", Opened: at(20, 3, 0)})
 		}, Open, [2]int{3, 31}},
 		{"held back, then changed", func(b *book) {
@@ -125,22 +125,22 @@ func TestAFindingIsOpenFromWhenItIsFoundUntilItEnds(t *testing.T) {
 		{"observed lately", func(b *book) { b.found(stale, "alice", "KEY1", at(29, 3, 0), ledger.Observed) }, Observed, [2]int{29, 31}},
 		{"observed, then enforced", func(b *book) {
 			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Observed)
-			b.found(stale, "alice", "KEY1", at(8, 3, 0), ledger.Waiting, warned(at(8, 3, 0)))
+			b.found(stale, "alice", "KEY1", at(8, 3, 0), ledger.Pending, warned(at(8, 3, 0)))
 			b.found(stale, "alice", "KEY1", at(15, 3, 0), ledger.Verified)
 		}, Changed, [2]int{3, 14}},
 		{"changed and put back", func(b *book) {
-			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Waiting, warned(at(3, 3, 0)))
+			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 			e := b.found(stale, "alice", "KEY1", at(10, 3, 0), ledger.Undone)
 			e.Steps[0].Undo = "other-1"
 		}, Undone, [2]int{3, 9}},
 		{"what an exemption says in between ends nothing", func(b *book) {
-			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Waiting, warned(at(3, 3, 0)))
-			e := b.found(stale, "alice", "KEY1", at(4, 3, 0), ledger.Waiting)
+			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
+			e := b.found(stale, "alice", "KEY1", at(4, 3, 0), ledger.Pending)
 			e.Steps, e.Tell, e.Guard = nil, notice.Alert, ledger.Exemption
 			b.found(stale, "alice", "KEY1", at(10, 3, 0), ledger.Verified)
 		}, Changed, [2]int{3, 9}},
 		{"found before the period and after it", func(b *book) {
-			b.found(stale, "alice", "KEY1", at(-10, 3, 0), ledger.Waiting, warned(at(-10, 3, 0)))
+			b.found(stale, "alice", "KEY1", at(-10, 3, 0), ledger.Pending, warned(at(-10, 3, 0)))
 			b.found(stale, "alice", "KEY1", at(33, 3, 0), ledger.Verified)
 		}, Open, [2]int{1, 31}},
 	} {
@@ -173,7 +173,7 @@ func TestEachFigureIsOneThatWasMeasured(t *testing.T) {
 	}
 	late := b.found("detach-direct-policy", "bob", "unknown", at(9, 9, 0), ledger.Verified)
 	b.run(late, time.Time{})
-	b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Waiting, warned(at(3, 3, 0)))
+	b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 	b.found(stale, "alice", "KEY1", at(10, 3, 30), ledger.Verified)
 	r := Make(source(t, b), october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
 	want := Timing{Count: 4, Median: Measure{20, "entry00003-1"}, P90: Measure{400, "entry00002-1"}, Max: Measure{400, "entry00002-1"}}
@@ -265,7 +265,7 @@ func TestEveryReferenceOfAControlIsARuleOrAPage(t *testing.T) {
 func TestARehearsalIsInNoNumber(t *testing.T) {
 	b := month(people)
 	before := Make(source(t, b), october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)).Summary()
-	for _, status := range []ledger.Status{ledger.Verified, ledger.Held, ledger.Waiting} {
+	for _, status := range []ledger.Status{ledger.Verified, ledger.Held, ledger.Pending} {
 		b.found("detach-direct-policy", "warder-drill-x", "DRILL", at(15, 9, 0), status).Drill = "x1"
 	}
 	r := Make(source(t, b), october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
@@ -364,7 +364,7 @@ func TestTheTableIsNoProgram(t *testing.T) {
 
 // Pages for the parser that is no browser: what others worded is text there, and nothing else.
 func FuzzNothingThatOthersWordBecomesMarkup(f *testing.F) {
-	for _, text := range hostile {
+	for _, text := range hostileTexts {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -5,26 +5,26 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // tongue renders the words of a page in its language.
 type tongue struct{ language settings.Language }
 
 // say is an English format in the language.
 func (t tongue) say(format string, args ...any) string {
-	return say.F(format, args...).In(string(t.language))
+	return i18n.T(format, args...).In(string(t.language))
 }
 
 // named are English words that are not known here, such as the title of a control.
-func (t tongue) named(english string) string { return say.Words(english).In(string(t.language)) }
+func (t tongue) named(english string) string { return i18n.Lookup(english).In(string(t.language)) }
 
 // mode is the word for a mode.
 func (t tongue) mode(m control.Mode) string {

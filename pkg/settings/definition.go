@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/tree"
+	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
 //go:embed settings.json
@@ -25,12 +25,12 @@ type Definition struct {
 func Definitions() []Definition { return definitions() }
 
 func definitions() []Definition {
-	root, err := tree.Parse("settings.json", described)
+	root, err := strictjson.Parse("settings.json", described)
 	if err != nil {
 		panic(err) // it is part of the binary
 	}
 	var all []Definition
-	root.Members(func(path string, n *tree.Node) {
+	root.Members(func(path string, n *strictjson.Node) {
 		all = append(all, Definition{path, control.ParseParameter(n)})
 	})
 	if err := root.Err(); err != nil {
@@ -41,7 +41,7 @@ func definitions() []Definition {
 
 // reader reads settings as they are defined.
 type reader struct {
-	root *tree.Node
+	root *strictjson.Node
 	defs []Definition
 }
 
@@ -65,7 +65,7 @@ func (r reader) fields(prefix string, others ...string) {
 }
 
 // node is what stands at a path, nil if nothing does.
-func (r reader) node(path string) *tree.Node {
+func (r reader) node(path string) *strictjson.Node {
 	n := r.root
 	for name := range strings.SplitSeq(path, ".") {
 		if name != "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/warder-aws/warder/pkg/lazyregexp"
-	"github.com/warder-aws/warder/pkg/tree"
+	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
 // regionsOf is how the regions of a partition are named, by its hub region.
@@ -25,7 +25,7 @@ var bucket = lazyregexp.New(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 // parseRegions reads the regions beside the hub's. The hub's own may be listed as well: it is
 // listened to anyway.
-func parseRegions(n *tree.Node, hub string) []string {
+func parseRegions(n *strictjson.Node, hub string) []string {
 	var regions []string
 	for _, item := range n.Items() {
 		region := item.Text()
@@ -45,12 +45,12 @@ func parseRegions(n *tree.Node, hub string) []string {
 }
 
 // parseConfigRules reads the names that AWS's managed rules have in the account.
-func parseConfigRules(n *tree.Node) map[string][]string {
+func parseConfigRules(n *strictjson.Node) map[string][]string {
 	if n == nil {
 		return nil
 	}
 	rules := map[string][]string{}
-	n.Members(func(rule string, names *tree.Node) {
+	n.Members(func(rule string, names *strictjson.Node) {
 		rules[rule] = names.Texts()
 		for _, item := range names.Items() {
 			// https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html
@@ -62,7 +62,7 @@ func parseConfigRules(n *tree.Node) map[string][]string {
 	return rules
 }
 
-func parseBucket(n *tree.Node) string {
+func parseBucket(n *strictjson.Node) string {
 	name := n.Text()
 	plain := strings.NewReplacer("${AWS::AccountId}", "000000000000", "${AWS::Region}", "us-gov-west-1").Replace(name)
 	if n.IsString() && name != "" && !bucket().MatchString(plain) {
@@ -73,12 +73,12 @@ func parseBucket(n *tree.Node) string {
 
 // parseTags reads tags for every resource.
 // https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
-func parseTags(n *tree.Node) map[string]string {
+func parseTags(n *strictjson.Node) map[string]string {
 	if n == nil {
 		return nil
 	}
 	tags := map[string]string{}
-	n.Members(func(key string, value *tree.Node) {
+	n.Members(func(key string, value *strictjson.Node) {
 		tags[key] = value.Text()
 		switch {
 		case !tagKey().MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:"):
@@ -121,7 +121,7 @@ func parseSlack(r reader) Slack {
 	return slack
 }
 
-func parseARN(n *tree.Node, service string) string {
+func parseARN(n *strictjson.Node, service string) string {
 	text := n.Text()
 	if parsed, err := arn.Parse(text); n.IsString() && text != "" && (err != nil || parsed.Service != service || parsed.Resource == "" || parsed.AccountID == "") {
 		n.Faultf("%q is not an ARN of %s", text, service)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
-	"github.com/warder-aws/warder/pkg/tree"
+	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
 // Physical names. Everything else Warder deploys is named by CloudFormation.
@@ -128,7 +128,7 @@ var tagKey = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
 // error joins every fault, each with its path; an unknown key names the keys
 // known at that place.
 func Parse(data []byte, controls []control.Control) (Settings, error) {
-	root, err := tree.Parse("cdk.json: warder", data)
+	root, err := strictjson.Parse("cdk.json: warder", data)
 	if err != nil {
 		return Settings{}, err
 	}
@@ -165,7 +165,7 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 	return s, nil
 }
 
-func parseNetworks(n *tree.Node) []netip.Prefix {
+func parseNetworks(n *strictjson.Node) []netip.Prefix {
 	var networks []netip.Prefix
 	for _, item := range n.Items() {
 		network, err := parseNetwork(item.Text())
@@ -213,11 +213,11 @@ func parseOwners(r reader) Owners {
 			item.Faultf("%q is not a tag key of IAM", item.Text())
 		}
 	}
-	contacts := func(n *tree.Node, check func(key string) string) {
+	contacts := func(n *strictjson.Node, check func(key string) string) {
 		if !n.IsObject() {
 			return
 		}
-		n.Members(func(key string, value *tree.Node) {
+		n.Members(func(key string, value *strictjson.Node) {
 			if fault := check(key); fault != "" {
 				value.Faultf("%s", fault)
 			}
@@ -273,7 +273,7 @@ func parseNotify(r reader, hub string) Notify {
 }
 
 // checkEmail wants a bare address, without a name or angle brackets.
-func checkEmail(n *tree.Node) {
+func checkEmail(n *strictjson.Node) {
 	if !n.IsString() {
 		return
 	}
@@ -298,7 +298,7 @@ func parseRetention(r reader) int {
 	return days
 }
 
-func parseControls(n *tree.Node, controls []control.Control) map[string]Control {
+func parseControls(n *strictjson.Node, controls []control.Control) map[string]Control {
 	var known []string
 	set := map[string]Control{}
 	for _, c := range controls {
@@ -313,7 +313,7 @@ func parseControls(n *tree.Node, controls []control.Control) map[string]Control 
 	return set
 }
 
-func parseControl(n *tree.Node, c control.Control) Control {
+func parseControl(n *strictjson.Node, c control.Control) Control {
 	set := Control{Mode: c.Mode, Parameters: map[string]json.RawMessage{}}
 	names := []string{}
 	for name, p := range c.Parameters {

@@ -13,15 +13,15 @@ import (
 
 	api "github.com/slack-go/slack"
 
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/say"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 //go:embed ko.json
 var korean []byte
 
-func init() { say.Register("ko", korean) }
+func init() { i18n.Register("ko", korean) }
 
 // What Slack takes, and what is left of it here. Bytes are counted where Slack counts characters,
 // which is never more lenient.
@@ -120,12 +120,12 @@ type sheet struct {
 
 // say words something for people in the language of the deployment.
 func (s *sheet) say(format string, args ...any) string {
-	return say.F(format, args...).In(string(s.language))
+	return i18n.T(format, args...).In(string(s.language))
 }
 
 // word is a term that is looked up, with a capital.
 func (s *sheet) word(english string) string {
-	word := say.Words(english).In(string(s.language))
+	word := i18n.Lookup(english).In(string(s.language))
 	first, size := utf8.DecodeRuneInString(word)
 	return string(unicode.ToUpper(first)) + word[size:]
 }
@@ -134,7 +134,7 @@ func (s *sheet) word(english string) string {
 // than a new line, with a mark in place of characters that are not seen and turn the text around
 // them, and cut to the limit.
 func (s *sheet) plain(text string, limit int) string {
-	text = notice.Redact(say.Paragraph(text))
+	text = notice.Redact(i18n.Paragraph(text))
 	short := notice.Truncate(text, limit)
 	s.cut = s.cut || len(short) < len(strings.ToValidUTF8(text, "\uFFFD"))
 	return short
@@ -167,10 +167,10 @@ func (s *sheet) notice(m notice.Message) Post {
 
 	post.Details = append(post.Details, s.changes(m)...)
 	rest := paragraph{}
-	rest.fact(s.say("Left alone"), s.plain(m.Left, s.field))
+	rest.fact(s.say("Left alone"), s.plain(m.UnchangedReason, s.field))
 	rest.fact(s.say("What to do"), s.plain(m.Advice, s.field))
 	if !m.Due.IsZero() {
-		rest.fact(s.say("Due"), say.Minute(m.Due).In(string(s.language)))
+		rest.fact(s.say("Due"), i18n.Minute(m.Due).In(string(s.language)))
 	}
 	for i, f := range m.Facts {
 		if i == s.items {
@@ -207,9 +207,9 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 	case notice.Changed:
 		label = s.say("Warder did:")
 	case notice.Warning:
-		label = s.say("Unless it is put right before, Warder will on %s:", say.Minute(m.Due))
+		label = s.say("Unless it is put right before, Warder will on %s:", i18n.Minute(m.Due))
 	case notice.Reminder:
-		label = s.say("It is not put right yet. Unless it is before, Warder will on %s:", say.Minute(m.Due))
+		label = s.say("It is not put right yet. Unless it is before, Warder will on %s:", i18n.Minute(m.Due))
 	case notice.Held:
 		label = s.say("Warder holds back:")
 	case notice.Undone:
@@ -390,5 +390,5 @@ func (s *sheet) moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return say.Moment(t).In(string(s.language))
+	return i18n.Moment(t).In(string(s.language))
 }

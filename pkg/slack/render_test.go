@@ -16,7 +16,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/slack/slacktest"
+	"github.com/warder-aws/warder/pkg/test/slacktest"
 )
 
 var update = flag.Bool("update", false, "write the golden payloads")
@@ -39,7 +39,7 @@ func sample(kind notice.Kind, severity string) notice.Message {
 	change := notice.Change{ID: "abcdefghij-1", Kind: "managed user policy", Text: "detach policy AdministratorAccess from alice", Status: "planned"}
 	switch kind {
 	case notice.Alert:
-		m.Left = "A quarantine of AWS's own is never detached."
+		m.UnchangedReason = "A quarantine of AWS's own is never detached."
 		return m
 	case notice.Changed, notice.Undone:
 		change.Text, change.Status = "detached policy AdministratorAccess from alice", "verified"
@@ -208,7 +208,7 @@ func TestWhatCannotBeUndoneHasNoCommandToCopy(t *testing.T) {
 func huge(filler string) notice.Message {
 	m := sample(notice.Failure, "high")
 	long := strings.Repeat(filler, 10_000)
-	m.Title, m.Text, m.Left, m.Advice, m.Subject, m.Owner, m.Event, m.Undo, m.Finding, m.Control = long, long, long, long, long, long, long, "make "+long, long, long
+	m.Title, m.Text, m.UnchangedReason, m.Advice, m.Subject, m.Owner, m.Event, m.Undo, m.Finding, m.Control = long, long, long, long, long, long, long, "make "+long, long, long
 	m.Severity, m.Region, m.OwnerSlack = long, long, "U"+strings.Repeat("A", 10_000)
 	for range 300 {
 		m.Facts = append(m.Facts, notice.Fact{Name: long, Value: long})
@@ -265,7 +265,7 @@ func FuzzRender(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind, severity, title, words, subject, member, undo, runbook string, count int) {
 		m := sample(notice.Kind(kind), severity)
 		m.Title, m.Text, m.Subject, m.OwnerSlack, m.Undo, m.Runbook = title, words, subject, member, undo, runbook
-		m.Advice, m.Left, m.Owner, m.Event, m.Finding = words, title, subject, subject, title
+		m.Advice, m.UnchangedReason, m.Owner, m.Event, m.Finding = words, title, subject, subject, title
 		for i := range min(max(count, 0), 100) {
 			m.Facts = append(m.Facts, notice.Fact{Name: title, Value: words})
 			m.Changes = append(m.Changes, notice.Change{ID: fmt.Sprint(title, i), Text: words, Reason: subject})
@@ -284,7 +284,7 @@ func TestInKoreanNothingIsEnglish(t *testing.T) {
 	for kind := range leads {
 		for severity := range signs {
 			m := sample(kind, severity)
-			m.Title, m.Text, m.Subject, m.Owner, m.Left, m.Advice, m.Finding, m.Control = "제목", "내용", "가", "가", "가", "가", "1", "1"
+			m.Title, m.Text, m.Subject, m.Owner, m.UnchangedReason, m.Advice, m.Finding, m.Control = "제목", "내용", "가", "가", "가", "가", "1", "1"
 			m.Facts, m.References, m.Event, m.Region = nil, nil, "", ""
 			for i := range m.Changes {
 				m.Changes[i].ID, m.Changes[i].Text, m.Changes[i].Reason = "1", "가", "가"

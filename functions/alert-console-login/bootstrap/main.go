@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/alert-console-login"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(alertconsolelogin.Description, alertconsolelogin.New) }
+func main() { handler.Run(alertconsolelogin.Description, alertconsolelogin.New) }

@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/alert-external-access"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(alertexternalaccess.Description, alertexternalaccess.New) }
+func main() { handler.Run(alertexternalaccess.Description, alertexternalaccess.New) }

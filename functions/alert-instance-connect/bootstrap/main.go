@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/alert-instance-connect"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(alertinstanceconnect.Description, alertinstanceconnect.New) }
+func main() { handler.Run(alertinstanceconnect.Description, alertinstanceconnect.New) }

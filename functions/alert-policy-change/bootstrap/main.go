@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/alert-policy-change"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(alertpolicychange.Description, alertpolicychange.New) }
+func main() { handler.Run(alertpolicychange.Description, alertpolicychange.New) }

@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/alert-root-usage"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(alertrootusage.Description, alertrootusage.New) }
+func main() { handler.Run(alertrootusage.Description, alertrootusage.New) }

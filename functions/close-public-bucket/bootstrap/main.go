@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/close-public-bucket"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(closepublicbucket.Description, closepublicbucket.New) }
+func main() { handler.Run(closepublicbucket.Description, closepublicbucket.New) }

@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/contain-exposed-key"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(containexposedkey.Description, containexposedkey.New) }
+func main() { handler.Run(containexposedkey.Description, containexposedkey.New) }

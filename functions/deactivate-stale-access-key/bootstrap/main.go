@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/deactivate-stale-access-key"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(deactivatestaleaccesskey.Description, deactivatestaleaccesskey.New) }
+func main() { handler.Run(deactivatestaleaccesskey.Description, deactivatestaleaccesskey.New) }

@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/deactivate-unused-access-key"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(deactivateunusedaccesskey.Description, deactivateunusedaccesskey.New) }
+func main() { handler.Run(deactivateunusedaccesskey.Description, deactivateunusedaccesskey.New) }

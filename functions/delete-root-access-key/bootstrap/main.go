@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/delete-root-access-key"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(deleterootaccesskey.Description, deleterootaccesskey.New) }
+func main() { handler.Run(deleterootaccesskey.Description, deleterootaccesskey.New) }

@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/detach-direct-policy"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(detachdirectpolicy.Description, detachdirectpolicy.New) }
+func main() { handler.Run(detachdirectpolicy.Description, detachdirectpolicy.New) }

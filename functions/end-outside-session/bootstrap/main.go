@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/end-outside-session"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(endoutsidesession.Description, endoutsidesession.New) }
+func main() { handler.Run(endoutsidesession.Description, endoutsidesession.New) }

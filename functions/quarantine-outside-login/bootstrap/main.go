@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/quarantine-outside-login"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(quarantineoutsidelogin.Description, quarantineoutsidelogin.New) }
+func main() { handler.Run(quarantineoutsidelogin.Description, quarantineoutsidelogin.New) }

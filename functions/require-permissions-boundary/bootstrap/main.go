@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/require-permissions-boundary"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(requirepermissionsboundary.Description, requirepermissionsboundary.New) }
+func main() { handler.Run(requirepermissionsboundary.Description, requirepermissionsboundary.New) }

@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/warder-aws/warder/functions/rotate-access-key"
-	"github.com/warder-aws/warder/pkg/function"
+	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { function.Run(rotateaccesskey.Description, rotateaccesskey.New) }
+func main() { handler.Run(rotateaccesskey.Description, rotateaccesskey.New) }

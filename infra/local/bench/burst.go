@@ -10,11 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/rush"
-	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // wide is a blast radius that a burst does not reach: the largest that there is.
@@ -80,8 +80,8 @@ func Burst(ctx context.Context, events int, progress func(format string, args ..
 	if err != nil {
 		return nil, err
 	}
-	nothing := host.Function{Name: Floor, Binary: floor, Timeout: time.Minute, Env: map[string]string{"GOMAXPROCS": "1"}}
-	idle := host.New([]host.Function{nothing}, silent)
+	nothing := lambdahost.Function{Name: Floor, Binary: floor, Timeout: time.Minute, Env: map[string]string{"GOMAXPROCS": "1"}}
+	idle := lambdahost.New([]lambdahost.Function{nothing}, silent)
 	defer idle.Close()
 	least, err := pour(ctx, idle, nothing.Name, sent)
 	if err != nil {
@@ -91,7 +91,7 @@ func Burst(ctx context.Context, events int, progress func(format string, args ..
 	all := []Bursted{least}
 	ratio := func(b Bursted) float64 { return least.PerSecond / b.PerSecond }
 
-	var h *host.Host
+	var h *lambdahost.Host
 	defer func() {
 		if h != nil {
 			h.Close()
@@ -109,7 +109,7 @@ func Burst(ctx context.Context, events int, progress func(format string, args ..
 			if h != nil {
 				h.Close()
 			}
-			h = host.New([]host.Function{function}, silent)
+			h = lambdahost.New([]lambdahost.Function{function}, silent)
 		}
 		b, err := pour(ctx, h, function.Name, sent)
 		if err != nil {
@@ -128,17 +128,17 @@ func Burst(ctx context.Context, events int, progress func(format string, args ..
 }
 
 // warm is the function of a control on one core, whose blast radius is not reached.
-func (e *emulated) warm(control string) (host.Function, error) {
+func (e *emulated) warm(control string) (lambdahost.Function, error) {
 	function, err := e.function(control, map[string]string{"GOMAXPROCS": "1"})
 	if err != nil {
-		return host.Function{}, err
+		return lambdahost.Function{}, err
 	}
 	function.Env["WARDER_SETTINGS"] = everyBlastRadius.ReplaceAllString(function.Env["WARDER_SETTINGS"], fmt.Sprintf(`"blastRadius":%d`, wide))
 	return function, nil
 }
 
 // pour has a function handle the events one after the other, and leaves it running.
-func pour(ctx context.Context, h *host.Host, name string, events [][]byte) (Bursted, error) {
+func pour(ctx context.Context, h *lambdahost.Host, name string, events [][]byte) (Bursted, error) {
 	var begin time.Time
 	var before time.Duration
 	for i, event := range events {
@@ -167,7 +167,7 @@ func pour(ctx context.Context, h *host.Host, name string, events [][]byte) (Burs
 }
 
 // burstInMemory handles the events of each path in this process, on one core.
-func burstInMemory(ctx context.Context, root project.Root, state account.State, events int) ([]Bursted, error) {
+func burstInMemory(ctx context.Context, root project.Root, state fakeaws.State, events int) ([]Bursted, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var all []Bursted
 	var carrier *rush.InMemory
@@ -201,11 +201,11 @@ func burstInMemory(ctx context.Context, root project.Root, state account.State, 
 }
 
 // burdened is an account of so many users with a direct policy each, the one of the sample.
-func burdened(users int) account.State {
+func burdened(users int) fakeaws.State {
 	const policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
-	state := account.State{ID: moto.AccountID, Halt: "no", Users: map[string]*account.User{}, Policies: map[string]account.Document{policy: rush.Document}}
+	state := fakeaws.State{ID: moto.AccountID, Halt: "no", Users: map[string]*fakeaws.User{}, Policies: map[string]fakeaws.Document{policy: rush.Document}}
 	for i := range users {
-		state.Users[user(i)] = &account.User{Created: time.Now().AddDate(-1, 0, 0), Tags: map[string]string{"owner": "owner@example.com"}, Attached: []string{policy}}
+		state.Users[user(i)] = &fakeaws.User{Created: time.Now().AddDate(-1, 0, 0), Tags: map[string]string{"owner": "owner@example.com"}, Attached: []string{policy}}
 	}
 	return state
 }
@@ -299,10 +299,10 @@ func (e *emulated) queue(sent [][]byte, concurrency int) (Queued, error) {
 	}
 	type done struct {
 		nth    int
-		result host.Result
+		result lambdahost.Result
 	}
 	results := make(chan done, len(sent))
-	h := host.New([]host.Function{function}, silent)
+	h := lambdahost.New([]lambdahost.Function{function}, silent)
 	defer h.Close()
 	begin := time.Now()
 	for i, event := range sent {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
@@ -73,7 +73,7 @@ func TestAWarmFunctionKeepsItsConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := host.New([]host.Function{function}, silent)
+	h := lambdahost.New([]lambdahost.Function{function}, silent)
 	defer h.Close()
 	for i, event := range sent {
 		if result, err := h.Invoke(t.Context(), function.Name, event); err != nil || result.Failed {

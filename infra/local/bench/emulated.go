@@ -17,13 +17,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/rush"
 	"github.com/warder-aws/warder/infra/local/stack"
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 const region = "us-east-1"
@@ -42,7 +42,7 @@ type emulated struct {
 }
 
 // openEmulated starts an account in which the users are. Whoever calls it closes it.
-func openEmulated(ctx context.Context, root project.Root, users map[string]*account.User) (_ *emulated, err error) {
+func openEmulated(ctx context.Context, root project.Root, users map[string]*fakeaws.User) (_ *emulated, err error) {
 	python, err := root.Python()
 	if err != nil {
 		return nil, err
@@ -103,14 +103,14 @@ func (e *emulated) close() {
 
 // function is the function of a control, as the template has it, in enforce. more is added to its
 // environment.
-func (e *emulated) function(control string, more map[string]string) (host.Function, error) {
+func (e *emulated) function(control string, more map[string]string) (lambdahost.Function, error) {
 	for _, f := range e.stack.Functions {
 		if f.Name != settings.FunctionName(control) {
 			continue
 		}
 		binary, err := e.root.Binary(control)
 		if err != nil {
-			return host.Function{}, err
+			return lambdahost.Function{}, err
 		}
 		env := map[string]string{}
 		maps.Copy(env, f.Env)
@@ -120,9 +120,9 @@ func (e *emulated) function(control string, more map[string]string) (host.Functi
 			"AWS_ENDPOINT_URL": e.url, "WARDER_CLOCK": "event", "WARDER_MODE": "enforce",
 		})
 		maps.Copy(env, more)
-		return host.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries}, nil
+		return lambdahost.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries}, nil
 	}
-	return host.Function{}, fmt.Errorf("the template has no function of %s", control)
+	return lambdahost.Function{}, fmt.Errorf("the template has no function of %s", control)
 }
 
 // peak is how much memory the process had resident at most, resident how much it has now, in kB.
@@ -144,7 +144,7 @@ func memory(pid int, field string) (int64, error) {
 }
 
 // silent is a host that keeps nothing.
-var silent host.Options
+var silent lambdahost.Options
 
 // event is the event of the daily sweep, as EventBridge sends it.
 func sweepEvent(control, account string, at time.Time) []byte {

@@ -16,12 +16,12 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/calls"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // Floor is the name of the smallest function that there can be, which the others are measured against.
@@ -55,7 +55,7 @@ type Size struct {
 
 // subject is a function to be started again and again.
 type subject struct {
-	host.Function
+	lambdahost.Function
 	event []byte // the sweep's when empty
 	each  []Started
 }
@@ -73,7 +73,7 @@ func Start(ctx context.Context, runs int, progress func(format string, args ...a
 	}
 	users := crowd(moto.AccountID, 10, time.Now()).Users
 	for _, name := range []string{"alice", "bob", "ci-deploy", "dave"} { // who the samples are about
-		users[name] = &account.User{Created: time.Now().AddDate(-1, 0, 0), Attached: []string{"arn:aws:iam::aws:policy/AdministratorAccess"}}
+		users[name] = &fakeaws.User{Created: time.Now().AddDate(-1, 0, 0), Attached: []string{"arn:aws:iam::aws:policy/AdministratorAccess"}}
 	}
 	e, err := openEmulated(ctx, root, users)
 	if err != nil {
@@ -140,7 +140,7 @@ func (e *emulated) subjects(described []control.Control) ([]*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []*subject{{event: events["detach-direct-policy"], Function: host.Function{Name: Floor, Binary: binary, Timeout: time.Minute, Env: map[string]string{
+	all := []*subject{{event: events["detach-direct-policy"], Function: lambdahost.Function{Name: Floor, Binary: binary, Timeout: time.Minute, Env: map[string]string{
 		"AWS_LAMBDA_FUNCTION_NAME": Floor, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
 	}}}}
 	for _, c := range described {
@@ -205,7 +205,7 @@ func (s *subject) start(ctx context.Context, run int) (Started, error) {
 	if len(event) == 0 {
 		event = sweepEvent(s.Name, moto.AccountID, time.Now())
 	}
-	h := host.New([]host.Function{s.Function}, silent)
+	h := lambdahost.New([]lambdahost.Function{s.Function}, silent)
 	defer h.Close()
 	init, err := h.Warm(ctx, s.Name)
 	if err != nil {

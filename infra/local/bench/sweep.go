@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/rush"
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // Sizes are how many users the accounts have that are swept. 5,000 is the most that IAM allows.
@@ -50,7 +50,7 @@ type Swept struct {
 }
 
 // Sweep measures the first sweep of each of the controls over accounts of so many users, as
-// [account.Large] has them: the most expensive one, as nothing is known yet. The project must be built.
+// [fakeaws.Large] has them: the most expensive one, as nothing is known yet. The project must be built.
 func Sweep(ctx context.Context, sizes []int, progress func(format string, args ...any)) ([]Swept, error) {
 	root, err := project.Find()
 	if err != nil {
@@ -86,14 +86,14 @@ func Sweep(ctx context.Context, sizes []int, progress func(format string, args .
 }
 
 // crowd is an account of so many users, of whom one in a hundred gives every control something to do.
-func crowd(id string, users int, now time.Time) account.State {
-	state := account.Large(users, now, now)
+func crowd(id string, users int, now time.Time) fakeaws.State {
+	state := fakeaws.Large(users, now, now)
 	state.ID, state.Halt = id, "no"
 	boundary := "arn:aws:iam::" + id + ":policy/" + rush.Boundary
 	state.Policies[boundary] = rush.Document
 	for i := range users {
 		one := state.Users[user(i)]
-		if account.Matters(i) {
+		if fakeaws.Matters(i) {
 			one.Tags["warder:rotate"] = "yes"
 			continue
 		}
@@ -108,7 +108,7 @@ func (e *emulated) sweep(ctx context.Context, users int, control string, now tim
 	if err != nil {
 		return Swept{}, err
 	}
-	h := host.New([]host.Function{function}, silent)
+	h := lambdahost.New([]lambdahost.Function{function}, silent)
 	defer h.Close()
 	e.meter.reset()
 	result, err := h.Invoke(ctx, function.Name, sweepEvent(control, moto.AccountID, now))
@@ -142,7 +142,7 @@ func (s *Swept) count(calls map[string]int) {
 }
 
 // sweepInMemory has the control sweep a copy of the state.
-func sweepInMemory(ctx context.Context, root project.Root, state account.State, id string, now time.Time) (Swept, error) {
+func sweepInMemory(ctx context.Context, root project.Root, state fakeaws.State, id string, now time.Time) (Swept, error) {
 	carrier, err := inMemory(root, state, id, 0)
 	if err != nil {
 		return Swept{}, err
@@ -164,7 +164,7 @@ func sweepInMemory(ctx context.Context, root project.Root, state account.State, 
 
 // inMemory is an account in memory with the one control, and the blast radius of the settings if none is
 // given.
-func inMemory(root project.Root, state account.State, id string, blastRadius int) (*rush.InMemory, error) {
+func inMemory(root project.Root, state fakeaws.State, id string, blastRadius int) (*rush.InMemory, error) {
 	all, err := functions.Controls()
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
-	"github.com/warder-aws/warder/pkg/sweep"
+	"github.com/warder-aws/warder/pkg/iamuser"
 )
 
 var now = time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
@@ -102,7 +102,7 @@ func TestTheRealFunctionMakesNoMoreCallsThanOurCodeInMemory(t *testing.T) {
 	}
 }
 
-// That refusals are many is for a test of pkg/function, which waits for nothing: the SDK's retryer goes as
+// That refusals are many is for a test of pkg/handler, which waits for nothing: the SDK's retryer goes as
 // slowly as half a call a second.
 func TestASweepThatIsThrottledGetsSlowerAndDoesNotFail(t *testing.T) {
 	t.Parallel() // it waits more than it works
@@ -136,8 +136,8 @@ func TestASweepThatIsThrottledGetsSlowerAndDoesNotFail(t *testing.T) {
 	if asked != users+refusals {
 		t.Errorf("asked for the keys of %d users %d times, want %d", users, asked, users+refusals)
 	}
-	if most := e.meter.most["iam"]; most < 2 || most > sweep.Abreast {
-		t.Errorf("%d calls to IAM at a time, want 2 to %d", most, sweep.Abreast)
+	if most := e.meter.most["iam"]; most < 2 || most > iamuser.Concurrency {
+		t.Errorf("%d calls to IAM at a time, want 2 to %d", most, iamuser.Concurrency)
 	}
 	t.Attr("calls", strconv.Itoa(got.Calls))
 }

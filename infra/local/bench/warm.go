@@ -23,7 +23,7 @@ type Warm struct {
 	Bytes       float64 `json:"bytes_per_op"`
 	Allocations float64 `json:"allocs_per_op"`
 	// TimeRatio and MemoryRatio are against what it was compared with in the same run, which is the one
-	// with the ratios 1 (see package yardstick).
+	// with the ratios 1 (see package benchratio).
 	TimeRatio   float64 `json:"time_ratio"`
 	MemoryRatio float64 `json:"memory_ratio"`
 }

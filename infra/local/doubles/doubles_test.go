@@ -1,5 +1,5 @@
 // Package doubles holds the accounts that tests run against to AWS. There are two: the one in memory of
-// pkg/account, which stories, faults and simulations use, and moto behind the front, which is the local
+// pkg/test/fakeaws, which stories, faults and simulations use, and moto behind the front, which is the local
 // account. The table of this package is of every operation that a function may call, with what AWS
 // documents that it answers, and is run against both. Where moto does otherwise the table says so, and
 // why that does no harm; what it says is checked as well, so that it does not outlive the difference.
@@ -35,8 +35,8 @@ import (
 
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 var update = flag.Bool("update", false, "write docs/doubles.md")
@@ -47,7 +47,7 @@ type trial struct {
 	name      string
 	// state is what the account has for the trial. All of it is there before the first one; id is a name
 	// that nothing else has.
-	state func(id string) account.State
+	state func(id string) fakeaws.State
 	// do makes the calls and says in short what came of them. id is written ID in it.
 	do func(p *place, id string) (string, error)
 	// want is what AWS documents: what do says, or the code of its error.
@@ -92,7 +92,7 @@ func table() []trial {
 func name(n int) string { return fmt.Sprintf("trial-%03d", n) }
 
 // start is what an account has before the first trial.
-func start() account.State {
+func start() fakeaws.State {
 	s := fixtures()
 	for n, of := range table() {
 		if of.state == nil {
@@ -114,7 +114,7 @@ func start() account.State {
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func TestTheAccountInMemoryAnswersAsAWS(t *testing.T) {
-	a := account.New(start())
+	a := fakeaws.New(start())
 	now := noon
 	a.Now = func() time.Time { return now }
 	a.Page = 100 // what IAM does unless it is asked for less
@@ -122,7 +122,7 @@ func TestTheAccountInMemoryAnswersAsAWS(t *testing.T) {
 	p.pass = func(d time.Duration) { now = now.Add(d) }
 	p.called = func(operation string) int {
 		calls := a.Calls()
-		return calls[operation] + calls[operation+account.InRootSession]
+		return calls[operation] + calls[operation+fakeaws.InRootSession]
 	}
 	try(t, p, func(of trial) string { return of.want })
 }
@@ -222,7 +222,7 @@ func TestEveryOperationThatAFunctionMayCallIsInTheTable(t *testing.T) {
 // implemented are the operations of the SDK that the account in memory has methods for.
 func implemented() []string {
 	var all []string
-	of := reflect.TypeFor[*account.Account]()
+	of := reflect.TypeFor[*fakeaws.Account]()
 	for i := range of.NumMethod() {
 		m := of.Method(i)
 		if m.Type.NumIn() < 3 || m.Type.In(2).Kind() != reflect.Pointer || m.Type.In(2).Elem().Name() != m.Name+"Input" {

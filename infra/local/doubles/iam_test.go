@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 var (
@@ -49,35 +49,35 @@ const (
 )
 
 // fixtures is what all trials share.
-func fixtures() account.State {
-	s := account.State{
-		ID: number, Users: map[string]*account.User{}, Groups: map[string]*account.Group{}, Policies: map[string]account.Document{},
-		Buckets: map[string]*account.Bucket{}, Sessions: map[string]*account.Session{}, Nodes: map[string]*account.Node{},
+func fixtures() fakeaws.State {
+	s := fakeaws.State{
+		ID: number, Users: map[string]*fakeaws.User{}, Groups: map[string]*fakeaws.Group{}, Policies: map[string]fakeaws.Document{},
+		Buckets: map[string]*fakeaws.Bucket{}, Sessions: map[string]*fakeaws.Session{}, Nodes: map[string]*fakeaws.Node{},
 		Summary: map[string]int32{"AccountAccessKeysPresent": 0, "AccountMFAEnabled": 0},
-		Members: members(), Halts: []account.Value{{Value: "no", At: jan}, {Value: "incident 42", At: feb}, {Value: "no", At: feb}},
-		Topics: map[string]*account.Topic{}, Queues: map[string]*account.Queue{}, Buses: map[string]*account.Bus{"warder": {}},
+		Members: members(), Halts: []fakeaws.Value{{Value: "no", At: jan}, {Value: "incident 42", At: feb}, {Value: "no", At: feb}},
+		Topics: map[string]*fakeaws.Topic{}, Queues: map[string]*fakeaws.Queue{}, Buses: map[string]*fakeaws.Bus{"warder": {}},
 	}
 	s.Policies[readOnly] = document // AWS's own, which moto has
 	for n := range many {
 		s.Policies[policy(n)] = document
-		s.Groups[group(n)] = &account.Group{}
+		s.Groups[group(n)] = &fakeaws.Group{}
 	}
-	s.Groups["full"] = &account.Group{
-		Attached: []string{policy(0), policy(1), policy(2)}, Inline: map[string]account.Document{"a": document, "b": document, "c": document},
+	s.Groups["full"] = &fakeaws.Group{
+		Attached: []string{policy(0), policy(1), policy(2)}, Inline: map[string]fakeaws.Document{"a": document, "b": document, "c": document},
 	}
 	return s
 }
 
 // who is a trial's user.
-func who(user account.User) func(string) account.State {
-	return func(id string) account.State {
+func who(user fakeaws.User) func(string) fakeaws.State {
+	return func(id string) fakeaws.State {
 		user.Created = jan
-		return account.State{Users: map[string]*account.User{id: &user}}
+		return fakeaws.State{Users: map[string]*fakeaws.User{id: &user}}
 	}
 }
 
 // nobody special is a user with nothing.
-var plain = who(account.User{})
+var plain = who(fakeaws.User{})
 
 // up counts to n.
 func up[T any](n int, of func(int) T) []T {
@@ -169,10 +169,10 @@ func below(path string) func(p *place, _ string) ([]types.User, error) {
 
 var users = []trial{
 	{operation: "iam:ListUsers", name: "users below a path", want: "ID-a ID-b ID-c",
-		state: func(id string) account.State {
-			s := account.State{Users: map[string]*account.User{}}
+		state: func(id string) fakeaws.State {
+			s := fakeaws.State{Users: map[string]*fakeaws.User{}}
 			for _, end := range []string{"-a", "-b", "-c"} {
-				s.Users[id+end] = &account.User{Path: "/three/", Created: jan}
+				s.Users[id+end] = &fakeaws.User{Path: "/three/", Created: jan}
 			}
 			return s
 		},
@@ -201,7 +201,7 @@ var users = []trial{
 			})
 		}},
 	{operation: "iam:ListUsers", name: "tags and boundary are left out", want: "arn:aws:iam::" + number + ":user/bare/ID, created 2026-01-02, password used none, tags none, boundary none",
-		state: who(account.User{Path: "/bare/", Tags: map[string]string{"owner": "kim"}, Boundary: policy(0)}),
+		state: who(fakeaws.User{Path: "/bare/", Tags: map[string]string{"owner": "kim"}, Boundary: policy(0)}),
 		do: func(p *place, id string) (string, error) {
 			found, err := below("/bare/")(p, id)
 			if err != nil || len(found) != 1 {
@@ -212,7 +212,7 @@ var users = []trial{
 	{operation: "iam:ListUsers", name: "the last use of the password is there",
 		moto: "none", why: "nobody signs in to the local account with a password",
 		want:  "2026-02-03",
-		state: who(account.User{Path: "/signed-in/", Password: &account.Password{Created: jan, Used: feb}}),
+		state: who(fakeaws.User{Path: "/signed-in/", Password: &fakeaws.Password{Created: jan, Used: feb}}),
 		do: func(p *place, id string) (string, error) {
 			found, err := below("/signed-in/")(p, id)
 			if err != nil || len(found) != 1 {
@@ -222,11 +222,11 @@ var users = []trial{
 		}},
 
 	{operation: "iam:GetUser", name: "all that a user has", want: "arn:aws:iam::" + number + ":user/team/ID, created 2026-01-02, password used none, tags email=kim@example.com,owner=kim, boundary PermissionsBoundaryPolicy " + policy(0),
-		state: who(account.User{Path: "/team/", Tags: map[string]string{"owner": "kim", "email": "kim@example.com"}, Boundary: policy(0)}), do: (*place).getUser},
+		state: who(fakeaws.User{Path: "/team/", Tags: map[string]string{"owner": "kim", "email": "kim@example.com"}, Boundary: policy(0)}), do: (*place).getUser},
 	{operation: "iam:GetUser", name: "a user who has nothing", want: "arn:aws:iam::" + number + ":user/ID, created 2026-01-02, password used none, tags none, boundary none", state: plain, do: (*place).getUser},
 	{operation: "iam:GetUser", name: "the last use of the password is there",
 		moto: "none", why: "nobody signs in to the local account with a password",
-		want: "2026-02-03", state: who(account.User{Password: &account.Password{Created: jan, Used: feb}}), do: func(p *place, id string) (string, error) {
+		want: "2026-02-03", state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan, Used: feb}}), do: func(p *place, id string) (string, error) {
 			out, err := p.iam.GetUser(p.t.Context(), &iam.GetUserInput{UserName: &id})
 			if err != nil {
 				return "", err
@@ -242,7 +242,7 @@ var users = []trial{
 	}},
 	{operation: "iam:GetUser", name: "nobody of the name", want: "NoSuchEntity", do: (*place).getUser},
 
-	{operation: "iam:GetLoginProfile", name: "a user with a password", want: "ID, created: true", state: who(account.User{Password: &account.Password{Created: jan}}), do: (*place).loginProfile},
+	{operation: "iam:GetLoginProfile", name: "a user with a password", want: "ID, created: true", state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan}}), do: (*place).loginProfile},
 	{operation: "iam:GetLoginProfile", name: "a user without", want: "NoSuchEntity", state: plain, do: (*place).loginProfile},
 	{operation: "iam:GetLoginProfile", name: "nobody of the name", want: "NoSuchEntity", do: (*place).loginProfile},
 
@@ -276,25 +276,25 @@ var users = []trial{
 		return p.getUser(id)
 	}},
 	{operation: "iam:DeleteUser", name: "nobody of the name", want: "NoSuchEntity", do: (*place).deleteUser},
-	{operation: "iam:DeleteUser", name: "a user with an attached policy", want: "DeleteConflict", state: who(account.User{Attached: []string{readOnly}}), do: (*place).deleteUser},
-	{operation: "iam:DeleteUser", name: "a user with an inline policy", want: "DeleteConflict", state: who(account.User{Inline: map[string]account.Document{"own": document}}), do: (*place).deleteUser},
+	{operation: "iam:DeleteUser", name: "a user with an attached policy", want: "DeleteConflict", state: who(fakeaws.User{Attached: []string{readOnly}}), do: (*place).deleteUser},
+	{operation: "iam:DeleteUser", name: "a user with an inline policy", want: "DeleteConflict", state: who(fakeaws.User{Inline: map[string]fakeaws.Document{"own": document}}), do: (*place).deleteUser},
 	{operation: "iam:DeleteUser", name: "a user with a key",
 		moto: "deleted", why: "the drill takes everything off its user first; in memory its tests fail if it does not",
-		want: "DeleteConflict", state: who(account.User{Keys: []account.Key{{ID: "AKIADELETE", Status: "Active", Created: jan}}}), do: (*place).deleteUser},
+		want: "DeleteConflict", state: who(fakeaws.User{Keys: []fakeaws.Key{{ID: "AKIADELETE", Status: "Active", Created: jan}}}), do: (*place).deleteUser},
 	{operation: "iam:DeleteUser", name: "a user in a group",
 		moto: "deleted", why: "the drill takes everything off its user first; in memory its tests fail if it does not",
-		want: "DeleteConflict", state: who(account.User{Groups: []string{group(0)}}), do: (*place).deleteUser},
+		want: "DeleteConflict", state: who(fakeaws.User{Groups: []string{group(0)}}), do: (*place).deleteUser},
 	{operation: "iam:DeleteUser", name: "a user with a password",
 		moto: "deleted", why: "the drill takes everything off its user first; in memory its tests fail if it does not",
-		want: "DeleteConflict", state: who(account.User{Password: &account.Password{Created: jan}}), do: (*place).deleteUser},
+		want: "DeleteConflict", state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan}}), do: (*place).deleteUser},
 
 	{operation: "iam:PutUserPermissionsBoundary", name: "a user without one", want: "PermissionsBoundaryPolicy " + policy(2), state: plain, do: setBoundary(policy(2))},
-	{operation: "iam:PutUserPermissionsBoundary", name: "another one takes its place", want: "PermissionsBoundaryPolicy " + policy(2), state: who(account.User{Boundary: policy(1)}), do: setBoundary(policy(2))},
-	{operation: "iam:PutUserPermissionsBoundary", name: "the same again", unsaid: true, want: "PermissionsBoundaryPolicy " + policy(2), state: who(account.User{Boundary: policy(2)}), do: setBoundary(policy(2))},
+	{operation: "iam:PutUserPermissionsBoundary", name: "another one takes its place", want: "PermissionsBoundaryPolicy " + policy(2), state: who(fakeaws.User{Boundary: policy(1)}), do: setBoundary(policy(2))},
+	{operation: "iam:PutUserPermissionsBoundary", name: "the same again", unsaid: true, want: "PermissionsBoundaryPolicy " + policy(2), state: who(fakeaws.User{Boundary: policy(2)}), do: setBoundary(policy(2))},
 	{operation: "iam:PutUserPermissionsBoundary", name: "a policy of AWS", want: "PermissionsBoundaryPolicy " + readOnly, state: plain, do: setBoundary(readOnly)},
 	{operation: "iam:PutUserPermissionsBoundary", name: "a policy that is not there", want: "NoSuchEntity", state: plain, do: setBoundary(gone)},
 	{operation: "iam:PutUserPermissionsBoundary", name: "nobody of the name", want: "NoSuchEntity", do: setBoundary(policy(2))},
-	{operation: "iam:DeleteUserPermissionsBoundary", name: "a user with one", want: "none", state: who(account.User{Boundary: policy(1)}), do: takeBoundary},
+	{operation: "iam:DeleteUserPermissionsBoundary", name: "a user with one", want: "none", state: who(fakeaws.User{Boundary: policy(1)}), do: takeBoundary},
 	{operation: "iam:DeleteUserPermissionsBoundary", name: "a user without", want: "none", unsaid: true, state: plain, do: takeBoundary},
 	{operation: "iam:DeleteUserPermissionsBoundary", name: "nobody of the name", want: "NoSuchEntity", do: takeBoundary},
 }
@@ -343,8 +343,8 @@ func takeBoundary(p *place, id string) (string, error) {
 }
 
 // withKeys is a user with two keys, the first used and active, the second neither.
-func withKeys(id string) account.State {
-	return account.State{Users: map[string]*account.User{id: {Created: jan, Keys: []account.Key{
+func withKeys(id string) fakeaws.State {
+	return fakeaws.State{Users: map[string]*fakeaws.User{id: {Created: jan, Keys: []fakeaws.Key{
 		{ID: "AKIA" + id + "A", Status: "Active", Created: jan, Used: feb}, {ID: "AKIA" + id + "B", Status: "Inactive", Created: feb},
 	}}}}
 }
@@ -452,9 +452,9 @@ var keys = []trial{
 		return "updated", status(types.StatusTypeInactive)(p, id, noKey)
 	}},
 	{operation: "iam:UpdateAccessKey", name: "a key of another user", want: "NoSuchEntity",
-		state: func(id string) account.State {
+		state: func(id string) fakeaws.State {
 			s := withKeys(id)
-			s.Users[id+"-other"] = &account.User{Created: jan}
+			s.Users[id+"-other"] = &fakeaws.User{Created: jan}
 			return s
 		},
 		do: func(p *place, id string) (string, error) {
@@ -560,12 +560,12 @@ func long(n int) string {
 	return strings.Replace(document, "a b", strings.Repeat("a", n-len(document)), 1)
 }
 
-var own = who(account.User{Inline: map[string]account.Document{"own": document}})
+var own = who(fakeaws.User{Inline: map[string]fakeaws.Document{"own": document}})
 
 var policies = []trial{
-	{operation: "iam:ListAttachedUserPolicies", name: "name and ARN of each", want: "p00 " + policy(0) + ", p01 " + policy(1), state: who(account.User{Attached: []string{policy(0), policy(1)}}), do: (*place).attachedTo},
+	{operation: "iam:ListAttachedUserPolicies", name: "name and ARN of each", want: "p00 " + policy(0) + ", p01 " + policy(1), state: who(fakeaws.User{Attached: []string{policy(0), policy(1)}}), do: (*place).attachedTo},
 	{operation: "iam:ListAttachedUserPolicies", name: "a user who has none", want: "none", state: plain, do: (*place).attachedTo},
-	{operation: "iam:ListAttachedUserPolicies", name: "page by page, as MaxItems says", want: "2+2+1", state: who(account.User{Attached: up(5, policy)}), do: func(p *place, id string) (string, error) {
+	{operation: "iam:ListAttachedUserPolicies", name: "page by page, as MaxItems says", want: "2+2+1", state: who(fakeaws.User{Attached: up(5, policy)}), do: func(p *place, id string) (string, error) {
 		return pages(func(marker *string) (int, bool, *string, error) {
 			out, err := p.iam.ListAttachedUserPolicies(p.t.Context(), &iam.ListAttachedUserPoliciesInput{UserName: &id, MaxItems: two, Marker: marker})
 			if err != nil {
@@ -579,7 +579,7 @@ var policies = []trial{
 	{operation: "iam:AttachUserPolicy", name: "a policy of AWS", want: "ReadOnlyAccess " + readOnly, state: plain, do: attach(1, readOnly)},
 	{operation: "iam:AttachUserPolicy", name: "twice", unsaid: true, want: "p00 " + policy(0), state: plain, do: attach(2, policy(0))},
 	{operation: "iam:AttachUserPolicy", name: "a policy that AWS does not have", want: "NoSuchEntity", state: plain, do: attach(1, "arn:aws:iam::aws:policy/NoSuchPolicy")},
-	{operation: "iam:AttachUserPolicy", name: "a policy that was detached", want: "p03 " + policy(3), state: who(account.User{Attached: []string{policy(3)}}), do: func(p *place, id string) (string, error) {
+	{operation: "iam:AttachUserPolicy", name: "a policy that was detached", want: "p03 " + policy(3), state: who(fakeaws.User{Attached: []string{policy(3)}}), do: func(p *place, id string) (string, error) {
 		if _, err := detach(1, policy(3))(p, id); err != nil {
 			return "", err
 		}
@@ -589,16 +589,16 @@ var policies = []trial{
 	{operation: "iam:AttachUserPolicy", name: "nobody of the name", want: "NoSuchEntity", do: attach(1, policy(0))},
 	{operation: "iam:AttachUserPolicy", name: "an eleventh policy",
 		moto: "11 of them", why: "what comes of a full quota is tried in memory",
-		want: "LimitExceeded", state: who(account.User{Attached: up(10, policy)}), do: count(attach(1, policy(10)), ", ")},
-	{operation: "iam:DetachUserPolicy", name: "a policy that is attached", want: "p01 " + policy(1), state: who(account.User{Attached: []string{policy(0), policy(1)}}), do: detach(1, policy(0))},
-	{operation: "iam:DetachUserPolicy", name: "twice", want: "NoSuchEntity", state: who(account.User{Attached: []string{policy(0)}}), do: detach(2, policy(0))},
+		want: "LimitExceeded", state: who(fakeaws.User{Attached: up(10, policy)}), do: count(attach(1, policy(10)), ", ")},
+	{operation: "iam:DetachUserPolicy", name: "a policy that is attached", want: "p01 " + policy(1), state: who(fakeaws.User{Attached: []string{policy(0), policy(1)}}), do: detach(1, policy(0))},
+	{operation: "iam:DetachUserPolicy", name: "twice", want: "NoSuchEntity", state: who(fakeaws.User{Attached: []string{policy(0)}}), do: detach(2, policy(0))},
 	{operation: "iam:DetachUserPolicy", name: "nobody of the name", want: "NoSuchEntity", do: detach(1, policy(0))},
 
-	{operation: "iam:ListUserPolicies", name: "names", want: "a b", state: who(account.User{Inline: map[string]account.Document{"a": document, "b": document}}), do: (*place).inlineOf},
+	{operation: "iam:ListUserPolicies", name: "names", want: "a b", state: who(fakeaws.User{Inline: map[string]fakeaws.Document{"a": document, "b": document}}), do: (*place).inlineOf},
 	{operation: "iam:ListUserPolicies", name: "a user who has none", want: "none", state: plain, do: (*place).inlineOf},
 	{operation: "iam:ListUserPolicies", name: "page by page, as MaxItems says",
 		moto: "3", why: "what is left out here is tried in memory, two by two, by every story",
-		want: "2+1", state: who(account.User{Inline: map[string]account.Document{"a": document, "b": document, "c": document}}), do: func(p *place, id string) (string, error) {
+		want: "2+1", state: who(fakeaws.User{Inline: map[string]fakeaws.Document{"a": document, "b": document, "c": document}}), do: func(p *place, id string) (string, error) {
 			return pages(func(marker *string) (int, bool, *string, error) {
 				out, err := p.iam.ListUserPolicies(p.t.Context(), &iam.ListUserPoliciesInput{UserName: &id, MaxItems: two, Marker: marker})
 				if err != nil {
@@ -738,11 +738,11 @@ func groupPolicy(group, name string) func(*place, string) (string, error) {
 const noGroup = "no-such-group"
 
 var groups = []trial{
-	{operation: "iam:ListGroupsForUser", name: "names", want: "g00 g01", state: who(account.User{Groups: []string{group(0), group(1)}}), do: (*place).groupsOf},
+	{operation: "iam:ListGroupsForUser", name: "names", want: "g00 g01", state: who(fakeaws.User{Groups: []string{group(0), group(1)}}), do: (*place).groupsOf},
 	{operation: "iam:ListGroupsForUser", name: "a user who is in none", want: "none", state: plain, do: (*place).groupsOf},
 	{operation: "iam:ListGroupsForUser", name: "page by page, as MaxItems says",
 		moto: "3", why: "what is left out here is tried in memory, two by two, by every story",
-		want: "2+1", state: who(account.User{Groups: up(3, group)}), do: func(p *place, id string) (string, error) {
+		want: "2+1", state: who(fakeaws.User{Groups: up(3, group)}), do: func(p *place, id string) (string, error) {
 			return pages(func(marker *string) (int, bool, *string, error) {
 				out, err := p.iam.ListGroupsForUser(p.t.Context(), &iam.ListGroupsForUserInput{UserName: &id, MaxItems: two, Marker: marker})
 				if err != nil {
@@ -758,11 +758,11 @@ var groups = []trial{
 	{operation: "iam:AddUserToGroup", name: "nobody of the name", want: "NoSuchEntity", do: join(1, group(0))},
 	{operation: "iam:AddUserToGroup", name: "an eleventh group",
 		moto: "11 of them", why: "what comes of a full quota is tried in memory",
-		want: "LimitExceeded", state: who(account.User{Groups: up(10, group)}), do: count(join(1, group(10)), " ")},
-	{operation: "iam:RemoveUserFromGroup", name: "a member", want: "g01", state: who(account.User{Groups: []string{group(0), group(1)}}), do: leave(1, group(0))},
+		want: "LimitExceeded", state: who(fakeaws.User{Groups: up(10, group)}), do: count(join(1, group(10)), " ")},
+	{operation: "iam:RemoveUserFromGroup", name: "a member", want: "g01", state: who(fakeaws.User{Groups: []string{group(0), group(1)}}), do: leave(1, group(0))},
 	{operation: "iam:RemoveUserFromGroup", name: "who is no member any more",
 		moto: "NoSuchEntity", why: "functions take either as gone already",
-		want: "none", unsaid: true, state: who(account.User{Groups: []string{group(0)}}), do: leave(2, group(0))},
+		want: "none", unsaid: true, state: who(fakeaws.User{Groups: []string{group(0)}}), do: leave(2, group(0))},
 	{operation: "iam:RemoveUserFromGroup", name: "a group that is not there", want: "NoSuchEntity", state: plain, do: leave(1, noGroup)},
 	{operation: "iam:RemoveUserFromGroup", name: "nobody of the name", want: "NoSuchEntity", do: leave(1, group(0))},
 	{operation: "iam:ListAttachedGroupPolicies", name: "name and ARN of each", want: "p00 " + policy(0) + ", p01 " + policy(1) + ", p02 " + policy(2), do: attachedToGroup("full")},
@@ -876,8 +876,8 @@ var reports = []trial{
 		})
 		return fmt.Sprint(out.SummaryMap), nil
 	}},
-	{operation: "iam:GetAccountAuthorizationDetails", name: "all that a user has", state: who(account.User{
-		Path: "/team/", Tags: map[string]string{"owner": "kim"}, Boundary: policy(0), Groups: []string{group(0), group(1)}, Attached: []string{policy(1), readOnly}, Inline: map[string]account.Document{"own": document},
+	{operation: "iam:GetAccountAuthorizationDetails", name: "all that a user has", state: who(fakeaws.User{
+		Path: "/team/", Tags: map[string]string{"owner": "kim"}, Boundary: policy(0), Groups: []string{group(0), group(1)}, Attached: []string{policy(1), readOnly}, Inline: map[string]fakeaws.Document{"own": document},
 	}), do: details, want: "arn:aws:iam::" + number + ":user/team/ID, created 2026-01-02, tags owner=kim, boundary PermissionsBoundaryPolicy " + policy(0) +
 		", groups [g00 g01], attached p01 " + policy(1) + ", ReadOnlyAccess " + readOnly + ", inline map[own:URL-encoded]"},
 	{operation: "iam:GetAccountAuthorizationDetails", name: "a user who has nothing", state: plain, do: details,
@@ -937,7 +937,7 @@ var reports = []trial{
 		want: "true 2026-02-03T04:05:06+00:00 us-east-1 s3 false N/A N/A N/A", state: withKeys,
 		do: reported("", "access_key_1_active", "access_key_1_last_used_date", "access_key_1_last_used_region", "access_key_1_last_used_service", "access_key_2_active", "access_key_2_last_used_date", "access_key_2_last_used_region", "access_key_2_last_used_service")},
 	{operation: "iam:GetCredentialReport", name: "a key that was not switched was changed when it was made", want: "2026-01-02T03:04:05+00:00", state: withKeys, do: reported("", "access_key_1_last_rotated")},
-	{operation: "iam:GetCredentialReport", name: "a password that nobody signed in with", want: "true no_information", state: who(account.User{Password: &account.Password{Created: jan}}), do: reported("", "password_enabled", "password_last_used")},
+	{operation: "iam:GetCredentialReport", name: "a password that nobody signed in with", want: "true no_information", state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan}}), do: reported("", "password_enabled", "password_last_used")},
 	{operation: "iam:GetCredentialReport", name: "what changed since is not in it",
 		moto: "false", why: "planners read a key again before they plan to change it",
 		want: "true", state: withKeys, do: func(p *place, id string) (string, error) {

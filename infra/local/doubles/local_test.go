@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebsdk "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -22,29 +22,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/warder-aws/warder/infra/local/bus"
-	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/infra/local/host"
+	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/eventbridge"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/moto/mototest"
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // functionKey is the access key of the function that makes the calls.
 const functionKey = "ASIATHEFUNCTION"
 
 // local is the local account, moto behind the front, with the state in it. Calls are made as a function.
-func local(t *testing.T, s account.State) *place {
+func local(t *testing.T, s fakeaws.State) *place {
 	server := mototest.Start(t)
 	direct := mototest.Config(server.URL, "any", "any")
-	rules, err := bus.New(t.Context(), eventbridge.NewFromConfig(direct), sqs.NewFromConfig(direct), number, mototest.Region, slices.Collect(maps.Keys(s.Buses)), nil)
+	rules, err := eventbridge.New(t.Context(), ebsdk.NewFromConfig(direct), sqs.NewFromConfig(direct), number, mototest.Region, slices.Collect(maps.Keys(s.Buses)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	functions := host.New(nil, host.Options{})
+	functions := lambdahost.New(nil, lambdahost.Options{})
 	t.Cleanup(functions.Close)
-	endpoint := httptest.NewServer(front.New(front.Config{
+	endpoint := httptest.NewServer(endpoint.New(endpoint.Config{
 		Moto: server, Bus: rules, Host: functions, Account: number, Region: mototest.Region, Functions: map[string]string{functionKey: "warder-doubles"},
 	}))
 	t.Cleanup(endpoint.Close)
@@ -56,7 +56,7 @@ func local(t *testing.T, s account.State) *place {
 
 // seed puts into moto what the state says, except for members, which are the front's, and for machines,
 // which moto has none of.
-func seed(t *testing.T, server *moto.Server, cfg aws.Config, s account.State) {
+func seed(t *testing.T, server *moto.Server, cfg aws.Config, s fakeaws.State) {
 	t.Helper()
 	must := func(what string, err error) {
 		t.Helper()
@@ -120,7 +120,7 @@ func split(text string) (path, name string) {
 	return text[:at], text[at:]
 }
 
-func seedUser(t *testing.T, server *moto.Server, users *iam.Client, name string, user *account.User) error {
+func seedUser(t *testing.T, server *moto.Server, users *iam.Client, name string, user *fakeaws.User) error {
 	ctx, path := t.Context(), user.Path
 	if path == "" {
 		path = "/"
@@ -176,7 +176,7 @@ func seedUser(t *testing.T, server *moto.Server, users *iam.Client, name string,
 	return nil
 }
 
-func seedBucket(t *testing.T, url string, bucket *account.Bucket) {
+func seedBucket(t *testing.T, url string, bucket *fakeaws.Bucket) {
 	t.Helper()
 	put := func(url string, body any) {
 		t.Helper()

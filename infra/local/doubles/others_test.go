@@ -23,15 +23,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 
-	"github.com/warder-aws/warder/infra/local/front"
-	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // members is the member account that the front has.
-func members() map[string]*account.Member {
-	return map[string]*account.Member{front.Member: {Keys: []account.Key{
+func members() map[string]*fakeaws.Member {
+	return map[string]*fakeaws.Member{endpoint.Member: {Keys: []fakeaws.Key{
 		{ID: "AKIAEXAMPLEROOT00001", Status: "Active", Created: time.Date(2015, 3, 4, 8, 0, 0, 0, time.UTC)},
 	}}}
 }
@@ -69,7 +69,7 @@ func begin(member, task string, seconds int32) func(*place, string) (string, err
 
 func rootKeys(task string) func(*place, string) (string, error) {
 	return func(p *place, _ string) (string, error) {
-		root, _, err := p.asRoot(front.Member, task, 900)
+		root, _, err := p.asRoot(endpoint.Member, task, 900)
 		if err != nil {
 			return "", err
 		}
@@ -87,7 +87,7 @@ func rootKeys(task string) func(*place, string) (string, error) {
 
 func deleteRootKey(task, key string) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
-		root, _, err := p.asRoot(front.Member, task, 900)
+		root, _, err := p.asRoot(endpoint.Member, task, 900)
 		if err != nil {
 			return "", err
 		}
@@ -99,9 +99,9 @@ func deleteRootKey(task, key string) func(*place, string) (string, error) {
 }
 
 var rootSessions = []trial{
-	{operation: "sts:AssumeRoot", name: "a session of a member's root user", want: "ASIA, secret: true, token: true, until: true", do: begin(front.Member, audit, 900)},
+	{operation: "sts:AssumeRoot", name: "a session of a member's root user", want: "ASIA, secret: true, token: true, until: true", do: begin(endpoint.Member, audit, 900)},
 	{operation: "sts:AssumeRoot", name: "an account that is no member", want: "AccessDenied", do: begin("999999999999", audit, 900)},
-	{operation: "sts:AssumeRoot", name: "more than 15 minutes", want: "ValidationError", do: begin(front.Member, audit, 3600)},
+	{operation: "sts:AssumeRoot", name: "more than 15 minutes", want: "ValidationError", do: begin(endpoint.Member, audit, 3600)},
 	{operation: "iam:ListAccessKeys", name: "of root, in a session that may look", want: "AKIAEXAMPLEROOT00001 Active 2015-03-04", do: rootKeys(audit)},
 	{operation: "iam:DeleteAccessKey", name: "of root, in a session that may look", want: "AccessDenied", do: deleteRootKey(audit, "AKIAEXAMPLEROOT00001")},
 	{operation: "iam:DeleteAccessKey", name: "of root, one that is not there", want: "NoSuchEntity", do: deleteRootKey(remove, noKey)},
@@ -134,8 +134,8 @@ func history(name string) func(*place, string) (string, error) {
 	}
 }
 
-func session(id string) account.State {
-	return account.State{Sessions: map[string]*account.Session{id: {Region: "eu-west-1", Target: "i-1", Owner: "arn:aws:iam::" + number + ":user/kim"}}}
+func session(id string) fakeaws.State {
+	return fakeaws.State{Sessions: map[string]*fakeaws.Session{id: {Region: "eu-west-1", Target: "i-1", Owner: "arn:aws:iam::" + number + ":user/kim"}}}
 }
 
 func in(region string) func(*ssm.Options) { return func(o *ssm.Options) { o.Region = region } }
@@ -194,8 +194,8 @@ var systems = []trial{
 	{operation: "ssm:DescribeInstanceInformation", name: "machines with a tag",
 		moto: "none", why: "the local account has no machines; stories have",
 		want: "ID",
-		state: func(id string) account.State {
-			return account.State{Nodes: map[string]*account.Node{id: {Region: "us-east-1", Tags: map[string]string{id: "yes"}}, id + "-other": {Region: "us-east-1"}}}
+		state: func(id string) fakeaws.State {
+			return fakeaws.State{Nodes: map[string]*fakeaws.Node{id: {Region: "us-east-1", Tags: map[string]string{id: "yes"}}, id + "-other": {Region: "us-east-1"}}}
 		},
 		do: (*place).machines},
 	{operation: "ssm:DescribeInstanceInformation", name: "a tag that no machine has", want: "none", do: (*place).machines},
@@ -354,13 +354,13 @@ var storedSecrets = []trial{
 }
 
 // bucket is a trial's bucket, with tags.
-func bucket(id string) account.State {
-	return account.State{Buckets: map[string]*account.Bucket{id: {Region: "eu-west-1", Tags: map[string]string{"owner": "kim", "team": "data & 데이터"}}}}
+func bucket(id string) fakeaws.State {
+	return fakeaws.State{Buckets: map[string]*fakeaws.Bucket{id: {Region: "eu-west-1", Tags: map[string]string{"owner": "kim", "team": "data & 데이터"}}}}
 }
 
 // bare is one without tags, and in the region of the client.
-func bare(id string) account.State {
-	return account.State{Buckets: map[string]*account.Bucket{id: {Region: "us-east-1"}}}
+func bare(id string) fakeaws.State {
+	return fakeaws.State{Buckets: map[string]*fakeaws.Bucket{id: {Region: "us-east-1"}}}
 }
 
 func block(id, region string) func(p *place) (string, error) {
@@ -412,8 +412,8 @@ var buckets = []trial{
 	{operation: "s3:PutBucketPublicAccessBlock", name: "a bucket that is not there", want: "NoSuchBucket", do: setBlock(someSwitches)},
 	{operation: "s3:GetBucketTagging", name: "tags", want: "map[owner:kim team:data & 데이터]", state: bucket, do: bucketTags},
 	{operation: "s3:GetBucketTagging", name: "a bucket without tags", want: "map[]",
-		state: func(id string) account.State {
-			return account.State{Buckets: map[string]*account.Bucket{id: {Region: "eu-west-1"}}}
+		state: func(id string) fakeaws.State {
+			return fakeaws.State{Buckets: map[string]*fakeaws.Bucket{id: {Region: "eu-west-1"}}}
 		}, do: bucketTags},
 	{operation: "s3:GetBucketTagging", name: "a bucket that is not there", want: "NoSuchBucket", do: bucketTags},
 	{operation: "s3:PutObject", name: "into a bucket of the account", want: "put", state: bare, do: upload(number, 1)},
@@ -426,8 +426,8 @@ var buckets = []trial{
 
 func topicARN(id string) string { return "arn:aws:sns:us-east-1:" + number + ":" + id }
 
-func topic(id string) account.State {
-	return account.State{Topics: map[string]*account.Topic{topicARN(id): {}}}
+func topic(id string) fakeaws.State {
+	return fakeaws.State{Topics: map[string]*fakeaws.Topic{topicARN(id): {}}}
 }
 
 func publish(in sns.PublishInput) func(*place, string) (string, error) {
@@ -454,10 +454,10 @@ func bodies(of map[string]string) *string {
 func queueURL(id string) string { return "https://sqs.us-east-1.amazonaws.com/" + number + "/" + id }
 
 // queue is a queue with so many messages.
-func queue(n int) func(string) account.State {
-	return func(id string) account.State {
-		return account.State{Queues: map[string]*account.Queue{queueURL(id): {Messages: up(n, func(i int) account.Queued {
-			return account.Queued{Body: fmt.Sprintf("body %d", i), Sent: noon}
+func queue(n int) func(string) fakeaws.State {
+	return func(id string) fakeaws.State {
+		return fakeaws.State{Queues: map[string]*fakeaws.Queue{queueURL(id): {Messages: up(n, func(i int) fakeaws.Queued {
+			return fakeaws.Queued{Body: fmt.Sprintf("body %d", i), Sent: noon}
 		})}}}
 	}
 }

@@ -46,7 +46,7 @@ func page() string {
 	line("")
 	line("<!-- Written by go test ./infra/local/doubles -update. -->")
 	line("")
-	line("Tests run against two accounts that are not AWS: one in memory (`pkg/account`), and the local account")
+	line("Tests run against two accounts that are not AWS: one in memory (`pkg/test/fakeaws`), and the local account")
 	line("(`infra/local`: moto behind a front). This is every operation that a function may call, with what is tried in")
 	line("both: %d cases of %d operations. What is expected is what AWS documents, on the linked page and on those of", len(trials), len(operations))
 	line("[IAM's quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html), of")
@@ -77,7 +77,7 @@ func page() string {
 	}
 	line("")
 	line("The ledger's table is no part of the account in memory. `ledger.Dynamo` calls `%s`;", strings.Join(stored, "`, `"))
-	line("its double is `ledger.Memory`. What a store must do is `pkg/ledger/storetest`, which runs against both:")
+	line("its double is `ledger.Memory`. What a store must do is `pkg/test/storetest`, which runs against both:")
 	line("")
 	line("    go test ./pkg/ledger -run TestMemoryIsAStore")
 	line("    go test ./infra/local -run TestTheTemplatesTableIsAStore")

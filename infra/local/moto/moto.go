@@ -21,7 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // AccountID is the account that moto keeps everything in.
@@ -193,7 +193,7 @@ func (s *Server) Age(ctx context.Context, age Age) error {
 
 // AddUsers makes users as they would be after years: with keys that have the ids they are given. Of
 // each it knows when it was created, its tags, keys, managed policies and boundary.
-func (s *Server) AddUsers(ctx context.Context, users map[string]*account.User) error {
+func (s *Server) AddUsers(ctx context.Context, users map[string]*fakeaws.User) error {
 	return s.post(ctx, "/_warder/users", users, nil)
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 func keysOf[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
@@ -66,12 +66,12 @@ func (a *audit) that(holds bool, format string, args ...any) {
 }
 
 // before says of an answer that the event had been handled before.
-func before(r remedy.Report) bool {
+func before(r remediation.Report) bool {
 	return strings.HasPrefix(r.Reason, "this event was handled before")
 }
 
 // own says of an answer that the event is of what Warder itself did.
-func own(r remedy.Report) bool { return r.Reason == "Warder's own change" }
+func own(r remediation.Report) bool { return r.Reason == "Warder's own change" }
 
 // nothingLost: every event that a rule of a control matches has an answer of that control; it was
 // handled, and there is a finished run of it, or it was kept, and is handled when it is sent again.
@@ -106,7 +106,7 @@ func (a *audit) nothingLost() {
 		}
 	}
 	for _, answer := range a.Consequences {
-		a.that(!answer.Failed && answer.Report.Outcome == remedy.Nothing, "%s answered %q to what Warder itself did", answer.Report.Control, answer.Report.Outcome)
+		a.that(!answer.Failed && answer.Report.Outcome == remediation.Nothing, "%s answered %q to what Warder itself did", answer.Report.Control, answer.Report.Outcome)
 	}
 	for _, run := range a.Contents.Runs {
 		a.that(run.Done, "the run of %s of event %s is not finished", run.Control, run.Key)
@@ -252,7 +252,7 @@ func (a *audit) told() {
 		topic[told{m.Finding, string(m.Kind)}] = true
 	}
 	for _, entry := range a.Contents.Entries {
-		for _, notice := range entry.Told {
+		for _, notice := range entry.Notifications {
 			n := told{entry.ID, string(notice.Kind)}
 			a.that(topic[n], "the ledger says that people were told of %s (%s) by %s, and it was never published", entry.ID, notice.Kind, entry.Control)
 			delete(topic, n)
@@ -264,7 +264,7 @@ func (a *audit) told() {
 }
 
 // blasted says of a change that the blast radius holds it back.
-func blasted(c remedy.ReportedChange) bool {
+func blasted(c remediation.ReportedChange) bool {
 	return c.Status == ledger.Held && strings.HasPrefix(c.Reason, "blast radius")
 }
 

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 const (
@@ -32,13 +32,13 @@ func bucket(i int) string { return fmt.Sprintf("acme-data-%02d", i) }
 
 // Company is the account before the traffic, as it is on a day: so many users, who have what users
 // have after some years.
-func Company(id string, users int, seed uint64, day time.Time) account.State {
+func Company(id string, users int, seed uint64, day time.Time) fakeaws.State {
 	random := rand.New(rand.NewPCG(seed, 1))
-	state := account.State{
-		ID: id, Halt: "no", Users: map[string]*account.User{}, Policies: map[string]account.Document{}, Buckets: map[string]*account.Bucket{},
-		Groups:   map[string]*account.Group{group: {Attached: []string{managed("ReadOnlyAccess")}}},
-		Members:  map[string]*account.Member{},
-		Sessions: map[string]*account.Session{},
+	state := fakeaws.State{
+		ID: id, Halt: "no", Users: map[string]*fakeaws.User{}, Policies: map[string]fakeaws.Document{}, Buckets: map[string]*fakeaws.Bucket{},
+		Groups:   map[string]*fakeaws.Group{group: {Attached: []string{managed("ReadOnlyAccess")}}},
+		Members:  map[string]*fakeaws.Member{},
+		Sessions: map[string]*fakeaws.Session{},
 		Summary:  map[string]int32{"AccountAccessKeysPresent": 0, "AccountMFAEnabled": 1},
 	}
 	boundary := "arn:aws:iam::" + id + ":policy/" + Boundary
@@ -50,11 +50,11 @@ func Company(id string, users int, seed uint64, day time.Time) account.State {
 		state.Policies[managed(name)] = Document
 	}
 	for i := range buckets {
-		state.Buckets[bucket(i)] = &account.Bucket{Region: "us-east-1"}
+		state.Buckets[bucket(i)] = &fakeaws.Bucket{Region: "us-east-1"}
 	}
 	for i := range users {
 		name := fmt.Sprintf("%s-%03d", []string{"dev", "ops", "ci", "etl", "bi"}[i%5], i)
-		user := &account.User{
+		user := &fakeaws.User{
 			Created: day.AddDate(0, 0, -500), Tags: map[string]string{"owner": name + "@example.com"}, Boundary: boundary,
 		}
 		chance := func(share float64) bool { return random.Float64() < share }
@@ -63,7 +63,7 @@ func Company(id string, users int, seed uint64, day time.Time) account.State {
 		}
 		for range 1 + random.IntN(2) {
 			age := random.IntN(120)
-			key := account.Key{ID: fmt.Sprintf("AKIA%016X", random.Uint64())[:20], Status: change.Active, Created: day.AddDate(0, 0, -age)}
+			key := fakeaws.Key{ID: fmt.Sprintf("AKIA%016X", random.Uint64())[:20], Status: change.Active, Created: day.AddDate(0, 0, -age)}
 			if !chance(0.15) {
 				key.Used = day.AddDate(0, 0, -random.IntN(age+1))
 			}
@@ -73,7 +73,7 @@ func Company(id string, users int, seed uint64, day time.Time) account.State {
 			user.Attached = []string{managed(policies[random.IntN(len(policies))])}
 		}
 		if chance(0.05) {
-			user.Inline = map[string]account.Document{"old-inline": Document}
+			user.Inline = map[string]fakeaws.Document{"old-inline": Document}
 		}
 		if chance(0.3) {
 			user.Groups = []string{group}

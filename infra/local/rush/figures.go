@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // Figures are what a play came to.
@@ -73,7 +73,7 @@ func (f *Figures) count(answer Answer, made map[string]bool) {
 		f.Repeated++
 	default:
 		f.Handled++
-		if answer.Report.Outcome == remedy.Failed {
+		if answer.Report.Outcome == remediation.Failed {
 			f.Undecodable++
 		}
 	}

@@ -16,19 +16,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go/middleware"
 
-	"github.com/warder-aws/warder/infra/local/controls"
+	"github.com/warder-aws/warder/functions/all"
 	"github.com/warder-aws/warder/infra/local/pattern"
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/sweep"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // Rules are the rules of the controls, for events of one account.
@@ -96,12 +96,12 @@ func (r *Rules) Match(event []byte) ([]string, error) {
 // InMemory carries traffic to the account in memory, where the controls run in this process: their
 // planners, the runner, the ledger.
 type InMemory struct {
-	account *account.Account
+	account *fakeaws.Account
 	store   *ledger.Memory
 	rules   *Rules
 	// idle are the execution environments that are not at work, by control. As deployed no function has
 	// a limit of its own.
-	idle map[string]chan *remedy.Runner
+	idle map[string]chan *remediation.Runner
 
 	mu      sync.Mutex
 	refused bool
@@ -112,7 +112,7 @@ type InMemory struct {
 
 // MemoryOptions are what an account in memory is opened with.
 type MemoryOptions struct {
-	State    account.State
+	State    fakeaws.State
 	Settings settings.Settings
 	Controls []control.Control
 	Rules    *Rules
@@ -124,7 +124,7 @@ type MemoryOptions struct {
 
 // NewInMemory opens an account in memory with every control in enforce.
 func NewInMemory(o MemoryOptions) (*InMemory, error) {
-	m := &InMemory{account: account.New(o.State), store: &ledger.Memory{}, rules: o.Rules, idle: map[string]chan *remedy.Runner{}}
+	m := &InMemory{account: fakeaws.New(o.State), store: &ledger.Memory{}, rules: o.Rules, idle: map[string]chan *remediation.Runner{}}
 	m.account.Details = 100
 	m.account.Now = time.Now
 	var roles []string
@@ -140,7 +140,7 @@ func NewInMemory(o MemoryOptions) (*InMemory, error) {
 		told.Mode, told.EventClock, told.BlastRadius = control.Enforce, true, o.BlastRadius
 		told.Account, told.Topic, told.Roles = o.State.ID, "arn:aws:sns:us-east-1:"+o.State.ID+":warder", roles
 		told.Quarantine = settings.Quarantine{Key: arn + change.KeyQuarantine, Outside: arn + change.OutsideQuarantine}
-		m.idle[c.ID] = make(chan *remedy.Runner, o.Environments)
+		m.idle[c.ID] = make(chan *remediation.Runner, o.Environments)
 		for range o.Environments {
 			runner, err := m.environment(c, told)
 			if err != nil {
@@ -153,7 +153,7 @@ func NewInMemory(o MemoryOptions) (*InMemory, error) {
 }
 
 // environment is an execution environment of the function of a control.
-func (m *InMemory) environment(c control.Control, told settings.Function) (*remedy.Runner, error) {
+func (m *InMemory) environment(c control.Control, told settings.Function) (*remediation.Runner, error) {
 	cfg := m.account.Config()
 	cfg.APIOptions = append([]func(*middleware.Stack) error{func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Network", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
@@ -164,11 +164,11 @@ func (m *InMemory) environment(c control.Control, told settings.Function) (*reme
 	users := iam.NewFromConfig(cfg)
 	kinds, memory := change.ForIAM(users), ledger.New(distant{m.store})
 	sleep := func(context.Context, time.Duration) {}
-	planner, err := controls.All[c.ID].New(function.Setup{Control: c, AWS: cfg, IAM: iam.NewFromConfig(cfg), Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep, Abreast: sweep.Abreast})
+	planner, err := all.All[c.ID].New(handler.Setup{Control: c, AWS: cfg, IAM: iam.NewFromConfig(cfg), Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep, Concurrency: iamuser.Concurrency})
 	if err != nil {
 		return nil, fmt.Errorf("make the planner of %s: %w", c.ID, err)
 	}
-	return &remedy.Runner{
+	return &remediation.Runner{
 		Control: c, Settings: told, Planner: planner, Kinds: kinds, Ledger: memory, Topic: topic{m, c.ID},
 		Owners: owner.Book{API: users, Owners: told.Owners}, Halt: halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt},
 		Account: told.Account, Region: cfg.Region, Now: time.Now, Sleep: sleep, Log: slog.New(slog.DiscardHandler),
@@ -186,9 +186,9 @@ func (d distant) Get(ctx context.Context, partition, sort string) (ledger.Item, 
 	return d.Store.Get(ctx, partition, sort)
 }
 
-func (d distant) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+func (d distant) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
 	travel()
-	return d.Store.Gather(ctx, keys...)
+	return d.Store.BatchGet(ctx, keys...)
 }
 
 func (d distant) Put(ctx context.Context, item ledger.Item) error {
@@ -202,7 +202,7 @@ type topic struct {
 	control string
 }
 
-// Publish implements [remedy.Publisher].
+// Publish implements [remediation.Publisher].
 func (t topic) Publish(_ context.Context, m notice.Message) (string, error) {
 	if _, err := m.Bodies(); err != nil {
 		return "", err
@@ -221,7 +221,7 @@ func (m *InMemory) Config() aws.Config { return m.account.Config() }
 
 // StartSession implements [Carrier].
 func (m *InMemory) StartSession(_ context.Context, s Session) error {
-	m.account.Alter(account.State{Sessions: map[string]*account.Session{s.ID: {Region: s.Region, Owner: s.Owner, Target: s.Target}}})
+	m.account.Alter(fakeaws.State{Sessions: map[string]*fakeaws.Session{s.ID: {Region: s.Region, Owner: s.Owner, Target: s.Target}}})
 	return nil
 }
 
@@ -254,7 +254,7 @@ func (m *InMemory) invoke(ctx context.Context, control string, event []byte) Ans
 		answer.Attempts++
 		runner := <-m.idle[control]
 		begin := time.Now()
-		report, err := runner.Run(ctx, remedy.Invocation{ID: id, Left: 15 * time.Minute}, event)
+		report, err := runner.Run(ctx, remediation.Invocation{ID: id, Left: 15 * time.Minute}, event)
 		answer.Took = time.Since(begin)
 		m.idle[control] <- runner
 		if err == nil {

@@ -112,7 +112,7 @@ func (p *people) acted(t Thing, value string, do func() error) error {
 	begin := p.clock.Add(1)
 	err := do()
 	var full *types.LimitExceededException
-	if change.Gone(err) || errors.As(err, &full) {
+	if change.NotFound(err) || errors.As(err, &full) {
 		return nil
 	}
 	if err != nil {
@@ -140,7 +140,7 @@ func (p *people) putInline(user, name, document string) error {
 func (p *people) createKey(user string) (id string, err error) {
 	id = "AKIANOBODYHASTHISKEY"
 	listed, err := p.iam.ListAccessKeys(p.ctx, &iam.ListAccessKeysInput{UserName: &user})
-	if change.Gone(err) {
+	if change.NotFound(err) {
 		return id, nil
 	}
 	if err != nil {
@@ -156,7 +156,7 @@ func (p *people) createKey(user string) (id string, err error) {
 	made, err := p.iam.CreateAccessKey(p.ctx, &iam.CreateAccessKeyInput{UserName: &user})
 	var full *types.LimitExceededException
 	switch {
-	case change.Gone(err), errors.As(err, &full):
+	case change.NotFound(err), errors.As(err, &full):
 		return id, nil
 	case err != nil:
 		return "", fmt.Errorf("create access key of %s: %w", user, err)
@@ -310,7 +310,7 @@ func (p *people) look() (State, error) {
 func lookAt(ctx context.Context, api *iam.Client, user string) (State, error) {
 	state := State{}
 	fail := func(what string, err error) (State, error) {
-		if change.Gone(err) {
+		if change.NotFound(err) {
 			return State{}, nil
 		}
 		return nil, fmt.Errorf("read %s of %s: %w", what, user, err)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // A Carrier brings the traffic to an account and says what is there.
@@ -51,7 +51,7 @@ type Carrier interface {
 
 // Answer is what a control answered to an event.
 type Answer struct {
-	Report   remedy.Report
+	Report   remediation.Report
 	Failed   bool // after all tries; the report is empty then
 	Attempts int
 	Took     time.Duration // the last try

@@ -149,7 +149,7 @@ func TestAnEventThatIsDroppedIsMissed(t *testing.T) {
 	}
 }
 
-// Each of these is what a fault of Warder's would leave behind.
+// TestWhatIsWrongIsFound of these is what a fault of Warder's would leave behind.
 func TestWhatIsWrongIsFound(t *testing.T) {
 	o, m := open(t, Plan{Events: 400, Users: 60, Seed: 5}, wide)
 	books := play(t, o, m)
@@ -192,7 +192,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		"an entry of what nobody did": {func(b *Books) {
 			entry, at := step(b)
 			made := b.Contents.Entries[entry]
-			made.ID, made.Told = "made-up", nil
+			made.ID, made.Notifications = "made-up", nil
 			made.Steps = []ledger.Step{made.Steps[at]}
 			made.Steps[0].ID = "made-up-1"
 			b.Contents.Entries = append(slices.Clone(b.Contents.Entries), made)

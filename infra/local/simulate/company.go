@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/quarantine"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // What the company has beside its people.
@@ -72,7 +72,7 @@ func document(effect, action string) string {
 }
 
 // groups are those of the account. Users are in the first two.
-var groups = map[string]*account.Group{
+var groups = map[string]*fakeaws.Group{
 	"developers": {Attached: []string{managed + "AmazonS3FullAccess"}},
 	"finance":    {Attached: []string{own + "/billing"}},
 	readers:      {Attached: []string{managed + "AmazonS3ReadOnlyAccess"}},
@@ -89,7 +89,7 @@ var (
 )
 
 // access is what a user may do.
-func access(u *account.User) right {
+func access(u *fakeaws.User) right {
 	if u == nil {
 		return 0
 	}
@@ -168,28 +168,28 @@ func (c choices) parameters(id string) map[string]any {
 
 // founded is the account on the first day: people who came in the two years before, with keys of any
 // age, and some of the disorder that Warder is for.
-func founded(r *rand.Rand, people int, begin time.Time) account.State {
-	state := account.State{
-		ID: number, Halt: "no", Users: map[string]*account.User{}, Policies: map[string]account.Document{}, Groups: map[string]*account.Group{},
-		Buckets: map[string]*account.Bucket{}, Sessions: map[string]*account.Session{}, Nodes: map[string]*account.Node{},
-		Members: map[string]*account.Member{"444455556666": {Keys: []account.Key{{ID: "AKIAROOTOFAMEMBER001", Status: change.Active, Created: begin.AddDate(-5, 0, 0)}}}},
+func founded(r *rand.Rand, people int, begin time.Time) fakeaws.State {
+	state := fakeaws.State{
+		ID: number, Halt: "no", Users: map[string]*fakeaws.User{}, Policies: map[string]fakeaws.Document{}, Groups: map[string]*fakeaws.Group{},
+		Buckets: map[string]*fakeaws.Bucket{}, Sessions: map[string]*fakeaws.Session{}, Nodes: map[string]*fakeaws.Node{},
+		Members: map[string]*fakeaws.Member{"444455556666": {Keys: []fakeaws.Key{{ID: "AKIAROOTOFAMEMBER001", Status: change.Active, Created: begin.AddDate(-5, 0, 0)}}}},
 		Summary: map[string]int32{"AccountMFAEnabled": 1, "AccountAccessKeysPresent": 0},
 	}
 	for arn, policy := range policies {
-		state.Policies[arn] = account.Document(policy.document)
+		state.Policies[arn] = fakeaws.Document(policy.document)
 	}
 	for name, group := range groups {
 		state.Groups[name] = group
 	}
 	for i := range 4 {
-		state.Buckets[fmt.Sprintf("bucket-%d", i)] = &account.Bucket{Region: "us-east-1"}
+		state.Buckets[fmt.Sprintf("bucket-%d", i)] = &fakeaws.Bucket{Region: "us-east-1"}
 	}
 	for i := range people {
 		created := begin.AddDate(0, 0, -r.IntN(700)).Add(-time.Duration(r.IntN(24)) * time.Hour)
 		u := joining(r, i, created)
 		for k := range pick(r, 0, 1, 1, 1, 2, 2) {
 			age := time.Duration(r.Int64N(int64(begin.Sub(created))))
-			u.Keys = append(u.Keys, account.Key{ID: keyID(i, k), Status: pick(r, change.Active, change.Active, change.Active, change.Inactive), Created: begin.Add(-age).Truncate(time.Second)})
+			u.Keys = append(u.Keys, fakeaws.Key{ID: keyID(i, k), Status: pick(r, change.Active, change.Active, change.Active, change.Inactive), Created: begin.Add(-age).Truncate(time.Second)})
 		}
 		if r.IntN(10) == 0 {
 			u.Attached = append(u.Attached, pick(r, direct...))
@@ -198,7 +198,7 @@ func founded(r *rand.Rand, people int, begin time.Time) account.State {
 			u.Attached = append(u.Attached, pick(r, given...))
 		}
 		if r.IntN(20) == 0 {
-			u.Inline = map[string]account.Document{"extra": account.Document(allow("s3:Get*"))}
+			u.Inline = map[string]fakeaws.Document{"extra": fakeaws.Document(allow("s3:Get*"))}
 		}
 		if r.IntN(5) == 0 {
 			u.Boundary = ""
@@ -217,13 +217,13 @@ func person(i int) string { return fmt.Sprintf("user-%03d", i) }
 func keyID(user, n int) string { return fmt.Sprintf("AKIA%03dX%012d", user, n) }
 
 // joining is a user on the first day of work.
-func joining(r *rand.Rand, i int, created time.Time) *account.User {
-	u := &account.User{
+func joining(r *rand.Rand, i int, created time.Time) *fakeaws.User {
+	u := &fakeaws.User{
 		ID: fmt.Sprintf("AIDA%03dX%013d", i, created.Unix()), Path: pick(r, "/", "/", "/team/data/"), Created: created.Truncate(time.Second),
 		Tags: map[string]string{"owner": person(i) + "@example.com"}, Groups: []string{pick(r, "developers", "developers", "finance")}, Boundary: boundary,
 	}
 	if r.IntN(3) == 0 {
-		u.Password = &account.Password{Created: u.Created}
+		u.Password = &fakeaws.Password{Created: u.Created}
 	}
 	return u
 }

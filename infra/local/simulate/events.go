@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // message is an event of EventBridge.
@@ -67,7 +67,7 @@ func (w *world) iam(name string, request map[string]any) message {
 }
 
 // compliance is what AWS Config says of a user, by its unique id.
-func (w *world) compliance(rule string, u *account.User) message {
+func (w *world) compliance(rule string, u *fakeaws.User) message {
 	return w.envelope("aws.config", "Config Rules Compliance Change", "us-east-1", nil, map[string]any{
 		"messageType": "ComplianceChangeNotification", "configRuleName": rule, "resourceType": "AWS::IAM::User", "resourceId": u.ID,
 		"awsAccountId": number, "awsRegion": "us-east-1", "newEvaluationResult": map[string]any{"complianceType": "NON_COMPLIANT"},

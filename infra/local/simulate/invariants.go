@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // The invariants. They are judged by what is in the account, in the ledger's table and in the
@@ -69,7 +69,7 @@ func (w *world) fail(invariant, subject, format string, args ...any) {
 }
 
 // wrote judges a change of a user that was just made.
-func (w *world) wrote(operation, name string, before *account.User) {
+func (w *world) wrote(operation, name string, before *fakeaws.User) {
 	if name == "" {
 		return
 	}
@@ -91,7 +91,7 @@ func (w *world) wrote(operation, name string, before *account.User) {
 }
 
 // judge judges one fact that a function changed.
-func (w *world) judge(i *invocation, name string, f fact, before, after *account.User) {
+func (w *world) judge(i *invocation, name string, f fact, before, after *fakeaws.User) {
 	id := i.lambda.id
 	was, is := facts(before)[f], facts(after)[f]
 	done := fmt.Sprintf("%s %s of %s, which was %q and is %q, changed by %s on %s", f.kind, f.target, name, short(was), short(is), id, what(i))
@@ -184,7 +184,7 @@ func (i *invocation) emergency(name string, changes []change.Change) bool {
 }
 
 // exempt reports whether a tag of the user exempts it: all three words of the form, and not over.
-func (w *world) exempt(u *account.User, id string) bool {
+func (w *world) exempt(u *fakeaws.User, id string) bool {
 	if u == nil {
 		return false
 	}
@@ -247,7 +247,7 @@ func (w *world) told(m notice.Message, body string) {
 
 func (w *world) leaksKey(name, body string) bool {
 	u := w.user(name)
-	return u != nil && slices.ContainsFunc(u.Keys, func(k account.Key) bool { return strings.Contains(body, k.ID) })
+	return u != nil && slices.ContainsFunc(u.Keys, func(k fakeaws.Key) bool { return strings.Contains(body, k.ID) })
 }
 
 // soIsIt judges that a step which is said to be made is so in the account.
@@ -261,7 +261,7 @@ func (w *world) soIsIt(s ledger.Step) {
 }
 
 // ended judges what an invocation has come to.
-func (w *world) ended(i *invocation, begin time.Time, report remedy.Report, err error) {
+func (w *world) ended(i *invocation, begin time.Time, report remediation.Report, err error) {
 	for _, c := range report.Changes {
 		if c.Status == ledger.Verified {
 			w.soIsIt(ledger.Step{Change: c.Change})
@@ -283,7 +283,7 @@ func (w *world) ended(i *invocation, begin time.Time, report remedy.Report, err 
 		w.seen(i.lambda, begin)
 	}
 	w.check(unlost, i.subject, w.runs[key], "%s says that %s is handled, and the ledger does not know", i.lambda.id, what(i))
-	w.check(truthful, i.subject, report.Outcome != remedy.Failed, "%s says that %s failed, and asks for no retry", i.lambda.id, what(i))
+	w.check(truthful, i.subject, report.Outcome != remediation.Failed, "%s says that %s failed, and asks for no retry", i.lambda.id, what(i))
 }
 
 // seen notes what owners were warned of and a sweep that came to its end has found to be right, exempt or
@@ -359,7 +359,7 @@ func (w *world) lacking(l *lambda, at time.Time) (all []lacks) {
 	add := func(user, kind, target string, slack int) {
 		all = append(all, lacks{l.id, thing{kind, user, target}, slack})
 	}
-	w.account.With(func(s *account.State) {
+	w.account.With(func(s *fakeaws.State) {
 		for _, name := range slices.Sorted(maps.Keys(s.Users)) {
 			u := s.Users[name]
 			switch l.id {

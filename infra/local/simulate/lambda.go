@@ -13,15 +13,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/warder-aws/warder/infra/local/controls"
+	"github.com/warder-aws/warder/functions/all"
 	"github.com/warder-aws/warder/infra/local/pattern"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/function"
 	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -32,7 +32,7 @@ type lambda struct {
 	control  control.Control
 	patterns []pattern.Pattern
 	settings settings.Function
-	runner   *remedy.Runner
+	runner   *remediation.Runner
 
 	swept   time.Time // when its last sweep began that came to its end
 	misses  bool      // it gets no schedule today
@@ -61,8 +61,8 @@ type invocation struct {
 // deploy makes the functions.
 func (w *world) deploy() error {
 	cfg := w.config()
-	for _, id := range slices.Sorted(maps.Keys(controls.All)) {
-		made := controls.All[id]
+	for _, id := range slices.Sorted(maps.Keys(all.All)) {
+		made := all.All[id]
 		c, err := control.Parse(id+"/control.json", made.Description)
 		if err != nil {
 			return err
@@ -70,12 +70,12 @@ func (w *world) deploy() error {
 		f := w.settings(c)
 		users := iam.NewFromConfig(cfg)
 		kinds := change.ForIAM(users)
-		l := &lambda{id: id, control: c, settings: f, runner: &remedy.Runner{
+		l := &lambda{id: id, control: c, settings: f, runner: &remediation.Runner{
 			Control: c, Settings: f, Kinds: kinds, Ledger: w.ledger, Topic: w, Owners: owner.Book{API: users, Owners: f.Owners},
 			Halt: halt.Switch{API: ssm.NewFromConfig(cfg), Name: halts}, Account: number, Region: "us-east-1",
 			Now: func() time.Time { return w.now }, Sleep: w.sleep, Log: slog.New(slog.DiscardHandler),
 		}}
-		l.runner.Planner, err = made.New(function.Setup{Control: c, AWS: cfg, IAM: iam.NewFromConfig(cfg), Settings: f, Kinds: kinds, Ledger: w.ledger, Now: func() time.Time { return w.now }, Sleep: w.sleep})
+		l.runner.Planner, err = made.New(handler.Setup{Control: c, AWS: cfg, IAM: iam.NewFromConfig(cfg), Settings: f, Kinds: kinds, Ledger: w.ledger, Now: func() time.Time { return w.now }, Sleep: w.sleep})
 		if err != nil {
 			return fmt.Errorf("set up %s: %w", id, err)
 		}
@@ -90,13 +90,13 @@ func (w *world) deploy() error {
 	}
 	// The function undo has no planner and every kind.
 	base := *w.lambdas[0].runner
-	base.Control, base.Planner = control.Control{ID: remedy.UndoControl}, nil
+	base.Control, base.Planner = control.Control{ID: remediation.UndoControl}, nil
 	base.Kinds = change.ForIAM(iam.NewFromConfig(cfg))
 	maps.Copy(base.Kinds, change.ForS3(s3.New(cfg, func() time.Time { return w.now })))
 	maps.Copy(base.Kinds, change.ForRotation(iam.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg)))
 	maps.Copy(base.Kinds, change.ForSSM(nil))
 	maps.Copy(base.Kinds, change.ForRoot(nil, nil))
-	w.undoer = &remedy.Undoer{Runner: &base}
+	w.undoer = &remediation.Undoer{Runner: &base}
 	return nil
 }
 
@@ -175,7 +175,7 @@ func (w *world) invoke(i *invocation) {
 	w.count("invocations")
 	begin := w.now
 	w.running = i
-	report, err := i.runner.Run(context.Background(), remedy.Invocation{ID: i.id, Left: 15 * time.Minute}, i.event.json)
+	report, err := i.runner.Run(context.Background(), remediation.Invocation{ID: i.id, Left: 15 * time.Minute}, i.event.json)
 	w.running = nil
 	if i.cut && err == nil {
 		err = errFault
@@ -204,7 +204,7 @@ func (w *world) invoke(i *invocation) {
 	}
 }
 
-// Publish implements [remedy.Publisher]: SNS.
+// Publish implements [remediation.Publisher]: SNS.
 func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
 	return called(w, "sns:Publish", func() (string, error) {
 		body, err := m.Bodies()

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // A happening is one thing that somebody or something does on a day. All of them are drawn before the
@@ -138,7 +138,7 @@ func (w *world) happen(h happening) {
 
 // does changes a user, if there is one and alter says that it did something, tells of it, and says
 // what was done to what.
-func (w *world) does(h happening, r *rand.Rand, alter func(u *account.User) (said string, e []message, fresh fact)) {
+func (w *world) does(h happening, r *rand.Rand, alter func(u *fakeaws.User) (said string, e []message, fresh fact)) {
 	name := person(h.who)
 	before := w.user(name)
 	if before == nil {
@@ -148,7 +148,7 @@ func (w *world) does(h happening, r *rand.Rand, alter func(u *account.User) (sai
 }
 
 // change is what does does. Slow changes are seen only some seconds after the event.
-func (w *world) change(name string, before *account.User, f fate, slow bool, alter func(u *account.User) (said string, e []message, fresh fact)) {
+func (w *world) change(name string, before *fakeaws.User, f fate, slow bool, alter func(u *fakeaws.User) (said string, e []message, fresh fact)) {
 	after := copied(before)
 	said, events, fresh := alter(after)
 	if said == "" {
@@ -183,18 +183,18 @@ func (w *world) change(name string, before *account.User, f fate, slow bool, alt
 }
 
 func (w *world) makesKey(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		if len(u.Keys) == 2 {
 			return "", nil, fact{}
 		}
-		key := account.Key{ID: fmt.Sprintf("AKIANEWX%012d", h.id), Status: change.Active, Created: w.now}
+		key := fakeaws.Key{ID: fmt.Sprintf("AKIANEWX%012d", h.id), Status: change.Active, Created: w.now}
 		u.Keys = append(u.Keys, key)
 		return "makes key " + key.ID, []message{w.iam("CreateAccessKey", map[string]any{"userName": person(h.who)})}, fact{}
 	})
 }
 
 func (w *world) deletesKey(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		if len(u.Keys) == 0 {
 			return "", nil, fact{}
 		}
@@ -206,7 +206,7 @@ func (w *world) deletesKey(h happening, r *rand.Rand) {
 }
 
 func (w *world) togglesKey(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		if len(u.Keys) == 0 {
 			return "", nil, fact{}
 		}
@@ -215,7 +215,7 @@ func (w *world) togglesKey(h happening, r *rand.Rand) {
 	})
 }
 
-func (w *world) toggle(user string, key *account.Key) (string, []message, fact) {
+func (w *world) toggle(user string, key *fakeaws.Key) (string, []message, fact) {
 	key.Status, key.Changed = map[string]string{change.Active: change.Inactive, change.Inactive: change.Active}[key.Status], w.now
 	return fmt.Sprintf("makes key %s %s", key.ID, key.Status), []message{w.iam("UpdateAccessKey", map[string]any{"userName": user, "accessKeyId": key.ID, "status": key.Status})}, fact{}
 }
@@ -226,7 +226,7 @@ func (w *world) holiday(h happening, r *rand.Rand) {
 }
 
 func (w *world) getsPolicy(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		policy := pick(r, direct...)
 		if r.IntN(10) == 0 {
 			policy = pick(r, given...)
@@ -235,7 +235,7 @@ func (w *world) getsPolicy(h happening, r *rand.Rand) {
 	})
 }
 
-func (w *world) attach(user string, u *account.User, policy string) (string, []message, fact) {
+func (w *world) attach(user string, u *fakeaws.User, policy string) (string, []message, fact) {
 	if slices.Contains(u.Attached, policy) {
 		return "", nil, fact{}
 	}
@@ -244,7 +244,7 @@ func (w *world) attach(user string, u *account.User, policy string) (string, []m
 }
 
 func (w *world) losesPolicy(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		i := slices.IndexFunc(u.Attached, func(policy string) bool { return !strings.HasPrefix(policy, quarantines) })
 		if i < 0 {
 			return "", nil, fact{}
@@ -256,21 +256,21 @@ func (w *world) losesPolicy(h happening, r *rand.Rand) {
 }
 
 func (w *world) getsInline(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		name, document := pick(r, "extra", "more"), pick(r, allow("s3:Get*"), allow("aws-portal:*"), deny("s3:Put*"))
 		if u.Inline == nil {
-			u.Inline = map[string]account.Document{}
+			u.Inline = map[string]fakeaws.Document{}
 		}
 		if string(u.Inline[name]) == document {
 			return "", nil, fact{}
 		}
-		u.Inline[name] = account.Document(document)
+		u.Inline[name] = fakeaws.Document(document)
 		return "is given inline policy " + name + " " + document, []message{w.iam("PutUserPolicy", map[string]any{"userName": person(h.who), "policyName": name, "policyDocument": document})}, fact{"inline", name}
 	})
 }
 
 func (w *world) moves(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		group := pick(r, "developers", "finance")
 		if i := slices.Index(u.Groups, group); i >= 0 {
 			u.Groups = slices.Delete(u.Groups, i, i+1)
@@ -282,7 +282,7 @@ func (w *world) moves(h happening, r *rand.Rand) {
 }
 
 func (w *world) exempted(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		from := pick(r, exemption.All, w.lambdas[r.IntN(len(w.lambdas))].id)
 		until := w.now.AddDate(0, 0, 1+r.IntN(200)).Format(time.DateOnly) // some reach too far
 		tag := fmt.Sprintf("%s until %s by kim@example.com for a batch job", from, until)
@@ -295,7 +295,7 @@ func (w *world) exempted(h happening, r *rand.Rand) {
 }
 
 func (w *world) notExempted(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		if u.Tags[exemption.Tag] == "" {
 			return "", nil, fact{}
 		}
@@ -305,7 +305,7 @@ func (w *world) notExempted(h happening, r *rand.Rand) {
 }
 
 func (w *world) asksForRotation(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		u.Tags["warder:rotate"] = "yes"
 		return "is tagged warder:rotate", nil, fact{}
 	})
@@ -345,7 +345,7 @@ func (w *world) signIn(h happening, r *rand.Rand, from string) {
 	if u == nil || u.Password == nil {
 		return
 	}
-	w.account.With(func(s *account.State) { s.Users[name].Password.Used = w.now })
+	w.account.With(func(s *fakeaws.State) { s.Users[name].Password.Used = w.now })
 	if from == outside {
 		w.note(name, "%s signs in from outside", name)
 	}
@@ -365,7 +365,7 @@ func (w *world) leaks(h happening, r *rand.Rand) {
 }
 
 func (w *world) losesBoundary(h happening, r *rand.Rand) {
-	w.does(h, r, func(u *account.User) (string, []message, fact) {
+	w.does(h, r, func(u *fakeaws.User) (string, []message, fact) {
 		if u.Boundary == "" {
 			return "", nil, fact{}
 		}
@@ -382,7 +382,7 @@ func (w *world) connects(h happening, r *rand.Rand) {
 	from := pick(r, inside, inside, outside)
 	session := fmt.Sprintf("%s-%017d", name, h.id)
 	owner := "arn:aws:iam::" + number + ":user" + w.user(name).Path + name
-	w.account.Alter(account.State{Sessions: map[string]*account.Session{session: {Region: "us-east-1", Owner: owner, Target: "i-0abc1234def567890"}}})
+	w.account.Alter(fakeaws.State{Sessions: map[string]*fakeaws.Session{session: {Region: "us-east-1", Owner: owner, Target: "i-0abc1234def567890"}}})
 	w.note(name, "%s starts a session from %s", name, from)
 	e := w.call("ssm", "StartSession", "us-east-1", from, w.identity(name), map[string]any{"target": "i-0abc1234def567890"}, map[string]any{"sessionId": session})
 	w.put(e, destiny(r), name, name)
@@ -399,10 +399,10 @@ func (w *world) evaluated(h happening, r *rand.Rand) {
 
 func (w *world) publishes(h happening, r *rand.Rand) {
 	name := fmt.Sprintf("bucket-%d", r.IntN(4))
-	var before *account.Bucket
-	w.account.With(func(s *account.State) { b := *s.Buckets[name]; before = &b })
-	open := &account.Bucket{Region: before.Region}
-	w.account.Alter(account.State{Buckets: map[string]*account.Bucket{name: open}})
+	var before *fakeaws.Bucket
+	w.account.With(func(s *fakeaws.State) { b := *s.Buckets[name]; before = &b })
+	open := &fakeaws.Bucket{Region: before.Region}
+	w.account.Alter(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{name: open}})
 	w.journal = append(w.journal, page{at: w.now, bucket: name, wasOpen: before})
 	w.note(name, "%s becomes public", name)
 	w.put(w.public(name, before.Region), destiny(r), name, name)
@@ -415,11 +415,11 @@ func (w *world) root(_ happening, r *rand.Rand) {
 
 func (w *world) halts(_ happening, r *rand.Rand) {
 	w.halted++
-	w.account.Alter(account.State{Halt: "kim looks into something"})
+	w.account.Alter(fakeaws.State{Halt: "kim looks into something"})
 	w.note("", "Warder is halted")
 	w.at(w.now.AddDate(0, 0, 1+r.IntN(9)), func() {
 		if w.halted--; w.halted == 0 {
-			w.account.Alter(account.State{Halt: "no"})
+			w.account.Alter(fakeaws.State{Halt: "no"})
 			w.note("", "Warder goes on")
 		}
 	})
@@ -427,7 +427,7 @@ func (w *world) halts(_ happening, r *rand.Rand) {
 
 // day is what happens to everybody on a day: keys are used, or not.
 func (w *world) day() {
-	w.account.With(func(s *account.State) {
+	w.account.With(func(s *fakeaws.State) {
 		for name, u := range s.Users {
 			if w.now.Before(w.away[name]) {
 				continue
@@ -455,7 +455,7 @@ func (w *world) react(m notice.Message) {
 			w.at(later, func() { w.putRight(m, r) })
 		case p == 4: // asks for an exemption
 			w.at(later, func() {
-				w.alter(user, r, func(u *account.User) (string, []message, fact) {
+				w.alter(user, r, func(u *fakeaws.User) (string, []message, fact) {
 					u.Tags[exemption.Tag] = fmt.Sprintf("%s until %s by kim@example.com for more time", m.Control, w.now.AddDate(0, 0, 20).Format(time.DateOnly))
 					return "is tagged " + u.Tags[exemption.Tag], nil, fact{}
 				})
@@ -476,7 +476,7 @@ func (w *world) react(m notice.Message) {
 }
 
 // alter is change for who acts because of a notice.
-func (w *world) alter(user string, r *rand.Rand, alter func(u *account.User) (string, []message, fact)) {
+func (w *world) alter(user string, r *rand.Rand, alter func(u *fakeaws.User) (string, []message, fact)) {
 	if before := w.user(user); before != nil {
 		w.change(user, before, destiny(r), false, alter)
 	}
@@ -485,10 +485,10 @@ func (w *world) alter(user string, r *rand.Rand, alter func(u *account.User) (st
 // putRight does what a notice asks for.
 func (w *world) putRight(m notice.Message, r *rand.Rand) {
 	for _, step := range w.entries[m.Finding].Steps {
-		w.alter(m.Subject, r, func(u *account.User) (string, []message, fact) {
+		w.alter(m.Subject, r, func(u *fakeaws.User) (string, []message, fact) {
 			switch step.Kind {
 			case change.AccessKeyStatus, change.AccessKeyDeletion:
-				if i := slices.IndexFunc(u.Keys, func(k account.Key) bool { return k.ID == step.Target }); i >= 0 {
+				if i := slices.IndexFunc(u.Keys, func(k fakeaws.Key) bool { return k.ID == step.Target }); i >= 0 {
 					if r.IntN(2) == 0 && u.Keys[i].Status == change.Active {
 						return w.toggle(m.Subject, &u.Keys[i])
 					}
@@ -519,10 +519,10 @@ func (w *world) putRight(m notice.Message, r *rand.Rand) {
 // putBack does by hand what undo would do.
 func (w *world) putBack(m notice.Message, r *rand.Rand) {
 	for _, step := range w.entries[m.Finding].Steps {
-		w.alter(m.Subject, r, func(u *account.User) (string, []message, fact) {
+		w.alter(m.Subject, r, func(u *fakeaws.User) (string, []message, fact) {
 			switch step.Kind {
 			case change.AccessKeyStatus:
-				if i := slices.IndexFunc(u.Keys, func(k account.Key) bool { return k.ID == step.Target && k.Status != change.Active }); i >= 0 {
+				if i := slices.IndexFunc(u.Keys, func(k fakeaws.Key) bool { return k.ID == step.Target && k.Status != change.Active }); i >= 0 {
 					return w.toggle(m.Subject, &u.Keys[i])
 				}
 			case change.ManagedUserPolicy:
@@ -530,9 +530,9 @@ func (w *world) putBack(m notice.Message, r *rand.Rand) {
 			case change.InlineUserPolicy:
 				if _, ok := u.Inline[step.Target]; !ok {
 					if u.Inline == nil {
-						u.Inline = map[string]account.Document{}
+						u.Inline = map[string]fakeaws.Document{}
 					}
-					u.Inline[step.Target] = account.Document(step.Before)
+					u.Inline[step.Target] = fakeaws.Document(step.Before)
 					return "is given inline policy " + step.Target, []message{w.iam("PutUserPolicy", map[string]any{"userName": m.Subject, "policyName": step.Target, "policyDocument": step.Before})}, fact{"inline", step.Target}
 				}
 			}

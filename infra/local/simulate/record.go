@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // store is the ledger's table. What is written into it is read along here, so that the invariants are
@@ -85,7 +85,7 @@ var changes = map[string][]string{
 }
 
 // facts are what is so about a user; none of one who does not exist.
-func facts(u *account.User) map[fact]string {
+func facts(u *fakeaws.User) map[fact]string {
 	all := map[fact]string{}
 	if u == nil {
 		return all
@@ -109,7 +109,7 @@ func facts(u *account.User) map[fact]string {
 }
 
 // differences are the facts in which two states of a user differ.
-func differences(before, after *account.User) []fact {
+func differences(before, after *fakeaws.User) []fact {
 	a, b := facts(before), facts(after)
 	differ := map[fact]bool{}
 	for f, value := range a {
@@ -130,23 +130,23 @@ type page struct {
 	at            time.Time
 	user          string // or
 	bucket        string
-	before, after *account.User
-	wasOpen       *account.Bucket
+	before, after *fakeaws.User
+	wasOpen       *fakeaws.Bucket
 	secret        string
-	wasSecret     *account.Secret
+	wasSecret     *fakeaws.Secret
 	step          string // what the ledger calls it; empty for what people did
 }
 
 // user is a copy of a user, nil if there is none.
-func (w *world) user(name string) (u *account.User) {
+func (w *world) user(name string) (u *fakeaws.User) {
 	if name == "" {
 		return nil
 	}
-	w.account.With(func(s *account.State) { u = copied(s.Users[name]) })
+	w.account.With(func(s *fakeaws.State) { u = copied(s.Users[name]) })
 	return u
 }
 
-func copied(u *account.User) *account.User {
+func copied(u *fakeaws.User) *fakeaws.User {
 	if u == nil {
 		return nil
 	}
@@ -161,8 +161,8 @@ func copied(u *account.User) *account.User {
 }
 
 // people do something to a user: it is written into the journal, and seen in the account.
-func (w *world) people(name string, before, after *account.User) {
-	w.account.Alter(account.State{Users: map[string]*account.User{name: copied(after)}})
+func (w *world) people(name string, before, after *fakeaws.User) {
+	w.account.Alter(fakeaws.State{Users: map[string]*fakeaws.User{name: copied(after)}})
 	w.journal = append(w.journal, page{at: w.now, user: name, before: before, after: w.user(name)})
 	w.moved(name, differences(before, after))
 }

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // undo is what somebody of the company asks for.
@@ -18,7 +18,7 @@ func (w *world) undo(finding string) {
 		return
 	}
 	w.count("undo requests")
-	answer, err := w.undoer.Undo(context.Background(), remedy.UndoRequest{Action: finding, By: "kim@example.com", Reason: "it is needed"})
+	answer, err := w.undoer.Undo(context.Background(), remediation.UndoRequest{Action: finding, By: "kim@example.com", Reason: "it is needed"})
 	w.check(truthful, w.entries[finding].Subject, err == nil, "undo %s: %v", finding, err)
 	for _, u := range answer.Undone {
 		w.note(u.Subject, "undone: %s", u.Text)
@@ -43,7 +43,7 @@ func (w *world) stepOf(id string) ledger.Step {
 func (w *world) release(id string) {
 	for _, l := range w.lambdas {
 		if l.id == id {
-			answer, err := l.runner.Release(context.Background(), remedy.ReleaseRequest{By: "kim@example.com", Reason: "it is right"})
+			answer, err := l.runner.Release(context.Background(), remediation.ReleaseRequest{By: "kim@example.com", Reason: "it is right"})
 			w.check(truthful, "", err == nil, "release %s: %v", id, err)
 			w.note("", "released: %s", answer.Text)
 			if answer.Released {
@@ -56,7 +56,7 @@ func (w *world) release(id string) {
 // rewind goes back through the journal from its end. What Warder did is undone by its own undo, which
 // must find the account as the change left it and leave it as the change found it; what people did,
 // what was undone before, and what cannot be undone is put back by hand. Then the first state is there.
-func (w *world) rewind(first account.State) {
+func (w *world) rewind(first fakeaws.State) {
 	for at := len(w.journal) - 1; at >= 0 && w.violation == nil; at-- {
 		p := w.journal[at]
 		w.pass(1)
@@ -75,7 +75,7 @@ func (w *world) rewind(first account.State) {
 			now := differences(p.after, w.user(p.user))
 			w.check(rewound, p.user, len(now) == 0, "before %s is undone, %v of %s are not as it left them", p.step, now, p.user)
 			kept := len(w.journal)
-			answer, err := w.undoer.Undo(context.Background(), remedy.UndoRequest{Action: p.step, By: "kim@example.com", Reason: "all of it"})
+			answer, err := w.undoer.Undo(context.Background(), remediation.UndoRequest{Action: p.step, By: "kim@example.com", Reason: "all of it"})
 			w.journal = w.journal[:kept]
 			w.check(rewound, p.user, err == nil && len(answer.Undone) == 1 && len(answer.Refused) == 0, "undo of %s (%s %s): %+v, %v", p.step, step.Kind, step.Target, answer, err)
 			if p.secret != "" { // and the key with it, which came before
@@ -90,9 +90,9 @@ func (w *world) rewind(first account.State) {
 			continue
 		}
 		// When things changed is not put back by an undo, and matters to none.
-		w.account.Alter(account.State{Users: map[string]*account.User{p.user: copied(p.before)}})
+		w.account.Alter(fakeaws.State{Users: map[string]*fakeaws.User{p.user: copied(p.before)}})
 	}
-	w.account.With(func(s *account.State) {
+	w.account.With(func(s *fakeaws.State) {
 		names := map[string]bool{}
 		for name := range s.Users {
 			names[name] = true
@@ -115,7 +115,7 @@ func same(a, b *s3.PublicAccessBlock) bool {
 }
 
 // wroteBucket judges a change of a bucket that was just made.
-func (w *world) wroteBucket(name string, before *account.Bucket) {
+func (w *world) wroteBucket(name string, before *fakeaws.Bucket) {
 	i := w.running
 	if i == nil {
 		w.journal = append(w.journal, page{at: w.now, bucket: name, wasOpen: before})
@@ -140,19 +140,19 @@ func (w *world) rewindBucket(p page) {
 	step := w.stepOf(p.step)
 	if p.step != "" && step.Status.Made() {
 		kept := len(w.journal)
-		answer, err := w.undoer.Undo(context.Background(), remedy.UndoRequest{Action: p.step, By: "kim@example.com", Reason: "all of it"})
+		answer, err := w.undoer.Undo(context.Background(), remediation.UndoRequest{Action: p.step, By: "kim@example.com", Reason: "all of it"})
 		w.journal = w.journal[:kept]
 		w.check(rewound, p.bucket, err == nil && len(answer.Undone) == 1, "undo of closing %s: %+v, %v", p.bucket, answer, err)
-		w.account.With(func(s *account.State) {
+		w.account.With(func(s *fakeaws.State) {
 			w.check(rewound, p.bucket, same(s.Buckets[p.bucket].Block, p.wasOpen.Block), "after %s is undone, %s is not as it found it", p.step, p.bucket)
 		})
 	}
 	b := *p.wasOpen
-	w.account.Alter(account.State{Buckets: map[string]*account.Bucket{p.bucket: &b}})
+	w.account.Alter(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{p.bucket: &b}})
 }
 
 // wroteSecret notes a change of a secret that was just made. The last one of a rotation stands for it.
-func (w *world) wroteSecret(operation, name string, before *account.Secret) {
+func (w *world) wroteSecret(operation, name string, before *fakeaws.Secret) {
 	p := page{at: w.now, secret: name, wasSecret: before}
 	for id, e := range w.entries {
 		for _, s := range e.Steps {
@@ -165,8 +165,8 @@ func (w *world) wroteSecret(operation, name string, before *account.Secret) {
 	w.journal = append(w.journal, p)
 }
 
-func (w *world) secret(name string) (copied *account.Secret) {
-	w.account.With(func(s *account.State) {
+func (w *world) secret(name string) (copied *fakeaws.Secret) {
+	w.account.With(func(s *fakeaws.State) {
 		if secret := s.Secrets[name]; secret != nil {
 			was := *secret
 			copied = &was
@@ -176,7 +176,7 @@ func (w *world) secret(name string) (copied *account.Secret) {
 }
 
 func (w *world) rewindSecret(p page) {
-	w.account.With(func(s *account.State) {
+	w.account.With(func(s *fakeaws.State) {
 		delete(s.Secrets, p.secret)
 		if p.wasSecret != nil {
 			was := *p.wasSecret

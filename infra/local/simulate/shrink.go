@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/warder-aws/warder/infra/local/controls"
+	"github.com/warder-aws/warder/functions/all"
 )
 
 // Shrunk is the least that was found to break the invariant.
@@ -103,4 +103,4 @@ func Told(o Options, only []int) []string {
 }
 
 // ids are those of the controls.
-func ids() []string { return slices.Sorted(maps.Keys(controls.All)) }
+func ids() []string { return slices.Sorted(maps.Keys(all.All)) }

@@ -20,9 +20,9 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remedy"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // Options say what to play.
@@ -94,11 +94,11 @@ type unseen struct {
 type world struct {
 	o       Options
 	chosen  choices
-	account *account.Account
+	account *fakeaws.Account
 	memory  *ledger.Memory
 	ledger  *ledger.Ledger
 	lambdas []*lambda
-	undoer  *remedy.Undoer
+	undoer  *remediation.Undoer
 
 	now     time.Time
 	queue   queue
@@ -148,9 +148,9 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	w.chosen = choose(r, ids())
 	first := founded(r, o.Users, begin)
 	if o.Alone != "" {
-		maps.DeleteFunc(first.Users, func(name string, _ *account.User) bool { return name != o.Alone })
+		maps.DeleteFunc(first.Users, func(name string, _ *fakeaws.User) bool { return name != o.Alone })
 	}
-	w.account = account.New(first)
+	w.account = fakeaws.New(first)
 	w.account.Now = func() time.Time { return w.now }
 	w.account.Page = 100
 	w.memory = &ledger.Memory{Fault: w.trouble}

@@ -14,14 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/warder-aws/warder/pkg/account"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
-	"github.com/warder-aws/warder/pkg/remedy"
-	"github.com/warder-aws/warder/pkg/say"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // companies are how many are played, each for two months.
@@ -103,10 +103,10 @@ type sabotage struct {
 var sabotages = []sabotage{
 	{toldBefore, "the functions give less grace than they were told to", func(w *world) { w.chosen.grace++ }},
 	{haltedNow, "the halt switch is not read", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Halt = never{} })
+		w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} })
 	}},
 	{exemptNow, "the tags of users are not read", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Owners = tagless{r.Owners} })
+		w.eachRunner(func(r *remediation.Runner) { r.Owners = tagless{r.Owners} })
 	}},
 	{observing, "a control that only observes enforces", func(w *world) {
 		for _, l := range w.lambdas {
@@ -119,35 +119,35 @@ var sabotages = []sabotage{
 		}
 	}},
 	{heldNow, "holds are not remembered", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Ledger = ledger.New(forgetful{store{w.memory, w}}) })
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(forgetful{store{w.memory, w}}) })
 	}},
 	{explained, "changes are made that are not recorded", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Kinds = overdone(r.Kinds) })
+		w.eachRunner(func(r *remediation.Runner) { r.Kinds = overdone(r.Kinds) })
 	}},
 	{narrower, "a policy that denies is detached", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Planner = blunt{r.Planner, w} })
+		w.eachRunner(func(r *remediation.Runner) { r.Planner = blunt{r.Planner, w} })
 	}},
 	{truthful, "a change that did not take is said to be made", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Kinds = pretended(r.Kinds) })
+		w.eachRunner(func(r *remediation.Runner) { r.Kinds = pretended(r.Kinds) })
 	}},
 	{onlyOnce, "every notice is sent twice", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Topic = twice{w} })
+		w.eachRunner(func(r *remediation.Runner) { r.Topic = twice{w} })
 	}},
 	{discreet, "a notice holds a whole access key id", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Topic = indiscreet{w} })
+		w.eachRunner(func(r *remediation.Runner) { r.Topic = indiscreet{w} })
 	}},
 	{covered, "a sweep looks at nobody", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Planner = blind{r.Planner} })
+		w.eachRunner(func(r *remediation.Runner) { r.Planner = blind{r.Planner} })
 	}},
 	{overdue, "everything is held back for ever", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Halt = always{} })
+		w.eachRunner(func(r *remediation.Runner) { r.Halt = always{} })
 	}},
 	{rewound, "undo puts back something else", func(w *world) { w.undoer.Kinds = pretended(w.undoer.Kinds) }},
 	{oneKey, "keys go without taking turns", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Planner = unordered{r.Planner} })
+		w.eachRunner(func(r *remediation.Runner) { r.Planner = unordered{r.Planner} })
 	}},
 	{unlost, "runs are finished that are not recorded as such", func(w *world) {
-		w.eachRunner(func(r *remedy.Runner) { r.Ledger = ledger.New(&ledger.Memory{}) })
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(&ledger.Memory{}) })
 	}},
 }
 
@@ -179,7 +179,7 @@ func TestABrokenInvariantIsSeen(t *testing.T) {
 }
 
 func TestAViolationShrinks(t *testing.T) {
-	o := Options{Days: 120, Users: 15, sabotage: func(w *world) { w.eachRunner(func(r *remedy.Runner) { r.Halt = never{} }) }}
+	o := Options{Days: 120, Users: 15, sabotage: func(w *world) { w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} }) }}
 	var first *Violation
 	for ; first == nil; o.Seed++ {
 		s, err := Run(t.Context(), o)
@@ -224,7 +224,7 @@ func TestItStopsWhenItIsTold(t *testing.T) {
 	}
 }
 
-func (w *world) eachRunner(do func(*remedy.Runner)) {
+func (w *world) eachRunner(do func(*remediation.Runner)) {
 	for _, l := range w.lambdas {
 		do(l.runner)
 	}
@@ -232,9 +232,11 @@ func (w *world) eachRunner(do func(*remedy.Runner)) {
 
 type never struct{}
 
-func (never) Check(context.Context) (say.Text, time.Time, error) { return say.Text{}, time.Time{}, nil }
+func (never) Check(context.Context) (i18n.Message, time.Time, error) {
+	return i18n.Message{}, time.Time{}, nil
+}
 
-type tagless struct{ remedy.Owners }
+type tagless struct{ remediation.Owners }
 
 func (o tagless) Owner(ctx context.Context, user string) (owner.Contact, error) {
 	c, err := o.Owners.Owner(ctx, user)
@@ -244,8 +246,8 @@ func (o tagless) Owner(ctx context.Context, user string) (owner.Contact, error) 
 
 type forgetful struct{ store }
 
-func (s forgetful) Gather(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
-	items, err := s.store.Gather(ctx, keys...)
+func (s forgetful) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	items, err := s.store.BatchGet(ctx, keys...)
 	for i := range items {
 		if strings.HasPrefix(items[i].Partition, "hold#") {
 			items[i].Version = 0
@@ -323,8 +325,8 @@ func pretended(kinds change.Registry) change.Registry {
 
 type always struct{}
 
-func (always) Check(context.Context) (say.Text, time.Time, error) {
-	return say.Data("halted"), time.Time{}, nil
+func (always) Check(context.Context) (i18n.Message, time.Time, error) {
+	return i18n.Literal("halted"), time.Time{}, nil
 }
 
 // asRead are the cases that were read.
@@ -334,20 +336,20 @@ func asRead(open []ledger.Case) func(context.Context) ([]ledger.Case, error) {
 
 // blunt takes away what denies, as if it gave something.
 type blunt struct {
-	remedy.Planner
+	remediation.Planner
 	w *world
 }
 
-func (p blunt) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+func (p blunt) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
 	return p.Sweep(ctx, e, nil, now)
 }
 
-func (p blunt) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remedy.Finding, error) {
-	findings, err := remedy.Look(ctx, p.Planner, e, asRead(open), now)
-	p.w.account.With(func(s *account.State) {
+func (p blunt) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
+	p.w.account.With(func(s *fakeaws.State) {
 		for name, u := range s.Users {
 			if slices.Contains(u.Attached, own+"/no-bills") {
-				findings = append(findings, remedy.Finding{User: name, Fresh: true, Changes: []change.Change{
+				findings = append(findings, remediation.Finding{User: name, Fresh: true, Changes: []change.Change{
 					{Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached},
 				}})
 			}
@@ -356,16 +358,16 @@ func (p blunt) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now
 	return findings, err
 }
 
-type unordered struct{ remedy.Planner }
+type unordered struct{ remediation.Planner }
 
-func (p unordered) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+func (p unordered) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
 	return p.Sweep(ctx, e, nil, now)
 }
 
-func (p unordered) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remedy.Finding, error) {
-	findings, err := remedy.Look(ctx, p.Planner, e, asRead(open), now)
+func (p unordered) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
 	for i := range findings {
-		findings[i].OneKeyOf = ""
+		findings[i].OneKeyPerRun = ""
 	}
 	return findings, err
 }
@@ -388,9 +390,9 @@ func (p indiscreet) Publish(ctx context.Context, m notice.Message) (string, erro
 	return p.w.Publish(ctx, m)
 }
 
-type blind struct{ remedy.Planner }
+type blind struct{ remediation.Planner }
 
-func (p blind) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedy.Finding, error) {
+func (p blind) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
 	if _, sweep := e.Detail.(*event.Sweep); sweep {
 		return nil, nil
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 
-	"github.com/warder-aws/warder/pkg/account"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // fate is what becomes of an event on its way.
@@ -226,8 +226,8 @@ func (t transport) Do(r *http.Request) (*http.Response, error) {
 	operation := "s3:" + r.Method
 	return called(t.w, operation, func() (*http.Response, error) {
 		name, _, _ := strings.Cut(r.URL.Host, ".")
-		var before *account.Bucket
-		t.w.account.With(func(s *account.State) {
+		var before *fakeaws.Bucket
+		t.w.account.With(func(s *fakeaws.State) {
 			if b := s.Buckets[name]; b != nil {
 				was := *b
 				before = &was

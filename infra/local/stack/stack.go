@@ -32,7 +32,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/warder-aws/warder/infra/local/bus"
+	"github.com/warder-aws/warder/infra/local/eventbridge"
 )
 
 // Clients reach the services that resources are created in.
@@ -85,11 +85,11 @@ type Subscription struct {
 type Stack struct {
 	Name          string
 	Region        string
-	Template      []byte         // that it was created from
-	Functions     []Function     // sorted by name
-	Rules         []bus.Rule     // sorted by name
-	Buses         []string       // names of event buses beside the default one, sorted
-	Subscriptions []Subscription // of functions, sorted by ARN; those of others are in moto
+	Template      []byte             // that it was created from
+	Functions     []Function         // sorted by name
+	Rules         []eventbridge.Rule // sorted by name
+	Buses         []string           // names of event buses beside the default one, sorted
+	Subscriptions []Subscription     // of functions, sorted by ARN; those of others are in moto
 	Outputs       map[string]string
 	Resources     []Resource          // sorted by logical id
 	Targets       map[string][]string // ARNs that each rule starts, by the rule's name
@@ -134,7 +134,7 @@ type maker struct {
 	made      map[string]made
 	making    map[string]bool
 	functions map[string]*Function // by name
-	rules     []bus.Rule
+	rules     []eventbridge.Rule
 	buses     []string
 	listeners []Subscription
 	queues    map[string]bool // by ARN
@@ -151,7 +151,7 @@ func (m *maker) stack() (Stack, error) {
 	for _, name := range slices.Sorted(maps.Keys(m.functions)) {
 		stack.Functions = append(stack.Functions, *m.functions[name])
 	}
-	slices.SortStableFunc(m.rules, func(a, b bus.Rule) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(m.rules, func(a, b eventbridge.Rule) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(m.listeners, func(a, b Subscription) int { return strings.Compare(a.ARN, b.ARN) })
 	slices.Sort(m.buses)
 	stack.Rules, stack.Buses, stack.Subscriptions = m.rules, m.buses, m.listeners
@@ -361,7 +361,7 @@ func (m *maker) rule(name string, properties map[string]any) (made, error) {
 		if target.InputPath != "" || target.InputTransformer != nil {
 			return made{}, fmt.Errorf("target %s: the local account hands over the event or a constant, nothing made of the event", target.Arn)
 		}
-		rule := bus.Rule{
+		rule := eventbridge.Rule{
 			Name: p.Name, Region: m.region, Bus: p.EventBusName, Pattern: string(p.EventPattern), Schedule: p.ScheduleExpression,
 			Input: target.Input, State: p.State, Disabled: p.State == "DISABLED",
 		}

@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/infra/local/bus"
+	"github.com/warder-aws/warder/infra/local/eventbridge"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/moto/mototest"
 	"github.com/warder-aws/warder/infra/local/stack"
@@ -54,7 +54,7 @@ func TestCreate(t *testing.T) {
 				LogGroup: "/aws/lambda/warder-test", LogFormat: "JSON", LogLevel: "INFO", Retries: 1,
 				OnFailure: "arn:aws:sqs:us-east-1:123456789012:warder-Queue",
 			}},
-			Rules: []bus.Rule{
+			Rules: []eventbridge.Rule{
 				{Name: "warder-ARule", Region: "us-east-1", State: "ENABLED", Function: "warder-test", Pattern: `{"account":["123456789012"],"source":["aws.iam"]}`},
 				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Function: "warder-test", Input: "{}", Pattern: `{"source":["here"]}`},
 				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:warder-Queue", Pattern: `{"source":["here"]}`},

@@ -1,0 +1,344 @@
+package endpoint
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+// A Call is one AWS call that is made with a role of the template, in the terms of an IAM policy.
+type Call struct {
+	Function string `json:"function,omitempty"` // whose role it is
+	// Role is the ARN of a role that is no function's: of the rules that forward events.
+	Role string `json:"role,omitempty"`
+	// By is the service that makes the call with the role; empty for the function itself.
+	By         string            `json:"by,omitempty"`
+	Action     string            `json:"action"`   // iam:ListAccessKeys
+	Resource   string            `json:"resource"` // ARN, or * for an action without one
+	Conditions map[string]string `json:"conditions,omitempty"`
+	Status     int               `json:"status"` // of the HTTP answer; 0 where there is none
+	At         time.Time         `json:"at"`
+}
+
+// Note keeps a call that was not made here: one that a service of AWS makes with the role of a
+// function, or of a rule, and that nobody makes in the local account.
+func (f *Front) Note(call Call) {
+	call.At = time.Now().UTC()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.calls) >= maxRemembered {
+		f.calls = append(f.calls[:0], f.calls[maxRemembered/2:]...)
+	}
+	f.calls = append(f.calls, call)
+}
+
+// record keeps a call of a function about the user, and those that the service it calls makes for it.
+func (f *Front) record(ctx context.Context, function string, req request, about user, a answer) {
+	named := parameters(req)
+	named["Path"] = about.path
+	if name := named["GroupName"]; name != "" {
+		named["GroupPath"] = f.groupPath(ctx, name)
+	}
+	call := Call{
+		Function: function, Action: req.service + ":" + req.action, Status: a.status,
+		Resource: resource(req.service, f.Account, req.region, named), Conditions: map[string]string{},
+	}
+	switch {
+	// The key's user is what the call is about.
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+	case call.Action == "iam:GetAccessKeyLastUsed":
+		if caller, err := f.caller(ctx, named["AccessKeyId"]); err == nil && caller.ARN != "" {
+			call.Resource = caller.ARN
+			about, _ = f.user(caller.Name)
+		}
+	// Of a secret that exists the ARN has six characters more than anybody may know beforehand.
+	case req.service == "secretsmanager" && a.status == http.StatusOK:
+		var found struct{ ARN string }
+		if json.Unmarshal(a.body, &found) == nil && found.ARN != "" {
+			call.Resource = found.ARN
+		}
+	}
+	if strings.HasPrefix(call.Resource, "arn:aws:iam::"+f.Account+":user/") {
+		for key, value := range about.tags {
+			call.Conditions["aws:ResourceTag/"+key] = value
+		}
+	}
+	if arn := named["PolicyArn"]; req.service == "iam" && arn != "" && named["UserName"]+named["GroupName"]+named["RoleName"] != "" {
+		call.Conditions["iam:PolicyARN"] = arn
+	}
+	if task := named["TaskPolicyArn.arn"]; task != "" {
+		call.Conditions["sts:TaskPolicyArn"] = task
+	}
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+	if source := named["Entries.0.Source"]; source != "" {
+		call.Conditions["events:source"] = source
+	}
+	// The ARN of a bucket does not say whose it is.
+	if req.service == "s3" {
+		call.Conditions["aws:ResourceAccount"] = f.Account
+	}
+	f.Note(call)
+	// Who makes a user with tags must be allowed to tag it
+	// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_users.html).
+	if call.Action == "iam:CreateUser" && named["Tags.member.1.Key"] != "" {
+		f.Note(Call{Function: function, By: "iam", Action: "iam:TagUser", Resource: call.Resource})
+	}
+	if key := f.Keys[named["TopicArn"]]; key != "" && call.Action == "sns:Publish" {
+		// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+		for _, action := range []string{"kms:GenerateDataKey", "kms:Decrypt"} {
+			f.Note(Call{
+				Function: function, By: "sns", Action: action, Resource: key,
+				Conditions: map[string]string{"kms:ViaService": "sns." + req.region + ".amazonaws.com"},
+			})
+		}
+	}
+}
+
+// parameters are the request's parameters that are strings, at its top.
+func parameters(req request) map[string]string {
+	named := map[string]string{}
+	for name := range req.form {
+		named[name] = req.form.Get(name)
+	}
+	if req.form == nil {
+		var fields map[string]json.RawMessage
+		_ = json.Unmarshal(req.body, &fields) // what cannot be read has no parameters
+		for name, value := range fields {
+			var text string
+			if json.Unmarshal(value, &text) == nil {
+				named[name] = text
+			}
+		}
+	}
+	if req.service == "dynamodb" && req.action == "BatchGetItem" {
+		// It can be of several tables; the functions have one.
+		var get struct{ RequestItems map[string]json.RawMessage }
+		_ = json.Unmarshal(req.body, &get) // what cannot be read has no parameters
+		if len(get.RequestItems) == 1 {
+			for table := range get.RequestItems {
+				named["TableName"] = table
+			}
+		}
+	}
+	if req.service == "events" && req.action == "PutEvents" {
+		var put struct {
+			Entries []struct{ EventBusName, Source string }
+		}
+		_ = json.Unmarshal(req.body, &put) // what cannot be read has no parameters
+		for i, entry := range put.Entries {
+			named[fmt.Sprintf("Entries.%d.EventBusName", i)], named[fmt.Sprintf("Entries.%d.Source", i)] = entry.EventBusName, entry.Source
+		}
+	}
+	if req.service == "s3" {
+		named["Bucket"], named["Key"], _ = strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
+	}
+	return named
+}
+
+// s3Action is the IAM action of a request to S3, whose API has no names on the wire; empty for those
+// that no function makes.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+func s3Action(method string, address *url.URL) string {
+	query := address.Query()
+	verb := "Put"
+	if method == http.MethodGet {
+		verb = "Get"
+	}
+	switch {
+	case query.Has("publicAccessBlock"):
+		return verb + "BucketPublicAccessBlock"
+	case query.Has("tagging"):
+		return verb + "BucketTagging"
+	}
+	if _, key, _ := strings.Cut(strings.TrimPrefix(address.Path, "/"), "/"); key != "" && len(query) == 0 {
+		return verb + "Object"
+	}
+	return ""
+}
+
+// A user is what is known here of a user that was made since the account began.
+type user struct {
+	path string
+	tags map[string]string
+}
+
+// user returns what is known of a user; ok is false for one of whom nothing is.
+func (f *Front) user(name string) (u user, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u, ok = f.users[name]
+	u.tags = maps.Clone(u.tags)
+	return u, ok
+}
+
+// follow keeps what a call, which was answered, makes of users. The caller holds f.mu.
+func (f *Front) follow(req request) {
+	name := req.form.Get("UserName")
+	u, known := f.users[name]
+	switch req.action {
+	case "CreateUser":
+		if len(f.users) >= maxRemembered {
+			return
+		}
+		u = user{path: cmp.Or(req.form.Get("Path"), "/"), tags: map[string]string{}}
+		known = true
+	case "DeleteUser":
+		delete(f.users, name)
+		return
+	}
+	if !known {
+		return
+	}
+	for i := 1; ; i++ {
+		tag := fmt.Sprintf("Tags.member.%d.", i)
+		if !req.form.Has(tag + "Key") {
+			break
+		}
+		u.tags[req.form.Get(tag+"Key")] = req.form.Get(tag + "Value")
+	}
+	for i := 1; req.form.Has(fmt.Sprintf("TagKeys.member.%d", i)); i++ {
+		delete(u.tags, req.form.Get(fmt.Sprintf("TagKeys.member.%d", i)))
+	}
+	f.users[name] = u
+}
+
+// groupPath is the path of a group, / for one that is not there.
+func (f *Front) groupPath(ctx context.Context, name string) string {
+	f.mu.Lock()
+	path, ok := f.groups[name]
+	f.mu.Unlock()
+	if ok {
+		return path
+	}
+	client := iam.New(iam.Options{Region: f.Region, BaseEndpoint: &f.Moto.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAOFTHELOCALACCOUNT", "none", "")})
+	group, err := client.GetGroup(ctx, &iam.GetGroupInput{GroupName: &name})
+	if err != nil {
+		return "/" // or never found again: the next call asks anew
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.groups[name] = aws.ToString(group.Group.Path)
+	return f.groups[name]
+}
+
+// resource is the ARN that an IAM policy must name to allow a call. That of a user or a group has the
+// path that is named.
+func resource(service, account, region string, named map[string]string) string {
+	global := func(kind, name string) string { return "arn:aws:iam::" + account + ":" + kind + "/" + name }
+	regional := func(rest string) string { return "arn:aws:" + service + ":" + region + ":" + account + ":" + rest }
+	has := func(name string) bool { return named[name] != "" }
+	switch {
+	case service == "iam" && has("GroupName"): // first: AddUserToGroup acts on the group
+		return global("group", strings.TrimPrefix(named["GroupPath"], "/")+named["GroupName"])
+	case service == "iam" && has("UserName"):
+		return global("user", strings.TrimPrefix(named["Path"], "/")+named["UserName"])
+	case service == "iam" && has("RoleName"):
+		return global("role", named["RoleName"])
+	case service == "iam" && has("PolicyArn"):
+		return named["PolicyArn"]
+	case service == "s3" && has("Key"):
+		return "arn:aws:s3:::" + named["Bucket"] + "/" + named["Key"]
+	case service == "s3" && has("Bucket"):
+		return "arn:aws:s3:::" + named["Bucket"]
+	case service == "dynamodb" && has("IndexName"):
+		return regional("table/" + named["TableName"] + "/index/" + named["IndexName"])
+	case service == "dynamodb" && has("TableName"):
+		return regional("table/" + named["TableName"])
+	case service == "sns" && has("TopicArn"):
+		return named["TopicArn"]
+	case service == "ssm" && has("SessionId"):
+		return regional("session/" + named["SessionId"])
+	case service == "ssm" && has("Name"):
+		return regional("parameter/" + strings.TrimPrefix(named["Name"], "/"))
+	case service == "sts" && has("TargetPrincipal"):
+		return "arn:aws:iam::" + named["TargetPrincipal"] + ":root"
+	case service == "secretsmanager" && has("SecretId"):
+		return regional("secret:" + named["SecretId"])
+	case service == "secretsmanager" && has("Name"):
+		return regional("secret:" + named["Name"])
+	case service == "events" && has("Entries.0.EventBusName"):
+		return regional("event-bus/" + named["Entries.0.EventBusName"])
+	case service == "sqs" && has("QueueUrl"):
+		return regional(named["QueueUrl"][strings.LastIndex(named["QueueUrl"], "/")+1:])
+	}
+	return "*"
+}
+
+// Calls returns every call that was made with a role of the template, the newest last.
+func (f *Front) Calls() []Call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Call{}, f.calls...)
+}
+
+func (f *Front) listCalls(w http.ResponseWriter, _ *http.Request) { writeJSON(w, f.Calls()) }
+
+func (f *Front) forgetCalls(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	f.calls = nil
+	f.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// A Fault makes calls of functions fail. An SDK tries again what it takes for a passing failure,
+// which uses up as many of Times.
+type Fault struct {
+	Operation string `json:"operation"` // sns:Publish
+	Function  string `json:"function"`  // name; empty for every function
+	Status    int    `json:"status"`    // of the HTTP answer; 400 when 0
+	Code      string `json:"code"`      // of the error, such as AccessDenied
+	Message   string `json:"message"`
+	Times     int    `json:"times"` // calls that fail; 0 for all until the fault is ended
+}
+
+// fault is the first fault that meets a call.
+func (f *Front) fault(function, operation string) (Fault, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.faults {
+		fault := &f.faults[i]
+		if fault.Operation != operation || fault.Function != "" && fault.Function != function {
+			continue
+		}
+		found := *fault
+		if fault.Times > 0 {
+			if fault.Times--; fault.Times == 0 {
+				f.faults = append(f.faults[:i], f.faults[i+1:]...)
+			}
+		}
+		return found, true
+	}
+	return Fault{}, false
+}
+
+func (f *Front) addFault(w http.ResponseWriter, r *http.Request) {
+	fault := Fault{Status: http.StatusBadRequest, Code: "InternalError", Message: "a fault that was asked for"}
+	if !readJSON(w, r, &fault) {
+		return
+	}
+	if fault.Operation == "" {
+		http.Error(w, "operation: want one, such as sns:Publish", http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	f.faults = append(f.faults, fault)
+	f.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *Front) endFaults(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	f.faults = nil
+	f.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,537 @@
+// Package endpoint is the endpoint of the local account: the AWS APIs on a loopback port.
+//
+// It hands calls on to moto and does itself what moto cannot: it turns each IAM call that changes
+// something into the event that CloudTrail would send, puts events on the bus and starts the
+// functions that their rules name, starts those that subscribe a topic for each message published to
+// it, serves Lambda's Invoke, and refuses the keys that AWS would
+// refuse. It does not check signatures. Of permissions it checks those of IAM users, for IAM calls
+// that change something, with moto's own evaluation (actions and resources, no conditions);
+// functions are never denied anything here, their calls are recorded instead.
+//
+// The routes under /_warder/ are the account's own, for tests, the demo and `send`:
+//
+//	POST   /_warder/age    moto.Age: make a user or an access key older
+//	GET    /_warder/calls  every AWS call that a function made, as a list of Call
+//	DELETE /_warder/calls  forget them
+//	POST   /_warder/fault  Fault: let calls of functions fail
+//	DELETE /_warder/fault  end all faults
+//	POST   /_warder/idle   answer when no function has anything left to do
+//	POST   /_warder/send   put one event on the bus; answers a list of Delivery when all is done
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/warder-aws/warder/infra/local/cloudtrail"
+	"github.com/warder-aws/warder/infra/local/eventbridge"
+	"github.com/warder-aws/warder/infra/local/eventfile"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+)
+
+// RootAccessKey is the access key of the account's root user. moto has no root user: calls with this
+// key are made by the account itself, and are recorded as root's.
+const RootAccessKey = "AKIAROOTOFTHEACCOUNT"
+
+// maxBody is the largest request that is read, 16 MB: more than any API here takes.
+const maxBody = 16 << 20
+
+// Config is what the front stands before.
+type Config struct {
+	Moto      *moto.Server
+	Bus       *eventbridge.Bus
+	Host      *lambdahost.Host
+	Account   string
+	Region    string
+	Functions map[string]string // name of the function by the access key that it was given
+	Listeners []Listener        // functions that topics start
+	// Environments are the functions' environments, by the function's name, and Deployed the stacks
+	// that they are of.
+	Environments map[string]map[string]string
+	Deployed     []Deployed
+	// Keys are the ARNs of the keys that topics are encrypted with, by the ARN of the topic.
+	Keys map[string]string
+}
+
+// A Front serves the endpoint.
+type Front struct {
+	Config
+	routes  *http.ServeMux
+	members *fakeaws.Account // that this account may act as root of
+
+	mu       sync.Mutex
+	callers  map[string]moto.Caller // by access key; forgotten at every change in IAM
+	changes  int                    // in IAM, so that what was asked before one is not kept after it
+	sessions map[string]session     // by temporary access key, from GetSessionToken
+	since    map[string]time.Time   // when a role's session was first seen
+	users    map[string]user        // by name
+	groups   map[string]string      // paths, by name
+	calls    []Call
+	faults   []Fault
+}
+
+type session struct{ owner string }
+
+// maxRemembered bounds what is kept of calls and of sessions.
+const maxRemembered = 20_000
+
+// New makes a front.
+func New(config Config) *Front {
+	f := &Front{Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{}, sessions: map[string]session{}, since: map[string]time.Time{}, users: map[string]user{}, groups: map[string]string{}}
+	f.routes.HandleFunc("POST /_warder/age", f.age)
+	f.routes.HandleFunc("GET /_warder/calls", f.listCalls)
+	f.routes.HandleFunc("DELETE /_warder/calls", f.forgetCalls)
+	f.routes.HandleFunc("POST /_warder/fault", f.addFault)
+	f.routes.HandleFunc("DELETE /_warder/fault", f.endFaults)
+	f.routes.HandleFunc("POST /_warder/idle", f.idle)
+	f.routes.HandleFunc("POST /_warder/send", f.send)
+	f.routes.HandleFunc("POST /2015-03-31/functions/{name}/invocations", f.invoke)
+	f.routes.HandleFunc("GET /2015-03-31/functions/{name}/configuration", f.configuration)
+	return f
+}
+
+// ServeHTTP serves one call.
+func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Only these know of paths. A mux would tidy the paths of API calls, and some have odd ones.
+	if strings.HasPrefix(r.URL.Path, "/_warder/") || strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") {
+		f.routes.ServeHTTP(w, r)
+		return
+	}
+	f.api(w, r)
+}
+
+// A request is an API call that has been read.
+type request struct {
+	*http.Request
+	body      []byte
+	accessKey string
+	region    string // as in the credential scope
+	service   string // as in the credential scope: iam, events, dynamodb, …
+	action    string // as in the API: AttachUserPolicy
+	form      url.Values
+}
+
+// credential is the scope of a signature: key, date, region, service.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+var credential = regexp.MustCompile(`Credential=([^/,]+)/\d*/([^/,]+)/([^/,]+)/aws4_request`)
+
+func read(w http.ResponseWriter, r *http.Request) (request, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return request{}, fmt.Errorf("read request: %w", err)
+	}
+	req := request{Request: r, body: body}
+	scope := r.Header.Get("Authorization")
+	if scope == "" && r.URL.Query().Has("X-Amz-Credential") {
+		scope = "Credential=" + r.URL.Query().Get("X-Amz-Credential")
+	}
+	if parts := credential.FindStringSubmatch(scope); parts != nil {
+		req.accessKey, req.region, req.service = parts[1], parts[2], parts[3]
+	}
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		req.action = target[strings.LastIndex(target, ".")+1:]
+	} else {
+		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+			req.form, _ = url.ParseQuery(string(body)) // what cannot be read is moto's to refuse
+		} else {
+			req.form = r.URL.Query()
+		}
+		req.action = req.form.Get("Action")
+	}
+	if req.service == "s3" {
+		req.action = s3Action(r.Method, r.URL)
+	}
+	return req, nil
+}
+
+// api serves a call to an AWS API.
+func (f *Front) api(w http.ResponseWriter, r *http.Request) {
+	req, err := read(w, r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+		return
+	}
+	about, known := f.user(req.form.Get("UserName")) // as it is before the call, which may delete it
+	answer := f.answer(r.Context(), req)
+	if function := f.Functions[req.accessKey]; function != "" {
+		if !known {
+			about = user{path: req.form.Get("Path")} // that it is made with
+		}
+		f.record(r.Context(), function, req, about, answer)
+	}
+	answer.write(w)
+}
+
+func (f *Front) answer(ctx context.Context, req request) answer {
+	function := f.Functions[req.accessKey]
+	if function != "" {
+		if fault, ok := f.fault(function, req.service+":"+req.action); ok {
+			return failure(req, fault.Status, fault.Code, fault.Message)
+		}
+	} else if req.accessKey != "" && !strings.HasPrefix(req.accessKey, fakeaws.RootSession) {
+		caller, err := f.caller(ctx, req.accessKey)
+		if err != nil {
+			return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
+		}
+		if caller.Type == "" || !caller.Active {
+			return failure(req, http.StatusForbidden, invalidKey(req), "The security token included in the request is invalid.")
+		}
+	}
+	switch {
+	case asRootOfMember(req):
+		return f.asRoot(ctx, req)
+	case req.service == "events" && req.action == "PutEvents":
+		return f.putEvents(ctx, req)
+	case req.service == "events" && req.action == "ListTargetsByRule":
+		if a, ok := f.targets(req); ok {
+			return a
+		}
+	case req.service == "events" && req.action == "TestEventPattern":
+		// moto answers, and has tested nothing.
+		return failure(req, http.StatusNotImplemented, "NotImplemented", "the local account has no events:TestEventPattern")
+	case req.service == "events" && (req.action == "DisableRule" || req.action == "EnableRule"):
+		return f.switchRule(ctx, req)
+	case req.service == "cloudformation":
+		return f.formation(req)
+	case req.service == "iam" && cloudtrail.Mutating(req.action):
+		return f.change(ctx, req)
+	case req.service == "sns" && req.action == "ListSubscriptionsByTopic":
+		return f.subscriptions(ctx, req)
+	case req.service == "sns" && req.action == "Publish":
+		return f.publish(ctx, req)
+	case req.service == "sts" && req.action == "GetCallerIdentity" && req.accessKey == RootAccessKey:
+		return f.rootIdentity()
+	case req.service == "sts" && req.action == "GetSessionToken":
+		answer := f.forward(ctx, req)
+		f.rememberSession(req.accessKey, answer)
+		return answer
+	}
+	return f.forward(ctx, req)
+}
+
+func invalidKey(req request) string {
+	if req.form != nil {
+		return "InvalidClientTokenId"
+	}
+	return "UnrecognizedClientException"
+}
+
+// switchRule turns a rule off or on. moto notes it, and delivers as before.
+func (f *Front) switchRule(ctx context.Context, req request) answer {
+	answer := f.forward(ctx, req)
+	var input struct{ Name string }
+	if answer.status == http.StatusOK && json.Unmarshal(req.body, &input) == nil {
+		f.Bus.Switch(req.region, input.Name, req.action == "EnableRule")
+	}
+	return answer
+}
+
+// change makes an IAM call that changes something and puts its event on the bus before it answers.
+func (f *Front) change(ctx context.Context, req request) answer {
+	identity, caller, err := f.identity(ctx, req)
+	if err != nil {
+		return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
+	}
+	var result answer
+	if caller.Type == "IAMUser" && !caller.Allowed {
+		result = failure(req, http.StatusForbidden, "AccessDenied", fmt.Sprintf(
+			"User: %s is not authorized to perform: iam:%s on resource: %s because no identity-based policy allows the iam:%s action",
+			caller.ARN, req.action, resource("iam", f.Account, f.Region, parameters(req)), req.action))
+	} else {
+		result = f.forward(ctx, req)
+	}
+	f.mu.Lock()
+	clear(f.callers) // a key may have been deactivated or deleted
+	f.changes++
+	if result.status == http.StatusOK {
+		f.follow(req)
+	}
+	f.mu.Unlock()
+	if result.status >= http.StatusInternalServerError {
+		return result // moto does not know the call: nothing was changed, nothing is recorded
+	}
+	data, err := cloudtrail.Event(cloudtrail.Call{
+		Form: req.form, Status: result.status, Answer: result.body, RequestID: result.header.Get("X-Amzn-Requestid"),
+		UserAgent: req.UserAgent(), Host: req.Host, Region: f.Region, Caller: identity, At: time.Now(),
+	})
+	if err == nil {
+		err = f.put(ctx, data)
+	}
+	if err != nil {
+		return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
+	}
+	return result
+}
+
+// put puts an event on the bus and starts what its matches name.
+func (f *Front) put(ctx context.Context, data []byte) error {
+	event, err := eventfile.Parse(data)
+	if err != nil {
+		return err
+	}
+	matches, err := f.Bus.Put(ctx, event)
+	if err != nil {
+		return err
+	}
+	_, err = f.start(ctx, matches)
+	return err
+}
+
+// A delivering is an event that a function has been sent.
+type delivering struct {
+	eventbridge.Match
+	result <-chan lambdahost.Result
+}
+
+// start sends the functions of the matches their events, and puts into queues what is for queues.
+func (f *Front) start(ctx context.Context, matches []eventbridge.Match) ([]delivering, error) {
+	var started []delivering
+	for _, match := range matches {
+		if match.Role != "" {
+			f.Note(Call{Role: match.Role, By: "events", Action: "events:PutEvents", Resource: match.To, Conditions: map[string]string{"events:source": match.Source}})
+		}
+		if match.Queue != "" {
+			if err := f.enqueue(ctx, match.Queue, match.Event); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		result, err := f.Host.Send(match.Function, match.Event)
+		if err != nil {
+			return nil, err
+		}
+		started = append(started, delivering{match, result})
+	}
+	return started, nil
+}
+
+// enqueue sends an event to the SQS queue with the ARN.
+func (f *Front) enqueue(ctx context.Context, arn string, event []byte) error {
+	name := arn[strings.LastIndex(arn, ":")+1:]
+	url := f.Moto.URL + "/" + f.Account + "/" + name
+	client := sqs.New(sqs.Options{
+		Region: f.Region, BaseEndpoint: &f.Moto.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAOFTHELOCALACCOUNT", "none", ""),
+	})
+	if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(string(event))}); err != nil {
+		return fmt.Errorf("send to queue %s: %w", name, err)
+	}
+	return nil
+}
+
+// caller is who holds an access key.
+func (f *Front) caller(ctx context.Context, accessKey string) (moto.Caller, error) {
+	f.mu.Lock()
+	caller, ok := f.callers[accessKey]
+	changes := f.changes
+	if s, temporary := f.sessions[accessKey]; temporary {
+		accessKey = s.owner
+	}
+	f.mu.Unlock()
+	if ok {
+		return caller, nil
+	}
+	if accessKey == RootAccessKey {
+		return moto.Caller{Type: "Root", Active: true, Allowed: true}, nil
+	}
+	caller, err := f.Moto.Caller(ctx, accessKey, "", "")
+	if err != nil {
+		return moto.Caller{}, fmt.Errorf("find the holder of %s: %w", accessKey, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if changes == f.changes && len(f.callers) < maxRemembered {
+		f.callers[accessKey] = caller
+	}
+	return caller, nil
+}
+
+// identity is the caller of an IAM call as CloudTrail names it.
+func (f *Front) identity(ctx context.Context, req request) (cloudtrail.Identity, moto.Caller, error) {
+	identity := cloudtrail.Identity{Type: "Root", Account: f.Account, AccessKey: req.accessKey}
+	if req.accessKey == RootAccessKey || req.accessKey == "" {
+		return identity, moto.Caller{Type: "Root", Active: true, Allowed: true}, nil
+	}
+	f.mu.Lock()
+	owner := req.accessKey
+	if s, temporary := f.sessions[owner]; temporary {
+		owner = s.owner
+	}
+	f.mu.Unlock()
+	caller, err := f.Moto.Caller(ctx, owner, "iam:"+req.action, resource("iam", f.Account, f.Region, parameters(req)))
+	if err != nil {
+		return identity, caller, fmt.Errorf("find the holder of %s: %w", owner, err)
+	}
+	identity.Type, identity.PrincipalID, identity.ARN = caller.Type, caller.ID, caller.ARN
+	switch caller.Type {
+	case "IAMUser":
+		identity.UserName = caller.Name
+	case "AssumedRole":
+		identity.RoleARN = caller.Role
+		identity.Since = f.firstSeen(req.accessKey)
+	}
+	return identity, caller, nil
+}
+
+func (f *Front) firstSeen(accessKey string) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	since, ok := f.since[accessKey]
+	if !ok {
+		since = time.Now()
+		if len(f.since) < maxRemembered {
+			f.since[accessKey] = since
+		}
+	}
+	return since
+}
+
+// rootIdentity is GetCallerIdentity of the root user, of whom moto does not know.
+func (f *Front) rootIdentity() answer {
+	body := `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:iam::` + f.Account +
+		`:root</Arn><UserId>` + f.Account + `</UserId><Account>` + f.Account + `</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)}
+}
+
+// rememberSession keeps whose a temporary key is, which moto does not for GetSessionToken.
+func (f *Front) rememberSession(owner string, a answer) {
+	var result struct {
+		AccessKeyID string `xml:"GetSessionTokenResult>Credentials>AccessKeyId"`
+	}
+	if a.status != http.StatusOK || xml.Unmarshal(a.body, &result) != nil || result.AccessKeyID == "" {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.sessions) < maxRemembered {
+		f.sessions[result.AccessKeyID] = session{owner: owner}
+	}
+}
+
+// forward hands a call on to moto.
+func (f *Front) forward(ctx context.Context, req request) answer {
+	forwarded, err := http.NewRequestWithContext(ctx, req.Method, f.Moto.URL+req.URL.RequestURI(), bytes.NewReader(req.body))
+	if err != nil {
+		return failure(req, http.StatusBadGateway, "ServiceUnavailable", err.Error())
+	}
+	forwarded.Header = req.Header.Clone()
+	forwarded.Header.Del("Connection")
+	forwarded.Host = req.Host // queue URLs name the host they were asked for with
+	response, err := http.DefaultTransport.RoundTrip(forwarded)
+	if err != nil {
+		return failure(req, http.StatusBadGateway, "ServiceUnavailable", err.Error())
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return failure(req, http.StatusBadGateway, "ServiceUnavailable", err.Error())
+	}
+	if response.StatusCode == http.StatusInternalServerError && strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
+		// A call that moto has not; SDKs would try 500 again and again, but not 501.
+		return failure(req, http.StatusNotImplemented, "NotImplemented", fmt.Sprintf("the local account has no %s:%s", req.service, req.action))
+	}
+	header := response.Header.Clone()
+	for _, hop := range []string{"Connection", "Content-Length", "Transfer-Encoding"} {
+		header.Del(hop)
+	}
+	return answer{status: response.StatusCode, header: header, body: body}
+}
+
+// An answer is what goes back to the client.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) write(w http.ResponseWriter) {
+	for name, values := range a.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body)
+}
+
+// failure is an error in the protocol that the request speaks: XML for the query protocol, else JSON.
+func failure(req request, status int, code, message string) answer {
+	header := http.Header{"X-Amzn-Requestid": {"local"}}
+	if req.form != nil {
+		var text bytes.Buffer
+		_ = xml.EscapeText(&text, []byte(message)) // cannot fail: a buffer
+		header.Set("Content-Type", "text/xml")
+		body := "<ErrorResponse><Error><Type>Sender</Type><Code>" + code + "</Code><Message>" + text.String() +
+			"</Message></Error><RequestId>local</RequestId></ErrorResponse>"
+		return answer{status: status, header: header, body: []byte(body)}
+	}
+	header.Set("Content-Type", "application/x-amz-json-1.0")
+	header.Set("X-Amzn-Errortype", code)
+	body, _ := json.Marshal(map[string]string{"__type": code, "message": message}) // cannot fail: strings
+	return answer{status: status, header: header, body: body}
+}
+
+// putEvents is EventBridge's PutEvents. Unlike AWS it takes events of aws.* sources from anybody, so
+// that a test can put any event.
+func (f *Front) putEvents(ctx context.Context, req request) answer {
+	var input struct {
+		Entries []struct {
+			Source, DetailType, Detail, EventBusName string
+			Resources                                []string
+			Time                                     *float64 // seconds since 1970
+		}
+	}
+	if err := json.Unmarshal(req.body, &input); err != nil {
+		return failure(req, http.StatusBadRequest, "SerializationException", err.Error())
+	}
+	if len(input.Entries) < 1 || len(input.Entries) > 10 {
+		return failure(req, http.StatusBadRequest, "ValidationException", fmt.Sprintf("%d entries: want 1 to 10", len(input.Entries)))
+	}
+	entries := make([]eventbridge.Entry, 0, len(input.Entries))
+	for _, entry := range input.Entries {
+		event := eventfile.Event{Source: entry.Source, DetailType: entry.DetailType, Detail: json.RawMessage(entry.Detail), Resources: entry.Resources}
+		if entry.Time != nil {
+			event.Time = time.Unix(0, int64(*entry.Time*1e9)).UTC().Format(time.RFC3339)
+		}
+		entries = append(entries, eventbridge.Entry{Event: event, Bus: entry.EventBusName, Region: req.region})
+	}
+	results, err := f.Bus.PutEntries(ctx, entries)
+	if err != nil {
+		return failure(req, http.StatusBadRequest, "ValidationException", err.Error())
+	}
+	type entry struct {
+		EventID      string `json:"EventId,omitempty"`
+		ErrorCode    string `json:",omitempty"`
+		ErrorMessage string `json:",omitempty"`
+	}
+	var output struct {
+		FailedEntryCount int
+		Entries          []entry
+	}
+	for _, result := range results {
+		if result.ErrorCode != "" {
+			output.FailedEntryCount++
+			output.Entries = append(output.Entries, entry{ErrorCode: result.ErrorCode, ErrorMessage: result.ErrorMessage})
+			continue
+		}
+		output.Entries = append(output.Entries, entry{EventID: result.ID})
+		if _, err := f.start(ctx, result.Matches); err != nil {
+			return failure(req, http.StatusInternalServerError, "InternalException", err.Error())
+		}
+	}
+	body, _ := json.Marshal(output) // cannot fail: strings
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, body: body}
+}

@@ -1,0 +1,393 @@
+// Package eventbridge puts events on moto's EventBridge and tells which of the templates' rules matched.
+//
+// The matching is moto's: every rule has an SQS queue as its target, which stands for Lambda's
+// asynchronous queue, and a message in it is a match. Schedules are the one thing that moto does
+// not know as events, so that a scheduled event is matched with the schedule rules here.
+//
+// An event happens in its own region when there are rules for that region, and reaches what is
+// elsewhere only by a rule that forwards it to another bus, in one hop. An event of any other region
+// is taken as one of the region that the bus is in.
+package eventbridge
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/warder-aws/warder/infra/local/eventfile"
+	made "github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// A Rule is a rule of a template and one target of it: exactly one of Function, Queue and Forward.
+type Rule struct {
+	Name     string
+	Region   string // empty for the region of the bus
+	Bus      string // name of its event bus; empty for the default bus
+	Function string // name
+	Queue    string // ARN of an SQS queue
+	Forward  string // ARN of another event bus
+	Role     string // ARN of the role that it forwards with
+	Input    string // JSON that the target gets in place of the event
+	Pattern  string // JSON; empty for a rule that has a schedule alone
+	Schedule string // rate() or cron(); empty for a rule that has a pattern alone
+	State    string // as EventBridge names it; ENABLED when empty
+	Disabled bool
+}
+
+// A Match is an event for a function or for a queue.
+type Match struct {
+	Rule     string
+	Function string          // name, or
+	Queue    string          // ARN
+	Through  string          // the rule that forwarded the event here; empty when it happened here
+	To       string          // ARN of the bus that it forwarded it to,
+	Role     string          // and of the role that it did so with
+	Source   string          // of the event
+	Event    json.RawMessage // or the rule's input
+}
+
+// An Entry is one event of a PutEvents request.
+type Entry struct {
+	Event  eventfile.Event
+	Bus    string // name or ARN; empty for the default bus
+	Region string // that it is put in; empty for the region of the bus
+}
+
+// A Result is what PutEvents answers for one entry, and the matches of the event.
+type Result struct {
+	ID           string
+	ErrorCode    string
+	ErrorMessage string
+	Matches      []Match
+}
+
+// A Bus is the account's EventBridge, with the templates' rules on its buses.
+type Bus struct {
+	events    *eventbridge.Client
+	queues    *sqs.Client
+	account   string
+	region    string
+	buses     []string
+	regions   map[string]string // URL of the queue of each region
+	rules     map[string]Rule   // by target, see target
+	schedules []Rule
+
+	mu sync.Mutex // a put and the reading of its matches are one step
+
+	switches sync.Mutex
+	off      map[string]bool // rules that were turned off, by region and name
+}
+
+// queueName is the target of all rules of a region.
+const queueName = "warder-local-invocations"
+
+// New creates the event buses, which are all in region, the rules, and in each region that has rules
+// the queue that is their target.
+func New(ctx context.Context, events *eventbridge.Client, queues *sqs.Client, account, region string, buses []string, rules []Rule) (*Bus, error) {
+	b := &Bus{events: events, queues: queues, account: account, region: region, buses: buses, regions: map[string]string{}, rules: map[string]Rule{}, off: map[string]bool{}}
+	for _, name := range buses {
+		if _, err := events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &name}, b.inRegion(region)); err != nil {
+			return nil, fmt.Errorf("create event bus %s: %w", name, err)
+		}
+	}
+	if err := b.open(ctx, region); err != nil {
+		return nil, err
+	}
+	for i, rule := range rules {
+		rule.Region = cmp.Or(rule.Region, region)
+		if err := b.open(ctx, rule.Region); err != nil {
+			return nil, err
+		}
+		target := fmt.Sprintf("%d %s", i, rule.Name)
+		if err := b.create(ctx, rule, target); err != nil {
+			return nil, fmt.Errorf("create rule %s: %w", rule.Name, err)
+		}
+		b.rules[target] = rule
+		if rule.Schedule != "" && !rule.Disabled {
+			b.schedules = append(b.schedules, rule)
+		}
+	}
+	return b, nil
+}
+
+// open creates the queue of a region, once.
+func (b *Bus) open(ctx context.Context, region string) error {
+	if b.regions[region] != "" {
+		return nil
+	}
+	queue, err := b.queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueName)}, func(o *sqs.Options) { o.Region = region })
+	if err != nil {
+		return fmt.Errorf("create queue %s in %s: %w", queueName, region, err)
+	}
+	b.regions[region] = aws.ToString(queue.QueueUrl)
+	return nil
+}
+
+func (b *Bus) inRegion(region string) func(*eventbridge.Options) {
+	return func(o *eventbridge.Options) { o.Region = region }
+}
+
+// create makes a rule with the queue of its region as its target. A rule of more targets is made
+// again for each, as one.
+func (b *Bus) create(ctx context.Context, rule Rule, target string) error {
+	input := &eventbridge.PutRuleInput{Name: &rule.Name, State: types.RuleStateEnabled}
+	if rule.Bus != "" {
+		input.EventBusName = &rule.Bus
+	}
+	if rule.Pattern != "" {
+		input.EventPattern = &rule.Pattern
+	}
+	if rule.Schedule != "" {
+		input.ScheduleExpression = &rule.Schedule
+	}
+	switch {
+	case rule.Disabled:
+		input.State = types.RuleStateDisabled
+	case rule.State != "":
+		input.State = types.RuleState(rule.State)
+	}
+	if _, err := b.events.PutRule(ctx, input, b.inRegion(rule.Region)); err != nil {
+		return err
+	}
+	// moto delivers for a disabled rule, and takes a rule without a pattern for one that matches
+	// everything: neither gets a target.
+	if rule.Disabled || rule.Pattern == "" {
+		return nil
+	}
+	name, err := json.Marshal(target)
+	if err != nil {
+		return err
+	}
+	number, _, _ := strings.Cut(target, " ")
+	// The message names the event and the rule and carries no content: the function gets the
+	// original event, with its own id, account, region and time, which moto's copy has not.
+	answer, err := b.events.PutTargets(ctx, &eventbridge.PutTargetsInput{
+		Rule: &rule.Name, EventBusName: input.EventBusName,
+		Targets: []types.Target{{
+			Id:  aws.String("invocations" + number),
+			Arn: aws.String(fmt.Sprintf("arn:aws:sqs:%s:%s:%s", rule.Region, b.account, queueName)),
+			InputTransformer: &types.InputTransformer{
+				InputPathsMap: map[string]string{"id": "$.id"},
+				InputTemplate: aws.String(`{"id": "<id>", "rule": ` + string(name) + `}`),
+			},
+		}},
+	}, b.inRegion(rule.Region))
+	if err != nil {
+		return err
+	}
+	if answer.FailedEntryCount > 0 {
+		return errors.New(aws.ToString(answer.FailedEntries[0].ErrorMessage))
+	}
+	return nil
+}
+
+// Switch turns a rule off or on again.
+func (b *Bus) Switch(region, rule string, on bool) {
+	b.switches.Lock()
+	defer b.switches.Unlock()
+	b.off[region+" "+rule] = !on
+}
+
+func (b *Bus) isOff(rule Rule) bool {
+	b.switches.Lock()
+	defer b.switches.Unlock()
+	return b.off[rule.Region+" "+rule.Name]
+}
+
+// Put puts one event where it happens and returns its matches: on the default bus of its region, or if
+// a drill made it up on the bus that it puts its events on. An event that no bus would take, because it
+// has no source or no detail-type, matches nothing.
+func (b *Bus) Put(ctx context.Context, event eventfile.Event) ([]Match, error) {
+	if event.Source == "" || event.DetailType == "" {
+		return nil, nil
+	}
+	entry := Entry{Event: event, Region: event.Region}
+	if event.Source == made.Drilled && slices.Contains(b.buses, settings.Product) {
+		entry.Bus, entry.Region = settings.Product, b.region
+	}
+	results, err := b.PutEntries(ctx, []Entry{entry})
+	if err != nil {
+		return nil, err
+	}
+	if results[0].ErrorCode != "" {
+		return nil, fmt.Errorf("put event: %s: %s", results[0].ErrorCode, results[0].ErrorMessage)
+	}
+	return results[0].Matches, nil
+}
+
+// PutEntries is PutEvents: one result for each entry. An event without JSON of its own gets the
+// envelope that EventBridge would give it.
+func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	results := make([]Result, 0, len(entries))
+	for _, entry := range entries {
+		if b.regions[entry.Region] == "" {
+			entry.Region = b.region
+		}
+		result, matched, err := b.put(ctx, &entry)
+		if err != nil {
+			return nil, err
+		}
+		for _, rule := range matched {
+			if rule.Forward == "" {
+				result.Matches = append(result.Matches, match(rule, entry.Event, Rule{}))
+				continue
+			}
+			// What arrives there is not forwarded again: EventBridge makes one hop
+			// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html).
+			_, arrived, err := b.put(ctx, &Entry{Event: entry.Event, Bus: rule.Forward, Region: b.region})
+			if err != nil {
+				return nil, err
+			}
+			for _, there := range arrived {
+				if there.Forward == "" {
+					result.Matches = append(result.Matches, match(there, entry.Event, rule))
+				}
+			}
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+func match(rule Rule, event eventfile.Event, through Rule) Match {
+	m := Match{Rule: rule.Name, Function: rule.Function, Queue: rule.Queue, Event: event.JSON}
+	if through.Name != "" {
+		m.Through, m.To, m.Role, m.Source = through.Name, through.Forward, through.Role, event.Source
+	}
+	if rule.Input != "" {
+		m.Event = json.RawMessage(rule.Input)
+	}
+	return m
+}
+
+// put puts one entry on its bus and returns the rules that matched, one for each target.
+func (b *Bus) put(ctx context.Context, entry *Entry) (Result, []Rule, error) {
+	event := &entry.Event
+	detail := string(event.Detail)
+	if detail == "" && len(event.JSON) > 0 {
+		detail = "{}" // a recorded event without a detail
+	}
+	request := types.PutEventsRequestEntry{
+		Source: &event.Source, DetailType: &event.DetailType, Detail: &detail, Resources: event.Resources,
+	}
+	if entry.Bus != "" {
+		request.EventBusName = &entry.Bus
+	}
+	answer, err := b.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{request}}, b.inRegion(entry.Region))
+	if err != nil {
+		return Result{}, nil, fmt.Errorf("put events: %w", err)
+	}
+	messages, err := b.receive(ctx, entry.Region)
+	if err != nil {
+		return Result{}, nil, err
+	}
+	put := answer.Entries[0]
+	result := Result{ID: aws.ToString(put.EventId), ErrorCode: aws.ToString(put.ErrorCode), ErrorMessage: aws.ToString(put.ErrorMessage)}
+	if result.ID != "" && len(event.JSON) == 0 {
+		if err := b.seal(event, result.ID, entry.Region); err != nil { // what Python takes for JSON, such as NaN
+			result.ErrorCode, result.ErrorMessage = "MalformedDetail", "Detail is malformed."
+		}
+	}
+	if result.ID == "" || result.ErrorCode != "" {
+		return result, nil, nil
+	}
+	var matched []Rule
+	if entry.Bus == "" && entry.Region == b.region {
+		matched = b.scheduled(*event)
+	}
+	for _, message := range messages {
+		if rule := b.rules[message.Rule]; message.ID == result.ID && rule.Name != "" {
+			matched = append(matched, rule)
+		}
+	}
+	// moto delivers for them as well.
+	return result, slices.DeleteFunc(matched, b.isOff), nil
+}
+
+// seal writes the event as EventBridge delivers it.
+func (b *Bus) seal(event *eventfile.Event, id, region string) error {
+	if event.Time == "" {
+		event.Time = time.Now().UTC().Format(time.RFC3339)
+	}
+	if event.Resources == nil {
+		event.Resources = []string{}
+	}
+	data, err := json.Marshal(map[string]any{
+		"version": "0", "id": id, "detail-type": event.DetailType, "source": event.Source, "account": b.account,
+		"time": event.Time, "region": region, "resources": event.Resources, "detail": event.Detail,
+	})
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	event.ID, event.JSON = id, data
+	return nil
+}
+
+// scheduled matches a scheduled event with the rule that it names, or with every schedule when it
+// names none of the template's rules.
+func (b *Bus) scheduled(event eventfile.Event) []Rule {
+	if event.Source != "aws.events" || event.DetailType != "Scheduled Event" {
+		return nil
+	}
+	var named, all []Rule
+	for _, rule := range b.schedules {
+		all = append(all, rule)
+		for _, resource := range event.Resources {
+			if strings.HasSuffix(resource, ":rule/"+rule.Name) {
+				named = append(named, rule)
+			}
+		}
+	}
+	if named != nil {
+		return named
+	}
+	return all
+}
+
+type message struct{ ID, Rule string }
+
+// receive empties the queue of a region.
+func (b *Bus) receive(ctx context.Context, region string) ([]message, error) {
+	var messages []message
+	queue := b.regions[region]
+	there := func(o *sqs.Options) { o.Region = region }
+	for {
+		answer, err := b.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10}, there)
+		if err != nil {
+			return nil, fmt.Errorf("receive matches: %w", err)
+		}
+		if len(answer.Messages) == 0 {
+			return messages, nil
+		}
+		var done []sqstypes.DeleteMessageBatchRequestEntry
+		for _, received := range answer.Messages {
+			var m message
+			if err := json.Unmarshal([]byte(aws.ToString(received.Body)), &m); err != nil {
+				return nil, fmt.Errorf("decode match: %w", err)
+			}
+			messages = append(messages, m)
+			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{Id: received.MessageId, ReceiptHandle: received.ReceiptHandle})
+		}
+		if _, err := b.queues.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}, there); err != nil {
+			return nil, fmt.Errorf("delete matches: %w", err)
+		}
+		if len(answer.Messages) < 10 {
+			return messages, nil
+		}
+	}
+}

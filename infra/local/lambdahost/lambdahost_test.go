@@ -1,0 +1,354 @@
+package lambdahost_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/infra/local/lambdahost"
+)
+
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "host")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "bootstrap")
+	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", binary, "./testdata/function")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("build the test function: %v\n%s", err, output))
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func function() lambdahost.Function {
+	return lambdahost.Function{
+		Name: "warder-test", ARN: "arn:aws:lambda:us-east-1:123456789012:function:warder-test", Binary: binary,
+		Env: map[string]string{"AWS_LAMBDA_FUNCTION_NAME": "warder-test"}, Timeout: 5 * time.Second, Retries: 2,
+	}
+}
+
+func newHost(t *testing.T, options lambdahost.Options, functions ...lambdahost.Function) *lambdahost.Host {
+	t.Helper()
+	if len(functions) == 0 {
+		functions = []lambdahost.Function{function()}
+	}
+	if options.RetryDelays == nil {
+		options.RetryDelays = []time.Duration{time.Millisecond, time.Millisecond}
+	}
+	h := lambdahost.New(functions, options)
+	t.Cleanup(h.Close)
+	return h
+}
+
+func invoke(t *testing.T, h *lambdahost.Host, event string) lambdahost.Result {
+	t.Helper()
+	result, err := h.Invoke(t.Context(), "warder-test", []byte(event))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func decode(t *testing.T, payload []byte) map[string]any {
+	t.Helper()
+	var answer map[string]any
+	if err := json.Unmarshal(payload, &answer); err != nil {
+		t.Fatalf("decode %s: %v", payload, err)
+	}
+	return answer
+}
+
+func TestASecondEventUsesTheWarmProcess(t *testing.T) {
+	h := newHost(t, lambdahost.Options{})
+	first, second := invoke(t, h, `{}`), invoke(t, h, `{}`)
+	if !first.Cold || second.Cold {
+		t.Errorf("cold = %v, %v, want true, false", first.Cold, second.Cold)
+	}
+	a, b := decode(t, first.Payload), decode(t, second.Payload)
+	if a["pid"] != b["pid"] || b["count"] != float64(2) {
+		t.Errorf("answers %v and %v are not from one process", a, b)
+	}
+}
+
+func TestAFunctionHandlesAsManyEventsAtATimeAsItMay(t *testing.T) {
+	for _, concurrency := range []int{0, 1, 3} {
+		f := function()
+		f.Concurrency = concurrency
+		h := newHost(t, lambdahost.Options{}, f)
+		send := func(event string) (pids map[any]bool, took time.Duration) {
+			var results []<-chan lambdahost.Result
+			begin := time.Now()
+			for range 3 {
+				result, err := h.Send("warder-test", []byte(event))
+				if err != nil {
+					t.Fatal(err)
+				}
+				results = append(results, result)
+			}
+			pids = map[any]bool{}
+			for _, result := range results {
+				pids[decode(t, (<-result).Payload)["pid"]] = true
+			}
+			return pids, time.Since(begin)
+		}
+		send(`{}`) // starts them
+		pids, took := send(`{"do":"sleep","wait":500}`)
+		if want := max(concurrency, 1); len(pids) != want || len(h.Processes()) != want {
+			t.Errorf("concurrency %d: %d processes handled the events, %v are there", concurrency, len(pids), h.Processes())
+		}
+		if serial := took >= 1500*time.Millisecond; serial != (concurrency < 2) {
+			t.Errorf("concurrency %d: one after the other: %t", concurrency, serial)
+		}
+		h.Close()
+		if left := h.Processes(); len(left) > 0 {
+			t.Errorf("concurrency %d: the processes %v are left", concurrency, left)
+		}
+	}
+}
+
+func TestAFunctionSeesNothingButItsOwnEnvironment(t *testing.T) {
+	t.Setenv("AWS_PROFILE", "the user's own")
+	t.Setenv("SECRET_OF_THE_SHELL", "x")
+	h := newHost(t, lambdahost.Options{})
+	var got []string
+	for _, entry := range decode(t, invoke(t, h, `{"do":"environment"}`).Payload)["environment"].([]any) {
+		name, _, _ := strings.Cut(entry.(string), "=")
+		got = append(got, name)
+	}
+	// The trace id is set by the runtime library in the process itself.
+	want := []string{"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_RUNTIME_API", "_X_AMZN_TRACE_ID"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnInvocationHasItsContext(t *testing.T) {
+	h := newHost(t, lambdahost.Options{})
+	result := invoke(t, h, `{"do":"context"}`)
+	got := decode(t, result.Payload)
+	remaining := got["remaining"].(float64)
+	if remaining < 3000 || remaining > 5000 {
+		t.Errorf("remaining = %v ms, want a little under the timeout of 5000", remaining)
+	}
+	delete(got, "remaining")
+	want := map[string]any{"request": result.RequestID, "arn": function().ARN, "name": "warder-test"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("context (-want +got):\n%s", diff)
+	}
+}
+
+func TestFailuresAreReportedAsLambdaDoes(t *testing.T) {
+	slow := function()
+	slow.Timeout = 300 * time.Millisecond
+	noMood := function()
+	noMood.Env = map[string]string{"EXIT_AT_INIT": "1"}
+	missing := function()
+	missing.Binary = "/nonexistent/bootstrap"
+	tests := []struct {
+		name      string
+		function  lambdahost.Function
+		event     string
+		errorType string
+		message   string
+	}{
+		{"an error of the handler", function(), `{"do":"fail"}`, "errorString", "as asked"},
+		{"a panic", function(), `{"do":"panic"}`, "string", "as asked"},
+		{"an exit", function(), `{"do":"exit"}`, "Runtime.ExitError", "exit status 3"},
+		{"a timeout", slow, `{"do":"sleep","wait":60000}`, "Sandbox.Timedout", "Task timed out after 0.30 seconds"},
+		{"an exit before the first event", noMood, `{}`, "Runtime.ExitError", "exit status 1"},
+		{"a binary that does not exist", missing, `{}`, "Runtime.InvalidEntrypoint", "/nonexistent/bootstrap"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t, lambdahost.Options{}, test.function)
+			result := invoke(t, h, test.event)
+			got := decode(t, result.Payload)
+			if !result.Failed || got["errorType"] != test.errorType || !strings.Contains(got["errorMessage"].(string), test.message) {
+				t.Errorf("failed %v, payload %s; want %s: %s", result.Failed, result.Payload, test.errorType, test.message)
+			}
+		})
+	}
+}
+
+func TestAFunctionWorksAgainAfterEveryKindOfEnd(t *testing.T) {
+	slow := function()
+	slow.Timeout = time.Second
+	for _, end := range []string{`{"do":"panic"}`, `{"do":"exit"}`, `{"do":"sleep","wait":60000}`} {
+		t.Run(end, func(t *testing.T) {
+			h := newHost(t, lambdahost.Options{}, slow)
+			first := decode(t, invoke(t, h, `{}`).Payload)["pid"]
+			invoke(t, h, end)
+			result := invoke(t, h, `{}`)
+			if result.Failed || !result.Cold || decode(t, result.Payload)["pid"] == first {
+				t.Errorf("failed %v, cold %v, payload %s; want an answer from a new process", result.Failed, result.Cold, result.Payload)
+			}
+		})
+	}
+}
+
+func TestATimedOutProcessIsKilled(t *testing.T) {
+	slow := function()
+	slow.Timeout = time.Second
+	h := newHost(t, lambdahost.Options{}, slow)
+	pid := int(decode(t, invoke(t, h, `{}`).Payload)["pid"].(float64))
+	invoke(t, h, `{"do":"sleep","wait":60000}`)
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d: %v, want none", pid, err)
+	}
+}
+
+func TestAnAsynchronousEventIsTriedThreeTimesAndThenRecorded(t *testing.T) {
+	var mu sync.Mutex
+	var records [][]byte
+	var done []lambdahost.Result
+	h := newHost(t, lambdahost.Options{
+		Failed: func(_ string, record []byte) { mu.Lock(); records = append(records, record); mu.Unlock() },
+		Done:   func(result lambdahost.Result) { mu.Lock(); done = append(done, result); mu.Unlock() },
+	})
+	results, err := h.Send("warder-test", []byte(`{"do":"fail"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := <-results
+	if !result.Failed || result.Attempts != 3 {
+		t.Errorf("failed %v after %d attempts, want true after 3", result.Failed, result.Attempts)
+	}
+	if err := h.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(records) != 1 || len(done) != 1 {
+		t.Fatalf("%d records and %d results, want one of each", len(records), len(done))
+	}
+	record := decode(t, records[0])
+	if _, err := time.Parse(time.RFC3339, record["timestamp"].(string)); err != nil {
+		t.Error(err)
+	}
+	delete(record, "timestamp")
+	want := map[string]any{
+		"version": "1.0",
+		"requestContext": map[string]any{
+			"requestId": result.RequestID, "functionArn": function().ARN + ":$LATEST",
+			"condition": "RetriesExhausted", "approximateInvokeCount": float64(3),
+		},
+		"requestPayload":  map[string]any{"do": "fail"},
+		"responseContext": map[string]any{"statusCode": float64(200), "executedVersion": "$LATEST", "functionError": "Unhandled"},
+		"responsePayload": map[string]any{"errorType": "errorString", "errorMessage": "as asked"},
+	}
+	if diff := cmp.Diff(want, record); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheRequestIDStaysTheSameOverRetries(t *testing.T) {
+	var mu sync.Mutex
+	var lines []string
+	h := newHost(t, lambdahost.Options{Log: func(_ string, batch []lambdahost.Line) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, line := range batch {
+			if strings.HasPrefix(line.Text, "handling") {
+				lines = append(lines, line.Text)
+			}
+		}
+	}})
+	results, err := h.Send("warder-test", []byte(`{"do":"fail"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := "handling fail " + (<-results).RequestID
+	h.Close() // hands on what is left of the output
+	if diff := cmp.Diff([]string{line, line, line}, lines); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+}
+
+func TestASuccessOfARetryIsASuccess(t *testing.T) {
+	f := function()
+	f.Retries = 0
+	h := newHost(t, lambdahost.Options{Failed: func(string, []byte) { t.Error("a record of a success") }}, f)
+	results, err := h.Send("warder-test", []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result := <-results; result.Failed || result.Attempts != 1 {
+		t.Errorf("failed %v after %d attempts, want a success at once", result.Failed, result.Attempts)
+	}
+}
+
+func TestTheEndOfTheOutputComesWithTheAnswer(t *testing.T) {
+	h := newHost(t, lambdahost.Options{})
+	first, second := invoke(t, h, `{"do":"a"}`), invoke(t, h, `{"do":"b"}`)
+	if got, want := string(second.Log), "handling b "+second.RequestID+"\n"; got != want {
+		t.Errorf("log %q, want %q and nothing of %q", got, want, first.Log)
+	}
+}
+
+func TestAnUnknownFunctionIsAnError(t *testing.T) {
+	h := newHost(t, lambdahost.Options{})
+	if _, err := h.Invoke(t.Context(), "other", nil); !errors.Is(err, lambdahost.ErrUnknown) {
+		t.Errorf("Invoke = %v, want ErrUnknown", err)
+	}
+	if _, err := h.Send("other", nil); !errors.Is(err, lambdahost.ErrUnknown) {
+		t.Errorf("Send = %v, want ErrUnknown", err)
+	}
+}
+
+func TestCloseEndsFunctionsInTheMiddleOfAnEvent(t *testing.T) {
+	h := newHost(t, lambdahost.Options{})
+	pid := int(decode(t, invoke(t, h, `{}`).Payload)["pid"].(float64))
+	results, err := h.Send("warder-test", []byte(`{"do":"sleep","wait":60000}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	h.Close()
+	if took := time.Since(begin); took > 30*time.Second {
+		t.Errorf("Close took %v", took)
+	}
+	if result, ok := <-results; ok {
+		t.Errorf("result %+v of an event that was cut short", result)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d: %v, want none", pid, err)
+	}
+	if _, err := h.Invoke(context.Background(), "warder-test", nil); !errors.Is(err, lambdahost.ErrClosed) {
+		t.Errorf("Invoke = %v, want ErrClosed", err)
+	}
+}
+
+func TestEventsLeaveNoGoroutines(t *testing.T) {
+	h := newHost(t, lambdahost.Options{})
+	invoke(t, h, `{}`)
+	time.Sleep(100 * time.Millisecond)
+	before := runtime.NumGoroutine()
+	for range 100 {
+		if _, err := h.Send("warder-test", []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	if after := runtime.NumGoroutine(); after > before+2 {
+		t.Errorf("%d goroutines after 100 events, %d before", after, before)
+	}
+}

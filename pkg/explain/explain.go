@@ -1,0 +1,413 @@
+// Package explain answers the question of whoever is on call: why is this key dead, what happened to
+// this user, where did this policy go? It reads the ledger and the account as they are, words what
+// it finds for people, and changes nothing. Of things that Warder never touched it says so, and who
+// did if Warder saw it.
+package explain
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/exemption"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/remediation"
+)
+
+// API lists the operations that the account is read with.
+type API interface {
+	owner.API
+	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+}
+
+// Request asks about one thing.
+type Request struct {
+	// Key is an access key id, whole or its last four characters.
+	Key string `json:"key,omitempty"`
+	// User is the name of an IAM user.
+	User string `json:"user,omitempty"`
+	// Policy is the ARN of a managed policy.
+	Policy string `json:"policy,omitempty"`
+	// Action is the id of a change, or of a finding with all its changes.
+	Action string `json:"action,omitempty"`
+}
+
+const forms = `{"key":"AKIA… or its last four characters"}, {"user":"NAME"}, {"policy":"ARN"} or {"action":"ID"}`
+
+// Answer is the history, in words and as data.
+type Answer struct {
+	// Text is for people. It holds no whole access key id.
+	Text    string   `json:"text"`
+	Actions []Action `json:"actions"`
+	Cases   []Case   `json:"cases"`
+}
+
+// Action is one change that a control wanted to make.
+type Action struct {
+	ID      string `json:"id"`
+	Control string `json:"control"`
+	change.Change
+	Status ledger.Status `json:"status"`
+	Reason string        `json:"reason,omitempty"`
+	At     time.Time     `json:"at"`
+	// Event is the key of the event that it was made for.
+	Event string `json:"event"`
+	// Undo is the command that puts it back; empty when it is not in force, or cannot be put back.
+	Undo string `json:"undo"`
+}
+
+// Case is something that its owner has time to put right.
+type Case struct {
+	Control string          `json:"control"`
+	Subject string          `json:"subject"`
+	Owner   string          `json:"owner"`
+	Changes []change.Change `json:"changes"`
+	Opened  time.Time       `json:"opened"`
+	Told    time.Time       `json:"told,omitzero"`
+	Due     time.Time       `json:"due,omitzero"`
+	Closed  time.Time       `json:"closed,omitzero"`
+	Outcome string          `json:"outcome,omitempty"`
+}
+
+// Reader answers for one account.
+type Reader struct {
+	Ledger *ledger.Ledger
+	Kinds  change.Registry
+	API    API
+	Now    func() time.Time
+}
+
+// Explain answers the request. A request that is not understood gets an error that says what is.
+func (r Reader) Explain(ctx context.Context, q Request) (Answer, error) {
+	asked := 0
+	for _, what := range []string{q.Key, q.User, q.Policy, q.Action} {
+		if what != "" {
+			asked++
+		}
+	}
+	if asked != 1 {
+		return Answer{}, fmt.Errorf("explain request not understood: it names none or more than one of key, user, policy and action; understood are %s", forms)
+	}
+	t := &teller{Reader: r, answer: Answer{Actions: []Action{}, Cases: []Case{}}}
+	var err error
+	switch {
+	case q.Key != "":
+		err = t.key(ctx, q.Key)
+	case q.User != "":
+		err = t.user(ctx, q.User)
+	case q.Policy != "":
+		err = t.policy(ctx, q.Policy)
+	default:
+		err = t.action(ctx, q.Action)
+	}
+	t.answer.Text = notice.Redact(t.text.String())
+	return t.answer, err
+}
+
+// teller words one answer.
+type teller struct {
+	Reader
+	text   strings.Builder
+	answer Answer
+}
+
+// maxWords is more than anything that Warder words itself, in bytes.
+const maxWords = 4000
+
+// say adds a line. What goes into it comes from the account, the ledger and the request: it stays in
+// its line, and steers no terminal.
+func (t *teller) say(format string, args ...any) {
+	for i, arg := range args {
+		args[i] = notice.Plain(fmt.Sprint(arg), maxWords)
+	}
+	fmt.Fprintf(&t.text, format+"\n", args...)
+}
+
+// key tells of an access key.
+func (t *teller) key(ctx context.Context, key string) error {
+	if len(key) < 4 {
+		return errors.New("explain request not understood: a key is named by its whole id or its last four characters")
+	}
+	all, cases, err := t.Ledger.All(ctx)
+	if err != nil {
+		return err
+	}
+	user, id := "", ""
+	mine := func(c change.Change) bool {
+		if !strings.HasPrefix(c.Kind, "access key") || c.Target != key && (len(key) != 4 || !strings.HasSuffix(c.Target, key)) {
+			return false
+		}
+		user, id = c.Subject, c.Target
+		return true
+	}
+	hint := change.KeyHint(key)
+	found := slices.DeleteFunc(all, func(e ledger.Entry) bool {
+		return !touches(e, mine) && !mentions(e, hint)
+	})
+	cases = slices.DeleteFunc(cases, func(c ledger.Case) bool { return !slices.ContainsFunc(c.Changes, mine) })
+	if user == "" && len(key) > 4 {
+		out, err := t.API.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &key})
+		if err == nil {
+			user, id = aws.ToString(out.UserName), key
+		} else if !change.NotFound(err) && !denied(err) {
+			return fmt.Errorf("get last use of access key %s: %w", hint, err)
+		}
+	}
+	t.say("Access key %s%s", hint, of(user))
+	status, err := t.status(ctx, user, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case status != "":
+		t.say("Now: %s.", strings.ToLower(status))
+	case user == "":
+		t.say("Now: this account has no such key, as far as can be seen by its %s.", pick(len(key) == 4, "last four characters in the ledger; give the whole id", "id"))
+	default:
+		t.say("Now: it does not exist any more.")
+	}
+	made := t.history(found, mine)
+	if (status == change.Inactive || status == "" && user != "") && !made {
+		t.say("Not by Warder: no change of Warder's made it so.%s", seen(found))
+	} else if len(found) == 0 {
+		t.say("Warder has done nothing about it.")
+	}
+	t.cases(cases)
+	return t.exempt(ctx, user)
+}
+
+// status reads the key's status, empty when it does not exist.
+func (t *teller) status(ctx context.Context, user, id string) (string, error) {
+	if user == "" {
+		return "", nil
+	}
+	kind, err := t.Kinds.Kind(change.Change{Kind: change.AccessKeyStatus})
+	if err != nil {
+		return "", err
+	}
+	status, err := kind.Read(ctx, change.Change{Kind: change.AccessKeyStatus, Subject: user, Target: id})
+	if change.NotFound(err) {
+		return "", nil
+	}
+	return status, err
+}
+
+// user tells of an IAM user.
+func (t *teller) user(ctx context.Context, user string) error {
+	found, cases, err := t.Ledger.About(ctx, user, time.Time{})
+	if err != nil {
+		return err
+	}
+	t.say("IAM user %s", user)
+	contact, err := owner.Book{API: t.API}.Owner(ctx, user)
+	if err != nil {
+		return err
+	}
+	if contact.ID == "" {
+		t.say("Now: it does not exist.")
+	}
+	if !t.history(found, func(change.Change) bool { return true }) {
+		t.say("Warder has changed nothing about it that is in force.%s", seen(found))
+	}
+	t.cases(cases)
+	return t.exempt(ctx, user)
+}
+
+// policy tells of a managed policy.
+func (t *teller) policy(ctx context.Context, arn string) error {
+	all, cases, err := t.Ledger.All(ctx)
+	if err != nil {
+		return err
+	}
+	mine := func(c change.Change) bool { return c.Target == arn }
+	found := slices.DeleteFunc(all, func(e ledger.Entry) bool { return !touches(e, mine) && e.Subject != arn && !mentions(e, arn) })
+	t.say("Policy %s", arn)
+	if !t.history(found, mine) {
+		t.say("Warder has changed nothing about it that is in force: what else became of it is not by Warder.%s", seen(found))
+	}
+	t.cases(slices.DeleteFunc(cases, func(c ledger.Case) bool { return !slices.ContainsFunc(c.Changes, mine) }))
+	return nil
+}
+
+// action tells of one change or finding.
+func (t *teller) action(ctx context.Context, id string) error {
+	of, _, single := strings.Cut(id, "-")
+	e, found, err := t.Ledger.Entry(ctx, of)
+	if err != nil {
+		return err
+	}
+	if !found || single && !slices.ContainsFunc(e.Steps, func(s ledger.Step) bool { return s.ID == id }) {
+		t.say("Action %s\nThe ledger has none of that id. Notices name the id in square brackets.", id)
+		return nil
+	}
+	t.say("Action %s%s", id, about(e))
+	t.history([]ledger.Entry{e}, func(change.Change) bool { return true })
+	return nil
+}
+
+// history tells of the entries and reports whether a change that they tell of is in force.
+func (t *teller) history(found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
+	for _, e := range found {
+		t.say("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, about(e))
+		if e.By != "" {
+			t.say("    asked for by %s: %s", e.By, e.Reason)
+		} else {
+			t.say("    %s", e.Text)
+		}
+		for _, s := range e.Steps {
+			a := Action{ID: s.ID, Control: e.Control, Change: s.Change, Status: s.Status, Reason: s.Reason, At: s.At, Event: e.Run}
+			words := t.Kinds.Describe(s.Change, s.Status.Made() || s.Status == ledger.Undone).String()
+			switch {
+			case s.Status.Made():
+				inForce = inForce || mine(s.Change)
+				a.Undo = remediation.UndoCommand(t.Kinds, s)
+				t.say("    %s  [%s]; to undo: %s", words, s.ID, cmp.Or(a.Undo, "impossible"))
+			case s.Status == ledger.Undone:
+				t.say("    %s  [%s], and it was put back by %s", words, s.ID, s.Undo)
+			default:
+				when := ""
+				if s.Status == ledger.Pending && !e.Due.IsZero() {
+					when = ", due " + clock(e.Due)
+				}
+				t.say("    %s: %s%s  [%s]%s", status(s.Status), words, when, s.ID, reason(s.Reason))
+			}
+			t.answer.Actions = append(t.answer.Actions, a)
+		}
+		if e.UnchangedReason != "" {
+			t.say("    left alone: %s", e.UnchangedReason)
+		}
+		if e.Actor != "" && e.By == "" {
+			t.say("    made so by %s", e.Actor)
+		}
+		for _, told := range e.Notifications {
+			t.say("    told %s (%s) on %s", cmp.Or(told.Owner, "the topic"), told.Kind, clock(told.At))
+		}
+		if e.Run != "" {
+			t.say("    because of event %s%s", e.Run, reason(e.Event))
+		}
+	}
+	return inForce
+}
+
+// cases tells what is due.
+func (t *teller) cases(cases []ledger.Case) {
+	for _, c := range cases {
+		t.answer.Cases = append(t.answer.Cases, Case{
+			Control: c.Control, Subject: c.Subject, Owner: c.Owner, Changes: c.Changes,
+			Opened: c.Opened, Told: c.Told, Due: c.Due, Closed: c.Closed, Outcome: string(c.Outcome),
+		})
+		if !c.Open() {
+			continue
+		}
+		for _, due := range c.Changes {
+			when := "at the next sweep"
+			if !c.Urgent {
+				when = "on " + clock(c.Due)
+			}
+			told := "its owner is not told yet"
+			if !c.Told.IsZero() {
+				told = fmt.Sprintf("%s was told on %s", cmp.Or(c.Owner, "the topic"), clock(c.Told))
+			}
+			t.say("\nDue %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), told)
+		}
+	}
+}
+
+// exempt tells of the user's exemption.
+func (t *teller) exempt(ctx context.Context, user string) error {
+	if user == "" {
+		return nil
+	}
+	contact, err := owner.Book{API: t.API}.Owner(ctx, user)
+	if err != nil {
+		return err
+	}
+	text, tagged := contact.Tags[exemption.Tag]
+	if !tagged {
+		return nil
+	}
+	now := t.Now()
+	e, fault := exemption.Parse(text, now)
+	switch {
+	case fault != nil:
+		t.say("\nExemption not honoured: %v.", fault)
+	case e.DaysLeft(now) < 0:
+		t.say("\nThe exemption of %s is over: %s.", user, e.Describe())
+	default:
+		t.say("\n%s is %s.", user, e.Describe())
+	}
+	return nil
+}
+
+// touches reports whether the entry has a change of the thing.
+func touches(e ledger.Entry, mine func(change.Change) bool) bool {
+	return slices.ContainsFunc(e.Steps, func(s ledger.Step) bool { return mine(s.Change) })
+}
+
+// mentions reports whether the entry, which changes nothing, tells of the thing.
+func mentions(e ledger.Entry, what string) bool {
+	return len(e.Steps) == 0 && (strings.Contains(e.Text, what) ||
+		slices.ContainsFunc(e.Facts, func(f notice.Fact) bool { return strings.Contains(f.Value, what) }))
+}
+
+// seen says who was seen to do something, in the entries that only tell.
+func seen(found []ledger.Entry) string {
+	if slices.ContainsFunc(found, func(e ledger.Entry) bool { return len(e.Steps) == 0 }) {
+		return " Warder saw what is told of above."
+	}
+	return " Warder saw nobody do it."
+}
+
+func about(e ledger.Entry) string {
+	if e.Subject == "" {
+		return ""
+	}
+	return ", about " + e.Subject
+}
+
+func of(user string) string {
+	if user == "" {
+		return ""
+	}
+	return " of " + user
+}
+
+func status(s ledger.Status) string {
+	return map[ledger.Status]string{
+		ledger.Observed: "would have in enforce", ledger.Pending: "announced", ledger.Held: "held back",
+		ledger.Skipped: "not done", ledger.Failed: "failed", ledger.Planned: "planned",
+	}[s]
+}
+
+func reason(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+
+func pick(yes bool, then, otherwise string) string {
+	if yes {
+		return then
+	}
+	return otherwise
+}
+
+// denied reports whether IAM refuses to say whose a key is, as it does for keys of other accounts.
+func denied(err error) bool {
+	var coded interface{ ErrorCode() string }
+	return errors.As(err, &coded) && coded.ErrorCode() == "AccessDenied"
+}

@@ -1,0 +1,124 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/metric"
+	"github.com/warder-aws/warder/pkg/remediation"
+)
+
+const key = "AKIAIOSFODNN7EXAMPLE"
+
+// invoked is the line of an invocation of control c as it is in the log.
+func invoked(err error, metrics metric.Sheet, args ...any) string {
+	var out bytes.Buffer
+	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r-1"})
+	logged(ctx, NewLog(&out).With("control", "c"), "c", metrics, err, args...)
+	return out.String()
+}
+
+func TestTheLogHasOneLineAnInvocationWithoutWholeKeyIDs(t *testing.T) {
+	for _, err := range []error{nil, errors.New("update access key " + key + ": Throttling")} {
+		line := invoked(err, metric.Sheet{}, "reason", "access key "+key)
+		if strings.Count(line, "\n") != 1 || !strings.Contains(line, `"control":"c","request_id":"r-1"`) {
+			t.Errorf("log %q", line)
+		}
+		if strings.Contains(line, key) || !strings.Contains(line, "…MPLE") {
+			t.Errorf("log %q holds a whole access key id, or not its end", line)
+		}
+		if failed := strings.Contains(line, `"level":"ERROR"`) && strings.Contains(line, "Throttling"); failed != (err != nil) {
+			t.Errorf("log %q of error %v", line, err)
+		}
+	}
+}
+
+// Lambda filters by level and time if it finds them under the names and in the form that it knows.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+func TestLambdaCanReadWhenALineWasWrittenAndAtWhichLevel(t *testing.T) {
+	for level, err := range map[string]error{"INFO": nil, "ERROR": errors.New("denied")} {
+		var line struct {
+			Level     string    `json:"level"`
+			Timestamp time.Time `json:"timestamp"` // RFC 3339, or it cannot be decoded
+		}
+		if err := json.Unmarshal([]byte(invoked(err, metric.Sheet{})), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Level != level || time.Since(line.Timestamp) > time.Minute {
+			t.Errorf("line %+v, want level %s, of now", line, level)
+		}
+	}
+}
+
+func TestWhatPeopleReadComesBeforeWhatIsForCloudWatch(t *testing.T) {
+	var metrics metric.Sheet
+	metrics.Add(metric.Findings, 2)
+	line := invoked(nil, metrics, "outcome", "told")
+	want := regexp.MustCompile(`^{"timestamp":"[^"]+","level":"INFO","msg":"invocation","control":"c","request_id":"r-1","outcome":"told","Control":"c","Findings":2,` +
+		`"_aws":{"Timestamp":[0-9]{13},"CloudWatchMetrics":\[{"Namespace":"Warder","Dimensions":\[\["Control"\]\],"Metrics":\[{"Name":"Findings","Unit":"Count"}\]}\]}}\n$`)
+	if !want.MatchString(line) {
+		t.Errorf("line %s\nwant %s", line, want)
+	}
+}
+
+// The texts are those of github.com/aws/aws-lambda-go.
+func TestWhatTheRuntimeSaysIsALineLikeTheOthers(t *testing.T) {
+	for _, tc := range []struct{ name, text, want string }{
+		{"a failure that the invocation's line has", `{"errorMessage":"denied","errorType":"errorString"}`, ""},
+		{"a panic", `{"errorMessage":"nil map","errorType":"plainError","stackTrace":[{"path":"main.go","line":1,"label":"main"}]}`, `nil map`},
+		{"anything else", "calling the handler function resulted in a panic of " + key, "a panic of …MPLE"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var out bytes.Buffer
+			if n, err := (spoken{NewLog(&out)}).Write([]byte(tc.text + "\n")); n != len(tc.text)+1 || err != nil {
+				t.Errorf("%d, %v", n, err)
+			}
+			var line struct{ Level, Msg, Error string }
+			if err := json.Unmarshal(out.Bytes(), &line); (tc.want == "") != (err != nil) {
+				t.Fatalf("log %q, %v", out.String(), err)
+			}
+			if tc.want != "" && (line.Level != "ERROR" || line.Msg != "runtime" || !strings.Contains(line.Error, tc.want)) {
+				t.Errorf("line %+v, want %q in it", line, tc.want)
+			}
+		})
+	}
+}
+
+func TestReleaseIsToldFromAnEvent(t *testing.T) {
+	for _, tc := range []struct {
+		name, raw string
+		want      remediation.ReleaseRequest
+		ok        bool
+	}{
+		{"a release", `{"release":{"by":"kim","reason":"right"}}`, remediation.ReleaseRequest{By: "kim", Reason: "right"}, true},
+		{"a release without a reason, which Release refuses", `{"release":{}}`, remediation.ReleaseRequest{}, true},
+		{"an event", `{"source":"aws.iam","detail":{"release":{"by":"mallory","reason":"x"}}}`, remediation.ReleaseRequest{}, false},
+		{"null", `{"release":null}`, remediation.ReleaseRequest{}, false},
+		{"no JSON", `{`, remediation.ReleaseRequest{}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, ok := release([]byte(tc.raw))
+			if diff := cmp.Diff(tc.want, got); diff != "" || ok != tc.ok {
+				t.Errorf("ok %v (-want +got):\n%s", ok, diff)
+			}
+		})
+	}
+}
+
+func TestAFunctionOfAnotherNameDoesNotStart(t *testing.T) {
+	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "warder-other")
+	_, err := setUp([]byte(`{"id":"undo"}`), nil, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), `"other": it is that of "undo"`) {
+		t.Errorf("err = %v", err)
+	}
+}

@@ -1,0 +1,219 @@
+// Package i18n holds what Warder has to tell as formats and arguments, so that it can be told in
+// another language than the one it was written in.
+//
+// A [Text] is an English format and what goes into it; arguments may be Texts themselves. Code is
+// written in English, with [F]. Another language is a catalogue: a JSON object from English formats
+// to formats of that language, in a file such as ko.json beside the code whose words it has. The
+// package of the file hands it over with [Register], and a catalogue is read when somebody asks for
+// its language and not before.
+//
+// The package knows neither what is told nor to whom, and never fails: what a catalogue does not have
+// is told in English. That none lacks anything is for a test to see.
+//
+// golang.org/x/text/message is the library of the field. It makes a binary 0.2 MB larger, does not
+// render a message inside a message, reads no catalogue from a file, and writes the number 1000 as
+// 1,000 unless told not to; of what it does beside, plural forms, Korean has none.
+package i18n
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+)
+
+// Message is words for people, in no language yet. The zero Text is empty.
+type Message struct {
+	form   form
+	format string
+	args   []any
+}
+
+// form says what a Text is made of.
+type form int
+
+const (
+	words  form = iota // a format, which catalogues translate, and its arguments
+	data               // a name, a number or the words of others, which stay as they are
+	joined             // Texts, with the format between them
+)
+
+// T is the Text of an English format with its arguments, as in [fmt.Sprintf]. The format must be a
+// constant: catalogues are checked against the formats that the code has. Without arguments a
+// percent sign is one.
+func T(format string, args ...any) Message {
+	if false {
+		_ = fmt.Sprintf(format, args...) // go vet checks the calls of F like those of Sprintf
+	}
+	return Message{words, format, args}
+}
+
+// Lookup is the Text of English words that are not known when the code is written, such as the title
+// of a control. A catalogue may have them.
+func Lookup(english string) Message { return Message{form: words, format: english} }
+
+// Literal is the Text of what is the same in every language.
+func Literal(text string) Message { return Message{form: data, format: text} }
+
+// Join is the Text of several, with the separator between them. Empty ones are left out.
+func Join(separator string, texts ...Message) Message {
+	t := Message{form: joined, format: separator}
+	for _, text := range texts {
+		if !text.Empty() {
+			t.args = append(t.args, text)
+		}
+	}
+	return t
+}
+
+// Sentences is the Text of several sentences, one after the other. Empty ones are left out.
+func Sentences(texts ...Message) Message { return Join(" ", texts...) }
+
+// And is the Text of an enumeration of data: "a", "a and b", "a and b and c".
+func And(names ...string) Message {
+	t := Message{}
+	for _, name := range names {
+		if t.Empty() {
+			t = Literal(name)
+		} else {
+			t = T("%s and %s", t, name)
+		}
+	}
+	return t
+}
+
+// Or returns the first of the Texts that is not empty, like [cmp.Or].
+func Or(texts ...Message) Message {
+	for _, t := range texts {
+		if !t.Empty() {
+			return t
+		}
+	}
+	return Message{}
+}
+
+// Empty reports whether there is nothing to tell.
+func (t Message) Empty() bool {
+	return t.format == "" && len(t.args) == 0 || t.form == joined && len(t.args) == 0
+}
+
+// Map returns the Text with each of its arguments replaced by what f makes of it. f is not given the
+// Texts among them, but their arguments.
+func (t Message) Map(f func(any) any) Message {
+	args := make([]any, len(t.args))
+	for i, a := range t.args {
+		if inner, ok := a.(Message); ok {
+			args[i] = inner.Map(f)
+		} else {
+			args[i] = f(a)
+		}
+	}
+	t.args = args
+	return t
+}
+
+// String is the Text in English.
+func (t Message) String() string { return t.render(nil) }
+
+// In is the Text in the language, an ISO 639-1 code, as far as its catalogues have it, and in English
+// for the rest.
+func (t Message) In(language string) string { return t.render(Catalogue(language)) }
+
+func (t Message) render(catalogue map[string]string) string {
+	if t.form == data {
+		return t.format
+	}
+	args := make([]any, len(t.args))
+	for i, a := range t.args {
+		args[i] = a
+		if inner, ok := a.(Message); ok {
+			args[i] = inner.render(catalogue)
+		}
+	}
+	if t.form == joined {
+		var b strings.Builder
+		for i, a := range args {
+			if i > 0 {
+				b.WriteString(t.format)
+			}
+			fmt.Fprint(&b, a)
+		}
+		return b.String()
+	}
+	format := t.format
+	if other, ok := catalogue[format]; ok {
+		format = other
+	}
+	if len(args) == 0 {
+		return format
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// Fault is an error that people are told of: what went wrong in words for them, because of an error
+// whose words are those of a program, and may be nil.
+type Fault struct {
+	Text Message
+	Err  error
+}
+
+// Error implements error.
+func (f Fault) Error() string { return f.told().String() }
+
+// Unwrap returns the error that it is because of.
+func (f Fault) Unwrap() error { return f.Err }
+
+func (f Fault) told() Message {
+	if f.Err == nil {
+		return f.Text
+	}
+	return Join(": ", f.Text, Error(f.Err))
+}
+
+// Error is the Text of an error: that of its [Fault] if it has one, else what it says, as it is.
+func Error(err error) Message {
+	var f Fault
+	if errors.As(err, &f) {
+		return f.told()
+	}
+	return Literal(err.Error())
+}
+
+// registered are the catalogues of each language as they were handed over, read what they came to.
+var (
+	lock       sync.Mutex
+	registered = map[string][][]byte{}
+	read       = map[string]map[string]string{}
+)
+
+// Register adds the catalogue to those of the language. It is a JSON object of strings. A package
+// calls it in an init function with its own.
+func Register(language string, catalogue []byte) {
+	lock.Lock()
+	defer lock.Unlock()
+	registered[language] = append(registered[language], catalogue)
+	delete(read, language)
+}
+
+// Catalogue is all that the catalogues of the language have, by English format. It is not to be
+// written to. One that cannot be read counts for nothing: in English it can be told all the same.
+func Catalogue(language string) map[string]string {
+	lock.Lock()
+	defer lock.Unlock()
+	if len(registered[language]) == 0 {
+		return nil
+	}
+	if read[language] == nil {
+		all := map[string]string{}
+		for _, catalogue := range registered[language] {
+			var entries map[string]string
+			if json.Unmarshal(catalogue, &entries) == nil {
+				maps.Copy(all, entries)
+			}
+		}
+		read[language] = all
+	}
+	return read[language]
+}

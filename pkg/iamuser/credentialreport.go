@@ -1,0 +1,214 @@
+package iamuser
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+)
+
+// ReportAPI are the operations that the report is got with.
+type ReportAPI interface {
+	GenerateCredentialReport(context.Context, *iam.GenerateCredentialReportInput, ...func(*iam.Options)) (*iam.GenerateCredentialReportOutput, error)
+	GetCredentialReport(context.Context, *iam.GetCredentialReportInput, ...func(*iam.Options)) (*iam.GetCredentialReportOutput, error)
+}
+
+// ReportUser is what the report says of one IAM user.
+type ReportUser struct {
+	Name     string
+	Created  time.Time
+	Password ReportPassword
+	Keys     [2]ReportKey
+}
+
+// ReportPassword is a user's console password. A zero time is one that the report does not know.
+type ReportPassword struct {
+	Enabled       bool
+	Used, Changed time.Time
+}
+
+// ReportKey is one of a user's two places for access keys. The report does not tell the key's id.
+type ReportKey struct {
+	Active bool
+	// Rotated is when the key was created or its status last changed; zero means that there is no key.
+	Rotated time.Time
+	// Used is when it was last used; zero means never, as far as IAM knows.
+	Used time.Time
+}
+
+// Exists reports whether there is a key in the place.
+func (k ReportKey) Exists() bool { return k.Active || !k.Rotated.IsZero() }
+
+// pauses are the waits for a report that is being made. IAM says that it is asked for every four
+// hours at most, and not how long it takes
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GenerateCredentialReport.html).
+var pauses = []time.Duration{
+	500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second, 30 * time.Second,
+}
+
+// FetchReport has the report made if IAM has none of the last four hours, waits for it, and reads it. It
+// waits a minute at most. Like [Parse] it may return users and an error.
+func FetchReport(ctx context.Context, api ReportAPI, sleep func(context.Context, time.Duration)) ([]ReportUser, error) {
+	for _, pause := range append(pauses, 0) {
+		out, err := api.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
+		if err != nil {
+			return nil, fmt.Errorf("generate credential report: %w", err)
+		}
+		if out.State == types.ReportStateTypeComplete {
+			got, err := api.GetCredentialReport(ctx, &iam.GetCredentialReportInput{})
+			if err == nil {
+				return ParseReport(got.Content)
+			}
+			if !notReady(err) {
+				return nil, fmt.Errorf("get credential report: %w", err)
+			}
+		}
+		if pause > 0 {
+			sleep(ctx, pause)
+		}
+	}
+	return nil, errors.New("get credential report: it is not ready after a minute")
+}
+
+// notReady reports whether err says that the report is to be asked for again.
+func notReady(err error) bool {
+	var (
+		absent  *types.CredentialReportNotPresentException
+		expired *types.CredentialReportExpiredException
+		pending *types.CredentialReportNotReadyException
+	)
+	return errors.As(err, &absent) || errors.As(err, &expired) || errors.As(err, &pending)
+}
+
+// ParseReport reads a report. Its columns are found by their names, so that new ones do no harm. The root
+// user is not among the users. A row that cannot be read is an error that names row and column; the
+// users of the others are returned with it.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
+func ParseReport(report []byte) ([]ReportUser, error) {
+	rows := csv.NewReader(bytes.NewReader(report))
+	rows.ReuseRecord = true
+	header, err := rows.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read credential report: %w", err)
+	}
+	columns := map[string]int{}
+	for i, name := range header {
+		columns[name] = i
+	}
+	var faults []error
+	for _, name := range required() {
+		if _, ok := columns[name]; !ok {
+			faults = append(faults, fmt.Errorf("read credential report: no column %s", name))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	var users []ReportUser
+	for {
+		fields, err := rows.Read()
+		if err == io.EOF {
+			return users, errors.Join(faults...)
+		}
+		if err != nil {
+			return users, errors.Join(append(faults, fmt.Errorf("read credential report: %w", err))...)
+		}
+		line, _ := rows.FieldPos(0)
+		r := row{columns: columns, fields: fields, line: line}
+		user := r.user()
+		switch {
+		case r.fault != nil:
+			faults = append(faults, r.fault)
+		case user.Name == root:
+		default:
+			users = append(users, user)
+		}
+	}
+}
+
+// root is the name of the root user's row, which no IAM user can have.
+const root = "<root_account>"
+
+func required() []string {
+	names := []string{"user", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed"}
+	for _, key := range ofKeys {
+		names = append(names, key.active, key.rotated, key.used)
+	}
+	return names
+}
+
+// ofKeys are the columns of a user's access keys.
+var ofKeys = [len(ReportUser{}.Keys)]struct{ active, rotated, used string }{
+	{"access_key_1_active", "access_key_1_last_rotated", "access_key_1_last_used_date"},
+	{"access_key_2_active", "access_key_2_last_rotated", "access_key_2_last_used_date"},
+}
+
+// row is a row that is being read; fault is the first thing in it that could not be.
+type row struct {
+	columns map[string]int
+	fields  []string
+	line    int
+	fault   error
+}
+
+func (r *row) user() ReportUser {
+	u := ReportUser{
+		// A copy: the name is kept, and the row that it is part of would be with it.
+		Name: strings.Clone(r.fields[r.columns["user"]]), Created: r.time("user_creation_time"),
+		Password: ReportPassword{Enabled: r.flag("password_enabled"), Used: r.time("password_last_used"), Changed: r.time("password_last_changed")},
+	}
+	for i, key := range ofKeys {
+		u.Keys[i] = ReportKey{Active: r.flag(key.active), Rotated: r.time(key.rotated), Used: r.time(key.used)}
+	}
+	if u.Name == "" {
+		r.fail("user", "empty")
+	}
+	return u
+}
+
+// nothing lists the values that say that there is nothing to say.
+var nothing = []string{"N/A", "no_information", "not_supported"}
+
+func (r *row) value(column string) (value string, ok bool) {
+	value = r.fields[r.columns[column]]
+	for _, n := range nothing {
+		if strings.EqualFold(value, n) {
+			return "", false
+		}
+	}
+	return value, true
+}
+
+// flag reads true or false, in whatever case: the documentation has capitals, the reports have not.
+func (r *row) flag(column string) bool {
+	value, ok := r.value(column)
+	if ok && !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
+		r.fail(column, "neither true nor false")
+	}
+	return strings.EqualFold(value, "true")
+}
+
+func (r *row) time(column string) time.Time {
+	value, ok := r.value(column)
+	if !ok {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		r.fail(column, "not a time")
+	}
+	return t.UTC()
+}
+
+func (r *row) fail(column, why string) {
+	if r.fault == nil {
+		r.fault = fmt.Errorf("read credential report: line %d, %s: %s", r.line, column, why)
+	}
+}

@@ -1,0 +1,101 @@
+// Package iamuser finds and lists IAM users: the one that an event names by unique id, name or ARN,
+// all of the account, several side by side, and what the credential report says of each. It reads
+// and never writes, and decides nothing.
+//
+// IAM is one endpoint for the whole account and throttles hard, so [ForEach] keeps few calls under
+// way at a time. The credential report is a hint, not a proof: it is up to four hours old, and its
+// last_rotated is when a key was created or its status last changed, so a key that was made inactive
+// and active again looks young. A key is at least as old as the report says, never younger.
+package iamuser
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/warder-aws/warder/pkg/change"
+)
+
+// UserLister is the operation that users are found with.
+type UserLister interface {
+	ListUsers(context.Context, *iam.ListUsersInput, ...func(*iam.Options)) (*iam.ListUsersOutput, error)
+}
+
+// All yields every user of the account, page by page. After an error it ends. The users have
+// neither tags nor a permissions boundary
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html).
+func All(ctx context.Context, api UserLister) iter.Seq2[types.User, error] {
+	return func(yield func(types.User, error) bool) {
+		pages := iam.NewListUsersPaginator(api, &iam.ListUsersInput{})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(types.User{}, fmt.Errorf("list users: %w", err))
+				return
+			}
+			for _, user := range page.Users {
+				if !yield(user, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// ResolveName returns the name of the user that resource names: its unique id (AIDA…, which is what AWS
+// Config gives and no other IAM operation takes), its ARN, or its name. ok is false when no user
+// of the account is meant, or the user is gone.
+func ResolveName(ctx context.Context, api UserLister, resource string) (name string, ok bool, err error) {
+	if parsed, err := arn.Parse(resource); err == nil {
+		kind, path, _ := strings.Cut(parsed.Resource, "/")
+		if parsed.Service != "iam" || kind != "user" {
+			return "", false, nil
+		}
+		name := path[strings.LastIndex(path, "/")+1:]
+		return name, name != "", nil
+	}
+	if strings.HasPrefix(resource, "arn:") { // no name has a colon
+		return "", false, nil
+	}
+	if !IsUniqueID(resource) {
+		return resource, resource != "", nil
+	}
+	for user, err := range All(ctx, api) {
+		if err != nil {
+			return "", false, err
+		}
+		// A user may be named like an id: the id decides.
+		if aws.ToString(user.UserId) == resource {
+			return aws.ToString(user.UserName), true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// IsUniqueID reports whether text has the form of an IAM user's unique id
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes).
+func IsUniqueID(text string) bool {
+	return len(text) >= 16 && strings.HasPrefix(text, "AIDA") && strings.ToUpper(text) == text && !strings.ContainsAny(text, "-_@+=,./")
+}
+
+// RetryUntilVisible calls read again when it says that the thing is gone, after one second and after two
+// more: IAM is eventually consistent, and a user may be heard of before it can be read
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html).
+func RetryUntilVisible(ctx context.Context, sleep func(context.Context, time.Duration), read func() error) error {
+	err := read()
+	for _, pause := range []time.Duration{time.Second, 2 * time.Second} {
+		if !change.NotFound(err) {
+			return err
+		}
+		sleep(ctx, pause)
+		err = read()
+	}
+	return err
+}

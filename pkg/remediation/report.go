@@ -1,0 +1,73 @@
+package remediation
+
+import (
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
+	"github.com/warder-aws/warder/pkg/notice"
+)
+
+// Outcome is a run in one word.
+type Outcome string
+
+// The outcomes of a run. A run with several findings has the one that stands first here.
+const (
+	Failed      Outcome = "failed"       // something was tried and is not so
+	Changed     Outcome = "changed"      // something was changed
+	WouldChange Outcome = "would_change" // something would have been changed in enforce
+	Notified    Outcome = "told"         // somebody was told of something
+	Skipped     Outcome = "skipped"      // something was rightly not done; the reason says why
+	Nothing     Outcome = "nothing"      // there was nothing to do
+)
+
+var order = []Outcome{Nothing, Skipped, Notified, WouldChange, Changed, Failed}
+
+func rank(o Outcome) int {
+	for i, candidate := range order {
+		if candidate == o {
+			return i
+		}
+	}
+	return -1
+}
+
+// Report is what a function answers. Its JSON stays compatible: fields are added, never renamed.
+type Report struct {
+	Control  string           `json:"control"`
+	Event    string           `json:"event"`
+	Outcome  Outcome          `json:"outcome"`
+	Reason   string           `json:"reason"`
+	Severity control.Severity `json:"severity"`
+	Changes  []ReportedChange `json:"changes"`
+	Notices  []ReportedNotice `json:"notices"`
+	// Metrics is what was measured in the run. It goes into the log, not into the answer.
+	Metrics metric.Sheet `json:"-"`
+}
+
+// ReportedChange is a change and how far it came.
+type ReportedChange struct {
+	ID string `json:"id"`
+	change.Change
+	Status ledger.Status `json:"status"`
+	Reason string        `json:"reason"`
+}
+
+// ReportedNotice is a notice that SNS accepted during the run.
+type ReportedNotice struct {
+	Kind     notice.Kind `json:"kind"`
+	Severity string      `json:"severity"`
+	Title    string      `json:"title"`
+	Owner    string      `json:"owner"`
+}
+
+// note raises the report's outcome to o if that stands above it. The first reason for the outcome
+// that stands is kept.
+func (r *Report) note(o Outcome, reason string) {
+	switch {
+	case rank(o) > rank(r.Outcome):
+		r.Outcome, r.Reason = o, reason
+	case o == r.Outcome && r.Reason == "":
+		r.Reason = reason
+	}
+}

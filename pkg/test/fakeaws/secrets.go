@@ -1,0 +1,294 @@
+package fakeaws
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+)
+
+// Secret is a secret of Secrets Manager.
+type Secret struct {
+	Created     time.Time `json:"created"`
+	Changed     time.Time `json:"changed"` // when it was last modified in any way
+	Deleted     time.Time `json:"deleted,omitzero"`
+	Description string    `json:"description,omitempty"`
+	Policy      Document  `json:"policy,omitempty"`
+	// Version is the id of the version that is current; empty while the secret has no value.
+	Version string `json:"version,omitempty"`
+	// Previous is the version that was current before; empty if there was none.
+	Previous string `json:"previous,omitempty"`
+	// Value is not part of the state: it is random.
+	Value string `json:"-"`
+}
+
+// keyQuota is how many access keys a user can have
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+const keyQuota = 2
+
+// CreateAccessKey creates an access key, another one each time.
+func (a *Account) CreateAccessKey(_ context.Context, in *iam.CreateAccessKeyInput, _ ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error) {
+	return call(a, "iam:CreateAccessKey", func() (*iam.CreateAccessKeyOutput, error) {
+		user, err := a.user(in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		if len(user.Keys) >= keyQuota {
+			return nil, exceeded("Cannot exceed quota for AccessKeysPerUser: %d", keyQuota)
+		}
+		key := Key{
+			ID: "AKIA" + scramble(16, "id", len(a.made)), Secret: scramble(40, "secret", len(a.made)),
+			Status: string(types.StatusTypeActive), Created: a.time(),
+		}
+		a.made, user.Keys = append(a.made, key), append(user.Keys, key)
+		return &iam.CreateAccessKeyOutput{AccessKey: &types.AccessKey{
+			UserName: in.UserName, AccessKeyId: &key.ID, SecretAccessKey: &key.Secret, Status: types.StatusTypeActive, CreateDate: &key.Created,
+		}}, nil
+	})
+}
+
+// scramble returns n letters and digits that follow from what it is given.
+func scramble(n int, parts ...any) string {
+	sum := sha256.Sum256(fmt.Append(nil, parts...))
+	return base32.StdEncoding.EncodeToString(sum[:])[:n]
+}
+
+// MadeKey stands, as the id of a key in what [Account.Alter] is given, for the last key that was
+// created here, if the user still has it: whoever writes the state cannot know its id.
+const MadeKey = "MADE"
+
+// time is when something changes.
+func (a *Account) time() time.Time {
+	if a.Now == nil {
+		return time.Time{}
+	}
+	return a.Now()
+}
+
+// keep puts the keys that were created here in the place of those that stand for them.
+func (a *Account) keep(name string, user *User) {
+	if user == nil {
+		return
+	}
+	var kept []Key
+	for _, key := range user.Keys {
+		if key.ID != MadeKey {
+			kept = append(kept, key)
+		} else if before, ok := a.state.Users[name]; ok && len(a.made) > 0 {
+			at := slices.IndexFunc(before.Keys, func(k Key) bool { return k.ID == a.made[len(a.made)-1].ID })
+			if at >= 0 {
+				key.ID, key.Secret, key.Created = before.Keys[at].ID, before.Keys[at].Secret, before.Keys[at].Created
+				kept = append(kept, key)
+			}
+		}
+	}
+	user.Keys = kept
+}
+
+// Comparable is the state with the ids of keys that were created here replaced, so that two accounts
+// to which the same was done are the same, whatever their keys are called.
+func (a *Account) Comparable() State {
+	s := a.State()
+	names := []string{}
+	for _, key := range a.Made() {
+		name := "a key that was made and is gone"
+		for _, user := range sorted(s.Users) {
+			if i := slices.IndexFunc(s.Users[user].Keys, func(k Key) bool { return k.ID == key.ID }); i >= 0 {
+				name = fmt.Sprintf("key %d of %s", i+1, user)
+				s.Users[user].Keys[i].ID = name
+			}
+		}
+		names = append(names, key.ID, name)
+	}
+	named := strings.NewReplacer(names...)
+	for _, secret := range s.Secrets {
+		secret.Version, secret.Previous = named.Replace(secret.Version), named.Replace(secret.Previous)
+	}
+	return s
+}
+
+// Made returns every access key that was created here, with its secret, deleted ones too.
+func (a *Account) Made() []Key {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.made)
+}
+
+// Stored returns the values of the secrets that are not deleted, by name.
+func (a *Account) Stored() map[string]string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	stored := map[string]string{}
+	for name, s := range a.state.Secrets {
+		if s.Deleted.IsZero() && s.Value != "" {
+			stored[name] = s.Value
+		}
+	}
+	return stored
+}
+
+// secret finds a secret, and its name, by name or by ARN.
+func (a *Account) secret(id *string, deletedToo bool) (string, *Secret, error) {
+	name := aws.ToString(id)
+	for other := range a.state.Secrets {
+		if name == *a.secretARN(other) {
+			name = other
+		}
+	}
+	s, ok := a.state.Secrets[name]
+	if !ok {
+		return "", nil, &secrets.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret.")}
+	}
+	if !deletedToo && !s.Deleted.IsZero() {
+		return "", nil, &secrets.InvalidRequestException{Message: aws.String("You can't perform this operation on the secret because it was marked for deletion.")}
+	}
+	return name, s, nil
+}
+
+func (a *Account) secretARN(name string) *string {
+	return aws.String("arn:aws:secretsmanager:us-east-1:" + a.state.ID + ":secret:" + name + "-" + scramble(6, name))
+}
+
+// current is the label of a secret's current version.
+const current = "AWSCURRENT"
+
+// DescribeSecret describes a secret, one that is marked for deletion too, without its value.
+func (a *Account) DescribeSecret(_ context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
+	return call(a, "secretsmanager:DescribeSecret", func() (*secretsmanager.DescribeSecretOutput, error) {
+		name, s, err := a.secret(in.SecretId, true)
+		if err != nil {
+			return nil, err
+		}
+		out := &secretsmanager.DescribeSecretOutput{
+			ARN: a.secretARN(name), Name: &name, Description: aws.String(s.Description),
+			CreatedDate: aws.Time(s.Created), LastChangedDate: aws.Time(s.Changed),
+		}
+		if !s.Deleted.IsZero() {
+			out.DeletedDate = aws.Time(s.Deleted)
+		}
+		if s.Version != "" {
+			out.VersionIdsToStages = map[string][]string{s.Version: {current}}
+		}
+		if s.Previous != "" {
+			out.VersionIdsToStages[s.Previous] = []string{"AWSPREVIOUS"}
+		}
+		return out, nil
+	})
+}
+
+// CreateSecret creates a secret without a value.
+func (a *Account) CreateSecret(_ context.Context, in *secretsmanager.CreateSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error) {
+	return call(a, "secretsmanager:CreateSecret", func() (*secretsmanager.CreateSecretOutput, error) {
+		switch s, ok := a.state.Secrets[aws.ToString(in.Name)]; {
+		case ok && !s.Deleted.IsZero():
+			return nil, &secrets.InvalidRequestException{Message: aws.String("You can't create this secret because a secret with this name is already scheduled for deletion.")}
+		case ok:
+			return nil, &secrets.ResourceExistsException{Message: aws.String("The operation failed because the secret already exists.")}
+		}
+		if a.state.Secrets == nil {
+			a.state.Secrets = map[string]*Secret{}
+		}
+		a.state.Secrets[*in.Name] = &Secret{Created: a.time(), Changed: a.time(), Description: aws.ToString(in.Description)}
+		return &secretsmanager.CreateSecretOutput{ARN: a.secretARN(*in.Name), Name: in.Name}, nil
+	})
+}
+
+// RestoreSecret takes the mark for deletion off a secret.
+func (a *Account) RestoreSecret(_ context.Context, in *secretsmanager.RestoreSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error) {
+	return call(a, "secretsmanager:RestoreSecret", func() (*secretsmanager.RestoreSecretOutput, error) {
+		name, s, err := a.secret(in.SecretId, true)
+		if err != nil {
+			return nil, err
+		}
+		s.Deleted, s.Changed = time.Time{}, a.time()
+		return &secretsmanager.RestoreSecretOutput{ARN: a.secretARN(name), Name: &name}, nil
+	})
+}
+
+// PutResourcePolicy gives a secret its policy.
+func (a *Account) PutResourcePolicy(_ context.Context, in *secretsmanager.PutResourcePolicyInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.PutResourcePolicyOutput, error) {
+	return call(a, "secretsmanager:PutResourcePolicy", func() (*secretsmanager.PutResourcePolicyOutput, error) {
+		name, s, err := a.secret(in.SecretId, false)
+		if err != nil {
+			return nil, err
+		}
+		if !json.Valid([]byte(aws.ToString(in.ResourcePolicy))) {
+			return nil, &secrets.MalformedPolicyDocumentException{Message: aws.String("This resource policy contains invalid JSON.")}
+		}
+		s.Policy, s.Changed = Document(*in.ResourcePolicy), a.time()
+		return &secretsmanager.PutResourcePolicyOutput{ARN: a.secretARN(name), Name: &name}, nil
+	})
+}
+
+// PutSecretValue gives a secret a new current version, whose id is the request's token. Of older
+// versions the last one alone is kept
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
+func (a *Account) PutSecretValue(_ context.Context, in *secretsmanager.PutSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error) {
+	return call(a, "secretsmanager:PutSecretValue", func() (*secretsmanager.PutSecretValueOutput, error) {
+		name, s, err := a.secret(in.SecretId, false)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(aws.ToString(in.ClientRequestToken)); n < 32 || n > 64 {
+			return nil, &secrets.InvalidParameterException{Message: aws.String("ClientRequestToken must be 32 to 64 characters long.")}
+		}
+		out := &secretsmanager.PutSecretValueOutput{ARN: a.secretARN(name), Name: &name, VersionId: in.ClientRequestToken, VersionStages: []string{current}}
+		switch *in.ClientRequestToken {
+		case s.Version:
+			if s.Value != aws.ToString(in.SecretString) {
+				return nil, &secrets.ResourceExistsException{Message: aws.String("The version already exists, with another value.")}
+			}
+			return out, nil
+		case s.Previous:
+			return nil, &secrets.ResourceExistsException{Message: aws.String("The version already exists, and is not the current one.")}
+		}
+		s.Previous, s.Version, s.Value, s.Changed = s.Version, *in.ClientRequestToken, aws.ToString(in.SecretString), a.time()
+		return out, nil
+	})
+}
+
+// GetSecretValue returns the current value of a secret.
+func (a *Account) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return call(a, "secretsmanager:GetSecretValue", func() (*secretsmanager.GetSecretValueOutput, error) {
+		name, s, err := a.secret(in.SecretId, false)
+		if err != nil {
+			return nil, err
+		}
+		if s.Value == "" {
+			return nil, &secrets.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret value for staging label: " + current)}
+		}
+		return &secretsmanager.GetSecretValueOutput{
+			ARN: a.secretARN(name), Name: &name, SecretString: aws.String(s.Value), VersionId: aws.String(s.Version), VersionStages: []string{current},
+		}, nil
+	})
+}
+
+// DeleteSecret marks a secret for deletion
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
+func (a *Account) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error) {
+	return call(a, "secretsmanager:DeleteSecret", func() (*secretsmanager.DeleteSecretOutput, error) {
+		name, s, err := a.secret(in.SecretId, false)
+		if err != nil {
+			return nil, err
+		}
+		days := int64(30)
+		if in.RecoveryWindowInDays != nil {
+			days = *in.RecoveryWindowInDays
+		}
+		if days < 7 || days > 30 {
+			return nil, &secrets.InvalidParameterException{Message: aws.String("RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")}
+		}
+		s.Deleted, s.Changed = a.time().AddDate(0, 0, int(days)), a.time()
+		return &secretsmanager.DeleteSecretOutput{ARN: a.secretARN(name), Name: &name, DeletionDate: aws.Time(s.Deleted)}, nil
+	})
+}

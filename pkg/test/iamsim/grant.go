@@ -1,0 +1,170 @@
+package iamsim
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// A Statement of a policy of an identity that allows something.
+type Statement struct {
+	Sid       string                     `json:",omitempty"`
+	Effect    string                     // Allow
+	Action    list                       // iam:GetUser
+	Resource  list                       // ARNs, with wildcards
+	Condition map[string]map[string]list `json:",omitempty"` // values by operator, by key
+}
+
+// A Policy is what its statements allow.
+type Policy []Statement
+
+// ParsePolicy reads the document of a policy. One that denies, or allows all but something, is an
+// error: what is made of a policy here would not be true of it.
+func ParsePolicy(document []byte) (Policy, error) {
+	var read struct {
+		Version, ID string
+		Statement   Policy
+	}
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&read); err != nil {
+		return nil, fmt.Errorf("decode policy: %w", err)
+	}
+	for _, s := range read.Statement {
+		if s.Effect != "Allow" || len(s.Action) == 0 || len(s.Resource) == 0 {
+			return nil, errors.New("decode policy: a statement that does not allow actions on resources")
+		}
+	}
+	return read.Statement, nil
+}
+
+// Document is the policy as IAM has it.
+func (p Policy) Document() (json.RawMessage, error) {
+	if p == nil {
+		p = Policy{} // it allows nothing
+	}
+	document, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": p})
+	if err != nil {
+		return nil, fmt.Errorf("encode policy: %w", err)
+	}
+	return document, nil
+}
+
+// A Grant is one action on one resource that a statement of a policy allows.
+type Grant struct {
+	Statement        int // index
+	Action, Resource string
+}
+
+// Grants are all that the policy grants.
+func (p Policy) Grants() []Grant {
+	var all []Grant
+	for i, s := range p {
+		for _, action := range s.Action {
+			for _, resource := range s.Resource {
+				all = append(all, Grant{i, action, resource})
+			}
+		}
+	}
+	return all
+}
+
+// Without is the policy with everything but the grant.
+func (p Policy) Without(g Grant) Policy {
+	var rest Policy
+	for i, s := range p {
+		if i != g.Statement {
+			rest = append(rest, s)
+			continue
+		}
+		others := s
+		others.Action = slices.DeleteFunc(slices.Clone(s.Action), func(action string) bool { return action == g.Action })
+		if len(others.Action) > 0 {
+			rest = append(rest, others)
+		}
+		same := s
+		same.Action = list{g.Action}
+		same.Resource = slices.DeleteFunc(slices.Clone(s.Resource), func(resource string) bool { return resource == g.Resource })
+		if len(same.Resource) > 0 {
+			rest = append(rest, same)
+		}
+	}
+	return rest
+}
+
+// With is the policy with one more statement.
+func (p Policy) With(s Statement) Policy { return append(slices.Clone(p), s) }
+
+// Wider is the policy with the grant for every resource.
+func (p Policy) Wider(g Grant) Policy {
+	s := p[g.Statement]
+	s.Action, s.Resource = list{g.Action}, list{"*"}
+	return p.Without(g).With(s)
+}
+
+// A Limit is one key of the conditions of a statement.
+type Limit struct {
+	Statement     int // index
+	Operator, Key string
+}
+
+// Limits are the conditions of the policy.
+func (p Policy) Limits() []Limit {
+	var all []Limit
+	for i, s := range p {
+		for operator, keys := range s.Condition {
+			for key := range keys {
+				all = append(all, Limit{i, operator, key})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Limit) int {
+		return slices.Compare([]string{fmt.Sprintf("%04d", a.Statement), a.Operator, a.Key}, []string{fmt.Sprintf("%04d", b.Statement), b.Operator, b.Key})
+	})
+	return all
+}
+
+// Unlimited is the policy without the condition.
+func (p Policy) Unlimited(l Limit) Policy { return p.limited(l, nil) }
+
+// WithoutValue is the policy whose condition has not the value; without its last value the condition
+// is gone.
+func (p Policy) WithoutValue(l Limit, value string) Policy {
+	rest := slices.DeleteFunc(slices.Clone(p[l.Statement].Condition[l.Operator][l.Key]), func(v string) bool { return v == value })
+	return p.limited(l, rest)
+}
+
+// limited is the policy whose condition has those values, or is not there when there are none.
+func (p Policy) limited(l Limit, to list) Policy {
+	changed := slices.Clone(p)
+	conditions := map[string]map[string]list{}
+	for operator, keys := range p[l.Statement].Condition {
+		for key, values := range keys {
+			if operator == l.Operator && key == l.Key {
+				if values = to; len(values) == 0 {
+					continue
+				}
+			}
+			if conditions[operator] == nil {
+				conditions[operator] = map[string]list{}
+			}
+			conditions[operator][key] = values
+		}
+	}
+	changed[l.Statement].Condition = conditions
+	return changed
+}
+
+// A list is what IAM takes alone or in an array.
+type list []string
+
+func (l *list) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*l = list{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(l))
+}

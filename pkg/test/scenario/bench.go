@@ -1,0 +1,58 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/test/benchratio"
+)
+
+// Bench measures the planner with the first event of the named story, over the account in memory, by what
+// it takes to read the event's JSON.
+func Bench(b *testing.B, c Control, name string) {
+	b.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		b.Fatal(err)
+	}
+	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
+	if err != nil {
+		b.Fatal(err)
+	}
+	archive, err := txtar.ParseFile(filepath.Join("testdata", name+".txtar"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, _, err := parse(archive, described)
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := &harness{Control: c, described: described}
+	w, err := h.begin(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := event.Decode(s.events[0].data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	none := func(context.Context) ([]ledger.Case, error) { return nil, nil }
+	benchratio.Compare(b,
+		benchratio.Side{Name: "json.Unmarshal", Do: func() error { var v any; return json.Unmarshal(s.events[0].data, &v) }},
+		benchratio.Side{Name: "Plan of " + strings.ReplaceAll(name, "-", " "), Do: func() error {
+			w.calls = w.calls[:0]
+			_, err := remediation.Inspect(context.Background(), w.runner.Planner, e, none, e.Time)
+			return err
+		}},
+	)
+}

@@ -1,0 +1,569 @@
+package scenario
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+)
+
+// world is an account with Warder at work in it.
+type world struct {
+	story
+	harness   *harness
+	account   *fakeaws.Account
+	bystander *fakeaws.Account // the same account without Warder; nil where nobody asks for it
+	store     *ledger.Memory
+	sent      []notice.Message // what was published, in its order
+	runner    *remediation.Runner
+	log       bytes.Buffer
+	answers   []answer                     // what the function answered
+	called    map[string]bool              // operations that handling events called
+	changes   []remediation.ReportedChange // that were reported, in their order, each as it was the last time
+	now       time.Time                    // the wall clock, which requests move
+	stuck     map[string]bool              // events that fail, and keep failing however often they are retried
+	by        string                       // who invokes the function; the event's name if empty
+	moments   []*moment                    // how it was before each event, and at the end
+	like      *world                       // the same without the fault; nil if it is that
+
+	// meets, when set, is asked before and after each call to AWS takes effect; an error is the answer.
+	meets  func(c call, after bool) error
+	calls  []call   // what was called since the last moment
+	asking string   // the user whose tags are being read, which say who owns it and what it is exempt from
+	cancel func()   // ends the context of what is running
+	lies   []string // what was said to be done and is not
+
+	recorder *recorder // of the calls and what they are for; nil where nobody asks for it
+
+	allKeys []fakeaws.Key // see keys
+	after   *left         // see beyond
+}
+
+// errors are those that the function answered, one a line.
+func (w *world) errors() string {
+	var b strings.Builder
+	for _, a := range w.answers {
+		fmt.Fprintln(&b, a.err)
+	}
+	return b.String()
+}
+
+// remembering is how many calls were made to the ledger since the last moment.
+func (w *world) remembering() int {
+	n := 0
+	for _, c := range w.calls {
+		if service(c.operation) == "dynamodb" {
+			n++
+		}
+	}
+	return n
+}
+
+// answer is what the function answered.
+type answer struct {
+	report remediation.Report
+	err    error
+}
+
+// call is a call to AWS, and what it is for.
+type call struct {
+	operation string // as IAM's policies name it
+	// guards is of what it is read whether it may be changed: see covers. Empty for all other calls.
+	guards string
+}
+
+// Calls that guard: everything, what is a user's, or things, of which the ledger has the partitions, one a line.
+const (
+	everything = "everything"
+	ofUser     = "user "
+	ofThing    = "thing "
+)
+
+// covers reports whether the change must not be made when the call fails.
+func (c call) covers(what change.Change) bool {
+	user, isUser := strings.CutPrefix(c.guards, ofUser)
+	thing, isThing := strings.CutPrefix(c.guards, ofThing)
+	switch {
+	case isUser:
+		return what.Subject == user
+	case isThing:
+		return strings.Contains(thing, "#"+what.Kind+"#"+what.Subject+"#"+what.Target+"\n")
+	default:
+		return c.guards == everything
+	}
+}
+
+// each are the guards that the call reads, one by one: a call can be of several things.
+func (c call) each() []call {
+	things, ok := strings.CutPrefix(c.guards, ofThing)
+	if !ok {
+		return []call{c}
+	}
+	var all []call
+	for thing := range strings.Lines(things) {
+		all = append(all, call{c.operation, ofThing + thing})
+	}
+	return all
+}
+
+// reads reports whether the call reads the guard of one thing.
+func (c call) reads(guard string) bool {
+	return slices.ContainsFunc(c.each(), func(one call) bool { return one.guards == guard && strings.HasPrefix(guard, ofThing) })
+}
+
+func (w *world) meet(operation, guards string, after bool) error {
+	c := call{operation, guards}
+	if !after {
+		w.calls = append(w.calls, c)
+		if w.recorder != nil {
+			w.recorder.record(c)
+		}
+	}
+	if w.meets == nil {
+		return nil
+	}
+	return w.meets(c, after)
+}
+
+// Publish implements [remediation.Publisher].
+func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
+	if err := w.meet("sns:Publish", "", false); err != nil {
+		return "", err
+	}
+	if !w.known(m) {
+		if _, err := m.Bodies(); err != nil {
+			return "", err
+		}
+	}
+	w.lies = append(w.lies, w.claimed(m)...)
+	w.sent = append(w.sent, m)
+	err := w.meet("sns:Publish", "", true)
+	if errors.Is(err, fakeaws.ErrAgain) {
+		w.sent, err = append(w.sent, m), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return "message-" + m.ID, nil
+}
+
+// told are the distinct notices that were sent: what subscribers are left with. When the blast
+// radius lets only some through, which ones depends on the faults, and only their number counts.
+func (w *world) told() []string {
+	ids := map[string]string{}
+	for _, m := range w.sent {
+		ids[m.ID] = fmt.Sprintf("%s %s %s", m.Kind, m.Title, m.ID)
+		if w.settings.BlastRadius < wide {
+			ids[m.ID] = fmt.Sprintf("%s %s", m.Kind, m.Title)
+		}
+	}
+	return slices.Sorted(maps.Values(ids))
+}
+
+// wide is a blast radius that no story reaches unless it says so.
+const wide = 10
+
+// memory is the table, as the world's ledger reaches it.
+type memory struct{ *world }
+
+var _ ledger.Store = memory{}
+
+// guards is what an item is read for: a hold and the rounds of a day keep one thing from being changed,
+// the breaker keeps everything from it.
+func guards(partition string) string {
+	switch kind(partition) {
+	case "hold", "rounds":
+		return ofThing + partition + "\n"
+	case "breaker":
+		return everything
+	default:
+		return ""
+	}
+}
+
+// kind is the kind of the items in a partition.
+func kind(partition string) string {
+	kind, _, _ := strings.Cut(partition, "#")
+	return kind
+}
+
+func (m memory) meet(operation, guards, what string, run func() error) error {
+	if m.recorder != nil {
+		m.recorder.asked = what
+	}
+	err := m.world.meet(operation, guards, false)
+	if err != nil {
+		return err
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	// Of a write that is made again the table knows that it was this one (package ledger, Dynamo).
+	if err = m.world.meet(operation, guards, true); errors.Is(err, fakeaws.ErrAgain) {
+		err = nil
+	}
+	return err
+}
+
+// Get implements [ledger.Store].
+func (m memory) Get(ctx context.Context, partition, sort string) (item ledger.Item, err error) {
+	err = m.meet("dynamodb:GetItem", guards(partition), kind(partition), func() error {
+		item, err = m.store.Get(ctx, partition, sort)
+		return err
+	})
+	return item, err
+}
+
+// BatchGet implements [ledger.Store].
+func (m memory) BatchGet(ctx context.Context, keys ...ledger.Key) (found []ledger.Item, err error) {
+	operation, kept, kinds := "dynamodb:BatchGetItem", "", []string{}
+	if len(keys) == 1 {
+		operation = "dynamodb:GetItem"
+	}
+	for _, key := range keys {
+		if strings.HasPrefix(guards(key.Partition), ofThing) {
+			kept += strings.TrimPrefix(guards(key.Partition), ofThing)
+		}
+		if !slices.Contains(kinds, kind(key.Partition)) {
+			kinds = append(kinds, kind(key.Partition))
+		}
+	}
+	if kept != "" {
+		kept = ofThing + kept
+	}
+	err = m.meet(operation, kept, strings.Join(kinds, "+"), func() error {
+		found, err = m.store.BatchGet(ctx, keys...)
+		return err
+	})
+	return found, err
+}
+
+// Put implements [ledger.Store].
+func (m memory) Put(ctx context.Context, item ledger.Item) error {
+	return m.meet("dynamodb:PutItem", "", kind(item.Partition), func() error { return m.store.Put(ctx, item) })
+}
+
+// Query implements [ledger.Store].
+func (m memory) Query(ctx context.Context, partition string) (found []ledger.Item, err error) {
+	err = m.meet("dynamodb:Query", "", kind(partition), func() error {
+		found, err = m.store.Query(ctx, partition)
+		return err
+	})
+	return found, err
+}
+
+// Index implements [ledger.Store].
+func (m memory) Index(ctx context.Context, subject string, since time.Time) (found []ledger.Item, err error) {
+	err = m.meet("dynamodb:Query", "", "subject", func() error {
+		found, err = m.store.Index(ctx, subject, since)
+		return err
+	})
+	return found, err
+}
+
+// Scan implements [ledger.Store].
+func (m memory) Scan(ctx context.Context, prefixes ...string) (found []ledger.Item, err error) {
+	err = m.meet("dynamodb:Scan", "", "everything", func() error {
+		found, err = m.store.Scan(ctx, prefixes...)
+		return err
+	})
+	return found, err
+}
+
+// asker reads the tags that say who owns a user, and what it is exempt from.
+type asker struct{ *world }
+
+// GetUser implements [owner.API].
+func (a asker) GetUser(ctx context.Context, in *iam.GetUserInput, options ...func(*iam.Options)) (*iam.GetUserOutput, error) {
+	a.asking = aws.ToString(in.UserName)
+	defer func() { a.asking = "" }()
+	return a.account.GetUser(ctx, in, options...)
+}
+
+// start makes the world in which the story begins.
+func (h *harness) start(t *testing.T, s story) *world {
+	t.Helper()
+	w, err := h.begin(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (h *harness) begin(s story) (*world, error) {
+	w := &world{
+		story: s, account: fakeaws.New(s.account), bystander: fakeaws.New(s.account), store: cmp.Or(s.store, &ledger.Memory{}),
+		called: map[string]bool{}, stuck: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
+	}
+	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine)
+	memory := ledger.New(w.store)
+	for _, d := range s.drills {
+		if err := memory.KeepDrill(context.Background(), d, d.At); err != nil {
+			return nil, err
+		}
+	}
+	return w, h.staff(w)
+}
+
+// staff sets Warder to work in the world.
+func (h *harness) staff(w *world) error {
+	w.harness = h
+	w.account.Now = func() time.Time { return w.now }
+	w.account.Fault = func(operation string, after bool) error {
+		guards := ""
+		switch {
+		case w.asking != "":
+			guards = ofUser + w.asking
+		case operation == haltRead || operation == "s3:GetBucketTagging":
+			guards = everything
+		}
+		return w.meet(operation, guards, after)
+	}
+	memory := ledger.New(memory{w})
+	planner, err := h.planner(w.account, memory, w.settings)
+	if err != nil {
+		return err
+	}
+	w.runner = &remediation.Runner{
+		Control: h.described, Settings: w.settings, Planner: w.watched(planner),
+		Kinds: h.kinds(w.account), Ledger: memory, Topic: w,
+		Owners: owner.Book{API: asker{w}, Owners: w.settings.Owners},
+		Halt:   halt.Switch{API: w.account, Name: w.settings.Halt},
+		Now:    func() time.Time { return w.now },
+		Sleep:  func(context.Context, time.Duration) {},
+		Log:    slog.New(slog.NewJSONHandler(&w.log, nil)),
+	}
+	if h.breaks != nil {
+		h.breaks(w)
+	}
+	return nil
+}
+
+// planned says when the planner is at work.
+type planned struct {
+	remediation.Planner
+	*world
+}
+
+// Plan implements [remediation.Planner].
+func (p planned) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
+	defer p.begin()()
+	return p.Planner.Plan(ctx, e, now)
+}
+
+func (p planned) begin() (end func()) {
+	if p.recorder == nil {
+		return func() {}
+	}
+	p.recorder.planner = true
+	return func() { p.recorder.planner = false }
+}
+
+// sweeping is the same of a planner that goes by the open cases.
+type sweeping struct {
+	planned
+	remediation.Sweeper
+}
+
+// Plan implements [remediation.Planner].
+func (s sweeping) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
+	return s.planned.Plan(ctx, e, now)
+}
+
+// Sweep implements [remediation.Sweeper].
+func (s sweeping) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+	defer s.begin()()
+	return s.Sweeper.Sweep(ctx, e, open, now)
+}
+
+// watched is the planner, which says when it is at work.
+func (w *world) watched(p remediation.Planner) remediation.Planner {
+	if s, ok := p.(remediation.Sweeper); ok {
+		return sweeping{planned{p, w}, s}
+	}
+	return planned{p, w}
+}
+
+// haltRead is how the halt switch is read.
+const haltRead = "ssm:GetParameter"
+
+// kinds are the changes that can be made to the account.
+func (h *harness) kinds(a *fakeaws.Account) change.Registry {
+	kinds := change.ForIAM(a)
+	if h.Kinds != nil {
+		maps.Copy(kinds, h.Kinds(a))
+	}
+	return kinds
+}
+
+func (c Control) planner(a *fakeaws.Account, l *ledger.Ledger, f settings.Function) (remediation.Planner, error) {
+	if c.PlanWithLedger != nil {
+		return c.PlanWithLedger(a, l, f)
+	}
+	return c.Plan(a, f)
+}
+
+// happen does what people did before the event.
+func (w *world) happen(e namedEvent) {
+	if e.before == nil {
+		return
+	}
+	w.account.Alter(*e.before)
+	if w.bystander != nil {
+		w.bystander.Alter(*e.before)
+	}
+}
+
+// run handles one event or request.
+func (w *world) run(e namedEvent) (remediation.Report, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	w.cancel = cancel
+	report, err := w.handle(ctx, e)
+	if w.recorder != nil {
+		w.recorder.end(w, e, report, err)
+	}
+	w.answers = append(w.answers, answer{report, err})
+	w.lies = append(w.lies, w.reported(report)...)
+	return report, err
+}
+
+func (w *world) handle(ctx context.Context, e namedEvent) (remediation.Report, error) {
+	if e.isEvent() {
+		var at struct {
+			Time time.Time `json:"time"`
+		}
+		if json.Unmarshal(e.data, &at) == nil {
+			w.now = at.Time
+		}
+		report, err := w.runner.Run(ctx, remediation.Invocation{ID: cmp.Or(w.by, e.name), Left: time.Minute}, e.data)
+		w.note(report.Changes...)
+		return report, err
+	}
+	text := string(e.data)
+	for i, id := range w.ids() {
+		text = strings.ReplaceAll(text, fmt.Sprintf(`"$%d"`, i+1), fmt.Sprintf("%q", id))
+	}
+	var q struct {
+		At time.Time `json:"at"`
+		remediation.UndoRequest
+	}
+	if err := strict([]byte(text), &q); err != nil {
+		return remediation.Report{}, err
+	}
+	w.now = q.At
+	if strings.HasPrefix(e.name, "release") {
+		answer, err := w.runner.Release(ctx, remediation.ReleaseRequest{By: q.By, Reason: q.Reason})
+		return remediation.Report{Outcome: remediation.Notified, Reason: answer.Text}, err
+	}
+	answer, err := (&remediation.Undoer{Runner: w.runner}).Undo(ctx, q.UndoRequest)
+	report := remediation.Report{Outcome: remediation.Nothing}
+	if len(answer.Undone) > 0 {
+		report.Outcome = remediation.Changed
+	}
+	for _, u := range answer.Undone {
+		report.Changes = append(report.Changes, remediation.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified})
+	}
+	w.note(report.Changes...)
+	for _, r := range answer.Refused {
+		report.Reason = strings.TrimPrefix(report.Reason+"; refused: "+r.Why, "; ")
+	}
+	return report, err
+}
+
+// note keeps changes that were reported.
+func (w *world) note(changes ...remediation.ReportedChange) {
+	for _, c := range changes {
+		at := slices.IndexFunc(w.changes, func(known remediation.ReportedChange) bool { return known.ID == c.ID })
+		if at < 0 {
+			w.changes = append(w.changes, c)
+		} else {
+			w.changes[at] = c
+		}
+	}
+}
+
+// ids are those of the changes, in the order of the story without a fault: what a person asks for in
+// it is asked for here, too, under the id that it was made under.
+func (w *world) ids() []string {
+	all := w.changes
+	if w.like != nil {
+		all = w.like.changes
+	}
+	var ids []string
+	for _, c := range all {
+		id := c.ID
+		if !slices.ContainsFunc(w.changes, func(own remediation.ReportedChange) bool { return own.ID == c.ID && own.Status.Made() }) {
+			for _, own := range w.changes {
+				if own.Change == c.Change && own.Status.Made() {
+					id = own.ID
+				}
+			}
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// isEvent reports whether it is an event, and not a request of a person.
+func (e namedEvent) isEvent() bool { return strings.HasPrefix(e.name, "event") }
+
+// moment is how a world was at one time.
+type moment struct {
+	account *fakeaws.Account
+	store   *ledger.Memory
+	sent    []notice.Message
+	changes []remediation.ReportedChange
+	now     time.Time
+	calls   []call // that were made from then on, until the next moment
+	// left is what is compared of it.
+	left
+}
+
+// left is what a world is left with at one time.
+type left struct {
+	account    fakeaws.State
+	remembered map[string]string
+	told       []string
+	writes     map[string]int
+}
+
+// stop keeps the moment.
+func (w *world) stop() {
+	if len(w.moments) > 0 {
+		w.moments[len(w.moments)-1].calls = w.calls
+	}
+	w.calls = nil
+	w.moments = append(w.moments, &moment{
+		account: w.account.Copy(), store: w.store.Copy(), sent: slices.Clone(w.sent), changes: slices.Clone(w.changes), now: w.now, left: w.left(),
+	})
+}
+
+// from makes the world as it was at the moment, with a function that has just been started.
+func (h *harness) from(like *world, m *moment) (*world, error) {
+	w := &world{
+		story: like.story, like: like, stuck: like.stuck, account: m.account.Copy(), store: m.store.Copy(), sent: slices.Clip(m.sent), changes: slices.Clone(m.changes), now: m.now, called: map[string]bool{},
+	}
+	return w, h.staff(w)
+}

@@ -1,0 +1,89 @@
+package scenario
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/remediation"
+)
+
+// Fuzz has the control handle events that no story tells of, in the accounts of its stories. Whatever
+// the bytes are: what is no event changes nothing and is not retried, an event that was handled
+// changes nothing when it comes again and tells nobody, observing changes nothing, and what is told
+// stays what it is.
+func Fuzz(f *testing.F, c Control) {
+	f.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		f.Fatal(err)
+	}
+	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
+	if err != nil {
+		f.Fatal(err)
+	}
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no stories in testdata (%v)", err)
+	}
+	h := &harness{Control: c, described: described}
+	var stories []story
+	for i, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		s, _, err := parse(archive, described)
+		if err != nil {
+			f.Fatal(err)
+		}
+		stories = append(stories, s)
+		for _, e := range s.events {
+			if strings.HasPrefix(e.name, "event") {
+				f.Add(uint(i), false, e.data)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, i uint, observe bool, data []byte) {
+		s := stories[i%uint(len(stories))]
+		s.events = []namedEvent{{name: "event.json", data: data}}
+		if observe {
+			s.settings.Mode = control.Observe
+		}
+		w := h.start(t, s)
+		w.runner.Log = handler.NewLog(&w.log)
+		before := w.account.State()
+		report, err := w.run(s.events[0])
+		if _, why := event.Decode(data); why != nil && s.settings.Mode != control.Off {
+			if err != nil || report.Outcome != remediation.Failed || len(w.sent) > 0 {
+				t.Errorf("what is no event comes to %+v, %v", report, err)
+			}
+		}
+		if !slices.Contains([]remediation.Outcome{remediation.Failed, remediation.Changed, remediation.WouldChange, remediation.Notified, remediation.Skipped, remediation.Nothing}, report.Outcome) {
+			t.Errorf("outcome %q", report.Outcome)
+		}
+		if report.Outcome != remediation.Changed && report.Outcome != remediation.Failed || observe {
+			if diff := gocmp.Diff(before, w.account.State()); diff != "" {
+				t.Errorf("the outcome is %s, and the account is not as it was (-before +after):\n%s", report.Outcome, diff)
+			}
+		}
+		for _, fault := range w.unharmed(map[[32]byte]bool{}) {
+			t.Error(fault)
+		}
+		if text, _ := json.Marshal(report); !json.Valid(text) {
+			t.Errorf("answers %q", text)
+		}
+		if err == nil {
+			w.repeat(t)
+		}
+	})
+}

@@ -1,0 +1,417 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/warder-aws/warder/pkg/explain"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/slack"
+	"github.com/warder-aws/warder/pkg/test/hostile"
+	"github.com/warder-aws/warder/pkg/test/slacktest"
+)
+
+// hostile tells the story with names that are not only names: of the users, groups, policies and
+// buckets in it, wherever it has them, and of each thing that its events tell.
+// Whatever is told stays what it is: see [world.unharmed].
+func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
+	cases := 0
+	for i, what := range slices.Sorted(maps.Keys(hostile.Quoted)) {
+		for way, rewritten := range map[string]*txtar.Archive{
+			"names": rename(t, archive, hostile.Quoted[what]),
+			"tags":  retag(t, archive, hostile.Quoted[what]),
+		} {
+			if rewritten != nil {
+				cases++
+				h.attacked(t, rewritten, i, what+" in "+way)
+			}
+		}
+	}
+	for _, f := range archive.Files {
+		if !strings.HasPrefix(f.Name, "event") {
+			continue
+		}
+		tree := parsed(t, f.Data)
+		for _, at := range leaves(tree, nil) {
+			for i, what := range slices.Sorted(maps.Keys(hostile.Quoted)) {
+				if h.tried(tree, at, i, what) {
+					continue
+				}
+				cases++
+				h.attacked(t, alone(archive, f.Name, at.with(tree, hostile.Quoted[what])), i, what+" in "+strings.Join(at.path, ".")+" of "+f.Name)
+			}
+		}
+	}
+	t.Attr("cases", strconv.Itoa(cases))
+}
+
+// tried reports whether another story of the control has tried the same with an event of its kind, and
+// notes that it is tried now. What is asked for and answered is of the call, and so is every text
+// tried there with each call. Who calls from where is of all calls alike: every text is tried there
+// with some call, and one of them with each.
+func (h *harness) tried(tree any, at leaf, turn int, what string) bool {
+	envelope, _ := tree.(map[string]any)
+	detail, _ := envelope["detail"].(map[string]any)
+	family := fmt.Sprint(envelope["source"], " ", envelope["detail-type"])
+	kind := fmt.Sprint(family, " ", detail["eventName"], detail["configRuleName"], detail["eventTypeCode"], detail["type"])
+	where := at.general()
+	own := len(where) > 1 && slices.Contains([]string{"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"}, where[1])
+	names := []string{family + strings.Join(where, ".") + what}
+	if own {
+		names = []string{kind + strings.Join(where, ".") + what}
+	} else if (len(h.attacks)+turn)%len(hostile.Quoted) == 0 {
+		names = append(names, kind+strings.Join(where, "."))
+	}
+	fresh := false
+	for _, name := range names {
+		fresh = fresh || !h.attacks[name]
+		h.attacks[name] = true
+	}
+	return !fresh
+}
+
+// attacked tells the story that was rewritten, and checks what came of it.
+func (h *harness) attacked(t *testing.T, archive *txtar.Archive, turn int, name string) {
+	t.Helper()
+	s, _, err := parse(archive, h.described)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if turn%2 == 1 {
+		s.settings.Language = settings.Korean
+	}
+	w := h.start(t, s)
+	w.runner.Log = handler.NewLog(&w.log)
+	for _, e := range w.events {
+		w.happen(e)
+		if _, err := w.run(e); err != nil && strings.Contains(err.Error(), "ValidationException") {
+			t.Fatalf("%s: %s would be retried for ever: %.300v", name, e.name, err)
+		}
+	}
+	if faults := w.unharmed(h.sound); len(faults) > 0 {
+		t.Fatalf("%s:\n%s", name, strings.Join(faults[:min(len(faults), 3)], "\n"))
+	}
+}
+
+// unharmed are the faults of what was told: whatever stands in a name, it stays in its place. sound are
+// the messages that were found to be without any before, by a digest: most texts are not told of.
+func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
+	var faults []string
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	for _, m := range w.sent {
+		data, err := json.Marshal(m)
+		if err != nil {
+			fault("%v", err)
+		}
+		digest := sha256.Sum256(fmt.Append(data, w.settings.Language))
+		if sound[digest] {
+			continue
+		}
+		sound[digest] = true
+		if line := m.Line(); len(line) > 99 || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) || strings.Contains(line, hostile.Key) {
+			fault("the subject line is %q", line)
+		}
+		text, err := m.Bodies()
+		if err != nil {
+			fault("%v", err)
+			continue
+		}
+		var bodies map[string]string
+		if err := json.Unmarshal([]byte(text), &bodies); err != nil || len(text) > 262_144 {
+			fault("%d bytes for SNS: %v", len(text), err)
+		}
+		if strings.Contains(text, hostile.Key) {
+			fault("a whole access key id: %.2000s", text)
+		}
+		for _, protocol := range []string{"default", "email", "sms"} {
+			if why := hostile.Steers(bodies[protocol]); why != "" {
+				fault("the body for %s %s: %.2000q", protocol, why, bodies[protocol])
+			}
+		}
+		if sms := bodies["sms"]; strings.Contains(sms, "\n") || utf8.RuneCountInString(sms) > 140 {
+			fault("the SMS is %q", sms)
+		}
+		var again notice.Message
+		if err := json.Unmarshal([]byte(bodies["sqs"]), &again); err != nil || again.ID != m.ID || again.Control != m.Control || again.Kind != m.Kind || bodies["sqs"] != bodies["lambda"] {
+			fault("the body for machines is %.2000s (%v)", bodies["sqs"], err)
+		}
+		post, err := json.Marshal(slack.Render(again, w.settings.Language))
+		if err != nil {
+			fault("render for Slack: %v", err)
+		}
+		for _, f := range slacktest.Faults(post) {
+			fault("in Slack: %.2000s", f)
+		}
+		if bytes.Contains(post, []byte(`"url":"https://forged`)) {
+			fault("in Slack, a link: %s", post)
+		}
+		for _, why := range chatFaults(bodies["https"], m.OwnerSlack) {
+			fault("in a chat, %s: %.2000s", why, bodies["https"])
+		}
+	}
+	for line := range strings.Lines(w.log.String()) {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			fault("a line of the log is no JSON object (%v): %.2000q", err, line)
+		}
+		if why := hostile.Steers(line); why != "" {
+			fault("a line of the log %s: %.2000q", why, line)
+		}
+		if object[hostile.Word] != nil || strings.Contains(line, hostile.Key) {
+			fault("a line of the log: %.2000q", line)
+		}
+	}
+	return append(faults, w.explained()...)
+}
+
+// explained are the faults of what is explained about the users of the account.
+func (w *world) explained() []string {
+	reader := explain.Reader{Ledger: w.runner.Ledger, Kinds: w.runner.Kinds, API: w.account, Now: w.runner.Now}
+	var faults []string
+	for _, user := range slices.Sorted(maps.Keys(w.account.State().Users)) {
+		answer, err := reader.Explain(context.Background(), explain.Request{User: user})
+		if err != nil {
+			faults = append(faults, fmt.Sprintf("explain %.200q: %v", user, err))
+		}
+		if why := hostile.Steers(answer.Text); why != "" || strings.Contains(answer.Text, hostile.Key) {
+			faults = append(faults, fmt.Sprintf("the explanation %s: %.2000q", why, answer.Text))
+		}
+	}
+	return faults
+}
+
+// chatFaults are those of a custom notification of Amazon Q Developer in chat applications
+// (https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html).
+func chatFaults(body, owner string) []string {
+	var n struct {
+		Content struct {
+			Title, Description  string
+			NextSteps, Keywords []string
+		}
+		Metadata struct{ Summary string }
+	}
+	if err := json.Unmarshal([]byte(body), &n); err != nil {
+		return []string{err.Error()}
+	}
+	var faults []string
+	if len(n.Content.Title) > 250 || len(n.Content.Description) > 8000 || n.Content.Description == "" {
+		faults = append(faults, "it is too long")
+	}
+	for _, text := range append([]string{n.Content.Title, n.Content.Description, n.Metadata.Summary}, n.Content.NextSteps...) {
+		if why := hostile.Steers(text); why != "" {
+			faults = append(faults, "the text "+why)
+		}
+		if rest := strings.ReplaceAll(text, "<@"+owner+">", ""); strings.Contains(rest, "<") || strings.Contains(rest, "](") {
+			faults = append(faults, "there is markup")
+		}
+	}
+	return faults
+}
+
+// named are the objects of a story of which each is known by its name there.
+var named = []string{"users", "groups", "buckets", "policies", "inline", "policyGroups"}
+
+// rename puts the text behind each name in the account of the story, wherever the story has the name;
+// nil if it names nothing.
+func rename(t *testing.T, archive *txtar.Archive, text string) *txtar.Archive {
+	names := map[string]bool{}
+	for _, f := range archive.Files {
+		if !strings.HasPrefix(f.Name, "account") {
+			continue
+		}
+		state, _ := parsed(t, f.Data).(map[string]any)
+		for _, of := range []string{"users", "groups", "buckets", "policies"} {
+			things, _ := state[of].(map[string]any)
+			for name, thing := range things {
+				if of == "policies" {
+					name = name[strings.LastIndex(name, "/")+1:]
+				}
+				names[regexp.QuoteMeta(name)] = true
+				fields, _ := thing.(map[string]any)
+				inline, _ := fields["inline"].(map[string]any)
+				for name := range inline {
+					names[regexp.QuoteMeta(name)] = true
+				}
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	// The longest first. AWS's own policies and addresses keep their names.
+	sorted := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return len(b) - len(a) })
+	name := regexp.MustCompile(`(^|[^A-Za-z0-9_.@-])(` + strings.Join(sorted, "|") + `)($|[^A-Za-z0-9_.@-])`)
+	return rewritten(t, archive, func(path []string, value string, key bool) string {
+		if strings.HasPrefix(value, "[{") {
+			inner := walk(parsed(t, []byte(value)), nil, func(_ []string, value string, key bool) string {
+				if key {
+					return value
+				}
+				return name.ReplaceAllString(value, "${1}${2}"+markWithin+"${3}")
+			})
+			data, _ := json.Marshal(inner) // it was JSON
+			return string(data)
+		}
+		if strings.HasPrefix(value, "{") || strings.Contains(value, ":iam::aws:") || key && (len(path) == 0 || !slices.Contains(named, path[len(path)-1])) {
+			return value
+		}
+		return name.ReplaceAllString(value, "${1}${2}"+mark+"${3}")
+	}, text)
+}
+
+// retag puts the text behind the value of each tag; nil if there is none.
+func retag(t *testing.T, archive *txtar.Archive, text string) *txtar.Archive {
+	tagged := false
+	out := rewritten(t, archive, func(path []string, value string, key bool) string {
+		n := len(path)
+		if !key && n >= 2 && path[n-2] == "tags" || !key && n >= 3 && path[n-3] == "tags" && path[n-1] == "value" {
+			tagged = true
+			return value + mark
+		}
+		return value
+	}, text)
+	if !tagged {
+		return nil
+	}
+	return out
+}
+
+// mark stands for a hostile text until the JSON is written: not every one goes through an encoder.
+// markWithin does so in JSON that is itself a text of the JSON.
+const (
+	mark       = "\uE000"
+	markWithin = "\uE001"
+)
+
+// rewritten is the story with each text and name in its JSON as rewrite makes it.
+func rewritten(t *testing.T, archive *txtar.Archive, rewrite rewriter, text string) *txtar.Archive {
+	out := &txtar.Archive{Comment: archive.Comment}
+	for _, f := range archive.Files {
+		if strings.HasSuffix(f.Name, ".json") {
+			f.Data = written(walk(parsed(t, f.Data), nil, rewrite), text)
+		}
+		out.Files = append(out.Files, f)
+	}
+	return out
+}
+
+// rewriter returns what stands in place of a text at the path, or of a name of the object at the path.
+type rewriter func(path []string, value string, key bool) string
+
+func walk(value any, path []string, rewrite rewriter) any {
+	at := func(name string) []string { return append(slices.Clone(path), name) }
+	switch value := value.(type) {
+	case string:
+		return rewrite(path, value, false)
+	case []any:
+		all := make([]any, len(value))
+		for i, v := range value {
+			all[i] = walk(v, at(strconv.Itoa(i)), rewrite)
+		}
+		return all
+	case map[string]any:
+		all := map[string]any{}
+		for name, v := range value {
+			all[rewrite(path, name, true)] = walk(v, at(name), rewrite)
+		}
+		return all
+	}
+	return value
+}
+
+// lengthy is how many events a story has at most to be told whole, again and again.
+const lengthy = 4
+
+// alone is the story with another event in place of the named one, and without the rest of its events
+// if it has many.
+func alone(archive *txtar.Archive, name string, data []byte) *txtar.Archive {
+	happens := func(f txtar.File) bool {
+		return strings.HasPrefix(f.Name, "event") || strings.HasPrefix(f.Name, "undo") || strings.HasPrefix(f.Name, "release")
+	}
+	events := 0
+	for _, f := range archive.Files {
+		if happens(f) {
+			events++
+		}
+	}
+	out := &txtar.Archive{Comment: archive.Comment}
+	for _, f := range archive.Files {
+		if f.Name == name {
+			f.Data = data
+		} else if events > lengthy && happens(f) {
+			continue
+		}
+		out.Files = append(out.Files, f)
+	}
+	return out
+}
+
+// written is the value as JSON, with the text in place of its mark.
+func written(value any, text string) []byte {
+	data, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // it was JSON
+	}
+	within := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text)
+	return bytes.ReplaceAll(bytes.ReplaceAll(data, []byte(mark), []byte(text)), []byte(markWithin), []byte(within))
+}
+
+func parsed(t *testing.T, data []byte) any {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// leaf is a text in an event.
+type leaf struct{ path []string }
+
+// general is where it is, whichever of a list it is in.
+func (l leaf) general() []string {
+	general := slices.Clone(l.path)
+	for i, name := range general {
+		if _, err := strconv.Atoi(name); err == nil {
+			general[i] = "*"
+		}
+	}
+	return general
+}
+
+// with is the event with the hostile text behind the one that it has.
+func (l leaf) with(tree any, text string) []byte {
+	return written(walk(tree, nil, func(path []string, value string, key bool) string {
+		if !key && slices.Equal(path, l.path) {
+			return value + mark
+		}
+		return value
+	}), text)
+}
+
+func leaves(value any, path []string) []leaf {
+	var all []leaf
+	walk(value, path, func(at []string, value string, key bool) string {
+		if !key {
+			all = append(all, leaf{at})
+		}
+		return value
+	})
+	return all
+}

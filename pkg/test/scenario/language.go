@@ -1,0 +1,135 @@
+package scenario
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/warder-aws/warder/pkg/exemption"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// bare is a language in which nothing is left of a text but what is filled in. Whatever words a notice
+// in it has come from no catalogue.
+const bare settings.Language = "x-bare"
+
+var verbs = regexp.MustCompile(`%[-+# 0-9.]*(\[[0-9]+\])?[a-z]`)
+
+// bared makes the catalogue of [bare] of the one of Korean.
+func bared(t *testing.T) {
+	t.Helper()
+	if len(i18n.Catalogue(string(bare))) > 0 {
+		return
+	}
+	catalogue := map[string]string{}
+	for english := range i18n.Catalogue(string(settings.Korean)) {
+		catalogue[english] = strings.Join(verbs.FindAllString(english, -1), " | ")
+	}
+	text, err := json.Marshal(catalogue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i18n.Register(string(bare), text)
+}
+
+// phrase matches English that somebody has written for people: a word, and another in small letters.
+var phrase = regexp.MustCompile(`\b[A-Za-z][a-z']+(?: [a-z']{2,})+`)
+
+// command matches a command of the AWS CLI.
+var command = regexp.MustCompile(`aws [a-z0-9-]+ [a-z-]+ --.*`)
+
+// korean handles the events with notices in Korean: they are the same notices, all of their words are
+// Korean, and none is left over in English but what came with the story and what errors say.
+func (h *harness) korean(t *testing.T, s story, english *world, file string, archive *txtar.Archive) {
+	bared(t)
+	s.settings.Language = settings.Korean
+	korean := h.start(t, s)
+	korean.tell(t)
+	korean.mail(t, file, archive, emailsKorean)
+	s.settings.Language = bare
+	data := h.start(t, s)
+	data.tell(t)
+
+	line := func(m notice.Message) string { return m.ID + " " + m.Line() }
+	want := lines(english, line)
+	if diff := gocmp.Diff(want, lines(korean, line)); diff != "" {
+		t.Errorf("other notices or subject lines than in English (-English +Korean):\n%s", diff)
+	}
+	for _, m := range korean.sent {
+		texts := []string{m.Title, m.Text, m.UnchangedReason, m.Advice, m.Email(), m.SMS()}
+		for _, f := range m.Facts {
+			texts = append(texts, f.Name)
+		}
+		for _, c := range m.Changes {
+			texts = append(texts, c.Text)
+		}
+		for _, text := range texts {
+			if text != "" && text != "MFA" && strings.IndexFunc(text, func(r rune) bool { return unicode.Is(unicode.Hangul, r) }) < 0 {
+				t.Errorf("notice %s: not in Korean: %q", m.Line(), text)
+			}
+		}
+	}
+	given := s.given + data.errors()
+	for _, m := range data.sent {
+		// Whom it is about is a key of the ledger; rules and pages are called as their publishers do.
+		m.Subject, m.References = "", nil
+		text := command.ReplaceAllString(strings.ReplaceAll(m.Email(), exemption.Grammar, ""), "")
+		for _, found := range phrase.FindAllString(text, -1) {
+			for word := range strings.FieldsSeq(found) {
+				if !regexp.MustCompile(`\b` + regexp.QuoteMeta(word) + `\b`).MatchString(given) {
+					t.Errorf("notice %s: no catalogue has %q", m.Line(), found)
+					break
+				}
+			}
+		}
+	}
+	korean.check(t)
+}
+
+func lines(w *world, line func(notice.Message) string) []string {
+	var all []string
+	for _, m := range w.sent {
+		all = append(all, line(m))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// The sections of a story that hold the emails that are sent.
+const (
+	emails       = "emails"
+	emailsKorean = "emails-ko"
+)
+
+// golden reports whether a section says what is to come of the story, and not what it is about.
+func golden(f txtar.File) bool { return order(f) > 0 }
+
+// order is where a section stands among those that are written.
+func order(f txtar.File) int { return slices.Index([]string{"want", emails, emailsKorean}, f.Name) + 1 }
+
+// mail compares the emails with those of the section, if the story has it.
+func (w *world) mail(t *testing.T, file string, archive *txtar.Archive, section string) {
+	t.Helper()
+	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == section })
+	if i < 0 {
+		return
+	}
+	var b strings.Builder
+	for _, m := range w.sent {
+		fmt.Fprintf(&b, "Subject: %s\n\n%s\n", m.Line(), m.Email())
+	}
+	if *update {
+		write(t, file, archive, section, b.String())
+	} else if diff := gocmp.Diff(string(archive.Files[i].Data), b.String()); diff != "" {
+		t.Errorf("%s: not as told (-want +got; go test -update writes it):\n%s", section, diff)
+	}
+}

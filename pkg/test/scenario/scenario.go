@@ -1,0 +1,406 @@
+// Package scenario is the test harness that all controls share. A story is one txtar file: an account,
+// settings, one or more events in the order they come, and what is to happen.
+//
+//	A direct policy is detached and its owner is told.
+//
+//	-- account.json --      the account before (package fakeaws)
+//	-- settings.json --     mode, parameters, allowedNetworks, owners; all optional
+//	-- event.json --        what happens; event-2.json and so on come after it
+//	-- account-2.json --    what people did to the account before event-2 (package fakeaws, Alter)
+//	-- undo.json --         a request to undo; "$1" is the id of the first change that was reported
+//	-- release.json --      a request to release the control; at is the time of either
+//	-- drill.json --        an incident rehearsal that the ledger knows (package ledger, Drill)
+//	-- want --              what the control does; go test -update writes it
+//	-- emails --            the emails that are sent, whole; optional, go test -update writes it if it is there
+//	-- emails-ko --         the same in Korean
+//
+// Beside what a story wants, the harness checks what must hold for every story: handling the events
+// again changes nothing and tells nobody; observing changes nothing; whatever goes wrong with any call
+// to AWS is made good by the retry, or by the redelivery of the event when it is over (see matrix); in Korean the
+// same is told, and nothing of it is left in English; with names and tags that try to be markup,
+// lines, mentions or orders to a terminal, whatever is told and logged stays what it is; the
+// control calls nothing that its control.json does not permit, and permits nothing that no story
+// needs; no message holds a whole access key id.
+package scenario
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/tools/txtar"
+
+	"github.com/warder-aws/warder/pkg/calls"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+)
+
+var update = flag.Bool("update", false, "write what happens into the want section of the stories")
+
+// Control is what the harness must know of a control.
+type Control struct {
+	// Description is its control.json.
+	Description []byte
+	// Plan makes its planner, reading from the account.
+	Plan func(*fakeaws.Account, settings.Function) (remediation.Planner, error)
+	// PlanWithLedger is in place of Plan for a planner that reads the ledger, too.
+	PlanWithLedger func(*fakeaws.Account, *ledger.Ledger, settings.Function) (remediation.Planner, error)
+	// Kinds are the changes that the control makes beside those of IAM; nil if there are none.
+	Kinds func(*fakeaws.Account) change.Registry
+	// Holds returns what is wrong with the account after a story, however it was handled; nil if there
+	// is nothing that the control promises of it.
+	Holds func(*fakeaws.Account) error
+	// Reads is the interface of the operations that the planner reads with; nil if it reads nothing.
+	Reads reflect.Type
+}
+
+// Run runs every story in testdata.
+func Run(t *testing.T, c Control) {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories in testdata (%v)", err)
+	}
+	// Handling events again and again makes garbage and keeps nothing.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	h := &harness{Control: c, described: described, used: map[string]bool{}, calls: calls.Paths{}, attacks: map[string]bool{}, sound: map[[sha256.Size]byte]bool{}}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.story(t, file) })
+	}
+	t.Logf("%d stories; %d cases of a call that goes wrong, in %d of them it reads a guard", len(files), h.cases, h.guards)
+	if t.Failed() {
+		return
+	}
+	h.permissions(t)
+	if h.told == len(files) {
+		t.Run("the calls of each path", h.counted)
+	}
+}
+
+// harness runs the stories of one control.
+type harness struct {
+	Control
+	described control.Control
+	used      map[string]bool // operations that some story called
+	calls     calls.Paths     // that the stories made
+	told      int             // how many stories were told
+	attacks   map[string]bool // hostile texts that were tried, by where
+	sound     map[[sha256.Size]byte]bool
+	cases     int          // of the fault matrix
+	guards    int          // those of them that met a guard
+	breaks    func(*world) // breaks Warder on purpose, to see that the matrix notices
+}
+
+// story is one parsed file.
+type story struct {
+	title    string
+	name     string
+	account  fakeaws.State
+	settings settings.Function
+	events   []namedEvent
+	store    *ledger.Memory // what is remembered from before; nil for nothing
+	given    string         // all that the file says about the world and what people do in it
+	drills   []ledger.Drill
+}
+
+type namedEvent struct {
+	name   string
+	data   []byte
+	before *fakeaws.State // what people did to the account before it
+}
+
+func (h *harness) story(t *testing.T, file string) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, want, err := parse(archive, h.described)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+
+	s.name = strings.TrimSuffix(filepath.Base(file), ".txtar")
+	told := h.start(t, s)
+	told.recorder = &recorder{}
+	got := told.tell(t)
+	for _, operation := range slices.Sorted(maps.Keys(told.called)) {
+		h.used[operation] = true
+		if !h.permitted(operation) {
+			t.Errorf("calls %s, which control.json does not permit", operation)
+		}
+	}
+	if *update {
+		write(t, file, archive, "want", got)
+	} else if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("not as told (-want +got; go test -update writes it):\n%s", diff)
+	}
+	h.told++
+	told.check(t)
+	told.mail(t, file, archive, emails)
+
+	t.Run("handled again", func(t *testing.T) { told.repeat(t) })
+	h.tally(s.name, told.recorder)
+	t.Run("observed", func(t *testing.T) { h.observed(t, s, told) })
+	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, told, file, archive) })
+	t.Run("with faults", func(t *testing.T) { h.faults(t, told) })
+	t.Run("with hostile names", func(t *testing.T) { h.hostile(t, archive) })
+}
+
+// parse reads the sections of a story.
+func parse(archive *txtar.Archive, described control.Control) (story, string, error) {
+	s := story{title: strings.TrimSpace(string(archive.Comment))}
+	if s.title == "" {
+		return s, "", errors.New("the story has no title: begin it with a sentence")
+	}
+	set := struct {
+		Mode            control.Mode               `json:"mode"`
+		Parameters      map[string]json.RawMessage `json:"parameters"`
+		AllowedNetworks []netip.Prefix             `json:"allowedNetworks"`
+		Owners          settings.Owners            `json:"owners"`
+		Roles           []string                   `json:"roles"`
+		BlastRadius     int                        `json:"blastRadius"`
+	}{Mode: control.Enforce, BlastRadius: wide, Owners: settings.Owners{Tags: []string{"owner"}}}
+	want := ""
+	var alteration *fakeaws.State
+	for _, f := range archive.Files {
+		var err error
+		switch {
+		case f.Name == "account.json":
+			err = strict(f.Data, &s.account)
+		case f.Name == "settings.json":
+			err = strict(f.Data, &set)
+		case strings.HasPrefix(f.Name, "account-"):
+			alteration = &fakeaws.State{}
+			err = strict(f.Data, alteration)
+		case strings.HasPrefix(f.Name, "event"), strings.HasPrefix(f.Name, "undo"), strings.HasPrefix(f.Name, "release"):
+			s.events = append(s.events, namedEvent{f.Name, f.Data, alteration})
+			alteration = nil
+		case f.Name == "drill.json":
+			var d ledger.Drill
+			err = strict(f.Data, &d)
+			s.drills = append(s.drills, d)
+		case f.Name == "want":
+			want = string(f.Data)
+		case f.Name == emails || f.Name == emailsKorean: // see mail
+		default:
+			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, undo.json, release.json, drill.json, want")
+		}
+		if err != nil {
+			return s, "", fmt.Errorf("section %s: %w", f.Name, err)
+		}
+		if !golden(f) {
+			s.given += string(f.Data)
+		}
+	}
+	if len(s.events) == 0 {
+		return s, "", errors.New("the story has no event")
+	}
+	parameters := map[string]json.RawMessage{}
+	for name, p := range described.Parameters {
+		text, err := json.Marshal(p.Default)
+		if err != nil {
+			return s, "", err
+		}
+		parameters[name] = text
+	}
+	for name, value := range set.Parameters {
+		if _, ok := parameters[name]; !ok {
+			return s, "", fmt.Errorf("section settings.json: no parameter %q in control.json", name)
+		}
+		parameters[name] = value
+	}
+	text, err := json.Marshal(parameters)
+	if err != nil {
+		return s, "", err
+	}
+	s.settings = settings.Function{
+		Mode: set.Mode, Parameters: text, AllowedNetworks: set.AllowedNetworks, Owners: set.Owners,
+		Runbooks: "https://example.com/", Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder",
+		Halt: "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
+		BlastRadius: set.BlastRadius, HoldDays: 7,
+		Quarantine: settings.Quarantine{Key: quarantines + change.KeyQuarantine},
+	}
+	if len(set.AllowedNetworks) > 0 {
+		s.settings.Quarantine.Outside = quarantines + change.OutsideQuarantine
+	}
+	return s, want, nil
+}
+
+// quarantines is where the quarantine policies of the story's account are.
+const quarantines = "arn:aws:iam::111122223333:policy" + change.QuarantinePath
+
+func strict(data []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+func write(t *testing.T, file string, archive *txtar.Archive, section, got string) {
+	archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == section })
+	archive.Files = append(archive.Files, txtar.File{Name: section, Data: []byte(got)})
+	slices.SortStableFunc(archive.Files, func(a, b txtar.File) int { return cmp.Compare(order(a), order(b)) })
+	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tell handles the story's events and words what happened.
+func (w *world) tell(t *testing.T) string {
+	var b strings.Builder
+	for _, e := range w.events {
+		w.stop()
+		w.happen(e)
+		iam, sent := w.account.Calls(), len(w.sent)
+		report, err := w.run(e)
+		fmt.Fprintf(&b, "%s: %s", e.name, report.Outcome)
+		if report.Reason != "" {
+			fmt.Fprintf(&b, ": %s", report.Reason)
+		}
+		b.WriteString("\n")
+		if err != nil {
+			w.stuck[e.name] = true
+			fmt.Fprintf(&b, "  to be retried: %v\n", err)
+		}
+		for _, c := range report.Changes {
+			fmt.Fprintf(&b, "  change %s: %s %q %q -> %q\n", c.Status, c.Kind, c.Target, c.Before, c.After)
+			if c.Reason != "" {
+				fmt.Fprintf(&b, "    %s\n", c.Reason)
+			}
+		}
+		for _, m := range w.sent[sent:] {
+			fmt.Fprintf(&b, "  notice %s, %s, to %s: %s\n", m.Kind, m.Severity, cmp.Or(m.Owner, "the topic"), m.Line())
+			for _, line := range []string{m.Text, m.UnchangedReason, m.Advice} {
+				if line != "" {
+					fmt.Fprintf(&b, "    %s\n", line)
+				}
+			}
+			for _, f := range m.Facts {
+				fmt.Fprintf(&b, "    %s: %s\n", f.Name, f.Value)
+			}
+			for _, c := range m.Changes {
+				fmt.Fprintf(&b, "    %s\n", c.Text)
+			}
+		}
+		if e.isEvent() {
+			for operation, n := range w.account.Calls() {
+				if n > iam[operation] && operation != haltRead && !strings.HasSuffix(operation, fakeaws.InRootSession) {
+					w.called[operation] = true
+				}
+			}
+		}
+		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.remembering(), len(w.sent)-sent)
+	}
+	w.stop()
+	if diff := gocmp.Diff(w.bystander.State(), w.account.State(), cmpopts.EquateEmpty()); diff == "" {
+		b.WriteString("the account is as it was\n")
+	}
+	return b.String()
+}
+
+// difference words the calls that were made between two counts.
+func difference(before, after map[string]int) string {
+	var calls []string
+	for _, operation := range slices.Sorted(maps.Keys(after)) {
+		if n := after[operation] - before[operation]; n > 0 && operation != haltRead {
+			calls = append(calls, fmt.Sprintf("%s %d", operation, n))
+		}
+	}
+	return cmp.Or(strings.Join(calls, ", "), "iam 0")
+}
+
+// repeat handles every event once more: nothing is changed and nobody is told.
+func (w *world) repeat(t *testing.T) {
+	before, sent := w.account.State(), len(w.sent)
+	for _, e := range w.events {
+		if _, err := w.run(e); err != nil && !w.stuck[e.name] {
+			t.Errorf("%s: %v", e.name, err)
+		}
+	}
+	if diff := gocmp.Diff(before, w.account.State()); diff != "" {
+		t.Errorf("the account is not as it was (-first +second):\n%s", diff)
+	}
+	for _, m := range w.sent[sent:] {
+		t.Errorf("told again: %s", m.Line())
+	}
+}
+
+// observed handles the events with the control in observe: the account stays as it is.
+func (h *harness) observed(t *testing.T, s story, enforced *world) {
+	s.settings.Mode = control.Observe
+	w := h.start(t, s)
+	w.recorder = &recorder{}
+	for _, e := range w.events {
+		w.happen(e)
+		report, err := w.run(e)
+		if err != nil && !enforced.stuck[e.name] {
+			t.Errorf("%s: %v", e.name, err)
+		}
+		if report.Outcome == remediation.Changed {
+			t.Errorf("%s: the outcome is changed", e.name)
+		}
+	}
+	if diff := gocmp.Diff(w.bystander.State(), w.account.State(), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("observing changed the account (-before +after):\n%s", diff)
+	}
+	w.check(t)
+	if enforced.settings.Mode != control.Observe {
+		h.tally(s.name, w.recorder)
+	}
+}
+
+// permitted reports whether control.json permits the operation.
+func (h *harness) permitted(operation string) bool {
+	return slices.ContainsFunc(h.described.Permissions, func(p control.Permission) bool {
+		return slices.Contains(p.Actions, operation)
+	})
+}
+
+// permissions checks that what control.json permits is what the stories needed and what the
+// planner's interface lists.
+func (h *harness) permissions(t *testing.T) {
+	for _, p := range h.described.Permissions {
+		for _, action := range p.Actions {
+			if !h.used[action] {
+				t.Errorf("control.json permits %s, which no story needs", action)
+			}
+		}
+	}
+	if h.Reads == nil {
+		return
+	}
+	for i := range h.Reads.NumMethod() {
+		method := h.Reads.Method(i)
+		input := method.Type.In(1).Elem().PkgPath()
+		operation := input[strings.LastIndex(input, "/")+1:] + ":" + method.Name
+		if !h.permitted(operation) {
+			t.Errorf("the planner reads with %s, which control.json does not permit", operation)
+		}
+	}
+}

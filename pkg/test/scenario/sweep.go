@@ -1,0 +1,103 @@
+package scenario
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+)
+
+// Day is what the sweep of one day did.
+type Day struct {
+	// Calls counts the calls to AWS by operation, those to the ledger left out; Sum is all of them.
+	Calls map[string]int
+	Sum   int
+	// Ledger counts the calls to the ledger.
+	Ledger int
+	// Notices are what was told.
+	Notices []notice.Message
+}
+
+// Told reports whether the owner of the user was told of something.
+func (d Day) Told(user string) bool {
+	for _, m := range d.Notices {
+		if m.Subject == user {
+			return true
+		}
+	}
+	return false
+}
+
+// Sweeps runs the sweep of the control once a day at three in the morning, with its parameters as
+// they are by default, over the account that each day finds, and one ledger.
+func Sweeps(t *testing.T, c Control, begin time.Time, days int, found func(now time.Time) fakeaws.State) []Day {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &harness{Control: c, described: described, used: map[string]bool{}}
+	store := &ledger.Memory{}
+	var all []Day
+	for i := range days {
+		now := begin.AddDate(0, 0, i)
+		s, _, err := parse(&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepOf(i, now).data}}}, described)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.account, s.store = found(now), store
+		w := h.start(t, s)
+		w.account.Details = 100 // what IAM does unless it is asked for more
+		if _, err := w.run(s.events[0]); err != nil {
+			t.Fatalf("day %d: %v", i+1, err)
+		}
+		day := Day{Calls: w.account.Calls(), Ledger: w.remembering(), Notices: w.sent, Sum: len(w.sent)}
+		for _, n := range day.Calls {
+			day.Sum += n
+		}
+		all = append(all, day)
+	}
+	return all
+}
+
+// sweepOf is the event of a sweep, told from others by its number.
+func sweepOf(n int, at time.Time) namedEvent {
+	return namedEvent{name: "event-sweep.json", data: fmt.Appendf(nil, `{"version":"0","id":"00000000-0000-4000-8000-%012d","detail-type":"Scheduled Event",
+		"source":"aws.events","account":"111122223333","time":%q,"region":"us-east-1","resources":[],"detail":{}}`, 1_000_000+n, at.Format(time.RFC3339))}
+}
+
+// The users of [Large] that are not like the others.
+const (
+	// SwitchedBefore has a key of more than a year that was switched off and on the day before the
+	// first sweep.
+	SwitchedBefore = "user-1234"
+	// SwitchedLater has a key that is to be told of from the eleventh day on, and that was switched
+	// off and on the day before.
+	SwitchedLater = "user-4321"
+)
+
+// Large is an account as large as IAM lets it be, of 5,000 users: see [fakeaws.Large]. Two of them are
+// not like the others: [SwitchedBefore] and [SwitchedLater].
+func Large(begin, now time.Time) fakeaws.State {
+	const day = 24 * time.Hour
+	state := fakeaws.Large(5000, begin, now)
+	before, later := &state.Users[SwitchedBefore].Keys[0], &state.Users[SwitchedLater].Keys[0]
+	before.Created, before.Changed, before.Used = begin.AddDate(-1, 0, 0), begin.Add(-day), time.Time{}
+	later.Created, later.Used = begin.Add(-66*day-time.Hour), time.Time{}
+	if now.Sub(begin) >= 9*day {
+		later.Changed = begin.Add(9*day - time.Hour)
+	}
+	return state
+}

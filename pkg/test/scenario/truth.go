@@ -1,0 +1,241 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+)
+
+// shows returns what keeps the account from being as the change makes it; empty if it is so. It is read
+// past what the function reads with, which may not tell the truth.
+func (w *world) shows(c change.Change) string {
+	kind, err := w.harness.kinds(w.account.Copy()).Kind(c)
+	if err != nil {
+		return err.Error()
+	}
+	present, err := kind.Read(context.Background(), c)
+	switch {
+	case err != nil && !change.NotFound(err):
+		return err.Error()
+	case present != c.After:
+		return fmt.Sprintf("it is %q and not %q", present, c.After)
+	default:
+		return ""
+	}
+}
+
+// reported returns what a report says to be done that the account does not show.
+func (w *world) reported(r remediation.Report) (lies []string) {
+	made := false
+	for _, c := range r.Changes {
+		if !c.Status.Made() {
+			continue
+		}
+		made = true
+		if why := w.shows(c.Change); why != "" {
+			lies = append(lies, fmt.Sprintf("the report says that the %s %s of %s is %s: %s", c.Kind, change.Hint(c.Change), c.Subject, c.Status, why))
+		}
+	}
+	if r.Outcome == remediation.Changed && !made {
+		lies = append(lies, "the report's outcome is changed, and no change in it is made")
+	}
+	return lies
+}
+
+// claimed returns what a notice says to be done that the account does not show, or that the ledger
+// does not know.
+func (w *world) claimed(m notice.Message) (lies []string) {
+	if m.Kind != notice.Changed && m.Kind != notice.Undone {
+		return nil
+	}
+	entry, found, err := ledger.New(w.store).Entry(context.Background(), m.Finding)
+	if err != nil || !found {
+		return []string{fmt.Sprintf("notice %q is about a change that the ledger does not have (%v)", m.Line(), err)}
+	}
+	for _, told := range m.Changes {
+		if !ledger.Status(told.Status).Made() {
+			continue
+		}
+		why := "the ledger's entry does not have it"
+		for _, step := range entry.Steps {
+			if step.ID == told.ID {
+				why = w.shows(step.Change)
+			}
+		}
+		if why != "" {
+			lies = append(lies, fmt.Sprintf("notice %q says that change %s is %s: %s", m.Line(), told.ID, told.Status, why))
+		}
+	}
+	return lies
+}
+
+// unfinished returns what is left to do of a run that the ledger says is done.
+func (w *world) unfinished(key string) (lies []string) {
+	ctx, book := context.Background(), ledger.New(w.store)
+	run, found, err := book.Run(ctx, w.harness.described.ID, key)
+	if err != nil || !found || !run.Done {
+		return []string{fmt.Sprintf("the run was handled, and the ledger does not have it as done (%v)", err)}
+	}
+	for _, id := range run.Entries {
+		entry, found, err := book.Entry(ctx, id)
+		if err != nil || !found {
+			lies = append(lies, fmt.Sprintf("the run is done, and its entry %s is not there (%v)", id, err))
+		}
+		for _, step := range entry.Steps {
+			if step.Status == ledger.Planned || step.Status == ledger.Applied && step.Reason == "" || step.Status == ledger.Failed {
+				lies = append(lies, fmt.Sprintf("the run is done, and its change %s is %s", step.ID, step.Status))
+			}
+		}
+		if len(entry.Notifications) == 0 && (entry.Tell == notice.Alert || entry.Tell == notice.Warning) {
+			lies = append(lies, fmt.Sprintf("the run is done, and nobody was told of entry %s: %s", id, entry.Title))
+		}
+	}
+	return lies
+}
+
+// passing is what of a run's record depends on how often it was tried, and by whom.
+var passing = regexp.MustCompile(`,"attempts":[0-9]+,"holder":"[^"]*"(,"until":"[^"]*")?`)
+
+// left is what the world is left with now.
+func (w *world) left() left {
+	l := left{account: w.account.Comparable(), remembered: map[string]string{}, told: w.told(), writes: map[string]int{}}
+	items, err := w.store.Scan(context.Background(), "")
+	if err != nil {
+		panic(err) // no fault is set
+	}
+	for _, i := range items {
+		body := i.Body
+		if strings.HasPrefix(i.Partition, "run#") {
+			body = passing.ReplaceAllString(body, "")
+		}
+		l.remembered[i.Partition+" "+i.Sort] = body
+	}
+	for _, operation := range w.account.Writes() {
+		// A key whose secret was lost on the way is of no use to anybody: it is deleted, and another one
+		// is created in its place.
+		switch operation {
+		case "iam:CreateAccessKey":
+			l.writes["keys"]++
+		case "iam:DeleteAccessKey":
+			l.writes["keys"]--
+		case "secretsmanager:PutResourcePolicy":
+			// It is put before each key that is created, whether or not it is there already.
+		default:
+			l.writes[operation]++
+		}
+	}
+	return l
+}
+
+// same reports whether what follows must be the same, too.
+func (l left) same(other left) bool { return reflect.DeepEqual(l, other) }
+
+// check checks what must hold of every world.
+func (w *world) check(t *testing.T) {
+	t.Helper()
+	for _, wrong := range w.wrong() {
+		t.Error(wrong)
+	}
+}
+
+// wrong returns what must not be in any world: what the control promises and does not hold, what was
+// said and is not so, and secrets that were shown.
+func (w *world) wrong() []string {
+	wrong := append(slices.Clone(w.lies), w.leaks()...)
+	if w.harness.Holds != nil {
+		if err := w.harness.Holds(w.account); err != nil {
+			wrong = append(wrong, err.Error())
+		}
+	}
+	return wrong
+}
+
+// keys are all the access keys that there were, those that Warder created and deleted, too.
+func (w *world) keys() []fakeaws.Key {
+	var keys []fakeaws.Key
+	if w.like != nil {
+		keys = slices.Clip(w.like.allKeys)
+	} else {
+		for _, state := range []fakeaws.State{w.account.State(), w.bystander.State()} {
+			for _, user := range state.Users {
+				keys = append(keys, user.Keys...)
+			}
+			for _, member := range state.Members {
+				keys = append(keys, member.Keys...)
+			}
+		}
+		w.allKeys = keys
+	}
+	return append(keys, w.account.Made()...)
+}
+
+// leaks returns where a message or the log holds a whole access key id, and where anything that Warder
+// writes or answers holds the secret of a key that it created.
+func (w *world) leaks() (leaks []string) {
+	keys, shown := w.keys(), []string{w.log.String()}
+	for _, m := range w.sent {
+		if w.known(m) {
+			continue
+		}
+		body, err := m.Bodies()
+		if err != nil {
+			leaks = append(leaks, err.Error())
+		}
+		shown = append(shown, body, m.Line())
+	}
+	for _, key := range keys {
+		for _, text := range shown {
+			if strings.Contains(text, key.ID) {
+				leaks = append(leaks, fmt.Sprintf("a message or the log holds the whole access key id %s:\n%s", key.ID, text))
+			}
+		}
+	}
+	made := w.account.Made()
+	if len(made) == 0 {
+		return leaks
+	}
+	kept, err := json.Marshal(struct {
+		State      fakeaws.State
+		Remembered map[string]string
+	}{w.account.State(), w.left().remembered})
+	if err != nil {
+		return append(leaks, err.Error())
+	}
+	shown = append(shown, string(kept))
+	for _, a := range w.answers {
+		text, err := json.Marshal(a.report)
+		shown = append(shown, fmt.Sprint(string(text), err, a.err))
+	}
+	for _, key := range made {
+		for _, text := range shown {
+			if strings.Contains(text, key.Secret) {
+				leaks = append(leaks, fmt.Sprintf("a message, the log, an answer or the ledger holds the secret of access key %s:\n%s", key.ID, text))
+			}
+		}
+	}
+	return leaks
+}
+
+// known reports whether the untroubled world sent the same message: then it is known to be a good one.
+func (w *world) known(m notice.Message) bool {
+	if w.like == nil {
+		return false
+	}
+	for i := range w.like.sent {
+		if w.like.sent[i].ID == m.ID && reflect.DeepEqual(w.like.sent[i], m) {
+			return true
+		}
+	}
+	return false
+}
