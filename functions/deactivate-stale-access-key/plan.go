@@ -81,5 +81,5 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Advice: i18n.T("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key."),
 		}
 	}
-	return accesskey.InTurn(found, keys, now, i18n.T("Access key is getting stale")), nil
+	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key is getting stale")), nil
 }

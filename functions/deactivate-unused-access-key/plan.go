@@ -159,7 +159,7 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Advice: i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
 		}
 	}
-	return accesskey.InTurn(found, keys, now, i18n.T("Access key will soon count as unused")), nil
+	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon count as unused")), nil
 }
 
 // since is when the key was last used, or created if it never was.

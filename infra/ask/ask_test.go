@@ -290,7 +290,7 @@ func TestADrillIsATableOfSeconds(t *testing.T) {
 			{"name": "outside sign-in", "control": "quarantine-outside-login", "outcome": "skipped", "reason": "no allowedNetworks are set: there is no outside"}
 		],
 		"cleaned": ["warder-drill-abc"],
-		"left": [{"user": "warder-drill-old", "why": "delete user: conflict", "remove": ["aws iam one", "aws iam two"]}]
+		"leftovers": [{"user": "warder-drill-old", "why": "delete user: conflict", "remove": ["aws iam one", "aws iam two"]}]
 	}`}}
 	status, stdout, stderr := a.ask(t, "", "drill", "MINUTES=2", "BY=kim")
 	if status != 1 || stderr != "" {

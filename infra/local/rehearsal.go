@@ -37,7 +37,7 @@ func rehearsal(ctx context.Context, s *stage) error {
 			return fmt.Errorf("scenario %+v, want that it passes", sc)
 		}
 	}
-	if answer.Outcome != drill.Passed || len(answer.Scenarios) != 3 || len(answer.Cleaned) != 1 || len(answer.Left) > 0 {
+	if answer.Outcome != drill.Passed || len(answer.Scenarios) != 3 || len(answer.Cleaned) != 1 || len(answer.Leftovers) > 0 {
 		return fmt.Errorf("drill %+v, want that it passes with three scenarios and leaves nothing", answer)
 	}
 	if _, err := s.settle(ctx); err != nil {

@@ -112,7 +112,8 @@ func (bucketPublicAccess) Widens(c Change, _ []Change) bool {
 
 func (bucketPublicAccess) Describe(c Change, done bool) i18n.Message {
 	if c.After == Closed {
-		return pick(done, i18n.T("turned on the public access block of bucket %s", c.Subject), i18n.T("turn on the public access block of bucket %s", c.Subject))
+		return pick(done, i18n.T("turned on the public access block of bucket %s", c.Subject),
+			i18n.T("turn on the public access block of bucket %s", c.Subject))
 	}
 	return i18n.T("put the public access block of bucket %s back as it was", c.Subject)
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// AccessFinding is IAM Access Analyzer saying who can reach a resource, or which permissions nobody uses. It is sent for
-// each new finding and each change of one, deletion included, best effort, within about an hour.
+// AccessFinding is IAM Access Analyzer saying who can reach a resource, or which permissions nobody uses. It is
+// sent for each new finding and each change of one, deletion included, best effort, within about an hour.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-eventbridge.html
 type AccessFinding struct {

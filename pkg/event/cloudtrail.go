@@ -74,9 +74,9 @@ func (r *Record) Address() (netip.Addr, bool) {
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-events.html
 type APICall struct{ Record }
 
-// Param is a request parameter by its path, in CloudTrail's spelling: lower camel case of the API's, such as "userName".
-// It is false if the record has no such parameter. That a parameter is absent does not mean that the call had none: a
-// denied call is recorded without any.
+// Param is a request parameter by its path, in CloudTrail's spelling: lower camel case of the API's, such as
+// "userName". It is false if the record has no such parameter. That a parameter is absent does not mean that
+// the call had none: a denied call is recorded without any.
 func (c *APICall) Param(path ...string) (string, bool) { return c.Request.Text(path...) }
 
 // The IAM calls that mean the caller when they name no user.
@@ -168,8 +168,8 @@ func (s *SignIn) Kind() Kind {
 	return s.Identity.Kind()
 }
 
-// ServiceEvent is something that an AWS service did by itself: nobody called. Its identity may be empty, or name the root
-// user because the account is the only owner there is; that is no use of the root user.
+// ServiceEvent is something that an AWS service did by itself: nobody called. Its identity may be empty, or
+// name the root user because the account is the only owner there is; that is no use of the root user.
 //
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/non-api-aws-service-events.html
 type ServiceEvent struct {

@@ -1,6 +1,6 @@
-// Package event turns the JSON of an EventBridge event into typed values: CloudTrail API calls, console sign-ins and
-// service events, AWS Config compliance changes, findings of IAM Access Analyzer, what AWS Health and Amazon GuardDuty warn
-// of, and scheduled sweeps.
+// Package event turns the JSON of an EventBridge event into typed values: CloudTrail API calls, console
+// sign-ins and service events, AWS Config compliance changes, findings of IAM Access Analyzer, what AWS Health
+// and Amazon GuardDuty warn of, and scheduled sweeps.
 //
 // It is strict about what a type cannot do without and tolerant of everything else: a missing event name is an [Error]
 // that names the field, a field that AWS adds tomorrow is ignored, and an event of a type it does not know decodes into
@@ -55,9 +55,10 @@ type Event struct {
 // *[Threat], *[Sweep] or *[Unknown].
 type Detail interface{ detail() }
 
-// Drilled is the source of events that an incident rehearsal makes up. Nobody but AWS can send events of the sources that
-// it plays, so that it has its own, with AWS's detail: a sign-in, a change of compliance. Whoever may put events on the bus
-// can send such an event: it proves nothing, and [Event.Drill] is to be asked before anything is done because of it.
+// Drilled is the source of events that an incident rehearsal makes up. Nobody but AWS can send events of the
+// sources that it plays, so that it has its own, with AWS's detail: a sign-in, a change of compliance. Whoever
+// may put events on the bus can send such an event: it proves nothing, and [Event.Drill] is to be asked before
+// anything is done because of it.
 const Drilled = "warder.drill"
 
 // Drill reports whether the event is made up.
@@ -190,9 +191,9 @@ func Decode(raw []byte) (Event, error) {
 	return e, nil
 }
 
-// Key names the thing that happened, the same for each delivery of it: CloudTrail's eventID, or the eventID of the
-// record that this one corrects; of other events the envelope's id, else a digest of the bytes. It is never empty for an
-// event that Decode returned.
+// Key names the thing that happened, the same for each delivery of it: CloudTrail's eventID, or the eventID of
+// the record that this one corrects; of other events the envelope's id, else a digest of the bytes. It is never
+// empty for an event that Decode returned.
 //
 // CloudTrail delivers a duplicate with the same eventID, and a corrected record with a new one and the old one in
 // addendum.originalEventID. An addendum for a delayed record or an outage is a first delivery, so it keeps its own.

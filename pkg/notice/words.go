@@ -52,7 +52,7 @@ func Severity(severity string) i18n.Message {
 
 // Acts is the sentence before the changes of the message: whether Warder made them, makes them soon, or
 // does not, and what kept it from that.
-func (m Message) Acts() i18n.Message {
+func (m Message) ChangesHeading() i18n.Message {
 	switch m.Kind {
 	case WouldChange:
 		return i18n.T("Warder only observes here and has changed nothing. In enforce it would:")

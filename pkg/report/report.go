@@ -156,9 +156,9 @@ type Finding struct {
 	Title    string `json:"title"`
 	Severity string `json:"severity"`
 	// Opened is when it was found, Told when its owner was told, Due when it is changed.
-	Opened time.Time `json:"opened"`
-	Told   time.Time `json:"told,omitzero"`
-	Due    time.Time `json:"due,omitzero"`
+	Opened   time.Time `json:"opened"`
+	Notified time.Time `json:"notified,omitzero"`
+	Due      time.Time `json:"due,omitzero"`
 	// Closed is when it ended; zero while it is open.
 	Closed  time.Time `json:"closed,omitzero"`
 	Outcome Outcome   `json:"outcome"`
@@ -200,8 +200,8 @@ type Change struct {
 	// Announced is when its owner was told that it would be made; zero if it was made at once.
 	Announced time.Time `json:"announced,omitzero"`
 	// Told is when the notice of how it came out was accepted, Message the id that SNS gave it.
-	Told    time.Time `json:"told,omitzero"`
-	Message string    `json:"message,omitempty"`
+	Notified time.Time `json:"notified,omitzero"`
+	Message  string    `json:"message,omitempty"`
 	// UndoneBy is the id of the action that put it back. Of an action that put something back, By and
 	// Why are who asked for it and the reason.
 	UndoneBy string `json:"undoneBy,omitempty"`
@@ -213,15 +213,15 @@ type Change struct {
 
 // afterEvent is the time from what happened to the change; ok is false when there is none to tell.
 func (c Change) afterEvent() (d time.Duration, ok bool) {
-	return c.At.Sub(c.Happened), made(c.Status) && c.By == "" && c.Announced.IsZero() && !c.Happened.IsZero()
+	return c.At.Sub(c.Happened), wasMade(c.Status) && c.By == "" && c.Announced.IsZero() && !c.Happened.IsZero()
 }
 
 // afterNotice is the time from the announcement to the change.
 func (c Change) afterNotice() (d time.Duration, ok bool) {
-	return c.At.Sub(c.Announced), made(c.Status) && c.By == "" && !c.Announced.IsZero()
+	return c.At.Sub(c.Announced), wasMade(c.Status) && c.By == "" && !c.Announced.IsZero()
 }
 
-func made(s ledger.Status) bool { return s.Made() || s == ledger.Undone }
+func wasMade(s ledger.Status) bool { return s.Made() || s == ledger.Undone }
 
 // Alert is something that people were told of.
 type Alert struct {
@@ -232,7 +232,7 @@ type Alert struct {
 	Title    string    `json:"title"`
 	Severity string    `json:"severity"`
 	At       time.Time `json:"at"`
-	Told     time.Time `json:"told,omitzero"`
+	Notified time.Time `json:"notified,omitzero"`
 	Event    string    `json:"event,omitempty"`
 }
 
@@ -247,7 +247,7 @@ type Exemption struct {
 	Reason  string         `json:"reason,omitempty"`
 	State   ExemptionState `json:"state"`
 	// Left is how many days are left, negative when it is over.
-	Left int `json:"left"`
+	DaysLeft int `json:"daysLeft"`
 	// Fault says why it is none.
 	Fault string `json:"fault,omitempty"`
 }
