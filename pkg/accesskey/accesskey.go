@@ -1,4 +1,4 @@
-// Package accesskey finds the access keys that a control has to judge: those of one IAM user, and
+// Package accesskey finds the access keys that a control has to evaluate: those of one IAM user, and
 // in a daily sweep those of the users whose keys may be due. It reads the account and the ledger,
 // writes down what it need not read again, and changes nothing.
 //
@@ -80,7 +80,7 @@ type Key struct {
 	Used time.Time
 }
 
-// List returns the keys of a user. One that is gone has none.
+// List returns the keys of a user. One that no longer exists has none.
 func List(ctx context.Context, api API, user string) ([]Key, error) {
 	var keys []Key
 	pages := iam.NewListAccessKeysPaginator(api, &iam.ListAccessKeysInput{UserName: &user})
@@ -101,7 +101,7 @@ func List(ctx context.Context, api API, user string) ([]Key, error) {
 	return keys, nil
 }
 
-// LastUsed asks when the key was last used. ok is false when the key is gone. IAM records one use in
+// LastUsed asks when the key was last used. ok is false when the key no longer exists. IAM records one use in
 // fifteen minutes and does not say how late it shows it
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKeyLastUsed.html).
 func (k *Key) LastUsed(ctx context.Context, api API) (ok bool, err error) {
@@ -118,7 +118,7 @@ func (k *Key) LastUsed(ctx context.Context, api API) (ok bool, err error) {
 	return true, nil
 }
 
-// Usage words when the key was last used.
+// Usage describes when the key was last used.
 func (k *Key) Usage() i18n.Message { return Date(k.Used) }
 
 // Date is the day of a last use, which is "never" for the zero time.
@@ -138,17 +138,17 @@ type Sweep struct {
 	Abreast int
 	// Control is the id of the control, whose cases and notes are meant.
 	Control string
-	// Limit is the age from which on a key is to be judged.
+	// Limit is the age from which on a key is to be evaluated.
 	Limit time.Duration
 	// ByUse says that a key's age counts from its last use, and from its creation only if it was
 	// never used. Otherwise it always counts from the creation.
 	ByUse bool
-	// Judge judges the keys of one user; it may be called for several at a time. With ByUse it has asked for the
+	// Judge evaluates the keys of one user; it may be called for several at a time. With ByUse it has asked for the
 	// last use of every active key that was created longer ago than Limit.
 	Judge func(ctx context.Context, user string, keys []Key, now time.Time) ([]remediation.Finding, error)
-	// User judges the user that AWS Config names; nil if that is Judge with the user's keys.
+	// User evaluates the user that AWS Config names; nil if that is Judge with the user's keys.
 	User func(ctx context.Context, user string, now time.Time) ([]remediation.Finding, error)
-	// Report judges a row of the credential report by itself; nil if there is nothing to judge.
+	// Report evaluates a row of the credential report by itself; nil if there is nothing to evaluate.
 	Report func(user iamuser.ReportUser, now time.Time) []remediation.Finding
 	// Deletion is when inactive keys are deleted.
 	Deletion Deletion
@@ -297,7 +297,7 @@ type inspection struct {
 	err      error
 }
 
-// look judges the keys of one user.
+// inspect evaluates the keys of one user.
 func (s Sweep) inspect(ctx context.Context, user string, deletions []completedChange, now time.Time) inspection {
 	keys, err := List(ctx, s.API, user)
 	if err != nil {
@@ -321,7 +321,7 @@ func (s Sweep) inspect(ctx context.Context, user string, deletions []completedCh
 	return seen
 }
 
-// wanted are the users to look at because of what the report says.
+// usersToInspect are the users to inspect because of what the report says.
 func (s Sweep) usersToInspect(users []iamuser.ReportUser, dates []string, known note, today int64,
 	now time.Time) map[string]bool {
 	wanted := map[string]bool{}
@@ -356,7 +356,7 @@ func (s Sweep) from(k iamuser.ReportKey) (from time.Time, exact bool) {
 	return k.Rotated, false
 }
 
-// old reports whether the report says that one of the user's active keys is to be judged.
+// old reports whether the report says that one of the user's active keys is to be evaluated.
 func (s Sweep) old(user iamuser.ReportUser, now time.Time) bool {
 	return slices.ContainsFunc(user.Keys[:], func(k iamuser.ReportKey) bool {
 		from, _ := s.from(k)
@@ -364,8 +364,8 @@ func (s Sweep) old(user iamuser.ReportUser, now time.Time) bool {
 	})
 }
 
-// doubtful reports whether one of the user's active keys may be older than the report says, and old
-// enough to be judged. No key is older than its user.
+// mayBeOlder reports whether one of the user's active keys may be older than the report says, and old
+// enough to be evaluated. No key is older than its user.
 func (s Sweep) mayBeOlder(user iamuser.ReportUser, now time.Time) bool {
 	return user.Created.Before(now.Add(-s.Limit)) && slices.ContainsFunc(user.Keys[:], func(k iamuser.ReportKey) bool {
 		_, exact := s.from(k)

@@ -18,7 +18,7 @@ import (
 type Deletion struct {
 	// After is how long after it was made inactive a key is deleted; 0 deletes none.
 	After time.Duration
-	// Notice is how long before that its owner is told.
+	// Notice is how long before that its owner is notified.
 	Notice time.Duration
 }
 
@@ -43,7 +43,7 @@ type completedChange struct {
 // takes a quarter of an hour at most.
 const slack = time.Hour
 
-// deletions are the keys, by user, whose deletion their owners are to be told of or that is due. They
+// deletions are the keys, by user, whose deletion their owners are to be reported or that is due. They
 // come from the cases that ended with a key made inactive, and the entries of those: a change that
 // was undone since is no longer in force there.
 func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now time.Time) (map[string][]completedChange, error) {

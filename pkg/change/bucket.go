@@ -51,7 +51,7 @@ func parse(value string) (*s3.PublicAccessBlock, error) {
 	return &b, nil
 }
 
-// PublicAccess reads the value of a bucket. A bucket that is gone is an error that [Gone] recognizes.
+// PublicAccess reads the value of a bucket. A bucket that no longer exists is an error that [NotFound] recognizes.
 func PublicAccess(ctx context.Context, api interface {
 	GetBucketPublicAccessBlock(context.Context, *s3.Bucket) (*s3.PublicAccessBlock, error)
 }, bucket *s3.Bucket) (string, error) {

@@ -313,7 +313,7 @@ func wrap(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// pick words what was done or would be done.
+// pick describes what was done or would be done.
 func pick(done bool, was, would i18n.Message) i18n.Message {
 	if done {
 		return was

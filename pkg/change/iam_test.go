@@ -23,7 +23,7 @@ func accountOf(user *fakeaws.User) *fakeaws.Account {
 	})
 }
 
-// Every kind sets what it says, reads it back, and puts back what was there before.
+// Every kind sets what it says, reads it back, and reverts what was there before.
 func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -78,7 +78,7 @@ func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 			}
 			gone := tc.c
 			gone.Subject = "nobody"
-			// Of an inline policy IAM does not say whether it is gone or its user is.
+			// Of an inline policy IAM does not say whether it no longer exists or its user is.
 			if got, err := kind.Read(ctx, gone); got != "" || change.NotFound(err) == (kind.Name() == change.InlineUserPolicy) {
 				t.Errorf("Read of a user that is gone = %q, %v", got, err)
 			}

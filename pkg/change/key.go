@@ -10,7 +10,7 @@ import (
 )
 
 // AccessKeyDeletion deletes an access key: the values are [Inactive] and absent. It is the one kind
-// of IAM change that cannot be put back.
+// of IAM change that cannot be reverted.
 const AccessKeyDeletion = "access key deletion"
 
 type accessKeyDeletion struct{ iam IAM }
@@ -52,7 +52,7 @@ func (accessKeyDeletion) Describe(c Change, done bool) i18n.Message {
 	return deletion(c, done)
 }
 
-// deletion words the deletion of an access key, whosever it is.
+// deletion describes the deletion of an access key, whosever it is.
 func deletion(c Change, done bool) i18n.Message {
 	return pick(done, i18n.T("deleted access key %s of %s for good", KeyHint(c.Target), c.Subject),
 		i18n.T("delete access key %s of %s for good", KeyHint(c.Target), c.Subject))

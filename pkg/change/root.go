@@ -17,7 +17,7 @@ import (
 )
 
 // RootKeyDeletion deletes an access key of a member account's root user. The subject is the ARN of
-// that root user; the values are [Active] or [Inactive], and absent. It cannot be put back.
+// that root user; the values are [Active] or [Inactive], and absent. It cannot be reverted.
 const RootKeyDeletion = "root access key deletion"
 
 // The tasks that a session as root is begun for: to look and to delete

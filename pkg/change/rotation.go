@@ -30,7 +30,7 @@ const AccessKeyRotation = "access key rotation"
 // Rotated says that there is a new key and that its secret is stored.
 const Rotated = "rotated"
 
-// withdrawn is read while a rotation is put back: its secret is marked for deletion, its key is not
+// withdrawn is read while a rotation is reverted: its secret is marked for deletion, its key is not
 // deleted yet.
 const withdrawn = "withdrawn"
 
@@ -136,7 +136,7 @@ type accessKeyRotation struct {
 
 func (accessKeyRotation) Name() string { return AccessKeyRotation }
 
-// Read implements [Kind]. A secret that has no value yet, or that of a key that is gone, is no
+// Read implements [Kind]. A secret that has no value yet, or that of a key that no longer exists, is no
 // rotation: it is made anew.
 func (k accessKeyRotation) Read(ctx context.Context, c Change) (string, error) {
 	_, other, err := k.keys(ctx, c)
@@ -352,7 +352,7 @@ func (k accessKeyRotation) keys(ctx context.Context, c Change) (old, other *type
 	return old, other, nil
 }
 
-// deleteKey deletes a key. One that is gone already is deleted: a client whose answer was lost asks
+// deleteKey deletes a key. One that no longer exists is deleted: a client whose answer was lost asks
 // again.
 func (k accessKeyRotation) deleteKey(ctx context.Context, c Change, id string) error {
 	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &c.Subject, AccessKeyId: &id})

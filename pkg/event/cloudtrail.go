@@ -46,11 +46,11 @@ type Addendum struct {
 	OriginalEventID string
 }
 
-// Failed tells whether the call was refused or went wrong. A sign-in that failed has no error code: ask SignIn.
+// Failed reports whether the call was refused or went wrong. A sign-in that failed has no error code: ask SignIn.
 func (r *Record) Failed() bool { return r.ErrorCode != "" }
 
-// Denied tells whether the call was refused for want of permission. CloudTrail writes these codes with and without the
-// suffix "Exception", and EC2 with "Client." in front; they are not the codes that the SDK returns.
+// Denied reports whether the call was refused for want of permission. CloudTrail writes these codes with and
+// without the suffix "Exception", and EC2 with "Client." in front; they are not the codes that the SDK returns.
 func (r *Record) Denied() bool {
 	switch strings.TrimSuffix(strings.TrimPrefix(r.ErrorCode, "Client."), "Exception") {
 	case "AccessDenied", "UnauthorizedOperation", "NotAuthorized":
@@ -153,10 +153,11 @@ func newSignIn(r Record) *SignIn {
 	}
 }
 
-// Succeeded tells whether the record says that it succeeded. It and Failed are both false of a record without outcome.
+// Succeeded reports whether the record says that it succeeded. It and Failed are both false of a record without
+// outcome.
 func (s *SignIn) Succeeded() bool { return strings.EqualFold(s.Outcome, "Success") }
 
-// Failed tells whether the record says that it failed, by its outcome or by an error code.
+// Failed reports whether the record says that it failed, by its outcome or by an error code.
 func (s *SignIn) Failed() bool { return strings.EqualFold(s.Outcome, "Failure") || s.Record.Failed() }
 
 // Kind is who signed in, where the sign-in knows better than the identity: a record with a SAML provider is SAML

@@ -73,7 +73,7 @@ const (
 	Unidentified   Kind = "unidentified"
 )
 
-// Describe words the kind for people.
+// Describe describes the kind for people.
 func (k Kind) Describe() i18n.Message {
 	switch k {
 	case Root:

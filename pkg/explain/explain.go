@@ -1,7 +1,7 @@
 // Package explain answers the question of whoever is on call: why is this key dead, what happened to
-// this user, where did this policy go? It reads the ledger and the account as they are, words what
-// it finds for people, and changes nothing. Of things that Warder never touched it says so, and who
-// did if Warder saw it.
+// this user, where did this policy go? It reads the ledger and the account and answers
+// in sentences. Of things that Warder never changed it says so, and who changed them if Warder saw it. It
+// changes nothing.
 package explain
 
 import (
@@ -64,11 +64,11 @@ type Action struct {
 	At     time.Time     `json:"at"`
 	// Event is the key of the event that it was made for.
 	Event string `json:"event"`
-	// Undo is the command that puts it back; empty when it is not in force, or cannot be put back.
+	// Undo is the command that reverts it; empty when it is not in force, or cannot be reverted.
 	Undo string `json:"undo"`
 }
 
-// Case is something that its owner has time to put right.
+// Case is something that its owner has time to fix.
 type Case struct {
 	Control  string          `json:"control"`
 	Subject  string          `json:"subject"`
@@ -118,17 +118,17 @@ func (r Reader) Explain(ctx context.Context, q Request) (Answer, error) {
 	return t.answer, err
 }
 
-// teller words one answer.
+// answerer builds one answer.
 type answerer struct {
 	Reader
 	text   strings.Builder
 	answer Answer
 }
 
-// maxWords is more than anything that Warder words itself, in bytes.
+// maxWords is longer than any text of Warder's own, in bytes.
 const maxWords = 4000
 
-// say adds a line. What goes into it comes from the account, the ledger and the request: it stays in
+// addLine adds a line. What goes into it comes from the account, the ledger and the request: it stays in
 // its line, and steers no terminal.
 func (t *answerer) addLine(format string, args ...any) {
 	for i, arg := range args {
@@ -137,7 +137,7 @@ func (t *answerer) addLine(format string, args ...any) {
 	fmt.Fprintf(&t.text, format+"\n", args...)
 }
 
-// key tells of an access key.
+// explainKey explains an access key.
 func (t *answerer) explainKey(ctx context.Context, explainKey string) error {
 	if len(explainKey) < 4 {
 		return errors.New("explain request not understood: a key is named by its whole id or its last four characters")
@@ -208,7 +208,7 @@ func (t *answerer) status(ctx context.Context, user, id string) (string, error) 
 	return status, err
 }
 
-// user tells of an IAM user.
+// explainUser explains an IAM user.
 func (t *answerer) explainUser(ctx context.Context, explainUser string) error {
 	found, cases, err := t.Ledger.About(ctx, explainUser, time.Time{})
 	if err != nil {
@@ -229,7 +229,7 @@ func (t *answerer) explainUser(ctx context.Context, explainUser string) error {
 	return t.addExemption(ctx, explainUser)
 }
 
-// policy tells of a managed policy.
+// explainPolicy explains a managed policy.
 func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 	all, cases, err := t.Ledger.All(ctx)
 	if err != nil {
@@ -246,7 +246,7 @@ func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 	return nil
 }
 
-// action tells of one change or finding.
+// explainAction explains one change or finding.
 func (t *answerer) explainAction(ctx context.Context, id string) error {
 	of, _, single := strings.Cut(id, "-")
 	e, found, err := t.Ledger.Entry(ctx, of)
@@ -262,7 +262,7 @@ func (t *answerer) explainAction(ctx context.Context, id string) error {
 	return nil
 }
 
-// history tells of the entries and reports whether a change that they tell of is in force.
+// addEntries adds the entries and reports whether one of their changes is in force.
 func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
 	for _, e := range found {
 		t.addLine("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, about(e))
@@ -307,7 +307,7 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 	return inForce
 }
 
-// cases tells what is due.
+// addCases adds what is due.
 func (t *answerer) addCases(addCases []ledger.Case) {
 	for _, c := range addCases {
 		t.answer.Cases = append(t.answer.Cases, Case{
@@ -331,7 +331,7 @@ func (t *answerer) addCases(addCases []ledger.Case) {
 	}
 }
 
-// exempt tells of the user's exemption.
+// addExemption adds the user's exemption.
 func (t *answerer) addExemption(ctx context.Context, user string) error {
 	if user == "" {
 		return nil
@@ -362,13 +362,13 @@ func touches(e ledger.Entry, mine func(change.Change) bool) bool {
 	return slices.ContainsFunc(e.Steps, func(s ledger.Step) bool { return mine(s.Change) })
 }
 
-// mentions reports whether the entry, which changes nothing, tells of the thing.
+// mentions reports whether the entry, which changes nothing, is about the thing.
 func mentions(e ledger.Entry, what string) bool {
 	return len(e.Steps) == 0 && (strings.Contains(e.Text, what) ||
 		slices.ContainsFunc(e.Facts, func(f notice.Fact) bool { return strings.Contains(f.Value, what) }))
 }
 
-// seen says who was seen to do something, in the entries that only tell.
+// seen says whether the alerts show who did something.
 func seen(found []ledger.Entry) string {
 	if slices.ContainsFunc(found, func(e ledger.Entry) bool { return len(e.Steps) == 0 }) {
 		return " Warder saw what is told of above."

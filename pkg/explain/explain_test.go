@@ -34,7 +34,7 @@ func at(text string) time.Time {
 }
 
 // reader knows an account in which Warder warned of a key and made it inactive, detached a policy
-// that was put back by a person, saw somebody switch off another key, and waits for a third.
+// that was reverted by a person, saw somebody switch off another key, and waits for a third.
 func reader(t *testing.T) Reader {
 	t.Helper()
 	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{

@@ -58,7 +58,7 @@ func folders(t *testing.T) map[string]folder {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s/ko.json: %v", name, err)
 			}
-			// The title of a control is told with what it finds.
+			// The title of a control is notified with what it finds.
 			var described struct {
 				Title string
 				Tool  bool

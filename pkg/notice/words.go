@@ -35,7 +35,7 @@ func (k Kind) Describe() i18n.Message {
 	}
 }
 
-// Severity words one of the severities.
+// Severity describes one of the severities.
 func Severity(severity string) i18n.Message {
 	switch severity {
 	case "critical":
@@ -73,7 +73,7 @@ func (m Message) ChangesHeading() i18n.Message {
 	}
 }
 
-// Describe words the change with how far it came, where that is not what the reader expects.
+// Describe describes the change with how far it came, where that is not what the reader expects.
 func (c Change) Describe() i18n.Message {
 	if c.Reason == "" {
 		return i18n.Literal(c.Text)

@@ -451,7 +451,7 @@ func statusClass(c Change) string {
 	return "seen"
 }
 
-// asked is who wanted something put back, and why.
+// asked is who wanted something reverted, and why.
 func (p *page) requestedBy(c Change) string {
 	if c.By == "" {
 		return ""
@@ -459,7 +459,7 @@ func (p *page) requestedBy(c Change) string {
 	return p.T("asked for by %s: %s", c.By, c.Why)
 }
 
-// notices are when people were told of a change, before and after it, and how long that was.
+// notices are when people were notified of a change, before and after it, and how long that was.
 func (p *page) notices(c Change) []*html.Node {
 	var nodes []*html.Node
 	if d, ok := c.afterNotice(); ok {

@@ -31,7 +31,7 @@ func Make(s Source, p Period, now time.Time) Report {
 	for _, run := range s.Ledger.Runs {
 		m.runs[[2]string{run.Control, run.Key}] = run
 	}
-	// A rehearsal is evidence of itself alone.
+	// A drill is evidence of itself alone.
 	m.Ledger.Entries = slices.DeleteFunc(slices.Clone(m.Ledger.Entries), func(e ledger.Entry) bool {
 		if e.Drill != "" {
 			m.drill(e)
@@ -260,7 +260,7 @@ func (m *maker) exemptions() {
 	})
 }
 
-// incidents lists halts, stops, what failed, and what was held back.
+// incidents lists halts, stops, what failed, and what was put on hold.
 func (m *maker) incidents() {
 	add := func(i Incident) {
 		until := cmp.Or(i.Until, i.At)

@@ -144,7 +144,7 @@ func (t translator) incident(k IncidentKind) string {
 	return string(k)
 }
 
-// took words a duration by its two largest units.
+// took describes a duration by its two largest units.
 func (t translator) took(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {
@@ -164,7 +164,7 @@ func (t translator) took(seconds float64) string {
 	}
 }
 
-// period words the period for a heading.
+// period describes the period for a heading.
 func (t translator) period(p Period) string {
 	if len(p.String()) == len("2026-10") {
 		return t.T("%04d-%02d", p.From.Year(), int(p.From.Month()))
