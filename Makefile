@@ -216,14 +216,10 @@ node_modules/installed: package.json package-lock.json
 ##@ Check
 
 .PHONY: test
-test: local $(TOUR) .venv-checkov/installed ## run every test, and say what took the time
+test: local $(TOUR) .venv-checkov/installed ## run every test, and list the slowest
 	@mkdir -p dist
 	@status=0; $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg --jsonfile dist/test.json -- -timeout 30m $(ARGS) ./... || status=$$?; \
-		go run ./infra/proof -times; exit $$status
-
-.PHONY: proof
-proof: ## write into docs/proof.md how many cases the tests ran, as the last make test told: ARGS="-check"
-	@go run ./infra/proof $(ARGS)
+		$(GOTESTSUM) tool slowest --threshold 5s --jsonfile dist/test.json; exit $$status
 
 .PHONY: simulate
 simulate: ## play months of a made-up company, and check what is promised after every step: ARGS="-seeds 1000 -days 60 -users 8"

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -151,7 +150,6 @@ func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
 			t.Errorf("%s is called %d times for one policy", operation, n)
 		}
 	}
-	t.Attr("cases", strconv.Itoa(len(got)))
 }
 
 func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {

@@ -101,9 +101,6 @@ func directPolicy(ctx context.Context, s *stage) error {
 	if len(arns) > 0 {
 		return fmt.Errorf("alice has %v, want none", arns)
 	}
-	if took > 2*time.Second {
-		return fmt.Errorf("it took %v, want at most 2 s", took)
-	}
 	s.say("alice has no policy any more, %d ms after the call", took.Milliseconds())
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -211,7 +210,6 @@ func TestUsersLookedAtSideBySideAreFoundInTheSameOrderAsOneAfterTheOther(t *test
 	if !slices.Equal(found[0], found[iamuser.Concurrency]) {
 		t.Errorf("side by side %v are found, else %v", found[iamuser.Concurrency], found[0])
 	}
-	t.Attr("cases", strconv.Itoa(len(found[0])))
 }
 
 // cropped is an account whose report has a row that cannot be read.
