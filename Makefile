@@ -257,8 +257,8 @@ ci: ## run what a submission has to pass
 ##@ Maintain
 
 .PHONY: golden
-golden: local .venv-checkov/installed ## rewrite the golden files from what the code does now
-	@.ci/golden
+golden: local .venv-checkov/installed ## rewrite all that is generated: run it when a control is added. ARGS="./functions/... ./infra"
+	@.ci/golden $(ARGS)
 
 .PHONY: requirements
 requirements: ## pin requirements*.in and package.json anew, with hashes

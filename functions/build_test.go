@@ -114,7 +114,7 @@ func TestABuildMakesWhatChangedAndNothingElse(t *testing.T) {
 		want   []string
 	}{
 		{"nothing", nil},
-		{"functions/undo/function.go", []string{"undo"}},
+		{"functions/undo/tool.go", []string{"undo"}},
 		{"functions/undo/bootstrap/main.go", []string{"undo"}},
 		{"functions/detach-direct-policy/plan.go", []string{"detach-direct-policy"}},
 		{"functions/detach-direct-policy/control.json", []string{"detach-direct-policy", "report"}}, // the evidence tells of every control
@@ -243,7 +243,7 @@ func TestTheSameSourcesGiveTheSameBytesInAnyFolder(t *testing.T) {
 		t.Errorf("the same sources gave %d and %d bytes that differ", len(first), len(again))
 	}
 	other := build(func(folder string) {
-		file := filepath.Join(folder, "functions/undo/function.go")
+		file := filepath.Join(folder, "functions/undo/tool.go")
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -17,8 +17,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from.
-type reads interface {
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
 	accesskey.API
 	owner.API // GetUser says when the password was last used
 	GetLoginProfile(context.Context, *iam.GetLoginProfileInput, ...func(*iam.Options)) (*iam.GetLoginProfileOutput, error)
@@ -31,12 +31,12 @@ type parameters struct {
 }
 
 type planner struct {
-	api    reads
+	api    readAPI
 	max    time.Duration
 	notice time.Duration
 }
 
-func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
+func newPlanner(api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
 	s, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return accesskey.Sweep{}, err

@@ -14,10 +14,12 @@
 package i18n
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -187,10 +189,13 @@ var (
 )
 
 // Register adds the catalogue to those of the language. It is a JSON object of strings. A package
-// calls it in an init function with its own.
+// calls it in an init function with its own. To register the same again does nothing.
 func Register(language string, catalogue []byte) {
 	lock.Lock()
 	defer lock.Unlock()
+	if slices.ContainsFunc(registered[language], func(known []byte) bool { return bytes.Equal(known, catalogue) }) {
+		return
+	}
 	registered[language] = append(registered[language], catalogue)
 	delete(read, language)
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	_ "embed"
 	"maps"
+	"reflect"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -14,25 +15,26 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/handler"
-	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// Description is control.json.
-//
-//go:embed control.json
-var Description []byte
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
 
-//go:embed ko.json
-var korean []byte
-
-func init() { i18n.Register("ko", korean) }
-
-// New makes the planner.
-func New(s handler.Setup) (remediation.Planner, error) {
-	api, sessions := clients(s.AWS)
-	maps.Copy(s.Kinds, change.ForRoot(api, sessions))
-	return newPlanner(api, sessions, s.Settings)
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New: func(s handler.Setup) (remediation.Planner, error) {
+		api, sessions := clients(s.AWS)
+		maps.Copy(s.Kinds, change.ForRoot(api, sessions))
+		return newPlanner(api, sessions, s.Settings)
+	},
 }
 
 // clients are the client that begins sessions as root, and those of the sessions. The first speaks to

@@ -16,37 +16,35 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
-	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-//go:embed control.json
-var description []byte
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
 
-//go:embed ko.json
-var korean []byte
+// Tool is the whole tool: its program and its tests are made from it.
+var Tool = handler.Tool[request, answer]{Description: description, Korean: korean, New: newWriter}
 
-func init() { i18n.Register("ko", korean) }
-
-// Run serves the tool.
-func Run() {
-	handler.Serve(description, func(s handler.Setup, r *remediation.Runner) (func(context.Context, request) (answer, error), error) {
-		// The kinds are there to word changes, and call nothing.
-		maps.Copy(r.Kinds, change.ForS3(nil))
-		maps.Copy(r.Kinds, change.ForRotation(nil, nil))
-		maps.Copy(r.Kinds, change.ForSSM(nil))
-		maps.Copy(r.Kinds, change.ForRoot(nil, nil))
-		w := writer{Runner: r, users: s.IAM, switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, s.Now)}
-		// To read all of them takes longer than a cold start may.
-		controls := sync.OnceValues(described)
-		return func(ctx context.Context, q request) (a answer, err error) {
-			if w.controls, err = controls(); err != nil {
-				return answer{}, err
-			}
-			return w.write(ctx, q)
-		}, nil
-	})
+func newWriter(s handler.Setup) (func(context.Context, request) (answer, error), error) {
+	// The kinds are there to describe changes, and call nothing.
+	maps.Copy(s.Kinds, change.ForS3(nil))
+	maps.Copy(s.Kinds, change.ForRotation(nil, nil))
+	maps.Copy(s.Kinds, change.ForSSM(nil))
+	maps.Copy(s.Kinds, change.ForRoot(nil, nil))
+	w := writer{Runner: s.Runner, users: s.IAM, switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, s.Now)}
+	// To read all of them takes longer than a cold start may.
+	controls := sync.OnceValues(described)
+	return func(ctx context.Context, q request) (a answer, err error) {
+		if w.controls, err = controls(); err != nil {
+			return answer{}, err
+		}
+		return w.write(ctx, q)
+	}, nil
 }
 
 // described is every control, and makes known what they are called in other languages.

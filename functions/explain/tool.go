@@ -8,15 +8,15 @@ import (
 
 	"github.com/warder-aws/warder/pkg/explain"
 	"github.com/warder-aws/warder/pkg/handler"
-	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 //go:embed control.json
 var description []byte
 
-// Run serves the tool.
-func Run() {
-	handler.Serve(description, func(s handler.Setup, r *remediation.Runner) (func(context.Context, explain.Request) (explain.Answer, error), error) {
-		return explain.Reader{Ledger: r.Ledger, Kinds: r.Kinds, API: s.IAM, Now: r.Now}.Explain, nil
-	})
+// Tool is the whole tool: its program and its tests are made from it.
+var Tool = handler.Tool[explain.Request, explain.Answer]{
+	Description: description,
+	New: func(s handler.Setup) (func(context.Context, explain.Request) (explain.Answer, error), error) {
+		return explain.Reader{Ledger: s.Ledger, Kinds: s.Kinds, API: s.IAM, Now: s.Now}.Explain, nil
+	},
 }
