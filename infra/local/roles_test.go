@@ -608,7 +608,7 @@ func TestEveryRoleOfEveryTemplateIsJudged(t *testing.T) {
 
 // The list that people review is of what was judged: as many resources for each action of each role.
 func TestTheReviewedListIsOfWhatIsJudged(t *testing.T) {
-	data, err := os.ReadFile("infra/testdata/grants.golden")
+	data, err := os.ReadFile("infra/stack/testdata/grants.golden")
 	if err != nil {
 		t.Fatal(err)
 	}
