@@ -12,12 +12,12 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// button is a custom action of Amazon Q Developer in chat applications: a command of the AWS CLI that
-// a press on a button below a notice runs with the rights of the channel.
+// button is a custom action of Amazon Q Developer in chat applications. A press on the button below a notice
+// runs a command of the AWS CLI with the rights of the channel.
 type button struct {
 	id, text string
 	tool     string // the function that it invokes
-	request  string // in which the variable stands for the id
+	request  string // contains the variable in place of the id
 	variable string // of the notice's additional context; without it there is no button
 }
 
@@ -29,14 +29,15 @@ var buttons = []button{
 	{"Undo", "Undo", "undo", `{"chat":"$` + notice.ChatUndo + `"}`, notice.ChatUndo},
 }
 
-// command is what a press runs, as the chat has it: without "aws" in front.
+// command is what a press runs, without "aws" in front.
 // https://docs.aws.amazon.com/chatbot/latest/adminguide/intro-to-the-aws-cli-in-slack.html
 func (b button) command(region string) string {
-	return fmt.Sprintf("lambda invoke --function-name %s --region %s --payload %s", settings.FunctionName(b.tool), region, b.request)
+	return fmt.Sprintf("lambda invoke --function-name %s --region %s --payload %s",
+		settings.FunctionName(b.tool), region, b.request)
 }
 
-// newChat adds the buttons to the stack. Each has still to be tied to a channel, which the outputs are
-// for; post-to-slack's runbook says how.
+// newChat adds the buttons to the stack. The outputs serve to tie each to a channel; post-to-slack's runbook
+// says how.
 func newChat(scope constructs.Construct, region string) {
 	chat := constructs.NewConstruct(scope, jsii.String("Chat"))
 	for _, b := range buttons {

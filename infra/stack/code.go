@@ -18,8 +18,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// CodeFolder is where, in what is synthesized, the archives are that have to be put
-// into the settings' bucket.
+// CodeFolder is the folder of the synthesized app with the archives to upload to the
+// settings' bucket.
 const CodeFolder = "code"
 
 // synthesizer is how the stacks are deployed: by the CDK, into an environment that
@@ -43,7 +43,7 @@ func code(stack awscdk.Stack, id, binaries string, s settings.Settings) awslambd
 	}
 	archive, err := archived(filepath.Join(folder, "bootstrap"))
 	if err != nil {
-		panic(err) // check has found the binary
+		panic(err) // Validate has found the binary
 	}
 	key := fmt.Sprintf("%s/%s/%.16x.zip", settings.Product, id, sha256.Sum256(archive))
 	out := filepath.Join(*awscdk.Stage_Of(stack).Outdir(), CodeFolder, key)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -16,13 +17,11 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// A query is one of the log, in the language of Logs Insights, which people find
-// by its name.
+// A query is a saved query of the log, in the language of Logs Insights.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
 type query struct{ id, name, text string }
 
-// queries are the saved ones. Each reads the lines of one message that pkg/remediation
-// and pkg/handler write.
+// queries read the lines that pkg/remediation and pkg/handler write, each those of one message.
 var queries = []query{
 	{"LastActions", "last actions", `fields @timestamp, control, subject, kind, target, status, reason, id
 | filter msg = "change"
@@ -42,7 +41,8 @@ fields @timestamp, control, msg, kind, target, status, reason, title, severity, 
 | sort @timestamp desc
 | limit 100`},
 	{"OpenCases", "open cases", `filter msg = "case"
-| stats latest(due) as due_on, latest(severity) as how_bad, latest(owner) as who_was_told, latest(held) as held_back, max(@timestamp) as seen by control, subject, title, id
+| stats latest(due) as due_on, latest(severity) as how_bad, latest(owner) as who_was_told, ` +
+		`latest(held) as held_back, max(@timestamp) as seen by control, subject, title, id
 | sort due_on asc
 | limit 200`},
 	{"OneEvent", "one event from end to end", `# Write the key of the event, or a request id, in place of EVENT.
@@ -113,24 +113,23 @@ type logProperties struct {
 const boardWidth = 24
 
 // newDashboard adds the dashboard, with the alarms of the given names.
-func newDashboard(hub Hub, watched []control.Control, alarms []string) {
+func newDashboard(h *Hub, watched []control.Control, alarms []string) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false) // for a reader of the template
-	if err := encoder.Encode(newBoard(*hub.Region(), watched, alarms)); err != nil {
+	if err := encoder.Encode(newBoard(*h.Region(), watched, alarms)); err != nil {
 		panic(fmt.Sprintf("encode the dashboard: %v", err)) // strings and numbers
 	}
-	awscloudwatch.NewCfnDashboard(hub.Stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
+	awscloudwatch.NewCfnDashboard(h.Stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
 		DashboardName: jsii.String(settings.Product),
 		DashboardBody: awscdk.Fn_Sub(jsii.String(strings.TrimSpace(body.String())), &map[string]*string{
-			"Failed": hub.Failed.QueueName(), "Undelivered": hub.Undelivered.QueueName(),
+			"Failed": h.Failed.QueueName(), "Undelivered": h.Undelivered.QueueName(),
 		}),
 	})
 }
 
-// newBoard is what the dashboard shows, from above: how things stand, what was
-// done, what waits, what went wrong, and how it goes from day to day. It is made
-// for the last day; whoever wants more chooses more.
+// newBoard returns what the dashboard shows, from the top: the alarms, the changes, the
+// open cases, the failures, and the course of the metrics over the last day.
 func newBoard(region string, watched []control.Control, alarms []string) board {
 	b := board{Start: fmt.Sprintf("-PT%dH", sweepHours)}
 	var sources []string
@@ -151,7 +150,10 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 		y += height
 	}
 	chart := func(title, stat string, period int, metrics ...[]any) widget {
-		return widget{Type: "metric", Properties: metricProperties{Title: title, Region: region, View: "timeSeries", Stacked: stat == "Sum", Stat: stat, Period: period, Metrics: metrics}}
+		return widget{Type: "metric", Properties: metricProperties{
+			Title: title, Region: region, View: "timeSeries",
+			Stacked: stat == "Sum", Stat: stat, Period: period, Metrics: metrics,
+		}}
 	}
 	each := func(m metric.Metric) [][]any {
 		var lines [][]any
@@ -161,24 +163,29 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 		return lines
 	}
 	table := func(title, text string) widget {
-		return widget{Type: "log", Properties: logProperties{Title: title, Region: region, View: "table", Query: strings.Join(append(sources, text), " | ")}}
+		query := strings.Join(append(sources, text), " | ")
+		return widget{Type: "log", Properties: logProperties{Title: title, Region: region, View: "table", Query: query}}
 	}
 	find := func(id string) string {
-		for _, q := range queries {
-			if q.id == id {
-				return q.text
-			}
-		}
-		panic("no query " + id)
+		i := slices.IndexFunc(queries, func(q query) bool { return q.id == id })
+		return queries[i].text
 	}
 	var arns []string
 	for _, name := range alarms {
 		arns = append(arns, "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:"+name)
 	}
 
+	kept := func(queue string) []any {
+		return []any{
+			"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${" + queue + "}",
+			map[string]any{"label": queue},
+		}
+	}
+
 	row(3, widget{Type: "text", Properties: textProperties{Markdown: "# Warder\n" +
 		"Each alarm says what to do about it. Stop every change: `make halt REASON=...`, go on: `make resume`. " +
-		"Put back: `make undo ID=... REASON=...`, with the id of the change below. Why: `make explain KEY=...` or `USER=...`. " +
+		"Put back: `make undo ID=... REASON=...`, with the id of the change below. " +
+		"Why: `make explain KEY=...` or `USER=...`. " +
 		"What is kept in the queues: `make redrive`. More queries: Logs Insights, saved, folder `warder`."}})
 	row(7, widget{Type: "alarm", Properties: alarmProperties{Title: "Alarms", Alarms: arns}})
 	row(8, table("Latest changes", find("LastActions")))
@@ -200,9 +207,7 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 	row(7,
 		chart("Skipped, by reason", "Sum", hour, reasons...),
 		chart("Failures", "Sum", hour, each(metric.Failures)...),
-		chart("Kept in the queues", "Maximum", 5*minute,
-			[]any{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${Failed}", map[string]any{"label": "Failed"}},
-			[]any{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${Undelivered}", map[string]any{"label": "Undelivered"}}))
+		chart("Kept in the queues", "Maximum", 5*minute, kept("Failed"), kept("Undelivered")))
 	row(6,
 		chart("Skipped, by control", "Sum", hour, each(metric.Skipped)...),
 		chart("Stopped by the blast radius", "Maximum", hour, each(metric.BreakerOpen)...),

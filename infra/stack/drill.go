@@ -16,57 +16,50 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// newDrill is the queue that a drill watches, to learn when each of its events
-// came: the IAM calls about its own users, and what it puts on the bus itself.
-func newDrill(stack awscdk.Stack, bus awsevents.CfnEventBus, undelivered awssqs.Queue) awssqs.Queue {
-	queue := newQueue(stack, "DrillArrivals")
+// newDrillQueue adds the queue from which a drill learns when each of its events
+// arrived: the IAM calls about its own users, and what it puts on the bus itself.
+func newDrillQueue(h *Hub) awssqs.Queue {
+	queue := newQueue(h.Stack, "DrillArrivals")
 	var arns []*string
 	add := func(id string, bus *string, p pattern) {
-		rule := awsevents.NewCfnRule(stack, jsii.String(id), &awsevents.CfnRuleProps{
+		rule := newRule(h.Stack, id, awsevents.CfnRuleProps{
 			Description:  jsii.String("Drill: when its events come"),
 			EventBusName: bus,
-			EventPattern: p.of(stack.Account()),
-			State:        jsii.String("ENABLED"),
-			Targets: &[]any{&awsevents.CfnRule_TargetProperty{
-				Id:               jsii.String("Queue"),
-				Arn:              queue.QueueArn(),
-				DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: undelivered.QueueArn()},
-			}},
-		})
+			EventPattern: p.of(h.Account()),
+			State:        jsii.String(enabled),
+		}, awsevents.CfnRule_TargetProperty{Id: jsii.String("Queue"), Arn: queue.QueueArn()}, h.Undelivered)
 		arns = append(arns, rule.AttrArn())
 	}
-	add("DrillCalls", nil, pattern{
-		"source": []any{"aws.iam"},
-		"detail": map[string]any{"requestParameters": map[string]any{"userName": []any{map[string]any{"prefix": drill.Prefix}}}},
-	})
-	add("DrillEvents", bus.Ref(), pattern{"source": []any{event.Drilled}})
-	queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{queue.QueueArn()},
-		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": &arns}},
-	}))
+	users := map[string]any{"userName": []any{map[string]any{"prefix": drill.Prefix}}}
+	add("DrillCalls", nil, pattern{"source": []any{"aws.iam"}, "detail": map[string]any{"requestParameters": users}})
+	add("DrillEvents", h.Bus.Ref(), pattern{"source": []any{event.Drilled}})
+	queue.AddToResourcePolicy(
+		allowService("events", queue.QueueArn(), "ArnEquals", "aws:SourceArn", &arns, "sqs:SendMessage"))
 	return queue
 }
 
-// newDrillPolicy is the policy that a drill attaches to its own users. It has a
+// newDrillPolicy adds the policy that a drill attaches to its own users. It has a
 // name, because the drill may attach it and no other.
 func newDrillPolicy(stack awscdk.Stack) {
-	var raw any
-	if err := json.Unmarshal([]byte(drill.Document), &raw); err != nil {
-		panic(fmt.Sprintf("decode policy %s: %v", drill.Policy, err)) // package drill has written it
-	}
 	awsiam.NewCfnManagedPolicy(stack, jsii.String("DrillPolicy"), &awsiam.CfnManagedPolicyProps{
 		ManagedPolicyName: jsii.String(drill.Policy),
 		Path:              jsii.String(drill.Path),
-		Description:       jsii.String("Allows what is allowed to everybody: a drill attaches it to a user of its own, to see it detached"),
-		PolicyDocument:    raw,
+		Description: jsii.String("Allows what is allowed to everybody: " +
+			"a drill attaches it to a user of its own, to see it detached"),
+		PolicyDocument: policyDocument(drill.Policy, drill.Document),
 	})
 }
 
-// drilled is the controls that a drill is to see at work, in the order of the
-// scenarios.
-func (p HubProps) drilled() []settings.Drilled {
+// policyDocument decodes a document of Warder's own for the template.
+func policyDocument(name, text string) (document any) {
+	if err := json.Unmarshal([]byte(text), &document); err != nil {
+		panic(fmt.Sprintf("decode policy %s: %v", name, err))
+	}
+	return document
+}
+
+// drilled lists the controls that a drill checks, in the order of the scenarios.
+func (p *HubProps) drilled() []settings.Drilled {
 	var all []settings.Drilled
 	for _, scenario := range control.Scenarios {
 		for _, c := range p.Controls {
@@ -79,13 +72,13 @@ func (p HubProps) drilled() []settings.Drilled {
 					rule = q.configRule()
 				}
 			}
-			all = append(all, settings.Drilled{Control: c.ID, Scenario: scenario, Rule: rule, Off: p.Settings.Controls[c.ID].Mode == control.Off})
+			all = append(all, settings.Drilled{Control: c.ID, Scenario: scenario, Rule: rule, Off: p.off(c)})
 		}
 	}
 	return all
 }
 
-// configRule is the first rule of AWS Config that the pattern names, empty if it
+// configRule returns the first rule of AWS Config that the pattern names, empty if it
 // names none.
 func (p pattern) configRule() string {
 	detail, _ := p["detail"].(map[string]any)

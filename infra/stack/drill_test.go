@@ -62,7 +62,7 @@ func TestADrillKnowsTheControlsThatArePartOfIt(t *testing.T) {
 		}
 	}
 	s := settings.Settings{Controls: map[string]settings.Control{"detach-direct-policy": {Mode: control.Off}}}
-	if all := (HubProps{Settings: s, Controls: controls(t)}).drilled(); len(all) != 3 || !all[0].Off || all[1].Off {
+	if all := (&HubProps{Settings: s, Controls: controls(t)}).drilled(); len(all) != 3 || !all[0].Off || all[1].Off {
 		t.Errorf("with a control that is off: %+v", all)
 	}
 }

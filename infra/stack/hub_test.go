@@ -243,7 +243,7 @@ func TestTemplateIsCleanForCfnLint(t *testing.T) {
 	}
 }
 
-func TestCheckTellsBeforeTheCDKPanics(t *testing.T) {
+func TestValidate_BeforeTheCDKPanics(t *testing.T) {
 	all := controls(t)
 	s, err := settings.Parse([]byte("{}"), all)
 	if err != nil {
@@ -268,14 +268,14 @@ func TestCheckTellsBeforeTheCDKPanics(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			props := HubProps{Settings: s, Controls: []control.Control{all[0]}, Binaries: filepath.Join(t.TempDir(), "bin")}
+			props := &HubProps{Settings: s, Controls: []control.Control{all[0]}, Binaries: filepath.Join(t.TempDir(), "bin")}
 			tt.set(&props.Settings)
 			if tt.build {
 				if err := writeBinaries(props); err != nil {
 					t.Fatal(err)
 				}
 			}
-			err := props.Check()
+			err := props.Validate()
 			switch {
 			case tt.want == "" && err != nil:
 				t.Errorf("check: %v, want no error", err)

@@ -64,64 +64,6 @@ func (p pattern) drilled(source string, alone bool) pattern {
 	return made
 }
 
-// forwarding is patterns that together match what the given ones match, each event
-// by one of them: EventBridge carries an event once for each rule that matches it,
-// and bills for it. They are made by source and detail-type, because an event has
-// one of each; what a control's own pattern says more is said in the alternatives
-// of "$or". A pattern whose sources are filtered (root's acts, of any service) is
-// an alternative for every source that others name, and what is left of it matches
-// anything but those.
-func forwarding(all []pattern) []pattern {
-	var exact []any
-	var filtered []pattern
-	bySource := map[string][]pattern{}
-	for _, p := range unique(all) {
-		if !plain(p.sources()) {
-			filtered = append(filtered, p)
-			continue
-		}
-		for _, source := range p.sources() {
-			bySource[source.(string)] = append(bySource[source.(string)], p)
-		}
-	}
-	var made []pattern
-	for _, source := range slices.Sorted(maps.Keys(bySource)) {
-		shared := false
-		for _, group := range byDetailType(append(bySource[source], filtered...)) {
-			own := slices.ContainsFunc(group, func(p pattern) bool { return plain(p.sources()) })
-			if !own {
-				continue // the filtered patterns alone: left to what matches anything but
-			}
-			shared = shared || slices.ContainsFunc(group, func(p pattern) bool { return !plain(p.sources()) })
-			made = append(made, merge([]any{source}, group))
-		}
-		if shared {
-			exact = append(exact, source)
-		}
-	}
-	for _, group := range byDetailType(filtered) {
-		sources := group[0].sources()
-		if len(exact) > 0 {
-			sources = []any{map[string]any{"anything-but": exact}}
-		}
-		made = append(made, merge(sources, group))
-	}
-	return made
-}
-
-// unique leaves out patterns that are there already.
-func unique(all []pattern) []pattern {
-	var kept []pattern
-	seen := map[string]bool{}
-	for _, p := range all {
-		if text := p.text(); !seen[text] {
-			seen[text] = true
-			kept = append(kept, p)
-		}
-	}
-	return kept
-}
-
 // text is the pattern as JSON, its fields sorted.
 func (p pattern) text() string {
 	text, err := json.Marshal(p)
@@ -131,58 +73,29 @@ func (p pattern) text() string {
 	return string(text)
 }
 
-// plain tells whether values are strings only.
-func plain(values []any) bool {
-	return len(values) > 0 && !slices.ContainsFunc(values, func(v any) bool { _, text := v.(string); return !text })
-}
-
-// byDetailType puts those patterns into a group that an event may match together:
-// those that name the same detail-type, or are in a group with one that does.
-func byDetailType(all []pattern) [][]pattern {
-	var groups [][]pattern
-	for _, p := range all {
-		group := []pattern{p}
-		var others [][]pattern
-		for _, g := range groups {
-			if slices.ContainsFunc(g, func(q pattern) bool { return p.meets(q) }) {
-				group = append(slices.Clone(g), group...)
-			} else {
-				others = append(others, g)
+// named is the pattern with the names that the account has for AWS's managed rules
+// beside AWS's own.
+func (p pattern) named(names map[string][]string) pattern {
+	detail, ok := p["detail"].(map[string]any)
+	if !ok {
+		return p
+	}
+	listed, ok := detail["configRuleName"].([]any)
+	if !ok {
+		return p
+	}
+	more := slices.Clone(listed)
+	for _, rule := range slices.Sorted(maps.Keys(names)) {
+		if !slices.Contains(listed, any(rule)) {
+			continue
+		}
+		for _, name := range names[rule] {
+			if !slices.Contains(more, any(name)) {
+				more = append(more, name)
 			}
 		}
-		groups = append(others, group)
 	}
-	return groups
-}
-
-// meets tells whether an event may be of a detail-type of both.
-func (p pattern) meets(q pattern) bool {
-	types, others := p.types(), q.types()
-	if !plain(types) || !plain(others) {
-		return true
-	}
-	return slices.ContainsFunc(types, func(t any) bool { return slices.Contains(others, t) })
-}
-
-func (p pattern) types() []any {
-	types, _ := p["detail-type"].([]any)
-	return types
-}
-
-// merge is one pattern for what the given ones match of the sources.
-func merge(sources []any, group []pattern) pattern {
-	var alternatives []pattern
-	for _, p := range group {
-		rest := maps.Clone(p)
-		delete(rest, "source")
-		alternatives = append(alternatives, rest)
-	}
-	alternatives = unique(alternatives)
-	merged := pattern{"source": sources}
-	if len(alternatives) == 1 {
-		maps.Copy(merged, alternatives[0])
-		return merged
-	}
-	merged["$or"] = alternatives
-	return merged
+	with, filled := maps.Clone(p), maps.Clone(detail)
+	filled["configRuleName"], with["detail"] = more, filled
+	return with
 }

@@ -88,11 +88,11 @@ func TestNetworksThatDoNotFitIntoAPolicyAreFoundBeforeIAMRefusesThem(t *testing.
 	for i := range 100 {
 		s.AllowedNetworks = append(s.AllowedNetworks, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, byte(i + 1), 0xaa, 0xaa, 0xaa, 0xaa}), 80))
 	}
-	props := HubProps{Settings: s, Controls: []control.Control{all[0]}, Binaries: t.TempDir()}
+	props := &HubProps{Settings: s, Controls: []control.Control{all[0]}, Binaries: t.TempDir()}
 	if err := writeBinaries(props); err != nil {
 		t.Fatal(err)
 	}
-	if err := props.Check(); err == nil || !strings.Contains(err.Error(), "policy warder-outside-quarantine: ") {
+	if err := props.Validate(); err == nil || !strings.Contains(err.Error(), "policy warder-outside-quarantine: ") {
 		t.Errorf("check: %v, want the policy named", err)
 	}
 }

@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
-	CloseRuntime()
+	os.Stderr = nil // jsii complains on it
+	jsii.Close()
 	os.Exit(code)
 }
 
@@ -91,17 +92,20 @@ var custom = sync.OnceValues(func() (template, error) { return synthesize("custo
 
 // properties is what the stacks of all functions and of more are made from, with the
 // context as their settings and binaries in the folder.
-func properties(folder, context string, more ...control.Control) (HubProps, error) {
+func properties(folder, context string, more ...control.Control) (*HubProps, error) {
 	controls, err := functions.Controls()
 	if err != nil {
-		return HubProps{}, err
+		return nil, err
 	}
 	controls = append(controls, more...)
 	s, err := settings.Parse([]byte(context), controls)
 	if err != nil {
-		return HubProps{}, err
+		return nil, err
 	}
-	props := HubProps{Settings: s, Controls: Deployable(controls, s), Binaries: filepath.Join(folder, "bin")}
+	props, err := (&HubProps{Settings: s, Controls: controls, Binaries: filepath.Join(folder, "bin")}).withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	return props, writeBinaries(props)
 }
 
@@ -116,8 +120,8 @@ func synthesize(name, context string, more ...control.Control) (template, error)
 }
 
 // synthesizeFrom makes the stacks in the folder, and returns the hub.
-func synthesizeFrom(folder string, props HubProps) (template, error) {
-	if err := props.Check(); err != nil {
+func synthesizeFrom(folder string, props *HubProps) (template, error) {
+	if err := props.Validate(); err != nil {
 		return template{}, err
 	}
 	out := filepath.Join(folder, "cdk.out")
@@ -173,7 +177,7 @@ func (t template) sibling(tt *testing.T, stack string) template {
 }
 
 // writeBinaries stands in for the build: the template needs the folders only.
-func writeBinaries(props HubProps) error {
+func writeBinaries(props *HubProps) error {
 	for _, c := range props.Controls {
 		folder := filepath.Join(props.Binaries, c.ID)
 		if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -202,11 +206,11 @@ func controls(t *testing.T) []control.Control {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := settings.Parse([]byte("{}"), all)
+	props, err := (&HubProps{Controls: all}).withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Deployable(all, s)
+	return props.Controls
 }
 
 // started is the controls, and the tools that something but a person starts.

@@ -134,7 +134,7 @@ func TestSettingsOfConfigThatCannotBeAreRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			props, err := properties(t.TempDir(), tt.settings)
 			if err == nil {
-				err = props.Check()
+				err = props.Validate()
 			}
 			switch {
 			case tt.want == "" && err != nil:

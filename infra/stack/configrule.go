@@ -26,18 +26,17 @@ var withoutIAM = []string{
 	"ca-west-1", "eu-central-2", "eu-south-2", "il-central-1", "me-central-1", "mx-central-1",
 }
 
-// A configRule is a managed rule of AWS Config that the stack makes.
+// A configRule is a managed rule of AWS Config in the stack.
 type configRule struct {
 	control.ConfigRule
 	values map[string]string // of the rule's parameters, as AWS Config wants them: text
-	by     string            // the control that wants it, the first of those that share it
+	by     string            // the first control that uses it
 }
 
-// configRules is the managed rules that the controls ask for, each once, sorted by
-// name. A control that is off needs none. The error names controls that share a
-// rule and want different things of it, and rules that the settings name and no
-// control listens to.
-func (p HubProps) configRules() ([]configRule, error) {
+// configRules lists the managed rules of the controls that are on, each once, sorted by
+// name. The error names controls that share a rule and set its parameters differently,
+// and rules of the settings that start no control.
+func (p *HubProps) configRules() ([]configRule, error) {
 	made := map[string]configRule{}
 	known := map[string]bool{}
 	var faults []error
@@ -45,7 +44,7 @@ func (p HubProps) configRules() ([]configRule, error) {
 		set := p.Settings.Controls[c.ID]
 		for _, rule := range c.ConfigRules {
 			known[rule.Name] = true
-			if set.Mode == control.Off {
+			if p.off(c) {
 				continue
 			}
 			wanted := configRule{ConfigRule: rule, values: map[string]string{}, by: c.ID}
@@ -59,19 +58,22 @@ func (p HubProps) configRules() ([]configRule, error) {
 			}
 			for _, name := range slices.Sorted(maps.Keys(wanted.values)) {
 				if a, b := first.values[name], wanted.values[name]; a != b && p.Settings.CreateConfigRules {
-					faults = append(faults, fmt.Errorf("the Config rule %s is for %s, with %s %s, and for %s, with %s: set %s.%s and %s.%s alike in cdk.json, or createConfigRules to false",
-						rule.Name, first.by, name, a, c.ID, b, first.by, first.Parameters[name], c.ID, rule.Parameters[name]))
+					faults = append(faults, fmt.Errorf("the Config rule %s is for %s, with %s %s, and for %s, with %s: "+
+						"set %s.%s and %s.%s alike in cdk.json, or createConfigRules to false", rule.Name, first.by, name, a,
+						c.ID, b, first.by, first.Parameters[name], c.ID, rule.Parameters[name]))
 				}
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Settings.ConfigRules)) {
 		if !known[name] {
-			faults = append(faults, fmt.Errorf("configRules: no control listens to %q, only to %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
+			faults = append(faults, fmt.Errorf("configRules: no control listens to %q, only to %s",
+				name, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
 		}
 	}
 	if region := p.Settings.ConfigRegion; p.Settings.CreateConfigRules && slices.Contains(withoutIAM, region) {
-		faults = append(faults, fmt.Errorf("configRegion: AWS Config has no rules about IAM users in %s: choose one of the older regions, such as %s", region, p.Settings.HubRegion))
+		faults = append(faults, fmt.Errorf("configRegion: AWS Config has no rules about IAM users in %s: "+
+			"choose one of the older regions, such as %s", region, p.Settings.HubRegion))
 	}
 	var rules []configRule
 	for _, name := range slices.Sorted(maps.Keys(made)) {
@@ -89,17 +91,17 @@ func plainText(value json.RawMessage) string {
 	return string(value)
 }
 
-// newConfigRules adds the managed rules to the stack of the region that they are
-// wanted in. Those that run by the clock belong in one region: in each they would
-// judge all users again. A recorder has to be there already.
+// newConfigRules adds the managed rules to the stack of the region that the settings
+// name. Periodic rules belong in one region: in each they would evaluate all users
+// again. The region needs a recorder already.
 // https://docs.aws.amazon.com/config/latest/developerguide/select-resources.html
-func newConfigRules(stack awscdk.Stack, region string, props HubProps) {
+func newConfigRules(stack awscdk.Stack, props *HubProps, region string) {
 	if !props.Settings.CreateConfigRules || props.Settings.ConfigRegion != region {
 		return
 	}
 	rules, err := props.configRules()
 	if err != nil {
-		panic(err) // check has passed them
+		panic(err) // Validate has returned it
 	}
 	for _, rule := range rules {
 		made := &awsconfig.CfnConfigRuleProps{
@@ -119,31 +121,4 @@ func newConfigRules(stack awscdk.Stack, region string, props HubProps) {
 		}
 		awsconfig.NewCfnConfigRule(stack, jsii.String("Config"+pascal(rule.Name)), made)
 	}
-}
-
-// named is the pattern with the names that the account has for AWS's managed rules
-// beside AWS's own.
-func (p pattern) named(names map[string][]string) pattern {
-	detail, ok := p["detail"].(map[string]any)
-	if !ok {
-		return p
-	}
-	listed, ok := detail["configRuleName"].([]any)
-	if !ok {
-		return p
-	}
-	more := slices.Clone(listed)
-	for _, rule := range slices.Sorted(maps.Keys(names)) {
-		if !slices.Contains(listed, any(rule)) {
-			continue
-		}
-		for _, name := range names[rule] {
-			if !slices.Contains(more, any(name)) {
-				more = append(more, name)
-			}
-		}
-	}
-	with, filled := maps.Clone(p), maps.Clone(detail)
-	filled["configRuleName"], with["detail"] = more, filled
-	return with
 }
