@@ -1,4 +1,4 @@
-package main
+package stack
 
 import (
 	"cmp"
@@ -40,7 +40,7 @@ func lintOnce(t *testing.T, everyRegion bool) map[string][]string {
 		keep = func(id string) {
 			if resource, here := resources[id]; here && kept[id] == nil {
 				kept[id] = resource
-				references(resource, keep)
+				refersTo(resource, keep)
 			}
 		}
 		for id, resource := range resources {
@@ -57,7 +57,7 @@ func lintOnce(t *testing.T, everyRegion bool) map[string][]string {
 		outputs, _ := whole["Outputs"].(map[string]any)
 		maps.DeleteFunc(outputs, func(_ string, output any) bool {
 			gone := false
-			references(output, func(id string) { gone = gone || resources[id] != nil && kept[id] == nil })
+			refersTo(output, func(id string) { gone = gone || resources[id] != nil && kept[id] == nil })
 			return gone
 		})
 		if len(kept) == 0 {
@@ -78,8 +78,8 @@ func lintOnce(t *testing.T, everyRegion bool) map[string][]string {
 
 var substituted = regexp.MustCompile(`\$\{(\w+)`)
 
-// references calls to with the logical ids that a part of a template refers to, and perhaps with others.
-func references(part any, to func(id string)) {
+// refersTo calls to with the logical ids that a part of a template refers to, and perhaps with others.
+func refersTo(part any, to func(id string)) {
 	switch part := part.(type) {
 	case string: // Ref, DependsOn, Fn::GetAtt and Fn::Sub are all made of texts
 		to(part)
@@ -88,11 +88,11 @@ func references(part any, to func(id string)) {
 		}
 	case []any:
 		for _, each := range part {
-			references(each, to)
+			refersTo(each, to)
 		}
 	case map[string]any:
 		for _, each := range part {
-			references(each, to)
+			refersTo(each, to)
 		}
 	}
 }
