@@ -222,7 +222,6 @@ func TestTheSameSourcesGiveTheSameTemplates(t *testing.T) {
 }
 
 func TestTemplateIsCleanForCfnLint(t *testing.T) {
-	t.Parallel() // beside checkov
 	lint, err := filepath.Abs("../../.venv/bin/cfn-lint")
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,6 @@ var accepted = map[string]string{
 }
 
 func TestTemplatesAreCleanForCheckov(t *testing.T) {
-	t.Parallel() // beside cfn-lint
 	checkov, err := filepath.Abs("../../.venv-checkov/bin/checkov")
 	if err != nil {
 		t.Fatal(err)
