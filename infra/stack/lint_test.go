@@ -22,7 +22,7 @@ func lintOnce(t *testing.T, everyRegion bool) map[string][]string {
 	for _, from := range stacks(t) {
 		all = append(all, load(t, from))
 	}
-	t.Parallel() // the linters run beside each other, the CDK must not
+	t.Parallel()                                   // the linters run beside each other, the CDK must not
 	slices.SortFunc(all, func(a, b template) int { // the largest first: the others have little of their own
 		return cmp.Or(len(b.Resources)-len(a.Resources), cmp.Compare(a.file, b.file))
 	})
