@@ -15,13 +15,14 @@ import (
 
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // A scene is an account and what happens in it.
 type scene struct {
-	mode     string                                       // of the account's controls
-	synth    project.Synth                                // whose template the account has; that which is deployed when empty
-	alter    func(function string, env map[string]string) // the settings of a function; nil to leave them
+	mode     string                                      // of the account's controls
+	synth    project.Synth                               // whose template the account has; that which is deployed when empty
+	alter    func(function string, f *settings.Function) // changes the settings of a function; nil to leave them
 	chapters []chapter
 }
 

@@ -50,14 +50,13 @@ type reacher struct {
 // reachRest plays what uses the rest of what the functions' roles grant, and returns the account.
 func reachRest(t *testing.T) *stage {
 	t.Helper()
-	sc := scene{mode: "enforce", synth: project.Tour, alter: func(function string, env map[string]string) {
+	sc := scene{mode: "enforce", synth: project.Tour, alter: func(function string, f *settings.Function) {
 		var parameters map[string]any
-		if err := json.Unmarshal([]byte(env["WARDER_PARAMETERS"]), &parameters); err != nil {
+		if err := json.Unmarshal(f.Parameters, &parameters); err != nil {
 			return // a tool has none
 		}
 		maps.Copy(parameters, reaching[emulator.Control(function)])
-		data, _ := json.Marshal(parameters) // cannot fail: it was JSON
-		env["WARDER_PARAMETERS"] = string(data)
+		f.Parameters, _ = json.Marshal(parameters) // cannot fail: it was JSON
 	}}
 	s, err := openStage(t.Context(), printer{out: io.Discard}, sc, false, os.Stderr)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -327,8 +326,8 @@ type limits struct{ BlastRadius, HoldDays int }
 func (s *stage) limits(control string) (told limits, err error) {
 	for _, f := range s.account.Stack.Functions {
 		if f.Name == settings.FunctionName(control) {
-			err := json.Unmarshal([]byte(f.Env["WARDER_SETTINGS"]), &told)
-			return told, err
+			f, err := f.Settings()
+			return limits{f.BlastRadius, f.HoldDays}, err
 		}
 	}
 	return told, fmt.Errorf("the template has no function of %s", control)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
-	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // ofAccount is a pattern of control.json as it is deployed: for this account alone.
@@ -237,23 +236,7 @@ func TestEveryFunctionIsToldWhatTheSettingsSay(t *testing.T) {
 		}
 		for _, c := range controls(t) {
 			t.Run(name+" "+c.ID, func(t *testing.T) {
-				env := tmpl.function(t, c.ID).get("Environment.Variables").(map[string]any)
-				got, err := settings.FromEnv(func(key string) (string, bool) {
-					value, ok := env[key]
-					if !ok {
-						return "", false
-					}
-					if key == "WARDER_TOPIC" && text(value) == "${Notices}" {
-						return "arn:of:the:topic", true
-					}
-					if key == "WARDER_QUARANTINE" { // ARNs are references until it is deployed
-						return strings.ReplaceAll(text(value), "${", "arn:${"), ok
-					}
-					return text(value), ok
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				got := tmpl.settings(t, c.ID)
 				if diff := cmp.Diff(roles, got.Roles); diff != "" {
 					t.Errorf("roles (-want +got):\n%s", diff)
 				}
@@ -271,7 +254,7 @@ func TestEveryFunctionIsToldWhatTheSettingsSay(t *testing.T) {
 				if c.ID == "deactivate-stale-access-key" && !strings.Contains(string(got.Parameters), `"maxAgeDays":`+age) {
 					t.Errorf("parameters %s, want maxAgeDays %s", got.Parameters, age)
 				}
-				if got.Topic != "arn:of:the:topic" || got.Table != "warder" || got.Halt != "/warder/halt" || got.EventClock {
+				if got.Topic != "arn:${Notices}" || got.Table != "warder" || got.Halt != "/warder/halt" || got.EventClock {
 					t.Errorf("topic %q, table %q, halt %q, event clock %v", got.Topic, got.Table, got.Halt, got.EventClock)
 				}
 				if name == "custom" && (got.Owners.Default != "security@example.com" || len(got.AllowedNetworks) != 1) {

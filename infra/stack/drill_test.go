@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"encoding/json"
 	"maps"
 	"testing"
 
@@ -48,10 +47,7 @@ func TestWhatADrillMakesUpStartsTheControlsThatArePartOfOne(t *testing.T) {
 
 func TestADrillKnowsTheControlsThatArePartOfIt(t *testing.T) {
 	for name, from := range map[string]func() (template, error){"deployed": deployed, "custom": custom} {
-		var got []settings.Drilled
-		if err := json.Unmarshal([]byte(text(load(t, from).function(t, "drill").get("Environment.Variables.WARDER_DRILLED"))), &got); err != nil {
-			t.Fatal(err)
-		}
+		got := load(t, from).settings(t, "drill").Drilled
 		want := []settings.Drilled{
 			{Control: "detach-direct-policy", Scenario: control.DirectPolicy},
 			{Control: "deactivate-stale-access-key", Scenario: control.OldKey, Rule: "access-keys-rotated"},

@@ -41,8 +41,8 @@ func TestNoticesGoToATopicElsewhere(t *testing.T) {
 		}
 		for _, id := range []string{"detach-direct-policy", "undo"} { // a control, and a tool that tells
 			function := tmpl.function(t, id)
-			if topic := function.get("Environment.Variables.WARDER_TOPIC"); topic != elsewhere {
-				t.Errorf("%s tells %v, want %s", id, topic, elsewhere)
+			if topic := tmpl.settings(t, id).Topic; topic != elsewhere {
+				t.Errorf("%s has the topic %v, want %s", id, topic, elsewhere)
 			}
 			got := slices.DeleteFunc(granted(tmpl, function), func(line string) bool {
 				return !strings.HasPrefix(line, "allow sns:") && !strings.HasPrefix(line, "allow kms:")

@@ -62,9 +62,9 @@ func TestWithoutAllowedNetworksNobodyIsOutside(t *testing.T) {
 		t.Errorf("%d policies and %d groups, want those of exposed keys alone", n, m)
 	}
 	for _, c := range controls(t) {
-		got := text(tmpl.function(t, c.ID).get("Environment.Variables.WARDER_QUARANTINE"))
-		if want := `{"key":"${` + hash.ReplaceAllString(policy.id, "") + `}"}`; got != want {
-			t.Errorf("%s is told of the quarantine %s, want %s", c.ID, got, want)
+		got := tmpl.settings(t, c.ID).Quarantine
+		if want := (settings.Quarantine{Key: "arn:${" + hash.ReplaceAllString(policy.id, "") + "}"}); got != want {
+			t.Errorf("%s has the quarantine %v, want %v", c.ID, got, want)
 		}
 	}
 }
@@ -72,9 +72,9 @@ func TestWithoutAllowedNetworksNobodyIsOutside(t *testing.T) {
 func TestFunctionsKnowBothQuarantines(t *testing.T) {
 	tmpl := load(t, custom)
 	for _, c := range controls(t) {
-		got := text(tmpl.function(t, c.ID).get("Environment.Variables.WARDER_QUARANTINE"))
-		if want := `{"key":"${KeyQuarantine}","outside":"${OutsideQuarantine}"}`; got != want {
-			t.Errorf("%s is told of the quarantine %s, want %s", c.ID, got, want)
+		got := tmpl.settings(t, c.ID).Quarantine
+		if want := (settings.Quarantine{Key: "arn:${KeyQuarantine}", Outside: "arn:${OutsideQuarantine}"}); got != want {
+			t.Errorf("%s has the quarantine %v, want %v", c.ID, got, want)
 		}
 	}
 }

@@ -265,6 +265,23 @@ func (t template) function(tt *testing.T, id string) resource {
 	})
 }
 
+// reference is a reference where the settings of a function want an ARN.
+var reference = regexp.MustCompile(`"(topic|key|outside)":"\$\{`)
+
+// settings is the settings that a function reads, with "arn:${Name}" for the ARN of what the template
+// names so.
+func (t template) settings(tt *testing.T, id string) settings.Function {
+	tt.Helper()
+	document := text(t.function(tt, id).get("Environment.Variables." + settings.Variable))
+	f, err := settings.FromEnv(func(string) (string, bool) {
+		return reference.ReplaceAllString(document, `"${1}":"arn:$${`), true
+	})
+	if err != nil {
+		tt.Fatal(err)
+	}
+	return f
+}
+
 // rules is the rules that target a function.
 func (t template) rules(function resource) []resource {
 	return t.where("AWS::Events::Rule", func(r resource) bool { return r.refers("Targets.0.Arn", function) })

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -95,7 +94,8 @@ func TestNothingStartsAToolThatAsksForNothing(t *testing.T) {
 func TestEveryFunctionKnowsTheRoleOfATool(t *testing.T) {
 	tmpl := load(t, withTool)
 	for _, function := range tmpl.all("AWS::Lambda::Function") {
-		if roles := text(function.get("Environment.Variables.WARDER_ROLES")); !strings.Contains(roles, "${AskLedgerRole}") {
+		id := strings.TrimPrefix(function.get("FunctionName").(string), "warder-")
+		if roles := tmpl.settings(t, id).Roles; !slices.Contains(roles, "${AskLedgerRole}") {
 			t.Errorf("%s takes what the tool does for somebody else's: it knows %s", function.id, roles)
 		}
 	}
@@ -103,23 +103,17 @@ func TestEveryFunctionKnowsTheRoleOfATool(t *testing.T) {
 
 func TestAToolIsToldOfWhatItNamesAndNoOtherFunctionIs(t *testing.T) {
 	tmpl := load(t, withSecret)
-	want := map[string]map[string]string{
-		"warder-ask-ledger":  {"WARDER_REPORTS": "${Reports}", "WARDER_DRILL": "${DrillArrivals}", "WARDER_BUS": "${Bus}"},
-		"warder-post-ledger": {"WARDER_SLACK": `{"secret":"slack/token"}`},
+	want := map[string]settings.Function{
+		"ask-ledger":           {Reports: "${Reports}", Drill: "${DrillArrivals}", Bus: "${Bus}"},
+		"post-ledger":          {Slack: settings.Slack{Secret: "slack/token"}},
+		"undo":                 {},
+		"detach-direct-policy": {},
 	}
-	for _, function := range tmpl.all("AWS::Lambda::Function") {
-		name := function.get("FunctionName").(string)
-		if !slices.Contains([]string{"warder-ask-ledger", "warder-post-ledger", "warder-undo", "warder-detach-direct-policy"}, name) {
-			continue
-		}
-		got := map[string]string{}
-		for _, key := range []string{"WARDER_REPORTS", "WARDER_DRILL", "WARDER_BUS", "WARDER_SLACK"} {
-			if value := function.get("Environment.Variables." + key); value != nil {
-				got[key] = text(value)
-			}
-		}
-		if diff := cmp.Diff(want[name], got, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("%s is told (-want +got):\n%s", name, diff)
+	for id, want := range want {
+		got := tmpl.settings(t, id)
+		got = settings.Function{Reports: got.Reports, Drill: got.Drill, Bus: got.Bus, Slack: got.Slack}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s has the settings (-want +got):\n%s", id, diff)
 		}
 	}
 }

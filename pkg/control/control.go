@@ -176,7 +176,7 @@ func Parse(file string, data []byte) (Control, error) {
 		if drill := root.Field("drill"); drill != nil {
 			c.Drill = parseOneOf(drill, Scenarios)
 		}
-		if root.IsObject() && len(c.Rules) == 0 && root.Field("schedule") == nil {
+		if root.Is(strictjson.Object) && len(c.Rules) == 0 && root.Field("schedule") == nil {
 			root.Faultf("nothing starts it: give it rules or a schedule, or make it a tool")
 		}
 	}
@@ -240,7 +240,7 @@ func Load(fsys fs.FS) ([]Control, error) {
 func parseID(n *strictjson.Node, folder string) string {
 	id := n.Text()
 	switch {
-	case !n.IsString():
+	case !n.Is(strictjson.String):
 	case !kebab().MatchString(id):
 		n.Faultf("%q is not kebab-case: lower-case words joined by hyphens", id)
 	case len(id) > maxID:
@@ -254,7 +254,7 @@ func parseID(n *strictjson.Node, folder string) string {
 func parseTitle(n *strictjson.Node) string {
 	title := n.Text()
 	switch {
-	case !n.IsString():
+	case !n.Is(strictjson.String):
 	case strings.TrimSpace(title) == "":
 		n.Faultf("empty")
 	case utf8.RuneCountInString(title) > maxTitle:
@@ -268,7 +268,7 @@ func parseTitle(n *strictjson.Node) string {
 func parseSummary(n *strictjson.Node) string {
 	summary := n.Text()
 	switch {
-	case !n.IsString():
+	case !n.Is(strictjson.String):
 	case strings.ContainsAny(summary, "\r\n"):
 		n.Faultf("more than one line")
 	case !strings.HasSuffix(summary, "."):
@@ -281,7 +281,7 @@ func parseSummary(n *strictjson.Node) string {
 
 func parseOneOf[T ~string](n *strictjson.Node, known []T) T {
 	value := T(n.Text())
-	if n.IsString() && !slices.Contains(known, value) {
+	if n.Is(strictjson.String) && !slices.Contains(known, value) {
 		n.Faultf("%q is not one of %s", value, list(known))
 	}
 	return value
@@ -327,7 +327,7 @@ func parsePermissions(n *strictjson.Node, tool bool) []Permission {
 
 func checkAction(n *strictjson.Node) {
 	switch name := n.Text(); {
-	case !n.IsString():
+	case !n.Is(strictjson.String):
 	case strings.ContainsAny(name, "*?"):
 		n.Faultf("%q has a wildcard: name each action", name)
 	case !action().MatchString(name):
@@ -340,7 +340,7 @@ func checkAction(n *strictjson.Node) {
 // buckets), and "*" for actions that are for other accounts.
 func checkResource(n *strictjson.Node, p Permission, tool bool) {
 	resource := n.Text()
-	if !n.IsString() {
+	if !n.Is(strictjson.String) {
 		return
 	}
 	if resource == "*" {
@@ -408,7 +408,7 @@ func parseConditions(n *strictjson.Node) map[string]map[string][]string {
 		conditions[operator] = map[string][]string{}
 		empty(keys)
 		keys.Members(func(key string, value *strictjson.Node) {
-			if value.IsString() {
+			if value.Is(strictjson.String) {
 				conditions[operator][key] = []string{value.Text()}
 				return
 			}
@@ -425,10 +425,10 @@ func parseReferences(n *strictjson.Node) []Reference {
 	for _, item := range n.Items() {
 		item.Fields("title", "url")
 		r := Reference{Title: item.Required("title").Text(), URL: item.Field("url").Text()}
-		if title := item.Field("title"); title.IsString() && strings.TrimSpace(r.Title) == "" {
+		if title := item.Field("title"); title.Is(strictjson.String) && strings.TrimSpace(r.Title) == "" {
 			title.Faultf("empty")
 		}
-		if address := item.Field("url"); address.IsString() {
+		if address := item.Field("url"); address.Is(strictjson.String) {
 			if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || u.Host == "" {
 				address.Faultf("%q is not an https address", r.URL)
 			}
@@ -444,9 +444,9 @@ func empty(n *strictjson.Node) {
 		return
 	}
 	switch {
-	case n.IsArray():
+	case n.Is(strictjson.Array):
 		n.Faultf("empty array: list at least one value")
-	case n.IsObject():
+	case n.Is(strictjson.Object):
 		n.Faultf("empty object")
 	}
 }

@@ -31,7 +31,7 @@ var cronFields = []cronField{
 
 func parseSchedule(n *strictjson.Node) string {
 	schedule := n.Text()
-	if !n.IsString() {
+	if !n.Is(strictjson.String) {
 		return ""
 	}
 	if match := rate().FindStringSubmatch(schedule); match != nil {

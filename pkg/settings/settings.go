@@ -135,7 +135,7 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 	r := reader{root, definitions()}
 	r.fields("", "controls")
 	hub := r.text("hubRegion")
-	if n := root.Field("hubRegion"); n.IsString() && !slices.Contains(hubRegions, hub) {
+	if n := root.Field("hubRegion"); n.Is(strictjson.String) && !slices.Contains(hubRegions, hub) {
 		n.Faultf("IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "))
 	}
 	regions := parseRegions(r.node("regions"), hub)
@@ -156,7 +156,7 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 		Tags:              parseTags(r.node("tags")),
 		Controls:          parseControls(root.Field("controls"), controls),
 	}
-	if n := root.Field("configRegion"); n.IsString() && s.ConfigRegion != hub && !slices.Contains(regions, s.ConfigRegion) {
+	if n := root.Field("configRegion"); n.Is(strictjson.String) && s.ConfigRegion != hub && !slices.Contains(regions, s.ConfigRegion) {
 		n.Faultf("%q is not listened to: it is the hub's region %q, or one of regions", s.ConfigRegion, hub)
 	}
 	if err := root.Err(); err != nil {
@@ -169,7 +169,7 @@ func parseNetworks(n *strictjson.Node) []netip.Prefix {
 	var networks []netip.Prefix
 	for _, item := range n.Items() {
 		network, err := parseNetwork(item.Text())
-		if item.IsString() && err != nil {
+		if item.Is(strictjson.String) && err != nil {
 			item.Faultf("%v", err)
 		}
 		networks = append(networks, network)
@@ -209,12 +209,12 @@ func parseOwners(r reader) Owners {
 		Slack:    r.text("owners.slack"),
 	}
 	for _, item := range append(r.node("owners.tags").Items(), r.node("owners.slack")) {
-		if item.IsString() && item.Text() != "" && !tagKey().MatchString(item.Text()) {
+		if item.Is(strictjson.String) && item.Text() != "" && !tagKey().MatchString(item.Text()) {
 			item.Faultf("%q is not a tag key of IAM", item.Text())
 		}
 	}
 	contacts := func(n *strictjson.Node, check func(key string) string) {
-		if !n.IsObject() {
+		if !n.Is(strictjson.Object) {
 			return
 		}
 		n.Members(func(key string, value *strictjson.Node) {
@@ -236,7 +236,7 @@ func parseOwners(r reader) Owners {
 		}
 		return ""
 	})
-	if contact := r.node("owners.default"); contact.IsString() && contact.Text() != "" {
+	if contact := r.node("owners.default"); contact.Is(strictjson.String) && contact.Text() != "" {
 		checkEmail(contact)
 	}
 	return owners
@@ -265,7 +265,7 @@ func parseNotify(r reader, hub string) Notify {
 	}
 	for i, item := range emails.Items() {
 		checkEmail(item)
-		if item.IsString() && slices.Contains(notify.Emails[:i], item.Text()) {
+		if item.Is(strictjson.String) && slices.Contains(notify.Emails[:i], item.Text()) {
 			item.Faultf("%q is listed twice", item.Text())
 		}
 	}
@@ -274,7 +274,7 @@ func parseNotify(r reader, hub string) Notify {
 
 // checkEmail wants a bare address, without a name or angle brackets.
 func checkEmail(n *strictjson.Node) {
-	if !n.IsString() {
+	if !n.Is(strictjson.String) {
 		return
 	}
 	if address, err := mail.ParseAddress(n.Text()); err != nil || address.Address != n.Text() {
@@ -284,7 +284,7 @@ func checkEmail(n *strictjson.Node) {
 
 func parseRunbooks(r reader) string {
 	n, address := r.node("runbooks"), r.text("runbooks")
-	if u, err := url.Parse(address); n.IsString() && (err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")) {
+	if u, err := url.Parse(address); n.Is(strictjson.String) && (err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")) {
 		n.Faultf("%q is not an https address that ends with /", address)
 	}
 	return address
@@ -292,7 +292,7 @@ func parseRunbooks(r reader) string {
 
 func parseRetention(r reader) int {
 	n, days := r.node("logRetentionDays"), r.int("logRetentionDays")
-	if n.IsInt() && !slices.Contains(retentions, days) {
+	if days != 0 && n.Is(strictjson.Number) && !slices.Contains(retentions, days) {
 		n.Faultf("CloudWatch Logs does not take %d days, only %s", days, strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]"))
 	}
 	return days
@@ -328,7 +328,7 @@ func parseControl(n *strictjson.Node, c control.Control) Control {
 	n.Fields(append([]string{"mode"}, names...)...)
 	if mode := n.Field("mode"); mode != nil {
 		set.Mode = control.Mode(mode.Text())
-		if mode.IsString() && !set.Mode.Valid() {
+		if mode.Is(strictjson.String) && !set.Mode.Valid() {
 			mode.Faultf("%q is not one of off, observe, enforce", set.Mode)
 		}
 	}

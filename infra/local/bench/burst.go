@@ -14,14 +14,12 @@ import (
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/rush"
+	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // wide is a blast radius that a burst does not reach: the largest that there is.
 const wide = 1000
-
-// everyBlastRadius matches the blast radius in the JSON of the settings that a function is told.
-var everyBlastRadius = regexp.MustCompile(`"blastRadius":[0-9]+`)
 
 // A path is a way that events take through a function.
 type path struct {
@@ -129,11 +127,11 @@ func Burst(ctx context.Context, events int, progress func(format string, args ..
 
 // warm is the function of a control on one core, whose blast radius is not reached.
 func (e *emulated) warm(control string) (lambdahost.Function, error) {
-	function, err := e.function(control, map[string]string{"GOMAXPROCS": "1"})
+	function, err := e.function(control, func(f *settings.Function) { f.BlastRadius = wide })
 	if err != nil {
 		return lambdahost.Function{}, err
 	}
-	function.Env["WARDER_SETTINGS"] = everyBlastRadius.ReplaceAllString(function.Env["WARDER_SETTINGS"], fmt.Sprintf(`"blastRadius":%d`, wide))
+	function.Env["GOMAXPROCS"] = "1"
 	return function, nil
 }
 

@@ -101,9 +101,8 @@ func (e *emulated) close() {
 	}
 }
 
-// function is the function of a control, as the template has it, in enforce. more is added to its
-// environment.
-func (e *emulated) function(control string, more map[string]string) (lambdahost.Function, error) {
+// function is the function of a control, as the template has it, in enforce, with its settings edited.
+func (e *emulated) function(control string, edit func(*settings.Function)) (lambdahost.Function, error) {
 	for _, f := range e.stack.Functions {
 		if f.Name != settings.FunctionName(control) {
 			continue
@@ -117,9 +116,14 @@ func (e *emulated) function(control string, more map[string]string) (lambdahost.
 		maps.Copy(env, map[string]string{
 			"AWS_REGION": region, "AWS_ACCESS_KEY_ID": "ASIAOFTHEMEASUREMENT", "AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "none",
 			"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemoryMB), "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-			"AWS_ENDPOINT_URL": e.url, "WARDER_CLOCK": "event", "WARDER_MODE": "enforce",
+			"AWS_ENDPOINT_URL": e.url,
 		})
-		maps.Copy(env, more)
+		if err := settings.Edit(env, func(f *settings.Function) {
+			f.EventClock, f.Mode = true, "enforce"
+			edit(f)
+		}); err != nil {
+			return lambdahost.Function{}, fmt.Errorf("settings of %s: %w", control, err)
+		}
 		return lambdahost.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries}, nil
 	}
 	return lambdahost.Function{}, fmt.Errorf("the template has no function of %s", control)

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"cmp"
 	"compress/flate"
 	"context"
@@ -20,6 +21,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -123,7 +125,12 @@ func (e *emulated) subjects(described []control.Control) ([]*subject, error) {
 	}}}}
 	for _, c := range described {
 		// What is found stays as it is, for the next run.
-		f, err := e.function(c.ID, map[string]string{"WARDER_MODE": string(control.Observe)})
+		f, err := e.function(c.ID, func(f *settings.Function) {
+			f.Mode = control.Observe
+			if c.ID == "delete-root-access-key" { // moto has no sessions of member accounts' root users
+				f.Parameters = bytes.Replace(f.Parameters, []byte(`["444455556666"]`), []byte("[]"), 1)
+			}
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -131,9 +138,6 @@ func (e *emulated) subjects(described []control.Control) ([]*subject, error) {
 		event := events[c.ID]
 		if c.Tool {
 			event = []byte(cmp.Or(asked[c.ID], "{}"))
-		}
-		if c.ID == "delete-root-access-key" { // moto has no sessions of member accounts' root users
-			f.Env["WARDER_PARAMETERS"] = strings.Replace(f.Env["WARDER_PARAMETERS"], `["444455556666"]`, "[]", 1)
 		}
 		all = append(all, &subject{Function: f, event: event})
 	}

@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // A Deployed is a stack of the account, as CloudFormation would tell of it: what it was made from and
@@ -111,7 +112,7 @@ func (f *Front) configuration(w http.ResponseWriter, r *http.Request) {
 	}
 	told := map[string]string{}
 	for variable, value := range env {
-		if strings.HasPrefix(variable, "WARDER_") && variable != "WARDER_CLOCK" { // what the template says
+		if variable == settings.Variable {
 			told[variable] = value
 		}
 	}
