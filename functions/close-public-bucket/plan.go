@@ -41,7 +41,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if bucket.Service != "s3" {
 		return nil, nil
 	}
-	before, err := change.PublicAccess(ctx, p.api, &s3.Bucket{Name: bucket.Resource, Region: d.Region})
+	before, err := s3.PublicAccess(ctx, p.api, &s3.Bucket{Name: bucket.Resource, Region: d.Region})
 	if change.NotFound(err) {
 		return nil, nil
 	}

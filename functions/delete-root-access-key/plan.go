@@ -21,12 +21,13 @@ import (
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/rootkey"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // readAPI is the operation that the planner's sessions begin with. In them it can only look: it asks
 // for the task of auditing, and for no other.
-type readAPI interface{ change.Roots }
+type readAPI interface{ rootkey.Roots }
 
 // parameters are those of control.json.
 type parameters struct {
@@ -36,7 +37,7 @@ type parameters struct {
 
 type planner struct {
 	api      readAPI
-	sessions change.Sessions
+	sessions rootkey.Sessions
 	roots    []string // ARNs of the root users to look at
 	delete   bool
 	own      string
@@ -44,7 +45,7 @@ type planner struct {
 
 var number = lazyregexp.New(`^[0-9]{12}$`)
 
-func newPlanner(api readAPI, sessions change.Sessions, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api readAPI, sessions rootkey.Sessions, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func (p *planner) Sweep(ctx context.Context, _ event.Event, open []ledger.Case, 
 	var faults []error
 	refused := map[string]string{}
 	for _, root := range p.roots {
-		keys, err := change.RootKeys(ctx, p.api, p.sessions, root)
+		keys, err := rootkey.List(ctx, p.api, p.sessions, root)
 		var answer smithy.APIError
 		switch {
 		case errors.As(err, &answer) && slices.Contains(refusals, answer.ErrorCode()):

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/rootkey"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
@@ -22,8 +22,8 @@ func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func sessions(a *fakeaws.Account) change.Sessions {
-	return func(c aws.Credentials) change.RootSession { return a.Root(c) }
+func sessions(a *fakeaws.Account) rootkey.Sessions {
+	return func(c aws.Credentials) rootkey.RootSession { return a.Root(c) }
 }
 
 func TestTheListNamesMemberAccountsOnly(t *testing.T) {
@@ -77,7 +77,7 @@ func TestSessionsBeginAtTheEndpointOfTheRegionAndActAsRoot(t *testing.T) {
 				return aws.Credentials{AccessKeyID: "ASIAOFTHEFUNCTION001", SecretAccessKey: "s", SessionToken: "t"}, nil
 			}),
 		})
-		if _, err := change.RootKeys(context.Background(), api, sessions, "arn:aws:iam::444455556666:root"); err != nil {
+		if _, err := rootkey.List(context.Background(), api, sessions, "arn:aws:iam::444455556666:root"); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{

@@ -18,6 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -86,14 +87,14 @@ func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, n
 			return []remediation.Finding{p.rotate(c, old, now)}, nil
 		}
 		other := keys[at] // IAM allows two
-		secret, err := change.DescribeSecret(ctx, p.api, c)
+		secret, err := rotation.DescribeSecret(ctx, p.api, c)
 		if err != nil {
 			return nil, err
 		}
-		if secret != nil && secret.DeletedDate == nil && change.StoredKey(secret) == other.ID {
+		if secret != nil && secret.DeletedDate == nil && rotation.StoredKey(secret) == other.ID {
 			continue // it has its new key
 		}
-		orphan, err := change.Orphan(ctx, p.api, secret, other.ID, other.Created)
+		orphan, err := rotation.Orphan(ctx, p.api, secret, other.ID, other.Created)
 		if err != nil {
 			return nil, err
 		}

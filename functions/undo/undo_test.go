@@ -9,6 +9,8 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/rotation"
+	"github.com/warder-aws/warder/pkg/s3"
 )
 
 // onlyForward is what the kinds call for changes that cannot be put back, and for exemptions, which
@@ -35,8 +37,8 @@ func TestPermissionsAreTheOperationsOfTheKinds(t *testing.T) {
 	}
 	var want []string
 	for kinds, service := range map[reflect.Type]string{
-		reflect.TypeFor[change.IAM](): "iam", reflect.TypeFor[change.KeyMaker](): "iam",
-		reflect.TypeFor[change.S3](): "s3", reflect.TypeFor[change.Secrets](): "secretsmanager",
+		reflect.TypeFor[change.IAM](): "iam", reflect.TypeFor[rotation.KeyMaker](): "iam",
+		reflect.TypeFor[s3.API](): "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
 	} {
 		for i := range kinds.NumMethod() {
 			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) && !slices.Contains(want, action) {

@@ -432,7 +432,7 @@ func publicBucket(ctx context.Context, s *stage) error {
 	bucket := &s3.Bucket{Name: name, Region: emulator.Region}
 	cfg := s.account.Operator()
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	client := s3.New(cfg, time.Now)
+	client := s3.New(cfg)
 	s.say("$ aws s3api create-bucket --bucket %s", name)
 	if err := s.account.PutBucket(ctx, name); err != nil {
 		return err

@@ -272,7 +272,7 @@ func TestTheEnvironmentSaysWhereS3IsToo(t *testing.T) {
 			}
 			e := ears{map[string]string{}}
 			cfg.HTTPClient, cfg.Retryer = e, func() aws.Retryer { return aws.NopRetryer{} }
-			if _, err := s3.New(cfg, time.Now).GetBucketTagging(t.Context(), &s3.Bucket{Name: "acme", Region: "eu-west-1"}); !errors.Is(err, errHeard) {
+			if _, err := s3.New(cfg).GetBucketTagging(t.Context(), &s3.Bucket{Name: "acme", Region: "eu-west-1"}); !errors.Is(err, errHeard) {
 				t.Fatal(err)
 			}
 			if got, _, _ := strings.Cut(e.heard["url"], "?"); got != tc.want {

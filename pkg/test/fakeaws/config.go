@@ -30,7 +30,7 @@ func (a *Account) Config() aws.Config {
 		Region:      "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAINMEMORY", "secret", ""),
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
-		HTTPClient:  transport{a},
+		HTTPClient:  transport{},
 		APIOptions: []func(*middleware.Stack) error{func(stack *middleware.Stack) error {
 			if err := stack.Initialize.Add(unsigned{a}, middleware.After); err != nil {
 				return err
@@ -87,6 +87,10 @@ func (u unsigned) HandleInitialize(ctx context.Context, in middleware.Initialize
 	kind := reflect.TypeOf(in.Parameters)
 	if _, ok := inSession()[kind]; ok && reflect.ValueOf(in.Parameters).Elem().FieldByName("UserName").IsNil() {
 		return next.HandleInitialize(middleware.WithStackValue(ctx, inputKey{}, in.Parameters), in)
+	}
+	if result, ok, err := u.account.s3(ctx, in.Parameters); ok {
+		out.Result = result
+		return out, metadata, err
 	}
 	method, ok := operations()[kind]
 	if !ok {

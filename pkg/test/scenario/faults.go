@@ -18,7 +18,6 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -90,10 +89,7 @@ var services = map[string]codes{
 	"secretsmanager": {generic("ThrottlingException"), &secretsmanager.InternalServiceError{Message: message}, generic("AccessDeniedException")},
 	"dynamodb":       {&dynamodb.ThrottlingException{Message: message}, &dynamodb.InternalServerError{Message: message}, generic("AccessDeniedException")},
 	"sns":            {&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message}, &sns.AuthorizationErrorException{Message: message}},
-	"s3": {
-		&s3.Error{Status: http.StatusServiceUnavailable, Name: "SlowDown"}, &s3.Error{Status: http.StatusInternalServerError, Name: "InternalError"},
-		&s3.Error{Status: http.StatusForbidden, Name: "AccessDenied"},
-	},
+	"s3":             {generic("SlowDown"), generic("InternalError"), generic("AccessDenied")},
 }
 
 func coded(operation string) codes {
@@ -170,7 +166,7 @@ func gone(operation string) error {
 	case service(operation) == "sns":
 		err = &sns.NotFoundException{Message: message}
 	case service(operation) == "s3":
-		err = &s3.Error{Status: http.StatusNotFound, Name: "NoSuchBucket", Message: *message}
+		err = generic("NoSuchBucket")
 	}
 	return answered(operation, status, err)
 }
