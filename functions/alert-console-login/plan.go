@@ -32,7 +32,7 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	if !ok || d.Name != "ConsoleLogin" && d.Name != "SwitchRole" {
 		return nil, nil
 	}
-	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Judge(&d.Record)}
+	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Evaluate(&d.Record)}
 	v := s.verdict()
 	f := remediation.Finding{
 		Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice, Facts: s.facts(e), Fresh: true,

@@ -51,7 +51,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		return nil, nil
 	}
 	who := call.Identity
-	origin := p.allowed.Judge(&call.Record)
+	origin := p.allowed.Evaluate(&call.Record)
 	f := remediation.Finding{
 		Title: c.title, Severity: c.severity, Fresh: true, Alert: true,
 		Text:  i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),

@@ -73,7 +73,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if a.Identity.Kind() != event.Root || a.Identity.Service() != "" {
 		return nil, nil
 	}
-	a.origin = p.allowed.Judge(a.Record)
+	a.origin = p.allowed.Evaluate(a.Record)
 	return []remediation.Finding{a.finding(e)}, nil
 }
 

@@ -152,7 +152,7 @@ func lastUse(key string, used *types.AccessKeyLastUsed) remediation.Fact {
 // contain makes a user's keys inactive and quarantines the user.
 func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, error) {
 	keys, err := v.keys(ctx, w.user)
-	var look quarantine.Look
+	var look quarantine.Inspection
 	if err == nil {
 		look, err = quarantine.At(ctx, v.api, w.user, v.policy)
 	}

@@ -59,7 +59,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if !ok || d.Source != "ssm.amazonaws.com" || d.Name != "StartSession" && d.Name != "ResumeSession" || d.Failed() {
 		return nil, nil
 	}
-	s := session{APICall: d, origin: p.allowed.Judge(&d.Record)}
+	s := session{APICall: d, origin: p.allowed.Evaluate(&d.Record)}
 	s.target, _ = d.Param("target")
 	if s.id, _ = d.Response.Text("sessionId"); s.id == "" {
 		s.id, _ = d.Param("sessionId")

@@ -44,7 +44,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if s.Kind() != event.IAMUser || user == "" || s.Identity.AccountID != e.Account {
 		return nil, nil
 	}
-	origin := p.allowed.Judge(&s.Record)
+	origin := p.allowed.Evaluate(&s.Record)
 	if origin.Place != network.Outside {
 		return nil, nil
 	}

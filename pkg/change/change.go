@@ -76,7 +76,12 @@ type Description interface {
 // Described returns a registry of the kinds that are not IAM's. They describe changes, and can neither
 // read nor make them: that would link the clients of their services.
 func Described() Registry {
-	return NewRegistry(described{PublicAccessBlocks{}}, described{Rotations{}}, described{RootKeys{}}, described{session{}})
+	return NewRegistry(
+		described{PublicAccessBlocks{}},
+		described{Rotations{}},
+		described{RootKeys{}},
+		described{session{}},
+	)
 }
 
 type described struct{ Description }

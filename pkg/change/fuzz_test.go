@@ -13,12 +13,15 @@ import (
 // it is turned round, one that Narrows passes does not widen, and it is worded in one way.
 func FuzzChanges(f *testing.F) {
 	for _, c := range []change.Change{
-		{Kind: change.AccessKeyStatus, Subject: "alice", Target: "AKIAIOSFODNN7EXAMPLE", Before: change.Active, After: change.Inactive},
-		{Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/AdministratorAccess", Before: change.Attached},
+		{Kind: change.AccessKeyStatus, Subject: "alice", Target: "AKIAIOSFODNN7EXAMPLE", Before: change.Active,
+			After: change.Inactive},
+		{Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/AdministratorAccess",
+			Before: change.Attached},
 		{Kind: change.InlineUserPolicy, Subject: "alice", Target: "p", Before: `{"Statement":[]}`},
 		{Kind: change.GroupMembership, Subject: "alice", Target: "g", After: change.Attached},
 		{Kind: change.PermissionsBoundary, Subject: "alice", After: "arn:aws:iam::111122223333:policy/b"},
-		{Kind: change.BucketPublicAccess, Subject: "b", Target: "us-east-1", Before: `{"BlockPublicAcls":true}`, After: change.Closed},
+		{Kind: change.BucketPublicAccess, Subject: "b", Target: "us-east-1", Before: `{"BlockPublicAcls":true}`,
+			After: change.Closed},
 		{Kind: change.BucketPublicAccess, Subject: "b", Before: `null`, After: `{"BlockPublicAcls":1}`},
 		{Kind: "of tomorrow", Subject: "\u202e"}, {},
 	} {

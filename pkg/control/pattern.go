@@ -19,12 +19,21 @@ var envelope = []string{"version", "id", "detail-type", "source", "account", "ti
 
 // filters is the comparison operators of a pattern.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
-var filters = []string{"exists", "prefix", "suffix", "anything-but", "numeric", "cidr", "wildcard", "equals-ignore-case"}
+var filters = []string{
+	"exists",
+	"prefix",
+	"suffix",
+	"anything-but",
+	"numeric",
+	"cidr",
+	"wildcard",
+	"equals-ignore-case",
+}
 
 // objects is the fields of CloudTrail and Config events that hold objects. A
 // pattern cannot ask whether they exist: "exists" matches leaf fields only, and
 // on an object it silently never or always matches.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-exists-matching
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 var objects = []string{
 	"additionalEventData", "attributes", "newEvaluationResult", "oldEvaluationResult", "requestParameters",
 	"responseElements", "serviceEventDetails", "sessionContext", "sessionIssuer", "tlsDetails", "userIdentity",
@@ -43,7 +52,7 @@ func checkPattern(n *strictjson.Node) {
 	checkFields(n, true)
 }
 
-// checkFields checks an object of a pattern; top tells that it describes the
+// checkFields checks an object of a pattern; top means that it describes the
 // envelope.
 func checkFields(n *strictjson.Node, top bool) {
 	empty(n)

@@ -20,7 +20,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 )
 
-// The tasks that a session as root is begun for: to look and to delete
+// The tasks that a session as root is begun for: to list and to delete
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user-privileged-task.html).
 const (
 	auditTask  = "root-task/IAMAuditRootUserCredentials"
@@ -51,7 +51,7 @@ func Kinds(api Roots, sessions Sessions) change.Registry {
 	return change.NewRegistry(kind{api: api, sessions: sessions})
 }
 
-// List lists the access keys of a root user, in a session that may only look. root is its ARN.
+// List lists the access keys of a root user, in a session that may only list. root is its ARN.
 func List(ctx context.Context, api Roots, sessions Sessions, root string) ([]types.AccessKeyMetadata, error) {
 	session, err := assumeRoot(ctx, api, sessions, root, auditTask)
 	if err != nil {

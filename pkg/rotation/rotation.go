@@ -94,7 +94,7 @@ const attempt = 5 * time.Minute
 // Orphan reports whether the key is what is left of a rotation that was cut off between the creation
 // of the key and the storing of its secret, which nobody knows then. Such a key was created right
 // after the secret was made ready, is not the one whose secret is stored, and was never used. A person
-// would have to create a key within those moments for it to look the same.
+// would have to create a key within those moments for it to be taken for one.
 func Orphan(ctx context.Context, api interface {
 	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
 		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
@@ -152,7 +152,7 @@ func (k kind) Set(ctx context.Context, c change.Change) error {
 	}
 	if old == nil || old.Status != types.StatusTypeActive {
 		return fmt.Errorf("rotate access key %s of %q: %w", change.KeyHint(c.Target), c.Subject,
-			&types.NoSuchEntityException{Message: aws.String("the key is gone or not active")})
+			&types.NoSuchEntityException{Message: aws.String("the key does not exist or is not active")})
 	}
 	secret, err := DescribeSecret(ctx, k.secrets, c)
 	if err != nil {

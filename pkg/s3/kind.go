@@ -16,7 +16,8 @@ type API interface {
 // Kinds returns a registry of the changes to buckets.
 func Kinds(api API) change.Registry { return change.NewRegistry(kind{s3: api}) }
 
-// PublicAccess reads the value of a bucket. A bucket that no longer exists is an error that [change.NotFound] recognizes.
+// PublicAccess reads the value of a bucket. A bucket that does not exist is an error that
+// [change.NotFound] recognizes.
 func PublicAccess(ctx context.Context, api interface {
 	GetBucketPublicAccessBlock(context.Context, *Bucket) (*PublicAccessBlock, error)
 }, bucket *Bucket) (string, error) {

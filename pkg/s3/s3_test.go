@@ -64,11 +64,15 @@ func client(w *wire, endpoint string) *s3.Client {
 
 const configuration = `<?xml version="1.0" encoding="UTF-8"?>
 <PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><BlockPublicAcls>true</BlockPublicAcls>` +
-	`<IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>false</RestrictPublicBuckets></PublicAccessBlockConfiguration>`
+	`<IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>` +
+	`false</RestrictPublicBuckets></PublicAccessBlockConfiguration>`
 
 func TestGetBucketPublicAccessBlock(t *testing.T) {
 	w := &wire{answers: []answer{{200, configuration}}}
-	got, err := client(w, "").GetBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "acme-reports", Region: "ap-northeast-2"})
+	got, err := client(
+		w,
+		"",
+	).GetBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "acme-reports", Region: "ap-northeast-2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +85,8 @@ func TestGetBucketPublicAccessBlock(t *testing.T) {
 		t.Errorf("sent %s %s", r.Method, r.URL)
 	}
 	authorization := r.Header.Get("Authorization")
-	if !strings.Contains(authorization, "/ap-northeast-2/s3/aws4_request") || !strings.Contains(authorization, "x-amz-content-sha256") {
+	if !strings.Contains(authorization, "/ap-northeast-2/s3/aws4_request") ||
+		!strings.Contains(authorization, "x-amz-content-sha256") {
 		t.Errorf("signed as %q, want for S3 in the bucket's region, hash of the body included", authorization)
 	}
 	if r.Header.Get("X-Amz-Security-Token") != "token" {
@@ -91,11 +96,16 @@ func TestGetBucketPublicAccessBlock(t *testing.T) {
 
 func TestPutBucketPublicAccessBlock(t *testing.T) {
 	w := &wire{answers: []answer{{200, ""}}}
-	err := client(w, "").PutBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, &s3.PublicAccessBlock{BlockPublicPolicy: true})
+	err := client(
+		w,
+		"",
+	).PutBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"},
+		&s3.PublicAccessBlock{BlockPublicPolicy: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><BlockPublicAcls>false</BlockPublicAcls>` +
+	want := `<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><BlockPublicAcls>` +
+		`false</BlockPublicAcls>` +
 		`<BlockPublicPolicy>true</BlockPublicPolicy><IgnorePublicAcls>false</IgnorePublicAcls>` +
 		`<RestrictPublicBuckets>false</RestrictPublicBuckets></PublicAccessBlockConfiguration>`
 	if w.bodies[0] != want {
@@ -109,7 +119,8 @@ func TestPutBucketPublicAccessBlock(t *testing.T) {
 
 func TestPutBucketPublicAccessBlock_NoBlockIsDeleted(t *testing.T) {
 	w := &wire{answers: []answer{{204, ""}}}
-	if err := client(w, "").PutBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, nil); err != nil {
+	if err := client(w, "").PutBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"},
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.sent[0]; r.Method != "DELETE" || r.URL.RawQuery != "publicAccessBlock=" || w.bodies[0] != "" {
@@ -118,14 +129,16 @@ func TestPutBucketPublicAccessBlock_NoBlockIsDeleted(t *testing.T) {
 }
 
 func TestGetBucketTagging(t *testing.T) {
-	const tagging = `<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>owner</Key><Value>web@example.com</Value></Tag>` +
+	const tagging = `<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>owner</Key><Value>` +
+		`web@example.com</Value></Tag>` +
 		`<Tag><Key>empty</Key><Value></Value></Tag></TagSet></Tagging>`
 	for name, c := range map[string]struct {
 		answer answer
 		want   map[string]string
 	}{
 		"two tags": {answer{200, tagging}, map[string]string{"owner": "web@example.com", "empty": ""}},
-		"none":     {answer{404, `<Error><Code>NoSuchTagSet</Code><Message>The TagSet does not exist</Message></Error>`}, map[string]string{}},
+		"none": {answer{404, `<Error><Code>NoSuchTagSet</Code><Message>The TagSet does not exist</Message>` +
+			`</Error>`}, map[string]string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &wire{answers: []answer{c.answer}}
@@ -142,8 +155,10 @@ func TestError_Code(t *testing.T) {
 		answer answer
 		want   string
 	}{
-		"no bucket":             {answer{404, `<?xml version="1.0"?><Error><Code>NoSuchBucket</Code><Message>gone</Message></Error>`}, "NoSuchBucket"},
-		"no block":              {answer{404, `<Error><Code>NoSuchPublicAccessBlockConfiguration</Code></Error>`}, "NoSuchPublicAccessBlockConfiguration"},
+		"no bucket": {answer{404, `<?xml version="1.0"?><Error><Code>NoSuchBucket</Code><Message>` +
+			`gone</Message></Error>`}, "NoSuchBucket"},
+		"no block": {answer{404, `<Error><Code>NoSuchPublicAccessBlockConfiguration</Code></Error>`},
+			"NoSuchPublicAccessBlockConfiguration"},
 		"refused":               {answer{403, `<Error><Code>AccessDenied</Code></Error>`}, "AccessDenied"},
 		"another region":        {answer{301, `<Error><Code>PermanentRedirect</Code></Error>`}, "PermanentRedirect"},
 		"an answer without XML": {answer{403, `no`}, "Forbidden"},
@@ -165,7 +180,9 @@ func TestRetry(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	w = &wire{answers: []answer{{503, ``}, {503, ``}, {503, ``}, {200, configuration}}}
-	if _, err := client(w, "").GetBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}); err == nil || len(w.sent) != 3 {
+	if _, err := client(w, "").GetBucketPublicAccessBlock(t.Context(), &s3.Bucket{Name: "b-1",
+		Region: "eu-west-1"}); err == nil ||
+		len(w.sent) != 3 {
 		t.Errorf("got %v after %d requests, want an error after three", err, len(w.sent))
 	}
 }
@@ -176,12 +193,18 @@ func TestHost(t *testing.T) {
 		endpoint string
 		want     string // empty: nowhere
 	}{
-		"an ordinary name":        {s3.Bucket{Name: "acme", Region: "us-east-1"}, "", "https://acme.s3.us-east-1.amazonaws.com/"},
-		"a name with dots":        {s3.Bucket{Name: "www.acme.com", Region: "us-east-1"}, "", "https://s3.us-east-1.amazonaws.com/www.acme.com"},
-		"an old name":             {s3.Bucket{Name: "Acme_Old", Region: "us-east-1"}, "", "https://s3.us-east-1.amazonaws.com/Acme_Old"},
-		"China":                   {s3.Bucket{Name: "acme", Region: "cn-north-1"}, "", "https://acme.s3.cn-north-1.amazonaws.com.cn/"},
-		"GovCloud":                {s3.Bucket{Name: "acme", Region: "us-gov-west-1"}, "", "https://acme.s3.us-gov-west-1.amazonaws.com/"},
-		"an endpoint of its own":  {s3.Bucket{Name: "acme", Region: "us-east-1"}, "http://127.0.0.1:5000", "http://127.0.0.1:5000/acme"},
+		"an ordinary name": {s3.Bucket{Name: "acme", Region: "us-east-1"}, "",
+			"https://acme.s3.us-east-1.amazonaws.com/"},
+		"a name with dots": {s3.Bucket{Name: "www.acme.com", Region: "us-east-1"}, "",
+			"https://s3.us-east-1.amazonaws.com/www.acme.com"},
+		"an old name": {s3.Bucket{Name: "Acme_Old", Region: "us-east-1"}, "",
+			"https://s3.us-east-1.amazonaws.com/Acme_Old"},
+		"China": {s3.Bucket{Name: "acme", Region: "cn-north-1"}, "",
+			"https://acme.s3.cn-north-1.amazonaws.com.cn/"},
+		"GovCloud": {s3.Bucket{Name: "acme", Region: "us-gov-west-1"}, "",
+			"https://acme.s3.us-gov-west-1.amazonaws.com/"},
+		"an endpoint of its own": {s3.Bucket{Name: "acme", Region: "us-east-1"}, "http://127.0.0.1:5000",
+			"http://127.0.0.1:5000/acme"},
 		"a name with a slash":     {s3.Bucket{Name: "acme/../other", Region: "us-east-1"}, "", ""},
 		"a name that is a host":   {s3.Bucket{Name: "evil.example.com/", Region: "us-east-1"}, "", ""},
 		"a region that is a host": {s3.Bucket{Name: "acme", Region: "evil.example.com/"}, "", ""},
@@ -212,13 +235,16 @@ func TestPutObject_OwnAccountAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := w.sent[1]
-	if r.Method != "PUT" || r.URL.String() != "https://b-1.s3.eu-west-1.amazonaws.com/111122223333/2026-10.en.html?x-id=PutObject" || w.bodies[1] != "<p>" {
+	if r.Method != "PUT" ||
+		r.URL.String() != "https://b-1.s3.eu-west-1.amazonaws.com/111122223333/2026-10.en.html?x-id=PutObject" ||
+		w.bodies[1] != "<p>" {
 		t.Errorf("sent %s %s %q", r.Method, r.URL, w.bodies[1])
 	}
 	if r.Header.Get("Content-Type") != "text/html; charset=utf-8" || r.Header.Get("X-Amz-Checksum-Sha256") == "" {
 		t.Errorf("sent with %v", r.Header)
 	}
-	if signed := r.Header.Get("Authorization"); r.Header.Get("X-Amz-Expected-Bucket-Owner") != "111122223333" || !strings.Contains(signed, "x-amz-expected-bucket-owner") {
+	if signed := r.Header.Get("Authorization"); r.Header.Get("X-Amz-Expected-Bucket-Owner") != "111122223333" ||
+		!strings.Contains(signed, "x-amz-expected-bucket-owner") {
 		t.Errorf("the bucket's owner is not asked for, or not signed: %v", r.Header)
 	}
 }
@@ -226,7 +252,10 @@ func TestPutObject_OwnAccountAlone(t *testing.T) {
 func TestGetObject(t *testing.T) {
 	body := strings.Repeat("x", 3<<20)
 	w := &wire{answers: []answer{{200, body}}}
-	got, err := client(w, "http://127.0.0.1:4566").GetObject(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, "a/b.csv")
+	got, err := client(
+		w,
+		"http://127.0.0.1:4566",
+	).GetObject(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, "a/b.csv")
 	if err != nil || string(got) != body {
 		t.Errorf("%d bytes (%v), want %d", len(got), err, len(body))
 	}
@@ -246,8 +275,12 @@ func TestGetObject_NotFound(t *testing.T) {
 func TestPutObject_KeyIsSentAsItIs(t *testing.T) {
 	for _, key := range []string{"a/../b", "../a", "/a", "a//b", "a?acl", "a#b", "a b", "a%2fb", "가", "a/"} {
 		w := &wire{answers: []answer{{200, ""}}}
-		err := client(w, "").PutObject(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, "111122223333", s3.Object{Key: key})
-		if err != nil || w.sent[0].URL.Path != "/"+key || w.sent[0].URL.RawQuery != "x-id=PutObject" || w.sent[0].URL.Fragment != "" {
+		err := client(
+			w,
+			"",
+		).PutObject(t.Context(), &s3.Bucket{Name: "b-1", Region: "eu-west-1"}, "111122223333", s3.Object{Key: key})
+		if err != nil || w.sent[0].URL.Path != "/"+key || w.sent[0].URL.RawQuery != "x-id=PutObject" ||
+			w.sent[0].URL.Fragment != "" {
 			t.Errorf("%q was sent to %v (%v)", key, w.sent, err)
 		}
 	}

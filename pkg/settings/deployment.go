@@ -54,7 +54,8 @@ func parseConfigRules(n *strictjson.Node) map[string][]string {
 		rules[rule] = names.Texts()
 		for _, item := range names.Items() {
 			// https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html
-			if name := item.Text(); item.Is(strictjson.String) && (name == "" || len(name) > 128 || strings.ContainsAny(name, " *?")) {
+			if name := item.Text(); item.Is(strictjson.String) &&
+				(name == "" || len(name) > 128 || strings.ContainsAny(name, " *?")) {
 				item.Faultf("%q is not the name of a Config rule", name)
 			}
 		}
@@ -101,13 +102,21 @@ var secretName = lazyregexp.New(`^[A-Za-z0-9/_.-]{1,512}$`)
 func parseSlack(r reader) Slack {
 	r.fields("notify.slack")
 	n := r.node("notify.slack")
-	slack := Slack{Channel: r.text("notify.slack.channel"), Secret: r.text("notify.slack.secret"), Parameter: r.text("notify.slack.parameter")}
+	slack := Slack{
+		Channel:   r.text("notify.slack.channel"),
+		Secret:    r.text("notify.slack.secret"),
+		Parameter: r.text("notify.slack.parameter"),
+	}
 	if c := n.Field("channel"); c.Is(strictjson.String) && slack.Channel != "" && !channel().MatchString(slack.Channel) {
-		c.Faultf("%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details", slack.Channel)
+		c.Faultf(
+			"%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details",
+			slack.Channel,
+		)
 	}
 	for _, name := range []string{"secret", "parameter"} {
 		// What is no name may be the secret itself: it is not repeated.
-		if f := n.Field(name); f.Is(strictjson.String) && f.Text() != "" && (!secretName().MatchString(f.Text()) || strings.HasPrefix(f.Text(), "xox")) {
+		if f := n.Field(name); f.Is(strictjson.String) && f.Text() != "" &&
+			(!secretName().MatchString(f.Text()) || strings.HasPrefix(f.Text(), "xox")) {
 			f.Faultf("not the name of a %s: put the token or the webhook's address into it, and its name here", name)
 		}
 	}
@@ -123,7 +132,8 @@ func parseSlack(r reader) Slack {
 
 func parseARN(n *strictjson.Node, service string) string {
 	text := n.Text()
-	if parsed, err := arn.Parse(text); n.Is(strictjson.String) && text != "" && (err != nil || parsed.Service != service || parsed.Resource == "" || parsed.AccountID == "") {
+	if parsed, err := arn.Parse(text); n.Is(strictjson.String) && text != "" &&
+		(err != nil || parsed.Service != service || parsed.Resource == "" || parsed.AccountID == "") {
 		n.Faultf("%q is not an ARN of %s", text, service)
 	}
 	return text

@@ -207,8 +207,18 @@ func TestParameters(t *testing.T) {
 		value            parameters
 	}{
 		{"both name the same", `{"maxAgeDays": 90, "groups": {"a": "b"}}`, "", parameters{90, map[string]string{"a": "b"}}},
-		{"the struct lacks one", `{"maxAgeDays": 90, "groups": {}, "words": []}`, `control.json and the planner differ: parameters: words: unknown field: known here are maxAgeDays, groups`, parameters{}},
-		{"control.json lacks one", `{"maxAgeDays": 90}`, `control.json and the planner differ: parameters: groups: missing`, parameters{}},
+		{
+			"the struct lacks one",
+			`{"maxAgeDays": 90, "groups": {}, "words": []}`,
+			`control.json and the planner differ: parameters: words: unknown field: known here are maxAgeDays, groups`,
+			parameters{},
+		},
+		{
+			"control.json lacks one",
+			`{"maxAgeDays": 90}`,
+			`control.json and the planner differ: parameters: groups: missing`,
+			parameters{},
+		},
 		{"a value has another type", `{"maxAgeDays": "90", "groups": {}}`,
 			`control.json and the planner differ: parameters: maxAgeDays: want a number, got a string`, parameters{}},
 		{"there are none", ``, `read parameters: unexpected end of JSON input`, parameters{}},

@@ -71,7 +71,8 @@ func TestField_AbsentValueIsZeroWithoutAFault(t *testing.T) {
 	absent := root.Field("a").Field("b")
 	absent.Fields("c")
 	if absent.Required("c") != nil || absent.Text() != "" || absent.Bool() ||
-		absent.Items() != nil || absent.Texts() != nil || len(absent.Map()) != 0 || absent.Len() != 0 || absent.JSON() != nil {
+		absent.Items() != nil || absent.Texts() != nil || len(absent.Map()) != 0 || absent.Len() != 0 ||
+		absent.JSON() != nil {
 		t.Error("an absent value has content")
 	}
 	if value, ok := absent.Int(); value != 0 || ok {
@@ -149,7 +150,8 @@ func TestJSON_KeepsTheOrderAndTheValues(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,"x",{"b":null}],"a":true}`, `[]`, `"\u0000"`, `1e400`, `{"":{}}`, `[[[`, `{} {}`} {
+	for _, seed := range []string{`{"a":[1,"x",{"b":null}],"a":true}`, `[]`, `"\u0000"`, `1e400`, `{"":{}}`, `[[[`,
+		`{} {}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
