@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -154,7 +153,7 @@ func TestLittleIsDoneBeforeMain(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s started, with nothing in its environment:\n%s", c.ID, trace)
 		}
-		sum, packages := 0, 0
+		packages := 0
 		for line := range strings.Lines(string(trace)) {
 			// init NAME @12 ms, 15 ms clock, 5357088 bytes, 5741 allocs
 			words := strings.Fields(line)
@@ -165,19 +164,17 @@ func TestLittleIsDoneBeforeMain(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %q: %v", c.ID, line, err)
 			}
-			sum, packages = sum+allocations, packages+1
+			packages++
 			name, own := strings.CutPrefix(words[1], "github.com/warder-aws/warder/")
 			if limit := max(beforeMain, more[name]); own && allocations > limit {
 				t.Errorf("%s: package %s makes %d allocations before main, %d are enough", c.ID, name, allocations, limit)
 			}
-			if strings.HasSuffix(name, "/schemas") || strings.HasSuffix(name, "/aws-sdk-go-v2/config") {
-				t.Errorf("%s: %s is linked: see go.mod for why it is not to be", c.ID, name)
+			if strings.HasSuffix(name, "/aws-sdk-go-v2/config") {
+				t.Errorf("%s: %s is linked: see pkg/handler/environment.go for what that costs", c.ID, name)
 			}
 		}
-		// The tables of endpoints of up to eight services of the SDK are 690 each.
-		if packages < 50 || sum > 7000 {
-			t.Errorf("%s: %d allocations of %d packages before main, 7000 are enough", c.ID, sum, packages)
+		if packages < 50 {
+			t.Errorf("%s: %d packages before main: the trace is not whole", c.ID, packages)
 		}
-		t.Attr(c.ID, fmt.Sprintf("%d allocations before main", sum))
 	}
 }

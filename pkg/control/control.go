@@ -148,20 +148,8 @@ func Parse(file string, data []byte) (Control, error) {
 		return Control{}, err
 	}
 	root.Fields(
-		"id",
-		"title",
-		"summary",
-		"severity",
-		"tool",
-		"mode",
-		"rules",
-		"schedule",
-		"subscribes",
-		"configRules",
-		"permissions",
-		"parameters",
-		"drill",
-		"references",
+		"id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "subscribes", "configRules", "permissions",
+		"parameters", "drill", "references",
 	)
 	tool := root.Field("tool").Bool()
 	c := Control{
@@ -296,9 +284,7 @@ func parseSummary(n *strictjson.Node) string {
 		n.Faultf("want one sentence that ends with a period")
 	case utf8.RuneCountInString(summary) > maxSummary:
 		n.Faultf(
-			"%d characters long: at most %d fit a Lambda function's description",
-			utf8.RuneCountInString(summary),
-			maxSummary,
+			"%d characters long: at most %d fit a Lambda function's description", utf8.RuneCountInString(summary), maxSummary,
 		)
 	}
 	return summary

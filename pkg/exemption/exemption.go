@@ -63,11 +63,7 @@ func Parse(text string, now time.Time) (Exemption, error) {
 	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
 		return Exemption{}, i18n.Fault{
 			Text: i18n.T(
-				"the tag %s reaches to %s: at most %d days are allowed, to %s",
-				Tag,
-				i18n.Day(until),
-				MaxDays,
-				i18n.Day(last),
+				"the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, i18n.Day(until), MaxDays, i18n.Day(last),
 			),
 		}
 	}

@@ -57,10 +57,7 @@ func TestCovers(t *testing.T) {
 	}
 	if e.DaysLeft(now) != 0 || e.DaysLeft(now.AddDate(0, 0, -3)) != 3 || e.DaysLeft(now.Add(time.Second)) != -1 {
 		t.Errorf(
-			"days left: %d, %d, %d",
-			e.DaysLeft(now),
-			e.DaysLeft(now.AddDate(0, 0, -3)),
-			e.DaysLeft(now.Add(time.Second)),
+			"days left: %d, %d, %d", e.DaysLeft(now), e.DaysLeft(now.AddDate(0, 0, -3)), e.DaysLeft(now.Add(time.Second)),
 		)
 	}
 	e.Control = All

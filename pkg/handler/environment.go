@@ -14,8 +14,9 @@ import (
 // environment is the AWS configuration of a Lambda function: region, credentials and endpoints come
 // from the environment, under the names that the SDKs share, and from nowhere else.
 //
-// The default chain of the SDK would look in files and on the network as well. Linking it is what made
-// a cold start twice as long: it brings the clients of four services that a function does not call.
+// config.LoadDefaultConfig would look in files and on the network as well, and links the clients of four
+// services that no function calls. Measured with detach-direct-policy, all modules current: 1.8 ms of
+// processor time in a cold start (7.6 in place of 5.8), 1.9 MB of binary and 0.6 MB of zip.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime

@@ -147,9 +147,7 @@ func TestTheEnvironmentIsUnderstoodAsTheSDKUnderstandsIt(t *testing.T) {
 			maps.Copy(told, tc.told)
 			surround(t, told)
 			want, err := config.LoadDefaultConfig(
-				t.Context(),
-				config.WithSharedConfigFiles([]string{nowhere}),
-				config.WithSharedCredentialsFiles([]string{nowhere}),
+				t.Context(), config.WithSharedConfigFiles([]string{nowhere}), config.WithSharedCredentialsFiles([]string{nowhere}),
 			)
 			if err != nil {
 				t.Fatal(err)

@@ -87,13 +87,11 @@ func OutsideDocument(networks []netip.Prefix) string {
 	return document(
 		deny("WarderDeniesFromOutside", "true", map[string]map[string]any{"NotIpAddress": {"aws:SourceIp": networks}}),
 		deny(
-			"WarderDeniesFromOutsideByEndpoint",
-			"false",
+			"WarderDeniesFromOutsideByEndpoint", "false",
 			map[string]map[string]any{"NotIpAddress": {"aws:VpcSourceIp": networks}},
 		),
 		deny(
-			"WarderDeniesByForeignEndpoint",
-			"false",
+			"WarderDeniesByForeignEndpoint", "false",
 			map[string]map[string]any{"StringNotEquals": {"aws:VpceAccount": "${aws:PrincipalAccount}"}},
 		),
 	)
@@ -102,14 +100,10 @@ func OutsideDocument(networks []netip.Prefix) string {
 // API is the operations that a user's room for a quarantine is found with.
 type API interface {
 	ListAttachedUserPolicies(
-		context.Context,
-		*iam.ListAttachedUserPoliciesInput,
-		...func(*iam.Options),
+		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
 	) (*iam.ListAttachedUserPoliciesOutput, error)
 	ListGroupsForUser(
-		context.Context,
-		*iam.ListGroupsForUserInput,
-		...func(*iam.Options),
+		context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options),
 	) (*iam.ListGroupsForUserOutput, error)
 }
 
@@ -173,10 +167,8 @@ func At(ctx context.Context, api API, user, policy string) (Inspection, error) {
 	}
 	inspection.Change = change.Change{Kind: change.QuarantineGroup, Subject: user, Target: name, After: change.Member}
 	inspection.Note = i18n.T(
-		"%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.",
-		user,
-		attached,
-		name,
+		"%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user,
+		attached, name,
 	)
 	return inspection, nil
 }

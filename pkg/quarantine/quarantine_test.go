@@ -153,9 +153,7 @@ func TestAt(t *testing.T) {
 		After:   "member",
 	}
 	full := i18n.T(
-		"%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.",
-		"bob",
-		10,
+		"%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", "bob", 10,
 		"warder-outside-quarantine",
 	)
 	for _, tt := range []struct {
@@ -178,10 +176,7 @@ func TestAt(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := quarantine.At(
-				t.Context(),
-				fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": &tt.user}}),
-				"bob",
-				outside,
+				t.Context(), fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": &tt.user}}), "bob", outside,
 			)
 			if err != nil {
 				t.Fatal(err)

@@ -1,7 +1,8 @@
 // Package s3 reads and sets the public access block of S3 buckets, reads their tags, and puts and gets
 // objects, through the client of the SDK. It never lists objects and never reads a policy.
 //
-// It is a package of its own so that only the functions that import it link that client: 2 MB.
+// It is a package of its own so that only the functions that import it link that client: 0.9 MB of binary, 0.3 MB
+// of zip.
 //
 // Its methods are named for the IAM actions that they need, which are not always S3's names of the
 // operations (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html).

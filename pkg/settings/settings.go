@@ -159,9 +159,7 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 	hub := r.text("hubRegion")
 	if n := root.Field("hubRegion"); n.Is(strictjson.String) && !slices.Contains(hubRegions, hub) {
 		n.Faultf(
-			"IAM's events never arrive in %q, only in one region of each partition: %s",
-			hub,
-			strings.Join(hubRegions, ", "),
+			"IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "),
 		)
 	}
 	regions := parseRegions(r.node("regions"), hub)
@@ -210,9 +208,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	if err != nil {
 		if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
 			return netip.Prefix{}, fmt.Errorf(
-				"%q has no prefix length: write %q for this one address",
-				text,
-				netip.PrefixFrom(addr, addr.BitLen()),
+				"%q has no prefix length: write %q for this one address", text, netip.PrefixFrom(addr, addr.BitLen()),
 			)
 		}
 		return netip.Prefix{}, fmt.Errorf("%q is not a CIDR block such as \"203.0.113.0/24\" or \"2001:db8::/32\"", text)
@@ -326,8 +322,7 @@ func parseRetention(r reader) int {
 	n, days := r.node("logRetentionDays"), r.int("logRetentionDays")
 	if days != 0 && n.Is(strictjson.Number) && !slices.Contains(retentions, days) {
 		n.Faultf(
-			"CloudWatch Logs does not take %d days, only %s",
-			days,
+			"CloudWatch Logs does not take %d days, only %s", days,
 			strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]"),
 		)
 	}
