@@ -74,7 +74,7 @@ func (m Mode) Valid() bool { return slices.Contains(modes, m) }
 // Permission lets the function's role call actions on resources.
 type Permission struct {
 	Actions    []string                       // "service:Action", no wildcard
-	Resources  []string                       // ARNs with pseudo parameters; or "*", see unscopedActions; or of a tool, see Own
+	Resources  []string                       // ARNs; or "*", see unscopedActions; or of a tool, see Own
 	Conditions map[string]map[string][]string // operator → key → values; nil: none
 }
 

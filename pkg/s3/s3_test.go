@@ -63,7 +63,8 @@ func client(w *wire, endpoint string) *s3.Client {
 }
 
 const configuration = `<?xml version="1.0" encoding="UTF-8"?>
-<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><BlockPublicAcls>true</BlockPublicAcls>` +
+<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
+	`<BlockPublicAcls>true</BlockPublicAcls>` +
 	`<IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>` +
 	`false</RestrictPublicBuckets></PublicAccessBlockConfiguration>`
 

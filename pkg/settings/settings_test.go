@@ -76,8 +76,8 @@ const whole = `{
 	"configRules": {"access-keys-rotated": ["key-age"]},
 	"assetBucket": "code-${AWS::Region}",
 	"tags": {"team": "platform"},
-	"notify": {"emails": ["on-call@example.com"], "language": "ko", "slack": {"channel": "C024BE91L",
-		"secret": "warder/slack"}},
+	"notify": {"emails": ["on-call@example.com"], "language": "ko",
+		"slack": {"channel": "C024BE91L", "secret": "warder/slack"}},
 	"runbooks": "https://wiki.example.com/warder/",
 	"logRetentionDays": 731,
 	"controls": {
