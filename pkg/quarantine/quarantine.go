@@ -149,7 +149,9 @@ func At(ctx context.Context, api API, user, policy string) (Inspection, error) {
 			}
 		}
 	}
-	inspection := Inspection{Change: change.Change{Kind: change.Quarantine, Subject: user, Target: policy, After: change.Attached}}
+	inspection := Inspection{
+		Change: change.Change{Kind: change.Quarantine, Subject: user, Target: policy, After: change.Attached},
+	}
 	if attached < attachable {
 		return inspection, nil
 	}
