@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/warder-aws/warder/infra/local/lambdahost"
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/infra/local/rush"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+)
+
+// unreached is a blast radius that no burst reaches: the largest that the settings allow.
+const unreached = 1000
+
+// blastRadius matches the blast radius in the JSON of a function's settings.
+var blastRadius = regexp.MustCompile(`"blastRadius":[0-9]+`)
+
+// A path is a way of events through a function.
+type path struct {
+	name    string
+	control string
+	sample  string // in events/
+	// again repeats the events of the path before, which were handled.
+	again bool
+}
+
+// paths are the measured ones. The first does most: it reads, changes, verifies and notifies.
+var paths = []path{
+	{name: "acts", control: "detach-direct-policy", sample: "direct-policy-attached.json"},
+	{name: "was handled before", control: "detach-direct-policy", sample: "direct-policy-attached.json", again: true},
+	{name: "notifies", control: "alert-console-login", sample: "iam-console-login-no-mfa.json"},
+}
+
+// Bursted is how many events a warm function handles.
+type Bursted struct {
+	Function string `json:"function"`
+	Path     string `json:"path"`
+	On       string `json:"on"` // moto, memory, or nothing for the floor
+	Events   int    `json:"events"`
+	// PerSecond is the number of events in a second of the process's own processor time, without waiting for
+	// AWS. In memory it is that of planner, runner and ledger alone, without requests, signatures and answers.
+	PerSecond float64 `json:"per_second_per_core"`
+	// Elapsed is the number of events in a second of real time, one after the other.
+	Elapsed float64 `json:"per_second"`
+	// Ratio is the processor time of an event against that of the floor.
+	Ratio float64 `json:"ratio"`
+}
+
+// warming is how many events a function handles before the measurement.
+const warming = 20
+
+// bursts measures how many events one warm function handles on one core, with so many events on each
+// path: the real bootstrap on moto, beside our own code in memory and the floor. Events are handled one
+// after the other, as by one environment of Lambda.
+func bursts(ctx context.Context, events int, progress progressFunc) ([]Bursted, error) {
+	state := burdened(events + warming)
+	a, err := openAccount(ctx, state.Users)
+	if err != nil {
+		return nil, err
+	}
+	defer a.close()
+	floor, err := a.burstFloor(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	all := []Bursted{floor}
+	var h *lambdahost.Host
+	defer func() {
+		if h != nil {
+			h.Close()
+		}
+	}()
+	for _, p := range paths {
+		sent, err := samples(a.root, p.sample, events+warming)
+		if err != nil {
+			return nil, err
+		}
+		function, err := a.oneCore(p.control)
+		if err != nil {
+			return nil, err
+		}
+		if !p.again {
+			if h != nil {
+				h.Close()
+			}
+			h = newHost(function)
+		}
+		b, err := burst(ctx, h, function.Name, sent)
+		if err != nil {
+			return nil, err
+		}
+		b.Function, b.Path, b.On = p.control, p.name, Moto
+		progress("%s, which %s: %.0f events a second and core, %.0f a second", b.Function, b.Path, b.PerSecond, b.Elapsed)
+		all = append(all, b)
+	}
+	inside, err := burstsInMemory(ctx, a.root, state, events)
+	all = append(all, inside...)
+	for i := range all {
+		all[i].Ratio = floor.PerSecond / all[i].PerSecond
+	}
+	return all, err
+}
+
+func (a *meteredAccount) burstFloor(ctx context.Context, events int) (Bursted, error) {
+	binary, err := a.root.Binary(floorName)
+	if err != nil {
+		return Bursted{}, err
+	}
+	sent, err := samples(a.root, paths[0].sample, events+warming)
+	if err != nil {
+		return Bursted{}, err
+	}
+	f := floorFunction(binary)
+	f.Env["GOMAXPROCS"] = "1"
+	h := newHost(f)
+	defer h.Close()
+	b, err := burst(ctx, h, floorName, sent)
+	b.Function, b.Path = floorName, "does nothing"
+	return b, err
+}
+
+// oneCore is the function of a control on one core, with a blast radius that it does not reach.
+func (a *meteredAccount) oneCore(control string) (lambdahost.Function, error) {
+	f, err := a.function(control, map[string]string{"GOMAXPROCS": "1"})
+	if err != nil {
+		return lambdahost.Function{}, err
+	}
+	f.Env["WARDER_SETTINGS"] = blastRadius.ReplaceAllString(f.Env["WARDER_SETTINGS"],
+		fmt.Sprintf(`"blastRadius":%d`, unreached))
+	return f, nil
+}
+
+// burst has a function handle the events one after the other, and leaves it running.
+func burst(ctx context.Context, h *lambdahost.Host, name string, events [][]byte) (Bursted, error) {
+	var begin time.Time
+	var before time.Duration
+	for i, event := range events {
+		if i == warming {
+			var err error
+			if before, err = processorTime(h.Processes()[0]); err != nil {
+				return Bursted{}, err
+			}
+			begin = time.Now()
+		}
+		if _, err := invoke(ctx, h, name, event); err != nil {
+			return Bursted{}, err
+		}
+	}
+	elapsed := time.Since(begin)
+	after, err := processorTime(h.Processes()[0])
+	if err != nil {
+		return Bursted{}, err
+	}
+	n := len(events) - warming
+	return Bursted{
+		Events: n, PerSecond: float64(n) / (after - before).Seconds(), Elapsed: float64(n) / elapsed.Seconds(),
+	}, nil
+}
+
+// burstsInMemory handles the events of each path in this process, on one core.
+func burstsInMemory(ctx context.Context, root project.Root, state fakeaws.State, events int) ([]Bursted, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var all []Bursted
+	var account *rush.InMemory
+	for _, p := range paths {
+		sent, err := samples(root, p.sample, events+warming)
+		if err != nil {
+			return nil, err
+		}
+		if !p.again {
+			if account, err = inMemory(root, state, p.control, unreached); err != nil {
+				return nil, err
+			}
+		}
+		var begin time.Time
+		for i, event := range sent {
+			if i == warming {
+				begin = time.Now()
+			}
+			answers, err := account.Deliver(ctx, begin, event)
+			if err != nil {
+				return nil, err
+			}
+			if len(answers) != 1 || answers[0].Failed {
+				return nil, fmt.Errorf("deliver to %s in memory: %+v", p.control, answers)
+			}
+		}
+		rate := float64(events) / time.Since(begin).Seconds()
+		all = append(all, Bursted{
+			Function: p.control, Path: p.name, On: Memory, Events: events, PerSecond: rate, Elapsed: rate,
+		})
+	}
+	return all, nil
+}
+
+// burdened is an account of so many users, each with the direct policy of the sample.
+func burdened(users int) fakeaws.State {
+	const policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+	state := fakeaws.State{
+		ID: moto.AccountID, Halt: "no", Users: map[string]*fakeaws.User{},
+		Policies: map[string]fakeaws.Document{policy: rush.Document},
+	}
+	for i := range users {
+		state.Users[user(i)] = &fakeaws.User{
+			Created: time.Now().AddDate(-1, 0, 0), Tags: map[string]string{"owner": "owner@example.com"},
+			Attached: []string{policy},
+		}
+	}
+	return state
+}
+
+func user(i int) string { return fmt.Sprintf("user-%04d", i) }
+
+// sampleID matches the ids of an event and of its CloudTrail record.
+var sampleID = regexp.MustCompile(`("id"|"eventID"): "[0-9a-f]{8}`)
+
+// samples returns so many events like a sample, each about a user of its own.
+func samples(root project.Root, name string, n int) ([][]byte, error) {
+	sample, err := os.ReadFile(filepath.Join(string(root), "events", name))
+	if err != nil {
+		return nil, fmt.Errorf("read the sample: %w", err)
+	}
+	events := make([][]byte, n)
+	for i := range n {
+		text := sampleID.ReplaceAllString(string(sample), fmt.Sprintf(`$1: "%08x`, i))
+		events[i] = []byte(strings.NewReplacer(
+			`"bob"`, `"`+user(i)+`"`, "user/bob", "user/"+user(i), "111122223333", moto.AccountID,
+		).Replace(text))
+	}
+	return events, nil
+}
