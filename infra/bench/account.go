@@ -59,13 +59,14 @@ func openAccount(ctx context.Context, users map[string]*fakeaws.User) (_ *metere
 	if err := a.Moto.AddUsers(ctx, users); err != nil {
 		return nil, fmt.Errorf("add users: %w", err)
 	}
+	if a.meter, err = newMeter(a.Moto.URL); err != nil {
+		return nil, err
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	a.URL = "http://" + listener.Addr().String()
-	a.meter = &meter{moto: a.Moto.URL}
-	a.meter.reset()
 	a.server = &http.Server{Handler: a.meter, ReadHeaderTimeout: 10 * time.Second}
 	a.server.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {

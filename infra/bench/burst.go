@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +72,37 @@ func bursts(ctx context.Context, events int, progress progressFunc) ([]Bursted, 
 	if err != nil {
 		return nil, err
 	}
-	all := []Bursted{floor}
+	onMoto, err := a.bursts(ctx, events, progress)
+	if err != nil {
+		return nil, err
+	}
+	inMemory, err := burstsInMemory(ctx, a.root, state, events)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat([]Bursted{floor}, onMoto, inMemory)
+	for i := range all {
+		all[i].Ratio = floor.PerSecond / all[i].PerSecond
+	}
+	return all, nil
+}
+
+func (a *meteredAccount) burstFloor(ctx context.Context, events int) (Bursted, error) {
+	binary, err := a.root.Binary(floorName)
+	if err != nil {
+		return Bursted{}, err
+	}
+	f := floorFunction(binary)
+	f.Env["GOMAXPROCS"] = "1"
+	h := newHost(f)
+	defer h.Close()
+	p := paths[0]
+	p.control, p.name = floorName, "does nothing"
+	return burstOn(ctx, a.root, h, floorName, p, events)
+}
+
+// bursts sends the events of each path through the function of its control.
+func (a *meteredAccount) bursts(ctx context.Context, events int, progress progressFunc) (all []Bursted, err error) {
 	var h *lambdahost.Host
 	defer func() {
 		if h != nil {
@@ -79,10 +110,6 @@ func bursts(ctx context.Context, events int, progress progressFunc) ([]Bursted, 
 		}
 	}()
 	for _, p := range paths {
-		sent, err := samples(a.root, p.sample, events+warming)
-		if err != nil {
-			return nil, err
-		}
 		function, err := a.oneCore(p.control)
 		if err != nil {
 			return nil, err
@@ -93,38 +120,15 @@ func bursts(ctx context.Context, events int, progress progressFunc) ([]Bursted, 
 			}
 			h = newHost(function)
 		}
-		b, err := burst(ctx, h, function.Name, sent)
+		b, err := burstOn(ctx, a.root, h, function.Name, p, events)
 		if err != nil {
 			return nil, err
 		}
-		b.Function, b.Path, b.On = p.control, p.name, Moto
+		b.On = Moto
 		progress("%s, which %s: %.0f events a second and core, %.0f a second", b.Function, b.Path, b.PerSecond, b.Elapsed)
 		all = append(all, b)
 	}
-	inside, err := burstsInMemory(ctx, a.root, state, events)
-	all = append(all, inside...)
-	for i := range all {
-		all[i].Ratio = floor.PerSecond / all[i].PerSecond
-	}
-	return all, err
-}
-
-func (a *meteredAccount) burstFloor(ctx context.Context, events int) (Bursted, error) {
-	binary, err := a.root.Binary(floorName)
-	if err != nil {
-		return Bursted{}, err
-	}
-	sent, err := samples(a.root, paths[0].sample, events+warming)
-	if err != nil {
-		return Bursted{}, err
-	}
-	f := floorFunction(binary)
-	f.Env["GOMAXPROCS"] = "1"
-	h := newHost(f)
-	defer h.Close()
-	b, err := burst(ctx, h, floorName, sent)
-	b.Function, b.Path = floorName, "does nothing"
-	return b, err
+	return all, nil
 }
 
 // oneCore is the function of a control on one core, with a blast radius that it does not reach.
@@ -138,31 +142,12 @@ func (a *meteredAccount) oneCore(control string) (lambdahost.Function, error) {
 	return f, nil
 }
 
-// burst has a function handle the events one after the other, and leaves it running.
-func burst(ctx context.Context, h *lambdahost.Host, name string, events [][]byte) (Bursted, error) {
-	var begin time.Time
-	var before time.Duration
-	for i, event := range events {
-		if i == warming {
-			var err error
-			if before, err = processorTime(h.Processes()[0]); err != nil {
-				return Bursted{}, err
-			}
-			begin = time.Now()
-		}
-		if _, err := invoke(ctx, h, name, event); err != nil {
-			return Bursted{}, err
-		}
-	}
-	elapsed := time.Since(begin)
-	after, err := processorTime(h.Processes()[0])
-	if err != nil {
-		return Bursted{}, err
-	}
-	n := len(events) - warming
-	return Bursted{
-		Events: n, PerSecond: float64(n) / (after - before).Seconds(), Elapsed: float64(n) / elapsed.Seconds(),
-	}, nil
+// burstOn has a function on a host handle the events of a path, and leaves it running.
+func burstOn(ctx context.Context, root project.Root, h *lambdahost.Host, name string, p path, events int,
+) (Bursted, error) {
+	return burst(root, p, events,
+		func(event []byte) error { _, err := invoke(ctx, h, name, event); return err },
+		func() (time.Duration, error) { return processorTime(h.Processes()[0]) })
 }
 
 // burstsInMemory handles the events of each path in this process, on one core.
@@ -171,34 +156,56 @@ func burstsInMemory(ctx context.Context, root project.Root, state fakeaws.State,
 	var all []Bursted
 	var account *rush.InMemory
 	for _, p := range paths {
-		sent, err := samples(root, p.sample, events+warming)
-		if err != nil {
-			return nil, err
-		}
 		if !p.again {
+			var err error
 			if account, err = inMemory(root, state, p.control, unreached); err != nil {
 				return nil, err
 			}
 		}
-		var begin time.Time
-		for i, event := range sent {
-			if i == warming {
-				begin = time.Now()
-			}
+		begin := time.Now()
+		b, err := burst(root, p, events, func(event []byte) error {
 			answers, err := account.Deliver(ctx, begin, event)
-			if err != nil {
-				return nil, err
+			if err == nil && (len(answers) != 1 || answers[0].Failed) {
+				err = fmt.Errorf("deliver to %s in memory: %+v", p.control, answers)
 			}
-			if len(answers) != 1 || answers[0].Failed {
-				return nil, fmt.Errorf("deliver to %s in memory: %+v", p.control, answers)
-			}
+			return err
+		}, func() (time.Duration, error) { return time.Since(begin), nil })
+		if err != nil {
+			return nil, err
 		}
-		rate := float64(events) / time.Since(begin).Seconds()
-		all = append(all, Bursted{
-			Function: p.control, Path: p.name, On: Memory, Events: events, PerSecond: rate, Elapsed: rate,
-		})
+		b.On = Memory
+		all = append(all, b)
 	}
 	return all, nil
+}
+
+// burst handles the events of a path one after the other, and compares what the processor's clock shows.
+func burst(root project.Root, p path, events int, handle func([]byte) error, clock func() (time.Duration, error),
+) (Bursted, error) {
+	sent, err := samples(root, p.sample, events+warming)
+	if err != nil {
+		return Bursted{}, err
+	}
+	var begin time.Time
+	var before time.Duration
+	for i, event := range sent {
+		if i == warming {
+			if before, err = clock(); err != nil {
+				return Bursted{}, err
+			}
+			begin = time.Now()
+		}
+		if err := handle(event); err != nil {
+			return Bursted{}, err
+		}
+	}
+	elapsed := time.Since(begin)
+	after, err := clock()
+	n := float64(events)
+	return Bursted{
+		Function: p.control, Path: p.name, Events: events,
+		PerSecond: n / (after - before).Seconds(), Elapsed: n / elapsed.Seconds(),
+	}, err
 }
 
 // burdened is an account of so many users, each with the direct policy of the sample.

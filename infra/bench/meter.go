@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	neturl "net/url"
+	"net/http/httputil"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -16,7 +18,7 @@ import (
 
 // A meter is the endpoint of the functions in a measurement. It counts each call and forwards it to moto.
 type meter struct {
-	moto string // URL
+	moto *httputil.ReverseProxy
 
 	mu    sync.Mutex
 	calls map[string]int // by operation, such as iam:ListAccessKeys
@@ -45,7 +47,7 @@ func (m *meter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		name = target[strings.LastIndex(target, ".")+1:]
-	} else if form, err := neturl.ParseQuery(string(body)); err == nil && form.Get("Action") != "" {
+	} else if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") != "" {
 		name = form.Get("Action")
 	}
 	code := m.begin(service, service+":"+name)
@@ -60,27 +62,8 @@ func (m *meter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"<Message>refused</Message></Error></ErrorResponse>")
 		return
 	}
-	url := m.moto + r.URL.RequestURI()
-	forwarded, err := http.NewRequestWithContext(r.Context(), r.Method, url, bytes.NewReader(body))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	forwarded.Header = r.Header.Clone()
-	forwarded.Header.Set("X-Moto-Account-Id", moto.AccountID)
-	response, err := http.DefaultTransport.RoundTrip(forwarded)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	defer response.Body.Close()
-	for _, header := range []string{"Content-Type", "X-Amzn-Errortype", "X-Amz-Crc32"} {
-		if value := response.Header.Get(header); value != "" {
-			w.Header().Set(header, value)
-		}
-	}
-	w.WriteHeader(response.StatusCode)
-	_, _ = io.Copy(w, response.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	m.moto.ServeHTTP(w, r)
 }
 
 func (m *meter) begin(service, operation string) (code string) {
@@ -99,6 +82,20 @@ func (m *meter) end(service string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.open[service]--
+}
+
+// newMeter returns a meter before moto at the address.
+func newMeter(address string) (*meter, error) {
+	to, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("meter %s: %w", address, err)
+	}
+	m := &meter{moto: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Header.Set("X-Moto-Account-Id", moto.AccountID)
+	}}}
+	m.reset()
+	return m, nil
 }
 
 // reset sets all counts to zero.

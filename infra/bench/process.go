@@ -12,7 +12,7 @@ import (
 // memoryKB returns a field of a process's memory: VmHWM for its peak, VmRSS for what is resident now.
 // https://docs.kernel.org/filesystems/proc.html
 func memoryKB(pid int, field string) (int64, error) {
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
 	}
@@ -26,25 +26,24 @@ func memoryKB(pid int, field string) (int64, error) {
 
 // processorTime returns how long the process has run on a processor: the sum of its threads.
 // https://docs.kernel.org/scheduler/sched-stats.html: the first field, in nanoseconds
-func processorTime(pid int) (time.Duration, error) {
-	files, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
+func processorTime(pid int) (sum time.Duration, err error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(files) == 0 {
 		return 0, fmt.Errorf("read the processor time of process %d: no threads (%w)", pid, err)
 	}
-	var sum time.Duration
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if os.IsNotExist(err) { // the thread has ended
 			continue
 		}
+		var n time.Duration
+		if err == nil {
+			_, err = fmt.Sscan(string(data), &n)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("read the processor time of process %d: %w", pid, err)
 		}
-		n, err := strconv.ParseInt(strings.Fields(string(data) + " 0")[0], 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("read the processor time of process %d: %w", pid, err)
-		}
-		sum += time.Duration(n)
+		sum += n
 	}
 	return sum, nil
 }
