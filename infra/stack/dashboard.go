@@ -41,8 +41,8 @@ fields @timestamp, control, msg, kind, target, status, reason, title, severity, 
 | sort @timestamp desc
 | limit 100`},
 	{"OpenCases", "open cases", `filter msg = "case"
-| stats latest(due) as due_on, latest(severity) as how_bad, latest(owner) as who_was_told, ` +
-		`latest(held) as held_back, max(@timestamp) as seen by control, subject, title, id
+| stats latest(due) as due_on, latest(severity) as severity_now, latest(owner) as notified, ` +
+		`latest(held) as on_hold, max(@timestamp) as seen by control, subject, title, id
 | sort due_on asc
 | limit 200`},
 	{"OneEvent", "one event from end to end", `# Write the key of the event, or a request id, in place of EVENT.
@@ -172,7 +172,7 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 
 	row(3, widget{Type: "text", Properties: widgetProperties{Markdown: "# Warder\n" +
 		"Each alarm says what to do about it. Stop every change: `make halt REASON=...`, go on: `make resume`. " +
-		"Put back: `make undo ID=... REASON=...`, with the id of the change below. " +
+		"Undo: `make undo ID=... REASON=...`, with the id of the change below. " +
 		"Why: `make explain KEY=...` or `USER=...`. " +
 		"What is kept in the queues: `make redrive`. More queries: Logs Insights, saved, folder `warder`."}})
 	row(7, widget{Type: "alarm", Properties: widgetProperties{Title: "Alarms", Alarms: arns}})
@@ -185,7 +185,7 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 	row(7,
 		chart("Findings", "Sum", hour, each(metric.Findings)...),
 		chart("Open cases, at the end of a sweep", "Maximum", hour, each(metric.OpenCases)...),
-		chart("Sweeps that came to their end", "Sum", hour, each(metric.Sweeps)...))
+		chart("Completed sweeps", "Sum", hour, each(metric.Sweeps)...))
 	var reasons [][]any
 	for _, m := range metric.All {
 		if strings.HasPrefix(m.Name, metric.Skipped.Name) && m != metric.Skipped {
