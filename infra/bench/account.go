@@ -19,12 +19,17 @@ import (
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
-	"github.com/warder-aws/warder/infra/local/rush"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
-const region = emulator.Region
+const (
+	region = emulator.Region
+	// boundary is the name of the permissions boundary that the tour's settings require of users.
+	boundary = "limit"
+	// document is the document of every policy in a measurement.
+	document = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`
+)
 
 // A meteredAccount is moto with the resources of the template, behind a meter. It turns no call into an
 // event: the measurement is of what a function does with the one event that it is given.
@@ -52,7 +57,7 @@ func openAccount(ctx context.Context, users map[string]*fakeaws.User) (_ *metere
 		}
 	}()
 	if _, err := iam.NewFromConfig(a.Unrecorded()).CreatePolicy(ctx, &iam.CreatePolicyInput{
-		PolicyName: aws.String(rush.Boundary), PolicyDocument: aws.String(rush.Document),
+		PolicyName: aws.String(boundary), PolicyDocument: aws.String(document),
 	}); err != nil {
 		return nil, fmt.Errorf("create the boundary: %w", err)
 	}

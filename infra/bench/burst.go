@@ -213,7 +213,7 @@ func burdened(users int) fakeaws.State {
 	const policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
 	state := fakeaws.State{
 		ID: moto.AccountID, Halt: "no", Users: map[string]*fakeaws.User{},
-		Policies: map[string]fakeaws.Document{policy: rush.Document},
+		Policies: map[string]fakeaws.Document{policy: document},
 	}
 	for i := range users {
 		state.Users[user(i)] = &fakeaws.User{

@@ -147,7 +147,7 @@ func TestColdStart_LittleBeforeMain(t *testing.T) {
 		t.Fatal(err)
 	}
 	more := map[string]int{ // and why
-		"functions/alert-policy-change": 250, // the table of all calls that it tells of
+		"functions/alert-policy-change": 250, // the table of all calls that it alerts on
 	}
 	for _, c := range all {
 		binary, err := root.Binary(c.ID)

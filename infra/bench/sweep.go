@@ -95,15 +95,15 @@ func sweepsOf(ctx context.Context, users int, progress progressFunc) ([]Swept, e
 func crowd(users int, now time.Time) fakeaws.State {
 	state := fakeaws.Large(users, now, now)
 	state.ID, state.Halt = moto.AccountID, "no"
-	boundary := "arn:aws:iam::" + moto.AccountID + ":policy/" + rush.Boundary
-	state.Policies[boundary] = rush.Document
+	arn := "arn:aws:iam::" + moto.AccountID + ":policy/" + boundary
+	state.Policies[arn] = document
 	for i := range users {
 		one := state.Users[user(i)]
 		if fakeaws.Matters(i) {
 			one.Tags["warder:rotate"] = "yes"
 			continue
 		}
-		one.Boundary = boundary
+		one.Boundary = arn
 	}
 	return state
 }

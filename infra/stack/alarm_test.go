@@ -100,19 +100,19 @@ func TestAlarms_PeriodsWithinCloudWatchLimits(t *testing.T) {
 func TestAlarms_NotifyTheTopic(t *testing.T) {
 	tmpl := load(t, custom)
 	topic := tmpl.named(t, "AWS::SNS::Topic", "Notices")
-	told, silent := 0, []string{}
+	notifying, silent := 0, []string{}
 	for _, alarm := range append(tmpl.all("AWS::CloudWatch::Alarm"), tmpl.all("AWS::CloudWatch::CompositeAlarm")...) {
 		if alarm.get("AlarmActions") == nil && alarm.get("OKActions") == nil {
 			silent = append(silent, alarm.get("AlarmName").(string))
 			continue
 		}
-		told++
+		notifying++
 		if !alarm.refers("AlarmActions.0", topic) || !alarm.refers("OKActions.0", topic) {
-			t.Errorf("%s tells %v and %v, want the topic", alarm.id, alarm.get("AlarmActions"), alarm.get("OKActions"))
+			t.Errorf("%s notifies %v and %v, want the topic", alarm.id, alarm.get("AlarmActions"), alarm.get("OKActions"))
 		}
 	}
-	if told == 0 {
-		t.Error("no alarm tells anybody")
+	if notifying == 0 {
+		t.Error("no alarm notifies anybody")
 	}
 	// One mail for all sweeps: the alarm that is on while one of theirs is.
 	slices.Sort(silent)
@@ -123,7 +123,7 @@ func TestAlarms_NotifyTheTopic(t *testing.T) {
 	}
 	slices.Sort(sweeps)
 	if diff := cmp.Diff(silent, sweeps); diff != "" {
-		t.Errorf("alarms that tell nobody by themselves, and those that %s tells of (-silent +told):\n%s", sweepsAlarm, diff)
+		t.Errorf("silent alarms, and those that %s notifies of (-silent +notified):\n%s", sweepsAlarm, diff)
 	}
 }
 

@@ -128,6 +128,6 @@ func TestCode_ArchiveIsReproducible(t *testing.T) {
 	}
 	first, again, other := write("one"), write("one"), write("two")
 	if !bytes.Equal(first, again) || bytes.Equal(first, other) {
-		t.Error("archives do not tell by their bytes whether the content is the same")
+		t.Error("archives of different content have the same bytes, or the reverse")
 	}
 }

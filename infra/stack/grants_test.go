@@ -119,7 +119,7 @@ func conditions(operators map[string]map[string][]string) string {
 	return " if " + strings.Join(terms, " and ")
 }
 
-// withSlack is what is deployed, with all that tells people in chats.
+// withSlack is what is deployed, with Slack and the buttons of a chat.
 var withSlack = sync.OnceValues(func() (template, error) {
 	return synthesize("slack", `{"notify": {"slack": {"channel": "C024BE91L", "secret": "warder/slack"}, "chat": true}}`)
 })
@@ -288,7 +288,7 @@ func TestTopicKey_OnlyThroughSNS(t *testing.T) {
 						continue
 					}
 					checked++
-					// CloudWatch, which tells the topic of alarms, is no one's role.
+					// CloudWatch, which notifies the topic of alarms, has no role.
 					if strings.HasPrefix(line, "allow cloudwatch.amazonaws.com ") &&
 						strings.HasSuffix(line, " if aws:SourceAccount StringEquals ${AWS::AccountId}") {
 						continue

@@ -92,7 +92,7 @@ func TestTopic_Subscriptions(t *testing.T) {
 		got[address] = s.get("FilterPolicy")
 	}
 	want := map[string]any{
-		"on-call@example.com":  nil, // told of everything, though some users are its own
+		"on-call@example.com":  nil, // notified of everything, though it owns some users
 		"security@example.com": nil,
 		"ci@example.com":       map[string]any{"owner": []any{"ci@example.com"}},
 		"data@example.com":     map[string]any{"owner": []any{"data@example.com"}},
@@ -102,7 +102,7 @@ func TestTopic_Subscriptions(t *testing.T) {
 	}
 }
 
-// taggable tells of each type in the templates whether CloudFormation tags it. It
+// taggable says for each type in the templates whether CloudFormation tags it. It
 // does not where a type is no thing of its own, or has tags in IAM or AWS Config alone.
 var taggable = map[string]bool{
 	"AWS::CDK::Metadata":              false,

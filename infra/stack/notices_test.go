@@ -40,10 +40,10 @@ func TestTopic_Elsewhere(t *testing.T) {
 				"allow sns:Publish on " + elsewhere,
 			}
 		}
-		for _, id := range []string{"detach-direct-policy", "undo"} { // a control, and a tool that tells
+		for _, id := range []string{"detach-direct-policy", "undo"} { // a control, and a tool that notifies
 			function := tmpl.function(t, id)
 			if topic := function.get("Environment.Variables.WARDER_TOPIC"); topic != elsewhere {
-				t.Errorf("%s tells %v, want %s", id, topic, elsewhere)
+				t.Errorf("%s notifies %v, want %s", id, topic, elsewhere)
 			}
 			got := slices.DeleteFunc(granted(tmpl, function), func(line string) bool {
 				return !strings.HasPrefix(line, "allow sns:") && !strings.HasPrefix(line, "allow kms:")
@@ -56,7 +56,7 @@ func TestTopic_Elsewhere(t *testing.T) {
 	function := load(t, toElsewhere).function(t, "post-to-slack")
 	subscription := load(t, toElsewhere).one(t, "AWS::SNS::Subscription", func(resource) bool { return true })
 	if subscription.get("TopicArn") != elsewhere || !subscription.refers("Endpoint", function) {
-		t.Errorf("subscription %v, want Slack to hear of what is told elsewhere", subscription.Properties)
+		t.Errorf("subscription %v, want Slack to be subscribed to the topic elsewhere", subscription.Properties)
 	}
 }
 

@@ -151,7 +151,7 @@ func TestRegion_HubLearnsOfUndeliveredEvents(t *testing.T) {
 		func(r resource) bool { return text(r.get("EventPattern.source")) == "aws.cloudwatch" })
 	if !kept.refers("Targets.0.Arn", hub.named(t, "AWS::SQS::Queue", "Undelivered")) ||
 		text(kept.get("EventBusName")) != "${Bus}" {
-		t.Errorf("rule %v, want it to keep what the regions tell", kept.Properties)
+		t.Errorf("rule %v, want it to keep the regions' alarms", kept.Properties)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // with the reason why.
 var accepted = map[string]string{
 	"CKV_AWS_18 AWS::S3::Bucket": "the log of who read a report would need a bucket of its own; the data events of a " +
-		"trail tell the same, where they are wanted",
+		"trail show the same",
 	"CKV_AWS_27 AWS::SQS::Queue": "every queue is encrypted, with the key of SQS; the check looks for a key of KMS",
 	"CKV_AWS_115 AWS::Lambda::Function": "a new account has ten concurrent executions and lets none of them be " +
 		"reserved: the stack could not be deployed; " +

@@ -292,7 +292,7 @@ func (r resource) get(path string) any {
 	return value
 }
 
-// refers tells whether the value at path is a reference to another resource:
+// refers reports whether the value at path is a reference to another resource:
 // its Ref or its Arn.
 func (r resource) refers(path string, to resource) bool {
 	return target(r.get(path)) == to.id

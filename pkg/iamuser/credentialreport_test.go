@@ -117,7 +117,7 @@ func TestParseReport_Faults(t *testing.T) {
 	}
 }
 
-// reporter answers with what it is told, one answer after the other; the last one stays.
+// reporter gives its answers one after the other, and repeats the last one.
 type reporter struct {
 	states    []types.ReportStateType
 	faults    []error
