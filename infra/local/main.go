@@ -42,17 +42,10 @@ const usage = `usage: go run ./infra/local COMMAND
         play months of a made-up company in memory, faults and all, and check after each
         step what is promised; -seeds plays many companies, -v prints each day; what
         breaks a promise is shrunk, and -only and -alone play what is left of it
-  cost [-json]
-        play a month and price what it took: an estimate for an account
   load [-events N] [-users N] [-seed N] [-memory] [-tight] [-json]
         play the events of a busy account, and check that none is lost, that nothing is done or
         told twice, and that the ledger has what the account shows; -memory: on the account in
         memory, with the functions in one process; -tight: until the blast radius is reached
-  bench [-runs N] [-warm TIME] [-users N,N…] [-events N] [-out DIR] [-json]
-        measure cold starts of every function against one that does nothing, the warm path,
-        sweeps of accounts of so many users, and bursts of so many events; -warm 0, -users 0
-        and -events 0 leave these out; the figures are kept in a folder (dist) as bench.json,
-        how sweeps grow as sweep.svg
 
 Files are EventBridge events or bare CloudTrail records; a folder is its *.json files.
 `
@@ -81,7 +74,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "cost": cost, "load": load, "invoke": invoke, "preview": showPreview, "bench": measure, "simulate": simulation,
+		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "load": load, "invoke": invoke, "preview": showPreview, "simulate": simulation,
 	}
 	if len(args) > 0 {
 		switch args[0] {

@@ -215,7 +215,8 @@ func controls(t *testing.T) []control.Control {
 
 // started is the controls, and the tools that something but a person starts.
 func started(t *testing.T) []control.Control {
-	return slices.DeleteFunc(controls(t), func(c control.Control) bool { return c.Tool && c.Schedule == "" && !c.Subscribes })
+	return slices.DeleteFunc(controls(t),
+		func(c control.Control) bool { return c.Tool && c.Schedule == "" && !c.Subscribes })
 }
 
 // all is the resources of a type, sorted by id.
@@ -308,7 +309,7 @@ func (r resource) get(path string) any {
 	return value
 }
 
-// refers tells whether the value at path is a reference to another resource:
+// refers reports whether the value at path is a reference to another resource:
 // its Ref or its Arn.
 func (r resource) refers(path string, to resource) bool {
 	return target(r.get(path)) == to.id
