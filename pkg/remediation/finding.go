@@ -2,7 +2,7 @@
 // what was decided, once, in a fixed order.
 //
 //	decode → claim the event in the ledger → finish what an earlier try left →
-//	plan → record → guards → apply → verify → record → tell → record
+//	plan → decide → record → decide again → apply → record → verify → record → notify → record
 //
 // A [Planner] reads the account and returns findings; it holds no operation that writes. The
 // [Runner] alone acts, through the kinds of package change. In observe it acts on nothing. A run
@@ -118,8 +118,8 @@ type Finding struct {
 	// Once keeps alerts about the same thing from being repeated.
 	Once Once
 
-	// waits is the key of the case that the finding comes from, for one that was held back.
-	waits string
+	// heldCase is the key of the case that the finding comes from, for one that was held.
+	heldCase string
 	// heading is its title in English, where the Title is in another language already.
 	heading string
 }
@@ -151,13 +151,12 @@ func (f Finding) subject() string {
 // Weekly is how often something that goes on is told of again.
 const Weekly = 7 * 24 * time.Hour
 
-// matter names what the finding is about, for its case: the same thing whatever state it is in.
-// incarnation is the unique id of the user: what was said about a user does not count for another
-// who gets the same name later.
-func (f Finding) matter(incarnation string) string {
-	var things []string
+// key names what the finding is about, for its case: the same whatever state that is in. uniqueID is that
+// of the user: what was said about a user does not count for another who gets the same name later.
+func (f Finding) key(uniqueID string) string {
+	var parts []string
 	for _, c := range f.Changes {
-		things = append(things, c.Kind, c.Subject, c.Target)
+		parts = append(parts, c.Kind, c.Subject, c.Target)
 	}
-	return digest(things, incarnation)
+	return digest(parts, uniqueID)
 }
