@@ -26,14 +26,10 @@ func (b *caseBook) remember(c ledger.Case) {
 
 // get returns a case, which may have ended or may not have begun.
 func (b *caseBook) get(ctx context.Context, key string) (ledger.Case, error) {
-	if c, known := b.known[key]; known {
-		return c, nil
-	}
-	c, _, err := b.Ledger.Case(ctx, b.Control.ID, key)
-	if err == nil {
-		b.remember(c)
-	}
-	return c, err
+	return once(b.known, key, func() (ledger.Case, error) {
+		c, _, err := b.Ledger.Case(ctx, b.Control.ID, key)
+		return c, err
+	})
 }
 
 // revise alters a case, which is empty when there is none yet.

@@ -37,31 +37,23 @@ type facts struct {
 	now      time.Time
 	control  string
 	settings settings.Function
-	// widens is why the changes could widen access.
-	widens error
-	// known are the facts that were read. An error says why one cannot be known.
-	known map[fact]error
-	// halted says why Warder is halted; empty when it is not.
-	halted i18n.Message
-	// tags are the subject's tags; nil when the subject does not exist.
-	tags map[string]string
-	// firstKey is the access key of the same user that goes in this run.
-	firstKey string
+	widens   error             // the changes could widen access
+	known    map[fact]error    // what was read; an error says that it cannot be known
+	halted   i18n.Message      // why Warder is halted; empty when it is not
+	tags     map[string]string // of the subject; nil when it does not exist
+	firstKey string            // the access key of the same user that goes in this run
 	ledger   ledgerFacts
 }
 
 // ledgerFacts are what the ledger knows about the changes.
 type ledgerFacts struct {
-	key     string // of the finding's case
+	key     string // of the finding
 	state   ledger.GuardState
-	hold    ledger.Hold // the one that is in force
-	current ledger.Case // of the finding, which may have ended or may not have begun
-	// recent are the changes of the last day to what each step changes, other ones than the step's own.
-	recent [][]ledger.RecentChange
-	// actor is who made the changes necessary, if the event says so.
-	actor string
-	// withinRadius says that the changes have their share of the blast radius.
-	withinRadius bool
+	hold    ledger.Hold             // the one that is in force
+	current ledger.Case             // of the finding, which may have ended or may not have begun
+	recent  [][]ledger.RecentChange // what others than each step did to the same in the last day
+	actor   string                  // who made the changes necessary, if the event says so
+	within  bool                    // the changes are within the blast radius
 }
 
 const day = 24 * time.Hour
@@ -71,7 +63,6 @@ func gracePeriod(f settings.Function) time.Duration {
 	return time.Duration(f.Days(settings.GraceDays)) * day
 }
 
-// answer is what a guard says of the changes of a finding.
 type answer int
 
 const (
@@ -80,25 +71,18 @@ const (
 	suppress        // not at all, while it is so
 )
 
-// assessment is the answer of a guard, and why.
-type assessment struct {
-	answer answer
-	why    i18n.Message
-	// until is when the changes become due, if the guard knows.
-	until time.Time
-	// notify is what the owner has to be sent beside; empty means nothing.
-	notify notice.Kind
-}
-
 // decision is what becomes of the changes of a finding.
 type decision struct {
-	assessment
-	// guard is the one that stands in the way; empty when none does.
-	guard guardName
-	// needs is what has to be read before anything can be decided.
-	needs fact
-	// err is why that could not be read: the changes are held then.
-	err error
+	answer answer
+	why    i18n.Message
+	until  time.Time   // when the changes become due, if that is known
+	notify notice.Kind // what the owner has to be sent beside
+	// guard is the one that stands in the way; status is what it makes of the steps, skipped what it counts.
+	guard   guardName
+	status  ledger.Status
+	skipped metric.Metric
+	needs   fact  // what has to be read before anything can be decided
+	err     error // why something cannot be known: the changes are held then
 }
 
 // decide asks the guards in their order. It reads nothing: it names the fact that it needs next, so that
@@ -110,46 +94,17 @@ func decide(f Finding, x facts) decision {
 		}
 		for _, needed := range g.reads {
 			if err, known := x.known[needed]; !known {
-				return decision{guard: g.name, assessment: assessment{answer: hold}, needs: needed}
+				return decision{answer: hold, guard: g.name, needs: needed}
 			} else if err != nil {
-				return decision{guard: g.name, assessment: assessment{answer: hold, why: i18n.Error(err)}, err: err}
+				return decision{
+					answer: hold, guard: g.name, status: ledger.Held, skipped: metric.SkippedHeld, why: i18n.Error(err), err: err,
+				}
 			}
 		}
-		if a := g.assess(f, x); a.answer != permit {
-			d := decision{guard: g.name, assessment: a}
-			if g.name == neverWidens {
-				d.err = x.widens
-			}
+		if d := g.assess(f, x); d.answer != permit {
+			d.guard, d.status, d.skipped = g.name, g.status, g.skipped
 			return d
 		}
 	}
 	return decision{}
-}
-
-// status is what the steps become instead of being made; empty when they may be made.
-func (d decision) status() ledger.Status {
-	switch {
-	case d.answer == permit:
-		return ""
-	case d.guard == neverWidens:
-		return ledger.Failed
-	case d.guard == mode:
-		return ledger.Observed
-	case d.answer == hold:
-		return ledger.Held
-	default:
-		return ledger.Skipped
-	}
-}
-
-// skipped is what is measured when a guard suppresses changes.
-func (d decision) skipped() metric.Metric {
-	switch d.guard {
-	case exempt:
-		return metric.SkippedExempt
-	case undone:
-		return metric.SkippedUndone
-	default:
-		return metric.SkippedMoot
-	}
 }

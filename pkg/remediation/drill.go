@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -30,42 +31,30 @@ func rehearsed(e event.Event) bool {
 	return drill.Named(user) && drill.IsPolicy(policy)
 }
 
-// drillScope is what the made-up event of a drill may lead to: findings about the drill's user. The zero
-// value is that of other events, and allows everything.
-type drillScope struct {
-	user    string
-	refused bool // the planner found something about somebody else
+var errNotOfDrill = errors.New("what was found is about somebody else than the drill's user")
+
+// notOfDrill reports whether a finding, or a change of it, is about anybody else than the drill's user.
+func (r *run) notOfDrill(f Finding) bool {
+	others := func(c change.Change) bool { return c.Subject != r.drillUser }
+	return f.User != r.drillUser || slices.ContainsFunc(f.Changes, others)
 }
 
-// filter returns the findings, or none when one of them is not within the scope.
-func (d *drillScope) filter(findings []Finding) []Finding {
-	if d.user != "" && slices.ContainsFunc(findings, d.excludes) {
-		d.refused = true
-		return nil
-	}
-	return findings
-}
-
-func (d *drillScope) excludes(f Finding) bool {
-	return f.User != d.user || slices.ContainsFunc(f.Changes, func(c change.Change) bool { return c.Subject != d.user })
-}
-
-// handleDrill handles the made-up event of a drill, or returns why it is refused: whoever may put events on
-// the bus could otherwise have people quarantined for sign-ins that never were. The ledger must know the
-// drill, and the account must have its user, made by it.
+// handleDrill handles the made-up event of a drill, or returns why it is refused.
 func (r *run) handleDrill(ctx context.Context) (refused i18n.Message, err error) {
-	r.drill.user, refused, err = r.drillUser(ctx)
+	r.drillUser, refused, err = r.findDrillUser(ctx)
 	if err != nil || !refused.Empty() {
 		return refused, err
 	}
-	if err = r.handle(ctx); err == nil && r.drill.refused {
-		refused = i18n.T("refused: the event is made up, and what was found is about somebody else than the drill's user")
+	if err = r.handle(ctx); errors.Is(err, errNotOfDrill) {
+		return i18n.T("refused: the event is made up, and what was found is about somebody else than the drill's user"), nil
 	}
 	return refused, err
 }
 
-// drillUser returns the user whom a made-up event is about, or why the event is refused.
-func (r *run) drillUser(ctx context.Context) (user string, refused i18n.Message, err error) {
+// findDrillUser returns the user whom a made-up event is about, or why the event is refused: whoever may put
+// events on the bus could otherwise have people quarantined for sign-ins that never were. The ledger must
+// know the drill, and the account must have its user, made by it.
+func (r *run) findDrillUser(ctx context.Context) (user string, refused i18n.Message, err error) {
 	drills, err := r.Ledger.Drills(ctx)
 	if err != nil {
 		return "", refused, err
@@ -83,14 +72,13 @@ func (r *run) drillUser(ctx context.Context) (user string, refused i18n.Message,
 		return "", i18n.T("refused: the event is made up, and about nobody whom a drill made"), nil
 	}
 	d := drills[at]
-	contact, err := r.Owners.Owner(ctx, d.User)
+	var contact owner.Contact
 	for _, pause := range visibilityBackoff {
+		r.Sleep(ctx, pause)
 		// IAM may not show yet whom the drill has just made.
-		if err != nil || contact.ID != "" || !d.On(r.Now()) {
+		if contact, err = r.Owners.Owner(ctx, d.User); err != nil || contact.ID != "" || !d.On(r.Now()) {
 			break
 		}
-		r.Sleep(ctx, pause)
-		contact, err = r.Owners.Owner(ctx, d.User)
 	}
 	switch {
 	case err != nil:
@@ -98,7 +86,8 @@ func (r *run) drillUser(ctx context.Context) (user string, refused i18n.Message,
 	case contact.ID == "":
 		return "", i18n.T("refused: the event is made up, and the user of drill %s is gone", d.ID), nil
 	case !madeBy(d, contact):
-		return "", i18n.T("refused: the event is made up, and %s is not the user that drill %s made", notice.Truncate(d.User, 64), d.ID), nil
+		return "", i18n.T("refused: the event is made up, and %s is not the user that drill %s made",
+			notice.Truncate(d.User, 64), d.ID), nil
 	}
 	return d.User, refused, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 )
@@ -122,21 +123,15 @@ func (r *recorder) unread(entry ledger.Entry, f Finding, why error) ([]ledger.En
 	return []ledger.Entry{entry}, why
 }
 
-func (r *recorder) setSteps(entry *ledger.Entry, status ledger.Status, why i18n.Message) {
-	for i := range entry.Steps {
-		entry.Steps[i].Status, entry.Steps[i].Reason = status, r.render(why)
+// unlessRepeated returns the entries, unless somebody was notified of the same lately.
+func (r *recorder) unlessRepeated(ctx context.Context, once Once, entries []ledger.Entry) ([]ledger.Entry, error) {
+	first, err := r.firstTime(ctx, once)
+	if err == nil && first {
+		return entries, nil
 	}
-}
-
-// alertInstead makes the entry an alert in place of changes that are not made, unless it was sent lately.
-func (r *recorder) alertInstead(ctx context.Context, entry ledger.Entry, once Once, why i18n.Message) ([]ledger.Entry, error) {
-	if first, err := r.firstTime(ctx, once); err != nil || !first {
-		r.skipRepeated(once)
-		return nil, err
-	}
-	entry.Case, entry.UnchangedReason = "", cmp.Or(entry.UnchangedReason, r.render(why)+".")
-	r.setSteps(&entry, ledger.Skipped, why)
-	return []ledger.Entry{entry}, nil
+	r.report.skip(metric.SkippedRepeated, 1)
+	r.report.note(Skipped, r.render(i18n.T("told already: the same is told of once in %s", i18n.Period(once.For))))
+	return nil, err
 }
 
 // lastDays is how many days before an exemption ends its owner is notified.

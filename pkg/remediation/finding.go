@@ -1,13 +1,13 @@
-// Package remediation puts things right: it takes an event, lets the control's planner decide, and does
-// what was decided, once, in a fixed order.
+// Package remediation takes an event, lets the control's planner find what is wrong, and remediates it, once, in
+// a fixed order. It never changes what a guard does not permit, and never decides what is wrong.
 //
 //	decode → claim the event in the ledger → finish what an earlier try left →
 //	plan → decide → record → decide again → apply → record → verify → record → notify → record
 //
-// A [Planner] reads the account and returns findings; it holds no operation that writes. The
-// [Runner] alone acts, through the kinds of package change. In observe it acts on nothing. A run
-// that is cut off at any point is taken up by the retry of its event, which does what is recorded
-// and not yet done, and tells what is recorded and not yet told.
+// A [Planner] reads the account and returns findings; it holds no operation that writes. The guards, in their
+// order, decide what becomes of them. The [Runner] alone acts, through the kinds of package change; in observe
+// it acts on nothing. A run that is cut off at any point is taken up by the retry of its event, which does what
+// is recorded and not yet done, and sends the notices that are recorded and not yet sent.
 package remediation
 
 import (
@@ -32,15 +32,13 @@ func init() { i18n.Register("ko", korean) }
 
 // Planner decides what an event means for the account as it is now.
 type Planner interface {
-	// Plan returns what it found. An event only says where to look: Plan reads the present state
-	// and decides from that, so that late, doubled and reordered events are harmless.
+	// Plan returns what it found. An event only says where to look: Plan decides from the present state, so
+	// that late, doubled and reordered events are harmless. now is the only clock a planner may use.
 	//
-	// Findings and an error may come together: what was found is handled, then the event is
-	// retried for the rest. About one subject it returns all it has to say, or an error and
-	// nothing. now is the only clock a planner may use.
+	// Findings and an error may come together: what was found is handled, then the event is retried for the
+	// rest. About one subject it returns all that it found, or an error and nothing.
 	//
-	// ctx ends when planning has taken its share of the time that there is. A sweep then begins with
-	// no further user, and returns [Stopped] beside what it found.
+	// When ctx ends, a sweep begins with no further user, and returns [Stopped] beside what it found.
 	Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error)
 }
 
@@ -57,7 +55,9 @@ var ErrSweep = errors.New("this planner sweeps over the open cases, and was not 
 
 // Inspect has the planner look at what the event is about: in a sweep over the open cases, which cases
 // returns, if it goes by them.
-func Inspect(ctx context.Context, p Planner, e event.Event, cases func(context.Context) ([]ledger.Case, error), now time.Time) ([]Finding, error) {
+func Inspect(
+	ctx context.Context, p Planner, e event.Event, cases func(context.Context) ([]ledger.Case, error), now time.Time,
+) ([]Finding, error) {
 	sweeper, ok := p.(Sweeper)
 	if _, sweep := e.Detail.(*event.Sweep); !ok || !sweep {
 		return p.Plan(ctx, e, now)

@@ -1,22 +1,25 @@
 package remediation
 
 import (
-	"slices"
+	"cmp"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 )
 
 // guard can keep the changes of a finding from being made.
 type guard struct {
-	name   guardName
-	stages stage
-	reads  []fact // what has to be known before it is asked
-	assess func(Finding, facts) assessment
+	name    guardName
+	stages  stage
+	reads   []fact        // what has to be known before it decides
+	status  ledger.Status // what the steps become that it stops
+	skipped metric.Metric // what counts them
+	assess  func(Finding, facts) decision
 }
 
 type guardName string
@@ -36,105 +39,95 @@ const (
 
 // guards are all of them, in the order in which they are asked.
 var guards = []guard{
-	{neverWidens, applying, nil, assessWidening},
-	{mode, applying, nil, assessMode},
-	{halt, applying, []fact{haltSwitch}, assessHalt},
-	{existence, planning | applying, []fact{subjectTags}, assessExistence},
-	{exempt, planning | applying, []fact{subjectTags}, assessExemption},
-	{undone, planning | applying, []fact{guardState}, assessHold},
-	{grace, planning, []fact{guardState}, assessGrace},
-	{oneKeyPerRun, planning, []fact{guardState}, assessOneKeyPerRun},
-	{flapping, applying, []fact{guardState, recentChanges}, assessFlapping},
-	{blastRadius, applying, []fact{guardState, blastShare}, assessBlastRadius},
+	{neverWidens, applying, nil, ledger.Failed, metric.Metric{}, assessWidening},
+	{mode, applying, nil, ledger.Observed, metric.Metric{}, assessMode},
+	{halt, applying, []fact{haltSwitch}, ledger.Held, metric.SkippedHeld, assessHalt},
+	{existence, planning | applying, []fact{subjectTags}, ledger.Skipped, metric.SkippedMoot, assessExistence},
+	{exempt, planning | applying, []fact{subjectTags}, ledger.Skipped, metric.SkippedExempt, assessExemption},
+	{undone, planning | applying, []fact{guardState}, ledger.Skipped, metric.SkippedUndone, assessHold},
+	{grace, planning, []fact{guardState}, ledger.Pending, metric.SkippedWaiting, assessGrace},
+	{oneKeyPerRun, planning, []fact{guardState}, ledger.Pending, metric.SkippedWaiting, assessOneKeyPerRun},
+	{flapping, applying, []fact{guardState, recentChanges}, ledger.Held, metric.SkippedHeld, assessFlapping},
+	{blastRadius, applying, []fact{guardState, blastShare}, ledger.Held, metric.SkippedHeld, assessBlastRadius},
 }
 
 // bypasses reports whether the guard does not apply to the finding: what an event names does not wait.
 func (f Finding) bypasses(g guardName) bool { return f.Fresh && (g == grace || g == oneKeyPerRun) }
 
-func assessWidening(_ Finding, x facts) assessment {
-	if x.widens != nil {
-		return assessment{answer: suppress, why: i18n.Error(x.widens)}
+// stop is a decision for the case that something stands in the way.
+func stop(in bool, answer answer, why i18n.Message) decision {
+	if !in {
+		return decision{}
 	}
-	return assessment{}
+	return decision{answer: answer, why: why}
 }
 
-func assessMode(_ Finding, x facts) assessment {
-	if x.observing() {
-		return assessment{answer: suppress}
+func assessWidening(_ Finding, x facts) decision {
+	if x.widens == nil {
+		return decision{}
 	}
-	return assessment{}
+	return decision{answer: suppress, why: i18n.Error(x.widens), err: x.widens}
 }
+
+func assessMode(_ Finding, x facts) decision { return stop(x.observing(), suppress, i18n.Message{}) }
 
 func (x facts) observing() bool { return x.settings.Mode != control.Enforce }
 
-func assessHalt(_ Finding, x facts) assessment {
-	if !x.halted.Empty() {
-		return assessment{answer: hold, why: x.halted}
-	}
-	return assessment{}
-}
+func assessHalt(_ Finding, x facts) decision { return stop(!x.halted.Empty(), hold, x.halted) }
 
 // assessExistence suppresses what is about a user or a resource that does not exist any more, and what was
 // held back about a user whose name another one has now.
-func assessExistence(f Finding, x facts) assessment {
-	if x.tags == nil || f.heldCase != "" && f.heldCase != x.ledger.key {
-		return assessment{answer: suppress, why: i18n.T("it is gone already")}
-	}
-	return assessment{}
+func assessExistence(f Finding, x facts) decision {
+	gone := x.tags == nil || f.heldCase != "" && f.heldCase != x.ledger.key
+	return stop(gone, suppress, i18n.T("it is gone already"))
 }
 
-func assessExemption(_ Finding, x facts) assessment {
+// assessExemption goes by the tag of the subject. One that is malformed exempts from nothing: its owner is
+// alerted.
+func assessExemption(_ Finding, x facts) decision {
 	text, tagged := x.tags[exemption.Tag]
 	if !tagged {
-		return assessment{}
+		return decision{}
 	}
-	// One that is malformed is none: its owner is alerted.
-	if e, err := exemption.Parse(text, x.now); err == nil && e.Covers(x.control, x.now) {
-		return assessment{answer: suppress, why: e.Describe(), until: e.Until}
-	}
-	return assessment{}
+	e, err := exemption.Parse(text, x.now)
+	return stop(err == nil && e.Covers(x.control, x.now), suppress, e.Describe())
 }
 
 // assessHold leaves alone what a person undid, for a time.
-func assessHold(_ Finding, x facts) assessment {
-	if h := x.ledger.hold; x.now.Before(h.Until) {
-		why := i18n.T("on hold until %s: undone by %s: %s", i18n.Day(h.Until), h.By, h.Reason)
-		return assessment{answer: suppress, why: why, until: h.Until}
-	}
-	return assessment{}
+func assessHold(_ Finding, x facts) decision {
+	h := x.ledger.hold
+	why := i18n.T("on hold until %s: undone by %s: %s", i18n.Day(h.Until), h.By, h.Reason)
+	return stop(x.now.Before(h.Until), suppress, why)
 }
 
 // assessGrace gives the owner the days of grace, counted from the notice that was accepted.
-func assessGrace(f Finding, x facts) assessment {
+func assessGrace(f Finding, x facts) decision {
 	switch c := x.ledger.current; {
 	case x.observing():
-		if f.Due.After(x.now) {
-			return assessment{answer: hold, why: i18n.T("due on %s", i18n.Day(f.Due)), until: f.Due}
-		}
-		return assessment{}
+		return stop(f.Due.After(x.now), hold, i18n.T("due on %s", i18n.Day(f.Due)))
 	case gracePeriod(x.settings) == 0 && !f.Due.After(x.now), isOpen(c) && c.Urgent:
-		return assessment{}
+		return decision{}
 	default:
 		return awaitOwner(f, x)
 	}
 }
 
 // awaitOwner holds changes whose owner was not notified, or has time left.
-func awaitOwner(f Finding, x facts) assessment {
+func awaitOwner(f Finding, x facts) decision {
 	c := x.ledger.current
 	switch {
 	case !isOpen(c) || c.Told.IsZero():
 		due := later(f.Due, x.now.Add(gracePeriod(x.settings)))
-		return assessment{answer: hold, why: i18n.T("its owner is told"), until: due, notify: notice.Warning}
+		return decision{answer: hold, why: i18n.T("its owner is told"), until: due, notify: notice.Warning}
 	case x.now.Before(c.Due):
 		why := i18n.T("its owner was told on %s; due on %s", i18n.Day(c.Told), i18n.Day(c.Due))
-		a := assessment{answer: hold, why: why, until: c.Due}
+		d := decision{answer: hold, why: why, until: c.Due}
 		if reminder(c, x.now) > 0 {
-			a.notify = notice.Reminder
+			d.notify = notice.Reminder
 		}
-		return a
+		return d
 	}
-	return assessment{}
+	return decision{}
 }
 
 func isOpen(c ledger.Case) bool { return !c.Opened.IsZero() && c.Open() }
@@ -159,41 +152,39 @@ func reminder(c ledger.Case, now time.Time) int {
 }
 
 // assessOneKeyPerRun lets one access key of a user go in a run. The owner is notified of the others.
-func assessOneKeyPerRun(f Finding, x facts) assessment {
+func assessOneKeyPerRun(f Finding, x facts) decision {
 	if f.OneKeyPerRun == "" || x.firstKey == "" {
-		return assessment{}
+		return decision{}
 	}
 	if !x.observing() {
-		if a := awaitOwner(f, x); a.answer != permit {
-			return a
+		if d := awaitOwner(f, x); d.answer != permit {
+			return d
 		}
 	}
-	return assessment{answer: hold, why: i18n.T("the user's other key %s goes first; never both in one run", x.firstKey)}
+	return decision{answer: hold, why: i18n.T("the user's other key %s goes first; never both in one run", x.firstKey)}
 }
 
 // maxChangesADay is how often in a day the same thing is remediated. After that somebody or something
 // reverts it on purpose, and a person has to talk to them.
 const maxChangesADay = 2
 
-func assessFlapping(_ Finding, x facts) assessment {
+func assessFlapping(_ Finding, x facts) decision {
 	for _, recent := range x.ledger.recent {
 		if len(recent) < maxChangesADay {
 			continue
 		}
 		actor := x.ledger.actor
-		if i := slices.IndexFunc(recent, func(c ledger.RecentChange) bool { return c.Actor != "" }); actor == "" && i >= 0 {
-			actor = recent[i].Actor
+		for _, c := range recent {
+			actor = cmp.Or(actor, c.Actor)
 		}
-		return assessment{answer: hold, why: i18n.T("put right %d times within a day, and %s put it back again",
-			len(recent), i18n.Or(i18n.Literal(actor), i18n.T("somebody")))}
+		return stop(true, hold, i18n.T("put right %d times within a day, and %s put it back again",
+			len(recent), i18n.Or(i18n.Literal(actor), i18n.T("somebody"))))
 	}
-	return assessment{}
+	return decision{}
 }
 
-func assessBlastRadius(_ Finding, x facts) assessment {
-	if x.ledger.withinRadius {
-		return assessment{}
-	}
-	return assessment{answer: hold, why: i18n.T(
-		"blast radius: %d changes in an hour are made, and no more until somebody releases %s", x.settings.BlastRadius, x.control)}
+func assessBlastRadius(_ Finding, x facts) decision {
+	return stop(!x.ledger.within, hold, i18n.T(
+		"blast radius: %d changes in an hour are made, and no more until somebody releases %s",
+		x.settings.BlastRadius, x.control))
 }

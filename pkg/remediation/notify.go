@@ -3,6 +3,7 @@ package remediation
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +20,16 @@ type notifier struct {
 	clock           func() time.Time
 }
 
-// notifier is the one for notices that no event is behind.
-func (r *Runner) notifier() notifier { return notifier{r, r.Account, r.Region, r.Now} }
+// notifyOnce publishes the notice of a recorded entry that no event is behind, unless it was published before.
+func (r *Runner) notifyOnce(ctx context.Context, entry *ledger.Entry, kind notice.Kind) (first bool, err error) {
+	if entry.Notice(kind) != nil {
+		return false, nil
+	}
+	if err := (notifier{r, r.Account, r.Region, r.Now}).publish(ctx, entry, kind); err != nil {
+		return false, err
+	}
+	return true, r.Ledger.Update(ctx, entry)
+}
 
 // publish publishes the notice of an entry, and notes in the entry that it was accepted.
 func (n notifier) publish(ctx context.Context, entry *ledger.Entry, kind notice.Kind) error {
@@ -141,9 +150,4 @@ func requiredNotice(entry *ledger.Entry, retried bool) notice.Kind {
 }
 
 // later is the later of two times.
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
+func later(a, b time.Time) time.Time { return slices.MaxFunc([]time.Time{a, b}, time.Time.Compare) }

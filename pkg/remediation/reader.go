@@ -56,23 +56,27 @@ func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.E
 			x.ledger.recent = append(x.ledger.recent, recent.Done(step.ID, r.now))
 		}
 	case blastShare:
-		if x.ledger.withinRadius, err = r.takeShare(ctx, entry, &x.ledger.state.Breaker); err != nil {
+		if x.ledger.within, err = r.takeShare(ctx, entry, &x.ledger.state.Breaker); err != nil {
 			return unreadable(i18n.T("the blast radius cannot be counted"))
 		}
 	}
 	return err
 }
 
-// contact looks up who answers for a user, once in a run.
+// contact looks up who answers for a user.
 func (r *reader) contact(ctx context.Context, user string) (owner.Contact, error) {
-	if contact, ok := r.contacts[user]; ok {
-		return contact, nil
+	return once(r.contacts, user, func() (owner.Contact, error) { return r.Owners.Owner(ctx, user) })
+}
+
+// once reads what is not known yet, and keeps it for the run.
+func once[T any](known map[string]T, key string, read func() (T, error)) (value T, err error) {
+	value, ok := known[key]
+	if !ok {
+		if value, err = read(); err == nil {
+			known[key] = value
+		}
 	}
-	contact, err := r.Owners.Owner(ctx, user)
-	if err == nil {
-		r.contacts[user] = contact
-	}
-	return contact, err
+	return value, err
 }
 
 // subjectTags returns the tags of whom the entry is about, nil if that does not exist. What can have no
@@ -86,19 +90,9 @@ func (r *reader) subjectTags(ctx context.Context, entry *ledger.Entry) (map[stri
 		return contact.Tags, err
 	}
 	for _, step := range entry.Steps {
-		kind, ok := r.Kinds[step.Kind].(change.Tagged)
-		if !ok {
-			continue
+		if kind, ok := r.Kinds[step.Kind].(change.Tagged); ok {
+			return once(r.tags, step.Subject, func() (map[string]string, error) { return kind.Tags(ctx, step.Change) })
 		}
-		tags, known := r.tags[step.Subject]
-		if !known {
-			var err error
-			if tags, err = kind.Tags(ctx, step.Change); err != nil {
-				return nil, err
-			}
-			r.tags[step.Subject] = tags
-		}
-		return tags, nil
 	}
 	return map[string]string{}, nil
 }

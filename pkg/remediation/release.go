@@ -14,15 +14,13 @@ import (
 
 // ReleaseRequest lets a control go on that its blast radius has stopped.
 type ReleaseRequest struct {
-	// By says who asks for it, Reason why. Both are recorded and in the notice.
-	By     string `json:"by"`
+	By     string `json:"by"` // who asks for it: it is recorded and in the notice, as is the reason
 	Reason string `json:"reason"`
 }
 
 // ReleaseAnswer says what the release came to.
 type ReleaseAnswer struct {
-	// Released is false when the control was not stopped.
-	Released bool   `json:"released"`
+	Released bool   `json:"released"` // false when the control was not stopped
 	Text     string `json:"text"`
 }
 
@@ -70,11 +68,5 @@ func (r *Runner) Tell(ctx context.Context, entry ledger.Entry) (first bool, err 
 	} else if err != nil {
 		return false, err
 	}
-	if entry.Notice(notice.Alert) != nil {
-		return false, nil
-	}
-	if err := r.notifier().publish(ctx, &entry, notice.Alert); err != nil {
-		return false, err
-	}
-	return true, r.Ledger.Update(ctx, &entry)
+	return r.notifyOnce(ctx, &entry, notice.Alert)
 }

@@ -87,10 +87,12 @@ func (r *Report) steps(entry *ledger.Entry) {
 	}
 }
 
-// skip counts what was rightly not done, n times for the same reason.
+// skip counts what was rightly not done, n times for the same reason. What has no reason is not counted.
 func (r *Report) skip(reason metric.Metric, n int) {
-	r.Metrics.Add(metric.Skipped, n)
-	r.Metrics.Add(reason, n)
+	if reason.Name != "" {
+		r.Metrics.Add(metric.Skipped, n)
+		r.Metrics.Add(reason, n)
+	}
 }
 
 // conclude completes the metrics with what the report says.

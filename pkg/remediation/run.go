@@ -1,6 +1,7 @@
 package remediation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,14 +23,15 @@ import (
 // run is the handling of one event.
 type run struct {
 	*session
-	cases    *caseBook
-	reader   *reader
-	recorder *recorder
-	applier  *applier
-	notifier notifier
-	budget   budget
-	drill    drillScope
-	stopped  stopped
+	cases     *caseBook
+	reader    *reader
+	recorder  *recorder
+	applier   *applier
+	notifier  notifier
+	budget    budget
+	drillUser string        // the user of the drill whose event it is; empty for other events
+	held      []ledger.Step // what the blast radius held
+	trippedAt time.Time     // when it was reached
 }
 
 // budget is the time of a run: how long planning may take, and whether nothing more should be begun.
@@ -38,23 +40,16 @@ type budget struct {
 	spent    func() bool
 }
 
-// stopped are the steps that the blast radius held in this run, and when it was reached.
-type stopped struct {
-	steps []ledger.Step
-	at    time.Time
-}
-
 func newRun(s *session, b budget) *run {
-	cases := &caseBook{session: s, known: map[string]ledger.Case{}}
-	applier := &applier{s, map[string]*ledger.RecentChanges{}}
-	reader := &reader{
-		session: s, cases: cases, applier: applier, contacts: map[string]owner.Contact{},
+	r := &run{session: s, budget: b, notifier: notifier{s.Runner, s.event.Account, s.event.Region, s.clock}}
+	r.cases = &caseBook{session: s, known: map[string]ledger.Case{}}
+	r.applier = &applier{s, map[string]*ledger.RecentChanges{}}
+	r.reader = &reader{
+		session: s, cases: r.cases, applier: r.applier, contacts: map[string]owner.Contact{},
 		tags: map[string]map[string]string{}, firstKeys: map[string]string{},
 	}
-	return &run{
-		session: s, cases: cases, reader: reader, recorder: &recorder{s, reader}, applier: applier,
-		notifier: notifier{s.Runner, s.event.Account, s.event.Region, s.clock}, budget: b,
-	}
+	r.recorder = &recorder{s, r.reader}
+	return r
 }
 
 // handle finishes what an earlier try recorded, then plans and handles what is new.
@@ -134,7 +129,9 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 	if err != nil {
 		faults = append(faults, fmt.Errorf("plan: %w", err))
 	}
-	findings = r.drill.filter(findings)
+	if r.drillUser != "" && slices.ContainsFunc(findings, r.notOfDrill) {
+		return nil, "", errors.Join(append(faults, errNotOfDrill)...)
+	}
 	r.report.Metrics.Add(metric.Findings, len(findings))
 	if r.sweeping() {
 		r.reader.prefetch(ctx, findings)
@@ -180,73 +177,66 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 // the key of the finding with them.
 func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []ledger.Entry, err error) {
 	if len(f.Changes) == 0 {
-		if first, err := r.firstTime(ctx, f.Once); err != nil || !first {
-			r.skipRepeated(f.Once)
-			return "", nil, err
+		entries, err := r.recorder.unlessRepeated(ctx, f.Once, make([]ledger.Entry, 1))
+		if len(entries) > 0 {
+			entries[0], err = r.recorder.entry(ctx, f)
+			entries[0].Tell = notice.Alert
 		}
-		entry, err := r.recorder.entry(ctx, f)
-		entry.Tell = notice.Alert
-		return "", []ledger.Entry{entry}, err
+		return "", entries, err
 	}
 	entry, err := r.recorder.entry(ctx, f)
 	if err != nil {
 		err = i18n.Fault{Text: i18n.T("the exemption of %q cannot be read", entry.Subject), Err: err}
-		entries, err := r.recorder.unread(entry, f, err)
+		entries, err = r.recorder.unread(entry, f, err)
 		return entry.Case, entries, err
 	}
 	if f.heldCase != "" && f.heldCase == f.key("") {
-		// It was held when it could not be read whose it is.
-		entry.Case = f.heldCase
+		entry.Case = f.heldCase // it was held when it could not be read whose it is
 	}
 	d := r.decide(ctx, f, &entry, planning)
-	if d.guard == existence && d.err == nil && f.heldCase != "" {
+	var alerts []ledger.Entry
+	switch {
+	case d.err != nil:
+	case d.guard != existence:
+		alerts, d.err = r.recorder.exemptionAlert(ctx, entry)
+	case f.heldCase != "":
 		return entry.Case, nil, r.cases.suspend(ctx, f.heldCase)
 	}
-	var alerts []ledger.Entry
-	if d.err == nil && d.guard != existence {
-		alerts, d.err = r.recorder.exemptionAlert(ctx, entry)
-	}
 	if d.err != nil {
-		entries, err := r.recorder.unread(entry, f, d.err)
-		return entry.Case, entries, err
+		entries, err = r.recorder.unread(entry, f, d.err)
+	} else {
+		entries, err = r.conclude(ctx, f, entry, d)
 	}
-	entries, err = r.conclude(ctx, f, entry, d)
 	return entry.Case, append(alerts, entries...), err
 }
 
 // conclude returns the entries that a decision about a finding leads to.
 func (r *run) conclude(ctx context.Context, f Finding, entry ledger.Entry, d decision) ([]ledger.Entry, error) {
+	one := []ledger.Entry{entry}
 	switch {
-	case d.answer == suppress:
-		r.report.skip(d.skipped(), len(entry.Steps))
-		if r.enforcing() {
-			if err := r.cases.suspend(ctx, entry.Case); err != nil {
-				return nil, err
-			}
-		}
-		if f.Alert {
-			return r.recorder.alertInstead(ctx, entry, f.Once, d.why)
-		}
-		r.recorder.setSteps(&entry, ledger.Skipped, d.why)
-	case d.answer == hold:
-		r.report.skip(metric.SkippedWaiting, len(entry.Steps))
-		r.recorder.setSteps(&entry, ledger.Pending, d.why)
-		if d.notify != "" {
-			entry.Tell, entry.Due = d.notify, d.until
-			return []ledger.Entry{entry}, nil
-		}
-	case !r.enforcing():
+	case d.answer == permit && r.enforcing():
+		return one, nil
+	case d.answer == permit:
 		once := f.Once
 		if once.Key == "" && !f.Fresh {
 			once = Once{Key: entry.Case, For: Weekly}
 		}
-		if first, err := r.firstTime(ctx, once); err != nil || !first {
-			r.skipRepeated(once)
+		return r.recorder.unlessRepeated(ctx, once, one)
+	}
+	r.report.skip(d.skipped, len(entry.Steps))
+	r.setSteps(&entry, d.status, d.why)
+	if d.answer == hold && d.notify != "" {
+		entry.Tell, entry.Due = d.notify, d.until
+		return []ledger.Entry{entry}, nil
+	}
+	if d.answer == suppress && r.enforcing() {
+		if err := r.cases.suspend(ctx, entry.Case); err != nil {
 			return nil, err
 		}
-		return []ledger.Entry{entry}, nil
-	default:
-		return []ledger.Entry{entry}, nil
+	}
+	if d.answer == suppress && f.Alert {
+		entry.Case, entry.UnchangedReason = "", cmp.Or(entry.UnchangedReason, r.render(d.why)+".")
+		return r.recorder.unlessRepeated(ctx, f.Once, []ledger.Entry{entry})
 	}
 	r.report.steps(&entry)
 	return nil, nil
@@ -265,7 +255,7 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 	}
 	switch {
 	case d.guard == blastRadius && d.err == nil:
-		r.stopped.steps, r.stopped.at = append(r.stopped.steps, entry.Steps...), x.ledger.state.Breaker.Tripped
+		r.held, r.trippedAt = append(r.held, entry.Steps...), x.ledger.state.Breaker.Tripped
 	case d.answer == permit && f.OneKeyPerRun != "":
 		r.reader.firstKeys[f.OneKeyPerRun] = change.Hint(f.Changes[0])
 	}
@@ -280,11 +270,9 @@ func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
 		return d
 	}
 	switch d.guard {
-	case halt:
-		// The owner is notified once a week that the same is held.
+	case halt: // once a week its owner is notified that the same is held
 		var first bool
-		first, d.err = r.firstTime(ctx, Once{Key: "held#" + entry.Case, For: Weekly})
-		if d.err == nil && !first {
+		if first, d.err = r.firstTime(ctx, Once{Key: "held#" + entry.Case, For: Weekly}); d.err == nil && !first {
 			entry.Tell = quiet
 		}
 	case flapping:
@@ -298,10 +286,6 @@ func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
 	case blastRadius:
 		entry.Tell = quiet
 		r.report.Metrics.Set(metric.BreakerOpen, 1)
-	default:
-		if d.status() == ledger.Skipped {
-			r.report.skip(d.skipped(), len(entry.Steps))
-		}
 	}
 	return d
 }
@@ -340,10 +324,8 @@ func (r *run) act(ctx context.Context, entry *ledger.Entry) (settled bool, err e
 		case step.Status.Settled():
 			continue
 		case d.answer != permit && !made:
-			end(d.status(), d.why)
-			if step.Status == ledger.Held {
-				r.report.skip(metric.SkippedHeld, 1)
-			}
+			end(d.status, d.why)
+			r.report.skip(d.skipped, 1)
 		case failed != nil && !made:
 			end(ledger.Failed, i18n.T("not tried: the change before it failed"))
 		case lacking:
@@ -403,10 +385,10 @@ func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried 
 
 // notifyStopped alerts once about what waits since the blast radius was reached.
 func (r *run) notifyStopped(ctx context.Context) error {
-	if len(r.stopped.steps) == 0 {
+	if len(r.held) == 0 {
 		return nil
 	}
-	entry := r.recorder.newEntry(digest(r.Control.ID, "blast radius", r.stopped.at.Unix()), control.High)
+	entry := r.recorder.newEntry(digest(r.Control.ID, "blast radius", r.trippedAt.Unix()), control.High)
 	entry.Tell, entry.Guard = notice.Alert, ledger.Stopped
 	r.word(&entry, i18n.T("Blast radius reached"),
 		i18n.T("%s has made %d changes within an hour and has stopped. "+
@@ -414,7 +396,7 @@ func (r *run) notifyStopped(ctx context.Context) error {
 			r.Control.ID, r.Settings.BlastRadius),
 		i18n.T("Read what waits. If it is right: make release CONTROL=%s REASON=\"why\". "+
 			"If not: set the control to observe, and undo what was done.", r.Control.ID))
-	for _, step := range r.stopped.steps {
+	for _, step := range r.held {
 		waits := Fact{Name: i18n.T("Waits"), Value: r.Kinds.Describe(step.Change, false)}
 		entry.Facts = append(entry.Facts, r.fact(waits))
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// Publisher tells people. It returns the id under which the notice was accepted.
+// Publisher publishes notices. It returns the id under which one was accepted.
 type Publisher interface {
 	Publish(context.Context, notice.Message) (string, error)
 }
@@ -34,11 +35,10 @@ type Owners interface {
 	Owner(ctx context.Context, user string) (owner.Contact, error)
 }
 
-// Guard can hold a change back.
-type Guard interface {
-	// Check returns why the change must not be made now, empty when it may, and since when
-	// that is so, if that is known. An error holds it back as well: what cannot be read cannot allow
-	// anything.
+// HaltSwitch can stop every change.
+type HaltSwitch interface {
+	// Check returns why no change may be made, empty when changes may, and since when, if that is known.
+	// After an error none may be made either.
 	Check(ctx context.Context) (why i18n.Message, since time.Time, err error)
 }
 
@@ -51,8 +51,7 @@ type Runner struct {
 	Ledger   *ledger.Ledger
 	Topic    Publisher
 	Owners   Owners
-	// Halt is the switch that stops every change.
-	Halt Guard
+	Halt     HaltSwitch
 	// Account and Region are where it runs, for notices that no event is behind.
 	Account, Region string
 	// Now is the clock; with Settings.EventClock the event's time is used instead.
@@ -99,7 +98,6 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (report Rep
 		report.Reason = r.render(i18n.T("Warder's own change"))
 		return report, nil
 	}
-
 	for _, m := range always {
 		report.Metrics.Add(m, 0)
 	}
@@ -116,9 +114,7 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (report Rep
 		report.note(Failed, notice.Redact(err.Error()))
 		return report, fmt.Errorf("begin the run: %w", err)
 	}
-
-	// The run must end by itself: one that is ended by force is retried as well, but without its
-	// progress being recorded.
+	// The run must end by itself: one that is ended by force is retried without what it came to.
 	soon, cancel := context.WithTimeout(ctx, by.Left-by.Left/20)
 	defer cancel()
 	run := newRun(&session{
@@ -145,24 +141,19 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (report Rep
 	return report, err
 }
 
-// own reports whether one of Warder's own functions made the call that e records. Roles are
-// compared by their exact ARN: a session or role that is only named alike is not Warder.
+// own reports whether one of Warder's own functions made the call that e records. Roles are compared by their
+// exact ARN. What a drill does to its user is there to be acted on.
 func (r *Runner) own(e event.Event) bool {
 	record := e.Record()
 	if record == nil || rehearsed(e) {
-		// What a drill does to its user is there to be acted on.
 		return false
 	}
 	role, err := arn.Parse(record.Identity.RoleARN())
 	if err != nil || role.Service != "iam" || role.AccountID != e.Account {
 		return false
 	}
-	for _, own := range r.Settings.Roles {
-		if role.Resource == "role"+settings.RolePath+own {
-			return true
-		}
-	}
-	return false
+	name, own := strings.CutPrefix(role.Resource, "role"+settings.RolePath)
+	return own && slices.Contains(r.Settings.Roles, name)
 }
 
 // describe names the event for the ledger.
@@ -188,7 +179,7 @@ func happened(e event.Event) time.Time {
 // EntryID is the id of an entry that no event is behind: the same parts give the same id.
 func EntryID(parts ...any) string { return digest(parts...) }
 
-// digest is a short name for what it is given: 50 bits of a SHA-256 in lower-case base 32.
+// digest is 50 bits of a SHA-256 in lower-case base 32.
 func digest(parts ...any) string {
 	text, err := json.Marshal(parts)
 	if err != nil {

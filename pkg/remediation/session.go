@@ -9,7 +9,6 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/metric"
 )
 
 // session is what the parts of a run share.
@@ -54,7 +53,9 @@ func (s *session) firstTime(ctx context.Context, once Once) (bool, error) {
 	return s.Ledger.Once(ctx, key, s.record.Key, s.now, s.now.Add(once.For))
 }
 
-func (s *session) skipRepeated(once Once) {
-	s.report.skip(metric.SkippedRepeated, 1)
-	s.report.note(Skipped, s.render(i18n.T("told already: the same is told of once in %s", i18n.Period(once.For))))
+// setSteps gives every step of the entry a status.
+func (s *session) setSteps(entry *ledger.Entry, status ledger.Status, why i18n.Message) {
+	for i := range entry.Steps {
+		entry.Steps[i].Status, entry.Steps[i].Reason = status, s.render(why)
+	}
 }

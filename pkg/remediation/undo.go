@@ -23,30 +23,17 @@ const UndoControl = "undo"
 // UndoRequest says what to revert: one action, or what was done to a user since a time, or what one event
 // led to.
 type UndoRequest struct {
-	// Action is the id of a change, or of a finding with all its changes.
-	Action string `json:"action,omitempty"`
-	// User is the name of an IAM user; all that was done to it since Since (RFC 3339) is reverted.
-	User  string `json:"user,omitempty"`
-	Since string `json:"since,omitempty"`
-	// Run is the key of an event, as notices give it; all that controls did because of it is reverted.
-	Run string `json:"run,omitempty"`
-	// By says who asks for it, Reason why. Both are recorded and in the notice.
-	By     string `json:"by"`
+	Action string `json:"action,omitempty"` // the id of a change, or of a finding with all its changes
+	User   string `json:"user,omitempty"`   // the name of an IAM user
+	Since  string `json:"since,omitempty"`  // with User, RFC 3339
+	Run    string `json:"run,omitempty"`    // the key of an event, as notices give it
+	By     string `json:"by"`               // who asks for it: it is recorded and in the notice, as is the reason
 	Reason string `json:"reason"`
 	// Chat is the Action of somebody who presses a button in a chat, in place of all of the above: the
 	// command of a button has room for one name. The chat knows whose button it was.
 	Chat string `json:"chat,omitempty"`
 }
 
-// expand adds what a button in a chat leaves out.
-func (q UndoRequest) expand() UndoRequest {
-	if q.Chat != "" && q == (UndoRequest{Chat: q.Chat}) {
-		return UndoRequest{Action: q.Chat, By: "chat", Reason: "a button in chat"}
-	}
-	return q
-}
-
-// undoForms are the requests that are understood.
 const undoForms = `{"action":"ID","by":"…","reason":"…"}, {"user":"NAME","since":"RFC 3339","by":"…","reason":"…"}, ` +
 	`{"run":"EVENT","by":"…","reason":"…"} or {"chat":"ID"}`
 
@@ -89,12 +76,10 @@ type UndoAnswer struct {
 
 // Undone is a change that was reverted.
 type Undone struct {
-	// Action is the id of the change, Undo the id of the change that reverted it: it can be undone, too.
-	Action string `json:"action"`
-	Undo   string `json:"undo"`
+	Action string `json:"action"` // the id of the change
+	Undo   string `json:"undo"`   // the id of the change that reverted it, which can be undone, too
 	change.Change
-	// Text describes what was done.
-	Text string `json:"text"`
+	Text string `json:"text"` // what was done
 }
 
 // Refused is a change that was not reverted.
@@ -105,19 +90,17 @@ type Refused struct {
 
 const unknownChange = "the ledger has no change of that name; ask explain for the id"
 
-// Undoer reverts what a [Runner] did.
-type Undoer struct {
-	// Runner has the registry, the ledger, the topic and the clock. Its planner and guards are not
-	// used: a person has decided.
-	*Runner
-}
+// Undoer reverts what a [Runner] did. It asks no guards: a person has decided.
+type Undoer struct{ *Runner }
 
 // Undo reverts what the request names, newest first, and notifies the owners. What cannot be reverted is
 // refused with the reason and left as it is. An error means that it is not known how far it came: the same
 // request again finishes it.
 func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	answer := UndoAnswer{Undone: []Undone{}, Refused: []Refused{}}
-	q = q.expand()
+	if q.Chat != "" && q == (UndoRequest{Chat: q.Chat}) {
+		q = UndoRequest{Action: q.Chat, By: "chat", Reason: "a button in chat"}
+	}
 	since, err := q.check()
 	if err != nil {
 		return answer, err
@@ -207,13 +190,8 @@ func (u *Undoer) revert(ctx context.Context, entry *ledger.Entry, q UndoRequest,
 			return err
 		}
 	}
-	if inverse.Notice(notice.Undone) == nil {
-		if err := u.notifier().publish(ctx, inverse, notice.Undone); err != nil {
-			return err
-		}
-		if err := u.Ledger.Update(ctx, inverse); err != nil {
-			return err
-		}
+	if _, err := u.notifyOnce(ctx, inverse, notice.Undone); err != nil {
+		return err
 	}
 	for i, step := range steps {
 		back := inverse.Steps[i]
