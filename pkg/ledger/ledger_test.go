@@ -65,8 +65,8 @@ func take(ctx context.Context, l *ledger.Ledger, control, step string, limit int
 // hold is the hold on the thing that c changes.
 func hold(ctx context.Context, l *ledger.Ledger, c change.Change, now time.Time) (h ledger.Hold, held bool, err error) {
 	s, err := l.Holds(ctx, "c", "", []change.Change{c})
-	h, held, _ = s.Held([]change.Change{c}, now)
-	return h, held, err
+	h, _ = s.Held([]change.Change{c}, now)
+	return h, !h.Until.IsZero(), err
 }
 
 // stored is an item as it is in the store.

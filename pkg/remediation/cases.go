@@ -72,7 +72,7 @@ func (b *caseBook) suspend(ctx context.Context, key string) error {
 	if c, err := b.get(ctx, key); err != nil || !isOpen(c) {
 		return err
 	}
-	return b.revise(ctx, key, func(c *ledger.Case) { c.Closed, c.Outcome = b.now, ledger.SetAside })
+	return b.revise(ctx, key, func(c *ledger.Case) { c.Closed, c.Outcome = b.now, ledger.Suspended })
 }
 
 // follow revises the case of an entry whose notice was accepted: the case begins, goes on, or ends.

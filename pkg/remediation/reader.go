@@ -107,7 +107,7 @@ func (r *reader) guardState(ctx context.Context, f Finding, x *facts) (err error
 		if _, known := r.cases.known[key]; known || f.bypasses(grace) || !r.enforcing() {
 			key = ""
 		}
-		if _, _, known := r.prefetched.Held(f.Changes, r.now); known && key == "" {
+		if _, known := r.prefetched.Held(f.Changes, r.now); known && key == "" {
 			x.ledger.state = r.prefetched
 		} else {
 			x.ledger.state, err = r.Ledger.Holds(ctx, r.Control.ID, key, f.Changes)
@@ -118,7 +118,7 @@ func (r *reader) guardState(ctx context.Context, f Finding, x *facts) (err error
 	}
 	r.cases.remember(x.ledger.state.Case)
 	x.ledger.current = r.cases.known[x.ledger.key]
-	x.ledger.hold, _, _ = x.ledger.state.Held(f.Changes, r.now)
+	x.ledger.hold, _ = x.ledger.state.Held(f.Changes, r.now)
 	return nil
 }
 

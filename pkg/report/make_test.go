@@ -111,7 +111,7 @@ func TestAFindingIsOpenFromWhenItIsFoundUntilItEnds(t *testing.T) {
 		{"set aside, as its case says", func(b *book) {
 			e := b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 			b.Cases = append(b.Cases, ledger.Case{Control: stale, Key: "KEY1", Opened: e.At, Closed: at(8, 3, 0),
-				Outcome: ledger.SetAside})
+				Outcome: ledger.Suspended})
 		}, SetAside, [2]int{3, 7}},
 		{"set aside without a record, and open again: never too few are counted", func(b *book) {
 			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
