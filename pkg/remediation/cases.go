@@ -24,21 +24,14 @@ func (b *caseBook) remember(c ledger.Case) {
 	}
 }
 
-// get returns a case, which may have ended or may not have begun.
-func (b *caseBook) get(ctx context.Context, key string) (ledger.Case, error) {
-	return once(b.known, key, func() (ledger.Case, error) {
-		c, _, err := b.Ledger.Case(ctx, b.Control.ID, key)
-		return c, err
-	})
-}
-
 // revise alters a case, which is empty when there is none yet.
 func (b *caseBook) revise(ctx context.Context, key string, alter func(*ledger.Case)) error {
-	c, err := b.get(ctx, key)
-	if err != nil {
-		return err
+	c, known := b.known[key]
+	if !known {
+		c = ledger.Case{Control: b.Control.ID, Key: key}
 	}
-	if c, err = b.Ledger.ReviseCase(ctx, c, alter); err == nil {
+	c, err := b.Ledger.ReviseCase(ctx, c, alter)
+	if err == nil {
 		b.remember(c)
 	}
 	return err
@@ -69,7 +62,11 @@ func (b *caseBook) suspend(ctx context.Context, key string) error {
 	if key == "" {
 		return nil
 	}
-	if c, err := b.get(ctx, key); err != nil || !isOpen(c) {
+	c, err := once(b.known, key, func() (c ledger.Case, err error) {
+		c, _, err = b.Ledger.Case(ctx, b.Control.ID, key)
+		return c, err
+	})
+	if err != nil || !isOpen(c) {
 		return err
 	}
 	return b.revise(ctx, key, func(c *ledger.Case) { c.Closed, c.Outcome = b.now, ledger.Suspended })

@@ -83,72 +83,67 @@ func (s *Stopped) Error() string {
 
 // Finding is one thing that is not as it should be, or that somebody should know.
 type Finding struct {
-	// User is the name of the IAM user that it is about; the user's owner is told. It is empty for
-	// roles, the root user and the account, which Subject names then.
-	User string
-	// Subject is whom it is about when that is no IAM user.
-	Subject string
-	// Title is the notice's title; empty means the control's.
-	Title i18n.Message
-	// Severity is the notice's severity; empty means the control's.
-	Severity control.Severity
-	// Text says in one or two sentences what was found.
-	Text i18n.Message
-	// Facts are the lines that let the reader judge: who, where from, how old.
-	Facts []Fact
-	// Changes put it right, in this order; if one fails the rest is not tried. None makes the
-	// finding an alert.
+	// User is the name of the IAM user that it is about, whose owner is notified. It is empty for roles, the
+	// root user and the account, which Subject names then.
+	User     string
+	Subject  string
+	Title    i18n.Message     // of the notice; empty means the control's
+	Severity control.Severity // of the notice; empty means the control's
+	// Text says in one or two sentences what was found. Facts are what the reader needs to assess it: who,
+	// where from, how old. Advice says what the reader should do.
+	Text   i18n.Message
+	Facts  []Fact
+	Advice i18n.Message
+	// Changes remediate it, in this order; if one fails the rest is not tried. None makes the finding an alert.
 	Changes []change.Change
 	// UnchangedReason says why there is no change where a reader would expect one.
 	UnchangedReason i18n.Message
-	// Advice says what the reader should do.
-	Advice i18n.Message
-	// Fresh marks what the event itself names: it is acted on at once. Other things that the planner
-	// came upon by looking are acted on after notice and grace, if the control gives any.
+	Handling
+}
+
+// Handling is how a finding is to be handled. The zero value is for what a planner found by looking: notice,
+// grace, and the changes after that.
+type Handling struct {
+	// Fresh marks what the event itself names: it is acted on at once, without grace.
 	Fresh bool
-	// Alert has it told even if no change is made in the end: because of an exemption or a hold, or
-	// because somebody was faster. It is for what people must hear of whatever becomes of the changes.
+	// Alert has its owner notified even if no change is made in the end: because of an exemption or a hold, or
+	// because somebody was faster.
 	Alert bool
-	// Due is when the changes become right, if that is still to come: the owner is told before.
+	// Due is when the changes become right, if that is still to come: the owner is notified before.
 	Due time.Time
 	// OneKeyPerRun is the user of whose access keys at most one goes in a run; empty if the finding is not
 	// about keys, or they may all go. Of several findings that are due the first is acted on, and the
-	// others stay for a later run; their owner is told of them all the same.
+	// others stay for a later run; their owner is notified of them all the same.
 	OneKeyPerRun string
-	// Once keeps alerts about the same thing from being repeated.
+	// Once keeps notices about the same from being repeated.
 	Once Once
 
-	// heldCase is the key of the case that the finding comes from, for one that was held.
-	heldCase string
-	// heading is its title in English, where the Title is in another language already.
-	heading string
+	held *ledger.Case // the case that the finding comes from, for one that was held
 }
 
-// Fact is one line of a finding that lets the reader judge it.
+// Fact is one line of a finding.
 type Fact struct {
 	Name, Value i18n.Message
 }
 
-// Once says that findings with the same key are told of once in a time.
+// Once says that of findings with the same key one in a time is notified.
 type Once struct {
-	// Key names the thing within the control; empty means that every finding is told.
-	Key string
-	// For is how long the others are kept quiet.
-	For time.Duration
+	Key string        // within the control; empty means that each is notified
+	For time.Duration // how long the others are kept quiet
 }
 
-// english is the title in English.
-func (f Finding) english() string { return cmp.Or(f.heading, f.Title.String()) }
+// heading is the title in English, where that is known to be another one.
+func (f Finding) heading() string {
+	if f.held != nil {
+		return f.held.Heading
+	}
+	return ""
+}
 
 // subject is whom the finding is about.
-func (f Finding) subject() string {
-	if f.User != "" {
-		return f.User
-	}
-	return f.Subject
-}
+func (f Finding) subject() string { return cmp.Or(f.User, f.Subject) }
 
-// Weekly is how often something that goes on is told of again.
+// Weekly is how often a notice about something that goes on is repeated.
 const Weekly = 7 * 24 * time.Hour
 
 // key names what the finding is about, for its case: the same whatever state that is in. uniqueID is that

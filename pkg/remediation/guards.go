@@ -78,7 +78,7 @@ func assessHalt(_ Finding, x facts) decision { return stop(!x.halted.Empty(), ho
 // assessExistence suppresses what is about a user or a resource that does not exist any more, and what was
 // held back about a user whose name another one has now.
 func assessExistence(f Finding, x facts) decision {
-	gone := x.tags == nil || f.heldCase != "" && f.heldCase != x.ledger.key
+	gone := x.tags == nil || f.held != nil && f.held.Key != x.ledger.key
 	return stop(gone, suppress, i18n.T("it is gone already"))
 }
 

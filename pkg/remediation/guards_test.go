@@ -61,7 +61,7 @@ var guardCases = []guardCase{
 	{"a user that does not exist is left alone",
 		func(_ *Finding, x *facts) { x.tags = nil }, existence, suppress, "it is gone already", time.Time{}, ""},
 	{"another user has the name of the one it was held about",
-		func(f *Finding, _ *facts) { f.heldCase = "other" }, existence, suppress, "it is gone already", time.Time{}, ""},
+		func(f *Finding, _ *facts) { f.held = &ledger.Case{Key: "other"} }, existence, suppress, "it is gone already", time.Time{}, ""},
 	{"an exempt user is left alone", func(_ *Finding, x *facts) {
 		if x.tags != nil {
 			x.tags["warder:exempt"] = "test until 2026-12-01 by kim for migration"
@@ -139,7 +139,7 @@ func TestGuard_Permits(t *testing.T) {
 		guard guardName
 		set   func(*Finding, *facts)
 	}{
-		{"what was held about the same user", existence, func(f *Finding, _ *facts) { f.heldCase = "k" }},
+		{"what was held about the same user", existence, func(f *Finding, _ *facts) { f.held = &ledger.Case{Key: "k"} }},
 		{"a user who is exempt from another control", exempt, func(_ *Finding, x *facts) {
 			x.tags["warder:exempt"] = "other until 2026-12-31 by kim for migration"
 		}},

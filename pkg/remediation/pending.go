@@ -32,10 +32,12 @@ func (pending) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ tim
 		if !c.Urgent {
 			continue
 		}
-		f := Finding{Title: i18n.Literal(c.Title), Severity: control.Severity(c.Severity), Changes: c.Changes}
-		f.heading, f.heldCase = c.Heading, c.Key
-		f.Text = i18n.T("%s (%s): this was to be done on %s and was held back then.",
-			c.Title, c.Subject, i18n.Minute(c.Opened))
+		f := Finding{
+			Title: i18n.Literal(c.Title), Severity: control.Severity(c.Severity), Changes: c.Changes,
+			Text: i18n.T("%s (%s): this was to be done on %s and was held back then.",
+				c.Title, c.Subject, i18n.Minute(c.Opened)),
+			Handling: Handling{held: &c},
+		}
 		if c.User {
 			f.User = c.Subject
 		} else {

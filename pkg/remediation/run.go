@@ -190,8 +190,8 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 		entries, err = r.recorder.unread(entry, f, err)
 		return entry.Case, entries, err
 	}
-	if f.heldCase != "" && f.heldCase == f.key("") {
-		entry.Case = f.heldCase // it was held when it could not be read whose it is
+	if f.held != nil && f.held.Key == f.key("") {
+		entry.Case = f.held.Key // it was held when it could not be read whose it is
 	}
 	d := r.decide(ctx, f, &entry, planning)
 	var alerts []ledger.Entry
@@ -199,8 +199,8 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 	case d.err != nil:
 	case d.guard != existence:
 		alerts, d.err = r.recorder.exemptionAlert(ctx, entry)
-	case f.heldCase != "":
-		return entry.Case, nil, r.cases.suspend(ctx, f.heldCase)
+	case f.held != nil:
+		return entry.Case, nil, r.cases.suspend(ctx, f.held.Key)
 	}
 	if d.err != nil {
 		entries, err = r.recorder.unread(entry, f, d.err)

@@ -52,13 +52,15 @@ type Runner struct {
 	Topic    Publisher
 	Owners   Owners
 	Halt     HaltSwitch
-	// Account and Region are where it runs, for notices that no event is behind.
-	Account, Region string
-	// Now is the clock; with Settings.EventClock the event's time is used instead.
-	Now func() time.Time
-	// Sleep waits between reads of a state that has not yet taken.
-	Sleep func(context.Context, time.Duration)
-	Log   *slog.Logger
+	Environment
+}
+
+// Environment is what a runner runs in.
+type Environment struct {
+	Account, Region string                               // for notices that no event is behind
+	Now             func() time.Time                     // with Settings.EventClock the event's time is used instead
+	Sleep           func(context.Context, time.Duration) // between reads of what is not visible yet
+	Log             *slog.Logger
 }
 
 // Invocation says who runs the runner, and until when at most.
