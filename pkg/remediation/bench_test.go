@@ -70,7 +70,7 @@ func BenchmarkRun(b *testing.B) {
 			r := &remediation.Runner{
 				Control: described, Planner: always(found), Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}),
 				Settings: settings.Function{Mode: control.Enforce, Parameters: json.RawMessage(`{}`), BlastRadius: 1, HoldDays: 7, EventClock: true},
-				Topic:    willing{}, Owners: willing{}, Halt: willing{}, Now: time.Now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+				Topic:    willing{}, Owners: willing{}, Halt: willing{}, Environment: remediation.Environment{Now: time.Now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler)},
 			}
 			report, err := r.Run(context.Background(), remediation.Invocation{ID: "i", Left: time.Minute}, raw())
 			if err == nil && report.Outcome != want {
@@ -87,6 +87,6 @@ func BenchmarkRun(b *testing.B) {
 		}},
 		side("nothing", remediation.Nothing),
 		side("alert", remediation.Notified, remediation.Finding{User: "alice", Text: i18n.Literal("Found.")}),
-		side("change", remediation.Changed, remediation.Finding{User: "alice", Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{detach}}),
+		side("change", remediation.Changed, remediation.Finding{User: "alice", Text: i18n.Literal("Found."), Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{detach}}),
 	)
 }

@@ -72,13 +72,14 @@ func (r *run) findDrillUser(ctx context.Context) (user string, refused i18n.Mess
 		return "", i18n.T("refused: the event is made up, and about nobody whom a drill made"), nil
 	}
 	d := drills[at]
-	var contact owner.Contact
+	contact, err := r.Owners.Owner(ctx, d.User)
 	for _, pause := range visibilityBackoff {
-		r.Sleep(ctx, pause)
 		// IAM may not show yet whom the drill has just made.
-		if contact, err = r.Owners.Owner(ctx, d.User); err != nil || contact.ID != "" || !d.On(r.Now()) {
+		if err != nil || contact.ID != "" || !d.On(r.Now()) {
 			break
 		}
+		r.Sleep(ctx, pause)
+		contact, err = r.Owners.Owner(ctx, d.User)
 	}
 	switch {
 	case err != nil:

@@ -69,7 +69,7 @@ func FuzzUndo(f *testing.F) {
 		before := a.State()
 		undoer := &remediation.Undoer{Runner: &remediation.Runner{
 			Control: described, Settings: settings.Function{Mode: control.Enforce, HoldDays: 7, BlastRadius: 10}, Kinds: change.ForIAM(a), Ledger: memory, Topic: topic,
-			Owners: owner.Book{API: a}, Now: func() time.Time { return now }, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+			Owners: owner.Book{API: a}, Environment: remediation.Environment{Now: func() time.Time { return now }, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler)},
 		}}
 		answer, err := undoer.Undo(t.Context(), q)
 		if err != nil && !strings.HasPrefix(err.Error(), "undo request not understood: ") {
@@ -122,7 +122,7 @@ func FuzzRelease(f *testing.F) {
 		}
 		r := &remediation.Runner{
 			Control: control.Control{ID: "scripted", Severity: control.High}, Settings: settings.Function{Mode: control.Enforce, BlastRadius: 1}, Ledger: memory, Topic: topic,
-			Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+			Environment: remediation.Environment{Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)},
 		}
 		answer, err := r.Release(t.Context(), remediation.ReleaseRequest{By: by, Reason: reason})
 		stopped, fault := memory.Breaker(t.Context(), "scripted")

@@ -35,7 +35,7 @@ func permitted(at stage) facts {
 }
 
 func found() Finding {
-	return Finding{User: "alice", OneKeyPerRun: "alice", Changes: []change.Change{
+	return Finding{User: "alice", Handling: Handling{OneKeyPerRun: "alice"}, Changes: []change.Change{
 		{Kind: change.AccessKeyStatus, Subject: "alice", Target: "AKIA", Before: change.Active, After: change.Inactive},
 	}}
 }

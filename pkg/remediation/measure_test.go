@@ -199,7 +199,7 @@ func (unreadable) Check(context.Context) (i18n.Message, time.Time, error) {
 
 func TestTheLogHasALineForEachChangeNoticeAndOpenCase(t *testing.T) {
 	r, _, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
-		waits := remediation.Finding{User: "alice", Text: i18n.Literal("Found."), Due: time.Date(2026, 12, 8, 0, 0, 0, 0, time.UTC), Changes: []change.Change{{
+		waits := remediation.Finding{User: "alice", Text: i18n.Literal("Found."), Handling: remediation.Handling{Due: time.Date(2026, 12, 8, 0, 0, 0, 0, time.UTC)}, Changes: []change.Change{{
 			Kind: change.AccessKeyStatus, Subject: "alice", Target: "AKIAIOSFODNN7EXAMPLE", Before: change.Active, After: change.Inactive}}}
 		return []remediation.Finding{detach(), waits}, nil
 	})

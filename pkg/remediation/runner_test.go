@@ -52,8 +52,7 @@ func newRunner(t *testing.T, p plan) (*remediation.Runner, *fakeaws.Account, *ma
 		Control:  control.Control{ID: "test", Title: "Test", Severity: control.Medium, Mode: control.Enforce},
 		Settings: settings.Function{Mode: control.Enforce, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7},
 		Planner:  p, Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}), Topic: box,
-		Owners: owner.Book{API: a}, Halt: open{}, Now: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) },
-		Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+		Owners: owner.Book{API: a}, Halt: open{}, Environment: remediation.Environment{Now: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) }, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler)},
 	}, a, box
 }
 
@@ -363,7 +362,7 @@ func TestOneKeyOfAUserGoesInARun(t *testing.T) {
 	r, a, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		var findings []remediation.Finding
 		for _, id := range found {
-			findings = append(findings, remediation.Finding{User: "bob", OneKeyPerRun: "bob", Text: i18n.Literal(id), Changes: []change.Change{
+			findings = append(findings, remediation.Finding{User: "bob", Handling: remediation.Handling{OneKeyPerRun: "bob"}, Text: i18n.Literal(id), Changes: []change.Change{
 				{Kind: change.AccessKeyStatus, Subject: "bob", Target: id, Before: change.Active, After: change.Inactive},
 			}})
 		}

@@ -48,7 +48,7 @@ func (l *large) Plan(ctx context.Context, e event.Event, now time.Time) ([]remed
 			faults = append(faults, errors.New("user cannot be read"))
 			continue
 		}
-		findings = append(findings, remediation.Finding{User: user, Text: i18n.Literal("Found."), Due: now.Add(24 * time.Hour), Changes: []change.Change{{
+		findings = append(findings, remediation.Finding{User: user, Text: i18n.Literal("Found."), Handling: remediation.Handling{Due: now.Add(24 * time.Hour)}, Changes: []change.Change{{
 			Kind: change.AccessKeyStatus, Subject: user, Target: "AKIA" + user, Before: change.Active, After: change.Inactive,
 		}}})
 		if len(faults) == 0 {
