@@ -61,7 +61,8 @@ var guardCases = []guardCase{
 	{"a user that does not exist is left alone",
 		func(_ *Finding, x *facts) { x.tags = nil }, existence, suppress, "it is gone already", time.Time{}, ""},
 	{"another user has the name of the one it was held about",
-		func(f *Finding, _ *facts) { f.held = &ledger.Case{Key: "other"} }, existence, suppress, "it is gone already", time.Time{}, ""},
+		func(f *Finding, _ *facts) { f.held = &ledger.Case{Key: "other"} },
+		existence, suppress, "it is gone already", time.Time{}, ""},
 	{"an exempt user is left alone", func(_ *Finding, x *facts) {
 		if x.tags != nil {
 			x.tags["warder:exempt"] = "test until 2026-12-01 by kim for migration"
