@@ -117,8 +117,8 @@ type Entry struct {
 	Advice   string        `json:"advice,omitempty"`
 	// UnchangedReason says why nothing is changed about it, where a reader would expect a change.
 	UnchangedReason string `json:"left,omitempty"`
-	// Tell is the notice to send when no change requires another; empty means none.
-	Tell notice.Kind `json:"tell,omitempty"`
+	// Notify is the notice to send when no change requires another; empty means none.
+	Notify notice.Kind `json:"tell,omitempty"`
 	// Case is the key of the case that it belongs to; empty when it belongs to none.
 	Case string `json:"case,omitempty"`
 	// Guard is the safeguard that it is about; empty for what was found in the account.

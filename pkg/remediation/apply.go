@@ -81,17 +81,12 @@ func (a *applier) apply(ctx context.Context, entry *ledger.Entry, step *ledger.S
 	if step.Reason = a.render(since); since.Empty() {
 		step.Status = ledger.Verified
 	}
-	a.measure()
-	return nil
-}
-
-// measure counts a change that was made and verified.
-func (a *applier) measure() {
 	a.report.Metrics.Add(metric.Changes, 1)
 	if !a.sweeping() && !a.event.Time.IsZero() {
 		// The clocks of two machines may differ by more than the time in between.
 		a.report.Metrics.Observe(metric.SecondsToChange, max(a.clock().Sub(a.event.Time).Seconds(), 0))
 	}
+	return nil
 }
 
 // claimTime is how long others leave a resource alone that a step has begun with: less than Lambda waits

@@ -83,11 +83,11 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 			*c = ledger.Case{Control: c.Control, Key: c.Key, Subject: entry.Subject, Opened: entry.At, Entry: entry.ID}
 		}
 		switch {
-		case entry.Tell == notice.Warning:
+		case entry.Notify == notice.Warning:
 			// SNS may have taken its time to accept what says when it is due.
 			accepted := entry.Notice(notice.Warning).At
 			c.Told, c.Due, c.Reminded = accepted, later(entry.Due, accepted.Add(gracePeriod(b.Settings))), 0
-		case entry.Tell == notice.Reminder:
+		case entry.Notify == notice.Reminder:
 			c.Reminded = max(reminder(*c, b.now), c.Reminded)
 		case len(entry.Steps) == 0:
 			c.Closed, c.Outcome = b.now, ledger.Fixed

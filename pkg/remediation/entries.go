@@ -41,7 +41,7 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		entry.Facts = append(entry.Facts, r.fact(fact))
 	}
 	if f.Alert {
-		entry.Tell = notice.Alert
+		entry.Notify = notice.Alert
 	}
 	if record := r.event.Record(); record != nil && f.Fresh {
 		entry.Actor = record.Identity.Name()
@@ -115,7 +115,7 @@ func (r *recorder) unread(entry ledger.Entry, f Finding, why error) ([]ledger.En
 	if !f.Fresh {
 		entry.Case = ""
 	}
-	entry.ID, entry.Guard, entry.Tell = digest(entry.ID, ledger.Unread), ledger.Unread, ""
+	entry.ID, entry.Guard, entry.Notify = digest(entry.ID, ledger.Unread), ledger.Unread, ""
 	for i := range entry.Steps {
 		entry.Steps[i].ID = stepID(entry.ID, i)
 	}
@@ -161,7 +161,7 @@ func (r *recorder) exemptionAlert(ctx context.Context, entry ledger.Entry) ([]le
 		return nil, nil
 	}
 	entry.ID, entry.Guard = digest(entry.Run, entry.Control, entry.Subject, title.String()), ledger.Exemption
-	entry.Tell, entry.Severity = notice.Alert, string(control.Medium)
+	entry.Notify, entry.Severity = notice.Alert, string(control.Medium)
 	entry.Steps, entry.Facts, entry.UnchangedReason = nil, nil, ""
 	r.word(&entry, title, body, advice)
 	if first, err := r.firstTime(ctx, once); err != nil || !first {
@@ -184,14 +184,14 @@ func (r *recorder) remediated(ctx context.Context, ongoing map[string]bool) ([]l
 		}
 		e := r.newEntry(digest(r.record.Key, "fixed", c.Key), control.Low)
 		e.Subject, e.User, e.Owner, e.OwnerSlack = c.Subject, c.User, c.Owner, c.OwnerSlack
-		e.Title, e.Heading, e.Case, e.Tell = c.Title, c.Heading, c.Key, notice.Fixed
+		e.Title, e.Heading, e.Case, e.Notify = c.Title, c.Heading, c.Key, notice.Fixed
 		e.Text = r.render(i18n.T("%s (%s): this is put right, and Warder has nothing left to do about it. Thank you.",
 			c.Title, c.Subject))
 		for _, change := range c.Changes {
 			e.Facts = append(e.Facts, r.fact(Fact{Name: i18n.T("No longer due"), Value: r.Kinds.Describe(change, false)}))
 		}
 		if c.Told.IsZero() {
-			e.Tell = quiet
+			e.Notify = quiet
 		}
 		entries = append(entries, e)
 	}

@@ -130,7 +130,7 @@ const quiet notice.Kind = "quiet"
 // made in part counts as changed when it is settled, and not while a retry goes on with the rest.
 func requiredNotice(entry *ledger.Entry, retried bool) notice.Kind {
 	has := func(statuses ...ledger.Status) bool { return anyStep(entry, statuses...) }
-	held := has(ledger.Held) && entry.Tell != quiet
+	held := has(ledger.Held) && entry.Notify != quiet
 	switch {
 	case has(ledger.Failed, ledger.Planned), retried && has(ledger.Applied):
 		return notice.Failure
@@ -142,8 +142,8 @@ func requiredNotice(entry *ledger.Entry, retried bool) notice.Kind {
 		return notice.WouldChange
 	case held:
 		return notice.Held
-	case entry.Tell != quiet:
-		return entry.Tell
+	case entry.Notify != quiet:
+		return entry.Notify
 	default:
 		return ""
 	}

@@ -42,13 +42,13 @@ func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, 
 	entry := ledger.Entry{
 		ID: digest(r.Control.ID, "released", breaker.Tripped.Unix()), Control: r.Control.ID, At: now,
 		By: q.By, Reason: q.Reason,
-		Guard: ledger.Released, Severity: string(control.Medium), Tell: notice.Alert,
+		Guard: ledger.Released, Severity: string(control.Medium), Notify: notice.Alert,
 	}
 	r.word(&entry, i18n.T("Blast radius released"),
 		i18n.T("%s let %s go on, which had stopped on %s: %s. What waits is done by the next sweep.",
 			q.By, r.Control.ID, i18n.Minute(breaker.Tripped), q.Reason), i18n.Message{})
 	// The notice comes before the release: whoever tries again finds the control stopped still.
-	if _, err := r.Tell(ctx, entry); err != nil {
+	if _, err := r.Notify(ctx, entry); err != nil {
 		return ReleaseAnswer{}, err
 	}
 	if _, err := r.Ledger.Release(ctx, r.Control.ID, q.By, q.Reason, now); err != nil {
@@ -58,9 +58,9 @@ func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, 
 		r.Control.ID, now.UTC().Format(time.RFC3339))}, nil
 }
 
-// Tell records an entry that no event is behind, and publishes the alert about it, once. first says that
+// Notify records an entry that no event is behind, and publishes the alert about it, once. first says that
 // it was published now.
-func (r *Runner) Tell(ctx context.Context, entry ledger.Entry) (first bool, err error) {
+func (r *Runner) Notify(ctx context.Context, entry ledger.Entry) (first bool, err error) {
 	if err := r.Ledger.Update(ctx, &entry); errors.Is(err, ledger.ErrConflict) {
 		if entry, _, err = r.Ledger.Entry(ctx, entry.ID); err != nil {
 			return false, err

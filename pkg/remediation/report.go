@@ -1,6 +1,7 @@
 package remediation
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -25,18 +26,10 @@ const (
 
 var order = []Outcome{Nothing, Skipped, Notified, WouldChange, Changed, Failed}
 
-// outcome is a step's status as an outcome of the run.
-func outcome(s ledger.Status) Outcome {
-	switch s {
-	case ledger.Verified, ledger.Applied:
-		return Changed
-	case ledger.Observed:
-		return WouldChange
-	case ledger.Skipped, ledger.Held, ledger.Pending, ledger.Undone:
-		return Skipped
-	default:
-		return Failed
-	}
+// outcomes are what the statuses of a step mean for the run. Others mean that it failed.
+var outcomes = map[ledger.Status]Outcome{
+	ledger.Verified: Changed, ledger.Applied: Changed, ledger.Observed: WouldChange, ledger.Undone: Skipped,
+	ledger.Skipped: Skipped, ledger.Held: Skipped, ledger.Pending: Skipped,
 }
 
 // Report is what a function answers. Its JSON stays compatible: fields are added, never renamed.
@@ -83,7 +76,7 @@ func (r *Report) note(o Outcome, reason string) {
 func (r *Report) steps(entry *ledger.Entry) {
 	for _, step := range entry.Steps {
 		r.Changes = append(r.Changes, ReportedChange{step.ID, step.Change, step.Status, step.Reason})
-		r.note(outcome(step.Status), step.Reason)
+		r.note(cmp.Or(outcomes[step.Status], Failed), step.Reason)
 	}
 }
 

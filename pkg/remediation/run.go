@@ -180,7 +180,7 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 		entries, err := r.recorder.unlessRepeated(ctx, f.Once, make([]ledger.Entry, 1))
 		if len(entries) > 0 {
 			entries[0], err = r.recorder.entry(ctx, f)
-			entries[0].Tell = notice.Alert
+			entries[0].Notify = notice.Alert
 		}
 		return "", entries, err
 	}
@@ -226,7 +226,7 @@ func (r *run) conclude(ctx context.Context, f Finding, entry ledger.Entry, d dec
 	r.report.skip(d.skipped, len(entry.Steps))
 	r.setSteps(&entry, d.status, d.why)
 	if d.answer == hold && d.notify != "" {
-		entry.Tell, entry.Due = d.notify, d.until
+		entry.Notify, entry.Due = d.notify, d.until
 		return []ledger.Entry{entry}, nil
 	}
 	if d.answer == suppress && r.enforcing() {
@@ -273,7 +273,7 @@ func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
 	case halt: // once a week its owner is notified that the same is held
 		var first bool
 		if first, d.err = r.firstTime(ctx, Once{Key: "held#" + entry.Case, For: Weekly}); d.err == nil && !first {
-			entry.Tell = quiet
+			entry.Notify = quiet
 		}
 	case flapping:
 		// Its case ends: a new one begins with a notice, if it is still so then. The entry lets go of the case
@@ -284,7 +284,7 @@ func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
 			entry.Case = ""
 		}
 	case blastRadius:
-		entry.Tell = quiet
+		entry.Notify = quiet
 		r.report.Metrics.Set(metric.BreakerOpen, 1)
 	}
 	return d
@@ -300,7 +300,7 @@ func (r *run) finish(ctx context.Context, entry *ledger.Entry) error {
 	err := r.notify(ctx, entry, settled, applyErr != nil)
 	r.report.steps(entry)
 	if err == nil {
-		if entry.Tell != "" && entry.Tell != quiet {
+		if entry.Notify != "" && entry.Notify != quiet {
 			r.report.note(Notified, entry.UnchangedReason)
 		}
 		err = r.cases.follow(ctx, entry)
@@ -389,7 +389,7 @@ func (r *run) notifyStopped(ctx context.Context) error {
 		return nil
 	}
 	entry := r.recorder.newEntry(digest(r.Control.ID, "blast radius", r.trippedAt.Unix()), control.High)
-	entry.Tell, entry.Guard = notice.Alert, ledger.Stopped
+	entry.Notify, entry.Guard = notice.Alert, ledger.Stopped
 	r.word(&entry, i18n.T("Blast radius reached"),
 		i18n.T("%s has made %d changes within an hour and has stopped. "+
 			"Nothing more is changed until somebody releases it; what waits is done by the sweep after that.",
