@@ -254,3 +254,41 @@ func TestGuards_HoldAfterPlanning(t *testing.T) {
 		t.Errorf("%+v, %v: want it left alone", report, err)
 	}
 }
+
+// watched calls a function before each read that follows the change.
+type watched struct {
+	change.Kind
+	set    bool
+	verify func()
+}
+
+func (w *watched) Set(ctx context.Context, c change.Change) error {
+	w.set = true
+	return w.Kind.Set(ctx, c)
+}
+
+func (w *watched) Read(ctx context.Context, c change.Change) (string, error) {
+	if w.set {
+		w.verify()
+	}
+	return w.Kind.Read(ctx, c)
+}
+
+func TestApply_RecordsTheChangeBeforeItVerifies(t *testing.T) {
+	r, _, _ := newRunner(t, finding(detach()))
+	kind, err := r.Kinds.Kind(detach().Changes[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified := false
+	r.Kinds = change.NewRegistry(&watched{Kind: kind, verify: func() {
+		verified = true
+		entries, _, err := r.Ledger.All(t.Context())
+		if err != nil || len(entries) != 1 || entries[0].Steps[0].Status != ledger.Applied {
+			t.Errorf("the ledger has %+v, %v: a run that is cut off now would not know that it made the change", entries, err)
+		}
+	}})
+	if report, err := run(r, "a", sweep); err != nil || report.Outcome != remediation.Changed || !verified {
+		t.Errorf("verified %t, %+v, %v", verified, report, err)
+	}
+}
