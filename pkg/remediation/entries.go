@@ -32,11 +32,15 @@ func (r *recorder) newEntry(id string, severity control.Severity) ledger.Entry {
 
 // entry words a finding. An error says that its owner could not be read.
 func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
-	id := digest(r.Control.ID, r.record.Key, f.subject(), cmp.Or(f.heading(), f.Title.String()), f.Once.Key, f.Changes)
+	heading := "" // the title in English, where that is known to be another one
+	if f.held != nil {
+		heading = f.held.Heading
+	}
+	id := digest(r.Control.ID, r.record.Key, f.subject(), cmp.Or(heading, f.Title.String()), f.Once.Key, f.Changes)
 	entry := r.newEntry(id, cmp.Or(f.Severity, r.Control.Severity))
 	entry.Subject, entry.User, entry.UnchangedReason = f.subject(), f.User != "", r.render(f.UnchangedReason)
 	r.word(&entry, i18n.Or(f.Title, i18n.Lookup(r.Control.Title)), f.Text, f.Advice)
-	entry.Heading = cmp.Or(f.heading(), entry.Heading)
+	entry.Heading = cmp.Or(heading, entry.Heading)
 	for _, fact := range f.Facts {
 		entry.Facts = append(entry.Facts, r.fact(fact))
 	}

@@ -132,14 +132,6 @@ type Once struct {
 	For time.Duration // how long the others are kept quiet
 }
 
-// heading is the title in English, where that is known to be another one.
-func (f Finding) heading() string {
-	if f.held != nil {
-		return f.held.Heading
-	}
-	return ""
-}
-
 // subject is whom the finding is about.
 func (f Finding) subject() string { return cmp.Or(f.User, f.Subject) }
 
