@@ -43,8 +43,11 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	}
 	v := judge(d)
 	f := remediation.Finding{
-		Subject: d.Resource, Title: v.title, Severity: v.severity, Text: v.text, Advice: v.advice, Facts: facts(e, d), Fresh: true,
-		Once: remediation.Once{Key: d.ID, For: remediation.Weekly},
+		Subject: d.Resource, Title: v.title, Severity: v.severity, Text: v.text, Advice: v.advice, Facts: facts(e, d),
+		Handling: remediation.Handling{
+			Fresh: true,
+			Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
+		},
 	}
 	if name, ok := user(d); ok && ours {
 		f.User, f.Subject = name, ""

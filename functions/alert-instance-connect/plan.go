@@ -53,10 +53,14 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	who := call.Identity
 	origin := p.allowed.Evaluate(&call.Record)
 	f := remediation.Finding{
-		Title: c.title, Severity: c.severity, Fresh: true, Alert: true,
+		Title: c.title, Severity: c.severity,
+		Handling: remediation.Handling{
+			Fresh: true,
+			Alert: true,
+			Once:  remediation.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
+		},
 		Text:  i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),
 		Facts: facts(call, c, origin, e.Time),
-		Once:  remediation.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
 	}
 	outside := origin.Place == network.Outside
 	switch {

@@ -140,8 +140,11 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Findin
 		severity = control.Low
 	}
 	f := remediation.Finding{
-		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)), Fresh: true,
-		Once: remediation.Once{Key: digest(once), For: quiet},
+		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)),
+		Handling: remediation.Handling{
+			Fresh: true,
+			Once:  remediation.Once{Key: digest(once), For: quiet},
+		},
 	}
 	switch {
 	case deployed:

@@ -95,7 +95,9 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 			Subject: subject, Title: i18n.T("Root user has an access key"), Severity: control.Critical,
 			Text:   i18n.T("The root user of the account has an access key. Whoever holds it may do everything, and no policy of the account can limit it. This is told weekly until it is gone."),
 			Advice: i18n.T("Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
-			Once:   remediation.Once{Key: "root access key", For: remediation.Weekly},
+			Handling: remediation.Handling{
+				Once: remediation.Once{Key: "root access key", For: remediation.Weekly},
+			},
 		})
 	}
 	// A member account whose root credentials were removed centrally has no password that MFA could guard. The summary of
@@ -106,7 +108,9 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 			Subject: subject, Title: i18n.T("Root user has no MFA"), Severity: control.Critical,
 			Text:   i18n.T("The root user of the account can sign in with the password alone. This is told weekly until it has MFA."),
 			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; better two, kept in two places."),
-			Once:   remediation.Once{Key: "root MFA", For: remediation.Weekly},
+			Handling: remediation.Handling{
+				Once: remediation.Once{Key: "root MFA", For: remediation.Weekly},
+			},
 		})
 	}
 	return findings, nil
@@ -256,8 +260,9 @@ func (a act) finding(e event.Event) remediation.Finding {
 		at = e.Time
 	}
 	f := remediation.Finding{
-		Subject: subject, Title: v.title, Severity: v.severity, Text: text, Advice: v.advice, Fresh: true,
-		Facts: a.facts(at),
+		Subject: subject, Title: v.title, Severity: v.severity, Text: text, Advice: v.advice,
+		Handling: remediation.Handling{Fresh: true},
+		Facts:    a.facts(at),
 	}
 	// What takes an account over is told each time.
 	if v.severity != control.Critical {

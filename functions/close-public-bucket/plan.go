@@ -59,8 +59,10 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		Changes: []change.Change{{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed}},
 		Advice: i18n.T("Find out who opened it, and what was read: with data events on, CloudTrail has it. Then take the public statement out of the bucket's policy or ACL. " +
 			"For a public website put CloudFront before the bucket, or have the bucket exempted by a tag."),
-		Fresh: true,
-		Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Fresh: true,
+			Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
+		},
 	}}, nil
 }
 

@@ -188,9 +188,13 @@ func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, 
 	}
 
 	f := remediation.Finding{
-		User: w.user, Title: v.report.title, Severity: control.Critical, Fresh: true, Alert: true, Changes: changes,
+		User: w.user, Title: v.report.title, Severity: control.Critical,
+		Handling: remediation.Handling{
+			Fresh: true,
+			Alert: true,
+			Once:  remediation.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remediation.Weekly},
+		}, Changes: changes,
 		Facts: append(slices.Clone(v.report.facts), w.used...),
-		Once:  remediation.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remediation.Weekly},
 		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: users, access keys, roles, instances, functions. " +
 			"Roles that were assumed with it go on for up to twelve hours: revoke their active sessions in IAM. " +
 			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only then."),
@@ -249,9 +253,12 @@ func (v *visit) keys(ctx context.Context, user string) ([]types.AccessKeyMetadat
 // alert tells of credentials that cannot be contained by a change to a user, and what to do instead.
 func (v *visit) alert(s suspect) {
 	f := remediation.Finding{
-		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical, Fresh: true,
+		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical,
+		Handling: remediation.Handling{
+			Fresh: true,
+			Once:  remediation.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remediation.Weekly},
+		},
 		Text: v.report.says(s.credentials()), Facts: slices.Clone(v.report.facts),
-		Once: remediation.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remediation.Weekly},
 	}
 	if s.key != "" && s.called().String() != "access key "+change.KeyHint(s.key) {
 		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(s.key))})

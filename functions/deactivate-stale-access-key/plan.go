@@ -77,8 +77,8 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
-			Due:    due,
-			Advice: i18n.T("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key."),
+			Handling: remediation.Handling{Due: due},
+			Advice:   i18n.T("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key is getting stale")), nil

@@ -113,7 +113,9 @@ func (p *planner) password(user string, set, used, now time.Time) []remediation.
 		},
 		UnchangedReason: i18n.T("Warder deletes no password: it could not put it back."),
 		Advice:          i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: who never tries does not know that it works."),
-		Once:            remediation.Once{Key: "password#" + user, For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly},
+		},
 	}
 	return []remediation.Finding{f}
 }
@@ -155,8 +157,8 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
-			Due:    due,
-			Advice: i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
+			Handling: remediation.Handling{Due: due},
+			Advice:   i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon count as unused")), nil

@@ -155,7 +155,9 @@ func (p *planner) refused(codes map[string]string) remediation.Finding {
 		Text:            i18n.T("AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots)),
 		UnchangedReason: i18n.T("Nothing is known of their root access keys."),
 		Advice:          steps(p.own),
-		Once:            remediation.Once{Key: "refused", For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Once: remediation.Once{Key: "refused", For: remediation.Weekly},
+		},
 	}
 	for _, root := range p.roots {
 		if code := codes[root]; code != "" {

@@ -232,8 +232,11 @@ func remedied(t *testing.T, state fakeaws.State, policyGroups map[string]string)
 	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	runner := &remediation.Runner{
 		Control: described, Settings: told, Ledger: ledger.New(&ledger.Memory{}), Topic: unheard{},
-		Now:   func() time.Time { return now },
-		Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+		Environment: remediation.Environment{
+			Now:   func() time.Time { return now },
+			Sleep: func(context.Context, time.Duration) {},
+			Log:   slog.New(slog.DiscardHandler),
+		},
 	}
 	if err := Control.Connect(runner, a.Config(), 0); err != nil {
 		t.Fatal(err)

@@ -201,7 +201,7 @@ func (w *world) started(raw []byte) {
 			}
 			user, _ := call.User()
 			arn, _ := call.Param("policyArn")
-			return []remediation.Finding{{User: user, Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}}}}
+			return []remediation.Finding{{User: user, Text: i18n.Literal("Found."), Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}}}}
 		},
 		"deactivate-stale-access-key": func() []remediation.Finding { return nil },
 		"quarantine-outside-login": func() []remediation.Finding {
@@ -209,7 +209,7 @@ func (w *world) started(raw []byte) {
 			if !ok || s.SourceIP != "198.51.100.1" {
 				return nil
 			}
-			return []remediation.Finding{{User: s.Identity.UserName, Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached}}}}
+			return []remediation.Finding{{User: s.Identity.UserName, Text: i18n.Literal("Found."), Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached}}}}
 		},
 	} {
 		matches := map[string]bool{"detach-direct-policy": e.Source == "aws.iam", "deactivate-stale-access-key": strings.HasPrefix(e.DetailType, "Config"), "quarantine-outside-login": strings.HasPrefix(e.DetailType, "AWS Console")}
@@ -220,7 +220,12 @@ func (w *world) started(raw []byte) {
 			Control:  control.Control{ID: id, Title: "Test", Severity: control.High},
 			Settings: settings.Function{Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7, Owners: w.set.Owners},
 			Planner:  plan, Kinds: change.ForIAM(slow{w.Account, w}), Ledger: w.ledger, Topic: w, Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
-			Halt: w, Now: w.now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+			Halt: w,
+			Environment: remediation.Environment{
+				Now:   w.now,
+				Sleep: func(context.Context, time.Duration) {},
+				Log:   slog.New(slog.DiscardHandler),
+			},
 		}
 		// What goes wrong in a drill does not go wrong in the controls as well.
 		fault := w.fault
@@ -258,7 +263,7 @@ func (p planner) Plan(context.Context, event.Event, time.Time) ([]remediation.Fi
 	return p(), nil
 }
 
-// Check implements [remediation.Guard].
+// Check implements [remediation.HaltSwitch].
 func (w *world) Check(context.Context) (i18n.Message, time.Time, error) {
 	return i18n.Literal(w.halt), time.Time{}, nil
 }

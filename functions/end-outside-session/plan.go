@@ -141,7 +141,7 @@ func (s session) findings(listed bool) []remediation.Finding {
 		title, text = i18n.T("Session resumed"), i18n.T("%s resumed a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe())
 	}
 	f := remediation.Finding{
-		Subject: who, Fresh: true, Text: text,
+		Subject: who, Handling: remediation.Handling{Fresh: true}, Text: text,
 		Facts: []remediation.Fact{
 			{Name: i18n.T("Session"), Value: i18n.Or(i18n.Literal(s.id), i18n.T("not recorded"))},
 			{Name: i18n.T("Machine"), Value: i18n.Or(i18n.Literal(s.target), i18n.T("not recorded"))},

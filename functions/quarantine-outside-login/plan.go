@@ -73,8 +73,10 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		Advice: i18n.T("Ask them where they were. If it was them: undo it, or have them come back into an allowed network, where the quarantine lets them work. " +
 			"If not: delete the console password, make the access keys inactive, and see what they did. " +
 			"The quarantine denies what the user asks of AWS from outside. It does not keep them from signing in, and roles that they switched to before go on: revoke those sessions in IAM."),
-		Fresh: true,
-		// Where it is only observed, the user signs in again and again.
-		Once: remediation.Once{Key: user, For: 24 * time.Hour},
+		Handling: remediation.Handling{
+			Fresh: true,
+			// Where it is only observed, the user signs in again and again.
+			Once: remediation.Once{Key: user, For: 24 * time.Hour},
+		},
 	}}, nil
 }

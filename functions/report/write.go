@@ -202,7 +202,7 @@ func (w writer) tell(ctx context.Context, r report.Report, a *answer, text i18n.
 	}
 	language := string(w.Settings.Language)
 	entry := ledger.Entry{
-		ID: remediation.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Tell: notice.Alert, Severity: string(control.Low),
+		ID: remediation.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Notify: notice.Alert, Severity: string(control.Low),
 		Title: title.In(language), Heading: title.String(), Text: text.In(language),
 		Facts: []notice.Fact{
 			{Name: i18n.T("Report").In(language), Value: a.Console},
@@ -211,7 +211,7 @@ func (w writer) tell(ctx context.Context, r report.Report, a *answer, text i18n.
 		Advice: i18n.T("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket %s.", a.Bucket).In(language),
 	}
 	a.Outcome, a.Reason, a.Notices = remediation.Skipped, i18n.T("it was told of before").In(language), []remediation.ReportedNotice{}
-	first, err := w.Tell(ctx, entry)
+	first, err := w.Notify(ctx, entry)
 	if first {
 		a.Outcome, a.Reason = remediation.Notified, ""
 		a.Notices = append(a.Notices, remediation.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title})

@@ -75,9 +75,14 @@ func newWorld(t *testing.T) *world {
 	book := ledger.New(w.store)
 	w.writer = writer{
 		Runner: &remediation.Runner{
-			Control: described, Kinds: change.ForIAM(nil), Ledger: book, Topic: w.topic, Account: "111122223333", Region: "us-east-1",
+			Control: described, Kinds: change.ForIAM(nil), Ledger: book, Topic: w.topic,
+			Environment: remediation.Environment{
+				Account: "111122223333",
+				Region:  "us-east-1",
+				Now:     func() time.Time { return w.now },
+				Log:     slog.New(slog.DiscardHandler),
+			},
 			Settings: settings.Function{Reports: bucket, Language: settings.English, Halt: settings.HaltParameter},
-			Now:      func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
 		},
 		controls: controls, users: w.account, switches: w.account, objects: w.account,
 	}

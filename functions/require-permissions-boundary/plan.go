@@ -220,7 +220,9 @@ func (p *planner) missing(e event.Event, users int) remediation.Finding {
 		Facts:           []remediation.Fact{{Name: i18n.T("Policy"), Value: i18n.Literal(p.Boundary)}},
 		UnchangedReason: i18n.T("Nothing is put on anybody."),
 		Advice:          i18n.T("Create the policy, or correct the parameter boundary in cdk.json and deploy."),
-		Once:            remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Once: remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly},
+		},
 	}
 }
 

@@ -158,7 +158,9 @@ func (p *planner) full(user string, old, other accesskey.Key, now time.Time) rem
 		},
 		UnchangedReason: i18n.T("No new key is made: IAM allows a user two."),
 		Advice:          advice,
-		Once:            remediation.Once{Key: "full#" + user, For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Once: remediation.Once{Key: "full#" + user, For: remediation.Weekly},
+		},
 	}
 }
 

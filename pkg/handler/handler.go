@@ -171,9 +171,11 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 		Topic: notice.Topic{
 			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic,
 		},
-		Now:   time.Now,
-		Sleep: sleep,
-		Log:   log.With("control", c.ID),
+		Environment: remediation.Environment{
+			Now:   time.Now,
+			Sleep: sleep,
+			Log:   log.With("control", c.ID),
+		},
 	}, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)

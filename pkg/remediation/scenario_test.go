@@ -48,7 +48,8 @@ func (s *scripted) Plan(ctx context.Context, e event.Event, _ time.Time) ([]reme
 	_, fresh := e.Detail.(*event.APICall)
 	var findings []remediation.Finding
 	for _, f := range s.plan {
-		finding := remediation.Finding{User: f.Changes[0].Subject, Text: i18n.T("Found."), Due: f.Due, Fresh: fresh}
+		finding := remediation.Finding{User: f.Changes[0].Subject, Text: i18n.T("Found."),
+			Handling: remediation.Handling{Due: f.Due, Fresh: fresh}}
 		for i, c := range f.Changes {
 			kind, err := s.kinds.Kind(c)
 			if err != nil {

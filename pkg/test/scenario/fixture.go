@@ -345,9 +345,11 @@ func (w *world) connected(a *fakeaws.Account) (*remediation.Runner, error) {
 func (w *world) unconnected() *remediation.Runner {
 	return &remediation.Runner{
 		Control: w.harness.described, Settings: w.settings, Ledger: ledger.New(memory{w}), Topic: w,
-		Now:   func() time.Time { return w.now },
-		Sleep: func(context.Context, time.Duration) {},
-		Log:   slog.New(slog.NewJSONHandler(&w.log, nil)),
+		Environment: remediation.Environment{
+			Now:   func() time.Time { return w.now },
+			Sleep: func(context.Context, time.Duration) {},
+			Log:   slog.New(slog.NewJSONHandler(&w.log, nil)),
+		},
 	}
 }
 

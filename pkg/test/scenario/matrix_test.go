@@ -72,9 +72,10 @@ func (p stripper) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 				return nil, fmt.Errorf("list policies: %w", err)
 			}
 			for _, policy := range out.AttachedPolicies {
-				findings = append(findings, remediation.Finding{User: *user.UserName, Text: i18n.Literal("Found."), Fresh: fresh, Changes: []change.Change{{
-					Kind: change.ManagedUserPolicy, Subject: *user.UserName, Target: *policy.PolicyArn, Before: change.Attached,
-				}}})
+				findings = append(findings, remediation.Finding{User: *user.UserName, Text: i18n.Literal("Found."),
+					Handling: remediation.Handling{Fresh: fresh}, Changes: []change.Change{{
+						Kind: change.ManagedUserPolicy, Subject: *user.UserName, Target: *policy.PolicyArn, Before: change.Attached,
+					}}})
 			}
 		}
 	}
@@ -181,10 +182,10 @@ func (p careless) Plan(ctx context.Context, e event.Event, now time.Time) ([]rem
 	return findings, nil
 }
 
-type off struct{ remediation.Guard }
+type off struct{ remediation.HaltSwitch }
 
 func (g off) Check(ctx context.Context) (i18n.Message, time.Time, error) {
-	why, since, _ := g.Guard.Check(ctx)
+	why, since, _ := g.HaltSwitch.Check(ctx)
 	return why, since, nil
 }
 

@@ -101,7 +101,7 @@ func (w *world) unfinished(key string) (lies []string) {
 				lies = append(lies, fmt.Sprintf("the run is done, and its change %s is %s", step.ID, step.Status))
 			}
 		}
-		if len(entry.Notifications) == 0 && (entry.Tell == notice.Alert || entry.Tell == notice.Warning) {
+		if len(entry.Notifications) == 0 && (entry.Notify == notice.Alert || entry.Notify == notice.Warning) {
 			lies = append(lies, fmt.Sprintf("the run is done, and nobody was told of entry %s: %s", id, entry.Title))
 		}
 	}
