@@ -50,7 +50,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		return nil, nil
 	}
 	a, ok := find(c)
-	if !ok || a.tamper && !p.owns(c, a) {
+	if !ok || slices.Contains(ofWarder, c.Source) && !p.owns(c, a) {
 		return nil, nil
 	}
 	verdicts, err := p.verdicts(ctx, c, a)
@@ -109,7 +109,7 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Findin
 	if root && severity.Rank() >= control.Medium.Rank() {
 		severity = control.Critical
 	}
-	did := i18n.Or(v.words, a.words).Map(func(value any) any {
+	did := i18n.Or(v.words, a.action).Map(func(value any) any {
 		if name, ok := value.(arg); ok {
 			return p.filled(c, string(name))
 		}
@@ -132,7 +132,7 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Findin
 		once = []any{title.String(), c.Identity.ARN}
 	case own:
 		advice = i18n.Or(advice, adviseDeploy)
-		if !a.tamper {
+		if !slices.Contains(ofWarder, c.Source) {
 			title, severity = tampered, control.Critical
 			text = i18n.Sentences(text, i18n.T("What was changed belongs to Warder."))
 		}

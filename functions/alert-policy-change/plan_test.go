@@ -19,7 +19,7 @@ import (
 
 func noSleep(context.Context, time.Duration) {}
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
@@ -103,7 +103,7 @@ func TestEveryActIsWordedWithoutParameters(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if a.judge != byTag && len(verdicts) == 0 {
+				if a.by != byTag && len(verdicts) == 0 {
 					t.Error("nothing is told")
 				}
 				for _, v := range append(verdicts, verdict{}) {

@@ -23,7 +23,7 @@ import (
 func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verdict, error) {
 	var v verdict
 	var err error
-	switch a.judge {
+	switch a.by {
 	case byDocument:
 		v = document(c)
 	case byNewVersion:
@@ -33,7 +33,7 @@ func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verd
 	case byVersion:
 		v, err = p.switched(ctx, c)
 	case byGroup, byLeft:
-		v, err = p.group(ctx, c, a.judge)
+		v, err = p.group(ctx, c, a.by)
 	case byDetached:
 		v, err = p.detached(ctx, c)
 	case byBoundary:
@@ -179,13 +179,13 @@ func (p *planner) boundary(ctx context.Context, c *event.APICall) (verdict, erro
 }
 
 // group judges what a user gains by joining a group, or what no longer denies it after leaving.
-func (p *planner) group(ctx context.Context, c *event.APICall, j judge) (verdict, error) {
+func (p *planner) group(ctx context.Context, c *event.APICall, by evidence) (verdict, error) {
 	name, ok := c.Param("groupName")
 	if !ok {
 		return verdict{because: i18n.T("The event does not say which group.")}, nil
 	}
 	worse := administers
-	if j == byLeft {
+	if by == byLeft {
 		worse = denies
 	}
 	which := ""
@@ -198,7 +198,7 @@ func (p *planner) group(ctx context.Context, c *event.APICall, j judge) (verdict
 		return verdict{because: i18n.T("The group is gone meanwhile; what it allowed or denied cannot be read.")}, nil
 	case err != nil || which == "":
 		return verdict{}, err
-	case j == byLeft:
+	case by == byLeft:
 		return verdict{title: i18n.T("Deny taken away"), severity: control.High, because: i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which)}, nil
 	}
 	return gained(i18n.T("Policy %s of the group gives administrator rights.", which)), nil
@@ -245,7 +245,7 @@ func exemption(c *event.APICall) []verdict {
 		if key, _ := tag.Text("key"); strings.EqualFold(key, exemptTag) {
 			value, _ := tag.Text("value")
 			return []verdict{{
-				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].words, severity: control.Medium,
+				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].action, severity: control.Medium,
 				because: i18n.T("It reads %q.", value),
 				advice:  i18n.T("An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names knows of it; if nobody does, remove the tag."),
 			}}

@@ -8,7 +8,7 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
@@ -34,7 +34,7 @@ func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 			}
 		}
 		for _, user := range []string{scenario.SwitchedBefore, scenario.SwitchedLater} {
-			if found[user] == 0 && day.Told(user) {
+			if found[user] == 0 && day.Notified(user) {
 				found[user] = i + 1
 			}
 		}

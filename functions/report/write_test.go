@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -46,15 +45,12 @@ type world struct {
 	store   *ledger.Memory
 	topic   *topic
 	now     time.Time
-	writer
+	*remediation.Runner
+	write func(context.Context, request) (answer, error)
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	controls, err := functions.Controls()
-	if err != nil {
-		t.Fatal(err)
-	}
 	described, err := control.Parse("report/control.json", description)
 	if err != nil {
 		t.Fatal(err)
@@ -73,13 +69,15 @@ func newWorld(t *testing.T) *world {
 		Halts: []fakeaws.Value{halts(1, "no", ""), halts(5, "an incident", "arn:aws:iam::111122223333:user/kim"), halts(6, "no", "")},
 	})
 	book := ledger.New(w.store)
-	w.writer = writer{
-		Runner: &remediation.Runner{
-			Control: described, Kinds: change.ForIAM(nil), Ledger: book, Topic: w.topic, Account: "111122223333", Region: "us-east-1",
-			Settings: settings.Function{Reports: bucket, Language: settings.English, Halt: settings.HaltParameter},
-			Now:      func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
+	w.Runner = &remediation.Runner{
+		Control: described, Ledger: book, Topic: w.topic,
+		Settings: settings.Function{
+			Account: "111122223333", Reports: bucket, Language: settings.English, Halt: settings.HaltParameter,
 		},
-		controls: controls, users: w.account, switches: w.account, objects: w.account,
+		Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
+	}
+	if w.write, err = Tool.Connect(w.Runner, w.account.Config()); err != nil {
+		t.Fatal(err)
 	}
 	found := time.Date(2026, 10, 3, 3, 0, 0, 0, time.UTC)
 	run, err := book.Begin(t.Context(), ledger.Run{Control: "detach-direct-policy", Key: "event", Mode: "enforce", Happened: found.Add(-42 * time.Second), Holder: "x", Until: found}, found)

@@ -14,7 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control, keysAreStored) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control, keysAreStored) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 

@@ -78,6 +78,6 @@ func init() {
 	i18n.Register("ko", []byte(`{"Scripted finding": "각본의 결과", "Found.": "발견되었습니다."}`))
 }
 
-func TestStories(t *testing.T) {
+func TestScenarios(t *testing.T) {
 	scenario.Run(t, handler.Control{Description: description, New: newScripted})
 }

@@ -67,10 +67,10 @@ type codes struct {
 }
 
 func generic(code string) error {
-	return &smithy.GenericAPIError{Code: code, Message: "a fault of the story"}
+	return &smithy.GenericAPIError{Code: code, Message: "a fault of the scenario"}
 }
 
-var message = aws.String("a fault of the story")
+var message = aws.String("a fault of the scenario")
 
 // services are the errors of each service: those that its model names have a type in the SDK, the
 // others are of all services of its protocol.
