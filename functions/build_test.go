@@ -117,7 +117,7 @@ func TestABuildMakesWhatChangedAndNothingElse(t *testing.T) {
 		{"functions/undo/tool.go", []string{"undo"}},
 		{"functions/undo/bootstrap/main.go", []string{"undo"}},
 		{"functions/detach-direct-policy/plan.go", []string{"detach-direct-policy"}},
-		{"functions/detach-direct-policy/control.json", []string{"detach-direct-policy", "report"}}, // the evidence tells of every control
+		{"functions/detach-direct-policy/control.json", []string{"detach-direct-policy", "report"}}, // the evidence describes every control
 		{"functions/detach-direct-policy/plan_test.go", nil},
 		{"functions/detach-direct-policy/README.md", nil},
 		{"functions/functions.go", ids},
@@ -198,7 +198,7 @@ func TestMakeLooksAtEveryFileThatAFunctionIsMadeOf(t *testing.T) {
 	}
 }
 
-// listed are the packages that a function is made of, as go list tells of them.
+// listed are the packages that a function is made of, as go list lists them.
 func listed(t *testing.T, id string) string {
 	t.Helper()
 	return program(t, ".", "go", "list", "-deps", "-tags", "lambda.norpc", "-json=Dir,Module,GoFiles,EmbedFiles", "./"+id+"/bootstrap")

@@ -74,7 +74,7 @@ func TestReadmeHasTheTableOfControls(t *testing.T) {
 // few is how many event names a cell of the table has room for.
 const few = 4
 
-// fires words what starts a control: the events of its rules by name, or by service where they are
+// fires describes what starts a control: the events of its rules by name, or by service where they are
 // too many, and its sweep.
 func fires(t *testing.T, c control.Control) string {
 	t.Helper()

@@ -18,7 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// quiet is how long the same connection is not told of again: a client that reconnects sends its key
+// quiet is how long the same connection is not notified again: a client that reconnects sends its key
 // each time.
 const quiet = 15 * time.Minute
 
@@ -39,7 +39,7 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, nil
 }
 
-// Plan tells of the connection that the event records, and quarantines the IAM user who made it from
+// Plan alerts on the connection that the event records, and quarantines the IAM user who made it from
 // outside.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	call, ok := e.Detail.(*event.APICall)
@@ -110,7 +110,7 @@ type connection struct {
 	facts    []remediation.Fact
 }
 
-// connected words what the call opened; ok is false for other calls. Parameters are missing from
+// connected describes what the call opened; ok is false for other calls. Parameters are missing from
 // records that are too large, and their spelling and types are CloudTrail's: sSHPublicKey, and the
 // numbers of a tunnel as text.
 //
@@ -188,7 +188,7 @@ func name(who event.Identity) i18n.Message {
 	return who.Describe()
 }
 
-// said words who made the call, at the beginning of a sentence.
+// said describes who made the call, at the beginning of a sentence.
 func said(who event.Identity) i18n.Message {
 	switch who.Kind() {
 	case event.Root:
@@ -213,7 +213,7 @@ func stop(who event.Identity) i18n.Message {
 	}
 }
 
-// facts are the lines that let the reader judge.
+// facts are the lines that let the reader decide.
 func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []remediation.Fact {
 	all := append([]remediation.Fact{{Name: i18n.T("By"), Value: i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe())}}, c.facts...)
 	if strings.HasPrefix(call.Identity.AccessKeyID, "AKIA") {

@@ -31,7 +31,7 @@ const (
 	policyName = arg("policyName")
 )
 
-// evidence is what tells whether a call is worse than it looks.
+// evidence is what says whether a call is worse than it looks.
 type evidence int
 
 const (

@@ -40,10 +40,10 @@ func newPlanner(api readAPI, f settings.Function, sleep func(context.Context, ti
 	return &planner{api: api, settings: f, sleep: sleep}
 }
 
-// quiet is how long the same call by the same caller is not told of again.
+// quiet is how long the same call by the same caller is not notified again.
 const quiet = 15 * time.Minute
 
-// Plan tells of one call that changed something. Calls that were refused changed nothing.
+// Plan alerts on one call that changed something. Calls that were refused changed nothing.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	c, ok := e.Detail.(*event.APICall)
 	if !ok || c.Failed() {
@@ -53,12 +53,12 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if !ok || slices.Contains(ofWarder, c.Source) && !p.owns(c, a) {
 		return nil, nil
 	}
-	verdicts, err := p.verdicts(ctx, c, a)
+	assessments, err := p.assessments(ctx, c, a)
 	if err != nil {
 		return nil, err
 	}
 	var findings []remediation.Finding
-	for _, v := range verdicts {
+	for _, v := range assessments {
 		findings = append(findings, p.finding(c, a, v))
 	}
 	return findings, nil
@@ -78,8 +78,8 @@ func find(c *event.APICall) (act, bool) {
 	return act{}, false
 }
 
-// verdict is what a look at a call adds to what acts says of it. What is empty stays.
-type verdict struct {
+// assessment is what reading the account adds to what acts has about a call. What is empty stays.
+type assessment struct {
 	title    i18n.Message
 	severity control.Severity
 	words    i18n.Message
@@ -88,11 +88,11 @@ type verdict struct {
 }
 
 // empty reports whether the look adds nothing.
-func (v verdict) empty() bool {
+func (v assessment) empty() bool {
 	return v.title.Empty() && v.severity == "" && v.words.Empty() && v.because.Empty() && v.advice.Empty()
 }
 
-// The advice that verdicts do not give themselves.
+// The advice that assessments do not give themselves.
 var (
 	adviseCheck  = i18n.T("Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials.")
 	adviseStop   = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials inactive first, then put this back.")
@@ -100,9 +100,9 @@ var (
 	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder tells or leaves untold. Then deploy Warder again.")
 )
 
-// finding words a call. In CloudFormation's hands what is medium is low, because somebody wrote and
+// finding describes a call. In CloudFormation's hands what is medium is low, because somebody wrote and
 // deployed a template; what is worse stays so.
-func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Finding {
+func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Finding {
 	title, severity := i18n.Or(v.title, a.title), cmp.Or(v.severity, a.severity)
 	user, named := c.User()
 	root := a.subject == "" && !named && c.Identity.Kind() == event.Root

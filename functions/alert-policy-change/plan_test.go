@@ -92,21 +92,21 @@ func TestRulesDeliverWhatActsNameAndNothingElse(t *testing.T) {
 	}
 }
 
-// Even an event that says nothing but who called what is told of, in whole sentences.
+// Even an event that says nothing but who called what is notified, in whole sentences.
 func TestEveryActIsWordedWithoutParameters(t *testing.T) {
 	p := &planner{api: fakeaws.New(fakeaws.State{}), sleep: noSleep}
 	for service, calls := range acts {
 		for name, a := range calls {
 			t.Run(name, func(t *testing.T) {
 				c := &event.APICall{Record: event.Record{Name: name, Source: service}}
-				verdicts, err := p.verdicts(t.Context(), c, a)
+				assessments, err := p.assessments(t.Context(), c, a)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if a.by != byTag && len(verdicts) == 0 {
-					t.Error("nothing is told")
+				if a.by != byTag && len(assessments) == 0 {
+					t.Error("nobody is notified")
 				}
-				for _, v := range append(verdicts, verdict{}) {
+				for _, v := range append(assessments, assessment{}) {
 					f := p.finding(c, a, v)
 					title, text := f.Title.String(), f.Text.String()
 					if title == "" || len(title) > 60 {

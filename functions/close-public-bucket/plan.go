@@ -23,7 +23,7 @@ type readAPI interface {
 
 type planner struct{ api readAPI }
 
-// Plan looks at the public access block of the bucket that Access Analyzer names. The finding is up
+// Plan scans the public access block of the bucket that Access Analyzer names. The finding is up
 // to an hour old: a bucket that is closed meanwhile, or gone, is no finding.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.AccessFinding)
@@ -71,7 +71,7 @@ func what(actions []string) i18n.Message {
 	return i18n.Literal(strings.Join(actions, ", "))
 }
 
-// switches words a public access block for people.
+// switches describes a public access block for people.
 func switches(value string) i18n.Message {
 	if value == "" {
 		return i18n.T("none")

@@ -41,13 +41,13 @@ func newPlanner(api readAPI, f settings.Function) remediation.Planner {
 
 // Plan contains what an event of AWS Health or GuardDuty says is in the hands of others: the access
 // key is made inactive first, then its user is quarantined, because sessions that were made with the
-// key go on without it. What is no user's cannot be contained like this: people are told what to do.
+// key go on without it. What is no user's cannot be contained like this: the notice says what to do.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	r := read(e)
 	if r == nil {
 		return nil, nil
 	}
-	v := &visit{planner: p, report: r, victims: map[string]*victim{}}
+	v := &scan{planner: p, report: r, victims: map[string]*victim{}}
 	for _, s := range r.suspects {
 		// Until it is known whose every key is, there is no saying that a user's are all there.
 		if err := v.find(ctx, s); err != nil {
@@ -69,8 +69,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return v.findings, errors.Join(faults...)
 }
 
-// visit is one look at the account because of a report.
-type visit struct {
+// scan is one inspection of the account because of a report.
+type scan struct {
 	*planner
 	report   *report
 	victims  map[string]*victim // by user
@@ -87,9 +87,9 @@ type victim struct {
 	used []remediation.Fact
 }
 
-// find finds the user whom a suspect is, or tells that there is none. A key says best whose it is:
+// find finds the user whom a suspect is, or reports that there is none. A key says best whose it is:
 // names are used again after a user was deleted.
-func (v *visit) find(ctx context.Context, s suspect) error {
+func (v *scan) find(ctx context.Context, s suspect) error {
 	if s.kind != event.IAMUser || s.user == "" && temporary(s.key) {
 		v.alert(s)
 		return nil
@@ -133,7 +133,7 @@ func unknown(err error) bool {
 	return change.NotFound(err) || errors.As(err, &answer) && answer.ErrorCode() == "AccessDenied"
 }
 
-func (v *visit) victim(user string) *victim {
+func (v *scan) victim(user string) *victim {
 	if v.victims[user] == nil {
 		v.victims[user] = &victim{user: user}
 		v.order = append(v.order, user)
@@ -150,7 +150,7 @@ func lastUse(key string, used *types.AccessKeyLastUsed) remediation.Fact {
 }
 
 // contain makes a user's keys inactive and quarantines the user.
-func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, error) {
+func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, error) {
 	keys, err := v.keys(ctx, w.user)
 	var look quarantine.Inspection
 	if err == nil {
@@ -199,7 +199,7 @@ func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, 
 	if len(hints) == 0 {
 		of = i18n.T("credentials of %s", i18n.T("user %s", w.user))
 	}
-	text := []i18n.Message{v.report.says(of)}
+	text := []i18n.Message{v.report.describe(of)}
 	switch {
 	case len(hints) == 0 && w.gone:
 		text = append(text, i18n.T("The key that it names is gone, and sessions that were made with it may go on."))
@@ -222,9 +222,9 @@ func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, 
 	return []remediation.Finding{f}, nil
 }
 
-// missing tells of a victim whom IAM does not have: deleted a moment ago or, if a key says that it is
+// missing is about a victim whom IAM does not have: deleted a moment ago or, if a key says that it is
 // theirs, maybe no user but the root user.
-func (v *visit) missing(w *victim) {
+func (v *scan) missing(w *victim) {
 	for _, key := range w.keys {
 		v.alert(suspect{kind: event.IAMUser, key: key})
 	}
@@ -233,7 +233,7 @@ func (v *visit) missing(w *victim) {
 	}
 }
 
-func (v *visit) keys(ctx context.Context, user string) ([]types.AccessKeyMetadata, error) {
+func (v *scan) keys(ctx context.Context, user string) ([]types.AccessKeyMetadata, error) {
 	var keys []types.AccessKeyMetadata
 	pages := iam.NewListAccessKeysPaginator(v.api, &iam.ListAccessKeysInput{UserName: &user})
 	for pages.HasMorePages() {
@@ -246,11 +246,11 @@ func (v *visit) keys(ctx context.Context, user string) ([]types.AccessKeyMetadat
 	return keys, nil
 }
 
-// alert tells of credentials that cannot be contained by a change to a user, and what to do instead.
-func (v *visit) alert(s suspect) {
+// alert is about credentials that cannot be contained by a change to a user, and what to do instead.
+func (v *scan) alert(s suspect) {
 	f := remediation.Finding{
 		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical, Fresh: true,
-		Text: v.report.says(s.credentials()), Facts: slices.Clone(v.report.facts),
+		Text: v.report.describe(s.credentials()), Facts: slices.Clone(v.report.facts),
 		Once: remediation.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remediation.Weekly},
 	}
 	if s.key != "" && s.called().String() != "access key "+change.KeyHint(s.key) {

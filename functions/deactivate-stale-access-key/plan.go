@@ -40,12 +40,12 @@ func newPlanner(api readAPI, memory accesskey.Ledger, f settings.Function, sleep
 	p := &planner{api: api, maxAge: accesskey.Days(s.MaxAgeDays), notice: accesskey.Days(f.Days(settings.NoticeDays))}
 	return accesskey.Sweep{
 		API: api, Ledger: memory, Sleep: sleep, Control: "deactivate-stale-access-key",
-		Limit: p.maxAge - p.notice, Judge: p.judge, Deletion: deletion,
+		Limit: p.maxAge - p.notice, Judge: p.assess, Deletion: deletion,
 	}, nil
 }
 
-// judge is a finding for each of a user's active keys that is stale or soon will be.
-func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
+// assess is a finding for each of a user's active keys that is stale or soon will be.
+func (p *planner) assess(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
 	var keys []accesskey.Key
 	for _, k := range all {
 		// Older than the allowed age, not as old: at 90 days to the second a key is not stale.

@@ -21,12 +21,12 @@ func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 		t.Logf("day %d: %d calls, %d to the ledger, %d notices: %v", i+1, day.Sum, day.Ledger, len(day.Notices), day.Calls)
 		limit := 400
 		if i < 7 {
-			limit = 1100 // every user is looked at once in the first week
+			limit = 1100 // every user is scanned once in the first week
 		}
 		if day.Sum >= limit {
 			t.Errorf("day %d: %d calls, want less than %d: %v", i+1, day.Sum, limit, day.Calls)
 		}
-		// On most days nobody is told of anything: then it is so with the ledger, too.
+		// On most days nobody is notified of anything: then it is so with the ledger, too.
 		if i >= 7 && len(day.Notices) == 0 {
 			quiet++
 			if day.Sum+day.Ledger >= limit {

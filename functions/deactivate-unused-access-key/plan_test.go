@@ -23,7 +23,7 @@ func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 		if day.Sum >= limit {
 			t.Errorf("day %d: %d calls, want less than %d: %v", i+1, day.Sum, limit, day.Calls)
 		}
-		// On most days nobody is told of anything: then it is so with the ledger, too.
+		// On most days nobody is notified of anything: then it is so with the ledger, too.
 		if i >= 7 && len(day.Notices) == 0 {
 			quiet++
 			if day.Sum+day.Ledger >= limit {

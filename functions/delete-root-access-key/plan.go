@@ -37,8 +37,13 @@ type parameters struct {
 
 type planner struct {
 	api      readAPI
+<<<<<<< HEAD
 	sessions rootkey.Sessions
 	roots    []string // ARNs of the root users to look at
+=======
+	sessions change.Sessions
+	roots    []string // ARNs of the root users to scan
+>>>>>>> 3c8f11d (functions: the words of the field in code, comments and tests)
 	delete   bool
 	own      string
 }
@@ -87,7 +92,7 @@ func (p *planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedia
 	return nil, nil
 }
 
-// Sweep implements [remediation.Sweeper]: it looks at the root users of the listed accounts.
+// Sweep implements [remediation.Sweeper]: it scans the root users of the listed accounts.
 func (p *planner) Sweep(ctx context.Context, _ event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
 	var findings []remediation.Finding
 	var faults []error
@@ -148,7 +153,7 @@ func steps(own string) i18n.Message {
 		`If that is so already, the accounts are no members of the organization, or a policy of it denies sts:AssumeRoot.`, own)
 }
 
-// refused is the finding that accounts could not be looked at.
+// refused is the finding that accounts could not be scanned.
 func (p *planner) refused(codes map[string]string) remediation.Finding {
 	f := remediation.Finding{
 		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be looked at"), Severity: control.Medium,
@@ -165,11 +170,11 @@ func (p *planner) refused(codes map[string]string) remediation.Finding {
 	return f
 }
 
-// unseen returns an error if something that was told of and is not settled could not be looked at: a
-// sweep that does not see it must not take it for put right.
+// unseen returns an error if something that was notified and is not settled could not be scanned: a
+// sweep that does not see it must not take it for remediated.
 func unseen(open []ledger.Case, refused map[string]string) error {
-	told := slices.SortedFunc(slices.Values(open), func(a, b ledger.Case) int { return cmp.Compare(a.Key, b.Key) })
-	for _, c := range told {
+	notified := slices.SortedFunc(slices.Values(open), func(a, b ledger.Case) int { return cmp.Compare(a.Key, b.Key) })
+	for _, c := range notified {
 		if code := refused[c.Subject]; code != "" {
 			return fmt.Errorf("look at %s, whose key is to be deleted: refused: %s", c.Subject, code)
 		}

@@ -29,8 +29,8 @@ func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	for i, day := range scenario.Sweeps(t, Control, begin, 3, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) }) {
 		t.Logf("day %d: %d calls, %d to the ledger, %d notices: %v", i+1, day.Sum, day.Ledger, len(day.Notices), day.Calls)
-		if told := len(day.Notices); (i == 0) != (told == 50) {
-			t.Errorf("day %d: %d notices; fifty owners are to be told on the first day", i+1, told)
+		if notified := len(day.Notices); (i == 0) != (notified == 50) {
+			t.Errorf("day %d: %d notices; fifty owners are to be notified on the first day", i+1, notified)
 		}
 		if day.Sum >= 400 || i > 0 && day.Sum+day.Ledger >= 400 {
 			t.Errorf("day %d: %d calls and %d to the ledger, want less than 400", i+1, day.Sum, day.Ledger)

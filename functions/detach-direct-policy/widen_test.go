@@ -228,10 +228,10 @@ func remedied(t *testing.T, state fakeaws.State, policyGroups map[string]string)
 		t.Fatal(err)
 	}
 	a := fakeaws.New(state)
-	told := settings.Function{Mode: control.Enforce, Parameters: parameters, BlastRadius: 1000, HoldDays: 7}
+	function := settings.Function{Mode: control.Enforce, Parameters: parameters, BlastRadius: 1000, HoldDays: 7}
 	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	runner := &remediation.Runner{
-		Control: described, Settings: told, Ledger: ledger.New(&ledger.Memory{}), Topic: unheard{},
+		Control: described, Settings: function, Ledger: ledger.New(&ledger.Memory{}), Topic: unheard{},
 		Now:   func() time.Time { return now },
 		Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
 	}

@@ -43,19 +43,19 @@ const (
 	quarantine = "arn:aws:iam::" + number + ":policy/warder/warder-outside-quarantine"
 )
 
-// world is an account with Warder at work in it: calls become events, events start runners.
-type world struct {
+// fixture is an account with Warder at work in it: calls become events, events start runners.
+type fixture struct {
 	*fakeaws.Account
-	store   *ledger.Memory
-	ledger  *ledger.Ledger
-	clock   time.Time
-	mode    control.Mode
-	halt    string
-	set     settings.Function
-	log     bytes.Buffer
-	told    []notice.Message
-	queue   []sqstypes.Message
-	handles int
+	store    *ledger.Memory
+	ledger   *ledger.Ledger
+	clock    time.Time
+	mode     control.Mode
+	halt     string
+	set      settings.Function
+	log      bytes.Buffer
+	notified []notice.Message
+	queue    []sqstypes.Message
+	handles  int
 	// trail says that calls are recorded; deaf are the ids of controls that nothing starts; noQueue says
 	// that no event reaches the queue.
 	trail   bool
@@ -66,8 +66,8 @@ type world struct {
 	later []func()
 }
 
-func newWorld() *world {
-	w := &world{
+func newFixture() *fixture {
+	w := &fixture{
 		Account: fakeaws.New(fakeaws.State{
 			Users:    map[string]*fakeaws.User{"alice": {Path: "/", Tags: map[string]string{"owner": "alice@example.com"}, Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}},
 			Policies: map[string]fakeaws.Document{policy: drill.Document},
@@ -96,9 +96,9 @@ func newWorld() *world {
 	return w
 }
 
-func (w *world) now() time.Time { return w.clock }
+func (w *fixture) now() time.Time { return w.clock }
 
-func (w *world) pass(_ context.Context, d time.Duration) {
+func (w *fixture) pass(_ context.Context, d time.Duration) {
 	w.clock = w.clock.Add(d)
 	later := w.later
 	w.later = nil
@@ -107,15 +107,15 @@ func (w *world) pass(_ context.Context, d time.Duration) {
 	}
 }
 
-func (w *world) drill(ctx context.Context) (drill.Answer, error) {
-	return (&stage{
+func (w *fixture) drill(ctx context.Context) (drill.Answer, error) {
+	return (&driller{
 		iam: w, bus: w, queue: w, ledger: w.ledger, settings: w.set, policy: policy, partition: "aws", region: "us-east-1",
 		now: w.now, sleep: w.pass, log: slog.New(slog.NewJSONHandler(&w.log, nil)),
 	}).Drill(ctx, drill.Request{By: "Kim <kim@example.com>"})
 }
 
-// AttachUserPolicy attaches, and CloudTrail tells of it two minutes later.
-func (w *world) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
+// AttachUserPolicy attaches, and CloudTrail reports it two minutes later.
+func (w *fixture) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
 	out, err := w.Account.AttachUserPolicy(ctx, in)
 	if err != nil || !w.trail {
 		return out, err
@@ -129,7 +129,7 @@ func (w *world) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyIn
 }
 
 // PutEvents puts events on the bus, which delivers them half a second later.
-func (w *world) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+func (w *fixture) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
 	if err := w.asked("events:PutEvents", false); err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (w *world) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ .
 	return out, w.asked("events:PutEvents", true)
 }
 
-func (w *world) asked(operation string, after bool) error {
+func (w *fixture) asked(operation string, after bool) error {
 	if w.fault == nil {
 		return nil
 	}
@@ -154,7 +154,7 @@ func (w *world) asked(operation string, after bool) error {
 }
 
 // send delivers an event: to the drill's queue, and a second later to the controls.
-func (w *world) send(source, kind, id, stamp string, detail json.RawMessage, after time.Duration) {
+func (w *fixture) send(source, kind, id, stamp string, detail json.RawMessage, after time.Duration) {
 	raw, err := json.Marshal(map[string]any{
 		"version": "0", "id": id, "source": source, "detail-type": kind, "account": number, "region": "us-east-1", "time": stamp, "resources": []string{}, "detail": detail,
 	})
@@ -188,7 +188,7 @@ func (w *world) send(source, kind, id, stamp string, detail json.RawMessage, aft
 }
 
 // started hands an event to the controls that it starts.
-func (w *world) started(raw []byte) {
+func (w *fixture) started(raw []byte) {
 	e, err := event.Decode(raw)
 	if err != nil {
 		panic(err)
@@ -239,7 +239,7 @@ func (w *world) started(raw []byte) {
 // slow is the account for the controls: a change takes a while.
 type slow struct {
 	*fakeaws.Account
-	w *world
+	w *fixture
 }
 
 func (s slow) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
@@ -259,19 +259,19 @@ func (p planner) Plan(context.Context, event.Event, time.Time) ([]remediation.Fi
 }
 
 // Check implements [remediation.Guard].
-func (w *world) Check(context.Context) (i18n.Message, time.Time, error) {
+func (w *fixture) Check(context.Context) (i18n.Message, time.Time, error) {
 	return i18n.Literal(w.halt), time.Time{}, nil
 }
 
 // Publish implements [remediation.Publisher].
-func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
-	w.told = append(w.told, m)
+func (w *fixture) Publish(_ context.Context, m notice.Message) (string, error) {
+	w.notified = append(w.notified, m)
 	w.clock = w.clock.Add(300 * time.Millisecond)
 	return "m", nil
 }
 
 // ReceiveMessage waits a second for what arrives.
-func (w *world) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+func (w *fixture) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
 	if err := w.asked("sqs:ReceiveMessage", false); err != nil {
 		return nil, err
 	}
@@ -282,7 +282,7 @@ func (w *world) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput,
 }
 
 // DeleteMessage deletes what was received.
-func (w *world) DeleteMessage(_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error) {
+func (w *fixture) DeleteMessage(_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error) {
 	if err := w.asked("sqs:DeleteMessage", false); err != nil {
 		return nil, err
 	}
@@ -308,61 +308,61 @@ func words(a drill.Answer) []string {
 }
 
 // asBefore checks that nothing is left of a drill, and that nobody else was touched.
-func asBefore(t *testing.T, w *world) {
+func asBefore(t *testing.T, w *fixture) {
 	t.Helper()
-	if diff := cmp.Diff(newWorld().State(), w.State(), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(newFixture().State(), w.State(), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("the account is not as before (-before +after):\n%s", diff)
 	}
 }
 
 func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		world func(w *world)
-		want  []string
+		name    string
+		fixture func(w *fixture)
+		want    []string
 	}{
-		{"in enforce", func(*world) {}, []string{
+		{"in enforce", func(*fixture) {}, []string{
 			"passed",
 			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.5, change 0.2, notice 0.3",
 		}},
-		{"in observe", func(w *world) { w.mode = control.Observe }, []string{
+		{"in observe", func(w *fixture) { w.mode = control.Observe }, []string{
 			"passed",
 			"direct policy: passed, would change, event 0.0, rule 120.0, function 1.0, change 0.0, notice 0.3",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: passed, would change, event 0.0, rule 0.5, function 1.5, change 0.0, notice 0.3",
 		}},
-		{"halted", func(w *world) { w.halt = "Warder is halted (/warder/halt): incident 42" }, []string{
+		{"halted", func(w *fixture) { w.halt = "Warder is halted (/warder/halt): incident 42" }, []string{
 			"held",
 			"direct policy: held, held, event 0.0, rule 120.0, function 1.0, change 0.0, notice 0.3",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: held, held, event 0.0, rule 0.5, function 1.5, change 0.0, notice 0.3",
 		}},
-		{"without networks", func(w *world) { w.set.AllowedNetworks = nil }, []string{
+		{"without networks", func(w *fixture) { w.set.AllowedNetworks = nil }, []string{
 			"passed",
 			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: skipped, ",
 		}},
-		{"with all controls off", func(w *world) {
+		{"with all controls off", func(w *fixture) {
 			for i := range w.set.Drilled {
 				w.set.Drilled[i].Off = true
 			}
 		}, []string{"skipped", "direct policy: skipped, ", "old access key: skipped, ", "outside sign-in: skipped, "}},
-		{"without a trail", func(w *world) { w.trail = false }, []string{
+		{"without a trail", func(w *fixture) { w.trail = false }, []string{
 			"failed",
 			"direct policy: failed, , no event, no rule, no function, no change, no notice",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.5, change 0.2, notice 0.3",
 		}},
-		{"with a rule that starts nothing", func(w *world) { w.deaf = []string{"deactivate-stale-access-key", "quarantine-outside-login"} }, []string{
+		{"with a rule that starts nothing", func(w *fixture) { w.deaf = []string{"deactivate-stale-access-key", "quarantine-outside-login"} }, []string{
 			"failed",
 			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
 			"old access key: failed, , event 0.0, rule 0.5, no function",
 			"outside sign-in: failed, , event 0.0, rule 0.5, no function, no change, no notice",
 		}},
-		{"without its queue", func(w *world) { w.noQueue = true }, []string{
+		{"without its queue", func(w *fixture) { w.noQueue = true }, []string{
 			"failed",
 			"direct policy: failed, changed, no event, no rule, function 121.0, change 0.2, notice 0.3",
 			"old access key: failed, looked, nothing to do, no event, no rule, function 2.0",
@@ -370,8 +370,8 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := newWorld()
-			tc.world(w)
+			w := newFixture()
+			tc.fixture(w)
 			begin := w.clock
 			answer, err := w.drill(t.Context())
 			if err != nil {
@@ -389,9 +389,9 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 			if (answer.Outcome == drill.Passed) != (answer.Reason == "") {
 				t.Errorf("reason %q of %s", answer.Reason, answer.Outcome)
 			}
-			for _, m := range w.told {
+			for _, m := range w.notified {
 				if m.Drill != answer.ID || !strings.HasPrefix(m.Title, "Drill: ") || m.Owner != "kim@example.com" {
-					t.Errorf("told %s %q: %s", m.Owner, m.Drill, m.Title)
+					t.Errorf("notified %s %q: %s", m.Owner, m.Drill, m.Title)
 				}
 			}
 			asBefore(t, w)
@@ -437,7 +437,7 @@ func TestPermissionsAreTheOperationsOfTheDrill(t *testing.T) {
 }
 
 // drillUsers are the users of drills that are there.
-func drillUsers(w *world) (names []string) {
+func drillUsers(w *fixture) (names []string) {
 	for name, user := range w.State().Users {
 		if user.Path == drill.Path {
 			names = append(names, name)
@@ -453,7 +453,7 @@ func TestWhateverGoesWrongNothingIsLeftUnsaid(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for _, cut := range []bool{false, true} {
 			for n := 1; ; n++ {
-				w := newWorld()
+				w := newFixture()
 				count, reached, now, failed := 0, false, false, ""
 				w.fault = func(operation string, took bool) error {
 					if now {
@@ -500,7 +500,7 @@ func TestWhateverGoesWrongNothingIsLeftUnsaid(t *testing.T) {
 }
 
 func TestADrillThatWasCutOffIsWaitedForAndCleanedUp(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	calls := 0
 	w.fault = func(string, bool) error {
 		if calls++; calls > 30 {
@@ -528,7 +528,7 @@ func TestADrillThatWasCutOffIsWaitedForAndCleanedUp(t *testing.T) {
 }
 
 func TestTwoDrillsAtATimeAreNot(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	other := ledger.Drill{ID: "other", User: "warder-drill-other", By: "lee", At: w.clock, Until: w.clock.Add(lease)}
 	var goOn func()
 	goOn = func() { // it says again and again that it goes on
@@ -551,7 +551,7 @@ func TestTwoDrillsAtATimeAreNot(t *testing.T) {
 
 // A drill that was believed to be cut off, and was only slow, leaves the one that took its place alone.
 func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	other := "warder-drill-other"
 	w.later = append(w.later, func() {
 		all, err := w.ledger.Drills(t.Context())
@@ -574,7 +574,7 @@ func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
 }
 
 func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{
 		"warder-drill-untagged": {Path: drill.Path, Attached: []string{policy}},
 		"someone":               {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}},
@@ -603,9 +603,9 @@ func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 }
 
 func TestARequestThatIsNotUnderstoodMakesNothing(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	for _, q := range []drill.Request{{}, {By: " "}, {By: "kim", Minutes: 14}, {By: "kim", Minutes: -1}} {
-		if _, err := (&stage{iam: w, ledger: w.ledger, now: w.now}).Drill(t.Context(), q); err == nil || !strings.Contains(err.Error(), "understood is") {
+		if _, err := (&driller{iam: w, ledger: w.ledger, now: w.now}).Drill(t.Context(), q); err == nil || !strings.Contains(err.Error(), "understood is") {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
@@ -615,7 +615,7 @@ func TestARequestThatIsNotUnderstoodMakesNothing(t *testing.T) {
 }
 
 func TestADrillEndsWellBeforeItsFunctionIsEnded(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	w.trail = false
 	// The wall clock of the context is the test's own: far enough away never to come.
 	end := w.clock.Add(3 * time.Minute)
@@ -653,7 +653,7 @@ func TestTheSignInComesFromWhereNobodyIsAllowedToComeFrom(t *testing.T) {
 		for _, network := range tc.networks {
 			s.AllowedNetworks = append(s.AllowedNetworks, netip.MustParsePrefix(network))
 		}
-		sc := (&play{stage: &stage{settings: s}}).scene(settings.Drilled{Scenario: control.OutsideSignIn})
+		sc := (&play{driller: &driller{settings: s}}).scene(settings.Drilled{Scenario: control.OutsideSignIn})
 		if tc.from == "" && (sc.skip == "" || !sc.done) || tc.from != "" && sc.from.String() != tc.from {
 			t.Errorf("%v: from %s, skipped %q", tc.networks, sc.from, sc.skip)
 		}

@@ -37,7 +37,7 @@ func FuzzArrived(f *testing.F) {
 			return &scene{Drilled: settings.Drilled{Scenario: scenario}, called: now, key: key}
 		}
 		p := &play{
-			stage: &stage{policy: policy, now: func() time.Time { return now }}, drill: ledger.Drill{ID: "abcdefghij", User: user},
+			driller: &driller{policy: policy, now: func() time.Time { return now }}, drill: ledger.Drill{ID: "abcdefghij", User: user},
 			scenes: []*scene{watched(control.DirectPolicy, ""), watched(control.OldKey, "warder.drill:mine"), watched(control.OutsideSignIn, "warder.drill:mine-too")},
 		}
 		p.arrived(sqstypes.Message{Body: aws.String(body), Attributes: map[string]string{"SentTimestamp": stamp}})

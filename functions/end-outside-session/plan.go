@@ -49,11 +49,11 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	return &planner{api: api, allowed: f.AllowedNetworks, key: key, value: value}, nil
 }
 
-// quiet is how long sessions of the same person from the same place are not told of again where they
-// are told only.
+// quiet is how long sessions of the same person from the same place are not notified again where they
+// are notified only.
 const quiet = 15 * time.Minute
 
-// Plan judges the session that the event says was started or resumed.
+// Plan assesses the session that the event says was started or resumed.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.APICall)
 	if !ok || d.Source != "ssm.amazonaws.com" || d.Name != "StartSession" && d.Name != "ResumeSession" || d.Failed() {
@@ -67,7 +67,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	outside := s.origin.Place == network.Outside
 	// The record of a resumed session does not say where it is.
 	if outside || s.target == "" {
-		if err := p.look(ctx, &s); err != nil {
+		if err := p.locate(ctx, &s); err != nil {
 			return nil, err
 		}
 	}
@@ -77,7 +77,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			return nil, err
 		}
 		if s.closed && !s.active {
-			if err := p.look(ctx, &s); err != nil {
+			if err := p.locate(ctx, &s); err != nil {
 				return nil, err
 			}
 		}
@@ -85,8 +85,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return s.findings(len(p.allowed) > 0), nil
 }
 
-// look finds out whether the session is still there, and where it is.
-func (p *planner) look(ctx context.Context, s *session) error {
+// locate finds out whether the session is still there, and where it is.
+func (p *planner) locate(ctx context.Context, s *session) error {
 	if s.id == "" {
 		return nil
 	}
@@ -132,7 +132,7 @@ type session struct {
 	closed bool // the target is closed to sessions
 }
 
-// findings are what is to be said and done about the session. listed tells whether any network is.
+// findings are what is to be said and done about the session. listed says whether any network is.
 func (s session) findings(listed bool) []remediation.Finding {
 	who := s.Identity.Name()
 	machine := i18n.Or(i18n.Literal(s.target), i18n.T("a machine that is not recorded"))

@@ -54,13 +54,13 @@ func FuzzEvent(f *testing.F) {
 	f.Add([]byte(`{"Records":[{"Sns":{"Message":"x"}},{"Sns":null}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		w := newWorld()
+		w := newFixture()
 		a, err := w.poster(t, token).post(w.as(t, "i"), raw)
 		if err == nil && (a.Posted+a.Doubled == 0 || a.Outcome == "") {
 			t.Fatalf("%q: %+v", raw, a)
 		}
-		if len(w.channel.told()) != a.Posted {
-			t.Fatalf("%q: %d posted, %+v", raw, len(w.channel.told()), a)
+		if len(w.channel.lines()) != a.Posted {
+			t.Fatalf("%q: %d posted, %+v", raw, len(w.channel.lines()), a)
 		}
 	})
 }

@@ -56,8 +56,8 @@ func (c *channel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"ok":true,"ts":"%d.0"}`, len(c.posted))
 }
 
-// told is what was posted, a line a message: the thread, and the text of the notification.
-func (c *channel) told() []string {
+// notified is what was posted, a line a message: the thread, and the text of the notification.
+func (c *channel) lines() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []string
@@ -89,31 +89,31 @@ func (c *clock) Sleep(_ context.Context, d time.Duration) {
 	c.mu.Unlock()
 }
 
-// world is a channel, a ledger and a clock that posters share.
-type world struct {
+// fixture is a channel, a ledger and a clock that posters share.
+type fixture struct {
 	channel channel
 	store   ledger.Memory
 	clock   clock
 	slack   http.Handler // the channel, or what a test puts in its place
 }
 
-// newWorld has a clock that is ahead of the machine's, so that no deadline by it passes while the machine
+// newFixture has a clock that is ahead of the machine's, so that no deadline by it passes while the machine
 // is busy.
-func newWorld() *world {
-	w := &world{clock: clock{now: time.Now().Add(time.Hour)}}
+func newFixture() *fixture {
+	w := &fixture{clock: clock{now: time.Now().Add(time.Hour)}}
 	w.slack = &w.channel
 	return w
 }
 
 // RoundTrip implements [http.RoundTripper]: every request is Slack's.
-func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *fixture) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := httptest.NewRecorder()
 	w.slack.ServeHTTP(answer, r)
 	return answer.Result(), nil
 }
 
 // poster is one more instance of the function.
-func (w *world) poster(t *testing.T, secret string) *poster {
+func (w *fixture) poster(t *testing.T, secret string) *poster {
 	t.Helper()
 	p := &poster{Ledger: ledger.New(&w.store), Language: settings.English, Now: w.clock.Now, Sleep: w.clock.Sleep}
 	p.Client = &slack.Client{
@@ -123,8 +123,8 @@ func (w *world) poster(t *testing.T, secret string) *poster {
 	return p
 }
 
-// as is the context of an invocation with 15 minutes of the world's clock.
-func (w *world) as(t *testing.T, id string) context.Context {
+// as is the context of an invocation with 15 minutes of the fixture's clock.
+func (w *fixture) as(t *testing.T, id string) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithDeadline(t.Context(), w.clock.Now().Add(15*time.Minute))
 	t.Cleanup(cancel)
@@ -164,7 +164,7 @@ func message(id, thread string, kind notice.Kind) notice.Message {
 }
 
 func TestOneIncidentIsOneThread(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	p := w.poster(t, token)
 	elsewhere := message("n5", "t1", notice.Alert)
 	elsewhere.Account = "444455556666"
@@ -193,21 +193,21 @@ func TestOneIncidentIsOneThread(t *testing.T) {
 		"9.0 ✅ OK · warder-failed. D.",
 		"9.0 🚨 ALARM · warder-failed. D. (and in the channel)",
 	}
-	if diff := cmp.Diff(want, w.channel.told()); diff != "" {
+	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func TestTheSameNoticeIsPostedOnce(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	for i, want := range []answer{{"posted", 1, 0}, {"nothing", 0, 1}, {"nothing", 0, 1}} {
 		id := fmt.Sprint("m", i)
 		if a, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message("n1", "t1", notice.Alert))); err != nil || a != want {
 			t.Errorf("delivery %d: %+v, %v", i, a, err)
 		}
 	}
-	if told := w.channel.told(); len(told) != 1 {
-		t.Errorf("posted %q", told)
+	if posted := w.channel.lines(); len(posted) != 1 {
+		t.Errorf("posted %q", posted)
 	}
 }
 
@@ -215,7 +215,7 @@ func TestTheSameNoticeIsPostedOnce(t *testing.T) {
 func TestManyInvocationsAtOnce(t *testing.T) { synctest.Test(t, manyAtOnce) }
 
 func manyAtOnce(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	sleep := func(_ context.Context, d time.Duration) { time.Sleep(d) }
 	const notices, twice = 10, 2
 	var invocations sync.WaitGroup
@@ -244,20 +244,20 @@ func manyAtOnce(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 	roots := 0
-	for _, line := range w.channel.told() {
+	for _, line := range w.channel.lines() {
 		if strings.HasPrefix(line, "🟠") {
 			roots++
 		}
 	}
-	if len(w.channel.told()) != notices || roots != 2 {
-		t.Errorf("%d messages in %d threads: %q", len(w.channel.told()), roots, w.channel.told())
+	if len(w.channel.lines()) != notices || roots != 2 {
+		t.Errorf("%d messages in %d threads: %q", len(w.channel.lines()), roots, w.channel.lines())
 	}
 }
 
 // The slots are given away by the ledger: whoever posts them, and however many at once, the messages of
 // a channel are a second apart.
 func TestTheRateLimitIsKept(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	start := w.clock.Now()
 	for i := range 5 {
 		id := fmt.Sprint("m", i)
@@ -279,13 +279,13 @@ func TestTheRateLimitIsKept(t *testing.T) {
 	if _, err := p.post(ctx, sns(t, "late", message("late", "late", notice.Alert))); !errors.Is(err, errTime) {
 		t.Errorf("a slot after the end of the invocation: %v", err)
 	}
-	if told := w.channel.told(); len(told) != 5 {
-		t.Errorf("posted %q", told)
+	if posted := w.channel.lines(); len(posted) != 5 {
+		t.Errorf("posted %q", posted)
 	}
 }
 
 func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	w.channel.refuse = func(url.Values) string { return "not_in_channel" }
 	_, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)))
 	if err == nil || !strings.Contains(err.Error(), "notice n1: post to Slack: not_in_channel: invite the app") {
@@ -297,16 +297,16 @@ func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
 			t.Errorf("%s after the app was invited: %+v, %v", m, a, err)
 		}
 	}
-	if diff := cmp.Diff([]string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}, w.channel.told()); diff != "" {
+	if diff := cmp.Diff([]string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 // An invocation that ends between posting and recording it leaves the question open.
 func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	crash := errors.New("crash")
-	posted := func() int { return len(w.channel.told()) }
+	posted := func() int { return len(w.channel.lines()) }
 	w.store.Fault = func(operation string, after bool) error {
 		if posted() == 1 {
 			return crash
@@ -333,7 +333,7 @@ func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
 }
 
 func TestAThreadWhoseRootWasDeletedBeginsAnew(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	for i, m := range []string{"n1", "n2", "n3"} {
 		if i == 1 {
 			w.channel.refuse = func(form url.Values) string {
@@ -348,13 +348,13 @@ func TestAThreadWhoseRootWasDeletedBeginsAnew(t *testing.T) {
 		}
 	}
 	want := []string{"🟠 HIGH · Alert: T n1. Found.", "🟠 HIGH · Alert: T n2. Found.", "2.0 🟠 HIGH · Alert: T n3. Found."}
-	if diff := cmp.Diff(want, w.channel.told()); diff != "" {
+	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func TestAWebhookHasNoThreads(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	w.slack = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		var m struct{ Text, Thread_ts string }
 		if err := json.NewDecoder(r.Body).Decode(&m); err != nil || m.Thread_ts != "" {
@@ -371,13 +371,13 @@ func TestAWebhookHasNoThreads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if told := w.channel.told(); len(told) != 2 {
-		t.Errorf("posted %q", told)
+	if posted := w.channel.lines(); len(posted) != 2 {
+		t.Errorf("posted %q", posted)
 	}
 }
 
 func TestWhatIsNoEventOfSNSIsRefused(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	for _, raw := range []string{`{}`, `[]`, `null`, `"text"`, `{"Records":[]}`, `{"action":"x"}`} {
 		if _, err := w.poster(t, token).post(w.as(t, "a"), json.RawMessage(raw)); err == nil || !strings.Contains(err.Error(), "publish a message to the topic") {
 			t.Errorf("%s: %v", raw, err)
@@ -386,14 +386,14 @@ func TestWhatIsNoEventOfSNSIsRefused(t *testing.T) {
 }
 
 func TestALedgerThatIsDownIsAnErrorAndNothingIsPosted(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	down := errors.New("down")
 	w.store.Fault = func(string, bool) error { return down }
 	if _, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, down) {
 		t.Errorf("err = %v", err)
 	}
-	if told := w.channel.told(); len(told) != 0 {
-		t.Errorf("posted %q", told)
+	if posted := w.channel.lines(); len(posted) != 0 {
+		t.Errorf("posted %q", posted)
 	}
 }
 
@@ -460,7 +460,7 @@ func TestTheSecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
 
 // The runbook counts what a message costs.
 func TestCallsOfTheLedger(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	for _, tc := range []struct {
 		name, id string
 		want     int

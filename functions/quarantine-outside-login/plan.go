@@ -33,7 +33,7 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 
 // Plan quarantines the IAM user who signed in from outside. It acts on nobody else: what the root
 // user, roles and users of IAM Identity Center do cannot be stopped by a policy on a user, and
-// alert-console-login tells of all of them. Nor does it act where there is no saying what is outside:
+// alert-console-login alerts on all of them. Nor does it act where there is no saying what is outside:
 // no network is listed, the record has no address, or it came through somebody else's VPC.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	s, ok := e.Detail.(*event.SignIn)

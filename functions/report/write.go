@@ -48,8 +48,8 @@ type answer struct {
 	Console string `json:"console"`
 	// Text sums the report up in three lines.
 	Text string `json:"text"`
-	// Outcome is told if people were told of it now, else skipped with the reason: of the same report
-	// they are told once.
+	// Outcome is notified if people were notified of it now, else skipped with the reason: of the same report
+	// they are notified once.
 	Outcome remediation.Outcome          `json:"outcome"`
 	Reason  string                       `json:"reason"`
 	Notices []remediation.ReportedNotice `json:"notices"`
@@ -93,8 +93,8 @@ func (q request) period(now time.Time) (report.Period, error) {
 	return report.LastMonth(now), nil
 }
 
-// write writes the report that the request asks for, and tells where it is. The same request again
-// writes it anew under the same names, of which the bucket keeps every version, and tells nobody.
+// write writes the report that the request asks for, and says where it is. The same request again
+// writes it anew under the same names, of which the bucket keeps every version, and notifies nobody.
 func (w writer) write(ctx context.Context, q request) (answer, error) {
 	now := w.Now()
 	period, err := q.period(now)
@@ -138,7 +138,7 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 	}
 	text := summary(r)
 	a.Text = text.In(string(language))
-	return a, w.tell(ctx, r, &a, text, now)
+	return a, w.notify(ctx, r, &a, text, now)
 }
 
 // source reads what a report is made of.
@@ -189,13 +189,13 @@ func summary(r report.Report) i18n.Message {
 	)
 }
 
-// tell tells where the report is, once: of a period that was not over it is told again when it is.
+// notify says where the report is, once: of a period that was not over it is notified again when it is.
 //
 // The link leads to the S3 console, where the reader signs in and CloudTrail can see who read what. A
 // presigned URL would be a key to the evidence for whoever the message is forwarded to, and would not
 // last: signed with a role's credentials it ends with them
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html).
-func (w writer) tell(ctx context.Context, r report.Report, a *answer, text i18n.Message, now time.Time) error {
+func (w writer) notify(ctx context.Context, r report.Report, a *answer, text i18n.Message, now time.Time) error {
 	title := i18n.T("Evidence of %s", r.String())
 	if !r.Over() {
 		title = i18n.T("Evidence of %s, preliminary", r.String())

@@ -39,8 +39,8 @@ func (p *topic) Publish(_ context.Context, m notice.Message) (string, error) {
 	return "message", nil
 }
 
-// world is what the function writes about and to.
-type world struct {
+// fixture is what the function writes about and to.
+type fixture struct {
 	account *fakeaws.Account
 	store   *ledger.Memory
 	topic   *topic
@@ -49,7 +49,7 @@ type world struct {
 	write func(context.Context, request) (answer, error)
 }
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	described, err := control.Parse("report/control.json", description)
 	if err != nil {
@@ -58,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	halts := func(day int, value, by string) fakeaws.Value {
 		return fakeaws.Value{Value: value, At: time.Date(2026, 10, day, 9, 0, 0, 0, time.UTC), By: by}
 	}
-	w := &world{store: &ledger.Memory{}, topic: &topic{}, now: time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)}
+	w := &fixture{store: &ledger.Memory{}, topic: &topic{}, now: time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)}
 	w.account = fakeaws.New(fakeaws.State{
 		Buckets: map[string]*fakeaws.Bucket{bucket: {Region: "us-east-1"}},
 		Users: map[string]*fakeaws.User{
@@ -97,10 +97,10 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func keys(w *world) []string { return slices.Sorted(maps.Keys(w.account.Objects(bucket))) }
+func keys(w *fixture) []string { return slices.Sorted(maps.Keys(w.account.Objects(bucket))) }
 
 func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	a, err := w.write(t.Context(), request{})
 	if err != nil {
 		t.Fatal(err)
@@ -143,11 +143,11 @@ func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
 }
 
 func TestTheSameReportIsToldOfOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for i, tc := range []struct {
-		name string
-		now  time.Time
-		told bool
+		name     string
+		now      time.Time
+		notified bool
 	}{
 		{"while the month goes on", time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC), true},
 		{"again while it goes on", time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC), false},
@@ -159,8 +159,8 @@ func TestTheSameReportIsToldOfOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if told := a.Outcome == remediation.Notified; told != tc.told || told != (len(a.Notices) == 1) || told != (a.Reason == "") {
-			t.Errorf("%d %s: %+v, want told %t", i, tc.name, a, tc.told)
+		if notified := a.Outcome == remediation.Notified; notified != tc.notified || notified != (len(a.Notices) == 1) || notified != (a.Reason == "") {
+			t.Errorf("%d %s: %+v, want notified %t", i, tc.name, a, tc.notified)
 		}
 	}
 	if diff := cmp.Diff([]string{"111122223333/2026-10.en.csv", "111122223333/2026-10.en.html"}, keys(w)); diff != "" {
@@ -172,10 +172,10 @@ func TestTheSameReportIsToldOfOnce(t *testing.T) {
 }
 
 func TestANoticeThatFailsIsSentByTheRetry(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.topic.fault = errors.New("throttled")
 	if _, err := w.write(t.Context(), request{}); err == nil {
-		t.Fatal("no error although nobody could be told")
+		t.Fatal("no error although nobody could be notified")
 	}
 	w.topic.fault = nil
 	if a, err := w.write(t.Context(), request{}); err != nil || a.Outcome != remediation.Notified {
@@ -197,7 +197,7 @@ func TestAPeriodAndALanguageCanBeAskedFor(t *testing.T) {
 		{request{From: "2026-10-02", To: "2026-10-02"}, "111122223333/2026-10-02--2026-10-02.en.html"},
 		{request{From: "2025-11-01", To: "2026-11-01"}, "111122223333/2025-11-01--2026-11-01.en.html"},
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		a, err := w.write(t.Context(), tc.q)
 		if err != nil || a.HTML != tc.html {
 			t.Errorf("%+v: %q, want %q (%v)", tc.q, a.HTML, tc.html, err)
@@ -213,13 +213,13 @@ func TestWhatIsNotUnderstoodIsRefusedWithWhatIs(t *testing.T) {
 		{Month: "October"}, {Month: "2026-13"}, {Month: "2026-10", From: "2026-10-01", To: "2026-10-02"}, {From: "2026-10-01"}, {To: "2026-10-01"},
 		{From: "2026-10-02", To: "2026-10-01"}, {From: "2024-01-01", To: "2026-10-01"}, {Language: "fr"}, {Month: "2026-12"}, {From: "1.10.2026", To: "2026-10-02"},
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		_, err := w.write(t.Context(), q)
 		if err == nil || !strings.Contains(err.Error(), forms) {
 			t.Errorf("%+v: %v", q, err)
 		}
 		if len(keys(w))+len(w.topic.sent) > 0 {
-			t.Errorf("%+v: something was written or told", q)
+			t.Errorf("%+v: something was written or notified", q)
 		}
 	}
 }
@@ -228,7 +228,7 @@ func TestWhatIsNotUnderstoodIsRefusedWithWhatIs(t *testing.T) {
 func TestWhatCannotBeReadOrWrittenIsAnErrorAndNobodyIsTold(t *testing.T) {
 	for _, operation := range []string{"iam:GetAccountAuthorizationDetails", "ssm:GetParameterHistory", "s3:PutObject", "dynamodb:Scan"} {
 		t.Run(operation, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			refuse := func(asked string, _ bool) error {
 				if asked == operation {
 					return errors.New("refused")
@@ -240,14 +240,14 @@ func TestWhatCannotBeReadOrWrittenIsAnErrorAndNobodyIsTold(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			if len(w.topic.sent) > 0 {
-				t.Errorf("told %+v", w.topic.sent)
+				t.Errorf("notified %+v", w.topic.sent)
 			}
 		})
 	}
 }
 
 func TestAnotherAccountsBucketIsNotWrittenTo(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.Account = "999999999999"
 	if _, err := w.write(t.Context(), request{}); err == nil || len(keys(w)) > 0 {
 		t.Errorf("wrote %v (%v)", keys(w), err)
@@ -255,14 +255,14 @@ func TestAnotherAccountsBucketIsNotWrittenTo(t *testing.T) {
 }
 
 func TestPermissionsAreTheOperationsThatAReportTakes(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	used := map[string]bool{"sns:Publish": true, "kms:Decrypt": true, "kms:GenerateDataKey": true} // of the topic, and of its key for SNS
 	note := func(operation string, _ bool) error {
 		used[operation] = true
 		return nil
 	}
 	w.account.Fault, w.store.Fault = note, note
-	for range 2 { // the second one finds out that it was told
+	for range 2 { // the second one finds out that it was notified
 		if _, err := w.write(t.Context(), request{}); err != nil {
 			t.Fatal(err)
 		}
@@ -294,7 +294,7 @@ func TestTheCatalogueHasTheWordsOfTheNotice(t *testing.T) {
 	if err := json.Unmarshal(korean, &catalogue); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	w.Settings.Language = settings.Korean
 	if _, err := w.write(t.Context(), request{}); err != nil {
 		t.Fatal(err)

@@ -69,8 +69,8 @@ func isPolicy(text string) bool {
 	return err == nil && parsed.Service == "iam" && strings.HasPrefix(parsed.Resource, "policy/")
 }
 
-// Plan looks at the user that the event is about, or at every user when the sweep comes. Without a
-// configured boundary it looks at nobody.
+// Plan scans the user that the event is about, or every user when the sweep comes. Without a
+// configured boundary it scans nobody.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	if p.Boundary == "" {
 		return nil, nil
@@ -86,7 +86,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		if err != nil || !ok {
 			return nil, err
 		}
-		if f, ok := p.judge(u); ok {
+		if f, ok := p.assess(u); ok {
 			found = append(found, fresh(f, d))
 		}
 	case *event.Sweep:
@@ -95,7 +95,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			return nil, err
 		}
 		for _, u := range users {
-			if f, ok := p.judge(u); ok {
+			if f, ok := p.assess(u); ok {
 				found = append(found, f)
 			}
 		}
@@ -120,7 +120,7 @@ func (p *planner) possible(ctx context.Context, e event.Event, found []remediati
 	return found, nil
 }
 
-// user is what is judged of a user.
+// user is what is known of a user.
 type user struct {
 	name, path, boundary string
 }
@@ -172,8 +172,8 @@ func boundary(b *types.AttachedPermissionsBoundary) string {
 	return aws.ToString(b.PermissionsBoundaryArn)
 }
 
-// judge says what is wrong with a user's boundary, if something is.
-func (p *planner) judge(u user) (remediation.Finding, bool) {
+// assess says what is wrong with a user's boundary, if something is.
+func (p *planner) assess(u user) (remediation.Finding, bool) {
 	excepted := slices.ContainsFunc(p.ExceptPaths, func(path string) bool { return strings.HasPrefix(u.path, path) })
 	if excepted || u.boundary == p.Boundary || slices.Contains(p.OtherBoundaries, u.boundary) {
 		return remediation.Finding{}, false
@@ -196,7 +196,7 @@ func (p *planner) judge(u user) (remediation.Finding, bool) {
 	return f, true
 }
 
-// fresh words a finding about the user that the call is about.
+// fresh describes a finding about the user that the call is about.
 func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 	f.Fresh = true
 	f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("By"), Value: d.Identity.Describe()}, remediation.Fact{Name: i18n.T("Call"), Value: i18n.Literal(d.Name)})

@@ -67,7 +67,7 @@ func newPlanner(api readAPI, l accesskey.Ledger, sleep func(context.Context, tim
 	}, nil
 }
 
-// user judges one user's keys. A user that is gone has none.
+// user assesses one user's keys. A user that is gone has none.
 func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
 	due := slices.DeleteFunc(slices.Clone(keys), func(k accesskey.Key) bool {
 		return !k.Active || now.Sub(k.Created) <= p.maxAge-p.before

@@ -13,7 +13,7 @@ import (
 	"github.com/warder-aws/warder/pkg/s3"
 )
 
-// onlyForward is what the kinds call for changes that cannot be put back, and for exemptions, which
+// onlyForward is what the kinds call for changes that cannot be restored, and for exemptions, which
 // nobody asks an undo for; and to make an access key, which undo must not be able to.
 var onlyForward = []string{
 	"s3:GetBucketTagging",

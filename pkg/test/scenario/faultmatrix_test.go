@@ -29,7 +29,7 @@ const described = `{
     { "actions": ["iam:ListUsers"], "resources": ["*"] },
     { "actions": ["iam:DetachUserPolicy", "iam:GetUser", "iam:ListAttachedUserPolicies"], "resources": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"] }
   ],
-  "parameters": { "graceDays": { "default": 7, "range": [0, 60], "help": "Days that the owner has, budget from the notice" } },
+  "parameters": { "graceDays": { "default": 7, "range": [0, 60], "help": "Days that the owner has, counted from the notice" } },
   "references": [{ "title": "None" }]
 }`
 
