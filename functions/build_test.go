@@ -49,7 +49,9 @@ func program(t *testing.T, folder string, args ...string) string {
 	t.Helper()
 	c := exec.Command(args[0], args[1:]...)
 	c.Dir = folder
-	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=") })
+	c.Env = slices.DeleteFunc(
+		os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=") },
+	)
 	var errs bytes.Buffer
 	c.Stderr = &errs
 	out, err := c.Output()
@@ -117,7 +119,8 @@ func TestABuildMakesWhatChangedAndNothingElse(t *testing.T) {
 		{"functions/undo/tool.go", []string{"undo"}},
 		{"functions/undo/bootstrap/main.go", []string{"undo"}},
 		{"functions/detach-direct-policy/plan.go", []string{"detach-direct-policy"}},
-		{"functions/detach-direct-policy/control.json", []string{"detach-direct-policy", "report"}}, // the evidence describes every control
+		// the evidence describes every control
+		{"functions/detach-direct-policy/control.json", []string{"detach-direct-policy", "report"}},
 		{"functions/detach-direct-policy/plan_test.go", nil},
 		{"functions/detach-direct-policy/README.md", nil},
 		{"functions/functions.go", ids},
@@ -201,7 +204,9 @@ func TestMakeLooksAtEveryFileThatAFunctionIsMadeOf(t *testing.T) {
 // listed are the packages that a function is made of, as go list lists them.
 func listed(t *testing.T, id string) string {
 	t.Helper()
-	return program(t, ".", "go", "list", "-deps", "-tags", "lambda.norpc", "-json=Dir,Module,GoFiles,EmbedFiles", "./"+id+"/bootstrap")
+	return program(
+		t, ".", "go", "list", "-deps", "-tags", "lambda.norpc", "-json=Dir,Module,GoFiles,EmbedFiles", "./"+id+"/bootstrap",
+	)
 }
 
 // relative is a path from the project's folder.

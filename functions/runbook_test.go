@@ -27,7 +27,9 @@ var headings = []string{
 }
 
 // everyRunbook calls test for each control and tool with the sections of its runbook.
-func everyRunbook(t *testing.T, test func(t *testing.T, c control.Control, order []string, sections map[string]string)) {
+func everyRunbook(
+	t *testing.T, test func(t *testing.T, c control.Control, order []string, sections map[string]string),
+) {
 	t.Helper()
 	controls, err := Controls()
 	if err != nil {

@@ -55,13 +55,19 @@ at once, and takes effect with ` + "`make deploy`" + `. What is not set has its 
 	for _, d := range common {
 		row(&b, d.Path, d.Parameter)
 	}
-	b.WriteString("\n## Controls\n\nUnder `controls`, by the control's id: `{\"deactivate-stale-access-key\": {\"mode\": \"enforce\", \"maxAgeDays\": 60}}`. Every control\n" +
+	b.WriteString("\n## Controls\n\nUnder `controls`, by the control's id: `{\"deactivate-stale-access-key\": " +
+		"{\"mode\": \"enforce\", \"maxAgeDays\": 60}}`. Every control\n" +
 		"takes `mode`: `observe` (tell what would be done), `enforce` (do it) or `off`.\n")
 	for _, c := range controls {
 		if c.Tool {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### [%s](../functions/%[1]s/README.md)\n\n%s\n\n| setting | default | takes | |\n|---|---|---|---|\n| `mode` | `%s` | `off`, `observe`, `enforce` | How far it goes |\n", c.ID, c.Summary, c.Mode)
+		fmt.Fprintf(
+			&b,
+			"\n### [%s](../functions/%[1]s/README.md)\n\n%s\n\n| setting | default | takes | |\n|---|---|---|---|\n| `mode` "+
+				"| `%s` | `off`, `observe`, `enforce` | How far it goes |\n",
+			c.ID, c.Summary, c.Mode,
+		)
 		for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
 			row(&b, name, c.Parameters[name])
 		}

@@ -163,9 +163,13 @@ var acts = map[string]map[string]act{
 			i18n.T("deleted SAML provider %s", arg("sAMLProviderArn"))},
 		"CreateOpenIDConnectProvider": {i18n.T("Identity provider created"), high, "{openIDConnectProviderArn|url}", asItIs,
 			i18n.T("created OpenID Connect provider %s", arg("url"))},
-		"AddClientIDToOpenIDConnectProvider": {i18n.T("Identity provider changed"), high, "{openIDConnectProviderArn}", asItIs,
+		"AddClientIDToOpenIDConnectProvider": {i18n.T(
+			"Identity provider changed",
+		), high, "{openIDConnectProviderArn}", asItIs,
 			i18n.T("added client %s to OpenID Connect provider %s", arg("clientID"), arg("openIDConnectProviderArn"))},
-		"UpdateOpenIDConnectProviderThumbprint": {i18n.T("Identity provider changed"), high, "{openIDConnectProviderArn}", asItIs,
+		"UpdateOpenIDConnectProviderThumbprint": {i18n.T(
+			"Identity provider changed",
+		), high, "{openIDConnectProviderArn}", asItIs,
 			i18n.T("changed the thumbprints of OpenID Connect provider %s", arg("openIDConnectProviderArn"))},
 		"DeleteOpenIDConnectProvider": {i18n.T("Identity provider deleted"), medium, "{openIDConnectProviderArn}", asItIs,
 			i18n.T("deleted OpenID Connect provider %s", arg("openIDConnectProviderArn"))},

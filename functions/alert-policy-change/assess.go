@@ -46,8 +46,12 @@ func (p *planner) assessments(ctx context.Context, c *event.APICall, a act) ([]a
 		return exemption(c), nil
 	case byHalt:
 		v = assessment{
-			because: i18n.T("Any value but no stops every change that Warder would make; CloudTrail hides which value it is now."),
-			advice:  i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack and set the parameter to no."),
+			because: i18n.T(
+				"Any value but no stops every change that Warder would make; CloudTrail hides which value it is now.",
+			),
+			advice: i18n.T(
+				"Find out at once who did this and why. If nobody can say, treat it as an attack and set the parameter to no.",
+			),
 		}
 	case byUser:
 		return append([]assessment{{}}, exemption(c)...), nil
@@ -70,7 +74,9 @@ func document(c *event.APICall) assessment {
 	text, ok := c.Param("policyDocument")
 	switch {
 	case !ok:
-		return assessment{severity: control.High, because: i18n.T("The event does not hold its document: read it in the account.")}
+		return assessment{
+			severity: control.High, because: i18n.T("The event does not hold its document: read it in the account."),
+		}
 	case administers(text):
 		return gained(i18n.T("Its document gives administrator rights."))
 	}
@@ -119,7 +125,10 @@ func quarantine(policyARN string) bool {
 		strings.HasPrefix(parsed.Resource, "policy/AWSCompromisedKeyQuarantine")
 }
 
-var adviseQuarantine = i18n.T("Make the user's access keys inactive, look at what they were used for, and give the user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst.")
+var adviseQuarantine = i18n.T(
+	"Make the user's access keys inactive, look at what they were used for, and give the user new ones. The policy " +
+		"stays until then: it is not a full stop, but it keeps a thief from the worst.",
+)
 
 // attached assesses a managed policy that was attached.
 func (p *planner) attached(ctx context.Context, c *event.APICall) (assessment, error) {
@@ -127,7 +136,9 @@ func (p *planner) attached(ctx context.Context, c *event.APICall) (assessment, e
 	if quarantine(name) {
 		v := assessment{
 			title: i18n.T("Quarantine policy attached"), severity: control.Critical, advice: adviseQuarantine,
-			because: i18n.T("AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked."),
+			because: i18n.T(
+				"AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked.",
+			),
 		}
 		if c.Identity.Kind() == event.AWSService || c.Identity.Service() != "" {
 			v.title = i18n.T("AWS quarantined a user")
@@ -163,7 +174,10 @@ func (p *planner) detached(ctx context.Context, c *event.APICall) (assessment, e
 	}
 	text, v, err := p.read(ctx, name, "")
 	if err == nil && v.empty() && denies(text) {
-		v = assessment{title: i18n.T("Deny taken away"), severity: control.High, because: i18n.T("The policy denies something; that no longer holds here.")}
+		v = assessment{
+			title: i18n.T("Deny taken away"), severity: control.High,
+			because: i18n.T("The policy denies something; that no longer holds here."),
+		}
 	}
 	return v, err
 }
@@ -173,7 +187,10 @@ func (p *planner) boundary(ctx context.Context, c *event.APICall) (assessment, e
 	name, _ := c.Param("permissionsBoundary")
 	text, v, err := p.read(ctx, name, "")
 	if err == nil && v.empty() && administers(text) && !denies(text) {
-		v = assessment{title: i18n.T("Permissions boundary without limits"), severity: control.High, because: i18n.T("The policy gives administrator rights, so it limits little or nothing.")}
+		v = assessment{
+			title: i18n.T("Permissions boundary without limits"), severity: control.High,
+			because: i18n.T("The policy gives administrator rights, so it limits little or nothing."),
+		}
 	}
 	return v, err
 }
@@ -199,7 +216,10 @@ func (p *planner) group(ctx context.Context, c *event.APICall, by evidence) (ass
 	case err != nil || which == "":
 		return assessment{}, err
 	case by == byLeft:
-		return assessment{title: i18n.T("Deny taken away"), severity: control.High, because: i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which)}, nil
+		return assessment{
+			title: i18n.T("Deny taken away"), severity: control.High,
+			because: i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which),
+		}, nil
 	}
 	return gained(i18n.T("Policy %s of the group gives administrator rights.", which)), nil
 }
@@ -211,19 +231,32 @@ func trust(c *event.APICall) assessment {
 		text, ok = c.Param("assumeRolePolicyDocument")
 	}
 	if !ok {
-		return assessment{severity: control.High, because: i18n.T("The event does not hold its trust policy: read it in the account.")}
+		return assessment{
+			severity: control.High, because: i18n.T("The event does not hold its trust policy: read it in the account."),
+		}
 	}
 	t, err := policy.Trusts(text)
 	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })
 	switch {
 	case err != nil:
-		return assessment{severity: control.Critical, because: i18n.T("Its trust policy cannot be read, so it may let everyone in.")}
+		return assessment{
+			severity: control.Critical, because: i18n.T("Its trust policy cannot be read, so it may let everyone in."),
+		}
 	case t.Everyone:
-		return assessment{title: i18n.T("Role trusts everyone"), severity: control.Critical, because: i18n.T("Its trust policy lets every AWS account assume it.")}
+		return assessment{
+			title: i18n.T("Role trusts everyone"), severity: control.Critical,
+			because: i18n.T("Its trust policy lets every AWS account assume it."),
+		}
 	case t.Conditional:
-		return assessment{title: i18n.T("Role trusts other accounts"), severity: control.High, because: i18n.T("Its trust policy lets every AWS account assume it under a condition, which Warder does not judge.")}
+		return assessment{
+			title: i18n.T("Role trusts other accounts"), severity: control.High,
+			because: i18n.T("Its trust policy lets every AWS account assume it under a condition, which Warder does not judge."),
+		}
 	case len(others) > 0:
-		return assessment{title: i18n.T("Role trusts other accounts"), severity: control.High, because: i18n.T("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", "))}
+		return assessment{
+			title: i18n.T("Role trusts other accounts"), severity: control.High,
+			because: i18n.T("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", ")),
+		}
 	}
 	return assessment{}
 }
@@ -234,9 +267,15 @@ func status(c *event.APICall) assessment {
 	case change.Inactive:
 		return assessment{}
 	case change.Active:
-		return assessment{title: i18n.T("Access key activated"), severity: control.Medium, words: i18n.T("made access key %s of %s active", arg("key"), arg("user"))}
+		return assessment{
+			title: i18n.T("Access key activated"), severity: control.Medium,
+			words: i18n.T("made access key %s of %s active", arg("key"), arg("user")),
+		}
 	}
-	return assessment{title: i18n.T("Access key switched"), severity: control.Medium, words: i18n.T("switched access key %s of %s", arg("key"), arg("user"))}
+	return assessment{
+		title: i18n.T("Access key switched"), severity: control.Medium,
+		words: i18n.T("switched access key %s of %s", arg("key"), arg("user")),
+	}
 }
 
 // exemption alerts on the tag that exempts a user, and on no other.
@@ -247,11 +286,16 @@ func exemption(c *event.APICall) []assessment {
 			return []assessment{{
 				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].action, severity: control.Medium,
 				because: i18n.T("It reads %q.", value),
-				advice:  i18n.T("An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names knows of it; if nobody does, remove the tag."),
+				advice: i18n.T(
+					"An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names " +
+						"knows of it; if nobody does, remove the tag.",
+				),
 			}}
 		}
 	}
-	if slices.ContainsFunc(c.Request.Texts("tagKeys"), func(key string) bool { return strings.EqualFold(key, exemptTag) }) {
+	if slices.ContainsFunc(
+		c.Request.Texts("tagKeys"), func(key string) bool { return strings.EqualFold(key, exemptTag) },
+	) {
 		return []assessment{{}}
 	}
 	return nil
@@ -302,7 +346,9 @@ func (p *planner) managed(ctx context.Context, policyARN, version string) (strin
 // carried is the first policy of a group, inline or attached, that is worse; empty if none is.
 // A policy that goes while the group is scanned counts for nothing.
 func (p *planner) carried(ctx context.Context, group string, worse func(string) bool) (string, error) {
-	for pages := iam.NewListGroupPoliciesPaginator(p.api, &iam.ListGroupPoliciesInput{GroupName: &group}); pages.HasMorePages(); {
+	for pages := iam.NewListGroupPoliciesPaginator(
+		p.api, &iam.ListGroupPoliciesInput{GroupName: &group},
+	); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return "", fmt.Errorf("list inline policies of group %q: %w", group, err)
@@ -317,7 +363,9 @@ func (p *planner) carried(ctx context.Context, group string, worse func(string) 
 			}
 		}
 	}
-	for pages := iam.NewListAttachedGroupPoliciesPaginator(p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group}); pages.HasMorePages(); {
+	for pages := iam.NewListAttachedGroupPoliciesPaginator(
+		p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group},
+	); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return "", fmt.Errorf("list attached policies of group %q: %w", group, err)

@@ -24,9 +24,15 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
-	GetPolicyVersion(context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error)
-	ListAttachedGroupPolicies(context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedGroupPoliciesOutput, error)
-	ListGroupPolicies(context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListGroupPoliciesOutput, error)
+	GetPolicyVersion(
+		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
+	) (*iam.GetPolicyVersionOutput, error)
+	ListAttachedGroupPolicies(
+		context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options),
+	) (*iam.ListAttachedGroupPoliciesOutput, error)
+	ListGroupPolicies(
+		context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options),
+	) (*iam.ListGroupPoliciesOutput, error)
 	GetGroupPolicy(context.Context, *iam.GetGroupPolicyInput, ...func(*iam.Options)) (*iam.GetGroupPolicyOutput, error)
 }
 
@@ -94,10 +100,21 @@ func (v assessment) empty() bool {
 
 // The advice that assessments do not give themselves.
 var (
-	adviseCheck  = i18n.T("Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials.")
-	adviseStop   = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials inactive first, then put this back.")
-	adviseRecord = i18n.T("See first that it works again as before: what happens meanwhile is not recorded, and Warder does not hear of it. Then find out who did this and why.")
-	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder tells or leaves untold. Then deploy Warder again.")
+	adviseCheck = i18n.T(
+		"Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials.",
+	)
+	adviseStop = i18n.T(
+		"Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials " +
+			"inactive first, then put this back.",
+	)
+	adviseRecord = i18n.T(
+		"See first that it works again as before: what happens meanwhile is not recorded, and Warder does not hear of it. " +
+			"Then find out who did this and why.",
+	)
+	adviseDeploy = i18n.T(
+		"Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder " +
+			"tells or leaves untold. Then deploy Warder again.",
+	)
 )
 
 // finding describes a call. In CloudFormation's hands what is medium is low, because somebody wrote and
@@ -117,7 +134,10 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 	})
 	text := i18n.Sentences(i18n.T("%s %s.", actor(c), did), v.because)
 	advice := v.advice
-	once := []any{c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, p.value(c, "accessKeyId|accessKey.accessKeyId"), title.String(), severity}
+	once := []any{
+		c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, p.value(c, "accessKeyId|accessKey.accessKeyId"), title.String(),
+		severity,
+	}
 
 	byTemplate := c.Identity.Service() == "cloudformation.amazonaws.com"
 	own := p.owns(c, a)
@@ -128,7 +148,10 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
 			title, severity = i18n.T("Part of Warder was deleted"), control.Medium
 		}
-		text = i18n.Sentences(text, i18n.T("CloudFormation did it; what else it does to Warder within %s is not told one by one.", i18n.Period(quiet)))
+		text = i18n.Sentences(
+			text,
+			i18n.T("CloudFormation did it; what else it does to Warder within %s is not told one by one.", i18n.Period(quiet)),
+		)
 		once = []any{title.String(), c.Identity.ARN}
 	case own:
 		advice = i18n.Or(advice, adviseDeploy)
@@ -140,8 +163,9 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		severity = control.Low
 	}
 	f := remediation.Finding{
-		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)), Fresh: true,
-		Once: remediation.Once{Key: digest(once), For: quiet},
+		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)),
+		Fresh: true,
+		Once:  remediation.Once{Key: digest(once), For: quiet},
 	}
 	switch {
 	case deployed:
@@ -161,7 +185,9 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 // advise is the advice for a call about nothing of Warder's.
 func advise(c *event.APICall, severity control.Severity) i18n.Message {
 	switch {
-	case slices.Contains([]string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}, c.Source):
+	case slices.Contains(
+		[]string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}, c.Source,
+	):
 		return adviseRecord
 	case severity.Rank() >= control.High.Rank():
 		return adviseStop

@@ -28,7 +28,9 @@ const quiet = 15 * time.Minute
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
-	GetAccountSummary(context.Context, *iam.GetAccountSummaryInput, ...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error)
+	GetAccountSummary(
+		context.Context, *iam.GetAccountSummaryInput, ...func(*iam.Options),
+	) (*iam.GetAccountSummaryOutput, error)
 }
 
 // parameters are those of control.json.
@@ -93,9 +95,15 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if keys > 0 {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has an access key"), Severity: control.Critical,
-			Text:   i18n.T("The root user of the account has an access key. Whoever holds it may do everything, and no policy of the account can limit it. This is told weekly until it is gone."),
-			Advice: i18n.T("Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
-			Once:   remediation.Once{Key: "root access key", For: remediation.Weekly},
+			Text: i18n.T(
+				"The root user of the account has an access key. Whoever holds it may do everything, and no policy of the " +
+					"account can limit it. This is told weekly until it is gone.",
+			),
+			Advice: i18n.T(
+				"Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make " +
+					"the key inactive, then delete it.",
+			),
+			Once: remediation.Once{Key: "root access key", For: remediation.Weekly},
 		})
 	}
 	// A member account whose root credentials were removed centrally has no password that MFA could guard. The summary of
@@ -104,9 +112,13 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if mfa == 0 && (password > 0 || !saysPassword) {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has no MFA"), Severity: control.Critical,
-			Text:   i18n.T("The root user of the account can sign in with the password alone. This is told weekly until it has MFA."),
-			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; better two, kept in two places."),
-			Once:   remediation.Once{Key: "root MFA", For: remediation.Weekly},
+			Text: i18n.T(
+				"The root user of the account can sign in with the password alone. This is told weekly until it has MFA.",
+			),
+			Advice: i18n.T(
+				"Sign in as root and register an MFA device under Security credentials; better two, kept in two places.",
+			),
+			Once: remediation.Once{Key: "root MFA", For: remediation.Weekly},
 		})
 	}
 	return findings, nil
@@ -128,9 +140,18 @@ type assessment struct {
 }
 
 var (
-	ask     = i18n.T("Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown is a finding of an audit.")
-	alarm   = i18n.T("If nobody of yours did it, the account is taken over: change the root password and MFA, delete root access keys, and call AWS Support.")
-	billing = i18n.T("Billing work does not need the root user: open billing to IAM once (Account, IAM user and role access to Billing information), then give a group or role the billing permissions it needs.")
+	ask = i18n.T(
+		"Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown is a " +
+			"finding of an audit.",
+	)
+	alarm = i18n.T(
+		"If nobody of yours did it, the account is taken over: change the root password and MFA, delete root access keys, " +
+			"and call AWS Support.",
+	)
+	billing = i18n.T(
+		"Billing work does not need the root user: open billing to IAM once (Account, IAM user and role access to Billing " +
+			"information), then give a group or role the billing permissions it needs.",
+	)
 )
 
 // grave are the acts that take an account over or give it away, by service and name.
@@ -152,9 +173,12 @@ var grave = map[string]i18n.Message{
 // only the address that invoices go to is among it.
 // https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/logging-using-cloudtrail.html
 var billingServices = map[string]bool{
-	"aws-portal": true, "bcm-data-exports": true, "bcm-pricing-calculator": true, "billing": true, "billingconsole": true, "budgets": true,
-	"ce": true, "consolidatedbilling": true, "cost-optimization-hub": true, "cur": true, "customer-verification": true, "freetier": true,
-	"invoicing": true, "payments": true, "purchase-orders": true, "tax": true, "taxconsole": true,
+	"aws-portal": true, "bcm-data-exports": true, "bcm-pricing-calculator": true, "billing": true, "billingconsole": true,
+	"budgets": true,
+	"ce":      true, "consolidatedbilling": true, "cost-optimization-hub": true, "cur": true,
+	"customer-verification": true,
+	"freetier":              true,
+	"invoicing":             true, "payments": true, "purchase-orders": true, "tax": true, "taxconsole": true,
 }
 
 // service is the first label of the event source: "iam" of "iam.amazonaws.com".
@@ -184,9 +208,15 @@ func (a act) assess() assessment {
 	switch {
 	case a.Identity.Session.AssumedRoot:
 		return assessment{i18n.T("Privileged task of a central root session"), control.Medium,
-			i18n.T("A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event in the management or delegated account says who took it.")}
+			i18n.T(
+				"A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event in the " +
+					"management or delegated account says who took it.",
+			)}
 	case a.Denied():
-		return assessment{i18n.T("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High, i18n.Sentences(ask, i18n.T("It was stopped this time, most likely by a policy of the organization."))}
+		return assessment{
+			i18n.T("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High,
+			i18n.Sentences(ask, i18n.T("It was stopped this time, most likely by a policy of the organization.")),
+		}
 	case a.failed && a.Name == "ConsoleLogin":
 		return assessment{i18n.T("Root user sign-in failed"), control.High, ask}
 	case a.failed:
@@ -199,12 +229,21 @@ func (a act) assess() assessment {
 		return assessment{i18n.T("Root user signed in"), control.High, ask}
 	case a.Name == "CheckMfa":
 		return assessment{i18n.T("Root user was asked for MFA"), control.Low,
-			i18n.T("If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root password if nobody knows.")}
+			i18n.T(
+				"If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root password if " +
+					"nobody knows.",
+			)}
 	case a.Name == "PasswordRecoveryRequested":
-		return assessment{i18n.T("Root user's password reset was asked for"), control.High, i18n.Sentences(ask, i18n.T("If it was nobody of yours, make sure that the mailbox of the root user is safe."))}
+		return assessment{
+			i18n.T("Root user's password reset was asked for"), control.High,
+			i18n.Sentences(ask, i18n.T("If it was nobody of yours, make sure that the mailbox of the root user is safe.")),
+		}
 	case a.Name == "SetIAMAccessPreference":
 		return assessment{i18n.T("Root user set who may see billing"), control.Medium,
-			i18n.T("If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user has no billing work left.")}
+			i18n.T(
+				"If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user has no " +
+					"billing work left.",
+			)}
 	case a.billing():
 		return assessment{i18n.T("Billing work by the root user"), control.Medium, billing}
 	case a.ReadOnly != nil && *a.ReadOnly:
@@ -219,12 +258,16 @@ func (a act) assess() assessment {
 // made in the console. That is no proof.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-track-privileged-tasks.html
 func (a act) maybeCentral() bool {
-	return strings.HasPrefix(a.Identity.AccessKeyID, "ASIA") && !a.Identity.Session.AssumedRoot && !a.Identity.Session.MFAAuthenticated &&
+	return strings.HasPrefix(a.Identity.AccessKeyID, "ASIA") && !a.Identity.Session.AssumedRoot &&
+		!a.Identity.Session.MFAAuthenticated &&
 		a.Type == "AwsApiCall" && !a.SessionCredentialFromConsole && a.Identity.InvokedBy == ""
 }
 
 // targets are the request parameters that name what a call is about.
-var targets = []string{"userName", "roleName", "groupName", "accessKeyId", "serialNumber", "policyArn", "bucketName", "functionName", "name", "accountId"}
+var targets = []string{
+	"userName", "roleName", "groupName", "accessKeyId", "serialNumber", "policyArn", "bucketName", "functionName", "name",
+	"accountId",
+}
 
 // finding describes the act.
 func (a act) finding(e event.Event) remediation.Finding {
@@ -241,14 +284,17 @@ func (a act) finding(e event.Event) remediation.Finding {
 	case a.Name == "ConsoleLogin":
 		text = i18n.T("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
 	case a.failed:
-		text = i18n.T("%s called in vain %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from)
+		text = i18n.T(
+			"%s called in vain %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from,
+		)
 	}
 	key := a.Identity.AccessKeyID
 	switch {
 	case strings.HasPrefix(key, "AKIA"):
 		text = i18n.Sentences(text, i18n.T("It used the root access key %s, which should not exist.", change.KeyHint(key)))
 	case a.maybeCentral():
-		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that handed out session key %s: then it was a central task.",
+		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or "+
+			"delegated account for the AssumeRoot call that handed out session key %s: then it was a central task.",
 			change.KeyHint(key)))
 	}
 	at := a.Time

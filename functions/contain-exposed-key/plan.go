@@ -25,7 +25,9 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	quarantine.API
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+	GetAccessKeyLastUsed(
+		context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options),
+	) (*iam.GetAccessKeyLastUsedOutput, error)
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
 }
@@ -144,7 +146,9 @@ func (v *scan) victim(user string) *victim {
 func lastUse(key string, used *types.AccessKeyLastUsed) remediation.Fact {
 	text := i18n.T("never")
 	if used != nil && used.LastUsedDate != nil {
-		text = i18n.T("%s, %s in %s", i18n.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region))
+		text = i18n.T(
+			"%s, %s in %s", i18n.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region),
+		)
 	}
 	return remediation.Fact{Name: i18n.T("%s last used", change.KeyHint(key)), Value: text}
 }
@@ -190,10 +194,14 @@ func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, e
 	f := remediation.Finding{
 		User: w.user, Title: v.report.title, Severity: control.Critical, Fresh: true, Alert: true, Changes: changes,
 		Facts: append(slices.Clone(v.report.facts), w.used...),
-		Once:  remediation.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remediation.Weekly},
-		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: users, access keys, roles, instances, functions. " +
+		Once: remediation.Once{
+			Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remediation.Weekly,
+		},
+		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: " +
+			"users, access keys, roles, instances, functions. " +
 			"Roles that were assumed with it go on for up to twelve hours: revoke their active sessions in IAM. " +
-			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only then."),
+			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only " +
+			"then."),
 	}
 	of := i18n.T("access key %s of %s", i18n.And(hints...), w.user)
 	if len(hints) == 0 {
@@ -214,7 +222,13 @@ func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, e
 	}
 	f.Text = i18n.Sentences(append(text, look.Note)...)
 	if len(others) > 0 {
-		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Other keys"), Value: i18n.T("%s: still active, and denied everything while the user is quarantined", strings.Join(others, ", "))})
+		f.Facts = append(
+			f.Facts,
+			remediation.Fact{
+				Name:  i18n.T("Other keys"),
+				Value: i18n.T("%s: still active, and denied everything while the user is quarantined", strings.Join(others, ", ")),
+			},
+		)
 	}
 	if len(changes) == 0 {
 		f.UnchangedReason = i18n.T("All that Warder could do is done.")
@@ -251,7 +265,9 @@ func (v *scan) alert(s suspect) {
 	f := remediation.Finding{
 		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical, Fresh: true,
 		Text: v.report.describe(s.credentials()), Facts: slices.Clone(v.report.facts),
-		Once: remediation.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remediation.Weekly},
+		Once: remediation.Once{
+			Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remediation.Weekly,
+		},
 	}
 	if s.key != "" && s.called().String() != "access key "+change.KeyHint(s.key) {
 		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(s.key))})
@@ -260,31 +276,74 @@ func (v *scan) alert(s suspect) {
 	switch s.kind {
 	case event.Root:
 		f.UnchangedReason = i18n.T("Nobody but the root user can change what the root user has.")
-		f.Advice = i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then call AWS Support.")
+		f.Advice = i18n.T(
+			"Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, " +
+				"and look for sessions in the event history. Then call AWS Support.",
+		)
 	case event.AssumedRole:
-		f.UnchangedReason = i18n.T("A role cannot be quarantined: what is denied to it is denied to everybody who assumes it.")
-		f.Advice = i18n.Sentences(i18n.T("Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the instance, function or person that had them."), see)
+		f.UnchangedReason = i18n.T(
+			"A role cannot be quarantined: what is denied to it is denied to everybody who assumes it.",
+		)
+		f.Advice = i18n.Sentences(
+			i18n.T(
+				"Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the "+
+					"instance, function or person that had them.",
+			),
+			see,
+		)
 	case event.IdentityCenter:
-		f.UnchangedReason = i18n.T("A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role that it uses.")
-		f.Advice = i18n.Sentences(i18n.T("Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it runs out, so take the permission set away as well."), see)
+		f.UnchangedReason = i18n.T(
+			"A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role that it uses.",
+		)
+		f.Advice = i18n.Sentences(
+			i18n.T(
+				"Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it "+
+					"runs out, so take the permission set away as well.",
+			),
+			see,
+		)
 	case event.Federated:
-		f.UnchangedReason = i18n.T("A federated user cannot be quarantined: its session comes from an IAM user whom the report does not name.")
-		f.Advice = i18n.Sentences(i18n.T("Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s to the user.", change.KeyQuarantine), see)
+		f.UnchangedReason = i18n.T(
+			"A federated user cannot be quarantined: its session comes from an IAM user whom the report does not name.",
+		)
+		f.Advice = i18n.Sentences(
+			i18n.T(
+				"Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s "+
+					"to the user.",
+				change.KeyQuarantine,
+			),
+			see,
+		)
 	case event.IAMUser:
 		switch {
 		case temporary(s.key) && s.user == "":
 			f.UnchangedReason = i18n.T("It belongs to a session, and the report does not say whose.")
-			f.Advice = i18n.T("Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: make the access keys inactive, and attach %s to the user.", change.KeyQuarantine)
+			f.Advice = i18n.T(
+				"Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: "+
+					"make the access keys inactive, and attach %s to the user.",
+				change.KeyQuarantine,
+			)
 		case s.key != "" && s.user == "":
 			f.UnchangedReason = i18n.T("No user of this account has this key: it was deleted, or it is the root user's.")
-			f.Advice = i18n.Sentences(i18n.T("See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now."), see)
+			f.Advice = i18n.Sentences(
+				i18n.T(
+					"See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them "+
+						"now.",
+				),
+				see,
+			)
 		default:
-			f.UnchangedReason = i18n.T("This account has no such user any more: it was deleted, or made anew under the same name.")
+			f.UnchangedReason = i18n.T(
+				"This account has no such user any more: it was deleted, or made anew under the same name.",
+			)
 			f.Advice = i18n.T("See in CloudTrail who deleted the user, and what was done with the credentials before.")
 		}
 	default:
 		f.UnchangedReason = i18n.T("It is no access key and no user, so there is nothing to make inactive.")
-		f.Advice = i18n.Sentences(i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant."), see)
+		f.Advice = i18n.Sentences(
+			i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant."),
+			see,
+		)
 	}
 	v.findings = append(v.findings, f)
 }

@@ -47,7 +47,8 @@ func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
 func TestWhatIsAnAccessKeyID(t *testing.T) {
 	for text, want := range map[string]bool{
 		"AKIAEXAMPLEALICEKEY1": true, "ASIAEXAMPLEALICEKEY1": true,
-		"AKIA": false, "AKIAexamplealicekey1": false, "AKIAEXAMPLEALICE/EY1": false, "AIDAEXAMPLEALICEXXXX": false, "GeneratedFindingAccessKeyId": false, "": false,
+		"AKIA": false, "AKIAexamplealicekey1": false, "AKIAEXAMPLEALICE/EY1": false, "AIDAEXAMPLEALICEXXXX": false,
+		"GeneratedFindingAccessKeyId": false, "": false,
 	} {
 		if got := keyID(text); got != want {
 			t.Errorf("keyID(%q) = %v, want %v", text, got, want)
@@ -57,7 +58,9 @@ func TestWhatIsAnAccessKeyID(t *testing.T) {
 
 // leaked is the event that the key is public.
 func leaked(keys ...string) event.Event {
-	h := &event.Health{TypeCode: "AWS_RISK_CREDENTIALS_EXPOSED", Service: "RISK", Account: "111122223333", StatusCode: "open"}
+	h := &event.Health{
+		TypeCode: "AWS_RISK_CREDENTIALS_EXPOSED", Service: "RISK", Account: "111122223333", StatusCode: "open",
+	}
 	for _, key := range keys {
 		h.Entities = append(h.Entities, event.HealthEntity{Value: key})
 	}
@@ -76,7 +79,9 @@ func twoUsers() *fakeaws.Account {
 	}})
 }
 
-var quarantined = settings.Function{Quarantine: settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"}}
+var quarantined = settings.Function{
+	Quarantine: settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"},
+}
 
 func TestAKeyThatIAMWillNotSpeakOfIsTold(t *testing.T) {
 	a := twoUsers()
@@ -90,7 +95,8 @@ func TestAKeyThatIAMWillNotSpeakOfIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(findings) != 1 || len(findings[0].Changes) != 0 || !strings.Contains(findings[0].UnchangedReason.String(), "the root user's") {
+	if len(findings) != 1 || len(findings[0].Changes) != 0 ||
+		!strings.Contains(findings[0].UnchangedReason.String(), "the root user's") {
 		t.Errorf("findings %+v, want an alert that it may be the root user's", findings)
 	}
 }

@@ -39,10 +39,19 @@ var codes = map[string]struct {
 	title    i18n.Message
 	describe func(of i18n.Message) i18n.Message
 }{
-	"AWS_RISK_CREDENTIALS_EXPOSED":              {i18n.T("Credentials are public"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody can find %s.", of) }},
-	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED":   {i18n.T("Credentials may be public"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody may be able to find %s.", of) }},
-	"AWS_RISK_CREDENTIALS_COMPROMISED":          {i18n.T("Credentials are in foreign hands"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others have %s.", of) }},
-	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {i18n.T("Credentials may be in foreign hands"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others may have %s.", of) }},
+	"AWS_RISK_CREDENTIALS_EXPOSED": {i18n.T(
+		"Credentials are public",
+	), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody can find %s.", of) }},
+	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED": {i18n.T(
+		"Credentials may be public",
+	), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody may be able to find %s.", of) }},
+	"AWS_RISK_CREDENTIALS_COMPROMISED": {i18n.T(
+		"Credentials are in foreign hands",
+	), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others have %s.", of) }},
+	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {
+		i18n.T("Credentials may be in foreign hands"),
+		func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others may have %s.", of) },
+	},
 	"AWS_RISK_IAM_QUARANTINE": {i18n.T("AWS quarantined a user"), func(of i18n.Message) i18n.Message {
 		return i18n.T("AWS says that it has quarantined a user because others may have %s.", of)
 	}},
@@ -113,7 +122,8 @@ func temporary(key string) bool { return strings.HasPrefix(key, "ASIA") }
 
 func threat(t *event.Threat, e event.Event) *report {
 	sequence := strings.HasPrefix(t.Type, "AttackSequence:IAM/") || strings.HasPrefix(t.Type, "AttackSequence:S3/")
-	if t.Sample || t.Archived || t.Severity < minSeverity || t.Account != e.Account || t.Resource != "AccessKey" && !sequence {
+	if t.Sample || t.Archived || t.Severity < minSeverity || t.Account != e.Account ||
+		t.Resource != "AccessKey" && !sequence {
 		return nil
 	}
 	r := &report{title: i18n.T("Credentials are misused"), describe: func(of i18n.Message) i18n.Message {

@@ -36,7 +36,9 @@ type planner struct {
 	notice time.Duration
 }
 
-func newPlanner(api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
+func newPlanner(
+	api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration),
+) (accesskey.Sweep, error) {
 	s, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return accesskey.Sweep{}, err
@@ -76,7 +78,10 @@ func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remed
 	if err != nil {
 		return nil, fmt.Errorf("get user %q: %w", user, err)
 	}
-	return append(findings, p.password(user, aws.ToTime(profile.LoginProfile.CreateDate), aws.ToTime(described.User.PasswordLastUsed), now)...), nil
+	return append(
+		findings,
+		p.password(user, aws.ToTime(profile.LoginProfile.CreateDate), aws.ToTime(described.User.PasswordLastUsed), now)...,
+	), nil
 }
 
 // reported assesses what the credential report says of a user's password: that it is some hours old
@@ -112,14 +117,19 @@ func (p *planner) password(user string, set, used, now time.Time) []remediation.
 			{Name: i18n.T("Last used"), Value: accesskey.Date(used)},
 		},
 		UnchangedReason: i18n.T("Warder deletes no password: it could not put it back."),
-		Advice:          i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: who never tries does not know that it works."),
-		Once:            remediation.Once{Key: "password#" + user, For: remediation.Weekly},
+		Advice: i18n.T(
+			"Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: " +
+				"who never tries does not know that it works.",
+		),
+		Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly},
 	}
 	return []remediation.Finding{f}
 }
 
 // assess is a finding for each of a user's active keys that is unused or soon will be.
-func (p *planner) assess(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
+func (p *planner) assess(
+	ctx context.Context, user string, all []accesskey.Key, now time.Time,
+) ([]remediation.Finding, error) {
 	var keys []accesskey.Key
 	for i := range all {
 		k := &all[i]
@@ -140,9 +150,13 @@ func (p *planner) assess(ctx context.Context, user string, all []accesskey.Key, 
 		due := since(k).Add(p.max + time.Second)
 		hint := change.KeyHint(k.ID)
 		days, allowed := int(now.Sub(since(k))/accesskey.Days(1)), int(p.max/accesskey.Days(1))
-		text := i18n.T("Access key %s of %s was not used for %d days; the allowed time is %d days.", hint, user, days, allowed)
+		text := i18n.T(
+			"Access key %s of %s was not used for %d days; the allowed time is %d days.", hint, user, days, allowed,
+		)
 		if k.Used.IsZero() {
-			text = i18n.T("Access key %s of %s has never been used in %d days; the allowed time is %d days.", hint, user, days, allowed)
+			text = i18n.T(
+				"Access key %s of %s has never been used in %d days; the allowed time is %d days.", hint, user, days, allowed,
+			)
 		}
 		found[k.ID] = remediation.Finding{
 			User:  user,
@@ -155,8 +169,11 @@ func (p *planner) assess(ctx context.Context, user string, all []accesskey.Key, 
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
-			Due:    due,
-			Advice: i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
+			Due: due,
+			Advice: i18n.T(
+				"Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use " +
+					"the key once also settles it.",
+			),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon count as unused")), nil

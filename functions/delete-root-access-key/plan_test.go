@@ -37,7 +37,8 @@ func TestTheListNamesMemberAccountsOnly(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := newPlanner(nil, nil, settings.Function{
-				Parameters: []byte(`{"accounts": ` + tt.accounts + `, "delete": true, "graceDays": 7}`), Topic: "arn:aws:sns:us-east-1:111122223333:warder",
+				Parameters: []byte(`{"accounts": ` + tt.accounts + `, "delete": true, "graceDays": 7}`),
+				Topic:      "arn:aws:sns:us-east-1:111122223333:warder",
 			})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one that says %q", err, tt.want)
@@ -59,13 +60,25 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	scope, _, _ := strings.Cut(strings.SplitAfter(r.Header.Get("Authorization"), "Credential=")[1], "/")
-	w.seen = append(w.seen, strings.Join([]string{r.URL.Host, form.Get("Action"), form.Get("TargetPrincipal"), form.Get("TaskPolicyArn.arn"), form.Get("DurationSeconds"), form.Get("UserName"), scope}, " "))
+	w.seen = append(
+		w.seen,
+		strings.Join(
+			[]string{
+				r.URL.Host, form.Get("Action"), form.Get("TargetPrincipal"), form.Get("TaskPolicyArn.arn"),
+				form.Get("DurationSeconds"), form.Get("UserName"), scope,
+			},
+			" ",
+		),
+	)
 	answer := `<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata/></ListAccessKeysResult></ListAccessKeysResponse>`
 	if form.Get("Action") == "AssumeRoot" {
 		answer = `<AssumeRootResponse><AssumeRootResult><Credentials><AccessKeyId>ASIAOFTHESESSION0001</AccessKeyId><SecretAccessKey>s</SecretAccessKey>` +
 			`<SessionToken>t</SessionToken><Expiration>2026-11-20T03:15:00Z</Expiration></Credentials></AssumeRootResult></AssumeRootResponse>`
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/xml"}}, Body: io.NopCloser(bytes.NewBufferString(answer))}, nil
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/xml"}},
+		Body: io.NopCloser(bytes.NewBufferString(answer)),
+	}, nil
 }
 
 func TestSessionsBeginAtTheEndpointOfTheRegionAndActAsRoot(t *testing.T) {
@@ -81,7 +94,8 @@ func TestSessionsBeginAtTheEndpointOfTheRegionAndActAsRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"sts." + region + ".amazonaws.com AssumeRoot 444455556666 arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials 900  ASIAOFTHEFUNCTION001",
+			"sts." + region + ".amazonaws.com AssumeRoot 444455556666 " +
+				"arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials 900  ASIAOFTHEFUNCTION001",
 			"iam.amazonaws.com ListAccessKeys     ASIAOFTHESESSION0001",
 		}
 		if diff := cmp.Diff(want, w.seen); diff != "" {

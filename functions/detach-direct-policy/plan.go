@@ -26,15 +26,29 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	iamuser.UserLister
-	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
-	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
-	ListUserPolicies(context.Context, *iam.ListUserPoliciesInput, ...func(*iam.Options)) (*iam.ListUserPoliciesOutput, error)
+	GetAccountAuthorizationDetails(
+		context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options),
+	) (*iam.GetAccountAuthorizationDetailsOutput, error)
+	ListAttachedUserPolicies(
+		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
+	) (*iam.ListAttachedUserPoliciesOutput, error)
+	ListUserPolicies(
+		context.Context, *iam.ListUserPoliciesInput, ...func(*iam.Options),
+	) (*iam.ListUserPoliciesOutput, error)
 	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
-	GetPolicyVersion(context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error)
-	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
-	ListAttachedGroupPolicies(context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedGroupPoliciesOutput, error)
-	ListGroupPolicies(context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListGroupPoliciesOutput, error)
+	GetPolicyVersion(
+		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
+	) (*iam.GetPolicyVersionOutput, error)
+	ListGroupsForUser(
+		context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options),
+	) (*iam.ListGroupsForUserOutput, error)
+	ListAttachedGroupPolicies(
+		context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options),
+	) (*iam.ListAttachedGroupPoliciesOutput, error)
+	ListGroupPolicies(
+		context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options),
+	) (*iam.ListGroupPoliciesOutput, error)
 }
 
 // parameters are those of control.json.
@@ -61,7 +75,8 @@ func newPlanner(
 	var faults []error
 	for _, policy := range slices.Sorted(maps.Keys(p.PolicyGroups)) {
 		// A policy that is named wrongly would be detached without the group that is to keep its access.
-		if parsed, err := arn.Parse(policy); err != nil || parsed.Service != "iam" || !strings.HasPrefix(parsed.Resource, "policy/") {
+		if parsed, err := arn.Parse(policy); err != nil || parsed.Service != "iam" ||
+			!strings.HasPrefix(parsed.Resource, "policy/") {
 			faults = append(faults, fmt.Errorf("read policyGroups: %q is not the ARN of a managed policy", policy))
 		}
 		if p.PolicyGroups[policy] == "" {
@@ -247,7 +262,9 @@ func (v *scan) held(ctx context.Context, user string) ([]direct, error) {
 }
 
 // assess is a finding for each policy that a user holds, or an error and none.
-func (v *scan) assess(ctx context.Context, user string, held []direct, call *event.APICall) ([]remediation.Finding, error) {
+func (v *scan) assess(
+	ctx context.Context, user string, held []direct, call *event.APICall,
+) ([]remediation.Finding, error) {
 	var findings []remediation.Finding
 	for _, policy := range held {
 		var by *event.APICall
@@ -271,7 +288,9 @@ func (v *scan) assess(ctx context.Context, user string, held []direct, call *eve
 
 // finding assesses one policy. by is the call that attached it, nil when that is not what the event is
 // about. ok is false when the policy is gone.
-func (v *scan) finding(ctx context.Context, user string, policy direct, held []direct, by *event.APICall) (f remediation.Finding, ok bool, err error) {
+func (v *scan) finding(
+	ctx context.Context, user string, policy direct, held []direct, by *event.APICall,
+) (f remediation.Finding, ok bool, err error) {
 	found, known := byName(policy)
 	document := ""
 	if !known {
@@ -282,7 +301,8 @@ func (v *scan) finding(ctx context.Context, user string, policy direct, held []d
 		found = byDocument(policy, document)
 	}
 	f = remediation.Finding{
-		User: user, Title: found.title, Severity: found.severity, Text: i18n.Sentences(describe(user, policy, by != nil), found.rights),
+		User: user, Title: found.title, Severity: found.severity,
+		Text:            i18n.Sentences(describe(user, policy, by != nil), found.rights),
 		UnchangedReason: found.unchangedReason, Advice: found.advice,
 	}
 	if f.UnchangedReason.Empty() {
@@ -325,9 +345,13 @@ func (v *scan) document(ctx context.Context, user string, policy direct) (docume
 		if err != nil {
 			return fmt.Errorf("get policy %s: %w", policy.target, err)
 		}
-		version, err := v.api.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: &policy.target, VersionId: described.Policy.DefaultVersionId})
+		version, err := v.api.GetPolicyVersion(
+			ctx, &iam.GetPolicyVersionInput{PolicyArn: &policy.target, VersionId: described.Policy.DefaultVersionId},
+		)
 		if err != nil {
-			return fmt.Errorf("get version %s of policy %s: %w", aws.ToString(described.Policy.DefaultVersionId), policy.target, err)
+			return fmt.Errorf(
+				"get version %s of policy %s: %w", aws.ToString(described.Policy.DefaultVersionId), policy.target, err,
+			)
 		}
 		document = decoded(version.PolicyVersion.Document)
 		return nil
@@ -360,9 +384,13 @@ func decoded(document *string) string {
 // group that carries what the user does not have, which is refused.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-func (v *scan) changes(ctx context.Context, user string, policy direct, document string, held []direct) (changes []change.Change, unchanged i18n.Message, err error) {
+func (v *scan) changes(
+	ctx context.Context, user string, policy direct, document string, held []direct,
+) (changes []change.Change, unchanged i18n.Message, err error) {
 	if policy.kind == change.InlineUserPolicy {
-		return []change.Change{{Kind: policy.kind, Subject: user, Target: policy.target, Before: document}}, i18n.Message{}, nil
+		return []change.Change{
+			{Kind: policy.kind, Subject: user, Target: policy.target, Before: document},
+		}, i18n.Message{}, nil
 	}
 	detach := change.Change{Kind: policy.kind, Subject: user, Target: policy.target, Before: change.Attached}
 	group := v.groups[policy.target]
@@ -375,9 +403,15 @@ func (v *scan) changes(ctx context.Context, user string, policy direct, document
 	}
 	switch {
 	case carried == nil:
-		return nil, i18n.T("policyGroups says that group %s keeps this access, but there is no such group: the access would be lost.", group), nil
+		return nil, i18n.T(
+			"policyGroups says that group %s keeps this access, but there is no such group: the access would be lost.", group,
+		), nil
 	case !slices.Contains(carried, policy):
-		return nil, i18n.T("policyGroups says that group %s keeps this access, but the group does not carry the policy: the access would be lost.", group), nil
+		return nil, i18n.T(
+			"policyGroups says that group %s keeps this access, but the group does not carry the policy: the access would be "+
+				"lost.",
+			group,
+		), nil
 	}
 	join := change.Change{Kind: change.GroupMembership, Subject: user, Target: group, After: change.Member}
 	member, err := v.member(ctx, user, group)
@@ -387,7 +421,11 @@ func (v *scan) changes(ctx context.Context, user string, policy direct, document
 	case member:
 		return []change.Change{detach}, i18n.Message{}, nil
 	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.Contains(held, c) }):
-		return nil, i18n.T("policyGroups says that group %s keeps this access, but the group carries policies that the user does not have: joining it would change what the user may do.", group), nil
+		return nil, i18n.T(
+			"policyGroups says that group %s keeps this access, but the group carries policies that the user does not have: "+
+				"joining it would change what the user may do.",
+			group,
+		), nil
 	}
 	return []change.Change{join, detach}, i18n.Message{}, nil
 }

@@ -44,23 +44,43 @@ func some[T any](r random, most int, values []T) []T {
 func (r random) likely(percent int) bool { return r.IntN(100) < percent }
 
 var (
-	actionPatterns   = []string{"*", "s3:*", "s3:Get*", "s3:GetObject", "s3:PutObject", "S3:deleteobject", "iam:*", "iam:Get*", "iam:GetUser", "iam:AttachUserPolicy", "ec2:*", "ec2:TerminateInstances", "sns:Publish", "ses:SendEmail", "ses:SendRawEmail"}
-	resourcePatterns = []string{"*", "*", "arn:aws:s3:::*", "arn:aws:s3:::reports/*", "arn:aws:s3:::reports/secret/*", "arn:aws:iam::111122223333:user/*", "arn:aws:iam::111122223333:user/${aws:username}", "arn:aws:ec2:*:111122223333:instance/*", "arn:aws:sns:us-east-1:111122223333:*"}
-	conditions       = []string{
-		`{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}`, `{"NotIpAddress":{"aws:SourceIp":["203.0.113.0/24","2001:db8::/32"]}}`,
+	actionPatterns = []string{
+		"*", "s3:*", "s3:Get*", "s3:GetObject", "s3:PutObject", "S3:deleteobject", "iam:*", "iam:Get*", "iam:GetUser",
+		"iam:AttachUserPolicy", "ec2:*", "ec2:TerminateInstances", "sns:Publish", "ses:SendEmail", "ses:SendRawEmail",
+	}
+	resourcePatterns = []string{
+		"*", "*", "arn:aws:s3:::*", "arn:aws:s3:::reports/*", "arn:aws:s3:::reports/secret/*",
+		"arn:aws:iam::111122223333:user/*", "arn:aws:iam::111122223333:user/${aws:username}",
+		"arn:aws:ec2:*:111122223333:instance/*", "arn:aws:sns:us-east-1:111122223333:*",
+	}
+	conditions = []string{
+		`{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}`,
+		`{"NotIpAddress":{"aws:SourceIp":["203.0.113.0/24","2001:db8::/32"]}}`,
 		`{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`, `{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}`,
-		`{"StringEquals":{"aws:RequestedRegion":["us-east-1","eu-west-1"]}}`, `{"StringNotLike":{"aws:RequestedRegion":"eu-*"},"Bool":{"aws:SecureTransport":"true"}}`,
+		`{"StringEquals":{"aws:RequestedRegion":["us-east-1","eu-west-1"]}}`,
+		`{"StringNotLike":{"aws:RequestedRegion":"eu-*"},"Bool":{"aws:SecureTransport":"true"}}`,
 	}
 	// What the users are asked to do, and how.
 	calls = []iamsim.Request{
-		{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/a"}, {Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/secret/a"}, {Action: "s3:PutObject", Resource: "arn:aws:s3:::other/a"},
-		{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::reports/a"}, {Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/user0"}, {Action: "iam:AttachUserPolicy", Resource: "arn:aws:iam::111122223333:user/admin"},
-		{Action: "ec2:TerminateInstances", Resource: "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0"}, {Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:111122223333:orders"},
+		{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/a"},
+		{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/secret/a"},
+		{Action: "s3:PutObject", Resource: "arn:aws:s3:::other/a"},
+		{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::reports/a"},
+		{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/user0"},
+		{Action: "iam:AttachUserPolicy", Resource: "arn:aws:iam::111122223333:user/admin"},
+		{Action: "ec2:TerminateInstances", Resource: "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0"},
+		{Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:111122223333:orders"},
 		{Action: "ses:SendRawEmail", Resource: "arn:aws:ses:us-east-1:111122223333:identity/example.com"},
 	}
 	circumstances = []map[string]string{
-		{"aws:SourceIp": "203.0.113.9", "aws:MultiFactorAuthPresent": "true", "aws:RequestedRegion": "us-east-1", "aws:SecureTransport": "true"},
-		{"aws:SourceIp": "198.51.100.9", "aws:MultiFactorAuthPresent": "false", "aws:RequestedRegion": "eu-west-1", "aws:SecureTransport": "true"},
+		{
+			"aws:SourceIp": "203.0.113.9", "aws:MultiFactorAuthPresent": "true", "aws:RequestedRegion": "us-east-1",
+			"aws:SecureTransport": "true",
+		},
+		{
+			"aws:SourceIp": "198.51.100.9", "aws:MultiFactorAuthPresent": "false", "aws:RequestedRegion": "eu-west-1",
+			"aws:SecureTransport": "true",
+		},
 		{"aws:SourceIp": "2001:db8::9", "aws:RequestedRegion": "ap-northeast-2", "aws:SecureTransport": "false"},
 	}
 )
@@ -83,7 +103,10 @@ func (r random) document(allows int) fakeaws.Document {
 			}
 			return fmt.Sprintf("%q: %q", name, one(r, patterns...))
 		}
-		parts := []string{text, list(one(r, "Action", "Action", "Action", "NotAction"), actionPatterns), list(one(r, "Resource", "Resource", "Resource", "NotResource"), resourcePatterns)}
+		parts := []string{
+			text, list(one(r, "Action", "Action", "Action", "NotAction"), actionPatterns),
+			list(one(r, "Resource", "Resource", "Resource", "NotResource"), resourcePatterns),
+		}
 		if r.likely(30) {
 			parts = append(parts, `"Condition":`+one(r, conditions...))
 		}
@@ -130,7 +153,9 @@ func (r random) account() (fakeaws.State, map[string]string) {
 		state.Policies[fmt.Sprintf("arn:aws:iam::111122223333:policy/p%d", i)] = r.document(85)
 	}
 	policies := slices.Sorted(maps.Keys(state.Policies))
-	allowing := slices.DeleteFunc(slices.Clone(policies), func(arn string) bool { return strings.Contains(string(state.Policies[arn]), "Deny") })
+	allowing := slices.DeleteFunc(
+		slices.Clone(policies), func(arn string) bool { return strings.Contains(string(state.Policies[arn]), "Deny") },
+	)
 	policyGroups := map[string]string{}
 	for i := range 4 {
 		name := fmt.Sprintf("group%d", i)
@@ -217,7 +242,9 @@ func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) {
 }
 
 // remedied is the account after the sweep, and what was changed of each user.
-func remedied(t *testing.T, state fakeaws.State, policyGroups map[string]string) (fakeaws.State, map[string][]change.Change) {
+func remedied(
+	t *testing.T, state fakeaws.State, policyGroups map[string]string,
+) (fakeaws.State, map[string][]change.Change) {
 	t.Helper()
 	described, err := control.Parse("detach-direct-policy/control.json", Control.Description)
 	if err != nil {
@@ -312,11 +339,16 @@ func TestRandomAccountsAreNeverWidened(t *testing.T) {
 				kept++
 			}
 			if fault != "" {
-				t.Errorf("-seed %d, account %d, %s: %s\n%+v\nbefore %s\nafter %s\nchanges %+v", *seed, s.account, s.user, fault, request, s.before.Policies, s.after.Policies, s.changes)
+				t.Errorf(
+					"-seed %d, account %d, %s: %s\n%+v\nbefore %s\nafter %s\nchanges %+v", *seed, s.account, s.user, fault, request,
+					s.before.Policies, s.after.Policies, s.changes,
+				)
 			}
 		}
 	}
-	t.Logf("%d users changed, %d requests: %d allowed before and not after, %d kept by groups", len(subjects), asks, taken, kept)
+	t.Logf(
+		"%d users changed, %d requests: %d allowed before and not after, %d kept by groups", len(subjects), asks, taken, kept,
+	)
 	if len(subjects) < 50 || taken < 100 || kept < 50 {
 		t.Errorf("%d users, %d requests taken and %d kept are too few to say anything", len(subjects), taken, kept)
 	}

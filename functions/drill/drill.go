@@ -35,14 +35,22 @@ type users interface {
 	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
-	AttachUserPolicy(context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error)
-	DetachUserPolicy(context.Context, *iam.DetachUserPolicyInput, ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error)
-	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
+	AttachUserPolicy(
+		context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options),
+	) (*iam.AttachUserPolicyOutput, error)
+	DetachUserPolicy(
+		context.Context, *iam.DetachUserPolicyInput, ...func(*iam.Options),
+	) (*iam.DetachUserPolicyOutput, error)
+	ListAttachedUserPolicies(
+		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
+	) (*iam.ListAttachedUserPoliciesOutput, error)
 }
 
 // events is what a drill puts made-up events on the bus with.
 type events interface {
-	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+	PutEvents(
+		context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options),
+	) (*eventbridge.PutEventsOutput, error)
 }
 
 // arrivals is the queue in which a drill sees its events arrive.
@@ -196,7 +204,9 @@ func (p *play) makeUser(ctx context.Context, q drill.Request) error {
 		tags = append(tags, types.Tag{Key: &p.settings.Owners.Tags[0], Value: &address.Address})
 	}
 	p.made = true
-	out, err := p.iam.CreateUser(ctx, &iam.CreateUserInput{UserName: &p.drill.User, Path: aws.String(drill.Path), Tags: tags})
+	out, err := p.iam.CreateUser(
+		ctx, &iam.CreateUserInput{UserName: &p.drill.User, Path: aws.String(drill.Path), Tags: tags},
+	)
 	if err != nil {
 		return fmt.Errorf("create user %q: %w", p.drill.User, err)
 	}
@@ -239,7 +249,9 @@ func assess(answer *drill.Answer, fault error) {
 		if answer.Outcome != drill.Failed {
 			reasons = nil
 		}
-		answer.Outcome, reasons = drill.Failed, append([]string{notice.Redact(strings.ReplaceAll(fault.Error(), "\n", "; "))}, reasons...)
+		answer.Outcome, reasons = drill.Failed, append(
+			[]string{notice.Redact(strings.ReplaceAll(fault.Error(), "\n", "; "))}, reasons...,
+		)
 	}
 	answer.Reason = cmp.Or(strings.Join(reasons, "; "), answer.Reason)
 }
@@ -259,5 +271,8 @@ func (p *play) measure(ctx context.Context, answer drill.Answer) {
 			p.log.LogAttrs(ctx, slog.LevelInfo, "hop", append([]slog.Attr{slog.String("drill", answer.ID)}, attrs...)...)
 		}
 	}
-	p.log.InfoContext(ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned, "left", len(answer.Leftovers))
+	p.log.InfoContext(
+		ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned,
+		"left", len(answer.Leftovers),
+	)
 }

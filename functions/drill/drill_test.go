@@ -69,13 +69,21 @@ type fixture struct {
 func newFixture() *fixture {
 	w := &fixture{
 		Account: fakeaws.New(fakeaws.State{
-			Users:    map[string]*fakeaws.User{"alice": {Path: "/", Tags: map[string]string{"owner": "alice@example.com"}, Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}},
+			Users: map[string]*fakeaws.User{
+				"alice": {
+					Path: "/", Tags: map[string]string{"owner": "alice@example.com"},
+					Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
+				},
+			},
 			Policies: map[string]fakeaws.Document{policy: drill.Document},
 		}),
-		store: &ledger.Memory{}, clock: time.Date(2026, 11, 21, 3, 0, 0, 250_000_000, time.UTC), mode: control.Enforce, trail: true,
+		store: &ledger.Memory{}, clock: time.Date(2026, 11, 21, 3, 0, 0, 250_000_000, time.UTC), mode: control.Enforce,
+		trail: true,
 		set: settings.Function{
-			Account: number, Bus: "warder", Drill: "https://sqs.us-east-1.amazonaws.com/" + number + "/drill", Quarantine: settings.Quarantine{Outside: quarantine},
-			AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, Owners: settings.Owners{Tags: []string{"owner", "email"}},
+			Account: number, Bus: "warder", Drill: "https://sqs.us-east-1.amazonaws.com/" + number + "/drill",
+			Quarantine:      settings.Quarantine{Outside: quarantine},
+			AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
+			Owners:          settings.Owners{Tags: []string{"owner", "email"}},
 			Drilled: []settings.Drilled{
 				{Control: "detach-direct-policy", Scenario: control.DirectPolicy},
 				{Control: "deactivate-stale-access-key", Scenario: control.OldKey, Rule: "access-keys-rotated"},
@@ -115,7 +123,9 @@ func (w *fixture) drill(ctx context.Context) (drill.Answer, error) {
 }
 
 // AttachUserPolicy attaches, and CloudTrail reports it two minutes later.
-func (w *fixture) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
+func (w *fixture) AttachUserPolicy(
+	ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.AttachUserPolicyOutput, error) {
 	out, err := w.Account.AttachUserPolicy(ctx, in)
 	if err != nil || !w.trail {
 		return out, err
@@ -129,7 +139,9 @@ func (w *fixture) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicy
 }
 
 // PutEvents puts events on the bus, which delivers them half a second later.
-func (w *fixture) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+func (w *fixture) PutEvents(
+	_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options),
+) (*eventbridge.PutEventsOutput, error) {
 	if err := w.asked("events:PutEvents", false); err != nil {
 		return nil, err
 	}
@@ -141,7 +153,10 @@ func (w *fixture) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _
 		w.handles++
 		id := fmt.Sprintf("bus-%d", w.handles)
 		out.Entries = append(out.Entries, ebtypes.PutEventsResultEntry{EventId: &id})
-		w.send(*entry.Source, *entry.DetailType, id, entry.Time.UTC().Format(time.RFC3339), json.RawMessage(*entry.Detail), 500*time.Millisecond)
+		w.send(
+			*entry.Source, *entry.DetailType, id, entry.Time.UTC().Format(time.RFC3339), json.RawMessage(*entry.Detail),
+			500*time.Millisecond,
+		)
 	}
 	return out, w.asked("events:PutEvents", true)
 }
@@ -156,7 +171,8 @@ func (w *fixture) asked(operation string, after bool) error {
 // send delivers an event: to the drill's queue, and a second later to the controls.
 func (w *fixture) send(source, kind, id, stamp string, detail json.RawMessage, after time.Duration) {
 	raw, err := json.Marshal(map[string]any{
-		"version": "0", "id": id, "source": source, "detail-type": kind, "account": number, "region": "us-east-1", "time": stamp, "resources": []string{}, "detail": detail,
+		"version": "0", "id": id, "source": source, "detail-type": kind, "account": number, "region": "us-east-1",
+		"time": stamp, "resources": []string{}, "detail": detail,
 	})
 	if err != nil {
 		panic(err)
@@ -201,7 +217,12 @@ func (w *fixture) started(raw []byte) {
 			}
 			user, _ := call.User()
 			arn, _ := call.Param("policyArn")
-			return []remediation.Finding{{User: user, Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}}}}
+			return []remediation.Finding{
+				{
+					User: user, Text: i18n.Literal("Found."), Fresh: true,
+					Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}},
+				},
+			}
 		},
 		"deactivate-stale-access-key": func() []remediation.Finding { return nil },
 		"quarantine-outside-login": func() []remediation.Finding {
@@ -209,18 +230,33 @@ func (w *fixture) started(raw []byte) {
 			if !ok || s.SourceIP != "198.51.100.1" {
 				return nil
 			}
-			return []remediation.Finding{{User: s.Identity.UserName, Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached}}}}
+			return []remediation.Finding{
+				{
+					User: s.Identity.UserName, Text: i18n.Literal("Found."), Fresh: true,
+					Changes: []change.Change{
+						{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached},
+					},
+				},
+			}
 		},
 	} {
-		matches := map[string]bool{"detach-direct-policy": e.Source == "aws.iam", "deactivate-stale-access-key": strings.HasPrefix(e.DetailType, "Config"), "quarantine-outside-login": strings.HasPrefix(e.DetailType, "AWS Console")}
+		matches := map[string]bool{
+			"detach-direct-policy":        e.Source == "aws.iam",
+			"deactivate-stale-access-key": strings.HasPrefix(e.DetailType, "Config"),
+			"quarantine-outside-login":    strings.HasPrefix(e.DetailType, "AWS Console"),
+		}
 		if !matches[id] || slices.Contains(w.deaf, id) {
 			continue
 		}
 		r := &remediation.Runner{
-			Control:  control.Control{ID: id, Title: "Test", Severity: control.High},
-			Settings: settings.Function{Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7, Owners: w.set.Owners},
-			Planner:  plan, Kinds: change.ForIAM(slow{w.Account, w}), Ledger: w.ledger, Topic: w, Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
-			Halt: w, Now: w.now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+			Control: control.Control{ID: id, Title: "Test", Severity: control.High},
+			Settings: settings.Function{
+				Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7,
+				Owners: w.set.Owners,
+			},
+			Planner: plan, Kinds: change.ForIAM(slow{w.Account, w}), Ledger: w.ledger, Topic: w,
+			Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
+			Halt:   w, Now: w.now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
 		}
 		// What goes wrong in a drill does not go wrong in the controls as well.
 		fault := w.fault
@@ -242,12 +278,16 @@ type slow struct {
 	w *fixture
 }
 
-func (s slow) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
+func (s slow) AttachUserPolicy(
+	ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.AttachUserPolicyOutput, error) {
 	s.w.clock = s.w.clock.Add(200 * time.Millisecond)
 	return s.Account.AttachUserPolicy(ctx, in)
 }
 
-func (s slow) DetachUserPolicy(ctx context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error) {
+func (s slow) DetachUserPolicy(
+	ctx context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.DetachUserPolicyOutput, error) {
 	s.w.clock = s.w.clock.Add(200 * time.Millisecond)
 	return s.Account.DetachUserPolicy(ctx, in)
 }
@@ -271,18 +311,24 @@ func (w *fixture) Publish(_ context.Context, m notice.Message) (string, error) {
 }
 
 // ReceiveMessage waits a second for what arrives.
-func (w *fixture) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+func (w *fixture) ReceiveMessage(
+	ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options),
+) (*sqs.ReceiveMessageOutput, error) {
 	if err := w.asked("sqs:ReceiveMessage", false); err != nil {
 		return nil, err
 	}
 	if len(w.queue) == 0 {
 		w.pass(ctx, time.Duration(in.WaitTimeSeconds)*time.Second)
 	}
-	return &sqs.ReceiveMessageOutput{Messages: slices.Clone(w.queue[:min(len(w.queue), int(in.MaxNumberOfMessages))])}, w.asked("sqs:ReceiveMessage", true)
+	return &sqs.ReceiveMessageOutput{
+		Messages: slices.Clone(w.queue[:min(len(w.queue), int(in.MaxNumberOfMessages))]),
+	}, w.asked("sqs:ReceiveMessage", true)
 }
 
 // DeleteMessage deletes what was received.
-func (w *fixture) DeleteMessage(_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error) {
+func (w *fixture) DeleteMessage(
+	_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options),
+) (*sqs.DeleteMessageOutput, error) {
 	if err := w.asked("sqs:DeleteMessage", false); err != nil {
 		return nil, err
 	}
@@ -356,7 +402,11 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.5, change 0.2, notice 0.3",
 		}},
-		{"with a rule that starts nothing", func(w *fixture) { w.deaf = []string{"deactivate-stale-access-key", "quarantine-outside-login"} }, []string{
+		{"with a rule that starts nothing", func(w *fixture) {
+			w.deaf = []string{
+				"deactivate-stale-access-key", "quarantine-outside-login",
+			}
+		}, []string{
 			"failed",
 			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
 			"old access key: failed, , event 0.0, rule 0.5, no function",
@@ -396,11 +446,15 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 			}
 			asBefore(t, w)
 			if measured := strings.Count(w.log.String(), `"Hop":`); (measured > 0) != (answer.Outcome != drill.Skipped) ||
-				strings.Count(w.log.String(), `"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Hop"]],"Metrics":[{"Name":"DrillSeconds","Unit":"Seconds"}]}]`) != measured {
+				strings.Count(
+					w.log.String(),
+					`"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Hop"]],"Metrics":[{"Name":"DrillSeconds","Unit":"Seconds"}]}]`,
+				) != measured {
 				t.Errorf("the log is %s", w.log.String())
 			}
 			for _, key := range w.Made() {
-				if text, _ := json.Marshal(answer); strings.Contains(w.log.String()+string(text), key.Secret) || strings.Contains(w.log.String()+string(text), key.ID) {
+				if text, _ := json.Marshal(answer); strings.Contains(w.log.String()+string(text), key.Secret) ||
+					strings.Contains(w.log.String()+string(text), key.ID) {
 					t.Error("the log or the answer has the access key")
 				}
 			}
@@ -424,7 +478,9 @@ func TestPermissionsAreTheOperationsOfTheDrill(t *testing.T) {
 		}
 	}
 	want := []string{"iam:TagUser"}
-	for of, service := range map[reflect.Type]string{reflect.TypeFor[users](): "iam", reflect.TypeFor[events](): "events", reflect.TypeFor[arrivals](): "sqs"} {
+	for of, service := range map[reflect.Type]string{
+		reflect.TypeFor[users](): "iam", reflect.TypeFor[events](): "events", reflect.TypeFor[arrivals](): "sqs",
+	} {
 		for i := range of.NumMethod() {
 			want = append(want, service+":"+of.Method(i).Name)
 		}
@@ -539,7 +595,11 @@ func TestTwoDrillsAtATimeAreNot(t *testing.T) {
 		w.later = append(w.later, goOn)
 	}
 	goOn()
-	w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{other.User: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
+	w.Alter(
+		fakeaws.State{
+			Users: map[string]*fakeaws.User{other.User: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}},
+		},
+	)
 	_, err := w.drill(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "drill other, which lee asked for, goes on since") {
 		t.Errorf("error %v", err)
@@ -559,10 +619,16 @@ func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
 			t.Fatalf("drills %+v, %v", all, err)
 		}
 		w.clock = w.clock.Add(2 * lease)
-		if err := w.ledger.KeepDrill(t.Context(), ledger.Drill{ID: "other", User: other, By: "lee", At: w.clock, Until: w.clock.Add(lease)}, w.clock); err != nil {
+		if err := w.ledger.KeepDrill(
+			t.Context(), ledger.Drill{ID: "other", User: other, By: "lee", At: w.clock, Until: w.clock.Add(lease)}, w.clock,
+		); err != nil {
 			t.Error(err)
 		}
-		w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{other: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
+		w.Alter(
+			fakeaws.State{
+				Users: map[string]*fakeaws.User{other: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}},
+			},
+		)
 	})
 	answer, err := w.drill(t.Context())
 	if err != nil || answer.Outcome != drill.Failed || !strings.Contains(answer.Reason, "another took its place") {
@@ -580,7 +646,9 @@ func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 		"someone":               {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}},
 		"warder-drill-outside":  {Path: "/team/", Tags: map[string]string{drill.Tag: "x"}, Attached: []string{quarantine}},
 		"warder-drill-below":    {Path: drill.Path + "more/", Tags: map[string]string{drill.Tag: "x"}},
-		"warder-drill-used": {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}, Attached: []string{policy, "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+		"warder-drill-used": {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}, Attached: []string{
+			policy, "arn:aws:iam::aws:policy/ReadOnlyAccess",
+		},
 			Keys: []fakeaws.Key{{ID: "AKIAEXAMPLEEXAMPLE01", Status: "Active"}}},
 	}})
 	before := w.State()
@@ -588,7 +656,8 @@ func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(answer.Leftovers) != 1 || answer.Leftovers[0].User != "warder-drill-used" || !strings.Contains(answer.Leftovers[0].Why, "DeleteConflict") ||
+	if len(answer.Leftovers) != 1 || answer.Leftovers[0].User != "warder-drill-used" ||
+		!strings.Contains(answer.Leftovers[0].Why, "DeleteConflict") ||
 		answer.Leftovers[0].Remove[2] != "aws iam delete-user --user-name warder-drill-used" {
 		t.Errorf("left %+v", answer.Leftovers)
 	}
@@ -596,7 +665,9 @@ func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 		t.Errorf("%s: %s", answer.Outcome, answer.Reason)
 	}
 	// Of the one that a drill made, what the drill put on it is gone; what somebody else did is theirs.
-	before.Users["warder-drill-used"].Attached, before.Users["warder-drill-used"].Keys = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}, nil
+	before.Users["warder-drill-used"].Attached, before.Users["warder-drill-used"].Keys = []string{
+		"arn:aws:iam::aws:policy/ReadOnlyAccess",
+	}, nil
 	if diff := cmp.Diff(before, w.State(), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
@@ -605,7 +676,8 @@ func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 func TestARequestThatIsNotUnderstoodMakesNothing(t *testing.T) {
 	w := newFixture()
 	for _, q := range []drill.Request{{}, {By: " "}, {By: "kim", Minutes: 14}, {By: "kim", Minutes: -1}} {
-		if _, err := (&driller{iam: w, ledger: w.ledger, now: w.now}).Drill(t.Context(), q); err == nil || !strings.Contains(err.Error(), "understood is") {
+		if _, err := (&driller{iam: w, ledger: w.ledger, now: w.now}).Drill(t.Context(), q); err == nil ||
+			!strings.Contains(err.Error(), "understood is") {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}

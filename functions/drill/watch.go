@@ -61,7 +61,9 @@ func (p *play) scene(c settings.Drilled) *scene {
 		case len(networks) == 0:
 			sc.skip = cmp.Or(sc.skip, "no allowedNetworks are set: there is no outside")
 		case at < 0:
-			sc.skip = cmp.Or(sc.skip, "allowedNetworks contain every address that is kept for documentation: there is no outside")
+			sc.skip = cmp.Or(
+				sc.skip, "allowedNetworks contain every address that is kept for documentation: there is no outside",
+			)
 		default:
 			sc.from = outside[at]
 		}
@@ -155,7 +157,9 @@ func (p *play) arrivals(ctx context.Context) error {
 		}
 		for _, message := range out.Messages {
 			p.arrived(message)
-			if _, err := p.queue.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &p.settings.Drill, ReceiptHandle: message.ReceiptHandle}); err != nil {
+			if _, err := p.queue.DeleteMessage(
+				ctx, &sqs.DeleteMessageInput{QueueUrl: &p.settings.Drill, ReceiptHandle: message.ReceiptHandle},
+			); err != nil {
 				return fmt.Errorf("delete from the drill's queue: %w", err)
 			}
 		}
@@ -178,7 +182,9 @@ func (p *play) arrived(message sqstypes.Message) {
 		sc.key, sc.event, sc.arrived = e.Key(), e.Time, p.now()
 		// In milliseconds
 		// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html).
-		if sent, err := strconv.ParseInt(message.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
+		if sent, err := strconv.ParseInt(
+			message.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)], 10, 64,
+		); err == nil {
 			sc.arrived = time.UnixMilli(sent)
 		}
 	}
@@ -290,7 +296,9 @@ func (sc *scene) result(now time.Time) drill.Scenario {
 	missing := ""
 	for _, hop := range result.Hops {
 		if !hop.Seen {
-			missing = cmp.Or(missing, fmt.Sprintf("no %s within %s: %s", hop.Name, now.Sub(sc.called).Round(time.Second), hop.Note))
+			missing = cmp.Or(
+				missing, fmt.Sprintf("no %s within %s: %s", hop.Name, now.Sub(sc.called).Round(time.Second), hop.Note),
+			)
 		}
 	}
 	switch {
@@ -328,16 +336,27 @@ func (sc *scene) hops() []drill.Hop {
 	hops := []drill.Hop{
 		{Name: drill.Event, Note: "the drill's queue got no event: are the stack's rules of the drill enabled?"},
 		{Name: drill.Rule, Note: "the same"},
-		{Name: drill.Function, Note: fmt.Sprintf("nothing is known of a run of %s: is its rule enabled and its function there (make doctor), and what is in the queue Undelivered?", sc.Control)},
+		{
+			Name: drill.Function,
+			Note: fmt.Sprintf(
+				"nothing is known of a run of %s: is its rule enabled and its function there (make doctor), and what is in the "+
+					"queue Undelivered?",
+				sc.Control,
+			),
+		},
 	}
 	times := []time.Time{sc.event, sc.arrived, sc.began}
 	if sc.Scenario == control.DirectPolicy && sc.began.IsZero() {
-		hops[0].Note = "the drill's queue got no event of the call: does a trail of CloudTrail log management events (make doctor)?"
+		hops[0].Note = "the drill's queue got no event of the call: does a trail of CloudTrail log management events " +
+			"(make doctor)?"
 	}
 	if sc.acts() {
 		log := settings.LogGroupName(sc.Control)
 		hops = append(hops,
-			drill.Hop{Name: drill.Change, Note: cmp.Or(sc.reason, "the function found nothing to change, or did not finish: its log is "+log)})
+			drill.Hop{
+				Name: drill.Change,
+				Note: cmp.Or(sc.reason, "the function found nothing to change, or did not finish: its log is "+log),
+			})
 		times = append(times, sc.changed)
 		if sc.status != ledger.Held || !sc.quiet {
 			hops = append(hops, drill.Hop{Name: drill.Notice, Note: "SNS did not accept a notice: the function's log is " + log})

@@ -22,8 +22,12 @@ import (
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
-	DescribeSessions(context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error)
-	DescribeInstanceInformation(context.Context, *ssm.DescribeInstanceInformationInput, ...func(*ssm.Options)) (*ssm.DescribeInstanceInformationOutput, error)
+	DescribeSessions(
+		context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options),
+	) (*ssm.DescribeSessionsOutput, error)
+	DescribeInstanceInformation(
+		context.Context, *ssm.DescribeInstanceInformationInput, ...func(*ssm.Options),
+	) (*ssm.DescribeInstanceInformationOutput, error)
 }
 
 // parameters are those of control.json.
@@ -136,9 +140,13 @@ type session struct {
 func (s session) findings(listed bool) []remediation.Finding {
 	who := s.Identity.Name()
 	machine := i18n.Or(i18n.Literal(s.target), i18n.T("a machine that is not recorded"))
-	title, text := i18n.T("Session started"), i18n.T("%s started a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe())
+	title, text := i18n.T("Session started"), i18n.T(
+		"%s started a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe(),
+	)
 	if s.Name == "ResumeSession" {
-		title, text = i18n.T("Session resumed"), i18n.T("%s resumed a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe())
+		title, text = i18n.T("Session resumed"), i18n.T(
+			"%s resumed a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe(),
+		)
 	}
 	f := remediation.Finding{
 		Subject: who, Fresh: true, Text: text,
@@ -156,18 +164,25 @@ func (s session) findings(listed bool) []remediation.Finding {
 	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
 		f.User, f.Subject = s.Identity.UserName, ""
 	}
-	look := i18n.T("Ask them. If it was not them, stop their credentials first, then read the session's log and what the machine did since.")
+	look := i18n.T(
+		"Ask them. If it was not them, stop their credentials first, then read the session's log and what the machine did " +
+			"since.",
+	)
 	switch {
 	case s.origin.Place == network.Outside || s.closed:
 		f.Advice = look
 		if s.closed {
-			f.Title, f.Text = i18n.T("Session on a closed machine"), i18n.Sentences(f.Text, i18n.T("Nobody is to have a session there."))
+			f.Title, f.Text = i18n.T("Session on a closed machine"), i18n.Sentences(
+				f.Text, i18n.T("Nobody is to have a session there."),
+			)
 		}
 		switch {
 		case s.id == "":
 			f.UnchangedReason = i18n.T("Not ended: the record does not say which session it is.")
 		case s.active:
-			f.Changes = []change.Change{{Kind: change.Session, Subject: who, Target: change.SessionTarget(s.Region, s.id), Before: change.Connected}}
+			f.Changes = []change.Change{
+				{Kind: change.Session, Subject: who, Target: change.SessionTarget(s.Region, s.id), Before: change.Connected},
+			}
 		default:
 			f.UnchangedReason = i18n.T("There is nothing to end: it is over.")
 		}

@@ -143,11 +143,14 @@ func sns(t *testing.T, id string, message any) json.RawMessage {
 	}
 	// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html, with a field that is not there yet
 	raw, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
-		"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn:aws:sns:us-east-1:111122223333:t:s", "New": 1,
+		"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn:aws:sns:us-east-1:111122223333:t:s",
+		"New": 1,
 		"Sns": map[string]any{
-			"Type": "Notification", "MessageId": id, "TopicArn": "arn:aws:sns:us-east-1:111122223333:t", "Subject": "[Warder] test",
+			"Type": "Notification", "MessageId": id, "TopicArn": "arn:aws:sns:us-east-1:111122223333:t",
+			"Subject": "[Warder] test",
 			"Message": text, "Timestamp": "2026-11-21T12:00:00.000Z", "SignatureVersion": "1", "Signature": "x",
-			"SigningCertUrl": "https://example.com", "UnsubscribeUrl": "https://example.com", "MessageAttributes": map[string]any{},
+			"SigningCertUrl": "https://example.com", "UnsubscribeUrl": "https://example.com",
+			"MessageAttributes": map[string]any{},
 		},
 	}}})
 	if err != nil {
@@ -159,7 +162,8 @@ func sns(t *testing.T, id string, message any) json.RawMessage {
 func message(id, thread string, kind notice.Kind) notice.Message {
 	return notice.Message{
 		Version: "1", ID: id, Kind: kind, Thread: thread, Control: "detach-direct-policy", Severity: "high", Title: "T " + id,
-		Text: "Found.", Subject: "alice", Account: "111122223333", Region: "us-east-1", Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		Text: "Found.", Subject: "alice", Account: "111122223333", Region: "us-east-1",
+		Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -170,7 +174,8 @@ func TestOneIncidentIsOneThread(t *testing.T) {
 	elsewhere.Account = "444455556666"
 	for i, m := range []any{
 		message("n1", "t1", notice.Warning), message("n2", "t1", notice.Reminder), message("n3", "t2", notice.Alert),
-		message("n4", "t1", notice.Changed), elsewhere, "Is anybody there?", message("n6", "", notice.Alert), message("n7", "", notice.Alert),
+		message("n4", "t1", notice.Changed), elsewhere, "Is anybody there?", message("n6", "", notice.Alert),
+		message("n7", "", notice.Alert),
 		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
 		`{"AlarmName":"warder-failed","NewStateValue":"OK","StateChangeTime":"2026-11-21T12:05:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
 		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:10:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
@@ -202,7 +207,8 @@ func TestTheSameNoticeIsPostedOnce(t *testing.T) {
 	w := newFixture()
 	for i, want := range []answer{{"posted", 1, 0}, {"nothing", 0, 1}, {"nothing", 0, 1}} {
 		id := fmt.Sprint("m", i)
-		if a, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message("n1", "t1", notice.Alert))); err != nil || a != want {
+		if a, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message("n1", "t1", notice.Alert))); err != nil ||
+			a != want {
 			t.Errorf("delivery %d: %+v, %v", i, a, err)
 		}
 	}
@@ -293,11 +299,14 @@ func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
 	}
 	w.channel.refuse = nil
 	for _, m := range []string{"n1", "n2"} {
-		if a, err := w.poster(t, token).post(w.as(t, "again-"+m), sns(t, m, message(m, "t1", notice.Alert))); err != nil || a.Posted != 1 {
+		if a, err := w.poster(t, token).post(w.as(t, "again-"+m), sns(t, m, message(m, "t1", notice.Alert))); err != nil ||
+			a.Posted != 1 {
 			t.Errorf("%s after the app was invited: %+v, %v", m, a, err)
 		}
 	}
-	if diff := cmp.Diff([]string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}, w.channel.lines()); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}, w.channel.lines(),
+	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -313,18 +322,23 @@ func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, crash) {
+	if _, err := w.poster(t, token).post(
+		w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)),
+	); !errors.Is(err, crash) {
 		t.Fatalf("err = %v", err)
 	}
 	w.store.Fault = nil
 	begin := w.clock.Now()
-	if a, err := w.poster(t, token).post(w.as(t, "b"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, errTime) {
+	if a, err := w.poster(t, token).post(
+		w.as(t, "b"), sns(t, "m", message("n1", "t1", notice.Alert)),
+	); !errors.Is(err, errTime) {
 		t.Errorf("while the first one may still be at it: %+v, %v", a, err)
 	}
 	if waited := w.clock.Now().Sub(begin); waited < 10*time.Minute {
 		t.Errorf("waited %s for the first one", waited)
 	}
-	if a, err := w.poster(t, token).post(w.as(t, "c"), sns(t, "m", message("n1", "t1", notice.Alert))); err != nil || a.Posted != 1 {
+	if a, err := w.poster(t, token).post(w.as(t, "c"), sns(t, "m", message("n1", "t1", notice.Alert))); err != nil ||
+		a.Posted != 1 {
 		t.Errorf("later: %+v, %v", a, err)
 	}
 	if posted() != 2 {
@@ -379,7 +393,8 @@ func TestAWebhookHasNoThreads(t *testing.T) {
 func TestWhatIsNoEventOfSNSIsRefused(t *testing.T) {
 	w := newFixture()
 	for _, raw := range []string{`{}`, `[]`, `null`, `"text"`, `{"Records":[]}`, `{"action":"x"}`} {
-		if _, err := w.poster(t, token).post(w.as(t, "a"), json.RawMessage(raw)); err == nil || !strings.Contains(err.Error(), "publish a message to the topic") {
+		if _, err := w.poster(t, token).post(w.as(t, "a"), json.RawMessage(raw)); err == nil ||
+			!strings.Contains(err.Error(), "publish a message to the topic") {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}
@@ -389,7 +404,9 @@ func TestALedgerThatIsDownIsAnErrorAndNothingIsPosted(t *testing.T) {
 	w := newFixture()
 	down := errors.New("down")
 	w.store.Fault = func(string, bool) error { return down }
-	if _, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, down) {
+	if _, err := w.poster(t, token).post(
+		w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)),
+	); !errors.Is(err, down) {
 		t.Errorf("err = %v", err)
 	}
 	if posted := w.channel.lines(); len(posted) != 0 {
@@ -409,12 +426,16 @@ func (s *shelf) next(name string) (*string, error) {
 	return aws.String(s.values[min(len(s.asked), len(s.values))-1]), s.err
 }
 
-func (s *shelf) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (s *shelf) GetSecretValue(
+	_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	value, err := s.next("secret " + *in.SecretId)
 	return &secretsmanager.GetSecretValueOutput{SecretString: value}, err
 }
 
-func (s *shelf) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+func (s *shelf) GetParameter(
+	_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options),
+) (*ssm.GetParameterOutput, error) {
 	if !aws.ToBool(in.WithDecryption) {
 		return nil, errors.New("not decrypted")
 	}

@@ -62,7 +62,13 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return []remediation.Finding{{
 		User:  user,
 		Title: i18n.T("User signed in from outside the allowed networks"),
-		Text:  i18n.Sentences(i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.", user, s.RecipientAccount, s.Region, origin.Describe()), look.Note),
+		Text: i18n.Sentences(
+			i18n.T(
+				"IAM user %s signed in to the console of account %s (%s) from %s.", user, s.RecipientAccount, s.Region,
+				origin.Describe(),
+			),
+			look.Note,
+		),
 		Facts: []remediation.Fact{
 			{Name: i18n.T("From"), Value: origin.Describe()},
 			{Name: i18n.T("MFA"), Value: mfa},
@@ -70,9 +76,11 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			{Name: i18n.T("At"), Value: i18n.Moment(e.Time)},
 		},
 		Changes: []change.Change{look.Change},
-		Advice: i18n.T("Ask them where they were. If it was them: undo it, or have them come back into an allowed network, where the quarantine lets them work. " +
+		Advice: i18n.T("Ask them where they were. If it was them: undo it, or have them come back into an allowed " +
+			"network, where the quarantine lets them work. " +
 			"If not: delete the console password, make the access keys inactive, and see what they did. " +
-			"The quarantine denies what the user asks of AWS from outside. It does not keep them from signing in, and roles that they switched to before go on: revoke those sessions in IAM."),
+			"The quarantine denies what the user asks of AWS from outside. It does not keep them from signing in, and roles " +
+			"that they switched to before go on: revoke those sessions in IAM."),
 		Fresh: true,
 		// Where it is only observed, the user signs in again and again.
 		Once: remediation.Once{Key: user, For: 24 * time.Hour},

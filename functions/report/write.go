@@ -57,12 +57,16 @@ type answer struct {
 
 // users lists all IAM users with their tags.
 type users interface {
-	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
+	GetAccountAuthorizationDetails(
+		context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options),
+	) (*iam.GetAccountAuthorizationDetailsOutput, error)
 }
 
 // switches knows the values that the stop switch had.
 type switches interface {
-	GetParameterHistory(context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error)
+	GetParameterHistory(
+		context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options),
+	) (*ssm.GetParameterHistoryOutput, error)
 }
 
 // objects keeps the reports.
@@ -131,7 +135,10 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 		if err := file.render(&body); err != nil {
 			return answer{}, err
 		}
-		err := w.objects.PutObject(ctx, &s3.Bucket{Name: a.Bucket, Region: a.Region}, w.Account, s3.Object{Key: file.key, Type: file.kind, Body: body.Bytes()})
+		err := w.objects.PutObject(
+			ctx, &s3.Bucket{Name: a.Bucket, Region: a.Region}, w.Account,
+			s3.Object{Key: file.key, Type: file.kind, Body: body.Bytes()},
+		)
 		if err != nil {
 			return answer{}, fmt.Errorf("put %s into the bucket of reports: %w", file.key, err)
 		}
@@ -144,13 +151,16 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 // source reads what a report is made of.
 func (w writer) source(ctx context.Context, language settings.Language) (report.Source, error) {
 	s := report.Source{
-		Account: w.Account, Region: w.Region, Controls: w.controls, Modes: w.Settings.Modes, Kinds: w.Kinds, Language: language,
+		Account: w.Account, Region: w.Region, Controls: w.controls, Modes: w.Settings.Modes, Kinds: w.Kinds,
+		Language: language,
 	}
 	var err error
 	if s.Ledger, err = w.Ledger.Contents(ctx); err != nil {
 		return s, err
 	}
-	pages := iam.NewGetAccountAuthorizationDetailsPaginator(w.users, &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(
+		w.users, &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -172,7 +182,8 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 		}
 		for _, v := range page.Parameters {
 			s.Halts = append(s.Halts, report.Switch{
-				Version: v.Version, Value: aws.ToString(v.Value), At: aws.ToTime(v.LastModifiedDate), By: aws.ToString(v.LastModifiedUser),
+				Version: v.Version, Value: aws.ToString(v.Value), At: aws.ToTime(v.LastModifiedDate),
+				By: aws.ToString(v.LastModifiedUser),
 			})
 		}
 	}
@@ -184,7 +195,9 @@ func summary(r report.Report) i18n.Message {
 	s := r.Summary()
 	return i18n.Join("\n",
 		i18n.T("Open at the end: %d findings. Alerts: %d.", s.Open, s.Alerts),
-		i18n.T("Changes: %d made, %d put back, %d only observed, %d held back or failed.", s.Made, s.Undone, s.Observed, s.Stuck),
+		i18n.T(
+			"Changes: %d made, %d put back, %d only observed, %d held back or failed.", s.Made, s.Undone, s.Observed, s.Stuck,
+		),
 		i18n.T("Exemptions: %d in force, %d of them end within 30 days, %d are not honoured.", s.Exempt, s.Soon, s.Faulty),
 	)
 }
@@ -202,19 +215,26 @@ func (w writer) notify(ctx context.Context, r report.Report, a *answer, text i18
 	}
 	language := string(w.Settings.Language)
 	entry := ledger.Entry{
-		ID: remediation.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Tell: notice.Alert, Severity: string(control.Low),
-		Title: title.In(language), Heading: title.String(), Text: text.In(language),
+		ID: remediation.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Tell: notice.Alert,
+		Severity: string(control.Low),
+		Title:    title.In(language), Heading: title.String(), Text: text.In(language),
 		Facts: []notice.Fact{
 			{Name: i18n.T("Report").In(language), Value: a.Console},
 			{Name: i18n.T("Table").In(language), Value: console(a.Region, a.Bucket, a.CSV)},
 		},
-		Advice: i18n.T("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket %s.", a.Bucket).In(language),
+		Advice: i18n.T(
+			"Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket %s.", a.Bucket,
+		).In(language),
 	}
-	a.Outcome, a.Reason, a.Notices = remediation.Skipped, i18n.T("it was told of before").In(language), []remediation.ReportedNotice{}
+	a.Outcome, a.Reason, a.Notices = remediation.Skipped, i18n.T(
+		"it was told of before",
+	).In(language), []remediation.ReportedNotice{}
 	first, err := w.Tell(ctx, entry)
 	if first {
 		a.Outcome, a.Reason = remediation.Notified, ""
-		a.Notices = append(a.Notices, remediation.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title})
+		a.Notices = append(
+			a.Notices, remediation.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title},
+		)
 	}
 	return err
 }
@@ -229,5 +249,7 @@ func console(region, bucket, key string) string {
 	case strings.HasPrefix(region, "us-gov-"):
 		host = "console.amazonaws-us-gov.com"
 	}
-	return "https://" + host + "/s3/object/" + url.PathEscape(bucket) + "?" + url.Values{"region": {region}, "prefix": {key}}.Encode()
+	return "https://" + host + "/s3/object/" + url.PathEscape(bucket) + "?" + url.Values{
+		"region": {region}, "prefix": {key},
+	}.Encode()
 }

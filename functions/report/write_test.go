@@ -66,7 +66,9 @@ func newFixture(t *testing.T) *fixture {
 			"bob":   {}, "carol": {Tags: map[string]string{"owner": "carol@example.com"}},
 			"dave": {Tags: map[string]string{"warder:exempt": "forever"}},
 		},
-		Halts: []fakeaws.Value{halts(1, "no", ""), halts(5, "an incident", "arn:aws:iam::111122223333:user/kim"), halts(6, "no", "")},
+		Halts: []fakeaws.Value{
+			halts(1, "no", ""), halts(5, "an incident", "arn:aws:iam::111122223333:user/kim"), halts(6, "no", ""),
+		},
 	})
 	book := ledger.New(w.store)
 	w.Runner = &remediation.Runner{
@@ -80,15 +82,26 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	found := time.Date(2026, 10, 3, 3, 0, 0, 0, time.UTC)
-	run, err := book.Begin(t.Context(), ledger.Run{Control: "detach-direct-policy", Key: "event", Mode: "enforce", Happened: found.Add(-42 * time.Second), Holder: "x", Until: found}, found)
+	run, err := book.Begin(
+		t.Context(),
+		ledger.Run{
+			Control: "detach-direct-policy", Key: "event", Mode: "enforce", Happened: found.Add(-42 * time.Second), Holder: "x",
+			Until: found,
+		},
+		found,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = book.Record(t.Context(), &run, []ledger.Entry{{
-		ID: "aaaaaaaaaa", Control: "detach-direct-policy", Run: "event", Subject: "alice", At: found, Title: "Direct policy on a user", Severity: "high",
+		ID: "aaaaaaaaaa", Control: "detach-direct-policy", Run: "event", Subject: "alice", At: found,
+		Title: "Direct policy on a user", Severity: "high",
 		Steps: []ledger.Step{{
 			ID: "aaaaaaaaaa-1", Status: ledger.Verified, At: found,
-			Change: change.Change{Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/AmazonS3FullAccess", Before: "attached"},
+			Change: change.Change{
+				Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+				Before: "attached",
+			},
 		}},
 	}}, true)
 	if err != nil {
@@ -108,9 +121,11 @@ func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
 	want := answer{
 		Bucket: bucket, Region: "us-east-1", HTML: "111122223333/2026-10.en.html", CSV: "111122223333/2026-10.en.csv",
 		Console: "https://us-east-1.console.aws.amazon.com/s3/object/warder-reports?prefix=111122223333%2F2026-10.en.html&region=us-east-1",
-		Text: "Open at the end: 0 findings. Alerts: 0.\nChanges: 1 made, 0 put back, 0 only observed, 0 held back or failed.\n" +
+		Text: "Open at the end: 0 findings. Alerts: 0.\nChanges: 1 made, 0 put back, 0 only observed, 0 held back or " +
+			"failed.\n" +
 			"Exemptions: 1 in force, 1 of them end within 30 days, 1 are not honoured.",
-		Outcome: remediation.Notified, Notices: []remediation.ReportedNotice{{Kind: notice.Alert, Severity: "low", Title: "Evidence of 2026-10"}},
+		Outcome: remediation.Notified,
+		Notices: []remediation.ReportedNotice{{Kind: notice.Alert, Severity: "low", Title: "Evidence of 2026-10"}},
 	}
 	if diff := cmp.Diff(want, a); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
@@ -131,7 +146,8 @@ func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
 		t.Fatalf("%d notices, want 1", len(w.topic.sent))
 	}
 	m := w.topic.sent[0]
-	if m.Kind != notice.Alert || m.Title != "Evidence of 2026-10" || m.Text != want.Text || m.Facts[0].Value != want.Console || m.Subject != "" {
+	if m.Kind != notice.Alert || m.Title != "Evidence of 2026-10" || m.Text != want.Text ||
+		m.Facts[0].Value != want.Console || m.Subject != "" {
 		t.Errorf("notice %+v", m)
 	}
 	if line := strings.Count(m.Text, "\n"); line != 2 {
@@ -159,14 +175,16 @@ func TestTheSameReportIsToldOfOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if notified := a.Outcome == remediation.Notified; notified != tc.notified || notified != (len(a.Notices) == 1) || notified != (a.Reason == "") {
+		if notified := a.Outcome == remediation.Notified; notified != tc.notified || notified != (len(a.Notices) == 1) ||
+			notified != (a.Reason == "") {
 			t.Errorf("%d %s: %+v, want notified %t", i, tc.name, a, tc.notified)
 		}
 	}
 	if diff := cmp.Diff([]string{"111122223333/2026-10.en.csv", "111122223333/2026-10.en.html"}, keys(w)); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
-	if first, second := w.topic.sent[0].Title, w.topic.sent[1].Title; first != "Evidence of 2026-10, preliminary" || second != "Evidence of 2026-10" {
+	if first, second := w.topic.sent[0].Title, w.topic.sent[1].Title; first != "Evidence of 2026-10, preliminary" ||
+		second != "Evidence of 2026-10" {
 		t.Errorf("titles %q, %q", first, second)
 	}
 }
@@ -202,7 +220,9 @@ func TestAPeriodAndALanguageCanBeAskedFor(t *testing.T) {
 		if err != nil || a.HTML != tc.html {
 			t.Errorf("%+v: %q, want %q (%v)", tc.q, a.HTML, tc.html, err)
 		}
-		if want := `<html lang="` + strings.Split(tc.html, ".")[1] + `">`; !strings.Contains(string(w.account.Objects(bucket)[a.HTML].Body), want) {
+		if want := `<html lang="` + strings.Split(tc.html, ".")[1] + `">`; !strings.Contains(
+			string(w.account.Objects(bucket)[a.HTML].Body), want,
+		) {
 			t.Errorf("%+v: the page is not %s", tc.q, want)
 		}
 	}
@@ -210,8 +230,10 @@ func TestAPeriodAndALanguageCanBeAskedFor(t *testing.T) {
 
 func TestWhatIsNotUnderstoodIsRefusedWithWhatIs(t *testing.T) {
 	for _, q := range []request{
-		{Month: "October"}, {Month: "2026-13"}, {Month: "2026-10", From: "2026-10-01", To: "2026-10-02"}, {From: "2026-10-01"}, {To: "2026-10-01"},
-		{From: "2026-10-02", To: "2026-10-01"}, {From: "2024-01-01", To: "2026-10-01"}, {Language: "fr"}, {Month: "2026-12"}, {From: "1.10.2026", To: "2026-10-02"},
+		{Month: "October"}, {Month: "2026-13"}, {Month: "2026-10", From: "2026-10-01", To: "2026-10-02"},
+		{From: "2026-10-01"}, {To: "2026-10-01"},
+		{From: "2026-10-02", To: "2026-10-01"}, {From: "2024-01-01", To: "2026-10-01"}, {Language: "fr"}, {Month: "2026-12"},
+		{From: "1.10.2026", To: "2026-10-02"},
 	} {
 		w := newFixture(t)
 		_, err := w.write(t.Context(), q)
@@ -226,7 +248,9 @@ func TestWhatIsNotUnderstoodIsRefusedWithWhatIs(t *testing.T) {
 
 // Evidence that leaves out what could not be read is none.
 func TestWhatCannotBeReadOrWrittenIsAnErrorAndNobodyIsTold(t *testing.T) {
-	for _, operation := range []string{"iam:GetAccountAuthorizationDetails", "ssm:GetParameterHistory", "s3:PutObject", "dynamodb:Scan"} {
+	for _, operation := range []string{
+		"iam:GetAccountAuthorizationDetails", "ssm:GetParameterHistory", "s3:PutObject", "dynamodb:Scan",
+	} {
 		t.Run(operation, func(t *testing.T) {
 			w := newFixture(t)
 			refuse := func(asked string, _ bool) error {
@@ -256,7 +280,8 @@ func TestAnotherAccountsBucketIsNotWrittenTo(t *testing.T) {
 
 func TestPermissionsAreTheOperationsThatAReportTakes(t *testing.T) {
 	w := newFixture(t)
-	used := map[string]bool{"sns:Publish": true, "kms:Decrypt": true, "kms:GenerateDataKey": true} // of the topic, and of its key for SNS
+	// of the topic, and of its key for SNS
+	used := map[string]bool{"sns:Publish": true, "kms:Decrypt": true, "kms:GenerateDataKey": true}
 	note := func(operation string, _ bool) error {
 		used[operation] = true
 		return nil
@@ -300,7 +325,8 @@ func TestTheCatalogueHasTheWordsOfTheNotice(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := w.topic.sent[0]
-	if m.Title != "2026-10 증적 보고서" || !strings.HasPrefix(m.Text, "기간 말 미조치 0건") || m.Facts[0].Name != "보고서" || !strings.Contains(m.Advice, "버킷 warder-reports") {
+	if m.Title != "2026-10 증적 보고서" || !strings.HasPrefix(m.Text, "기간 말 미조치 0건") || m.Facts[0].Name != "보고서" ||
+		!strings.Contains(m.Advice, "버킷 warder-reports") {
 		t.Errorf("notice %+v", m)
 	}
 	for english := range catalogue {

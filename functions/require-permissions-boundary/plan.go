@@ -24,7 +24,9 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
+	GetAccountAuthorizationDetails(
+		context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options),
+	) (*iam.GetAccountAuthorizationDetailsOutput, error)
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
 }
 
@@ -41,7 +43,9 @@ type planner struct {
 	sleep func(context.Context, time.Duration)
 }
 
-func newPlanner(api readAPI, f settings.Function, sleep func(context.Context, time.Duration)) (remediation.Planner, error) {
+func newPlanner(
+	api readAPI, f settings.Function, sleep func(context.Context, time.Duration),
+) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -104,7 +108,9 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 }
 
 // possible replaces the changes by one alert when the policy that they would put on users is not there.
-func (p *planner) possible(ctx context.Context, e event.Event, found []remediation.Finding) ([]remediation.Finding, error) {
+func (p *planner) possible(
+	ctx context.Context, e event.Event, found []remediation.Finding,
+) ([]remediation.Finding, error) {
 	changes := func(f remediation.Finding) bool { return len(f.Changes) > 0 }
 	if !slices.ContainsFunc(found, changes) {
 		return found, nil
@@ -184,14 +190,20 @@ func (p *planner) assess(u user) (remediation.Finding, bool) {
 	}}
 	if u.boundary == "" {
 		f.Text = i18n.T("%s has no permissions boundary.", u.name)
-		f.Advice = i18n.T("Where users are created, name the boundary: aws iam create-user --permissions-boundary. What the user may do stays what its policies and the boundary both allow.")
+		f.Advice = i18n.T(
+			"Where users are created, name the boundary: aws iam create-user --permissions-boundary. What the user may do " +
+				"stays what its policies and the boundary both allow.",
+		)
 		f.Changes = []change.Change{{Kind: change.PermissionsBoundary, Subject: u.name, Target: u.name, After: p.Boundary}}
 		return f, true
 	}
 	f.Title = i18n.T("Another permissions boundary on a user")
 	f.Text = i18n.T("%s has another permissions boundary than the wanted one.", u.name)
 	f.UnchangedReason = i18n.T("Not replaced: the wanted boundary may allow what this one does not.")
-	f.Advice = i18n.T("Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put the wanted one on the user.")
+	f.Advice = i18n.T(
+		"Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put the wanted one on " +
+			"the user.",
+	)
 	f.Once = remediation.Once{Key: "other#" + u.name + "#" + u.boundary, For: remediation.Weekly}
 	return f, true
 }
@@ -199,14 +211,19 @@ func (p *planner) assess(u user) (remediation.Finding, bool) {
 // fresh describes a finding about the user that the call is about.
 func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 	f.Fresh = true
-	f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("By"), Value: d.Identity.Describe()}, remediation.Fact{Name: i18n.T("Call"), Value: i18n.Literal(d.Name)})
+	f.Facts = append(
+		f.Facts, remediation.Fact{Name: i18n.T("By"), Value: d.Identity.Describe()},
+		remediation.Fact{Name: i18n.T("Call"), Value: i18n.Literal(d.Name)},
+	)
 	switch {
 	case len(f.Changes) == 0:
 	case d.Name == "CreateUser":
 		f.Text = i18n.T("%s was created without a permissions boundary.", f.User)
 	case d.Name == "DeleteUserPermissionsBoundary":
 		f.Text = i18n.T("The permissions boundary of %s was taken off.", f.User)
-		f.Advice = i18n.T("Ask who took it off, and what for. If the user has to be without it for a time, ask for an exemption.")
+		f.Advice = i18n.T(
+			"Ask who took it off, and what for. If the user has to be without it for a time, ask for an exemption.",
+		)
 	}
 	return f
 }
@@ -214,9 +231,12 @@ func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 // missing says that the configured boundary cannot be put on anybody.
 func (p *planner) missing(e event.Event, users int) remediation.Finding {
 	return remediation.Finding{
-		Subject:         "account " + e.Account,
-		Title:           i18n.T("The wanted permissions boundary does not exist"),
-		Text:            i18n.T("The policy that the control is to put on users as permissions boundary does not exist. %s would get it.", count(users)),
+		Subject: "account " + e.Account,
+		Title:   i18n.T("The wanted permissions boundary does not exist"),
+		Text: i18n.T(
+			"The policy that the control is to put on users as permissions boundary does not exist. %s would get it.",
+			count(users),
+		),
 		Facts:           []remediation.Fact{{Name: i18n.T("Policy"), Value: i18n.Literal(p.Boundary)}},
 		UnchangedReason: i18n.T("Nothing is put on anybody."),
 		Advice:          i18n.T("Create the policy, or correct the parameter boundary in cdk.json and deploy."),

@@ -18,7 +18,8 @@ import (
 var onlyForward = []string{
 	"s3:GetBucketTagging",
 	"iam:CreateAccessKey", "iam:GetAccessKeyLastUsed",
-	"secretsmanager:CreateSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:PutSecretValue", "secretsmanager:RestoreSecret",
+	"secretsmanager:CreateSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:PutSecretValue",
+	"secretsmanager:RestoreSecret",
 }
 
 // Undo needs what the kinds of change call, and no other operation of their services.
@@ -30,7 +31,13 @@ func TestPermissionsAreTheOperationsOfTheKinds(t *testing.T) {
 	var got []string
 	for _, p := range c.Permissions {
 		for _, action := range p.Actions {
-			if !slices.Contains([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:Query", "sns:Publish", "kms:Decrypt", "kms:GenerateDataKey"}, action) {
+			if !slices.Contains(
+				[]string{
+					"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:Query", "sns:Publish", "kms:Decrypt",
+					"kms:GenerateDataKey",
+				},
+				action,
+			) {
 				got = append(got, action)
 			}
 		}
@@ -41,7 +48,8 @@ func TestPermissionsAreTheOperationsOfTheKinds(t *testing.T) {
 		reflect.TypeFor[s3.API](): "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
 	} {
 		for i := range kinds.NumMethod() {
-			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) && !slices.Contains(want, action) {
+			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) &&
+				!slices.Contains(want, action) {
 				want = append(want, action)
 			}
 		}

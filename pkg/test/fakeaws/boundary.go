@@ -8,7 +8,9 @@ import (
 )
 
 // PutUserPermissionsBoundary sets the permissions boundary of a user.
-func (a *Account) PutUserPermissionsBoundary(_ context.Context, in *iam.PutUserPermissionsBoundaryInput, _ ...func(*iam.Options)) (*iam.PutUserPermissionsBoundaryOutput, error) {
+func (a *Account) PutUserPermissionsBoundary(
+	_ context.Context, in *iam.PutUserPermissionsBoundaryInput, _ ...func(*iam.Options),
+) (*iam.PutUserPermissionsBoundaryOutput, error) {
 	return call(a, "iam:PutUserPermissionsBoundary", func() (*iam.PutUserPermissionsBoundaryOutput, error) {
 		user, err := a.user(in.UserName)
 		if err != nil {
@@ -24,7 +26,9 @@ func (a *Account) PutUserPermissionsBoundary(_ context.Context, in *iam.PutUserP
 }
 
 // DeleteUserPermissionsBoundary takes the permissions boundary of a user away.
-func (a *Account) DeleteUserPermissionsBoundary(_ context.Context, in *iam.DeleteUserPermissionsBoundaryInput, _ ...func(*iam.Options)) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
+func (a *Account) DeleteUserPermissionsBoundary(
+	_ context.Context, in *iam.DeleteUserPermissionsBoundaryInput, _ ...func(*iam.Options),
+) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
 	return call(a, "iam:DeleteUserPermissionsBoundary", func() (*iam.DeleteUserPermissionsBoundaryOutput, error) {
 		user, err := a.user(in.UserName)
 		if err != nil {

@@ -25,7 +25,8 @@ func Large(users int, begin, now time.Time) State {
 		for k := range 2 {
 			age := (today + 13*i + 31*k) % 70
 			key := Key{
-				ID: fmt.Sprintf("AKIA%04d%d%011d", i, k, today-age+1000), Status: "Active", Created: now.Add(-time.Duration(age) * day), Used: now.Add(-day),
+				ID: fmt.Sprintf("AKIA%04d%d%011d", i, k, today-age+1000), Status: "Active",
+				Created: now.Add(-time.Duration(age) * day), Used: now.Add(-day),
 			}
 			if i%10 == 3 {
 				key.Used = time.Time{}
@@ -33,7 +34,9 @@ func Large(users int, begin, now time.Time) State {
 			user.Keys = append(user.Keys, key)
 		}
 		if Matters(i) {
-			user.Keys[0] = Key{ID: fmt.Sprintf("AKIAOLD%013d", i), Status: "Active", Created: begin.Add(-77 * day), Used: begin.Add(-77 * day)}
+			user.Keys[0] = Key{
+				ID: fmt.Sprintf("AKIAOLD%013d", i), Status: "Active", Created: begin.Add(-77 * day), Used: begin.Add(-77 * day),
+			}
 			user.Attached = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}
 		}
 		state.Users[fmt.Sprintf("user-%04d", i)] = user

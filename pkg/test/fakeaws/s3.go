@@ -33,10 +33,21 @@ func (a *Account) bucket(in *s3.Bucket) (*Bucket, error) {
 	bucket, ok := a.state.Buckets[in.Name]
 	switch {
 	case !ok:
+<<<<<<< HEAD
 		return nil, refused("NoSuchBucket", "The specified bucket does not exist")
 	case bucket.Region != in.Region:
 		return nil, refused("PermanentRedirect",
 			"The bucket you are attempting to access must be addressed using the specified endpoint.")
+=======
+		return nil, &s3.Error{
+			Status: http.StatusNotFound, Name: "NoSuchBucket", Message: "The specified bucket does not exist",
+		}
+	case bucket.Region != in.Region:
+		return nil, &s3.Error{
+			Status: http.StatusMovedPermanently, Name: "PermanentRedirect",
+			Message: "The bucket you are attempting to access must be addressed using the specified endpoint.",
+		}
+>>>>>>> 602fb8e (functions, pkg/test: lines of at most 120 columns)
 	}
 	return bucket, nil
 }
@@ -49,8 +60,15 @@ func (a *Account) GetBucketPublicAccessBlock(_ context.Context, in *s3.Bucket) (
 			return nil, err
 		}
 		if bucket.Block == nil {
+<<<<<<< HEAD
 			return nil, refused("NoSuchPublicAccessBlockConfiguration",
 				"The public access block configuration was not found")
+=======
+			return nil, &s3.Error{
+				Status: http.StatusNotFound, Name: "NoSuchPublicAccessBlockConfiguration",
+				Message: "The public access block configuration was not found",
+			}
+>>>>>>> 602fb8e (functions, pkg/test: lines of at most 120 columns)
 		}
 		block := *bucket.Block
 		return &block, nil

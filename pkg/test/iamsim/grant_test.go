@@ -53,17 +53,31 @@ func TestAPolicyIsChangedInOnePlaceAlone(t *testing.T) {
 		want string
 	}{
 		{"as it is", p, begin + condition + `,` + list + end},
-		{"without a grant", p.Without(Grant{0, "iam:GetUser", "arn:b"}), `{"Statement":[{"Sid":"Read","Effect":"Allow","Action":["iam:GetRole"],"Resource":["arn:a","arn:b"]` + condition +
+		{"without a grant", p.Without(
+			Grant{0, "iam:GetUser", "arn:b"},
+		), `{"Statement":[{"Sid":"Read","Effect":"Allow","Action":["iam:GetRole"],"Resource":["arn:a","arn:b"]` + condition +
 			`,{"Sid":"Read","Effect":"Allow","Action":["iam:GetUser"],"Resource":["arn:a"]` + condition + `,` + list + end},
 		{"without the only grant of a statement", p.Without(Grant{1, "iam:ListUsers", "*"}), begin + condition + end},
 		{"without anything", p[1:].Without(Grant{0, "iam:ListUsers", "*"}), `{"Statement":[` + end},
 		{"with a statement", p[1:].With(Statement{Effect: "Allow", Action: []string{"a:B"}, Resource: []string{"arn:c"}}),
 			`{"Statement":[` + list + `,{"Effect":"Allow","Action":["a:B"],"Resource":["arn:c"]}` + end},
-		{"with a grant for everything", p[:1].Wider(Grant{0, "iam:GetRole", "arn:a"}), `{"Statement":[{"Sid":"Read","Effect":"Allow","Action":["iam:GetUser"],"Resource":["arn:a","arn:b"]` + condition +
-			`,{"Sid":"Read","Effect":"Allow","Action":["iam:GetRole"],"Resource":["arn:b"]` + condition + `,{"Sid":"Read","Effect":"Allow","Action":["iam:GetRole"],"Resource":["*"]` + condition + end},
-		{"without a condition", p.Unlimited(Limit{0, "StringEquals", "k"}), begin + `,"Condition":{"Null":{"k":["false"]},"StringEquals":{"l":["x"]}}},` + list + end},
-		{"without the last condition of an operator", p.Unlimited(Limit{0, "Null", "k"}), begin + `,"Condition":{"StringEquals":{"k":["v","w"],"l":["x"]}}},` + list + end},
-		{"without a value", p.WithoutValue(Limit{0, "StringEquals", "k"}, "v"), begin + `,"Condition":{"Null":{"k":["false"]},"StringEquals":{"k":["w"],"l":["x"]}}},` + list + end},
+		{"with a grant for everything", p[:1].Wider(
+			Grant{0, "iam:GetRole", "arn:a"},
+		), `{"Statement":[{"Sid":"Read","Effect":"Allow","Action":["iam:GetUser"],"Resource":["arn:a","arn:b"]` + condition +
+			`,{"Sid":"Read","Effect":"Allow","Action":["iam:GetRole"],"Resource":["arn:b"]` + condition +
+			`,{"Sid":"Read","Effect":"Allow","Action":["iam:GetRole"],"Resource":["*"]` + condition + end},
+		{
+			"without a condition", p.Unlimited(Limit{0, "StringEquals", "k"}),
+			begin + `,"Condition":{"Null":{"k":["false"]},"StringEquals":{"l":["x"]}}},` + list + end,
+		},
+		{
+			"without the last condition of an operator", p.Unlimited(Limit{0, "Null", "k"}),
+			begin + `,"Condition":{"StringEquals":{"k":["v","w"],"l":["x"]}}},` + list + end,
+		},
+		{
+			"without a value", p.WithoutValue(Limit{0, "StringEquals", "k"}, "v"),
+			begin + `,"Condition":{"Null":{"k":["false"]},"StringEquals":{"k":["w"],"l":["x"]}}},` + list + end,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, text(t, tc.got)); diff != "" {
@@ -74,7 +88,9 @@ func TestAPolicyIsChangedInOnePlaceAlone(t *testing.T) {
 	if diff := cmp.Diff(begin+condition+`,`+list+end, text(t, p)); diff != "" {
 		t.Errorf("the policy itself was changed (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]Limit{{0, "Null", "k"}, {0, "StringEquals", "k"}, {0, "StringEquals", "l"}}, p.Limits()); diff != "" {
+	if diff := cmp.Diff(
+		[]Limit{{0, "Null", "k"}, {0, "StringEquals", "k"}, {0, "StringEquals", "l"}}, p.Limits(),
+	); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
 	}
 }

@@ -48,7 +48,12 @@ func (w *fixture) unmadeChanges(r remediation.Report) (falseClaims []string) {
 		}
 		made = true
 		if why := w.mismatch(c.Change); why != "" {
-			falseClaims = append(falseClaims, fmt.Sprintf("the report says that the %s %s of %s is %s: %s", c.Kind, change.Hint(c.Change), c.Subject, c.Status, why))
+			falseClaims = append(
+				falseClaims,
+				fmt.Sprintf(
+					"the report says that the %s %s of %s is %s: %s", c.Kind, change.Hint(c.Change), c.Subject, c.Status, why,
+				),
+			)
 		}
 	}
 	if r.Outcome == remediation.Changed && !made {
@@ -78,7 +83,9 @@ func (w *fixture) unmadeNotices(m notice.Message) (falseClaims []string) {
 			}
 		}
 		if why != "" {
-			falseClaims = append(falseClaims, fmt.Sprintf("notice %q says that change %s is %s: %s", m.Line(), notified.ID, notified.Status, why))
+			falseClaims = append(
+				falseClaims, fmt.Sprintf("notice %q says that change %s is %s: %s", m.Line(), notified.ID, notified.Status, why),
+			)
 		}
 	}
 	return falseClaims
@@ -97,12 +104,15 @@ func (w *fixture) unfinishedRun(key string) (falseClaims []string) {
 			falseClaims = append(falseClaims, fmt.Sprintf("the run is done, and its entry %s is not there (%v)", id, err))
 		}
 		for _, step := range entry.Steps {
-			if step.Status == ledger.Planned || step.Status == ledger.Applied && step.Reason == "" || step.Status == ledger.Failed {
+			if step.Status == ledger.Planned || step.Status == ledger.Applied && step.Reason == "" ||
+				step.Status == ledger.Failed {
 				falseClaims = append(falseClaims, fmt.Sprintf("the run is done, and its change %s is %s", step.ID, step.Status))
 			}
 		}
 		if len(entry.Notifications) == 0 && (entry.Tell == notice.Alert || entry.Tell == notice.Warning) {
-			falseClaims = append(falseClaims, fmt.Sprintf("the run is done, and nobody was notified of entry %s: %s", id, entry.Title))
+			falseClaims = append(
+				falseClaims, fmt.Sprintf("the run is done, and nobody was notified of entry %s: %s", id, entry.Title),
+			)
 		}
 	}
 	return falseClaims
@@ -113,7 +123,9 @@ var passing = regexp.MustCompile(`,"attempts":[0-9]+,"holder":"[^"]*"(,"until":"
 
 // outcome is what the fixture is left with now.
 func (w *fixture) outcome() outcome {
-	l := outcome{account: w.account.Comparable(), remembered: map[string]string{}, notices: w.notices(), writes: map[string]int{}}
+	l := outcome{
+		account: w.account.Comparable(), remembered: map[string]string{}, notices: w.notices(), writes: map[string]int{},
+	}
 	items, err := w.store.Scan(context.Background(), "")
 	if err != nil {
 		panic(err) // no fault is set
@@ -224,7 +236,10 @@ func (w *fixture) leaks() (leaks []string) {
 	for _, key := range made {
 		for _, text := range shown {
 			if strings.Contains(text, key.Secret) {
-				leaks = append(leaks, fmt.Sprintf("a message, the log, an answer or the ledger holds the secret of access key %s:\n%s", key.ID, text))
+				leaks = append(
+					leaks,
+					fmt.Sprintf("a message, the log, an answer or the ledger holds the secret of access key %s:\n%s", key.ID, text),
+				)
 			}
 		}
 	}

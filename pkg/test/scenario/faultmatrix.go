@@ -93,7 +93,12 @@ func (h *harness) matrix(faultless *fixture) tally {
 						how = "until it is lifted"
 					}
 					for _, wrong := range came.wrong {
-						all.wrong = append(all.wrong, fmt.Sprintf("%s: call %d, %s %s, %s %s: %s", e.name, t.nth, came.call.operation, came.call.guards, f.name, how, wrong))
+						all.wrong = append(
+							all.wrong,
+							fmt.Sprintf(
+								"%s: call %d, %s %s, %s %s: %s", e.name, t.nth, came.call.operation, came.call.guards, f.name, how, wrong,
+							),
+						)
 					}
 				}
 			}
@@ -180,7 +185,9 @@ func (h *harness) meet(faultless *fixture, t injection, looked bool) (came met) 
 	}
 	answer := t.answers != nil && t.answers(came.call.operation)
 	// If a drill fails, its answer says so to who asked for it.
-	if t.lasting && came.call.guards != "" && !answer && e.isEvent() && len(w.drills) == 0 && fewer(w.outcome().writes, after.writes) && !w.knows(len(before.sent), t.cuts || len(guards) == 0 || service(came.call.operation) == "dynamodb", err) {
+	if t.lasting && came.call.guards != "" && !answer && e.isEvent() && len(w.drills) == 0 &&
+		fewer(w.outcome().writes, after.writes) &&
+		!w.knows(len(before.sent), t.cuts || len(guards) == 0 || service(came.call.operation) == "dynamodb", err) {
 		wrong("held back because a guard could not be read, and nobody knows (%v)", err)
 	}
 	w.inject = nil
@@ -298,7 +305,9 @@ func (w *fixture) sweepAfterwards() error {
 	end := w.now
 	for _, day := range days {
 		w.now = end.AddDate(0, 0, day)
-		if _, err := w.runner.Release(context.Background(), remediation.ReleaseRequest{By: "ops@example.com", Reason: "the scenario is over"}); err != nil {
+		if _, err := w.runner.Release(
+			context.Background(), remediation.ReleaseRequest{By: "ops@example.com", Reason: "the scenario is over"},
+		); err != nil {
 			return err
 		}
 		if _, err := w.run(sweepStep(day, w.now)); err != nil && len(w.failing) == 0 {
@@ -380,7 +389,9 @@ func (b unreadGuard) held(r remediation.Report) bool {
 func made(store *ledger.Memory, id string) bool {
 	entryID, _, _ := strings.Cut(id, "-")
 	entry, _, err := ledger.New(store).Entry(context.Background(), entryID)
-	return err == nil && slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return s.ID == id && s.Status.Made() })
+	return err == nil && slices.ContainsFunc(
+		entry.Steps, func(s ledger.Step) bool { return s.ID == id && s.Status.Made() },
+	)
 }
 
 // differs returns how the fixture differs from what is wanted when all is over. looked says that things
@@ -390,7 +401,10 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 	if !reflect.DeepEqual(want.account, got.account) {
 		options := gocmp.Options{cmpopts.EquateEmpty()}
 		if looked {
-			options = append(options, cmpopts.IgnoreFields(fakeaws.Secret{}, "Previous"), cmpopts.EquateApproxTime(2*time.Duration(days[len(days)-1])*24*time.Hour))
+			options = append(
+				options, cmpopts.IgnoreFields(fakeaws.Secret{}, "Previous"),
+				cmpopts.EquateApproxTime(2*time.Duration(days[len(days)-1])*24*time.Hour),
+			)
 		}
 		if diff := gocmp.Diff(want.account, got.account, options); diff != "" {
 			wrong = append(wrong, "another account (-without +with the fault):\n"+diff)
@@ -402,7 +416,9 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 	}
 	// That a try failed, or was held back because something could not be read, is notified as well.
 	beside := func(notified string) bool {
-		return (looked || strings.HasPrefix(notified, string(notice.Failure)) || strings.HasPrefix(notified, string(notice.Held))) && !slices.Contains(want.notices, notified)
+		return (looked || strings.HasPrefix(
+			notified, string(notice.Failure),
+		) || strings.HasPrefix(notified, string(notice.Held))) && !slices.Contains(want.notices, notified)
 	}
 	if looked {
 		want.notices, got.notices = titles(want.notices), titles(got.notices)
@@ -411,7 +427,9 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 		wrong = append(wrong, "other notices (-without +with the fault):\n"+diff)
 	}
 	if !maps.Equal(want.writes, got.writes) {
-		wrong = append(wrong, fmt.Sprintf("changes were made %v times, and %v times without the fault", got.writes, want.writes))
+		wrong = append(
+			wrong, fmt.Sprintf("changes were made %v times, and %v times without the fault", got.writes, want.writes),
+		)
 	}
 	return wrong
 }

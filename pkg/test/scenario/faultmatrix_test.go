@@ -126,31 +126,74 @@ func TestTheMatrixFindsWhatIsBroken(t *testing.T) {
 		sabotage func(*fixture)
 		found    string
 	}{
-		{"a planner that acts before anything is recorded", func(w *fixture) { w.runner.Planner = hasty{w.runner.Planner, w} }, "other notices"},
-		{"a planner that takes what it cannot read for nothing", func(w *fixture) { w.runner.Planner = careless{w.runner.Planner} }, "another account"},
-		{"a halt switch that is off when it cannot be read", func(w *fixture) { w.runner.Halt = off{w.runner.Halt} }, "changed what the guard could not be read for"},
-		{"an exemption that is none when it cannot be read", func(w *fixture) { w.runner.Owners = nobody{w.runner.Owners} }, "changed what the guard could not be read for"},
-		{"an exemption that is none when the user is not shown", func(w *fixture) { w.runner.Owners = visible{w.runner.Owners} }, "changed what the guard could not be read for"},
-		{"a hold that is none when it cannot be read", func(w *fixture) { w.runner.Ledger = ledger.New(forgetful{memory{w}, "hold#"}) }, "changed what the guard could not be read for"},
-		{"a breaker that lets through when it cannot be read", func(w *fixture) { w.runner.Ledger = ledger.New(forgetful{memory{w}, "breaker#"}) }, "changed what the guard could not be read for"},
+		{
+			"a planner that acts before anything is recorded",
+			func(w *fixture) { w.runner.Planner = hasty{w.runner.Planner, w} }, "other notices",
+		},
+		{
+			"a planner that takes what it cannot read for nothing",
+			func(w *fixture) { w.runner.Planner = careless{w.runner.Planner} }, "another account",
+		},
+		{
+			"a halt switch that is off when it cannot be read", func(w *fixture) { w.runner.Halt = off{w.runner.Halt} },
+			"changed what the guard could not be read for",
+		},
+		{
+			"an exemption that is none when it cannot be read", func(w *fixture) { w.runner.Owners = nobody{w.runner.Owners} },
+			"changed what the guard could not be read for",
+		},
+		{
+			"an exemption that is none when the user is not shown",
+			func(w *fixture) { w.runner.Owners = visible{w.runner.Owners} }, "changed what the guard could not be read for",
+		},
+		{
+			"a hold that is none when it cannot be read",
+			func(w *fixture) { w.runner.Ledger = ledger.New(forgetful{memory{w}, "hold#"}) },
+			"changed what the guard could not be read for",
+		},
+		{
+			"a breaker that lets through when it cannot be read",
+			func(w *fixture) { w.runner.Ledger = ledger.New(forgetful{memory{w}, "breaker#"}) },
+			"changed what the guard could not be read for",
+		},
 		{"a kind that says it is done when it failed", func(w *fixture) {
 			w.runner.Kinds = change.NewRegistry(&boaster{Kind: w.runner.Kinds[change.ManagedUserPolicy]})
 		}, "the report says that"},
 		{"a kind that says so to the owner", func(w *fixture) {
 			w.runner.Kinds = change.NewRegistry(&boaster{Kind: w.runner.Kinds[change.ManagedUserPolicy]})
 		}, "says that change"},
-		{"a kind that puts back what it is not sure of", func(w *fixture) { w.runner.Kinds = change.NewRegistry(timid{w.runner.Kinds[change.ManagedUserPolicy]}) }, "changes were made"},
-		{"a topic that takes what it did not get for sent", func(w *fixture) { w.runner.Topic = lossyTopic{w} }, "other notices"},
+		{
+			"a kind that puts back what it is not sure of",
+			func(w *fixture) { w.runner.Kinds = change.NewRegistry(timid{w.runner.Kinds[change.ManagedUserPolicy]}) },
+			"changes were made",
+		},
+		{
+			"a topic that takes what it did not get for sent", func(w *fixture) { w.runner.Topic = lossyTopic{w} },
+			"other notices",
+		},
 		{"notices with another id at each try", func(w *fixture) { w.runner.Topic = &numbered{fixture: w} }, "other notices"},
-		{"a ledger that has every run as done", func(w *fixture) { w.runner.Ledger = ledger.New(sanguine{memory{w}}) }, "the run is done"},
-		{"a ledger that loses what is recorded", func(w *fixture) { w.runner.Ledger = ledger.New(lossy{memory{w}}) }, "is not there"},
-		{"what was done today that is nothing when it cannot be read", func(w *fixture) { w.runner.Ledger = ledger.New(forgetful{memory{w}, "rounds#"}) }, "changed what the guard could not be read for"},
+		{
+			"a ledger that has every run as done", func(w *fixture) { w.runner.Ledger = ledger.New(sanguine{memory{w}}) },
+			"the run is done",
+		},
+		{
+			"a ledger that loses what is recorded", func(w *fixture) { w.runner.Ledger = ledger.New(lossy{memory{w}}) },
+			"is not there",
+		},
+		{
+			"what was done today that is nothing when it cannot be read",
+			func(w *fixture) { w.runner.Ledger = ledger.New(forgetful{memory{w}, "rounds#"}) },
+			"changed what the guard could not be read for",
+		},
 		{"a guard that nobody hears of", func(w *fixture) { w.runner.Topic = discreet{w} }, "nobody knows"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			all := matrixOf(t, tc.sabotage)
 			if !slices.ContainsFunc(all.wrong, func(wrong string) bool { return strings.Contains(wrong, tc.found) }) {
-				t.Errorf("%d cases, and none says %q; %d wrong: %.2000s", all.cases, tc.found, len(all.wrong), strings.Join(all.wrong[:min(3, len(all.wrong))], "\n"))
+				t.Errorf(
+					"%d cases, and none says %q; %d wrong: %.2000s", all.cases, tc.found, len(all.wrong),
+					strings.Join(all.wrong[:min(3, len(all.wrong))], "\n"),
+				)
 			}
 		})
 	}
@@ -165,7 +208,9 @@ func (p hasty) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedi
 	findings, err := p.Planner.Plan(ctx, e, now)
 	for i, f := range findings {
 		if c := f.Changes[0]; c.Subject == "alice" {
-			if _, err := p.w.account.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: &c.Subject, PolicyArn: &c.Target}); err != nil {
+			if _, err := p.w.account.DetachUserPolicy(
+				ctx, &iam.DetachUserPolicyInput{UserName: &c.Subject, PolicyArn: &c.Target},
+			); err != nil {
 				return nil, fmt.Errorf("detach policy: %w", err)
 			}
 			findings[i].Changes = nil
@@ -215,7 +260,9 @@ type forgetful struct {
 
 func (s forgetful) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
 	items, err := s.memory.BatchGet(ctx, keys...)
-	if err != nil && slices.ContainsFunc(keys, func(k ledger.Key) bool { return strings.HasPrefix(k.Partition, s.partition) }) {
+	if err != nil && slices.ContainsFunc(
+		keys, func(k ledger.Key) bool { return strings.HasPrefix(k.Partition, s.partition) },
+	) {
 		if items, err = s.store.BatchGet(ctx, keys...); err != nil {
 			return nil, err
 		}

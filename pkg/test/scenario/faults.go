@@ -40,14 +40,21 @@ var faults = []fault{
 	{name: "throttled", err: func(o string) error { return answered(o, http.StatusBadRequest, coded(o).throttled) }},
 	{name: "failing", err: func(o string) error { return answered(o, http.StatusInternalServerError, coded(o).failing) }},
 	{name: "timed out", err: func(o string) error { return unanswered(o, context.DeadlineExceeded) }},
-	{name: "denied", err: func(o string) error { return answered(o, http.StatusForbidden, coded(o).denied) }, answers: foreign},
+	{
+		name: "denied", err: func(o string) error { return answered(o, http.StatusForbidden, coded(o).denied) },
+		answers: foreign,
+	},
 	{name: "gone", err: gone, answers: func(o string) bool {
 		return o != haltRead && service(o) != "dynamodb" && service(o) != "sns"
 	}},
 	{name: "cancelled", err: func(o string) error {
-		return &smithy.OperationError{ServiceID: service(o), OperationName: name(o), Err: &aws.RequestCanceledError{Err: context.Canceled}}
+		return &smithy.OperationError{
+			ServiceID: service(o), OperationName: name(o), Err: &aws.RequestCanceledError{Err: context.Canceled},
+		}
 	}, cuts: true},
-	{name: "made, and its answer lost", err: func(o string) error { return unanswered(o, syscall.ECONNRESET) }, took: true},
+	{
+		name: "made, and its answer lost", err: func(o string) error { return unanswered(o, syscall.ECONNRESET) }, took: true,
+	},
 	{name: "made, its answer lost, and made again by the client", err: again, took: true},
 	{name: "cut off before", err: cutOff, cuts: true},
 	{name: "cut off after", err: cutOff, cuts: true, took: true},
@@ -83,6 +90,7 @@ var message = aws.String("a fault of the scenario")
 //   - https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
 //   - https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 var services = map[string]codes{
+<<<<<<< HEAD
 	"iam":            {generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied")},
 	"sts":            {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied")},
 	"ssm":            {&ssm.ThrottlingException{Message: message}, &ssm.InternalServerError{Message: message}, generic("AccessDeniedException")},
@@ -90,6 +98,30 @@ var services = map[string]codes{
 	"dynamodb":       {&dynamodb.ThrottlingException{Message: message}, &dynamodb.InternalServerError{Message: message}, generic("AccessDeniedException")},
 	"sns":            {&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message}, &sns.AuthorizationErrorException{Message: message}},
 	"s3":             {generic("SlowDown"), generic("InternalError"), generic("AccessDenied")},
+=======
+	"iam": {generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied")},
+	"sts": {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied")},
+	"ssm": {&ssm.ThrottlingException{Message: message}, &ssm.InternalServerError{Message: message}, generic(
+		"AccessDeniedException",
+	)},
+	"secretsmanager": {
+		generic("ThrottlingException"), &secretsmanager.InternalServiceError{Message: message},
+		generic("AccessDeniedException"),
+	},
+	"dynamodb": {
+		&dynamodb.ThrottlingException{Message: message}, &dynamodb.InternalServerError{Message: message},
+		generic("AccessDeniedException"),
+	},
+	"sns": {
+		&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message},
+		&sns.AuthorizationErrorException{Message: message},
+	},
+	"s3": {
+		&s3.Error{Status: http.StatusServiceUnavailable, Name: "SlowDown"},
+		&s3.Error{Status: http.StatusInternalServerError, Name: "InternalError"},
+		&s3.Error{Status: http.StatusForbidden, Name: "AccessDenied"},
+	},
+>>>>>>> 602fb8e (functions, pkg/test: lines of at most 120 columns)
 }
 
 func coded(operation string) codes {
@@ -107,8 +139,10 @@ func answered(operation string, status int, err error) error {
 		return err
 	}
 	return &smithy.OperationError{ServiceID: service(operation), OperationName: name(operation), Err: &awshttp.ResponseError{
-		RequestID:     "00000000-0000-4000-8000-000000000000",
-		ResponseError: &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: err},
+		RequestID: "00000000-0000-4000-8000-000000000000",
+		ResponseError: &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: err,
+		},
 	}}
 }
 
@@ -133,12 +167,14 @@ func cutOff(string) error { return errors.New("the function is ended by force") 
 // foreign reports whether the operation is denied if the thing is of another account, or if that account
 // does not let anybody look: who may call it learns about the account from that.
 func foreign(operation string) bool {
-	return operation == "iam:GetAccessKeyLastUsed" || operation == "sts:AssumeRoot" || strings.HasSuffix(operation, fakeaws.InRootSession)
+	return operation == "iam:GetAccessKeyLastUsed" || operation == "sts:AssumeRoot" ||
+		strings.HasSuffix(operation, fakeaws.InRootSession)
 }
 
 // whole are the operations that are about all of the account: there is nothing that could be gone.
 var whole = map[string]bool{
-	"iam:GenerateCredentialReport": true, "iam:GetAccountAuthorizationDetails": true, "iam:GetAccountSummary": true, "iam:ListUsers": true,
+	"iam:GenerateCredentialReport": true, "iam:GetAccountAuthorizationDetails": true, "iam:GetAccountSummary": true,
+	"iam:ListUsers": true,
 	"iam:ListAccessKeys" + fakeaws.InRootSession: true,
 	"ssm:DescribeInstanceInformation":            true, "ssm:DescribeSessions": true,
 	"sts:AssumeRoot": true,

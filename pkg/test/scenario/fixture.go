@@ -124,7 +124,9 @@ func (c call) each() []call {
 
 // reads reports whether the call reads the guard of one thing.
 func (c call) reads(guard string) bool {
-	return slices.ContainsFunc(c.each(), func(one call) bool { return one.guards == guard && strings.HasPrefix(guard, ofThing) })
+	return slices.ContainsFunc(
+		c.each(), func(one call) bool { return one.guards == guard && strings.HasPrefix(guard, ofThing) },
+	)
 }
 
 func (w *fixture) meet(operation, guards string, after bool) error {
@@ -297,7 +299,8 @@ func (h *harness) start(t *testing.T, s scenario) *fixture {
 
 func (h *harness) newFixture(s scenario) (*fixture, error) {
 	w := &fixture{
-		scenario: s, account: fakeaws.New(s.account), untouched: fakeaws.New(s.account), store: cmp.Or(s.store, &ledger.Memory{}),
+		scenario: s, account: fakeaws.New(s.account), untouched: fakeaws.New(s.account),
+		store:  cmp.Or(s.store, &ledger.Memory{}),
 		called: map[string]bool{}, failing: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
 	}
 	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine)
@@ -417,7 +420,9 @@ func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error
 		report.Outcome = remediation.Changed
 	}
 	for _, u := range answer.Undone {
-		report.Changes = append(report.Changes, remediation.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified})
+		report.Changes = append(
+			report.Changes, remediation.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified},
+		)
 	}
 	w.note(report.Changes...)
 	for _, r := range answer.Refused {
@@ -448,7 +453,9 @@ func (w *fixture) ids() []string {
 	var ids []string
 	for _, c := range all {
 		id := c.ID
-		if !slices.ContainsFunc(w.changes, func(own remediation.ReportedChange) bool { return own.ID == c.ID && own.Status.Made() }) {
+		if !slices.ContainsFunc(
+			w.changes, func(own remediation.ReportedChange) bool { return own.ID == c.ID && own.Status.Made() },
+		) {
 			for _, own := range w.changes {
 				if own.Change == c.Change && own.Status.Made() {
 					id = own.ID
@@ -490,14 +497,16 @@ func (w *fixture) stop() {
 	}
 	w.calls = nil
 	w.snapshots = append(w.snapshots, &snapshot{
-		account: w.account.Copy(), store: w.store.Copy(), sent: slices.Clone(w.sent), changes: slices.Clone(w.changes), now: w.now, outcome: w.outcome(),
+		account: w.account.Copy(), store: w.store.Copy(), sent: slices.Clone(w.sent), changes: slices.Clone(w.changes),
+		now: w.now, outcome: w.outcome(),
 	})
 }
 
 // from makes the fixture as it was at the snapshot, with a function that has just been started.
 func (h *harness) from(like *fixture, m *snapshot) (*fixture, error) {
 	w := &fixture{
-		scenario: like.scenario, like: like, failing: like.failing, account: m.account.Copy(), store: m.store.Copy(), sent: slices.Clip(m.sent), changes: slices.Clone(m.changes), now: m.now, called: map[string]bool{},
+		scenario: like.scenario, like: like, failing: like.failing, account: m.account.Copy(), store: m.store.Copy(),
+		sent: slices.Clip(m.sent), changes: slices.Clone(m.changes), now: m.now, called: map[string]bool{},
 	}
 	return w, h.deploy(w)
 }

@@ -55,7 +55,13 @@ func Fuzz(f *testing.F, c handler.Control) {
 				t.Errorf("what is no event comes to %+v, %v", report, err)
 			}
 		}
-		if !slices.Contains([]remediation.Outcome{remediation.Failed, remediation.Changed, remediation.WouldChange, remediation.Notified, remediation.Skipped, remediation.Nothing}, report.Outcome) {
+		if !slices.Contains(
+			[]remediation.Outcome{
+				remediation.Failed, remediation.Changed, remediation.WouldChange, remediation.Notified, remediation.Skipped,
+				remediation.Nothing,
+			},
+			report.Outcome,
+		) {
 			t.Errorf("outcome %q", report.Outcome)
 		}
 		if report.Outcome != remediation.Changed && report.Outcome != remediation.Failed || observe {

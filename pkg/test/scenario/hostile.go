@@ -49,7 +49,10 @@ func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 				if h.tried(tree, at, i, what) {
 					continue
 				}
-				h.playHostile(t, alone(archive, f.Name, at.with(tree, hostile.Quoted[what])), i, what+" in "+strings.Join(at.path, ".")+" of "+f.Name)
+				h.playHostile(
+					t, alone(archive, f.Name, at.with(tree, hostile.Quoted[what])), i,
+					what+" in "+strings.Join(at.path, ".")+" of "+f.Name,
+				)
 			}
 		}
 	}
@@ -65,7 +68,9 @@ func (h *harness) tried(tree any, at leaf, turn int, what string) bool {
 	family := fmt.Sprint(envelope["source"], " ", envelope["detail-type"])
 	kind := fmt.Sprint(family, " ", detail["eventName"], detail["configRuleName"], detail["eventTypeCode"], detail["type"])
 	where := at.general()
-	own := len(where) > 1 && slices.Contains([]string{"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"}, where[1])
+	own := len(where) > 1 && slices.Contains(
+		[]string{"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"}, where[1],
+	)
 	names := []string{family + strings.Join(where, ".") + what}
 	if own {
 		names = []string{kind + strings.Join(where, ".") + what}
@@ -103,7 +108,8 @@ func (h *harness) playHostile(t *testing.T, archive *txtar.Archive, turn int, na
 	}
 }
 
-// hostileFaults are the faults of what was sent and logged: whatever stands in a name, it stays in its place. harmless are
+// hostileFaults are the faults of what was sent and logged: whatever stands in a name, it stays in its place.
+// harmless are
 // the messages that were found to be without any before, by a digest: most texts are in no notice.
 func (w *fixture) hostileFaults(harmless map[[sha256.Size]byte]bool) []string {
 	var faults []string
@@ -118,7 +124,8 @@ func (w *fixture) hostileFaults(harmless map[[sha256.Size]byte]bool) []string {
 			continue
 		}
 		harmless[digest] = true
-		if line := m.Line(); len(line) > 99 || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) || strings.Contains(line, hostile.Key) {
+		if line := m.Line(); len(line) > 99 || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) ||
+			strings.Contains(line, hostile.Key) {
 			fault("the subject line is %q", line)
 		}
 		text, err := m.Bodies()
@@ -142,7 +149,8 @@ func (w *fixture) hostileFaults(harmless map[[sha256.Size]byte]bool) []string {
 			fault("the SMS is %q", sms)
 		}
 		var again notice.Message
-		if err := json.Unmarshal([]byte(bodies["sqs"]), &again); err != nil || again.ID != m.ID || again.Control != m.Control || again.Kind != m.Kind || bodies["sqs"] != bodies["lambda"] {
+		if err := json.Unmarshal([]byte(bodies["sqs"]), &again); err != nil || again.ID != m.ID ||
+			again.Control != m.Control || again.Kind != m.Kind || bodies["sqs"] != bodies["lambda"] {
 			fault("the body for machines is %.2000s (%v)", bodies["sqs"], err)
 		}
 		post, err := json.Marshal(slack.Render(again, w.settings.Language))
@@ -207,7 +215,9 @@ func chatFaults(body, owner string) []string {
 	if len(n.Content.Title) > 250 || len(n.Content.Description) > 8000 || n.Content.Description == "" {
 		faults = append(faults, "it is too long")
 	}
-	for _, text := range append([]string{n.Content.Title, n.Content.Description, n.Metadata.Summary}, n.Content.NextSteps...) {
+	for _, text := range append(
+		[]string{n.Content.Title, n.Content.Description, n.Metadata.Summary}, n.Content.NextSteps...,
+	) {
 		if why := hostile.Steers(text); why != "" {
 			faults = append(faults, "the text "+why)
 		}
@@ -262,7 +272,8 @@ func rename(t *testing.T, archive *txtar.Archive, text string) *txtar.Archive {
 			data, _ := json.Marshal(inner) // it was JSON
 			return string(data)
 		}
-		if strings.HasPrefix(value, "{") || strings.Contains(value, ":iam::aws:") || key && (len(path) == 0 || !slices.Contains(named, path[len(path)-1])) {
+		if strings.HasPrefix(value, "{") || strings.Contains(value, ":iam::aws:") ||
+			key && (len(path) == 0 || !slices.Contains(named, path[len(path)-1])) {
 			return value
 		}
 		return name.ReplaceAllString(value, "${1}${2}"+mark+"${3}")

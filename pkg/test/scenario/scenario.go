@@ -67,7 +67,9 @@ func Run(t *testing.T, c handler.Control, checks ...func(*fakeaws.Account) error
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.scenario(t, file) })
 	}
-	t.Logf("%d scenarios; %d cases of a call that goes wrong, in %d of them it reads a guard", len(files), h.cases, h.guards)
+	t.Logf(
+		"%d scenarios; %d cases of a call that goes wrong, in %d of them it reads a guard", len(files), h.cases, h.guards,
+	)
 	if t.Failed() {
 		return
 	}
@@ -210,7 +212,10 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, string,
 			want = string(f.Data)
 		case f.Name == emails || f.Name == emailsKorean: // see compareEmails
 		default:
-			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, undo.json, release.json, drill.json, want")
+			err = errors.New(
+				"unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, undo.json, " +
+					"release.json, drill.json, want",
+			)
 		}
 		if err != nil {
 			return s, "", fmt.Errorf("section %s: %w", f.Name, err)
@@ -242,8 +247,9 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, string,
 	}
 	s.settings = settings.Function{
 		Mode: set.Mode, Parameters: text, AllowedNetworks: set.AllowedNetworks, Owners: set.Owners,
-		Runbooks: "https://example.com/", Account: "111122223333", Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder",
-		Halt: "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
+		Runbooks: "https://example.com/", Account: "111122223333", Table: "warder",
+		Topic: "arn:aws:sns:us-east-1:111122223333:warder",
+		Halt:  "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
 		BlastRadius: set.BlastRadius, HoldDays: 7,
 		Quarantine: settings.Quarantine{Key: quarantines + change.KeyQuarantine},
 	}
@@ -315,7 +321,10 @@ func (w *fixture) play(t *testing.T) string {
 				}
 			}
 		}
-		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.ledgerCalls(), len(w.sent)-sent)
+		fmt.Fprintf(
+			&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.ledgerCalls(),
+			len(w.sent)-sent,
+		)
 	}
 	w.stop()
 	if diff := gocmp.Diff(w.untouched.State(), w.account.State(), cmpopts.EquateEmpty()); diff == "" {

@@ -43,7 +43,10 @@ func Sweeps(t *testing.T, c handler.Control, begin time.Time, days int, found fu
 	var all []Day
 	for i := range days {
 		now := begin.AddDate(0, 0, i)
-		s, _, err := parse(&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepStep(i, now).data}}}, h.described)
+		s, _, err := parse(
+			&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepStep(i, now).data}}},
+			h.described,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
