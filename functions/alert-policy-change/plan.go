@@ -27,12 +27,8 @@ type readAPI interface {
 	GetPolicyVersion(
 		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
 	) (*iam.GetPolicyVersionOutput, error)
-	ListAttachedGroupPolicies(
-		context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListAttachedGroupPoliciesOutput, error)
-	ListGroupPolicies(
-		context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListGroupPoliciesOutput, error)
+	iam.ListAttachedGroupPoliciesAPIClient
+	iam.ListGroupPoliciesAPIClient
 	GetGroupPolicy(context.Context, *iam.GetGroupPolicyInput, ...func(*iam.Options)) (*iam.GetGroupPolicyOutput, error)
 }
 

@@ -29,7 +29,7 @@ type readAPI interface {
 		context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options),
 	) (*iam.GetAccessKeyLastUsedOutput, error)
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	iam.ListAccessKeysAPIClient
 }
 
 type planner struct {

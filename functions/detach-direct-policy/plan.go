@@ -26,29 +26,17 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	iamuser.UserLister
-	GetAccountAuthorizationDetails(
-		context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options),
-	) (*iam.GetAccountAuthorizationDetailsOutput, error)
-	ListAttachedUserPolicies(
-		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListAttachedUserPoliciesOutput, error)
-	ListUserPolicies(
-		context.Context, *iam.ListUserPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListUserPoliciesOutput, error)
+	iam.GetAccountAuthorizationDetailsAPIClient
+	iam.ListAttachedUserPoliciesAPIClient
+	iam.ListUserPoliciesAPIClient
 	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
 	GetPolicyVersion(
 		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
 	) (*iam.GetPolicyVersionOutput, error)
-	ListGroupsForUser(
-		context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options),
-	) (*iam.ListGroupsForUserOutput, error)
-	ListAttachedGroupPolicies(
-		context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListAttachedGroupPoliciesOutput, error)
-	ListGroupPolicies(
-		context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListGroupPoliciesOutput, error)
+	iam.ListGroupsForUserAPIClient
+	iam.ListAttachedGroupPoliciesAPIClient
+	iam.ListGroupPoliciesAPIClient
 }
 
 // parameters are those of control.json.

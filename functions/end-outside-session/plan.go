@@ -22,12 +22,8 @@ import (
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
-	DescribeSessions(
-		context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options),
-	) (*ssm.DescribeSessionsOutput, error)
-	DescribeInstanceInformation(
-		context.Context, *ssm.DescribeInstanceInformationInput, ...func(*ssm.Options),
-	) (*ssm.DescribeInstanceInformationOutput, error)
+	ssm.DescribeSessionsAPIClient
+	ssm.DescribeInstanceInformationAPIClient
 }
 
 // parameters are those of control.json.

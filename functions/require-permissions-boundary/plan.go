@@ -24,9 +24,7 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	GetAccountAuthorizationDetails(
-		context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options),
-	) (*iam.GetAccountAuthorizationDetailsOutput, error)
+	iam.GetAccountAuthorizationDetailsAPIClient
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
 }
 

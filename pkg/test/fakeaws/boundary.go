@@ -11,11 +11,7 @@ import (
 func (a *Account) PutUserPermissionsBoundary(
 	_ context.Context, in *iam.PutUserPermissionsBoundaryInput, _ ...func(*iam.Options),
 ) (*iam.PutUserPermissionsBoundaryOutput, error) {
-	return call(a, "iam:PutUserPermissionsBoundary", func() (*iam.PutUserPermissionsBoundaryOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:PutUserPermissionsBoundary", in.UserName, func(user *User) (*iam.PutUserPermissionsBoundaryOutput, error) {
 		if !a.managed(aws.ToString(in.PermissionsBoundary)) {
 			return nil, missing("Scope ARN: %s does not exist or is not attachable.", aws.ToString(in.PermissionsBoundary))
 		}
@@ -29,11 +25,7 @@ func (a *Account) PutUserPermissionsBoundary(
 func (a *Account) DeleteUserPermissionsBoundary(
 	_ context.Context, in *iam.DeleteUserPermissionsBoundaryInput, _ ...func(*iam.Options),
 ) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
-	return call(a, "iam:DeleteUserPermissionsBoundary", func() (*iam.DeleteUserPermissionsBoundaryOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:DeleteUserPermissionsBoundary", in.UserName, func(user *User) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
 		a.known[user.Boundary] = true
 		user.Boundary = ""
 		return &iam.DeleteUserPermissionsBoundaryOutput{}, nil

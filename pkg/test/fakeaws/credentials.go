@@ -15,11 +15,7 @@ import (
 func (a *Account) DeleteAccessKey(
 	_ context.Context, in *iam.DeleteAccessKeyInput, _ ...func(*iam.Options),
 ) (*iam.DeleteAccessKeyOutput, error) {
-	return call(a, "iam:DeleteAccessKey", func() (*iam.DeleteAccessKeyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:DeleteAccessKey", in.UserName, func(user *User) (*iam.DeleteAccessKeyOutput, error) {
 		at := slices.IndexFunc(user.Keys, func(k Key) bool { return k.ID == aws.ToString(in.AccessKeyId) })
 		if at < 0 {
 			return nil, missing("The Access Key with id %s cannot be found.", aws.ToString(in.AccessKeyId))
@@ -33,11 +29,7 @@ func (a *Account) DeleteAccessKey(
 func (a *Account) GetLoginProfile(
 	_ context.Context, in *iam.GetLoginProfileInput, _ ...func(*iam.Options),
 ) (*iam.GetLoginProfileOutput, error) {
-	return call(a, "iam:GetLoginProfile", func() (*iam.GetLoginProfileOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:GetLoginProfile", in.UserName, func(user *User) (*iam.GetLoginProfileOutput, error) {
 		if user.Password == nil {
 			return nil, missing("Login Profile for User %s cannot be found.", *in.UserName)
 		}

@@ -377,6 +377,17 @@ func (a *Account) user(name *string) (*User, error) {
 	return user, nil
 }
 
+// onUser is [call] for an operation on one user, which must be there.
+func onUser[Out any](a *Account, operation string, name *string, run func(*User) (*Out, error)) (*Out, error) {
+	return call(a, operation, func() (*Out, error) {
+		user, err := a.user(name)
+		if err != nil {
+			return nil, err
+		}
+		return run(user)
+	})
+}
+
 func (a *Account) arn(name string, user *User) string {
 	return "arn:aws:iam::" + a.state.ID + ":user" + user.Path + name
 }
@@ -443,11 +454,7 @@ func boundaryOf(user *User) *types.AttachedPermissionsBoundary {
 func (a *Account) GetUser(
 	_ context.Context, in *iam.GetUserInput, _ ...func(*iam.Options),
 ) (*iam.GetUserOutput, error) {
-	return call(a, "iam:GetUser", func() (*iam.GetUserOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:GetUser", in.UserName, func(user *User) (*iam.GetUserOutput, error) {
 		described := a.describe(*in.UserName, user)
 		described.Tags, described.PermissionsBoundary = tagsOf(user), boundaryOf(user)
 		return &iam.GetUserOutput{User: &described}, nil
@@ -458,11 +465,7 @@ func (a *Account) GetUser(
 func (a *Account) ListAccessKeys(
 	_ context.Context, in *iam.ListAccessKeysInput, _ ...func(*iam.Options),
 ) (*iam.ListAccessKeysOutput, error) {
-	return call(a, "iam:ListAccessKeys", func() (*iam.ListAccessKeysOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:ListAccessKeys", in.UserName, func(user *User) (*iam.ListAccessKeysOutput, error) {
 		out := &iam.ListAccessKeysOutput{}
 		for _, key := range user.Keys {
 			out.AccessKeyMetadata = append(out.AccessKeyMetadata, types.AccessKeyMetadata{
@@ -507,11 +510,7 @@ func (a *Account) GetAccessKeyLastUsed(
 func (a *Account) UpdateAccessKey(
 	_ context.Context, in *iam.UpdateAccessKeyInput, _ ...func(*iam.Options),
 ) (*iam.UpdateAccessKeyOutput, error) {
-	return call(a, "iam:UpdateAccessKey", func() (*iam.UpdateAccessKeyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:UpdateAccessKey", in.UserName, func(user *User) (*iam.UpdateAccessKeyOutput, error) {
 		for i := range user.Keys {
 			if user.Keys[i].ID == aws.ToString(in.AccessKeyId) {
 				user.Keys[i].Status = string(in.Status)
@@ -529,11 +528,7 @@ func (a *Account) UpdateAccessKey(
 func (a *Account) ListAttachedUserPolicies(
 	_ context.Context, in *iam.ListAttachedUserPoliciesInput, _ ...func(*iam.Options),
 ) (*iam.ListAttachedUserPoliciesOutput, error) {
-	return call(a, "iam:ListAttachedUserPolicies", func() (*iam.ListAttachedUserPoliciesOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:ListAttachedUserPolicies", in.UserName, func(user *User) (*iam.ListAttachedUserPoliciesOutput, error) {
 		arns, next := page(a.Page, user.Attached, in.Marker, in.MaxItems)
 		out := &iam.ListAttachedUserPoliciesOutput{Marker: next, IsTruncated: next != nil}
 		out.AttachedPolicies = attached(arns)
@@ -556,11 +551,7 @@ func policyName(arn string) *string { return aws.String(arn[strings.LastIndex(ar
 func (a *Account) AttachUserPolicy(
 	_ context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options),
 ) (*iam.AttachUserPolicyOutput, error) {
-	return call(a, "iam:AttachUserPolicy", func() (*iam.AttachUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:AttachUserPolicy", in.UserName, func(user *User) (*iam.AttachUserPolicyOutput, error) {
 		if !a.managed(*in.PolicyArn) {
 			return nil, missing("Policy %s does not exist or is not attachable.", *in.PolicyArn)
 		}
@@ -578,11 +569,7 @@ func (a *Account) AttachUserPolicy(
 func (a *Account) DetachUserPolicy(
 	_ context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options),
 ) (*iam.DetachUserPolicyOutput, error) {
-	return call(a, "iam:DetachUserPolicy", func() (*iam.DetachUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:DetachUserPolicy", in.UserName, func(user *User) (*iam.DetachUserPolicyOutput, error) {
 		at := slices.Index(user.Attached, aws.ToString(in.PolicyArn))
 		if at < 0 {
 			return nil, missing("Policy %s was not found.", aws.ToString(in.PolicyArn))
@@ -597,11 +584,7 @@ func (a *Account) DetachUserPolicy(
 func (a *Account) ListUserPolicies(
 	_ context.Context, in *iam.ListUserPoliciesInput, _ ...func(*iam.Options),
 ) (*iam.ListUserPoliciesOutput, error) {
-	return call(a, "iam:ListUserPolicies", func() (*iam.ListUserPoliciesOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:ListUserPolicies", in.UserName, func(user *User) (*iam.ListUserPoliciesOutput, error) {
 		names, next := page(a.Page, sorted(user.Inline), in.Marker, in.MaxItems)
 		return &iam.ListUserPoliciesOutput{PolicyNames: names, Marker: next, IsTruncated: next != nil}, nil
 	})
@@ -611,11 +594,7 @@ func (a *Account) ListUserPolicies(
 func (a *Account) GetUserPolicy(
 	_ context.Context, in *iam.GetUserPolicyInput, _ ...func(*iam.Options),
 ) (*iam.GetUserPolicyOutput, error) {
-	return call(a, "iam:GetUserPolicy", func() (*iam.GetUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:GetUserPolicy", in.UserName, func(user *User) (*iam.GetUserPolicyOutput, error) {
 		document, ok := user.Inline[aws.ToString(in.PolicyName)]
 		if !ok {
 			return nil, missing("The user policy with name %s cannot be found.", aws.ToString(in.PolicyName))
@@ -639,11 +618,7 @@ const inlineQuota = 2048
 func (a *Account) PutUserPolicy(
 	_ context.Context, in *iam.PutUserPolicyInput, _ ...func(*iam.Options),
 ) (*iam.PutUserPolicyOutput, error) {
-	return call(a, "iam:PutUserPolicy", func() (*iam.PutUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:PutUserPolicy", in.UserName, func(user *User) (*iam.PutUserPolicyOutput, error) {
 		if !json.Valid([]byte(*in.PolicyDocument)) {
 			return nil, &types.MalformedPolicyDocumentException{Message: aws.String("Syntax errors in policy.")}
 		}
@@ -679,11 +654,7 @@ func dense(text string) int {
 func (a *Account) DeleteUserPolicy(
 	_ context.Context, in *iam.DeleteUserPolicyInput, _ ...func(*iam.Options),
 ) (*iam.DeleteUserPolicyOutput, error) {
-	return call(a, "iam:DeleteUserPolicy", func() (*iam.DeleteUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:DeleteUserPolicy", in.UserName, func(user *User) (*iam.DeleteUserPolicyOutput, error) {
 		if _, ok := user.Inline[aws.ToString(in.PolicyName)]; !ok {
 			return nil, missing("The user policy with name %s cannot be found.", aws.ToString(in.PolicyName))
 		}
@@ -696,11 +667,7 @@ func (a *Account) DeleteUserPolicy(
 func (a *Account) ListGroupsForUser(
 	_ context.Context, in *iam.ListGroupsForUserInput, _ ...func(*iam.Options),
 ) (*iam.ListGroupsForUserOutput, error) {
-	return call(a, "iam:ListGroupsForUser", func() (*iam.ListGroupsForUserOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:ListGroupsForUser", in.UserName, func(user *User) (*iam.ListGroupsForUserOutput, error) {
 		names, next := page(a.Page, user.Groups, in.Marker, in.MaxItems)
 		out := &iam.ListGroupsForUserOutput{Marker: next, IsTruncated: next != nil}
 		for _, name := range names {
@@ -714,11 +681,7 @@ func (a *Account) ListGroupsForUser(
 func (a *Account) AddUserToGroup(
 	_ context.Context, in *iam.AddUserToGroupInput, _ ...func(*iam.Options),
 ) (*iam.AddUserToGroupOutput, error) {
-	return call(a, "iam:AddUserToGroup", func() (*iam.AddUserToGroupOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:AddUserToGroup", in.UserName, func(user *User) (*iam.AddUserToGroupOutput, error) {
 		if _, ok := a.state.Groups[aws.ToString(in.GroupName)]; !ok {
 			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
 		}
@@ -736,11 +699,7 @@ func (a *Account) AddUserToGroup(
 func (a *Account) RemoveUserFromGroup(
 	_ context.Context, in *iam.RemoveUserFromGroupInput, _ ...func(*iam.Options),
 ) (*iam.RemoveUserFromGroupOutput, error) {
-	return call(a, "iam:RemoveUserFromGroup", func() (*iam.RemoveUserFromGroupOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:RemoveUserFromGroup", in.UserName, func(user *User) (*iam.RemoveUserFromGroupOutput, error) {
 		if _, ok := a.state.Groups[aws.ToString(in.GroupName)]; !ok {
 			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
 		}

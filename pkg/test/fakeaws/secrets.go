@@ -40,11 +40,7 @@ const keyQuota = 2
 func (a *Account) CreateAccessKey(
 	_ context.Context, in *iam.CreateAccessKeyInput, _ ...func(*iam.Options),
 ) (*iam.CreateAccessKeyOutput, error) {
-	return call(a, "iam:CreateAccessKey", func() (*iam.CreateAccessKeyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:CreateAccessKey", in.UserName, func(user *User) (*iam.CreateAccessKeyOutput, error) {
 		if len(user.Keys) >= keyQuota {
 			return nil, exceeded("Cannot exceed quota for AccessKeysPerUser: %d", keyQuota)
 		}

@@ -51,11 +51,7 @@ func (a *Account) CreateUser(
 func (a *Account) DeleteUser(
 	_ context.Context, in *iam.DeleteUserInput, _ ...func(*iam.Options),
 ) (*iam.DeleteUserOutput, error) {
-	return call(a, "iam:DeleteUser", func() (*iam.DeleteUserOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+	return onUser(a, "iam:DeleteUser", in.UserName, func(user *User) (*iam.DeleteUserOutput, error) {
 		if len(user.Keys)+len(user.Attached)+len(user.Inline)+len(user.Groups) > 0 || user.Password != nil {
 			return nil, &types.DeleteConflictException{
 				Message: aws.String("Cannot delete entity, must delete or detach what belongs to it first."),
