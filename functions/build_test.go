@@ -49,9 +49,9 @@ func program(t *testing.T, folder string, args ...string) string {
 	t.Helper()
 	c := exec.Command(args[0], args[1:]...)
 	c.Dir = folder
-	c.Env = slices.DeleteFunc(
-		os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=") },
-	)
+	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=")
+	})
 	var errs bytes.Buffer
 	c.Stderr = &errs
 	out, err := c.Output()
@@ -204,9 +204,8 @@ func TestMakeLooksAtEveryFileThatAFunctionIsMadeOf(t *testing.T) {
 // listed are the packages that a function is made of, as go list lists them.
 func listed(t *testing.T, id string) string {
 	t.Helper()
-	return program(
-		t, ".", "go", "list", "-deps", "-tags", "lambda.norpc", "-json=Dir,Module,GoFiles,EmbedFiles", "./"+id+"/bootstrap",
-	)
+	return program(t, ".", "go", "list", "-deps", "-tags", "lambda.norpc", "-json=Dir,Module,GoFiles,EmbedFiles",
+		"./"+id+"/bootstrap")
 }
 
 // relative is a path from the project's folder.

@@ -56,9 +56,8 @@ func TestReadmeHasTheTableOfControls(t *testing.T) {
 			tools += fmt.Sprintf("| [%s](functions/%[1]s/README.md) | %s |\n", c.ID, c.Summary)
 			continue
 		}
-		fmt.Fprintf(
-			&b, "| [%s](functions/%[1]s/README.md) | %s | %s | %s | %s |\n", c.ID, c.Summary, fires(t, c), c.Mode, c.Severity,
-		)
+		fmt.Fprintf(&b, "| [%s](functions/%[1]s/README.md) | %s | %s | %s | %s |\n", c.ID, c.Summary, fires(t, c), c.Mode,
+			c.Severity)
 	}
 	want := b.String() + tools
 	_, before, got, after := part(t, "controls")

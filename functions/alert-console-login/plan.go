@@ -78,27 +78,22 @@ func (s signIn) assessment() assessment {
 	case s.Failed() && s.Identity.HiddenUser:
 		return assessment{i18n.T("Sign-in failed: unknown user name"), control.Medium,
 			i18n.Sentences(s.reason(), i18n.T("AWS does not show what was typed, because people type passwords there.")),
-			i18n.T(
-				"Once is a slip. Many from one address are somebody who tries names: block the address where you can, and see " +
-					"that every user has MFA.",
-			)}
+			i18n.T("Once is a slip. Many from one address are somebody who tries names: block the address where you can, and " +
+				"see that every user has MFA.")}
 	case s.Failed() && strings.HasPrefix(s.ErrorMessage, "Authorization denied because of a"):
 		return assessment{i18n.T("%s sign-in refused by a policy", s.who()), control.Medium,
 			i18n.Sentences(s.reason(), i18n.T("The sign-in policy of the account or organization did its work.")),
 			i18n.T("Ask whether they tried. If not, somebody else knows the password: change it.")}
 	case s.Failed() && root:
 		return assessment{i18n.T("Root user sign-in failed"), control.High, s.reason(),
-			i18n.T(
-				"Ask the few who may use the root user. If it was none of them, somebody knows its email address: change the " +
-					"password, and check its MFA.",
-			)}
+			i18n.T("Ask the few who may use the root user. If it was none of them, somebody knows its email address: change " +
+				"the password, and check its MFA.")}
 	case s.Failed():
 		return assessment{i18n.T("%s sign-in failed", s.who()), control.Medium, s.reason(),
 			i18n.T("Once is a slip. If it was not them, somebody tries their password: change it, and tell the security team.")}
 	case !s.Succeeded():
-		return assessment{i18n.T("%s sign-in, outcome not recorded", s.who()), control.Medium, i18n.T(
-			"The record does not say whether it succeeded.",
-		),
+		return assessment{i18n.T("%s sign-in, outcome not recorded", s.who()), control.Medium, i18n.T("The record does not " +
+			"say whether it succeeded."),
 			i18n.T("Look at what they did afterwards, in the event history of CloudTrail.")}
 	}
 
@@ -109,9 +104,8 @@ func (s signIn) assessment() assessment {
 	}
 	if root {
 		v.severity = control.High
-		advice = append(
-			advice, i18n.T("Ask who uses the root user, and what for. It is meant for the few tasks that nobody else can do."),
-		)
+		advice = append(advice,
+			i18n.T("Ask who uses the root user, and what for. It is meant for the few tasks that nobody else can do."))
 	}
 	outside, noMFA, posing := s.origin.Place == network.Outside, s.withoutMFA(), s.posing()
 	switch {
@@ -169,9 +163,8 @@ func (s signIn) stop() i18n.Message {
 	case event.IdentityCenter:
 		return i18n.T("disable the user in IAM Identity Center, end their sessions there, and see what they did.")
 	case event.SAML:
-		return i18n.T(
-			"disable the user at the identity provider, revoke the role's active sessions in IAM, and see what they did.",
-		)
+		return i18n.T("disable the user at the identity provider, revoke the role's active sessions in IAM, and see what " +
+			"they did.")
 	case event.Federated:
 		return i18n.T("make the access keys of the IAM user that asked for the session inactive, and see what they did.")
 	default:

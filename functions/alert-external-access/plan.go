@@ -66,15 +66,12 @@ func assess(d *event.AccessFinding) assessment {
 	if len(d.Condition) > 0 {
 		what = i18n.T("%s, under conditions", what)
 	}
-	archive := i18n.T(
-		"If it is meant to be so, archive the finding, with an archive rule if there are more of its kind. If not, take " +
-			"it out of the policy.",
-	)
+	archive := i18n.T("If it is meant to be so, archive the finding, with an archive rule if there are more of its " +
+		"kind. If not, take it out of the policy.")
 	switch {
 	case d.Error != "":
-		return assessment{i18n.T("Access could not be analyzed"), control.Low, i18n.T(
-			"Access Analyzer could not analyze %s: %s.", thing(d), d.Error,
-		),
+		return assessment{i18n.T("Access could not be analyzed"), control.Low, i18n.T("Access Analyzer could not analyze "+
+			"%s: %s.", thing(d), d.Error),
 			i18n.T("Look at what keeps it from reading the resource, such as a policy that denies its service-linked role.")}
 	case d.Access == event.UnusedAccess:
 		return unused(d, thing(d))
@@ -175,9 +172,8 @@ var things = map[string]i18n.Message{
 // thing is the resource in short: "role partner-import".
 func thing(d *event.AccessFinding) i18n.Message {
 	name := d.Resource[strings.LastIndexAny(d.Resource, ":/")+1:]
-	return i18n.T(
-		"%s %s", i18n.Or(things[d.ResourceType], i18n.Literal(d.ResourceType), i18n.T("resource")), cmp.Or(name, d.Resource),
-	)
+	return i18n.T("%s %s",
+		i18n.Or(things[d.ResourceType], i18n.Literal(d.ResourceType), i18n.T("resource")), cmp.Or(name, d.Resource))
 }
 
 // few is how many actions a text names.

@@ -46,12 +46,10 @@ func (p *planner) assessments(ctx context.Context, c *event.APICall, a act) ([]a
 		return exemption(c), nil
 	case byHalt:
 		v = assessment{
-			because: i18n.T(
-				"Any value but no stops every change that Warder would make; CloudTrail hides which value it is now.",
-			),
-			advice: i18n.T(
-				"Find out at once who did this and why. If nobody can say, treat it as an attack and set the parameter to no.",
-			),
+			because: i18n.T("Any value but no stops every change that Warder would make; CloudTrail hides which value it is " +
+				"now."),
+			advice: i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack and set the " +
+				"parameter to no."),
 		}
 	case byUser:
 		return append([]assessment{{}}, exemption(c)...), nil
@@ -125,10 +123,8 @@ func quarantine(policyARN string) bool {
 		strings.HasPrefix(parsed.Resource, "policy/AWSCompromisedKeyQuarantine")
 }
 
-var adviseQuarantine = i18n.T(
-	"Make the user's access keys inactive, look at what they were used for, and give the user new ones. The policy " +
-		"stays until then: it is not a full stop, but it keeps a thief from the worst.",
-)
+var adviseQuarantine = i18n.T("Make the user's access keys inactive, look at what they were used for, and give the " +
+	"user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst.")
 
 // attached assesses a managed policy that was attached.
 func (p *planner) attached(ctx context.Context, c *event.APICall) (assessment, error) {
@@ -136,9 +132,8 @@ func (p *planner) attached(ctx context.Context, c *event.APICall) (assessment, e
 	if quarantine(name) {
 		v := assessment{
 			title: i18n.T("Quarantine policy attached"), severity: control.Critical, advice: adviseQuarantine,
-			because: i18n.T(
-				"AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked.",
-			),
+			because: i18n.T("AWS attaches this policy when it finds an access key where others can read it: the key is likely " +
+				"leaked."),
 		}
 		if c.Identity.Kind() == event.AWSService || c.Identity.Service() != "" {
 			v.title = i18n.T("AWS quarantined a user")
@@ -286,10 +281,8 @@ func exemption(c *event.APICall) []assessment {
 			return []assessment{{
 				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].action, severity: control.Medium,
 				because: i18n.T("It reads %q.", value),
-				advice: i18n.T(
-					"An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names " +
-						"knows of it; if nobody does, remove the tag.",
-				),
+				advice: i18n.T("An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever " +
+					"it names knows of it; if nobody does, remove the tag."),
 			}}
 		}
 	}

@@ -96,21 +96,14 @@ func (v assessment) empty() bool {
 
 // The advice that assessments do not give themselves.
 var (
-	adviseCheck = i18n.T(
-		"Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials.",
-	)
-	adviseStop = i18n.T(
-		"Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials " +
-			"inactive first, then put this back.",
-	)
-	adviseRecord = i18n.T(
-		"See first that it works again as before: what happens meanwhile is not recorded, and Warder does not hear of it. " +
-			"Then find out who did this and why.",
-	)
-	adviseDeploy = i18n.T(
-		"Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder " +
-			"tells or leaves untold. Then deploy Warder again.",
-	)
+	adviseCheck = i18n.T("Nothing to do if this was meant. If it was not, put it back and find out who uses the " +
+		"caller's credentials.")
+	adviseStop = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack: make the " +
+		"caller's credentials inactive first, then put this back.")
+	adviseRecord = i18n.T("See first that it works again as before: what happens meanwhile is not recorded, and Warder " +
+		"does not hear of it. Then find out who did this and why.")
+	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack, and do not " +
+		"rely on what Warder tells or leaves untold. Then deploy Warder again.")
 )
 
 // finding describes a call. In CloudFormation's hands what is medium is low, because somebody wrote and

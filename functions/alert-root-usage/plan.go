@@ -95,14 +95,10 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if keys > 0 {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has an access key"), Severity: control.Critical,
-			Text: i18n.T(
-				"The root user of the account has an access key. Whoever holds it may do everything, and no policy of the " +
-					"account can limit it. This is told weekly until it is gone.",
-			),
-			Advice: i18n.T(
-				"Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make " +
-					"the key inactive, then delete it.",
-			),
+			Text: i18n.T("The root user of the account has an access key. Whoever holds it may do everything, and no policy " +
+				"of the account can limit it. This is told weekly until it is gone."),
+			Advice: i18n.T("Sign in as root, see under Security credentials when the key was last used, move what uses it to " +
+				"a role, make the key inactive, then delete it."),
 			Once: remediation.Once{Key: "root access key", For: remediation.Weekly},
 		})
 	}
@@ -112,12 +108,10 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if mfa == 0 && (password > 0 || !saysPassword) {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has no MFA"), Severity: control.Critical,
-			Text: i18n.T(
-				"The root user of the account can sign in with the password alone. This is told weekly until it has MFA.",
-			),
-			Advice: i18n.T(
-				"Sign in as root and register an MFA device under Security credentials; better two, kept in two places.",
-			),
+			Text: i18n.T("The root user of the account can sign in with the password alone. This is told weekly until it has " +
+				"MFA."),
+			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; better two, kept in two " +
+				"places."),
 			Once: remediation.Once{Key: "root MFA", For: remediation.Weekly},
 		})
 	}
@@ -140,18 +134,12 @@ type assessment struct {
 }
 
 var (
-	ask = i18n.T(
-		"Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown is a " +
-			"finding of an audit.",
-	)
-	alarm = i18n.T(
-		"If nobody of yours did it, the account is taken over: change the root password and MFA, delete root access keys, " +
-			"and call AWS Support.",
-	)
-	billing = i18n.T(
-		"Billing work does not need the root user: open billing to IAM once (Account, IAM user and role access to Billing " +
-			"information), then give a group or role the billing permissions it needs.",
-	)
+	ask = i18n.T("Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown " +
+		"is a finding of an audit.")
+	alarm = i18n.T("If nobody of yours did it, the account is taken over: change the root password and MFA, delete root " +
+		"access keys, and call AWS Support.")
+	billing = i18n.T("Billing work does not need the root user: open billing to IAM once (Account, IAM user and role " +
+		"access to Billing information), then give a group or role the billing permissions it needs.")
 )
 
 // grave are the acts that take an account over or give it away, by service and name.
@@ -208,10 +196,8 @@ func (a act) assess() assessment {
 	switch {
 	case a.Identity.Session.AssumedRoot:
 		return assessment{i18n.T("Privileged task of a central root session"), control.Medium,
-			i18n.T(
-				"A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event in the " +
-					"management or delegated account says who took it.",
-			)}
+			i18n.T("A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event " +
+				"in the management or delegated account says who took it.")}
 	case a.Denied():
 		return assessment{
 			i18n.T("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High,
@@ -229,10 +215,8 @@ func (a act) assess() assessment {
 		return assessment{i18n.T("Root user signed in"), control.High, ask}
 	case a.Name == "CheckMfa":
 		return assessment{i18n.T("Root user was asked for MFA"), control.Low,
-			i18n.T(
-				"If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root password if " +
-					"nobody knows.",
-			)}
+			i18n.T("If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root " +
+				"password if nobody knows.")}
 	case a.Name == "PasswordRecoveryRequested":
 		return assessment{
 			i18n.T("Root user's password reset was asked for"), control.High,
@@ -240,10 +224,8 @@ func (a act) assess() assessment {
 		}
 	case a.Name == "SetIAMAccessPreference":
 		return assessment{i18n.T("Root user set who may see billing"), control.Medium,
-			i18n.T(
-				"If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user has no " +
-					"billing work left.",
-			)}
+			i18n.T("If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user " +
+				"has no billing work left.")}
 	case a.billing():
 		return assessment{i18n.T("Billing work by the root user"), control.Medium, billing}
 	case a.ReadOnly != nil && *a.ReadOnly:
@@ -284,9 +266,8 @@ func (a act) finding(e event.Event) remediation.Finding {
 	case a.Name == "ConsoleLogin":
 		text = i18n.T("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
 	case a.failed:
-		text = i18n.T(
-			"%s called in vain %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from,
-		)
+		text = i18n.T("%s called in vain %s of %s in account %s (%s) from %s.",
+			who, a.Name, a.service(), account, region, from)
 	}
 	key := a.Identity.AccessKeyID
 	switch {

@@ -146,9 +146,8 @@ func (v *scan) victim(user string) *victim {
 func lastUse(key string, used *types.AccessKeyLastUsed) remediation.Fact {
 	text := i18n.T("never")
 	if used != nil && used.LastUsedDate != nil {
-		text = i18n.T(
-			"%s, %s in %s", i18n.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region),
-		)
+		text = i18n.T("%s, %s in %s",
+			i18n.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region))
 	}
 	return remediation.Fact{Name: i18n.T("%s last used", change.KeyHint(key)), Value: text}
 }
@@ -276,14 +275,11 @@ func (v *scan) alert(s suspect) {
 	switch s.kind {
 	case event.Root:
 		f.UnchangedReason = i18n.T("Nobody but the root user can change what the root user has.")
-		f.Advice = i18n.T(
-			"Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, " +
-				"and look for sessions in the event history. Then call AWS Support.",
-		)
+		f.Advice = i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and " +
+			"its email address, and look for sessions in the event history. Then call AWS Support.")
 	case event.AssumedRole:
-		f.UnchangedReason = i18n.T(
-			"A role cannot be quarantined: what is denied to it is denied to everybody who assumes it.",
-		)
+		f.UnchangedReason = i18n.T("A role cannot be quarantined: what is denied to it is denied to everybody who assumes " +
+			"it.")
 		f.Advice = i18n.Sentences(
 			i18n.T(
 				"Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the "+
@@ -292,9 +288,8 @@ func (v *scan) alert(s suspect) {
 			see,
 		)
 	case event.IdentityCenter:
-		f.UnchangedReason = i18n.T(
-			"A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role that it uses.",
-		)
+		f.UnchangedReason = i18n.T("A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role " +
+			"that it uses.")
 		f.Advice = i18n.Sentences(
 			i18n.T(
 				"Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it "+
@@ -303,9 +298,8 @@ func (v *scan) alert(s suspect) {
 			see,
 		)
 	case event.Federated:
-		f.UnchangedReason = i18n.T(
-			"A federated user cannot be quarantined: its session comes from an IAM user whom the report does not name.",
-		)
+		f.UnchangedReason = i18n.T("A federated user cannot be quarantined: its session comes from an IAM user whom the " +
+			"report does not name.")
 		f.Advice = i18n.Sentences(
 			i18n.T(
 				"Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s "+
@@ -333,9 +327,8 @@ func (v *scan) alert(s suspect) {
 				see,
 			)
 		default:
-			f.UnchangedReason = i18n.T(
-				"This account has no such user any more: it was deleted, or made anew under the same name.",
-			)
+			f.UnchangedReason = i18n.T("This account has no such user any more: it was deleted, or made anew under the same " +
+				"name.")
 			f.Advice = i18n.T("See in CloudTrail who deleted the user, and what was done with the credentials before.")
 		}
 	default:

@@ -73,9 +73,8 @@ func (p *planner) assess(
 		found[k.ID] = remediation.Finding{
 			User:  user,
 			Title: i18n.T("Stale access key"),
-			Text: i18n.T(
-				"Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/accesskey.Days(1)),
-			),
+			Text: i18n.T("Access key %s of %s is %d days old; the allowed age is %d days.",
+				hint, user, age, int(p.maxAge/accesskey.Days(1))),
 			Facts: []remediation.Fact{
 				{Name: i18n.T("Created"), Value: i18n.Day(k.Created)},
 				{Name: i18n.T("Last used"), Value: k.Usage()},
@@ -84,10 +83,8 @@ func (p *planner) assess(
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Due: due,
-			Advice: i18n.T(
-				"Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which " +
-					"needs no key.",
-			),
+			Advice: i18n.T("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a " +
+				"role, which needs no key."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key is getting stale")), nil

@@ -117,10 +117,8 @@ func (p *planner) password(user string, set, used, now time.Time) []remediation.
 			{Name: i18n.T("Last used"), Value: accesskey.Date(used)},
 		},
 		UnchangedReason: i18n.T("Warder deletes no password: it could not put it back."),
-		Advice: i18n.T(
-			"Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: " +
-				"who never tries does not know that it works.",
-		),
+		Advice: i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now " +
+			"and then: who never tries does not know that it works."),
 		Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly},
 	}
 	return []remediation.Finding{f}
@@ -150,13 +148,11 @@ func (p *planner) assess(
 		due := since(k).Add(p.max + time.Second)
 		hint := change.KeyHint(k.ID)
 		days, allowed := int(now.Sub(since(k))/accesskey.Days(1)), int(p.max/accesskey.Days(1))
-		text := i18n.T(
-			"Access key %s of %s was not used for %d days; the allowed time is %d days.", hint, user, days, allowed,
-		)
+		text := i18n.T("Access key %s of %s was not used for %d days; the allowed time is %d days.",
+			hint, user, days, allowed)
 		if k.Used.IsZero() {
-			text = i18n.T(
-				"Access key %s of %s has never been used in %d days; the allowed time is %d days.", hint, user, days, allowed,
-			)
+			text = i18n.T("Access key %s of %s has never been used in %d days; the allowed time is %d days.",
+				hint, user, days, allowed)
 		}
 		found[k.ID] = remediation.Finding{
 			User:  user,
@@ -170,10 +166,8 @@ func (p *planner) assess(
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Due: due,
-			Advice: i18n.T(
-				"Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use " +
-					"the key once also settles it.",
-			),
+			Advice: i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an " +
+				"exemption. To use the key once also settles it."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon count as unused")), nil

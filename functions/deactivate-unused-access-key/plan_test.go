@@ -43,8 +43,7 @@ func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 		t.Errorf("the key that was switched before the first sweep is found on day %d, want one of the first seven", n)
 	}
 	if n := found[scenario.SwitchedLater]; n < 11 || n > 17 {
-		t.Errorf(
-			"the key that was switched on day 10 and matters from day 11 is found on day %d, want one of the next seven", n,
-		)
+		t.Errorf("the key that was switched on day 10 and matters from day 11 is found on day %d, want one of the next "+
+			"seven", n)
 	}
 }

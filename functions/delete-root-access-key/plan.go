@@ -64,16 +64,13 @@ func newPlanner(api readAPI, sessions rootkey.Sessions, f settings.Function) (re
 	for _, account := range p.Accounts {
 		switch {
 		case !number().MatchString(account):
-			faults = append(
-				faults, fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account),
-			)
+			faults = append(faults,
+				fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
 		case account == hub.AccountID:
 			faults = append(
 				faults,
-				fmt.Errorf(
-					"parameter accounts: %s is the account that this runs in: its root keys can only be deleted by its root user",
-					account,
-				),
+				fmt.Errorf("parameter accounts: %s is the account that this runs in: its root keys can only be deleted by its "+
+					"root user", account),
 			)
 		}
 		made.roots = append(made.roots, "arn:"+hub.Partition+":iam::"+account+":root")
@@ -139,10 +136,8 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 			{Name: i18n.T("Account"), Value: i18n.Literal(account)},
 			{Name: i18n.T("Created"), Value: i18n.T("%s, %d days ago", i18n.Day(created), int(now.Sub(created)/(24*time.Hour)))},
 		},
-		Advice: i18n.T(
-			"A root key may do everything that no policy of the organization denies. Move what uses it to a role, make the " +
-				"key inactive as root for a week, then have it deleted.",
-		),
+		Advice: i18n.T("A root key may do everything that no policy of the organization denies. Move what uses it to a " +
+			"role, make the key inactive as root for a week, then have it deleted."),
 	}
 	if key.Status != types.StatusTypeActive {
 		f.Severity = control.Medium
@@ -175,19 +170,16 @@ func steps(own string) i18n.Message {
 func (p *planner) refused(codes map[string]string) remediation.Finding {
 	f := remediation.Finding{
 		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be looked at"),
-		Severity: control.Medium,
-		Text: i18n.T(
-			"AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots),
-		),
+		Severity:        control.Medium,
+		Text:            i18n.T("AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots)),
 		UnchangedReason: i18n.T("Nothing is known of their root access keys."),
 		Advice:          steps(p.own),
 		Once:            remediation.Once{Key: "refused", For: remediation.Weekly},
 	}
 	for _, root := range p.roots {
 		if code := codes[root]; code != "" {
-			f.Facts = append(
-				f.Facts, remediation.Fact{Name: i18n.T("Account"), Value: i18n.Literal(strings.Split(root, ":")[4] + ": " + code)},
-			)
+			f.Facts = append(f.Facts,
+				remediation.Fact{Name: i18n.T("Account"), Value: i18n.Literal(strings.Split(root, ":")[4] + ": " + code)})
 		}
 	}
 	return f

@@ -32,27 +32,20 @@ func byName(d direct) (v assessment, ok bool) {
 		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html
 		return assessment{
 			title: i18n.T("Quarantine policy on a user"), severity: control.Critical,
-			unchangedReason: i18n.T(
-				"AWS attaches this policy to a user whose access key is exposed. Detaching it would let whoever has the key do " +
-					"more.",
-			),
-			advice: i18n.T(
-				"Make the user's access keys inactive now: the policy does not stop them. Find out what was done with them. " +
-					"Detach the policy only when the AWS support case says so.",
-			),
+			unchangedReason: i18n.T("AWS attaches this policy to a user whose access key is exposed. Detaching it would let " +
+				"whoever has the key do more."),
+			advice: i18n.T("Make the user's access keys inactive now: the policy does not stop them. Find out what was done " +
+				"with them. Detach the policy only when the AWS support case says so."),
 		}, true
 	case name == "AWSDenyAll":
 		return denies, true
 	case name == "IAMUserChangePassword":
 		return assessment{
 			severity: control.Low,
-			unchangedReason: i18n.T(
-				"The console attaches this policy to a user who has to choose a new password at the first sign-in, and without " +
-					"it the user may not be able to.",
-			),
-			advice: i18n.T(
-				"Let the account's password policy, or a group, allow users to change their password, then detach this policy.",
-			),
+			unchangedReason: i18n.T("The console attaches this policy to a user who has to choose a new password at the first " +
+				"sign-in, and without it the user may not be able to."),
+			advice: i18n.T("Let the account's password policy, or a group, allow users to change their password, then detach " +
+				"this policy."),
 		}, true
 	}
 	return assessment{}, false
@@ -61,10 +54,8 @@ func byName(d direct) (v assessment, ok bool) {
 var denies = assessment{
 	severity:        control.Medium,
 	unchangedReason: i18n.T("The policy denies something: taking it off would let the user do more."),
-	advice: i18n.T(
-		"If the policy allows something as well, give that through a group and keep the deny. A deny that is to last " +
-			"belongs in a permissions boundary or a service control policy.",
-	),
+	advice: i18n.T("If the policy allows something as well, give that through a group and keep the deny. A deny that is " +
+		"to last belongs in a permissions boundary or a service control policy."),
 }
 
 // byDocument assesses a policy by what it says.
@@ -84,13 +75,10 @@ func byDocument(d direct, document string) assessment {
 		// https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
 		v = assessment{
 			severity: control.Low,
-			unchangedReason: i18n.T(
-				"The policy allows sending mail with Amazon SES and nothing else, as an SMTP user needs: without it the mail " +
-					"would stop.",
-			),
-			advice: i18n.T(
-				"Put the user into a group that allows the same, see that mail is still sent, then delete the inline policy.",
-			),
+			unchangedReason: i18n.T("The policy allows sending mail with Amazon SES and nothing else, as an SMTP user needs: " +
+				"without it the mail would stop."),
+			advice: i18n.T("Put the user into a group that allows the same, see that mail is still sent, then delete the " +
+				"inline policy."),
 		}
 	}
 	if change.IsQuarantine(d.target) {
@@ -108,21 +96,16 @@ func quarantined(denying bool) assessment {
 	if !denying {
 		return assessment{
 			title: i18n.T("Quarantine policy does not deny"), severity: control.Critical,
-			unchangedReason: i18n.T(
-				"The policy bears the name of one of Warder's quarantine policies, and its document is another.",
-			),
-			advice: i18n.T(
-				"Find out in CloudTrail who made this of it. Deploy Warder again, which puts its document back, or detach the " +
-					"policy if it is not Warder's.",
-			),
+			unchangedReason: i18n.T("The policy bears the name of one of Warder's quarantine policies, and its document is " +
+				"another."),
+			advice: i18n.T("Find out in CloudTrail who made this of it. Deploy Warder again, which puts its document back, or " +
+				"detach the policy if it is not Warder's."),
 		}
 	}
 	return assessment{
 		title: i18n.T("User is in quarantine"), severity: control.High,
-		unchangedReason: i18n.T(
-			"Warder has quarantined the user with this policy. Detaching it would let whoever has the user's credentials do " +
-				"more.",
-		),
+		unchangedReason: i18n.T("Warder has quarantined the user with this policy. Detaching it would let whoever has the " +
+			"user's credentials do more."),
 		advice: i18n.T("Find out why, with make explain. When the user may work again, undo what quarantined it."),
 	}
 }

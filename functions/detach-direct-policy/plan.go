@@ -333,13 +333,11 @@ func (v *scan) document(ctx context.Context, user string, policy direct) (docume
 		if err != nil {
 			return fmt.Errorf("get policy %s: %w", policy.target, err)
 		}
-		version, err := v.api.GetPolicyVersion(
-			ctx, &iam.GetPolicyVersionInput{PolicyArn: &policy.target, VersionId: described.Policy.DefaultVersionId},
-		)
+		version, err := v.api.GetPolicyVersion(ctx,
+			&iam.GetPolicyVersionInput{PolicyArn: &policy.target, VersionId: described.Policy.DefaultVersionId})
 		if err != nil {
-			return fmt.Errorf(
-				"get version %s of policy %s: %w", aws.ToString(described.Policy.DefaultVersionId), policy.target, err,
-			)
+			return fmt.Errorf("get version %s of policy %s: %w",
+				aws.ToString(described.Policy.DefaultVersionId), policy.target, err)
 		}
 		document = decoded(version.PolicyVersion.Document)
 		return nil
@@ -391,9 +389,8 @@ func (v *scan) changes(
 	}
 	switch {
 	case carried == nil:
-		return nil, i18n.T(
-			"policyGroups says that group %s keeps this access, but there is no such group: the access would be lost.", group,
-		), nil
+		return nil, i18n.T("policyGroups says that group %s keeps this access, but there is no such group: the access "+
+			"would be lost.", group), nil
 	case !slices.Contains(carried, policy):
 		return nil, i18n.T(
 			"policyGroups says that group %s keeps this access, but the group does not carry the policy: the access would be "+

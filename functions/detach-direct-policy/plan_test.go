@@ -27,9 +27,9 @@ func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 // The numbers are those of the runbook.
 func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
-	for i, day := range scenario.Sweeps(
-		t, Control, begin, 3, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) },
-	) {
+	for i, day := range scenario.Sweeps(t, Control, begin, 3, func(now time.Time) fakeaws.State {
+		return scenario.Large(begin, now)
+	}) {
 		t.Logf("day %d: %d calls, %d to the ledger, %d notices: %v", i+1, day.Sum, day.Ledger, len(day.Notices), day.Calls)
 		if notified := len(day.Notices); (i == 0) != (notified == 50) {
 			t.Errorf("day %d: %d notices; fifty owners are to be notified on the first day", i+1, notified)

@@ -153,9 +153,9 @@ func (r random) account() (fakeaws.State, map[string]string) {
 		state.Policies[fmt.Sprintf("arn:aws:iam::111122223333:policy/p%d", i)] = r.document(85)
 	}
 	policies := slices.Sorted(maps.Keys(state.Policies))
-	allowing := slices.DeleteFunc(
-		slices.Clone(policies), func(arn string) bool { return strings.Contains(string(state.Policies[arn]), "Deny") },
-	)
+	allowing := slices.DeleteFunc(slices.Clone(policies), func(arn string) bool {
+		return strings.Contains(string(state.Policies[arn]), "Deny")
+	})
 	policyGroups := map[string]string{}
 	for i := range 4 {
 		name := fmt.Sprintf("group%d", i)
@@ -339,16 +339,13 @@ func TestRandomAccountsAreNeverWidened(t *testing.T) {
 				kept++
 			}
 			if fault != "" {
-				t.Errorf(
-					"-seed %d, account %d, %s: %s\n%+v\nbefore %s\nafter %s\nchanges %+v", *seed, s.account, s.user, fault, request,
-					s.before.Policies, s.after.Policies, s.changes,
-				)
+				t.Errorf("-seed %d, account %d, %s: %s\n%+v\nbefore %s\nafter %s\nchanges %+v",
+					*seed, s.account, s.user, fault, request, s.before.Policies, s.after.Policies, s.changes)
 			}
 		}
 	}
-	t.Logf(
-		"%d users changed, %d requests: %d allowed before and not after, %d kept by groups", len(subjects), asks, taken, kept,
-	)
+	t.Logf("%d users changed, %d requests: %d allowed before and not after, %d kept by groups",
+		len(subjects), asks, taken, kept)
 	if len(subjects) < 50 || taken < 100 || kept < 50 {
 		t.Errorf("%d users, %d requests taken and %d kept are too few to say anything", len(subjects), taken, kept)
 	}

@@ -67,9 +67,9 @@ func (p *play) remove(ctx context.Context, name string, answer *drill.Answer) er
 			return nil
 		}
 	}
-	answer.Leftovers = append(slices.DeleteFunc(
-		answer.Leftovers, func(l drill.Leftover) bool { return l.User == name },
-	), drill.Leftover{
+	answer.Leftovers = append(slices.DeleteFunc(answer.Leftovers, func(l drill.Leftover) bool {
+		return l.User == name
+	}), drill.Leftover{
 		User: name, Why: notice.Redact(strings.ReplaceAll(err.Error(), "\n", "; ")),
 		Remove: []string{
 			"aws iam list-attached-user-policies --user-name " + name + " --query 'AttachedPolicies[].PolicyArn' --output " +
@@ -126,9 +126,8 @@ func (p *play) try(ctx context.Context, name string) (found bool, err error) {
 			_, err := p.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: key.AccessKeyId})
 			faults = append(
 				faults,
-				unless(
-					change.NotFound, wrap(err, "delete access key %s of %q", change.KeyHint(aws.ToString(key.AccessKeyId)), name),
-				),
+				unless(change.NotFound,
+					wrap(err, "delete access key %s of %q", change.KeyHint(aws.ToString(key.AccessKeyId)), name)),
 			)
 		}
 	}

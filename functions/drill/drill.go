@@ -204,9 +204,8 @@ func (p *play) makeUser(ctx context.Context, q drill.Request) error {
 		tags = append(tags, types.Tag{Key: &p.settings.Owners.Tags[0], Value: &address.Address})
 	}
 	p.made = true
-	out, err := p.iam.CreateUser(
-		ctx, &iam.CreateUserInput{UserName: &p.drill.User, Path: aws.String(drill.Path), Tags: tags},
-	)
+	out, err := p.iam.CreateUser(ctx,
+		&iam.CreateUserInput{UserName: &p.drill.User, Path: aws.String(drill.Path), Tags: tags})
 	if err != nil {
 		return fmt.Errorf("create user %q: %w", p.drill.User, err)
 	}
@@ -249,9 +248,8 @@ func assess(answer *drill.Answer, fault error) {
 		if answer.Outcome != drill.Failed {
 			reasons = nil
 		}
-		answer.Outcome, reasons = drill.Failed, append(
-			[]string{notice.Redact(strings.ReplaceAll(fault.Error(), "\n", "; "))}, reasons...,
-		)
+		answer.Outcome, reasons = drill.Failed, append([]string{notice.Redact(strings.ReplaceAll(fault.Error(), "\n", "; "))},
+			reasons...)
 	}
 	answer.Reason = cmp.Or(strings.Join(reasons, "; "), answer.Reason)
 }

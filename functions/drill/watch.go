@@ -61,9 +61,8 @@ func (p *play) scene(c settings.Drilled) *scene {
 		case len(networks) == 0:
 			sc.skip = cmp.Or(sc.skip, "no allowedNetworks are set: there is no outside")
 		case at < 0:
-			sc.skip = cmp.Or(
-				sc.skip, "allowedNetworks contain every address that is kept for documentation: there is no outside",
-			)
+			sc.skip = cmp.Or(sc.skip,
+				"allowedNetworks contain every address that is kept for documentation: there is no outside")
 		default:
 			sc.from = outside[at]
 		}
@@ -296,9 +295,8 @@ func (sc *scene) result(now time.Time) drill.Scenario {
 	missing := ""
 	for _, hop := range result.Hops {
 		if !hop.Seen {
-			missing = cmp.Or(
-				missing, fmt.Sprintf("no %s within %s: %s", hop.Name, now.Sub(sc.called).Round(time.Second), hop.Note),
-			)
+			missing = cmp.Or(missing,
+				fmt.Sprintf("no %s within %s: %s", hop.Name, now.Sub(sc.called).Round(time.Second), hop.Note))
 		}
 	}
 	switch {

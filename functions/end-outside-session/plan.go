@@ -136,13 +136,11 @@ type session struct {
 func (s session) findings(listed bool) []remediation.Finding {
 	who := s.Identity.Name()
 	machine := i18n.Or(i18n.Literal(s.target), i18n.T("a machine that is not recorded"))
-	title, text := i18n.T("Session started"), i18n.T(
-		"%s started a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe(),
-	)
+	title, text := i18n.T("Session started"), i18n.T("%s started a session on %s from %s.",
+		s.Identity.Describe(), machine, s.origin.Describe())
 	if s.Name == "ResumeSession" {
-		title, text = i18n.T("Session resumed"), i18n.T(
-			"%s resumed a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe(),
-		)
+		title, text = i18n.T("Session resumed"), i18n.T("%s resumed a session on %s from %s.",
+			s.Identity.Describe(), machine, s.origin.Describe())
 	}
 	f := remediation.Finding{
 		Subject: who, Fresh: true, Text: text,
@@ -160,17 +158,14 @@ func (s session) findings(listed bool) []remediation.Finding {
 	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
 		f.User, f.Subject = s.Identity.UserName, ""
 	}
-	look := i18n.T(
-		"Ask them. If it was not them, stop their credentials first, then read the session's log and what the machine did " +
-			"since.",
-	)
+	look := i18n.T("Ask them. If it was not them, stop their credentials first, then read the session's log and what " +
+		"the machine did since.")
 	switch {
 	case s.origin.Place == network.Outside || s.closed:
 		f.Advice = look
 		if s.closed {
-			f.Title, f.Text = i18n.T("Session on a closed machine"), i18n.Sentences(
-				f.Text, i18n.T("Nobody is to have a session there."),
-			)
+			f.Title, f.Text = i18n.T("Session on a closed machine"), i18n.Sentences(f.Text,
+				i18n.T("Nobody is to have a session there."))
 		}
 		switch {
 		case s.id == "":

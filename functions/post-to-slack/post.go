@@ -28,9 +28,8 @@ const (
 )
 
 // errTime says that a message has to wait longer than the invocation lasts.
-var errTime = errors.New(
-	"no time left: too many messages wait for the same channel, or another invocation is at this one",
-)
+var errTime = errors.New("no time left: too many messages wait for the same channel, or another invocation is at " +
+	"this one")
 
 // poster posts what the topic publishes.
 type poster struct {

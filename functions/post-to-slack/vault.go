@@ -48,9 +48,8 @@ func (v *vault) read(ctx context.Context, again bool) (string, error) {
 		}
 		value = aws.ToString(out.SecretString)
 	case v.Slack.Parameter != "":
-		out, err := v.Parameters.GetParameter(
-			ctx, &ssm.GetParameterInput{Name: &v.Slack.Parameter, WithDecryption: aws.Bool(true)},
-		)
+		out, err := v.Parameters.GetParameter(ctx,
+			&ssm.GetParameterInput{Name: &v.Slack.Parameter, WithDecryption: aws.Bool(true)})
 		if err != nil {
 			return "", fmt.Errorf("get parameter %q: %w", v.Slack.Parameter, err)
 		}

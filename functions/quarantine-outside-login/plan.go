@@ -63,10 +63,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		User:  user,
 		Title: i18n.T("User signed in from outside the allowed networks"),
 		Text: i18n.Sentences(
-			i18n.T(
-				"IAM user %s signed in to the console of account %s (%s) from %s.", user, s.RecipientAccount, s.Region,
-				origin.Describe(),
-			),
+			i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.",
+				user, s.RecipientAccount, s.Region, origin.Describe()),
 			look.Note,
 		),
 		Facts: []remediation.Fact{

@@ -158,9 +158,8 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 	if s.Ledger, err = w.Ledger.Contents(ctx); err != nil {
 		return s, err
 	}
-	pages := iam.NewGetAccountAuthorizationDetailsPaginator(
-		w.users, &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}},
-	)
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(w.users,
+		&iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -195,9 +194,8 @@ func summary(r report.Report) i18n.Message {
 	s := r.Summary()
 	return i18n.Join("\n",
 		i18n.T("Open at the end: %d findings. Alerts: %d.", s.Open, s.Alerts),
-		i18n.T(
-			"Changes: %d made, %d put back, %d only observed, %d held back or failed.", s.Made, s.Undone, s.Observed, s.Stuck,
-		),
+		i18n.T("Changes: %d made, %d put back, %d only observed, %d held back or failed.",
+			s.Made, s.Undone, s.Observed, s.Stuck),
 		i18n.T("Exemptions: %d in force, %d of them end within 30 days, %d are not honoured.", s.Exempt, s.Soon, s.Faulty),
 	)
 }
@@ -222,9 +220,8 @@ func (w writer) notify(ctx context.Context, r report.Report, a *answer, text i18
 			{Name: i18n.T("Report").In(language), Value: a.Console},
 			{Name: i18n.T("Table").In(language), Value: console(a.Region, a.Bucket, a.CSV)},
 		},
-		Advice: i18n.T(
-			"Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket %s.", a.Bucket,
-		).In(language),
+		Advice: i18n.T("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket "+
+			"%s.", a.Bucket).In(language),
 	}
 	a.Outcome, a.Reason, a.Notices = remediation.Skipped, i18n.T(
 		"it was told of before",
@@ -232,9 +229,8 @@ func (w writer) notify(ctx context.Context, r report.Report, a *answer, text i18
 	first, err := w.Tell(ctx, entry)
 	if first {
 		a.Outcome, a.Reason = remediation.Notified, ""
-		a.Notices = append(
-			a.Notices, remediation.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title},
-		)
+		a.Notices = append(a.Notices,
+			remediation.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title})
 	}
 	return err
 }

@@ -188,20 +188,16 @@ func (p *planner) assess(u user) (remediation.Finding, bool) {
 	}}
 	if u.boundary == "" {
 		f.Text = i18n.T("%s has no permissions boundary.", u.name)
-		f.Advice = i18n.T(
-			"Where users are created, name the boundary: aws iam create-user --permissions-boundary. What the user may do " +
-				"stays what its policies and the boundary both allow.",
-		)
+		f.Advice = i18n.T("Where users are created, name the boundary: aws iam create-user --permissions-boundary. What " +
+			"the user may do stays what its policies and the boundary both allow.")
 		f.Changes = []change.Change{{Kind: change.PermissionsBoundary, Subject: u.name, Target: u.name, After: p.Boundary}}
 		return f, true
 	}
 	f.Title = i18n.T("Another permissions boundary on a user")
 	f.Text = i18n.T("%s has another permissions boundary than the wanted one.", u.name)
 	f.UnchangedReason = i18n.T("Not replaced: the wanted boundary may allow what this one does not.")
-	f.Advice = i18n.T(
-		"Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put the wanted one on " +
-			"the user.",
-	)
+	f.Advice = i18n.T("Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put " +
+		"the wanted one on the user.")
 	f.Once = remediation.Once{Key: "other#" + u.name + "#" + u.boundary, For: remediation.Weekly}
 	return f, true
 }
@@ -219,9 +215,8 @@ func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 		f.Text = i18n.T("%s was created without a permissions boundary.", f.User)
 	case d.Name == "DeleteUserPermissionsBoundary":
 		f.Text = i18n.T("The permissions boundary of %s was taken off.", f.User)
-		f.Advice = i18n.T(
-			"Ask who took it off, and what for. If the user has to be without it for a time, ask for an exemption.",
-		)
+		f.Advice = i18n.T("Ask who took it off, and what for. If the user has to be without it for a time, ask for an " +
+			"exemption.")
 	}
 	return f
 }
@@ -231,10 +226,8 @@ func (p *planner) missing(e event.Event, users int) remediation.Finding {
 	return remediation.Finding{
 		Subject: "account " + e.Account,
 		Title:   i18n.T("The wanted permissions boundary does not exist"),
-		Text: i18n.T(
-			"The policy that the control is to put on users as permissions boundary does not exist. %s would get it.",
-			count(users),
-		),
+		Text: i18n.T("The policy that the control is to put on users as permissions boundary does not exist. %s would get "+
+			"it.", count(users)),
 		Facts:           []remediation.Fact{{Name: i18n.T("Policy"), Value: i18n.Literal(p.Boundary)}},
 		UnchangedReason: i18n.T("Nothing is put on anybody."),
 		Advice:          i18n.T("Create the policy, or correct the parameter boundary in cdk.json and deploy."),

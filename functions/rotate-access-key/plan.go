@@ -59,10 +59,8 @@ func newPlanner(
 		return accesskey.Sweep{}, err
 	}
 	if p.RotateBeforeDays >= p.MaxAgeDays {
-		return accesskey.Sweep{}, fmt.Errorf(
-			"rotateBeforeDays is %d and maxAgeDays %d: a key would be replaced on the day it is made", p.RotateBeforeDays,
-			p.MaxAgeDays,
-		)
+		return accesskey.Sweep{}, fmt.Errorf("rotateBeforeDays is %d and maxAgeDays %d: a key would be replaced on the day "+
+			"it is made", p.RotateBeforeDays, p.MaxAgeDays)
 	}
 	hub, err := arn.Parse(f.Topic)
 	if err != nil {
@@ -88,9 +86,9 @@ func (p *planner) user(
 	if asked, err := p.asked(ctx, user); err != nil || !asked {
 		return nil, err
 	}
-	slices.SortFunc(
-		due, func(a, b accesskey.Key) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) },
-	)
+	slices.SortFunc(due, func(a, b accesskey.Key) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
 	for _, old := range due {
 		c := change.Change{Kind: change.AccessKeyRotation, Subject: user, Target: old.ID, After: change.Rotated}
 		at := slices.IndexFunc(keys, func(k accesskey.Key) bool { return k.ID != old.ID })
@@ -126,9 +124,9 @@ func (p *planner) asked(ctx context.Context, user string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("get user %q: %w", user, err)
 	}
-	return slices.ContainsFunc(
-		out.User.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == tag && aws.ToString(t.Value) == wanted },
-	), nil
+	return slices.ContainsFunc(out.User.Tags, func(t types.Tag) bool {
+		return aws.ToString(t.Key) == tag && aws.ToString(t.Value) == wanted
+	}), nil
 }
 
 // rotate is the finding that the user is to have a new key beside old.
@@ -147,10 +145,8 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 			{
 				Name: i18n.T("Read it as %s", c.Subject),
 				Value: i18n.Literal(
-					fmt.Sprintf(
-						"aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text", p.hub.Region,
-						name,
-					),
+					fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text",
+						p.hub.Region, name),
 				),
 			},
 		},

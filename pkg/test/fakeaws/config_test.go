@@ -75,9 +75,8 @@ func TestClientsOfTheSDKAreAnsweredByTheAccount(t *testing.T) {
 	if got := a.State().Users["kim"].Keys[0].Status; got != "Inactive" {
 		t.Errorf("the key is %s", got)
 	}
-	_, err = secretsmanager.NewFromConfig(a.Config()).DescribeSecret(
-		t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String("none")},
-	)
+	_, err = secretsmanager.NewFromConfig(a.Config()).DescribeSecret(t.Context(),
+		&secretsmanager.DescribeSecretInput{SecretId: aws.String("none")})
 	if err == nil {
 		t.Error("a secret that is not there is described")
 	}
@@ -109,16 +108,14 @@ func TestClientsRefuseWhatTheSDKRefuses(t *testing.T) {
 
 func TestAnOperationThatTheAccountDoesNotHaveIsNamed(t *testing.T) {
 	a := fakeaws.New(few())
-	_, err := iam.NewFromConfig(a.Config()).DeleteGroup(
-		t.Context(), &iam.DeleteGroupInput{GroupName: aws.String("admins")},
-	)
+	_, err := iam.NewFromConfig(a.Config()).DeleteGroup(t.Context(),
+		&iam.DeleteGroupInput{GroupName: aws.String("admins")})
 	if want := "operation error IAM: DeleteGroup, the account in memory has no iam:DeleteGroup"; err == nil ||
 		err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	_, err = dynamodb.NewFromConfig(a.Config()).GetItem(
-		t.Context(), &dynamodb.GetItemInput{TableName: aws.String("t"), Key: nil},
-	)
+	_, err = dynamodb.NewFromConfig(a.Config()).GetItem(t.Context(),
+		&dynamodb.GetItemInput{TableName: aws.String("t"), Key: nil})
 	if err == nil {
 		t.Error("there is a table")
 	}

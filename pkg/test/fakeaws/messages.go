@@ -143,9 +143,8 @@ func (a *Account) ReceiveMessage(
 		if most > 10 {
 			return nil, &smithy.GenericAPIError{
 				Code: "InvalidParameterValue",
-				Message: fmt.Sprintf(
-					"Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.", most,
-				),
+				Message: fmt.Sprintf("Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, "+
+					"if provided.", most),
 			}
 		}
 		out := &sqs.ReceiveMessageOutput{}
@@ -158,9 +157,8 @@ func (a *Account) ReceiveMessage(
 				continue
 			}
 			m.Received++
-			m.Receipt, m.Hidden = fmt.Sprintf(
-				"%d-%d-%s", i, m.Received, scramble(8, m.Body, m.Received),
-			), a.time().Add(visibility)
+			m.Receipt, m.Hidden = fmt.Sprintf("%d-%d-%s",
+				i, m.Received, scramble(8, m.Body, m.Received)), a.time().Add(visibility)
 			received := sqstypes.Message{
 				Body: aws.String(m.Body), MessageId: aws.String(scramble(16, m.Body)), ReceiptHandle: aws.String(m.Receipt),
 			}
@@ -184,9 +182,9 @@ func (a *Account) DeleteMessage(
 		if err != nil {
 			return nil, err
 		}
-		queue.Messages = slices.DeleteFunc(
-			queue.Messages, func(m Queued) bool { return m.Receipt != "" && m.Receipt == aws.ToString(in.ReceiptHandle) },
-		)
+		queue.Messages = slices.DeleteFunc(queue.Messages, func(m Queued) bool {
+			return m.Receipt != "" && m.Receipt == aws.ToString(in.ReceiptHandle)
+		})
 		return &sqs.DeleteMessageOutput{}, nil
 	})
 }
@@ -219,9 +217,8 @@ func (a *Account) PutEvents(
 			}
 			if code != "" {
 				out.FailedEntryCount++
-				out.Entries = append(
-					out.Entries, ebtypes.PutEventsResultEntry{ErrorCode: &code, ErrorMessage: aws.String("refused")},
-				)
+				out.Entries = append(out.Entries,
+					ebtypes.PutEventsResultEntry{ErrorCode: &code, ErrorMessage: aws.String("refused")})
 				continue
 			}
 			at := a.time()

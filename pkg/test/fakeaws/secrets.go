@@ -199,9 +199,8 @@ func (a *Account) CreateSecret(
 		switch s, ok := a.state.Secrets[aws.ToString(in.Name)]; {
 		case ok && !s.Deleted.IsZero():
 			return nil, &secrets.InvalidRequestException{
-				Message: aws.String(
-					"You can't create this secret because a secret with this name is already scheduled for deletion.",
-				),
+				Message: aws.String("You can't create this secret because a secret with this name is already scheduled for " +
+					"deletion."),
 			}
 		case ok:
 			return nil, &secrets.ResourceExistsException{

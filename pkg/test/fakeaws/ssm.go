@@ -100,9 +100,8 @@ func (a *Account) DescribeInstanceInformation(
 		ids, next := page(a.Page, ids, in.NextToken, in.MaxResults)
 		out := &ssm.DescribeInstanceInformationOutput{NextToken: next}
 		for _, id := range ids {
-			out.InstanceInformationList = append(
-				out.InstanceInformationList, types.InstanceInformation{InstanceId: aws.String(id)},
-			)
+			out.InstanceInformationList = append(out.InstanceInformationList,
+				types.InstanceInformation{InstanceId: aws.String(id)})
 		}
 		return out, nil
 	})

@@ -89,9 +89,8 @@ func Ask(ctx context.Context, principals []Principal) ([][]Answer, error) {
 			if fault, ok := strings.CutPrefix(string(answer), "error: "); ok {
 				faults = append(
 					faults,
-					fmt.Errorf(
-						"%s of %s by %s: %s", principal.Requests[k].Action, principal.Requests[k].Resource, principal.ARN, fault,
-					),
+					fmt.Errorf("%s of %s by %s: %s",
+						principal.Requests[k].Action, principal.Requests[k].Resource, principal.ARN, fault),
 				)
 			}
 		}

@@ -99,9 +99,8 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := Ask(
-				t.Context(), []Principal{{ARN: alice, Policies: documents(tc.policy), Requests: []Request{tc.request}}},
-			)
+			_, err := Ask(t.Context(),
+				[]Principal{{ARN: alice, Policies: documents(tc.policy), Requests: []Request{tc.request}}})
 			if err == nil || !strings.Contains(err.Error(), tc.request.Action) {
 				t.Errorf("error %v, want one that names %s", err, tc.request.Action)
 			}

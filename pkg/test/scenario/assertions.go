@@ -50,9 +50,8 @@ func (w *fixture) unmadeChanges(r remediation.Report) (falseClaims []string) {
 		if why := w.mismatch(c.Change); why != "" {
 			falseClaims = append(
 				falseClaims,
-				fmt.Sprintf(
-					"the report says that the %s %s of %s is %s: %s", c.Kind, change.Hint(c.Change), c.Subject, c.Status, why,
-				),
+				fmt.Sprintf("the report says that the %s %s of %s is %s: %s",
+					c.Kind, change.Hint(c.Change), c.Subject, c.Status, why),
 			)
 		}
 	}
@@ -83,9 +82,8 @@ func (w *fixture) unmadeNotices(m notice.Message) (falseClaims []string) {
 			}
 		}
 		if why != "" {
-			falseClaims = append(
-				falseClaims, fmt.Sprintf("notice %q says that change %s is %s: %s", m.Line(), notified.ID, notified.Status, why),
-			)
+			falseClaims = append(falseClaims,
+				fmt.Sprintf("notice %q says that change %s is %s: %s", m.Line(), notified.ID, notified.Status, why))
 		}
 	}
 	return falseClaims
@@ -110,9 +108,8 @@ func (w *fixture) unfinishedRun(key string) (falseClaims []string) {
 			}
 		}
 		if len(entry.Notifications) == 0 && (entry.Tell == notice.Alert || entry.Tell == notice.Warning) {
-			falseClaims = append(
-				falseClaims, fmt.Sprintf("the run is done, and nobody was notified of entry %s: %s", id, entry.Title),
-			)
+			falseClaims = append(falseClaims,
+				fmt.Sprintf("the run is done, and nobody was notified of entry %s: %s", id, entry.Title))
 		}
 	}
 	return falseClaims

@@ -95,9 +95,8 @@ func (h *harness) matrix(faultless *fixture) tally {
 					for _, wrong := range came.wrong {
 						all.wrong = append(
 							all.wrong,
-							fmt.Sprintf(
-								"%s: call %d, %s %s, %s %s: %s", e.name, t.nth, came.call.operation, came.call.guards, f.name, how, wrong,
-							),
+							fmt.Sprintf("%s: call %d, %s %s, %s %s: %s",
+								e.name, t.nth, came.call.operation, came.call.guards, f.name, how, wrong),
 						)
 					}
 				}
@@ -389,9 +388,9 @@ func (b unreadGuard) held(r remediation.Report) bool {
 func made(store *ledger.Memory, id string) bool {
 	entryID, _, _ := strings.Cut(id, "-")
 	entry, _, err := ledger.New(store).Entry(context.Background(), entryID)
-	return err == nil && slices.ContainsFunc(
-		entry.Steps, func(s ledger.Step) bool { return s.ID == id && s.Status.Made() },
-	)
+	return err == nil && slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool {
+		return s.ID == id && s.Status.Made()
+	})
 }
 
 // differs returns how the fixture differs from what is wanted when all is over. looked says that things
@@ -427,9 +426,8 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 		wrong = append(wrong, "other notices (-without +with the fault):\n"+diff)
 	}
 	if !maps.Equal(want.writes, got.writes) {
-		wrong = append(
-			wrong, fmt.Sprintf("changes were made %v times, and %v times without the fault", got.writes, want.writes),
-		)
+		wrong = append(wrong,
+			fmt.Sprintf("changes were made %v times, and %v times without the fault", got.writes, want.writes))
 	}
 	return wrong
 }

@@ -260,9 +260,9 @@ type forgetful struct {
 
 func (s forgetful) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
 	items, err := s.memory.BatchGet(ctx, keys...)
-	if err != nil && slices.ContainsFunc(
-		keys, func(k ledger.Key) bool { return strings.HasPrefix(k.Partition, s.partition) },
-	) {
+	if err != nil && slices.ContainsFunc(keys, func(k ledger.Key) bool {
+		return strings.HasPrefix(k.Partition, s.partition)
+	}) {
 		if items, err = s.store.BatchGet(ctx, keys...); err != nil {
 			return nil, err
 		}

@@ -124,9 +124,9 @@ func (c call) each() []call {
 
 // reads reports whether the call reads the guard of one thing.
 func (c call) reads(guard string) bool {
-	return slices.ContainsFunc(
-		c.each(), func(one call) bool { return one.guards == guard && strings.HasPrefix(guard, ofThing) },
-	)
+	return slices.ContainsFunc(c.each(), func(one call) bool {
+		return one.guards == guard && strings.HasPrefix(guard, ofThing)
+	})
 }
 
 func (w *fixture) meet(operation, guards string, after bool) error {
@@ -420,9 +420,8 @@ func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error
 		report.Outcome = remediation.Changed
 	}
 	for _, u := range answer.Undone {
-		report.Changes = append(
-			report.Changes, remediation.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified},
-		)
+		report.Changes = append(report.Changes,
+			remediation.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified})
 	}
 	w.note(report.Changes...)
 	for _, r := range answer.Refused {
@@ -453,9 +452,9 @@ func (w *fixture) ids() []string {
 	var ids []string
 	for _, c := range all {
 		id := c.ID
-		if !slices.ContainsFunc(
-			w.changes, func(own remediation.ReportedChange) bool { return own.ID == c.ID && own.Status.Made() },
-		) {
+		if !slices.ContainsFunc(w.changes, func(own remediation.ReportedChange) bool {
+			return own.ID == c.ID && own.Status.Made()
+		}) {
 			for _, own := range w.changes {
 				if own.Change == c.Change && own.Status.Made() {
 					id = own.ID

@@ -73,9 +73,9 @@ func (h *harness) korean(t *testing.T, s scenario, english *fixture, file string
 			texts = append(texts, c.Text)
 		}
 		for _, text := range texts {
-			if text != "" && text != "MFA" && strings.IndexFunc(
-				text, func(r rune) bool { return unicode.Is(unicode.Hangul, r) },
-			) < 0 {
+			if text != "" && text != "MFA" && strings.IndexFunc(text, func(r rune) bool {
+				return unicode.Is(unicode.Hangul, r)
+			}) < 0 {
 				t.Errorf("notice %s: not in Korean: %q", m.Line(), text)
 			}
 		}

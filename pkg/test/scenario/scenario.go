@@ -67,9 +67,8 @@ func Run(t *testing.T, c handler.Control, checks ...func(*fakeaws.Account) error
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.scenario(t, file) })
 	}
-	t.Logf(
-		"%d scenarios; %d cases of a call that goes wrong, in %d of them it reads a guard", len(files), h.cases, h.guards,
-	)
+	t.Logf("%d scenarios; %d cases of a call that goes wrong, in %d of them it reads a guard",
+		len(files), h.cases, h.guards)
 	if t.Failed() {
 		return
 	}
@@ -212,10 +211,8 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, string,
 			want = string(f.Data)
 		case f.Name == emails || f.Name == emailsKorean: // see compareEmails
 		default:
-			err = errors.New(
-				"unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, undo.json, " +
-					"release.json, drill.json, want",
-			)
+			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, " +
+				"undo.json, release.json, drill.json, want")
 		}
 		if err != nil {
 			return s, "", fmt.Errorf("section %s: %w", f.Name, err)
