@@ -107,7 +107,7 @@ func built(t *testing.T, folder string, files, ids []string) {
 var building = regexp.MustCompile(`echo "building functions/(\S+) for Lambda`)
 
 // A function is built again when something changes that it is made of, and else not.
-func TestABuildMakesWhatChangedAndNothingElse(t *testing.T) {
+func TestBuild_OnlyWhatChanged(t *testing.T) {
 	folder, files := copied(t)
 	ids := everyFunction(t)
 	built(t, folder, files, ids)
@@ -148,7 +148,7 @@ func TestABuildMakesWhatChangedAndNothingElse(t *testing.T) {
 
 // What the go command reads for a function, make looks at: no change is left out. What make looks at
 // of other functions, the go command reads too.
-func TestMakeLooksAtEveryFileThatAFunctionIsMadeOf(t *testing.T) {
+func TestBuild_EveryFile(t *testing.T) {
 	folder, files := copied(t)
 	ids := everyFunction(t)
 	built(t, folder, files, ids)
@@ -224,7 +224,7 @@ func relative(t *testing.T, path string) string {
 
 // The same sources give the same bytes wherever they lie, so that a deployment replaces only what
 // changed; and other sources give others.
-func TestTheSameSourcesGiveTheSameBytesInAnyFolder(t *testing.T) {
+func TestBuild_Reproducible(t *testing.T) {
 	const binary = "bin/arm64/undo/bootstrap"
 	build := func(change func(folder string)) []byte {
 		t.Helper()

@@ -43,7 +43,7 @@ func part(t *testing.T, name string) (text, before, inside, after string) {
 	return string(data), before + begin, inside, end + after
 }
 
-func TestReadmeHasTheTableOfControls(t *testing.T) {
+func TestReadme_Controls(t *testing.T) {
 	controls, err := Controls()
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func texts(list []any) (all []string, plain bool) {
 	return all, plain
 }
 
-func TestReadmeShowsTheDemoThatIsPlayed(t *testing.T) {
+func TestReadme_Demo(t *testing.T) {
 	data, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestReadmeShowsTheDemoThatIsPlayed(t *testing.T) {
 	}
 }
 
-func TestReadmeSaysWhatEachDependencyIsFor(t *testing.T) {
+func TestReadme_Dependencies(t *testing.T) {
 	_, _, table, _ := part(t, "dependencies")
 	var listed []string
 	for _, row := range rows(table)[1:] {
@@ -254,7 +254,7 @@ func TestReadmeSaysWhatEachDependencyIsFor(t *testing.T) {
 	}
 }
 
-func TestLinksLeadSomewhere(t *testing.T) {
+func TestDocs_Links(t *testing.T) {
 	runbooks, err := filepath.Glob("*/README.md")
 	if err != nil {
 		t.Fatal(err)

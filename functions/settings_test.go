@@ -16,9 +16,9 @@ import (
 
 const settingsReference = "../docs/settings.md"
 
-// TestTheReferenceOfSettingsIsCurrent makes docs/settings.md from the definitions that settings are
+// TestSettings_ReferenceIsCurrent makes docs/settings.md from the definitions that settings are
 // checked by: settings.json, and the parameters of each control.json.
-func TestTheReferenceOfSettingsIsCurrent(t *testing.T) {
+func TestSettings_ReferenceIsCurrent(t *testing.T) {
 	controls, err := Controls()
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
+func TestPlan_MFAOfIAMUsersAndRoot(t *testing.T) {
 	for identity, missed := range map[string]bool{
 		"IAMUser": true, "Root": true,
 		"AssumedRole": false, "FederatedUser": false, "SAMLUser": false, "WebIdentityUser": false,

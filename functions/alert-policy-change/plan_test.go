@@ -46,7 +46,7 @@ func (a alternative) names() []string {
 	return names
 }
 
-func TestRulesDeliverWhatActsNameAndNothingElse(t *testing.T) {
+func TestRules_MatchActs(t *testing.T) {
 	described, err := control.Parse("alert-policy-change/control.json", Control.Description)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestRulesDeliverWhatActsNameAndNothingElse(t *testing.T) {
 }
 
 // Even an event that says nothing but who called what is notified, in whole sentences.
-func TestEveryActIsWordedWithoutParameters(t *testing.T) {
+func TestPlan_WithoutParameters(t *testing.T) {
 	p := &planner{api: fakeaws.New(fakeaws.State{}), sleep: noSleep}
 	for service, calls := range acts {
 		for name, a := range calls {
@@ -128,7 +128,7 @@ func TestEveryActIsWordedWithoutParameters(t *testing.T) {
 	}
 }
 
-func TestQuarantinePoliciesAreThoseOfAWS(t *testing.T) {
+func TestQuarantine_PoliciesOfAWS(t *testing.T) {
 	for _, tc := range []struct {
 		name, arn string
 		want      bool
@@ -152,7 +152,7 @@ func TestQuarantinePoliciesAreThoseOfAWS(t *testing.T) {
 	}
 }
 
-func TestPartsOfWarderAreToldFromWhatIsNamedAlike(t *testing.T) {
+func TestOwns_SimilarNames(t *testing.T) {
 	p := &planner{settings: settings.Function{
 		Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder-Notices", Halt: "/warder/halt",
 		Roles: []string{"warder-self"},

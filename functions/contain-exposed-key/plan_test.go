@@ -21,7 +21,7 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
+func TestRule_HealthCodes(t *testing.T) {
 	c, err := control.Parse("contain-exposed-key/control.json", Control.Description)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
 	}
 }
 
-func TestWhatIsAnAccessKeyID(t *testing.T) {
+func TestKeyID(t *testing.T) {
 	for text, want := range map[string]bool{
 		"AKIAEXAMPLEALICEKEY1": true, "ASIAEXAMPLEALICEKEY1": true,
 		"AKIA": false, "AKIAexamplealicekey1": false, "AKIAEXAMPLEALICE/EY1": false, "AIDAEXAMPLEALICEXXXX": false,
@@ -83,7 +83,7 @@ var quarantined = settings.Function{
 	Quarantine: settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"},
 }
 
-func TestAKeyThatIAMWillNotSpeakOfIsTold(t *testing.T) {
+func TestPlan_KeyUnknownToIAM(t *testing.T) {
 	a := twoUsers()
 	a.Fault = func(operation string, after bool) error {
 		if operation == "iam:GetAccessKeyLastUsed" && !after {
@@ -101,7 +101,7 @@ func TestAKeyThatIAMWillNotSpeakOfIsTold(t *testing.T) {
 	}
 }
 
-func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
+func TestPlan_OneUserUnreadable(t *testing.T) {
 	a := twoUsers()
 	calls := 0
 	a.Fault = func(operation string, after bool) error {
@@ -121,7 +121,7 @@ func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
 	}
 }
 
-func TestTheKeyGoesBeforeTheQuarantine(t *testing.T) {
+func TestPlan_KeyBeforeQuarantine(t *testing.T) {
 	findings, err := newPlanner(twoUsers(), quarantined).Plan(t.Context(), leaked(alicesKey), time.Time{})
 	if err != nil || len(findings) != 1 {
 		t.Fatalf("findings %+v, %v", findings, err)

@@ -13,7 +13,7 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 // The numbers are those of the runbook.
-func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
+func TestSweep_LargeAccount(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	days := scenario.Sweeps(t, Control, begin, 14, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) })
 	found, quiet := map[string]int{}, 0

@@ -26,7 +26,7 @@ func sessions(a *fakeaws.Account) rootkey.Sessions {
 	return func(c aws.Credentials) rootkey.RootSession { return a.Root(c) }
 }
 
-func TestTheListNamesMemberAccountsOnly(t *testing.T) {
+func TestNewPlanner_MemberAccountsOnly(t *testing.T) {
 	tests := []struct{ name, accounts, want string }{
 		{"the account that it runs in", `["444455556666", "111122223333"]`, "111122223333 is the account that this runs in"},
 		{"a number that is too short", `["44445555666"]`, `"44445555666" is not the number of an account`},
@@ -81,7 +81,7 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-func TestSessionsBeginAtTheEndpointOfTheRegionAndActAsRoot(t *testing.T) {
+func TestClients_RegionalEndpoint(t *testing.T) {
 	for _, region := range []string{"us-east-1", "eu-central-1"} {
 		w := &wire{}
 		api, sessions := clients(aws.Config{

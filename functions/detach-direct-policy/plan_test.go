@@ -25,7 +25,7 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 // The numbers are those of the runbook.
-func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
+func TestSweep_LargeAccount(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	for i, day := range scenario.Sweeps(t, Control, begin, 3, func(now time.Time) fakeaws.State {
 		return scenario.Large(begin, now)
@@ -46,7 +46,7 @@ func given(groups string) settings.Function {
 	return settings.Function{Parameters: json.RawMessage(`{"policyGroups":` + groups + `}`)}
 }
 
-func TestPlanIsPatient(t *testing.T) {
+func TestPlan_EventualConsistency(t *testing.T) {
 	attached := &event.APICall{Record: event.Record{
 		Name: "AttachUserPolicy", Source: "iam.amazonaws.com",
 		Request: event.Fields{"userName": "bob", "policyArn": readOnly},
@@ -135,7 +135,7 @@ func TestPlanIsPatient(t *testing.T) {
 	}
 }
 
-func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
+func TestPlan_ConcurrentUsers(t *testing.T) {
 	state := fakeaws.State{Users: map[string]*fakeaws.User{}, Policies: map[string]fakeaws.Document{
 		readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`,
 	}}
@@ -168,7 +168,7 @@ func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
 	}
 }
 
-func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
+func TestPlan_OneUserUnreadable(t *testing.T) {
 	a := fakeaws.New(fakeaws.State{
 		Users: map[string]*fakeaws.User{
 			"alice": {
@@ -191,7 +191,7 @@ func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
 	}
 }
 
-func TestPolicyGroupsAreChecked(t *testing.T) {
+func TestNewPlanner_PolicyGroups(t *testing.T) {
 	for _, tc := range []struct{ name, groups, fault string }{
 		{
 			"a policy of AWS and one of the account",

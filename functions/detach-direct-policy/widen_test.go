@@ -291,7 +291,7 @@ func keeps(changes []change.Change, policyGroups map[string]string) bool {
 // Nothing that the control does lets a user do what it could not do before. Where policyGroups names
 // a group for all that is taken from a user, the user can do all that it could, too. The judge is a
 // simulator of policies that knows nothing of this package.
-func TestRandomAccountsAreNeverWidened(t *testing.T) {
+func TestPlan_NeverWidens(t *testing.T) {
 	t.Logf("-seed %d", *seed)
 	r := random{rand.New(rand.NewPCG(*seed, 0))}
 	type subject struct {

@@ -361,7 +361,7 @@ func asBefore(t *testing.T, w *fixture) {
 	}
 }
 
-func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
+func TestDrill_EveryHop(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		fixture func(w *fixture)
@@ -464,7 +464,7 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 
 // What the function may do with AWS is what it does, and tagging the user that it makes, which is a
 // permission of its own (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_users.html).
-func TestPermissionsAreTheOperationsOfTheDrill(t *testing.T) {
+func TestPermissions_Drill(t *testing.T) {
 	c, err := control.Parse("drill/control.json", description)
 	if err != nil {
 		t.Fatal(err)
@@ -505,7 +505,7 @@ func drillUsers(w *fixture) (names []string) {
 
 // Whatever call goes wrong, before or after it took effect: what the drill made is gone, or it is said
 // to be left; nobody else is touched; and the next drill leaves nothing.
-func TestWhateverGoesWrongNothingIsLeftUnsaid(t *testing.T) {
+func TestDrill_EveryFault(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for _, cut := range []bool{false, true} {
 			for n := 1; ; n++ {
@@ -555,7 +555,7 @@ func TestWhateverGoesWrongNothingIsLeftUnsaid(t *testing.T) {
 	}
 }
 
-func TestADrillThatWasCutOffIsWaitedForAndCleanedUp(t *testing.T) {
+func TestDrill_CutOff(t *testing.T) {
 	w := newFixture()
 	calls := 0
 	w.fault = func(string, bool) error {
@@ -583,7 +583,7 @@ func TestADrillThatWasCutOffIsWaitedForAndCleanedUp(t *testing.T) {
 	asBefore(t, w)
 }
 
-func TestTwoDrillsAtATimeAreNot(t *testing.T) {
+func TestDrill_TwoAtOnce(t *testing.T) {
 	w := newFixture()
 	other := ledger.Drill{ID: "other", User: "warder-drill-other", By: "lee", At: w.clock, Until: w.clock.Add(lease)}
 	var goOn func()
@@ -610,7 +610,7 @@ func TestTwoDrillsAtATimeAreNot(t *testing.T) {
 }
 
 // A drill that was believed to be cut off, and was only slow, leaves the one that took its place alone.
-func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
+func TestDrill_PlaceTaken(t *testing.T) {
 	w := newFixture()
 	other := "warder-drill-other"
 	w.later = append(w.later, func() {
@@ -639,7 +639,7 @@ func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
 	}
 }
 
-func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
+func TestDrill_LeavesOthersAlone(t *testing.T) {
 	w := newFixture()
 	w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{
 		"warder-drill-untagged": {Path: drill.Path, Attached: []string{policy}},
@@ -673,7 +673,7 @@ func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 	}
 }
 
-func TestARequestThatIsNotUnderstoodMakesNothing(t *testing.T) {
+func TestDrill_BadRequest(t *testing.T) {
 	w := newFixture()
 	for _, q := range []drill.Request{{}, {By: " "}, {By: "kim", Minutes: 14}, {By: "kim", Minutes: -1}} {
 		if _, err := (&driller{iam: w, ledger: w.ledger, now: w.now}).Drill(t.Context(), q); err == nil ||
@@ -686,7 +686,7 @@ func TestARequestThatIsNotUnderstoodMakesNothing(t *testing.T) {
 	}
 }
 
-func TestADrillEndsWellBeforeItsFunctionIsEnded(t *testing.T) {
+func TestDrill_Deadline(t *testing.T) {
 	w := newFixture()
 	w.trail = false
 	// The wall clock of the context is the test's own: far enough away never to come.
@@ -709,7 +709,7 @@ type deadline struct {
 
 func (d deadline) Deadline() (time.Time, bool) { return d.end, true }
 
-func TestTheSignInComesFromWhereNobodyIsAllowedToComeFrom(t *testing.T) {
+func TestDrill_SignInAddress(t *testing.T) {
 	for _, tc := range []struct {
 		networks []string
 		from     string

@@ -12,7 +12,7 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestATagWithoutKeyOrValueIsRefused(t *testing.T) {
+func TestNewPlanner_BadTag(t *testing.T) {
 	for _, tag := range []string{"warder:closed", "=yes", "warder:closed=", "="} {
 		parameters, err := json.Marshal(map[string]string{"closedTag": tag})
 		if err != nil {

@@ -167,7 +167,7 @@ func message(id, thread string, kind notice.Kind) notice.Message {
 	}
 }
 
-func TestOneIncidentIsOneThread(t *testing.T) {
+func TestPost_Threads(t *testing.T) {
 	w := newFixture()
 	p := w.poster(t, token)
 	elsewhere := message("n5", "t1", notice.Alert)
@@ -203,7 +203,7 @@ func TestOneIncidentIsOneThread(t *testing.T) {
 	}
 }
 
-func TestTheSameNoticeIsPostedOnce(t *testing.T) {
+func TestPost_Once(t *testing.T) {
 	w := newFixture()
 	for i, want := range []answer{{"posted", 1, 0}, {"nothing", 0, 1}, {"nothing", 0, 1}} {
 		id := fmt.Sprint("m", i)
@@ -218,7 +218,7 @@ func TestTheSameNoticeIsPostedOnce(t *testing.T) {
 }
 
 // Invocations share nothing but the ledger.
-func TestManyInvocationsAtOnce(t *testing.T) { synctest.Test(t, manyAtOnce) }
+func TestPost_ManyInvocations(t *testing.T) { synctest.Test(t, manyAtOnce) }
 
 func manyAtOnce(t *testing.T) {
 	w := newFixture()
@@ -262,7 +262,7 @@ func manyAtOnce(t *testing.T) {
 
 // The slots are given away by the ledger: whoever posts them, and however many at once, the messages of
 // a channel are a second apart.
-func TestTheRateLimitIsKept(t *testing.T) {
+func TestPost_RateLimit(t *testing.T) {
 	w := newFixture()
 	start := w.clock.Now()
 	for i := range 5 {
@@ -290,7 +290,7 @@ func TestTheRateLimitIsKept(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
+func TestPost_Refused(t *testing.T) {
 	w := newFixture()
 	w.channel.refuse = func(url.Values) string { return "not_in_channel" }
 	_, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)))
@@ -312,7 +312,7 @@ func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
 }
 
 // An invocation that ends between posting and recording it leaves the question open.
-func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
+func TestPost_InvocationEnds(t *testing.T) {
 	w := newFixture()
 	crash := errors.New("crash")
 	posted := func() int { return len(w.channel.lines()) }
@@ -346,7 +346,7 @@ func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
 	}
 }
 
-func TestAThreadWhoseRootWasDeletedBeginsAnew(t *testing.T) {
+func TestPost_RootDeleted(t *testing.T) {
 	w := newFixture()
 	for i, m := range []string{"n1", "n2", "n3"} {
 		if i == 1 {
@@ -367,7 +367,7 @@ func TestAThreadWhoseRootWasDeletedBeginsAnew(t *testing.T) {
 	}
 }
 
-func TestAWebhookHasNoThreads(t *testing.T) {
+func TestPost_Webhook(t *testing.T) {
 	w := newFixture()
 	w.slack = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		var m struct{ Text, Thread_ts string }
@@ -390,7 +390,7 @@ func TestAWebhookHasNoThreads(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoEventOfSNSIsRefused(t *testing.T) {
+func TestPost_NoSNSEvent(t *testing.T) {
 	w := newFixture()
 	for _, raw := range []string{`{}`, `[]`, `null`, `"text"`, `{"Records":[]}`, `{"action":"x"}`} {
 		if _, err := w.poster(t, token).post(w.as(t, "a"), json.RawMessage(raw)); err == nil ||
@@ -400,7 +400,7 @@ func TestWhatIsNoEventOfSNSIsRefused(t *testing.T) {
 	}
 }
 
-func TestALedgerThatIsDownIsAnErrorAndNothingIsPosted(t *testing.T) {
+func TestPost_LedgerDown(t *testing.T) {
 	w := newFixture()
 	down := errors.New("down")
 	w.store.Fault = func(string, bool) error { return down }
@@ -443,7 +443,7 @@ func (s *shelf) GetParameter(
 	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Value: value}}, err
 }
 
-func TestTheSecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
+func TestVault_ReadsOnce(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		slack settings.Slack
@@ -480,7 +480,7 @@ func TestTheSecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
 }
 
 // The runbook counts what a message costs.
-func TestCallsOfTheLedger(t *testing.T) {
+func TestPost_LedgerCalls(t *testing.T) {
 	w := newFixture()
 	for _, tc := range []struct {
 		name, id string

@@ -13,7 +13,7 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestItDoesNotStartWithoutThePolicyThatItNeeds(t *testing.T) {
+func TestNewPlanner_PolicyMissing(t *testing.T) {
 	f := settings.Function{
 		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
 		Quarantine:      settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"},

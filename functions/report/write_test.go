@@ -112,7 +112,7 @@ func newFixture(t *testing.T) *fixture {
 
 func keys(w *fixture) []string { return slices.Sorted(maps.Keys(w.account.Objects(bucket))) }
 
-func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
+func TestReport_LastMonth(t *testing.T) {
 	w := newFixture(t)
 	a, err := w.write(t.Context(), request{})
 	if err != nil {
@@ -158,7 +158,7 @@ func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
 	}
 }
 
-func TestTheSameReportIsToldOfOnce(t *testing.T) {
+func TestReport_NotifiedOnce(t *testing.T) {
 	w := newFixture(t)
 	for i, tc := range []struct {
 		name     string
@@ -189,7 +189,7 @@ func TestTheSameReportIsToldOfOnce(t *testing.T) {
 	}
 }
 
-func TestANoticeThatFailsIsSentByTheRetry(t *testing.T) {
+func TestReport_NoticeFails(t *testing.T) {
 	w := newFixture(t)
 	w.topic.fault = errors.New("throttled")
 	if _, err := w.write(t.Context(), request{}); err == nil {
@@ -204,7 +204,7 @@ func TestANoticeThatFailsIsSentByTheRetry(t *testing.T) {
 	}
 }
 
-func TestAPeriodAndALanguageCanBeAskedFor(t *testing.T) {
+func TestReport_PeriodAndLanguage(t *testing.T) {
 	for _, tc := range []struct {
 		q    request
 		html string
@@ -228,7 +228,7 @@ func TestAPeriodAndALanguageCanBeAskedFor(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotUnderstoodIsRefusedWithWhatIs(t *testing.T) {
+func TestReport_BadRequest(t *testing.T) {
 	for _, q := range []request{
 		{Month: "October"}, {Month: "2026-13"}, {Month: "2026-10", From: "2026-10-01", To: "2026-10-02"},
 		{From: "2026-10-01"}, {To: "2026-10-01"},
@@ -247,7 +247,7 @@ func TestWhatIsNotUnderstoodIsRefusedWithWhatIs(t *testing.T) {
 }
 
 // Evidence that leaves out what could not be read is none.
-func TestWhatCannotBeReadOrWrittenIsAnErrorAndNobodyIsTold(t *testing.T) {
+func TestReport_ReadOrWriteFails(t *testing.T) {
 	for _, operation := range []string{
 		"iam:GetAccountAuthorizationDetails", "ssm:GetParameterHistory", "s3:PutObject", "dynamodb:Scan",
 	} {
@@ -270,7 +270,7 @@ func TestWhatCannotBeReadOrWrittenIsAnErrorAndNobodyIsTold(t *testing.T) {
 	}
 }
 
-func TestAnotherAccountsBucketIsNotWrittenTo(t *testing.T) {
+func TestReport_ForeignBucket(t *testing.T) {
 	w := newFixture(t)
 	w.Account = "999999999999"
 	if _, err := w.write(t.Context(), request{}); err == nil || len(keys(w)) > 0 {
@@ -278,7 +278,7 @@ func TestAnotherAccountsBucketIsNotWrittenTo(t *testing.T) {
 	}
 }
 
-func TestPermissionsAreTheOperationsThatAReportTakes(t *testing.T) {
+func TestPermissions_Report(t *testing.T) {
 	w := newFixture(t)
 	// of the topic, and of its key for SNS
 	used := map[string]bool{"sns:Publish": true, "kms:Decrypt": true, "kms:GenerateDataKey": true}
@@ -302,7 +302,7 @@ func TestPermissionsAreTheOperationsThatAReportTakes(t *testing.T) {
 	}
 }
 
-func TestTheLinkIsOfThePartition(t *testing.T) {
+func TestConsole_Partitions(t *testing.T) {
 	for region, want := range map[string]string{
 		"us-east-1":     "https://us-east-1.console.aws.amazon.com/s3/object/b?prefix=a%2Fb&region=us-east-1",
 		"cn-north-1":    "https://console.amazonaws.cn/s3/object/b?prefix=a%2Fb&region=cn-north-1",
@@ -314,7 +314,7 @@ func TestTheLinkIsOfThePartition(t *testing.T) {
 	}
 }
 
-func TestTheCatalogueHasTheWordsOfTheNotice(t *testing.T) {
+func TestReport_Korean(t *testing.T) {
 	var catalogue map[string]string
 	if err := json.Unmarshal(korean, &catalogue); err != nil {
 		t.Fatal(err)

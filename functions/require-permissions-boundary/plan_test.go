@@ -17,7 +17,7 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestParametersThatCannotBeMeantAreRefused(t *testing.T) {
+func TestNewPlanner_BadParameters(t *testing.T) {
 	for name, c := range map[string]struct{ parameters, want string }{
 		"a name in the place of an ARN": {
 			`{"boundary":"developers","otherBoundaries":[],"exceptPaths":[]}`, `"developers" is not the ARN`,

@@ -73,7 +73,7 @@ func readers(policy string) string {
 	return user
 }
 
-func TestParametersThatWouldReplaceNewKeysAreRefused(t *testing.T) {
+func TestNewPlanner_RotateBefore(t *testing.T) {
 	_, err := newPlanner(fakeaws.New(fakeaws.State{}), nil, nil, settings.Function{
 		Parameters: []byte(`{"maxAgeDays": 30, "rotateBeforeDays": 30}`), Topic: "arn:aws:sns:us-east-1:111122223333:warder",
 	})

@@ -23,7 +23,7 @@ var onlyForward = []string{
 }
 
 // Undo needs what the kinds of change call, and no other operation of their services.
-func TestPermissionsAreTheOperationsOfTheKinds(t *testing.T) {
+func TestPermissions_Kinds(t *testing.T) {
 	c, err := control.Parse("undo/control.json", description)
 	if err != nil {
 		t.Fatal(err)

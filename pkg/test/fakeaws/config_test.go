@@ -44,7 +44,7 @@ func few() fakeaws.State {
 	}
 }
 
-func TestClientsOfTheSDKAreAnsweredByTheAccount(t *testing.T) {
+func TestConfig_SDKClients(t *testing.T) {
 	a := fakeaws.New(few())
 	users := iam.NewFromConfig(a.Config())
 	var names []string
@@ -88,7 +88,7 @@ func TestClientsOfTheSDKAreAnsweredByTheAccount(t *testing.T) {
 	}
 }
 
-func TestClientsRefuseWhatTheSDKRefuses(t *testing.T) {
+func TestConfig_SDKValidation(t *testing.T) {
 	a := fakeaws.New(few())
 	if _, err := iam.NewFromConfig(a.Config()).AttachUserPolicy(
 		t.Context(), &iam.AttachUserPolicyInput{UserName: aws.String("kim")},
@@ -106,7 +106,7 @@ func TestClientsRefuseWhatTheSDKRefuses(t *testing.T) {
 	}
 }
 
-func TestAnOperationThatTheAccountDoesNotHaveIsNamed(t *testing.T) {
+func TestConfig_UnknownOperation(t *testing.T) {
 	a := fakeaws.New(few())
 	_, err := iam.NewFromConfig(a.Config()).DeleteGroup(t.Context(),
 		&iam.DeleteGroupInput{GroupName: aws.String("admins")})
@@ -121,7 +121,7 @@ func TestAnOperationThatTheAccountDoesNotHaveIsNamed(t *testing.T) {
 	}
 }
 
-func TestASessionAsRootIsKnownByItsCredentials(t *testing.T) {
+func TestConfig_RootSession(t *testing.T) {
 	a := fakeaws.New(few())
 	in := func(task string) *iam.Client {
 		out, err := sts.NewFromConfig(a.Config()).AssumeRoot(t.Context(), &sts.AssumeRootInput{
@@ -159,7 +159,7 @@ func TestASessionAsRootIsKnownByItsCredentials(t *testing.T) {
 	}
 }
 
-func TestARegionIsThatOfTheClient(t *testing.T) {
+func TestConfig_Region(t *testing.T) {
 	a := fakeaws.New(few())
 	terminate := func(region string) error {
 		_, err := ssm.NewFromConfig(a.Config()).TerminateSession(
@@ -175,7 +175,7 @@ func TestARegionIsThatOfTheClient(t *testing.T) {
 	}
 }
 
-func TestTheStopSwitchIsRead(t *testing.T) {
+func TestConfig_HaltSwitch(t *testing.T) {
 	for value, want := range map[string]string{
 		"": "", "no": "", "incident 42": "Warder is halted (/warder/halt): incident 42",
 	} {
@@ -193,12 +193,16 @@ func TestTheStopSwitchIsRead(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 func coded(err error, code string) bool {
 	var answer smithy.APIError
 	return errors.As(err, &answer) && answer.ErrorCode() == code
 }
 
 func TestTheClientOfS3IsAnsweredByTheAccount(t *testing.T) {
+=======
+func TestConfig_S3(t *testing.T) {
+>>>>>>> 5d0a320 (functions, pkg/test: tests are named for what they test)
 	a := fakeaws.New(few())
 	client := s3.New(a.Config())
 	data := &s3.Bucket{Name: "data", Region: "eu-west-1"}

@@ -79,7 +79,7 @@ func scribble(v reflect.Value) {
 	}
 }
 
-func TestTheStateIsACopyAsItsJSONSaysIt(t *testing.T) {
+func TestState_IsACopy(t *testing.T) {
 	whole := func() fakeaws.State {
 		var s fakeaws.State
 		fill(reflect.ValueOf(&s).Elem(), new(int))

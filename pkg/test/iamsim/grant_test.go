@@ -29,7 +29,7 @@ func text(t *testing.T, p Policy) string {
 	return string(document)
 }
 
-func TestGrantsAreEveryActionOnEveryResource(t *testing.T) {
+func TestGrants_All(t *testing.T) {
 	want := []Grant{
 		{0, "iam:GetUser", "arn:a"}, {0, "iam:GetUser", "arn:b"}, {0, "iam:GetRole", "arn:a"}, {0, "iam:GetRole", "arn:b"},
 		{1, "iam:ListUsers", "*"},
@@ -39,7 +39,7 @@ func TestGrantsAreEveryActionOnEveryResource(t *testing.T) {
 	}
 }
 
-func TestAPolicyIsChangedInOnePlaceAlone(t *testing.T) {
+func TestGrants_OneChange(t *testing.T) {
 	p := parsed(t, twoStatements)
 	const (
 		condition = `,"Condition":{"Null":{"k":["false"]},"StringEquals":{"k":["v","w"],"l":["x"]}}}`
@@ -95,7 +95,7 @@ func TestAPolicyIsChangedInOnePlaceAlone(t *testing.T) {
 	}
 }
 
-func TestAPolicyThatIsNotReadWholeIsAnError(t *testing.T) {
+func TestGrants_BadPolicy(t *testing.T) {
 	for name, document := range map[string]string{
 		"one that denies":                   `{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`,
 		"one that allows all but something": `{"Statement":[{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}]}`,

@@ -19,7 +19,7 @@ func documents(texts ...string) []json.RawMessage {
 }
 
 // What the tests rely on the simulator for, it must do.
-func TestTheSimulatorKnowsItsTrade(t *testing.T) {
+func TestSimulator_KnownCases(t *testing.T) {
 	const (
 		allow     = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"arn:aws:s3:::reports/*"}]}`
 		deny      = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::reports/secret/*"}]}`
@@ -80,7 +80,7 @@ func TestTheSimulatorKnowsItsTrade(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
+func TestSimulator_BadPolicy(t *testing.T) {
 	for _, tc := range []struct {
 		name, policy string
 		request      Request
@@ -109,7 +109,7 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 }
 
 // What is asked must be what AWS would ask.
-func TestAQuestionThatAWSWouldNotAskIsAnError(t *testing.T) {
+func TestSimulator_BadQuestion(t *testing.T) {
 	allow := documents(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
 	for name, request := range map[string]Request{
 		"an action on a resource without one": {Action: "iam:GetUser", Resource: "*"},
@@ -126,7 +126,7 @@ func TestAQuestionThatAWSWouldNotAskIsAnError(t *testing.T) {
 }
 
 // The policy of a resource counts: another account's must let its caller in, and a key's anybody.
-func TestTheResourcesPolicyCounts(t *testing.T) {
+func TestSimulator_ResourcePolicy(t *testing.T) {
 	allow := documents(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sqs:SendMessage","kms:Decrypt","sts:AssumeRoot"],"Resource":"*"}]}`,
 	)

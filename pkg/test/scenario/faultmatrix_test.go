@@ -103,7 +103,7 @@ func matrixOf(t *testing.T, sabotage func(*fixture)) tally {
 	return h.matrix(w)
 }
 
-func TestTheMatrixHoldsAndMeetsEveryKindOfFault(t *testing.T) {
+func TestMatrix_Holds(t *testing.T) {
 	all := matrixOf(t, nil)
 	if len(all.wrong) > 0 {
 		t.Errorf("%d wrong, of them: %s", len(all.wrong), all.wrong[0])
@@ -120,7 +120,7 @@ func TestTheMatrixHoldsAndMeetsEveryKindOfFault(t *testing.T) {
 
 // A harness that finds nothing proves nothing. Each of these is Warder with one thing wrong with it that
 // mismatch only when something else goes wrong.
-func TestTheMatrixFindsWhatIsBroken(t *testing.T) {
+func TestMatrix_FindsSabotage(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		sabotage func(*fixture)
