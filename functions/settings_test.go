@@ -43,8 +43,10 @@ func reference(common []settings.Definition, controls []control.Control) string 
 	var b strings.Builder
 	b.WriteString(`# Settings
 
-Everything that can be set stands in ` + "`cdk.json` under `context.warder`" + `. It is checked by ` + "`make synth`" + `, which tells all faults
-at once, and takes effect with ` + "`make deploy`" + `. What is not set has its default: ` + "`{}`" + ` is a valid setting of everything.
+Everything that can be set stands in ` + "`cdk.json` under `context.warder`" + `. It is checked by ` +
+		"`make synth`" + `, which tells all faults
+at once, and takes effect with ` + "`make deploy`" + `. What is not set has its default: ` +
+		"`{}`" + ` is a valid setting of everything.
 ` + "`go test ./functions -update`" + ` makes this page from the definitions that settings are checked by.
 
 ## Common

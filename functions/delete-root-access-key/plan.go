@@ -160,18 +160,22 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 
 // steps switch on what is missing (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html).
 func steps(own string) i18n.Message {
-	return i18n.T(`In the management account: (1) aws organizations enable-aws-service-access --service-principal iam.amazonaws.com `+
+	return i18n.T(`In the management account: (1) aws organizations enable-aws-service-access `+
+		`--service-principal iam.amazonaws.com `+
 		`(2) aws iam enable-organizations-root-credentials-management `+
-		`(3) if Warder is in another account: aws organizations register-delegated-administrator --service-principal iam.amazonaws.com --account-id %s. `+
-		`If that is so already, the accounts are no members of the organization, or a policy of it denies sts:AssumeRoot.`, own)
+		`(3) if Warder is in another account: aws organizations register-delegated-administrator `+
+		`--service-principal iam.amazonaws.com --account-id %s. `+
+		`If that is so already, the accounts are no members of the organization, `+
+		`or a policy of it denies sts:AssumeRoot.`, own)
 }
 
 // refused is the finding that accounts could not be scanned.
 func (p *planner) refused(codes map[string]string) remediation.Finding {
 	f := remediation.Finding{
 		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be looked at"),
-		Severity:        control.Medium,
-		Text:            i18n.T("AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots)),
+		Severity: control.Medium,
+		Text: i18n.T("AWS refuses to let Warder look at the root users of %d of %d accounts.",
+			len(codes), len(p.roots)),
 		UnchangedReason: i18n.T("Nothing is known of their root access keys."),
 		Advice:          steps(p.own),
 		Once:            remediation.Once{Key: "refused", For: remediation.Weekly},

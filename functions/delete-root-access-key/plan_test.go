@@ -70,10 +70,13 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 			" ",
 		),
 	)
-	answer := `<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata/></ListAccessKeysResult></ListAccessKeysResponse>`
+	answer := `<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata/></ListAccessKeysResult>` +
+		`</ListAccessKeysResponse>`
 	if form.Get("Action") == "AssumeRoot" {
-		answer = `<AssumeRootResponse><AssumeRootResult><Credentials><AccessKeyId>ASIAOFTHESESSION0001</AccessKeyId><SecretAccessKey>s</SecretAccessKey>` +
-			`<SessionToken>t</SessionToken><Expiration>2026-11-20T03:15:00Z</Expiration></Credentials></AssumeRootResult></AssumeRootResponse>`
+		answer = `<AssumeRootResponse><AssumeRootResult><Credentials>` +
+			`<AccessKeyId>ASIAOFTHESESSION0001</AccessKeyId><SecretAccessKey>s</SecretAccessKey>` +
+			`<SessionToken>t</SessionToken><Expiration>2026-11-20T03:15:00Z</Expiration>` +
+			`</Credentials></AssumeRootResult></AssumeRootResponse>`
 	}
 	return &http.Response{
 		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/xml"}},

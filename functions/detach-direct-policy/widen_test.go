@@ -144,11 +144,15 @@ func (r random) inline(most, allows int) map[string]fakeaws.Document {
 
 // account makes an account, and the groups that are to keep the access of its policies.
 func (r random) account() (fakeaws.State, map[string]string) {
-	state := fakeaws.State{Users: map[string]*fakeaws.User{}, Groups: map[string]*fakeaws.Group{}, Policies: map[string]fakeaws.Document{
-		"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["iam:AttachUserPolicy","ec2:*","s3:DeleteObject"],"Resource":["*"]}]}`,
-		"arn:aws:iam::aws:policy/AWSDenyAll":                    `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":"*"}]}`,
-		"arn:aws:iam::aws:policy/AdministratorAccess":           `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
-	}}
+	state := fakeaws.State{Users: map[string]*fakeaws.User{}, Groups: map[string]*fakeaws.Group{}}
+	state.Policies = map[string]fakeaws.Document{
+		"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny",` +
+			`"Action":["iam:AttachUserPolicy","ec2:*","s3:DeleteObject"],"Resource":["*"]}]}`,
+		"arn:aws:iam::aws:policy/AWSDenyAll": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny",` +
+			`"Action":["*"],"Resource":"*"}]}`,
+		"arn:aws:iam::aws:policy/AdministratorAccess": `{"Version":"2012-10-17",` +
+			`"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
+	}
 	for i := range 6 {
 		state.Policies[fmt.Sprintf("arn:aws:iam::111122223333:policy/p%d", i)] = r.document(85)
 	}
@@ -267,8 +271,10 @@ func remedied(
 	}
 	runner.Owners, runner.Halt = unheard{}, unheard{}
 	report, err := runner.Run(t.Context(), remediation.Invocation{ID: "i", Left: time.Minute}, []byte(`{
-		"version": "0", "id": "22222222-0000-4000-8000-000000000001", "detail-type": "Scheduled Event", "source": "aws.events", "account": "111122223333",
-		"time": "2026-11-21T03:00:00Z", "region": "us-east-1", "resources": ["arn:aws:events:us-east-1:111122223333:rule/sweep"], "detail": {}}`))
+		"version": "0", "id": "22222222-0000-4000-8000-000000000001", "detail-type": "Scheduled Event",
+  "source": "aws.events", "account": "111122223333",
+		"time": "2026-11-21T03:00:00Z", "region": "us-east-1",
+  "resources": ["arn:aws:events:us-east-1:111122223333:rule/sweep"], "detail": {}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,9 +132,11 @@ func (w *fixture) AttachUserPolicy(
 	}
 	stamp := w.clock.Format(time.RFC3339)
 	w.handles++
-	w.send("aws.iam", "AWS API Call via CloudTrail", "e-1", stamp, json.RawMessage(fmt.Sprintf(`{"eventVersion":"1.11","eventType":"AwsApiCall",
-		"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventTime":%q,"eventID":"00000000-0000-4000-8000-%012d",
-		"requestParameters":{"userName":%q,"policyArn":%q},"userIdentity":{"type":"AssumedRole"}}`, stamp, w.handles, *in.UserName, *in.PolicyArn)), 120*time.Second)
+	detail := fmt.Sprintf(`{"eventVersion":"1.11","eventType":"AwsApiCall","eventSource":"iam.amazonaws.com",
+		"eventName":"AttachUserPolicy","eventTime":%q,"eventID":"00000000-0000-4000-8000-%012d",
+		"requestParameters":{"userName":%q,"policyArn":%q},"userIdentity":{"type":"AssumedRole"}}`,
+		stamp, w.handles, *in.UserName, *in.PolicyArn)
+	w.send("aws.iam", "AWS API Call via CloudTrail", "e-1", stamp, json.RawMessage(detail), 120*time.Second)
 	return out, nil
 }
 
@@ -448,7 +450,8 @@ func TestDrill_EveryHop(t *testing.T) {
 			if measured := strings.Count(w.log.String(), `"Hop":`); (measured > 0) != (answer.Outcome != drill.Skipped) ||
 				strings.Count(
 					w.log.String(),
-					`"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Hop"]],"Metrics":[{"Name":"DrillSeconds","Unit":"Seconds"}]}]`,
+					`"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Hop"]],"Metrics":[{"Name":"DrillSeconds",`+
+						`"Unit":"Seconds"}]}]`,
 				) != measured {
 				t.Errorf("the log is %s", w.log.String())
 			}

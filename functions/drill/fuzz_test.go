@@ -30,7 +30,8 @@ func FuzzArrived(f *testing.F) {
 		f.Add(string(data), "1795000000000")
 	}
 	f.Add(
-		`{"id":"e","source":"warder.drill","detail-type":"Config Rules Compliance Change","detail":{"resourceId":"x","newEvaluationResult":{"complianceType":"NON_COMPLIANT"}}}`,
+		`{"id":"e","source":"warder.drill","detail-type":"Config Rules Compliance Change","detail":{"resourceId":"x",`+
+			`"newEvaluationResult":{"complianceType":"NON_COMPLIANT"}}}`,
 		"never",
 	)
 	f.Fuzz(func(t *testing.T, body, stamp string) {

@@ -17,7 +17,8 @@ func FuzzRead(f *testing.F) {
 	for i, m := range []any{
 		message("n1", "t1", notice.Warning), "Is anybody there? <!channel>\u202e", `{"version":"1"}`, `null`,
 		`{"version":"1","id":"n","kind":"x","ownerSlack":"!here","runbook":"javascript:x"}`,
-		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000","AWSAccountId":"111122223333"}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000",` +
+			`"AWSAccountId":"111122223333"}`,
 	} {
 		text, isText := m.(string)
 		if !isText {

@@ -176,9 +176,12 @@ func TestPost_Threads(t *testing.T) {
 		message("n1", "t1", notice.Warning), message("n2", "t1", notice.Reminder), message("n3", "t2", notice.Alert),
 		message("n4", "t1", notice.Changed), elsewhere, "Is anybody there?", message("n6", "", notice.Alert),
 		message("n7", "", notice.Alert),
-		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
-		`{"AlarmName":"warder-failed","NewStateValue":"OK","StateChangeTime":"2026-11-21T12:05:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
-		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:10:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000",` +
+			`"AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"OK","StateChangeTime":"2026-11-21T12:05:00.123+0000",` +
+			`"AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:10:00.123+0000",` +
+			`"AWSAccountId":"111122223333","AlarmDescription":"D."}`,
 	} {
 		id := fmt.Sprint("m", i)
 		if a, err := p.post(w.as(t, id), sns(t, id, m)); err != nil || a != (answer{"posted", 1, 0}) {

@@ -35,7 +35,8 @@ type request struct {
 	Language settings.Language `json:"language,omitempty"`
 }
 
-const forms = `{}, {"month":"2026-10"} or {"from":"2026-10-01","to":"2026-10-15"}, each with "language":"en" or "ko" if it is not to be the deployment's`
+const forms = `{}, {"month":"2026-10"} or {"from":"2026-10-01","to":"2026-10-15"}, ` +
+	`each with "language":"en" or "ko" if it is not to be the deployment's`
 
 // answer says where the report is.
 type answer struct {

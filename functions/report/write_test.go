@@ -120,7 +120,8 @@ func TestReport_LastMonth(t *testing.T) {
 	}
 	want := answer{
 		Bucket: bucket, Region: "us-east-1", HTML: "111122223333/2026-10.en.html", CSV: "111122223333/2026-10.en.csv",
-		Console: "https://us-east-1.console.aws.amazon.com/s3/object/warder-reports?prefix=111122223333%2F2026-10.en.html&region=us-east-1",
+		Console: "https://us-east-1.console.aws.amazon.com/s3/object/warder-reports" +
+			"?prefix=111122223333%2F2026-10.en.html&region=us-east-1",
 		Text: "Open at the end: 0 findings. Alerts: 0.\nChanges: 1 made, 0 put back, 0 only observed, 0 held back or " +
 			"failed.\n" +
 			"Exemptions: 1 in force, 1 of them end within 30 days, 1 are not honoured.",

@@ -11,7 +11,8 @@ import (
 func (a *Account) PutUserPermissionsBoundary(
 	_ context.Context, in *iam.PutUserPermissionsBoundaryInput, _ ...func(*iam.Options),
 ) (*iam.PutUserPermissionsBoundaryOutput, error) {
-	return onUser(a, "iam:PutUserPermissionsBoundary", in.UserName, func(user *User) (*iam.PutUserPermissionsBoundaryOutput, error) {
+	type out = iam.PutUserPermissionsBoundaryOutput
+	return onUser(a, "iam:PutUserPermissionsBoundary", in.UserName, func(user *User) (*out, error) {
 		if !a.managed(aws.ToString(in.PermissionsBoundary)) {
 			return nil, missing("Scope ARN: %s does not exist or is not attachable.", aws.ToString(in.PermissionsBoundary))
 		}
@@ -25,7 +26,8 @@ func (a *Account) PutUserPermissionsBoundary(
 func (a *Account) DeleteUserPermissionsBoundary(
 	_ context.Context, in *iam.DeleteUserPermissionsBoundaryInput, _ ...func(*iam.Options),
 ) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
-	return onUser(a, "iam:DeleteUserPermissionsBoundary", in.UserName, func(user *User) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
+	type out = iam.DeleteUserPermissionsBoundaryOutput
+	return onUser(a, "iam:DeleteUserPermissionsBoundary", in.UserName, func(user *User) (*out, error) {
 		a.known[user.Boundary] = true
 		user.Boundary = ""
 		return &iam.DeleteUserPermissionsBoundaryOutput{}, nil

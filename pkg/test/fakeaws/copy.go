@@ -24,7 +24,8 @@ func clone(s State) State {
 }
 
 func (u User) clone() User {
-	u.Created, u.Tags, u.Keys, u.Attached = utc(u.Created), values(u.Tags, same), list(u.Keys, Key.clone), list(u.Attached, same)
+	u.Created, u.Tags, u.Keys = utc(u.Created), values(u.Tags, same), list(u.Keys, Key.clone)
+	u.Attached = list(u.Attached, same)
 	u.Inline, u.Groups = values(u.Inline, same), list(u.Groups, same)
 	if u.Password != nil {
 		u.Password = &Password{utc(u.Password.Created), utc(u.Password.Used)}

@@ -528,7 +528,8 @@ func (a *Account) UpdateAccessKey(
 func (a *Account) ListAttachedUserPolicies(
 	_ context.Context, in *iam.ListAttachedUserPoliciesInput, _ ...func(*iam.Options),
 ) (*iam.ListAttachedUserPoliciesOutput, error) {
-	return onUser(a, "iam:ListAttachedUserPolicies", in.UserName, func(user *User) (*iam.ListAttachedUserPoliciesOutput, error) {
+	type out = iam.ListAttachedUserPoliciesOutput
+	return onUser(a, "iam:ListAttachedUserPolicies", in.UserName, func(user *User) (*out, error) {
 		arns, next := page(a.Page, user.Attached, in.Marker, in.MaxItems)
 		out := &iam.ListAttachedUserPoliciesOutput{Marker: next, IsTruncated: next != nil}
 		out.AttachedPolicies = attached(arns)

@@ -16,7 +16,9 @@ func Large(users int, begin, now time.Time) State {
 	state := State{
 		Users: map[string]*User{},
 		Policies: map[string]Document{
-			"arn:aws:iam::aws:policy/ReadOnlyAccess": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}`,
+			"arn:aws:iam::aws:policy/ReadOnlyAccess": `{
+				"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]
+			}`,
 		},
 	}
 	today := int(now.Sub(begin) / day)

@@ -8,7 +8,8 @@ import (
 )
 
 const twoStatements = `{"Version":"2012-10-17","Statement":[
-	{"Sid":"Read","Effect":"Allow","Action":["iam:GetUser","iam:GetRole"],"Resource":["arn:a","arn:b"],"Condition":{"StringEquals":{"k":["v","w"],"l":"x"},"Null":{"k":"false"}}},
+	{"Sid":"Read","Effect":"Allow","Action":["iam:GetUser","iam:GetRole"],"Resource":["arn:a","arn:b"],
+		"Condition":{"StringEquals":{"k":["v","w"],"l":"x"},"Null":{"k":"false"}}},
 	{"Effect":"Allow","Action":"iam:ListUsers","Resource":"*"}]}`
 
 func parsed(t *testing.T, document string) Policy {
@@ -44,8 +45,9 @@ func TestGrants_OneChange(t *testing.T) {
 	const (
 		condition = `,"Condition":{"Null":{"k":["false"]},"StringEquals":{"k":["v","w"],"l":["x"]}}}`
 		list      = `{"Effect":"Allow","Action":["iam:ListUsers"],"Resource":["*"]}`
-		begin     = `{"Statement":[{"Sid":"Read","Effect":"Allow","Action":["iam:GetUser","iam:GetRole"],"Resource":["arn:a","arn:b"]`
-		end       = `],"Version":"2012-10-17"}`
+		begin     = `{"Statement":[{"Sid":"Read","Effect":"Allow","Action":["iam:GetUser","iam:GetRole"],` +
+			`"Resource":["arn:a","arn:b"]`
+		end = `],"Version":"2012-10-17"}`
 	)
 	for _, tc := range []struct {
 		name string
@@ -99,8 +101,10 @@ func TestGrants_BadPolicy(t *testing.T) {
 	for name, document := range map[string]string{
 		"one that denies":                   `{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`,
 		"one that allows all but something": `{"Statement":[{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}]}`,
-		"one on all but something":          `{"Statement":[{"Effect":"Allow","Action":"iam:GetUser","NotResource":"arn:a"}]}`,
-		"one that says who":                 `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"iam:GetUser","Resource":"*"}]}`,
+		"one on all but something": `{"Statement":[{"Effect":"Allow","Action":"iam:GetUser",` +
+			`"NotResource":"arn:a"}]}`,
+		"one that says who": `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"iam:GetUser",` +
+			`"Resource":"*"}]}`,
 		"one without a resource":            `{"Statement":[{"Effect":"Allow","Action":"iam:GetUser"}]}`,
 		"one whose statement is not a list": `{"Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*"}}`,
 		"one whose action is not a text":    `{"Statement":[{"Effect":"Allow","Action":1,"Resource":"*"}]}`,

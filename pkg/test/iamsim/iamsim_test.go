@@ -21,10 +21,13 @@ func documents(texts ...string) []json.RawMessage {
 // What the tests rely on the simulator for, it must do.
 func TestSimulator_KnownCases(t *testing.T) {
 	const (
-		allow     = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"arn:aws:s3:::reports/*"}]}`
-		deny      = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::reports/secret/*"}]}`
+		allow = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*",` +
+			`"Resource":"arn:aws:s3:::reports/*"}]}`
+		deny = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*",` +
+			`"Resource":"arn:aws:s3:::reports/secret/*"}]}`
 		notAction = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}]}`
-		condition = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}]}`
+		condition = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*",` +
+			`"Condition":{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}]}`
 	)
 	get := Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/a.txt"}
 	secret := Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/secret/a.txt"}
@@ -56,7 +59,8 @@ func TestSimulator_KnownCases(t *testing.T) {
 			Request{Action: "s3:PutObject", Resource: "arn:aws:s3:::reports/a.txt"}, ImplicitlyDenied,
 		},
 		{"a policy of AWS is in one's own account", documents(
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetPolicy","Resource":"*","Condition":{"StringEquals":{"aws:ResourceAccount":"123456789012"}}}]}`,
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetPolicy","Resource":"*",` +
+				`"Condition":{"StringEquals":{"aws:ResourceAccount":"123456789012"}}}]}`,
 		), "",
 			Request{Action: "iam:GetPolicy", Resource: "arn:aws:iam::aws:policy/ReadOnlyAccess"}, Allowed},
 		{"nothing of another account is allowed by oneself", documents(
@@ -128,12 +132,14 @@ func TestSimulator_BadQuestion(t *testing.T) {
 // The policy of a resource counts: another account's must let its caller in, and a key's anybody.
 func TestSimulator_ResourcePolicy(t *testing.T) {
 	allow := documents(
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sqs:SendMessage","kms:Decrypt","sts:AssumeRoot"],"Resource":"*"}]}`,
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sqs:SendMessage","kms:Decrypt",` +
+			`"sts:AssumeRoot"],"Resource":"*"}]}`,
 	)
 	everybody := json.RawMessage(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`,
 	)
-	const key, queue = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555", "arn:aws:sqs:us-east-1:999999999999:q"
+	const key = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+	const queue = "arn:aws:sqs:us-east-1:999999999999:q"
 	got, err := Ask(t.Context(), []Principal{
 		{ARN: alice, Policies: allow, Requests: []Request{
 			{Action: "sqs:SendMessage", Resource: queue}, {Action: "sqs:SendMessage", Resource: queue, Policy: everybody},

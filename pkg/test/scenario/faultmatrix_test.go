@@ -24,12 +24,15 @@ import (
 
 // described is a control that takes every policy off the users.
 const described = `{
-  "id": "strip-policies", "title": "Policy on a user", "summary": "Takes every policy off.", "severity": "medium", "mode": "enforce", "schedule": "rate(1 day)",
+  "id": "strip-policies", "title": "Policy on a user", "summary": "Takes every policy off.", "severity": "medium",
+  "mode": "enforce", "schedule": "rate(1 day)",
   "permissions": [
     { "actions": ["iam:ListUsers"], "resources": ["*"] },
-    { "actions": ["iam:DetachUserPolicy", "iam:GetUser", "iam:ListAttachedUserPolicies"], "resources": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"] }
+    { "actions": ["iam:DetachUserPolicy", "iam:GetUser", "iam:ListAttachedUserPolicies"],
+  "resources": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"] }
   ],
-  "parameters": { "graceDays": { "default": 7, "range": [0, 60], "help": "Days that the owner has, counted from the notice" } },
+  "parameters": { "graceDays": { "default": 7, "range": [0, 60],
+    "help": "Days that the owner has, counted from the notice" } },
   "references": [{ "title": "None" }]
 }`
 
@@ -39,16 +42,29 @@ const stripScenario = `Policies are taken off.
 -- account.json --
 {"users": {
   "alice": {"tags": {"owner": "alice@example.com"}, "attached": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]},
-  "bob": {"tags": {"owner": "bob@example.com", "warder:exempt": "all until 2026-12-31 by ciso@example.com for a test"}, "attached": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}
+  "bob": {"tags": {"owner": "bob@example.com",
+  "warder:exempt": "all until 2026-12-31 by ciso@example.com for a test"},
+  "attached": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}
 }}
 -- event-1.json --
-{"version": "0", "id": "00000000-0000-4000-8000-000000000001", "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam", "account": "111122223333", "time": "2026-12-01T09:00:00Z", "region": "us-east-1", "resources": [], "detail": {"eventVersion": "1.11", "userIdentity": {"type": "IAMUser", "userName": "mallory", "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/mallory"}, "eventTime": "2026-12-01T09:00:00Z", "eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy", "awsRegion": "us-east-1", "sourceIPAddress": "203.0.113.9", "userAgent": "test", "requestParameters": {"userName": "alice", "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}, "responseElements": null, "eventID": "00000000-0000-4000-9000-000000000001", "eventType": "AwsApiCall", "recipientAccountId": "111122223333"}}
+{"version": "0", "id": "00000000-0000-4000-8000-000000000001", "detail-type": "AWS API Call via CloudTrail",
+  "source": "aws.iam", "account": "111122223333", "time": "2026-12-01T09:00:00Z", "region": "us-east-1",
+  "resources": [], "detail": {"eventVersion": "1.11", "userIdentity": {"type": "IAMUser", "userName": "mallory",
+  "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/mallory"}, "eventTime": "2026-12-01T09:00:00Z",
+  "eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy", "awsRegion": "us-east-1",
+  "sourceIPAddress": "203.0.113.9", "userAgent": "test", "requestParameters": {"userName": "alice",
+  "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}, "responseElements": null,
+  "eventID": "00000000-0000-4000-9000-000000000001", "eventType": "AwsApiCall", "recipientAccountId": "111122223333"}}
 -- account-2.json --
 {"users": {"alice": {"tags": {"owner": "alice@example.com"}, "attached": ["arn:aws:iam::aws:policy/SecurityAudit"]}}}
 -- event-2.json --
-{"version": "0", "id": "00000000-0000-4000-8000-000000000002", "detail-type": "Scheduled Event", "source": "aws.events", "account": "111122223333", "time": "2026-12-03T03:00:00Z", "region": "us-east-1", "resources": [], "detail": {}}
+{"version": "0", "id": "00000000-0000-4000-8000-000000000002", "detail-type": "Scheduled Event",
+  "source": "aws.events", "account": "111122223333", "time": "2026-12-03T03:00:00Z", "region": "us-east-1",
+  "resources": [], "detail": {}}
 -- event-3.json --
-{"version": "0", "id": "00000000-0000-4000-8000-000000000003", "detail-type": "Scheduled Event", "source": "aws.events", "account": "111122223333", "time": "2026-12-10T03:00:00Z", "region": "us-east-1", "resources": [], "detail": {}}
+{"version": "0", "id": "00000000-0000-4000-8000-000000000003", "detail-type": "Scheduled Event",
+  "source": "aws.events", "account": "111122223333", "time": "2026-12-10T03:00:00Z", "region": "us-east-1",
+  "resources": [], "detail": {}}
 `
 
 // stripper is the planner of that control.
@@ -72,9 +88,11 @@ func (p stripper) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 				return nil, fmt.Errorf("list policies: %w", err)
 			}
 			for _, policy := range out.AttachedPolicies {
-				findings = append(findings, remediation.Finding{User: *user.UserName, Text: i18n.Literal("Found."), Fresh: fresh, Changes: []change.Change{{
+				found := remediation.Finding{User: *user.UserName, Text: i18n.Literal("Found."), Fresh: fresh}
+				found.Changes = []change.Change{{
 					Kind: change.ManagedUserPolicy, Subject: *user.UserName, Target: *policy.PolicyArn, Before: change.Attached,
-				}}})
+				}}
+				findings = append(findings, found)
 			}
 		}
 	}

@@ -39,7 +39,7 @@ type fault struct {
 var faults = []fault{
 	{name: "throttled", err: func(o string) error { return answered(o, http.StatusBadRequest, coded(o).throttled) }},
 	{name: "failing", err: func(o string) error { return answered(o, http.StatusInternalServerError, coded(o).failing) }},
-	{name: "timed out", err: func(o string) error { return unanswered(o, context.DeadlineExceeded) }},
+	{name: "timed out", err: func(string) error { return unanswered(context.DeadlineExceeded) }},
 	{
 		name: "denied", err: func(o string) error { return answered(o, http.StatusForbidden, coded(o).denied) },
 		answers: foreign,
@@ -47,13 +47,12 @@ var faults = []fault{
 	{name: "gone", err: gone, answers: func(o string) bool {
 		return o != haltRead && service(o) != "dynamodb" && service(o) != "sns"
 	}},
-	{name: "cancelled", err: func(o string) error {
-		return &smithy.OperationError{
-			ServiceID: service(o), OperationName: name(o), Err: &aws.RequestCanceledError{Err: context.Canceled},
-		}
-	}, cuts: true},
 	{
-		name: "made, and its answer lost", err: func(o string) error { return unanswered(o, syscall.ECONNRESET) }, took: true,
+		name: "cancelled", cuts: true,
+		err: func(string) error { return &aws.RequestCanceledError{Err: context.Canceled} },
+	},
+	{
+		name: "made, and its answer lost", err: func(string) error { return unanswered(syscall.ECONNRESET) }, took: true,
 	},
 	{name: "made, its answer lost, and made again by the client", err: again, took: true},
 	{name: "cut off before", err: cutOff, cuts: true},
@@ -61,12 +60,6 @@ var faults = []fault{
 }
 
 func service(operation string) string { service, _, _ := strings.Cut(operation, ":"); return service }
-
-// name is the operation's own: without its service, and without who calls it.
-func name(operation string) string {
-	_, name, _ := strings.Cut(operation, ":")
-	return strings.TrimSuffix(name, fakeaws.InRootSession)
-}
 
 // codes are the errors of a service, as its API reference has them.
 type codes struct {
@@ -132,25 +125,23 @@ func coded(operation string) codes {
 	return c
 }
 
-// answered is an error as a client returns it that the service answered with. The client of pkg/s3
-// adds nothing to it.
+// answered is an error that the service answered with, before the client of the SDK adds the operation
+// to it. The client of pkg/s3 adds nothing.
 func answered(operation string, status int, err error) error {
 	if service(operation) == "s3" {
 		return err
 	}
-	return &smithy.OperationError{ServiceID: service(operation), OperationName: name(operation), Err: &awshttp.ResponseError{
+	return &awshttp.ResponseError{
 		RequestID: "00000000-0000-4000-8000-000000000000",
 		ResponseError: &smithyhttp.ResponseError{
 			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: err,
 		},
-	}}
+	}
 }
 
 // unanswered is the error of a client that has asked three times and got no answer.
-func unanswered(operation string, err error) error {
-	return &smithy.OperationError{ServiceID: service(operation), OperationName: name(operation), Err: &retry.MaxAttemptsError{
-		Attempt: 3, Err: &smithyhttp.RequestSendError{Err: err},
-	}}
+func unanswered(err error) error {
+	return &retry.MaxAttemptsError{Attempt: 3, Err: &smithyhttp.RequestSendError{Err: err}}
 }
 
 // again is for what changes something: an answer that is lost is asked for again by the client.

@@ -67,8 +67,10 @@ func Sweeps(t *testing.T, c handler.Control, begin time.Time, days int, found fu
 
 // sweepStep is the event of a sweep, which its number distinguishes from others.
 func sweepStep(n int, at time.Time) step {
-	return step{name: "event-sweep.json", data: fmt.Appendf(nil, `{"version":"0","id":"00000000-0000-4000-8000-%012d","detail-type":"Scheduled Event",
-		"source":"aws.events","account":"111122223333","time":%q,"region":"us-east-1","resources":[],"detail":{}}`, 1_000_000+n, at.Format(time.RFC3339))}
+	return step{name: "event-sweep.json", data: fmt.Appendf(nil, `{
+		"version": "0", "id": "00000000-0000-4000-8000-%012d", "detail-type": "Scheduled Event", "source": "aws.events",
+		"account": "111122223333", "time": %q, "region": "us-east-1", "resources": [], "detail": {}
+	}`, 1_000_000+n, at.Format(time.RFC3339))}
 }
 
 // The users of [Large] that are not like the others.

@@ -334,7 +334,7 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 	})
 
-	run("the ledger's contents are its runs, entries, cases and breakers, the oldest first, and nothing else", func(t *testing.T) {
+	run("the ledger's contents are its runs, entries, cases and breakers, and nothing else", func(t *testing.T) {
 		book := ledger.New(store)
 		must := func(err error) {
 			t.Helper()
