@@ -16,9 +16,9 @@ func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 // The fingerprint is that of ssh-keygen -l.
 func TestFingerprint(t *testing.T) {
 	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIG5vYm9keSBmb3IgdGhlIHNhbXBsZXMu"
-	const print = "SHA256:LW2hE11gSha6gyC/jxZtvMqjFTt6yEMy239VAI0qbPA"
+	const hash = "SHA256:LW2hE11gSha6gyC/jxZtvMqjFTt6yEMy239VAI0qbPA"
 	for key, want := range map[string]string{
-		key: print, key + " comment": print,
+		key: hash, key + " comment": hash,
 		"": "", "ssh-ed25519": "", "ssh-ed25519 %%%": "",
 	} {
 		if got := fingerprint(key); got != want {
