@@ -32,13 +32,8 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	if !ok || d.Name != "ConsoleLogin" && d.Name != "SwitchRole" {
 		return nil, nil
 	}
-<<<<<<< HEAD
 	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Evaluate(&d.Record)}
-	v := s.verdict()
-=======
-	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Judge(&d.Record)}
 	v := s.assessment()
->>>>>>> 3c8f11d (functions: the words of the field in code, comments and tests)
 	f := remediation.Finding{
 		Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice, Facts: s.facts(e),
 		Fresh: true,

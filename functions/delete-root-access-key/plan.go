@@ -37,13 +37,8 @@ type parameters struct {
 
 type planner struct {
 	api      readAPI
-<<<<<<< HEAD
 	sessions rootkey.Sessions
-	roots    []string // ARNs of the root users to look at
-=======
-	sessions change.Sessions
 	roots    []string // ARNs of the root users to scan
->>>>>>> 3c8f11d (functions: the words of the field in code, comments and tests)
 	delete   bool
 	own      string
 }

@@ -21,13 +21,6 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-<<<<<<< HEAD
-func sessions(a *fakeaws.Account) rootkey.Sessions {
-	return func(c aws.Credentials) rootkey.RootSession { return a.Root(c) }
-}
-
-=======
->>>>>>> 1a9d0a7 (pkg/remediation: the budget of calls of its scenarios)
 func TestNewPlanner_MemberAccountsOnly(t *testing.T) {
 	tests := []struct{ name, accounts, want string }{
 		{"the account that it runs in", `["444455556666", "111122223333"]`, "111122223333 is the account that this runs in"},

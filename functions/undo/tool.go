@@ -23,16 +23,8 @@ var description []byte
 var Tool = handler.Tool[remediation.UndoRequest, remediation.UndoAnswer]{Description: description, New: newUndo}
 
 func newUndo(s handler.Setup) (func(context.Context, remediation.UndoRequest) (remediation.UndoAnswer, error), error) {
-<<<<<<< HEAD
 	maps.Copy(s.Kinds, change.Described()) // a session and a root key cannot be put back
 	maps.Copy(s.Kinds, s3.Kinds(s3.New(s.AWS)))
 	maps.Copy(s.Kinds, rotation.Kinds(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
-=======
-	maps.Copy(s.Kinds, change.ForS3(s3.New(s.AWS, s.Now)))
-	maps.Copy(s.Kinds, change.ForRotation(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
-	// A session and a root key cannot be restored: their kinds are there to say so, and call nothing.
-	maps.Copy(s.Kinds, change.ForSSM(nil))
-	maps.Copy(s.Kinds, change.ForRoot(nil, nil))
->>>>>>> 3c8f11d (functions: the words of the field in code, comments and tests)
 	return (&remediation.Undoer{Runner: s.Runner}).Undo, nil
 }

@@ -64,19 +64,17 @@ func TestConfig_SDKClients(t *testing.T) {
 	if gone := (*types.NoSuchEntityException)(nil); !errors.As(err, &gone) {
 		t.Errorf("a user that is gone: %v", err)
 	}
-	if _, err := users.UpdateAccessKey(
-		t.Context(),
-		&iam.UpdateAccessKeyInput{
-			UserName: aws.String("kim"), AccessKeyId: aws.String("AKIAKIM"), Status: types.StatusTypeInactive,
-		},
-	); err != nil {
+	if _, err := users.UpdateAccessKey(t.Context(), &iam.UpdateAccessKeyInput{
+		UserName: aws.String("kim"), AccessKeyId: aws.String("AKIAKIM"), Status: types.StatusTypeInactive,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if got := a.State().Users["kim"].Keys[0].Status; got != "Inactive" {
 		t.Errorf("the key is %s", got)
 	}
-	_, err = secretsmanager.NewFromConfig(a.Config()).DescribeSecret(t.Context(),
-		&secretsmanager.DescribeSecretInput{SecretId: aws.String("none")})
+	_, err = secretsmanager.NewFromConfig(a.Config()).DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{
+		SecretId: aws.String("none"),
+	})
 	if err == nil {
 		t.Error("a secret that is not there is described")
 	}
@@ -90,9 +88,9 @@ func TestConfig_SDKClients(t *testing.T) {
 
 func TestConfig_SDKValidation(t *testing.T) {
 	a := fakeaws.New(few())
-	if _, err := iam.NewFromConfig(a.Config()).AttachUserPolicy(
-		t.Context(), &iam.AttachUserPolicyInput{UserName: aws.String("kim")},
-	); err == nil {
+	if _, err := iam.NewFromConfig(a.Config()).AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{
+		UserName: aws.String("kim"),
+	}); err == nil {
 		t.Error("a policy without an ARN was attached")
 	}
 	canceled, cancel := context.WithCancel(t.Context())
@@ -108,14 +106,16 @@ func TestConfig_SDKValidation(t *testing.T) {
 
 func TestConfig_UnknownOperation(t *testing.T) {
 	a := fakeaws.New(few())
-	_, err := iam.NewFromConfig(a.Config()).DeleteGroup(t.Context(),
-		&iam.DeleteGroupInput{GroupName: aws.String("admins")})
+	_, err := iam.NewFromConfig(a.Config()).DeleteGroup(t.Context(), &iam.DeleteGroupInput{
+		GroupName: aws.String("admins"),
+	})
 	if want := "operation error IAM: DeleteGroup, the account in memory has no iam:DeleteGroup"; err == nil ||
 		err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	_, err = dynamodb.NewFromConfig(a.Config()).GetItem(t.Context(),
-		&dynamodb.GetItemInput{TableName: aws.String("t"), Key: nil})
+	_, err = dynamodb.NewFromConfig(a.Config()).GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String("t"), Key: nil,
+	})
 	if err == nil {
 		t.Error("there is a table")
 	}
@@ -125,8 +125,9 @@ func TestConfig_RootSession(t *testing.T) {
 	a := fakeaws.New(few())
 	in := func(task string) *iam.Client {
 		out, err := sts.NewFromConfig(a.Config()).AssumeRoot(t.Context(), &sts.AssumeRootInput{
-			TargetPrincipal: aws.String("444455556666"),
-			TaskPolicyArn:   &tokens.PolicyDescriptorType{Arn: aws.String("arn:aws:iam::aws:policy/root-task/" + task)},
+			TargetPrincipal: aws.String("444455556666"), TaskPolicyArn: &tokens.PolicyDescriptorType{
+				Arn: aws.String("arn:aws:iam::aws:policy/root-task/" + task),
+			},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -162,9 +163,9 @@ func TestConfig_RootSession(t *testing.T) {
 func TestConfig_Region(t *testing.T) {
 	a := fakeaws.New(few())
 	terminate := func(region string) error {
-		_, err := ssm.NewFromConfig(a.Config()).TerminateSession(
-			t.Context(), &ssm.TerminateSessionInput{SessionId: aws.String("kim-1")}, func(o *ssm.Options) { o.Region = region },
-		)
+		_, err := ssm.NewFromConfig(a.Config()).TerminateSession(t.Context(), &ssm.TerminateSessionInput{
+			SessionId: aws.String("kim-1"),
+		}, func(o *ssm.Options) { o.Region = region })
 		return err
 	}
 	if err := terminate("us-east-1"); err == nil {
@@ -193,25 +194,17 @@ func TestConfig_HaltSwitch(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
 func coded(err error, code string) bool {
 	var answer smithy.APIError
 	return errors.As(err, &answer) && answer.ErrorCode() == code
 }
 
-func TestTheClientOfS3IsAnsweredByTheAccount(t *testing.T) {
-=======
 func TestConfig_S3(t *testing.T) {
->>>>>>> 5d0a320 (functions, pkg/test: tests are named for what they test)
 	a := fakeaws.New(few())
 	client := s3.New(a.Config())
 	data := &s3.Bucket{Name: "data", Region: "eu-west-1"}
-<<<<<<< HEAD
-	if _, err := client.GetBucketPublicAccessBlock(t.Context(), data); !coded(err, "NoSuchPublicAccessBlockConfiguration") {
-=======
-	_, err := client.GetBucketPublicAccessBlock(t.Context(), data)
-	if s3.Code(err) != "NoSuchPublicAccessBlockConfiguration" {
->>>>>>> 14b7aba (functions, pkg/test: the last lines over 120 columns)
+	if _, err := client.GetBucketPublicAccessBlock(t.Context(), data); !coded(err,
+		"NoSuchPublicAccessBlockConfiguration") {
 		t.Errorf("a bucket without a block: %v", err)
 	}
 	block := s3.PublicAccessBlock{BlockPublicAcls: true, RestrictPublicBuckets: true}
@@ -232,26 +225,22 @@ func TestConfig_S3(t *testing.T) {
 	if tags, err := client.GetBucketTagging(t.Context(), bare); err != nil || len(tags) != 0 {
 		t.Errorf("tags %v, %v", tags, err)
 	}
-	if err := client.PutObject(
-		t.Context(), bare, "111122223333", s3.Object{Key: "a/b.csv", Type: "text/csv", Body: []byte("x")},
-	); err != nil {
+	if err := client.PutObject(t.Context(), bare, "111122223333", s3.Object{
+		Key: "a/b.csv", Type: "text/csv", Body: []byte("x"),
+	}); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff(
-		map[string]s3.Object{"a/b.csv": {Key: "a/b.csv", Type: "text/csv", Body: []byte("x")}}, a.Objects("bare"),
-	); diff != "" {
+	if diff := cmp.Diff(map[string]s3.Object{
+		"a/b.csv": {Key: "a/b.csv", Type: "text/csv", Body: []byte("x")},
+	}, a.Objects("bare")); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
 	if err := client.PutObject(t.Context(), bare, "999999999999", s3.Object{Key: "c"}); !coded(err, "AccessDenied") {
 		t.Errorf("a bucket of another account: %v", err)
 	}
-<<<<<<< HEAD
-	if _, err := client.GetBucketTagging(t.Context(), &s3.Bucket{Name: "gone", Region: "us-east-1"}); !coded(err, "NoSuchBucket") {
-=======
-	if _, err := client.GetBucketTagging(
-		t.Context(), &s3.Bucket{Name: "gone", Region: "us-east-1"},
-	); s3.Code(err) != "NoSuchBucket" {
->>>>>>> 602fb8e (functions, pkg/test: lines of at most 120 columns)
+	if _, err := client.GetBucketTagging(t.Context(), &s3.Bucket{
+		Name: "gone", Region: "us-east-1",
+	}); !coded(err, "NoSuchBucket") {
 		t.Errorf("a bucket that is gone: %v", err)
 	}
 	if _, err := client.GetObject(t.Context(), bare, "a/b.csv"); err == nil {
@@ -270,8 +259,9 @@ func staff(n int) *fakeaws.Account {
 				{ID: fmt.Sprintf("AKIA%04dA", i), Status: "Active", Created: jan},
 				{ID: fmt.Sprintf("AKIA%04dB", i), Status: "Inactive", Created: jan},
 			},
-			Password: &fakeaws.Password{Created: jan},
-			Inline:   map[string]fakeaws.Document{"own": `{"Version":"2012-10-17","Statement":[]}`},
+			Password: &fakeaws.Password{Created: jan}, Inline: map[string]fakeaws.Document{
+				"own": `{"Version":"2012-10-17","Statement":[]}`,
+			},
 		}
 	}
 	a := fakeaws.New(state)
@@ -304,9 +294,9 @@ func BenchmarkAuthorizationDetailsOf200(b *testing.B) {
 	users := iam.NewFromConfig(staff(200).Config())
 	b.ReportAllocs()
 	for b.Loop() {
-		if out, err := users.GetAccountAuthorizationDetails(
-			b.Context(), &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}},
-		); err != nil || len(out.UserDetailList) != 200 {
+		if out, err := users.GetAccountAuthorizationDetails(b.Context(), &iam.GetAccountAuthorizationDetailsInput{
+			Filter: []types.EntityType{types.EntityTypeUser},
+		}); err != nil || len(out.UserDetailList) != 200 {
 			b.Fatal(err)
 		}
 	}

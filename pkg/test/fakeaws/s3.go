@@ -33,21 +33,10 @@ func (a *Account) bucket(in *s3.Bucket) (*Bucket, error) {
 	bucket, ok := a.state.Buckets[in.Name]
 	switch {
 	case !ok:
-<<<<<<< HEAD
 		return nil, refused("NoSuchBucket", "The specified bucket does not exist")
 	case bucket.Region != in.Region:
 		return nil, refused("PermanentRedirect",
 			"The bucket you are attempting to access must be addressed using the specified endpoint.")
-=======
-		return nil, &s3.Error{
-			Status: http.StatusNotFound, Name: "NoSuchBucket", Message: "The specified bucket does not exist",
-		}
-	case bucket.Region != in.Region:
-		return nil, &s3.Error{
-			Status: http.StatusMovedPermanently, Name: "PermanentRedirect",
-			Message: "The bucket you are attempting to access must be addressed using the specified endpoint.",
-		}
->>>>>>> 602fb8e (functions, pkg/test: lines of at most 120 columns)
 	}
 	return bucket, nil
 }
@@ -60,15 +49,8 @@ func (a *Account) GetBucketPublicAccessBlock(_ context.Context, in *s3.Bucket) (
 			return nil, err
 		}
 		if bucket.Block == nil {
-<<<<<<< HEAD
 			return nil, refused("NoSuchPublicAccessBlockConfiguration",
 				"The public access block configuration was not found")
-=======
-			return nil, &s3.Error{
-				Status: http.StatusNotFound, Name: "NoSuchPublicAccessBlockConfiguration",
-				Message: "The public access block configuration was not found",
-			}
->>>>>>> 602fb8e (functions, pkg/test: lines of at most 120 columns)
 		}
 		block := *bucket.Block
 		return &block, nil
@@ -155,10 +137,11 @@ func (a *Account) s3(ctx context.Context, in any) (out any, ok bool, err error) 
 		}}, true, nil
 	case *awss3.PutPublicAccessBlockInput:
 		set := in.PublicAccessBlockConfiguration
-		return &awss3.PutPublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket), &s3.PublicAccessBlock{
-			BlockPublicAcls: aws.ToBool(set.BlockPublicAcls), IgnorePublicAcls: aws.ToBool(set.IgnorePublicAcls),
-			BlockPublicPolicy: aws.ToBool(set.BlockPublicPolicy), RestrictPublicBuckets: aws.ToBool(set.RestrictPublicBuckets),
-		})
+		return &awss3.PutPublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket),
+			&s3.PublicAccessBlock{
+				BlockPublicAcls: aws.ToBool(set.BlockPublicAcls), IgnorePublicAcls: aws.ToBool(set.IgnorePublicAcls),
+				BlockPublicPolicy: aws.ToBool(set.BlockPublicPolicy), RestrictPublicBuckets: aws.ToBool(set.RestrictPublicBuckets),
+			})
 	case *awss3.DeletePublicAccessBlockInput:
 		return &awss3.DeletePublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket), nil)
 	case *awss3.GetBucketTaggingInput:

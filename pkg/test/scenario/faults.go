@@ -83,20 +83,12 @@ var message = aws.String("a fault of the scenario")
 //   - https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
 //   - https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 var services = map[string]codes{
-<<<<<<< HEAD
-	"iam":            {generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied")},
-	"sts":            {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied")},
-	"ssm":            {&ssm.ThrottlingException{Message: message}, &ssm.InternalServerError{Message: message}, generic("AccessDeniedException")},
-	"secretsmanager": {generic("ThrottlingException"), &secretsmanager.InternalServiceError{Message: message}, generic("AccessDeniedException")},
-	"dynamodb":       {&dynamodb.ThrottlingException{Message: message}, &dynamodb.InternalServerError{Message: message}, generic("AccessDeniedException")},
-	"sns":            {&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message}, &sns.AuthorizationErrorException{Message: message}},
-	"s3":             {generic("SlowDown"), generic("InternalError"), generic("AccessDenied")},
-=======
 	"iam": {generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied")},
 	"sts": {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied")},
-	"ssm": {&ssm.ThrottlingException{Message: message}, &ssm.InternalServerError{Message: message}, generic(
-		"AccessDeniedException",
-	)},
+	"ssm": {
+		&ssm.ThrottlingException{Message: message}, &ssm.InternalServerError{Message: message},
+		generic("AccessDeniedException"),
+	},
 	"secretsmanager": {
 		generic("ThrottlingException"), &secretsmanager.InternalServiceError{Message: message},
 		generic("AccessDeniedException"),
@@ -109,12 +101,7 @@ var services = map[string]codes{
 		&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message},
 		&sns.AuthorizationErrorException{Message: message},
 	},
-	"s3": {
-		&s3.Error{Status: http.StatusServiceUnavailable, Name: "SlowDown"},
-		&s3.Error{Status: http.StatusInternalServerError, Name: "InternalError"},
-		&s3.Error{Status: http.StatusForbidden, Name: "AccessDenied"},
-	},
->>>>>>> 602fb8e (functions, pkg/test: lines of at most 120 columns)
+	"s3": {generic("SlowDown"), generic("InternalError"), generic("AccessDenied")},
 }
 
 func coded(operation string) codes {
@@ -126,7 +113,7 @@ func coded(operation string) codes {
 }
 
 // answered is an error that the service answered with, before the client of the SDK adds the operation
-// to it. The client of pkg/s3 adds nothing.
+// to it. The code of one of S3 is all that the account needs to answer with it.
 func answered(operation string, status int, err error) error {
 	if service(operation) == "s3" {
 		return err
