@@ -38,7 +38,7 @@ var Control = handler.Control{
 }
 
 // clients are the client that begins sessions as root, and those of the sessions. The first speaks to
-// the endpoint of the function's region, which is what the SDK does unless told otherwise: the global
+// the endpoint of the function's region, which is what the SDK does unless it is set otherwise: the global
 // endpoint refuses AssumeRoot.
 func clients(cfg aws.Config) (rootkey.Roots, rootkey.Sessions) {
 	return sts.NewFromConfig(cfg), func(session aws.Credentials) rootkey.RootSession {

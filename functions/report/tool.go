@@ -1,5 +1,5 @@
 // Package report is the Lambda function that writes the evidence of a month, or of another period, and
-// tells where it is. Its schedule starts it, and a person may; README.md is its runbook, control.json
+// says where it is. Its schedule starts it, and a person may; README.md is its runbook, control.json
 // its description.
 package report
 
@@ -49,8 +49,8 @@ func described() ([]control.Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, words := range catalogues {
-		i18n.Register(string(settings.Korean), words)
+	for _, catalogue := range catalogues {
+		i18n.Register(string(settings.Korean), catalogue)
 	}
 	return functions.Controls()
 }

@@ -1,4 +1,4 @@
-// Package undo is the Lambda function that puts back what Warder changed. A person invokes it;
+// Package undo is the Lambda function that restores what Warder changed. A person invokes it;
 // README.md is its runbook, control.json its description.
 package undo
 

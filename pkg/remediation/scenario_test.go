@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/scenario"
@@ -79,6 +81,6 @@ func init() {
 	i18n.Register("ko", []byte(`{"Scripted finding": "각본의 결과", "Found.": "발견되었습니다."}`))
 }
 
-func TestStories(t *testing.T) {
-	scenario.Run(t, handler.Control{Description: description, New: newScripted})
+func TestScenarios(t *testing.T) {
+	scenario.Run(t, handler.Control{Description: description, New: newScripted, ReadAPI: reflect.TypeFor[owner.API]()})
 }

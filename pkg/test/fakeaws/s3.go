@@ -137,10 +137,11 @@ func (a *Account) s3(ctx context.Context, in any) (out any, ok bool, err error) 
 		}}, true, nil
 	case *awss3.PutPublicAccessBlockInput:
 		set := in.PublicAccessBlockConfiguration
-		return &awss3.PutPublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket), &s3.PublicAccessBlock{
-			BlockPublicAcls: aws.ToBool(set.BlockPublicAcls), IgnorePublicAcls: aws.ToBool(set.IgnorePublicAcls),
-			BlockPublicPolicy: aws.ToBool(set.BlockPublicPolicy), RestrictPublicBuckets: aws.ToBool(set.RestrictPublicBuckets),
-		})
+		return &awss3.PutPublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket),
+			&s3.PublicAccessBlock{
+				BlockPublicAcls: aws.ToBool(set.BlockPublicAcls), IgnorePublicAcls: aws.ToBool(set.IgnorePublicAcls),
+				BlockPublicPolicy: aws.ToBool(set.BlockPublicPolicy), RestrictPublicBuckets: aws.ToBool(set.RestrictPublicBuckets),
+			})
 	case *awss3.DeletePublicAccessBlockInput:
 		return &awss3.DeletePublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket), nil)
 	case *awss3.GetBucketTaggingInput:
