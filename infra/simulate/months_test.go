@@ -1,0 +1,412 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/warder-aws/warder/pkg/change"
+	decoded "github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+)
+
+// companies are how many are played, each for two months.
+const companies = 200
+
+func TestInvariantsHoldInEveryCompany(t *testing.T) {
+	var mu sync.Mutex
+	checks := map[string]int{}
+	sum, changes, faults := 0, 0, 0
+	seeds := make(chan uint64)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for seed := range seeds {
+				s, err := simulate(t.Context(), options{days: 60, users: 8, seed: seed, samples: samples(t)})
+				if err != nil {
+					t.Errorf("seed %d: %v", seed, err)
+					continue
+				}
+				if v := s.Violation; v != nil {
+					t.Errorf("seed %d: %v\n%s", seed, v, strings.Join(v.Story, "\n"))
+				}
+				mu.Lock()
+				sum, changes, faults = sum+s.Sum, changes+s.Counts["changes"], faults+s.Counts["faults"]
+				for invariant, n := range s.Checks {
+					checks[invariant] += n
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for seed := range uint64(companies) {
+		seeds <- seed + 1
+	}
+	close(seeds)
+	workers.Wait()
+	for _, invariant := range invariants {
+		t.Run(invariant, func(t *testing.T) {
+			if checks[invariant] == 0 {
+				t.Error("nothing was checked")
+			}
+			t.Attr("cases", strconv.Itoa(checks[invariant]))
+		})
+	}
+	t.Logf("%d companies, %d changes, %d faults, %d checks: %v", companies, changes, faults, sum, checks)
+	t.Attr("companies", strconv.Itoa(companies))
+	t.Attr("changes", strconv.Itoa(changes))
+	t.Attr("faults", strconv.Itoa(faults))
+}
+
+func TestMonths_SameSeed(t *testing.T) {
+	play := func() (summary, []string) {
+		var lines []string
+		s, err := simulate(t.Context(), options{
+			days: 90, users: 12, seed: 7, samples: samples(t),
+			day: func(day time.Time, happened []string) { lines = append(append(lines, day.String()), happened...) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, lines
+	}
+	first, said := play()
+	second, again := play()
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Errorf("(-first +second):\n%s", diff)
+	}
+	if diff := cmp.Diff(said, again); diff != "" {
+		t.Errorf("(-first +second):\n%s", diff)
+	}
+}
+
+// sabotage breaks an invariant.
+type sabotage struct {
+	invariant, how string
+	do             func(*world)
+}
+
+// Each invariant is broken on purpose, and must be seen to be.
+var sabotages = []sabotage{
+	{toldBefore, "the functions give less grace than their settings say", func(w *world) { w.chosen.grace++ }},
+	{haltedNow, "the halt switch is not read", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} })
+	}},
+	{exemptNow, "the tags of users are not read", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Owners = tagless{r.Owners} })
+	}},
+	{observing, "a control that only observes enforces", func(w *world) {
+		for _, f := range w.functions {
+			f.Settings.Mode = "observe"
+		}
+	}},
+	{radius, "the functions have a larger radius in their settings", func(w *world) {
+		for _, f := range w.functions {
+			f.Settings.BlastRadius = 0
+		}
+	}},
+	{heldNow, "holds are not remembered", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(forgetful{w.deployed().Table()}) })
+	}},
+	{explained, "changes are made that are not recorded", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Kinds = overdone(r.Kinds) })
+	}},
+	{narrower, "a policy that denies is detached", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Planner = blunt{r.Planner, w} })
+	}},
+	{truthful, "a change that did not take is said to be made", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Kinds = pretended(r.Kinds) })
+	}},
+	{onlyOnce, "every notice is sent twice", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Topic = twice{w} })
+	}},
+	{discreet, "a notice holds a whole access key id", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Topic = indiscreet{w} })
+	}},
+	{covered, "a sweep looks at nobody", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Planner = blind{r.Planner} })
+	}},
+	{overdue, "everything is held back for ever", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Halt = always{} })
+	}},
+	{rewound, "undo puts back something else", func(w *world) { w.undoer.Kinds = pretended(w.undoer.Kinds) }},
+	{oneKey, "keys go without taking turns", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Planner = unordered{r.Planner} })
+	}},
+	{unlost, "runs are finished that are not recorded as such", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(&ledger.Memory{}) })
+	}},
+}
+
+func TestABrokenInvariantIsSeen(t *testing.T) {
+	for _, invariant := range invariants {
+		if !slices.ContainsFunc(sabotages, func(s sabotage) bool { return s.invariant == invariant }) {
+			t.Errorf("nobody breaks: %s", invariant)
+		}
+	}
+	t.Attr("invariants", strconv.Itoa(len(invariants)))
+	for _, s := range sabotages {
+		t.Run(s.how, func(t *testing.T) {
+			for seed := range uint64(20) {
+				summary, err := simulate(t.Context(), options{days: 60, users: 12, seed: seed + 1, sabotage: s.do, samples: samples(t)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if summary.Violation == nil {
+					continue
+				}
+				if got := summary.Violation.Invariant; got == s.invariant {
+					return
+				}
+				t.Log(seed+1, summary.Violation)
+			}
+			t.Errorf("not seen in twenty companies: %s", s.invariant)
+		})
+	}
+}
+
+func TestAViolationShrinks(t *testing.T) {
+	o := options{days: 120, users: 15, samples: samples(t), sabotage: func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} })
+	}}
+	var first *violation
+	for ; first == nil; o.seed++ {
+		s, err := simulate(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = s.Violation
+		if first != nil {
+			break
+		}
+	}
+	s, err := shrink(t.Context(), o, first, 300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d of %d occurrences in %d replays: %s\n%s", len(s.Only), s.Of, s.Replays, s.Violation, strings.Join(described(o, s.Only), "\n"))
+	if len(s.Only) > 6 || s.Of < 50 {
+		t.Errorf("%d of %d occurrences are left", len(s.Only), s.Of)
+	}
+	if told := strings.Join(described(o, s.Only), "\n"); !strings.Contains(told, "Warder is halted") {
+		t.Errorf("what is left does not say that Warder was halted:\n%s", told)
+	}
+	// What is left breaks it by itself.
+	o.only, o.alone = map[int]bool{}, s.Alone
+	for _, id := range s.Only {
+		o.only[id] = true
+	}
+	again, err := simulate(t.Context(), o)
+	if err != nil || again.Violation == nil || again.Violation.Invariant != first.Invariant {
+		t.Errorf("played again: %+v, %v", again.Violation, err)
+	}
+	if diff := cmp.Diff(s.Violation, again.Violation, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("played again (-shrunk +again):\n%s", diff)
+	}
+}
+
+func TestMonths_Cancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := simulate(ctx, options{days: 400, users: 200, seed: 1, samples: samples(t)}); err == nil {
+		t.Error("it went on")
+	}
+}
+
+// samples are the events of events/.
+func samples(t *testing.T) fs.FS {
+	t.Helper()
+	return os.DirFS(filepath.Join("..", "..", "events"))
+}
+
+func (w *world) eachRunner(do func(*remediation.Runner)) {
+	for _, f := range w.functions {
+		do(f.Runner)
+	}
+}
+
+type never struct{}
+
+func (never) Check(context.Context) (i18n.Message, time.Time, error) {
+	return i18n.Message{}, time.Time{}, nil
+}
+
+type tagless struct{ remediation.Owners }
+
+func (o tagless) Owner(ctx context.Context, user string) (owner.Contact, error) {
+	c, err := o.Owners.Owner(ctx, user)
+	c.Tags = nil
+	return c, err
+}
+
+type forgetful struct{ ledger.Store }
+
+func (s forgetful) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	items, err := s.Store.BatchGet(ctx, keys...)
+	for i := range items {
+		if strings.HasPrefix(items[i].Partition, "hold#") {
+			items[i].Version = 0
+		}
+	}
+	return items, err
+}
+
+// altered is a kind of change that does something else.
+type altered struct {
+	change.Kind
+	read func(context.Context, change.Change) (string, error)
+	set  func(context.Context, change.Change) error
+}
+
+func (k altered) Read(ctx context.Context, c change.Change) (string, error) {
+	if k.read != nil {
+		return k.read(ctx, c)
+	}
+	return k.Kind.Read(ctx, c)
+}
+
+func (k altered) Set(ctx context.Context, c change.Change) error { return k.set(ctx, c) }
+
+// alter replaces the kinds that change a user's policies and keys.
+func alter(kinds change.Registry, by func(change.Kind) change.Kind) change.Registry {
+	made := change.Registry{}
+	for name, kind := range kinds {
+		made[name] = kind
+		if slices.Contains([]string{change.AccessKeyStatus, change.ManagedUserPolicy, change.PermissionsBoundary}, name) {
+			made[name] = by(kind)
+		}
+	}
+	return made
+}
+
+// overdone makes every change with another one.
+func overdone(kinds change.Registry) change.Registry {
+	return alter(kinds, func(k change.Kind) change.Kind {
+		return altered{Kind: k, set: func(ctx context.Context, c change.Change) error {
+			group, err := kinds.Kind(change.Change{Kind: change.GroupMembership})
+			if err != nil {
+				return err
+			}
+			for _, name := range []string{"developers", "finance"} {
+				more := change.Change{Kind: change.GroupMembership, Subject: c.Subject, Target: name}
+				if err := group.Set(ctx, more); err != nil {
+					return err
+				}
+			}
+			return k.Set(ctx, c)
+		}}
+	})
+}
+
+// pretended makes no change and says that it did.
+func pretended(kinds change.Registry) change.Registry {
+	return alter(kinds, func(k change.Kind) change.Kind {
+		done := map[string]string{}
+		return altered{
+			Kind: k,
+			read: func(ctx context.Context, c change.Change) (string, error) {
+				if after, ok := done[fmt.Sprint(c.Subject, c.Target)]; ok {
+					return after, nil
+				}
+				return k.Read(ctx, c)
+			},
+			set: func(_ context.Context, c change.Change) error {
+				done[fmt.Sprint(c.Subject, c.Target)] = c.After
+				return nil
+			},
+		}
+	})
+}
+
+type always struct{}
+
+func (always) Check(context.Context) (i18n.Message, time.Time, error) {
+	return i18n.Literal("halted"), time.Time{}, nil
+}
+
+// asRead are the cases that were read.
+func asRead(open []ledger.Case) func(context.Context) ([]ledger.Case, error) {
+	return func(context.Context) ([]ledger.Case, error) { return open, nil }
+}
+
+// blunt takes away what denies, as if it gave something.
+type blunt struct {
+	remediation.Planner
+	w *world
+}
+
+func (p blunt) Plan(ctx context.Context, e decoded.Event, now time.Time) ([]remediation.Finding, error) {
+	return p.Sweep(ctx, e, nil, now)
+}
+
+func (p blunt) Sweep(ctx context.Context, e decoded.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
+	p.w.fake.With(func(s *fakeaws.State) {
+		for name, u := range s.Users {
+			if slices.Contains(u.Attached, own+"/no-bills") {
+				findings = append(findings, remediation.Finding{User: name, Fresh: true, Changes: []change.Change{
+					{Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached},
+				}})
+			}
+		}
+	})
+	return findings, err
+}
+
+type unordered struct{ remediation.Planner }
+
+func (p unordered) Plan(ctx context.Context, e decoded.Event, now time.Time) ([]remediation.Finding, error) {
+	return p.Sweep(ctx, e, nil, now)
+}
+
+func (p unordered) Sweep(ctx context.Context, e decoded.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
+	for i := range findings {
+		findings[i].OneKeyPerRun = ""
+	}
+	return findings, err
+}
+
+type twice struct{ w *world }
+
+func (p twice) Publish(ctx context.Context, m notice.Message) (string, error) {
+	if _, err := p.w.Publish(ctx, m); err != nil {
+		return "", err
+	}
+	return p.w.Publish(ctx, m)
+}
+
+type indiscreet struct{ w *world }
+
+func (p indiscreet) Publish(ctx context.Context, m notice.Message) (string, error) {
+	if u := p.w.user(m.Subject); u != nil && len(u.Keys) > 0 {
+		m.Runbook = "https://example.com/?" + u.Keys[0].ID
+	}
+	return p.w.Publish(ctx, m)
+}
+
+type blind struct{ remediation.Planner }
+
+func (p blind) Plan(ctx context.Context, e decoded.Event, now time.Time) ([]remediation.Finding, error) {
+	if _, sweep := e.Detail.(*decoded.Sweep); sweep {
+		return nil, nil
+	}
+	return p.Planner.Plan(ctx, e, now)
+}
