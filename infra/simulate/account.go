@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
@@ -50,6 +52,9 @@ func factsOf(s fakeaws.State) facts {
 		}
 	}
 	for id, session := range s.Sessions {
+		if session.Status == types.SessionStatusTerminated {
+			continue
+		}
 		all[thing{change.Session, "", change.SessionTarget(session.Region, id)}] = change.Connected
 	}
 	return all

@@ -110,7 +110,7 @@ var behaviours = []behaviour{
 	{"an event is about a user who never was", 0, 25, true, func(c *company, a actor) {
 		a.name = fmt.Sprintf("nobody-%d", a.id)
 		pick(a.r, (*company).signsInFromOutside, (*company).isReported, (*company).leaksKey, func(c *company, a actor) {
-			c.sends(a, c.changed(thing{change.ManagedUserPolicy, a.name, direct[0]}, change.Attached))
+			c.sends(a, c.changed(thing{change.ManagedUserPolicy, a.name, direct[0]}, change.Attached, nil))
 		})(c, a)
 	}},
 	{"an event cannot be decoded", 0, 18, true, func(c *company, a actor) {
@@ -142,7 +142,7 @@ func (c *company) sends(a actor, e event) { c.deliver(e, deliveryOf(a.r)) }
 // event: IAM is eventually consistent (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html).
 func (c *company) does(a actor, t thing, value string) {
 	c.note(t.subject, "%s: %s %s is %q", t.subject, t.kind, t.target, short(value))
-	e, o := c.changed(t, value), deliveryOf(a.r)
+	e, o := c.changed(t, value, a.user), deliveryOf(a.r)
 	if c.slow != nil && !a.prompt && a.r.IntN(20) == 0 {
 		c.count("effects delayed")
 		o.late = 0

@@ -99,9 +99,8 @@ func (e event) by(name string, u *fakeaws.User) event {
 	return e
 }
 
-// changed is the event that says that a thing of a user got a value, with the sample's name.
-func (c *company) changed(t thing, value string) event {
-	u := c.user(t.subject)
+// changed is the event that says that a thing of a user got a value.
+func (c *company) changed(t thing, value string, u *fakeaws.User) event {
 	of := func(put, gone, parameter string, more details) event {
 		sample, fresh, d := put, t, details{"detail.requestParameters." + parameter: t.target}
 		if value == "" {

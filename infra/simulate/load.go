@@ -252,7 +252,7 @@ func (l *loadRun) play(ctx context.Context) error {
 			l.now = next.at
 			next.do()
 		} else if l.sent < l.o.events {
-			l.occurs(occurrence{what: "signs in", id: l.turn, who: l.turn % l.o.users, seed: l.seed})
+			l.occurs(occurrence{what: "a policy changes", id: l.turn, seed: l.seed})
 		} else {
 			return nil
 		}

@@ -183,6 +183,14 @@ func (m inMemory) Tag(_ context.Context, user, key, value string) error {
 	return nil
 }
 
+func (m inMemory) DropPassword(user string) {
+	m.fake.With(func(s *fakeaws.State) {
+		if u := s.Users[user]; u != nil {
+			u.Password = nil
+		}
+	})
+}
+
 func (m inMemory) StartSession(_ context.Context, region, id, owner string) error {
 	session := &fakeaws.Session{Region: region, Owner: owner, Target: "i-0abc1234def567890"}
 	m.fake.Alter(fakeaws.State{Sessions: map[string]*fakeaws.Session{id: session}})

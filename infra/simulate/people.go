@@ -30,6 +30,8 @@ type account interface {
 	User(ctx context.Context, name string) (*fakeaws.User, error)
 	// Tag sets a tag of a user, and removes it if the value is empty.
 	Tag(ctx context.Context, user, key, value string) error
+	// DropPassword takes the console password from a user.
+	DropPassword(user string)
 	StartSession(ctx context.Context, region, id, owner string) error
 }
 
@@ -241,6 +243,7 @@ func (c *company) deleteUser(name string) {
 		for _, t := range slices.SortedFunc(maps.Keys(has), compare) {
 			c.set(t, "")
 		}
+		c.account.DropPassword(name)
 		_, err := c.iam.DeleteUser(c.ctx, &iam.DeleteUserInput{UserName: &name})
 		var left *types.DeleteConflictException
 		if err == nil || change.NotFound(err) {

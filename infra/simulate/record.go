@@ -251,13 +251,6 @@ func (w *world) watched(i *invocation, c deployment.Call) (out any, err error) {
 	if of.kind == "" {
 		return c.Do()
 	}
-	if i == nil && c.Operation == "iam:DeleteUser" { // a password goes with its user
-		w.fake.With(func(s *fakeaws.State) {
-			if u := s.Users[of.name]; u != nil {
-				u.Password = nil
-			}
-		})
-	}
 	before := w.saved(of)
 	if out, err = c.Do(); err != nil {
 		return out, err
