@@ -212,9 +212,12 @@ func (a *audit) once() {
 		slices.SortFunc(mine, func(x, y write) int { return cmp.Or(cmp.Compare(x.end, y.end), cmp.Compare(x.begin, y.begin)) })
 		for i := 1; i < len(mine); i++ {
 			x, y := mine[i-1], mine[i]
-			// Of two that were at work at the same time either may have been the first.
-			between := slices.ContainsFunc(a.writes[t], func(w write) bool {
-				return w.step == "" && w.value != x.value && w.end > min(x.begin, y.begin) && w.begin < max(x.end, y.end)
+			// Of two that were at work at the same time either may have been the first. Who deletes the key that a rotation
+			// has made undoes the rotation.
+			between := slices.ContainsFunc(a.acts, func(w act) bool {
+				undoes := w.thing == t && w.value != x.value || t.kind == change.AccessKeyRotation && w.subject == t.subject &&
+					w.kind == change.AccessKeyStatus && w.value == ""
+				return undoes && w.end > min(x.begin, y.begin) && w.begin < max(x.end, y.end)
 			})
 			a.require(onlyOnce, t.subject, between || x.value != y.value, "the %s was made %q twice: %s", t, x.value,
 				describeWrites([]write{x, y}))

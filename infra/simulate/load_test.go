@@ -211,7 +211,7 @@ func TestLoad_BrokenInvariantIsSeen(t *testing.T) {
 			again.answers[j].Report.Changes = slices.Clone(again.answers[j].Report.Changes)
 			again.answers[j].Report.Changes[0].ID = "again-1"
 			b.delivered = append(slices.Clone(b.delivered), again)
-		}, "twice: by"},
+		}, "was made \"\" twice: "},
 		"a change that is left half made": {func(b *runRecord) {
 			entry, at := step(b)
 			b.contents.Entries = slices.Clone(b.contents.Entries)

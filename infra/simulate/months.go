@@ -66,7 +66,7 @@ type world struct {
 	memory    *ledger.Memory
 	functions []*function
 	rules     *deployment.Rules
-	undoer    *remediation.Undoer
+	undoer    deployment.Undo
 
 	unseen  []item // what was done and does not show yet
 	running *invocation
@@ -215,7 +215,9 @@ func (w *world) deploy() (err error) {
 		}
 		w.functions = append(w.functions, &function{Function: f})
 	}
-	w.undoer = deployment.NewUndoer(w.functions[0].Function, o)
+	if w.undoer, err = deployment.NewUndo(o); err != nil {
+		return err
+	}
 	w.rules, err = deployment.NewRules(number, nil)
 	return err
 }
@@ -458,7 +460,7 @@ func (w *world) undo(finding string) {
 		return
 	}
 	w.count("undo requests")
-	answer, err := w.undoer.Undo(context.Background(), remediation.UndoRequest{
+	answer, err := w.undoer.Answer(context.Background(), remediation.UndoRequest{
 		Action: finding, By: "kim@example.com", Reason: "it is needed",
 	})
 	w.require(truthful, about, err == nil, "undo %s: %v", finding, err)

@@ -319,7 +319,7 @@ func (w *world) rewind(first facts) {
 			now := differences(left.facts(of), w.saved(of).facts(of))
 			w.require(rewound, of.name, len(now) == 0, "before %s is undone, %v are not as it left them", p.step, now)
 			kept := len(w.journal)
-			answer, err := w.undoer.Undo(context.Background(), remediation.UndoRequest{
+			answer, err := w.undoer.Answer(context.Background(), remediation.UndoRequest{
 				Action: p.step, By: "kim@example.com", Reason: "all of it",
 			})
 			w.journal = w.journal[:kept]

@@ -16,21 +16,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/warder-aws/warder/functions/all"
+	"github.com/warder-aws/warder/functions/undo"
 	"github.com/warder-aws/warder/infra/local/pattern"
-	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/halt"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
@@ -71,10 +64,10 @@ type Function struct {
 }
 
 // IDs are the ids of all controls, sorted.
-func IDs() []string { return slices.Sorted(maps.Keys(all.All)) }
+func IDs() []string { return slices.Sorted(maps.Keys(all.Controls)) }
 
 func describe(id string) (control.Control, error) {
-	return control.Parse(id+"/control.json", all.All[id].Description)
+	return control.Parse(id+"/control.json", all.Controls[id].Description)
 }
 
 // Config is the configuration whose clients go through the hook.
@@ -87,40 +80,38 @@ func (o Options) Config() aws.Config {
 	return cfg
 }
 
+// runner is the runner of a function, which has no clients yet.
+func (o Options) runner(c control.Control) *remediation.Runner {
+	return &remediation.Runner{
+		Control: c, Settings: o.Settings(c), Ledger: ledger.New(o.Table()), Topic: o.Topic, Now: o.Now, Sleep: o.Sleep,
+		Log: slog.New(slog.DiscardHandler),
+	}
+}
+
 // New makes the function of a control.
 func New(id string, o Options) (*Function, error) {
 	c, err := describe(id)
 	if err != nil {
 		return nil, err
 	}
-	cfg, set := o.Config(), o.Settings(c)
-	users := iam.NewFromConfig(cfg)
-	kinds, book := change.ForIAM(users), ledger.New(o.Table())
-	planner, err := all.All[id].New(handler.Setup{
-		Control: c, AWS: cfg, IAM: users, Settings: set, Kinds: kinds, Ledger: book,
-		Now: o.Now, Sleep: o.Sleep, Concurrency: o.Concurrency,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("make the planner of %s: %w", id, err)
+	runner := o.runner(c)
+	if err := all.Controls[id].Connect(runner, o.Config(), o.Concurrency); err != nil {
+		return nil, fmt.Errorf("set up %s: %w", id, err)
 	}
-	return &Function{ID: id, Control: c, Settings: set, Runner: &remediation.Runner{
-		Control: c, Settings: set, Planner: planner, Kinds: kinds, Ledger: book, Topic: o.Topic,
-		Owners: owner.Book{API: users, Owners: set.Owners}, Halt: halt.Switch{API: ssm.NewFromConfig(cfg), Name: set.Halt},
-		Account: set.Account, Region: Region, Now: o.Now, Sleep: o.Sleep, Log: slog.New(slog.DiscardHandler),
-	}}, nil
+	return &Function{ID: id, Control: c, Settings: runner.Settings, Runner: runner}, nil
 }
 
-// NewUndoer makes what undoes the changes of all functions: it has no planner and every kind of change.
-func NewUndoer(of *Function, o Options) *remediation.Undoer {
-	cfg, runner := o.Config(), *of.Runner
-	users := iam.NewFromConfig(cfg)
-	runner.Control, runner.Planner = control.Control{ID: remediation.UndoControl}, nil
-	runner.Kinds = change.ForIAM(users)
-	maps.Copy(runner.Kinds, change.ForS3(s3.New(cfg, o.Now)))
-	maps.Copy(runner.Kinds, change.ForRotation(users, secretsmanager.NewFromConfig(cfg)))
-	maps.Copy(runner.Kinds, change.ForSSM(nil))
-	maps.Copy(runner.Kinds, change.ForRoot(nil, nil))
-	return &remediation.Undoer{Runner: &runner}
+// Undo answers requests to undo, with a runner of its own.
+type Undo struct {
+	*remediation.Runner
+	Answer func(context.Context, remediation.UndoRequest) (remediation.UndoAnswer, error)
+}
+
+// NewUndo makes the function undo.
+func NewUndo(o Options) (u Undo, err error) {
+	u.Runner = o.runner(control.Control{ID: remediation.UndoControl})
+	u.Answer, err = undo.Tool.Connect(u.Runner, o.Config())
+	return u, err
 }
 
 // Rules are the event patterns and schedules of controls, for the events of one account.

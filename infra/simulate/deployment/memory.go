@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -208,4 +209,20 @@ func Schedules(account string) (map[string]string, error) {
 		}
 	}
 	return schedules, nil
+}
+
+// Enforcing are the settings of the functions as in the account's own, but that every control enforces, by the clock of
+// the events and with that blast radius.
+func Enforcing(set settings.Settings, account string, blastRadius int) func(control.Control) settings.Function {
+	return func(c control.Control) settings.Function {
+		f := set.Function(c)
+		f.Mode, f.EventClock, f.BlastRadius = control.Enforce, true, blastRadius
+		f.Account, f.Topic = account, "arn:aws:sns:"+Region+":"+account+":warder"
+		for _, id := range IDs() {
+			f.Roles = append(f.Roles, settings.FunctionName(id))
+		}
+		arn := "arn:aws:iam::" + account + ":policy" + change.QuarantinePath
+		f.Quarantine = settings.Quarantine{Key: arn + change.KeyQuarantine, Outside: arn + change.OutsideQuarantine}
+		return f
+	}
 }
