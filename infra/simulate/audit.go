@@ -85,11 +85,13 @@ func (a *audit) nothingLost() {
 			handled(d.kind, answer)
 		}
 		slices.Sort(answered)
-		a.require(unlost, "", slices.Equal(d.starts, answered), "an event was lost (%s): its rules start %v, answered have %v",
+		a.require(unlost, "", slices.Equal(d.starts, answered),
+			"an event was lost (%s): its rules start %v, answered have %v",
 			d.kind, d.starts, answered)
 	}
 	a.require(unlost, "", failed == len(a.kept), "%d events failed, %d are kept", failed, len(a.kept))
-	a.require(unlost, "", len(a.redriven) == len(a.kept), "%d events are kept, %d were redriven", len(a.kept), len(a.redriven))
+	a.require(unlost, "", len(a.redriven) == len(a.kept), "%d events are kept, %d were redriven", len(a.kept),
+		len(a.redriven))
 	for _, d := range a.redriven {
 		for _, answer := range d.answers {
 			a.require(unlost, "", !answer.Failed, "an event that was kept for %s failed again: %s", answer.Report.Control,
@@ -185,7 +187,8 @@ func (a *audit) accounted() {
 				rotated[t.subject]-- // the new key
 				continue
 			}
-			a.require(explained, t.subject, last == a.first[t], "the %s was %q and is %q, and nobody did that", t, a.first[t], last)
+			a.require(explained, t.subject, last == a.first[t], "the %s was %q and is %q, and nobody did that", t, a.first[t],
+				last)
 			continue
 		}
 		// What was certainly overwritten was not the last.
@@ -209,7 +212,9 @@ func describeWrites(writes []write) string {
 func (a *audit) once() {
 	for _, t := range slices.SortedFunc(maps.Keys(a.writes), compare) {
 		mine := slices.DeleteFunc(slices.Clone(a.writes[t]), func(w write) bool { return w.step == "" })
-		slices.SortFunc(mine, func(x, y write) int { return cmp.Or(cmp.Compare(x.end, y.end), cmp.Compare(x.begin, y.begin)) })
+		slices.SortFunc(mine, func(x, y write) int {
+			return cmp.Or(cmp.Compare(x.end, y.end), cmp.Compare(x.begin, y.begin))
+		})
 		for i := 1; i < len(mine); i++ {
 			x, y := mine[i-1], mine[i]
 			// Of two that were at work at the same time either may have been the first. Who deletes the key that a rotation
@@ -244,7 +249,8 @@ func (a *audit) notified() {
 		}
 	}
 	for s := range topic {
-		a.require(explained, "", false, "a notice of %s (%s) was published, and the ledger does not know of it", s.finding, s.kind)
+		a.require(explained, "", false, "a notice of %s (%s) was published, and the ledger does not know of it", s.finding,
+			s.kind)
 	}
 }
 
@@ -264,7 +270,8 @@ func (a *audit) stopped() {
 		}
 	}
 	controls := slices.Sorted(maps.Keys(tripped))
-	a.require(radius, "", len(tripped) > 0 == a.reached, "the blast radius of %d is reached by %v, meant to be reached: %t",
+	a.require(radius, "", len(tripped) > 0 == a.reached,
+		"the blast radius of %d is reached by %v, meant to be reached: %t",
 		a.blast, controls, a.reached)
 	for _, w := range a.made {
 		at, known := tripped[w.control]
@@ -294,17 +301,20 @@ func (a *audit) stopped() {
 			most = max(most, end-i)
 		}
 		// An hour begins with the first change in it; any other hour shares in two such hours.
-		a.require(radius, "", most <= 2*a.blast, "%s made %d changes within an hour: the blast radius is %d", control, most, a.blast)
+		a.require(radius, "", most <= 2*a.blast, "%s made %d changes within an hour: the blast radius is %d", control,
+			most, a.blast)
 		b := a.contents.Breakers[control]
-		a.require(radius, "", len(b.Steps) <= a.blast, "%s was let through %d times in an hour: the blast radius is %d", control,
+		a.require(radius, "", len(b.Steps) <= a.blast, "%s was let through %d times in an hour: the blast radius is %d",
+			control,
 			len(b.Steps), a.blast)
 		_, known := tripped[control]
-		a.require(radius, "", known == !b.Tripped.IsZero(), "%s stopped: %t, and the ledger says %v", control, known, b.Tripped)
+		a.require(radius, "", known == !b.Tripped.IsZero(), "%s stopped: %t, and the ledger says %v", control, known,
+			b.Tripped)
 	}
 }
 
-// flatMemory: what the functions use grows less in the second half than in the first. This process keeps the record, and in
-// memory the account and the ledger too: it may grow as these do, and no faster.
+// flatMemory: what the functions use grows less in the second half than in the first. This process keeps the record,
+// and in memory the account and the ledger too: it may grow as these do, and no faster.
 func (a *audit) flatMemory() {
 	if len(a.memory) != 3 {
 		a.require(flat, "", false, "the memory was measured %d times", len(a.memory))

@@ -99,12 +99,14 @@ var behaviours = []behaviour{
 	}},
 	{"a policy changes", 6, 130, true, func(c *company, a actor) {
 		who := person(a.r.IntN(100))
-		c.sends(a, c.event(pick(a.r, "policy-created", "policy-version-created-admin", "group-policy-attached", "role-created",
+		c.sends(a, c.event(pick(a.r, "policy-created", "policy-version-created-admin", "group-policy-attached",
+			"role-created",
 			"trust-policy-changed", "mfa-deactivated", "login-profile-created", "group-inline-policy-put", "cloudtrail-stopped",
 			"admin-policy-attached-to-role", "oidc-provider-created", "warder-rule-disabled"), who, nil, thing{}, nil))
 	}},
 	{"other access from outside is found", 6, 25, true, func(c *company, a actor) {
-		c.sends(a, c.event(pick(a.r, "role-open-to-other-account", "key-open-to-everybody", "role-permissions-unused"), "", nil,
+		c.sends(a, c.event(pick(a.r, "role-open-to-other-account", "key-open-to-everybody", "role-permissions-unused"), "",
+			nil,
 			thing{}, details{"detail.id": fmt.Sprintf("%08d-3333-4000-8000-%012d", c.events, c.seed)}))
 	}},
 	{"an event is about a user who never was", 0, 25, true, func(c *company, a actor) {
@@ -277,7 +279,8 @@ func (c *company) signsIn(a actor) {
 	if a.user == nil {
 		return
 	}
-	sample := pick(a.r, "iam-console-login-mfa", "iam-console-login-mfa", "iam-console-login-no-mfa", "iam-console-login-failed",
+	sample := pick(a.r, "iam-console-login-mfa", "iam-console-login-mfa", "iam-console-login-no-mfa",
+		"iam-console-login-failed",
 		"sso-console-login", "role-console-login", "saml-console-login")
 	c.sends(a, c.event(sample, a.name, a.user, quarantined(a.name), nil).by(a.name, a.user))
 }
@@ -349,7 +352,8 @@ func (c *company) connects(a actor) {
 
 func (c *company) isReported(a actor) {
 	c.sends(a, c.event(pick(a.r, "access-keys-rotated-noncompliant", "access-keys-rotated-noncompliant",
-		"unused-credentials-noncompliant", "user-policies-noncompliant", "user-policies-compliant"), a.name, a.user, thing{}, nil))
+		"unused-credentials-noncompliant", "user-policies-noncompliant", "user-policies-compliant"), a.name, a.user,
+		thing{}, nil))
 }
 
 func (c *company) opensBucket(a actor) {
@@ -357,7 +361,8 @@ func (c *company) opensBucket(a actor) {
 	c.note(t.subject, "%s becomes public", t.subject)
 	c.set(t, change.Block(&s3.PublicAccessBlock{}))
 	c.sends(a, c.event("bucket-became-public", t.subject, nil, thing{subject: t.subject}, details{
-		"detail.id": fmt.Sprintf("%08d-2222-4000-8000-%012d", c.events, c.seed), "detail.resource": "arn:aws:s3:::" + t.subject,
+		"detail.id":       fmt.Sprintf("%08d-2222-4000-8000-%012d", c.events, c.seed),
+		"detail.resource": "arn:aws:s3:::" + t.subject,
 	}))
 }
 

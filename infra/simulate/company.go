@@ -139,7 +139,8 @@ type choices struct {
 // usual are the settings of a company that takes the defaults.
 func usual(blast int) choices {
 	return choices{
-		grace: 7, hold: 7, blast: blast, maxAge: 90, maxUnused: 90, boundary: true, eventClock: true, language: settings.English,
+		grace: 7, hold: 7, blast: blast, maxAge: 90, maxUnused: 90, boundary: true, eventClock: true,
+		language: settings.English,
 	}
 }
 

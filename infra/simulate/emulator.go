@@ -329,12 +329,12 @@ func (e *emulated) Deliver(ctx context.Context, data []byte) ([]deployment.Answe
 	return answers, nil
 }
 
-func (e *emulated) Refuse(ctx context.Context, on bool) error {
-	if !on {
+func (e *emulated) Refuse(ctx context.Context, control string) error {
+	if control == "" {
 		return e.account.EndFaults(ctx)
 	}
 	return e.account.Fail(ctx, endpoint.Fault{
-		Operation: "sns:Publish", Function: settings.FunctionName(refused), Status: http.StatusForbidden,
+		Operation: "sns:Publish", Function: settings.FunctionName(control), Status: http.StatusForbidden,
 		Code: "AuthorizationError", Message: "refused",
 	})
 }

@@ -47,7 +47,8 @@ func (c *company) event(sample, about string, u *fakeaws.User, fresh thing, d de
 	var fields map[string]any
 	c.fail(json.Unmarshal(text, &fields))
 	c.events++
-	e := event{id: fmt.Sprintf("%s%08d-%d", ids, c.events, c.seed), name: sample, fields: fields, about: about, fresh: fresh}
+	e := event{id: fmt.Sprintf("%s%08d-%d", ids, c.events, c.seed), name: sample, fields: fields, about: about,
+		fresh: fresh}
 	e.replace("detail.eventTime", c.now.UTC().Format(time.RFC3339))
 	e.replace("detail.eventID", fmt.Sprintf("%08x-0000-4000-8000-%012x", c.events, c.seed))
 	if about != "" {

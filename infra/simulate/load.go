@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -26,8 +27,8 @@ type target interface {
 	Snapshot(ctx context.Context) (fakeaws.State, error)
 	// Deliver puts an event on the bus and returns an answer of each control that it starts.
 	Deliver(ctx context.Context, event []byte) ([]deployment.Answer, error)
-	// Refuse has notices of the control [refused] refused, or no longer.
-	Refuse(ctx context.Context, on bool) error
+	// Refuse has the notices of a control refused, of none if it is empty.
+	Refuse(ctx context.Context, control string) error
 	// Idle waits until no function is at work.
 	Idle(ctx context.Context) error
 	// TakeKept takes out of the queues what could not be handled, and Redrive hands it to its control again.
@@ -191,7 +192,8 @@ func (l *loadRun) plan() {
 	bursts := max(l.o.events/40, 2)
 	var all []occurrence
 	for range l.o.events {
-		after := span*95/100*time.Duration(r.IntN(bursts))/time.Duration(bursts) + time.Duration(r.Int64N(int64(10*time.Minute)))
+		after := span * 95 / 100 * time.Duration(r.IntN(bursts)) / time.Duration(bursts)
+		after += time.Duration(r.Int64N(int64(10 * time.Minute)))
 		share := r.IntN(total)
 		for _, b := range behaviours {
 			if share -= b.share; share < 0 {
@@ -208,36 +210,39 @@ func (l *loadRun) plan() {
 		at := l.o.from.Add(span * time.Duration(2*round+1) / time.Duration(2*rounds))
 		for _, id := range slices.Sorted(maps.Keys(l.o.schedules)) {
 			e := l.event("daily-sweep", "", nil, thing{}, details{"resources": []any{l.o.schedules[id]}})
-			l.push(e, e.id, at.Add(time.Duration(r.IntN(40*60))*time.Second))
+			at := at.Add(time.Duration(r.IntN(40*60)) * time.Second)
+			l.push(e.name, at, e.encode(e.id, at))
 		}
 	}
 	// Two sign-ins in the time in which nobody can be notified.
 	quiet := l.o.from.Add(span * 6 / 10)
-	l.at(quiet, func() { l.fail(l.refuse(true)) })
+	l.at(quiet, func() { l.fail(l.refuse(refused)) })
 	for i := range 2 {
 		name := person(i % l.o.users)
 		e := l.event("iam-console-login-no-mfa", name, nil, thing{}, details{
 			"detail.sourceIPAddress": fmt.Sprint(inside, 250+i), // of which nobody was notified lately
 			"detail.eventTime":       quiet.Format(time.RFC3339),
 		}).by(name, l.user(name))
-		l.push(e, e.id, quiet.Add(time.Duration(i+1)*time.Second))
+		at := quiet.Add(time.Duration(i+1) * time.Second)
+		l.push(e.name, at, e.encode(e.id, at))
 	}
-	l.at(quiet.Add(3*time.Second), func() { l.fail(l.refuse(false)) })
+	l.at(quiet.Add(3*time.Second), func() { l.fail(l.refuse("")) })
 }
 
 // enqueue has an event delivered: soon, or a day late, or twice. None is lost.
 func (l *loadRun) enqueue(e event, o outcome) {
-	l.push(e, e.id, l.now.Add(o.late))
-	if o.twice && o.other {
-		l.push(e, e.id+"-again", l.now.Add(o.late+o.again))
-	} else if o.twice {
-		l.pushJSON(e.name, l.now.Add(o.late+o.again), e.encode(e.id, l.now.Add(o.late)))
+	at := l.now.Add(o.late)
+	json := e.encode(e.id, at)
+	l.push(e.name, at, json)
+	if at = at.Add(o.again); o.twice {
+		if o.other {
+			json = e.encode(e.id+"-again", at)
+		}
+		l.push(e.name, at, json)
 	}
 }
 
-func (l *loadRun) push(e event, id string, at time.Time) { l.pushJSON(e.name, at, e.encode(id, at)) }
-
-func (l *loadRun) pushJSON(kind string, at time.Time, json []byte) {
+func (l *loadRun) push(kind string, at time.Time, json []byte) {
 	if l.planned < l.o.events {
 		l.planned++
 		l.at(at, func() { l.dispatch(job{at: at, kind: kind, json: json}) })
@@ -300,11 +305,8 @@ func (l *loadRun) rest() error {
 	return l.target.Idle(l.ctx)
 }
 
-func (l *loadRun) refuse(on bool) error {
-	if err := l.rest(); err != nil {
-		return err
-	}
-	return l.target.Refuse(l.ctx, on)
+func (l *loadRun) refuse(control string) error {
+	return errors.Join(l.rest(), l.target.Refuse(l.ctx, control))
 }
 
 func (l *loadRun) measure() {
@@ -389,7 +391,7 @@ func (l *loadRun) finish(ctx context.Context) (err error) {
 // memoryTarget is the account in memory, where the functions run in this process.
 type memoryTarget struct {
 	inMemory
-	functions *deployment.Memory
+	*deployment.Memory
 }
 
 // openMemory opens an account in memory in which the company is.
@@ -411,41 +413,3 @@ func openMemory(o *loadOptions) (target, error) {
 	}
 	return memoryTarget{inMemory{m.Account, m.Account.Config(), func(_ resource, do func()) { do() }}, m}, nil
 }
-
-func (m memoryTarget) Snapshot(context.Context) (fakeaws.State, error) { return m.fake.State(), nil }
-
-func (m memoryTarget) Deliver(ctx context.Context, event []byte) ([]deployment.Answer, error) {
-	return m.functions.Deliver(ctx, event)
-}
-
-func (m memoryTarget) Refuse(_ context.Context, on bool) error {
-	m.functions.Refuse(map[bool]string{true: refused}[on])
-	return nil
-}
-
-func (m memoryTarget) Idle(context.Context) error { return nil } // Deliver has waited
-
-func (m memoryTarget) TakeKept(context.Context) ([]deployment.Kept, error) {
-	return m.functions.TakeKept(), nil
-}
-
-func (m memoryTarget) Redrive(ctx context.Context, k deployment.Kept) (deployment.Answer, error) {
-	return m.functions.Invoke(ctx, k.Control, k.Event), nil
-}
-
-func (m memoryTarget) Ledger() *ledger.Ledger { return ledger.New(m.functions.Store) }
-
-func (m memoryTarget) TakeNotices(context.Context) ([]notice.Message, error) {
-	return m.functions.TakeNotices(), nil
-}
-
-func (m memoryTarget) Calls(context.Context) (total int, _ error) {
-	for _, n := range m.functions.Calls() {
-		total += n
-	}
-	return total, nil
-}
-
-func (m memoryTarget) Functions() (bytes int64, processes int) { return 0, 0 }
-
-func (m memoryTarget) Consequences() []deployment.Answer { return nil } // nothing turns changes into events here

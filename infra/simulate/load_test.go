@@ -158,15 +158,17 @@ func TestLoad_BrokenInvariantIsSeen(t *testing.T) {
 	step := func(b *runRecord) (entry, at int) {
 		entry = slices.IndexFunc(b.contents.Entries, func(e ledger.Entry) bool {
 			return slices.ContainsFunc(e.Steps, func(s ledger.Step) bool {
-				return s.Status == ledger.Verified && s.Kind == change.ManagedUserPolicy && s.After == "" && b.last[thingOf(s.Change)] == ""
+				return s.Status == ledger.Verified && s.Kind == change.ManagedUserPolicy && s.After == "" &&
+					b.last[thingOf(s.Change)] == ""
 			})
 		})
-		return entry, slices.IndexFunc(b.contents.Entries[entry].Steps, func(s ledger.Step) bool { return s.Status == ledger.Verified })
+		return entry, slices.IndexFunc(b.contents.Entries[entry].Steps,
+			func(s ledger.Step) bool { return s.Status == ledger.Verified })
 	}
 	answers := func(b *runRecord, status ledger.Status) (at, answer int) {
 		for i, d := range b.delivered {
 			for j, a := range d.answers {
-				if len(a.Report.Changes) > 0 && a.Report.Changes[0].Status == status && a.Report.Changes[0].Kind == change.ManagedUserPolicy {
+				if c := a.Report.Changes; len(c) > 0 && c[0].Status == status && c[0].Kind == change.ManagedUserPolicy {
 					return i, j
 				}
 			}
@@ -178,7 +180,8 @@ func TestLoad_BrokenInvariantIsSeen(t *testing.T) {
 		breaks func(b *runRecord)
 		want   string
 	}{
-		"a run that is not in the ledger": {func(b *runRecord) { b.contents.Runs = b.contents.Runs[1:] }, "the ledger has no finished run of it"},
+		"a run that is not in the ledger": {func(b *runRecord) { b.contents.Runs = b.contents.Runs[1:] },
+			"the ledger has no finished run of it"},
 		"a run that never came to its end": {func(b *runRecord) {
 			b.contents.Runs = slices.Clone(b.contents.Runs)
 			b.contents.Runs[0].Done = false
@@ -218,20 +221,25 @@ func TestLoad_BrokenInvariantIsSeen(t *testing.T) {
 			b.contents.Entries[entry].Steps = slices.Clone(b.contents.Entries[entry].Steps)
 			b.contents.Entries[entry].Steps[at].Status = ledger.Applied
 		}, "is left applied"},
-		"a notice that is published twice": {func(b *runRecord) { b.notices = append(slices.Clone(b.notices), b.notices[0]) }, "is published twice"},
-		"a notice that nobody got":         {func(b *runRecord) { b.notices = b.notices[1:] }, "it was never published"},
+		"a notice that is published twice": {func(b *runRecord) {
+			b.notices = append(slices.Clone(b.notices),
+				b.notices[0])
+		}, "is published twice"},
+		"a notice that nobody got": {func(b *runRecord) { b.notices = b.notices[1:] }, "it was never published"},
 		"a notice that the ledger does not know of": {func(b *runRecord) {
 			b.notices = append(slices.Clone(b.notices), notice.Message{ID: "new", Finding: "new", Kind: notice.Alert})
 		}, "the ledger does not know of it"},
-		"an event that failed and is not kept": {func(b *runRecord) { b.kept, b.redriven = nil, nil }, "events failed, 0 are kept"},
-		"a breaker that lets more through":     {func(b *runRecord) { b.blast = 1 }, "the blast radius is 1"},
-		"a blast radius that is not reached":   {func(b *runRecord) { b.reached = true }, "meant to be reached: true"},
+		"an event that failed and is not kept": {func(b *runRecord) { b.kept, b.redriven = nil, nil },
+			"events failed, 0 are kept"},
+		"a breaker that lets more through":   {func(b *runRecord) { b.blast = 1 }, "the blast radius is 1"},
+		"a blast radius that is not reached": {func(b *runRecord) { b.reached = true }, "meant to be reached: true"},
 		"a change after the control had stopped": {func(b *runRecord) {
 			i, j := answers(b, ledger.Verified)
 			stopped := delivered{starts: []string{b.delivered[i].answers[j].Report.Control}, end: 1}
 			stopped.answers = []deployment.Answer{b.delivered[i].answers[j]}
 			stopped.answers[0].Report.Changes = slices.Clone(stopped.answers[0].Report.Changes)
-			stopped.answers[0].Report.Changes[0].Status, stopped.answers[0].Report.Changes[0].Reason = ledger.Held, "blast radius: 10 changes in an hour are made"
+			stopped.answers[0].Report.Changes[0].Status, stopped.answers[0].Report.Changes[0].Reason = ledger.Held,
+				"blast radius: 10 changes in an hour are made"
 			b.delivered = append(slices.Clone(b.delivered), stopped)
 		}, "after it had stopped"},
 		"functions that leak": {func(b *runRecord) {

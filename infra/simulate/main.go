@@ -23,7 +23,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-const usage = `usage: go run ./infra/simulate [-days N] [-users N] [-seed N] [-seeds N] [-v] [-json] [-only IDS] [-alone USER]
+const usage = `usage: go run ./infra/simulate [-days N] [-users N] [-seed N] [-seeds N] [-v] [-json] [-only IDS]
+               [-alone USER]
         simulate months of a company in memory, faults and all, and verify after each step what is promised;
         -seeds simulates many companies, -v prints each day; what breaks a promise is shrunk, and -only and
         -alone simulate what is left of it

@@ -77,7 +77,8 @@ func TestCommand_BadInput(t *testing.T) {
 			t.Errorf("%v: %v, %q", tc.args, err, errs)
 		}
 	}
-	if out, errs, err := ran(t, "-h"); !errors.Is(err, errUsage) && err != nil || out != "" || !strings.Contains(errs, "usage: ") {
+	if out, errs, err := ran(t, "-h"); !errors.Is(err, errUsage) && err != nil || out != "" || !strings.Contains(errs,
+		"usage: ") {
 		t.Errorf("-h: %q, %q, %v", out, errs, err)
 	}
 }
@@ -128,7 +129,8 @@ func TestReadmeShowsWhatSimulatePrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := regexp.MustCompile(`\n\$ make simulate ARGS="([^"]+)" \| tail -n 1\n(.*)\n`).FindStringSubmatch(string(readme))
+	example := regexp.MustCompile(`\n\$ make simulate ARGS="([^"]+)" \| tail -n 1\n(.*)\n`)
+	shown := example.FindStringSubmatch(string(readme))
 	if shown == nil {
 		t.Fatal("README.md shows nothing of simulate")
 	}

@@ -467,7 +467,8 @@ func (w *world) undo(finding string) {
 	for _, u := range answer.Undone {
 		w.note(u.Subject, "undone: %s", u.Text)
 		status := w.stepOf(u.Action).Status
-		w.require(truthful, u.Subject, status == ledger.Undone, "%s is said to be undone, and the ledger has it as %s", u.Action,
+		w.require(truthful, u.Subject, status == ledger.Undone, "%s is said to be undone, and the ledger has it as %s",
+			u.Action,
 			status)
 	}
 	for _, r := range answer.Refused {

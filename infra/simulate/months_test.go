@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/warder-aws/warder/pkg/change"
-	decoded "github.com/warder-aws/warder/pkg/event"
+	warderevent "github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -165,7 +165,8 @@ func TestABrokenInvariantIsSeen(t *testing.T) {
 	for _, s := range sabotages {
 		t.Run(s.how, func(t *testing.T) {
 			for seed := range uint64(20) {
-				summary, err := simulate(t.Context(), options{days: 60, users: 12, seed: seed + 1, sabotage: s.do, samples: samples(t)})
+				summary, err := simulate(t.Context(), options{days: 60, users: 12, seed: seed + 1, sabotage: s.do,
+					samples: samples(t)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -201,7 +202,8 @@ func TestAViolationShrinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d of %d occurrences in %d replays: %s\n%s", len(s.Only), s.Of, s.Replays, s.Violation, strings.Join(described(o, s.Only), "\n"))
+	t.Logf("%d of %d occurrences in %d replays: %s\n%s", len(s.Only), s.Of, s.Replays, s.Violation,
+		strings.Join(described(o, s.Only), "\n"))
 	if len(s.Only) > 6 || s.Of < 50 {
 		t.Errorf("%d of %d occurrences are left", len(s.Only), s.Of)
 	}
@@ -352,11 +354,12 @@ type blunt struct {
 	w *world
 }
 
-func (p blunt) Plan(ctx context.Context, e decoded.Event, now time.Time) ([]remediation.Finding, error) {
+func (p blunt) Plan(ctx context.Context, e warderevent.Event, now time.Time) ([]remediation.Finding, error) {
 	return p.Sweep(ctx, e, nil, now)
 }
 
-func (p blunt) Sweep(ctx context.Context, e decoded.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+func (p blunt) Sweep(ctx context.Context, e warderevent.Event, open []ledger.Case,
+	now time.Time) ([]remediation.Finding, error) {
 	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
 	p.w.fake.With(func(s *fakeaws.State) {
 		for name, u := range s.Users {
@@ -372,11 +375,12 @@ func (p blunt) Sweep(ctx context.Context, e decoded.Event, open []ledger.Case, n
 
 type unordered struct{ remediation.Planner }
 
-func (p unordered) Plan(ctx context.Context, e decoded.Event, now time.Time) ([]remediation.Finding, error) {
+func (p unordered) Plan(ctx context.Context, e warderevent.Event, now time.Time) ([]remediation.Finding, error) {
 	return p.Sweep(ctx, e, nil, now)
 }
 
-func (p unordered) Sweep(ctx context.Context, e decoded.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+func (p unordered) Sweep(ctx context.Context, e warderevent.Event, open []ledger.Case,
+	now time.Time) ([]remediation.Finding, error) {
 	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
 	for i := range findings {
 		findings[i].OneKeyPerRun = ""
@@ -404,8 +408,8 @@ func (p indiscreet) Publish(ctx context.Context, m notice.Message) (string, erro
 
 type blind struct{ remediation.Planner }
 
-func (p blind) Plan(ctx context.Context, e decoded.Event, now time.Time) ([]remediation.Finding, error) {
-	if _, sweep := e.Detail.(*decoded.Sweep); sweep {
+func (p blind) Plan(ctx context.Context, e warderevent.Event, now time.Time) ([]remediation.Finding, error) {
+	if _, sweep := e.Detail.(*warderevent.Sweep); sweep {
 		return nil, nil
 	}
 	return p.Planner.Plan(ctx, e, now)

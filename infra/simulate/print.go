@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -86,7 +85,7 @@ func (c command) printMonths(ctx context.Context, all results, o options, asJSON
 	if asJSON {
 		out = io.Discard
 	}
-	all.print(out, o, bold(c.out))
+	all.print(out, o)
 	if i < 0 {
 		fmt.Fprintf(out, "invariants held: %d checks\n", all.Sum)
 		return c.encode(asJSON, all)
@@ -97,7 +96,8 @@ func (c command) printMonths(ctx context.Context, all results, o options, asJSON
 		out = c.errs
 	}
 	printViolation(out, v)
-	fmt.Fprintf(c.errs, "seed %d is simulated again, at most %d times, without what it does not need for that …\n", o.seed, replays)
+	fmt.Fprintf(c.errs, "seed %d is simulated again, at most %d times, without what it does not need for that …\n",
+		o.seed, replays)
 	least, err := shrink(ctx, o, v, replays)
 	if err != nil {
 		return err
@@ -152,22 +152,7 @@ func again(o options, s shrunk) string {
 	return command
 }
 
-// bold makes text bold on a terminal.
-func bold(out io.Writer) func(string) string {
-	file, ok := out.(*os.File)
-	if ok {
-		info, err := file.Stat()
-		ok = err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
-	}
-	return func(text string) string {
-		if !ok {
-			return text
-		}
-		return "\x1b[1m" + text + "\x1b[0m"
-	}
-}
-
-func (r results) print(out io.Writer, o options, bold func(string) string) {
+func (r results) print(out io.Writer, o options) {
 	counts := map[string]int{}
 	for _, s := range r.Companies {
 		for what, n := range s.Counts {
@@ -178,9 +163,9 @@ func (r results) print(out io.Writer, o options, bold func(string) string) {
 	if last := len(r.Companies) - 1; last > 0 {
 		seeds += fmt.Sprint(" to ", r.Companies[last].Seed)
 	}
-	fmt.Fprintln(out, bold(fmt.Sprintf("%d days of %d users, %s: what happened and what was done", o.days, o.users, seeds)))
+	fmt.Fprintf(out, "%d days of %d users, %s: what happened and what was done\n", o.days, o.users, seeds)
 	printCounts(out, counts)
-	fmt.Fprintf(out, "\n%s\n", bold("checks"))
+	fmt.Fprintln(out, "\nchecks")
 	printCounts(out, r.Checks)
 	fmt.Fprintf(out, "\n%.1f seconds\n", r.Seconds)
 }
@@ -233,7 +218,8 @@ func (c command) printLoad(record *runRecord, seed uint64, asJSON bool) error {
 			fmt.Fprintf(c.out, "nothing lost: %d checks\n", v.sum())
 		}
 	}
-	err := c.encode(asJSON, map[string]any{"seed": seed, "figures": figures, "checks": v.sum(), "violations": v.violations})
+	err := c.encode(asJSON, map[string]any{"seed": seed, "figures": figures, "checks": v.sum(),
+		"violations": v.violations})
 	if n := len(v.violations); n > 0 {
 		err = errors.Join(err, fmt.Errorf("%d of %d checks fail; the same events again: -seed %d", n, v.sum(), seed))
 	}

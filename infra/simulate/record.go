@@ -51,7 +51,8 @@ func newRecord() *record {
 		casesOf: map[string][]string{}, holds: map[string]ledger.Hold{}, runs: map[string]bool{},
 		breakers: map[string]ledger.Breaker{}, since: map[thing]time.Time{}, clean: map[string]time.Time{},
 		urgent: map[string]time.Time{}, warned: map[string][]thing{}, made: map[string]bool{}, doubtful: map[string]bool{},
-		open: map[*invocation]string{}, missed: map[string]int{}, late: map[string]int{}, verification: verification{checks: map[string]int{}},
+		open: map[*invocation]string{}, missed: map[string]int{}, late: map[string]int{},
+		verification: verification{checks: map[string]int{}},
 	}
 }
 
@@ -70,52 +71,41 @@ type accepted struct {
 }
 
 // written keeps what the table holds, by its kind.
-func (r *record) written(item ledger.Item) error {
+func (r *record) written(item ledger.Item) {
 	kind, key, _ := strings.Cut(item.Partition, "#")
-	into := func(v any) error { return json.Unmarshal([]byte(item.Body), v) }
 	switch kind {
 	case "entry":
-		var e ledger.Entry
-		if err := into(&e); err != nil {
-			return err
-		}
+		e := decoded[ledger.Entry](r, item)
 		if _, known := r.entries[e.ID]; !known {
 			r.bySubject[e.Subject] = append(r.bySubject[e.Subject], e.ID)
 		}
 		r.entries[e.ID] = e
 	case "case", "ended":
-		var c ledger.Case
 		if !item.Expires.IsZero() {
-			return nil // what is left of one that ended
+			return // what is left of one that ended
 		}
-		if err := into(&c); err != nil {
-			return err
-		}
+		c := decoded[ledger.Case](r, item)
 		of, id := key+"#"+c.Subject, key+"#"+c.Key
 		if _, known := r.cases[id]; !known {
 			r.casesOf[of] = append(r.casesOf[of], id)
 		}
 		r.cases[id] = c
 	case "hold":
-		var h ledger.Hold
-		if err := into(&h); err != nil {
-			return err
-		}
-		r.holds[key] = h
+		r.holds[key] = decoded[ledger.Hold](r, item)
 	case "run":
-		var run ledger.Run
-		if err := into(&run); err != nil {
-			return err
-		}
+		run := decoded[ledger.Run](r, item)
 		r.runs[run.Control+"#"+run.Key] = run.Done
 	case "breaker":
-		var b ledger.Breaker
-		if err := into(&b); err != nil {
-			return err
-		}
-		r.breakers[key] = b
+		r.breakers[key] = decoded[ledger.Breaker](r, item)
 	}
-	return nil
+}
+
+// decoded is what an item of the table says.
+func decoded[T any](r *record, item ledger.Item) (v T) {
+	if err := json.Unmarshal([]byte(item.Body), &v); err != nil {
+		r.require(explained, "", false, "the ledger holds what cannot be read: %s: %v", item.Partition, err)
+	}
+	return v
 }
 
 // stepOf is a step by its id.
@@ -235,9 +225,7 @@ func resourceOf(input any) resource {
 func (w *world) watched(i *invocation, c deployment.Call) (out any, err error) {
 	if item, ok := c.Input.(ledger.Item); ok {
 		if out, err = c.Do(); err == nil {
-			if problem := w.written(item); problem != nil {
-				w.require(explained, "", false, "the ledger holds what cannot be read: %s: %v", item.Partition, problem)
-			}
+			w.written(item)
 		}
 		return out, err
 	}

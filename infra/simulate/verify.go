@@ -108,7 +108,8 @@ func (w *world) judge(i *invocation, p page, t thing) {
 
 	w.require(narrower, p.name, access(p.after.user)&^access(p.before.user) == 0, "access is widened: %s", done)
 	given := t.kind == change.AccessKeyStatus && is == change.Active
-	w.require(narrower, p.name, !given || rotated && was == "" && p.before.user.Tags[rotate] == "yes", "a key is given: %s", done)
+	w.require(narrower, p.name, !given || rotated && was == "" && p.before.user.Tags[rotate] == "yes",
+		"a key is given: %s", done)
 	if t.kind == change.AccessKeyStatus && i.ID != "contain-exposed-key" {
 		first := i.keys[p.name]
 		w.require(oneKey, p.name, first == "" || first == t.target, "key %s went before in this run: %s", first, done)
@@ -249,8 +250,8 @@ func (w *world) ended(i *invocation, begin time.Time, report remediation.Report,
 		i.what())
 }
 
-// seen notes what owners were warned of and a sweep that came to its end has found to be right, exempt or on hold: if it
-// is not right again later, they are to be warned again.
+// seen notes what owners were warned of and a sweep that came to its end has found to be right, exempt or on hold: if
+// it is not right again later, they are to be warned again.
 func (w *world) seen(f *function, begin time.Time) {
 	lacking := map[thing]bool{}
 	for _, l := range w.lacking(f, begin.Add(14*24*time.Hour)) { // two weeks before, owners are warned

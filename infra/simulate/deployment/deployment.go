@@ -211,7 +211,8 @@ func (t transport) Do(r *http.Request) (*http.Response, error) {
 }
 
 // through makes a call through the hook.
-func through[Out any](ctx context.Context, o Options, operation string, input any, do func() (Out, error)) (Out, error) {
+func through[Out any](ctx context.Context, o Options, operation string, input any, do func() (Out, error)) (Out,
+	error) {
 	out, err := o.Around(ctx, Call{operation, input, func() (any, error) { return do() }})
 	made, _ := out.(Out)
 	return made, err

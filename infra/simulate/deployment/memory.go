@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -126,14 +125,14 @@ func (m *Memory) Deliver(ctx context.Context, event []byte) ([]Answer, error) {
 	answers := make([]Answer, len(starts))
 	var invocations sync.WaitGroup
 	for i, id := range starts {
-		invocations.Go(func() { answers[i] = m.Invoke(ctx, id, event) })
+		invocations.Go(func() { answers[i] = m.invoke(ctx, id, event) })
 	}
 	invocations.Wait()
 	return answers, nil
 }
 
-// Invoke has a function handle an event, as Lambda does with what it is sent: up to three times.
-func (m *Memory) Invoke(ctx context.Context, id string, event []byte) Answer {
+// invoke has a function handle an event, as Lambda does with what it is sent: up to three times.
+func (m *Memory) invoke(ctx context.Context, id string, event []byte) Answer {
 	m.mu.Lock()
 	m.invoked++
 	invocation := remediation.Invocation{ID: fmt.Sprintf("invocation-%d", m.invoked), Left: 15 * time.Minute}
@@ -164,18 +163,29 @@ func (m *Memory) Invoke(ctx context.Context, id string, event []byte) Answer {
 	}
 }
 
+// Redrive has a function handle what was kept.
+func (m *Memory) Redrive(ctx context.Context, k Kept) (Answer, error) {
+	return m.invoke(ctx, k.Control, k.Event), nil
+}
+
 // Refuse refuses the notices of a control, of none if it is empty.
-func (m *Memory) Refuse(id string) {
+func (m *Memory) Refuse(_ context.Context, id string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.refused = id
+	return nil
 }
 
+// Idle waits for nothing: Deliver has waited.
+func (m *Memory) Idle(context.Context) error { return nil }
+
 // TakeKept returns what could not be handled since it was called last.
-func (m *Memory) TakeKept() []Kept { return take(m, &m.kept) }
+func (m *Memory) TakeKept(context.Context) ([]Kept, error) { return take(m, &m.kept), nil }
 
 // TakeNotices returns the notices that were accepted since it was called last.
-func (m *Memory) TakeNotices() []notice.Message { return take(m, &m.notices) }
+func (m *Memory) TakeNotices(context.Context) ([]notice.Message, error) {
+	return take(m, &m.notices), nil
+}
 
 func take[T any](m *Memory, from *[]T) []T {
 	m.mu.Lock()
@@ -185,16 +195,36 @@ func take[T any](m *Memory, from *[]T) []T {
 	return taken
 }
 
-// Calls are the calls by operation, those of people included. Calls to the ledger are not told apart, and
-// notices are those that nobody has taken.
-func (m *Memory) Calls() map[string]int {
-	calls := maps.Clone(m.Account.Calls())
+// Snapshot is what the account holds.
+func (m *Memory) Snapshot(context.Context) (fakeaws.State, error) { return m.Account.State(), nil }
+
+// Ledger is the account's ledger.
+func (m *Memory) Ledger() *ledger.Ledger { return ledger.New(m.Store) }
+
+// Calls is how many calls were made, those of people included.
+func (m *Memory) Calls(context.Context) (total int, _ error) {
+	for _, n := range m.CallsByOperation() {
+		total += n
+	}
+	return total, nil
+}
+
+// CallsByOperation are the calls by operation. Calls to the ledger are not told apart, and notices are those that
+// nobody has taken.
+func (m *Memory) CallsByOperation() map[string]int {
+	calls := m.Account.Calls()
 	calls["dynamodb:*"] = m.Store.Calls()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	calls["sns:Publish"] = len(m.notices)
 	return calls
 }
+
+// Functions is the memory of the functions' processes, of which there are none.
+func (m *Memory) Functions() (bytes int64, processes int) { return 0, 0 }
+
+// Consequences are the answers to events of Warder's own changes: nothing turns these into events here.
+func (m *Memory) Consequences() []Answer { return nil }
 
 // Schedules are ARNs for the rules that start sweeps, by control.
 func Schedules(account string) (map[string]string, error) {
