@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -79,7 +78,7 @@ func openEmulator(ctx context.Context, o *loadOptions, stderr io.Writer) (*emula
 	return e, nil
 }
 
-// start starts the account, and makes the company in it. Its access keys get other ids.
+// start starts the account, and makes the company in it.
 func (e *emulated) start(ctx context.Context, company fakeaws.State, o emulator.Options) (err error) {
 	fmt.Fprintln(o.Stderr, "starting an AWS account on this machine ...")
 	if e.account, err = emulator.Start(ctx, o); err != nil {
@@ -97,8 +96,8 @@ func (e *emulated) start(ctx context.Context, company fakeaws.State, o emulator.
 }
 
 // found makes what the stack and moto do not have: policies and groups of the account, buckets, users.
-func (e *emulated) found(ctx context.Context, company fakeaws.State) error {
-	for arn, document := range company.Policies {
+func (e *emulated) found(ctx context.Context, first fakeaws.State) error {
+	for arn, document := range first.Policies {
 		if name, ours := strings.CutPrefix(arn, own+"/"); ours && !strings.Contains(name, "/") {
 			in := &iam.CreatePolicyInput{PolicyName: &name, PolicyDocument: aws.String(string(document))}
 			if _, err := e.iam.CreatePolicy(ctx, in); err != nil {
@@ -106,7 +105,7 @@ func (e *emulated) found(ctx context.Context, company fakeaws.State) error {
 			}
 		}
 	}
-	for name, group := range company.Groups {
+	for name, group := range first.Groups {
 		if name == change.KeyQuarantine || name == change.OutsideQuarantine {
 			continue
 		}
@@ -119,44 +118,20 @@ func (e *emulated) found(ctx context.Context, company fakeaws.State) error {
 			return fmt.Errorf("create group %q: %w", name, err)
 		}
 	}
-	for name := range company.Buckets {
+	for name := range first.Buckets {
 		if err := e.account.PutBucket(ctx, name); err != nil {
 			return err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(company.Users)) {
-		if err := e.createUser(ctx, name, company.Users[name]); err != nil {
-			return fmt.Errorf("create user %q: %w", name, err)
-		}
+	if err := e.account.Moto.AddUsers(ctx, first.Users); err != nil {
+		return fmt.Errorf("add users: %w", err)
 	}
-	return nil
-}
-
-func (e *emulated) createUser(ctx context.Context, name string, user *fakeaws.User) error {
-	in := &iam.CreateUserInput{UserName: &name, Path: &user.Path}
-	if user.Boundary != "" {
-		in.PermissionsBoundary = &user.Boundary
-	}
-	for key, value := range user.Tags {
-		in.Tags = append(in.Tags, types.Tag{Key: &key, Value: &value})
-	}
-	if _, err := e.iam.CreateUser(ctx, in); err != nil {
-		return err
-	}
-	if err := e.account.Age(ctx, moto.Age{User: name, Created: user.Created}); err != nil {
-		return err
-	}
-	c := &company{ctx: ctx, account: e, iam: e.iam, clock: &atomic.Int64{}}
-	for _, key := range user.Keys {
-		id := c.createKey(name)
-		c.fail(e.account.Age(ctx, moto.Age{AccessKey: id, Created: key.Created, LastUsed: key.Used}))
-		if key.Status != change.Active {
-			c.set(thing{change.AccessKeyStatus, name, id}, key.Status)
-		}
-	}
-	for t, value := range userFacts(name, user) {
-		if t.kind != change.AccessKeyStatus && t.kind != change.PermissionsBoundary {
-			c.set(t, value)
+	c := newCompany(ctx, 0, time.Time{}, e, nil)
+	for name, user := range first.Users { // what is left
+		for t, value := range userFacts(name, user) {
+			if t.kind == change.InlineUserPolicy || t.kind == change.GroupMembership {
+				c.set(t, value)
+			}
 		}
 	}
 	return c.err

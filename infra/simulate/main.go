@@ -75,14 +75,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return is
 		})
 	}
-	return play(ctx, args)
+	if err := play(ctx, args); !errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return nil
 }
 
 // parse reads the flags, of which check says what is wrong with them.
 func (c command) parse(args []string, check func() string) error {
 	if err := c.flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			return nil
+			return err
 		}
 		return errUsage
 	}

@@ -77,7 +77,7 @@ func TestCommand_BadInput(t *testing.T) {
 			t.Errorf("%v: %v, %q", tc.args, err, errs)
 		}
 	}
-	if out, errs, err := ran(t, "-h"); !errors.Is(err, errUsage) && err != nil || out != "" || !strings.Contains(errs,
+	if out, errs, err := ran(t, "-h"); err != nil || out != "" || !strings.Contains(errs,
 		"usage: ") {
 		t.Errorf("-h: %q, %q, %v", out, errs, err)
 	}
