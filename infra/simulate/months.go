@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -283,7 +284,11 @@ func (w *world) pass(d time.Duration) {
 // useKeys has the keys of people who are there used: one in four never, one in four now and then, the others every
 // day.
 func (w *world) useKeys() {
-	habit := func(of string) int { return w.draw("habit", of).IntN(4) }
+	draw := func(of string) uint64 {
+		h := fnv.New64a()
+		fmt.Fprint(h, w.seed, of)
+		return h.Sum64() >> 32 % 4
+	}
 	w.fake.With(func(s *fakeaws.State) {
 		for name, u := range s.Users {
 			for i := range u.Keys {
@@ -291,7 +296,7 @@ func (w *world) useKeys() {
 				if key.Status != change.Active || w.now.Before(w.away[name]) {
 					continue
 				}
-				if h := habit(key.ID); h > 1 || h == 1 && habit(key.ID+w.now.Format(time.DateOnly)) == 0 {
+				if d := draw(key.ID); d > 1 || d == 1 && draw(key.ID+w.now.Format(time.DateOnly)) == 0 {
 					key.Used = w.now.Truncate(time.Second)
 				}
 			}

@@ -105,7 +105,7 @@ type sabotage struct {
 
 // Each invariant is broken on purpose, and must be seen to be.
 var sabotages = []sabotage{
-	{toldBefore, "the functions give less grace than their settings say", func(w *world) { w.chosen.grace++ }},
+	{noticeFirst, "the functions give less grace than their settings say", func(w *world) { w.chosen.grace++ }},
 	{haltedNow, "the halt switch is not read", func(w *world) {
 		w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} })
 	}},
@@ -207,8 +207,8 @@ func TestAViolationShrinks(t *testing.T) {
 	if len(s.Only) > 6 || s.Of < 50 {
 		t.Errorf("%d of %d occurrences are left", len(s.Only), s.Of)
 	}
-	if told := strings.Join(described(o, s.Only), "\n"); !strings.Contains(told, "Warder is halted") {
-		t.Errorf("what is left does not say that Warder was halted:\n%s", told)
+	if text := strings.Join(described(o, s.Only), "\n"); !strings.Contains(text, "Warder is halted") {
+		t.Errorf("what is left does not say that Warder was halted:\n%s", text)
 	}
 	// What is left breaks it by itself.
 	o.only, o.alone = map[int]bool{}, s.Alone

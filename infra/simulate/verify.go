@@ -19,26 +19,26 @@ import (
 // accepted, with rules of their own: none calls what it judges. Months are judged as they happen, here; what happened
 // at once is judged from its record, see audit.
 const (
-	toldBefore = "nobody is acted on without notice, or within grace"
-	narrower   = "nobody's access is widened"
-	oneKey     = "at most one key of a user goes in a run"
-	covered    = "what is not compliant is fixed, exempt, on hold, or due on a known day"
-	overdue    = "what is due is done"
-	explained  = "the ledger explains every change"
-	rewound    = "undone in reverse order, the first state is there again"
-	haltedNow  = "nothing is changed while Warder is halted"
-	exemptNow  = "nothing is changed about who is exempt"
-	heldNow    = "nothing that a person put back is taken away on its hold"
-	observing  = "observing changes nothing"
-	radius     = "no more changes in an hour than the blast radius"
-	onlyOnce   = "nothing is done twice, and nobody notified twice"
-	truthful   = "what is said to be done is so"
-	unlost     = "no event that came is lost"
-	discreet   = "no notice holds a whole access key id"
+	noticeFirst = "nobody is acted on without notice, or within grace"
+	narrower    = "nobody's access is widened"
+	oneKey      = "at most one key of a user goes in a run"
+	covered     = "what is not compliant is fixed, exempt, on hold, or due on a known day"
+	overdue     = "what is due is done"
+	explained   = "the ledger explains every change"
+	rewound     = "undone in reverse order, the first state is there again"
+	haltedNow   = "nothing is changed while Warder is halted"
+	exemptNow   = "nothing is changed about who is exempt"
+	heldNow     = "nothing that a person put back is taken away on its hold"
+	observing   = "observing changes nothing"
+	radius      = "no more changes in an hour than the blast radius"
+	onlyOnce    = "nothing is done twice, and nobody notified twice"
+	truthful    = "what is said to be done is so"
+	unlost      = "no event that came is lost"
+	discreet    = "no notice holds a whole access key id"
 )
 
 var invariants = []string{
-	toldBefore, narrower, oneKey, covered, overdue, explained, rewound, haltedNow, exemptNow, heldNow, observing, radius,
+	noticeFirst, narrower, oneKey, covered, overdue, explained, rewound, haltedNow, exemptNow, heldNow, observing, radius,
 	onlyOnce, truthful, unlost, discreet,
 }
 
@@ -118,7 +118,7 @@ func (w *world) judge(i *invocation, p page, t thing) {
 
 	i.written = append(slices.DeleteFunc(i.written, func(t time.Time) bool { return w.now.Sub(t) >= time.Hour }), w.now)
 	w.require(radius, p.name, len(i.written) <= i.Settings.BlastRadius, "%d changes in an hour: %s", len(i.written), done)
-	w.require(toldBefore, p.name, rotated || w.may(i, step, entry), "not notified in time: %s", done)
+	w.require(noticeFirst, p.name, rotated || w.may(i, step, entry), "not notified in time: %s", done)
 }
 
 // stepAbout is the ledger's record that is about to be made so, and its entry.
