@@ -254,7 +254,7 @@ func (w *world) play(ctx context.Context) error {
 			w.pass(max(0, next.at.Sub(w.now)))
 			next.do()
 			if len(w.violations) > 0 || w.err != nil {
-				return nil
+				return w.err
 			}
 		}
 		if w.o.day != nil {

@@ -64,10 +64,10 @@ func (t thing) key() string { return t.kind + "#" + t.subject + "#" + t.target }
 
 // accepted is a notice that the topic accepted.
 type accepted struct {
-	id, control string
-	kind        notice.Kind
-	at          time.Time
-	about       map[thing]bool
+	control string
+	kind    notice.Kind
+	at      time.Time
+	about   map[thing]bool
 }
 
 // written keeps what the table holds, by its kind.

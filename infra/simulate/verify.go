@@ -182,7 +182,7 @@ func (w *world) notified(m notice.Message, body string) {
 	w.count("notices")
 	w.count("notices " + string(m.Kind))
 	entry := w.entries[m.Finding]
-	n := accepted{id: m.ID, control: m.Control, kind: m.Kind, at: w.now, about: map[thing]bool{}}
+	n := accepted{control: m.Control, kind: m.Kind, at: w.now, about: map[thing]bool{}}
 	for _, s := range entry.Steps {
 		n.about[raw(s.Change)] = true
 	}
