@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 const usage = `usage: go run ./infra/local COMMAND
@@ -48,7 +50,7 @@ var errPart = errors.New("not every file is an event")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	ctx = endWithGoRun(ctx)
+	ctx = project.EndWithGoRun(ctx)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
