@@ -7,7 +7,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/warder-aws/warder/pkg/s3"
 )
@@ -28,7 +27,7 @@ func (s *stage) evidence(ctx context.Context, q map[string]string, folder string
 	for line := range strings.Lines(made.Text) {
 		s.say("%s", strings.TrimSpace(line))
 	}
-	client := s3.New(s.account.Operator(), time.Now)
+	client := s3.New(s.account.Operator())
 	for _, key := range []string{made.CSV, made.HTML} {
 		body, err := client.GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)
 		if err != nil {

@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,9 +52,6 @@ type emulated struct {
 	calls        int
 }
 
-// everyBlastRadius matches the blast radius in the JSON of a function's settings.
-var everyBlastRadius = regexp.MustCompile(`"blastRadius":[0-9]+`)
-
 // environments is how many events each function handles at a time. As deployed no function has a limit of its own; with
 // more processes this machine has no more to give.
 const environments = 2
@@ -63,12 +59,9 @@ const environments = 2
 // openEmulator starts a local account in which the company is. Whoever calls it closes the account.
 func openEmulator(ctx context.Context, o *loadOptions, stderr io.Writer) (*emulated, error) {
 	e := &emulated{sessions: map[string]*fakeaws.Session{}}
-	set := fmt.Sprintf(`"blastRadius":%d`, o.blast)
 	err := e.start(ctx, founded(rand.New(rand.NewPCG(o.seed, 1)), o.users, o.from), emulator.Options{
 		Mode: "enforce", Synth: project.Tour, Unlistened: true, Concurrency: environments, Stderr: stderr, Done: e.done,
-		Configure: func(_ string, env map[string]string) {
-			env["WARDER_SETTINGS"] = everyBlastRadius.ReplaceAllString(env["WARDER_SETTINGS"], set)
-		},
+		Configure: func(_ string, f *settings.Function) { f.BlastRadius = o.blast },
 	})
 	if err != nil {
 		return nil, err
@@ -251,15 +244,15 @@ func (e *emulated) Snapshot(ctx context.Context) (fakeaws.State, error) {
 			}
 		}
 	}
-	client := s3.New(e.cfg, time.Now)
+	client := s3.New(e.cfg)
 	for i := range buckets {
 		b := &fakeaws.Bucket{Region: emulator.Region}
-		block, err := client.GetBucketPublicAccessBlock(ctx, &s3.Bucket{Name: bucket(i), Region: b.Region})
-		switch {
-		case err == nil:
-			b.Block = block
-		case s3.Code(err) != "NoSuchPublicAccessBlockConfiguration":
-			return state, fmt.Errorf("get public access block of %q: %w", bucket(i), err)
+		block, err := s3.PublicAccess(ctx, client, &s3.Bucket{Name: bucket(i), Region: b.Region})
+		if err == nil {
+			b.Block, err = change.ParseBlock(block)
+		}
+		if err != nil {
+			return state, err
 		}
 		state.Buckets[bucket(i)] = b
 	}

@@ -194,7 +194,7 @@ func (c *company) call(t thing, value string) (err error) {
 			_, err = c.iam.UpdateAccessKey(c.ctx, in)
 		}
 	case change.BucketPublicAccess:
-		client := s3.New(c.account.Config(), func() time.Time { return c.now })
+		client := s3.New(c.account.Config())
 		err = client.PutBucketPublicAccessBlock(c.ctx, &s3.Bucket{Name: *user, Region: *target}, &s3.PublicAccessBlock{})
 	default:
 		err = fmt.Errorf("people change no %s", t.kind)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -202,15 +201,13 @@ func copied(u *fakeaws.User) *fakeaws.User {
 
 // resourceOf is the resource that an input is about; without a kind if it is none that is watched.
 func resourceOf(input any) resource {
-	if r, ok := input.(*http.Request); ok {
-		name, _, _ := strings.Cut(r.URL.Host, ".")
-		return resource{"bucket", name}
-	}
 	v := reflect.Indirect(reflect.ValueOf(input))
 	if v.Kind() != reflect.Struct {
 		return resource{}
 	}
-	for field, kind := range map[string]string{"UserName": "user", "SecretId": "secret", "Name": "secret"} {
+	for field, kind := range map[string]string{
+		"UserName": "user", "Bucket": "bucket", "SecretId": "secret", "Name": "secret",
+	} {
 		if field == "Name" && v.Type().Name() != "CreateSecretInput" {
 			continue
 		}
@@ -230,7 +227,7 @@ func (w *world) watched(i *invocation, c deployment.Call) (out any, err error) {
 		return out, err
 	}
 	of := resourceOf(c.Input)
-	if fakeaws.Looks(c.Operation) || c.Operation == "s3:GET" {
+	if fakeaws.Looks(c.Operation) {
 		if i != nil && of.kind == "user" {
 			return w.observed(i, c, of.name)
 		}

@@ -187,7 +187,7 @@ func (e *emulated) evidence(ctx context.Context, month string, o reportOptions) 
 		return "", fmt.Errorf("read the answer of report: %w", err)
 	}
 	fmt.Fprintln(o.stdout, strings.TrimSpace(made.Text))
-	client := s3.New(e.account.Operator(), time.Now)
+	client := s3.New(e.account.Operator())
 	for _, key := range []string{made.CSV, made.HTML} {
 		body, err := client.GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -34,7 +33,7 @@ const Region = "us-east-1"
 // Call is one call that a function makes.
 type Call struct {
 	Operation string // as "iam:GetUser"
-	// Input is the input of the SDK, the [ledger.Item] of a write to the ledger, or the *http.Request to S3.
+	// Input is the input of the SDK, or the [ledger.Item] of a write to the ledger.
 	Input any
 	// Do makes the call.
 	Do func() (any, error)
@@ -75,7 +74,6 @@ func (o Options) Config() aws.Config {
 	cfg := o.Account.Config()
 	if o.Around != nil {
 		cfg.APIOptions = append(cfg.APIOptions, o.middleware)
-		cfg.HTTPClient = transport{o, cfg.HTTPClient}
 	}
 	return cfg
 }
@@ -198,16 +196,6 @@ func (o Options) middleware(stack *middleware.Stack) error {
 func operation(input any) string {
 	t := reflect.TypeOf(input).Elem()
 	return t.PkgPath()[strings.LastIndex(t.PkgPath(), "/")+1:] + ":" + strings.TrimSuffix(t.Name(), "Input")
-}
-
-// transport passes the calls of pkg/s3 through the hook.
-type transport struct {
-	o    Options
-	next aws.HTTPClient
-}
-
-func (t transport) Do(r *http.Request) (*http.Response, error) {
-	return through(r.Context(), t.o, "s3:"+r.Method, r, func() (*http.Response, error) { return t.next.Do(r) })
 }
 
 // through makes a call through the hook.
