@@ -81,8 +81,8 @@ func (o Options) Config() aws.Config {
 // runner is the runner of a function, which has no clients yet.
 func (o Options) runner(c control.Control) *remediation.Runner {
 	return &remediation.Runner{
-		Control: c, Settings: o.Settings(c), Ledger: ledger.New(o.Table()), Topic: o.Topic, Now: o.Now, Sleep: o.Sleep,
-		Log: slog.New(slog.DiscardHandler),
+		Control: c, Settings: o.Settings(c), Ledger: ledger.New(o.Table()), Topic: o.Topic,
+		Environment: remediation.Environment{Now: o.Now, Sleep: o.Sleep, Log: slog.New(slog.DiscardHandler)},
 	}
 }
 
