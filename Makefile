@@ -62,10 +62,6 @@ demo: local ## play the story on a local account: ARGS="-h" lists its flags
 tour: local $(TOUR) ## show every control and tool at work on a local account: the longer demo
 	@go run ./infra/local tour $(ARGS)
 
-.PHONY: months
-months: local ## play some months of a made-up company and keep their evidence in dist: ARGS="-language ko"
-	@go run ./infra/local months $(ARGS)
-
 .PHONY: up
 up: local ## start a local account and stay: ARGS="-mode enforce"
 	@go run ./infra/local up $(ARGS)
@@ -222,12 +218,12 @@ test: local $(TOUR) .venv-checkov/installed ## run every test, and list the slow
 		$(GOTESTSUM) tool slowest --threshold 5s --jsonfile dist/test.json; exit $$status
 
 .PHONY: simulate
-simulate: ## play months of a made-up company, and check what is promised after every step: ARGS="-seeds 1000 -days 60 -users 8"
-	@go run ./infra/local simulate $(ARGS)
+simulate: ## simulate months of a company and verify every promise, or keep their evidence in dist: ARGS="-report"
+	@go run ./infra/simulate $(ARGS)
 
 .PHONY: load
-load: local ## send ten thousand events through a local account, or in memory alone: ARGS="-memory"
-	@go run ./infra/local load $(ARGS)
+load: ## deliver ten thousand events at once and verify that none is lost: ARGS="-target emulator"
+	@go run ./infra/simulate -load $(ARGS)
 
 .PHONY: lint
 lint: ## check format, vet, lint, module and lock files

@@ -14,7 +14,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
-	"github.com/warder-aws/warder/infra/local/rush"
+	"github.com/warder-aws/warder/infra/simulate/deployment"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
@@ -151,7 +151,7 @@ func burstOn(ctx context.Context, root project.Root, h *lambdahost.Host, name st
 func burstsInMemory(ctx context.Context, root project.Root, state fakeaws.State, events int) ([]Bursted, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var all []Bursted
-	var account *rush.InMemory
+	var account *deployment.Memory
 	for _, p := range paths {
 		if !p.again {
 			var err error
@@ -161,7 +161,7 @@ func burstsInMemory(ctx context.Context, root project.Root, state fakeaws.State,
 		}
 		begin := time.Now()
 		b, err := burst(root, p, events, func(event []byte) error {
-			answers, err := account.Deliver(ctx, begin, event)
+			answers, err := account.Deliver(ctx, event)
 			if err == nil && (len(answers) != 1 || answers[0].Failed) {
 				err = fmt.Errorf("deliver to %s in memory: %+v", p.control, answers)
 			}

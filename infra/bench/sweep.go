@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/metrics"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
-	"github.com/warder-aws/warder/infra/local/rush"
-	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/infra/simulate/deployment"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
@@ -151,7 +150,7 @@ func sweepInMemory(ctx context.Context, root project.Root, state fakeaws.State, 
 	runtime.GC()
 	heapGrowth := watchHeap()
 	begin := time.Now()
-	answers, err := account.Deliver(ctx, now, sweepEvent(id, now))
+	answers, err := account.Deliver(ctx, sweepEvent(id, now))
 	swept := Swept{Users: len(state.Users), Control: id, On: Memory, Seconds: time.Since(begin).Seconds()}
 	swept.RSSKB = heapGrowth() / 1024
 	if err == nil && (len(answers) != 1 || answers[0].Failed) {
@@ -165,7 +164,7 @@ func sweepInMemory(ctx context.Context, root project.Root, state fakeaws.State, 
 }
 
 // inMemory is an account in memory with the one control. A blast radius of 0 is that of the settings.
-func inMemory(root project.Root, state fakeaws.State, id string, blastRadius int) (*rush.InMemory, error) {
+func inMemory(root project.Root, state fakeaws.State, id string, blastRadius int) (*deployment.Memory, error) {
 	all, err := functions.Controls()
 	if err != nil {
 		return nil, err
@@ -174,14 +173,13 @@ func inMemory(root project.Root, state fakeaws.State, id string, blastRadius int
 	if err != nil {
 		return nil, err
 	}
-	one := slices.DeleteFunc(all, func(c control.Control) bool { return c.ID != id })
-	rules, err := rush.NewRules(state.ID, one, map[string]string{id: ruleARN(id)})
+	rules, err := deployment.NewRules(state.ID, map[string]string{id: ruleARN(id)})
 	if err != nil {
 		return nil, err
 	}
-	return rush.NewInMemory(rush.MemoryOptions{
-		State: state, Settings: set, Controls: one, Rules: rules,
-		BlastRadius: cmp.Or(blastRadius, set.BlastRadius), Environments: 1,
+	return deployment.NewMemory(deployment.MemoryOptions{
+		State: state, Rules: rules, Controls: []string{id}, Environments: 1, Concurrency: iamuser.Concurrency,
+		Settings: deployment.Enforcing(set, state.ID, cmp.Or(blastRadius, set.BlastRadius)),
 	})
 }
 

@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 const usage = `usage: go run ./infra/local COMMAND
@@ -26,8 +28,6 @@ const usage = `usage: go run ./infra/local COMMAND
   tour [-v] [-out DIR]
         show every control and tool at work: the longer demo; those that need settings
         have them from infra/local/tour.json
-  months [-months N] [-out DIR] [-language en|ko]
-        play some months of a made-up company and keep their evidence in a folder (dist)
   route FILE|DIR…
         print which controls each event starts
   send FILE|DIR… [-json] [-mode observe|enforce]
@@ -38,14 +38,6 @@ const usage = `usage: go run ./infra/local COMMAND
   preview [-json] [CONTROL…]
         show who would be told of what, and what would be changed when, in the account of
         the credentials in the environment; it reads it, and cannot do anything else
-  simulate [-days N] [-users N] [-seed N] [-seeds N] [-v] [-json] [-only IDS] [-alone USER]
-        play months of a made-up company in memory, faults and all, and check after each
-        step what is promised; -seeds plays many companies, -v prints each day; what
-        breaks a promise is shrunk, and -only and -alone play what is left of it
-  load [-events N] [-users N] [-seed N] [-memory] [-tight] [-json]
-        play the events of a busy account, and check that none is lost, that nothing is done or
-        told twice, and that the ledger has what the account shows; -memory: on the account in
-        memory, with the functions in one process; -tight: until the blast radius is reached
 
 Files are EventBridge events or bare CloudTrail records; a folder is its *.json files.
 `
@@ -58,7 +50,7 @@ var errPart = errors.New("not every file is an event")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	ctx = endWithGoRun(ctx)
+	ctx = project.EndWithGoRun(ctx)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
@@ -74,7 +66,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "months": months, "route": route, "send": send, "load": load, "invoke": invoke, "preview": showPreview, "simulate": simulation,
+		"up": up, "demo": demo, "tour": tour, "route": route, "send": send, "invoke": invoke, "preview": showPreview,
 	}
 	if len(args) > 0 {
 		switch args[0] {

@@ -1,8 +1,11 @@
-package simulate
+package main
 
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -15,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/event"
+	warderevent "github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -36,7 +39,7 @@ func TestInvariantsHoldInEveryCompany(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for seed := range seeds {
-				s, err := Run(t.Context(), Options{Days: 60, Users: 8, Seed: seed})
+				s, err := simulate(t.Context(), options{days: 60, users: 8, seed: seed, samples: samples(t)})
 				if err != nil {
 					t.Errorf("seed %d: %v", seed, err)
 					continue
@@ -63,6 +66,7 @@ func TestInvariantsHoldInEveryCompany(t *testing.T) {
 			if checks[invariant] == 0 {
 				t.Error("nothing was checked")
 			}
+			t.Attr("cases", strconv.Itoa(checks[invariant]))
 		})
 	}
 	t.Logf("%d companies, %d changes, %d faults, %d checks: %v", companies, changes, faults, sum, checks)
@@ -71,16 +75,17 @@ func TestInvariantsHoldInEveryCompany(t *testing.T) {
 	t.Attr("faults", strconv.Itoa(faults))
 }
 
-func TestTheSameSeedIsTheSameCompany(t *testing.T) {
-	play := func() (Summary, []string) {
-		var told []string
-		s, err := Run(t.Context(), Options{Days: 90, Users: 12, Seed: 7, Day: func(day time.Time, lines []string) {
-			told = append(append(told, day.String()), lines...)
-		}})
+func TestMonths_SameSeed(t *testing.T) {
+	play := func() (summary, []string) {
+		var lines []string
+		s, err := simulate(t.Context(), options{
+			days: 90, users: 12, seed: 7, samples: samples(t),
+			day: func(day time.Time, happened []string) { lines = append(append(lines, day.String()), happened...) },
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s, told
+		return s, lines
 	}
 	first, said := play()
 	second, again := play()
@@ -100,7 +105,7 @@ type sabotage struct {
 
 // Each invariant is broken on purpose, and must be seen to be.
 var sabotages = []sabotage{
-	{toldBefore, "the functions give less grace than they were told to", func(w *world) { w.chosen.grace++ }},
+	{noticeFirst, "the functions give less grace than their settings say", func(w *world) { w.chosen.grace++ }},
 	{haltedNow, "the halt switch is not read", func(w *world) {
 		w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} })
 	}},
@@ -108,17 +113,17 @@ var sabotages = []sabotage{
 		w.eachRunner(func(r *remediation.Runner) { r.Owners = tagless{r.Owners} })
 	}},
 	{observing, "a control that only observes enforces", func(w *world) {
-		for _, l := range w.lambdas {
-			l.settings.Mode = "observe"
+		for _, f := range w.functions {
+			f.Settings.Mode = "observe"
 		}
 	}},
-	{radius, "the functions are told a larger radius", func(w *world) {
-		for _, l := range w.lambdas {
-			l.settings.BlastRadius = 0
+	{radius, "the functions have a larger radius in their settings", func(w *world) {
+		for _, f := range w.functions {
+			f.Settings.BlastRadius = 0
 		}
 	}},
 	{heldNow, "holds are not remembered", func(w *world) {
-		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(forgetful{store{w.memory, w}}) })
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(forgetful{w.deployed().Table()}) })
 	}},
 	{explained, "changes are made that are not recorded", func(w *world) {
 		w.eachRunner(func(r *remediation.Runner) { r.Kinds = overdone(r.Kinds) })
@@ -160,7 +165,8 @@ func TestABrokenInvariantIsSeen(t *testing.T) {
 	for _, s := range sabotages {
 		t.Run(s.how, func(t *testing.T) {
 			for seed := range uint64(20) {
-				summary, err := Run(t.Context(), Options{Days: 60, Users: 12, Seed: seed + 1, sabotage: s.do})
+				summary, err := simulate(t.Context(), options{days: 60, users: 12, seed: seed + 1, sabotage: s.do,
+					samples: samples(t)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -178,10 +184,12 @@ func TestABrokenInvariantIsSeen(t *testing.T) {
 }
 
 func TestAViolationShrinks(t *testing.T) {
-	o := Options{Days: 120, Users: 15, sabotage: func(w *world) { w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} }) }}
-	var first *Violation
-	for ; first == nil; o.Seed++ {
-		s, err := Run(t.Context(), o)
+	o := options{days: 120, users: 15, samples: samples(t), sabotage: func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} })
+	}}
+	var first *violation
+	for ; first == nil; o.seed++ {
+		s, err := simulate(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,23 +198,24 @@ func TestAViolationShrinks(t *testing.T) {
 			break
 		}
 	}
-	s, err := Shrink(t.Context(), o, first, 300)
+	s, err := shrink(t.Context(), o, first, 300)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d of %d happenings in %d plays: %s\n%s", len(s.Only), s.Of, s.Plays, s.Violation, strings.Join(Told(o, s.Only), "\n"))
+	t.Logf("%d of %d occurrences in %d replays: %s\n%s", len(s.Only), s.Of, s.Replays, s.Violation,
+		strings.Join(described(o, s.Only), "\n"))
 	if len(s.Only) > 6 || s.Of < 50 {
-		t.Errorf("%d of %d happenings are left", len(s.Only), s.Of)
+		t.Errorf("%d of %d occurrences are left", len(s.Only), s.Of)
 	}
-	if told := strings.Join(Told(o, s.Only), "\n"); !strings.Contains(told, "Warder is halted") {
-		t.Errorf("what is left does not say that Warder was halted:\n%s", told)
+	if text := strings.Join(described(o, s.Only), "\n"); !strings.Contains(text, "Warder is halted") {
+		t.Errorf("what is left does not say that Warder was halted:\n%s", text)
 	}
 	// What is left breaks it by itself.
-	o.Only, o.Alone = map[int]bool{}, s.Alone
+	o.only, o.alone = map[int]bool{}, s.Alone
 	for _, id := range s.Only {
-		o.Only[id] = true
+		o.only[id] = true
 	}
-	again, err := Run(t.Context(), o)
+	again, err := simulate(t.Context(), o)
 	if err != nil || again.Violation == nil || again.Violation.Invariant != first.Invariant {
 		t.Errorf("played again: %+v, %v", again.Violation, err)
 	}
@@ -215,17 +224,23 @@ func TestAViolationShrinks(t *testing.T) {
 	}
 }
 
-func TestItStopsWhenItIsTold(t *testing.T) {
+func TestMonths_Cancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Run(ctx, Options{Days: 400, Users: 200, Seed: 1}); err == nil {
+	if _, err := simulate(ctx, options{days: 400, users: 200, seed: 1, samples: samples(t)}); err == nil {
 		t.Error("it went on")
 	}
 }
 
+// samples are the events of events/.
+func samples(t *testing.T) fs.FS {
+	t.Helper()
+	return os.DirFS(filepath.Join("..", "..", "events"))
+}
+
 func (w *world) eachRunner(do func(*remediation.Runner)) {
-	for _, l := range w.lambdas {
-		do(l.runner)
+	for _, f := range w.functions {
+		do(f.Runner)
 	}
 }
 
@@ -243,10 +258,10 @@ func (o tagless) Owner(ctx context.Context, user string) (owner.Contact, error) 
 	return c, err
 }
 
-type forgetful struct{ store }
+type forgetful struct{ ledger.Store }
 
 func (s forgetful) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
-	items, err := s.store.BatchGet(ctx, keys...)
+	items, err := s.Store.BatchGet(ctx, keys...)
 	for i := range items {
 		if strings.HasPrefix(items[i].Partition, "hold#") {
 			items[i].Version = 0
@@ -339,19 +354,19 @@ type blunt struct {
 	w *world
 }
 
-func (p blunt) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
+func (p blunt) Plan(ctx context.Context, e warderevent.Event, now time.Time) ([]remediation.Finding, error) {
 	return p.Sweep(ctx, e, nil, now)
 }
 
-func (p blunt) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+func (p blunt) Sweep(ctx context.Context, e warderevent.Event, open []ledger.Case,
+	now time.Time) ([]remediation.Finding, error) {
 	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
-	p.w.account.With(func(s *fakeaws.State) {
+	p.w.fake.With(func(s *fakeaws.State) {
 		for name, u := range s.Users {
 			if slices.Contains(u.Attached, own+"/no-bills") {
-				findings = append(findings, remediation.Finding{User: name,
-					Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{
-						{Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached},
-					}})
+				findings = append(findings, remediation.Finding{User: name, Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{
+					{Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached},
+				}})
 			}
 		}
 	})
@@ -360,11 +375,12 @@ func (p blunt) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now
 
 type unordered struct{ remediation.Planner }
 
-func (p unordered) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
+func (p unordered) Plan(ctx context.Context, e warderevent.Event, now time.Time) ([]remediation.Finding, error) {
 	return p.Sweep(ctx, e, nil, now)
 }
 
-func (p unordered) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+func (p unordered) Sweep(ctx context.Context, e warderevent.Event, open []ledger.Case,
+	now time.Time) ([]remediation.Finding, error) {
 	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
 	for i := range findings {
 		findings[i].OneKeyPerRun = ""
@@ -392,8 +408,8 @@ func (p indiscreet) Publish(ctx context.Context, m notice.Message) (string, erro
 
 type blind struct{ remediation.Planner }
 
-func (p blind) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
-	if _, sweep := e.Detail.(*event.Sweep); sweep {
+func (p blind) Plan(ctx context.Context, e warderevent.Event, now time.Time) ([]remediation.Finding, error) {
+	if _, sweep := e.Detail.(*warderevent.Sweep); sweep {
 		return nil, nil
 	}
 	return p.Planner.Plan(ctx, e, now)

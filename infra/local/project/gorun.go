@@ -1,4 +1,4 @@
-package main
+package project
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// endWithGoRun ends the context when the command was started by `go run` and that is gone. go run
+// EndWithGoRun ends the context when the command was started by `go run` and that is gone. go run
 // hands on no signal: whoever ends it by its process id would leave this process behind.
-func endWithGoRun(ctx context.Context) context.Context {
+func EndWithGoRun(ctx context.Context) context.Context {
 	binary, err := os.Executable()
 	if err != nil || !strings.Contains(binary, "go-build") {
 		return ctx

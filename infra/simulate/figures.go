@@ -1,4 +1,4 @@
-package rush
+package main
 
 import (
 	"fmt"
@@ -8,12 +8,13 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/warder-aws/warder/infra/simulate/deployment"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// Figures are what a play came to.
-type Figures struct {
+// figures are what a load came to.
+type figures struct {
 	Events      int     `json:"events"`
 	Started     int     `json:"started"`     // of a control by an event
 	Handled     int     `json:"handled"`     // of these, for the first time
@@ -23,7 +24,7 @@ type Figures struct {
 	Undecodable int     `json:"undecodable"` // were recorded, and are not understood
 	Runs        int     `json:"runs"`        // in the ledger
 	Changes     int     `json:"changes"`     // made
-	Held        int     `json:"held"`        // changes that the blast radius held back
+	Held        int     `json:"held"`        // changes that the blast radius held
 	Notices     int     `json:"notices"`
 	Seconds     float64 `json:"seconds"`
 	PerSecond   float64 `json:"eventsPerSecond"`
@@ -33,26 +34,22 @@ type Figures struct {
 	P95         float64 `json:"p95Milliseconds"`
 	// Consequences are events of Warder's own changes that were left alone.
 	Consequences int      `json:"consequences"`
-	Memory       []Memory `json:"memory"`
+	Memory       []memory `json:"memory"`
 }
 
-// Figures counts.
-func (b *Books) Figures() Figures {
-	f := Figures{
-		Events: len(b.Delivered), Kept: len(b.Kept), Runs: len(b.Contents.Runs), Notices: len(b.Notices), Calls: b.Calls, Memory: b.Memory,
-		Seconds: b.Took.Seconds(), Consequences: len(b.Consequences),
+// figures counts.
+func (r *runRecord) figures() figures {
+	f := figures{
+		Events: len(r.delivered), Kept: len(r.kept), Runs: len(r.contents.Runs), Notices: len(r.notices), Calls: r.calls,
+		Memory: r.memory, Seconds: r.took.Seconds(), Consequences: len(r.consequences),
 	}
 	var took []time.Duration
 	made := map[string]bool{}
-	for _, all := range [][]Delivered{b.Delivered, b.Redriven} {
-		for _, d := range all {
-			for _, answer := range d.Answers {
-				f.count(answer, made)
-				took = append(took, answer.Took)
-			}
-		}
+	for _, answer := range r.answers() {
+		f.count(answer, made)
+		took = append(took, answer.Took)
 	}
-	f.Started -= len(b.Redriven)
+	f.Started -= len(r.redriven)
 	f.Changes = len(made)
 	slices.Sort(took)
 	if len(took) > 0 {
@@ -63,13 +60,13 @@ func (b *Books) Figures() Figures {
 	return f
 }
 
-func (f *Figures) count(answer Answer, made map[string]bool) {
+func (f *figures) count(answer deployment.Answer, made map[string]bool) {
 	f.Started++
 	switch {
 	case answer.Failed: // counted as kept
-	case own(answer.Report):
+	case ownChange(answer.Report):
 		f.Own++
-	case before(answer.Report):
+	case repeated(answer.Report):
 		f.Repeated++
 	default:
 		f.Handled++
@@ -91,18 +88,18 @@ func milliseconds(d time.Duration) float64 { return tenth(float64(d) / float64(t
 
 func tenth(x float64) float64 { return math.Round(x*10) / 10 }
 
-// Print prints them for people.
-func (f Figures) Print(out io.Writer) {
+// print prints them for people.
+func (f figures) print(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(figure any, what string) { fmt.Fprintf(table, "%v\t  %s\n", figure, what) }
 	line(f.Events, "events")
 	line(f.Started, "times that one of them started a control")
 	line(f.Handled, fmt.Sprintf("of these were handled, %d of them recorded as undecodable", f.Undecodable))
 	line(f.Repeated, "had been handled before")
-	line(f.Kept, "failed three times, were kept, and were handled when sent again")
+	line(f.Kept, "failed three times, were kept, and were handled when redriven")
 	line(f.Runs, "runs in the ledger")
 	line(f.Changes, "changes made")
-	line(f.Held, "changes held back by the blast radius")
+	line(f.Held, "changes held by the blast radius")
 	line(f.Notices, "notices")
 	line(f.Consequences, "events of Warder's own changes, left alone")
 	line(fmt.Sprintf("%.1f", f.PerSecond), fmt.Sprintf("events a second, for %.0f s", f.Seconds))
@@ -111,7 +108,8 @@ func (f Figures) Print(out io.Writer) {
 	line(fmt.Sprintf("%.1f", f.P95), "ms at the 95th percentile")
 	for _, m := range f.Memory {
 		if m.Processes > 0 {
-			line(fmt.Sprintf("%.1f", float64(m.Functions)/1e6), fmt.Sprintf("MB resident, in %d processes of functions after %d events", m.Processes, m.Events))
+			line(fmt.Sprintf("%.1f", float64(m.Functions)/1e6),
+				fmt.Sprintf("MB resident, in %d processes of functions after %d events", m.Processes, m.Events))
 		}
 	}
 	for _, m := range f.Memory {

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+)
+
+// An account is what people work on. Their calls make no events: company does.
+type account interface {
+	Config() aws.Config
+	// User returns a copy of a user, nil if there is none.
+	User(ctx context.Context, name string) (*fakeaws.User, error)
+	// Tag sets a tag of a user, and removes it if the value is empty.
+	Tag(ctx context.Context, user, key, value string) error
+	// DropPassword takes the console password from a user.
+	DropPassword(user string)
+	StartSession(ctx context.Context, region, id, owner string) error
+}
+
+// act is what somebody did to a thing, between two moments of the run.
+type act struct {
+	thing
+	value      string
+	begin, end int64
+}
+
+// company is the people of an account: what they do and when, and the events of it.
+type company struct {
+	ctx     context.Context
+	seed    uint64
+	account account
+	samples fs.FS // of events
+	texts   map[string][]byte
+	iam     *iam.Client
+	now     time.Time
+	queue   queue
+	turn    int
+	events  int
+	// deliver is given each event, and what becomes of it on its way.
+	deliver func(event, outcome)
+	// note is given what happened about whom, and count what happened.
+	note  func(about, format string, args ...any)
+	count func(what string)
+	// slow has an act take effect later, at a time; nil if all take effect at once.
+	slow  func(at time.Time, do func())
+	away  map[string]time.Time
+	clock *atomic.Int64 // of acts
+	acts  []act
+	err   error // the first of a call of people's
+}
+
+func newCompany(ctx context.Context, seed uint64, begin time.Time, on account, samples fs.FS) *company {
+	return &company{
+		ctx: ctx, seed: seed, account: on, samples: samples, texts: map[string][]byte{}, iam: iam.NewFromConfig(on.Config()),
+		now: begin, away: map[string]time.Time{}, clock: &atomic.Int64{}, count: func(string) {},
+		note: func(string, string, ...any) {},
+	}
+}
+
+// item is something that is to happen at a time.
+type item struct {
+	at   time.Time
+	turn int
+	do   func()
+}
+
+type queue []item
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return cmp.Or(q[i].at.Compare(q[j].at), cmp.Compare(q[i].turn, q[j].turn)) < 0
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(item)) }
+func (q *queue) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
+}
+
+// at has something done at a time.
+func (c *company) at(t time.Time, do func()) {
+	c.turn++
+	heap.Push(&c.queue, item{t, c.turn, do})
+}
+
+// next takes the next item before a time out of the queue.
+func (c *company) next(before time.Time) (item, bool) {
+	if len(c.queue) == 0 || !c.queue[0].at.Before(before) {
+		return item{}, false
+	}
+	return heap.Pop(&c.queue).(item), true
+}
+
+// draw is chance that follows from the seed and from what it is for, and from nothing else.
+func (c *company) draw(what, of string) *rand.Rand {
+	h := fnv.New64a()
+	fmt.Fprint(h, what, " ", of)
+	return rand.New(rand.NewPCG(c.seed, h.Sum64()))
+}
+
+// fail keeps the first error of people's calls.
+func (c *company) fail(err error) { c.err = cmp.Or(c.err, err) }
+
+// user is a copy of a user, nil if there is none.
+func (c *company) user(name string) *fakeaws.User {
+	u, err := c.account.User(c.ctx, name)
+	c.fail(err)
+	return u
+}
+
+// tagged is the kind of a thing that is a tag of a user.
+const tagged = "tag"
+
+// set gives a thing a value, an empty one takes it away, and records it.
+func (c *company) set(t thing, value string) {
+	if t.kind == tagged {
+		c.fail(c.account.Tag(c.ctx, t.subject, t.target, value))
+		return
+	}
+	c.acted(t, value, func() error { return c.call(t, value) })
+}
+
+// acted does something to a thing and records it. What somebody does to a user who is gone, and what there is no
+// room for, does nothing.
+func (c *company) acted(t thing, value string, do func() error) bool {
+	begin := c.clock.Add(1)
+	err := do()
+	var full *types.LimitExceededException
+	if change.NotFound(err) || errors.As(err, &full) {
+		return false
+	}
+	if err != nil {
+		c.fail(fmt.Errorf("make the %s %q: %w", t, value, err))
+		return false
+	}
+	c.acts = append(c.acts, act{t, value, begin, c.clock.Add(1)})
+	return true
+}
+
+// call makes the call that gives a thing a value.
+func (c *company) call(t thing, value string) (err error) {
+	user, target := &t.subject, &t.target
+	switch gone := value == ""; t.kind {
+	case change.ManagedUserPolicy:
+		if gone {
+			_, err = c.iam.DetachUserPolicy(c.ctx, &iam.DetachUserPolicyInput{UserName: user, PolicyArn: target})
+		} else {
+			_, err = c.iam.AttachUserPolicy(c.ctx, &iam.AttachUserPolicyInput{UserName: user, PolicyArn: target})
+		}
+	case change.InlineUserPolicy:
+		if gone {
+			_, err = c.iam.DeleteUserPolicy(c.ctx, &iam.DeleteUserPolicyInput{UserName: user, PolicyName: target})
+		} else {
+			in := &iam.PutUserPolicyInput{UserName: user, PolicyName: target, PolicyDocument: &value}
+			_, err = c.iam.PutUserPolicy(c.ctx, in)
+		}
+	case change.GroupMembership:
+		if gone {
+			_, err = c.iam.RemoveUserFromGroup(c.ctx, &iam.RemoveUserFromGroupInput{UserName: user, GroupName: target})
+		} else {
+			_, err = c.iam.AddUserToGroup(c.ctx, &iam.AddUserToGroupInput{UserName: user, GroupName: target})
+		}
+	case change.PermissionsBoundary:
+		if gone {
+			_, err = c.iam.DeleteUserPermissionsBoundary(c.ctx, &iam.DeleteUserPermissionsBoundaryInput{UserName: user})
+		} else {
+			in := &iam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: &value}
+			_, err = c.iam.PutUserPermissionsBoundary(c.ctx, in)
+		}
+	case change.AccessKeyStatus:
+		if gone {
+			_, err = c.iam.DeleteAccessKey(c.ctx, &iam.DeleteAccessKeyInput{UserName: user, AccessKeyId: target})
+		} else {
+			in := &iam.UpdateAccessKeyInput{UserName: user, AccessKeyId: target, Status: types.StatusType(value)}
+			_, err = c.iam.UpdateAccessKey(c.ctx, in)
+		}
+	case change.BucketPublicAccess:
+		client := s3.New(c.account.Config())
+		err = client.PutBucketPublicAccessBlock(c.ctx, &s3.Bucket{Name: *user, Region: *target}, &s3.PublicAccessBlock{})
+	default:
+		err = fmt.Errorf("people change no %s", t.kind)
+	}
+	return err
+}
+
+// createKey gives the user a new key and returns its id, empty if there is no room for it.
+func (c *company) createKey(user string) (id string) {
+	t := thing{change.AccessKeyStatus, user, ""}
+	if c.acted(t, change.Active, func() error {
+		made, err := c.iam.CreateAccessKey(c.ctx, &iam.CreateAccessKeyInput{UserName: &user})
+		if err == nil {
+			id = *made.AccessKey.AccessKeyId
+		}
+		return err
+	}) {
+		c.acts[len(c.acts)-1].target = id
+	}
+	return id
+}
+
+// createUser adds a user and returns it.
+func (c *company) createUser(name, boundary string) *fakeaws.User {
+	in := &iam.CreateUserInput{
+		UserName: &name, Tags: []types.Tag{{Key: aws.String("owner"), Value: aws.String(name + "@example.com")}},
+	}
+	if boundary != "" {
+		in.PermissionsBoundary = &boundary
+	}
+	made := c.acted(thing{change.PermissionsBoundary, name, name}, boundary, func() error {
+		_, err := c.iam.CreateUser(c.ctx, in)
+		return err
+	})
+	if !made {
+		return nil
+	}
+	return c.user(name)
+}
+
+// deleteUser takes from a user all that there is, and then deletes it. Warder may be at work on the user just then:
+// who finds something left begins anew.
+func (c *company) deleteUser(name string) {
+	for range 10 {
+		has := userFacts(name, c.user(name))
+		for _, t := range slices.SortedFunc(maps.Keys(has), compare) {
+			c.set(t, "")
+		}
+		c.account.DropPassword(name)
+		_, err := c.iam.DeleteUser(c.ctx, &iam.DeleteUserInput{UserName: &name})
+		var left *types.DeleteConflictException
+		if err == nil || change.NotFound(err) {
+			return
+		}
+		if !errors.As(err, &left) {
+			c.fail(fmt.Errorf("delete user %q: %w", name, err))
+			return
+		}
+	}
+	c.fail(fmt.Errorf("delete user %q: something is always left", name))
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/warder-aws/warder/infra/simulate/deployment"
+)
+
+// shrunk is the least that was found to break the invariant.
+type shrunk struct {
+	// Only are the numbers of the occurrences that are left, of how many.
+	Only []int `json:"only"`
+	Of   int   `json:"of"`
+	// Alone is the one user who is left, empty if all are.
+	Alone string `json:"alone,omitempty"`
+	// Replays are how many times the company was simulated again for it.
+	Replays int `json:"replays"`
+	// Violation is what it comes to, with the story of it.
+	Violation *violation `json:"violation"`
+}
+
+// shrink simulates a company that broke an invariant again without this and that, at most the given number of times,
+// and returns the least that still breaks the same invariant. It halves what is left, and halves the halves (delta
+// debugging: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
+func shrink(ctx context.Context, o options, first *violation, replays int) (shrunk, error) {
+	s := shrunk{Violation: first}
+	o.day = nil
+	o.until = first.At.AddDate(0, 0, 2)
+	for _, occurrence := range drawn(o.seed, o.days, o.users, begin) {
+		s.Of++
+		if !occurrence.at.After(first.At) && (o.only == nil || o.only[occurrence.id]) {
+			s.Only = append(s.Only, occurrence.id)
+		}
+	}
+	// breaks reports whether the same invariant is broken by these.
+	breaks := func(only []int, alone string) (bool, error) {
+		if s.Replays == replays {
+			return false, nil
+		}
+		s.Replays++
+		try := o
+		try.alone, try.only = alone, map[int]bool{}
+		for _, id := range only {
+			try.only[id] = true
+		}
+		summary, err := simulate(ctx, try)
+		if err != nil || summary.Violation == nil || summary.Violation.Invariant != first.Invariant {
+			return false, err
+		}
+		s.Only, s.Alone, s.Violation = slices.Clone(only), alone, summary.Violation
+		return true, nil
+	}
+	if strings.HasPrefix(first.Subject, "user-") {
+		if _, err := breaks(s.Only, first.Subject); err != nil {
+			return s, err
+		}
+	}
+	for parts := 2; len(s.Only) > 0 && s.Replays < replays; {
+		size := (len(s.Only) + parts - 1) / parts
+		found := false
+		for at := 0; at < len(s.Only) && !found; at += size {
+			without := slices.Concat(s.Only[:at], s.Only[min(at+size, len(s.Only)):])
+			var err error
+			if found, err = breaks(without, s.Alone); err != nil {
+				return s, err
+			}
+		}
+		switch {
+		case found:
+			parts = max(parts-1, 2)
+		case size == 1:
+			return s, nil
+		default:
+			parts = min(2*parts, len(s.Only))
+		}
+	}
+	return s, nil
+}
+
+// described are those occurrences of a company that are named, in words.
+func described(o options, only []int) []string {
+	var lines []string
+	for _, occurrence := range drawn(o.seed, o.days, o.users, begin) {
+		if _, named := slices.BinarySearch(only, occurrence.id); !named {
+			continue
+		}
+		who := ""
+		switch {
+		case occurrence.who < 0:
+		case slices.ContainsFunc(behaviours, func(b behaviour) bool { return b.what == occurrence.what }):
+			who = " (" + person(occurrence.who) + ")"
+		default:
+			who = " (" + deployment.IDs()[occurrence.who] + ")"
+		}
+		lines = append(lines, line{occurrence.at, "", occurrence.what + who}.String())
+	}
+	return lines
+}

@@ -1,0 +1,378 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
+)
+
+// The invariants. They are judged by what is in the account, in the ledger's table and in the notices that were
+// accepted, with rules of their own: none calls what it judges. Months are judged as they happen, here; what happened
+// at once is judged from its record, see audit.
+const (
+	noticeFirst = "nobody is acted on without notice, or within grace"
+	narrower    = "nobody's access is widened"
+	oneKey      = "at most one key of a user goes in a run"
+	covered     = "what is not compliant is fixed, exempt, on hold, or due on a known day"
+	overdue     = "what is due is done"
+	explained   = "the ledger explains every change"
+	rewound     = "undone in reverse order, the first state is there again"
+	haltedNow   = "nothing is changed while Warder is halted"
+	exemptNow   = "nothing is changed about who is exempt"
+	heldNow     = "nothing that a person put back is taken away on its hold"
+	observing   = "observing changes nothing"
+	radius      = "no more changes in an hour than the blast radius"
+	onlyOnce    = "nothing is done twice, and nobody notified twice"
+	truthful    = "what is said to be done is so"
+	unlost      = "no event that came is lost"
+	discreet    = "no notice holds a whole access key id"
+)
+
+var invariants = []string{
+	noticeFirst, narrower, oneKey, covered, overdue, explained, rewound, haltedNow, exemptNow, heldNow, observing, radius,
+	onlyOnce, truthful, unlost, discreet,
+}
+
+// violation is an invariant that did not hold.
+type violation struct {
+	Invariant string    `json:"invariant"`
+	Subject   string    `json:"subject,omitempty"`
+	At        time.Time `json:"at,omitzero"`
+	What      string    `json:"what"`
+	// Story is what had happened before about the same subject.
+	Story []string `json:"story,omitempty"`
+}
+
+func (v violation) String() string { return v.Invariant + ": " + v.What }
+
+// verification is how often each invariant was checked, and what did not hold.
+type verification struct {
+	checks     map[string]int
+	violations []violation
+	now        func() time.Time // nil where there is no clock
+}
+
+// require counts one check of an invariant, and keeps it if it does not hold.
+func (v *verification) require(invariant, subject string, holds bool, format string, args ...any) {
+	v.checks[invariant]++
+	if holds {
+		return
+	}
+	broken := violation{Invariant: invariant, Subject: subject, What: fmt.Sprintf(format, args...)}
+	if v.now != nil {
+		broken.At = v.now()
+	}
+	v.violations = append(v.violations, broken)
+}
+
+// sum is how many checks there were.
+func (v *verification) sum() (n int) {
+	for _, times := range v.checks {
+		n += times
+	}
+	return n
+}
+
+// judge judges one thing that a function changed.
+func (w *world) judge(i *invocation, p page, t thing) {
+	was, is := p.before.facts(p.resource)[t], p.after.facts(p.resource)[t]
+	done := fmt.Sprintf("%s, which was %q and is %q, changed by %s on %s", t, short(was), short(is), i.ID, i.what())
+	w.note(p.name, "%s: %s %s: %q -> %q", i.ID, t.kind, t.target, short(was), short(is))
+
+	step, entry := w.stepAbout(i, t, was, is)
+	w.require(explained, p.name, step != nil, "the ledger has no record of %s", done)
+	if step == nil {
+		return
+	}
+	rotated := step.Kind == change.AccessKeyRotation
+	if !rotated { // the value of its secret is its last part; what was cut off in between is made anew
+		p.step = step.ID
+		w.require(onlyOnce, p.name, !w.made[step.ID], "made twice: %s", done)
+		w.made[step.ID] = true
+	}
+	w.journal = append(w.journal, p)
+	w.require(observing, p.name, i.Settings.Mode == control.Enforce, "%s only observes: %s", i.ID, done)
+	w.require(haltedNow, p.name, w.halted == 0, "Warder is halted: %s", done)
+	w.require(exemptNow, p.name, !exempt(p.before.user, i.ID, w.now), "%s is exempt: %s", p.name, done)
+	hold, held := w.holds[raw(step.Change).key()]
+	w.require(heldNow, p.name, !held || !w.now.Before(hold.Until), "on hold until %s: %s", hold.Until, done)
+
+	w.require(narrower, p.name, access(p.after.user)&^access(p.before.user) == 0, "access is widened: %s", done)
+	given := t.kind == change.AccessKeyStatus && is == change.Active
+	w.require(narrower, p.name, !given || rotated && was == "" && p.before.user.Tags[rotate] == "yes",
+		"a key is given: %s", done)
+	if t.kind == change.AccessKeyStatus && i.ID != "contain-exposed-key" {
+		first := i.keys[p.name]
+		w.require(oneKey, p.name, first == "" || first == t.target, "key %s went before in this run: %s", first, done)
+		i.keys[p.name] = t.target
+	}
+
+	i.written = append(slices.DeleteFunc(i.written, func(t time.Time) bool { return w.now.Sub(t) >= time.Hour }), w.now)
+	w.require(radius, p.name, len(i.written) <= i.Settings.BlastRadius, "%d changes in an hour: %s", len(i.written), done)
+	w.require(noticeFirst, p.name, rotated || w.may(i, step, entry), "not notified in time: %s", done)
+}
+
+// stepAbout is the ledger's record that is about to be made so, and its entry.
+func (w *world) stepAbout(i *invocation, t thing, was, is string) (*ledger.Step, *ledger.Entry) {
+	for _, id := range slices.Backward(w.bySubject[t.subject]) {
+		e := w.entries[id]
+		for k := range e.Steps {
+			s := &e.Steps[k]
+			if e.Control != i.ID || s.Subject != t.subject || s.Status.Settled() {
+				continue
+			}
+			if s.Kind == change.AccessKeyRotation && t.kind == change.AccessKeyStatus ||
+				thingOf(s.Change) == t && s.Before == was && s.After == is {
+				return s, &e
+			}
+		}
+	}
+	return nil, nil
+}
+
+// may reports whether somebody was notified of a change long enough before, or it could not wait.
+func (w *world) may(i *invocation, step *ledger.Step, entry *ledger.Entry) bool {
+	var together []change.Change // what one entry does
+	for _, s := range entry.Steps {
+		together = append(together, s.Change)
+	}
+	if i.emergency(step.Subject, together) {
+		return true
+	}
+	about := raw(step.Change)
+	key := i.ID + "#" + about.key()
+	// What a sweep has found to be right since then is notified of anew.
+	since := w.clean[key]
+	grace := time.Duration(w.chosen.grace) * 24 * time.Hour
+	if at, ok := w.urgent[key]; ok && !at.Before(since) {
+		return true // an emergency that was held when its event came
+	}
+	return slices.ContainsFunc(w.notices, func(n accepted) bool {
+		if n.control != i.ID || !n.about[about] || n.at.Before(since) {
+			return false
+		}
+		switch n.kind {
+		case notice.Warning:
+			return !n.at.Add(grace).After(w.now)
+		case notice.Held, notice.Failure, notice.Alert, notice.Changed:
+			return true // what could not wait was held, and its owner was notified
+		}
+		return false
+	})
+}
+
+// emergency reports whether the event itself says that the user did one of these things, or that all of it is urgent.
+func (i *invocation) emergency(name string, changes []change.Change) bool {
+	fresh := i.event.fresh
+	return !i.sweep && (fresh == thing{subject: name} ||
+		slices.ContainsFunc(changes, func(c change.Change) bool { return fresh == thingOf(c) }))
+}
+
+// notified judges a notice as it is accepted.
+func (w *world) notified(m notice.Message, body string) {
+	w.count("notices")
+	w.count("notices " + string(m.Kind))
+	entry := w.entries[m.Finding]
+	n := accepted{control: m.Control, kind: m.Kind, at: w.now, about: map[thing]bool{}}
+	for _, s := range entry.Steps {
+		n.about[raw(s.Change)] = true
+	}
+	w.note(m.Subject, "notified: %s", m.Line())
+	w.require(explained, m.Subject, entry.ID != "", "the ledger has no entry of the notice %s", m.Line())
+	// A notice whose answer was lost is sent once more: subscribers know it by its id.
+	doubtful, before := w.doubtful[m.ID]
+	w.require(onlyOnce, m.Subject, !before || doubtful, "notified twice: %s", m.Line())
+	w.doubtful[m.ID] = false
+	if w.running != nil {
+		w.running.accepted = append(w.running.accepted, m.ID)
+	}
+	u := w.user(m.Subject)
+	leaks := u != nil && slices.ContainsFunc(u.Keys, func(k fakeaws.Key) bool { return strings.Contains(body, k.ID) })
+	w.require(discreet, m.Subject, !leaks, "a whole access key id: %s", m.Line())
+	w.notices = append(w.notices, n)
+	if m.Kind == notice.Warning {
+		w.warned[m.Control] = slices.AppendSeq(w.warned[m.Control], maps.Keys(n.about))
+	}
+	if m.Kind == notice.Changed {
+		for _, s := range entry.Steps {
+			if s.Status.Made() {
+				w.isSo(s.Change)
+			}
+		}
+	}
+	w.react(m)
+}
+
+// isSo judges that a change which is said to be made is so in the account.
+func (w *world) isSo(c change.Change) {
+	t := thingOf(c)
+	switch t.kind {
+	case change.AccessKeyRotation, change.Session, change.BucketPublicAccess, change.RootKeyDeletion:
+		return
+	}
+	got := userFacts(c.Subject, w.user(c.Subject))[t]
+	w.require(truthful, c.Subject, got == c.After, "%s is said to be %q and is %q", t, short(c.After), short(got))
+}
+
+// ended judges what an invocation came to.
+func (w *world) ended(i *invocation, begin time.Time, report remediation.Report, err error) {
+	for _, c := range report.Changes {
+		if c.Status == ledger.Verified {
+			w.isSo(c.Change)
+		}
+		if c.Status == ledger.Held && i.emergency(c.Subject, []change.Change{c.Change}) {
+			w.urgent[i.ID+"#"+raw(c.Change).key()] = w.now
+		}
+	}
+	key, about := i.ID+"#"+report.Event, i.event.about
+	if err != nil {
+		w.open[i] = key
+		for _, id := range i.accepted {
+			w.doubtful[id] = true // the next try may not know that it was accepted
+		}
+		return
+	}
+	delete(w.open, i)
+	if i.sweep {
+		w.seen(i.function, begin)
+	}
+	w.require(unlost, about, w.runs[key], "%s says that %s is handled, and the ledger does not know", i.ID, i.what())
+	w.require(truthful, about, report.Outcome != remediation.Failed, "%s says that %s failed, and asks for no retry", i.ID,
+		i.what())
+}
+
+// seen notes what owners were warned of and a sweep that came to its end has found to be right, exempt or on hold: if
+// it is not right again later, they are to be warned again.
+func (w *world) seen(f *function, begin time.Time) {
+	lacking := map[thing]bool{}
+	for _, l := range w.lacking(f, begin.Add(14*24*time.Hour)) { // two weeks before, owners are warned
+		lacking[l.thing] = true
+	}
+	w.warned[f.ID] = slices.DeleteFunc(w.warned[f.ID], func(t thing) bool {
+		held := begin.Before(w.holds[t.key()].Until)
+		right := t.kind != change.AccessKeyDeletion && (!lacking[t] || held) || exempt(w.user(t.subject), f.ID, w.now)
+		if right {
+			w.clean[f.ID+"#"+t.key()] = begin
+		}
+		return right
+	})
+}
+
+// lack is something that a control has to do something about.
+type lack struct {
+	thing
+	slack int // how many sweeps may miss it
+}
+
+// today judges, once a day, whether everything that is not compliant is known.
+func (w *world) today() {
+	for _, f := range w.functions {
+		if f.Settings.Mode != control.Enforce || f.swept.Before(w.now.Add(-12*time.Hour)) {
+			continue
+		}
+		for _, l := range w.lacking(f, f.swept) {
+			key := f.ID + "#" + l.key()
+			held, exempted := w.now.Before(w.holds[l.key()].Until), exempt(w.user(l.subject), f.ID, w.now)
+			due, open := w.caseOf(f.ID, l.thing)
+			known := exempted || held || open || w.since[l.thing].After(f.swept.Add(-time.Minute))
+			tally(w.missed, key, !known)
+			w.require(covered, l.subject, w.missed[key] <= l.slack, "%s has missed %s in %d sweeps", f.ID, l, w.missed[key])
+			tally(w.late, key, open && !due.IsZero() && f.swept.After(due) && w.halted == 0 && !exempted && !held &&
+				w.breakers[f.ID].Tripped.IsZero())
+			w.require(overdue, l.subject, w.late[key] <= 4, "%s was due on %s, and %s has swept %d times since", l,
+				due.Format(time.DateOnly), f.ID, w.late[key])
+		}
+	}
+}
+
+// tally counts how often in a row something is so.
+func tally(counts map[string]int, key string, so bool) {
+	if so {
+		counts[key]++
+		return
+	}
+	delete(counts, key)
+}
+
+// caseOf is when the open case about a thing is due.
+func (w *world) caseOf(id string, t thing) (due time.Time, open bool) {
+	for _, key := range w.casesOf[id+"#"+t.subject] {
+		c := w.cases[key]
+		about := func(x change.Change) bool { return x.Kind == t.kind && x.Target == t.target }
+		if c.Open() && slices.ContainsFunc(c.Changes, about) {
+			return c.Due, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// lacking is what a control has to do something about, by the rules of its README as they read, not by its code.
+func (w *world) lacking(f *function, at time.Time) (all []lack) {
+	old := func(since time.Time, days int) bool { return at.Sub(since) > time.Duration(days)*24*time.Hour }
+	w.fake.With(func(s *fakeaws.State) {
+		for _, name := range slices.Sorted(maps.Keys(s.Users)) {
+			u := s.Users[name]
+			add := func(kind, target string, slack int) { all = append(all, lack{thing{kind, name, target}, slack}) }
+			switch f.ID {
+			case "deactivate-stale-access-key", "deactivate-unused-access-key":
+				for _, k := range u.Keys {
+					from, limit := k.Created, w.chosen.maxAge
+					if f.ID == "deactivate-unused-access-key" {
+						limit = w.chosen.maxUnused
+						if k.Used.After(from) {
+							from = k.Used
+						}
+					}
+					slack := 2
+					if !k.Changed.IsZero() { // it looks young in the report for a week, see accesskey
+						slack = 9
+					}
+					if k.Status == change.Active && old(from, limit) {
+						add(change.AccessKeyStatus, k.ID, slack)
+					}
+				}
+			case "detach-direct-policy":
+				for _, policy := range u.Attached {
+					if policies[policy].allows != 0 && !slices.Contains(given, policy) {
+						add(change.ManagedUserPolicy, policy, 2)
+					}
+				}
+				for _, policy := range slices.Sorted(maps.Keys(u.Inline)) {
+					if inline[string(u.Inline[policy])].allows != 0 {
+						add(change.InlineUserPolicy, policy, 2)
+					}
+				}
+			case "require-permissions-boundary":
+				if w.chosen.boundary && u.Boundary == "" {
+					add(change.PermissionsBoundary, name, 2)
+				}
+			}
+		}
+	})
+	return all
+}
+
+// settled judges, when all is over, that every event came to its end.
+func (w *world) settled() {
+	left := slices.SortedFunc(maps.Keys(w.open), func(a, b *invocation) int { return strings.Compare(a.id, b.id) })
+	for _, i := range left {
+		w.require(unlost, i.event.about, false, "%s was not handled in the end by %s", i.what(), i.ID)
+	}
+}
+
+// what names the event.
+func (i *invocation) what() string {
+	if i.sweep {
+		return "its sweep"
+	}
+	return "event " + i.event.id
+}
