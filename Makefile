@@ -34,13 +34,14 @@ BOOTSTRAPS = $(FUNCTIONS:%=./functions/%/bootstrap)
 
 GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0
 
-# The commands that ask the deployed Warder: what was written after NAME= on make's command line is
-# handed over as it was written, whatever is in it. Names from the environment are not: every shell
-# has a USER.
-ASK    := bin/ask
-DOCTOR := bin/doctor
+# The operator's command: what was written after NAME= on make's command line is handed over as --NAME=, as it was
+# written, whatever is in it. Names from the environment are not: every shell has a USER. Nor are they exported to
+# recipes: make would expand them for that.
+WARDER := bin/warder
+VALUES := BY CONTROL FROM ID KEY LANGUAGE MINUTES MONTH OUT POLICY REASON RUN SINCE TO USER YES
+unexport $(VALUES)
 quote  = '$(subst ','\'',$(strip $(1)))'
-given  = $(foreach name,$(1),$(if $(filter command,$(firstword $(origin $(name)))),$(name)=$(call quote,$(value $(name)))))
+given  = $(foreach name,$(VALUES),$(if $(filter command,$(firstword $(origin $(name)))),--$(name)=$(call quote,$(value $(name)))))
 
 # What every function may be built from, and what the template is synthesized from.
 go_files = $(filter-out %_test.go,$(wildcard $(addsuffix /*.go,$(1))))
@@ -83,50 +84,27 @@ diff: synth ## show what a deployment would change
 	@$(CDK) diff --app cdk.out $(ARGS)
 
 .PHONY: preview
-preview: local ## show whom it would tell of what, in the AWS account of the credentials, before it is deployed
-	@go run ./infra/local preview $(ARGS)
+preview: $(WARDER) ## show whom it would notify of what, in the AWS account of the credentials, before it is deployed
+	@$(WARDER) $@ --settings cdk.json $(ARGS)
 
 ##@ Operate (the account of the credentials in the environment, or a local one at AWS_ENDPOINT_URL)
 
 .PHONY: doctor
-doctor: $(DOCTOR) ## check what Warder needs, and how it fares: ARGS="-json"
-	@$(DOCTOR) $(ARGS)
+doctor: $(WARDER) ## check what Warder needs of the account, and how it is there: ARGS="--json"
+	@$(WARDER) $@ --settings cdk.json $(ARGS)
 
-.PHONY: halt
-halt: $(ASK) ## stop every change: REASON="..."
-	@$(ASK) $@ $(call given,REASON BY)
-
-.PHONY: resume
-resume: $(ASK) ## let changes be made again
-	@$(ASK) $@
-
-.PHONY: undo
-undo: $(ASK) ## put back what was changed: ID=... or USER=... SINCE=... or RUN=..., and REASON="..."
-	@$(ASK) $@ $(call given,ID USER SINCE RUN REASON BY)
-
-.PHONY: explain
-explain: $(ASK) ## tell what was done and why: KEY=... or USER=... or POLICY=... or ID=...
-	@$(ASK) $@ $(call given,KEY USER POLICY ID)
-
-.PHONY: release
-release: $(ASK) ## let a control go on that its blast radius stopped: CONTROL=... REASON="..."
-	@$(ASK) $@ $(call given,CONTROL REASON BY)
-
-.PHONY: sweep
-sweep: $(ASK) ## send a control over the whole account now: CONTROL=...
-	@$(ASK) $@ $(call given,CONTROL)
-
-.PHONY: drill
-drill: $(ASK) ## rehearse an incident and measure each step, then clean up: MINUTES=... BY=...
-	@$(ASK) $@ $(call given,MINUTES BY)
-
-.PHONY: redrive
-redrive: $(ASK) ## send again what is kept in the queues Failed and Undelivered
-	@$(ASK) $@
-
-.PHONY: report
-report: $(ASK) ## write the evidence of last month, or MONTH=2026-10, or FROM=... TO=..., and fetch it: OUT=dist LANGUAGE=ko
-	@$(ASK) $@ $(call given,MONTH FROM TO LANGUAGE OUT)
+.PHONY: explain undo halt resume release sweep drill redrive report
+explain: ## show what was done and why: KEY=... or USER=... or POLICY=... or ID=...
+undo: ## put back what was changed: ID=... or USER=... SINCE=... or RUN=..., and REASON="..."; YES=1 does not ask
+halt: ## stop every change: REASON="..."
+resume: ## let changes be made again
+release: ## let a control go on that its blast radius stopped: CONTROL=... REASON="..."
+sweep: ## run a control over the whole account now: CONTROL=...
+drill: ## rehearse an incident and measure each step, then clean up: MINUTES=... BY=...
+redrive: ## send again what is kept in the queues Failed and Undelivered
+report: ## write the evidence of last month, or MONTH=2026-10, or FROM=... TO=..., and fetch it: OUT=dist LANGUAGE=ko
+explain undo halt resume release sweep drill redrive report: $(WARDER)
+	@$(WARDER) $@ $(given) $(ARGS)
 
 ##@ Build
 
@@ -169,13 +147,9 @@ bin/native/floor/bootstrap: infra/bench/floor/main.go go.mod go.sum
 # The evidence tells of every control.
 bin/arm64/report/bootstrap bin/native/report/bootstrap: $(wildcard functions/*/*.json)
 
-bin/doctor: $(call go_files,infra/doctor) $(SHARED) $(wildcard functions/*/control.json)
-	@echo "building infra/doctor ..." >&2
-	@go build -o $@ ./infra/doctor
-
-bin/ask: $(call go_files,infra/ask) $(SHARED) $(wildcard functions/*/control.json)
-	@echo "building infra/ask ..." >&2
-	@go build -o $@ ./infra/ask
+bin/warder: $(call go_files,infra/warder infra/warder/* functions/*) $(SHARED) $(wildcard functions/*/*.json)
+	@echo "building infra/warder ..." >&2
+	@go build -o $@ ./infra/warder
 
 cdk.out/manifest.json: $(ARM64) $(APP) node_modules/installed
 	@echo "synthesizing the template (the first time compiles the CDK, about a minute) ..."

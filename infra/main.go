@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/infra/stack"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 func main() {
@@ -35,6 +37,9 @@ func run() error {
 		return err
 	}
 	stack.NewStacks(app, props)
+	// The operator's command needs no checkout: the hub says which settings it was deployed with.
+	app.Node().FindChild(jsii.String(settings.Product)).(awscdk.Stack).
+		AddMetadata(jsii.String(settings.Product), app.Node().TryGetContext(jsii.String("warder")))
 	app.Synth(nil)
 	if bucket := props.Settings.AssetBucket; bucket != "" {
 		folder := filepath.Join(*app.Outdir(), stack.CodeFolder)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,20 +28,15 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// doctor builds infra/doctor and returns what examines the account with it: the state of each check
+// doctor returns what examines the account with it: the state of each check
 // (the worst of its lines), and what was said about it.
 func (r *running) doctor(t *testing.T) func(status int) (states, said map[string]string) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "doctor")
-	build := exec.Command("go", "build", "-o", binary, "./infra/doctor")
-	build.Dir = root(t)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build infra/doctor: %v\n%s", err, out)
-	}
+	binary := buildWarder(t)
 	home := t.TempDir()
 	return func(status int) (states, said map[string]string) {
 		t.Helper()
-		c := exec.Command(binary, "-json")
+		c := exec.Command(binary, "doctor", "--json", "--settings=cdk.json")
 		c.Dir, c.Env = root(t), []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}
 		for name, value := range r.env {
 			c.Env = append(c.Env, name+"="+value)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/slackserver"
@@ -35,16 +34,6 @@ func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 			"Slack": func(out *bytes.Buffer) error {
 				printer{out: out}.message(slackserver.Message{Lines: []string{text, text}, Text: text})
 				return nil
-			},
-			"preview": func(out *bytes.Buffer) error {
-				line := func(when string) previewLine {
-					return previewLine{Control: "c", When: when, Due: time.Unix(0, 0), Owner: text, Subject: text, Severity: text, Title: text, Text: text, Changes: []string{text}, Why: text}
-				}
-				p := preview{
-					Account: "111122223333", Caller: text, Region: "us-east-1", Lines: []previewLine{line(atOnce), line(due), line(told), line(left), line(stopped)},
-					Controls: []previewTotals{{Control: "c", Reason: text, Failed: true}, {Control: "d", Reason: text}},
-				}
-				return p.print(out, style{})
 			},
 		} {
 			var out bytes.Buffer

@@ -508,7 +508,7 @@ func TestAFreshAccountObserves(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"dance"}, {"route"}, {"send"}, {"send", "-json"}, {"up", "now"}, {"demo", "twice"}, {"tour", "twice"}, {"up", "-mode", "off"}, {"route", "-json", "x"},
-		{"invoke"}, {"invoke", "explain"}, {"invoke", "explain", "{}", "more"}, {"preview", "-nonsense"},
+		{"invoke"}, {"invoke", "explain"}, {"invoke", "explain", "{}", "more"},
 	} {
 		stdout, stderr, err := command(t, args...)
 		if !errors.Is(err, errUsage) || stderr == "" || stdout != "" {

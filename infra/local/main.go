@@ -2,7 +2,7 @@
 // the real function binaries, the event patterns as they would be deployed.
 //
 // The account lives in memory, listens on loopback alone and is gone when the command ends. The
-// user's own AWS configuration is never read but by preview, which is asked for it.
+// user's own AWS configuration is never read.
 package main
 
 import (
@@ -35,9 +35,6 @@ const usage = `usage: go run ./infra/local COMMAND
         names, or to a fresh one
   invoke FUNCTION JSON [-mode observe|enforce]
         start a function with a payload and print what it answers; in the same account
-  preview [-json] [CONTROL…]
-        show who would be told of what, and what would be changed when, in the account of
-        the credentials in the environment; it reads it, and cannot do anything else
 
 Files are EventBridge events or bare CloudTrail records; a folder is its *.json files.
 `
@@ -66,7 +63,7 @@ func main() {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "route": route, "send": send, "invoke": invoke, "preview": showPreview,
+		"up": up, "demo": demo, "tour": tour, "route": route, "send": send, "invoke": invoke,
 	}
 	if len(args) > 0 {
 		switch args[0] {

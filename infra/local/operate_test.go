@@ -29,27 +29,22 @@ import (
 
 const readOnly = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
-// asks returns a function that runs a command of infra/ask against the account and returns what it printed and whether all
+// asks returns a function that runs warder against the account and returns what it printed and whether all
 // was done.
 func (r *running) asks(t *testing.T) func(args ...string) (string, bool) {
 	t.Helper()
-	ask := filepath.Join(t.TempDir(), "ask")
-	build := exec.Command("go", "build", "-o", ask, "./infra/ask")
-	build.Dir = root(t)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build infra/ask: %v\n%s", err, out)
-	}
+	binary := buildWarder(t)
 	home := t.TempDir()
 	return func(args ...string) (string, bool) {
 		t.Helper()
-		c := exec.Command(ask, args...)
+		c := exec.Command(binary, args...)
 		c.Dir = root(t)
 		c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}
 		for name, value := range r.env {
 			c.Env = append(c.Env, name+"="+value)
 		}
 		out, err := c.CombinedOutput()
-		t.Logf("make %s\n%s", strings.Join(args, " "), out)
+		t.Logf("warder %s\n%s", strings.Join(args, " "), out)
 		return string(out), err == nil
 	}
 }
@@ -191,7 +186,7 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 		t.Fatal(err)
 	}
 	attach("dave")
-	ask("sweep", "CONTROL=detach-direct-policy")
+	ask("sweep", "--control=detach-direct-policy")
 	r.idle(t)
 
 	lines := r.log(t, func(lines []map[string]any) bool {

@@ -58,7 +58,7 @@ func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
 	}
 	first := make(chan result, 1)
 	go func() {
-		output, err := ask("drill", "MINUTES=2")
+		output, err := ask("drill", "--minutes=2")
 		first <- result{output, err}
 	}()
 	left := ""
@@ -85,7 +85,7 @@ func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
 	if came := <-first; came.err == nil {
 		t.Errorf("the drill that was killed: %s", came.output)
 	}
-	output, err := ask("drill", "MINUTES=2")
+	output, err := ask("drill", "--minutes=2")
 	if err != nil || !strings.Contains(output, "deleted "+left+"\n") || strings.Count(output, "deleted ") != 2 || !strings.HasSuffix(output, ": passed\n") {
 		t.Errorf("the next drill: %v; want that it passes and deletes %s", err, left)
 	}

@@ -13,16 +13,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
-// asker is the program behind make drill, for the account that is up.
+// buildWarder builds the operator's command.
+func buildWarder(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "warder")
+	build := exec.Command("go", "build", "-o", binary, "./infra/warder")
+	build.Dir = root(t)
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build infra/warder: %v\n%s", err, output)
+	}
+	return binary
+}
+
+// asker runs warder for the account that is up.
 func asker(t *testing.T, r *running) func(args ...string) (string, error) {
 	t.Helper()
 	dir := root(t)
-	binary := filepath.Join(t.TempDir(), "ask")
-	build := exec.Command("go", "build", "-o", binary, "./infra/ask")
-	build.Dir = dir
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, output)
-	}
+	binary := buildWarder(t)
 	return func(args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), binary, args...)
 		cmd.Dir, cmd.Env = dir, os.Environ()
@@ -32,7 +39,7 @@ func asker(t *testing.T, r *running) func(args ...string) (string, error) {
 		var output bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &output, &output
 		err := cmd.Run()
-		t.Logf("make %s\n%s", strings.Join(args, " "), output.String())
+		t.Logf("warder %s\n%s", strings.Join(args, " "), output.String())
 		return output.String(), err
 	}
 }
@@ -58,7 +65,7 @@ func TestADrillOfTheLocalAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		output, err := ask("drill", "MINUTES=2", "BY=kim@example.com")
+		output, err := ask("drill", "--minutes=2", "--by=kim@example.com")
 		if err != nil || !strings.Contains(output, did) || !strings.Contains(output, "looked, nothing to do") ||
 			!strings.Contains(output, "outside sign-in skipped: no allowedNetworks are set") || !strings.HasSuffix(output, ": passed\n") {
 			t.Errorf("in %s: %v", mode, err)
@@ -73,7 +80,7 @@ func TestADrillOfTheLocalAccount(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		output, err = ask("drill", "MINUTES=2")
+		output, err = ask("drill", "--minutes=2")
 		if err != nil || !strings.Contains(output, ": held, direct policy: ") || !strings.Contains(output, "incident 42") {
 			t.Errorf("halted: %v", err)
 		}

@@ -32,6 +32,8 @@ type UndoRequest struct {
 	// Chat is the Action of somebody who presses a button in a chat, in place of all of the above: the
 	// command of a button has room for one name. The chat knows whose button it was.
 	Chat string `json:"chat,omitempty"`
+	// Preview asks what would be put back and what would be refused; nothing is changed or recorded.
+	Preview bool `json:"preview,omitempty"`
 }
 
 const undoForms = `{"action":"ID","by":"…","reason":"…"}, {"user":"NAME","since":"RFC 3339","by":"…","reason":"…"}, ` +
@@ -181,6 +183,16 @@ func (u *Undoer) revert(ctx context.Context, entry *ledger.Entry, q UndoRequest,
 			}
 			return nil
 		}
+	}
+	if q.Preview {
+		for i, step := range steps {
+			back := inverse.Steps[i].Change
+			text := u.Kinds.Describe(back, false).String()
+			answer.Undone = append(answer.Undone, Undone{Action: step.ID, Change: back, Text: text})
+		}
+		return nil
+	}
+	if !recorded {
 		if err := u.Ledger.Update(ctx, inverse); err != nil {
 			return err
 		}

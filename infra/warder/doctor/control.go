@@ -1,0 +1,295 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/warder-aws/warder/infra/warder/account"
+	"github.com/warder-aws/warder/infra/warder/terminal"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// A rule is a rule of a template.
+type rule struct {
+	id           string // logical
+	EventBusName any
+	EventPattern json.RawMessage
+	Schedule     string `json:"ScheduleExpression"`
+	State        string
+	Targets      []struct {
+		Arn     any
+		RoleArn any
+	}
+	Tags []struct{ Key, Value string }
+}
+
+// rules are the template's rules with the tag of the given owner; every rule without one.
+func (s stack) rules(owner string) []rule {
+	var rules []rule
+	for _, id := range s.of("AWS::Events::Rule") {
+		r := rule{id: id, State: string(eventtypes.RuleStateEnabled)}
+		if err := json.Unmarshal(s.template.Resources[id].Properties, &r); err != nil {
+			continue // CloudFormation took it, so it is none of ours
+		}
+		for _, tag := range r.Tags {
+			if tag.Key == settings.Product && (owner == "" || tag.Value == owner) {
+				rules = append(rules, r)
+			}
+		}
+	}
+	return rules
+}
+
+const redeploy = `make deploy ARGS="--revert-drift"`
+
+// control checks that what starts a control is there and on, and that its function is and is as
+// the settings say.
+func (d *doctor) control(ctx context.Context, l *lines, c control.Control) {
+	mode := d.settings.Controls[c.ID].Mode
+	if d.hub.err != nil {
+		l.unread(d.hub.unread, d.hub.err)
+	} else {
+		rules := d.hub.rules(c.ID)
+		if len(rules) == 0 {
+			l.problem("make deploy", "the deployed stack has no rule that starts it")
+		}
+		for _, r := range rules {
+			if !d.started(ctx, l, d.hub, r, ":function:"+settings.FunctionName(c.ID)) {
+				return
+			}
+		}
+	}
+	d.function(ctx, l, c, mode)
+	if l.fine() {
+		l.ok("%s, %s on, function active", mode, terminal.Count(len(d.hub.rules(c.ID)), "rule"))
+		if mode == control.Off {
+			l.added[len(l.added)-1].Text = "off, function active"
+		}
+	}
+}
+
+// tool checks the function of a tool, and what starts it.
+func (d *doctor) tool(ctx context.Context, l *lines, c control.Control) {
+	for _, r := range d.hub.rules(c.ID) {
+		if !d.started(ctx, l, d.hub, r, ":function:"+settings.FunctionName(c.ID)) {
+			return
+		}
+	}
+	d.function(ctx, l, c, control.Enforce)
+	if l.fine() {
+		l.ok("function active")
+	}
+}
+
+// started checks a rule: it is there, in its state, with its pattern or schedule, and starts what it
+// is to start, whose ARN ends with target. It returns false when nothing more is worth reading.
+func (d *doctor) started(ctx context.Context, l *lines, s stack, r rule, target string) bool {
+	client := d.in(s.region).events
+	// On another bus than the default one the physical name is bus|rule.
+	name := s.physical[r.id]
+	name = name[strings.LastIndex(name, "|")+1:]
+	var bus *string
+	if on := s.name(r.EventBusName); on != "" {
+		bus = &on
+	}
+	out, err := client.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &name, EventBusName: bus})
+	switch {
+	case account.Coded(err, "ResourceNotFoundException"):
+		l.problem(redeploy, "the rule %s does not exist", name)
+		return true
+	case err != nil:
+		l.unread("events:DescribeRule", err)
+		return false
+	case string(out.State) != r.State && r.State == string(eventtypes.RuleStateDisabled):
+		l.problem("aws events disable-rule --name "+name+regionOption(s)+busOption(bus),
+			"the rule %s is on, and the control is off", name)
+	case out.State == eventtypes.RuleStateDisabled && r.State != string(eventtypes.RuleStateDisabled):
+		l.problem("aws events enable-rule --name "+name+regionOption(s)+busOption(bus), "the rule %s is disabled", name)
+	case string(out.State) != r.State:
+		l.problem(redeploy, "the rule %s is %s, and deployed as %s: some calls do not reach it", name, out.State, r.State)
+	case r.Schedule != aws.ToString(out.ScheduleExpression),
+		r.EventPattern != nil && !filled(r.EventPattern, aws.ToString(out.EventPattern), d.id):
+		l.problem(redeploy, "the rule %s does not match what it was deployed for", name)
+	}
+	targets, err := client.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &name, EventBusName: bus})
+	if err != nil {
+		l.unread("events:ListTargetsByRule", err)
+		return false
+	}
+	if !slices.ContainsFunc(targets.Targets,
+		func(t eventtypes.Target) bool { return strings.HasSuffix(aws.ToString(t.Arn), target) }) {
+		l.problem(redeploy, "the rule %s does not start %s", name, strings.TrimLeft(target, ":"))
+	}
+	return true
+}
+
+// filled reports whether a pattern is what CloudFormation makes of that of a template. Of what it fills
+// in only the account's number is known here: it is the one that must be right.
+func filled(pattern json.RawMessage, there, account string) bool {
+	var want, got any
+	return json.Unmarshal(pattern, &want) == nil && json.Unmarshal([]byte(there), &got) == nil && fits(want, got, account)
+}
+
+func fits(want, got any, account string) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		if want["Ref"] == "AWS::AccountId" {
+			return got == account
+		}
+		for key := range want {
+			if _, text := got.(string); text && len(want) == 1 && (key == "Ref" || strings.HasPrefix(key, "Fn::")) {
+				return true
+			}
+		}
+		there, ok := got.(map[string]any)
+		for key, value := range want {
+			ok = ok && fits(value, there[key], account)
+		}
+		return ok && len(want) == len(there)
+	case []any:
+		there, ok := got.([]any)
+		if !ok || len(want) != len(there) {
+			return false
+		}
+		for i := range want {
+			if !fits(want[i], there[i], account) {
+				return false
+			}
+		}
+		return true
+	}
+	return want == got
+}
+
+func regionOption(s stack) string { return " --region " + s.region }
+
+func busOption(bus *string) string {
+	if bus == nil {
+		return ""
+	}
+	return " --event-bus-name " + *bus
+}
+
+// function checks a function: it is there, it can be started, and it has the settings.
+func (d *doctor) function(ctx context.Context, l *lines, c control.Control, mode control.Mode) {
+	name := settings.FunctionName(c.ID)
+	in := &lambda.GetFunctionConfigurationInput{FunctionName: &name}
+	out, err := d.in(d.settings.HubRegion).lambda.GetFunctionConfiguration(ctx, in)
+	switch {
+	case account.Coded(err, "ResourceNotFoundException"):
+		l.problem("make deploy", "the function %s is not there", name)
+		return
+	case err != nil:
+		d.mu.Lock()
+		d.unread = err
+		d.mu.Unlock()
+		l.unread("lambda:GetFunctionConfiguration", err)
+		return
+	}
+	// A function is inactive after weeks without use; the next event activates it.
+	if out.State != lambdatypes.StateActive && out.State != lambdatypes.StateInactive {
+		l.problem("look at the function in Lambda; then make deploy", "the function %s is %s: %s", name, out.State,
+			aws.ToString(out.StateReason))
+	}
+	if out.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed {
+		l.problem("make deploy", "the last update of the function %s failed: %s", name,
+			aws.ToString(out.LastUpdateStatusReason))
+	}
+	if out.Environment == nil || out.Environment.Error != nil {
+		l.add(unknown, "use credentials that may see the environment of functions",
+			"the settings of the function %s cannot be read", name)
+		return
+	}
+	got, err := settings.FromEnv(func(name string) (string, bool) {
+		value, ok := out.Environment.Variables[name]
+		return value, ok
+	})
+	if err != nil {
+		l.problem("make deploy", "the function %s has settings that it cannot read, and does nothing: %s", name, err)
+		return
+	}
+	want := d.settings.Function(c)
+	if got.Mode != mode {
+		l.problem("make deploy", "the function is set to %s, and the settings say %s", got.Mode, mode)
+		return
+	}
+	if !same(got.Parameters, want.Parameters) {
+		l.problem("make deploy", "the function has other parameters than the settings")
+	}
+	if !same(common(got), common(want)) {
+		d.mu.Lock()
+		d.differing = append(d.differing, c.ID)
+		d.mu.Unlock()
+	}
+}
+
+// common is the settings that are the same for every function, as JSON.
+func common(f settings.Function) json.RawMessage {
+	return json.RawMessage(settings.Function{
+		Parameters: json.RawMessage("{}"), AllowedNetworks: f.AllowedNetworks, Owners: f.Owners, BlastRadius: f.BlastRadius,
+		HoldDays: f.HoldDays, Runbooks: f.Runbooks, Language: f.Language,
+	}.Env()[settings.Variable])
+}
+
+// settingsOfFunctions checks that the functions have the settings that all share. They were read with the
+// functions.
+func (d *doctor) settingsOfFunctions(_ context.Context, l *lines) {
+	slices.Sort(d.differing)
+	if len(d.differing) > 0 {
+		l.problem("make deploy", "%s other settings than %s, such as %s",
+			have(len(d.differing)), d.source, d.differing[0])
+		return
+	}
+	if d.unread != nil {
+		l.unread("lambda:GetFunctionConfiguration", d.unread)
+		return
+	}
+	l.ok("every function has the settings (%s)", d.source)
+}
+
+func have(n int) string {
+	if n == 1 {
+		return "1 function has"
+	}
+	return terminal.Count(n, "function") + " have"
+}
+
+// regionStack checks a region: its stack, and that each of its rules forwards to the hub's bus with a
+// role that is there.
+func (d *doctor) regionStack(ctx context.Context, l *lines, name, region string) stack {
+	s := d.readStack(ctx, l, name, region)
+	if !s.deployed || s.err != nil {
+		return s
+	}
+	bus := fmt.Sprintf(":%s:%s:event-bus/%s", d.settings.HubRegion, d.id, settings.Product)
+	rules := s.rules("")
+	for _, r := range rules {
+		if !d.started(ctx, l, s, r, bus) {
+			return s
+		}
+	}
+	for _, id := range s.of("AWS::IAM::Role") {
+		role := s.physical[id]
+		switch _, err := d.in(region).iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &role}); {
+		case account.Coded(err, "NoSuchEntity"):
+			l.problem(redeploy, "the role %s that forwards its events does not exist", role)
+		case err != nil:
+			l.unread("iam:GetRole", err)
+		}
+	}
+	if len(rules) == 0 {
+		l.problem("make deploy", "its stack has no rule: no event is forwarded")
+	}
+	return s
+}
