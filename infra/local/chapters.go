@@ -17,11 +17,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	warder "github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 const (
@@ -166,7 +168,7 @@ func staleKey(ctx context.Context, s *stage) error {
 	}
 
 	s.say("14 days ago: the daily sweep")
-	if err := s.sweep(ctx, control, now.AddDate(0, 0, -14)); err != nil {
+	if err := s.account.Sweep(ctx, control, now.AddDate(0, 0, -14)); err != nil {
 		return err
 	}
 	outcomes, letters, err := s.came(ctx, control)
@@ -271,7 +273,7 @@ func twice(ctx context.Context, s *stage) error {
 		return err
 	}
 	// The policy comes without an event of its own: the two below are the only ones.
-	if _, err := iam.NewFromConfig(own(s.account.moto)).AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{
+	if _, err := iam.NewFromConfig(s.account.Unrecorded()).AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{
 		UserName: aws.String("erin"), PolicyArn: aws.String(s3Full),
 	}); err != nil {
 		return err
@@ -279,9 +281,9 @@ func twice(ctx context.Context, s *stage) error {
 	stamp := time.Now().UTC().Format(time.RFC3339)
 	event := map[string]any{
 		"version": "0", "id": "demo-twice-" + stamp, "source": "aws.iam", "detail-type": "AWS API Call via CloudTrail",
-		"account": moto.AccountID, "time": stamp, "region": region, "resources": []string{},
+		"account": moto.AccountID, "time": stamp, "region": emulator.Region, "resources": []string{},
 		"detail": map[string]any{
-			"eventVersion": "1.11", "eventTime": stamp, "eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy", "awsRegion": region,
+			"eventVersion": "1.11", "eventTime": stamp, "eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy", "awsRegion": emulator.Region,
 			"eventID": "demo-twice-" + stamp, "eventType": "AwsApiCall", "readOnly": false, "managementEvent": true, "recipientAccountId": moto.AccountID,
 			"sourceIPAddress": "127.0.0.1", "userAgent": "demo",
 			"userIdentity": map[string]any{
@@ -314,12 +316,12 @@ func twice(ctx context.Context, s *stage) error {
 }
 
 func failure(ctx context.Context, s *stage) error {
-	function := prefix + "alert-console-login"
+	function := settings.FunctionName("alert-console-login")
 	s.say("DynamoDB refuses the function the ledger")
-	if err := s.fault(ctx, endpoint.Fault{Operation: "dynamodb:PutItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
+	if err := s.account.Fail(ctx, endpoint.Fault{Operation: "dynamodb:PutItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
 		return err
 	}
-	if err := s.fault(ctx, endpoint.Fault{Operation: "dynamodb:GetItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
+	if err := s.account.Fail(ctx, endpoint.Fault{Operation: "dynamodb:GetItem", Function: function, Status: 400, Code: "AccessDeniedException", Message: "refused for the demo"}); err != nil {
 		return err
 	}
 	root, err := project.Find()
@@ -350,7 +352,7 @@ func failure(ctx context.Context, s *stage) error {
 	}
 	url := s.account.URL + "/" + moto.AccountID + "/" + queue
 	s.say("$ aws sqs receive-message --queue-url %s", url)
-	received, err := sqs.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, "")).ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url})
+	received, err := sqs.NewFromConfig(s.account.Operator()).ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url})
 	if err != nil {
 		return err
 	}
@@ -430,12 +432,12 @@ func (s *stage) quarantinedBy(ctx context.Context, user, policy string) error {
 
 func publicBucket(ctx context.Context, s *stage) error {
 	const control, name = "close-public-bucket", "acme-website-assets"
-	bucket := &s3.Bucket{Name: name, Region: region}
-	cfg := config(s.account.URL, s.account.AccessKey, s.account.Secret, "")
+	bucket := &s3.Bucket{Name: name, Region: emulator.Region}
+	cfg := s.account.Operator()
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	client := s3.New(cfg, time.Now)
 	s.say("$ aws s3api create-bucket --bucket %s", name)
-	if err := s.createBucket(ctx, name); err != nil {
+	if err := s.account.PutBucket(ctx, name); err != nil {
 		return err
 	}
 	s.say("$ aws s3api put-public-access-block --bucket %s --public-access-block-configuration BlockPublicAcls=true", name)
@@ -472,6 +474,6 @@ func publicBucket(ctx context.Context, s *stage) error {
 	if *block != (s3.PublicAccessBlock{BlockPublicAcls: true}) {
 		return fmt.Errorf("the block is %+v, want it as it was", *block)
 	}
-	_, err = s.letters(ctx)
+	_, err = s.inbox.Take(ctx)
 	return err
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +14,7 @@ import (
 	"sync"
 	"text/tabwriter"
 
-	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/project"
 )
@@ -113,7 +112,7 @@ func (m *meter) done(r lambdahost.Result) {
 
 // take returns what was used since the last time.
 func (m *meter) take(ctx context.Context, address string) (used, error) {
-	calls, err := recorded(ctx, address)
+	calls, err := emulator.At(address).TakeCalls(ctx)
 	if err != nil {
 		return used{}, err
 	}
@@ -140,29 +139,6 @@ func (m *meter) take(ctx context.Context, address string) (used, error) {
 	return u, nil
 }
 
-// recorded returns and forgets the AWS calls that functions made.
-func recorded(ctx context.Context, address string) ([]endpoint.Call, error) {
-	var calls []endpoint.Call
-	for _, method := range []string{http.MethodGet, http.MethodDelete} {
-		request, err := http.NewRequestWithContext(ctx, method, address+"/_warder/calls", nil)
-		if err != nil {
-			return nil, err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return nil, err
-		}
-		if method == http.MethodGet {
-			err = json.NewDecoder(response.Body).Decode(&calls)
-		}
-		_ = response.Body.Close()
-		if err != nil {
-			return nil, fmt.Errorf("read recorded calls: %w", err)
-		}
-	}
-	return calls, nil
-}
-
 // An item is a line of the estimate.
 type item struct {
 	What     string  `json:"what"`
@@ -181,7 +157,7 @@ func cost(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errUsage
 	}
 	m := &meter{now: used{metrics: map[string]float64{}}}
-	a, err := openAccount(ctx, options{mode: "enforce", done: m.done, stderr: stderr})
+	a, err := emulator.Start(ctx, emulator.Options{Mode: "enforce", Done: m.done, Stderr: stderr})
 	if err != nil {
 		return err
 	}
@@ -196,7 +172,7 @@ func cost(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if _, err := deliver(ctx, a.URL, event.JSON); err != nil {
+		if _, err := a.Send(ctx, event.JSON); err != nil {
 			return fmt.Errorf("send %s: %w", entry.event, err)
 		}
 		u, err := m.take(ctx, a.URL)

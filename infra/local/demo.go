@@ -122,7 +122,8 @@ func (p printer) play(ctx context.Context, scene scene, before int, verbose bool
 		}
 	}
 	fmt.Fprintln(p.out)
-	return results, s.account.front.Calls(), nil
+	calls, err := s.account.Calls(ctx)
+	return results, calls, err
 }
 
 // shown checks that what the chapter is about was at work in it.

@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -106,12 +107,12 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	r.subscribe(t)
 	sweep, err := json.Marshal(map[string]any{
 		"version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events", "account": "123456789012",
-		"time": time.Now().UTC().Format(time.RFC3339), "region": region, "resources": []string{}, "detail": map[string]any{},
+		"time": time.Now().UTC().Format(time.RFC3339), "region": emulator.Region, "resources": []string{}, "detail": map[string]any{},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := deliver(t.Context(), r.env["AWS_ENDPOINT_URL"], sweep); err != nil {
+	if _, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Send(t.Context(), sweep); err != nil {
 		t.Fatal(err)
 	}
 	before, said := examine(0)

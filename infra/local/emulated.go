@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,10 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/eventbridge"
 	"github.com/warder-aws/warder/infra/local/eventfile"
@@ -39,9 +36,9 @@ import (
 
 // emulated carries traffic to a local account, where the real functions are.
 type emulated struct {
-	account *account
+	account *emulator.Account
 	quiet   aws.Config // whose calls are no events
-	inbox   string     // URL of a queue that gets what the topic gets
+	inbox   emulator.Inbox
 
 	mu           sync.Mutex
 	calls        int
@@ -60,34 +57,21 @@ func openEmulated(ctx context.Context, company inmemory.State, blastRadius int, 
 	fmt.Fprintln(stderr, "starting an AWS account on this machine ...")
 	e := &emulated{}
 	set := fmt.Sprintf(`"blastRadius":%d`, blastRadius)
-	a, err := openAccount(ctx, options{mode: "enforce", synth: project.Tour, unheard: true, each: environments, stderr: stderr, done: e.done, alter: func(_ string, env map[string]string) {
+	a, err := emulator.Start(ctx, emulator.Options{Mode: "enforce", Synth: project.Tour, Unlistened: true, Concurrency: environments, Stderr: stderr, Done: e.done, Configure: func(_ string, env map[string]string) {
 		env["WARDER_SETTINGS"] = everyBlastRadius.ReplaceAllString(env["WARDER_SETTINGS"], set)
 	}})
 	if err != nil {
 		return nil, err
 	}
-	e.account, e.quiet = a, own(a.moto)
-	if err := errors.Join(e.subscribe(ctx), e.found(ctx, company)); err != nil {
+	e.account, e.quiet = a, a.Unrecorded()
+	if e.inbox, err = a.Inbox(ctx, "inbox"); err == nil {
+		err = e.found(ctx, company)
+	}
+	if err != nil {
 		a.Close()
 		return nil, err
 	}
 	return e, nil
-}
-
-// subscribe has a queue get what the topic gets.
-func (e *emulated) subscribe(ctx context.Context) error {
-	queue, err := sqs.NewFromConfig(e.quiet).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("inbox")})
-	if err != nil {
-		return fmt.Errorf("create the inbox: %w", err)
-	}
-	e.inbox = *queue.QueueUrl
-	if _, err := sns.NewFromConfig(e.quiet).Subscribe(ctx, &sns.SubscribeInput{
-		TopicArn: aws.String(e.account.Stack.Outputs["TopicArn"]), Protocol: aws.String("sqs"),
-		Endpoint: aws.String("arn:aws:sqs:" + region + ":" + moto.AccountID + ":inbox"),
-	}); err != nil {
-		return fmt.Errorf("subscribe to the topic: %w", err)
-	}
-	return nil
 }
 
 // found makes the company in the account. Its access keys get other ids.
@@ -102,7 +86,7 @@ func (e *emulated) found(ctx context.Context, company inmemory.State) error {
 		}
 	}
 	for name := range company.Buckets {
-		if err := putBucket(ctx, e.account.moto, name); err != nil {
+		if err := e.account.PutBucket(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -125,7 +109,7 @@ func (e *emulated) hire(ctx context.Context, api *iam.Client, name string, user 
 	if _, err := api.CreateUser(ctx, input); err != nil {
 		return err
 	}
-	if err := e.account.moto.Age(ctx, moto.Age{User: name, Created: user.Created}); err != nil {
+	if err := e.account.Moto.Age(ctx, moto.Age{User: name, Created: user.Created}); err != nil {
 		return err
 	}
 	for _, key := range user.Keys {
@@ -133,7 +117,7 @@ func (e *emulated) hire(ctx context.Context, api *iam.Client, name string, user 
 		if err != nil {
 			return err
 		}
-		if err := e.account.moto.Age(ctx, moto.Age{AccessKey: *made.AccessKey.AccessKeyId, Created: key.Created, LastUsed: key.Used}); err != nil {
+		if err := e.account.Moto.Age(ctx, moto.Age{AccessKey: *made.AccessKey.AccessKeyId, Created: key.Created, LastUsed: key.Used}); err != nil {
 			return err
 		}
 	}
@@ -155,17 +139,6 @@ func (e *emulated) hire(ctx context.Context, api *iam.Client, name string, user 
 	return nil
 }
 
-// schedules are the ARNs of the rules that start sweeps, by control.
-func (e *emulated) schedules() map[string]string {
-	schedules := map[string]string{}
-	for _, rule := range e.account.Stack.Rules {
-		if id := strings.TrimPrefix(rule.Function, prefix); rule.Schedule != "" && rule.Input == "" && id != "report" {
-			schedules[id] = "arn:aws:events:" + region + ":" + moto.AccountID + ":rule/" + rule.Name
-		}
-	}
-	return schedules
-}
-
 // done is told of every event that a function is done with: of the plan, whose answer somebody waits
 // for, and of what Warder's own calls set off.
 func (e *emulated) done(r lambdahost.Result) {
@@ -185,7 +158,7 @@ func read(r lambdahost.Result) rush.Answer {
 	if err := json.Unmarshal(r.Payload, &answer.Report); err != nil || r.Failed {
 		answer.Failed, answer.Report = true, remediation.Report{Reason: string(r.Payload)}
 	}
-	answer.Report.Control = strings.TrimPrefix(r.Function, prefix)
+	answer.Report.Control = emulator.Control(r.Function)
 	return answer
 }
 
@@ -194,7 +167,7 @@ func (e *emulated) Config() aws.Config { return e.quiet }
 
 // StartSession implements [rush.Carrier].
 func (e *emulated) StartSession(ctx context.Context, s rush.Session) error {
-	return e.account.moto.StartSession(ctx, moto.Session{Region: s.Region, ID: s.ID, Target: s.Target, Owner: s.Owner})
+	return e.account.Moto.StartSession(ctx, moto.Session{Region: s.Region, ID: s.ID, Target: s.Target, Owner: s.Owner})
 }
 
 // Deliver implements [rush.Carrier].
@@ -203,14 +176,14 @@ func (e *emulated) Deliver(ctx context.Context, _ time.Time, data []byte) ([]rus
 	if err != nil {
 		return nil, err
 	}
-	matches, err := e.account.bus.Put(ctx, event)
+	matches, err := e.account.EventBridge.Put(ctx, event)
 	if err != nil {
 		return nil, err
 	}
 	matches = slices.DeleteFunc(matches, func(m eventbridge.Match) bool { return m.Function == "" }) // for queues
 	results := make([]<-chan lambdahost.Result, len(matches))
 	for i, match := range matches {
-		if results[i], err = e.account.host.Send(match.Function, match.Event); err != nil {
+		if results[i], err = e.account.Lambda.Send(match.Function, match.Event); err != nil {
 			return nil, err
 		}
 	}
@@ -227,24 +200,16 @@ func (e *emulated) Deliver(ctx context.Context, _ time.Time, data []byte) ([]rus
 
 // Refuse implements [rush.Carrier].
 func (e *emulated) Refuse(ctx context.Context, on bool) error {
-	if on {
-		return post(ctx, e.account.URL+"/_warder/fault", endpoint.Fault{
-			Operation: "sns:Publish", Function: settings.FunctionName(rush.Refused), Status: http.StatusForbidden, Code: "AuthorizationError", Message: "refused",
-		})
+	if !on {
+		return e.account.EndFaults(ctx)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, e.account.URL+"/_warder/fault", nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("end the fault: %w", err)
-	}
-	return response.Body.Close()
+	return e.account.Fail(ctx, endpoint.Fault{
+		Operation: "sns:Publish", Function: settings.FunctionName(rush.Refused), Status: http.StatusForbidden, Code: "AuthorizationError", Message: "refused",
+	})
 }
 
 // Idle implements [rush.Carrier].
-func (e *emulated) Idle(ctx context.Context) error { return e.account.host.Idle(ctx) }
+func (e *emulated) Idle(ctx context.Context) error { return e.account.Lambda.Idle(ctx) }
 
 // TakeKept implements [rush.Carrier].
 func (e *emulated) TakeKept(ctx context.Context) ([]rush.Kept, error) {
@@ -252,11 +217,11 @@ func (e *emulated) TakeKept(ctx context.Context) ([]rush.Kept, error) {
 	queues := map[string]bool{}
 	for _, f := range e.account.Stack.Functions {
 		if f.OnFailure != "" {
-			queues[e.account.moto.URL+"/"+moto.AccountID+"/"+f.OnFailure[strings.LastIndex(f.OnFailure, ":")+1:]] = true
+			queues[f.OnFailure] = true
 		}
 	}
 	for queue := range queues {
-		err := e.drain(ctx, queue, func(body []byte) error {
+		err := e.account.Drain(ctx, queue, func(body []byte) error {
 			var record struct {
 				RequestContext struct{ FunctionARN string }
 				RequestPayload json.RawMessage
@@ -265,7 +230,7 @@ func (e *emulated) TakeKept(ctx context.Context) ([]rush.Kept, error) {
 				return fmt.Errorf("read a record of what failed: %w", err)
 			}
 			name := strings.TrimSuffix(record.RequestContext.FunctionARN, ":$LATEST")
-			kept = append(kept, rush.Kept{Control: strings.TrimPrefix(name[strings.LastIndex(name, ":")+1:], prefix), Event: record.RequestPayload})
+			kept = append(kept, rush.Kept{Control: emulator.Control(name[strings.LastIndex(name, ":")+1:]), Event: record.RequestPayload})
 			return nil
 		})
 		if err != nil {
@@ -275,33 +240,9 @@ func (e *emulated) TakeKept(ctx context.Context) ([]rush.Kept, error) {
 	return kept, nil
 }
 
-// drain takes every message out of a queue.
-func (e *emulated) drain(ctx context.Context, queue string, each func(body []byte) error) error {
-	client := sqs.NewFromConfig(e.quiet)
-	for {
-		received, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10})
-		if err != nil {
-			return fmt.Errorf("read queue %s: %w", queue, err)
-		}
-		if len(received.Messages) == 0 {
-			return nil
-		}
-		var done []sqstypes.DeleteMessageBatchRequestEntry
-		for i, message := range received.Messages {
-			if err := each([]byte(aws.ToString(message.Body))); err != nil {
-				return err
-			}
-			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: message.ReceiptHandle})
-		}
-		if _, err := client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}); err != nil {
-			return fmt.Errorf("empty queue %s: %w", queue, err)
-		}
-	}
-}
-
 // Again implements [rush.Carrier].
 func (e *emulated) Again(_ context.Context, k rush.Kept) (rush.Answer, error) {
-	result, err := e.account.host.Send(prefix+k.Control, k.Event)
+	result, err := e.account.Lambda.Send(settings.FunctionName(k.Control), k.Event)
 	if err != nil {
 		return rush.Answer{}, err
 	}
@@ -322,22 +263,12 @@ func (e *emulated) TakeNotices(ctx context.Context) ([]published.Message, error)
 	if err := e.count(ctx); err != nil {
 		return nil, err
 	}
-	var notices []published.Message
-	err := e.drain(ctx, e.inbox, func(body []byte) error {
-		var wrapped struct{ Message string }
-		var m published.Message
-		if err := errors.Join(json.Unmarshal(body, &wrapped), json.Unmarshal([]byte(wrapped.Message), &m)); err != nil {
-			return fmt.Errorf("read a notice: %w", err)
-		}
-		notices = append(notices, m)
-		return nil
-	})
-	return notices, err
+	return e.inbox.Take(ctx)
 }
 
 // count counts the calls that functions have made. The front keeps some thousands.
 func (e *emulated) count(ctx context.Context) error {
-	calls, err := recorded(ctx, e.account.URL)
+	calls, err := e.account.TakeCalls(ctx)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, call := range calls {
@@ -357,7 +288,7 @@ func (e *emulated) Calls(ctx context.Context) (int, error) {
 // Functions implements [rush.Carrier]: what Linux says of the processes
 // (https://docs.kernel.org/filesystems/proc.html#proc-pid-statm: the second number is resident pages).
 func (e *emulated) Functions() (bytes int64, processes int) {
-	for _, pid := range e.account.host.Processes() {
+	for _, pid := range e.account.Lambda.Processes() {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 		if err != nil {
 			continue

@@ -7,10 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
-	"strings"
 
-	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/infra/local/emulator"
 )
 
 // invoke starts a function with a payload and prints what it answers.
@@ -35,8 +33,7 @@ func invoke(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		return err
 	}
 	defer end()
-	name := settings.FunctionName(strings.TrimPrefix(rest[0], prefix))
-	answer, err := callFunction(ctx, endpoint, name, payload)
+	answer, err := emulator.At(endpoint).Invoke(ctx, emulator.Control(rest[0]), payload)
 	if err != nil {
 		return err
 	}
@@ -47,32 +44,4 @@ func invoke(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	_, err = fmt.Fprintln(stdout, text.String())
 	return err
-}
-
-// callFunction is Lambda's Invoke at the endpoint of a local account, which checks no signature.
-// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-func callFunction(ctx context.Context, endpoint, name string, payload []byte) ([]byte, error) {
-	url := strings.TrimSuffix(endpoint, "/") + "/2015-03-31/functions/" + name + "/invocations"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(payload))
-	if err != nil {
-		return nil, fmt.Errorf("invoke %s: %w", name, err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("invoke %s: %w", name, err)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, fmt.Errorf("invoke %s: %w", name, err)
-	}
-	var problem struct{ ErrorMessage, Message string }
-	_ = json.Unmarshal(answer, &problem) // an answer of the function's own has neither
-	switch {
-	case response.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("invoke %s: %s: %s", name, response.Status, value(problem.Message))
-	case response.Header.Get("X-Amz-Function-Error") != "":
-		return nil, fmt.Errorf("%s failed: %s", name, value(problem.ErrorMessage))
-	}
-	return answer, nil
 }

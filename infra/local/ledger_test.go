@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -17,12 +18,12 @@ import (
 // The ledger's table is the template's: its keys, its index.
 func TestTheTemplatesTableIsAStore(t *testing.T) {
 	t.Parallel()
-	_, server, _, _, err := openMoto(t.Context(), project.Deployed, os.Stderr)
+	a, err := emulator.Open(t.Context(), project.Deployed, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Close)
-	client := dynamodb.NewFromConfig(own(server))
+	t.Cleanup(a.Close)
+	client := dynamodb.NewFromConfig(a.Unrecorded())
 	storetest.Run(t, ledger.Dynamo{API: client, Name: settings.TableName})
 	storetest.Lost(t, ledger.Dynamo{API: storetest.Again{Table: client}, Name: settings.TableName})
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/rush"
@@ -109,7 +110,7 @@ func (b burden) play(ctx context.Context, stderr io.Writer) (*rush.Books, error)
 	var rules *rush.Rules
 	if b.memory {
 		for _, id := range rush.Scheduled(all) {
-			plan.Schedules[id] = "arn:aws:events:" + region + ":" + plan.Account + ":rule/" + id
+			plan.Schedules[id] = "arn:aws:events:" + emulator.Region + ":" + plan.Account + ":rule/" + id
 		}
 		if rules, err = rush.NewRules(plan.Account, all, plan.Schedules); err != nil {
 			return nil, err
@@ -123,7 +124,8 @@ func (b burden) play(ctx context.Context, stderr io.Writer) (*rush.Books, error)
 			return nil, err
 		}
 		defer e.account.Close()
-		plan.Schedules = e.schedules()
+		plan.Schedules = e.account.Schedules()
+		delete(plan.Schedules, "report")
 		carrier = e
 		rules, err = rush.NewRules(plan.Account, all, plan.Schedules)
 	}

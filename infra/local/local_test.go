@@ -29,6 +29,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/project"
 )
@@ -136,13 +137,13 @@ func startUp(t *testing.T, args ...string) *running {
 }
 
 func (r *running) config() aws.Config {
-	return config(r.env["AWS_ENDPOINT_URL"], r.env["AWS_ACCESS_KEY_ID"], r.env["AWS_SECRET_ACCESS_KEY"], "")
+	return emulator.Config(r.env["AWS_ENDPOINT_URL"], r.env["AWS_ACCESS_KEY_ID"], r.env["AWS_SECRET_ACCESS_KEY"])
 }
 
 // idle waits until no function has anything left to do.
 func (r *running) idle(t *testing.T) {
 	t.Helper()
-	if err := post(t.Context(), r.env["AWS_ENDPOINT_URL"]+"/_warder/idle", nil); err != nil {
+	if err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Idle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -541,7 +542,7 @@ func TestEventsLeaveNothingBehind(t *testing.T) {
 	endpoint := r.env["AWS_ENDPOINT_URL"]
 	send := func() {
 		t.Helper()
-		if _, err := deliver(t.Context(), endpoint, event(t, "iam-console-login-failed.json")); err != nil {
+		if _, err := emulator.At(endpoint).Send(t.Context(), event(t, "iam-console-login-failed.json")); err != nil {
 			t.Fatal(err)
 		}
 	}

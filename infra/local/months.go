@@ -22,6 +22,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/s3"
@@ -58,7 +59,7 @@ func months(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	now := time.Now().UTC()
 	this := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	c := company{
-		stage: s, quiet: iam.NewFromConfig(own(s.account.moto)), random: rand.New(rand.NewPCG(2026, 11)), first: this.AddDate(0, -*count, 0),
+		stage: s, quiet: iam.NewFromConfig(s.account.Unrecorded()), random: rand.New(rand.NewPCG(2026, 11)), first: this.AddDate(0, -*count, 0),
 	}
 	if err := c.open(ctx); err != nil {
 		return err
@@ -105,7 +106,7 @@ func (s *stage) evidence(ctx context.Context, q map[string]string, folder string
 	for line := range strings.Lines(made.Text) {
 		s.say("%s", strings.TrimSpace(line))
 	}
-	client := s3.New(config(s.account.URL, s.account.AccessKey, s.account.Secret, ""), time.Now)
+	client := s3.New(s.account.Operator(), time.Now)
 	for _, key := range []string{made.CSV, made.HTML} {
 		body, err := client.GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)
 		if err != nil {
@@ -159,7 +160,7 @@ func (c *company) open(ctx context.Context) error {
 			return fmt.Errorf("tag %s: %w", user, err)
 		}
 	}
-	return c.createBucket(ctx, "acme-website-assets")
+	return c.account.PutBucket(ctx, "acme-website-assets")
 }
 
 // hire adds a user with a key of the given age on a day, which is in use, and returns the key's id.
@@ -180,10 +181,10 @@ func (c *company) hire(ctx context.Context, day time.Time, age int) (key string,
 	}
 	key = *made.AccessKey.AccessKeyId
 	created := day.AddDate(0, 0, -age).Add(9 * time.Hour)
-	if err := c.account.moto.Age(ctx, moto.Age{User: name, Created: created.Add(-time.Hour)}); err != nil {
+	if err := c.account.Moto.Age(ctx, moto.Age{User: name, Created: created.Add(-time.Hour)}); err != nil {
 		return "", err
 	}
-	return key, c.account.moto.Age(ctx, moto.Age{AccessKey: key, Created: created, LastUsed: time.Now()})
+	return key, c.account.Moto.Age(ctx, moto.Age{AccessKey: key, Created: created, LastUsed: time.Now()})
 }
 
 func (c *company) attach(ctx context.Context, user, policy string) error {
@@ -207,7 +208,7 @@ func (c *company) day(ctx context.Context, day time.Time) error {
 	for i, control := range c.swept() {
 		c.events++
 		sweeps.Go(func() {
-			err := c.sweep(ctx, control, day.Add(3*time.Hour+time.Duration(i)*7*time.Minute))
+			err := c.account.Sweep(ctx, control, day.Add(3*time.Hour+time.Duration(i)*7*time.Minute))
 			lock.Lock()
 			defer lock.Unlock()
 			faults = append(faults, err)
@@ -273,7 +274,7 @@ func (c *company) day(ctx context.Context, day time.Time) error {
 func (c *company) swept() []string {
 	var all []string
 	for _, rule := range c.account.Stack.Rules {
-		if id := strings.TrimPrefix(rule.Function, prefix); rule.Schedule != "" && rule.Input == "" && !slices.Contains(all, id) {
+		if id := emulator.Control(rule.Function); rule.Schedule != "" && rule.Input == "" && !slices.Contains(all, id) {
 			all = append(all, id)
 		}
 	}
@@ -327,7 +328,7 @@ func (c *company) today(ctx context.Context) error {
 		}
 		break
 	}
-	client := ssm.NewFromConfig(config(c.account.URL, c.account.AccessKey, c.account.Secret, ""))
+	client := ssm.NewFromConfig(c.account.Operator())
 	set := func(value string) error {
 		c.say("$ aws ssm put-parameter --overwrite --name %s --value %q", settings.HaltParameter, value)
 		_, err := client.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String(settings.HaltParameter), Value: &value, Overwrite: aws.Bool(true)})

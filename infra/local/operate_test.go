@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/pkg/metric"
 )
@@ -81,18 +81,12 @@ func (r *running) kept(t *testing.T, name string) (url string, messages []string
 func (r *running) fault(t *testing.T, f *endpoint.Fault) {
 	t.Helper()
 	if f == nil {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, r.env["AWS_ENDPOINT_URL"]+"/_warder/fault", nil)
-		if err != nil {
+		if err := emulator.At(r.env["AWS_ENDPOINT_URL"]).EndFaults(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close()
 		return
 	}
-	if err := post(t.Context(), r.env["AWS_ENDPOINT_URL"]+"/_warder/fault", f); err != nil {
+	if err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Fail(t.Context(), *f); err != nil {
 		t.Fatal(err)
 	}
 }

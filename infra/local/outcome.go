@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/slackserver"
 	"github.com/warder-aws/warder/pkg/i18n"
 )
@@ -42,7 +43,7 @@ type notice struct {
 
 // readOutcome is a function's answer, or its error as an outcome.
 func readOutcome(function string, payload []byte, failed bool) outcome {
-	o := outcome{Control: strings.TrimPrefix(function, prefix), Changes: []change{}, Notices: []notice{}}
+	o := outcome{Control: emulator.Control(function), Changes: []change{}, Notices: []notice{}}
 	if failed {
 		var problem struct{ ErrorType, ErrorMessage string }
 		if json.Unmarshal(payload, &problem) != nil || problem.ErrorMessage == "" {

@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
@@ -194,7 +195,7 @@ func createHalted(ctx context.Context, server *moto.Server, hub project.Template
 	if err != nil {
 		return stack.Stack{}, fmt.Errorf("read template: %w", err)
 	}
-	cfg := own(server)
+	cfg := emulator.Config(server.URL, "AKIAOFTHELOCALACCOUNT", "none")
 	cfg.Region, cfg.HTTPClient = hub.Region, &http.Client{Transport: ofAccount(account)}
 	created, err := stack.Create(ctx, template, stack.NewClients(cfg), hub.Stack, account, hub.Region)
 	if err != nil {
@@ -270,7 +271,7 @@ func (p *preview) look(ctx context.Context, root project.Root, server *moto.Serv
 		p.add(c, readOutcome(results[i].Function, results[i].Payload, results[i].Failed), notices[results[i].Function])
 	}
 	for _, refused := range gate.Refused() {
-		id, operation, _ := strings.Cut(strings.TrimPrefix(refused, prefix), " ")
+		id, operation, _ := strings.Cut(emulator.Control(refused), " ")
 		for i := range p.Controls {
 			if p.Controls[i].Control == id {
 				p.Controls[i].Failed, p.Controls[i].Reason = true, "it tried "+operation+", which a preview refuses"

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/moto/mototest"
@@ -57,7 +58,7 @@ func seeded(t *testing.T) *running {
 			t.Fatal(err)
 		}
 		ago := func(days int) time.Time { return time.Now().Add(-time.Duration(days)*24*time.Hour - time.Hour).UTC() }
-		if err := post(t.Context(), r.env["AWS_ENDPOINT_URL"]+"/_warder/age", moto.Age{AccessKey: *made.AccessKey.AccessKeyId, Created: ago(created), LastUsed: ago(used)}); err != nil {
+		if err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Age(t.Context(), moto.Age{AccessKey: *made.AccessKey.AccessKeyId, Created: ago(created), LastUsed: ago(used)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -294,7 +295,7 @@ func unhalted(t *testing.T) (project.Root, *moto.Server, stack.Stack, project.Te
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ssm.NewFromConfig(own(server)).PutParameter(t.Context(), &ssm.PutParameterInput{
+	if _, err := ssm.NewFromConfig(emulator.Config(server.URL, "AKIAOFTHELOCALACCOUNT", "none")).PutParameter(t.Context(), &ssm.PutParameterInput{
 		Name: aws.String(settings.HaltParameter), Value: aws.String("no"), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
 	}); err != nil {
 		t.Fatal(err)

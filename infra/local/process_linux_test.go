@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/warder-aws/warder/infra/local/emulator"
 )
 
 // children are the processes whose parent is pid.
@@ -84,7 +86,7 @@ func TestNoProcessIsLeftBehindHoweverUpEnds(t *testing.T) {
 					endpoint = url
 				}
 			}
-			if _, err := deliver(t.Context(), endpoint, event(t, "root-console-login.json")); err != nil {
+			if _, err := emulator.At(endpoint).Send(t.Context(), event(t, "root-console-login.json")); err != nil {
 				t.Fatal(err)
 			}
 			processes := descendants(t, up.Process.Pid)

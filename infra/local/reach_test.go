@@ -18,11 +18,13 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/stack"
 	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 const (
@@ -53,7 +55,7 @@ func reachRest(t *testing.T) *stage {
 		if err := json.Unmarshal([]byte(env["WARDER_PARAMETERS"]), &parameters); err != nil {
 			return // a tool has none
 		}
-		maps.Copy(parameters, reaching[strings.TrimPrefix(function, prefix)])
+		maps.Copy(parameters, reaching[emulator.Control(function)])
 		data, _ := json.Marshal(parameters) // cannot fail: it was JSON
 		env["WARDER_PARAMETERS"] = string(data)
 	}}
@@ -62,9 +64,9 @@ func reachRest(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.account.Close)
-	r := &reacher{t, s, iam.NewFromConfig(own(s.account.moto))}
+	r := &reacher{t, s, iam.NewFromConfig(s.account.Unrecorded())}
 	// Slack takes a message a second, and the tour has seen it: here every post fails, at once.
-	r.must(r.fault(t.Context(), endpoint.Fault{Operation: "dynamodb:PutItem", Function: prefix + "post-to-slack", Status: 400, Code: "AccessDeniedException"}))
+	r.must(r.account.Fail(t.Context(), endpoint.Fault{Operation: "dynamodb:PutItem", Function: settings.FunctionName("post-to-slack"), Status: 400, Code: "AccessDeniedException"}))
 	for _, play := range []func(){r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried, r.failed} {
 		play()
 	}
@@ -81,7 +83,7 @@ func (r *reacher) must(err error) {
 
 func (r *reacher) idle() {
 	r.Helper()
-	r.must(r.account.host.Idle(r.Context()))
+	r.must(r.account.Lambda.Idle(r.Context()))
 }
 
 // user adds a user without anybody hearing of it.
@@ -101,7 +103,7 @@ func (r *reacher) key(user string, age, used int) string {
 	if used > 0 {
 		aged.LastUsed = time.Now().AddDate(0, 0, -used)
 	}
-	r.must(r.account.moto.Age(r.Context(), aged))
+	r.must(r.account.Moto.Age(r.Context(), aged))
 	return aged.AccessKey
 }
 
@@ -187,7 +189,7 @@ func (r *reacher) rotated() {
 		r.key(name, 70, 0)
 	}
 	ask("rosa")
-	r.must(r.fault(ctx, endpoint.Fault{Operation: "secretsmanager:PutSecretValue", Function: prefix + control, Status: 400, Code: "AccessDeniedException", Message: "refused once", Times: 1}))
+	r.must(r.account.Fail(ctx, endpoint.Fault{Operation: "secretsmanager:PutSecretValue", Function: settings.FunctionName(control), Status: 400, Code: "AccessDeniedException", Message: "refused once", Times: 1}))
 	r.must(r.later(ctx, control, 0))
 	r.undone(map[string]string{"user": "rosa", "since": since()})
 	told, err := r.limits(control)
@@ -228,7 +230,7 @@ func (r *reacher) drilled() {
 	i := slices.IndexFunc(r.account.Stack.Resources, func(x stack.Resource) bool {
 		return strings.HasPrefix(x.LogicalID, "DrillArrivals") && x.Type == "AWS::SQS::Queue"
 	})
-	_, err := sqs.NewFromConfig(own(r.account.moto)).SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
+	_, err := sqs.NewFromConfig(r.account.Unrecorded()).SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
 		QueueUrl: &r.account.Stack.Resources[i].PhysicalID, Attributes: map[string]string{"DelaySeconds": "3"},
 	})
 	r.must(err)
@@ -253,7 +255,7 @@ func (r *reacher) asked() {
 func (r *reacher) swept() {
 	for _, rule := range r.account.Stack.Rules {
 		if rule.Schedule != "" {
-			r.must(r.sweep(r.Context(), strings.TrimPrefix(rule.Function, prefix), time.Now()))
+			r.must(r.account.Sweep(r.Context(), emulator.Control(rule.Function), time.Now()))
 		}
 	}
 	for _, there := range r.account.Stack.Regions {
@@ -264,7 +266,7 @@ func (r *reacher) swept() {
 // retried: the first notice of controls that only tell is refused, and their retry reads what was found.
 func (r *reacher) retried() {
 	for function, sample := range map[string]string{"alert-console-login": "root-console-login", "alert-external-access": "key-open-to-everybody"} {
-		r.must(r.fault(r.Context(), endpoint.Fault{Operation: "sns:Publish", Function: prefix + function, Status: 403, Code: "AuthorizationError", Message: "refused", Times: 1}))
+		r.must(r.account.Fail(r.Context(), endpoint.Fault{Operation: "sns:Publish", Function: settings.FunctionName(function), Status: 403, Code: "AuthorizationError", Message: "refused", Times: 1}))
 		r.must(r.sample(r.Context(), sample))
 	}
 	r.idle()
@@ -273,13 +275,13 @@ func (r *reacher) retried() {
 // failed: every function fails, and what it was given is kept.
 func (r *reacher) failed() {
 	ctx := r.Context()
-	client := lambda.NewFromConfig(config(r.account.URL, r.account.AccessKey, r.account.Secret, ""))
+	client := lambda.NewFromConfig(emulator.Config(r.account.URL, r.account.AccessKey, r.account.Secret))
 	for _, f := range r.account.Stack.Functions {
 		if f.OnFailure == "" {
 			continue
 		}
 		for _, operation := range []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "secretsmanager:GetSecretValue"} {
-			r.must(r.fault(ctx, endpoint.Fault{Operation: operation, Function: f.Name, Status: 400, Code: "AccessDeniedException", Message: "refused"}))
+			r.must(r.account.Fail(ctx, endpoint.Fault{Operation: operation, Function: f.Name, Status: 400, Code: "AccessDeniedException", Message: "refused"}))
 		}
 		_, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &f.Name, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{}`)})
 		r.must(err)

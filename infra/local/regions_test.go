@@ -13,8 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // in is an event as if it had happened in the region. Its account and ids stay as they are.
@@ -41,11 +43,11 @@ func in(t *testing.T, event eventfile.Event, region string) eventfile.Event {
 // twice. The matching is moto's, of the synthesized patterns of both stacks.
 func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) {
 	t.Parallel()
-	_, server, _, rules, err := openMoto(t.Context(), project.Tour, io.Discard)
+	a, err := emulator.Open(t.Context(), project.Tour, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Close)
+	t.Cleanup(a.Close)
 	all, err := functions.Controls()
 	if err != nil {
 		t.Fatal(err)
@@ -63,12 +65,12 @@ func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) 
 		if event.Source == "aws.events" {
 			continue // a schedule, which is the hub's
 		}
-		here, err := rules.Put(t.Context(), in(t, event, region))
+		here, err := a.EventBridge.Put(t.Context(), in(t, event, emulator.Region))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, elsewhere := range []string{"eu-west-1", "ap-northeast-2"} {
-			there, err := rules.Put(t.Context(), in(t, event, elsewhere))
+			there, err := a.EventBridge.Put(t.Context(), in(t, event, elsewhere))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,12 +86,12 @@ func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) 
 					t.Errorf("%s happened in %s, and came through %q", file, elsewhere, match.Through)
 				}
 				got = append(got, match.Function)
-				forwarded[strings.TrimPrefix(match.Function, prefix)] = true
+				forwarded[emulator.Control(match.Function)] = true
 			}
 			if event.Source == "aws.iam" {
 				// IAM's calls are in the hub's region. That a service's are seen wherever they are
 				// made is known of root's, which any service records.
-				want = slices.DeleteFunc(want, func(f string) bool { return f != prefix+"alert-root-usage" })
+				want = slices.DeleteFunc(want, func(f string) bool { return f != settings.FunctionName("alert-root-usage") })
 			}
 			slices.Sort(want)
 			slices.Sort(got)
@@ -109,7 +111,7 @@ func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) 
 // Two regions carry the same sign-in, or the same message of AWS Health: it is handled once.
 func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 	t.Parallel()
-	a, err := openAccount(t.Context(), options{synth: project.Tour, stderr: os.Stderr})
+	a, err := emulator.Start(t.Context(), emulator.Options{Synth: project.Tour, Stderr: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,12 +127,12 @@ func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				deliveries, err := deliver(t.Context(), a.URL, in(t, event, []string{region, "eu-west-1", "ap-northeast-2"}[i]).JSON)
+				deliveries, err := a.Send(t.Context(), in(t, event, []string{emulator.Region, "eu-west-1", "ap-northeast-2"}[i]).JSON)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, delivery := range deliveries {
-					if delivery.Function == prefix+test.control {
+					if delivery.Function == settings.FunctionName(test.control) {
 						outcomes = append(outcomes, readOutcome(delivery.Function, delivery.Payload, delivery.Failed).Outcome)
 						from, _, _ := strings.Cut(delivery.Through, "-Forward")
 						through = append(through, from)
@@ -150,11 +152,11 @@ func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 // The alarm of a region that could not send something is kept where on-call looks anyway.
 func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
 	t.Parallel()
-	_, server, created, rules, err := openMoto(t.Context(), project.Tour, io.Discard)
+	a, err := emulator.Open(t.Context(), project.Tour, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Close)
+	t.Cleanup(a.Close)
 	alarm := func(name, state string) string {
 		t.Helper()
 		data, err := json.Marshal(map[string]any{
@@ -168,7 +170,7 @@ func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		matches, err := rules.Put(t.Context(), event)
+		matches, err := a.EventBridge.Put(t.Context(), event)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +189,7 @@ func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
 			t.Errorf("%s goes to %q", name, got)
 		}
 	}
-	if len(created.Regions) != 2 {
-		t.Errorf("%d regions beside the hub's", len(created.Regions))
+	if len(a.Stack.Regions) != 2 {
+		t.Errorf("%d regions beside the hub's", len(a.Stack.Regions))
 	}
 }

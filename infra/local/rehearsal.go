@@ -43,7 +43,7 @@ func rehearsal(ctx context.Context, s *stage) error {
 	if _, err := s.settle(ctx); err != nil {
 		return err
 	}
-	letters, err := s.letters(ctx)
+	letters, err := s.inbox.Take(ctx)
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/stack"
+	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/iamsim"
 )
 
@@ -66,7 +68,11 @@ func rolesAtWork(t *testing.T) []role {
 		t.Run("with the rest", func(t *testing.T) {
 			t.Parallel()
 			s := reachRest(t)
-			world, roles, reached = worldOf(t, s.account), rolesOf(t, s.account), s.account.front.Calls()
+			world, roles = worldOf(t, s.account), rolesOf(t, s.account)
+			var err error
+			if reached, err = s.account.Calls(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		})
 	})
 	if t.Failed() {
@@ -77,7 +83,7 @@ func rolesAtWork(t *testing.T) []role {
 			continue // of a key that is nobody's: there is nothing to judge it by
 		}
 		at := slices.IndexFunc(roles, func(r role) bool {
-			return call.Role == r.arn || call.Role == "" && call.Function == prefix+r.whose
+			return call.Role == r.arn || call.Role == "" && call.Function == settings.FunctionName(r.whose)
 		})
 		if at < 0 {
 			t.Fatalf("%+v is made with no role of the template", call)
@@ -170,7 +176,7 @@ type world struct {
 // hash ends what the CDK makes a logical id of.
 var hash = regexp.MustCompile(`[0-9A-F]{8}$`)
 
-func worldOf(t *testing.T, a *account) world {
+func worldOf(t *testing.T, a *emulator.Account) world {
 	t.Helper()
 	w := world{arns: map[string]string{}}
 	for _, r := range a.Stack.Resources {
@@ -183,7 +189,7 @@ func worldOf(t *testing.T, a *account) world {
 		case "AWS::S3::Bucket":
 			arn = "arn:aws:s3:::" + arn
 		case "AWS::KMS::Key":
-			policy, err := kms.NewFromConfig(own(a.moto)).GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{KeyId: &arn, PolicyName: aws.String("default")})
+			policy, err := kms.NewFromConfig(a.Unrecorded()).GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{KeyId: &arn, PolicyName: aws.String("default")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,9 +213,9 @@ func (w world) known(r iamsim.Request) iamsim.Request {
 }
 
 // rolesOf are the roles of the account's stacks, with their policies as they were made from the template.
-func rolesOf(t *testing.T, a *account) []role {
+func rolesOf(t *testing.T, a *emulator.Account) []role {
 	t.Helper()
-	client := iam.NewFromConfig(own(a.moto))
+	client := iam.NewFromConfig(a.Unrecorded())
 	var roles []role
 	for _, s := range append([]stack.Stack{a.Stack}, a.Stack.Regions...) {
 		for _, resource := range s.Resources {
@@ -228,7 +234,7 @@ func rolesOf(t *testing.T, a *account) []role {
 			r.arn = *got.Role.Arn
 			service := "events.amazonaws.com"
 			if at := slices.IndexFunc(a.Stack.Functions, func(f stack.Function) bool { return f.Role == r.arn }); at >= 0 {
-				r.whose, service = strings.TrimPrefix(a.Stack.Functions[at].Name, prefix), "lambda.amazonaws.com"
+				r.whose, service = emulator.Control(a.Stack.Functions[at].Name), "lambda.amazonaws.com"
 			}
 			trust, err := url.PathUnescape(*got.Role.AssumeRolePolicyDocument)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/eventbridge"
 	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/project"
@@ -25,11 +26,11 @@ func route(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(files) == 0 {
 		return listed
 	}
-	_, server, _, rules, err := openMoto(ctx, project.Deployed, stderr)
+	a, err := emulator.Open(ctx, project.Deployed, stderr)
 	if err != nil {
 		return err
 	}
-	defer server.Close()
+	defer a.Close()
 
 	result := listed
 	for _, file := range files {
@@ -39,7 +40,7 @@ func route(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			result = errPart
 			continue
 		}
-		matches, err := rules.Put(ctx, event)
+		matches, err := a.EventBridge.Put(ctx, event)
 		if err != nil {
 			return fmt.Errorf("route %s: %w", file, err)
 		}
@@ -63,7 +64,7 @@ func controls(matches []eventbridge.Match) []string {
 	var names []string
 	for _, match := range matches {
 		if match.Function != "" { // else a queue, which is no control's
-			names = append(names, strings.TrimPrefix(match.Function, prefix))
+			names = append(names, emulator.Control(match.Function))
 		}
 	}
 	if len(names) == 0 {

@@ -14,6 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	message "github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // The chapters of this file are about what keeps Warder from hurting anyone. Days pass in them: the
@@ -43,7 +46,7 @@ func (s *stage) later(ctx context.Context, control string, days int) error {
 		when = "tomorrow"
 	}
 	s.say("%s, %s: the daily sweep", when, at.UTC().Format(time.DateOnly))
-	return s.sweep(ctx, control, at)
+	return s.account.Sweep(ctx, control, at)
 }
 
 func toldBefore(ctx context.Context, s *stage) error {
@@ -136,7 +139,7 @@ func (s *stage) has(ctx context.Context, user string, want bool) error {
 // halt sets the halt switch.
 func (s *stage) halt(ctx context.Context, value string) error {
 	s.say("$ aws ssm put-parameter --name /warder/halt --value '%s' --overwrite", value)
-	_, err := ssm.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, "")).PutParameter(ctx, &ssm.PutParameterInput{
+	_, err := ssm.NewFromConfig(s.account.Operator()).PutParameter(ctx, &ssm.PutParameterInput{
 		Name: aws.String("/warder/halt"), Value: &value, Overwrite: aws.Bool(true),
 	})
 	return err
@@ -274,11 +277,11 @@ func blastRadius(ctx context.Context, s *stage) error {
 	}
 	s.say("%s: %s", directPolicies, s.printer.style.outcome("changed"))
 	s.say("  %d policies are detached, 2 are not", limit)
-	letters, err := s.letters(ctx)
+	letters, err := s.inbox.Take(ctx)
 	if err != nil {
 		return err
 	}
-	letters = slices.DeleteFunc(letters, func(l letter) bool { return l.Control != directPolicies || l.Kind != "alert" })
+	letters = slices.DeleteFunc(letters, func(l message.Message) bool { return l.Control != directPolicies || l.Kind != "alert" })
 	if len(letters) != 1 {
 		return fmt.Errorf("alerts %+v, want one", letters)
 	}
@@ -313,7 +316,7 @@ func blastRadius(ctx context.Context, s *stage) error {
 			return err
 		}
 	}
-	_, err = s.letters(ctx)
+	_, err = s.inbox.Take(ctx)
 	return err
 }
 
@@ -323,7 +326,7 @@ type limits struct{ BlastRadius, HoldDays int }
 // limits are what the control's function was told.
 func (s *stage) limits(control string) (told limits, err error) {
 	for _, f := range s.account.Stack.Functions {
-		if f.Name == prefix+control {
+		if f.Name == settings.FunctionName(control) {
 			err := json.Unmarshal([]byte(f.Env["WARDER_SETTINGS"]), &told)
 			return told, err
 		}

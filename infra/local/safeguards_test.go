@@ -13,6 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/infra/local/emulator"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // sent is a notice as a queue that subscribes to the topic gets it.
@@ -63,7 +66,7 @@ func TestOnCall(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(t.TempDir(), "answer.json")
-		printed := call("lambda", "invoke", "--function-name", prefix+function, "--payload", string(payload), file)
+		printed := call("lambda", "invoke", "--function-name", settings.FunctionName(function), "--payload", string(payload), file)
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +93,7 @@ func TestOnCall(t *testing.T) {
 	sweep := func(t *testing.T, after time.Duration) {
 		t.Helper()
 		at := time.Now().Add(after).UTC()
-		if _, err := deliver(t.Context(), r.env["AWS_ENDPOINT_URL"], fmt.Appendf(nil, `{"version": "0", "id": "sweep-%d", "source": "aws.events", "detail-type": "Scheduled Event",
+		if _, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Send(t.Context(), fmt.Appendf(nil, `{"version": "0", "id": "sweep-%d", "source": "aws.events", "detail-type": "Scheduled Event",
 			"account": "123456789012", "time": %q, "region": "us-east-1", "resources": [], "detail": {}}`, at.UnixNano(), at.Format(time.RFC3339))); err != nil {
 			t.Fatal(err)
 		}

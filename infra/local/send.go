@@ -1,17 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
-	"strings"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 )
 
@@ -43,7 +41,7 @@ func send(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			result = errPart
 			continue
 		}
-		deliveries, err := deliver(ctx, address, event.JSON)
+		deliveries, err := emulator.At(address).Send(ctx, event.JSON)
 		if err != nil {
 			return fmt.Errorf("send %s: %w", file, err)
 		}
@@ -65,7 +63,7 @@ func reach(ctx context.Context, mode string, stderr io.Writer) (address string, 
 	if address = os.Getenv("AWS_ENDPOINT_URL"); address != "" {
 		return address, func() {}, checkEndpoint(address, mode)
 	}
-	a, err := openAccount(ctx, options{mode: mode, stderr: stderr})
+	a, err := emulator.Start(ctx, emulator.Options{Mode: mode, Stderr: stderr})
 	if err != nil {
 		return "", nil, err
 	}
@@ -82,58 +80,11 @@ func checkEndpoint(address, mode string) error {
 	if at.Port() == "" {
 		listener += ":80"
 	}
-	if err := checkLoopback(listener); err != nil {
+	if err := emulator.CheckLoopback(listener); err != nil {
 		return fmt.Errorf("AWS_ENDPOINT_URL: %w", err)
 	}
 	if mode != "" {
 		return fmt.Errorf("the account at %s has its mode already: -mode is for a fresh one (unset AWS_ENDPOINT_URL)", address)
-	}
-	return nil
-}
-
-// deliver puts one event on the bus of the account at the address and waits for what comes of it.
-func deliver(ctx context.Context, address string, event []byte) ([]endpoint.Delivery, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(address, "/")+"/_warder/send", bytes.NewReader(event))
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", response.Status, value(string(body)))
-	}
-	var deliveries []endpoint.Delivery
-	if err := json.Unmarshal(body, &deliveries); err != nil {
-		return nil, fmt.Errorf("%s is no local account: %w", address, err)
-	}
-	return deliveries, nil
-}
-
-// post calls a route of the local account that answers nothing.
-func post(ctx context.Context, route string, body any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, route, bytes.NewReader(data))
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusNoContent {
-		text, _ := io.ReadAll(response.Body) // the status is the error
-		return fmt.Errorf("%s: %s", response.Status, value(string(text)))
 	}
 	return nil
 }

@@ -18,24 +18,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
+	message "github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // A stage is the account that chapters play in, seen by the people in them.
 type stage struct {
-	account *account
+	account *emulator.Account
 	printer printer
 	verbose bool
-	out     string      // folder that evidence is kept in; empty for none
-	iam     *iam.Client // of the operator
-	inbox   string      // URL of a queue that subscribes to the topic, as people do
+	out     string         // folder that evidence is kept in; empty for none
+	iam     *iam.Client    // of the operator
+	inbox   emulator.Inbox // subscribes to the topic, as people do
 
 	mu       sync.Mutex
 	outcomes []outcome
@@ -50,24 +50,15 @@ func openStage(ctx context.Context, p printer, sc scene, verbose bool, stderr io
 		with = ", with the settings of infra/local/tour.json"
 	}
 	fmt.Fprintf(p.out, "%s\n", p.style.dim("starting an AWS account on this machine, its controls in mode "+sc.mode+with+" ..."))
-	a, err := openAccount(ctx, options{mode: sc.mode, synth: sc.synth, stderr: stderr, alter: sc.alter, done: s.done})
+	a, err := emulator.Start(ctx, emulator.Options{Mode: sc.mode, Synth: sc.synth, Stderr: stderr, Configure: sc.alter, Done: s.done})
 	if err != nil {
 		return nil, err
 	}
 	s.account = a
-	cfg := config(a.URL, a.AccessKey, a.Secret, "")
-	s.iam = iam.NewFromConfig(cfg)
-	queue, err := sqs.NewFromConfig(cfg).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("inbox")})
-	if err == nil {
-		s.inbox = *queue.QueueUrl
-		_, err = sns.NewFromConfig(cfg).Subscribe(ctx, &sns.SubscribeInput{
-			TopicArn: aws.String(a.Stack.Outputs["TopicArn"]), Protocol: aws.String("sqs"),
-			Endpoint: aws.String("arn:aws:sqs:" + region + ":" + moto.AccountID + ":inbox"),
-		})
-	}
-	if err != nil {
+	s.iam = iam.NewFromConfig(a.Operator())
+	if s.inbox, err = a.Inbox(ctx, "inbox"); err != nil {
 		a.Close()
-		return nil, fmt.Errorf("subscribe to the topic: %w", err)
+		return nil, err
 	}
 	return s, nil
 }
@@ -117,7 +108,7 @@ func (s *stage) addUser(ctx context.Context, name string) (*iamtypes.User, error
 // settle waits until everything that was set off has come to its end, and returns the outcomes since
 // it was called last.
 func (s *stage) settle(ctx context.Context) ([]outcome, error) {
-	if err := s.account.host.Idle(ctx); err != nil {
+	if err := s.account.Lambda.Idle(ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -125,41 +116,6 @@ func (s *stage) settle(ctx context.Context) ([]outcome, error) {
 	outcomes := s.outcomes
 	s.outcomes = nil
 	return outcomes, nil
-}
-
-// A letter is a notice as a subscriber of the topic gets it.
-type letter struct {
-	Control, Kind, Severity, Title, Text, Subject, Owner string
-	Facts                                                []struct{ Name, Value string }
-}
-
-// letters empties the inbox.
-func (s *stage) letters(ctx context.Context) ([]letter, error) {
-	client := sqs.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, ""))
-	var letters []letter
-	for {
-		received, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &s.inbox, MaxNumberOfMessages: 10})
-		if err != nil {
-			return nil, fmt.Errorf("read the inbox: %w", err)
-		}
-		if len(received.Messages) == 0 {
-			return letters, nil
-		}
-		for _, message := range received.Messages {
-			var wrapped struct{ Message string }
-			var l letter
-			if err := json.Unmarshal([]byte(aws.ToString(message.Body)), &wrapped); err != nil {
-				return nil, fmt.Errorf("read a notice: %w", err)
-			}
-			if err := json.Unmarshal([]byte(wrapped.Message), &l); err != nil {
-				return nil, fmt.Errorf("read a notice: %w", err)
-			}
-			letters = append(letters, l)
-			if _, err := client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &s.inbox, ReceiptHandle: message.ReceiptHandle}); err != nil {
-				return nil, fmt.Errorf("read the inbox: %w", err)
-			}
-		}
-	}
 }
 
 // did prints what a function did.
@@ -172,7 +128,7 @@ func (s *stage) did(o outcome) {
 
 // came waits, prints what the control did and what people were told by it, and returns both. Other
 // controls are not what the chapter is about, unless they failed.
-func (s *stage) came(ctx context.Context, control string) ([]outcome, []letter, error) {
+func (s *stage) came(ctx context.Context, control string) ([]outcome, []message.Message, error) {
 	all, err := s.settle(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -187,11 +143,11 @@ func (s *stage) came(ctx context.Context, control string) ([]outcome, []letter, 
 			s.did(o)
 		}
 	}
-	inbox, err := s.letters(ctx)
+	inbox, err := s.inbox.Take(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	var letters []letter
+	var letters []message.Message
 	for _, l := range inbox {
 		if l.Control == control {
 			letters = append(letters, l)
@@ -203,7 +159,7 @@ func (s *stage) came(ctx context.Context, control string) ([]outcome, []letter, 
 
 // one checks that there is one outcome, with one change when it is about one, and one notice to the
 // owner.
-func one(outcomes []outcome, letters []letter, word, owner string) (outcome, error) {
+func one(outcomes []outcome, letters []message.Message, word, owner string) (outcome, error) {
 	if len(outcomes) != 1 || outcomes[0].Outcome != word {
 		return outcome{}, fmt.Errorf("outcomes %+v, want one that %s", outcomes, word)
 	}
@@ -236,14 +192,14 @@ func (s *stage) about(ctx context.Context, control, user, status string, kinds .
 		}
 		changes = append(changes, o.Changes...)
 	}
-	letters, err := s.letters(ctx)
+	letters, err := s.inbox.Take(ctx)
 	if err != nil {
 		return change{}, err
 	}
 	var told []string
 	for _, l := range letters {
 		if l.Subject == user && (l.Control == control || l.Control == "undo") {
-			told = append(told, l.Kind)
+			told = append(told, string(l.Kind))
 			if l.Control != control { // the undo function's answer does not say whom it told
 				s.say("told %s: %s (%s, %s)", l.Owner, l.Title, l.Kind, l.Severity)
 			}
@@ -262,7 +218,7 @@ func (s *stage) about(ctx context.Context, control, user, status string, kinds .
 }
 
 // full prints a notice in full, if that is asked for.
-func (s *stage) full(l letter) {
+func (s *stage) full(l message.Message) {
 	if s.verbose {
 		s.say("%s", s.printer.style.dim(fmt.Sprintf("notice to %q: [%s] %s. %s", l.Owner, l.Severity, l.Title, l.Text)))
 	}
@@ -274,9 +230,9 @@ func (s *stage) invoke(ctx context.Context, function string, request, answer any
 	if err != nil {
 		return err
 	}
-	s.say("$ aws lambda invoke --function-name %s --payload '%s' answer.json", prefix+function, payload)
-	out, err := lambda.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, "")).Invoke(ctx, &lambda.InvokeInput{
-		FunctionName: aws.String(prefix + function), Payload: payload,
+	s.say("$ aws lambda invoke --function-name %s --payload '%s' answer.json", settings.FunctionName(function), payload)
+	out, err := lambda.NewFromConfig(s.account.Operator()).Invoke(ctx, &lambda.InvokeInput{
+		FunctionName: aws.String(settings.FunctionName(function)), Payload: payload,
 	})
 	if err != nil {
 		return err
@@ -307,7 +263,7 @@ func (s *stage) attach(ctx context.Context, user, policy string) error {
 
 // ledgerHolds tells whether any item of the ledger has the text as one of its values.
 func (s *stage) ledgerHolds(ctx context.Context, text string) (bool, error) {
-	client := dynamodb.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, ""))
+	client := dynamodb.NewFromConfig(s.account.Operator())
 	pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: aws.String("warder")})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -357,7 +313,7 @@ func (s *stage) addKey(ctx context.Context, user string, now time.Time, days int
 		return nil, err
 	}
 	created := now.Add(-time.Duration(days)*24*time.Hour - time.Minute)
-	return key, s.account.moto.Age(ctx, moto.Age{AccessKey: *key.AccessKeyId, Created: created})
+	return key, s.account.Moto.Age(ctx, moto.Age{AccessKey: *key.AccessKeyId, Created: created})
 }
 
 // newKey adds an access key. That it was made is another story.
@@ -375,27 +331,8 @@ func (s *stage) makeKey(ctx context.Context, user string) (*iamtypes.AccessKey, 
 	return key.AccessKey, err
 }
 
-// createBucket adds a bucket. S3 has no events of its own here.
-func (s *stage) createBucket(ctx context.Context, name string) error {
-	return putBucket(ctx, s.account.moto, name)
-}
-
-// sweep starts a control by its schedule, at a time.
-func (s *stage) sweep(ctx context.Context, control string, at time.Time) error {
-	var resources []string
-	for _, rule := range s.account.Stack.Rules {
-		if rule.Schedule != "" && rule.Function == prefix+control {
-			resources = append(resources, "arn:aws:events:"+region+":"+moto.AccountID+":rule/"+rule.Name)
-		}
-	}
-	return s.deliver(ctx, map[string]any{
-		"version": "0", "id": fmt.Sprintf("demo-sweep-%d", at.UnixNano()), "source": "aws.events", "detail-type": "Scheduled Event",
-		"account": moto.AccountID, "time": at.UTC().Format(time.RFC3339), "region": region, "resources": resources, "detail": map[string]any{},
-	})
-}
-
 func (s *stage) who(ctx context.Context, key *iamtypes.AccessKey) error {
-	_, err := sts.NewFromConfig(config(s.account.URL, *key.AccessKeyId, *key.SecretAccessKey, "")).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	_, err := sts.NewFromConfig(emulator.Config(s.account.URL, *key.AccessKeyId, *key.SecretAccessKey)).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	return err
 }
 
@@ -448,7 +385,7 @@ func (s *stage) deliver(ctx context.Context, event any) error {
 	if err != nil {
 		return err
 	}
-	deliveries, err := deliver(ctx, s.account.URL, data)
+	deliveries, err := s.account.Send(ctx, data)
 	if err == nil && len(deliveries) == 0 {
 		err = errors.New("no deployed rule matches the event")
 	}
@@ -461,11 +398,11 @@ func configEvent(rule, userID string, at time.Time) map[string]any {
 	stamp := at.UTC().Format(time.RFC3339)
 	return map[string]any{
 		"version": "0", "id": fmt.Sprintf("demo-config-%d", at.UnixNano()), "source": "aws.config", "detail-type": "Config Rules Compliance Change",
-		"account": moto.AccountID, "time": stamp, "region": region, "resources": []string{},
+		"account": moto.AccountID, "time": stamp, "region": emulator.Region, "resources": []string{},
 		"detail": map[string]any{
 			"messageType": "ComplianceChangeNotification", "recordVersion": "1.0",
-			"configRuleName": rule, "configRuleARN": "arn:aws:config:" + region + ":" + moto.AccountID + ":config-rule/config-rule-demo",
-			"awsAccountId": moto.AccountID, "awsRegion": region, "resourceType": "AWS::IAM::User", "resourceId": userID,
+			"configRuleName": rule, "configRuleARN": "arn:aws:config:" + emulator.Region + ":" + moto.AccountID + ":config-rule/config-rule-demo",
+			"awsAccountId": moto.AccountID, "awsRegion": emulator.Region, "resourceType": "AWS::IAM::User", "resourceId": userID,
 			"newEvaluationResult": map[string]any{
 				"evaluationResultIdentifier": map[string]any{
 					"evaluationResultQualifier": map[string]any{"configRuleName": rule, "resourceType": "AWS::IAM::User", "resourceId": userID, "evaluationMode": "DETECTIVE"},
@@ -476,9 +413,4 @@ func configEvent(rule, userID string, at time.Time) map[string]any {
 			"notificationCreationTime": stamp,
 		},
 	}
-}
-
-// fault lets calls of a function fail.
-func (s *stage) fault(ctx context.Context, f endpoint.Fault) error {
-	return post(ctx, s.account.URL+"/_warder/fault", f)
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/eventbridge"
 	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/project"
@@ -31,11 +32,11 @@ func TestEveryStorysEventsAreDeliveredToItsControl(t *testing.T) {
 	if err != nil || len(stories) == 0 {
 		t.Fatalf("%d stories (%v)", len(stories), err)
 	}
-	_, server, _, rules, err := openMoto(t.Context(), project.Deployed, os.Stderr)
+	a, err := emulator.Open(t.Context(), project.Deployed, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Close)
+	t.Cleanup(a.Close)
 
 	delivered, kept := map[string]int{}, 0
 	for _, story := range stories {
@@ -54,7 +55,7 @@ func TestEveryStorysEventsAreDeliveredToItsControl(t *testing.T) {
 				t.Errorf("%s: %s: %v", story, section.Name, err)
 				continue
 			}
-			matches, err := putStory(t.Context(), rules, event)
+			matches, err := putStory(t.Context(), a.EventBridge, event)
 			if err != nil {
 				t.Fatalf("%s: %s: %v", story, section.Name, err)
 			}

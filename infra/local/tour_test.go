@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/moto"
@@ -140,7 +141,7 @@ func sentSamples(t *testing.T) *sampled {
 			}
 			sent.Go(func() {
 				// They happened in the documentation's account.
-				deliveries, err := deliver(t.Context(), r.env["AWS_ENDPOINT_URL"], bytes.ReplaceAll(event.JSON, []byte("111122223333"), []byte(moto.AccountID)))
+				deliveries, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Send(t.Context(), bytes.ReplaceAll(event.JSON, []byte("111122223333"), []byte(moto.AccountID)))
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -162,7 +163,7 @@ func sentSamples(t *testing.T) *sampled {
 	}
 	sent.Wait()
 	for _, r := range accounts {
-		calls, err := recorded(t.Context(), r.env["AWS_ENDPOINT_URL"])
+		calls, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).TakeCalls(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

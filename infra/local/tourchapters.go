@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/slackserver"
@@ -51,7 +52,7 @@ func unusedKey(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.say("120 days ago: the key is used, and then not any more")
-	if err := s.account.moto.Age(ctx, moto.Age{AccessKey: *key.AccessKeyId, LastUsed: now.AddDate(0, 0, -120)}); err != nil {
+	if err := s.account.Moto.Age(ctx, moto.Age{AccessKey: *key.AccessKeyId, LastUsed: now.AddDate(0, 0, -120)}); err != nil {
 		return err
 	}
 	for _, day := range []struct {
@@ -99,7 +100,7 @@ func rotatedKey(ctx context.Context, s *stage) error {
 		return err
 	}
 	name := warder.SecretName("nina", *old.AccessKeyId)
-	store := secretsmanager.NewFromConfig(config(s.account.URL, *old.AccessKeyId, *old.SecretAccessKey, ""))
+	store := secretsmanager.NewFromConfig(emulator.Config(s.account.URL, *old.AccessKeyId, *old.SecretAccessKey))
 	policy, err := store.GetResourcePolicy(ctx, &secretsmanager.GetResourcePolicyInput{SecretId: &name})
 	if err != nil {
 		return err
@@ -270,7 +271,7 @@ func outsideSession(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.say("this account has no machines: two sessions of victor stand in for those on one")
-	client := ssm.NewFromConfig(config(s.account.URL, s.account.AccessKey, s.account.Secret, ""), func(o *ssm.Options) { o.Region = seoul })
+	client := ssm.NewFromConfig(s.account.Operator(), func(o *ssm.Options) { o.Region = seoul })
 	active := func(id string) (bool, error) {
 		session, err := warder.ActiveSession(ctx, client, seoul, id)
 		return session != nil, err
@@ -282,7 +283,7 @@ func outsideSession(ctx context.Context, s *stage) error {
 		{"session-started-inside-network", "victor-1", "203.0.113.24", false},
 		{"session-started-outside-network", "victor-2", "198.51.100.77", true},
 	} {
-		if err := s.account.moto.StartSession(ctx, moto.Session{
+		if err := s.account.Moto.StartSession(ctx, moto.Session{
 			Region: seoul, ID: session.id, Target: "i-0abc1234def567890", Owner: "arn:aws:iam::" + moto.AccountID + ":user/victor",
 		}); err != nil {
 			return err
@@ -365,7 +366,7 @@ func rootAccessKey(ctx context.Context, s *stage) error {
 		if err != nil {
 			return err
 		}
-		if len(outcomes) != 1 || len(outcomes[0].Changes) != 1 || len(letters) != 1 || letters[0].Kind != day.kind {
+		if len(outcomes) != 1 || len(outcomes[0].Changes) != 1 || len(letters) != 1 || string(letters[0].Kind) != day.kind {
 			return fmt.Errorf("outcomes %+v and notices %+v, want one change and one %s", outcomes, letters, day.kind)
 		}
 		deleted = outcomes[0].Changes[0]
@@ -392,7 +393,7 @@ func slackThread(ctx context.Context, s *stage) error {
 	if _, _, err := s.came(ctx, "none"); err != nil {
 		return err
 	}
-	before := len(s.account.slack.Messages())
+	before := len(s.account.Slack.Messages())
 	if err := s.attach(ctx, "olivia", administrator); err != nil {
 		return err
 	}
@@ -407,7 +408,7 @@ func slackThread(ctx context.Context, s *stage) error {
 		return err
 	}
 	var thread []slackserver.Message
-	for _, m := range s.account.slack.Messages()[before:] {
+	for _, m := range s.account.Slack.Messages()[before:] {
 		if slices.Contains(m.Mentions, olivia) {
 			thread = append(thread, m)
 			s.shown(m)
@@ -466,14 +467,14 @@ func evidenceOfTheMonth(ctx context.Context, s *stage) error {
 				return fmt.Errorf("the page does not say %q", text)
 			}
 		}
-		letters, err := s.letters(ctx)
+		letters, err := s.inbox.Take(ctx)
 		if err != nil {
 			return err
 		}
 		var told []string
 		for _, l := range letters {
 			if l.Control == "report" {
-				told = append(told, l.Kind)
+				told = append(told, string(l.Kind))
 				s.say("told the topic: %s", l.Title)
 				s.full(l)
 			}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/project"
 )
@@ -29,7 +30,7 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 
 	p := printer{out: &lockedWriter{w: stdout}, style: styleOf(stdout)}
-	o := options{address: *address, mode: *mode, stderr: stderr, posted: p.message, done: func(r lambdahost.Result) {
+	o := emulator.Options{Address: *address, Mode: *mode, Stderr: stderr, Posted: p.message, Done: func(r lambdahost.Result) {
 		o := readOutcome(r.Function, r.Payload, r.Failed)
 		if r.Sync && !r.Failed && o.Outcome == "failed" { // a function that people call, whose answer is its own
 			o.Outcome, o.Reason = "answered", string(r.Payload)
@@ -37,14 +38,14 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		p.lines(o)
 	}}
 	if *tour {
-		o.synth = project.Tour
+		o.Synth = project.Tour
 	}
-	a, err := openAccount(ctx, o)
+	a, err := emulator.Start(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	if err := prepare(ctx, a.moto, a.Stack); err != nil {
+	if err := a.Prepare(ctx); err != nil {
 		return err
 	}
 
@@ -56,13 +57,13 @@ export AWS_DEFAULT_REGION=%[4]s
 # AWS CLI 1 takes no notice of AWS_ENDPOINT_URL for sqs: add --endpoint-url $AWS_ENDPOINT_URL
 # topic %s
 ready: %d functions; Ctrl-C ends the account
-`, a.URL, a.AccessKey, a.Secret, region, a.Stack.Outputs["TopicArn"], len(a.Stack.Functions))
+`, a.URL, a.AccessKey, a.Secret, emulator.Region, a.Stack.Outputs["TopicArn"], len(a.Stack.Functions))
 
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-a.moto.Done():
-		return errors.New("moto ended: " + a.moto.Stderr())
+	case <-a.Moto.Done():
+		return errors.New("moto ended: " + a.Moto.Stderr())
 	}
 }
 

@@ -1,0 +1,275 @@
+// Package emulator is an AWS account on this machine with Warder in it: moto has the resources of the
+// synthesized templates, the function binaries run as Lambda runs them, and an endpoint on loopback turns
+// calls into the events that the templates' rules match.
+//
+// The account is in memory and is gone when it is closed. It never reads the user's own AWS configuration,
+// and never listens beyond loopback.
+package emulator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	ebsdk "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/eventbridge"
+	"github.com/warder-aws/warder/infra/local/lambdahost"
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/infra/local/slackserver"
+	"github.com/warder-aws/warder/infra/local/stack"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// Region is where IAM's events are recorded, and so where the hub stack is.
+const Region = "us-east-1"
+
+// Control is the id of the control whose function that is.
+func Control(function string) string { return strings.TrimPrefix(function, settings.FunctionName("")) }
+
+// Options are how an account differs from what the template says.
+type Options struct {
+	Address     string                                       // of the endpoint; a free port when empty
+	Mode        string                                       // of every control; as the template says when empty
+	Synth       project.Synth                                // whose templates; those that are deployed when empty
+	Concurrency int                                          // events that a function handles at a time; 1 when 0
+	Unlistened  bool                                         // the topic starts no function
+	Configure   func(function string, env map[string]string) // changes a function's environment; may be nil
+	Done        func(lambdahost.Result)                      // is called after each event of a function; may be nil
+	Posted      func(slackserver.Message)                    // is called for each message in Slack; may be nil
+	Stderr      io.Writer                                    // for faults of the account itself
+}
+
+// An Account is a running account. Its client makes calls to its endpoint.
+type Account struct {
+	Client
+	AccessKey   string // of operator, an administrator
+	Secret      string
+	Stack       stack.Stack
+	Moto        *moto.Server
+	EventBridge *eventbridge.Bus
+	Lambda      *lambdahost.Host
+	Slack       *slackserver.Server // nil when the stack posts nowhere
+
+	root     project.Root
+	endpoint *endpoint.Front
+	server   *http.Server
+}
+
+// Config is a configuration of AWS clients for the service at url.
+func Config(url, accessKey, secret string) aws.Config {
+	return aws.Config{
+		Region: Region, BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider(accessKey, secret, ""),
+	}
+}
+
+// Operator is the configuration of the account's administrator, whose calls cause events.
+func (a *Account) Operator() aws.Config { return Config(a.URL, a.AccessKey, a.Secret) }
+
+// Unrecorded is a configuration whose calls go to moto directly. They are nobody's and cause no events.
+func (a *Account) Unrecorded() aws.Config { return Config(a.Moto.URL, "AKIAOFTHELOCALACCOUNT", "none") }
+
+// Open makes the templates' resources and rules, and starts neither the endpoint nor a function. It first
+// brings what it needs up to date. Whoever calls it closes the account.
+func Open(ctx context.Context, synth project.Synth, stderr io.Writer) (_ *Account, err error) {
+	root, err := project.Find()
+	if err != nil {
+		return nil, err
+	}
+	if err := root.Make(ctx, synth, stderr); err != nil {
+		return nil, err
+	}
+	python, err := root.Python()
+	if err != nil {
+		return nil, err
+	}
+	templates, err := root.Templates(synth)
+	if err != nil {
+		return nil, err
+	}
+	a := &Account{root: root}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if a.Moto, err = moto.Start(ctx, python, root.Launcher()); err != nil {
+		return nil, err
+	}
+	if a.Stack, err = a.createStacks(ctx, templates); err != nil {
+		return nil, err
+	}
+	cfg := a.Unrecorded()
+	a.EventBridge, err = eventbridge.New(ctx, ebsdk.NewFromConfig(cfg), sqs.NewFromConfig(cfg),
+		moto.AccountID, Region, a.Stack.Buses, a.Stack.Rules)
+	return a, err
+}
+
+// createStacks creates the resources of the hub's template and of the regions' in moto, each in its
+// region, and returns the hub with all rules in it.
+func (a *Account) createStacks(ctx context.Context, templates []project.Template) (stack.Stack, error) {
+	var hub stack.Stack
+	for i, t := range templates {
+		if first := i == 0; first != (t.Region == Region) {
+			return stack.Stack{}, fmt.Errorf("stack %s is in %s: the local account has only its hub in %s", t.Stack, t.Region, Region)
+		}
+		template, err := os.ReadFile(t.Path)
+		if err != nil {
+			return stack.Stack{}, fmt.Errorf("read template: %w", err)
+		}
+		cfg := a.Unrecorded()
+		cfg.Region = t.Region
+		created, err := stack.Create(ctx, template, stack.NewClients(cfg), t.Stack, moto.AccountID, t.Region)
+		if err != nil {
+			return stack.Stack{}, fmt.Errorf("create the stack of %s: %w", t.Path, err)
+		}
+		if i == 0 {
+			hub = created
+			continue
+		}
+		if len(created.Functions) > 0 {
+			return stack.Stack{}, fmt.Errorf("stack %s has functions: the local account runs only those of the hub", t.Stack)
+		}
+		hub.Rules, hub.Regions = append(hub.Rules, created.Rules...), append(hub.Regions, created)
+	}
+	return hub, nil
+}
+
+// Start starts an account. Whoever calls it closes it.
+func Start(ctx context.Context, o Options) (_ *Account, err error) {
+	address := cmp.Or(o.Address, "127.0.0.1:0")
+	if err := CheckLoopback(address); err != nil {
+		return nil, err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	a, err := Open(ctx, cmp.Or(o.Synth, project.Deployed), o.Stderr)
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	a.URL = "http://" + listener.Addr().String()
+	defer func() {
+		if err != nil {
+			_ = listener.Close()
+			a.Close()
+		}
+	}()
+	if err := errors.Join(a.addOperator(ctx), a.openSlack(ctx, o.Posted)); err != nil {
+		return nil, err
+	}
+	functions, keys, err := a.functions(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	environments := map[string]map[string]string{}
+	for _, f := range functions {
+		environments[f.Name] = f.Env
+	}
+	a.Lambda = lambdahost.New(functions, lambdahost.Options{
+		Log: a.logs(o.Stderr), Failed: a.failures(o.Stderr), Done: func(r lambdahost.Result) {
+			a.noteRun(r.Function)
+			if o.Done != nil {
+				o.Done(r)
+			}
+		},
+	})
+	var listeners []endpoint.Listener
+	if !o.Unlistened {
+		for _, s := range a.Stack.Subscriptions {
+			listeners = append(listeners, endpoint.Listener{Subscription: s.ARN, Topic: s.Topic, Function: s.Function})
+		}
+	}
+	a.endpoint = endpoint.New(endpoint.Config{
+		Moto: a.Moto, Bus: a.EventBridge, Host: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
+		Listeners: listeners, Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
+	})
+	a.server = &http.Server{Handler: a.endpoint, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = a.server.Serve(listener) }()
+	return a, nil
+}
+
+// CheckLoopback refuses an address that other machines could reach.
+func CheckLoopback(address string) error {
+	name, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("address %q: %w", address, err)
+	}
+	if ip := net.ParseIP(name); name != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("address %q: not loopback: the local account checks no passwords, so it listens on 127.0.0.1 alone",
+			address)
+	}
+	return nil
+}
+
+// deployed are the stacks as CloudFormation describes them.
+func deployed(hub stack.Stack) []endpoint.Deployed {
+	var all []endpoint.Deployed
+	for _, s := range append([]stack.Stack{hub}, hub.Regions...) {
+		d := endpoint.Deployed{
+			Name: s.Name, Region: s.Region, Created: time.Now(), Template: s.Template, Targets: s.Targets,
+		}
+		for _, r := range s.Resources {
+			d.Resources = append(d.Resources, endpoint.Resource(r))
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// Close ends the account and everything that it started, and waits until that is gone.
+func (a *Account) Close() {
+	if a.server != nil {
+		_ = a.server.Close()
+	}
+	if a.Lambda != nil {
+		a.Lambda.Close()
+	}
+	if a.Slack != nil {
+		a.Slack.Close()
+	}
+	if a.Moto != nil {
+		a.Moto.Close()
+	}
+}
+
+// addOperator adds the user whose keys the account's clients use: an administrator through a group.
+func (a *Account) addOperator(ctx context.Context) error {
+	client := iam.NewFromConfig(a.Unrecorded())
+	user, group := aws.String("operator"), aws.String("administrators")
+	if _, err := client.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group}); err != nil {
+		return fmt.Errorf("create group %s: %w", *group, err)
+	}
+	if _, err := client.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{
+		GroupName: group, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess"),
+	}); err != nil {
+		return fmt.Errorf("attach policy to %s: %w", *group, err)
+	}
+	if _, err := client.CreateUser(ctx, &iam.CreateUserInput{UserName: user}); err != nil {
+		return fmt.Errorf("create user %s: %w", *user, err)
+	}
+	if _, err := client.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: group, UserName: user}); err != nil {
+		return fmt.Errorf("add %s to %s: %w", *user, *group, err)
+	}
+	key, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: user})
+	if err != nil {
+		return fmt.Errorf("create access key of %s: %w", *user, err)
+	}
+	a.AccessKey, a.Secret = *key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey
+	return nil
+}

@@ -1,0 +1,119 @@
+package emulator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// QueueURL is where the queue with that ARN answers unrecorded calls.
+func (a *Account) QueueURL(arn string) string {
+	return a.Moto.URL + "/" + moto.AccountID + "/" + arn[strings.LastIndex(arn, ":")+1:]
+}
+
+// Drain takes every message out of a queue.
+func (a *Account) Drain(ctx context.Context, arn string, each func(body []byte) error) error {
+	client, queue := sqs.NewFromConfig(a.Unrecorded()), a.QueueURL(arn)
+	for {
+		received, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10})
+		if err != nil {
+			return fmt.Errorf("read queue %s: %w", arn, err)
+		}
+		if len(received.Messages) == 0 {
+			return nil
+		}
+		var done []sqstypes.DeleteMessageBatchRequestEntry
+		for i, message := range received.Messages {
+			if err := each([]byte(aws.ToString(message.Body))); err != nil {
+				return err
+			}
+			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{
+				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: message.ReceiptHandle,
+			})
+		}
+		if _, err := client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}); err != nil {
+			return fmt.Errorf("empty queue %s: %w", arn, err)
+		}
+	}
+}
+
+// An Inbox receives the notices of the topic, as people's subscriptions do.
+type Inbox struct {
+	account *Account
+	queue   string // ARN
+}
+
+// Inbox subscribes a queue of that name to the topic.
+func (a *Account) Inbox(ctx context.Context, name string) (Inbox, error) {
+	cfg := a.Unrecorded()
+	if _, err := sqs.NewFromConfig(cfg).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name}); err != nil {
+		return Inbox{}, fmt.Errorf("create queue %s: %w", name, err)
+	}
+	queue := "arn:aws:sqs:" + Region + ":" + moto.AccountID + ":" + name
+	if _, err := sns.NewFromConfig(cfg).Subscribe(ctx, &sns.SubscribeInput{
+		TopicArn: aws.String(a.Stack.Outputs["TopicArn"]), Protocol: aws.String("sqs"), Endpoint: &queue,
+	}); err != nil {
+		return Inbox{}, fmt.Errorf("subscribe to the topic: %w", err)
+	}
+	return Inbox{a, queue}, nil
+}
+
+// Take returns the notices that came since it was called last.
+func (i Inbox) Take(ctx context.Context) ([]notice.Message, error) {
+	var notices []notice.Message
+	err := i.account.Drain(ctx, i.queue, func(body []byte) error {
+		var envelope struct{ Message string }
+		var m notice.Message
+		if err := errors.Join(json.Unmarshal(body, &envelope), json.Unmarshal([]byte(envelope.Message), &m)); err != nil {
+			return fmt.Errorf("read a notice: %w", err)
+		}
+		notices = append(notices, m)
+		return nil
+	})
+	return notices, err
+}
+
+// Schedules are the ARNs of the rules that start sweeps, by control.
+func (a *Account) Schedules() map[string]string {
+	schedules := map[string]string{}
+	for _, rule := range a.Stack.Rules {
+		if rule.Schedule != "" && rule.Input == "" && rule.Function != "" {
+			schedules[Control(rule.Function)] = "arn:aws:events:" + Region + ":" + moto.AccountID + ":rule/" + rule.Name
+		}
+	}
+	return schedules
+}
+
+// SweepEvent is the event with which a schedule starts a control at that time. Rule is the schedule's ARN.
+// https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-schedule.html
+func SweepEvent(rule string, at time.Time) []byte {
+	event, _ := json.Marshal(map[string]any{ // cannot fail: strings
+		"version": "0", "id": "sweep-" + rule[strings.LastIndex(rule, "/")+1:] + "-" + strconv.FormatInt(at.UnixNano(), 36),
+		"source": "aws.events", "detail-type": "Scheduled Event", "account": moto.AccountID, "region": Region,
+		"time": at.UTC().Format(time.RFC3339), "resources": []string{rule}, "detail": struct{}{},
+	})
+	return event
+}
+
+// Sweep starts a control by its schedule, at that time, and waits until it is done.
+func (a *Account) Sweep(ctx context.Context, control string, at time.Time) error {
+	rule, ok := a.Schedules()[control]
+	if !ok {
+		return fmt.Errorf("sweep %s: no schedule starts %s", control, settings.FunctionName(control))
+	}
+	_, err := a.Send(ctx, SweepEvent(rule, at))
+	return err
+}
