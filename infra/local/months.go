@@ -99,12 +99,17 @@ func (s *stage) evidence(ctx context.Context, q map[string]string, folder string
 			asked[name] = value
 		}
 	}
-	var made struct{ Bucket, Region, HTML, CSV, Text string }
-	if err := s.invoke(ctx, "report", asked, &made); err != nil {
+	payload, err := json.Marshal(asked)
+	if err != nil {
 		return "", err
 	}
-	for line := range strings.Lines(made.Text) {
-		s.say("%s", strings.TrimSpace(line))
+	answer, err := s.invoke("report", string(payload))
+	if err != nil {
+		return "", err
+	}
+	var made struct{ Bucket, Region, HTML, CSV string }
+	if err := json.Unmarshal(answer, &made); err != nil {
+		return "", fmt.Errorf("read the answer: %w", err)
 	}
 	client := s3.New(s.account.Operator(), time.Now)
 	for _, key := range []string{made.CSV, made.HTML} {
@@ -309,13 +314,17 @@ func (c *company) event(ctx context.Context, name string, day time.Time, pairs .
 			detail["eventTime"], detail["eventID"] = happened.Format(time.RFC3339), fmt.Sprintf("%08x-0000-4000-8000-%012x", c.events, happened.Unix())
 		}
 	}
-	return c.deliver(ctx, event)
+	data, err := json.Marshal(event)
+	if err == nil {
+		_, err = c.account.Send(ctx, data)
+	}
+	return err
 }
 
 // today is what people do by the clock of the wall: one change is put back, and Warder is halted for a
 // moment.
 func (c *company) today(ctx context.Context) error {
-	outcomes, err := c.settle(ctx)
+	outcomes, _, err := c.settle()
 	if err != nil {
 		return err
 	}
@@ -323,7 +332,7 @@ func (c *company) today(ctx context.Context) error {
 		if o.Control != "detach-direct-policy" || o.Outcome != "changed" {
 			continue
 		}
-		if _, err := c.undo(ctx, o.Changes[0].ID, "the nightly export needs it until it has a role"); err != nil {
+		if _, err := c.undo(o.Changes[0].ID, "the nightly export needs it until it has a role"); err != nil {
 			return err
 		}
 		break

@@ -117,16 +117,20 @@ func (p printer) details(o outcome) []string {
 		lines = append(lines, line)
 	}
 	for _, n := range o.Notices {
-		whom := n.Owner
-		if whom == "" {
-			whom = "the topic's subscribers"
-		}
-		lines = append(lines, i18n.Plain(fmt.Sprintf("told %s: %s (%s, %s)", whom, value(n.Title), n.Kind, n.Severity)))
+		lines = append(lines, noticeLine(n.Owner, n.Title, n.Kind, n.Severity))
 	}
 	if len(lines) == 0 && o.Reason != "" {
 		lines = append(lines, value(o.Reason))
 	}
 	return lines
+}
+
+// noticeLine is a notice on one line.
+func noticeLine(owner, title, kind, severity string) string {
+	if owner == "" {
+		owner = "the topic's subscribers"
+	}
+	return i18n.Plain(fmt.Sprintf("notified %s: %s (%s, %s)", owner, value(title), kind, severity))
 }
 
 // value is text on one line, short enough to be read there.

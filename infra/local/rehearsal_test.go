@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
@@ -79,4 +82,21 @@ func TestADrillOfTheLocalAccount(t *testing.T) {
 		}
 		asBefore(t, client, before)
 	}
+}
+
+// identities is all users and groups of the account, with what is on them, as text.
+func identities(ctx context.Context, client *iam.Client) (string, error) {
+	var all []any
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(client, &iam.GetAccountAuthorizationDetailsInput{
+		Filter: []iamtypes.EntityType{iamtypes.EntityTypeUser, iamtypes.EntityTypeGroup},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, page.UserDetailList, page.GroupDetailList)
+	}
+	text, err := json.Marshal(all)
+	return string(text), err
 }

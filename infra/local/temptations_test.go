@@ -59,12 +59,13 @@ func ownedBy(account string) map[string]string {
 }
 
 const (
-	mine            = "123456789012"
-	another         = "999999999999"
-	keyQuarantine   = "arn:aws:iam::123456789012:policy/warder/warder-key-quarantine"
-	outsidePolicy   = "arn:aws:iam::123456789012:policy/warder/warder-outside-quarantine"
-	drillPolicy     = "arn:aws:iam::123456789012:policy/warder-drill/warder-drill"
-	quarantineOfAWS = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"
+	mine                = "123456789012"
+	another             = "999999999999"
+	administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
+	keyQuarantine       = "arn:aws:iam::123456789012:policy/warder/warder-key-quarantine"
+	outsidePolicy       = "arn:aws:iam::123456789012:policy/warder/warder-outside-quarantine"
+	drillPolicy         = "arn:aws:iam::123456789012:policy/warder-drill/warder-drill"
+	quarantineOfAWS     = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"
 )
 
 // tempting is what no role may do but that of a function whose job it is. Of the resources, {Failed}
@@ -96,16 +97,16 @@ var tempting = []temptation{
 	{"let in another provider of identities", "iam:CreateOpenIDConnectProvider", "oidc-provider/mallory.example", nil, nil},
 
 	// To gain rights.
-	{"make an administrator of a user", "iam:AttachUserPolicy", "user/alice", policyARN(administrator), []string{undoes}},
-	{"make an administrator of a drill's user", "iam:AttachUserPolicy", "user/warder-drill/warder-drill-x", policyARN(administrator), []string{undoes}},
+	{"make an administrator of a user", "iam:AttachUserPolicy", "user/alice", policyARN(administratorAccess), []string{undoes}},
+	{"make an administrator of a drill's user", "iam:AttachUserPolicy", "user/warder-drill/warder-drill-x", policyARN(administratorAccess), []string{undoes}},
 	{"attach a drill's policy to anybody", "iam:AttachUserPolicy", "user/alice", policyARN(drillPolicy), []string{undoes}},
 	{"shut a user out for a key", "iam:AttachUserPolicy", "user/alice", policyARN(keyQuarantine), []string{contains, undoes}},
 	{"shut a user out for where it is", "iam:AttachUserPolicy", "user/alice", policyARN(outsidePolicy), []string{connects, outside, undoes}},
 	{"write a user a policy", "iam:PutUserPolicy", "user/alice", nil, []string{undoes}},
 	{"delete a user's own policy", "iam:DeleteUserPolicy", "user/alice", nil, []string{detaches, undoes}},
-	{"take a user's policy", "iam:DetachUserPolicy", "user/alice", policyARN(administrator), []string{detaches, undoes}},
+	{"take a user's policy", "iam:DetachUserPolicy", "user/alice", policyARN(administratorAccess), []string{detaches, undoes}},
 	{"take a drill's policy from anybody", "iam:DetachUserPolicy", "user/alice", policyARN(drillPolicy), []string{detaches, undoes}},
-	{"take any policy of a drill's user", "iam:DetachUserPolicy", "user/warder-drill/warder-drill-x", policyARN(administrator), []string{detaches, undoes}},
+	{"take any policy of a drill's user", "iam:DetachUserPolicy", "user/warder-drill/warder-drill-x", policyARN(administratorAccess), []string{detaches, undoes}},
 	{"free a user that AWS quarantined", "iam:DetachUserPolicy", "user/alice", policyARN(quarantineOfAWS), []string{undoes}},
 	{"free a user to whom everything is denied", "iam:DetachUserPolicy", "user/alice", policyARN("arn:aws:iam::aws:policy/AWSDenyAll"), []string{undoes}},
 	{"free a user whose key is known", "iam:DetachUserPolicy", "user/alice", policyARN(keyQuarantine), []string{undoes}},
@@ -120,14 +121,14 @@ var tempting = []temptation{
 	{"take a user's owner", "iam:UntagUser", "user/alice", nil, nil},
 	{"make a role", "iam:CreateRole", "role/mallory", nil, nil},
 	{"hand a role on", "iam:PassRole", "role/admin", nil, nil},
-	{"make an administrator of a function", "iam:AttachRolePolicy", "role/warder/warder-UndoRole", policyARN(administrator), nil},
+	{"make an administrator of a function", "iam:AttachRolePolicy", "role/warder/warder-UndoRole", policyARN(administratorAccess), nil},
 	{"write a function a policy", "iam:PutRolePolicy", "role/warder/warder-UndoRole", nil, nil},
 	{"open a role to others", "iam:UpdateAssumeRolePolicy", "role/admin", nil, nil},
 	{"take a role's boundary", "iam:DeleteRolePermissionsBoundary", "role/admin", nil, nil},
 	{"write a policy", "iam:CreatePolicy", "policy/mallory", nil, nil},
 	{"write a quarantine anew", "iam:CreatePolicyVersion", "policy/warder/warder-key-quarantine", nil, nil},
 	{"go back to a policy's earlier version", "iam:SetDefaultPolicyVersion", "policy/warder/warder-key-quarantine", nil, nil},
-	{"make administrators of a group", "iam:AttachGroupPolicy", "group/readers", policyARN(administrator), nil},
+	{"make administrators of a group", "iam:AttachGroupPolicy", "group/readers", policyARN(administratorAccess), nil},
 	{"write a group a policy", "iam:PutGroupPolicy", "group/readers", nil, nil},
 	{"free the group of those whose keys are known", "iam:DetachGroupPolicy", "group/warder/warder-key-quarantine", policyARN(keyQuarantine), nil},
 	{"allow short passwords", "iam:UpdateAccountPasswordPolicy", "*", nil, nil},

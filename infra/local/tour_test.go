@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,32 +19,23 @@ import (
 	"github.com/warder-aws/warder/infra/local/moto"
 )
 
-func TestTheTourHasAChapterOfEveryControlAndTool(t *testing.T) {
+func TestTour_EveryControlAndTool(t *testing.T) {
 	all, err := functions.Controls()
 	if err != nil {
 		t.Fatal(err)
 	}
+	steps, err := readSteps()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range all {
-		if !slices.ContainsFunc(sights, func(s scene) bool {
-			return slices.ContainsFunc(s.chapters, func(ch chapter) bool { return slices.Contains(ch.shows, c.ID) })
-		}) {
-			t.Errorf("no chapter of the tour shows %s: add one to infra/local/tour.go", c.ID)
+		if !slices.ContainsFunc(steps, func(s step) bool { return slices.Contains(s.shows, c.ID) }) {
+			t.Errorf("no step of the tour shows %s: add functions/%[1]s/demo/NAME.txtar", c.ID)
 		}
 	}
-}
-
-func TestTheTourHasEveryChapterOfTheDemo(t *testing.T) {
-	var seen []string
-	for _, s := range sights {
-		for _, c := range s.chapters {
-			seen = append(seen, c.title)
-		}
-	}
-	for _, s := range story {
-		for _, c := range s.chapters {
-			if !slices.Contains(seen, c.title) {
-				t.Errorf("the tour has no chapter %q", c.title)
-			}
+	for _, scene := range scenes {
+		if _, err := scene.stepsOf(steps, true); err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -82,7 +74,7 @@ func playedTour(t *testing.T) *toured {
 	return played
 }
 
-func TestTheTourComesOutAsTold(t *testing.T) {
+func TestTour_Passes(t *testing.T) {
 	played := playedTour(t)
 	if played.err != nil {
 		t.Errorf("%v\n%s%s", played.err, played.stdout, played.stderr)
@@ -95,14 +87,55 @@ func TestTheTourComesOutAsTold(t *testing.T) {
 	}
 }
 
-// A chapter that comes out as told, but of which a control that it is to show had no part, is not as told.
-func TestAChapterThatDoesNotShowWhatItSaysIsNotAsTold(t *testing.T) {
-	c := chapter{shows: []string{"detach-direct-policy", "undo"}}
-	if err := c.shown(map[string]bool{"detach-direct-policy": true, "undo": true, "explain": true}); err != nil {
+// A script that passes, but of which a control that it is to show had no part, fails.
+func TestStep_ShowsNothing(t *testing.T) {
+	shows := []string{"detach-direct-policy", "undo"}
+	s := stage{worked: map[string]bool{"detach-direct-policy": true, "undo": true, "explain": true}}
+	if err := s.shown(shows); err != nil {
 		t.Errorf("all were at work: %v", err)
 	}
-	if err := c.shown(map[string]bool{"detach-direct-policy": true}); err == nil || !strings.Contains(err.Error(), "undo") {
+	s.worked = map[string]bool{"detach-direct-policy": true}
+	if err := s.shown(shows); err == nil || !strings.Contains(err.Error(), "undo") {
 		t.Errorf("undo was not at work: %v", err)
+	}
+}
+
+func TestStep_FailureNamesTheLine(t *testing.T) {
+	for line, want := range map[string]string{
+		"expect":                  "usage: expect CONTROL",
+		"! save HI hi":            `save HI hi: it works, want that it is refused`,
+		"save HI bye":             `no match for "bye"`,
+		"expect x outcome":        `"outcome": want NAME=VALUE`,
+		"event a b":               "want pairs",
+		"quiet repeat 2 nonsense": "usage: nonsense",
+	} {
+		t.Run(line, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "step.txtar")
+			if err := os.WriteFile(file, []byte("# Title\n# scene: enforce\n\nstdin a\nexec cat\n"+line+"\n-- a --\nhi\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := stage{account: &emulator.Account{}, printer: printer{out: io.Discard}}
+			err := s.playStep(t.Context(), step{file: file})
+			if err == nil || !strings.Contains(err.Error(), "step.txtar:6: "+want) {
+				t.Errorf("the error is %v, want %q in line 6", err, want)
+			}
+		})
+	}
+}
+
+func TestExpect_Compare(t *testing.T) {
+	for _, test := range []struct {
+		want  string
+		got   []string
+		equal bool
+	}{
+		{"", nil, true}, {"", []string{"alert"}, false}, {"any", []string{"alert"}, true},
+		{"changed,skipped", []string{"skipped", "changed"}, true}, {"held*2,verified", []string{"held", "verified", "held"}, true},
+		{"held*2", []string{"held"}, false}, {"held*x", []string{"held"}, false},
+	} {
+		if err := compare("change", test.want, test.got); (err == nil) != test.equal {
+			t.Errorf("%q and %q: %v", test.want, test.got, err)
+		}
 	}
 }
 
