@@ -45,7 +45,7 @@ given  = $(foreach name,$(1),$(if $(filter command,$(firstword $(origin $(name))
 # What every function may be built from, and what the template is synthesized from.
 go_files = $(filter-out %_test.go,$(wildcard $(addsuffix /*.go,$(1))))
 SHARED  := $(call go_files,pkg/* pkg/*/* functions) $(wildcard pkg/*/*.json pkg/*/*.css) go.mod go.sum
-APP     := $(call go_files,infra) $(SHARED) $(wildcard functions/*/control.json) cdk.json
+APP     := $(call go_files,infra infra/stack) $(SHARED) $(wildcard functions/*/control.json) cdk.json
 
 ##@ Use
 
@@ -216,14 +216,10 @@ node_modules/installed: package.json package-lock.json
 ##@ Check
 
 .PHONY: test
-test: local $(TOUR) .venv-checkov/installed ## run every test, and say what took the time
+test: local $(TOUR) .venv-checkov/installed ## run every test, and list the slowest
 	@mkdir -p dist
 	@status=0; $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg --jsonfile dist/test.json -- -timeout 30m $(ARGS) ./... || status=$$?; \
-		go run ./infra/proof -times; exit $$status
-
-.PHONY: proof
-proof: ## write into docs/proof.md how many cases the tests ran, as the last make test told: ARGS="-check"
-	@go run ./infra/proof $(ARGS)
+		$(GOTESTSUM) tool slowest --threshold 5s --jsonfile dist/test.json; exit $$status
 
 .PHONY: simulate
 simulate: ## play months of a made-up company, and check what is promised after every step: ARGS="-seeds 1000 -days 60 -users 8"
@@ -261,8 +257,8 @@ ci: ## run what a submission has to pass
 ##@ Maintain
 
 .PHONY: golden
-golden: local .venv-checkov/installed ## rewrite the golden files from what the code does now
-	@.ci/golden
+golden: local .venv-checkov/installed ## rewrite all that is generated: run it when a control is added. ARGS="./functions/... ./infra"
+	@.ci/golden $(ARGS)
 
 .PHONY: requirements
 requirements: ## pin requirements*.in and package.json anew, with hashes

@@ -186,30 +186,6 @@ func TestReadmeShowsTheDemoThatIsPlayed(t *testing.T) {
 	}
 }
 
-// The page of proof has tests for each promise; that they are run, and how many cases they have, is for
-// infra/proof to say.
-func TestEveryPromiseIsProved(t *testing.T) {
-	_, _, table, _ := part(t, "promises")
-	promises := rows(table)[1:]
-	if len(promises) != 11 {
-		t.Errorf("README.md has %d promises of 11", len(promises))
-	}
-	page, err := os.ReadFile("../docs/proof.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, row := range promises {
-		if row[0] != strconv.Itoa(i+1) {
-			t.Errorf("promise %d has the number %s", i+1, row[0])
-		}
-		title, _, _ := strings.Cut(strings.TrimPrefix(row[1], "**"), "**")
-		title = strings.TrimSuffix(title, ".")
-		if !strings.Contains(string(page), fmt.Sprintf("\n| %d | %s |", i+1, title)) {
-			t.Errorf("docs/proof.md has no test of promise %d, %s", i+1, title)
-		}
-	}
-}
-
 func TestReadmeSaysWhatEachDependencyIsFor(t *testing.T) {
 	_, _, table, _ := part(t, "dependencies")
 	var listed []string

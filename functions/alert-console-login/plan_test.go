@@ -6,20 +6,12 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = scenario.Control{
-	Description: Description,
-	Plan:        func(_ *fakeaws.Account, f settings.Function) (remediation.Planner, error) { return newPlanner(f), nil },
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
-func TestStories(t *testing.T) { scenario.Run(t, told) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
 	for identity, missed := range map[string]bool{
@@ -47,4 +39,4 @@ func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
 	}
 }
 
-func BenchmarkPlan(b *testing.B) { scenario.Bench(b, told, "iam-user-without-mfa") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, Control, "iam-user-without-mfa") }

@@ -2,27 +2,16 @@ package alertinstanceconnect
 
 import (
 	"net/netip"
-	"reflect"
 	"testing"
 
-	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = scenario.Control{
-	Description: Description,
-	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
-		p, err := newPlanner(a, f)
-		return remediation.Pending(p), err
-	},
-	Reads: reflect.TypeFor[reads](),
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
-func TestStories(t *testing.T) { scenario.Run(t, told) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 // The fingerprint is that of ssh-keygen -l.
 func TestFingerprint(t *testing.T) {

@@ -21,8 +21,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from.
-type reads interface {
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
 	GetPolicyVersion(context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error)
 	ListAttachedGroupPolicies(context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedGroupPoliciesOutput, error)
@@ -31,12 +31,12 @@ type reads interface {
 }
 
 type planner struct {
-	api      reads
+	api      readAPI
 	settings settings.Function
 	sleep    func(context.Context, time.Duration)
 }
 
-func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) remediation.Planner {
+func newPlanner(api readAPI, f settings.Function, sleep func(context.Context, time.Duration)) remediation.Planner {
 	return &planner{api: api, settings: f, sleep: sleep}
 }
 

@@ -3,7 +3,6 @@ package alertpolicychange
 import (
 	"context"
 	"encoding/json"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
@@ -21,17 +19,9 @@ import (
 
 func noSleep(context.Context, time.Duration) {}
 
-var told = scenario.Control{
-	Description: Description,
-	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
-		return newPlanner(a, f, noSleep), nil
-	},
-	Reads: reflect.TypeFor[reads](),
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
-func TestStories(t *testing.T) { scenario.Run(t, told) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 // alternative is the part of a rule's detail that says which calls it delivers.
 type alternative struct {
@@ -57,7 +47,7 @@ func (a alternative) names() []string {
 }
 
 func TestRulesDeliverWhatActsNameAndNothingElse(t *testing.T) {
-	described, err := control.Parse("alert-policy-change/control.json", Description)
+	described, err := control.Parse("alert-policy-change/control.json", Control.Description)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,4 +199,4 @@ func TestPartsOfWarderAreToldFromWhatIsNamedAlike(t *testing.T) {
 	}
 }
 
-func BenchmarkPlan(b *testing.B) { scenario.Bench(b, told, "administrator-policy-attached") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, Control, "administrator-policy-attached") }

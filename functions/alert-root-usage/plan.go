@@ -26,8 +26,8 @@ const subject = "root"
 // quiet is how long the same act of the same session is not told of again.
 const quiet = 15 * time.Minute
 
-// reads are the operations that the planner decides from.
-type reads interface {
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
 	GetAccountSummary(context.Context, *iam.GetAccountSummaryInput, ...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error)
 }
 
@@ -37,12 +37,12 @@ type parameters struct {
 }
 
 type planner struct {
-	api     reads
+	api     readAPI
 	signIns bool
 	allowed network.Allowed
 }
 
-func newPlanner(api reads, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err

@@ -2,27 +2,18 @@ package alertrootusage
 
 import (
 	"context"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var root = scenario.Control{
-	Description: Description,
-	Plan:        func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) { return newPlanner(a, f) },
-	Reads:       reflect.TypeFor[reads](),
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
-func TestStories(t *testing.T) { scenario.Run(t, root) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, root) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 func TestASummaryThatSaysNothingIsNoGoodNews(t *testing.T) {
 	for name, summary := range map[string]map[string]int32{
@@ -49,4 +40,4 @@ func TestGraveActsHaveShortTitles(t *testing.T) {
 	}
 }
 
-func BenchmarkPlan(b *testing.B) { scenario.Bench(b, root, "sweep-finds-key-and-no-mfa") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, Control, "sweep-finds-key-and-no-mfa") }

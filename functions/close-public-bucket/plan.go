@@ -16,12 +16,12 @@ import (
 	"github.com/warder-aws/warder/pkg/s3"
 )
 
-// reads is the operation that the planner decides from.
-type reads interface {
+// readAPI is the operation that the planner decides from.
+type readAPI interface {
 	GetBucketPublicAccessBlock(context.Context, *s3.Bucket) (*s3.PublicAccessBlock, error)
 }
 
-type planner struct{ api reads }
+type planner struct{ api readAPI }
 
 // Plan looks at the public access block of the bucket that Access Analyzer names. The finding is up
 // to an hour old: a bucket that is closed meanwhile, or gone, is no finding.

@@ -22,8 +22,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from.
-type reads interface {
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
 	quarantine.API
 	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
@@ -31,11 +31,11 @@ type reads interface {
 }
 
 type planner struct {
-	api    reads
+	api    readAPI
 	policy string // ARN
 }
 
-func newPlanner(api reads, f settings.Function) remediation.Planner {
+func newPlanner(api readAPI, f settings.Function) remediation.Planner {
 	return &planner{api: api, policy: f.Quarantine.Key}
 }
 

@@ -3,7 +3,6 @@ package containexposedkey
 import (
 	"encoding/json"
 	"errors"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -13,26 +12,17 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = scenario.Control{
-	Description: Description,
-	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
-		return remediation.Pending(newPlanner(a, f)), nil
-	},
-	Reads: reflect.TypeFor[reads](),
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
-func TestStories(t *testing.T) { scenario.Run(t, told) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
-	c, err := control.Parse("contain-exposed-key/control.json", Description)
+	c, err := control.Parse("contain-exposed-key/control.json", Control.Description)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from.
-type reads interface {
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
 	accesskey.API
 }
 
@@ -23,12 +23,12 @@ type parameters struct {
 }
 
 type planner struct {
-	api    reads
+	api    readAPI
 	maxAge time.Duration
 	notice time.Duration
 }
 
-func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
+func newPlanner(api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
 	s, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return accesskey.Sweep{}, err
@@ -81,5 +81,5 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Advice: i18n.T("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key."),
 		}
 	}
-	return accesskey.InTurn(found, keys, now, i18n.T("Access key is getting stale")), nil
+	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key is getting stale")), nil
 }

@@ -1,34 +1,21 @@
 package deactivatestaleaccesskey
 
 import (
-	"context"
-	"reflect"
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = scenario.Control{
-	Description: Description,
-	PlanWithLedger: func(a *fakeaws.Account, l *ledger.Ledger, f settings.Function) (remediation.Planner, error) {
-		return newPlanner(a, l, f, func(context.Context, time.Duration) {})
-	},
-	Reads: reflect.TypeFor[reads](),
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
-func TestStories(t *testing.T) { scenario.Run(t, told) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 // The numbers are those of the runbook.
 func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
-	days := scenario.Sweeps(t, told, begin, 14, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) })
+	days := scenario.Sweeps(t, Control, begin, 14, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) })
 	found, quiet := map[string]int{}, 0
 	for i, day := range days {
 		t.Logf("day %d: %d calls, %d to the ledger, %d notices: %v", i+1, day.Sum, day.Ledger, len(day.Notices), day.Calls)
@@ -63,4 +50,4 @@ func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 	}
 }
 
-func BenchmarkPlan(b *testing.B) { scenario.Bench(b, told, "two-stale-keys") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, Control, "two-stale-keys") }

@@ -17,8 +17,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from.
-type reads interface {
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
 	accesskey.API
 	owner.API // GetUser says when the password was last used
 	GetLoginProfile(context.Context, *iam.GetLoginProfileInput, ...func(*iam.Options)) (*iam.GetLoginProfileOutput, error)
@@ -31,12 +31,12 @@ type parameters struct {
 }
 
 type planner struct {
-	api    reads
+	api    readAPI
 	max    time.Duration
 	notice time.Duration
 }
 
-func newPlanner(api reads, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
+func newPlanner(api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
 	s, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return accesskey.Sweep{}, err
@@ -159,7 +159,7 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Advice: i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
 		}
 	}
-	return accesskey.InTurn(found, keys, now, i18n.T("Access key will soon count as unused")), nil
+	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon count as unused")), nil
 }
 
 // since is when the key was last used, or created if it never was.

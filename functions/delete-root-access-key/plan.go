@@ -24,9 +24,9 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads is the operation that the planner's sessions begin with. In them it can only look: it asks
+// readAPI is the operation that the planner's sessions begin with. In them it can only look: it asks
 // for the task of auditing, and for no other.
-type reads interface{ change.Roots }
+type readAPI interface{ change.Roots }
 
 // parameters are those of control.json.
 type parameters struct {
@@ -35,7 +35,7 @@ type parameters struct {
 }
 
 type planner struct {
-	api      reads
+	api      readAPI
 	sessions change.Sessions
 	roots    []string // ARNs of the root users to look at
 	delete   bool
@@ -44,7 +44,7 @@ type planner struct {
 
 var number = lazyregexp.New(`^[0-9]{12}$`)
 
-func newPlanner(api reads, sessions change.Sessions, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api readAPI, sessions change.Sessions, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err

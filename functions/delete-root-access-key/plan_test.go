@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -14,24 +13,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = scenario.Control{
-	Description: Description,
-	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
-		return newPlanner(a, sessions(a), f)
-	},
-	Kinds: func(a *fakeaws.Account) change.Registry { return change.ForRoot(a, sessions(a)) },
-	Reads: reflect.TypeFor[reads](),
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
-func TestStories(t *testing.T) { scenario.Run(t, told) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 func sessions(a *fakeaws.Account) change.Sessions {
 	return func(c aws.Credentials) change.RootSession { return a.Root(c) }

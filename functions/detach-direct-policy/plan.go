@@ -23,8 +23,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from.
-type reads interface {
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
 	iamuser.UserLister
 	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
 	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
@@ -44,14 +44,16 @@ type parameters struct {
 }
 
 type planner struct {
-	api    reads
+	api    readAPI
 	groups map[string]string
 	sleep  func(context.Context, time.Duration)
-	// abreast is how many users a sweep looks at side by side; one after the other if it is 0.
-	abreast int
+	// concurrency is how many users a sweep scans side by side; one after the other if it is 0.
+	concurrency int
 }
 
-func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) (*planner, error) {
+func newPlanner(
+	api readAPI, f settings.Function, sleep func(context.Context, time.Duration), concurrency int,
+) (*planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -69,7 +71,7 @@ func newPlanner(api reads, f settings.Function, sleep func(context.Context, time
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return &planner{api: api, groups: p.PolicyGroups, sleep: sleep}, nil
+	return &planner{api: api, groups: p.PolicyGroups, sleep: sleep, concurrency: concurrency}, nil
 }
 
 // direct is one policy that is attached directly to a user.
@@ -119,7 +121,7 @@ func (v *visit) sweep(ctx context.Context, after string) ([]remediation.Finding,
 		findings []remediation.Finding
 		err      error
 	}
-	looks := iamuser.ForEach(ctx, users, v.abreast, func() { v.sleep(ctx, iamuser.Pace) }, func(user string) look {
+	looks := iamuser.ForEach(ctx, users, v.concurrency, func() { v.sleep(ctx, iamuser.Pace) }, func(user string) look {
 		findings, err := v.judge(ctx, user, held[user], nil)
 		return look{findings, err}
 	})

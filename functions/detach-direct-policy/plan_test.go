@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"reflect"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,28 +15,19 @@ import (
 
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/iamuser"
-	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = scenario.Control{
-	Description: Description,
-	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
-		return newPlanner(a, f, func(context.Context, time.Duration) {})
-	},
-	Reads: reflect.TypeFor[reads](),
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
-func TestStories(t *testing.T) { scenario.Run(t, told) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 // The numbers are those of the runbook.
 func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
-	for i, day := range scenario.Sweeps(t, told, begin, 3, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) }) {
+	for i, day := range scenario.Sweeps(t, Control, begin, 3, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) }) {
 		t.Logf("day %d: %d calls, %d to the ledger, %d notices: %v", i+1, day.Sum, day.Ledger, len(day.Notices), day.Calls)
 		if told := len(day.Notices); (i == 0) != (told == 50) {
 			t.Errorf("day %d: %d notices; fifty owners are to be told on the first day", i+1, told)
@@ -104,7 +93,7 @@ func TestPlanIsPatient(t *testing.T) {
 						t.Error(err)
 					}
 				}
-			})
+			}, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,11 +119,10 @@ func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
 		want = append(want, user)
 	}
 	a := fakeaws.New(state)
-	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {})
+	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {}, iamuser.Concurrency)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.abreast = iamuser.Concurrency
 	findings, err := p.Plan(t.Context(), event.Event{Detail: &event.Sweep{}}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +139,6 @@ func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
 			t.Errorf("%s is called %d times for one policy", operation, n)
 		}
 	}
-	t.Attr("cases", strconv.Itoa(len(got)))
 }
 
 func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
@@ -162,7 +149,7 @@ func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
 		},
 		Policies: map[string]fakeaws.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
 	})
-	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {})
+	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +170,7 @@ func TestPolicyGroupsAreChecked(t *testing.T) {
 		{"no group", `{"` + readOnly + `":""}`, "has no group"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := newPlanner(fakeaws.New(fakeaws.State{}), given(tc.groups), nil)
+			_, err := newPlanner(fakeaws.New(fakeaws.State{}), given(tc.groups), nil, 0)
 			if (err == nil) != (tc.fault == "") || err != nil && !strings.Contains(err.Error(), tc.fault) {
 				t.Errorf("newPlanner: %v, want %q", err, tc.fault)
 			}
@@ -191,4 +178,4 @@ func TestPolicyGroupsAreChecked(t *testing.T) {
 	}
 }
 
-func BenchmarkPlan(b *testing.B) { scenario.Bench(b, told, "delivered-twice") }
+func BenchmarkPlan(b *testing.B) { scenario.Bench(b, Control, "delivered-twice") }

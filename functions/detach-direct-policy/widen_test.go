@@ -219,7 +219,7 @@ func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) {
 // remedied is the account after the sweep, and what was changed of each user.
 func remedied(t *testing.T, state fakeaws.State, policyGroups map[string]string) (fakeaws.State, map[string][]change.Change) {
 	t.Helper()
-	described, err := control.Parse("detach-direct-policy/control.json", Description)
+	described, err := control.Parse("detach-direct-policy/control.json", Control.Description)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,16 +229,16 @@ func remedied(t *testing.T, state fakeaws.State, policyGroups map[string]string)
 	}
 	a := fakeaws.New(state)
 	told := settings.Function{Mode: control.Enforce, Parameters: parameters, BlastRadius: 1000, HoldDays: 7}
-	planner, err := newPlanner(a, told, func(context.Context, time.Duration) {})
-	if err != nil {
-		t.Fatal(err)
-	}
 	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	runner := &remediation.Runner{
-		Control: described, Settings: told, Planner: planner, Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}),
-		Topic: unheard{}, Owners: unheard{}, Halt: unheard{}, Now: func() time.Time { return now },
+		Control: described, Settings: told, Ledger: ledger.New(&ledger.Memory{}), Topic: unheard{},
+		Now:   func() time.Time { return now },
 		Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
 	}
+	if err := Control.Connect(runner, a.Config(), 0); err != nil {
+		t.Fatal(err)
+	}
+	runner.Owners, runner.Halt = unheard{}, unheard{}
 	report, err := runner.Run(t.Context(), remediation.Invocation{ID: "i", Left: time.Minute}, []byte(`{
 		"version": "0", "id": "22222222-0000-4000-8000-000000000001", "detail-type": "Scheduled Event", "source": "aws.events", "account": "111122223333",
 		"time": "2026-11-21T03:00:00Z", "region": "us-east-1", "resources": ["arn:aws:events:us-east-1:111122223333:rule/sweep"], "detail": {}}`))

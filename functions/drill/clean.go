@@ -63,11 +63,11 @@ func (p *play) remove(ctx context.Context, name string, answer *drill.Answer) er
 			if found && !slices.Contains(answer.Cleaned, name) {
 				answer.Cleaned = append(answer.Cleaned, name)
 			}
-			answer.Left = slices.DeleteFunc(answer.Left, func(l drill.Leftover) bool { return l.User == name })
+			answer.Leftovers = slices.DeleteFunc(answer.Leftovers, func(l drill.Leftover) bool { return l.User == name })
 			return nil
 		}
 	}
-	answer.Left = append(slices.DeleteFunc(answer.Left, func(l drill.Leftover) bool { return l.User == name }), drill.Leftover{
+	answer.Leftovers = append(slices.DeleteFunc(answer.Leftovers, func(l drill.Leftover) bool { return l.User == name }), drill.Leftover{
 		User: name, Why: notice.Redact(strings.ReplaceAll(err.Error(), "\n", "; ")),
 		Remove: []string{
 			"aws iam list-attached-user-policies --user-name " + name + " --query 'AttachedPolicies[].PolicyArn' --output text | xargs -rn1 aws iam detach-user-policy --user-name " + name + " --policy-arn",

@@ -259,5 +259,5 @@ func (p *play) measure(ctx context.Context, answer drill.Answer) {
 			p.log.LogAttrs(ctx, slog.LevelInfo, "hop", append([]slog.Attr{slog.String("drill", answer.ID)}, attrs...)...)
 		}
 	}
-	p.log.InfoContext(ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned, "left", len(answer.Left))
+	p.log.InfoContext(ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned, "left", len(answer.Leftovers))
 }

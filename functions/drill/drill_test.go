@@ -383,8 +383,8 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 			if took := w.clock.Sub(begin); took > 11*time.Minute {
 				t.Errorf("it took %s of 10 minutes", took)
 			}
-			if len(answer.Cleaned) != 1 || answer.Cleaned[0] != answer.User || len(answer.Left) != 0 {
-				t.Errorf("cleaned %v, left %v", answer.Cleaned, answer.Left)
+			if len(answer.Cleaned) != 1 || answer.Cleaned[0] != answer.User || len(answer.Leftovers) != 0 {
+				t.Errorf("cleaned %v, left %v", answer.Cleaned, answer.Leftovers)
 			}
 			if (answer.Outcome == drill.Passed) != (answer.Reason == "") {
 				t.Errorf("reason %q of %s", answer.Reason, answer.Outcome)
@@ -471,7 +471,7 @@ func TestWhateverGoesWrongNothingIsLeftUnsaid(t *testing.T) {
 				answer, err := w.drill(t.Context())
 				name := fmt.Sprintf("call %d (%s), after it took effect %t, cut off %t", n, failed, after, cut)
 				var left []string
-				for _, l := range answer.Left {
+				for _, l := range answer.Leftovers {
 					left = append(left, l.User)
 					if l.Why == "" || len(l.Remove) != 3 {
 						t.Errorf("%s: %+v", name, l)
@@ -588,9 +588,9 @@ func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(answer.Left) != 1 || answer.Left[0].User != "warder-drill-used" || !strings.Contains(answer.Left[0].Why, "DeleteConflict") ||
-		answer.Left[0].Remove[2] != "aws iam delete-user --user-name warder-drill-used" {
-		t.Errorf("left %+v", answer.Left)
+	if len(answer.Leftovers) != 1 || answer.Leftovers[0].User != "warder-drill-used" || !strings.Contains(answer.Leftovers[0].Why, "DeleteConflict") ||
+		answer.Leftovers[0].Remove[2] != "aws iam delete-user --user-name warder-drill-used" {
+		t.Errorf("left %+v", answer.Leftovers)
 	}
 	if answer.Outcome != drill.Failed || !strings.Contains(answer.Reason, "user warder-drill-used of a drill is left") {
 		t.Errorf("%s: %s", answer.Outcome, answer.Reason)

@@ -20,8 +20,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from.
-type reads interface {
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
 	DescribeSessions(context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error)
 	DescribeInstanceInformation(context.Context, *ssm.DescribeInstanceInformationInput, ...func(*ssm.Options)) (*ssm.DescribeInstanceInformationOutput, error)
 }
@@ -32,12 +32,12 @@ type parameters struct {
 }
 
 type planner struct {
-	api        reads
+	api        readAPI
 	allowed    network.Allowed
 	key, value string // of the tag; no key: no machine is closed
 }
 
-func newPlanner(api reads, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func FuzzEvent(f *testing.F) {
 	f.Add([]byte(`{"Records":[{"Sns":{"Message":"x"}},{"Sns":null}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		w := newWorld(t)
+		w := newWorld()
 		a, err := w.poster(t, token).post(w.as(t, "i"), raw)
 		if err == nil && (a.Posted+a.Doubled == 0 || a.Outcome == "") {
 			t.Fatalf("%q: %+v", raw, a)

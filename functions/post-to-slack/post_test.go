@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -86,7 +87,6 @@ func (c *clock) Sleep(_ context.Context, d time.Duration) {
 	c.mu.Lock()
 	c.now = c.now.Add(d)
 	c.mu.Unlock()
-	time.Sleep(time.Millisecond) // who waits lets others go on
 }
 
 // world is a channel, a ledger and a clock that posters share.
@@ -94,28 +94,30 @@ type world struct {
 	channel channel
 	store   ledger.Memory
 	clock   clock
-	url     string
+	slack   http.Handler // the channel, or what a test puts in its place
 }
 
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	w := &world{clock: clock{now: time.Now()}}
-	server := httptest.NewServer(&w.channel)
-	t.Cleanup(server.Close)
-	w.url = server.URL
+// newWorld has a clock that is ahead of the machine's, so that no deadline by it passes while the machine
+// is busy.
+func newWorld() *world {
+	w := &world{clock: clock{now: time.Now().Add(time.Hour)}}
+	w.slack = &w.channel
 	return w
+}
+
+// RoundTrip implements [http.RoundTripper]: every request is Slack's.
+func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	w.slack.ServeHTTP(answer, r)
+	return answer.Result(), nil
 }
 
 // poster is one more instance of the function.
 func (w *world) poster(t *testing.T, secret string) *poster {
 	t.Helper()
-	local, err := slack.NewHTTP(w.url)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &poster{Ledger: ledger.New(&w.store), Language: settings.English, Now: w.clock.Now, Sleep: w.clock.Sleep}
 	p.Client = &slack.Client{
-		HTTP: local, Channel: "C024BE91L", Slot: p.slot, Sleep: w.clock.Sleep, Now: w.clock.Now,
+		HTTP: &http.Client{Transport: w}, Channel: "C024BE91L", Slot: p.slot, Sleep: w.clock.Sleep, Now: w.clock.Now,
 		Secret: func(context.Context, bool) (string, error) { return secret, nil },
 	}
 	return p
@@ -162,7 +164,7 @@ func message(id, thread string, kind notice.Kind) notice.Message {
 }
 
 func TestOneIncidentIsOneThread(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld()
 	p := w.poster(t, token)
 	elsewhere := message("n5", "t1", notice.Alert)
 	elsewhere.Account = "444455556666"
@@ -197,7 +199,7 @@ func TestOneIncidentIsOneThread(t *testing.T) {
 }
 
 func TestTheSameNoticeIsPostedOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld()
 	for i, want := range []answer{{"posted", 1, 0}, {"nothing", 0, 1}, {"nothing", 0, 1}} {
 		id := fmt.Sprint("m", i)
 		if a, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message("n1", "t1", notice.Alert))); err != nil || a != want {
@@ -210,14 +212,18 @@ func TestTheSameNoticeIsPostedOnce(t *testing.T) {
 }
 
 // Invocations share nothing but the ledger.
-func TestManyInvocationsAtOnce(t *testing.T) {
-	w := newWorld(t)
+func TestManyInvocationsAtOnce(t *testing.T) { synctest.Test(t, manyAtOnce) }
+
+func manyAtOnce(t *testing.T) {
+	w := newWorld()
+	sleep := func(_ context.Context, d time.Duration) { time.Sleep(d) }
 	const notices, twice = 10, 2
 	var invocations sync.WaitGroup
 	posted := make(chan answer, notices*twice)
 	for i := range notices {
-		for range twice { // SNS delivers at least once
-			p, ctx := w.poster(t, token), w.as(t, fmt.Sprint("m", i, cap(posted)-len(posted), time.Now().UnixNano()))
+		for n := range twice { // SNS delivers at least once
+			p, ctx := w.poster(t, token), w.as(t, fmt.Sprint("m", i, "-", n))
+			p.Now, p.Sleep, p.Client.Now, p.Client.Sleep = time.Now, sleep, time.Now, sleep
 			raw := sns(t, fmt.Sprint("m", i), message(fmt.Sprint("n", i), fmt.Sprint("t", i%2), notice.Alert))
 			invocations.Go(func() {
 				a, err := p.post(ctx, raw)
@@ -251,7 +257,7 @@ func TestManyInvocationsAtOnce(t *testing.T) {
 // The slots are given away by the ledger: whoever posts them, and however many at once, the messages of
 // a channel are a second apart.
 func TestTheRateLimitIsKept(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld()
 	start := w.clock.Now()
 	for i := range 5 {
 		id := fmt.Sprint("m", i)
@@ -279,7 +285,7 @@ func TestTheRateLimitIsKept(t *testing.T) {
 }
 
 func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld()
 	w.channel.refuse = func(url.Values) string { return "not_in_channel" }
 	_, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)))
 	if err == nil || !strings.Contains(err.Error(), "notice n1: post to Slack: not_in_channel: invite the app") {
@@ -298,7 +304,7 @@ func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
 
 // An invocation that ends between posting and recording it leaves the question open.
 func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld()
 	crash := errors.New("crash")
 	posted := func() int { return len(w.channel.told()) }
 	w.store.Fault = func(operation string, after bool) error {
@@ -327,7 +333,7 @@ func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
 }
 
 func TestAThreadWhoseRootWasDeletedBeginsAnew(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld()
 	for i, m := range []string{"n1", "n2", "n3"} {
 		if i == 1 {
 			w.channel.refuse = func(form url.Values) string {
@@ -348,8 +354,8 @@ func TestAThreadWhoseRootWasDeletedBeginsAnew(t *testing.T) {
 }
 
 func TestAWebhookHasNoThreads(t *testing.T) {
-	w := newWorld(t)
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w := newWorld()
+	w.slack = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		var m struct{ Text, Thread_ts string }
 		if err := json.NewDecoder(r.Body).Decode(&m); err != nil || m.Thread_ts != "" {
 			t.Errorf("%+v, %v", m, err)
@@ -358,9 +364,7 @@ func TestAWebhookHasNoThreads(t *testing.T) {
 		defer w.channel.mu.Unlock()
 		w.channel.posted = append(w.channel.posted, url.Values{"text": {m.Text}})
 		fmt.Fprint(rw, "ok")
-	}))
-	defer server.Close()
-	w.url = server.URL
+	})
 	p := w.poster(t, "https://hooks.slack.com/services/T000/B000/SECRETPATH")
 	for _, m := range []string{"n1", "n2", "n1"} {
 		if _, err := p.post(w.as(t, m), sns(t, m, message(m, "t1", notice.Alert))); err != nil {
@@ -373,7 +377,7 @@ func TestAWebhookHasNoThreads(t *testing.T) {
 }
 
 func TestWhatIsNoEventOfSNSIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld()
 	for _, raw := range []string{`{}`, `[]`, `null`, `"text"`, `{"Records":[]}`, `{"action":"x"}`} {
 		if _, err := w.poster(t, token).post(w.as(t, "a"), json.RawMessage(raw)); err == nil || !strings.Contains(err.Error(), "publish a message to the topic") {
 			t.Errorf("%s: %v", raw, err)
@@ -382,7 +386,7 @@ func TestWhatIsNoEventOfSNSIsRefused(t *testing.T) {
 }
 
 func TestALedgerThatIsDownIsAnErrorAndNothingIsPosted(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld()
 	down := errors.New("down")
 	w.store.Fault = func(string, bool) error { return down }
 	if _, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, down) {
@@ -456,7 +460,7 @@ func TestTheSecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
 
 // The runbook counts what a message costs.
 func TestCallsOfTheLedger(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld()
 	for _, tc := range []struct {
 		name, id string
 		want     int

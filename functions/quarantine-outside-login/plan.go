@@ -14,16 +14,16 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from.
-type reads interface{ quarantine.API }
+// readAPI are the operations that the planner decides from.
+type readAPI interface{ quarantine.API }
 
 type planner struct {
-	api     reads
+	api     readAPI
 	allowed network.Allowed
 	policy  string // ARN
 }
 
-func newPlanner(api reads, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	policy, err := quarantine.Outside(f)
 	if err != nil {
 		return nil, err

@@ -21,8 +21,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from.
-type reads interface {
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
 	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
@@ -37,11 +37,11 @@ type parameters struct {
 
 type planner struct {
 	parameters
-	api   reads
+	api   readAPI
 	sleep func(context.Context, time.Duration)
 }
 
-func newPlanner(api reads, f settings.Function, sleep func(context.Context, time.Duration)) (remediation.Planner, error) {
+func newPlanner(api readAPI, f settings.Function, sleep func(context.Context, time.Duration)) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err

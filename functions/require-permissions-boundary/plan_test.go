@@ -3,30 +3,19 @@ package requirepermissionsboundary
 import (
 	"context"
 	"encoding/json"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
 func atOnce(context.Context, time.Duration) {}
 
-var told = scenario.Control{
-	Description: Description,
-	Plan: func(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
-		return newPlanner(a, f, atOnce)
-	},
-	Reads: reflect.TypeFor[reads](),
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control) }
 
-func TestStories(t *testing.T) { scenario.Run(t, told) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 func TestParametersThatCannotBeMeantAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ parameters, want string }{

@@ -21,8 +21,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// reads are the operations that the planner decides from. None reads a secret's value.
-type reads interface {
+// readAPI are the operations that the planner decides from. None reads a secret's value.
+type readAPI interface {
 	accesskey.API
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
 	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
@@ -42,13 +42,13 @@ type parameters struct {
 }
 
 type planner struct {
-	api    reads
+	api    readAPI
 	maxAge time.Duration
 	before time.Duration
 	hub    arn.ARN // of the topic: where the secrets are, too
 }
 
-func newPlanner(api reads, l accesskey.Ledger, sleep func(context.Context, time.Duration), f settings.Function) (accesskey.Sweep, error) {
+func newPlanner(api readAPI, l accesskey.Ledger, sleep func(context.Context, time.Duration), f settings.Function) (accesskey.Sweep, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return accesskey.Sweep{}, err

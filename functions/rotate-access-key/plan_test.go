@@ -1,36 +1,22 @@
 package rotateaccesskey
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/ledger"
-	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-var told = scenario.Control{
-	Description: Description,
-	PlanWithLedger: func(a *fakeaws.Account, l *ledger.Ledger, f settings.Function) (remediation.Planner, error) {
-		return newPlanner(a, l, func(context.Context, time.Duration) {}, f)
-	},
-	Kinds: func(a *fakeaws.Account) change.Registry { return change.ForRotation(a, a) },
-	Holds: keysAreStored,
-	Reads: reflect.TypeFor[reads](),
-}
+func TestStories(t *testing.T) { scenario.Run(t, Control, keysAreStored) }
 
-func TestStories(t *testing.T) { scenario.Run(t, told) }
-
-func FuzzEvents(f *testing.F) { scenario.Fuzz(f, told) }
+func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 // keysAreStored returns an error unless every key that was created, and is still there, is a key of
 // the user whose secret it is in, with its own secret, in a secret that this user alone can read.

@@ -178,7 +178,7 @@ func TestEachCommandAsksItsFunctionAndPrintsTheAnswer(t *testing.T) {
 			`warder-undo {"action":"a1-1","by":"dana","reason":"x"}`, 1, "", "warder-undo failed: read key: denied\n"},
 		{"a function that dies", []string{"explain", "KEY=WXYZ"}, `!Runtime exited`, `warder-explain {"key":"WXYZ"}`, 1, "", "warder-explain failed: Runtime exited\n"},
 		{"an answer that is none", []string{"explain", "KEY=WXYZ"}, `[]`, `warder-explain {"key":"WXYZ"}`, 1, "",
-			"read answer of warder-explain: json: cannot unmarshal array into Go value of type history.Answer\n"},
+			"read answer of warder-explain: json: cannot unmarshal array into Go value of type explain.Answer\n"},
 		{"an explanation of a key", []string{"explain", "KEY=WXYZ"}, `{"text":"It was old.\n\n  undo: make undo","actions":[],"cases":[]}`,
 			`warder-explain {"key":"WXYZ"}`, 0, "It was old.\n\n  undo: make undo\n", ""},
 		{"an explanation that would steer the terminal", []string{"explain", "USER=alice"}, `{"text":"a\u001b[2Jb\r\nc"}`,
@@ -290,7 +290,7 @@ func TestADrillIsATableOfSeconds(t *testing.T) {
 			{"name": "outside sign-in", "control": "quarantine-outside-login", "outcome": "skipped", "reason": "no allowedNetworks are set: there is no outside"}
 		],
 		"cleaned": ["warder-drill-abc"],
-		"left": [{"user": "warder-drill-old", "why": "delete user: conflict", "remove": ["aws iam one", "aws iam two"]}]
+		"leftovers": [{"user": "warder-drill-old", "why": "delete user: conflict", "remove": ["aws iam one", "aws iam two"]}]
 	}`}}
 	status, stdout, stderr := a.ask(t, "", "drill", "MINUTES=2", "BY=kim")
 	if status != 1 || stderr != "" {

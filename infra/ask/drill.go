@@ -41,7 +41,7 @@ func (a asker) drill(ctx context.Context, q request) error {
 	for _, user := range answer.Cleaned {
 		a.print("deleted " + user)
 	}
-	for _, left := range answer.Left {
+	for _, left := range answer.Leftovers {
 		a.print(fmt.Sprintf("LEFT    %s: %s; make drill tries again, and this removes it:", left.User, left.Why))
 		for _, command := range left.Remove {
 			a.print("        " + command)

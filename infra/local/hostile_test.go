@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 // Whatever the account has and functions answer: the tables and lines of the tools are theirs, and steer no
 // terminal.
 func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
-	cases := 0
 	for what, text := range hostile.Texts() {
 		text = "name" + text
 		answer, err := json.Marshal(outcome{
@@ -49,7 +47,6 @@ func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 				return p.print(out, style{})
 			},
 		} {
-			cases++
 			var out bytes.Buffer
 			if err := write(&out); err != nil {
 				t.Fatal(err)
@@ -59,5 +56,4 @@ func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 			}
 		}
 	}
-	t.Attr("cases", strconv.Itoa(cases))
 }

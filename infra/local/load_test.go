@@ -24,7 +24,7 @@ func TestNothingIsLostUnderLoadOnTheLocalAccount(t *testing.T) {
 		t.Error(fault)
 	}
 	f := books.Figures()
-	for name, n := range map[string]int{"cases": f.Events, "checks": checks, "runs": f.Runs, "changes": f.Changes, "notices": f.Notices, "calls": f.Calls} {
+	for name, n := range map[string]int{"events": f.Events, "checks": checks, "runs": f.Runs, "changes": f.Changes, "notices": f.Notices, "calls": f.Calls} {
 		t.Attr(name, strconv.Itoa(n))
 	}
 	if f.Changes == 0 || f.Repeated == 0 || f.Kept == 0 || f.Undecodable == 0 || f.Consequences == 0 || f.Calls == 0 || f.Runs < f.Events/2 {

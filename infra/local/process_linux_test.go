@@ -104,7 +104,7 @@ func TestNoProcessIsLeftBehindHoweverUpEnds(t *testing.T) {
 				}
 			case <-time.After(patience):
 				_ = up.Process.Kill()
-				t.Fatal("up is still there after 10 s")
+				t.Fatal("up is still there")
 			}
 			deadline := time.Now().Add(patience)
 			for _, process := range processes {

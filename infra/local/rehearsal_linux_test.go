@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
 // processOf is the process of a function of the account, 0 when there is none.
@@ -41,6 +42,16 @@ func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The drill waits for a control, which stands still: it is in the middle, however slow this machine is.
+	if _, err := lambda.NewFromConfig(r.config()).Invoke(t.Context(), &lambda.InvokeInput{
+		FunctionName: aws.String("warder-detach-direct-policy"), Payload: event(t, "access-keys-rotated-noncompliant.json"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	control := r.processOf(t, "detach-direct-policy")
+	if err := syscall.Kill(control, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
 	type result struct {
 		output string
 		err    error
@@ -66,6 +77,9 @@ func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
 		}
 	}
 	if err := syscall.Kill(r.processOf(t, "drill"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(control, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	if came := <-first; came.err == nil {

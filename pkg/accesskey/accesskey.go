@@ -1,4 +1,4 @@
-// Package accesskey finds the access keys that a control has to judge: those of one IAM user, and
+// Package accesskey finds the access keys that a control has to evaluate: those of one IAM user, and
 // in a daily sweep those of the users whose keys may be due. It reads the account and the ledger,
 // writes down what it need not read again, and changes nothing.
 //
@@ -59,7 +59,8 @@ type API interface {
 	iamuser.UserLister
 	iamuser.ReportAPI
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
+		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 }
 
 // Ledger is what a sweep reads in the ledger, and the notes that it keeps there.
@@ -79,7 +80,7 @@ type Key struct {
 	Used time.Time
 }
 
-// List returns the keys of a user. One that is gone has none.
+// List returns the keys of a user. One that no longer exists has none.
 func List(ctx context.Context, api API, user string) ([]Key, error) {
 	var keys []Key
 	pages := iam.NewListAccessKeysPaginator(api, &iam.ListAccessKeysInput{UserName: &user})
@@ -100,7 +101,7 @@ func List(ctx context.Context, api API, user string) ([]Key, error) {
 	return keys, nil
 }
 
-// LastUsed asks when the key was last used. ok is false when the key is gone. IAM records one use in
+// LastUsed asks when the key was last used. ok is false when the key no longer exists. IAM records one use in
 // fifteen minutes and does not say how late it shows it
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKeyLastUsed.html).
 func (k *Key) LastUsed(ctx context.Context, api API) (ok bool, err error) {
@@ -117,7 +118,7 @@ func (k *Key) LastUsed(ctx context.Context, api API) (ok bool, err error) {
 	return true, nil
 }
 
-// Usage words when the key was last used.
+// Usage describes when the key was last used.
 func (k *Key) Usage() i18n.Message { return Date(k.Used) }
 
 // Date is the day of a last use, which is "never" for the zero time.
@@ -137,17 +138,17 @@ type Sweep struct {
 	Abreast int
 	// Control is the id of the control, whose cases and notes are meant.
 	Control string
-	// Limit is the age from which on a key is to be judged.
+	// Limit is the age from which on a key is to be evaluated.
 	Limit time.Duration
 	// ByUse says that a key's age counts from its last use, and from its creation only if it was
 	// never used. Otherwise it always counts from the creation.
 	ByUse bool
-	// Judge judges the keys of one user; it may be called for several at a time. With ByUse it has asked for the last use of every active key
-	// that was created longer ago than Limit.
+	// Judge evaluates the keys of one user; it may be called for several at a time. With ByUse it has asked for the
+	// last use of every active key that was created longer ago than Limit.
 	Judge func(ctx context.Context, user string, keys []Key, now time.Time) ([]remediation.Finding, error)
-	// User judges the user that AWS Config names; nil if that is Judge with the user's keys.
+	// User evaluates the user that AWS Config names; nil if that is Judge with the user's keys.
 	User func(ctx context.Context, user string, now time.Time) ([]remediation.Finding, error)
-	// Report judges a row of the credential report by itself; nil if there is nothing to judge.
+	// Report evaluates a row of the credential report by itself; nil if there is nothing to evaluate.
 	Report func(user iamuser.ReportUser, now time.Time) []remediation.Finding
 	// Deletion is when inactive keys are deleted.
 	Deletion Deletion
@@ -197,7 +198,8 @@ func (s Sweep) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedi
 
 // Sweep implements [remediation.Sweeper]: it looks at all users that matter, after the one that the event
 // names. It returns [remediation.Stopped] when ctx ends before the last of them.
-func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case,
+	now time.Time) ([]remediation.Finding, error) {
 	after := ""
 	if d, ok := e.Detail.(*event.Sweep); ok {
 		after = d.After
@@ -223,7 +225,7 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now
 	for i, user := range users {
 		dates[i] = digest(user)
 	}
-	wanted := s.wanted(users, dates, known, today, now)
+	wanted := s.usersToInspect(users, dates, known, today, now)
 	for _, c := range open {
 		wanted[c.Subject] = true
 	}
@@ -236,8 +238,8 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now
 			names = append(names, user.Name)
 		}
 	}
-	looks := iamuser.ForEach(ctx, names, s.Abreast, func() { s.Sleep(ctx, iamuser.Pace) }, func(user string) look {
-		return s.look(ctx, user, deletions[user], now)
+	looks := iamuser.ForEach(ctx, names, s.Abreast, func() { s.Sleep(ctx, iamuser.Pace) }, func(user string) inspection {
+		return s.inspect(ctx, user, deletions[user], now)
 	})
 
 	begin := after
@@ -252,7 +254,7 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now
 		if user.Name <= begin || stopped {
 			continue
 		}
-		var looked look
+		var looked inspection
 		if wanted[user.Name] {
 			if stopped = len(looks) == 0; stopped {
 				continue
@@ -266,7 +268,7 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now
 		if s.Report != nil {
 			all = append(all, s.Report(user, now)...)
 		}
-		if !looked.oldest.IsZero() && s.doubtful(user, now) {
+		if !looked.oldest.IsZero() && s.mayBeOlder(user, now) {
 			seen.Oldest[dates[i]] = looked.oldest.Unix()
 		}
 		all = append(all, looked.findings...)
@@ -289,23 +291,23 @@ func (s Sweep) note() string { return s.Control + "#keys" }
 
 // look is what was seen of one user: the findings, and from when on the oldest of those keys counts that
 // the report may say to be younger than they are; when it was looked if there is none.
-type look struct {
+type inspection struct {
 	findings []remediation.Finding
 	oldest   time.Time
 	err      error
 }
 
-// look judges the keys of one user.
-func (s Sweep) look(ctx context.Context, user string, deletions []made, now time.Time) look {
+// inspect evaluates the keys of one user.
+func (s Sweep) inspect(ctx context.Context, user string, deletions []completedChange, now time.Time) inspection {
 	keys, err := List(ctx, s.API, user)
 	if err != nil {
-		return look{err: err}
+		return inspection{err: err}
 	}
 	findings, err := s.Judge(ctx, user, keys, now)
 	if err != nil {
-		return look{err: err}
+		return inspection{err: err}
 	}
-	seen := look{findings: findings, oldest: now}
+	seen := inspection{findings: findings, oldest: now}
 	for _, k := range keys {
 		if k.Active && k.Created.Before(seen.oldest) && (!s.ByUse || k.Used.IsZero()) {
 			seen.oldest = k.Created
@@ -319,8 +321,9 @@ func (s Sweep) look(ctx context.Context, user string, deletions []made, now time
 	return seen
 }
 
-// wanted are the users to look at because of what the report says.
-func (s Sweep) wanted(users []iamuser.ReportUser, dates []string, known note, today int64, now time.Time) map[string]bool {
+// usersToInspect are the users to inspect because of what the report says.
+func (s Sweep) usersToInspect(users []iamuser.ReportUser, dates []string, known note, today int64,
+	now time.Time) map[string]bool {
 	wanted := map[string]bool{}
 	var later []string
 	due := 0
@@ -329,7 +332,7 @@ func (s Sweep) wanted(users []iamuser.ReportUser, dates []string, known note, to
 		switch {
 		case s.old(user, now):
 			wanted[user.Name] = true
-		case !s.doubtful(user, now):
+		case !s.mayBeOlder(user, now):
 		case seen:
 			wanted[user.Name] = time.Unix(oldest, 0).Before(now.Add(-s.Limit))
 		case sinceItsDay(user.Name, today) < today-known.Day:
@@ -353,7 +356,7 @@ func (s Sweep) from(k iamuser.ReportKey) (from time.Time, exact bool) {
 	return k.Rotated, false
 }
 
-// old reports whether the report says that one of the user's active keys is to be judged.
+// old reports whether the report says that one of the user's active keys is to be evaluated.
 func (s Sweep) old(user iamuser.ReportUser, now time.Time) bool {
 	return slices.ContainsFunc(user.Keys[:], func(k iamuser.ReportKey) bool {
 		from, _ := s.from(k)
@@ -361,9 +364,9 @@ func (s Sweep) old(user iamuser.ReportUser, now time.Time) bool {
 	})
 }
 
-// doubtful reports whether one of the user's active keys may be older than the report says, and old
-// enough to be judged. No key is older than its user.
-func (s Sweep) doubtful(user iamuser.ReportUser, now time.Time) bool {
+// mayBeOlder reports whether one of the user's active keys may be older than the report says, and old
+// enough to be evaluated. No key is older than its user.
+func (s Sweep) mayBeOlder(user iamuser.ReportUser, now time.Time) bool {
 	return user.Created.Before(now.Add(-s.Limit)) && slices.ContainsFunc(user.Keys[:], func(k iamuser.ReportKey) bool {
 		_, exact := s.from(k)
 		return k.Active && !exact
@@ -392,7 +395,7 @@ func digest(user iamuser.ReportUser) string {
 // InTurn orders a user's findings about active keys, one finding a key: of several that are due the
 // key that was used least recently goes first, and the others stay for a later run, so that no user
 // is left without a key at once. soon is the title of a finding that is not due yet.
-func InTurn(found map[string]remediation.Finding, keys []Key, now time.Time, soon i18n.Message) []remediation.Finding {
+func OneKeyPerUser(found map[string]remediation.Finding, keys []Key, now time.Time, soon i18n.Message) []remediation.Finding {
 	slices.SortFunc(keys, func(a, b Key) int {
 		return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created))
 	})

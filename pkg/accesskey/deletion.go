@@ -18,7 +18,7 @@ import (
 type Deletion struct {
 	// After is how long after it was made inactive a key is deleted; 0 deletes none.
 	After time.Duration
-	// Notice is how long before that its owner is told.
+	// Notice is how long before that its owner is notified.
 	Notice time.Duration
 }
 
@@ -26,13 +26,15 @@ type Deletion struct {
 // cannot be undone, it takes days of grace.
 func NewDeletion(days int, f settings.Function) (Deletion, error) {
 	if days > 0 && f.Days(settings.GraceDays) == 0 {
-		return Deletion{}, errors.New("read parameters: deleteAfterDays needs graceDays: what cannot be undone is not done without a notice and time")
+		return Deletion{},
+			errors.New("read parameters: deleteAfterDays needs graceDays: what cannot be undone is not done without a notice " +
+				"and time")
 	}
 	return Deletion{After: time.Duration(days) * day, Notice: time.Duration(f.Days(settings.NoticeDays)) * day}, nil
 }
 
 // made is a key that the control made inactive, and when.
-type made struct {
+type completedChange struct {
 	key string
 	at  time.Time
 }
@@ -41,11 +43,11 @@ type made struct {
 // takes a quarter of an hour at most.
 const slack = time.Hour
 
-// deletions are the keys, by user, whose deletion their owners are to be told of or that is due. They
+// deletions are the keys, by user, whose deletion their owners are to be reported or that is due. They
 // come from the cases that ended with a key made inactive, and the entries of those: a change that
 // was undone since is no longer in force there.
-func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now time.Time) (map[string][]made, error) {
-	found := map[string][]made{}
+func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now time.Time) (map[string][]completedChange, error) {
+	found := map[string][]completedChange{}
 	if s.Deletion.After == 0 {
 		return found, nil
 	}
@@ -58,7 +60,8 @@ func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now ti
 		report[user.Name] = user
 	}
 	for _, c := range cases {
-		if c.Outcome != ledger.Acted || now.Before(c.Closed.Add(s.Deletion.After-s.Deletion.Notice)) || !untouched(report[c.Subject], c.Closed) {
+		if c.Outcome != ledger.Acted || now.Before(c.Closed.Add(s.Deletion.After-s.Deletion.Notice)) ||
+			!untouched(report[c.Subject], c.Closed) {
 			continue
 		}
 		entry, ok, err := s.Ledger.Entry(ctx, c.Made)
@@ -70,7 +73,7 @@ func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now ti
 		}
 		for _, step := range entry.Steps {
 			if step.Kind == change.AccessKeyStatus && step.After == change.Inactive && step.Status.Made() {
-				found[step.Subject] = append(found[step.Subject], made{step.Target, step.At})
+				found[step.Subject] = append(found[step.Subject], completedChange{step.Target, step.At})
 			}
 		}
 	}
@@ -92,7 +95,8 @@ func (d Deletion) finding(user string, k Key, at time.Time) remediation.Finding 
 	return remediation.Finding{
 		User:  user,
 		Title: i18n.T("Inactive access key"),
-		Text: i18n.T("Warder made access key %s of %s inactive on %s, and it has not been activated since. After %d days such a key is deleted. That cannot be undone.",
+		Text: i18n.T("Warder made access key %s of %s inactive on %s, and it has not been activated since. After %d days "+
+			"such a key is deleted. That cannot be undone.",
 			change.KeyHint(k.ID), user, i18n.Day(at), int(d.After/day)),
 		Facts: []remediation.Fact{{Name: i18n.T("Created"), Value: i18n.Day(k.Created)}},
 		Changes: []change.Change{{
@@ -100,6 +104,7 @@ func (d Deletion) finding(user string, k Key, at time.Time) remediation.Finding 
 		}},
 		Due:          at.Add(d.After),
 		OneKeyPerRun: user,
-		Advice:       i18n.T("If something still needs the key, activate it or ask for an exemption before it is deleted; after that only a new key helps. Otherwise there is nothing to do."),
+		Advice: i18n.T("If something still needs the key, activate it or ask for an exemption before it is deleted; " +
+			"after that only a new key helps. Otherwise there is nothing to do."),
 	}
 }

@@ -36,7 +36,8 @@ func (k permissionsBoundary) Set(ctx context.Context, c Change) error {
 		_, err := k.iam.DeleteUserPermissionsBoundary(ctx, &iam.DeleteUserPermissionsBoundaryInput{UserName: &c.Subject})
 		return wrap(err, "delete the permissions boundary of %q", c.Subject)
 	}
-	_, err := k.iam.PutUserPermissionsBoundary(ctx, &iam.PutUserPermissionsBoundaryInput{UserName: &c.Subject, PermissionsBoundary: &c.After})
+	_, err := k.iam.PutUserPermissionsBoundary(ctx,
+		&iam.PutUserPermissionsBoundaryInput{UserName: &c.Subject, PermissionsBoundary: &c.After})
 	return wrap(err, "put the permissions boundary %s on %q", c.After, c.Subject)
 }
 

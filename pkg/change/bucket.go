@@ -51,7 +51,7 @@ func parse(value string) (*s3.PublicAccessBlock, error) {
 	return &b, nil
 }
 
-// PublicAccess reads the value of a bucket. A bucket that is gone is an error that [Gone] recognizes.
+// PublicAccess reads the value of a bucket. A bucket that no longer exists is an error that [NotFound] recognizes.
 func PublicAccess(ctx context.Context, api interface {
 	GetBucketPublicAccessBlock(context.Context, *s3.Bucket) (*s3.PublicAccessBlock, error)
 }, bucket *s3.Bucket) (string, error) {
@@ -112,7 +112,8 @@ func (bucketPublicAccess) Widens(c Change, _ []Change) bool {
 
 func (bucketPublicAccess) Describe(c Change, done bool) i18n.Message {
 	if c.After == Closed {
-		return pick(done, i18n.T("turned on the public access block of bucket %s", c.Subject), i18n.T("turn on the public access block of bucket %s", c.Subject))
+		return pick(done, i18n.T("turned on the public access block of bucket %s", c.Subject),
+			i18n.T("turn on the public access block of bucket %s", c.Subject))
 	}
 	return i18n.T("put the public access block of bucket %s back as it was", c.Subject)
 }

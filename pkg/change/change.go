@@ -3,7 +3,7 @@
 // A [Change] says what one thing was and what it is to become; a [Kind] knows how
 // to read that thing and how to set it. To apply a change is to set its After, to
 // revert it is to set its Before: both go through the same code, so whatever can
-// be done can be put back by what did it. The runner and the undo function share
+// be done can be reverted by what did it. The runner and the undo function share
 // one [Registry] of kinds.
 //
 // The package never decides that something should change, and never retries: the
@@ -25,7 +25,7 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// Change is one thing in the account that is put right.
+// Change sets one thing in the account.
 type Change struct {
 	// Kind names the entry of the registry that reads and sets the thing.
 	Kind string `json:"kind"`
@@ -40,7 +40,7 @@ type Change struct {
 	After string `json:"after"`
 }
 
-// Inverse is the change that puts back what c did.
+// Inverse is the change that reverts what c did.
 func (c Change) Inverse() Change {
 	c.Before, c.After = c.After, c.Before
 	return c
@@ -51,24 +51,24 @@ type Kind interface {
 	// Name is the kind's name in a [Change], in the ledger and in messages.
 	Name() string
 	// Read returns the present value of the thing that c names, the empty string when it is absent. It
-	// ignores c.Before and c.After. That its subject is gone is an error that [Gone] recognizes, if AWS
-	// tells it from an absent thing: of a user that it does not show yet, nothing is known.
+	// ignores c.Before and c.After. A missing subject is an error that [NotFound] recognizes, if AWS
+	// distinguishes it from an absent thing: a user that IAM does not show yet may exist.
 	Read(ctx context.Context, c Change) (string, error)
 	// Set makes the thing what c.After says, given that it is what c.Before says.
-	// A thing that is gone meanwhile is an error that [Gone] recognizes.
+	// A thing that no longer exists is an error that [NotFound] recognizes.
 	Set(ctx context.Context, c Change) error
-	// Describe words the change as a clause without a subject, for people: with done as what
+	// Describe describes the change as a clause without a subject, for people: with done as what
 	// was done ("detached ..."), otherwise as what would be done ("detach ...").
 	// A clause holds no whole access key id and no policy document.
 	Describe(c Change, done bool) i18n.Message
 	// Widens reports whether c, followed by rest, could let its subject do what it could not do
 	// before. What a kind does not know to be harmless widens.
 	Widens(c Change, rest []Change) bool
-	// Final says why a change of this kind cannot be put back; empty when it can.
+	// Final says why a change of this kind cannot be reverted; empty when it can.
 	Final() i18n.Message
 }
 
-// Conditional is implemented by kinds whose changes cannot always be put back, although the thing is
+// Conditional is implemented by kinds whose changes cannot always be reverted, although the thing is
 // as it was left.
 type Conditional interface {
 	// Refuses says why c, the inverse of a change that was made, must not be made now; empty when it
@@ -76,7 +76,7 @@ type Conditional interface {
 	Refuses(ctx context.Context, c Change) (why i18n.Message, err error)
 }
 
-// reversible is embedded in the kinds whose changes can be put back.
+// reversible is embedded in the kinds whose changes can be reverted.
 type reversible struct{}
 
 // Final implements [Kind].
@@ -85,7 +85,7 @@ func (reversible) Final() i18n.Message { return i18n.Message{} }
 // Tagged is a [Kind] whose subjects are no IAM users and can have tags of their own, by which they are
 // exempted like users.
 type Tagged interface {
-	// Tags returns the tags of the change's subject, nil when it is gone.
+	// Tags returns the tags of the change's subject, nil when it no longer exists.
 	Tags(ctx context.Context, c Change) (map[string]string, error)
 }
 
@@ -128,13 +128,14 @@ func (r Registry) Narrows(changes []Change) error {
 			return err
 		}
 		if kind.Widens(c, changes[i+1:]) {
-			return i18n.Fault{Text: i18n.T("refused: to change the %s %s of %s like this could widen access", c.Kind, Hint(c), c.Subject)}
+			return i18n.Fault{Text: i18n.T("refused: to change the %s %s of %s like this could widen access", c.Kind,
+				Hint(c), c.Subject)}
 		}
 	}
 	return nil
 }
 
-// Describe words the change for people; see [Kind.Say].
+// Describe describes the change for people; see [Kind.Describe].
 func (r Registry) Describe(c Change, done bool) i18n.Message {
 	k, err := r.Kind(c)
 	if err != nil {

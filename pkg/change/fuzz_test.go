@@ -52,7 +52,8 @@ func FuzzChanges(f *testing.F) {
 		if err := kinds.Narrows([]Change{c}); err == nil && kind.Widens(c, nil) {
 			t.Fatalf("%+v widens access, and passes", c)
 		}
-		if c.Before != c.After && kind.Final().Empty() && !kind.Widens(c, nil) && !kind.Widens(c.Inverse(), nil) && c.Kind == AccessKeyStatus && c.Before != Inactive {
+		if c.Before != c.After && kind.Final().Empty() && !kind.Widens(c, nil) && !kind.Widens(c.Inverse(), nil) &&
+			c.Kind == AccessKeyStatus && c.Before != Inactive {
 			t.Fatalf("%+v and its inverse both take access away", c)
 		}
 		if kinds.Describe(c, true).String() == "" || kinds.Describe(c, false).String() == "" {
@@ -81,7 +82,8 @@ func FuzzPublicAccess(f *testing.F) {
 			}
 			return
 		}
-		if from != nil && !widens && (from.BlockPublicAcls && !to.BlockPublicAcls || from.IgnorePublicAcls && !to.IgnorePublicAcls ||
+		if from != nil && !widens && (from.BlockPublicAcls && !to.BlockPublicAcls || from.IgnorePublicAcls &&
+			!to.IgnorePublicAcls ||
 			from.BlockPublicPolicy && !to.BlockPublicPolicy || from.RestrictPublicBuckets && !to.RestrictPublicBuckets) {
 			t.Fatalf("%q to %q opens a switch, and passes", before, after)
 		}

@@ -23,21 +23,29 @@ type IAM interface {
 	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 
-	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
-	AttachUserPolicy(context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error)
-	DetachUserPolicy(context.Context, *iam.DetachUserPolicyInput, ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error)
+	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput,
+		...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
+	AttachUserPolicy(context.Context, *iam.AttachUserPolicyInput,
+		...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error)
+	DetachUserPolicy(context.Context, *iam.DetachUserPolicyInput,
+		...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error)
 
 	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
 	PutUserPolicy(context.Context, *iam.PutUserPolicyInput, ...func(*iam.Options)) (*iam.PutUserPolicyOutput, error)
-	DeleteUserPolicy(context.Context, *iam.DeleteUserPolicyInput, ...func(*iam.Options)) (*iam.DeleteUserPolicyOutput, error)
+	DeleteUserPolicy(context.Context, *iam.DeleteUserPolicyInput,
+		...func(*iam.Options)) (*iam.DeleteUserPolicyOutput, error)
 
-	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
+	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput,
+		...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
 	AddUserToGroup(context.Context, *iam.AddUserToGroupInput, ...func(*iam.Options)) (*iam.AddUserToGroupOutput, error)
-	RemoveUserFromGroup(context.Context, *iam.RemoveUserFromGroupInput, ...func(*iam.Options)) (*iam.RemoveUserFromGroupOutput, error)
+	RemoveUserFromGroup(context.Context, *iam.RemoveUserFromGroupInput,
+		...func(*iam.Options)) (*iam.RemoveUserFromGroupOutput, error)
 
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	PutUserPermissionsBoundary(context.Context, *iam.PutUserPermissionsBoundaryInput, ...func(*iam.Options)) (*iam.PutUserPermissionsBoundaryOutput, error)
-	DeleteUserPermissionsBoundary(context.Context, *iam.DeleteUserPermissionsBoundaryInput, ...func(*iam.Options)) (*iam.DeleteUserPermissionsBoundaryOutput, error)
+	PutUserPermissionsBoundary(context.Context, *iam.PutUserPermissionsBoundaryInput,
+		...func(*iam.Options)) (*iam.PutUserPermissionsBoundaryOutput, error)
+	DeleteUserPermissionsBoundary(context.Context, *iam.DeleteUserPermissionsBoundaryInput,
+		...func(*iam.Options)) (*iam.DeleteUserPermissionsBoundaryOutput, error)
 }
 
 // ForIAM returns a registry of every kind of IAM change.
@@ -119,7 +127,8 @@ func (k accessKeyStatus) Read(ctx context.Context, c Change) (string, error) {
 
 func (k accessKeyStatus) Set(ctx context.Context, c Change) error {
 	if c.After != Active && c.After != Inactive {
-		return fmt.Errorf("set access key %s of %q to %q: the status is %s or %s", KeyHint(c.Target), c.Subject, c.After, Active, Inactive)
+		return fmt.Errorf("set access key %s of %q to %q: the status is %s or %s", KeyHint(c.Target), c.Subject,
+			c.After, Active, Inactive)
 	}
 	_, err := k.iam.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{
 		UserName: &c.Subject, AccessKeyId: &c.Target, Status: types.StatusType(c.After),
@@ -133,9 +142,11 @@ func (accessKeyStatus) Widens(c Change, _ []Change) bool { return c.After != Ina
 func (accessKeyStatus) Describe(c Change, done bool) i18n.Message {
 	hint := KeyHint(c.Target)
 	if c.After == Inactive {
-		return pick(done, i18n.T("deactivated access key %s of %s", hint, c.Subject), i18n.T("deactivate access key %s of %s", hint, c.Subject))
+		return pick(done, i18n.T("deactivated access key %s of %s", hint, c.Subject),
+			i18n.T("deactivate access key %s of %s", hint, c.Subject))
 	}
-	return pick(done, i18n.T("reactivated access key %s of %s", hint, c.Subject), i18n.T("reactivate access key %s of %s", hint, c.Subject))
+	return pick(done, i18n.T("reactivated access key %s of %s", hint, c.Subject),
+		i18n.T("reactivate access key %s of %s", hint, c.Subject))
 }
 
 type managedUserPolicy struct {
@@ -183,9 +194,11 @@ func (managedUserPolicy) Widens(c Change, _ []Change) bool {
 
 func (managedUserPolicy) Describe(c Change, done bool) i18n.Message {
 	if c.After == Attached {
-		return pick(done, i18n.T("attached policy %s to %s", c.Target, c.Subject), i18n.T("attach policy %s to %s", c.Target, c.Subject))
+		return pick(done, i18n.T("attached policy %s to %s", c.Target, c.Subject),
+			i18n.T("attach policy %s to %s", c.Target, c.Subject))
 	}
-	return pick(done, i18n.T("detached policy %s from %s", c.Target, c.Subject), i18n.T("detach policy %s from %s", c.Target, c.Subject))
+	return pick(done, i18n.T("detached policy %s from %s", c.Target, c.Subject),
+		i18n.T("detach policy %s from %s", c.Target, c.Subject))
 }
 
 type inlineUserPolicy struct {
@@ -208,7 +221,8 @@ func (k inlineUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 
 func (k inlineUserPolicy) Set(ctx context.Context, c Change) error {
 	if c.After != "" {
-		_, err := k.iam.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target, PolicyDocument: &c.After})
+		_, err := k.iam.PutUserPolicy(ctx,
+			&iam.PutUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target, PolicyDocument: &c.After})
 		return wrap(err, "put inline policy %q of %q", c.Target, c.Subject)
 	}
 	_, err := k.iam.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target})
@@ -276,16 +290,19 @@ func (k groupMembership) Set(ctx context.Context, c Change) error {
 // leaves it afterwards.
 func (groupMembership) Widens(c Change, rest []Change) bool {
 	moves := slices.ContainsFunc(rest, func(later Change) bool {
-		return later.Subject == c.Subject && (later.Kind == ManagedUserPolicy || later.Kind == InlineUserPolicy) && later.After == ""
+		return later.Subject == c.Subject &&
+			(later.Kind == ManagedUserPolicy || later.Kind == InlineUserPolicy) && later.After == ""
 	})
 	return c.After != Member || !moves
 }
 
 func (groupMembership) Describe(c Change, done bool) i18n.Message {
 	if c.After == Member {
-		return pick(done, i18n.T("added %s to group %s", c.Subject, c.Target), i18n.T("add %s to group %s", c.Subject, c.Target))
+		return pick(done, i18n.T("added %s to group %s", c.Subject, c.Target),
+			i18n.T("add %s to group %s", c.Subject, c.Target))
 	}
-	return pick(done, i18n.T("removed %s from group %s", c.Subject, c.Target), i18n.T("remove %s from group %s", c.Subject, c.Target))
+	return pick(done, i18n.T("removed %s from group %s", c.Subject, c.Target),
+		i18n.T("remove %s from group %s", c.Subject, c.Target))
 }
 
 // wrap adds what was tried to err, and nothing to nil.
@@ -296,7 +313,7 @@ func wrap(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// pick words what was done or would be done.
+// pick describes what was done or would be done.
 func pick(done bool, was, would i18n.Message) i18n.Message {
 	if done {
 		return was

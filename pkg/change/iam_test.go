@@ -12,7 +12,8 @@ import (
 const (
 	key   = "AKIAEXAMPLEALICEKEY1"
 	admin = "arn:aws:iam::aws:policy/AdministratorAccess"
-	doc   = "{\r\n\t\"Statement\": [ {\"Effect\":\"Allow\", \"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::café/100%+1 %2B\"} ]}  \n"
+	doc   = "{\r\n\t\"Statement\": [ {\"Effect\":\"Allow\", " +
+		"\"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::café/100%+1 %2B\"} ]}  \n"
 )
 
 func accountOf(user *fakeaws.User) *fakeaws.Account {
@@ -22,7 +23,7 @@ func accountOf(user *fakeaws.User) *fakeaws.Account {
 	})
 }
 
-// Every kind sets what it says, reads it back, and puts back what was there before.
+// Every kind sets what it says, reads it back, and reverts what was there before.
 func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -30,15 +31,18 @@ func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 		c    change.Change
 		said [2]string
 	}{
-		{"an access key", &fakeaws.User{Keys: []fakeaws.Key{{ID: "AKIAEXAMPLEALICEKEY0", Status: "Active"}, {ID: key, Status: "Active"}}},
+		{"an access key", &fakeaws.User{Keys: []fakeaws.Key{{ID: "AKIAEXAMPLEALICEKEY0", Status: "Active"},
+			{ID: key, Status: "Active"}}},
 			change.Change{Kind: change.AccessKeyStatus, Target: key, Before: change.Active, After: change.Inactive},
 			[2]string{"deactivate access key …KEY1 of alice", "deactivated access key …KEY1 of alice"}},
-		{"a managed policy on the second page", &fakeaws.User{Attached: []string{"arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B", admin}},
+		{"a managed policy on the second page",
+			&fakeaws.User{Attached: []string{"arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B", admin}},
 			change.Change{Kind: change.ManagedUserPolicy, Target: admin, Before: change.Attached},
 			[2]string{"detach policy " + admin + " from alice", "detached policy " + admin + " from alice"}},
 		{"an inline policy, byte for byte", &fakeaws.User{Inline: map[string]fakeaws.Document{"p@1": doc}},
 			change.Change{Kind: change.InlineUserPolicy, Target: "p@1", Before: doc},
-			[2]string{"remove inline policy p@1 of alice (its document is kept in the ledger)", "removed inline policy p@1 of alice (its document is kept in the ledger)"}},
+			[2]string{"remove inline policy p@1 of alice (its document is kept in the ledger)",
+				"removed inline policy p@1 of alice (its document is kept in the ledger)"}},
 		{"a membership", &fakeaws.User{Groups: []string{"others", "more"}},
 			change.Change{Kind: change.GroupMembership, Target: "admins", After: change.Member},
 			[2]string{"add alice to group admins", "added alice to group admins"}},
@@ -74,7 +78,7 @@ func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 			}
 			gone := tc.c
 			gone.Subject = "nobody"
-			// Of an inline policy IAM does not say whether it is gone or its user is.
+			// Of an inline policy IAM does not say whether it no longer exists or its user is.
 			if got, err := kind.Read(ctx, gone); got != "" || change.NotFound(err) == (kind.Name() == change.InlineUserPolicy) {
 				t.Errorf("Read of a user that is gone = %q, %v", got, err)
 			}
@@ -102,14 +106,23 @@ func TestNarrows(t *testing.T) {
 		{"a key made active", []change.Change{c(change.AccessKeyStatus, key, change.Inactive, change.Active)}, false},
 		{"a policy detached", []change.Change{detach}, true},
 		{"a policy attached", []change.Change{detach.Inverse()}, false},
-		{"AWS's quarantine detached", []change.Change{c(change.ManagedUserPolicy, "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3", change.Attached, "")}, false},
-		{"AWS's quarantine detached in another partition", []change.Change{c(change.ManagedUserPolicy, "arn:aws-cn:iam::aws:policy/AWSCompromisedKeyQuarantine", change.Attached, "")}, false},
-		{"AWS's deny of everything detached", []change.Change{c(change.ManagedUserPolicy, "arn:aws:iam::aws:policy/AWSDenyAll", change.Attached, "")}, false},
-		{"a policy of the account that is named alike", []change.Change{c(change.ManagedUserPolicy, "arn:aws:iam::111122223333:policy/AWSDenyAll", change.Attached, "")}, true},
-		{"an inline policy that allows removed", []change.Change{c(change.InlineUserPolicy, "p", `{"Statement":{"Effect":"Allow"}}`, "")}, true},
-		{"an inline policy that denies removed", []change.Change{c(change.InlineUserPolicy, "p", `{"Statement":[{"Effect":"Allow"},{"Effect":"Deny"}]}`, "")}, false},
+		{"AWS's quarantine detached", []change.Change{c(change.ManagedUserPolicy,
+			"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3", change.Attached, "")}, false},
+		{"AWS's quarantine detached in another partition",
+			[]change.Change{c(change.ManagedUserPolicy, "arn:aws-cn:iam::aws:policy/AWSCompromisedKeyQuarantine",
+				change.Attached, "")}, false},
+		{"AWS's deny of everything detached",
+			[]change.Change{c(change.ManagedUserPolicy, "arn:aws:iam::aws:policy/AWSDenyAll", change.Attached, "")}, false},
+		{"a policy of the account that is named alike",
+			[]change.Change{c(change.ManagedUserPolicy, "arn:aws:iam::111122223333:policy/AWSDenyAll",
+				change.Attached, "")}, true},
+		{"an inline policy that allows removed",
+			[]change.Change{c(change.InlineUserPolicy, "p", `{"Statement":{"Effect":"Allow"}}`, "")}, true},
+		{"an inline policy that denies removed",
+			[]change.Change{c(change.InlineUserPolicy, "p", `{"Statement":[{"Effect":"Allow"},{"Effect":"Deny"}]}`, "")}, false},
 		{"an inline policy that cannot be read removed", []change.Change{c(change.InlineUserPolicy, "p", `{`, "")}, false},
-		{"an inline policy put", []change.Change{c(change.InlineUserPolicy, "p", "", `{"Statement":{"Effect":"Allow"}}`)}, false},
+		{"an inline policy put", []change.Change{c(change.InlineUserPolicy, "p", "",
+			`{"Statement":{"Effect":"Allow"}}`)}, false},
 		{"a group joined and the policy detached after it", []change.Change{join, detach}, true},
 		{"a group joined and nothing after it", []change.Change{join}, false},
 		{"a group joined after the policy was detached", []change.Change{detach, join}, false},
@@ -127,7 +140,8 @@ func TestNarrows(t *testing.T) {
 
 func TestAStatusThatDoesNotExistIsRefused(t *testing.T) {
 	kinds := change.ForIAM(accountOf(&fakeaws.User{Keys: []fakeaws.Key{{ID: key, Status: "Active"}}}))
-	c := change.Change{Kind: change.AccessKeyStatus, Subject: "alice", Target: key, Before: change.Active, After: "Expired"}
+	c := change.Change{Kind: change.AccessKeyStatus, Subject: "alice", Target: key,
+		Before: change.Active, After: "Expired"}
 	kind, err := kinds.Kind(c)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 )
 
 // AccessKeyDeletion deletes an access key: the values are [Inactive] and absent. It is the one kind
-// of IAM change that cannot be put back.
+// of IAM change that cannot be reverted.
 const AccessKeyDeletion = "access key deletion"
 
 type accessKeyDeletion struct{ iam IAM }
@@ -24,7 +24,8 @@ func (k accessKeyDeletion) Read(ctx context.Context, c Change) (string, error) {
 // Set deletes the key if it is inactive at that moment; one that is active is in use.
 func (k accessKeyDeletion) Set(ctx context.Context, c Change) error {
 	if c.Before != Inactive || c.After != "" {
-		return fmt.Errorf("delete access key %s of %q: only an inactive key is deleted, and none is restored", KeyHint(c.Target), c.Subject)
+		return fmt.Errorf("delete access key %s of %q: only an inactive key is deleted, and none is restored",
+			KeyHint(c.Target), c.Subject)
 	}
 	present, err := k.Read(ctx, c)
 	if err != nil {
@@ -43,14 +44,15 @@ func (accessKeyDeletion) Widens(c Change, _ []Change) bool { return c.After != "
 
 // Final implements [Kind].
 func (accessKeyDeletion) Final() i18n.Message {
-	return i18n.T("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again; create a new one")
+	return i18n.T("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again; create a " +
+		"new one")
 }
 
 func (accessKeyDeletion) Describe(c Change, done bool) i18n.Message {
 	return deletion(c, done)
 }
 
-// deletion words the deletion of an access key, whosever it is.
+// deletion describes the deletion of an access key, whosever it is.
 func deletion(c Change, done bool) i18n.Message {
 	return pick(done, i18n.T("deleted access key %s of %s for good", KeyHint(c.Target), c.Subject),
 		i18n.T("delete access key %s of %s for good", KeyHint(c.Target), c.Subject))

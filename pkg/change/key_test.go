@@ -19,9 +19,14 @@ func TestOnlyAnInactiveKeyIsDeleted(t *testing.T) {
 		left   bool
 	}{
 		{name: "an inactive key", status: change.Inactive, change: deletion},
-		{name: "a key that was activated meanwhile", status: change.Active, change: deletion, fault: "it is active", left: true},
-		{name: "an active key", status: change.Active, change: change.Change{Kind: deletion.Kind, Subject: "bob", Target: key, Before: change.Active}, fault: "only an inactive key is deleted", left: true},
-		{name: "no value before", status: change.Inactive, change: change.Change{Kind: deletion.Kind, Subject: "bob", Target: key}, fault: "only an inactive key is deleted", left: true},
+		{name: "a key that was activated meanwhile", status: change.Active, change: deletion,
+			fault: "it is active", left: true},
+		{name: "an active key", status: change.Active,
+			change: change.Change{Kind: deletion.Kind, Subject: "bob", Target: key, Before: change.Active},
+			fault:  "only an inactive key is deleted", left: true},
+		{name: "no value before", status: change.Inactive,
+			change: change.Change{Kind: deletion.Kind, Subject: "bob", Target: key},
+			fault:  "only an inactive key is deleted", left: true},
 		{name: "the inverse, which would restore it", change: deletion.Inverse(), fault: "none is restored"},
 		{name: "a key that is gone", change: deletion, fault: "cannot be found"},
 	} {
@@ -51,7 +56,8 @@ func TestOnlyAnInactiveKeyIsDeleted(t *testing.T) {
 
 func TestADeletionIsFinalAndNarrows(t *testing.T) {
 	kinds := change.ForIAM(fakeaws.New(fakeaws.State{}))
-	deletion := change.Change{Kind: change.AccessKeyDeletion, Subject: "bob", Target: "AKIAEXAMPLEBOBOLD001", Before: change.Inactive}
+	deletion := change.Change{Kind: change.AccessKeyDeletion, Subject: "bob", Target: "AKIAEXAMPLEBOBOLD001",
+		Before: change.Inactive}
 	kind, err := kinds.Kind(deletion)
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,8 @@ func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			kinds := change.ForIAM(fakeaws.New(fakeaws.State{}))
-			err := kinds.Narrows([]change.Change{{Kind: change.PermissionsBoundary, Subject: "u", Target: "u", Before: c.before, After: c.after}})
+			err := kinds.Narrows([]change.Change{{Kind: change.PermissionsBoundary, Subject: "u", Target: "u",
+				Before: c.before, After: c.after}})
 			if (err != nil) != c.widens {
 				t.Errorf("got %v, want refused %v", err, c.widens)
 			}
@@ -58,11 +59,13 @@ func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
 func TestABucketNarrowsWhenEverySwitchThatIsOnStaysOn(t *testing.T) {
 	kinds := change.ForS3(fakeaws.New(fakeaws.State{}))
 	switches := func(n int) *s3.PublicAccessBlock {
-		return &s3.PublicAccessBlock{BlockPublicAcls: n&1 != 0, IgnorePublicAcls: n&2 != 0, BlockPublicPolicy: n&4 != 0, RestrictPublicBuckets: n&8 != 0}
+		return &s3.PublicAccessBlock{BlockPublicAcls: n&1 != 0, IgnorePublicAcls: n&2 != 0, BlockPublicPolicy: n&4 != 0,
+			RestrictPublicBuckets: n&8 != 0}
 	}
 	for before := range 16 {
 		for after := range 16 {
-			c := change.Change{Kind: change.BucketPublicAccess, Subject: "b", Target: "us-east-1", Before: change.Block(switches(before)), After: change.Block(switches(after))}
+			c := change.Change{Kind: change.BucketPublicAccess, Subject: "b", Target: "us-east-1",
+				Before: change.Block(switches(before)), After: change.Block(switches(after))}
 			if err := kinds.Narrows([]change.Change{c}); (err == nil) != (before&^after == 0) {
 				t.Errorf("from %s to %s: %v", c.Before, c.After, err)
 			}
@@ -79,7 +82,8 @@ func TestABucketNarrowsWhenEverySwitchThatIsOnStaysOn(t *testing.T) {
 		{"public", change.Closed, true},
 		{"", "closed", true},
 	} {
-		err := kinds.Narrows([]change.Change{{Kind: change.BucketPublicAccess, Subject: "b", Target: "us-east-1", Before: c.before, After: c.after}})
+		err := kinds.Narrows([]change.Change{{Kind: change.BucketPublicAccess, Subject: "b", Target: "us-east-1",
+			Before: c.before, After: c.after}})
 		if (err != nil) != c.widens {
 			t.Errorf("from %q to %q: %v, want refused %v", c.before, c.after, err, c.widens)
 		}
@@ -87,14 +91,16 @@ func TestABucketNarrowsWhenEverySwitchThatIsOnStaysOn(t *testing.T) {
 }
 
 func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
-	for name, before := range map[string]*s3.PublicAccessBlock{"without a block": nil, "with a part of it": {IgnorePublicAcls: true}} {
+	for name, before := range map[string]*s3.PublicAccessBlock{"without a block": nil,
+		"with a part of it": {IgnorePublicAcls: true}} {
 		t.Run(name, func(t *testing.T) {
 			a := fakeaws.New(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{"b": {Region: "eu-west-1", Block: before}}})
 			kind, err := change.ForS3(a).Kind(change.Change{Kind: change.BucketPublicAccess})
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := change.Change{Kind: kind.Name(), Subject: "b", Target: "eu-west-1", Before: change.Block(before), After: change.Closed}
+			c := change.Change{Kind: kind.Name(), Subject: "b", Target: "eu-west-1", Before: change.Block(before),
+				After: change.Closed}
 			for _, c := range []change.Change{c, c.Inverse()} {
 				if err := kind.Set(context.Background(), c); err != nil {
 					t.Fatal(err)
@@ -121,14 +127,16 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 // statuses answers with one session in a status.
 type statuses struct{ status ssmtypes.SessionStatus }
 
-func (s statuses) DescribeSessions(context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error) {
+func (s statuses) DescribeSessions(context.Context, *ssm.DescribeSessionsInput,
+	...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error) {
 	return &ssm.DescribeSessionsOutput{Sessions: []ssmtypes.Session{
 		{SessionId: aws.String("alice-1"), Status: ssmtypes.SessionStatusConnected},
 		{SessionId: aws.String("alice-12"), Status: s.status},
 	}}, nil
 }
 
-func (statuses) TerminateSession(context.Context, *ssm.TerminateSessionInput, ...func(*ssm.Options)) (*ssm.TerminateSessionOutput, error) {
+func (statuses) TerminateSession(context.Context, *ssm.TerminateSessionInput,
+	...func(*ssm.Options)) (*ssm.TerminateSessionOutput, error) {
 	return nil, errors.New("not expected")
 }
 
@@ -165,7 +173,8 @@ func TestASessionIsOnlyEnded(t *testing.T) {
 }
 
 func TestAClosedBucketIsOneWithEverySwitchOn(t *testing.T) {
-	if all := change.Block(&s3.PublicAccessBlock{BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true}); all != change.Closed {
+	if all := change.Block(&s3.PublicAccessBlock{BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true,
+		RestrictPublicBuckets: true}); all != change.Closed {
 		t.Errorf("Closed is %s, every switch on is %s", change.Closed, all)
 	}
 }

@@ -30,7 +30,8 @@ const (
 
 // quarantinePolicy matches the ARNs of the quarantine policies, of whatever account: IAM attaches
 // those of the user's own account only, beside AWS's.
-var quarantinePolicy = lazyregexp.New(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + QuarantinePath + `(` + OutsideQuarantine + `|` + KeyQuarantine + `)$`)
+var quarantinePolicy = lazyregexp.New(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + QuarantinePath + `(` + OutsideQuarantine +
+	`|` + KeyQuarantine + `)$`)
 
 // IsQuarantine reports whether the ARN is that of one of Warder's quarantine policies. A policy that
 // is only named alike, or lies elsewhere, is none.
@@ -44,7 +45,7 @@ func (k quarantine) Set(ctx context.Context, c Change) error {
 	if !IsQuarantine(c.Target) {
 		return fmt.Errorf("quarantine %q: %s is no quarantine policy", c.Subject, c.Target)
 	}
-	return roomless(k.managedUserPolicy.Set(ctx, c), i18n.T("the user has as many policies attached as it may"))
+	return explainLimit(k.managedUserPolicy.Set(ctx, c), i18n.T("the user has as many policies attached as it may"))
 }
 
 // Widens implements [Kind]: a policy that denies only takes access away.
@@ -54,9 +55,11 @@ func (quarantine) Widens(c Change, _ []Change) bool {
 
 func (quarantine) Describe(c Change, done bool) i18n.Message {
 	if c.After == Attached {
-		return pick(done, i18n.T("quarantined %s with policy %s", c.Subject, c.Target), i18n.T("quarantine %s with policy %s", c.Subject, c.Target))
+		return pick(done, i18n.T("quarantined %s with policy %s", c.Subject, c.Target),
+			i18n.T("quarantine %s with policy %s", c.Subject, c.Target))
 	}
-	return pick(done, i18n.T("released %s from quarantine: policy %s", c.Subject, c.Target), i18n.T("release %s from quarantine: policy %s", c.Subject, c.Target))
+	return pick(done, i18n.T("released %s from quarantine: policy %s", c.Subject, c.Target),
+		i18n.T("release %s from quarantine: policy %s", c.Subject, c.Target))
 }
 
 type quarantineGroup struct{ groupMembership }
@@ -69,7 +72,8 @@ func (k quarantineGroup) Set(ctx context.Context, c Change) error {
 	if !isQuarantineGroup(c.Target) {
 		return fmt.Errorf("quarantine %q: %s is no quarantine group", c.Subject, c.Target)
 	}
-	return roomless(k.groupMembership.Set(ctx, c), i18n.T("the user has as many policies attached, and is in as many groups, as it may"))
+	return explainLimit(k.groupMembership.Set(ctx, c),
+		i18n.T("the user has as many policies attached, and is in as many groups, as it may"))
 }
 
 // Widens implements [Kind]: the group carries a policy that denies, and nothing else.
@@ -79,17 +83,20 @@ func (quarantineGroup) Widens(c Change, _ []Change) bool {
 
 func (quarantineGroup) Describe(c Change, done bool) i18n.Message {
 	if c.After == Member {
-		return pick(done, i18n.T("quarantined %s in group %s", c.Subject, c.Target), i18n.T("quarantine %s in group %s", c.Subject, c.Target))
+		return pick(done, i18n.T("quarantined %s in group %s", c.Subject, c.Target),
+			i18n.T("quarantine %s in group %s", c.Subject, c.Target))
 	}
-	return pick(done, i18n.T("released %s from quarantine: group %s", c.Subject, c.Target), i18n.T("release %s from quarantine: group %s", c.Subject, c.Target))
+	return pick(done, i18n.T("released %s from quarantine: group %s", c.Subject, c.Target),
+		i18n.T("release %s from quarantine: group %s", c.Subject, c.Target))
 }
 
 // roomless says what there is no room for, where IAM only says that a limit is exceeded
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-func roomless(err error, what i18n.Message) error {
+func explainLimit(err error, what i18n.Message) error {
 	var full *types.LimitExceededException
 	if errors.As(err, &full) {
-		return i18n.Fault{Text: i18n.T("not quarantined: %s; take one off, or delete the user's password and make its access keys inactive", what), Err: err}
+		return i18n.Fault{Text: i18n.T("not quarantined: %s; take one off, or delete the user's password and make its "+
+			"access keys inactive", what), Err: err}
 	}
 	return err
 }

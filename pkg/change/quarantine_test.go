@@ -31,7 +31,8 @@ var lookalikes = []string{
 }
 
 func TestOnlyWardersOwnPoliciesAreQuarantines(t *testing.T) {
-	for _, arn := range []string{keyQuarantine, outsideQuarantine, "arn:aws-us-gov:iam::111122223333:policy/warder/warder-key-quarantine"} {
+	for _, arn := range []string{keyQuarantine, outsideQuarantine,
+		"arn:aws-us-gov:iam::111122223333:policy/warder/warder-key-quarantine"} {
 		if !change.IsQuarantine(arn) {
 			t.Errorf("%q is not taken for a quarantine policy", arn)
 		}
@@ -51,7 +52,8 @@ func TestAQuarantineNarrowsAndItsEndWidens(t *testing.T) {
 	group := func(target, before, after string) change.Change {
 		return change.Change{Kind: change.QuarantineGroup, Subject: "bob", Target: target, Before: before, After: after}
 	}
-	for _, c := range []change.Change{quarantine(keyQuarantine, "", "attached"), quarantine(outsideQuarantine, "", "attached"), group("warder-key-quarantine", "", "member")} {
+	for _, c := range []change.Change{quarantine(keyQuarantine, "", "attached"),
+		quarantine(outsideQuarantine, "", "attached"), group("warder-key-quarantine", "", "member")} {
 		if err := kinds.Narrows([]change.Change{c}); err != nil {
 			t.Errorf("%+v: %v", c, err)
 		}
@@ -81,7 +83,8 @@ func TestAQuarantineIsSetReadAndLifted(t *testing.T) {
 		{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-key-quarantine", After: "member"},
 	} {
 		t.Run(c.Kind, func(t *testing.T) {
-			a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {}}, Groups: map[string]*fakeaws.Group{"warder-key-quarantine": {}}})
+			a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {}},
+				Groups: map[string]*fakeaws.Group{"warder-key-quarantine": {}}})
 			a.Deploy(keyQuarantine)
 			kind, err := change.ForIAM(a).Kind(c)
 			if err != nil {
@@ -103,7 +106,8 @@ func TestAQuarantineIsSetReadAndLifted(t *testing.T) {
 }
 
 func TestAKindOfQuarantineSetsNothingElse(t *testing.T) {
-	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {}}, Groups: map[string]*fakeaws.Group{"admins": {}}})
+	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {}},
+		Groups: map[string]*fakeaws.Group{"admins": {}}})
 	for _, c := range []change.Change{
 		{Kind: change.Quarantine, Subject: "bob", Target: "arn:aws:iam::aws:policy/AdministratorAccess", After: "attached"},
 		{Kind: change.QuarantineGroup, Subject: "bob", Target: "admins", After: "member"},
@@ -132,8 +136,10 @@ func TestWhatHasNoRoomForAQuarantineSaysSo(t *testing.T) {
 	})
 	a.Deploy(keyQuarantine)
 	for c, want := range map[change.Change]string{
-		{Kind: change.Quarantine, Subject: "bob", Target: keyQuarantine, After: "attached"}:              "the user has as many policies attached as it may",
-		{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-key-quarantine", After: "member"}: "the user has as many policies attached, and is in as many groups, as it may",
+		{Kind: change.Quarantine, Subject: "bob", Target: keyQuarantine,
+			After: "attached"}: "the user has as many policies attached as it may",
+		{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-key-quarantine",
+			After: "member"}: "the user has as many policies attached, and is in as many groups, as it may",
 	} {
 		kind, err := change.ForIAM(a).Kind(c)
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // RootKeyDeletion deletes an access key of a member account's root user. The subject is the ARN of
-// that root user; the values are [Active] or [Inactive], and absent. It cannot be put back.
+// that root user; the values are [Active] or [Inactive], and absent. It cannot be reverted.
 const RootKeyDeletion = "root access key deletion"
 
 // The tasks that a session as root is begun for: to look and to delete
@@ -53,7 +53,7 @@ func ForRoot(api Roots, sessions Sessions) Registry {
 
 // RootKeys lists the access keys of a root user, in a session that may only look. root is its ARN.
 func RootKeys(ctx context.Context, api Roots, sessions Sessions, root string) ([]types.AccessKeyMetadata, error) {
-	session, err := begin(ctx, api, sessions, root, auditTask)
+	session, err := assumeRoot(ctx, api, sessions, root, auditTask)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func RootKeys(ctx context.Context, api Roots, sessions Sessions, root string) ([
 }
 
 // begin begins a session as root for a task.
-func begin(ctx context.Context, api Roots, sessions Sessions, root, task string) (RootSession, error) {
+func assumeRoot(ctx context.Context, api Roots, sessions Sessions, root, task string) (RootSession, error) {
 	who, err := arn.Parse(root)
 	if err != nil || who.Service != "iam" || who.Resource != "root" {
 		return nil, fmt.Errorf("assume root: %q is not the ARN of a root user", root)
@@ -76,14 +76,16 @@ func begin(ctx context.Context, api Roots, sessions Sessions, root, task string)
 		TaskPolicyArn: &tokens.PolicyDescriptorType{Arn: aws.String("arn:" + who.Partition + ":iam::aws:policy/" + task)},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("assume root of account %s for %s: %w", who.AccountID, strings.TrimPrefix(task, "root-task/"), err)
+		return nil, fmt.Errorf("assume root of account %s for %s: %w", who.AccountID,
+			strings.TrimPrefix(task, "root-task/"), err)
 	}
 	if out.Credentials == nil {
 		return nil, errors.New("assume root: the answer has no credentials")
 	}
 	return sessions(aws.Credentials{
-		AccessKeyID: aws.ToString(out.Credentials.AccessKeyId), SecretAccessKey: aws.ToString(out.Credentials.SecretAccessKey),
-		SessionToken: aws.ToString(out.Credentials.SessionToken),
+		AccessKeyID:     aws.ToString(out.Credentials.AccessKeyId),
+		SecretAccessKey: aws.ToString(out.Credentials.SecretAccessKey),
+		SessionToken:    aws.ToString(out.Credentials.SessionToken),
 	}), nil
 }
 
@@ -108,7 +110,7 @@ func (k rootKeyDeletion) Set(ctx context.Context, c Change) error {
 	if c.After != "" {
 		return fmt.Errorf("delete root access key %s of %s: none is restored", KeyHint(c.Target), c.Subject)
 	}
-	session, err := begin(ctx, k.api, k.sessions, c.Subject, deleteTask)
+	session, err := assumeRoot(ctx, k.api, k.sessions, c.Subject, deleteTask)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const AccessKeyRotation = "access key rotation"
 // Rotated says that there is a new key and that its secret is stored.
 const Rotated = "rotated"
 
-// withdrawn is read while a rotation is put back: its secret is marked for deletion, its key is not
+// withdrawn is read while a rotation is reverted: its secret is marked for deletion, its key is not
 // deleted yet.
 const withdrawn = "withdrawn"
 
@@ -45,19 +45,26 @@ const recovery = 7
 type KeyMaker interface {
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
+		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 }
 
 // Secrets lists the operations of Secrets Manager that the rotation uses. None reads a value.
 type Secrets interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-	CreateSecret(context.Context, *secretsmanager.CreateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
-	RestoreSecret(context.Context, *secretsmanager.RestoreSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error)
-	PutResourcePolicy(context.Context, *secretsmanager.PutResourcePolicyInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutResourcePolicyOutput, error)
-	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
-	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
+	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	CreateSecret(context.Context, *secretsmanager.CreateSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
+	RestoreSecret(context.Context, *secretsmanager.RestoreSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error)
+	PutResourcePolicy(context.Context, *secretsmanager.PutResourcePolicyInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.PutResourcePolicyOutput, error)
+	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
+	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
 }
 
 // ForRotation returns a registry of the rotation.
@@ -103,7 +110,8 @@ const attempt = 5 * time.Minute
 // after the secret was made ready, is not the one whose secret is stored, and was never used. A person
 // would have to create a key within those moments for it to look the same.
 func Orphan(ctx context.Context, api interface {
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
+		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 }, s *secretsmanager.DescribeSecretOutput, id string, created time.Time) (bool, error) {
 	if s == nil || s.DeletedDate != nil || StoredKey(s) == id {
 		return false, nil
@@ -128,7 +136,7 @@ type accessKeyRotation struct {
 
 func (accessKeyRotation) Name() string { return AccessKeyRotation }
 
-// Read implements [Kind]. A secret that has no value yet, or that of a key that is gone, is no
+// Read implements [Kind]. A secret that has no value yet, or that of a key that no longer exists, is no
 // rotation: it is made anew.
 func (k accessKeyRotation) Read(ctx context.Context, c Change) (string, error) {
 	_, other, err := k.keys(ctx, c)
@@ -152,7 +160,7 @@ func (k accessKeyRotation) Read(ctx context.Context, c Change) (string, error) {
 // try finds out how far it came.
 func (k accessKeyRotation) Set(ctx context.Context, c Change) error {
 	if c.After != Rotated {
-		return k.putBack(ctx, c)
+		return k.revert(ctx, c)
 	}
 	old, other, err := k.keys(ctx, c)
 	if err != nil {
@@ -172,7 +180,8 @@ func (k accessKeyRotation) Set(ctx context.Context, c Change) error {
 			return err
 		}
 		if !orphan {
-			return fmt.Errorf("rotate access key %s of %q: the user has two keys, and IAM allows no more", KeyHint(c.Target), c.Subject)
+			return fmt.Errorf("rotate access key %s of %q: the user has two keys, and IAM allows no more",
+				KeyHint(c.Target), c.Subject)
 		}
 		// Before the secret is touched: when that was tells whose key this is.
 		if err := k.deleteKey(ctx, c, aws.ToString(other.AccessKeyId)); err != nil {
@@ -187,7 +196,8 @@ func (k accessKeyRotation) Set(ctx context.Context, c Change) error {
 		return fmt.Errorf("create access key of %q: %w", c.Subject, err)
 	}
 	value, err := json.Marshal(map[string]*string{
-		"UserName": &c.Subject, "AccessKeyId": created.AccessKey.AccessKeyId, "SecretAccessKey": created.AccessKey.SecretAccessKey,
+		"UserName": &c.Subject, "AccessKeyId": created.AccessKey.AccessKeyId,
+		"SecretAccessKey": created.AccessKey.SecretAccessKey,
 	})
 	if err != nil {
 		return fmt.Errorf("write access key of %q as JSON: %w", c.Subject, err)
@@ -210,7 +220,8 @@ func (k accessKeyRotation) prepare(ctx context.Context, c Change, secret *secret
 	switch {
 	case secret == nil:
 		_, err = k.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
-			Name: &name, Description: aws.String(fmt.Sprintf("Access key of %s, made by Warder to take the place of %s", c.Subject, KeyHint(c.Target))),
+			Name: &name, Description: aws.String(fmt.Sprintf("Access key of %s, made by Warder to take the place of %s",
+				c.Subject, KeyHint(c.Target))),
 		})
 		err = wrap(err, "create secret %s", name)
 	case secret.DeletedDate != nil:
@@ -241,8 +252,10 @@ func secretPolicy(user string) (string, error) {
 	text, err := json.Marshal(object{
 		"Version": "2012-10-17",
 		"Statement": []object{
-			{"Sid": "TheUserMayRead", "Effect": "Allow", "Principal": object{"AWS": user}, "Action": "secretsmanager:GetSecretValue", "Resource": "*"},
-			{"Sid": "NobodyElseMay", "Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*",
+			{"Sid": "TheUserMayRead", "Effect": "Allow", "Principal": object{"AWS": user},
+				"Action": "secretsmanager:GetSecretValue", "Resource": "*"},
+			{"Sid": "NobodyElseMay", "Effect": "Deny", "Principal": "*",
+				"Action": "secretsmanager:GetSecretValue", "Resource": "*",
 				"Condition": object{"StringNotEquals": object{"aws:PrincipalArn": user}}},
 		},
 	})
@@ -254,7 +267,7 @@ func secretPolicy(user string) (string, error) {
 
 // putBack deletes the secret first and the key after it: a secret that is marked for deletion still
 // says which key it was about.
-func (k accessKeyRotation) putBack(ctx context.Context, c Change) error {
+func (k accessKeyRotation) revert(ctx context.Context, c Change) error {
 	why, err := k.Refuses(ctx, c)
 	if err != nil {
 		return err
@@ -274,11 +287,13 @@ func (k accessKeyRotation) putBack(ctx context.Context, c Change) error {
 		return nil // an earlier try put it back
 	}
 	if other == nil || StoredKey(secret) != aws.ToString(other.AccessKeyId) {
-		return fmt.Errorf("put back the rotation of access key %s of %q: the user's other key is not the one that was made", KeyHint(c.Target), c.Subject)
+		return fmt.Errorf("put back the rotation of access key %s of %q: the user's other key is not the one that was made",
+			KeyHint(c.Target), c.Subject)
 	}
 	if secret.DeletedDate == nil {
 		name := SecretName(c.Subject, c.Target)
-		if _, err := k.secrets.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &name, RecoveryWindowInDays: aws.Int64(recovery)}); err != nil {
+		if _, err := k.secrets.DeleteSecret(ctx,
+			&secretsmanager.DeleteSecretInput{SecretId: &name, RecoveryWindowInDays: aws.Int64(recovery)}); err != nil {
 			return fmt.Errorf("delete secret %s: %w", name, err)
 		}
 	}
@@ -296,7 +311,8 @@ func (k accessKeyRotation) Refuses(ctx context.Context, c Change) (i18n.Message,
 		return i18n.Message{}, err
 	}
 	if old == nil || old.Status != types.StatusTypeActive {
-		return i18n.T("access key %s is not active any more, and %s would be left without a key that works", KeyHint(c.Target), c.Subject), nil
+		return i18n.T("access key %s is not active any more, and %s would be left without a key that works",
+			KeyHint(c.Target), c.Subject), nil
 	}
 	return i18n.Message{}, nil
 }
@@ -308,7 +324,8 @@ func (accessKeyRotation) Widens(c Change, _ []Change) bool { return c.After != R
 func (accessKeyRotation) Describe(c Change, done bool) i18n.Message {
 	name := SecretName(c.Subject, c.Target)
 	if c.After == Rotated {
-		return pick(done, i18n.T("created a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name),
+		return pick(done, i18n.T("created a new access key of %s beside %s, in the secret %s", c.Subject,
+			KeyHint(c.Target), name),
 			i18n.T("create a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name))
 	}
 	return pick(done, i18n.T("deleted the new access key of %s and the secret %s", c.Subject, name),
@@ -335,7 +352,7 @@ func (k accessKeyRotation) keys(ctx context.Context, c Change) (old, other *type
 	return old, other, nil
 }
 
-// deleteKey deletes a key. One that is gone already is deleted: a client whose answer was lost asks
+// deleteKey deletes a key. One that no longer exists is deleted: a client whose answer was lost asks
 // again.
 func (k accessKeyRotation) deleteKey(ctx context.Context, c Change, id string) error {
 	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &c.Subject, AccessKeyId: &id})
@@ -354,7 +371,8 @@ func (k accessKeyRotation) deleteKey(ctx context.Context, c Change, id string) e
 // DescribeSecret returns what is known of the secret of a rotation without its value, nil if there is
 // no such secret.
 func DescribeSecret(ctx context.Context, api interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
 }, c Change) (*secretsmanager.DescribeSecretOutput, error) {
 	name := SecretName(c.Subject, c.Target)
 	out, err := api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})

@@ -14,8 +14,10 @@ import (
 
 // SSM lists the operations that end a session.
 type SSM interface {
-	DescribeSessions(context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error)
-	TerminateSession(context.Context, *ssm.TerminateSessionInput, ...func(*ssm.Options)) (*ssm.TerminateSessionOutput, error)
+	DescribeSessions(context.Context, *ssm.DescribeSessionsInput,
+		...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error)
+	TerminateSession(context.Context, *ssm.TerminateSessionInput,
+		...func(*ssm.Options)) (*ssm.TerminateSessionOutput, error)
 }
 
 // ForSSM returns a registry of the changes to Systems Manager.
@@ -58,7 +60,8 @@ func ActiveSession(ctx context.Context, api ssm.DescribeSessionsAPIClient, regio
 		for _, s := range page.Sessions {
 			switch {
 			case aws.ToString(s.SessionId) != id:
-			case s.Status == types.SessionStatusTerminating, s.Status == types.SessionStatusTerminated, s.Status == types.SessionStatusFailed:
+			case s.Status == types.SessionStatusTerminating, s.Status == types.SessionStatusTerminated,
+				s.Status == types.SessionStatusFailed:
 			default:
 				return &s, nil
 			}
@@ -91,5 +94,6 @@ func (session) Final() i18n.Message {
 
 func (session) Describe(c Change, done bool) i18n.Message {
 	region, id, _ := strings.Cut(c.Target, "/")
-	return pick(done, i18n.T("ended session %s of %s in %s", id, c.Subject, region), i18n.T("end session %s of %s in %s", id, c.Subject, region))
+	return pick(done, i18n.T("ended session %s of %s in %s", id, c.Subject, region),
+		i18n.T("end session %s of %s in %s", id, c.Subject, region))
 }

@@ -111,8 +111,8 @@ type Answer struct {
 	Scenarios []Scenario `json:"scenarios"`
 	// Cleaned are the users that were deleted: the drill's own, and those of drills before it that were cut off.
 	Cleaned []string `json:"cleaned"`
-	// Left are the users that could not be deleted.
-	Left []Leftover `json:"left,omitempty"`
+	// Leftovers are the users that could not be deleted.
+	Leftovers []Leftover `json:"leftovers,omitempty"`
 }
 
 // Scenario is one violation, and what came of it.

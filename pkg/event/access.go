@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// AccessFinding is IAM Access Analyzer saying who can reach a resource, or which permissions nobody uses. It is sent for
-// each new finding and each change of one, deletion included, best effort, within about an hour.
+// AccessFinding is IAM Access Analyzer saying who can reach a resource, or which permissions nobody uses. It is
+// sent for each new finding and each change of one, deletion included, best effort, within about an hour.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-eventbridge.html
 type AccessFinding struct {
@@ -56,7 +56,7 @@ var accessKinds = map[string]AccessKind{
 
 func (*AccessFinding) detail() {}
 
-// Active tells whether the finding stands: it is neither archived nor resolved nor deleted.
+// Active reports whether the finding stands: it is neither archived nor resolved nor deleted.
 func (f *AccessFinding) Active() bool { return f.Status == "ACTIVE" && !f.Deleted }
 
 // accessFinding reads a finding. It wants the id, which two of the three call "id" and one "findingId", the status and
@@ -103,7 +103,7 @@ func accessFinding(detail Fields, e Event) (*AccessFinding, error) {
 	return f, nil
 }
 
-// principals words the members of a principal, each a text or a list of texts.
+// principals lists the members of a principal, each a text or a list of texts.
 func principals(f Fields) []string {
 	var all []string
 	for _, kind := range slices.Sorted(maps.Keys(f)) {

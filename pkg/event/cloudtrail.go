@@ -46,11 +46,11 @@ type Addendum struct {
 	OriginalEventID string
 }
 
-// Failed tells whether the call was refused or went wrong. A sign-in that failed has no error code: ask SignIn.
+// Failed reports whether the call was refused or went wrong. A sign-in that failed has no error code: ask SignIn.
 func (r *Record) Failed() bool { return r.ErrorCode != "" }
 
-// Denied tells whether the call was refused for want of permission. CloudTrail writes these codes with and without the
-// suffix "Exception", and EC2 with "Client." in front; they are not the codes that the SDK returns.
+// Denied reports whether the call was refused for want of permission. CloudTrail writes these codes with and
+// without the suffix "Exception", and EC2 with "Client." in front; they are not the codes that the SDK returns.
 func (r *Record) Denied() bool {
 	switch strings.TrimSuffix(strings.TrimPrefix(r.ErrorCode, "Client."), "Exception") {
 	case "AccessDenied", "UnauthorizedOperation", "NotAuthorized":
@@ -74,9 +74,9 @@ func (r *Record) Address() (netip.Addr, bool) {
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-events.html
 type APICall struct{ Record }
 
-// Param is a request parameter by its path, in CloudTrail's spelling: lower camel case of the API's, such as "userName".
-// It is false if the record has no such parameter. That a parameter is absent does not mean that the call had none: a
-// denied call is recorded without any.
+// Param is a request parameter by its path, in CloudTrail's spelling: lower camel case of the API's, such as
+// "userName". It is false if the record has no such parameter. That a parameter is absent does not mean that
+// the call had none: a denied call is recorded without any.
 func (c *APICall) Param(path ...string) (string, bool) { return c.Request.Text(path...) }
 
 // The IAM calls that mean the caller when they name no user.
@@ -153,10 +153,11 @@ func newSignIn(r Record) *SignIn {
 	}
 }
 
-// Succeeded tells whether the record says that it succeeded. It and Failed are both false of a record without outcome.
+// Succeeded reports whether the record says that it succeeded. It and Failed are both false of a record without
+// outcome.
 func (s *SignIn) Succeeded() bool { return strings.EqualFold(s.Outcome, "Success") }
 
-// Failed tells whether the record says that it failed, by its outcome or by an error code.
+// Failed reports whether the record says that it failed, by its outcome or by an error code.
 func (s *SignIn) Failed() bool { return strings.EqualFold(s.Outcome, "Failure") || s.Record.Failed() }
 
 // Kind is who signed in, where the sign-in knows better than the identity: a record with a SAML provider is SAML
@@ -168,8 +169,8 @@ func (s *SignIn) Kind() Kind {
 	return s.Identity.Kind()
 }
 
-// ServiceEvent is something that an AWS service did by itself: nobody called. Its identity may be empty, or name the root
-// user because the account is the only owner there is; that is no use of the root user.
+// ServiceEvent is something that an AWS service did by itself: nobody called. Its identity may be empty, or
+// name the root user because the account is the only owner there is; that is no use of the root user.
 //
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/non-api-aws-service-events.html
 type ServiceEvent struct {

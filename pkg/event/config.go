@@ -20,10 +20,10 @@ type Compliance struct {
 	OrderingTimestamp time.Time // UTC; of two results the later is the newer; zero if it cannot be read
 }
 
-// Compliant tells whether the resource is compliant now.
+// Compliant reports whether the resource is compliant now.
 func (c *Compliance) Compliant() bool { return c.ComplianceType == "COMPLIANT" }
 
-// NonCompliant tells whether the resource is non-compliant now. Not applicable, as of a deleted user, is neither.
+// NonCompliant reports whether the resource is non-compliant now. Not applicable, as of a deleted user, is neither.
 func (c *Compliance) NonCompliant() bool { return c.ComplianceType == "NON_COMPLIANT" }
 
 // compliance reads a compliance change. It wants the rule, the resource and the new result.

@@ -1,6 +1,6 @@
-// Package event turns the JSON of an EventBridge event into typed values: CloudTrail API calls, console sign-ins and
-// service events, AWS Config compliance changes, findings of IAM Access Analyzer, what AWS Health and Amazon GuardDuty warn
-// of, and scheduled sweeps.
+// Package event turns the JSON of an EventBridge event into typed values: CloudTrail API calls, console
+// sign-ins and service events, AWS Config compliance changes, findings of IAM Access Analyzer, what AWS Health
+// and Amazon GuardDuty warn of, and scheduled sweeps.
 //
 // It is strict about what a type cannot do without and tolerant of everything else: a missing event name is an [Error]
 // that names the field, a field that AWS adds tomorrow is ignored, and an event of a type it does not know decodes into
@@ -55,12 +55,13 @@ type Event struct {
 // *[Threat], *[Sweep] or *[Unknown].
 type Detail interface{ detail() }
 
-// Drilled is the source of events that an incident rehearsal makes up. Nobody but AWS can send events of the sources that
-// it plays, so that it has its own, with AWS's detail: a sign-in, a change of compliance. Whoever may put events on the bus
-// can send such an event: it proves nothing, and [Event.Drill] is to be asked before anything is done because of it.
+// Drilled is the source of events that a drill makes up. Nobody but AWS can send events of the
+// sources that it plays, so that it has its own, with AWS's detail: a sign-in, a change of compliance. Whoever
+// may put events on the bus can send such an event: it proves nothing, and [Event.Drill] is to be asked before
+// anything is done because of it.
 const Drilled = "warder.drill"
 
-// Drill reports whether the event is made up.
+// Drill reports whether the event is synthetic.
 func (e Event) Drill() bool { return e.Source == Drilled }
 
 // Sweep is the scheduled event that starts a run over the whole account. It carries nothing but its time.
@@ -164,7 +165,7 @@ func Decode(raw []byte) (Event, error) {
 		if len(e.Resources) > 0 {
 			s.Rule = e.Resources[0]
 		}
-		// Without its time one sweep could not be told from the next: the second day's would be "done already".
+		// Without its time one sweep could not be distinguished from the next: the second day's would be "done already".
 		if e.Time.IsZero() {
 			err = &Error{"time", "missing or not a time: a scheduled event is known by its time"}
 		}
@@ -190,9 +191,9 @@ func Decode(raw []byte) (Event, error) {
 	return e, nil
 }
 
-// Key names the thing that happened, the same for each delivery of it: CloudTrail's eventID, or the eventID of the
-// record that this one corrects; of other events the envelope's id, else a digest of the bytes. It is never empty for an
-// event that Decode returned.
+// Key names the thing that happened, the same for each delivery of it: CloudTrail's eventID, or the eventID of
+// the record that this one corrects; of other events the envelope's id, else a digest of the bytes. It is never
+// empty for an event that Decode returned.
 //
 // CloudTrail delivers a duplicate with the same eventID, and a corrected record with a new one and the old one in
 // addendum.originalEventID. An addendum for a delayed record or an outage is a first delivery, so it keeps its own.
@@ -331,7 +332,7 @@ func digest(b []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// guid tells whether s is a GUID as AWS writes them, such as 37bd1355-17f1-4e7e-8775-1b67b63cefe6.
+// guid reports whether s is a GUID as AWS writes them, such as 37bd1355-17f1-4e7e-8775-1b67b63cefe6.
 func guid(s string) bool {
 	if len(s) != 36 {
 		return false

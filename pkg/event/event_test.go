@@ -46,30 +46,34 @@ func TestWhatIsNoEventIsRefusedAndTheFieldNamed(t *testing.T) {
 		return `{"id":"1","source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":` + detail + `}`
 	}
 	for name, c := range map[string]struct{ raw, field string }{
-		"a health event without a detail":           {health(`"x"`), "detail"},
-		"a health event without its type":           {health(`{"service":"RISK"}`), "detail.eventTypeCode"},
-		"a GuardDuty finding without a detail":      {threat(`null`), "detail"},
-		"a list of GuardDuty findings":              {threat(`[{"id":"f","type":"t","severity":8}]`), "detail"},
-		"a GuardDuty finding without its id":        {threat(`{"type":"t","severity":8}`), "detail.id"},
-		"a GuardDuty finding without its type":      {threat(`{"id":"f","severity":8}`), "detail.type"},
-		"a GuardDuty finding without severity":      {threat(`{"id":"f","type":"t"}`), "detail.severity"},
-		"a GuardDuty finding of severity HIGH":      {threat(`{"id":"f","type":"t","severity":"HIGH"}`), "detail.severity"},
-		"a GuardDuty finding of severity NaN":       {threat(`{"id":"f","type":"t","severity":"NaN"}`), "detail.severity"},
-		"nothing at all":                            {``, ""},
-		"a list":                                    {`[{}]`, ""},
-		"a string":                                  {`"event"`, ""},
-		"null":                                      {`null`, ""},
-		"an object cut short":                       {`{"id":"1"`, ""},
-		"two objects":                               {`{} {}`, ""},
-		"a call without a detail":                   {wrapped(`null`), "detail"},
-		"a call whose detail is text":               {wrapped(`"x"`), "detail"},
-		"a call without a name":                     {wrapped(`{"eventType":"AwsApiCall","eventSource":"iam.amazonaws.com"}`), "detail.eventName"},
-		"a call whose name is an object":            {wrapped(`{"eventName":{},"eventSource":"iam.amazonaws.com"}`), "detail.eventName"},
-		"a call whose name is spelled with capital": {wrapped(`{"EventName":"ListUsers","eventSource":"iam.amazonaws.com"}`), "detail.eventName"},
-		"a call without a source":                   {wrapped(`{"eventName":"ListUsers"}`), "detail.eventSource"},
-		"a record of a later major version":         {wrapped(`{"eventVersion":"2.0","eventName":"ListUsers","eventSource":"iam.amazonaws.com"}`), "detail.eventVersion"},
-		"a sign-in without a name":                  {wrapped(`{"eventType":"AwsConsoleSignIn","eventSource":"signin.amazonaws.com"}`), "detail.eventName"},
-		"a service event without a source":          {wrapped(`{"eventType":"AwsServiceEvent","eventName":"RotateKey"}`), "detail.eventSource"},
+		"a health event without a detail":      {health(`"x"`), "detail"},
+		"a health event without its type":      {health(`{"service":"RISK"}`), "detail.eventTypeCode"},
+		"a GuardDuty finding without a detail": {threat(`null`), "detail"},
+		"a list of GuardDuty findings":         {threat(`[{"id":"f","type":"t","severity":8}]`), "detail"},
+		"a GuardDuty finding without its id":   {threat(`{"type":"t","severity":8}`), "detail.id"},
+		"a GuardDuty finding without its type": {threat(`{"id":"f","severity":8}`), "detail.type"},
+		"a GuardDuty finding without severity": {threat(`{"id":"f","type":"t"}`), "detail.severity"},
+		"a GuardDuty finding of severity HIGH": {threat(`{"id":"f","type":"t","severity":"HIGH"}`), "detail.severity"},
+		"a GuardDuty finding of severity NaN":  {threat(`{"id":"f","type":"t","severity":"NaN"}`), "detail.severity"},
+		"nothing at all":                       {``, ""},
+		"a list":                               {`[{}]`, ""},
+		"a string":                             {`"event"`, ""},
+		"null":                                 {`null`, ""},
+		"an object cut short":                  {`{"id":"1"`, ""},
+		"two objects":                          {`{} {}`, ""},
+		"a call without a detail":              {wrapped(`null`), "detail"},
+		"a call whose detail is text":          {wrapped(`"x"`), "detail"},
+		"a call without a name": {wrapped(`{"eventType":"AwsApiCall","eventSource":"iam.amazonaws.com"}`),
+			"detail.eventName"},
+		"a call whose name is an object": {wrapped(`{"eventName":{},"eventSource":"iam.amazonaws.com"}`),
+			"detail.eventName"},
+		"a call whose name is spelled with capital": {wrapped(`{"EventName":"ListUsers","eventSource":"iam.amazonaws.com"}`),
+			"detail.eventName"},
+		"a call without a source":           {wrapped(`{"eventName":"ListUsers"}`), "detail.eventSource"},
+		"a record of a later major version": {wrapped(`{"eventVersion":"2.0","eventName":"ListUsers","eventSource":"iam.amazonaws.com"}`), "detail.eventVersion"},
+		"a sign-in without a name":          {wrapped(`{"eventType":"AwsConsoleSignIn","eventSource":"signin.amazonaws.com"}`), "detail.eventName"},
+		"a service event without a source": {wrapped(`{"eventType":"AwsServiceEvent","eventName":"RotateKey"}`),
+			"detail.eventSource"},
 		"a compliance change without a detail":      {config(`[]`), "detail"},
 		"a compliance change without its rule":      {config(`{"resourceType":"AWS::IAM::User","resourceId":"AIDA","newEvaluationResult":{"complianceType":"COMPLIANT"}}`), "detail.configRuleName"},
 		"a compliance change without resource type": {config(`{"configRuleName":"r","resourceId":"AIDA","newEvaluationResult":{"complianceType":"COMPLIANT"}}`), "detail.resourceType"},
@@ -123,35 +127,37 @@ func TestAnErrorHoldsNothingOfTheEvent(t *testing.T) {
 func TestTheTypeFollowsFromSourceAndDetailType(t *testing.T) {
 	const record = `"detail":{"eventName":"ConsoleLogin","eventSource":"signin.amazonaws.com"%}`
 	for name, c := range map[string]struct{ raw, want string }{
-		"a sign-in, as it was recorded":                 {`{"source":"aws.signin","detail-type":"AWS Console Sign In via CloudTrail",` + record + `}`, "sign-in"},
-		"a sign-in, as the guide spells it":             {`{"source":"aws.signin","detail-type":"AWS Console Signin via CloudTrail",` + record + `}`, "sign-in"},
-		"a sign-in that says so itself":                 {`{"source":"aws.signin","detail-type":"AWS Console Sign-In via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsConsoleSignIn"`, 1) + `}`, "sign-in"},
-		"a console action":                              {`{"source":"aws.billingconsole","detail-type":"AWS Console Action via CloudTrail",` + record + `}`, "call"},
-		"a service event":                               {`{"source":"aws.kms","detail-type":"AWS Service Event via CloudTrail",` + record + `}`, "service event"},
-		"an insight":                                    {`{"source":"aws.iam","detail-type":"AWS Insight via CloudTrail",` + record + `}`, "unknown"},
-		"network activity":                              {`{"source":"aws.s3","detail-type":"AWS Network Activity Event via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsVpceEvent"`, 1) + `}`, "unknown"},
-		"a compliance change":                           {`{"source":"aws.config","detail-type":"Config Rules Compliance Change","detail":{"configRuleName":"r","resourceType":"t","resourceId":"i","newEvaluationResult":{"complianceType":"COMPLIANT"}}}`, "compliance"},
-		"a finding of unused access":                    {`{"source":"aws.access-analyzer","detail-type":"Unused Access Finding for IAM entities","detail":{"findingId":"f","status":"ACTIVE","resource":"r"}}`, "finding"},
-		"an access preview, which is no finding":        {`{"source":"aws.access-analyzer","detail-type":"Access Preview State Change","detail":{}}`, "unknown"},
-		"somebody's own finding":                        {`{"source":"my.app","detail-type":"Access Analyzer Finding","detail":{}}`, "unknown"},
-		"a health event":                                {`{"source":"aws.health","detail-type":"AWS Health Event","detail":{"eventTypeCode":"AWS_RISK_CREDENTIALS_EXPOSED"}}`, "health"},
-		"a health event of abuse":                       {`{"source":"aws.health","detail-type":"AWS Health Abuse Event","detail":{"eventTypeCode":"AWS_ABUSE_DOS_REPORT"}}`, "health"},
-		"somebody's own health event":                   {`{"source":"my.health","detail-type":"AWS Health Event","detail":{}}`, "unknown"},
-		"a GuardDuty finding":                           {`{"source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8.0}}`, "threat"},
-		"somebody's own GuardDuty finding":              {`{"source":"guardduty","detail-type":"GuardDuty Finding","detail":{}}`, "unknown"},
-		"a sweep":                                       {`{"source":"aws.events","detail-type":"Scheduled Event","time":"2026-11-16T09:00:00Z"}`, "sweep"},
-		"an event of EventBridge that is no schedule":   {`{"source":"aws.events","detail-type":"Connection Activated"}`, "unknown"},
-		"somebody's own event that calls itself a call": {`{"source":"my.app","detail-type":"AWS API Call via CloudTrail",` + record + `}`, "unknown"},
-		"somebody's own compliance change":              {`{"source":"my.app","detail-type":"Config Rules Compliance Change","detail":{}}`, "unknown"},
-		"a drill's sign-in":                             {`{"source":"warder.drill","detail-type":"AWS Console Sign In via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsConsoleSignIn"`, 1) + `}`, "sign-in"},
-		"a drill's compliance change":                   {`{"source":"warder.drill","detail-type":"Config Rules Compliance Change","detail":{"configRuleName":"r","resourceType":"t","resourceId":"i","newEvaluationResult":{"complianceType":"COMPLIANT"}}}`, "compliance"},
-		"a drill's call, which drills do not make up":   {`{"source":"warder.drill","detail-type":"AWS API Call via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsApiCall"`, 1) + `}`, "unknown"},
-		"a drill's sweep, which drills do not make up":  {`{"source":"warder.drill","detail-type":"Scheduled Event","time":"2026-11-16T09:00:00Z"}`, "unknown"},
-		"a source that only begins like a drill's":      {`{"source":"warder.drills","detail-type":"Config Rules Compliance Change","detail":{}}`, "unknown"},
-		"somebody's own schedule":                       {`{"source":"my.app","detail-type":"Scheduled Event"}`, "unknown"},
-		"a source that only begins like AWS's":          {`{"source":"awsome.iam","detail-type":"AWS API Call via CloudTrail",` + record + `}`, "unknown"},
-		"an object that is nobody's event":              {`{}`, "unknown"},
-		"an envelope with fields of other types":        {`{"id":{},"source":7,"detail-type":[],"time":false,"resources":"x","detail":"{}"}`, "unknown"},
+		"a sign-in, as it was recorded":     {`{"source":"aws.signin","detail-type":"AWS Console Sign In via CloudTrail",` + record + `}`, "sign-in"},
+		"a sign-in, as the guide spells it": {`{"source":"aws.signin","detail-type":"AWS Console Signin via CloudTrail",` + record + `}`, "sign-in"},
+		"a sign-in that says so itself":     {`{"source":"aws.signin","detail-type":"AWS Console Sign-In via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsConsoleSignIn"`, 1) + `}`, "sign-in"},
+		"a console action":                  {`{"source":"aws.billingconsole","detail-type":"AWS Console Action via CloudTrail",` + record + `}`, "call"},
+		"a service event":                   {`{"source":"aws.kms","detail-type":"AWS Service Event via CloudTrail",` + record + `}`, "service event"},
+		"an insight": {`{"source":"aws.iam","detail-type":"AWS Insight via CloudTrail",` +
+			record + `}`, "unknown"},
+		"network activity":                            {`{"source":"aws.s3","detail-type":"AWS Network Activity Event via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsVpceEvent"`, 1) + `}`, "unknown"},
+		"a compliance change":                         {`{"source":"aws.config","detail-type":"Config Rules Compliance Change","detail":{"configRuleName":"r","resourceType":"t","resourceId":"i","newEvaluationResult":{"complianceType":"COMPLIANT"}}}`, "compliance"},
+		"a finding of unused access":                  {`{"source":"aws.access-analyzer","detail-type":"Unused Access Finding for IAM entities","detail":{"findingId":"f","status":"ACTIVE","resource":"r"}}`, "finding"},
+		"an access preview, which is no finding":      {`{"source":"aws.access-analyzer","detail-type":"Access Preview State Change","detail":{}}`, "unknown"},
+		"somebody's own finding":                      {`{"source":"my.app","detail-type":"Access Analyzer Finding","detail":{}}`, "unknown"},
+		"a health event":                              {`{"source":"aws.health","detail-type":"AWS Health Event","detail":{"eventTypeCode":"AWS_RISK_CREDENTIALS_EXPOSED"}}`, "health"},
+		"a health event of abuse":                     {`{"source":"aws.health","detail-type":"AWS Health Abuse Event","detail":{"eventTypeCode":"AWS_ABUSE_DOS_REPORT"}}`, "health"},
+		"somebody's own health event":                 {`{"source":"my.health","detail-type":"AWS Health Event","detail":{}}`, "unknown"},
+		"a GuardDuty finding":                         {`{"source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8.0}}`, "threat"},
+		"somebody's own GuardDuty finding":            {`{"source":"guardduty","detail-type":"GuardDuty Finding","detail":{}}`, "unknown"},
+		"a sweep":                                     {`{"source":"aws.events","detail-type":"Scheduled Event","time":"2026-11-16T09:00:00Z"}`, "sweep"},
+		"an event of EventBridge that is no schedule": {`{"source":"aws.events","detail-type":"Connection Activated"}`, "unknown"},
+		"somebody's own event that calls itself a call": {`{"source":"my.app","detail-type":"AWS API Call via CloudTrail",` +
+			record + `}`, "unknown"},
+		"somebody's own compliance change":             {`{"source":"my.app","detail-type":"Config Rules Compliance Change","detail":{}}`, "unknown"},
+		"a drill's sign-in":                            {`{"source":"warder.drill","detail-type":"AWS Console Sign In via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsConsoleSignIn"`, 1) + `}`, "sign-in"},
+		"a drill's compliance change":                  {`{"source":"warder.drill","detail-type":"Config Rules Compliance Change","detail":{"configRuleName":"r","resourceType":"t","resourceId":"i","newEvaluationResult":{"complianceType":"COMPLIANT"}}}`, "compliance"},
+		"a drill's call, which drills do not make up":  {`{"source":"warder.drill","detail-type":"AWS API Call via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsApiCall"`, 1) + `}`, "unknown"},
+		"a drill's sweep, which drills do not make up": {`{"source":"warder.drill","detail-type":"Scheduled Event","time":"2026-11-16T09:00:00Z"}`, "unknown"},
+		"a source that only begins like a drill's":     {`{"source":"warder.drills","detail-type":"Config Rules Compliance Change","detail":{}}`, "unknown"},
+		"somebody's own schedule":                      {`{"source":"my.app","detail-type":"Scheduled Event"}`, "unknown"},
+		"a source that only begins like AWS's":         {`{"source":"awsome.iam","detail-type":"AWS API Call via CloudTrail",` + record + `}`, "unknown"},
+		"an object that is nobody's event":             {`{}`, "unknown"},
+		"an envelope with fields of other types":       {`{"id":{},"source":7,"detail-type":[],"time":false,"resources":"x","detail":"{}"}`, "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := decode(t, strings.Replace(c.raw, "%", "", 1))
@@ -190,13 +196,18 @@ func TestTheSameThingHasTheSameKey(t *testing.T) {
 	const id = `"eventID":"37bd1355-17f1-4e7e-8775-1b67b63cefe6"`
 	const old = `"originalEventID":"10163ed2-2253-469d-a5ee-cbc6651f8934"`
 	for name, c := range map[string]struct{ raw, want string }{
-		"a call":                                 {call(id), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
-		"a corrected record":                     {call(id + `,"addendum":{"reason":"UPDATED_DATA",` + old + `}`), "10163ed2-2253-469d-a5ee-cbc6651f8934"},
-		"a corrected record that names no other": {call(id + `,"addendum":{"reason":"UPDATED_DATA"}`), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
-		"a late record":                          {call(id + `,"addendum":{"reason":"DELIVERY_DELAY",` + old + `}`), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
-		"a drill's sign-in, which is no delivery of another": {strings.Replace(call(id+`,"eventType":"AwsConsoleSignIn"`), "aws.iam", "warder.drill", 1), "warder.drill:37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
-		"an event that is not CloudTrail's":                  {`{"id":"e-1","source":"aws.health","detail":{` + id + `}}`, "e-1"},
-		"an event without any id (SHA-256 of it)":            {`{}`, "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
+		"a call": {call(id), "37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
+		"a corrected record": {call(id + `,"addendum":{"reason":"UPDATED_DATA",` + old + `}`),
+			"10163ed2-2253-469d-a5ee-cbc6651f8934"},
+		"a corrected record that names no other": {call(id + `,"addendum":{"reason":"UPDATED_DATA"}`),
+			"37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
+		"a late record": {call(id + `,"addendum":{"reason":"DELIVERY_DELAY",` + old + `}`),
+			"37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
+		"a drill's sign-in, which is no delivery of another": {strings.Replace(call(id+`,"eventType":"AwsConsoleSignIn"`),
+			"aws.iam", "warder.drill", 1), "warder.drill:37bd1355-17f1-4e7e-8775-1b67b63cefe6"},
+		"an event that is not CloudTrail's": {`{"id":"e-1","source":"aws.health","detail":{` + id + `}}`, "e-1"},
+		"an event without any id (SHA-256 of it)": {`{}`,
+			"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := decode(t, c.raw).Key(); got != c.want {
@@ -212,10 +223,12 @@ func TestTheSameThingHasTheSameKey(t *testing.T) {
 		return `{"id":"e-1","source":"aws.guardduty","account":"111122223333","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8` + account + `}}`
 	}
 	for name, c := range map[string]struct{ raw, want string }{
-		"a health event":                             {health(`,"communicationId":"c-1"`), "health:111122223333:c-1"},
-		"its copy":                                   {health(`,"communicationId":"c-1","backupEvent":"true","page":"1","totalPages":"1"`), "health:111122223333:c-1"},
-		"its second page":                            {health(`,"communicationId":"c-1","page":"2","totalPages":"2"`), "health:111122223333:c-1:2"},
-		"a health event to a gathering account":      {health(`,"communicationId":"c-1","affectedAccount":"444455556666"`), "health:444455556666:c-1"},
+		"a health event": {health(`,"communicationId":"c-1"`), "health:111122223333:c-1"},
+		"its copy":       {health(`,"communicationId":"c-1","backupEvent":"true","page":"1","totalPages":"1"`), "health:111122223333:c-1"},
+		"its second page": {health(`,"communicationId":"c-1","page":"2","totalPages":"2"`),
+			"health:111122223333:c-1:2"},
+		"a health event to a gathering account": {health(`,"communicationId":"c-1","affectedAccount":"444455556666"`),
+			"health:444455556666:c-1"},
 		"a health event of the schema before 2023":   {health(``), "e-1"},
 		"a GuardDuty finding":                        {threat(``), "guardduty:111122223333:f"},
 		"a GuardDuty finding in a delegated account": {threat(`,"accountId":"444455556666"`), "guardduty:444455556666:f"},
@@ -228,7 +241,8 @@ func TestTheSameThingHasTheSameKey(t *testing.T) {
 	}
 
 	// Recordings edited by hand: "1" is no id.
-	one, again, other := call(`"eventID":"1"`), strings.Replace(call(`"eventID":"1"`), "5e2c0b1a", "ffffffff", 1), call(`"eventID":"1","sourceIPAddress":"203.0.113.9"`)
+	one, again, other := call(`"eventID":"1"`), strings.Replace(call(`"eventID":"1"`), "5e2c0b1a", "ffffffff",
+		1), call(`"eventID":"1","sourceIPAddress":"203.0.113.9"`)
 	if decode(t, one).Key() != decode(t, again).Key() {
 		t.Error("one record delivered twice has two keys")
 	}
@@ -244,12 +258,14 @@ func TestTheTimeOfAnEvent(t *testing.T) {
 		raw  string
 		want time.Time
 	}{
-		"the envelope's":                        {call(`"eventTime":"2026-11-16T08:59:58Z"`), nine},
-		"the envelope's in another zone":        {strings.Replace(unknown, "%", "2026-11-16T18:00:00+09:00", 1), nine},
-		"the envelope's from a database":        {strings.Replace(unknown, "%", "2026-11-16 09:00:00.000000000", 1), nine},
-		"the record's if the envelope has none": {strings.Replace(call(`"eventTime":"2026-11-16T09:00:00Z"`), `"time":"2026-11-16T09:00:00Z"`, `"time":"redacted"`, 1), nine},
-		"the notice's of a compliance change":   {`{"source":"aws.config","detail-type":"Config Rules Compliance Change","detail":{"configRuleName":"r","resourceType":"t","resourceId":"i","notificationCreationTime":"2026-11-16T09:00:00.000Z","newEvaluationResult":{"complianceType":"COMPLIANT"}}}`, nine},
-		"none if neither can be read":           {strings.Replace(call(`"eventTime":"redacted"`), `"time":"2026-11-16T09:00:00Z",`, "", 1), time.Time{}},
+		"the envelope's":                 {call(`"eventTime":"2026-11-16T08:59:58Z"`), nine},
+		"the envelope's in another zone": {strings.Replace(unknown, "%", "2026-11-16T18:00:00+09:00", 1), nine},
+		"the envelope's from a database": {strings.Replace(unknown, "%", "2026-11-16 09:00:00.000000000", 1), nine},
+		"the record's if the envelope has none": {strings.Replace(call(`"eventTime":"2026-11-16T09:00:00Z"`),
+			`"time":"2026-11-16T09:00:00Z"`, `"time":"redacted"`, 1), nine},
+		"the notice's of a compliance change": {`{"source":"aws.config","detail-type":"Config Rules Compliance Change","detail":{"configRuleName":"r","resourceType":"t","resourceId":"i","notificationCreationTime":"2026-11-16T09:00:00.000Z","newEvaluationResult":{"complianceType":"COMPLIANT"}}}`, nine},
+		"none if neither can be read": {strings.Replace(call(`"eventTime":"redacted"`),
+			`"time":"2026-11-16T09:00:00Z",`, "", 1), time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := decode(t, c.raw).Time; !got.Equal(c.want) || got.Location() != time.UTC {
@@ -262,8 +278,10 @@ func TestTheTimeOfAnEvent(t *testing.T) {
 func TestTimesAreReadInEveryFormatThatAWSUses(t *testing.T) {
 	want := time.Date(2024, 10, 5, 21, 7, 11, 0, time.UTC)
 	for _, text := range []string{
-		"2024-10-05T21:07:11Z", "2024-10-05T21:07:11.000Z", "2024-10-06T06:07:11+09:00", "2024-10-05 21:07:11", "2024-10-05 21:07:11.000000000",
-		"2024-10-05T21:07:11", "Oct 5, 2024 9:07:11 PM", "Oct 5, 2024, 9:07:11 PM", "Oct 05, 2024, 9:07:11 PM", "Sat, 5 Oct 2024 21:07:11 GMT",
+		"2024-10-05T21:07:11Z", "2024-10-05T21:07:11.000Z", "2024-10-06T06:07:11+09:00", "2024-10-05 21:07:11",
+		"2024-10-05 21:07:11.000000000",
+		"2024-10-05T21:07:11", "Oct 5, 2024 9:07:11 PM", "Oct 5, 2024, 9:07:11 PM", "Oct 05, 2024, 9:07:11 PM",
+		"Sat, 5 Oct 2024 21:07:11 GMT",
 	} {
 		if got, ok := event.ParseTime(text); !got.Equal(want) || !ok {
 			t.Errorf("ParseTime(%q) = %v, %v, want %v", text, got, ok, want)
@@ -279,7 +297,8 @@ func TestTimesAreReadInEveryFormatThatAWSUses(t *testing.T) {
 func TestOnlyAnAddressIsAnAddress(t *testing.T) {
 	for source, want := range map[string]string{
 		"203.0.113.9": "203.0.113.9", "2001:db8::9": "2001:db8::9", "::ffff:203.0.113.9": "203.0.113.9",
-		"": "", "AWS Internal": "", "cloudformation.amazonaws.com": "", "203.0.113.09": "", "203.0.113.9, 198.51.100.1": "", "fe80::1%eth0": "", "203.0.113.0/24": "",
+		"": "", "AWS Internal": "", "cloudformation.amazonaws.com": "", "203.0.113.09": "", "203.0.113.9, 198.51.100.1": "",
+		"fe80::1%eth0": "", "203.0.113.0/24": "",
 	} {
 		r := decode(t, call(`"sourceIPAddress":"`+source+`"`)).Record()
 		got, ok := r.Address()
@@ -291,8 +310,10 @@ func TestOnlyAnAddressIsAnAddress(t *testing.T) {
 
 func TestWhichErrorCodesMeanDenied(t *testing.T) {
 	for code, want := range map[string]bool{
-		"AccessDenied": true, "AccessDeniedException": true, "UnauthorizedOperation": true, "Client.UnauthorizedOperation": true,
-		"": false, "NoSuchEntity": false, "NoSuchEntityException": false, "LimitExceededException": false, "AccessDeniedX": false,
+		"AccessDenied": true, "AccessDeniedException": true, "UnauthorizedOperation": true,
+		"Client.UnauthorizedOperation": true,
+		"":                             false, "NoSuchEntity": false, "NoSuchEntityException": false, "LimitExceededException": false,
+		"AccessDeniedX": false,
 	} {
 		r := decode(t, call(`"errorCode":"`+code+`"`)).Record()
 		if r.Denied() != want || r.Failed() != (code != "") {
@@ -318,7 +339,8 @@ func TestWhatARecordLacksIsTakenFromTheEnvelope(t *testing.T) {
 }
 
 func TestTheVPCEndpointOfARequest(t *testing.T) {
-	r := decode(t, call(`"sourceIPAddress":"10.0.0.9","vpcEndpointId":"vpce-0a1b2c3d","vpcEndpointAccountId":"444455556666"`)).Record()
+	r := decode(t,
+		call(`"sourceIPAddress":"10.0.0.9","vpcEndpointId":"vpce-0a1b2c3d","vpcEndpointAccountId":"444455556666"`)).Record()
 	if r.VPCEndpoint != "vpce-0a1b2c3d" || r.VPCEndpointAccount != "444455556666" {
 		t.Errorf("endpoint %q of account %q", r.VPCEndpoint, r.VPCEndpointAccount)
 	}
@@ -330,20 +352,26 @@ func TestRareIdentities(t *testing.T) {
 		kind     event.Kind
 		want     string
 	}{
-		"another account":                        {`{"type":"AWSAccount","accountId":"444455556666","principalId":"AIDAEXAMPLE"}`, event.AWSAccount, "AIDAEXAMPLE"},
-		"another account and no more":            {`{"type":"AWSAccount","accountId":"444455556666"}`, event.AWSAccount, "account 444455556666"},
-		"a SAML user assuming a role":            {`{"type":"SAMLUser","userName":"erin@example.com","principalId":"x:y"}`, event.SAML, "erin@example.com"},
-		"a web identity assuming a role":         {`{"type":"WebIdentityUser","userName":"repo:example/app","principalId":"x:y"}`, event.WebIdentity, "repo:example/app"},
-		"a person of IAM Identity Center":        {`{"type":"IdentityCenterUser","onBehalfOf":{"userId":"u-1"}}`, event.IdentityCenter, "u-1"},
-		"an IAM user of whom only the ARN is":    {`{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/team/data/carol"}`, event.IAMUser, "carol"},
-		"a role of which only the ARN is":        {`{"type":"AssumedRole","arn":"arn:aws-cn:sts::111122223333:assumed-role/build/run-1"}`, event.AssumedRole, "build/run-1"},
-		"a role of which only the principal is":  {`{"type":"AssumedRole","principalId":"AROAEXAMPLE:run-1"}`, event.AssumedRole, "AROAEXAMPLE:run-1"},
+		"another account": {`{"type":"AWSAccount","accountId":"444455556666","principalId":"AIDAEXAMPLE"}`, event.AWSAccount, "AIDAEXAMPLE"},
+		"another account and no more": {`{"type":"AWSAccount","accountId":"444455556666"}`, event.AWSAccount,
+			"account 444455556666"},
+		"a SAML user assuming a role": {`{"type":"SAMLUser","userName":"erin@example.com","principalId":"x:y"}`,
+			event.SAML, "erin@example.com"},
+		"a web identity assuming a role": {`{"type":"WebIdentityUser","userName":"repo:example/app","principalId":"x:y"}`, event.WebIdentity, "repo:example/app"},
+		"a person of IAM Identity Center": {`{"type":"IdentityCenterUser","onBehalfOf":{"userId":"u-1"}}`,
+			event.IdentityCenter, "u-1"},
+		"an IAM user of whom only the ARN is": {`{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/team/data/carol"}`, event.IAMUser, "carol"},
+		"a role of which only the ARN is":     {`{"type":"AssumedRole","arn":"arn:aws-cn:sts::111122223333:assumed-role/build/run-1"}`, event.AssumedRole, "build/run-1"},
+		"a role of which only the principal is": {`{"type":"AssumedRole","principalId":"AROAEXAMPLE:run-1"}`,
+			event.AssumedRole, "AROAEXAMPLE:run-1"},
 		"a role by Identity Center, ARN missing": {`{"type":"AssumedRole","sessionContext":{"sessionIssuer":{"type":"Role","userName":"AWSReservedSSO_Dev_0"}}}`, event.IdentityCenter, "AWSReservedSSO_Dev_0"},
 		"a role named like Identity Center's":    {`{"type":"AssumedRole","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/x/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0","userName":"AWSReservedSSO_Dev_0"}}}`, event.AssumedRole, "AWSReservedSSO_Dev_0"},
-		"an IAM user named like a role":          {`{"type":"IAMUser","userName":"AWSReservedSSO_Dev_0"}`, event.IAMUser, "AWSReservedSSO_Dev_0"},
-		"a type of tomorrow":                     {`{"type":"Robot","arn":"arn:aws:iam::111122223333:robot/r2"}`, event.Unidentified, "arn:aws:iam::111122223333:robot/r2"},
-		"a service without its name":             {`{"type":"AWSService"}`, event.AWSService, "somebody unidentified"},
-		"a list in place of an identity":         {`[]`, event.Unidentified, "somebody unidentified"},
+		"an IAM user named like a role": {`{"type":"IAMUser","userName":"AWSReservedSSO_Dev_0"}`, event.IAMUser,
+			"AWSReservedSSO_Dev_0"},
+		"a type of tomorrow": {`{"type":"Robot","arn":"arn:aws:iam::111122223333:robot/r2"}`,
+			event.Unidentified, "arn:aws:iam::111122223333:robot/r2"},
+		"a service without its name":     {`{"type":"AWSService"}`, event.AWSService, "somebody unidentified"},
+		"a list in place of an identity": {`[]`, event.Unidentified, "somebody unidentified"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := decode(t, call(`"userIdentity":`+c.identity)).Record().Identity
@@ -355,14 +383,17 @@ func TestRareIdentities(t *testing.T) {
 }
 
 func TestFieldsAreSafeToAskForAnything(t *testing.T) {
-	f := decode(t, call(`"requestParameters":{"n":3600,"s":"22","b":true,"no":"No","z":null,"o":{"p":{"q":"deep"}},"l":["a",1,null,{"k":"v"}]}`)).Record().Request
+	f := decode(t,
+		call(`"requestParameters":{"n":3600,"s":"22","b":true,"no":"No","z":null,"o":{"p":{"q":"deep"}},"l":["a",1,null,{"k":"v"}]}`)).Record().Request
 	for _, c := range []struct {
 		path []string
 		want string
 		ok   bool
 	}{
-		{[]string{"n"}, "3600", true}, {[]string{"s"}, "22", true}, {[]string{"b"}, "true", true}, {[]string{"o", "p", "q"}, "deep", true},
-		{[]string{"z"}, "", false}, {[]string{"o"}, "", false}, {[]string{"l"}, "", false}, {[]string{"x"}, "", false}, {[]string{"s", "x"}, "", false}, {nil, "", false},
+		{[]string{"n"}, "3600", true}, {[]string{"s"}, "22", true}, {[]string{"b"}, "true", true},
+		{[]string{"o", "p", "q"}, "deep", true},
+		{[]string{"z"}, "", false}, {[]string{"o"}, "", false}, {[]string{"l"}, "", false}, {[]string{"x"}, "", false},
+		{[]string{"s", "x"}, "", false}, {nil, "", false},
 	} {
 		if got, ok := f.Text(c.path...); got != c.want || ok != c.ok {
 			t.Errorf("Text(%q) = %q, %v, want %q, %v", c.path, got, ok, c.want, c.ok)
@@ -406,9 +437,11 @@ func TestHealthEventsAreReadAsAWSWritesThem(t *testing.T) {
 func TestSampleFindingsOfGuardDutyAreKnown(t *testing.T) {
 	for info, want := range map[string]bool{
 		`{"sample":true}`: true, `{"sample":"true"}`: true, `{"value":"{\"sample\":true}","type":"default"}`: true,
-		`{"sample":false}`: false, `{"value":"{\"sample\":false}"}`: false, `{"value":"sample"}`: false, `{"value":"null"}`: false, `{}`: false, `null`: false, `"sample"`: false,
+		`{"sample":false}`: false, `{"value":"{\"sample\":false}"}`: false, `{"value":"sample"}`: false,
+		`{"value":"null"}`: false, `{}`: false, `null`: false, `"sample"`: false,
 	} {
-		f := decode(t, `{"source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8,"service":{"additionalInfo":`+info+`}}}`).Detail.(*event.Threat)
+		f := decode(t,
+			`{"source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8,"service":{"additionalInfo":`+info+`}}}`).Detail.(*event.Threat)
 		if f.Sample != want {
 			t.Errorf("%s: sample %v, want %v", info, f.Sample, want)
 		}
@@ -424,7 +457,8 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(raw)
 	}
-	for _, raw := range []string{``, `{}`, `null`, `[]`, `{} {}`, call(`"userIdentity":[]`), wrapped(`{"eventName":1,"eventSource":true}`)} {
+	for _, raw := range []string{``, `{}`, `null`, `[]`, `{} {}`, call(`"userIdentity":[]`),
+		wrapped(`{"eventName":1,"eventSource":true}`)} {
 		f.Add([]byte(raw))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

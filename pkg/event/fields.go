@@ -108,8 +108,9 @@ var layouts = []string{
 	"Mon, 2 Jan 2006 15:04:05 MST", // AWS Health
 }
 
-// ParseTime reads a time in any of the formats that AWS uses in events. The result is in UTC, zero and false if the text
-// is none of them. CloudTrail's eventTime is RFC 3339; times inside response elements come in at least three formats.
+// ParseTime reads a time in any of the formats that AWS uses in events. The result is in UTC, zero and false if
+// the text is none of them. CloudTrail's eventTime is RFC 3339; times inside response elements come in at least
+// three formats.
 func ParseTime(text string) (time.Time, bool) {
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, text); err == nil {

@@ -39,7 +39,7 @@ type HealthEntity struct {
 
 func (*Health) detail() {}
 
-// Closed tells whether AWS takes the matter for settled.
+// Closed reports whether AWS takes the matter for settled.
 func (h *Health) Closed() bool { return h.StatusCode == "closed" }
 
 // key names one message to one account, whichever region it came to: account and communicationId, which AWS says tell

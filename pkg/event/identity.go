@@ -34,7 +34,8 @@ type Session struct {
 	Issuer           Issuer
 	MFAAuthenticated bool
 	CreationDate     string // as written
-	AssumedRoot      bool   // a session of AssumeRoot: a central team's task in a member account, not the root user signing in
+	// a session of AssumeRoot: a central team's task in a member account, not the root user signing in
+	AssumedRoot bool
 
 	// FederatedProvider is the OpenID Connect provider that vouched for the caller, empty if none did.
 	FederatedProvider string
@@ -72,7 +73,7 @@ const (
 	Unidentified   Kind = "unidentified"
 )
 
-// Describe words the kind for people.
+// Describe describes the kind for people.
 func (k Kind) Describe() i18n.Message {
 	switch k {
 	case Root:
@@ -179,8 +180,8 @@ func (i Identity) Describe() i18n.Message {
 	return i18n.T("somebody unidentified")
 }
 
-// SessionName is the name that the session was given, empty if there is none. For IAM Identity Center it is the person's
-// user name; for other roles whatever the caller chose, which proves nothing.
+// SessionName is the name that the session was given, empty if there is none. For IAM Identity Center it is the
+// person's user name; for other roles whatever the caller chose, which proves nothing.
 func (i Identity) SessionName() string {
 	if part := strings.SplitN(resource(i.ARN), "/", 3); len(part) == 3 && part[0] == "assumed-role" {
 		return part[2]

@@ -70,7 +70,8 @@ func TestEverySampleIsAWholeEvent(t *testing.T) {
 var sameAs = regexp.MustCompile(`-(corrected|backup|again)$`)
 
 func TestACopyOrARepetitionIsTheSameIncident(t *testing.T) {
-	for first, second := range map[string]string{"access-key-leaked": "access-key-leaked-backup", "access-key-misused": "access-key-misused-again"} {
+	for first, second := range map[string]string{"access-key-leaked": "access-key-leaked-backup",
+		"access-key-misused": "access-key-misused-again"} {
 		a, b := sample(t, first), sample(t, second)
 		if a.ID == b.ID {
 			t.Errorf("%s and %s must differ in id, as AWS's do", first, second)
@@ -107,21 +108,28 @@ func TestWhoDidIt(t *testing.T) {
 	for name, want := range map[string]who{
 		"direct-policy-attached": {event.IdentityCenter, sso + "/alice@example.com", "alice@example.com",
 			account + "role/aws-reserved/sso.amazonaws.com/us-east-2/" + sso, ""},
-		"role-console-login-sso-lookalike": {event.AssumedRole, "AWSReservedSSO_AdministratorAccess_fedcba9876543210/mallory", "mallory",
+		"role-console-login-sso-lookalike": {event.AssumedRole,
+			"AWSReservedSSO_AdministratorAccess_fedcba9876543210/mallory", "mallory",
 			account + "role/AWSReservedSSO_AdministratorAccess_fedcba9876543210", ""},
-		"admin-policy-attached-to-user":            {event.IAMUser, "alice", "", "", ""},
-		"iam-console-login-security-key":           {event.IAMUser, "carol", "", "", ""},
-		"iam-console-login-failed":                 {event.IAMUser, "bob", "", "", ""},
-		"iam-console-login-failed-hidden-user":     {event.IAMUser, "a user name that does not exist", "", "", ""},
-		"deny-policy-attached":                     {event.AssumedRole, "incident-response/grace@example.com", "grace@example.com", account + "role/incident-response", ""},
-		"warder-own-detach":                        {event.AssumedRole, "warder-detach-direct-policy/warder-detach-direct-policy", "warder-detach-direct-policy", account + "role/warder/warder-detach-direct-policy", ""},
-		"switch-role":                              {event.AssumedRole, "support/alice", "alice", "", ""},
-		"federated-console-login":                  {event.Federated, "judy", "", "", ""},
-		"root-console-login-failed":                {event.Root, "root", "", "", ""},
-		"service-assumed-role":                     {event.AWSService, "lambda.amazonaws.com", "", "", "lambda.amazonaws.com"},
-		"quarantine-policy-attached-by-aws":        {event.AWSService, "AWS Internal", "", "", "AWS Internal"},
-		"sso-user-authenticated":                   {event.IdentityCenter, "a1b2c3d4-5678-90ab-cdef-11111EXAMPLE", "", "", ""},
-		"direct-policy-attached-by-cloudformation": {event.AssumedRole, "terraform/deploy-1842", "deploy-1842", account + "role/terraform", "cloudformation.amazonaws.com"},
+		"admin-policy-attached-to-user":        {event.IAMUser, "alice", "", "", ""},
+		"iam-console-login-security-key":       {event.IAMUser, "carol", "", "", ""},
+		"iam-console-login-failed":             {event.IAMUser, "bob", "", "", ""},
+		"iam-console-login-failed-hidden-user": {event.IAMUser, "a user name that does not exist", "", "", ""},
+		"deny-policy-attached": {event.AssumedRole, "incident-response/grace@example.com",
+			"grace@example.com", account + "role/incident-response", ""},
+		"warder-own-detach": {event.AssumedRole,
+			"warder-detach-direct-policy/warder-detach-direct-policy", "warder-detach-direct-policy", account +
+				"role/warder/warder-detach-direct-policy", ""},
+		"switch-role":               {event.AssumedRole, "support/alice", "alice", "", ""},
+		"federated-console-login":   {event.Federated, "judy", "", "", ""},
+		"root-console-login-failed": {event.Root, "root", "", "", ""},
+		"service-assumed-role": {event.AWSService, "lambda.amazonaws.com", "", "",
+			"lambda.amazonaws.com"},
+		"quarantine-policy-attached-by-aws": {event.AWSService, "AWS Internal", "", "", "AWS Internal"},
+		"sso-user-authenticated": {event.IdentityCenter,
+			"a1b2c3d4-5678-90ab-cdef-11111EXAMPLE", "", "", ""},
+		"direct-policy-attached-by-cloudformation": {event.AssumedRole, "terraform/deploy-1842", "deploy-1842", account +
+			"role/terraform", "cloudformation.amazonaws.com"},
 		// A person at the console, although the record names an invoking service.
 		"root-created-access-key-invoked-by-console": {event.Root, "root", "", "", ""},
 		"change-password-policy-attached-by-console": {event.IAMUser, "alice", "", "", ""},
@@ -213,7 +221,8 @@ func TestHowASignInWent(t *testing.T) {
 	if s.SAMLProvider != "arn:aws:iam::111122223333:saml-provider/corp-idp" || s.LoginTo == "" || s.MobileVersion {
 		t.Errorf("SAML provider %q, login to %q, mobile %v", s.SAMLProvider, s.LoginTo, s.MobileVersion)
 	}
-	if s = sample(t, "iam-console-login-mfa").Detail.(*event.SignIn); s.MFAIdentifier != "arn:aws:iam::111122223333:mfa/alice" {
+	if s = sample(t,
+		"iam-console-login-mfa").Detail.(*event.SignIn); s.MFAIdentifier != "arn:aws:iam::111122223333:mfa/alice" {
 		t.Errorf("MFA identifier %q", s.MFAIdentifier)
 	}
 }
@@ -224,7 +233,8 @@ func TestWhatACallAskedForIsReadWithoutItsBeingThere(t *testing.T) {
 		t.Errorf("policyArn = %q, %v", arn, ok)
 	}
 	if call.Failed() || call.ReadOnly == nil || *call.ReadOnly || !call.SessionCredentialFromConsole {
-		t.Errorf("failed %v, read-only %v, console %v, want a successful write from the console", call.Failed(), call.ReadOnly, call.SessionCredentialFromConsole)
+		t.Errorf("failed %v, read-only %v, console %v, want a successful write from the console", call.Failed(),
+			call.ReadOnly, call.SessionCredentialFromConsole)
 	}
 
 	denied := sample(t, "direct-policy-attach-denied").Detail.(*event.APICall)
@@ -242,7 +252,8 @@ func TestWhatACallAskedForIsReadWithoutItsBeingThere(t *testing.T) {
 	}
 
 	inline := sample(t, "inline-policy-put").Detail.(*event.APICall)
-	if doc, _ := inline.Param("policyDocument"); !strings.HasPrefix(doc, "{\n\t\"Version\"") || !strings.HasSuffix(doc, "]\n}\n") {
+	if doc, _ := inline.Param("policyDocument"); !strings.HasPrefix(doc, "{\n\t\"Version\"") ||
+		!strings.HasSuffix(doc, "]\n}\n") {
 		t.Errorf("policy document lost its white space: %q", doc)
 	}
 
@@ -253,7 +264,8 @@ func TestWhatACallAskedForIsReadWithoutItsBeingThere(t *testing.T) {
 	if k, _ := tags[0].Text("key"); k != "warder:exempt" {
 		t.Errorf("tag %q", k)
 	}
-	if keys := sample(t, "exemption-tag-removed").Record().Request.Texts("tagKeys"); len(keys) != 1 || keys[0] != "warder:exempt" {
+	if keys := sample(t, "exemption-tag-removed").Record().Request.Texts("tagKeys"); len(keys) != 1 ||
+		keys[0] != "warder:exempt" {
 		t.Errorf("tag keys %q", keys)
 	}
 	version := sample(t, "policy-version-created-admin").Record()
@@ -286,18 +298,23 @@ func TestComplianceChanges(t *testing.T) {
 		rule, id, old           string
 		compliant, nonCompliant bool
 	}{
-		"access-keys-rotated-noncompliant":            {"access-keys-rotated", "AIDABOBQRSTUVWEXAMPLE", "COMPLIANT", false, true},
+		"access-keys-rotated-noncompliant": {"access-keys-rotated", "AIDABOBQRSTUVWEXAMPLE",
+			"COMPLIANT", false, true},
 		"access-keys-rotated-noncompliant-first-time": {"access-keys-rotated", "AIDACIDEPLOYQREXAMPLE", "", false, true},
-		"access-keys-rotated-compliant":               {"access-keys-rotated", "AIDABOBQRSTUVWEXAMPLE", "NON_COMPLIANT", true, false},
-		"access-keys-rotated-user-deleted":            {"access-keys-rotated", "AIDAFRANKQRSTUEXAMPLE", "NON_COMPLIANT", false, false},
+		"access-keys-rotated-compliant": {"access-keys-rotated", "AIDABOBQRSTUVWEXAMPLE",
+			"NON_COMPLIANT", true, false},
+		"access-keys-rotated-user-deleted": {"access-keys-rotated", "AIDAFRANKQRSTUEXAMPLE",
+			"NON_COMPLIANT", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := sample(t, name)
 			c := e.Detail.(*event.Compliance)
-			if c.Rule != want.rule || c.ResourceID != want.id || c.OldComplianceType != want.old || c.Compliant() != want.compliant || c.NonCompliant() != want.nonCompliant {
+			if c.Rule != want.rule || c.ResourceID != want.id || c.OldComplianceType != want.old ||
+				c.Compliant() != want.compliant || c.NonCompliant() != want.nonCompliant {
 				t.Errorf("got %+v, want %+v", c, want)
 			}
-			if c.ResourceType != "AWS::IAM::User" || c.Account != e.Account || c.Region != e.Region || !c.OrderingTimestamp.Equal(e.Time) {
+			if c.ResourceType != "AWS::IAM::User" || c.Account != e.Account || c.Region != e.Region ||
+				!c.OrderingTimestamp.Equal(e.Time) {
 				t.Errorf("got %+v in %+v", c, e)
 			}
 		})
@@ -315,19 +332,27 @@ func TestFindingsOfAccessAnalyzer(t *testing.T) {
 		unused   string
 	}
 	for name, want := range map[string]found{
-		"bucket-became-public":             {event.ExternalAccess, "acme-website-assets", true, true, "AWS: *", "s3:GetObject", ""},
-		"bucket-no-longer-public":          {event.ExternalAccess, "acme-website-assets", false, true, "AWS: *", "s3:GetObject", ""},
-		"bucket-shared-with-other-account": {event.ExternalAccess, "acme-reports", true, false, "AWS: 999988887777", "s3:GetObject,s3:ListBucket", ""},
-		"external-access-archived":         {event.ExternalAccess, "partner-import", false, false, "AWS: arn:aws:iam::999988887777:root", "sts:AssumeRole", ""},
-		"external-access-deleted":          {event.ExternalAccess, "acme-reports", false, false, "AWS: 999988887777", "s3:GetObject,s3:ListBucket", ""}, // its status is ACTIVE
-		"internal-access-found":            {event.InternalAccess, "acme-customer-records", true, false, "AWS: arn:aws:iam::111122223333:role/batch", "s3:GetObject", ""},
-		"user-access-key-unused":           {event.UnusedAccess, "erin@example.com", true, false, "", "", ""},
-		"role-permissions-unused":          {event.UnusedAccess, "batch", true, false, "", "", "3 services, 41 actions"},
+		"bucket-became-public": {event.ExternalAccess, "acme-website-assets", true, true, "AWS: *",
+			"s3:GetObject", ""},
+		"bucket-no-longer-public": {event.ExternalAccess, "acme-website-assets", false, true, "AWS: *",
+			"s3:GetObject", ""},
+		"bucket-shared-with-other-account": {event.ExternalAccess, "acme-reports", true, false, "AWS: 999988887777",
+			"s3:GetObject,s3:ListBucket", ""},
+		"external-access-archived": {event.ExternalAccess, "partner-import", false, false,
+			"AWS: arn:aws:iam::999988887777:root", "sts:AssumeRole", ""},
+		// its status is ACTIVE
+		"external-access-deleted": {event.ExternalAccess, "acme-reports", false, false, "AWS: 999988887777",
+			"s3:GetObject,s3:ListBucket", ""},
+		"internal-access-found": {event.InternalAccess, "acme-customer-records", true, false,
+			"AWS: arn:aws:iam::111122223333:role/batch", "s3:GetObject", ""},
+		"user-access-key-unused":  {event.UnusedAccess, "erin@example.com", true, false, "", "", ""},
+		"role-permissions-unused": {event.UnusedAccess, "batch", true, false, "", "", "3 services, 41 actions"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := sample(t, name)
 			f := e.Detail.(*event.AccessFinding)
-			got := found{f.Access, f.Resource[strings.LastIndexAny(f.Resource, ":/")+1:], f.Active(), f.Public, strings.Join(f.Principals, ","), strings.Join(f.Actions, ","), ""}
+			got := found{f.Access, f.Resource[strings.LastIndexAny(f.Resource, ":/")+1:], f.Active(), f.Public,
+				strings.Join(f.Principals, ","), strings.Join(f.Actions, ","), ""}
 			if f.UnusedServices != "" {
 				got.unused = f.UnusedServices + " services, " + f.UnusedActions + " actions"
 			}
@@ -354,13 +379,20 @@ func TestWhatAWSHealthSays(t *testing.T) {
 		backup, closed                 bool
 	}
 	for name, want := range map[string]says{
-		"access-key-leaked":                  {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333", "AKIACIDEPLOYQEXAMPLE", false, false},
-		"access-key-leaked-backup":           {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333", "AKIACIDEPLOYQEXAMPLE", true, false},
-		"access-key-leak-closed":             {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333", "AKIACIDEPLOYQEXAMPLE", false, true},
-		"access-key-leaked-old-schema":       {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333", "AKIABOBQRSTUVEXAMPLE", false, false},
-		"access-key-leaked-in-other-account": {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "444455556666", "AKIAPARTNERQREXAMPLE", false, false},
-		"user-quarantined-by-aws":            {"AWS_RISK_IAM_QUARANTINE", "RISK", "111122223333", "arn:aws:iam::111122223333:user/team/data/carol", false, false},
-		"abuse-reported":                     {"AWS_ABUSE_DOS_REPORT", "ABUSE", "111122223333", "arn:aws:ec2:us-east-1:111122223333:instance/i-0abc1234def567890", false, false},
+		"access-key-leaked": {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333",
+			"AKIACIDEPLOYQEXAMPLE", false, false},
+		"access-key-leaked-backup": {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333",
+			"AKIACIDEPLOYQEXAMPLE", true, false},
+		"access-key-leak-closed": {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333",
+			"AKIACIDEPLOYQEXAMPLE", false, true},
+		"access-key-leaked-old-schema": {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "111122223333",
+			"AKIABOBQRSTUVEXAMPLE", false, false},
+		"access-key-leaked-in-other-account": {"AWS_RISK_CREDENTIALS_EXPOSED", "RISK", "444455556666",
+			"AKIAPARTNERQREXAMPLE", false, false},
+		"user-quarantined-by-aws": {"AWS_RISK_IAM_QUARANTINE", "RISK", "111122223333",
+			"arn:aws:iam::111122223333:user/team/data/carol", false, false},
+		"abuse-reported": {"AWS_ABUSE_DOS_REPORT", "ABUSE", "111122223333",
+			"arn:aws:ec2:us-east-1:111122223333:instance/i-0abc1234def567890", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := sample(t, name)
@@ -372,7 +404,8 @@ func TestWhatAWSHealthSays(t *testing.T) {
 			if got != want {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
-			if h.Region != "us-east-1" || h.Page != 1 || h.Pages != 1 || h.Start.IsZero() || h.Start.After(e.Time) || h.Description == "" {
+			if h.Region != "us-east-1" || h.Page != 1 || h.Pages != 1 || h.Start.IsZero() || h.Start.After(e.Time) ||
+				h.Description == "" {
 				t.Errorf("got %+v", h)
 			}
 		})
@@ -380,7 +413,8 @@ func TestWhatAWSHealthSays(t *testing.T) {
 }
 
 func TestFindingsOfGuardDuty(t *testing.T) {
-	alice := event.Credential{AccessKeyID: "AKIAALICEQRSTEXAMPLE", PrincipalID: "AIDAALICEQRSTUEXAMPLE", UserName: "alice", UserType: "IAMUser"}
+	alice := event.Credential{AccessKeyID: "AKIAALICEQRSTEXAMPLE", PrincipalID: "AIDAALICEQRSTUEXAMPLE", UserName: "alice",
+		UserType: "IAMUser"}
 	for name, want := range map[string]struct {
 		severity float64
 		count    int
@@ -388,17 +422,22 @@ func TestFindingsOfGuardDuty(t *testing.T) {
 		remote   string
 		of       event.Credential
 	}{
-		"access-key-misused":           {8, 1, false, "198.51.100.23", alice},
-		"access-key-misused-again":     {8, 7, false, "198.51.100.23", alice},
-		"access-key-unusual-call":      {2, 1, false, "198.51.100.23", alice},
-		"credentials-attack-sequence":  {9, 1, false, "", alice},
-		"instance-credentials-misused": {8, 1, false, "198.51.100.23", event.Credential{AccessKeyID: "ASIAWEBSERVEREXAMPLE", PrincipalID: "AROAWEBSERVERQEXAMPLE:i-0abc1234def567890", UserName: "web-server", UserType: "AssumedRole"}},
-		"access-key-misused-sample":    {8, 1, true, "198.51.100.0", event.Credential{AccessKeyID: "GeneratedFindingAccessKeyId", PrincipalID: "GeneratedFindingPrincipalId", UserName: "GeneratedFindingUserName", UserType: "IAMUser"}},
+		"access-key-misused":          {8, 1, false, "198.51.100.23", alice},
+		"access-key-misused-again":    {8, 7, false, "198.51.100.23", alice},
+		"access-key-unusual-call":     {2, 1, false, "198.51.100.23", alice},
+		"credentials-attack-sequence": {9, 1, false, "", alice},
+		"instance-credentials-misused": {8, 1, false, "198.51.100.23",
+			event.Credential{AccessKeyID: "ASIAWEBSERVEREXAMPLE", PrincipalID: "AROAWEBSERVERQEXAMPLE:i-0abc1234def567890",
+				UserName: "web-server", UserType: "AssumedRole"}},
+		"access-key-misused-sample": {8, 1, true, "198.51.100.0",
+			event.Credential{AccessKeyID: "GeneratedFindingAccessKeyId", PrincipalID: "GeneratedFindingPrincipalId",
+				UserName: "GeneratedFindingUserName", UserType: "IAMUser"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := sample(t, name)
 			f := e.Detail.(*event.Threat)
-			if f.Severity != want.severity || f.Count != want.count || f.Sample != want.sample || f.Remote != want.remote || f.Archived {
+			if f.Severity != want.severity || f.Count != want.count || f.Sample != want.sample ||
+				f.Remote != want.remote || f.Archived {
 				t.Errorf("got %+v, want %+v", f, want)
 			}
 			if len(f.Credentials) != 1 || f.Credentials[0] != want.of {

@@ -122,8 +122,8 @@ func credentials(detail, service Fields) []Credential {
 	return all
 }
 
-// sample tells whether the finding was made on request. GuardDuty says so in a field of its own, or in an object that is
-// written as text in "value".
+// sample reports whether the finding was made on request. GuardDuty says so in a field of its own, or in an
+// object that is written as text in "value".
 //
 // https://docs.aws.amazon.com/guardduty/latest/ug/sample_findings.html
 func sample(info Fields) bool {

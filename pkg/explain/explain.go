@@ -1,7 +1,7 @@
 // Package explain answers the question of whoever is on call: why is this key dead, what happened to
-// this user, where did this policy go? It reads the ledger and the account as they are, words what
-// it finds for people, and changes nothing. Of things that Warder never touched it says so, and who
-// did if Warder saw it.
+// this user, where did this policy go? It reads the ledger and the account and answers
+// in sentences. Of things that Warder never changed it says so, and who changed them if Warder saw it. It
+// changes nothing.
 package explain
 
 import (
@@ -28,7 +28,8 @@ import (
 type API interface {
 	owner.API
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
+		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 }
 
 // Request asks about one thing.
@@ -63,21 +64,21 @@ type Action struct {
 	At     time.Time     `json:"at"`
 	// Event is the key of the event that it was made for.
 	Event string `json:"event"`
-	// Undo is the command that puts it back; empty when it is not in force, or cannot be put back.
+	// Undo is the command that reverts it; empty when it is not in force, or cannot be reverted.
 	Undo string `json:"undo"`
 }
 
-// Case is something that its owner has time to put right.
+// Case is something that its owner has time to fix.
 type Case struct {
-	Control string          `json:"control"`
-	Subject string          `json:"subject"`
-	Owner   string          `json:"owner"`
-	Changes []change.Change `json:"changes"`
-	Opened  time.Time       `json:"opened"`
-	Told    time.Time       `json:"told,omitzero"`
-	Due     time.Time       `json:"due,omitzero"`
-	Closed  time.Time       `json:"closed,omitzero"`
-	Outcome string          `json:"outcome,omitempty"`
+	Control  string          `json:"control"`
+	Subject  string          `json:"subject"`
+	Owner    string          `json:"owner"`
+	Changes  []change.Change `json:"changes"`
+	Opened   time.Time       `json:"opened"`
+	Notified time.Time       `json:"notified,omitzero"`
+	Due      time.Time       `json:"due,omitzero"`
+	Closed   time.Time       `json:"closed,omitzero"`
+	Outcome  string          `json:"outcome,omitempty"`
 }
 
 // Reader answers for one account.
@@ -97,46 +98,48 @@ func (r Reader) Explain(ctx context.Context, q Request) (Answer, error) {
 		}
 	}
 	if asked != 1 {
-		return Answer{}, fmt.Errorf("explain request not understood: it names none or more than one of key, user, policy and action; understood are %s", forms)
+		return Answer{},
+			fmt.Errorf("explain request not understood: it names none or more than one of key, user, policy and action; "+
+				"understood are %s", forms)
 	}
-	t := &teller{Reader: r, answer: Answer{Actions: []Action{}, Cases: []Case{}}}
+	t := &answerer{Reader: r, answer: Answer{Actions: []Action{}, Cases: []Case{}}}
 	var err error
 	switch {
 	case q.Key != "":
-		err = t.key(ctx, q.Key)
+		err = t.explainKey(ctx, q.Key)
 	case q.User != "":
-		err = t.user(ctx, q.User)
+		err = t.explainUser(ctx, q.User)
 	case q.Policy != "":
-		err = t.policy(ctx, q.Policy)
+		err = t.explainPolicy(ctx, q.Policy)
 	default:
-		err = t.action(ctx, q.Action)
+		err = t.explainAction(ctx, q.Action)
 	}
 	t.answer.Text = notice.Redact(t.text.String())
 	return t.answer, err
 }
 
-// teller words one answer.
-type teller struct {
+// answerer builds one answer.
+type answerer struct {
 	Reader
 	text   strings.Builder
 	answer Answer
 }
 
-// maxWords is more than anything that Warder words itself, in bytes.
+// maxWords is longer than any text of Warder's own, in bytes.
 const maxWords = 4000
 
-// say adds a line. What goes into it comes from the account, the ledger and the request: it stays in
+// addLine adds a line. What goes into it comes from the account, the ledger and the request: it stays in
 // its line, and steers no terminal.
-func (t *teller) say(format string, args ...any) {
+func (t *answerer) addLine(format string, args ...any) {
 	for i, arg := range args {
 		args[i] = notice.Plain(fmt.Sprint(arg), maxWords)
 	}
 	fmt.Fprintf(&t.text, format+"\n", args...)
 }
 
-// key tells of an access key.
-func (t *teller) key(ctx context.Context, key string) error {
-	if len(key) < 4 {
+// explainKey explains an access key.
+func (t *answerer) explainKey(ctx context.Context, explainKey string) error {
+	if len(explainKey) < 4 {
 		return errors.New("explain request not understood: a key is named by its whole id or its last four characters")
 	}
 	all, cases, err := t.Ledger.All(ctx)
@@ -145,50 +148,52 @@ func (t *teller) key(ctx context.Context, key string) error {
 	}
 	user, id := "", ""
 	mine := func(c change.Change) bool {
-		if !strings.HasPrefix(c.Kind, "access key") || c.Target != key && (len(key) != 4 || !strings.HasSuffix(c.Target, key)) {
+		if !strings.HasPrefix(c.Kind, "access key") || c.Target != explainKey &&
+			(len(explainKey) != 4 || !strings.HasSuffix(c.Target, explainKey)) {
 			return false
 		}
 		user, id = c.Subject, c.Target
 		return true
 	}
-	hint := change.KeyHint(key)
+	hint := change.KeyHint(explainKey)
 	found := slices.DeleteFunc(all, func(e ledger.Entry) bool {
 		return !touches(e, mine) && !mentions(e, hint)
 	})
 	cases = slices.DeleteFunc(cases, func(c ledger.Case) bool { return !slices.ContainsFunc(c.Changes, mine) })
-	if user == "" && len(key) > 4 {
-		out, err := t.API.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &key})
+	if user == "" && len(explainKey) > 4 {
+		out, err := t.API.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &explainKey})
 		if err == nil {
-			user, id = aws.ToString(out.UserName), key
+			user, id = aws.ToString(out.UserName), explainKey
 		} else if !change.NotFound(err) && !denied(err) {
 			return fmt.Errorf("get last use of access key %s: %w", hint, err)
 		}
 	}
-	t.say("Access key %s%s", hint, of(user))
+	t.addLine("Access key %s%s", hint, of(user))
 	status, err := t.status(ctx, user, id)
 	if err != nil {
 		return err
 	}
 	switch {
 	case status != "":
-		t.say("Now: %s.", strings.ToLower(status))
+		t.addLine("Now: %s.", strings.ToLower(status))
 	case user == "":
-		t.say("Now: this account has no such key, as far as can be seen by its %s.", pick(len(key) == 4, "last four characters in the ledger; give the whole id", "id"))
+		t.addLine("Now: this account has no such key, as far as can be seen by its %s.",
+			choose(len(explainKey) == 4, "last four characters in the ledger; give the whole id", "id"))
 	default:
-		t.say("Now: it does not exist any more.")
+		t.addLine("Now: it does not exist any more.")
 	}
-	made := t.history(found, mine)
+	made := t.addEntries(found, mine)
 	if (status == change.Inactive || status == "" && user != "") && !made {
-		t.say("Not by Warder: no change of Warder's made it so.%s", seen(found))
+		t.addLine("Not by Warder: no change of Warder's made it so.%s", seen(found))
 	} else if len(found) == 0 {
-		t.say("Warder has done nothing about it.")
+		t.addLine("Warder has done nothing about it.")
 	}
-	t.cases(cases)
-	return t.exempt(ctx, user)
+	t.addCases(cases)
+	return t.addExemption(ctx, user)
 }
 
 // status reads the key's status, empty when it does not exist.
-func (t *teller) status(ctx context.Context, user, id string) (string, error) {
+func (t *answerer) status(ctx context.Context, user, id string) (string, error) {
 	if user == "" {
 		return "", nil
 	}
@@ -203,109 +208,111 @@ func (t *teller) status(ctx context.Context, user, id string) (string, error) {
 	return status, err
 }
 
-// user tells of an IAM user.
-func (t *teller) user(ctx context.Context, user string) error {
-	found, cases, err := t.Ledger.About(ctx, user, time.Time{})
+// explainUser explains an IAM user.
+func (t *answerer) explainUser(ctx context.Context, explainUser string) error {
+	found, cases, err := t.Ledger.About(ctx, explainUser, time.Time{})
 	if err != nil {
 		return err
 	}
-	t.say("IAM user %s", user)
-	contact, err := owner.Book{API: t.API}.Owner(ctx, user)
+	t.addLine("IAM user %s", explainUser)
+	contact, err := owner.Book{API: t.API}.Owner(ctx, explainUser)
 	if err != nil {
 		return err
 	}
 	if contact.ID == "" {
-		t.say("Now: it does not exist.")
+		t.addLine("Now: it does not exist.")
 	}
-	if !t.history(found, func(change.Change) bool { return true }) {
-		t.say("Warder has changed nothing about it that is in force.%s", seen(found))
+	if !t.addEntries(found, func(change.Change) bool { return true }) {
+		t.addLine("Warder has changed nothing about it that is in force.%s", seen(found))
 	}
-	t.cases(cases)
-	return t.exempt(ctx, user)
+	t.addCases(cases)
+	return t.addExemption(ctx, explainUser)
 }
 
-// policy tells of a managed policy.
-func (t *teller) policy(ctx context.Context, arn string) error {
+// explainPolicy explains a managed policy.
+func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 	all, cases, err := t.Ledger.All(ctx)
 	if err != nil {
 		return err
 	}
 	mine := func(c change.Change) bool { return c.Target == arn }
-	found := slices.DeleteFunc(all, func(e ledger.Entry) bool { return !touches(e, mine) && e.Subject != arn && !mentions(e, arn) })
-	t.say("Policy %s", arn)
-	if !t.history(found, mine) {
-		t.say("Warder has changed nothing about it that is in force: what else became of it is not by Warder.%s", seen(found))
+	found := slices.DeleteFunc(all,
+		func(e ledger.Entry) bool { return !touches(e, mine) && e.Subject != arn && !mentions(e, arn) })
+	t.addLine("Policy %s", arn)
+	if !t.addEntries(found, mine) {
+		t.addLine("Warder has changed nothing about it that is in force: what else became of it is not by Warder.%s", seen(found))
 	}
-	t.cases(slices.DeleteFunc(cases, func(c ledger.Case) bool { return !slices.ContainsFunc(c.Changes, mine) }))
+	t.addCases(slices.DeleteFunc(cases, func(c ledger.Case) bool { return !slices.ContainsFunc(c.Changes, mine) }))
 	return nil
 }
 
-// action tells of one change or finding.
-func (t *teller) action(ctx context.Context, id string) error {
+// explainAction explains one change or finding.
+func (t *answerer) explainAction(ctx context.Context, id string) error {
 	of, _, single := strings.Cut(id, "-")
 	e, found, err := t.Ledger.Entry(ctx, of)
 	if err != nil {
 		return err
 	}
 	if !found || single && !slices.ContainsFunc(e.Steps, func(s ledger.Step) bool { return s.ID == id }) {
-		t.say("Action %s\nThe ledger has none of that id. Notices name the id in square brackets.", id)
+		t.addLine("Action %s\nThe ledger has none of that id. Notices name the id in square brackets.", id)
 		return nil
 	}
-	t.say("Action %s%s", id, about(e))
-	t.history([]ledger.Entry{e}, func(change.Change) bool { return true })
+	t.addLine("Action %s%s", id, about(e))
+	t.addEntries([]ledger.Entry{e}, func(change.Change) bool { return true })
 	return nil
 }
 
-// history tells of the entries and reports whether a change that they tell of is in force.
-func (t *teller) history(found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
+// addEntries adds the entries and reports whether one of their changes is in force.
+func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
 	for _, e := range found {
-		t.say("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, about(e))
+		t.addLine("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, about(e))
 		if e.By != "" {
-			t.say("    asked for by %s: %s", e.By, e.Reason)
+			t.addLine("    asked for by %s: %s", e.By, e.Reason)
 		} else {
-			t.say("    %s", e.Text)
+			t.addLine("    %s", e.Text)
 		}
 		for _, s := range e.Steps {
-			a := Action{ID: s.ID, Control: e.Control, Change: s.Change, Status: s.Status, Reason: s.Reason, At: s.At, Event: e.Run}
+			a := Action{ID: s.ID, Control: e.Control, Change: s.Change, Status: s.Status, Reason: s.Reason,
+				At: s.At, Event: e.Run}
 			words := t.Kinds.Describe(s.Change, s.Status.Made() || s.Status == ledger.Undone).String()
 			switch {
 			case s.Status.Made():
 				inForce = inForce || mine(s.Change)
 				a.Undo = remediation.UndoCommand(t.Kinds, s)
-				t.say("    %s  [%s]; to undo: %s", words, s.ID, cmp.Or(a.Undo, "impossible"))
+				t.addLine("    %s  [%s]; to undo: %s", words, s.ID, cmp.Or(a.Undo, "impossible"))
 			case s.Status == ledger.Undone:
-				t.say("    %s  [%s], and it was put back by %s", words, s.ID, s.Undo)
+				t.addLine("    %s  [%s], and it was put back by %s", words, s.ID, s.Undo)
 			default:
 				when := ""
 				if s.Status == ledger.Pending && !e.Due.IsZero() {
 					when = ", due " + clock(e.Due)
 				}
-				t.say("    %s: %s%s  [%s]%s", status(s.Status), words, when, s.ID, reason(s.Reason))
+				t.addLine("    %s: %s%s  [%s]%s", status(s.Status), words, when, s.ID, reason(s.Reason))
 			}
 			t.answer.Actions = append(t.answer.Actions, a)
 		}
 		if e.UnchangedReason != "" {
-			t.say("    left alone: %s", e.UnchangedReason)
+			t.addLine("    left alone: %s", e.UnchangedReason)
 		}
 		if e.Actor != "" && e.By == "" {
-			t.say("    made so by %s", e.Actor)
+			t.addLine("    made so by %s", e.Actor)
 		}
 		for _, told := range e.Notifications {
-			t.say("    told %s (%s) on %s", cmp.Or(told.Owner, "the topic"), told.Kind, clock(told.At))
+			t.addLine("    told %s (%s) on %s", cmp.Or(told.Owner, "the topic"), told.Kind, clock(told.At))
 		}
 		if e.Run != "" {
-			t.say("    because of event %s%s", e.Run, reason(e.Event))
+			t.addLine("    because of event %s%s", e.Run, reason(e.Event))
 		}
 	}
 	return inForce
 }
 
-// cases tells what is due.
-func (t *teller) cases(cases []ledger.Case) {
-	for _, c := range cases {
+// addCases adds what is due.
+func (t *answerer) addCases(addCases []ledger.Case) {
+	for _, c := range addCases {
 		t.answer.Cases = append(t.answer.Cases, Case{
 			Control: c.Control, Subject: c.Subject, Owner: c.Owner, Changes: c.Changes,
-			Opened: c.Opened, Told: c.Told, Due: c.Due, Closed: c.Closed, Outcome: string(c.Outcome),
+			Opened: c.Opened, Notified: c.Told, Due: c.Due, Closed: c.Closed, Outcome: string(c.Outcome),
 		})
 		if !c.Open() {
 			continue
@@ -319,13 +326,13 @@ func (t *teller) cases(cases []ledger.Case) {
 			if !c.Told.IsZero() {
 				told = fmt.Sprintf("%s was told on %s", cmp.Or(c.Owner, "the topic"), clock(c.Told))
 			}
-			t.say("\nDue %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), told)
+			t.addLine("\nDue %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), told)
 		}
 	}
 }
 
-// exempt tells of the user's exemption.
-func (t *teller) exempt(ctx context.Context, user string) error {
+// addExemption adds the user's exemption.
+func (t *answerer) addExemption(ctx context.Context, user string) error {
 	if user == "" {
 		return nil
 	}
@@ -341,11 +348,11 @@ func (t *teller) exempt(ctx context.Context, user string) error {
 	e, fault := exemption.Parse(text, now)
 	switch {
 	case fault != nil:
-		t.say("\nExemption not honoured: %v.", fault)
+		t.addLine("\nExemption not honoured: %v.", fault)
 	case e.DaysLeft(now) < 0:
-		t.say("\nThe exemption of %s is over: %s.", user, e.Describe())
+		t.addLine("\nThe exemption of %s is over: %s.", user, e.Describe())
 	default:
-		t.say("\n%s is %s.", user, e.Describe())
+		t.addLine("\n%s is %s.", user, e.Describe())
 	}
 	return nil
 }
@@ -355,13 +362,13 @@ func touches(e ledger.Entry, mine func(change.Change) bool) bool {
 	return slices.ContainsFunc(e.Steps, func(s ledger.Step) bool { return mine(s.Change) })
 }
 
-// mentions reports whether the entry, which changes nothing, tells of the thing.
+// mentions reports whether the entry, which changes nothing, is about the thing.
 func mentions(e ledger.Entry, what string) bool {
 	return len(e.Steps) == 0 && (strings.Contains(e.Text, what) ||
 		slices.ContainsFunc(e.Facts, func(f notice.Fact) bool { return strings.Contains(f.Value, what) }))
 }
 
-// seen says who was seen to do something, in the entries that only tell.
+// seen says whether the alerts show who did something.
 func seen(found []ledger.Entry) string {
 	if slices.ContainsFunc(found, func(e ledger.Entry) bool { return len(e.Steps) == 0 }) {
 		return " Warder saw what is told of above."
@@ -399,7 +406,7 @@ func reason(text string) string {
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
-func pick(yes bool, then, otherwise string) string {
+func choose(yes bool, then, otherwise string) string {
 	if yes {
 		return then
 	}

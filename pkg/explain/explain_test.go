@@ -34,7 +34,7 @@ func at(text string) time.Time {
 }
 
 // reader knows an account in which Warder warned of a key and made it inactive, detached a policy
-// that was put back by a person, saw somebody switch off another key, and waits for a third.
+// that was reverted by a person, saw somebody switch off another key, and waits for a third.
 func reader(t *testing.T) Reader {
 	t.Helper()
 	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{
@@ -50,37 +50,51 @@ func reader(t *testing.T) Reader {
 	}})
 	l := ledger.New(&ledger.Memory{})
 	ctx := context.Background()
-	deactivate := change.Change{Kind: change.AccessKeyStatus, Subject: "alice", Target: oldKey, Before: change.Active, After: change.Inactive}
+	deactivate := change.Change{Kind: change.AccessKeyStatus, Subject: "alice", Target: oldKey, Before: change.Active,
+		After: change.Inactive}
 	detach := change.Change{Kind: change.ManagedUserPolicy, Subject: "alice", Target: admin, Before: change.Attached}
 	told := func(kind notice.Kind, time time.Time) []ledger.Notification {
 		return []ledger.Notification{{Kind: kind, Owner: "alice@example.com", Message: "m", At: time}}
 	}
 	for _, e := range []ledger.Entry{
 		{
-			ID: "warned1", Control: "deactivate-stale-access-key", Run: "e1", Event: "Scheduled Event", Subject: "alice", User: true,
-			Owner: "alice@example.com", At: at("2026-11-01T03:00:00Z"), Title: "Access key is getting stale", Text: "Access key …OLD1 of alice is 76 days old.",
-			Due:           at("2026-11-15T00:00:01Z"),
-			Steps:         []ledger.Step{{Change: deactivate, ID: "warned1-1", Status: ledger.Pending, Reason: "its owner is told"}},
+			ID: "warned1", Control: "deactivate-stale-access-key", Run: "e1", Event: "Scheduled Event",
+			Subject: "alice", User: true,
+			Owner: "alice@example.com", At: at("2026-11-01T03:00:00Z"), Title: "Access key is getting stale",
+			Text: "Access key …OLD1 of alice is 76 days old.",
+			Due:  at("2026-11-15T00:00:01Z"),
+			Steps: []ledger.Step{{Change: deactivate, ID: "warned1-1", Status: ledger.Pending,
+				Reason: "its owner is told"}},
 			Notifications: told(notice.Warning, at("2026-11-01T03:00:01Z")),
 		},
 		{
-			ID: "acted1", Control: "deactivate-stale-access-key", Run: "e2", Event: "Scheduled Event", Subject: "alice", User: true,
-			Owner: "alice@example.com", At: at("2026-11-15T03:00:00Z"), Title: "Stale access key", Text: "Access key …OLD1 of alice is 90 days old.",
-			Steps: []ledger.Step{{Change: deactivate, ID: "acted1-1", Status: ledger.Verified}}, Notifications: told(notice.Changed, at("2026-11-15T03:00:02Z")),
+			ID: "acted1", Control: "deactivate-stale-access-key", Run: "e2", Event: "Scheduled Event",
+			Subject: "alice", User: true,
+			Owner: "alice@example.com", At: at("2026-11-15T03:00:00Z"), Title: "Stale access key",
+			Text:          "Access key …OLD1 of alice is 90 days old.",
+			Steps:         []ledger.Step{{Change: deactivate, ID: "acted1-1", Status: ledger.Verified}},
+			Notifications: told(notice.Changed, at("2026-11-15T03:00:02Z")),
 		},
 		{
-			ID: "direct1", Control: "detach-direct-policy", Run: "e3", Event: "AWS API Call via CloudTrail: AttachUserPolicy", Subject: "alice", User: true,
-			Actor: "mallory", At: at("2026-11-16T09:00:00Z"), Title: "Direct policy on a user", Text: "AdministratorAccess was attached to alice.",
-			Steps: []ledger.Step{{Change: detach, ID: "direct1-1", Status: ledger.Undone, Undo: "undo1-1"}}, Notifications: told(notice.Changed, at("2026-11-16T09:00:01Z")),
+			ID: "direct1", Control: "detach-direct-policy", Run: "e3", Event: "AWS API Call via CloudTrail: AttachUserPolicy",
+			Subject: "alice", User: true,
+			Actor: "mallory", At: at("2026-11-16T09:00:00Z"), Title: "Direct policy on a user",
+			Text:          "AdministratorAccess was attached to alice.",
+			Steps:         []ledger.Step{{Change: detach, ID: "direct1-1", Status: ledger.Undone, Undo: "undo1-1"}},
+			Notifications: told(notice.Changed, at("2026-11-16T09:00:01Z")),
 		},
 		{
-			ID: "undo1", Control: "undo", Run: "e3", Subject: "alice", User: true, By: "kim", Reason: "release night", At: at("2026-11-16T10:00:00Z"),
-			Title: "Direct policy on a user", Text: "kim asked to put it back.", Steps: []ledger.Step{{Change: detach.Inverse(), ID: "undo1-1", Status: ledger.Verified}},
+			ID: "undo1", Control: "undo", Run: "e3", Subject: "alice", User: true, By: "kim", Reason: "release night",
+			At:    at("2026-11-16T10:00:00Z"),
+			Title: "Direct policy on a user", Text: "kim asked to put it back.",
+			Steps:         []ledger.Step{{Change: detach.Inverse(), ID: "undo1-1", Status: ledger.Verified}},
 			Notifications: told(notice.Undone, at("2026-11-16T10:00:01Z")),
 		},
 		{
-			ID: "seen1", Control: "alert-policy-change", Run: "e4", Event: "AWS API Call via CloudTrail: UpdateAccessKey", Subject: "alice", User: true,
-			At: at("2026-11-17T10:00:00Z"), Title: "Access key switched off", Text: "lee made access key …OFF1 of alice inactive.", Tell: notice.Alert,
+			ID: "seen1", Control: "alert-policy-change", Run: "e4", Event: "AWS API Call via CloudTrail: UpdateAccessKey",
+			Subject: "alice", User: true,
+			At: at("2026-11-17T10:00:00Z"), Title: "Access key switched off",
+			Text: "lee made access key …OFF1 of alice inactive.", Tell: notice.Alert,
 			Notifications: []ledger.Notification{{Kind: notice.Alert, Message: "m", At: at("2026-11-17T10:00:01Z")}},
 		},
 	} {
@@ -90,7 +104,8 @@ func reader(t *testing.T) Reader {
 	}
 	if _, err := l.ReviseCase(ctx, ledger.Case{Control: "deactivate-unused-access-key", Key: "c1"}, func(c *ledger.Case) {
 		c.Subject, c.Owner, c.Opened, c.Told, c.Due = "bob", "bob@example.com", at("2026-11-20T03:00:00Z"), at("2026-11-20T03:00:01Z"), at("2026-12-04T03:00:01Z")
-		c.Changes = []change.Change{{Kind: change.AccessKeyStatus, Subject: "bob", Target: "AKIAEXAMPLEBOBKEY001", Before: change.Active, After: change.Inactive}}
+		c.Changes = []change.Change{{Kind: change.AccessKeyStatus, Subject: "bob", Target: "AKIAEXAMPLEBOBKEY001",
+			Before: change.Active, After: change.Inactive}}
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +165,8 @@ func TestActionsAreData(t *testing.T) {
 	}
 	want := []Action{{
 		ID: "acted1-1", Control: "deactivate-stale-access-key",
-		Change: change.Change{Kind: change.AccessKeyStatus, Subject: "alice", Target: oldKey, Before: change.Active, After: change.Inactive},
+		Change: change.Change{Kind: change.AccessKeyStatus, Subject: "alice", Target: oldKey, Before: change.Active,
+			After: change.Inactive},
 		Status: ledger.Verified, Event: "e2", Undo: `make undo ID=acted1-1 REASON="why"`,
 	}}
 	if diff := cmp.Diff(want, answer.Actions); diff != "" {
@@ -162,7 +178,8 @@ func TestRequestsThatAreNotUnderstood(t *testing.T) {
 	for name, q := range map[string]Request{
 		"nothing asked": {}, "two things asked": {Key: oldKey, User: "alice"}, "a key of three characters": {Key: "LD1"},
 	} {
-		if _, err := reader(t).Explain(context.Background(), q); err == nil || !strings.Contains(err.Error(), "not understood") {
+		if _, err := reader(t).Explain(context.Background(), q); err == nil ||
+			!strings.Contains(err.Error(), "not understood") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

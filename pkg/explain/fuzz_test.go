@@ -11,8 +11,10 @@ import (
 // terminal of whoever asks, and without whole access key ids.
 func FuzzExplain(f *testing.F) {
 	for _, q := range []Request{
-		{Key: "OLD1"}, {Key: offKey}, {User: "alice"}, {User: "nobody\nNow: active.\x1b[2J\u202e"}, {Policy: admin}, {Policy: "\u2028" + admin},
-		{Action: "acted1-1"}, {Action: "acted1-9\r\n"}, {Action: "-"}, {Key: oldKey, User: "alice"}, {User: "backup_" + oldKey}, {},
+		{Key: "OLD1"}, {Key: offKey}, {User: "alice"}, {User: "nobody\nNow: active.\x1b[2J\u202e"}, {Policy: admin},
+		{Policy: "\u2028" + admin},
+		{Action: "acted1-1"}, {Action: "acted1-9\r\n"}, {Action: "-"}, {Key: oldKey, User: "alice"},
+		{User: "backup_" + oldKey}, {},
 	} {
 		text, err := json.Marshal(q)
 		if err != nil {

@@ -58,12 +58,13 @@ func folders(t *testing.T) map[string]folder {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s/ko.json: %v", name, err)
 			}
-			// The title of a control is told with what it finds.
+			// The title of a control is notified with what it finds.
 			var described struct {
 				Title string
 				Tool  bool
 			}
-			if data, err := fs.ReadFile(root, name+"/control.json"); err == nil && json.Unmarshal(data, &described) == nil && !described.Tool {
+			if data, err := fs.ReadFile(root, name+"/control.json"); err == nil &&
+				json.Unmarshal(data, &described) == nil && !described.Tool {
 				f.formats[described.Title] = token.Position{Filename: name + "/control.json"}
 			}
 			found[name] = f
@@ -101,7 +102,8 @@ func (f folder) parse(t *testing.T, files []string) {
 	}
 	// A package that does not import say may have another method of that name.
 	speaks := slices.ContainsFunc(parsed, func(p *ast.File) bool {
-		return slices.ContainsFunc(p.Imports, func(i *ast.ImportSpec) bool { return strings.HasSuffix(i.Path.Value, `/pkg/i18n"`) })
+		return slices.ContainsFunc(p.Imports,
+			func(i *ast.ImportSpec) bool { return strings.HasSuffix(i.Path.Value, `/pkg/i18n"`) })
 	})
 	for _, p := range parsed {
 		ast.Inspect(p, func(n ast.Node) bool {
@@ -117,7 +119,7 @@ func (f folder) parse(t *testing.T, files []string) {
 			text, ok := constant(call.Args[0], constants)
 			parameter, named := call.Args[0].(*ast.Ident)
 			switch f := isF(call.Fun, p.Name.Name); {
-			case !f && (!ok || !speaks || !isSay(call.Fun)), f && named && parameter.Name == "format":
+			case !f && (!ok || !speaks || !isMethodT(call.Fun)), f && named && parameter.Name == "format":
 				return true
 			case !ok:
 				t.Errorf("%s: the format is no constant: the catalogues cannot be checked", set.Position(call.Pos()))
@@ -128,11 +130,11 @@ func (f folder) parse(t *testing.T, files []string) {
 	}
 }
 
-// isSay reports whether the expression is a method called say: one that is given a format hands it to
+// isMethodT reports whether the expression is a method called T: one that is given a format hands it to
 // i18n.T.
-func isSay(e ast.Expr) bool {
+func isMethodT(e ast.Expr) bool {
 	s, ok := e.(*ast.SelectorExpr)
-	return ok && s.Sel.Name == "say"
+	return ok && s.Sel.Name == "T"
 }
 
 // isF reports whether the expression is i18n.T.
@@ -240,7 +242,8 @@ func TestEveryEntryIsUsedAndRight(t *testing.T) {
 			if want, got := verbs(english), verbs(korean); !maps.Equal(want, got) {
 				fault("its verbs are %v, those of the English are %v", got, want)
 			}
-			if strings.IndexFunc(korean, func(r rune) bool { return unicode.Is(unicode.Hangul, r) }) < 0 && (korean == "" || !wordless(korean)) {
+			if strings.IndexFunc(korean, func(r rune) bool { return unicode.Is(unicode.Hangul, r) }) < 0 &&
+				(korean == "" || !wordless(korean)) {
 				fault("it is not Korean")
 			}
 			if particle.MatchString(korean) {

@@ -1,46 +1,46 @@
-// Package i18n holds what Warder has to tell as formats and arguments, so that it can be told in
-// another language than the one it was written in.
+// Package i18n holds the texts for people as formats and arguments, so that they can be rendered in another
+// language than English, in which the code is written.
 //
-// A [Text] is an English format and what goes into it; arguments may be Texts themselves. Code is
-// written in English, with [F]. Another language is a catalogue: a JSON object from English formats
-// to formats of that language, in a file such as ko.json beside the code whose words it has. The
-// package of the file hands it over with [Register], and a catalogue is read when somebody asks for
-// its language and not before.
+// A [Message] is an English format and its arguments, which may be Messages themselves; [T] makes one. A
+// catalogue translates: a JSON object from English formats to formats of the language, in a file such as ko.json
+// beside the code that has the texts. The package of the file passes it to [Register] in its init function, and
+// the catalogue is parsed when its language is used for the first time.
 //
-// The package knows neither what is told nor to whom, and never fails: what a catalogue does not have
-// is told in English. That none lacks anything is for a test to see.
+// The package never fails: a text that a catalogue lacks is rendered in English. A test finds what is missing.
 //
-// golang.org/x/text/message is the library of the field. It makes a binary 0.2 MB larger, does not
-// render a message inside a message, reads no catalogue from a file, and writes the number 1000 as
-// 1,000 unless told not to; of what it does beside, plural forms, Korean has none.
+// golang.org/x/text/message is the library of the field. It makes a binary 0.2 MB larger, does not render a
+// message inside a message, reads no catalogue from a file, and writes the number 1000 as 1,000 unless it is
+// configured not to. Its plural forms are of no use to Korean, which has none.
 package i18n
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// Message is words for people, in no language yet. The zero Text is empty.
+// Message is words for people, in no language yet. The zero Message is empty.
 type Message struct {
 	form   form
 	format string
 	args   []any
 }
 
-// form says what a Text is made of.
+// form says what a Message is made of.
 type form int
 
 const (
 	words  form = iota // a format, which catalogues translate, and its arguments
 	data               // a name, a number or the words of others, which stay as they are
-	joined             // Texts, with the format between them
+	joined             // Messages, with the format between them
 )
 
-// T is the Text of an English format with its arguments, as in [fmt.Sprintf]. The format must be a
+// T is the Message of an English format with its arguments, as in [fmt.Sprintf]. The format must be a
 // constant: catalogues are checked against the formats that the code has. Without arguments a
 // percent sign is one.
 func T(format string, args ...any) Message {
@@ -50,14 +50,14 @@ func T(format string, args ...any) Message {
 	return Message{words, format, args}
 }
 
-// Lookup is the Text of English words that are not known when the code is written, such as the title
+// Lookup is the Message of English words that are not known when the code is written, such as the title
 // of a control. A catalogue may have them.
 func Lookup(english string) Message { return Message{form: words, format: english} }
 
-// Literal is the Text of what is the same in every language.
+// Literal is the Message of what is the same in every language.
 func Literal(text string) Message { return Message{form: data, format: text} }
 
-// Join is the Text of several, with the separator between them. Empty ones are left out.
+// Join is the Message of several, with the separator between them. Empty ones are left out.
 func Join(separator string, texts ...Message) Message {
 	t := Message{form: joined, format: separator}
 	for _, text := range texts {
@@ -68,10 +68,10 @@ func Join(separator string, texts ...Message) Message {
 	return t
 }
 
-// Sentences is the Text of several sentences, one after the other. Empty ones are left out.
+// Sentences is the Message of several sentences, one after the other. Empty ones are left out.
 func Sentences(texts ...Message) Message { return Join(" ", texts...) }
 
-// And is the Text of an enumeration of data: "a", "a and b", "a and b and c".
+// And is the Message of an enumeration of data: "a", "a and b", "a and b and c".
 func And(names ...string) Message {
 	t := Message{}
 	for _, name := range names {
@@ -84,7 +84,7 @@ func And(names ...string) Message {
 	return t
 }
 
-// Or returns the first of the Texts that is not empty, like [cmp.Or].
+// Or returns the first of the Messages that is not empty, like [cmp.Or].
 func Or(texts ...Message) Message {
 	for _, t := range texts {
 		if !t.Empty() {
@@ -94,13 +94,13 @@ func Or(texts ...Message) Message {
 	return Message{}
 }
 
-// Empty reports whether there is nothing to tell.
+// Empty reports whether the Message is empty.
 func (t Message) Empty() bool {
 	return t.format == "" && len(t.args) == 0 || t.form == joined && len(t.args) == 0
 }
 
-// Map returns the Text with each of its arguments replaced by what f makes of it. f is not given the
-// Texts among them, but their arguments.
+// Map returns the Message with each of its arguments replaced by what f makes of it. f is not given the
+// Messages among them, but their arguments.
 func (t Message) Map(f func(any) any) Message {
 	args := make([]any, len(t.args))
 	for i, a := range t.args {
@@ -114,10 +114,10 @@ func (t Message) Map(f func(any) any) Message {
 	return t
 }
 
-// String is the Text in English.
+// String is the Message in English.
 func (t Message) String() string { return t.render(nil) }
 
-// In is the Text in the language, an ISO 639-1 code, as far as its catalogues have it, and in English
+// In is the Message in the language, an ISO 639-1 code, as far as its catalogues have it, and in English
 // for the rest.
 func (t Message) In(language string) string { return t.render(Catalogue(language)) }
 
@@ -152,7 +152,7 @@ func (t Message) render(catalogue map[string]string) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// Fault is an error that people are told of: what went wrong in words for them, because of an error
+// Fault is an error that people are notified of: what went wrong in words for them, because of an error
 // whose words are those of a program, and may be nil.
 type Fault struct {
 	Text Message
@@ -172,7 +172,7 @@ func (f Fault) told() Message {
 	return Join(": ", f.Text, Error(f.Err))
 }
 
-// Error is the Text of an error: that of its [Fault] if it has one, else what it says, as it is.
+// Error is the Message of an error: that of its [Fault] if it has one, else what it says, as it is.
 func Error(err error) Message {
 	var f Fault
 	if errors.As(err, &f) {
@@ -189,16 +189,19 @@ var (
 )
 
 // Register adds the catalogue to those of the language. It is a JSON object of strings. A package
-// calls it in an init function with its own.
+// calls it in an init function with its own. To register the same again does nothing.
 func Register(language string, catalogue []byte) {
 	lock.Lock()
 	defer lock.Unlock()
+	if slices.ContainsFunc(registered[language], func(known []byte) bool { return bytes.Equal(known, catalogue) }) {
+		return
+	}
 	registered[language] = append(registered[language], catalogue)
 	delete(read, language)
 }
 
 // Catalogue is all that the catalogues of the language have, by English format. It is not to be
-// written to. One that cannot be read counts for nothing: in English it can be told all the same.
+// written to. One that cannot be read counts for nothing: in English it can be notified all the same.
 func Catalogue(language string) map[string]string {
 	lock.Lock()
 	defer lock.Unlock()

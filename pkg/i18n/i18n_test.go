@@ -19,14 +19,17 @@ func TestATextIsToldInTheLanguage(t *testing.T) {
 		english, xx string
 	}{
 		{"the arguments change places", T("%s of %s", "…MPLE", "alice"), "…MPLE of alice", "alice: …MPLE"},
-		{"a Text inside a Text", T("%s of %s", T("key %s", "…MPLE"), T("a user")), "key …MPLE of a user", "un usager: clé …MPLE"},
-		{"what the catalogue lacks is English, its arguments are not", T("nothing of %s", T("a user")), "nothing of a user", "nothing of un usager"},
+		{"a Text inside a Text", T("%s of %s", T("key %s", "…MPLE"), T("a user")), "key …MPLE of a user",
+			"un usager: clé …MPLE"},
+		{"what the catalogue lacks is English, its arguments are not", T("nothing of %s", T("a user")), "nothing of a user",
+			"nothing of un usager"},
 		{"data stays, even if it reads like an entry", T("key %s", Literal("a user")), "key a user", "clé a user"},
 		{"data holds no verbs", Literal("100%d"), "100%d", "100%d"},
 		{"words that are only known at run time", Lookup("a user"), "a user", "un usager"},
 		{"without arguments a percent sign is one", Lookup("100%"), "100%", "cent%"},
 		{"quoted", T("%q", T("a user")), `"a user"`, `"un usager"`},
-		{"sentences, without the empty ones", Sentences(T("a user"), Message{}, Literal("."), Sentences()), "a user .", "un usager ."},
+		{"sentences, without the empty ones", Sentences(T("a user"), Message{}, Literal("."), Sentences()),
+			"a user .", "un usager ."},
 		{"an enumeration", And("a", "b", "c"), "a and b and c", "a and b and c"},
 		{"an enumeration of nothing", And(), "", ""},
 		{"the first that is not empty", Or(Message{}, Literal(""), T("a user"), T("nobody")), "a user", "un usager"},
@@ -65,7 +68,8 @@ func TestAnErrorIsToldAsFarAsItHasWords(t *testing.T) {
 		{cause, "Throttling: Rate exceeded", "Throttling: Rate exceeded"},
 		{Fault{Text: T("a user")}, "a user", "un usager"},
 		{Fault{T("a user"), cause}, "a user: Throttling: Rate exceeded", "un usager: Throttling: Rate exceeded"},
-		{fmt.Errorf("run: %w", Fault{T("a user"), Fault{T("key %s", "1"), cause}}), "a user: key 1: Throttling: Rate exceeded", "un usager: clé 1: Throttling: Rate exceeded"},
+		{fmt.Errorf("run: %w", Fault{T("a user"), Fault{T("key %s", "1"), cause}}),
+			"a user: key 1: Throttling: Rate exceeded", "un usager: clé 1: Throttling: Rate exceeded"},
 	} {
 		if got := Error(tc.err); got.String() != tc.english || got.In("xx") != tc.xx {
 			t.Errorf("%q, %q, want %q, %q", got, got.In("xx"), tc.english, tc.xx)

@@ -25,7 +25,7 @@ func (m Message) email() string {
 	}
 	part(i18n.Literal(m.Text))
 	if len(m.Changes) > 0 {
-		fmt.Fprintln(&b, m.Acts().In(m.Language))
+		fmt.Fprintln(&b, m.ChangesHeading().In(m.Language))
 		for _, c := range m.Changes {
 			fmt.Fprintf(&b, "  - %s  [%s]\n", c.Describe().In(m.Language), c.ID)
 		}
@@ -73,7 +73,8 @@ func (m Message) email() string {
 func (m Message) SMS() string { return m.plain().sms() }
 
 func (m Message) sms() string {
-	text := i18n.T("Warder %s (%s): %s, %s, account %s", m.Kind.Describe(), Severity(m.Severity), m.Title, i18n.Lookup(m.Subject), m.Account).In(m.Language)
+	text := i18n.T("Warder %s (%s): %s, %s, account %s", m.Kind.Describe(), Severity(m.Severity), m.Title,
+		i18n.Lookup(m.Subject), m.Account).In(m.Language)
 	text = Truncate(text, 140)
 	for limit := len(text); len(text) > 0 && !fits(text); limit-- {
 		text = Truncate(text, limit)

@@ -1,4 +1,4 @@
-// Package notice words what Warder has to tell, and publishes it: one SNS message with attributes
+// Package notice renders notices and publishes them: one SNS message with attributes
 // to filter by and one body for each protocol.
 //
 //   - email: plain text, what happened first, then what was or will be done, what to do, and the details
@@ -7,7 +7,7 @@
 //   - https: the custom notification of Amazon Q Developer in chat applications
 //
 // A notice never holds a secret, a whole access key id or a policy document. The package decides
-// neither what to tell nor whom; it keeps the limits of the protocols.
+// neither what to notify nor whom; it keeps the limits of the protocols.
 package notice
 
 import "time"
@@ -79,19 +79,19 @@ type Message struct {
 	UnchangedReason string `json:"left,omitempty"`
 	// Advice says what the reader should do.
 	Advice string `json:"advice,omitempty"`
-	// Undo is the command that puts it back, which begins with "make ", or why that cannot be; empty when
-	// there is nothing to put back.
+	// Undo is the command that reverts it, which begins with "make ", or why that cannot be; empty when
+	// there is nothing to revert.
 	Undo       string      `json:"undo,omitempty"`
 	Runbook    string      `json:"runbook,omitempty"`
 	References []Reference `json:"references,omitempty"`
 	// Event is the id of the event that it was found by.
 	Event string `json:"event"`
-	// Drill is the id of the incident rehearsal that it is part of: nothing has happened to anybody.
+	// Drill is the id of the drill that it is part of: nothing has happened to anybody.
 	// Empty for everything else.
 	Drill string `json:"drill,omitempty"`
 }
 
-// Change is one change as a notice words it.
+// Change is one change in a notice.
 type Change struct {
 	ID     string `json:"id"`
 	Kind   string `json:"kind"`

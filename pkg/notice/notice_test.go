@@ -22,10 +22,11 @@ func sample() Message {
 		Version: "1", ID: "n1", Kind: Changed, Thread: "t1", Control: "detach-direct-policy", Severity: "high",
 		Title: "Direct policy on a user", Text: "Policy X was attached directly to alice.", Subject: "alice",
 		Owner: "alice@example.com", Account: "111122223333", Region: "us-east-1",
-		Time:    time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC),
-		Facts:   []Fact{{"Attached by", "mallory from 203.0.113.9"}},
-		Changes: []Change{{ID: "abc-1", Kind: "managed user policy", Text: "detached policy X from alice", Status: "verified"}},
-		Advice:  "Use a group.", Runbook: "https://example.com/detach-direct-policy",
+		Time:  time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC),
+		Facts: []Fact{{"Attached by", "mallory from 203.0.113.9"}},
+		Changes: []Change{{ID: "abc-1", Kind: "managed user policy", Text: "detached policy X from alice",
+			Status: "verified"}},
+		Advice: "Use a group.", Runbook: "https://example.com/detach-direct-policy",
 		References: []Reference{{Title: "IAM.2", URL: "https://example.com/iam-2"}}, Event: "e1",
 	}
 }
@@ -60,12 +61,13 @@ func TestEachKindSaysWhatItIs(t *testing.T) {
 		WouldChange: {"[Warder] would change: ", "changed nothing"},
 		Changed:     {"[Warder] changed: ", "Warder did:"},
 		Warning:     {"[Warder] will change: ", "Unless it is put right before, Warder will on 2026-12-05 00:00 UTC:"},
-		Reminder:    {"[Warder] reminder: ", "It is not put right yet. Unless it is before, Warder will on 2026-12-05 00:00 UTC:"},
-		Fixed:       {"[Warder] thank you: ", "Policy X"},
-		Undone:      {"[Warder] undone: ", "Warder put back:"},
-		Held:        {"[Warder] held back: ", "Warder holds back:"},
-		Failure:     {"[Warder] FAILED: ", "Warder tried, and not all of it is done:"},
-		Alert:       {"[Warder] alert: ", "Policy X"},
+		Reminder: {"[Warder] reminder: ",
+			"It is not put right yet. Unless it is before, Warder will on 2026-12-05 00:00 UTC:"},
+		Fixed:   {"[Warder] thank you: ", "Policy X"},
+		Undone:  {"[Warder] undone: ", "Warder put back:"},
+		Held:    {"[Warder] held back: ", "Warder holds back:"},
+		Failure: {"[Warder] FAILED: ", "Warder tried, and not all of it is done:"},
+		Alert:   {"[Warder] alert: ", "Policy X"},
 	} {
 		m := sample()
 		m.Kind, m.Due = kind, time.Date(2026, 12, 5, 0, 0, 0, 0, time.UTC)
@@ -91,7 +93,8 @@ func TestANoticeInKoreanHasItsSubjectLineInEnglish(t *testing.T) {
 
 func TestAChangeSaysWhatKeptIt(t *testing.T) {
 	for status, want := range map[string]string{
-		"waiting": "x", "failed": "x (failed: because)", "held": "x (held back: because)", "skipped": "x (not done: because)", "verified": "x (because)",
+		"waiting": "x", "failed": "x (failed: because)", "held": "x (held back: because)", "skipped": "x (not done: because)",
+		"verified": "x (because)",
 	} {
 		if got := (Change{Text: "x", Status: status, Reason: "because"}).Describe().String(); got != want {
 			t.Errorf("%s: %q, want %q", status, got, want)
@@ -104,7 +107,8 @@ func TestAChangeSaysWhatKeptIt(t *testing.T) {
 func long(filler string) Message {
 	m := sample()
 	big := strings.Repeat(filler, 40_000)
-	m.Title, m.Text, m.UnchangedReason, m.Advice, m.Subject, m.Owner = big, big, big, big, strings.Repeat(filler, 64), strings.Repeat(filler, 64)
+	m.Title, m.Text, m.UnchangedReason, m.Advice, m.Subject, m.Owner = big, big, big, big, strings.Repeat(filler,
+		64), strings.Repeat(filler, 64)
 	for range 500 {
 		m.Facts = append(m.Facts, Fact{big, big})
 		m.Changes = append(m.Changes, Change{ID: "x", Text: big, Reason: big})
@@ -174,7 +178,8 @@ func checkBodies(t *testing.T, m Message) {
 			t.Errorf("keyword of %d characters", len(keyword))
 		}
 	}
-	texts := append([]string{chat.Content.Title, chat.Content.Description, chat.Metadata.Summary}, append(chat.Content.NextSteps, chat.Metadata.RelatedResources...)...)
+	texts := append([]string{chat.Content.Title, chat.Content.Description, chat.Metadata.Summary},
+		append(chat.Content.NextSteps, chat.Metadata.RelatedResources...)...)
 	for _, text := range texts {
 		if Member(m.OwnerSlack) {
 			text = strings.ReplaceAll(text, "<@"+m.OwnerSlack+">", "")
@@ -188,8 +193,10 @@ func checkBodies(t *testing.T, m Message) {
 func TestAChatHasWhatItsButtonsNeed(t *testing.T) {
 	m := sample()
 	m.Finding, m.OwnerSlack, m.Facts = "abc", "U024BE7LH", []Fact{{"<!here>", "<!channel> & co"}}
-	base := map[string]string{"account": "111122223333", "control": "detach-direct-policy", "owner": "alice@example.com", "subject": "alice", ChatFinding: "abc"}
-	for undo, want := range map[string]string{`make undo ID=abc REASON="why"`: "abc", "cannot be undone: it is over": "", "": ""} {
+	base := map[string]string{"account": "111122223333", "control": "detach-direct-policy", "owner": "alice@example.com",
+		"subject": "alice", ChatFinding: "abc"}
+	for undo, want := range map[string]string{`make undo ID=abc REASON="why"`: "abc",
+		"cannot be undone: it is over": "", "": ""} {
 		m.Undo = undo
 		text, err := m.Bodies()
 		if err != nil {
@@ -210,7 +217,8 @@ func TestAChatHasWhatItsButtonsNeed(t *testing.T) {
 		if diff := cmp.Diff(context, chat.Metadata.AdditionalContext); diff != "" || !chat.Metadata.EnableCustomActions {
 			t.Errorf("undo %q (-want +got):\n%s", undo, diff)
 		}
-		for _, want := range []string{"*Owner*: <@U024BE7LH> alice@example.com", "*&lt;!here&gt;*: &lt;!channel&gt; &amp; co"} {
+		for _, want := range []string{"*Owner*: <@U024BE7LH> alice@example.com",
+			"*&lt;!here&gt;*: &lt;!channel&gt; &amp; co"} {
 			if !strings.Contains(chat.Content.Description, want) {
 				t.Errorf("no %q in %q", want, chat.Content.Description)
 			}
@@ -221,7 +229,8 @@ func TestAChatHasWhatItsButtonsNeed(t *testing.T) {
 
 func TestMember(t *testing.T) {
 	for id, want := range map[string]bool{
-		"U024BE7LH": true, "W012A3CDE": true, "": false, "U1": false, "S0615G0KT": false, "!channel": false, "U024BE7LH>": false, "u024be7lh": false,
+		"U024BE7LH": true, "W012A3CDE": true, "": false, "U1": false, "S0615G0KT": false, "!channel": false,
+		"U024BE7LH>": false, "u024be7lh": false,
 		"U" + strings.Repeat("A", 64): false,
 	} {
 		if got := Member(id); got != want {
@@ -235,7 +244,8 @@ type recorder struct {
 	err error
 }
 
-func (r *recorder) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options)) (*sns.PublishOutput, error) {
+func (r *recorder) Publish(_ context.Context, in *sns.PublishInput,
+	_ ...func(*sns.Options)) (*sns.PublishOutput, error) {
 	r.in = in
 	return &sns.PublishOutput{MessageId: aws.String("m1")}, r.err
 }
@@ -251,7 +261,8 @@ func TestPublishSetsTheAttributesToFilterBy(t *testing.T) {
 		got[name] = aws.ToString(value.StringValue)
 	}
 	want := map[string]string{
-		"control": "detach-direct-policy", "severity": "high", "kind": "changed", "account": "111122223333", "owner": "alice@example.com",
+		"control": "detach-direct-policy", "severity": "high", "kind": "changed", "account": "111122223333",
+		"owner": "alice@example.com",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("attributes (-want +got):\n%s", diff)
@@ -348,14 +359,16 @@ func FuzzBodies(f *testing.F) {
 		if got := strings.Count(bodies["email"], "\n") - strings.Count(m.Text, "\n"); got > lines+30 {
 			t.Fatalf("%d lines, without the texts %d: %q", got, lines, bodies["email"])
 		}
-		if chat := strings.ReplaceAll(bodies["https"], `\u003c@U`, ""); strings.Contains(chat, `\u003c`) || strings.Contains(chat, "](") {
+		if chat := strings.ReplaceAll(bodies["https"], `\u003c@U`, ""); strings.Contains(chat, `\u003c`) ||
+			strings.Contains(chat, "](") {
 			t.Fatalf("markup for a chat: %s", bodies["https"])
 		}
 	})
 }
 
 // forger is a text that tries to be a line, a mention, a link and an order to the terminal.
-const forger = "x\r\nWhat to do: nothing\n\u2028\u202e\x1b[2J<!channel><@U0EVIL>[here](https://evil.example)backup_AKIAIOSFODNN7EXAMPLE\xff"
+const forger = "x\r\nWhat to do: " +
+	"nothing\n\u2028\u202e\x1b[2J<!channel><@U0EVIL>[here](https://evil.example)backup_AKIAIOSFODNN7EXAMPLE\xff"
 
 func TestWhatOthersWordedStaysInItsPlace(t *testing.T) {
 	m := sample()
@@ -372,7 +385,8 @@ func TestWhatOthersWordedStaysInItsPlace(t *testing.T) {
 	}
 	for _, protocol := range []string{"default", "email", "sms"} {
 		for line := range strings.Lines(bodies[protocol]) {
-			if strings.HasPrefix(line, "What to do: nothing") || strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\r\n\u2028\u202e\x1b") {
+			if strings.HasPrefix(line, "What to do: nothing") ||
+				strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\r\n\u2028\u202e\x1b") {
 				t.Errorf("%s has the line %q", protocol, line)
 			}
 		}

@@ -27,7 +27,8 @@ func (m Message) plain() Message {
 			*text = Redact(i18n.Plain(Truncate(*text, enough)))
 		}
 	}
-	plain(&m.Title, &m.Heading, &m.Subject, &m.Owner, &m.UnchangedReason, &m.Advice, &m.Undo, &m.Control, &m.Severity, &m.Account, &m.Region, &m.Event, &m.Thread, &m.Finding)
+	plain(&m.Title, &m.Heading, &m.Subject, &m.Owner, &m.UnchangedReason, &m.Advice, &m.Undo, &m.Control, &m.Severity,
+		&m.Account, &m.Region, &m.Event, &m.Thread, &m.Finding)
 	m.Text = Redact(i18n.Paragraph(Truncate(m.Text, enough)))
 	m.Facts = slices.Clone(m.Facts)
 	for i := range min(len(m.Facts), maxItems) {

@@ -38,7 +38,7 @@ type Topic struct {
 
 // Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the
 // attributes control, severity, kind, account and, when there is one, owner; and by drill, which only
-// notices of an incident rehearsal have: who must not be woken by one subscribes with the filter
+// notices of a drill have: who must not be woken by one subscribes with the filter
 // policy {"drill":[{"exists":false}]}.
 func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	body, err := m.Bodies()
@@ -48,7 +48,8 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	m = m.plain()
 	attributes := map[string]types.MessageAttributeValue{}
 	for name, value := range map[string]string{
-		"control": m.Control, "severity": m.Severity, "kind": string(m.Kind), "account": m.Account, "owner": m.Owner, "drill": m.Drill,
+		"control": m.Control, "severity": m.Severity, "kind": string(m.Kind), "account": m.Account,
+		"owner": m.Owner, "drill": m.Drill,
 	} {
 		if value != "" {
 			attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
@@ -102,13 +103,16 @@ func (m Message) bodies() (string, error) {
 
 // cut returns the message with texts of at most field bytes and lists of at most items.
 func (m Message) cut(field, items int) Message {
-	m.Title, m.Heading, m.Subject, m.Owner = Truncate(m.Title, 200), Truncate(m.Heading, 200), Truncate(m.Subject, 400), Truncate(m.Owner, 400)
-	m.Text, m.UnchangedReason, m.Advice = Truncate(m.Text, field), Truncate(m.UnchangedReason, field), Truncate(m.Advice, field)
+	m.Title, m.Heading, m.Subject, m.Owner = Truncate(m.Title, 200), Truncate(m.Heading, 200), Truncate(m.Subject,
+		400), Truncate(m.Owner, 400)
+	m.Text, m.UnchangedReason, m.Advice = Truncate(m.Text, field), Truncate(m.UnchangedReason,
+		field), Truncate(m.Advice, field)
 	facts := m.Facts
 	m.Facts = nil
 	for i, f := range facts {
 		if i == items {
-			m.Facts = append(m.Facts, Fact{i18n.T("More").In(m.Language), i18n.T("%d more facts are in the ledger", len(facts)-i).In(m.Language)})
+			m.Facts = append(m.Facts, Fact{i18n.T("More").In(m.Language),
+				i18n.T("%d more facts are in the ledger", len(facts)-i).In(m.Language)})
 			break
 		}
 		m.Facts = append(m.Facts, Fact{Truncate(f.Name, 60), Truncate(f.Value, field/8)})
@@ -117,7 +121,8 @@ func (m Message) cut(field, items int) Message {
 	m.Changes = nil
 	for i, c := range changes {
 		if i == items {
-			m.Changes = append(m.Changes, Change{Text: i18n.T("and %d more, which are in the ledger", len(changes)-i).In(m.Language)})
+			m.Changes = append(m.Changes,
+				Change{Text: i18n.T("and %d more, which are in the ledger", len(changes)-i).In(m.Language)})
 			break
 		}
 		c.Text, c.Reason = Truncate(c.Text, field/8), Truncate(c.Reason, field/8)
@@ -173,7 +178,7 @@ func (m Message) chat() custom {
 	var text strings.Builder
 	text.WriteString(escape(m.Text))
 	if len(m.Changes) > 0 {
-		fmt.Fprintf(&text, "\n%s", m.Acts().In(m.Language))
+		fmt.Fprintf(&text, "\n%s", m.ChangesHeading().In(m.Language))
 	}
 	for _, c := range m.Changes {
 		fmt.Fprintf(&text, "\n- %s", escape(c.Describe().In(m.Language)))
@@ -198,7 +203,8 @@ func (m Message) chat() custom {
 	if m.Subject != "" {
 		related = []string{escape(m.Subject)}
 	}
-	more := map[string]string{"account": m.Account, "control": m.Control, "owner": escape(m.Owner), "subject": escape(m.Subject)}
+	more := map[string]string{"account": m.Account, "control": m.Control, "owner": escape(m.Owner),
+		"subject": escape(m.Subject)}
 	if m.Finding != "" {
 		more[ChatFinding] = m.Finding
 		if strings.HasPrefix(m.Undo, "make undo ") {

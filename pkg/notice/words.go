@@ -35,7 +35,7 @@ func (k Kind) Describe() i18n.Message {
 	}
 }
 
-// Severity words one of the severities.
+// Severity describes one of the severities.
 func Severity(severity string) i18n.Message {
 	switch severity {
 	case "critical":
@@ -52,7 +52,7 @@ func Severity(severity string) i18n.Message {
 
 // Acts is the sentence before the changes of the message: whether Warder made them, makes them soon, or
 // does not, and what kept it from that.
-func (m Message) Acts() i18n.Message {
+func (m Message) ChangesHeading() i18n.Message {
 	switch m.Kind {
 	case WouldChange:
 		return i18n.T("Warder only observes here and has changed nothing. In enforce it would:")
@@ -73,7 +73,7 @@ func (m Message) Acts() i18n.Message {
 	}
 }
 
-// Describe words the change with how far it came, where that is not what the reader expects.
+// Describe describes the change with how far it came, where that is not what the reader expects.
 func (c Change) Describe() i18n.Message {
 	if c.Reason == "" {
 		return i18n.Literal(c.Text)

@@ -10,10 +10,10 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
@@ -32,14 +32,14 @@ type scriptedFinding struct {
 	Changes []change.Change `json:"changes"`
 }
 
-func newScripted(a *fakeaws.Account, f settings.Function) (remediation.Planner, error) {
+func newScripted(setup handler.Setup) (remediation.Planner, error) {
 	p, err := settings.Parameters[struct {
 		Plan string `json:"plan"`
-	}](f)
+	}](setup.Settings)
 	if err != nil {
 		return nil, err
 	}
-	s := &scripted{kinds: change.ForIAM(a)}
+	s := &scripted{kinds: setup.Kinds}
 	return s, json.Unmarshal([]byte(p.Plan), &s.plan)
 }
 
@@ -79,5 +79,5 @@ func init() {
 }
 
 func TestStories(t *testing.T) {
-	scenario.Run(t, scenario.Control{Description: description, Plan: newScripted})
+	scenario.Run(t, handler.Control{Description: description, New: newScripted})
 }

@@ -25,7 +25,7 @@ const height = 100
 func (p *page) stacked(id, title string, bars bool, layers []layer) *html.Node {
 	days := len(layers[0].values)
 	if days == 0 {
-		return el("p", class("empty"), p.say("The period has not begun."))
+		return el("p", class("empty"), p.T("The period has not begun."))
 	}
 	below, top := make([]int, days), 0
 	var shapes []*html.Node
@@ -62,7 +62,7 @@ func (p *page) stacked(id, title string, bars bool, layers []layer) *html.Node {
 		grid = append(grid, el("path", class("rule"), attr{"d", fmt.Sprintf("M0 %dH%d", share, days)}))
 	}
 	var legend, head, rows []*html.Node
-	head = append(head, el("th", attr{"scope", "col"}, p.say("Day")))
+	head = append(head, el("th", attr{"scope", "col"}, p.T("Day")))
 	for i := len(layers) - 1; i >= 0; i-- { // as they are seen, the topmost first
 		legend = append(legend, el("li", el("span", class("key "+layers[i].class)), layers[i].name))
 		head = append(head, el("th", attr{"scope", "col"}, class("number"), layers[i].name))
@@ -78,17 +78,19 @@ func (p *page) stacked(id, title string, bars bool, layers []layer) *html.Node {
 		el("figcaption", title),
 		el("ul", class("legend"), legend),
 		el("div", class("plot"),
-			el("div", class("ys"), attr{"aria-hidden", "true"}, el("span", strconv.Itoa(full)), el("span", half(full)), el("span", "0")),
-			drawing(id, title, p.told(layers), float64(days), class("drawing"), grid, shapes),
+			el("div", class("ys"), attr{"aria-hidden", "true"}, el("span", strconv.Itoa(full)),
+				el("span", half(full)), el("span", "0")),
+			drawing(id, title, p.describeLayers(layers), float64(days), class("drawing"), grid, shapes),
 			el("div", class("xs"), attr{"aria-hidden", "true"}, p.days(days))),
-		el("details", el("summary", p.say("Figures by day")),
+		el("details", el("summary", p.T("Figures by day")),
 			el("div", class("scroll"), attr{"tabindex", "0"}, attr{"role", "region"}, attr{"aria-label", title},
 				el("table", class("figures"), el("thead", el("tr", head)), el("tbody", rows)))))
 }
 
 // drawing is an SVG image with a title and a description.
 func drawing(id, title, told string, width float64, parts ...any) *html.Node {
-	svg := el("svg", attr{"viewBox", fmt.Sprintf("0 0 %g %d", width, height)}, attr{"preserveAspectRatio", "none"}, attr{"role", "img"},
+	svg := el("svg", attr{"viewBox", fmt.Sprintf("0 0 %g %d", width, height)}, attr{"preserveAspectRatio", "none"},
+		attr{"role", "img"},
 		attr{"aria-labelledby", id + "-title " + id + "-desc"}, attr{"xmlns", "http://www.w3.org/2000/svg"},
 		el("title", attr{"id", id + "-title"}, title), el("desc", attr{"id", id + "-desc"}, told))
 	add(svg, parts...)
@@ -105,7 +107,7 @@ func (p *page) spark(id, title string, values []int) *html.Node {
 		top = max(top, v)
 	}
 	y := func(value int) float64 { return height - float64(value)/float64(top)*(height-6) - 3 }
-	return drawing(id, title, p.told([]layer{{title, "", values}}), float64(len(values)), class("spark"),
+	return drawing(id, title, p.describeLayers([]layer{{title, "", values}}), float64(len(values)), class("spark"),
 		el("path", class("fill series"), attr{"d", area(make([]int, len(values)), values, y)}))
 }
 
@@ -123,7 +125,7 @@ func area(below, above []int, y func(int) float64) string {
 }
 
 // told is what a chart shows, in words.
-func (p *page) told(layers []layer) string {
+func (p *page) describeLayers(layers []layer) string {
 	var parts []string
 	for _, l := range layers {
 		n := len(l.values)
@@ -137,11 +139,11 @@ func (p *page) told(layers []layer) string {
 		if sum == 0 {
 			continue
 		}
-		parts = append(parts, p.say("%s: %d on the first day, at most %d on %s, %d on the last day, %d over all days.",
+		parts = append(parts, p.T("%s: %d on the first day, at most %d on %s, %d on the last day, %d over all days.",
 			l.name, l.values[0], top, p.From.AddDate(0, 0, at).Format(time.DateOnly), l.values[n-1], sum))
 	}
 	if parts == nil {
-		return p.say("Nothing on any day.")
+		return p.T("Nothing on any day.")
 	}
 	return strings.Join(parts, " ")
 }

@@ -15,7 +15,8 @@ import (
 // translated.
 var columns = []string{
 	"record", "id", "control", "severity", "subject", "owner", "what", "status", "reason",
-	"opened_or_happened", "told", "due_or_until", "changed_or_closed", "seconds_event_to_change", "seconds_notice_to_change",
+	"opened_or_happened", "told", "due_or_until", "changed_or_closed", "seconds_event_to_change",
+	"seconds_notice_to_change",
 	"undone_by", "by", "why", "event", "sns_message", "last_entry",
 }
 
@@ -44,23 +45,28 @@ func CSV(w io.Writer, r Report) error {
 		if c.Tool {
 			continue
 		}
-		write(map[string]string{"record": "control", "id": c.ID, "control": c.ID, "severity": string(c.Severity), "what": c.Title, "status": string(c.Mode), "changed_or_closed": stamp(c.LastSweep)})
+		write(map[string]string{"record": "control", "id": c.ID, "control": c.ID, "severity": string(c.Severity),
+			"what": c.Title, "status": string(c.Mode), "changed_or_closed": stamp(c.LastSweep)})
 		for i, open := range c.Open {
-			write(map[string]string{"record": "open", "id": r.From.AddDate(0, 0, i).Format(time.DateOnly), "control": c.ID, "what": strconv.Itoa(open)})
+			write(map[string]string{"record": "open", "id": r.From.AddDate(0, 0, i).Format(time.DateOnly), "control": c.ID,
+				"what": strconv.Itoa(open)})
 		}
 	}
 	for _, f := range r.Findings {
 		write(map[string]string{
-			"record": "finding", "id": f.ID, "control": f.Control, "severity": f.Severity, "subject": f.Subject, "owner": f.Owner, "what": f.Title,
-			"status": string(f.Outcome), "opened_or_happened": stamp(f.Opened), "told": stamp(f.Told), "due_or_until": stamp(f.Due),
+			"record": "finding", "id": f.ID, "control": f.Control, "severity": f.Severity, "subject": f.Subject,
+			"owner": f.Owner, "what": f.Title,
+			"status": string(f.Outcome), "opened_or_happened": stamp(f.Opened), "told": stamp(f.Notified),
+			"due_or_until":      stamp(f.Due),
 			"changed_or_closed": stamp(f.Closed), "last_entry": f.Last,
 		})
 	}
 	for _, c := range r.Changes {
 		values := map[string]string{
 			"record": "change", "id": c.ID, "control": c.Control, "subject": c.Subject, "owner": c.Owner, "what": c.Text,
-			"status": string(c.Status), "reason": c.Reason, "opened_or_happened": stamp(c.Happened), "told": stamp(c.Told),
-			"due_or_until": stamp(c.Announced), "changed_or_closed": stamp(c.At), "undone_by": c.UndoneBy, "by": c.By, "why": c.Why,
+			"status": string(c.Status), "reason": c.Reason, "opened_or_happened": stamp(c.Happened), "told": stamp(c.Notified),
+			"due_or_until": stamp(c.Announced), "changed_or_closed": stamp(c.At), "undone_by": c.UndoneBy,
+			"by": c.By, "why": c.Why,
 			"event": c.Event, "sns_message": c.Message,
 		}
 		if d, ok := c.afterEvent(); ok {
@@ -74,12 +80,13 @@ func CSV(w io.Writer, r Report) error {
 	for _, a := range r.Alerts {
 		write(map[string]string{
 			"record": "alert", "id": a.ID, "control": a.Control, "severity": a.Severity, "subject": a.Subject, "what": a.Title,
-			"opened_or_happened": stamp(a.At), "told": stamp(a.Told), "event": a.Event,
+			"opened_or_happened": stamp(a.At), "told": stamp(a.Notified), "event": a.Event,
 		})
 	}
 	for _, x := range r.Exemptions {
 		write(map[string]string{
-			"record": "exemption", "id": x.User, "control": x.Control, "subject": x.User, "what": x.Text, "status": string(x.State),
+			"record": "exemption", "id": x.User, "control": x.Control, "subject": x.User, "what": x.Text,
+			"status": string(x.State),
 			"reason": x.Fault, "due_or_until": stamp(x.Until), "by": x.By, "why": x.Reason,
 		})
 	}
@@ -88,7 +95,8 @@ func CSV(w io.Writer, r Report) error {
 			for _, id := range rule.Controls {
 				c := r.control(id)
 				write(map[string]string{
-					"record": "rule", "id": strings.TrimSpace(f.Name+" "+f.Version) + " " + rule.ID, "control": id, "what": strconv.Itoa(c.Now()),
+					"record": "rule", "id": strings.TrimSpace(f.Name+" "+f.Version) + " " + rule.ID, "control": id,
+					"what":   strconv.Itoa(c.Now()),
 					"status": string(c.Mode), "changed_or_closed": stamp(c.LastSweep),
 				})
 			}
@@ -96,7 +104,8 @@ func CSV(w io.Writer, r Report) error {
 	}
 	for _, i := range r.Incidents {
 		write(map[string]string{
-			"record": "incident", "id": i.ID, "control": i.Control, "subject": i.Subject, "what": i.Text, "status": string(i.Kind),
+			"record": "incident", "id": i.ID, "control": i.Control, "subject": i.Subject, "what": i.Text,
+			"status":             string(i.Kind),
 			"opened_or_happened": stamp(i.At), "due_or_until": stamp(i.Until), "by": i.By,
 		})
 	}
@@ -127,8 +136,10 @@ func stamp(t time.Time) string {
 // plain is a value that no spreadsheet takes for a formula.
 func plain(value string) string {
 	value = clean(value)
-	if trimmed := strings.TrimLeftFunc(value, unicode.IsSpace); trimmed != "" && strings.ContainsAny(trimmed[:1], "=+-@|%") ||
-		strings.HasPrefix(trimmed, "＝") || strings.HasPrefix(trimmed, "＋") || strings.HasPrefix(trimmed, "－") || strings.HasPrefix(trimmed, "＠") {
+	if trimmed := strings.TrimLeftFunc(value, unicode.IsSpace); trimmed != "" &&
+		strings.ContainsAny(trimmed[:1], "=+-@|%") ||
+		strings.HasPrefix(trimmed, "＝") || strings.HasPrefix(trimmed, "＋") || strings.HasPrefix(trimmed, "－") ||
+		strings.HasPrefix(trimmed, "＠") {
 		return "'" + value
 	}
 	return value

@@ -18,13 +18,19 @@ func reported(text string) Report {
 	when := at(3, 4, 5)
 	return Report{
 		Account: text, Region: text, Period: Period{october.From, october.From.AddDate(0, 0, 4)}, Made: at(5, 0, 0),
-		Controls:   []Control{{ID: text, Title: text, Mode: control.Mode(text), Open: []int{1, 0, 0, 0}, Made: 1, AfterEvent: Timing{Count: 1, Median: Measure{1, text}}}},
-		Findings:   []Finding{{ID: text, Last: text + "1", Control: text, Subject: text, Owner: text, Title: text, Severity: text, Opened: when, Outcome: Outcome(text)}},
-		Changes:    []Change{{ID: text, Control: text, Subject: text, Owner: text, Text: text, Status: ledger.Status(text), Reason: text, At: when, UndoneBy: text, By: text, Why: text, Event: text}},
-		Alerts:     []Alert{{ID: text, Control: text, Subject: text, Title: text, Severity: text, At: when, Event: text}},
-		Exemptions: []Exemption{{User: text, Text: text, Control: text, By: text, Reason: text, State: ExemptionState(text), Fault: text}},
-		Coverage:   []Framework{{ID: text, Name: text, Version: text, Rules: []Rule{{ID: text, URL: "https://example.com/", Controls: []string{text}}}}},
-		Incidents:  []Incident{{Kind: IncidentKind(text), ID: text, Control: text, Subject: text, At: when, By: text, Text: text}},
+		Controls: []Control{{ID: text, Title: text, Mode: control.Mode(text), Open: []int{1, 0, 0, 0}, Made: 1,
+			AfterEvent: Timing{Count: 1, Median: Measure{1, text}}}},
+		Findings: []Finding{{ID: text, Last: text + "1", Control: text, Subject: text, Owner: text, Title: text,
+			Severity: text, Opened: when, Outcome: Outcome(text)}},
+		Changes: []Change{{ID: text, Control: text, Subject: text, Owner: text, Text: text, Status: ledger.Status(text),
+			Reason: text, At: when, UndoneBy: text, By: text, Why: text, Event: text}},
+		Alerts: []Alert{{ID: text, Control: text, Subject: text, Title: text, Severity: text, At: when, Event: text}},
+		Exemptions: []Exemption{{User: text, Text: text, Control: text, By: text, Reason: text,
+			State: ExemptionState(text), Fault: text}},
+		Coverage: []Framework{{ID: text, Name: text, Version: text,
+			Rules: []Rule{{ID: text, URL: "https://example.com/", Controls: []string{text}}}}},
+		Incidents: []Incident{{Kind: IncidentKind(text), ID: text, Control: text, Subject: text, At: when,
+			By: text, Text: text}},
 	}
 }
 
@@ -58,7 +64,8 @@ func FuzzNoSpreadsheetCalculatesWithIt(f *testing.F) {
 					first = string(r)
 					break
 				}
-				if slices.Contains([]string{"=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠"}, first) || strings.ContainsFunc(value, hidden) || strings.Contains(value, "AKIAIOSFODNN7EXAMPLE") {
+				if slices.Contains([]string{"=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠"}, first) ||
+					strings.ContainsFunc(value, hidden) || strings.Contains(value, "AKIAIOSFODNN7EXAMPLE") {
 					t.Fatalf("%s is %q", columns[i], value)
 				}
 			}
@@ -80,7 +87,8 @@ func FuzzPeriods(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if p.From.Format(time.DateOnly) != first || p.To.AddDate(0, 0, -1).Format(time.DateOnly) != last || p.days() < 1 || p.days() > maxDays {
+		if p.From.Format(time.DateOnly) != first || p.To.AddDate(0, 0, -1).Format(time.DateOnly) != last || p.days() < 1 ||
+			p.days() > maxDays {
 			t.Fatalf("%q to %q is %s: %d days", first, last, p, p.days())
 		}
 		if strings.Trim(p.String(), "0123456789-") != "" {

@@ -1,11 +1,9 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -21,7 +19,8 @@ func together(texts []string) Report {
 	all := reported(texts[0])
 	for _, text := range texts[1:] {
 		r := reported(text)
-		all.Controls, all.Findings, all.Changes = append(all.Controls, r.Controls...), append(all.Findings, r.Findings...), append(all.Changes, r.Changes...)
+		all.Controls, all.Findings, all.Changes = append(all.Controls, r.Controls...), append(all.Findings,
+			r.Findings...), append(all.Changes, r.Changes...)
 		all.Alerts, all.Exemptions = append(all.Alerts, r.Alerts...), append(all.Exemptions, r.Exemptions...)
 		all.Coverage, all.Incidents = append(all.Coverage, r.Coverage...), append(all.Incidents, r.Incidents...)
 	}
@@ -53,12 +52,14 @@ func TestInABrowserWhatOthersWordIsReadAndNothingElse(t *testing.T) {
 	if diff := cmp.Diff(read.Addresses, attacked.Addresses); diff != "" {
 		t.Errorf("other addresses (-with words +with hostile texts):\n%s", diff)
 	}
-	for what, list := range map[string][]string{"on the console": attacked.Console, "requests": attacked.Requests, "dialogs": attacked.Dialogs} {
+	for what, list := range map[string][]string{"on the console": attacked.Console, "requests": attacked.Requests,
+		"dialogs": attacked.Dialogs} {
 		if len(list) > 0 {
 			t.Errorf("%s: %q", what, list)
 		}
 	}
-	if attacked.Scripts > 0 || strings.ContainsFunc(attacked.Text, func(r rune) bool { return r != '\n' && r != '\t' && hidden(r) }) {
+	if attacked.Scripts > 0 || strings.ContainsFunc(attacked.Text,
+		func(r rune) bool { return r != '\n' && r != '\t' && hidden(r) }) {
 		t.Errorf("%d scripts, or characters that are not seen", attacked.Scripts)
 	}
 	for _, text := range []string{"<script>alert(1)</script>", "<!channel>", "<img src=x onerror=forged()>&lt;b&gt;"} {
@@ -66,9 +67,4 @@ func TestInABrowserWhatOthersWordIsReadAndNothingElse(t *testing.T) {
 			t.Errorf("%s is not to be read", text)
 		}
 	}
-	one, err := json.Marshal(reported("word"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Attr("cases", strconv.Itoa(len(tried)*strings.Count(string(one), `"word"`)))
 }

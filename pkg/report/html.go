@@ -27,21 +27,22 @@ var style string
 // page renders one report.
 type page struct {
 	Report
-	tongue
+	translator
 	titles map[string]string // of controls, in the language
 }
 
 // HTML writes the report as one page in the language. It needs nothing beside itself: it has no
 // script, and says so to the browser, and loads nothing.
 func HTML(w io.Writer, r Report, l settings.Language) error {
-	p := &page{Report: r, tongue: tongue{l}, titles: map[string]string{}}
+	p := &page{Report: r, translator: translator{l}, titles: map[string]string{}}
 	for _, c := range r.Controls {
-		p.titles[c.ID] = p.named(c.Title)
+		p.titles[c.ID] = p.lookup(c.Title)
 	}
 	sum := sha256.Sum256([]byte(style))
 	// https://www.w3.org/TR/CSP3/
-	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
-	title := p.say("Warder: evidence of %s", p.period(r.Period)) + ", " + r.Account
+	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; form-action 'none'"
+	title := p.T("Warder: evidence of %s", p.period(r.Period)) + ", " + r.Account
 	css := el("style")
 	css.AppendChild(&html.Node{Type: html.TextNode, Data: style}) // as it is: its hash is in the policy
 	sections := p.sections()
@@ -63,9 +64,12 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 			el("title", title), css),
 		el("body",
 			p.header(),
-			el("nav", attr{"aria-label", p.say("Contents")}, el("ol", contents)),
+			el("nav", attr{"aria-label", p.T("Contents")}, el("ol", contents)),
 			el("main", attr{"id", "top"}, p.summary(), bodies),
-			el("footer", el("p", p.say("Made by Warder on %s from its ledger in account %s. Every action, finding and event is named by its id.", p.minute(r.Made), r.Account))))))
+			el("footer",
+				el("p",
+					p.T("Made by Warder on %s from its ledger in account %s. Every action, finding and event is named by its id.",
+						p.minute(r.Made), r.Account))))))
 	if err := html.Render(w, document); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
@@ -78,15 +82,17 @@ func (p *page) header() *html.Node {
 	last := p.To.AddDate(0, 0, -1)
 	facts := el("dl", class("facts"))
 	for _, fact := range [][2]string{
-		{p.say("Account"), p.Account + ", " + p.Region},
-		{p.say("Period"), p.say("%s to %s", p.From.Format(time.DateOnly), last.Format(time.DateOnly)) + " (UTC)"},
-		{p.say("Made on"), p.minute(p.Made)},
+		{p.T("Account"), p.Account + ", " + p.Region},
+		{p.T("Period"), p.T("%s to %s", p.From.Format(time.DateOnly), last.Format(time.DateOnly)) + " (UTC)"},
+		{p.T("Made on"), p.minute(p.Made)},
 	} {
 		add(facts, el("div", el("dt", fact[0]), el("dd", fact[1])))
 	}
-	head := el("header", el("p", class("product"), "Warder"), el("h1", p.say("Evidence of access control, %s", p.period(p.Period))), facts)
+	head := el("header", el("p", class("product"), "Warder"),
+		el("h1", p.T("Evidence of access control, %s", p.period(p.Period))), facts)
 	if !p.Over() {
-		add(head, el("p", class("notice"), attr{"role", "note"}, p.say("The period is not over: this report ends when it was made, and is not the final one.")))
+		add(head, el("p", class("notice"), attr{"role", "note"},
+			p.T("The period is not over: this report ends when it was made, and is not the final one.")))
 	}
 	return head
 }
@@ -100,13 +106,13 @@ func (p *page) summary() *html.Node {
 		number      int
 		bad         bool
 	}{
-		{"#open", p.say("Findings open at the end"), s.Open, false},
-		{"#changes", p.say("Changes made"), s.Made, false},
-		{"#changes-" + remediation.UndoControl, p.say("Changes put back"), s.Undone, false},
-		{"#changes", p.say("Not made: only observed"), s.Observed, false},
-		{"#incidents", p.say("Changes held back or failed"), s.Stuck, true},
-		{"#alerts", p.say("Alerts"), s.Alerts, false},
-		{"#exemptions", p.say("Exemptions in force"), s.Exempt, false},
+		{"#open", p.T("Findings open at the end"), s.Open, false},
+		{"#changes", p.T("Changes made"), s.Made, false},
+		{"#changes-" + remediation.UndoControl, p.T("Changes put back"), s.Undone, false},
+		{"#changes", p.T("Not made: only observed"), s.Observed, false},
+		{"#incidents", p.T("Changes held back or failed"), s.Stuck, true},
+		{"#alerts", p.T("Alerts"), s.Alerts, false},
+		{"#exemptions", p.T("Exemptions in force"), s.Exempt, false},
 	} {
 		number := el("strong", strconv.Itoa(t.number))
 		if t.bad && t.number > 0 {
@@ -117,7 +123,7 @@ func (p *page) summary() *html.Node {
 		}
 		add(tiles, el("li", el("a", attr{"href", t.link}, number, el("span", t.label))))
 	}
-	return el("section", attr{"aria-labelledby", "summary-h"}, el("h2", attr{"id", "summary-h"}, p.say("In short")), tiles)
+	return el("section", attr{"aria-labelledby", "summary-h"}, el("h2", attr{"id", "summary-h"}, p.T("In short")), tiles)
 }
 
 // A section is a part of the page.
@@ -128,14 +134,14 @@ type section struct {
 
 func (p *page) sections() []section {
 	return []section{
-		{"open", p.say("Open findings"), p.open()},
-		{"changes", p.say("What was done and undone"), p.changesSection()},
-		{"times", p.say("How long it took"), p.times()},
-		{"exemptions", p.say("Exemptions"), p.exemptionsSection()},
-		{"coverage", p.say("Rules that it answers for"), p.coverageSection()},
-		{"incidents", p.say("Halts, stops and failures"), p.incidentsSection()},
-		{"alerts", p.say("Alerts"), p.alertsSection()},
-		{"limits", p.say("What this report does not cover"), p.limits()},
+		{"open", p.T("Open findings"), p.open()},
+		{"changes", p.T("What was done and undone"), p.changesSection()},
+		{"times", p.T("How long it took"), p.times()},
+		{"exemptions", p.T("Exemptions"), p.exemptionsSection()},
+		{"coverage", p.T("Rules that it answers for"), p.coverageSection()},
+		{"incidents", p.T("Halts, stops and failures"), p.incidentsSection()},
+		{"alerts", p.T("Alerts"), p.alertsSection()},
+		{"limits", p.T("What this report does not cover"), p.limits()},
 	}
 }
 
@@ -153,7 +159,7 @@ type group struct {
 const maxRows = 500
 
 // heard marks a table whose caption stands above it as a heading: it is there for who does not see.
-func heard(table *html.Node) *html.Node {
+func announced(table *html.Node) *html.Node {
 	add(table.FirstChild, class("heard"))
 	return table
 }
@@ -172,12 +178,13 @@ func (p *page) table(caption string, columns []column, groups ...group) *html.No
 			add(body, attr{"id", g.id})
 		}
 		if g.title != nil {
-			add(body, el("tr", role("row"), class("group"), el("th", role("rowheader"), attr{"scope", "rowgroup"}, attr{"colspan", strconv.Itoa(len(columns))}, g.title)))
+			add(body, el("tr", role("row"), class("group"),
+				el("th", role("rowheader"), attr{"scope", "rowgroup"}, attr{"colspan", strconv.Itoa(len(columns))}, g.title)))
 		}
 		for i, row := range g.rows {
 			if i == maxRows {
 				add(body, el("tr", role("row"), el("td", role("cell"), attr{"colspan", strconv.Itoa(len(columns))},
-					p.say("%d more rows are in the CSV file.", len(g.rows)-maxRows))))
+					p.T("%d more rows are in the CSV file.", len(g.rows)-maxRows))))
 				break
 			}
 			line := el("tr", role("row"))
@@ -186,7 +193,8 @@ func (p *page) table(caption string, columns []column, groups ...group) *html.No
 				if cell == nil || cell.FirstChild == nil {
 					kind += " none"
 				}
-				add(line, el("td", role("cell"), class(strings.TrimSpace(kind)), attr{"data-label", columns[j].name}, el("div", cell)))
+				add(line, el("td", role("cell"), class(strings.TrimSpace(kind)),
+					attr{"data-label", columns[j].name}, el("div", cell)))
 			}
 			add(body, line)
 		}
@@ -204,7 +212,8 @@ func (p *page) grouped(prefix string, rows map[string][][]*html.Node) []group {
 		}
 		groups = append(groups, group{
 			id: prefix + "-" + c.ID, rows: rows[c.ID],
-			title: []*html.Node{el("span", p.titles[c.ID]), el("code", c.ID), el("span", class("count"), strconv.Itoa(len(rows[c.ID])))},
+			title: []*html.Node{el("span", p.titles[c.ID]), el("code", c.ID),
+				el("span", class("count"), strconv.Itoa(len(rows[c.ID])))},
 		})
 	}
 	return groups
@@ -291,8 +300,9 @@ func (p *page) open() []*html.Node {
 		layers = append(layers, layer{p.severity(string(s)), string(s), series[string(s)]})
 	}
 	columns := []column{
-		{p.say("Control"), "broad"}, {p.say("Mode"), ""}, {p.say("Open, day by day"), "wide"}, {p.say("First day"), "number"},
-		{p.say("Most"), "number"}, {p.say("Last day"), "number"}, {p.say("Changes made"), "number"}, {p.say("Alerts"), "number"}, {p.say("Last sweep"), ""},
+		{p.T("Control"), "broad"}, {p.T("Mode"), ""}, {p.T("Open, day by day"), "wide"}, {p.T("First day"), "number"},
+		{p.T("Most"), "number"}, {p.T("Last day"), "number"}, {p.T("Changes made"), "number"},
+		{p.T("Alerts"), "number"}, {p.T("Last sweep"), ""},
 	}
 	var rows [][]*html.Node
 	for _, c := range p.Controls {
@@ -306,9 +316,10 @@ func (p *page) open() []*html.Node {
 		last := link(most > 0, "open-"+c.ID, c.Now())
 		rows = append(rows, []*html.Node{
 			box(lines(p.titles[c.ID], el("code", c.ID))), box(p.modes(c)),
-			p.spark("spark-"+c.ID, p.say("Open findings: %s", p.titles[c.ID]), c.Open),
+			p.spark("spark-"+c.ID, p.T("Open findings: %s", p.titles[c.ID]), c.Open),
 			box(words(strconv.Itoa(first))), box(words(strconv.Itoa(most))), box(words(last)),
-			box(words(link(c.Made > 0, "changes-"+c.ID, c.Made))), box(words(link(c.Alerts > 0, "alerts-"+c.ID, c.Alerts))), box(p.swept(c)),
+			box(words(link(c.Made > 0, "changes-"+c.ID, c.Made))),
+			box(words(link(c.Alerts > 0, "alerts-"+c.ID, c.Alerts))), box(p.lastSweep(c)),
 		})
 	}
 	found := map[string][][]*html.Node{}
@@ -316,22 +327,26 @@ func (p *page) open() []*html.Node {
 		found[f.Control] = append(found[f.Control], []*html.Node{
 			box(lines(foreign(f.Subject), small(f.Owner))),
 			box(lines(f.Title, p.badge(severityClass(f.Severity), p.severity(f.Severity)))),
-			box(lines(when(f.Opened))), box(lines(when(f.Told))), box(lines(when(f.Due))),
+			box(lines(when(f.Opened))), box(lines(when(f.Notified))), box(lines(when(f.Due))),
 			box(lines(p.outcome(f.Outcome), when(f.Closed))), box(p.ids(f.ID, f.Last)),
 		})
 	}
 	nodes := []*html.Node{
-		el("p", p.say("What was open at the end of each day, in UTC: found, and neither changed, nor put right by its owner, nor exempt.")),
-		p.stacked("chart-open", p.say("Open findings by severity"), false, layers),
-		p.table(p.say("Open findings by control"), columns, group{rows: rows}),
+		el("p",
+			p.T("What was open at the end of each day, in UTC: found, and neither changed, nor put right by its owner, nor "+
+				"exempt.")),
+		p.stacked("chart-open", p.T("Open findings by severity"), false, layers),
+		p.table(p.T("Open findings by control"), columns, group{rows: rows}),
 	}
 	if len(p.Findings) == 0 {
-		return append(nodes, p.empty(p.say("Nothing was open at the end of any day."))...)
+		return append(nodes, p.empty(p.T("Nothing was open at the end of any day."))...)
 	}
-	return append(nodes, p.table(p.say("The findings that the figures count, as they stood when the report was made"), []column{
-		{p.say("Subject and owner"), "who"}, {p.say("Finding"), ""}, {p.say("Found"), ""}, {p.say("Owner told"), ""}, {p.say("Due"), ""},
-		{p.say("How it stands"), ""}, {p.say("Ids"), ""},
-	}, p.grouped("open", found)...))
+	return append(nodes,
+		p.table(p.T("The findings that the figures count, as they stood when the report was made"), []column{
+			{p.T("Subject and owner"), "who"}, {p.T("Finding"), ""}, {p.T("Found"), ""},
+			{p.T("Owner told"), ""}, {p.T("Due"), ""},
+			{p.T("How it stands"), ""}, {p.T("Ids"), ""},
+		}, p.grouped("open", found)...))
 }
 
 // link is a number, with a link to the list of what it counts if there is one.
@@ -358,23 +373,24 @@ func (p *page) modes(c Control) []*html.Node {
 	nodes := lines(p.badge("mode-"+string(c.Mode), p.mode(c.Mode)))
 	for i, m := range c.Modes {
 		if i > 0 {
-			nodes = append(nodes, lines(small(p.say("%s since %s", p.mode(control.Mode(m.Mode)), m.From.UTC().Format(time.DateOnly))))...)
+			nodes = append(nodes, lines(small(p.T("%s since %s", p.mode(control.Mode(m.Mode)),
+				m.From.UTC().Format(time.DateOnly))))...)
 		}
 	}
 	return nodes
 }
 
 // swept is when the control went over the whole account last.
-func (p *page) swept(c Control) []*html.Node {
+func (p *page) lastSweep(c Control) []*html.Node {
 	switch {
 	case c.Tool:
-		return words(p.say("on request"))
+		return words(p.T("on request"))
 	case !c.Scheduled:
-		return words(p.say("none: events alone"))
+		return words(p.T("none: events alone"))
 	case c.LastSweep.IsZero():
-		return words(p.say("none remembered"))
+		return words(p.T("none remembered"))
 	}
-	return lines(when(c.LastSweep), small(p.say("%d in the period", c.Sweeps)))
+	return lines(when(c.LastSweep), small(p.T("%d in the period", c.Sweeps)))
 }
 
 func (p *page) changesSection() []*html.Node {
@@ -389,7 +405,7 @@ func (p *page) changesSection() []*html.Node {
 			switch {
 			case c.By != "" && c.Status.Made():
 				back[i]++
-			case made(c.Status):
+			case wasMade(c.Status):
 				done[i]++
 			case c.Status == ledger.Observed:
 				seen[i]++
@@ -400,22 +416,26 @@ func (p *page) changesSection() []*html.Node {
 		rows[c.Control] = append(rows[c.Control], []*html.Node{
 			box(lines(when(c.At), el("code", class("id"), attr{"id", anchor(c.ID)}, c.ID))),
 			box(lines(foreign(c.Subject), small(c.Owner))),
-			box(lines(foreign(c.Text), small(p.asked(c)))),
+			box(lines(foreign(c.Text), small(p.requestedBy(c)))),
 			box(lines(p.badge(statusClass(c), p.status(c)), small(c.Reason))),
 			box(p.notices(c)), box(p.undo(c)), box(lines(id(c.Event))),
 		})
 	}
 	nodes := []*html.Node{
-		el("p", p.say("Every step that came to an end in the period. An action is explained by make explain ID=… and put back by make undo ID=… REASON=\"…\".")),
-		p.stacked("chart-changes", p.say("Changes day by day"), true, []layer{
-			{p.say("made"), "done", done}, {p.say("put back"), "back", back}, {p.say("only observed"), "seen", seen}, {p.say("held back or failed"), "stuck", stuck},
+		el("p",
+			p.T("Every step that came to an end in the period. An action is explained by make explain ID=… and put back by "+
+				"make undo ID=… REASON=\"…\".")),
+		p.stacked("chart-changes", p.T("Changes day by day"), true, []layer{
+			{p.T("made"), "done", done}, {p.T("put back"), "back", back}, {p.T("only observed"), "seen", seen},
+			{p.T("held back or failed"), "stuck", stuck},
 		}),
 	}
 	if len(p.Changes) == 0 {
-		return append(nodes, p.empty(p.say("No step came to an end in the period."))...)
+		return append(nodes, p.empty(p.T("No step came to an end in the period."))...)
 	}
-	return append(nodes, p.table(p.say("Actions by control"), []column{
-		{p.say("When, and action"), ""}, {p.say("Subject and owner"), "who"}, {p.say("Change"), "broad"}, {p.say("How it came out"), "state"}, {p.say("Notice"), ""}, {p.say("Undo"), ""}, {p.say("Event"), "event"},
+	return append(nodes, p.table(p.T("Actions by control"), []column{
+		{p.T("When, and action"), ""}, {p.T("Subject and owner"), "who"}, {p.T("Change"), "broad"},
+		{p.T("How it came out"), "state"}, {p.T("Notice"), ""}, {p.T("Undo"), ""}, {p.T("Event"), "event"},
 	}, p.grouped("changes", rows)...))
 }
 
@@ -431,25 +451,26 @@ func statusClass(c Change) string {
 	return "seen"
 }
 
-// asked is who wanted something put back, and why.
-func (p *page) asked(c Change) string {
+// asked is who wanted something reverted, and why.
+func (p *page) requestedBy(c Change) string {
 	if c.By == "" {
 		return ""
 	}
-	return p.say("asked for by %s: %s", c.By, c.Why)
+	return p.T("asked for by %s: %s", c.By, c.Why)
 }
 
-// notices are when people were told of a change, before and after it, and how long that was.
+// notices are when people were notified of a change, before and after it, and how long that was.
 func (p *page) notices(c Change) []*html.Node {
 	var nodes []*html.Node
 	if d, ok := c.afterNotice(); ok {
-		nodes = append(nodes, el("div", p.say("announced")+" ", when(c.Announced)), el("div", small(p.say("%s before the change", p.took(d.Seconds())))))
+		nodes = append(nodes, el("div", p.T("announced")+" ", when(c.Announced)),
+			el("div", small(p.T("%s before the change", p.took(d.Seconds())))))
 	}
-	if !c.Told.IsZero() {
-		nodes = append(nodes, el("div", p.say("told")+" ", when(c.Told)))
+	if !c.Notified.IsZero() {
+		nodes = append(nodes, el("div", p.T("told")+" ", when(c.Notified)))
 	}
 	if d, ok := c.afterEvent(); ok {
-		nodes = append(nodes, el("div", small(p.say("changed %s after the event", p.took(d.Seconds())))))
+		nodes = append(nodes, el("div", small(p.T("changed %s after the event", p.took(d.Seconds())))))
 	}
 	return nodes
 }
@@ -457,11 +478,11 @@ func (p *page) notices(c Change) []*html.Node {
 func (p *page) undo(c Change) []*html.Node {
 	switch {
 	case c.UndoneBy != "":
-		return lines(p.say("put back by"), el("a", attr{"href", "#" + anchor(c.UndoneBy)}, id(c.UndoneBy)))
+		return lines(p.T("put back by"), el("a", attr{"href", "#" + anchor(c.UndoneBy)}, id(c.UndoneBy)))
 	case c.Undo != "":
-		return lines(p.say("possible"))
+		return lines(p.T("possible"))
 	case c.Status.Made():
-		return lines(p.say("not possible"))
+		return lines(p.T("not possible"))
 	}
 	return nil
 }
@@ -478,63 +499,74 @@ func (p *page) times() []*html.Node {
 		for _, c := range p.Controls {
 			if t := of(c); t.Count > 0 {
 				rows = append(rows, []*html.Node{
-					box(lines(p.titles[c.ID], el("code", c.ID))), box(words(el("a", attr{"href", "#changes-" + c.ID}, strconv.Itoa(t.Count)))),
+					box(lines(p.titles[c.ID], el("code", c.ID))),
+					box(words(el("a", attr{"href", "#changes-" + c.ID}, strconv.Itoa(t.Count)))),
 					measure(t.Median, t.Count), measure(t.P90, t.Count), measure(t.Max, t.Count),
 				})
 			}
 		}
 		if rows == nil {
-			return el("p", class("empty"), p.say("%s: none in the period.", caption))
+			return el("p", class("empty"), p.T("%s: none in the period.", caption))
 		}
 		return p.table(caption, []column{
-			{p.say("Control"), ""}, {p.say("Changes"), "number"}, {p.say("Median"), ""}, {p.say("9 of 10 within"), ""}, {p.say("Longest"), ""},
+			{p.T("Control"), ""}, {p.T("Changes"), "number"}, {p.T("Median"), ""}, {p.T("9 of 10 within"), ""},
+			{p.T("Longest"), ""},
 		}, group{rows: rows})
 	}
 	nodes := []*html.Node{
-		el("p", p.say("Each figure was measured at the action that it names. From event to change: from when CloudTrail or the sending service says that it happened to when the change was made, for changes that an event led to at once. From notice to change: from when SNS accepted the notice that announced a change to when it was made.")),
-		table(p.say("From event to change"), func(c Control) Timing { return c.AfterEvent }),
-		table(p.say("From notice to change"), func(c Control) Timing { return c.AfterNotice }),
+		el("p",
+			p.T("Each figure was measured at the action that it names. From event to change: from when CloudTrail or the "+
+				"sending service says that it happened to when the change was made, for changes that an event led to at once. "+
+				"From notice to change: from when SNS accepted the notice that announced a change to when it was made.")),
+		table(p.T("From event to change"), func(c Control) Timing { return c.AfterEvent }),
+		table(p.T("From notice to change"), func(c Control) Timing { return c.AfterNotice }),
 	}
 	if p.Untimed > 0 {
-		nodes = append(nodes, el("p", p.say("Of %d changes the ledger does not know when the event happened: they are not counted.", p.Untimed)))
+		nodes = append(nodes,
+			el("p", p.T("Of %d changes the ledger does not know when the event happened: they are not counted.", p.Untimed)))
 	}
 	return nodes
 }
 
 func (p *page) exemptionsSection() []*html.Node {
 	if len(p.Exemptions) == 0 {
-		return p.empty(p.say("No user has an exemption."))
+		return p.empty(p.T("No user has an exemption."))
 	}
 	var rows [][]*html.Node
 	for _, x := range p.Exemptions {
-		kind := map[ExemptionState]string{InForce: "done", Soon: "medium", Expired: "low", Malformed: "stuck", NoControl: "stuck"}[x.State]
+		kind := map[ExemptionState]string{InForce: "done", Soon: "medium", Expired: "low", Malformed: "stuck",
+			NoControl: "stuck"}[x.State]
 		state := lines(p.badge(kind, p.state(x.State)), small(x.Fault))
 		if x.State == InForce || x.State == Soon {
-			state = lines(p.badge(kind, p.state(x.State)), small(p.say("%d days left", x.Left)))
+			state = lines(p.badge(kind, p.state(x.State)), small(p.T("%d days left", x.DaysLeft)))
 		}
 		covers := lines(el("code", x.Control))
 		switch x.Control {
 		case "":
 			covers = lines(el("bdi", x.Text))
 		case "all":
-			covers = lines(p.say("every control"))
+			covers = lines(p.T("every control"))
 		}
 		until := lines()
 		if !x.Until.IsZero() {
 			until = lines(x.Until.Format(time.DateOnly))
 		}
-		rows = append(rows, []*html.Node{box(words(foreign(x.User))), box(covers), box(until), box(lines(foreign(x.By))), box(lines(foreign(x.Reason))), box(state)})
+		rows = append(rows, []*html.Node{box(words(foreign(x.User))), box(covers), box(until), box(lines(foreign(x.By))),
+			box(lines(foreign(x.Reason))), box(state)})
 	}
 	return []*html.Node{
-		el("p", p.say("The tags warder:exempt of IAM users, as they were when the report was made.")),
-		p.table(p.say("Exemptions by their last day"), []column{
-			{p.say("User"), "who"}, {p.say("Exempt from"), "who"}, {p.say("Last day"), "state"}, {p.say("Approved by"), "who"}, {p.say("Reason"), ""}, {p.say("State"), ""},
+		el("p", p.T("The tags warder:exempt of IAM users, as they were when the report was made.")),
+		p.table(p.T("Exemptions by their last day"), []column{
+			{p.T("User"), "who"}, {p.T("Exempt from"), "who"}, {p.T("Last day"), "state"}, {p.T("Approved by"), "who"},
+			{p.T("Reason"), ""}, {p.T("State"), ""},
 		}, group{rows: rows}),
 	}
 }
 
 func (p *page) coverageSection() []*html.Node {
-	nodes := []*html.Node{el("p", p.say("The rules that a control refers to, and what the control does about them. That a rule stands here says that Warder looks at it, not that the account fulfils it."))}
+	nodes := []*html.Node{el("p",
+		p.T("The rules that a control refers to, and what the control does about them. That a rule stands here says "+
+			"that Warder looks at it, not that the account fulfils it."))}
 	for _, f := range p.Coverage {
 		var rows [][]*html.Node
 		for _, rule := range f.Rules {
@@ -547,19 +579,21 @@ func (p *page) coverageSection() []*html.Node {
 				open := words(link(slices.ContainsFunc(c.Open, func(n int) bool { return n > 0 }), "open-"+c.ID, c.Now()))
 				mode := p.modes(c)
 				if c.Tool {
-					open, mode = words("–"), words(p.say("tool"))
+					open, mode = words("–"), words(p.T("tool"))
 				}
-				rows = append(rows, []*html.Node{box(words(name)), box(lines(p.title(id), el("code", id))), box(mode), box(open), box(p.swept(c))})
+				rows = append(rows, []*html.Node{box(words(name)), box(lines(p.title(id), el("code", id))), box(mode),
+					box(open), box(p.lastSweep(c))})
 				name = el("span", rule.ID)
 			}
 		}
 		title := strings.TrimSpace(f.Name + " " + f.Version)
 		block := el("div", class("framework"), attr{"id", "rules-" + f.ID}, el("h3", title))
 		if f.Cited {
-			add(block, el("p", class("cited"), p.say("As cited; check the current text.")))
+			add(block, el("p", class("cited"), p.T("As cited; check the current text.")))
 		}
-		add(block, heard(p.table(p.say("Rules of %s", title), []column{
-			{p.say("Rule"), ""}, {p.say("Control"), ""}, {p.say("Mode"), ""}, {p.say("Open findings"), "number"}, {p.say("Last sweep"), ""},
+		add(block, announced(p.table(p.T("Rules of %s", title), []column{
+			{p.T("Rule"), ""}, {p.T("Control"), ""}, {p.T("Mode"), ""}, {p.T("Open findings"), "number"},
+			{p.T("Last sweep"), ""},
 		}, group{rows: rows})))
 		nodes = append(nodes, block)
 	}
@@ -575,39 +609,43 @@ func (p *page) title(id string) string {
 
 func (p *page) incidentsSection() []*html.Node {
 	if len(p.Incidents) == 0 {
-		return p.empty(p.say("Nothing kept Warder from its work in the period."))
+		return p.empty(p.T("Nothing kept Warder from its work in the period."))
 	}
 	var rows [][]*html.Node
 	for _, i := range p.Incidents {
 		length := lines(when(i.Until))
 		if i.Kind == Halted && i.Until.IsZero() {
-			length = lines(p.say("goes on"))
+			length = lines(p.T("goes on"))
 		}
 		rows = append(rows, []*html.Node{
-			box(lines(when(i.At))), box(length), box(lines(p.incident(i.Kind))), box(lines(foreign(i.Subject), el("code", i.Control))),
+			box(lines(when(i.At))), box(length), box(lines(p.incident(i.Kind))),
+			box(lines(foreign(i.Subject), el("code", i.Control))),
 			box(lines(foreign(i.Text), small(i.By))), box(lines(id(i.ID))),
 		})
 	}
-	return []*html.Node{p.table(p.say("What kept Warder from its work, and what it did not do"), []column{
-		{p.say("When"), ""}, {p.say("Until"), ""}, {p.say("What"), ""}, {p.say("About"), ""}, {p.say("Why"), ""}, {p.say("Id"), ""},
+	return []*html.Node{p.table(p.T("What kept Warder from its work, and what it did not do"), []column{
+		{p.T("When"), ""}, {p.T("Until"), ""}, {p.T("What"), ""}, {p.T("About"), ""},
+		{p.T("Why"), ""}, {p.T("Id"), ""},
 	}, group{rows: rows})}
 }
 
 func (p *page) alertsSection() []*html.Node {
 	if len(p.Alerts) == 0 {
-		return p.empty(p.say("Nobody was told of anything beside changes."))
+		return p.empty(p.T("Nobody was told of anything beside changes."))
 	}
 	rows := map[string][][]*html.Node{}
 	for _, a := range p.Alerts {
 		rows[a.Control] = append(rows[a.Control], []*html.Node{
-			box(lines(when(a.At))), box(words(foreign(a.Subject))), box(lines(a.Title)), box(words(p.badge(severityClass(a.Severity), p.severity(a.Severity)))),
-			box(lines(when(a.Told))), box(lines(id(a.ID), id(a.Event))),
+			box(lines(when(a.At))), box(words(foreign(a.Subject))), box(lines(a.Title)),
+			box(words(p.badge(severityClass(a.Severity), p.severity(a.Severity)))),
+			box(lines(when(a.Notified))), box(lines(id(a.ID), id(a.Event))),
 		})
 	}
 	return []*html.Node{
-		el("p", p.say("What people were told of and nothing was to be changed about.")),
-		p.table(p.say("Alerts by control"), []column{
-			{p.say("When"), ""}, {p.say("Subject"), "who"}, {p.say("Alert"), ""}, {p.say("Severity"), ""}, {p.say("Notice accepted"), ""}, {p.say("Alert and event"), ""},
+		el("p", p.T("What people were told of and nothing was to be changed about.")),
+		p.table(p.T("Alerts by control"), []column{
+			{p.T("When"), ""}, {p.T("Subject"), "who"}, {p.T("Alert"), ""}, {p.T("Severity"), ""},
+			{p.T("Notice accepted"), ""}, {p.T("Alert and event"), ""},
 		}, p.grouped("alerts", rows)...),
 	}
 }
@@ -625,19 +663,32 @@ func (p *page) limits() []*html.Node {
 	}
 	list := el("ul")
 	item := func(text string) { add(list, el("li", text)) }
-	item(p.say("Rules other than those listed under 5. A rule that is listed is listed for what the control looks at, which may be a part of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS number belongs to the version beside it."))
+	item(p.T("Rules other than those listed under 5. A rule that is listed is listed for what the control looks at, " +
+		"which may be a part of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS " +
+		"number belongs to the version beside it."))
 	if off != nil {
-		item(p.say("Controls that are off, which look at nothing: %s.", strings.Join(off, ", ")))
+		item(p.T("Controls that are off, which look at nothing: %s.", strings.Join(off, ", ")))
 	}
 	if observing != nil {
-		item(p.say("Controls that observe, which changed nothing: %s. They record the same finding once a week; it counts as open until eight days after it was recorded last.", strings.Join(observing, ", ")))
+		item(p.T("Controls that observe, which changed nothing: %s. They record the same finding once a week; it counts "+
+			"as open until eight days after it was recorded last.", strings.Join(observing, ", ")))
 	}
-	item(p.say("Anything but IAM users, the root user, console sign-ins and the other things that a control names. Users of IAM Identity Center, roles and other accounts are looked at only where a control says so."))
-	item(p.say("Alerts are told, not followed up: whether somebody put right what an alert told of is not known, and no alert counts as an open finding."))
-	item(p.say("Exemptions of buckets and other things that are no users, and exemptions that were removed before the report was made."))
-	item(p.say("Sweeps that found nothing are remembered for 30 days, and the last 100 values of the stop switch: what is older is not counted."))
-	item(p.say("When the end of a finding was not recorded, it counts as open until the next record of it: never too few are counted."))
-	item(p.say("Warder reports of itself here. CloudTrail records the same events and changes independently: look them up by the ids of the events."))
-	item(p.say("Texts of findings and reasons are in the language in which they were recorded. All days and times are in UTC."))
-	return []*html.Node{list, el("p", p.say("The CSV file beside this page holds every record, also those that the page leaves out. To check a figure: count the rows of its control, ask for an action by make explain ID=…, and look up an event with aws cloudtrail lookup-events."))}
+	item(p.T("Anything but IAM users, the root user, console sign-ins and the other things that a control names. " +
+		"Users of IAM Identity Center, roles and other accounts are looked at only where a control says so."))
+	item(p.T("Alerts are told, not followed up: whether somebody put right what an alert told of is not known, and " +
+		"no alert counts as an open finding."))
+	item(p.T("Exemptions of buckets and other things that are no users, and exemptions that were removed before the " +
+		"report was made."))
+	item(p.T("Sweeps that found nothing are remembered for 30 days, and the last 100 values of the stop switch: what " +
+		"is older is not counted."))
+	item(p.T("When the end of a finding was not recorded, it counts as open until the next record of it: never too " +
+		"few are counted."))
+	item(p.T("Warder reports of itself here. CloudTrail records the same events and changes independently: look them " +
+		"up by the ids of the events."))
+	item(p.T("Texts of findings and reasons are in the language in which they were recorded. All days and times are " +
+		"in UTC."))
+	return []*html.Node{list, el("p",
+		p.T("The CSV file beside this page holds every record, also those that the page leaves out. To check a figure: "+
+			"count the rows of its control, ask for an action by make explain ID=…, and look up an event with aws cloudtrail "+
+			"lookup-events."))}
 }

@@ -48,20 +48,25 @@ func month(names []string) book {
 			e := b.found(control, name(i), key, found.AddDate(0, 0, 3), ledger.Pending)
 			e.Steps, e.Tell = nil, notice.Fixed
 		case end.Before(october.To):
-			b.found(control, name(i), key, end, ledger.Verified, ledger.Notification{Kind: notice.Changed, Message: "7f3c", At: end.Add(2 * time.Second)})
+			b.found(control, name(i), key, end, ledger.Verified,
+				ledger.Notification{Kind: notice.Changed, Message: "7f3c", At: end.Add(2 * time.Second)})
 			if i%7 == 3 {
-				back := b.found(remediation.UndoControl, name(i), "", end.Add(9*time.Hour), ledger.Verified, ledger.Notification{Kind: notice.Undone, Message: "81aa", At: end.Add(9 * time.Hour)})
+				back := b.found(remediation.UndoControl, name(i), "", end.Add(9*time.Hour), ledger.Verified,
+					ledger.Notification{Kind: notice.Undone, Message: "81aa", At: end.Add(9 * time.Hour)})
 				e := &b.Entries[len(b.Entries)-2]
-				back.By, back.Reason, back.Steps[0].Change = "kim@example.com", "the batch of the quarter still needs it", e.Steps[0].Inverse()
+				back.By, back.Reason, back.Steps[0].Change = "kim@example.com", "the batch of the quarter still needs "+
+					"it", e.Steps[0].Inverse()
 				e.Steps[0].Status, e.Steps[0].Undo = ledger.Undone, back.Steps[0].ID
 			}
 		}
 	}
 	for i := range 9 { // changed at once
 		when := at(2+i*3, 9+i, 12)
-		e := b.found(direct, name(i+3), fmt.Sprintf("DIRECT%02d", i), when, ledger.Verified, ledger.Notification{Kind: notice.Changed, Message: "55e0", At: when.Add(time.Second)})
+		e := b.found(direct, name(i+3), fmt.Sprintf("DIRECT%02d", i), when, ledger.Verified,
+			ledger.Notification{Kind: notice.Changed, Message: "55e0", At: when.Add(time.Second)})
 		e.Title, e.Severity = "Direct policy on a user", "high"
-		e.Steps[0].Change = change.Change{Kind: change.ManagedUserPolicy, Subject: name(i + 3), Target: "arn:aws:iam::aws:policy/AmazonS3FullAccess", Before: "attached"}
+		e.Steps[0].Change = change.Change{Kind: change.ManagedUserPolicy, Subject: name(i + 3),
+			Target: "arn:aws:iam::aws:policy/AmazonS3FullAccess", Before: "attached"}
 		b.run(e, when.Add(-time.Duration(20+i*i*13)*time.Second))
 	}
 	held := b.found(direct, name(2), "HELD", at(20, 4, 0), ledger.Held)
@@ -70,23 +75,28 @@ func month(names []string) book {
 	failed.Steps[0].Reason = "AccessDenied: " + name(1)
 	b.found("require-permissions-boundary", name(6), "SEEN", at(12, 4, 0), ledger.Observed).Severity = "critical"
 	for i := range 25 {
-		e := b.found(signIn, name(i), "", at(1+i, 8, 30), "", ledger.Notification{Kind: notice.Alert, Message: "9b1d", At: at(1+i, 8, 31)})
+		e := b.found(signIn, name(i), "", at(1+i, 8, 30), "",
+			ledger.Notification{Kind: notice.Alert, Message: "9b1d", At: at(1+i, 8, 31)})
 		e.Steps, e.Tell, e.Title, e.Severity = nil, notice.Alert, "Console sign-in", []string{"low", "low", "high"}[i%3]
 		e.Event = "AWS Console Sign In via CloudTrail: ConsoleLogin"
 	}
 	stopped := b.found(direct, "", "", at(21, 10, 0), "")
-	stopped.Steps, stopped.Guard, stopped.Text = nil, ledger.Stopped, "detach-direct-policy has made 10 changes within an hour and has stopped. "+name(0)
+	stopped.Steps, stopped.Guard, stopped.Text = nil, ledger.Stopped, "detach-direct-policy has made 10 changes within "+
+		"an hour and has stopped. "+name(0)
 	for _, id := range []string{stale, unused, direct} {
 		for day := 1; day <= 31; day++ {
-			b.Runs = append(b.Runs, ledger.Run{Control: id, Key: fmt.Sprintf("sweep-%d", day), Event: sweep, At: at(day, 3, 0), Mode: "enforce", Done: true, Outcome: "nothing"})
+			b.Runs = append(b.Runs, ledger.Run{Control: id, Key: fmt.Sprintf("sweep-%d", day), Event: sweep, At: at(day, 3, 0),
+				Mode: "enforce", Done: true, Outcome: "nothing"})
 		}
 	}
-	b.Runs = append(b.Runs, ledger.Run{Control: signIn, Key: "undecodable", At: at(7, 1, 2), Done: true, Outcome: "failed", Reason: "undecodable, not retried: " + name(9)})
+	b.Runs = append(b.Runs, ledger.Run{Control: signIn, Key: "undecodable", At: at(7, 1, 2), Done: true, Outcome: "failed",
+		Reason: "undecodable, not retried: " + name(9)})
 	slices.SortFunc(b.Entries, func(a, c ledger.Entry) int { return a.At.Compare(c.At) })
 	return b
 }
 
-var people = []string{"alice", "batch-settlement", "carol@example.com", "deploy.ci", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory"}
+var people = []string{"alice", "batch-settlement", "carol@example.com", "deploy.ci", "erin", "frank", "grace", "heidi",
+	"ivan", "judy", "mallory"}
 
 // examples are reports of all sorts.
 func examples(t testing.TB) map[string]Report {
@@ -96,13 +106,20 @@ func examples(t testing.TB) map[string]Report {
 		s.Modes["require-permissions-boundary"], s.Modes["end-outside-session"] = control.Observe, control.Off
 		if names != nil {
 			s.Users = []User{
-				{names[0], map[string]string{"warder:exempt": "all until 2026-11-20 by kim@example.com for the migration of the billing batch"}},
-				{names[1], map[string]string{"Warder:Exempt": "detach-direct-policy until 2027-03-01 by lee@example.com for a mail user"}},
-				{names[2], map[string]string{"warder:exempt": "deactivate-stale-access-key until 2026-10-20 by kim@example.com for the audit"}},
+				{names[0],
+					map[string]string{"warder:exempt": "all until 2026-11-20 by kim@example.com for the migration of the billing " +
+						"batch"}},
+				{names[1],
+					map[string]string{"Warder:Exempt": "detach-direct-policy until 2027-03-01 by lee@example.com for a mail user"}},
+				{names[2],
+					map[string]string{"warder:exempt": "deactivate-stale-access-key until 2026-10-20 by kim@example.com for the " +
+						"audit"}},
 				{names[3], map[string]string{"warder:exempt": "please do not touch " + names[4]}},
 				{names[5], map[string]string{"warder:exempt": "no-such-control until 2027-01-01 by kim for fun", "owner": "x"}},
 			}
-			s.Halts = []Switch{{1, "no", at(-40, 0, 0), ""}, {2, names[6] + " (by kim at 2026-10-20)", at(20, 3, 10), "arn:aws:iam::111122223333:user/kim"}, {3, "no", at(20, 7, 45), ""}}
+			s.Halts = []Switch{{1, "no", at(-40, 0, 0), ""},
+				{2, names[6] + " (by kim at 2026-10-20)", at(20, 3, 10), "arn:aws:iam::111122223333:user/kim"},
+				{3, "no", at(20, 7, 45), ""}}
 		}
 		return Make(s, p, now)
 	}

@@ -26,11 +26,12 @@ const sweep = "Scheduled Event"
 
 // Make makes the report of a period.
 func Make(s Source, p Period, now time.Time) Report {
-	m := maker{Source: s, Report: Report{Version: "1", Account: s.Account, Region: s.Region, Period: p, Made: now.UTC()}, runs: map[[2]string]ledger.Run{}}
+	m := maker{Source: s, Report: Report{Version: "1", Account: s.Account, Region: s.Region, Period: p, Made: now.UTC()},
+		runs: map[[2]string]ledger.Run{}}
 	for _, run := range s.Ledger.Runs {
 		m.runs[[2]string{run.Control, run.Key}] = run
 	}
-	// A rehearsal is evidence of itself alone.
+	// A drill is evidence of itself alone.
 	m.Ledger.Entries = slices.DeleteFunc(slices.Clone(m.Ledger.Entries), func(e ledger.Entry) bool {
 		if e.Drill != "" {
 			m.drill(e)
@@ -55,7 +56,7 @@ type maker struct {
 }
 
 // holds reports whether a time is in the period, and not after the report was made.
-func (m *maker) holds(t time.Time) bool { return m.Period.holds(t) && !t.After(m.Made) }
+func (m *maker) covers(t time.Time) bool { return m.Period.covers(t) && !t.After(m.Made) }
 
 // seen is how long an observed finding counts as open: observing, a control records the same thing
 // once a week, with the first sweep after that.
@@ -95,7 +96,7 @@ func (m *maker) findings() []Finding {
 		}
 		f.Last, f.Subject, f.Owner, f.Title, f.Severity = e.ID, e.Subject, e.Owner, e.Title, e.Severity
 		if warning := e.Notice(notice.Warning); warning != nil {
-			f.Told, f.Due = warning.At, e.Due
+			f.Notified, f.Due = warning.At, e.Due
 		}
 		outcome, at := outcome(e)
 		f.Outcome = outcome
@@ -162,28 +163,29 @@ func (m *maker) changes(found []Finding) {
 	announced := map[string]time.Time{} // by the entry that made what was announced before
 	for _, f := range found {
 		if f.Last != f.ID {
-			announced[f.Last] = f.Told
+			announced[f.Last] = f.Notified
 		}
 	}
 	for _, e := range m.Ledger.Entries {
 		told := outcomeNotice(e)
 		run := m.runs[[2]string{e.Control, e.Run}]
 		for _, s := range e.Steps {
-			if s.Status == ledger.Pending || s.Status == ledger.Planned || !m.holds(s.At) {
+			if s.Status == ledger.Pending || s.Status == ledger.Planned || !m.covers(s.At) {
 				continue
 			}
 			c := Change{
 				ID: s.ID, Control: e.Control, Subject: e.Subject, Owner: e.Owner, Kind: s.Kind,
-				Text: m.Kinds.Describe(s.Change, made(s.Status)).In(string(m.Language)), Status: s.Status, Reason: s.Reason, At: s.At,
+				Text: m.Kinds.Describe(s.Change, wasMade(s.Status)).In(string(m.Language)), Status: s.Status,
+				Reason: s.Reason, At: s.At,
 				Event: e.Run, UndoneBy: s.Undo, By: e.By, Why: e.Reason, Announced: announced[e.ID],
 			}
 			if told != nil {
-				c.Told, c.Message = told.At, told.Message
+				c.Notified, c.Message = told.At, told.Message
 			}
 			if e.Event != sweep && e.Control != remediation.UndoControl {
 				c.Happened = run.Happened
 			}
-			if made(s.Status) && e.Event != sweep && e.By == "" && c.Announced.IsZero() && c.Happened.IsZero() {
+			if wasMade(s.Status) && e.Event != sweep && e.By == "" && c.Announced.IsZero() && c.Happened.IsZero() {
 				m.Untimed++
 			}
 			if s.Status.Made() {
@@ -209,16 +211,18 @@ func outcomeNotice(e ledger.Entry) *ledger.Notification {
 
 func (m *maker) alerts() {
 	for _, e := range m.Ledger.Entries {
-		if len(e.Steps) > 0 || e.Guard != "" || e.Tell != notice.Alert || !m.holds(e.At) {
+		if len(e.Steps) > 0 || e.Guard != "" || e.Tell != notice.Alert || !m.covers(e.At) {
 			continue
 		}
-		a := Alert{ID: e.ID, Control: e.Control, Subject: e.Subject, Title: e.Title, Severity: e.Severity, At: e.At, Event: e.Run}
+		a := Alert{ID: e.ID, Control: e.Control, Subject: e.Subject, Title: e.Title, Severity: e.Severity,
+			At: e.At, Event: e.Run}
 		if told := e.Notice(notice.Alert); told != nil {
-			a.Told = told.At
+			a.Notified = told.At
 		}
 		m.Alerts = append(m.Alerts, a)
 	}
-	slices.SortStableFunc(m.Alerts, func(a, b Alert) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.At.Compare(b.At)) })
+	slices.SortStableFunc(m.Alerts,
+		func(a, b Alert) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.At.Compare(b.At)) })
 }
 
 // soonDays is how many days before its end an exemption ends soon.
@@ -235,13 +239,14 @@ func (m *maker) exemptions() {
 			if fault != nil {
 				x.State, x.Fault = Malformed, i18n.Error(fault).In(string(m.Language))
 			} else {
-				x.Control, x.Until, x.By, x.Reason, x.Left = e.Control, e.Until, e.By, e.Reason, e.DaysLeft(m.Made)
-				switch known := slices.ContainsFunc(m.Source.Controls, func(c control.Control) bool { return !c.Tool && c.ID == e.Control }); {
+				x.Control, x.Until, x.By, x.Reason, x.DaysLeft = e.Control, e.Until, e.By, e.Reason, e.DaysLeft(m.Made)
+				switch known := slices.ContainsFunc(m.Source.Controls,
+					func(c control.Control) bool { return !c.Tool && c.ID == e.Control }); {
 				case !known && e.Control != exemption.All:
-					x.State, x.Fault = NoControl, tongue{m.Language}.say("there is no control %q", e.Control)
-				case x.Left < 0:
+					x.State, x.Fault = NoControl, translator{m.Language}.T("there is no control %q", e.Control)
+				case x.DaysLeft < 0:
 					x.State = Expired
-				case x.Left <= soonDays:
+				case x.DaysLeft <= soonDays:
 					x.State = Soon
 				default:
 					x.State = InForce
@@ -255,7 +260,7 @@ func (m *maker) exemptions() {
 	})
 }
 
-// incidents lists halts, stops, what failed, and what was held back.
+// incidents lists halts, stops, what failed, and what was put on hold.
 func (m *maker) incidents() {
 	add := func(i Incident) {
 		until := cmp.Or(i.Until, i.At)
@@ -270,7 +275,8 @@ func (m *maker) incidents() {
 		if set.Value == halt.Go || i > 0 && m.Halts[i-1].Value != halt.Go {
 			continue
 		}
-		incident := Incident{Kind: Halted, ID: fmt.Sprintf("halt version %d", set.Version), At: set.At, By: set.By, Text: set.Value}
+		incident := Incident{Kind: Halted, ID: fmt.Sprintf("halt version %d", set.Version), At: set.At,
+			By: set.By, Text: set.Value}
 		for _, later := range m.Halts[i:] {
 			if later.Value == halt.Go {
 				incident.Until = later.At
@@ -279,7 +285,8 @@ func (m *maker) incidents() {
 		}
 		add(incident)
 	}
-	kinds := map[ledger.Guard]IncidentKind{ledger.Stopped: Stopped, ledger.Released: Released, ledger.Exemption: BadExemption}
+	kinds := map[ledger.Guard]IncidentKind{ledger.Stopped: Stopped, ledger.Released: Released,
+		ledger.Exemption: BadExemption}
 	for _, e := range m.Ledger.Entries {
 		if kind, ok := kinds[e.Guard]; ok {
 			add(Incident{Kind: kind, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, By: e.By, Text: e.Text})
@@ -310,7 +317,7 @@ func (m *maker) incidents() {
 
 // drill lists a drill once, from its first entry to its last.
 func (m *maker) drill(e ledger.Entry) {
-	if !m.holds(e.At) {
+	if !m.covers(e.At) {
 		return
 	}
 	i := slices.IndexFunc(m.Incidents, func(i Incident) bool { return i.Kind == Drill && i.ID == e.Drill })
@@ -357,7 +364,8 @@ func (m *maker) controls(found []Finding) {
 	index := map[string]*Control{}
 	var all []*Control
 	for _, c := range m.Source.Controls {
-		control := &Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, Mode: m.Modes[c.ID], Scheduled: c.Schedule != ""}
+		control := &Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, Mode: m.Modes[c.ID],
+			Scheduled: c.Schedule != ""}
 		index[c.ID], all = control, append(all, control)
 	}
 	of := func(id string) *Control {
@@ -392,7 +400,8 @@ func (m *maker) controls(found []Finding) {
 			m.Findings = append(m.Findings, f)
 		}
 	}
-	slices.SortStableFunc(m.Findings, func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.Opened.Compare(b.Opened)) })
+	slices.SortStableFunc(m.Findings,
+		func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.Opened.Compare(b.Opened)) })
 	events, notices := map[string][]Measure{}, map[string][]Measure{}
 	for _, c := range m.Changes {
 		control := of(c.Control)
@@ -420,7 +429,7 @@ func (m *maker) controls(found []Finding) {
 		of(a.Control).Alerts++
 	}
 	for _, run := range m.Ledger.Runs {
-		if !m.holds(run.At) {
+		if !m.covers(run.At) {
 			continue
 		}
 		c := of(run.Control)

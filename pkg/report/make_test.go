@@ -34,15 +34,18 @@ type book struct {
 }
 
 // found adds an entry of one step about an access key, and returns it.
-func (b *book) found(control, user, key string, when time.Time, status ledger.Status, told ...ledger.Notification) *ledger.Entry {
+func (b *book) found(control, user, key string, when time.Time, status ledger.Status,
+	told ...ledger.Notification) *ledger.Entry {
 	b.n++
 	id := fmt.Sprintf("entry%05d", b.n)
 	e := ledger.Entry{
-		ID: id, Control: control, Run: "run-" + id, Event: sweep, Subject: user, User: true, Owner: user + "@example.com", At: when,
+		ID: id, Control: control, Run: "run-" + id, Event: sweep, Subject: user, User: true, Owner: user +
+			"@example.com", At: when,
 		Title: "Stale access key", Severity: "medium", Text: "…", Case: key, Notifications: told,
 		Steps: []ledger.Step{{
-			Change: change.Change{Kind: change.AccessKeyStatus, Subject: user, Target: "AKIAEXAMPLE0000" + key, Before: change.Active, After: change.Inactive},
-			ID:     id + "-1", Status: status, At: when,
+			Change: change.Change{Kind: change.AccessKeyStatus, Subject: user, Target: "AKIAEXAMPLE0000" + key,
+				Before: change.Active, After: change.Inactive},
+			ID: id + "-1", Status: status, At: when,
 		}},
 	}
 	if len(told) > 0 && told[0].Kind == notice.Warning {
@@ -56,7 +59,8 @@ func (b *book) found(control, user, key string, when time.Time, status ledger.St
 func (b *book) run(e *ledger.Entry, happened time.Time) {
 	e.Event = "AWS API Call via CloudTrail: AttachUserPolicy"
 	b.Runs = append(b.Runs, ledger.Run{
-		Control: e.Control, Key: e.Run, Event: e.Event, At: e.At, Happened: happened, Mode: "enforce", Done: true, Outcome: "changed", Entries: []string{e.ID},
+		Control: e.Control, Key: e.Run, Event: e.Event, At: e.At, Happened: happened, Mode: "enforce", Done: true,
+		Outcome: "changed", Entries: []string{e.ID},
 	})
 }
 
@@ -77,7 +81,8 @@ func source(t testing.TB, b book) Source {
 			modes[c.ID] = control.Enforce
 		}
 	}
-	return Source{Account: "111122223333", Region: "us-east-1", Controls: controls, Modes: modes, Ledger: b.Contents, Kinds: change.ForIAM(nil)}
+	return Source{Account: "111122223333", Region: "us-east-1", Controls: controls, Modes: modes, Ledger: b.Contents,
+		Kinds: change.ForIAM(nil)}
 }
 
 const stale = "deactivate-stale-access-key"
@@ -105,7 +110,8 @@ func TestAFindingIsOpenFromWhenItIsFoundUntilItEnds(t *testing.T) {
 		}, Fixed, [2]int{3, 4}},
 		{"set aside, as its case says", func(b *book) {
 			e := b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
-			b.Cases = append(b.Cases, ledger.Case{Control: stale, Key: "KEY1", Opened: e.At, Closed: at(8, 3, 0), Outcome: ledger.SetAside})
+			b.Cases = append(b.Cases, ledger.Case{Control: stale, Key: "KEY1", Opened: e.At, Closed: at(8, 3, 0),
+				Outcome: ledger.SetAside})
 		}, SetAside, [2]int{3, 7}},
 		{"set aside without a record, and open again: never too few are counted", func(b *book) {
 			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
@@ -122,7 +128,8 @@ func TestAFindingIsOpenFromWhenItIsFoundUntilItEnds(t *testing.T) {
 			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Observed)
 			b.found(stale, "alice", "KEY1", at(10, 4, 0), ledger.Observed)
 		}, Unseen, [2]int{3, 17}},
-		{"observed lately", func(b *book) { b.found(stale, "alice", "KEY1", at(29, 3, 0), ledger.Observed) }, Observed, [2]int{29, 31}},
+		{"observed lately", func(b *book) { b.found(stale, "alice", "KEY1", at(29, 3, 0), ledger.Observed) },
+			Observed, [2]int{29, 31}},
 		{"observed, then enforced", func(b *book) {
 			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Observed)
 			b.found(stale, "alice", "KEY1", at(8, 3, 0), ledger.Pending, warned(at(8, 3, 0)))
@@ -176,7 +183,8 @@ func TestEachFigureIsOneThatWasMeasured(t *testing.T) {
 	b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 	b.found(stale, "alice", "KEY1", at(10, 3, 30), ledger.Verified)
 	r := Make(source(t, b), october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
-	want := Timing{Count: 4, Median: Measure{20, "entry00003-1"}, P90: Measure{400, "entry00002-1"}, Max: Measure{400, "entry00002-1"}}
+	want := Timing{Count: 4, Median: Measure{20, "entry00003-1"}, P90: Measure{400, "entry00002-1"},
+		Max: Measure{400, "entry00002-1"}}
 	if diff := cmp.Diff(want, r.control("detach-direct-policy").AfterEvent); diff != "" {
 		t.Errorf("after the event (-want +got):\n%s", diff)
 	}
@@ -205,8 +213,8 @@ func TestEveryNumberIsThatOfAList(t *testing.T) {
 		}
 		s := r.Summary()
 		for what, tc := range map[string][2]int{
-			"made":     {s.Made, count(func(c Change) bool { return made(c.Status) && c.By == "" })},
-			"undone":   {s.Undone, count(func(c Change) bool { return made(c.Status) && c.By != "" })},
+			"made":     {s.Made, count(func(c Change) bool { return wasMade(c.Status) && c.By == "" })},
+			"undone":   {s.Undone, count(func(c Change) bool { return wasMade(c.Status) && c.By != "" })},
 			"observed": {s.Observed, count(func(c Change) bool { return c.Status == ledger.Observed })},
 			"stuck":    {s.Stuck, count(func(c Change) bool { return c.Status == ledger.Held || c.Status == ledger.Failed })},
 			"alerts":   {s.Alerts, len(r.Alerts)},
@@ -257,7 +265,8 @@ func TestEveryReferenceOfAControlIsARuleOrAPage(t *testing.T) {
 			t.Errorf("the coverage does not have %q; it has\n%s", want, strings.Join(got, "\n"))
 		}
 	}
-	if slices.IndexFunc(got, func(r string) bool { return strings.Contains(r, "3.0 1.4:") }) > slices.IndexFunc(got, func(r string) bool { return strings.Contains(r, "3.0 1.12:") }) {
+	if slices.IndexFunc(got, func(r string) bool { return strings.Contains(r, "3.0 1.4:") }) > slices.IndexFunc(got,
+		func(r string) bool { return strings.Contains(r, "3.0 1.12:") }) {
 		t.Error("1.12 stands before 1.4")
 	}
 }
@@ -281,7 +290,8 @@ func TestAHaltLastsUntilItIsResumed(t *testing.T) {
 	s := source(t, book{})
 	s.Halts = []Switch{
 		{1, "no", at(-60, 0, 0), ""}, {2, "old", at(-50, 0, 0), "kim"}, {3, "no", at(-49, 0, 0), "kim"},
-		{4, "reaches in", at(0, 0, 0), "kim"}, {5, "another reason", at(1, 5, 0), "lee"}, {6, "no", at(2, 0, 0), "kim"}, {7, "goes on", at(30, 0, 0), "kim"},
+		{4, "reaches in", at(0, 0, 0), "kim"}, {5, "another reason", at(1, 5, 0), "lee"}, {6, "no", at(2, 0, 0), "kim"},
+		{7, "goes on", at(30, 0, 0), "kim"},
 	}
 	r := Make(s, october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
 	var got []string
@@ -290,7 +300,8 @@ func TestAHaltLastsUntilItIsResumed(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s from %s until %s: %s", i.ID, stamp(i.At), stamp(i.Until), i.Text))
 		}
 	}
-	want := []string{"halt version 4 from 2026-09-30T00:00:00Z until 2026-10-02T00:00:00Z: reaches in", "halt version 7 from 2026-10-30T00:00:00Z until : goes on"}
+	want := []string{"halt version 4 from 2026-09-30T00:00:00Z until 2026-10-02T00:00:00Z: reaches in",
+		"halt version 7 from 2026-10-30T00:00:00Z until : goes on"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("halts (-want +got):\n%s", diff)
 	}
@@ -300,9 +311,10 @@ func TestExemptionsAreMarked(t *testing.T) {
 	r := examples(t)["normal"]
 	var got []string
 	for _, x := range r.Exemptions {
-		got = append(got, fmt.Sprintf("%s: %s, %d", x.User, x.State, x.Left))
+		got = append(got, fmt.Sprintf("%s: %s, %d", x.User, x.State, x.DaysLeft))
 	}
-	want := []string{"deploy.ci: malformed, 0", "carol@example.com: expired, -12", "alice: ends soon, 19", "frank: no such control, 61", "batch-settlement: in force, 120"}
+	want := []string{"deploy.ci: malformed, 0", "carol@example.com: expired, -12", "alice: ends soon, 19",
+		"frank: no such control, 61", "batch-settlement: in force, 120"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("exemptions (-want +got):\n%s", diff)
 	}
@@ -344,7 +356,8 @@ func TestTheTableIsNoProgram(t *testing.T) {
 	for _, row := range rows[1:] {
 		records[row[0]]++
 		for i, value := range row {
-			if value != "" && strings.ContainsAny(value[:1], "=+-@\t\r|%") || strings.HasPrefix(value, "＝") || strings.ContainsAny(value, "\n\r\u202e") || strings.Contains(value, "AKIAIOSFODNN7EXAMPLE") {
+			if value != "" && strings.ContainsAny(value[:1], "=+-@\t\r|%") || strings.HasPrefix(value, "＝") ||
+				strings.ContainsAny(value, "\n\r\u202e") || strings.Contains(value, "AKIAIOSFODNN7EXAMPLE") {
 				t.Errorf("%s of %s is %q", columns[i], row[1], value)
 			}
 			if strings.HasPrefix(value, "'") {
@@ -355,7 +368,8 @@ func TestTheTableIsNoProgram(t *testing.T) {
 	if guarded == 0 {
 		t.Error("nothing was guarded: the test says nothing")
 	}
-	for _, kind := range []string{"report", "control", "open", "finding", "change", "alert", "exemption", "rule", "incident"} {
+	for _, kind := range []string{"report", "control", "open", "finding", "change", "alert", "exemption",
+		"rule", "incident"} {
 		if records[kind] == 0 {
 			t.Errorf("the table has no %s", kind)
 		}
@@ -388,7 +402,8 @@ func FuzzNothingThatOthersWordBecomesMarkup(f *testing.F) {
 				t.Fatalf("the page has a %s", n.Data)
 			}
 			for _, a := range n.Attr {
-				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || a.Key == "href" && !strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "https://") {
+				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || a.Key == "href" && !strings.HasPrefix(a.Val, "#") &&
+					!strings.HasPrefix(a.Val, "https://") {
 					t.Fatalf("<%s %s=%q>", n.Data, a.Key, a.Val)
 				}
 			}

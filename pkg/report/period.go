@@ -45,7 +45,8 @@ func Days(first, last string) (Period, error) {
 	case !to.After(from) && !to.Equal(from):
 		return Period{}, fmt.Errorf("to %s is before from %s", last, first)
 	case p.days() > maxDays:
-		return Period{}, fmt.Errorf("from %s to %s are %d days: at most %d can be reported of at once", first, last, p.days(), maxDays)
+		return Period{}, fmt.Errorf("from %s to %s are %d days: at most %d can be reported of at once", first,
+			last, p.days(), maxDays)
 	}
 	return p, nil
 }
@@ -62,6 +63,6 @@ func (p Period) String() string {
 }
 
 // holds reports whether a time is in the period.
-func (p Period) holds(t time.Time) bool { return !t.Before(p.From) && t.Before(p.To) }
+func (p Period) covers(t time.Time) bool { return !t.Before(p.From) && t.Before(p.To) }
 
 const day = 24 * time.Hour

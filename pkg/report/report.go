@@ -63,9 +63,9 @@ type Report struct {
 	Controls []Control `json:"controls"`
 	// Findings are those that were open at the end of one of the period's days.
 	Findings []Finding `json:"findings"`
-	// Changes are all steps that came to an end in the period, and what was put back in it.
+	// Changes are all steps that came to an end in the period, and what was reverted in it.
 	Changes []Change `json:"changes"`
-	// Alerts are what people were told of in the period and nothing was to be changed about.
+	// Alerts are what people were notified of in the period and nothing was to be changed about.
 	Alerts     []Alert     `json:"alerts"`
 	Exemptions []Exemption `json:"exemptions"`
 	Coverage   []Framework `json:"coverage"`
@@ -78,7 +78,7 @@ type Report struct {
 // Over reports whether the period was over when the report was made.
 func (r Report) Over() bool { return !r.Made.Before(r.To) }
 
-// Until is the end of what the report tells of: that of the period, or when it was made.
+// Until is the end of what the report alerts on: that of the period, or when it was made.
 func (r Report) Until() time.Time {
 	if r.Made.Before(r.To) {
 		return r.Made
@@ -155,10 +155,10 @@ type Finding struct {
 	Owner    string `json:"owner,omitempty"`
 	Title    string `json:"title"`
 	Severity string `json:"severity"`
-	// Opened is when it was found, Told when its owner was told, Due when it is changed.
-	Opened time.Time `json:"opened"`
-	Told   time.Time `json:"told,omitzero"`
-	Due    time.Time `json:"due,omitzero"`
+	// Opened is when it was found, Told when its owner was notified, Due when it is changed.
+	Opened   time.Time `json:"opened"`
+	Notified time.Time `json:"notified,omitzero"`
+	Due      time.Time `json:"due,omitzero"`
 	// Closed is when it ended; zero while it is open.
 	Closed  time.Time `json:"closed,omitzero"`
 	Outcome Outcome   `json:"outcome"`
@@ -197,33 +197,33 @@ type Change struct {
 	// not known, or if it was a sweep.
 	Event    string    `json:"event"`
 	Happened time.Time `json:"happened,omitzero"`
-	// Announced is when its owner was told that it would be made; zero if it was made at once.
+	// Announced is when its owner was notified that it would be made; zero if it was made at once.
 	Announced time.Time `json:"announced,omitzero"`
 	// Told is when the notice of how it came out was accepted, Message the id that SNS gave it.
-	Told    time.Time `json:"told,omitzero"`
-	Message string    `json:"message,omitempty"`
-	// UndoneBy is the id of the action that put it back. Of an action that put something back, By and
+	Notified time.Time `json:"notified,omitzero"`
+	Message  string    `json:"message,omitempty"`
+	// UndoneBy is the id of the action that revert it. Of an action that put something back, By and
 	// Why are who asked for it and the reason.
 	UndoneBy string `json:"undoneBy,omitempty"`
 	By       string `json:"by,omitempty"`
 	Why      string `json:"why,omitempty"`
-	// Undo is the command that puts it back; empty when there is nothing to put back, or no way.
+	// Undo is the command that reverts it; empty when there is nothing to revert, or no way.
 	Undo string `json:"undo,omitempty"`
 }
 
 // afterEvent is the time from what happened to the change; ok is false when there is none to tell.
 func (c Change) afterEvent() (d time.Duration, ok bool) {
-	return c.At.Sub(c.Happened), made(c.Status) && c.By == "" && c.Announced.IsZero() && !c.Happened.IsZero()
+	return c.At.Sub(c.Happened), wasMade(c.Status) && c.By == "" && c.Announced.IsZero() && !c.Happened.IsZero()
 }
 
 // afterNotice is the time from the announcement to the change.
 func (c Change) afterNotice() (d time.Duration, ok bool) {
-	return c.At.Sub(c.Announced), made(c.Status) && c.By == "" && !c.Announced.IsZero()
+	return c.At.Sub(c.Announced), wasMade(c.Status) && c.By == "" && !c.Announced.IsZero()
 }
 
-func made(s ledger.Status) bool { return s.Made() || s == ledger.Undone }
+func wasMade(s ledger.Status) bool { return s.Made() || s == ledger.Undone }
 
-// Alert is something that people were told of.
+// Alert is something that people were notified of.
 type Alert struct {
 	// ID is the id of its entry.
 	ID       string    `json:"id"`
@@ -232,11 +232,11 @@ type Alert struct {
 	Title    string    `json:"title"`
 	Severity string    `json:"severity"`
 	At       time.Time `json:"at"`
-	Told     time.Time `json:"told,omitzero"`
+	Notified time.Time `json:"notified,omitzero"`
 	Event    string    `json:"event,omitempty"`
 }
 
-// Exemption is a user's tag by which it is to be left alone.
+// Exemption is a user's tag by which it is to be left unchanged.
 type Exemption struct {
 	User string `json:"user"`
 	// Text is the tag's value as it is.
@@ -247,7 +247,7 @@ type Exemption struct {
 	Reason  string         `json:"reason,omitempty"`
 	State   ExemptionState `json:"state"`
 	// Left is how many days are left, negative when it is over.
-	Left int `json:"left"`
+	DaysLeft int `json:"daysLeft"`
 	// Fault says why it is none.
 	Fault string `json:"fault,omitempty"`
 }
@@ -310,6 +310,6 @@ const (
 	UnfinishedRun  IncidentKind = "unfinished run"
 	MissedSweep    IncidentKind = "missed sweep"
 	UntoldIncident IncidentKind = "not told"
-	// Drill is a rehearsal: what was found and done about its user is in no other list.
+	// Drill is a drill: what was found and done about its user is in no other list.
 	Drill IncidentKind = "drill"
 )

@@ -22,7 +22,8 @@ type framework struct {
 // pattern matches a reference's title; its first group is the version where there are several, the
 // last one the rules.
 var frameworks = []framework{
-	{"cis", "CIS AWS Foundations Benchmark", false, lazyregexp.New(`^CIS AWS Foundations Benchmark ([0-9]+\.[0-9]+(?:\.[0-9]+)?) (.+)$`)},
+	{"cis", "CIS AWS Foundations Benchmark", false,
+		lazyregexp.New(`^CIS AWS Foundations Benchmark ([0-9]+\.[0-9]+(?:\.[0-9]+)?) (.+)$`)},
 	{"security-hub", "AWS Security Hub", false, lazyregexp.New(`^AWS Security Hub()\s(.+)$`)},
 	{"isms-p", "ISMS-P", true, lazyregexp.New(`^ISMS-P()\s(.+)$`)},
 	{"electronic-finance", "전자금융감독규정", true, lazyregexp.New(`^전자금융감독규정()\s(.+)$`)},
@@ -45,7 +46,8 @@ func coverage(controls []control.Control) []Framework {
 				}
 				key := strconv.Itoa(i) + parts[1]
 				if found[key] == nil {
-					found[key] = &Framework{ID: strings.Trim(f.id+"-"+strings.ReplaceAll(parts[1], ".", "-"), "-"), Name: f.name, Version: parts[1], Cited: f.cited}
+					found[key] = &Framework{ID: strings.Trim(f.id+"-"+strings.ReplaceAll(parts[1], ".", "-"), "-"), Name: f.name,
+						Version: parts[1], Cited: f.cited}
 				}
 				for _, rule := range rules(parts[2]) {
 					found[key].add(rule, reference.URL, c.ID)
@@ -95,7 +97,8 @@ var digits = lazyregexp.New(`[0-9]+`)
 // natural orders texts with the numbers in them as numbers: 1.4 before 1.14, 제5조 before 제13조.
 func natural(a, b string) int {
 	wide := func(text string) string {
-		return digits().ReplaceAllStringFunc(text, func(number string) string { return strings.Repeat("0", max(0, 8-len(number))) + number })
+		return digits().ReplaceAllStringFunc(text,
+			func(number string) string { return strings.Repeat("0", max(0, 8-len(number))) + number })
 	}
 	return cmp.Compare(wide(a), wide(b))
 }

@@ -6,4 +6,4 @@ import (
 	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { handler.Run(containexposedkey.Description, containexposedkey.New) }
+func main() { handler.Run(containexposedkey.Control) }

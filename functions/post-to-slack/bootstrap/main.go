@@ -1,6 +1,9 @@
 // Command bootstrap is the Lambda function post-to-slack.
 package main
 
-import "github.com/warder-aws/warder/functions/post-to-slack"
+import (
+	"github.com/warder-aws/warder/functions/post-to-slack"
+	"github.com/warder-aws/warder/pkg/handler"
+)
 
-func main() { posttoslack.Run() }
+func main() { handler.Serve(posttoslack.Tool) }

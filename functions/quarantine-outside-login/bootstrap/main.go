@@ -6,4 +6,4 @@ import (
 	"github.com/warder-aws/warder/pkg/handler"
 )
 
-func main() { handler.Run(quarantineoutsidelogin.Description, quarantineoutsidelogin.New) }
+func main() { handler.Run(quarantineoutsidelogin.Control) }

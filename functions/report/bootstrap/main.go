@@ -1,6 +1,9 @@
 // Command bootstrap is the Lambda function report.
 package main
 
-import "github.com/warder-aws/warder/functions/report"
+import (
+	"github.com/warder-aws/warder/functions/report"
+	"github.com/warder-aws/warder/pkg/handler"
+)
 
-func main() { report.Run() }
+func main() { handler.Serve(report.Tool) }

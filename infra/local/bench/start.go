@@ -19,7 +19,6 @@ import (
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
-	"github.com/warder-aws/warder/pkg/calls"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
@@ -44,7 +43,6 @@ type Function struct {
 	InitRatio float64 `json:"init_ratio"` // against the floor
 	RSSRatio  float64 `json:"rss_ratio"`
 	Size
-	Calls map[string]int `json:"calls,omitempty"` // to AWS, on each path that an event can take; see docs/calls.md
 }
 
 // A Size is how large the function is that is deployed, in bytes.
@@ -105,29 +103,9 @@ func Start(ctx context.Context, runs int, progress func(format string, args ...a
 		if f.Size, err = Measure(binary); err != nil {
 			return Started{}, nil, err
 		}
-		if f.Calls, err = made(root, s.Name); err != nil {
-			return Started{}, nil, err
-		}
 		all[s.Name] = f
 	}
 	return floor, all, nil
-}
-
-// made are the calls of the control on each of its paths; a tool has none.
-func made(root project.Root, id string) (map[string]int, error) {
-	folder := filepath.Join(string(root), "functions", id)
-	if _, err := os.Stat(filepath.Join(folder, calls.File)); os.IsNotExist(err) {
-		return nil, nil
-	}
-	paths, err := calls.Read(folder)
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]int{}
-	for name, path := range paths {
-		all[name] = path.Calls
-	}
-	return all, nil
 }
 
 // subjects are the floor and the functions, in that order, each with the event that it is given.

@@ -168,7 +168,6 @@ func try(t *testing.T, p *place, want func(trial) string) {
 			}
 		})
 	}
-	t.Attr("cases", strconv.Itoa(len(trials)))
 }
 
 // uncalled are the permissions of functions that are no call of theirs, and whose call they are.

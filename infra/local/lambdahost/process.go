@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -78,11 +79,22 @@ func start(ctx context.Context, function Function, options Options) (*process, e
 	if err != nil {
 		return nil, fmt.Errorf("listen for %s: %w", function.Name, err)
 	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		_ = listener.Close()
+		return nil, fmt.Errorf("open the output of %s: %w", function.Name, err)
+	}
 	p := &process{
 		function: function, exited: make(chan struct{}), ready: make(chan struct{}),
 		next: make(chan invocation), answers: make(chan answer, 1), initError: make(chan answer, 1),
-		output: newOutput(func(lines []Line) { options.Log(function.Name, lines) }),
+		output: newOutput(writer, func(lines []Line) { options.Log(function.Name, lines) }),
 	}
+	copied := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(p.output, reader)
+		_ = reader.Close()
+		close(copied)
+	}()
 	p.server = &http.Server{Handler: p.routes(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = p.server.Serve(listener) }()
 
@@ -92,17 +104,20 @@ func start(ctx context.Context, function Function, options Options) (*process, e
 	for name, value := range function.Env {
 		p.command.Env = append(p.command.Env, name+"="+value)
 	}
-	p.command.Stdout, p.command.Stderr = p.output, p.output
+	p.command.Stdout, p.command.Stderr = p.output.pipe, p.output.pipe
 	p.command.SysProcAttr = attributes()
-	p.command.WaitDelay = time.Second // for output held open by a child of the function
 	p.began = time.Now()
 	if err := p.command.Start(); err != nil {
 		_ = p.server.Close()
+		_ = p.output.pipe.Close()
 		p.output.close()
 		return nil, fmt.Errorf("start %s: %w", function.Name, err)
 	}
 	go func() {
 		_ = p.command.Wait()
+		_ = p.output.pipe.Close()
+		_ = reader.SetReadDeadline(time.Now().Add(time.Second)) // for output held open by a child of the function
+		<-copied
 		_ = p.server.Close()
 		p.output.close()
 		close(p.exited)
@@ -197,7 +212,7 @@ func (p *process) invoke(ctx context.Context, id string, event []byte) (answer, 
 		end = spent
 	}
 	result.duration = time.Since(begin)
-	result.log = p.output.end()
+	result.log = p.output.end(p.exited)
 	return result, end
 }
 
@@ -233,6 +248,8 @@ const flushAfter = 20 * time.Millisecond
 
 // output splits what a function writes into lines and hands them on, in batches.
 type output struct {
+	pipe    *os.File      // the function writes to it
+	marked  chan struct{} // the mark came through the pipe
 	mu      sync.Mutex
 	part    []byte // of a line without its end
 	lines   []Line
@@ -242,8 +259,8 @@ type output struct {
 	flushed chan struct{}
 }
 
-func newOutput(hand func([]Line)) *output {
-	o := &output{wake: make(chan struct{}, 1), flushed: make(chan struct{})}
+func newOutput(pipe *os.File, hand func([]Line)) *output {
+	o := &output{pipe: pipe, marked: make(chan struct{}, 1), wake: make(chan struct{}, 1), flushed: make(chan struct{})}
 	go func() {
 		defer close(o.flushed)
 		for range o.wake {
@@ -266,6 +283,13 @@ func newOutput(hand func([]Line)) *output {
 func (o *output) Write(data []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	n := len(data)
+	if data = bytes.ReplaceAll(data, mark, nil); len(data) < n {
+		select {
+		case o.marked <- struct{}{}:
+		default:
+		}
+	}
 	o.part = append(o.part, data...)
 	for {
 		line, rest, ok := bytes.Cut(o.part, []byte("\n"))
@@ -280,7 +304,7 @@ func (o *output) Write(data []byte) (int, error) {
 		o.tail = append([]byte(nil), o.tail[over:]...)
 	}
 	o.signal()
-	return len(data), nil
+	return n, nil
 }
 
 // begin forgets what earlier invocations wrote.
@@ -290,10 +314,18 @@ func (o *output) begin() {
 	o.tail = nil
 }
 
+// mark is what end writes behind the output of a function.
+var mark = []byte{0}
+
 // end is what was written since begin. What the function wrote before its answer is in the pipe by
-// now; the pause lets it through.
-func (o *output) end() []byte {
-	time.Sleep(2 * time.Millisecond)
+// now, and has come through it when the mark has.
+func (o *output) end(exited <-chan struct{}) []byte {
+	if _, err := o.pipe.Write(mark); err == nil {
+		select {
+		case <-o.marked:
+		case <-exited:
+		}
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return bytes.Clone(o.tail)

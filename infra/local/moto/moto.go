@@ -29,7 +29,7 @@ const AccountID = "123456789012"
 
 // startTimeout bounds the time from start to the first accepted connection; it is a few seconds for
 // the first server.
-const startTimeout = 60 * time.Second
+const startTimeout = 5 * time.Minute
 
 // A Server is a running moto.
 type Server struct {

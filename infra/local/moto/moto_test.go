@@ -189,12 +189,12 @@ func TestServersEndWithTheStandardInputOfTheLauncher(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(5 * time.Minute):
 		_ = command.Process.Kill()
 		t.Error("the launcher is still there")
 	}
 	for _, port := range ports {
-		for deadline := time.Now().Add(20 * time.Second); answers(port); time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(5 * time.Minute); answers(port); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("the server at port %d is still there", port)
 			}

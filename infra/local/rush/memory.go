@@ -12,20 +12,15 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/warder-aws/warder/functions/all"
 	"github.com/warder-aws/warder/infra/local/pattern"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/halt"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
@@ -161,18 +156,14 @@ func (m *InMemory) environment(c control.Control, told settings.Function) (*reme
 			return next.HandleInitialize(ctx, in)
 		}), middleware.Before)
 	}}, cfg.APIOptions...)
-	users := iam.NewFromConfig(cfg)
-	kinds, memory := change.ForIAM(users), ledger.New(distant{m.store})
-	sleep := func(context.Context, time.Duration) {}
-	planner, err := all.All[c.ID].New(handler.Setup{Control: c, AWS: cfg, IAM: iam.NewFromConfig(cfg), Settings: told, Kinds: kinds, Ledger: memory, Now: time.Now, Sleep: sleep, Concurrency: iamuser.Concurrency})
-	if err != nil {
-		return nil, fmt.Errorf("make the planner of %s: %w", c.ID, err)
+	runner := &remediation.Runner{
+		Control: c, Settings: told, Ledger: ledger.New(distant{m.store}), Topic: topic{m, c.ID},
+		Now: time.Now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
 	}
-	return &remediation.Runner{
-		Control: c, Settings: told, Planner: planner, Kinds: kinds, Ledger: memory, Topic: topic{m, c.ID},
-		Owners: owner.Book{API: users, Owners: told.Owners}, Halt: halt.Switch{API: ssm.NewFromConfig(cfg), Name: told.Halt},
-		Account: told.Account, Region: cfg.Region, Now: time.Now, Sleep: sleep, Log: slog.New(slog.DiscardHandler),
-	}, nil
+	if err := all.Controls[c.ID].Connect(runner, cfg, iamuser.Concurrency); err != nil {
+		return nil, fmt.Errorf("set up %s: %w", c.ID, err)
+	}
+	return runner, nil
 }
 
 // travel is what happens while a call is on its way: other runs come to their calls.

@@ -9,20 +9,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/functions/all"
+	"github.com/warder-aws/warder/functions/undo"
 	"github.com/warder-aws/warder/infra/local/pattern"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/halt"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -61,22 +55,15 @@ type invocation struct {
 // deploy makes the functions.
 func (w *world) deploy() error {
 	cfg := w.config()
-	for _, id := range slices.Sorted(maps.Keys(all.All)) {
-		made := all.All[id]
+	for _, id := range slices.Sorted(maps.Keys(all.Controls)) {
+		made := all.Controls[id]
 		c, err := control.Parse(id+"/control.json", made.Description)
 		if err != nil {
 			return err
 		}
 		f := w.settings(c)
-		users := iam.NewFromConfig(cfg)
-		kinds := change.ForIAM(users)
-		l := &lambda{id: id, control: c, settings: f, runner: &remediation.Runner{
-			Control: c, Settings: f, Kinds: kinds, Ledger: w.ledger, Topic: w, Owners: owner.Book{API: users, Owners: f.Owners},
-			Halt: halt.Switch{API: ssm.NewFromConfig(cfg), Name: halts}, Account: number, Region: "us-east-1",
-			Now: func() time.Time { return w.now }, Sleep: w.sleep, Log: slog.New(slog.DiscardHandler),
-		}}
-		l.runner.Planner, err = made.New(handler.Setup{Control: c, AWS: cfg, IAM: iam.NewFromConfig(cfg), Settings: f, Kinds: kinds, Ledger: w.ledger, Now: func() time.Time { return w.now }, Sleep: w.sleep})
-		if err != nil {
+		l := &lambda{id: id, control: c, settings: f, runner: w.runner(c, f)}
+		if err := made.Connect(l.runner, cfg, 0); err != nil {
 			return fmt.Errorf("set up %s: %w", id, err)
 		}
 		for _, rule := range c.Rules {
@@ -88,16 +75,18 @@ func (w *world) deploy() error {
 		}
 		w.lambdas = append(w.lambdas, l)
 	}
-	// The function undo has no planner and every kind.
-	base := *w.lambdas[0].runner
-	base.Control, base.Planner = control.Control{ID: remediation.UndoControl}, nil
-	base.Kinds = change.ForIAM(iam.NewFromConfig(cfg))
-	maps.Copy(base.Kinds, change.ForS3(s3.New(cfg, func() time.Time { return w.now })))
-	maps.Copy(base.Kinds, change.ForRotation(iam.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg)))
-	maps.Copy(base.Kinds, change.ForSSM(nil))
-	maps.Copy(base.Kinds, change.ForRoot(nil, nil))
-	w.undoer = &remediation.Undoer{Runner: &base}
-	return nil
+	w.undoer = w.runner(control.Control{ID: remediation.UndoControl}, w.lambdas[0].settings)
+	var err error
+	w.answerUndo, err = undo.Tool.Connect(w.undoer, cfg)
+	return err
+}
+
+// runner is the runner of a function, which has no clients yet.
+func (w *world) runner(c control.Control, f settings.Function) *remediation.Runner {
+	return &remediation.Runner{
+		Control: c, Settings: f, Ledger: w.ledger, Topic: w,
+		Now: func() time.Time { return w.now }, Sleep: w.sleep, Log: slog.New(slog.DiscardHandler),
+	}
 }
 
 // settings are what the function of a control is told.

@@ -18,7 +18,7 @@ func (w *world) undo(finding string) {
 		return
 	}
 	w.count("undo requests")
-	answer, err := w.undoer.Undo(context.Background(), remediation.UndoRequest{Action: finding, By: "kim@example.com", Reason: "it is needed"})
+	answer, err := w.answerUndo(context.Background(), remediation.UndoRequest{Action: finding, By: "kim@example.com", Reason: "it is needed"})
 	w.check(truthful, w.entries[finding].Subject, err == nil, "undo %s: %v", finding, err)
 	for _, u := range answer.Undone {
 		w.note(u.Subject, "undone: %s", u.Text)
@@ -75,7 +75,7 @@ func (w *world) rewind(first fakeaws.State) {
 			now := differences(p.after, w.user(p.user))
 			w.check(rewound, p.user, len(now) == 0, "before %s is undone, %v of %s are not as it left them", p.step, now, p.user)
 			kept := len(w.journal)
-			answer, err := w.undoer.Undo(context.Background(), remediation.UndoRequest{Action: p.step, By: "kim@example.com", Reason: "all of it"})
+			answer, err := w.answerUndo(context.Background(), remediation.UndoRequest{Action: p.step, By: "kim@example.com", Reason: "all of it"})
 			w.journal = w.journal[:kept]
 			w.check(rewound, p.user, err == nil && len(answer.Undone) == 1 && len(answer.Refused) == 0, "undo of %s (%s %s): %+v, %v", p.step, step.Kind, step.Target, answer, err)
 			if p.secret != "" { // and the key with it, which came before
@@ -140,7 +140,7 @@ func (w *world) rewindBucket(p page) {
 	step := w.stepOf(p.step)
 	if p.step != "" && step.Status.Made() {
 		kept := len(w.journal)
-		answer, err := w.undoer.Undo(context.Background(), remediation.UndoRequest{Action: p.step, By: "kim@example.com", Reason: "all of it"})
+		answer, err := w.answerUndo(context.Background(), remediation.UndoRequest{Action: p.step, By: "kim@example.com", Reason: "all of it"})
 		w.journal = w.journal[:kept]
 		w.check(rewound, p.bucket, err == nil && len(answer.Undone) == 1, "undo of closing %s: %+v, %v", p.bucket, answer, err)
 		w.account.With(func(s *fakeaws.State) {

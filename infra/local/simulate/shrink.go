@@ -103,4 +103,4 @@ func Told(o Options, only []int) []string {
 }
 
 // ids are those of the controls.
-func ids() []string { return slices.Sorted(maps.Keys(all.All)) }
+func ids() []string { return slices.Sorted(maps.Keys(all.Controls)) }

@@ -92,13 +92,14 @@ type unseen struct {
 
 // world is the company, the account, and Warder in it.
 type world struct {
-	o       Options
-	chosen  choices
-	account *fakeaws.Account
-	memory  *ledger.Memory
-	ledger  *ledger.Ledger
-	lambdas []*lambda
-	undoer  *remediation.Undoer
+	o          Options
+	chosen     choices
+	account    *fakeaws.Account
+	memory     *ledger.Memory
+	ledger     *ledger.Ledger
+	lambdas    []*lambda
+	undoer     *remediation.Runner // of the function undo
+	answerUndo func(context.Context, remediation.UndoRequest) (remediation.UndoAnswer, error)
 
 	now     time.Time
 	queue   queue

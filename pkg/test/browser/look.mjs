@@ -24,10 +24,13 @@ chromium.setGraphicsMode = false
 const font = async weight => [String(weight), (await readFile(path.join(modules, `@fontsource/nanum-gothic/files/nanum-gothic-korean-${weight}-normal.woff2`))).toString('base64')]
 const fonts = [await font(400), await font(700)]
 
+const patience = 10 * 60 * 1000 // in ms: it only ends a hang
 const job = JSON.parse(await text(process.stdin))
 let browser
 try {
   browser = await puppeteer.launch({
+    timeout: patience,
+    protocolTimeout: patience,
     executablePath: await chromium.executablePath(),
     headless: 'shell',
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--font-render-hinting=none', '--host-resolver-rules=MAP * ~NOTFOUND'],
@@ -68,7 +71,7 @@ async function look(file, { name, width, height, dark, print, audit }) {
       document.fonts.add(new FontFace('Nanum Gothic', Uint8Array.from(atob(data), c => c.charCodeAt(0)), { weight }))
     }
   }, fonts)
-  await page.goto(address, { waitUntil: 'load' })
+  await page.goto(address, { waitUntil: 'load', timeout: patience })
   Object.assign(
     seen,
     await page.evaluate(() => {

@@ -3,15 +3,14 @@ package scenario
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
 
-	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/test/benchratio"
@@ -19,25 +18,17 @@ import (
 
 // Bench measures the planner with the first event of the named story, over the account in memory, by what
 // it takes to read the event's JSON.
-func Bench(b *testing.B, c Control, name string) {
+func Bench(b *testing.B, c handler.Control, name string) {
 	b.Helper()
-	folder, err := os.Getwd()
-	if err != nil {
-		b.Fatal(err)
-	}
-	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
-	if err != nil {
-		b.Fatal(err)
-	}
+	h := newHarness(b, c)
 	archive, err := txtar.ParseFile(filepath.Join("testdata", name+".txtar"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, _, err := parse(archive, described)
+	s, _, err := parse(archive, h.described)
 	if err != nil {
 		b.Fatal(err)
 	}
-	h := &harness{Control: c, described: described}
 	w, err := h.begin(s)
 	if err != nil {
 		b.Fatal(err)

@@ -14,17 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
+	"github.com/warder-aws/warder/functions/undo"
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -54,8 +49,6 @@ type world struct {
 	cancel func()   // ends the context of what is running
 	lies   []string // what was said to be done and is not
 
-	recorder *recorder // of the calls and what they are for; nil where nobody asks for it
-
 	allKeys []fakeaws.Key // see keys
 	after   *left         // see beyond
 }
@@ -82,8 +75,10 @@ func (w *world) remembering() int {
 
 // answer is what the function answered.
 type answer struct {
+	event  namedEvent
 	report remediation.Report
 	err    error
+	calls  int // to AWS
 }
 
 // call is a call to AWS, and what it is for.
@@ -136,9 +131,6 @@ func (w *world) meet(operation, guards string, after bool) error {
 	c := call{operation, guards}
 	if !after {
 		w.calls = append(w.calls, c)
-		if w.recorder != nil {
-			w.recorder.record(c)
-		}
 	}
 	if w.meets == nil {
 		return nil
@@ -192,7 +184,8 @@ var _ ledger.Store = memory{}
 // guards is what an item is read for: a hold and the rounds of a day keep one thing from being changed,
 // the breaker keeps everything from it.
 func guards(partition string) string {
-	switch kind(partition) {
+	kind, _, _ := strings.Cut(partition, "#")
+	switch kind {
 	case "hold", "rounds":
 		return ofThing + partition + "\n"
 	case "breaker":
@@ -202,16 +195,7 @@ func guards(partition string) string {
 	}
 }
 
-// kind is the kind of the items in a partition.
-func kind(partition string) string {
-	kind, _, _ := strings.Cut(partition, "#")
-	return kind
-}
-
-func (m memory) meet(operation, guards, what string, run func() error) error {
-	if m.recorder != nil {
-		m.recorder.asked = what
-	}
+func (m memory) meet(operation, guards string, run func() error) error {
 	err := m.world.meet(operation, guards, false)
 	if err != nil {
 		return err
@@ -228,7 +212,7 @@ func (m memory) meet(operation, guards, what string, run func() error) error {
 
 // Get implements [ledger.Store].
 func (m memory) Get(ctx context.Context, partition, sort string) (item ledger.Item, err error) {
-	err = m.meet("dynamodb:GetItem", guards(partition), kind(partition), func() error {
+	err = m.meet("dynamodb:GetItem", guards(partition), func() error {
 		item, err = m.store.Get(ctx, partition, sort)
 		return err
 	})
@@ -237,7 +221,7 @@ func (m memory) Get(ctx context.Context, partition, sort string) (item ledger.It
 
 // BatchGet implements [ledger.Store].
 func (m memory) BatchGet(ctx context.Context, keys ...ledger.Key) (found []ledger.Item, err error) {
-	operation, kept, kinds := "dynamodb:BatchGetItem", "", []string{}
+	operation, kept := "dynamodb:BatchGetItem", ""
 	if len(keys) == 1 {
 		operation = "dynamodb:GetItem"
 	}
@@ -245,14 +229,11 @@ func (m memory) BatchGet(ctx context.Context, keys ...ledger.Key) (found []ledge
 		if strings.HasPrefix(guards(key.Partition), ofThing) {
 			kept += strings.TrimPrefix(guards(key.Partition), ofThing)
 		}
-		if !slices.Contains(kinds, kind(key.Partition)) {
-			kinds = append(kinds, kind(key.Partition))
-		}
 	}
 	if kept != "" {
 		kept = ofThing + kept
 	}
-	err = m.meet(operation, kept, strings.Join(kinds, "+"), func() error {
+	err = m.meet(operation, kept, func() error {
 		found, err = m.store.BatchGet(ctx, keys...)
 		return err
 	})
@@ -261,12 +242,12 @@ func (m memory) BatchGet(ctx context.Context, keys ...ledger.Key) (found []ledge
 
 // Put implements [ledger.Store].
 func (m memory) Put(ctx context.Context, item ledger.Item) error {
-	return m.meet("dynamodb:PutItem", "", kind(item.Partition), func() error { return m.store.Put(ctx, item) })
+	return m.meet("dynamodb:PutItem", "", func() error { return m.store.Put(ctx, item) })
 }
 
 // Query implements [ledger.Store].
 func (m memory) Query(ctx context.Context, partition string) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Query", "", kind(partition), func() error {
+	err = m.meet("dynamodb:Query", "", func() error {
 		found, err = m.store.Query(ctx, partition)
 		return err
 	})
@@ -275,7 +256,7 @@ func (m memory) Query(ctx context.Context, partition string) (found []ledger.Ite
 
 // Index implements [ledger.Store].
 func (m memory) Index(ctx context.Context, subject string, since time.Time) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Query", "", "subject", func() error {
+	err = m.meet("dynamodb:Query", "", func() error {
 		found, err = m.store.Index(ctx, subject, since)
 		return err
 	})
@@ -284,21 +265,24 @@ func (m memory) Index(ctx context.Context, subject string, since time.Time) (fou
 
 // Scan implements [ledger.Store].
 func (m memory) Scan(ctx context.Context, prefixes ...string) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Scan", "", "everything", func() error {
+	err = m.meet("dynamodb:Scan", "", func() error {
 		found, err = m.store.Scan(ctx, prefixes...)
 		return err
 	})
 	return found, err
 }
 
-// asker reads the tags that say who owns a user, and what it is exempt from.
-type asker struct{ *world }
+// asker says of whom it is read who owns a user, and what the user is exempt from.
+type asker struct {
+	remediation.Owners
+	*world
+}
 
-// GetUser implements [owner.API].
-func (a asker) GetUser(ctx context.Context, in *iam.GetUserInput, options ...func(*iam.Options)) (*iam.GetUserOutput, error) {
-	a.asking = aws.ToString(in.UserName)
+// Owner implements [remediation.Owners].
+func (a asker) Owner(ctx context.Context, user string) (owner.Contact, error) {
+	a.asking = user
 	defer func() { a.asking = "" }()
-	return a.account.GetUser(ctx, in, options...)
+	return a.Owners.Owner(ctx, user)
 }
 
 // start makes the world in which the story begins.
@@ -340,89 +324,35 @@ func (h *harness) staff(w *world) error {
 		}
 		return w.meet(operation, guards, after)
 	}
-	memory := ledger.New(memory{w})
-	planner, err := h.planner(w.account, memory, w.settings)
-	if err != nil {
+	var err error
+	if w.runner, err = w.connected(w.account); err != nil {
 		return err
 	}
-	w.runner = &remediation.Runner{
-		Control: h.described, Settings: w.settings, Planner: w.watched(planner),
-		Kinds: h.kinds(w.account), Ledger: memory, Topic: w,
-		Owners: owner.Book{API: asker{w}, Owners: w.settings.Owners},
-		Halt:   halt.Switch{API: w.account, Name: w.settings.Halt},
-		Now:    func() time.Time { return w.now },
-		Sleep:  func(context.Context, time.Duration) {},
-		Log:    slog.New(slog.NewJSONHandler(&w.log, nil)),
-	}
+	w.runner.Owners = asker{w.runner.Owners, w}
 	if h.breaks != nil {
 		h.breaks(w)
 	}
 	return nil
 }
 
-// planned says when the planner is at work.
-type planned struct {
-	remediation.Planner
-	*world
+// connected is the runner of the control, and works on the account.
+func (w *world) connected(a *fakeaws.Account) (*remediation.Runner, error) {
+	r := w.unconnected()
+	return r, w.harness.Connect(r, a.Config(), 0)
 }
 
-// Plan implements [remediation.Planner].
-func (p planned) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
-	defer p.begin()()
-	return p.Planner.Plan(ctx, e, now)
-}
-
-func (p planned) begin() (end func()) {
-	if p.recorder == nil {
-		return func() {}
+// unconnected is the runner of a function that has no clients yet.
+func (w *world) unconnected() *remediation.Runner {
+	return &remediation.Runner{
+		Control: w.harness.described, Settings: w.settings, Ledger: ledger.New(memory{w}), Topic: w,
+		Now:   func() time.Time { return w.now },
+		Sleep: func(context.Context, time.Duration) {},
+		Log:   slog.New(slog.NewJSONHandler(&w.log, nil)),
 	}
-	p.recorder.planner = true
-	return func() { p.recorder.planner = false }
-}
-
-// sweeping is the same of a planner that goes by the open cases.
-type sweeping struct {
-	planned
-	remediation.Sweeper
-}
-
-// Plan implements [remediation.Planner].
-func (s sweeping) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
-	return s.planned.Plan(ctx, e, now)
-}
-
-// Sweep implements [remediation.Sweeper].
-func (s sweeping) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
-	defer s.begin()()
-	return s.Sweeper.Sweep(ctx, e, open, now)
-}
-
-// watched is the planner, which says when it is at work.
-func (w *world) watched(p remediation.Planner) remediation.Planner {
-	if s, ok := p.(remediation.Sweeper); ok {
-		return sweeping{planned{p, w}, s}
-	}
-	return planned{p, w}
 }
 
 // haltRead is how the halt switch is read.
 const haltRead = "ssm:GetParameter"
-
-// kinds are the changes that can be made to the account.
-func (h *harness) kinds(a *fakeaws.Account) change.Registry {
-	kinds := change.ForIAM(a)
-	if h.Kinds != nil {
-		maps.Copy(kinds, h.Kinds(a))
-	}
-	return kinds
-}
-
-func (c Control) planner(a *fakeaws.Account, l *ledger.Ledger, f settings.Function) (remediation.Planner, error) {
-	if c.PlanWithLedger != nil {
-		return c.PlanWithLedger(a, l, f)
-	}
-	return c.Plan(a, f)
-}
 
 // happen does what people did before the event.
 func (w *world) happen(e namedEvent) {
@@ -440,11 +370,9 @@ func (w *world) run(e namedEvent) (remediation.Report, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	w.cancel = cancel
+	before := len(w.calls)
 	report, err := w.handle(ctx, e)
-	if w.recorder != nil {
-		w.recorder.end(w, e, report, err)
-	}
-	w.answers = append(w.answers, answer{report, err})
+	w.answers = append(w.answers, answer{e, report, err, len(w.calls) - before})
 	w.lies = append(w.lies, w.reported(report)...)
 	return report, err
 }
@@ -477,7 +405,13 @@ func (w *world) handle(ctx context.Context, e namedEvent) (remediation.Report, e
 		answer, err := w.runner.Release(ctx, remediation.ReleaseRequest{By: q.By, Reason: q.Reason})
 		return remediation.Report{Outcome: remediation.Notified, Reason: answer.Text}, err
 	}
-	answer, err := (&remediation.Undoer{Runner: w.runner}).Undo(ctx, q.UndoRequest)
+	runner := w.unconnected()
+	ask, err := undo.Tool.Connect(runner, w.account.Config())
+	if err != nil {
+		return remediation.Report{}, err
+	}
+	runner.Owners = asker{runner.Owners, w}
+	answer, err := ask(ctx, q.UndoRequest)
 	report := remediation.Report{Outcome: remediation.Nothing}
 	if len(answer.Undone) > 0 {
 		report.Outcome = remediation.Changed

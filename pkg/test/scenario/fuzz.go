@@ -2,8 +2,6 @@ package scenario
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,28 +19,17 @@ import (
 // the bytes are: what is no event changes nothing and is not retried, an event that was handled
 // changes nothing when it comes again and tells nobody, observing changes nothing, and what is told
 // stays what it is.
-func Fuzz(f *testing.F, c Control) {
+func Fuzz(f *testing.F, c handler.Control) {
 	f.Helper()
-	folder, err := os.Getwd()
-	if err != nil {
-		f.Fatal(err)
-	}
-	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
-	if err != nil {
-		f.Fatal(err)
-	}
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no stories in testdata (%v)", err)
-	}
-	h := &harness{Control: c, described: described}
+	h := newHarness(f, c)
+	files := h.files(f)
 	var stories []story
 	for i, file := range files {
 		archive, err := txtar.ParseFile(file)
 		if err != nil {
 			f.Fatal(err)
 		}
-		s, _, err := parse(archive, described)
+		s, _, err := parse(archive, h.described)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -29,14 +29,12 @@ import (
 // buckets in it, wherever it has them, and of each thing that its events tell.
 // Whatever is told stays what it is: see [world.unharmed].
 func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
-	cases := 0
 	for i, what := range slices.Sorted(maps.Keys(hostile.Quoted)) {
 		for way, rewritten := range map[string]*txtar.Archive{
 			"names": rename(t, archive, hostile.Quoted[what]),
 			"tags":  retag(t, archive, hostile.Quoted[what]),
 		} {
 			if rewritten != nil {
-				cases++
 				h.attacked(t, rewritten, i, what+" in "+way)
 			}
 		}
@@ -51,12 +49,10 @@ func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 				if h.tried(tree, at, i, what) {
 					continue
 				}
-				cases++
 				h.attacked(t, alone(archive, f.Name, at.with(tree, hostile.Quoted[what])), i, what+" in "+strings.Join(at.path, ".")+" of "+f.Name)
 			}
 		}
 	}
-	t.Attr("cases", strconv.Itoa(cases))
 }
 
 // tried reports whether another story of the control has tried the same with an event of its kind, and

@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +107,6 @@ var shown = flag.Int("wrong", 5, "how much of what the fault matrix finds wrong 
 func (h *harness) faults(t *testing.T, untroubled *world) {
 	all := h.matrix(untroubled)
 	h.cases, h.guards = h.cases+all.cases, h.guards+all.guards
-	t.Attr("cases", strconv.Itoa(all.cases))
 	for i, wrong := range all.wrong {
 		if i == *shown {
 			t.Errorf("and %d more", len(all.wrong)-i)

@@ -14,13 +14,12 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // described is a control that takes every policy off the users.
@@ -53,7 +52,7 @@ const told = `Policies are taken off.
 `
 
 // stripper is the planner of that control.
-type stripper struct{ api *fakeaws.Account }
+type stripper struct{ api *iam.Client }
 
 func (p stripper) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	_, fresh := e.Detail.(*event.APICall)
@@ -93,7 +92,9 @@ func matrixOf(t *testing.T, breaks func(*world)) tally {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &harness{described: c, breaks: breaks, Control: Control{Plan: func(a *fakeaws.Account, _ settings.Function) (remediation.Planner, error) { return stripper{a}, nil }}}
+	h := &harness{described: c, breaks: breaks, Control: handler.Control{
+		New: func(s handler.Setup) (remediation.Planner, error) { return stripper{s.IAM}, nil },
+	}}
 	w := h.start(t, s)
 	text := w.tell(t)
 	if len(w.lies) > 0 {

@@ -35,7 +35,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -45,9 +44,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/tools/txtar"
 
-	"github.com/warder-aws/warder/pkg/calls"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -56,41 +55,15 @@ import (
 
 var update = flag.Bool("update", false, "write what happens into the want section of the stories")
 
-// Control is what the harness must know of a control.
-type Control struct {
-	// Description is its control.json.
-	Description []byte
-	// Plan makes its planner, reading from the account.
-	Plan func(*fakeaws.Account, settings.Function) (remediation.Planner, error)
-	// PlanWithLedger is in place of Plan for a planner that reads the ledger, too.
-	PlanWithLedger func(*fakeaws.Account, *ledger.Ledger, settings.Function) (remediation.Planner, error)
-	// Kinds are the changes that the control makes beside those of IAM; nil if there are none.
-	Kinds func(*fakeaws.Account) change.Registry
-	// Holds returns what is wrong with the account after a story, however it was handled; nil if there
-	// is nothing that the control promises of it.
-	Holds func(*fakeaws.Account) error
-	// Reads is the interface of the operations that the planner reads with; nil if it reads nothing.
-	Reads reflect.Type
-}
-
-// Run runs every story in testdata.
-func Run(t *testing.T, c Control) {
+// Run runs every story in testdata. The checks return what is wrong with the account after a story,
+// however it was handled: what the control promises of it.
+func Run(t *testing.T, c handler.Control, checks ...func(*fakeaws.Account) error) {
 	t.Helper()
-	folder, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories in testdata (%v)", err)
-	}
+	h := newHarness(t, c)
+	h.checks = checks
+	files := h.files(t)
 	// Handling events again and again makes garbage and keeps nothing.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	h := &harness{Control: c, described: described, used: map[string]bool{}, calls: calls.Paths{}, attacks: map[string]bool{}, sound: map[[sha256.Size]byte]bool{}}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.story(t, file) })
 	}
@@ -100,16 +73,44 @@ func Run(t *testing.T, c Control) {
 	}
 	h.permissions(t)
 	if h.told == len(files) {
-		t.Run("the calls of each path", h.counted)
+		t.Run("calls within the budget", h.budget)
 	}
+}
+
+// newHarness is the harness of the control in whose folder the test runs.
+func newHarness(t testing.TB, c handler.Control) *harness {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &harness{
+		Control: c, described: described, used: map[string]bool{}, calls: map[string]int{},
+		attacks: map[string]bool{}, sound: map[[sha256.Size]byte]bool{},
+	}
+}
+
+// files are those of the stories.
+func (h *harness) files(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories in testdata (%v)", err)
+	}
+	return files
 }
 
 // harness runs the stories of one control.
 type harness struct {
-	Control
+	handler.Control
+	checks    []func(*fakeaws.Account) error
 	described control.Control
 	used      map[string]bool // operations that some story called
-	calls     calls.Paths     // that the stories made
+	calls     map[string]int  // the fewest that an event took, by path
 	told      int             // how many stories were told
 	attacks   map[string]bool // hostile texts that were tried, by where
 	sound     map[[sha256.Size]byte]bool
@@ -148,7 +149,6 @@ func (h *harness) story(t *testing.T, file string) {
 
 	s.name = strings.TrimSuffix(filepath.Base(file), ".txtar")
 	told := h.start(t, s)
-	told.recorder = &recorder{}
 	got := told.tell(t)
 	for _, operation := range slices.Sorted(maps.Keys(told.called)) {
 		h.used[operation] = true
@@ -166,7 +166,7 @@ func (h *harness) story(t *testing.T, file string) {
 	told.mail(t, file, archive, emails)
 
 	t.Run("handled again", func(t *testing.T) { told.repeat(t) })
-	h.tally(s.name, told.recorder)
+	h.count(told.answers, s.settings.Mode)
 	t.Run("observed", func(t *testing.T) { h.observed(t, s, told) })
 	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, told, file, archive) })
 	t.Run("with faults", func(t *testing.T) { h.faults(t, told) })
@@ -242,7 +242,7 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 	}
 	s.settings = settings.Function{
 		Mode: set.Mode, Parameters: text, AllowedNetworks: set.AllowedNetworks, Owners: set.Owners,
-		Runbooks: "https://example.com/", Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder",
+		Runbooks: "https://example.com/", Account: "111122223333", Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder",
 		Halt: "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
 		BlastRadius: set.BlastRadius, HoldDays: 7,
 		Quarantine: settings.Quarantine{Key: quarantines + change.KeyQuarantine},
@@ -355,7 +355,6 @@ func (w *world) repeat(t *testing.T) {
 func (h *harness) observed(t *testing.T, s story, enforced *world) {
 	s.settings.Mode = control.Observe
 	w := h.start(t, s)
-	w.recorder = &recorder{}
 	for _, e := range w.events {
 		w.happen(e)
 		report, err := w.run(e)
@@ -371,7 +370,7 @@ func (h *harness) observed(t *testing.T, s story, enforced *world) {
 	}
 	w.check(t)
 	if enforced.settings.Mode != control.Observe {
-		h.tally(s.name, w.recorder)
+		h.count(w.answers, control.Observe)
 	}
 }
 
@@ -392,11 +391,11 @@ func (h *harness) permissions(t *testing.T) {
 			}
 		}
 	}
-	if h.Reads == nil {
+	if h.ReadAPI == nil {
 		return
 	}
-	for i := range h.Reads.NumMethod() {
-		method := h.Reads.Method(i)
+	for i := range h.ReadAPI.NumMethod() {
+		method := h.ReadAPI.Method(i)
 		input := method.Type.In(1).Elem().PkgPath()
 		operation := input[strings.LastIndex(input, "/")+1:] + ":" + method.Name
 		if !h.permitted(operation) {

@@ -2,14 +2,12 @@ package scenario
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"golang.org/x/tools/txtar"
 
-	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
@@ -38,22 +36,14 @@ func (d Day) Told(user string) bool {
 
 // Sweeps runs the sweep of the control once a day at three in the morning, with its parameters as
 // they are by default, over the account that each day finds, and one ledger.
-func Sweeps(t *testing.T, c Control, begin time.Time, days int, found func(now time.Time) fakeaws.State) []Day {
+func Sweeps(t *testing.T, c handler.Control, begin time.Time, days int, found func(now time.Time) fakeaws.State) []Day {
 	t.Helper()
-	folder, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	described, err := control.Parse(filepath.Base(folder)+"/control.json", c.Description)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &harness{Control: c, described: described, used: map[string]bool{}}
+	h := newHarness(t, c)
 	store := &ledger.Memory{}
 	var all []Day
 	for i := range days {
 		now := begin.AddDate(0, 0, i)
-		s, _, err := parse(&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepOf(i, now).data}}}, described)
+		s, _, err := parse(&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepOf(i, now).data}}}, h.described)
 		if err != nil {
 			t.Fatal(err)
 		}

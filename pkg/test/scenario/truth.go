@@ -20,7 +20,11 @@ import (
 // shows returns what keeps the account from being as the change makes it; empty if it is so. It is read
 // past what the function reads with, which may not tell the truth.
 func (w *world) shows(c change.Change) string {
-	kind, err := w.harness.kinds(w.account.Copy()).Kind(c)
+	honest, err := w.connected(w.account.Copy())
+	if err != nil {
+		return err.Error()
+	}
+	kind, err := honest.Kinds.Kind(c)
 	if err != nil {
 		return err.Error()
 	}
@@ -153,8 +157,8 @@ func (w *world) check(t *testing.T) {
 // said and is not so, and secrets that were shown.
 func (w *world) wrong() []string {
 	wrong := append(slices.Clone(w.lies), w.leaks()...)
-	if w.harness.Holds != nil {
-		if err := w.harness.Holds(w.account); err != nil {
+	for _, check := range w.harness.checks {
+		if err := check(w.account); err != nil {
 			wrong = append(wrong, err.Error())
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -26,9 +25,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 func Run(t *testing.T, store ledger.Store) {
 	t.Helper()
 	ctx := t.Context()
-	cases := 0
 	run := func(name string, test func(*testing.T)) {
-		cases++
 		t.Run(name, test)
 	}
 	put := func(t *testing.T, items ...ledger.Item) {
@@ -365,7 +362,6 @@ func Run(t *testing.T, store ledger.Store) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
-	t.Attr("cases", strconv.Itoa(cases))
 }
 
 func each[T any](items []ledger.Item, of func(ledger.Item) T) []T {

@@ -1,0 +1,27 @@
+// Package alertrootusage is the Lambda function that tells of what the root user does, and once a
+// day of root access keys and missing root MFA. It changes nothing. README.md is its runbook,
+// control.json its description.
+package alertrootusage
+
+import (
+	_ "embed"
+	"reflect"
+
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/remediation"
+)
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New:         func(s handler.Setup) (remediation.Planner, error) { return newPlanner(s.IAM, s.Settings) },
+}

@@ -1,0 +1,28 @@
+// Package detachdirectpolicy is the Lambda function that takes policies off IAM users to whom they
+// are attached directly. README.md is its runbook, control.json its description.
+package detachdirectpolicy
+
+import (
+	_ "embed"
+	"reflect"
+
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/remediation"
+)
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New: func(s handler.Setup) (remediation.Planner, error) {
+		return newPlanner(s.IAM, s.Settings, s.Sleep, s.Concurrency)
+	},
+}

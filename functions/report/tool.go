@@ -1,0 +1,60 @@
+// Package report is the Lambda function that writes the evidence of a month, or of another period, and
+// tells where it is. Its schedule starts it, and a person may; README.md is its runbook, control.json
+// its description.
+package report
+
+import (
+	"context"
+	_ "embed"
+	"maps"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Tool is the whole tool: its program and its tests are made from it.
+var Tool = handler.Tool[request, answer]{Description: description, Korean: korean, New: newWriter}
+
+func newWriter(s handler.Setup) (func(context.Context, request) (answer, error), error) {
+	// The kinds are there to describe changes, and call nothing.
+	maps.Copy(s.Kinds, change.ForS3(nil))
+	maps.Copy(s.Kinds, change.ForRotation(nil, nil))
+	maps.Copy(s.Kinds, change.ForSSM(nil))
+	maps.Copy(s.Kinds, change.ForRoot(nil, nil))
+	w := writer{Runner: s.Runner, users: s.IAM, switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, s.Now)}
+	// To read all of them takes longer than a cold start may.
+	controls := sync.OnceValues(described)
+	return func(ctx context.Context, q request) (a answer, err error) {
+		if w.controls, err = controls(); err != nil {
+			return answer{}, err
+		}
+		return w.write(ctx, q)
+	}, nil
+}
+
+// described is every control, and makes known what they are called in other languages.
+func described() ([]control.Control, error) {
+	catalogues, err := functions.Catalogues(string(settings.Korean))
+	if err != nil {
+		return nil, err
+	}
+	for _, words := range catalogues {
+		i18n.Register(string(settings.Korean), words)
+	}
+	return functions.Controls()
+}

@@ -1,0 +1,378 @@
+package stack
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/metric"
+)
+
+// alarms is what the alarms of a template are called, each with what it watches.
+func alarms(t *testing.T, tmpl template) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, alarm := range tmpl.all("AWS::CloudWatch::Alarm") {
+		watched := ""
+		if metrics, ok := alarm.get("Metrics").([]any); ok {
+			var names []string
+			for i := range metrics {
+				at := fmt.Sprintf("Metrics.%d.MetricStat.", i)
+				if alarm.get(at+"Metric.MetricName") != nil {
+					names = append(names, fmt.Sprintf("%v(%v/%v{%v=%v}) by %vs", alarm.get(at+"Stat"), alarm.get(at+"Metric.Namespace"), alarm.get(at+"Metric.MetricName"),
+						alarm.get(at+"Metric.Dimensions.0.Name"), text(alarm.get(at+"Metric.Dimensions.0.Value")), alarm.get(at+"Period")))
+				}
+			}
+			watched = strings.Join(names, " + ")
+		} else {
+			of := ""
+			if alarm.get("Dimensions") != nil {
+				of = fmt.Sprintf("%v=%v", alarm.get("Dimensions.0.Name"), text(alarm.get("Dimensions.0.Value")))
+			}
+			watched = fmt.Sprintf("%v(%v/%v{%s}) by %vs", alarm.get("Statistic"), alarm.get("Namespace"), alarm.get("MetricName"), of, alarm.get("Period"))
+		}
+		signs := map[any]string{"GreaterThanOrEqualToThreshold": ">=", "GreaterThanThreshold": ">", "LessThanThreshold": "<"}
+		all[alarm.get("AlarmName").(string)] = fmt.Sprintf("%s %s %v, %v of %v, missing: %v", watched, signs[alarm.get("ComparisonOperator")],
+			alarm.get("Threshold"), alarm.get("DatapointsToAlarm"), alarm.get("EvaluationPeriods"), alarm.get("TreatMissingData"))
+	}
+	return all
+}
+
+func TestWhatIsWatched(t *testing.T) {
+	want := map[string]string{
+		"warder-failed":      "Maximum(AWS/SQS/ApproximateNumberOfMessagesVisible{QueueName=${Failed.QueueName}}) by 300s > 0, 1 of 1, missing: notBreaching",
+		"warder-undelivered": "Maximum(AWS/SQS/ApproximateNumberOfMessagesVisible{QueueName=${Undelivered.QueueName}}) by 300s > 0, 1 of 1, missing: notBreaching",
+		"warder-halted":      "Maximum(Warder/HaltedHours{}) by 3600s >= 24, 1 of 1, missing: ignore",
+	}
+	for _, c := range controls(t) {
+		if c.ID == "alert-root-usage" {
+			continue // off: nobody is woken because it does nothing
+		}
+		function := "FunctionName=warder-" + c.ID
+		want["warder-"+c.ID+"-errors"] = "Sum(AWS/Lambda/Errors{" + function + "}) by 3600s + Sum(AWS/Lambda/Throttles{" + function + "}) by 3600s >= 3, 1 of 1, missing: notBreaching"
+		if !c.Tool && c.Schedule != "" {
+			want["warder-"+c.ID+"-sweep"] = "Sum(Warder/Sweeps{Control=" + c.ID + "}) by 3600s < 1, 26 of 26, missing: breaching"
+		}
+		if c.ID == "deactivate-stale-access-key" { // enforces: only what changes something can be stopped
+			want["warder-"+c.ID+"-breaker"] = "Maximum(Warder/BreakerOpen{Control=" + c.ID + "}) by 60s >= 1, 1 of 1, missing: ignore"
+		}
+	}
+	if diff := cmp.Diff(want, alarms(t, load(t, custom))); diff != "" {
+		t.Errorf("alarms (-want +got):\n%s", diff)
+	}
+}
+
+// CloudWatch looks back over a week at most, over a day with periods of less than an hour, and takes
+// periods of whole minutes.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+func TestAlarmsLookNoFurtherBackThanCloudWatchDoes(t *testing.T) {
+	for _, alarm := range load(t, custom).all("AWS::CloudWatch::Alarm") {
+		period, ok := alarm.get("Period").(float64)
+		if !ok {
+			period = alarm.get("Metrics.1.MetricStat.Period").(float64)
+		}
+		span, most := period*alarm.get("EvaluationPeriods").(float64), 604800.0
+		if period < 3600 {
+			most = 86400
+		}
+		if span > most || int(period)%60 != 0 {
+			t.Errorf("%s looks back over %v seconds in periods of %v", alarm.id, span, period)
+		}
+	}
+}
+
+func TestTheAlarmsTellTheTopicWhenTheyGoOnAndOff(t *testing.T) {
+	tmpl := load(t, custom)
+	topic := tmpl.named(t, "AWS::SNS::Topic", "Notices")
+	told, silent := 0, []string{}
+	for _, alarm := range append(tmpl.all("AWS::CloudWatch::Alarm"), tmpl.all("AWS::CloudWatch::CompositeAlarm")...) {
+		if alarm.get("AlarmActions") == nil && alarm.get("OKActions") == nil {
+			silent = append(silent, alarm.get("AlarmName").(string))
+			continue
+		}
+		told++
+		if !alarm.refers("AlarmActions.0", topic) || !alarm.refers("OKActions.0", topic) {
+			t.Errorf("%s tells %v and %v, want the topic", alarm.id, alarm.get("AlarmActions"), alarm.get("OKActions"))
+		}
+	}
+	if told == 0 {
+		t.Error("no alarm tells anybody")
+	}
+	// One mail for all sweeps: the alarm that is on while one of theirs is.
+	slices.Sort(silent)
+	var sweeps []string
+	for _, name := range regexp.MustCompile(`ALARM\(\$\{(\w+)\}\)`).FindAllStringSubmatch(text(tmpl.named(t, "AWS::CloudWatch::CompositeAlarm", "SweepAlarm").get("AlarmRule")), -1) {
+		sweeps = append(sweeps, tmpl.named(t, "AWS::CloudWatch::Alarm", name[1]).get("AlarmName").(string))
+	}
+	slices.Sort(sweeps)
+	if diff := cmp.Diff(silent, sweeps); diff != "" {
+		t.Errorf("alarms that tell nobody by themselves, and those that %s tells of (-silent +told):\n%s", sweepsAlarm, diff)
+	}
+}
+
+func TestEveryAlarmSaysWhatToDoAndWhereToReadMore(t *testing.T) {
+	targets := makeTargets(t)
+	queriesByName := map[string]bool{}
+	for _, q := range queries {
+		queriesByName["warder/"+q.name] = true
+	}
+	for name, from := range map[string]func() (template, error){"deployed": deployed, "custom": custom} {
+		tmpl := load(t, from)
+		for _, alarm := range append(tmpl.all("AWS::CloudWatch::Alarm"), tmpl.all("AWS::CloudWatch::CompositeAlarm")...) {
+			description := alarm.get("AlarmDescription").(string)
+			// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+			if len(description) > 1024 {
+				t.Errorf("%s: the description has %d characters, CloudWatch takes 1024", alarm.id, len(description))
+			}
+			commands := regexp.MustCompile(`make ([a-z]+)`).FindAllStringSubmatch(description, -1)
+			if len(commands) == 0 {
+				t.Errorf("%s names no command: %s", alarm.id, description)
+			}
+			for _, command := range commands {
+				if !targets[command[1]] {
+					t.Errorf("%s names make %s, which the Makefile does not have", alarm.id, command[1])
+				}
+			}
+			for _, q := range regexp.MustCompile(`saved query (warder/[a-z' ]+?)[.,]`).FindAllStringSubmatch(description, -1) {
+				if !queriesByName[q[1]] {
+					t.Errorf("%s names the query %q, which is not saved", alarm.id, q[1])
+				}
+			}
+			see := regexp.MustCompile(`See (\S+)\.$`).FindStringSubmatch(description)
+			if see == nil {
+				t.Errorf("%s says not where to read more: %s", alarm.id, description)
+				continue
+			}
+			if name == "deployed" && strings.HasPrefix(see[1], "functions/") {
+				if _, err := os.Stat("../../" + see[1]); err != nil {
+					t.Errorf("%s: %v", alarm.id, err)
+				}
+			}
+		}
+	}
+}
+
+// makeTargets is the targets of the Makefile that people use.
+func makeTargets(t *testing.T) map[string]bool {
+	t.Helper()
+	data, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := map[string]bool{}
+	for _, target := range regexp.MustCompile(`(?m)^([a-z]+):.*## `).FindAllStringSubmatch(string(data), -1) {
+		targets[target[1]] = true
+	}
+	return targets
+}
+
+// A metric that does not exist is an alarm that never goes off, and a widget that stays empty.
+func TestOnlyMetricsThatAreEmittedAreWatchedAndShown(t *testing.T) {
+	emitted := map[string]string{ // to their dimension
+		// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+		"AWS/Lambda/Errors": "FunctionName", "AWS/Lambda/Throttles": "FunctionName",
+		// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+		"AWS/SQS/ApproximateNumberOfMessagesVisible": "QueueName",
+	}
+	for _, m := range metric.All { // pkg/remediation emits each of them: its tests say so
+		emitted[metric.Namespace+"/"+m.Name] = m.By
+	}
+	used := map[string]bool{}
+	check := func(where, name, dimension string) {
+		used[name] = true
+		if want, ok := emitted[name]; !ok || want != dimension {
+			t.Errorf("%s: %s by %q is not emitted", where, name, dimension)
+		}
+	}
+	for name, watched := range alarms(t, load(t, custom)) {
+		for _, m := range regexp.MustCompile(`\((\S+)\{(?:(\w+)=[^}]*\}?)?\}\)`).FindAllStringSubmatch(watched, -1) {
+			check(name, m[1], m[2])
+		}
+	}
+	for _, w := range boardOf(t, load(t, custom)).Widgets {
+		for _, line := range w.Properties.Metrics {
+			var parts []string
+			for _, part := range line {
+				if word, ok := part.(string); ok {
+					parts = append(parts, word)
+				}
+			}
+			dimension := ""
+			if len(parts) > 2 {
+				dimension = parts[2]
+			}
+			check(w.Properties.Title, parts[0]+"/"+parts[1], dimension)
+		}
+	}
+	for _, m := range metric.All {
+		if !used[metric.Namespace+"/"+m.Name] {
+			t.Errorf("%s is paid for, and neither watched nor shown", m.Name)
+		}
+	}
+}
+
+// shown is the body of a dashboard as CloudWatch reads it.
+type shown struct {
+	Start   string
+	Widgets []struct {
+		Type                string
+		X, Y, Width, Height int
+		Properties          struct {
+			Title, Region, View, Stat, Query, Markdown string
+			Period                                     int
+			Metrics                                    [][]any
+			Alarms                                     []string
+		}
+	}
+}
+
+// bodyOf is the JSON of the dashboard, with references as ${Name}.
+func bodyOf(t *testing.T, tmpl template) string {
+	t.Helper()
+	sub := tmpl.named(t, "AWS::CloudWatch::Dashboard", "Dashboard").get("DashboardBody").(map[string]any)["Fn::Sub"].([]any)
+	for name := range sub[1].(map[string]any) {
+		if !strings.Contains(sub[0].(string), "${"+name+"}") {
+			t.Errorf("the dashboard does not use %s", name)
+		}
+	}
+	return sub[0].(string)
+}
+
+func boardOf(t *testing.T, tmpl template) shown {
+	t.Helper()
+	var b shown
+	if err := json.Unmarshal([]byte(bodyOf(t, tmpl)), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+func TestTheDashboardIsOneThatCloudWatchTakes(t *testing.T) {
+	for _, from := range []func() (template, error){deployed, custom} {
+		b := boardOf(t, load(t, from))
+		if !regexp.MustCompile(`^-P(T\d+H|\d+D)$`).MatchString(b.Start) || len(b.Widgets) == 0 || len(b.Widgets) > 500 {
+			t.Errorf("start %q, %d widgets", b.Start, len(b.Widgets))
+		}
+		taken := map[[2]int]string{}
+		for _, w := range b.Widgets {
+			p := w.Properties
+			if w.Width < 1 || w.Height < 1 || w.Height > 1000 || w.X < 0 || w.X+w.Width > 24 {
+				t.Errorf("%s %q is %d wide from %d, %d high", w.Type, p.Title, w.Width, w.X, w.Height)
+			}
+			for x := w.X; x < w.X+w.Width; x++ {
+				for y := w.Y; y < w.Y+w.Height; y++ {
+					if other, ok := taken[[2]int{x, y}]; ok {
+						t.Errorf("%q and %q overlap", p.Title, other)
+					}
+					taken[[2]int{x, y}] = p.Title
+				}
+			}
+			ok := false
+			switch w.Type {
+			case "text":
+				ok = p.Markdown != ""
+			case "alarm":
+				ok = p.Title != "" && len(p.Alarms) > 0 && len(p.Alarms) <= 100
+			case "metric":
+				ok = p.Title != "" && p.Region == "us-east-1" && p.View == "timeSeries" && (p.Stat == "Sum" || p.Stat == "Maximum") && p.Period%60 == 0 && len(p.Metrics) > 0 && len(p.Metrics) <= 500
+			case "log":
+				// A query reads 50 log groups at most.
+				// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_AnalyzeLogData_LogInsights.html
+				sources := strings.Count(p.Query, "SOURCE '")
+				ok = p.Title != "" && p.Region == "us-east-1" && p.View == "table" && sources > 0 && sources <= 50
+			}
+			if !ok {
+				t.Errorf("widget %+v", w)
+			}
+		}
+	}
+}
+
+func TestTheDashboardShowsEveryAlarm(t *testing.T) {
+	tmpl := load(t, custom)
+	var want []string
+	for _, alarm := range append(tmpl.all("AWS::CloudWatch::Alarm"), tmpl.all("AWS::CloudWatch::CompositeAlarm")...) {
+		want = append(want, "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:"+alarm.get("AlarmName").(string))
+	}
+	var got []string
+	for _, w := range boardOf(t, tmpl).Widgets {
+		got = append(got, w.Properties.Alarms...)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("alarms (-template +dashboard):\n%s", diff)
+	}
+}
+
+// The golden file is for people: what the dashboard shows, to be read and reviewed.
+func TestTheDashboardIsTheReviewedOne(t *testing.T) {
+	const golden = "testdata/dashboard.golden.json"
+	var got bytes.Buffer
+	if err := json.Indent(&got, []byte(bodyOf(t, load(t, deployed))), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	got.WriteByte('\n')
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatalf("read golden file (go test ./infra/stack -update writes it): %v", err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("dashboard differs from %s; when the change is meant, go test ./infra/stack -update and review it (-want +got):\n%s", golden, diff)
+	}
+}
+
+func TestQueriesAreSavedOverTheLogsOfWhatIsOn(t *testing.T) {
+	tmpl := load(t, custom)
+	var want []any
+	for _, c := range controls(t) {
+		if c.ID != "alert-root-usage" { // off
+			want = append(want, "/aws/lambda/warder-"+c.ID)
+		}
+	}
+	saved := map[string]string{}
+	for _, q := range tmpl.all("AWS::Logs::QueryDefinition") {
+		saved[q.get("Name").(string)] = q.get("QueryString").(string)
+		if diff := cmp.Diff(want, q.get("LogGroupNames")); diff != "" {
+			t.Errorf("log groups of %s (-want +got):\n%s", q.id, diff)
+		}
+	}
+	for _, name := range []string{"last actions", "one user's history", "what observe would have done", "failures", "open cases", "one event from end to end"} {
+		if saved["warder/"+name] == "" {
+			t.Errorf("no saved query %q", name)
+		}
+	}
+}
+
+// Alarms cost by the metrics that they watch: $0.10 a month each, and $0.50 for one that watches other alarms.
+// https://aws.amazon.com/cloudwatch/pricing/ (us-east-1, November 2026)
+func TestWhatTheAlarmsCostIsKnown(t *testing.T) {
+	tmpl := load(t, deployed)
+	cents := 50 * len(tmpl.all("AWS::CloudWatch::CompositeAlarm"))
+	for _, watched := range alarms(t, tmpl) {
+		cents += 10 * strings.Count(watched, "}) by ")
+	}
+	swept := 0
+	for _, c := range started(t) {
+		if !c.Tool && c.Schedule != "" {
+			swept++
+		}
+	}
+	// Two queues, the halt, two for each function, one for each sweep, and the alarm of all sweeps.
+	if want := 10*(3+2*len(controls(t))+swept) + 50; cents != want {
+		t.Errorf("the alarms cost %d cents a month, want %d", cents, want)
+	}
+}

@@ -1,0 +1,309 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// ofAccount is a pattern of control.json as it is deployed: for this account alone.
+func ofAccount(t *testing.T, raw json.RawMessage) map[string]any {
+	t.Helper()
+	var pattern map[string]any
+	if err := json.Unmarshal(raw, &pattern); err != nil {
+		t.Fatal(err)
+	}
+	pattern["account"] = []any{map[string]any{"Ref": "AWS::AccountId"}}
+	return pattern
+}
+
+func TestEveryPatternIsDeployedAsControlJSONHasItForThisAccountAlone(t *testing.T) {
+	tmpl := load(t, deployed)
+	for _, c := range controls(t) {
+		t.Run(c.ID, func(t *testing.T) {
+			var patterns []any
+			var schedules []string
+			for _, rule := range tmpl.rules(tmpl.function(t, c.ID)) {
+				if rule.get("EventBusName") != nil {
+					continue // of the hub's bus
+				}
+				if pattern := rule.get("EventPattern"); pattern != nil {
+					patterns = append(patterns, pattern)
+				}
+				if schedule := rule.get("ScheduleExpression"); schedule != nil {
+					schedules = append(schedules, schedule.(string))
+				}
+			}
+			var want []any
+			for _, raw := range c.Rules {
+				want = append(want, ofAccount(t, raw))
+			}
+			if diff := cmp.Diff(want, patterns); diff != "" {
+				t.Errorf("patterns (-control.json +template):\n%s", diff)
+			}
+			var wantSchedules []string
+			if c.Schedule != "" {
+				wantSchedules = []string{c.Schedule}
+			}
+			if diff := cmp.Diff(wantSchedules, schedules); diff != "" {
+				t.Errorf("schedules (-control.json +template):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEveryRuleIsForThisAccountAlone(t *testing.T) {
+	for name, from := range stacks(t) {
+		checked := 0
+		for _, rule := range load(t, from).all("AWS::Events::Rule") {
+			if rule.get("ScheduleExpression") != nil {
+				continue
+			}
+			checked++
+			if account := text(rule.get("EventPattern.account")); account != "${AWS::AccountId}" {
+				t.Errorf("%s: %s takes events of account %s", name, rule.id, account)
+			}
+		}
+		if checked == 0 {
+			t.Errorf("%s: no rule was checked", name)
+		}
+	}
+}
+
+func TestEveryRuleMayStartItsFunctionAndNothingElse(t *testing.T) {
+	tmpl := load(t, deployed)
+	rules := 0
+	for _, rule := range tmpl.all("AWS::Events::Rule") {
+		if rule.get("Targets.0.Id") != "Function" {
+			continue
+		}
+		rules++
+		permission := tmpl.one(t, "AWS::Lambda::Permission", func(r resource) bool { return r.refers("SourceArn", rule) })
+		if got, want := target(permission.get("FunctionName")), target(rule.get("Targets.0.Arn")); got != want {
+			t.Errorf("%s may start %s, and targets %s", rule.id, got, want)
+		}
+		if permission.get("Principal") != "events.amazonaws.com" || permission.get("Action") != "lambda:InvokeFunction" {
+			t.Errorf("%s lets %v do %v", permission.id, permission.get("Principal"), permission.get("Action"))
+		}
+	}
+	if permissions := len(tmpl.where("AWS::Lambda::Permission", func(r resource) bool { return r.get("Principal") == "events.amazonaws.com" })); rules != permissions {
+		t.Errorf("%d permissions for %d rules", permissions, rules)
+	}
+}
+
+func TestWhatARuleCannotHandOverIsKept(t *testing.T) {
+	tmpl := load(t, deployed)
+	undelivered := tmpl.named(t, "AWS::SQS::Queue", "Undelivered")
+	for _, rule := range tmpl.all("AWS::Events::Rule") {
+		for i := range rule.get("Targets").([]any) {
+			if path := fmt.Sprintf("Targets.%d.DeadLetterConfig.Arn", i); !rule.refers(path, undelivered) {
+				t.Errorf("%s leaves what it cannot hand over to %v, want %s", rule.id, rule.get(path), undelivered.id)
+			}
+		}
+	}
+	policy := tmpl.one(t, "AWS::SQS::QueuePolicy", func(r resource) bool { return r.refers("Queues.0", undelivered) })
+	var allowed []string
+	for _, s := range statements(policy.get("PolicyDocument")) {
+		if s["Effect"] == "Allow" {
+			allowed = append(allowed, statementLines(s)...)
+		}
+	}
+	// CloudFormation begins the names of a stack's rules with the stack's.
+	want := []string{"allow events.amazonaws.com sqs:SendMessage on ${Undelivered.Arn}" +
+		" if aws:SourceArn ArnLike arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/warder*"}
+	if diff := cmp.Diff(want, allowed); diff != "" {
+		t.Errorf("who may write to the queue (-want +got):\n%s", diff)
+	}
+}
+
+func TestQueuesAreEncryptedAndWantTLS(t *testing.T) {
+	tmpl := load(t, deployed)
+	for _, queue := range tmpl.all("AWS::SQS::Queue") {
+		if queue.get("SqsManagedSseEnabled") != true {
+			t.Errorf("%s is not encrypted", queue.id)
+		}
+		if got := queue.get("MessageRetentionPeriod"); got != float64(14*24*60*60) {
+			t.Errorf("%s keeps messages for %v seconds, want 14 days", queue.id, got)
+		}
+		policy := tmpl.one(t, "AWS::SQS::QueuePolicy", func(r resource) bool { return r.refers("Queues.0", queue) })
+		refused := slices.ContainsFunc(statements(policy.get("PolicyDocument")), func(s map[string]any) bool {
+			return s["Effect"] == "Deny" && fmt.Sprint(s["Condition"]) == "map[Bool:map[aws:SecureTransport:false]]" && s["Action"] == "sqs:*"
+		})
+		if !refused {
+			t.Errorf("%s takes requests without TLS", queue.id)
+		}
+	}
+}
+
+func TestEveryFunctionIsBuiltAlike(t *testing.T) {
+	tmpl := load(t, deployed)
+	if got, want := len(tmpl.all("AWS::Lambda::Function")), len(controls(t)); got != want {
+		t.Errorf("%d functions, want %d: one a control or tool", got, want)
+	}
+	for _, c := range controls(t) {
+		t.Run(c.ID, func(t *testing.T) {
+			function := tmpl.function(t, c.ID)
+			for path, want := range map[string]any{
+				"Architectures.0":         "arm64",
+				"Runtime":                 "provided.al2023",
+				"Handler":                 "bootstrap",
+				"PackageType":             nil,
+				"LoggingConfig.LogFormat": "JSON",
+			} {
+				if got := function.get(path); got != want {
+					t.Errorf("%s is %v, want %v", path, got, want)
+				}
+			}
+			logs := tmpl.one(t, "AWS::Logs::LogGroup", func(r resource) bool { return r.get("LogGroupName") == "/aws/lambda/warder-"+c.ID })
+			if !function.refers("LoggingConfig.LogGroup", logs) {
+				t.Errorf("logs go to %v, want %s", function.get("LoggingConfig.LogGroup"), logs.id)
+			}
+			if got := logs.get("RetentionInDays"); got != float64(400) {
+				t.Errorf("logs are kept %v days, want 400", got)
+			}
+		})
+	}
+}
+
+func TestAFailedRunIsRetriedTwiceAndThenKept(t *testing.T) {
+	tmpl := load(t, deployed)
+	for _, c := range started(t) {
+		t.Run(c.ID, func(t *testing.T) {
+			function := tmpl.function(t, c.ID)
+			config := tmpl.one(t, "AWS::Lambda::EventInvokeConfig", func(r resource) bool { return r.refers("FunctionName", function) })
+			if got := config.get("MaximumRetryAttempts"); got != float64(2) {
+				t.Errorf("%v retries, want 2", got)
+			}
+			if failed := tmpl.named(t, "AWS::SQS::Queue", "Failed"); !config.refers("DestinationConfig.OnFailure.Destination", failed) {
+				t.Errorf("on failure events go to %v, want %s", config.get("DestinationConfig"), failed.id)
+			}
+		})
+	}
+}
+
+func TestEveryFunctionHasARoleOfItsOwn(t *testing.T) {
+	tmpl := load(t, deployed)
+	seen := map[string]string{}
+	for _, c := range controls(t) {
+		role := tmpl.Resources[target(tmpl.function(t, c.ID).get("Role"))]
+		if role.Type != "AWS::IAM::Role" {
+			t.Fatalf("%s runs as %v, want a role", c.ID, role)
+		}
+		if other, taken := seen[role.id]; taken {
+			t.Errorf("%s and %s share %s", c.ID, other, role.id)
+		}
+		seen[role.id] = c.ID
+		if role.get("Path") != "/warder/" {
+			t.Errorf("%s is under path %v, want /warder/", role.id, role.get("Path"))
+		}
+		if role.get("ManagedPolicyArns") != nil {
+			t.Errorf("%s has managed policies: %v", role.id, role.get("ManagedPolicyArns"))
+		}
+	}
+	for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::RolePolicy"} {
+		if found := tmpl.all(kind); len(found) != 0 {
+			t.Errorf("%d resources of type %s: grants belong in the roles themselves", len(found), kind)
+		}
+	}
+	for _, policy := range tmpl.all("AWS::IAM::ManagedPolicy") {
+		if policy.get("ManagedPolicyName") == drill.Policy {
+			continue // allows what everybody may
+		}
+		for _, s := range statements(policy.get("PolicyDocument")) {
+			if s["Effect"] != "Deny" {
+				t.Errorf("%s allows something: grants belong in the roles themselves", policy.id)
+			}
+		}
+	}
+	if got := len(tmpl.all("AWS::IAM::Role")); got != len(seen) {
+		t.Errorf("%d roles for %d functions", got, len(seen))
+	}
+}
+
+func TestEveryFunctionIsToldWhatTheSettingsSay(t *testing.T) {
+	for name, from := range map[string]func() (template, error){"deployed": deployed, "custom": custom} {
+		tmpl := load(t, from)
+		var roles []string
+		for _, c := range controls(t) {
+			roles = append(roles, text(map[string]any{"Ref": target(tmpl.function(t, c.ID).get("Role"))}))
+		}
+		for _, c := range controls(t) {
+			t.Run(name+" "+c.ID, func(t *testing.T) {
+				env := tmpl.function(t, c.ID).get("Environment.Variables").(map[string]any)
+				got, err := settings.FromEnv(func(key string) (string, bool) {
+					value, ok := env[key]
+					if !ok {
+						return "", false
+					}
+					if key == "WARDER_TOPIC" && text(value) == "${Notices}" {
+						return "arn:of:the:topic", true
+					}
+					if key == "WARDER_QUARANTINE" { // ARNs are references until it is deployed
+						return strings.ReplaceAll(text(value), "${", "arn:${"), ok
+					}
+					return text(value), ok
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(roles, got.Roles); diff != "" {
+					t.Errorf("roles (-want +got):\n%s", diff)
+				}
+				mode, age := control.Observe, "90"
+				if c.Tool {
+					mode = control.Enforce
+				} else if name == "custom" && c.ID == "alert-root-usage" {
+					mode = control.Off
+				} else if name == "custom" && c.ID == "deactivate-stale-access-key" {
+					mode, age = control.Enforce, "30"
+				}
+				if got.Mode != mode {
+					t.Errorf("mode %q, want %q", got.Mode, mode)
+				}
+				if c.ID == "deactivate-stale-access-key" && !strings.Contains(string(got.Parameters), `"maxAgeDays":`+age) {
+					t.Errorf("parameters %s, want maxAgeDays %s", got.Parameters, age)
+				}
+				if got.Topic != "arn:of:the:topic" || got.Table != "warder" || got.Halt != "/warder/halt" || got.EventClock {
+					t.Errorf("topic %q, table %q, halt %q, event clock %v", got.Topic, got.Table, got.Halt, got.EventClock)
+				}
+				if name == "custom" && (got.Owners.Default != "security@example.com" || len(got.AllowedNetworks) != 1) {
+					t.Errorf("owners %v, allowed networks %v", got.Owners, got.AllowedNetworks)
+				}
+			})
+		}
+	}
+}
+
+func TestModeOffDisablesTheRulesOfThatControlAlone(t *testing.T) {
+	tmpl := load(t, custom)
+	for _, c := range controls(t) {
+		for _, rule := range tmpl.rules(tmpl.function(t, c.ID)) {
+			want := "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+			if rule.get("ScheduleExpression") != nil {
+				want = "ENABLED"
+			}
+			if c.ID == "alert-root-usage" {
+				want = "DISABLED"
+			}
+			if got := rule.get("State"); got != want {
+				t.Errorf("%s of %s is %v, want %s", rule.id, c.ID, got, want)
+			}
+		}
+	}
+}
+
+func TestLogRetentionIsWhatTheSettingsSay(t *testing.T) {
+	for _, logs := range load(t, custom).all("AWS::Logs::LogGroup") {
+		if got := logs.get("RetentionInDays"); got != float64(30) {
+			t.Errorf("%s keeps %v days, want 30", logs.id, got)
+		}
+	}
+}

@@ -1,0 +1,287 @@
+package stack
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+func TestLedgerIsKeptAndCanBeRestored(t *testing.T) {
+	tmpl := load(t, deployed)
+	table := tmpl.one(t, "AWS::DynamoDB::Table", func(resource) bool { return true })
+	if table.DeletionPolicy != "Retain" || table.UpdateReplacePolicy != "Retain" {
+		t.Errorf("deletion policy %q, replacement policy %q, want Retain", table.DeletionPolicy, table.UpdateReplacePolicy)
+	}
+	want := map[string]any{
+		"TableName":                        "warder",
+		"BillingMode":                      "PAY_PER_REQUEST",
+		"DeletionProtectionEnabled":        true,
+		"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
+		"TimeToLiveSpecification":          map[string]any{"AttributeName": "expires", "Enabled": true},
+		"KeySchema": []any{
+			map[string]any{"AttributeName": "pk", "KeyType": "HASH"},
+			map[string]any{"AttributeName": "sk", "KeyType": "RANGE"},
+		},
+		"AttributeDefinitions": []any{
+			map[string]any{"AttributeName": "pk", "AttributeType": "S"},
+			map[string]any{"AttributeName": "sk", "AttributeType": "S"},
+			map[string]any{"AttributeName": "subject", "AttributeType": "S"},
+			map[string]any{"AttributeName": "at", "AttributeType": "S"},
+		},
+		"GlobalSecondaryIndexes": []any{map[string]any{
+			"IndexName": "subject",
+			"KeySchema": []any{
+				map[string]any{"AttributeName": "subject", "KeyType": "HASH"},
+				map[string]any{"AttributeName": "at", "KeyType": "RANGE"},
+			},
+			"Projection": map[string]any{"ProjectionType": "ALL"},
+		}},
+		"Tags": []any{map[string]any{"Key": "warder", "Value": "hub"}},
+	}
+	if diff := cmp.Diff(want, table.Properties); diff != "" {
+		t.Errorf("ledger (-want +got):\n%s", diff)
+	}
+}
+
+func TestTopicRestsUnderItsOwnRotatingKey(t *testing.T) {
+	tmpl := load(t, deployed)
+	key := tmpl.one(t, "AWS::KMS::Key", func(resource) bool { return true })
+	topic := tmpl.one(t, "AWS::SNS::Topic", func(resource) bool { return true })
+	if !topic.refers("KmsMasterKeyId", key) {
+		t.Errorf("topic rests under %v, want the stack's key", topic.get("KmsMasterKeyId"))
+	}
+	if key.get("EnableKeyRotation") != true {
+		t.Error("the key does not rotate")
+	}
+}
+
+func TestHaltSwitchBeginsAsNo(t *testing.T) {
+	halt := load(t, deployed).one(t, "AWS::SSM::Parameter", func(resource) bool { return true })
+	if halt.get("Name") != "/warder/halt" || halt.get("Value") != "no" {
+		t.Errorf("halt parameter %v is %v, want /warder/halt to be no", halt.get("Name"), halt.get("Value"))
+	}
+}
+
+func TestWhoIsListedIsToldOfEverythingAndAnOwnerOfWhatIsTheirs(t *testing.T) {
+	if got := load(t, deployed).all("AWS::SNS::Subscription"); len(got) != 0 {
+		t.Errorf("%d subscriptions without an address in cdk.json, want 0", len(got))
+	}
+	tmpl := load(t, custom)
+	topic := tmpl.one(t, "AWS::SNS::Topic", func(resource) bool { return true })
+	got := map[string]any{}
+	for _, s := range tmpl.all("AWS::SNS::Subscription") {
+		if s.get("Protocol") != "email" || !s.refers("TopicArn", topic) {
+			t.Errorf("%s is not an email subscription of the topic: %v", s.id, s.Properties)
+		}
+		if scope := s.get("FilterPolicyScope"); scope != nil {
+			t.Errorf("%s looks for the owner in %v, want the message's attributes", s.id, scope)
+		}
+		address := s.get("Endpoint").(string)
+		if _, twice := got[address]; twice {
+			t.Errorf("%s is subscribed twice", address)
+		}
+		got[address] = s.get("FilterPolicy")
+	}
+	want := map[string]any{
+		"on-call@example.com":  nil, // told of everything, though some users are its own
+		"security@example.com": nil,
+		"ci@example.com":       map[string]any{"owner": []any{"ci@example.com"}},
+		"data@example.com":     map[string]any{"owner": []any{"data@example.com"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("filter policy of each subscribed address (-want +got):\n%s", diff)
+	}
+}
+
+// taggable tells of each type in the templates whether CloudFormation tags it. It
+// does not where a type is no thing of its own, or has tags in IAM or AWS Config alone.
+var taggable = map[string]bool{
+	"AWS::CDK::Metadata":              false,
+	"AWS::Chatbot::CustomAction":      true,
+	"AWS::CloudWatch::Alarm":          true,
+	"AWS::CloudWatch::CompositeAlarm": true,
+	"AWS::CloudWatch::Dashboard":      true,
+	"AWS::Config::ConfigRule":         false,
+	"AWS::DynamoDB::Table":            true,
+	"AWS::Events::EventBus":           true,
+	"AWS::Events::Rule":               true,
+	"AWS::IAM::Group":                 false,
+	"AWS::IAM::ManagedPolicy":         false,
+	"AWS::IAM::Role":                  true,
+	"AWS::KMS::Key":                   true,
+	"AWS::Lambda::EventInvokeConfig":  false,
+	"AWS::Lambda::Function":           true,
+	"AWS::Lambda::Permission":         false,
+	"AWS::Logs::LogGroup":             true,
+	"AWS::Logs::QueryDefinition":      false,
+	"AWS::S3::Bucket":                 true,
+	"AWS::S3::BucketPolicy":           false,
+	"AWS::SNS::Subscription":          false,
+	"AWS::SNS::Topic":                 true,
+	"AWS::SNS::TopicPolicy":           false,
+	"AWS::SQS::Queue":                 true,
+	"AWS::SQS::QueuePolicy":           false,
+	"AWS::SSM::Parameter":             true,
+}
+
+func TestEverythingThatTakesTagsHasWardersAndThoseOfTheSettings(t *testing.T) {
+	own := map[string]string{"cost-center": "4711", "team": "security"} // of everySetting
+	for name, from := range stacks(t) {
+		for _, r := range load(t, from).Resources {
+			tagged, known := taggable[r.Type]
+			switch {
+			case !known:
+				t.Errorf("%s: %s: say in taggable whether CloudFormation tags %s", name, r.id, r.Type)
+			case tagged && r.tag("warder") == nil:
+				t.Errorf("%s: %s (%s) has no tag warder", name, r.id, r.Type)
+			case !tagged && r.get("Tags") != nil:
+				t.Errorf("%s: %s (%s) has tags: say so in taggable", name, r.id, r.Type)
+			}
+			for key, want := range own {
+				if got := r.tag(key); name == "custom" && tagged && got != want || name != "custom" && got != nil {
+					t.Errorf("%s: tag %s of %s (%s) is %v", name, key, r.id, r.Type, got)
+				}
+			}
+		}
+	}
+}
+
+// tag is the value of a tag, nil without it.
+func (r resource) tag(key string) any {
+	switch tags := r.get("Tags").(type) {
+	case map[string]any: // of a parameter
+		return tags[key]
+	case []any:
+		for _, item := range tags {
+			if item := item.(map[string]any); item["Key"] == key {
+				return item["Value"]
+			}
+		}
+	}
+	return nil
+}
+
+func TestOnlyWhatPeopleOrPermissionsNameHasAPhysicalName(t *testing.T) {
+	named := map[string][]string{
+		"AWS::Lambda::Function": {"FunctionName"},
+		"AWS::Logs::LogGroup":   {"LogGroupName"},
+		"AWS::DynamoDB::Table":  {"TableName"},
+		"AWS::SSM::Parameter":   {"Name"},
+		// Those of exactly these names may be attached to users.
+		"AWS::IAM::ManagedPolicy": {"ManagedPolicyName"},
+		"AWS::IAM::Group":         {"GroupName"},
+		// Regions and drills send to the bus of exactly this name.
+		"AWS::Events::EventBus": {"Name"},
+		// An alarm's name is the subject of its mail; MetricName is what it watches.
+		"AWS::CloudWatch::Alarm":          {"AlarmName", "MetricName"},
+		"AWS::CloudWatch::CompositeAlarm": {"AlarmName"},
+		// What people look for in the console.
+		"AWS::CloudWatch::Dashboard": {"DashboardName"},
+		"AWS::Logs::QueryDefinition": {"Name"},
+	}
+	tmpl := load(t, deployed)
+	for _, r := range tmpl.Resources {
+		for property, value := range r.Properties {
+			// A display name is what people read, not what the resource is called.
+			if _, literal := value.(string); !literal || !strings.HasSuffix(property, "Name") || property == "DisplayName" {
+				continue
+			}
+			if !slices.Contains(named[r.Type], property) {
+				t.Errorf("%s (%s) has the physical name %s = %v", r.id, r.Type, property, value)
+			}
+		}
+	}
+}
+
+func TestTheSameSourcesGiveTheSameTemplates(t *testing.T) {
+	second, err := synthesize("again", everySetting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := synthesize("stackset-again", forStackSet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := load(t, stackSet)
+	for _, pair := range [][2]template{
+		{load(t, custom), second}, {set, again}, {set.sibling(t, "warder-eu-west-1"), again.sibling(t, "warder-eu-west-1")},
+	} {
+		if first, second := pair[0], pair[1]; !bytes.Equal(first.text, second.text) {
+			t.Errorf("two runs differ:\n%s", cmp.Diff(string(first.text), string(second.text)))
+		}
+	}
+}
+
+func TestTemplateIsCleanForCfnLint(t *testing.T) {
+	t.Parallel() // beside checkov
+	lint, err := filepath.Abs("../../.venv/bin/cfn-lint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(lint); err != nil {
+		t.Fatalf("cfn-lint is not installed (make test installs it): %v", err)
+	}
+	// Each in its own region, where fewer types and values may exist.
+	files := map[string][]string{}
+	for _, from := range stacks(t) {
+		tmpl := load(t, from)
+		files[tmpl.region(t)] = append(files[tmpl.region(t)], tmpl.file)
+	}
+	for region, templates := range files {
+		if out, err := exec.Command(lint, append([]string{"--regions", region, "--"}, templates...)...).CombinedOutput(); err != nil {
+			t.Errorf("cfn-lint: %s: %v\n%s", region, err, out)
+		}
+	}
+}
+
+func TestValidate_BeforeTheCDKPanics(t *testing.T) {
+	all := controls(t)
+	s, err := settings.Parse([]byte("{}"), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefixes := map[string]string{}
+	for _, letter := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+		prefixes[strings.Repeat(letter, 60)] = strings.Repeat(letter, 60) + "@example.com"
+	}
+	tests := []struct {
+		name  string
+		build bool
+		set   func(*settings.Settings)
+		want  string // part of the error; empty: no error
+	}{
+		{"a built control with the default settings is fine", true, func(*settings.Settings) {}, ""},
+		{"a binary that was not built is named", false, func(*settings.Settings) {},
+			"bin/alert-console-login/bootstrap: no such file or directory (make build builds it)"},
+		{"an environment over 4 KB names the control and what to shorten", true,
+			func(s *settings.Settings) { s.Owners.Prefixes = prefixes },
+			"environment of \"alert-console-login\": up to"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			props := &HubProps{Settings: s, Controls: []control.Control{all[0]}, Binaries: filepath.Join(t.TempDir(), "bin")}
+			tt.set(&props.Settings)
+			if tt.build {
+				if err := writeBinaries(props); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := props.Validate()
+			switch {
+			case tt.want == "" && err != nil:
+				t.Errorf("check: %v, want no error", err)
+			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("check: %v, want %q in it", err, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,256 @@
+package stack
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// withTools is a stack with a tool that people alone start, ask-ledger, and one
+// that is started by everything that a tool can be, post-ledger. Together they name
+// everything of Warder's own that a tool may name.
+func withTools(name, context string) func() (template, error) {
+	return sync.OnceValues(func() (template, error) {
+		asked, err := control.Parse("ask-ledger/control.json", []byte(`{
+			"id": "ask-ledger", "title": "T", "summary": "S.", "severity": "low", "tool": true, "references": [{"title": "R"}],
+			"permissions": [
+				{"actions": ["dynamodb:Query"], "resources": ["${Ledger}/index/subject"]},
+				{"actions": ["dynamodb:GetItem"], "resources": ["${Ledger}"]},
+				{"actions": ["sns:Publish"], "resources": ["${Topic}"]},
+				{
+					"actions": ["kms:GenerateDataKey"], "resources": ["${TopicKey}"],
+					"conditions": {"StringEquals": {"kms:ViaService": "sns.${AWS::Region}.amazonaws.com"}}
+				},
+				{"actions": ["s3:PutObject", "s3:GetObject"], "resources": ["${Reports}/*"]},
+				{"actions": ["sqs:ReceiveMessage"], "resources": ["${DrillQueue}"]},
+				{"actions": ["events:PutEvents"], "resources": ["${Bus}"]}
+			]
+		}`))
+		if err != nil {
+			return template{}, err
+		}
+		started, err := control.Parse("post-ledger/control.json", []byte(`{
+			"id": "post-ledger", "title": "T", "summary": "S.", "severity": "low", "tool": true, "references": [{"title": "R"}],
+			"schedule": "rate(7 days)", "subscribes": true,
+			"permissions": [
+				{"actions": ["secretsmanager:GetSecretValue"], "resources": ["${Slack}"]},
+				{"actions": ["ssm:GetParameter"], "resources": ["${Slack}"]}
+			]
+		}`))
+		if err != nil {
+			return template{}, err
+		}
+		return synthesize(name, context, asked, started)
+	})
+}
+
+var (
+	withTool      = withTools("tool", "{}")
+	withSecret    = withTools("secret", `{"notify": {"slack": {"secret": "slack/token"}}}`)
+	withParameter = withTools("parameter", `{"notify": {"slack": {"parameter": "/slack/token"}}}`)
+)
+
+func TestAToolReachesExactlyTheResourcesOfWarderThatItNames(t *testing.T) {
+	tmpl := load(t, withTool)
+	want := []string{
+		"allow dynamodb:GetItem on ${Ledger.Arn}",
+		"allow dynamodb:Query on ${Ledger.Arn}/index/subject",
+		"allow events:PutEvents on ${Bus.Arn}",
+		"allow kms:GenerateDataKey on ${TopicKey.Arn} if kms:ViaService StringEquals sns.us-east-1.amazonaws.com",
+		"allow logs:CreateLogStream on ${AskLedgerLogs.Arn}",
+		"allow logs:PutLogEvents on ${AskLedgerLogs.Arn}",
+		"allow s3:GetObject on ${Reports.Arn}/*",
+		"allow s3:PutObject on ${Reports.Arn}/*",
+		"allow sns:Publish on ${Notices}",
+		"allow sqs:ReceiveMessage on ${DrillArrivals.Arn}",
+	}
+	if diff := cmp.Diff(want, granted(tmpl, tmpl.function(t, "ask-ledger"))); diff != "" {
+		t.Errorf("grants of the tool (-want +got):\n%s", diff)
+	}
+	for _, name := range control.Own {
+		if strings.Contains(string(tmpl.text), name) {
+			t.Errorf("the template has %s, which CloudFormation does not fill in", name)
+		}
+	}
+}
+
+func TestNothingStartsAToolThatAsksForNothing(t *testing.T) {
+	tmpl := load(t, withTool)
+	function := tmpl.function(t, "ask-ledger")
+	for id, r := range tmpl.Resources {
+		if text, err := json.Marshal(r.Properties); err != nil || strings.Contains(string(text), `"`+function.id+`"`) {
+			t.Errorf("%s (%s) refers to the tool's function, %v", id, r.Type, err)
+		}
+	}
+}
+
+func TestEveryFunctionKnowsTheRoleOfATool(t *testing.T) {
+	tmpl := load(t, withTool)
+	for _, function := range tmpl.all("AWS::Lambda::Function") {
+		if roles := text(function.get("Environment.Variables.WARDER_ROLES")); !strings.Contains(roles, "${AskLedgerRole}") {
+			t.Errorf("%s takes what the tool does for somebody else's: it knows %s", function.id, roles)
+		}
+	}
+}
+
+func TestAToolIsToldOfWhatItNamesAndNoOtherFunctionIs(t *testing.T) {
+	tmpl := load(t, withSecret)
+	want := map[string]map[string]string{
+		"warder-ask-ledger":  {"WARDER_REPORTS": "${Reports}", "WARDER_DRILL": "${DrillArrivals}", "WARDER_BUS": "${Bus}"},
+		"warder-post-ledger": {"WARDER_SLACK": `{"secret":"slack/token"}`},
+	}
+	for _, function := range tmpl.all("AWS::Lambda::Function") {
+		name := function.get("FunctionName").(string)
+		if !slices.Contains([]string{"warder-ask-ledger", "warder-post-ledger", "warder-undo", "warder-detach-direct-policy"}, name) {
+			continue
+		}
+		got := map[string]string{}
+		for _, key := range []string{"WARDER_REPORTS", "WARDER_DRILL", "WARDER_BUS", "WARDER_SLACK"} {
+			if value := function.get("Environment.Variables." + key); value != nil {
+				got[key] = text(value)
+			}
+		}
+		if diff := cmp.Diff(want[name], got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s is told (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestAScheduleHandsAToolNoRequest(t *testing.T) {
+	tmpl := load(t, withSecret)
+	rules := tmpl.rules(tmpl.function(t, "post-ledger"))
+	if len(rules) != 1 || rules[0].get("ScheduleExpression") != "rate(7 days)" || rules[0].get("State") != "ENABLED" || rules[0].get("Targets.0.Input") != "{}" {
+		t.Errorf("rules %v, want one of rate(7 days) that hands over {}", rules)
+	}
+}
+
+func TestEveryNoticeStartsAToolThatSubscribes(t *testing.T) {
+	tmpl := load(t, withSecret)
+	function, topic := tmpl.function(t, "post-ledger"), tmpl.named(t, "AWS::SNS::Topic", "Notices")
+	subscription := tmpl.one(t, "AWS::SNS::Subscription", func(r resource) bool { return r.refers("Endpoint", function) })
+	if !subscription.refers("TopicArn", topic) || subscription.get("Protocol") != "lambda" || subscription.get("FilterPolicy") != nil || subscription.get("RawMessageDelivery") != nil {
+		t.Errorf("subscription %v, want every notice as SNS words it", subscription.Properties)
+	}
+	permission := tmpl.one(t, "AWS::Lambda::Permission", func(r resource) bool {
+		return r.get("Principal") == "sns.amazonaws.com" && r.refers("FunctionName", function)
+	})
+	if !permission.refers("SourceArn", topic) || permission.get("Action") != "lambda:InvokeFunction" {
+		t.Errorf("permission %v, want the topic to start the function", permission.Properties)
+	}
+	undelivered := tmpl.named(t, "AWS::SQS::Queue", "Undelivered")
+	if !subscription.refers("RedrivePolicy.deadLetterTargetArn", undelivered) {
+		t.Errorf("what cannot be handed over goes to %v, want %s", subscription.get("RedrivePolicy"), undelivered.id)
+	}
+	policy := tmpl.one(t, "AWS::SQS::QueuePolicy", func(r resource) bool { return r.refers("Queues.0", undelivered) })
+	var allowed []string
+	for _, s := range statements(policy.get("PolicyDocument")) {
+		allowed = append(allowed, statementLines(s)...)
+	}
+	if want := "allow sns.amazonaws.com sqs:SendMessage on ${Undelivered.Arn} if aws:SourceArn ArnEquals ${Notices}"; !slices.Contains(allowed, want) {
+		t.Errorf("the queue allows %v, want %q", allowed, want)
+	}
+	config := tmpl.one(t, "AWS::Lambda::EventInvokeConfig", func(r resource) bool { return r.refers("FunctionName", function) })
+	if !config.refers("DestinationConfig.OnFailure.Destination", tmpl.named(t, "AWS::SQS::Queue", "Failed")) {
+		t.Errorf("what it could not do goes to %v", config.get("DestinationConfig"))
+	}
+	if got := config.get("MaximumRetryAttempts"); got != float64(0) {
+		t.Errorf("%v retries, want none: it tries again by itself what is worth it", got)
+	}
+}
+
+func TestAToolReadsSlacksTokenWhereTheSettingsSayItIs(t *testing.T) {
+	for want, from := range map[string]func() (template, error){
+		"allow secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:slack/token-??????": withSecret,
+		"allow ssm:GetParameter on arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/slack/token":                             withParameter,
+	} {
+		tmpl := load(t, from)
+		var got []string
+		for _, line := range granted(tmpl, tmpl.function(t, "post-ledger")) {
+			if !strings.Contains(line, "logs:") && !strings.Contains(line, "sqs:") {
+				got = append(got, line)
+			}
+		}
+		if diff := cmp.Diff([]string{want}, got); diff != "" {
+			t.Errorf("grants (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestWithoutSlackThereIsNoToolThatPostsToIt(t *testing.T) {
+	if tmpl := load(t, withTool); strings.Contains(string(tmpl.text), settings.FunctionName("post-ledger")) {
+		t.Error("post-ledger is deployed, and there is nothing that it could post to")
+	}
+}
+
+func TestReportsAreKeptAndNobodyElsesToRead(t *testing.T) {
+	tmpl := load(t, withTool)
+	bucket := tmpl.named(t, "AWS::S3::Bucket", "Reports")
+	if bucket.DeletionPolicy != "Retain" || bucket.UpdateReplacePolicy != "Retain" {
+		t.Errorf("deletion policy %q, replacement policy %q, want Retain", bucket.DeletionPolicy, bucket.UpdateReplacePolicy)
+	}
+	for path, want := range map[string]any{
+		"VersioningConfiguration.Status":                                                                  "Enabled",
+		"PublicAccessBlockConfiguration.BlockPublicAcls":                                                  true,
+		"PublicAccessBlockConfiguration.BlockPublicPolicy":                                                true,
+		"PublicAccessBlockConfiguration.IgnorePublicAcls":                                                 true,
+		"PublicAccessBlockConfiguration.RestrictPublicBuckets":                                            true,
+		"OwnershipControls.Rules.0.ObjectOwnership":                                                       "BucketOwnerEnforced",
+		"BucketEncryption.ServerSideEncryptionConfiguration.0.ServerSideEncryptionByDefault.SSEAlgorithm": "AES256",
+	} {
+		if got := bucket.get(path); got != want {
+			t.Errorf("%s is %v, want %v", path, got, want)
+		}
+	}
+	policy := tmpl.one(t, "AWS::S3::BucketPolicy", func(r resource) bool { return r.refers("Bucket", bucket) })
+	var got []string
+	for _, s := range statements(policy.get("PolicyDocument")) {
+		got = append(got, statementLines(s)...)
+	}
+	slices.Sort(got)
+	want := []string{
+		"deny * s3:* on ${Reports.Arn} if aws:SecureTransport Bool false",
+		"deny * s3:* on ${Reports.Arn}/* if aws:SecureTransport Bool false",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("policy of the bucket (-want +got):\n%s", diff)
+	}
+}
+
+func TestADrillWatchesItsOwnUsersAndItsOwnEventsAlone(t *testing.T) {
+	tmpl := load(t, withTool)
+	queue := tmpl.named(t, "AWS::SQS::Queue", "DrillArrivals")
+	rules := tmpl.where("AWS::Events::Rule", func(r resource) bool { return r.refers("Targets.0.Arn", queue) })
+	got := map[string]any{}
+	for _, rule := range rules {
+		got[rule.id] = map[string]any{"bus": text(rule.get("EventBusName")), "pattern": rule.get("EventPattern")}
+	}
+	account := []any{map[string]any{"Ref": "AWS::AccountId"}}
+	want := map[string]any{
+		"DrillCalls": map[string]any{"bus": "<nil>", "pattern": map[string]any{
+			"account": account, "source": []any{"aws.iam"},
+			"detail": map[string]any{"requestParameters": map[string]any{"userName": []any{map[string]any{"prefix": "warder-drill-"}}}},
+		}},
+		"DrillEvents": map[string]any{"bus": "${Bus}", "pattern": map[string]any{"account": account, "source": []any{"warder.drill"}}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rules of the queue (-want +got):\n%s", diff)
+	}
+	policy := tmpl.one(t, "AWS::SQS::QueuePolicy", func(r resource) bool { return r.refers("Queues.0", queue) })
+	var allowed []string
+	for _, s := range statements(policy.get("PolicyDocument")) {
+		if s["Effect"] == "Allow" {
+			allowed = append(allowed, statementLines(s)...)
+		}
+	}
+	if diff := cmp.Diff([]string{"allow events.amazonaws.com sqs:SendMessage on ${DrillArrivals.Arn} if aws:SourceArn ArnEquals ${DrillCalls.Arn}, ${DrillEvents.Arn}"}, allowed); diff != "" {
+		t.Errorf("who may write to the queue (-want +got):\n%s", diff)
+	}
+}

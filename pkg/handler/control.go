@@ -1,0 +1,80 @@
+package handler
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/remediation"
+)
+
+// Control is all of one control. The deployed program, the tests, the simulator and the benchmarks are
+// made from the same value.
+type Control struct {
+	// Description is its control.json.
+	Description []byte
+	// Korean is its catalogue of messages, for package i18n.
+	Korean []byte
+	// New makes the planner, and adds to [Setup.Kinds] the kinds of change that are not IAM's.
+	New func(Setup) (remediation.Planner, error)
+	// ReadAPI is the interface of the operations that the planner reads with; nil if it reads nothing.
+	// Nothing else reaches the planner, so it cannot write.
+	ReadAPI reflect.Type
+}
+
+// Tool is all of one tool: a function that a person invokes with a request and that answers it.
+type Tool[Request, Answer any] struct {
+	// Description is its control.json.
+	Description []byte
+	// Korean is its catalogue of messages; nil if it has none.
+	Korean []byte
+	// New makes what answers a request.
+	New func(Setup) (func(context.Context, Request) (Answer, error), error)
+}
+
+// Setup is what a planner or a tool is made from: the runner that it is for, and clients.
+type Setup struct {
+	*remediation.Runner
+	// AWS makes the clients of services other than IAM.
+	AWS aws.Config
+	// IAM is the one client of IAM. Its connection, and its pace when calls are throttled, are the
+	// planner's and the runner's.
+	IAM *iam.Client
+	// Concurrency is how many users a sweep scans side by side; one after the other if it is 0.
+	Concurrency int
+}
+
+// Connect completes the control's runner: its planner, and what reaches AWS through the configuration.
+// Ledger, topic and clock are the runner's own.
+func (c Control) Connect(r *remediation.Runner, cfg aws.Config, concurrency int) (err error) {
+	s := connect(r, cfg, c.Korean)
+	s.Concurrency = concurrency
+	r.Planner, err = c.New(s)
+	return err
+}
+
+// Connect makes what answers the tool's requests, and completes the runner that it uses.
+func (t Tool[Request, Answer]) Connect(
+	r *remediation.Runner, cfg aws.Config,
+) (func(context.Context, Request) (Answer, error), error) {
+	return t.New(connect(r, cfg, t.Korean))
+}
+
+func connect(r *remediation.Runner, cfg aws.Config, korean []byte) Setup {
+	if korean != nil {
+		i18n.Register("ko", korean)
+	}
+	client := iam.NewFromConfig(cfg)
+	r.Kinds = change.ForIAM(client)
+	r.Owners = owner.Book{API: client, Owners: r.Settings.Owners}
+	r.Halt = halt.Switch{API: ssm.NewFromConfig(cfg), Name: r.Settings.Halt}
+	r.Account, r.Region = r.Settings.Account, cfg.Region
+	return Setup{Runner: r, AWS: cfg, IAM: client}
+}
