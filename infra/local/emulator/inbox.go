@@ -91,7 +91,7 @@ func (a *Account) Schedules() map[string]string {
 	schedules := map[string]string{}
 	for _, rule := range a.Stack.Rules {
 		if rule.Schedule != "" && rule.Input == "" && rule.Function != "" {
-			schedules[Control(rule.Function)] = "arn:aws:events:" + Region + ":" + moto.AccountID + ":rule/" + rule.Name
+			schedules[Control(rule.Function)] = scheduleARN(rule.Name)
 		}
 	}
 	return schedules
@@ -108,12 +108,24 @@ func SweepEvent(rule string, at time.Time) []byte {
 	return event
 }
 
-// Sweep starts a control by its schedule, at that time, and waits until it is done.
+// Sweep starts a control by its schedules, at that time, and waits until it is done.
 func (a *Account) Sweep(ctx context.Context, control string, at time.Time) error {
-	rule, ok := a.Schedules()[control]
-	if !ok {
+	found := false
+	for _, rule := range a.Stack.Rules {
+		if rule.Schedule == "" || rule.Function != settings.FunctionName(control) {
+			continue
+		}
+		found = true
+		if _, err := a.Send(ctx, SweepEvent(scheduleARN(rule.Name), at)); err != nil {
+			return fmt.Errorf("sweep %s: %w", control, err)
+		}
+	}
+	if !found {
 		return fmt.Errorf("sweep %s: no schedule starts %s", control, settings.FunctionName(control))
 	}
-	_, err := a.Send(ctx, SweepEvent(rule, at))
-	return err
+	return nil
+}
+
+func scheduleARN(rule string) string {
+	return "arn:aws:events:" + Region + ":" + moto.AccountID + ":rule/" + rule
 }
