@@ -65,7 +65,7 @@ type Account struct {
 	Slack       *slackserver.Server // nil when the stack posts nowhere
 
 	root     project.Root
-	endpoint *endpoint.Front
+	endpoint *endpoint.Handler
 	server   *http.Server
 }
 
@@ -196,7 +196,7 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 		}
 	}
 	a.endpoint = endpoint.New(endpoint.Config{
-		Moto: a.Moto, Bus: a.EventBridge, Host: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
+		Moto: a.Moto, EventBridge: a.EventBridge, Lambda: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
 		Listeners: listeners, Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
 	})
 	a.server = &http.Server{Handler: a.endpoint, ReadHeaderTimeout: 10 * time.Second}

@@ -62,7 +62,7 @@ func (a *Account) openSlack(ctx context.Context, posted func(slackserver.Message
 // everyMode matches the modes in the JSON that the report function has in its environment.
 var everyMode = regexp.MustCompile(`":"(off|observe|enforce)"`)
 
-// functions are the template's functions as the host runs them, and whose access key is whose.
+// functions are the template's functions as package lambdahost runs them, and whose access key is whose.
 func (a *Account) functions(ctx context.Context, o Options) ([]lambdahost.Function, map[string]string, error) {
 	client := sts.NewFromConfig(a.Unrecorded())
 	var functions []lambdahost.Function

@@ -40,7 +40,7 @@ import (
 // functionKey is the access key of the function warder-test.
 const functionKey = "ASIATHEFUNCTION"
 
-// An account is a front with one function, which every event from aws.iam and mine starts. The
+// An account is a handler with one function, which every event from aws.iam and mine starts. The
 // function cannot run: what it would have been given is what the tests look at.
 type account struct {
 	url  string
@@ -74,7 +74,7 @@ func newAccount(t *testing.T) *account {
 	})
 	t.Cleanup(a.host.Close)
 	endpoint := httptest.NewServer(endpoint.New(endpoint.Config{
-		Moto: server, Bus: rules, Host: a.host, Account: moto.AccountID, Region: mototest.Region,
+		Moto: server, EventBridge: rules, Lambda: a.host, Account: moto.AccountID, Region: mototest.Region,
 		Functions: map[string]string{functionKey: "warder-test"}, Keys: map[string]string{"arn:aws:sns:us-east-1:123456789012:heard": "arn:the:key"},
 		Listeners: []endpoint.Listener{{Subscription: "arn:the:subscription", Topic: "arn:aws:sns:us-east-1:123456789012:heard", Function: "warder-test"}},
 	}))

@@ -373,3 +373,10 @@ func (g *Gate) endpoint(ctx context.Context, service, region string) (string, er
 	}
 	return found.String(), nil
 }
+
+func invalidKey(req request) string {
+	if req.form != nil {
+		return "InvalidClientTokenId"
+	}
+	return "UnrecognizedClientException"
+}
