@@ -67,7 +67,7 @@ months: local ## play some months of a made-up company and keep their evidence i
 	@go run ./infra/local months $(ARGS)
 
 .PHONY: up
-up: local ## start a local account and stay: ARGS="-mode enforce"
+up: local ## start a local account and stay: ARGS="--mode enforce"
 	@go run ./infra/local up $(ARGS)
 
 .PHONY: cost

@@ -1,39 +1,25 @@
 package main
 
-import (
-	"context"
-	"flag"
-	"fmt"
-	"io"
-)
+import "github.com/spf13/cobra"
 
-// demo plays the demo.
-func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	return perform(ctx, "demo", args, stdout, stderr)
-}
-
-// tour plays every step.
-func tour(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	return perform(ctx, "tour", args, stdout, stderr)
-}
-
-// perform plays a story.
-func perform(ctx context.Context, command string, args []string, stdout, stderr io.Writer) error {
-	p := performance{printer: printer{out: stdout, style: styleOf(stdout)}, stderr: stderr}
-	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.BoolVar(&p.verbose, "v", false, "print every notice in full")
-	flags.StringVar(&p.out, "out", "", "keep the evidence that is written in this folder")
-	calls := flags.String("calls", "", "write every AWS call that the functions made to this file, as JSON")
-	rest, err := parseFlags(flags, args, stderr)
-	if err != nil {
-		return err
+// storyCommand plays the demo or the tour.
+func storyCommand(name string) *cobra.Command {
+	c := &cobra.Command{Use: name, Args: cobra.NoArgs, Short: map[string]string{
+		"demo": "Play the story",
+		"tour": "Show every control and tool at work: the longer demo",
+	}[name]}
+	verbose := c.Flags().BoolP("verbose", "v", false, "print every notice in full")
+	out := c.Flags().String("out", "", "keep the evidence that is written in this `folder`")
+	calls := c.Flags().String("calls", "", "write every AWS call that the functions made to this `file`, as JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		p := performance{
+			printer: printer{out: c.OutOrStdout(), style: styleOf(c.OutOrStdout())}, stderr: c.ErrOrStderr(),
+			verbose: *verbose, out: *out,
+		}
+		if err := p.play(c.Context(), name == "tour"); err != nil || *calls == "" {
+			return err
+		}
+		return p.writeCalls(*calls)
 	}
-	if len(rest) > 0 {
-		fmt.Fprintf(stderr, "local: %s takes no %q\n", command, rest[0])
-		return errUsage
-	}
-	if err := p.play(ctx, command == "tour"); err != nil || *calls == "" {
-		return err
-	}
-	return p.writeCalls(*calls)
+	return c
 }

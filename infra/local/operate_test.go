@@ -95,7 +95,7 @@ func (r *running) fault(t *testing.T, f *endpoint.Fault) {
 // kept is sent again. Then what the log has is held against what people look for in it.
 func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 	t.Parallel()
-	r := startUp(t, "-mode", "enforce")
+	r := startUp(t, "--mode", "enforce")
 	client, queues := iam.NewFromConfig(r.config()), sqs.NewFromConfig(r.config())
 	inbox, ask := r.subscribe(t), r.asks(t)
 	attach := func(user string) {

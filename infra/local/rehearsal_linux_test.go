@@ -36,7 +36,7 @@ func (r *running) processOf(t *testing.T, function string) int {
 // and deletes it.
 func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
 	t.Parallel()
-	r := startUp(t, "-mode", "enforce")
+	r := startUp(t, "--mode", "enforce")
 	client, ask := iam.NewFromConfig(r.config()), asker(t, r)
 	before, err := identities(t.Context(), client)
 	if err != nil {

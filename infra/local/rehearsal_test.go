@@ -55,7 +55,7 @@ func asBefore(t *testing.T, client *iam.Client, before string) {
 func TestADrillOfTheLocalAccount(t *testing.T) {
 	t.Parallel()
 	for mode, did := range map[string]string{"enforce": " changed ", "observe": " would change "} {
-		r := startUp(t, "-mode", mode)
+		r := startUp(t, "--mode", mode)
 		client, ask := iam.NewFromConfig(r.config()), asker(t, r)
 		before, err := identities(t.Context(), client)
 		if err != nil {

@@ -22,7 +22,7 @@ import (
 // The whole way of a new access key: made, stored, told of, put back; and its secret nowhere else.
 func TestARotatedKeysSecretIsInItsSecretAlone(t *testing.T) {
 	t.Parallel()
-	r := startUp(t, "-mode", "enforce")
+	r := startUp(t, "--mode", "enforce")
 	users, store := iam.NewFromConfig(r.config()), secretsmanager.NewFromConfig(r.config())
 	topic := r.subscribe(t)
 	const name = "etl,eu=1@example.com"

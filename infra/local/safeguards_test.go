@@ -56,7 +56,7 @@ func (r *running) notices(t *testing.T, queue, control, user string) []sent {
 // What whoever is on call does, with nothing but the AWS CLI.
 func TestOnCall(t *testing.T) {
 	t.Parallel()
-	r := startUp(t, "-mode", "enforce")
+	r := startUp(t, "--mode", "enforce")
 	users, inbox, call := iam.NewFromConfig(r.config()), r.subscribe(t), r.cli(t)
 	const control, policy = "detach-direct-policy", "arn:aws:iam::aws:policy/ReadOnlyAccess"
 	invoke := func(t *testing.T, function string, request, answer any) string {

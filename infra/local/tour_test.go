@@ -57,7 +57,7 @@ func playedTour(t *testing.T) *toured {
 	}
 	file := filepath.Join(t.TempDir(), "calls")
 	played := &toured{}
-	played.stdout, played.stderr, played.err = command(t, "tour", "-calls", file)
+	played.stdout, played.stderr, played.err = command(t, "tour", "--calls", file)
 	written, err := os.Open(file)
 	if err != nil {
 		t.Fatalf("%v\n%s%s", err, played.stdout, played.stderr)
@@ -165,7 +165,7 @@ func sentSamples(t *testing.T) *sampled {
 	wrong := func(format string, args ...any) { all.wrong = append(all.wrong, fmt.Sprintf(format, args...)) }
 	var accounts []*running
 	for mode, never := range map[string]string{"observe": "changed", "enforce": "would_change"} {
-		r, count := startUp(t, "-mode", mode), map[string]int{}
+		r, count := startUp(t, "--mode", mode), map[string]int{}
 		accounts, all.counts[mode] = append(accounts, r), count
 		for _, file := range files {
 			event, err := readEvent(file)
