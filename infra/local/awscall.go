@@ -19,31 +19,24 @@ import (
 
 // options are those of a command line of the AWS CLI: --name value….
 type options struct {
-	names  []string // in order
 	values map[string][]string
 	rest   []string // what is no option's
 }
 
-func parseOptions(args []string) (options, error) {
-	o := options{values: map[string][]string{}}
-	for i := 0; i < len(args); i++ {
-		name, ok := strings.CutPrefix(args[i], "--")
-		if !ok {
-			o.rest = append(o.rest, args[i])
-			continue
-		}
-		o.names = append(o.names, name)
-		for i+1 < len(args) && !strings.HasPrefix(args[i+1], "--") {
-			i++
-			// Only list options take more than one value: what follows another one is no option's.
-			if len(o.values[name]) > 0 && !listOptions[name] {
-				o.rest = append(o.rest, args[i])
-				continue
-			}
-			o.values[name] = append(o.values[name], args[i])
+func parseOptions(args []string) options {
+	o, last := options{values: map[string][]string{}}, ""
+	for _, arg := range args {
+		name, ok := strings.CutPrefix(arg, "--")
+		switch {
+		case ok:
+			last, o.values[name] = name, nil
+		case last != "" && (len(o.values[last]) == 0 || listOptions[last]):
+			o.values[last] = append(o.values[last], arg)
+		default:
+			o.rest = append(o.rest, arg)
 		}
 	}
-	return o, nil
+	return o
 }
 
 // listOptions take several values.
@@ -82,10 +75,7 @@ var failureCode = regexp.MustCompile(`(?:<Code>|"__type": ?")([^<"]+)`)
 // of the answer. It knows what scripts need of the CLI, starts no process, and signs with nothing: the
 // endpoint checks no signature.
 func (s script) call(endpoint, accessKey string, args []string) (string, error) {
-	o, err := parseOptions(args[2:])
-	if err != nil {
-		return "", err
-	}
+	o := parseOptions(args[2:])
 	for name, values := range o.values {
 		for i, value := range values {
 			if file, ok := strings.CutPrefix(value, "file://"); ok {
@@ -99,6 +89,7 @@ func (s script) call(endpoint, accessKey string, args []string) (string, error) 
 		delete(o.values, "region")
 	}
 	var request *http.Request
+	var err error
 	switch {
 	case service == "s3api":
 		service = "s3"
@@ -162,13 +153,10 @@ func formRequest(ctx context.Context, endpoint, action string, o options) (*http
 // jsonRequest is a call of the JSON protocol. An option without a value is true.
 func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http.Request, error) {
 	input := map[string]any{}
-	for _, name := range o.names {
-		if name == "region" {
-			continue
-		}
-		input[pascal(name)] = any(true)
-		if len(o.values[name]) > 0 {
-			input[pascal(name)] = o.one(name)
+	for name, values := range o.values {
+		input[pascal(name)] = o.one(name)
+		if values == nil {
+			input[pascal(name)] = true
 		}
 	}
 	body, err := json.Marshal(input)

@@ -20,6 +20,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/slackserver"
 	"github.com/warder-aws/warder/pkg/drill"
 	message "github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -77,7 +78,7 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		sc.silent = true
 		return run(args[0], sc.TestScript, args[1:])
 	}}
-	all["repeat"] = scriptCommand{"TIMES COMMAND…, with %n for the number", 2, func(sc script, args []string) (string, error) {
+	all["repeat"] = scriptCommand{"TIMES COMMAND…, %n is the number", 2, func(sc script, args []string) (string, error) {
 		times, err := strconv.Atoi(args[0])
 		if err != nil {
 			return "", err
@@ -119,14 +120,16 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 func (s script) aws(args []string) (string, error) {
 	s.began = time.Now()
 	if args[0] == "lambda" && args[1] == "invoke" {
-		options, err := parseOptions(args[2:])
-		if err != nil {
-			return "", err
-		}
+		options := parseOptions(args[2:])
 		answer, err := s.invoke(emulator.Control(options.one("function-name")), options.one("payload"))
 		return string(answer), err
 	}
 	s.say("$ aws %s", shellWords(args))
+	return s.asOperator(args...)
+}
+
+// asOperator makes an AWS call as the account's administrator.
+func (s script) asOperator(args ...string) (string, error) {
 	return s.call(s.account.URL, s.account.AccessKey, args)
 }
 
@@ -156,7 +159,7 @@ func (s script) ago(args []string) (string, error) {
 		return "", err
 	}
 	s.say("%d days ago: $ %s", days, strings.Join(args[1:], " "))
-	out, err := s.call(s.account.URL, s.account.AccessKey, args[2:])
+	out, err := s.asOperator(args[2:]...)
 	if err != nil {
 		return "", err
 	}
@@ -210,7 +213,7 @@ func (s script) document(args []string) (string, error) {
 
 // identities writes all users and groups of the account, with what is on them, to the file.
 func (s script) identities(args []string) (string, error) {
-	out, err := s.call(s.account.URL, s.account.AccessKey, []string{"iam", "get-account-authorization-details", "--filter", "User", "Group"})
+	out, err := s.asOperator("iam", "get-account-authorization-details", "--filter", "User", "Group")
 	if err != nil {
 		return "", err
 	}
@@ -220,7 +223,7 @@ func (s script) identities(args []string) (string, error) {
 
 // ledger checks that the ledger has every byte of the file.
 func (s script) ledger(args []string) (string, error) {
-	out, err := s.call(s.account.URL, s.account.AccessKey, []string{"dynamodb", "scan", "--table-name", settings.TableName})
+	out, err := s.asOperator("dynamodb", "scan", "--table-name", settings.TableName)
 	if err != nil {
 		return "", err
 	}
@@ -292,7 +295,8 @@ func (s script) sample(args []string) (string, error) {
 // session starts a session on a machine. There are no machines.
 func (s script) session(args []string) (string, error) {
 	return "", s.account.Moto.StartSession(s.ctx, moto.Session{
-		ID: args[0], Owner: "arn:aws:iam::" + moto.AccountID + ":user/" + args[1], Region: args[2], Target: "i-0abc1234def567890",
+		ID: args[0], Owner: "arn:aws:iam::" + moto.AccountID + ":user/" + args[1], Region: args[2],
+		Target: "i-0abc1234def567890",
 	})
 }
 
@@ -390,13 +394,13 @@ func (s script) drill([]string) (string, error) {
 
 // expect waits, prints what the control did and whom it notified, and checks both: the outcomes, the states of
 // the changes and the kinds of the notices, each in any order, "verified*2" for two of them, "any" for whatever
-// there is. What is not given must not be, but for outcomes. Severity, owner, title and subject must fit every notice.
-// With of=USER only what concerns that user counts. Other controls are not what the step is about, unless they
-// failed; "*" stands for all. The script can search the outcomes and the notices as JSON, compare the file
+// there is. What is not given must not be, but for outcomes. Severity, owner, title and subject must fit every
+// notice. With of=USER only what concerns that user counts. Other controls are not what the step is about, unless
+// they failed; "*" stands for all. The script can search the outcomes and the notices as JSON, compare the file
 // before with what was there before the last change, and use its action and run, and the milliseconds since the
 // last call, as $ACTION, $RUN and $MS.
 func (s script) expect(args []string) (string, error) {
-	control, want := args[0], map[string]string{}
+	want := expectation{}
 	for _, arg := range args[1:] {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok {
@@ -404,76 +408,106 @@ func (s script) expect(args []string) (string, error) {
 		}
 		want[name] = value
 	}
-	all, inbox, err := s.settle()
+	outcomes, inbox, err := s.settle()
 	if err != nil {
 		return "", err
 	}
 	s.Setenv("MS", strconv.FormatInt(time.Since(s.began).Milliseconds(), 10))
-	user := want["of"]
-	var outcomes []outcome
-	var words, states, kinds []string
-	var printed []notice
-	for _, o := range all {
-		if o.Outcome == "failed" && want["outcome"] != "failed" {
-			return "", fmt.Errorf("%s failed: %s", o.Control, o.Reason)
-		}
-		if control != "*" && o.Control != control {
-			continue
-		}
-		if user != "" {
-			o.Changes = slices.DeleteFunc(o.Changes, func(c change) bool { return c.Subject != user })
-			o.Notices = slices.DeleteFunc(o.Notices, func(n notice) bool { return n.Owner != user+"@example.com" })
-			if len(o.Changes)+len(o.Notices) == 0 {
-				continue
-			}
-		}
-		outcomes, words = append(outcomes, o), append(words, o.Outcome)
+	if outcomes, err = want.outcomesOf(outcomes, args[0]); err != nil {
+		return "", err
+	}
+	var printed []remediation.ReportedNotice
+	for i, o := range outcomes {
 		for _, c := range o.Changes {
-			states = append(states, c.Status)
 			if err := s.remember(c); err != nil {
 				return "", err
 			}
 		}
-		if control != "*" {
+		if args[0] != "*" {
 			s.did(o)
+			printed = append(printed, o.Notices...)
 		}
-		printed = append(printed, o.Notices...)
-		outcomes[len(outcomes)-1].Notices = nil // the script gets them as they are received
+		outcomes[i].Notices = nil // the script gets them as they are received
 	}
-	var notices []message.Message
-	for _, n := range inbox {
-		if control != "*" && n.Control != control && (user == "" || n.Control != "undo") || user != "" && n.Subject != user {
-			continue
-		}
-		notices, kinds = append(notices, n), append(kinds, string(n.Kind))
-		s.notified(n, control != "*" && slices.ContainsFunc(printed, func(p notice) bool { return p.Title == n.Title && p.Owner == n.Owner }))
+	notices := want.noticesOf(inbox, args[0])
+	for _, n := range notices {
+		s.notified(n, slices.ContainsFunc(printed, func(p remediation.ReportedNotice) bool {
+			return p.Title == n.Title && p.Owner == n.Owner
+		}))
 	}
 	text, err := json.Marshal(map[string]any{"outcomes": outcomes, "notices": notices})
 	if err != nil {
 		return "", err
 	}
-	for _, got := range []struct {
-		name  string
-		words []string
-	}{{"outcome", words}, {"change", states}, {"notice", kinds}} {
-		if _, given := want[got.name]; got.name == "outcome" && !given {
+	return string(text), want.check(outcomes, notices)
+}
+
+// An expectation is what the arguments of expect want, by their names.
+type expectation map[string]string
+
+// outcomesOf are the outcomes of a control that concern the user. An error is one that failed unexpectedly.
+func (e expectation) outcomesOf(all []outcome, control string) ([]outcome, error) {
+	user := e["of"]
+	var outcomes []outcome
+	for _, o := range all {
+		if o.Outcome == remediation.Failed && e["outcome"] != string(remediation.Failed) {
+			return nil, fmt.Errorf("%s failed: %s", o.Control, o.Reason)
+		}
+		if control != "*" && o.Control != control {
 			continue
 		}
-		if err := compare(got.name, want[got.name], got.words); err != nil {
-			return string(text), err
+		if user != "" {
+			o.Changes = slices.DeleteFunc(o.Changes, func(c remediation.ReportedChange) bool { return c.Subject != user })
+			o.Notices = slices.DeleteFunc(o.Notices, func(n remediation.ReportedNotice) bool {
+				return n.Owner != user+"@example.com"
+			})
+			if len(o.Changes)+len(o.Notices) == 0 {
+				continue
+			}
+		}
+		outcomes = append(outcomes, o)
+	}
+	return outcomes, nil
+}
+
+// noticesOf are the notices of a control, and of undo, that concern the user.
+func (e expectation) noticesOf(all []message.Message, control string) []message.Message {
+	user := e["of"]
+	return slices.DeleteFunc(all, func(n message.Message) bool {
+		others := control != "*" && n.Control != control && (user == "" || n.Control != "undo")
+		return others || user != "" && n.Subject != user
+	})
+}
+
+// check compares what came with what is wanted.
+func (e expectation) check(outcomes []outcome, notices []message.Message) error {
+	var words, states, kinds []string
+	for _, o := range outcomes {
+		words = append(words, string(o.Outcome))
+		for _, c := range o.Changes {
+			states = append(states, string(c.Status))
 		}
 	}
 	for _, n := range notices {
+		kinds = append(kinds, string(n.Kind))
 		for name, value := range map[string]string{
 			"severity": n.Severity, "owner": n.Owner, "title": n.Title, "subject": n.Subject,
 		} {
-			pattern, given := want[name]
-			if fits, err := regexp.MatchString(pattern, value); err != nil || given && (!fits || pattern == "" && value != "") {
-				return string(text), errors.Join(err, fmt.Errorf("the %s of a notice is %q, want %q", name, value, pattern))
+			pattern, given := e[name]
+			if !given {
+				continue
+			}
+			if fits, err := regexp.MatchString(pattern, value); err != nil || !fits || pattern == "" && value != "" {
+				return errors.Join(err, fmt.Errorf("the %s of a notice is %q, want %q", name, value, pattern))
 			}
 		}
 	}
-	return string(text), nil
+	if want, given := e["outcome"]; given {
+		if err := compare("outcome", want, words); err != nil {
+			return err
+		}
+	}
+	return errors.Join(compare("change", e["change"], states), compare("notice", e["notice"], kinds))
 }
 
 // compare checks words against what is wanted of them, in any order.
@@ -505,7 +539,7 @@ func compare(name, want string, got []string) error {
 }
 
 // remember keeps what a script can use of a change.
-func (s script) remember(c change) error {
+func (s script) remember(c remediation.ReportedChange) error {
 	if c.ID == "" {
 		return nil
 	}

@@ -14,7 +14,8 @@ import (
 func invokeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "invoke FUNCTION JSON", Args: cobra.ExactArgs(2), Short: "Start a function with a payload and print its answer",
-		Long: "Start a function with a payload and print its answer, in the account that AWS_ENDPOINT_URL names or a fresh one.",
+		Long: `Start a function with a payload and print its answer, in the account that AWS_ENDPOINT_URL names or a
+fresh one.`,
 	}
 	mode := modeFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {

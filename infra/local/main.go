@@ -47,7 +47,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(upCommand(), storyCommand("demo"), storyCommand("tour"), routeCommand(), sendCommand(), invokeCommand())
+	root.AddCommand(upCommand(), storyCommand("demo"), storyCommand("tour"), routeCommand(), sendCommand(),
+		invokeCommand())
 	root.AddCommand(leaving(stdout, stderr)...)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)

@@ -133,7 +133,7 @@ func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 				}
 				for _, delivery := range deliveries {
 					if delivery.Function == settings.FunctionName(test.control) {
-						outcomes = append(outcomes, readOutcome(delivery.Function, delivery.Payload, delivery.Failed).Outcome)
+						outcomes = append(outcomes, string(readOutcome(delivery.Function, delivery.Payload, delivery.Failed).Outcome))
 						from, _, _ := strings.Cut(delivery.Through, "-Forward")
 						through = append(through, from)
 					}

@@ -13,6 +13,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/eventfile"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // sendCommand delivers events and prints what came of each at each function.
@@ -76,7 +77,8 @@ func checkEndpoint(address, mode string) error {
 		return fmt.Errorf("AWS_ENDPOINT_URL: %w", err)
 	}
 	if mode != "" {
-		return fmt.Errorf("the account at %s has its mode already: --mode is for a fresh one (unset AWS_ENDPOINT_URL)", address)
+		return fmt.Errorf("the account at %s has its mode already: --mode is for a fresh one (unset AWS_ENDPOINT_URL)",
+			address)
 	}
 	return nil
 }
@@ -88,7 +90,10 @@ func printJSON(out io.Writer, file string, deliveries []endpoint.Delivery) error
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	if len(deliveries) == 0 {
-		return encoder.Encode(outcome{File: file, Control: "-", Outcome: "nothing", Reason: noRule, Changes: []change{}, Notices: []notice{}})
+		return encoder.Encode(outcome{File: file, Report: remediation.Report{
+			Control: "-", Outcome: remediation.Nothing, Reason: noRule,
+			Changes: []remediation.ReportedChange{}, Notices: []remediation.ReportedNotice{},
+		}})
 	}
 	for _, delivery := range deliveries {
 		o := readOutcome(delivery.Function, delivery.Payload, delivery.Failed)

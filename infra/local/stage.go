@@ -21,6 +21,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	message "github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -46,7 +47,8 @@ func openStage(ctx context.Context, p printer, sc scene, verbose bool, stderr io
 	if sc.synth == project.Tour {
 		with = ", with the settings of infra/local/tour.json"
 	}
-	fmt.Fprintf(p.out, "%s\n", p.style.dim("starting an AWS account on this machine, its controls in mode "+sc.mode+with+" ..."))
+	text := "starting an AWS account on this machine, its controls in mode " + sc.mode + with + " ..."
+	fmt.Fprintf(p.out, "%s\n", p.style.dim(text))
 	s := &stage{ctx: ctx, printer: p, verbose: verbose, worked: map[string]bool{}}
 	return s, s.open(emulator.Options{Mode: sc.mode, Synth: sc.synth, Stderr: stderr})
 }
@@ -68,11 +70,12 @@ func (s *stage) done(r lambdahost.Result) {
 	o := readOutcome(r.Function, r.Payload, r.Failed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case r.Sync: // whoever called it has its answer
+	if r.Sync { // whoever called it has its answer
 		s.worked[o.Control] = s.worked[o.Control] || !r.Failed
 		return
-	case o.Outcome == "changed", o.Outcome == "would_change", o.Outcome == "told", o.Outcome == "posted":
+	}
+	switch o.Outcome {
+	case remediation.Changed, remediation.WouldChange, remediation.Notified, "posted":
 		s.worked[o.Control] = true
 	}
 	s.outcomes = append(s.outcomes, o)
@@ -168,8 +171,8 @@ func (s *stage) event(name string, times int, pairs ...string) error {
 		return fmt.Errorf("read events/%s.json: %w", name, err)
 	}
 	now := time.Now().UTC()
-	pairs = append(slices.Clone(pairs), "111122223333", moto.AccountID, its.ID, its.ID+"-"+strconv.FormatInt(now.UnixNano(), 36),
-		its.Time, now.Format(time.RFC3339))
+	pairs = append(slices.Clone(pairs), "111122223333", moto.AccountID, its.Time, now.Format(time.RFC3339),
+		its.ID, its.ID+"-"+strconv.FormatInt(now.UnixNano(), 36))
 	data := []byte(strings.NewReplacer(pairs...).Replace(string(event.JSON)))
 	s.began = now
 	for range times {

@@ -34,9 +34,10 @@ type scene struct {
 var scenes = []scene{
 	{name: "observe", mode: "observe", demo: []string{"detach-direct-policy/only-observed"}},
 	{name: "enforce", mode: "enforce", demo: []string{
-		"detach-direct-policy/new-policy", "detach-direct-policy/inline-policy", "deactivate-stale-access-key/old-and-young-key",
-		"detach-direct-policy/quarantine-stays", "alert-console-login/sign-ins", "contain-exposed-key/exposed-key",
-		"close-public-bucket/public-bucket", "detach-direct-policy/delivered-twice", "alert-console-login/failure-queue",
+		"detach-direct-policy/new-policy", "detach-direct-policy/inline-policy",
+		"deactivate-stale-access-key/old-and-young-key", "detach-direct-policy/quarantine-stays",
+		"alert-console-login/sign-ins", "contain-exposed-key/exposed-key", "close-public-bucket/public-bucket",
+		"detach-direct-policy/delivered-twice", "alert-console-login/failure-queue",
 	}},
 	{name: "settings", mode: "enforce", synth: project.Tour},
 	{name: "safeguards", mode: "enforce", demo: []string{

@@ -17,6 +17,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 func TestTour_EveryControlAndTool(t *testing.T) {
@@ -164,7 +165,9 @@ func sentSamples(t *testing.T) *sampled {
 	all := &sampled{counts: map[string]map[string]int{}}
 	wrong := func(format string, args ...any) { all.wrong = append(all.wrong, fmt.Sprintf(format, args...)) }
 	var accounts []*running
-	for mode, never := range map[string]string{"observe": "changed", "enforce": "would_change"} {
+	for mode, never := range map[string]remediation.Outcome{
+		"observe": remediation.Changed, "enforce": remediation.WouldChange,
+	} {
 		r, count := startUp(t, "--mode", mode), map[string]int{}
 		accounts, all.counts[mode] = append(accounts, r), count
 		for _, file := range files {
@@ -182,7 +185,7 @@ func sentSamples(t *testing.T) *sampled {
 				}
 				for _, d := range deliveries {
 					o := readOutcome(d.Function, d.Payload, d.Failed)
-					count[o.Outcome]++
+					count[string(o.Outcome)]++
 					speaks := o.Outcome == "told" || o.Outcome == "changed" || o.Outcome == "would_change"
 					switch {
 					case !speaks && o.Outcome != "nothing" && o.Outcome != "skipped", o.Outcome == never:

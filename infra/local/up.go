@@ -13,6 +13,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // upCommand starts an account and stays until the context ends.
@@ -38,7 +39,7 @@ func up(ctx context.Context, o emulator.Options, stdout io.Writer) error {
 	o.Posted = p.message
 	o.Done = func(r lambdahost.Result) {
 		o := readOutcome(r.Function, r.Payload, r.Failed)
-		if r.Sync && !r.Failed && o.Outcome == "failed" { // a function that people call, whose answer is its own
+		if r.Sync && !r.Failed && o.Outcome == remediation.Failed { // a function that people call, whose answer is its own
 			o.Outcome, o.Reason = "answered", string(r.Payload)
 		}
 		p.lines(o)

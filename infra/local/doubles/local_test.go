@@ -45,7 +45,7 @@ func local(t *testing.T, s fakeaws.State) *place {
 	functions := lambdahost.New(nil, lambdahost.Options{})
 	t.Cleanup(functions.Close)
 	endpoint := httptest.NewServer(endpoint.New(endpoint.Config{
-		Moto: server, Bus: rules, Host: functions, Account: number, Region: mototest.Region, Functions: map[string]string{functionKey: "warder-doubles"},
+		Moto: server, EventBridge: rules, Lambda: functions, Account: number, Region: mototest.Region, Functions: map[string]string{functionKey: "warder-doubles"},
 	}))
 	t.Cleanup(endpoint.Close)
 	seed(t, server, direct, s)

@@ -124,7 +124,8 @@ func (a *Account) createStacks(ctx context.Context, templates []project.Template
 	var hub stack.Stack
 	for i, t := range templates {
 		if first := i == 0; first != (t.Region == Region) {
-			return stack.Stack{}, fmt.Errorf("stack %s is in %s: the local account has only its hub in %s", t.Stack, t.Region, Region)
+			return stack.Stack{}, fmt.Errorf("stack %s is in %s: the local account has only its hub in %s",
+				t.Stack, t.Region, Region)
 		}
 		template, err := os.ReadFile(t.Path)
 		if err != nil {

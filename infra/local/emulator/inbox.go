@@ -44,7 +44,8 @@ func (a *Account) Drain(ctx context.Context, arn string, each func(body []byte) 
 				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: message.ReceiptHandle,
 			})
 		}
-		if _, err := client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}); err != nil {
+		input := &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}
+		if _, err := client.DeleteMessageBatch(ctx, input); err != nil {
 			return fmt.Errorf("empty queue %s: %w", arn, err)
 		}
 	}

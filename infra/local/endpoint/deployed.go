@@ -13,8 +13,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 )
 
-// A Deployed is a stack of the account, as CloudFormation would tell of it: what it was made from and
-// what it made.
+// A Deployed is a stack of the account, as CloudFormation describes it: its template and its resources.
 type Deployed struct {
 	Name      string
 	Region    string
@@ -47,7 +46,8 @@ func (h *Handler) formation(req request) answer {
 			XMLName xml.Name `xml:"DescribeStacksResponse"`
 			Member  member   `xml:"DescribeStacksResult>Stacks>member"`
 		}{Member: member{
-			d.Name, "arn:aws:cloudformation:" + d.Region + ":" + h.Account + ":stack/" + d.Name + "/local", created, "CREATE_COMPLETE",
+			d.Name, "arn:aws:cloudformation:" + d.Region + ":" + h.Account + ":stack/" + d.Name + "/local",
+			created, "CREATE_COMPLETE",
 		}})
 	case "GetTemplate":
 		return inXML(struct {

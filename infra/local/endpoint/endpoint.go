@@ -249,8 +249,8 @@ func (h *Handler) change(ctx context.Context, req request) answer {
 	}
 	var result answer
 	if caller.Type == "IAMUser" && !caller.Allowed {
-		result = failure(req, http.StatusForbidden, "AccessDenied", fmt.Sprintf(
-			"User: %s is not authorized to perform: iam:%s on resource: %s because no identity-based policy allows the iam:%[2]s action",
+		result = failure(req, http.StatusForbidden, "AccessDenied", fmt.Sprintf("User: %s is not authorized to perform: "+
+			"iam:%s on resource: %s because no identity-based policy allows the iam:%[2]s action",
 			caller.ARN, req.action, resource("iam", h.Account, h.Region, parameters(req))))
 	} else {
 		result = h.forward(ctx, req)
@@ -434,7 +434,8 @@ func (h *Handler) forward(ctx context.Context, req request) answer {
 	unavailable := func(err error) answer {
 		return failure(req, http.StatusBadGateway, "ServiceUnavailable", err.Error())
 	}
-	forwarded, err := http.NewRequestWithContext(ctx, req.Method, h.Moto.URL+req.URL.RequestURI(), bytes.NewReader(req.body))
+	url := h.Moto.URL + req.URL.RequestURI()
+	forwarded, err := http.NewRequestWithContext(ctx, req.Method, url, bytes.NewReader(req.body))
 	if err != nil {
 		return unavailable(err)
 	}
@@ -451,7 +452,8 @@ func (h *Handler) forward(ctx context.Context, req request) answer {
 		return unavailable(err)
 	}
 	header := response.Header.Clone()
-	if response.StatusCode == http.StatusInternalServerError && strings.HasPrefix(header.Get("Content-Type"), "text/html") {
+	page := strings.HasPrefix(header.Get("Content-Type"), "text/html")
+	if response.StatusCode == http.StatusInternalServerError && page {
 		// A call that moto has not; SDKs would try 500 again and again, but not 501.
 		return unknown(req)
 	}
@@ -463,7 +465,8 @@ func (h *Handler) forward(ctx context.Context, req request) answer {
 
 // unknown is the answer to a call that the account does not know.
 func unknown(req request) answer {
-	return failure(req, http.StatusNotImplemented, "NotImplemented", "the local account has no "+req.service+":"+req.action)
+	message := "the local account has no " + req.service + ":" + req.action
+	return failure(req, http.StatusNotImplemented, "NotImplemented", message)
 }
 
 // An answer is what goes back to the client.
@@ -532,7 +535,8 @@ func (h *Handler) putEvents(ctx context.Context, req request) answer {
 	entries := make([]eventbridge.Entry, 0, len(input.Entries))
 	for _, entry := range input.Entries {
 		event := eventfile.Event{
-			Source: entry.Source, DetailType: entry.DetailType, Detail: json.RawMessage(entry.Detail), Resources: entry.Resources,
+			Source: entry.Source, DetailType: entry.DetailType, Resources: entry.Resources,
+			Detail: json.RawMessage(entry.Detail),
 		}
 		if entry.Time != nil {
 			event.Time = time.Unix(0, int64(*entry.Time*1e9)).UTC().Format(time.RFC3339)

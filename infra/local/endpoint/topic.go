@@ -30,7 +30,8 @@ func (h *Handler) subscriptions(ctx context.Context, req request) answer {
 			XMLName                                              xml.Name `xml:"member"`
 			SubscriptionArn, TopicArn, Protocol, Endpoint, Owner string
 		}{
-			SubscriptionArn: l.Subscription, TopicArn: l.Topic, Protocol: "lambda", Endpoint: h.functionARN(l.Function), Owner: h.Account,
+			SubscriptionArn: l.Subscription, TopicArn: l.Topic, Protocol: "lambda", Endpoint: h.functionARN(l.Function),
+			Owner: h.Account,
 		}
 		if err := xml.NewEncoder(&more).Encode(member); err != nil {
 			return failure(req, http.StatusInternalServerError, "InternalError", err.Error())

@@ -152,7 +152,7 @@ func (m *maker) queryDefinition(name string, _ struct{ Name, QueryString string 
 	return with(name), nil
 }
 
-// configRule creates a managed rule, which judges nothing here.
+// configRule creates a managed rule, which evaluates nothing here.
 func (m *maker) configRule(_ string, p struct {
 	ConfigRuleName            string
 	Description               *string
