@@ -33,7 +33,10 @@ func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 		}
 		for name, write := range map[string]func(*bytes.Buffer) error{
 			"send": func(out *bytes.Buffer) error {
-				printer{out: out}.event("event.json", []endpoint.Delivery{{Function: "warder-x", Payload: answer}, {Function: "warder-y", Payload: []byte(text)}, {Function: "warder-z", Payload: []byte(text), Failed: true}})
+				printer{out: out}.event("event.json", []endpoint.Delivery{
+					{Function: "warder-x", Payload: answer}, {Function: "warder-y", Payload: []byte(text)},
+					{Function: "warder-z", Payload: []byte(text), Failed: true},
+				})
 				return nil
 			},
 			"lines": func(out *bytes.Buffer) error {
@@ -46,10 +49,15 @@ func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 			},
 			"preview": func(out *bytes.Buffer) error {
 				line := func(when string) previewLine {
-					return previewLine{Control: "c", When: when, Due: time.Unix(0, 0), Owner: text, Subject: text, Severity: text, Title: text, Text: text, Changes: []string{text}, Why: text}
+					return previewLine{
+						Control: "c", When: when, Due: time.Unix(0, 0), Owner: text, Subject: text, Severity: text, Title: text,
+						Text: text, Changes: []string{text}, Why: text,
+					}
 				}
 				p := preview{
-					Account: "111122223333", Caller: text, Region: "us-east-1", Lines: []previewLine{line(atOnce), line(due), line(told), line(left), line(stopped)},
+					Account: "111122223333", Caller: text, Region: "us-east-1", Lines: []previewLine{
+						line(atOnce), line(due), line(told), line(left), line(stopped),
+					},
 					Controls: []previewTotals{{Control: "c", Reason: text, Failed: true}, {Control: "d", Reason: text}},
 				}
 				return p.print(out, style{})

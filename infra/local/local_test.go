@@ -112,7 +112,8 @@ func startUp(t *testing.T, args ...string) *running {
 	scanner := bufio.NewScanner(reader)
 	for scanner.Scan() {
 		line := scanner.Text()
-		if name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "="); ok && strings.HasPrefix(line, "export ") {
+		if name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "="); ok &&
+			strings.HasPrefix(line, "export ") {
 			r.env[name] = value
 		}
 		if topic, ok := strings.CutPrefix(line, "# topic "); ok {
@@ -151,7 +152,9 @@ func (r *running) idle(t *testing.T) {
 // subscribe makes a queue that gets what the topic gets, and returns its URL.
 func (r *running) subscribe(t *testing.T) string {
 	t.Helper()
-	queue, err := sqs.NewFromConfig(r.config()).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("inbox")})
+	queue, err := sqs.NewFromConfig(r.config()).CreateQueue(t.Context(), &sqs.CreateQueueInput{
+		QueueName: aws.String("inbox"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +168,9 @@ func (r *running) subscribe(t *testing.T) string {
 
 func (r *running) messages(t *testing.T, queue string) []string {
 	t.Helper()
-	answer, err := sqs.NewFromConfig(r.config()).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10})
+	answer, err := sqs.NewFromConfig(r.config()).ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+		QueueUrl: &queue, MaxNumberOfMessages: 10,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +244,8 @@ func TestUpIsAnAccountInWhichADirectPolicyIsDetached(t *testing.T) {
 	t.Run("a line is printed for what was done", func(t *testing.T) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		want := "detach-direct-policy changed: managed user policy of warm, arn:aws:iam::aws:policy/AdministratorAccess: attached -> nothing (verified)"
+		want := "detach-direct-policy changed: managed user policy of warm, arn:aws:iam::aws:policy/AdministratorAccess: " +
+			"attached -> nothing (verified)"
 		if !slices.Contains(r.lines, want) {
 			t.Errorf("lines\n%s\nwithout\n%s", strings.Join(r.lines, "\n"), want)
 		}
@@ -248,11 +254,15 @@ func TestUpIsAnAccountInWhichADirectPolicyIsDetached(t *testing.T) {
 		logs := cloudwatchlogs.NewFromConfig(r.config())
 		deadline := time.Now().Add(patience)
 		for {
-			events, err := logs.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/warder-detach-direct-policy")})
+			events, err := logs.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{
+				LogGroupName: aws.String("/aws/lambda/warder-detach-direct-policy"),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if slices.ContainsFunc(events.Events, func(e logtypes.FilteredLogEvent) bool { return strings.Contains(*e.Message, `"outcome":"changed"`) }) {
+			if slices.ContainsFunc(events.Events, func(e logtypes.FilteredLogEvent) bool {
+				return strings.Contains(*e.Message, `"outcome":"changed"`)
+			}) {
 				return
 			}
 			if time.Now().After(deadline) {
@@ -284,7 +294,8 @@ func TestUpIsAnAccountInWhichADirectPolicyIsDetached(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.ContainsFunc(calls, func(c endpoint.Call) bool {
-			return c.Function == "warder-detach-direct-policy" && c.Action == "iam:DetachUserPolicy" && c.Resource == "arn:aws:iam::123456789012:user/warm" && c.Status == 200
+			return c.Function == "warder-detach-direct-policy" && c.Action == "iam:DetachUserPolicy" &&
+				c.Resource == "arn:aws:iam::123456789012:user/warm" && c.Status == 200
 		}) {
 			t.Errorf("%d calls, none of them the detachment", len(calls))
 		}
@@ -329,7 +340,8 @@ func TestTheOrdinaryCLIWorksAgainstTheAccount(t *testing.T) {
 	call := r.cli(t)
 	endpoint := r.env["AWS_ENDPOINT_URL"]
 	call("iam", "create-user", "--user-name", "alice")
-	call("iam", "attach-user-policy", "--user-name", "alice", "--policy-arn", "arn:aws:iam::aws:policy/AdministratorAccess")
+	call("iam", "attach-user-policy", "--user-name", "alice", "--policy-arn",
+		"arn:aws:iam::aws:policy/AdministratorAccess")
 	r.idle(t)
 	for _, test := range []struct {
 		args []string
@@ -339,11 +351,20 @@ func TestTheOrdinaryCLIWorksAgainstTheAccount(t *testing.T) {
 		{[]string{"iam", "list-attached-user-policies", "--user-name", "alice"}, `"AttachedPolicies": []`},
 		{[]string{"sns", "list-topics"}, r.topic},
 		{[]string{"sqs", "list-queues", "--endpoint-url", endpoint}, endpoint + "/123456789012/warder-"},
-		{[]string{"events", "put-events", "--entries", `[{"Source":"mine","DetailType":"t","Detail":"{}"}]`}, `"FailedEntryCount": 0`},
+		{
+			[]string{"events", "put-events", "--entries", `[{"Source":"mine","DetailType":"t","Detail":"{}"}]`},
+			`"FailedEntryCount": 0`,
+		},
 		{[]string{"dynamodb", "scan", "--table-name", "warder"}, "detach-direct-policy"},
 		{[]string{"ssm", "get-parameter", "--name", "/warder/halt"}, `"Value": "no"`},
 		{[]string{"logs", "describe-log-groups"}, "/aws/lambda/warder-detach-direct-policy"},
-		{[]string{"lambda", "invoke", "--function-name", "warder-alert-console-login", "--payload", string(event(t, "root-console-login.json")), os.DevNull}, `"StatusCode": 200`},
+		{
+			[]string{
+				"lambda", "invoke", "--function-name", "warder-alert-console-login", "--payload",
+				string(event(t, "root-console-login.json")), os.DevNull,
+			},
+			`"StatusCode": 200`,
+		},
 	} {
 		if got := call(test.args...); !strings.Contains(got, test.want) {
 			t.Errorf("aws %s\n%s\nwithout %s", strings.Join(test.args, " "), got, test.want)
@@ -403,16 +424,20 @@ func write(t *testing.T, pairs ...string) string {
 	return dir
 }
 
-const record = `{"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventType":"AwsApiCall","readOnly":false,"userIdentity":{"type":"IAMUser","userName":"a"},"requestParameters":{"userName":"b","policyArn":"p"}}`
+const record = `{"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventType":"AwsApiCall",` +
+	`"readOnly":false,"userIdentity":{"type":"IAMUser","userName":"a"},"requestParameters":{"userName":"b",` +
+	`"policyArn":"p"}}`
 
 func TestRouteGoesOnAfterAFileThatIsWrong(t *testing.T) {
 	t.Parallel()
-	dir := write(t, "a-list.json", "[1]", "b-record.json", record, "c-cut.json", `{"source":`, "d-odd.json", `{"source":5,"detail":null}`, "not.txt", "x")
+	dir := write(t, "a-list.json", "[1]", "b-record.json", record, "c-cut.json", `{"source":`, "d-odd.json",
+		`{"source":5,"detail":null}`, "not.txt", "x")
 	stdout, stderr, err := command(t, "route", dir, filepath.Join(dir, "none.json"))
 	if !errors.Is(err, errPart) {
 		t.Errorf("error %v, want errPart", err)
 	}
-	want := filepath.Join(dir, "b-record.json") + "\talert-policy-change,detach-direct-policy\n" + filepath.Join(dir, "d-odd.json") + "\t-\n"
+	want := filepath.Join(dir, "b-record.json") + "\talert-policy-change,detach-direct-policy\n" +
+		filepath.Join(dir, "d-odd.json") + "\t-\n"
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}
@@ -459,12 +484,15 @@ func TestSendGoesToTheAccountThatIsRunning(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
-	if !strings.Contains(stdout, "events/root-console-login.json\n") || !strings.Contains(stdout, "alert-console-login: told") {
+	if !strings.Contains(stdout, "events/root-console-login.json\n") ||
+		!strings.Contains(stdout, "alert-console-login: told") {
 		t.Errorf("output %s", stdout)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !slices.ContainsFunc(r.lines, func(line string) bool { return strings.HasPrefix(line, "alert-console-login told") }) {
+	if !slices.ContainsFunc(r.lines, func(line string) bool {
+		return strings.HasPrefix(line, "alert-console-login told")
+	}) {
 		t.Errorf("the account printed %q, nothing of the event", r.lines)
 	}
 	if _, _, err := command(t, "send", "--mode", "enforce", "events/root-console-login.json"); err == nil {
@@ -496,7 +524,9 @@ func TestAFreshAccountObserves(t *testing.T) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !slices.ContainsFunc(r.lines, func(line string) bool { return strings.HasPrefix(line, "detach-direct-policy would_change") }) {
+	if !slices.ContainsFunc(r.lines, func(line string) bool {
+		return strings.HasPrefix(line, "detach-direct-policy would_change")
+	}) {
 		t.Errorf("the account printed %q, nothing of what would be done", r.lines)
 	}
 }

@@ -71,8 +71,14 @@ func reachRest(t *testing.T) *stage {
 	t.Cleanup(s.account.Close)
 	r := &reacher{t, s, iam.NewFromConfig(s.account.Operator()), iam.NewFromConfig(s.account.Unrecorded())}
 	// Slack takes a message a second, and the tour has seen it: here every post fails, at once.
-	r.must(r.account.Fail(t.Context(), endpoint.Fault{Operation: "dynamodb:PutItem", Function: settings.FunctionName("post-to-slack"), Status: 400, Code: "AccessDeniedException"}))
-	for _, play := range []func(){r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried, r.failed} {
+	r.must(r.account.Fail(t.Context(), endpoint.Fault{
+		Operation: "dynamodb:PutItem", Function: settings.FunctionName("post-to-slack"), Status: 400,
+		Code: "AccessDeniedException",
+	}))
+	for _, play := range []func(){
+		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
+		r.failed,
+	} {
 		play()
 	}
 	r.idle()
@@ -156,16 +162,23 @@ func (r *reacher) groups() {
 		_, err := r.quiet.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: &group})
 		r.must(err)
 	}
-	_, err := r.quiet.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{GroupName: aws.String("readers"), PolicyArn: aws.String(readOnlyAccess)})
+	_, err := r.quiet.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{
+		GroupName: aws.String("readers"), PolicyArn: aws.String(readOnlyAccess),
+	})
 	r.must(err)
-	_, err = r.quiet.PutGroupPolicy(ctx, &iam.PutGroupPolicyInput{GroupName: aws.String("writers"), PolicyName: aws.String("p"), PolicyDocument: aws.String(
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}`)})
+	_, err = r.quiet.PutGroupPolicy(ctx, &iam.PutGroupPolicyInput{GroupName: aws.String("writers"),
+		PolicyName: aws.String("p"), PolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}`)})
 	r.must(err)
 	r.user("gina")
-	_, err = r.iam.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: aws.String("gina"), PolicyArn: aws.String(readOnlyAccess)})
+	_, err = r.iam.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{
+		UserName: aws.String("gina"), PolicyArn: aws.String(readOnlyAccess),
+	})
 	r.must(err)
 	r.undone(map[string]string{"user": "gina", "since": since()})
-	_, err = r.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: aws.String("gina"), GroupName: aws.String("writers")})
+	_, err = r.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{
+		UserName: aws.String("gina"), GroupName: aws.String("writers"),
+	})
 	r.must(err)
 }
 
@@ -175,7 +188,8 @@ func (r *reacher) full() {
 	for _, name := range []string{"fred", "fay", "finn"} {
 		r.user(name)
 		for i := range 10 {
-			policy, err := r.quiet.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(fmt.Sprintf("%s-%d", name, i)), PolicyDocument: aws.String(
+			policy, err := r.quiet.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(fmt.Sprintf("%s-%d", name,
+				i)), PolicyDocument: aws.String(
 				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
 			r.must(err)
 			_, err = r.quiet.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &name, PolicyArn: policy.Policy.Arn})
@@ -198,8 +212,9 @@ func (r *reacher) bounded() {
 // inline: an inline policy, which is removed, put back and removed.
 func (r *reacher) inline() {
 	r.user("ines")
-	_, err := r.iam.PutUserPolicy(r.Context(), &iam.PutUserPolicyInput{UserName: aws.String("ines"), PolicyName: aws.String("p"), PolicyDocument: aws.String(
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
+	_, err := r.iam.PutUserPolicy(r.Context(), &iam.PutUserPolicyInput{UserName: aws.String("ines"),
+		PolicyName: aws.String("p"), PolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
 	r.must(err)
 	r.undone(map[string]string{"user": "ines", "since": since()})
 }
@@ -209,12 +224,17 @@ func (r *reacher) rotated() {
 	const control = "rotate-access-key"
 	ctx := r.Context()
 	ask := func(name string) {
-		_, err := r.iam.CreateUser(ctx, &iam.CreateUserInput{UserName: &name, Tags: []iamtypes.Tag{{Key: aws.String("warder:rotate"), Value: aws.String("yes")}}})
+		_, err := r.iam.CreateUser(ctx, &iam.CreateUserInput{
+			UserName: &name, Tags: []iamtypes.Tag{{Key: aws.String("warder:rotate"), Value: aws.String("yes")}},
+		})
 		r.must(err)
 		r.key(name, 70, 0)
 	}
 	ask("rosa")
-	r.must(r.account.Fail(ctx, endpoint.Fault{Operation: "secretsmanager:PutSecretValue", Function: settings.FunctionName(control), Status: 400, Code: "AccessDeniedException", Message: "refused once", Times: 1}))
+	r.must(r.account.Fail(ctx, endpoint.Fault{
+		Operation: "secretsmanager:PutSecretValue", Function: settings.FunctionName(control), Status: 400,
+		Code: "AccessDeniedException", Message: "refused once", Times: 1,
+	}))
 	r.must(r.sweep(control, 0))
 	r.undone(map[string]string{"user": "rosa", "since": since()})
 	for _, variable := range r.variables() {
@@ -246,10 +266,15 @@ func (r *reacher) deleted() {
 // found: AWS Config names users by their unique ids.
 func (r *reacher) found() {
 	user := r.user("ulla")
-	_, err := r.quiet.CreateLoginProfile(r.Context(), &iam.CreateLoginProfileInput{UserName: user.UserName, Password: aws.String("a long enough Password 1")})
+	_, err := r.quiet.CreateLoginProfile(r.Context(), &iam.CreateLoginProfileInput{
+		UserName: user.UserName, Password: aws.String("a long enough Password 1"),
+	})
 	r.must(err)
-	for _, rule := range []string{"iam-user-unused-credentials-check", "iam-user-no-policies-check", "access-keys-rotated"} {
-		r.must(r.event("access-keys-rotated-noncompliant", 1, `"access-keys-rotated"`, `"`+rule+`"`, "AIDABOBQRSTUVWEXAMPLE", *user.UserId))
+	for _, rule := range []string{
+		"iam-user-unused-credentials-check", "iam-user-no-policies-check", "access-keys-rotated",
+	} {
+		r.must(r.event("access-keys-rotated-noncompliant", 1, `"access-keys-rotated"`, `"`+rule+`"`, "AIDABOBQRSTUVWEXAMPLE",
+			*user.UserId))
 	}
 }
 
@@ -272,7 +297,9 @@ func (r *reacher) drilled() {
 
 // asked: every form of a question.
 func (r *reacher) asked() {
-	for _, question := range []map[string]string{{"user": "gina"}, {"key": r.key("ulla", 1, 0)}, {"policy": readOnlyAccess}, {"action": "nothing"}} {
+	for _, question := range []map[string]string{
+		{"user": "gina"}, {"key": r.key("ulla", 1, 0)}, {"policy": readOnlyAccess}, {"action": "nothing"},
+	} {
 		var answer any
 		r.ask("explain", question, &answer)
 	}
@@ -294,8 +321,13 @@ func (r *reacher) swept() {
 
 // retried: the first notice of controls that only tell is refused, and their retry reads what was found.
 func (r *reacher) retried() {
-	for function, sample := range map[string]string{"alert-console-login": "root-console-login", "alert-external-access": "key-open-to-everybody"} {
-		r.must(r.account.Fail(r.Context(), endpoint.Fault{Operation: "sns:Publish", Function: settings.FunctionName(function), Status: 403, Code: "AuthorizationError", Message: "refused", Times: 1}))
+	for function, sample := range map[string]string{
+		"alert-console-login": "root-console-login", "alert-external-access": "key-open-to-everybody",
+	} {
+		r.must(r.account.Fail(r.Context(), endpoint.Fault{
+			Operation: "sns:Publish", Function: settings.FunctionName(function), Status: 403, Code: "AuthorizationError",
+			Message: "refused", Times: 1,
+		}))
 		r.must(r.event(sample, 1))
 	}
 	r.idle()
@@ -309,10 +341,16 @@ func (r *reacher) failed() {
 		if f.OnFailure == "" {
 			continue
 		}
-		for _, operation := range []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "secretsmanager:GetSecretValue"} {
-			r.must(r.account.Fail(ctx, endpoint.Fault{Operation: operation, Function: f.Name, Status: 400, Code: "AccessDeniedException", Message: "refused"}))
+		for _, operation := range []string{
+			"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "secretsmanager:GetSecretValue",
+		} {
+			r.must(r.account.Fail(ctx, endpoint.Fault{
+				Operation: operation, Function: f.Name, Status: 400, Code: "AccessDeniedException", Message: "refused",
+			}))
 		}
-		_, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &f.Name, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{}`)})
+		_, err := client.Invoke(ctx, &lambda.InvokeInput{
+			FunctionName: &f.Name, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{}`),
+		})
 		r.must(err)
 	}
 	r.idle()

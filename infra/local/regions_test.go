@@ -101,7 +101,9 @@ func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) 
 		}
 	}
 	for _, c := range all {
-		regional := slices.ContainsFunc(c.Rules, func(raw json.RawMessage) bool { return !bytes.Contains(raw, []byte(`"source":["aws.iam"]`)) })
+		regional := slices.ContainsFunc(c.Rules, func(raw json.RawMessage) bool {
+			return !bytes.Contains(raw, []byte(`"source":["aws.iam"]`))
+		})
 		if regional && !forwarded[c.ID] {
 			t.Errorf("no event of another region reached %s", c.ID)
 		}
@@ -127,7 +129,9 @@ func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				deliveries, err := a.Send(t.Context(), in(t, event, []string{emulator.Region, "eu-west-1", "ap-northeast-2"}[i]).JSON)
+				deliveries, err := a.Send(t.Context(), in(t, event, []string{
+					emulator.Region, "eu-west-1", "ap-northeast-2",
+				}[i]).JSON)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -139,7 +143,8 @@ func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 					}
 				}
 			}
-			if len(outcomes) != 3 || outcomes[0] == "skipped" || outcomes[0] == "failed" || outcomes[1] != "skipped" || outcomes[2] != "skipped" {
+			if len(outcomes) != 3 || outcomes[0] == "skipped" || outcomes[0] == "failed" || outcomes[1] != "skipped" ||
+				outcomes[2] != "skipped" {
 				t.Errorf("outcomes %v, want something and then skipped twice", outcomes)
 			}
 			if diff := cmp.Diff([]string{"", "warder-eu-west-1", "warder-ap-northeast-2"}, through); diff != "" {
@@ -161,7 +166,9 @@ func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
 		t.Helper()
 		data, err := json.Marshal(map[string]any{
 			"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "region": "eu-west-1",
-			"resources": []string{"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:" + name}, "detail": map[string]any{"alarmName": name, "state": map[string]any{"value": state}},
+			"resources": []string{"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:" + name}, "detail": map[string]any{
+				"alarmName": name, "state": map[string]any{"value": state},
+			},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -184,7 +191,9 @@ func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
 	if got := alarm(own, "ALARM"); !strings.HasPrefix(got, "arn:aws:sqs:us-east-1:123456789012:warder-Undelivered") {
 		t.Errorf("the alarm of the region goes to %q, want the hub's queue", got)
 	}
-	for name, got := range map[string]string{"that it is over": alarm(own, "OK"), "another alarm": alarm("somebody's", "ALARM")} {
+	for name, got := range map[string]string{
+		"that it is over": alarm(own, "OK"), "another alarm": alarm("somebody's", "ALARM"),
+	} {
 		if got != "" {
 			t.Errorf("%s goes to %q", name, got)
 		}

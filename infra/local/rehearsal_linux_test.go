@@ -25,7 +25,8 @@ func (r *running) processOf(t *testing.T, function string) int {
 			continue
 		}
 		environment, err := os.ReadFile(filepath.Join(folder, "environ"))
-		if err == nil && slices.Contains(strings.Split(string(environment), "\x00"), "AWS_ENDPOINT_URL="+r.env["AWS_ENDPOINT_URL"]) {
+		if err == nil &&
+			slices.Contains(strings.Split(string(environment), "\x00"), "AWS_ENDPOINT_URL="+r.env["AWS_ENDPOINT_URL"]) {
 			return pid
 		}
 	}
@@ -86,7 +87,8 @@ func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
 		t.Errorf("the drill that was killed: %s", came.output)
 	}
 	output, err := ask("drill", "MINUTES=2")
-	if err != nil || !strings.Contains(output, "deleted "+left+"\n") || strings.Count(output, "deleted ") != 2 || !strings.HasSuffix(output, ": passed\n") {
+	if err != nil || !strings.Contains(output, "deleted "+left+"\n") || strings.Count(output, "deleted ") != 2 ||
+		!strings.HasSuffix(output, ": passed\n") {
 		t.Errorf("the next drill: %v; want that it passes and deletes %s", err, left)
 	}
 	asBefore(t, client, before)

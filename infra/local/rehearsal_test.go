@@ -63,7 +63,8 @@ func TestADrillOfTheLocalAccount(t *testing.T) {
 		}
 		output, err := ask("drill", "MINUTES=2", "BY=kim@example.com")
 		if err != nil || !strings.Contains(output, did) || !strings.Contains(output, "looked, nothing to do") ||
-			!strings.Contains(output, "outside sign-in skipped: no allowedNetworks are set") || !strings.HasSuffix(output, ": passed\n") {
+			!strings.Contains(output, "outside sign-in skipped: no allowedNetworks are set") ||
+			!strings.HasSuffix(output, ": passed\n") {
 			t.Errorf("in %s: %v", mode, err)
 		}
 		asBefore(t, client, before)

@@ -112,7 +112,9 @@ func rolesAtWork(t *testing.T) []role {
 			r.not = append(r.not, elsewhere(call)...)
 		}
 		for _, call := range others {
-			if !slices.ContainsFunc(r.calls, func(c iamsim.Request) bool { return c.Action == call.Action }) && !holdsRequest(r.may, call) {
+			if !slices.ContainsFunc(r.calls, func(c iamsim.Request) bool {
+				return c.Action == call.Action
+			}) && !holdsRequest(r.may, call) {
 				r.not = append(r.not, call)
 			}
 		}
@@ -189,7 +191,9 @@ func worldOf(t *testing.T, a *emulator.Account) world {
 		case "AWS::S3::Bucket":
 			arn = "arn:aws:s3:::" + arn
 		case "AWS::KMS::Key":
-			policy, err := kms.NewFromConfig(a.Unrecorded()).GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{KeyId: &arn, PolicyName: aws.String("default")})
+			policy, err := kms.NewFromConfig(a.Unrecorded()).GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{
+				KeyId: &arn, PolicyName: aws.String("default"),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +244,8 @@ func rolesOf(t *testing.T, a *emulator.Account) []role {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := `{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"` + service + `"}}],"Version":"2012-10-17"}`
+			want := `{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"` + service +
+				`"}}],"Version":"2012-10-17"}`
 			if trust != want {
 				t.Errorf("%s is trusted to others: %s, want %s", r.name, trust, want)
 			}
@@ -295,7 +300,9 @@ func (q *inquiry) ask(t *testing.T, r role, requests []iamsim.Request, then func
 		t.Fatal(err)
 	}
 	session := "arn:aws:sts::123456789012:assumed-role/" + r.arn[strings.LastIndex(r.arn, "/")+1:] + "/session"
-	q.principals = append(q.principals, iamsim.Principal{ARN: session, Policies: []json.RawMessage{document}, Requests: requests})
+	q.principals = append(q.principals, iamsim.Principal{
+		ARN: session, Policies: []json.RawMessage{document}, Requests: requests,
+	})
 	q.then = append(q.then, then)
 	q.asked += len(requests)
 }
@@ -355,7 +362,9 @@ func (r role) yields(t *testing.T, q *inquiry, f *faults) {
 
 // of are the requests for one of the actions.
 func of(requests []iamsim.Request, actions ...string) []iamsim.Request {
-	return slices.DeleteFunc(slices.Clone(requests), func(r iamsim.Request) bool { return !slices.Contains(actions, r.Action) })
+	return slices.DeleteFunc(slices.Clone(requests), func(r iamsim.Request) bool {
+		return !slices.Contains(actions, r.Action)
+	})
 }
 
 // needlessOf finds those of the grants without which every call is allowed as well.
@@ -506,7 +515,8 @@ func TestNoRoleGivesInToTemptation(t *testing.T) {
 	}
 	t.Attr("temptations", strconv.Itoa(len(tempting)))
 	t.Attr("denied", strconv.Itoa(denied))
-	t.Logf("%d temptations, %d calls denied to %d roles, %d allowed to those whose job they are", len(tempting), denied, len(roles), jobs)
+	t.Logf("%d temptations, %d calls denied to %d roles, %d allowed to those whose job they are", len(tempting), denied,
+		len(roles), jobs)
 }
 
 // A permission that is added without need, or taken though it is needed, is found: whatever action,
@@ -528,7 +538,9 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 	for _, r := range roles {
 		had := r.policy.Grants()
 		added := func(r role, t *testing.T, q *inquiry, f *faults) {
-			r.needlessOf(t, q, f, slices.DeleteFunc(r.policy.Grants(), func(g iamsim.Grant) bool { return slices.Contains(had, g) }))
+			r.needlessOf(t, q, f, slices.DeleteFunc(r.policy.Grants(), func(g iamsim.Grant) bool {
+				return slices.Contains(had, g)
+			}))
 		}
 		for _, g := range had {
 			few := r
@@ -550,7 +562,8 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 			try(r, changed, "with an action more", "needs no ec2:TerminateInstances on "+s.Resource[0], added)
 			changed = slices.Clone(r.policy)
 			changed[i] = resource
-			try(r, changed, "with a resource more", "needs no "+s.Action[0]+" on arn:aws:sqs:us-east-1:123456789012:orders", added)
+			try(r, changed, "with a resource more", "needs no "+s.Action[0]+" on arn:aws:sqs:us-east-1:123456789012:orders",
+				added)
 		}
 		try(r, r.policy.With(r.policy[0]), "with a statement twice", "needs no "+r.policy[0].Action[0], added)
 	}
@@ -603,7 +616,8 @@ func TestEveryRoleOfEveryTemplateIsJudged(t *testing.T) {
 	}
 	judged := rolesAtWork(t)
 	if len(judged) != len(found[project.Tour]) || len(found[project.Deployed]) < 2 {
-		t.Errorf("%d roles are judged; the templates have %d and %d", len(judged), len(found[project.Tour]), len(found[project.Deployed]))
+		t.Errorf("%d roles are judged; the templates have %d and %d", len(judged), len(found[project.Tour]),
+			len(found[project.Deployed]))
 	}
 }
 

@@ -61,7 +61,8 @@ func TestEveryStorysEventsAreDeliveredToItsControl(t *testing.T) {
 			}
 			switch reached := slices.Contains(controls(matches), control); {
 			case reached != wanted:
-				t.Errorf("%s: %s reaches %v; delivered to %s: %t, want %t", story, section.Name, controls(matches), control, reached, wanted)
+				t.Errorf("%s: %s reaches %v; delivered to %s: %t, want %t", story, section.Name, controls(matches), control,
+					reached, wanted)
 			case wanted:
 				delivered[control]++
 			default:

@@ -112,7 +112,8 @@ func TestStep_FailureNamesTheLine(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "step.txtar")
-			if err := os.WriteFile(file, []byte("# Title\n# scene: enforce\n\nstdin a\nexec cat\n"+line+"\n-- a --\nhi\n"), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte("# Title\n# scene: enforce\n\nstdin a\nexec cat\n"+line+"\n-- a --\nhi\n"),
+				0o600); err != nil {
 				t.Fatal(err)
 			}
 			s := stage{account: &emulator.Account{}, printer: printer{out: io.Discard}}
@@ -131,7 +132,9 @@ func TestExpect_Compare(t *testing.T) {
 		equal bool
 	}{
 		{"", nil, true}, {"", []string{"alert"}, false}, {"any", []string{"alert"}, true},
-		{"changed,skipped", []string{"skipped", "changed"}, true}, {"held*2,verified", []string{"held", "verified", "held"}, true},
+		{"changed,skipped", []string{"skipped", "changed"}, true}, {
+			"held*2,verified", []string{"held", "verified", "held"}, true,
+		},
 		{"held*2", []string{"held"}, false}, {"held*x", []string{"held"}, false},
 	} {
 		if err := compare("change", test.want, test.got); (err == nil) != test.equal {
@@ -177,7 +180,8 @@ func sentSamples(t *testing.T) *sampled {
 			}
 			sent.Go(func() {
 				// They happened in the documentation's account.
-				deliveries, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Send(t.Context(), bytes.ReplaceAll(event.JSON, []byte("111122223333"), []byte(moto.AccountID)))
+				deliveries, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Send(t.Context(), bytes.ReplaceAll(event.JSON,
+					[]byte("111122223333"), []byte(moto.AccountID)))
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {

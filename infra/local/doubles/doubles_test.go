@@ -78,8 +78,10 @@ type place struct {
 
 func newPlace(cfg aws.Config) *place {
 	return &place{
-		cfg: cfg, iam: iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg), secrets: secretsmanager.NewFromConfig(cfg),
-		sns: sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), s3: s3.New(cfg, time.Now), pass: func(time.Duration) {},
+		cfg: cfg, iam: iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg),
+		secrets: secretsmanager.NewFromConfig(cfg),
+		sns:     sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), s3: s3.New(cfg,
+			time.Now), pass: func(time.Duration) {},
 	}
 }
 
@@ -181,7 +183,9 @@ var uncalled = map[string]string{
 }
 
 // stored are the operations of the ledger's table, which is no part of the account in memory.
-var stored = []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"}
+var stored = []string{
+	"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan",
+}
 
 func TestEveryOperationThatAFunctionMayCallIsInTheTable(t *testing.T) {
 	root, err := project.Find()

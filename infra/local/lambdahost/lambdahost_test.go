@@ -108,7 +108,8 @@ func TestAFunctionHandlesAsManyEventsAtATimeAsItMay(t *testing.T) {
 			<-begun
 		}
 		if got := len(h.Processes()); got != want || len(begun) > 0 {
-			t.Errorf("concurrency %d: %d processes, and more events than %d were begun with: %t", concurrency, got, want, len(begun) > 0)
+			t.Errorf("concurrency %d: %d processes, and more events than %d were begun with: %t", concurrency, got, want,
+				len(begun) > 0)
 		}
 		h.Close()
 		if left := h.Processes(); len(left) > 0 {
@@ -174,7 +175,8 @@ func TestFailuresAreReportedAsLambdaDoes(t *testing.T) {
 			h := newHost(t, lambdahost.Options{}, test.function)
 			result := invoke(t, h, test.event)
 			got := decode(t, result.Payload)
-			if !result.Failed || got["errorType"] != test.errorType || !strings.Contains(got["errorMessage"].(string), test.message) {
+			if !result.Failed || got["errorType"] != test.errorType ||
+				!strings.Contains(got["errorMessage"].(string), test.message) {
 				t.Errorf("failed %v, payload %s; want %s: %s", result.Failed, result.Payload, test.errorType, test.message)
 			}
 		})
@@ -195,7 +197,8 @@ func TestAFunctionWorksAgainAfterEveryKindOfEnd(t *testing.T) {
 			invoke(t, h, end)
 			result := invoke(t, h, `{}`)
 			if result.Failed || !result.Cold || decode(t, result.Payload)["pid"] == first {
-				t.Errorf("failed %v, cold %v, payload %s; want an answer from a new process", result.Failed, result.Cold, result.Payload)
+				t.Errorf("failed %v, cold %v, payload %s; want an answer from a new process", result.Failed, result.Cold,
+					result.Payload)
 			}
 		})
 	}
@@ -248,8 +251,10 @@ func TestAnAsynchronousEventIsTriedThreeTimesAndThenRecorded(t *testing.T) {
 			"requestId": result.RequestID, "functionArn": function().ARN + ":$LATEST",
 			"condition": "RetriesExhausted", "approximateInvokeCount": float64(3),
 		},
-		"requestPayload":  map[string]any{"do": "fail"},
-		"responseContext": map[string]any{"statusCode": float64(200), "executedVersion": "$LATEST", "functionError": "Unhandled"},
+		"requestPayload": map[string]any{"do": "fail"},
+		"responseContext": map[string]any{
+			"statusCode": float64(200), "executedVersion": "$LATEST", "functionError": "Unhandled",
+		},
 		"responsePayload": map[string]any{"errorType": "errorString", "errorMessage": "as asked"},
 	}
 	if diff := cmp.Diff(want, record); diff != "" {
@@ -344,7 +349,9 @@ func TestEventsLeaveNoGoroutines(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The last ones end by themselves; what matters is that events leave none each.
-	for deadline := time.Now().Add(5 * time.Minute); runtime.NumGoroutine() > before+events/10; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); runtime.NumGoroutine() > before+events/10; time.Sleep(
+		10 * time.Millisecond,
+	) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines after %d events, %d before", runtime.NumGoroutine(), events, before)
 		}

@@ -72,7 +72,9 @@ func TestUsersAndKeysCanBeMadeOlder(t *testing.T) {
 	if !keys.AccessKeyMetadata[0].CreateDate.Equal(created) {
 		t.Errorf("key of %v, want %v", keys.AccessKeyMetadata[0].CreateDate, created)
 	}
-	last, err := client.GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{AccessKeyId: key.AccessKey.AccessKeyId})
+	last, err := client.GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{
+		AccessKeyId: key.AccessKey.AccessKeyId,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +98,9 @@ func TestUsersHaveUniqueIDsInTheFormOfAWS(t *testing.T) {
 func TestUsersHaveAPermissionsBoundary(t *testing.T) {
 	client := iam.NewFromConfig(mototest.Config(mototest.Start(t).URL, "any", "any"))
 	user, boundary := aws.String("alice"), aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")
-	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: user, PermissionsBoundary: boundary}); err != nil {
+	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{
+		UserName: user, PermissionsBoundary: boundary,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	present := func(want string) {
@@ -105,11 +109,15 @@ func TestUsersHaveAPermissionsBoundary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := client.GetAccountAuthorizationDetails(t.Context(), &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
+		all, err := client.GetAccountAuthorizationDetails(t.Context(), &iam.GetAccountAuthorizationDetailsInput{
+			Filter: []types.EntityType{types.EntityTypeUser},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, b := range []*types.AttachedPermissionsBoundary{one.User.PermissionsBoundary, all.UserDetailList[0].PermissionsBoundary} {
+		for _, b := range []*types.AttachedPermissionsBoundary{
+			one.User.PermissionsBoundary, all.UserDetailList[0].PermissionsBoundary,
+		} {
 			if got := aws.ToString(arnOf(b)); got != want {
 				t.Errorf("boundary %q, want %q", got, want)
 			}
@@ -121,16 +129,21 @@ func TestUsersHaveAPermissionsBoundary(t *testing.T) {
 		}
 	}
 	present(*boundary)
-	if _, err := client.DeleteUserPermissionsBoundary(t.Context(), &iam.DeleteUserPermissionsBoundaryInput{UserName: user}); err != nil {
+	if _, err := client.DeleteUserPermissionsBoundary(t.Context(),
+		&iam.DeleteUserPermissionsBoundaryInput{UserName: user}); err != nil {
 		t.Fatal(err)
 	}
 	present("")
-	if _, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: boundary}); err != nil {
+	if _, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{
+		UserName: user, PermissionsBoundary: boundary,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	present(*boundary)
 	var missing *types.NoSuchEntityException
-	_, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: aws.String("arn:aws:iam::123456789012:policy/none")})
+	_, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{
+		UserName: user, PermissionsBoundary: aws.String("arn:aws:iam::123456789012:policy/none"),
+	})
 	if !errors.As(err, &missing) {
 		t.Errorf("got %v for a policy that does not exist, want NoSuchEntity", err)
 	}
