@@ -149,6 +149,22 @@ func (r *running) idle(t *testing.T) {
 	}
 }
 
+// printed waits until the account has printed a line that begins so.
+func (r *running) printed(t *testing.T, begin string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		r.mu.Lock()
+		lines := slices.Clone(r.lines)
+		r.mu.Unlock()
+		if slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, begin) }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it printed\n%s\nwithout\n%s", strings.Join(lines, "\n"), begin)
+		}
+	}
+}
+
 // subscribe makes a queue that gets what the topic gets, and returns its URL.
 func (r *running) subscribe(t *testing.T) string {
 	t.Helper()
@@ -242,13 +258,8 @@ func TestUpIsAnAccountInWhichADirectPolicyIsDetached(t *testing.T) {
 		}
 	})
 	t.Run("a line is printed for what was done", func(t *testing.T) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		want := "detach-direct-policy changed: managed user policy of warm, arn:aws:iam::aws:policy/AdministratorAccess: " +
-			"attached -> nothing (verified)"
-		if !slices.Contains(r.lines, want) {
-			t.Errorf("lines\n%s\nwithout\n%s", strings.Join(r.lines, "\n"), want)
-		}
+		r.printed(t, "detach-direct-policy changed: managed user policy of warm, "+
+			"arn:aws:iam::aws:policy/AdministratorAccess: attached -> nothing (verified)")
 	})
 	t.Run("the function's output is in its log group", func(t *testing.T) {
 		logs := cloudwatchlogs.NewFromConfig(r.config())
@@ -488,13 +499,7 @@ func TestSendGoesToTheAccountThatIsRunning(t *testing.T) {
 		!strings.Contains(stdout, "alert-console-login: told") {
 		t.Errorf("output %s", stdout)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !slices.ContainsFunc(r.lines, func(line string) bool {
-		return strings.HasPrefix(line, "alert-console-login told")
-	}) {
-		t.Errorf("the account printed %q, nothing of the event", r.lines)
-	}
+	r.printed(t, "alert-console-login told")
 	if _, _, err := command(t, "send", "--mode", "enforce", "events/root-console-login.json"); err == nil {
 		t.Error("--mode is taken for an account that has its mode already")
 	}
@@ -522,13 +527,7 @@ func TestAFreshAccountObserves(t *testing.T) {
 	if n := attached(t, client, "alice"); n != 1 {
 		t.Errorf("%d policies, want the one that was attached", n)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !slices.ContainsFunc(r.lines, func(line string) bool {
-		return strings.HasPrefix(line, "detach-direct-policy would_change")
-	}) {
-		t.Errorf("the account printed %q, nothing of what would be done", r.lines)
-	}
+	r.printed(t, "detach-direct-policy would_change")
 }
 
 func TestUsage(t *testing.T) {

@@ -222,7 +222,6 @@ func TestTheSameSourcesGiveTheSameTemplates(t *testing.T) {
 }
 
 func TestTemplateIsCleanForCfnLint(t *testing.T) {
-	t.Parallel() // beside checkov
 	lint, err := filepath.Abs("../../.venv/bin/cfn-lint")
 	if err != nil {
 		t.Fatal(err)
@@ -231,12 +230,7 @@ func TestTemplateIsCleanForCfnLint(t *testing.T) {
 		t.Fatalf("cfn-lint is not installed (make test installs it): %v", err)
 	}
 	// Each in its own region, where fewer types and values may exist.
-	files := map[string][]string{}
-	for _, from := range stacks(t) {
-		tmpl := load(t, from)
-		files[tmpl.region(t)] = append(files[tmpl.region(t)], tmpl.file)
-	}
-	for region, templates := range files {
+	for region, templates := range lintOnce(t, true) {
 		if out, err := exec.Command(lint, append([]string{"--regions", region, "--"}, templates...)...).CombinedOutput(); err != nil {
 			t.Errorf("cfn-lint: %s: %v\n%s", region, err, out)
 		}

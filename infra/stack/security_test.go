@@ -29,7 +29,6 @@ var accepted = map[string]string{
 }
 
 func TestTemplatesAreCleanForCheckov(t *testing.T) {
-	t.Parallel() // beside cfn-lint
 	checkov, err := filepath.Abs("../../.venv-checkov/bin/checkov")
 	if err != nil {
 		t.Fatal(err)
@@ -39,9 +38,10 @@ func TestTemplatesAreCleanForCheckov(t *testing.T) {
 	}
 	// Nothing is fetched, and no setting of whoever runs the test is read.
 	args := []string{"--framework", "cloudformation", "--skip-download", "--compact", "--quiet", "--output", "json"}
-	everyStack := stacks(t)
-	for _, name := range slices.Sorted(maps.Keys(everyStack)) {
-		args = append(args, "--file", load(t, everyStack[name]).file)
+	for _, files := range lintOnce(t, false) {
+		for _, file := range files {
+			args = append(args, "--file", file)
+		}
 	}
 	command := exec.Command(checkov, args...)
 	command.Dir = t.TempDir()

@@ -35,8 +35,9 @@ func TestNoEventIsLostHoweverFewAreHandledAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, q := range all {
-		if q.Done != events || q.Told != events || q.Kept != 0 || q.Retried != refusals {
-			t.Errorf("at concurrency %d: %+v, want %d handled and told of, %d of them at the second try", q.Concurrency, q, events, refusals)
+		// One event may meet both refusals, if it is tried again before the next is handled.
+		if q.Done != events || q.Told != events || q.Kept != 0 || q.Retried < 1 || q.Retried > refusals {
+			t.Errorf("at concurrency %d: %+v, want %d handled and told of, 1 to %d of them retried", q.Concurrency, q, events, refusals)
 		}
 		if q.Waited < 1 || q.Waited > events-1 {
 			t.Errorf("at concurrency %d: %d waited", q.Concurrency, q.Waited)

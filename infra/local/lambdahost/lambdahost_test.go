@@ -108,8 +108,7 @@ func TestAFunctionHandlesAsManyEventsAtATimeAsItMay(t *testing.T) {
 			<-begun
 		}
 		if got := len(h.Processes()); got != want || len(begun) > 0 {
-			t.Errorf("concurrency %d: %d processes, and more events than %d were begun with: %t", concurrency, got, want,
-				len(begun) > 0)
+			t.Errorf("concurrency %d: %d processes, %d more events were begun with", concurrency, got, len(begun))
 		}
 		h.Close()
 		if left := h.Processes(); len(left) > 0 {
@@ -349,9 +348,8 @@ func TestEventsLeaveNoGoroutines(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The last ones end by themselves; what matters is that events leave none each.
-	for deadline := time.Now().Add(5 * time.Minute); runtime.NumGoroutine() > before+events/10; time.Sleep(
-		10 * time.Millisecond,
-	) {
+	deadline := time.Now().Add(5 * time.Minute)
+	for ; runtime.NumGoroutine() > before+events/10; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines after %d events, %d before", runtime.NumGoroutine(), events, before)
 		}
