@@ -21,7 +21,7 @@ fresh one.`,
 	c.RunE = func(c *cobra.Command, args []string) error {
 		payload := []byte(args[1])
 		if !json.Valid(payload) {
-			return fmt.Errorf("the payload is not JSON: %s: %w", value(args[1]), errUsage)
+			return fmt.Errorf("the payload is no JSON: %s: %w", value(args[1]), errUsage)
 		}
 		address, end, err := reach(c.Context(), string(*mode), c.ErrOrStderr())
 		if err != nil {

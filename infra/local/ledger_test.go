@@ -16,7 +16,7 @@ import (
 )
 
 // The ledger's table is the template's: its keys, its index.
-func TestTheTemplatesTableIsAStore(t *testing.T) {
+func TestLedgerTable_IsAStore(t *testing.T) {
 	t.Parallel()
 	a, err := emulator.Open(t.Context(), project.Deployed, os.Stderr)
 	if err != nil {

@@ -216,7 +216,7 @@ func attached(t *testing.T, client *iam.Client, user string) int {
 // patience is after how long a thing that is waited for will not come. It only ends a hang.
 const patience = 5 * time.Minute
 
-func TestUpIsAnAccountInWhichADirectPolicyIsDetached(t *testing.T) {
+func TestUp_DetachesDirectPolicy(t *testing.T) {
 	t.Parallel()
 	r := startUp(t, "--mode", "enforce")
 	t.Logf("ready after %v", r.ready)
@@ -345,7 +345,7 @@ func (r *running) cli(t *testing.T) func(args ...string) string {
 	}
 }
 
-func TestTheOrdinaryCLIWorksAgainstTheAccount(t *testing.T) {
+func TestUp_OrdinaryCLI(t *testing.T) {
 	t.Parallel()
 	r := startUp(t, "--mode", "enforce")
 	call := r.cli(t)
@@ -393,7 +393,7 @@ func event(t *testing.T, name string) []byte {
 	return data
 }
 
-func TestRoutesOfTheSampleEvents(t *testing.T) {
+func TestRoute_Samples(t *testing.T) {
 	t.Parallel()
 	got, stderr, err := command(t, "route", "events")
 	if err != nil {
@@ -439,7 +439,7 @@ const record = `{"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy
 	`"readOnly":false,"userIdentity":{"type":"IAMUser","userName":"a"},"requestParameters":{"userName":"b",` +
 	`"policyArn":"p"}}`
 
-func TestRouteGoesOnAfterAFileThatIsWrong(t *testing.T) {
+func TestRoute_WrongFile(t *testing.T) {
 	t.Parallel()
 	dir := write(t, "a-list.json", "[1]", "b-record.json", record, "c-cut.json", `{"source":`, "d-odd.json",
 		`{"source":5,"detail":null}`, "not.txt", "x")
@@ -459,7 +459,7 @@ func TestRouteGoesOnAfterAFileThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestSendPrintsOneObjectForEachEventAndFunction(t *testing.T) {
+func TestSend_JSON(t *testing.T) {
 	t.Parallel()
 	dir := write(t, "a.json", record, "b.json", `{"source":"aws.s3","detail-type":"t","detail":{}}`, "c.json", `{`)
 	stdout, stderr, err := command(t, "send", dir, "--json")
@@ -485,7 +485,7 @@ func TestSendPrintsOneObjectForEachEventAndFunction(t *testing.T) {
 	}
 }
 
-func TestSendGoesToTheAccountThatIsRunning(t *testing.T) {
+func TestSend_RunningAccount(t *testing.T) {
 	r := startUp(t, "--mode", "enforce")
 	client := iam.NewFromConfig(r.config())
 	addUser(t, client, "alice")
@@ -505,7 +505,7 @@ func TestSendGoesToTheAccountThatIsRunning(t *testing.T) {
 	}
 }
 
-func TestSendTalksToNoOtherMachine(t *testing.T) {
+func TestSend_LoopbackOnly(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "https://sts.amazonaws.com")
 	_, _, err := command(t, "send", "events/root-console-login.json")
 	if err == nil || !strings.Contains(err.Error(), "loopback") {
@@ -513,7 +513,7 @@ func TestSendTalksToNoOtherMachine(t *testing.T) {
 	}
 }
 
-func TestAFreshAccountObserves(t *testing.T) {
+func TestUp_ObservesByDefault(t *testing.T) {
 	t.Parallel()
 	r := startUp(t)
 	client := iam.NewFromConfig(r.config())
@@ -547,7 +547,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func TestUpListensOnLoopbackAlone(t *testing.T) {
+func TestUp_LoopbackOnly(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:80", "example.com:80"} {
 		_, _, err := command(t, "up", "--addr", address)
 		if err == nil || !strings.Contains(err.Error(), "loopback") {
@@ -556,7 +556,7 @@ func TestUpListensOnLoopbackAlone(t *testing.T) {
 	}
 }
 
-func TestTheDemoComesOutAsTold(t *testing.T) {
+func TestDemo_Passes(t *testing.T) {
 	t.Parallel()
 	stdout, stderr, err := command(t, "demo")
 	if err != nil {
@@ -567,7 +567,7 @@ func TestTheDemoComesOutAsTold(t *testing.T) {
 	}
 }
 
-func TestEventsLeaveNothingBehind(t *testing.T) {
+func TestSend_LeavesNothingBehind(t *testing.T) {
 	r := startUp(t)
 	endpoint := r.env["AWS_ENDPOINT_URL"]
 	send := func() {

@@ -41,7 +41,7 @@ func in(t *testing.T, event eventfile.Event, region string) eventfile.Event {
 // Whatever starts controls in the hub's region starts the same controls, each as often, when it
 // happens in another region that is listened to: the forwarding rules carry all of it, and nothing
 // twice. The matching is moto's, of the synthesized patterns of both stacks.
-func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) {
+func TestRegions_EachEventOnce(t *testing.T) {
 	t.Parallel()
 	a, err := emulator.Open(t.Context(), project.Tour, io.Discard)
 	if err != nil {
@@ -111,7 +111,7 @@ func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) 
 }
 
 // Two regions carry the same sign-in, or the same message of AWS Health: it is handled once.
-func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
+func TestRegions_SameEventTwice(t *testing.T) {
 	t.Parallel()
 	a, err := emulator.Start(t.Context(), emulator.Options{Synth: project.Tour, Stderr: os.Stderr})
 	if err != nil {
@@ -155,7 +155,7 @@ func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 }
 
 // The alarm of a region that could not send something is kept where on-call looks anyway.
-func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
+func TestRegions_Undelivered(t *testing.T) {
 	t.Parallel()
 	a, err := emulator.Open(t.Context(), project.Tour, io.Discard)
 	if err != nil {

@@ -446,7 +446,7 @@ func (r role) loose(t *testing.T, q *inquiry, f *faults) {
 }
 
 // Whatever a function calls, its role allows; so do the roles of what forwards events.
-func TestEveryCallIsAllowedByItsRole(t *testing.T) {
+func TestRoles_EveryCallIsAllowed(t *testing.T) {
 	roles := rolesAtWork(t)
 	var q inquiry
 	var f faults
@@ -465,7 +465,7 @@ func TestEveryCallIsAllowedByItsRole(t *testing.T) {
 }
 
 // What a role grants is needed by a call, and what limits it keeps something away.
-func TestEveryGrantIsNeededAndEveryLimitHolds(t *testing.T) {
+func TestRoles_EveryGrantIsNeeded(t *testing.T) {
 	roles := rolesAtWork(t)
 	var q inquiry
 	var f faults
@@ -493,7 +493,7 @@ func TestEveryGrantIsNeededAndEveryLimitHolds(t *testing.T) {
 
 // No role does what tempts, but for those whose job it is; none does what others do, or what it does
 // itself in another account or region.
-func TestNoRoleGivesInToTemptation(t *testing.T) {
+func TestRoles_Temptations(t *testing.T) {
 	roles := rolesAtWork(t)
 	var q inquiry
 	var f faults
@@ -521,7 +521,7 @@ func TestNoRoleGivesInToTemptation(t *testing.T) {
 
 // A permission that is added without need, or taken though it is needed, is found: whatever action,
 // resource or statement it is, and whichever role it is in.
-func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
+func TestRoles_PermissionTooManyOrTooFew(t *testing.T) {
 	roles := rolesAtWork(t)
 	type variant struct {
 		what  string
@@ -578,7 +578,7 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 
 // Every role of every template that is synthesized is judged: it is in the template of the tour with
 // the very same policies.
-func TestEveryRoleOfEveryTemplateIsJudged(t *testing.T) {
+func TestRoles_EveryTemplate(t *testing.T) {
 	found := map[project.Synth]map[string]any{project.Deployed: {}, project.Tour: {}}
 	for synth, roles := range found {
 		templates, err := project.Root(root(t)).Templates(synth)
@@ -622,7 +622,7 @@ func TestEveryRoleOfEveryTemplateIsJudged(t *testing.T) {
 }
 
 // The list that people review is of what was judged: as many resources for each action of each role.
-func TestTheReviewedListIsOfWhatIsJudged(t *testing.T) {
+func TestRoles_ReviewedList(t *testing.T) {
 	data, err := os.ReadFile("infra/stack/testdata/grants.golden")
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 )
 
 // The whole way of a new access key: made, stored, told of, put back; and its secret nowhere else.
-func TestARotatedKeysSecretIsInItsSecretAlone(t *testing.T) {
+func TestRotation_SecretNowhereElse(t *testing.T) {
 	t.Parallel()
 	r := startUp(t, "--mode", "enforce")
 	users, store := iam.NewFromConfig(r.config()), secretsmanager.NewFromConfig(r.config())

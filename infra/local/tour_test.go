@@ -215,7 +215,7 @@ func sentSamples(t *testing.T) *sampled {
 
 // In a fresh account hardly anything is there that the events are about. A function says so, and never
 // takes that for an error.
-func TestNoSampleMakesAFunctionFail(t *testing.T) {
+func TestSamples_NoFailure(t *testing.T) {
 	all := sentSamples(t)
 	for _, wrong := range all.wrong {
 		t.Error(wrong)

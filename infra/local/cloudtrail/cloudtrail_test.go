@@ -60,7 +60,7 @@ func detail(t *testing.T, c cloudtrail.Call) map[string]any {
 const empty = `<AttachUserPolicyResponse><ResponseMetadata><RequestId>r1</RequestId></ResponseMetadata>` +
 	`</AttachUserPolicyResponse>`
 
-func TestEventHasTheEnvelopeAndTheRecordOfCloudTrail(t *testing.T) {
+func TestEvent_EnvelopeAndRecord(t *testing.T) {
 	got := event(t, call(alice, 200, empty, "Action", "AttachUserPolicy", "Version", "2010-05-08",
 		"UserName", "bob", "PolicyArn", "arn:aws:iam::aws:policy/AdministratorAccess"))
 	guid := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -95,7 +95,7 @@ func TestEventHasTheEnvelopeAndTheRecordOfCloudTrail(t *testing.T) {
 	}
 }
 
-func TestUserIdentityIsTheCallers(t *testing.T) {
+func TestEvent_UserIdentity(t *testing.T) {
 	tests := []struct {
 		name   string
 		caller cloudtrail.Identity
@@ -224,7 +224,7 @@ func TestResponseElements(t *testing.T) {
 	}
 }
 
-func TestFailedCallsAreRecordedInCloudTrailsSpelling(t *testing.T) {
+func TestEvent_FailedCalls(t *testing.T) {
 	parameters := map[string]any{"userName": "bob"}
 	tests := []struct {
 		name       string
@@ -256,7 +256,7 @@ func TestFailedCallsAreRecordedInCloudTrailsSpelling(t *testing.T) {
 	}
 }
 
-func TestASuccessfulCallHasNoErrorCode(t *testing.T) {
+func TestEvent_NoErrorCode(t *testing.T) {
 	got := detail(t, call(alice, 200, empty, "Action", "DeleteUser", "UserName", "bob"))
 	for _, name := range []string{"errorCode", "errorMessage"} {
 		if value, ok := got[name]; ok {

@@ -115,7 +115,7 @@ func start() fakeaws.State {
 // noon is the time in the account in memory.
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func TestTheAccountInMemoryAnswersAsAWS(t *testing.T) {
+func TestDoubles_InMemory(t *testing.T) {
 	a := fakeaws.New(start())
 	now := noon
 	a.Now = func() time.Time { return now }
@@ -129,7 +129,7 @@ func TestTheAccountInMemoryAnswersAsAWS(t *testing.T) {
 	try(t, p, func(of trial) string { return of.want })
 }
 
-func TestTheLocalAccountAnswersAsAWSOrAsTheTableSays(t *testing.T) {
+func TestDoubles_AnswerAsAWS(t *testing.T) {
 	try(t, local(t, start()), func(of trial) string {
 		if of.moto != "" {
 			return of.moto
@@ -187,7 +187,7 @@ var stored = []string{
 	"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan",
 }
 
-func TestEveryOperationThatAFunctionMayCallIsInTheTable(t *testing.T) {
+func TestDoubles_EveryOperation(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)
@@ -255,7 +255,7 @@ func permitted(grants string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-func TestEveryDifferenceHasAReasonAndEveryTrialAName(t *testing.T) {
+func TestDoubles_ReasonsAndNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, of := range table() {
 		full := of.operation + " " + of.name
@@ -269,7 +269,7 @@ func TestEveryDifferenceHasAReasonAndEveryTrialAName(t *testing.T) {
 	}
 }
 
-func TestThePageIsTheTable(t *testing.T) {
+func TestDoubles_Page(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)

@@ -87,7 +87,7 @@ func page() string {
 	line("its double is `ledger.Memory`. What a store must do is `pkg/test/storetest`, which runs against both:")
 	line("")
 	line("    go test ./pkg/ledger -run TestMemoryIsAStore")
-	line("    go test ./infra/local -run TestTheTemplatesTableIsAStore")
+	line("    go test ./infra/local -run TestLedgerTable_IsAStore")
 	line("")
 	line("Permissions that are no call of a function:")
 	line("")

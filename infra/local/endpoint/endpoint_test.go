@@ -182,7 +182,7 @@ func part(record map[string]any, names ...string) map[string]any {
 	return fields
 }
 
-func TestAChangeInIAMBecomesTheCallersEvent(t *testing.T) {
+func TestHandler_ChangeBecomesEvent(t *testing.T) {
 	a := newAccount(t)
 	alice := a.addUser(t, "alice", "/team/", "iam:*")
 	if _, err := a.iam(alice).AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{
@@ -209,7 +209,7 @@ func TestAChangeInIAMBecomesTheCallersEvent(t *testing.T) {
 	}
 }
 
-func TestReadingMakesNoEvent(t *testing.T) {
+func TestHandler_ReadsCauseNoEvent(t *testing.T) {
 	a := newAccount(t)
 	if _, err := a.iam(nil).ListUsers(t.Context(), &iam.ListUsersInput{}); err != nil {
 		t.Fatal(err)
@@ -219,7 +219,7 @@ func TestReadingMakesNoEvent(t *testing.T) {
 	}
 }
 
-func TestAKeyThatAUserMakesForItself(t *testing.T) {
+func TestHandler_OwnKey(t *testing.T) {
 	a := newAccount(t)
 	alice := a.addUser(t, "alice", "/", "iam:*")
 	key, err := a.iam(alice).CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{})
@@ -241,7 +241,7 @@ func TestAKeyThatAUserMakesForItself(t *testing.T) {
 	}
 }
 
-func TestAnAssumedRoleIsNamedWithItsIssuer(t *testing.T) {
+func TestHandler_AssumedRole(t *testing.T) {
 	a := newAccount(t)
 	role, err := a.iam(nil).CreateRole(t.Context(), &iam.CreateRoleInput{
 		RoleName: aws.String("Deploy"), Path: aws.String("/ci/"), AssumeRolePolicyDocument: aws.String(
@@ -273,7 +273,7 @@ func TestAnAssumedRoleIsNamedWithItsIssuer(t *testing.T) {
 	}
 }
 
-func TestASessionOfAUserIsTheUser(t *testing.T) {
+func TestHandler_SessionOfUser(t *testing.T) {
 	a := newAccount(t)
 	alice := a.addUser(t, "alice", "/", "iam:*")
 	session, err := sts.NewFromConfig(mototest.Config(a.url, *alice.AccessKeyId, "any")).GetSessionToken(t.Context(),
@@ -303,7 +303,7 @@ func code(t *testing.T, err error) string {
 	return failure.ErrorCode()
 }
 
-func TestCallsThatFailAreRecordedToo(t *testing.T) {
+func TestHandler_FailedCalls(t *testing.T) {
 	a := newAccount(t)
 	mallory := a.addUser(t, "mallory", "/", "")
 
@@ -329,7 +329,7 @@ func TestCallsThatFailAreRecordedToo(t *testing.T) {
 	}
 }
 
-func TestAKeyWorksUntilItIsDeactivated(t *testing.T) {
+func TestHandler_DeactivatedKey(t *testing.T) {
 	a := newAccount(t)
 	alice := a.addUser(t, "alice", "/", "iam:*")
 	who := sts.NewFromConfig(mototest.Config(a.url, *alice.AccessKeyId, "any"))
@@ -347,7 +347,7 @@ func TestAKeyWorksUntilItIsDeactivated(t *testing.T) {
 	}
 }
 
-func TestTheRootKeyIsRoots(t *testing.T) {
+func TestHandler_RootKey(t *testing.T) {
 	a := newAccount(t)
 	who, err := sts.NewFromConfig(mototest.Config(a.url, endpoint.RootAccessKey, "any")).GetCallerIdentity(t.Context(),
 		&sts.GetCallerIdentityInput{})
@@ -364,7 +364,7 @@ func TestTheRootKeyIsRoots(t *testing.T) {
 	}
 }
 
-func TestAKeyThatNobodyHasIsRefused(t *testing.T) {
+func TestHandler_UnknownKey(t *testing.T) {
 	a := newAccount(t)
 	_, err := ebsdk.NewFromConfig(mototest.Config(a.url, "AKIANOBODY", "any")).ListRules(t.Context(),
 		&ebsdk.ListRulesInput{})
@@ -373,7 +373,7 @@ func TestAKeyThatNobodyHasIsRefused(t *testing.T) {
 	}
 }
 
-func TestACallThatMotoHasNotIsSaidToBeSoAtOnce(t *testing.T) {
+func TestHandler_CallThatMotoDoesNotHave(t *testing.T) {
 	a := newAccount(t)
 	attempts := 0
 	_, err := a.iam(nil).SetSecurityTokenServicePreferences(t.Context(), &iam.SetSecurityTokenServicePreferencesInput{
@@ -396,7 +396,7 @@ func TestACallThatMotoHasNotIsSaidToBeSoAtOnce(t *testing.T) {
 	}
 }
 
-func TestEventsPutOnTheBusReachTheFunction(t *testing.T) {
+func TestHandler_PutEvents(t *testing.T) {
 	a := newAccount(t)
 	client := ebsdk.NewFromConfig(mototest.Config(a.url, endpoint.RootAccessKey, "any"))
 	answer, err := client.PutEvents(t.Context(), &ebsdk.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
@@ -461,7 +461,7 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
-func TestCallsOfFunctionsAreRecordedInTheTermsOfPolicies(t *testing.T) {
+func TestHandler_RecordsCalls(t *testing.T) {
 	a := newAccount(t)
 	cfg := mototest.Config(a.url, functionKey, "any")
 	function := iam.NewFromConfig(cfg)
@@ -533,7 +533,7 @@ func TestCallsOfFunctionsAreRecordedInTheTermsOfPolicies(t *testing.T) {
 
 // What AWS judges a call by is more than its parameters say: the tags of a user, the path of a group,
 // whose key it is, the whole ARN of a secret, and what a service does in turn.
-func TestACallIsRecordedWithAllThatAWSWouldJudgeItBy(t *testing.T) {
+func TestHandler_RecordsConditions(t *testing.T) {
 	a := newAccount(t)
 	people, cfg := a.iam(nil), mototest.Config(a.url, functionKey, "any")
 	function, secrets := iam.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg)
@@ -617,7 +617,7 @@ func TestACallIsRecordedWithAllThatAWSWouldJudgeItBy(t *testing.T) {
 }
 
 // A rule that forwards an event calls with a role of its own.
-func TestAForwardedEventIsACallOfTheRulesRole(t *testing.T) {
+func TestHandler_ForwardedEvent(t *testing.T) {
 	a := newAccount(t)
 	a.post(t, http.MethodPost, "/_warder/send", `{"source":"mine","region":"eu-west-1","detail-type":"t","detail":{}}`)
 	_, body := a.post(t, http.MethodGet, "/_warder/calls", "")
@@ -639,7 +639,7 @@ func TestAForwardedEventIsACallOfTheRulesRole(t *testing.T) {
 	}
 }
 
-func TestFaultsMeetFunctionsAlone(t *testing.T) {
+func TestHandler_FaultsOfFunctions(t *testing.T) {
 	a := newAccount(t)
 	function := iam.NewFromConfig(mototest.Config(a.url, functionKey, "any"))
 	list := func(client *iam.Client) error {
@@ -676,7 +676,7 @@ func TestFaultsMeetFunctionsAlone(t *testing.T) {
 	}
 }
 
-func TestSendAnswersWithWhatCameOfTheEvent(t *testing.T) {
+func TestHandler_Send(t *testing.T) {
 	a := newAccount(t)
 	status, answer := a.post(t, http.MethodPost, "/_warder/send",
 		`{"id":"e1","source":"mine","detail-type":"t","account":"999999999999","detail":{}}`)
@@ -696,7 +696,7 @@ func TestSendAnswersWithWhatCameOfTheEvent(t *testing.T) {
 	}
 }
 
-func TestAMessageStartsTheFunctionThatSubscribesTheTopic(t *testing.T) {
+func TestHandler_Publish(t *testing.T) {
 	a := newAccount(t)
 	client := sns.NewFromConfig(mototest.Config(a.url, functionKey, "any"))
 	for _, name := range []string{"heard", "unheard"} {
@@ -779,7 +779,7 @@ func TestAMessageStartsTheFunctionThatSubscribesTheTopic(t *testing.T) {
 	}
 }
 
-func TestAnEventForAQueueIsPutIntoIt(t *testing.T) {
+func TestHandler_QueueTarget(t *testing.T) {
 	a := newAccount(t)
 	client := sqs.NewFromConfig(mototest.Config(a.url, functionKey, "any"))
 	queue, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("kept")})
@@ -797,7 +797,7 @@ func TestAnEventForAQueueIsPutIntoIt(t *testing.T) {
 	}
 }
 
-func TestAnEventOfAnotherRegionTellsThroughWhichRuleItCame(t *testing.T) {
+func TestHandler_EventOfAnotherRegion(t *testing.T) {
 	a := newAccount(t)
 	_, body := a.post(t, http.MethodPost, "/_warder/send",
 		`{"source":"mine","region":"eu-west-1","detail-type":"t","detail":{"eventID":"e"}}`)

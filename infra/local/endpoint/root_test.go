@@ -14,7 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 )
 
-func TestAFunctionDeletesTheRootKeyOfTheMemberAccount(t *testing.T) {
+func TestHandler_RootKeyOfMember(t *testing.T) {
 	const key = "ASIAOFTHEFUNCTION001"
 	f := New(Config{
 		Account: "123456789012", Region: "us-east-1", Functions: map[string]string{key: "warder-delete-root-access-key"},

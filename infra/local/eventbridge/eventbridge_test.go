@@ -122,7 +122,7 @@ func TestPut(t *testing.T) {
 	}
 }
 
-func TestAnEventWithoutAnEnvelopeGetsOne(t *testing.T) {
+func TestBus_EventWithoutEnvelope(t *testing.T) {
 	b := newBus(t, eventbridge.Rule{Name: "all", Function: "f", Pattern: `{"source":["mine"]}`})
 	results, err := b.PutEntries(t.Context(), []eventbridge.Entry{
 		{
@@ -158,7 +158,7 @@ func TestAnEventWithoutAnEnvelopeGetsOne(t *testing.T) {
 	}
 }
 
-func TestAnEventOfARegionArrivesOnlyWhereItIsForwarded(t *testing.T) {
+func TestBus_Regions(t *testing.T) {
 	const forward = "arn:aws:events:us-east-1:123456789012:event-bus/warder"
 	b := newBus(t,
 		eventbridge.Rule{Name: "here", Function: "local", Pattern: `{"source":["aws.iam","aws.signin","aws.ssm"]}`},
@@ -197,7 +197,7 @@ func TestAnEventOfARegionArrivesOnlyWhereItIsForwarded(t *testing.T) {
 	}
 }
 
-func TestARuleOfMoreTargetsIsAMatchForEach(t *testing.T) {
+func TestBus_SeveralTargets(t *testing.T) {
 	b := newBus(t,
 		eventbridge.Rule{Name: "two", Function: "a", Pattern: `{"source":["mine"]}`},
 		eventbridge.Rule{Name: "two", Function: "b", Pattern: `{"source":["mine"]}`, Input: `{"constant":true}`},

@@ -12,7 +12,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/eventfile"
 )
 
-func TestAnEventWithItsEnvelopeIsLeftAsItIs(t *testing.T) {
+func TestParse_Event(t *testing.T) {
 	data := `{"id":"e1", "source":"aws.iam","detail-type":"x","time":"2026-01-02T03:04:05Z","resources":["a", 5, "b"],` +
 		`"detail":{"eventSource":"iam.amazonaws.com"}}`
 	got, err := eventfile.Parse([]byte("\n" + data + "\n"))
@@ -28,7 +28,7 @@ func TestAnEventWithItsEnvelopeIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-func TestABareRecordIsWrappedAsEventBridgeDoes(t *testing.T) {
+func TestParse_BareRecord(t *testing.T) {
 	tests := []struct {
 		name, record, source, detailType, account string
 	}{
@@ -74,7 +74,7 @@ func TestABareRecordIsWrappedAsEventBridgeDoes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoObjectIsRefused(t *testing.T) {
+func TestParse_NoObject(t *testing.T) {
 	for _, data := range []string{"", "[1]", "null", "5", `"text"`, `{"a":`, `{"a":1} {"b":2}`, "event: yes"} {
 		if event, err := eventfile.Parse([]byte(data)); err == nil {
 			t.Errorf("Parse(%q) = %+v, want an error", data, event)
@@ -84,7 +84,7 @@ func TestWhatIsNoObjectIsRefused(t *testing.T) {
 	}
 }
 
-func TestFilesAreThoseNamedAndThoseInFolders(t *testing.T) {
+func TestFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"b.json", "dir/z.json", "dir/a.json", "dir/under/m.json", "dir/README.md"} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

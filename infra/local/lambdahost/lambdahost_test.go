@@ -76,7 +76,7 @@ func decode(t *testing.T, payload []byte) map[string]any {
 	return answer
 }
 
-func TestASecondEventUsesTheWarmProcess(t *testing.T) {
+func TestHost_WarmProcess(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	first, second := invoke(t, h, `{}`), invoke(t, h, `{}`)
 	if !first.Cold || second.Cold {
@@ -88,7 +88,7 @@ func TestASecondEventUsesTheWarmProcess(t *testing.T) {
 	}
 }
 
-func TestAFunctionHandlesAsManyEventsAtATimeAsItMay(t *testing.T) {
+func TestHost_Concurrency(t *testing.T) {
 	for _, concurrency := range []int{0, 1, 3} {
 		f := function()
 		f.Concurrency = concurrency
@@ -117,7 +117,7 @@ func TestAFunctionHandlesAsManyEventsAtATimeAsItMay(t *testing.T) {
 	}
 }
 
-func TestAFunctionSeesNothingButItsOwnEnvironment(t *testing.T) {
+func TestHost_Environment(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "the user's own")
 	t.Setenv("SECRET_OF_THE_SHELL", "x")
 	h := newHost(t, lambdahost.Options{})
@@ -133,7 +133,7 @@ func TestAFunctionSeesNothingButItsOwnEnvironment(t *testing.T) {
 	}
 }
 
-func TestAnInvocationHasItsContext(t *testing.T) {
+func TestHost_InvocationContext(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	result := invoke(t, h, `{"do":"context"}`)
 	got := decode(t, result.Payload)
@@ -148,7 +148,7 @@ func TestAnInvocationHasItsContext(t *testing.T) {
 	}
 }
 
-func TestFailuresAreReportedAsLambdaDoes(t *testing.T) {
+func TestHost_FailureReports(t *testing.T) {
 	slow := function()
 	slow.Timeout = 300 * time.Millisecond
 	noMood := function()
@@ -182,7 +182,7 @@ func TestFailuresAreReportedAsLambdaDoes(t *testing.T) {
 	}
 }
 
-func TestAFunctionWorksAgainAfterEveryKindOfEnd(t *testing.T) {
+func TestHost_RestartAfterEnd(t *testing.T) {
 	const sleep = `{"do":"sleep","wait":3600000}`
 	for _, end := range []string{`{"do":"panic"}`, `{"do":"exit"}`, sleep} {
 		t.Run(end, func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestAFunctionWorksAgainAfterEveryKindOfEnd(t *testing.T) {
 	}
 }
 
-func TestATimedOutProcessIsKilled(t *testing.T) {
+func TestHost_Timeout(t *testing.T) {
 	slow := function()
 	slow.Timeout = time.Second
 	h := newHost(t, lambdahost.Options{}, slow)
@@ -217,7 +217,7 @@ func TestATimedOutProcessIsKilled(t *testing.T) {
 	}
 }
 
-func TestAnAsynchronousEventIsTriedThreeTimesAndThenRecorded(t *testing.T) {
+func TestHost_Retries(t *testing.T) {
 	var mu sync.Mutex
 	var records [][]byte
 	var done []lambdahost.Result
@@ -261,7 +261,7 @@ func TestAnAsynchronousEventIsTriedThreeTimesAndThenRecorded(t *testing.T) {
 	}
 }
 
-func TestTheRequestIDStaysTheSameOverRetries(t *testing.T) {
+func TestHost_RequestIDOverRetries(t *testing.T) {
 	var mu sync.Mutex
 	var lines []string
 	h := newHost(t, lambdahost.Options{Log: func(_ string, batch []lambdahost.Line) {
@@ -284,7 +284,7 @@ func TestTheRequestIDStaysTheSameOverRetries(t *testing.T) {
 	}
 }
 
-func TestASuccessOfARetryIsASuccess(t *testing.T) {
+func TestHost_RetrySucceeds(t *testing.T) {
 	f := function()
 	f.Retries = 0
 	h := newHost(t, lambdahost.Options{Failed: func(string, []byte) { t.Error("a record of a success") }}, f)
@@ -297,7 +297,7 @@ func TestASuccessOfARetryIsASuccess(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheOutputComesWithTheAnswer(t *testing.T) {
+func TestHost_LogTail(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	first, second := invoke(t, h, `{"do":"a"}`), invoke(t, h, `{"do":"b"}`)
 	if got, want := string(second.Log), "handling b "+second.RequestID+"\n"; got != want {
@@ -305,7 +305,7 @@ func TestTheEndOfTheOutputComesWithTheAnswer(t *testing.T) {
 	}
 }
 
-func TestAnUnknownFunctionIsAnError(t *testing.T) {
+func TestHost_UnknownFunction(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	if _, err := h.Invoke(t.Context(), "other", nil); !errors.Is(err, lambdahost.ErrUnknown) {
 		t.Errorf("Invoke = %v, want ErrUnknown", err)
@@ -315,7 +315,7 @@ func TestAnUnknownFunctionIsAnError(t *testing.T) {
 	}
 }
 
-func TestCloseEndsFunctionsInTheMiddleOfAnEvent(t *testing.T) {
+func TestHost_CloseDuringEvent(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	pid := int(decode(t, invoke(t, h, `{}`).Payload)["pid"].(float64))
 	results, err := h.Send("warder-test", []byte(`{"do":"sleep","wait":3600000}`))
@@ -334,7 +334,7 @@ func TestCloseEndsFunctionsInTheMiddleOfAnEvent(t *testing.T) {
 	}
 }
 
-func TestEventsLeaveNoGoroutines(t *testing.T) {
+func TestHost_LeavesNoGoroutines(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	invoke(t, h, `{}`)
 	const events = 100

@@ -21,7 +21,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
-func TestServerAnswersOnLoopbackAndIsGoneAfterClose(t *testing.T) {
+func TestServer_LoopbackOnly(t *testing.T) {
 	server := mototest.Start(t)
 	if !strings.HasPrefix(server.URL, "http://127.0.0.1:") {
 		t.Errorf("URL = %q, want a loopback address", server.URL)
@@ -38,7 +38,7 @@ func TestServerAnswersOnLoopbackAndIsGoneAfterClose(t *testing.T) {
 	}
 }
 
-func TestUsersAndKeysCanBeMadeOlder(t *testing.T) {
+func TestServer_Age(t *testing.T) {
 	server := mototest.Start(t)
 	client := iam.NewFromConfig(mototest.Config(server.URL, "any", "any"))
 	user := aws.String("alice")
@@ -83,7 +83,7 @@ func TestUsersAndKeysCanBeMadeOlder(t *testing.T) {
 	}
 }
 
-func TestUsersHaveUniqueIDsInTheFormOfAWS(t *testing.T) {
+func TestServer_UniqueIDs(t *testing.T) {
 	server := mototest.Start(t)
 	client := iam.NewFromConfig(mototest.Config(server.URL, "any", "any"))
 	user, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("alice")})
@@ -95,7 +95,7 @@ func TestUsersHaveUniqueIDsInTheFormOfAWS(t *testing.T) {
 	}
 }
 
-func TestUsersHaveAPermissionsBoundary(t *testing.T) {
+func TestServer_PermissionsBoundary(t *testing.T) {
 	client := iam.NewFromConfig(mototest.Config(mototest.Start(t).URL, "any", "any"))
 	user, boundary := aws.String("alice"), aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")
 	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{
@@ -157,7 +157,7 @@ func arnOf(b *types.AttachedPermissionsBoundary) *string {
 }
 
 // No server must outlive a process that is killed without warning: not the launcher, and no fork of it.
-func TestServersEndWithTheStandardInputOfTheLauncher(t *testing.T) {
+func TestServer_EndsWithLauncher(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func answers(port int) bool {
 
 // Servers are forks of one process: what happens in one must not be seen in another, and what one
 // makes up no other does.
-func TestServersHaveNothingInCommon(t *testing.T) {
+func TestServer_Isolation(t *testing.T) {
 	created := map[string]bool{}
 	servers := []*moto.Server{mototest.Start(t), mototest.Start(t), mototest.Start(t)}
 	for _, server := range servers {
@@ -260,7 +260,7 @@ func TestServersHaveNothingInCommon(t *testing.T) {
 	}
 }
 
-func TestAgeOfAnUnknownKeyIsAnError(t *testing.T) {
+func TestServer_AgeOfUnknownKey(t *testing.T) {
 	server := mototest.Start(t)
 	err := server.Age(t.Context(), moto.Age{AccessKey: "AKIANONE", Created: time.Unix(0, 0)})
 	if err == nil || !strings.Contains(err.Error(), "AKIANONE") {
@@ -268,7 +268,7 @@ func TestAgeOfAnUnknownKeyIsAnError(t *testing.T) {
 	}
 }
 
-func TestCallerOfAnUnknownKeyIsNobody(t *testing.T) {
+func TestServer_UnknownCaller(t *testing.T) {
 	server := mototest.Start(t)
 	caller, err := server.Caller(t.Context(), "AKIANONE", "iam:CreateUser", "*")
 	if err != nil {
@@ -279,7 +279,7 @@ func TestCallerOfAnUnknownKeyIsNobody(t *testing.T) {
 	}
 }
 
-func TestStartTellsWhyThePythonDidNotWork(t *testing.T) {
+func TestStart_WrongPython(t *testing.T) {
 	_, err := moto.Start(context.Background(), "/bin/sh", "/nonexistent/server.py")
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent/server.py") {
 		t.Errorf("Start = %v, want the interpreter's own words", err)

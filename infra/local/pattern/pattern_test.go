@@ -11,7 +11,7 @@ import (
 )
 
 // The golden file is what the emulator of EventBridge answers about the deployed rules.
-func TestEverySampleStartsTheControlsThatItStartsWhenDeployed(t *testing.T) {
+func TestMatch_Samples(t *testing.T) {
 	root := filepath.Join("..", "..", "..")
 	golden, err := os.ReadFile(filepath.Join(root, "events", "routes.golden"))
 	if err != nil {

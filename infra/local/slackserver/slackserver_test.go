@@ -52,7 +52,7 @@ func start(t *testing.T) (*Server, func(path string, form url.Values, body strin
 	}
 }
 
-func TestMessagesAreKeptAndShownAsText(t *testing.T) {
+func TestServer_Messages(t *testing.T) {
 	s, post := start(t)
 	post("/api/chat.postMessage", url.Values{
 		"token": {"xoxb-1"}, "channel": {"C1"}, "text": {"note"}, "blocks": {"[" + header + "]"}, "attachments": {
@@ -79,7 +79,7 @@ func TestMessagesAreKeptAndShownAsText(t *testing.T) {
 	}
 }
 
-func TestWhatSlackRefusesIsRefused(t *testing.T) {
+func TestServer_Refusals(t *testing.T) {
 	s, post := start(t)
 	valid := url.Values{"token": {"xoxb-1"}, "channel": {"C1"}, "text": {"t"}}
 	for name, change := range map[string][2]string{

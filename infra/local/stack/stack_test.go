@@ -255,7 +255,7 @@ func TestCreate(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotKnownIsAnErrorThatNamesIt(t *testing.T) {
+func TestCreate_Unknown(t *testing.T) {
 	tests := []struct {
 		name, template string
 		want           []string
