@@ -21,18 +21,24 @@ type Client struct{ URL string }
 // At is a client of the account at url.
 func At(url string) Client { return Client{url} }
 
-// do makes one request. The answer is JSON that is read into answer, unless that is nil.
-func (c Client) do(ctx context.Context, method, path string, body []byte, answer any) error {
+// request makes one request and returns the answer with its body.
+func (c Client) request(ctx context.Context, method, path string, body []byte) (*http.Response, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
+	return response, text, err
+}
+
+// do makes one request. The answer is JSON that is read into answer, unless that is nil.
+func (c Client) do(ctx context.Context, method, path string, body []byte, answer any) error {
+	response, text, err := c.request(ctx, method, path, body)
 	switch {
 	case err != nil:
 		return err
@@ -104,17 +110,7 @@ func (c Client) TakeCalls(ctx context.Context) ([]endpoint.Call, error) {
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (c Client) Invoke(ctx context.Context, control string, payload []byte) ([]byte, error) {
 	name := settings.FunctionName(control)
-	url := strings.TrimSuffix(c.URL, "/") + "/2015-03-31/functions/" + name + "/invocations"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(payload))
-	if err != nil {
-		return nil, fmt.Errorf("invoke %s: %w", name, err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("invoke %s: %w", name, err)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	response, answer, err := c.request(ctx, http.MethodPost, "/2015-03-31/functions/"+name+"/invocations", payload)
 	if err != nil {
 		return nil, fmt.Errorf("invoke %s: %w", name, err)
 	}

@@ -253,19 +253,20 @@ func (a *Account) Close() {
 func (a *Account) addOperator(ctx context.Context) error {
 	client := iam.NewFromConfig(a.Unrecorded())
 	user, group := aws.String("operator"), aws.String("administrators")
-	if _, err := client.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group}); err != nil {
-		return fmt.Errorf("create group %s: %w", *group, err)
+	_, err := client.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group})
+	if err == nil {
+		_, err = client.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{
+			GroupName: group, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess"),
+		})
 	}
-	if _, err := client.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{
-		GroupName: group, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess"),
-	}); err != nil {
-		return fmt.Errorf("attach policy to %s: %w", *group, err)
+	if err == nil {
+		_, err = client.CreateUser(ctx, &iam.CreateUserInput{UserName: user})
 	}
-	if _, err := client.CreateUser(ctx, &iam.CreateUserInput{UserName: user}); err != nil {
-		return fmt.Errorf("create user %s: %w", *user, err)
+	if err == nil {
+		_, err = client.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: group, UserName: user})
 	}
-	if _, err := client.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: group, UserName: user}); err != nil {
-		return fmt.Errorf("add %s to %s: %w", *user, *group, err)
+	if err != nil {
+		return fmt.Errorf("add the operator: %w", err)
 	}
 	key, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: user})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/warder-aws/warder/infra/local/eventbridge"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -26,29 +26,7 @@ func (a *Account) QueueURL(arn string) string {
 
 // Drain takes every message out of a queue.
 func (a *Account) Drain(ctx context.Context, arn string, each func(body []byte) error) error {
-	client, queue := sqs.NewFromConfig(a.Unrecorded()), a.QueueURL(arn)
-	for {
-		received, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10})
-		if err != nil {
-			return fmt.Errorf("read queue %s: %w", arn, err)
-		}
-		if len(received.Messages) == 0 {
-			return nil
-		}
-		var done []sqstypes.DeleteMessageBatchRequestEntry
-		for i, message := range received.Messages {
-			if err := each([]byte(aws.ToString(message.Body))); err != nil {
-				return err
-			}
-			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{
-				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: message.ReceiptHandle,
-			})
-		}
-		input := &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}
-		if _, err := client.DeleteMessageBatch(ctx, input); err != nil {
-			return fmt.Errorf("empty queue %s: %w", arn, err)
-		}
-	}
+	return eventbridge.Drain(ctx, sqs.NewFromConfig(a.Unrecorded()), a.QueueURL(arn), Region, each)
 }
 
 // An Inbox receives the notices of the topic, as people's subscriptions do.

@@ -375,34 +375,44 @@ type message struct{ ID, Rule string }
 // receive empties the queue of a region.
 func (b *Bus) receive(ctx context.Context, region string) ([]message, error) {
 	var messages []message
-	queue := b.regions[region]
+	err := Drain(ctx, b.queues, b.regions[region], region, func(body []byte) error {
+		var m message
+		if err := json.Unmarshal(body, &m); err != nil {
+			return fmt.Errorf("decode match: %w", err)
+		}
+		messages = append(messages, m)
+		return nil
+	})
+	return messages, err
+}
+
+// Drain takes every message out of the queue at url, which is in that region.
+func Drain(ctx context.Context, client *sqs.Client, url, region string, each func(body []byte) error) error {
 	there := func(o *sqs.Options) { o.Region = region }
 	for {
-		request := &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10}
-		answer, err := b.queues.ReceiveMessage(ctx, request, there)
+		request := &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10}
+		received, err := client.ReceiveMessage(ctx, request, there)
 		if err != nil {
-			return nil, fmt.Errorf("receive matches: %w", err)
+			return fmt.Errorf("read queue %s: %w", url, err)
 		}
-		if len(answer.Messages) == 0 {
-			return messages, nil
+		if len(received.Messages) == 0 {
+			return nil
 		}
 		var done []sqstypes.DeleteMessageBatchRequestEntry
-		for _, received := range answer.Messages {
-			var m message
-			if err := json.Unmarshal([]byte(aws.ToString(received.Body)), &m); err != nil {
-				return nil, fmt.Errorf("decode match: %w", err)
+		for _, message := range received.Messages {
+			if err := each([]byte(aws.ToString(message.Body))); err != nil {
+				return err
 			}
-			messages = append(messages, m)
 			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{
-				Id: received.MessageId, ReceiptHandle: received.ReceiptHandle,
+				Id: message.MessageId, ReceiptHandle: message.ReceiptHandle,
 			})
 		}
-		input := &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}
-		if _, err := b.queues.DeleteMessageBatch(ctx, input, there); err != nil {
-			return nil, fmt.Errorf("delete matches: %w", err)
+		input := &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: done}
+		if _, err := client.DeleteMessageBatch(ctx, input, there); err != nil {
+			return fmt.Errorf("empty queue %s: %w", url, err)
 		}
-		if len(answer.Messages) < 10 {
-			return messages, nil
+		if len(received.Messages) < 10 {
+			return nil
 		}
 	}
 }
