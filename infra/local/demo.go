@@ -10,16 +10,12 @@ func storyCommand(name string) *cobra.Command {
 	}[name]}
 	verbose := c.Flags().BoolP("verbose", "v", false, "print every notice in full")
 	out := c.Flags().String("out", "", "keep the evidence that is written in this `folder`")
-	calls := c.Flags().String("calls", "", "write every AWS call that the functions made to this `file`, as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		p := performance{
 			printer: printer{out: c.OutOrStdout(), style: styleOf(c.OutOrStdout())}, stderr: c.ErrOrStderr(),
 			verbose: *verbose, out: *out,
 		}
-		if err := p.play(c.Context(), name == "tour"); err != nil || *calls == "" {
-			return err
-		}
-		return p.writeCalls(*calls)
+		return p.play(c.Context(), name == "tour")
 	}
 	return c
 }

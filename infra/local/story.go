@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -216,21 +214,6 @@ func (p *performance) atWork() error {
 		fmt.Fprintf(p.printer.out, "%-29s %s\n", c.ID, strings.Join(numbers, ", "))
 	}
 	return err
-}
-
-// writeCalls writes what functions called to a file, one call a line.
-func (p *performance) writeCalls(file string) error {
-	var lines bytes.Buffer
-	encoder := json.NewEncoder(&lines)
-	for _, call := range p.calls {
-		if err := encoder.Encode(call); err != nil {
-			return fmt.Errorf("encode a call: %w", err)
-		}
-	}
-	if err := os.WriteFile(file, lines.Bytes(), 0o600); err != nil {
-		return fmt.Errorf("write the calls: %w", err)
-	}
-	return nil
 }
 
 // playStep plays one script. The error says in which line what was wrong.

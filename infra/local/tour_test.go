@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -56,21 +55,10 @@ func playedTour(t *testing.T) *toured {
 	if theTour != nil {
 		return theTour
 	}
-	file := filepath.Join(t.TempDir(), "calls")
-	played := &toured{}
-	played.stdout, played.stderr, played.err = command(t, "tour", "--calls", file)
-	written, err := os.Open(file)
-	if err != nil {
-		t.Fatalf("%v\n%s%s", err, played.stdout, played.stderr)
-	}
-	defer written.Close()
-	for decoder := json.NewDecoder(written); decoder.More(); {
-		var call endpoint.Call
-		if err := decoder.Decode(&call); err != nil {
-			t.Fatal(err)
-		}
-		played.calls = append(played.calls, call)
-	}
+	var stdout, stderr bytes.Buffer
+	p := performance{printer: printer{out: &stdout}, stderr: &stderr}
+	err := p.play(t.Context(), true)
+	played := &toured{stdout: stdout.String(), stderr: stderr.String(), err: err, calls: p.calls}
 	theTour = played
 	return played
 }
@@ -84,7 +72,7 @@ func TestTour_Passes(t *testing.T) {
 		t.Error("colour where there is no terminal")
 	}
 	if len(played.calls) == 0 {
-		t.Error("no call was written")
+		t.Error("no call was recorded")
 	}
 }
 

@@ -165,13 +165,10 @@ func (a *Account) logs(stderr io.Writer) func(string, []lambdahost.Line) {
 		err := put()
 		var missing *logtypes.ResourceNotFoundException
 		if errors.As(err, &missing) { // the first lines of this function
-			_, err = client.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{
+			_, _ = client.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{ // put fails unless there is one
 				LogGroupName: &group, LogStreamName: &stream,
 			})
-			var made *logtypes.ResourceAlreadyExistsException
-			if err == nil || errors.As(err, &made) { // by another process of it
-				err = put()
-			}
+			err = put()
 		}
 		if err != nil {
 			fmt.Fprintf(stderr, "local: write to log group %s: %v\n", group, err)
