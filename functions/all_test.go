@@ -11,7 +11,7 @@ import (
 )
 
 // It is not a test of package all, which does not compile while its list is stale.
-func TestAllListsEveryControl(t *testing.T) {
+func TestAll_ListsEveryControl(t *testing.T) {
 	all, err := Controls()
 	if err != nil {
 		t.Fatal(err)

@@ -49,7 +49,9 @@ func program(t *testing.T, folder string, args ...string) string {
 	t.Helper()
 	c := exec.Command(args[0], args[1:]...)
 	c.Dir = folder
-	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=") })
+	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=")
+	})
 	var errs bytes.Buffer
 	c.Stderr = &errs
 	out, err := c.Output()
@@ -105,7 +107,7 @@ func built(t *testing.T, folder string, files, ids []string) {
 var building = regexp.MustCompile(`echo "building functions/(\S+) for Lambda`)
 
 // A function is built again when something changes that it is made of, and else not.
-func TestABuildMakesWhatChangedAndNothingElse(t *testing.T) {
+func TestBuild_OnlyWhatChanged(t *testing.T) {
 	folder, files := copied(t)
 	ids := everyFunction(t)
 	built(t, folder, files, ids)
@@ -117,7 +119,8 @@ func TestABuildMakesWhatChangedAndNothingElse(t *testing.T) {
 		{"functions/undo/tool.go", []string{"undo"}},
 		{"functions/undo/bootstrap/main.go", []string{"undo"}},
 		{"functions/detach-direct-policy/plan.go", []string{"detach-direct-policy"}},
-		{"functions/detach-direct-policy/control.json", []string{"detach-direct-policy", "report"}}, // the evidence tells of every control
+		// the evidence describes every control
+		{"functions/detach-direct-policy/control.json", []string{"detach-direct-policy", "report"}},
 		{"functions/detach-direct-policy/plan_test.go", nil},
 		{"functions/detach-direct-policy/README.md", nil},
 		{"functions/functions.go", ids},
@@ -145,7 +148,7 @@ func TestABuildMakesWhatChangedAndNothingElse(t *testing.T) {
 
 // What the go command reads for a function, make looks at: no change is left out. What make looks at
 // of other functions, the go command reads too.
-func TestMakeLooksAtEveryFileThatAFunctionIsMadeOf(t *testing.T) {
+func TestBuild_EveryFile(t *testing.T) {
 	folder, files := copied(t)
 	ids := everyFunction(t)
 	built(t, folder, files, ids)
@@ -198,10 +201,11 @@ func TestMakeLooksAtEveryFileThatAFunctionIsMadeOf(t *testing.T) {
 	}
 }
 
-// listed are the packages that a function is made of, as go list tells of them.
+// listed are the packages that a function is made of, as go list lists them.
 func listed(t *testing.T, id string) string {
 	t.Helper()
-	return program(t, ".", "go", "list", "-deps", "-tags", "lambda.norpc", "-json=Dir,Module,GoFiles,EmbedFiles", "./"+id+"/bootstrap")
+	return program(t, ".", "go", "list", "-deps", "-tags", "lambda.norpc", "-json=Dir,Module,GoFiles,EmbedFiles",
+		"./"+id+"/bootstrap")
 }
 
 // relative is a path from the project's folder.
@@ -220,7 +224,7 @@ func relative(t *testing.T, path string) string {
 
 // The same sources give the same bytes wherever they lie, so that a deployment replaces only what
 // changed; and other sources give others.
-func TestTheSameSourcesGiveTheSameBytesInAnyFolder(t *testing.T) {
+func TestBuild_Reproducible(t *testing.T) {
 	const binary = "bin/arm64/undo/bootstrap"
 	build := func(change func(folder string)) []byte {
 		t.Helper()

@@ -19,7 +19,7 @@ var files embed.FS
 func Controls() ([]control.Control, error) { return control.Load(files) }
 
 // Catalogues are those of every function's words in a language, for pkg/i18n: what
-// tells of all controls, such as their titles, needs them all.
+// is about all controls, such as their titles, needs them all.
 func Catalogues(language string) ([][]byte, error) {
 	names, err := fs.Glob(files, "*/"+language+".json")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 )
 
-func TestEveryControlIsWellFormed(t *testing.T) {
+func TestControls_WellFormed(t *testing.T) {
 	controls, err := Controls()
 	if err != nil {
 		t.Fatal(err)
@@ -16,7 +16,7 @@ func TestEveryControlIsWellFormed(t *testing.T) {
 	}
 }
 
-func TestOutOfTheBoxNothingIsEnforced(t *testing.T) {
+func TestControls_NothingEnforcedByDefault(t *testing.T) {
 	controls, err := Controls()
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func proof(t *testing.T) [][]string {
 	return rows
 }
 
-func TestEveryPromiseIsProved(t *testing.T) {
+func TestReadme_PromisesAreProved(t *testing.T) {
 	_, _, table, _ := part(t, "promises")
 	promised := map[string]string{} // number → title
 	for i, row := range rows(table)[1:] {

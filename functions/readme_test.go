@@ -43,7 +43,7 @@ func part(t *testing.T, name string) (text, before, inside, after string) {
 	return string(data), before + begin, inside, end + after
 }
 
-func TestReadmeHasTheTableOfControls(t *testing.T) {
+func TestReadme_Controls(t *testing.T) {
 	controls, err := Controls()
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,8 @@ func TestReadmeHasTheTableOfControls(t *testing.T) {
 			tools += fmt.Sprintf("| [%s](functions/%[1]s/README.md) | %s |\n", c.ID, c.Summary)
 			continue
 		}
-		fmt.Fprintf(&b, "| [%s](functions/%[1]s/README.md) | %s | %s | %s | %s |\n", c.ID, c.Summary, fires(t, c), c.Mode, c.Severity)
+		fmt.Fprintf(&b, "| [%s](functions/%[1]s/README.md) | %s | %s | %s | %s |\n", c.ID, c.Summary, fires(t, c), c.Mode,
+			c.Severity)
 	}
 	want := b.String() + tools
 	_, before, got, after := part(t, "controls")
@@ -74,7 +75,7 @@ func TestReadmeHasTheTableOfControls(t *testing.T) {
 // few is how many event names a cell of the table has room for.
 const few = 4
 
-// fires words what starts a control: the events of its rules by name, or by service where they are
+// fires describes what starts a control: the events of its rules by name, or by service where they are
 // too many, and its sweep.
 func fires(t *testing.T, c control.Control) string {
 	t.Helper()
@@ -156,7 +157,7 @@ func texts(list []any) (all []string, plain bool) {
 	return all, plain
 }
 
-func TestReadmeShowsTheDemoThatIsPlayed(t *testing.T) {
+func TestReadme_Demo(t *testing.T) {
 	data, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +188,7 @@ func TestReadmeShowsTheDemoThatIsPlayed(t *testing.T) {
 	}
 }
 
-func TestReadmeSaysWhatEachDependencyIsFor(t *testing.T) {
+func TestReadme_Dependencies(t *testing.T) {
 	_, _, table, _ := part(t, "dependencies")
 	var listed []string
 	for _, row := range rows(table)[1:] {
@@ -254,7 +255,7 @@ func TestReadmeSaysWhatEachDependencyIsFor(t *testing.T) {
 	}
 }
 
-func TestLinksLeadSomewhere(t *testing.T) {
+func TestDocs_Links(t *testing.T) {
 	runbooks, err := filepath.Glob("*/README.md")
 	if err != nil {
 		t.Fatal(err)

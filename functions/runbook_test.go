@@ -27,7 +27,9 @@ var headings = []string{
 }
 
 // everyRunbook calls test for each control and tool with the sections of its runbook.
-func everyRunbook(t *testing.T, test func(t *testing.T, c control.Control, order []string, sections map[string]string)) {
+func everyRunbook(
+	t *testing.T, test func(t *testing.T, c control.Control, order []string, sections map[string]string),
+) {
 	t.Helper()
 	controls, err := Controls()
 	if err != nil {
@@ -63,7 +65,7 @@ func split(text string) (order []string, sections map[string]string) {
 	return order, sections
 }
 
-func TestEveryRunbookHasTheSameHeadings(t *testing.T) {
+func TestRunbooks_Headings(t *testing.T) {
 	everyRunbook(t, func(t *testing.T, _ control.Control, order []string, sections map[string]string) {
 		if diff := cmp.Diff(headings, order); diff != "" {
 			t.Errorf("headings (-required +runbook):\n%s", diff)
@@ -79,7 +81,7 @@ func TestEveryRunbookHasTheSameHeadings(t *testing.T) {
 	})
 }
 
-func TestRunbooksCiteTheReferencesOfControlJSON(t *testing.T) {
+func TestRunbooks_References(t *testing.T) {
 	everyRunbook(t, func(t *testing.T, c control.Control, _ []string, sections map[string]string) {
 		cited := words(sections["Rules (관련 법령)"])
 		for _, reference := range c.References {
@@ -102,7 +104,7 @@ func words(text string) []string {
 	return fields
 }
 
-func TestRunbooksListTheParametersOfControlJSON(t *testing.T) {
+func TestRunbooks_Parameters(t *testing.T) {
 	everyRunbook(t, func(t *testing.T, c control.Control, _ []string, sections map[string]string) {
 		listed := rows(sections["What Warder does and never does (조치 방법)"])
 		for name, p := range c.Parameters {

@@ -16,9 +16,9 @@ import (
 
 const settingsReference = "../docs/settings.md"
 
-// TestTheReferenceOfSettingsIsCurrent makes docs/settings.md from the definitions that settings are
+// TestSettings_ReferenceIsCurrent makes docs/settings.md from the definitions that settings are
 // checked by: settings.json, and the parameters of each control.json.
-func TestTheReferenceOfSettingsIsCurrent(t *testing.T) {
+func TestSettings_ReferenceIsCurrent(t *testing.T) {
 	controls, err := Controls()
 	if err != nil {
 		t.Fatal(err)
@@ -43,8 +43,10 @@ func reference(common []settings.Definition, controls []control.Control) string 
 	var b strings.Builder
 	b.WriteString(`# Settings
 
-Everything that can be set stands in ` + "`cdk.json` under `context.warder`" + `. It is checked by ` + "`make synth`" + `, which tells all faults
-at once, and takes effect with ` + "`make deploy`" + `. What is not set has its default: ` + "`{}`" + ` is a valid setting of everything.
+Everything that can be set stands in ` + "`cdk.json` under `context.warder`" + `. It is checked by ` +
+		"`make synth`" + `, which tells all faults
+at once, and takes effect with ` + "`make deploy`" + `. What is not set has its default: ` +
+		"`{}`" + ` is a valid setting of everything.
 ` + "`go test ./functions -update`" + ` makes this page from the definitions that settings are checked by.
 
 ## Common
@@ -55,13 +57,19 @@ at once, and takes effect with ` + "`make deploy`" + `. What is not set has its 
 	for _, d := range common {
 		row(&b, d.Path, d.Parameter)
 	}
-	b.WriteString("\n## Controls\n\nUnder `controls`, by the control's id: `{\"deactivate-stale-access-key\": {\"mode\": \"enforce\", \"maxAgeDays\": 60}}`. Every control\n" +
+	b.WriteString("\n## Controls\n\nUnder `controls`, by the control's id: `{\"deactivate-stale-access-key\": " +
+		"{\"mode\": \"enforce\", \"maxAgeDays\": 60}}`. Every control\n" +
 		"takes `mode`: `observe` (tell what would be done), `enforce` (do it) or `off`.\n")
 	for _, c := range controls {
 		if c.Tool {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### [%s](../functions/%[1]s/README.md)\n\n%s\n\n| setting | default | takes | |\n|---|---|---|---|\n| `mode` | `%s` | `off`, `observe`, `enforce` | How far it goes |\n", c.ID, c.Summary, c.Mode)
+		fmt.Fprintf(
+			&b,
+			"\n### [%s](../functions/%[1]s/README.md)\n\n%s\n\n| setting | default | takes | |\n|---|---|---|---|\n| `mode` "+
+				"| `%s` | `off`, `observe`, `enforce` | How far it goes |\n",
+			c.ID, c.Summary, c.Mode,
+		)
 		for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
 			row(&b, name, c.Parameters[name])
 		}

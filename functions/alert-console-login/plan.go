@@ -15,7 +15,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// quiet is how long the same sign-in is not told of again: people sign in twice, and a wrong
+// quiet is how long the same sign-in is not notified again: people sign in twice, and a wrong
 // password is tried more than once.
 const quiet = 15 * time.Minute
 
@@ -25,18 +25,18 @@ func newPlanner(f settings.Function) remediation.Planner {
 	return planner{allowed: f.AllowedNetworks}
 }
 
-// Plan tells of the sign-in that the event records. It is what happened, so there is no present
+// Plan alerts on the sign-in that the event records. It is what happened, so there is no present
 // state to read.
 func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.SignIn)
 	if !ok || d.Name != "ConsoleLogin" && d.Name != "SwitchRole" {
 		return nil, nil
 	}
-	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Judge(&d.Record)}
-	v := s.verdict()
+	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Evaluate(&d.Record)}
+	v := s.assessment()
 	f := remediation.Finding{
-		Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice, Facts: s.facts(e), Fresh: true,
-		Once: remediation.Once{Key: s.key(v), For: quiet},
+		Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice, Facts: s.facts(e),
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: s.key(v), For: quiet}},
 	}
 	// Only of an IAM user is there an owner to look up.
 	if s.kind == event.IAMUser && d.Identity.UserName != "" {
@@ -54,48 +54,52 @@ type signIn struct {
 	origin network.Origin
 }
 
-// verdict is what a sign-in is told as.
-type verdict struct {
+// assessment is what a sign-in is notified as.
+type assessment struct {
 	title    i18n.Message
 	severity control.Severity
 	more     i18n.Message // what the text says besides who and where from
 	advice   i18n.Message
 }
 
-// verdict judges the sign-in.
-func (s signIn) verdict() verdict {
+// assessment assesses the sign-in.
+func (s signIn) assessment() assessment {
 	root := s.kind == event.Root
 	switch {
 	case s.Name == "SwitchRole" && s.Failed():
-		return verdict{i18n.T("Role switch refused"), control.Medium, s.reason(),
+		return assessment{i18n.T("Role switch refused"), control.Medium, s.reason(),
 			i18n.T("If the role should be open to them, look at its trust policy. If not, ask who tried, and from where.")}
 	case s.Failed() && s.Identity.HiddenUser:
-		return verdict{i18n.T("Sign-in failed: unknown user name"), control.Medium,
+		return assessment{i18n.T("Sign-in failed: unknown user name"), control.Medium,
 			i18n.Sentences(s.reason(), i18n.T("AWS does not show what was typed, because people type passwords there.")),
-			i18n.T("Once is a slip. Many from one address are somebody who tries names: block the address where you can, and see that every user has MFA.")}
+			i18n.T("Once is a slip. Many from one address are somebody who tries names: block the address where you can, and " +
+				"see that every user has MFA.")}
 	case s.Failed() && strings.HasPrefix(s.ErrorMessage, "Authorization denied because of a"):
-		return verdict{i18n.T("%s sign-in refused by a policy", s.who()), control.Medium,
+		return assessment{i18n.T("%s sign-in refused by a policy", s.who()), control.Medium,
 			i18n.Sentences(s.reason(), i18n.T("The sign-in policy of the account or organization did its work.")),
 			i18n.T("Ask whether they tried. If not, somebody else knows the password: change it.")}
 	case s.Failed() && root:
-		return verdict{i18n.T("Root user sign-in failed"), control.High, s.reason(),
-			i18n.T("Ask the few who may use the root user. If it was none of them, somebody knows its email address: change the password, and check its MFA.")}
+		return assessment{i18n.T("Root user sign-in failed"), control.High, s.reason(),
+			i18n.T("Ask the few who may use the root user. If it was none of them, somebody knows its email address: change " +
+				"the password, and check its MFA.")}
 	case s.Failed():
-		return verdict{i18n.T("%s sign-in failed", s.who()), control.Medium, s.reason(),
+		return assessment{i18n.T("%s sign-in failed", s.who()), control.Medium, s.reason(),
 			i18n.T("Once is a slip. If it was not them, somebody tries their password: change it, and tell the security team.")}
 	case !s.Succeeded():
-		return verdict{i18n.T("%s sign-in, outcome not recorded", s.who()), control.Medium, i18n.T("The record does not say whether it succeeded."),
+		return assessment{i18n.T("%s sign-in, outcome not recorded", s.who()), control.Medium, i18n.T("The record does not " +
+			"say whether it succeeded."),
 			i18n.T("Look at what they did afterwards, in the event history of CloudTrail.")}
 	}
 
-	v := verdict{title: i18n.T("%s signed in", s.who()), severity: control.Low}
+	v := assessment{title: i18n.T("%s signed in", s.who()), severity: control.Low}
 	var advice []i18n.Message
 	if s.Name == "SwitchRole" {
 		v.title = i18n.T("Role switched in the console")
 	}
 	if root {
 		v.severity = control.High
-		advice = append(advice, i18n.T("Ask who uses the root user, and what for. It is meant for the few tasks that nobody else can do."))
+		advice = append(advice,
+			i18n.T("Ask who uses the root user, and what for. It is meant for the few tasks that nobody else can do."))
 	}
 	outside, noMFA, posing := s.origin.Place == network.Outside, s.withoutMFA(), s.posing()
 	switch {
@@ -153,7 +157,8 @@ func (s signIn) stop() i18n.Message {
 	case event.IdentityCenter:
 		return i18n.T("disable the user in IAM Identity Center, end their sessions there, and see what they did.")
 	case event.SAML:
-		return i18n.T("disable the user at the identity provider, revoke the role's active sessions in IAM, and see what they did.")
+		return i18n.T("disable the user at the identity provider, revoke the role's active sessions in IAM, and see what " +
+			"they did.")
 	case event.Federated:
 		return i18n.T("make the access keys of the IAM user that asked for the session inactive, and see what they did.")
 	default:
@@ -166,8 +171,8 @@ func (s signIn) stop() i18n.Message {
 // A record that says nothing is no evidence.
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html
 func (s signIn) withoutMFA() bool {
-	_, said := s.Additional.Bool("MFAUsed")
-	return s.Name == "ConsoleLogin" && (s.kind == event.IAMUser || s.kind == event.Root) && said && !s.MFAUsed
+	_, recorded := s.Additional.Bool("MFAUsed")
+	return s.Name == "ConsoleLogin" && (s.kind == event.IAMUser || s.kind == event.Root) && recorded && !s.MFAUsed
 }
 
 // posing reports whether a role of the account bears a name of IAM Identity Center.
@@ -253,7 +258,7 @@ func (s signIn) reason() i18n.Message {
 	return i18n.T("AWS says: %s.", strings.TrimSuffix(notice.Plain(s.ErrorMessage, 200), "."))
 }
 
-// facts are the lines that let the reader judge.
+// facts are the lines that let the reader decide.
 func (s signIn) facts(e event.Event) []remediation.Fact {
 	at := s.Time
 	if at.IsZero() {
@@ -278,15 +283,15 @@ func (s signIn) facts(e event.Event) []remediation.Fact {
 	return facts
 }
 
-// mfa words what is known about MFA.
+// mfa describes what is known about MFA.
 func (s signIn) mfa() i18n.Message {
-	_, said := s.Additional.Bool("MFAUsed")
+	_, recorded := s.Additional.Bool("MFAUsed")
 	switch {
 	case s.Identity.Session.MFAAuthenticated:
 		return i18n.T("yes, in the session that signed in")
 	case s.kind != event.IAMUser && s.kind != event.Root:
 		return i18n.T("not known: AWS records it for IAM users and the root user only")
-	case !said:
+	case !recorded:
 		return i18n.T("not recorded")
 	case s.MFAUsed && s.MFAIdentifier != "":
 		return i18n.T("yes, %s", s.MFAIdentifier)
@@ -297,14 +302,15 @@ func (s signIn) mfa() i18n.Message {
 	}
 }
 
-// key is the same for the same sign-in: of the same principal, from the same address, told alike. A
-// user name that AWS hides is any name, so the address is what tells two of them apart.
-func (s signIn) key(v verdict) string {
+// key is the same for the same sign-in: of the same principal, from the same address, notified alike. A
+// user name that AWS hides is any name, so the address is what distinguishes two of them.
+func (s signIn) key(v assessment) string {
 	address := s.SourceIP
 	if s.origin.Address.IsValid() {
 		address = s.origin.Address.String()
 	}
 	return strings.Join([]string{
-		s.Name, string(s.kind), s.Identity.Name(), s.SAMLProvider, s.SwitchFrom, address, s.VPCEndpoint, cmp.Or(s.Outcome, "none"), v.title.String(),
+		s.Name, string(s.kind), s.Identity.Name(), s.SAMLProvider, s.SwitchFrom, address, s.VPCEndpoint,
+		cmp.Or(s.Outcome, "none"), v.title.String(),
 	}, "|")
 }

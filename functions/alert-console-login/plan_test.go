@@ -9,14 +9,15 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestOnlyOfIAMUsersAndRootCanMFABeMissed(t *testing.T) {
+func TestPlan_MFAOfIAMUsersAndRoot(t *testing.T) {
 	for identity, missed := range map[string]bool{
 		"IAMUser": true, "Root": true,
-		"AssumedRole": false, "FederatedUser": false, "SAMLUser": false, "WebIdentityUser": false, "IdentityCenterUser": false, "AWSAccount": false, "Unknown": false, "": false,
+		"AssumedRole": false, "FederatedUser": false, "SAMLUser": false, "WebIdentityUser": false,
+		"IdentityCenterUser": false, "AWSAccount": false, "Unknown": false, "": false,
 	} {
 		e := event.Event{Account: "111122223333", Detail: &event.SignIn{
 			Record: event.Record{

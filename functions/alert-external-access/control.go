@@ -1,4 +1,4 @@
-// Package alertexternalaccess is the Lambda function that tells of what IAM Access Analyzer finds.
+// Package alertexternalaccess is the Lambda function that alerts on what IAM Access Analyzer finds.
 // It reads nothing and changes nothing. README.md is its runbook, control.json its description.
 package alertexternalaccess
 

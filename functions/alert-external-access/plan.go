@@ -29,8 +29,8 @@ func newPlanner(f settings.Function) (remediation.Planner, error) {
 	return planner{p}, err
 }
 
-// Plan tells of the finding while it stands. Access Analyzer sends it again whenever it looks again
-// and something about it is new: it is told once a week.
+// Plan alerts on the finding while it stands. Access Analyzer sends it again whenever it looks again
+// and something about it is new: it is notified once a week.
 func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.AccessFinding)
 	if !ok || !d.Active() {
@@ -39,12 +39,15 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	ours := d.Account == e.Account
 	public := d.Access == event.ExternalAccess && d.Public && d.Error == ""
 	if public && ours && d.ResourceType == "AWS::S3::Bucket" && !p.PublicBuckets {
-		return nil, nil // close-public-bucket tells of it
+		return nil, nil // close-public-bucket alerts on it
 	}
-	v := judge(d)
+	v := assess(d)
 	f := remediation.Finding{
-		Subject: d.Resource, Title: v.title, Severity: v.severity, Text: v.text, Advice: v.advice, Facts: facts(e, d), Fresh: true,
-		Once: remediation.Once{Key: d.ID, For: remediation.Weekly},
+		Subject: d.Resource, Title: v.title, Severity: v.severity, Text: v.text, Advice: v.advice, Facts: facts(e, d),
+		Handling: remediation.Handling{
+			Fresh: true,
+			Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
+		},
 	}
 	if name, ok := user(d); ok && ours {
 		f.User, f.Subject = name, ""
@@ -52,56 +55,79 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	return []remediation.Finding{f}, nil
 }
 
-// verdict is what a finding is told as.
-type verdict struct {
+// assessment is what a finding is notified as.
+type assessment struct {
 	title    i18n.Message
 	severity control.Severity
 	text     i18n.Message
 	advice   i18n.Message
 }
 
-func judge(d *event.AccessFinding) verdict {
+func assess(d *event.AccessFinding) assessment {
 	what, actions := thing(d), list(d.Actions)
 	if len(d.Condition) > 0 {
 		what = i18n.T("%s, under conditions", what)
 	}
-	archive := i18n.T("If it is meant to be so, archive the finding, with an archive rule if there are more of its kind. If not, take it out of the policy.")
+	archive := i18n.T("If it is meant to be so, archive the finding, with an archive rule if there are more of its " +
+		"kind. If not, take it out of the policy.")
 	switch {
 	case d.Error != "":
-		return verdict{i18n.T("Access could not be analyzed"), control.Low, i18n.T("Access Analyzer could not analyze %s: %s.", thing(d), d.Error),
+		return assessment{i18n.T("Access could not be analyzed"), control.Low, i18n.T("Access Analyzer could not analyze "+
+			"%s: %s.", thing(d), d.Error),
 			i18n.T("Look at what keeps it from reading the resource, such as a policy that denies its service-linked role.")}
 	case d.Access == event.UnusedAccess:
 		return unused(d, thing(d))
 	case d.Access == event.InternalAccess:
-		return verdict{i18n.T("Access inside to a critical resource"), control.Low, i18n.T("Somebody inside the account or organization may call %s on %s.", actions, what), archive}
+		return assessment{
+			i18n.T("Access inside to a critical resource"), control.Low,
+			i18n.T("Somebody inside the account or organization may call %s on %s.", actions, what), archive,
+		}
 	case d.Public:
-		return verdict{i18n.T("Resource open to everybody"), control.High, i18n.T("Everybody may call %s on %s.", actions, what), archive}
+		return assessment{
+			i18n.T("Resource open to everybody"), control.High, i18n.T("Everybody may call %s on %s.", actions, what), archive,
+		}
 	default:
-		return verdict{i18n.T("Resource open to the outside"), control.Medium, i18n.T("Somebody outside the zone of trust may call %s on %s.", actions, what), archive}
+		return assessment{
+			i18n.T("Resource open to the outside"), control.Medium,
+			i18n.T("Somebody outside the zone of trust may call %s on %s.", actions, what), archive,
+		}
 	}
 }
 
-// unused words a finding of unused access.
-func unused(d *event.AccessFinding, what i18n.Message) verdict {
+// unused describes a finding of unused access.
+func unused(d *event.AccessFinding, what i18n.Message) assessment {
 	switch d.Type {
 	case "UnusedIAMRole":
-		return verdict{i18n.T("Unused role"), control.Low, i18n.T("Nobody uses %s.", what), i18n.T("Find out whose it is, and delete it.")}
+		return assessment{
+			i18n.T("Unused role"), control.Low, i18n.T("Nobody uses %s.", what), i18n.T("Find out whose it is, and delete it."),
+		}
 	case "UnusedIAMUserAccessKey":
-		return verdict{i18n.T("Unused access key"), control.Low, i18n.T("An access key of %s is not used.", what), i18n.T("Make the key inactive, and delete it when nothing complains.")}
+		return assessment{
+			i18n.T("Unused access key"), control.Low, i18n.T("An access key of %s is not used.", what),
+			i18n.T("Make the key inactive, and delete it when nothing complains."),
+		}
 	case "UnusedIAMUserPassword":
-		return verdict{i18n.T("Unused console password"), control.Low, i18n.T("The console password of %s is not used.", what), i18n.T("Delete the password, unless somebody needs it soon.")}
+		return assessment{
+			i18n.T("Unused console password"), control.Low, i18n.T("The console password of %s is not used.", what),
+			i18n.T("Delete the password, unless somebody needs it soon."),
+		}
 	case "UnusedPermission":
-		return verdict{i18n.T("Unused permissions"), control.Low, i18n.T("Some permissions of %s are not used.", what),
+		return assessment{i18n.T("Unused permissions"), control.Low, i18n.T("Some permissions of %s are not used.", what),
 			i18n.T("Take them out of its policies; Access Analyzer proposes policies without them.")}
 	default:
-		return verdict{i18n.T("Unused access"), control.Low, i18n.T("The access of %s is not used.", what), i18n.T("Take away what nobody needs.")}
+		return assessment{
+			i18n.T("Unused access"), control.Low, i18n.T("The access of %s is not used.", what),
+			i18n.T("Take away what nobody needs."),
+		}
 	}
 }
 
-// facts are what lets the reader judge. Of conditions the keys are enough: a value may be known to
+// facts are what lets the reader decide. Of conditions the keys are enough: a value may be known to
 // one partner only.
 func facts(e event.Event, d *event.AccessFinding) []remediation.Fact {
-	facts := []remediation.Fact{{Name: i18n.T("Resource"), Value: i18n.Literal(d.Resource)}, {Name: i18n.T("Region"), Value: i18n.Literal(d.Region)}}
+	facts := []remediation.Fact{
+		{Name: i18n.T("Resource"), Value: i18n.Literal(d.Resource)}, {Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
+	}
 	fact := func(name, value i18n.Message) {
 		if !value.Empty() {
 			facts = append(facts, remediation.Fact{Name: name, Value: value})
@@ -133,17 +159,23 @@ func user(d *event.AccessFinding) (string, bool) {
 
 // things is what people call the types of resources.
 var things = map[string]i18n.Message{
-	"AWS::S3::Bucket": i18n.T("bucket"), "AWS::S3Express::DirectoryBucket": i18n.T("directory bucket"), "AWS::IAM::Role": i18n.T("role"), "AWS::IAM::User": i18n.T("user"),
-	"AWS::KMS::Key": i18n.T("key"), "AWS::SecretsManager::Secret": i18n.T("secret"), "AWS::SQS::Queue": i18n.T("queue"), "AWS::SNS::Topic": i18n.T("topic"),
-	"AWS::Lambda::Function": i18n.T("function"), "AWS::Lambda::LayerVersion": i18n.T("layer"), "AWS::EFS::FileSystem": i18n.T("file system"),
-	"AWS::EC2::Snapshot": i18n.T("snapshot"), "AWS::RDS::DBSnapshot": i18n.T("database snapshot"), "AWS::RDS::DBClusterSnapshot": i18n.T("database cluster snapshot"),
-	"AWS::ECR::Repository": i18n.T("repository"), "AWS::DynamoDB::Table": i18n.T("table"), "AWS::DynamoDB::Stream": i18n.T("stream"),
+	"AWS::S3::Bucket": i18n.T("bucket"), "AWS::S3Express::DirectoryBucket": i18n.T("directory bucket"),
+	"AWS::IAM::Role": i18n.T("role"), "AWS::IAM::User": i18n.T("user"),
+	"AWS::KMS::Key": i18n.T("key"), "AWS::SecretsManager::Secret": i18n.T("secret"), "AWS::SQS::Queue": i18n.T("queue"),
+	"AWS::SNS::Topic":       i18n.T("topic"),
+	"AWS::Lambda::Function": i18n.T("function"), "AWS::Lambda::LayerVersion": i18n.T("layer"),
+	"AWS::EFS::FileSystem": i18n.T("file system"),
+	"AWS::EC2::Snapshot":   i18n.T("snapshot"), "AWS::RDS::DBSnapshot": i18n.T("database snapshot"),
+	"AWS::RDS::DBClusterSnapshot": i18n.T("database cluster snapshot"),
+	"AWS::ECR::Repository":        i18n.T("repository"), "AWS::DynamoDB::Table": i18n.T("table"),
+	"AWS::DynamoDB::Stream": i18n.T("stream"),
 }
 
 // thing is the resource in short: "role partner-import".
 func thing(d *event.AccessFinding) i18n.Message {
 	name := d.Resource[strings.LastIndexAny(d.Resource, ":/")+1:]
-	return i18n.T("%s %s", i18n.Or(things[d.ResourceType], i18n.Literal(d.ResourceType), i18n.T("resource")), cmp.Or(name, d.Resource))
+	return i18n.T("%s %s",
+		i18n.Or(things[d.ResourceType], i18n.Literal(d.ResourceType), i18n.T("resource")), cmp.Or(name, d.Resource))
 }
 
 // few is how many actions a text names.

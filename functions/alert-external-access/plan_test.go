@@ -6,6 +6,6 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }

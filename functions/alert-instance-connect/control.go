@@ -1,4 +1,4 @@
-// Package alertinstanceconnect is the Lambda function that tells of connections to instances by
+// Package alertinstanceconnect is the Lambda function that alerts on connections to instances by
 // EC2 Instance Connect, and quarantines an IAM user who makes one from outside the allowed networks.
 // README.md is its runbook, control.json its description.
 package alertinstanceconnect

@@ -18,7 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// quiet is how long the same connection is not told of again: a client that reconnects sends its key
+// quiet is how long the same connection is not notified again: a client that reconnects sends its key
 // each time.
 const quiet = 15 * time.Minute
 
@@ -39,7 +39,7 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, nil
 }
 
-// Plan tells of the connection that the event records, and quarantines the IAM user who made it from
+// Plan alerts on the connection that the event records, and quarantines the IAM user who made it from
 // outside.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	call, ok := e.Detail.(*event.APICall)
@@ -51,12 +51,16 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		return nil, nil
 	}
 	who := call.Identity
-	origin := p.allowed.Judge(&call.Record)
+	origin := p.allowed.Evaluate(&call.Record)
 	f := remediation.Finding{
-		Title: c.title, Severity: c.severity, Fresh: true, Alert: true,
+		Title: c.title, Severity: c.severity,
+		Handling: remediation.Handling{
+			Fresh: true,
+			Alert: true,
+			Once:  remediation.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
+		},
 		Text:  i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),
 		Facts: facts(call, c, origin, e.Time),
-		Once:  remediation.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
 	}
 	outside := origin.Place == network.Outside
 	switch {
@@ -94,7 +98,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		f.UnchangedReason = i18n.T("The user is quarantined already. What was opened before goes on.")
 	default:
 		f.Changes = []change.Change{look.Change}
-		f.Text = i18n.Sentences(f.Text, i18n.T("The quarantine keeps the user from opening more; it does not end what is open."), look.Note)
+		f.Text = i18n.Sentences(f.Text,
+			i18n.T("The quarantine keeps the user from opening more; it does not end what is open."), look.Note)
 	}
 	return []remediation.Finding{f}, nil
 }
@@ -110,7 +115,7 @@ type connection struct {
 	facts    []remediation.Fact
 }
 
-// connected words what the call opened; ok is false for other calls. Parameters are missing from
+// connected describes what the call opened; ok is false for other calls. Parameters are missing from
 // records that are too large, and their spelling and types are CloudTrail's: sSHPublicKey, and the
 // numbers of a tunnel as text.
 //
@@ -129,31 +134,38 @@ func connected(call *event.APICall) (c connection, ok bool) {
 	}
 	target := func(parts ...i18n.Message) string { return i18n.Join("/", parts...).String() }
 	// Nothing in AWS closes an SSH session.
-	shell := i18n.T("AWS has no call that closes an SSH session: end it on the instance, take away the security group rule that lets it in, or stop the instance.")
+	shell := i18n.T("AWS has no call that closes an SSH session: end it on the instance, take away the security group " +
+		"rule that lets it in, or stop the instance.")
 	instance := param("instanceId", i18n.T("an instance that is not recorded"))
 	switch call.Name {
 	case "SendSSHPublicKey":
 		user := param("instanceOSUser", i18n.T("a user that is not recorded"))
 		c = connection{
 			title: i18n.T("SSH key sent to an instance"), severity: control.Low, target: target(instance, user), end: shell,
-			did: i18n.T("sent an SSH key for %s to %s", user, instance), more: i18n.T("The key is good for signing in within 60 seconds."),
+			did:  i18n.T("sent an SSH key for %s to %s", user, instance),
+			more: i18n.T("The key is good for signing in within 60 seconds."),
 		}
 	case "SendSerialConsoleSSHPublicKey":
 		c = connection{
-			title: i18n.T("SSH key sent to a serial console"), severity: control.Medium, target: target(instance, param("serialPort", i18n.Literal("0"))),
-			did: i18n.T("sent an SSH key to the serial console of %s", instance), more: i18n.T("The console works without any network of the instance."),
-			end: i18n.T("AWS has no call that closes the console session of one instance: end it on the instance, stop the instance, or close the serial console to the account in this region (ec2:DisableSerialConsoleAccess)."),
+			title: i18n.T("SSH key sent to a serial console"), severity: control.Medium,
+			target: target(instance, param("serialPort", i18n.Literal("0"))),
+			did:    i18n.T("sent an SSH key to the serial console of %s", instance),
+			more:   i18n.T("The console works without any network of the instance."),
+			end: i18n.T("AWS has no call that closes the console session of one instance: end it on the instance, stop the " +
+				"instance, or close the serial console to the account in this region (ec2:DisableSerialConsoleAccess)."),
 		}
 		if monitor, said := call.Request.Bool("monitorMode"); said && monitor {
 			fact(i18n.T("Mode"), i18n.Literal("monitor"))
 		}
 	case "OpenTunnel":
 		endpoint := param("instanceConnectEndpointId", i18n.T("an endpoint that is not recorded"))
-		address, port := param("privateIpAddress", i18n.T("an address that is not recorded")), param("remotePort", i18n.Literal("22"))
+		address := param("privateIpAddress", i18n.T("an address that is not recorded"))
+		port := param("remotePort", i18n.Literal("22"))
 		c = connection{
 			title: i18n.T("Tunnel opened to an instance"), severity: control.Low, target: target(endpoint, address, port),
 			did: i18n.T("opened a tunnel to %s port %s through %s", address, port, endpoint),
-			end: i18n.T("AWS has no call that closes a tunnel: take away the security group rule that lets it in, or delete the Instance Connect Endpoint."),
+			end: i18n.T("AWS has no call that closes a tunnel: take away the security group rule that lets it in, or delete " +
+				"the Instance Connect Endpoint."),
 		}
 		if seconds := param("maxTunnelDuration", i18n.Message{}); !seconds.Empty() {
 			fact(i18n.T("At most"), i18n.T("%s seconds", seconds))
@@ -188,7 +200,7 @@ func name(who event.Identity) i18n.Message {
 	return who.Describe()
 }
 
-// said words who made the call, at the beginning of a sentence.
+// said describes who made the call, at the beginning of a sentence.
 func said(who event.Identity) i18n.Message {
 	switch who.Kind() {
 	case event.Root:
@@ -205,19 +217,28 @@ func stop(who event.Identity) i18n.Message {
 	case event.Root:
 		return i18n.T("Then change the root password, check its MFA, and delete its access keys.")
 	case event.IAMUser:
-		return i18n.T("Then make the user's access keys inactive, delete the console password, and see what was done on the instance.")
+		return i18n.T("Then make the user's access keys inactive, delete the console password, and see what was done on " +
+			"the instance.")
 	case event.IdentityCenter:
-		return i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and see what was done on the instance.")
+		return i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and see what was done on " +
+			"the instance.")
 	default:
-		return i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and see what was done on the instance.")
+		return i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and see what was done on " +
+			"the instance.")
 	}
 }
 
-// facts are the lines that let the reader judge.
+// facts are the lines that let the reader decide.
 func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []remediation.Fact {
-	all := append([]remediation.Fact{{Name: i18n.T("By"), Value: i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe())}}, c.facts...)
+	all := append(
+		[]remediation.Fact{
+			{Name: i18n.T("By"), Value: i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe())},
+		},
+		c.facts...,
+	)
 	if strings.HasPrefix(call.Identity.AccessKeyID, "AKIA") {
-		all = append(all, remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(call.Identity.AccessKeyID))})
+		all = append(all,
+			remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(call.Identity.AccessKeyID))})
 	}
 	all = append(all, remediation.Fact{Name: i18n.T("From"), Value: origin.Describe()})
 	if call.UserAgent != "" {

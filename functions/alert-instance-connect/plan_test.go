@@ -9,15 +9,16 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 // The fingerprint is that of ssh-keygen -l.
 func TestFingerprint(t *testing.T) {
+	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIG5vYm9keSBmb3IgdGhlIHNhbXBsZXMu"
+	const hash = "SHA256:LW2hE11gSha6gyC/jxZtvMqjFTt6yEMy239VAI0qbPA"
 	for key, want := range map[string]string{
-		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIG5vYm9keSBmb3IgdGhlIHNhbXBsZXMu":         "SHA256:LW2hE11gSha6gyC/jxZtvMqjFTt6yEMy239VAI0qbPA",
-		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIG5vYm9keSBmb3IgdGhlIHNhbXBsZXMu comment": "SHA256:LW2hE11gSha6gyC/jxZtvMqjFTt6yEMy239VAI0qbPA",
+		key: hash, key + " comment": hash,
 		"": "", "ssh-ed25519": "", "ssh-ed25519 %%%": "",
 	} {
 		if got := fingerprint(key); got != want {
@@ -26,7 +27,7 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-func TestItDoesNotStartWithoutThePolicyThatItNeeds(t *testing.T) {
+func TestNewPlanner_PolicyMissing(t *testing.T) {
 	f := settings.Function{AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
 	if _, err := newPlanner(fakeaws.New(fakeaws.State{}), f); err == nil {
 		t.Error("no error")

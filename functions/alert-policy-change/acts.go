@@ -9,165 +9,253 @@ import (
 // element, alternatives separated by a bar, or one of the words that planner.value knows.
 type arg string
 
-// act is one call of an AWS API that is told of.
+// act is one call of an AWS API that somebody is alerted on.
 type act struct {
 	title    i18n.Message     // what happened
 	severity control.Severity // unless the call turns out to be worse
-	words    i18n.Message     // what the caller did, with an arg for each argument
 	subject  string           // whom it is about, when that is no IAM user, with args in braces
-	judge    judge            // what makes it worse
-	tamper   bool             // told of when it is done to a part of Warder only
+	by       evidence         // what makes it worse
+	action   i18n.Message     // what the caller did, with an arg for each argument
 }
 
-// judge is how to tell whether a call is worse than it looks.
-type judge int
-
 const (
-	asItIs       judge = iota
-	byDocument         // the policy document that was put gives administrator rights
-	byNewVersion       // the same; it may not be in effect
-	byPolicy           // the managed policy that was attached does
-	byVersion          // the version that was made the default does
-	byGroup            // a policy of the group that was joined does
-	byDetached         // the managed policy that was detached denies something
-	byLeft             // a policy of the group that was left denies something
-	byBoundary         // the new permissions boundary sets no limit
-	byTrust            // the trust policy lets other accounts in
-	byStatus           // the access key was made active
-	byTag              // the tag is an exemption; nothing else about a tag is told of
-	byUser             // the new user is exempt from birth
-	byHalt             // it is no worse; what it means is said
+	low      = control.Low
+	medium   = control.Medium
+	high     = control.High
+	critical = control.Critical
+
+	user       = arg("user")
+	groupName  = arg("groupName")
+	roleName   = arg("roleName")
+	policyArn  = arg("policyArn")
+	policyName = arg("policyName")
 )
 
-// acts are the calls that are told of, by event source and event name; those of Lambda by the
+// evidence is what says whether a call is worse than it looks.
+type evidence int
+
+const (
+	asItIs       evidence = iota
+	byDocument            // the policy document that was put gives administrator rights
+	byNewVersion          // the same; it may not be in effect
+	byPolicy              // the managed policy that was attached does
+	byVersion             // the version that was made the default does
+	byGroup               // a policy of the group that was joined does
+	byDetached            // the managed policy that was detached denies something
+	byLeft                // a policy of the group that was left denies something
+	byBoundary            // the new permissions boundary sets no limit
+	byTrust               // the trust policy lets other accounts in
+	byStatus              // the access key was made active
+	byTag                 // the tag is an exemption; no other tag matters
+	byUser                // the new user is exempt from birth
+	byHalt                // it is no worse; the notice explains it
+)
+
+// acts are the calls that somebody is alerted on, by event source and event name; those of Lambda by the
 // beginning of the name, because CloudTrail appends the version of the API
 // (https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html). The rules of
 // control.json deliver these and no others.
 var acts = map[string]map[string]act{
 	"iam.amazonaws.com": {
 		// Policies of users, groups and roles.
-		"AttachUserPolicy":  {title: i18n.T("Policy attached to a user"), severity: control.Medium, words: i18n.T("attached policy %s to %s", arg("policyArn"), arg("user")), judge: byPolicy},
-		"AttachGroupPolicy": {title: i18n.T("Policy attached to a group"), severity: control.Medium, words: i18n.T("attached policy %s to group %s", arg("policyArn"), arg("groupName")), subject: "group/{groupName}", judge: byPolicy},
-		"AttachRolePolicy":  {title: i18n.T("Policy attached to a role"), severity: control.Medium, words: i18n.T("attached policy %s to role %s", arg("policyArn"), arg("roleName")), subject: "role/{roleName}", judge: byPolicy},
-		"DetachUserPolicy":  {title: i18n.T("Policy detached from a user"), severity: control.Low, words: i18n.T("detached policy %s from %s", arg("policyArn"), arg("user")), judge: byDetached},
-		"DetachGroupPolicy": {title: i18n.T("Policy detached from a group"), severity: control.Low, words: i18n.T("detached policy %s from group %s", arg("policyArn"), arg("groupName")), subject: "group/{groupName}", judge: byDetached},
-		"DetachRolePolicy":  {title: i18n.T("Policy detached from a role"), severity: control.Low, words: i18n.T("detached policy %s from role %s", arg("policyArn"), arg("roleName")), subject: "role/{roleName}", judge: byDetached},
-		"PutUserPolicy":     {title: i18n.T("Inline policy put on a user"), severity: control.Medium, words: i18n.T("put inline policy %s on %s", arg("policyName"), arg("user")), judge: byDocument},
-		"PutGroupPolicy":    {title: i18n.T("Inline policy put on a group"), severity: control.Medium, words: i18n.T("put inline policy %s on group %s", arg("policyName"), arg("groupName")), subject: "group/{groupName}", judge: byDocument},
-		"PutRolePolicy":     {title: i18n.T("Inline policy put on a role"), severity: control.Medium, words: i18n.T("put inline policy %s on role %s", arg("policyName"), arg("roleName")), subject: "role/{roleName}", judge: byDocument},
+		"AttachUserPolicy": {i18n.T("Policy attached to a user"), medium, "", byPolicy,
+			i18n.T("attached policy %s to %s", policyArn, user)},
+		"AttachGroupPolicy": {i18n.T("Policy attached to a group"), medium, "group/{groupName}", byPolicy,
+			i18n.T("attached policy %s to group %s", policyArn, groupName)},
+		"AttachRolePolicy": {i18n.T("Policy attached to a role"), medium, "role/{roleName}", byPolicy,
+			i18n.T("attached policy %s to role %s", policyArn, roleName)},
+		"DetachUserPolicy": {i18n.T("Policy detached from a user"), low, "", byDetached,
+			i18n.T("detached policy %s from %s", policyArn, user)},
+		"DetachGroupPolicy": {i18n.T("Policy detached from a group"), low, "group/{groupName}", byDetached,
+			i18n.T("detached policy %s from group %s", policyArn, groupName)},
+		"DetachRolePolicy": {i18n.T("Policy detached from a role"), low, "role/{roleName}", byDetached,
+			i18n.T("detached policy %s from role %s", policyArn, roleName)},
+		"PutUserPolicy": {i18n.T("Inline policy put on a user"), medium, "", byDocument,
+			i18n.T("put inline policy %s on %s", policyName, user)},
+		"PutGroupPolicy": {i18n.T("Inline policy put on a group"), medium, "group/{groupName}", byDocument,
+			i18n.T("put inline policy %s on group %s", policyName, groupName)},
+		"PutRolePolicy": {i18n.T("Inline policy put on a role"), medium, "role/{roleName}", byDocument,
+			i18n.T("put inline policy %s on role %s", policyName, roleName)},
 		// What these allowed or denied cannot be read any more.
-		"DeleteUserPolicy":  {title: i18n.T("Inline policy of a user deleted"), severity: control.Medium, words: i18n.T("deleted inline policy %s of %s", arg("policyName"), arg("user"))},
-		"DeleteGroupPolicy": {title: i18n.T("Inline policy of a group deleted"), severity: control.Medium, words: i18n.T("deleted inline policy %s of group %s", arg("policyName"), arg("groupName")), subject: "group/{groupName}"},
-		"DeleteRolePolicy":  {title: i18n.T("Inline policy of a role deleted"), severity: control.Medium, words: i18n.T("deleted inline policy %s of role %s", arg("policyName"), arg("roleName")), subject: "role/{roleName}"},
+		"DeleteUserPolicy": {i18n.T("Inline policy of a user deleted"), medium, "", asItIs,
+			i18n.T("deleted inline policy %s of %s", policyName, user)},
+		"DeleteGroupPolicy": {i18n.T("Inline policy of a group deleted"), medium, "group/{groupName}", asItIs,
+			i18n.T("deleted inline policy %s of group %s", policyName, groupName)},
+		"DeleteRolePolicy": {i18n.T("Inline policy of a role deleted"), medium, "role/{roleName}", asItIs,
+			i18n.T("deleted inline policy %s of role %s", policyName, roleName)},
 
 		// Managed policies.
-		"CreatePolicy":            {title: i18n.T("Policy created"), severity: control.Low, words: i18n.T("created policy %s", arg("policyName")), subject: "{policy.arn|policyName}", judge: byNewVersion},
-		"CreatePolicyVersion":     {title: i18n.T("Policy version created"), severity: control.Medium, words: i18n.T("wrote a new version of policy %s", arg("policyArn")), subject: "{policyArn}", judge: byNewVersion},
-		"SetDefaultPolicyVersion": {title: i18n.T("Policy switched to another version"), severity: control.Medium, words: i18n.T("switched policy %s to version %s", arg("policyArn"), arg("versionId")), subject: "{policyArn}", judge: byVersion},
-		"DeletePolicy":            {title: i18n.T("Policy deleted"), severity: control.Low, words: i18n.T("deleted policy %s", arg("policyArn")), subject: "{policyArn}"},
-		"DeletePolicyVersion":     {title: i18n.T("Policy version deleted"), severity: control.Low, words: i18n.T("deleted version %s of policy %s", arg("versionId"), arg("policyArn")), subject: "{policyArn}"},
+		"CreatePolicy": {i18n.T("Policy created"), low, "{policy.arn|policyName}", byNewVersion,
+			i18n.T("created policy %s", policyName)},
+		"CreatePolicyVersion": {i18n.T("Policy version created"), medium, "{policyArn}", byNewVersion,
+			i18n.T("wrote a new version of policy %s", policyArn)},
+		"SetDefaultPolicyVersion": {i18n.T("Policy switched to another version"), medium, "{policyArn}", byVersion,
+			i18n.T("switched policy %s to version %s", policyArn, arg("versionId"))},
+		"DeletePolicy": {i18n.T("Policy deleted"), low, "{policyArn}", asItIs,
+			i18n.T("deleted policy %s", policyArn)},
+		"DeletePolicyVersion": {i18n.T("Policy version deleted"), low, "{policyArn}", asItIs,
+			i18n.T("deleted version %s of policy %s", arg("versionId"), policyArn)},
 
 		// Users and groups.
-		"CreateUser":          {title: i18n.T("User created"), severity: control.Medium, words: i18n.T("created %s", arg("user")), judge: byUser},
-		"UpdateUser":          {title: i18n.T("User renamed or moved"), severity: control.Low, words: i18n.T("changed the name or path of %s, whose name is %s now", arg("user"), arg("newUserName|userName"))},
-		"DeleteUser":          {title: i18n.T("User deleted"), severity: control.Low, words: i18n.T("deleted %s", arg("user"))},
-		"CreateGroup":         {title: i18n.T("Group created"), severity: control.Low, words: i18n.T("created group %s", arg("groupName")), subject: "group/{groupName}"},
-		"UpdateGroup":         {title: i18n.T("Group renamed or moved"), severity: control.Low, words: i18n.T("changed the name or path of group %s, whose name is %s now", arg("groupName"), arg("newGroupName|groupName")), subject: "group/{groupName}"},
-		"DeleteGroup":         {title: i18n.T("Group deleted"), severity: control.Low, words: i18n.T("deleted group %s", arg("groupName")), subject: "group/{groupName}"},
-		"AddUserToGroup":      {title: i18n.T("User added to a group"), severity: control.Medium, words: i18n.T("added %s to group %s", arg("user"), arg("groupName")), judge: byGroup},
-		"RemoveUserFromGroup": {title: i18n.T("User removed from a group"), severity: control.Low, words: i18n.T("removed %s from group %s", arg("user"), arg("groupName")), judge: byLeft},
+		"CreateUser": {i18n.T("User created"), medium, "", byUser, i18n.T("created %s", user)},
+		"UpdateUser": {i18n.T("User renamed or moved"), low, "", asItIs,
+			i18n.T("changed the name or path of %s, whose name is %s now", user, arg("newUserName|userName"))},
+		"DeleteUser": {i18n.T("User deleted"), low, "", asItIs, i18n.T("deleted %s", user)},
+		"CreateGroup": {i18n.T("Group created"), low, "group/{groupName}", asItIs,
+			i18n.T("created group %s", groupName)},
+		"UpdateGroup": {i18n.T("Group renamed or moved"), low, "group/{groupName}", asItIs,
+			i18n.T("changed the name or path of group %s, whose name is %s now", groupName, arg("newGroupName|groupName"))},
+		"DeleteGroup": {i18n.T("Group deleted"), low, "group/{groupName}", asItIs,
+			i18n.T("deleted group %s", groupName)},
+		"AddUserToGroup": {i18n.T("User added to a group"), medium, "", byGroup,
+			i18n.T("added %s to group %s", user, groupName)},
+		"RemoveUserFromGroup": {i18n.T("User removed from a group"), low, "", byLeft,
+			i18n.T("removed %s from group %s", user, groupName)},
 
 		// Roles, and who may assume them.
-		"CreateRole":             {title: i18n.T("Role created"), severity: control.Low, words: i18n.T("created role %s", arg("roleName")), subject: "role/{roleName}", judge: byTrust},
-		"UpdateAssumeRolePolicy": {title: i18n.T("Trust policy changed"), severity: control.Medium, words: i18n.T("changed the trust policy of role %s", arg("roleName")), subject: "role/{roleName}", judge: byTrust},
-		"DeleteRole":             {title: i18n.T("Role deleted"), severity: control.Low, words: i18n.T("deleted role %s", arg("roleName")), subject: "role/{roleName}"},
+		"CreateRole": {i18n.T("Role created"), low, "role/{roleName}", byTrust, i18n.T("created role %s", roleName)},
+		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, "role/{roleName}", byTrust,
+			i18n.T("changed the trust policy of role %s", roleName)},
+		"DeleteRole": {i18n.T("Role deleted"), low, "role/{roleName}", asItIs, i18n.T("deleted role %s", roleName)},
 
 		// Permissions boundaries.
-		"PutUserPermissionsBoundary":    {title: i18n.T("Permissions boundary of a user set"), severity: control.Medium, words: i18n.T("made policy %s the permissions boundary of %s", arg("permissionsBoundary"), arg("user")), judge: byBoundary},
-		"PutRolePermissionsBoundary":    {title: i18n.T("Permissions boundary of a role set"), severity: control.Medium, words: i18n.T("made policy %s the permissions boundary of role %s", arg("permissionsBoundary"), arg("roleName")), subject: "role/{roleName}", judge: byBoundary},
-		"DeleteUserPermissionsBoundary": {title: i18n.T("Permissions boundary of a user removed"), severity: control.High, words: i18n.T("removed the permissions boundary of %s", arg("user"))},
-		"DeleteRolePermissionsBoundary": {title: i18n.T("Permissions boundary of a role removed"), severity: control.High, words: i18n.T("removed the permissions boundary of role %s", arg("roleName")), subject: "role/{roleName}"},
+		"PutUserPermissionsBoundary": {i18n.T("Permissions boundary of a user set"), medium, "", byBoundary,
+			i18n.T("made policy %s the permissions boundary of %s", arg("permissionsBoundary"), user)},
+		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, "role/{roleName}", byBoundary,
+			i18n.T("made policy %s the permissions boundary of role %s", arg("permissionsBoundary"), roleName)},
+		"DeleteUserPermissionsBoundary": {i18n.T("Permissions boundary of a user removed"), high, "", asItIs,
+			i18n.T("removed the permissions boundary of %s", user)},
+		"DeleteRolePermissionsBoundary": {i18n.T("Permissions boundary of a role removed"), high, "role/{roleName}", asItIs,
+			i18n.T("removed the permissions boundary of role %s", roleName)},
 
 		// What a user signs in and signs requests with.
-		"EnableMFADevice":                 {title: i18n.T("MFA device enabled"), severity: control.Low, words: i18n.T("enabled an MFA device for %s", arg("user"))},
-		"DeactivateMFADevice":             {title: i18n.T("MFA device deactivated"), severity: control.High, words: i18n.T("deactivated an MFA device of %s", arg("user"))},
-		"DeleteVirtualMFADevice":          {title: i18n.T("Virtual MFA device deleted"), severity: control.Medium, words: i18n.T("deleted MFA device %s", arg("serialNumber")), subject: "{serialNumber}"},
-		"CreateLoginProfile":              {title: i18n.T("Console password created"), severity: control.Medium, words: i18n.T("gave %s a console password", arg("user"))},
-		"UpdateLoginProfile":              {title: i18n.T("Console password changed"), severity: control.Medium, words: i18n.T("changed the console password of %s", arg("user"))},
-		"DeleteLoginProfile":              {title: i18n.T("Console password deleted"), severity: control.Low, words: i18n.T("deleted the console password of %s", arg("user"))},
-		"CreateAccessKey":                 {title: i18n.T("Access key created"), severity: control.Medium, words: i18n.T("created access key %s of %s", arg("key"), arg("user"))},
-		"UpdateAccessKey":                 {title: i18n.T("Access key deactivated"), severity: control.Low, words: i18n.T("made access key %s of %s inactive", arg("key"), arg("user")), judge: byStatus},
-		"DeleteAccessKey":                 {title: i18n.T("Access key deleted"), severity: control.Low, words: i18n.T("deleted access key %s of %s", arg("key"), arg("user"))},
-		"CreateServiceSpecificCredential": {title: i18n.T("Service credential created"), severity: control.Medium, words: i18n.T("created a credential of %s for %s", arg("user"), arg("serviceName"))},
-		"UploadSSHPublicKey":              {title: i18n.T("SSH public key uploaded"), severity: control.Medium, words: i18n.T("uploaded an SSH public key of %s", arg("user"))},
-		"UploadSigningCertificate":        {title: i18n.T("Signing certificate uploaded"), severity: control.Medium, words: i18n.T("uploaded a signing certificate of %s", arg("user"))},
+		"EnableMFADevice": {i18n.T("MFA device enabled"), low, "", asItIs,
+			i18n.T("enabled an MFA device for %s", user)},
+		"DeactivateMFADevice": {i18n.T("MFA device deactivated"), high, "", asItIs,
+			i18n.T("deactivated an MFA device of %s", user)},
+		"DeleteVirtualMFADevice": {i18n.T("Virtual MFA device deleted"), medium, "{serialNumber}", asItIs,
+			i18n.T("deleted MFA device %s", arg("serialNumber"))},
+		"CreateLoginProfile": {i18n.T("Console password created"), medium, "", asItIs,
+			i18n.T("gave %s a console password", user)},
+		"UpdateLoginProfile": {i18n.T("Console password changed"), medium, "", asItIs,
+			i18n.T("changed the console password of %s", user)},
+		"DeleteLoginProfile": {i18n.T("Console password deleted"), low, "", asItIs,
+			i18n.T("deleted the console password of %s", user)},
+		"CreateAccessKey": {i18n.T("Access key created"), medium, "", asItIs,
+			i18n.T("created access key %s of %s", arg("key"), user)},
+		"UpdateAccessKey": {i18n.T("Access key deactivated"), low, "", byStatus,
+			i18n.T("made access key %s of %s inactive", arg("key"), user)},
+		"DeleteAccessKey": {i18n.T("Access key deleted"), low, "", asItIs,
+			i18n.T("deleted access key %s of %s", arg("key"), user)},
+		"CreateServiceSpecificCredential": {i18n.T("Service credential created"), medium, "", asItIs,
+			i18n.T("created a credential of %s for %s", user, arg("serviceName"))},
+		"UploadSSHPublicKey": {i18n.T("SSH public key uploaded"), medium, "", asItIs,
+			i18n.T("uploaded an SSH public key of %s", user)},
+		"UploadSigningCertificate": {i18n.T("Signing certificate uploaded"), medium, "", asItIs,
+			i18n.T("uploaded a signing certificate of %s", user)},
 
 		// Identity providers, and the account's password policy.
-		"CreateSAMLProvider":                    {title: i18n.T("Identity provider created"), severity: control.High, words: i18n.T("created SAML provider %s", arg("name")), subject: "{sAMLProviderArn|name}"},
-		"UpdateSAMLProvider":                    {title: i18n.T("Identity provider changed"), severity: control.High, words: i18n.T("changed SAML provider %s", arg("sAMLProviderArn")), subject: "{sAMLProviderArn}"},
-		"DeleteSAMLProvider":                    {title: i18n.T("Identity provider deleted"), severity: control.Medium, words: i18n.T("deleted SAML provider %s", arg("sAMLProviderArn")), subject: "{sAMLProviderArn}"},
-		"CreateOpenIDConnectProvider":           {title: i18n.T("Identity provider created"), severity: control.High, words: i18n.T("created OpenID Connect provider %s", arg("url")), subject: "{openIDConnectProviderArn|url}"},
-		"AddClientIDToOpenIDConnectProvider":    {title: i18n.T("Identity provider changed"), severity: control.High, words: i18n.T("added client %s to OpenID Connect provider %s", arg("clientID"), arg("openIDConnectProviderArn")), subject: "{openIDConnectProviderArn}"},
-		"UpdateOpenIDConnectProviderThumbprint": {title: i18n.T("Identity provider changed"), severity: control.High, words: i18n.T("changed the thumbprints of OpenID Connect provider %s", arg("openIDConnectProviderArn")), subject: "{openIDConnectProviderArn}"},
-		"DeleteOpenIDConnectProvider":           {title: i18n.T("Identity provider deleted"), severity: control.Medium, words: i18n.T("deleted OpenID Connect provider %s", arg("openIDConnectProviderArn")), subject: "{openIDConnectProviderArn}"},
-		"UpdateAccountPasswordPolicy":           {title: i18n.T("Password policy changed"), severity: control.Medium, words: i18n.T("changed the account's password policy"), subject: "account"},
-		"DeleteAccountPasswordPolicy":           {title: i18n.T("Password policy deleted"), severity: control.High, words: i18n.T("deleted the account's password policy"), subject: "account"},
+		"CreateSAMLProvider": {i18n.T("Identity provider created"), high, "{sAMLProviderArn|name}", asItIs,
+			i18n.T("created SAML provider %s", arg("name"))},
+		"UpdateSAMLProvider": {i18n.T("Identity provider changed"), high, "{sAMLProviderArn}", asItIs,
+			i18n.T("changed SAML provider %s", arg("sAMLProviderArn"))},
+		"DeleteSAMLProvider": {i18n.T("Identity provider deleted"), medium, "{sAMLProviderArn}", asItIs,
+			i18n.T("deleted SAML provider %s", arg("sAMLProviderArn"))},
+		"CreateOpenIDConnectProvider": {i18n.T("Identity provider created"), high, "{openIDConnectProviderArn|url}", asItIs,
+			i18n.T("created OpenID Connect provider %s", arg("url"))},
+		"AddClientIDToOpenIDConnectProvider": {i18n.T(
+			"Identity provider changed",
+		), high, "{openIDConnectProviderArn}", asItIs,
+			i18n.T("added client %s to OpenID Connect provider %s", arg("clientID"), arg("openIDConnectProviderArn"))},
+		"UpdateOpenIDConnectProviderThumbprint": {i18n.T(
+			"Identity provider changed",
+		), high, "{openIDConnectProviderArn}", asItIs,
+			i18n.T("changed the thumbprints of OpenID Connect provider %s", arg("openIDConnectProviderArn"))},
+		"DeleteOpenIDConnectProvider": {i18n.T("Identity provider deleted"), medium, "{openIDConnectProviderArn}", asItIs,
+			i18n.T("deleted OpenID Connect provider %s", arg("openIDConnectProviderArn"))},
+		"UpdateAccountPasswordPolicy": {i18n.T("Password policy changed"), medium, "account", asItIs,
+			i18n.T("changed the account's password policy")},
+		"DeleteAccountPasswordPolicy": {i18n.T("Password policy deleted"), high, "account", asItIs,
+			i18n.T("deleted the account's password policy")},
 
 		// Exemptions.
-		"TagUser":   {title: i18n.T("Exemption set"), severity: control.Medium, words: i18n.T("set the tag %s of %s", exemptTag, arg("user")), judge: byTag},
-		"UntagUser": {title: i18n.T("Exemption removed"), severity: control.Low, words: i18n.T("removed the tag %s of %s", exemptTag, arg("user")), judge: byTag},
+		"TagUser": {i18n.T("Exemption set"), medium, "", byTag, i18n.T("set the tag %s of %s", exemptTag, user)},
+		"UntagUser": {i18n.T("Exemption removed"), low, "", byTag,
+			i18n.T("removed the tag %s of %s", exemptTag, user)},
 	},
 
 	// What records all this.
 	"cloudtrail.amazonaws.com": {
-		"StopLogging":       {title: i18n.T("Trail stopped"), severity: control.Critical, words: i18n.T("stopped trail %s", arg("name")), subject: "{name}"},
-		"DeleteTrail":       {title: i18n.T("Trail deleted"), severity: control.Critical, words: i18n.T("deleted trail %s", arg("name")), subject: "{name}"},
-		"UpdateTrail":       {title: i18n.T("Trail changed"), severity: control.High, words: i18n.T("changed trail %s", arg("name")), subject: "{name}"},
-		"PutEventSelectors": {title: i18n.T("Events of a trail changed"), severity: control.High, words: i18n.T("changed which events trail %s records", arg("trailName")), subject: "{trailName}"},
+		"StopLogging": {i18n.T("Trail stopped"), critical, "{name}", asItIs, i18n.T("stopped trail %s", arg("name"))},
+		"DeleteTrail": {i18n.T("Trail deleted"), critical, "{name}", asItIs, i18n.T("deleted trail %s", arg("name"))},
+		"UpdateTrail": {i18n.T("Trail changed"), high, "{name}", asItIs, i18n.T("changed trail %s", arg("name"))},
+		"PutEventSelectors": {i18n.T("Events of a trail changed"), high, "{trailName}", asItIs,
+			i18n.T("changed which events trail %s records", arg("trailName"))},
 	},
 	"config.amazonaws.com": {
-		"StopConfigurationRecorder":   {title: i18n.T("AWS Config recorder stopped"), severity: control.High, words: i18n.T("stopped AWS Config recorder %s", arg("configurationRecorderName")), subject: "{configurationRecorderName}"},
-		"DeleteConfigurationRecorder": {title: i18n.T("AWS Config recorder deleted"), severity: control.High, words: i18n.T("deleted AWS Config recorder %s", arg("configurationRecorderName")), subject: "{configurationRecorderName}"},
+		"StopConfigurationRecorder": {i18n.T("AWS Config recorder stopped"), high, "{configurationRecorderName}", asItIs,
+			i18n.T("stopped AWS Config recorder %s", arg("configurationRecorderName"))},
+		"DeleteConfigurationRecorder": {i18n.T("AWS Config recorder deleted"), high, "{configurationRecorderName}", asItIs,
+			i18n.T("deleted AWS Config recorder %s", arg("configurationRecorderName"))},
 	},
 	"access-analyzer.amazonaws.com": {
-		"DeleteAnalyzer": {title: i18n.T("Access analyzer deleted"), severity: control.High, words: i18n.T("deleted access analyzer %s", arg("analyzerName")), subject: "{analyzerName}"},
+		"DeleteAnalyzer": {i18n.T("Access analyzer deleted"), high, "{analyzerName}", asItIs,
+			i18n.T("deleted access analyzer %s", arg("analyzerName"))},
 	},
 
 	// Warder itself.
 	"lambda.amazonaws.com": {
-		"AddPermission":    {title: tampered, severity: control.Critical, words: i18n.T("called %s on function %s", arg("call"), arg("functionName")), subject: "{functionName}", tamper: true},
-		"DeleteFunction":   {title: tampered, severity: control.Critical, words: i18n.T("called %s on function %s", arg("call"), arg("functionName")), subject: "{functionName}", tamper: true},
-		"PutFunction":      {title: tampered, severity: control.Critical, words: i18n.T("called %s on function %s", arg("call"), arg("functionName")), subject: "{functionName}", tamper: true},
-		"RemovePermission": {title: tampered, severity: control.Critical, words: i18n.T("called %s on function %s", arg("call"), arg("functionName")), subject: "{functionName}", tamper: true},
-		"UpdateFunction":   {title: tampered, severity: control.Critical, words: i18n.T("called %s on function %s", arg("call"), arg("functionName")), subject: "{functionName}", tamper: true},
+		"AddPermission": {tampered, critical, "{functionName}", asItIs,
+			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
+		"DeleteFunction": {tampered, critical, "{functionName}", asItIs,
+			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
+		"PutFunction": {tampered, critical, "{functionName}", asItIs,
+			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
+		"RemovePermission": {tampered, critical, "{functionName}", asItIs,
+			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
+		"UpdateFunction": {tampered, critical, "{functionName}", asItIs,
+			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
 	},
 	"events.amazonaws.com": {
-		"DeleteRule":    {title: tampered, severity: control.Critical, words: i18n.T("deleted rule %s", arg("name")), subject: "{name}", tamper: true},
-		"DisableRule":   {title: tampered, severity: control.Critical, words: i18n.T("disabled rule %s", arg("name")), subject: "{name}", tamper: true},
-		"PutRule":       {title: tampered, severity: control.Critical, words: i18n.T("changed rule %s", arg("name")), subject: "{name}", tamper: true},
-		"PutTargets":    {title: tampered, severity: control.Critical, words: i18n.T("changed the targets of rule %s", arg("rule")), subject: "{rule}", tamper: true},
-		"RemoveTargets": {title: tampered, severity: control.Critical, words: i18n.T("removed targets of rule %s", arg("rule")), subject: "{rule}", tamper: true},
+		"DeleteRule":    {tampered, critical, "{name}", asItIs, i18n.T("deleted rule %s", arg("name"))},
+		"DisableRule":   {tampered, critical, "{name}", asItIs, i18n.T("disabled rule %s", arg("name"))},
+		"PutRule":       {tampered, critical, "{name}", asItIs, i18n.T("changed rule %s", arg("name"))},
+		"PutTargets":    {tampered, critical, "{rule}", asItIs, i18n.T("changed the targets of rule %s", arg("rule"))},
+		"RemoveTargets": {tampered, critical, "{rule}", asItIs, i18n.T("removed targets of rule %s", arg("rule"))},
 	},
 	"ssm.amazonaws.com": {
-		"PutParameter":     {title: i18n.T("Warder's halt switch set"), severity: control.Critical, words: i18n.T("set parameter %s", arg("name")), subject: "{name}", judge: byHalt, tamper: true},
-		"DeleteParameter":  {title: tampered, severity: control.Critical, words: i18n.T("deleted parameter %s", arg("name")), subject: "{name}", tamper: true},
-		"DeleteParameters": {title: tampered, severity: control.Critical, words: i18n.T("deleted parameter %s", arg("halt")), subject: "{halt}", tamper: true},
+		"PutParameter": {i18n.T("Warder's halt switch set"), critical, "{name}", byHalt,
+			i18n.T("set parameter %s", arg("name"))},
+		"DeleteParameter":  {tampered, critical, "{name}", asItIs, i18n.T("deleted parameter %s", arg("name"))},
+		"DeleteParameters": {tampered, critical, "{halt}", asItIs, i18n.T("deleted parameter %s", arg("halt"))},
 	},
 	"dynamodb.amazonaws.com": {
-		"DeleteTable":             {title: tampered, severity: control.Critical, words: i18n.T("deleted table %s", arg("tableName")), subject: "{tableName}", tamper: true},
-		"UpdateContinuousBackups": {title: tampered, severity: control.Critical, words: i18n.T("changed the backups of table %s", arg("tableName")), subject: "{tableName}", tamper: true},
-		"UpdateTable":             {title: tampered, severity: control.Critical, words: i18n.T("changed table %s", arg("tableName")), subject: "{tableName}", tamper: true},
-		"UpdateTimeToLive":        {title: tampered, severity: control.Critical, words: i18n.T("changed how long table %s keeps its items", arg("tableName")), subject: "{tableName}", tamper: true},
+		"DeleteTable": {tampered, critical, "{tableName}", asItIs, i18n.T("deleted table %s", arg("tableName"))},
+		"UpdateContinuousBackups": {tampered, critical, "{tableName}", asItIs,
+			i18n.T("changed the backups of table %s", arg("tableName"))},
+		"UpdateTable": {tampered, critical, "{tableName}", asItIs, i18n.T("changed table %s", arg("tableName"))},
+		"UpdateTimeToLive": {tampered, critical, "{tableName}", asItIs,
+			i18n.T("changed how long table %s keeps its items", arg("tableName"))},
 	},
 	"sns.amazonaws.com": {
-		"DeleteTopic":               {title: tampered, severity: control.Critical, words: i18n.T("deleted topic %s", arg("topicArn")), subject: "{topicArn}", tamper: true},
-		"SetTopicAttributes":        {title: tampered, severity: control.Critical, words: i18n.T("changed %s of topic %s", arg("attributeName"), arg("topicArn")), subject: "{topicArn}", tamper: true},
-		"SetSubscriptionAttributes": {title: tampered, severity: control.High, words: i18n.T("changed %s of subscription %s", arg("attributeName"), arg("subscriptionArn")), subject: "{subscriptionArn}", tamper: true},
-		"Unsubscribe":               {title: tampered, severity: control.High, words: i18n.T("ended subscription %s", arg("subscriptionArn")), subject: "{subscriptionArn}", tamper: true},
+		"DeleteTopic": {tampered, critical, "{topicArn}", asItIs, i18n.T("deleted topic %s", arg("topicArn"))},
+		"SetTopicAttributes": {tampered, critical, "{topicArn}", asItIs,
+			i18n.T("changed %s of topic %s", arg("attributeName"), arg("topicArn"))},
+		"SetSubscriptionAttributes": {tampered, high, "{subscriptionArn}", asItIs,
+			i18n.T("changed %s of subscription %s", arg("attributeName"), arg("subscriptionArn"))},
+		"Unsubscribe": {tampered, high, "{subscriptionArn}", asItIs,
+			i18n.T("ended subscription %s", arg("subscriptionArn"))},
 	},
 	"cloudformation.amazonaws.com": {
-		"DeleteStack": {title: i18n.T("Warder is being deleted"), severity: control.Critical, words: i18n.T("is deleting stack %s", arg("stackName")), subject: "{stackName}", tamper: true},
+		"DeleteStack": {i18n.T("Warder is being deleted"), critical, "{stackName}", asItIs,
+			i18n.T("is deleting stack %s", arg("stackName"))},
 	},
+}
+
+// ofWarder are the sources of calls that matter only if they are about a part of Warder.
+var ofWarder = []string{
+	"cloudformation.amazonaws.com", "dynamodb.amazonaws.com", "events.amazonaws.com", "lambda.amazonaws.com",
+	"sns.amazonaws.com", "ssm.amazonaws.com",
 }
 
 // tampered is the title of what somebody did to Warder.

@@ -1,4 +1,4 @@
-// Package alertpolicychange is the Lambda function that tells of every change to who may do what,
+// Package alertpolicychange is the Lambda function that alerts on every change to who may do what,
 // to the trails that record it, and to Warder itself. README.md is its runbook, control.json its
 // description.
 package alertpolicychange

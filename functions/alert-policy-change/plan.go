@@ -24,9 +24,11 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
-	GetPolicyVersion(context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error)
-	ListAttachedGroupPolicies(context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedGroupPoliciesOutput, error)
-	ListGroupPolicies(context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListGroupPoliciesOutput, error)
+	GetPolicyVersion(
+		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
+	) (*iam.GetPolicyVersionOutput, error)
+	iam.ListAttachedGroupPoliciesAPIClient
+	iam.ListGroupPoliciesAPIClient
 	GetGroupPolicy(context.Context, *iam.GetGroupPolicyInput, ...func(*iam.Options)) (*iam.GetGroupPolicyOutput, error)
 }
 
@@ -40,25 +42,25 @@ func newPlanner(api readAPI, f settings.Function, sleep func(context.Context, ti
 	return &planner{api: api, settings: f, sleep: sleep}
 }
 
-// quiet is how long the same call by the same caller is not told of again.
+// quiet is how long the same call by the same caller is not notified again.
 const quiet = 15 * time.Minute
 
-// Plan tells of one call that changed something. Calls that were refused changed nothing.
+// Plan alerts on one call that changed something. Calls that were refused changed nothing.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	c, ok := e.Detail.(*event.APICall)
 	if !ok || c.Failed() {
 		return nil, nil
 	}
 	a, ok := find(c)
-	if !ok || a.tamper && !p.owns(c, a) {
+	if !ok || slices.Contains(ofWarder, c.Source) && !p.owns(c, a) {
 		return nil, nil
 	}
-	verdicts, err := p.verdicts(ctx, c, a)
+	assessments, err := p.assessments(ctx, c, a)
 	if err != nil {
 		return nil, err
 	}
 	var findings []remediation.Finding
-	for _, v := range verdicts {
+	for _, v := range assessments {
 		findings = append(findings, p.finding(c, a, v))
 	}
 	return findings, nil
@@ -78,8 +80,8 @@ func find(c *event.APICall) (act, bool) {
 	return act{}, false
 }
 
-// verdict is what a look at a call adds to what acts says of it. What is empty stays.
-type verdict struct {
+// assessment is what reading the account adds to what acts has about a call. What is empty stays.
+type assessment struct {
 	title    i18n.Message
 	severity control.Severity
 	words    i18n.Message
@@ -88,28 +90,32 @@ type verdict struct {
 }
 
 // empty reports whether the look adds nothing.
-func (v verdict) empty() bool {
+func (v assessment) empty() bool {
 	return v.title.Empty() && v.severity == "" && v.words.Empty() && v.because.Empty() && v.advice.Empty()
 }
 
-// The advice that verdicts do not give themselves.
+// The advice that assessments do not give themselves.
 var (
-	adviseCheck  = i18n.T("Nothing to do if this was meant. If it was not, put it back and find out who uses the caller's credentials.")
-	adviseStop   = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack: make the caller's credentials inactive first, then put this back.")
-	adviseRecord = i18n.T("See first that it works again as before: what happens meanwhile is not recorded, and Warder does not hear of it. Then find out who did this and why.")
-	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack, and do not rely on what Warder tells or leaves untold. Then deploy Warder again.")
+	adviseCheck = i18n.T("Nothing to do if this was meant. If it was not, put it back and find out who uses the " +
+		"caller's credentials.")
+	adviseStop = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack: make the " +
+		"caller's credentials inactive first, then put this back.")
+	adviseRecord = i18n.T("See first that it works again as before: what happens meanwhile is not recorded, and Warder " +
+		"does not hear of it. Then find out who did this and why.")
+	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack, and do not " +
+		"rely on what Warder tells or leaves untold. Then deploy Warder again.")
 )
 
-// finding words a call. In CloudFormation's hands what is medium is low, because somebody wrote and
+// finding describes a call. In CloudFormation's hands what is medium is low, because somebody wrote and
 // deployed a template; what is worse stays so.
-func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Finding {
+func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Finding {
 	title, severity := i18n.Or(v.title, a.title), cmp.Or(v.severity, a.severity)
 	user, named := c.User()
 	root := a.subject == "" && !named && c.Identity.Kind() == event.Root
 	if root && severity.Rank() >= control.Medium.Rank() {
 		severity = control.Critical
 	}
-	did := i18n.Or(v.words, a.words).Map(func(value any) any {
+	did := i18n.Or(v.words, a.action).Map(func(value any) any {
 		if name, ok := value.(arg); ok {
 			return p.filled(c, string(name))
 		}
@@ -117,7 +123,10 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Findin
 	})
 	text := i18n.Sentences(i18n.T("%s %s.", actor(c), did), v.because)
 	advice := v.advice
-	once := []any{c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, p.value(c, "accessKeyId|accessKey.accessKeyId"), title.String(), severity}
+	once := []any{
+		c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, p.value(c, "accessKeyId|accessKey.accessKeyId"), title.String(),
+		severity,
+	}
 
 	byTemplate := c.Identity.Service() == "cloudformation.amazonaws.com"
 	own := p.owns(c, a)
@@ -128,11 +137,14 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Findin
 		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
 			title, severity = i18n.T("Part of Warder was deleted"), control.Medium
 		}
-		text = i18n.Sentences(text, i18n.T("CloudFormation did it; what else it does to Warder within %s is not told one by one.", i18n.Period(quiet)))
+		text = i18n.Sentences(
+			text,
+			i18n.T("CloudFormation did it; what else it does to Warder within %s is not told one by one.", i18n.Period(quiet)),
+		)
 		once = []any{title.String(), c.Identity.ARN}
 	case own:
 		advice = i18n.Or(advice, adviseDeploy)
-		if !a.tamper {
+		if !slices.Contains(ofWarder, c.Source) {
 			title, severity = tampered, control.Critical
 			text = i18n.Sentences(text, i18n.T("What was changed belongs to Warder."))
 		}
@@ -140,8 +152,11 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Findin
 		severity = control.Low
 	}
 	f := remediation.Finding{
-		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)), Fresh: true,
-		Once: remediation.Once{Key: digest(once), For: quiet},
+		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)),
+		Handling: remediation.Handling{
+			Fresh: true,
+			Once:  remediation.Once{Key: digest(once), For: quiet},
+		},
 	}
 	switch {
 	case deployed:
@@ -161,7 +176,9 @@ func (p *planner) finding(c *event.APICall, a act, v verdict) remediation.Findin
 // advise is the advice for a call about nothing of Warder's.
 func advise(c *event.APICall, severity control.Severity) i18n.Message {
 	switch {
-	case slices.Contains([]string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}, c.Source):
+	case slices.Contains(
+		[]string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}, c.Source,
+	):
 		return adviseRecord
 	case severity.Rank() >= control.High.Rank():
 		return adviseStop

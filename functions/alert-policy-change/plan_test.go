@@ -19,7 +19,7 @@ import (
 
 func noSleep(context.Context, time.Duration) {}
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
@@ -46,7 +46,7 @@ func (a alternative) names() []string {
 	return names
 }
 
-func TestRulesDeliverWhatActsNameAndNothingElse(t *testing.T) {
+func TestRules_MatchActs(t *testing.T) {
 	described, err := control.Parse("alert-policy-change/control.json", Control.Description)
 	if err != nil {
 		t.Fatal(err)
@@ -92,27 +92,28 @@ func TestRulesDeliverWhatActsNameAndNothingElse(t *testing.T) {
 	}
 }
 
-// Even an event that says nothing but who called what is told of, in whole sentences.
-func TestEveryActIsWordedWithoutParameters(t *testing.T) {
+// Even an event that says nothing but who called what is notified, in whole sentences.
+func TestPlan_WithoutParameters(t *testing.T) {
 	p := &planner{api: fakeaws.New(fakeaws.State{}), sleep: noSleep}
 	for service, calls := range acts {
 		for name, a := range calls {
 			t.Run(name, func(t *testing.T) {
 				c := &event.APICall{Record: event.Record{Name: name, Source: service}}
-				verdicts, err := p.verdicts(t.Context(), c, a)
+				assessments, err := p.assessments(t.Context(), c, a)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if a.judge != byTag && len(verdicts) == 0 {
-					t.Error("nothing is told")
+				if a.by != byTag && len(assessments) == 0 {
+					t.Error("nobody is notified")
 				}
-				for _, v := range append(verdicts, verdict{}) {
+				for _, v := range append(assessments, assessment{}) {
 					f := p.finding(c, a, v)
 					title, text := f.Title.String(), f.Text.String()
 					if title == "" || len(title) > 60 {
 						t.Errorf("title %q: want 1 to 60 characters", title)
 					}
-					if f.Severity.Rank() < control.Low.Rank() || !slices.Contains([]control.Severity{control.Low, control.Medium, control.High, control.Critical}, f.Severity) {
+					if f.Severity.Rank() < control.Low.Rank() ||
+						!slices.Contains([]control.Severity{control.Low, control.Medium, control.High, control.Critical}, f.Severity) {
 						t.Errorf("severity %q", f.Severity)
 					}
 					if strings.ContainsAny(text+f.Subject, "{}") || !strings.HasSuffix(text, ".") || strings.Contains(text, "  ") {
@@ -127,14 +128,17 @@ func TestEveryActIsWordedWithoutParameters(t *testing.T) {
 	}
 }
 
-func TestQuarantinePoliciesAreThoseOfAWS(t *testing.T) {
+func TestQuarantine_PoliciesOfAWS(t *testing.T) {
 	for _, tc := range []struct {
 		name, arn string
 		want      bool
 	}{
 		{"the present one", "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3", true},
 		{"the first one, in another partition", "arn:aws-us-gov:iam::aws:policy/AWSCompromisedKeyQuarantine", true},
-		{"one of the account's own that is named alike", "arn:aws:iam::111122223333:policy/AWSCompromisedKeyQuarantineV3", false},
+		{
+			"one of the account's own that is named alike", "arn:aws:iam::111122223333:policy/AWSCompromisedKeyQuarantineV3",
+			false,
+		},
 		{"one under a path", "arn:aws:iam::aws:policy/x/AWSCompromisedKeyQuarantineV3", false},
 		{"another service's", "arn:aws:s3::aws:policy/AWSCompromisedKeyQuarantineV3", false},
 		{"the bare name", "AWSCompromisedKeyQuarantineV3", false},
@@ -148,20 +152,36 @@ func TestQuarantinePoliciesAreThoseOfAWS(t *testing.T) {
 	}
 }
 
-func TestPartsOfWarderAreToldFromWhatIsNamedAlike(t *testing.T) {
+func TestOwns_SimilarNames(t *testing.T) {
 	p := &planner{settings: settings.Function{
-		Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder-Notices", Halt: "/warder/halt", Roles: []string{"warder-self"},
+		Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder-Notices", Halt: "/warder/halt",
+		Roles: []string{"warder-self"},
 	}}
 	for _, tc := range []struct {
 		name, service, call string
 		request             event.Fields
 		want                bool
 	}{
-		{"a function by name", "lambda", "UpdateFunctionCode20150331v2", event.Fields{"functionName": "warder-alert-root-usage"}, true},
-		{"a function by ARN and version", "lambda", "DeleteFunction20150331", event.Fields{"functionName": "arn:aws:lambda:us-east-1:111122223333:function:warder-undo:1"}, true},
-		{"a function by account and name", "lambda", "DeleteFunction20150331", event.Fields{"functionName": "111122223333:function:warder-undo"}, true},
-		{"a function whose name ends like Warder's", "lambda", "DeleteFunction20150331", event.Fields{"functionName": "not-warder-undo"}, false},
-		{"a function whose alias is named like Warder's", "lambda", "DeleteFunction20150331", event.Fields{"functionName": "arn:aws:lambda:us-east-1:111122223333:function:shop:warder-x"}, false},
+		{
+			"a function by name", "lambda", "UpdateFunctionCode20150331v2",
+			event.Fields{"functionName": "warder-alert-root-usage"}, true,
+		},
+		{
+			"a function by ARN and version", "lambda", "DeleteFunction20150331",
+			event.Fields{"functionName": "arn:aws:lambda:us-east-1:111122223333:function:warder-undo:1"}, true,
+		},
+		{
+			"a function by account and name", "lambda", "DeleteFunction20150331",
+			event.Fields{"functionName": "111122223333:function:warder-undo"}, true,
+		},
+		{
+			"a function whose name ends like Warder's", "lambda", "DeleteFunction20150331",
+			event.Fields{"functionName": "not-warder-undo"}, false,
+		},
+		{
+			"a function whose alias is named like Warder's", "lambda", "DeleteFunction20150331",
+			event.Fields{"functionName": "arn:aws:lambda:us-east-1:111122223333:function:shop:warder-x"}, false,
+		},
 		{"a rule", "events", "DisableRule", event.Fields{"name": "warder-Rule1"}, true},
 		{"the targets of a rule", "events", "RemoveTargets", event.Fields{"rule": "warder-Rule1"}, true},
 		{"a rule of somebody else", "events", "DisableRule", event.Fields{"name": "wardern"}, false},
@@ -169,21 +189,48 @@ func TestPartsOfWarderAreToldFromWhatIsNamedAlike(t *testing.T) {
 		{"the halt switch among others", "ssm", "DeleteParameters", event.Fields{"names": []any{"/x", "/warder/halt"}}, true},
 		{"a parameter below the halt switch", "ssm", "PutParameter", event.Fields{"name": "/warder/halt/x"}, false},
 		{"the table", "dynamodb", "DeleteTable", event.Fields{"tableName": "warder"}, true},
-		{"the table by ARN", "dynamodb", "DeleteTable", event.Fields{"tableName": "arn:aws:dynamodb:us-east-1:111122223333:table/warder"}, true},
+		{
+			"the table by ARN", "dynamodb", "DeleteTable",
+			event.Fields{"tableName": "arn:aws:dynamodb:us-east-1:111122223333:table/warder"}, true,
+		},
 		{"a table that begins like it", "dynamodb", "DeleteTable", event.Fields{"tableName": "warder-backup"}, false},
-		{"the topic", "sns", "DeleteTopic", event.Fields{"topicArn": "arn:aws:sns:us-east-1:111122223333:warder-Notices"}, true},
-		{"a subscription of the topic", "sns", "Unsubscribe", event.Fields{"subscriptionArn": "arn:aws:sns:us-east-1:111122223333:warder-Notices:0a1b"}, true},
-		{"a topic that begins like it", "sns", "DeleteTopic", event.Fields{"topicArn": "arn:aws:sns:us-east-1:111122223333:warder-Notices2"}, false},
-		{"a subscription of a topic that begins like it", "sns", "Unsubscribe", event.Fields{"subscriptionArn": "arn:aws:sns:us-east-1:111122223333:warder-Notices2:0a1b"}, false},
+		{
+			"the topic", "sns", "DeleteTopic", event.Fields{"topicArn": "arn:aws:sns:us-east-1:111122223333:warder-Notices"},
+			true,
+		},
+		{
+			"a subscription of the topic", "sns", "Unsubscribe",
+			event.Fields{"subscriptionArn": "arn:aws:sns:us-east-1:111122223333:warder-Notices:0a1b"}, true,
+		},
+		{
+			"a topic that begins like it", "sns", "DeleteTopic",
+			event.Fields{"topicArn": "arn:aws:sns:us-east-1:111122223333:warder-Notices2"}, false,
+		},
+		{
+			"a subscription of a topic that begins like it", "sns", "Unsubscribe",
+			event.Fields{"subscriptionArn": "arn:aws:sns:us-east-1:111122223333:warder-Notices2:0a1b"}, false,
+		},
 		{"the stack", "cloudformation", "DeleteStack", event.Fields{"stackName": "warder"}, true},
-		{"the stack by ARN", "cloudformation", "DeleteStack", event.Fields{"stackName": "arn:aws:cloudformation:us-east-1:111122223333:stack/warder/0a1b"}, true},
+		{
+			"the stack by ARN", "cloudformation", "DeleteStack",
+			event.Fields{"stackName": "arn:aws:cloudformation:us-east-1:111122223333:stack/warder/0a1b"}, true,
+		},
 		{"a stack that begins like it", "cloudformation", "DeleteStack", event.Fields{"stackName": "warder-test"}, false},
 		{"a role", "iam", "PutRolePolicy", event.Fields{"roleName": "warder-self"}, true},
 		{"a role that begins like it", "iam", "PutRolePolicy", event.Fields{"roleName": "warder-self2"}, false},
 		{"a new role under Warder's path", "iam", "CreateRole", event.Fields{"roleName": "x", "path": "/warder/"}, true},
-		{"a new role below a path that begins like it", "iam", "CreateRole", event.Fields{"roleName": "x", "path": "/warder/x/"}, false},
-		{"a version of a policy under Warder's path", "iam", "CreatePolicyVersion", event.Fields{"policyArn": "arn:aws:iam::111122223333:policy/warder/deny"}, true},
-		{"a version of a policy that is named like the path", "iam", "CreatePolicyVersion", event.Fields{"policyArn": "arn:aws:iam::111122223333:policy/warder"}, false},
+		{
+			"a new role below a path that begins like it", "iam", "CreateRole",
+			event.Fields{"roleName": "x", "path": "/warder/x/"}, false,
+		},
+		{
+			"a version of a policy under Warder's path", "iam", "CreatePolicyVersion",
+			event.Fields{"policyArn": "arn:aws:iam::111122223333:policy/warder/deny"}, true,
+		},
+		{
+			"a version of a policy that is named like the path", "iam", "CreatePolicyVersion",
+			event.Fields{"policyArn": "arn:aws:iam::111122223333:policy/warder"}, false,
+		},
 		{"nothing", "lambda", "DeleteFunction20150331", nil, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

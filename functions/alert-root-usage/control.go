@@ -1,4 +1,4 @@
-// Package alertrootusage is the Lambda function that tells of what the root user does, and once a
+// Package alertrootusage is the Lambda function that alerts on what the root user does, and once a
 // day of root access keys and missing root MFA. It changes nothing. README.md is its runbook,
 // control.json its description.
 package alertrootusage

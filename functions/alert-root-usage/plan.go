@@ -23,12 +23,14 @@ import (
 // subject is whom every finding is about.
 const subject = "root"
 
-// quiet is how long the same act of the same session is not told of again.
+// quiet is how long the same act of the same session is not notified again.
 const quiet = 15 * time.Minute
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
-	GetAccountSummary(context.Context, *iam.GetAccountSummaryInput, ...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error)
+	GetAccountSummary(
+		context.Context, *iam.GetAccountSummaryInput, ...func(*iam.Options),
+	) (*iam.GetAccountSummaryOutput, error)
 }
 
 // parameters are those of control.json.
@@ -50,7 +52,7 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	return &planner{api: api, signIns: p.SignIns, allowed: f.AllowedNetworks}, nil
 }
 
-// Plan tells of the act that the event records, or when the sweep comes, of what the account summary
+// Plan alerts on the act that the event records, or when the sweep comes, on what the account summary
 // says about the root user.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	var a act
@@ -61,7 +63,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		_, others := d.User()
 		a = act{Record: &d.Record, failed: d.Failed(), others: others}
 	case *event.SignIn:
-		// alert-console-login tells of sign-ins, with what only a sign-in has.
+		// alert-console-login alerts on sign-ins, with what only a sign-in has.
 		if d.Name == "ConsoleLogin" && !p.signIns {
 			return nil, nil
 		}
@@ -73,11 +75,11 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if a.Identity.Kind() != event.Root || a.Identity.Service() != "" {
 		return nil, nil
 	}
-	a.origin = p.allowed.Judge(a.Record)
+	a.origin = p.allowed.Evaluate(a.Record)
 	return []remediation.Finding{a.finding(e)}, nil
 }
 
-// sweep tells of root credentials that should not be, and should be.
+// sweep alerts on root credentials that should not be, and should be.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
 func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	out, err := p.api.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
@@ -95,7 +97,9 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 			Subject: subject, Title: i18n.T("Root user has an access key"), Severity: control.Critical,
 			Text:   i18n.T("The root user of the account has an access key. Whoever holds it may do everything, and no policy of the account can limit it. This is told weekly until it is gone."),
 			Advice: i18n.T("Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
-			Once:   remediation.Once{Key: "root access key", For: remediation.Weekly},
+			Handling: remediation.Handling{
+				Once: remediation.Once{Key: "root access key", For: remediation.Weekly},
+			},
 		})
 	}
 	// A member account whose root credentials were removed centrally has no password that MFA could guard. The summary of
@@ -106,7 +110,9 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 			Subject: subject, Title: i18n.T("Root user has no MFA"), Severity: control.Critical,
 			Text:   i18n.T("The root user of the account can sign in with the password alone. This is told weekly until it has MFA."),
 			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; better two, kept in two places."),
-			Once:   remediation.Once{Key: "root MFA", For: remediation.Weekly},
+			Handling: remediation.Handling{
+				Once: remediation.Once{Key: "root MFA", For: remediation.Weekly},
+			},
 		})
 	}
 	return findings, nil
@@ -120,17 +126,20 @@ type act struct {
 	origin network.Origin
 }
 
-// told is what an act is told as.
-type told struct {
+// assessment is what an act is notified as.
+type assessment struct {
 	title    i18n.Message
 	severity control.Severity
 	advice   i18n.Message
 }
 
 var (
-	ask     = i18n.T("Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown is a finding of an audit.")
-	alarm   = i18n.T("If nobody of yours did it, the account is taken over: change the root password and MFA, delete root access keys, and call AWS Support.")
-	billing = i18n.T("Billing work does not need the root user: open billing to IAM once (Account, IAM user and role access to Billing information), then give a group or role the billing permissions it needs.")
+	ask = i18n.T("Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown " +
+		"is a finding of an audit.")
+	alarm = i18n.T("If nobody of yours did it, the account is taken over: change the root password and MFA, delete root " +
+		"access keys, and call AWS Support.")
+	billing = i18n.T("Billing work does not need the root user: open billing to IAM once (Account, IAM user and role " +
+		"access to Billing information), then give a group or role the billing permissions it needs.")
 )
 
 // grave are the acts that take an account over or give it away, by service and name.
@@ -152,9 +161,12 @@ var grave = map[string]i18n.Message{
 // only the address that invoices go to is among it.
 // https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/logging-using-cloudtrail.html
 var billingServices = map[string]bool{
-	"aws-portal": true, "bcm-data-exports": true, "bcm-pricing-calculator": true, "billing": true, "billingconsole": true, "budgets": true,
-	"ce": true, "consolidatedbilling": true, "cost-optimization-hub": true, "cur": true, "customer-verification": true, "freetier": true,
-	"invoicing": true, "payments": true, "purchase-orders": true, "tax": true, "taxconsole": true,
+	"aws-portal": true, "bcm-data-exports": true, "bcm-pricing-calculator": true, "billing": true, "billingconsole": true,
+	"budgets": true,
+	"ce":      true, "consolidatedbilling": true, "cost-optimization-hub": true, "cur": true,
+	"customer-verification": true,
+	"freetier":              true,
+	"invoicing":             true, "payments": true, "purchase-orders": true, "tax": true, "taxconsole": true,
 }
 
 // service is the first label of the event source: "iam" of "iam.amazonaws.com".
@@ -177,40 +189,49 @@ func (a act) billing() bool {
 // own reports whether the act is about the root user's own credentials: it names no other user.
 func (a act) own() bool { return a.service() != "iam" || !a.others }
 
-// told judges the act.
-func (a act) told() told {
+// assess assesses how bad the act is.
+func (a act) assess() assessment {
 	title, isGrave := grave[a.service()+":"+a.Name]
 	status, _ := a.Request.Text("status")
 	switch {
 	case a.Identity.Session.AssumedRoot:
-		return told{i18n.T("Privileged task of a central root session"), control.Medium,
-			i18n.T("A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event in the management or delegated account says who took it.")}
+		return assessment{i18n.T("Privileged task of a central root session"), control.Medium,
+			i18n.T("A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event " +
+				"in the management or delegated account says who took it.")}
 	case a.Denied():
-		return told{i18n.T("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High, i18n.Sentences(ask, i18n.T("It was stopped this time, most likely by a policy of the organization."))}
+		return assessment{
+			i18n.T("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High,
+			i18n.Sentences(ask, i18n.T("It was stopped this time, most likely by a policy of the organization.")),
+		}
 	case a.failed && a.Name == "ConsoleLogin":
-		return told{i18n.T("Root user sign-in failed"), control.High, ask}
+		return assessment{i18n.T("Root user sign-in failed"), control.High, ask}
 	case a.failed:
-		return told{i18n.T("Root user's %s failed", notice.Truncate(a.Name, 40)), control.High, ask}
+		return assessment{i18n.T("Root user's %s failed", notice.Truncate(a.Name, 40)), control.High, ask}
 	case isGrave && a.own():
-		return told{title, control.Critical, alarm}
+		return assessment{title, control.Critical, alarm}
 	case a.service() == "iam" && a.Name == "UpdateAccessKey" && a.own() && status == "Active":
-		return told{i18n.T("Root user activated a root access key"), control.Critical, alarm}
+		return assessment{i18n.T("Root user activated a root access key"), control.Critical, alarm}
 	case a.Name == "ConsoleLogin":
-		return told{i18n.T("Root user signed in"), control.High, ask}
+		return assessment{i18n.T("Root user signed in"), control.High, ask}
 	case a.Name == "CheckMfa":
-		return told{i18n.T("Root user was asked for MFA"), control.Low,
-			i18n.T("If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root password if nobody knows.")}
+		return assessment{i18n.T("Root user was asked for MFA"), control.Low,
+			i18n.T("If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root " +
+				"password if nobody knows.")}
 	case a.Name == "PasswordRecoveryRequested":
-		return told{i18n.T("Root user's password reset was asked for"), control.High, i18n.Sentences(ask, i18n.T("If it was nobody of yours, make sure that the mailbox of the root user is safe."))}
+		return assessment{
+			i18n.T("Root user's password reset was asked for"), control.High,
+			i18n.Sentences(ask, i18n.T("If it was nobody of yours, make sure that the mailbox of the root user is safe.")),
+		}
 	case a.Name == "SetIAMAccessPreference":
-		return told{i18n.T("Root user set who may see billing"), control.Medium,
-			i18n.T("If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user has no billing work left.")}
+		return assessment{i18n.T("Root user set who may see billing"), control.Medium,
+			i18n.T("If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user " +
+				"has no billing work left.")}
 	case a.billing():
-		return told{i18n.T("Billing work by the root user"), control.Medium, billing}
+		return assessment{i18n.T("Billing work by the root user"), control.Medium, billing}
 	case a.ReadOnly != nil && *a.ReadOnly:
-		return told{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.Medium, ask}
+		return assessment{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.Medium, ask}
 	default:
-		return told{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.High, ask}
+		return assessment{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.High, ask}
 	}
 }
 
@@ -219,16 +240,20 @@ func (a act) told() told {
 // made in the console. That is no proof.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-track-privileged-tasks.html
 func (a act) maybeCentral() bool {
-	return strings.HasPrefix(a.Identity.AccessKeyID, "ASIA") && !a.Identity.Session.AssumedRoot && !a.Identity.Session.MFAAuthenticated &&
+	return strings.HasPrefix(a.Identity.AccessKeyID, "ASIA") && !a.Identity.Session.AssumedRoot &&
+		!a.Identity.Session.MFAAuthenticated &&
 		a.Type == "AwsApiCall" && !a.SessionCredentialFromConsole && a.Identity.InvokedBy == ""
 }
 
 // targets are the request parameters that name what a call is about.
-var targets = []string{"userName", "roleName", "groupName", "accessKeyId", "serialNumber", "policyArn", "bucketName", "functionName", "name", "accountId"}
+var targets = []string{
+	"userName", "roleName", "groupName", "accessKeyId", "serialNumber", "policyArn", "bucketName", "functionName", "name",
+	"accountId",
+}
 
-// finding words the act.
+// finding describes the act.
 func (a act) finding(e event.Event) remediation.Finding {
-	v := a.told()
+	v := a.assess()
 	who := i18n.T("The root user")
 	if a.Identity.Session.AssumedRoot {
 		who = i18n.T("A central root session (AssumeRoot)")
@@ -241,14 +266,16 @@ func (a act) finding(e event.Event) remediation.Finding {
 	case a.Name == "ConsoleLogin":
 		text = i18n.T("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
 	case a.failed:
-		text = i18n.T("%s called in vain %s of %s in account %s (%s) from %s.", who, a.Name, a.service(), account, region, from)
+		text = i18n.T("%s called in vain %s of %s in account %s (%s) from %s.",
+			who, a.Name, a.service(), account, region, from)
 	}
 	key := a.Identity.AccessKeyID
 	switch {
 	case strings.HasPrefix(key, "AKIA"):
 		text = i18n.Sentences(text, i18n.T("It used the root access key %s, which should not exist.", change.KeyHint(key)))
 	case a.maybeCentral():
-		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that handed out session key %s: then it was a central task.",
+		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or "+
+			"delegated account for the AssumeRoot call that handed out session key %s: then it was a central task.",
 			change.KeyHint(key)))
 	}
 	at := a.Time
@@ -256,17 +283,18 @@ func (a act) finding(e event.Event) remediation.Finding {
 		at = e.Time
 	}
 	f := remediation.Finding{
-		Subject: subject, Title: v.title, Severity: v.severity, Text: text, Advice: v.advice, Fresh: true,
-		Facts: a.facts(at),
+		Subject: subject, Title: v.title, Severity: v.severity, Text: text, Advice: v.advice,
+		Handling: remediation.Handling{Fresh: true},
+		Facts:    a.facts(at),
 	}
-	// What takes an account over is told each time.
+	// What takes an account over is notified each time.
 	if v.severity != control.Critical {
 		f.Once = remediation.Once{Key: a.key(v), For: quiet}
 	}
 	return f
 }
 
-// facts are the lines that let the reader judge.
+// facts are the lines that let the reader decide.
 func (a act) facts(at time.Time) []remediation.Fact {
 	var facts []remediation.Fact
 	fact := func(name, value i18n.Message) {
@@ -302,7 +330,7 @@ func (a act) facts(at time.Time) []remediation.Fact {
 
 // key is the same for the same act of the same session: a session is known by when it began, as the
 // console changes its keys, and long-lived credentials by the key.
-func (a act) key(v told) string {
+func (a act) key(v assessment) string {
 	address := a.SourceIP
 	if a.origin.Address.IsValid() {
 		address = a.origin.Address.String()

@@ -11,11 +11,11 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestASummaryThatSaysNothingIsNoGoodNews(t *testing.T) {
+func TestPlan_IncompleteSummary(t *testing.T) {
 	for name, summary := range map[string]map[string]int32{
 		"an empty answer":                  nil,
 		"an answer without the MFA":        {"AccountAccessKeysPresent": 0},
@@ -29,7 +29,7 @@ func TestASummaryThatSaysNothingIsNoGoodNews(t *testing.T) {
 	}
 }
 
-func TestGraveActsHaveShortTitles(t *testing.T) {
+func TestGrave_Titles(t *testing.T) {
 	for act, title := range grave {
 		if len(title.String()) > 60 {
 			t.Errorf("%s: the title %q has %d characters", act, title, len(title.String()))

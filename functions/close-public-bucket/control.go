@@ -8,7 +8,6 @@ import (
 	"maps"
 	"reflect"
 
-	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
@@ -27,8 +26,8 @@ var Control = handler.Control{
 	Korean:      korean,
 	ReadAPI:     reflect.TypeFor[readAPI](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
-		api := s3.New(s.AWS, s.Now)
-		maps.Copy(s.Kinds, change.ForS3(api))
+		api := s3.New(s.AWS)
+		maps.Copy(s.Kinds, s3.Kinds(api))
 		return remediation.Pending(&planner{api: api}), nil
 	},
 }

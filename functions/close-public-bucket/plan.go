@@ -23,11 +23,12 @@ type readAPI interface {
 
 type planner struct{ api readAPI }
 
-// Plan looks at the public access block of the bucket that Access Analyzer names. The finding is up
+// Plan scans the public access block of the bucket that Access Analyzer names. The finding is up
 // to an hour old: a bucket that is closed meanwhile, or gone, is no finding.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.AccessFinding)
-	if !ok || d.Access != event.ExternalAccess || d.ResourceType != "AWS::S3::Bucket" || !d.Public || !d.Active() || d.Error != "" {
+	if !ok || d.Access != event.ExternalAccess || d.ResourceType != "AWS::S3::Bucket" || !d.Public || !d.Active() ||
+		d.Error != "" {
 		return nil, nil
 	}
 	// An organization's analyzer reports of all its accounts; only the bucket's own can close it.
@@ -41,7 +42,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if bucket.Service != "s3" {
 		return nil, nil
 	}
-	before, err := change.PublicAccess(ctx, p.api, &s3.Bucket{Name: bucket.Resource, Region: d.Region})
+	before, err := s3.PublicAccess(ctx, p.api, &s3.Bucket{Name: bucket.Resource, Region: d.Region})
 	if change.NotFound(err) {
 		return nil, nil
 	}
@@ -56,11 +57,16 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			{Name: i18n.T("Finding"), Value: i18n.Literal(d.ID)},
 			{Name: i18n.T("Public access block"), Value: switches(before)},
 		},
-		Changes: []change.Change{{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed}},
-		Advice: i18n.T("Find out who opened it, and what was read: with data events on, CloudTrail has it. Then take the public statement out of the bucket's policy or ACL. " +
+		Changes: []change.Change{
+			{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed},
+		},
+		Advice: i18n.T("Find out who opened it, and what was read: with data events on, CloudTrail has it. Then take the " +
+			"public statement out of the bucket's policy or ACL. " +
 			"For a public website put CloudFront before the bucket, or have the bucket exempted by a tag."),
-		Fresh: true,
-		Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Fresh: true,
+			Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
+		},
 	}}, nil
 }
 
@@ -71,7 +77,7 @@ func what(actions []string) i18n.Message {
 	return i18n.Literal(strings.Join(actions, ", "))
 }
 
-// switches words a public access block for people.
+// switches describes a public access block for people.
 func switches(value string) i18n.Message {
 	if value == "" {
 		return i18n.T("none")

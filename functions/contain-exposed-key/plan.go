@@ -25,9 +25,11 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	quarantine.API
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+	GetAccessKeyLastUsed(
+		context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options),
+	) (*iam.GetAccessKeyLastUsedOutput, error)
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	iam.ListAccessKeysAPIClient
 }
 
 type planner struct {
@@ -41,13 +43,13 @@ func newPlanner(api readAPI, f settings.Function) remediation.Planner {
 
 // Plan contains what an event of AWS Health or GuardDuty says is in the hands of others: the access
 // key is made inactive first, then its user is quarantined, because sessions that were made with the
-// key go on without it. What is no user's cannot be contained like this: people are told what to do.
+// key go on without it. What is no user's cannot be contained like this: the notice says what to do.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	r := read(e)
 	if r == nil {
 		return nil, nil
 	}
-	v := &visit{planner: p, report: r, victims: map[string]*victim{}}
+	v := &scan{planner: p, report: r, victims: map[string]*victim{}}
 	for _, s := range r.suspects {
 		// Until it is known whose every key is, there is no saying that a user's are all there.
 		if err := v.find(ctx, s); err != nil {
@@ -69,8 +71,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return v.findings, errors.Join(faults...)
 }
 
-// visit is one look at the account because of a report.
-type visit struct {
+// scan is one inspection of the account because of a report.
+type scan struct {
 	*planner
 	report   *report
 	victims  map[string]*victim // by user
@@ -87,9 +89,9 @@ type victim struct {
 	used []remediation.Fact
 }
 
-// find finds the user whom a suspect is, or tells that there is none. A key says best whose it is:
+// find finds the user whom a suspect is, or reports that there is none. A key says best whose it is:
 // names are used again after a user was deleted.
-func (v *visit) find(ctx context.Context, s suspect) error {
+func (v *scan) find(ctx context.Context, s suspect) error {
 	if s.kind != event.IAMUser || s.user == "" && temporary(s.key) {
 		v.alert(s)
 		return nil
@@ -133,7 +135,7 @@ func unknown(err error) bool {
 	return change.NotFound(err) || errors.As(err, &answer) && answer.ErrorCode() == "AccessDenied"
 }
 
-func (v *visit) victim(user string) *victim {
+func (v *scan) victim(user string) *victim {
 	if v.victims[user] == nil {
 		v.victims[user] = &victim{user: user}
 		v.order = append(v.order, user)
@@ -144,15 +146,16 @@ func (v *visit) victim(user string) *victim {
 func lastUse(key string, used *types.AccessKeyLastUsed) remediation.Fact {
 	text := i18n.T("never")
 	if used != nil && used.LastUsedDate != nil {
-		text = i18n.T("%s, %s in %s", i18n.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region))
+		text = i18n.T("%s, %s in %s",
+			i18n.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region))
 	}
 	return remediation.Fact{Name: i18n.T("%s last used", change.KeyHint(key)), Value: text}
 }
 
 // contain makes a user's keys inactive and quarantines the user.
-func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, error) {
+func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, error) {
 	keys, err := v.keys(ctx, w.user)
-	var look quarantine.Look
+	var look quarantine.Inspection
 	if err == nil {
 		look, err = quarantine.At(ctx, v.api, w.user, v.policy)
 	}
@@ -188,18 +191,23 @@ func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, 
 	}
 
 	f := remediation.Finding{
-		User: w.user, Title: v.report.title, Severity: control.Critical, Fresh: true, Alert: true, Changes: changes,
+		User: w.user, Title: v.report.title, Severity: control.Critical,
+		Handling: remediation.Handling{
+			Fresh: true,
+			Alert: true,
+			Once:  remediation.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remediation.Weekly},
+		}, Changes: changes,
 		Facts: append(slices.Clone(v.report.facts), w.used...),
-		Once:  remediation.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remediation.Weekly},
 		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: users, access keys, roles, instances, functions. " +
 			"Roles that were assumed with it go on for up to twelve hours: revoke their active sessions in IAM. " +
-			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only then."),
+			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only " +
+			"then."),
 	}
 	of := i18n.T("access key %s of %s", i18n.And(hints...), w.user)
 	if len(hints) == 0 {
 		of = i18n.T("credentials of %s", i18n.T("user %s", w.user))
 	}
-	text := []i18n.Message{v.report.says(of)}
+	text := []i18n.Message{v.report.describe(of)}
 	switch {
 	case len(hints) == 0 && w.gone:
 		text = append(text, i18n.T("The key that it names is gone, and sessions that were made with it may go on."))
@@ -214,7 +222,13 @@ func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, 
 	}
 	f.Text = i18n.Sentences(append(text, look.Note)...)
 	if len(others) > 0 {
-		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Other keys"), Value: i18n.T("%s: still active, and denied everything while the user is quarantined", strings.Join(others, ", "))})
+		f.Facts = append(
+			f.Facts,
+			remediation.Fact{
+				Name:  i18n.T("Other keys"),
+				Value: i18n.T("%s: still active, and denied everything while the user is quarantined", strings.Join(others, ", ")),
+			},
+		)
 	}
 	if len(changes) == 0 {
 		f.UnchangedReason = i18n.T("All that Warder could do is done.")
@@ -222,9 +236,9 @@ func (v *visit) contain(ctx context.Context, w *victim) ([]remediation.Finding, 
 	return []remediation.Finding{f}, nil
 }
 
-// missing tells of a victim whom IAM does not have: deleted a moment ago or, if a key says that it is
+// missing is about a victim whom IAM does not have: deleted a moment ago or, if a key says that it is
 // theirs, maybe no user but the root user.
-func (v *visit) missing(w *victim) {
+func (v *scan) missing(w *victim) {
 	for _, key := range w.keys {
 		v.alert(suspect{kind: event.IAMUser, key: key})
 	}
@@ -233,7 +247,7 @@ func (v *visit) missing(w *victim) {
 	}
 }
 
-func (v *visit) keys(ctx context.Context, user string) ([]types.AccessKeyMetadata, error) {
+func (v *scan) keys(ctx context.Context, user string) ([]types.AccessKeyMetadata, error) {
 	var keys []types.AccessKeyMetadata
 	pages := iam.NewListAccessKeysPaginator(v.api, &iam.ListAccessKeysInput{UserName: &user})
 	for pages.HasMorePages() {
@@ -246,12 +260,15 @@ func (v *visit) keys(ctx context.Context, user string) ([]types.AccessKeyMetadat
 	return keys, nil
 }
 
-// alert tells of credentials that cannot be contained by a change to a user, and what to do instead.
-func (v *visit) alert(s suspect) {
+// alert is about credentials that cannot be contained by a change to a user, and what to do instead.
+func (v *scan) alert(s suspect) {
 	f := remediation.Finding{
-		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical, Fresh: true,
-		Text: v.report.says(s.credentials()), Facts: slices.Clone(v.report.facts),
-		Once: remediation.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remediation.Weekly},
+		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical,
+		Handling: remediation.Handling{
+			Fresh: true,
+			Once:  remediation.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remediation.Weekly},
+		},
+		Text: v.report.describe(s.credentials()), Facts: slices.Clone(v.report.facts),
 	}
 	if s.key != "" && s.called().String() != "access key "+change.KeyHint(s.key) {
 		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(s.key))})
@@ -260,31 +277,68 @@ func (v *visit) alert(s suspect) {
 	switch s.kind {
 	case event.Root:
 		f.UnchangedReason = i18n.T("Nobody but the root user can change what the root user has.")
-		f.Advice = i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then call AWS Support.")
+		f.Advice = i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and " +
+			"its email address, and look for sessions in the event history. Then call AWS Support.")
 	case event.AssumedRole:
-		f.UnchangedReason = i18n.T("A role cannot be quarantined: what is denied to it is denied to everybody who assumes it.")
-		f.Advice = i18n.Sentences(i18n.T("Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the instance, function or person that had them."), see)
+		f.UnchangedReason = i18n.T("A role cannot be quarantined: what is denied to it is denied to everybody who assumes " +
+			"it.")
+		f.Advice = i18n.Sentences(
+			i18n.T(
+				"Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the "+
+					"instance, function or person that had them.",
+			),
+			see,
+		)
 	case event.IdentityCenter:
-		f.UnchangedReason = i18n.T("A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role that it uses.")
-		f.Advice = i18n.Sentences(i18n.T("Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it runs out, so take the permission set away as well."), see)
+		f.UnchangedReason = i18n.T("A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role " +
+			"that it uses.")
+		f.Advice = i18n.Sentences(
+			i18n.T(
+				"Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it "+
+					"runs out, so take the permission set away as well.",
+			),
+			see,
+		)
 	case event.Federated:
-		f.UnchangedReason = i18n.T("A federated user cannot be quarantined: its session comes from an IAM user whom the report does not name.")
-		f.Advice = i18n.Sentences(i18n.T("Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s to the user.", change.KeyQuarantine), see)
+		f.UnchangedReason = i18n.T("A federated user cannot be quarantined: its session comes from an IAM user whom the " +
+			"report does not name.")
+		f.Advice = i18n.Sentences(
+			i18n.T(
+				"Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s "+
+					"to the user.",
+				change.KeyQuarantine,
+			),
+			see,
+		)
 	case event.IAMUser:
 		switch {
 		case temporary(s.key) && s.user == "":
 			f.UnchangedReason = i18n.T("It belongs to a session, and the report does not say whose.")
-			f.Advice = i18n.T("Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: make the access keys inactive, and attach %s to the user.", change.KeyQuarantine)
+			f.Advice = i18n.T(
+				"Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: "+
+					"make the access keys inactive, and attach %s to the user.",
+				change.KeyQuarantine,
+			)
 		case s.key != "" && s.user == "":
 			f.UnchangedReason = i18n.T("No user of this account has this key: it was deleted, or it is the root user's.")
-			f.Advice = i18n.Sentences(i18n.T("See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now."), see)
+			f.Advice = i18n.Sentences(
+				i18n.T(
+					"See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them "+
+						"now.",
+				),
+				see,
+			)
 		default:
-			f.UnchangedReason = i18n.T("This account has no such user any more: it was deleted, or made anew under the same name.")
+			f.UnchangedReason = i18n.T("This account has no such user any more: it was deleted, or made anew under the same " +
+				"name.")
 			f.Advice = i18n.T("See in CloudTrail who deleted the user, and what was done with the credentials before.")
 		}
 	default:
 		f.UnchangedReason = i18n.T("It is no access key and no user, so there is nothing to make inactive.")
-		f.Advice = i18n.Sentences(i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant."), see)
+		f.Advice = i18n.Sentences(
+			i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant."),
+			see,
+		)
 	}
 	v.findings = append(v.findings, f)
 }

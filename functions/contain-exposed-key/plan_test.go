@@ -17,11 +17,11 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
+func TestRule_HealthCodes(t *testing.T) {
 	c, err := control.Parse("contain-exposed-key/control.json", Control.Description)
 	if err != nil {
 		t.Fatal(err)
@@ -44,10 +44,11 @@ func TestTheRuleListsTheCodesThatThePlannerKnows(t *testing.T) {
 	}
 }
 
-func TestWhatIsAnAccessKeyID(t *testing.T) {
+func TestKeyID(t *testing.T) {
 	for text, want := range map[string]bool{
 		"AKIAEXAMPLEALICEKEY1": true, "ASIAEXAMPLEALICEKEY1": true,
-		"AKIA": false, "AKIAexamplealicekey1": false, "AKIAEXAMPLEALICE/EY1": false, "AIDAEXAMPLEALICEXXXX": false, "GeneratedFindingAccessKeyId": false, "": false,
+		"AKIA": false, "AKIAexamplealicekey1": false, "AKIAEXAMPLEALICE/EY1": false, "AIDAEXAMPLEALICEXXXX": false,
+		"GeneratedFindingAccessKeyId": false, "": false,
 	} {
 		if got := keyID(text); got != want {
 			t.Errorf("keyID(%q) = %v, want %v", text, got, want)
@@ -57,7 +58,9 @@ func TestWhatIsAnAccessKeyID(t *testing.T) {
 
 // leaked is the event that the key is public.
 func leaked(keys ...string) event.Event {
-	h := &event.Health{TypeCode: "AWS_RISK_CREDENTIALS_EXPOSED", Service: "RISK", Account: "111122223333", StatusCode: "open"}
+	h := &event.Health{
+		TypeCode: "AWS_RISK_CREDENTIALS_EXPOSED", Service: "RISK", Account: "111122223333", StatusCode: "open",
+	}
 	for _, key := range keys {
 		h.Entities = append(h.Entities, event.HealthEntity{Value: key})
 	}
@@ -76,9 +79,11 @@ func twoUsers() *fakeaws.Account {
 	}})
 }
 
-var quarantined = settings.Function{Quarantine: settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"}}
+var quarantined = settings.Function{
+	Quarantine: settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"},
+}
 
-func TestAKeyThatIAMWillNotSpeakOfIsTold(t *testing.T) {
+func TestPlan_KeyUnknownToIAM(t *testing.T) {
 	a := twoUsers()
 	a.Fault = func(operation string, after bool) error {
 		if operation == "iam:GetAccessKeyLastUsed" && !after {
@@ -90,12 +95,13 @@ func TestAKeyThatIAMWillNotSpeakOfIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(findings) != 1 || len(findings[0].Changes) != 0 || !strings.Contains(findings[0].UnchangedReason.String(), "the root user's") {
+	if len(findings) != 1 || len(findings[0].Changes) != 0 ||
+		!strings.Contains(findings[0].UnchangedReason.String(), "the root user's") {
 		t.Errorf("findings %+v, want an alert that it may be the root user's", findings)
 	}
 }
 
-func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
+func TestPlan_OneUserUnreadable(t *testing.T) {
 	a := twoUsers()
 	calls := 0
 	a.Fault = func(operation string, after bool) error {
@@ -115,7 +121,7 @@ func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
 	}
 }
 
-func TestTheKeyGoesBeforeTheQuarantine(t *testing.T) {
+func TestPlan_KeyBeforeQuarantine(t *testing.T) {
 	findings, err := newPlanner(twoUsers(), quarantined).Plan(t.Context(), leaked(alicesKey), time.Time{})
 	if err != nil || len(findings) != 1 {
 		t.Fatalf("findings %+v, %v", findings, err)

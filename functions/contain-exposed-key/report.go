@@ -19,7 +19,7 @@ const minSeverity = 7
 // report is what AWS says about credentials, whichever service says it.
 type report struct {
 	title    i18n.Message                       // of the notice
-	says     func(of i18n.Message) i18n.Message // who says what of the credentials
+	describe func(of i18n.Message) i18n.Message // who says what of the credentials
 	facts    []remediation.Fact
 	suspects []suspect
 }
@@ -36,13 +36,22 @@ type suspect struct {
 // The codes by which AWS Health says that credentials are at risk: each with what it says of them.
 // They are those of the rule in control.json.
 var codes = map[string]struct {
-	title i18n.Message
-	says  func(of i18n.Message) i18n.Message
+	title    i18n.Message
+	describe func(of i18n.Message) i18n.Message
 }{
-	"AWS_RISK_CREDENTIALS_EXPOSED":              {i18n.T("Credentials are public"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody can find %s.", of) }},
-	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED":   {i18n.T("Credentials may be public"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody may be able to find %s.", of) }},
-	"AWS_RISK_CREDENTIALS_COMPROMISED":          {i18n.T("Credentials are in foreign hands"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others have %s.", of) }},
-	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {i18n.T("Credentials may be in foreign hands"), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others may have %s.", of) }},
+	"AWS_RISK_CREDENTIALS_EXPOSED": {i18n.T(
+		"Credentials are public",
+	), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody can find %s.", of) }},
+	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED": {i18n.T(
+		"Credentials may be public",
+	), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody may be able to find %s.", of) }},
+	"AWS_RISK_CREDENTIALS_COMPROMISED": {i18n.T(
+		"Credentials are in foreign hands",
+	), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others have %s.", of) }},
+	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {
+		i18n.T("Credentials may be in foreign hands"),
+		func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others may have %s.", of) },
+	},
 	"AWS_RISK_IAM_QUARANTINE": {i18n.T("AWS quarantined a user"), func(of i18n.Message) i18n.Message {
 		return i18n.T("AWS says that it has quarantined a user because others may have %s.", of)
 	}},
@@ -65,7 +74,7 @@ func health(h *event.Health, e event.Event) *report {
 	if !ok || h.Closed() || h.Account != e.Account {
 		return nil
 	}
-	r := &report{title: code.title, says: code.says}
+	r := &report{title: code.title, describe: code.describe}
 	r.fact(i18n.T("Reported by"), i18n.Literal("AWS Health, "+h.TypeCode))
 	if !h.Start.IsZero() {
 		r.fact(i18n.T("Since"), i18n.Minute(h.Start))
@@ -113,10 +122,11 @@ func temporary(key string) bool { return strings.HasPrefix(key, "ASIA") }
 
 func threat(t *event.Threat, e event.Event) *report {
 	sequence := strings.HasPrefix(t.Type, "AttackSequence:IAM/") || strings.HasPrefix(t.Type, "AttackSequence:S3/")
-	if t.Sample || t.Archived || t.Severity < minSeverity || t.Account != e.Account || t.Resource != "AccessKey" && !sequence {
+	if t.Sample || t.Archived || t.Severity < minSeverity || t.Account != e.Account ||
+		t.Resource != "AccessKey" && !sequence {
 		return nil
 	}
-	r := &report{title: i18n.T("Credentials are misused"), says: func(of i18n.Message) i18n.Message {
+	r := &report{title: i18n.T("Credentials are misused"), describe: func(of i18n.Message) i18n.Message {
 		return i18n.T("GuardDuty says that an attacker seems to use %s.", of)
 	}}
 	r.fact(i18n.T("Reported by"), i18n.T("GuardDuty, %s, severity %g", t.Type, t.Severity))
@@ -181,7 +191,7 @@ func (s suspect) called() i18n.Message {
 	}
 }
 
-// credentials words what others have, within a sentence.
+// credentials describes what others have, within a sentence.
 func (s suspect) credentials() i18n.Message {
 	switch {
 	case s.kind == event.Root:

@@ -28,7 +28,9 @@ type planner struct {
 	notice time.Duration
 }
 
-func newPlanner(api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
+func newPlanner(
+	api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration),
+) (accesskey.Sweep, error) {
 	s, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return accesskey.Sweep{}, err
@@ -40,12 +42,14 @@ func newPlanner(api readAPI, memory accesskey.Ledger, f settings.Function, sleep
 	p := &planner{api: api, maxAge: accesskey.Days(s.MaxAgeDays), notice: accesskey.Days(f.Days(settings.NoticeDays))}
 	return accesskey.Sweep{
 		API: api, Ledger: memory, Sleep: sleep, Control: "deactivate-stale-access-key",
-		Limit: p.maxAge - p.notice, Judge: p.judge, Deletion: deletion,
+		Limit: p.maxAge - p.notice, Judge: p.assess, Deletion: deletion,
 	}, nil
 }
 
-// judge is a finding for each of a user's active keys that is stale or soon will be.
-func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
+// assess is a finding for each of a user's active keys that is stale or soon will be.
+func (p *planner) assess(
+	ctx context.Context, user string, all []accesskey.Key, now time.Time,
+) ([]remediation.Finding, error) {
 	var keys []accesskey.Key
 	for _, k := range all {
 		// Older than the allowed age, not as old: at 90 days to the second a key is not stale.
@@ -69,7 +73,8 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 		found[k.ID] = remediation.Finding{
 			User:  user,
 			Title: i18n.T("Stale access key"),
-			Text:  i18n.T("Access key %s of %s is %d days old; the allowed age is %d days.", hint, user, age, int(p.maxAge/accesskey.Days(1))),
+			Text: i18n.T("Access key %s of %s is %d days old; the allowed age is %d days.",
+				hint, user, age, int(p.maxAge/accesskey.Days(1))),
 			Facts: []remediation.Fact{
 				{Name: i18n.T("Created"), Value: i18n.Day(k.Created)},
 				{Name: i18n.T("Last used"), Value: k.Usage()},
@@ -77,8 +82,8 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
-			Due:    due,
-			Advice: i18n.T("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key."),
+			Handling: remediation.Handling{Due: due},
+			Advice:   i18n.T("Create a new access key, move what uses the old one to it, then delete the old one. Better: use a role, which needs no key."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key is getting stale")), nil

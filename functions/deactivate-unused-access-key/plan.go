@@ -36,7 +36,9 @@ type planner struct {
 	notice time.Duration
 }
 
-func newPlanner(api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration)) (accesskey.Sweep, error) {
+func newPlanner(
+	api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration),
+) (accesskey.Sweep, error) {
 	s, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return accesskey.Sweep{}, err
@@ -48,17 +50,17 @@ func newPlanner(api readAPI, memory accesskey.Ledger, f settings.Function, sleep
 	p := &planner{api: api, max: accesskey.Days(s.MaxUnusedDays), notice: accesskey.Days(f.Days(settings.NoticeDays))}
 	return accesskey.Sweep{
 		API: api, Ledger: memory, Sleep: sleep, Control: "deactivate-unused-access-key",
-		Limit: p.max - p.notice, ByUse: true, Judge: p.judge, User: p.user, Report: p.reported, Deletion: deletion,
+		Limit: p.max - p.notice, ByUse: true, Judge: p.assess, User: p.user, Report: p.reported, Deletion: deletion,
 	}, nil
 }
 
-// user judges what one user has, as it is now.
+// user assesses what one user has, as it is now.
 func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remediation.Finding, error) {
 	keys, err := accesskey.List(ctx, p.api, user)
 	if err != nil {
 		return nil, err
 	}
-	findings, err := p.judge(ctx, user, keys, now)
+	findings, err := p.assess(ctx, user, keys, now)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +78,14 @@ func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remed
 	if err != nil {
 		return nil, fmt.Errorf("get user %q: %w", user, err)
 	}
-	return append(findings, p.password(user, aws.ToTime(profile.LoginProfile.CreateDate), aws.ToTime(described.User.PasswordLastUsed), now)...), nil
+	return append(
+		findings,
+		p.password(user, aws.ToTime(profile.LoginProfile.CreateDate), aws.ToTime(described.User.PasswordLastUsed), now)...,
+	), nil
 }
 
-// reported judges what the credential report says of a user's password: that it is some hours old
-// does not matter for telling of it.
+// reported assesses what the credential report says of a user's password: that it is some hours old
+// does not matter for an alert.
 func (p *planner) reported(user iamuser.ReportUser, now time.Time) []remediation.Finding {
 	if !user.Password.Enabled {
 		return nil
@@ -94,7 +99,7 @@ func (p *planner) reported(user iamuser.ReportUser, now time.Time) []remediation
 
 // password is a finding if a console password that was set at one time and last used at another,
 // zero if never, is unused. Nothing is changed about it: its owner may need it for an emergency, and
-// a deleted password cannot be put back.
+// a deleted password cannot be restored.
 func (p *planner) password(user string, set, used, now time.Time) []remediation.Finding {
 	since := used
 	if set.After(since) {
@@ -113,13 +118,17 @@ func (p *planner) password(user string, set, used, now time.Time) []remediation.
 		},
 		UnchangedReason: i18n.T("Warder deletes no password: it could not put it back."),
 		Advice:          i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: who never tries does not know that it works."),
-		Once:            remediation.Once{Key: "password#" + user, For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly},
+		},
 	}
 	return []remediation.Finding{f}
 }
 
-// judge is a finding for each of a user's active keys that is unused or soon will be.
-func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
+// assess is a finding for each of a user's active keys that is unused or soon will be.
+func (p *planner) assess(
+	ctx context.Context, user string, all []accesskey.Key, now time.Time,
+) ([]remediation.Finding, error) {
 	var keys []accesskey.Key
 	for i := range all {
 		k := &all[i]
@@ -140,9 +149,11 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 		due := since(k).Add(p.max + time.Second)
 		hint := change.KeyHint(k.ID)
 		days, allowed := int(now.Sub(since(k))/accesskey.Days(1)), int(p.max/accesskey.Days(1))
-		text := i18n.T("Access key %s of %s was not used for %d days; the allowed time is %d days.", hint, user, days, allowed)
+		text := i18n.T("Access key %s of %s was not used for %d days; the allowed time is %d days.",
+			hint, user, days, allowed)
 		if k.Used.IsZero() {
-			text = i18n.T("Access key %s of %s has never been used in %d days; the allowed time is %d days.", hint, user, days, allowed)
+			text = i18n.T("Access key %s of %s has never been used in %d days; the allowed time is %d days.",
+				hint, user, days, allowed)
 		}
 		found[k.ID] = remediation.Finding{
 			User:  user,
@@ -155,8 +166,8 @@ func (p *planner) judge(ctx context.Context, user string, all []accesskey.Key, n
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
-			Due:    due,
-			Advice: i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
+			Handling: remediation.Handling{Due: due},
+			Advice:   i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon count as unused")), nil

@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/rootkey"
 )
 
 var (
@@ -32,16 +32,16 @@ var Control = handler.Control{
 	ReadAPI:     reflect.TypeFor[readAPI](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		api, sessions := clients(s.AWS)
-		maps.Copy(s.Kinds, change.ForRoot(api, sessions))
+		maps.Copy(s.Kinds, rootkey.Kinds(api, sessions))
 		return newPlanner(api, sessions, s.Settings)
 	},
 }
 
 // clients are the client that begins sessions as root, and those of the sessions. The first speaks to
-// the endpoint of the function's region, which is what the SDK does unless told otherwise: the global
+// the endpoint of the function's region, which is what the SDK does unless it is set otherwise: the global
 // endpoint refuses AssumeRoot.
-func clients(cfg aws.Config) (change.Roots, change.Sessions) {
-	return sts.NewFromConfig(cfg), func(session aws.Credentials) change.RootSession {
+func clients(cfg aws.Config) (rootkey.Roots, rootkey.Sessions) {
+	return sts.NewFromConfig(cfg), func(session aws.Credentials) rootkey.RootSession {
 		own := cfg.Copy()
 		own.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return session, nil })
 		return iam.NewFromConfig(own)

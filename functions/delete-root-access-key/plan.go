@@ -21,12 +21,13 @@ import (
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/rootkey"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // readAPI is the operation that the planner's sessions begin with. In them it can only look: it asks
 // for the task of auditing, and for no other.
-type readAPI interface{ change.Roots }
+type readAPI interface{ rootkey.Roots }
 
 // parameters are those of control.json.
 type parameters struct {
@@ -36,15 +37,15 @@ type parameters struct {
 
 type planner struct {
 	api      readAPI
-	sessions change.Sessions
-	roots    []string // ARNs of the root users to look at
+	sessions rootkey.Sessions
+	roots    []string // ARNs of the root users to scan
 	delete   bool
 	own      string
 }
 
 var number = lazyregexp.New(`^[0-9]{12}$`)
 
-func newPlanner(api readAPI, sessions change.Sessions, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api readAPI, sessions rootkey.Sessions, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -58,9 +59,14 @@ func newPlanner(api readAPI, sessions change.Sessions, f settings.Function) (rem
 	for _, account := range p.Accounts {
 		switch {
 		case !number().MatchString(account):
-			faults = append(faults, fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
+			faults = append(faults,
+				fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
 		case account == hub.AccountID:
-			faults = append(faults, fmt.Errorf("parameter accounts: %s is the account that this runs in: its root keys can only be deleted by its root user", account))
+			faults = append(
+				faults,
+				fmt.Errorf("parameter accounts: %s is the account that this runs in: its root keys can only be deleted by its "+
+					"root user", account),
+			)
 		}
 		made.roots = append(made.roots, "arn:"+hub.Partition+":iam::"+account+":root")
 	}
@@ -73,7 +79,8 @@ func newPlanner(api readAPI, sessions change.Sessions, f settings.Function) (rem
 // feature is not switched on, the account is no member, or a policy forbids it
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html).
 var refusals = []string{
-	"AccessDenied", "AccessDeniedException", "RegionDisabledException", "FeatureDisabledException", "ServiceAccessNotEnabledException",
+	"AccessDenied", "AccessDeniedException", "RegionDisabledException", "FeatureDisabledException",
+	"ServiceAccessNotEnabledException",
 	"AccountNotManagementOrDelegatedAdministratorException", "CallerIsNotManagementAccountException",
 	"OrganizationNotFoundException", "OrganizationNotInAllFeaturesModeException",
 }
@@ -86,13 +93,15 @@ func (p *planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remedia
 	return nil, nil
 }
 
-// Sweep implements [remediation.Sweeper]: it looks at the root users of the listed accounts.
-func (p *planner) Sweep(ctx context.Context, _ event.Event, open []ledger.Case, now time.Time) ([]remediation.Finding, error) {
+// Sweep implements [remediation.Sweeper]: it scans the root users of the listed accounts.
+func (p *planner) Sweep(
+	ctx context.Context, _ event.Event, open []ledger.Case, now time.Time,
+) ([]remediation.Finding, error) {
 	var findings []remediation.Finding
 	var faults []error
 	refused := map[string]string{}
 	for _, root := range p.roots {
-		keys, err := change.RootKeys(ctx, p.api, p.sessions, root)
+		keys, err := rootkey.List(ctx, p.api, p.sessions, root)
 		var answer smithy.APIError
 		switch {
 		case errors.As(err, &answer) && slices.Contains(refusals, answer.ErrorCode()):
@@ -122,7 +131,8 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 			{Name: i18n.T("Account"), Value: i18n.Literal(account)},
 			{Name: i18n.T("Created"), Value: i18n.T("%s, %d days ago", i18n.Day(created), int(now.Sub(created)/(24*time.Hour)))},
 		},
-		Advice: i18n.T("A root key may do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted."),
+		Advice: i18n.T("A root key may do everything that no policy of the organization denies. Move what uses it to a " +
+			"role, make the key inactive as root for a week, then have it deleted."),
 	}
 	if key.Status != types.StatusTypeActive {
 		f.Severity = control.Medium
@@ -134,41 +144,53 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 		return f
 	}
 	f.Text = i18n.Sentences(f.Text, i18n.T("Its deletion cannot be undone."))
-	f.Advice = i18n.T("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before it is deleted.", account)
+	f.Advice = i18n.T(
+		"Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before "+
+			"it is deleted.",
+		account,
+	)
 	f.Changes = []change.Change{{Kind: change.RootKeyDeletion, Subject: root, Target: id, Before: string(key.Status)}}
 	return f
 }
 
 // steps switch on what is missing (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html).
 func steps(own string) i18n.Message {
-	return i18n.T(`In the management account: (1) aws organizations enable-aws-service-access --service-principal iam.amazonaws.com `+
+	return i18n.T(`In the management account: (1) aws organizations enable-aws-service-access `+
+		`--service-principal iam.amazonaws.com `+
 		`(2) aws iam enable-organizations-root-credentials-management `+
-		`(3) if Warder is in another account: aws organizations register-delegated-administrator --service-principal iam.amazonaws.com --account-id %s. `+
-		`If that is so already, the accounts are no members of the organization, or a policy of it denies sts:AssumeRoot.`, own)
+		`(3) if Warder is in another account: aws organizations register-delegated-administrator `+
+		`--service-principal iam.amazonaws.com --account-id %s. `+
+		`If that is so already, the accounts are no members of the organization, `+
+		`or a policy of it denies sts:AssumeRoot.`, own)
 }
 
-// refused is the finding that accounts could not be looked at.
+// refused is the finding that accounts could not be scanned.
 func (p *planner) refused(codes map[string]string) remediation.Finding {
 	f := remediation.Finding{
-		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be looked at"), Severity: control.Medium,
-		Text:            i18n.T("AWS refuses to let Warder look at the root users of %d of %d accounts.", len(codes), len(p.roots)),
+		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be looked at"),
+		Severity: control.Medium,
+		Text: i18n.T("AWS refuses to let Warder look at the root users of %d of %d accounts.",
+			len(codes), len(p.roots)),
 		UnchangedReason: i18n.T("Nothing is known of their root access keys."),
 		Advice:          steps(p.own),
-		Once:            remediation.Once{Key: "refused", For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Once: remediation.Once{Key: "refused", For: remediation.Weekly},
+		},
 	}
 	for _, root := range p.roots {
 		if code := codes[root]; code != "" {
-			f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Account"), Value: i18n.Literal(strings.Split(root, ":")[4] + ": " + code)})
+			f.Facts = append(f.Facts,
+				remediation.Fact{Name: i18n.T("Account"), Value: i18n.Literal(strings.Split(root, ":")[4] + ": " + code)})
 		}
 	}
 	return f
 }
 
-// unseen returns an error if something that was told of and is not settled could not be looked at: a
-// sweep that does not see it must not take it for put right.
+// unseen returns an error if something that was notified and is not settled could not be scanned: a
+// sweep that does not see it must not take it for remediated.
 func unseen(open []ledger.Case, refused map[string]string) error {
-	told := slices.SortedFunc(slices.Values(open), func(a, b ledger.Case) int { return cmp.Compare(a.Key, b.Key) })
-	for _, c := range told {
+	notified := slices.SortedFunc(slices.Values(open), func(a, b ledger.Case) int { return cmp.Compare(a.Key, b.Key) })
+	for _, c := range notified {
 		if code := refused[c.Subject]; code != "" {
 			return fmt.Errorf("look at %s, whose key is to be deleted: refused: %s", c.Subject, code)
 		}

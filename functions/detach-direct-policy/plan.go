@@ -26,15 +26,17 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	iamuser.UserLister
-	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
-	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
-	ListUserPolicies(context.Context, *iam.ListUserPoliciesInput, ...func(*iam.Options)) (*iam.ListUserPoliciesOutput, error)
+	iam.GetAccountAuthorizationDetailsAPIClient
+	iam.ListAttachedUserPoliciesAPIClient
+	iam.ListUserPoliciesAPIClient
 	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
-	GetPolicyVersion(context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error)
-	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
-	ListAttachedGroupPolicies(context.Context, *iam.ListAttachedGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedGroupPoliciesOutput, error)
-	ListGroupPolicies(context.Context, *iam.ListGroupPoliciesInput, ...func(*iam.Options)) (*iam.ListGroupPoliciesOutput, error)
+	GetPolicyVersion(
+		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
+	) (*iam.GetPolicyVersionOutput, error)
+	iam.ListGroupsForUserAPIClient
+	iam.ListAttachedGroupPoliciesAPIClient
+	iam.ListGroupPoliciesAPIClient
 }
 
 // parameters are those of control.json.
@@ -47,7 +49,7 @@ type planner struct {
 	api    readAPI
 	groups map[string]string
 	sleep  func(context.Context, time.Duration)
-	// concurrency is how many users a sweep scans side by side; one after the other if it is 0.
+	// concurrency is how many users a sweep scans at a time; one after the other if it is 0.
 	concurrency int
 }
 
@@ -61,7 +63,8 @@ func newPlanner(
 	var faults []error
 	for _, policy := range slices.Sorted(maps.Keys(p.PolicyGroups)) {
 		// A policy that is named wrongly would be detached without the group that is to keep its access.
-		if parsed, err := arn.Parse(policy); err != nil || parsed.Service != "iam" || !strings.HasPrefix(parsed.Resource, "policy/") {
+		if parsed, err := arn.Parse(policy); err != nil || parsed.Service != "iam" ||
+			!strings.HasPrefix(parsed.Resource, "policy/") {
 			faults = append(faults, fmt.Errorf("read policyGroups: %q is not the ARN of a managed policy", policy))
 		}
 		if p.PolicyGroups[policy] == "" {
@@ -80,9 +83,9 @@ type direct struct {
 	target string // the ARN, or the name of the inline policy
 }
 
-// Plan looks at the policies of the user that the event names, or of every user when the sweep comes.
+// Plan scans the policies of the user that the event names, or of every user when the sweep comes.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
-	v := &visit{planner: p, documents: map[string]string{}, carried: map[string][]direct{}}
+	v := &scan{planner: p, documents: map[string]string{}, carried: map[string][]direct{}}
 	switch d := e.Detail.(type) {
 	case *event.APICall:
 		return v.called(ctx, d)
@@ -101,33 +104,33 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return nil, nil
 }
 
-// visit is one look at the account. What users share is read once, by whoever comes first: the others
+// scan is one inspection of the account. What users share is read once, by whoever comes first: the others
 // wait for it.
-type visit struct {
+type scan struct {
 	*planner
 	shared    sync.Mutex
 	documents map[string]string   // of managed policies, by ARN
 	carried   map[string][]direct // by group; nil when there is no such group
 }
 
-// sweep looks at the users after the one that is named, in the order of their names.
-func (v *visit) sweep(ctx context.Context, after string) ([]remediation.Finding, error) {
+// sweep scans the users after the one that is named, in the order of their names.
+func (v *scan) sweep(ctx context.Context, after string) ([]remediation.Finding, error) {
 	held, err := v.everybody(ctx)
 	if err != nil {
 		return nil, err
 	}
 	users := slices.DeleteFunc(slices.Sorted(maps.Keys(held)), func(user string) bool { return user <= after })
-	type look struct {
+	type result struct {
 		findings []remediation.Finding
 		err      error
 	}
-	looks := iamuser.ForEach(ctx, users, v.concurrency, func() { v.sleep(ctx, iamuser.Pace) }, func(user string) look {
-		findings, err := v.judge(ctx, user, held[user], nil)
-		return look{findings, err}
+	results := iamuser.ForEach(ctx, users, v.concurrency, func() { v.sleep(ctx, iamuser.Pace) }, func(user string) result {
+		findings, err := v.assess(ctx, user, held[user], nil)
+		return result{findings, err}
 	})
 	var all []remediation.Finding
 	var faults []error
-	for i, l := range looks {
+	for i, l := range results {
 		if l.err != nil {
 			faults = append(faults, l.err)
 			continue
@@ -137,7 +140,7 @@ func (v *visit) sweep(ctx context.Context, after string) ([]remediation.Finding,
 			after = users[i]
 		}
 	}
-	if len(looks) < len(users) {
+	if len(results) < len(users) {
 		faults = append(faults, &remediation.Stopped{After: after})
 	}
 	return all, errors.Join(faults...)
@@ -146,7 +149,7 @@ func (v *visit) sweep(ctx context.Context, after string) ([]remediation.Finding,
 // everybody lists the users that hold a direct policy, with what each holds, in a call for some
 // hundred users. The documents of inline policies are there, too, and are read again one by one: what
 // is restored must be what [iam.Client.GetUserPolicy] gave, byte for byte.
-func (v *visit) everybody(ctx context.Context) (map[string][]direct, error) {
+func (v *scan) everybody(ctx context.Context) (map[string][]direct, error) {
 	everybody := map[string][]direct{}
 	pages := iam.NewGetAccountAuthorizationDetailsPaginator(v.api, &iam.GetAccountAuthorizationDetailsInput{
 		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(1000),
@@ -172,9 +175,9 @@ func (v *visit) everybody(ctx context.Context) (map[string][]direct, error) {
 	return everybody, nil
 }
 
-// called looks at the user that a call gave a policy to. It is patient: the event may be here
+// called scans the user that a call gave a policy to. It is patient: the event may be here
 // before IAM shows the user, or the policy on it.
-func (v *visit) called(ctx context.Context, call *event.APICall) ([]remediation.Finding, error) {
+func (v *scan) called(ctx context.Context, call *event.APICall) ([]remediation.Finding, error) {
 	user, ok := call.User()
 	if !ok || call.Failed() {
 		return nil, nil
@@ -191,7 +194,7 @@ func (v *visit) called(ctx context.Context, call *event.APICall) ([]remediation.
 	if err != nil && !change.NotFound(err) {
 		return nil, err
 	}
-	return v.judge(ctx, user, held, call)
+	return v.assess(ctx, user, held, call)
 }
 
 // named is the policy that a call names, zero if it names none.
@@ -207,8 +210,8 @@ func named(call *event.APICall) direct {
 	return direct{}
 }
 
-// user looks at a user that no call names. One that is gone has no policy.
-func (v *visit) user(ctx context.Context, user string) ([]remediation.Finding, error) {
+// user scans a user that no call names. One that is gone has no policy.
+func (v *scan) user(ctx context.Context, user string) ([]remediation.Finding, error) {
 	held, err := v.held(ctx, user)
 	if change.NotFound(err) {
 		return nil, nil
@@ -216,12 +219,12 @@ func (v *visit) user(ctx context.Context, user string) ([]remediation.Finding, e
 	if err != nil {
 		return nil, err
 	}
-	return v.judge(ctx, user, held, nil)
+	return v.assess(ctx, user, held, nil)
 }
 
 // held lists the policies that are attached directly to a user, managed ones first. A permissions
 // boundary is not among them: it gives nothing.
-func (v *visit) held(ctx context.Context, user string) ([]direct, error) {
+func (v *scan) held(ctx context.Context, user string) ([]direct, error) {
 	var held []direct
 	managed := iam.NewListAttachedUserPoliciesPaginator(v.api, &iam.ListAttachedUserPoliciesInput{UserName: &user})
 	for managed.HasMorePages() {
@@ -246,8 +249,10 @@ func (v *visit) held(ctx context.Context, user string) ([]direct, error) {
 	return held, nil
 }
 
-// judge is a finding for each policy that a user holds, or an error and none.
-func (v *visit) judge(ctx context.Context, user string, held []direct, call *event.APICall) ([]remediation.Finding, error) {
+// assess is a finding for each policy that a user holds, or an error and none.
+func (v *scan) assess(
+	ctx context.Context, user string, held []direct, call *event.APICall,
+) ([]remediation.Finding, error) {
 	var findings []remediation.Finding
 	for _, policy := range held {
 		var by *event.APICall
@@ -269,9 +274,11 @@ func (v *visit) judge(ctx context.Context, user string, held []direct, call *eve
 	return findings, nil
 }
 
-// finding judges one policy. by is the call that attached it, nil when that is not what the event is
+// finding assesses one policy. by is the call that attached it, nil when that is not what the event is
 // about. ok is false when the policy is gone.
-func (v *visit) finding(ctx context.Context, user string, policy direct, held []direct, by *event.APICall) (f remediation.Finding, ok bool, err error) {
+func (v *scan) finding(
+	ctx context.Context, user string, policy direct, held []direct, by *event.APICall,
+) (f remediation.Finding, ok bool, err error) {
 	found, known := byName(policy)
 	document := ""
 	if !known {
@@ -282,8 +289,9 @@ func (v *visit) finding(ctx context.Context, user string, policy direct, held []
 		found = byDocument(policy, document)
 	}
 	f = remediation.Finding{
-		User: user, Title: found.title, Severity: found.severity, Text: i18n.Sentences(says(user, policy, by != nil), found.rights),
-		UnchangedReason: found.left, Advice: found.advice,
+		User: user, Title: found.title, Severity: found.severity,
+		Text:            i18n.Sentences(describe(user, policy, by != nil), found.rights),
+		UnchangedReason: found.unchangedReason, Advice: found.advice,
 	}
 	if f.UnchangedReason.Empty() {
 		f.Changes, f.UnchangedReason, err = v.changes(ctx, user, policy, document, held)
@@ -302,7 +310,7 @@ func (v *visit) finding(ctx context.Context, user string, policy direct, held []
 }
 
 // document is the document of a policy, byte for byte. ok is false when an inline policy is gone.
-func (v *visit) document(ctx context.Context, user string, policy direct) (document string, ok bool, err error) {
+func (v *scan) document(ctx context.Context, user string, policy direct) (document string, ok bool, err error) {
 	if policy.kind == change.InlineUserPolicy {
 		got, err := v.api.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &user, PolicyName: &policy.target})
 		if change.NotFound(err) {
@@ -325,9 +333,11 @@ func (v *visit) document(ctx context.Context, user string, policy direct) (docum
 		if err != nil {
 			return fmt.Errorf("get policy %s: %w", policy.target, err)
 		}
-		version, err := v.api.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: &policy.target, VersionId: described.Policy.DefaultVersionId})
+		version, err := v.api.GetPolicyVersion(ctx,
+			&iam.GetPolicyVersionInput{PolicyArn: &policy.target, VersionId: described.Policy.DefaultVersionId})
 		if err != nil {
-			return fmt.Errorf("get version %s of policy %s: %w", aws.ToString(described.Policy.DefaultVersionId), policy.target, err)
+			return fmt.Errorf("get version %s of policy %s: %w",
+				aws.ToString(described.Policy.DefaultVersionId), policy.target, err)
 		}
 		document = decoded(version.PolicyVersion.Document)
 		return nil
@@ -350,7 +360,7 @@ func decoded(document *string) string {
 }
 
 // changes take the policy off the user, after the user joined the group that keeps the access if
-// there is one. left says why that cannot be; there are no changes then.
+// there is one. unchanged says why that cannot be; there are no changes then.
 //
 // None of it widens access. A request is allowed when some statement allows it, none denies it, and
 // the permissions boundary and the organization's policies let it pass. NotAction, NotResource and
@@ -360,9 +370,13 @@ func decoded(document *string) string {
 // group that carries what the user does not have, which is refused.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-func (v *visit) changes(ctx context.Context, user string, policy direct, document string, held []direct) (changes []change.Change, left i18n.Message, err error) {
+func (v *scan) changes(
+	ctx context.Context, user string, policy direct, document string, held []direct,
+) (changes []change.Change, unchanged i18n.Message, err error) {
 	if policy.kind == change.InlineUserPolicy {
-		return []change.Change{{Kind: policy.kind, Subject: user, Target: policy.target, Before: document}}, i18n.Message{}, nil
+		return []change.Change{
+			{Kind: policy.kind, Subject: user, Target: policy.target, Before: document},
+		}, i18n.Message{}, nil
 	}
 	detach := change.Change{Kind: policy.kind, Subject: user, Target: policy.target, Before: change.Attached}
 	group := v.groups[policy.target]
@@ -375,9 +389,14 @@ func (v *visit) changes(ctx context.Context, user string, policy direct, documen
 	}
 	switch {
 	case carried == nil:
-		return nil, i18n.T("policyGroups says that group %s keeps this access, but there is no such group: the access would be lost.", group), nil
+		return nil, i18n.T("policyGroups says that group %s keeps this access, but there is no such group: the access "+
+			"would be lost.", group), nil
 	case !slices.Contains(carried, policy):
-		return nil, i18n.T("policyGroups says that group %s keeps this access, but the group does not carry the policy: the access would be lost.", group), nil
+		return nil, i18n.T(
+			"policyGroups says that group %s keeps this access, but the group does not carry the policy: the access would be "+
+				"lost.",
+			group,
+		), nil
 	}
 	join := change.Change{Kind: change.GroupMembership, Subject: user, Target: group, After: change.Member}
 	member, err := v.member(ctx, user, group)
@@ -387,7 +406,11 @@ func (v *visit) changes(ctx context.Context, user string, policy direct, documen
 	case member:
 		return []change.Change{detach}, i18n.Message{}, nil
 	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.Contains(held, c) }):
-		return nil, i18n.T("policyGroups says that group %s keeps this access, but the group carries policies that the user does not have: joining it would change what the user may do.", group), nil
+		return nil, i18n.T(
+			"policyGroups says that group %s keeps this access, but the group carries policies that the user does not have: "+
+				"joining it would change what the user may do.",
+			group,
+		), nil
 	}
 	return []change.Change{join, detach}, i18n.Message{}, nil
 }
@@ -396,7 +419,7 @@ func (v *visit) changes(ctx context.Context, user string, policy direct, documen
 const inGroup = "inline group policy"
 
 // carries lists the policies of a group; nil means that there is no such group.
-func (v *visit) carries(ctx context.Context, group string) ([]direct, error) {
+func (v *scan) carries(ctx context.Context, group string) ([]direct, error) {
 	v.shared.Lock()
 	defer v.shared.Unlock()
 	if carried, ok := v.carried[group]; ok {
@@ -434,7 +457,7 @@ func (v *visit) carries(ctx context.Context, group string) ([]direct, error) {
 }
 
 // member reports whether the user is in the group. A user that is gone is in none.
-func (v *visit) member(ctx context.Context, user, group string) (bool, error) {
+func (v *scan) member(ctx context.Context, user, group string) (bool, error) {
 	pages := iam.NewListGroupsForUserPaginator(v.api, &iam.ListGroupsForUserInput{UserName: &user})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -452,8 +475,8 @@ func (v *visit) member(ctx context.Context, user, group string) (bool, error) {
 }
 
 // advice says what to do about a policy that is taken off, or that only its group keeps from that.
-func (v *visit) advice(policy direct, found verdict, left i18n.Message, by *event.APICall) i18n.Message {
-	if !left.Empty() {
+func (v *scan) advice(policy direct, found assessment, unchanged i18n.Message, by *event.APICall) i18n.Message {
+	if !unchanged.Empty() {
 		return i18n.T("Put the group right, or policyGroups in cdk.json. Until then the policy stays attached.")
 	}
 	advice := i18n.T("Give the access through a group or, better, a role.")
@@ -472,8 +495,8 @@ func (v *visit) advice(policy direct, found verdict, left i18n.Message, by *even
 	return advice
 }
 
-// says words what was found.
-func says(user string, policy direct, fresh bool) i18n.Message {
+// describe says what was found.
+func describe(user string, policy direct, fresh bool) i18n.Message {
 	switch {
 	case policy.kind == change.ManagedUserPolicy && fresh:
 		return i18n.T("Policy %s was attached directly to %s.", policy.target, user)

@@ -20,17 +20,19 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 // The numbers are those of the runbook.
-func TestTheSweepOfALargeAccountStaysSmall(t *testing.T) {
+func TestSweep_LargeAccount(t *testing.T) {
 	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
-	for i, day := range scenario.Sweeps(t, Control, begin, 3, func(now time.Time) fakeaws.State { return scenario.Large(begin, now) }) {
+	for i, day := range scenario.Sweeps(t, Control, begin, 3, func(now time.Time) fakeaws.State {
+		return scenario.Large(begin, now)
+	}) {
 		t.Logf("day %d: %d calls, %d to the ledger, %d notices: %v", i+1, day.Sum, day.Ledger, len(day.Notices), day.Calls)
-		if told := len(day.Notices); (i == 0) != (told == 50) {
-			t.Errorf("day %d: %d notices; fifty owners are to be told on the first day", i+1, told)
+		if notified := len(day.Notices); (i == 0) != (notified == 50) {
+			t.Errorf("day %d: %d notices; fifty owners are to be notified on the first day", i+1, notified)
 		}
 		if day.Sum >= 400 || i > 0 && day.Sum+day.Ledger >= 400 {
 			t.Errorf("day %d: %d calls and %d to the ledger, want less than 400", i+1, day.Sum, day.Ledger)
@@ -44,7 +46,7 @@ func given(groups string) settings.Function {
 	return settings.Function{Parameters: json.RawMessage(`{"policyGroups":` + groups + `}`)}
 }
 
-func TestPlanIsPatient(t *testing.T) {
+func TestPlan_EventualConsistency(t *testing.T) {
 	attached := &event.APICall{Record: event.Record{
 		Name: "AttachUserPolicy", Source: "iam.amazonaws.com",
 		Request: event.Fields{"userName": "bob", "policyArn": readOnly},
@@ -60,13 +62,34 @@ func TestPlanIsPatient(t *testing.T) {
 		fails  bool
 	}{
 		{name: "what IAM shows at once", detail: attached, finds: 1},
-		{name: "a user that IAM shows after a second", hidden: "iam:ListAttachedUserPolicies", looks: 1, detail: attached, want: []time.Duration{time.Second}, finds: 1},
-		{name: "a user that IAM shows after three seconds", hidden: "iam:ListUserPolicies", looks: 2, detail: attached, want: []time.Duration{time.Second, 2 * time.Second}, finds: 1},
-		{name: "a user that IAM does not show is gone", hidden: "iam:ListAttachedUserPolicies", looks: 3, detail: attached, want: []time.Duration{time.Second, 2 * time.Second}},
-		{name: "a policy that IAM shows on the user after a second", late: true, detail: attached, want: []time.Duration{time.Second}, finds: 1},
-		{name: "a document that IAM shows after a second", hidden: "iam:GetPolicy", looks: 1, detail: attached, want: []time.Duration{time.Second}, finds: 1},
-		{name: "a document that IAM does not show is left to the retry", hidden: "iam:GetPolicyVersion", looks: 3, detail: attached, want: []time.Duration{time.Second, 2 * time.Second}, fails: true},
-		{name: "the sweep waits for nobody, but goes slowly", detail: &event.Sweep{}, want: []time.Duration{iamuser.Pace}, finds: 1},
+		{
+			name: "a user that IAM shows after a second", hidden: "iam:ListAttachedUserPolicies", looks: 1, detail: attached,
+			want: []time.Duration{time.Second}, finds: 1,
+		},
+		{
+			name: "a user that IAM shows after three seconds", hidden: "iam:ListUserPolicies", looks: 2, detail: attached,
+			want: []time.Duration{time.Second, 2 * time.Second}, finds: 1,
+		},
+		{
+			name: "a user that IAM does not show is gone", hidden: "iam:ListAttachedUserPolicies", looks: 3, detail: attached,
+			want: []time.Duration{time.Second, 2 * time.Second},
+		},
+		{
+			name: "a policy that IAM shows on the user after a second", late: true, detail: attached,
+			want: []time.Duration{time.Second}, finds: 1,
+		},
+		{
+			name: "a document that IAM shows after a second", hidden: "iam:GetPolicy", looks: 1, detail: attached,
+			want: []time.Duration{time.Second}, finds: 1,
+		},
+		{
+			name: "a document that IAM does not show is left to the retry", hidden: "iam:GetPolicyVersion", looks: 3,
+			detail: attached, want: []time.Duration{time.Second, 2 * time.Second}, fails: true,
+		},
+		{
+			name: "the sweep waits for nobody, but goes slowly", detail: &event.Sweep{}, want: []time.Duration{iamuser.Pace},
+			finds: 1,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			user := &fakeaws.User{Attached: []string{readOnly}}
@@ -74,8 +97,10 @@ func TestPlanIsPatient(t *testing.T) {
 				user.Attached = nil
 			}
 			a := fakeaws.New(fakeaws.State{
-				Users:    map[string]*fakeaws.User{"bob": user},
-				Policies: map[string]fakeaws.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
+				Users: map[string]*fakeaws.User{"bob": user},
+				Policies: map[string]fakeaws.Document{
+					readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`,
+				},
 			})
 			looks := 0
 			a.Fault = func(operation string, after bool) error {
@@ -89,7 +114,9 @@ func TestPlanIsPatient(t *testing.T) {
 			p, err := newPlanner(a, given(`{}`), func(_ context.Context, d time.Duration) {
 				slept = append(slept, d)
 				if tc.late {
-					if _, err := a.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{UserName: aws.String("bob"), PolicyArn: aws.String(readOnly)}); err != nil {
+					if _, err := a.AttachUserPolicy(
+						t.Context(), &iam.AttachUserPolicyInput{UserName: aws.String("bob"), PolicyArn: aws.String(readOnly)},
+					); err != nil {
 						t.Error(err)
 					}
 				}
@@ -108,7 +135,7 @@ func TestPlanIsPatient(t *testing.T) {
 	}
 }
 
-func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
+func TestPlan_ConcurrentUsers(t *testing.T) {
 	state := fakeaws.State{Users: map[string]*fakeaws.User{}, Policies: map[string]fakeaws.Document{
 		readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`,
 	}}
@@ -141,11 +168,13 @@ func TestUsersSideBySideShareWhatIsReadOnce(t *testing.T) {
 	}
 }
 
-func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
+func TestPlan_OneUserUnreadable(t *testing.T) {
 	a := fakeaws.New(fakeaws.State{
 		Users: map[string]*fakeaws.User{
-			"alice": {Attached: []string{"arn:aws:iam::111122223333:policy/hidden"}, Inline: map[string]fakeaws.Document{"x": `{}`}},
-			"bob":   {Attached: []string{readOnly}},
+			"alice": {
+				Attached: []string{"arn:aws:iam::111122223333:policy/hidden"}, Inline: map[string]fakeaws.Document{"x": `{}`},
+			},
+			"bob": {Attached: []string{readOnly}},
 		},
 		Policies: map[string]fakeaws.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
 	})
@@ -162,9 +191,12 @@ func TestOneUserThatCannotBeReadDoesNotSaveTheOthers(t *testing.T) {
 	}
 }
 
-func TestPolicyGroupsAreChecked(t *testing.T) {
+func TestNewPlanner_PolicyGroups(t *testing.T) {
 	for _, tc := range []struct{ name, groups, fault string }{
-		{"a policy of AWS and one of the account", `{"` + readOnly + `":"readers","arn:aws-cn:iam::111122223333:policy/a/b":"b"}`, ""},
+		{
+			"a policy of AWS and one of the account",
+			`{"` + readOnly + `":"readers","arn:aws-cn:iam::111122223333:policy/a/b":"b"}`, "",
+		},
 		{"a name in place of the ARN", `{"ReadOnlyAccess":"readers"}`, `"ReadOnlyAccess" is not the ARN of a managed policy`},
 		{"the ARN of a group", `{"arn:aws:iam::111122223333:group/readers":"readers"}`, "is not the ARN of a managed policy"},
 		{"no group", `{"` + readOnly + `":""}`, "has no group"},

@@ -44,23 +44,43 @@ func some[T any](r random, most int, values []T) []T {
 func (r random) likely(percent int) bool { return r.IntN(100) < percent }
 
 var (
-	actionPatterns   = []string{"*", "s3:*", "s3:Get*", "s3:GetObject", "s3:PutObject", "S3:deleteobject", "iam:*", "iam:Get*", "iam:GetUser", "iam:AttachUserPolicy", "ec2:*", "ec2:TerminateInstances", "sns:Publish", "ses:SendEmail", "ses:SendRawEmail"}
-	resourcePatterns = []string{"*", "*", "arn:aws:s3:::*", "arn:aws:s3:::reports/*", "arn:aws:s3:::reports/secret/*", "arn:aws:iam::111122223333:user/*", "arn:aws:iam::111122223333:user/${aws:username}", "arn:aws:ec2:*:111122223333:instance/*", "arn:aws:sns:us-east-1:111122223333:*"}
-	conditions       = []string{
-		`{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}`, `{"NotIpAddress":{"aws:SourceIp":["203.0.113.0/24","2001:db8::/32"]}}`,
+	actionPatterns = []string{
+		"*", "s3:*", "s3:Get*", "s3:GetObject", "s3:PutObject", "S3:deleteobject", "iam:*", "iam:Get*", "iam:GetUser",
+		"iam:AttachUserPolicy", "ec2:*", "ec2:TerminateInstances", "sns:Publish", "ses:SendEmail", "ses:SendRawEmail",
+	}
+	resourcePatterns = []string{
+		"*", "*", "arn:aws:s3:::*", "arn:aws:s3:::reports/*", "arn:aws:s3:::reports/secret/*",
+		"arn:aws:iam::111122223333:user/*", "arn:aws:iam::111122223333:user/${aws:username}",
+		"arn:aws:ec2:*:111122223333:instance/*", "arn:aws:sns:us-east-1:111122223333:*",
+	}
+	conditions = []string{
+		`{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}`,
+		`{"NotIpAddress":{"aws:SourceIp":["203.0.113.0/24","2001:db8::/32"]}}`,
 		`{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`, `{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}`,
-		`{"StringEquals":{"aws:RequestedRegion":["us-east-1","eu-west-1"]}}`, `{"StringNotLike":{"aws:RequestedRegion":"eu-*"},"Bool":{"aws:SecureTransport":"true"}}`,
+		`{"StringEquals":{"aws:RequestedRegion":["us-east-1","eu-west-1"]}}`,
+		`{"StringNotLike":{"aws:RequestedRegion":"eu-*"},"Bool":{"aws:SecureTransport":"true"}}`,
 	}
 	// What the users are asked to do, and how.
 	calls = []iamsim.Request{
-		{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/a"}, {Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/secret/a"}, {Action: "s3:PutObject", Resource: "arn:aws:s3:::other/a"},
-		{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::reports/a"}, {Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/user0"}, {Action: "iam:AttachUserPolicy", Resource: "arn:aws:iam::111122223333:user/admin"},
-		{Action: "ec2:TerminateInstances", Resource: "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0"}, {Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:111122223333:orders"},
+		{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/a"},
+		{Action: "s3:GetObject", Resource: "arn:aws:s3:::reports/secret/a"},
+		{Action: "s3:PutObject", Resource: "arn:aws:s3:::other/a"},
+		{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::reports/a"},
+		{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/user0"},
+		{Action: "iam:AttachUserPolicy", Resource: "arn:aws:iam::111122223333:user/admin"},
+		{Action: "ec2:TerminateInstances", Resource: "arn:aws:ec2:us-east-1:111122223333:instance/i-0123456789abcdef0"},
+		{Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:111122223333:orders"},
 		{Action: "ses:SendRawEmail", Resource: "arn:aws:ses:us-east-1:111122223333:identity/example.com"},
 	}
 	circumstances = []map[string]string{
-		{"aws:SourceIp": "203.0.113.9", "aws:MultiFactorAuthPresent": "true", "aws:RequestedRegion": "us-east-1", "aws:SecureTransport": "true"},
-		{"aws:SourceIp": "198.51.100.9", "aws:MultiFactorAuthPresent": "false", "aws:RequestedRegion": "eu-west-1", "aws:SecureTransport": "true"},
+		{
+			"aws:SourceIp": "203.0.113.9", "aws:MultiFactorAuthPresent": "true", "aws:RequestedRegion": "us-east-1",
+			"aws:SecureTransport": "true",
+		},
+		{
+			"aws:SourceIp": "198.51.100.9", "aws:MultiFactorAuthPresent": "false", "aws:RequestedRegion": "eu-west-1",
+			"aws:SecureTransport": "true",
+		},
 		{"aws:SourceIp": "2001:db8::9", "aws:RequestedRegion": "ap-northeast-2", "aws:SecureTransport": "false"},
 	}
 )
@@ -83,7 +103,10 @@ func (r random) document(allows int) fakeaws.Document {
 			}
 			return fmt.Sprintf("%q: %q", name, one(r, patterns...))
 		}
-		parts := []string{text, list(one(r, "Action", "Action", "Action", "NotAction"), actionPatterns), list(one(r, "Resource", "Resource", "Resource", "NotResource"), resourcePatterns)}
+		parts := []string{
+			text, list(one(r, "Action", "Action", "Action", "NotAction"), actionPatterns),
+			list(one(r, "Resource", "Resource", "Resource", "NotResource"), resourcePatterns),
+		}
 		if r.likely(30) {
 			parts = append(parts, `"Condition":`+one(r, conditions...))
 		}
@@ -121,16 +144,22 @@ func (r random) inline(most, allows int) map[string]fakeaws.Document {
 
 // account makes an account, and the groups that are to keep the access of its policies.
 func (r random) account() (fakeaws.State, map[string]string) {
-	state := fakeaws.State{Users: map[string]*fakeaws.User{}, Groups: map[string]*fakeaws.Group{}, Policies: map[string]fakeaws.Document{
-		"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["iam:AttachUserPolicy","ec2:*","s3:DeleteObject"],"Resource":["*"]}]}`,
-		"arn:aws:iam::aws:policy/AWSDenyAll":                    `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":"*"}]}`,
-		"arn:aws:iam::aws:policy/AdministratorAccess":           `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
-	}}
+	state := fakeaws.State{Users: map[string]*fakeaws.User{}, Groups: map[string]*fakeaws.Group{}}
+	state.Policies = map[string]fakeaws.Document{
+		"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny",` +
+			`"Action":["iam:AttachUserPolicy","ec2:*","s3:DeleteObject"],"Resource":["*"]}]}`,
+		"arn:aws:iam::aws:policy/AWSDenyAll": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny",` +
+			`"Action":["*"],"Resource":"*"}]}`,
+		"arn:aws:iam::aws:policy/AdministratorAccess": `{"Version":"2012-10-17",` +
+			`"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
+	}
 	for i := range 6 {
 		state.Policies[fmt.Sprintf("arn:aws:iam::111122223333:policy/p%d", i)] = r.document(85)
 	}
 	policies := slices.Sorted(maps.Keys(state.Policies))
-	allowing := slices.DeleteFunc(slices.Clone(policies), func(arn string) bool { return strings.Contains(string(state.Policies[arn]), "Deny") })
+	allowing := slices.DeleteFunc(slices.Clone(policies), func(arn string) bool {
+		return strings.Contains(string(state.Policies[arn]), "Deny")
+	})
 	policyGroups := map[string]string{}
 	for i := range 4 {
 		name := fmt.Sprintf("group%d", i)
@@ -217,7 +246,9 @@ func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) {
 }
 
 // remedied is the account after the sweep, and what was changed of each user.
-func remedied(t *testing.T, state fakeaws.State, policyGroups map[string]string) (fakeaws.State, map[string][]change.Change) {
+func remedied(
+	t *testing.T, state fakeaws.State, policyGroups map[string]string,
+) (fakeaws.State, map[string][]change.Change) {
 	t.Helper()
 	described, err := control.Parse("detach-direct-policy/control.json", Control.Description)
 	if err != nil {
@@ -228,20 +259,25 @@ func remedied(t *testing.T, state fakeaws.State, policyGroups map[string]string)
 		t.Fatal(err)
 	}
 	a := fakeaws.New(state)
-	told := settings.Function{Mode: control.Enforce, Parameters: parameters, BlastRadius: 1000, HoldDays: 7}
+	function := settings.Function{Mode: control.Enforce, Parameters: parameters, BlastRadius: 1000, HoldDays: 7}
 	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	runner := &remediation.Runner{
-		Control: described, Settings: told, Ledger: ledger.New(&ledger.Memory{}), Topic: unheard{},
-		Now:   func() time.Time { return now },
-		Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+		Control: described, Settings: function, Ledger: ledger.New(&ledger.Memory{}), Topic: unheard{},
+		Environment: remediation.Environment{
+			Now:   func() time.Time { return now },
+			Sleep: func(context.Context, time.Duration) {},
+			Log:   slog.New(slog.DiscardHandler),
+		},
 	}
 	if err := Control.Connect(runner, a.Config(), 0); err != nil {
 		t.Fatal(err)
 	}
 	runner.Owners, runner.Halt = unheard{}, unheard{}
 	report, err := runner.Run(t.Context(), remediation.Invocation{ID: "i", Left: time.Minute}, []byte(`{
-		"version": "0", "id": "22222222-0000-4000-8000-000000000001", "detail-type": "Scheduled Event", "source": "aws.events", "account": "111122223333",
-		"time": "2026-11-21T03:00:00Z", "region": "us-east-1", "resources": ["arn:aws:events:us-east-1:111122223333:rule/sweep"], "detail": {}}`))
+		"version": "0", "id": "22222222-0000-4000-8000-000000000001", "detail-type": "Scheduled Event",
+  "source": "aws.events", "account": "111122223333",
+		"time": "2026-11-21T03:00:00Z", "region": "us-east-1",
+  "resources": ["arn:aws:events:us-east-1:111122223333:rule/sweep"], "detail": {}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +300,7 @@ func keeps(changes []change.Change, policyGroups map[string]string) bool {
 // Nothing that the control does lets a user do what it could not do before. Where policyGroups names
 // a group for all that is taken from a user, the user can do all that it could, too. The judge is a
 // simulator of policies that knows nothing of this package.
-func TestRandomAccountsAreNeverWidened(t *testing.T) {
+func TestPlan_NeverWidens(t *testing.T) {
 	t.Logf("-seed %d", *seed)
 	r := random{rand.New(rand.NewPCG(*seed, 0))}
 	type subject struct {
@@ -312,11 +348,13 @@ func TestRandomAccountsAreNeverWidened(t *testing.T) {
 				kept++
 			}
 			if fault != "" {
-				t.Errorf("-seed %d, account %d, %s: %s\n%+v\nbefore %s\nafter %s\nchanges %+v", *seed, s.account, s.user, fault, request, s.before.Policies, s.after.Policies, s.changes)
+				t.Errorf("-seed %d, account %d, %s: %s\n%+v\nbefore %s\nafter %s\nchanges %+v",
+					*seed, s.account, s.user, fault, request, s.before.Policies, s.after.Policies, s.changes)
 			}
 		}
 	}
-	t.Logf("%d users changed, %d requests: %d allowed before and not after, %d kept by groups", len(subjects), asks, taken, kept)
+	t.Logf("%d users changed, %d requests: %d allowed before and not after, %d kept by groups",
+		len(subjects), asks, taken, kept)
 	if len(subjects) < 50 || taken < 100 || kept < 50 {
 		t.Errorf("%d users, %d requests taken and %d kept are too few to say anything", len(subjects), taken, kept)
 	}

@@ -67,11 +67,15 @@ func (p *play) remove(ctx context.Context, name string, answer *drill.Answer) er
 			return nil
 		}
 	}
-	answer.Leftovers = append(slices.DeleteFunc(answer.Leftovers, func(l drill.Leftover) bool { return l.User == name }), drill.Leftover{
+	answer.Leftovers = append(slices.DeleteFunc(answer.Leftovers, func(l drill.Leftover) bool {
+		return l.User == name
+	}), drill.Leftover{
 		User: name, Why: notice.Redact(strings.ReplaceAll(err.Error(), "\n", "; ")),
 		Remove: []string{
-			"aws iam list-attached-user-policies --user-name " + name + " --query 'AttachedPolicies[].PolicyArn' --output text | xargs -rn1 aws iam detach-user-policy --user-name " + name + " --policy-arn",
-			"aws iam list-access-keys --user-name " + name + " --query 'AccessKeyMetadata[].AccessKeyId' --output text | xargs -rn1 aws iam delete-access-key --user-name " + name + " --access-key-id",
+			"aws iam list-attached-user-policies --user-name " + name + " --query 'AttachedPolicies[].PolicyArn' --output " +
+				"text | xargs -rn1 aws iam detach-user-policy --user-name " + name + " --policy-arn",
+			"aws iam list-access-keys --user-name " + name + " --query 'AccessKeyMetadata[].AccessKeyId' --output text | " +
+				"xargs -rn1 aws iam delete-access-key --user-name " + name + " --access-key-id",
 			"aws iam delete-user --user-name " + name,
 		},
 	})
@@ -120,7 +124,11 @@ func (p *play) try(ctx context.Context, name string) (found bool, err error) {
 		}
 		for _, key := range page.AccessKeyMetadata {
 			_, err := p.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: key.AccessKeyId})
-			faults = append(faults, unless(change.NotFound, wrap(err, "delete access key %s of %q", change.KeyHint(aws.ToString(key.AccessKeyId)), name)))
+			faults = append(
+				faults,
+				unless(change.NotFound,
+					wrap(err, "delete access key %s of %q", change.KeyHint(aws.ToString(key.AccessKeyId)), name)),
+			)
 		}
 	}
 	if err := errors.Join(faults...); err != nil {

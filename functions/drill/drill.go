@@ -35,14 +35,22 @@ type users interface {
 	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
 	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
-	AttachUserPolicy(context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error)
-	DetachUserPolicy(context.Context, *iam.DetachUserPolicyInput, ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error)
-	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
+	AttachUserPolicy(
+		context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options),
+	) (*iam.AttachUserPolicyOutput, error)
+	DetachUserPolicy(
+		context.Context, *iam.DetachUserPolicyInput, ...func(*iam.Options),
+	) (*iam.DetachUserPolicyOutput, error)
+	ListAttachedUserPolicies(
+		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
+	) (*iam.ListAttachedUserPoliciesOutput, error)
 }
 
 // events is what a drill puts made-up events on the bus with.
 type events interface {
-	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+	PutEvents(
+		context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options),
+	) (*eventbridge.PutEventsOutput, error)
 }
 
 // arrivals is the queue in which a drill sees its events arrive.
@@ -51,8 +59,8 @@ type arrivals interface {
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
 }
 
-// stage is where drills are played.
-type stage struct {
+// driller is where drills are played.
+type driller struct {
 	iam       users
 	bus       events
 	queue     arrivals
@@ -72,13 +80,13 @@ const (
 	lease = 30 * time.Second
 	// cleaning is kept of the function's time to clean up in.
 	cleaning = time.Minute
-	// pause lies between two looks at what has happened; the queue is waited for on top of it.
+	// pause lies between two inspections; the queue is waited for on top of it.
 	pause = time.Second
 )
 
 // play is one drill that goes on.
 type play struct {
-	*stage
+	*driller
 	drill    ledger.Drill
 	made     bool      // its user may be there: that was asked for
 	heard    time.Time // when it was last recorded that it goes on
@@ -89,12 +97,12 @@ type play struct {
 // Drill makes a user, commits violations with it, watches what comes of them, and deletes the user,
 // whatever happens in between. The error is that of a drill that did not begin; what goes wrong later
 // is in the answer.
-func (s *stage) Drill(ctx context.Context, q drill.Request) (drill.Answer, error) {
+func (s *driller) Drill(ctx context.Context, q drill.Request) (drill.Answer, error) {
 	q, err := q.Check()
 	if err != nil {
 		return drill.Answer{}, err
 	}
-	p := &play{stage: s}
+	p := &play{driller: s}
 	if err := p.begin(ctx, q); err != nil {
 		return drill.Answer{}, err
 	}
@@ -108,7 +116,7 @@ func (s *stage) Drill(ctx context.Context, q drill.Request) (drill.Answer, error
 	err = p.act(ctx, q, &answer)
 	faults = append(faults, err)
 	if errors.Is(err, ledger.ErrNoDrill) {
-		// Another drill goes on: what it made is not to be looked at, its own is.
+		// Another drill goes on: what it made is left to it.
 		faults = append(faults, p.remove(ctx, p.drill.User, &answer))
 	} else {
 		faults = append(faults, p.clean(ctx, &answer))
@@ -116,9 +124,9 @@ func (s *stage) Drill(ctx context.Context, q drill.Request) (drill.Answer, error
 	p.drill.Done = true
 	faults = append(faults, p.ledger.KeepDrill(ctx, p.drill, p.now()))
 	for _, sc := range p.scenes {
-		answer.Scenarios = append(answer.Scenarios, sc.tell(p.now()))
+		answer.Scenarios = append(answer.Scenarios, sc.result(p.now()))
 	}
-	judge(&answer, errors.Join(faults...))
+	assess(&answer, errors.Join(faults...))
 	p.measure(ctx, answer)
 	return answer, nil
 }
@@ -169,7 +177,7 @@ func (p *play) act(ctx context.Context, q drill.Request, answer *drill.Answer) e
 				sc.begin(ctx, p)
 			}
 		}
-		if err := p.look(ctx); err != nil {
+		if err := p.observe(ctx); err != nil {
 			return err
 		}
 		if p.settled() || !p.now().Before(p.deadline) {
@@ -191,12 +199,13 @@ func (p *play) act(ctx context.Context, q drill.Request, answer *drill.Answer) e
 // IAM shows the user.
 func (p *play) makeUser(ctx context.Context, q drill.Request) error {
 	tags := []types.Tag{{Key: aws.String(drill.Tag), Value: &p.drill.ID}}
-	// Who asks is told of what happens to the user, if that is an address.
+	// Who asks is notified of what happens to the user, if that is an address.
 	if address, err := mail.ParseAddress(q.By); err == nil && len(p.settings.Owners.Tags) > 0 {
 		tags = append(tags, types.Tag{Key: &p.settings.Owners.Tags[0], Value: &address.Address})
 	}
 	p.made = true
-	out, err := p.iam.CreateUser(ctx, &iam.CreateUserInput{UserName: &p.drill.User, Path: aws.String(drill.Path), Tags: tags})
+	out, err := p.iam.CreateUser(ctx,
+		&iam.CreateUserInput{UserName: &p.drill.User, Path: aws.String(drill.Path), Tags: tags})
 	if err != nil {
 		return fmt.Errorf("create user %q: %w", p.drill.User, err)
 	}
@@ -214,8 +223,8 @@ func (p *play) makeUser(ctx context.Context, q drill.Request) error {
 	return nil
 }
 
-// judge words what came of the whole drill.
-func judge(answer *drill.Answer, fault error) {
+// assess says what came of the whole drill.
+func assess(answer *drill.Answer, fault error) {
 	order := []drill.Outcome{drill.Skipped, drill.Passed, drill.Held, drill.Failed}
 	rank := func(o drill.Outcome) int {
 		for i, candidate := range order {
@@ -239,7 +248,8 @@ func judge(answer *drill.Answer, fault error) {
 		if answer.Outcome != drill.Failed {
 			reasons = nil
 		}
-		answer.Outcome, reasons = drill.Failed, append([]string{notice.Redact(strings.ReplaceAll(fault.Error(), "\n", "; "))}, reasons...)
+		answer.Outcome, reasons = drill.Failed, append([]string{notice.Redact(strings.ReplaceAll(fault.Error(), "\n", "; "))},
+			reasons...)
 	}
 	answer.Reason = cmp.Or(strings.Join(reasons, "; "), answer.Reason)
 }
@@ -259,5 +269,8 @@ func (p *play) measure(ctx context.Context, answer drill.Answer) {
 			p.log.LogAttrs(ctx, slog.LevelInfo, "hop", append([]slog.Attr{slog.String("drill", answer.ID)}, attrs...)...)
 		}
 	}
-	p.log.InfoContext(ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned, "left", len(answer.Leftovers))
+	p.log.InfoContext(
+		ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned,
+		"left", len(answer.Leftovers),
+	)
 }

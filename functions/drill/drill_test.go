@@ -43,19 +43,19 @@ const (
 	quarantine = "arn:aws:iam::" + number + ":policy/warder/warder-outside-quarantine"
 )
 
-// world is an account with Warder at work in it: calls become events, events start runners.
-type world struct {
+// fixture is an account with Warder at work in it: calls become events, events start runners.
+type fixture struct {
 	*fakeaws.Account
-	store   *ledger.Memory
-	ledger  *ledger.Ledger
-	clock   time.Time
-	mode    control.Mode
-	halt    string
-	set     settings.Function
-	log     bytes.Buffer
-	told    []notice.Message
-	queue   []sqstypes.Message
-	handles int
+	store    *ledger.Memory
+	ledger   *ledger.Ledger
+	clock    time.Time
+	mode     control.Mode
+	halt     string
+	set      settings.Function
+	log      bytes.Buffer
+	notified []notice.Message
+	queue    []sqstypes.Message
+	handles  int
 	// trail says that calls are recorded; deaf are the ids of controls that nothing starts; noQueue says
 	// that no event reaches the queue.
 	trail   bool
@@ -66,16 +66,24 @@ type world struct {
 	later []func()
 }
 
-func newWorld() *world {
-	w := &world{
+func newFixture() *fixture {
+	w := &fixture{
 		Account: fakeaws.New(fakeaws.State{
-			Users:    map[string]*fakeaws.User{"alice": {Path: "/", Tags: map[string]string{"owner": "alice@example.com"}, Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}},
+			Users: map[string]*fakeaws.User{
+				"alice": {
+					Path: "/", Tags: map[string]string{"owner": "alice@example.com"},
+					Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
+				},
+			},
 			Policies: map[string]fakeaws.Document{policy: drill.Document},
 		}),
-		store: &ledger.Memory{}, clock: time.Date(2026, 11, 21, 3, 0, 0, 250_000_000, time.UTC), mode: control.Enforce, trail: true,
+		store: &ledger.Memory{}, clock: time.Date(2026, 11, 21, 3, 0, 0, 250_000_000, time.UTC), mode: control.Enforce,
+		trail: true,
 		set: settings.Function{
-			Account: number, Bus: "warder", Drill: "https://sqs.us-east-1.amazonaws.com/" + number + "/drill", Quarantine: settings.Quarantine{Outside: quarantine},
-			AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, Owners: settings.Owners{Tags: []string{"owner", "email"}},
+			Account: number, Bus: "warder", Drill: "https://sqs.us-east-1.amazonaws.com/" + number + "/drill",
+			Quarantine:      settings.Quarantine{Outside: quarantine},
+			AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
+			Owners:          settings.Owners{Tags: []string{"owner", "email"}},
 			Drilled: []settings.Drilled{
 				{Control: "detach-direct-policy", Scenario: control.DirectPolicy},
 				{Control: "deactivate-stale-access-key", Scenario: control.OldKey, Rule: "access-keys-rotated"},
@@ -96,9 +104,9 @@ func newWorld() *world {
 	return w
 }
 
-func (w *world) now() time.Time { return w.clock }
+func (w *fixture) now() time.Time { return w.clock }
 
-func (w *world) pass(_ context.Context, d time.Duration) {
+func (w *fixture) pass(_ context.Context, d time.Duration) {
 	w.clock = w.clock.Add(d)
 	later := w.later
 	w.later = nil
@@ -107,29 +115,35 @@ func (w *world) pass(_ context.Context, d time.Duration) {
 	}
 }
 
-func (w *world) drill(ctx context.Context) (drill.Answer, error) {
-	return (&stage{
+func (w *fixture) drill(ctx context.Context) (drill.Answer, error) {
+	return (&driller{
 		iam: w, bus: w, queue: w, ledger: w.ledger, settings: w.set, policy: policy, partition: "aws", region: "us-east-1",
 		now: w.now, sleep: w.pass, log: slog.New(slog.NewJSONHandler(&w.log, nil)),
 	}).Drill(ctx, drill.Request{By: "Kim <kim@example.com>"})
 }
 
-// AttachUserPolicy attaches, and CloudTrail tells of it two minutes later.
-func (w *world) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
+// AttachUserPolicy attaches, and CloudTrail reports it two minutes later.
+func (w *fixture) AttachUserPolicy(
+	ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.AttachUserPolicyOutput, error) {
 	out, err := w.Account.AttachUserPolicy(ctx, in)
 	if err != nil || !w.trail {
 		return out, err
 	}
 	stamp := w.clock.Format(time.RFC3339)
 	w.handles++
-	w.send("aws.iam", "AWS API Call via CloudTrail", "e-1", stamp, json.RawMessage(fmt.Sprintf(`{"eventVersion":"1.11","eventType":"AwsApiCall",
-		"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventTime":%q,"eventID":"00000000-0000-4000-8000-%012d",
-		"requestParameters":{"userName":%q,"policyArn":%q},"userIdentity":{"type":"AssumedRole"}}`, stamp, w.handles, *in.UserName, *in.PolicyArn)), 120*time.Second)
+	detail := fmt.Sprintf(`{"eventVersion":"1.11","eventType":"AwsApiCall","eventSource":"iam.amazonaws.com",
+		"eventName":"AttachUserPolicy","eventTime":%q,"eventID":"00000000-0000-4000-8000-%012d",
+		"requestParameters":{"userName":%q,"policyArn":%q},"userIdentity":{"type":"AssumedRole"}}`,
+		stamp, w.handles, *in.UserName, *in.PolicyArn)
+	w.send("aws.iam", "AWS API Call via CloudTrail", "e-1", stamp, json.RawMessage(detail), 120*time.Second)
 	return out, nil
 }
 
 // PutEvents puts events on the bus, which delivers them half a second later.
-func (w *world) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+func (w *fixture) PutEvents(
+	_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options),
+) (*eventbridge.PutEventsOutput, error) {
 	if err := w.asked("events:PutEvents", false); err != nil {
 		return nil, err
 	}
@@ -141,12 +155,15 @@ func (w *world) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ .
 		w.handles++
 		id := fmt.Sprintf("bus-%d", w.handles)
 		out.Entries = append(out.Entries, ebtypes.PutEventsResultEntry{EventId: &id})
-		w.send(*entry.Source, *entry.DetailType, id, entry.Time.UTC().Format(time.RFC3339), json.RawMessage(*entry.Detail), 500*time.Millisecond)
+		w.send(
+			*entry.Source, *entry.DetailType, id, entry.Time.UTC().Format(time.RFC3339), json.RawMessage(*entry.Detail),
+			500*time.Millisecond,
+		)
 	}
 	return out, w.asked("events:PutEvents", true)
 }
 
-func (w *world) asked(operation string, after bool) error {
+func (w *fixture) asked(operation string, after bool) error {
 	if w.fault == nil {
 		return nil
 	}
@@ -154,9 +171,10 @@ func (w *world) asked(operation string, after bool) error {
 }
 
 // send delivers an event: to the drill's queue, and a second later to the controls.
-func (w *world) send(source, kind, id, stamp string, detail json.RawMessage, after time.Duration) {
+func (w *fixture) send(source, kind, id, stamp string, detail json.RawMessage, after time.Duration) {
 	raw, err := json.Marshal(map[string]any{
-		"version": "0", "id": id, "source": source, "detail-type": kind, "account": number, "region": "us-east-1", "time": stamp, "resources": []string{}, "detail": detail,
+		"version": "0", "id": id, "source": source, "detail-type": kind, "account": number, "region": "us-east-1",
+		"time": stamp, "resources": []string{}, "detail": detail,
 	})
 	if err != nil {
 		panic(err)
@@ -188,7 +206,7 @@ func (w *world) send(source, kind, id, stamp string, detail json.RawMessage, aft
 }
 
 // started hands an event to the controls that it starts.
-func (w *world) started(raw []byte) {
+func (w *fixture) started(raw []byte) {
 	e, err := event.Decode(raw)
 	if err != nil {
 		panic(err)
@@ -201,7 +219,12 @@ func (w *world) started(raw []byte) {
 			}
 			user, _ := call.User()
 			arn, _ := call.Param("policyArn")
-			return []remediation.Finding{{User: user, Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}}}}
+			return []remediation.Finding{
+				{
+					User: user, Text: i18n.Literal("Found."), Handling: remediation.Handling{Fresh: true},
+					Changes: []change.Change{{Kind: change.ManagedUserPolicy, Subject: user, Target: arn, Before: change.Attached}},
+				},
+			}
 		},
 		"deactivate-stale-access-key": func() []remediation.Finding { return nil },
 		"quarantine-outside-login": func() []remediation.Finding {
@@ -209,18 +232,36 @@ func (w *world) started(raw []byte) {
 			if !ok || s.SourceIP != "198.51.100.1" {
 				return nil
 			}
-			return []remediation.Finding{{User: s.Identity.UserName, Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached}}}}
+			return []remediation.Finding{
+				{
+					User: s.Identity.UserName, Text: i18n.Literal("Found."), Handling: remediation.Handling{Fresh: true},
+					Changes: []change.Change{
+						{Kind: change.Quarantine, Subject: s.Identity.UserName, Target: quarantine, After: change.Attached},
+					},
+				},
+			}
 		},
 	} {
-		matches := map[string]bool{"detach-direct-policy": e.Source == "aws.iam", "deactivate-stale-access-key": strings.HasPrefix(e.DetailType, "Config"), "quarantine-outside-login": strings.HasPrefix(e.DetailType, "AWS Console")}
+		matches := map[string]bool{
+			"detach-direct-policy":        e.Source == "aws.iam",
+			"deactivate-stale-access-key": strings.HasPrefix(e.DetailType, "Config"),
+			"quarantine-outside-login":    strings.HasPrefix(e.DetailType, "AWS Console"),
+		}
 		if !matches[id] || slices.Contains(w.deaf, id) {
 			continue
 		}
 		r := &remediation.Runner{
-			Control:  control.Control{ID: id, Title: "Test", Severity: control.High},
-			Settings: settings.Function{Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7, Owners: w.set.Owners},
-			Planner:  plan, Kinds: change.ForIAM(slow{w.Account, w}), Ledger: w.ledger, Topic: w, Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
-			Halt: w, Now: w.now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+			Control: control.Control{ID: id, Title: "Test", Severity: control.High},
+			Settings: settings.Function{
+				Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7,
+				Owners: w.set.Owners,
+			},
+			Planner: plan, Kinds: change.ForIAM(slow{w.Account, w}), Ledger: w.ledger, Topic: w,
+			Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
+			Halt:   w,
+			Environment: remediation.Environment{
+				Now: w.now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+			},
 		}
 		// What goes wrong in a drill does not go wrong in the controls as well.
 		fault := w.fault
@@ -239,15 +280,19 @@ func (w *world) started(raw []byte) {
 // slow is the account for the controls: a change takes a while.
 type slow struct {
 	*fakeaws.Account
-	w *world
+	w *fixture
 }
 
-func (s slow) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
+func (s slow) AttachUserPolicy(
+	ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.AttachUserPolicyOutput, error) {
 	s.w.clock = s.w.clock.Add(200 * time.Millisecond)
 	return s.Account.AttachUserPolicy(ctx, in)
 }
 
-func (s slow) DetachUserPolicy(ctx context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error) {
+func (s slow) DetachUserPolicy(
+	ctx context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.DetachUserPolicyOutput, error) {
 	s.w.clock = s.w.clock.Add(200 * time.Millisecond)
 	return s.Account.DetachUserPolicy(ctx, in)
 }
@@ -258,31 +303,37 @@ func (p planner) Plan(context.Context, event.Event, time.Time) ([]remediation.Fi
 	return p(), nil
 }
 
-// Check implements [remediation.Guard].
-func (w *world) Check(context.Context) (i18n.Message, time.Time, error) {
+// Check implements [remediation.HaltSwitch].
+func (w *fixture) Check(context.Context) (i18n.Message, time.Time, error) {
 	return i18n.Literal(w.halt), time.Time{}, nil
 }
 
 // Publish implements [remediation.Publisher].
-func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
-	w.told = append(w.told, m)
+func (w *fixture) Publish(_ context.Context, m notice.Message) (string, error) {
+	w.notified = append(w.notified, m)
 	w.clock = w.clock.Add(300 * time.Millisecond)
 	return "m", nil
 }
 
 // ReceiveMessage waits a second for what arrives.
-func (w *world) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+func (w *fixture) ReceiveMessage(
+	ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options),
+) (*sqs.ReceiveMessageOutput, error) {
 	if err := w.asked("sqs:ReceiveMessage", false); err != nil {
 		return nil, err
 	}
 	if len(w.queue) == 0 {
 		w.pass(ctx, time.Duration(in.WaitTimeSeconds)*time.Second)
 	}
-	return &sqs.ReceiveMessageOutput{Messages: slices.Clone(w.queue[:min(len(w.queue), int(in.MaxNumberOfMessages))])}, w.asked("sqs:ReceiveMessage", true)
+	return &sqs.ReceiveMessageOutput{
+		Messages: slices.Clone(w.queue[:min(len(w.queue), int(in.MaxNumberOfMessages))]),
+	}, w.asked("sqs:ReceiveMessage", true)
 }
 
 // DeleteMessage deletes what was received.
-func (w *world) DeleteMessage(_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error) {
+func (w *fixture) DeleteMessage(
+	_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options),
+) (*sqs.DeleteMessageOutput, error) {
 	if err := w.asked("sqs:DeleteMessage", false); err != nil {
 		return nil, err
 	}
@@ -308,61 +359,65 @@ func words(a drill.Answer) []string {
 }
 
 // asBefore checks that nothing is left of a drill, and that nobody else was touched.
-func asBefore(t *testing.T, w *world) {
+func asBefore(t *testing.T, w *fixture) {
 	t.Helper()
-	if diff := cmp.Diff(newWorld().State(), w.State(), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(newFixture().State(), w.State(), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("the account is not as before (-before +after):\n%s", diff)
 	}
 }
 
-func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
+func TestDrill_EveryHop(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		world func(w *world)
-		want  []string
+		name    string
+		fixture func(w *fixture)
+		want    []string
 	}{
-		{"in enforce", func(*world) {}, []string{
+		{"in enforce", func(*fixture) {}, []string{
 			"passed",
 			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.5, change 0.2, notice 0.3",
 		}},
-		{"in observe", func(w *world) { w.mode = control.Observe }, []string{
+		{"in observe", func(w *fixture) { w.mode = control.Observe }, []string{
 			"passed",
 			"direct policy: passed, would change, event 0.0, rule 120.0, function 1.0, change 0.0, notice 0.3",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: passed, would change, event 0.0, rule 0.5, function 1.5, change 0.0, notice 0.3",
 		}},
-		{"halted", func(w *world) { w.halt = "Warder is halted (/warder/halt): incident 42" }, []string{
+		{"halted", func(w *fixture) { w.halt = "Warder is halted (/warder/halt): incident 42" }, []string{
 			"held",
 			"direct policy: held, held, event 0.0, rule 120.0, function 1.0, change 0.0, notice 0.3",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: held, held, event 0.0, rule 0.5, function 1.5, change 0.0, notice 0.3",
 		}},
-		{"without networks", func(w *world) { w.set.AllowedNetworks = nil }, []string{
+		{"without networks", func(w *fixture) { w.set.AllowedNetworks = nil }, []string{
 			"passed",
 			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: skipped, ",
 		}},
-		{"with all controls off", func(w *world) {
+		{"with all controls off", func(w *fixture) {
 			for i := range w.set.Drilled {
 				w.set.Drilled[i].Off = true
 			}
 		}, []string{"skipped", "direct policy: skipped, ", "old access key: skipped, ", "outside sign-in: skipped, "}},
-		{"without a trail", func(w *world) { w.trail = false }, []string{
+		{"without a trail", func(w *fixture) { w.trail = false }, []string{
 			"failed",
 			"direct policy: failed, , no event, no rule, no function, no change, no notice",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: passed, changed, event 0.0, rule 0.5, function 1.5, change 0.2, notice 0.3",
 		}},
-		{"with a rule that starts nothing", func(w *world) { w.deaf = []string{"deactivate-stale-access-key", "quarantine-outside-login"} }, []string{
+		{"with a rule that starts nothing", func(w *fixture) {
+			w.deaf = []string{
+				"deactivate-stale-access-key", "quarantine-outside-login",
+			}
+		}, []string{
 			"failed",
 			"direct policy: passed, changed, event 0.0, rule 120.0, function 1.0, change 0.2, notice 0.3",
 			"old access key: failed, , event 0.0, rule 0.5, no function",
 			"outside sign-in: failed, , event 0.0, rule 0.5, no function, no change, no notice",
 		}},
-		{"without its queue", func(w *world) { w.noQueue = true }, []string{
+		{"without its queue", func(w *fixture) { w.noQueue = true }, []string{
 			"failed",
 			"direct policy: failed, changed, no event, no rule, function 121.0, change 0.2, notice 0.3",
 			"old access key: failed, looked, nothing to do, no event, no rule, function 2.0",
@@ -370,8 +425,8 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := newWorld()
-			tc.world(w)
+			w := newFixture()
+			tc.fixture(w)
 			begin := w.clock
 			answer, err := w.drill(t.Context())
 			if err != nil {
@@ -389,18 +444,23 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 			if (answer.Outcome == drill.Passed) != (answer.Reason == "") {
 				t.Errorf("reason %q of %s", answer.Reason, answer.Outcome)
 			}
-			for _, m := range w.told {
+			for _, m := range w.notified {
 				if m.Drill != answer.ID || !strings.HasPrefix(m.Title, "Drill: ") || m.Owner != "kim@example.com" {
-					t.Errorf("told %s %q: %s", m.Owner, m.Drill, m.Title)
+					t.Errorf("notified %s %q: %s", m.Owner, m.Drill, m.Title)
 				}
 			}
 			asBefore(t, w)
 			if measured := strings.Count(w.log.String(), `"Hop":`); (measured > 0) != (answer.Outcome != drill.Skipped) ||
-				strings.Count(w.log.String(), `"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Hop"]],"Metrics":[{"Name":"DrillSeconds","Unit":"Seconds"}]}]`) != measured {
+				strings.Count(
+					w.log.String(),
+					`"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Hop"]],"Metrics":[{"Name":"DrillSeconds",`+
+						`"Unit":"Seconds"}]}]`,
+				) != measured {
 				t.Errorf("the log is %s", w.log.String())
 			}
 			for _, key := range w.Made() {
-				if text, _ := json.Marshal(answer); strings.Contains(w.log.String()+string(text), key.Secret) || strings.Contains(w.log.String()+string(text), key.ID) {
+				if text, _ := json.Marshal(answer); strings.Contains(w.log.String()+string(text), key.Secret) ||
+					strings.Contains(w.log.String()+string(text), key.ID) {
 					t.Error("the log or the answer has the access key")
 				}
 			}
@@ -410,7 +470,7 @@ func TestADrillMeasuresEveryHopAndLeavesNothing(t *testing.T) {
 
 // What the function may do with AWS is what it does, and tagging the user that it makes, which is a
 // permission of its own (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_users.html).
-func TestPermissionsAreTheOperationsOfTheDrill(t *testing.T) {
+func TestPermissions_Drill(t *testing.T) {
 	c, err := control.Parse("drill/control.json", description)
 	if err != nil {
 		t.Fatal(err)
@@ -424,7 +484,9 @@ func TestPermissionsAreTheOperationsOfTheDrill(t *testing.T) {
 		}
 	}
 	want := []string{"iam:TagUser"}
-	for of, service := range map[reflect.Type]string{reflect.TypeFor[users](): "iam", reflect.TypeFor[events](): "events", reflect.TypeFor[arrivals](): "sqs"} {
+	for of, service := range map[reflect.Type]string{
+		reflect.TypeFor[users](): "iam", reflect.TypeFor[events](): "events", reflect.TypeFor[arrivals](): "sqs",
+	} {
 		for i := range of.NumMethod() {
 			want = append(want, service+":"+of.Method(i).Name)
 		}
@@ -437,7 +499,7 @@ func TestPermissionsAreTheOperationsOfTheDrill(t *testing.T) {
 }
 
 // drillUsers are the users of drills that are there.
-func drillUsers(w *world) (names []string) {
+func drillUsers(w *fixture) (names []string) {
 	for name, user := range w.State().Users {
 		if user.Path == drill.Path {
 			names = append(names, name)
@@ -449,11 +511,11 @@ func drillUsers(w *world) (names []string) {
 
 // Whatever call goes wrong, before or after it took effect: what the drill made is gone, or it is said
 // to be left; nobody else is touched; and the next drill leaves nothing.
-func TestWhateverGoesWrongNothingIsLeftUnsaid(t *testing.T) {
+func TestDrill_EveryFault(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for _, cut := range []bool{false, true} {
 			for n := 1; ; n++ {
-				w := newWorld()
+				w := newFixture()
 				count, reached, now, failed := 0, false, false, ""
 				w.fault = func(operation string, took bool) error {
 					if now {
@@ -499,8 +561,8 @@ func TestWhateverGoesWrongNothingIsLeftUnsaid(t *testing.T) {
 	}
 }
 
-func TestADrillThatWasCutOffIsWaitedForAndCleanedUp(t *testing.T) {
-	w := newWorld()
+func TestDrill_CutOff(t *testing.T) {
+	w := newFixture()
 	calls := 0
 	w.fault = func(string, bool) error {
 		if calls++; calls > 30 {
@@ -527,8 +589,8 @@ func TestADrillThatWasCutOffIsWaitedForAndCleanedUp(t *testing.T) {
 	asBefore(t, w)
 }
 
-func TestTwoDrillsAtATimeAreNot(t *testing.T) {
-	w := newWorld()
+func TestDrill_TwoAtOnce(t *testing.T) {
+	w := newFixture()
 	other := ledger.Drill{ID: "other", User: "warder-drill-other", By: "lee", At: w.clock, Until: w.clock.Add(lease)}
 	var goOn func()
 	goOn = func() { // it says again and again that it goes on
@@ -539,7 +601,11 @@ func TestTwoDrillsAtATimeAreNot(t *testing.T) {
 		w.later = append(w.later, goOn)
 	}
 	goOn()
-	w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{other.User: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
+	w.Alter(
+		fakeaws.State{
+			Users: map[string]*fakeaws.User{other.User: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}},
+		},
+	)
 	_, err := w.drill(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "drill other, which lee asked for, goes on since") {
 		t.Errorf("error %v", err)
@@ -550,8 +616,8 @@ func TestTwoDrillsAtATimeAreNot(t *testing.T) {
 }
 
 // A drill that was believed to be cut off, and was only slow, leaves the one that took its place alone.
-func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
-	w := newWorld()
+func TestDrill_PlaceTaken(t *testing.T) {
+	w := newFixture()
 	other := "warder-drill-other"
 	w.later = append(w.later, func() {
 		all, err := w.ledger.Drills(t.Context())
@@ -559,10 +625,16 @@ func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
 			t.Fatalf("drills %+v, %v", all, err)
 		}
 		w.clock = w.clock.Add(2 * lease)
-		if err := w.ledger.KeepDrill(t.Context(), ledger.Drill{ID: "other", User: other, By: "lee", At: w.clock, Until: w.clock.Add(lease)}, w.clock); err != nil {
+		if err := w.ledger.KeepDrill(
+			t.Context(), ledger.Drill{ID: "other", User: other, By: "lee", At: w.clock, Until: w.clock.Add(lease)}, w.clock,
+		); err != nil {
 			t.Error(err)
 		}
-		w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{other: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}}})
+		w.Alter(
+			fakeaws.State{
+				Users: map[string]*fakeaws.User{other: {Path: drill.Path, Tags: map[string]string{drill.Tag: "other"}}},
+			},
+		)
 	})
 	answer, err := w.drill(t.Context())
 	if err != nil || answer.Outcome != drill.Failed || !strings.Contains(answer.Reason, "another took its place") {
@@ -573,14 +645,16 @@ func TestADrillWhosePlaceWasTakenCleansUpItsOwnAlone(t *testing.T) {
 	}
 }
 
-func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
-	w := newWorld()
+func TestDrill_LeavesOthersAlone(t *testing.T) {
+	w := newFixture()
 	w.Alter(fakeaws.State{Users: map[string]*fakeaws.User{
 		"warder-drill-untagged": {Path: drill.Path, Attached: []string{policy}},
 		"someone":               {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}},
 		"warder-drill-outside":  {Path: "/team/", Tags: map[string]string{drill.Tag: "x"}, Attached: []string{quarantine}},
 		"warder-drill-below":    {Path: drill.Path + "more/", Tags: map[string]string{drill.Tag: "x"}},
-		"warder-drill-used": {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}, Attached: []string{policy, "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+		"warder-drill-used": {Path: drill.Path, Tags: map[string]string{drill.Tag: "x"}, Attached: []string{
+			policy, "arn:aws:iam::aws:policy/ReadOnlyAccess",
+		},
 			Keys: []fakeaws.Key{{ID: "AKIAEXAMPLEEXAMPLE01", Status: "Active"}}},
 	}})
 	before := w.State()
@@ -588,7 +662,8 @@ func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(answer.Leftovers) != 1 || answer.Leftovers[0].User != "warder-drill-used" || !strings.Contains(answer.Leftovers[0].Why, "DeleteConflict") ||
+	if len(answer.Leftovers) != 1 || answer.Leftovers[0].User != "warder-drill-used" ||
+		!strings.Contains(answer.Leftovers[0].Why, "DeleteConflict") ||
 		answer.Leftovers[0].Remove[2] != "aws iam delete-user --user-name warder-drill-used" {
 		t.Errorf("left %+v", answer.Leftovers)
 	}
@@ -596,16 +671,19 @@ func TestNothingIsTouchedThatNoDrillMade(t *testing.T) {
 		t.Errorf("%s: %s", answer.Outcome, answer.Reason)
 	}
 	// Of the one that a drill made, what the drill put on it is gone; what somebody else did is theirs.
-	before.Users["warder-drill-used"].Attached, before.Users["warder-drill-used"].Keys = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}, nil
+	before.Users["warder-drill-used"].Attached, before.Users["warder-drill-used"].Keys = []string{
+		"arn:aws:iam::aws:policy/ReadOnlyAccess",
+	}, nil
 	if diff := cmp.Diff(before, w.State(), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
 }
 
-func TestARequestThatIsNotUnderstoodMakesNothing(t *testing.T) {
-	w := newWorld()
+func TestDrill_BadRequest(t *testing.T) {
+	w := newFixture()
 	for _, q := range []drill.Request{{}, {By: " "}, {By: "kim", Minutes: 14}, {By: "kim", Minutes: -1}} {
-		if _, err := (&stage{iam: w, ledger: w.ledger, now: w.now}).Drill(t.Context(), q); err == nil || !strings.Contains(err.Error(), "understood is") {
+		if _, err := (&driller{iam: w, ledger: w.ledger, now: w.now}).Drill(t.Context(), q); err == nil ||
+			!strings.Contains(err.Error(), "understood is") {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
@@ -614,8 +692,8 @@ func TestARequestThatIsNotUnderstoodMakesNothing(t *testing.T) {
 	}
 }
 
-func TestADrillEndsWellBeforeItsFunctionIsEnded(t *testing.T) {
-	w := newWorld()
+func TestDrill_Deadline(t *testing.T) {
+	w := newFixture()
 	w.trail = false
 	// The wall clock of the context is the test's own: far enough away never to come.
 	end := w.clock.Add(3 * time.Minute)
@@ -637,7 +715,7 @@ type deadline struct {
 
 func (d deadline) Deadline() (time.Time, bool) { return d.end, true }
 
-func TestTheSignInComesFromWhereNobodyIsAllowedToComeFrom(t *testing.T) {
+func TestDrill_SignInAddress(t *testing.T) {
 	for _, tc := range []struct {
 		networks []string
 		from     string
@@ -653,7 +731,7 @@ func TestTheSignInComesFromWhereNobodyIsAllowedToComeFrom(t *testing.T) {
 		for _, network := range tc.networks {
 			s.AllowedNetworks = append(s.AllowedNetworks, netip.MustParsePrefix(network))
 		}
-		sc := (&play{stage: &stage{settings: s}}).scene(settings.Drilled{Scenario: control.OutsideSignIn})
+		sc := (&play{driller: &driller{settings: s}}).scene(settings.Drilled{Scenario: control.OutsideSignIn})
 		if tc.from == "" && (sc.skip == "" || !sc.done) || tc.from != "" && sc.from.String() != tc.from {
 			t.Errorf("%v: from %s, skipped %q", tc.networks, sc.from, sc.skip)
 		}

@@ -29,7 +29,11 @@ func FuzzArrived(f *testing.F) {
 		}
 		f.Add(string(data), "1795000000000")
 	}
-	f.Add(`{"id":"e","source":"warder.drill","detail-type":"Config Rules Compliance Change","detail":{"resourceId":"x","newEvaluationResult":{"complianceType":"NON_COMPLIANT"}}}`, "never")
+	f.Add(
+		`{"id":"e","source":"warder.drill","detail-type":"Config Rules Compliance Change","detail":{"resourceId":"x",`+
+			`"newEvaluationResult":{"complianceType":"NON_COMPLIANT"}}}`,
+		"never",
+	)
 	f.Fuzz(func(t *testing.T, body, stamp string) {
 		now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 		const user, policy = "warder-drill-abcdefghij", "arn:aws:iam::111122223333:policy/warder/drill"
@@ -37,8 +41,12 @@ func FuzzArrived(f *testing.F) {
 			return &scene{Drilled: settings.Drilled{Scenario: scenario}, called: now, key: key}
 		}
 		p := &play{
-			stage: &stage{policy: policy, now: func() time.Time { return now }}, drill: ledger.Drill{ID: "abcdefghij", User: user},
-			scenes: []*scene{watched(control.DirectPolicy, ""), watched(control.OldKey, "warder.drill:mine"), watched(control.OutsideSignIn, "warder.drill:mine-too")},
+			driller: &driller{policy: policy, now: func() time.Time { return now }},
+			drill:   ledger.Drill{ID: "abcdefghij", User: user},
+			scenes: []*scene{
+				watched(control.DirectPolicy, ""), watched(control.OldKey, "warder.drill:mine"),
+				watched(control.OutsideSignIn, "warder.drill:mine-too"),
+			},
 		}
 		p.arrived(sqstypes.Message{Body: aws.String(body), Attributes: map[string]string{"SentTimestamp": stamp}})
 		e, err := event.Decode([]byte(body))

@@ -30,7 +30,7 @@ func newDrill(s handler.Setup) (func(context.Context, drill.Request) (drill.Answ
 	if s.Settings.Drill == "" || s.Settings.Bus == "" {
 		return nil, errors.New("there is no queue to watch, or no bus: deploy the stack again")
 	}
-	return (&stage{
+	return (&driller{
 		iam: s.IAM, bus: eventbridge.NewFromConfig(s.AWS), queue: sqs.NewFromConfig(s.AWS),
 		ledger: s.Ledger, settings: s.Settings, policy: drill.PolicyARN(topic.Partition, s.Settings.Account),
 		partition: topic.Partition, region: s.Region, now: s.Now, sleep: s.Sleep, log: s.Log,

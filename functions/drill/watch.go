@@ -30,20 +30,20 @@ type scene struct {
 	skip  string // why it is not tried
 	fault error  // that of the violation: it was not committed
 
-	from    netip.Addr // that a sign-in comes from
-	id      string     // of a sign-in's record
-	key     string     // of the control's run
-	called  time.Time  // when the violation was committed; zero before
-	event   time.Time  // the time that the event bears
-	arrived time.Time  // when it was put into the queue
-	began   time.Time  // when the control's function began
-	changed time.Time  // when the change was made, observed or held back
-	told    time.Time  // when SNS accepted the notice
-	status  ledger.Status
-	reason  string    // of the change, or of the run that came to another end
-	quiet   bool      // what is held back is told of together with more
-	ended   time.Time // when the control was first seen to be done
-	done    bool      // nothing more is to come
+	from     netip.Addr // that a sign-in comes from
+	id       string     // of a sign-in's record
+	key      string     // of the control's run
+	called   time.Time  // when the violation was committed; zero before
+	event    time.Time  // the time that the event bears
+	arrived  time.Time  // when it was put into the queue
+	began    time.Time  // when the control's function began
+	changed  time.Time  // when the change was made, observed or held back
+	notified time.Time  // when SNS accepted the notice
+	status   ledger.Status
+	reason   string    // of the change, or of the run that came to another end
+	quiet    bool      // what is held back is notified together with more
+	ended    time.Time // when the control was first seen to be done
+	done     bool      // nothing more is to come
 }
 
 // scene is the scenario of a control, or the reason why it is not tried.
@@ -61,7 +61,8 @@ func (p *play) scene(c settings.Drilled) *scene {
 		case len(networks) == 0:
 			sc.skip = cmp.Or(sc.skip, "no allowedNetworks are set: there is no outside")
 		case at < 0:
-			sc.skip = cmp.Or(sc.skip, "allowedNetworks contain every address that is kept for documentation: there is no outside")
+			sc.skip = cmp.Or(sc.skip,
+				"allowedNetworks contain every address that is kept for documentation: there is no outside")
 		default:
 			sc.from = outside[at]
 		}
@@ -70,12 +71,12 @@ func (p *play) scene(c settings.Drilled) *scene {
 	return sc
 }
 
-// acts reports whether the control is to change something and to tell somebody: of a key that is new
+// acts reports whether the control is to change something and to notify somebody: of a key that is new
 // there is nothing to say.
 func (sc *scene) acts() bool { return sc.Scenario != control.OldKey }
 
 // ready reports whether the violation is to be committed now. A user who is quarantined has one more
-// direct policy, of which people would be told: the sign-in comes when the direct policy is dealt with,
+// direct policy, of which people would be notified: the sign-in comes when the direct policy is dealt with,
 // or half the time is over.
 func (sc *scene) ready(p *play) bool {
 	if sc.done || !sc.called.IsZero() {
@@ -124,8 +125,8 @@ func (p *play) settled() bool {
 	return !slices.ContainsFunc(p.scenes, func(sc *scene) bool { return !sc.done })
 }
 
-// look sees what has happened since the last look: which events came, and how far the controls are.
-func (p *play) look(ctx context.Context) error {
+// observe sees what has happened since the last time: which events came, and how far the controls are.
+func (p *play) observe(ctx context.Context) error {
 	if p.settled() {
 		return nil
 	}
@@ -136,7 +137,7 @@ func (p *play) look(ctx context.Context) error {
 		if sc.done || sc.called.IsZero() {
 			continue
 		}
-		if err := sc.look(ctx, p); err != nil {
+		if err := sc.observe(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -155,7 +156,9 @@ func (p *play) arrivals(ctx context.Context) error {
 		}
 		for _, message := range out.Messages {
 			p.arrived(message)
-			if _, err := p.queue.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &p.settings.Drill, ReceiptHandle: message.ReceiptHandle}); err != nil {
+			if _, err := p.queue.DeleteMessage(
+				ctx, &sqs.DeleteMessageInput{QueueUrl: &p.settings.Drill, ReceiptHandle: message.ReceiptHandle},
+			); err != nil {
 				return fmt.Errorf("delete from the drill's queue: %w", err)
 			}
 		}
@@ -178,7 +181,9 @@ func (p *play) arrived(message sqstypes.Message) {
 		sc.key, sc.event, sc.arrived = e.Key(), e.Time, p.now()
 		// In milliseconds
 		// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html).
-		if sent, err := strconv.ParseInt(message.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
+		if sent, err := strconv.ParseInt(
+			message.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)], 10, 64,
+		); err == nil {
 			sc.arrived = time.UnixMilli(sent)
 		}
 	}
@@ -201,8 +206,8 @@ func (sc *scene) caused(e event.Event, p *play) bool {
 // straggler is how long an event is waited for whose control has been started by it.
 const straggler = 30 * time.Second
 
-// look reads in the ledger how far the control has come with the event.
-func (sc *scene) look(ctx context.Context, p *play) error {
+// observe reads in the ledger how far the control has come with the event.
+func (sc *scene) observe(ctx context.Context, p *play) error {
 	if sc.key == "" {
 		// The event is not known. What the ledger has about the user names it.
 		entries, _, err := p.ledger.About(ctx, p.drill.User, p.drill.At)
@@ -235,8 +240,8 @@ func (sc *scene) look(ctx context.Context, p *play) error {
 	if sc.status == "" {
 		sc.reason = run.Reason
 	}
-	sc.quiet = sc.told.IsZero()
-	// A run that is done changes nothing and tells nobody any more; only the queue is still waited for.
+	sc.quiet = sc.notified.IsZero()
+	// A run that is done changes nothing and notifies nobody any more; only the queue is still waited for.
 	if sc.ended.IsZero() {
 		sc.ended = p.now()
 	}
@@ -264,47 +269,48 @@ func (sc *scene) read(entry ledger.Entry, p *play) {
 	case ledger.Verified, ledger.Observed, ledger.Held:
 		sc.changed = step.At
 	}
-	for _, told := range entry.Notifications {
-		if told.Kind != notice.Failure && (sc.told.IsZero() || told.At.Before(sc.told)) {
-			sc.told = told.At
+	for _, sent := range entry.Notifications {
+		if sent.Kind != notice.Failure && (sc.notified.IsZero() || sent.At.Before(sc.notified)) {
+			sc.notified = sent.At
 		}
 	}
 }
 
-// tell words what came of the scene.
-func (sc *scene) tell(now time.Time) drill.Scenario {
-	told := drill.Scenario{Name: string(sc.Scenario), Control: sc.Control}
+// result describes what came of the scene.
+func (sc *scene) result(now time.Time) drill.Scenario {
+	result := drill.Scenario{Name: string(sc.Scenario), Control: sc.Control}
 	switch {
 	case sc.skip != "":
-		told.Outcome, told.Reason = drill.Skipped, sc.skip
-		return told
+		result.Outcome, result.Reason = drill.Skipped, sc.skip
+		return result
 	case sc.fault != nil:
-		told.Outcome, told.Reason = drill.Failed, "the violation was not committed: "+notice.Redact(sc.fault.Error())
-		return told
+		result.Outcome, result.Reason = drill.Failed, "the violation was not committed: "+notice.Redact(sc.fault.Error())
+		return result
 	case sc.called.IsZero():
-		told.Outcome, told.Reason = drill.Failed, "the drill did not come so far"
-		return told
+		result.Outcome, result.Reason = drill.Failed, "the drill did not come so far"
+		return result
 	}
-	told.Hops = sc.hops()
-	told.Did = sc.did()
+	result.Hops = sc.hops()
+	result.Did = sc.did()
 	missing := ""
-	for _, hop := range told.Hops {
+	for _, hop := range result.Hops {
 		if !hop.Seen {
-			missing = cmp.Or(missing, fmt.Sprintf("no %s within %s: %s", hop.Name, now.Sub(sc.called).Round(time.Second), hop.Note))
+			missing = cmp.Or(missing,
+				fmt.Sprintf("no %s within %s: %s", hop.Name, now.Sub(sc.called).Round(time.Second), hop.Note))
 		}
 	}
 	switch {
 	case missing != "":
-		told.Outcome, told.Reason = drill.Failed, missing
+		result.Outcome, result.Reason = drill.Failed, missing
 	case sc.status == ledger.Held:
-		told.Outcome, told.Reason = drill.Held, sc.reason
+		result.Outcome, result.Reason = drill.Held, sc.reason
 	default:
-		told.Outcome = drill.Passed
+		result.Outcome = drill.Passed
 	}
-	return told
+	return result
 }
 
-// did words what the control did, empty as long as it did nothing.
+// did describes what the control did, empty as long as it did nothing.
 func (sc *scene) did() string {
 	switch {
 	case sc.began.IsZero():
@@ -328,20 +334,31 @@ func (sc *scene) hops() []drill.Hop {
 	hops := []drill.Hop{
 		{Name: drill.Event, Note: "the drill's queue got no event: are the stack's rules of the drill enabled?"},
 		{Name: drill.Rule, Note: "the same"},
-		{Name: drill.Function, Note: fmt.Sprintf("nothing is known of a run of %s: is its rule enabled and its function there (make doctor), and what is in the queue Undelivered?", sc.Control)},
+		{
+			Name: drill.Function,
+			Note: fmt.Sprintf(
+				"nothing is known of a run of %s: is its rule enabled and its function there (make doctor), and what is in the "+
+					"queue Undelivered?",
+				sc.Control,
+			),
+		},
 	}
 	times := []time.Time{sc.event, sc.arrived, sc.began}
 	if sc.Scenario == control.DirectPolicy && sc.began.IsZero() {
-		hops[0].Note = "the drill's queue got no event of the call: does a trail of CloudTrail log management events (make doctor)?"
+		hops[0].Note = "the drill's queue got no event of the call: does a trail of CloudTrail log management events " +
+			"(make doctor)?"
 	}
 	if sc.acts() {
 		log := settings.LogGroupName(sc.Control)
 		hops = append(hops,
-			drill.Hop{Name: drill.Change, Note: cmp.Or(sc.reason, "the function found nothing to change, or did not finish: its log is "+log)})
+			drill.Hop{
+				Name: drill.Change,
+				Note: cmp.Or(sc.reason, "the function found nothing to change, or did not finish: its log is "+log),
+			})
 		times = append(times, sc.changed)
 		if sc.status != ledger.Held || !sc.quiet {
 			hops = append(hops, drill.Hop{Name: drill.Notice, Note: "SNS did not accept a notice: the function's log is " + log})
-			times = append(times, sc.told)
+			times = append(times, sc.notified)
 		}
 	}
 	last := sc.called

@@ -22,8 +22,8 @@ import (
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
-	DescribeSessions(context.Context, *ssm.DescribeSessionsInput, ...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error)
-	DescribeInstanceInformation(context.Context, *ssm.DescribeInstanceInformationInput, ...func(*ssm.Options)) (*ssm.DescribeInstanceInformationOutput, error)
+	ssm.DescribeSessionsAPIClient
+	ssm.DescribeInstanceInformationAPIClient
 }
 
 // parameters are those of control.json.
@@ -49,17 +49,17 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	return &planner{api: api, allowed: f.AllowedNetworks, key: key, value: value}, nil
 }
 
-// quiet is how long sessions of the same person from the same place are not told of again where they
-// are told only.
+// quiet is how long sessions of the same person from the same place are not notified again where they
+// are notified only.
 const quiet = 15 * time.Minute
 
-// Plan judges the session that the event says was started or resumed.
+// Plan assesses the session that the event says was started or resumed.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.APICall)
 	if !ok || d.Source != "ssm.amazonaws.com" || d.Name != "StartSession" && d.Name != "ResumeSession" || d.Failed() {
 		return nil, nil
 	}
-	s := session{APICall: d, origin: p.allowed.Judge(&d.Record)}
+	s := session{APICall: d, origin: p.allowed.Evaluate(&d.Record)}
 	s.target, _ = d.Param("target")
 	if s.id, _ = d.Response.Text("sessionId"); s.id == "" {
 		s.id, _ = d.Param("sessionId")
@@ -67,7 +67,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	outside := s.origin.Place == network.Outside
 	// The record of a resumed session does not say where it is.
 	if outside || s.target == "" {
-		if err := p.look(ctx, &s); err != nil {
+		if err := p.locate(ctx, &s); err != nil {
 			return nil, err
 		}
 	}
@@ -77,7 +77,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			return nil, err
 		}
 		if s.closed && !s.active {
-			if err := p.look(ctx, &s); err != nil {
+			if err := p.locate(ctx, &s); err != nil {
 				return nil, err
 			}
 		}
@@ -85,8 +85,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return s.findings(len(p.allowed) > 0), nil
 }
 
-// look finds out whether the session is still there, and where it is.
-func (p *planner) look(ctx context.Context, s *session) error {
+// locate finds out whether the session is still there, and where it is.
+func (p *planner) locate(ctx context.Context, s *session) error {
 	if s.id == "" {
 		return nil
 	}
@@ -132,16 +132,18 @@ type session struct {
 	closed bool // the target is closed to sessions
 }
 
-// findings are what is to be said and done about the session. listed tells whether any network is.
+// findings are what is to be said and done about the session. listed says whether any network is.
 func (s session) findings(listed bool) []remediation.Finding {
 	who := s.Identity.Name()
 	machine := i18n.Or(i18n.Literal(s.target), i18n.T("a machine that is not recorded"))
-	title, text := i18n.T("Session started"), i18n.T("%s started a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe())
+	title, text := i18n.T("Session started"), i18n.T("%s started a session on %s from %s.",
+		s.Identity.Describe(), machine, s.origin.Describe())
 	if s.Name == "ResumeSession" {
-		title, text = i18n.T("Session resumed"), i18n.T("%s resumed a session on %s from %s.", s.Identity.Describe(), machine, s.origin.Describe())
+		title, text = i18n.T("Session resumed"), i18n.T("%s resumed a session on %s from %s.",
+			s.Identity.Describe(), machine, s.origin.Describe())
 	}
 	f := remediation.Finding{
-		Subject: who, Fresh: true, Text: text,
+		Subject: who, Handling: remediation.Handling{Fresh: true}, Text: text,
 		Facts: []remediation.Fact{
 			{Name: i18n.T("Session"), Value: i18n.Or(i18n.Literal(s.id), i18n.T("not recorded"))},
 			{Name: i18n.T("Machine"), Value: i18n.Or(i18n.Literal(s.target), i18n.T("not recorded"))},
@@ -156,18 +158,22 @@ func (s session) findings(listed bool) []remediation.Finding {
 	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
 		f.User, f.Subject = s.Identity.UserName, ""
 	}
-	look := i18n.T("Ask them. If it was not them, stop their credentials first, then read the session's log and what the machine did since.")
+	look := i18n.T("Ask them. If it was not them, stop their credentials first, then read the session's log and what " +
+		"the machine did since.")
 	switch {
 	case s.origin.Place == network.Outside || s.closed:
 		f.Advice = look
 		if s.closed {
-			f.Title, f.Text = i18n.T("Session on a closed machine"), i18n.Sentences(f.Text, i18n.T("Nobody is to have a session there."))
+			f.Title, f.Text = i18n.T("Session on a closed machine"), i18n.Sentences(f.Text,
+				i18n.T("Nobody is to have a session there."))
 		}
 		switch {
 		case s.id == "":
 			f.UnchangedReason = i18n.T("Not ended: the record does not say which session it is.")
 		case s.active:
-			f.Changes = []change.Change{{Kind: change.Session, Subject: who, Target: change.SessionTarget(s.Region, s.id), Before: change.Connected}}
+			f.Changes = []change.Change{
+				{Kind: change.Session, Subject: who, Target: change.SessionTarget(s.Region, s.id), Before: change.Connected},
+			}
 		default:
 			f.UnchangedReason = i18n.T("There is nothing to end: it is over.")
 		}

@@ -8,11 +8,11 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestATagWithoutKeyOrValueIsRefused(t *testing.T) {
+func TestNewPlanner_BadTag(t *testing.T) {
 	for _, tag := range []string{"warder:closed", "=yes", "warder:closed=", "="} {
 		parameters, err := json.Marshal(map[string]string{"closedTag": tag})
 		if err != nil {

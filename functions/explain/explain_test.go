@@ -13,7 +13,7 @@ import (
 )
 
 // Explain reads, and reads only what its answers need.
-func TestPermissionsAreTheOperationsOfTheReader(t *testing.T) {
+func TestPermissions_Reader(t *testing.T) {
 	c, err := control.Parse("explain/control.json", description)
 	if err != nil {
 		t.Fatal(err)

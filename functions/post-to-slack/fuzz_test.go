@@ -15,8 +15,10 @@ import (
 // mentions nobody but an owner, and has a name of its own.
 func FuzzRead(f *testing.F) {
 	for i, m := range []any{
-		message("n1", "t1", notice.Warning), "Is anybody there? <!channel>\u202e", `{"version":"1"}`, `null`, `{"version":"1","id":"n","kind":"x","ownerSlack":"!here","runbook":"javascript:x"}`,
-		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000","AWSAccountId":"111122223333"}`,
+		message("n1", "t1", notice.Warning), "Is anybody there? <!channel>\u202e", `{"version":"1"}`, `null`,
+		`{"version":"1","id":"n","kind":"x","ownerSlack":"!here","runbook":"javascript:x"}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000",` +
+			`"AWSAccountId":"111122223333"}`,
 	} {
 		text, isText := m.(string)
 		if !isText {
@@ -34,7 +36,8 @@ func FuzzRead(f *testing.F) {
 		if l.id == "" {
 			t.Fatalf("%q has no name", message)
 		}
-		if again := p.read(events.SNSEntity{Subject: subject, Message: message, MessageID: id}); again.id != l.id || again.thread != l.thread {
+		if again := p.read(events.SNSEntity{Subject: subject, Message: message, MessageID: id}); again.id != l.id ||
+			again.thread != l.thread {
 			t.Fatalf("%q is %s, then %s", message, l.id, again.id)
 		}
 		post, err := json.Marshal(l.post)
@@ -54,13 +57,13 @@ func FuzzEvent(f *testing.F) {
 	f.Add([]byte(`{"Records":[{"Sns":{"Message":"x"}},{"Sns":null}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		w := newWorld()
+		w := newFixture()
 		a, err := w.poster(t, token).post(w.as(t, "i"), raw)
 		if err == nil && (a.Posted+a.Doubled == 0 || a.Outcome == "") {
 			t.Fatalf("%q: %+v", raw, a)
 		}
-		if len(w.channel.told()) != a.Posted {
-			t.Fatalf("%q: %d posted, %+v", raw, len(w.channel.told()), a)
+		if len(w.channel.lines()) != a.Posted {
+			t.Fatalf("%q: %d posted, %+v", raw, len(w.channel.lines()), a)
 		}
 	})
 }

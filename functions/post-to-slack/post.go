@@ -23,12 +23,13 @@ const every = time.Second
 const (
 	// reserve is what is left of an invocation's time to record what came of it.
 	reserve = 5 * time.Second
-	// look is how long somebody else is given before it is looked again.
-	look = time.Second
+	// retryPause is how long somebody else is given before the next try.
+	retryPause = time.Second
 )
 
 // errTime says that a message has to wait longer than the invocation lasts.
-var errTime = errors.New("no time left: too many messages wait for the same channel, or another invocation is at this one")
+var errTime = errors.New("no time left: too many messages wait for the same channel, or another invocation is at " +
+	"this one")
 
 // poster posts what the topic publishes.
 type poster struct {
@@ -75,8 +76,8 @@ func (p *poster) post(ctx context.Context, raw json.RawMessage) (answer, error) 
 	return a, errors.Join(faults...)
 }
 
-// letter is one message on its way.
-type letter struct {
+// notification is one message on its way.
+type notification struct {
 	// id is the same however often it is delivered.
 	id string
 	// thread is the same for all about one incident; empty for what stands alone.
@@ -86,10 +87,10 @@ type letter struct {
 
 // read lays out what was published: a notice, an alarm of CloudWatch, or what somebody published by
 // hand.
-func (p *poster) read(m events.SNSEntity) letter {
+func (p *poster) read(m events.SNSEntity) notification {
 	var n notice.Message
 	if json.Unmarshal([]byte(m.Message), &n) == nil && n.Version != "" && n.ID != "" && n.Kind != "" {
-		l := letter{id: n.ID, post: slack.Render(n, p.Language)}
+		l := notification{id: n.ID, post: slack.Render(n, p.Language)}
 		if n.Thread != "" {
 			l.thread = n.Account + "#" + n.Thread
 		}
@@ -97,15 +98,15 @@ func (p *poster) read(m events.SNSEntity) letter {
 	}
 	if a, ok := slack.ParseAlarm([]byte(m.Message)); ok {
 		name := "alarm#" + a.Account + "#" + a.Region + "#" + a.Name
-		return letter{id: name + "#" + a.State + "#" + a.Changed, thread: name, post: slack.RenderAlarm(a, p.Language)}
+		return notification{id: name + "#" + a.State + "#" + a.Changed, thread: name, post: slack.RenderAlarm(a, p.Language)}
 	}
-	return letter{id: "message#" + m.MessageID, post: slack.RenderPlain(m.Subject, m.Message, p.Language)}
+	return notification{id: "message#" + m.MessageID, post: slack.RenderPlain(m.Subject, m.Message, p.Language)}
 }
 
 // once posts the message unless it was posted before. Two invocations with the same message wait for
 // each other. One that ends in between leaves it open whether it was posted, and the next one posts
 // it: rather twice than not at all.
-func (p *poster) once(ctx context.Context, l letter) (posted bool, err error) {
+func (p *poster) once(ctx context.Context, l notification) (posted bool, err error) {
 	holder := invocation(ctx)
 	name := "slack#" + l.id
 	for {
@@ -114,7 +115,7 @@ func (p *poster) once(ctx context.Context, l letter) (posted bool, err error) {
 		case errors.Is(err, ledger.ErrDone):
 			return false, nil
 		case waits(err):
-			if err := p.wait(ctx, look); err != nil {
+			if err := p.wait(ctx, retryPause); err != nil {
 				return false, err
 			}
 			continue
@@ -128,7 +129,7 @@ func (p *poster) once(ctx context.Context, l letter) (posted bool, err error) {
 }
 
 // send posts the message: in the thread of its incident, or as the root of one.
-func (p *poster) send(ctx context.Context, holder string, l letter) error {
+func (p *poster) send(ctx context.Context, holder string, l notification) error {
 	threads, err := p.Client.Threads(ctx)
 	if err != nil {
 		return err
@@ -142,7 +143,7 @@ func (p *poster) send(ctx context.Context, holder string, l letter) error {
 		root, err := p.Ledger.Thread(ctx, name, holder, p.Now(), p.end(ctx))
 		switch {
 		case waits(err):
-			if err := p.wait(ctx, look); err != nil {
+			if err := p.wait(ctx, retryPause); err != nil {
 				return err
 			}
 			continue

@@ -56,8 +56,8 @@ func (c *channel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"ok":true,"ts":"%d.0"}`, len(c.posted))
 }
 
-// told is what was posted, a line a message: the thread, and the text of the notification.
-func (c *channel) told() []string {
+// notified is what was posted, a line a message: the thread, and the text of the notification.
+func (c *channel) lines() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []string
@@ -89,31 +89,31 @@ func (c *clock) Sleep(_ context.Context, d time.Duration) {
 	c.mu.Unlock()
 }
 
-// world is a channel, a ledger and a clock that posters share.
-type world struct {
+// fixture is a channel, a ledger and a clock that posters share.
+type fixture struct {
 	channel channel
 	store   ledger.Memory
 	clock   clock
 	slack   http.Handler // the channel, or what a test puts in its place
 }
 
-// newWorld has a clock that is ahead of the machine's, so that no deadline by it passes while the machine
+// newFixture has a clock that is ahead of the machine's, so that no deadline by it passes while the machine
 // is busy.
-func newWorld() *world {
-	w := &world{clock: clock{now: time.Now().Add(time.Hour)}}
+func newFixture() *fixture {
+	w := &fixture{clock: clock{now: time.Now().Add(time.Hour)}}
 	w.slack = &w.channel
 	return w
 }
 
 // RoundTrip implements [http.RoundTripper]: every request is Slack's.
-func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *fixture) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := httptest.NewRecorder()
 	w.slack.ServeHTTP(answer, r)
 	return answer.Result(), nil
 }
 
 // poster is one more instance of the function.
-func (w *world) poster(t *testing.T, secret string) *poster {
+func (w *fixture) poster(t *testing.T, secret string) *poster {
 	t.Helper()
 	p := &poster{Ledger: ledger.New(&w.store), Language: settings.English, Now: w.clock.Now, Sleep: w.clock.Sleep}
 	p.Client = &slack.Client{
@@ -123,8 +123,8 @@ func (w *world) poster(t *testing.T, secret string) *poster {
 	return p
 }
 
-// as is the context of an invocation with 15 minutes of the world's clock.
-func (w *world) as(t *testing.T, id string) context.Context {
+// as is the context of an invocation with 15 minutes of the fixture's clock.
+func (w *fixture) as(t *testing.T, id string) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithDeadline(t.Context(), w.clock.Now().Add(15*time.Minute))
 	t.Cleanup(cancel)
@@ -143,11 +143,14 @@ func sns(t *testing.T, id string, message any) json.RawMessage {
 	}
 	// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html, with a field that is not there yet
 	raw, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
-		"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn:aws:sns:us-east-1:111122223333:t:s", "New": 1,
+		"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn:aws:sns:us-east-1:111122223333:t:s",
+		"New": 1,
 		"Sns": map[string]any{
-			"Type": "Notification", "MessageId": id, "TopicArn": "arn:aws:sns:us-east-1:111122223333:t", "Subject": "[Warder] test",
+			"Type": "Notification", "MessageId": id, "TopicArn": "arn:aws:sns:us-east-1:111122223333:t",
+			"Subject": "[Warder] test",
 			"Message": text, "Timestamp": "2026-11-21T12:00:00.000Z", "SignatureVersion": "1", "Signature": "x",
-			"SigningCertUrl": "https://example.com", "UnsubscribeUrl": "https://example.com", "MessageAttributes": map[string]any{},
+			"SigningCertUrl": "https://example.com", "UnsubscribeUrl": "https://example.com",
+			"MessageAttributes": map[string]any{},
 		},
 	}}})
 	if err != nil {
@@ -159,21 +162,26 @@ func sns(t *testing.T, id string, message any) json.RawMessage {
 func message(id, thread string, kind notice.Kind) notice.Message {
 	return notice.Message{
 		Version: "1", ID: id, Kind: kind, Thread: thread, Control: "detach-direct-policy", Severity: "high", Title: "T " + id,
-		Text: "Found.", Subject: "alice", Account: "111122223333", Region: "us-east-1", Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		Text: "Found.", Subject: "alice", Account: "111122223333", Region: "us-east-1",
+		Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
 	}
 }
 
-func TestOneIncidentIsOneThread(t *testing.T) {
-	w := newWorld()
+func TestPost_Threads(t *testing.T) {
+	w := newFixture()
 	p := w.poster(t, token)
 	elsewhere := message("n5", "t1", notice.Alert)
 	elsewhere.Account = "444455556666"
 	for i, m := range []any{
 		message("n1", "t1", notice.Warning), message("n2", "t1", notice.Reminder), message("n3", "t2", notice.Alert),
-		message("n4", "t1", notice.Changed), elsewhere, "Is anybody there?", message("n6", "", notice.Alert), message("n7", "", notice.Alert),
-		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
-		`{"AlarmName":"warder-failed","NewStateValue":"OK","StateChangeTime":"2026-11-21T12:05:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
-		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:10:00.123+0000","AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+		message("n4", "t1", notice.Changed), elsewhere, "Is anybody there?", message("n6", "", notice.Alert),
+		message("n7", "", notice.Alert),
+		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000",` +
+			`"AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"OK","StateChangeTime":"2026-11-21T12:05:00.123+0000",` +
+			`"AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:10:00.123+0000",` +
+			`"AWSAccountId":"111122223333","AlarmDescription":"D."}`,
 	} {
 		id := fmt.Sprint("m", i)
 		if a, err := p.post(w.as(t, id), sns(t, id, m)); err != nil || a != (answer{"posted", 1, 0}) {
@@ -193,29 +201,30 @@ func TestOneIncidentIsOneThread(t *testing.T) {
 		"9.0 ✅ OK · warder-failed. D.",
 		"9.0 🚨 ALARM · warder-failed. D. (and in the channel)",
 	}
-	if diff := cmp.Diff(want, w.channel.told()); diff != "" {
+	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestTheSameNoticeIsPostedOnce(t *testing.T) {
-	w := newWorld()
+func TestPost_Once(t *testing.T) {
+	w := newFixture()
 	for i, want := range []answer{{"posted", 1, 0}, {"nothing", 0, 1}, {"nothing", 0, 1}} {
 		id := fmt.Sprint("m", i)
-		if a, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message("n1", "t1", notice.Alert))); err != nil || a != want {
+		if a, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message("n1", "t1", notice.Alert))); err != nil ||
+			a != want {
 			t.Errorf("delivery %d: %+v, %v", i, a, err)
 		}
 	}
-	if told := w.channel.told(); len(told) != 1 {
-		t.Errorf("posted %q", told)
+	if posted := w.channel.lines(); len(posted) != 1 {
+		t.Errorf("posted %q", posted)
 	}
 }
 
 // Invocations share nothing but the ledger.
-func TestManyInvocationsAtOnce(t *testing.T) { synctest.Test(t, manyAtOnce) }
+func TestPost_ManyInvocations(t *testing.T) { synctest.Test(t, manyAtOnce) }
 
 func manyAtOnce(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	sleep := func(_ context.Context, d time.Duration) { time.Sleep(d) }
 	const notices, twice = 10, 2
 	var invocations sync.WaitGroup
@@ -244,20 +253,20 @@ func manyAtOnce(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 	roots := 0
-	for _, line := range w.channel.told() {
+	for _, line := range w.channel.lines() {
 		if strings.HasPrefix(line, "🟠") {
 			roots++
 		}
 	}
-	if len(w.channel.told()) != notices || roots != 2 {
-		t.Errorf("%d messages in %d threads: %q", len(w.channel.told()), roots, w.channel.told())
+	if len(w.channel.lines()) != notices || roots != 2 {
+		t.Errorf("%d messages in %d threads: %q", len(w.channel.lines()), roots, w.channel.lines())
 	}
 }
 
 // The slots are given away by the ledger: whoever posts them, and however many at once, the messages of
 // a channel are a second apart.
-func TestTheRateLimitIsKept(t *testing.T) {
-	w := newWorld()
+func TestPost_RateLimit(t *testing.T) {
+	w := newFixture()
 	start := w.clock.Now()
 	for i := range 5 {
 		id := fmt.Sprint("m", i)
@@ -279,13 +288,13 @@ func TestTheRateLimitIsKept(t *testing.T) {
 	if _, err := p.post(ctx, sns(t, "late", message("late", "late", notice.Alert))); !errors.Is(err, errTime) {
 		t.Errorf("a slot after the end of the invocation: %v", err)
 	}
-	if told := w.channel.told(); len(told) != 5 {
-		t.Errorf("posted %q", told)
+	if posted := w.channel.lines(); len(posted) != 5 {
+		t.Errorf("posted %q", posted)
 	}
 }
 
-func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
-	w := newWorld()
+func TestPost_Refused(t *testing.T) {
+	w := newFixture()
 	w.channel.refuse = func(url.Values) string { return "not_in_channel" }
 	_, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)))
 	if err == nil || !strings.Contains(err.Error(), "notice n1: post to Slack: not_in_channel: invite the app") {
@@ -293,38 +302,46 @@ func TestWhatIsRefusedIsAnErrorAndCanBeSentAgain(t *testing.T) {
 	}
 	w.channel.refuse = nil
 	for _, m := range []string{"n1", "n2"} {
-		if a, err := w.poster(t, token).post(w.as(t, "again-"+m), sns(t, m, message(m, "t1", notice.Alert))); err != nil || a.Posted != 1 {
+		if a, err := w.poster(t, token).post(w.as(t, "again-"+m), sns(t, m, message(m, "t1", notice.Alert))); err != nil ||
+			a.Posted != 1 {
 			t.Errorf("%s after the app was invited: %+v, %v", m, a, err)
 		}
 	}
-	if diff := cmp.Diff([]string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}, w.channel.told()); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}, w.channel.lines(),
+	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 // An invocation that ends between posting and recording it leaves the question open.
-func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
-	w := newWorld()
+func TestPost_InvocationEnds(t *testing.T) {
+	w := newFixture()
 	crash := errors.New("crash")
-	posted := func() int { return len(w.channel.told()) }
+	posted := func() int { return len(w.channel.lines()) }
 	w.store.Fault = func(operation string, after bool) error {
 		if posted() == 1 {
 			return crash
 		}
 		return nil
 	}
-	if _, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, crash) {
+	if _, err := w.poster(t, token).post(
+		w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)),
+	); !errors.Is(err, crash) {
 		t.Fatalf("err = %v", err)
 	}
 	w.store.Fault = nil
 	begin := w.clock.Now()
-	if a, err := w.poster(t, token).post(w.as(t, "b"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, errTime) {
+	if a, err := w.poster(t, token).post(
+		w.as(t, "b"), sns(t, "m", message("n1", "t1", notice.Alert)),
+	); !errors.Is(err, errTime) {
 		t.Errorf("while the first one may still be at it: %+v, %v", a, err)
 	}
 	if waited := w.clock.Now().Sub(begin); waited < 10*time.Minute {
 		t.Errorf("waited %s for the first one", waited)
 	}
-	if a, err := w.poster(t, token).post(w.as(t, "c"), sns(t, "m", message("n1", "t1", notice.Alert))); err != nil || a.Posted != 1 {
+	if a, err := w.poster(t, token).post(w.as(t, "c"), sns(t, "m", message("n1", "t1", notice.Alert))); err != nil ||
+		a.Posted != 1 {
 		t.Errorf("later: %+v, %v", a, err)
 	}
 	if posted() != 2 {
@@ -332,8 +349,8 @@ func TestWhoEndsInBetweenLeavesTheNoticeToTheNext(t *testing.T) {
 	}
 }
 
-func TestAThreadWhoseRootWasDeletedBeginsAnew(t *testing.T) {
-	w := newWorld()
+func TestPost_RootDeleted(t *testing.T) {
+	w := newFixture()
 	for i, m := range []string{"n1", "n2", "n3"} {
 		if i == 1 {
 			w.channel.refuse = func(form url.Values) string {
@@ -348,13 +365,13 @@ func TestAThreadWhoseRootWasDeletedBeginsAnew(t *testing.T) {
 		}
 	}
 	want := []string{"🟠 HIGH · Alert: T n1. Found.", "🟠 HIGH · Alert: T n2. Found.", "2.0 🟠 HIGH · Alert: T n3. Found."}
-	if diff := cmp.Diff(want, w.channel.told()); diff != "" {
+	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestAWebhookHasNoThreads(t *testing.T) {
-	w := newWorld()
+func TestPost_Webhook(t *testing.T) {
+	w := newFixture()
 	w.slack = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		var m struct{ Text, Thread_ts string }
 		if err := json.NewDecoder(r.Body).Decode(&m); err != nil || m.Thread_ts != "" {
@@ -371,29 +388,32 @@ func TestAWebhookHasNoThreads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if told := w.channel.told(); len(told) != 2 {
-		t.Errorf("posted %q", told)
+	if posted := w.channel.lines(); len(posted) != 2 {
+		t.Errorf("posted %q", posted)
 	}
 }
 
-func TestWhatIsNoEventOfSNSIsRefused(t *testing.T) {
-	w := newWorld()
+func TestPost_NoSNSEvent(t *testing.T) {
+	w := newFixture()
 	for _, raw := range []string{`{}`, `[]`, `null`, `"text"`, `{"Records":[]}`, `{"action":"x"}`} {
-		if _, err := w.poster(t, token).post(w.as(t, "a"), json.RawMessage(raw)); err == nil || !strings.Contains(err.Error(), "publish a message to the topic") {
+		if _, err := w.poster(t, token).post(w.as(t, "a"), json.RawMessage(raw)); err == nil ||
+			!strings.Contains(err.Error(), "publish a message to the topic") {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}
 }
 
-func TestALedgerThatIsDownIsAnErrorAndNothingIsPosted(t *testing.T) {
-	w := newWorld()
+func TestPost_LedgerDown(t *testing.T) {
+	w := newFixture()
 	down := errors.New("down")
 	w.store.Fault = func(string, bool) error { return down }
-	if _, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert))); !errors.Is(err, down) {
+	if _, err := w.poster(t, token).post(
+		w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)),
+	); !errors.Is(err, down) {
 		t.Errorf("err = %v", err)
 	}
-	if told := w.channel.told(); len(told) != 0 {
-		t.Errorf("posted %q", told)
+	if posted := w.channel.lines(); len(posted) != 0 {
+		t.Errorf("posted %q", posted)
 	}
 }
 
@@ -409,12 +429,16 @@ func (s *shelf) next(name string) (*string, error) {
 	return aws.String(s.values[min(len(s.asked), len(s.values))-1]), s.err
 }
 
-func (s *shelf) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (s *shelf) GetSecretValue(
+	_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	value, err := s.next("secret " + *in.SecretId)
 	return &secretsmanager.GetSecretValueOutput{SecretString: value}, err
 }
 
-func (s *shelf) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+func (s *shelf) GetParameter(
+	_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options),
+) (*ssm.GetParameterOutput, error) {
 	if !aws.ToBool(in.WithDecryption) {
 		return nil, errors.New("not decrypted")
 	}
@@ -422,7 +446,7 @@ func (s *shelf) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...
 	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Value: value}}, err
 }
 
-func TestTheSecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
+func TestVault_ReadsOnce(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		slack settings.Slack
@@ -459,8 +483,8 @@ func TestTheSecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
 }
 
 // The runbook counts what a message costs.
-func TestCallsOfTheLedger(t *testing.T) {
-	w := newWorld()
+func TestPost_LedgerCalls(t *testing.T) {
+	w := newFixture()
 	for _, tc := range []struct {
 		name, id string
 		want     int

@@ -15,7 +15,9 @@ import (
 
 // secrets and parameters list the operations that a [vault] reads with.
 type secrets interface {
-	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	GetSecretValue(
+		context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+	) (*secretsmanager.GetSecretValueOutput, error)
 }
 
 type parameters interface {
@@ -46,7 +48,8 @@ func (v *vault) read(ctx context.Context, again bool) (string, error) {
 		}
 		value = aws.ToString(out.SecretString)
 	case v.Slack.Parameter != "":
-		out, err := v.Parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &v.Slack.Parameter, WithDecryption: aws.Bool(true)})
+		out, err := v.Parameters.GetParameter(ctx,
+			&ssm.GetParameterInput{Name: &v.Slack.Parameter, WithDecryption: aws.Bool(true)})
 		if err != nil {
 			return "", fmt.Errorf("get parameter %q: %w", v.Slack.Parameter, err)
 		}

@@ -33,7 +33,7 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 
 // Plan quarantines the IAM user who signed in from outside. It acts on nobody else: what the root
 // user, roles and users of IAM Identity Center do cannot be stopped by a policy on a user, and
-// alert-console-login tells of all of them. Nor does it act where there is no saying what is outside:
+// alert-console-login alerts on all of them. Nor does it act where there is no saying what is outside:
 // no network is listed, the record has no address, or it came through somebody else's VPC.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	s, ok := e.Detail.(*event.SignIn)
@@ -44,7 +44,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if s.Kind() != event.IAMUser || user == "" || s.Identity.AccountID != e.Account {
 		return nil, nil
 	}
-	origin := p.allowed.Judge(&s.Record)
+	origin := p.allowed.Evaluate(&s.Record)
 	if origin.Place != network.Outside {
 		return nil, nil
 	}
@@ -62,7 +62,11 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return []remediation.Finding{{
 		User:  user,
 		Title: i18n.T("User signed in from outside the allowed networks"),
-		Text:  i18n.Sentences(i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.", user, s.RecipientAccount, s.Region, origin.Describe()), look.Note),
+		Text: i18n.Sentences(
+			i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.",
+				user, s.RecipientAccount, s.Region, origin.Describe()),
+			look.Note,
+		),
 		Facts: []remediation.Fact{
 			{Name: i18n.T("From"), Value: origin.Describe()},
 			{Name: i18n.T("MFA"), Value: mfa},
@@ -70,11 +74,14 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			{Name: i18n.T("At"), Value: i18n.Moment(e.Time)},
 		},
 		Changes: []change.Change{look.Change},
-		Advice: i18n.T("Ask them where they were. If it was them: undo it, or have them come back into an allowed network, where the quarantine lets them work. " +
+		Advice: i18n.T("Ask them where they were. If it was them: undo it, or have them come back into an allowed " +
+			"network, where the quarantine lets them work. " +
 			"If not: delete the console password, make the access keys inactive, and see what they did. " +
 			"The quarantine denies what the user asks of AWS from outside. It does not keep them from signing in, and roles that they switched to before go on: revoke those sessions in IAM."),
-		Fresh: true,
-		// Where it is only observed, the user signs in again and again.
-		Once: remediation.Once{Key: user, For: 24 * time.Hour},
+		Handling: remediation.Handling{
+			Fresh: true,
+			// Where it is only observed, the user signs in again and again.
+			Once: remediation.Once{Key: user, For: 24 * time.Hour},
+		},
 	}}, nil
 }

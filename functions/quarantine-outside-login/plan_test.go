@@ -9,12 +9,15 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-func TestItDoesNotStartWithoutThePolicyThatItNeeds(t *testing.T) {
-	f := settings.Function{AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, Quarantine: settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"}}
+func TestNewPlanner_PolicyMissing(t *testing.T) {
+	f := settings.Function{
+		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
+		Quarantine:      settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"},
+	}
 	if _, err := newPlanner(fakeaws.New(fakeaws.State{}), f); err == nil {
 		t.Error("no error")
 	}

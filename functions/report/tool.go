@@ -1,5 +1,5 @@
 // Package report is the Lambda function that writes the evidence of a month, or of another period, and
-// tells where it is. Its schedule starts it, and a person may; README.md is its runbook, control.json
+// says where it is. Its schedule starts it, and a person may; README.md is its runbook, control.json
 // its description.
 package report
 
@@ -31,12 +31,8 @@ var (
 var Tool = handler.Tool[request, answer]{Description: description, Korean: korean, New: newWriter}
 
 func newWriter(s handler.Setup) (func(context.Context, request) (answer, error), error) {
-	// The kinds are there to describe changes, and call nothing.
-	maps.Copy(s.Kinds, change.ForS3(nil))
-	maps.Copy(s.Kinds, change.ForRotation(nil, nil))
-	maps.Copy(s.Kinds, change.ForSSM(nil))
-	maps.Copy(s.Kinds, change.ForRoot(nil, nil))
-	w := writer{Runner: s.Runner, users: s.IAM, switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS, s.Now)}
+	maps.Copy(s.Kinds, change.Described())
+	w := writer{Runner: s.Runner, users: s.IAM, switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS)}
 	// To read all of them takes longer than a cold start may.
 	controls := sync.OnceValues(described)
 	return func(ctx context.Context, q request) (a answer, err error) {
@@ -53,8 +49,8 @@ func described() ([]control.Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, words := range catalogues {
-		i18n.Register(string(settings.Korean), words)
+	for _, catalogue := range catalogues {
+		i18n.Register(string(settings.Korean), catalogue)
 	}
 	return functions.Controls()
 }

@@ -35,7 +35,8 @@ type request struct {
 	Language settings.Language `json:"language,omitempty"`
 }
 
-const forms = `{}, {"month":"2026-10"} or {"from":"2026-10-01","to":"2026-10-15"}, each with "language":"en" or "ko" if it is not to be the deployment's`
+const forms = `{}, {"month":"2026-10"} or {"from":"2026-10-01","to":"2026-10-15"}, ` +
+	`each with "language":"en" or "ko" if it is not to be the deployment's`
 
 // answer says where the report is.
 type answer struct {
@@ -48,8 +49,8 @@ type answer struct {
 	Console string `json:"console"`
 	// Text sums the report up in three lines.
 	Text string `json:"text"`
-	// Outcome is told if people were told of it now, else skipped with the reason: of the same report
-	// they are told once.
+	// Outcome is notified if people were notified of it now, else skipped with the reason: of the same report
+	// they are notified once.
 	Outcome remediation.Outcome          `json:"outcome"`
 	Reason  string                       `json:"reason"`
 	Notices []remediation.ReportedNotice `json:"notices"`
@@ -57,12 +58,16 @@ type answer struct {
 
 // users lists all IAM users with their tags.
 type users interface {
-	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
+	GetAccountAuthorizationDetails(
+		context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options),
+	) (*iam.GetAccountAuthorizationDetailsOutput, error)
 }
 
 // switches knows the values that the stop switch had.
 type switches interface {
-	GetParameterHistory(context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error)
+	GetParameterHistory(
+		context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options),
+	) (*ssm.GetParameterHistoryOutput, error)
 }
 
 // objects keeps the reports.
@@ -93,8 +98,8 @@ func (q request) period(now time.Time) (report.Period, error) {
 	return report.LastMonth(now), nil
 }
 
-// write writes the report that the request asks for, and tells where it is. The same request again
-// writes it anew under the same names, of which the bucket keeps every version, and tells nobody.
+// write writes the report that the request asks for, and says where it is. The same request again
+// writes it anew under the same names, of which the bucket keeps every version, and notifies nobody.
 func (w writer) write(ctx context.Context, q request) (answer, error) {
 	now := w.Now()
 	period, err := q.period(now)
@@ -131,26 +136,31 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 		if err := file.render(&body); err != nil {
 			return answer{}, err
 		}
-		err := w.objects.PutObject(ctx, &s3.Bucket{Name: a.Bucket, Region: a.Region}, w.Account, s3.Object{Key: file.key, Type: file.kind, Body: body.Bytes()})
+		err := w.objects.PutObject(
+			ctx, &s3.Bucket{Name: a.Bucket, Region: a.Region}, w.Account,
+			s3.Object{Key: file.key, Type: file.kind, Body: body.Bytes()},
+		)
 		if err != nil {
 			return answer{}, fmt.Errorf("put %s into the bucket of reports: %w", file.key, err)
 		}
 	}
 	text := summary(r)
 	a.Text = text.In(string(language))
-	return a, w.tell(ctx, r, &a, text, now)
+	return a, w.notify(ctx, r, &a, text, now)
 }
 
 // source reads what a report is made of.
 func (w writer) source(ctx context.Context, language settings.Language) (report.Source, error) {
 	s := report.Source{
-		Account: w.Account, Region: w.Region, Controls: w.controls, Modes: w.Settings.Modes, Kinds: w.Kinds, Language: language,
+		Account: w.Account, Region: w.Region, Controls: w.controls, Modes: w.Settings.Modes, Kinds: w.Kinds,
+		Language: language,
 	}
 	var err error
 	if s.Ledger, err = w.Ledger.Contents(ctx); err != nil {
 		return s, err
 	}
-	pages := iam.NewGetAccountAuthorizationDetailsPaginator(w.users, &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(w.users,
+		&iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -172,7 +182,8 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 		}
 		for _, v := range page.Parameters {
 			s.Halts = append(s.Halts, report.Switch{
-				Version: v.Version, Value: aws.ToString(v.Value), At: aws.ToTime(v.LastModifiedDate), By: aws.ToString(v.LastModifiedUser),
+				Version: v.Version, Value: aws.ToString(v.Value), At: aws.ToTime(v.LastModifiedDate),
+				By: aws.ToString(v.LastModifiedUser),
 			})
 		}
 	}
@@ -184,37 +195,40 @@ func summary(r report.Report) i18n.Message {
 	s := r.Summary()
 	return i18n.Join("\n",
 		i18n.T("Open at the end: %d findings. Alerts: %d.", s.Open, s.Alerts),
-		i18n.T("Changes: %d made, %d put back, %d only observed, %d held back or failed.", s.Made, s.Undone, s.Observed, s.Stuck),
+		i18n.T("Changes: %d made, %d put back, %d only observed, %d held back or failed.",
+			s.Made, s.Undone, s.Observed, s.Stuck),
 		i18n.T("Exemptions: %d in force, %d of them end within 30 days, %d are not honoured.", s.Exempt, s.Soon, s.Faulty),
 	)
 }
 
-// tell tells where the report is, once: of a period that was not over it is told again when it is.
+// notify says where the report is, once: of a period that was not over it is notified again when it is.
 //
 // The link leads to the S3 console, where the reader signs in and CloudTrail can see who read what. A
 // presigned URL would be a key to the evidence for whoever the message is forwarded to, and would not
 // last: signed with a role's credentials it ends with them
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html).
-func (w writer) tell(ctx context.Context, r report.Report, a *answer, text i18n.Message, now time.Time) error {
+func (w writer) notify(ctx context.Context, r report.Report, a *answer, text i18n.Message, now time.Time) error {
 	title := i18n.T("Evidence of %s", r.String())
 	if !r.Over() {
 		title = i18n.T("Evidence of %s, preliminary", r.String())
 	}
 	language := string(w.Settings.Language)
 	entry := ledger.Entry{
-		ID: remediation.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Tell: notice.Alert, Severity: string(control.Low),
+		ID: remediation.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Notify: notice.Alert, Severity: string(control.Low),
 		Title: title.In(language), Heading: title.String(), Text: text.In(language),
 		Facts: []notice.Fact{
 			{Name: i18n.T("Report").In(language), Value: a.Console},
 			{Name: i18n.T("Table").In(language), Value: console(a.Region, a.Bucket, a.CSV)},
 		},
-		Advice: i18n.T("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket %s.", a.Bucket).In(language),
+		Advice: i18n.T("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket "+
+			"%s.", a.Bucket).In(language),
 	}
 	a.Outcome, a.Reason, a.Notices = remediation.Skipped, i18n.T("it was told of before").In(language), []remediation.ReportedNotice{}
-	first, err := w.Tell(ctx, entry)
+	first, err := w.Notify(ctx, entry)
 	if first {
 		a.Outcome, a.Reason = remediation.Notified, ""
-		a.Notices = append(a.Notices, remediation.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title})
+		a.Notices = append(a.Notices,
+			remediation.ReportedNotice{Kind: notice.Alert, Severity: entry.Severity, Title: entry.Title})
 	}
 	return err
 }
@@ -229,5 +243,7 @@ func console(region, bucket, key string) string {
 	case strings.HasPrefix(region, "us-gov-"):
 		host = "console.amazonaws-us-gov.com"
 	}
-	return "https://" + host + "/s3/object/" + url.PathEscape(bucket) + "?" + url.Values{"region": {region}, "prefix": {key}}.Encode()
+	return "https://" + host + "/s3/object/" + url.PathEscape(bucket) + "?" + url.Values{
+		"region": {region}, "prefix": {key},
+	}.Encode()
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -40,21 +39,18 @@ func (p *topic) Publish(_ context.Context, m notice.Message) (string, error) {
 	return "message", nil
 }
 
-// world is what the function writes about and to.
-type world struct {
+// fixture is what the function writes about and to.
+type fixture struct {
 	account *fakeaws.Account
 	store   *ledger.Memory
 	topic   *topic
 	now     time.Time
-	writer
+	*remediation.Runner
+	write func(context.Context, request) (answer, error)
 }
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	controls, err := functions.Controls()
-	if err != nil {
-		t.Fatal(err)
-	}
 	described, err := control.Parse("report/control.json", description)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	halts := func(day int, value, by string) fakeaws.Value {
 		return fakeaws.Value{Value: value, At: time.Date(2026, 10, day, 9, 0, 0, 0, time.UTC), By: by}
 	}
-	w := &world{store: &ledger.Memory{}, topic: &topic{}, now: time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)}
+	w := &fixture{store: &ledger.Memory{}, topic: &topic{}, now: time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)}
 	w.account = fakeaws.New(fakeaws.State{
 		Buckets: map[string]*fakeaws.Bucket{bucket: {Region: "us-east-1"}},
 		Users: map[string]*fakeaws.User{
@@ -70,27 +66,45 @@ func newWorld(t *testing.T) *world {
 			"bob":   {}, "carol": {Tags: map[string]string{"owner": "carol@example.com"}},
 			"dave": {Tags: map[string]string{"warder:exempt": "forever"}},
 		},
-		Halts: []fakeaws.Value{halts(1, "no", ""), halts(5, "an incident", "arn:aws:iam::111122223333:user/kim"), halts(6, "no", "")},
+		Halts: []fakeaws.Value{
+			halts(1, "no", ""), halts(5, "an incident", "arn:aws:iam::111122223333:user/kim"), halts(6, "no", ""),
+		},
 	})
 	book := ledger.New(w.store)
-	w.writer = writer{
-		Runner: &remediation.Runner{
-			Control: described, Kinds: change.ForIAM(nil), Ledger: book, Topic: w.topic, Account: "111122223333", Region: "us-east-1",
-			Settings: settings.Function{Reports: bucket, Language: settings.English, Halt: settings.HaltParameter},
-			Now:      func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
+	w.Runner = &remediation.Runner{
+		Control: described, Ledger: book, Topic: w.topic,
+		Settings: settings.Function{
+			Account: "111122223333", Reports: bucket, Language: settings.English, Halt: settings.HaltParameter,
 		},
-		controls: controls, users: w.account, switches: w.account, objects: w.account,
+		Environment: remediation.Environment{
+			Account: "111122223333", Region: "us-east-1",
+			Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
+		},
+	}
+	if w.write, err = Tool.Connect(w.Runner, w.account.Config()); err != nil {
+		t.Fatal(err)
 	}
 	found := time.Date(2026, 10, 3, 3, 0, 0, 0, time.UTC)
-	run, err := book.Begin(t.Context(), ledger.Run{Control: "detach-direct-policy", Key: "event", Mode: "enforce", Happened: found.Add(-42 * time.Second), Holder: "x", Until: found}, found)
+	run, err := book.Begin(
+		t.Context(),
+		ledger.Run{
+			Control: "detach-direct-policy", Key: "event", Mode: "enforce", Happened: found.Add(-42 * time.Second), Holder: "x",
+			Until: found,
+		},
+		found,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = book.Record(t.Context(), &run, []ledger.Entry{{
-		ID: "aaaaaaaaaa", Control: "detach-direct-policy", Run: "event", Subject: "alice", At: found, Title: "Direct policy on a user", Severity: "high",
+		ID: "aaaaaaaaaa", Control: "detach-direct-policy", Run: "event", Subject: "alice", At: found,
+		Title: "Direct policy on a user", Severity: "high",
 		Steps: []ledger.Step{{
 			ID: "aaaaaaaaaa-1", Status: ledger.Verified, At: found,
-			Change: change.Change{Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/AmazonS3FullAccess", Before: "attached"},
+			Change: change.Change{
+				Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+				Before: "attached",
+			},
 		}},
 	}}, true)
 	if err != nil {
@@ -99,20 +113,23 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func keys(w *world) []string { return slices.Sorted(maps.Keys(w.account.Objects(bucket))) }
+func keys(w *fixture) []string { return slices.Sorted(maps.Keys(w.account.Objects(bucket))) }
 
-func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
-	w := newWorld(t)
+func TestReport_LastMonth(t *testing.T) {
+	w := newFixture(t)
 	a, err := w.write(t.Context(), request{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := answer{
 		Bucket: bucket, Region: "us-east-1", HTML: "111122223333/2026-10.en.html", CSV: "111122223333/2026-10.en.csv",
-		Console: "https://us-east-1.console.aws.amazon.com/s3/object/warder-reports?prefix=111122223333%2F2026-10.en.html&region=us-east-1",
-		Text: "Open at the end: 0 findings. Alerts: 0.\nChanges: 1 made, 0 put back, 0 only observed, 0 held back or failed.\n" +
+		Console: "https://us-east-1.console.aws.amazon.com/s3/object/warder-reports" +
+			"?prefix=111122223333%2F2026-10.en.html&region=us-east-1",
+		Text: "Open at the end: 0 findings. Alerts: 0.\nChanges: 1 made, 0 put back, 0 only observed, 0 held back or " +
+			"failed.\n" +
 			"Exemptions: 1 in force, 1 of them end within 30 days, 1 are not honoured.",
-		Outcome: remediation.Notified, Notices: []remediation.ReportedNotice{{Kind: notice.Alert, Severity: "low", Title: "Evidence of 2026-10"}},
+		Outcome: remediation.Notified,
+		Notices: []remediation.ReportedNotice{{Kind: notice.Alert, Severity: "low", Title: "Evidence of 2026-10"}},
 	}
 	if diff := cmp.Diff(want, a); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
@@ -133,7 +150,8 @@ func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
 		t.Fatalf("%d notices, want 1", len(w.topic.sent))
 	}
 	m := w.topic.sent[0]
-	if m.Kind != notice.Alert || m.Title != "Evidence of 2026-10" || m.Text != want.Text || m.Facts[0].Value != want.Console || m.Subject != "" {
+	if m.Kind != notice.Alert || m.Title != "Evidence of 2026-10" || m.Text != want.Text ||
+		m.Facts[0].Value != want.Console || m.Subject != "" {
 		t.Errorf("notice %+v", m)
 	}
 	if line := strings.Count(m.Text, "\n"); line != 2 {
@@ -144,12 +162,12 @@ func TestAnEmptyRequestIsForTheLastMonth(t *testing.T) {
 	}
 }
 
-func TestTheSameReportIsToldOfOnce(t *testing.T) {
-	w := newWorld(t)
+func TestReport_NotifiedOnce(t *testing.T) {
+	w := newFixture(t)
 	for i, tc := range []struct {
-		name string
-		now  time.Time
-		told bool
+		name     string
+		now      time.Time
+		notified bool
 	}{
 		{"while the month goes on", time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC), true},
 		{"again while it goes on", time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC), false},
@@ -161,23 +179,25 @@ func TestTheSameReportIsToldOfOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if told := a.Outcome == remediation.Notified; told != tc.told || told != (len(a.Notices) == 1) || told != (a.Reason == "") {
-			t.Errorf("%d %s: %+v, want told %t", i, tc.name, a, tc.told)
+		if notified := a.Outcome == remediation.Notified; notified != tc.notified || notified != (len(a.Notices) == 1) ||
+			notified != (a.Reason == "") {
+			t.Errorf("%d %s: %+v, want notified %t", i, tc.name, a, tc.notified)
 		}
 	}
 	if diff := cmp.Diff([]string{"111122223333/2026-10.en.csv", "111122223333/2026-10.en.html"}, keys(w)); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
-	if first, second := w.topic.sent[0].Title, w.topic.sent[1].Title; first != "Evidence of 2026-10, preliminary" || second != "Evidence of 2026-10" {
+	if first, second := w.topic.sent[0].Title, w.topic.sent[1].Title; first != "Evidence of 2026-10, preliminary" ||
+		second != "Evidence of 2026-10" {
 		t.Errorf("titles %q, %q", first, second)
 	}
 }
 
-func TestANoticeThatFailsIsSentByTheRetry(t *testing.T) {
-	w := newWorld(t)
+func TestReport_NoticeFails(t *testing.T) {
+	w := newFixture(t)
 	w.topic.fault = errors.New("throttled")
 	if _, err := w.write(t.Context(), request{}); err == nil {
-		t.Fatal("no error although nobody could be told")
+		t.Fatal("no error although nobody could be notified")
 	}
 	w.topic.fault = nil
 	if a, err := w.write(t.Context(), request{}); err != nil || a.Outcome != remediation.Notified {
@@ -188,7 +208,7 @@ func TestANoticeThatFailsIsSentByTheRetry(t *testing.T) {
 	}
 }
 
-func TestAPeriodAndALanguageCanBeAskedFor(t *testing.T) {
+func TestReport_PeriodAndLanguage(t *testing.T) {
 	for _, tc := range []struct {
 		q    request
 		html string
@@ -199,38 +219,44 @@ func TestAPeriodAndALanguageCanBeAskedFor(t *testing.T) {
 		{request{From: "2026-10-02", To: "2026-10-02"}, "111122223333/2026-10-02--2026-10-02.en.html"},
 		{request{From: "2025-11-01", To: "2026-11-01"}, "111122223333/2025-11-01--2026-11-01.en.html"},
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		a, err := w.write(t.Context(), tc.q)
 		if err != nil || a.HTML != tc.html {
 			t.Errorf("%+v: %q, want %q (%v)", tc.q, a.HTML, tc.html, err)
 		}
-		if want := `<html lang="` + strings.Split(tc.html, ".")[1] + `">`; !strings.Contains(string(w.account.Objects(bucket)[a.HTML].Body), want) {
+		if want := `<html lang="` + strings.Split(tc.html, ".")[1] + `">`; !strings.Contains(
+			string(w.account.Objects(bucket)[a.HTML].Body), want,
+		) {
 			t.Errorf("%+v: the page is not %s", tc.q, want)
 		}
 	}
 }
 
-func TestWhatIsNotUnderstoodIsRefusedWithWhatIs(t *testing.T) {
+func TestReport_BadRequest(t *testing.T) {
 	for _, q := range []request{
-		{Month: "October"}, {Month: "2026-13"}, {Month: "2026-10", From: "2026-10-01", To: "2026-10-02"}, {From: "2026-10-01"}, {To: "2026-10-01"},
-		{From: "2026-10-02", To: "2026-10-01"}, {From: "2024-01-01", To: "2026-10-01"}, {Language: "fr"}, {Month: "2026-12"}, {From: "1.10.2026", To: "2026-10-02"},
+		{Month: "October"}, {Month: "2026-13"}, {Month: "2026-10", From: "2026-10-01", To: "2026-10-02"},
+		{From: "2026-10-01"}, {To: "2026-10-01"},
+		{From: "2026-10-02", To: "2026-10-01"}, {From: "2024-01-01", To: "2026-10-01"}, {Language: "fr"}, {Month: "2026-12"},
+		{From: "1.10.2026", To: "2026-10-02"},
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		_, err := w.write(t.Context(), q)
 		if err == nil || !strings.Contains(err.Error(), forms) {
 			t.Errorf("%+v: %v", q, err)
 		}
 		if len(keys(w))+len(w.topic.sent) > 0 {
-			t.Errorf("%+v: something was written or told", q)
+			t.Errorf("%+v: something was written or notified", q)
 		}
 	}
 }
 
 // Evidence that leaves out what could not be read is none.
-func TestWhatCannotBeReadOrWrittenIsAnErrorAndNobodyIsTold(t *testing.T) {
-	for _, operation := range []string{"iam:GetAccountAuthorizationDetails", "ssm:GetParameterHistory", "s3:PutObject", "dynamodb:Scan"} {
+func TestReport_ReadOrWriteFails(t *testing.T) {
+	for _, operation := range []string{
+		"iam:GetAccountAuthorizationDetails", "ssm:GetParameterHistory", "s3:PutObject", "dynamodb:Scan",
+	} {
 		t.Run(operation, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			refuse := func(asked string, _ bool) error {
 				if asked == operation {
 					return errors.New("refused")
@@ -242,29 +268,30 @@ func TestWhatCannotBeReadOrWrittenIsAnErrorAndNobodyIsTold(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			if len(w.topic.sent) > 0 {
-				t.Errorf("told %+v", w.topic.sent)
+				t.Errorf("notified %+v", w.topic.sent)
 			}
 		})
 	}
 }
 
-func TestAnotherAccountsBucketIsNotWrittenTo(t *testing.T) {
-	w := newWorld(t)
+func TestReport_ForeignBucket(t *testing.T) {
+	w := newFixture(t)
 	w.Account = "999999999999"
 	if _, err := w.write(t.Context(), request{}); err == nil || len(keys(w)) > 0 {
 		t.Errorf("wrote %v (%v)", keys(w), err)
 	}
 }
 
-func TestPermissionsAreTheOperationsThatAReportTakes(t *testing.T) {
-	w := newWorld(t)
-	used := map[string]bool{"sns:Publish": true, "kms:Decrypt": true, "kms:GenerateDataKey": true} // of the topic, and of its key for SNS
+func TestPermissions_Report(t *testing.T) {
+	w := newFixture(t)
+	// of the topic, and of its key for SNS
+	used := map[string]bool{"sns:Publish": true, "kms:Decrypt": true, "kms:GenerateDataKey": true}
 	note := func(operation string, _ bool) error {
 		used[operation] = true
 		return nil
 	}
 	w.account.Fault, w.store.Fault = note, note
-	for range 2 { // the second one finds out that it was told
+	for range 2 { // the second one finds out that it was notified
 		if _, err := w.write(t.Context(), request{}); err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +306,7 @@ func TestPermissionsAreTheOperationsThatAReportTakes(t *testing.T) {
 	}
 }
 
-func TestTheLinkIsOfThePartition(t *testing.T) {
+func TestConsole_Partitions(t *testing.T) {
 	for region, want := range map[string]string{
 		"us-east-1":     "https://us-east-1.console.aws.amazon.com/s3/object/b?prefix=a%2Fb&region=us-east-1",
 		"cn-north-1":    "https://console.amazonaws.cn/s3/object/b?prefix=a%2Fb&region=cn-north-1",
@@ -291,18 +318,19 @@ func TestTheLinkIsOfThePartition(t *testing.T) {
 	}
 }
 
-func TestTheCatalogueHasTheWordsOfTheNotice(t *testing.T) {
+func TestReport_Korean(t *testing.T) {
 	var catalogue map[string]string
 	if err := json.Unmarshal(korean, &catalogue); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	w.Settings.Language = settings.Korean
 	if _, err := w.write(t.Context(), request{}); err != nil {
 		t.Fatal(err)
 	}
 	m := w.topic.sent[0]
-	if m.Title != "2026-10 증적 보고서" || !strings.HasPrefix(m.Text, "기간 말 미조치 0건") || m.Facts[0].Name != "보고서" || !strings.Contains(m.Advice, "버킷 warder-reports") {
+	if m.Title != "2026-10 증적 보고서" || !strings.HasPrefix(m.Text, "기간 말 미조치 0건") || m.Facts[0].Name != "보고서" ||
+		!strings.Contains(m.Advice, "버킷 warder-reports") {
 		t.Errorf("notice %+v", m)
 	}
 	for english := range catalogue {

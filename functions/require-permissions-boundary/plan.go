@@ -24,7 +24,7 @@ import (
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
+	iam.GetAccountAuthorizationDetailsAPIClient
 	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
 }
 
@@ -41,7 +41,9 @@ type planner struct {
 	sleep func(context.Context, time.Duration)
 }
 
-func newPlanner(api readAPI, f settings.Function, sleep func(context.Context, time.Duration)) (remediation.Planner, error) {
+func newPlanner(
+	api readAPI, f settings.Function, sleep func(context.Context, time.Duration),
+) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -69,8 +71,8 @@ func isPolicy(text string) bool {
 	return err == nil && parsed.Service == "iam" && strings.HasPrefix(parsed.Resource, "policy/")
 }
 
-// Plan looks at the user that the event is about, or at every user when the sweep comes. Without a
-// configured boundary it looks at nobody.
+// Plan scans the user that the event is about, or every user when the sweep comes. Without a
+// configured boundary it scans nobody.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	if p.Boundary == "" {
 		return nil, nil
@@ -86,7 +88,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		if err != nil || !ok {
 			return nil, err
 		}
-		if f, ok := p.judge(u); ok {
+		if f, ok := p.assess(u); ok {
 			found = append(found, fresh(f, d))
 		}
 	case *event.Sweep:
@@ -95,7 +97,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			return nil, err
 		}
 		for _, u := range users {
-			if f, ok := p.judge(u); ok {
+			if f, ok := p.assess(u); ok {
 				found = append(found, f)
 			}
 		}
@@ -104,7 +106,9 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 }
 
 // possible replaces the changes by one alert when the policy that they would put on users is not there.
-func (p *planner) possible(ctx context.Context, e event.Event, found []remediation.Finding) ([]remediation.Finding, error) {
+func (p *planner) possible(
+	ctx context.Context, e event.Event, found []remediation.Finding,
+) ([]remediation.Finding, error) {
 	changes := func(f remediation.Finding) bool { return len(f.Changes) > 0 }
 	if !slices.ContainsFunc(found, changes) {
 		return found, nil
@@ -120,7 +124,7 @@ func (p *planner) possible(ctx context.Context, e event.Event, found []remediati
 	return found, nil
 }
 
-// user is what is judged of a user.
+// user is what is known of a user.
 type user struct {
 	name, path, boundary string
 }
@@ -172,8 +176,8 @@ func boundary(b *types.AttachedPermissionsBoundary) string {
 	return aws.ToString(b.PermissionsBoundaryArn)
 }
 
-// judge says what is wrong with a user's boundary, if something is.
-func (p *planner) judge(u user) (remediation.Finding, bool) {
+// assess says what is wrong with a user's boundary, if something is.
+func (p *planner) assess(u user) (remediation.Finding, bool) {
 	excepted := slices.ContainsFunc(p.ExceptPaths, func(path string) bool { return strings.HasPrefix(u.path, path) })
 	if excepted || u.boundary == p.Boundary || slices.Contains(p.OtherBoundaries, u.boundary) {
 		return remediation.Finding{}, false
@@ -184,29 +188,35 @@ func (p *planner) judge(u user) (remediation.Finding, bool) {
 	}}
 	if u.boundary == "" {
 		f.Text = i18n.T("%s has no permissions boundary.", u.name)
-		f.Advice = i18n.T("Where users are created, name the boundary: aws iam create-user --permissions-boundary. What the user may do stays what its policies and the boundary both allow.")
+		f.Advice = i18n.T("Where users are created, name the boundary: aws iam create-user --permissions-boundary. What " +
+			"the user may do stays what its policies and the boundary both allow.")
 		f.Changes = []change.Change{{Kind: change.PermissionsBoundary, Subject: u.name, Target: u.name, After: p.Boundary}}
 		return f, true
 	}
 	f.Title = i18n.T("Another permissions boundary on a user")
 	f.Text = i18n.T("%s has another permissions boundary than the wanted one.", u.name)
 	f.UnchangedReason = i18n.T("Not replaced: the wanted boundary may allow what this one does not.")
-	f.Advice = i18n.T("Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put the wanted one on the user.")
+	f.Advice = i18n.T("Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put " +
+		"the wanted one on the user.")
 	f.Once = remediation.Once{Key: "other#" + u.name + "#" + u.boundary, For: remediation.Weekly}
 	return f, true
 }
 
-// fresh words a finding about the user that the call is about.
+// fresh describes a finding about the user that the call is about.
 func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 	f.Fresh = true
-	f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("By"), Value: d.Identity.Describe()}, remediation.Fact{Name: i18n.T("Call"), Value: i18n.Literal(d.Name)})
+	f.Facts = append(
+		f.Facts, remediation.Fact{Name: i18n.T("By"), Value: d.Identity.Describe()},
+		remediation.Fact{Name: i18n.T("Call"), Value: i18n.Literal(d.Name)},
+	)
 	switch {
 	case len(f.Changes) == 0:
 	case d.Name == "CreateUser":
 		f.Text = i18n.T("%s was created without a permissions boundary.", f.User)
 	case d.Name == "DeleteUserPermissionsBoundary":
 		f.Text = i18n.T("The permissions boundary of %s was taken off.", f.User)
-		f.Advice = i18n.T("Ask who took it off, and what for. If the user has to be without it for a time, ask for an exemption.")
+		f.Advice = i18n.T("Ask who took it off, and what for. If the user has to be without it for a time, ask for an " +
+			"exemption.")
 	}
 	return f
 }
@@ -214,13 +224,16 @@ func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 // missing says that the configured boundary cannot be put on anybody.
 func (p *planner) missing(e event.Event, users int) remediation.Finding {
 	return remediation.Finding{
-		Subject:         "account " + e.Account,
-		Title:           i18n.T("The wanted permissions boundary does not exist"),
-		Text:            i18n.T("The policy that the control is to put on users as permissions boundary does not exist. %s would get it.", count(users)),
+		Subject: "account " + e.Account,
+		Title:   i18n.T("The wanted permissions boundary does not exist"),
+		Text: i18n.T("The policy that the control is to put on users as permissions boundary does not exist. %s would get "+
+			"it.", count(users)),
 		Facts:           []remediation.Fact{{Name: i18n.T("Policy"), Value: i18n.Literal(p.Boundary)}},
 		UnchangedReason: i18n.T("Nothing is put on anybody."),
 		Advice:          i18n.T("Create the policy, or correct the parameter boundary in cdk.json and deploy."),
-		Once:            remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Once: remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly},
+		},
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/rotation"
 )
 
 var (
@@ -29,7 +29,7 @@ var Control = handler.Control{
 	ReadAPI:     reflect.TypeFor[readAPI](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		api := clients{s.IAM, secretsmanager.NewFromConfig(s.AWS)}
-		maps.Copy(s.Kinds, change.ForRotation(api.Client, api.secrets))
+		maps.Copy(s.Kinds, rotation.Kinds(api.Client, api.secrets))
 		p, err := newPlanner(api, s.Ledger, s.Sleep, s.Settings)
 		p.Abreast = s.Concurrency
 		return p, err

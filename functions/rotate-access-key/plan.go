@@ -18,6 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -25,7 +26,9 @@ import (
 type readAPI interface {
 	accesskey.API
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	DescribeSecret(
+		context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options),
+	) (*secretsmanager.DescribeSecretOutput, error)
 }
 
 // A user is given new keys if it has this tag with this value, to the letter: IAM lets the function
@@ -48,13 +51,16 @@ type planner struct {
 	hub    arn.ARN // of the topic: where the secrets are, too
 }
 
-func newPlanner(api readAPI, l accesskey.Ledger, sleep func(context.Context, time.Duration), f settings.Function) (accesskey.Sweep, error) {
+func newPlanner(
+	api readAPI, l accesskey.Ledger, sleep func(context.Context, time.Duration), f settings.Function,
+) (accesskey.Sweep, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return accesskey.Sweep{}, err
 	}
 	if p.RotateBeforeDays >= p.MaxAgeDays {
-		return accesskey.Sweep{}, fmt.Errorf("rotateBeforeDays is %d and maxAgeDays %d: a key would be replaced on the day it is made", p.RotateBeforeDays, p.MaxAgeDays)
+		return accesskey.Sweep{}, fmt.Errorf("rotateBeforeDays is %d and maxAgeDays %d: a key would be replaced on the day "+
+			"it is made", p.RotateBeforeDays, p.MaxAgeDays)
 	}
 	hub, err := arn.Parse(f.Topic)
 	if err != nil {
@@ -66,8 +72,10 @@ func newPlanner(api readAPI, l accesskey.Ledger, sleep func(context.Context, tim
 	}, nil
 }
 
-// user judges one user's keys. A user that is gone has none.
-func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, now time.Time) ([]remediation.Finding, error) {
+// user assesses one user's keys. A user that is gone has none.
+func (p *planner) user(
+	ctx context.Context, user string, keys []accesskey.Key, now time.Time,
+) ([]remediation.Finding, error) {
 	due := slices.DeleteFunc(slices.Clone(keys), func(k accesskey.Key) bool {
 		return !k.Active || now.Sub(k.Created) <= p.maxAge-p.before
 	})
@@ -78,7 +86,9 @@ func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, n
 	if asked, err := p.asked(ctx, user); err != nil || !asked {
 		return nil, err
 	}
-	slices.SortFunc(due, func(a, b accesskey.Key) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(due, func(a, b accesskey.Key) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
 	for _, old := range due {
 		c := change.Change{Kind: change.AccessKeyRotation, Subject: user, Target: old.ID, After: change.Rotated}
 		at := slices.IndexFunc(keys, func(k accesskey.Key) bool { return k.ID != old.ID })
@@ -86,14 +96,14 @@ func (p *planner) user(ctx context.Context, user string, keys []accesskey.Key, n
 			return []remediation.Finding{p.rotate(c, old, now)}, nil
 		}
 		other := keys[at] // IAM allows two
-		secret, err := change.DescribeSecret(ctx, p.api, c)
+		secret, err := rotation.DescribeSecret(ctx, p.api, c)
 		if err != nil {
 			return nil, err
 		}
-		if secret != nil && secret.DeletedDate == nil && change.StoredKey(secret) == other.ID {
+		if secret != nil && secret.DeletedDate == nil && rotation.StoredKey(secret) == other.ID {
 			continue // it has its new key
 		}
-		orphan, err := change.Orphan(ctx, p.api, secret, other.ID, other.Created)
+		orphan, err := rotation.Orphan(ctx, p.api, secret, other.ID, other.Created)
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +124,9 @@ func (p *planner) asked(ctx context.Context, user string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("get user %q: %w", user, err)
 	}
-	return slices.ContainsFunc(out.User.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == tag && aws.ToString(t.Value) == wanted }), nil
+	return slices.ContainsFunc(out.User.Tags, func(t types.Tag) bool {
+		return aws.ToString(t.Key) == tag && aws.ToString(t.Value) == wanted
+	}), nil
 }
 
 // rotate is the finding that the user is to have a new key beside old.
@@ -130,10 +142,18 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 		Facts: []remediation.Fact{
 			{Name: i18n.T("Old key is stale on"), Value: i18n.Day(old.Created.Add(p.maxAge))},
 			{Name: i18n.T("Secret"), Value: i18n.T("%s (AWS adds a hyphen and six characters)", where.String())},
-			{Name: i18n.T("Read it as %s", c.Subject), Value: i18n.Literal(fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text", p.hub.Region, name))},
+			{
+				Name: i18n.T("Read it as %s", c.Subject),
+				Value: i18n.Literal(
+					fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text",
+						p.hub.Region, name),
+				),
+			},
 		},
 		Changes: []change.Change{c},
-		Advice: i18n.T("Once it is made, read the new key with the command in this notice and with access key %s: only %s can read it. Move what uses the old key to the new one, then delete the old key, which this control leaves as it is.",
+		Advice: i18n.T("Once it is made, read the new key with the command in this notice and with access key %s: only %s "+
+			"can read it. Move what uses the old key to the new one, then delete the old key, which this control leaves as "+
+			"it is.",
 			hint, c.Subject),
 	}
 }
@@ -141,7 +161,11 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 // full is the finding that the user should have a new key and cannot, because it has two.
 func (p *planner) full(user string, old, other accesskey.Key, now time.Time) remediation.Finding {
 	hint, second := change.KeyHint(old.ID), change.KeyHint(other.ID)
-	advice := i18n.T("If %s is the replacement, move what uses %s to it and delete %s. If not, delete %s: the next sweep makes the new key.", second, hint, hint, second)
+	advice := i18n.T(
+		"If %s is the replacement, move what uses %s to it and delete %s. If not, delete %s: the next sweep makes the new "+
+			"key.",
+		second, hint, hint, second,
+	)
 	state := i18n.T("%s, Active, created on %s", second, i18n.Day(other.Created))
 	if !other.Active {
 		state = i18n.T("%s, Inactive, created on %s", second, i18n.Day(other.Created))
@@ -157,7 +181,9 @@ func (p *planner) full(user string, old, other accesskey.Key, now time.Time) rem
 		},
 		UnchangedReason: i18n.T("No new key is made: IAM allows a user two."),
 		Advice:          advice,
-		Once:            remediation.Once{Key: "full#" + user, For: remediation.Weekly},
+		Handling: remediation.Handling{
+			Once: remediation.Once{Key: "full#" + user, For: remediation.Weekly},
+		},
 	}
 }
 

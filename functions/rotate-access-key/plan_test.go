@@ -14,7 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
-func TestStories(t *testing.T) { scenario.Run(t, Control, keysAreStored) }
+func TestScenarios(t *testing.T) { scenario.Run(t, Control, keysAreStored) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
@@ -29,7 +29,10 @@ func keysAreStored(a *fakeaws.Account) error {
 		if err := json.Unmarshal([]byte(value), &s); err != nil {
 			return fmt.Errorf("secret %s: %w", name, err)
 		}
-		if !strings.Contains(name, change.RotatedSecrets) || readers(string(state.Secrets[name].Policy)) != "arn:aws:iam::111122223333:user"+state.Users[s.UserName].Path+s.UserName {
+		if !strings.Contains(name, change.RotatedSecrets) ||
+			readers(
+				string(state.Secrets[name].Policy),
+			) != "arn:aws:iam::111122223333:user"+state.Users[s.UserName].Path+s.UserName {
 			return fmt.Errorf("secret %s of %s can be read by %q", name, s.UserName, readers(string(state.Secrets[name].Policy)))
 		}
 		kept[s.AccessKeyId] = s
@@ -62,14 +65,15 @@ func readers(policy string) string {
 	user, _ := allow.Principal.(map[string]any)["AWS"].(string)
 	switch {
 	case allow.Effect != "Allow", deny.Effect != "Deny", deny.Principal != "*",
-		allow.Action != "secretsmanager:GetSecretValue", deny.Action != allow.Action, allow.Resource != "*", deny.Resource != "*",
+		allow.Action != "secretsmanager:GetSecretValue", deny.Action != allow.Action, allow.Resource != "*",
+		deny.Resource != "*",
 		!reflect.DeepEqual(deny.Condition, map[string]map[string]string{"StringNotEquals": {"aws:PrincipalArn": user}}):
 		return ""
 	}
 	return user
 }
 
-func TestParametersThatWouldReplaceNewKeysAreRefused(t *testing.T) {
+func TestNewPlanner_RotateBefore(t *testing.T) {
 	_, err := newPlanner(fakeaws.New(fakeaws.State{}), nil, nil, settings.Function{
 		Parameters: []byte(`{"maxAgeDays": 30, "rotateBeforeDays": 30}`), Topic: "arn:aws:sns:us-east-1:111122223333:warder",
 	})

@@ -1,4 +1,4 @@
-// Package undo is the Lambda function that puts back what Warder changed. A person invokes it;
+// Package undo is the Lambda function that restores what Warder changed. A person invokes it;
 // README.md is its runbook, control.json its description.
 package undo
 
@@ -12,6 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/s3"
 )
 
@@ -22,10 +23,8 @@ var description []byte
 var Tool = handler.Tool[remediation.UndoRequest, remediation.UndoAnswer]{Description: description, New: newUndo}
 
 func newUndo(s handler.Setup) (func(context.Context, remediation.UndoRequest) (remediation.UndoAnswer, error), error) {
-	maps.Copy(s.Kinds, change.ForS3(s3.New(s.AWS, s.Now)))
-	maps.Copy(s.Kinds, change.ForRotation(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
-	// A session and a root key cannot be put back: their kinds are there to say so, and call nothing.
-	maps.Copy(s.Kinds, change.ForSSM(nil))
-	maps.Copy(s.Kinds, change.ForRoot(nil, nil))
+	maps.Copy(s.Kinds, change.Described()) // a session and a root key cannot be put back
+	maps.Copy(s.Kinds, s3.Kinds(s3.New(s.AWS)))
+	maps.Copy(s.Kinds, rotation.Kinds(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
 	return (&remediation.Undoer{Runner: s.Runner}).Undo, nil
 }

@@ -9,18 +9,21 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/rotation"
+	"github.com/warder-aws/warder/pkg/s3"
 )
 
-// onlyForward is what the kinds call for changes that cannot be put back, and for exemptions, which
+// onlyForward is what the kinds call for changes that cannot be restored, and for exemptions, which
 // nobody asks an undo for; and to make an access key, which undo must not be able to.
 var onlyForward = []string{
 	"s3:GetBucketTagging",
 	"iam:CreateAccessKey", "iam:GetAccessKeyLastUsed",
-	"secretsmanager:CreateSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:PutSecretValue", "secretsmanager:RestoreSecret",
+	"secretsmanager:CreateSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:PutSecretValue",
+	"secretsmanager:RestoreSecret",
 }
 
 // Undo needs what the kinds of change call, and no other operation of their services.
-func TestPermissionsAreTheOperationsOfTheKinds(t *testing.T) {
+func TestPermissions_Kinds(t *testing.T) {
 	c, err := control.Parse("undo/control.json", description)
 	if err != nil {
 		t.Fatal(err)
@@ -28,18 +31,25 @@ func TestPermissionsAreTheOperationsOfTheKinds(t *testing.T) {
 	var got []string
 	for _, p := range c.Permissions {
 		for _, action := range p.Actions {
-			if !slices.Contains([]string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:Query", "sns:Publish", "kms:Decrypt", "kms:GenerateDataKey"}, action) {
+			if !slices.Contains(
+				[]string{
+					"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:Query", "sns:Publish", "kms:Decrypt",
+					"kms:GenerateDataKey",
+				},
+				action,
+			) {
 				got = append(got, action)
 			}
 		}
 	}
 	var want []string
 	for kinds, service := range map[reflect.Type]string{
-		reflect.TypeFor[change.IAM](): "iam", reflect.TypeFor[change.KeyMaker](): "iam",
-		reflect.TypeFor[change.S3](): "s3", reflect.TypeFor[change.Secrets](): "secretsmanager",
+		reflect.TypeFor[change.IAM](): "iam", reflect.TypeFor[rotation.KeyMaker](): "iam",
+		reflect.TypeFor[s3.API](): "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
 	} {
 		for i := range kinds.NumMethod() {
-			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) && !slices.Contains(want, action) {
+			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) &&
+				!slices.Contains(want, action) {
 				want = append(want, action)
 			}
 		}

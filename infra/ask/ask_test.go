@@ -16,6 +16,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/control"
@@ -62,7 +63,7 @@ func (a *account) GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput
 
 func (a *account) GetObject(_ context.Context, b *s3.Bucket, key string) ([]byte, error) {
 	if b.Name != "reports" || b.Region != "us-east-1" {
-		return nil, &s3.Error{Status: 404, Name: "NoSuchBucket"}
+		return nil, &smithy.GenericAPIError{Code: "NoSuchBucket"}
 	}
 	return []byte("what is in " + key), nil
 }

@@ -99,7 +99,7 @@ func connect(ctx context.Context) (asker, error) {
 	}
 	return asker{
 		lambda: lambda.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
-		events: eventbridge.NewFromConfig(cfg), objects: s3.New(cfg, time.Now), places: places,
+		events: eventbridge.NewFromConfig(cfg), objects: s3.New(cfg), places: places,
 		region: s.HubRegion, controls: controls, by: os.Getenv("BY"), now: time.Now,
 	}, nil
 }

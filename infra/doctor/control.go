@@ -201,15 +201,23 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control, mode
 		l.say(unknown, "use credentials that may see the environment of functions", "the settings of the function %s cannot be read", name)
 		return
 	}
-	told, want := out.Environment.Variables, d.settings.Function(c).Env()
-	if told["WARDER_MODE"] != string(mode) {
-		l.problem("make deploy", "the function is told to %s, and cdk.json says %s", told["WARDER_MODE"], mode)
+	told, err := settings.FromEnv(func(name string) (string, bool) {
+		value, ok := out.Environment.Variables[name]
+		return value, ok
+	})
+	if err != nil {
+		l.problem("make deploy", "the function %s has settings that it cannot read, and does nothing: %s", name, err)
 		return
 	}
-	if !same(json.RawMessage(told["WARDER_PARAMETERS"]), json.RawMessage(want["WARDER_PARAMETERS"])) {
+	want := d.settings.Function(c)
+	if told.Mode != mode {
+		l.problem("make deploy", "the function is told to %s, and cdk.json says %s", told.Mode, mode)
+		return
+	}
+	if !same(told.Parameters, want.Parameters) {
 		l.problem("make deploy", "the function has other parameters than cdk.json")
 	}
-	if !same(json.RawMessage(told["WARDER_SETTINGS"]), json.RawMessage(want["WARDER_SETTINGS"])) {
+	if !same(common(told), common(want)) {
 		d.mu.Lock()
 		d.unlike = append(d.unlike, c.ID)
 		d.mu.Unlock()
@@ -229,6 +237,14 @@ func (d *doctor) told(_ context.Context, l *lines) {
 		return
 	}
 	l.ok("every function was told what cdk.json says")
+}
+
+// common is the settings that are the same for every function, as JSON.
+func common(f settings.Function) json.RawMessage {
+	return json.RawMessage(settings.Function{
+		Parameters: json.RawMessage("{}"), AllowedNetworks: f.AllowedNetworks, Owners: f.Owners, BlastRadius: f.BlastRadius,
+		HoldDays: f.HoldDays, Runbooks: f.Runbooks, Language: f.Language,
+	}.Env()[settings.Variable])
 }
 
 func were(n int) string {

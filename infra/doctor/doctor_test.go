@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 func TestAnAccountInOrderHasNothingButOkInTheOrderOfRepair(t *testing.T) {
@@ -147,14 +148,18 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 		{"an update of a function that failed", func(_ *testing.T, w *world) {
 			w.functions["warder-undo"].LastUpdateStatus = lambdatypes.LastUpdateStatusFailed
 		}, "problem: tool undo: the last update of the function warder-undo failed: \n"},
-		{"a mode that is not deployed", func(_ *testing.T, w *world) {
-			w.functions["warder-detach-direct-policy"].Environment.Variables["WARDER_MODE"] = "enforce"
+		{"a mode that is not deployed", func(t *testing.T, w *world) {
+			w.edit(t, func(f *settings.Function) { f.Mode = "enforce" })
 		}, "problem: control detach-direct-policy: the function is told to enforce, and cdk.json says observe\n"},
-		{"settings that are not deployed", func(_ *testing.T, w *world) {
-			w.functions["warder-detach-direct-policy"].Environment.Variables["WARDER_SETTINGS"] = "{}"
+		{"settings that are gone", func(_ *testing.T, w *world) {
+			delete(w.functions["warder-detach-direct-policy"].Environment.Variables, settings.Variable)
+		}, "problem: control detach-direct-policy: the function warder-detach-direct-policy has settings that it cannot read, " +
+			"and does nothing: WARDER_SETTINGS: missing: deploy the stack again, which sets it\n"},
+		{"settings that are not deployed", func(t *testing.T, w *world) {
+			w.edit(t, func(f *settings.Function) { f.HoldDays++ })
 		}, "problem: settings: 1 function was told other settings than cdk.json has, such as detach-direct-policy\n"},
-		{"parameters that are not deployed", func(_ *testing.T, w *world) {
-			w.functions["warder-detach-direct-policy"].Environment.Variables["WARDER_PARAMETERS"] = `{"graceDays":1}`
+		{"parameters that are not deployed", func(t *testing.T, w *world) {
+			w.edit(t, func(f *settings.Function) { f.Parameters = json.RawMessage(`{"graceDays":1}`) })
 		}, "problem: control detach-direct-policy: the function has other parameters than cdk.json\n"},
 		{"an environment that is hidden", func(_ *testing.T, w *world) { w.functions["warder-undo"].Environment = nil },
 			"not known: tool undo: the settings of the function warder-undo cannot be read\n"},

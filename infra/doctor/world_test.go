@@ -192,10 +192,21 @@ func (w *world) set(t *testing.T, text string) {
 	}
 	w.settings = s
 	for _, c := range w.controls {
+		f := s.Function(c)
+		f.Topic, f.Account, f.Roles = "arn:aws:sns:us-east-1:123456789012:t", "123456789012", []string{"warder-a"}
+		f.Quarantine.Key = "arn:aws:iam::123456789012:policy/warder/key"
 		w.functions[settings.FunctionName(c.ID)] = &lambda.GetFunctionConfigurationOutput{
 			State: lambdatypes.StateActive, LastUpdateStatus: lambdatypes.LastUpdateStatusSuccessful,
-			Environment: &lambdatypes.EnvironmentResponse{Variables: s.Function(c).Env()},
+			Environment: &lambdatypes.EnvironmentResponse{Variables: f.Env()},
 		}
+	}
+}
+
+// edit changes the settings that detach-direct-policy is deployed with.
+func (w *world) edit(t *testing.T, edit func(*settings.Function)) {
+	t.Helper()
+	if err := settings.Edit(w.functions["warder-detach-direct-policy"].Environment.Variables, edit); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,9 +44,6 @@ type emulated struct {
 	consequences []rush.Answer
 }
 
-// everyBlastRadius matches the blast radius in the JSON of the settings that a function is told.
-var everyBlastRadius = regexp.MustCompile(`"blastRadius":[0-9]+`)
-
 // environments is how many events each function handles at a time. As deployed no function has a limit
 // of its own; with more processes this machine has no more to give.
 const environments = 2
@@ -56,10 +52,10 @@ const environments = 2
 func openEmulated(ctx context.Context, company inmemory.State, blastRadius int, stderr io.Writer) (*emulated, error) {
 	fmt.Fprintln(stderr, "starting an AWS account on this machine ...")
 	e := &emulated{}
-	set := fmt.Sprintf(`"blastRadius":%d`, blastRadius)
-	a, err := emulator.Start(ctx, emulator.Options{Mode: "enforce", Synth: project.Tour, Unlistened: true, Concurrency: environments, Stderr: stderr, Done: e.done, Configure: func(_ string, env map[string]string) {
-		env["WARDER_SETTINGS"] = everyBlastRadius.ReplaceAllString(env["WARDER_SETTINGS"], set)
-	}})
+	a, err := emulator.Start(ctx, emulator.Options{
+		Mode: "enforce", Synth: project.Tour, Unlistened: true, Concurrency: environments, Stderr: stderr, Done: e.done,
+		Configure: func(_ string, f *settings.Function) { f.BlastRadius = blastRadius },
+	})
 	if err != nil {
 		return nil, err
 	}

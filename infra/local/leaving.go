@@ -15,7 +15,7 @@ const usage = "usage: see the package comment of the command\n"
 func leaving(stdout, stderr io.Writer) []*cobra.Command {
 	var all []*cobra.Command
 	for name, run := range map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"months": months, "cost": cost, "load": load, "preview": showPreview, "bench": measure, "simulate": simulation,
+		"months": months, "load": load, "preview": showPreview, "simulate": simulation,
 	} {
 		all = append(all, &cobra.Command{
 			Use: name, DisableFlagParsing: true, RunE: func(c *cobra.Command, args []string) error {

@@ -111,7 +111,7 @@ func (s *stage) evidence(ctx context.Context, q map[string]string, folder string
 	if err := json.Unmarshal(answer, &made); err != nil {
 		return "", fmt.Errorf("read the answer: %w", err)
 	}
-	client := s3.New(s.account.Operator(), time.Now)
+	client := s3.New(s.account.Operator())
 	for _, key := range []string{made.CSV, made.HTML} {
 		body, err := client.GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)
 		if err != nil {

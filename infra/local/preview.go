@@ -237,8 +237,14 @@ func (p *preview) look(ctx context.Context, root project.Root, server *moto.Serv
 			continue
 		}
 		i := slices.IndexFunc(created.Functions, func(f stack.Function) bool { return f.Name == settings.FunctionName(c.ID) })
+		var set settings.Function
+		if i >= 0 {
+			if err := settings.Edit(created.Functions[i].Env, func(f *settings.Function) { set, f.Mode = *f, control.Enforce }); err != nil {
+				return err
+			}
+		}
 		switch {
-		case i < 0 || created.Functions[i].Env["WARDER_MODE"] == string(control.Off):
+		case i < 0 || set.Mode == control.Off:
 			p.Off = append(p.Off, c.ID)
 			continue
 		case c.Schedule == "":
@@ -255,7 +261,7 @@ func (p *preview) look(ctx context.Context, root project.Root, server *moto.Serv
 		env := previewEnvironment(f, key, p.Region, "http://"+listener.Addr().String())
 		hosted = append(hosted, lambdahost.Function{Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: previewTimeout, Retries: f.Retries})
 		swept = append(swept, c)
-		p.BlastRadius = radius(f.Env)
+		p.BlastRadius = set.BlastRadius
 	}
 	endpoint := &http.Server{Handler: gate, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = endpoint.Serve(listener) }()
@@ -297,18 +303,8 @@ func previewEnvironment(f stack.Function, key, region, endpoint string) map[stri
 		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemoryMB), "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
 		"AWS_LAMBDA_LOG_GROUP_NAME": f.LogGroup, "AWS_LAMBDA_LOG_FORMAT": f.LogFormat,
 		"AWS_ENDPOINT_URL": endpoint,
-		"WARDER_MODE":      string(control.Enforce),
 	})
 	return env
-}
-
-// radius is the blast radius that a function was told.
-func radius(env map[string]string) int {
-	var told struct{ BlastRadius int }
-	if json.Unmarshal([]byte(env["WARDER_SETTINGS"]), &told) != nil {
-		return 0
-	}
-	return told.BlastRadius
 }
 
 // sweep starts each control as its schedule would, a few at a time, and waits for them all.

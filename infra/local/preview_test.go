@@ -245,7 +245,7 @@ func TestAPreviewGivesFunctionsNoCredentials(t *testing.T) {
 			t.Errorf("%s=%s", name, value)
 		}
 	}
-	if env["AWS_ACCESS_KEY_ID"] != "ASIAOFTHEFUNCTION0001" || env["WARDER_MODE"] != "enforce" || env["WARDER_CLOCK"] != "" || env["AWS_PROFILE"] != "" {
+	if env["AWS_ACCESS_KEY_ID"] != "ASIAOFTHEFUNCTION0001" || strings.Contains(env[settings.Variable], "eventClock") || env["AWS_PROFILE"] != "" {
 		t.Errorf("environment %v", env)
 	}
 }
@@ -301,7 +301,7 @@ func unhalted(t *testing.T) (project.Root, *moto.Server, stack.Stack, project.Te
 		t.Fatal(err)
 	}
 	for _, f := range created.Functions {
-		f.Env["WARDER_PARAMETERS"] = strings.Replace(f.Env["WARDER_PARAMETERS"], `"graceDays":7`, `"graceDays":0`, 1)
+		f.Env[settings.Variable] = strings.Replace(f.Env[settings.Variable], `"graceDays":7`, `"graceDays":0`, 1)
 	}
 	return found, server, created, templates[0]
 }

@@ -53,17 +53,15 @@ type reacher struct {
 // reachRest plays what uses the rest of what the functions' roles grant, and returns the account.
 func reachRest(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{ctx: t.Context(), printer: printer{out: io.Discard}}
-	s.worked = map[string]bool{}
+	s := &stage{ctx: t.Context(), printer: printer{out: io.Discard}, worked: map[string]bool{}}
 	if err := s.open(emulator.Options{
-		Mode: "enforce", Synth: project.Tour, Stderr: os.Stderr, Configure: func(function string, env map[string]string) {
+		Mode: "enforce", Synth: project.Tour, Stderr: os.Stderr, Configure: func(function string, f *settings.Function) {
 			var parameters map[string]any
-			if err := json.Unmarshal([]byte(env["WARDER_PARAMETERS"]), &parameters); err != nil {
+			if err := json.Unmarshal(f.Parameters, &parameters); err != nil {
 				return // a tool has none
 			}
 			maps.Copy(parameters, reaching[emulator.Control(function)])
-			data, _ := json.Marshal(parameters) // cannot fail: it was JSON
-			env["WARDER_PARAMETERS"] = string(data)
+			f.Parameters, _ = json.Marshal(parameters) // cannot fail: it was JSON
 		},
 	}); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,9 +99,6 @@ func (s *stage) say(format string, args ...any) {
 	}
 }
 
-// limit matches a setting that the steps count by, in the environment of a function.
-var limit = regexp.MustCompile(`"(blastRadius|holdDays)":([0-9]+)`)
-
 // variables are what scripts may use beside what they save themselves.
 func (s *stage) variables() []string {
 	now := time.Now().UTC()
@@ -111,16 +107,12 @@ func (s *stage) variables() []string {
 		"IN_10_DAYS=" + now.AddDate(0, 0, 10).Format(time.DateOnly),
 	}
 	for _, f := range s.account.Stack.Functions {
-		for _, value := range f.Env {
-			for _, set := range limit.FindAllStringSubmatch(value, -1) {
-				n, _ := strconv.Atoi(set[2]) // cannot fail: digits
-				switch set[1] {
-				case "blastRadius":
-					vars = append(vars, fmt.Sprintf("BLAST_RADIUS=%d", n), fmt.Sprintf("TWO_MORE=%d", n+2))
-				case "holdDays":
-					vars = append(vars, fmt.Sprintf("AFTER_HOLD=%d", n+1))
-				}
-			}
+		if emulator.Control(f.Name) != "detach-direct-policy" { // all have the same
+			continue
+		}
+		if set, err := f.Settings(); err == nil {
+			vars = append(vars, fmt.Sprintf("BLAST_RADIUS=%d", set.BlastRadius), fmt.Sprintf("TWO_MORE=%d", set.BlastRadius+2),
+				fmt.Sprintf("AFTER_HOLD=%d", set.HoldDays+1))
 		}
 	}
 	return vars

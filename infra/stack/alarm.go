@@ -66,7 +66,7 @@ const (
 	haltHours  = 24
 
 	// One event that fails in all its tries, or as many that fail once. What is
-	// retried with success, as a sweep that ran out of time, wakes nobody.
+	// retried with success, such as a sweep that ran out of time, wakes nobody.
 	errorsAnHour = retries + 1
 
 	atLeast = "GreaterThanOrEqualToThreshold"
@@ -95,15 +95,15 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 	}
 	add("FailedAlarm", "failed",
 		"An event could not be handled in all its tries and is kept in the queue Failed, for 14 days. "+
-			"Read why in the saved query warder/failures, put the cause right, then: make redrive. See "+handbook+".",
+			"Read why in the saved query warder/failures, fix the cause, then: make redrive. See "+handbook+".",
 		notEmpty(h.Failed))
 	add("UndeliveredAlarm", "undelivered",
 		"An event or a notice did not reach its function and is kept in the queue Undelivered, for 14 days. "+
-			"Look whether the function is there and may be started: make doctor. Then: make redrive. See "+handbook+".",
+			"Check that the function exists and can be invoked: make doctor. Then: make redrive. See "+handbook+".",
 		notEmpty(h.Undelivered))
 	add("HaltAlarm", "halted",
-		fmt.Sprintf("Warder has been halted for %d hours or more: it tells, and changes nothing. "+
-			"Who halted it and why: make doctor. When that is over: make resume. See %s.", haltHours, handbook),
+		fmt.Sprintf("Warder has been halted for %d hours or more: it notifies, and changes nothing. "+
+			"Who halted it and why: make doctor. To end it: make resume. See %s.", haltHours, handbook),
 		watch{
 			namespace: metric.Namespace, name: metric.HaltedHours.Name, statistic: "Maximum", period: hour, periods: 1,
 			comparison: atLeast, threshold: haltHours, missing: missingIsStale,
@@ -114,7 +114,7 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 		if !c.Tool && h.props.Settings.Controls[c.ID].Mode == control.Enforce {
 			add(id+"BreakerAlarm", c.ID+"-breaker", fmt.Sprintf(
 				"%s has stopped itself: more than %d changes in an hour were due. "+
-					"Read what waits, in its notice or in the saved query warder/last actions. "+
+					"Read what is pending, in its notice or in the saved query warder/last actions. "+
 					"If that is right: make release CONTROL=%s REASON=... If it is not: make halt REASON=... "+
 					"and set the control to observe. %s", c.ID, h.props.Settings.BlastRadius, c.ID, see),
 				watch{
@@ -126,8 +126,8 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 		}
 		add(id+"ErrorAlarm", c.ID+"-errors", fmt.Sprintf(
 			"The function %s failed or was throttled %d times or more within an hour. "+
-				"Read why in the saved query warder/failures. What could not be done at all is kept in the queue Failed: "+
-				"make redrive, once the cause is put right. %s", settings.FunctionName(c.ID), errorsAnHour, see),
+				"Read why in the saved query warder/failures. What failed in every try is kept in the queue Failed: "+
+				"make redrive, once the cause is fixed. %s", settings.FunctionName(c.ID), errorsAnHour, see),
 			watch{
 				namespace: "AWS/Lambda", name: "Errors", plus: "Throttles",
 				dimension: "FunctionName", value: settings.FunctionName(c.ID), statistic: "Sum", period: hour, periods: 1,
@@ -135,8 +135,8 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 			})
 		if !c.Tool && c.Schedule != "" {
 			sweeps = append(sweeps, h.newAlarm(id+"SweepAlarm", c.ID+"-sweep", fmt.Sprintf(
-				"%s has not come to the end of a sweep in %d hours: "+
-					"what its events missed is not found, and what waits is not done. "+
+				"%s has not completed a sweep in %d hours: "+
+					"what its events missed is not found, and pending changes are not made. "+
 					"Sweep now and read the answer: make sweep CONTROL=%s. Read why in the saved query warder/failures. %s",
 				c.ID, sweepHours, c.ID, see),
 				watch{
@@ -244,8 +244,8 @@ func (h *Hub) newSweepAlarm(sweeps []awscloudwatch.CfnAlarm) {
 	}
 	awscloudwatch.NewCfnCompositeAlarm(h.Stack, jsii.String("SweepAlarm"), &awscloudwatch.CfnCompositeAlarmProps{
 		AlarmName: jsii.String(sweepsAlarm),
-		AlarmDescription: jsii.String(fmt.Sprintf("A control has not come to the end of a sweep in %d hours; "+
-			"which one, say the alarms that end in -sweep, with what to do. After the first deployment it is on until "+
+		AlarmDescription: jsii.String(fmt.Sprintf("A control has not completed a sweep in %d hours; "+
+			"the alarms that end in -sweep say which one, and what to do. After the first deployment it is on until "+
 			"the first sweeps. Sweep now: make sweep CONTROL=... See %s.", sweepHours, handbook)),
 		AlarmRule:    jsii.String(strings.Join(rule, " OR ")),
 		AlarmActions: &[]any{h.Topic.TopicArn()},

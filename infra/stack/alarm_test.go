@@ -26,8 +26,10 @@ func alarms(t *testing.T, tmpl template) map[string]string {
 			for i := range metrics {
 				at := fmt.Sprintf("Metrics.%d.MetricStat.", i)
 				if alarm.get(at+"Metric.MetricName") != nil {
-					names = append(names, fmt.Sprintf("%v(%v/%v{%v=%v}) by %vs", alarm.get(at+"Stat"), alarm.get(at+"Metric.Namespace"), alarm.get(at+"Metric.MetricName"),
-						alarm.get(at+"Metric.Dimensions.0.Name"), text(alarm.get(at+"Metric.Dimensions.0.Value")), alarm.get(at+"Period")))
+					names = append(names, fmt.Sprintf("%v(%v/%v{%v=%v}) by %vs", alarm.get(at+"Stat"),
+						alarm.get(at+"Metric.Namespace"), alarm.get(at+"Metric.MetricName"),
+						alarm.get(at+"Metric.Dimensions.0.Name"), text(alarm.get(at+"Metric.Dimensions.0.Value")),
+						alarm.get(at+"Period")))
 				}
 			}
 			watched = strings.Join(names, " + ")
@@ -36,32 +38,39 @@ func alarms(t *testing.T, tmpl template) map[string]string {
 			if alarm.get("Dimensions") != nil {
 				of = fmt.Sprintf("%v=%v", alarm.get("Dimensions.0.Name"), text(alarm.get("Dimensions.0.Value")))
 			}
-			watched = fmt.Sprintf("%v(%v/%v{%s}) by %vs", alarm.get("Statistic"), alarm.get("Namespace"), alarm.get("MetricName"), of, alarm.get("Period"))
+			watched = fmt.Sprintf("%v(%v/%v{%s}) by %vs", alarm.get("Statistic"), alarm.get("Namespace"),
+				alarm.get("MetricName"), of, alarm.get("Period"))
 		}
 		signs := map[any]string{"GreaterThanOrEqualToThreshold": ">=", "GreaterThanThreshold": ">", "LessThanThreshold": "<"}
-		all[alarm.get("AlarmName").(string)] = fmt.Sprintf("%s %s %v, %v of %v, missing: %v", watched, signs[alarm.get("ComparisonOperator")],
-			alarm.get("Threshold"), alarm.get("DatapointsToAlarm"), alarm.get("EvaluationPeriods"), alarm.get("TreatMissingData"))
+		all[alarm.get("AlarmName").(string)] = fmt.Sprintf("%s %s %v, %v of %v, missing: %v", watched,
+			signs[alarm.get("ComparisonOperator")],
+			alarm.get("Threshold"), alarm.get("DatapointsToAlarm"), alarm.get("EvaluationPeriods"),
+			alarm.get("TreatMissingData"))
 	}
 	return all
 }
 
-func TestWhatIsWatched(t *testing.T) {
+func TestAlarms_Watched(t *testing.T) {
 	want := map[string]string{
-		"warder-failed":      "Maximum(AWS/SQS/ApproximateNumberOfMessagesVisible{QueueName=${Failed.QueueName}}) by 300s > 0, 1 of 1, missing: notBreaching",
-		"warder-undelivered": "Maximum(AWS/SQS/ApproximateNumberOfMessagesVisible{QueueName=${Undelivered.QueueName}}) by 300s > 0, 1 of 1, missing: notBreaching",
-		"warder-halted":      "Maximum(Warder/HaltedHours{}) by 3600s >= 24, 1 of 1, missing: ignore",
+		"warder-failed": "Maximum(AWS/SQS/ApproximateNumberOfMessagesVisible{QueueName=${Failed.QueueName}}) by 300s " +
+			"> 0, 1 of 1, missing: notBreaching",
+		"warder-undelivered": "Maximum(AWS/SQS/ApproximateNumberOfMessagesVisible{QueueName=${Undelivered.QueueName}}) by " +
+			"300s > 0, 1 of 1, missing: notBreaching",
+		"warder-halted": "Maximum(Warder/HaltedHours{}) by 3600s >= 24, 1 of 1, missing: ignore",
 	}
 	for _, c := range controls(t) {
 		if c.ID == "alert-root-usage" {
 			continue // off: nobody is woken because it does nothing
 		}
 		function := "FunctionName=warder-" + c.ID
-		want["warder-"+c.ID+"-errors"] = "Sum(AWS/Lambda/Errors{" + function + "}) by 3600s + Sum(AWS/Lambda/Throttles{" + function + "}) by 3600s >= 3, 1 of 1, missing: notBreaching"
+		want["warder-"+c.ID+"-errors"] = "Sum(AWS/Lambda/Errors{" + function + "}) by 3600s + Sum(AWS/Lambda/Throttles{" +
+			function + "}) by 3600s >= 3, 1 of 1, missing: notBreaching"
 		if !c.Tool && c.Schedule != "" {
 			want["warder-"+c.ID+"-sweep"] = "Sum(Warder/Sweeps{Control=" + c.ID + "}) by 3600s < 1, 26 of 26, missing: breaching"
 		}
 		if c.ID == "deactivate-stale-access-key" { // enforces: only what changes something can be stopped
-			want["warder-"+c.ID+"-breaker"] = "Maximum(Warder/BreakerOpen{Control=" + c.ID + "}) by 60s >= 1, 1 of 1, missing: ignore"
+			want["warder-"+c.ID+"-breaker"] = "Maximum(Warder/BreakerOpen{Control=" + c.ID +
+				"}) by 60s >= 1, 1 of 1, missing: ignore"
 		}
 	}
 	if diff := cmp.Diff(want, alarms(t, load(t, custom))); diff != "" {
@@ -72,7 +81,7 @@ func TestWhatIsWatched(t *testing.T) {
 // CloudWatch looks back over a week at most, over a day with periods of less than an hour, and takes
 // periods of whole minutes.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
-func TestAlarmsLookNoFurtherBackThanCloudWatchDoes(t *testing.T) {
+func TestAlarms_PeriodsWithinCloudWatchLimits(t *testing.T) {
 	for _, alarm := range load(t, custom).all("AWS::CloudWatch::Alarm") {
 		period, ok := alarm.get("Period").(float64)
 		if !ok {
@@ -88,36 +97,37 @@ func TestAlarmsLookNoFurtherBackThanCloudWatchDoes(t *testing.T) {
 	}
 }
 
-func TestTheAlarmsTellTheTopicWhenTheyGoOnAndOff(t *testing.T) {
+func TestAlarms_NotifyTheTopic(t *testing.T) {
 	tmpl := load(t, custom)
 	topic := tmpl.named(t, "AWS::SNS::Topic", "Notices")
-	told, silent := 0, []string{}
+	notifying, silent := 0, []string{}
 	for _, alarm := range append(tmpl.all("AWS::CloudWatch::Alarm"), tmpl.all("AWS::CloudWatch::CompositeAlarm")...) {
 		if alarm.get("AlarmActions") == nil && alarm.get("OKActions") == nil {
 			silent = append(silent, alarm.get("AlarmName").(string))
 			continue
 		}
-		told++
+		notifying++
 		if !alarm.refers("AlarmActions.0", topic) || !alarm.refers("OKActions.0", topic) {
-			t.Errorf("%s tells %v and %v, want the topic", alarm.id, alarm.get("AlarmActions"), alarm.get("OKActions"))
+			t.Errorf("%s notifies %v and %v, want the topic", alarm.id, alarm.get("AlarmActions"), alarm.get("OKActions"))
 		}
 	}
-	if told == 0 {
-		t.Error("no alarm tells anybody")
+	if notifying == 0 {
+		t.Error("no alarm notifies anybody")
 	}
 	// One mail for all sweeps: the alarm that is on while one of theirs is.
 	slices.Sort(silent)
 	var sweeps []string
-	for _, name := range regexp.MustCompile(`ALARM\(\$\{(\w+)\}\)`).FindAllStringSubmatch(text(tmpl.named(t, "AWS::CloudWatch::CompositeAlarm", "SweepAlarm").get("AlarmRule")), -1) {
+	for _, name := range regexp.MustCompile(`ALARM\(\$\{(\w+)\}\)`).FindAllStringSubmatch(text(tmpl.named(t,
+		"AWS::CloudWatch::CompositeAlarm", "SweepAlarm").get("AlarmRule")), -1) {
 		sweeps = append(sweeps, tmpl.named(t, "AWS::CloudWatch::Alarm", name[1]).get("AlarmName").(string))
 	}
 	slices.Sort(sweeps)
 	if diff := cmp.Diff(silent, sweeps); diff != "" {
-		t.Errorf("alarms that tell nobody by themselves, and those that %s tells of (-silent +told):\n%s", sweepsAlarm, diff)
+		t.Errorf("silent alarms, and those that %s notifies of (-silent +notified):\n%s", sweepsAlarm, diff)
 	}
 }
 
-func TestEveryAlarmSaysWhatToDoAndWhereToReadMore(t *testing.T) {
+func TestAlarms_DescriptionsNameCommandAndRunbook(t *testing.T) {
 	targets := makeTargets(t)
 	queriesByName := map[string]bool{}
 	for _, q := range queries {
@@ -174,7 +184,7 @@ func makeTargets(t *testing.T) map[string]bool {
 }
 
 // A metric that does not exist is an alarm that never goes off, and a widget that stays empty.
-func TestOnlyMetricsThatAreEmittedAreWatchedAndShown(t *testing.T) {
+func TestMetrics_OnlyEmittedOnesAreUsed(t *testing.T) {
 	emitted := map[string]string{ // to their dimension
 		// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 		"AWS/Lambda/Errors": "FunctionName", "AWS/Lambda/Throttles": "FunctionName",
@@ -236,7 +246,8 @@ type shown struct {
 // bodyOf is the JSON of the dashboard, with references as ${Name}.
 func bodyOf(t *testing.T, tmpl template) string {
 	t.Helper()
-	sub := tmpl.named(t, "AWS::CloudWatch::Dashboard", "Dashboard").get("DashboardBody").(map[string]any)["Fn::Sub"].([]any)
+	sub := tmpl.named(t, "AWS::CloudWatch::Dashboard",
+		"Dashboard").get("DashboardBody").(map[string]any)["Fn::Sub"].([]any)
 	for name := range sub[1].(map[string]any) {
 		if !strings.Contains(sub[0].(string), "${"+name+"}") {
 			t.Errorf("the dashboard does not use %s", name)
@@ -255,7 +266,7 @@ func boardOf(t *testing.T, tmpl template) shown {
 }
 
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
-func TestTheDashboardIsOneThatCloudWatchTakes(t *testing.T) {
+func TestDashboard_Valid(t *testing.T) {
 	for _, from := range []func() (template, error){deployed, custom} {
 		b := boardOf(t, load(t, from))
 		if !regexp.MustCompile(`^-P(T\d+H|\d+D)$`).MatchString(b.Start) || len(b.Widgets) == 0 || len(b.Widgets) > 500 {
@@ -282,7 +293,8 @@ func TestTheDashboardIsOneThatCloudWatchTakes(t *testing.T) {
 			case "alarm":
 				ok = p.Title != "" && len(p.Alarms) > 0 && len(p.Alarms) <= 100
 			case "metric":
-				ok = p.Title != "" && p.Region == "us-east-1" && p.View == "timeSeries" && (p.Stat == "Sum" || p.Stat == "Maximum") && p.Period%60 == 0 && len(p.Metrics) > 0 && len(p.Metrics) <= 500
+				ok = p.Title != "" && p.Region == "us-east-1" && p.View == "timeSeries" &&
+					(p.Stat == "Sum" || p.Stat == "Maximum") && p.Period%60 == 0 && len(p.Metrics) > 0 && len(p.Metrics) <= 500
 			case "log":
 				// A query reads 50 log groups at most.
 				// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_AnalyzeLogData_LogInsights.html
@@ -296,11 +308,12 @@ func TestTheDashboardIsOneThatCloudWatchTakes(t *testing.T) {
 	}
 }
 
-func TestTheDashboardShowsEveryAlarm(t *testing.T) {
+func TestDashboard_EveryAlarm(t *testing.T) {
 	tmpl := load(t, custom)
 	var want []string
 	for _, alarm := range append(tmpl.all("AWS::CloudWatch::Alarm"), tmpl.all("AWS::CloudWatch::CompositeAlarm")...) {
-		want = append(want, "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:"+alarm.get("AlarmName").(string))
+		name := alarm.get("AlarmName").(string)
+		want = append(want, "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:"+name)
 	}
 	var got []string
 	for _, w := range boardOf(t, tmpl).Widgets {
@@ -314,7 +327,7 @@ func TestTheDashboardShowsEveryAlarm(t *testing.T) {
 }
 
 // The golden file is for people: what the dashboard shows, to be read and reviewed.
-func TestTheDashboardIsTheReviewedOne(t *testing.T) {
+func TestDashboard_Golden(t *testing.T) {
 	const golden = "testdata/dashboard.golden.json"
 	var got bytes.Buffer
 	if err := json.Indent(&got, []byte(bodyOf(t, load(t, deployed))), "", "  "); err != nil {
@@ -331,11 +344,12 @@ func TestTheDashboardIsTheReviewedOne(t *testing.T) {
 		t.Fatalf("read golden file (go test ./infra/stack -update writes it): %v", err)
 	}
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("dashboard differs from %s; when the change is meant, go test ./infra/stack -update and review it (-want +got):\n%s", golden, diff)
+		t.Errorf("dashboard differs from %s; when the change is meant, go test ./infra/stack -update and review it (-want "+
+			"+got):\n%s", golden, diff)
 	}
 }
 
-func TestQueriesAreSavedOverTheLogsOfWhatIsOn(t *testing.T) {
+func TestQueries_LogsOfWatchedFunctions(t *testing.T) {
 	tmpl := load(t, custom)
 	var want []any
 	for _, c := range controls(t) {
@@ -350,7 +364,8 @@ func TestQueriesAreSavedOverTheLogsOfWhatIsOn(t *testing.T) {
 			t.Errorf("log groups of %s (-want +got):\n%s", q.id, diff)
 		}
 	}
-	for _, name := range []string{"last actions", "one user's history", "what observe would have done", "failures", "open cases", "one event from end to end"} {
+	for _, name := range []string{"last actions", "one user's history", "what observe would have done", "failures",
+		"open cases", "one event from end to end"} {
 		if saved["warder/"+name] == "" {
 			t.Errorf("no saved query %q", name)
 		}
@@ -359,7 +374,7 @@ func TestQueriesAreSavedOverTheLogsOfWhatIsOn(t *testing.T) {
 
 // Alarms cost by the metrics that they watch: $0.10 a month each, and $0.50 for one that watches other alarms.
 // https://aws.amazon.com/cloudwatch/pricing/ (us-east-1, November 2026)
-func TestWhatTheAlarmsCostIsKnown(t *testing.T) {
+func TestAlarms_Cost(t *testing.T) {
 	tmpl := load(t, deployed)
 	cents := 50 * len(tmpl.all("AWS::CloudWatch::CompositeAlarm"))
 	for _, watched := range alarms(t, tmpl) {

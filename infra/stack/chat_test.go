@@ -40,13 +40,14 @@ func said(t *testing.T, m notice.Message) (chat struct {
 	return chat
 }
 
-func TestTheButtonsOfAChatAskWhatTheFunctionsUnderstand(t *testing.T) {
+func TestChat_ButtonsSendValidRequests(t *testing.T) {
 	tmpl := load(t, withChat)
 	actions := map[string]resource{}
 	for _, r := range tmpl.all("AWS::Chatbot::CustomAction") {
 		actions[text(r.get("ActionName"))] = r
 	}
-	chat := said(t, notice.Message{Version: "1", ID: "n", Kind: notice.Changed, Finding: "abcdefghij", Undo: `make undo ID=abcdefghij REASON="why"`})
+	chat := said(t, notice.Message{Version: "1", ID: "n", Kind: notice.Changed, Finding: "abcdefghij",
+		Undo: `make undo ID=abcdefghij REASON="why"`})
 	if !chat.Metadata.EnableCustomActions {
 		t.Error("a notice shows no buttons")
 	}
@@ -83,11 +84,13 @@ func TestTheButtonsOfAChatAskWhatTheFunctionsUnderstand(t *testing.T) {
 				t.Errorf("%s: a notice has no %s", name, path)
 			}
 			request = strings.ReplaceAll(request, "$"+variable, value)
-			if action.get("Attachments.0.Criteria.0.VariableName") != variable || action.get("Attachments.0.Criteria.0.Operator") != "HAS_VALUE" {
+			if action.get("Attachments.0.Criteria.0.VariableName") != variable ||
+				action.get("Attachments.0.Criteria.0.Operator") != "HAS_VALUE" {
 				t.Errorf("%s: the button is there without %s", name, variable)
 			}
 		}
-		got := map[bool]any{true: new(explain.Request), false: new(remediation.UndoRequest)}[strings.HasSuffix(name, "explain")]
+		got := map[bool]any{true: new(explain.Request),
+			false: new(remediation.UndoRequest)}[strings.HasSuffix(name, "explain")]
 		decoder := json.NewDecoder(bytes.NewReader([]byte(request)))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(got); err != nil {
@@ -111,7 +114,7 @@ func TestTheButtonsOfAChatAskWhatTheFunctionsUnderstand(t *testing.T) {
 	}
 }
 
-func TestNothingToUndoIsNoButton(t *testing.T) {
+func TestChat_NoUndoButtonWithoutUndo(t *testing.T) {
 	for _, undo := range []string{"", "cannot be undone: it is over"} {
 		chat := said(t, notice.Message{Version: "1", ID: "n", Kind: notice.Changed, Finding: "abcdefghij", Undo: undo})
 		if got, ok := chat.Metadata.AdditionalContext[notice.ChatUndo]; ok {
@@ -120,7 +123,7 @@ func TestNothingToUndoIsNoButton(t *testing.T) {
 	}
 }
 
-func TestWithoutAChatThereAreNoButtons(t *testing.T) {
+func TestChat_NoButtonsWithoutChat(t *testing.T) {
 	if found := load(t, deployed).all("AWS::Chatbot::CustomAction"); len(found) > 0 {
 		t.Errorf("%d buttons", len(found))
 	}

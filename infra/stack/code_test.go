@@ -19,7 +19,7 @@ const forStackSet = `{"assetBucket": "acme-code-${AWS::Region}", "regions": ["eu
 // stackSet is the stacks with everything that a StackSet wants.
 var stackSet = sync.OnceValues(func() (template, error) { return synthesize("stackset", forStackSet) })
 
-func TestATemplateForAStackSetNeedsNothingButItsBucket(t *testing.T) {
+func TestStackSet_NeedsOnlyItsBucket(t *testing.T) {
 	hub := load(t, stackSet)
 	for _, tmpl := range []template{hub, hub.sibling(t, "warder-eu-west-1")} {
 		for _, of := range []string{"cdk-bootstrap", "cdk-hnb659fds", "BootstrapVersion", "CheckBootstrapVersion"} {
@@ -58,12 +58,13 @@ func TestATemplateForAStackSetNeedsNothingButItsBucket(t *testing.T) {
 	}
 }
 
-func TestRulesOfAStackSetsStackMayKeepWhatTheyCannotHandOver(t *testing.T) {
+func TestStackSet_RulesMayUseDeadLetterQueue(t *testing.T) {
 	hub := load(t, stackSet)
 	undelivered := hub.named(t, "AWS::SQS::Queue", "Undelivered")
 	policy := hub.one(t, "AWS::SQS::QueuePolicy", func(r resource) bool { return r.refers("Queues.0", undelivered) })
 	const rule = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
-	want := "allow events.amazonaws.com sqs:SendMessage on ${Undelivered.Arn} if aws:SourceArn ArnLike " + rule + "warder*, " + rule + "StackSet-warder*"
+	want := "allow events.amazonaws.com sqs:SendMessage on ${Undelivered.Arn} if aws:SourceArn ArnLike " + rule +
+		"warder*, " + rule + "StackSet-warder*"
 	var got []string
 	for _, s := range statements(policy.get("PolicyDocument")) {
 		if s["Effect"] == "Allow" {
@@ -77,7 +78,7 @@ func TestRulesOfAStackSetsStackMayKeepWhatTheyCannotHandOver(t *testing.T) {
 
 // A deployment replaces the function whose binary changed, and no other: what the template has of each is
 // named by its content.
-func TestABinaryThatChangesChangesItsOwnFunctionAlone(t *testing.T) {
+func TestCode_ChangedBinaryChangesOnlyItsFunction(t *testing.T) {
 	const changed = "undo"
 	folder := filepath.Join(scratch, "changed")
 	props, err := properties(folder, everySetting)
@@ -112,7 +113,7 @@ func TestABinaryThatChangesChangesItsOwnFunctionAlone(t *testing.T) {
 	}
 }
 
-func TestAnArchiveIsTheSameForTheSameContentAndElseAnother(t *testing.T) {
+func TestCode_ArchiveIsReproducible(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bootstrap")
 	write := func(content string) []byte {
 		t.Helper()
@@ -127,6 +128,6 @@ func TestAnArchiveIsTheSameForTheSameContentAndElseAnother(t *testing.T) {
 	}
 	first, again, other := write("one"), write("one"), write("two")
 	if !bytes.Equal(first, again) || bytes.Equal(first, other) {
-		t.Error("archives do not tell by their bytes whether the content is the same")
+		t.Error("archives of different content have the same bytes, or the reverse")
 	}
 }

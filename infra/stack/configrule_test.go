@@ -11,14 +11,17 @@ import (
 var (
 	withConfigRules = sync.OnceValues(func() (template, error) {
 		return synthesize("config", `{"createConfigRules": true, "regions": ["eu-west-1"], "controls": {
-			"deactivate-stale-access-key": {"maxAgeDays": 60}, "rotate-access-key": {"maxAgeDays": 60}, "deactivate-unused-access-key": {"mode": "off"}
+			"deactivate-stale-access-key": {"maxAgeDays": 60}, "rotate-access-key": {"maxAgeDays": 60},
+			"deactivate-unused-access-key": {"mode": "off"}
 		}}`)
 	})
 	withConfigRulesAbroad = sync.OnceValues(func() (template, error) {
-		return synthesize("config-abroad", `{"createConfigRules": true, "regions": ["eu-west-1", "ap-northeast-2"], "configRegion": "eu-west-1"}`)
+		return synthesize("config-abroad",
+			`{"createConfigRules": true, "regions": ["eu-west-1", "ap-northeast-2"], "configRegion": "eu-west-1"}`)
 	})
 	withNamedRules = sync.OnceValues(func() (template, error) {
-		return synthesize("config-named", `{"regions": ["eu-west-1"], "configRules": {"access-keys-rotated": ["acme-key-age", "access-keys-rotated"]}}`)
+		return synthesize("config-named",
+			`{"regions": ["eu-west-1"], "configRules": {"access-keys-rotated": ["acme-key-age", "access-keys-rotated"]}}`)
 	})
 )
 
@@ -27,7 +30,8 @@ func made(tmpl template) map[string]map[string]any {
 	rules := map[string]map[string]any{}
 	for _, rule := range tmpl.all("AWS::Config::ConfigRule") {
 		rules[rule.get("ConfigRuleName").(string)] = map[string]any{
-			"source": rule.get("Source"), "input": rule.get("InputParameters"), "every": rule.get("MaximumExecutionFrequency"), "scope": rule.get("Scope"),
+			"source": rule.get("Source"), "input": rule.get("InputParameters"), "every": rule.get("MaximumExecutionFrequency"),
+			"scope": rule.get("Scope"),
 		}
 	}
 	return rules
@@ -37,14 +41,16 @@ func managed(identifier string) map[string]any {
 	return map[string]any{"Owner": "AWS", "SourceIdentifier": identifier}
 }
 
-func TestConfigRulesAgreeWithTheControlsThatListenToThem(t *testing.T) {
+func TestConfigRules_MatchTheControls(t *testing.T) {
 	hub := load(t, withConfigRules)
 	want := map[string]map[string]any{
 		"warder-access-keys-rotated": {
-			"source": managed("ACCESS_KEYS_ROTATED"), "input": map[string]any{"maxAccessKeyAge": "60"}, "every": "TwentyFour_Hours", "scope": nil,
+			"source": managed("ACCESS_KEYS_ROTATED"), "input": map[string]any{"maxAccessKeyAge": "60"},
+			"every": "TwentyFour_Hours", "scope": nil,
 		},
 		"warder-iam-user-no-policies-check": {
-			"source": managed("IAM_USER_NO_POLICIES_CHECK"), "input": nil, "every": nil, "scope": map[string]any{"ComplianceResourceTypes": []any{"AWS::IAM::User"}},
+			"source": managed("IAM_USER_NO_POLICIES_CHECK"), "input": nil, "every": nil,
+			"scope": map[string]any{"ComplianceResourceTypes": []any{"AWS::IAM::User"}},
 		},
 	}
 	if diff := cmp.Diff(want, made(hub)); diff != "" {
@@ -58,17 +64,20 @@ func TestConfigRulesAgreeWithTheControlsThatListenToThem(t *testing.T) {
 	}
 }
 
-func TestConfigRulesAreInTheOneRegionThatTheSettingsName(t *testing.T) {
+func TestConfigRules_OneRegion(t *testing.T) {
 	hub := load(t, withConfigRulesAbroad)
 	want := map[string]map[string]any{
 		"warder-access-keys-rotated": {
-			"source": managed("ACCESS_KEYS_ROTATED"), "input": map[string]any{"maxAccessKeyAge": "90"}, "every": "TwentyFour_Hours", "scope": nil,
+			"source": managed("ACCESS_KEYS_ROTATED"), "input": map[string]any{"maxAccessKeyAge": "90"},
+			"every": "TwentyFour_Hours", "scope": nil,
 		},
 		"warder-iam-user-no-policies-check": {
-			"source": managed("IAM_USER_NO_POLICIES_CHECK"), "input": nil, "every": nil, "scope": map[string]any{"ComplianceResourceTypes": []any{"AWS::IAM::User"}},
+			"source": managed("IAM_USER_NO_POLICIES_CHECK"), "input": nil, "every": nil,
+			"scope": map[string]any{"ComplianceResourceTypes": []any{"AWS::IAM::User"}},
 		},
 		"warder-iam-user-unused-credentials-check": {
-			"source": managed("IAM_USER_UNUSED_CREDENTIALS_CHECK"), "input": map[string]any{"maxCredentialUsageAge": "90"}, "every": "TwentyFour_Hours", "scope": nil,
+			"source": managed("IAM_USER_UNUSED_CREDENTIALS_CHECK"), "input": map[string]any{"maxCredentialUsageAge": "90"},
+			"every": "TwentyFour_Hours", "scope": nil,
 		},
 	}
 	for name, tmpl := range map[string]template{"hub": hub, "ap-northeast-2": hub.sibling(t, "warder-ap-northeast-2")} {
@@ -81,13 +90,14 @@ func TestConfigRulesAreInTheOneRegionThatTheSettingsName(t *testing.T) {
 	}
 }
 
-func TestARuleOfOnesOwnIsListenedToByEveryControlOfAWSsRule(t *testing.T) {
+func TestConfigRules_OwnNames(t *testing.T) {
 	hub := load(t, withNamedRules)
 	listens := func(pattern any) []any {
 		names, _ := resource{Properties: map[string]any{"pattern": pattern}}.get("pattern.detail.configRuleName").([]any)
 		return names
 	}
-	want := []any{"access-keys-rotated", "warder-access-keys-rotated", map[string]any{"prefix": "securityhub-access-keys-rotated-"}, "acme-key-age"}
+	want := []any{"access-keys-rotated", "warder-access-keys-rotated",
+		map[string]any{"prefix": "securityhub-access-keys-rotated-"}, "acme-key-age"}
 	for _, id := range []string{"deactivate-stale-access-key", "rotate-access-key"} {
 		rules := 0
 		for _, rule := range hub.rules(hub.function(t, id)) {
@@ -113,21 +123,30 @@ func TestARuleOfOnesOwnIsListenedToByEveryControlOfAWSsRule(t *testing.T) {
 	}
 }
 
-func TestSettingsOfConfigThatCannotBeAreRefused(t *testing.T) {
+func TestConfigRules_BadSettings(t *testing.T) {
 	var names []string // of 101 characters each
 	for _, letter := range "abcdefghijklmnopqrst" {
 		names = append(names, strings.Repeat("x", 100)+string(letter))
 	}
 	tests := []struct{ name, settings, want string }{
-		{"two controls that want a rule to be different", `{"createConfigRules": true, "controls": {"deactivate-stale-access-key": {"maxAgeDays": 30}}}`,
-			"the Config rule access-keys-rotated is for deactivate-stale-access-key, with maxAccessKeyAge 30, and for rotate-access-key, with 90: set deactivate-stale-access-key.maxAgeDays and rotate-access-key.maxAgeDays alike in cdk.json, or createConfigRules to false"},
-		{"the same, one of them off", `{"createConfigRules": true, "controls": {"deactivate-stale-access-key": {"maxAgeDays": 30}, "rotate-access-key": {"mode": "off"}}}`, ""},
+		{"two controls that want a rule to be different",
+			`{"createConfigRules": true, "controls": {"deactivate-stale-access-key": {"maxAgeDays": 30}}}`,
+			"the Config rule access-keys-rotated is for deactivate-stale-access-key, with maxAccessKeyAge 30, and for " +
+				"rotate-access-key, with 90: set deactivate-stale-access-key.maxAgeDays and rotate-access-key.maxAgeDays alike " +
+				"in cdk.json, or createConfigRules to false"},
+		{"the same, one of them off",
+			`{"createConfigRules": true, "controls": {"deactivate-stale-access-key": {"maxAgeDays": 30}, ` +
+				`"rotate-access-key": {"mode": "off"}}}`, ""},
 		{"the same, without the rule", `{"controls": {"deactivate-stale-access-key": {"maxAgeDays": 30}}}`, ""},
-		{"a region that has no such rules", `{"createConfigRules": true, "regions": ["eu-central-2"], "configRegion": "eu-central-2"}`,
-			"configRegion: AWS Config has no rules about IAM users in eu-central-2: choose one of the older regions, such as us-east-1"},
+		{"a region that has no such rules",
+			`{"createConfigRules": true, "regions": ["eu-central-2"], "configRegion": "eu-central-2"}`,
+			"configRegion: AWS Config has no rules about IAM users in eu-central-2: choose one of the older regions, such as " +
+				"us-east-1"},
 		{"a rule that nobody listens to", `{"configRules": {"key-rotation": ["acme"]}}`,
-			`configRules: no control listens to "key-rotation", only to access-keys-rotated, iam-user-no-policies-check, iam-user-unused-credentials-check`},
-		{"more names than a pattern holds", `{"configRules": {"access-keys-rotated": ["` + strings.Join(names, `", "`) + `"]}}`,
+			`configRules: no control listens to "key-rotation", only to access-keys-rotated, iam-user-no-policies-check, ` +
+				`iam-user-unused-credentials-check`},
+		{"more names than a pattern holds", `{"configRules": {"access-keys-rotated": ["` + strings.Join(names, `", "`) +
+			`"]}}`,
 			"rule 1 of deactivate-stale-access-key has a pattern of"},
 	}
 	for _, tt := range tests {

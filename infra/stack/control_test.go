@@ -11,7 +11,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
-	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // ofAccount is a pattern of control.json as it is deployed: for this account alone.
@@ -25,7 +24,7 @@ func ofAccount(t *testing.T, raw json.RawMessage) map[string]any {
 	return pattern
 }
 
-func TestEveryPatternIsDeployedAsControlJSONHasItForThisAccountAlone(t *testing.T) {
+func TestRules_PatternsOfControlJSON(t *testing.T) {
 	tmpl := load(t, deployed)
 	for _, c := range controls(t) {
 		t.Run(c.ID, func(t *testing.T) {
@@ -60,7 +59,7 @@ func TestEveryPatternIsDeployedAsControlJSONHasItForThisAccountAlone(t *testing.
 	}
 }
 
-func TestEveryRuleIsForThisAccountAlone(t *testing.T) {
+func TestRules_ThisAccountOnly(t *testing.T) {
 	for name, from := range stacks(t) {
 		checked := 0
 		for _, rule := range load(t, from).all("AWS::Events::Rule") {
@@ -78,7 +77,7 @@ func TestEveryRuleIsForThisAccountAlone(t *testing.T) {
 	}
 }
 
-func TestEveryRuleMayStartItsFunctionAndNothingElse(t *testing.T) {
+func TestRules_StartOnlyTheirFunction(t *testing.T) {
 	tmpl := load(t, deployed)
 	rules := 0
 	for _, rule := range tmpl.all("AWS::Events::Rule") {
@@ -94,12 +93,13 @@ func TestEveryRuleMayStartItsFunctionAndNothingElse(t *testing.T) {
 			t.Errorf("%s lets %v do %v", permission.id, permission.get("Principal"), permission.get("Action"))
 		}
 	}
-	if permissions := len(tmpl.where("AWS::Lambda::Permission", func(r resource) bool { return r.get("Principal") == "events.amazonaws.com" })); rules != permissions {
+	if permissions := len(tmpl.where("AWS::Lambda::Permission",
+		func(r resource) bool { return r.get("Principal") == "events.amazonaws.com" })); rules != permissions {
 		t.Errorf("%d permissions for %d rules", permissions, rules)
 	}
 }
 
-func TestWhatARuleCannotHandOverIsKept(t *testing.T) {
+func TestRules_UndeliveredEventsAreKept(t *testing.T) {
 	tmpl := load(t, deployed)
 	undelivered := tmpl.named(t, "AWS::SQS::Queue", "Undelivered")
 	for _, rule := range tmpl.all("AWS::Events::Rule") {
@@ -124,7 +124,7 @@ func TestWhatARuleCannotHandOverIsKept(t *testing.T) {
 	}
 }
 
-func TestQueuesAreEncryptedAndWantTLS(t *testing.T) {
+func TestQueues_EncryptedAndTLS(t *testing.T) {
 	tmpl := load(t, deployed)
 	for _, queue := range tmpl.all("AWS::SQS::Queue") {
 		if queue.get("SqsManagedSseEnabled") != true {
@@ -135,7 +135,8 @@ func TestQueuesAreEncryptedAndWantTLS(t *testing.T) {
 		}
 		policy := tmpl.one(t, "AWS::SQS::QueuePolicy", func(r resource) bool { return r.refers("Queues.0", queue) })
 		refused := slices.ContainsFunc(statements(policy.get("PolicyDocument")), func(s map[string]any) bool {
-			return s["Effect"] == "Deny" && fmt.Sprint(s["Condition"]) == "map[Bool:map[aws:SecureTransport:false]]" && s["Action"] == "sqs:*"
+			return s["Effect"] == "Deny" && fmt.Sprint(s["Condition"]) == "map[Bool:map[aws:SecureTransport:false]]" &&
+				s["Action"] == "sqs:*"
 		})
 		if !refused {
 			t.Errorf("%s takes requests without TLS", queue.id)
@@ -143,7 +144,7 @@ func TestQueuesAreEncryptedAndWantTLS(t *testing.T) {
 	}
 }
 
-func TestEveryFunctionIsBuiltAlike(t *testing.T) {
+func TestFunctions_SameShape(t *testing.T) {
 	tmpl := load(t, deployed)
 	if got, want := len(tmpl.all("AWS::Lambda::Function")), len(controls(t)); got != want {
 		t.Errorf("%d functions, want %d: one a control or tool", got, want)
@@ -162,7 +163,8 @@ func TestEveryFunctionIsBuiltAlike(t *testing.T) {
 					t.Errorf("%s is %v, want %v", path, got, want)
 				}
 			}
-			logs := tmpl.one(t, "AWS::Logs::LogGroup", func(r resource) bool { return r.get("LogGroupName") == "/aws/lambda/warder-"+c.ID })
+			logs := tmpl.one(t, "AWS::Logs::LogGroup",
+				func(r resource) bool { return r.get("LogGroupName") == "/aws/lambda/warder-"+c.ID })
 			if !function.refers("LoggingConfig.LogGroup", logs) {
 				t.Errorf("logs go to %v, want %s", function.get("LoggingConfig.LogGroup"), logs.id)
 			}
@@ -173,23 +175,25 @@ func TestEveryFunctionIsBuiltAlike(t *testing.T) {
 	}
 }
 
-func TestAFailedRunIsRetriedTwiceAndThenKept(t *testing.T) {
+func TestFunctions_FailedRunIsRetriedTwiceAndKept(t *testing.T) {
 	tmpl := load(t, deployed)
 	for _, c := range started(t) {
 		t.Run(c.ID, func(t *testing.T) {
 			function := tmpl.function(t, c.ID)
-			config := tmpl.one(t, "AWS::Lambda::EventInvokeConfig", func(r resource) bool { return r.refers("FunctionName", function) })
+			config := tmpl.one(t, "AWS::Lambda::EventInvokeConfig",
+				func(r resource) bool { return r.refers("FunctionName", function) })
 			if got := config.get("MaximumRetryAttempts"); got != float64(2) {
 				t.Errorf("%v retries, want 2", got)
 			}
-			if failed := tmpl.named(t, "AWS::SQS::Queue", "Failed"); !config.refers("DestinationConfig.OnFailure.Destination", failed) {
+			if failed := tmpl.named(t, "AWS::SQS::Queue", "Failed"); !config.refers("DestinationConfig.OnFailure.Destination",
+				failed) {
 				t.Errorf("on failure events go to %v, want %s", config.get("DestinationConfig"), failed.id)
 			}
 		})
 	}
 }
 
-func TestEveryFunctionHasARoleOfItsOwn(t *testing.T) {
+func TestFunctions_OwnRole(t *testing.T) {
 	tmpl := load(t, deployed)
 	seen := map[string]string{}
 	for _, c := range controls(t) {
@@ -228,7 +232,7 @@ func TestEveryFunctionHasARoleOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestEveryFunctionIsToldWhatTheSettingsSay(t *testing.T) {
+func TestFunctions_Settings(t *testing.T) {
 	for name, from := range map[string]func() (template, error){"deployed": deployed, "custom": custom} {
 		tmpl := load(t, from)
 		var roles []string
@@ -237,23 +241,7 @@ func TestEveryFunctionIsToldWhatTheSettingsSay(t *testing.T) {
 		}
 		for _, c := range controls(t) {
 			t.Run(name+" "+c.ID, func(t *testing.T) {
-				env := tmpl.function(t, c.ID).get("Environment.Variables").(map[string]any)
-				got, err := settings.FromEnv(func(key string) (string, bool) {
-					value, ok := env[key]
-					if !ok {
-						return "", false
-					}
-					if key == "WARDER_TOPIC" && text(value) == "${Notices}" {
-						return "arn:of:the:topic", true
-					}
-					if key == "WARDER_QUARANTINE" { // ARNs are references until it is deployed
-						return strings.ReplaceAll(text(value), "${", "arn:${"), ok
-					}
-					return text(value), ok
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				got := tmpl.settings(t, c.ID)
 				if diff := cmp.Diff(roles, got.Roles); diff != "" {
 					t.Errorf("roles (-want +got):\n%s", diff)
 				}
@@ -271,7 +259,7 @@ func TestEveryFunctionIsToldWhatTheSettingsSay(t *testing.T) {
 				if c.ID == "deactivate-stale-access-key" && !strings.Contains(string(got.Parameters), `"maxAgeDays":`+age) {
 					t.Errorf("parameters %s, want maxAgeDays %s", got.Parameters, age)
 				}
-				if got.Topic != "arn:of:the:topic" || got.Table != "warder" || got.Halt != "/warder/halt" || got.EventClock {
+				if got.Topic != "arn:${Notices}" || got.Table != "warder" || got.Halt != "/warder/halt" || got.EventClock {
 					t.Errorf("topic %q, table %q, halt %q, event clock %v", got.Topic, got.Table, got.Halt, got.EventClock)
 				}
 				if name == "custom" && (got.Owners.Default != "security@example.com" || len(got.AllowedNetworks) != 1) {
@@ -282,7 +270,7 @@ func TestEveryFunctionIsToldWhatTheSettingsSay(t *testing.T) {
 	}
 }
 
-func TestModeOffDisablesTheRulesOfThatControlAlone(t *testing.T) {
+func TestRules_ModeOffDisablesOneControl(t *testing.T) {
 	tmpl := load(t, custom)
 	for _, c := range controls(t) {
 		for _, rule := range tmpl.rules(tmpl.function(t, c.ID)) {
@@ -300,7 +288,7 @@ func TestModeOffDisablesTheRulesOfThatControlAlone(t *testing.T) {
 	}
 }
 
-func TestLogRetentionIsWhatTheSettingsSay(t *testing.T) {
+func TestFunctions_LogRetention(t *testing.T) {
 	for _, logs := range load(t, custom).all("AWS::Logs::LogGroup") {
 		if got := logs.get("RetentionInDays"); got != float64(30) {
 			t.Errorf("%s keeps %v days, want 30", logs.id, got)

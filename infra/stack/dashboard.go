@@ -41,8 +41,8 @@ fields @timestamp, control, msg, kind, target, status, reason, title, severity, 
 | sort @timestamp desc
 | limit 100`},
 	{"OpenCases", "open cases", `filter msg = "case"
-| stats latest(due) as due_on, latest(severity) as how_bad, latest(owner) as who_was_told, ` +
-		`latest(held) as held_back, max(@timestamp) as seen by control, subject, title, id
+| stats latest(due) as due_on, latest(severity) as severity_now, latest(owner) as notified, ` +
+		`latest(held) as on_hold, max(@timestamp) as seen by control, subject, title, id
 | sort due_on asc
 | limit 200`},
 	{"OneEvent", "one event from end to end", `# Write the key of the event, or a request id, in place of EVENT.
@@ -75,38 +75,26 @@ type board struct {
 }
 
 type widget struct {
-	Type       string `json:"type"`
-	X          int    `json:"x"`
-	Y          int    `json:"y"`
-	Width      int    `json:"width"`
-	Height     int    `json:"height"`
-	Properties any    `json:"properties"`
+	Type       string           `json:"type"`
+	X          int              `json:"x"`
+	Y          int              `json:"y"`
+	Width      int              `json:"width"`
+	Height     int              `json:"height"`
+	Properties widgetProperties `json:"properties"`
 }
 
-type textProperties struct {
-	Markdown string `json:"markdown"`
-}
-
-type alarmProperties struct {
-	Title  string   `json:"title"`
-	Alarms []string `json:"alarms"` // ARNs
-}
-
-type metricProperties struct {
-	Title   string  `json:"title"`
-	Region  string  `json:"region"`
-	View    string  `json:"view"`
-	Stacked bool    `json:"stacked"`
-	Stat    string  `json:"stat"`
-	Period  int     `json:"period"` // seconds
-	Metrics [][]any `json:"metrics"`
-}
-
-type logProperties struct {
-	Title  string `json:"title"`
-	Region string `json:"region"`
-	View   string `json:"view"`
-	Query  string `json:"query"`
+// widgetProperties are those of a widget's type, the others empty.
+type widgetProperties struct {
+	Markdown string   `json:"markdown,omitempty"`
+	Title    string   `json:"title,omitempty"`
+	Region   string   `json:"region,omitempty"`
+	View     string   `json:"view,omitempty"`
+	Stacked  any      `json:"stacked,omitempty"` // false is not empty
+	Stat     string   `json:"stat,omitempty"`
+	Period   int      `json:"period,omitempty"` // seconds
+	Metrics  [][]any  `json:"metrics,omitempty"`
+	Query    string   `json:"query,omitempty"`
+	Alarms   []string `json:"alarms,omitempty"` // ARNs
 }
 
 // boardWidth is how many columns a dashboard has.
@@ -150,7 +138,7 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 		y += height
 	}
 	chart := func(title, stat string, period int, metrics ...[]any) widget {
-		return widget{Type: "metric", Properties: metricProperties{
+		return widget{Type: "metric", Properties: widgetProperties{
 			Title: title, Region: region, View: "timeSeries",
 			Stacked: stat == "Sum", Stat: stat, Period: period, Metrics: metrics,
 		}}
@@ -164,7 +152,7 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 	}
 	table := func(title, text string) widget {
 		query := strings.Join(append(sources, text), " | ")
-		return widget{Type: "log", Properties: logProperties{Title: title, Region: region, View: "table", Query: query}}
+		return widget{Type: "log", Properties: widgetProperties{Title: title, Region: region, View: "table", Query: query}}
 	}
 	find := func(id string) string {
 		i := slices.IndexFunc(queries, func(q query) bool { return q.id == id })
@@ -182,12 +170,12 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 		}
 	}
 
-	row(3, widget{Type: "text", Properties: textProperties{Markdown: "# Warder\n" +
+	row(3, widget{Type: "text", Properties: widgetProperties{Markdown: "# Warder\n" +
 		"Each alarm says what to do about it. Stop every change: `make halt REASON=...`, go on: `make resume`. " +
-		"Put back: `make undo ID=... REASON=...`, with the id of the change below. " +
+		"Undo: `make undo ID=... REASON=...`, with the id of the change below. " +
 		"Why: `make explain KEY=...` or `USER=...`. " +
 		"What is kept in the queues: `make redrive`. More queries: Logs Insights, saved, folder `warder`."}})
-	row(7, widget{Type: "alarm", Properties: alarmProperties{Title: "Alarms", Alarms: arns}})
+	row(7, widget{Type: "alarm", Properties: widgetProperties{Title: "Alarms", Alarms: arns}})
 	row(8, table("Latest changes", find("LastActions")))
 	row(8, table("Open cases", find("OpenCases")), table("Failures", find("Failures")))
 	row(7,
@@ -197,7 +185,7 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 	row(7,
 		chart("Findings", "Sum", hour, each(metric.Findings)...),
 		chart("Open cases, at the end of a sweep", "Maximum", hour, each(metric.OpenCases)...),
-		chart("Sweeps that came to their end", "Sum", hour, each(metric.Sweeps)...))
+		chart("Completed sweeps", "Sum", hour, each(metric.Sweeps)...))
 	var reasons [][]any
 	for _, m := range metric.All {
 		if strings.HasPrefix(m.Name, metric.Skipped.Name) && m != metric.Skipped {

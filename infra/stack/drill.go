@@ -23,7 +23,7 @@ func newDrillQueue(h *Hub) awssqs.Queue {
 	var arns []*string
 	add := func(id string, bus *string, p pattern) {
 		rule := newRule(h.Stack, id, awsevents.CfnRuleProps{
-			Description:  jsii.String("Drill: when its events come"),
+			Description:  jsii.String("Drill: when its events arrive"),
 			EventBusName: bus,
 			EventPattern: p.of(h.Account()),
 			State:        jsii.String(enabled),

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"encoding/json"
 	"maps"
 	"testing"
 
@@ -14,8 +13,9 @@ import (
 
 // What a drill makes up starts the controls that are part of drills, by the patterns of the source that
 // it plays, and no others.
-func TestWhatADrillMakesUpStartsTheControlsThatArePartOfOne(t *testing.T) {
-	for name, from := range map[string]func() (template, error){"without regions": deployed, "with regions": abroad["aws"]} {
+func TestDrill_EventsStartItsControls(t *testing.T) {
+	for name, from := range map[string]func() (template, error){"without regions": deployed,
+		"with regions": abroad["aws"]} {
 		tmpl := load(t, from)
 		for _, c := range controls(t) {
 			var want, got []any
@@ -46,12 +46,9 @@ func TestWhatADrillMakesUpStartsTheControlsThatArePartOfOne(t *testing.T) {
 	}
 }
 
-func TestADrillKnowsTheControlsThatArePartOfIt(t *testing.T) {
+func TestDrill_KnowsItsControls(t *testing.T) {
 	for name, from := range map[string]func() (template, error){"deployed": deployed, "custom": custom} {
-		var got []settings.Drilled
-		if err := json.Unmarshal([]byte(text(load(t, from).function(t, "drill").get("Environment.Variables.WARDER_DRILLED"))), &got); err != nil {
-			t.Fatal(err)
-		}
+		got := load(t, from).settings(t, "drill").Drilled
 		want := []settings.Drilled{
 			{Control: "detach-direct-policy", Scenario: control.DirectPolicy},
 			{Control: "deactivate-stale-access-key", Scenario: control.OldKey, Rule: "access-keys-rotated"},
@@ -68,7 +65,7 @@ func TestADrillKnowsTheControlsThatArePartOfIt(t *testing.T) {
 }
 
 // Every scenario has a control: one that loses its part is missed by a drill, and nothing would say so.
-func TestEveryScenarioHasAControl(t *testing.T) {
+func TestDrill_EveryScenarioHasAControl(t *testing.T) {
 	seen := map[control.Scenario]bool{}
 	for _, c := range controls(t) {
 		seen[c.Drill] = true
@@ -80,10 +77,13 @@ func TestEveryScenarioHasAControl(t *testing.T) {
 	}
 }
 
-func TestThePolicyOfADrillAllowsWhatEverybodyMay(t *testing.T) {
+func TestDrill_PolicyGrantsNothing(t *testing.T) {
 	tmpl := load(t, deployed)
-	policy := tmpl.one(t, "AWS::IAM::ManagedPolicy", func(r resource) bool { return r.get("ManagedPolicyName") == drill.Policy })
-	if policy.get("Path") != drill.Path || drill.PolicyARN("aws", "111122223333") != "arn:aws:iam::111122223333:policy/warder-drill/warder-drill" || !drill.IsPolicy(drill.PolicyARN("aws-us-gov", "111122223333")) {
+	policy := tmpl.one(t, "AWS::IAM::ManagedPolicy",
+		func(r resource) bool { return r.get("ManagedPolicyName") == drill.Policy })
+	if policy.get("Path") != drill.Path || drill.PolicyARN("aws",
+		"111122223333") != "arn:aws:iam::111122223333:policy/warder-drill/warder-drill" ||
+		!drill.IsPolicy(drill.PolicyARN("aws-us-gov", "111122223333")) {
 		t.Errorf("its path is %v", policy.get("Path"))
 	}
 	for _, s := range statements(policy.get("PolicyDocument")) {

@@ -60,7 +60,8 @@ func TestConstructs_ForeignApp(t *testing.T) {
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Outdir: jsii.String(t.TempDir()),
 		Context: &map[string]any{"warder": map[string]any{
-			"regions": []string{"eu-west-1"}, "controls": map[string]any{"detach-direct-policy": map[string]any{"mode": "enforce"}},
+			"regions":  []string{"eu-west-1"},
+			"controls": map[string]any{"detach-direct-policy": map[string]any{"mode": "enforce"}},
 		}},
 	})
 	props, err := stack.FromContext(app)

@@ -22,13 +22,12 @@ func (p *HubProps) forwarded() []pattern {
 	return forwarding(all)
 }
 
-// forwarding is patterns that together match what the given ones match, each event
-// by one of them: EventBridge carries an event once for each rule that matches it,
-// and bills for it. They are made by source and detail-type, because an event has
-// one of each; what a control's own pattern says more is said in the alternatives
-// of "$or". A pattern whose sources are filtered (root's acts, of any service) is
-// an alternative for every source that others name, and what is left of it matches
-// anything but those.
+// forwarding returns patterns that together match what the given ones match, each event
+// only once: EventBridge forwards and bills an event for each rule that matches it.
+// There is a pattern for each source and detail-type, because an event has one of each;
+// the rest of a control's pattern is an alternative of "$or". A pattern with a filter for
+// its source (root's calls of any service) is an alternative for every source that others
+// name, and has a pattern of its own that matches anything but those.
 func forwarding(all []pattern) []pattern {
 	var exact []any
 	var filtered []pattern
@@ -48,7 +47,7 @@ func forwarding(all []pattern) []pattern {
 		for _, group := range byDetailType(append(bySource[source], filtered...)) {
 			own := slices.ContainsFunc(group, func(p pattern) bool { return plain(p.sources()) })
 			if !own {
-				continue // the filtered patterns alone: left to what matches anything but
+				continue // only filtered patterns: they have a pattern of their own
 			}
 			shared = shared || slices.ContainsFunc(group, func(p pattern) bool { return !plain(p.sources()) })
 			made = append(made, merge([]any{source}, group))
@@ -67,7 +66,7 @@ func forwarding(all []pattern) []pattern {
 	return made
 }
 
-// unique leaves out patterns that are there already.
+// unique removes duplicates.
 func unique(all []pattern) []pattern {
 	var kept []pattern
 	seen := map[string]bool{}
@@ -80,13 +79,13 @@ func unique(all []pattern) []pattern {
 	return kept
 }
 
-// plain tells whether values are strings only.
+// plain reports whether all values are strings.
 func plain(values []any) bool {
 	return len(values) > 0 && !slices.ContainsFunc(values, func(v any) bool { _, text := v.(string); return !text })
 }
 
-// byDetailType puts those patterns into a group that an event may match together:
-// those that name the same detail-type, or are in a group with one that does.
+// byDetailType groups the patterns that an event may match together: those that share a
+// detail-type, directly or through others of the group.
 func byDetailType(all []pattern) [][]pattern {
 	var groups [][]pattern
 	for _, p := range all {
@@ -104,7 +103,7 @@ func byDetailType(all []pattern) [][]pattern {
 	return groups
 }
 
-// meets tells whether an event may be of a detail-type of both.
+// meets reports whether both patterns can match the same detail-type.
 func (p pattern) meets(q pattern) bool {
 	types, others := p.types(), q.types()
 	if !plain(types) || !plain(others) {
@@ -118,7 +117,7 @@ func (p pattern) types() []any {
 	return types
 }
 
-// merge is one pattern for what the given ones match of the sources.
+// merge returns one pattern for the group, limited to the sources.
 func merge(sources []any, group []pattern) pattern {
 	var alternatives []pattern
 	for _, p := range group {

@@ -1,8 +1,6 @@
 package stack
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -63,10 +61,7 @@ func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbin
 
 // configure gives the function its settings.
 func (f function) configure(s settings.Function) {
-	env := s.Env()
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		f.lambda.AddEnvironment(jsii.String(name), jsii.String(env[name]), nil)
-	}
+	f.lambda.AddEnvironment(jsii.String(settings.Variable), jsii.String(s.Env()[settings.Variable]), nil)
 }
 
 // newLogGroup adds the log group of a function. It outlives the control, so that what happened stays readable.

@@ -119,7 +119,7 @@ func conditions(operators map[string]map[string][]string) string {
 	return " if " + strings.Join(terms, " and ")
 }
 
-// withSlack is what is deployed, with all that tells people in chats.
+// withSlack is what is deployed, with Slack and the buttons of a chat.
 var withSlack = sync.OnceValues(func() (template, error) {
 	return synthesize("slack", `{"notify": {"slack": {"channel": "C024BE91L", "secret": "warder/slack"}, "chat": true}}`)
 })
@@ -135,13 +135,15 @@ func added(first, second string) string {
 	return "\n" + strings.Join(blocks, "\n\n") + "\n"
 }
 
-func TestGrantsAreTheReviewedOnes(t *testing.T) {
+func TestGrants_Golden(t *testing.T) {
 	const golden = "testdata/grants.golden"
 	got := "# Who may do what in a deployed account: every policy of the synthesized templates.\n" +
 		"# Of a role: action, resource. Of a queue, topic or key: who, action, resource.\n" +
 		"# Written by go test ./infra/stack -update; review every line that changes.\n" +
-		grants(load(t, deployed)) + "\n# In each other region, when the settings name any.\n" + grants(load(t, abroad["aws"]).sibling(t, "warder-eu-west-1")) +
-		"\n# What Slack and chat add, when the settings name them.\n" + added(grants(load(t, deployed)), grants(load(t, withSlack)))
+		grants(load(t, deployed)) + "\n# In each other region, when the settings name any.\n" +
+		grants(load(t, abroad["aws"]).sibling(t, "warder-eu-west-1")) +
+		"\n# What Slack and chat add, when the settings name them.\n" +
+		added(grants(load(t, deployed)), grants(load(t, withSlack)))
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -152,11 +154,12 @@ func TestGrantsAreTheReviewedOnes(t *testing.T) {
 		t.Fatalf("read golden file (go test ./infra/stack -update writes it): %v", err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("grants differ from %s; when the change is meant, go test ./infra/stack -update and review it (-want +got):\n%s", golden, diff)
+		t.Errorf("grants differ from %s; when the change is meant, go test ./infra/stack -update and review it (-want "+
+			"+got):\n%s", golden, diff)
 	}
 }
 
-func TestNothingIsAllowedByWildcardAction(t *testing.T) {
+func TestGrants_NoWildcardAction(t *testing.T) {
 	checked := 0
 	for name, documents := range policies(load(t, deployed)) {
 		for _, document := range documents {
@@ -181,7 +184,7 @@ func TestNothingIsAllowedByWildcardAction(t *testing.T) {
 	}
 }
 
-func TestRolesReachEveryResourceOnlyWhereControlJSONSaysSo(t *testing.T) {
+func TestRoles_AllResourcesOnlyWhereControlJSONSaysSo(t *testing.T) {
 	tmpl := load(t, deployed)
 	for _, c := range controls(t) {
 		t.Run(c.ID, func(t *testing.T) {
@@ -213,7 +216,7 @@ func TestRolesReachEveryResourceOnlyWhereControlJSONSaysSo(t *testing.T) {
 // A role may do what its control.json says, write its log, and if something
 // starts it the plumbing that every control shares and, for a sweep, a look at the open
 // cases, nothing more and nothing less.
-func TestRolesMayDoExactlyWhatControlJSONSaysAndThePlumbing(t *testing.T) {
+func TestRoles_ExactlyControlJSONAndPlumbing(t *testing.T) {
 	plumbing := []string{
 		"allow dynamodb:GetItem on ${Ledger.Arn}",
 		"allow dynamodb:PutItem on ${Ledger.Arn}",
@@ -235,7 +238,8 @@ func TestRolesMayDoExactlyWhatControlJSONSaysAndThePlumbing(t *testing.T) {
 				if c.Schedule != "" {
 					want = append(want, "allow dynamodb:Query on ${Ledger.Arn}")
 				}
-				if !slices.Contains([]string{"alert-console-login", "alert-external-access", "alert-policy-change", "alert-root-usage"}, c.ID) { // they change nothing
+				if !slices.Contains([]string{"alert-console-login", "alert-external-access", "alert-policy-change",
+					"alert-root-usage"}, c.ID) { // they change nothing
 					want = append(want, "allow dynamodb:BatchGetItem on ${Ledger.Arn}")
 				}
 			} else if c.Schedule != "" || c.Subscribes {
@@ -244,7 +248,8 @@ func TestRolesMayDoExactlyWhatControlJSONSaysAndThePlumbing(t *testing.T) {
 			for _, p := range c.Permissions {
 				for _, action := range p.Actions {
 					for _, r := range p.Resources {
-						want = append(want, "allow "+action+" on "+own.Replace(r)+strings.ReplaceAll(conditions(p.Conditions), "sns.${AWS::Region}.", "sns.us-east-1."))
+						want = append(want, "allow "+action+" on "+own.Replace(r)+strings.ReplaceAll(conditions(p.Conditions),
+							"sns.${AWS::Region}.", "sns.us-east-1."))
 					}
 				}
 			}
@@ -273,7 +278,7 @@ func granted(tmpl template, function resource) []string {
 	return got
 }
 
-func TestTheTopicsKeyIsUsedThroughSNSAlone(t *testing.T) {
+func TestTopicKey_OnlyThroughSNS(t *testing.T) {
 	checked := 0
 	for name, documents := range policies(load(t, deployed)) {
 		for _, document := range documents {
@@ -283,8 +288,9 @@ func TestTheTopicsKeyIsUsedThroughSNSAlone(t *testing.T) {
 						continue
 					}
 					checked++
-					// CloudWatch, which tells the topic of alarms, is no one's role.
-					if strings.HasPrefix(line, "allow cloudwatch.amazonaws.com ") && strings.HasSuffix(line, " if aws:SourceAccount StringEquals ${AWS::AccountId}") {
+					// CloudWatch, which notifies the topic of alarms, has no role.
+					if strings.HasPrefix(line, "allow cloudwatch.amazonaws.com ") &&
+						strings.HasSuffix(line, " if aws:SourceAccount StringEquals ${AWS::AccountId}") {
 						continue
 					}
 					if !strings.Contains(line, " if kms:ViaService StringEquals sns.") {

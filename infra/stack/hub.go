@@ -52,13 +52,13 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	}
 	s := props.Settings
 	stack := newStack(scope, id, s, s.HubRegion,
-		"Warder keeps the IAM of this account in order, tells people before and after, and can undo what it did")
+		"Warder keeps the IAM of this account in order, notifies people before and after, and can undo what it did")
 	hub := &Hub{Stack: stack, props: props}
 	hub.Topic, hub.Key = newTopicAndKey(stack, s)
 	hub.Ledger = newLedger(stack)
 	hub.Halt = awsssm.NewStringParameter(stack, jsii.String("Halt"), &awsssm.StringParameterProps{
 		ParameterName: jsii.String(settings.HaltParameter),
-		Description:   jsii.String("Any value but no: Warder changes nothing and goes on telling"),
+		Description:   jsii.String("Any value except no: Warder changes nothing and still notifies"),
 		StringValue:   jsii.String("no"),
 	})
 	hub.Failed = newQueue(stack, "Failed")
@@ -83,7 +83,7 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 		newChat(stack, s.HubRegion)
 	}
 	awscdk.NewCfnOutput(stack, jsii.String("TopicArn"), &awscdk.CfnOutputProps{
-		Description: jsii.String("Subscribe to it to be told of everything Warder finds and does"),
+		Description: jsii.String("Subscribe to it to be notified of everything Warder finds and does"),
 		Value:       hub.Topic.TopicArn(),
 	})
 	return hub

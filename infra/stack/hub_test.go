@@ -15,7 +15,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-func TestLedgerIsKeptAndCanBeRestored(t *testing.T) {
+func TestLedger_RetainedAndRestorable(t *testing.T) {
 	tmpl := load(t, deployed)
 	table := tmpl.one(t, "AWS::DynamoDB::Table", func(resource) bool { return true })
 	if table.DeletionPolicy != "Retain" || table.UpdateReplacePolicy != "Retain" {
@@ -52,7 +52,7 @@ func TestLedgerIsKeptAndCanBeRestored(t *testing.T) {
 	}
 }
 
-func TestTopicRestsUnderItsOwnRotatingKey(t *testing.T) {
+func TestTopicKey_EncryptsTheTopicAndRotates(t *testing.T) {
 	tmpl := load(t, deployed)
 	key := tmpl.one(t, "AWS::KMS::Key", func(resource) bool { return true })
 	topic := tmpl.one(t, "AWS::SNS::Topic", func(resource) bool { return true })
@@ -64,14 +64,14 @@ func TestTopicRestsUnderItsOwnRotatingKey(t *testing.T) {
 	}
 }
 
-func TestHaltSwitchBeginsAsNo(t *testing.T) {
+func TestHalt_StartsAsNo(t *testing.T) {
 	halt := load(t, deployed).one(t, "AWS::SSM::Parameter", func(resource) bool { return true })
 	if halt.get("Name") != "/warder/halt" || halt.get("Value") != "no" {
 		t.Errorf("halt parameter %v is %v, want /warder/halt to be no", halt.get("Name"), halt.get("Value"))
 	}
 }
 
-func TestWhoIsListedIsToldOfEverythingAndAnOwnerOfWhatIsTheirs(t *testing.T) {
+func TestTopic_Subscriptions(t *testing.T) {
 	if got := load(t, deployed).all("AWS::SNS::Subscription"); len(got) != 0 {
 		t.Errorf("%d subscriptions without an address in cdk.json, want 0", len(got))
 	}
@@ -92,7 +92,7 @@ func TestWhoIsListedIsToldOfEverythingAndAnOwnerOfWhatIsTheirs(t *testing.T) {
 		got[address] = s.get("FilterPolicy")
 	}
 	want := map[string]any{
-		"on-call@example.com":  nil, // told of everything, though some users are its own
+		"on-call@example.com":  nil, // notified of everything, though it owns some users
 		"security@example.com": nil,
 		"ci@example.com":       map[string]any{"owner": []any{"ci@example.com"}},
 		"data@example.com":     map[string]any{"owner": []any{"data@example.com"}},
@@ -102,7 +102,7 @@ func TestWhoIsListedIsToldOfEverythingAndAnOwnerOfWhatIsTheirs(t *testing.T) {
 	}
 }
 
-// taggable tells of each type in the templates whether CloudFormation tags it. It
+// taggable says for each type in the templates whether CloudFormation tags it. It
 // does not where a type is no thing of its own, or has tags in IAM or AWS Config alone.
 var taggable = map[string]bool{
 	"AWS::CDK::Metadata":              false,
@@ -133,7 +133,7 @@ var taggable = map[string]bool{
 	"AWS::SSM::Parameter":             true,
 }
 
-func TestEverythingThatTakesTagsHasWardersAndThoseOfTheSettings(t *testing.T) {
+func TestTags_EveryResource(t *testing.T) {
 	own := map[string]string{"cost-center": "4711", "team": "security"} // of everySetting
 	for name, from := range stacks(t) {
 		for _, r := range load(t, from).Resources {
@@ -170,7 +170,7 @@ func (r resource) tag(key string) any {
 	return nil
 }
 
-func TestOnlyWhatPeopleOrPermissionsNameHasAPhysicalName(t *testing.T) {
+func TestNames_PhysicalOnlyWhereNeeded(t *testing.T) {
 	named := map[string][]string{
 		"AWS::Lambda::Function": {"FunctionName"},
 		"AWS::Logs::LogGroup":   {"LogGroupName"},
@@ -202,7 +202,7 @@ func TestOnlyWhatPeopleOrPermissionsNameHasAPhysicalName(t *testing.T) {
 	}
 }
 
-func TestTheSameSourcesGiveTheSameTemplates(t *testing.T) {
+func TestTemplates_Reproducible(t *testing.T) {
 	second, err := synthesize("again", everySetting)
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func TestTheSameSourcesGiveTheSameTemplates(t *testing.T) {
 	}
 }
 
-func TestTemplateIsCleanForCfnLint(t *testing.T) {
+func TestTemplates_CfnLint(t *testing.T) {
 	lint, err := filepath.Abs("../../.venv/bin/cfn-lint")
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +231,8 @@ func TestTemplateIsCleanForCfnLint(t *testing.T) {
 	}
 	// Each in its own region, where fewer types and values may exist.
 	for region, templates := range lintOnce(t, true) {
-		if out, err := exec.Command(lint, append([]string{"--regions", region, "--"}, templates...)...).CombinedOutput(); err != nil {
+		args := append([]string{"--regions", region, "--"}, templates...)
+		if out, err := exec.Command(lint, args...).CombinedOutput(); err != nil {
 			t.Errorf("cfn-lint: %s: %v\n%s", region, err, out)
 		}
 	}

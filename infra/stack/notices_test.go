@@ -16,14 +16,15 @@ const (
 
 var (
 	toElsewhere = sync.OnceValues(func() (template, error) {
-		return synthesize("elsewhere", `{"notify": {"topic": "`+elsewhere+`", "topicKey": "`+elsewhereKey+`", "slack": {"secret": "slack"}}}`)
+		return synthesize("elsewhere",
+			`{"notify": {"topic": "`+elsewhere+`", "topicKey": "`+elsewhereKey+`", "slack": {"secret": "slack"}}}`)
 	})
 	toElsewhereWithoutKey = sync.OnceValues(func() (template, error) {
 		return synthesize("elsewhere-without-key", `{"notify": {"topic": "`+elsewhere+`"}}`)
 	})
 )
 
-func TestNoticesGoToATopicElsewhere(t *testing.T) {
+func TestTopic_Elsewhere(t *testing.T) {
 	for name, from := range map[string]func() (template, error){elsewhereKey: toElsewhere, "": toElsewhereWithoutKey} {
 		tmpl := load(t, from)
 		for _, kind := range []string{"AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::KMS::Key"} {
@@ -39,10 +40,10 @@ func TestNoticesGoToATopicElsewhere(t *testing.T) {
 				"allow sns:Publish on " + elsewhere,
 			}
 		}
-		for _, id := range []string{"detach-direct-policy", "undo"} { // a control, and a tool that tells
+		for _, id := range []string{"detach-direct-policy", "undo"} { // a control, and a tool that notifies
 			function := tmpl.function(t, id)
-			if topic := function.get("Environment.Variables.WARDER_TOPIC"); topic != elsewhere {
-				t.Errorf("%s tells %v, want %s", id, topic, elsewhere)
+			if topic := tmpl.settings(t, id).Topic; topic != elsewhere {
+				t.Errorf("%s has the topic %v, want %s", id, topic, elsewhere)
 			}
 			got := slices.DeleteFunc(granted(tmpl, function), func(line string) bool {
 				return !strings.HasPrefix(line, "allow sns:") && !strings.HasPrefix(line, "allow kms:")
@@ -55,18 +56,19 @@ func TestNoticesGoToATopicElsewhere(t *testing.T) {
 	function := load(t, toElsewhere).function(t, "post-to-slack")
 	subscription := load(t, toElsewhere).one(t, "AWS::SNS::Subscription", func(resource) bool { return true })
 	if subscription.get("TopicArn") != elsewhere || !subscription.refers("Endpoint", function) {
-		t.Errorf("subscription %v, want Slack to hear of what is told elsewhere", subscription.Properties)
+		t.Errorf("subscription %v, want Slack to be subscribed to the topic elsewhere", subscription.Properties)
 	}
 }
 
-func TestATopicInAnotherRegionIsRefused(t *testing.T) {
+func TestTopic_OtherRegionIsRefused(t *testing.T) {
 	_, err := synthesize("elsewhere-abroad", `{"notify": {"topic": "arn:aws:sns:eu-west-1:444455556666:security"}}`)
-	if err == nil || !strings.Contains(err.Error(), `notify.topic is in "eu-west-1": it has to be in the hub's region us-east-1`) {
+	if err == nil || !strings.Contains(err.Error(),
+		`notify.topic is in "eu-west-1": it has to be in the hub's region us-east-1`) {
 		t.Errorf("synthesize: %v, want it to say where the topic has to be", err)
 	}
 }
 
-func TestAKeyIsUsedThroughSNSUnderEitherDomainInChina(t *testing.T) {
+func TestTopicKey_BothDomainsInChina(t *testing.T) {
 	for partition, want := range map[string]string{
 		"aws": "sns.us-east-1.amazonaws.com", "aws-us-gov": "sns.us-gov-west-1.amazonaws.com",
 		"aws-cn": "sns.cn-north-1.amazonaws.com, sns.cn-north-1.amazonaws.com.cn",

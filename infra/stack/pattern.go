@@ -14,8 +14,7 @@ import (
 // A pattern is an event pattern as control.json has it.
 type pattern map[string]any
 
-// patterns is what starts a control, with the names that the account has for AWS's
-// managed Config rules.
+// patterns returns the patterns that start a control, with the account's own names for Config rules.
 func patterns(c control.Control, s settings.Settings) []pattern {
 	var all []pattern
 	for i, raw := range c.Rules {
@@ -28,30 +27,28 @@ func patterns(c control.Control, s settings.Settings) []pattern {
 	return all
 }
 
-// of is the pattern for events of one account alone.
+// of limits the pattern to events of one account.
 func (p pattern) of(account *string) pattern {
 	own := maps.Clone(p)
 	own["account"] = []any{account}
 	return own
 }
 
-// regional tells whether what it matches happens in other regions as well. IAM's
-// own events arrive in the hub's alone.
+// regional reports whether events of other regions can match. IAM's own events arrive only in the hub's.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
 func (p pattern) regional() bool {
 	return len(p.sources()) != 1 || p.sources()[0] != any("aws.iam")
 }
 
-// sources is the filter of source, nil without one.
+// sources returns the filter of source, nil without one.
 func (p pattern) sources() []any {
 	sources, _ := p["source"].([]any)
 	return sources
 }
 
-// drilled is the pattern with the made-up events of a drill beside the real ones
-// of a source, or them alone; nil when the pattern is of other sources, or a drill
-// makes up nothing for the control. The function refuses those that are not about
-// the user of a drill.
+// drilled returns the pattern for a drill's own events, beside the real ones of a source
+// or alone. It is nil if the pattern has other sources, or a drill sends no events for
+// the control. The function refuses those that are not about the user of a drill.
 func (p pattern) drilled(source string, alone bool) pattern {
 	if source == "" || !slices.Contains(p.sources(), any(source)) {
 		return nil
@@ -64,7 +61,7 @@ func (p pattern) drilled(source string, alone bool) pattern {
 	return made
 }
 
-// text is the pattern as JSON, its fields sorted.
+// text encodes the pattern as JSON, its fields sorted.
 func (p pattern) text() string {
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -73,27 +70,20 @@ func (p pattern) text() string {
 	return string(text)
 }
 
-// named is the pattern with the names that the account has for AWS's managed rules
-// beside AWS's own.
+// named adds the account's own names for AWS's managed Config rules to a pattern with AWS's names.
 func (p pattern) named(names map[string][]string) pattern {
-	detail, ok := p["detail"].(map[string]any)
-	if !ok {
-		return p
-	}
-	listed, ok := detail["configRuleName"].([]any)
-	if !ok {
-		return p
-	}
+	detail, _ := p["detail"].(map[string]any)
+	listed, _ := detail["configRuleName"].([]any)
 	more := slices.Clone(listed)
 	for _, rule := range slices.Sorted(maps.Keys(names)) {
-		if !slices.Contains(listed, any(rule)) {
-			continue
-		}
 		for _, name := range names[rule] {
-			if !slices.Contains(more, any(name)) {
+			if slices.Contains(listed, any(rule)) && !slices.Contains(more, any(name)) {
 				more = append(more, name)
 			}
 		}
+	}
+	if len(more) == len(listed) {
+		return p
 	}
 	with, filled := maps.Clone(p), maps.Clone(detail)
 	filled["configRuleName"], with["detail"] = more, filled

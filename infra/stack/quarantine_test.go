@@ -23,7 +23,7 @@ func quarantined(t *testing.T, tmpl template, name string) (policy, group resour
 	return policy, group
 }
 
-func TestQuarantinePoliciesSayWhatTheyAreMeantTo(t *testing.T) {
+func TestQuarantine_Policies(t *testing.T) {
 	tmpl := load(t, custom)
 	for name, document := range map[string]string{
 		change.KeyQuarantine:     quarantine.KeyDocument(),
@@ -54,39 +54,41 @@ func TestQuarantinePoliciesSayWhatTheyAreMeantTo(t *testing.T) {
 	}
 }
 
-func TestWithoutAllowedNetworksNobodyIsOutside(t *testing.T) {
+func TestQuarantine_NoAllowedNetworks(t *testing.T) {
 	tmpl := load(t, deployed) // cdk.json lists none
 	policy, _ := quarantined(t, tmpl, change.KeyQuarantine)
-	denying := tmpl.where("AWS::IAM::ManagedPolicy", func(r resource) bool { return r.get("ManagedPolicyName") != drill.Policy })
+	denying := tmpl.where("AWS::IAM::ManagedPolicy",
+		func(r resource) bool { return r.get("ManagedPolicyName") != drill.Policy })
 	if n, m := len(denying), len(tmpl.all("AWS::IAM::Group")); n != 1 || m != 1 {
 		t.Errorf("%d policies and %d groups, want those of exposed keys alone", n, m)
 	}
 	for _, c := range controls(t) {
-		got := text(tmpl.function(t, c.ID).get("Environment.Variables.WARDER_QUARANTINE"))
-		if want := `{"key":"${` + hash.ReplaceAllString(policy.id, "") + `}"}`; got != want {
-			t.Errorf("%s is told of the quarantine %s, want %s", c.ID, got, want)
+		got := tmpl.settings(t, c.ID).Quarantine
+		if want := (settings.Quarantine{Key: "arn:${" + hash.ReplaceAllString(policy.id, "") + "}"}); got != want {
+			t.Errorf("%s has the quarantine %v, want %v", c.ID, got, want)
 		}
 	}
 }
 
-func TestFunctionsKnowBothQuarantines(t *testing.T) {
+func TestQuarantine_FunctionsKnowBoth(t *testing.T) {
 	tmpl := load(t, custom)
 	for _, c := range controls(t) {
-		got := text(tmpl.function(t, c.ID).get("Environment.Variables.WARDER_QUARANTINE"))
-		if want := `{"key":"${KeyQuarantine}","outside":"${OutsideQuarantine}"}`; got != want {
-			t.Errorf("%s is told of the quarantine %s, want %s", c.ID, got, want)
+		got := tmpl.settings(t, c.ID).Quarantine
+		if want := (settings.Quarantine{Key: "arn:${KeyQuarantine}", Outside: "arn:${OutsideQuarantine}"}); got != want {
+			t.Errorf("%s has the quarantine %v, want %v", c.ID, got, want)
 		}
 	}
 }
 
-func TestNetworksThatDoNotFitIntoAPolicyAreFoundBeforeIAMRefusesThem(t *testing.T) {
+func TestValidate_TooManyNetworks(t *testing.T) {
 	all := controls(t)[:1]
 	s, err := settings.Parse([]byte("{}"), all)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 100 {
-		s.AllowedNetworks = append(s.AllowedNetworks, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, byte(i + 1), 0xaa, 0xaa, 0xaa, 0xaa}), 80))
+		s.AllowedNetworks = append(s.AllowedNetworks,
+			netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, byte(i + 1), 0xaa, 0xaa, 0xaa, 0xaa}), 80))
 	}
 	props := &HubProps{Settings: s, Controls: []control.Control{all[0]}, Binaries: t.TempDir()}
 	if err := writeBinaries(props); err != nil {

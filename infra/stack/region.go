@@ -30,7 +30,7 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 	if !slices.Contains(s.Regions, region) {
 		panic(fmt.Errorf("add region %s: %q is not one of the settings' regions %q: add it there", id, region, s.Regions))
 	}
-	stack := newStack(scope, id, s, region, "Warder: sends what happens in this region to the hub in "+s.HubRegion)
+	stack := newStack(scope, id, s, region, "Warder: forwards what happens in this region to the hub in "+s.HubRegion)
 	tag(stack, "region", s)
 	bus := awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:events:"+s.HubRegion+
 		":${AWS::AccountId}:event-bus/"+settings.Product), nil)
@@ -51,18 +51,18 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 		}, awsevents.CfnRule_TargetProperty{Id: jsii.String("Hub"), Arn: bus, RoleArn: role.RoleArn()}, undelivered)
 	}
 	for i, p := range hub.props.forwarded() {
-		add(fmt.Sprintf("Forward%d", i+1), "Sends to the hub what starts a control", p)
+		add(fmt.Sprintf("Forward%d", i+1), "Forwards to the hub what starts a control", p)
 	}
 	newConfigRules(stack, hub.props, region)
 
 	// An alarm notifies only topics of its own region, and people are subscribed to the hub's.
 	alarm := notEmpty(undelivered).alarm(*stack.StackName()+"-undelivered",
 		"Events of this region did not reach Warder in "+s.HubRegion+". Look at a message of the queue Undelivered "+
-			"here: its attributes ERROR_CODE and ERROR_MESSAGE say why. When that is put right: make redrive. See "+
+			"here: its attributes ERROR_CODE and ERROR_MESSAGE say why. When that is fixed: make redrive. See "+
 			handbook+".")
 	alarm.DatapointsToAlarm = nil // as many as periods
 	arn := awscloudwatch.NewCfnAlarm(stack, jsii.String("UndeliveredAlarm"), alarm).AttrArn()
-	add("ForwardAlarm", "Sends to the hub that events are left here", pattern{
+	add("ForwardAlarm", "Forwards to the hub that events are left here", pattern{
 		"source": []any{"aws.cloudwatch"}, "detail-type": []any{alarmChange}, "resources": []any{arn},
 		"detail": map[string]any{"state": map[string]any{"value": []any{"ALARM"}}},
 	})

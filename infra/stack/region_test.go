@@ -13,7 +13,9 @@ import (
 // abroad are settings with other regions, one for each partition.
 var abroad = map[string]func() (template, error){
 	"aws": sync.OnceValues(func() (template, error) {
-		return synthesize("abroad", `{"regions": ["eu-west-1", "us-east-1", "ap-northeast-2"], "allowedNetworks": ["203.0.113.0/24"], "controls": {"alert-root-usage": {"mode": "off"}}}`)
+		return synthesize("abroad",
+			`{"regions": ["eu-west-1", "us-east-1", "ap-northeast-2"], "allowedNetworks": ["203.0.113.0/24"], "controls": `+
+				`{"alert-root-usage": {"mode": "off"}}}`)
 	}),
 	"aws-cn": sync.OnceValues(func() (template, error) {
 		return synthesize("china", `{"hubRegion": "cn-north-1", "regions": ["cn-northwest-1"]}`)
@@ -25,13 +27,15 @@ var abroad = map[string]func() (template, error){
 
 // regionsOf is the stacks of the other regions in abroad.
 var regionsOf = map[string][]string{
-	"aws": {"warder-ap-northeast-2", "warder-eu-west-1"}, "aws-cn": {"warder-cn-northwest-1"}, "aws-us-gov": {"warder-us-gov-east-1"},
+	"aws": {"warder-ap-northeast-2", "warder-eu-west-1"}, "aws-cn": {"warder-cn-northwest-1"},
+	"aws-us-gov": {"warder-us-gov-east-1"},
 }
 
 // stacks is every stack that the tests synthesize with settings of their own.
 func stacks(t *testing.T) map[string]func() (template, error) {
 	t.Helper()
-	all := map[string]func() (template, error){"deployed": deployed, "custom": custom, "with a tool": withSecret, "elsewhere": toElsewhere, "with Config": withConfigRules, "for a StackSet": stackSet}
+	all := map[string]func() (template, error){"deployed": deployed, "custom": custom, "with a tool": withSecret,
+		"elsewhere": toElsewhere, "with Config": withConfigRules, "for a StackSet": stackSet}
 	for partition, hub := range abroad {
 		all[partition] = hub
 		for _, name := range regionsOf[partition] {
@@ -41,7 +45,7 @@ func stacks(t *testing.T) map[string]func() (template, error) {
 	return all
 }
 
-func TestWhatHappensInARegionIsSentToTheHubsBusAndNowhereElse(t *testing.T) {
+func TestRegion_ForwardsOnlyToTheHub(t *testing.T) {
 	for partition, names := range regionsOf {
 		hub := load(t, abroad[partition])
 		bus := hub.one(t, "AWS::Events::EventBus", func(resource) bool { return true })
@@ -88,7 +92,7 @@ func TestWhatHappensInARegionIsSentToTheHubsBusAndNowhereElse(t *testing.T) {
 	}
 }
 
-func TestTheHubWaitsOnItsBusForWhatHappensElsewhere(t *testing.T) {
+func TestRegion_HubRulesOnTheBus(t *testing.T) {
 	hub := load(t, abroad["aws"])
 	regional := 0
 	for _, c := range started(t) {
@@ -106,7 +110,8 @@ func TestTheHubWaitsOnItsBusForWhatHappensElsewhere(t *testing.T) {
 			regional++
 			pattern := rule.get("EventPattern").(map[string]any)
 			// What a drill makes up comes on the bus as well.
-			pattern["source"] = slices.DeleteFunc(slices.Clone(pattern["source"].([]any)), func(s any) bool { return s == "warder.drill" })
+			pattern["source"] = slices.DeleteFunc(slices.Clone(pattern["source"].([]any)),
+				func(s any) bool { return s == "warder.drill" })
 			got = append(got, pattern)
 			if off := rule.get("State") == "DISABLED"; off != (c.ID == "alert-root-usage") {
 				t.Errorf("%s of %s is %v", rule.id, c.ID, rule.get("State"))
@@ -126,26 +131,31 @@ func TestTheHubWaitsOnItsBusForWhatHappensElsewhere(t *testing.T) {
 	}
 }
 
-func TestTheHubIsToldOfEventsThatARegionCouldNotSend(t *testing.T) {
+func TestRegion_HubLearnsOfUndeliveredEvents(t *testing.T) {
 	hub := load(t, abroad["aws"])
 	region := hub.sibling(t, "warder-eu-west-1")
 	alarm := region.one(t, "AWS::CloudWatch::Alarm", func(resource) bool { return true })
 	undelivered := region.named(t, "AWS::SQS::Queue", "Undelivered")
-	if alarm.get("MetricName") != "ApproximateNumberOfMessagesVisible" || target(alarm.get("Dimensions.0.Value")) != undelivered.id ||
+	if alarm.get("MetricName") != "ApproximateNumberOfMessagesVisible" ||
+		target(alarm.get("Dimensions.0.Value")) != undelivered.id ||
 		alarm.get("Threshold") != float64(0) || alarm.get("ComparisonOperator") != "GreaterThanThreshold" {
 		t.Errorf("alarm %v, want one on any message in %s", alarm.Properties, undelivered.id)
 	}
-	rule := region.one(t, "AWS::Events::Rule", func(r resource) bool { return text(r.get("EventPattern.source")) == "aws.cloudwatch" })
-	if !(resource{Properties: map[string]any{"alarm": rule.get("EventPattern.resources.0")}}).refers("alarm", alarm) || text(rule.get("EventPattern.detail.state.value")) != "ALARM" {
+	rule := region.one(t, "AWS::Events::Rule",
+		func(r resource) bool { return text(r.get("EventPattern.source")) == "aws.cloudwatch" })
+	if !(resource{Properties: map[string]any{"alarm": rule.get("EventPattern.resources.0")}}).refers("alarm", alarm) ||
+		text(rule.get("EventPattern.detail.state.value")) != "ALARM" {
 		t.Errorf("pattern %v, want the alarm going off", rule.get("EventPattern"))
 	}
-	kept := hub.one(t, "AWS::Events::Rule", func(r resource) bool { return text(r.get("EventPattern.source")) == "aws.cloudwatch" })
-	if !kept.refers("Targets.0.Arn", hub.named(t, "AWS::SQS::Queue", "Undelivered")) || text(kept.get("EventBusName")) != "${Bus}" {
-		t.Errorf("rule %v, want it to keep what the regions tell", kept.Properties)
+	kept := hub.one(t, "AWS::Events::Rule",
+		func(r resource) bool { return text(r.get("EventPattern.source")) == "aws.cloudwatch" })
+	if !kept.refers("Targets.0.Arn", hub.named(t, "AWS::SQS::Queue", "Undelivered")) ||
+		text(kept.get("EventBusName")) != "${Bus}" {
+		t.Errorf("rule %v, want it to keep the regions' alarms", kept.Properties)
 	}
 }
 
-func TestAPartitionIsNamedNowhere(t *testing.T) {
+func TestTemplates_NoPartition(t *testing.T) {
 	for name, from := range stacks(t) {
 		for _, line := range strings.Split(string(load(t, from).text), "\n") {
 			if strings.Contains(strings.NewReplacer(elsewhere, "", elsewhereKey, "").Replace(line), "arn:aws") {
@@ -162,22 +172,31 @@ func TestForwarding(t *testing.T) {
 		want     []string
 	}{
 		{"nothing", nil, nil},
-		{"one pattern is itself", []string{`{"source":["a"],"detail-type":["t"],"detail":{"x":[1]}}`}, []string{`{"detail":{"x":[1]},"detail-type":["t"],"source":["a"]}`}},
-		{"the same pattern twice is one", []string{`{"source":["a"],"detail-type":["t"]}`, `{"detail-type":["t"],"source":["a"]}`}, []string{`{"detail-type":["t"],"source":["a"]}`}},
-		{"sources of one pattern are apart", []string{`{"source":["b","a"],"detail-type":["t"]}`}, []string{`{"detail-type":["t"],"source":["a"]}`, `{"detail-type":["t"],"source":["b"]}`}},
+		{"one pattern is itself", []string{`{"source":["a"],"detail-type":["t"],"detail":{"x":[1]}}`},
+			[]string{`{"detail":{"x":[1]},"detail-type":["t"],"source":["a"]}`}},
+		{"the same pattern twice is one", []string{`{"source":["a"],"detail-type":["t"]}`,
+			`{"detail-type":["t"],"source":["a"]}`}, []string{`{"detail-type":["t"],"source":["a"]}`}},
+		{"sources of one pattern are apart", []string{`{"source":["b","a"],"detail-type":["t"]}`},
+			[]string{`{"detail-type":["t"],"source":["a"]}`, `{"detail-type":["t"],"source":["b"]}`}},
 		{"patterns that an event may match both are alternatives",
-			[]string{`{"source":["a"],"detail-type":["t","u"],"detail":{"x":[1]}}`, `{"source":["a"],"detail-type":["u"],"detail":{"x":[2]}}`},
-			[]string{`{"$or":[{"detail":{"x":[1]},"detail-type":["t","u"]},{"detail":{"x":[2]},"detail-type":["u"]}],"source":["a"]}`}},
+			[]string{`{"source":["a"],"detail-type":["t","u"],"detail":{"x":[1]}}`,
+				`{"source":["a"],"detail-type":["u"],"detail":{"x":[2]}}`},
+			[]string{`{"$or":[{"detail":{"x":[1]},"detail-type":["t","u"]},{"detail":{"x":[2]},"detail-type":["u"]}],` +
+				`"source":["a"]}`}},
 		{"patterns of other detail-types are apart",
 			[]string{`{"source":["a"],"detail-type":["t"]}`, `{"source":["a"],"detail-type":["u"]}`},
 			[]string{`{"detail-type":["t"],"source":["a"]}`, `{"detail-type":["u"],"source":["a"]}`}},
 		{"one that meets both brings them together",
-			[]string{`{"source":["a"],"detail-type":["t"]}`, `{"source":["a"],"detail-type":["u"]}`, `{"source":["a"],"detail":{"x":[1]}}`},
+			[]string{`{"source":["a"],"detail-type":["t"]}`, `{"source":["a"],"detail-type":["u"]}`,
+				`{"source":["a"],"detail":{"x":[1]}}`},
 			[]string{`{"$or":[{"detail-type":["u"]},{"detail-type":["t"]},{"detail":{"x":[1]}}],"source":["a"]}`}},
 		{"one of any source is an alternative of each, and alone for the others",
-			[]string{`{"source":["a"],"detail-type":["t"]}`, `{"source":["b"],"detail-type":["v"]}`, `{"source":[{"prefix":"a"}],"detail-type":["t","u"]}`},
-			[]string{`{"$or":[{"detail-type":["t"]},{"detail-type":["t","u"]}],"source":["a"]}`, `{"detail-type":["v"],"source":["b"]}`, `{"detail-type":["t","u"],"source":[{"anything-but":["a"]}]}`}},
-		{"one of any source alone is itself", []string{`{"source":[{"prefix":"a"}],"detail-type":["t"]}`}, []string{`{"detail-type":["t"],"source":[{"prefix":"a"}]}`}},
+			[]string{`{"source":["a"],"detail-type":["t"]}`, `{"source":["b"],"detail-type":["v"]}`,
+				`{"source":[{"prefix":"a"}],"detail-type":["t","u"]}`},
+			[]string{`{"$or":[{"detail-type":["t"]},{"detail-type":["t","u"]}],"source":["a"]}`,
+				`{"detail-type":["v"],"source":["b"]}`, `{"detail-type":["t","u"],"source":[{"anything-but":["a"]}]}`}},
+		{"one of any source alone is itself", []string{`{"source":[{"prefix":"a"}],"detail-type":["t"]}`},
+			[]string{`{"detail-type":["t"],"source":[{"prefix":"a"}]}`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -200,7 +219,7 @@ func TestForwarding(t *testing.T) {
 	}
 }
 
-func TestAControlThatIsOffHasNothingForwarded(t *testing.T) {
+func TestForwarding_ControlOff(t *testing.T) {
 	off, on := load(t, abroad["aws"]), load(t, abroad["aws-cn"])
 	root := func(tmpl template) bool { return strings.Contains(string(tmpl.text), `"Root"`) }
 	if root(off.sibling(t, "warder-eu-west-1")) {

@@ -17,18 +17,25 @@ import (
 // accepted is what checkov asks for and does not get, by its check and the type of the resource,
 // with the reason why.
 var accepted = map[string]string{
-	"CKV_AWS_18 AWS::S3::Bucket": "the log of who read a report would need a bucket of its own; the data events of a trail tell the same, where they are wanted",
+	"CKV_AWS_18 AWS::S3::Bucket": "the log of who read a report would need a bucket of its own; the data events of a " +
+		"trail show the same",
 	"CKV_AWS_27 AWS::SQS::Queue": "every queue is encrypted, with the key of SQS; the check looks for a key of KMS",
-	"CKV_AWS_115 AWS::Lambda::Function": "a new account has ten concurrent executions and lets none of them be reserved: the stack could not be deployed; " +
+	"CKV_AWS_115 AWS::Lambda::Function": "a new account has ten concurrent executions and lets none of them be " +
+		"reserved: the stack could not be deployed; " +
 		"that a burst is handled once and changes little is seen to by the ledger and the blast radius",
-	"CKV_AWS_116 AWS::Lambda::Function": "what failed goes to the queue Failed as an on-failure destination, which keeps the error with the event; a dead-letter queue keeps the event alone",
-	"CKV_AWS_117 AWS::Lambda::Function": "the functions talk to AWS's own endpoints alone: a VPC would add an address translation or an endpoint for each service, and keep nothing out",
-	"CKV_AWS_119 AWS::DynamoDB::Table":  "the ledger holds no secret and is encrypted with the key of DynamoDB; a key of one's own could be disabled, and with it every undo",
-	"CKV_AWS_158 AWS::Logs::LogGroup":   "the log holds no secret, is encrypted by CloudWatch Logs, and has to be readable for whoever is on call",
-	"CKV_AWS_173 AWS::Lambda::Function": "the environment holds no secret (a test says so of the template) and is encrypted with the key of Lambda",
+	"CKV_AWS_116 AWS::Lambda::Function": "what failed goes to the queue Failed as an on-failure destination, which " +
+		"keeps the error with the event; a dead-letter queue keeps the event alone",
+	"CKV_AWS_117 AWS::Lambda::Function": "the functions talk to AWS's own endpoints alone: a VPC would add an address " +
+		"translation or an endpoint for each service, and keep nothing out",
+	"CKV_AWS_119 AWS::DynamoDB::Table": "the ledger holds no secret and is encrypted with the key of DynamoDB; a key " +
+		"of one's own could be disabled, and with it every undo",
+	"CKV_AWS_158 AWS::Logs::LogGroup": "the log holds no secret, is encrypted by CloudWatch Logs, and has to be " +
+		"readable for whoever is on call",
+	"CKV_AWS_173 AWS::Lambda::Function": "the environment holds no secret (a test says so of the template) and is " +
+		"encrypted with the key of Lambda",
 }
 
-func TestTemplatesAreCleanForCheckov(t *testing.T) {
+func TestTemplates_Checkov(t *testing.T) {
 	checkov, err := filepath.Abs("../../.venv-checkov/bin/checkov")
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +90,7 @@ func TestTemplatesAreCleanForCheckov(t *testing.T) {
 // dataHolders is the types that hold what cannot be made again.
 var dataHolders = []string{"AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::S3::Bucket"}
 
-func TestWhatHoldsDataOutlivesTheStack(t *testing.T) {
+func TestUpgrade_DataOutlivesTheStack(t *testing.T) {
 	checked := map[string]bool{}
 	for name, from := range stacks(t) {
 		for _, r := range load(t, from).Resources {
@@ -93,7 +100,8 @@ func TestWhatHoldsDataOutlivesTheStack(t *testing.T) {
 			checked[r.Type] = true
 			// A log group that CloudFormation could not finish to make is empty, and may go.
 			if !strings.HasPrefix(r.DeletionPolicy, "Retain") || r.UpdateReplacePolicy != "Retain" {
-				t.Errorf("%s: %s (%s) is deleted with the stack: %q, or when it is replaced: %q", name, r.id, r.Type, r.DeletionPolicy, r.UpdateReplacePolicy)
+				t.Errorf("%s: %s (%s) is deleted with the stack: %q, or when it is replaced: %q", name, r.id, r.Type,
+					r.DeletionPolicy, r.UpdateReplacePolicy)
 			}
 			if r.Type == "AWS::DynamoDB::Table" && r.get("DeletionProtectionEnabled") != true {
 				t.Errorf("%s: %s can be deleted by hand", name, r.id)
@@ -108,7 +116,7 @@ func TestWhatHoldsDataOutlivesTheStack(t *testing.T) {
 // A resource whose logical id changes is made anew, and the old one is removed or left behind: the
 // ledger would be empty, every subscription would have to be confirmed again, reports would be in two
 // places. No upgrade may do that.
-func TestAnUpgradeKeepsTheTableTheTopicItsKeyAndTheReports(t *testing.T) {
+func TestUpgrade_KeepsLogicalIDs(t *testing.T) {
 	tmpl := load(t, deployed)
 	for id, kind := range map[string]string{
 		"LedgerB7379752": "AWS::DynamoDB::Table", "NoticesCD1BD20F": "AWS::SNS::Topic", "TopicKeyB2E0C9CB": "AWS::KMS::Key",
@@ -120,7 +128,7 @@ func TestAnUpgradeKeepsTheTableTheTopicItsKeyAndTheReports(t *testing.T) {
 	}
 }
 
-func TestNoEnvironmentAndNoParameterHoldsASecret(t *testing.T) {
+func TestTemplates_NoSecret(t *testing.T) {
 	for name, from := range stacks(t) {
 		for _, line := range strings.Split(string(load(t, from).text), "\n") {
 			for _, mark := range []string{"xoxb-", "hooks.slack.com", "BEGIN PRIVATE KEY", "{{resolve:"} {
@@ -149,11 +157,12 @@ func inventory(tmpl template) string {
 	return out.String()
 }
 
-func TestTheResourcesAreTheReviewedOnes(t *testing.T) {
+func TestResources_Golden(t *testing.T) {
 	const golden = "testdata/resources.golden"
 	hub := load(t, deployed)
 	region := load(t, abroad["aws"]).sibling(t, "warder-eu-west-1")
-	got := "# What is deployed, by type and logical id; written by go test ./infra/stack -update.\n# A line that goes or changes is a resource that goes, or is made anew: review each.\n\n" +
+	got := "# What is deployed, by type and logical id; written by go test ./infra/stack -update.\n# A line that goes " +
+		"or changes is a resource that goes, or is made anew: review each.\n\n" +
 		"## The hub, with the settings of cdk.json\n" + inventory(hub) + "\n## Another region\n" + inventory(region)
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
@@ -165,6 +174,7 @@ func TestTheResourcesAreTheReviewedOnes(t *testing.T) {
 		t.Fatalf("read golden file (go test ./infra/stack -update writes it): %v", err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("resources differ from %s; when the change is meant, go test ./infra/stack -update and review it (-want +got):\n%s", golden, diff)
+		t.Errorf("resources differ from %s; when the change is meant, go test ./infra/stack -update and review it (-want "+
+			"+got):\n%s", golden, diff)
 	}
 }

@@ -215,7 +215,8 @@ func controls(t *testing.T) []control.Control {
 
 // started is the controls, and the tools that something but a person starts.
 func started(t *testing.T) []control.Control {
-	return slices.DeleteFunc(controls(t), func(c control.Control) bool { return c.Tool && c.Schedule == "" && !c.Subscribes })
+	return slices.DeleteFunc(controls(t),
+		func(c control.Control) bool { return c.Tool && c.Schedule == "" && !c.Subscribes })
 }
 
 // all is the resources of a type, sorted by id.
@@ -265,6 +266,23 @@ func (t template) function(tt *testing.T, id string) resource {
 	})
 }
 
+// reference is a reference where the settings of a function want an ARN.
+var reference = regexp.MustCompile(`"(topic|key|outside)":"\$\{`)
+
+// settings is the settings that a function reads, with "arn:${Name}" for the ARN of what the template
+// names so.
+func (t template) settings(tt *testing.T, id string) settings.Function {
+	tt.Helper()
+	document := text(t.function(tt, id).get("Environment.Variables." + settings.Variable))
+	f, err := settings.FromEnv(func(string) (string, bool) {
+		return reference.ReplaceAllString(document, `"${1}":"arn:$${`), true
+	})
+	if err != nil {
+		tt.Fatal(err)
+	}
+	return f
+}
+
 // rules is the rules that target a function.
 func (t template) rules(function resource) []resource {
 	return t.where("AWS::Events::Rule", func(r resource) bool { return r.refers("Targets.0.Arn", function) })
@@ -291,7 +309,7 @@ func (r resource) get(path string) any {
 	return value
 }
 
-// refers tells whether the value at path is a reference to another resource:
+// refers reports whether the value at path is a reference to another resource:
 // its Ref or its Arn.
 func (r resource) refers(path string, to resource) bool {
 	return target(r.get(path)) == to.id

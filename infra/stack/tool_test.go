@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -58,7 +57,7 @@ var (
 	withParameter = withTools("parameter", `{"notify": {"slack": {"parameter": "/slack/token"}}}`)
 )
 
-func TestAToolReachesExactlyTheResourcesOfWarderThatItNames(t *testing.T) {
+func TestTool_ResourcesItNames(t *testing.T) {
 	tmpl := load(t, withTool)
 	want := []string{
 		"allow dynamodb:GetItem on ${Ledger.Arn}",
@@ -82,7 +81,7 @@ func TestAToolReachesExactlyTheResourcesOfWarderThatItNames(t *testing.T) {
 	}
 }
 
-func TestNothingStartsAToolThatAsksForNothing(t *testing.T) {
+func TestTool_ByPersonOnly(t *testing.T) {
 	tmpl := load(t, withTool)
 	function := tmpl.function(t, "ask-ledger")
 	for id, r := range tmpl.Resources {
@@ -92,51 +91,48 @@ func TestNothingStartsAToolThatAsksForNothing(t *testing.T) {
 	}
 }
 
-func TestEveryFunctionKnowsTheRoleOfATool(t *testing.T) {
+func TestTool_RoleIsKnownToFunctions(t *testing.T) {
 	tmpl := load(t, withTool)
 	for _, function := range tmpl.all("AWS::Lambda::Function") {
-		if roles := text(function.get("Environment.Variables.WARDER_ROLES")); !strings.Contains(roles, "${AskLedgerRole}") {
+		id := strings.TrimPrefix(function.get("FunctionName").(string), "warder-")
+		if roles := tmpl.settings(t, id).Roles; !slices.Contains(roles, "${AskLedgerRole}") {
 			t.Errorf("%s takes what the tool does for somebody else's: it knows %s", function.id, roles)
 		}
 	}
 }
 
-func TestAToolIsToldOfWhatItNamesAndNoOtherFunctionIs(t *testing.T) {
+func TestTool_SettingsOfWhatItNames(t *testing.T) {
 	tmpl := load(t, withSecret)
-	want := map[string]map[string]string{
-		"warder-ask-ledger":  {"WARDER_REPORTS": "${Reports}", "WARDER_DRILL": "${DrillArrivals}", "WARDER_BUS": "${Bus}"},
-		"warder-post-ledger": {"WARDER_SLACK": `{"secret":"slack/token"}`},
+	want := map[string]settings.Function{
+		"ask-ledger":           {Reports: "${Reports}", Drill: "${DrillArrivals}", Bus: "${Bus}"},
+		"post-ledger":          {Slack: settings.Slack{Secret: "slack/token"}},
+		"undo":                 {},
+		"detach-direct-policy": {},
 	}
-	for _, function := range tmpl.all("AWS::Lambda::Function") {
-		name := function.get("FunctionName").(string)
-		if !slices.Contains([]string{"warder-ask-ledger", "warder-post-ledger", "warder-undo", "warder-detach-direct-policy"}, name) {
-			continue
-		}
-		got := map[string]string{}
-		for _, key := range []string{"WARDER_REPORTS", "WARDER_DRILL", "WARDER_BUS", "WARDER_SLACK"} {
-			if value := function.get("Environment.Variables." + key); value != nil {
-				got[key] = text(value)
-			}
-		}
-		if diff := cmp.Diff(want[name], got, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("%s is told (-want +got):\n%s", name, diff)
+	for id, want := range want {
+		got := tmpl.settings(t, id)
+		got = settings.Function{Reports: got.Reports, Drill: got.Drill, Bus: got.Bus, Slack: got.Slack}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s has the settings (-want +got):\n%s", id, diff)
 		}
 	}
 }
 
-func TestAScheduleHandsAToolNoRequest(t *testing.T) {
+func TestTool_ScheduleSendsNoRequest(t *testing.T) {
 	tmpl := load(t, withSecret)
 	rules := tmpl.rules(tmpl.function(t, "post-ledger"))
-	if len(rules) != 1 || rules[0].get("ScheduleExpression") != "rate(7 days)" || rules[0].get("State") != "ENABLED" || rules[0].get("Targets.0.Input") != "{}" {
+	if len(rules) != 1 || rules[0].get("ScheduleExpression") != "rate(7 days)" || rules[0].get("State") != "ENABLED" ||
+		rules[0].get("Targets.0.Input") != "{}" {
 		t.Errorf("rules %v, want one of rate(7 days) that hands over {}", rules)
 	}
 }
 
-func TestEveryNoticeStartsAToolThatSubscribes(t *testing.T) {
+func TestTool_SubscribesToNotices(t *testing.T) {
 	tmpl := load(t, withSecret)
 	function, topic := tmpl.function(t, "post-ledger"), tmpl.named(t, "AWS::SNS::Topic", "Notices")
 	subscription := tmpl.one(t, "AWS::SNS::Subscription", func(r resource) bool { return r.refers("Endpoint", function) })
-	if !subscription.refers("TopicArn", topic) || subscription.get("Protocol") != "lambda" || subscription.get("FilterPolicy") != nil || subscription.get("RawMessageDelivery") != nil {
+	if !subscription.refers("TopicArn", topic) || subscription.get("Protocol") != "lambda" ||
+		subscription.get("FilterPolicy") != nil || subscription.get("RawMessageDelivery") != nil {
 		t.Errorf("subscription %v, want every notice as SNS words it", subscription.Properties)
 	}
 	permission := tmpl.one(t, "AWS::Lambda::Permission", func(r resource) bool {
@@ -154,10 +150,12 @@ func TestEveryNoticeStartsAToolThatSubscribes(t *testing.T) {
 	for _, s := range statements(policy.get("PolicyDocument")) {
 		allowed = append(allowed, statementLines(s)...)
 	}
-	if want := "allow sns.amazonaws.com sqs:SendMessage on ${Undelivered.Arn} if aws:SourceArn ArnEquals ${Notices}"; !slices.Contains(allowed, want) {
+	want := "allow sns.amazonaws.com sqs:SendMessage on ${Undelivered.Arn} if aws:SourceArn ArnEquals ${Notices}"
+	if !slices.Contains(allowed, want) {
 		t.Errorf("the queue allows %v, want %q", allowed, want)
 	}
-	config := tmpl.one(t, "AWS::Lambda::EventInvokeConfig", func(r resource) bool { return r.refers("FunctionName", function) })
+	config := tmpl.one(t, "AWS::Lambda::EventInvokeConfig",
+		func(r resource) bool { return r.refers("FunctionName", function) })
 	if !config.refers("DestinationConfig.OnFailure.Destination", tmpl.named(t, "AWS::SQS::Queue", "Failed")) {
 		t.Errorf("what it could not do goes to %v", config.get("DestinationConfig"))
 	}
@@ -166,10 +164,12 @@ func TestEveryNoticeStartsAToolThatSubscribes(t *testing.T) {
 	}
 }
 
-func TestAToolReadsSlacksTokenWhereTheSettingsSayItIs(t *testing.T) {
+func TestSlack_TokenFromTheSettings(t *testing.T) {
 	for want, from := range map[string]func() (template, error){
-		"allow secretsmanager:GetSecretValue on arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:slack/token-??????": withSecret,
-		"allow ssm:GetParameter on arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/slack/token":                             withParameter,
+		"allow secretsmanager:GetSecretValue on " +
+			"arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:slack/token-??????": withSecret,
+		"allow ssm:GetParameter on " +
+			"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/slack/token": withParameter,
 	} {
 		tmpl := load(t, from)
 		var got []string
@@ -184,26 +184,27 @@ func TestAToolReadsSlacksTokenWhereTheSettingsSayItIs(t *testing.T) {
 	}
 }
 
-func TestWithoutSlackThereIsNoToolThatPostsToIt(t *testing.T) {
+func TestSlack_NoToolWithoutSlack(t *testing.T) {
 	if tmpl := load(t, withTool); strings.Contains(string(tmpl.text), settings.FunctionName("post-ledger")) {
 		t.Error("post-ledger is deployed, and there is nothing that it could post to")
 	}
 }
 
-func TestReportsAreKeptAndNobodyElsesToRead(t *testing.T) {
+func TestReports_PrivateAndRetained(t *testing.T) {
 	tmpl := load(t, withTool)
 	bucket := tmpl.named(t, "AWS::S3::Bucket", "Reports")
 	if bucket.DeletionPolicy != "Retain" || bucket.UpdateReplacePolicy != "Retain" {
 		t.Errorf("deletion policy %q, replacement policy %q, want Retain", bucket.DeletionPolicy, bucket.UpdateReplacePolicy)
 	}
 	for path, want := range map[string]any{
-		"VersioningConfiguration.Status":                                                                  "Enabled",
-		"PublicAccessBlockConfiguration.BlockPublicAcls":                                                  true,
-		"PublicAccessBlockConfiguration.BlockPublicPolicy":                                                true,
-		"PublicAccessBlockConfiguration.IgnorePublicAcls":                                                 true,
-		"PublicAccessBlockConfiguration.RestrictPublicBuckets":                                            true,
-		"OwnershipControls.Rules.0.ObjectOwnership":                                                       "BucketOwnerEnforced",
-		"BucketEncryption.ServerSideEncryptionConfiguration.0.ServerSideEncryptionByDefault.SSEAlgorithm": "AES256",
+		"VersioningConfiguration.Status":                       "Enabled",
+		"PublicAccessBlockConfiguration.BlockPublicAcls":       true,
+		"PublicAccessBlockConfiguration.BlockPublicPolicy":     true,
+		"PublicAccessBlockConfiguration.IgnorePublicAcls":      true,
+		"PublicAccessBlockConfiguration.RestrictPublicBuckets": true,
+		"OwnershipControls.Rules.0.ObjectOwnership":            "BucketOwnerEnforced",
+		"BucketEncryption.ServerSideEncryptionConfiguration.0." +
+			"ServerSideEncryptionByDefault.SSEAlgorithm": "AES256",
 	} {
 		if got := bucket.get(path); got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)
@@ -224,7 +225,7 @@ func TestReportsAreKeptAndNobodyElsesToRead(t *testing.T) {
 	}
 }
 
-func TestADrillWatchesItsOwnUsersAndItsOwnEventsAlone(t *testing.T) {
+func TestDrill_QueueGetsOnlyItsOwnEvents(t *testing.T) {
 	tmpl := load(t, withTool)
 	queue := tmpl.named(t, "AWS::SQS::Queue", "DrillArrivals")
 	rules := tmpl.where("AWS::Events::Rule", func(r resource) bool { return r.refers("Targets.0.Arn", queue) })
@@ -236,9 +237,12 @@ func TestADrillWatchesItsOwnUsersAndItsOwnEventsAlone(t *testing.T) {
 	want := map[string]any{
 		"DrillCalls": map[string]any{"bus": "<nil>", "pattern": map[string]any{
 			"account": account, "source": []any{"aws.iam"},
-			"detail": map[string]any{"requestParameters": map[string]any{"userName": []any{map[string]any{"prefix": "warder-drill-"}}}},
+			"detail": map[string]any{"requestParameters": map[string]any{
+				"userName": []any{map[string]any{"prefix": "warder-drill-"}},
+			}},
 		}},
-		"DrillEvents": map[string]any{"bus": "${Bus}", "pattern": map[string]any{"account": account, "source": []any{"warder.drill"}}},
+		"DrillEvents": map[string]any{"bus": "${Bus}",
+			"pattern": map[string]any{"account": account, "source": []any{"warder.drill"}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rules of the queue (-want +got):\n%s", diff)
@@ -250,7 +254,8 @@ func TestADrillWatchesItsOwnUsersAndItsOwnEventsAlone(t *testing.T) {
 			allowed = append(allowed, statementLines(s)...)
 		}
 	}
-	if diff := cmp.Diff([]string{"allow events.amazonaws.com sqs:SendMessage on ${DrillArrivals.Arn} if aws:SourceArn ArnEquals ${DrillCalls.Arn}, ${DrillEvents.Arn}"}, allowed); diff != "" {
+	if diff := cmp.Diff([]string{"allow events.amazonaws.com sqs:SendMessage on ${DrillArrivals.Arn} if aws:SourceArn " +
+		"ArnEquals ${DrillCalls.Arn}, ${DrillEvents.Arn}"}, allowed); diff != "" {
 		t.Errorf("who may write to the queue (-want +got):\n%s", diff)
 	}
 }

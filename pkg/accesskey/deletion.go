@@ -102,8 +102,7 @@ func (d Deletion) finding(user string, k Key, at time.Time) remediation.Finding 
 		Changes: []change.Change{{
 			Kind: change.AccessKeyDeletion, Subject: user, Target: k.ID, Before: change.Inactive,
 		}},
-		Due:          at.Add(d.After),
-		OneKeyPerRun: user,
+		Handling: remediation.Handling{Due: at.Add(d.After), OneKeyPerRun: user},
 		Advice: i18n.T("If something still needs the key, activate it or ask for an exemption before it is deleted; " +
 			"after that only a new key helps. Otherwise there is nothing to do."),
 	}

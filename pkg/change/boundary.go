@@ -23,7 +23,7 @@ func (permissionsBoundary) Name() string { return PermissionsBoundary }
 func (k permissionsBoundary) Read(ctx context.Context, c Change) (string, error) {
 	got, err := k.iam.GetUser(ctx, &iam.GetUserInput{UserName: &c.Subject})
 	if err != nil {
-		return "", wrap(err, "get user %q", c.Subject)
+		return "", Wrap(err, "get user %q", c.Subject)
 	}
 	if got.User.PermissionsBoundary == nil {
 		return "", nil
@@ -34,11 +34,11 @@ func (k permissionsBoundary) Read(ctx context.Context, c Change) (string, error)
 func (k permissionsBoundary) Set(ctx context.Context, c Change) error {
 	if c.After == "" {
 		_, err := k.iam.DeleteUserPermissionsBoundary(ctx, &iam.DeleteUserPermissionsBoundaryInput{UserName: &c.Subject})
-		return wrap(err, "delete the permissions boundary of %q", c.Subject)
+		return Wrap(err, "delete the permissions boundary of %q", c.Subject)
 	}
 	_, err := k.iam.PutUserPermissionsBoundary(ctx,
 		&iam.PutUserPermissionsBoundaryInput{UserName: &c.Subject, PermissionsBoundary: &c.After})
-	return wrap(err, "put the permissions boundary %s on %q", c.After, c.Subject)
+	return Wrap(err, "put the permissions boundary %s on %q", c.After, c.Subject)
 }
 
 // Widens implements [Kind]: a boundary where there was none can only take access away. One in the

@@ -48,8 +48,7 @@ func (c Change) Inverse() Change {
 
 // Kind reads and sets one kind of thing.
 type Kind interface {
-	// Name is the kind's name in a [Change], in the ledger and in messages.
-	Name() string
+	Description
 	// Read returns the present value of the thing that c names, the empty string when it is absent. It
 	// ignores c.Before and c.After. A missing subject is an error that [NotFound] recognizes, if AWS
 	// distinguishes it from an absent thing: a user that IAM does not show yet may exist.
@@ -57,6 +56,12 @@ type Kind interface {
 	// Set makes the thing what c.After says, given that it is what c.Before says.
 	// A thing that no longer exists is an error that [NotFound] recognizes.
 	Set(ctx context.Context, c Change) error
+}
+
+// Description is the part of a [Kind] that calls nothing.
+type Description interface {
+	// Name is the kind's name in a [Change], in the ledger and in messages.
+	Name() string
 	// Describe describes the change as a clause without a subject, for people: with done as what
 	// was done ("detached ..."), otherwise as what would be done ("detach ...").
 	// A clause holds no whole access key id and no policy document.
@@ -66,6 +71,29 @@ type Kind interface {
 	Widens(c Change, rest []Change) bool
 	// Final says why a change of this kind cannot be reverted; empty when it can.
 	Final() i18n.Message
+}
+
+// Described returns a registry of the kinds that are not IAM's. They describe changes, and can neither
+// read nor make them: that would link the clients of their services.
+func Described() Registry {
+	return NewRegistry(
+		described{PublicAccessBlocks{}},
+		described{Rotations{}},
+		described{RootKeys{}},
+		described{session{}},
+	)
+}
+
+type described struct{ Description }
+
+// Read implements [Kind].
+func (d described) Read(context.Context, Change) (string, error) {
+	return "", fmt.Errorf("read %s: this function only describes it", d.Name())
+}
+
+// Set implements [Kind].
+func (d described) Set(context.Context, Change) error {
+	return fmt.Errorf("set %s: this function only describes it", d.Name())
 }
 
 // Conditional is implemented by kinds whose changes cannot always be reverted, although the thing is

@@ -114,7 +114,7 @@ func (k accessKeyStatus) Read(ctx context.Context, c Change) (string, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return "", wrap(err, "list access keys of %q", c.Subject)
+			return "", Wrap(err, "list access keys of %q", c.Subject)
 		}
 		for _, key := range page.AccessKeyMetadata {
 			if aws.ToString(key.AccessKeyId) == c.Target {
@@ -133,7 +133,7 @@ func (k accessKeyStatus) Set(ctx context.Context, c Change) error {
 	_, err := k.iam.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{
 		UserName: &c.Subject, AccessKeyId: &c.Target, Status: types.StatusType(c.After),
 	})
-	return wrap(err, "set access key %s of %q to %s", KeyHint(c.Target), c.Subject, c.After)
+	return Wrap(err, "set access key %s of %q to %s", KeyHint(c.Target), c.Subject, c.After)
 }
 
 // Widens implements [Kind]: only to make a key inactive takes nothing but access.
@@ -161,7 +161,7 @@ func (k managedUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return "", wrap(err, "list attached policies of %q", c.Subject)
+			return "", Wrap(err, "list attached policies of %q", c.Subject)
 		}
 		for _, policy := range page.AttachedPolicies {
 			if aws.ToString(policy.PolicyArn) == c.Target {
@@ -175,10 +175,10 @@ func (k managedUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 func (k managedUserPolicy) Set(ctx context.Context, c Change) error {
 	if c.After == Attached {
 		_, err := k.iam.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &c.Subject, PolicyArn: &c.Target})
-		return wrap(err, "attach policy %s to %q", c.Target, c.Subject)
+		return Wrap(err, "attach policy %s to %q", c.Target, c.Subject)
 	}
 	_, err := k.iam.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: &c.Subject, PolicyArn: &c.Target})
-	return wrap(err, "detach policy %s from %q", c.Target, c.Subject)
+	return Wrap(err, "detach policy %s from %q", c.Target, c.Subject)
 }
 
 // neverDetach matches the policies of AWS that deny: AWSDenyAll, and those by which AWS quarantines
@@ -214,7 +214,7 @@ func (k inlineUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 		return "", nil // the policy, or the user
 	}
 	if err != nil {
-		return "", wrap(err, "get inline policy %q of %q", c.Target, c.Subject)
+		return "", Wrap(err, "get inline policy %q of %q", c.Target, c.Subject)
 	}
 	return Document(aws.ToString(got.PolicyDocument))
 }
@@ -223,10 +223,10 @@ func (k inlineUserPolicy) Set(ctx context.Context, c Change) error {
 	if c.After != "" {
 		_, err := k.iam.PutUserPolicy(ctx,
 			&iam.PutUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target, PolicyDocument: &c.After})
-		return wrap(err, "put inline policy %q of %q", c.Target, c.Subject)
+		return Wrap(err, "put inline policy %q of %q", c.Target, c.Subject)
 	}
 	_, err := k.iam.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target})
-	return wrap(err, "delete inline policy %q of %q", c.Target, c.Subject)
+	return Wrap(err, "delete inline policy %q of %q", c.Target, c.Subject)
 }
 
 // Widens implements [Kind]: a document that denies nothing is all that may go.
@@ -266,7 +266,7 @@ func (k groupMembership) Read(ctx context.Context, c Change) (string, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return "", wrap(err, "list groups of %q", c.Subject)
+			return "", Wrap(err, "list groups of %q", c.Subject)
 		}
 		for _, group := range page.Groups {
 			if aws.ToString(group.GroupName) == c.Target {
@@ -280,10 +280,10 @@ func (k groupMembership) Read(ctx context.Context, c Change) (string, error) {
 func (k groupMembership) Set(ctx context.Context, c Change) error {
 	if c.After == Member {
 		_, err := k.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: &c.Subject, GroupName: &c.Target})
-		return wrap(err, "add %q to group %q", c.Subject, c.Target)
+		return Wrap(err, "add %q to group %q", c.Subject, c.Target)
 	}
 	_, err := k.iam.RemoveUserFromGroup(ctx, &iam.RemoveUserFromGroupInput{UserName: &c.Subject, GroupName: &c.Target})
-	return wrap(err, "remove %q from group %q", c.Subject, c.Target)
+	return Wrap(err, "remove %q from group %q", c.Subject, c.Target)
 }
 
 // Widens implements [Kind]: joining a group is part of a move, in which a policy that the user has
@@ -305,8 +305,8 @@ func (groupMembership) Describe(c Change, done bool) i18n.Message {
 		i18n.T("remove %s from group %s", c.Subject, c.Target))
 }
 
-// wrap adds what was tried to err, and nothing to nil.
-func wrap(err error, format string, args ...any) error {
+// Wrap adds to an error what was tried; nil stays nil.
+func Wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}

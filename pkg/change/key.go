@@ -36,7 +36,7 @@ func (k accessKeyDeletion) Set(ctx context.Context, c Change) error {
 		return fmt.Errorf("delete access key %s of %q: it is active", KeyHint(c.Target), c.Subject)
 	}
 	_, err = k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &c.Subject, AccessKeyId: &c.Target})
-	return wrap(err, "delete access key %s of %q", KeyHint(c.Target), c.Subject)
+	return Wrap(err, "delete access key %s of %q", KeyHint(c.Target), c.Subject)
 }
 
 // Widens implements [Kind]: to delete a key takes nothing but access.

@@ -9,6 +9,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/s3"
@@ -21,10 +22,10 @@ func TestWhatIsGoneIsRecognizedInEveryService(t *testing.T) {
 		want bool
 	}{
 		"IAM":                   {&iamtypes.NoSuchEntityException{Message: aws.String("x")}, true},
-		"a bucket":              {&s3.Error{Status: 404, Name: "NoSuchBucket"}, true},
+		"a bucket":              {&smithy.GenericAPIError{Code: "NoSuchBucket"}, true},
 		"a session":             {&ssmtypes.DoesNotExistException{Message: aws.String("x")}, true},
-		"a bucket in disguise":  {&s3.Error{Status: 403, Name: "AccessDenied", Message: "NoSuchBucket"}, false},
-		"a block that is none":  {&s3.Error{Status: 404, Name: "NoSuchPublicAccessBlockConfiguration"}, false},
+		"a bucket in disguise":  {&smithy.GenericAPIError{Code: "AccessDenied", Message: "NoSuchBucket"}, false},
+		"a block that is none":  {&smithy.GenericAPIError{Code: "NoSuchPublicAccessBlockConfiguration"}, false},
 		"an error of no answer": {errors.New("NoSuchEntity"), false},
 		"no error":              {nil, false},
 	} {
@@ -57,7 +58,7 @@ func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
 }
 
 func TestABucketNarrowsWhenEverySwitchThatIsOnStaysOn(t *testing.T) {
-	kinds := change.ForS3(fakeaws.New(fakeaws.State{}))
+	kinds := s3.Kinds(fakeaws.New(fakeaws.State{}))
 	switches := func(n int) *s3.PublicAccessBlock {
 		return &s3.PublicAccessBlock{BlockPublicAcls: n&1 != 0, IgnorePublicAcls: n&2 != 0, BlockPublicPolicy: n&4 != 0,
 			RestrictPublicBuckets: n&8 != 0}
@@ -95,7 +96,7 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 		"with a part of it": {IgnorePublicAcls: true}} {
 		t.Run(name, func(t *testing.T) {
 			a := fakeaws.New(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{"b": {Region: "eu-west-1", Block: before}}})
-			kind, err := change.ForS3(a).Kind(change.Change{Kind: change.BucketPublicAccess})
+			kind, err := s3.Kinds(a).Kind(change.Change{Kind: change.BucketPublicAccess})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +112,7 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 			}
 		})
 	}
-	kind, err := change.ForS3(fakeaws.New(fakeaws.State{})).Kind(change.Change{Kind: change.BucketPublicAccess})
+	kind, err := s3.Kinds(fakeaws.New(fakeaws.State{})).Kind(change.Change{Kind: change.BucketPublicAccess})
 	if err != nil {
 		t.Fatal(err)
 	}

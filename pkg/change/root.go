@@ -1,131 +1,27 @@
 package change
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	tokens "github.com/aws/aws-sdk-go-v2/service/sts/types"
-
-	"github.com/warder-aws/warder/pkg/i18n"
-)
+import "github.com/warder-aws/warder/pkg/i18n"
 
 // RootKeyDeletion deletes an access key of a member account's root user. The subject is the ARN of
 // that root user; the values are [Active] or [Inactive], and absent. It cannot be reverted.
+// Package rootkey reads and makes such changes.
 const RootKeyDeletion = "root access key deletion"
 
-// The tasks that a session as root is begun for: to look and to delete
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user-privileged-task.html).
-const (
-	auditTask  = "root-task/IAMAuditRootUserCredentials"
-	deleteTask = "root-task/IAMDeleteRootUserCredentials"
-)
+// RootKeys describes changes of [RootKeyDeletion].
+type RootKeys struct{}
 
-// taskSeconds is how long a session as root lasts: the longest there is. One call is made in it
-// (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoot.html).
-const taskSeconds = 900
-
-// Roots is the operation that sessions as the root user of a member account begin with. Its endpoint
-// is a regional one: the global one refuses it.
-type Roots interface {
-	AssumeRoot(context.Context, *sts.AssumeRootInput, ...func(*sts.Options)) (*sts.AssumeRootOutput, error)
-}
-
-// RootSession lists the operations that are called as root.
-type RootSession interface {
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
-	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
-}
-
-// Sessions makes the client of a session.
-type Sessions func(aws.Credentials) RootSession
-
-// ForRoot returns a registry of what is done as the root user of member accounts.
-func ForRoot(api Roots, sessions Sessions) Registry {
-	return NewRegistry(rootKeyDeletion{api: api, sessions: sessions})
-}
-
-// RootKeys lists the access keys of a root user, in a session that may only look. root is its ARN.
-func RootKeys(ctx context.Context, api Roots, sessions Sessions, root string) ([]types.AccessKeyMetadata, error) {
-	session, err := assumeRoot(ctx, api, sessions, root, auditTask)
-	if err != nil {
-		return nil, err
-	}
-	// Without a user name the keys are those of the caller.
-	out, err := session.ListAccessKeys(ctx, &iam.ListAccessKeysInput{})
-	if err != nil {
-		return nil, fmt.Errorf("list access keys of %s: %w", root, err)
-	}
-	return out.AccessKeyMetadata, nil
-}
-
-// begin begins a session as root for a task.
-func assumeRoot(ctx context.Context, api Roots, sessions Sessions, root, task string) (RootSession, error) {
-	who, err := arn.Parse(root)
-	if err != nil || who.Service != "iam" || who.Resource != "root" {
-		return nil, fmt.Errorf("assume root: %q is not the ARN of a root user", root)
-	}
-	out, err := api.AssumeRoot(ctx, &sts.AssumeRootInput{
-		TargetPrincipal: &who.AccountID, DurationSeconds: aws.Int32(taskSeconds),
-		TaskPolicyArn: &tokens.PolicyDescriptorType{Arn: aws.String("arn:" + who.Partition + ":iam::aws:policy/" + task)},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("assume root of account %s for %s: %w", who.AccountID,
-			strings.TrimPrefix(task, "root-task/"), err)
-	}
-	if out.Credentials == nil {
-		return nil, errors.New("assume root: the answer has no credentials")
-	}
-	return sessions(aws.Credentials{
-		AccessKeyID:     aws.ToString(out.Credentials.AccessKeyId),
-		SecretAccessKey: aws.ToString(out.Credentials.SecretAccessKey),
-		SessionToken:    aws.ToString(out.Credentials.SessionToken),
-	}), nil
-}
-
-type rootKeyDeletion struct {
-	api      Roots
-	sessions Sessions
-}
-
-func (rootKeyDeletion) Name() string { return RootKeyDeletion }
-
-func (k rootKeyDeletion) Read(ctx context.Context, c Change) (string, error) {
-	keys, err := RootKeys(ctx, k.api, k.sessions, c.Subject)
-	for _, key := range keys {
-		if aws.ToString(key.AccessKeyId) == c.Target {
-			return string(key.Status), nil
-		}
-	}
-	return "", err
-}
-
-func (k rootKeyDeletion) Set(ctx context.Context, c Change) error {
-	if c.After != "" {
-		return fmt.Errorf("delete root access key %s of %s: none is restored", KeyHint(c.Target), c.Subject)
-	}
-	session, err := assumeRoot(ctx, k.api, k.sessions, c.Subject, deleteTask)
-	if err != nil {
-		return err
-	}
-	_, err = session.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: &c.Target})
-	return wrap(err, "delete root access key %s of %s", KeyHint(c.Target), c.Subject)
-}
+// Name implements [Kind].
+func (RootKeys) Name() string { return RootKeyDeletion }
 
 // Widens implements [Kind]: to delete a key takes nothing but access.
-func (rootKeyDeletion) Widens(c Change, _ []Change) bool { return c.After != "" }
+func (RootKeys) Widens(c Change, _ []Change) bool { return c.After != "" }
 
 // Final implements [Kind].
-func (rootKeyDeletion) Final() i18n.Message {
+func (RootKeys) Final() i18n.Message {
 	return i18n.T("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again")
 }
 
-func (rootKeyDeletion) Describe(c Change, done bool) i18n.Message {
+// Describe implements [Kind].
+func (RootKeys) Describe(c Change, done bool) i18n.Message {
 	return deletion(c, done)
 }

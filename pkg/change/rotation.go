@@ -1,20 +1,9 @@
 package change
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"strings"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/warder-aws/warder/pkg/i18n"
 )
@@ -24,53 +13,15 @@ import (
 //
 // The new key's secret is in Secrets Manager and nowhere else, in a secret whose resource policy lets
 // the user alone read it. Which key that is, is said by the id of the secret's current version; so
-// one call stores both, and what was done can be read without the value.
+// one call stores both, and what was done can be read without the value. Package rotation reads and
+// makes such changes.
 const AccessKeyRotation = "access key rotation"
 
 // Rotated says that there is a new key and that its secret is stored.
 const Rotated = "rotated"
 
-// withdrawn is read while a rotation is reverted: its secret is marked for deletion, its key is not
-// deleted yet.
-const withdrawn = "withdrawn"
-
 // RotatedSecrets is what the names of the secrets of rotated keys begin with.
 const RotatedSecrets = "warder/rotated/"
-
-// recovery is how long a secret that was deleted can be restored, in days. Seven is the least; its
-// name is taken meanwhile (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
-const recovery = 7
-
-// KeyMaker lists the operations of IAM that the rotation uses.
-type KeyMaker interface {
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
-		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
-	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
-	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
-}
-
-// Secrets lists the operations of Secrets Manager that the rotation uses. None reads a value.
-type Secrets interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
-		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-	CreateSecret(context.Context, *secretsmanager.CreateSecretInput,
-		...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
-	RestoreSecret(context.Context, *secretsmanager.RestoreSecretInput,
-		...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error)
-	PutResourcePolicy(context.Context, *secretsmanager.PutResourcePolicyInput,
-		...func(*secretsmanager.Options)) (*secretsmanager.PutResourcePolicyOutput, error)
-	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput,
-		...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
-	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput,
-		...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
-}
-
-// ForRotation returns a registry of the rotation.
-func ForRotation(users KeyMaker, store Secrets) Registry {
-	return NewRegistry(accessKeyRotation{iam: users, secrets: store})
-}
 
 // SecretName is the name of the secret that holds the key that takes the place of the user's key of
 // the given id. It shows of that id what a message may, and no two ids share a name. Of the
@@ -83,245 +34,18 @@ func SecretName(user, key string) string {
 		strings.TrimPrefix(KeyHint(key), "…") + "." + hex.EncodeToString(sum[:4])
 }
 
-// versionPrefix makes a version's id of an access key's: at least 32 characters are asked for
-// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
-const versionPrefix = "warder-access-key-"
+// Rotations describes changes of [AccessKeyRotation].
+type Rotations struct{ reversible }
 
-// StoredKey is the id of the access key whose secret is the current value of the secret; empty if it
-// has none, or if there is no secret.
-func StoredKey(s *secretsmanager.DescribeSecretOutput) string {
-	if s != nil {
-		for version, stages := range s.VersionIdsToStages {
-			for _, stage := range stages {
-				if id, ours := strings.CutPrefix(version, versionPrefix); ours && stage == "AWSCURRENT" {
-					return id
-				}
-			}
-		}
-	}
-	return ""
-}
-
-// attempt is how long after the secret was made ready its key is created, at most.
-const attempt = 5 * time.Minute
-
-// Orphan reports whether the key is what is left of a rotation that was cut off between the creation
-// of the key and the storing of its secret, which nobody knows then. Such a key was created right
-// after the secret was made ready, is not the one whose secret is stored, and was never used. A person
-// would have to create a key within those moments for it to look the same.
-func Orphan(ctx context.Context, api interface {
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
-		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
-}, s *secretsmanager.DescribeSecretOutput, id string, created time.Time) (bool, error) {
-	if s == nil || s.DeletedDate != nil || StoredKey(s) == id {
-		return false, nil
-	}
-	// IAM gives whole seconds, Secrets Manager thousandths.
-	ready := aws.ToTime(s.LastChangedDate).Truncate(time.Second)
-	if created.Before(ready) || created.After(ready.Add(attempt)) {
-		return false, nil
-	}
-	out, err := api.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &id})
-	if err != nil {
-		return false, fmt.Errorf("get last use of access key %s: %w", KeyHint(id), err)
-	}
-	return out.AccessKeyLastUsed == nil || out.AccessKeyLastUsed.LastUsedDate == nil, nil
-}
-
-type accessKeyRotation struct {
-	reversible
-	iam     KeyMaker
-	secrets Secrets
-}
-
-func (accessKeyRotation) Name() string { return AccessKeyRotation }
-
-// Read implements [Kind]. A secret that has no value yet, or that of a key that no longer exists, is no
-// rotation: it is made anew.
-func (k accessKeyRotation) Read(ctx context.Context, c Change) (string, error) {
-	_, other, err := k.keys(ctx, c)
-	if err != nil || other == nil {
-		return "", err
-	}
-	secret, err := DescribeSecret(ctx, k.secrets, c)
-	switch {
-	case err != nil:
-		return "", err
-	case StoredKey(secret) != aws.ToString(other.AccessKeyId):
-		return "", nil
-	case secret.DeletedDate != nil:
-		return withdrawn, nil
-	default:
-		return Rotated, nil
-	}
-}
-
-// Set implements [Kind]. Each of its calls can be the last before the function is cut off; the next
-// try finds out how far it came.
-func (k accessKeyRotation) Set(ctx context.Context, c Change) error {
-	if c.After != Rotated {
-		return k.revert(ctx, c)
-	}
-	old, other, err := k.keys(ctx, c)
-	if err != nil {
-		return err
-	}
-	if old == nil || old.Status != types.StatusTypeActive {
-		return fmt.Errorf("rotate access key %s of %q: %w", KeyHint(c.Target), c.Subject,
-			&types.NoSuchEntityException{Message: aws.String("the key is gone or not active")})
-	}
-	secret, err := DescribeSecret(ctx, k.secrets, c)
-	if err != nil {
-		return err
-	}
-	if other != nil {
-		orphan, err := Orphan(ctx, k.iam, secret, aws.ToString(other.AccessKeyId), aws.ToTime(other.CreateDate))
-		if err != nil {
-			return err
-		}
-		if !orphan {
-			return fmt.Errorf("rotate access key %s of %q: the user has two keys, and IAM allows no more",
-				KeyHint(c.Target), c.Subject)
-		}
-		// Before the secret is touched: when that was tells whose key this is.
-		if err := k.deleteKey(ctx, c, aws.ToString(other.AccessKeyId)); err != nil {
-			return err
-		}
-	}
-	if err := k.prepare(ctx, c, secret); err != nil {
-		return err
-	}
-	created, err := k.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &c.Subject})
-	if err != nil {
-		return fmt.Errorf("create access key of %q: %w", c.Subject, err)
-	}
-	value, err := json.Marshal(map[string]*string{
-		"UserName": &c.Subject, "AccessKeyId": created.AccessKey.AccessKeyId,
-		"SecretAccessKey": created.AccessKey.SecretAccessKey,
-	})
-	if err != nil {
-		return fmt.Errorf("write access key of %q as JSON: %w", c.Subject, err)
-	}
-	name := SecretName(c.Subject, c.Target)
-	_, err = k.secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
-		SecretId: &name, SecretString: aws.String(string(value)),
-		ClientRequestToken: aws.String(versionPrefix + aws.ToString(created.AccessKey.AccessKeyId)),
-	})
-	return wrap(err, "put value of secret %s", name)
-}
-
-// prepare makes the secret ready for a value: it is there, and its policy is the user's.
-func (k accessKeyRotation) prepare(ctx context.Context, c Change, secret *secretsmanager.DescribeSecretOutput) error {
-	user, err := k.iam.GetUser(ctx, &iam.GetUserInput{UserName: &c.Subject})
-	if err != nil {
-		return fmt.Errorf("get user %q: %w", c.Subject, err)
-	}
-	name := SecretName(c.Subject, c.Target)
-	switch {
-	case secret == nil:
-		_, err = k.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
-			Name: &name, Description: aws.String(fmt.Sprintf("Access key of %s, made by Warder to take the place of %s",
-				c.Subject, KeyHint(c.Target))),
-		})
-		err = wrap(err, "create secret %s", name)
-	case secret.DeletedDate != nil:
-		_, err = k.secrets.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: &name})
-		err = wrap(err, "restore secret %s", name)
-	}
-	if err != nil {
-		return err
-	}
-	policy, err := secretPolicy(aws.ToString(user.User.Arn))
-	if err != nil {
-		return err
-	}
-	_, err = k.secrets.PutResourcePolicy(ctx, &secretsmanager.PutResourcePolicyInput{
-		SecretId: &name, ResourcePolicy: &policy, BlockPublicPolicy: aws.Bool(true),
-	})
-	return wrap(err, "put policy of secret %s", name)
-}
-
-// secretPolicy lets the user of the given ARN read a secret, and nobody else, administrators and
-// Warder included: a denial counts more than what other policies allow
-// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html).
-// When the user is deleted, a later user of the same name does not get its right: IAM keeps the
-// principal by its unique id
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
-func secretPolicy(user string) (string, error) {
-	type object = map[string]any
-	text, err := json.Marshal(object{
-		"Version": "2012-10-17",
-		"Statement": []object{
-			{"Sid": "TheUserMayRead", "Effect": "Allow", "Principal": object{"AWS": user},
-				"Action": "secretsmanager:GetSecretValue", "Resource": "*"},
-			{"Sid": "NobodyElseMay", "Effect": "Deny", "Principal": "*",
-				"Action": "secretsmanager:GetSecretValue", "Resource": "*",
-				"Condition": object{"StringNotEquals": object{"aws:PrincipalArn": user}}},
-		},
-	})
-	if err != nil {
-		return "", fmt.Errorf("write policy for %s as JSON: %w", user, err)
-	}
-	return string(text), nil
-}
-
-// putBack deletes the secret first and the key after it: a secret that is marked for deletion still
-// says which key it was about.
-func (k accessKeyRotation) revert(ctx context.Context, c Change) error {
-	why, err := k.Refuses(ctx, c)
-	if err != nil {
-		return err
-	}
-	if !why.Empty() {
-		return fmt.Errorf("put back the rotation of access key %s of %q: %s", KeyHint(c.Target), c.Subject, why)
-	}
-	_, other, err := k.keys(ctx, c)
-	if err != nil {
-		return err
-	}
-	secret, err := DescribeSecret(ctx, k.secrets, c)
-	if err != nil {
-		return err
-	}
-	if other == nil && (secret == nil || secret.DeletedDate != nil) {
-		return nil // an earlier try put it back
-	}
-	if other == nil || StoredKey(secret) != aws.ToString(other.AccessKeyId) {
-		return fmt.Errorf("put back the rotation of access key %s of %q: the user's other key is not the one that was made",
-			KeyHint(c.Target), c.Subject)
-	}
-	if secret.DeletedDate == nil {
-		name := SecretName(c.Subject, c.Target)
-		if _, err := k.secrets.DeleteSecret(ctx,
-			&secretsmanager.DeleteSecretInput{SecretId: &name, RecoveryWindowInDays: aws.Int64(recovery)}); err != nil {
-			return fmt.Errorf("delete secret %s: %w", name, err)
-		}
-	}
-	return k.deleteKey(ctx, c, aws.ToString(other.AccessKeyId))
-}
-
-// Refuses implements [Conditional]. A new key is made by the control alone: whoever may put changes
-// back cannot have keys made by it. And no user is left without a key that works.
-func (k accessKeyRotation) Refuses(ctx context.Context, c Change) (i18n.Message, error) {
-	if c.After == Rotated {
-		return i18n.T("a new access key is made by the next sweep, not by undo"), nil
-	}
-	old, _, err := k.keys(ctx, c)
-	if err != nil {
-		return i18n.Message{}, err
-	}
-	if old == nil || old.Status != types.StatusTypeActive {
-		return i18n.T("access key %s is not active any more, and %s would be left without a key that works",
-			KeyHint(c.Target), c.Subject), nil
-	}
-	return i18n.Message{}, nil
-}
+// Name implements [Kind].
+func (Rotations) Name() string { return AccessKeyRotation }
 
 // Widens implements [Kind]: a new key, which the user alone can read, lets the same principal do the
 // same things. To delete one is for people to ask.
-func (accessKeyRotation) Widens(c Change, _ []Change) bool { return c.After != Rotated }
+func (Rotations) Widens(c Change, _ []Change) bool { return c.After != Rotated }
 
-func (accessKeyRotation) Describe(c Change, done bool) i18n.Message {
+// Describe implements [Kind].
+func (Rotations) Describe(c Change, done bool) i18n.Message {
 	name := SecretName(c.Subject, c.Target)
 	if c.After == Rotated {
 		return pick(done, i18n.T("created a new access key of %s beside %s, in the secret %s", c.Subject,
@@ -330,55 +54,4 @@ func (accessKeyRotation) Describe(c Change, done bool) i18n.Message {
 	}
 	return pick(done, i18n.T("deleted the new access key of %s and the secret %s", c.Subject, name),
 		i18n.T("delete the new access key of %s and the secret %s", c.Subject, name))
-}
-
-// keys returns the key that is the change's target, and the user's other one; nil for what is not
-// there.
-func (k accessKeyRotation) keys(ctx context.Context, c Change) (old, other *types.AccessKeyMetadata, err error) {
-	pages := iam.NewListAccessKeysPaginator(k.iam, &iam.ListAccessKeysInput{UserName: &c.Subject})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, nil, fmt.Errorf("list access keys of %q: %w", c.Subject, err)
-		}
-		for _, key := range page.AccessKeyMetadata {
-			if aws.ToString(key.AccessKeyId) == c.Target {
-				old = &key
-			} else {
-				other = &key
-			}
-		}
-	}
-	return old, other, nil
-}
-
-// deleteKey deletes a key. One that no longer exists is deleted: a client whose answer was lost asks
-// again.
-func (k accessKeyRotation) deleteKey(ctx context.Context, c Change, id string) error {
-	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &c.Subject, AccessKeyId: &id})
-	if NotFound(err) {
-		old, other, unread := k.keys(ctx, c)
-		if unread != nil {
-			return unread
-		}
-		if old == nil || other == nil || aws.ToString(other.AccessKeyId) != id {
-			return nil
-		}
-	}
-	return wrap(err, "delete access key %s of %q", KeyHint(id), c.Subject)
-}
-
-// DescribeSecret returns what is known of the secret of a rotation without its value, nil if there is
-// no such secret.
-func DescribeSecret(ctx context.Context, api interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
-		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-}, c Change) (*secretsmanager.DescribeSecretOutput, error) {
-	name := SecretName(c.Subject, c.Target)
-	out, err := api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
-	var missing *secrets.ResourceNotFoundException
-	if errors.As(err, &missing) {
-		return nil, nil
-	}
-	return out, wrap(err, "describe secret %s", name)
 }

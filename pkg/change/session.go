@@ -55,7 +55,7 @@ func ActiveSession(ctx context.Context, api ssm.DescribeSessionsAPIClient, regio
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx, in(region))
 		if err != nil {
-			return nil, wrap(err, "describe session %q in %s", id, region)
+			return nil, Wrap(err, "describe session %q in %s", id, region)
 		}
 		for _, s := range page.Sessions {
 			switch {
@@ -76,7 +76,7 @@ func (k session) Set(ctx context.Context, c Change) error {
 		return fmt.Errorf("set session %q to %q: %s", id, c.After, k.Final())
 	}
 	_, err := k.ssm.TerminateSession(ctx, &ssm.TerminateSessionInput{SessionId: &id}, in(region))
-	return wrap(err, "terminate session %q in %s", id, region)
+	return Wrap(err, "terminate session %q in %s", id, region)
 }
 
 // in sends one call to the region.

@@ -28,10 +28,10 @@ func parseConfigRules(n *strictjson.Node, parameters map[string]Parameter) []Con
 			Periodic:   item.Field("periodic").Bool(),
 			Resource:   item.Required("resource").Text(),
 		}
-		if name := item.Field("name"); name.IsString() && !kebab().MatchString(rule.Name) {
+		if name := item.Field("name"); name.Is(strictjson.String) && !kebab().MatchString(rule.Name) {
 			name.Faultf("%q is not kebab-case, as managed rules are", rule.Name)
 		}
-		if id := item.Field("identifier"); id.IsString() && !identifier().MatchString(rule.Identifier) {
+		if id := item.Field("identifier"); id.Is(strictjson.String) && !identifier().MatchString(rule.Identifier) {
 			id.Faultf("%q is not the identifier of a managed rule, as in ACCESS_KEYS_ROTATED", rule.Identifier)
 		}
 		for name, ours := range rule.Parameters {

@@ -27,7 +27,7 @@ type Control struct {
 	ID          string               // the folder's name, kebab-case verb-object
 	Title       string               // short, for tables and notices
 	Summary     string               // one sentence: what it does
-	Severity    Severity             // of what it finds, unless a finding says otherwise
+	Severity    Severity             // of what it finds, unless a finding has its own
 	Mode        Mode                 // unless cdk.json chooses another; empty for a tool
 	Rules       []json.RawMessage    // EventBridge patterns, compact JSON, one rule each
 	Schedule    string               // "rate(…)" or "cron(…)" in UTC; empty: none
@@ -39,7 +39,7 @@ type Control struct {
 	References  []Reference          // why the control exists
 }
 
-// Severity says how bad a finding is.
+// Severity is how bad a finding is.
 type Severity string
 
 // The severities, from least to most.
@@ -55,10 +55,10 @@ var severities = []Severity{Low, Medium, High, Critical}
 // Rank orders severities: 1 for low to 4 for critical, 0 for anything else.
 func (s Severity) Rank() int { return 1 + slices.Index(severities, s) }
 
-// Mode says how far a control goes.
+// Mode is how far a control goes.
 type Mode string
 
-// The modes. Off starts nothing; Observe plans, records and tells, and changes
+// The modes. Off starts nothing; Observe plans, records and notifies, and changes
 // nothing; Enforce acts.
 const (
 	Off     Mode = "off"
@@ -68,13 +68,13 @@ const (
 
 var modes = []Mode{Off, Observe, Enforce}
 
-// Valid tells whether m is one of the modes.
+// Valid reports whether m is one of the modes.
 func (m Mode) Valid() bool { return slices.Contains(modes, m) }
 
 // Permission lets the function's role call actions on resources.
 type Permission struct {
 	Actions    []string                       // "service:Action", no wildcard
-	Resources  []string                       // ARNs with AWS::Partition, AWS::AccountId or AWS::Region in ${}; or "*", see unscoped; or of a tool, see Own
+	Resources  []string                       // ARNs; or "*", see unscopedActions; or of a tool, see Own
 	Conditions map[string]map[string][]string // operator → key → values; nil: none
 }
 
@@ -100,12 +100,12 @@ var (
 	pseudo = lazyregexp.New(`\$\{(AWS::Partition|AWS::AccountId|AWS::Region)\}`)
 )
 
-// unscoped lists the actions that IAM checks against "*" only, because they
+// unscopedActions lists the actions that IAM checks against "*" only, because they
 // concern no resource: the "Resource types" column of the Service Authorization
 // Reference is empty for them.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
-var unscoped = []string{
+var unscopedActions = []string{
 	"iam:GenerateCredentialReport",
 	"iam:GetAccountAuthorizationDetails",
 	"iam:GetAccountSummary",
@@ -115,12 +115,12 @@ var unscoped = []string{
 	"ssm:DescribeSessions",
 }
 
-// abroad lists the actions that are for other accounts, each with the condition key that must limit
+// crossAccountActions lists the actions that are for other accounts, each with the condition key that must limit
 // it instead of the account.
 //
-// sts:AssumeRoot begins a session as the root user of a member account; its task policy says what for
+// sts:AssumeRoot begins a session as the root user of a member account; its task policy limits what for
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html).
-var abroad = map[string]string{"sts:AssumeRoot": "sts:TaskPolicyArn"}
+var crossAccountActions = map[string]string{"sts:AssumeRoot": "sts:TaskPolicyArn"}
 
 // What a tool may name as a resource beside ARNs: things of Warder's own, whose
 // names are known when the stack is made. A control has what it needs of them
@@ -147,7 +147,10 @@ func Parse(file string, data []byte) (Control, error) {
 	if err != nil {
 		return Control{}, err
 	}
-	root.Fields("id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "subscribes", "configRules", "permissions", "parameters", "drill", "references")
+	root.Fields(
+		"id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "subscribes", "configRules", "permissions",
+		"parameters", "drill", "references",
+	)
 	tool := root.Field("tool").Bool()
 	c := Control{
 		Tool:        tool,
@@ -176,7 +179,7 @@ func Parse(file string, data []byte) (Control, error) {
 		if drill := root.Field("drill"); drill != nil {
 			c.Drill = parseOneOf(drill, Scenarios)
 		}
-		if root.IsObject() && len(c.Rules) == 0 && root.Field("schedule") == nil {
+		if root.Is(strictjson.Object) && len(c.Rules) == 0 && root.Field("schedule") == nil {
 			root.Faultf("nothing starts it: give it rules or a schedule, or make it a tool")
 		}
 	}
@@ -186,25 +189,31 @@ func Parse(file string, data []byte) (Control, error) {
 	return c, nil
 }
 
-// Read reads of a control.json what its function tells of itself: id, title, severity, references, and
+// Read reads of a control.json what its function needs to know of itself: id, title, severity, references, and
 // whether it is a tool. That the file is right was checked with [Parse] when the template was made; to
 // check it again was a third of what a cold start took beyond the runtime's own part. The error is that
 // it is no JSON, or of another control than that of the folder.
 func Read(folder string, data []byte) (Control, error) {
-	var told struct {
+	var c struct {
 		ID         string      `json:"id"`
 		Title      string      `json:"title"`
 		Severity   Severity    `json:"severity"`
 		Tool       bool        `json:"tool"`
 		References []Reference `json:"references"`
 	}
-	if err := json.Unmarshal(data, &told); err != nil {
+	if err := json.Unmarshal(data, &c); err != nil {
 		return Control{}, fmt.Errorf("read control.json of %q: %w", folder, err)
 	}
-	if told.ID != folder {
-		return Control{}, fmt.Errorf("read control.json of %q: it is that of %q", folder, told.ID)
+	if c.ID != folder {
+		return Control{}, fmt.Errorf("read control.json of %q: it is that of %q", folder, c.ID)
 	}
-	return Control{ID: told.ID, Title: told.Title, Severity: told.Severity, Tool: told.Tool, References: told.References}, nil
+	return Control{
+		ID:         c.ID,
+		Title:      c.Title,
+		Severity:   c.Severity,
+		Tool:       c.Tool,
+		References: c.References,
+	}, nil
 }
 
 // Load reads every */control.json of a file system, sorted by id. The error
@@ -240,7 +249,7 @@ func Load(fsys fs.FS) ([]Control, error) {
 func parseID(n *strictjson.Node, folder string) string {
 	id := n.Text()
 	switch {
-	case !n.IsString():
+	case !n.Is(strictjson.String):
 	case !kebab().MatchString(id):
 		n.Faultf("%q is not kebab-case: lower-case words joined by hyphens", id)
 	case len(id) > maxID:
@@ -254,7 +263,7 @@ func parseID(n *strictjson.Node, folder string) string {
 func parseTitle(n *strictjson.Node) string {
 	title := n.Text()
 	switch {
-	case !n.IsString():
+	case !n.Is(strictjson.String):
 	case strings.TrimSpace(title) == "":
 		n.Faultf("empty")
 	case utf8.RuneCountInString(title) > maxTitle:
@@ -268,20 +277,22 @@ func parseTitle(n *strictjson.Node) string {
 func parseSummary(n *strictjson.Node) string {
 	summary := n.Text()
 	switch {
-	case !n.IsString():
+	case !n.Is(strictjson.String):
 	case strings.ContainsAny(summary, "\r\n"):
 		n.Faultf("more than one line")
 	case !strings.HasSuffix(summary, "."):
 		n.Faultf("want one sentence that ends with a period")
 	case utf8.RuneCountInString(summary) > maxSummary:
-		n.Faultf("%d characters long: at most %d fit a Lambda function's description", utf8.RuneCountInString(summary), maxSummary)
+		n.Faultf(
+			"%d characters long: at most %d fit a Lambda function's description", utf8.RuneCountInString(summary), maxSummary,
+		)
 	}
 	return summary
 }
 
 func parseOneOf[T ~string](n *strictjson.Node, known []T) T {
 	value := T(n.Text())
-	if n.IsString() && !slices.Contains(known, value) {
+	if n.Is(strictjson.String) && !slices.Contains(known, value) {
 		n.Faultf("%q is not one of %s", value, list(known))
 	}
 	return value
@@ -327,7 +338,7 @@ func parsePermissions(n *strictjson.Node, tool bool) []Permission {
 
 func checkAction(n *strictjson.Node) {
 	switch name := n.Text(); {
-	case !n.IsString():
+	case !n.Is(strictjson.String):
 	case strings.ContainsAny(name, "*?"):
 		n.Faultf("%q has a wildcard: name each action", name)
 	case !action().MatchString(name):
@@ -340,12 +351,12 @@ func checkAction(n *strictjson.Node) {
 // buckets), and "*" for actions that are for other accounts.
 func checkResource(n *strictjson.Node, p Permission, tool bool) {
 	resource := n.Text()
-	if !n.IsString() {
+	if !n.Is(strictjson.String) {
 		return
 	}
 	if resource == "*" {
 		for _, a := range p.Actions {
-			if !slices.Contains(unscoped, a) {
+			if !slices.Contains(unscopedActions, a) {
 				n.Faultf("%s can be limited to resources: name them instead of \"*\"", a)
 			}
 		}
@@ -375,7 +386,8 @@ func checkResource(n *strictjson.Node, p Permission, tool bool) {
 	if parts[1] != "${AWSPartition}" {
 		n.Faultf("%q names partition %q: write ${AWS::Partition}", resource, parts[1])
 	}
-	if account := parts[4]; account != "${AWSAccountId}" && account != "aws" && account != "" && (account != "*" || !p.abroad()) {
+	if account := parts[4]; account != "${AWSAccountId}" && account != "aws" && account != "" &&
+		(account != "*" || !p.crossAccount()) {
 		n.Faultf("%q names account %q: write ${AWS::AccountId}", resource, account)
 	}
 	if strings.ContainsAny(parts[2], "*?") {
@@ -383,13 +395,13 @@ func checkResource(n *strictjson.Node, p Permission, tool bool) {
 	}
 }
 
-// abroad tells whether each of the permission's actions is for other accounts, and limited as such an
+// crossAccount reports whether each of the permission's actions is for other accounts, and limited as such an
 // action must be.
-func (p Permission) abroad() bool {
+func (p Permission) crossAccount() bool {
 	for _, a := range p.Actions {
 		limited := false
 		for operator, keys := range p.Conditions {
-			limited = limited || operator == "StringEquals" && len(keys[abroad[a]]) > 0
+			limited = limited || operator == "StringEquals" && len(keys[crossAccountActions[a]]) > 0
 		}
 		if !limited {
 			return false
@@ -408,7 +420,7 @@ func parseConditions(n *strictjson.Node) map[string]map[string][]string {
 		conditions[operator] = map[string][]string{}
 		empty(keys)
 		keys.Members(func(key string, value *strictjson.Node) {
-			if value.IsString() {
+			if value.Is(strictjson.String) {
 				conditions[operator][key] = []string{value.Text()}
 				return
 			}
@@ -425,10 +437,10 @@ func parseReferences(n *strictjson.Node) []Reference {
 	for _, item := range n.Items() {
 		item.Fields("title", "url")
 		r := Reference{Title: item.Required("title").Text(), URL: item.Field("url").Text()}
-		if title := item.Field("title"); title.IsString() && strings.TrimSpace(r.Title) == "" {
+		if title := item.Field("title"); title.Is(strictjson.String) && strings.TrimSpace(r.Title) == "" {
 			title.Faultf("empty")
 		}
-		if address := item.Field("url"); address.IsString() {
+		if address := item.Field("url"); address.Is(strictjson.String) {
 			if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || u.Host == "" {
 				address.Faultf("%q is not an https address", r.URL)
 			}
@@ -444,9 +456,9 @@ func empty(n *strictjson.Node) {
 		return
 	}
 	switch {
-	case n.IsArray():
+	case n.Is(strictjson.Array):
 		n.Faultf("empty array: list at least one value")
-	case n.IsObject():
+	case n.Is(strictjson.Object):
 		n.Faultf("empty object")
 	}
 }

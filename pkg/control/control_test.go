@@ -54,7 +54,9 @@ func TestParseReadsEverything(t *testing.T) {
 	want := Control{
 		ID: "detach-direct-policy", Title: "Direct policy", Summary: "Detaches it.", Severity: High, Mode: Observe,
 		Rules: []json.RawMessage{json.RawMessage(
-			`{"source":["aws.iam"],"detail-type":["AWS API Call via CloudTrail"],"detail":{"eventName":["AttachUserPolicy"],"errorCode":[{"exists":false}]}}`)},
+			`{"source":["aws.iam"],"detail-type":["AWS API Call via CloudTrail"],` +
+				`"detail":{"eventName":["AttachUserPolicy"],"errorCode":[{"exists":false}]}}`,
+		)},
 		Schedule: "rate(1 day)",
 		ConfigRules: []ConfigRule{{
 			Name: "iam-user-no-policies-check", Identifier: "IAM_USER_NO_POLICIES_CHECK", Periodic: true,
@@ -63,9 +65,11 @@ func TestParseReadsEverything(t *testing.T) {
 		Permissions: []Permission{
 			{Actions: []string{"iam:ListUsers"}, Resources: []string{"*"}},
 			{
-				Actions:    []string{"iam:DetachUserPolicy"},
-				Resources:  []string{"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"},
-				Conditions: map[string]map[string][]string{"ArnNotLike": {"iam:PolicyARN": {"arn:${AWS::Partition}:iam::aws:policy/AWSDenyAll"}}},
+				Actions:   []string{"iam:DetachUserPolicy"},
+				Resources: []string{"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"},
+				Conditions: map[string]map[string][]string{
+					"ArnNotLike": {"iam:PolicyARN": {"arn:${AWS::Partition}:iam::aws:policy/AWSDenyAll"}},
+				},
 			},
 		},
 		Parameters: map[string]Parameter{
@@ -119,48 +123,136 @@ func TestParseRefuses(t *testing.T) {
 		{"an id that is no string", `"id": "detach-direct-policy"`, `"id": 1`, []string{`id: want a string, got a number`}},
 		{"a missing title", `"title": "Direct policy",`, ``, []string{`title: missing`}},
 		{"an empty title", `"Direct policy"`, `" "`, []string{`title: empty`}},
-		{"a title too long for a table", `"Direct policy"`, `"` + strings.Repeat("é", 61) + `"`, []string{`title: 61 characters long: at most 60`}},
+		{
+			"a title too long for a table",
+			`"Direct policy"`,
+			`"` + strings.Repeat("é", 61) + `"`,
+			[]string{`title: 61 characters long: at most 60`},
+		},
 		{"a title of two lines", `"Direct policy"`, `"a\nb"`, []string{`title: more than one line`}},
-		{"a summary that is no sentence", `"Detaches it."`, `"Detaches it"`, []string{`summary: want one sentence that ends with a period`}},
-		{"a summary too long for a function's description", `"Detaches it."`, `"` + strings.Repeat("é", 256) + `."`, []string{`summary: 257 characters long: at most 256 fit a Lambda function's description`}},
+		{
+			"a summary that is no sentence",
+			`"Detaches it."`,
+			`"Detaches it"`,
+			[]string{`summary: want one sentence that ends with a period`},
+		},
+		{
+			"a summary too long for a function's description",
+			`"Detaches it."`,
+			`"` + strings.Repeat("é", 256) + `."`,
+			[]string{`summary: 257 characters long: at most 256 fit a Lambda function's description`},
+		},
 		{"a severity that does not exist", `"severity": "high"`, `"severity": "urgent"`,
 			[]string{`severity: "urgent" is not one of low, medium, high, critical`}},
-		{"a mode that does not exist", `"mode": "observe"`, `"mode": "on"`, []string{`mode: "on" is not one of off, observe, enforce`}},
+		{
+			"a mode that does not exist",
+			`"mode": "observe"`,
+			`"mode": "on"`,
+			[]string{`mode: "on" is not one of off, observe, enforce`},
+		},
 		{"a field that does not exist", `"mode": "observe",`, `"mode": "observe", "owner": "me",`,
-			[]string{`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, drill, references`}},
+			[]string{
+				`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, ` +
+					`configRules, permissions, parameters, drill, references`,
+			}},
 		{"a field in the wrong case", `"mode": "observe",`, `"Mode": "observe",`,
-			[]string{`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, drill, references`, `mode: missing`}},
-		{"a field written twice", `"mode": "observe",`, `"mode": "observe", "mode": "enforce",`, []string{`mode: written twice`}},
-		{"no references", `"references": [{ "title": "IAM.2", "url": "https://example.com/iam-2" }, { "title": "제13조" }]`, `"references": []`,
-			[]string{`references: empty array: list at least one value`}},
-		{"a reference without a title", `{ "title": "제13조" }`, `{ "url": "https://example.com" }`, []string{`references[1].title: missing`}},
+			[]string{
+				`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, ` +
+					`configRules, permissions, parameters, drill, references`,
+				`mode: missing`,
+			}},
+		{
+			"a field written twice",
+			`"mode": "observe",`,
+			`"mode": "observe", "mode": "enforce",`,
+			[]string{`mode: written twice`},
+		},
+		{
+			"no references",
+			`"references": [{ "title": "IAM.2", "url": "https://example.com/iam-2" }, { "title": "제13조" }]`,
+			`"references": []`,
+			[]string{`references: empty array: list at least one value`},
+		},
+		{
+			"a reference without a title",
+			`{ "title": "제13조" }`,
+			`{ "url": "https://example.com" }`,
+			[]string{`references[1].title: missing`},
+		},
 		{"an empty reference", `{ "title": "제13조" }`, `{ "title": "" }`, []string{`references[1].title: empty`}},
 		{"a reference in the clear", `https://example.com/iam-2`, `http://example.com/iam-2`,
 			[]string{`references[0].url: "http://example.com/iam-2" is not an https address`}},
-		{"a control that is only said to be a tool", `"mode": "observe",`, `"mode": "observe", "tool": "yes",`, []string{`tool: want true or false, got a string`}},
+		{
+			"a control that is only said to be a tool",
+			`"mode": "observe",`,
+			`"mode": "observe", "tool": "yes",`,
+			[]string{`tool: want true or false, got a string`},
+		},
 		{"every fault at once", `"severity": "high",
 	"mode": "observe",`, `"severity": "x", "mode": "y", "z": 1,`,
-			[]string{`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, configRules, permissions, parameters, drill, references`,
-				`severity: "x" is not one of low, medium, high, critical`, `mode: "y" is not one of off, observe, enforce`}},
+			[]string{
+				`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, ` +
+					`configRules, permissions, parameters, drill, references`,
+				`severity: "x" is not one of low, medium, high, critical`,
+				`mode: "y" is not one of off, observe, enforce`,
+			}},
 
 		{"an action with a wildcard", `"iam:DetachUserPolicy"`, `"iam:Detach*"`,
 			[]string{`permissions[1].actions[0]: "iam:Detach*" has a wildcard: name each action`}},
 		{"an action without a service", `"iam:DetachUserPolicy"`, `"DetachUserPolicy"`,
-			[]string{`permissions[1].actions[0]: "DetachUserPolicy" is not an action: want service:Action, as in iam:ListUsers`}},
-		{"a permission without actions", `["iam:DetachUserPolicy"]`, `[]`, []string{`permissions[1].actions: empty array: list at least one value`}},
-		{"a permission without resources", `["*"]`, `[]`, []string{`permissions[0].resources: empty array: list at least one value`}},
+			[]string{
+				`permissions[1].actions[0]: "DetachUserPolicy" is not an action: want service:Action, as in iam:ListUsers`,
+			}},
+		{
+			"a permission without actions",
+			`["iam:DetachUserPolicy"]`,
+			`[]`,
+			[]string{`permissions[1].actions: empty array: list at least one value`},
+		},
+		{
+			"a permission without resources",
+			`["*"]`,
+			`[]`,
+			[]string{`permissions[0].resources: empty array: list at least one value`},
+		},
 		{"every resource for an action that takes one", `"iam:ListUsers"`, `"iam:ListUsers", "iam:DeleteUser"`,
 			[]string{`permissions[0].resources[0]: iam:DeleteUser can be limited to resources: name them instead of "*"`}},
-		{"a resource of another partition", `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`, `"arn:aws:iam::${AWS::AccountId}:user/*"`,
-			[]string{`permissions[1].resources[0]: "arn:aws:iam::${AWS::AccountId}:user/*" names partition "aws": write ${AWS::Partition}`}},
-		{"a resource of another account", `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`, `"arn:${AWS::Partition}:iam::*:user/*"`,
-			[]string{`permissions[1].resources[0]: "arn:${AWS::Partition}:iam::*:user/*" names account "*": write ${AWS::AccountId}`}},
-		{"a resource of every service", `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`, `"arn:${AWS::Partition}:*::${AWS::AccountId}:user/*"`,
-			[]string{`permissions[1].resources[0]: "arn:${AWS::Partition}:*::${AWS::AccountId}:user/*" has a wildcard for the service`}},
+		{
+			"a resource of another partition",
+			`"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`,
+			`"arn:aws:iam::${AWS::AccountId}:user/*"`,
+			[]string{
+				`permissions[1].resources[0]: "arn:aws:iam::${AWS::AccountId}:user/*" names partition "aws": write ` +
+					`${AWS::Partition}`,
+			},
+		},
+		{
+			"a resource of another account",
+			`"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`,
+			`"arn:${AWS::Partition}:iam::*:user/*"`,
+			[]string{
+				`permissions[1].resources[0]: "arn:${AWS::Partition}:iam::*:user/*" names account "*": write ${AWS::AccountId}`,
+			},
+		},
+		{
+			"a resource of every service",
+			`"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`,
+			`"arn:${AWS::Partition}:*::${AWS::AccountId}:user/*"`,
+			[]string{
+				`permissions[1].resources[0]: "arn:${AWS::Partition}:*::${AWS::AccountId}:user/*" has a wildcard for the service`,
+			},
+		},
 		{"a resource that is no ARN", `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`, `"user/*"`,
 			[]string{`permissions[1].resources[0]: "user/*" is not an ARN: want arn:partition:service:region:account:resource`}},
-		{"a resource with a variable that nobody fills in", `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`, `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/${aws:username}"`,
-			[]string{`permissions[1].resources[0]: "arn:${AWS::Partition}:iam::${AWS::AccountId}:user/${aws:username}": only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in`}},
+		{
+			"a resource with a variable that nobody fills in",
+			`"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`,
+			`"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/${aws:username}"`,
+			[]string{
+				`permissions[1].resources[0]: "arn:${AWS::Partition}:iam::${AWS::AccountId}:user/${aws:username}": only ` +
+					`${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in`,
+			},
+		},
 		{"a resource that only a tool may name", `"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"`, `"${Ledger}"`,
 			[]string{`permissions[1].resources[0]: "${Ledger}" is for tools: every control has what it needs of it`}},
 		{"a condition without keys", `{ "iam:PolicyARN": "arn:${AWS::Partition}:iam::aws:policy/AWSDenyAll" }`, `{}`,
@@ -168,30 +260,86 @@ func TestParseRefuses(t *testing.T) {
 		{"a condition without values", `"arn:${AWS::Partition}:iam::aws:policy/AWSDenyAll"`, `[]`,
 			[]string{`permissions[1].conditions.ArnNotLike.iam:PolicyARN: empty array: list at least one value`}},
 
-		{"a default outside its range", `"default": 90`, `"default": 366`, []string{`parameters.days.default: 366 is outside 1 to 365`}},
+		{
+			"a default outside its range",
+			`"default": 90`,
+			`"default": 366`,
+			[]string{`parameters.days.default: 366 is outside 1 to 365`},
+		},
 		{"a Config rule for a parameter that the control has not", `"maxDays": "word"`, `"maxDays": "age"`,
 			[]string{`configRules[0].parameters.maxDays: the control has no parameter "age"`}},
 		{"a Config rule by its identifier", `"name": "iam-user-no-policies-check"`, `"name": "IAM_USER"`,
 			[]string{`configRules[0].name: "IAM_USER" is not kebab-case, as managed rules are`}},
 		{"a Config rule with its name as identifier", `"IAM_USER_NO_POLICIES_CHECK"`, `"iam-user"`,
-			[]string{`configRules[0].identifier: "iam-user" is not the identifier of a managed rule, as in ACCESS_KEYS_ROTATED`}},
-		{"a default that is no whole number", `"default": 90`, `"default": 9.5`, []string{`parameters.days.default: 9.5 is not a whole number`}},
+			[]string{
+				`configRules[0].identifier: "iam-user" is not the identifier of a managed rule, as in ACCESS_KEYS_ROTATED`,
+			}},
+		{
+			"a default that is no whole number",
+			`"default": 90`,
+			`"default": 9.5`,
+			[]string{`parameters.days.default: 9.5 is not a whole number`},
+		},
 		{"a number without a range", `"range": [1, 365], `, ``, []string{`parameters.days.range: missing`}},
 		{"a range with one end", `[1, 365]`, `[1]`, []string{`parameters.days.range: want [min, max]`}},
-		{"a range upside down", `[1, 365]`, `[365, 1]`, []string{`parameters.days.range: the minimum 365 is over the maximum 1`}},
+		{
+			"a range upside down",
+			`[1, 365]`,
+			`[365, 1]`,
+			[]string{`parameters.days.range: the minimum 365 is over the maximum 1`},
+		},
 		{"a parameter without a default", `"default": false, `, ``, []string{`parameters.flag.default: missing`}},
-		{"a parameter without a type", `"default": false`, `"default": null`, []string{`parameters.flag.default: null: the default gives the parameter its type`}},
+		{
+			"a parameter without a type",
+			`"default": false`,
+			`"default": null`,
+			[]string{`parameters.flag.default: null: the default gives the parameter its type`},
+		},
 		{"a parameter without help", `, "help": "A switch."`, ``, []string{`parameters.flag.help: missing`}},
-		{"a parameter with empty help", `"A switch."`, `""`, []string{`parameters.flag.help: empty: say in one line what it does, with the unit`}},
-		{"a default that is not allowed", `"default": "a"`, `"default": "c"`, []string{`parameters.word.default: "c" is not one of a, b`}},
-		{"a range for a switch", `"default": false`, `"default": false, "range": [0, 1]`, []string{`parameters.flag.range: a true or false has no range`}},
-		{"a list of anything but strings", `["x"]`, `[1]`, []string{`parameters.names.default[0]: want a string, got a number`}},
-		{"a parameter that is called mode", `"flag":`, `"mode":`, []string{`parameters.mode: "mode" is the name of every control's mode: choose another`}},
+		{
+			"a parameter with empty help",
+			`"A switch."`,
+			`""`,
+			[]string{`parameters.flag.help: empty: say in one line what it does, with the unit`},
+		},
+		{
+			"a default that is not allowed",
+			`"default": "a"`,
+			`"default": "c"`,
+			[]string{`parameters.word.default: "c" is not one of a, b`},
+		},
+		{
+			"a range for a switch",
+			`"default": false`,
+			`"default": false, "range": [0, 1]`,
+			[]string{`parameters.flag.range: a true or false has no range`},
+		},
+		{
+			"a list of anything but strings",
+			`["x"]`,
+			`[1]`,
+			[]string{`parameters.names.default[0]: want a string, got a number`},
+		},
+		{
+			"a parameter that is called mode",
+			`"flag":`,
+			`"mode":`,
+			[]string{`parameters.mode: "mode" is the name of every control's mode: choose another`},
+		},
 		{"a grace period in words", `"free": { "default": "",`, `"graceDays": { "default": "a week",`,
 			[]string{`parameters.graceDays: "graceDays" counts days for every control: want a whole number from 0 or more`}},
-		{"a notice after the fact", `"days": { "default": 90, "range": [1, 365]`, `"noticeDays": { "default": 1, "range": [-1, 365]`,
-			[]string{`parameters.noticeDays: "noticeDays" counts days for every control: want a whole number from 0 or more`}},
-		{"a parameter that is not camel case", `"flag":`, `"a-flag":`, []string{`parameters.a-flag: "a-flag" is not lowerCamelCase`}},
+		{
+			"a notice after the fact",
+			`"days": { "default": 90, "range": [1, 365]`,
+			`"noticeDays": { "default": 1, "range": [-1, 365]`,
+			[]string{`parameters.noticeDays: "noticeDays" counts days for every control: want a whole number from 0 or more`},
+		},
+		{
+			"a parameter that is not camel case",
+			`"flag":`,
+			`"a-flag":`,
+			[]string{`parameters.a-flag: "a-flag" is not lowerCamelCase`},
+		},
 		{"a parameter with an unknown field", `"A switch."`, `"A switch.", "type": "bool"`,
 			[]string{`parameters.flag.type: unknown field: known here are default, range, help`}},
 	}
@@ -209,9 +357,13 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestAControlThatNothingStartsIsRefused(t *testing.T) {
-	_, err := Parse(file, []byte(`{"id": "detach-direct-policy", "title": "T", "summary": "S.", "severity": "low", "mode": "off",
-		"permissions": [], "references": [{"title": "R"}]}`))
-	if diff := cmp.Diff([]string{"nothing starts it: give it rules or a schedule, or make it a tool"}, faults(t, err)); diff != "" {
+	_, err := Parse(
+		file,
+		[]byte(`{"id": "detach-direct-policy", "title": "T", "summary": "S.", "severity": "low", "mode": "off",
+		"permissions": [], "references": [{"title": "R"}]}`),
+	)
+	if diff := cmp.Diff([]string{"nothing starts it: give it rules or a schedule, or make it a tool"}, faults(t,
+		err)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
 }
@@ -227,7 +379,8 @@ const tool = `{
 		{ "actions": ["iam:GetUser"], "resources": ["arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"] },
 		{ "actions": ["dynamodb:Query"], "resources": ["${Ledger}", "${Ledger}/index/subject"] },
 		{ "actions": ["sns:Publish"], "resources": ["${Topic}"] },
-		{ "actions": ["kms:GenerateDataKey"], "resources": ["${TopicKey}"], "conditions": { "StringEquals": { "kms:ViaService": "sns.${AWS::Region}.amazonaws.com" } } }
+		{ "actions": ["kms:GenerateDataKey"], "resources": ["${TopicKey}"],
+			"conditions": { "StringEquals": { "kms:ViaService": "sns.${AWS::Region}.amazonaws.com" } } }
 	],
 	"references": [{ "title": "CIS 1.15" }]
 }`
@@ -240,7 +393,9 @@ func TestAToolMayNameResourcesOfWarderItself(t *testing.T) {
 			{Actions: []string{"dynamodb:Query"}, Resources: []string{Ledger, LedgerBySubject}},
 			{Actions: []string{"sns:Publish"}, Resources: []string{Topic}},
 			{Actions: []string{"kms:GenerateDataKey"}, Resources: []string{TopicKey},
-				Conditions: map[string]map[string][]string{"StringEquals": {"kms:ViaService": {"sns.${AWS::Region}.amazonaws.com"}}}},
+				Conditions: map[string]map[string][]string{
+					"StringEquals": {"kms:ViaService": {"sns.${AWS::Region}.amazonaws.com"}},
+				}},
 		},
 		References: []Reference{{Title: "CIS 1.15"}},
 	}
@@ -258,19 +413,36 @@ func TestAToolIsStartedByNoEvent(t *testing.T) {
 		name, field string
 		want        []string
 	}{
-		{"a mode", `"mode": "observe"`, []string{"mode: a tool has no mode: it acts when a person asks it to, and only then"}},
+		{
+			"a mode",
+			`"mode": "observe"`,
+			[]string{"mode: a tool has no mode: it acts when a person asks it to, and only then"},
+		},
 		{"rules", `"rules": [{"source": ["aws.iam"]}]`, []string{"rules: a tool has no rules: no event starts it"}},
 		{"no rules at all, but the field", `"rules": []`, []string{"rules: a tool has no rules: no event starts it"}},
 		{"Config rules", `"configRules": []`, []string{"configRules: a tool has no rules: no event starts it"}},
-		{"parameters", `"parameters": {}`, []string{"parameters: a tool has no parameters: the request says what it is to do"}},
-		{"a part in a drill", `"drill": "old access key"`, []string{"drill: a tool is no part of a drill: it acts when a person asks it to, and only then"}},
+		{
+			"parameters",
+			`"parameters": {}`,
+			[]string{"parameters: a tool has no parameters: the request says what it is to do"},
+		},
+		{
+			"a part in a drill",
+			`"drill": "old access key"`,
+			[]string{"drill: a tool is no part of a drill: it acts when a person asks it to, and only then"},
+		},
 		{"everything of a control", `"mode": "x", "rules": 1, "configRules": 2, "parameters": 3`, []string{
-			"mode: a tool has no mode: it acts when a person asks it to, and only then", "rules: a tool has no rules: no event starts it",
-			"configRules: a tool has no rules: no event starts it", "parameters: a tool has no parameters: the request says what it is to do"}},
+			"mode: a tool has no mode: it acts when a person asks it to, and only then", "rules: a tool has no rules: no " +
+				"event starts it",
+			"configRules: a tool has no rules: no event starts it", "parameters: a tool has no parameters: the request " +
+				"says what it is to do"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Parse("undo/control.json", []byte(strings.Replace(tool, `"tool": true,`, `"tool": true, `+tt.field+`,`, 1)))
+			_, err := Parse(
+				"undo/control.json",
+				[]byte(strings.Replace(tool, `"tool": true,`, `"tool": true, `+tt.field+`,`, 1)),
+			)
 			want := "undo/control.json: " + strings.Join(tt.want, "\nundo/control.json: ")
 			if err == nil || err.Error() != want {
 				t.Errorf("error\n%v\nwant\n%s", err, want)
@@ -281,7 +453,9 @@ func TestAToolIsStartedByNoEvent(t *testing.T) {
 
 func TestAToolNamesNoResourceThatNobodyFillsIn(t *testing.T) {
 	_, err := Parse("undo/control.json", []byte(strings.Replace(tool, `"${Topic}"`, `"${Halt}"`, 1)))
-	want := `undo/control.json: permissions[2].resources[0]: "${Halt}": only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in, and for tools ${Ledger}, ${Ledger}/index/subject, ${Topic}, ${TopicKey}, ${Reports}/*, ${Slack}, ${DrillQueue}, ${Bus}`
+	want := `undo/control.json: permissions[2].resources[0]: "${Halt}": only ${AWS::Partition}, ${AWS::AccountId} ` +
+		`and ${AWS::Region} are filled in, and for tools ${Ledger}, ${Ledger}/index/subject, ${Topic}, ${TopicKey}, ` +
+		`${Reports}/*, ${Slack}, ${DrillQueue}, ${Bus}`
 	if err == nil || err.Error() != want {
 		t.Errorf("error\n%v\nwant\n%s", err, want)
 	}
@@ -294,45 +468,115 @@ func TestPatternsFollowTheGrammarOfEventBridge(t *testing.T) {
 	}{
 		{"every filter is taken", `{"detail": {
 			"a": ["x", 1, true, null, {"exists": true}],
-			"b": [{"prefix": "x"}, {"suffix": "x"}, {"prefix": {"equals-ignore-case": "x"}}, {"equals-ignore-case": "x"}, {"wildcard": "a*b"}],
-			"c": [{"anything-but": "x"}, {"anything-but": ["x", "y"]}, {"anything-but": [1, 2]}, {"anything-but": {"prefix": ["x", "y"]}}, {"anything-but": {"wildcard": "*x"}}],
+			"b": [{"prefix": "x"}, {"suffix": "x"}, {"prefix": {"equals-ignore-case": "x"}}, {"equals-ignore-case": "x"},
+				{"wildcard": "a*b"}],
+			"c": [{"anything-but": "x"}, {"anything-but": ["x", "y"]}, {"anything-but": [1, 2]},
+				{"anything-but": {"prefix": ["x", "y"]}}, {"anything-but": {"wildcard": "*x"}}],
 			"d": [{"numeric": ["=", 1]}, {"numeric": [">", 0, "<=", 5.5]}],
 			"e": {"f": [{"cidr": "10.0.0.0/8"}, {"cidr": "2001:db8::/32"}]}}}`, nil},
-		{"alternatives are taken at the top and below", `{"$or": [{"source": ["a"]}, {"detail": {"$or": [{"x": ["y"]}, {"z": ["y"]}]}}]}`, nil},
+		{
+			"alternatives are taken at the top and below",
+			`{"$or": [{"source": ["a"]}, {"detail": {"$or": [{"x": ["y"]}, {"z": ["y"]}]}}]}`,
+			nil,
+		},
 		{"2,048 characters are taken", `{"source": ["` + strings.Repeat("é", 2048-len(`{"source":[""]}`)) + `"]}`, nil},
 		{"2,049 characters are too many", `{"source": ["` + strings.Repeat("é", 2049-len(`{"source":[""]}`)) + `"]}`,
 			[]string{": pattern of 2049 characters: EventBridge takes 2048"}},
 		{"a pattern is an object", `["a"]`, []string{": want an object, got an array"}},
 		{"a pattern without fields matches everything", `{}`, []string{": empty object"}},
 		{"a field that no event has", `{"eventName": ["x"]}`,
-			[]string{".eventName: not a field of an event: known are version, id, detail-type, source, account, time, region, resources, detail"}},
-		{"an object where events have a value", `{"source": {"x": ["y"]}}`, []string{".source: not an object in an event: want an array of values"}},
+			[]string{
+				".eventName: not a field of an event: known are version, id, detail-type, source, account, time, region, " +
+					"resources, detail",
+			}},
+		{
+			"an object where events have a value",
+			`{"source": {"x": ["y"]}}`,
+			[]string{".source: not an object in an event: want an array of values"},
+		},
 		{"detail as an array", `{"detail": ["x"]}`, []string{".detail: want an object"}},
-		{"an empty array", `{"detail": {"eventName": []}}`, []string{".detail.eventName: empty array: list at least one value"}},
+		{
+			"an empty array",
+			`{"detail": {"eventName": []}}`,
+			[]string{".detail.eventName: empty array: list at least one value"},
+		},
 		{"an empty object", `{"detail": {"userIdentity": {}}}`, []string{".detail.userIdentity: empty object"}},
-		{"a value outside an array", `{"detail": {"eventName": "x"}}`, []string{`.detail.eventName: a value stands in an array: ["x"]`}},
-		{"a filter outside an array", `{"detail": {"errorCode": {"exists": false}}}`, []string{`.detail.errorCode.exists: a filter stands in an array: [{"exists": …}]`}},
-		{"an array in an array", `{"source": [["x"]]}`, []string{".source[0]: an array in an array: list the values themselves"}},
+		{
+			"a value outside an array",
+			`{"detail": {"eventName": "x"}}`,
+			[]string{`.detail.eventName: a value stands in an array: ["x"]`},
+		},
+		{
+			"a filter outside an array",
+			`{"detail": {"errorCode": {"exists": false}}}`,
+			[]string{`.detail.errorCode.exists: a filter stands in an array: [{"exists": …}]`},
+		},
+		{
+			"an array in an array",
+			`{"source": [["x"]]}`,
+			[]string{".source[0]: an array in an array: list the values themselves"},
+		},
 		{"a filter that does not exist", `{"source": [{"regex": "x"}]}`,
-			[]string{".source[0].regex: not a filter: known are exists, prefix, suffix, anything-but, numeric, cidr, wildcard, equals-ignore-case"}},
+			[]string{
+				".source[0].regex: not a filter: known are exists, prefix, suffix, anything-but, numeric, cidr, wildcard, " +
+					"equals-ignore-case",
+			}},
 		{"a filter with two keys", `{"source": [{"prefix": "x", "suffix": "y"}]}`,
-			[]string{".source[0]: a filter has exactly one key, one of exists, prefix, suffix, anything-but, numeric, cidr, wildcard, equals-ignore-case"}},
+			[]string{
+				".source[0]: a filter has exactly one key, one of exists, prefix, suffix, anything-but, numeric, cidr, " +
+					"wildcard, equals-ignore-case",
+			}},
 		{"exists of an object", `{"detail": {"userIdentity": [{"exists": true}]}}`,
 			[]string{`.detail.userIdentity[0].exists: "userIdentity" is an object: exists works on its fields only`}},
-		{"exists as a string", `{"detail": {"errorCode": [{"exists": "no"}]}}`, []string{`.detail.errorCode[0].exists: want true or false, got a string`}},
+		{
+			"exists as a string",
+			`{"detail": {"errorCode": [{"exists": "no"}]}}`,
+			[]string{`.detail.errorCode[0].exists: want true or false, got a string`},
+		},
 		{"an empty prefix", `{"source": [{"prefix": ""}]}`, []string{".source[0].prefix: empty string"}},
 		{"a prefix of a number", `{"source": [{"prefix": 1}]}`, []string{".source[0].prefix: want a string, got a number"}},
-		{"two stars side by side", `{"source": [{"wildcard": "a**"}]}`, []string{`.source[0].wildcard: "a**" has two stars side by side`}},
-		{"a block that is none", `{"detail": {"ip": [{"cidr": "10.0.0.0"}]}}`, []string{`.detail.ip[0].cidr: "10.0.0.0" is not a CIDR block`}},
-		{"a comparison with a word", `{"detail": {"n": [{"numeric": ["over", 1]}]}}`, []string{`.detail.n[0].numeric[0]: "over" is not one of = < <= > >=`}},
-		{"a comparison without a number", `{"detail": {"n": [{"numeric": [">"]}]}}`, []string{`.detail.n[0].numeric: want [operator, number] or [">", number, "<", number]`}},
+		{
+			"two stars side by side",
+			`{"source": [{"wildcard": "a**"}]}`,
+			[]string{`.source[0].wildcard: "a**" has two stars side by side`},
+		},
+		{
+			"a block that is none",
+			`{"detail": {"ip": [{"cidr": "10.0.0.0"}]}}`,
+			[]string{`.detail.ip[0].cidr: "10.0.0.0" is not a CIDR block`},
+		},
+		{
+			"a comparison with a word",
+			`{"detail": {"n": [{"numeric": ["over", 1]}]}}`,
+			[]string{`.detail.n[0].numeric[0]: "over" is not one of = < <= > >=`},
+		},
+		{
+			"a comparison without a number",
+			`{"detail": {"n": [{"numeric": [">"]}]}}`,
+			[]string{`.detail.n[0].numeric: want [operator, number] or [">", number, "<", number]`},
+		},
 		{"an interval from above", `{"detail": {"n": [{"numeric": ["<", 1, ">", 0]}]}}`,
 			[]string{`.detail.n[0].numeric[0]: "<" is not one of > >=`, `.detail.n[0].numeric[2]: ">" is not one of < <=`}},
-		{"anything but a mixture", `{"source": [{"anything-but": ["x", 1]}]}`, []string{`.source[0].anything-but[1]: strings and numbers do not mix`}},
-		{"anything but nothing", `{"source": [{"anything-but": []}]}`, []string{`.source[0].anything-but: empty array: list at least one value`}},
-		{"anything but null", `{"source": [{"anything-but": null}]}`, []string{`.source[0].anything-but: want a string, a number, a list of them or a filter`}},
+		{
+			"anything but a mixture",
+			`{"source": [{"anything-but": ["x", 1]}]}`,
+			[]string{`.source[0].anything-but[1]: strings and numbers do not mix`},
+		},
+		{
+			"anything but nothing",
+			`{"source": [{"anything-but": []}]}`,
+			[]string{`.source[0].anything-but: empty array: list at least one value`},
+		},
+		{
+			"anything but null",
+			`{"source": [{"anything-but": null}]}`,
+			[]string{`.source[0].anything-but: want a string, a number, a list of them or a filter`},
+		},
 		{"anything but exists", `{"source": [{"anything-but": {"exists": true}}]}`,
-			[]string{`.source[0].anything-but.exists: unknown field: known here are prefix, suffix, equals-ignore-case, wildcard`, `.source[0].anything-but.exists: want a string, got true`}},
+			[]string{
+				`.source[0].anything-but.exists: unknown field: known here are prefix, suffix, equals-ignore-case, wildcard`,
+				`.source[0].anything-but.exists: want a string, got true`,
+			}},
 		{"one alternative", `{"$or": [{"source": ["x"]}]}`, []string{".$or: want at least two alternatives"}},
 		{"a key written twice", `{"source": ["x"], "source": ["y"]}`, []string{".source: written twice"}},
 	}
@@ -342,8 +586,11 @@ func TestPatternsFollowTheGrammarOfEventBridge(t *testing.T) {
 			for _, fault := range tt.want {
 				want = append(want, "rules[0]"+fault)
 			}
-			_, err := Parse(file, []byte(fmt.Sprintf(`{"id": "detach-direct-policy", "title": "T", "summary": "S.", "severity": "low", "mode": "off",
-				"rules": [%s], "permissions": [], "references": [{"title": "R"}]}`, tt.pattern)))
+			_, err := Parse(
+				file,
+				[]byte(fmt.Sprintf(`{"id": "detach-direct-policy", "title": "T", "summary": "S.", "severity": "low", "mode": "off",
+				"rules": [%s], "permissions": [], "references": [{"title": "R"}]}`, tt.pattern)),
+			)
 			if diff := cmp.Diff(want, faults(t, err)); diff != "" {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
@@ -423,7 +670,8 @@ func TestLoadReadsEveryFolderAndTellsOfEveryFault(t *testing.T) {
 	files["b-two/control.json"] = described("b-three")
 	files["c/control.json"] = &fstest.MapFile{Data: []byte("{")}
 	_, err = Load(files)
-	want := "b-two/control.json: id: \"b-three\" differs from its folder \"b-two\"\nc/control.json: line 1: unexpected end of JSON input"
+	want := "b-two/control.json: id: \"b-three\" differs from its folder \"b-two\"\nc/control.json: line 1: " +
+		"unexpected end of JSON input"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
@@ -442,8 +690,17 @@ func TestSeveritiesHaveAnOrder(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
 	f.Add([]byte(strings.Replace(tool, "undo", "detach-direct-policy", 1)))
-	f.Add([]byte(`{"rules": [{"$or": [{"source": [{"anything-but": {"wildcard": ["**"]}}]}, 1]}], "schedule": "cron(/ # - L W ?)"}`))
-	f.Add([]byte(`{"permissions": [{"actions": [null], "resources": ["arn:${AWS::Partition}:::"], "conditions": 1}], "parameters": {"a": {"default": 1, "range": [true, 2]}}}`))
+	f.Add(
+		[]byte(
+			`{"rules": [{"$or": [{"source": [{"anything-but": {"wildcard": ["**"]}}]}, 1]}], "schedule": "cron(/ # - L W ?)"}`,
+		),
+	)
+	f.Add(
+		[]byte(
+			`{"permissions": [{"actions": [null], "resources": ["arn:${AWS::Partition}:::"], "conditions": 1}], ` +
+				`"parameters": {"a": {"default": 1, "range": [true, 2]}}}`,
+		),
+	)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse(file, data)
 		if err != nil {
@@ -480,11 +737,14 @@ func TestOtherAccountsAreForActionsThatAreMeantForThem(t *testing.T) {
 		return []byte(`{
 			"id": "look", "title": "Look", "summary": "Looks.", "severity": "low", "mode": "observe", "schedule": "rate(1 day)",
 			"references": [{"title": "A rule"}],
-			"permissions": [{"actions": ["` + action + `"], "resources": ["arn:${AWS::Partition}:iam::*:root"]` + conditions + `}]
+			"permissions": [{"actions": ["` + action + `"], "resources": ` +
+			`["arn:${AWS::Partition}:iam::*:root"]` + conditions + `}]
 		}`)
 	}
-	const limited = `, "conditions": {"StringEquals": {"sts:TaskPolicyArn": ["arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"]}}`
-	const refused = `look/control.json: permissions[0].resources[0]: "arn:${AWS::Partition}:iam::*:root" names account "*": write ${AWS::AccountId}`
+	const limited = `, "conditions": {"StringEquals": {"sts:TaskPolicyArn": ` +
+		`["arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"]}}`
+	const refused = `look/control.json: permissions[0].resources[0]: "arn:${AWS::Partition}:iam::*:root" names ` +
+		`account "*": write ${AWS::AccountId}`
 	tests := []struct {
 		name string
 		data []byte
@@ -492,7 +752,11 @@ func TestOtherAccountsAreForActionsThatAreMeantForThem(t *testing.T) {
 	}{
 		{"root of a member account, for named tasks", permission("sts:AssumeRoot", limited), ""},
 		{"root of a member account, for whatever task", permission("sts:AssumeRoot", ""), refused},
-		{"root of a member account, if the task has a name", permission("sts:AssumeRoot", `, "conditions": {"Null": {"sts:TaskPolicyArn": ["false"]}}`), refused},
+		{
+			"root of a member account, if the task has a name",
+			permission("sts:AssumeRoot", `, "conditions": {"Null": {"sts:TaskPolicyArn": ["false"]}}`),
+			refused,
+		},
 		{"another action with the same condition", permission("sts:AssumeRole", limited), refused},
 	}
 	for _, tt := range tests {

@@ -6,7 +6,8 @@ import (
 )
 
 func TestAControlIsPartOfADrillByItsScenario(t *testing.T) {
-	const text = `{"id": "c", "title": "T", "summary": "S.", "severity": "low", "mode": "observe", "rules": [{"source": ["aws.iam"]}], "permissions": [], "references": [{"title": "R"}]}`
+	const text = `{"id": "c", "title": "T", "summary": "S.", "severity": "low", "mode": "observe", "rules": ` +
+		`[{"source": ["aws.iam"]}], "permissions": [], "references": [{"title": "R"}]}`
 	for _, scenario := range append(Scenarios, "") {
 		data := text
 		if scenario != "" {
@@ -18,7 +19,8 @@ func TestAControlIsPartOfADrillByItsScenario(t *testing.T) {
 		}
 	}
 	_, err := Parse("c/control.json", []byte(strings.Replace(text, `"permissions"`, `"drill": "fire", "permissions"`, 1)))
-	if err == nil || err.Error() != `c/control.json: drill: "fire" is not one of direct policy, old access key, outside sign-in` {
+	if err == nil ||
+		err.Error() != `c/control.json: drill: "fire" is not one of direct policy, old access key, outside sign-in` {
 		t.Errorf("error %v", err)
 	}
 }

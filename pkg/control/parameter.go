@@ -62,40 +62,41 @@ func ParseParameter(n *strictjson.Node) Parameter {
 	n.Fields("default", "range", "help")
 	value, limits, help := n.Required("default"), n.Field("range"), n.Required("help")
 	p := Parameter{Default: value.JSON(), Help: help.Text()}
-	if help.IsString() && strings.TrimSpace(p.Help) == "" {
+	if help.Is(strictjson.String) && strings.TrimSpace(p.Help) == "" {
 		help.Faultf("empty: say in one line what it does, with the unit")
 	}
 	switch {
-	case value.IsNumber():
+	case value.Is(strictjson.Number):
 		p.Kind = Integer
 		bounds := n.Required("range").Items()
-		if limits.IsArray() && len(bounds) != 2 {
+		if limits.Is(strictjson.Array) && len(bounds) != 2 {
 			limits.Faultf("want [min, max]")
 			return p
 		}
 		if len(bounds) != 2 {
 			return p
 		}
-		p.Min, p.Max = bounds[0].Int(), bounds[1].Int()
+		p.Min, _ = bounds[0].Int()
+		p.Max, _ = bounds[1].Int()
 		if p.Min > p.Max {
 			limits.Faultf("the minimum %d is over the maximum %d", p.Min, p.Max)
 			return p
 		}
-	case value.IsString():
+	case value.Is(strictjson.String):
 		p.Kind = Text
 		p.Allowed = limits.Texts()
 		empty(limits)
-	case value.IsBool(), value.IsArray(), value.IsObject():
+	case value.Is(strictjson.Bool), value.Is(strictjson.Array), value.Is(strictjson.Object):
 		p.Kind = Bool
-		if value.IsArray() {
+		if value.Is(strictjson.Array) {
 			p.Kind = Texts
-		} else if value.IsObject() {
+		} else if value.Is(strictjson.Object) {
 			p.Kind = Map
 		}
 		if limits != nil {
 			limits.Faultf("a %s has no range", p.Kind)
 		}
-	case value.IsNull():
+	case value.Is(strictjson.Null):
 		value.Faultf("null: the default gives the parameter its type")
 	}
 	p.Check(value)
@@ -106,11 +107,11 @@ func ParseParameter(n *strictjson.Node) Parameter {
 func (p Parameter) Check(value *strictjson.Node) {
 	switch p.Kind {
 	case Integer:
-		if v := value.Int(); value.IsInt() && (v < p.Min || v > p.Max) {
+		if v, ok := value.Int(); ok && (v < p.Min || v > p.Max) {
 			value.Faultf("%d is outside %d to %d", v, p.Min, p.Max)
 		}
 	case Text:
-		if v := value.Text(); value.IsString() && p.Allowed != nil && !slices.Contains(p.Allowed, v) {
+		if v := value.Text(); value.Is(strictjson.String) && p.Allowed != nil && !slices.Contains(p.Allowed, v) {
 			value.Faultf("%q is not one of %s", v, strings.Join(p.Allowed, ", "))
 		}
 	case Bool:

@@ -19,12 +19,21 @@ var envelope = []string{"version", "id", "detail-type", "source", "account", "ti
 
 // filters is the comparison operators of a pattern.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
-var filters = []string{"exists", "prefix", "suffix", "anything-but", "numeric", "cidr", "wildcard", "equals-ignore-case"}
+var filters = []string{
+	"exists",
+	"prefix",
+	"suffix",
+	"anything-but",
+	"numeric",
+	"cidr",
+	"wildcard",
+	"equals-ignore-case",
+}
 
 // objects is the fields of CloudTrail and Config events that hold objects. A
 // pattern cannot ask whether they exist: "exists" matches leaf fields only, and
 // on an object it silently never or always matches.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-exists-matching
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 var objects = []string{
 	"additionalEventData", "attributes", "newEvaluationResult", "oldEvaluationResult", "requestParameters",
 	"responseElements", "serviceEventDetails", "sessionContext", "sessionIssuer", "tlsDetails", "userIdentity",
@@ -33,7 +42,7 @@ var objects = []string{
 // checkPattern faults what EventBridge would refuse, or would take and never
 // match.
 func checkPattern(n *strictjson.Node) {
-	if !n.IsObject() {
+	if !n.Is(strictjson.Object) {
 		n.Fields() // faults it
 		return
 	}
@@ -43,7 +52,7 @@ func checkPattern(n *strictjson.Node) {
 	checkFields(n, true)
 }
 
-// checkFields checks an object of a pattern; top tells that it describes the
+// checkFields checks an object of a pattern; top means that it describes the
 // envelope.
 func checkFields(n *strictjson.Node, top bool) {
 	empty(n)
@@ -54,18 +63,18 @@ func checkFields(n *strictjson.Node, top bool) {
 		case top && !slices.Contains(envelope, key):
 			value.Faultf("not a field of an event: known are %s", strings.Join(envelope, ", "))
 		case top && key == "detail":
-			if !value.IsObject() {
+			if !value.Is(strictjson.Object) {
 				value.Faultf("want an object")
 				return
 			}
 			checkFields(value, false)
-		case top && value.IsObject():
+		case top && value.Is(strictjson.Object):
 			value.Faultf("not an object in an event: want an array of values")
 		case slices.Contains(filters, key):
 			value.Faultf("a filter stands in an array: [{%q: …}]", key)
-		case value.IsObject():
+		case value.Is(strictjson.Object):
 			checkFields(value, false)
-		case value.IsArray():
+		case value.Is(strictjson.Array):
 			checkLeaf(key, value)
 		default:
 			value.Faultf("a value stands in an array: [%s]", value.JSON())
@@ -77,7 +86,7 @@ func checkFields(n *strictjson.Node, top bool) {
 // pattern of the same level.
 func checkOr(n *strictjson.Node, top bool) {
 	alternatives := n.Items()
-	if n.IsArray() && len(alternatives) < 2 {
+	if n.Is(strictjson.Array) && len(alternatives) < 2 {
 		n.Faultf("want at least two alternatives")
 	}
 	for _, alternative := range alternatives {
@@ -91,9 +100,9 @@ func checkLeaf(field string, n *strictjson.Node) {
 	empty(n)
 	for _, item := range n.Items() {
 		switch {
-		case item.IsArray():
+		case item.Is(strictjson.Array):
 			item.Faultf("an array in an array: list the values themselves")
-		case item.IsObject():
+		case item.Is(strictjson.Object):
 			checkFilter(field, item)
 		}
 	}
@@ -112,7 +121,7 @@ func checkFilter(field string, n *strictjson.Node) {
 				value.Faultf("%q is an object: exists works on its fields only", field)
 			}
 		case "prefix", "suffix":
-			if value.IsObject() {
+			if value.Is(strictjson.Object) {
 				value.Fields("equals-ignore-case")
 				nonEmpty(value.Required("equals-ignore-case"))
 				return
@@ -138,24 +147,24 @@ func checkFilter(field string, n *strictjson.Node) {
 // or one of the string filters over a string or a list of strings.
 func checkAnythingBut(n *strictjson.Node) {
 	switch {
-	case n.IsString(), n.IsNumber():
-	case n.IsArray():
+	case n.Is(strictjson.String), n.Is(strictjson.Number):
+	case n.Is(strictjson.Array):
 		empty(n)
 		for i, item := range n.Items() {
-			if !item.IsString() && !item.IsNumber() {
+			if !item.Is(strictjson.String) && !item.Is(strictjson.Number) {
 				item.Faultf("want a string or a number")
-			} else if item.IsString() != n.Items()[0].IsString() && i > 0 {
+			} else if item.Is(strictjson.String) != n.Items()[0].Is(strictjson.String) && i > 0 {
 				item.Faultf("strings and numbers do not mix")
 			}
 		}
-	case n.IsObject():
+	case n.Is(strictjson.Object):
 		if n.Len() != 1 {
 			n.Faultf("want one of prefix, suffix, equals-ignore-case, wildcard")
 		}
 		n.Fields("prefix", "suffix", "equals-ignore-case", "wildcard")
 		n.Members(func(name string, value *strictjson.Node) {
 			values := []*strictjson.Node{value}
-			if value.IsArray() {
+			if value.Is(strictjson.Array) {
 				empty(value)
 				values = value.Items()
 			}
@@ -180,7 +189,7 @@ func checkWildcard(n *strictjson.Node) {
 }
 
 func checkCIDR(n *strictjson.Node) {
-	if !n.IsString() {
+	if !n.Is(strictjson.String) {
 		n.Faultf("want a CIDR block such as \"203.0.113.0/24\"")
 		return
 	}
@@ -193,7 +202,7 @@ func checkCIDR(n *strictjson.Node) {
 // operator, number].
 func checkNumeric(n *strictjson.Node) {
 	items := n.Items()
-	if !n.IsArray() {
+	if !n.Is(strictjson.Array) {
 		return
 	}
 	if len(items) != 2 && len(items) != 4 {
@@ -207,16 +216,18 @@ func checkNumeric(n *strictjson.Node) {
 		} else if len(items) == 4 {
 			known = []string{"<", "<="}
 		}
-		if operator := items[i].Text(); items[i].IsString() && !slices.Contains(known, operator) {
+		if operator := items[i].Text(); items[i].Is(strictjson.String) && !slices.Contains(known, operator) {
 			items[i].Faultf("%q is not one of %s", operator, strings.Join(known, " "))
 		}
-		items[i+1].Float()
+		if !items[i+1].Is(strictjson.Number) {
+			items[i+1].Faultf("want a number")
+		}
 	}
 }
 
 // nonEmpty wants a string with content: an empty prefix or suffix is refused.
 func nonEmpty(n *strictjson.Node) {
-	if n.Text() == "" && n.IsString() {
+	if n.Text() == "" && n.Is(strictjson.String) {
 		n.Faultf("empty string")
 	}
 }

@@ -22,11 +22,18 @@ func TestAFunctionReadsOfItselfWhatItsDescriptionSays(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := control.Read(want.ID, data)
-		want := control.Control{ID: want.ID, Title: want.Title, Severity: want.Severity, Tool: want.Tool, References: want.References}
+		want := control.Control{
+			ID:         want.ID,
+			Title:      want.Title,
+			Severity:   want.Severity,
+			Tool:       want.Tool,
+			References: want.References,
+		}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v (-of Parse +of Read):\n%s", want.ID, err, diff)
 		}
-		if _, err := control.Read("another", data); err == nil || !strings.Contains(err.Error(), `"another": it is that of "`+want.ID) {
+		if _, err := control.Read("another", data); err == nil ||
+			!strings.Contains(err.Error(), `"another": it is that of "`+want.ID) {
 			t.Errorf("%s as another control: error %v", want.ID, err)
 		}
 	}

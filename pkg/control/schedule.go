@@ -24,14 +24,25 @@ var cronFields = []cronField{
 	{name: "minutes", min: 0, max: 59},
 	{name: "hours", min: 0, max: 23},
 	{name: "day of month", min: 1, max: 31, special: "?LW"},
-	{name: "month", min: 1, max: 12, names: []string{"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"}},
-	{name: "day of week", min: 1, max: 7, names: []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}, special: "?L#"},
+	{
+		name:  "month",
+		min:   1,
+		max:   12,
+		names: []string{"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"},
+	},
+	{
+		name:    "day of week",
+		min:     1,
+		max:     7,
+		names:   []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"},
+		special: "?L#",
+	},
 	{name: "year", min: 1970, max: 2199},
 }
 
 func parseSchedule(n *strictjson.Node) string {
 	schedule := n.Text()
-	if !n.IsString() {
+	if !n.Is(strictjson.String) {
 		return ""
 	}
 	if match := rate().FindStringSubmatch(schedule); match != nil {

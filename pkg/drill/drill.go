@@ -1,6 +1,6 @@
-// Package drill says how an incident rehearsal is recognized: by the users that it makes, by the source of the events
-// that it sends, by the one policy that it attaches. It also has the request and the answer of the function that
-// rehearses, functions/drill. It calls nothing and decides nothing.
+// Package drill defines how to recognize an incident rehearsal: by its users, by the source of its events, by the one
+// policy that it attaches. It also has the request and the answer of functions/drill. It calls nothing and decides
+// nothing.
 package drill
 
 import (
@@ -11,48 +11,48 @@ import (
 )
 
 const (
-	// Path is that of every user that a drill makes. A user that has not Path, Prefix and Tag was made by somebody else.
+	// Path is the path of every user of a drill. A user without Path, Prefix and Tag is not a drill's.
 	Path = "/warder-drill/"
-	// Prefix begins its name.
+	// Prefix begins the user's name.
 	Prefix = "warder-drill-"
-	// Tag is the key of the tag that says by which drill it was made.
+	// Tag is the key of the user's tag with the id of the drill.
 	Tag = "warder:drill"
 
-	// Policy is the name of the one policy that a drill attaches, which has the same path. It allows what is allowed to
-	// everybody, see Document.
+	// Policy is the name of the one policy that a drill attaches. It has the same path. It grants nothing, see
+	// Document.
 	Policy = "warder-drill"
 
-	// Document is what the policy says. To ask who one is needs no permission, and cannot even be denied
-	// (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html): who has the policy may do nothing
-	// that they could not do before.
-	Document = `{"Version":"2012-10-17","Statement":[{"Sid":"WhatEverybodyMay","Effect":"Allow","Action":"sts:GetCallerIdentity","Resource":"*"}]}`
+	// Document is the policy document. GetCallerIdentity needs no permission, and cannot even be denied
+	// (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html): the policy lets nobody do
+	// anything new.
+	Document = `{"Version":"2012-10-17","Statement":[{"Sid":"WhatEverybodyMay","Effect":"Allow",` +
+		`"Action":"sts:GetCallerIdentity","Resource":"*"}]}`
 )
 
-// PolicyARN is the ARN of the policy in an account.
+// PolicyARN returns the ARN of the policy in an account.
 func PolicyARN(partition, account string) string {
 	return "arn:" + partition + ":iam::" + account + ":policy" + Path + Policy
 }
 
-// policy matches the ARN of the policy, of whatever account: IAM attaches those of the user's own account only, beside
+// policy matches the ARN of the policy in any account: IAM attaches only policies of the user's own account, and
 // AWS's.
 var policy = lazyregexp.New(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + Path + Policy + `$`)
 
 // IsPolicy reports whether the ARN is that of the policy.
 func IsPolicy(arn string) bool { return policy().MatchString(arn) }
 
-// Named reports whether a user's name is one that a drill could have given. Anybody can name a user so: it proves
-// nothing.
+// Named reports whether a user's name is that of a drill's user. It proves nothing: anybody can use such a name.
 func Named(user string) bool { return strings.HasPrefix(user, Prefix) }
 
-// Made returns the id of the drill that the user says it was made by; ok is false when it was made by none. tags are by
-// key, in lower case.
+// Made returns the id of the drill that made the user, according to its tags; ok is false for any other user. tags are
+// by key, in lower case.
 func Made(user, path string, tags map[string]string) (id string, ok bool) {
 	id = tags[Tag]
 	return id, Named(user) && path == Path && id != ""
 }
 
-// Minutes are how long a drill waits, if the request does not say, and at most: Lambda ends a function after fifteen
-// minutes (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), and cleaning up takes time.
+// Minutes and MaxMinutes are how long a drill waits by default and at most: Lambda ends a function after fifteen
+// minutes (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), and the cleanup takes time.
 const (
 	Minutes    = 10
 	MaxMinutes = 13
@@ -60,94 +60,93 @@ const (
 
 // Request asks for a drill.
 type Request struct {
-	// By says who asks for it. An email address is told of what happens to the drill's user.
+	// By is the requester. An email address is notified as the owner of the drill's user.
 	By string `json:"by"`
-	// Minutes is how long to wait for what is to happen; 0 means Minutes.
+	// Minutes is how long to wait for the expected steps; 0 means the default.
 	Minutes int `json:"minutes,omitempty"`
 }
 
-// Check returns the request with its defaults, and an error that says what is understood.
+// Check returns the request with its defaults, or an error that shows a valid request.
 func (q Request) Check() (Request, error) {
 	if q.Minutes == 0 {
 		q.Minutes = Minutes
 	}
 	if strings.TrimSpace(q.By) == "" || q.Minutes < 1 || q.Minutes > MaxMinutes {
-		return q, fmt.Errorf(`drill request not understood: understood is {"by":"…","minutes":%d}, with 1 to %d minutes`, Minutes, MaxMinutes)
+		return q, fmt.Errorf(`drill request not understood: understood is {"by":"…","minutes":%d}, with 1 to %d minutes`,
+			Minutes, MaxMinutes)
 	}
 	return q, nil
 }
 
-// Outcome is what came of a drill, or of one scenario of it.
+// Outcome is the result of a drill or of one of its scenarios.
 type Outcome string
 
-// The outcomes. A drill has the worst of its scenarios', which stands first here.
+// The outcomes, the worst first. A drill has the worst of its scenarios.
 const (
-	Failed  Outcome = "failed"  // something that was to happen did not
-	Held    Outcome = "held"    // all happened but the change, which Warder held back and says why
-	Passed  Outcome = "passed"  // all happened
-	Skipped Outcome = "skipped" // it was not tried; the reason says why
+	Failed  Outcome = "failed"  // an expected step did not happen
+	Held    Outcome = "held"    // every step happened except the change, which Warder held for a reason
+	Passed  Outcome = "passed"  // every step happened
+	Skipped Outcome = "skipped" // not tried; the reason says why
 )
 
 // The hops, in the order of time.
 const (
-	Event    = "event"    // from the call to the time that the event bears
-	Rule     = "rule"     // from there until EventBridge handed it to the drill's queue
-	Function = "function" // from there until the control's function began
-	Change   = "change"   // from there until the change was made and read back
-	Notice   = "notice"   // from there until SNS accepted the notice
+	Event    = "event"    // from the call to the time in the event
+	Rule     = "rule"     // until EventBridge put the event into the drill's queue
+	Function = "function" // until the control's function started
+	Change   = "change"   // until the change was applied and verified
+	Notice   = "notice"   // until SNS accepted the notice
 )
 
 // Hops are all of them.
 var Hops = []string{Event, Rule, Function, Change, Notice}
 
-// Answer says what came of a drill. Its JSON stays compatible: fields are added, never renamed.
+// Answer is the answer of functions/drill. Its JSON stays compatible: fields are added, never renamed.
 type Answer struct {
-	// ID names the drill, User is the user that it made; empty if it came not so far.
+	// ID identifies the drill. User is its user, empty if none was created.
 	ID   string `json:"id"`
 	User string `json:"user,omitempty"`
-	// Outcome is the drill's in one word, Reason why it is not Passed.
+	// Reason says why the Outcome is not Passed.
 	Outcome   Outcome    `json:"outcome"`
 	Reason    string     `json:"reason,omitempty"`
 	Scenarios []Scenario `json:"scenarios"`
-	// Cleaned are the users that were deleted: the drill's own, and those of drills before it that were cut off.
+	// Cleaned are the deleted users: the drill's own, and those of earlier drills that were interrupted.
 	Cleaned []string `json:"cleaned"`
 	// Leftovers are the users that could not be deleted.
 	Leftovers []Leftover `json:"leftovers,omitempty"`
 }
 
-// Scenario is one violation, and what came of it.
+// Scenario is one violation and its result.
 type Scenario struct {
-	// Name is the scenario's, Control the id of the control that is to answer it.
+	// Name is the scenario's name, Control the id of the control that should act on it.
 	Name    string `json:"name"`
 	Control string `json:"control,omitempty"`
-	// Outcome is the scenario's in one word, Reason why it is not Passed.
+	// Reason says why the Outcome is not Passed.
 	Outcome Outcome `json:"outcome"`
 	Reason  string  `json:"reason,omitempty"`
-	// Did is what the control did: "changed", "would change", "held", "looked, nothing to do".
+	// Did is the control's action: "changed", "would change", "held", "looked, nothing to do".
 	Did string `json:"did,omitempty"`
-	// Hops are those that the scenario has, as far as they were seen.
+	// Hops are the steps of the scenario, as far as they were seen.
 	Hops []Hop `json:"hops,omitempty"`
 }
 
-// Hop is one step of the way from the call to the notice.
+// Hop is one step on the way from the call to the notice.
 type Hop struct {
 	Name string `json:"name"`
-	// Seen says that it happened in time.
+	// Seen means that it happened in time.
 	Seen bool `json:"seen"`
-	// Seconds are those since the hop before it, Total those since the call. AWS gives the time of an event in whole
-	// seconds.
+	// Seconds counts from the hop before, Total from the call. AWS gives the time of an event in whole seconds.
 	Seconds float64 `json:"seconds"`
 	Total   float64 `json:"total"`
-	// Note says what is to be known of it: that the change was only observed or was held, or what to check when it was
-	// not seen.
+	// Note explains it: the change was only observed or was held, or what to check if it was not seen.
 	Note string `json:"note,omitempty"`
 }
 
-// Leftover is a user that could not be deleted, or not wholly.
+// Leftover is a user that could not be deleted completely.
 type Leftover struct {
 	User string `json:"user"`
-	// Why is what AWS said.
+	// Why is AWS's error.
 	Why string `json:"why"`
-	// Remove are the commands that remove it.
+	// Remove are the commands that delete it.
 	Remove []string `json:"remove"`
 }

@@ -18,7 +18,8 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		checked, err := q.Check()
-		if err == nil && (strings.TrimSpace(checked.By) == "" || checked.By != q.By || checked.Minutes < 1 || checked.Minutes > MaxMinutes || q.Minutes != 0 && checked.Minutes != q.Minutes) {
+		if err == nil && (strings.TrimSpace(checked.By) == "" || checked.By != q.By || checked.Minutes < 1 ||
+			checked.Minutes > MaxMinutes || q.Minutes != 0 && checked.Minutes != q.Minutes) {
 			t.Fatalf("%s is %+v", raw, checked)
 		}
 	})

@@ -3,7 +3,7 @@
 //	warder:exempt = <control id or all> until <YYYY-MM-DD> by <who> for <reason>
 //
 // It is read strictly: what is not exactly so, has no end, or ends more than [MaxDays] away is no
-// exemption, and the caller says so. The package never sets or removes the tag.
+// exemption, and the caller reports it. The package never sets or removes the tag.
 package exemption
 
 import (
@@ -46,7 +46,9 @@ type Exemption struct {
 // value is the form. Who is one word, such as an email address; IAM lets a tag's value have letters,
 // digits, spaces and _ . : / = + - @ and at most 256 characters. Spaces are those of Unicode, so that
 // nobody is exempt by, or for, what nobody sees.
-var value = lazyregexp.New(`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s\pZ\pC]+) for ([^\s\pZ\pC].*)$`)
+var value = lazyregexp.New(
+	`^([a-z][a-z0-9-]*) until ([0-9]{4}-[0-9]{2}-[0-9]{2}) by ([^\s\pZ\pC]+) for ([^\s\pZ\pC].*)$`,
+)
 
 // Parse reads the value of the tag as it is on the day of now. The error is a [i18n.Fault]: what is wrong with it.
 func Parse(text string, now time.Time) (Exemption, error) {
@@ -59,7 +61,11 @@ func Parse(text string, now time.Time) (Exemption, error) {
 		return Exemption{}, i18n.Fault{Text: i18n.T("the tag %s names the day %s, which does not exist", Tag, parts[2])}
 	}
 	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
-		return Exemption{}, i18n.Fault{Text: i18n.T("the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, i18n.Day(until), MaxDays, i18n.Day(last))}
+		return Exemption{}, i18n.Fault{
+			Text: i18n.T(
+				"the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, i18n.Day(until), MaxDays, i18n.Day(last),
+			),
+		}
 	}
 	return Exemption{Control: parts[1], Until: until, By: parts[3], Reason: strings.TrimSpace(parts[4])}, nil
 }
@@ -74,7 +80,7 @@ func (e Exemption) DaysLeft(now time.Time) int {
 	return int(e.Until.Sub(today(now)) / (24 * time.Hour))
 }
 
-// Describe words the exemption for people.
+// Describe describes the exemption for people.
 func (e Exemption) Describe() i18n.Message {
 	return i18n.T("exempt from %s until %s by %s: %s", e.Control, i18n.Day(e.Until), e.By, e.Reason)
 }

@@ -56,7 +56,9 @@ func TestCovers(t *testing.T) {
 		t.Error("another control is covered")
 	}
 	if e.DaysLeft(now) != 0 || e.DaysLeft(now.AddDate(0, 0, -3)) != 3 || e.DaysLeft(now.Add(time.Second)) != -1 {
-		t.Errorf("days left: %d, %d, %d", e.DaysLeft(now), e.DaysLeft(now.AddDate(0, 0, -3)), e.DaysLeft(now.Add(time.Second)))
+		t.Errorf(
+			"days left: %d, %d, %d", e.DaysLeft(now), e.DaysLeft(now.AddDate(0, 0, -3)), e.DaysLeft(now.Add(time.Second)),
+		)
 	}
 	e.Control = All
 	if !e.Covers("anything", now) {
@@ -75,7 +77,9 @@ func FuzzParse(f *testing.F) {
 		if e.Control == "" || e.By == "" || e.Reason == "" || e.DaysLeft(now) > MaxDays {
 			t.Errorf("Parse(%q) = %+v", text, e)
 		}
-		if again, err := Parse(e.Control+" until "+e.Until.Format(time.DateOnly)+" by "+e.By+" for "+e.Reason, now); err != nil || again != e {
+		if again, err := Parse(e.Control+" until "+e.Until.Format(time.DateOnly)+" by "+e.By+" for "+e.Reason,
+			now); err != nil ||
+			again != e {
 			t.Errorf("Parse(%q) does not come back: %+v, %v", text, again, err)
 		}
 	})

@@ -94,7 +94,7 @@ func reader(t *testing.T) Reader {
 			ID: "seen1", Control: "alert-policy-change", Run: "e4", Event: "AWS API Call via CloudTrail: UpdateAccessKey",
 			Subject: "alice", User: true,
 			At: at("2026-11-17T10:00:00Z"), Title: "Access key switched off",
-			Text: "lee made access key …OFF1 of alice inactive.", Tell: notice.Alert,
+			Text: "lee made access key …OFF1 of alice inactive.", Notify: notice.Alert,
 			Notifications: []ledger.Notification{{Kind: notice.Alert, Message: "m", At: at("2026-11-17T10:00:01Z")}},
 		},
 	} {

@@ -48,7 +48,7 @@ func (s Switch) Check(ctx context.Context) (why i18n.Message, since time.Time, e
 	return why, aws.ToTime(out.Parameter.LastModifiedDate), nil
 }
 
-// Why words the value of the switch by that name.
+// Why describes the value of the switch of that name.
 func Why(name, value string) i18n.Message {
 	return i18n.T("Warder is halted (%s): %s", name, notice.Truncate(value, 200))
 }

@@ -17,7 +17,11 @@ type parameter struct {
 	err   error
 }
 
-func (p parameter) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+func (p parameter) GetParameter(
+	_ context.Context,
+	in *ssm.GetParameterInput,
+	_ ...func(*ssm.Options),
+) (*ssm.GetParameterOutput, error) {
 	if aws.ToString(in.Name) != "/warder/halt" {
 		return nil, errors.New("another parameter was read")
 	}
@@ -36,14 +40,20 @@ func TestOnlyNoLetsChangesBeMade(t *testing.T) {
 			t.Errorf("%q is not said: %s", value, why)
 		}
 	}
-	if why, _, err := (Switch{API: parameter{value: "no"}, Name: "/warder/halt"}).Check(context.Background()); !why.Empty() || err != nil {
+	if why, _, err := (Switch{API: parameter{value: "no"},
+		Name: "/warder/halt"}).Check(context.Background()); !why.Empty() ||
+		err != nil {
 		t.Errorf("no halts: %q, %v", why, err)
 	}
 }
 
 func TestASwitchThatCannotBeReadIsAnError(t *testing.T) {
 	refused := errors.New("AccessDenied")
-	if _, _, err := (Switch{API: parameter{value: "no", err: refused}, Name: "/warder/halt"}).Check(context.Background()); !errors.Is(err, refused) {
+	if _, _, err := (Switch{API: parameter{value: "no", err: refused},
+		Name: "/warder/halt"}).Check(context.Background()); !errors.Is(
+		err,
+		refused,
+	) {
 		t.Errorf("err = %v", err)
 	}
 }

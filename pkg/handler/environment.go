@@ -14,8 +14,9 @@ import (
 // environment is the AWS configuration of a Lambda function: region, credentials and endpoints come
 // from the environment, under the names that the SDKs share, and from nowhere else.
 //
-// The default chain of the SDK would look in files and on the network as well. Linking it is what made
-// a cold start twice as long: it brings the clients of four services that a function does not call.
+// config.LoadDefaultConfig would look in files and on the network as well, and links the clients of four
+// services that no function calls. Measured with detach-direct-policy, all modules current: 1.8 ms of
+// processor time in a cold start (7.6 in place of 5.8), 1.9 MB of binary and 0.6 MB of zip.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
@@ -25,7 +26,9 @@ func environment() (aws.Config, error) {
 		region = os.Getenv("AWS_DEFAULT_REGION")
 	}
 	credentials := aws.Credentials{
-		AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
+		AccessKeyID: os.Getenv(
+			"AWS_ACCESS_KEY_ID",
+		), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
 		Source: "environment",
 	}
 	if region == "" || !credentials.HasKeys() {
@@ -46,15 +49,20 @@ func environment() (aws.Config, error) {
 	attempts := 0 // as many as the SDK makes by itself
 	if value := os.Getenv("AWS_MAX_ATTEMPTS"); value != "" {
 		if attempts, err = strconv.Atoi(value); err != nil || attempts < 1 {
-			return aws.Config{}, fmt.Errorf("read AWS configuration from the environment: AWS_MAX_ATTEMPTS is %q, want a whole number above 0", value)
+			return aws.Config{}, fmt.Errorf(
+				"read AWS configuration from the environment: AWS_MAX_ATTEMPTS is %q, want a whole number above 0",
+				value,
+			)
 		}
 	}
 	cfg := aws.Config{
-		Region:        region,
-		Credentials:   aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
+		Region: region,
+		Credentials: aws.CredentialsProviderFunc(
+			func(context.Context) (aws.Credentials, error) { return credentials, nil },
+		),
 		ConfigSources: []any{endpoints{fips: fips, dualStack: dualStack, ignore: ignore}},
 		// IAM is one endpoint for the whole account and throttles hard.
-		Retryer:          func() aws.Retryer { return newPatient(attempts) },
+		Retryer:          func() aws.Retryer { return newRetryer(attempts) },
 		RetryMaxAttempts: attempts,
 	}
 	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" && !ignore {
@@ -75,7 +83,7 @@ func truth(name string) (bool, error) {
 	}
 }
 
-// endpoints tells the clients of the SDK, and that of pkg/s3, which endpoint of their service to use.
+// endpoints is which endpoint of a service the clients of the SDK use.
 // The SDK looks for these methods in [aws.Config.ConfigSources].
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html

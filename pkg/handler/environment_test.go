@@ -129,20 +129,26 @@ func TestTheEnvironmentIsUnderstoodAsTheSDKUnderstandsIt(t *testing.T) {
 		{"FIPS in its own partition", map[string]string{"AWS_REGION": "us-gov-west-1", "AWS_USE_FIPS_ENDPOINT": "TRUE"}},
 		{"FIPS, said to be off", map[string]string{"AWS_USE_FIPS_ENDPOINT": "false"}},
 		{"dual stack", map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "true"}},
-		{"both", map[string]string{"AWS_REGION": "us-east-2", "AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}},
+		{"both", map[string]string{"AWS_REGION": "us-east-2", "AWS_USE_FIPS_ENDPOINT": "true",
+			"AWS_USE_DUALSTACK_ENDPOINT": "true"}},
 		{"an endpoint", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}},
 		{"an endpoint of one service", map[string]string{"AWS_ENDPOINT_URL_IAM": "http://127.0.0.1:1"}},
-		{"an endpoint of a service with a space in its name", map[string]string{"AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:1/below"}},
-		{"an endpoint, and that of one service", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_SNS": "http://127.0.0.1:1"}},
+		{"an endpoint of a service with a space in its name",
+			map[string]string{"AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:1/below"}},
+		{"an endpoint, and that of one service", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+			"AWS_ENDPOINT_URL_SNS": "http://127.0.0.1:1"}},
 		{"endpoints that are not to count", map[string]string{
-			"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_SNS": "http://127.0.0.1:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+			"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_SNS": "http://127.0.0.1:1",
+			"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			told := maps.Clone(inLambda)
 			maps.Copy(told, tc.told)
 			surround(t, told)
-			want, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{nowhere}), config.WithSharedCredentialsFiles([]string{nowhere}))
+			want, err := config.LoadDefaultConfig(
+				t.Context(), config.WithSharedConfigFiles([]string{nowhere}), config.WithSharedCredentialsFiles([]string{nowhere}),
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +198,12 @@ func (c *broken) Do(r *http.Request) (*http.Response, error) {
 	if c.last > 0 && c.asked > c.last {
 		status, body = http.StatusOK, `<GetUserResponse><GetUserResult></GetUserResult></GetUserResponse>`
 	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{
+		StatusCode: status,
+		Header:     http.Header{},
+		Body:       io.NopCloser(strings.NewReader(body)),
+		Request:    r,
+	}, nil
 }
 
 // hurried is a retryer that waits for nothing.
@@ -208,7 +219,13 @@ func (h hurried) RetryDelay(attempt int, err error) (time.Duration, error) {
 }
 
 func TestACallIsTriedAsOftenAsTheEnvironmentSays(t *testing.T) {
-	failure, refusal := broken{status: http.StatusInternalServerError, code: "ServiceFailure"}, broken{status: http.StatusBadRequest, code: "Throttling"}
+	failure, refusal := broken{
+		status: http.StatusInternalServerError,
+		code:   "ServiceFailure",
+	}, broken{
+		status: http.StatusBadRequest,
+		code:   "Throttling",
+	}
 	passing := refusal
 	passing.last = 9
 	for _, tc := range []struct {
@@ -257,10 +274,13 @@ func TestTheEnvironmentSaysWhereS3IsToo(t *testing.T) {
 		{"https://acme.s3.eu-west-1.amazonaws.com/", nil},
 		{"https://acme.s3-fips.eu-west-1.amazonaws.com/", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true"}},
 		{"https://acme.s3.dualstack.eu-west-1.amazonaws.com/", map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "true"}},
-		{"https://acme.s3-fips.dualstack.eu-west-1.amazonaws.com/", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}},
+		{"https://acme.s3-fips.dualstack.eu-west-1.amazonaws.com/", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true",
+			"AWS_USE_DUALSTACK_ENDPOINT": "true"}},
 		{"http://127.0.0.1:1/acme", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}},
-		{"http://127.0.0.1:2/acme", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:2"}},
-		{"https://acme.s3.eu-west-1.amazonaws.com/", map[string]string{"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:2", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}},
+		{"http://127.0.0.1:2/acme", map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+			"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:2"}},
+		{"https://acme.s3.eu-west-1.amazonaws.com/", map[string]string{"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:2",
+			"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
 			told := maps.Clone(inLambda)
@@ -272,7 +292,10 @@ func TestTheEnvironmentSaysWhereS3IsToo(t *testing.T) {
 			}
 			e := ears{map[string]string{}}
 			cfg.HTTPClient, cfg.Retryer = e, func() aws.Retryer { return aws.NopRetryer{} }
-			if _, err := s3.New(cfg, time.Now).GetBucketTagging(t.Context(), &s3.Bucket{Name: "acme", Region: "eu-west-1"}); !errors.Is(err, errHeard) {
+			if _, err := s3.New(cfg).GetBucketTagging(t.Context(), &s3.Bucket{Name: "acme", Region: "eu-west-1"}); !errors.Is(
+				err,
+				errHeard,
+			) {
 				t.Fatal(err)
 			}
 			if got, _, _ := strings.Cut(e.heard["url"], "?"); got != tc.want {
@@ -304,11 +327,17 @@ func (f *front) Do(r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	f.now--
 	f.mu.Unlock()
-	status, body := http.StatusOK, `<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata/><IsTruncated>false</IsTruncated></ListAccessKeysResult></ListAccessKeysResponse>`
+	status, body := http.StatusOK, `<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata/><IsTruncated>`+
+		`false</IsTruncated></ListAccessKeysResult></ListAccessKeysResponse>`
 	if refused {
 		status, body = http.StatusBadRequest, `<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>`
 	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{
+		StatusCode: status,
+		Header:     http.Header{},
+		Body:       io.NopCloser(strings.NewReader(body)),
+		Request:    r,
+	}, nil
 }
 
 func TestASweepThatIsRefusedAgainAndAgainComesToItsEndWithFewCallsAtATime(t *testing.T) {

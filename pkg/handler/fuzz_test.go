@@ -19,8 +19,10 @@ import (
 // refused by its name.
 func FuzzRequests(f *testing.F) {
 	for _, seed := range []string{
-		`{"action":"abcdefghij-1","by":"kim","reason":"why"}`, `{"user":"alice","since":"2026-01-01T00:00:00Z","by":"k","reason":"r"}`, `{"chat":"abcdefghij"}`,
-		`{"key":"1A2B"}`, `{"policy":"arn:aws:iam::aws:policy/ReadOnlyAccess"}`, `{"by":"kim","minutes":10}`, `{"release":{"by":"k","reason":"r"}}`,
+		`{"action":"abcdefghij-1","by":"kim","reason":"why"}`, `{"user":"alice","since":"2026-01-01T00:00:00Z","by":"k",` +
+			`"reason":"r"}`, `{"chat":"abcdefghij"}`,
+		`{"key":"1A2B"}`, `{"policy":"arn:aws:iam::aws:policy/ReadOnlyAccess"}`, `{"by":"kim","minutes":10}`,
+		`{"release":{"by":"k","reason":"r"}}`,
 		`{"USER":"alice","user":"bob"}`, `{"force":true}`, `null`, `[]`, `"x"`, `{}`, `{"user":"\ud800"}`,
 	} {
 		f.Add([]byte(seed))
@@ -29,7 +31,9 @@ func FuzzRequests(f *testing.F) {
 		understood[remediation.UndoRequest](t, raw, "action", "user", "since", "run", "by", "reason", "chat")
 		understood[explain.Request](t, raw, "key", "user", "policy", "action")
 		understood[drill.Request](t, raw, "by", "minutes")
-		if q, ok := release(raw); ok && !strings.Contains(strings.ToLower(string(raw)), "release") && !bytes.Contains(raw, []byte(`\u`)) && !bytes.ContainsRune(raw, 'ſ') {
+		if q, ok := release(raw); ok && !strings.Contains(strings.ToLower(string(raw)), "release") &&
+			!bytes.Contains(raw, []byte(`\u`)) &&
+			!bytes.ContainsRune(raw, 'ſ') {
 			t.Fatalf("%q was read as a release: %+v", raw, q)
 		}
 	})
@@ -75,7 +79,8 @@ func containsFold(names []string, name string) bool {
 // Whatever a name or an error holds, a line of the log is one JSON object that says just that, without
 // whole access key ids, and of which nothing steers who looks at it.
 func FuzzLog(f *testing.F) {
-	for _, seed := range []string{"alice", "a\nb", `{"level":"ERROR"}`, "\u202eforged\u2066", "\x1b[2J\u009b", "\x7f", "\u2028", "\xff", "backup_AKIAIOSFODNN7EXAMPLE", "\U000E0041"} {
+	for _, seed := range []string{"alice", "a\nb", `{"level":"ERROR"}`, "\u202eforged\u2066", "\x1b[2J\u009b",
+		"\x7f", "\u2028", "\xff", "backup_AKIAIOSFODNN7EXAMPLE", "\U000E0041"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -83,7 +88,7 @@ func FuzzLog(f *testing.F) {
 		log := NewLog(&out)
 		log.Info("change", "subject", text, "reason", text)
 		log.Error("change", "error", errors.New(text).Error())
-		if _, err := (spoken{log}).Write([]byte(text)); err != nil {
+		if _, err := (runtimeLog{log}).Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")

@@ -1,4 +1,4 @@
-// Package handler turns a control into a Lambda function: it reads what the function was told,
+// Package handler turns a control into a Lambda function: it reads the function's settings,
 // makes the clients, and hands each event to the runner. It is the only package that knows the wall
 // clock and the environment; it decides nothing.
 package handler
@@ -122,7 +122,7 @@ type builder func(*remediation.Runner, aws.Config) (handler, error)
 func serve(description []byte, build builder) {
 	log := NewLog(os.Stdout)
 	stdlog.SetFlags(0)
-	stdlog.SetOutput(spoken{log})
+	stdlog.SetOutput(runtimeLog{log})
 	handle, err := setUp(description, build, log)
 	if err != nil {
 		log.Error("set up", "error", err.Error())
@@ -151,11 +151,11 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 	if err != nil {
 		return nil, err
 	}
-	told, err := settings.FromEnv(os.LookupEnv)
+	set, err := settings.FromEnv(os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	topic, err := arn.Parse(told.Topic)
+	topic, err := arn.Parse(set.Topic)
 	if err != nil {
 		return nil, fmt.Errorf("read the topic's ARN: %w", err)
 	}
@@ -165,15 +165,17 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 	}
 	handle, err := build(&remediation.Runner{
 		Control:  c,
-		Settings: told,
-		Ledger:   ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: told.Table}),
+		Settings: set,
+		Ledger:   ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: set.Table}),
 		// The topic may be one of another account, in another region.
 		Topic: notice.Topic{
-			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: told.Topic,
+			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic,
 		},
-		Now:   time.Now,
-		Sleep: sleep,
-		Log:   log.With("control", c.ID),
+		Environment: remediation.Environment{
+			Now:   time.Now,
+			Sleep: sleep,
+			Log:   log.With("control", c.ID),
+		},
 	}, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)

@@ -37,7 +37,8 @@ func TestTheLogHasOneLineAnInvocationWithoutWholeKeyIDs(t *testing.T) {
 		if strings.Contains(line, key) || !strings.Contains(line, "…MPLE") {
 			t.Errorf("log %q holds a whole access key id, or not its end", line)
 		}
-		if failed := strings.Contains(line, `"level":"ERROR"`) && strings.Contains(line, "Throttling"); failed != (err != nil) {
+		if failed := strings.Contains(line, `"level":"ERROR"`) && strings.Contains(line,
+			"Throttling"); failed != (err != nil) {
 			t.Errorf("log %q of error %v", line, err)
 		}
 	}
@@ -65,8 +66,12 @@ func TestWhatPeopleReadComesBeforeWhatIsForCloudWatch(t *testing.T) {
 	var metrics metric.Sheet
 	metrics.Add(metric.Findings, 2)
 	line := invoked(nil, metrics, "outcome", "told")
-	want := regexp.MustCompile(`^{"timestamp":"[^"]+","level":"INFO","msg":"invocation","control":"c","request_id":"r-1","outcome":"told","Control":"c","Findings":2,` +
-		`"_aws":{"Timestamp":[0-9]{13},"CloudWatchMetrics":\[{"Namespace":"Warder","Dimensions":\[\["Control"\]\],"Metrics":\[{"Name":"Findings","Unit":"Count"}\]}\]}}\n$`)
+	want := regexp.MustCompile(
+		`^{"timestamp":"[^"]+","level":"INFO","msg":"invocation","control":"c","request_id":"r-1","outcome":"told",` +
+			`"Control":"c","Findings":2,` +
+			`"_aws":{"Timestamp":[0-9]{13},"CloudWatchMetrics":\[{"Namespace":"Warder","Dimensions":\[\["Control"\]\],` +
+			`"Metrics":\[{"Name":"Findings","Unit":"Count"}\]}\]}}\n$`,
+	)
 	if !want.MatchString(line) {
 		t.Errorf("line %s\nwant %s", line, want)
 	}
@@ -76,12 +81,13 @@ func TestWhatPeopleReadComesBeforeWhatIsForCloudWatch(t *testing.T) {
 func TestWhatTheRuntimeSaysIsALineLikeTheOthers(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"a failure that the invocation's line has", `{"errorMessage":"denied","errorType":"errorString"}`, ""},
-		{"a panic", `{"errorMessage":"nil map","errorType":"plainError","stackTrace":[{"path":"main.go","line":1,"label":"main"}]}`, `nil map`},
+		{"a panic", `{"errorMessage":"nil map","errorType":"plainError","stackTrace":[{"path":"main.go","line":1,` +
+			`"label":"main"}]}`, `nil map`},
 		{"anything else", "calling the handler function resulted in a panic of " + key, "a panic of …MPLE"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if n, err := (spoken{NewLog(&out)}).Write([]byte(tc.text + "\n")); n != len(tc.text)+1 || err != nil {
+			if n, err := (runtimeLog{NewLog(&out)}).Write([]byte(tc.text + "\n")); n != len(tc.text)+1 || err != nil {
 				t.Errorf("%d, %v", n, err)
 			}
 			var line struct{ Level, Msg, Error string }
@@ -101,9 +107,11 @@ func TestReleaseIsToldFromAnEvent(t *testing.T) {
 		want      remediation.ReleaseRequest
 		ok        bool
 	}{
-		{"a release", `{"release":{"by":"kim","reason":"right"}}`, remediation.ReleaseRequest{By: "kim", Reason: "right"}, true},
+		{"a release", `{"release":{"by":"kim","reason":"right"}}`, remediation.ReleaseRequest{By: "kim",
+			Reason: "right"}, true},
 		{"a release without a reason, which Release refuses", `{"release":{}}`, remediation.ReleaseRequest{}, true},
-		{"an event", `{"source":"aws.iam","detail":{"release":{"by":"mallory","reason":"x"}}}`, remediation.ReleaseRequest{}, false},
+		{"an event", `{"source":"aws.iam","detail":{"release":{"by":"mallory","reason":"x"}}}`,
+			remediation.ReleaseRequest{}, false},
 		{"null", `{"release":null}`, remediation.ReleaseRequest{}, false},
 		{"no JSON", `{`, remediation.ReleaseRequest{}, false},
 	} {

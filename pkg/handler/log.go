@@ -26,7 +26,7 @@ func NewLog(out io.Writer) *slog.Logger {
 }
 
 // visible escapes, in lines of JSON, the characters of names that are not seen and steer whatever
-// shows the line: the JSON is the same, and says what is there. slog escapes those of ASCII but one.
+// shows the line: the JSON is the same, and shows what is there. slog escapes those of ASCII but one.
 type visible struct{ out io.Writer }
 
 // Write implements [io.Writer].
@@ -70,7 +70,7 @@ type correlated struct{ slog.Handler }
 // Handle implements [slog.Handler].
 func (h correlated) Handle(ctx context.Context, line slog.Record) error {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		// In front of what the line says itself: what is for CloudWatch alone stays last.
+		// Before the attributes of the line: those for CloudWatch alone stay last.
 		found := slog.NewRecord(line.Time, line.Level, line.Message, line.PC)
 		found.AddAttrs(slog.String("request_id", lc.AwsRequestID))
 		line.Attrs(func(a slog.Attr) bool { found.AddAttrs(a); return true })
@@ -87,12 +87,12 @@ func (h correlated) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements [slog.Handler].
 func (h correlated) WithGroup(name string) slog.Handler { return correlated{h.Handler.WithGroup(name)} }
 
-// spoken takes what the Lambda runtime says through the standard logger, which is no JSON: why an
-// invocation failed, which the invocation's own line has said, and what a panic left, which has none.
-type spoken struct{ log *slog.Logger }
+// runtimeLog takes what the Lambda runtime writes to the standard logger, which is no JSON: why an
+// invocation failed, which the invocation's own line has, and the stack of a panic, which has no line.
+type runtimeLog struct{ log *slog.Logger }
 
 // Write implements [io.Writer].
-func (s spoken) Write(text []byte) (int, error) {
+func (s runtimeLog) Write(text []byte) (int, error) {
 	var failure struct {
 		ErrorMessage string            `json:"errorMessage"`
 		StackTrace   []json.RawMessage `json:"stackTrace"`

@@ -7,13 +7,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
-// patient is the SDK's adaptive retryer, which the calls of a client share, and which sends slower the
+// throttledRetryer is the SDK's adaptive retryer, which the calls of a client share, and which sends slower the
 // more is refused as too many. What is refused as such it asks for more often than what fails: another
 // try of the event would begin with all of it again, and be refused as well. The end of the run's time
 // ends that.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-type patient struct {
+type throttledRetryer struct {
 	*retry.AdaptiveMode
 	// failures is how often a call is made that fails in another way.
 	failures int
@@ -23,20 +23,20 @@ type patient struct {
 // seconds are between two of them.
 const throttled = 12
 
-func newPatient(failures int) aws.Retryer {
+func newRetryer(failures int) aws.Retryer {
 	if failures == 0 {
 		failures = retry.DefaultMaxAttempts
 	}
-	return patient{retry.NewAdaptiveMode(), failures}
+	return throttledRetryer{retry.NewAdaptiveMode(), failures}
 }
 
 // MaxAttempts implements [aws.Retryer].
-func (p patient) MaxAttempts() int { return max(throttled, p.failures) }
+func (r throttledRetryer) MaxAttempts() int { return max(throttled, r.failures) }
 
-// RetryDelay implements [aws.Retryer]. It is the one method that is told what failed, and how often.
-func (p patient) RetryDelay(attempt int, err error) (time.Duration, error) {
-	if attempt >= p.failures && retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) != aws.TrueTernary {
+// RetryDelay implements [aws.Retryer]. It is the one method that gets the error and the number of attempts.
+func (r throttledRetryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if attempt >= r.failures && retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) != aws.TrueTernary {
 		return 0, &retry.MaxAttemptsError{Attempt: attempt, Err: err}
 	}
-	return p.AdaptiveMode.RetryDelay(attempt, err)
+	return r.AdaptiveMode.RetryDelay(attempt, err)
 }

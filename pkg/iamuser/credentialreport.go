@@ -14,13 +14,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
-// ReportAPI are the operations that the report is got with.
+// ReportAPI generates and returns the credential report.
 type ReportAPI interface {
-	GenerateCredentialReport(context.Context, *iam.GenerateCredentialReportInput, ...func(*iam.Options)) (*iam.GenerateCredentialReportOutput, error)
-	GetCredentialReport(context.Context, *iam.GetCredentialReportInput, ...func(*iam.Options)) (*iam.GetCredentialReportOutput, error)
+	GenerateCredentialReport(context.Context, *iam.GenerateCredentialReportInput,
+		...func(*iam.Options)) (*iam.GenerateCredentialReportOutput, error)
+	GetCredentialReport(context.Context, *iam.GetCredentialReportInput,
+		...func(*iam.Options)) (*iam.GetCredentialReportOutput, error)
 }
 
-// ReportUser is what the report says of one IAM user.
+// ReportUser is the row of one IAM user.
 type ReportUser struct {
 	Name     string
 	Created  time.Time
@@ -28,13 +30,13 @@ type ReportUser struct {
 	Keys     [2]ReportKey
 }
 
-// ReportPassword is a user's console password. A zero time is one that the report does not know.
+// ReportPassword is a user's console password. A time that the report does not know is zero.
 type ReportPassword struct {
 	Enabled       bool
 	Used, Changed time.Time
 }
 
-// ReportKey is one of a user's two places for access keys. The report does not tell the key's id.
+// ReportKey is one of a user's two slots for access keys. The report does not contain the key's id.
 type ReportKey struct {
 	Active bool
 	// Rotated is when the key was created or its status last changed; zero means that there is no key.
@@ -43,18 +45,19 @@ type ReportKey struct {
 	Used time.Time
 }
 
-// Exists reports whether there is a key in the place.
+// Exists reports whether the slot has a key.
 func (k ReportKey) Exists() bool { return k.Active || !k.Rotated.IsZero() }
 
-// pauses are the waits for a report that is being made. IAM says that it is asked for every four
-// hours at most, and not how long it takes
+// pauses are the waits while IAM generates a report: at most every four hours. IAM's documentation does
+// not say how long that takes
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GenerateCredentialReport.html).
 var pauses = []time.Duration{
-	500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second, 30 * time.Second,
+	500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second,
+	30 * time.Second,
 }
 
-// FetchReport has the report made if IAM has none of the last four hours, waits for it, and reads it. It
-// waits a minute at most. Like [Parse] it may return users and an error.
+// FetchReport generates the report if IAM has none of the last four hours, waits for it at most a minute,
+// and reads it. Like [ParseReport] it may return users and an error.
 func FetchReport(ctx context.Context, api ReportAPI, sleep func(context.Context, time.Duration)) ([]ReportUser, error) {
 	for _, pause := range append(pauses, 0) {
 		out, err := api.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
@@ -77,7 +80,7 @@ func FetchReport(ctx context.Context, api ReportAPI, sleep func(context.Context,
 	return nil, errors.New("get credential report: it is not ready after a minute")
 }
 
-// notReady reports whether err says that the report is to be asked for again.
+// notReady reports whether another try may succeed.
 func notReady(err error) bool {
 	var (
 		absent  *types.CredentialReportNotPresentException
@@ -87,9 +90,9 @@ func notReady(err error) bool {
 	return errors.As(err, &absent) || errors.As(err, &expired) || errors.As(err, &pending)
 }
 
-// ParseReport reads a report. Its columns are found by their names, so that new ones do no harm. The root
-// user is not among the users. A row that cannot be read is an error that names row and column; the
-// users of the others are returned with it.
+// ParseReport reads a report. It finds columns by name, so that new ones do no harm, and leaves out the root
+// user. A row that it cannot read is an error that names row and column; the users of the other rows are
+// returned with it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
 func ParseReport(report []byte) ([]ReportUser, error) {
 	rows := csv.NewReader(bytes.NewReader(report))
@@ -133,24 +136,24 @@ func ParseReport(report []byte) ([]ReportUser, error) {
 	}
 }
 
-// root is the name of the root user's row, which no IAM user can have.
+// root is the root user's name in the report. No IAM user can have it.
 const root = "<root_account>"
 
 func required() []string {
 	names := []string{"user", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed"}
-	for _, key := range ofKeys {
+	for _, key := range keyColumns {
 		names = append(names, key.active, key.rotated, key.used)
 	}
 	return names
 }
 
-// ofKeys are the columns of a user's access keys.
-var ofKeys = [len(ReportUser{}.Keys)]struct{ active, rotated, used string }{
+// keyColumns are the columns of a user's access keys.
+var keyColumns = [len(ReportUser{}.Keys)]struct{ active, rotated, used string }{
 	{"access_key_1_active", "access_key_1_last_rotated", "access_key_1_last_used_date"},
 	{"access_key_2_active", "access_key_2_last_rotated", "access_key_2_last_used_date"},
 }
 
-// row is a row that is being read; fault is the first thing in it that could not be.
+// row is one row of the report; fault is the first fault in it.
 type row struct {
 	columns map[string]int
 	fields  []string
@@ -160,11 +163,12 @@ type row struct {
 
 func (r *row) user() ReportUser {
 	u := ReportUser{
-		// A copy: the name is kept, and the row that it is part of would be with it.
+		// A copy, because the name would keep the whole row in memory.
 		Name: strings.Clone(r.fields[r.columns["user"]]), Created: r.time("user_creation_time"),
-		Password: ReportPassword{Enabled: r.flag("password_enabled"), Used: r.time("password_last_used"), Changed: r.time("password_last_changed")},
+		Password: ReportPassword{Enabled: r.flag("password_enabled"), Used: r.time("password_last_used"),
+			Changed: r.time("password_last_changed")},
 	}
-	for i, key := range ofKeys {
+	for i, key := range keyColumns {
 		u.Keys[i] = ReportKey{Active: r.flag(key.active), Rotated: r.time(key.rotated), Used: r.time(key.used)}
 	}
 	if u.Name == "" {
@@ -173,12 +177,12 @@ func (r *row) user() ReportUser {
 	return u
 }
 
-// nothing lists the values that say that there is nothing to say.
-var nothing = []string{"N/A", "no_information", "not_supported"}
+// absent lists the values of empty columns.
+var absent = []string{"N/A", "no_information", "not_supported"}
 
 func (r *row) value(column string) (value string, ok bool) {
 	value = r.fields[r.columns[column]]
-	for _, n := range nothing {
+	for _, n := range absent {
 		if strings.EqualFold(value, n) {
 			return "", false
 		}
@@ -186,7 +190,7 @@ func (r *row) value(column string) (value string, ok bool) {
 	return value, true
 }
 
-// flag reads true or false, in whatever case: the documentation has capitals, the reports have not.
+// flag reads true or false in any case: the documentation has capitals, the reports do not.
 func (r *row) flag(column string) bool {
 	value, ok := r.value(column)
 	if ok && !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {

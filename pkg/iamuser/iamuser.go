@@ -1,11 +1,11 @@
 // Package iamuser finds and lists IAM users: the one that an event names by unique id, name or ARN,
-// all of the account, several side by side, and what the credential report says of each. It reads
-// and never writes, and decides nothing.
+// and all of the account, with their rows of the credential report. It reads, never writes, and decides
+// nothing.
 //
-// IAM is one endpoint for the whole account and throttles hard, so [ForEach] keeps few calls under
-// way at a time. The credential report is a hint, not a proof: it is up to four hours old, and its
-// last_rotated is when a key was created or its status last changed, so a key that was made inactive
-// and active again looks young. A key is at least as old as the report says, never younger.
+// IAM is one endpoint for the whole account and throttles hard, so [ForEach] limits the calls at a
+// time. The credential report is a hint, not a proof: it is up to four hours old, and its last_rotated
+// is when a key was created or its status last changed, so a key that was deactivated and activated again
+// looks young. A key is at least as old as the report says, never younger.
 package iamuser
 
 import (
@@ -23,12 +23,12 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 )
 
-// UserLister is the operation that users are found with.
+// UserLister lists users.
 type UserLister interface {
 	ListUsers(context.Context, *iam.ListUsersInput, ...func(*iam.Options)) (*iam.ListUsersOutput, error)
 }
 
-// All yields every user of the account, page by page. After an error it ends. The users have
+// All yields every user of the account, page by page, and ends after an error. The users have
 // neither tags nor a permissions boundary
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html).
 func All(ctx context.Context, api UserLister) iter.Seq2[types.User, error] {
@@ -49,9 +49,9 @@ func All(ctx context.Context, api UserLister) iter.Seq2[types.User, error] {
 	}
 }
 
-// ResolveName returns the name of the user that resource names: its unique id (AIDA…, which is what AWS
-// Config gives and no other IAM operation takes), its ARN, or its name. ok is false when no user
-// of the account is meant, or the user is gone.
+// ResolveName returns the name of a user by its unique id (AIDA…, which AWS Config gives and no other
+// IAM operation accepts), its ARN, or its name. ok is false if the resource is no user of the account,
+// or the user is not found.
 func ResolveName(ctx context.Context, api UserLister, resource string) (name string, ok bool, err error) {
 	if parsed, err := arn.Parse(resource); err == nil {
 		kind, path, _ := strings.Cut(parsed.Resource, "/")
@@ -82,11 +82,12 @@ func ResolveName(ctx context.Context, api UserLister, resource string) (name str
 // IsUniqueID reports whether text has the form of an IAM user's unique id
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes).
 func IsUniqueID(text string) bool {
-	return len(text) >= 16 && strings.HasPrefix(text, "AIDA") && strings.ToUpper(text) == text && !strings.ContainsAny(text, "-_@+=,./")
+	return len(text) >= 16 && strings.HasPrefix(text, "AIDA") && strings.ToUpper(text) == text &&
+		!strings.ContainsAny(text, "-_@+=,./")
 }
 
-// RetryUntilVisible calls read again when it says that the thing is gone, after one second and after two
-// more: IAM is eventually consistent, and a user may be heard of before it can be read
+// RetryUntilVisible retries a read that answers "not found", after one second and after two more:
+// IAM is eventually consistent, and an event about a user may arrive before the user can be read
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html).
 func RetryUntilVisible(ctx context.Context, sleep func(context.Context, time.Duration), read func() error) error {
 	err := read()

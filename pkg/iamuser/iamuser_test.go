@@ -44,7 +44,7 @@ func TestName(t *testing.T) {
 	}
 }
 
-func TestUsersThatCannotBeListedAreAnError(t *testing.T) {
+func TestResolveName_ListFails(t *testing.T) {
 	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {}}})
 	refused := errors.New("AccessDenied")
 	a.Fault = func(string, bool) error { return refused }
@@ -53,7 +53,7 @@ func TestUsersThatCannotBeListedAreAnError(t *testing.T) {
 	}
 }
 
-func TestPatientlyAsksThreeTimesForWhatIsGone(t *testing.T) {
+func TestRetryUntilVisible_ThreeTries(t *testing.T) {
 	gone := &types.NoSuchEntityException{Message: aws.String("gone")}
 	for _, tc := range []struct {
 		name    string
@@ -69,10 +69,11 @@ func TestPatientlyAsksThreeTimesForWhatIsGone(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			calls, waited := 0, time.Duration(0)
-			err := RetryUntilVisible(context.Background(), func(_ context.Context, d time.Duration) { waited += d }, func() error {
-				calls++
-				return tc.answers[calls-1]
-			})
+			err := RetryUntilVisible(context.Background(), func(_ context.Context, d time.Duration) { waited += d },
+				func() error {
+					calls++
+					return tc.answers[calls-1]
+				})
 			if calls != tc.calls || waited != tc.waited || !errors.Is(err, tc.want) {
 				t.Errorf("%d calls, waited %s, err %v", calls, waited, err)
 			}

@@ -6,43 +6,44 @@ import (
 	"time"
 )
 
-// Pace is the pause after each user that is begun with: twenty are begun with in a second at most.
+// Pace is the pause after the start of each user: at most twenty users a second.
 const Pace = 50 * time.Millisecond
 
-// Concurrency is how many users a function looks at side by side. Where a call to IAM takes 50 ms, the three
-// of a user with two access keys take as long as three paces.
+// Concurrency is how many users a function inspects at a time. If a call to IAM takes 50 ms, the three calls
+// for a user with two access keys take as long as three paces.
 const Concurrency = 4
 
-// ForEach looks at the users in their order, at most abreast of them at a time, and one after the other if
-// abreast is less than two. It begins with no user once ctx has ended, and waits for those that it has
-// begun with. It returns what look returned for these, in the order of the users.
+// ForEach inspects the users in order, at most concurrency of them at a time, and one after the other if
+// concurrency is less than two. It starts no user after ctx has ended, and waits for those that it has
+// started. It returns their results, in the order of the users.
 //
-// rest is called after each user that is begun with, for the pace; look is called from several goroutines.
-func ForEach[T any](ctx context.Context, users []string, abreast int, rest func(), look func(user string) T) []T {
-	looked := make([]T, len(users))
-	if abreast < 2 {
+// rest is called after the start of each user, for the pace; inspect is called from several goroutines.
+func ForEach[T any](ctx context.Context, users []string, concurrency int, rest func(), inspect func(user string) T,
+) []T {
+	results := make([]T, len(users))
+	if concurrency < 2 {
 		for i, user := range users {
 			if ctx.Err() != nil {
-				return looked[:i]
+				return results[:i]
 			}
-			looked[i] = look(user)
+			results[i] = inspect(user)
 			rest()
 		}
-		return looked
+		return results
 	}
-	places := make(chan struct{}, abreast)
-	var under sync.WaitGroup
-	defer under.Wait()
+	slots := make(chan struct{}, concurrency)
+	var running sync.WaitGroup
+	defer running.Wait()
 	for i, user := range users {
-		places <- struct{}{}
+		slots <- struct{}{}
 		if ctx.Err() != nil {
-			return looked[:i]
+			return results[:i]
 		}
-		under.Go(func() {
-			defer func() { <-places }()
-			looked[i] = look(user)
+		running.Go(func() {
+			defer func() { <-slots }()
+			results[i] = inspect(user)
 		})
 		rest()
 	}
-	return looked
+	return results
 }

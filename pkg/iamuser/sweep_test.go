@@ -42,7 +42,7 @@ func (g *gauge) end() {
 	g.now--
 }
 
-func TestNoMoreUsersThanTheBoundAreLookedAtAtATimeAndTheirOrderStays(t *testing.T) {
+func TestForEach_ConcurrencyAndOrder(t *testing.T) {
 	for _, abreast := range []int{0, 1, 2, iamuser.Concurrency, 7} {
 		t.Run(strconv.Itoa(abreast), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestNoMoreUsersThanTheBoundAreLookedAtAtATimeAndTheirOrderStays(t *testing.
 	}
 }
 
-func TestTheNextUserWaitsForThePaceWhenLooksAreQuick(t *testing.T) {
+func TestForEach_Pace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		var begun []time.Duration
@@ -87,7 +87,7 @@ func TestTheNextUserWaitsForThePaceWhenLooksAreQuick(t *testing.T) {
 	})
 }
 
-func TestNobodyIsBegunWithOnceTheTimeIsOver(t *testing.T) {
+func TestForEach_NoTimeLeft(t *testing.T) {
 	for _, abreast := range []int{1, 3} {
 		t.Run(strconv.Itoa(abreast), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

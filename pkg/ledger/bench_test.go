@@ -22,21 +22,25 @@ type shelf struct {
 	body string
 }
 
-func (shelf) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (shelf) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput,
+	error) {
 	return &dynamodb.PutItemOutput{}, nil
 }
 
 func (s shelf) item(key map[string]types.AttributeValue) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
-		"pk": key["pk"], "sk": key["sk"], "version": &types.AttributeValueMemberN{Value: "3"}, "body": &types.AttributeValueMemberS{Value: s.body},
+		"pk": key["pk"], "sk": key["sk"], "version": &types.AttributeValueMemberN{Value: "3"},
+		"body": &types.AttributeValueMemberS{Value: s.body},
 	}
 }
 
-func (s shelf) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (s shelf) GetItem(_ context.Context, in *dynamodb.GetItemInput,
+	_ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	return &dynamodb.GetItemOutput{Item: s.item(in.Key)}, nil
 }
 
-func (s shelf) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (s shelf) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput,
+	_ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
 	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]types.AttributeValue{}}
 	for name, of := range in.RequestItems {
 		for _, key := range of.Keys {
@@ -51,7 +55,8 @@ func (s shelf) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _
 	return out, nil
 }
 
-func (s shelf) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (s shelf) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput,
+	error) {
 	out := &dynamodb.QueryOutput{}
 	for i := range 100 {
 		out.Items = append(out.Items, s.item(map[string]types.AttributeValue{
@@ -64,10 +69,13 @@ func (s shelf) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dyna
 // What the ledger writes and reads, all but the network, measured by what its JSON takes.
 func BenchmarkLedger(b *testing.B) {
 	entry := ledger.Entry{
-		ID: "abcdefghij", Control: "detach-direct-policy", Run: "00000000-0000-4000-8000-000000000001", Event: "AWS API Call via CloudTrail: AttachUserPolicy",
-		Subject: "alice", User: true, UserID: "AIDAEXAMPLE", Owner: "alice@example.com", At: noon, Title: "Direct policy on a user", Severity: "high",
+		ID: "abcdefghij", Control: "detach-direct-policy", Run: "00000000-0000-4000-8000-000000000001",
+		Event:   "AWS API Call via CloudTrail: AttachUserPolicy",
+		Subject: "alice", User: true, UserID: "AIDAEXAMPLE", Owner: "alice@example.com", At: noon,
+		Title: "Direct policy on a user", Severity: "high",
 		Text:  "A policy was attached directly to alice.",
-		Facts: []notice.Fact{{Name: "Attached by", Value: "mallory from 203.0.113.9"}}, Steps: []ledger.Step{{Change: key, ID: "abcdefghij-1", Status: ledger.Planned, At: noon}},
+		Facts: []notice.Fact{{Name: "Attached by", Value: "mallory from 203.0.113.9"}},
+		Steps: []ledger.Step{{Change: key, ID: "abcdefghij-1", Status: ledger.Planned, At: noon}},
 	}
 	text, err := json.Marshal(entry)
 	if err != nil {
@@ -75,7 +83,8 @@ func BenchmarkLedger(b *testing.B) {
 	}
 	ctx := context.Background()
 	l := ledger.New(ledger.Dynamo{API: shelf{body: string(text)}, Name: "warder"})
-	open, err := json.Marshal(ledger.Case{Control: "c", Key: "k", Subject: "alice", Owner: "alice@example.com", Title: entry.Title, Changes: []change.Change{key}, Opened: noon, Told: noon, Due: noon.Add(7 * day)})
+	open, err := json.Marshal(ledger.Case{Control: "c", Key: "k", Subject: "alice", Owner: "alice@example.com",
+		Title: entry.Title, Changes: []change.Change{key}, Opened: noon, Told: noon, Due: noon.Add(7 * day)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -92,7 +101,11 @@ func BenchmarkLedger(b *testing.B) {
 		}},
 		benchratio.Side{Name: "write an entry", Do: func() error { e := entry; return l.Update(ctx, &e) }},
 		benchratio.Side{Name: "read an entry", Do: func() error { _, _, err := l.Entry(ctx, "abcdefghij"); return err }},
-		benchratio.Side{Name: "begin a run", Do: func() error { _, err := l.Begin(ctx, claim("h", noon.Add(time.Minute)), noon); return err }},
+		benchratio.Side{Name: "begin a run", Do: func() error {
+			_,
+				err := l.Begin(ctx, claim("h", noon.Add(time.Minute)), noon)
+			return err
+		}},
 		benchratio.Side{Name: "guards of a change", Do: func() error {
 			_, err := guards.Guards(ctx, "c", "k", []change.Change{key})
 			return err

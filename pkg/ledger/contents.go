@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -26,24 +27,21 @@ func (l *Ledger) Contents(ctx context.Context) (Contents, error) {
 		return Contents{}, err
 	}
 	c := Contents{Breakers: map[string]Breaker{}}
-	if c.Entries, c.Cases, err = split(items); err != nil {
-		return Contents{}, err
-	}
+	var faults []error
+	c.Entries, c.Cases, err = split(items)
 	for _, item := range items {
-		switch {
-		case strings.HasPrefix(item.Partition, runs):
-			run := Run{version: item.Version}
-			if err := parse(item, &run); err != nil {
-				return Contents{}, err
-			}
-			c.Runs = append(c.Runs, run)
-		case strings.HasPrefix(item.Partition, breakers):
+		if control, found := strings.CutPrefix(item.Partition, breakers); found {
 			var b Breaker
-			if err := parse(item, &b); err != nil {
-				return Contents{}, err
-			}
-			c.Breakers[strings.TrimPrefix(item.Partition, breakers)] = b
+			faults = append(faults, parse(item, &b))
+			c.Breakers[control] = b
+		} else if strings.HasPrefix(item.Partition, runs) {
+			run := Run{version: item.Version}
+			faults = append(faults, parse(item, &run))
+			c.Runs = append(c.Runs, run)
 		}
+	}
+	if err := errors.Join(append(faults, err)...); err != nil {
+		return Contents{}, err
 	}
 	slices.SortFunc(c.Runs, func(a, b Run) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Control, b.Control), cmp.Compare(a.Key, b.Key))

@@ -14,29 +14,21 @@ type delivery struct {
 }
 
 // BeginDelivery claims the delivery of the given name for the holder until the given time. It answers
-// ErrDone when it was made in the last month, and ErrHeld when somebody else is at it.
-//
-// Who claims it and is gone before [Ledger.EndDelivery] leaves it open whether it was made. After the
-// time that it was claimed for it is made again: rather twice than not at all.
+// ErrDone when it was made in the last month, and ErrHeld when another holder has claimed it. A claim that
+// runs out before [Ledger.EndDelivery] can be taken over: rather twice than not at all.
 func (l *Ledger) BeginDelivery(ctx context.Context, name, holder string, now, until time.Time) error {
-	done, held := false, false
-	_, _, err := rewrite(ctx, l, deliveries+name, "delivery", delivery{}, 0, func(d *delivery, found bool) (Item, bool, error) {
-		done, held = found && d.Done, found && d.Holder != holder && !d.Until.Before(now)
-		if done || held {
-			return Item{}, false, nil
+	claim := func(d *delivery, found bool) (Item, bool, error) {
+		switch {
+		case found && d.Done:
+			return Item{}, false, ErrDone
+		case found && d.Holder != holder && !d.Until.Before(now):
+			return Item{}, false, ErrHeld
 		}
 		*d = delivery{Holder: holder, Until: until}
 		return Item{Expires: until.Add(idle)}, true, nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case done:
-		return ErrDone
-	case held:
-		return ErrHeld
 	}
-	return nil
+	_, _, err := rewrite(ctx, l, deliveries+name, "delivery", delivery{}, 0, claim)
+	return err
 }
 
 // EndDelivery says what came of the delivery that the holder has claimed: done, or free for the next

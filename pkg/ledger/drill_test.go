@@ -8,13 +8,14 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 )
 
-func TestThereIsOneDrillAtATime(t *testing.T) {
+func TestDrill_OneAtATime(t *testing.T) {
 	ctx := t.Context()
 	_, l := memory()
 	first := ledger.Drill{ID: "first", User: "warder-drill-first", By: "kim", At: noon, Until: noon.Add(minute)}
 	must(t, l.KeepDrill(ctx, first, noon))
 
-	second := ledger.Drill{ID: "second", User: "warder-drill-second", By: "lee", At: noon.Add(minute / 2), Until: noon.Add(2 * minute)}
+	second := ledger.Drill{ID: "second", User: "warder-drill-second", By: "lee", At: noon.Add(minute / 2),
+		Until: noon.Add(2 * minute)}
 	var on *ledger.Drilling
 	if err := l.KeepDrill(ctx, second, noon.Add(minute/2)); !errors.As(err, &on) || on.ID != "first" ||
 		err.Error() != "drill first, which kim asked for, goes on since 2026-11-21T12:00:00Z" {
@@ -44,7 +45,7 @@ func TestThereIsOneDrillAtATime(t *testing.T) {
 	same(t, []ledger.Drill{first, second, third}, all)
 }
 
-func TestDrillsOfLongAgoAreForgotten(t *testing.T) {
+func TestDrill_OldOnesAreForgotten(t *testing.T) {
 	_, l := memory()
 	for i := range 210 {
 		must(t, l.KeepDrill(t.Context(), ledger.Drill{ID: fmt.Sprint(i), Done: true}, noon))

@@ -18,7 +18,9 @@ import (
 // Table lists the DynamoDB operations that [Dynamo] uses.
 type Table interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	BatchGetItem(
+		context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options),
+	) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
@@ -63,7 +65,9 @@ const most = 100
 
 // unread is how often, and after which pause, what DynamoDB has left out of an answer is asked for again:
 // what it may leave out when it throttles, it asks to be given time for. See [most].
-var unread = []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, 800 * time.Millisecond, 3200 * time.Millisecond}
+var unread = []time.Duration{
+	0, 50 * time.Millisecond, 200 * time.Millisecond, 800 * time.Millisecond, 3200 * time.Millisecond,
+}
 
 // BatchGet implements [Store]. What is still left out after some tries is an error: nothing may be taken
 // for absent because it was not read.
@@ -123,12 +127,14 @@ func (d Dynamo) gather(ctx context.Context, keys []map[string]types.AttributeVal
 }
 
 // Put implements [Store]. Each write has a name of its own: a client whose answer is lost on the way
-// makes the write again, and what is refused then because of that very write was let through.
-// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html#DDB-PutItem-request-ReturnValuesOnConditionCheckFailure
+// makes the write again, and what is refused then because of that very write was let through: see
+// ReturnValuesOnConditionCheckFailure in
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
 func (d Dynamo) Put(ctx context.Context, item Item) error {
 	name := rand.Text()
 	attributes := map[string]types.AttributeValue{
-		"pk": text(item.Partition), "sk": text(item.Sort), "body": text(item.Body), "version": number(item.Version + 1), "write": text(name),
+		"pk": text(item.Partition), "sk": text(item.Sort), "body": text(item.Body),
+		"version": number(item.Version + 1), "write": text(name),
 	}
 	if item.Subject != "" {
 		attributes["subject"], attributes["at"] = text(item.Subject), text(item.At.UTC().Format(instant))
@@ -171,7 +177,8 @@ func (d Dynamo) Query(ctx context.Context, partition string) ([]Item, error) {
 // Index implements [Store].
 func (d Dynamo) Index(ctx context.Context, subject string, since time.Time) ([]Item, error) {
 	return d.query(ctx, &dynamodb.QueryInput{
-		TableName: &d.Name, IndexName: aws.String("subject"), KeyConditionExpression: aws.String("subject = :subject AND #at >= :since"),
+		TableName: &d.Name, IndexName: aws.String("subject"),
+		KeyConditionExpression:   aws.String("subject = :subject AND #at >= :since"),
 		ExpressionAttributeNames: map[string]string{"#at": "at"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":subject": text(subject), ":since": text(since.UTC().Format(instant)),
@@ -235,7 +242,9 @@ func decode(attributes map[string]types.AttributeValue) Item {
 		}
 		return 0
 	}
-	item := Item{Partition: str("pk"), Sort: str("sk"), Subject: str("subject"), Body: str("body"), Version: num("version")}
+	item := Item{
+		Partition: str("pk"), Sort: str("sk"), Subject: str("subject"), Body: str("body"), Version: num("version"),
+	}
 	if at, err := time.Parse(time.RFC3339, str("at")); err == nil {
 		item.At = at
 	}

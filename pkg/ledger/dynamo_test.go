@@ -26,19 +26,23 @@ func where(of map[string]types.AttributeValue) string {
 	return of["pk"].(*types.AttributeValueMemberS).Value + " " + of["sk"].(*types.AttributeValueMemberS).Value
 }
 
-func (t *table) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (t *table) GetItem(_ context.Context, in *dynamodb.GetItemInput,
+	_ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return &dynamodb.GetItemOutput{Item: t.items[where(in.Key)]}, nil
 }
 
-func (t *table) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (t *table) PutItem(_ context.Context, in *dynamodb.PutItemInput,
+	_ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	present := t.items[where(in.Item)]
 	met := present == nil
 	if *in.ConditionExpression == "version = :version" {
-		met = present != nil && present["version"].(*types.AttributeValueMemberN).Value == in.ExpressionAttributeValues[":version"].(*types.AttributeValueMemberN).Value
+		met = present != nil &&
+			present["version"].(*types.AttributeValueMemberN).Value ==
+				in.ExpressionAttributeValues[":version"].(*types.AttributeValueMemberN).Value
 	}
 	if !met {
 		refused := &types.ConditionalCheckFailedException{}
@@ -51,8 +55,10 @@ func (t *table) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(
 	return &dynamodb.PutItemOutput{}, nil
 }
 
-func TestAWriteWhoseAnswerIsLostIsNotRefusedBecauseOfItself(t *testing.T) {
-	storetest.Lost(t, ledger.Dynamo{API: storetest.Again{Table: &table{items: map[string]map[string]types.AttributeValue{}}}, Name: "warder"})
+func TestDynamo_LostResponse(t *testing.T) {
+	storetest.Lost(t,
+		ledger.Dynamo{API: storetest.Again{Table: &table{items: map[string]map[string]types.AttributeValue{}}},
+			Name: "warder"})
 }
 
 // busy is a table that leaves out what is over so many items of an answer, so many times.
@@ -61,13 +67,15 @@ type busy struct {
 	room, times, calls int
 }
 
-func (b *busy) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (b *busy) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput,
+	_ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
 	b.calls++
 	wanted := in.RequestItems["warder"]
 	if !*wanted.ConsistentRead {
 		return nil, errors.New("the read is not consistent")
 	}
-	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]types.AttributeValue{}, UnprocessedKeys: map[string]types.KeysAndAttributes{}}
+	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]types.AttributeValue{},
+		UnprocessedKeys: map[string]types.KeysAndAttributes{}}
 	now := wanted.Keys
 	if b.times > 0 && len(now) > b.room {
 		b.times--
@@ -82,7 +90,7 @@ func (b *busy) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _
 	return out, nil
 }
 
-func TestWhatDynamoDBLeavesOutIsAskedForAgain(t *testing.T) {
+func TestDynamo_UnprocessedKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, tc := range []struct {
 			times, calls int
@@ -93,7 +101,8 @@ func TestWhatDynamoDBLeavesOutIsAskedForAgain(t *testing.T) {
 			if err := store.Put(t.Context(), ledger.Item{Partition: "p", Sort: "b", Body: "there"}); err != nil {
 				t.Fatal(err)
 			}
-			items, err := store.BatchGet(t.Context(), ledger.Key{Partition: "p", Sort: "a"}, ledger.Key{Partition: "p", Sort: "b"})
+			items, err := store.BatchGet(t.Context(), ledger.Key{Partition: "p", Sort: "a"},
+				ledger.Key{Partition: "p", Sort: "b"})
 			if failed := err != nil; failed != tc.fails || b.calls != tc.calls {
 				t.Errorf("left out %d times: %d calls, %v; want %d", tc.times, b.calls, err, tc.calls)
 			}

@@ -9,12 +9,12 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 )
 
-// Case is something that its owner was told of and has time to put right.
+// Case is something that its owner was notified of and has time to remediate.
 type Case struct {
 	// Control is the id of the control, Key the case's name within it.
 	Control string `json:"control"`
 	Key     string `json:"key"`
-	// Subject is whom it is about, Owner who was told.
+	// Subject is whom it is about, Owner who was notified.
 	Subject string `json:"subject"`
 	User    bool   `json:"user,omitempty"`
 	Owner   string `json:"owner,omitempty"`
@@ -33,8 +33,8 @@ type Case struct {
 	Due    time.Time `json:"due,omitzero"`
 	// Reminded is for how many days before Due the last reminder was sent; 0 means none was.
 	Reminded int `json:"reminded,omitempty"`
-	// Urgent says that its changes are due at once, without another notice: they were held back when
-	// they were to be made.
+	// Urgent says that its changes are due at once, without another notice: they were held when they were to
+	// be made.
 	Urgent bool `json:"urgent,omitempty"`
 	// Closed is when it ended, Outcome how.
 	Closed  time.Time   `json:"closed,omitzero"`
@@ -53,9 +53,9 @@ type CaseOutcome string
 // The ends of a case.
 const (
 	Acted CaseOutcome = "acted" // Warder made the changes
-	Fixed CaseOutcome = "fixed" // its owner put it right
-	// SetAside ends the case of something that was exempted, or undone by a person.
-	SetAside CaseOutcome = "set aside"
+	Fixed CaseOutcome = "fixed" // its owner remediated it
+	// Suspended ends the case of something that was exempted, or undone by a person.
+	Suspended CaseOutcome = "set aside"
 )
 
 // Open reports whether the case has not ended.
@@ -78,11 +78,11 @@ func (l *Ledger) Case(ctx context.Context, control, key string) (c Case, ok bool
 	return c, item.Version > 0, err
 }
 
-// ReviseCase lets change alter a case of which the control and the key are known, and more if it was read
-// before; it is empty when there is none yet. What becomes of it is returned.
+// ReviseCase alters a case of which the control and the key are known, and more if it was read before; it is
+// empty when there is none yet. It returns what it becomes.
 //
-// An open case stands where sweeps look. One that ends is kept elsewhere, first, and what is left of it
-// there is forgotten a day later. One that was not open when it was read, and ends at once, is only kept.
+// An open case is where sweeps look. One that ends is archived first, and what is left of it there expires a
+// day later. One that was not open when it was read, and ends at once, is only archived.
 func (l *Ledger) ReviseCase(ctx context.Context, known Case, alter func(*Case)) (Case, error) {
 	control, key := known.Control, known.Key
 	if !known.read {
@@ -92,7 +92,9 @@ func (l *Ledger) ReviseCase(ctx context.Context, known Case, alter func(*Case)) 
 		}
 	}
 	var revised Case
-	_, version, err := rewrite(ctx, l, cases+control, key, known, known.version, func(c *Case, found bool) (Item, bool, error) {
+	_, version, err := rewrite(ctx, l, cases+control, key, known, known.version, func(
+		c *Case, found bool,
+	) (Item, bool, error) {
 		open := found && c.Open()
 		c.Control, c.Key = control, key
 		alter(c)
@@ -100,7 +102,7 @@ func (l *Ledger) ReviseCase(ctx context.Context, known Case, alter func(*Case)) 
 		if c.Open() {
 			return Item{Subject: c.Subject, At: c.Opened}, true, nil
 		}
-		if err := l.keep(ctx, revised); err != nil || !open {
+		if err := l.archive(ctx, revised); err != nil || !open {
 			return Item{}, false, err
 		}
 		*c = Case{Control: control, Key: key, Closed: c.Closed}
@@ -110,8 +112,8 @@ func (l *Ledger) ReviseCase(ctx context.Context, known Case, alter func(*Case)) 
 	return revised, err
 }
 
-// keep keeps a case that has ended, in place of what it was when it ended before.
-func (l *Ledger) keep(ctx context.Context, c Case) error {
+// archive keeps a case that has ended, in place of what it was when it ended before.
+func (l *Ledger) archive(ctx context.Context, c Case) error {
 	_, _, err := rewrite(ctx, l, ended+c.Control, c.Key, c, 0, func(recorded *Case, _ bool) (Item, bool, error) {
 		*recorded = c
 		return Item{Subject: c.Subject, At: c.Opened}, true, nil
@@ -140,43 +142,45 @@ func (l *Ledger) query(ctx context.Context, partition string) ([]Case, error) {
 	return found, err
 }
 
-// GuardState is what the ledger says of changes that are to be made, as it was when it was read, in one call.
+// GuardState is what the ledger knows about changes that are to be made, as it was when it was read, in one call.
 type GuardState struct {
 	// Case is the case of the changes, Breaker that of the control; empty if they were not asked for.
 	Case    Case
 	Breaker Breaker
-	// Rounds are what was done lately to the things of the changes, in their order, if that was asked for.
+	// Rounds are the recent changes to what each of the changes changes, if they were asked for.
 	Rounds []RecentChanges
 	holds  map[string]Hold // by thing
 }
 
-// Held returns the hold that is in force at now on one of the things that the changes change, if one is.
-// known says that all of them were read.
-func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, held, known bool) {
+// Held returns the hold that is in force at now on one of the things that the changes change, the zero Hold if
+// none is. known says that all of them were read.
+func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, known bool) {
 	known = true
 	for _, c := range changes {
 		hold, read := s.holds[thing(c)]
 		known = known && read
-		if now.Before(hold.Until) && !held {
-			h, held = hold, true
+		if now.Before(hold.Until) && h.Until.IsZero() {
+			h = hold
 		}
 	}
-	return h, held, known
+	return h, known
 }
 
 // Holds reads the holds on the things that the changes change, and the case of the key; an empty key
 // leaves that out.
 func (l *Ledger) Holds(ctx context.Context, control, key string, changes []change.Change) (GuardState, error) {
-	return l.standing(ctx, control, key, changes, false)
+	return l.guardState(ctx, control, key, changes, false)
 }
 
-// Guards reads the same, and what was done lately to the things, and the control's breaker: all that keeps
-// the changes from being made.
+// Guards reads the same, the recent changes and the control's breaker: all that keeps the changes from being
+// made.
 func (l *Ledger) Guards(ctx context.Context, control, key string, changes []change.Change) (GuardState, error) {
-	return l.standing(ctx, control, key, changes, true)
+	return l.guardState(ctx, control, key, changes, true)
 }
 
-func (l *Ledger) standing(ctx context.Context, control, matter string, changes []change.Change, whole bool) (s GuardState, err error) {
+func (l *Ledger) guardState(
+	ctx context.Context, control, caseKey string, changes []change.Change, whole bool,
+) (s GuardState, err error) {
 	var keys []Key
 	for _, c := range changes {
 		keys = append(keys, key(holds+thing(c), "hold"))
@@ -187,8 +191,8 @@ func (l *Ledger) standing(ctx context.Context, control, matter string, changes [
 	if whole {
 		keys = append(keys, key(breakers+control, "breaker"))
 	}
-	if matter != "" {
-		keys = append(keys, key(cases+control, matter))
+	if caseKey != "" {
+		keys = append(keys, key(cases+control, caseKey))
 	}
 	if len(keys) == 0 {
 		return s, nil
@@ -219,9 +223,9 @@ func (l *Ledger) standing(ctx context.Context, control, matter string, changes [
 		s.Breaker.version = item.Version
 		faults = append(faults, parse(item, &s.Breaker))
 	}
-	if matter != "" {
+	if caseKey != "" {
 		s.Case, err = asCase(next())
-		s.Case.Control, s.Case.Key = control, matter
+		s.Case.Control, s.Case.Key = control, caseKey
 		faults = append(faults, err)
 	}
 	return s, errors.Join(faults...)
@@ -243,7 +247,7 @@ func (l *Ledger) Remember(ctx context.Context, name string, note any, now time.T
 	return err
 }
 
-// Hold keeps sweeps from doing again what was undone.
+// Hold keeps sweeps from repeating what was undone.
 type Hold struct {
 	Until  time.Time `json:"until"`
 	By     string    `json:"by"`
@@ -282,8 +286,10 @@ type Breaker struct {
 // Take lets one step through if the control has not let limit steps through in the hour before now;
 // otherwise the control is stopped until it is released. The same step is let through once more
 // without being counted again. b is the breaker as it was read, and is what it is then.
-func (l *Ledger) Take(ctx context.Context, control string, b *Breaker, step string, limit int, now time.Time) (through bool, err error) {
-	taken, version, err := rewrite(ctx, l, breakers+control, "breaker", *b, b.version, func(b *Breaker, _ bool) (Item, bool, error) {
+func (l *Ledger) Take(
+	ctx context.Context, control string, b *Breaker, step string, limit int, now time.Time,
+) (through bool, err error) {
+	count := func(b *Breaker, _ bool) (Item, bool, error) {
 		through = true
 		switch {
 		case slices.Contains(b.Steps, step):
@@ -300,7 +306,8 @@ func (l *Ledger) Take(ctx context.Context, control string, b *Breaker, step stri
 			b.Tripped = now
 		}
 		return Item{}, true, nil
-	})
+	}
+	taken, version, err := rewrite(ctx, l, breakers+control, "breaker", *b, b.version, count)
 	taken.version = version
 	*b = taken
 	return through && err == nil, err
@@ -325,11 +332,11 @@ func (l *Ledger) Release(ctx context.Context, control, by, reason string, now ti
 
 const day = 24 * time.Hour
 
-// RecentChange is one time that a thing was put right.
+// RecentChange is one time that a thing was remediated.
 type RecentChange struct {
 	Step string    `json:"step"`
 	At   time.Time `json:"at"`
-	// Actor is who had made it so before, when the event said that.
+	// Actor is who had caused it, when the event said so.
 	Actor string `json:"actor,omitempty"`
 	// Claimed says that the step has begun, and not yet that it came to its end; others leave the thing
 	// alone until then, and until Until at most.
@@ -337,14 +344,14 @@ type RecentChange struct {
 	Until   time.Time `json:"until,omitzero"`
 }
 
-// RecentChanges are what was done to a thing lately, and who is at it, as it was read.
+// RecentChanges are what was done to a thing lately, and who has claimed it, as it was read.
 type RecentChanges struct {
 	thing   string
 	all     []RecentChange
 	version int64
 }
 
-// RecentChanges returns the rounds of the thing that c changes.
+// RecentChanges returns the recent changes to the thing that c changes.
 func (l *Ledger) RecentChanges(ctx context.Context, c change.Change) (r RecentChanges, err error) {
 	r.thing = thing(c)
 	item, err := l.get(ctx, rounds+r.thing, "rounds")
@@ -354,13 +361,13 @@ func (l *Ledger) RecentChanges(ctx context.Context, c change.Change) (r RecentCh
 	return r, r.parse(item)
 }
 
-// parse takes the rounds from an item.
+// parse reads them from an item.
 func (r *RecentChanges) parse(item Item) error {
 	r.all, r.version = nil, item.Version
 	return parse(item, &r.all)
 }
 
-// Done are the rounds that came to their end within the day before now, without that of the given step.
+// Done are those that came to their end within the day before now, without that of the given step.
 func (r RecentChanges) Done(step string, now time.Time) []RecentChange {
 	return slices.DeleteFunc(slices.Clone(r.all), func(old RecentChange) bool {
 		return old.Claimed || old.Step == step || now.Sub(old.At) >= day
@@ -373,19 +380,20 @@ func (r RecentChanges) Claimed(step string) bool {
 	return slices.ContainsFunc(r.all, func(old RecentChange) bool { return old.Step == step && old.Claimed })
 }
 
-// Busy reports whether another step is at the thing at now.
+// Busy reports whether another step has claimed the thing at now.
 func (r RecentChanges) Busy(step string, now time.Time) bool {
-	return slices.ContainsFunc(r.all, func(old RecentChange) bool { return old.Step != step && old.Claimed && now.Before(old.Until) })
+	return slices.ContainsFunc(r.all, func(old RecentChange) bool {
+		return old.Step != step && old.Claimed && now.Before(old.Until)
+	})
 }
 
-// Claim begins the step on the thing: others leave it alone until then. It answers ErrConflict when
-// somebody was at the thing since the rounds were read; they are as they are now then, and the thing is to
-// be read again.
+// Claim begins the step on the thing: others leave it alone until then. It answers ErrConflict when somebody
+// else wrote since r was read; r is up to date then, and the thing is to be read again.
 func (l *Ledger) Claim(ctx context.Context, r *RecentChanges, step string, at, until time.Time) error {
 	return l.replace(ctx, r, step, at, RecentChange{Step: step, At: at, Claimed: true, Until: until})
 }
 
-// AddRecentChange remembers that the thing was put right, which ends the claim of the step.
+// AddRecentChange records that the thing was remediated, which ends the claim of the step.
 func (l *Ledger) AddRecentChange(ctx context.Context, r *RecentChanges, done RecentChange) error {
 	return l.insist(ctx, r, done.Step, done.At, done)
 }
@@ -395,7 +403,7 @@ func (l *Ledger) Unclaim(ctx context.Context, r *RecentChanges, step string, at 
 	return l.insist(ctx, r, step, at)
 }
 
-// insist replaces the rounds of a step, again if somebody else wrote in between.
+// insist replaces the changes of a step, again if somebody else wrote in between.
 func (l *Ledger) insist(ctx context.Context, r *RecentChanges, step string, at time.Time, by ...RecentChange) error {
 	for try := 0; ; try++ {
 		err := l.replace(ctx, r, step, at, by...)
@@ -405,9 +413,11 @@ func (l *Ledger) insist(ctx context.Context, r *RecentChanges, step string, at t
 	}
 }
 
-// replace writes the rounds with these in place of those of the step, and without those of long ago.
+// replace writes r with these in place of those of the step, and without old ones.
 func (l *Ledger) replace(ctx context.Context, r *RecentChanges, step string, at time.Time, by ...RecentChange) error {
-	kept := slices.DeleteFunc(slices.Clone(r.all), func(old RecentChange) bool { return old.Step == step || at.Sub(old.At) >= day })
+	kept := slices.DeleteFunc(slices.Clone(r.all), func(old RecentChange) bool {
+		return old.Step == step || at.Sub(old.At) >= day
+	})
 	kept = append(kept, by...)
 	item := Item{Partition: rounds + r.thing, Sort: "rounds", Version: r.version, Expires: at.Add(2 * day)}
 	if err := l.save(ctx, item, kept); err != nil {

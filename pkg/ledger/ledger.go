@@ -1,13 +1,12 @@
 // Package ledger is Warder's memory: every run, every finding with what was changed and why, every
 // notice, the open cases, what was undone, in one DynamoDB table.
 //
-// It is what makes a run idempotent (an event is claimed by a conditional write before anything is
-// done about it), what lets a run that was cut off be finished without doing anything twice (the
-// outbox: what is recorded and not yet done or told is done or told by the next try), and what undo
-// and explain read.
+// It makes a run idempotent: an event is claimed by a conditional write before anything is done about it. It
+// lets a run that was cut off be finished without doing anything twice: the next try does what is recorded and
+// not yet done, and sends the notices that are recorded and not yet sent. Undo and explain read it.
 //
 // A [Ledger] is the same over every [Store]: [Dynamo] in production, [Memory] in tests. The package
-// decides nothing and deletes nothing: runs that found nothing and marks of what was told carry a
+// decides nothing and deletes nothing: runs that found nothing and marks of what was notified carry a
 // time to live, the rest stays.
 package ledger
 
@@ -33,14 +32,14 @@ type Status string
 // A change goes from planned to applied to verified; it ends elsewhere when it is not made.
 const (
 	Planned  Status = "planned"      // recorded, not yet done
-	Applied  Status = "applied"      // done, not yet read back
-	Verified Status = "verified"     // done, and read back as it should be
+	Applied  Status = "applied"      // done, not yet verified
+	Verified Status = "verified"     // done, and verified by reading it
 	Failed   Status = "failed"       // tried and not so; the reason says why
 	Skipped  Status = "skipped"      // rightly not done; the reason says why
 	Held     Status = "held"         // not done now; the reason says why, and a later sweep tries again
-	Pending  Status = "waiting"      // its owner was told, and has until the due time
+	Pending  Status = "waiting"      // its owner was notified, and has until the due time
 	Observed Status = "would_change" // not done because the control only observes
-	Undone   Status = "undone"       // done, and put back
+	Undone   Status = "undone"       // done, and reverted
 )
 
 // Settled reports whether a retry of the same event leaves a change of this status as it is.
@@ -61,23 +60,19 @@ type Step struct {
 	Reason string `json:"reason,omitempty"`
 	// At is when the status was reached.
 	At time.Time `json:"at"`
-	// Undo is the id of the step that put it back; empty when none did.
+	// Undo is the id of the step that reverted it; empty when none did.
 	Undo string `json:"undo,omitempty"`
 }
 
 // Notification is one notice of an entry, and the proof that SNS accepted it.
 type Notification struct {
-	// Kind is the kind of notice.
-	Kind notice.Kind `json:"kind"`
-	// Owner is whom it was addressed to.
-	Owner string `json:"owner,omitempty"`
-	// Message is the id that SNS gave it.
-	Message string `json:"message"`
-	// At is when SNS accepted it.
-	At time.Time `json:"at"`
+	Kind    notice.Kind `json:"kind"`
+	Owner   string      `json:"owner,omitempty"` // whom it was addressed to
+	Message string      `json:"message"`         // the id that SNS gave it
+	At      time.Time   `json:"at"`              // when SNS accepted it
 }
 
-// Guard names a safeguard of Warder's that an entry tells of.
+// Guard names a safeguard of Warder's that an entry is about.
 type Guard string
 
 // The safeguards that have entries of their own.
@@ -88,7 +83,7 @@ const (
 	Unread    Guard = "unread"    // what allows the changes could not be read: nothing is decided about them
 )
 
-// Entry is one finding of one run, with what was done about it and who was told.
+// Entry is one finding of one run, with what was done about it and who was notified.
 type Entry struct {
 	// ID is the same for the same finding of the same event, however often it is handled.
 	ID string `json:"id"`
@@ -107,7 +102,7 @@ type Entry struct {
 	Owner string `json:"owner,omitempty"`
 	// OwnerSlack is the Slack member id of the owner, when the account knows it.
 	OwnerSlack string `json:"ownerSlack,omitempty"`
-	// Actor is who made it so, when the event says that.
+	// Actor is who caused it, when the event says so.
 	Actor string `json:"actor,omitempty"`
 	// At is when it was found.
 	At time.Time `json:"at"`
@@ -122,11 +117,11 @@ type Entry struct {
 	Advice   string        `json:"advice,omitempty"`
 	// UnchangedReason says why nothing is changed about it, where a reader would expect a change.
 	UnchangedReason string `json:"left,omitempty"`
-	// Tell is the notice to send when no change calls for another; empty means none.
-	Tell notice.Kind `json:"tell,omitempty"`
+	// Notify is the notice to send when no change requires another; empty means none.
+	Notify notice.Kind `json:"tell,omitempty"`
 	// Case is the key of the case that it belongs to; empty when it belongs to none.
 	Case string `json:"case,omitempty"`
-	// Guard is the safeguard that it tells of; empty for what was found in the account.
+	// Guard is the safeguard that it is about; empty for what was found in the account.
 	Guard Guard `json:"guard,omitempty"`
 	// Thread is that of the entry that this one is about, as an undo is; empty means its own.
 	Thread string `json:"thread,omitempty"`
@@ -163,7 +158,7 @@ type Run struct {
 	Event string `json:"event,omitempty"`
 	// Mode is the control's mode at the run's last try.
 	Mode string `json:"mode,omitempty"`
-	// Happened is when that came about which the event tells of; zero for runs before it was kept.
+	// Happened is when what the event reports happened; zero for runs before it was kept.
 	Happened time.Time `json:"happened,omitzero"`
 	// At is when it was first claimed, Attempts how often.
 	At       time.Time `json:"at"`
@@ -191,12 +186,12 @@ type Run struct {
 var (
 	// ErrDone says that the run was finished before.
 	ErrDone = errors.New("the run is finished")
-	// ErrHeld says that somebody else is at work on the run.
+	// ErrHeld says that another invocation works on the run.
 	ErrHeld = errors.New("the run is held by another invocation")
 )
 
-// Ledger is the memory of one account. Its methods answer with an error when the memory cannot be
-// read or written; nothing may be changed in the account then.
+// Ledger is the memory of one account. After an error of one of its methods nothing may be changed in the
+// account.
 type Ledger struct{ store Store }
 
 // New returns the ledger in the store.
@@ -277,25 +272,30 @@ func short(key string, limit int) string {
 	return strings.ToValidUTF8(key[:limit-len(digest)], "") + digest
 }
 
-// revise reads an item into a new T, lets change alter it, and writes it: see rewrite.
-func revise[T any](ctx context.Context, l *Ledger, partition, sort string, change func(value *T, found bool) (Item, bool, error)) (T, error) {
+// alteration alters a value. It answers what to write of its item, and whether to write it, or refuses with an
+// error, which is returned.
+type alteration[T any] func(value *T, found bool) (item Item, write bool, err error)
+
+// revise reads an item into a new T, alters it, and writes it: see rewrite.
+func revise[T any](ctx context.Context, l *Ledger, partition, sort string, alter alteration[T]) (T, error) {
 	var value T
 	version, err := l.load(ctx, partition, sort, &value)
 	if err != nil {
 		return value, err
 	}
-	value, _, err = rewrite(ctx, l, partition, sort, value, version, change)
+	value, _, err = rewrite(ctx, l, partition, sort, value, version, alter)
 	return value, err
 }
 
-// rewrite lets change alter an item that is known as a value of a version, and writes it, again if it is
-// otherwise: because somebody else wrote it in between, or because it was only thought to be so. Who
-// thinks that it is not there gives no value and version 0, and needs no call to read it if that is right.
-// change may refuse with an error, which is returned, or answer that nothing is to be written; but not of
-// what is only thought: a write alone shows whether it is right. The version is the one that it has then.
-func rewrite[T any](ctx context.Context, l *Ledger, partition, sort string, value T, version int64, change func(value *T, found bool) (Item, bool, error)) (T, int64, error) {
+// rewrite alters an item that is known as a value of a version, and writes it. If somebody else wrote it
+// meanwhile, or the value was only assumed, it alters and writes what is there instead. Who assumes that there is
+// none gives no value and version 0, and saves the call to read it; such an alteration must write, as only the
+// write shows whether that is right. It returns what was written, and its version.
+func rewrite[T any](
+	ctx context.Context, l *Ledger, partition, sort string, value T, version int64, alter alteration[T],
+) (T, int64, error) {
 	for try := 0; ; try++ {
-		item, write, err := change(&value, version > 0)
+		item, write, err := alter(&value, version > 0)
 		if err != nil || !write {
 			return value, version, err
 		}
@@ -318,7 +318,7 @@ func rewrite[T any](ctx context.Context, l *Ledger, partition, sort string, valu
 // when another holder's claim has not run out at now.
 func (l *Ledger) Begin(ctx context.Context, run Run, now time.Time) (Run, error) {
 	// Most events come once: that it is new is tried first.
-	begun, version, err := rewrite(ctx, l, runs+run.Control+"#"+run.Key, "run", Run{}, 0, func(recorded *Run, found bool) (Item, bool, error) {
+	claim := func(recorded *Run, found bool) (Item, bool, error) {
 		switch {
 		case !found:
 			*recorded = run
@@ -331,7 +331,8 @@ func (l *Ledger) Begin(ctx context.Context, run Run, now time.Time) (Run, error)
 		recorded.Holder, recorded.Until, recorded.Mode = run.Holder, run.Until, run.Mode
 		recorded.Attempts++
 		return recorded.item(), true, nil
-	})
+	}
+	begun, version, err := rewrite(ctx, l, runs+run.Control+"#"+run.Key, "run", Run{}, 0, claim)
 	begun.version = version
 	if err != nil && !errors.Is(err, ErrDone) && !errors.Is(err, ErrHeld) {
 		return Run{}, err
@@ -432,42 +433,36 @@ func (l *Ledger) All(ctx context.Context) ([]Entry, []Case, error) {
 }
 
 // split sorts out entries and cases. Of a case that was opened anew, what it was before is left out.
-func split(items []Item) (found []Entry, matters []Case, err error) {
+func split(items []Item) (found []Entry, current []Case, err error) {
 	open := map[Key]bool{}
 	var over []Case
+	var faults []error
 	for _, item := range items {
 		switch {
 		case strings.HasPrefix(item.Partition, entries):
 			e := Entry{version: item.Version}
-			if err := parse(item, &e); err != nil {
-				return nil, nil, err
-			}
+			faults = append(faults, parse(item, &e))
 			found = append(found, e)
 		case strings.HasPrefix(item.Partition, cases) && item.Expires.IsZero():
 			c, err := asCase(item)
-			if err != nil {
-				return nil, nil, err
-			}
-			matters, open[Key{c.Control, c.Key}] = append(matters, c), true
+			faults = append(faults, err)
+			current, open[Key{c.Control, c.Key}] = append(current, c), true
 		case strings.HasPrefix(item.Partition, ended):
 			c, err := asCase(item)
-			if err != nil {
-				return nil, nil, err
-			}
+			faults = append(faults, err)
 			over = append(over, c)
 		}
 	}
 	for _, c := range over {
 		if !open[Key{c.Control, c.Key}] {
-			matters = append(matters, c)
+			current = append(current, c)
 		}
 	}
 	slices.SortFunc(found, func(a, b Entry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
-	slices.SortFunc(matters, func(a, b Case) int { return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.Key, b.Key)) })
-	return found, matters, nil
+	slices.SortFunc(current, func(a, b Case) int { return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.Key, b.Key)) })
+	return found, current, errors.Join(faults...)
 }
 
-// mark is the body of a mark.
 type mark struct {
 	Run   string    `json:"run"`
 	Until time.Time `json:"until"`
@@ -477,7 +472,7 @@ type mark struct {
 // mark ran out at now; it marks it for the run until the given time.
 func (l *Ledger) Once(ctx context.Context, key, run string, now, until time.Time) (bool, error) {
 	first := false
-	// Most things are told of for the first time: that is tried first.
+	// Most notices are the first of their kind: that is tried first.
 	_, _, err := rewrite(ctx, l, marks+key, "once", mark{}, 0, func(m *mark, found bool) (Item, bool, error) {
 		first = !found || m.Run == run || m.Until.Before(now)
 		if found && m.Run == run {

@@ -20,7 +20,8 @@ import (
 
 var (
 	noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	key  = change.Change{Kind: "access key status", Subject: "alice", Target: "AKIAEXAMPLE", Before: "Active", After: "Inactive"}
+	key  = change.Change{Kind: "access key status", Subject: "alice", Target: "AKIAEXAMPLE", Before: "Active",
+		After: "Inactive"}
 )
 
 const (
@@ -57,7 +58,8 @@ func revise(ctx context.Context, l *ledger.Ledger, control, key string, alter fu
 }
 
 // take takes a step of a breaker of which nothing is known.
-func take(ctx context.Context, l *ledger.Ledger, control, step string, limit int, now time.Time) (through bool, b ledger.Breaker, err error) {
+func take(ctx context.Context, l *ledger.Ledger, control, step string, limit int, now time.Time) (through bool,
+	b ledger.Breaker, err error) {
 	through, err = l.Take(ctx, control, &b, step, limit, now)
 	return through, b, err
 }
@@ -65,8 +67,8 @@ func take(ctx context.Context, l *ledger.Ledger, control, step string, limit int
 // hold is the hold on the thing that c changes.
 func hold(ctx context.Context, l *ledger.Ledger, c change.Change, now time.Time) (h ledger.Hold, held bool, err error) {
 	s, err := l.Holds(ctx, "c", "", []change.Change{c})
-	h, held, _ = s.Held([]change.Change{c}, now)
-	return h, held, err
+	h, _ = s.Held([]change.Change{c}, now)
+	return h, !h.Until.IsZero(), err
 }
 
 // stored is an item as it is in the store.
@@ -88,7 +90,8 @@ func must(t *testing.T, err error) {
 
 func same(t *testing.T, want, got any) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(ledger.Run{}, ledger.Entry{}, ledger.Case{}, ledger.Breaker{}), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(ledger.Run{}, ledger.Entry{}, ledger.Case{},
+		ledger.Breaker{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -98,7 +101,7 @@ func claim(holder string, until time.Time) ledger.Run {
 	return ledger.Run{Control: "c", Key: "event-1", Event: "Scheduled Event", Holder: holder, Until: until}
 }
 
-func TestARunHasOneHolder(t *testing.T) {
+func TestBegin_OneHolder(t *testing.T) {
 	first := claim("first", noon.Add(minute))
 	for _, tc := range []struct {
 		name     string
@@ -112,8 +115,10 @@ func TestARunHasOneHolder(t *testing.T) {
 		{"a claim holds to its last instant", nil, "second", noon.Add(minute), ledger.ErrHeld, 1},
 		{"a claim that has run out is taken over", nil, "second", noon.Add(minute + 1), nil, 2},
 		{"the retry of the same invocation takes over at once", nil, "first", noon.Add(1), nil, 2},
-		{"a run that was finished without success is free at once", &ledger.Run{Outcome: "failed"}, "second", noon.Add(1), nil, 2},
-		{"a run that is done stays done", &ledger.Run{Done: true, Outcome: "changed", Reason: "why"}, "first", noon.Add(hour), ledger.ErrDone, 1},
+		{"a run that was finished without success is free at once", &ledger.Run{Outcome: "failed"}, "second", noon.Add(1),
+			nil, 2},
+		{"a run that is done stays done", &ledger.Run{Done: true, Outcome: "changed", Reason: "why"}, "first",
+			noon.Add(hour), ledger.ErrDone, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, l := memory()
@@ -145,13 +150,14 @@ func TestARunHasOneHolder(t *testing.T) {
 	}
 }
 
-func TestOfTwoThatBeginARunAtOnceOneIsLetThrough(t *testing.T) {
+func TestBegin_Concurrent(t *testing.T) {
 	store := &interloper{Memory: &ledger.Memory{}, times: 1}
 	store.write = func(l *ledger.Ledger) {
 		_, err := l.Begin(t.Context(), claim("faster", noon.Add(minute)), noon)
 		must(t, err)
 	}
-	if _, err := ledger.New(store).Begin(t.Context(), claim("slower", noon.Add(minute)), noon); !errors.Is(err, ledger.ErrHeld) {
+	if _, err := ledger.New(store).Begin(t.Context(), claim("slower", noon.Add(minute)), noon); !errors.Is(err,
+		ledger.ErrHeld) {
 		t.Errorf("error %v, want ErrHeld", err)
 	}
 	run, _, err := ledger.New(store).Run(t.Context(), "c", "event-1")
@@ -160,7 +166,7 @@ func TestOfTwoThatBeginARunAtOnceOneIsLetThrough(t *testing.T) {
 	}
 }
 
-func TestWhoLostARunCannotFinishIt(t *testing.T) {
+func TestFinish_LostRun(t *testing.T) {
 	_, l := memory()
 	slow, err := l.Begin(t.Context(), claim("slow", noon.Add(minute)), noon)
 	must(t, err)
@@ -172,7 +178,7 @@ func TestWhoLostARunCannotFinishIt(t *testing.T) {
 	}
 }
 
-func TestARunThatIsNotThere(t *testing.T) {
+func TestRun_NotFound(t *testing.T) {
 	_, l := memory()
 	if _, ok, err := l.Run(t.Context(), "c", "none"); ok || err != nil {
 		t.Errorf("Run: %t, %v", ok, err)
@@ -192,7 +198,7 @@ func entry(id, text string) ledger.Entry {
 	return ledger.Entry{ID: id, Control: "c", Run: "event-1", Subject: "alice", At: noon, Title: "T", Text: text}
 }
 
-func TestEntriesAreRecordedAllOrNone(t *testing.T) {
+func TestRecord_AllOrNone(t *testing.T) {
 	begin := func(t *testing.T, l *ledger.Ledger) ledger.Run {
 		t.Helper()
 		run, err := l.Begin(t.Context(), claim("h", noon.Add(minute)), noon)
@@ -280,7 +286,7 @@ func TestEntriesAreRecordedAllOrNone(t *testing.T) {
 	})
 }
 
-func TestAnEntryIsWrittenOverWhatWasRead(t *testing.T) {
+func TestUpdate_Conflict(t *testing.T) {
 	_, l := memory()
 	first := entry("e1", "1")
 	must(t, l.Update(t.Context(), &first))
@@ -304,8 +310,9 @@ func TestAnEntryIsWrittenOverWhatWasRead(t *testing.T) {
 	same(t, "faster", got.Text)
 }
 
-func TestAnEntryKnowsItsNotices(t *testing.T) {
-	e := ledger.Entry{Notifications: []ledger.Notification{{Kind: notice.Warning, Message: "m1"}, {Kind: notice.Changed, Message: "m2"}}}
+func TestEntry_Notice(t *testing.T) {
+	e := ledger.Entry{Notifications: []ledger.Notification{{Kind: notice.Warning, Message: "m1"},
+		{Kind: notice.Changed, Message: "m2"}}}
 	if told := e.Notice(notice.Changed); told == nil || told.Message != "m2" {
 		t.Errorf("the notice of the change is %+v", told)
 	}
@@ -314,7 +321,7 @@ func TestAnEntryKnowsItsNotices(t *testing.T) {
 	}
 }
 
-func TestOnceIsOnce(t *testing.T) {
+func TestOnce(t *testing.T) {
 	type ask struct {
 		run   string
 		after time.Duration
@@ -389,7 +396,8 @@ func TestCases(t *testing.T) {
 		if err != nil || !ok {
 			t.Fatalf("%t, %v", ok, err)
 		}
-		same(t, ledger.Case{Control: "c", Key: "k", Subject: "alice", Opened: noon, Told: noon.Add(minute), Changes: []change.Change{key}}, got)
+		same(t, ledger.Case{Control: "c", Key: "k", Subject: "alice", Opened: noon, Told: noon.Add(minute),
+			Changes: []change.Change{key}}, got)
 	})
 	t.Run("what somebody else wrote meanwhile is not lost", func(t *testing.T) {
 		store := &interloper{Memory: &ledger.Memory{}, times: 3}
@@ -410,7 +418,8 @@ func TestCases(t *testing.T) {
 		store.write = func(l *ledger.Ledger) {
 			must(t, revise(ctx, l, "c", "k", func(c *ledger.Case) { c.Reminded++ }))
 		}
-		if err := revise(ctx, ledger.New(store), "c", "k", func(c *ledger.Case) { c.Urgent = true }); !errors.Is(err, ledger.ErrConflict) {
+		if err := revise(ctx, ledger.New(store), "c", "k", func(c *ledger.Case) { c.Urgent = true }); !errors.Is(err,
+			ledger.ErrConflict) {
 			t.Errorf("error %v, want ErrConflict", err)
 		}
 	})
@@ -418,7 +427,8 @@ func TestCases(t *testing.T) {
 		_, l := memory()
 		for i, c := range []ledger.Case{
 			{Control: "c", Key: "a", Opened: noon.Add(hour)}, {Control: "c", Key: "b", Opened: noon},
-			{Control: "c", Key: "ended", Opened: noon, Closed: noon.Add(hour), Outcome: ledger.Fixed}, {Control: "other", Key: "d", Opened: noon},
+			{Control: "c", Key: "ended", Opened: noon, Closed: noon.Add(hour), Outcome: ledger.Fixed},
+			{Control: "other", Key: "d", Opened: noon},
 		} {
 			c.Subject = fmt.Sprint("user", i)
 			must(t, revise(ctx, l, c.Control, c.Key, func(recorded *ledger.Case) { *recorded = c }))
@@ -437,7 +447,7 @@ func TestCases(t *testing.T) {
 	})
 }
 
-func TestACaseThatEndsLeavesWhereSweepsLook(t *testing.T) {
+func TestCases_EndedOnesAreArchived(t *testing.T) {
 	ctx := t.Context()
 	ends := func(c *ledger.Case) {
 		c.Subject, c.Opened, c.Closed, c.Outcome = "alice", noon, noon.Add(hour), ledger.Acted
@@ -574,7 +584,7 @@ func TestHolds(t *testing.T) {
 	})
 }
 
-func TestTheBreaker(t *testing.T) {
+func TestBreaker(t *testing.T) {
 	type trial struct {
 		step    string
 		after   time.Duration
@@ -585,17 +595,24 @@ func TestTheBreaker(t *testing.T) {
 		name  string
 		takes []trial
 	}{
-		{"lets as many through as the limit says", []trial{{"1", 0, true, false}, {"2", minute, true, false}, {"3", 2 * minute, false, false}}},
-		{"does not count a step twice", []trial{{"1", 0, true, false}, {"1", minute, true, false}, {"2", minute, true, false}, {"1", minute, true, false}}},
-		{"lets through again what it let through, even when it is stopped", []trial{{"1", 0, true, false}, {"2", 0, true, false}, {"3", 0, false, false}, {"1", minute, true, false}}},
-		{"begins a new hour when one has gone by", []trial{{"1", 0, true, false}, {"2", 59 * minute, true, false}, {"3", hour, true, false}, {"4", hour, true, false}, {"5", hour, false, false}}},
-		{"stays stopped however long it takes", []trial{{"1", 0, true, false}, {"2", 0, true, false}, {"3", minute, false, false}, {"4", 48 * hour, false, false}}},
+		{"lets as many through as the limit says", []trial{{"1", 0, true, false}, {"2", minute, true, false},
+			{"3", 2 * minute, false, false}}},
+		{"does not count a step twice", []trial{{"1", 0, true, false}, {"1", minute, true, false},
+			{"2", minute, true, false}, {"1", minute, true, false}}},
+		{"lets through again what it let through, even when it is stopped",
+			[]trial{{"1", 0, true, false}, {"2", 0, true, false}, {"3", 0, false, false}, {"1", minute, true, false}}},
+		{"begins a new hour when one has gone by", []trial{{"1", 0, true, false}, {"2", 59 * minute, true, false},
+			{"3", hour, true, false}, {"4", hour, true, false}, {"5", hour, false, false}}},
+		{"stays stopped however long it takes", []trial{{"1", 0, true, false}, {"2", 0, true, false},
+			{"3", minute, false, false}, {"4", 48 * hour, false, false}}},
 		{"goes on when it is released, and counts from nothing", []trial{
 			{"1", 0, true, false}, {"2", 0, true, false}, {"3", minute, false, false}, {"", 2 * minute, false, true},
 			{"3", 3 * minute, true, false}, {"4", 3 * minute, true, false}, {"5", 3 * minute, false, false},
 		}},
-		{"begins anew when the clock was put back", []trial{{"1", 0, true, false}, {"2", 0, true, false}, {"3", -hour, true, false}}},
-		{"counts a run that began before the hour, and comes to its changes in it", []trial{{"1", 0, true, false}, {"2", -minute, true, false}, {"3", -minute, false, false}}},
+		{"begins anew when the clock was put back", []trial{{"1", 0, true, false}, {"2", 0, true, false},
+			{"3", -hour, true, false}}},
+		{"counts a run that began before the hour, and comes to its changes in it",
+			[]trial{{"1", 0, true, false}, {"2", -minute, true, false}, {"3", -minute, false, false}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, l := memory()
@@ -648,7 +665,8 @@ func TestTheBreaker(t *testing.T) {
 				t.Errorf("the faster: %t, %v", through, err)
 			}
 		}
-		if through, b, err := take(t.Context(), ledger.New(store), "c", "slower", 1, noon); err != nil || through || b.Tripped.IsZero() {
+		if through, b, err := take(t.Context(), ledger.New(store), "c", "slower", 1, noon); err != nil || through ||
+			b.Tripped.IsZero() {
 			t.Errorf("the slower: %t, %+v, %v; want it stopped", through, b, err)
 		}
 	})
@@ -692,11 +710,12 @@ func TestTheBreaker(t *testing.T) {
 	})
 }
 
-func TestRounds(t *testing.T) {
+func TestRecentChanges(t *testing.T) {
 	store, l := memory()
 	ctx := t.Context()
 	for _, r := range []ledger.RecentChange{
-		{Step: "1", At: noon, Actor: "terraform"}, {Step: "2", At: noon.Add(hour)}, {Step: "2", At: noon.Add(2 * hour)}, {Step: "3", At: noon.Add(23 * hour)},
+		{Step: "1", At: noon, Actor: "terraform"}, {Step: "2", At: noon.Add(hour)}, {Step: "2", At: noon.Add(2 * hour)},
+		{Step: "3", At: noon.Add(23 * hour)},
 	} {
 		lately, err := l.RecentChanges(ctx, key)
 		must(t, err)
@@ -713,7 +732,8 @@ func TestRounds(t *testing.T) {
 		{"a day ago are not counted", key, "4", noon.Add(24 * hour), []string{"2", "3"}},
 		{"of the step that asks are not counted", key, "3", noon.Add(23 * hour), []string{"1", "2"}},
 		{"of the other way are the same thing's", key.Inverse(), "4", noon.Add(23 * hour), []string{"1", "2", "3"}},
-		{"of something else are not counted", change.Change{Kind: key.Kind, Subject: "bob", Target: key.Target}, "4", noon, nil},
+		{"of something else are not counted", change.Change{Kind: key.Kind, Subject: "bob", Target: key.Target}, "4", noon,
+			nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			found, err := l.RecentChanges(ctx, tc.c)
@@ -737,7 +757,7 @@ func TestRounds(t *testing.T) {
 	})
 }
 
-func TestAThingIsClaimedByOneStepAtATime(t *testing.T) {
+func TestClaim_OneStepAtATime(t *testing.T) {
 	read := func(t *testing.T, l *ledger.Ledger) *ledger.RecentChanges {
 		t.Helper()
 		r, err := l.RecentChanges(t.Context(), key)
@@ -749,7 +769,8 @@ func TestAThingIsClaimedByOneStepAtATime(t *testing.T) {
 		must(t, l.Claim(t.Context(), read(t, l), "1", noon, noon.Add(minute)))
 		r := read(t, l)
 		if !r.Busy("2", noon) || r.Busy("2", noon.Add(minute)) || r.Busy("1", noon) {
-			t.Errorf("busy for another %t, after that time %t, for itself %t", r.Busy("2", noon), r.Busy("2", noon.Add(minute)), r.Busy("1", noon))
+			t.Errorf("busy for another %t, after that time %t, for itself %t", r.Busy("2", noon), r.Busy("2", noon.Add(minute)),
+				r.Busy("1", noon))
 		}
 		if !r.Claimed("1") || r.Claimed("2") {
 			t.Errorf("claimed %t, by another %t", r.Claimed("1"), r.Claimed("2"))
@@ -786,20 +807,23 @@ func TestAThingIsClaimedByOneStepAtATime(t *testing.T) {
 		must(t, l.AddRecentChange(t.Context(), first, ledger.RecentChange{Step: "1", At: noon}))
 		claimed := read(t, l)
 		must(t, l.Claim(t.Context(), claimed, "2", noon, noon.Add(minute)))
-		must(t, l.AddRecentChange(t.Context(), other, ledger.RecentChange{Step: "3", At: noon})) // by who did not claim it, as an older version
+		must(t, l.AddRecentChange(t.Context(), other, ledger.RecentChange{Step: "3",
+			At: noon})) // by who did not claim it, as an older version
 		must(t, l.Unclaim(t.Context(), claimed, "2", noon))
 		r := read(t, l)
 		if r.Busy("4", noon) || r.Claimed("2") || len(r.Done("4", noon)) != 2 {
-			t.Errorf("busy %t, claimed %t, done %v; want the two rounds alone", r.Busy("4", noon), r.Claimed("2"), r.Done("4", noon))
+			t.Errorf("busy %t, claimed %t, done %v; want the two rounds alone", r.Busy("4", noon), r.Claimed("2"),
+				r.Done("4", noon))
 		}
 	})
 }
 
-func TestWhatTheLedgerKnows(t *testing.T) {
+func TestContents(t *testing.T) {
 	store, l := memory()
 	ctx := t.Context()
 	for _, e := range []ledger.Entry{
-		{ID: "new", Subject: "alice", At: noon.Add(hour)}, {ID: "old", Subject: "alice", At: noon}, {ID: "bobs", Subject: "bob", At: noon.Add(minute)},
+		{ID: "new", Subject: "alice", At: noon.Add(hour)}, {ID: "old", Subject: "alice", At: noon},
+		{ID: "bobs", Subject: "bob", At: noon.Add(minute)},
 	} {
 		must(t, l.Update(ctx, &e))
 	}
@@ -861,7 +885,7 @@ func refuse(operation string) func(string, bool) error {
 var errRefused = errors.New("refused")
 
 // Whatever cannot be read or written is an error: nothing may be done then.
-func TestNoFaultIsSwallowed(t *testing.T) {
+func TestLedger_FaultsAreReturned(t *testing.T) {
 	ctx := t.Context()
 	for _, tc := range []struct {
 		name       string
@@ -874,7 +898,9 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 		{"Record", "PutItem", func(l *ledger.Ledger) error {
 			return l.Record(ctx, &ledger.Run{Control: "c", Key: "k"}, []ledger.Entry{entry("e", "")}, true)
 		}},
-		{"Record without entries", "PutItem", func(l *ledger.Ledger) error { return l.Record(ctx, &ledger.Run{Control: "c", Key: "k"}, nil, true) }},
+		{"Record without entries", "PutItem", func(l *ledger.Ledger) error {
+			return l.Record(ctx, &ledger.Run{Control: "c", Key: "k"}, nil, true)
+		}},
 		{"Record of what is there", "PutItem", func(l *ledger.Ledger) error {
 			return l.Record(ctx, &ledger.Run{Control: "c", Key: "k"}, []ledger.Entry{entry("there", "")}, true)
 		}},
@@ -884,7 +910,9 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 		{"All", "Scan", func(l *ledger.Ledger) error { _, _, err := l.All(ctx); return err }},
 		{"Once", "PutItem", func(l *ledger.Ledger) error { _, err := l.Once(ctx, "k", "r", noon, noon); return err }},
 		{"Case", "GetItem", func(l *ledger.Ledger) error { _, _, err := l.Case(ctx, "c", "k"); return err }},
-		{"ReviseCase", "GetItem PutItem", func(l *ledger.Ledger) error { return revise(ctx, l, "c", "k", func(*ledger.Case) {}) }},
+		{"ReviseCase", "GetItem PutItem", func(l *ledger.Ledger) error {
+			return revise(ctx, l, "c", "k", func(*ledger.Case) {})
+		}},
 		{"OpenCases", "Query", func(l *ledger.Ledger) error { _, err := l.OpenCases(ctx, "c"); return err }},
 		{"EndedCases", "Query", func(l *ledger.Ledger) error { _, err := l.EndedCases(ctx, "c"); return err }},
 		{"Recall", "GetItem", func(l *ledger.Ledger) error { _, err := l.Recall(ctx, "n", new(string)); return err }},
@@ -904,10 +932,15 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 		{"SetHold", "PutItem", func(l *ledger.Ledger) error { return l.SetHold(ctx, key, ledger.Hold{}) }},
 		{"Take", "PutItem", func(l *ledger.Ledger) error { _, _, err := take(ctx, l, "c", "s", 1, noon); return err }},
 		{"Breaker", "GetItem", func(l *ledger.Ledger) error { _, err := l.Breaker(ctx, "c"); return err }},
-		{"Release", "GetItem PutItem", func(l *ledger.Ledger) error { _, err := l.Release(ctx, "c", "b", "r", noon); return err }},
+		{"Release", "GetItem PutItem", func(l *ledger.Ledger) error {
+			_, err := l.Release(ctx, "c", "b", "r", noon)
+			return err
+		}},
 		{"Rounds", "GetItem", func(l *ledger.Ledger) error { _, err := l.RecentChanges(ctx, key); return err }},
 		{"Claim", "PutItem", func(l *ledger.Ledger) error { return l.Claim(ctx, &ledger.RecentChanges{}, "s", noon, noon) }},
-		{"KeepDrill", "GetItem PutItem", func(l *ledger.Ledger) error { return l.KeepDrill(ctx, ledger.Drill{ID: "d"}, noon) }},
+		{"KeepDrill", "GetItem PutItem", func(l *ledger.Ledger) error {
+			return l.KeepDrill(ctx, ledger.Drill{ID: "d"}, noon)
+		}},
 		{"Drills", "GetItem", func(l *ledger.Ledger) error { _, err := l.Drills(ctx); return err }},
 		{"AddRound", "PutItem", func(l *ledger.Ledger) error {
 			return l.AddRecentChange(ctx, &ledger.RecentChanges{}, ledger.RecentChange{})
@@ -925,7 +958,8 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 				}
 			})
 		}
-		if !strings.Contains(tc.operations, "GetItem") && !slices.Contains([]string{"Begin", "Once", "Take"}, tc.name) || tc.name == "Record of what is there" {
+		if !strings.Contains(tc.operations, "GetItem") && !slices.Contains([]string{"Begin", "Once", "Take"}, tc.name) ||
+			tc.name == "Record of what is there" {
 			continue
 		}
 		t.Run(tc.name+" says what cannot be read", func(t *testing.T) {
@@ -949,10 +983,12 @@ func TestNoFaultIsSwallowed(t *testing.T) {
 	}
 }
 
-func TestStatuses(t *testing.T) {
+func TestStatus(t *testing.T) {
 	for status, want := range map[ledger.Status]struct{ settled, made bool }{
-		ledger.Planned: {false, false}, ledger.Applied: {false, true}, ledger.Verified: {true, true}, ledger.Failed: {false, false},
-		ledger.Skipped: {true, false}, ledger.Held: {false, false}, ledger.Pending: {true, false}, ledger.Observed: {true, false}, ledger.Undone: {true, false},
+		ledger.Planned: {false, false}, ledger.Applied: {false, true}, ledger.Verified: {true, true}, ledger.Failed: {false,
+			false},
+		ledger.Skipped: {true, false}, ledger.Held: {false, false}, ledger.Pending: {true, false}, ledger.Observed: {true,
+			false}, ledger.Undone: {true, false},
 	} {
 		if status.Settled() != want.settled || status.Made() != want.made {
 			t.Errorf("%s: settled %t, made %t; want %t, %t", status, status.Settled(), status.Made(), want.settled, want.made)
@@ -960,7 +996,7 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-func TestANameOfAnyLengthIsKeptAndFound(t *testing.T) {
+func TestLedger_LongNames(t *testing.T) {
 	ctx := t.Context()
 	_, l := memory()
 	name := strings.Repeat("é", 5_000)

@@ -9,7 +9,7 @@ import (
 
 func TestMemoryIsAStore(t *testing.T) { storetest.Run(t, &ledger.Memory{}) }
 
-func TestACopyOfTheMemoryIsAStoreOfItsOwn(t *testing.T) {
+func TestMemory_Copy(t *testing.T) {
 	m := &ledger.Memory{}
 	put := func(to *ledger.Memory, version int64, body string) {
 		t.Helper()

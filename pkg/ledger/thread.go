@@ -24,9 +24,7 @@ type Thread struct {
 // [Ledger.BeginThread] until the given time. Meanwhile everybody else is answered ErrHeld: of two
 // first messages at once one becomes the root, and the other one is to ask again.
 func (l *Ledger) Thread(ctx context.Context, name, holder string, now, until time.Time) (root string, err error) {
-	held := false
-	t, _, err := rewrite(ctx, l, threads+name, "thread", Thread{}, 0, func(t *Thread, found bool) (Item, bool, error) {
-		held = false
+	claim := func(t *Thread, found bool) (Item, bool, error) {
 		switch {
 		case found && t.Root != "" && now.Sub(t.Last) < idle:
 			fresh := now.Sub(t.Last) < day
@@ -35,17 +33,14 @@ func (l *Ledger) Thread(ctx context.Context, name, holder string, now, until tim
 			}
 			return Item{Expires: t.Last.Add(idle)}, !fresh, nil
 		case found && t.Root == "" && t.Holder != holder && !t.Until.Before(now):
-			held = true
-			return Item{}, false, nil
+			return Item{}, false, ErrHeld
 		}
 		*t = Thread{Holder: holder, Until: until, Last: now}
 		return Item{Expires: until.Add(day)}, true, nil
-	})
-	switch {
-	case err != nil:
+	}
+	t, _, err := rewrite(ctx, l, threads+name, "thread", Thread{}, 0, claim)
+	if err != nil {
 		return "", err
-	case held:
-		return "", ErrHeld
 	}
 	return t.Root, nil
 }
@@ -77,10 +72,8 @@ func (l *Ledger) EndThread(ctx context.Context, name, root string, now time.Time
 	return err
 }
 
-// slot is the body of a slot.
 type slot struct {
-	// Taken is the last time that was given away.
-	Taken time.Time `json:"taken"`
+	Taken time.Time `json:"taken"` // the last time that was given away
 }
 
 // Slot gives away one time of a row of times that are at least every apart, and none of which is

@@ -48,7 +48,7 @@ func TestThread(t *testing.T) {
 	want("a month after the last message it begins anew", root, err, nil, "")
 }
 
-func TestAThreadWhoseRootIsGoneBeginsAnew(t *testing.T) {
+func TestThread_RootNotFound(t *testing.T) {
 	ctx, l := t.Context(), New(&Memory{})
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	begin := func(holder, id string) {
@@ -94,7 +94,7 @@ func TestSlot(t *testing.T) {
 	}
 }
 
-func TestASlotThatCannotBeTakenIsAnError(t *testing.T) {
+func TestSlot_Fault(t *testing.T) {
 	broken := errors.New("no table")
 	l := New(&Memory{Fault: func(string, bool) error { return broken }})
 	if _, err := l.Slot(t.Context(), "C1", time.Second, time.Now()); !errors.Is(err, broken) {

@@ -18,7 +18,7 @@ import (
 // Namespace is that of all of Warder's metrics.
 const Namespace = "Warder"
 
-// Control is the dimension that tells the controls apart: its value is the control's id.
+// Control is the dimension whose value is the id of a control.
 const Control = "Control"
 
 // Unit is one of CloudWatch's.
@@ -34,8 +34,8 @@ const (
 
 // Metric is something that is measured.
 //
-// CloudWatch bills each pair of a name and a value of its dimension, for the hours in which it gets values: a metric has
-// one dimension or none, and no two of them.
+// CloudWatch bills each pair of a name and a value of its dimension, for the hours in which it gets
+// values: a metric has one dimension at most.
 type Metric struct {
 	Name string
 	Unit Unit
@@ -52,14 +52,14 @@ var (
 	Skipped  = Metric{"Skipped", Count, Control}  // what was rightly not done, or not yet
 )
 
-// Why something was skipped, over all controls. The reasons are few and fixed; the log has the words.
+// Why something was skipped, over all controls. The reasons are few and fixed; the log has the texts.
 var (
-	SkippedRepeated = Metric{"SkippedRepeated", Count, ""} // handled or told before
+	SkippedRepeated = Metric{"SkippedRepeated", Count, ""} // handled or notified before
 	SkippedWaiting  = Metric{"SkippedWaiting", Count, ""}  // its owner has time left
 	SkippedExempt   = Metric{"SkippedExempt", Count, ""}   // exempt
 	SkippedUndone   = Metric{"SkippedUndone", Count, ""}   // a person put it back
 	SkippedHeld     = Metric{"SkippedHeld", Count, ""}     // halted, over the blast radius, or put back again and again
-	SkippedMoot     = Metric{"SkippedMoot", Count, ""}     // so already, gone, or changed meanwhile
+	SkippedMoot     = Metric{"SkippedMoot", Count, ""}     // so already, not found, or changed since
 )
 
 // What is not measured at each event.
@@ -78,7 +78,7 @@ var (
 	HaltedHours = Metric{"HaltedHours", None, ""}
 )
 
-// Hop is the dimension that tells the hops of a drill apart: package drill has their names.
+// Hop is the dimension whose value is a hop of a drill: package drill has their names.
 const Hop = "Hop"
 
 // DrillSeconds is the time that one hop of an incident rehearsal took, one value a scenario.
@@ -169,7 +169,8 @@ type metadata struct {
 	CloudWatchMetrics []directive
 }
 
-// directive says which members of the line are metrics, and under which dimensions. The empty set of dimensions is one,
+// directive lists which members of the line are metrics, and under which dimensions. The empty set of
+// dimensions is one,
 // that of a metric without any.
 type directive struct {
 	Namespace  string

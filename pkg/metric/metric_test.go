@@ -21,7 +21,8 @@ var at = time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 // line is the line that carries the sheet, as a function writes it.
 func line(s *metric.Sheet, dimensions map[string]string) string {
 	var out bytes.Buffer
-	slog.New(slog.NewJSONHandler(&out, nil)).LogAttrs(context.Background(), slog.LevelInfo, "invocation", s.Attrs(at, dimensions)...)
+	slog.New(slog.NewJSONHandler(&out, nil)).
+		LogAttrs(context.Background(), slog.LevelInfo, "invocation", s.Attrs(at, dimensions)...)
 	return out.String()
 }
 
@@ -90,8 +91,12 @@ func read(t *testing.T, text string) map[string]any {
 }
 
 // units is CloudWatch's units, as the specification has them.
-var units = regexp.MustCompile(`^(Seconds|Microseconds|Milliseconds|Bytes|Kilobytes|Megabytes|Gigabytes|Terabytes|Bits|Kilobits|Megabits|Gigabits|Terabits|Percent|Count|` +
-	`Bytes/Second|Kilobytes/Second|Megabytes/Second|Gigabytes/Second|Terabytes/Second|Bits/Second|Kilobits/Second|Megabits/Second|Gigabits/Second|Terabits/Second|Count/Second|None)$`)
+var units = regexp.MustCompile(
+	`^(Seconds|Microseconds|Milliseconds|Bytes|Kilobytes|Megabytes|Gigabytes|Terabytes|Bits|Kilobits|Megabits|` +
+		`Gigabits|Terabits|Percent|Count|` +
+		`Bytes/Second|Kilobytes/Second|Megabytes/Second|Gigabytes/Second|Terabytes/Second|Bits/Second|Kilobits/Second|` +
+		`Megabits/Second|Gigabits/Second|Terabits/Second|Count/Second|None)$`,
+)
 
 // object is a value that must be an object with these members and no others.
 func object(t *testing.T, value any, members ...string) map[string]any {
@@ -116,10 +121,21 @@ func TestALineCarriesMetricsAsTheSpecificationHasThem(t *testing.T) {
 	}{
 		{"nothing", func(*metric.Sheet) {}, nil},
 		{"a zero", func(s *metric.Sheet) { s.Add(metric.Findings, 0) }, map[string]any{"Findings{Control=undo}": 0.0}},
-		{"a sum", func(s *metric.Sheet) { s.Add(metric.Findings, 2); s.Add(metric.Findings, 3) }, map[string]any{"Findings{Control=undo}": 5.0}},
-		{"a metric of the whole account", func(s *metric.Sheet) { s.Set(metric.HaltedHours, 25.5) }, map[string]any{"HaltedHours{}": 25.5}},
-		{"several values", func(s *metric.Sheet) { s.Observe(metric.SecondsToChange, 2); s.Observe(metric.SecondsToChange, 3.5) },
-			map[string]any{"SecondsToChange{Control=undo}": []any{2.0, 3.5}}},
+		{
+			"a sum",
+			func(s *metric.Sheet) { s.Add(metric.Findings, 2); s.Add(metric.Findings, 3) },
+			map[string]any{"Findings{Control=undo}": 5.0},
+		},
+		{
+			"a metric of the whole account",
+			func(s *metric.Sheet) { s.Set(metric.HaltedHours, 25.5) },
+			map[string]any{"HaltedHours{}": 25.5},
+		},
+		{
+			"several values",
+			func(s *metric.Sheet) { s.Observe(metric.SecondsToChange, 2); s.Observe(metric.SecondsToChange, 3.5) },
+			map[string]any{"SecondsToChange{Control=undo}": []any{2.0, 3.5}},
+		},
 		{"both kinds", func(s *metric.Sheet) { s.Add(metric.Skipped, 1); s.Add(metric.SkippedExempt, 1) },
 			map[string]any{"Skipped{Control=undo}": 1.0, "SkippedExempt{}": 1.0}},
 		{"a dimension that the line does not have", func(s *metric.Sheet) {
@@ -171,7 +187,9 @@ func TestWhatIsForCloudWatchAloneComesLast(t *testing.T) {
 	var s metric.Sheet
 	s.Add(metric.Findings, 1)
 	text := line(&s, map[string]string{metric.Control: "undo"})
-	want := `"msg":"invocation","Control":"undo","Findings":1,"_aws":{"Timestamp":1795230000000,"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Control"]],"Metrics":[{"Name":"Findings","Unit":"Count"}]}]}}`
+	want := `"msg":"invocation","Control":"undo","Findings":1,"_aws":{"Timestamp":1795230000000,` +
+		`"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Control"]],"Metrics":[{"Name":"Findings",` +
+		`"Unit":"Count"}]}]}}`
 	if !strings.HasSuffix(strings.TrimSpace(text), want) {
 		t.Errorf("line %s\nwant %s at its end", text, want)
 	}

@@ -1,4 +1,4 @@
-// Package network judges where a request came from: inside or outside the networks that the
+// Package network evaluates where a request came from: inside or outside the networks that the
 // settings allow. Addresses are compared as values, never as text, so that 203.0.113.10 is not
 // taken for 203.0.113.1.
 //
@@ -19,12 +19,12 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// Place is where a request came from, as far as the allowed networks tell.
+// Place is where a request came from, by the allowed networks.
 type Place string
 
 // The places.
 const (
-	// Unknown means that there is nothing to judge: no network is listed, or the record has no
+	// Unknown means that there is nothing to evaluate: no network is listed, or the record has no
 	// address but the name of a service.
 	Unknown Place = "unknown"
 	Inside  Place = "inside"
@@ -41,18 +41,18 @@ type Allowed []netip.Prefix
 
 // Origin is where one request came from.
 type Origin struct {
-	// Place is the verdict.
+	// Place is the assessment.
 	Place Place
 	// Address is the address of the request, not valid when it has none.
 	Address netip.Addr
-	words   i18n.Message
+	text    i18n.Message
 }
 
-// Describe words the origin for a notice: "203.0.113.9, inside the allowed networks".
-func (o Origin) Describe() i18n.Message { return o.words }
+// Describe describes the origin for a notice: "203.0.113.9, inside the allowed networks".
+func (o Origin) Describe() i18n.Message { return o.text }
 
-// Judge says where the recorded request came from.
-func (a Allowed) Judge(r *event.Record) Origin {
+// Evaluate returns where the recorded request came from.
+func (a Allowed) Evaluate(r *event.Record) Origin {
 	address, ok := r.Address()
 	if !ok {
 		switch r.SourceIP {
@@ -66,24 +66,24 @@ func (a Allowed) Judge(r *event.Record) Origin {
 	if r.VPCEndpoint != "" {
 		switch r.VPCEndpointAccount {
 		case r.RecipientAccount:
-			o.words = i18n.T("%s through VPC endpoint %s", o.words, r.VPCEndpoint)
+			o.text = i18n.T("%s through VPC endpoint %s", o.text, r.VPCEndpoint)
 		case "":
-			o.words = i18n.T("%s through VPC endpoint %s of an account that is not recorded", o.words, r.VPCEndpoint)
+			o.text = i18n.T("%s through VPC endpoint %s of an account that is not recorded", o.text, r.VPCEndpoint)
 		default:
-			o.words = i18n.T("%s through VPC endpoint %s of account %s", o.words, r.VPCEndpoint, r.VPCEndpointAccount)
+			o.text = i18n.T("%s through VPC endpoint %s of account %s", o.text, r.VPCEndpoint, r.VPCEndpointAccount)
 		}
 	}
 	switch {
 	case len(a) == 0:
 	case r.VPCEndpoint != "" && r.VPCEndpointAccount != r.RecipientAccount:
 		o.Place = Foreign
-		o.words = i18n.T("%s, where any address can be had", o.words)
+		o.text = i18n.T("%s, where any address can be had", o.text)
 	case a.Contains(address):
 		o.Place = Inside
-		o.words = i18n.T("%s, inside the allowed networks", o.words)
+		o.text = i18n.T("%s, inside the allowed networks", o.text)
 	default:
 		o.Place = Outside
-		o.words = i18n.T("%s, outside the allowed networks", o.words)
+		o.text = i18n.T("%s, outside the allowed networks", o.text)
 	}
 	return o
 }

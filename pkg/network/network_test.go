@@ -66,7 +66,8 @@ func TestJudge(t *testing.T) {
 			nil, event.Record{SourceIP: "203.0.113.24"}, Unknown, "203.0.113.24",
 		},
 		"a service is no address": {
-			office, event.Record{SourceIP: "cloudformation.amazonaws.com"}, Unknown, "cloudformation.amazonaws.com (not an address)",
+			office, event.Record{SourceIP: "cloudformation.amazonaws.com"}, Unknown, "cloudformation.amazonaws.com (not an " +
+				"address)",
 		},
 		"AWS Internal is no address": {
 			office, event.Record{SourceIP: "AWS Internal"}, Unknown, "AWS Internal (not an address)",
@@ -81,28 +82,33 @@ func TestJudge(t *testing.T) {
 			office, event.Record{}, Unknown, "an address that is not recorded",
 		},
 		"an address of the account's own VPC is judged by the list": {
-			list(t, "10.20.0.0/16"), event.Record{SourceIP: "10.20.3.4", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: own, RecipientAccount: own},
+			list(t, "10.20.0.0/16"), event.Record{SourceIP: "10.20.3.4", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: own,
+				RecipientAccount: own},
 			Inside, "10.20.3.4 through VPC endpoint vpce-0a1b, inside the allowed networks",
 		},
 		"one that is not listed is outside": {
-			office, event.Record{SourceIP: "10.20.3.4", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: own, RecipientAccount: own},
+			office, event.Record{SourceIP: "10.20.3.4", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: own,
+				RecipientAccount: own},
 			Outside, "10.20.3.4 through VPC endpoint vpce-0a1b, outside the allowed networks",
 		},
 		"a listed address in another account's VPC proves nothing": {
-			office, event.Record{SourceIP: "203.0.113.24", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: "444455556666", RecipientAccount: own},
+			office, event.Record{SourceIP: "203.0.113.24", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: "444455556666",
+				RecipientAccount: own},
 			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of account 444455556666, where any address can be had",
 		},
 		"a listed address in nobody knows whose VPC proves nothing": {
 			office, event.Record{SourceIP: "203.0.113.24", VPCEndpoint: "vpce-0a1b", RecipientAccount: own},
-			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of an account that is not recorded, where any address can be had",
+			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of an account that is not recorded, where any address " +
+				"can be had",
 		},
 		"without a list another account's VPC is named and not judged": {
-			nil, event.Record{SourceIP: "10.20.3.4", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: "444455556666", RecipientAccount: own},
+			nil, event.Record{SourceIP: "10.20.3.4", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: "444455556666",
+				RecipientAccount: own},
 			Unknown, "10.20.3.4 through VPC endpoint vpce-0a1b of account 444455556666",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := c.allowed.Judge(&c.record); got.Place != c.place || got.Describe().String() != c.words {
+			if got := c.allowed.Evaluate(&c.record); got.Place != c.place || got.Describe().String() != c.words {
 				t.Errorf("Judge(%q) = %s, %q, want %s, %q", c.record.SourceIP, got.Place, got.Describe(), c.place, c.words)
 			}
 		})
@@ -123,7 +129,7 @@ func FuzzJudge(f *testing.F) {
 		if err != nil {
 			return
 		}
-		origin := Allowed{prefix}.Judge(&event.Record{
+		origin := Allowed{prefix}.Evaluate(&event.Record{
 			SourceIP: address, VPCEndpoint: endpoint, VPCEndpointAccount: account, RecipientAccount: "111122223333",
 		})
 		want := Outside

@@ -33,14 +33,16 @@ func FuzzOwner(f *testing.F) {
 		if got.Address == "" || got.Slack != "" && (got.Slack != slack || !notice.Member(slack)) {
 			t.Fatalf("%+v", got)
 		}
-		if tagged := strings.EqualFold(key, "owner") && strings.TrimSpace(value) != ""; tagged && got.Address != strings.TrimSpace(value) {
+		if tagged := strings.EqualFold(key, "owner") && strings.TrimSpace(value) != ""; tagged &&
+			got.Address != strings.TrimSpace(value) {
 			t.Fatalf("the tag says %q: %+v", value, got)
 		}
 		if !got.Missing.Empty() != (got.Address == b.Owners.Default && strings.TrimSpace(value) != got.Address) {
 			t.Fatalf("%+v: %s", got, got.Missing)
 		}
 		// Without any rule there is nobody but the subscribers.
-		if got, err := (Book{API: a, Owners: settings.Owners{}}).Owner(t.Context(), name); err != nil || got.Address != "" || got.Slack != "" {
+		if got, err := (Book{API: a, Owners: settings.Owners{}}).Owner(t.Context(), name); err != nil || got.Address != "" ||
+			got.Slack != "" {
 			t.Fatalf("nobody is named, and %+v is told (%v)", got, err)
 		}
 	})

@@ -1,6 +1,6 @@
 // Package owner finds out who answers for an IAM user: the tags of the user, then its path, then
 // the beginning of its name, then the default contact. It reads one user at a time and never
-// guesses: a user without an owner is said to have none, with the tag that would name one.
+// guesses: a user without an owner has none, with the tag that would name one.
 package owner
 
 import (
@@ -34,13 +34,13 @@ type API interface {
 type Contact struct {
 	// Address is the email address that notices are addressed to; empty when nobody is known.
 	Address string
-	// Missing says what would have named the owner; empty when the owner is known.
+	// Missing is what would have named the owner; empty when the owner is known.
 	Missing i18n.Message
 	// Slack is the owner's Slack member id, as the user's tag has it; empty when there is none.
 	Slack string
-	// ID is the user's unique id, which no other user ever gets; empty when the user is gone.
+	// ID is the user's unique id, which no other user ever gets; empty when the user does not exist.
 	ID string
-	// Path is the user's path; empty when the user is gone.
+	// Path is the user's path; empty when the user does not exist.
 	Path string
 	// Tags are the user's tags, by their key in lower case.
 	Tags map[string]string
@@ -52,7 +52,7 @@ type Book struct {
 	Owners settings.Owners
 }
 
-// Owner returns who answers for the user. A user that is gone has the default contact.
+// Owner returns who answers for the user. A user that does not exist has the default contact.
 func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
 	out, err := b.API.GetUser(ctx, &iam.GetUserInput{UserName: &user})
 	if change.NotFound(err) {

@@ -66,7 +66,9 @@ func TestSlackMember(t *testing.T) {
 		{"no tag is to be read", "", "slack", "U024BE7LH", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := book(fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Tags: map[string]string{tc.tag: tc.value}}}}))
+			b := book(
+				fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Tags: map[string]string{tc.tag: tc.value}}}}),
+			)
 			b.Owners.Slack = tc.key
 			got, err := b.Owner(context.Background(), "alice")
 			if err != nil || got.Slack != tc.want {

@@ -1,7 +1,7 @@
 // Package policy reads IAM policy documents, as far as Warder must understand them: whether one
-// denies anything, gives administrator rights, or allows no more than is listed, and whom a trust
-// policy lets in. It never says that a document is harmless because it cannot read it: what cannot
-// be read denies, grants, and trusts everyone.
+// denies anything, grants administrator-level access, or allows no more than a list, and whom a trust
+// policy lets in. It never calls a document harmless because it cannot read it: an unreadable document
+// denies, grants administrator-level access, and trusts everyone.
 package policy
 
 import (
@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// Denies reports whether any statement of the document has the effect Deny. The error says that
-// the document cannot be read; it denies then, too.
+// Denies reports whether any statement of the document has the effect Deny. It is true with an error
+// if the document cannot be read.
 //
-// It goes by every Effect that is written down, duplicates included, because taking away a
-// document that denies would let its principal do more.
+// It reads every Effect in the text, duplicates included, because detaching a document that denies
+// would widen the principal's access.
 func Denies(document string) (bool, error) {
 	tokens := json.NewDecoder(strings.NewReader(document))
 	var statement any
@@ -40,7 +40,7 @@ func Denies(document string) (bool, error) {
 	}
 }
 
-// list is a JSON value that is one string or several
+// list is one string or an array of strings
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html).
 type list []string
 
@@ -81,8 +81,8 @@ func read(document string) (statements, error) {
 }
 
 // Administers reports whether the document allows every action, or every action of IAM, on every
-// resource, or allows everything but some. Whoever has IAM can give itself the rest. The error
-// says that the document cannot be read; it administers then, too.
+// resource, or every action except some. A principal with all of IAM can grant itself the rest. It is
+// true with an error if the document cannot be read.
 func Administers(document string) (bool, error) {
 	all, err := read(document)
 	if err != nil {
@@ -98,8 +98,8 @@ func Administers(document string) (bool, error) {
 	}), nil
 }
 
-// AllowsOnly reports whether the document allows some of the given actions and nothing else. A
-// document that cannot be read, or in which an element is there twice, may allow more.
+// AllowsOnly reports whether the document allows some of the given actions and nothing else. It is
+// false for a document that cannot be read or that repeats an element.
 func AllowsOnly(document string, actions ...string) bool {
 	all, err := read(document)
 	denies, _ := Denies(document)
@@ -113,18 +113,18 @@ func AllowsOnly(document string, actions ...string) bool {
 			return false
 		}
 	}
-	return words(document, "Statement") == 1 && words(document, "Action") == len(all) && words(document, "NotAction") == 0
+	return count(document, "Statement") == 1 && count(document, "Action") == len(all) && count(document, "NotAction") == 0
 }
 
-// words counts how often the document has a word as the whole of a name or value.
-func words(document, word string) int {
+// count counts the names and values in the document that are the text.
+func count(document, text string) int {
 	n := 0
 	for tokens := json.NewDecoder(strings.NewReader(document)); ; {
 		token, err := tokens.Token()
 		if err != nil {
-			return n // the document was read before: this is its end
+			return n // the end: the document was read before
 		}
-		if text, ok := token.(string); ok && strings.EqualFold(text, word) {
+		if value, ok := token.(string); ok && strings.EqualFold(value, text) {
 			n++
 		}
 	}

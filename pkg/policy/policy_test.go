@@ -12,7 +12,8 @@ func TestDenies(t *testing.T) {
 		want, fails    bool
 	}{
 		{"one statement that allows", `{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}`, false, false},
-		{"a deny among several statements", `{"Statement":[{"Effect":"Allow"},{"Effect":"Deny","NotAction":"iam:*"}]}`, true, false},
+		{"a deny among several statements", `{"Statement":[{"Effect":"Allow"},{"Effect":"Deny","NotAction":"iam:*"}]}`, true,
+			false},
 		{"a deny in another case", `{"statement":[{"effect":"deny"}]}`, true, false},
 		{"a deny hidden behind a second effect", `{"Statement":[{"Effect":"Deny","Effect":"Allow"}]}`, true, false},
 		{"an effect nobody knows", `{"Statement":[{"Effect":"Perhaps"}]}`, true, false},
@@ -36,7 +37,8 @@ func TestAdministers(t *testing.T) {
 		want           bool
 	}{
 		{"everything", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`, true},
-		{"everything, in lists and with a colon", `{"Statement":{"Effect":"Allow","Action":["s3:Get*","*:*"],"Resource":["*"]}}`, true},
+		{"everything, in lists and with a colon",
+			`{"Statement":{"Effect":"Allow","Action":["s3:Get*","*:*"],"Resource":["*"]}}`, true},
 		{"all of IAM", `{"Statement":[{"Effect":"Allow","Action":"IAM:*","Resource":"*"}]}`, true},
 		{"everything but a little", `{"Statement":[{"Effect":"Allow","NotAction":"s3:*","Resource":"*"}]}`, true},
 		{"all of one service", `{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`, false},
@@ -58,16 +60,26 @@ func TestAllowsOnly(t *testing.T) {
 		want           bool
 	}{
 		{"one of the actions", `{"Statement":[{"Effect":"Allow","Action":"ses:SendRawEmail","Resource":"*"}]}`, true},
-		{"both, in another case, with a condition", `{"Statement":{"Effect":"Allow","Action":["SES:sendemail","ses:SendRawEmail"],"Resource":"*","Condition":{"StringEquals":{"ses:FromAddress":"a@example.com"}}}}`, true},
-		{"two statements", `{"Statement":[{"Effect":"Allow","Action":"ses:SendEmail","Resource":"a"},{"Effect":"Allow","Action":"ses:SendRawEmail","Resource":"b"}]}`, true},
-		{"one action more", `{"Statement":[{"Effect":"Allow","Action":["ses:SendRawEmail","s3:GetObject"],"Resource":"*"}]}`, false},
+		{"both, in another case, with a condition",
+			`{"Statement":{"Effect":"Allow","Action":["SES:sendemail","ses:SendRawEmail"],"Resource":"*",` +
+				`"Condition":{"StringEquals":{"ses:FromAddress":"a@example.com"}}}}`, true},
+		{"two statements", `{"Statement":[{"Effect":"Allow","Action":"ses:SendEmail","Resource":"a"},{"Effect":"Allow",` +
+			`"Action":"ses:SendRawEmail","Resource":"b"}]}`, true},
+		{"one action more", `{"Statement":[{"Effect":"Allow","Action":["ses:SendRawEmail","s3:GetObject"],"Resource":"*"}]}`,
+			false},
 		{"a wildcard", `{"Statement":[{"Effect":"Allow","Action":"ses:*","Resource":"*"}]}`, false},
-		{"a statement more", `{"Statement":[{"Effect":"Allow","Action":"ses:SendEmail"},{"Effect":"Allow","Action":"*"}]}`, false},
+		{"a statement more", `{"Statement":[{"Effect":"Allow","Action":"ses:SendEmail"},{"Effect":"Allow","Action":"*"}]}`,
+			false},
 		{"everything but", `{"Statement":[{"Effect":"Allow","NotAction":"ses:SendRawEmail","Resource":"*"}]}`, false},
-		{"both elements in a statement", `{"Statement":[{"Effect":"Allow","Action":"ses:SendRawEmail","NotAction":"s3:*","Resource":"*"}]}`, false},
-		{"a second element of the same name", `{"Statement":[{"Effect":"Allow","Action":"*","Action":"ses:SendRawEmail","Resource":"*"}]}`, false},
-		{"a second element whose name is escaped", `{"Statement":[{"Effect":"Allow","\u0041ction":"*","Action":"ses:SendRawEmail","Resource":"*"}]}`, false},
-		{"a second list of statements", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}],"Statement":[{"Effect":"Allow","Action":"ses:SendEmail"}]}`, false},
+		{"both elements in a statement",
+			`{"Statement":[{"Effect":"Allow","Action":"ses:SendRawEmail","NotAction":"s3:*","Resource":"*"}]}`, false},
+		{"a second element of the same name",
+			`{"Statement":[{"Effect":"Allow","Action":"*","Action":"ses:SendRawEmail","Resource":"*"}]}`, false},
+		{"a second element whose name is escaped",
+			`{"Statement":[{"Effect":"Allow","\u0041ction":"*","Action":"ses:SendRawEmail","Resource":"*"}]}`, false},
+		{"a second list of statements",
+			`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}],"Statement":[{"Effect":"Allow",` +
+				`"Action":"ses:SendEmail"}]}`, false},
 		{"a deny", `{"Statement":[{"Effect":"Deny","Action":"ses:SendRawEmail","Resource":"*"}]}`, false},
 		{"no statement", `{"Statement":[]}`, false},
 		{"text that is no document", `nope`, false},
@@ -114,7 +126,8 @@ func FuzzDenies(f *testing.F) {
 		if denies, err := Denies(beside(`{"Effect":"Deny","Action":"*","Resource":"*"}`)); err == nil && !denies {
 			t.Errorf("a Deny beside %s is not seen", statements)
 		}
-		if administers, err := Administers(beside(`{"Effect":"Allow","Action":"*","Resource":"*"}`)); err == nil && !administers {
+		if administers, err := Administers(beside(`{"Effect":"Allow","Action":"*","Resource":"*"}`)); err == nil &&
+			!administers {
 			t.Errorf("all rights beside %s are not seen", statements)
 		}
 	})

@@ -9,24 +9,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
-// Trust is whom a role's trust policy lets in, beside AWS services and identity providers.
+// Trust is whom a role's trust policy lets in, except AWS services and identity providers.
 type Trust struct {
-	// Everyone tells that a statement lets in every AWS account, without a condition.
+	// Everyone means that a statement lets in every AWS account without a condition.
 	Everyone bool
-	// Conditional tells that a statement lets in every AWS account under a condition, which is not
-	// judged: it may leave one account, an organization, or everybody.
+	// Conditional means that a statement lets in every AWS account under a condition. The condition is not
+	// evaluated: it may leave one account, an organization, or everyone.
 	Conditional bool
 	// Accounts are the accounts that are let in, or whose users or roles are: twelve digits, sorted,
-	// each once. Of a principal that is written as neither account nor ARN, such as the unique id of
-	// one that is gone, it is the text.
+	// each once. A principal that is neither account nor ARN, such as the unique id of a deleted one, is
+	// listed as its text.
 	Accounts []string
 }
 
-// Trusts reads a trust policy. The error says that it cannot be read; everyone is trusted then.
+// Trusts reads a trust policy. If it cannot be read, it trusts everyone, with an error.
 //
-// It goes by principals alone: which of the ways to assume a role a statement allows, and what a
-// Deny takes away again, is not looked at. A role that it takes for open may therefore be closed,
-// not the other way round.
+// It evaluates principals only. It ignores which of the ways to assume a role a statement allows, and
+// every Deny, so it may report a closed role as open, but never an open one as closed.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 func Trusts(document string) (Trust, error) {
@@ -43,7 +42,7 @@ func Trusts(document string) (Trust, error) {
 		if err != nil {
 			return Trust{Everyone: true}, err
 		}
-		// Everybody but some is everybody: an account can always be another one.
+		// Everyone except some is everyone: anyone can open another account.
 		everyone = everyone || len(s.NotPrincipal) > 0
 		trust.Everyone = trust.Everyone || everyone && len(s.Condition) == 0
 		trust.Conditional = trust.Conditional || everyone && len(s.Condition) > 0
@@ -82,12 +81,12 @@ func principals(element json.RawMessage) (everyone bool, accounts []string, err 
 	if len(element) == 0 {
 		return false, nil, nil
 	}
-	var word string
-	if json.Unmarshal(element, &word) == nil {
-		if everything(word) {
+	var text string
+	if json.Unmarshal(element, &text) == nil {
+		if everything(text) {
 			return true, nil, nil
 		}
-		return false, nil, fmt.Errorf("read trust policy: the principal is a word that is not %q", "*")
+		return false, nil, fmt.Errorf("read trust policy: the principal is a string other than %q", "*")
 	}
 	var kinds map[string]list
 	if err := json.Unmarshal(element, &kinds); err != nil {

@@ -64,12 +64,12 @@ func KeyDocument() string {
 // one: it denies everything but what comes from them.
 //
 // A request through a VPC endpoint has no aws:SourceIp, and a missing key is in no network, so the
-// first statement leaves those to the others: they are judged by their address in the VPC, and only
+// first statement leaves those to the others: they are evaluated by their address in the VPC, and only
 // through an endpoint of the account's own, because who makes a VPC chooses its addresses. Where a
 // service does not say whose the endpoint is, the request is denied.
 //
-// What AWS does for the user with the user's own rights, of which aws:ViaAWSService tells, comes from
-// AWS's addresses and is let through: its first call was judged.
+// What AWS does for the user with the user's own rights, which aws:ViaAWSService marks, comes from
+// AWS's addresses and is let through: its first call was evaluated.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_deny-ip.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
@@ -86,24 +86,34 @@ func OutsideDocument(networks []netip.Prefix) string {
 	}
 	return document(
 		deny("WarderDeniesFromOutside", "true", map[string]map[string]any{"NotIpAddress": {"aws:SourceIp": networks}}),
-		deny("WarderDeniesFromOutsideByEndpoint", "false", map[string]map[string]any{"NotIpAddress": {"aws:VpcSourceIp": networks}}),
-		deny("WarderDeniesByForeignEndpoint", "false", map[string]map[string]any{"StringNotEquals": {"aws:VpceAccount": "${aws:PrincipalAccount}"}}),
+		deny(
+			"WarderDeniesFromOutsideByEndpoint", "false",
+			map[string]map[string]any{"NotIpAddress": {"aws:VpcSourceIp": networks}},
+		),
+		deny(
+			"WarderDeniesByForeignEndpoint", "false",
+			map[string]map[string]any{"StringNotEquals": {"aws:VpceAccount": "${aws:PrincipalAccount}"}},
+		),
 	)
 }
 
 // API is the operations that a user's room for a quarantine is found with.
 type API interface {
-	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
-	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
+	ListAttachedUserPolicies(
+		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
+	) (*iam.ListAttachedUserPoliciesOutput, error)
+	ListGroupsForUser(
+		context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options),
+	) (*iam.ListGroupsForUserOutput, error)
 }
 
-// Look is what a user is found to be, as to a quarantine.
-type Look struct {
-	// In says that the user is quarantined already, by this policy or one that denies more.
+// Inspection is the state of a user as to a quarantine.
+type Inspection struct {
+	// In means that the user is quarantined already, by this policy or one that denies more.
 	In bool
 	// Change puts the user under the quarantine; meaningless when In.
 	Change change.Change
-	// Note says in a sentence why it is not the change that a reader would expect; empty if it is.
+	// Note is a sentence on why it is not the change that a reader would expect; empty if it is.
 	Note i18n.Message
 }
 
@@ -111,16 +121,18 @@ type Look struct {
 // listed. Networks without the policy are an error: nobody could be quarantined.
 func Outside(f settings.Function) (policy string, err error) {
 	if len(f.AllowedNetworks) > 0 && f.Quarantine.Outside == "" {
-		return "", errors.New("allowedNetworks are listed, and there is no quarantine policy for who comes from outside: deploy the stack again")
+		return "", errors.New(
+			"allowedNetworks are listed, and there is no quarantine policy for who comes from outside: deploy the stack again",
+		)
 	}
 	return f.Quarantine.Outside, nil
 }
 
-// At looks at a user who is to be quarantined with the policy, one of those of change.IsQuarantine.
-// A user who is gone is an error that change.Gone recognizes.
-func At(ctx context.Context, api API, user, policy string) (Look, error) {
+// At inspects a user who is to be quarantined with the policy, one of those of change.IsQuarantine.
+// A user who does not exist is an error that change.NotFound recognizes.
+func At(ctx context.Context, api API, user, policy string) (Inspection, error) {
 	if !change.IsQuarantine(policy) {
-		return Look{}, fmt.Errorf("look at %q: %q is no quarantine policy", user, policy)
+		return Inspection{}, fmt.Errorf("inspect %q: %q is no quarantine policy", user, policy)
 	}
 	folder, name := policy[:strings.LastIndex(policy, "/")+1], policy[strings.LastIndex(policy, "/")+1:]
 	attached := 0
@@ -128,32 +140,37 @@ func At(ctx context.Context, api API, user, policy string) (Look, error) {
 	for policies.HasMorePages() {
 		page, err := policies.NextPage(ctx)
 		if err != nil {
-			return Look{}, fmt.Errorf("list attached policies of %q: %w", user, err)
+			return Inspection{}, fmt.Errorf("list attached policies of %q: %w", user, err)
 		}
 		attached += len(page.AttachedPolicies)
 		for _, p := range page.AttachedPolicies {
 			if arn := aws.ToString(p.PolicyArn); arn == policy || arn == folder+change.KeyQuarantine {
-				return Look{In: true}, nil
+				return Inspection{In: true}, nil
 			}
 		}
 	}
-	look := Look{Change: change.Change{Kind: change.Quarantine, Subject: user, Target: policy, After: change.Attached}}
+	inspection := Inspection{
+		Change: change.Change{Kind: change.Quarantine, Subject: user, Target: policy, After: change.Attached},
+	}
 	if attached < attachable {
-		return look, nil
+		return inspection, nil
 	}
 	groups := iam.NewListGroupsForUserPaginator(api, &iam.ListGroupsForUserInput{UserName: &user})
 	for groups.HasMorePages() {
 		page, err := groups.NextPage(ctx)
 		if err != nil {
-			return Look{}, fmt.Errorf("list groups of %q: %w", user, err)
+			return Inspection{}, fmt.Errorf("list groups of %q: %w", user, err)
 		}
 		for _, g := range page.Groups {
 			if group := aws.ToString(g.GroupName); group == name || group == change.KeyQuarantine {
-				return Look{In: true}, nil
+				return Inspection{In: true}, nil
 			}
 		}
 	}
-	look.Change = change.Change{Kind: change.QuarantineGroup, Subject: user, Target: name, After: change.Member}
-	look.Note = i18n.T("%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user, attached, name)
-	return look, nil
+	inspection.Change = change.Change{Kind: change.QuarantineGroup, Subject: user, Target: name, After: change.Member}
+	inspection.Note = i18n.T(
+		"%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user,
+		attached, name,
+	)
+	return inspection, nil
 }

@@ -41,7 +41,8 @@ func denied(t *testing.T, document string, r request) bool {
 		t.Fatal(err)
 	}
 	keys := map[string]string{
-		"aws:SourceIp": r.sourceIP, "aws:VpcSourceIp": r.vpcSourceIP, "aws:SourceVpce": r.sourceVpce, "aws:VpceAccount": r.vpceAccount,
+		"aws:SourceIp": r.sourceIP, "aws:VpcSourceIp": r.vpcSourceIP, "aws:SourceVpce": r.sourceVpce,
+		"aws:VpceAccount":   r.vpceAccount,
 		"aws:ViaAWSService": fmt.Sprint(r.viaAWSService),
 	}
 	for _, s := range d.Statement {
@@ -98,10 +99,14 @@ func TestTheOutsideQuarantineLetsThroughWhatComesFromTheNetworks(t *testing.T) {
 		{"from outside, IPv6", request{sourceIP: "3fff::9"}, true},
 		{"from an address that only looks alike", request{sourceIP: "203.0.11.39"}, true},
 		{"by AWS, for a call of the user's", request{sourceIP: "198.51.100.9", viaAWSService: true}, false},
-		{"through the account's own endpoint, from a network that is listed", request{vpcSourceIP: "10.1.2.3", sourceVpce: "vpce-1", vpceAccount: "111122223333"}, false},
-		{"through the account's own endpoint, from another network", request{vpcSourceIP: "172.16.0.1", sourceVpce: "vpce-1", vpceAccount: "111122223333"}, true},
-		{"through somebody else's endpoint, from an address that is listed", request{vpcSourceIP: "10.1.2.3", sourceVpce: "vpce-2", vpceAccount: "444455556666"}, true},
-		{"through an endpoint of which nobody says whose it is", request{vpcSourceIP: "10.1.2.3", sourceVpce: "vpce-3"}, true},
+		{"through the account's own endpoint, from a network that is listed", request{vpcSourceIP: "10.1.2.3",
+			sourceVpce: "vpce-1", vpceAccount: "111122223333"}, false},
+		{"through the account's own endpoint, from another network", request{vpcSourceIP: "172.16.0.1",
+			sourceVpce: "vpce-1", vpceAccount: "111122223333"}, true},
+		{"through somebody else's endpoint, from an address that is listed", request{vpcSourceIP: "10.1.2.3",
+			sourceVpce: "vpce-2", vpceAccount: "444455556666"}, true},
+		{"through an endpoint of which nobody says whose it is", request{vpcSourceIP: "10.1.2.3", sourceVpce: "vpce-3"},
+			true},
 		{"from nowhere that is known", request{}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -121,7 +126,8 @@ func TestTheKeyQuarantineDeniesEverything(t *testing.T) {
 }
 
 func TestOtherControlsTakeTheDocumentsForWhatTheyAre(t *testing.T) {
-	for _, document := range []string{quarantine.KeyDocument(), quarantine.OutsideDocument([]netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")})} {
+	for _, document := range []string{quarantine.KeyDocument(),
+		quarantine.OutsideDocument([]netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")})} {
 		if denies, err := policy.Denies(document); !denies || err != nil {
 			t.Errorf("Denies = %v, %v: %s", denies, err, document)
 		}
@@ -140,23 +146,38 @@ func policies(n int, more ...string) []string {
 
 func TestAt(t *testing.T) {
 	attach := change.Change{Kind: change.Quarantine, Subject: "bob", Target: outside, After: "attached"}
-	join := change.Change{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-outside-quarantine", After: "member"}
-	full := i18n.T("%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", "bob", 10, "warder-outside-quarantine")
+	join := change.Change{
+		Kind:    change.QuarantineGroup,
+		Subject: "bob",
+		Target:  "warder-outside-quarantine",
+		After:   "member",
+	}
+	full := i18n.T(
+		"%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", "bob", 10,
+		"warder-outside-quarantine",
+	)
 	for _, tt := range []struct {
 		name string
 		user fakeaws.User
-		want quarantine.Look
+		want quarantine.Inspection
 	}{
-		{"a user with room", fakeaws.User{Attached: policies(9)}, quarantine.Look{Change: attach}},
-		{"a user without room", fakeaws.User{Attached: policies(10), Groups: []string{"a", "b", "c"}}, quarantine.Look{Change: join, Note: full}},
-		{"a user who has it, on a later page", fakeaws.User{Attached: policies(5, outside)}, quarantine.Look{In: true}},
-		{"a user under the stronger one", fakeaws.User{Attached: policies(5, key)}, quarantine.Look{In: true}},
-		{"a user without room who is in the group", fakeaws.User{Attached: policies(10), Groups: []string{"a", "b", "warder-outside-quarantine"}}, quarantine.Look{In: true}},
-		{"a user without room who is in the group of the stronger one", fakeaws.User{Attached: policies(10), Groups: []string{"warder-key-quarantine"}}, quarantine.Look{In: true}},
-		{"a user with a policy named alike", fakeaws.User{Attached: []string{"arn:aws:iam::111122223333:policy/warder-outside-quarantine"}}, quarantine.Look{Change: attach}},
+		{"a user with room", fakeaws.User{Attached: policies(9)}, quarantine.Inspection{Change: attach}},
+		{"a user without room", fakeaws.User{Attached: policies(10), Groups: []string{"a", "b", "c"}},
+			quarantine.Inspection{Change: join, Note: full}},
+		{"a user who has it, on a later page", fakeaws.User{Attached: policies(5, outside)}, quarantine.Inspection{In: true}},
+		{"a user under the stronger one", fakeaws.User{Attached: policies(5, key)}, quarantine.Inspection{In: true}},
+		{"a user without room who is in the group", fakeaws.User{Attached: policies(10), Groups: []string{"a", "b",
+			"warder-outside-quarantine"}}, quarantine.Inspection{In: true}},
+		{"a user without room who is in the group of the stronger one", fakeaws.User{Attached: policies(10),
+			Groups: []string{"warder-key-quarantine"}}, quarantine.Inspection{In: true}},
+		{"a user with a policy named alike",
+			fakeaws.User{Attached: []string{"arn:aws:iam::111122223333:policy/warder-outside-quarantine"}},
+			quarantine.Inspection{Change: attach}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := quarantine.At(t.Context(), fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": &tt.user}}), "bob", outside)
+			got, err := quarantine.At(
+				t.Context(), fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": &tt.user}}), "bob", outside,
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

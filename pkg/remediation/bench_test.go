@@ -60,17 +60,27 @@ func BenchmarkRun(b *testing.B) {
 	n := 0
 	raw := func() []byte {
 		n++
-		return fmt.Appendf(nil, `{"version": "0", "id": "00000000-0000-4000-8000-%012d", "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam", "account": "111122223333", "time": "2026-12-01T09:00:00Z", "region": "us-east-1", "resources": [],
-			"detail": {"eventVersion": "1.11", "userIdentity": {"type": "IAMUser", "userName": "mallory", "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/mallory"}, "eventTime": "2026-12-01T09:00:00Z", "eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy", "awsRegion": "us-east-1",
-			"sourceIPAddress": "203.0.113.9", "userAgent": "test", "requestParameters": {"userName": "alice"}, "eventID": "00000000-0000-4000-9000-%012d", "eventType": "AwsApiCall", "recipientAccountId": "111122223333"}}`, n, n)
+		return fmt.Appendf(nil, `{"version": "0", "id": "00000000-0000-4000-8000-%012d",
+			"detail-type": "AWS API Call via CloudTrail", "source": "aws.iam", "account": "111122223333",
+			"time": "2026-12-01T09:00:00Z", "region": "us-east-1", "resources": [],
+			"detail": {"eventVersion": "1.11", "userIdentity": {"type": "IAMUser", "userName": "mallory",
+			"accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/mallory"},
+			"eventTime": "2026-12-01T09:00:00Z", "eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy",
+			"awsRegion": "us-east-1",
+			"sourceIPAddress": "203.0.113.9", "userAgent": "test", "requestParameters": {"userName": "alice"},
+			"eventID": "00000000-0000-4000-9000-%012d", "eventType": "AwsApiCall",
+			"recipientAccountId": "111122223333"}}`, n, n)
 	}
 	side := func(name string, want remediation.Outcome, found ...remediation.Finding) benchratio.Side {
 		return benchratio.Side{Name: name, Do: func() error {
 			a := fakeaws.New(attached)
 			r := &remediation.Runner{
 				Control: described, Planner: always(found), Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}),
-				Settings: settings.Function{Mode: control.Enforce, Parameters: json.RawMessage(`{}`), BlastRadius: 1, HoldDays: 7, EventClock: true},
-				Topic:    willing{}, Owners: willing{}, Halt: willing{}, Now: time.Now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+				Settings: settings.Function{Mode: control.Enforce, Parameters: json.RawMessage(`{}`), BlastRadius: 1, HoldDays: 7,
+					EventClock: true},
+				Topic: willing{}, Owners: willing{}, Halt: willing{},
+				Environment: remediation.Environment{Now: time.Now, Sleep: func(context.Context, time.Duration) {},
+					Log: slog.New(slog.DiscardHandler)},
 			}
 			report, err := r.Run(context.Background(), remediation.Invocation{ID: "i", Left: time.Minute}, raw())
 			if err == nil && report.Outcome != want {
@@ -87,6 +97,7 @@ func BenchmarkRun(b *testing.B) {
 		}},
 		side("nothing", remediation.Nothing),
 		side("alert", remediation.Notified, remediation.Finding{User: "alice", Text: i18n.Literal("Found.")}),
-		side("change", remediation.Changed, remediation.Finding{User: "alice", Text: i18n.Literal("Found."), Fresh: true, Changes: []change.Change{detach}}),
+		side("change", remediation.Changed, remediation.Finding{User: "alice", Text: i18n.Literal("Found."),
+			Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{detach}}),
 	)
 }

@@ -16,26 +16,32 @@ import (
 )
 
 // signIn is a sign-in that a drill makes up.
-const signIn = `{"version":"0","id":"00000000-0000-4000-8000-000000000003","detail-type":"AWS Console Sign In via CloudTrail","source":"warder.drill",
-	"account":"111122223333","time":"2026-12-01T03:00:00Z","region":"us-east-1","resources":[],"detail":{"eventVersion":"1.11","eventType":"AwsConsoleSignIn",
-	"eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","eventTime":"2026-12-01T03:00:00Z","eventID":"00000000-0000-4000-9000-000000000003",
+const signIn = `{"version":"0","id":"00000000-0000-4000-8000-000000000003",
+	"detail-type":"AWS Console Sign In via CloudTrail","source":"warder.drill",
+	"account":"111122223333","time":"2026-12-01T03:00:00Z","region":"us-east-1","resources":[],
+	"detail":{"eventVersion":"1.11","eventType":"AwsConsoleSignIn",
+	"eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","eventTime":"2026-12-01T03:00:00Z",
+	"eventID":"00000000-0000-4000-9000-000000000003",
 	"userIdentity":{"type":"IAMUser","userName":"warder-drill-a"},"responseElements":{"ConsoleLogin":"Success"}}}`
 
 // onDrill lets a drill go on, with its user, beside alice.
 func onDrill(t *testing.T, r *remediation.Runner, a *fakeaws.Account) {
 	t.Helper()
 	a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"warder-drill-a": {
-		Path: "/warder-drill/", Tags: map[string]string{"warder:drill": "a"}, Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
+		Path: "/warder-drill/", Tags: map[string]string{"warder:drill": "a"},
+		Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
 	}}})
 	now := r.Now()
-	if err := r.Ledger.KeepDrill(t.Context(), ledger.Drill{ID: "a", User: "warder-drill-a", By: "kim", At: now, Until: now.Add(time.Minute)}, now); err != nil {
+	if err := r.Ledger.KeepDrill(t.Context(), ledger.Drill{ID: "a", User: "warder-drill-a", By: "kim", At: now,
+		Until: now.Add(time.Minute)}, now); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestAMadeUpEventLeadsToNothingAboutAnybodyElseThanTheDrillsUser(t *testing.T) {
+func TestDrill_OnlyItsOwnUser(t *testing.T) {
 	own := remediation.Finding{User: "warder-drill-a", Text: i18n.Literal("Found."), Changes: []change.Change{{
-		Kind: change.ManagedUserPolicy, Subject: "warder-drill-a", Target: "arn:aws:iam::aws:policy/ReadOnlyAccess", Before: change.Attached,
+		Kind: change.ManagedUserPolicy, Subject: "warder-drill-a", Target: "arn:aws:iam::aws:policy/ReadOnlyAccess",
+		Before: change.Attached,
 	}}}
 	hidden := own
 	hidden.Changes = detach().Changes
@@ -62,9 +68,11 @@ func TestAMadeUpEventLeadsToNothingAboutAnybodyElseThanTheDrillsUser(t *testing.
 				t.Errorf("the ledger has %+v, %v", recorded, err)
 			}
 			switch {
-			case tc.refused && (report.Outcome != remediation.Skipped || !strings.HasPrefix(recorded.Reason, "refused: ") || len(box.got) != 0):
+			case tc.refused && (report.Outcome != remediation.Skipped || !strings.HasPrefix(recorded.Reason, "refused: ") ||
+				len(box.got) != 0):
 				t.Errorf("not refused: %+v, recorded %+v, told %+v", report, recorded, box.got)
-			case !tc.refused && (report.Outcome != remediation.Changed || len(box.got) != 1 || box.got[0].Drill != "a" || !strings.HasPrefix(box.got[0].Title, "Drill: ")):
+			case !tc.refused && (report.Outcome != remediation.Changed || len(box.got) != 1 || box.got[0].Drill != "a" ||
+				!strings.HasPrefix(box.got[0].Title, "Drill: ")):
 				t.Errorf("%+v, told %+v", report, box.got)
 			}
 			if alice := a.State().Users["alice"]; len(alice.Attached) != 1 {
@@ -74,7 +82,7 @@ func TestAMadeUpEventLeadsToNothingAboutAnybodyElseThanTheDrillsUser(t *testing.
 	}
 }
 
-func TestAMadeUpEventIsRetriedWhenItCannotBeJudged(t *testing.T) {
+func TestDrill_UserCannotBeRead(t *testing.T) {
 	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		t.Error("planned")
 		return nil, nil
@@ -87,7 +95,7 @@ func TestAMadeUpEventIsRetriedWhenItCannotBeJudged(t *testing.T) {
 }
 
 // IAM may not show a user yet that the drill has just made.
-func TestADrillsUserIsWaitedFor(t *testing.T) {
+func TestDrill_UserNotVisibleYet(t *testing.T) {
 	planned := false
 	r, a, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		planned = true

@@ -51,8 +51,8 @@ func kinds(box *mailbox) []notice.Kind {
 	return all
 }
 
-func TestWhatWasTakenAwayWarderTookThoughItsAnswerWasLostAndTheClientAskedAgain(t *testing.T) {
-	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestApply_LostResponse(t *testing.T) {
+	r, a, box := newRunner(t, finding(detach()))
 	asked := 0
 	a.Fault = func(operation string, after bool) error {
 		if operation == "iam:DetachUserPolicy" && after {
@@ -66,16 +66,18 @@ func TestWhatWasTakenAwayWarderTookThoughItsAnswerWasLostAndTheClientAskedAgain(
 	if err != nil || report.Outcome != remediation.Changed || !slices.Equal(kinds(box), []notice.Kind{notice.Changed}) {
 		t.Fatalf("%+v, %v, told %v", report, err, kinds(box))
 	}
-	answer, err := (&remediation.Undoer{Runner: r}).Undo(t.Context(), remediation.UndoRequest{Action: report.Changes[0].ID, By: "kim", Reason: "needed"})
+	answer, err := (&remediation.Undoer{Runner: r}).Undo(t.Context(),
+		remediation.UndoRequest{Action: report.Changes[0].ID, By: "kim", Reason: "needed"})
 	if err != nil || len(answer.Undone) != 1 || len(a.State().Users["alice"].Attached) != 1 {
 		t.Errorf("undo: %+v, %v", answer, err)
 	}
 }
 
-func TestAUserWhomIAMDoesNotShowMayBeExempt(t *testing.T) {
-	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestGuards_UserNotVisible(t *testing.T) {
+	r, a, box := newRunner(t, finding(detach()))
 	a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {
-		Attached: []string{readOnly}, Tags: map[string]string{"warder:exempt": "all until 2026-12-31 by ciso@example.com for a test"},
+		Attached: []string{readOnly},
+		Tags:     map[string]string{"warder:exempt": "all until 2026-12-31 by ciso@example.com for a test"},
 	}}})
 	refuse(a, "iam:GetUser", &types.NoSuchEntityException{})
 	for try := 1; try <= 2; try++ {
@@ -84,7 +86,8 @@ func TestAUserWhomIAMDoesNotShowMayBeExempt(t *testing.T) {
 		}
 	}
 	// Shown to nobody for minutes, the user is gone.
-	if report, err := run(r, "a", sweep); err != nil || report.Outcome != remediation.Skipped || report.Reason != "it is gone already" {
+	if report, err := run(r, "a", sweep); err != nil || report.Outcome != remediation.Skipped ||
+		report.Reason != "it is gone already" {
 		t.Errorf("last try: %+v, %v", report, err)
 	}
 	if len(a.State().Users["alice"].Attached) != 1 || len(box.got) > 0 {
@@ -92,7 +95,7 @@ func TestAUserWhomIAMDoesNotShowMayBeExempt(t *testing.T) {
 	}
 }
 
-func TestWhoCannotBeReadHasNoticeAndGraceAllTheSameWhenTheEventComesBack(t *testing.T) {
+func TestUnread_GraceAfterRedrive(t *testing.T) {
 	var a *fakeaws.Account
 	r, a, box := newRunner(t, finds(&a, detach()))
 	r.Settings.Parameters = []byte(`{"graceDays": 7}`)
@@ -104,13 +107,14 @@ func TestWhoCannotBeReadHasNoticeAndGraceAllTheSameWhenTheEventComesBack(t *test
 	}
 	a.Fault = nil
 	report, err := run(r, "redriven", sweep)
-	if err != nil || !slices.Equal(kinds(box), []notice.Kind{notice.Held, notice.Warning}) || len(a.State().Users["alice"].Attached) != 1 {
+	if err != nil || !slices.Equal(kinds(box), []notice.Kind{notice.Held, notice.Warning}) ||
+		len(a.State().Users["alice"].Attached) != 1 {
 		t.Errorf("%+v, %v, told %v", report, err, kinds(box))
 	}
 }
 
 // What an event names is not forgotten either, should nobody ever redrive it.
-func TestAnUnreadEmergencyIsDoneByTheNextSweep(t *testing.T) {
+func TestUnread_FreshIsDoneByNextSweep(t *testing.T) {
 	var a *fakeaws.Account
 	fresh := detach()
 	fresh.Fresh = true
@@ -124,15 +128,17 @@ func TestAnUnreadEmergencyIsDoneByTheNextSweep(t *testing.T) {
 	a.Fault = nil
 	r.Planner = remediation.Pending(r.Planner)
 	report, err := run(r, "b", strings.ReplaceAll(sweep, "000001", "000002"))
-	if err != nil || report.Outcome != remediation.Changed || !slices.Equal(kinds(box), []notice.Kind{notice.Held, notice.Changed}) {
+	if err != nil || report.Outcome != remediation.Changed ||
+		!slices.Equal(kinds(box), []notice.Kind{notice.Held, notice.Changed}) {
 		t.Errorf("%+v, %v, told %v", report, err, kinds(box))
 	}
 }
 
-func TestAWayOutThatIsGoneIsNoReasonToTakeTheAccess(t *testing.T) {
+func TestApply_PrerequisiteNotFound(t *testing.T) {
 	move := detach()
-	move.Changes = slices.Insert(move.Changes, 0, change.Change{Kind: change.GroupMembership, Subject: "alice", Target: "readers", After: change.Member})
-	r, a, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{move}, nil })
+	move.Changes = slices.Insert(move.Changes, 0, change.Change{Kind: change.GroupMembership, Subject: "alice",
+		Target: "readers", After: change.Member})
+	r, a, _ := newRunner(t, finding(move))
 	for try := 1; try <= 2; try++ {
 		if _, err := run(r, "a", sweep); !change.NotFound(err) {
 			t.Errorf("try %d: %v", try, err)
@@ -151,8 +157,8 @@ func (shut) Check(context.Context) (i18n.Message, time.Time, error) {
 	return i18n.Literal("halted"), time.Time{}, nil
 }
 
-func TestWhatIsMadeStaysMadeWhateverTheGuardsSayToTheRetry(t *testing.T) {
-	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestApply_MadeThenHalted(t *testing.T) {
+	r, a, box := newRunner(t, finding(detach()))
 	made := false
 	a.Fault = func(operation string, after bool) error {
 		made = made || operation == "iam:DetachUserPolicy" && after
@@ -162,17 +168,19 @@ func TestWhatIsMadeStaysMadeWhateverTheGuardsSayToTheRetry(t *testing.T) {
 		return nil
 	}
 	report, err := run(r, "a", sweep)
-	if err == nil || report.Changes[0].Status != ledger.Applied || !slices.Equal(kinds(box), []notice.Kind{notice.Failure}) {
+	if err == nil || report.Changes[0].Status != ledger.Applied ||
+		!slices.Equal(kinds(box), []notice.Kind{notice.Failure}) {
 		t.Errorf("%+v, %v, told %v", report, err, kinds(box))
 	}
 	a.Fault, r.Halt = nil, shut{}
 	report, err = run(r, "a", sweep)
-	if err != nil || report.Changes[0].Status != ledger.Verified || !slices.Equal(kinds(box), []notice.Kind{notice.Failure, notice.Changed}) {
+	if err != nil || report.Changes[0].Status != ledger.Verified ||
+		!slices.Equal(kinds(box), []notice.Kind{notice.Failure, notice.Changed}) {
 		t.Errorf("%+v, %v, told %v", report, err, kinds(box))
 	}
 }
 
-func TestWhoIsNamedLikeADrillsUserAndCannotBeReadIsAnIncident(t *testing.T) {
+func TestDrill_NamedLikeItsUser(t *testing.T) {
 	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		return []remediation.Finding{{User: "warder-drill-a", Text: i18n.Literal("Seen.")}}, nil
 	})
@@ -199,7 +207,7 @@ func (s *unheld) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Ite
 	return s.Memory.BatchGet(ctx, keys...)
 }
 
-func TestWhatWasOnlyFoundHasNoticeAndGraceThoughItsHoldCouldNotBeRead(t *testing.T) {
+func TestUnread_HoldThenGrace(t *testing.T) {
 	var a *fakeaws.Account
 	r, a, box := newRunner(t, finds(&a, detach()))
 	r.Settings.Parameters = []byte(`{"graceDays": 7}`)
@@ -213,7 +221,8 @@ func TestWhatWasOnlyFoundHasNoticeAndGraceThoughItsHoldCouldNotBeRead(t *testing
 	store.down = false
 	// Nobody redrives the event: the next sweep finds it.
 	report, err := run(r, "b", strings.ReplaceAll(sweep, "000001", "000002"))
-	if err != nil || !slices.Equal(kinds(box), []notice.Kind{notice.Held, notice.Warning}) || len(a.State().Users["alice"].Attached) != 1 {
+	if err != nil || !slices.Equal(kinds(box), []notice.Kind{notice.Held, notice.Warning}) ||
+		len(a.State().Users["alice"].Attached) != 1 {
 		t.Errorf("%+v, %v, told %v", report, err, kinds(box))
 	}
 }
@@ -225,7 +234,7 @@ func (unread) Check(context.Context) (i18n.Message, time.Time, error) {
 	return i18n.Message{}, time.Time{}, errRefused
 }
 
-func TestWhatIsPutBackAfterItWasPlannedIsLeftAloneByTheRetry(t *testing.T) {
+func TestGuards_HoldAfterPlanning(t *testing.T) {
 	fresh := detach()
 	fresh.Fresh = true
 	var a *fakeaws.Account
@@ -236,11 +245,50 @@ func TestWhatIsPutBackAfterItWasPlannedIsLeftAloneByTheRetry(t *testing.T) {
 		t.Fatal("handled, though the halt switch cannot be read")
 	}
 	r.Halt = open
-	if err := r.Ledger.SetHold(t.Context(), fresh.Changes[0], ledger.Hold{Until: r.Now().Add(time.Hour), By: "kim", Reason: "needed"}); err != nil {
+	if err := r.Ledger.SetHold(t.Context(), fresh.Changes[0],
+		ledger.Hold{Until: r.Now().Add(time.Hour), By: "kim", Reason: "needed"}); err != nil {
 		t.Fatal(err)
 	}
 	report, err := run(r, "a", attached)
 	if err != nil || report.Outcome != remediation.Skipped || len(a.State().Users["alice"].Attached) != 1 {
 		t.Errorf("%+v, %v: want it left alone", report, err)
+	}
+}
+
+// watched calls a function before each read that follows the change.
+type watched struct {
+	change.Kind
+	set    bool
+	verify func()
+}
+
+func (w *watched) Set(ctx context.Context, c change.Change) error {
+	w.set = true
+	return w.Kind.Set(ctx, c)
+}
+
+func (w *watched) Read(ctx context.Context, c change.Change) (string, error) {
+	if w.set {
+		w.verify()
+	}
+	return w.Kind.Read(ctx, c)
+}
+
+func TestApply_RecordsTheChangeBeforeItVerifies(t *testing.T) {
+	r, _, _ := newRunner(t, finding(detach()))
+	kind, err := r.Kinds.Kind(detach().Changes[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified := false
+	r.Kinds = change.NewRegistry(&watched{Kind: kind, verify: func() {
+		verified = true
+		entries, _, err := r.Ledger.All(t.Context())
+		if err != nil || len(entries) != 1 || entries[0].Steps[0].Status != ledger.Applied {
+			t.Errorf("the ledger has %+v, %v: a run that is cut off now would not know that it made the change", entries, err)
+		}
+	}})
+	if report, err := run(r, "a", sweep); err != nil || report.Outcome != remediation.Changed || !verified {
+		t.Errorf("verified %t, %+v, %v", verified, report, err)
 	}
 }

@@ -1,13 +1,13 @@
-// Package remediation puts things right: it takes an event, lets the control's planner decide, and does
-// what was decided, once, in a fixed order.
+// Package remediation takes an event, lets the control's planner find what is wrong, and remediates it, once, in
+// a fixed order. It never changes what a guard does not permit, and never decides what is wrong.
 //
 //	decode → claim the event in the ledger → finish what an earlier try left →
-//	plan → record → guards → apply → verify → record → tell → record
+//	plan → decide → record → decide again → apply → record → verify → record → notify → record
 //
-// A [Planner] reads the account and returns findings; it holds no operation that writes. The
-// [Runner] alone acts, through the kinds of package change. In observe it acts on nothing. A run
-// that is cut off at any point is taken up by the retry of its event, which does what is recorded
-// and not yet done, and tells what is recorded and not yet told.
+// A [Planner] reads the account and returns findings; it holds no operation that writes. The guards, in their
+// order, decide what becomes of them. The [Runner] alone acts, through the kinds of package change; in observe
+// it acts on nothing. A run that is cut off at any point is taken up by the retry of its event, which does what
+// is recorded and not yet done, and sends the notices that are recorded and not yet sent.
 package remediation
 
 import (
@@ -32,15 +32,13 @@ func init() { i18n.Register("ko", korean) }
 
 // Planner decides what an event means for the account as it is now.
 type Planner interface {
-	// Plan returns what it found. An event only says where to look: Plan reads the present state
-	// and decides from that, so that late, doubled and reordered events are harmless.
+	// Plan returns what it found. An event only says where to look: Plan decides from the present state, so
+	// that late, doubled and reordered events are harmless. now is the only clock a planner may use.
 	//
-	// Findings and an error may come together: what was found is handled, then the event is
-	// retried for the rest. About one subject it returns all it has to say, or an error and
-	// nothing. now is the only clock a planner may use.
+	// Findings and an error may come together: what was found is handled, then the event is retried for the
+	// rest. About one subject it returns all that it found, or an error and nothing.
 	//
-	// ctx ends when planning has taken its share of the time that there is. A sweep then begins with
-	// no further user, and returns [Stopped] beside what it found.
+	// When ctx ends, a sweep begins with no further user, and returns [Stopped] beside what it found.
 	Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error)
 }
 
@@ -57,7 +55,9 @@ var ErrSweep = errors.New("this planner sweeps over the open cases, and was not 
 
 // Inspect has the planner look at what the event is about: in a sweep over the open cases, which cases
 // returns, if it goes by them.
-func Inspect(ctx context.Context, p Planner, e event.Event, cases func(context.Context) ([]ledger.Case, error), now time.Time) ([]Finding, error) {
+func Inspect(
+	ctx context.Context, p Planner, e event.Event, cases func(context.Context) ([]ledger.Case, error), now time.Time,
+) ([]Finding, error) {
 	sweeper, ok := p.(Sweeper)
 	if _, sweep := e.Detail.(*event.Sweep); !ok || !sweep {
 		return p.Plan(ctx, e, now)
@@ -83,81 +83,67 @@ func (s *Stopped) Error() string {
 
 // Finding is one thing that is not as it should be, or that somebody should know.
 type Finding struct {
-	// User is the name of the IAM user that it is about; the user's owner is told. It is empty for
-	// roles, the root user and the account, which Subject names then.
-	User string
-	// Subject is whom it is about when that is no IAM user.
-	Subject string
-	// Title is the notice's title; empty means the control's.
-	Title i18n.Message
-	// Severity is the notice's severity; empty means the control's.
-	Severity control.Severity
-	// Text says in one or two sentences what was found.
-	Text i18n.Message
-	// Facts are the lines that let the reader judge: who, where from, how old.
-	Facts []Fact
-	// Changes put it right, in this order; if one fails the rest is not tried. None makes the
-	// finding an alert.
+	// User is the name of the IAM user that it is about, whose owner is notified. It is empty for roles, the
+	// root user and the account, which Subject names then.
+	User     string
+	Subject  string
+	Title    i18n.Message     // of the notice; empty means the control's
+	Severity control.Severity // of the notice; empty means the control's
+	// Text says in one or two sentences what was found. Facts are what the reader needs to assess it: who,
+	// where from, how old. Advice says what the reader should do.
+	Text   i18n.Message
+	Facts  []Fact
+	Advice i18n.Message
+	// Changes remediate it, in this order; if one fails the rest is not tried. None makes the finding an alert.
 	Changes []change.Change
 	// UnchangedReason says why there is no change where a reader would expect one.
 	UnchangedReason i18n.Message
-	// Advice says what the reader should do.
-	Advice i18n.Message
-	// Fresh marks what the event itself names: it is acted on at once. Other things that the planner
-	// came upon by looking are acted on after notice and grace, if the control gives any.
+	Handling
+}
+
+// Handling is how a finding is to be handled. The zero value is for what a planner found by looking: notice,
+// grace, and the changes after that.
+type Handling struct {
+	// Fresh marks what the event itself names: it is acted on at once, without grace.
 	Fresh bool
-	// Alert has it told even if no change is made in the end: because of an exemption or a hold, or
-	// because somebody was faster. It is for what people must hear of whatever becomes of the changes.
+	// Alert has its owner notified even if no change is made in the end: because of an exemption or a hold, or
+	// because somebody was faster.
 	Alert bool
-	// Due is when the changes become right, if that is still to come: the owner is told before.
+	// Due is when the changes become right, if that is still to come: the owner is notified before.
 	Due time.Time
 	// OneKeyPerRun is the user of whose access keys at most one goes in a run; empty if the finding is not
 	// about keys, or they may all go. Of several findings that are due the first is acted on, and the
-	// others stay for a later run; their owner is told of them all the same.
+	// others stay for a later run; their owner is notified of them all the same.
 	OneKeyPerRun string
-	// Once keeps alerts about the same thing from being repeated.
+	// Once keeps notices about the same from being repeated.
 	Once Once
 
-	// waits is the key of the case that the finding comes from, for one that was held back.
-	waits string
-	// heading is its title in English, where the Title is in another language already.
-	heading string
+	held *ledger.Case // the case that the finding comes from, for one that was held
 }
 
-// Fact is one line of a finding that lets the reader judge it.
+// Fact is one line of a finding.
 type Fact struct {
 	Name, Value i18n.Message
 }
 
-// Once says that findings with the same key are told of once in a time.
+// Once says that of findings with the same key one in a time is notified.
 type Once struct {
-	// Key names the thing within the control; empty means that every finding is told.
-	Key string
-	// For is how long the others are kept quiet.
-	For time.Duration
+	Key string        // within the control; empty means that each is notified
+	For time.Duration // how long the others are kept quiet
 }
-
-// english is the title in English.
-func (f Finding) english() string { return cmp.Or(f.heading, f.Title.String()) }
 
 // subject is whom the finding is about.
-func (f Finding) subject() string {
-	if f.User != "" {
-		return f.User
-	}
-	return f.Subject
-}
+func (f Finding) subject() string { return cmp.Or(f.User, f.Subject) }
 
-// Weekly is how often something that goes on is told of again.
+// Weekly is how often a notice about something that goes on is repeated.
 const Weekly = 7 * 24 * time.Hour
 
-// matter names what the finding is about, for its case: the same thing whatever state it is in.
-// incarnation is the unique id of the user: what was said about a user does not count for another
-// who gets the same name later.
-func (f Finding) matter(incarnation string) string {
-	var things []string
+// key names what the finding is about, for its case: the same whatever state that is in. uniqueID is that
+// of the user: what was said about a user does not count for another who gets the same name later.
+func (f Finding) key(uniqueID string) string {
+	var parts []string
 	for _, c := range f.Changes {
-		things = append(things, c.Kind, c.Subject, c.Target)
+		parts = append(parts, c.Kind, c.Subject, c.Target)
 	}
-	return digest(things, incarnation)
+	return digest(parts, uniqueID)
 }

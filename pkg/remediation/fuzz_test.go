@@ -34,9 +34,12 @@ func (s *sent) Publish(_ context.Context, m notice.Message) (string, error) {
 // that can be seen, and the owner is told of it.
 func FuzzUndo(f *testing.F) {
 	for _, seed := range []string{
-		`{"action":"acted1-1","by":"kim","reason":"why"}`, `{"action":"acted1","by":"kim","reason":"why"}`, `{"user":"alice","since":"2026-01-01T00:00:00Z","by":"k","reason":"r"}`,
-		`{"run":"e1","by":"k","reason":"r"}`, `{"chat":"acted1"}`, `{"chat":"acted1","by":"kim"}`, `{"action":"acted1-1","by":"\u200b","reason":" "}`,
-		`{"action":"acted1-1","user":"alice","by":"k","reason":"r"}`, `{"user":"bob","since":"never","by":"k","reason":"r"}`, `{}`, `null`,
+		`{"action":"acted1-1","by":"kim","reason":"why"}`, `{"action":"acted1","by":"kim","reason":"why"}`,
+		`{"user":"alice","since":"2026-01-01T00:00:00Z","by":"k","reason":"r"}`,
+		`{"run":"e1","by":"k","reason":"r"}`, `{"chat":"acted1"}`, `{"chat":"acted1","by":"kim"}`,
+		`{"action":"acted1-1","by":"\u200b","reason":" "}`,
+		`{"action":"acted1-1","user":"alice","by":"k","reason":"r"}`, `{"user":"bob","since":"never","by":"k","reason":"r"}`,
+		`{}`, `null`,
 		`{"action":"other1-1","by":"<!channel>\n\u202e","reason":"AKIAIOSFODNN7EXAMPLE"}`,
 	} {
 		f.Add([]byte(seed))
@@ -50,16 +53,20 @@ func FuzzUndo(f *testing.F) {
 			return
 		}
 		a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{
-			"alice": {ID: "AIDAEXAMPLEALICE00001", Tags: map[string]string{"owner": "alice@example.com"}, Keys: []fakeaws.Key{{ID: off, Status: change.Inactive, Created: now.AddDate(0, 0, -100)}}},
-			"bob":   {ID: "AIDAEXAMPLEBOB0000001", Keys: []fakeaws.Key{{ID: stays, Status: change.Inactive, Created: now.AddDate(0, 0, -100)}}},
+			"alice": {ID: "AIDAEXAMPLEALICE00001", Tags: map[string]string{"owner": "alice@example.com"},
+				Keys: []fakeaws.Key{{ID: off, Status: change.Inactive, Created: now.AddDate(0, 0, -100)}}},
+			"bob": {ID: "AIDAEXAMPLEBOB0000001", Keys: []fakeaws.Key{{ID: stays, Status: change.Inactive,
+				Created: now.AddDate(0, 0, -100)}}},
 		}})
 		memory, topic := ledger.New(&ledger.Memory{}), &sent{}
 		for id, of := range map[string][2]string{"acted1": {"alice", off}, "other1": {"bob", stays}} {
 			entry := ledger.Entry{
-				ID: id, Control: described.ID, Run: "e-" + id, Subject: of[0], User: true, At: now.AddDate(0, 0, -1), Title: "T", Text: "X.",
+				ID: id, Control: described.ID, Run: "e-" + id, Subject: of[0], User: true, At: now.AddDate(0, 0, -1), Title: "T",
+				Text: "X.",
 				Steps: []ledger.Step{{
 					ID: id + "-1", Status: ledger.Verified, At: now,
-					Change: change.Change{Kind: change.AccessKeyStatus, Subject: of[0], Target: of[1], Before: change.Active, After: change.Inactive},
+					Change: change.Change{Kind: change.AccessKeyStatus, Subject: of[0], Target: of[1], Before: change.Active,
+						After: change.Inactive},
 				}},
 			}
 			if err := memory.Update(t.Context(), &entry); err != nil {
@@ -68,8 +75,10 @@ func FuzzUndo(f *testing.F) {
 		}
 		before := a.State()
 		undoer := &remediation.Undoer{Runner: &remediation.Runner{
-			Control: described, Settings: settings.Function{Mode: control.Enforce, HoldDays: 7, BlastRadius: 10}, Kinds: change.ForIAM(a), Ledger: memory, Topic: topic,
-			Owners: owner.Book{API: a}, Now: func() time.Time { return now }, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+			Control: described, Settings: settings.Function{Mode: control.Enforce, HoldDays: 7, BlastRadius: 10},
+			Kinds: change.ForIAM(a), Ledger: memory, Topic: topic,
+			Owners: owner.Book{API: a}, Environment: remediation.Environment{Now: func() time.Time { return now },
+				Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler)},
 		}}
 		answer, err := undoer.Undo(t.Context(), q)
 		if err != nil && !strings.HasPrefix(err.Error(), "undo request not understood: ") {
@@ -87,7 +96,8 @@ func FuzzUndo(f *testing.F) {
 		for _, u := range answer.Undone {
 			entry, _, _ := strings.Cut(u.Action, "-")
 			switch {
-			case q.Action == u.Action, q.Action == entry, q.Chat == u.Action, q.Chat == entry, q.User == u.Subject && q.Since != "", q.Run == "e-"+entry:
+			case q.Action == u.Action, q.Action == entry, q.Chat == u.Action, q.Chat == entry, q.User == u.Subject &&
+				q.Since != "", q.Run == "e-"+entry:
 			default:
 				t.Fatalf("%s puts back %+v", raw, u)
 			}
@@ -121,8 +131,9 @@ func FuzzRelease(f *testing.F) {
 			}
 		}
 		r := &remediation.Runner{
-			Control: control.Control{ID: "scripted", Severity: control.High}, Settings: settings.Function{Mode: control.Enforce, BlastRadius: 1}, Ledger: memory, Topic: topic,
-			Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+			Control:  control.Control{ID: "scripted", Severity: control.High},
+			Settings: settings.Function{Mode: control.Enforce, BlastRadius: 1}, Ledger: memory, Topic: topic,
+			Environment: remediation.Environment{Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)},
 		}
 		answer, err := r.Release(t.Context(), remediation.ReleaseRequest{By: by, Reason: reason})
 		stopped, fault := memory.Breaker(t.Context(), "scripted")
@@ -133,7 +144,8 @@ func FuzzRelease(f *testing.F) {
 		if !ok && (err == nil || answer.Released || stopped.Tripped.IsZero() || len(topic.messages) > 0) {
 			t.Fatalf("released by %q for %q", by, reason)
 		}
-		if err == nil && (!answer.Released || !stopped.Tripped.IsZero() || len(topic.messages) != 1 || strings.ContainsAny(topic.messages[0].Text, "\n\r\u202e\x1b")) {
+		if err == nil && (!answer.Released || !stopped.Tripped.IsZero() || len(topic.messages) != 1 ||
+			strings.ContainsAny(topic.messages[0].Text, "\n\r\u202e\x1b")) {
 			t.Fatalf("%+v, %+v, told %+v", answer, stopped, topic.messages)
 		}
 	})

@@ -31,9 +31,12 @@ func (h halted) Check(context.Context) (i18n.Message, time.Time, error) {
 }
 
 // attached is the event that alice got her policy, on 2026-11-30 at 23:59:18.
-const attached = `{"version":"0","id":"00000000-0000-4000-8000-000000000003","detail-type":"AWS API Call via CloudTrail","source":"aws.iam",
-	"account":"111122223333","time":"2026-11-30T23:59:18Z","region":"us-east-1","resources":[],"detail":{"eventVersion":"1.11",
-	"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventTime":"2026-11-30T23:59:18Z","eventID":"00000000-0000-4000-9000-000000000003",
+const attached = `{"version":"0","id":"00000000-0000-4000-8000-000000000003",
+	"detail-type":"AWS API Call via CloudTrail","source":"aws.iam",
+	"account":"111122223333","time":"2026-11-30T23:59:18Z","region":"us-east-1","resources":[],
+	"detail":{"eventVersion":"1.11",
+	"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventTime":"2026-11-30T23:59:18Z",
+	"eventID":"00000000-0000-4000-9000-000000000003",
 	"userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/mallory","userName":"mallory"}}}`
 
 // measured is the metrics of a report, by name; of several values, all.
@@ -52,7 +55,8 @@ func measured(report remediation.Report) map[string]any {
 
 // with is the metrics that every run has that came upon something, zero unless others says more.
 func with(others map[string]any) map[string]any {
-	all := map[string]any{"Findings": 0.0, "Changes": 0.0, "Notices": 0.0, "Failures": 0.0, "Skipped": 0.0, "HaltedHours": 0.0}
+	all := map[string]any{"Findings": 0.0, "Changes": 0.0, "Notices": 0.0, "Failures": 0.0, "Skipped": 0.0,
+		"HaltedHours": 0.0}
 	maps.Copy(all, others)
 	return all
 }
@@ -64,7 +68,7 @@ func idle(others map[string]any) map[string]any {
 	return all
 }
 
-func TestEveryRunMeasuresWhatCameOfIt(t *testing.T) {
+func TestMetrics_EveryRun(t *testing.T) {
 	found := func(change func(*remediation.Finding)) plan {
 		return func(event.Event) ([]remediation.Finding, error) {
 			f := detach()
@@ -87,21 +91,24 @@ func TestEveryRunMeasuresWhatCameOfIt(t *testing.T) {
 		event  string
 		want   map[string]any
 	}{
-		{"a sweep that finds nothing", func(event.Event) ([]remediation.Finding, error) { return nil, nil }, nil, nil, sweep, sweeping(nil)},
-		{"an event about nothing", func(event.Event) ([]remediation.Finding, error) { return nil, nil }, nil, nil, attached, idle(nil)},
+		{"a sweep that finds nothing", finding(), nil, nil, sweep, sweeping(nil)},
+		{"an event about nothing", finding(), nil, nil, attached, idle(nil)},
 		{"a sweep that changes something: nobody waited for that", asIs, nil, nil, sweep,
 			sweeping(map[string]any{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0})},
 		{"an event that leads to a change 42 seconds later", asIs, nil, nil, attached,
 			with(map[string]any{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0, "SecondsToChange": []float64{42}})},
-		{"an event of a clock that is ahead", asIs, nil, nil, strings.ReplaceAll(attached, "2026-11-30T23:59:18Z", "2026-12-01T00:00:05Z"),
+		{"an event of a clock that is ahead", asIs, nil, nil, strings.ReplaceAll(attached, "2026-11-30T23:59:18Z",
+			"2026-12-01T00:00:05Z"),
 			with(map[string]any{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0, "SecondsToChange": []float64{0}})},
 		{"the same event again", asIs, nil, []string{attached}, attached,
-			map[string]any{"Findings": 0.0, "Changes": 0.0, "Notices": 0.0, "Failures": 0.0, "Skipped": 1.0, "SkippedRepeated": 1.0}},
+			map[string]any{"Findings": 0.0, "Changes": 0.0, "Notices": 0.0, "Failures": 0.0, "Skipped": 1.0,
+				"SkippedRepeated": 1.0}},
 		{"what was told this week", found(func(f *remediation.Finding) {
 			f.Changes, f.Once = nil, remediation.Once{Key: "k", For: remediation.Weekly}
 		}), nil, []string{attached}, sweep,
 			sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedRepeated": 1.0})},
-		{"a planner that fails", func(event.Event) ([]remediation.Finding, error) { return nil, errors.New("denied") }, nil, nil, sweep,
+		{"a planner that fails", func(event.Event) ([]remediation.Finding, error) { return nil, errors.New("denied") }, nil,
+			nil, sweep,
 			with(map[string]any{"Failures": 1.0})},
 		{"nonsense", asIs, nil, nil, "nonsense", idle(map[string]any{"Failures": 1.0})},
 		{"an owner with days left", asIs, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
@@ -109,25 +116,32 @@ func TestEveryRunMeasuresWhatCameOfIt(t *testing.T) {
 		}, nil, sweep,
 			sweeping(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedWaiting": 1.0, "OpenCases": 1.0})},
 		{"an exempt user", asIs, func(_ *testing.T, _ *remediation.Runner, a *fakeaws.Account) {
-			a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
+			a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Attached: []string{readOnly},
 				Tags: map[string]string{"warder:exempt": "all until 2027-01-31 by kim for migration"}}}})
 		}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedExempt": 1.0})},
 		{"what a person put back", asIs, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
-			if err := r.Ledger.SetHold(context.Background(), detach().Changes[0], ledger.Hold{Until: r.Now().Add(time.Hour), By: "kim", Reason: "r"}); err != nil {
+			if err := r.Ledger.SetHold(context.Background(), detach().Changes[0],
+				ledger.Hold{Until: r.Now().Add(time.Hour), By: "kim", Reason: "r"}); err != nil {
 				t.Fatal(err)
 			}
 		}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedUndone": 1.0})},
 		{"what is so already", found(func(f *remediation.Finding) { f.Changes[0].Target += "2" }), nil, nil, sweep,
 			sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedMoot": 1.0})},
-		{"a Warder that was halted a day and an hour ago", asIs, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
-			r.Halt = halted{r.Now().Add(-25 * time.Hour)}
-		}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0, "OpenCases": 1.0, "HaltedHours": 25.0})},
-		{"a sweep of a halted Warder that has nothing to do", func(event.Event) ([]remediation.Finding, error) { return nil, nil }, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
-			r.Halt = halted{r.Now().Add(-90 * time.Minute)}
-		}, nil, sweep, sweeping(map[string]any{"HaltedHours": 1.5})},
-		{"a change over the blast radius", asIs, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) { spend(t, r, 1) }, nil, attached,
+		{"a Warder that was halted a day and an hour ago", asIs,
+			func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
+				r.Halt = halted{r.Now().Add(-25 * time.Hour)}
+			}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0,
+				"OpenCases": 1.0, "HaltedHours": 25.0})},
+		{"a sweep of a halted Warder that has nothing to do", finding(),
+			func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
+				r.Halt = halted{r.Now().Add(-90 * time.Minute)}
+			}, nil, sweep, sweeping(map[string]any{"HaltedHours": 1.5})},
+		{"a change over the blast radius", asIs, func(t *testing.T, r *remediation.Runner,
+			_ *fakeaws.Account) {
+			spend(t, r, 1)
+		}, nil, attached,
 			with(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0, "BreakerOpen": 1.0})},
-		{"a sweep of a control that is stopped", func(event.Event) ([]remediation.Finding, error) { return nil, nil }, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
+		{"a sweep of a control that is stopped", finding(), func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
 			spend(t, r, 2)
 		}, nil, sweep, sweeping(map[string]any{"BreakerOpen": 1.0})},
 	}
@@ -174,8 +188,8 @@ func spend(t *testing.T, r *remediation.Runner, changes int) {
 	}
 }
 
-func TestWhatIsOnlyMeasuredStopsNothing(t *testing.T) {
-	r, _, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return nil, nil })
+func TestMetrics_UnreadableSwitch(t *testing.T) {
+	r, _, _ := newRunner(t, finding())
 	r.Halt = unreadable{}
 	var out bytes.Buffer
 	r.Log = slog.New(slog.NewJSONHandler(&out, nil))
@@ -197,10 +211,12 @@ func (unreadable) Check(context.Context) (i18n.Message, time.Time, error) {
 	return i18n.Message{}, time.Time{}, errors.New("denied")
 }
 
-func TestTheLogHasALineForEachChangeNoticeAndOpenCase(t *testing.T) {
+func TestLog_LinePerChangeNoticeAndOpenCase(t *testing.T) {
 	r, _, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
-		waits := remediation.Finding{User: "alice", Text: i18n.Literal("Found."), Due: time.Date(2026, 12, 8, 0, 0, 0, 0, time.UTC), Changes: []change.Change{{
-			Kind: change.AccessKeyStatus, Subject: "alice", Target: "AKIAIOSFODNN7EXAMPLE", Before: change.Active, After: change.Inactive}}}
+		waits := remediation.Finding{User: "alice", Text: i18n.Literal("Found."),
+			Handling: remediation.Handling{Due: time.Date(2026, 12, 8, 0, 0, 0, 0, time.UTC)}, Changes: []change.Change{{
+				Kind: change.AccessKeyStatus, Subject: "alice", Target: "AKIAIOSFODNN7EXAMPLE", Before: change.Active,
+				After: change.Inactive}}}
 		return []remediation.Finding{detach(), waits}, nil
 	})
 	var out bytes.Buffer
@@ -224,10 +240,12 @@ func TestTheLogHasALineForEachChangeNoticeAndOpenCase(t *testing.T) {
 		got = append(got, line)
 	}
 	want := []map[string]any{
-		{"msg": "change", "kind": "managed user policy", "subject": "alice", "target": "arn:aws:iam::aws:policy/ReadOnlyAccess", "status": "verified", "reason": ""},
+		{"msg": "change", "kind": "managed user policy", "subject": "alice",
+			"target": "arn:aws:iam::aws:policy/ReadOnlyAccess", "status": "verified", "reason": ""},
 		{"msg": "notice", "kind": "changed", "severity": "medium", "title": "Test", "subject": "alice", "owner": ""},
 		{"msg": "notice", "kind": "warning", "severity": "medium", "title": "Test", "subject": "alice", "owner": ""},
-		{"msg": "case", "subject": "alice", "title": "Test", "severity": "medium", "owner": "", "opened": "2026-12-01T00:00:00Z", "due": "2026-12-08T00:00:00Z", "held": false},
+		{"msg": "case", "subject": "alice", "title": "Test", "severity": "medium", "owner": "",
+			"opened": "2026-12-01T00:00:00Z", "due": "2026-12-08T00:00:00Z", "held": false},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
@@ -237,8 +255,8 @@ func TestTheLogHasALineForEachChangeNoticeAndOpenCase(t *testing.T) {
 	}
 }
 
-func TestAFailedChangeIsALineOfItsOwnLevel(t *testing.T) {
-	r, _, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestLog_FailedChange(t *testing.T) {
+	r, _, _ := newRunner(t, finding(detach()))
 	kind, err := r.Kinds.Kind(change.Change{Kind: change.ManagedUserPolicy})
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +268,8 @@ func TestAFailedChangeIsALineOfItsOwnLevel(t *testing.T) {
 		t.Fatal("no error")
 	}
 	lines := slices.Collect(strings.Lines(out.String()))
-	if !strings.Contains(lines[0], `"level":"ERROR","msg":"change"`) || !strings.Contains(lines[0], `"status":"failed","reason":"the change did not take`) {
+	if !strings.Contains(lines[0], `"level":"ERROR","msg":"change"`) ||
+		!strings.Contains(lines[0], `"status":"failed","reason":"the change did not take`) {
 		t.Errorf("line %s", lines[0])
 	}
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 )
 
-// Pending gives a sweep to a planner that knows events only: what was held back when its event came,
-// because Warder was halted or the blast radius was reached, is found again by the next sweep, from
-// the ledger. All other events are the planner's.
-func Pending(p Planner) Sweeper { return waiting{p} }
+// Pending gives a sweep to a planner that knows events only: what was held when its event came, because
+// Warder was halted or the blast radius was reached, is found again by the next sweep, from the ledger.
+// All other events are the planner's.
+func Pending(p Planner) Sweeper { return pending{p} }
 
-type waiting struct{ Planner }
+type pending struct{ Planner }
 
 // Plan implements [Planner].
-func (p waiting) Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error) {
+func (p pending) Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error) {
 	if _, sweep := e.Detail.(*event.Sweep); sweep {
 		return nil, ErrSweep
 	}
@@ -26,15 +26,17 @@ func (p waiting) Plan(ctx context.Context, e event.Event, now time.Time) ([]Find
 }
 
 // Sweep implements [Sweeper].
-func (waiting) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ time.Time) ([]Finding, error) {
+func (pending) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ time.Time) ([]Finding, error) {
 	var findings []Finding
 	for _, c := range open {
 		if !c.Urgent {
 			continue
 		}
 		f := Finding{
-			Title: i18n.Literal(c.Title), heading: c.Heading, Severity: control.Severity(c.Severity), Changes: c.Changes, waits: c.Key,
-			Text: i18n.T("%s (%s): this was to be done on %s and was held back then.", c.Title, c.Subject, i18n.Minute(c.Opened)),
+			Title: i18n.Literal(c.Title), Severity: control.Severity(c.Severity), Changes: c.Changes,
+			Text: i18n.T("%s (%s): this was to be done on %s and was held back then.",
+				c.Title, c.Subject, i18n.Minute(c.Opened)),
+			Handling: Handling{held: &c},
 		}
 		if c.User {
 			f.User = c.Subject

@@ -1,6 +1,9 @@
 package remediation
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -16,20 +19,17 @@ const (
 	Failed      Outcome = "failed"       // something was tried and is not so
 	Changed     Outcome = "changed"      // something was changed
 	WouldChange Outcome = "would_change" // something would have been changed in enforce
-	Notified    Outcome = "told"         // somebody was told of something
+	Notified    Outcome = "told"         // somebody was notified of something
 	Skipped     Outcome = "skipped"      // something was rightly not done; the reason says why
 	Nothing     Outcome = "nothing"      // there was nothing to do
 )
 
 var order = []Outcome{Nothing, Skipped, Notified, WouldChange, Changed, Failed}
 
-func rank(o Outcome) int {
-	for i, candidate := range order {
-		if candidate == o {
-			return i
-		}
-	}
-	return -1
+// outcomes are what the statuses of a step mean for the run. Others mean that it failed.
+var outcomes = map[ledger.Status]Outcome{
+	ledger.Verified: Changed, ledger.Applied: Changed, ledger.Observed: WouldChange, ledger.Undone: Skipped,
+	ledger.Skipped: Skipped, ledger.Held: Skipped, ledger.Pending: Skipped,
 }
 
 // Report is what a function answers. Its JSON stays compatible: fields are added, never renamed.
@@ -64,10 +64,36 @@ type ReportedNotice struct {
 // note raises the report's outcome to o if that stands above it. The first reason for the outcome
 // that stands is kept.
 func (r *Report) note(o Outcome, reason string) {
-	switch {
-	case rank(o) > rank(r.Outcome):
+	switch above := slices.Index(order, o) - slices.Index(order, r.Outcome); {
+	case above > 0:
 		r.Outcome, r.Reason = o, reason
-	case o == r.Outcome && r.Reason == "":
+	case above == 0 && r.Reason == "":
 		r.Reason = reason
+	}
+}
+
+// steps reports the steps of an entry.
+func (r *Report) steps(entry *ledger.Entry) {
+	for _, step := range entry.Steps {
+		r.Changes = append(r.Changes, ReportedChange{step.ID, step.Change, step.Status, step.Reason})
+		r.note(cmp.Or(outcomes[step.Status], Failed), step.Reason)
+	}
+}
+
+// skip counts what was rightly not done, n times for the same reason. What has no reason is not counted.
+func (r *Report) skip(reason metric.Metric, n int) {
+	if reason.Name != "" {
+		r.Metrics.Add(metric.Skipped, n)
+		r.Metrics.Add(reason, n)
+	}
+}
+
+// conclude completes the metrics with what the report says.
+func (r *Report) conclude() {
+	if len(r.Notices) > 0 {
+		r.Metrics.Add(metric.Notices, len(r.Notices))
+	}
+	if r.Outcome == Failed {
+		r.Metrics.Add(metric.Failures, 1)
 	}
 }

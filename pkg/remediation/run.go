@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -21,58 +20,52 @@ import (
 	"github.com/warder-aws/warder/pkg/owner"
 )
 
-// work is one run at work.
-type work struct {
-	*Runner
-	event  event.Event
-	run    ledger.Run
-	now    time.Time
-	report *Report
-	// contacts are the owners that were looked up in this run.
-	contacts map[string]owner.Contact
-	// tagsOf are the tags of what is no user, by subject, that were looked up in this run.
-	tagsOf map[string]map[string]string
-	// turns are the keys whose turn it is in this run, by their users.
-	turns map[string]string
-	// rounds are what was done lately to the things of the steps, by the step's id.
-	rounds map[string]*ledger.RecentChanges
-	// stopped are the steps that the blast radius held back in this run, tripped when it did.
-	stopped []ledger.Step
-	tripped time.Time
-	// cases are those that were read, as this run left them, by their keys; opened says that all open
-	// ones are among them.
-	cases  map[string]ledger.Case
-	opened bool
-	// ahead are the holds on what a sweep found, for planning: right before a change they are read again.
-	ahead ledger.GuardState
-	// still says that the run's time is its event's, and stands still.
-	still bool
-	// only is the user of the drill whose event it is, empty for other events; refused says that the
-	// planner found something about somebody else.
-	only    string
-	refused bool
-	// planning is how long planning may take; late reports whether nothing more should be begun.
-	planning time.Duration
-	late     func() bool
-	// log has the event in each line; asked says that the halt switch was read in this run.
-	log   *slog.Logger
-	asked bool
+// run is the handling of one event.
+type run struct {
+	*session
+	cases     *caseBook
+	reader    *reader
+	recorder  *recorder
+	applier   *applier
+	notifier  notifier
+	budget    budget
+	drillUser string        // the user of the drill whose event it is; empty for other events
+	held      []ledger.Step // what the blast radius held
+	trippedAt time.Time     // when it was reached
 }
 
-// all finishes what an earlier try recorded, then plans and handles what is new.
+// budget is the time of a run: how long planning may take, and whether nothing more should be begun.
+type budget struct {
+	planning time.Duration
+	spent    func() bool
+}
+
+func newRun(s *session, b budget) *run {
+	r := &run{session: s, budget: b, notifier: notifier{s.Runner, s.event.Account, s.event.Region, s.clock}}
+	r.cases = &caseBook{session: s, known: map[string]ledger.Case{}}
+	r.applier = &applier{s, map[string]*ledger.RecentChanges{}}
+	r.reader = &reader{
+		session: s, cases: r.cases, applier: r.applier, contacts: map[string]owner.Contact{},
+		tags: map[string]map[string]string{}, firstKeys: map[string]string{},
+	}
+	r.recorder = &recorder{s, r.reader}
+	return r
+}
+
+// handle finishes what an earlier try recorded, then plans and handles what is new.
 // One finding that is stuck does not keep the others from being handled.
-func (w *work) all(ctx context.Context) error {
+func (r *run) handle(ctx context.Context) error {
 	var faults []error
 	var unread []string
-	known, matters := map[string]bool{}, map[string]bool{}
-	for _, key := range w.run.Cases {
-		matters[key] = true
+	handled, ongoing := map[string]bool{}, map[string]bool{}
+	for _, key := range r.record.Cases {
+		ongoing[key] = true
 	}
-	for i, id := range w.run.Entries {
-		if w.late() {
-			return errors.Join(append(faults, outOfTime(len(w.run.Entries)-i))...)
+	for i, id := range r.record.Entries {
+		if r.budget.spent() {
+			return errors.Join(append(faults, outOfTime(len(r.record.Entries)-i))...)
 		}
-		entry, found, err := w.Ledger.Entry(ctx, id)
+		entry, found, err := r.Ledger.Entry(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -80,82 +73,84 @@ func (w *work) all(ctx context.Context) error {
 			return fmt.Errorf("the ledger has no entry %s, which its run names", id)
 		}
 		if entry.Guard != ledger.Unread {
-			known[entry.Subject], matters[entry.Case] = true, true
+			handled[entry.Subject], ongoing[entry.Case] = true, true
 		} else if entry.User && entry.UserID == "" {
 			unread = append(unread, entry.Case)
 		}
-		faults = append(faults, w.finish(ctx, &entry))
+		faults = append(faults, r.finish(ctx, &entry))
 	}
-	if !w.run.Planned {
-		entries, after, err := w.plan(ctx, known, matters)
+	if !r.record.Planned {
+		entries, after, err := r.plan(ctx, handled, ongoing)
 		faults = append(faults, err)
 		if len(entries) > 0 {
-			if err := w.Ledger.Record(ctx, &w.run, entries, err == nil); err != nil {
+			if err := r.Ledger.Record(ctx, &r.record, entries, err == nil); err != nil {
 				return errors.Join(append(faults, err)...)
 			}
 		}
 		if after != "" {
-			delete(matters, "")
-			w.run.After, w.run.Cases = after, slices.Sorted(maps.Keys(matters))
+			delete(ongoing, "")
+			r.record.After, r.record.Cases = after, slices.Sorted(maps.Keys(ongoing))
 		}
 		for i := range entries {
-			if w.late() {
+			if r.budget.spent() {
 				return errors.Join(append(faults, outOfTime(len(entries)-i))...)
 			}
-			faults = append(faults, w.finish(ctx, &entries[i]))
+			faults = append(faults, r.finish(ctx, &entries[i]))
 		}
 	}
-	if w.run.Planned {
+	if r.record.Planned {
 		// What could not be read is planned now, and has a case of its own if it needs one.
 		for _, key := range unread {
-			faults = append(faults, w.setAside(ctx, key))
+			faults = append(faults, r.cases.suspend(ctx, key))
 		}
 	}
-	return errors.Join(append(faults, w.tellStopped(ctx))...)
+	return errors.Join(append(faults, r.notifyStopped(ctx))...)
 }
 
 func outOfTime(left int) error {
 	return fmt.Errorf("out of time: %d findings are left to the retry", left)
 }
 
-// plan returns the entries of what the planner finds. Subjects that an earlier try of this run
-// dealt with are done with: what can be found about them now is a consequence of what was done.
-// A subject that cannot be dealt with whole is left to the retry. matters are those that are known
-// to go on. after is the user up to which a sweep came before its time was over, if it was.
-func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entries []ledger.Entry, after string, err error) {
+// plan returns the entries of what the planner finds. Subjects that an earlier try of this run handled are
+// left alone: what is found about them now is a consequence of what was done. A subject that cannot be
+// handled whole is left to the retry. ongoing are the cases that go on. after is the user up to which a
+// sweep came before its time was over, if it was.
+func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
+	entries []ledger.Entry, after string, err error,
+) {
 	var faults []error
-	e := w.event
+	e := r.event
 	if sweep, ok := e.Detail.(*event.Sweep); ok {
-		e.Detail = &event.Sweep{Rule: sweep.Rule, After: w.run.After}
+		e.Detail = &event.Sweep{Rule: sweep.Rule, After: r.record.After}
 	}
-	planning, cancel := context.WithTimeout(ctx, w.planning)
-	findings, err := Inspect(planning, w.Planner, e, w.openCases, w.now)
+	planning, cancel := context.WithTimeout(ctx, r.budget.planning)
+	findings, err := Inspect(planning, r.Planner, e, r.cases.open, r.now)
 	cancel()
 	if err != nil {
 		faults = append(faults, fmt.Errorf("plan: %w", err))
 	}
-	if w.only != "" && slices.ContainsFunc(findings, func(f Finding) bool { return stranger(f, w.only) }) {
-		w.refused, findings = true, nil
+	if r.drillUser != "" && slices.ContainsFunc(findings, r.notOfDrill) {
+		return nil, "", errors.Join(append(faults, errNotOfDrill)...)
 	}
-	w.report.Metrics.Add(metric.Findings, len(findings))
-	if w.sweeping() {
-		w.readAhead(ctx, findings)
+	r.report.Metrics.Add(metric.Findings, len(findings))
+	if r.sweeping() {
+		r.reader.prefetch(ctx, findings)
 	}
 	stuck, listed := map[string]bool{}, map[string]bool{}
-	for _, finding := range findings {
-		if known[finding.subject()] {
-			entry, err := w.entry(ctx, finding)
+	for _, f := range findings {
+		if handled[f.subject()] {
+			entry, err := r.recorder.entry(ctx, f)
 			if err != nil {
 				faults = append(faults, err)
 			}
-			matters[entry.Case] = true
+			ongoing[entry.Case] = true
 			continue
 		}
-		matter, wanted, err := w.entries(ctx, finding)
-		matters[matter] = true
+		key, wanted, err := r.evaluate(ctx, f)
+		ongoing[key] = true
 		if err != nil {
 			faults = append(faults, err)
-			stuck[finding.subject()] = true
+			stuck[f.subject()] = true
 		}
 		for _, entry := range wanted {
 			if !listed[entry.ID] {
@@ -165,631 +160,250 @@ func (w *work) plan(ctx context.Context, known, matters map[string]bool) (entrie
 		}
 	}
 	entries = slices.DeleteFunc(entries, func(e ledger.Entry) bool { return stuck[e.Subject] && e.Guard != ledger.Unread })
-	// Only a sweep that saw everything can say that something is no longer there.
-	if _, sweep := w.event.Detail.(*event.Sweep); sweep && len(faults) == 0 && w.Settings.Mode == control.Enforce {
-		fixed, err := w.fixed(ctx, matters)
-		entries, faults = append(entries, fixed...), append(faults, err)
+	// Only a sweep that saw everything can say that something is not there any more.
+	if r.sweeping() && len(faults) == 0 && r.enforcing() {
+		remediated, err := r.recorder.remediated(ctx, ongoing)
+		entries, faults = append(entries, remediated...), append(faults, err)
 	}
-	var stopped *Stopped
-	if errors.As(err, &stopped) && len(faults) == 1 {
-		after = stopped.After
+	var partial *Stopped
+	if errors.As(err, &partial) && len(faults) == 1 {
+		after = partial.After
 	}
 	return entries, after, errors.Join(faults...)
 }
 
-// entries makes a finding into what the ledger records of it: nothing when there is nothing to do or
-// to tell about it now, and more than one when its exemption is to be told of, too. It returns the
-// name of the matter with them.
-func (w *work) entries(ctx context.Context, f Finding) (matter string, wanted []ledger.Entry, err error) {
+// evaluate makes a finding into what the ledger records of it: nothing when there is nothing to do or to
+// say about it now, and more than one entry when its owner is alerted about an exemption, too. It returns
+// the key of the finding with them.
+func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []ledger.Entry, err error) {
 	if len(f.Changes) == 0 {
-		if first, err := w.first(ctx, f.Once); err != nil || !first {
-			w.noteTold(f.Once)
-			return "", nil, err
+		entries, err := r.recorder.unlessRepeated(ctx, f.Once, make([]ledger.Entry, 1))
+		if len(entries) > 0 {
+			entries[0], err = r.recorder.entry(ctx, f)
+			entries[0].Notify = notice.Alert
 		}
-		entry, err := w.entry(ctx, f)
-		entry.Tell = notice.Alert
-		return "", []ledger.Entry{entry}, err
+		return "", entries, err
 	}
-	entry, err := w.entry(ctx, f)
+	entry, err := r.recorder.entry(ctx, f)
 	if err != nil {
-		wanted, err := w.unread(entry, f, i18n.Fault{Text: i18n.T("the exemption of %q cannot be read", entry.Subject), Err: err})
-		return entry.Case, wanted, err
+		err = i18n.Fault{Text: i18n.T("the exemption of %q cannot be read", entry.Subject), Err: err}
+		entries, err = r.recorder.unread(entry, f, err)
+		return entry.Case, entries, err
 	}
-	if f.waits != "" && f.waits == f.matter("") {
-		// It was held back when it could not be read whose it is.
-		entry.Case = f.waits
+	if f.held != nil && f.held.Key == f.key("") {
+		entry.Case = f.held.Key // it was held when it could not be read whose it is
 	}
-	gone, err := w.gone(ctx, entry)
-	if err != nil {
-		wanted, err := w.unread(entry, f, err)
-		return entry.Case, wanted, err
+	d := r.decide(ctx, f, &entry, planning)
+	var alerts []ledger.Entry
+	switch {
+	case d.err != nil:
+	case d.guard != existence:
+		alerts, d.err = r.recorder.exemptionAlert(ctx, entry)
+	case f.held != nil:
+		return entry.Case, nil, r.cases.suspend(ctx, f.held.Key)
 	}
-	if f.waits != "" && (gone || f.waits != entry.Case) {
-		// The user is gone meanwhile, or another one has got its name.
-		return entry.Case, nil, w.setAside(ctx, f.waits)
+	if d.err != nil {
+		entries, err = r.recorder.unread(entry, f, d.err)
+	} else {
+		entries, err = r.conclude(ctx, f, entry, d)
 	}
-	reason := metric.SkippedMoot
-	var about []ledger.Entry
-	why := i18n.Message{}
-	if gone {
-		why = i18n.T("it is gone already")
-	}
-	if why.Empty() {
-		reason = metric.SkippedExempt
-		about, why, err = w.exempt(ctx, entry)
-	}
-	if err == nil && why.Empty() {
-		reason = metric.SkippedUndone
-		why, err = w.planned(ctx, entry, f)
-	}
-	if err != nil {
-		wanted, err := w.unread(entry, f, err)
-		return entry.Case, wanted, err
-	}
-	switch enforced := w.Settings.Mode == control.Enforce; {
-	case !why.Empty():
-		w.report.skip(reason, len(entry.Steps))
-		if enforced {
-			err = w.setAside(ctx, entry.Case)
-		}
-		if err == nil && f.Alert {
-			wanted, err = w.instead(ctx, entry, f.Once, why)
-		} else {
-			w.pass(entry, ledger.Skipped, why)
-		}
-	case !enforced && f.Due.After(w.now):
-		w.report.skip(metric.SkippedWaiting, len(entry.Steps))
-		w.pass(entry, ledger.Pending, i18n.T("due on %s", i18n.Day(f.Due)))
-	case !enforced:
-		if why := w.turn(f); !why.Empty() {
-			w.report.skip(metric.SkippedWaiting, len(entry.Steps))
-			w.pass(entry, ledger.Pending, why)
-			break
-		}
+	return entry.Case, append(alerts, entries...), err
+}
+
+// conclude returns the entries that a decision about a finding leads to.
+func (r *run) conclude(ctx context.Context, f Finding, entry ledger.Entry, d decision) ([]ledger.Entry, error) {
+	one := []ledger.Entry{entry}
+	switch {
+	case d.answer == permit && r.enforcing():
+		return one, nil
+	case d.answer == permit:
 		once := f.Once
 		if once.Key == "" && !f.Fresh {
 			once = Once{Key: entry.Case, For: Weekly}
 		}
-		var first bool
-		if first, err = w.first(ctx, once); first {
-			wanted = []ledger.Entry{entry}
-		} else {
-			w.noteTold(once)
-		}
-	case f.Fresh:
-		wanted = []ledger.Entry{entry}
-	default:
-		wanted, err = w.inTime(ctx, entry, f)
+		return r.recorder.unlessRepeated(ctx, once, one)
 	}
-	return entry.Case, append(about, wanted...), err
+	r.report.skip(d.skipped, len(entry.Steps))
+	r.setSteps(&entry, d.status, d.why)
+	if d.answer == hold && d.notify != "" {
+		entry.Notify, entry.Due = d.notify, d.until
+		return []ledger.Entry{entry}, nil
+	}
+	if d.answer == suppress && r.enforcing() {
+		if err := r.cases.suspend(ctx, entry.Case); err != nil {
+			return nil, err
+		}
+	}
+	if d.answer == suppress && f.Alert {
+		entry.Case, entry.UnchangedReason = "", cmp.Or(entry.UnchangedReason, r.render(d.why)+".")
+		return r.recorder.unlessRepeated(ctx, f.Once, []ledger.Entry{entry})
+	}
+	r.report.steps(&entry)
+	return nil, nil
 }
 
-// instead is the alert in place of changes that are not made, and the reason why.
-func (w *work) instead(ctx context.Context, entry ledger.Entry, once Once, why i18n.Message) ([]ledger.Entry, error) {
-	first, err := w.first(ctx, once)
-	if err != nil || !first {
-		w.noteTold(once)
-		return nil, err
+// decide reads what the guards need to know, as they need it, until they have decided.
+func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at stage) decision {
+	x := facts{
+		stage: at, now: r.now, control: r.Control.ID, settings: r.Settings, widens: r.Kinds.Narrows(f.Changes),
+		known: map[fact]error{}, firstKey: r.reader.firstKeys[f.OneKeyPerRun],
+		ledger: ledgerFacts{key: entry.Case, actor: entry.Actor},
 	}
-	entry.Case, entry.Steps, entry.UnchangedReason = "", slices.Clone(entry.Steps), cmp.Or(entry.UnchangedReason, w.say(why)+".")
-	for i := range entry.Steps {
-		entry.Steps[i].Status, entry.Steps[i].Reason = ledger.Skipped, w.say(why)
-	}
-	return []ledger.Entry{entry}, nil
-}
-
-// entry words a finding as the ledger keeps it.
-func (w *work) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
-	id := digest(w.Control.ID, w.run.Key, f.subject(), f.english(), f.Once.Key, f.Changes)
-	entry := ledger.Entry{
-		ID: id, Control: w.Control.ID, Run: w.run.Key, Event: w.run.Event, Subject: f.subject(), User: f.User != "", At: w.now,
-		Severity: string(cmp.Or(f.Severity, w.Control.Severity)), UnchangedReason: w.say(f.UnchangedReason),
-	}
-	w.word(&entry, i18n.Or(f.Title, i18n.Lookup(w.Control.Title)), f.Text, f.Advice)
-	entry.Heading = cmp.Or(f.heading, entry.Heading)
-	for _, fact := range f.Facts {
-		entry.Facts = append(entry.Facts, w.fact(fact))
-	}
-	if f.Alert {
-		entry.Tell = notice.Alert
-	}
-	if record := w.event.Record(); record != nil && f.Fresh {
-		entry.Actor = record.Identity.Name()
-	}
-	incarnation, unread := "", error(nil)
-	if f.User != "" {
-		contact, err := w.contact(ctx, f.User)
-		if err != nil {
-			contact = owner.Contact{Missing: i18n.T("could not be read: %s", i18n.Error(err))}
-			unread = fmt.Errorf("look up the owner of %q: %w", f.User, err)
-		}
-		if unread != nil && w.run.Attempts >= tries && len(f.Changes) == 0 {
-			// Nobody may be left untold because the owner cannot be read. See unread for changes.
-			unread = nil
-		}
-		entry.Owner, entry.OwnerSlack, entry.UserID, incarnation = contact.Address, contact.Slack, contact.ID, contact.ID
-		if !contact.Missing.Empty() {
-			entry.Facts = append(entry.Facts, w.fact(Fact{Name: i18n.T("Owner"), Value: contact.Missing}))
-		}
-		if err == nil {
-			// Who cannot be read may only be named like the user of a drill.
-			if err := w.mark(ctx, &entry, contact); err != nil {
-				return entry, err
-			}
-		}
-	}
-	if len(f.Changes) > 0 {
-		entry.Case = f.matter(incarnation)
-	}
-	for i, c := range f.Changes {
-		entry.Steps = append(entry.Steps, ledger.Step{Change: c, ID: fmt.Sprintf("%s-%d", id, i+1), Status: ledger.Planned, At: w.now})
-	}
-	return entry, unread
-}
-
-// unread is what becomes, at the last try, of a finding about what cannot be read: the tags of a user or
-// a bucket say who owns it and what it is exempt from. Until then it is left to the retry.
-//
-// It is told and held back, and nothing is decided about it: when the event comes back from the
-// on-failure queue, it is planned anew. What the event itself names waits for the next sweep besides, as
-// all that is held back does.
-func (w *work) unread(entry ledger.Entry, f Finding, why error) ([]ledger.Entry, error) {
-	if len(entry.Steps) == 0 || w.run.Attempts < tries {
-		return nil, why
-	}
-	if !f.Fresh {
-		entry.Case = ""
-	}
-	entry.ID, entry.Guard, entry.Tell = digest(entry.ID, ledger.Unread), ledger.Unread, ""
-	for i := range entry.Steps {
-		entry.Steps[i].ID, entry.Steps[i].Status = fmt.Sprintf("%s-%d", entry.ID, i+1), ledger.Held
-		entry.Steps[i].Reason = w.say(i18n.Error(why))
-	}
-	return []ledger.Entry{entry}, why
-}
-
-// gone reports whether whom the entry is about is gone. AWS is eventually consistent
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html): what it does not show, although
-// the planner has seen it, may be exempt. Until the last try that is an error.
-func (w *work) gone(ctx context.Context, entry ledger.Entry) (bool, error) {
-	tags, err := w.tags(ctx, entry)
-	unread := func(err error) error {
-		return i18n.Fault{Text: i18n.T("the exemption of %q cannot be read", entry.Subject), Err: err}
+	d := decide(f, x)
+	for ; d.needs != ""; d = decide(f, x) {
+		x.known[d.needs] = r.reader.read(ctx, d.needs, f, entry, &x)
 	}
 	switch {
-	case err != nil:
-		return false, unread(err)
-	case tags != nil:
-		return false, nil
-	case w.run.Attempts < tries:
-		return false, unread(errUnseen)
-	default:
-		return true, nil
+	case d.guard == blastRadius && d.err == nil:
+		r.held, r.trippedAt = append(r.held, entry.Steps...), x.ledger.state.Breaker.Tripped
+	case d.answer == permit && f.OneKeyPerRun != "":
+		r.reader.firstKeys[f.OneKeyPerRun] = change.Hint(f.Changes[0])
 	}
+	return d
 }
 
-var errUnseen = errors.New("AWS does not show it")
-
-// tries is how often Lambda runs a function for an asynchronous event: once, and twice again
-// (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
-const tries = 3
-
-// contact looks up who answers for a user, once in a run.
-func (w *work) contact(ctx context.Context, user string) (owner.Contact, error) {
-	if contact, ok := w.contacts[user]; ok {
-		return contact, nil
+// permit decides whether the steps of a recorded entry may be made now. An error asks for a retry; nothing
+// may be made then either.
+func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
+	d := r.decide(ctx, Finding{Changes: changesOf(entry)}, entry, applying)
+	if d.err != nil {
+		return d
 	}
-	contact, err := w.Owners.Owner(ctx, user)
-	if err == nil {
-		w.contacts[user] = contact
-	}
-	return contact, err
-}
-
-// first reports whether the thing was not told of lately.
-func (w *work) first(ctx context.Context, once Once) (bool, error) {
-	if once.Key == "" {
-		return true, nil
-	}
-	return w.Ledger.Once(ctx, w.Control.ID+"#"+once.Key, w.run.Key, w.now, w.now.Add(once.For))
-}
-
-func (w *work) noteTold(once Once) {
-	w.report.skip(metric.SkippedRepeated, 1)
-	w.report.note(Skipped, w.say(i18n.T("told already: the same is told of once in %s", i18n.Period(once.For))))
-}
-
-// pass reports the steps of an entry that comes to nothing.
-func (w *work) pass(entry ledger.Entry, status ledger.Status, reason i18n.Message) {
-	for _, step := range entry.Steps {
-		step.Status, step.Reason = status, w.say(reason)
-		w.reportStep(step)
-	}
-}
-
-func (w *work) reportStep(step ledger.Step) {
-	w.report.Changes = append(w.report.Changes, ReportedChange{step.ID, step.Change, step.Status, step.Reason})
-	w.report.note(outcome(step.Status), step.Reason)
-}
-
-// finish brings a recorded entry to its end: acts if it may, and tells what was not told.
-func (w *work) finish(ctx context.Context, entry *ledger.Entry) error {
-	if severity := control.Severity(entry.Severity); severity.Rank() > w.report.Severity.Rank() || len(w.report.Changes)+len(w.report.Notices) == 0 {
-		w.report.Severity = severity
-	}
-	settled, acted := w.act(ctx, entry)
-	told := w.tell(ctx, entry, settled, acted != nil)
-	for _, step := range entry.Steps {
-		w.reportStep(step)
-	}
-	if told == nil {
-		if entry.Tell != "" && entry.Tell != quiet {
-			w.report.note(Notified, entry.UnchangedReason)
+	switch d.guard {
+	case halt: // once a week its owner is notified that the same is held
+		var first bool
+		if first, d.err = r.firstTime(ctx, Once{Key: "held#" + entry.Case, For: Weekly}); d.err == nil && !first {
+			entry.Notify = quiet
 		}
-		told = w.follow(ctx, entry)
+	case flapping:
+		// Its case ends: a new one begins with a notice, if it is still so then. The entry lets go of the case
+		// only when that is recorded, so that the retry finds it.
+		if d.err = r.cases.suspend(ctx, entry.Case); d.err != nil {
+			d.why = i18n.Error(d.err)
+		} else {
+			entry.Case = ""
+		}
+	case blastRadius:
+		entry.Notify = quiet
+		r.report.Metrics.Set(metric.BreakerOpen, 1)
 	}
-	return errors.Join(acted, told)
+	return d
 }
 
-// outcome is a step's status as an outcome of the run.
-func outcome(s ledger.Status) Outcome {
-	switch s {
-	case ledger.Verified, ledger.Applied:
-		return Changed
-	case ledger.Observed:
-		return WouldChange
-	case ledger.Skipped, ledger.Held, ledger.Pending, ledger.Undone:
-		return Skipped
-	default:
-		return Failed
+// finish brings a recorded entry to its end: makes the changes if it may, and sends the notice that is due.
+func (r *run) finish(ctx context.Context, entry *ledger.Entry) error {
+	severity := control.Severity(entry.Severity)
+	if severity.Rank() > r.report.Severity.Rank() || len(r.report.Changes)+len(r.report.Notices) == 0 {
+		r.report.Severity = severity
 	}
+	settled, applyErr := r.act(ctx, entry)
+	err := r.notify(ctx, entry, settled, applyErr != nil)
+	r.report.steps(entry)
+	if err == nil {
+		if entry.Notify != "" && entry.Notify != quiet {
+			r.report.note(Notified, entry.UnchangedReason)
+		}
+		err = r.cases.follow(ctx, entry)
+	}
+	return errors.Join(applyErr, err)
 }
 
 // act settles the steps of an entry, in order, as far as it can. settled says that it did, and that the
 // entry is to be recorded as it is then.
-func (w *work) act(ctx context.Context, entry *ledger.Entry) (settled bool, err error) {
-	if entry.Guard == ledger.Unread || !slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() }) {
+func (r *run) act(ctx context.Context, entry *ledger.Entry) (settled bool, err error) {
+	unsettled := slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() })
+	if entry.Guard == ledger.Unread || !unsettled {
 		return false, nil
 	}
-	instead, reason, failed := w.permit(ctx, entry)
-	lacking := false
+	d := r.permit(ctx, entry)
+	failed, lacking := d.err, false
 	for i := range entry.Steps {
 		step := &entry.Steps[i]
-		if step.Status.Settled() {
+		end := func(status ledger.Status, why i18n.Message) { step.Status, step.Reason = status, r.render(why) }
+		switch made := step.Status == ledger.Applied; { // what is made is made, and is only verified
+		case step.Status.Settled():
 			continue
-		}
-		switch {
-		case instead != "" && step.Status != ledger.Applied: // what is made is made, and is only read back
-			step.Status, step.Reason = instead, w.say(reason)
-			if instead == ledger.Held {
-				w.report.skip(metric.SkippedHeld, 1)
-			}
-		case failed != nil && step.Status != ledger.Applied:
-			step.Status, step.Reason = ledger.Failed, w.say(i18n.T("not tried: the change before it failed"))
+		case d.answer != permit && !made:
+			end(d.status, d.why)
+			r.report.skip(d.skipped, 1)
+		case failed != nil && !made:
+			end(ledger.Failed, i18n.T("not tried: the change before it failed"))
 		case lacking:
-			step.Status, step.Reason = ledger.Skipped, w.say(i18n.T("not tried: what the change before it needs is gone"))
-			w.report.skip(metric.SkippedMoot, 1)
+			end(ledger.Skipped, i18n.T("not tried: what the change before it needs is gone"))
+			r.report.skip(metric.SkippedMoot, 1)
 		default:
-			err := w.step(ctx, entry, step)
-			if lacking = errors.Is(err, errLacking); !lacking {
+			err := r.applier.apply(ctx, entry, step)
+			if lacking = errors.Is(err, errPrerequisite); !lacking {
 				failed = errors.Join(failed, err)
 			}
 			if step.Status == ledger.Skipped {
-				w.report.skip(metric.SkippedMoot, 1)
+				r.report.skip(metric.SkippedMoot, 1)
 			}
 		}
-		step.At = w.clock()
+		step.At = r.clock()
 		level := slog.LevelInfo
 		if step.Status == ledger.Failed {
 			level = slog.LevelError
 		}
-		w.log.Log(ctx, level, "change", changeAttrs(*step)...)
+		r.log.Log(ctx, level, "change", changeAttrs(*step)...)
 	}
 	return true, failed
 }
 
 // changeAttrs are those of the line that a change has in the log.
 func changeAttrs(s ledger.Step) []any {
-	return []any{"id", s.ID, "kind", s.Kind, "subject", s.Subject, "target", change.Hint(s.Change), "status", s.Status, "reason", s.Reason}
+	return []any{"id", s.ID, "kind", s.Kind, "subject", s.Subject, "target", change.Hint(s.Change),
+		"status", s.Status, "reason", s.Reason}
 }
 
-// errLacking says that something cannot be made because what it needs is gone, such as the group that a
-// user is to join: what follows in its place is not taken away then.
-var errLacking = errors.New("what the change needs is gone")
-
-// step makes one change and reads it back.
-func (w *work) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step) error {
-	kind, err := w.Kinds.Kind(step.Change)
-	if err != nil {
-		step.Status, step.Reason = ledger.Failed, w.say(i18n.Error(err))
-		return err
-	}
-	fail := func(err error) error {
-		step.Status, step.Reason = ledger.Failed, w.say(i18n.Error(err))
-		return err
-	}
-	if step.Status != ledger.Applied {
-		moot, err := w.make(ctx, kind, *step)
-		switch {
-		case change.NotFound(err) && w.run.Attempts >= tries:
-			// What AWS does not show to the retries either is gone: see work.gone.
-			step.Status, step.Reason = ledger.Skipped, w.say(i18n.T("it is gone already"))
-			if err := w.Ledger.Unclaim(ctx, w.rounds[step.ID], step.ID, w.now); err != nil {
-				return err
-			}
-			if step.Before == "" {
-				return errLacking
-			}
-			return nil
-		case err != nil:
-			return fail(err)
-		case !moot.Empty():
-			step.Status, step.Reason = ledger.Skipped, w.say(moot)
-			return nil
-		}
-		step.Status, step.Reason, step.At = ledger.Applied, "", w.clock()
-		if err := w.Ledger.Update(ctx, entry); err != nil {
-			return err
-		}
-	}
-	err = verify(ctx, w.Sleep, kind, step.Change)
-	var found *otherwise
-	var since i18n.Message
-	switch {
-	case err == nil:
-	case errors.As(err, &found) && found.present == step.Before:
-		return fail(err)
-	case errors.As(err, &found) && w.run.Attempts >= tries:
-		since = i18n.T("it was changed meanwhile")
-	case change.NotFound(err) && w.run.Attempts >= tries:
-		since = i18n.T("it is gone already")
-	default:
-		// It was made, and it can be undone, whatever comes of the retry.
-		step.Reason = w.say(i18n.Error(err))
-		return err
-	}
-	if w.rounds[step.ID] == nil { // the guards that come before did not let anything through
-		if _, err := w.lately(ctx, *step, nil); err != nil {
-			return err
-		}
-	}
-	if err := w.Ledger.AddRecentChange(ctx, w.rounds[step.ID], ledger.RecentChange{Step: step.ID, At: w.now, Actor: entry.Actor}); err != nil {
-		return err
-	}
-	if step.Reason = w.say(since); since.Empty() {
-		step.Status = ledger.Verified
-	}
-	w.changed()
-	return nil
-}
-
-// make makes the change, or returns why there is nothing to make. It claims the thing before: of two
-// runs that come to the same one at the same moment, one finds that it is so already.
-func (w *work) make(ctx context.Context, kind change.Kind, step ledger.Step) (moot i18n.Message, err error) {
-	for {
-		rounds := w.rounds[step.ID]
-		begun := rounds.Claimed(step.ID)
-		present, err := kind.Read(ctx, step.Change)
-		switch {
-		case err != nil:
-			return moot, err
-		case present == step.After && begun:
-			// An earlier try had begun and was cut off: it is done.
-			return moot, nil
-		case present == step.After:
-			moot = i18n.T("it is so already")
-		case present != step.Before:
-			moot = i18n.T("it was changed meanwhile")
-		default:
-			err := w.Ledger.Claim(ctx, rounds, step.ID, w.now, w.Now().Add(atWork))
-			if errors.Is(err, ledger.ErrConflict) {
-				if _, err := w.lately(ctx, step, rounds); err != nil {
-					return moot, err
-				}
-				continue
-			}
-			if err != nil {
-				return moot, err
-			}
-			return moot, set(ctx, kind, step.Change)
-		}
-		if begun {
-			err = w.Ledger.Unclaim(ctx, rounds, step.ID, w.now)
-		}
-		return moot, err
-	}
-}
-
-// set makes a change. What is to be taken away, was there a moment ago and is gone is taken as done: a
-// client whose first request took effect, and whose answer was lost, asks again and gets that answer.
-// Else what Warder did would be in no notice, and could not be undone.
-func set(ctx context.Context, kind change.Kind, c change.Change) error {
-	err := kind.Set(ctx, c)
-	if c.After == "" && change.NotFound(err) {
-		return nil
-	}
-	return err
-}
-
-// patience is how long a change is given to be seen: IAM is eventually consistent and names no
-// bound (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html).
-var patience = []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
-
-// otherwise is the error of a thing that is not what the change made it.
-type otherwise struct {
-	fault   i18n.Fault
-	present string
-}
-
-// Error implements error.
-func (o *otherwise) Error() string { return o.fault.Error() }
-
-// Unwrap returns the error in words.
-func (o *otherwise) Unwrap() error { return o.fault }
-
-// verify reads the thing until it is what the change made it.
-func verify(ctx context.Context, sleep func(context.Context, time.Duration), kind change.Kind, c change.Change) error {
-	present := ""
-	for _, pause := range patience {
-		if pause > 0 {
-			sleep(ctx, pause)
-		}
-		var err error
-		if present, err = kind.Read(ctx, c); err != nil {
-			return fmt.Errorf("verify: %w", err)
-		}
-		if present == c.After {
-			return nil
-		}
-	}
-	return &otherwise{i18n.Fault{Text: i18n.T("the change did not take: %s", kind.Describe(c, false))}, present}
-}
-
-// tell publishes the notice that the entry's state calls for, unless it was sent before, and records the
-// entry: settled says that there is something to record in any case. again says that a retry will go on
+// notify publishes the notice that the state of the entry requires, unless it was sent before, and records
+// the entry: settled says that there is something to record in any case. retried says that a retry goes on
 // with it.
-func (w *work) tell(ctx context.Context, entry *ledger.Entry, settled, again bool) error {
-	kind := calledFor(entry, again)
+func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried bool) error {
+	kind := requiredNotice(entry, retried)
 	if kind == "" || entry.Notice(kind) != nil {
 		if !settled {
 			return nil
 		}
-		return w.Ledger.Update(ctx, entry)
+		return r.Ledger.Update(ctx, entry)
 	}
 	if kind == notice.Warning {
 		// The owner has the whole grace period from now on, whenever the entry was made.
-		entry.Due = later(entry.Due, w.clock().Add(w.grace()))
+		entry.Due = later(entry.Due, r.clock().Add(gracePeriod(r.Settings)))
 	}
-	id, err := w.Topic.Publish(ctx, w.message(entry, kind))
-	if err != nil {
+	if err := r.notifier.publish(ctx, entry, kind); err != nil {
 		if settled {
-			err = errors.Join(err, w.Ledger.Update(ctx, entry))
+			err = errors.Join(err, r.Ledger.Update(ctx, entry))
 		}
 		return err
 	}
-	entry.Notifications = append(entry.Notifications, ledger.Notification{Kind: kind, Owner: entry.Owner, Message: id, At: w.clock()})
-	w.report.Notices = append(w.report.Notices, ReportedNotice{kind, entry.Severity, entry.Title, entry.Owner})
-	w.log.InfoContext(ctx, "notice", "id", entry.ID, "kind", kind, "severity", entry.Severity, "title", entry.Title,
-		"subject", entry.Subject, "owner", entry.Owner, "message", id)
-	return w.Ledger.Update(ctx, entry)
+	r.report.Notices = append(r.report.Notices, ReportedNotice{kind, entry.Severity, entry.Title, entry.Owner})
+	r.log.InfoContext(ctx, "notice", "id", entry.ID, "kind", kind, "severity", entry.Severity, "title", entry.Title,
+		"subject", entry.Subject, "owner", entry.Owner, "message", entry.Notice(kind).Message)
+	return r.Ledger.Update(ctx, entry)
 }
 
-// calledFor is the kind of notice that an entry in its present state calls for, empty for none. What
-// is made in part is told as changed when it is settled, and not while a retry goes on with the rest.
-func calledFor(entry *ledger.Entry, again bool) notice.Kind {
-	has := func(statuses ...ledger.Status) bool {
-		return slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return slices.Contains(statuses, s.Status) })
+// notifyStopped alerts once about what waits since the blast radius was reached.
+func (r *run) notifyStopped(ctx context.Context) error {
+	if len(r.held) == 0 {
+		return nil
 	}
-	switch {
-	case has(ledger.Failed, ledger.Planned), again && has(ledger.Applied):
-		return notice.Failure
-	case again && has(ledger.Held) && entry.Tell != quiet:
-		return notice.Held
-	case has(ledger.Verified, ledger.Applied):
-		return notice.Changed
-	case has(ledger.Observed):
-		return notice.WouldChange
-	case has(ledger.Held) && entry.Tell != quiet:
-		return notice.Held
-	case entry.Tell != quiet:
-		return entry.Tell
-	default:
-		return ""
+	entry := r.recorder.newEntry(digest(r.Control.ID, "blast radius", r.trippedAt.Unix()), control.High)
+	entry.Notify, entry.Guard = notice.Alert, ledger.Stopped
+	r.word(&entry, i18n.T("Blast radius reached"),
+		i18n.T("%s has made %d changes within an hour and has stopped. "+
+			"Nothing more is changed until somebody releases it; what waits is done by the sweep after that.",
+			r.Control.ID, r.Settings.BlastRadius),
+		i18n.T("Read what waits. If it is right: make release CONTROL=%s REASON=\"why\". "+
+			"If not: set the control to observe, and undo what was done.", r.Control.ID))
+	for _, step := range r.held {
+		waits := Fact{Name: i18n.T("Waits"), Value: r.Kinds.Describe(step.Change, false)}
+		entry.Facts = append(entry.Facts, r.fact(waits))
 	}
-}
-
-// quiet marks an entry that is told of together with others.
-const quiet notice.Kind = "quiet"
-
-// message words the entry as a notice.
-func (r *Runner) message(entry *ledger.Entry, kind notice.Kind, account, region string) notice.Message {
-	m := notice.Message{
-		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
-		Control: entry.Control, Severity: entry.Severity, Title: entry.Title, Heading: entry.Heading, Text: entry.Text,
-		Subject: entry.Subject, Owner: entry.Owner, OwnerSlack: entry.OwnerSlack, Finding: entry.ID, Account: account, Region: region, Time: entry.At,
-		Facts: entry.Facts, UnchangedReason: entry.UnchangedReason, Advice: entry.Advice, Event: entry.Run,
-		Language: string(r.Settings.Language), Drill: entry.Drill,
+	// If an earlier run has alerted about it, the entry is there, and its notice with it.
+	entries := []ledger.Entry{entry}
+	if err := r.Ledger.Record(ctx, &r.record, entries, r.record.Planned); err != nil {
+		return err
 	}
-	if kind == notice.Warning || kind == notice.Reminder {
-		m.Due = entry.Due
-	}
-	if r.Settings.Runbooks != "" {
-		m.Runbook = r.Settings.Runbooks + entry.Control
-	}
-	done := kind == notice.Changed || kind == notice.Undone
-	for _, step := range entry.Steps {
-		m.Changes = append(m.Changes, notice.Change{
-			ID: step.ID, Kind: step.Kind, Text: r.say(r.Kinds.Describe(step.Change, step.Status.Made())),
-			Status: string(step.Status), Reason: step.Reason,
-		})
-	}
-	if done {
-		m.Undo = r.undoCommand(entry)
-	}
-	for _, reference := range r.Control.References {
-		m.References = append(m.References, notice.Reference{Title: r.say(cited(reference.Title)), URL: reference.URL})
-	}
-	return m
-}
-
-func (w *work) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
-	return w.Runner.message(entry, kind, w.event.Account, w.event.Region)
-}
-
-// undoCommand is the command that puts back what was made of the entry's steps, or why there is none.
-func (r *Runner) undoCommand(entry *ledger.Entry) string {
-	for _, step := range entry.Steps {
-		if kind, err := r.Kinds.Kind(step.Change); err == nil && step.Status.Made() && !kind.Final().Empty() {
-			return r.say(i18n.T("This cannot be undone: %s.", kind.Final()))
-		}
-	}
-	return r.say(undoCommand(entry.ID))
-}
-
-// UndoCommand is the command that puts back one step, empty when it cannot be put back.
-func UndoCommand(kinds change.Registry, step ledger.Step) string {
-	if kind, err := kinds.Kind(step.Change); err != nil || !kind.Final().Empty() {
-		return ""
-	}
-	return undoCommand(step.ID).String()
-}
-
-func undoCommand(id string) i18n.Message { return i18n.T(`make undo ID=%s REASON="why"`, id) }
-
-// say words a text in the language of the deployment, on one line that is not too long, without whole access key ids: what
-// of it comes from an event or from the account stays words.
-func (r *Runner) say(t i18n.Message) string {
-	return notice.Plain(t.In(string(r.Settings.Language)), maxWords)
-}
-
-// maxWords is more than any text that Warder words itself, in bytes: names out of events may be longer.
-const maxWords = 4000
-
-func (r *Runner) fact(f Fact) notice.Fact {
-	return notice.Fact{Name: r.say(f.Name), Value: r.say(f.Value)}
-}
-
-// word gives an entry its words.
-func (r *Runner) word(e *ledger.Entry, title, text, advice i18n.Message) {
-	e.Title, e.Text, e.Advice, e.Heading = r.say(title), r.say(text), r.say(advice), ""
-	if english := title.String(); english != e.Title {
-		e.Heading = english
-	}
-}
-
-// cited is the title of a reference. Rules are cited with a remark, which is in English in every
-// control.json.
-func cited(title string) i18n.Message {
-	if rule, ok := strings.CutSuffix(title, " (as cited; check the current text)"); ok {
-		return i18n.T("%s (as cited; check the current text)", rule)
-	}
-	return i18n.Literal(title)
-}
-
-// later is the later of two times.
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+	return r.notify(ctx, &entries[0], false, false)
 }

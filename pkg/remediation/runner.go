@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// Publisher tells people. It returns the id under which the notice was accepted.
+// Publisher publishes notices. It returns the id under which one was accepted.
 type Publisher interface {
 	Publish(context.Context, notice.Message) (string, error)
 }
@@ -34,11 +35,10 @@ type Owners interface {
 	Owner(ctx context.Context, user string) (owner.Contact, error)
 }
 
-// Guard can hold a change back.
-type Guard interface {
-	// Check returns why the change must not be made now, empty when it may, and since when
-	// that is so, if that is known. An error holds it back as well: what cannot be read cannot allow
-	// anything.
+// HaltSwitch can stop every change.
+type HaltSwitch interface {
+	// Check returns why no change may be made, empty when changes may, and since when, if that is known.
+	// After an error none may be made either.
 	Check(ctx context.Context) (why i18n.Message, since time.Time, err error)
 }
 
@@ -51,15 +51,16 @@ type Runner struct {
 	Ledger   *ledger.Ledger
 	Topic    Publisher
 	Owners   Owners
-	// Halt is the switch that stops every change.
-	Halt Guard
-	// Account and Region are where it runs, for notices that no event is behind.
-	Account, Region string
-	// Now is the clock; with Settings.EventClock the event's time is used instead.
-	Now func() time.Time
-	// Sleep waits between reads of a state that has not yet taken.
-	Sleep func(context.Context, time.Duration)
-	Log   *slog.Logger
+	Halt     HaltSwitch
+	Environment
+}
+
+// Environment is what a runner runs in.
+type Environment struct {
+	Account, Region string                               // for notices that no event is behind
+	Now             func() time.Time                     // with Settings.EventClock the event's time is used instead
+	Sleep           func(context.Context, time.Duration) // between reads of what is not visible yet
+	Log             *slog.Logger
 }
 
 // Invocation says who runs the runner, and until when at most.
@@ -75,109 +76,90 @@ type Invocation struct {
 // same, and what was measured. Bytes that are no event are recorded and not retried.
 //
 // Lines of the log that it writes have the event's key, so that they are found with each other.
-func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, error) {
-	report, err := r.run(ctx, by, raw)
-	report.conclude()
-	return report, err
-}
-
-func (r *Runner) run(ctx context.Context, by Invocation, raw []byte) (Report, error) {
-	report := Report{
-		Control: r.Control.ID, Outcome: Nothing, Severity: r.Control.Severity,
+func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (report Report, err error) {
+	report = Report{
+		Control: r.Control.ID, Outcome: Nothing, Severity: r.Control.Severity, Event: digest(raw),
 		Changes: []ReportedChange{}, Notices: []ReportedNotice{},
 	}
-	e, err := event.Decode(raw)
+	defer func() { report.conclude() }()
+	e, undecodable := event.Decode(raw)
 	now := r.Now()
 	// A drill measures seconds, in the local account as well.
-	still := err == nil && r.Settings.EventClock && !e.Time.IsZero() && !rehearsed(e)
-	if still {
+	frozen := undecodable == nil && r.Settings.EventClock && !e.Time.IsZero() && !rehearsed(e)
+	if frozen {
 		now = e.Time
 	}
-	if err != nil {
-		report.Event = digest(raw)
-	} else {
+	if undecodable == nil {
 		report.Event = e.Key()
 	}
 	switch {
 	case r.Settings.Mode == control.Off:
-		report.Reason = r.say(i18n.T("the control is off"))
+		report.Reason = r.render(i18n.T("the control is off"))
 		return report, nil
 	case r.own(e):
-		report.Reason = r.say(i18n.T("Warder's own change"))
+		report.Reason = r.render(i18n.T("Warder's own change"))
 		return report, nil
 	}
-
-	report.measure()
-	run, claimed := r.Ledger.Begin(ctx, ledger.Run{
-		Control: r.Control.ID, Key: report.Event, Event: name(e), Mode: string(r.Settings.Mode), Happened: happened(e),
+	for _, m := range always {
+		report.Metrics.Add(m, 0)
+	}
+	record, err := r.Ledger.Begin(ctx, ledger.Run{
+		Control: r.Control.ID, Key: report.Event, Event: describe(e), Mode: string(r.Settings.Mode), Happened: happened(e),
 		Holder: by.ID, Until: now.Add(by.Left),
 	}, now)
 	switch {
-	case errors.Is(claimed, ledger.ErrDone):
+	case errors.Is(err, ledger.ErrDone):
 		report.skip(metric.SkippedRepeated, 1)
-		report.note(Skipped, r.say(i18n.T("this event was handled before (%s)", run.Outcome)))
+		report.note(Skipped, r.render(i18n.T("this event was handled before (%s)", record.Outcome)))
 		return report, nil
-	case claimed != nil:
-		report.note(Failed, notice.Redact(claimed.Error()))
-		return report, fmt.Errorf("begin the run: %w", claimed)
+	case err != nil:
+		report.note(Failed, notice.Redact(err.Error()))
+		return report, fmt.Errorf("begin the run: %w", err)
 	}
-
-	// The run must end by itself: one that is ended by force is retried as well, but without its
-	// progress being recorded.
+	// The run must end by itself: one that is ended by force is retried without what it came to.
 	soon, cancel := context.WithTimeout(ctx, by.Left-by.Left/20)
 	defer cancel()
-	w := &work{
-		Runner: r, event: e, run: run, now: now, report: &report, contacts: map[string]owner.Contact{}, tagsOf: map[string]map[string]string{}, turns: map[string]string{}, rounds: map[string]*ledger.RecentChanges{}, cases: map[string]ledger.Case{}, still: still,
-		planning: by.Left / 2, late: func() bool { return soon.Err() != nil },
+	run := newRun(&session{
+		Runner: r, event: e, record: record, now: now, frozen: frozen, report: &report,
 		log: r.Log.With("event", report.Event),
-	}
-	var failed error
+	}, budget{planning: by.Left / 2, spent: func() bool { return soon.Err() != nil }})
 	switch {
-	case err != nil:
-		report.note(Failed, r.say(i18n.T("undecodable, not retried: %s", err)))
+	case undecodable != nil:
+		report.note(Failed, r.render(i18n.T("undecodable, not retried: %s", undecodable)))
 	case e.Drill():
 		var refused i18n.Message
-		w.only, refused, failed = w.drilled(ctx)
-		if failed == nil && refused.Empty() {
-			failed = w.all(ctx)
-		}
-		if failed == nil && (!refused.Empty() || w.refused) {
-			report.note(Skipped, r.say(i18n.Or(refused, i18n.T("refused: the event is made up, and what was found is about somebody else than the drill's user"))))
+		if refused, err = run.handleDrill(ctx); !refused.Empty() {
+			report.note(Skipped, r.render(refused))
 		}
 	default:
-		failed = w.all(ctx)
+		err = run.handle(ctx)
 	}
-	if failed != nil {
-		report.note(Failed, notice.Redact(failed.Error()))
+	if err != nil {
+		report.note(Failed, notice.Redact(err.Error()))
 	}
-	w.run.Done, w.run.Outcome, w.run.Reason = failed == nil, string(report.Outcome), report.Reason
-	failed = errors.Join(failed, r.Ledger.Finish(ctx, &w.run))
-	w.take(ctx, failed == nil)
-	return report, failed
+	run.record.Done, run.record.Outcome, run.record.Reason = err == nil, string(report.Outcome), report.Reason
+	err = errors.Join(err, r.Ledger.Finish(ctx, &run.record))
+	run.measure(ctx, err == nil)
+	return report, err
 }
 
-// own reports whether one of Warder's own functions made the call that e records. Roles are
-// compared by their exact ARN: a session or role that is only named alike is not Warder.
+// own reports whether one of Warder's own functions made the call that e records. Roles are compared by their
+// exact ARN. What a drill does to its user is there to be acted on.
 func (r *Runner) own(e event.Event) bool {
 	record := e.Record()
 	if record == nil || rehearsed(e) {
-		// What a drill does to its user is there to be acted on.
 		return false
 	}
 	role, err := arn.Parse(record.Identity.RoleARN())
 	if err != nil || role.Service != "iam" || role.AccountID != e.Account {
 		return false
 	}
-	for _, own := range r.Settings.Roles {
-		if role.Resource == "role"+settings.RolePath+own {
-			return true
-		}
-	}
-	return false
+	name, own := strings.CutPrefix(role.Resource, "role"+settings.RolePath)
+	return own && slices.Contains(r.Settings.Roles, name)
 }
 
-// name words the event for the ledger.
-func name(e event.Event) string {
+// describe names the event for the ledger.
+func describe(e event.Event) string {
 	if record := e.Record(); record != nil {
 		return e.DetailType + ": " + record.Name
 	}
@@ -187,7 +169,7 @@ func name(e event.Event) string {
 	return e.DetailType
 }
 
-// happened is when that came about which the event tells of: CloudTrail says when the call was made
+// happened is when that came about which the event reports: CloudTrail says when the call was made
 // (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html).
 func happened(e event.Event) time.Time {
 	if record := e.Record(); record != nil && !record.Time.IsZero() {
@@ -199,7 +181,7 @@ func happened(e event.Event) time.Time {
 // EntryID is the id of an entry that no event is behind: the same parts give the same id.
 func EntryID(parts ...any) string { return digest(parts...) }
 
-// digest is a short name for what it is given: 50 bits of a SHA-256 in lower-case base 32.
+// digest is 50 bits of a SHA-256 in lower-case base 32.
 func digest(parts ...any) string {
 	text, err := json.Marshal(parts)
 	if err != nil {

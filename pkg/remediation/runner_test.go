@@ -30,6 +30,11 @@ func (p plan) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation
 	return p(e)
 }
 
+// finding is a planner that always finds the same.
+func finding(findings ...remediation.Finding) plan {
+	return func(event.Event) ([]remediation.Finding, error) { return findings, nil }
+}
+
 type mailbox struct{ got []notice.Message }
 
 func (m *mailbox) Publish(_ context.Context, n notice.Message) (string, error) {
@@ -46,23 +51,27 @@ func (open) Check(context.Context) (i18n.Message, time.Time, error) {
 // newRunner returns a runner in enforce over an account in which alice has a direct policy.
 func newRunner(t *testing.T, p plan) (*remediation.Runner, *fakeaws.Account, *mailbox) {
 	t.Helper()
-	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}}})
+	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Attached: []string{readOnly}}}})
 	box := &mailbox{}
 	return &remediation.Runner{
-		Control:  control.Control{ID: "test", Title: "Test", Severity: control.Medium, Mode: control.Enforce},
-		Settings: settings.Function{Mode: control.Enforce, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7},
-		Planner:  p, Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}), Topic: box,
-		Owners: owner.Book{API: a}, Halt: open{}, Now: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) },
-		Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+		Control: control.Control{ID: "test", Title: "Test", Severity: control.Medium, Mode: control.Enforce},
+		Settings: settings.Function{Mode: control.Enforce, Parameters: []byte("{}"), Roles: []string{"warder-self"},
+			BlastRadius: 10, HoldDays: 7},
+		Planner: p, Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}), Topic: box,
+		Owners: owner.Book{API: a}, Halt: open{},
+		Environment: remediation.Environment{Now: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) },
+			Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler)},
 	}, a, box
 }
 
-const sweep = `{"version":"0","id":"00000000-0000-4000-8000-000000000001","detail-type":"Scheduled Event","source":"aws.events",
+const sweep = `{"version":"0","id":"00000000-0000-4000-8000-000000000001","detail-type":"Scheduled Event",
+	"source":"aws.events",
 	"account":"111122223333","time":"2026-12-01T03:00:00Z","region":"us-east-1","resources":[],"detail":{}}`
 
 func detach() remediation.Finding {
 	return remediation.Finding{User: "alice", Text: i18n.Literal("Found."), Changes: []change.Change{{
-		Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/ReadOnlyAccess", Before: change.Attached,
+		Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/ReadOnlyAccess",
+		Before: change.Attached,
 	}}}
 }
 
@@ -70,25 +79,28 @@ func run(r *remediation.Runner, id, raw string) (remediation.Report, error) {
 	return r.Run(context.Background(), remediation.Invocation{ID: id, Left: time.Minute}, []byte(raw))
 }
 
-func TestWhatIsNoEventIsRecordedAndNotRetried(t *testing.T) {
+func TestRun_Undecodable(t *testing.T) {
 	r, _, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		t.Error("planned")
 		return nil, nil
 	})
-	for _, raw := range []string{`nonsense`, `[]`, `{"source":"aws.iam","detail-type":"AWS API Call via CloudTrail","detail":{}}`} {
+	for _, raw := range []string{`nonsense`, `[]`,
+		`{"source":"aws.iam","detail-type":"AWS API Call via CloudTrail","detail":{}}`} {
 		report, err := run(r, "a", raw)
 		if err != nil || report.Outcome != remediation.Failed || !strings.Contains(report.Reason, "undecodable") {
 			t.Errorf("%s: %+v, %v", raw, report, err)
 		}
-		if recorded, ok, err := r.Ledger.Run(context.Background(), "test", report.Event); !ok || !recorded.Done || err != nil {
+		if recorded, ok, err := r.Ledger.Run(context.Background(), "test", report.Event); !ok || !recorded.Done ||
+			err != nil {
 			t.Errorf("%s: the ledger has %+v, %v", raw, recorded, err)
 		}
 	}
 }
 
-func TestAnotherInvocationAtWorkIsWaitedFor(t *testing.T) {
-	r, a, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
-	if _, err := r.Ledger.Begin(context.Background(), ledger.Run{Control: "test", Key: "00000000-0000-4000-8000-000000000001", Holder: "other", Until: r.Now().Add(time.Minute)}, r.Now()); err != nil {
+func TestRun_HeldByAnotherInvocation(t *testing.T) {
+	r, a, _ := newRunner(t, finding(detach()))
+	if _, err := r.Ledger.Begin(context.Background(), ledger.Run{Control: "test",
+		Key: "00000000-0000-4000-8000-000000000001", Holder: "other", Until: r.Now().Add(time.Minute)}, r.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := run(r, "mine", sweep); !errors.Is(err, ledger.ErrHeld) {
@@ -99,8 +111,8 @@ func TestAnotherInvocationAtWorkIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestAModeOffDoesNothing(t *testing.T) {
-	r, a, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestRun_ModeOff(t *testing.T) {
+	r, a, _ := newRunner(t, finding(detach()))
 	r.Settings.Mode = control.Off
 	report, err := run(r, "a", sweep)
 	if err != nil || report.Outcome != remediation.Nothing || len(a.Calls()) != 0 {
@@ -113,15 +125,16 @@ type deaf struct{ change.Kind }
 
 func (deaf) Set(context.Context, change.Change) error { return nil }
 
-func TestAChangeThatDidNotTakeIsFailed(t *testing.T) {
-	r, _, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestApply_NoEffect(t *testing.T) {
+	r, _, box := newRunner(t, finding(detach()))
 	kind, err := r.Kinds.Kind(change.Change{Kind: change.ManagedUserPolicy})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Kinds = change.NewRegistry(deaf{kind})
 	report, err := run(r, "a", sweep)
-	if err == nil || report.Outcome != remediation.Failed || len(report.Changes) != 1 || report.Changes[0].Status != ledger.Failed {
+	if err == nil || report.Outcome != remediation.Failed || len(report.Changes) != 1 ||
+		report.Changes[0].Status != ledger.Failed {
 		t.Errorf("%+v, %v", report, err)
 	}
 	if len(box.got) != 1 || box.got[0].Kind != notice.Failure {
@@ -144,8 +157,8 @@ func (s *slow) Read(ctx context.Context, c change.Change) (string, error) {
 	return present, err
 }
 
-func TestAChangeIsGivenTimeToBeSeen(t *testing.T) {
-	r, _, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestApply_NotVisibleYet(t *testing.T) {
+	r, _, _ := newRunner(t, finding(detach()))
 	kind, err := r.Kinds.Kind(change.Change{Kind: change.ManagedUserPolicy})
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +169,7 @@ func TestAChangeIsGivenTimeToBeSeen(t *testing.T) {
 	}
 }
 
-func TestNobodyIsLeftUntoldBecauseTheOwnerCannotBeRead(t *testing.T) {
+func TestNotify_OwnerCannotBeRead(t *testing.T) {
 	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		return []remediation.Finding{{User: "alice", Text: i18n.Literal("Seen.")}}, nil
 	})
@@ -167,13 +180,14 @@ func TestNobodyIsLeftUntoldBecauseTheOwnerCannotBeRead(t *testing.T) {
 		}
 	}
 	report, err := run(r, "a", sweep)
-	if err != nil || report.Outcome != remediation.Notified || len(box.got) != 1 || !strings.Contains(box.got[0].Email(), "could not be read") {
+	if err != nil || report.Outcome != remediation.Notified || len(box.got) != 1 ||
+		!strings.Contains(box.got[0].Email(), "could not be read") {
 		t.Errorf("last try: %+v, %v, told %+v", report, err, box.got)
 	}
 }
 
-func TestWhatCannotBeReadAllowsNothingAndSomebodyIsTold(t *testing.T) {
-	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestGuards_FailClosed(t *testing.T) {
+	r, a, box := newRunner(t, finding(detach()))
 	a.Fault = func(operation string, _ bool) error {
 		if operation == "iam:GetUser" {
 			return errors.New("Throttling: Rate exceeded")
@@ -189,17 +203,22 @@ func TestWhatCannotBeReadAllowsNothingAndSomebodyIsTold(t *testing.T) {
 	if diff := cmp.Diff(before, a.State()); diff != "" {
 		t.Errorf("the account was changed:\n%s", diff)
 	}
-	if len(box.got) != 1 || box.got[0].Kind != notice.Held || !strings.Contains(box.got[0].Email(), "exemption of \"alice\" cannot be read") {
+	if len(box.got) != 1 || box.got[0].Kind != notice.Held ||
+		!strings.Contains(box.got[0].Email(), "exemption of \"alice\" cannot be read") {
 		t.Errorf("told %+v", box.got)
 	}
 }
 
-func TestOnlyWardersOwnRolesAreWarder(t *testing.T) {
+func TestRun_OwnRoles(t *testing.T) {
 	call := func(role, account string) string {
-		return `{"version":"0","id":"00000000-0000-4000-8000-000000000002","detail-type":"AWS API Call via CloudTrail","source":"aws.iam",
-			"account":"111122223333","time":"2026-12-01T03:00:00Z","region":"us-east-1","resources":[],"detail":{"eventVersion":"1.11",
-			"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventTime":"2026-12-01T03:00:00Z","eventID":"00000000-0000-4000-9000-000000000002",
-			"userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/x/warder-test","sessionContext":{"sessionIssuer":{
+		return `{"version":"0","id":"00000000-0000-4000-8000-000000000002","detail-type":"AWS API Call via CloudTrail",
+			"source":"aws.iam",
+			"account":"111122223333","time":"2026-12-01T03:00:00Z","region":"us-east-1","resources":[],
+			"detail":{"eventVersion":"1.11",
+			"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventTime":"2026-12-01T03:00:00Z",
+			"eventID":"00000000-0000-4000-9000-000000000002",
+			"userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/x/warder-test",
+			"sessionContext":{"sessionIssuer":{
 			"type":"Role","arn":"arn:aws:iam::` + account + `:` + role + `","userName":"warder-self"}}}}}`
 	}
 	for _, tc := range []struct {
@@ -229,7 +248,7 @@ func TestOnlyWardersOwnRolesAreWarder(t *testing.T) {
 }
 
 // One incident is one thread: what is undone is told where the change was told.
-func TestAnUndoIsToldInTheThreadOfTheChange(t *testing.T) {
+func TestUndo_ThreadOfTheChange(t *testing.T) {
 	fresh := func(event.Event) ([]remediation.Finding, error) {
 		f := detach()
 		f.Fresh = true
@@ -263,10 +282,11 @@ func TestAnUndoIsToldInTheThreadOfTheChange(t *testing.T) {
 	}
 }
 
-func TestAButtonInChatNamesNothingBesideTheAction(t *testing.T) {
+func TestUndo_ChatButton(t *testing.T) {
 	r, _, _ := newRunner(t, nil)
 	u := &remediation.Undoer{Runner: r}
-	for _, q := range []remediation.UndoRequest{{Chat: "a", By: "kim"}, {Chat: "a", Action: "a", By: "kim", Reason: "r"}, {Chat: "a", User: "u"}} {
+	for _, q := range []remediation.UndoRequest{{Chat: "a", By: "kim"}, {Chat: "a", Action: "a", By: "kim", Reason: "r"},
+		{Chat: "a", User: "u"}} {
 		if _, err := u.Undo(context.Background(), q); err == nil || !strings.Contains(err.Error(), "not understood") {
 			t.Errorf("%+v: %v", q, err)
 		}
@@ -275,13 +295,14 @@ func TestAButtonInChatNamesNothingBesideTheAction(t *testing.T) {
 
 // at returns the sweep of a day of December 2026, a new one each day.
 func at(day int) string {
-	return strings.NewReplacer("000000000001", fmt.Sprintf("%012d", day), "2026-12-01", fmt.Sprintf("2026-12-%02d", day)).Replace(sweep)
+	return strings.NewReplacer("000000000001", fmt.Sprintf("%012d", day), "2026-12-01",
+		fmt.Sprintf("2026-12-%02d", day)).Replace(sweep)
 }
 
 // A sweep takes minutes, and SNS its time: what the owner has is counted from the notice, not from
 // when the sweep began.
-func TestGraceCountsFromWhenTheNoticeWasAccepted(t *testing.T) {
-	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestGrace_CountsFromAcceptedNotice(t *testing.T) {
+	r, a, box := newRunner(t, finding(detach()))
 	r.Settings.Parameters = []byte(`{"graceDays":7}`)
 	now := time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
 	r.Now = func() time.Time { now = now.Add(time.Minute); return now }
@@ -294,15 +315,16 @@ func TestGraceCountsFromWhenTheNoticeWasAccepted(t *testing.T) {
 		t.Errorf("a week after the sweep began, and not after the notice: %+v, %v", report, err)
 	}
 	now = accepted.Add(7 * 24 * time.Hour)
-	if report, err := run(r, "3", at(9)); err != nil || report.Outcome != remediation.Changed || len(a.State().Users["alice"].Attached) != 0 {
+	if report, err := run(r, "3", at(9)); err != nil || report.Outcome != remediation.Changed ||
+		len(a.State().Users["alice"].Attached) != 0 {
 		t.Errorf("a week after the notice: %+v, %v", report, err)
 	}
 }
 
 // Whose user cannot be read is told of and not acted on, even if the guards can read it a moment later:
 // whether its owner was warned is not known.
-func TestWhoCannotBeReadIsNotActedOnUntold(t *testing.T) {
-	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{detach()}, nil })
+func TestUnread_NoChangeWithoutNotice(t *testing.T) {
+	r, a, box := newRunner(t, finding(detach()))
 	r.Settings.Parameters = []byte(`{"graceDays":7}`)
 	reads := 0
 	a.Fault = func(operation string, after bool) error {
@@ -331,7 +353,7 @@ func TestWhoCannotBeReadIsNotActedOnUntold(t *testing.T) {
 }
 
 // What could not wait and was held back because its user could not be read is done by the next sweep.
-func TestAnEmergencyThatWasHeldBackUnreadIsNotForgotten(t *testing.T) {
+func TestUnread_FreshIsNotForgotten(t *testing.T) {
 	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		f := detach()
 		f.Fresh = true
@@ -351,25 +373,28 @@ func TestAnEmergencyThatWasHeldBackUnreadIsNotForgotten(t *testing.T) {
 		}
 	}
 	a.Fault = nil
-	if report, err := run(r, "2", at(2)); err != nil || report.Outcome != remediation.Changed || len(a.State().Users["alice"].Attached) != 0 {
+	if report, err := run(r, "2", at(2)); err != nil || report.Outcome != remediation.Changed ||
+		len(a.State().Users["alice"].Attached) != 0 {
 		t.Errorf("the next sweep: %+v, %v; told %+v", report, err, box.got)
 	}
 }
 
 // Of two keys of a user that are due one goes in a run, and a key that is due does not wait for one
 // that is not.
-func TestOneKeyOfAUserGoesInARun(t *testing.T) {
+func TestOneKeyPerRun(t *testing.T) {
 	found := []string{"KEY1", "KEY2"}
 	r, a, _ := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		var findings []remediation.Finding
 		for _, id := range found {
-			findings = append(findings, remediation.Finding{User: "bob", OneKeyPerRun: "bob", Text: i18n.Literal(id), Changes: []change.Change{
-				{Kind: change.AccessKeyStatus, Subject: "bob", Target: id, Before: change.Active, After: change.Inactive},
-			}})
+			findings = append(findings, remediation.Finding{User: "bob", Handling: remediation.Handling{OneKeyPerRun: "bob"},
+				Text: i18n.Literal(id), Changes: []change.Change{
+					{Kind: change.AccessKeyStatus, Subject: "bob", Target: id, Before: change.Active, After: change.Inactive},
+				}})
 		}
 		return findings, nil
 	})
-	a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {Keys: []fakeaws.Key{{ID: "KEY1", Status: change.Active}, {ID: "KEY2", Status: change.Active}}}}})
+	a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {Keys: []fakeaws.Key{{ID: "KEY1", Status: change.Active},
+		{ID: "KEY2", Status: change.Active}}}}})
 	r.Settings.Parameters = []byte(`{"graceDays":7}`)
 	now := time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
 	r.Now = func() time.Time { return now }
@@ -394,7 +419,8 @@ func TestOneKeyOfAUserGoesInARun(t *testing.T) {
 		t.Errorf("KEY2 was due on the eighth, and %s are left on the ninth", left)
 	}
 
-	a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {Keys: []fakeaws.Key{{ID: "KEY1", Status: change.Active}, {ID: "KEY3", Status: change.Active}}}}})
+	a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {Keys: []fakeaws.Key{{ID: "KEY1", Status: change.Active},
+		{ID: "KEY3", Status: change.Active}}}}})
 	active(10, "KEY1", "KEY3")
 	if left := active(20, "KEY1", "KEY3"); left != "KEY3" {
 		t.Errorf("both are due, KEY1 first, and %s are left", left)

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/scenario"
@@ -48,7 +50,8 @@ func (s *scripted) Plan(ctx context.Context, e event.Event, _ time.Time) ([]reme
 	_, fresh := e.Detail.(*event.APICall)
 	var findings []remediation.Finding
 	for _, f := range s.plan {
-		finding := remediation.Finding{User: f.Changes[0].Subject, Text: i18n.T("Found."), Due: f.Due, Fresh: fresh}
+		finding := remediation.Finding{User: f.Changes[0].Subject, Text: i18n.T("Found."),
+			Handling: remediation.Handling{Due: f.Due, Fresh: fresh}}
 		for i, c := range f.Changes {
 			kind, err := s.kinds.Kind(c)
 			if err != nil {
@@ -78,6 +81,6 @@ func init() {
 	i18n.Register("ko", []byte(`{"Scripted finding": "각본의 결과", "Found.": "발견되었습니다."}`))
 }
 
-func TestStories(t *testing.T) {
-	scenario.Run(t, handler.Control{Description: description, New: newScripted})
+func TestScenarios(t *testing.T) {
+	scenario.Run(t, handler.Control{Description: description, New: newScripted, ReadAPI: reflect.TypeFor[owner.API]()})
 }

@@ -48,9 +48,10 @@ func (l *large) Plan(ctx context.Context, e event.Event, now time.Time) ([]remed
 			faults = append(faults, errors.New("user cannot be read"))
 			continue
 		}
-		findings = append(findings, remediation.Finding{User: user, Text: i18n.Literal("Found."), Due: now.Add(24 * time.Hour), Changes: []change.Change{{
-			Kind: change.AccessKeyStatus, Subject: user, Target: "AKIA" + user, Before: change.Active, After: change.Inactive,
-		}}})
+		findings = append(findings, remediation.Finding{User: user, Text: i18n.Literal("Found."),
+			Handling: remediation.Handling{Due: now.Add(24 * time.Hour)}, Changes: []change.Change{{
+				Kind: change.AccessKeyStatus, Subject: user, Target: "AKIA" + user, Before: change.Active, After: change.Inactive,
+			}}})
 		if len(faults) == 0 {
 			after = user
 		}
@@ -92,7 +93,7 @@ func tries(t *testing.T, r *remediation.Runner, raw string) int {
 	}
 }
 
-func TestASweepGoesOnWhereItsTimeWasOver(t *testing.T) {
+func TestSweep_ContinuesAfterTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, l, box := world(t)
 		// Half of a quarter of an hour is for planning: eight users, and eight, and four.
@@ -124,7 +125,7 @@ func TestASweepGoesOnWhereItsTimeWasOver(t *testing.T) {
 	})
 }
 
-func TestASweepGoesBackToTheUserThatCouldNotBeRead(t *testing.T) {
+func TestSweep_ReturnsToUnreadUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, l, box := world(t)
 		l.broken = "user-03"
@@ -146,7 +147,7 @@ func (s *slowBox) Publish(ctx context.Context, m notice.Message) (string, error)
 	return s.mailbox.Publish(ctx, m)
 }
 
-func TestARunEndsBeforeItIsEndedByForce(t *testing.T) {
+func TestRun_EndsBeforeTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, l, _ := world(t)
 		box := &slowBox{}

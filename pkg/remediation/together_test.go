@@ -67,12 +67,14 @@ func (k kind) Set(ctx context.Context, c change.Change) error {
 // Lambda runs a function as often at a time as there are events. Two that tell of the same thing can be
 // handled at the same moment: here the second is handled between any two calls of the first, while the
 // first may still be at it, or has to begin anew.
-func TestTwoEventsOfTheSameThingAtTheSameMomentChangeItOnceAndTellOnce(t *testing.T) {
-	const second = `{"version":"0","id":"00000000-0000-4000-8000-000000000002","detail-type":"Scheduled Event","source":"aws.events",
+func TestRun_ConcurrentEvents(t *testing.T) {
+	const second = `{"version":"0","id":"00000000-0000-4000-8000-000000000002","detail-type":"Scheduled Event",
+		"source":"aws.events",
 		"account":"111122223333","time":"2026-12-01T03:00:00Z","region":"us-east-1","resources":[],"detail":{}}`
 	for operation, c := range map[string]change.Change{
 		"iam:DetachUserPolicy": detach().Changes[0],
-		"iam:UpdateAccessKey":  {Kind: change.AccessKeyStatus, Subject: "alice", Target: "AKIAEXAMPLE", Before: change.Active, After: change.Inactive},
+		"iam:UpdateAccessKey": {Kind: change.AccessKeyStatus, Subject: "alice", Target: "AKIAEXAMPLE",
+			Before: change.Active, After: change.Inactive},
 	} {
 		t.Run(c.Kind, func(t *testing.T) { together(t, operation, c, second) })
 	}
@@ -90,7 +92,8 @@ func together(t *testing.T, operation string, c change.Change, second string) {
 			return []remediation.Finding{f}, nil
 		})
 		a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {
-			Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}, Keys: []fakeaws.Key{{ID: "AKIAEXAMPLE", Status: change.Active}},
+			Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
+			Keys:     []fakeaws.Key{{ID: "AKIAEXAMPLE", Status: change.Active}},
 		}}})
 		now := time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
 		r.Now = func() time.Time { return now }
@@ -147,7 +150,8 @@ func together(t *testing.T, operation string, c change.Change, second string) {
 			}
 		}
 		if calls := a.Calls()[operation]; made != 1 || told != 1 || calls != 1 {
-			t.Errorf("the second event between calls %d: made %d times in the ledger, told %d times, %d calls", cases, made, told, calls)
+			t.Errorf("the second event between calls %d: made %d times in the ledger, told %d times, %d calls", cases, made,
+				told, calls)
 		}
 	}
 	if cases < 20 || waited == 0 {

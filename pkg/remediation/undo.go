@@ -20,56 +20,37 @@ import (
 // UndoControl is the control that entries of undone changes are recorded under.
 const UndoControl = "undo"
 
-// UndoRequest says what to put back: one action, or what was done to a user since a time, or what
-// one event led to.
+// UndoRequest says what to revert: one action, or what was done to a user since a time, or what one event
+// led to.
 type UndoRequest struct {
-	// Action is the id of a change, or of a finding with all its changes.
-	Action string `json:"action,omitempty"`
-	// User is the name of an IAM user; all that was done to it since Since (RFC 3339) is put back.
-	User  string `json:"user,omitempty"`
-	Since string `json:"since,omitempty"`
-	// Run is the key of an event, as notices give it; all that controls did because of it is put back.
-	Run string `json:"run,omitempty"`
-	// By says who asks for it, Reason why. Both are recorded and told to the owner.
-	By     string `json:"by"`
+	Action string `json:"action,omitempty"` // the id of a change, or of a finding with all its changes
+	User   string `json:"user,omitempty"`   // the name of an IAM user
+	Since  string `json:"since,omitempty"`  // with User, RFC 3339
+	Run    string `json:"run,omitempty"`    // the key of an event, as notices give it
+	By     string `json:"by"`               // who asks for it: it is recorded and in the notice, as is the reason
 	Reason string `json:"reason"`
 	// Chat is the Action of somebody who presses a button in a chat, in place of all of the above: the
 	// command of a button has room for one name. The chat knows whose button it was.
 	Chat string `json:"chat,omitempty"`
 }
 
-// pressed is the request with what a button in a chat leaves out.
-func (q UndoRequest) pressed() UndoRequest {
-	if q.Chat != "" && q == (UndoRequest{Chat: q.Chat}) {
-		return UndoRequest{Action: q.Chat, By: "chat", Reason: "a button in chat"}
-	}
-	return q
-}
-
-// undoForms are the requests that are understood.
-const undoForms = `{"action":"ID","by":"…","reason":"…"}, {"user":"NAME","since":"RFC 3339","by":"…","reason":"…"}, {"run":"EVENT","by":"…","reason":"…"} or {"chat":"ID"}`
+const undoForms = `{"action":"ID","by":"…","reason":"…"}, {"user":"NAME","since":"RFC 3339","by":"…","reason":"…"}, ` +
+	`{"run":"EVENT","by":"…","reason":"…"} or {"chat":"ID"}`
 
 // check returns the time since when, and an error that says what is understood.
-func (q UndoRequest) check() (time.Time, error) {
-	var since time.Time
-	asked := 0
-	for _, what := range []string{q.Action, q.User, q.Run} {
-		if what != "" {
-			asked++
-		}
-	}
+func (q UndoRequest) check() (since time.Time, err error) {
+	named := slices.DeleteFunc([]string{q.Action, q.User, q.Run}, func(name string) bool { return name == "" })
 	var fault string
 	switch {
 	case q.Chat != "":
 		fault = "chat stands alone"
-	case asked != 1:
+	case len(named) != 1:
 		fault = "it names none or more than one of action, user and run"
-	case blank(q.By) || blank(q.Reason):
+	case invisible(q.By) || invisible(q.Reason):
 		fault = "it does not say by whom and for which reason"
 	case (q.User == "") != (q.Since == ""):
 		fault = "user and since belong together"
 	case q.Since != "":
-		var err error
 		if since, err = time.Parse(time.RFC3339, q.Since); err != nil {
 			fault = fmt.Sprintf("since %q is not a time such as 2026-11-21T03:00:00Z", q.Since)
 		}
@@ -80,135 +61,117 @@ func (q UndoRequest) check() (time.Time, error) {
 	return since, nil
 }
 
-// blank reports whether there is nothing to be seen of a text.
-func blank(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != unicode.ReplacementChar })
+// invisible reports whether nobody could see the text.
+func invisible(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != unicode.ReplacementChar
+	})
 }
 
-// UndoAnswer says what was put back and what was not.
+// UndoAnswer says what was reverted and what was not.
 type UndoAnswer struct {
 	Undone  []Undone  `json:"undone"`
 	Refused []Refused `json:"refused"`
 }
 
-// Undone is a change that was put back.
+// Undone is a change that was reverted.
 type Undone struct {
-	// Action is the id of the change, Undo the id of the change that put it back: it can be undone, too.
-	Action string `json:"action"`
-	Undo   string `json:"undo"`
+	Action string `json:"action"` // the id of the change
+	Undo   string `json:"undo"`   // the id of the change that reverted it, which can be undone, too
 	change.Change
-	// Text words what was done.
-	Text string `json:"text"`
+	Text string `json:"text"` // what was done
 }
 
-// Refused is a change that was not put back.
+// Refused is a change that was not reverted.
 type Refused struct {
 	Action string `json:"action"`
 	Why    string `json:"why"`
 }
 
-// Undoer puts back what a [Runner] did.
-type Undoer struct {
-	// Runner has the registry, the ledger, the topic and the clock. Its planner and guards are not
-	// used: a person has decided.
-	*Runner
-}
+const unknownChange = "the ledger has no change of that name; ask explain for the id"
 
-// Undo puts back what the request names, newest first, and tells the owners. What cannot be put back
-// is refused with the reason and left as it is. An error means that it is not known how far it came:
-// the same request again finishes it.
+// Undoer reverts what a [Runner] did. It asks no guards: a person has decided.
+type Undoer struct{ *Runner }
+
+// Undo reverts what the request names, newest first, and notifies the owners. What cannot be reverted is
+// refused with the reason and left as it is. An error means that it is not known how far it came: the same
+// request again finishes it.
 func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	answer := UndoAnswer{Undone: []Undone{}, Refused: []Refused{}}
-	q = q.pressed()
+	if q.Chat != "" && q == (UndoRequest{Chat: q.Chat}) {
+		q = UndoRequest{Action: q.Chat, By: "chat", Reason: "a button in chat"}
+	}
 	since, err := q.check()
 	if err != nil {
 		return answer, err
 	}
-	found, only, err := u.find(ctx, q, since)
+	found, err := u.find(ctx, q, since)
 	if err != nil {
 		return answer, err
 	}
 	if len(found) == 0 {
-		answer.Refused = append(answer.Refused, Refused{
-			Action: cmp.Or(q.Action, q.User, q.Run), Why: nothing(q),
-		})
+		why := unknownChange
+		if q.Action == "" {
+			why = "nothing that was changed then is in force; ask explain"
+		}
+		answer.Refused = append(answer.Refused, Refused{cmp.Or(q.Action, q.User, q.Run), why})
 	}
 	slices.SortStableFunc(found, func(a, b ledger.Entry) int { return b.At.Compare(a.At) })
 	var faults []error
 	for i := range found {
-		faults = append(faults, u.entry(ctx, &found[i], only, q, &answer))
+		faults = append(faults, u.revert(ctx, &found[i], q, &answer))
 	}
 	return answer, errors.Join(faults...)
 }
 
-// nothing says that the ledger has nothing that the request could mean.
-func nothing(q UndoRequest) string {
-	if q.Action == "" {
-		return "nothing that was changed then is in force; ask explain"
-	}
-	return "the ledger has no change of that name; ask explain for the id"
-}
-
-// find returns the entries that the request means, and the id of the one step it means, if it does.
-func (u *Undoer) find(ctx context.Context, q UndoRequest, since time.Time) (found []ledger.Entry, only string, err error) {
+// find returns the entries that the request means.
+func (u *Undoer) find(ctx context.Context, q UndoRequest, since time.Time) (found []ledger.Entry, err error) {
 	switch {
 	case q.Action != "":
-		id, _, single := strings.Cut(q.Action, "-")
-		if single {
-			only = q.Action
-		}
+		id, _, _ := strings.Cut(q.Action, "-")
 		entry, ok, err := u.Ledger.Entry(ctx, id)
 		if err != nil || !ok {
-			return nil, "", err
+			return nil, err
 		}
-		return []ledger.Entry{entry}, only, nil
+		return []ledger.Entry{entry}, nil
 	case q.User != "":
 		found, _, err = u.Ledger.About(ctx, q.User, since)
 	default:
 		found, _, err = u.Ledger.All(ctx)
 		found = slices.DeleteFunc(found, func(e ledger.Entry) bool { return e.Run != q.Run })
 	}
-	// What was undone, and what undid it, is not meant when everything is.
-	found = slices.DeleteFunc(found, func(e ledger.Entry) bool {
+	// "Everything" does not mean what was undone before, nor what undid it.
+	return slices.DeleteFunc(found, func(e ledger.Entry) bool {
 		return e.Control == UndoControl || !slices.ContainsFunc(e.Steps, func(s ledger.Step) bool {
-			return s.Status.Made() || s.Status == ledger.Undone && u.same(ctx, s.Undo, q)
+			return u.reverts(ctx, s, q)
 		})
-	})
-	return found, "", err
+	}), err
 }
 
-// entry puts back the steps of one entry, the last one first, or none of them.
-func (u *Undoer) entry(ctx context.Context, entry *ledger.Entry, only string, q UndoRequest, answer *UndoAnswer) error {
-	refuse := func(id, why string) {
-		answer.Refused = append(answer.Refused, Refused{Action: id, Why: why})
+// reverts reports whether the request reverts the step: it is in force, or was undone by the same request,
+// whose undo is in force. The same request again gets the same answer, and finishes an undo that was cut off.
+func (u *Undoer) reverts(ctx context.Context, s ledger.Step, q UndoRequest) bool {
+	if s.Status != ledger.Undone {
+		return s.Status.Made()
 	}
-	var steps []*ledger.Step
-	for i := range entry.Steps {
-		step := &entry.Steps[i]
-		switch {
-		case only != "" && step.ID != only:
-		case step.Status.Made(), step.Status == ledger.Undone && u.same(ctx, step.Undo, q):
-			steps = append([]*ledger.Step{step}, steps...)
-		case step.Status == ledger.Undone:
-			refuse(step.ID, fmt.Sprintf("it was undone already, by %s", step.Undo))
-		case only != "" || !anyMade(entry):
-			refuse(step.ID, fmt.Sprintf("nothing was changed: it is %s", reasoned(*step)))
-		}
-	}
+	id, _, _ := strings.Cut(s.Undo, "-")
+	inverse, found, err := u.Ledger.Entry(ctx, id)
+	return err == nil && found && inverse.By == q.By && inverse.Reason == q.Reason && !anyStep(&inverse, ledger.Undone)
+}
+
+// revert reverts the steps of one entry that the request means, the last one first, or none of them.
+func (u *Undoer) revert(ctx context.Context, entry *ledger.Entry, q UndoRequest, answer *UndoAnswer) error {
+	refuse := func(id, why string) { answer.Refused = append(answer.Refused, Refused{id, why}) }
+	steps := u.choose(ctx, entry, q, refuse)
 	if len(steps) == 0 {
-		if len(entry.Steps) == 0 {
-			refuse(entry.ID, "it changed nothing: it is a notice")
-		} else if only != "" && !slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return s.ID == only }) {
-			refuse(only, "the ledger has no change of that name; ask explain for the id")
-		}
 		return nil
 	}
-	inverse, again, err := u.inverse(ctx, entry, steps, q)
+	inverse, recorded, err := u.inverse(ctx, entry, steps, q)
 	if err != nil {
 		return err
 	}
-	if !again {
-		why, err := u.impossible(ctx, inverse)
+	if !recorded {
+		why, err := u.refuses(ctx, inverse)
 		if err != nil {
 			return err
 		}
@@ -223,66 +186,87 @@ func (u *Undoer) entry(ctx context.Context, entry *ledger.Entry, only string, q 
 		}
 	}
 	for i, step := range steps {
-		if err := u.step(ctx, entry, step, inverse, &inverse.Steps[i]); err != nil {
+		if err := u.revertStep(ctx, entry, step, inverse, &inverse.Steps[i]); err != nil {
 			return err
 		}
 	}
-	if err := u.tell(ctx, inverse); err != nil {
+	if _, err := u.notifyOnce(ctx, inverse, notice.Undone); err != nil {
 		return err
 	}
 	for i, step := range steps {
-		answer.Undone = append(answer.Undone, Undone{
-			Action: step.ID, Undo: inverse.Steps[i].ID, Change: inverse.Steps[i].Change, Text: u.Kinds.Describe(inverse.Steps[i].Change, true).String(),
-		})
+		back := inverse.Steps[i]
+		text := u.Kinds.Describe(back.Change, true).String()
+		answer.Undone = append(answer.Undone, Undone{Action: step.ID, Undo: back.ID, Change: back.Change, Text: text})
 	}
 	return nil
 }
 
-func anyMade(entry *ledger.Entry) bool {
-	return slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return s.Status.Made() || s.Status == ledger.Undone })
-}
-
-func reasoned(s ledger.Step) string {
-	if s.Reason == "" {
-		return string(s.Status)
+// choose returns the steps of the entry that the request reverts, the last one first, and refuses the others
+// that it means.
+func (u *Undoer) choose(
+	ctx context.Context, entry *ledger.Entry, q UndoRequest, refuse func(id, why string),
+) (steps []*ledger.Step) {
+	single := strings.Contains(q.Action, "-") // the request means one step
+	none := !anyStep(entry, ledger.Applied, ledger.Verified, ledger.Undone)
+	known := false
+	for i := range entry.Steps {
+		step := &entry.Steps[i]
+		if single && step.ID != q.Action {
+			continue
+		}
+		known = true
+		switch {
+		case u.reverts(ctx, *step, q):
+			steps = append(steps, step)
+		case step.Status == ledger.Undone:
+			refuse(step.ID, fmt.Sprintf("it was undone already, by %s", step.Undo))
+		case single || none:
+			why := "nothing was changed: it is " + string(step.Status)
+			if step.Reason != "" {
+				why += ", " + step.Reason
+			}
+			refuse(step.ID, why)
+		}
 	}
-	return string(s.Status) + ", " + s.Reason
+	switch {
+	case len(entry.Steps) == 0:
+		refuse(entry.ID, "it changed nothing: it is a notice")
+	case !known:
+		refuse(q.Action, unknownChange)
+	}
+	slices.Reverse(steps)
+	return steps
 }
 
-// same reports whether the given undo is what the request asks for, made and in force: the same
-// request gets the same answer, and an undo that was cut off is finished by it.
-func (u *Undoer) same(ctx context.Context, undo string, q UndoRequest) bool {
-	id, _, _ := strings.Cut(undo, "-")
-	inverse, found, err := u.Ledger.Entry(ctx, id)
-	return err == nil && found && inverse.By == q.By && inverse.Reason == q.Reason &&
-		!slices.ContainsFunc(inverse.Steps, func(s ledger.Step) bool { return s.Status == ledger.Undone })
-}
-
-// inverse returns the entry of the undo; again is true when an earlier try has recorded it.
-func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledger.Step, q UndoRequest) (inverse *ledger.Entry, again bool, err error) {
-	now := u.Now()
+// inverse returns the entry of the undo; recorded is true when an earlier try has recorded it.
+func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledger.Step, q UndoRequest) (
+	inverse *ledger.Entry, recorded bool, err error,
+) {
 	ids := []any{UndoControl}
 	for _, step := range steps {
 		ids = append(ids, step.ID)
 	}
-	id := digest(ids...)
-	recorded, found, err := u.Ledger.Entry(ctx, id)
+	id, now := digest(ids...), u.Now()
+	earlier, found, err := u.Ledger.Entry(ctx, id)
 	if err != nil || found {
-		return &recorded, found, err
+		return &earlier, found, err
 	}
 	inverse = &ledger.Entry{
-		ID: id, Control: UndoControl, Run: entry.Run, Event: entry.Event, Subject: entry.Subject, User: entry.User, UserID: entry.UserID, Owner: entry.Owner, OwnerSlack: entry.OwnerSlack, At: now,
-		// What is put back is told where the change was told.
-		Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
-		Title:  entry.Title, Heading: entry.Heading, Severity: string(control.Medium), By: q.By, Reason: q.Reason, Actor: q.By,
-		Text: u.say(i18n.T("%s asked to put back what %s did to %s on %s: %s", q.By, entry.Control, entry.Subject, i18n.Minute(entry.At), q.Reason)),
+		ID: id, Control: UndoControl, Run: entry.Run, Event: entry.Event, At: now, Subject: entry.Subject,
+		User: entry.User, UserID: entry.UserID, Owner: entry.Owner, OwnerSlack: entry.OwnerSlack,
+		Thread: cmp.Or(entry.Thread, entry.Case, entry.ID), // the notice joins that of the change
+		Title:  entry.Title, Heading: entry.Heading, Severity: string(control.Medium),
+		By: q.By, Reason: q.Reason, Actor: q.By,
+		Text: u.render(i18n.T("%s asked to put back what %s did to %s on %s: %s",
+			q.By, entry.Control, entry.Subject, i18n.Minute(entry.At), q.Reason)),
 	}
 	if u.widens(steps[0].Inverse()) {
-		inverse.Advice = u.say(i18n.T("Warder leaves it alone until %s and then starts again with a notice. Put it right before, or ask for an exemption.",
-			i18n.Day(u.holdUntil(now))))
+		inverse.Advice = u.render(i18n.T("Warder leaves it alone until %s and then starts again with a notice. "+
+			"Put it right before, or ask for an exemption.", i18n.Day(u.holdUntil(now))))
 	}
 	for i, step := range steps {
-		inverse.Steps = append(inverse.Steps, ledger.Step{Change: step.Inverse(), ID: fmt.Sprintf("%s-%d", id, i+1), Status: ledger.Planned, At: now})
+		back := ledger.Step{Change: step.Inverse(), ID: stepID(id, i), Status: ledger.Planned, At: now}
+		inverse.Steps = append(inverse.Steps, back)
 	}
 	return inverse, false, nil
 }
@@ -297,21 +281,18 @@ func (u *Undoer) holdUntil(now time.Time) time.Time {
 	return now.UTC().AddDate(0, 0, u.Settings.HoldDays)
 }
 
-// impossible says why the present state does not allow the undo, the empty string when it does.
-func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string, error) {
+// refuses says why the present state does not allow the undo, the empty string when it does.
+func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry) (string, error) {
+	const changed = "the world has moved on: "
 	if inverse.User {
 		contact, err := u.Owners.Owner(ctx, inverse.Subject)
-		if err != nil {
+		switch {
+		case err != nil:
 			return "", err
-		}
-		switch contact.ID {
-		case "":
-			return fmt.Sprintf("the world has moved on: the user %s does not exist any more", inverse.Subject), nil
-		case inverse.UserID:
-		default:
-			if inverse.UserID != "" {
-				return fmt.Sprintf("the world has moved on: another user has the name %s now", inverse.Subject), nil
-			}
+		case contact.ID == "":
+			return changed + fmt.Sprintf("the user %s does not exist any more", inverse.Subject), nil
+		case inverse.UserID != "" && inverse.UserID != contact.ID:
+			return changed + fmt.Sprintf("another user has the name %s now", inverse.Subject), nil
 		}
 	}
 	for _, step := range inverse.Steps {
@@ -326,13 +307,13 @@ func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string,
 		if err != nil && !change.NotFound(err) {
 			return "", err
 		}
-		thing := fmt.Sprintf("the %s %s of %s", step.Kind, change.Hint(step.Change), step.Subject)
+		what := fmt.Sprintf("the %s %s of %s", step.Kind, change.Hint(step.Change), step.Subject)
 		switch present {
 		case step.Before:
 		case step.After:
-			return thing + " was put back by somebody else already", nil
+			return what + " was put back by somebody else already", nil
 		default:
-			return "the world has moved on: " + thing + " is not as it was left", nil
+			return changed + what + " is not as it was left", nil
 		}
 		if kind, ok := kind.(change.Conditional); ok {
 			if why, err := kind.Refuses(ctx, step.Change); err != nil || !why.Empty() {
@@ -343,9 +324,11 @@ func (u *Undoer) impossible(ctx context.Context, inverse *ledger.Entry) (string,
 	return "", nil
 }
 
-// step puts one step back, reads it back, and records both sides of it. What an earlier try has put back
-// already is put back once more, which changes nothing: that it looks so proves nothing.
-func (u *Undoer) step(ctx context.Context, entry *ledger.Entry, step *ledger.Step, inverse *ledger.Entry, back *ledger.Step) error {
+// revertStep reverts one step, verifies it, and records both sides of it. What an earlier try has already
+// reverted is set once more, which changes nothing: that it looks so proves nothing.
+func (u *Undoer) revertStep(
+	ctx context.Context, entry *ledger.Entry, step *ledger.Step, inverse *ledger.Entry, back *ledger.Step,
+) error {
 	// The hold comes first: no sweep may come in between. What takes access away again, the undo of
 	// an undo, lifts it.
 	hold := ledger.Hold{Until: u.holdUntil(inverse.At), By: inverse.By, Reason: inverse.Reason, Action: step.ID}
@@ -372,19 +355,7 @@ func (u *Undoer) step(ctx context.Context, entry *ledger.Entry, step *ledger.Ste
 		}
 	}
 	step.Status, step.Undo = ledger.Undone, back.ID
-	u.Log.InfoContext(ctx, "change", append(changeAttrs(*back), "undoes", step.ID, "by", inverse.By, "why", inverse.Reason)...)
+	attrs := append(changeAttrs(*back), "undoes", step.ID, "by", inverse.By, "why", inverse.Reason)
+	u.Log.InfoContext(ctx, "change", attrs...)
 	return u.Ledger.Update(ctx, entry)
-}
-
-// tell tells the owner what was put back, once.
-func (u *Undoer) tell(ctx context.Context, inverse *ledger.Entry) error {
-	if inverse.Notice(notice.Undone) != nil {
-		return nil
-	}
-	id, err := u.Topic.Publish(ctx, u.message(inverse, notice.Undone, u.Account, u.Region))
-	if err != nil {
-		return err
-	}
-	inverse.Notifications = append(inverse.Notifications, ledger.Notification{Kind: notice.Undone, Owner: inverse.Owner, Message: id, At: u.Now()})
-	return u.Ledger.Update(ctx, inverse)
 }

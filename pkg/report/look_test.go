@@ -46,7 +46,7 @@ func month(names []string) book {
 		switch end := found.AddDate(0, 0, 7); {
 		case i%5 == 4:
 			e := b.found(control, name(i), key, found.AddDate(0, 0, 3), ledger.Pending)
-			e.Steps, e.Tell = nil, notice.Fixed
+			e.Steps, e.Notify = nil, notice.Fixed
 		case end.Before(october.To):
 			b.found(control, name(i), key, end, ledger.Verified,
 				ledger.Notification{Kind: notice.Changed, Message: "7f3c", At: end.Add(2 * time.Second)})
@@ -77,7 +77,7 @@ func month(names []string) book {
 	for i := range 25 {
 		e := b.found(signIn, name(i), "", at(1+i, 8, 30), "",
 			ledger.Notification{Kind: notice.Alert, Message: "9b1d", At: at(1+i, 8, 31)})
-		e.Steps, e.Tell, e.Title, e.Severity = nil, notice.Alert, "Console sign-in", []string{"low", "low", "high"}[i%3]
+		e.Steps, e.Notify, e.Title, e.Severity = nil, notice.Alert, "Console sign-in", []string{"low", "low", "high"}[i%3]
 		e.Event = "AWS Console Sign In via CloudTrail: ConsoleLogin"
 	}
 	stopped := b.found(direct, "", "", at(21, 10, 0), "")

@@ -81,7 +81,7 @@ func (m *maker) findings() []Finding {
 			continue
 		}
 		if len(e.Steps) == 0 {
-			if e.Tell != notice.Alert {
+			if e.Notify != notice.Alert {
 				end(key, e.At, Fixed, e.ID)
 			}
 			continue
@@ -211,7 +211,7 @@ func outcomeNotice(e ledger.Entry) *ledger.Notification {
 
 func (m *maker) alerts() {
 	for _, e := range m.Ledger.Entries {
-		if len(e.Steps) > 0 || e.Guard != "" || e.Tell != notice.Alert || !m.covers(e.At) {
+		if len(e.Steps) > 0 || e.Guard != "" || e.Notify != notice.Alert || !m.covers(e.At) {
 			continue
 		}
 		a := Alert{ID: e.ID, Control: e.Control, Subject: e.Subject, Title: e.Title, Severity: e.Severity,
@@ -299,7 +299,7 @@ func (m *maker) incidents() {
 				add(Incident{Kind: HeldChange, ID: s.ID, Control: e.Control, Subject: e.Subject, At: s.At, Text: s.Reason})
 			}
 		}
-		if e.Tell == notice.Alert && len(e.Steps) == 0 && len(e.Notifications) == 0 {
+		if e.Notify == notice.Alert && len(e.Steps) == 0 && len(e.Notifications) == 0 {
 			add(Incident{Kind: UntoldIncident, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, Text: e.Title})
 		}
 	}

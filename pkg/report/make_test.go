@@ -106,12 +106,12 @@ func TestAFindingIsOpenFromWhenItIsFoundUntilItEnds(t *testing.T) {
 		{"put right by its owner", func(b *book) {
 			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 			e := b.found(stale, "alice", "KEY1", at(5, 3, 0), ledger.Pending)
-			e.Steps, e.Tell = nil, notice.Fixed
+			e.Steps, e.Notify = nil, notice.Fixed
 		}, Fixed, [2]int{3, 4}},
 		{"set aside, as its case says", func(b *book) {
 			e := b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 			b.Cases = append(b.Cases, ledger.Case{Control: stale, Key: "KEY1", Opened: e.At, Closed: at(8, 3, 0),
-				Outcome: ledger.SetAside})
+				Outcome: ledger.Suspended})
 		}, SetAside, [2]int{3, 7}},
 		{"set aside without a record, and open again: never too few are counted", func(b *book) {
 			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
@@ -143,7 +143,7 @@ func TestAFindingIsOpenFromWhenItIsFoundUntilItEnds(t *testing.T) {
 		{"what an exemption says in between ends nothing", func(b *book) {
 			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 			e := b.found(stale, "alice", "KEY1", at(4, 3, 0), ledger.Pending)
-			e.Steps, e.Tell, e.Guard = nil, notice.Alert, ledger.Exemption
+			e.Steps, e.Notify, e.Guard = nil, notice.Alert, ledger.Exemption
 			b.found(stale, "alice", "KEY1", at(10, 3, 0), ledger.Verified)
 		}, Changed, [2]int{3, 9}},
 		{"found before the period and after it", func(b *book) {

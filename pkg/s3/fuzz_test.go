@@ -27,7 +27,9 @@ func FuzzBlock(f *testing.F) {
 				host += ".cn"
 			}
 			sent, err := url.Parse(r.URL.String())
-			if err != nil || sent.Scheme != "https" || sent.User != nil || sent.Host != host && sent.Host != bucket+"."+host || sent.Fragment != "" || sent.RawQuery != "publicAccessBlock=" {
+			if err != nil || sent.Scheme != "https" || sent.User != nil || sent.Host != host && sent.Host != bucket+"."+host ||
+				sent.Fragment != "" ||
+				sent.RawQuery != "publicAccessBlock=" {
 				t.Fatalf("bucket %q in %q: sent to %s (%v)", bucket, region, r.URL, err)
 			}
 			if sent.Host == host && sent.Path != "/"+bucket {
@@ -37,7 +39,10 @@ func FuzzBlock(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if status >= 300 || (got.BlockPublicAcls || got.IgnorePublicAcls || got.BlockPublicPolicy || got.RestrictPublicBuckets) && !strings.Contains(strings.ToLower(body), "true") && !strings.Contains(body, "1") && !strings.Contains(strings.ToLower(body), "t") {
+		if status >= 300 ||
+			(got.BlockPublicAcls || got.IgnorePublicAcls || got.BlockPublicPolicy || got.RestrictPublicBuckets) &&
+				!strings.Contains(strings.ToLower(body), "true") && !strings.Contains(body, "1") &&
+				!strings.Contains(strings.ToLower(body), "t") {
 			t.Fatalf("status %d, %q is read as %+v", status, body, got)
 		}
 	})

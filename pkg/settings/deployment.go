@@ -30,7 +30,7 @@ func parseRegions(n *strictjson.Node, hub string) []string {
 	for _, item := range n.Items() {
 		region := item.Text()
 		switch named, known := regionsOf[hub]; {
-		case !item.IsString() || !known:
+		case !item.Is(strictjson.String) || !known:
 		case !named().MatchString(region):
 			item.Faultf("%q is not a region of the partition of %s", region, hub)
 		case slices.Contains(regions, region):
@@ -54,7 +54,8 @@ func parseConfigRules(n *strictjson.Node) map[string][]string {
 		rules[rule] = names.Texts()
 		for _, item := range names.Items() {
 			// https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html
-			if name := item.Text(); item.IsString() && (name == "" || len(name) > 128 || strings.ContainsAny(name, " *?")) {
+			if name := item.Text(); item.Is(strictjson.String) &&
+				(name == "" || len(name) > 128 || strings.ContainsAny(name, " *?")) {
 				item.Faultf("%q is not the name of a Config rule", name)
 			}
 		}
@@ -65,7 +66,7 @@ func parseConfigRules(n *strictjson.Node) map[string][]string {
 func parseBucket(n *strictjson.Node) string {
 	name := n.Text()
 	plain := strings.NewReplacer("${AWS::AccountId}", "000000000000", "${AWS::Region}", "us-gov-west-1").Replace(name)
-	if n.IsString() && name != "" && !bucket().MatchString(plain) {
+	if n.Is(strictjson.String) && name != "" && !bucket().MatchString(plain) {
 		n.Faultf("%q is not the name of a bucket; ${AWS::AccountId} and ${AWS::Region} may be part of it", name)
 	}
 	return name
@@ -101,18 +102,26 @@ var secretName = lazyregexp.New(`^[A-Za-z0-9/_.-]{1,512}$`)
 func parseSlack(r reader) Slack {
 	r.fields("notify.slack")
 	n := r.node("notify.slack")
-	slack := Slack{Channel: r.text("notify.slack.channel"), Secret: r.text("notify.slack.secret"), Parameter: r.text("notify.slack.parameter")}
-	if c := n.Field("channel"); c.IsString() && slack.Channel != "" && !channel().MatchString(slack.Channel) {
-		c.Faultf("%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details", slack.Channel)
+	slack := Slack{
+		Channel:   r.text("notify.slack.channel"),
+		Secret:    r.text("notify.slack.secret"),
+		Parameter: r.text("notify.slack.parameter"),
+	}
+	if c := n.Field("channel"); c.Is(strictjson.String) && slack.Channel != "" && !channel().MatchString(slack.Channel) {
+		c.Faultf(
+			"%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details",
+			slack.Channel,
+		)
 	}
 	for _, name := range []string{"secret", "parameter"} {
 		// What is no name may be the secret itself: it is not repeated.
-		if f := n.Field(name); f.IsString() && f.Text() != "" && (!secretName().MatchString(f.Text()) || strings.HasPrefix(f.Text(), "xox")) {
+		if f := n.Field(name); f.Is(strictjson.String) && f.Text() != "" &&
+			(!secretName().MatchString(f.Text()) || strings.HasPrefix(f.Text(), "xox")) {
 			f.Faultf("not the name of a %s: put the token or the webhook's address into it, and its name here", name)
 		}
 	}
 	switch {
-	case n == nil || !n.IsObject():
+	case n == nil || !n.Is(strictjson.Object):
 	case slack.Secret != "" && slack.Parameter != "":
 		n.Faultf("both secret and parameter: name the one that holds the bot token or the address of the webhook")
 	case slack.Channel != "" && !slack.On():
@@ -123,7 +132,8 @@ func parseSlack(r reader) Slack {
 
 func parseARN(n *strictjson.Node, service string) string {
 	text := n.Text()
-	if parsed, err := arn.Parse(text); n.IsString() && text != "" && (err != nil || parsed.Service != service || parsed.Resource == "" || parsed.AccountID == "") {
+	if parsed, err := arn.Parse(text); n.Is(strictjson.String) && text != "" &&
+		(err != nil || parsed.Service != service || parsed.Resource == "" || parsed.AccountID == "") {
 		n.Faultf("%q is not an ARN of %s", text, service)
 	}
 	return text

@@ -3,103 +3,79 @@ package settings
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
-// Environment variables of a function.
-const (
-	envMode       = "WARDER_MODE"       // off, observe or enforce
-	envParameters = "WARDER_PARAMETERS" // JSON object: every declared parameter
-	envSettings   = "WARDER_SETTINGS"   // JSON object: common
-	envTable      = "WARDER_TABLE"      // name of the ledger
-	envTopic      = "WARDER_TOPIC"      // ARN of the topic
-	envHalt       = "WARDER_HALT"       // name of the halt parameter
-	envRoles      = "WARDER_ROLES"      // names of all of Warder's roles, comma between
-	envQuarantine = "WARDER_QUARANTINE" // JSON object: ARNs of the policies of the stack that deny
-	envAccount    = "WARDER_ACCOUNT"    // id of the account that it is deployed in
-	envClock      = "WARDER_CLOCK"      // "event" in the local account, else absent
+// Variable is the environment variable that holds the settings of a function: one JSON document.
+const Variable = "WARDER_SETTINGS"
 
-	// Of the tools that need them, absent elsewhere.
-	envSlack   = "WARDER_SLACK"   // JSON object: where notices are posted
-	envReports = "WARDER_REPORTS" // name of the bucket of reports
-	envModes   = "WARDER_MODES"   // JSON object: the mode of every control
-	envDrill   = "WARDER_DRILL"   // URL of the queue that a drill watches
-	envBus     = "WARDER_BUS"     // name of the stack's own event bus
-	envDrilled = "WARDER_DRILLED" // JSON array: the controls that a drill is to see at work
-
-	envSlackLocal = "WARDER_SLACK_LOCAL" // of the local account: loopback address that stands for Slack, else absent
-)
-
-// MaxEnv is what Lambda takes for all environment variables of a function
-// together, in bytes.
+// MaxEnv is what Lambda takes for all environment variables of a function together, in bytes.
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const MaxEnv = 4096
 
-// Function is what one function is told when it starts.
+// Function is the settings of one function.
 type Function struct {
-	Mode            control.Mode
-	Parameters      json.RawMessage // JSON object, see Parameters
-	AllowedNetworks []netip.Prefix
-	Owners          Owners
-	BlastRadius     int // changes that the control may make in an hour
-	HoldDays        int // days that sweeps leave alone what was undone
-	Runbooks        string
-	Language        Language // of every notice
-	Table           string   // DynamoDB table
-	Topic           string   // ARN of the SNS topic
-	Account         string   // id of the account that it is deployed in, which the topic may not be
-	Halt            string   // name of the SSM parameter
-	Roles           []string // names of all of Warder's roles, under RolePath
-	Quarantine      Quarantine
-	EventClock      bool // "now" is the event's time, not the wall clock's
+	Mode            control.Mode    `json:"mode"`
+	Parameters      json.RawMessage `json:"parameters"` // JSON object, see Parameters
+	AllowedNetworks []netip.Prefix  `json:"allowedNetworks,omitempty"`
+	Owners          Owners          `json:"owners"`
+	BlastRadius     int             `json:"blastRadius"` // changes that the control may make in an hour
+	HoldDays        int             `json:"holdDays"`    // days that sweeps leave alone what was undone
+	Runbooks        string          `json:"runbooks"`
+	Language        Language        `json:"language"` // of every notice
+	Table           string          `json:"table"`    // DynamoDB table
+	Topic           string          `json:"topic"`    // ARN of the SNS topic
+	Account         string          `json:"account"`  // id of the account of the stack; the topic may be in another
+	Halt            string          `json:"halt"`     // name of the SSM parameter
+	Roles           []string        `json:"roles"`    // names of all of Warder's roles, under RolePath
+	Quarantine      Quarantine      `json:"quarantine"`
+	EventClock      bool            `json:"eventClock,omitempty"` // local account: "now" is the event's time
 
-	// What some tools are told, zero elsewhere.
-	Slack   Slack                   // where notices are posted
-	Reports string                  // name of the bucket of reports
-	Drill   string                  // URL of the queue that a drill watches
-	Bus     string                  // name of the stack's own event bus
-	Drilled []Drilled               // the controls that a drill is to see at work
-	Modes   map[string]control.Mode // of every control, by id, for a tool that writes reports
-
-	SlackLocal string // loopback address that stands for Slack in the local account; empty: Slack itself
+	// Of some tools, zero elsewhere.
+	Slack   Slack     `json:"slack,omitzero"`    // where notices are posted
+	Reports string    `json:"reports,omitempty"` // name of the bucket of reports
+	Drill   string    `json:"drill,omitempty"`   // URL of the queue that a drill watches
+	Bus     string    `json:"bus,omitempty"`     // name of the stack's own event bus
+	Drilled []Drilled `json:"drilled,omitempty"` // the controls that are part of a drill
+	// Modes is the mode of every control, by id, for a tool that writes reports.
+	Modes map[string]control.Mode `json:"modes,omitempty"`
+	// SlackLocal is the loopback address that stands for Slack in the local account; empty: Slack itself.
+	SlackLocal string `json:"slackLocal,omitempty"`
 }
 
-// Quarantine is the ARNs of the policies that the stack owns to keep users from
-// acting.
+// Quarantine is the ARNs of the policies of the stack that keep users from acting.
 type Quarantine struct {
-	Key     string `json:"key"`               // of a user whose access key is known to others
-	Outside string `json:"outside,omitempty"` // of one who came from outside; there is none without allowedNetworks
+	Key     string `json:"key"`               // of a user whose access key is exposed
+	Outside string `json:"outside,omitempty"` // of one who came from outside; empty without allowedNetworks
 }
 
-// common is the JSON of envSettings.
-type common struct {
-	AllowedNetworks []netip.Prefix `json:"allowedNetworks"`
-	Owners          Owners         `json:"owners"`
-	BlastRadius     int            `json:"blastRadius"`
-	HoldDays        int            `json:"holdDays"`
-	Runbooks        string         `json:"runbooks"`
-	Language        Language       `json:"language"`
+// Drilled is a control that is part of a drill.
+type Drilled struct {
+	Control  string           `json:"control"`
+	Scenario control.Scenario `json:"scenario"`
+	Rule     string           `json:"rule,omitempty"` // the rule of AWS Config whose event starts it
+	Off      bool             `json:"off,omitempty"`  // its mode is off: nothing starts it
 }
 
-// Function is what the function of c is told. The caller adds what only the
-// deployment knows: Topic, Account, Roles and Quarantine, and to a tool what it needs. A tool acts when it is asked to, so it is
-// told to enforce.
+// Function is the settings of the function of c. The caller adds what only the deployment knows: Topic,
+// Account, Roles and Quarantine, and to a tool what it needs. A tool acts when a person asks it to, so
+// its mode is enforce.
 func (s Settings) Function(c control.Control) Function {
 	set := s.Controls[c.ID]
 	if c.Tool {
 		set = Control{Mode: control.Enforce, Parameters: map[string]json.RawMessage{}}
 	}
 	var modes map[string]control.Mode
-	if slices.ContainsFunc(c.Permissions, func(p control.Permission) bool { return slices.Contains(p.Resources, control.Reports) }) {
+	if slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+		return slices.Contains(p.Resources, control.Reports)
+	}) {
 		modes = map[string]control.Mode{}
 		for id, other := range s.Controls {
 			modes[id] = other.Mode
@@ -121,143 +97,72 @@ func (s Settings) Function(c control.Control) Function {
 }
 
 // Env is f as environment variables. FromEnv reads them back.
-func (f Function) Env() map[string]string {
-	networks := f.AllowedNetworks
-	if networks == nil {
-		networks = []netip.Prefix{}
-	}
-	env := map[string]string{
-		envMode:       string(f.Mode),
-		envParameters: string(f.Parameters),
-		envSettings:   string(compact(common{networks, f.Owners, f.BlastRadius, f.HoldDays, f.Runbooks, f.Language})),
-		envTable:      f.Table,
-		envTopic:      f.Topic,
-		envAccount:    f.Account,
-		envHalt:       f.Halt,
-		envRoles:      strings.Join(f.Roles, ","),
-		envQuarantine: string(compact(f.Quarantine)),
-	}
-	if f.EventClock {
-		env[envClock] = "event"
-	}
-	if f.Slack != (Slack{}) {
-		env[envSlack] = string(compact(f.Slack))
-	}
-	if f.Drilled != nil {
-		env[envDrilled] = string(compact(f.Drilled))
-	}
-	if len(f.Modes) > 0 {
-		env[envModes] = string(compact(f.Modes))
-	}
-	for name, value := range map[string]string{envReports: f.Reports, envDrill: f.Drill, envBus: f.Bus} {
-		if value != "" {
-			env[name] = value
-		}
-	}
-	return env
-}
+func (f Function) Env() map[string]string { return map[string]string{Variable: string(compact(f))} }
 
-// EnvSize is the size of environment variables as Lambda measures it, in bytes:
-// that of the JSON object that carries them. It counts against MaxEnv.
+// EnvSize is the size of environment variables as Lambda measures it, in bytes: that of the JSON object
+// that carries them. It counts against MaxEnv.
 func EnvSize(env map[string]string) int { return len(compact(env)) }
 
-// FromEnv reads what a function was told. lookup is os.LookupEnv. The error
-// joins every fault and names the variable.
-func FromEnv(lookup func(string) (string, bool)) (Function, error) {
-	var faults []error
-	fault := func(name, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("read environment: %s: "+format, append([]any{name}, args...)...))
+// Edit changes the settings in environment variables.
+func Edit(env map[string]string, edit func(*Function)) error {
+	f, err := FromEnv(func(name string) (string, bool) { value, ok := env[name]; return value, ok })
+	if err != nil {
+		return err
 	}
-	required := func(name string) string {
-		value, ok := lookup(name)
-		if !ok || value == "" {
-			fault(name, "missing")
-		}
-		return value
-	}
+	edit(&f)
+	env[Variable] = f.Env()[Variable]
+	return nil
+}
 
-	f := Function{
-		Mode:       control.Mode(required(envMode)),
-		Parameters: json.RawMessage(required(envParameters)),
-		Table:      required(envTable),
-		Topic:      required(envTopic),
-		Account:    required(envAccount),
-		Halt:       required(envHalt),
+// FromEnv reads the settings of a function. lookup is os.LookupEnv. The error joins every fault, each
+// with the field. It repeats no value.
+func FromEnv(lookup func(string) (string, bool)) (Function, error) {
+	text, ok := lookup(Variable)
+	if !ok {
+		return Function{}, fmt.Errorf("%s: missing: deploy the stack again, which sets it", Variable)
 	}
-	if f.Mode != "" && !f.Mode.Valid() {
-		fault(envMode, "want off, observe or enforce")
+	root, err := strictjson.Parse(Variable, []byte(text))
+	if err != nil {
+		return Function{}, err
 	}
-	if parameters := map[string]any{}; len(f.Parameters) > 0 && decode(f.Parameters, &parameters) != nil {
-		fault(envParameters, "want a JSON object")
-	}
-	if f.Topic != "" && !strings.HasPrefix(f.Topic, "arn:") {
-		fault(envTopic, "want the ARN of a topic")
-	}
-	if roles := required(envRoles); roles != "" {
-		f.Roles = strings.Split(roles, ",")
-	}
-	if data := required(envQuarantine); data != "" {
-		if err := decode([]byte(data), &f.Quarantine); err != nil {
-			fault(envQuarantine, "%w", err)
-		} else if !strings.HasPrefix(f.Quarantine.Key, "arn:") {
-			fault(envQuarantine, "key: want the ARN of a policy")
-		}
-	}
-	if data := required(envSettings); data != "" {
-		var c common
-		err := decode([]byte(data), &c)
-		if err != nil {
-			fault(envSettings, "%w", err)
-		}
-		f.AllowedNetworks, f.Owners, f.BlastRadius, f.HoldDays, f.Runbooks = c.AllowedNetworks, c.Owners, c.BlastRadius, c.HoldDays, c.Runbooks
-		f.Language = c.Language
-		if err == nil && !slices.Contains(languages, f.Language) {
-			fault(envSettings, "language: want one of %v", languages)
-		}
-		if err == nil && (c.BlastRadius < 1 || c.HoldDays < 1) {
-			fault(envSettings, "blastRadius and holdDays are whole numbers above 0")
-		}
-		if len(f.AllowedNetworks) == 0 {
-			f.AllowedNetworks = nil
-		}
-	}
-	if data, ok := lookup(envSlack); ok {
-		if err := decode([]byte(data), &f.Slack); err != nil {
-			fault(envSlack, "%w", err)
-		}
-	}
-	if data, ok := lookup(envDrilled); ok {
-		if err := decode([]byte(data), &f.Drilled); err != nil {
-			fault(envDrilled, "%w", err)
-		}
-	}
-	f.Reports, _ = lookup(envReports)
-	if data, ok := lookup(envModes); ok {
-		if err := decode([]byte(data), &f.Modes); err != nil {
-			fault(envModes, "%w", err)
-		}
-		for id, mode := range f.Modes {
-			if !mode.Valid() {
-				fault(envModes, "%s: want off, observe or enforce", id)
-			}
-		}
-	}
-	f.Drill, _ = lookup(envDrill)
-	f.Bus, _ = lookup(envBus)
-	if f.SlackLocal, _ = lookup(envSlackLocal); f.SlackLocal != "" && !loopback(f.SlackLocal) {
-		// Whoever can set it must not get the token.
-		fault(envSlackLocal, "want an http address on loopback")
-	}
-	switch clock, ok := lookup(envClock); {
-	case ok && clock == "event":
-		f.EventClock = true
-	case ok:
-		fault(envClock, "want \"event\" or nothing")
-	}
-	if err := errors.Join(faults...); err != nil {
+	var f Function
+	root.Decode(&f)
+	f.check(root)
+	if err := root.Err(); err != nil {
 		return Function{}, err
 	}
 	return f, nil
+}
+
+// check faults what a function cannot work with. A value of another kind than the field's has a fault
+// already.
+func (f Function) check(root *strictjson.Node) {
+	want := func(n *strictjson.Node, kind strictjson.Kind, right bool, what string) {
+		if n.Is(kind) && !right {
+			n.Faultf("want %s", what)
+		}
+	}
+	text := func(name string, right bool, what string) {
+		want(root.Field(name), strictjson.String, right, what)
+	}
+	const aMode, aName, aNumber = "off, observe or enforce", "a name that is not empty", "a whole number above 0"
+	text("mode", f.Mode.Valid(), aMode)
+	root.Field("modes").Members(func(id string, n *strictjson.Node) {
+		want(n, strictjson.String, f.Modes[id].Valid(), aMode)
+	})
+	root.Field("parameters").Members(func(string, *strictjson.Node) {}) // faults what is not an object
+	text("language", slices.Contains(languages, f.Language), fmt.Sprintf("one of %v", languages))
+	text("topic", strings.HasPrefix(f.Topic, "arn:"), "the ARN of a topic")
+	text("table", f.Table != "", aName)
+	text("account", f.Account != "", aName)
+	text("halt", f.Halt != "", aName)
+	want(root.Field("roles"), strictjson.Array, len(f.Roles) > 0, "the names of Warder's roles")
+	key := root.Field("quarantine").Field("key")
+	want(key, strictjson.String, strings.HasPrefix(f.Quarantine.Key, "arn:"), "the ARN of a policy")
+	want(root.Field("blastRadius"), strictjson.Number, f.BlastRadius > 0, aNumber)
+	want(root.Field("holdDays"), strictjson.Number, f.HoldDays > 0, aNumber)
+	// Whoever can set it must not get the token.
+	text("slackLocal", f.SlackLocal == "" || loopback(f.SlackLocal), "an http address on loopback")
 }
 
 // loopback reports whether an address is that of a server on this machine.
@@ -276,56 +181,38 @@ const (
 	// GraceDays is how many days an owner has after a notice was delivered. A control that does not
 	// declare it gives none.
 	GraceDays = "graceDays"
-	// NoticeDays is how many days before a change gets due its owner is told.
+	// NoticeDays is how many days before a change is due its owner is notified.
 	NoticeDays = "noticeDays"
 )
 
 // Days is the value of GraceDays or NoticeDays, 0 for a control that does not declare it.
-func (f Function) Days(name string) int {
-	var days map[string]json.RawMessage
-	var n int
-	if decode(f.Parameters, &days) != nil || decode(days[name], &n) != nil {
+func (f Function) Days(name string) (days int) {
+	var parameters map[string]json.RawMessage
+	if json.Unmarshal(f.Parameters, &parameters) != nil || json.Unmarshal(parameters[name], &days) != nil {
 		return 0
 	}
-	return n
+	return days
 }
 
-// Parameters decodes a function's parameters into the planner's own struct. The
-// struct and control.json must name the same parameters, but for those that the
-// runner keeps: one that either lacks is an error.
+// Parameters decodes a function's parameters into the planner's own struct. The struct and control.json
+// must name the same parameters, but for those that the runner keeps.
 func Parameters[T any](f Function) (T, error) {
 	var parameters, none T
-	var declared, wanted map[string]json.RawMessage
-	if err := decode(f.Parameters, &declared); err != nil {
+	var declared map[string]json.RawMessage
+	if err := json.Unmarshal(f.Parameters, &declared); err != nil {
 		return none, fmt.Errorf("read parameters: %w", err)
 	}
 	delete(declared, GraceDays)
 	delete(declared, NoticeDays)
-	if err := decode(compact(declared), &parameters); err != nil {
-		return none, fmt.Errorf("read parameters: %w", err)
+	root, err := strictjson.Parse("parameters", compact(declared))
+	if err != nil {
+		return none, err
 	}
-	if err := decode(compact(parameters), &wanted); err != nil {
-		return none, fmt.Errorf("read parameters: %w", err)
-	}
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		if _, ok := declared[name]; !ok {
-			return none, fmt.Errorf("read parameters: control.json declares no %q", name)
-		}
+	root.Decode(&parameters)
+	if err := root.Err(); err != nil {
+		return none, fmt.Errorf("control.json and the planner differ: %w", err)
 	}
 	return parameters, nil
-}
-
-// decode reads exactly one JSON value without fields that value does not have.
-func decode(data []byte, value any) error {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(value); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return errors.New("more than one JSON value")
-	}
-	return nil
 }
 
 // compact is the shortest JSON of a value, its keys sorted.

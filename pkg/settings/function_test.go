@@ -2,12 +2,12 @@ package settings
 
 import (
 	"encoding/json"
-	"maps"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/warder-aws/warder/pkg/control"
 )
@@ -19,7 +19,21 @@ func lookup(env map[string]string) func(string) (string, bool) {
 	}
 }
 
-func TestFromEnvReadsWhatEnvWrote(t *testing.T) {
+// deployed is f with what only the deployment knows.
+func deployed(f Function) Function {
+	f.Topic, f.Account = "arn:aws:sns:us-east-1:123456789012:notices", "123456789012"
+	f.Roles = []string{"warder-a-1", "warder-b-2"}
+	f.Quarantine.Key = "arn:aws:iam::123456789012:policy/warder/key"
+	return f
+}
+
+// smallest is the settings of a function as small as they can be.
+var smallest = deployed(Function{
+	Mode: control.Observe, Parameters: json.RawMessage(`{}`), BlastRadius: 10, HoldDays: 7, Language: English,
+	Table: "warder", Halt: "/warder/halt",
+})
+
+func TestFromEnv_ReadsWhatEnvWrote(t *testing.T) {
 	for name, text := range map[string]string{"nothing is set": `{}`, "everything is set": whole} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Parse([]byte(text), controls)
@@ -28,22 +42,21 @@ func TestFromEnvReadsWhatEnvWrote(t *testing.T) {
 			}
 			for _, c := range controls {
 				for _, eventClock := range []bool{false, true} {
-					want := s.Function(c)
-					want.Topic = "arn:aws:sns:us-east-1:123456789012:notices"
-					want.Account = "123456789012"
+					want := deployed(s.Function(c))
 					if c.Tool {
 						want.Slack, want.Reports = s.Notify.Slack, "reports"
 						want.Drill, want.Bus = "https://sqs.us-east-1.amazonaws.com/123456789012/drill", "warder"
-						want.Drilled = []Drilled{{"c", control.OldKey, "access-keys-rotated", false}, {"d", control.OutsideSignIn, "", true}}
+						want.Drilled = []Drilled{
+							{"c", control.OldKey, "access-keys-rotated", false}, {"d", control.OutsideSignIn, "", true},
+						}
 					}
-					want.Roles = []string{"warder-a-1", "warder-b-2"}
-					want.Quarantine = Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key", Outside: "arn:aws:iam::123456789012:policy/warder/outside"}
+					want.Quarantine.Outside = "arn:aws:iam::123456789012:policy/warder/outside"
 					want.EventClock = eventClock
 					got, err := FromEnv(lookup(want.Env()))
 					if err != nil {
 						t.Fatal(err)
 					}
-					if diff := cmp.Diff(want, got, compareNetworks); diff != "" {
+					if diff := cmp.Diff(want, got, compareNetworks, cmpopts.EquateEmpty()); diff != "" {
 						t.Errorf("function of %s (-written +read):\n%s", c.ID, diff)
 					}
 				}
@@ -52,126 +65,139 @@ func TestFromEnvReadsWhatEnvWrote(t *testing.T) {
 	}
 }
 
-func TestEnvIsWhatTheFunctionsExpect(t *testing.T) {
-	f := Function{
+func TestEnv(t *testing.T) {
+	f := deployed(Function{
 		Mode:            control.Enforce,
 		Parameters:      json.RawMessage(`{"maxAgeDays":30}`),
 		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
-		Owners:          Owners{Tags: []string{"owner"}, Paths: map[string]string{"/a&b/": "a@example.com"}, Prefixes: map[string]string{}},
-		BlastRadius:     10,
-		HoldDays:        7,
-		Runbooks:        "https://example.com/",
-		Table:           "warder",
-		Topic:           "arn:aws:sns:us-east-1:123456789012:notices",
-		Account:         "123456789012",
-		Language:        Korean,
-		Halt:            "/warder/halt",
-		Roles:           []string{"a", "b"},
-		Quarantine:      Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key"},
-	}
-	want := map[string]string{
-		"WARDER_MODE":       "enforce",
-		"WARDER_PARAMETERS": `{"maxAgeDays":30}`,
-		"WARDER_SETTINGS":   `{"allowedNetworks":["203.0.113.0/24"],"owners":{"tags":["owner"],"paths":{"/a&b/":"a@example.com"},"prefixes":{},"default":"","slack":""},"blastRadius":10,"holdDays":7,"runbooks":"https://example.com/","language":"ko"}`,
-		"WARDER_TABLE":      "warder",
-		"WARDER_TOPIC":      "arn:aws:sns:us-east-1:123456789012:notices",
-		"WARDER_ACCOUNT":    "123456789012",
-		"WARDER_HALT":       "/warder/halt",
-		"WARDER_ROLES":      "a,b",
-		"WARDER_QUARANTINE": `{"key":"arn:aws:iam::123456789012:policy/warder/key"}`,
-	}
-	if diff := cmp.Diff(want, f.Env()); diff != "" {
+		Owners: Owners{
+			Tags: []string{"owner"}, Paths: map[string]string{"/a&b/": "a@example.com"}, Prefixes: map[string]string{},
+		},
+		BlastRadius: 10,
+		HoldDays:    7,
+		Runbooks:    "https://example.com/",
+		Table:       "warder",
+		Language:    Korean,
+		Halt:        "/warder/halt",
+	})
+	want := `{"mode":"enforce","parameters":{"maxAgeDays":30},"allowedNetworks":["203.0.113.0/24"],` +
+		`"owners":{"tags":["owner"],"paths":{"/a&b/":"a@example.com"},"prefixes":{},"default":"","slack":""},` +
+		`"blastRadius":10,"holdDays":7,"runbooks":"https://example.com/","language":"ko","table":"warder",` +
+		`"topic":"arn:aws:sns:us-east-1:123456789012:notices","account":"123456789012","halt":"/warder/halt",` +
+		`"roles":["warder-a-1","warder-b-2"],"quarantine":{"key":"arn:aws:iam::123456789012:policy/warder/key"}`
+	if diff := cmp.Diff(map[string]string{Variable: want + "}"}, f.Env()); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
 	f.EventClock = true
-	want["WARDER_CLOCK"] = "event"
-	if diff := cmp.Diff(want, f.Env()); diff != "" {
+	if diff := cmp.Diff(map[string]string{Variable: want + `,"eventClock":true}`}, f.Env()); diff != "" {
 		t.Errorf("environment with the event's clock (-want +got):\n%s", diff)
 	}
 }
 
-func TestAServerOnLoopbackStandsForSlack(t *testing.T) {
-	s, err := Parse([]byte(`{}`), controls)
-	if err != nil {
+func TestEdit(t *testing.T) {
+	env := smallest.Env()
+	if err := Edit(env, func(f *Function) { f.Mode = control.Enforce }); err != nil {
 		t.Fatal(err)
 	}
-	f := s.Function(control.Control{ID: "post-to-slack", Tool: true})
-	f.Topic, f.Account, f.Roles = "arn:aws:sns:us-east-1:123456789012:notices", "123456789012", []string{"a"}
-	f.Quarantine.Key = "arn:aws:iam::123456789012:policy/warder/key"
-	f.SlackLocal = "http://127.0.0.1:1"
-	env := f.Env()
-	for name, value := range env {
-		if strings.Contains(value, f.SlackLocal) {
-			t.Errorf("a template gets it: %s", name)
-		}
+	want := smallest
+	want.Mode = control.Enforce
+	if got, err := FromEnv(lookup(env)); err != nil || cmp.Diff(want, got, cmpopts.EquateEmpty()) != "" {
+		t.Errorf("read %+v, %v; want %+v", got, err, want)
 	}
+	if err := Edit(map[string]string{}, func(*Function) {}); err == nil {
+		t.Error("settings that are not there were edited")
+	}
+}
+
+func TestFromEnv_SlackLocal(t *testing.T) {
 	for _, local := range []string{"", "http://127.0.0.1:8080", "http://[::1]:8080"} {
-		env["WARDER_SLACK_LOCAL"] = local
-		if got, err := FromEnv(lookup(env)); err != nil || got.SlackLocal != local {
+		f := smallest
+		f.SlackLocal = local
+		if got, err := FromEnv(lookup(f.Env())); err != nil || got.SlackLocal != local {
 			t.Errorf("%q: %q, %v", local, got.SlackLocal, err)
 		}
 	}
 }
 
-func TestAToolIsToldToEnforce(t *testing.T) {
+func TestFunction_ToolEnforces(t *testing.T) {
 	s, err := Parse([]byte(whole), controls)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := s.Function(control.Control{ID: "undo", Tool: true})
-	if f.Mode != control.Enforce || string(f.Parameters) != "{}" || f.Owners.Default != "security@example.com" || f.HoldDays != 7 {
-		t.Errorf("the tool is told %+v", f)
+	if f.Mode != control.Enforce || string(f.Parameters) != "{}" || f.Owners.Default != "security@example.com" ||
+		f.HoldDays != 7 || f.SlackLocal != "" {
+		t.Errorf("the tool has the settings %+v", f)
 	}
 }
 
-func TestFromEnvRefuses(t *testing.T) {
-	valid := Function{
-		BlastRadius: 10, HoldDays: 7, Language: English, Account: "123456789012",
-		Mode: control.Observe, Parameters: json.RawMessage(`{}`), Table: "warder", Topic: "arn:aws:sns:us-east-1:123456789012:notices",
-		Halt: "/warder/halt", Roles: []string{"a"}, Quarantine: Quarantine{Key: "arn:aws:iam::123456789012:policy/warder/key"},
-	}.Env()
+func TestFromEnv_Refuses(t *testing.T) {
+	text := smallest.Env()[Variable]
 	tests := []struct {
-		name string
-		set  map[string]string // "" removes the variable
-		want string
+		name, old, new string // new takes the place of old
+		want           string // each line after "WARDER_SETTINGS: "
 	}{
-		{"a mode that does not exist", map[string]string{"WARDER_MODE": "on"}, "read environment: WARDER_MODE: want off, observe or enforce"},
-		{"a missing mode", map[string]string{"WARDER_MODE": ""}, "read environment: WARDER_MODE: missing"},
-		{"parameters that are no object", map[string]string{"WARDER_PARAMETERS": `[]`}, "read environment: WARDER_PARAMETERS: want a JSON object"},
-		{"settings with an unknown field", map[string]string{"WARDER_SETTINGS": `{"region": "x"}`}, `read environment: WARDER_SETTINGS: json: unknown field "region"`},
-		{"settings with something after them", map[string]string{"WARDER_SETTINGS": `{} {}`}, `read environment: WARDER_SETTINGS: more than one JSON value`},
-		{"a topic that is a name", map[string]string{"WARDER_TOPIC": "notices"}, "read environment: WARDER_TOPIC: want the ARN of a topic"},
-		{"a language without a catalogue", map[string]string{"WARDER_SETTINGS": `{"blastRadius": 1, "holdDays": 7, "language": "kr"}`}, `read environment: WARDER_SETTINGS: language: want one of [en ko]`},
-		{"a blast radius of nothing", map[string]string{"WARDER_SETTINGS": `{"holdDays": 7, "language": "en"}`}, `read environment: WARDER_SETTINGS: blastRadius and holdDays are whole numbers above 0`},
-		{"no roles", map[string]string{"WARDER_ROLES": ""}, "read environment: WARDER_ROLES: missing"},
-		{"no quarantine", map[string]string{"WARDER_QUARANTINE": ""}, "read environment: WARDER_QUARANTINE: missing"},
-		{"a quarantine without the policy of keys", map[string]string{"WARDER_QUARANTINE": `{}`}, "read environment: WARDER_QUARANTINE: key: want the ARN of a policy"},
-		{"a quarantine that does not exist", map[string]string{"WARDER_QUARANTINE": `{"inside":"arn:"}`}, `read environment: WARDER_QUARANTINE: json: unknown field "inside"`},
-		{"a server elsewhere in place of Slack", map[string]string{"WARDER_SLACK_LOCAL": "http://192.0.2.1:80"}, `read environment: WARDER_SLACK_LOCAL: want an http address on loopback`},
-		{"a look-alike of loopback in place of Slack", map[string]string{"WARDER_SLACK_LOCAL": "http://127.0.0.1.example.com"}, `read environment: WARDER_SLACK_LOCAL: want an http address on loopback`},
-		{"a name in place of Slack", map[string]string{"WARDER_SLACK_LOCAL": "http://localhost"}, `read environment: WARDER_SLACK_LOCAL: want an http address on loopback`},
-		{"a clock that does not exist", map[string]string{"WARDER_CLOCK": "wall"}, `read environment: WARDER_CLOCK: want "event" or nothing`},
-		{"every fault at once", map[string]string{"WARDER_TABLE": "", "WARDER_HALT": "", "WARDER_MODE": "x"},
-			"read environment: WARDER_TABLE: missing\nread environment: WARDER_HALT: missing\nread environment: WARDER_MODE: want off, observe or enforce"},
+		{"a mode that does not exist", `"observe"`, `"on"`, "mode: want off, observe or enforce"},
+		{"a missing mode", `"mode":"observe",`, ``, "mode: missing"},
+		{"a mode of another kind", `"observe"`, `1`, "mode: want a string, got a number"},
+		{"parameters that are no object", `"parameters":{}`, `"parameters":[]`,
+			"parameters: want an object, got an array"},
+		{"a field that does not exist", `"mode"`, `"region":"x","mode"`, "region: unknown field: known here are mode, " +
+			"parameters, allowedNetworks, owners, blastRadius, holdDays, runbooks, language, table, topic, account, halt, " +
+			"roles, quarantine, eventClock, slack, reports, drill, bus, drilled, modes, slackLocal"},
+		{"a field of another case", `"mode"`, `"Mode":"enforce","mode"`, "Mode: unknown field: known here are mode, " +
+			"parameters, allowedNetworks, owners, blastRadius, holdDays, runbooks, language, table, topic, account, halt, " +
+			"roles, quarantine, eventClock, slack, reports, drill, bus, drilled, modes, slackLocal"},
+		{"a field that is written twice", `"mode"`, `"mode":"enforce","mode"`, "mode: written twice"},
+		{"something after the settings", `}}`, `}} {}`, "line 1: invalid character '{' after top-level value"},
+		{"no JSON", text, ``, "line 1: unexpected end of JSON input"},
+		{"no object", text, `[]`, "want an object, got an array"},
+		{"a topic that is a name", `"topic":"arn:aws:sns:us-east-1:123456789012:notices"`, `"topic":"notices"`,
+			"topic: want the ARN of a topic"},
+		{"a network that is none", `"owners"`, `"allowedNetworks":["203.0.113.0"],"owners"`,
+			"allowedNetworks[0]: not a value of type netip.Prefix"},
+		{"a language without a catalogue", `"en"`, `"kr"`, "language: want one of [en ko]"},
+		{"a blast radius of nothing", `"blastRadius":10`, `"blastRadius":0`, "blastRadius: want a whole number above 0"},
+		{"no roles", `["warder-a-1","warder-b-2"]`, `[]`, "roles: want the names of Warder's roles"},
+		{"no quarantine", `"quarantine":{"key":"arn:aws:iam::123456789012:policy/warder/key"}`, `"eventClock":true`,
+			"quarantine: missing"},
+		{"a quarantine without the policy of keys", `{"key":"arn:aws:iam::123456789012:policy/warder/key"}`, `{}`,
+			"quarantine.key: missing"},
+		{"a quarantine that does not exist", `{"key"`, `{"inside":"arn:","key"`,
+			"quarantine.inside: unknown field: known here are key, outside"},
+		{"a mode of a control that does not exist", `"mode"`, `"modes":{"a\nb":"on"},"mode"`,
+			`modes."a\nb": want off, observe or enforce`},
+		{"a server elsewhere in place of Slack", `"mode"`, `"slackLocal":"http://192.0.2.1:80","mode"`,
+			"slackLocal: want an http address on loopback"},
+		{"a look-alike of loopback in place of Slack", `"mode"`, `"slackLocal":"http://127.0.0.1.example.com","mode"`,
+			"slackLocal: want an http address on loopback"},
+		{"a name in place of Slack", `"mode"`, `"slackLocal":"http://localhost","mode"`,
+			"slackLocal: want an http address on loopback"},
+		{"a clock that does not exist", `"mode"`, `"eventClock":"wall","mode"`,
+			"eventClock: want true or false, got a string"},
+		{"every fault at once", `"mode":"observe","parameters":{}`, `"mode":"x","parameters":3,"table":""`,
+			"table: written twice\nmode: want off, observe or enforce\nparameters: want an object, got a number\n" +
+				"table: want a name that is not empty"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			env := maps.Clone(valid)
-			for name, value := range tt.set {
-				env[name] = value
-				if value == "" {
-					delete(env, name)
-				}
+			if !strings.Contains(text, tt.old) {
+				t.Fatalf("%s is not in %s", tt.old, text)
 			}
-			_, err := FromEnv(lookup(env))
-			if err == nil || err.Error() != tt.want {
-				t.Errorf("error %v, want %s", err, tt.want)
+			_, err := FromEnv(lookup(map[string]string{Variable: strings.Replace(text, tt.old, tt.new, 1)}))
+			want := "WARDER_SETTINGS: " + strings.ReplaceAll(tt.want, "\n", "\nWARDER_SETTINGS: ")
+			if err == nil || err.Error() != want {
+				t.Errorf("error %v\nwant  %s", err, want)
 			}
 		})
 	}
+	_, err := FromEnv(lookup(nil))
+	if want := "WARDER_SETTINGS: missing: deploy the stack again, which sets it"; err == nil || err.Error() != want {
+		t.Errorf("without settings: error %v, want %s", err, want)
+	}
 }
 
-func TestParametersAndTheStructNameTheSame(t *testing.T) {
+func TestParameters(t *testing.T) {
 	type parameters struct {
 		MaxAgeDays int               `json:"maxAgeDays"`
 		Groups     map[string]string `json:"groups"`
@@ -181,11 +207,21 @@ func TestParametersAndTheStructNameTheSame(t *testing.T) {
 		value            parameters
 	}{
 		{"both name the same", `{"maxAgeDays": 90, "groups": {"a": "b"}}`, "", parameters{90, map[string]string{"a": "b"}}},
-		{"the struct lacks one", `{"maxAgeDays": 90, "groups": {}, "words": []}`, `read parameters: json: unknown field "words"`, parameters{}},
-		{"control.json lacks one", `{"maxAgeDays": 90}`, `read parameters: control.json declares no "groups"`, parameters{}},
+		{
+			"the struct lacks one",
+			`{"maxAgeDays": 90, "groups": {}, "words": []}`,
+			`control.json and the planner differ: parameters: words: unknown field: known here are maxAgeDays, groups`,
+			parameters{},
+		},
+		{
+			"control.json lacks one",
+			`{"maxAgeDays": 90}`,
+			`control.json and the planner differ: parameters: groups: missing`,
+			parameters{},
+		},
 		{"a value has another type", `{"maxAgeDays": "90", "groups": {}}`,
-			`read parameters: json: cannot unmarshal string into Go struct field parameters.maxAgeDays of type int`, parameters{}},
-		{"there are none", ``, `read parameters: EOF`, parameters{}},
+			`control.json and the planner differ: parameters: maxAgeDays: want a number, got a string`, parameters{}},
+		{"there are none", ``, `read parameters: unexpected end of JSON input`, parameters{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -204,13 +240,13 @@ func TestParametersAndTheStructNameTheSame(t *testing.T) {
 	}
 }
 
-func TestEnvSizeCountsAsLambdaDoes(t *testing.T) {
+func TestEnvSize(t *testing.T) {
 	if got, want := EnvSize(map[string]string{"A": `x"y`, "B": "z"}), len(`{"A":"x\"y","B":"z"}`); got != want {
 		t.Errorf("size %d, want %d", got, want)
 	}
 }
 
-func TestNamesFollowTheControl(t *testing.T) {
+func TestNames(t *testing.T) {
 	got := []string{FunctionName("alert-root-usage"), LogGroupName("alert-root-usage")}
 	if diff := cmp.Diff([]string{"warder-alert-root-usage", "/aws/lambda/warder-alert-root-usage"}, got); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)

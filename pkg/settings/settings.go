@@ -1,7 +1,7 @@
-// Package settings is everything that can be set about Warder: the "warder"
-// context of cdk.json, read once when the infrastructure is synthesized, and
-// the part of it that each function gets in its environment. It holds no
-// secrets, and it never reads a file or the environment by itself.
+// Package settings is everything that can be set about Warder: the "warder" context of cdk.json, read
+// once when the infrastructure is synthesized, and the part of it that each function gets in its
+// environment, as one JSON document. It holds no secrets, and it never reads a file or the environment
+// by itself.
 package settings
 
 import (
@@ -53,13 +53,12 @@ type Settings struct {
 	Controls          map[string]Control  // of every control, by id; tools have none
 }
 
-// Owners says who answers for an IAM user: its tags, then its path, then the
-// prefix of its name, then the default contact.
+// Owners is who answers for an IAM user: by its tags, its path, the prefix of its name, or by default.
 type Owners struct {
 	Tags     []string          `json:"tags"`     // tag keys, in order; the value is an email address
 	Paths    map[string]string `json:"paths"`    // IAM path, with both slashes → email address
 	Prefixes map[string]string `json:"prefixes"` // beginning of a user name → email address
-	Default  string            `json:"default"`  // email address; empty: the topic's subscribers alone are told
+	Default  string            `json:"default"`  // email address; empty: the topic's subscribers
 	Slack    string            `json:"slack"`    // tag key; the value is a Slack member id such as U024BE7LH
 }
 
@@ -74,13 +73,13 @@ func (o Owners) Addresses() []string {
 	return slices.Compact(addresses)
 }
 
-// Notify says who is told of everything, and how.
+// Notify is who is notified of everything, and how.
 type Notify struct {
 	Emails   []string // subscribed to the topic; each must confirm once
 	Language Language // of every notice
 	Slack    Slack    // where notices are posted; zero: nowhere
 	Chat     bool     // deploy the buttons of Amazon Q Developer in chat applications
-	Topic    string   // ARN of a topic elsewhere, as in a security account, in place of the stack's own; empty: the stack's
+	Topic    string   // ARN of a topic elsewhere, as in a security account; empty: the stack's own
 	TopicKey string   // ARN of the KMS key of Topic; empty: it has none
 }
 
@@ -103,7 +102,7 @@ type Slack struct {
 	Parameter string `json:"parameter,omitempty"` // name of a SecureString in SSM Parameter Store, in the hub's region
 }
 
-// On tells whether notices are posted.
+// On reports whether notices are posted.
 func (s Slack) On() bool { return s.Secret != "" || s.Parameter != "" }
 
 // Control is what is set for one control.
@@ -118,7 +117,30 @@ var hubRegions = []string{"us-east-1", "us-gov-west-1", "cn-north-1"}
 
 // retentions is the values that CloudWatch Logs takes, in days.
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-var retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+var retentions = []int{
+	1,
+	3,
+	5,
+	7,
+	14,
+	30,
+	60,
+	90,
+	120,
+	150,
+	180,
+	365,
+	400,
+	545,
+	731,
+	1096,
+	1827,
+	2192,
+	2557,
+	2922,
+	3288,
+	3653,
+}
 
 // tagKey is what IAM takes as the key of a tag.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
@@ -135,8 +157,10 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 	r := reader{root, definitions()}
 	r.fields("", "controls")
 	hub := r.text("hubRegion")
-	if n := root.Field("hubRegion"); n.IsString() && !slices.Contains(hubRegions, hub) {
-		n.Faultf("IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "))
+	if n := root.Field("hubRegion"); n.Is(strictjson.String) && !slices.Contains(hubRegions, hub) {
+		n.Faultf(
+			"IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "),
+		)
 	}
 	regions := parseRegions(r.node("regions"), hub)
 	s := Settings{
@@ -156,7 +180,8 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 		Tags:              parseTags(r.node("tags")),
 		Controls:          parseControls(root.Field("controls"), controls),
 	}
-	if n := root.Field("configRegion"); n.IsString() && s.ConfigRegion != hub && !slices.Contains(regions, s.ConfigRegion) {
+	if n := root.Field("configRegion"); n.Is(strictjson.String) && s.ConfigRegion != hub &&
+		!slices.Contains(regions, s.ConfigRegion) {
 		n.Faultf("%q is not listened to: it is the hub's region %q, or one of regions", s.ConfigRegion, hub)
 	}
 	if err := root.Err(); err != nil {
@@ -169,7 +194,7 @@ func parseNetworks(n *strictjson.Node) []netip.Prefix {
 	var networks []netip.Prefix
 	for _, item := range n.Items() {
 		network, err := parseNetwork(item.Text())
-		if item.IsString() && err != nil {
+		if item.Is(strictjson.String) && err != nil {
 			item.Faultf("%v", err)
 		}
 		networks = append(networks, network)
@@ -182,7 +207,9 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	network, err := netip.ParsePrefix(text)
 	if err != nil {
 		if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
-			return netip.Prefix{}, fmt.Errorf("%q has no prefix length: write %q for this one address", text, netip.PrefixFrom(addr, addr.BitLen()))
+			return netip.Prefix{}, fmt.Errorf(
+				"%q has no prefix length: write %q for this one address", text, netip.PrefixFrom(addr, addr.BitLen()),
+			)
 		}
 		return netip.Prefix{}, fmt.Errorf("%q is not a CIDR block such as \"203.0.113.0/24\" or \"2001:db8::/32\"", text)
 	}
@@ -209,12 +236,12 @@ func parseOwners(r reader) Owners {
 		Slack:    r.text("owners.slack"),
 	}
 	for _, item := range append(r.node("owners.tags").Items(), r.node("owners.slack")) {
-		if item.IsString() && item.Text() != "" && !tagKey().MatchString(item.Text()) {
+		if item.Is(strictjson.String) && item.Text() != "" && !tagKey().MatchString(item.Text()) {
 			item.Faultf("%q is not a tag key of IAM", item.Text())
 		}
 	}
 	contacts := func(n *strictjson.Node, check func(key string) string) {
-		if !n.IsObject() {
+		if !n.Is(strictjson.Object) {
 			return
 		}
 		n.Members(func(key string, value *strictjson.Node) {
@@ -236,7 +263,7 @@ func parseOwners(r reader) Owners {
 		}
 		return ""
 	})
-	if contact := r.node("owners.default"); contact.IsString() && contact.Text() != "" {
+	if contact := r.node("owners.default"); contact.Is(strictjson.String) && contact.Text() != "" {
 		checkEmail(contact)
 	}
 	return owners
@@ -265,7 +292,7 @@ func parseNotify(r reader, hub string) Notify {
 	}
 	for i, item := range emails.Items() {
 		checkEmail(item)
-		if item.IsString() && slices.Contains(notify.Emails[:i], item.Text()) {
+		if item.Is(strictjson.String) && slices.Contains(notify.Emails[:i], item.Text()) {
 			item.Faultf("%q is listed twice", item.Text())
 		}
 	}
@@ -274,7 +301,7 @@ func parseNotify(r reader, hub string) Notify {
 
 // checkEmail wants a bare address, without a name or angle brackets.
 func checkEmail(n *strictjson.Node) {
-	if !n.IsString() {
+	if !n.Is(strictjson.String) {
 		return
 	}
 	if address, err := mail.ParseAddress(n.Text()); err != nil || address.Address != n.Text() {
@@ -284,7 +311,8 @@ func checkEmail(n *strictjson.Node) {
 
 func parseRunbooks(r reader) string {
 	n, address := r.node("runbooks"), r.text("runbooks")
-	if u, err := url.Parse(address); n.IsString() && (err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")) {
+	if u, err := url.Parse(address); n.Is(strictjson.String) &&
+		(err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")) {
 		n.Faultf("%q is not an https address that ends with /", address)
 	}
 	return address
@@ -292,8 +320,11 @@ func parseRunbooks(r reader) string {
 
 func parseRetention(r reader) int {
 	n, days := r.node("logRetentionDays"), r.int("logRetentionDays")
-	if n.IsInt() && !slices.Contains(retentions, days) {
-		n.Faultf("CloudWatch Logs does not take %d days, only %s", days, strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]"))
+	if days != 0 && n.Is(strictjson.Number) && !slices.Contains(retentions, days) {
+		n.Faultf(
+			"CloudWatch Logs does not take %d days, only %s", days,
+			strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]"),
+		)
 	}
 	return days
 }
@@ -328,7 +359,7 @@ func parseControl(n *strictjson.Node, c control.Control) Control {
 	n.Fields(append([]string{"mode"}, names...)...)
 	if mode := n.Field("mode"); mode != nil {
 		set.Mode = control.Mode(mode.Text())
-		if mode.IsString() && !set.Mode.Valid() {
+		if mode.Is(strictjson.String) && !set.Mode.Valid() {
 			mode.Faultf("%q is not one of off, observe, enforce", set.Mode)
 		}
 	}

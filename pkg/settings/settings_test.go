@@ -32,9 +32,14 @@ func TestNothingSetMeansTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Settings{
-		HubRegion:        "us-east-1",
-		ConfigRegion:     "us-east-1",
-		Owners:           Owners{Tags: []string{"owner", "email"}, Paths: map[string]string{}, Prefixes: map[string]string{}, Slack: "slack"},
+		HubRegion:    "us-east-1",
+		ConfigRegion: "us-east-1",
+		Owners: Owners{
+			Tags:     []string{"owner", "email"},
+			Paths:    map[string]string{},
+			Prefixes: map[string]string{},
+			Slack:    "slack",
+		},
 		Notify:           Notify{Language: English},
 		BlastRadius:      10,
 		HoldDays:         7,
@@ -43,7 +48,10 @@ func TestNothingSetMeansTheDefaults(t *testing.T) {
 		Controls: map[string]Control{
 			"deactivate-stale-access-key": {Mode: control.Observe, Parameters: map[string]json.RawMessage{
 				"maxAgeDays": json.RawMessage(`90`), "words": json.RawMessage(`"a"`)}},
-			"detach-direct-policy": {Mode: control.Observe, Parameters: map[string]json.RawMessage{"policyGroups": json.RawMessage(`{}`)}},
+			"detach-direct-policy": {
+				Mode:       control.Observe,
+				Parameters: map[string]json.RawMessage{"policyGroups": json.RawMessage(`{}`)},
+			},
 		},
 	}
 	if diff := cmp.Diff(want, got, compareNetworks); diff != "" {
@@ -68,7 +76,8 @@ const whole = `{
 	"configRules": {"access-keys-rotated": ["key-age"]},
 	"assetBucket": "code-${AWS::Region}",
 	"tags": {"team": "platform"},
-	"notify": {"emails": ["on-call@example.com"], "language": "ko", "slack": {"channel": "C024BE91L", "secret": "warder/slack"}},
+	"notify": {"emails": ["on-call@example.com"], "language": "ko",
+		"slack": {"channel": "C024BE91L", "secret": "warder/slack"}},
 	"runbooks": "https://wiki.example.com/warder/",
 	"logRetentionDays": 731,
 	"controls": {
@@ -99,7 +108,9 @@ func TestWhatIsSetIsRead(t *testing.T) {
 		AssetBucket:       "code-${AWS::Region}",
 		Tags:              map[string]string{"team": "platform"},
 		Notify: Notify{
-			Emails: []string{"on-call@example.com"}, Language: Korean, Slack: Slack{Channel: "C024BE91L", Secret: "warder/slack"},
+			Emails: []string{
+				"on-call@example.com",
+			}, Language: Korean, Slack: Slack{Channel: "C024BE91L", Secret: "warder/slack"},
 		},
 		BlastRadius:      10,
 		HoldDays:         7,
@@ -124,45 +135,94 @@ func TestParseRefuses(t *testing.T) {
 		want     []string
 	}{
 		{"a key that does not exist, naming those that do", `"runbooks"`, `"runbook"`,
-			[]string{`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, owners, notify, blastRadius, holdDays, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, tags, controls`}},
+			[]string{
+				`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, owners, notify, blastRadius, ` +
+					`holdDays, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, tags, controls`,
+			}},
 		{"a region where IAM's events never arrive", `"hubRegion": "us-gov-west-1"`, `"hubRegion": "eu-west-1"`,
-			[]string{`hubRegion: IAM's events never arrive in "eu-west-1", only in one region of each partition: us-east-1, us-gov-west-1, cn-north-1`}},
+			[]string{
+				`hubRegion: IAM's events never arrive in "eu-west-1", only in one region of each partition: us-east-1, ` +
+					`us-gov-west-1, cn-north-1`,
+			}},
 		{"a network with address bits, naming the network", `203.0.113.0/24`, `203.0.113.7/24`,
 			[]string{`allowedNetworks[0]: "203.0.113.7/24" has address bits beyond its prefix: write "203.0.113.0/24"`}},
 		{"an IPv6 network with address bits", `2001:db8::/32`, `2001:db8::1/32`,
 			[]string{`allowedNetworks[1]: "2001:db8::1/32" has address bits beyond its prefix: write "2001:db8::/32"`}},
 		{"an address without a prefix length", `203.0.113.0/24`, `203.0.113.7`,
 			[]string{`allowedNetworks[0]: "203.0.113.7" has no prefix length: write "203.0.113.7/32" for this one address`}},
-		{"every address", `203.0.113.0/24`, `0.0.0.0/0`, []string{`allowedNetworks[0]: "0.0.0.0/0" allows every address: leave it out`}},
+		{
+			"every address",
+			`203.0.113.0/24`,
+			`0.0.0.0/0`,
+			[]string{`allowedNetworks[0]: "0.0.0.0/0" allows every address: leave it out`},
+		},
 		{"IPv4 written as IPv6", `2001:db8::/32`, `::ffff:203.0.113.0/120`,
 			[]string{`allowedNetworks[1]: "::ffff:203.0.113.0/120" is IPv4 written as IPv6: write the IPv4 network`}},
 		{"an IPv4 network with a leading zero", `203.0.113.0/24`, `203.0.113.0/024`,
 			[]string{`allowedNetworks[0]: "203.0.113.0/024" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`}},
 		{"a host name", `203.0.113.0/24`, `office.example.com`,
-			[]string{`allowedNetworks[0]: "office.example.com" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`}},
+			[]string{
+				`allowedNetworks[0]: "office.example.com" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`,
+			}},
 		{"networks that are not a list", `["203.0.113.0/24", "2001:db8::/32"]`, `"203.0.113.0/24"`,
 			[]string{`allowedNetworks: want an array, got a string`}},
-		{"a network that is no string", `"203.0.113.0/24"`, `24`, []string{`allowedNetworks[0]: want a string, got a number`}},
+		{
+			"a network that is no string",
+			`"203.0.113.0/24"`,
+			`24`,
+			[]string{`allowedNetworks[0]: want a string, got a number`},
+		},
 		{"an owner key that does not exist", `"prefixes"`, `"prefix"`,
 			[]string{`owners.prefix: unknown field: known here are tags, paths, prefixes, default, slack`}},
-		{"a tag key that IAM refuses", `team:mail`, `team,mail`, []string{`owners.tags[0]: "team,mail" is not a tag key of IAM`}},
-		{"a path without its slashes", `/team/data/`, `team/data`, []string{`owners.paths.team/data: an IAM path begins and ends with /`}},
+		{
+			"a tag key that IAM refuses",
+			`team:mail`,
+			`team,mail`,
+			[]string{`owners.tags[0]: "team,mail" is not a tag key of IAM`},
+		},
+		{
+			"a path without its slashes",
+			`/team/data/`,
+			`team/data`,
+			[]string{`owners.paths.team/data: an IAM path begins and ends with /`},
+		},
 		{"an empty prefix", `"ci-"`, `""`, []string{`owners.prefixes."": an empty prefix is every user: use default`}},
-		{"an owner that is no address", `data@example.com`, `data`, []string{`owners.paths./team/data/: "data" is not an email address`}},
+		{
+			"an owner that is no address",
+			`data@example.com`,
+			`data`,
+			[]string{`owners.paths./team/data/: "data" is not an email address`},
+		},
 		{"a default owner with a name", `"default": "security@example.com"`, `"default": "Security <security@example.com>"`,
 			[]string{`owners.default: "Security <security@example.com>" is not an email address`}},
-		{"a notify key that does not exist", `"emails"`, `"mails"`, []string{`notify.mails: unknown field: known here are emails, language, slack, chat, topic, topicKey`}},
+		{
+			"a notify key that does not exist",
+			`"emails"`,
+			`"mails"`,
+			[]string{`notify.mails: unknown field: known here are emails, language, slack, chat, topic, topicKey`},
+		},
 		{"a language without a catalogue", `"ko"`, `"kr"`, []string{`notify.language: "kr" is not one of en, ko`}},
 		{"a channel by its name", `C024BE91L`, `#security`,
-			[]string{`notify.slack.channel: "#security" is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details`}},
+			[]string{
+				`notify.slack.channel: "#security" is not the id of a channel, as in C024BE91L: Slack shows it at the end of ` +
+					`the channel's details`,
+			}},
 		{"a token in place of a secret's name, which is not repeated", `"warder/slack"`, `"xoxb-1-2"`,
-			[]string{`notify.slack.secret: not the name of a secret: put the token or the webhook's address into it, and its name here`}},
+			[]string{
+				`notify.slack.secret: not the name of a secret: put the token or the webhook's address into it, and its name here`,
+			}},
 		{"a webhook in place of a secret's name, which is not repeated", `"warder/slack"`, `"https://hooks.example.com/T0"`,
-			[]string{`notify.slack.secret: not the name of a secret: put the token or the webhook's address into it, and its name here`}},
+			[]string{
+				`notify.slack.secret: not the name of a secret: put the token or the webhook's address into it, and its name here`,
+			}},
 		{"a channel without a token", `, "secret": "warder/slack"`, ``,
-			[]string{`notify.slack: neither secret nor parameter: name the one that holds the bot token or the address of the webhook`}},
+			[]string{
+				`notify.slack: neither secret nor parameter: name the one that holds the bot token or the address of the webhook`,
+			}},
 		{"a secret and a parameter", `"secret"`, `"parameter": "/slack", "secret"`,
-			[]string{`notify.slack: both secret and parameter: name the one that holds the bot token or the address of the webhook`}},
+			[]string{
+				`notify.slack: both secret and parameter: name the one that holds the bot token or the address of the webhook`,
+			}},
 		{"a chat where there is none", `"language"`, `"chat": true, "language"`,
 			[]string{`notify.chat: Amazon Q Developer in chat applications is not in the partition of us-gov-west-1`}},
 		{"a topic that is a name", `"language"`, `"topic": "notices", "language"`, []string{
@@ -170,25 +230,64 @@ func TestParseRefuses(t *testing.T) {
 			`notify.emails: addresses cannot be subscribed to a topic elsewhere: subscribe them there, or leave topic out`}},
 		{"the key of no topic", `"language"`, `"topicKey": "arn:aws:kms:us-east-1:123456789012:key/1", "language"`,
 			[]string{`notify.topicKey: the key of a topic that is not named: set topic, or leave it out`}},
-		{"a region of another partition", `"us-gov-east-1"],`, `"eu-west-1", "us-gov-east-1"],`, []string{`regions[1]: "eu-west-1" is not a region of the partition of us-gov-west-1`}},
-		{"a region twice", `"us-gov-east-1"],`, `"us-gov-east-1", "us-gov-east-1"],`, []string{`regions[2]: "us-gov-east-1" is listed twice`}},
+		{
+			"a region of another partition",
+			`"us-gov-east-1"],`,
+			`"eu-west-1", "us-gov-east-1"],`,
+			[]string{`regions[1]: "eu-west-1" is not a region of the partition of us-gov-west-1`},
+		},
+		{
+			"a region twice",
+			`"us-gov-east-1"],`,
+			`"us-gov-east-1", "us-gov-east-1"],`,
+			[]string{`regions[2]: "us-gov-east-1" is listed twice`},
+		},
 		{"Config in a region that is not listened to", `"configRegion": "us-gov-east-1"`, `"configRegion": "us-gov-north-1"`,
-			[]string{`configRegion: "us-gov-north-1" is not listened to: it is the hub's region "us-gov-west-1", or one of regions`}},
-		{"a pattern for a Config rule", `"key-age"`, `"key-*"`, []string{`configRules.access-keys-rotated[0]: "key-*" is not the name of a Config rule`}},
-		{"a bucket that S3 refuses", `code-${AWS::Region}`, `Code`, []string{`assetBucket: "Code" is not the name of a bucket; ${AWS::AccountId} and ${AWS::Region} may be part of it`}},
+			[]string{
+				`configRegion: "us-gov-north-1" is not listened to: it is the hub's region "us-gov-west-1", or one of regions`,
+			}},
+		{
+			"a pattern for a Config rule",
+			`"key-age"`,
+			`"key-*"`,
+			[]string{`configRules.access-keys-rotated[0]: "key-*" is not the name of a Config rule`},
+		},
+		{
+			"a bucket that S3 refuses",
+			`code-${AWS::Region}`,
+			`Code`,
+			[]string{`assetBucket: "Code" is not the name of a bucket; ${AWS::AccountId} and ${AWS::Region} may be part of it`},
+		},
 		{"Warder's own tag", `"team"`, `"warder"`, []string{`tags.warder: the tag "warder" is Warder's own`}},
-		{"a tag that AWS keeps for itself", `"team"`, `"aws:team"`, []string{`tags.aws:team: "aws:team" is not a tag key that AWS takes`}},
+		{
+			"a tag that AWS keeps for itself",
+			`"team"`,
+			`"aws:team"`,
+			[]string{`tags.aws:team: "aws:team" is not a tag key that AWS takes`},
+		},
 		{"an address twice", `["on-call@example.com"]`, `["on-call@example.com", "on-call@example.com"]`,
 			[]string{`notify.emails[1]: "on-call@example.com" is listed twice`}},
-		{"runbooks that the control id cannot be appended to", `https://wiki.example.com/warder/`, `https://wiki.example.com/warder`,
-			[]string{`runbooks: "https://wiki.example.com/warder" is not an https address that ends with /`}},
+		{
+			"runbooks that the control id cannot be appended to",
+			`https://wiki.example.com/warder/`,
+			`https://wiki.example.com/warder`,
+			[]string{`runbooks: "https://wiki.example.com/warder" is not an https address that ends with /`},
+		},
 		{"a retention that CloudWatch Logs refuses", `731`, `730`,
-			[]string{`logRetentionDays: CloudWatch Logs does not take 730 days, only 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`}},
+			[]string{
+				`logRetentionDays: CloudWatch Logs does not take 730 days, only 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, ` +
+					`365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
+			}},
 		{"a control that does not exist, naming those that do", `"detach-direct-policy"`, `"detach-policy"`,
 			[]string{`controls.detach-policy: unknown field: known here are deactivate-stale-access-key, detach-direct-policy`}},
 		{"a setting for a tool, naming the controls", `"detach-direct-policy"`, `"undo"`,
 			[]string{`controls.undo: unknown field: known here are deactivate-stale-access-key, detach-direct-policy`}},
-		{"a mode that does not exist", `"off"`, `"dry-run"`, []string{`controls.detach-direct-policy.mode: "dry-run" is not one of off, observe, enforce`}},
+		{
+			"a mode that does not exist",
+			`"off"`,
+			`"dry-run"`,
+			[]string{`controls.detach-direct-policy.mode: "dry-run" is not one of off, observe, enforce`},
+		},
 		{"a parameter that does not exist, naming those that do", `"maxAgeDays"`, `"maxAge"`,
 			[]string{`controls.deactivate-stale-access-key.maxAge: unknown field: known here are mode, maxAgeDays, words`}},
 		{"a parameter outside its range", `"maxAgeDays": 30`, `"maxAgeDays": 0`,
@@ -197,11 +296,18 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`controls.deactivate-stale-access-key.maxAgeDays: want a number, got a string`}},
 		{"a parameter that is not allowed", `"words": "b"`, `"words": "c"`,
 			[]string{`controls.deactivate-stale-access-key.words: "c" is not one of a, b`}},
-		{"a key written twice", `"logRetentionDays": 731`, `"logRetentionDays": 731, "logRetentionDays": 30`, []string{`logRetentionDays: written twice`}},
+		{
+			"a key written twice",
+			`"logRetentionDays": 731`,
+			`"logRetentionDays": 731, "logRetentionDays": 30`,
+			[]string{`logRetentionDays: written twice`},
+		},
 		{"every fault at once", `"hubRegion": "us-gov-west-1",
-	"allowedNetworks": ["203.0.113.0/24", "2001:db8::/32"],`, `"hubRegion": 1, "allowedNetworks": ["x", "10.0.0.1/8"], "y": 2,`,
+	"allowedNetworks": ["203.0.113.0/24", "2001:db8::/32"],`, `"hubRegion": 1, "allowedNetworks": ["x", ` +
+			`"10.0.0.1/8"], "y": 2,`,
 			[]string{
-				`y: unknown field: known here are hubRegion, regions, allowedNetworks, owners, notify, blastRadius, holdDays, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, tags, controls`,
+				`y: unknown field: known here are hubRegion, regions, allowedNetworks, owners, notify, blastRadius, holdDays, ` +
+					`runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, tags, controls`,
 				`hubRegion: want a string, got a number`,
 				`allowedNetworks[0]: "x" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`,
 				`allowedNetworks[1]: "10.0.0.1/8" has address bits beyond its prefix: write "10.0.0.0/8"`,
@@ -232,7 +338,12 @@ func TestParseRefuses(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
-	f.Add([]byte(`{"allowedNetworks": ["::ffff:1.2.3.4/1", "1.2.3.4/33", "fe80::1%eth0/64", "", "/"], "owners": {"tags": [1]}, "controls": []}`))
+	f.Add(
+		[]byte(
+			`{"allowedNetworks": ["::ffff:1.2.3.4/1", "1.2.3.4/33", "fe80::1%eth0/64", "", "/"], "owners": {"tags": [1]}, ` +
+				`"controls": []}`,
+		),
+	)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Parse(data, controls)
 		if err != nil {
@@ -255,7 +366,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzNetwork(f *testing.F) {
-	for _, seed := range []string{"203.0.113.0/24", "2001:db8::/32", "203.0.113.7", "fe80::1%eth0", "::ffff:1.2.3.4/120", "0.0.0.0/0", "1.2.3.4/-1", "/8"} {
+	for _, seed := range []string{"203.0.113.0/24", "2001:db8::/32", "203.0.113.7", "fe80::1%eth0",
+		"::ffff:1.2.3.4/120", "0.0.0.0/0", "1.2.3.4/-1", "/8"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -281,7 +393,8 @@ func TestAddressesAreEveryOneOnce(t *testing.T) {
 		t.Errorf("addresses without a default contact (-want +got):\n%s", diff)
 	}
 	o.Default = "c@example.com"
-	if diff := cmp.Diff([]string{"a@example.com", "b@example.com", "c@example.com", "d@example.com"}, o.Addresses()); diff != "" {
+	if diff := cmp.Diff([]string{"a@example.com", "b@example.com", "c@example.com", "d@example.com"},
+		o.Addresses()); diff != "" {
 		t.Errorf("addresses with one (-want +got):\n%s", diff)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// Alarm is what CloudWatch publishes when one of its alarms changes its state
+// Alarm is the message that CloudWatch publishes when an alarm changes its state
 // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html):
-// what metric and composite alarms have in common.
+// the fields that metric and composite alarms share.
 type Alarm struct {
 	Name        string `json:"AlarmName"`
 	Description string `json:"AlarmDescription"`
@@ -26,7 +26,7 @@ type Alarm struct {
 	Changed     string `json:"StateChangeTime"` // as in 2026-11-21T03:00:00.123+0000
 }
 
-// ParseAlarm reads the message of an alarm; ok is false for every other one.
+// ParseAlarm decodes the message of an alarm; ok is false for any other message.
 func ParseAlarm(message []byte) (a Alarm, ok bool) {
 	if json.Unmarshal(message, &a) != nil {
 		return Alarm{}, false
@@ -34,7 +34,7 @@ func ParseAlarm(message []byte) (a Alarm, ok bool) {
 	return a, a.Name != "" && a.State != ""
 }
 
-// changed is the time in the form of the other messages, if it is one.
+// changed formats the time of the change as other messages do, if it is a time.
 func (s *sheet) changed(a Alarm) string {
 	for _, layout := range []string{"2006-01-02T15:04:05.999-0700", time.RFC3339} {
 		if at, err := time.Parse(layout, a.Changed); err == nil {
@@ -44,7 +44,7 @@ func (s *sheet) changed(a Alarm) string {
 	return a.Changed
 }
 
-// RenderAlarm lays out an alarm: the description, which says what to do, comes first.
+// RenderAlarm lays out an alarm. Its description, which says what to do, comes first.
 func RenderAlarm(a Alarm, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post { return s.alarm(a) })
 }
@@ -60,10 +60,10 @@ func (s *sheet) alarm(a Alarm) Post {
 	head := fmt.Sprintf("%s %s · ", emoji, s.line(a.State, 30))
 	title := s.line(a.Name, maxHeader-len(head))
 	what := paragraph{}
-	what.text(cmp.Or(s.plain(a.Description, s.field), s.say("The alarm has no description.")))
+	what.text(cmp.Or(s.plain(a.Description, s.field), s.t("The alarm has no description.")))
 	why := paragraph{}
-	why.fact(s.say("Reason"), s.plain(a.Reason, s.field))
-	why.fact(s.say("Before"), s.line(a.Before, 30))
+	why.fact(s.t("Reason"), s.plain(a.Reason, s.field))
+	why.fact(s.t("Before"), s.line(a.Before, 30))
 	return Post{
 		Text:      fallback(head+title, a.Description),
 		Blocks:    append([]api.Block{header(head + title)}, what.all...),
@@ -73,14 +73,14 @@ func (s *sheet) alarm(a Alarm) Post {
 	}
 }
 
-// RenderPlain lays out a message that is neither a notice nor an alarm, such as a test that somebody
-// publishes by hand.
+// RenderPlain lays out a message that is neither a notice nor an alarm, such as a test message that
+// somebody publishes by hand.
 func RenderPlain(subject, message string, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post { return s.message(subject, message) })
 }
 
 func (s *sheet) message(subject, message string) Post {
-	title := cmp.Or(s.line(subject, maxHeader), s.say("A message on Warder's topic"))
+	title := cmp.Or(s.line(subject, maxHeader), s.t("A message on Warder's topic"))
 	what := paragraph{}
 	what.text(s.plain(message, s.field))
 	return Post{

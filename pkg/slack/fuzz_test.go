@@ -9,8 +9,10 @@ import (
 // Whatever comes over the topic as an alarm, it is one that Slack takes, and mentions nobody.
 func FuzzAlarm(f *testing.F) {
 	f.Add([]byte(alarm))
-	f.Add([]byte(`{"AlarmName":"<!channel>","NewStateValue":"ALARM","AlarmDescription":"\n\u202e<https://evil.example|x>","StateChangeTime":"<@U0EVIL>"}`))
-	f.Add([]byte(`{"AlarmName":"x","NewStateValue":":fire:","NewStateReason":"AKIAIOSFODNN7EXAMPLE","Region":"` + "\\u0000" + `"}`))
+	f.Add([]byte(`{"AlarmName":"<!channel>","NewStateValue":"ALARM",` +
+		`"AlarmDescription":"\n\u202e<https://evil.example|x>","StateChangeTime":"<@U0EVIL>"}`))
+	f.Add([]byte(`{"AlarmName":"x","NewStateValue":":fire:","NewStateReason":"AKIAIOSFODNN7EXAMPLE","Region":"` +
+		"\\u0000" + `"}`))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		a, ok := ParseAlarm(message)
 		if !ok {

@@ -23,8 +23,8 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// What Slack takes, and what is left of it here. Bytes are counted where Slack counts characters,
-// which is never more lenient.
+// Slack's limits, less a margin. They count bytes where Slack counts characters, which is never more
+// lenient.
 //
 //   - a header has 150 characters
 //     (https://docs.slack.dev/reference/block-kit/blocks/header-block), a block of text 3,000
@@ -41,19 +41,19 @@ const (
 	maxItems   = 20
 )
 
-// Post is one message as Slack takes it.
+// Post is one message in Slack's format.
 type Post struct {
-	// Text is what a notification on a phone shows, and a screen reader reads; Slack reads markup in it.
+	// Text is for notifications on a phone and for screen readers. Slack interprets markup in it.
 	Text string
-	// Blocks come first, Details after them, beside a bar of the Color.
+	// Blocks come first, Details after them, beside a bar in the Color.
 	Blocks  []api.Block
 	Color   string
 	Details []api.Block
-	// Broadcast shows it in the channel as well, when it is posted in a thread.
+	// Broadcast shows a message in a thread in the channel as well.
 	Broadcast bool
 }
 
-// attachments are the details as Slack takes them.
+// attachments returns the details in Slack's format.
 func (p Post) attachments() []api.Attachment {
 	if len(p.Details) == 0 {
 		return nil
@@ -61,7 +61,7 @@ func (p Post) attachments() []api.Attachment {
 	return []api.Attachment{{Color: p.Color, Fallback: p.Text, Blocks: api.Blocks{BlockSet: p.Details}}}
 }
 
-// MarshalJSON gives what is posted, but for where.
+// MarshalJSON encodes the message without its channel and thread.
 func (p Post) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Text        string           `json:"text"`
@@ -70,7 +70,7 @@ func (p Post) MarshalJSON() ([]byte, error) {
 	}{p.Text, p.Blocks, p.attachments()})
 }
 
-// signs show how bad it is before anybody has read a word.
+// signs show the severity.
 var signs = map[string]struct{ emoji, color string }{
 	"critical": {"🔴", "#b3001b"},
 	"high":     {"🟠", "#e8590c"},
@@ -78,19 +78,20 @@ var signs = map[string]struct{ emoji, color string }{
 	"low":      {"🔵", "#4a90d9"},
 }
 
-// leads say what a notice is about, before its title.
+// leads come before the title and name the kind of notice.
 var leads = map[notice.Kind]string{
 	notice.Alert: "alert", notice.WouldChange: "would change", notice.Changed: "changed", notice.Warning: "will change",
-	notice.Reminder: "reminder", notice.Fixed: "thank you", notice.Held: "held back", notice.Undone: "undone", notice.Failure: "FAILED",
+	notice.Reminder: "reminder", notice.Fixed: "thank you", notice.Held: "held back", notice.Undone: "undone",
+	notice.Failure: "FAILED",
 }
 
-// Render lays out a notice: what happened first, then what is done about it, the facts, and the
-// commands to copy. What is too long is cut, and says so.
+// Render lays out a notice: what happened, then the changes, the facts, and the commands to copy. Texts
+// that are too long are cut, and the message says so.
 func Render(m notice.Message, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post { return s.notice(m) })
 }
 
-// fit lays a message out with shorter and shorter texts until it is one that Slack takes.
+// fit lays a message out with shorter and shorter texts until it fits Slack's limits.
 func fit(language settings.Language, lay func(*sheet) Post) Post {
 	for field, items := maxField, maxItems; ; field, items = field/2, items/2 {
 		post := lay(&sheet{language: language, field: field, items: items})
@@ -100,7 +101,7 @@ func fit(language settings.Language, lay func(*sheet) Post) Post {
 	}
 }
 
-// size is the length of what is posted, without the fallback texts.
+// size is the length of the blocks, without the fallback texts.
 func size(p Post) int {
 	blocks, err := json.Marshal([][]api.Block{p.Blocks, p.Details})
 	if err != nil {
@@ -109,30 +110,30 @@ func size(p Post) int {
 	return len(blocks)
 }
 
-// sheet is a message that is being laid out.
+// sheet is the state of laying out one message.
 type sheet struct {
 	language settings.Language
 	// field is the longest text, in bytes; items is how many changes or facts are listed.
 	field, items int
-	// cut says that something was left out.
+	// cut means that something was left out.
 	cut bool
 }
 
-// say words something for people in the language of the deployment.
-func (s *sheet) say(format string, args ...any) string {
+// t translates a message into the language of the deployment.
+func (s *sheet) t(format string, args ...any) string {
 	return i18n.T(format, args...).In(string(s.language))
 }
 
-// word is a term that is looked up, with a capital.
-func (s *sheet) word(english string) string {
-	word := i18n.Lookup(english).In(string(s.language))
-	first, size := utf8.DecodeRuneInString(word)
-	return string(unicode.ToUpper(first)) + word[size:]
+// term translates a term and capitalizes it.
+func (s *sheet) term(english string) string {
+	term := i18n.Lookup(english).In(string(s.language))
+	first, size := utf8.DecodeRuneInString(term)
+	return string(unicode.ToUpper(first)) + term[size:]
 }
 
-// plain is a text that others worded: without whole access key ids, without control characters other
-// than a new line, with a mark in place of characters that are not seen and turn the text around
-// them, and cut to the limit.
+// plain makes text from outside safe to show: without whole access key ids, without control characters
+// other than a new line, with a mark in place of invisible and direction-changing characters, and cut to
+// the limit.
 func (s *sheet) plain(text string, limit int) string {
 	text = notice.Redact(i18n.Paragraph(text))
 	short := notice.Truncate(text, limit)
@@ -150,27 +151,29 @@ func (s *sheet) notice(m notice.Message) Post {
 	if !known {
 		sign = signs["medium"]
 	}
-	severity := strings.ToUpper(s.word(cmp.Or(s.line(m.Severity, 20), "?")))
-	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, severity, s.word(cmp.Or(leads[m.Kind], leads[notice.Alert])))
+	severity := strings.ToUpper(s.term(cmp.Or(s.line(m.Severity, 20), "?")))
+	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, severity, s.term(cmp.Or(leads[m.Kind], leads[notice.Alert])))
 	title := s.line(m.Title, maxHeader-len(head))
 	post := Post{
-		Text:      fallback(head+title, m.Text),
-		Color:     sign.color,
-		Broadcast: (m.Kind == notice.Changed || m.Kind == notice.Failure) && (m.Severity == "high" || m.Severity == "critical"),
+		Text:  fallback(head+title, m.Text),
+		Color: sign.color,
+	}
+	if m.Kind == notice.Changed || m.Kind == notice.Failure {
+		post.Broadcast = m.Severity == "high" || m.Severity == "critical"
 	}
 
 	what := paragraph{}
 	what.text(s.plain(m.Text, s.field))
-	what.fact(s.say("Who"), s.line(m.Subject, 256))
-	what.owner(s.say("Owner"), m.OwnerSlack, s.line(m.Owner, 256))
+	what.fact(s.t("Who"), s.line(m.Subject, 256))
+	what.owner(s.t("Owner"), m.OwnerSlack, s.line(m.Owner, 256))
 	post.Blocks = append([]api.Block{header(head + title)}, what.all...)
 
 	post.Details = append(post.Details, s.changes(m)...)
 	rest := paragraph{}
-	rest.fact(s.say("Left alone"), s.plain(m.UnchangedReason, s.field))
-	rest.fact(s.say("What to do"), s.plain(m.Advice, s.field))
+	rest.fact(s.t("Left alone"), s.plain(m.UnchangedReason, s.field))
+	rest.fact(s.t("What to do"), s.plain(m.Advice, s.field))
 	if !m.Due.IsZero() {
-		rest.fact(s.say("Due"), i18n.Minute(m.Due).In(string(s.language)))
+		rest.fact(s.t("Due"), i18n.Minute(m.Due).In(string(s.language)))
 	}
 	for i, f := range m.Facts {
 		if i == s.items {
@@ -184,18 +187,18 @@ func (s *sheet) notice(m notice.Message) Post {
 	post.Details = append(post.Details, s.links(m)...)
 	about := []string{m.Control, strings.TrimSpace(m.Account + " " + m.Region), s.moment(m.Time), m.Event}
 	if s.cut {
-		about = append(about, s.say("shortened: explain has all of it"))
+		about = append(about, s.t("shortened: explain has all of it"))
 	}
 	post.Details = append(post.Details, s.small(about...)...)
 	return post
 }
 
 // fallback is the text of a notification.
-func fallback(title, words string) string {
-	return escape(new(sheet).line(title+". "+words, maxText))
+func fallback(title, message string) string {
+	return escape(new(sheet).line(title+". "+message, maxText))
 }
 
-// changes lists what was or will be done.
+// changes lists the changes, made or due, below a label.
 func (s *sheet) changes(m notice.Message) []api.Block {
 	if len(m.Changes) == 0 {
 		return nil
@@ -203,40 +206,40 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 	var label string
 	switch m.Kind {
 	case notice.WouldChange:
-		label = s.say("Warder only observes here and has changed nothing. In enforce it would:")
+		label = s.t("Warder only observes here and has changed nothing. In enforce it would:")
 	case notice.Changed:
-		label = s.say("Warder did:")
+		label = s.t("Warder did:")
 	case notice.Warning:
-		label = s.say("Unless it is put right before, Warder will on %s:", i18n.Minute(m.Due))
+		label = s.t("Unless it is put right before, Warder will on %s:", i18n.Minute(m.Due))
 	case notice.Reminder:
-		label = s.say("It is not put right yet. Unless it is before, Warder will on %s:", i18n.Minute(m.Due))
+		label = s.t("It is not put right yet. Unless it is before, Warder will on %s:", i18n.Minute(m.Due))
 	case notice.Held:
-		label = s.say("Warder holds back:")
+		label = s.t("Warder holds back:")
 	case notice.Undone:
-		label = s.say("Warder put back:")
+		label = s.t("Warder put back:")
 	case notice.Failure:
-		label = s.say("Warder tried, and not all of it is done:")
+		label = s.t("Warder tried, and not all of it is done:")
 	default:
-		label = s.say("Warder did not:")
+		label = s.t("Warder did not:")
 	}
 	list, length := api.NewRichTextList(api.RTEListBullet, 0), 0
 	blocks := []api.Block{api.NewRichTextBlock("", section(text(label, bold)), list)}
 	for i, c := range m.Changes {
 		if i == s.items {
 			s.cut = true
-			list.Elements = append(list.Elements, section(text(s.say("and %d more", len(m.Changes)-i), nil)))
+			list.Elements = append(list.Elements, section(text(s.t("and %d more", len(m.Changes)-i), nil)))
 			break
 		}
-		words := s.line(c.Text, s.field/3)
+		message := s.line(c.Text, s.field/3)
 		if c.Reason != "" {
-			words += " (" + s.line(c.Reason, s.field/3) + ")"
+			message += " (" + s.line(c.Reason, s.field/3) + ")"
 		}
-		item := section(text(cmp.Or(words, "?"), nil))
+		item := section(text(cmp.Or(message, "?"), nil))
 		if id := s.line(c.ID, 64); id != "" {
 			item.Elements = append(item.Elements, text(" ", nil), text(id, code))
 		}
-		if length += len(words) + len(c.ID); length > maxBlock {
-			list, length = api.NewRichTextList(api.RTEListBullet, 0), len(words)+len(c.ID)
+		if length += len(message) + len(c.ID); length > maxBlock {
+			list, length = api.NewRichTextList(api.RTEListBullet, 0), len(message)+len(c.ID)
 			blocks = append(blocks, api.NewRichTextBlock("", list))
 		}
 		list.Elements = append(list.Elements, item)
@@ -244,7 +247,7 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 	return blocks
 }
 
-// commands are what to copy into a shell.
+// commands lists commands to copy into a shell.
 func (s *sheet) commands(m notice.Message) []api.Block {
 	var elements []api.RichTextElement
 	add := func(label, command string) {
@@ -252,16 +255,16 @@ func (s *sheet) commands(m notice.Message) []api.Block {
 	}
 	switch {
 	case strings.HasPrefix(m.Undo, "make "):
-		label := s.say("To put it back:")
+		label := s.t("To put it back:")
 		if m.Kind == notice.Undone {
-			label = s.say("To take that back:")
+			label = s.t("To take that back:")
 		}
 		add(label, m.Undo)
 	case m.Undo != "":
 		elements = append(elements, section(text(s.line(m.Undo, 300), bold)))
 	}
 	if id := s.line(m.Finding, 64); id != "" {
-		add(s.say("Why, and what was done before:"), "make explain ID="+id)
+		add(s.t("Why, and what was done before:"), "make explain ID="+id)
 	}
 	if elements == nil {
 		return nil
@@ -269,7 +272,7 @@ func (s *sheet) commands(m notice.Message) []api.Block {
 	return []api.Block{api.NewRichTextBlock("", elements...)}
 }
 
-// links leads to the runbook and to the rules behind it.
+// links links to the runbook and to the compliance rules.
 func (s *sheet) links(m notice.Message) []api.Block {
 	line := section()
 	add := func(title, address string, style *api.RichTextSectionTextStyle) {
@@ -284,7 +287,7 @@ func (s *sheet) links(m notice.Message) []api.Block {
 		}
 	}
 	if m.Runbook != "" {
-		add(s.say("Runbook"), m.Runbook, bold)
+		add(s.t("Runbook"), m.Runbook, bold)
 	}
 	for i, r := range m.References {
 		if i == s.items/4 {
@@ -299,7 +302,7 @@ func (s *sheet) links(m notice.Message) []api.Block {
 	return []api.Block{api.NewRichTextBlock("", line)}
 }
 
-// small is the line in small print.
+// small is a line in small print.
 func (s *sheet) small(parts ...string) []api.Block {
 	var kept []string
 	for _, part := range parts {
@@ -313,7 +316,7 @@ func (s *sheet) small(parts ...string) []api.Block {
 	return []api.Block{api.NewContextBlock("", plainText(strings.Join(kept, " · ")))}
 }
 
-// paragraph is lines of text, some with a name in front, in as many blocks as they need.
+// paragraph collects lines of text, some with a name in front, in as many blocks as they need.
 type paragraph struct {
 	all    []api.Block
 	last   *api.RichTextSection
@@ -330,9 +333,9 @@ func (p *paragraph) line(length int, elements ...api.RichTextSectionElement) {
 	p.last.Elements = append(append(p.last.Elements, text("\n", nil)), elements...)
 }
 
-func (p *paragraph) text(words string) {
-	if words != "" {
-		p.line(len(words), text(words, nil))
+func (p *paragraph) text(message string) {
+	if message != "" {
+		p.line(len(message), text(message, nil))
 	}
 }
 
@@ -342,7 +345,7 @@ func (p *paragraph) fact(name, value string) {
 	}
 }
 
-// owner names the owner, and mentions the member of the workspace.
+// owner adds the owner, and mentions the member of the workspace.
 func (p *paragraph) owner(name, member, address string) {
 	if !notice.Member(member) {
 		p.fact(name, address)
@@ -360,8 +363,8 @@ var (
 	code = &api.RichTextSectionTextStyle{Code: true}
 )
 
-func text(words string, style *api.RichTextSectionTextStyle) *api.RichTextSectionTextElement {
-	return api.NewRichTextSectionTextElement(words, style)
+func text(content string, style *api.RichTextSectionTextStyle) *api.RichTextSectionTextElement {
+	return api.NewRichTextSectionTextElement(content, style)
 }
 
 func section(elements ...api.RichTextSectionElement) *api.RichTextSection {
@@ -370,22 +373,24 @@ func section(elements ...api.RichTextSectionElement) *api.RichTextSection {
 
 // preformatted is a block to copy.
 func preformatted(command string) *api.RichTextPreformatted {
-	return &api.RichTextPreformatted{Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(command, nil)}}
+	return &api.RichTextPreformatted{
+		Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(command, nil)},
+	}
 }
 
 func header(title string) api.Block { return api.NewHeaderBlock(plainText(title)) }
 
-// plainText is text that Slack reads nothing into, emoji names neither.
-func plainText(words string) *api.TextBlockObject {
+// plainText is text in which Slack interprets nothing, not even emoji names.
+func plainText(content string) *api.TextBlockObject {
 	none := false
-	return &api.TextBlockObject{Type: api.PlainTextType, Text: words, Emoji: &none}
+	return &api.TextBlockObject{Type: api.PlainTextType, Text: content, Emoji: &none}
 }
 
-// escape makes the three characters harmless that Slack reads as its own
+// escape escapes the three characters that Slack interprets
 // (https://docs.slack.dev/messaging/formatting-message-text#escaping).
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 
-// moment is a time to the second, empty for none.
+// moment formats a time to the second; the zero time is empty.
 func (s *sheet) moment(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -30,13 +30,16 @@ func sample(kind notice.Kind, severity string) notice.Message {
 		Title: "Policy attached directly to a user", Text: "AdministratorAccess was attached directly to alice.",
 		Subject: "alice", Owner: "alice@example.com", OwnerSlack: "U024BE7LH", Finding: "abcdefghij",
 		Account: "111122223333", Region: "us-east-1", Time: noon,
-		Facts:      []notice.Fact{{Name: "Attached by", Value: "mallory from 203.0.113.9"}, {Name: "User agent", Value: "aws-cli/2.31"}},
-		Advice:     "Give rights through a group.",
-		Runbook:    "https://github.com/warder-aws/warder/tree/main/functions/detach-direct-policy",
-		References: []notice.Reference{{Title: "IAM.2", URL: "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-2"}, {Title: "ISMS-P 2.5.1"}},
-		Event:      "00000000-0000-4000-9000-000000000101",
+		Facts: []notice.Fact{{Name: "Attached by", Value: "mallory from 203.0.113.9"},
+			{Name: "User agent", Value: "aws-cli/2.31"}},
+		Advice:  "Give rights through a group.",
+		Runbook: "https://github.com/warder-aws/warder/tree/main/functions/detach-direct-policy",
+		References: []notice.Reference{{Title: "IAM.2",
+			URL: "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-2"}, {Title: "ISMS-P 2.5.1"}},
+		Event: "00000000-0000-4000-9000-000000000101",
 	}
-	change := notice.Change{ID: "abcdefghij-1", Kind: "managed user policy", Text: "detach policy AdministratorAccess from alice", Status: "planned"}
+	change := notice.Change{ID: "abcdefghij-1", Kind: "managed user policy",
+		Text: "detach policy AdministratorAccess from alice", Status: "planned"}
 	switch kind {
 	case notice.Alert:
 		m.UnchangedReason = "A quarantine of AWS's own is never detached."
@@ -66,7 +69,8 @@ func hostile() notice.Message {
 	m.Title = "<!everyone> title :fire:"
 	m.Owner = "<!subteam^S0615G0KT>"
 	m.OwnerSlack = "!channel"
-	m.Facts = []notice.Fact{{Name: "<!here>", Value: "key AKIAIOSFODNN7EXAMPLE, \u2066מתקפה\u2069 \u200b"}, {Name: "", Value: "no name"}}
+	m.Facts = []notice.Fact{{Name: "<!here>", Value: "key AKIAIOSFODNN7EXAMPLE, \u2066מתקפה\u2069 \u200b"},
+		{Name: "", Value: "no name"}}
 	m.Changes[0].Text, m.Changes[0].ID = "detach <!channel>", "`x`"
 	m.Runbook = "javascript:alert(1)"
 	m.References = []notice.Reference{{Title: "<!channel>", URL: "https://example.com/<!channel>|x"}}
@@ -75,20 +79,24 @@ func hostile() notice.Message {
 	return m
 }
 
-const alarm = `{"AlarmName":"warder-failed","AlarmDescription":"Something failed for good. Look at the queue, then: make redrive.",
-"AWSAccountId":"111122223333","AlarmArn":"arn:aws:cloudwatch:us-east-1:111122223333:alarm:warder-failed","NewStateValue":"ALARM",
+const alarm = `{"AlarmName":"warder-failed",
+"AlarmDescription":"Something failed for good. Look at the queue, then: make redrive.",
+"AWSAccountId":"111122223333","AlarmArn":"arn:aws:cloudwatch:us-east-1:111122223333:alarm:warder-failed",
+"NewStateValue":"ALARM",
 "NewStateReason":"Threshold Crossed: 1 datapoint [1.0 (21/11/26 11:55:00)] was greater than the threshold (0.0).",
 "StateChangeTime":"2026-11-21T12:00:00.123+0000","Region":"US East (N. Virginia)","OldStateValue":"OK",
-"Trigger":{"MetricName":"ApproximateNumberOfMessagesVisible","Namespace":"AWS/SQS","Dimensions":[{"value":"warder-Failed","name":"QueueName"}]}}`
+"Trigger":{"MetricName":"ApproximateNumberOfMessagesVisible","Namespace":"AWS/SQS",
+"Dimensions":[{"value":"warder-Failed","name":"QueueName"}]}}`
 
-func TestGoldenPayloads(t *testing.T) {
+func TestRender_Golden(t *testing.T) {
 	posts := map[string]Post{
 		"hostile": Render(hostile(), settings.English),
 		"plain":   RenderPlain("A test", "Is anybody there? <!channel>", settings.English),
 	}
 	for kind, severity := range map[notice.Kind]string{
-		notice.Alert: "medium", notice.WouldChange: "high", notice.Changed: "critical", notice.Warning: "medium", notice.Reminder: "medium",
-		notice.Fixed: "low", notice.Held: "high", notice.Undone: "medium", notice.Failure: "high",
+		notice.Alert: "medium", notice.WouldChange: "high", notice.Changed: "critical", notice.Warning: "medium",
+		notice.Reminder: "medium",
+		notice.Fixed:    "low", notice.Held: "high", notice.Undone: "medium", notice.Failure: "high",
 	} {
 		posts[string(kind)+"-"+severity] = Render(sample(kind, severity), settings.English)
 	}
@@ -101,7 +109,8 @@ func TestGoldenPayloads(t *testing.T) {
 	posts["alarm-over"] = RenderAlarm(a, settings.English)
 	posts["alarm-over-ko"] = RenderAlarm(a, settings.Korean)
 	m := sample(notice.Warning, "high")
-	m.Title, m.Text, m.Advice = "사용자에게 직접 연결된 정책", "AdministratorAccess 정책이 alice 사용자에게 직접 연결되었습니다.", "그룹을 통해 권한을 부여하시기 바랍니다."
+	m.Title, m.Text, m.Advice = "사용자에게 직접 연결된 정책", "AdministratorAccess 정책이 alice 사용자에게 직접 연결되었습니다.",
+		"그룹을 통해 권한을 부여하시기 바랍니다."
 	m.Facts, m.Changes[0].Text = []notice.Fact{{Name: "수행자", Value: "mallory"}}, "alice 사용자에서 AdministratorAccess 정책 분리"
 	posts["warning-high-ko"] = Render(m, settings.Korean)
 
@@ -169,7 +178,7 @@ func check(t *testing.T, post Post) {
 	}
 }
 
-func TestEveryKindAndSeverityIsSeenAtAGlance(t *testing.T) {
+func TestRender_EveryKindAndSeverity(t *testing.T) {
 	for kind, lead := range leads {
 		for severity, sign := range signs {
 			post := Render(sample(kind, severity), settings.English)
@@ -179,7 +188,8 @@ func TestEveryKindAndSeverityIsSeenAtAGlance(t *testing.T) {
 				t.Fatal(err)
 			}
 			lead = strings.ToUpper(lead[:1]) + lead[1:]
-			for _, want := range []string{sign.emoji + " " + strings.ToUpper(severity) + " · " + lead + ": ", sign.color, "make explain ID=abcdefghij", "U024BE7LH"} {
+			for _, want := range []string{sign.emoji + " " + strings.ToUpper(severity) + " · " + lead + ": ", sign.color,
+				"make explain ID=abcdefghij", "U024BE7LH"} {
 				if !strings.Contains(string(data), want) {
 					t.Errorf("%s, %s: no %q in %s", kind, severity, want, data)
 				}
@@ -192,7 +202,7 @@ func TestEveryKindAndSeverityIsSeenAtAGlance(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeUndoneHasNoCommandToCopy(t *testing.T) {
+func TestRender_NoUndo(t *testing.T) {
 	m := sample(notice.Changed, "high")
 	m.Undo = "cannot be undone: a session that is ended is over"
 	data, err := json.Marshal(Render(m, settings.English))
@@ -208,7 +218,8 @@ func TestWhatCannotBeUndoneHasNoCommandToCopy(t *testing.T) {
 func huge(filler string) notice.Message {
 	m := sample(notice.Failure, "high")
 	long := strings.Repeat(filler, 10_000)
-	m.Title, m.Text, m.UnchangedReason, m.Advice, m.Subject, m.Owner, m.Event, m.Undo, m.Finding, m.Control = long, long, long, long, long, long, long, "make "+long, long, long
+	m.Title, m.Text, m.UnchangedReason, m.Advice, m.Subject, m.Owner, m.Event, m.Undo, m.Finding, m.Control = long, long,
+		long, long, long, long, long, "make "+long, long, long
 	m.Severity, m.Region, m.OwnerSlack = long, long, "U"+strings.Repeat("A", 10_000)
 	for range 300 {
 		m.Facts = append(m.Facts, notice.Fact{Name: long, Value: long})
@@ -218,7 +229,7 @@ func huge(filler string) notice.Message {
 	return m
 }
 
-func TestWhatIsTooLongIsCutAndSaysSo(t *testing.T) {
+func TestRender_LongTextsAreCut(t *testing.T) {
 	for _, filler := range []string{"x", "\u0001", "🔑", "<", "é", "\xff", "\n", "\u202e", "가", "&"} {
 		post := Render(huge(filler), settings.English)
 		check(t, post)
@@ -232,7 +243,8 @@ func TestWhatIsTooLongIsCutAndSaysSo(t *testing.T) {
 			}
 		}
 		check(t, RenderPlain(strings.Repeat(filler, 10_000), strings.Repeat(filler, 10_000), settings.English))
-		check(t, RenderAlarm(Alarm{Name: strings.Repeat(filler, 10_000), State: "ALARM", Description: strings.Repeat(filler, 10_000), Reason: strings.Repeat(filler, 10_000)}, settings.English))
+		check(t, RenderAlarm(Alarm{Name: strings.Repeat(filler, 10_000), State: "ALARM",
+			Description: strings.Repeat(filler, 10_000), Reason: strings.Repeat(filler, 10_000)}, settings.English))
 	}
 	data, err := json.Marshal(Render(sample(notice.Changed, "high"), settings.English))
 	if err != nil || strings.Contains(string(data), "shortened") {
@@ -240,7 +252,7 @@ func TestWhatIsTooLongIsCutAndSaysSo(t *testing.T) {
 	}
 }
 
-func TestANoticeOfNothingIsAMessage(t *testing.T) {
+func TestRender_EmptyNotice(t *testing.T) {
 	check(t, Render(notice.Message{}, settings.English))
 	check(t, RenderPlain("", "", settings.English))
 	check(t, RenderAlarm(Alarm{}, settings.English))
@@ -273,18 +285,20 @@ func FuzzRender(f *testing.F) {
 		}
 		check(t, Render(m, settings.English))
 		check(t, RenderPlain(title, words, settings.English))
-		check(t, RenderAlarm(Alarm{Name: title, State: severity, Description: words, Reason: subject, Changed: undo}, settings.English))
+		check(t, RenderAlarm(Alarm{Name: title, State: severity, Description: words, Reason: subject, Changed: undo},
+			settings.English))
 	})
 }
 
 // Nothing that Warder words itself is left in English.
-func TestInKoreanNothingIsEnglish(t *testing.T) {
+func TestRender_Korean(t *testing.T) {
 	latin := regexp.MustCompile(`[A-Za-z]{2,}`)
 	names := regexp.MustCompile(`Warder|observe|enforce|explain|undo|make|ID|REASON|UTC|ALARM|OK|CloudWatch`)
 	for kind := range leads {
 		for severity := range signs {
 			m := sample(kind, severity)
-			m.Title, m.Text, m.Subject, m.Owner, m.UnchangedReason, m.Advice, m.Finding, m.Control = "제목", "내용", "가", "가", "가", "가", "1", "1"
+			m.Title, m.Text, m.Subject, m.Owner, m.UnchangedReason, m.Advice, m.Finding, m.Control = "제목", "내용", "가", "가", "가",
+				"가", "1", "1"
 			m.Facts, m.References, m.Event, m.Region = nil, nil, "", ""
 			for i := range m.Changes {
 				m.Changes[i].ID, m.Changes[i].Text, m.Changes[i].Reason = "1", "가", "가"
@@ -298,7 +312,8 @@ func TestInKoreanNothingIsEnglish(t *testing.T) {
 			koreanOnly(t, Render(m, settings.Korean), latin, names)
 		}
 	}
-	koreanOnly(t, RenderAlarm(Alarm{Name: "1", State: "OK", Before: "ALARM", Reason: "가", Changed: "2026-11-21T12:00:00.123+0000"}, settings.Korean), latin, names)
+	koreanOnly(t, RenderAlarm(Alarm{Name: "1", State: "OK", Before: "ALARM", Reason: "가",
+		Changed: "2026-11-21T12:00:00.123+0000"}, settings.Korean), latin, names)
 	koreanOnly(t, RenderPlain("", "가", settings.Korean), latin, names)
 }
 

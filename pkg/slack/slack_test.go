@@ -125,7 +125,7 @@ var ok = answer{body: `{"ok":true,"channel":"C024BE91L","ts":"1700000000.000100"
 
 func refusal(name string) answer { return answer{body: fmt.Sprintf(`{"ok":false,"error":%q}`, name)} }
 
-func TestAnswersOfTheWebAPI(t *testing.T) {
+func TestPost_WebAPIAnswers(t *testing.T) {
 	seconds := func(all ...int) []time.Duration {
 		var d []time.Duration
 		for _, s := range all {
@@ -142,13 +142,19 @@ func TestAnswersOfTheWebAPI(t *testing.T) {
 		err     string // empty: it is posted
 	}{
 		{"it is posted", []answer{ok}, 1, nil, ""},
-		{"the channel is unknown", []answer{refusal("channel_not_found")}, 1, nil, "post to Slack: channel_not_found: check notify.slack.channel; to a private channel the app must be invited"},
-		{"the app is not in the channel", []answer{refusal("not_in_channel")}, 1, nil, "post to Slack: not_in_channel: invite the app to the channel"},
-		{"the token is revoked", []answer{refusal("token_revoked")}, 1, nil, "post to Slack: token_revoked: put the app's bot token into the secret"},
-		{"a scope is missing", []answer{{body: `{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"none"}`}}, 1, nil, "post to Slack: missing_scope: give the app the scope chat:write and install it again"},
+		{"the channel is unknown", []answer{refusal("channel_not_found")}, 1, nil,
+			"post to Slack: channel_not_found: check notify.slack.channel; to a private channel the app must be invited"},
+		{"the app is not in the channel", []answer{refusal("not_in_channel")}, 1, nil,
+			"post to Slack: not_in_channel: invite the app to the channel"},
+		{"the token is revoked", []answer{refusal("token_revoked")}, 1, nil,
+			"post to Slack: token_revoked: put the app's bot token into the secret"},
+		{"a scope is missing",
+			[]answer{{body: `{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"none"}`}}, 1, nil,
+			"post to Slack: missing_scope: give the app the scope chat:write and install it again"},
 		{"an error that is not known", []answer{refusal("something_new")}, 1, nil, "post to Slack: something_new"},
 		{"an error that repeats the token", []answer{refusal(token)}, 1, nil, "post to Slack: an error without a name"},
-		{"an error that is a story", []answer{refusal("<!channel> read https://evil.example")}, 1, nil, "post to Slack: an error without a name"},
+		{"an error that is a story", []answer{refusal("<!channel> read https://evil.example")}, 1, nil,
+			"post to Slack: an error without a name"},
 		{"no error and no success", []answer{{body: `{"ok":false}`}}, 1, nil, "post to Slack: an answer that is not Slack's"},
 		{"rate limited in the body", []answer{refusal("ratelimited"), ok}, 2, seconds(1), ""},
 		{"service_unavailable passes", []answer{refusal("service_unavailable"), ok}, 2, seconds(1), ""},
@@ -158,12 +164,17 @@ func TestAnswersOfTheWebAPI(t *testing.T) {
 		{"403", []answer{{status: 403}}, 1, nil, "post to Slack: HTTP status 403"},
 		{"404", []answer{{status: 404}}, 1, nil, "post to Slack: HTTP status 404"},
 		{"410", []answer{{status: 410}}, 1, nil, "post to Slack: HTTP status 410"},
-		{"a redirect is not followed", []answer{{status: 302, header: map[string]string{"Location": "https://evil.example/" + token}}}, 1, nil, "post to Slack: HTTP status 302"},
-		{"429 with Retry-After", []answer{{status: 429, header: map[string]string{"Retry-After": "30"}}, ok}, 2, seconds(30), ""},
-		{"429 with a Retry-After that is shorter than the pause", []answer{{status: 500}, {status: 500}, {status: 429, header: map[string]string{"Retry-After": "1"}}, ok}, 4, seconds(1, 2, 4), ""},
+		{"a redirect is not followed", []answer{{status: 302,
+			header: map[string]string{"Location": "https://evil.example/" + token}}}, 1, nil, "post to Slack: HTTP status 302"},
+		{"429 with Retry-After", []answer{{status: 429, header: map[string]string{"Retry-After": "30"}}, ok}, 2, seconds(30),
+			""},
+		{"429 with a Retry-After that is shorter than the pause", []answer{{status: 500}, {status: 500},
+			{status: 429, header: map[string]string{"Retry-After": "1"}}, ok}, 4, seconds(1, 2, 4), ""},
 		{"429 without Retry-After", []answer{{status: 429}, ok}, 2, seconds(1), ""},
-		{"429 with a Retry-After that is no number", []answer{{status: 429, header: map[string]string{"Retry-After": "soon"}}, ok}, 2, seconds(1), ""},
-		{"429 for longer than there is time", []answer{{status: 429, header: map[string]string{"Retry-After": "3600"}}}, 1, nil, "post to Slack: too many messages (429)"},
+		{"429 with a Retry-After that is no number",
+			[]answer{{status: 429, header: map[string]string{"Retry-After": "soon"}}, ok}, 2, seconds(1), ""},
+		{"429 for longer than there is time", []answer{{status: 429, header: map[string]string{"Retry-After": "3600"}}}, 1,
+			nil, "post to Slack: too many messages (429)"},
 		{"500 passes", []answer{{status: 500, body: "<html>"}, ok}, 2, seconds(1), ""},
 		{"503 passes", []answer{{status: 503}, {status: 503}, ok}, 3, seconds(1, 2), ""},
 		{"503 stays", []answer{{status: 503}}, 8, down, "post to Slack: HTTP status 503"},
@@ -190,7 +201,7 @@ func TestAnswersOfTheWebAPI(t *testing.T) {
 	}
 }
 
-func TestAnswersOfAWebhook(t *testing.T) {
+func TestPost_WebhookAnswers(t *testing.T) {
 	const replace = ": make a new webhook and put its address into the secret"
 	for _, tc := range []struct {
 		name    string
@@ -200,13 +211,16 @@ func TestAnswersOfAWebhook(t *testing.T) {
 	}{
 		{"it is posted", []answer{{body: "ok"}}, 1, ""},
 		{"invalid_payload", []answer{{status: 400, body: "invalid_payload"}}, 1, "post to Slack: HTTP status 400"},
-		{"action_prohibited", []answer{{status: 403, body: "action_prohibited"}}, 1, "post to Slack: HTTP status 403" + replace},
+		{"action_prohibited", []answer{{status: 403, body: "action_prohibited"}}, 1, "post to Slack: HTTP status 403" +
+			replace},
 		{"no_service", []answer{{status: 404, body: "no_service"}}, 1, "post to Slack: HTTP status 404" + replace},
-		{"channel_is_archived", []answer{{status: 410, body: "channel_is_archived"}}, 1, "post to Slack: HTTP status 410" + replace},
+		{"channel_is_archived", []answer{{status: 410, body: "channel_is_archived"}}, 1, "post to Slack: HTTP status 410" +
+			replace},
 		{"429", []answer{{status: 429, header: map[string]string{"Retry-After": "2"}}, {body: "ok"}}, 2, ""},
 		{"500 rollup_error", []answer{{status: 500, body: "rollup_error"}, {body: "ok"}}, 2, ""},
 		{"the connection is cut", []answer{{cut: true}, {body: "ok"}}, 2, ""},
-		{"a redirect is not followed", []answer{{status: 301, header: map[string]string{"Location": address}}}, 1, "post to Slack: HTTP status 301"},
+		{"a redirect is not followed", []answer{{status: 301, header: map[string]string{"Location": address}}}, 1,
+			"post to Slack: HTTP status 301"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := newDouble(t, tc.answers...)
@@ -226,13 +240,14 @@ func TestAnswersOfAWebhook(t *testing.T) {
 	}
 }
 
-func TestWhatIsPosted(t *testing.T) {
+func TestPost_Request(t *testing.T) {
 	post := Render(sample(notice.Changed, "high"), settings.English)
 	for _, tc := range []struct {
 		name, thread string
 		want         map[string]string
 	}{
-		{"in the channel", "", map[string]string{"channel": "C024BE91L", "token": token, "thread_ts": "", "reply_broadcast": "", "unfurl_links": "false"}},
+		{"in the channel", "", map[string]string{"channel": "C024BE91L", "token": token, "thread_ts": "",
+			"reply_broadcast": "", "unfurl_links": "false"}},
 		{"in a thread, and shown in the channel", "1.1", map[string]string{"thread_ts": "1.1", "reply_broadcast": "true"}},
 	} {
 		d := newDouble(t, ok)
@@ -269,7 +284,7 @@ func TestWhatIsPosted(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsNotTakenIsReadOnceMore(t *testing.T) {
+func TestPost_RefusedTokenIsReadOnceMore(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		secrets []string
@@ -279,8 +294,10 @@ func TestATokenThatIsNotTakenIsReadOnceMore(t *testing.T) {
 	}{
 		{"it was replaced", []string{token, "xoxb-new"}, []answer{refusal("token_revoked"), ok}, 2, ""},
 		{"it is the same", []string{token, token}, []answer{refusal("token_revoked")}, 2, "token_revoked"},
-		{"the new one is not taken either", []string{token, "xoxb-new"}, []answer{refusal("invalid_auth")}, 2, "invalid_auth"},
-		{"a webhook took the token's place", []string{token, address}, []answer{refusal("account_inactive"), {body: "ok"}}, 2, ""},
+		{"the new one is not taken either", []string{token, "xoxb-new"}, []answer{refusal("invalid_auth")}, 2,
+			"invalid_auth"},
+		{"a webhook took the token's place", []string{token, address}, []answer{refusal("account_inactive"), {body: "ok"}}, 2,
+			""},
 		{"a webhook was replaced", []string{address, address + "2"}, []answer{{status: 404}, {body: "ok"}}, 2, ""},
 		{"what was no token is one now", []string{"tokn", token}, []answer{ok}, 2, ""},
 		{"nothing was wrong with it", []string{token}, []answer{ok}, 1, ""},
@@ -305,7 +322,7 @@ func TestATokenThatIsNotTakenIsReadOnceMore(t *testing.T) {
 	}
 }
 
-func TestASecretThatIsNoneIsNotRepeated(t *testing.T) {
+func TestPost_MalformedSecretIsNotRepeated(t *testing.T) {
 	for secret, want := range map[string]string{
 		"":                                  "neither a bot token nor the address of a webhook",
 		`{"token":"xoxb-SECRETTOKEN"}`:      "neither a bot token nor the address of a webhook",
@@ -327,7 +344,8 @@ func TestASecretThatIsNoneIsNotRepeated(t *testing.T) {
 	d := newDouble(t, ok)
 	c, _ := newClient(t, d, token)
 	c.Channel = ""
-	if _, err := c.Post(t.Context(), Post{Text: "t"}, ""); err == nil || !strings.Contains(err.Error(), "notify.slack.channel") {
+	if _, err := c.Post(t.Context(), Post{Text: "t"}, ""); err == nil ||
+		!strings.Contains(err.Error(), "notify.slack.channel") {
 		t.Errorf("without a channel: %v", err)
 	}
 	broken := errors.New("denied")
@@ -337,7 +355,7 @@ func TestASecretThatIsNoneIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheConnectionHoldNoSecret(t *testing.T) {
+func TestPost_ConnectionErrorsHaveNoSecret(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -385,7 +403,7 @@ func (refusing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, fmt.Errorf("no way to %s", what)
 }
 
-func TestNothingIsTriedWithoutASlotOrTime(t *testing.T) {
+func TestPost_NoSlotOrTime(t *testing.T) {
 	d := newDouble(t, answer{status: 500})
 	c, pauses := newClient(t, d, token)
 	var names []string
@@ -408,16 +426,17 @@ func TestNothingIsTriedWithoutASlotOrTime(t *testing.T) {
 	}
 }
 
-func TestAThreadThatIsGoneIsSaidSo(t *testing.T) {
+func TestPost_ThreadNotFound(t *testing.T) {
 	d := newDouble(t, refusal("thread_not_found"))
 	c, _ := newClient(t, d, token)
 	var refused *Error
-	if _, err := c.Post(t.Context(), Post{Text: "t"}, "1.1"); !errors.As(err, &refused) || !refused.Thread || refused.Retry {
+	if _, err := c.Post(t.Context(), Post{Text: "t"}, "1.1"); !errors.As(err, &refused) || !refused.Thread ||
+		refused.Retry {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestOnlyATokenCanPostInThreads(t *testing.T) {
+func TestThreads_TokenOnly(t *testing.T) {
 	for secret, want := range map[string]bool{token: true, address: false} {
 		c, _ := newClient(t, newDouble(t, ok), secret)
 		if got, err := c.Threads(t.Context()); got != want || err != nil {
@@ -426,7 +445,7 @@ func TestOnlyATokenCanPostInThreads(t *testing.T) {
 	}
 }
 
-func TestOnlyLoopbackTakesThePlaceOfSlack(t *testing.T) {
+func TestNewHTTP_LoopbackOnly(t *testing.T) {
 	for local, want := range map[string]bool{
 		"": true, "http://127.0.0.1:8080": true, "http://localhost:8080": true, "http://[::1]:8080": true,
 		"http://192.0.2.1": false, "http://127.0.0.1.evil.example": false, "https://127.0.0.1:8080": false,

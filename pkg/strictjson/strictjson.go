@@ -1,29 +1,46 @@
-// Package strictjson reads JSON that people write by hand: it walks a document field
-// by field and collects every fault with the file and the path it was found at,
-// so that one reading tells all that is wrong. It knows nothing of what the
+// Package strictjson reads JSON that people write by hand. It collects every fault of a document, each
+// with the file and the path, so that one reading shows all that is wrong. It knows nothing of what the
 // fields mean, and it never stops at the first fault.
+//
+// The package encoding/json cannot do this: DisallowUnknownFields stops at the first unknown field and
+// names it without its path, a second value of the wrong type is not reported, and neither a missing
+// field nor one that is written twice is an error. So encoding/json only checks and splits the text.
 package strictjson
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// Node is one value of a document: an object, an array or a scalar. A nil *Node
-// is an absent value; its readers answer the zero value without a fault.
+// Kind is the kind of a JSON value, in words for a fault.
+type Kind string
+
+// The kinds of values.
+const (
+	Object Kind = "an object"
+	Array  Kind = "an array"
+	String Kind = "a string"
+	Number Kind = "a number"
+	Bool   Kind = "true or false"
+	Null   Kind = "null"
+)
+
+// Node is one value of a document. A nil *Node is an absent value: its readers return the zero value
+// without a fault.
 type Node struct {
 	path    string
 	doc     *document
-	scalar  any // string, json.Number, bool or nil; unused for objects and arrays
-	members []member
-	items   []*Node
-	kind    kind
+	kind    Kind
+	raw     json.RawMessage
+	members []member // of an object
+	items   []*Node  // of an array
 }
 
 type member struct {
@@ -36,20 +53,9 @@ type document struct {
 	faults []error
 }
 
-type kind string
-
-const (
-	object kind = "an object"
-	array  kind = "an array"
-	text   kind = "a string"
-	number kind = "a number"
-	truth  kind = "true or false"
-	null   kind = "null"
-)
-
-// Parse reads one JSON document. file only names it in faults. An error means
-// that the text is not JSON at all; a key written twice is a fault of the
-// document (see Err) and its first value is kept.
+// Parse reads one JSON document. file only names it in faults. An error means that the text is not
+// JSON at all; a key that is written twice is a fault of the document (see Err), and its first value
+// counts.
 func Parse(file string, data []byte) (*Node, error) {
 	// Unmarshal checks the whole text, and bounds the nesting, before the walk.
 	var whole json.RawMessage
@@ -62,73 +68,55 @@ func Parse(file string, data []byte) (*Node, error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	doc := &document{file: file}
-	node, err := read(decoder, doc, "")
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return nil, fmt.Errorf("%s: more than one JSON value", file)
-	}
-	return node, nil
+	return (&document{file: file}).read(decoder, data, ""), nil
 }
 
-func read(decoder *json.Decoder, doc *document, path string) (*Node, error) {
-	token, err := decoder.Token()
-	if err != nil {
-		return nil, err
-	}
-	node := &Node{path: path, doc: doc}
-	switch token := token.(type) {
-	case string:
-		node.kind, node.scalar = text, token
-	case json.Number:
-		node.kind, node.scalar = number, token
-	case bool:
-		node.kind, node.scalar = truth, token
+// read reads the decoder's next value. The text was checked: the decoder returns no error.
+func (d *document) read(decoder *json.Decoder, data []byte, path string) *Node {
+	node := &Node{path: path, doc: d}
+	start := decoder.InputOffset()
+	token, _ := decoder.Token()
+	switch token {
+	case json.Delim('{'):
+		node.kind = Object
+		for decoder.More() {
+			key, _ := decoder.Token()
+			name := key.(string)
+			value := d.read(decoder, data, join(path, name))
+			if node.Field(name) != nil {
+				value.Faultf("written twice")
+				continue
+			}
+			node.members = append(node.members, member{name, value})
+		}
+	case json.Delim('['):
+		node.kind = Array
+		for decoder.More() {
+			node.items = append(node.items, d.read(decoder, data, fmt.Sprintf("%s[%d]", path, len(node.items))))
+		}
+	case true, false:
+		node.kind = Bool
 	case nil:
-		node.kind = null
-	case json.Delim:
-		if token == '[' {
-			node.kind = array
-			for decoder.More() {
-				item, err := read(decoder, doc, path+"["+strconv.Itoa(len(node.items))+"]")
-				if err != nil {
-					return nil, err
-				}
-				node.items = append(node.items, item)
-			}
-		} else {
-			node.kind = object
-			seen := map[string]bool{}
-			for decoder.More() {
-				key, err := decoder.Token()
-				if err != nil {
-					return nil, err
-				}
-				name := key.(string) // the decoder answers nothing else here
-				value, err := read(decoder, doc, join(path, name))
-				if err != nil {
-					return nil, err
-				}
-				if seen[name] {
-					value.Faultf("written twice")
-					continue
-				}
-				seen[name] = true
-				node.members = append(node.members, member{name, value})
-			}
-		}
-		if _, err := decoder.Token(); err != nil { // the closing delimiter
-			return nil, err
+		node.kind = Null
+	default:
+		node.kind = Number
+		if _, ok := token.(string); ok {
+			node.kind = String
 		}
 	}
-	return node, nil
+	if node.kind == Object || node.kind == Array {
+		_, _ = decoder.Token() // the closing delimiter
+	}
+	// Before the value the decoder has passed white space, and the comma or colon.
+	node.raw = bytes.TrimLeft(data[start:decoder.InputOffset()], " \t\r\n,:")
+	return node
 }
 
+// join appends a key to a path. A key that could be mistaken for a path, or that is not plainly
+// printable, is quoted.
 func join(path, key string) string {
-	if key == "" || strings.ContainsAny(key, ".[]\" \n") {
-		key = strconv.Quote(key)
+	if quoted := strconv.Quote(key); key == "" || strings.ContainsAny(key, ".[] ") || quoted != `"`+key+`"` {
+		key = quoted
 	}
 	if path == "" {
 		return key
@@ -138,39 +126,34 @@ func join(path, key string) string {
 
 // Faultf adds a fault at this value: "file: path: message".
 func (n *Node) Faultf(format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	if n.path == "" {
-		n.doc.faults = append(n.doc.faults, fmt.Errorf("%s: %s", n.doc.file, message))
-		return
+	at := n.doc.file + ": "
+	if n.path != "" {
+		at += n.path + ": "
 	}
-	n.doc.faults = append(n.doc.faults, fmt.Errorf("%s: %s: %s", n.doc.file, n.path, message))
+	n.doc.faults = append(n.doc.faults, errors.New(at+fmt.Sprintf(format, args...)))
 }
 
-// Err joins the faults found so far anywhere in the document, in the order they
-// were found; nil when there are none.
+// Err joins the faults found so far anywhere in the document, in the order they were found; nil when
+// there are none.
 func (n *Node) Err() error { return errors.Join(n.doc.faults...) }
 
-// Fields declares the keys an object may have. Every other key is a fault that
-// names the known ones, and so is a value that is not an object.
+// Fields declares the keys that an object may have. Every other key is a fault that names the known
+// ones, and so is a value that is not an object.
 func (n *Node) Fields(known ...string) {
-	if n == nil || !n.want(object) {
-		return
-	}
-	for _, m := range n.members {
-		if !slices.Contains(known, m.key) {
-			m.value.Faultf("unknown field: known here are %s", strings.Join(known, ", "))
+	n.Members(func(key string, value *Node) {
+		if !slices.Contains(known, key) {
+			value.Faultf("unknown field: known here are %s", strings.Join(known, ", "))
 		}
-	}
+	})
 }
 
 // Field is the value of a key, nil when the key is absent.
 func (n *Node) Field(key string) *Node {
-	if n == nil {
-		return nil
-	}
-	for _, m := range n.members {
-		if m.key == key {
-			return m.value
+	if n != nil {
+		for _, m := range n.members {
+			if m.key == key {
+				return m.value
+			}
 		}
 	}
 	return nil
@@ -179,37 +162,36 @@ func (n *Node) Field(key string) *Node {
 // Required is Field, with a fault when the key is absent from an object.
 func (n *Node) Required(key string) *Node {
 	value := n.Field(key)
-	if value == nil && n != nil && n.kind == object {
+	if value == nil && n.Is(Object) {
 		(&Node{path: join(n.path, key), doc: n.doc}).Faultf("missing")
 	}
 	return value
 }
 
-// Members calls yield with every key and value of an object, in the order
-// written. A value that is not an object is a fault.
+// Members calls yield with every key and value of an object, in the order written. A value that is not
+// an object is a fault.
 func (n *Node) Members(yield func(key string, value *Node)) {
-	if n == nil || !n.want(object) {
-		return
-	}
-	for _, m := range n.members {
-		yield(m.key, m.value)
+	if n.want(Object) {
+		for _, m := range n.members {
+			yield(m.key, m.value)
+		}
 	}
 }
 
 // Items is the values of an array. A value that is not an array is a fault.
 func (n *Node) Items() []*Node {
-	if n == nil || !n.want(array) {
+	if !n.want(Array) {
 		return nil
 	}
 	return n.items
 }
 
 // Text is the value of a string. Any other value is a fault.
-func (n *Node) Text() string {
-	if n == nil || !n.want(text) {
-		return ""
+func (n *Node) Text() (text string) {
+	if n.want(String) {
+		_ = json.Unmarshal(n.raw, &text) // it is a string
 	}
-	return n.scalar.(string)
+	return text
 }
 
 // Texts is the values of an array of strings; each other value is a fault.
@@ -221,37 +203,20 @@ func (n *Node) Texts() []string {
 	return values
 }
 
-// Int is the value of a whole number. Any other value is a fault.
-func (n *Node) Int() int64 {
-	if n == nil || !n.want(number) {
-		return 0
+// Int is the value of a whole number, and whether it is one. Any other value is a fault.
+func (n *Node) Int() (value int64, ok bool) {
+	if !n.want(Number) {
+		return 0, false
 	}
-	value, err := strconv.ParseInt(n.scalar.(json.Number).String(), 10, 64)
+	value, err := strconv.ParseInt(string(n.raw), 10, 64)
 	if err != nil {
-		n.Faultf("%s is not a whole number", n.scalar)
+		n.Faultf("%s is not a whole number", n.raw)
 	}
-	return value
-}
-
-// Float is the value of a number. Any other value is a fault.
-func (n *Node) Float() float64 {
-	if n == nil || !n.want(number) {
-		return 0
-	}
-	value, err := n.scalar.(json.Number).Float64()
-	if err != nil {
-		n.Faultf("%s is not a number", n.scalar)
-	}
-	return value
+	return value, err == nil
 }
 
 // Bool is the value of true or false. Any other value is a fault.
-func (n *Node) Bool() bool {
-	if n == nil || !n.want(truth) {
-		return false
-	}
-	return n.scalar.(bool)
-}
+func (n *Node) Bool() bool { return n.want(Bool) && string(n.raw) == "true" }
 
 // Map is the values of an object of strings; each other value is a fault.
 func (n *Node) Map() map[string]string {
@@ -268,94 +233,91 @@ func (n *Node) Len() int {
 	return len(n.members) + len(n.items)
 }
 
-// IsObject tells whether the value is present and an object, without a fault.
-func (n *Node) IsObject() bool { return n.is(object) }
+// Is reports whether the value is present and of the kind, without a fault.
+func (n *Node) Is(kind Kind) bool { return n != nil && n.kind == kind }
 
-// IsArray tells whether the value is present and an array, without a fault.
-func (n *Node) IsArray() bool { return n.is(array) }
-
-// IsString tells whether the value is present and a string, without a fault.
-func (n *Node) IsString() bool { return n.is(text) }
-
-// IsNumber tells whether the value is present and a number, without a fault.
-func (n *Node) IsNumber() bool { return n.is(number) }
-
-// IsInt tells whether Int would read the value, without a fault.
-func (n *Node) IsInt() bool {
-	if !n.is(number) {
-		return false
-	}
-	_, err := strconv.ParseInt(n.scalar.(json.Number).String(), 10, 64)
-	return err == nil
-}
-
-// IsBool tells whether the value is true or false, without a fault.
-func (n *Node) IsBool() bool { return n.is(truth) }
-
-// IsNull tells whether the value is null, without a fault.
-func (n *Node) IsNull() bool { return n.is(null) }
-
-func (n *Node) is(k kind) bool { return n != nil && n.kind == k }
-
-// JSON is the value as compact JSON, keys in the order written.
+// JSON is the value as compact JSON, nil when it is absent.
 func (n *Node) JSON() json.RawMessage {
 	if n == nil {
 		return nil
 	}
 	var out bytes.Buffer
-	n.write(&out)
+	_ = json.Compact(&out, n.raw) // it is JSON
 	return out.Bytes()
 }
 
-func (n *Node) write(out *bytes.Buffer) {
-	switch n.kind {
-	case object:
-		out.WriteByte('{')
-		for i, m := range n.members {
-			if i > 0 {
-				out.WriteByte(',')
-			}
-			quote(out, m.key)
-			out.WriteByte(':')
-			m.value.write(out)
-		}
-		out.WriteByte('}')
-	case array:
-		out.WriteByte('[')
-		for i, item := range n.items {
-			if i > 0 {
-				out.WriteByte(',')
-			}
-			item.write(out)
-		}
-		out.WriteByte(']')
-	case text:
-		quote(out, n.scalar.(string))
-	case null:
-		out.WriteString("null")
-	default:
-		fmt.Fprint(out, n.scalar)
-	}
-}
-
-// quote writes s as a JSON string that keeps <, > and & readable.
-func quote(out *bytes.Buffer, s string) {
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(s); err != nil { // a string always encodes
-		panic(err)
-	}
-	out.Truncate(out.Len() - 1) // Encode ends with a newline
-}
-
-func (n *Node) want(want kind) bool {
-	if n.kind == want {
+func (n *Node) want(want Kind) bool {
+	switch {
+	case n == nil:
+		return false
+	case n.kind == want:
 		return true
-	}
-	if n.kind == truth {
-		n.Faultf("want %s, got %v", want, n.scalar)
-	} else {
+	case n.kind == Bool:
+		n.Faultf("want %s, got %s", want, n.raw)
+	default:
 		n.Faultf("want %s, got %s", want, n.kind)
 	}
 	return false
+}
+
+// Decode reads the value into what the pointer points to: a struct with the tags of encoding/json, or
+// what such a struct may have as a field. A fault is what such a struct does not have, a field that the
+// document does not have unless its tag says omitempty or omitzero, and every value of another kind.
+// null is the zero value of a slice or a map.
+func (n *Node) Decode(pointer any) { n.decode(reflect.ValueOf(pointer).Elem()) }
+
+func (n *Node) decode(v reflect.Value) {
+	if n == nil {
+		return
+	}
+	if v.Type() == reflect.TypeFor[json.RawMessage]() {
+		v.SetBytes(n.JSON())
+		return
+	}
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if text := n.Text(); n.Is(String) && u.UnmarshalText([]byte(text)) != nil {
+			n.Faultf("not a value of type %s", v.Type())
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		var known []string
+		for i := range v.NumField() {
+			name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			known = append(known, name)
+			field := n.Field(name)
+			if !strings.HasPrefix(options, "omit") {
+				field = n.Required(name)
+			}
+			field.decode(v.Field(i))
+		}
+		n.Fields(known...)
+	case reflect.Slice:
+		if !n.Is(Null) {
+			items := n.Items()
+			v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+			for i, item := range items {
+				item.decode(v.Index(i))
+			}
+		}
+	case reflect.Map:
+		if !n.Is(Null) {
+			v.Set(reflect.MakeMap(v.Type()))
+			n.Members(func(key string, value *Node) {
+				element := reflect.New(v.Type().Elem()).Elem()
+				value.decode(element)
+				v.SetMapIndex(reflect.ValueOf(key), element)
+			})
+		}
+	case reflect.String:
+		v.SetString(n.Text())
+	case reflect.Int:
+		value, _ := n.Int()
+		v.SetInt(value)
+	case reflect.Bool:
+		v.SetBool(n.Bool())
+	default:
+		panic("strictjson cannot decode into " + v.Type().String())
+	}
 }

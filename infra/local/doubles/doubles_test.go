@@ -79,9 +79,8 @@ type place struct {
 func newPlace(cfg aws.Config) *place {
 	return &place{
 		cfg: cfg, iam: iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg),
-		secrets: secretsmanager.NewFromConfig(cfg),
-		sns:     sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), s3: s3.New(cfg,
-			time.Now), pass: func(time.Duration) {},
+		secrets: secretsmanager.NewFromConfig(cfg), sns: sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg),
+		events: eventbridge.NewFromConfig(cfg), s3: s3.New(cfg), pass: func(time.Duration) {},
 	}
 }
 

@@ -42,15 +42,15 @@ func Control(function string) string { return strings.TrimPrefix(function, setti
 
 // Options are how an account differs from what the template says.
 type Options struct {
-	Address     string                                       // of the endpoint; a free port when empty
-	Mode        string                                       // of every control; as the template says when empty
-	Synth       project.Synth                                // whose templates; those that are deployed when empty
-	Concurrency int                                          // events that a function handles at a time; 1 when 0
-	Unlistened  bool                                         // the topic starts no function
-	Configure   func(function string, env map[string]string) // changes a function's environment; may be nil
-	Done        func(lambdahost.Result)                      // is called after each event of a function; may be nil
-	Posted      func(slackserver.Message)                    // is called for each message in Slack; may be nil
-	Stderr      io.Writer                                    // for faults of the account itself
+	Address     string                                      // of the endpoint; a free port when empty
+	Mode        string                                      // of every control; as the template says when empty
+	Synth       project.Synth                               // whose templates; those that are deployed when empty
+	Concurrency int                                         // events that a function handles at a time; 1 when 0
+	Unlistened  bool                                        // the topic starts no function
+	Configure   func(function string, f *settings.Function) // changes a function's settings; may be nil
+	Done        func(lambdahost.Result)                     // is called after each event of a function; may be nil
+	Posted      func(slackserver.Message)                   // is called for each message in Slack; may be nil
+	Stderr      io.Writer                                   // for faults of the account itself
 }
 
 // An Account is a running account. Its client makes calls to its endpoint.

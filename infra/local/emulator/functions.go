@@ -3,13 +3,10 @@ package emulator
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,20 +24,25 @@ import (
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/slackserver"
-	"github.com/warder-aws/warder/infra/local/stack"
+	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // openSlack starts a server that stands for Slack, and keeps a token for it where the function that
 // posts looks for one. Without such a function it does nothing.
 func (a *Account) openSlack(ctx context.Context, posted func(slackserver.Message)) error {
-	i := slices.IndexFunc(a.Stack.Functions, func(f stack.Function) bool { return f.Env["WARDER_SLACK"] != "" })
-	if i < 0 {
-		return nil
-	}
 	var where settings.Slack
-	if err := json.Unmarshal([]byte(a.Stack.Functions[i].Env["WARDER_SLACK"]), &where); err != nil {
-		return fmt.Errorf("read where %s posts: %w", a.Stack.Functions[i].Name, err)
+	for _, f := range a.Stack.Functions {
+		set, err := f.Settings()
+		if err != nil {
+			return err
+		}
+		if set.Slack.On() {
+			where = set.Slack
+		}
+	}
+	if !where.On() {
+		return nil
 	}
 	token, err := aws.String("xoxb-of-the-local-account"), error(nil)
 	if where.Secret != "" {
@@ -58,9 +60,6 @@ func (a *Account) openSlack(ctx context.Context, posted func(slackserver.Message
 	a.Slack, err = slackserver.Start(ctx, posted)
 	return err
 }
-
-// everyMode matches the modes in the JSON that the report function has in its environment.
-var everyMode = regexp.MustCompile(`":"(off|observe|enforce)"`)
 
 // functions are the template's functions as package lambdahost runs them, and whose access key is whose.
 func (a *Account) functions(ctx context.Context, o Options) ([]lambdahost.Function, map[string]string, error) {
@@ -91,25 +90,29 @@ func (a *Account) functions(ctx context.Context, o Options) ([]lambdahost.Functi
 			"AWS_LAMBDA_LOG_GROUP_NAME":       f.LogGroup,
 			"AWS_LAMBDA_LOG_FORMAT":           f.LogFormat,
 			"AWS_LAMBDA_LOG_LEVEL":            f.LogLevel,
-			// Not in Lambda: where this account is, and that its time is the events' own.
-			"AWS_ENDPOINT_URL": a.URL,
-			"WARDER_CLOCK":     "event",
+			"AWS_ENDPOINT_URL":                a.URL, // not in Lambda
 		})
 		if f.LogLevel == "" {
 			delete(env, "AWS_LAMBDA_LOG_LEVEL")
 		}
+		set, err := f.Settings()
+		if err != nil {
+			return nil, nil, err
+		}
+		set.EventClock = true
 		if o.Mode != "" {
-			env["WARDER_MODE"] = o.Mode
-			if modes := env["WARDER_MODES"]; modes != "" { // of all controls
-				env["WARDER_MODES"] = everyMode.ReplaceAllString(modes, `":"`+o.Mode+`"`)
+			set.Mode = control.Mode(o.Mode)
+			for id := range set.Modes {
+				set.Modes[id] = set.Mode
 			}
 		}
-		if a.Slack != nil && env["WARDER_SLACK"] != "" {
-			env["WARDER_SLACK_LOCAL"] = a.Slack.URL
+		if a.Slack != nil && set.Slack.On() {
+			set.SlackLocal = a.Slack.URL
 		}
 		if o.Configure != nil {
-			o.Configure(f.Name, env)
+			o.Configure(f.Name, &set)
 		}
+		maps.Copy(env, set.Env())
 		functions = append(functions, lambdahost.Function{
 			Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries,
 			Concurrency: o.Concurrency,

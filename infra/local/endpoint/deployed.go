@@ -5,12 +5,12 @@ import (
 	"encoding/xml"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
 	"github.com/warder-aws/warder/infra/local/lambdahost"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // A Deployed is a stack of the account, as CloudFormation describes it: its template and its resources.
@@ -100,7 +100,7 @@ func (h *Handler) configuration(w http.ResponseWriter, r *http.Request) {
 	}
 	variables := map[string]string{}
 	for variable, value := range env {
-		if strings.HasPrefix(variable, "WARDER_") && variable != "WARDER_CLOCK" { // what the template says
+		if variable == settings.Variable {
 			variables[variable] = value
 		}
 	}

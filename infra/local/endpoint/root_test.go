@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/rootkey"
 )
 
 func TestHandler_RootKeyOfMember(t *testing.T) {
@@ -27,14 +28,14 @@ func TestHandler_RootKeyOfMember(t *testing.T) {
 		}
 	}
 	api := sts.NewFromConfig(config(aws.Credentials{AccessKeyID: key, SecretAccessKey: "s", SessionToken: "t"}))
-	sessions := func(c aws.Credentials) change.RootSession { return iam.NewFromConfig(config(c)) }
-	kind, err := change.ForRoot(api, sessions).Kind(change.Change{Kind: change.RootKeyDeletion})
+	sessions := func(c aws.Credentials) rootkey.RootSession { return iam.NewFromConfig(config(c)) }
+	kind, err := rootkey.Kinds(api, sessions).Kind(change.Change{Kind: change.RootKeyDeletion})
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	root := "arn:aws:iam::" + Member + ":root"
-	keys, err := change.RootKeys(context.Background(), api, sessions, root)
+	keys, err := rootkey.List(context.Background(), api, sessions, root)
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("%d keys, %v; want 1", len(keys), err)
 	}
@@ -50,7 +51,7 @@ func TestHandler_RootKeyOfMember(t *testing.T) {
 	if present, err := kind.Read(context.Background(), c); err != nil || present != "" {
 		t.Fatalf("after: %q, %v", present, err)
 	}
-	if _, err := change.RootKeys(context.Background(), api, sessions, "arn:aws:iam::777788889999:root"); err == nil {
+	if _, err := rootkey.List(context.Background(), api, sessions, "arn:aws:iam::777788889999:root"); err == nil {
 		t.Error("an account that is no member was looked at")
 	}
 

@@ -158,7 +158,11 @@ func (m *InMemory) environment(c control.Control, told settings.Function) (*reme
 	}}, cfg.APIOptions...)
 	runner := &remediation.Runner{
 		Control: c, Settings: told, Ledger: ledger.New(distant{m.store}), Topic: topic{m, c.ID},
-		Now: time.Now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
+		Environment: remediation.Environment{
+			Now:   time.Now,
+			Sleep: func(context.Context, time.Duration) {},
+			Log:   slog.New(slog.DiscardHandler),
+		},
 	}
 	if err := all.Controls[c.ID].Connect(runner, cfg, iamuser.Concurrency); err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -248,7 +247,7 @@ func (p *people) removeBoundary(user string) error {
 func (p *people) openBucket(name string) error {
 	open := s3.PublicAccessBlock{}
 	return p.acted(Thing{change.BucketPublicAccess, name, "us-east-1"}, change.Block(&open), func() error {
-		return s3.New(p.carrier.Config(), time.Now).PutBucketPublicAccessBlock(p.ctx, &s3.Bucket{Name: name, Region: "us-east-1"}, &open)
+		return s3.New(p.carrier.Config()).PutBucketPublicAccessBlock(p.ctx, &s3.Bucket{Name: name, Region: "us-east-1"}, &open)
 	})
 }
 
@@ -282,9 +281,9 @@ func (p *people) look() (State, error) {
 			}
 		}
 	}
-	store := s3.New(p.carrier.Config(), time.Now)
+	store := s3.New(p.carrier.Config())
 	for i := range buckets {
-		value, err := change.PublicAccess(p.ctx, store, &s3.Bucket{Name: bucket(i), Region: "us-east-1"})
+		value, err := s3.PublicAccess(p.ctx, store, &s3.Bucket{Name: bucket(i), Region: "us-east-1"})
 		if err != nil {
 			return nil, err
 		}

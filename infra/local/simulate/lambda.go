@@ -85,7 +85,11 @@ func (w *world) deploy() error {
 func (w *world) runner(c control.Control, f settings.Function) *remediation.Runner {
 	return &remediation.Runner{
 		Control: c, Settings: f, Ledger: w.ledger, Topic: w,
-		Now: func() time.Time { return w.now }, Sleep: w.sleep, Log: slog.New(slog.DiscardHandler),
+		Environment: remediation.Environment{
+			Now:   func() time.Time { return w.now },
+			Sleep: w.sleep,
+			Log:   slog.New(slog.DiscardHandler),
+		},
 	}
 }
 

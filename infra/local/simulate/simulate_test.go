@@ -348,9 +348,10 @@ func (p blunt) Sweep(ctx context.Context, e event.Event, open []ledger.Case, now
 	p.w.account.With(func(s *fakeaws.State) {
 		for name, u := range s.Users {
 			if slices.Contains(u.Attached, own+"/no-bills") {
-				findings = append(findings, remediation.Finding{User: name, Fresh: true, Changes: []change.Change{
-					{Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached},
-				}})
+				findings = append(findings, remediation.Finding{User: name,
+					Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{
+						{Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached},
+					}})
 			}
 		}
 	})

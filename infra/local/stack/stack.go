@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/infra/local/eventbridge"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // Clients reach the services that resources are created in.
@@ -65,6 +66,15 @@ type Function struct {
 	LogLevel  string // of the application; empty when the template does not say
 	Retries   int    // of an asynchronous event: 0 to 2
 	OnFailure string // ARN of the queue for failed events; empty for none
+}
+
+// Settings is the settings of a function of Warder's.
+func (f Function) Settings() (settings.Function, error) {
+	set, err := settings.FromEnv(func(name string) (string, bool) { value, ok := f.Env[name]; return value, ok })
+	if err != nil {
+		return set, fmt.Errorf("settings of %s: %w", f.Name, err)
+	}
+	return set, nil
 }
 
 // A Subscription starts a function for every message of a topic.

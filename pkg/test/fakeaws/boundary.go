@@ -8,12 +8,11 @@ import (
 )
 
 // PutUserPermissionsBoundary sets the permissions boundary of a user.
-func (a *Account) PutUserPermissionsBoundary(_ context.Context, in *iam.PutUserPermissionsBoundaryInput, _ ...func(*iam.Options)) (*iam.PutUserPermissionsBoundaryOutput, error) {
-	return call(a, "iam:PutUserPermissionsBoundary", func() (*iam.PutUserPermissionsBoundaryOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) PutUserPermissionsBoundary(
+	_ context.Context, in *iam.PutUserPermissionsBoundaryInput, _ ...func(*iam.Options),
+) (*iam.PutUserPermissionsBoundaryOutput, error) {
+	type out = iam.PutUserPermissionsBoundaryOutput
+	return onUser(a, "iam:PutUserPermissionsBoundary", in.UserName, func(user *User) (*out, error) {
 		if !a.managed(aws.ToString(in.PermissionsBoundary)) {
 			return nil, missing("Scope ARN: %s does not exist or is not attachable.", aws.ToString(in.PermissionsBoundary))
 		}
@@ -24,12 +23,11 @@ func (a *Account) PutUserPermissionsBoundary(_ context.Context, in *iam.PutUserP
 }
 
 // DeleteUserPermissionsBoundary takes the permissions boundary of a user away.
-func (a *Account) DeleteUserPermissionsBoundary(_ context.Context, in *iam.DeleteUserPermissionsBoundaryInput, _ ...func(*iam.Options)) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
-	return call(a, "iam:DeleteUserPermissionsBoundary", func() (*iam.DeleteUserPermissionsBoundaryOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) DeleteUserPermissionsBoundary(
+	_ context.Context, in *iam.DeleteUserPermissionsBoundaryInput, _ ...func(*iam.Options),
+) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
+	type out = iam.DeleteUserPermissionsBoundaryOutput
+	return onUser(a, "iam:DeleteUserPermissionsBoundary", in.UserName, func(user *User) (*out, error) {
 		a.known[user.Boundary] = true
 		user.Boundary = ""
 		return &iam.DeleteUserPermissionsBoundaryOutput{}, nil

@@ -30,7 +30,7 @@ func (a *Account) Config() aws.Config {
 		Region:      "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAINMEMORY", "secret", ""),
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
-		HTTPClient:  transport{a},
+		HTTPClient:  transport{},
 		APIOptions: []func(*middleware.Stack) error{func(stack *middleware.Stack) error {
 			if err := stack.Initialize.Add(unsigned{a}, middleware.After); err != nil {
 				return err
@@ -45,7 +45,8 @@ func methods(of reflect.Type) map[reflect.Type]reflect.Value {
 	found := map[reflect.Type]reflect.Value{}
 	for i := range of.NumMethod() {
 		m := of.Method(i)
-		if m.Type.NumIn() > 2 && m.Type.IsVariadic() && m.Type.In(2).Kind() == reflect.Pointer && m.Type.In(2).Elem().Name() == m.Name+"Input" {
+		if m.Type.NumIn() > 2 && m.Type.IsVariadic() && m.Type.In(2).Kind() == reflect.Pointer &&
+			m.Type.In(2).Elem().Name() == m.Name+"Input" {
 			found[m.Type.In(2)] = m.Func
 		}
 	}
@@ -83,14 +84,23 @@ func (unsigned) ID() string { return "AccountInMemory" }
 
 type inputKey struct{}
 
-func (u unsigned) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
+func (u unsigned) HandleInitialize(
+	ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+) (out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
 	kind := reflect.TypeOf(in.Parameters)
 	if _, ok := inSession()[kind]; ok && reflect.ValueOf(in.Parameters).Elem().FieldByName("UserName").IsNil() {
 		return next.HandleInitialize(middleware.WithStackValue(ctx, inputKey{}, in.Parameters), in)
 	}
+	if result, ok, err := u.account.s3(ctx, in.Parameters); ok {
+		out.Result = result
+		return out, metadata, err
+	}
 	method, ok := operations()[kind]
 	if !ok {
-		return out, metadata, fmt.Errorf("the account in memory has no %s:%s", strings.ToLower(awsmiddleware.GetServiceID(ctx)), awsmiddleware.GetOperationName(ctx))
+		return out, metadata, fmt.Errorf(
+			"the account in memory has no %s:%s", strings.ToLower(awsmiddleware.GetServiceID(ctx)),
+			awsmiddleware.GetOperationName(ctx),
+		)
 	}
 	out.Result, err = invoke(ctx, method, u.account, in.Parameters)
 	return out, metadata, err
@@ -105,7 +115,9 @@ func (signed) ID() string { return "AccountInMemoryByCaller" }
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
 var credential = regexp.MustCompile(`Credential=([^/,]+)/\d*/([^/,]+)/([^/,]+)/aws4_request`)
 
-func (s signed) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (out middleware.DeserializeOutput, metadata middleware.Metadata, err error) {
+func (s signed) HandleDeserialize(
+	ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+) (out middleware.DeserializeOutput, metadata middleware.Metadata, err error) {
 	request, ok := in.Request.(*smithyhttp.Request)
 	if !ok {
 		return out, metadata, errNoNetwork
@@ -120,7 +132,9 @@ func (s signed) HandleDeserialize(ctx context.Context, in middleware.Deserialize
 		out.Result, err = invoke(ctx, operations()[reflect.TypeOf(input)], s.account, input)
 		return out, metadata, err
 	}
-	session := s.account.Root(aws.Credentials{AccessKeyID: scope[1], SessionToken: request.Header.Get("X-Amz-Security-Token")})
+	session := s.account.Root(
+		aws.Credentials{AccessKeyID: scope[1], SessionToken: request.Header.Get("X-Amz-Security-Token")},
+	)
 	out.Result, err = invoke(ctx, inSession()[reflect.TypeOf(input)], session, input)
 	return out, metadata, err
 }

@@ -14,7 +14,8 @@ func clone(s State) State {
 	return State{
 		ID: s.ID, Halt: s.Halt,
 		Halts: list(s.Halts, func(v Value) Value { v.At = utc(v.At); return v }),
-		Users: pointers(s.Users, User.clone), Groups: pointers(s.Groups, Group.clone), Secrets: pointers(s.Secrets, Secret.clone),
+		Users: pointers(s.Users, User.clone), Groups: pointers(s.Groups, Group.clone),
+		Secrets: pointers(s.Secrets, Secret.clone),
 		Members: pointers(s.Members, Member.clone), Buckets: pointers(s.Buckets, Bucket.clone),
 		Sessions: pointers(s.Sessions, same), Nodes: pointers(s.Nodes, Node.clone),
 		Topics: pointers(s.Topics, Topic.clone), Queues: pointers(s.Queues, Queue.clone), Buses: pointers(s.Buses, Bus.clone),
@@ -23,7 +24,8 @@ func clone(s State) State {
 }
 
 func (u User) clone() User {
-	u.Created, u.Tags, u.Keys, u.Attached = utc(u.Created), values(u.Tags, same), list(u.Keys, Key.clone), list(u.Attached, same)
+	u.Created, u.Tags, u.Keys = utc(u.Created), values(u.Tags, same), list(u.Keys, Key.clone)
+	u.Attached = list(u.Attached, same)
 	u.Inline, u.Groups = values(u.Inline, same), list(u.Groups, same)
 	if u.Password != nil {
 		u.Password = &Password{utc(u.Password.Created), utc(u.Password.Used)}

@@ -79,7 +79,7 @@ func scribble(v reflect.Value) {
 	}
 }
 
-func TestTheStateIsACopyAsItsJSONSaysIt(t *testing.T) {
+func TestState_IsACopy(t *testing.T) {
 	whole := func() fakeaws.State {
 		var s fakeaws.State
 		fill(reflect.ValueOf(&s).Elem(), new(int))
@@ -105,7 +105,12 @@ func TestTheStateIsACopyAsItsJSONSaysIt(t *testing.T) {
 		t.Errorf("the account shares what it gave away (-want +got):\n%s", diff)
 	}
 
-	empty := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"kim": {Tags: map[string]string{}, Keys: []fakeaws.Key{}, Attached: []string{}}}, Groups: map[string]*fakeaws.Group{}}).State()
+	empty := fakeaws.New(
+		fakeaws.State{
+			Users:  map[string]*fakeaws.User{"kim": {Tags: map[string]string{}, Keys: []fakeaws.Key{}, Attached: []string{}}},
+			Groups: map[string]*fakeaws.Group{},
+		},
+	).State()
 	kim := empty.Users["kim"]
 	if kim.Tags != nil || kim.Keys != nil || kim.Attached != nil || empty.Groups != nil {
 		t.Errorf("what is empty is there, as it is not in JSON: %+v, %+v", empty, kim)

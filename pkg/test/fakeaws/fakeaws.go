@@ -253,7 +253,8 @@ func (a *Account) Copy() *Account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := &Account{
-		state: clone(a.state), calls: maps.Clone(a.calls), report: a.report, made: slices.Clone(a.made), known: maps.Clone(a.known),
+		state: clone(a.state), calls: maps.Clone(a.calls), report: a.report, made: slices.Clone(a.made),
+		known:  maps.Clone(a.known),
 		writes: slices.Clone(a.writes), Page: a.Page, Details: a.Details,
 	}
 	// What is random is no part of the state.
@@ -376,6 +377,17 @@ func (a *Account) user(name *string) (*User, error) {
 	return user, nil
 }
 
+// onUser is [call] for an operation on one user, which must be there.
+func onUser[Out any](a *Account, operation string, name *string, run func(*User) (*Out, error)) (*Out, error) {
+	return call(a, operation, func() (*Out, error) {
+		user, err := a.user(name)
+		if err != nil {
+			return nil, err
+		}
+		return run(user)
+	})
+}
+
 func (a *Account) arn(name string, user *User) string {
 	return "arn:aws:iam::" + a.state.ID + ":user" + user.Path + name
 }
@@ -404,7 +416,9 @@ func sorted[V any](m map[string]V) []string {
 }
 
 // ListUsers lists the users below a path without tags, as IAM does.
-func (a *Account) ListUsers(_ context.Context, in *iam.ListUsersInput, _ ...func(*iam.Options)) (*iam.ListUsersOutput, error) {
+func (a *Account) ListUsers(
+	_ context.Context, in *iam.ListUsersInput, _ ...func(*iam.Options),
+) (*iam.ListUsersOutput, error) {
 	return call(a, "iam:ListUsers", func() (*iam.ListUsersOutput, error) {
 		below := slices.DeleteFunc(sorted(a.state.Users), func(name string) bool {
 			return !strings.HasPrefix(a.state.Users[name].Path, aws.ToString(in.PathPrefix))
@@ -431,17 +445,16 @@ func boundaryOf(user *User) *types.AttachedPermissionsBoundary {
 		return nil
 	}
 	return &types.AttachedPermissionsBoundary{
-		PermissionsBoundaryArn: aws.String(user.Boundary), PermissionsBoundaryType: types.PermissionsBoundaryAttachmentTypePolicy,
+		PermissionsBoundaryArn:  aws.String(user.Boundary),
+		PermissionsBoundaryType: types.PermissionsBoundaryAttachmentTypePolicy,
 	}
 }
 
 // GetUser describes one user, tags included.
-func (a *Account) GetUser(_ context.Context, in *iam.GetUserInput, _ ...func(*iam.Options)) (*iam.GetUserOutput, error) {
-	return call(a, "iam:GetUser", func() (*iam.GetUserOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) GetUser(
+	_ context.Context, in *iam.GetUserInput, _ ...func(*iam.Options),
+) (*iam.GetUserOutput, error) {
+	return onUser(a, "iam:GetUser", in.UserName, func(user *User) (*iam.GetUserOutput, error) {
 		described := a.describe(*in.UserName, user)
 		described.Tags, described.PermissionsBoundary = tagsOf(user), boundaryOf(user)
 		return &iam.GetUserOutput{User: &described}, nil
@@ -449,16 +462,15 @@ func (a *Account) GetUser(_ context.Context, in *iam.GetUserInput, _ ...func(*ia
 }
 
 // ListAccessKeys lists a user's keys.
-func (a *Account) ListAccessKeys(_ context.Context, in *iam.ListAccessKeysInput, _ ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error) {
-	return call(a, "iam:ListAccessKeys", func() (*iam.ListAccessKeysOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) ListAccessKeys(
+	_ context.Context, in *iam.ListAccessKeysInput, _ ...func(*iam.Options),
+) (*iam.ListAccessKeysOutput, error) {
+	return onUser(a, "iam:ListAccessKeys", in.UserName, func(user *User) (*iam.ListAccessKeysOutput, error) {
 		out := &iam.ListAccessKeysOutput{}
 		for _, key := range user.Keys {
 			out.AccessKeyMetadata = append(out.AccessKeyMetadata, types.AccessKeyMetadata{
-				UserName: in.UserName, AccessKeyId: aws.String(key.ID), Status: types.StatusType(key.Status), CreateDate: aws.Time(key.Created),
+				UserName: in.UserName, AccessKeyId: aws.String(key.ID), Status: types.StatusType(key.Status),
+				CreateDate: aws.Time(key.Created),
 			})
 		}
 		return out, nil
@@ -472,7 +484,9 @@ const (
 )
 
 // GetAccessKeyLastUsed says when a key was used, and whose it is.
-func (a *Account) GetAccessKeyLastUsed(_ context.Context, in *iam.GetAccessKeyLastUsedInput, _ ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error) {
+func (a *Account) GetAccessKeyLastUsed(
+	_ context.Context, in *iam.GetAccessKeyLastUsedInput, _ ...func(*iam.Options),
+) (*iam.GetAccessKeyLastUsedOutput, error) {
 	return call(a, "iam:GetAccessKeyLastUsed", func() (*iam.GetAccessKeyLastUsedOutput, error) {
 		for name, user := range a.state.Users {
 			for _, key := range user.Keys {
@@ -481,7 +495,9 @@ func (a *Account) GetAccessKeyLastUsed(_ context.Context, in *iam.GetAccessKeyLa
 				}
 				used := &types.AccessKeyLastUsed{Region: aws.String("N/A"), ServiceName: aws.String("N/A")}
 				if !key.Used.IsZero() {
-					used = &types.AccessKeyLastUsed{Region: aws.String(usedRegion), ServiceName: aws.String(usedService), LastUsedDate: aws.Time(key.Used)}
+					used = &types.AccessKeyLastUsed{
+						Region: aws.String(usedRegion), ServiceName: aws.String(usedService), LastUsedDate: aws.Time(key.Used),
+					}
 				}
 				return &iam.GetAccessKeyLastUsedOutput{UserName: aws.String(name), AccessKeyLastUsed: used}, nil
 			}
@@ -491,12 +507,10 @@ func (a *Account) GetAccessKeyLastUsed(_ context.Context, in *iam.GetAccessKeyLa
 }
 
 // UpdateAccessKey switches a key.
-func (a *Account) UpdateAccessKey(_ context.Context, in *iam.UpdateAccessKeyInput, _ ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error) {
-	return call(a, "iam:UpdateAccessKey", func() (*iam.UpdateAccessKeyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) UpdateAccessKey(
+	_ context.Context, in *iam.UpdateAccessKeyInput, _ ...func(*iam.Options),
+) (*iam.UpdateAccessKeyOutput, error) {
+	return onUser(a, "iam:UpdateAccessKey", in.UserName, func(user *User) (*iam.UpdateAccessKeyOutput, error) {
 		for i := range user.Keys {
 			if user.Keys[i].ID == aws.ToString(in.AccessKeyId) {
 				user.Keys[i].Status = string(in.Status)
@@ -511,12 +525,11 @@ func (a *Account) UpdateAccessKey(_ context.Context, in *iam.UpdateAccessKeyInpu
 }
 
 // ListAttachedUserPolicies lists the managed policies that are attached to a user.
-func (a *Account) ListAttachedUserPolicies(_ context.Context, in *iam.ListAttachedUserPoliciesInput, _ ...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error) {
-	return call(a, "iam:ListAttachedUserPolicies", func() (*iam.ListAttachedUserPoliciesOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) ListAttachedUserPolicies(
+	_ context.Context, in *iam.ListAttachedUserPoliciesInput, _ ...func(*iam.Options),
+) (*iam.ListAttachedUserPoliciesOutput, error) {
+	type out = iam.ListAttachedUserPoliciesOutput
+	return onUser(a, "iam:ListAttachedUserPolicies", in.UserName, func(user *User) (*out, error) {
 		arns, next := page(a.Page, user.Attached, in.Marker, in.MaxItems)
 		out := &iam.ListAttachedUserPoliciesOutput{Marker: next, IsTruncated: next != nil}
 		out.AttachedPolicies = attached(arns)
@@ -536,12 +549,10 @@ func attached(arns []string) []types.AttachedPolicy {
 func policyName(arn string) *string { return aws.String(arn[strings.LastIndex(arn, "/")+1:]) }
 
 // AttachUserPolicy attaches a managed policy to a user.
-func (a *Account) AttachUserPolicy(_ context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error) {
-	return call(a, "iam:AttachUserPolicy", func() (*iam.AttachUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) AttachUserPolicy(
+	_ context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.AttachUserPolicyOutput, error) {
+	return onUser(a, "iam:AttachUserPolicy", in.UserName, func(user *User) (*iam.AttachUserPolicyOutput, error) {
 		if !a.managed(*in.PolicyArn) {
 			return nil, missing("Policy %s does not exist or is not attachable.", *in.PolicyArn)
 		}
@@ -556,12 +567,10 @@ func (a *Account) AttachUserPolicy(_ context.Context, in *iam.AttachUserPolicyIn
 }
 
 // DetachUserPolicy detaches a managed policy from a user.
-func (a *Account) DetachUserPolicy(_ context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options)) (*iam.DetachUserPolicyOutput, error) {
-	return call(a, "iam:DetachUserPolicy", func() (*iam.DetachUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) DetachUserPolicy(
+	_ context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.DetachUserPolicyOutput, error) {
+	return onUser(a, "iam:DetachUserPolicy", in.UserName, func(user *User) (*iam.DetachUserPolicyOutput, error) {
 		at := slices.Index(user.Attached, aws.ToString(in.PolicyArn))
 		if at < 0 {
 			return nil, missing("Policy %s was not found.", aws.ToString(in.PolicyArn))
@@ -573,29 +582,27 @@ func (a *Account) DetachUserPolicy(_ context.Context, in *iam.DetachUserPolicyIn
 }
 
 // ListUserPolicies lists the names of a user's inline policies.
-func (a *Account) ListUserPolicies(_ context.Context, in *iam.ListUserPoliciesInput, _ ...func(*iam.Options)) (*iam.ListUserPoliciesOutput, error) {
-	return call(a, "iam:ListUserPolicies", func() (*iam.ListUserPoliciesOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) ListUserPolicies(
+	_ context.Context, in *iam.ListUserPoliciesInput, _ ...func(*iam.Options),
+) (*iam.ListUserPoliciesOutput, error) {
+	return onUser(a, "iam:ListUserPolicies", in.UserName, func(user *User) (*iam.ListUserPoliciesOutput, error) {
 		names, next := page(a.Page, sorted(user.Inline), in.Marker, in.MaxItems)
 		return &iam.ListUserPoliciesOutput{PolicyNames: names, Marker: next, IsTruncated: next != nil}, nil
 	})
 }
 
 // GetUserPolicy returns an inline policy, URL-encoded as IAM does.
-func (a *Account) GetUserPolicy(_ context.Context, in *iam.GetUserPolicyInput, _ ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error) {
-	return call(a, "iam:GetUserPolicy", func() (*iam.GetUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) GetUserPolicy(
+	_ context.Context, in *iam.GetUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.GetUserPolicyOutput, error) {
+	return onUser(a, "iam:GetUserPolicy", in.UserName, func(user *User) (*iam.GetUserPolicyOutput, error) {
 		document, ok := user.Inline[aws.ToString(in.PolicyName)]
 		if !ok {
 			return nil, missing("The user policy with name %s cannot be found.", aws.ToString(in.PolicyName))
 		}
-		return &iam.GetUserPolicyOutput{UserName: in.UserName, PolicyName: in.PolicyName, PolicyDocument: encoded(document)}, nil
+		return &iam.GetUserPolicyOutput{
+			UserName: in.UserName, PolicyName: in.PolicyName, PolicyDocument: encoded(document),
+		}, nil
 	})
 }
 
@@ -609,12 +616,10 @@ func encoded(d Document) *string {
 const inlineQuota = 2048
 
 // PutUserPolicy puts an inline policy.
-func (a *Account) PutUserPolicy(_ context.Context, in *iam.PutUserPolicyInput, _ ...func(*iam.Options)) (*iam.PutUserPolicyOutput, error) {
-	return call(a, "iam:PutUserPolicy", func() (*iam.PutUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) PutUserPolicy(
+	_ context.Context, in *iam.PutUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.PutUserPolicyOutput, error) {
+	return onUser(a, "iam:PutUserPolicy", in.UserName, func(user *User) (*iam.PutUserPolicyOutput, error) {
 		if !json.Valid([]byte(*in.PolicyDocument)) {
 			return nil, &types.MalformedPolicyDocumentException{Message: aws.String("Syntax errors in policy.")}
 		}
@@ -647,12 +652,10 @@ func dense(text string) int {
 }
 
 // DeleteUserPolicy deletes an inline policy.
-func (a *Account) DeleteUserPolicy(_ context.Context, in *iam.DeleteUserPolicyInput, _ ...func(*iam.Options)) (*iam.DeleteUserPolicyOutput, error) {
-	return call(a, "iam:DeleteUserPolicy", func() (*iam.DeleteUserPolicyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) DeleteUserPolicy(
+	_ context.Context, in *iam.DeleteUserPolicyInput, _ ...func(*iam.Options),
+) (*iam.DeleteUserPolicyOutput, error) {
+	return onUser(a, "iam:DeleteUserPolicy", in.UserName, func(user *User) (*iam.DeleteUserPolicyOutput, error) {
 		if _, ok := user.Inline[aws.ToString(in.PolicyName)]; !ok {
 			return nil, missing("The user policy with name %s cannot be found.", aws.ToString(in.PolicyName))
 		}
@@ -662,12 +665,10 @@ func (a *Account) DeleteUserPolicy(_ context.Context, in *iam.DeleteUserPolicyIn
 }
 
 // ListGroupsForUser lists the groups that a user is in.
-func (a *Account) ListGroupsForUser(_ context.Context, in *iam.ListGroupsForUserInput, _ ...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error) {
-	return call(a, "iam:ListGroupsForUser", func() (*iam.ListGroupsForUserOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) ListGroupsForUser(
+	_ context.Context, in *iam.ListGroupsForUserInput, _ ...func(*iam.Options),
+) (*iam.ListGroupsForUserOutput, error) {
+	return onUser(a, "iam:ListGroupsForUser", in.UserName, func(user *User) (*iam.ListGroupsForUserOutput, error) {
 		names, next := page(a.Page, user.Groups, in.Marker, in.MaxItems)
 		out := &iam.ListGroupsForUserOutput{Marker: next, IsTruncated: next != nil}
 		for _, name := range names {
@@ -678,12 +679,10 @@ func (a *Account) ListGroupsForUser(_ context.Context, in *iam.ListGroupsForUser
 }
 
 // AddUserToGroup adds a user to a group.
-func (a *Account) AddUserToGroup(_ context.Context, in *iam.AddUserToGroupInput, _ ...func(*iam.Options)) (*iam.AddUserToGroupOutput, error) {
-	return call(a, "iam:AddUserToGroup", func() (*iam.AddUserToGroupOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) AddUserToGroup(
+	_ context.Context, in *iam.AddUserToGroupInput, _ ...func(*iam.Options),
+) (*iam.AddUserToGroupOutput, error) {
+	return onUser(a, "iam:AddUserToGroup", in.UserName, func(user *User) (*iam.AddUserToGroupOutput, error) {
 		if _, ok := a.state.Groups[aws.ToString(in.GroupName)]; !ok {
 			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
 		}
@@ -698,12 +697,10 @@ func (a *Account) AddUserToGroup(_ context.Context, in *iam.AddUserToGroupInput,
 }
 
 // RemoveUserFromGroup takes a user out of a group.
-func (a *Account) RemoveUserFromGroup(_ context.Context, in *iam.RemoveUserFromGroupInput, _ ...func(*iam.Options)) (*iam.RemoveUserFromGroupOutput, error) {
-	return call(a, "iam:RemoveUserFromGroup", func() (*iam.RemoveUserFromGroupOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) RemoveUserFromGroup(
+	_ context.Context, in *iam.RemoveUserFromGroupInput, _ ...func(*iam.Options),
+) (*iam.RemoveUserFromGroupOutput, error) {
+	return onUser(a, "iam:RemoveUserFromGroup", in.UserName, func(user *User) (*iam.RemoveUserFromGroupOutput, error) {
 		if _, ok := a.state.Groups[aws.ToString(in.GroupName)]; !ok {
 			return nil, missing("The group with name %s cannot be found.", aws.ToString(in.GroupName))
 		}
@@ -715,7 +712,9 @@ func (a *Account) RemoveUserFromGroup(_ context.Context, in *iam.RemoveUserFromG
 }
 
 // ListAttachedGroupPolicies lists the managed policies that are attached to a group.
-func (a *Account) ListAttachedGroupPolicies(_ context.Context, in *iam.ListAttachedGroupPoliciesInput, _ ...func(*iam.Options)) (*iam.ListAttachedGroupPoliciesOutput, error) {
+func (a *Account) ListAttachedGroupPolicies(
+	_ context.Context, in *iam.ListAttachedGroupPoliciesInput, _ ...func(*iam.Options),
+) (*iam.ListAttachedGroupPoliciesOutput, error) {
 	return call(a, "iam:ListAttachedGroupPolicies", func() (*iam.ListAttachedGroupPoliciesOutput, error) {
 		group, ok := a.state.Groups[aws.ToString(in.GroupName)]
 		if !ok {
@@ -729,7 +728,9 @@ func (a *Account) ListAttachedGroupPolicies(_ context.Context, in *iam.ListAttac
 }
 
 // ListGroupPolicies lists the names of a group's inline policies.
-func (a *Account) ListGroupPolicies(_ context.Context, in *iam.ListGroupPoliciesInput, _ ...func(*iam.Options)) (*iam.ListGroupPoliciesOutput, error) {
+func (a *Account) ListGroupPolicies(
+	_ context.Context, in *iam.ListGroupPoliciesInput, _ ...func(*iam.Options),
+) (*iam.ListGroupPoliciesOutput, error) {
 	return call(a, "iam:ListGroupPolicies", func() (*iam.ListGroupPoliciesOutput, error) {
 		group, ok := a.state.Groups[aws.ToString(in.GroupName)]
 		if !ok {
@@ -741,7 +742,9 @@ func (a *Account) ListGroupPolicies(_ context.Context, in *iam.ListGroupPolicies
 }
 
 // GetGroupPolicy returns an inline policy of a group, URL-encoded as IAM does.
-func (a *Account) GetGroupPolicy(_ context.Context, in *iam.GetGroupPolicyInput, _ ...func(*iam.Options)) (*iam.GetGroupPolicyOutput, error) {
+func (a *Account) GetGroupPolicy(
+	_ context.Context, in *iam.GetGroupPolicyInput, _ ...func(*iam.Options),
+) (*iam.GetGroupPolicyOutput, error) {
 	return call(a, "iam:GetGroupPolicy", func() (*iam.GetGroupPolicyOutput, error) {
 		group, ok := a.state.Groups[aws.ToString(in.GroupName)]
 		if !ok {
@@ -751,33 +754,45 @@ func (a *Account) GetGroupPolicy(_ context.Context, in *iam.GetGroupPolicyInput,
 		if !ok {
 			return nil, missing("The group policy with name %s cannot be found.", aws.ToString(in.PolicyName))
 		}
-		return &iam.GetGroupPolicyOutput{GroupName: in.GroupName, PolicyName: in.PolicyName, PolicyDocument: encoded(document)}, nil
+		return &iam.GetGroupPolicyOutput{
+			GroupName: in.GroupName, PolicyName: in.PolicyName, PolicyDocument: encoded(document),
+		}, nil
 	})
 }
 
 // GetPolicy describes a managed policy; every one is at version v1.
-func (a *Account) GetPolicy(_ context.Context, in *iam.GetPolicyInput, _ ...func(*iam.Options)) (*iam.GetPolicyOutput, error) {
+func (a *Account) GetPolicy(
+	_ context.Context, in *iam.GetPolicyInput, _ ...func(*iam.Options),
+) (*iam.GetPolicyOutput, error) {
 	return call(a, "iam:GetPolicy", func() (*iam.GetPolicyOutput, error) {
 		if _, ok := a.state.Policies[aws.ToString(in.PolicyArn)]; !ok {
 			return nil, missing("Policy %s was not found.", aws.ToString(in.PolicyArn))
 		}
-		return &iam.GetPolicyOutput{Policy: &types.Policy{Arn: in.PolicyArn, PolicyName: policyName(*in.PolicyArn), DefaultVersionId: aws.String("v1")}}, nil
+		return &iam.GetPolicyOutput{
+			Policy: &types.Policy{Arn: in.PolicyArn, PolicyName: policyName(*in.PolicyArn), DefaultVersionId: aws.String("v1")},
+		}, nil
 	})
 }
 
 // GetPolicyVersion returns the document of a managed policy, URL-encoded as IAM does.
-func (a *Account) GetPolicyVersion(_ context.Context, in *iam.GetPolicyVersionInput, _ ...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error) {
+func (a *Account) GetPolicyVersion(
+	_ context.Context, in *iam.GetPolicyVersionInput, _ ...func(*iam.Options),
+) (*iam.GetPolicyVersionOutput, error) {
 	return call(a, "iam:GetPolicyVersion", func() (*iam.GetPolicyVersionOutput, error) {
 		document, ok := a.state.Policies[aws.ToString(in.PolicyArn)]
 		if !ok || aws.ToString(in.VersionId) != "v1" {
 			return nil, missing("Policy %s version %s was not found.", aws.ToString(in.PolicyArn), aws.ToString(in.VersionId))
 		}
-		return &iam.GetPolicyVersionOutput{PolicyVersion: &types.PolicyVersion{VersionId: in.VersionId, IsDefaultVersion: true, Document: encoded(document)}}, nil
+		return &iam.GetPolicyVersionOutput{
+			PolicyVersion: &types.PolicyVersion{VersionId: in.VersionId, IsDefaultVersion: true, Document: encoded(document)},
+		}, nil
 	})
 }
 
 // GetAccountSummary returns the account's counts.
-func (a *Account) GetAccountSummary(_ context.Context, _ *iam.GetAccountSummaryInput, _ ...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error) {
+func (a *Account) GetAccountSummary(
+	_ context.Context, _ *iam.GetAccountSummaryInput, _ ...func(*iam.Options),
+) (*iam.GetAccountSummaryOutput, error) {
 	return call(a, "iam:GetAccountSummary", func() (*iam.GetAccountSummaryOutput, error) {
 		return &iam.GetAccountSummaryOutput{SummaryMap: maps.Clone(a.state.Summary)}, nil
 	})

@@ -16,7 +16,9 @@ func Large(users int, begin, now time.Time) State {
 	state := State{
 		Users: map[string]*User{},
 		Policies: map[string]Document{
-			"arn:aws:iam::aws:policy/ReadOnlyAccess": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}`,
+			"arn:aws:iam::aws:policy/ReadOnlyAccess": `{
+				"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]
+			}`,
 		},
 	}
 	today := int(now.Sub(begin) / day)
@@ -25,7 +27,8 @@ func Large(users int, begin, now time.Time) State {
 		for k := range 2 {
 			age := (today + 13*i + 31*k) % 70
 			key := Key{
-				ID: fmt.Sprintf("AKIA%04d%d%011d", i, k, today-age+1000), Status: "Active", Created: now.Add(-time.Duration(age) * day), Used: now.Add(-day),
+				ID: fmt.Sprintf("AKIA%04d%d%011d", i, k, today-age+1000), Status: "Active",
+				Created: now.Add(-time.Duration(age) * day), Used: now.Add(-day),
 			}
 			if i%10 == 3 {
 				key.Used = time.Time{}
@@ -33,7 +36,9 @@ func Large(users int, begin, now time.Time) State {
 			user.Keys = append(user.Keys, key)
 		}
 		if Matters(i) {
-			user.Keys[0] = Key{ID: fmt.Sprintf("AKIAOLD%013d", i), Status: "Active", Created: begin.Add(-77 * day), Used: begin.Add(-77 * day)}
+			user.Keys[0] = Key{
+				ID: fmt.Sprintf("AKIAOLD%013d", i), Status: "Active", Created: begin.Add(-77 * day), Used: begin.Add(-77 * day),
+			}
 			user.Attached = []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}
 		}
 		state.Users[fmt.Sprintf("user-%04d", i)] = user

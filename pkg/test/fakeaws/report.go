@@ -24,7 +24,9 @@ const reportAge = 4 * time.Hour
 
 // GenerateCredentialReport makes the credential report, of what is so now, unless there is one of the
 // last four hours. Without a clock there is no age: then the report says what is so when it is got.
-func (a *Account) GenerateCredentialReport(context.Context, *iam.GenerateCredentialReportInput, ...func(*iam.Options)) (*iam.GenerateCredentialReportOutput, error) {
+func (a *Account) GenerateCredentialReport(
+	context.Context, *iam.GenerateCredentialReportInput, ...func(*iam.Options),
+) (*iam.GenerateCredentialReportOutput, error) {
 	return call(a, "iam:GenerateCredentialReport", func() (*iam.GenerateCredentialReportOutput, error) {
 		if a.report.content != nil && !a.expired() {
 			return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeComplete}, nil
@@ -38,7 +40,9 @@ func (a *Account) GenerateCredentialReport(context.Context, *iam.GenerateCredent
 func (a *Account) expired() bool { return a.time().Sub(a.report.made) >= reportAge }
 
 // GetCredentialReport returns the credential report that was made.
-func (a *Account) GetCredentialReport(context.Context, *iam.GetCredentialReportInput, ...func(*iam.Options)) (*iam.GetCredentialReportOutput, error) {
+func (a *Account) GetCredentialReport(
+	context.Context, *iam.GetCredentialReportInput, ...func(*iam.Options),
+) (*iam.GetCredentialReportOutput, error) {
 	return call(a, "iam:GetCredentialReport", func() (*iam.GetCredentialReportOutput, error) {
 		switch {
 		case a.report.content == nil:
@@ -53,15 +57,20 @@ func (a *Account) GetCredentialReport(context.Context, *iam.GetCredentialReportI
 				return nil, err
 			}
 		}
-		return &iam.GetCredentialReportOutput{Content: content, GeneratedTime: aws.Time(a.report.made), ReportFormat: types.ReportFormatTypeTextCsv}, nil
+		return &iam.GetCredentialReportOutput{
+			Content: content, GeneratedTime: aws.Time(a.report.made), ReportFormat: types.ReportFormatTypeTextCsv,
+		}, nil
 	})
 }
 
 // reportColumns are those of the credential report, in their order
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html).
-const reportColumns = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,mfa_active," +
-	"access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,access_key_1_last_used_region,access_key_1_last_used_service," +
-	"access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service," +
+const reportColumns = "user,arn,user_creation_time," +
+	"password_enabled,password_last_used,password_last_changed,password_next_rotation,mfa_active," +
+	"access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date," +
+	"access_key_1_last_used_region,access_key_1_last_used_service," +
+	"access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date," +
+	"access_key_2_last_used_region,access_key_2_last_used_service," +
 	"cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated,additional_credentials_info"
 
 // writeReport writes the report of what is so now. What a key's last_rotated says is when it was
@@ -78,12 +87,17 @@ func (a *Account) writeReport() ([]byte, error) {
 		return rows.Write(append(row, "false", "N/A", "false", "N/A", "N/A"))
 	}
 	const old = "2020-01-01T00:00:00+00:00"
-	err := write("<root_account>", "arn:aws:iam::"+a.state.ID+":root", old, [4]string{"not_supported", "no_information", "not_supported", "not_supported"}, [2][5]string{absent, absent})
+	err := write(
+		"<root_account>", "arn:aws:iam::"+a.state.ID+":root", old,
+		[4]string{"not_supported", "no_information", "not_supported", "not_supported"}, [2][5]string{absent, absent},
+	)
 	for _, name := range sorted(a.state.Users) {
 		user := a.state.Users[name]
 		password := [4]string{"false", "N/A", "N/A", "N/A"}
 		if user.Password != nil {
-			password = [4]string{"true", reportDate(user.Password.Used, "no_information"), reportDate(user.Password.Created, "N/A"), "N/A"}
+			password = [4]string{
+				"true", reportDate(user.Password.Used, "no_information"), reportDate(user.Password.Created, "N/A"), "N/A",
+			}
 		}
 		keys := [2][5]string{absent, absent}
 		for i, key := range user.Keys[:min(len(user.Keys), len(keys))] {

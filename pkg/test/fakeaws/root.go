@@ -40,7 +40,9 @@ const maxTask = 15 * time.Minute
 
 // AssumeRoot begins a session as the root user of a member account. The keys of the session say whose
 // it is, its token what it is for.
-func (a *Account) AssumeRoot(_ context.Context, in *sts.AssumeRootInput, _ ...func(*sts.Options)) (*sts.AssumeRootOutput, error) {
+func (a *Account) AssumeRoot(
+	_ context.Context, in *sts.AssumeRootInput, _ ...func(*sts.Options),
+) (*sts.AssumeRootOutput, error) {
 	return call(a, "sts:AssumeRoot", func() (*sts.AssumeRootOutput, error) {
 		task, member := aws.ToString(in.TaskPolicyArn.Arn), aws.ToString(in.TargetPrincipal)
 		if tasks[task] == "" || time.Duration(aws.ToInt32(in.DurationSeconds))*time.Second > maxTask {
@@ -49,7 +51,10 @@ func (a *Account) AssumeRoot(_ context.Context, in *sts.AssumeRootInput, _ ...fu
 		m, ok := a.state.Members[member]
 		switch {
 		case !ok:
-			return nil, &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized to perform: sts:AssumeRoot on resource: arn:aws:iam::" + member + ":root"}
+			return nil, &smithy.GenericAPIError{
+				Code:    "AccessDenied",
+				Message: "not authorized to perform: sts:AssumeRoot on resource: arn:aws:iam::" + member + ":root",
+			}
 		case m.Refuses != "":
 			return nil, &smithy.GenericAPIError{Code: m.Refuses, Message: "refused"}
 		}
@@ -72,19 +77,26 @@ type Root struct {
 
 // Root returns the session that [Account.AssumeRoot] gave these credentials for.
 func (a *Account) Root(session aws.Credentials) Root {
-	return Root{account: a, member: strings.TrimPrefix(session.AccessKeyID, RootSession), allows: tasks[session.SessionToken]}
+	return Root{
+		account: a, member: strings.TrimPrefix(session.AccessKeyID, RootSession), allows: tasks[session.SessionToken],
+	}
 }
 
 // may refuses what the session is not for. Who names a user does not mean the root user.
 func (r Root) may(operation string, user *string) error {
 	if r.allows != operation || user != nil {
-		return &smithy.GenericAPIError{Code: "AccessDenied", Message: fmt.Sprintf("arn:aws:sts::%s:assumed-root is not authorized to perform: iam:%s", r.member, operation)}
+		return &smithy.GenericAPIError{
+			Code:    "AccessDenied",
+			Message: fmt.Sprintf("arn:aws:sts::%s:assumed-root is not authorized to perform: iam:%s", r.member, operation),
+		}
 	}
 	return nil
 }
 
 // ListAccessKeys lists the root user's keys.
-func (r Root) ListAccessKeys(_ context.Context, in *iam.ListAccessKeysInput, _ ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error) {
+func (r Root) ListAccessKeys(
+	_ context.Context, in *iam.ListAccessKeysInput, _ ...func(*iam.Options),
+) (*iam.ListAccessKeysOutput, error) {
 	return call(r.account, "iam:ListAccessKeys"+InRootSession, func() (*iam.ListAccessKeysOutput, error) {
 		if err := r.may("ListAccessKeys", in.UserName); err != nil {
 			return nil, err
@@ -100,7 +112,9 @@ func (r Root) ListAccessKeys(_ context.Context, in *iam.ListAccessKeysInput, _ .
 }
 
 // DeleteAccessKey deletes one of the root user's keys.
-func (r Root) DeleteAccessKey(_ context.Context, in *iam.DeleteAccessKeyInput, _ ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error) {
+func (r Root) DeleteAccessKey(
+	_ context.Context, in *iam.DeleteAccessKeyInput, _ ...func(*iam.Options),
+) (*iam.DeleteAccessKeyOutput, error) {
 	return call(r.account, "iam:DeleteAccessKey"+InRootSession, func() (*iam.DeleteAccessKeyOutput, error) {
 		if err := r.may("DeleteAccessKey", in.UserName); err != nil {
 			return nil, err

@@ -2,8 +2,16 @@ package fakeaws
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"maps"
-	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/warder-aws/warder/pkg/s3"
 )
@@ -17,13 +25,18 @@ type Bucket struct {
 	Objects map[string]s3.Object `json:"objects,omitempty"`
 }
 
+func refused(code, message string) error {
+	return &smithy.GenericAPIError{Code: code, Message: message}
+}
+
 func (a *Account) bucket(in *s3.Bucket) (*Bucket, error) {
 	bucket, ok := a.state.Buckets[in.Name]
 	switch {
 	case !ok:
-		return nil, &s3.Error{Status: http.StatusNotFound, Name: "NoSuchBucket", Message: "The specified bucket does not exist"}
+		return nil, refused("NoSuchBucket", "The specified bucket does not exist")
 	case bucket.Region != in.Region:
-		return nil, &s3.Error{Status: http.StatusMovedPermanently, Name: "PermanentRedirect", Message: "The bucket you are attempting to access must be addressed using the specified endpoint."}
+		return nil, refused("PermanentRedirect",
+			"The bucket you are attempting to access must be addressed using the specified endpoint.")
 	}
 	return bucket, nil
 }
@@ -36,7 +49,8 @@ func (a *Account) GetBucketPublicAccessBlock(_ context.Context, in *s3.Bucket) (
 			return nil, err
 		}
 		if bucket.Block == nil {
-			return nil, &s3.Error{Status: http.StatusNotFound, Name: "NoSuchPublicAccessBlockConfiguration", Message: "The public access block configuration was not found"}
+			return nil, refused("NoSuchPublicAccessBlockConfiguration",
+				"The public access block configuration was not found")
 		}
 		block := *bucket.Block
 		return &block, nil
@@ -61,13 +75,13 @@ func (a *Account) PutBucketPublicAccessBlock(_ context.Context, in *s3.Bucket, b
 }
 
 // GetBucketTagging returns a bucket's tags.
-func (a *Account) GetBucketTagging(_ context.Context, in *s3.Bucket) (s3.Tags, error) {
-	tags, err := call(a, "s3:GetBucketTagging", func() (*s3.Tags, error) {
+func (a *Account) GetBucketTagging(_ context.Context, in *s3.Bucket) (map[string]string, error) {
+	tags, err := call(a, "s3:GetBucketTagging", func() (*map[string]string, error) {
 		bucket, err := a.bucket(in)
 		if err != nil {
 			return nil, err
 		}
-		tags := s3.Tags{}
+		tags := map[string]string{}
 		maps.Copy(tags, bucket.Tags)
 		return &tags, nil
 	})
@@ -85,7 +99,7 @@ func (a *Account) PutObject(_ context.Context, in *s3.Bucket, account string, o 
 			return nil, err
 		}
 		if account != "" && account != a.state.ID {
-			return nil, &s3.Error{Status: http.StatusForbidden, Name: "AccessDenied", Message: "Access Denied"}
+			return nil, refused("AccessDenied", "Access Denied")
 		}
 		if bucket.Objects == nil {
 			bucket.Objects = map[string]s3.Object{}
@@ -104,4 +118,49 @@ func (a *Account) Objects(bucket string) map[string]s3.Object {
 		return maps.Clone(b.Objects)
 	}
 	return nil
+}
+
+// s3 answers a call of the SDK's client of S3; ok is false for a call of another client.
+func (a *Account) s3(ctx context.Context, in any) (out any, ok bool, err error) {
+	at := func(name *string) *s3.Bucket {
+		return &s3.Bucket{Name: aws.ToString(name), Region: awsmiddleware.GetRegion(ctx)}
+	}
+	switch in := in.(type) {
+	case *awss3.GetPublicAccessBlockInput:
+		block, err := a.GetBucketPublicAccessBlock(ctx, at(in.Bucket))
+		if err != nil {
+			return nil, true, err
+		}
+		return &awss3.GetPublicAccessBlockOutput{PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
+			BlockPublicAcls: &block.BlockPublicAcls, IgnorePublicAcls: &block.IgnorePublicAcls,
+			BlockPublicPolicy: &block.BlockPublicPolicy, RestrictPublicBuckets: &block.RestrictPublicBuckets,
+		}}, true, nil
+	case *awss3.PutPublicAccessBlockInput:
+		set := in.PublicAccessBlockConfiguration
+		return &awss3.PutPublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket),
+			&s3.PublicAccessBlock{
+				BlockPublicAcls: aws.ToBool(set.BlockPublicAcls), IgnorePublicAcls: aws.ToBool(set.IgnorePublicAcls),
+				BlockPublicPolicy: aws.ToBool(set.BlockPublicPolicy), RestrictPublicBuckets: aws.ToBool(set.RestrictPublicBuckets),
+			})
+	case *awss3.DeletePublicAccessBlockInput:
+		return &awss3.DeletePublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket), nil)
+	case *awss3.GetBucketTaggingInput:
+		tags, err := a.GetBucketTagging(ctx, at(in.Bucket))
+		if err == nil && len(tags) == 0 {
+			err = refused("NoSuchTagSet", "The TagSet does not exist")
+		}
+		var answer awss3.GetBucketTaggingOutput
+		for _, key := range sorted(tags) {
+			answer.TagSet = append(answer.TagSet, types.Tag{Key: &key, Value: aws.String(tags[key])})
+		}
+		return &answer, true, err
+	case *awss3.PutObjectInput:
+		body, err := io.ReadAll(in.Body)
+		if err != nil {
+			return nil, true, fmt.Errorf("read object: %w", err)
+		}
+		o := s3.Object{Key: aws.ToString(in.Key), Type: aws.ToString(in.ContentType), Body: body}
+		return &awss3.PutObjectOutput{}, true, a.PutObject(ctx, at(in.Bucket), aws.ToString(in.ExpectedBucketOwner), o)
+	}
+	return nil, false, nil
 }

@@ -37,12 +37,10 @@ type Secret struct {
 const keyQuota = 2
 
 // CreateAccessKey creates an access key, another one each time.
-func (a *Account) CreateAccessKey(_ context.Context, in *iam.CreateAccessKeyInput, _ ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error) {
-	return call(a, "iam:CreateAccessKey", func() (*iam.CreateAccessKeyOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) CreateAccessKey(
+	_ context.Context, in *iam.CreateAccessKeyInput, _ ...func(*iam.Options),
+) (*iam.CreateAccessKeyOutput, error) {
+	return onUser(a, "iam:CreateAccessKey", in.UserName, func(user *User) (*iam.CreateAccessKeyOutput, error) {
 		if len(user.Keys) >= keyQuota {
 			return nil, exceeded("Cannot exceed quota for AccessKeysPerUser: %d", keyQuota)
 		}
@@ -52,7 +50,8 @@ func (a *Account) CreateAccessKey(_ context.Context, in *iam.CreateAccessKeyInpu
 		}
 		a.made, user.Keys = append(a.made, key), append(user.Keys, key)
 		return &iam.CreateAccessKeyOutput{AccessKey: &types.AccessKey{
-			UserName: in.UserName, AccessKeyId: &key.ID, SecretAccessKey: &key.Secret, Status: types.StatusTypeActive, CreateDate: &key.Created,
+			UserName: in.UserName, AccessKeyId: &key.ID, SecretAccessKey: &key.Secret, Status: types.StatusTypeActive,
+			CreateDate: &key.Created,
 		}}, nil
 	})
 }
@@ -147,10 +146,14 @@ func (a *Account) secret(id *string, deletedToo bool) (string, *Secret, error) {
 	}
 	s, ok := a.state.Secrets[name]
 	if !ok {
-		return "", nil, &secrets.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret.")}
+		return "", nil, &secrets.ResourceNotFoundException{
+			Message: aws.String("Secrets Manager can't find the specified secret."),
+		}
 	}
 	if !deletedToo && !s.Deleted.IsZero() {
-		return "", nil, &secrets.InvalidRequestException{Message: aws.String("You can't perform this operation on the secret because it was marked for deletion.")}
+		return "", nil, &secrets.InvalidRequestException{
+			Message: aws.String("You can't perform this operation on the secret because it was marked for deletion."),
+		}
 	}
 	return name, s, nil
 }
@@ -163,7 +166,9 @@ func (a *Account) secretARN(name string) *string {
 const current = "AWSCURRENT"
 
 // DescribeSecret describes a secret, one that is marked for deletion too, without its value.
-func (a *Account) DescribeSecret(_ context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
+func (a *Account) DescribeSecret(
+	_ context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options),
+) (*secretsmanager.DescribeSecretOutput, error) {
 	return call(a, "secretsmanager:DescribeSecret", func() (*secretsmanager.DescribeSecretOutput, error) {
 		name, s, err := a.secret(in.SecretId, true)
 		if err != nil {
@@ -187,13 +192,20 @@ func (a *Account) DescribeSecret(_ context.Context, in *secretsmanager.DescribeS
 }
 
 // CreateSecret creates a secret without a value.
-func (a *Account) CreateSecret(_ context.Context, in *secretsmanager.CreateSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error) {
+func (a *Account) CreateSecret(
+	_ context.Context, in *secretsmanager.CreateSecretInput, _ ...func(*secretsmanager.Options),
+) (*secretsmanager.CreateSecretOutput, error) {
 	return call(a, "secretsmanager:CreateSecret", func() (*secretsmanager.CreateSecretOutput, error) {
 		switch s, ok := a.state.Secrets[aws.ToString(in.Name)]; {
 		case ok && !s.Deleted.IsZero():
-			return nil, &secrets.InvalidRequestException{Message: aws.String("You can't create this secret because a secret with this name is already scheduled for deletion.")}
+			return nil, &secrets.InvalidRequestException{
+				Message: aws.String("You can't create this secret because a secret with this name is already scheduled for " +
+					"deletion."),
+			}
 		case ok:
-			return nil, &secrets.ResourceExistsException{Message: aws.String("The operation failed because the secret already exists.")}
+			return nil, &secrets.ResourceExistsException{
+				Message: aws.String("The operation failed because the secret already exists."),
+			}
 		}
 		if a.state.Secrets == nil {
 			a.state.Secrets = map[string]*Secret{}
@@ -204,7 +216,9 @@ func (a *Account) CreateSecret(_ context.Context, in *secretsmanager.CreateSecre
 }
 
 // RestoreSecret takes the mark for deletion off a secret.
-func (a *Account) RestoreSecret(_ context.Context, in *secretsmanager.RestoreSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.RestoreSecretOutput, error) {
+func (a *Account) RestoreSecret(
+	_ context.Context, in *secretsmanager.RestoreSecretInput, _ ...func(*secretsmanager.Options),
+) (*secretsmanager.RestoreSecretOutput, error) {
 	return call(a, "secretsmanager:RestoreSecret", func() (*secretsmanager.RestoreSecretOutput, error) {
 		name, s, err := a.secret(in.SecretId, true)
 		if err != nil {
@@ -216,14 +230,18 @@ func (a *Account) RestoreSecret(_ context.Context, in *secretsmanager.RestoreSec
 }
 
 // PutResourcePolicy gives a secret its policy.
-func (a *Account) PutResourcePolicy(_ context.Context, in *secretsmanager.PutResourcePolicyInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.PutResourcePolicyOutput, error) {
+func (a *Account) PutResourcePolicy(
+	_ context.Context, in *secretsmanager.PutResourcePolicyInput, _ ...func(*secretsmanager.Options),
+) (*secretsmanager.PutResourcePolicyOutput, error) {
 	return call(a, "secretsmanager:PutResourcePolicy", func() (*secretsmanager.PutResourcePolicyOutput, error) {
 		name, s, err := a.secret(in.SecretId, false)
 		if err != nil {
 			return nil, err
 		}
 		if !json.Valid([]byte(aws.ToString(in.ResourcePolicy))) {
-			return nil, &secrets.MalformedPolicyDocumentException{Message: aws.String("This resource policy contains invalid JSON.")}
+			return nil, &secrets.MalformedPolicyDocumentException{
+				Message: aws.String("This resource policy contains invalid JSON."),
+			}
 		}
 		s.Policy, s.Changed = Document(*in.ResourcePolicy), a.time()
 		return &secretsmanager.PutResourcePolicyOutput{ARN: a.secretARN(name), Name: &name}, nil
@@ -233,16 +251,22 @@ func (a *Account) PutResourcePolicy(_ context.Context, in *secretsmanager.PutRes
 // PutSecretValue gives a secret a new current version, whose id is the request's token. Of older
 // versions the last one alone is kept
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
-func (a *Account) PutSecretValue(_ context.Context, in *secretsmanager.PutSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error) {
+func (a *Account) PutSecretValue(
+	_ context.Context, in *secretsmanager.PutSecretValueInput, _ ...func(*secretsmanager.Options),
+) (*secretsmanager.PutSecretValueOutput, error) {
 	return call(a, "secretsmanager:PutSecretValue", func() (*secretsmanager.PutSecretValueOutput, error) {
 		name, s, err := a.secret(in.SecretId, false)
 		if err != nil {
 			return nil, err
 		}
 		if n := len(aws.ToString(in.ClientRequestToken)); n < 32 || n > 64 {
-			return nil, &secrets.InvalidParameterException{Message: aws.String("ClientRequestToken must be 32 to 64 characters long.")}
+			return nil, &secrets.InvalidParameterException{
+				Message: aws.String("ClientRequestToken must be 32 to 64 characters long."),
+			}
 		}
-		out := &secretsmanager.PutSecretValueOutput{ARN: a.secretARN(name), Name: &name, VersionId: in.ClientRequestToken, VersionStages: []string{current}}
+		out := &secretsmanager.PutSecretValueOutput{
+			ARN: a.secretARN(name), Name: &name, VersionId: in.ClientRequestToken, VersionStages: []string{current},
+		}
 		switch *in.ClientRequestToken {
 		case s.Version:
 			if s.Value != aws.ToString(in.SecretString) {
@@ -250,7 +274,9 @@ func (a *Account) PutSecretValue(_ context.Context, in *secretsmanager.PutSecret
 			}
 			return out, nil
 		case s.Previous:
-			return nil, &secrets.ResourceExistsException{Message: aws.String("The version already exists, and is not the current one.")}
+			return nil, &secrets.ResourceExistsException{
+				Message: aws.String("The version already exists, and is not the current one."),
+			}
 		}
 		s.Previous, s.Version, s.Value, s.Changed = s.Version, *in.ClientRequestToken, aws.ToString(in.SecretString), a.time()
 		return out, nil
@@ -258,24 +284,31 @@ func (a *Account) PutSecretValue(_ context.Context, in *secretsmanager.PutSecret
 }
 
 // GetSecretValue returns the current value of a secret.
-func (a *Account) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+func (a *Account) GetSecretValue(
+	_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
 	return call(a, "secretsmanager:GetSecretValue", func() (*secretsmanager.GetSecretValueOutput, error) {
 		name, s, err := a.secret(in.SecretId, false)
 		if err != nil {
 			return nil, err
 		}
 		if s.Value == "" {
-			return nil, &secrets.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret value for staging label: " + current)}
+			return nil, &secrets.ResourceNotFoundException{
+				Message: aws.String("Secrets Manager can't find the specified secret value for staging label: " + current),
+			}
 		}
 		return &secretsmanager.GetSecretValueOutput{
-			ARN: a.secretARN(name), Name: &name, SecretString: aws.String(s.Value), VersionId: aws.String(s.Version), VersionStages: []string{current},
+			ARN: a.secretARN(name), Name: &name, SecretString: aws.String(s.Value), VersionId: aws.String(s.Version),
+			VersionStages: []string{current},
 		}, nil
 	})
 }
 
 // DeleteSecret marks a secret for deletion
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
-func (a *Account) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error) {
+func (a *Account) DeleteSecret(
+	_ context.Context, in *secretsmanager.DeleteSecretInput, _ ...func(*secretsmanager.Options),
+) (*secretsmanager.DeleteSecretOutput, error) {
 	return call(a, "secretsmanager:DeleteSecret", func() (*secretsmanager.DeleteSecretOutput, error) {
 		name, s, err := a.secret(in.SecretId, false)
 		if err != nil {
@@ -286,7 +319,9 @@ func (a *Account) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecre
 			days = *in.RecoveryWindowInDays
 		}
 		if days < 7 || days > 30 {
-			return nil, &secrets.InvalidParameterException{Message: aws.String("RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")}
+			return nil, &secrets.InvalidParameterException{
+				Message: aws.String("RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."),
+			}
 		}
 		s.Deleted, s.Changed = a.time().AddDate(0, 0, int(days)), a.time()
 		return &secretsmanager.DeleteSecretOutput{ARN: a.secretARN(name), Name: &name, DeletionDate: aws.Time(s.Deleted)}, nil

@@ -41,9 +41,12 @@ func region(options []func(*ssm.Options)) string {
 }
 
 // DescribeSessions lists the active sessions of a region. It knows the filter SessionId alone.
-func (a *Account) DescribeSessions(_ context.Context, in *ssm.DescribeSessionsInput, options ...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error) {
+func (a *Account) DescribeSessions(
+	_ context.Context, in *ssm.DescribeSessionsInput, options ...func(*ssm.Options),
+) (*ssm.DescribeSessionsOutput, error) {
 	return call(a, "ssm:DescribeSessions", func() (*ssm.DescribeSessionsOutput, error) {
-		if in.State != types.SessionStateActive || len(in.Filters) != 1 || in.Filters[0].Key != types.SessionFilterKeySessionId {
+		if in.State != types.SessionStateActive || len(in.Filters) != 1 ||
+			in.Filters[0].Key != types.SessionFilterKeySessionId {
 			return nil, fmt.Errorf("describe sessions: want the active ones with one id")
 		}
 		out := &ssm.DescribeSessionsOutput{}
@@ -55,17 +58,23 @@ func (a *Account) DescribeSessions(_ context.Context, in *ssm.DescribeSessionsIn
 		if status == "" {
 			status = types.SessionStatusConnected
 		}
-		out.Sessions = []types.Session{{SessionId: in.Filters[0].Value, Target: &session.Target, Owner: &session.Owner, Status: status}}
+		out.Sessions = []types.Session{
+			{SessionId: in.Filters[0].Value, Target: &session.Target, Owner: &session.Owner, Status: status},
+		}
 		return out, nil
 	})
 }
 
 // TerminateSession ends a session of a region.
-func (a *Account) TerminateSession(_ context.Context, in *ssm.TerminateSessionInput, options ...func(*ssm.Options)) (*ssm.TerminateSessionOutput, error) {
+func (a *Account) TerminateSession(
+	_ context.Context, in *ssm.TerminateSessionInput, options ...func(*ssm.Options),
+) (*ssm.TerminateSessionOutput, error) {
 	return call(a, "ssm:TerminateSession", func() (*ssm.TerminateSessionOutput, error) {
 		session, ok := a.state.Sessions[aws.ToString(in.SessionId)]
 		if !ok || session.Region != region(options) {
-			return nil, &types.DoesNotExistException{Message: aws.String("Session " + aws.ToString(in.SessionId) + " does not exist.")}
+			return nil, &types.DoesNotExistException{
+				Message: aws.String("Session " + aws.ToString(in.SessionId) + " does not exist."),
+			}
 		}
 		session.Status = types.SessionStatusTerminated
 		return &ssm.TerminateSessionOutput{SessionId: in.SessionId}, nil
@@ -73,7 +82,9 @@ func (a *Account) TerminateSession(_ context.Context, in *ssm.TerminateSessionIn
 }
 
 // DescribeInstanceInformation lists the nodes of a region that have a tag. It knows no other filter.
-func (a *Account) DescribeInstanceInformation(_ context.Context, in *ssm.DescribeInstanceInformationInput, options ...func(*ssm.Options)) (*ssm.DescribeInstanceInformationOutput, error) {
+func (a *Account) DescribeInstanceInformation(
+	_ context.Context, in *ssm.DescribeInstanceInformationInput, options ...func(*ssm.Options),
+) (*ssm.DescribeInstanceInformationOutput, error) {
 	return call(a, "ssm:DescribeInstanceInformation", func() (*ssm.DescribeInstanceInformationOutput, error) {
 		if len(in.Filters) != 1 || !strings.HasPrefix(aws.ToString(in.Filters[0].Key), "tag:") {
 			return nil, fmt.Errorf("describe instance information: want those with one tag")
@@ -89,7 +100,8 @@ func (a *Account) DescribeInstanceInformation(_ context.Context, in *ssm.Describ
 		ids, next := page(a.Page, ids, in.NextToken, in.MaxResults)
 		out := &ssm.DescribeInstanceInformationOutput{NextToken: next}
 		for _, id := range ids {
-			out.InstanceInformationList = append(out.InstanceInformationList, types.InstanceInformation{InstanceId: aws.String(id)})
+			out.InstanceInformationList = append(out.InstanceInformationList,
+				types.InstanceInformation{InstanceId: aws.String(id)})
 		}
 		return out, nil
 	})
@@ -103,7 +115,9 @@ type Value struct {
 }
 
 // GetParameter returns the stop switch, and when it was set last. There is no other parameter.
-func (a *Account) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+func (a *Account) GetParameter(
+	_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options),
+) (*ssm.GetParameterOutput, error) {
 	return call(a, "ssm:GetParameter", func() (*ssm.GetParameterOutput, error) {
 		if aws.ToString(in.Name) != settings.HaltParameter {
 			return nil, &types.ParameterNotFound{Message: aws.String("Parameter " + aws.ToString(in.Name) + " not found.")}
@@ -111,7 +125,9 @@ func (a *Account) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ .
 		out := &types.Parameter{Name: in.Name, Type: types.ParameterTypeString, Version: 1}
 		switch a.state.Halt {
 		case "unreadable":
-			return nil, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform: ssm:GetParameter"}
+			return nil, &smithy.GenericAPIError{
+				Code: "AccessDeniedException", Message: "not authorized to perform: ssm:GetParameter",
+			}
 		case "":
 			out.Value = aws.String("no")
 		default:
@@ -125,7 +141,9 @@ func (a *Account) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ .
 }
 
 // GetParameterHistory lists the values of the stop switch, the first one first.
-func (a *Account) GetParameterHistory(_ context.Context, in *ssm.GetParameterHistoryInput, _ ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error) {
+func (a *Account) GetParameterHistory(
+	_ context.Context, in *ssm.GetParameterHistoryInput, _ ...func(*ssm.Options),
+) (*ssm.GetParameterHistoryOutput, error) {
 	return call(a, "ssm:GetParameterHistory", func() (*ssm.GetParameterHistoryOutput, error) {
 		if aws.ToString(in.Name) != settings.HaltParameter {
 			return nil, &types.ParameterNotFound{Message: aws.String("Parameter " + aws.ToString(in.Name) + " not found.")}
@@ -135,7 +153,8 @@ func (a *Account) GetParameterHistory(_ context.Context, in *ssm.GetParameterHis
 		out := &ssm.GetParameterHistoryOutput{NextToken: next}
 		for i, v := range values {
 			out.Parameters = append(out.Parameters, types.ParameterHistory{
-				Name: in.Name, Value: aws.String(v.Value), Version: int64(first + i + 1), LastModifiedDate: aws.Time(v.At), LastModifiedUser: aws.String(v.By),
+				Name: in.Name, Value: aws.String(v.Value), Version: int64(first + i + 1), LastModifiedDate: aws.Time(v.At),
+				LastModifiedUser: aws.String(v.By),
 			})
 		}
 		return out, nil

@@ -14,7 +14,9 @@ import (
 
 // CreateUser adds a user
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html).
-func (a *Account) CreateUser(_ context.Context, in *iam.CreateUserInput, _ ...func(*iam.Options)) (*iam.CreateUserOutput, error) {
+func (a *Account) CreateUser(
+	_ context.Context, in *iam.CreateUserInput, _ ...func(*iam.Options),
+) (*iam.CreateUserOutput, error) {
 	return call(a, "iam:CreateUser", func() (*iam.CreateUserOutput, error) {
 		name := aws.ToString(in.UserName)
 		// Names that differ in case alone are the same name.
@@ -46,14 +48,14 @@ func (a *Account) CreateUser(_ context.Context, in *iam.CreateUserInput, _ ...fu
 
 // DeleteUser deletes a user on whom there is nothing any more
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html).
-func (a *Account) DeleteUser(_ context.Context, in *iam.DeleteUserInput, _ ...func(*iam.Options)) (*iam.DeleteUserOutput, error) {
-	return call(a, "iam:DeleteUser", func() (*iam.DeleteUserOutput, error) {
-		user, err := a.user(in.UserName)
-		if err != nil {
-			return nil, err
-		}
+func (a *Account) DeleteUser(
+	_ context.Context, in *iam.DeleteUserInput, _ ...func(*iam.Options),
+) (*iam.DeleteUserOutput, error) {
+	return onUser(a, "iam:DeleteUser", in.UserName, func(user *User) (*iam.DeleteUserOutput, error) {
 		if len(user.Keys)+len(user.Attached)+len(user.Inline)+len(user.Groups) > 0 || user.Password != nil {
-			return nil, &types.DeleteConflictException{Message: aws.String("Cannot delete entity, must delete or detach what belongs to it first.")}
+			return nil, &types.DeleteConflictException{
+				Message: aws.String("Cannot delete entity, must delete or detach what belongs to it first."),
+			}
 		}
 		delete(a.state.Users, *in.UserName)
 		return &iam.DeleteUserOutput{}, nil

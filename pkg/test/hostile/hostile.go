@@ -15,11 +15,13 @@ import (
 // Whatever they forge holds the word [Word], so that what came of them can be told from what Warder
 // says itself. The texts are as they stand between the quotes of a JSON string.
 var Quoted = map[string]string{
-	"markup":       `<script>forged()</script><img src=x onerror=forged()>&lt;b&gt;forged`,
-	"lines":        `\r\nforged: by a line\nforged: by another\u2028forged: by a separator\u2029forged\u0085forged\u000bforged`,
-	"direction":    `\u202eforged\u202c\u2066forged\u2069\u200f\u061c\u200b\ufeff`,
-	"terminal":     `\u001b[2J\u001b]0;forged\u0007\u009b31mforged\u0000\u007f\b`,
-	"mentions":     `<!channel><!everyone><@U0FORGED1><!subteam^S0FORGED1><#C0FORGED1><https://forged.example|https://example.com>@everyone`,
+	"markup": `<script>forged()</script><img src=x onerror=forged()>&lt;b&gt;forged`,
+	"lines": `\r\nforged: by a line\nforged: by another\u2028forged: by a separator` +
+		`\u2029forged\u0085forged\u000bforged`,
+	"direction": `\u202eforged\u202c\u2066forged\u2069\u200f\u061c\u200b\ufeff`,
+	"terminal":  `\u001b[2J\u001b]0;forged\u0007\u009b31mforged\u0000\u007f\b`,
+	"mentions": `<!channel><!everyone><@U0FORGED1><!subteam^S0FORGED1><#C0FORGED1>` +
+		`<https://forged.example|https://example.com>@everyone`,
 	"marks":        "`*_~[forged](https://forged.example)|:skull:```forged",
 	"JSON":         `\"}],\"forged\":{\"a\":\"\\u0022\\`,
 	"verbs":        `%s%d%!v(MISSING)%[3]*.[2]*[1]f{{.}}${forged}$(forged)`,

@@ -86,7 +86,9 @@ func (p Policy) Without(g Grant) Policy {
 		}
 		same := s
 		same.Action = list{g.Action}
-		same.Resource = slices.DeleteFunc(slices.Clone(s.Resource), func(resource string) bool { return resource == g.Resource })
+		same.Resource = slices.DeleteFunc(slices.Clone(s.Resource), func(resource string) bool {
+			return resource == g.Resource
+		})
 		if len(same.Resource) > 0 {
 			rest = append(rest, same)
 		}
@@ -121,7 +123,10 @@ func (p Policy) Limits() []Limit {
 		}
 	}
 	slices.SortFunc(all, func(a, b Limit) int {
-		return slices.Compare([]string{fmt.Sprintf("%04d", a.Statement), a.Operator, a.Key}, []string{fmt.Sprintf("%04d", b.Statement), b.Operator, b.Key})
+		return slices.Compare(
+			[]string{fmt.Sprintf("%04d", a.Statement), a.Operator, a.Key},
+			[]string{fmt.Sprintf("%04d", b.Statement), b.Operator, b.Key},
+		)
 	})
 	return all
 }
@@ -132,7 +137,9 @@ func (p Policy) Unlimited(l Limit) Policy { return p.limited(l, nil) }
 // WithoutValue is the policy whose condition has not the value; without its last value the condition
 // is gone.
 func (p Policy) WithoutValue(l Limit, value string) Policy {
-	rest := slices.DeleteFunc(slices.Clone(p[l.Statement].Condition[l.Operator][l.Key]), func(v string) bool { return v == value })
+	rest := slices.DeleteFunc(slices.Clone(p[l.Statement].Condition[l.Operator][l.Key]), func(v string) bool {
+		return v == value
+	})
 	return p.limited(l, rest)
 }
 

@@ -87,7 +87,11 @@ func Ask(ctx context.Context, principals []Principal) ([][]Answer, error) {
 		}
 		for k, answer := range answers[i] {
 			if fault, ok := strings.CutPrefix(string(answer), "error: "); ok {
-				faults = append(faults, fmt.Errorf("%s of %s by %s: %s", principal.Requests[k].Action, principal.Requests[k].Resource, principal.ARN, fault))
+				faults = append(
+					faults,
+					fmt.Errorf("%s of %s by %s: %s",
+						principal.Requests[k].Action, principal.Requests[k].Resource, principal.ARN, fault),
+				)
 			}
 		}
 	}

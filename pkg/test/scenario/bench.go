@@ -16,7 +16,7 @@ import (
 	"github.com/warder-aws/warder/pkg/test/benchratio"
 )
 
-// Bench measures the planner with the first event of the named story, over the account in memory, by what
+// Bench measures the planner with the first event of the named scenario, over the account in memory, by what
 // it takes to read the event's JSON.
 func Bench(b *testing.B, c handler.Control, name string) {
 	b.Helper()
@@ -29,7 +29,7 @@ func Bench(b *testing.B, c handler.Control, name string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w, err := h.begin(s)
+	w, err := h.newFixture(s)
 	if err != nil {
 		b.Fatal(err)
 	}

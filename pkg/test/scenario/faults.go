@@ -18,7 +18,6 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -40,15 +39,21 @@ type fault struct {
 var faults = []fault{
 	{name: "throttled", err: func(o string) error { return answered(o, http.StatusBadRequest, coded(o).throttled) }},
 	{name: "failing", err: func(o string) error { return answered(o, http.StatusInternalServerError, coded(o).failing) }},
-	{name: "timed out", err: func(o string) error { return unanswered(o, context.DeadlineExceeded) }},
-	{name: "denied", err: func(o string) error { return answered(o, http.StatusForbidden, coded(o).denied) }, answers: foreign},
+	{name: "timed out", err: func(string) error { return unanswered(context.DeadlineExceeded) }},
+	{
+		name: "denied", err: func(o string) error { return answered(o, http.StatusForbidden, coded(o).denied) },
+		answers: foreign,
+	},
 	{name: "gone", err: gone, answers: func(o string) bool {
 		return o != haltRead && service(o) != "dynamodb" && service(o) != "sns"
 	}},
-	{name: "cancelled", err: func(o string) error {
-		return &smithy.OperationError{ServiceID: service(o), OperationName: name(o), Err: &aws.RequestCanceledError{Err: context.Canceled}}
-	}, cuts: true},
-	{name: "made, and its answer lost", err: func(o string) error { return unanswered(o, syscall.ECONNRESET) }, took: true},
+	{
+		name: "cancelled", cuts: true,
+		err: func(string) error { return &aws.RequestCanceledError{Err: context.Canceled} },
+	},
+	{
+		name: "made, and its answer lost", err: func(string) error { return unanswered(syscall.ECONNRESET) }, took: true,
+	},
 	{name: "made, its answer lost, and made again by the client", err: again, took: true},
 	{name: "cut off before", err: cutOff, cuts: true},
 	{name: "cut off after", err: cutOff, cuts: true, took: true},
@@ -56,22 +61,16 @@ var faults = []fault{
 
 func service(operation string) string { service, _, _ := strings.Cut(operation, ":"); return service }
 
-// name is the operation's own: without its service, and without who calls it.
-func name(operation string) string {
-	_, name, _ := strings.Cut(operation, ":")
-	return strings.TrimSuffix(name, fakeaws.InRootSession)
-}
-
 // codes are the errors of a service, as its API reference has them.
 type codes struct {
 	throttled, failing, denied error
 }
 
 func generic(code string) error {
-	return &smithy.GenericAPIError{Code: code, Message: "a fault of the story"}
+	return &smithy.GenericAPIError{Code: code, Message: "a fault of the scenario"}
 }
 
-var message = aws.String("a fault of the story")
+var message = aws.String("a fault of the scenario")
 
 // services are the errors of each service: those that its model names have a type in the SDK, the
 // others are of all services of its protocol.
@@ -84,16 +83,25 @@ var message = aws.String("a fault of the story")
 //   - https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
 //   - https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 var services = map[string]codes{
-	"iam":            {generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied")},
-	"sts":            {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied")},
-	"ssm":            {&ssm.ThrottlingException{Message: message}, &ssm.InternalServerError{Message: message}, generic("AccessDeniedException")},
-	"secretsmanager": {generic("ThrottlingException"), &secretsmanager.InternalServiceError{Message: message}, generic("AccessDeniedException")},
-	"dynamodb":       {&dynamodb.ThrottlingException{Message: message}, &dynamodb.InternalServerError{Message: message}, generic("AccessDeniedException")},
-	"sns":            {&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message}, &sns.AuthorizationErrorException{Message: message}},
-	"s3": {
-		&s3.Error{Status: http.StatusServiceUnavailable, Name: "SlowDown"}, &s3.Error{Status: http.StatusInternalServerError, Name: "InternalError"},
-		&s3.Error{Status: http.StatusForbidden, Name: "AccessDenied"},
+	"iam": {generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied")},
+	"sts": {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied")},
+	"ssm": {
+		&ssm.ThrottlingException{Message: message}, &ssm.InternalServerError{Message: message},
+		generic("AccessDeniedException"),
 	},
+	"secretsmanager": {
+		generic("ThrottlingException"), &secretsmanager.InternalServiceError{Message: message},
+		generic("AccessDeniedException"),
+	},
+	"dynamodb": {
+		&dynamodb.ThrottlingException{Message: message}, &dynamodb.InternalServerError{Message: message},
+		generic("AccessDeniedException"),
+	},
+	"sns": {
+		&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message},
+		&sns.AuthorizationErrorException{Message: message},
+	},
+	"s3": {generic("SlowDown"), generic("InternalError"), generic("AccessDenied")},
 }
 
 func coded(operation string) codes {
@@ -104,23 +112,23 @@ func coded(operation string) codes {
 	return c
 }
 
-// answered is an error as a client returns it that the service answered with. The client of pkg/s3
-// adds nothing to it.
+// answered is an error that the service answered with, before the client of the SDK adds the operation
+// to it. The code of one of S3 is all that the account needs to answer with it.
 func answered(operation string, status int, err error) error {
 	if service(operation) == "s3" {
 		return err
 	}
-	return &smithy.OperationError{ServiceID: service(operation), OperationName: name(operation), Err: &awshttp.ResponseError{
-		RequestID:     "00000000-0000-4000-8000-000000000000",
-		ResponseError: &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: err},
-	}}
+	return &awshttp.ResponseError{
+		RequestID: "00000000-0000-4000-8000-000000000000",
+		ResponseError: &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: err,
+		},
+	}
 }
 
 // unanswered is the error of a client that has asked three times and got no answer.
-func unanswered(operation string, err error) error {
-	return &smithy.OperationError{ServiceID: service(operation), OperationName: name(operation), Err: &retry.MaxAttemptsError{
-		Attempt: 3, Err: &smithyhttp.RequestSendError{Err: err},
-	}}
+func unanswered(err error) error {
+	return &retry.MaxAttemptsError{Attempt: 3, Err: &smithyhttp.RequestSendError{Err: err}}
 }
 
 // again is for what changes something: an answer that is lost is asked for again by the client.
@@ -137,12 +145,14 @@ func cutOff(string) error { return errors.New("the function is ended by force") 
 // foreign reports whether the operation is denied if the thing is of another account, or if that account
 // does not let anybody look: who may call it learns about the account from that.
 func foreign(operation string) bool {
-	return operation == "iam:GetAccessKeyLastUsed" || operation == "sts:AssumeRoot" || strings.HasSuffix(operation, fakeaws.InRootSession)
+	return operation == "iam:GetAccessKeyLastUsed" || operation == "sts:AssumeRoot" ||
+		strings.HasSuffix(operation, fakeaws.InRootSession)
 }
 
 // whole are the operations that are about all of the account: there is nothing that could be gone.
 var whole = map[string]bool{
-	"iam:GenerateCredentialReport": true, "iam:GetAccountAuthorizationDetails": true, "iam:GetAccountSummary": true, "iam:ListUsers": true,
+	"iam:GenerateCredentialReport": true, "iam:GetAccountAuthorizationDetails": true, "iam:GetAccountSummary": true,
+	"iam:ListUsers": true,
 	"iam:ListAccessKeys" + fakeaws.InRootSession: true,
 	"ssm:DescribeInstanceInformation":            true, "ssm:DescribeSessions": true,
 	"sts:AssumeRoot": true,
@@ -170,7 +180,7 @@ func gone(operation string) error {
 	case service(operation) == "sns":
 		err = &sns.NotFoundException{Message: message}
 	case service(operation) == "s3":
-		err = &s3.Error{Status: http.StatusNotFound, Name: "NoSuchBucket", Message: *message}
+		err = generic("NoSuchBucket")
 	}
 	return answered(operation, status, err)
 }

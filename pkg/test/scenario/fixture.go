@@ -23,12 +23,12 @@ import (
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
-// world is an account with Warder at work in it.
-type world struct {
-	story
+// fixture is an account with Warder at work in it.
+type fixture struct {
+	scenario
 	harness   *harness
 	account   *fakeaws.Account
-	bystander *fakeaws.Account // the same account without Warder; nil where nobody asks for it
+	untouched *fakeaws.Account // the same account without Warder; nil where nobody asks for it
 	store     *ledger.Memory
 	sent      []notice.Message // what was published, in its order
 	runner    *remediation.Runner
@@ -37,24 +37,24 @@ type world struct {
 	called    map[string]bool              // operations that handling events called
 	changes   []remediation.ReportedChange // that were reported, in their order, each as it was the last time
 	now       time.Time                    // the wall clock, which requests move
-	stuck     map[string]bool              // events that fail, and keep failing however often they are retried
+	failing   map[string]bool              // events that fail, and keep failing however often they are retried
 	by        string                       // who invokes the function; the event's name if empty
-	moments   []*moment                    // how it was before each event, and at the end
-	like      *world                       // the same without the fault; nil if it is that
+	snapshots []*snapshot                  // how it was before each event, and at the end
+	like      *fixture                     // the same without the fault; nil if it is that
 
 	// meets, when set, is asked before and after each call to AWS takes effect; an error is the answer.
-	meets  func(c call, after bool) error
-	calls  []call   // what was called since the last moment
-	asking string   // the user whose tags are being read, which say who owns it and what it is exempt from
-	cancel func()   // ends the context of what is running
-	lies   []string // what was said to be done and is not
+	inject      func(c call, after bool) error
+	calls       []call   // what was called since the last snapshot
+	ownerOf     string   // the user whose tags are being read, which say who owns it and what it is exempt from
+	cancel      func()   // ends the context of what is running
+	falseClaims []string // what was said to be done and is not
 
-	allKeys []fakeaws.Key // see keys
-	after   *left         // see beyond
+	initialKeys []fakeaws.Key // see everyKey
+	after       *outcome      // see afterSweeps
 }
 
 // errors are those that the function answered, one a line.
-func (w *world) errors() string {
+func (w *fixture) errors() string {
 	var b strings.Builder
 	for _, a := range w.answers {
 		fmt.Fprintln(&b, a.err)
@@ -62,8 +62,8 @@ func (w *world) errors() string {
 	return b.String()
 }
 
-// remembering is how many calls were made to the ledger since the last moment.
-func (w *world) remembering() int {
+// ledgerCalls is how many calls were made to the ledger since the last snapshot.
+func (w *fixture) ledgerCalls() int {
 	n := 0
 	for _, c := range w.calls {
 		if service(c.operation) == "dynamodb" {
@@ -75,7 +75,7 @@ func (w *world) remembering() int {
 
 // answer is what the function answered.
 type answer struct {
-	event  namedEvent
+	event  step
 	report remediation.Report
 	err    error
 	calls  int // to AWS
@@ -124,22 +124,24 @@ func (c call) each() []call {
 
 // reads reports whether the call reads the guard of one thing.
 func (c call) reads(guard string) bool {
-	return slices.ContainsFunc(c.each(), func(one call) bool { return one.guards == guard && strings.HasPrefix(guard, ofThing) })
+	return slices.ContainsFunc(c.each(), func(one call) bool {
+		return one.guards == guard && strings.HasPrefix(guard, ofThing)
+	})
 }
 
-func (w *world) meet(operation, guards string, after bool) error {
+func (w *fixture) meet(operation, guards string, after bool) error {
 	c := call{operation, guards}
 	if !after {
 		w.calls = append(w.calls, c)
 	}
-	if w.meets == nil {
+	if w.inject == nil {
 		return nil
 	}
-	return w.meets(c, after)
+	return w.inject(c, after)
 }
 
 // Publish implements [remediation.Publisher].
-func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
+func (w *fixture) Publish(_ context.Context, m notice.Message) (string, error) {
 	if err := w.meet("sns:Publish", "", false); err != nil {
 		return "", err
 	}
@@ -148,7 +150,7 @@ func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
 			return "", err
 		}
 	}
-	w.lies = append(w.lies, w.claimed(m)...)
+	w.falseClaims = append(w.falseClaims, w.unmadeNotices(m)...)
 	w.sent = append(w.sent, m)
 	err := w.meet("sns:Publish", "", true)
 	if errors.Is(err, fakeaws.ErrAgain) {
@@ -160,9 +162,9 @@ func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
 	return "message-" + m.ID, nil
 }
 
-// told are the distinct notices that were sent: what subscribers are left with. When the blast
+// notices are the distinct notices that were sent: what subscribers are left with. When the blast
 // radius lets only some through, which ones depends on the faults, and only their number counts.
-func (w *world) told() []string {
+func (w *fixture) notices() []string {
 	ids := map[string]string{}
 	for _, m := range w.sent {
 		ids[m.ID] = fmt.Sprintf("%s %s %s", m.Kind, m.Title, m.ID)
@@ -173,11 +175,11 @@ func (w *world) told() []string {
 	return slices.Sorted(maps.Values(ids))
 }
 
-// wide is a blast radius that no story reaches unless it says so.
+// wide is a blast radius that no scenario reaches unless it says so.
 const wide = 10
 
-// memory is the table, as the world's ledger reaches it.
-type memory struct{ *world }
+// memory is the table, as the fixture's ledger reaches it.
+type memory struct{ *fixture }
 
 var _ ledger.Store = memory{}
 
@@ -196,7 +198,7 @@ func guards(partition string) string {
 }
 
 func (m memory) meet(operation, guards string, run func() error) error {
-	err := m.world.meet(operation, guards, false)
+	err := m.fixture.meet(operation, guards, false)
 	if err != nil {
 		return err
 	}
@@ -204,7 +206,7 @@ func (m memory) meet(operation, guards string, run func() error) error {
 		return err
 	}
 	// Of a write that is made again the table knows that it was this one (package ledger, Dynamo).
-	if err = m.world.meet(operation, guards, true); errors.Is(err, fakeaws.ErrAgain) {
+	if err = m.fixture.meet(operation, guards, true); errors.Is(err, fakeaws.ErrAgain) {
 		err = nil
 	}
 	return err
@@ -272,33 +274,34 @@ func (m memory) Scan(ctx context.Context, prefixes ...string) (found []ledger.It
 	return found, err
 }
 
-// asker says of whom it is read who owns a user, and what the user is exempt from.
-type asker struct {
+// observedOwners says of whom it is read who owns a user, and what the user is exempt from.
+type observedOwners struct {
 	remediation.Owners
-	*world
+	*fixture
 }
 
 // Owner implements [remediation.Owners].
-func (a asker) Owner(ctx context.Context, user string) (owner.Contact, error) {
-	a.asking = user
-	defer func() { a.asking = "" }()
+func (a observedOwners) Owner(ctx context.Context, user string) (owner.Contact, error) {
+	a.ownerOf = user
+	defer func() { a.ownerOf = "" }()
 	return a.Owners.Owner(ctx, user)
 }
 
-// start makes the world in which the story begins.
-func (h *harness) start(t *testing.T, s story) *world {
+// start makes the fixture in which the scenario begins.
+func (h *harness) start(t *testing.T, s scenario) *fixture {
 	t.Helper()
-	w, err := h.begin(s)
+	w, err := h.newFixture(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-func (h *harness) begin(s story) (*world, error) {
-	w := &world{
-		story: s, account: fakeaws.New(s.account), bystander: fakeaws.New(s.account), store: cmp.Or(s.store, &ledger.Memory{}),
-		called: map[string]bool{}, stuck: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
+func (h *harness) newFixture(s scenario) (*fixture, error) {
+	w := &fixture{
+		scenario: s, account: fakeaws.New(s.account), untouched: fakeaws.New(s.account),
+		store:  cmp.Or(s.store, &ledger.Memory{}),
+		called: map[string]bool{}, failing: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
 	}
 	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine)
 	memory := ledger.New(w.store)
@@ -307,77 +310,79 @@ func (h *harness) begin(s story) (*world, error) {
 			return nil, err
 		}
 	}
-	return w, h.staff(w)
+	return w, h.deploy(w)
 }
 
-// staff sets Warder to work in the world.
-func (h *harness) staff(w *world) error {
+// deploy sets Warder to work in the fixture.
+func (h *harness) deploy(w *fixture) error {
 	w.harness = h
 	w.account.Now = func() time.Time { return w.now }
 	w.account.Fault = func(operation string, after bool) error {
 		guards := ""
 		switch {
-		case w.asking != "":
-			guards = ofUser + w.asking
+		case w.ownerOf != "":
+			guards = ofUser + w.ownerOf
 		case operation == haltRead || operation == "s3:GetBucketTagging":
 			guards = everything
 		}
 		return w.meet(operation, guards, after)
 	}
 	var err error
-	if w.runner, err = w.connected(w.account); err != nil {
+	if w.runner, err = w.newRunner(w.account); err != nil {
 		return err
 	}
-	w.runner.Owners = asker{w.runner.Owners, w}
-	if h.breaks != nil {
-		h.breaks(w)
+	w.runner.Owners = observedOwners{w.runner.Owners, w}
+	if h.sabotage != nil {
+		h.sabotage(w)
 	}
 	return nil
 }
 
-// connected is the runner of the control, and works on the account.
-func (w *world) connected(a *fakeaws.Account) (*remediation.Runner, error) {
-	r := w.unconnected()
+// newRunner is the runner of the control, and works on the account.
+func (w *fixture) newRunner(a *fakeaws.Account) (*remediation.Runner, error) {
+	r := w.bareRunner()
 	return r, w.harness.Connect(r, a.Config(), 0)
 }
 
-// unconnected is the runner of a function that has no clients yet.
-func (w *world) unconnected() *remediation.Runner {
+// bareRunner is the runner of a function that has no clients yet.
+func (w *fixture) bareRunner() *remediation.Runner {
 	return &remediation.Runner{
 		Control: w.harness.described, Settings: w.settings, Ledger: ledger.New(memory{w}), Topic: w,
-		Now:   func() time.Time { return w.now },
-		Sleep: func(context.Context, time.Duration) {},
-		Log:   slog.New(slog.NewJSONHandler(&w.log, nil)),
+		Environment: remediation.Environment{
+			Now:   func() time.Time { return w.now },
+			Sleep: func(context.Context, time.Duration) {},
+			Log:   slog.New(slog.NewJSONHandler(&w.log, nil)),
+		},
 	}
 }
 
 // haltRead is how the halt switch is read.
 const haltRead = "ssm:GetParameter"
 
-// happen does what people did before the event.
-func (w *world) happen(e namedEvent) {
+// alter does what people did before the event.
+func (w *fixture) alter(e step) {
 	if e.before == nil {
 		return
 	}
 	w.account.Alter(*e.before)
-	if w.bystander != nil {
-		w.bystander.Alter(*e.before)
+	if w.untouched != nil {
+		w.untouched.Alter(*e.before)
 	}
 }
 
 // run handles one event or request.
-func (w *world) run(e namedEvent) (remediation.Report, error) {
+func (w *fixture) run(e step) (remediation.Report, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	w.cancel = cancel
 	before := len(w.calls)
 	report, err := w.handle(ctx, e)
 	w.answers = append(w.answers, answer{e, report, err, len(w.calls) - before})
-	w.lies = append(w.lies, w.reported(report)...)
+	w.falseClaims = append(w.falseClaims, w.unmadeChanges(report)...)
 	return report, err
 }
 
-func (w *world) handle(ctx context.Context, e namedEvent) (remediation.Report, error) {
+func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error) {
 	if e.isEvent() {
 		var at struct {
 			Time time.Time `json:"time"`
@@ -405,19 +410,20 @@ func (w *world) handle(ctx context.Context, e namedEvent) (remediation.Report, e
 		answer, err := w.runner.Release(ctx, remediation.ReleaseRequest{By: q.By, Reason: q.Reason})
 		return remediation.Report{Outcome: remediation.Notified, Reason: answer.Text}, err
 	}
-	runner := w.unconnected()
+	runner := w.bareRunner()
 	ask, err := undo.Tool.Connect(runner, w.account.Config())
 	if err != nil {
 		return remediation.Report{}, err
 	}
-	runner.Owners = asker{runner.Owners, w}
+	runner.Owners, runner.Log = observedOwners{runner.Owners, w}, w.runner.Log
 	answer, err := ask(ctx, q.UndoRequest)
 	report := remediation.Report{Outcome: remediation.Nothing}
 	if len(answer.Undone) > 0 {
 		report.Outcome = remediation.Changed
 	}
 	for _, u := range answer.Undone {
-		report.Changes = append(report.Changes, remediation.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified})
+		report.Changes = append(report.Changes,
+			remediation.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified})
 	}
 	w.note(report.Changes...)
 	for _, r := range answer.Refused {
@@ -427,7 +433,7 @@ func (w *world) handle(ctx context.Context, e namedEvent) (remediation.Report, e
 }
 
 // note keeps changes that were reported.
-func (w *world) note(changes ...remediation.ReportedChange) {
+func (w *fixture) note(changes ...remediation.ReportedChange) {
 	for _, c := range changes {
 		at := slices.IndexFunc(w.changes, func(known remediation.ReportedChange) bool { return known.ID == c.ID })
 		if at < 0 {
@@ -438,9 +444,9 @@ func (w *world) note(changes ...remediation.ReportedChange) {
 	}
 }
 
-// ids are those of the changes, in the order of the story without a fault: what a person asks for in
+// ids are those of the changes, in the order of the scenario without a fault: what a person asks for in
 // it is asked for here, too, under the id that it was made under.
-func (w *world) ids() []string {
+func (w *fixture) ids() []string {
 	all := w.changes
 	if w.like != nil {
 		all = w.like.changes
@@ -448,7 +454,9 @@ func (w *world) ids() []string {
 	var ids []string
 	for _, c := range all {
 		id := c.ID
-		if !slices.ContainsFunc(w.changes, func(own remediation.ReportedChange) bool { return own.ID == c.ID && own.Status.Made() }) {
+		if !slices.ContainsFunc(w.changes, func(own remediation.ReportedChange) bool {
+			return own.ID == c.ID && own.Status.Made()
+		}) {
 			for _, own := range w.changes {
 				if own.Change == c.Change && own.Status.Made() {
 					id = own.ID
@@ -461,43 +469,45 @@ func (w *world) ids() []string {
 }
 
 // isEvent reports whether it is an event, and not a request of a person.
-func (e namedEvent) isEvent() bool { return strings.HasPrefix(e.name, "event") }
+func (e step) isEvent() bool { return strings.HasPrefix(e.name, "event") }
 
-// moment is how a world was at one time.
-type moment struct {
+// snapshot is how a fixture was at one time.
+type snapshot struct {
 	account *fakeaws.Account
 	store   *ledger.Memory
 	sent    []notice.Message
 	changes []remediation.ReportedChange
 	now     time.Time
-	calls   []call // that were made from then on, until the next moment
-	// left is what is compared of it.
-	left
+	calls   []call // that were made from then on, until the next snapshot
+	// outcome is what is compared of it.
+	outcome
 }
 
-// left is what a world is left with at one time.
-type left struct {
+// outcome is what a fixture is left with at one time.
+type outcome struct {
 	account    fakeaws.State
 	remembered map[string]string
-	told       []string
+	notices    []string
 	writes     map[string]int
 }
 
-// stop keeps the moment.
-func (w *world) stop() {
-	if len(w.moments) > 0 {
-		w.moments[len(w.moments)-1].calls = w.calls
+// stop keeps the snapshot.
+func (w *fixture) stop() {
+	if len(w.snapshots) > 0 {
+		w.snapshots[len(w.snapshots)-1].calls = w.calls
 	}
 	w.calls = nil
-	w.moments = append(w.moments, &moment{
-		account: w.account.Copy(), store: w.store.Copy(), sent: slices.Clone(w.sent), changes: slices.Clone(w.changes), now: w.now, left: w.left(),
+	w.snapshots = append(w.snapshots, &snapshot{
+		account: w.account.Copy(), store: w.store.Copy(), sent: slices.Clone(w.sent), changes: slices.Clone(w.changes),
+		now: w.now, outcome: w.outcome(),
 	})
 }
 
-// from makes the world as it was at the moment, with a function that has just been started.
-func (h *harness) from(like *world, m *moment) (*world, error) {
-	w := &world{
-		story: like.story, like: like, stuck: like.stuck, account: m.account.Copy(), store: m.store.Copy(), sent: slices.Clip(m.sent), changes: slices.Clone(m.changes), now: m.now, called: map[string]bool{},
+// from makes the fixture as it was at the snapshot, with a function that has just been started.
+func (h *harness) from(like *fixture, m *snapshot) (*fixture, error) {
+	w := &fixture{
+		scenario: like.scenario, like: like, failing: like.failing, account: m.account.Copy(), store: m.store.Copy(),
+		sent: slices.Clip(m.sent), changes: slices.Clone(m.changes), now: m.now, called: map[string]bool{},
 	}
-	return w, h.staff(w)
+	return w, h.deploy(w)
 }

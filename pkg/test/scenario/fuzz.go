@@ -15,15 +15,15 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// Fuzz has the control handle events that no story tells of, in the accounts of its stories. Whatever
+// Fuzz has the control handle events that no scenario has, in the accounts of its scenarios. Whatever
 // the bytes are: what is no event changes nothing and is not retried, an event that was handled
-// changes nothing when it comes again and tells nobody, observing changes nothing, and what is told
+// changes nothing when it comes again and notifies nobody, observing changes nothing, and what is notified
 // stays what it is.
 func Fuzz(f *testing.F, c handler.Control) {
 	f.Helper()
 	h := newHarness(f, c)
 	files := h.files(f)
-	var stories []story
+	var scenarios []scenario
 	for i, file := range files {
 		archive, err := txtar.ParseFile(file)
 		if err != nil {
@@ -33,7 +33,7 @@ func Fuzz(f *testing.F, c handler.Control) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		stories = append(stories, s)
+		scenarios = append(scenarios, s)
 		for _, e := range s.events {
 			if strings.HasPrefix(e.name, "event") {
 				f.Add(uint(i), false, e.data)
@@ -41,8 +41,8 @@ func Fuzz(f *testing.F, c handler.Control) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, i uint, observe bool, data []byte) {
-		s := stories[i%uint(len(stories))]
-		s.events = []namedEvent{{name: "event.json", data: data}}
+		s := scenarios[i%uint(len(scenarios))]
+		s.events = []step{{name: "event.json", data: data}}
 		if observe {
 			s.settings.Mode = control.Observe
 		}
@@ -55,7 +55,13 @@ func Fuzz(f *testing.F, c handler.Control) {
 				t.Errorf("what is no event comes to %+v, %v", report, err)
 			}
 		}
-		if !slices.Contains([]remediation.Outcome{remediation.Failed, remediation.Changed, remediation.WouldChange, remediation.Notified, remediation.Skipped, remediation.Nothing}, report.Outcome) {
+		if !slices.Contains(
+			[]remediation.Outcome{
+				remediation.Failed, remediation.Changed, remediation.WouldChange, remediation.Notified, remediation.Skipped,
+				remediation.Nothing,
+			},
+			report.Outcome,
+		) {
 			t.Errorf("outcome %q", report.Outcome)
 		}
 		if report.Outcome != remediation.Changed && report.Outcome != remediation.Failed || observe {
@@ -63,14 +69,14 @@ func Fuzz(f *testing.F, c handler.Control) {
 				t.Errorf("the outcome is %s, and the account is not as it was (-before +after):\n%s", report.Outcome, diff)
 			}
 		}
-		for _, fault := range w.unharmed(map[[32]byte]bool{}) {
+		for _, fault := range w.hostileFaults(map[[32]byte]bool{}) {
 			t.Error(fault)
 		}
 		if text, _ := json.Marshal(report); !json.Valid(text) {
 			t.Errorf("answers %q", text)
 		}
 		if err == nil {
-			w.repeat(t)
+			w.playAgain(t)
 		}
 	})
 }

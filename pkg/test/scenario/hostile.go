@@ -25,9 +25,9 @@ import (
 	"github.com/warder-aws/warder/pkg/test/slacktest"
 )
 
-// hostile tells the story with names that are not only names: of the users, groups, policies and
-// buckets in it, wherever it has them, and of each thing that its events tell.
-// Whatever is told stays what it is: see [world.unharmed].
+// hostile plays the scenario with names that are not only names: of the users, groups, policies and
+// buckets in it, wherever it has them, and of each text in its events.
+// A notice stays what it is: see [fixture.hostileFaults].
 func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 	for i, what := range slices.Sorted(maps.Keys(hostile.Quoted)) {
 		for way, rewritten := range map[string]*txtar.Archive{
@@ -35,7 +35,7 @@ func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 			"tags":  retag(t, archive, hostile.Quoted[what]),
 		} {
 			if rewritten != nil {
-				h.attacked(t, rewritten, i, what+" in "+way)
+				h.playHostile(t, rewritten, i, what+" in "+way)
 			}
 		}
 	}
@@ -49,13 +49,16 @@ func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 				if h.tried(tree, at, i, what) {
 					continue
 				}
-				h.attacked(t, alone(archive, f.Name, at.with(tree, hostile.Quoted[what])), i, what+" in "+strings.Join(at.path, ".")+" of "+f.Name)
+				h.playHostile(
+					t, alone(archive, f.Name, at.with(tree, hostile.Quoted[what])), i,
+					what+" in "+strings.Join(at.path, ".")+" of "+f.Name,
+				)
 			}
 		}
 	}
 }
 
-// tried reports whether another story of the control has tried the same with an event of its kind, and
+// tried reports whether another scenario of the control has tried the same with an event of its kind, and
 // notes that it is tried now. What is asked for and answered is of the call, and so is every text
 // tried there with each call. Who calls from where is of all calls alike: every text is tried there
 // with some call, and one of them with each.
@@ -65,23 +68,25 @@ func (h *harness) tried(tree any, at leaf, turn int, what string) bool {
 	family := fmt.Sprint(envelope["source"], " ", envelope["detail-type"])
 	kind := fmt.Sprint(family, " ", detail["eventName"], detail["configRuleName"], detail["eventTypeCode"], detail["type"])
 	where := at.general()
-	own := len(where) > 1 && slices.Contains([]string{"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"}, where[1])
+	own := len(where) > 1 && slices.Contains(
+		[]string{"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"}, where[1],
+	)
 	names := []string{family + strings.Join(where, ".") + what}
 	if own {
 		names = []string{kind + strings.Join(where, ".") + what}
-	} else if (len(h.attacks)+turn)%len(hostile.Quoted) == 0 {
+	} else if (len(h.triedTexts)+turn)%len(hostile.Quoted) == 0 {
 		names = append(names, kind+strings.Join(where, "."))
 	}
 	fresh := false
 	for _, name := range names {
-		fresh = fresh || !h.attacks[name]
-		h.attacks[name] = true
+		fresh = fresh || !h.triedTexts[name]
+		h.triedTexts[name] = true
 	}
 	return !fresh
 }
 
-// attacked tells the story that was rewritten, and checks what came of it.
-func (h *harness) attacked(t *testing.T, archive *txtar.Archive, turn int, name string) {
+// playHostile plays the scenario that was rewritten, and checks what came of it.
+func (h *harness) playHostile(t *testing.T, archive *txtar.Archive, turn int, name string) {
 	t.Helper()
 	s, _, err := parse(archive, h.described)
 	if err != nil {
@@ -93,19 +98,20 @@ func (h *harness) attacked(t *testing.T, archive *txtar.Archive, turn int, name 
 	w := h.start(t, s)
 	w.runner.Log = handler.NewLog(&w.log)
 	for _, e := range w.events {
-		w.happen(e)
+		w.alter(e)
 		if _, err := w.run(e); err != nil && strings.Contains(err.Error(), "ValidationException") {
 			t.Fatalf("%s: %s would be retried for ever: %.300v", name, e.name, err)
 		}
 	}
-	if faults := w.unharmed(h.sound); len(faults) > 0 {
+	if faults := w.hostileFaults(h.harmless); len(faults) > 0 {
 		t.Fatalf("%s:\n%s", name, strings.Join(faults[:min(len(faults), 3)], "\n"))
 	}
 }
 
-// unharmed are the faults of what was told: whatever stands in a name, it stays in its place. sound are
-// the messages that were found to be without any before, by a digest: most texts are not told of.
-func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
+// hostileFaults are the faults of what was sent and logged: whatever stands in a name, it stays in its place.
+// harmless are
+// the messages that were found to be without any before, by a digest: most texts are in no notice.
+func (w *fixture) hostileFaults(harmless map[[sha256.Size]byte]bool) []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	for _, m := range w.sent {
@@ -114,11 +120,12 @@ func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
 			fault("%v", err)
 		}
 		digest := sha256.Sum256(fmt.Append(data, w.settings.Language))
-		if sound[digest] {
+		if harmless[digest] {
 			continue
 		}
-		sound[digest] = true
-		if line := m.Line(); len(line) > 99 || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) || strings.Contains(line, hostile.Key) {
+		harmless[digest] = true
+		if line := m.Line(); len(line) > 99 || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) ||
+			strings.Contains(line, hostile.Key) {
 			fault("the subject line is %q", line)
 		}
 		text, err := m.Bodies()
@@ -142,7 +149,8 @@ func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
 			fault("the SMS is %q", sms)
 		}
 		var again notice.Message
-		if err := json.Unmarshal([]byte(bodies["sqs"]), &again); err != nil || again.ID != m.ID || again.Control != m.Control || again.Kind != m.Kind || bodies["sqs"] != bodies["lambda"] {
+		if err := json.Unmarshal([]byte(bodies["sqs"]), &again); err != nil || again.ID != m.ID ||
+			again.Control != m.Control || again.Kind != m.Kind || bodies["sqs"] != bodies["lambda"] {
 			fault("the body for machines is %.2000s (%v)", bodies["sqs"], err)
 		}
 		post, err := json.Marshal(slack.Render(again, w.settings.Language))
@@ -175,7 +183,7 @@ func (w *world) unharmed(sound map[[sha256.Size]byte]bool) []string {
 }
 
 // explained are the faults of what is explained about the users of the account.
-func (w *world) explained() []string {
+func (w *fixture) explained() []string {
 	reader := explain.Reader{Ledger: w.runner.Ledger, Kinds: w.runner.Kinds, API: w.account, Now: w.runner.Now}
 	var faults []string
 	for _, user := range slices.Sorted(maps.Keys(w.account.State().Users)) {
@@ -207,7 +215,9 @@ func chatFaults(body, owner string) []string {
 	if len(n.Content.Title) > 250 || len(n.Content.Description) > 8000 || n.Content.Description == "" {
 		faults = append(faults, "it is too long")
 	}
-	for _, text := range append([]string{n.Content.Title, n.Content.Description, n.Metadata.Summary}, n.Content.NextSteps...) {
+	for _, text := range append(
+		[]string{n.Content.Title, n.Content.Description, n.Metadata.Summary}, n.Content.NextSteps...,
+	) {
 		if why := hostile.Steers(text); why != "" {
 			faults = append(faults, "the text "+why)
 		}
@@ -218,10 +228,10 @@ func chatFaults(body, owner string) []string {
 	return faults
 }
 
-// named are the objects of a story of which each is known by its name there.
+// named are the objects of a scenario of which each is known by its name there.
 var named = []string{"users", "groups", "buckets", "policies", "inline", "policyGroups"}
 
-// rename puts the text behind each name in the account of the story, wherever the story has the name;
+// rename puts the text behind each name in the account of the scenario, wherever the scenario has the name;
 // nil if it names nothing.
 func rename(t *testing.T, archive *txtar.Archive, text string) *txtar.Archive {
 	names := map[string]bool{}
@@ -262,7 +272,8 @@ func rename(t *testing.T, archive *txtar.Archive, text string) *txtar.Archive {
 			data, _ := json.Marshal(inner) // it was JSON
 			return string(data)
 		}
-		if strings.HasPrefix(value, "{") || strings.Contains(value, ":iam::aws:") || key && (len(path) == 0 || !slices.Contains(named, path[len(path)-1])) {
+		if strings.HasPrefix(value, "{") || strings.Contains(value, ":iam::aws:") ||
+			key && (len(path) == 0 || !slices.Contains(named, path[len(path)-1])) {
 			return value
 		}
 		return name.ReplaceAllString(value, "${1}${2}"+mark+"${3}")
@@ -293,7 +304,7 @@ const (
 	markWithin = "\uE001"
 )
 
-// rewritten is the story with each text and name in its JSON as rewrite makes it.
+// rewritten is the scenario with each text and name in its JSON as rewrite makes it.
 func rewritten(t *testing.T, archive *txtar.Archive, rewrite rewriter, text string) *txtar.Archive {
 	out := &txtar.Archive{Comment: archive.Comment}
 	for _, f := range archive.Files {
@@ -329,10 +340,10 @@ func walk(value any, path []string, rewrite rewriter) any {
 	return value
 }
 
-// lengthy is how many events a story has at most to be told whole, again and again.
+// lengthy is how many events a scenario has at most to be played whole, again and again.
 const lengthy = 4
 
-// alone is the story with another event in place of the named one, and without the rest of its events
+// alone is the scenario with another event in place of the named one, and without the rest of its events
 // if it has many.
 func alone(archive *txtar.Archive, name string, data []byte) *txtar.Archive {
 	happens := func(f txtar.File) bool {

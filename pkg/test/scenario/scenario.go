@@ -1,7 +1,7 @@
-// Package scenario is the test harness that all controls share. A story is one txtar file: an account,
+// Package scenario is the test harness that all controls share. A scenario is one txtar file: an account,
 // settings, one or more events in the order they come, and what is to happen.
 //
-//	A direct policy is detached and its owner is told.
+//	A direct policy is detached and its owner is notified.
 //
 //	-- account.json --      the account before (package fakeaws)
 //	-- settings.json --     mode, parameters, allowedNetworks, owners; all optional
@@ -14,12 +14,12 @@
 //	-- emails --            the emails that are sent, whole; optional, go test -update writes it if it is there
 //	-- emails-ko --         the same in Korean
 //
-// Beside what a story wants, the harness checks what must hold for every story: handling the events
-// again changes nothing and tells nobody; observing changes nothing; whatever goes wrong with any call
+// Beside what a scenario wants, the harness checks what must hold for every scenario: handling the events
+// again changes nothing and notifies nobody; observing changes nothing; whatever goes wrong with any call
 // to AWS is made good by the retry, or by the redelivery of the event when it is over (see matrix); in Korean the
-// same is told, and nothing of it is left in English; with names and tags that try to be markup,
-// lines, mentions or orders to a terminal, whatever is told and logged stays what it is; the
-// control calls nothing that its control.json does not permit, and permits nothing that no story
+// same is notified, and nothing of it is left in English; with names and tags that try to be markup,
+// lines, mentions or orders to a terminal, every notice and log line stays what it is; the
+// control calls nothing that its control.json does not permit, and permits nothing that no scenario
 // needs; no message holds a whole access key id.
 package scenario
 
@@ -53,9 +53,9 @@ import (
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
-var update = flag.Bool("update", false, "write what happens into the want section of the stories")
+var update = flag.Bool("update", false, "write what happens into the want section of the scenarios")
 
-// Run runs every story in testdata. The checks return what is wrong with the account after a story,
+// Run runs every scenario in testdata. The checks return what is wrong with the account after a scenario,
 // however it was handled: what the control promises of it.
 func Run(t *testing.T, c handler.Control, checks ...func(*fakeaws.Account) error) {
 	t.Helper()
@@ -65,14 +65,15 @@ func Run(t *testing.T, c handler.Control, checks ...func(*fakeaws.Account) error
 	// Handling events again and again makes garbage and keeps nothing.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.story(t, file) })
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { h.scenario(t, file) })
 	}
-	t.Logf("%d stories; %d cases of a call that goes wrong, in %d of them it reads a guard", len(files), h.cases, h.guards)
+	t.Logf("%d scenarios; %d cases of a call that goes wrong, in %d of them it reads a guard",
+		len(files), h.cases, h.guards)
 	if t.Failed() {
 		return
 	}
 	h.permissions(t)
-	if h.told == len(files) {
+	if h.played == len(files) {
 		t.Run("calls within the budget", h.budget)
 	}
 }
@@ -90,54 +91,54 @@ func newHarness(t testing.TB, c handler.Control) *harness {
 	}
 	return &harness{
 		Control: c, described: described, used: map[string]bool{}, calls: map[string]int{},
-		attacks: map[string]bool{}, sound: map[[sha256.Size]byte]bool{},
+		triedTexts: map[string]bool{}, harmless: map[[sha256.Size]byte]bool{},
 	}
 }
 
-// files are those of the stories.
+// files are those of the scenarios.
 func (h *harness) files(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories in testdata (%v)", err)
+		t.Fatalf("no scenarios in testdata (%v)", err)
 	}
 	return files
 }
 
-// harness runs the stories of one control.
+// harness runs the scenarios of one control.
 type harness struct {
 	handler.Control
-	checks    []func(*fakeaws.Account) error
-	described control.Control
-	used      map[string]bool // operations that some story called
-	calls     map[string]int  // the fewest that an event took, by path
-	told      int             // how many stories were told
-	attacks   map[string]bool // hostile texts that were tried, by where
-	sound     map[[sha256.Size]byte]bool
-	cases     int          // of the fault matrix
-	guards    int          // those of them that met a guard
-	breaks    func(*world) // breaks Warder on purpose, to see that the matrix notices
+	checks     []func(*fakeaws.Account) error
+	described  control.Control
+	used       map[string]bool // operations that some scenario called
+	calls      map[string]int  // the fewest that an event took, by path
+	played     int             // how many scenarios were played
+	triedTexts map[string]bool // hostile texts that were tried, by where
+	harmless   map[[sha256.Size]byte]bool
+	cases      int            // of the fault matrix
+	guards     int            // those of them that met a guard
+	sabotage   func(*fixture) // sabotage Warder on purpose, to see that the matrix notices
 }
 
-// story is one parsed file.
-type story struct {
+// scenario is one parsed file.
+type scenario struct {
 	title    string
 	name     string
 	account  fakeaws.State
 	settings settings.Function
-	events   []namedEvent
+	events   []step
 	store    *ledger.Memory // what is remembered from before; nil for nothing
-	given    string         // all that the file says about the world and what people do in it
+	given    string         // all that the file says about the fixture and what people do in it
 	drills   []ledger.Drill
 }
 
-type namedEvent struct {
+type step struct {
 	name   string
 	data   []byte
 	before *fakeaws.State // what people did to the account before it
 }
 
-func (h *harness) story(t *testing.T, file string) {
+func (h *harness) scenario(t *testing.T, file string) {
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -148,9 +149,9 @@ func (h *harness) story(t *testing.T, file string) {
 	}
 
 	s.name = strings.TrimSuffix(filepath.Base(file), ".txtar")
-	told := h.start(t, s)
-	got := told.tell(t)
-	for _, operation := range slices.Sorted(maps.Keys(told.called)) {
+	played := h.start(t, s)
+	got := played.play(t)
+	for _, operation := range slices.Sorted(maps.Keys(played.called)) {
 		h.used[operation] = true
 		if !h.permitted(operation) {
 			t.Errorf("calls %s, which control.json does not permit", operation)
@@ -159,25 +160,25 @@ func (h *harness) story(t *testing.T, file string) {
 	if *update {
 		write(t, file, archive, "want", got)
 	} else if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("not as told (-want +got; go test -update writes it):\n%s", diff)
+		t.Errorf("not as expected (-want +got; go test -update writes it):\n%s", diff)
 	}
-	h.told++
-	told.check(t)
-	told.mail(t, file, archive, emails)
+	h.played++
+	played.check(t)
+	played.compareEmails(t, file, archive, emails)
 
-	t.Run("handled again", func(t *testing.T) { told.repeat(t) })
-	h.count(told.answers, s.settings.Mode)
-	t.Run("observed", func(t *testing.T) { h.observed(t, s, told) })
-	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, told, file, archive) })
-	t.Run("with faults", func(t *testing.T) { h.faults(t, told) })
+	t.Run("handled again", func(t *testing.T) { played.playAgain(t) })
+	h.count(played.answers, s.settings.Mode)
+	t.Run("observed", func(t *testing.T) { h.observed(t, s, played) })
+	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, played, file, archive) })
+	t.Run("with faults", func(t *testing.T) { h.faults(t, played) })
 	t.Run("with hostile names", func(t *testing.T) { h.hostile(t, archive) })
 }
 
-// parse reads the sections of a story.
-func parse(archive *txtar.Archive, described control.Control) (story, string, error) {
-	s := story{title: strings.TrimSpace(string(archive.Comment))}
+// parse reads the sections of a scenario.
+func parse(archive *txtar.Archive, described control.Control) (scenario, string, error) {
+	s := scenario{title: strings.TrimSpace(string(archive.Comment))}
 	if s.title == "" {
-		return s, "", errors.New("the story has no title: begin it with a sentence")
+		return s, "", errors.New("the scenario has no title: begin it with a sentence")
 	}
 	set := struct {
 		Mode            control.Mode               `json:"mode"`
@@ -200,7 +201,7 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 			alteration = &fakeaws.State{}
 			err = strict(f.Data, alteration)
 		case strings.HasPrefix(f.Name, "event"), strings.HasPrefix(f.Name, "undo"), strings.HasPrefix(f.Name, "release"):
-			s.events = append(s.events, namedEvent{f.Name, f.Data, alteration})
+			s.events = append(s.events, step{f.Name, f.Data, alteration})
 			alteration = nil
 		case f.Name == "drill.json":
 			var d ledger.Drill
@@ -208,9 +209,10 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 			s.drills = append(s.drills, d)
 		case f.Name == "want":
 			want = string(f.Data)
-		case f.Name == emails || f.Name == emailsKorean: // see mail
+		case f.Name == emails || f.Name == emailsKorean: // see compareEmails
 		default:
-			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, undo.json, release.json, drill.json, want")
+			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, " +
+				"undo.json, release.json, drill.json, want")
 		}
 		if err != nil {
 			return s, "", fmt.Errorf("section %s: %w", f.Name, err)
@@ -220,7 +222,7 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 		}
 	}
 	if len(s.events) == 0 {
-		return s, "", errors.New("the story has no event")
+		return s, "", errors.New("the scenario has no event")
 	}
 	parameters := map[string]json.RawMessage{}
 	for name, p := range described.Parameters {
@@ -242,8 +244,9 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 	}
 	s.settings = settings.Function{
 		Mode: set.Mode, Parameters: text, AllowedNetworks: set.AllowedNetworks, Owners: set.Owners,
-		Runbooks: "https://example.com/", Account: "111122223333", Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder",
-		Halt: "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
+		Runbooks: "https://example.com/", Account: "111122223333", Table: "warder",
+		Topic: "arn:aws:sns:us-east-1:111122223333:warder",
+		Halt:  "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
 		BlastRadius: set.BlastRadius, HoldDays: 7,
 		Quarantine: settings.Quarantine{Key: quarantines + change.KeyQuarantine},
 	}
@@ -253,7 +256,7 @@ func parse(archive *txtar.Archive, described control.Control) (story, string, er
 	return s, want, nil
 }
 
-// quarantines is where the quarantine policies of the story's account are.
+// quarantines is where the quarantine policies of the scenario's account are.
 const quarantines = "arn:aws:iam::111122223333:policy" + change.QuarantinePath
 
 func strict(data []byte, into any) error {
@@ -271,12 +274,12 @@ func write(t *testing.T, file string, archive *txtar.Archive, section, got strin
 	}
 }
 
-// tell handles the story's events and words what happened.
-func (w *world) tell(t *testing.T) string {
+// play handles the scenario's events and words what happened.
+func (w *fixture) play(t *testing.T) string {
 	var b strings.Builder
 	for _, e := range w.events {
 		w.stop()
-		w.happen(e)
+		w.alter(e)
 		iam, sent := w.account.Calls(), len(w.sent)
 		report, err := w.run(e)
 		fmt.Fprintf(&b, "%s: %s", e.name, report.Outcome)
@@ -285,7 +288,7 @@ func (w *world) tell(t *testing.T) string {
 		}
 		b.WriteString("\n")
 		if err != nil {
-			w.stuck[e.name] = true
+			w.failing[e.name] = true
 			fmt.Fprintf(&b, "  to be retried: %v\n", err)
 		}
 		for _, c := range report.Changes {
@@ -315,10 +318,13 @@ func (w *world) tell(t *testing.T) string {
 				}
 			}
 		}
-		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.remembering(), len(w.sent)-sent)
+		fmt.Fprintf(
+			&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.ledgerCalls(),
+			len(w.sent)-sent,
+		)
 	}
 	w.stop()
-	if diff := gocmp.Diff(w.bystander.State(), w.account.State(), cmpopts.EquateEmpty()); diff == "" {
+	if diff := gocmp.Diff(w.untouched.State(), w.account.State(), cmpopts.EquateEmpty()); diff == "" {
 		b.WriteString("the account is as it was\n")
 	}
 	return b.String()
@@ -335,11 +341,11 @@ func difference(before, after map[string]int) string {
 	return cmp.Or(strings.Join(calls, ", "), "iam 0")
 }
 
-// repeat handles every event once more: nothing is changed and nobody is told.
-func (w *world) repeat(t *testing.T) {
+// playAgain handles every event once more: nothing is changed and nobody is notified.
+func (w *fixture) playAgain(t *testing.T) {
 	before, sent := w.account.State(), len(w.sent)
 	for _, e := range w.events {
-		if _, err := w.run(e); err != nil && !w.stuck[e.name] {
+		if _, err := w.run(e); err != nil && !w.failing[e.name] {
 			t.Errorf("%s: %v", e.name, err)
 		}
 	}
@@ -347,25 +353,25 @@ func (w *world) repeat(t *testing.T) {
 		t.Errorf("the account is not as it was (-first +second):\n%s", diff)
 	}
 	for _, m := range w.sent[sent:] {
-		t.Errorf("told again: %s", m.Line())
+		t.Errorf("notified again: %s", m.Line())
 	}
 }
 
 // observed handles the events with the control in observe: the account stays as it is.
-func (h *harness) observed(t *testing.T, s story, enforced *world) {
+func (h *harness) observed(t *testing.T, s scenario, enforced *fixture) {
 	s.settings.Mode = control.Observe
 	w := h.start(t, s)
 	for _, e := range w.events {
-		w.happen(e)
+		w.alter(e)
 		report, err := w.run(e)
-		if err != nil && !enforced.stuck[e.name] {
+		if err != nil && !enforced.failing[e.name] {
 			t.Errorf("%s: %v", e.name, err)
 		}
 		if report.Outcome == remediation.Changed {
 			t.Errorf("%s: the outcome is changed", e.name)
 		}
 	}
-	if diff := gocmp.Diff(w.bystander.State(), w.account.State(), cmpopts.EquateEmpty()); diff != "" {
+	if diff := gocmp.Diff(w.untouched.State(), w.account.State(), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("observing changed the account (-before +after):\n%s", diff)
 	}
 	w.check(t)
@@ -381,25 +387,27 @@ func (h *harness) permitted(operation string) bool {
 	})
 }
 
-// permissions checks that what control.json permits is what the stories needed and what the
-// planner's interface lists.
+// permissions checks that control.json permits what the scenarios needed and no more, and the operations
+// that [handler.Control.ReadAPI] lists.
 func (h *harness) permissions(t *testing.T) {
-	for _, p := range h.described.Permissions {
-		for _, action := range p.Actions {
-			if !h.used[action] {
-				t.Errorf("control.json permits %s, which no story needs", action)
+	if h.ReadAPI != nil {
+		for i := range h.ReadAPI.NumMethod() {
+			method := h.ReadAPI.Method(i)
+			input := method.Type.In(1).Elem().PkgPath()
+			operation := input[strings.LastIndex(input, "/")+1:] + ":" + method.Name
+			if !h.permitted(operation) {
+				t.Errorf("the planner reads with %s, which control.json does not permit", operation)
 			}
 		}
 	}
-	if h.ReadAPI == nil {
-		return
-	}
-	for i := range h.ReadAPI.NumMethod() {
-		method := h.ReadAPI.Method(i)
-		input := method.Type.In(1).Elem().PkgPath()
-		operation := input[strings.LastIndex(input, "/")+1:] + ":" + method.Name
-		if !h.permitted(operation) {
-			t.Errorf("the planner reads with %s, which control.json does not permit", operation)
+	for _, p := range h.described.Permissions {
+		for _, action := range p.Actions {
+			switch {
+			case !h.used[action]:
+				t.Errorf("control.json permits %s, which no scenario needs", action)
+			case h.ReadAPI == nil && action != "iam:GetUser": // of the owner
+				t.Errorf("control.json permits %s, and the control has no ReadAPI", action)
+			}
 		}
 	}
 }

@@ -20,12 +20,12 @@ type Day struct {
 	Sum   int
 	// Ledger counts the calls to the ledger.
 	Ledger int
-	// Notices are what was told.
+	// Notices are those that were sent.
 	Notices []notice.Message
 }
 
-// Told reports whether the owner of the user was told of something.
-func (d Day) Told(user string) bool {
+// Notified reports whether a notice was about the user.
+func (d Day) Notified(user string) bool {
 	for _, m := range d.Notices {
 		if m.Subject == user {
 			return true
@@ -43,7 +43,10 @@ func Sweeps(t *testing.T, c handler.Control, begin time.Time, days int, found fu
 	var all []Day
 	for i := range days {
 		now := begin.AddDate(0, 0, i)
-		s, _, err := parse(&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepOf(i, now).data}}}, h.described)
+		s, _, err := parse(
+			&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepStep(i, now).data}}},
+			h.described,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +56,7 @@ func Sweeps(t *testing.T, c handler.Control, begin time.Time, days int, found fu
 		if _, err := w.run(s.events[0]); err != nil {
 			t.Fatalf("day %d: %v", i+1, err)
 		}
-		day := Day{Calls: w.account.Calls(), Ledger: w.remembering(), Notices: w.sent, Sum: len(w.sent)}
+		day := Day{Calls: w.account.Calls(), Ledger: w.ledgerCalls(), Notices: w.sent, Sum: len(w.sent)}
 		for _, n := range day.Calls {
 			day.Sum += n
 		}
@@ -62,10 +65,12 @@ func Sweeps(t *testing.T, c handler.Control, begin time.Time, days int, found fu
 	return all
 }
 
-// sweepOf is the event of a sweep, told from others by its number.
-func sweepOf(n int, at time.Time) namedEvent {
-	return namedEvent{name: "event-sweep.json", data: fmt.Appendf(nil, `{"version":"0","id":"00000000-0000-4000-8000-%012d","detail-type":"Scheduled Event",
-		"source":"aws.events","account":"111122223333","time":%q,"region":"us-east-1","resources":[],"detail":{}}`, 1_000_000+n, at.Format(time.RFC3339))}
+// sweepStep is the event of a sweep, which its number distinguishes from others.
+func sweepStep(n int, at time.Time) step {
+	return step{name: "event-sweep.json", data: fmt.Appendf(nil, `{
+		"version": "0", "id": "00000000-0000-4000-8000-%012d", "detail-type": "Scheduled Event", "source": "aws.events",
+		"account": "111122223333", "time": %q, "region": "us-east-1", "resources": [], "detail": {}
+	}`, 1_000_000+n, at.Format(time.RFC3339))}
 }
 
 // The users of [Large] that are not like the others.
@@ -73,7 +78,7 @@ const (
 	// SwitchedBefore has a key of more than a year that was switched off and on the day before the
 	// first sweep.
 	SwitchedBefore = "user-1234"
-	// SwitchedLater has a key that is to be told of from the eleventh day on, and that was switched
+	// SwitchedLater has a key that matters from the eleventh day on, and that was switched
 	// off and on the day before.
 	SwitchedLater = "user-4321"
 )

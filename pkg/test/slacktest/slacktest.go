@@ -64,7 +64,10 @@ func Faults(message []byte) []string {
 				fault("mentions %q", id)
 			case kind == "link" && (!strings.HasPrefix(address, "https://") || strings.ContainsAny(address, "<>| ")):
 				fault("links to %q", address)
-			case !isText && !slices.Contains([]string{"header", "context", "rich_text", "rich_text_section", "rich_text_list", "rich_text_preformatted", "user"}, kind):
+			case !isText && !slices.Contains(
+				[]string{"header", "context", "rich_text", "rich_text_section", "rich_text_list", "rich_text_preformatted", "user"},
+				kind,
+			):
 				fault("an object of type %q", kind)
 			}
 			if !isText {

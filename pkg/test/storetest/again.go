@@ -17,7 +17,9 @@ import (
 type Again struct{ ledger.Table }
 
 // PutItem writes twice.
-func (a Again) PutItem(ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (a Again) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.PutItemOutput, error) {
 	_, _ = a.Table.PutItem(ctx, in, options...) // nobody hears of it
 	return a.Table.PutItem(ctx, in, options...)
 }

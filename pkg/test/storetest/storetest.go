@@ -56,8 +56,9 @@ func Run(t *testing.T, store ledger.Store) {
 	})
 	run("an item comes back as it was put, as version 1", func(t *testing.T) {
 		item := ledger.Item{
-			Partition: "whole#1", Sort: "s", Subject: "alice", At: noon.Add(123 * time.Millisecond), Expires: noon.Add(time.Hour),
-			Body: "{\"text\":\"한글 \\u0000 <&> 🗝\\n\",\"empty\":\"\"}",
+			Partition: "whole#1", Sort: "s", Subject: "alice", At: noon.Add(123 * time.Millisecond),
+			Expires: noon.Add(time.Hour),
+			Body:    "{\"text\":\"한글 \\u0000 <&> 🗝\\n\",\"empty\":\"\"}",
 		}
 		put(t, item)
 		item.Version = 1
@@ -149,7 +150,8 @@ func Run(t *testing.T, store ledger.Store) {
 			t.Errorf("the longest keys: version %d, %v", item.Version, err)
 		}
 		for name, item := range map[string]ledger.Item{
-			"partition": {Partition: longest.Partition + "x", Sort: "s", Body: "{}"}, "sort key": {Partition: "long#", Sort: longest.Sort + "y", Body: "{}"},
+			"partition":   {Partition: longest.Partition + "x", Sort: "s", Body: "{}"},
+			"sort key":    {Partition: "long#", Sort: longest.Sort + "y", Body: "{}"},
 			"no sort key": {Partition: "long#", Body: "{}"}, "no partition": {Sort: "s", Body: "{}"},
 			"item": {Partition: "long#", Sort: "s", Body: strings.Repeat("z", 400*1024)},
 		} {
@@ -159,11 +161,17 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 	})
 	run("several items are gathered in the order in which they are asked for", func(t *testing.T) {
-		put(t, ledger.Item{Partition: "gather#1", Sort: "a", Body: "1"}, ledger.Item{Partition: "gather#1", Sort: "b", Body: "2"}, ledger.Item{Partition: "gather#2", Sort: "a", Subject: "gatherer", At: noon, Body: "3"})
+		put(
+			t, ledger.Item{Partition: "gather#1", Sort: "a", Body: "1"},
+			ledger.Item{Partition: "gather#1", Sort: "b", Body: "2"},
+			ledger.Item{Partition: "gather#2", Sort: "a", Subject: "gatherer", At: noon, Body: "3"},
+		)
 		key := func(of ledger.Item) ledger.Key { return ledger.Key{Partition: of.Partition, Sort: of.Sort} }
 		want := []ledger.Item{
-			{Partition: "gather#2", Sort: "a", Subject: "gatherer", At: noon, Version: 1, Body: "3"}, {Partition: "gather#2", Sort: "none"},
-			{Partition: "gather#1", Sort: "a", Version: 1, Body: "1"}, {Partition: "gather#1", Sort: "b", Version: 1, Body: "2"}, {Partition: "gather#1", Sort: "a", Version: 1, Body: "1"},
+			{Partition: "gather#2", Sort: "a", Subject: "gatherer", At: noon, Version: 1, Body: "3"},
+			{Partition: "gather#2", Sort: "none"},
+			{Partition: "gather#1", Sort: "a", Version: 1, Body: "1"}, {Partition: "gather#1", Sort: "b", Version: 1, Body: "2"},
+			{Partition: "gather#1", Sort: "a", Version: 1, Body: "1"},
 		}
 		found, err := store.BatchGet(ctx, each(want, key)...)
 		if err != nil {
@@ -229,7 +237,10 @@ func Run(t *testing.T, store ledger.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		equal(t, []string{"index#exact", "index#second", "index#fraction", "index#abroad", "index#late"}, each(found, func(i ledger.Item) string { return i.Partition }))
+		equal(
+			t, []string{"index#exact", "index#second", "index#fraction", "index#abroad", "index#late"},
+			each(found, func(i ledger.Item) string { return i.Partition }),
+		)
 		if found[0].Body != "index#exact" || found[0].Version != 1 || !found[0].At.Equal(noon) || found[0].Subject != "bob" {
 			t.Errorf("the index has %+v", found[0])
 		}
@@ -245,7 +256,11 @@ func Run(t *testing.T, store ledger.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		equal(t, []ledger.Item{{Partition: "again#1", Sort: "s", Subject: "carol", At: noon.Add(time.Hour), Body: "2", Version: 2}}, found)
+		equal(
+			t,
+			[]ledger.Item{{Partition: "again#1", Sort: "s", Subject: "carol", At: noon.Add(time.Hour), Body: "2", Version: 2}},
+			found,
+		)
 	})
 	run("the index of a subject that is not there has nothing", func(t *testing.T) {
 		if found, err := store.Index(ctx, "nobody", time.Time{}); err != nil || len(found) > 0 {
@@ -256,7 +271,8 @@ func Run(t *testing.T, store ledger.Store) {
 	run("a scan has the items whose partition begins with one of the prefixes", func(t *testing.T) {
 		put(t,
 			ledger.Item{Partition: "scan#1", Sort: "a", Body: "1"}, ledger.Item{Partition: "scan#1", Sort: "b", Body: "2"},
-			ledger.Item{Partition: "scan#2", Sort: "a", Body: "3"}, ledger.Item{Partition: "scandal", Sort: "a", Body: "4"}, ledger.Item{Partition: "a-scan#", Sort: "a", Body: "5"},
+			ledger.Item{Partition: "scan#2", Sort: "a", Body: "3"}, ledger.Item{Partition: "scandal", Sort: "a", Body: "4"},
+			ledger.Item{Partition: "a-scan#", Sort: "a", Body: "5"},
 		)
 		found, err := store.Scan(ctx, "scan#")
 		if err != nil {
@@ -287,7 +303,8 @@ func Run(t *testing.T, store ledger.Store) {
 			name := fmt.Sprintf("%02d", i)
 			want = append(want, name)
 			put(t, ledger.Item{
-				Partition: "large#1", Sort: name, Subject: "dave", At: noon.Add(time.Duration(i) * time.Minute), Body: name + strings.Repeat("x", size),
+				Partition: "large#1", Sort: name, Subject: "dave", At: noon.Add(time.Duration(i) * time.Minute),
+				Body: name + strings.Repeat("x", size),
 			})
 		}
 		sorts := func(items []ledger.Item) []string { return each(items, func(i ledger.Item) string { return i.Sort }) }
@@ -317,7 +334,7 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 	})
 
-	run("the ledger's contents are its runs, entries, cases and breakers, the oldest first, and nothing else", func(t *testing.T) {
+	run("the ledger's contents are its runs, entries, cases and breakers, and nothing else", func(t *testing.T) {
 		book := ledger.New(store)
 		must := func(err error) {
 			t.Helper()
@@ -327,12 +344,26 @@ func Run(t *testing.T, store ledger.Store) {
 		}
 		for i, key := range []string{"later", "sooner"} {
 			at := noon.Add(-time.Duration(i) * time.Hour)
-			run, err := book.Begin(ctx, ledger.Run{Control: "control", Key: key, Mode: "enforce", Happened: at.Add(-time.Minute), Holder: "test", Until: at}, at)
+			run, err := book.Begin(
+				ctx,
+				ledger.Run{
+					Control: "control", Key: key, Mode: "enforce", Happened: at.Add(-time.Minute), Holder: "test", Until: at,
+				},
+				at,
+			)
 			must(err)
-			must(book.Record(ctx, &run, []ledger.Entry{{ID: "of-" + key, Control: "control", Run: key, Subject: "erin", At: at, Guard: ledger.Exemption}}, true))
+			must(
+				book.Record(
+					ctx, &run,
+					[]ledger.Entry{{ID: "of-" + key, Control: "control", Run: key, Subject: "erin", At: at, Guard: ledger.Exemption}},
+					true,
+				),
+			)
 			run.Done, run.Outcome = true, "told"
 			must(book.Finish(ctx, &run))
-			_, err = book.ReviseCase(ctx, ledger.Case{Control: "control", Key: key}, func(c *ledger.Case) { c.Subject, c.Opened = "erin", at })
+			_, err = book.ReviseCase(
+				ctx, ledger.Case{Control: "control", Key: key}, func(c *ledger.Case) { c.Subject, c.Opened = "erin", at },
+			)
 			must(err)
 		}
 		_, err := book.Take(ctx, "control", &ledger.Breaker{}, "step", 1, noon)
@@ -358,7 +389,10 @@ func Run(t *testing.T, store ledger.Store) {
 			opened = append(opened, c.Key)
 		}
 		equal(t, [][]string{order, order, order}, [][]string{ran, found, opened})
-		if diff := gocmp.Diff(map[string]ledger.Breaker{"control": {Since: noon, Steps: []string{"step"}}}, contents.Breakers, cmpopts.IgnoreUnexported(ledger.Breaker{})); diff != "" {
+		if diff := gocmp.Diff(
+			map[string]ledger.Breaker{"control": {Since: noon, Steps: []string{"step"}}}, contents.Breakers,
+			cmpopts.IgnoreUnexported(ledger.Breaker{}),
+		); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})

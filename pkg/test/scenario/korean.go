@@ -48,16 +48,16 @@ var phrase = regexp.MustCompile(`\b[A-Za-z][a-z']+(?: [a-z']{2,})+`)
 var command = regexp.MustCompile(`aws [a-z0-9-]+ [a-z-]+ --.*`)
 
 // korean handles the events with notices in Korean: they are the same notices, all of their words are
-// Korean, and none is left over in English but what came with the story and what errors say.
-func (h *harness) korean(t *testing.T, s story, english *world, file string, archive *txtar.Archive) {
+// Korean, and none is left over in English but what came with the scenario and what errors say.
+func (h *harness) korean(t *testing.T, s scenario, english *fixture, file string, archive *txtar.Archive) {
 	bared(t)
 	s.settings.Language = settings.Korean
 	korean := h.start(t, s)
-	korean.tell(t)
-	korean.mail(t, file, archive, emailsKorean)
+	korean.play(t)
+	korean.compareEmails(t, file, archive, emailsKorean)
 	s.settings.Language = bare
 	data := h.start(t, s)
-	data.tell(t)
+	data.play(t)
 
 	line := func(m notice.Message) string { return m.ID + " " + m.Line() }
 	want := lines(english, line)
@@ -73,7 +73,9 @@ func (h *harness) korean(t *testing.T, s story, english *world, file string, arc
 			texts = append(texts, c.Text)
 		}
 		for _, text := range texts {
-			if text != "" && text != "MFA" && strings.IndexFunc(text, func(r rune) bool { return unicode.Is(unicode.Hangul, r) }) < 0 {
+			if text != "" && text != "MFA" && strings.IndexFunc(text, func(r rune) bool {
+				return unicode.Is(unicode.Hangul, r)
+			}) < 0 {
 				t.Errorf("notice %s: not in Korean: %q", m.Line(), text)
 			}
 		}
@@ -95,7 +97,7 @@ func (h *harness) korean(t *testing.T, s story, english *world, file string, arc
 	korean.check(t)
 }
 
-func lines(w *world, line func(notice.Message) string) []string {
+func lines(w *fixture, line func(notice.Message) string) []string {
 	var all []string
 	for _, m := range w.sent {
 		all = append(all, line(m))
@@ -104,20 +106,20 @@ func lines(w *world, line func(notice.Message) string) []string {
 	return all
 }
 
-// The sections of a story that hold the emails that are sent.
+// The sections of a scenario that hold the emails that are sent.
 const (
 	emails       = "emails"
 	emailsKorean = "emails-ko"
 )
 
-// golden reports whether a section says what is to come of the story, and not what it is about.
+// golden reports whether a section says what is to come of the scenario, and not what it is about.
 func golden(f txtar.File) bool { return order(f) > 0 }
 
 // order is where a section stands among those that are written.
 func order(f txtar.File) int { return slices.Index([]string{"want", emails, emailsKorean}, f.Name) + 1 }
 
-// mail compares the emails with those of the section, if the story has it.
-func (w *world) mail(t *testing.T, file string, archive *txtar.Archive, section string) {
+// compareEmails compares the emails with those of the section, if the scenario has it.
+func (w *fixture) compareEmails(t *testing.T, file string, archive *txtar.Archive, section string) {
 	t.Helper()
 	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == section })
 	if i < 0 {
@@ -130,6 +132,6 @@ func (w *world) mail(t *testing.T, file string, archive *txtar.Archive, section 
 	if *update {
 		write(t, file, archive, section, b.String())
 	} else if diff := gocmp.Diff(string(archive.Files[i].Data), b.String()); diff != "" {
-		t.Errorf("%s: not as told (-want +got; go test -update writes it):\n%s", section, diff)
+		t.Errorf("%s: not as expected (-want +got; go test -update writes it):\n%s", section, diff)
 	}
 }

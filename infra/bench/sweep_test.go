@@ -1,4 +1,4 @@
-package bench
+package main
 
 import (
 	"strconv"
@@ -7,14 +7,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/iamuser"
 )
 
 var now = time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
 
-func TestCallsToIAMGrowNoFasterThanTheNumberOfUsers(t *testing.T) {
+func TestSweep_CallsGrowNoFasterThanUsers(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)
@@ -29,35 +28,36 @@ func TestCallsToIAMGrowNoFasterThanTheNumberOfUsers(t *testing.T) {
 		"rotate-access-key":            {105, 186, 861},
 	}
 	got := map[string][]int{}
-	for _, control := range Sweepers {
+	for _, control := range sweepers {
 		var before Swept
-		for _, users := range Sizes {
-			swept, err := sweepInMemory(t.Context(), root, crowd(moto.AccountID, users, now), control, now)
+		for _, users := range []int{100, 1000, 5000} {
+			swept, err := sweepInMemory(t.Context(), root, crowd(users, now), control, now)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got[control] = append(got[control], swept.IAM)
 			if before.Users > 0 && swept.Calls*before.Users > before.Calls*swept.Users {
-				t.Errorf("%s makes %d calls for %d users, and %d for %d: more for each", control, swept.Calls, swept.Users, before.Calls, before.Users)
+				t.Errorf("%s makes %d calls for %d users, and %d for %d: more for each",
+					control, swept.Calls, swept.Users, before.Calls, before.Users)
 			}
 			before = swept
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("calls to IAM at %v users (-want +got):\n%s", Sizes, diff)
+		t.Errorf("calls to IAM at 100, 1,000 and 5,000 users (-want +got):\n%s", diff)
 	}
 }
 
 // 5,000 users with 10,000 keys are as many as IAM allows.
-func TestTheHeapOfASweepOfAsManyUsersAsThereCanBeLeavesRoom(t *testing.T) {
+func TestSweep_HeapLeavesRoomAtIAMsLimit(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Half of a Lambda of 128 MB; the Go runtime and the code take 25 MB of it.
 	const most = 64 << 10
-	for _, control := range Sweepers {
-		swept, err := sweepInMemory(t.Context(), root, crowd(moto.AccountID, 5000, now), control, now)
+	for _, control := range sweepers {
+		swept, err := sweepInMemory(t.Context(), root, crowd(5000, now), control, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,24 +67,20 @@ func TestTheHeapOfASweepOfAsManyUsersAsThereCanBeLeavesRoom(t *testing.T) {
 	}
 }
 
-func TestTheRealFunctionMakesNoMoreCallsThanOurCodeInMemory(t *testing.T) {
+func TestSweep_RealFunctionMakesNoMoreCallsThanInMemory(t *testing.T) {
 	t.Parallel() // it waits more than it works
-	root, err := project.Find()
+	state := crowd(200, now)
+	a, err := openAccount(t.Context(), state.Users)
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := crowd(moto.AccountID, 200, now)
-	e, err := openEmulated(t.Context(), root, state.Users)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.close()
+	defer a.close()
 	for _, control := range []string{"detach-direct-policy", "require-permissions-boundary"} {
-		deployed, err := e.sweep(t.Context(), 200, control, now)
+		deployed, err := a.sweep(t.Context(), 200, control, now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		memory, err := sweepInMemory(t.Context(), root, state, control, now)
+		memory, err := sweepInMemory(t.Context(), a.root, state, control, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,23 +97,19 @@ func TestTheRealFunctionMakesNoMoreCallsThanOurCodeInMemory(t *testing.T) {
 
 // That refusals are many is for a test of pkg/handler, which waits for nothing: the SDK's retryer goes as
 // slowly as half a call a second.
-func TestASweepThatIsThrottledGetsSlowerAndDoesNotFail(t *testing.T) {
+func TestSweep_ThrottledIsSlowerAndDoesNotFail(t *testing.T) {
 	t.Parallel() // it waits more than it works
-	root, err := project.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
 	const users, refusals = 10, 2
-	state := crowd(moto.AccountID, users, now)
-	e, err := openEmulated(t.Context(), root, state.Users)
+	state := crowd(users, now)
+	a, err := openAccount(t.Context(), state.Users)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.close()
+	defer a.close()
 	const control = "deactivate-stale-access-key"
-	e.meter.latency = 200 * time.Millisecond // more than the pace, so that users are looked at side by side
+	a.meter.latency = 200 * time.Millisecond // more than the pace, so that users are looked at side by side
 	asked := 0
-	e.meter.refuse = func(operation string) string {
+	a.meter.refuse = func(operation string) string {
 		if operation != "iam:ListAccessKeys" {
 			return ""
 		}
@@ -126,14 +118,14 @@ func TestASweepThatIsThrottledGetsSlowerAndDoesNotFail(t *testing.T) {
 		}
 		return "Throttling"
 	}
-	got, err := e.sweep(t.Context(), users, control, now)
+	got, err := a.sweep(t.Context(), users, control, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if asked != users+refusals {
 		t.Errorf("asked for the keys of %d users %d times, want %d", users, asked, users+refusals)
 	}
-	if most := e.meter.most["iam"]; most < 2 || most > iamuser.Concurrency {
+	if most := a.meter.most["iam"]; most < 2 || most > iamuser.Concurrency {
 		t.Errorf("%d calls to IAM at a time, want 2 to %d", most, iamuser.Concurrency)
 	}
 	t.Attr("calls", strconv.Itoa(got.Calls))

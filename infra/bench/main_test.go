@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,11 +16,12 @@ import (
 )
 
 // What is measured is what there is: every function, on this machine, whatever the figures are.
-func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
+func TestSpeed_EveryFunctionAgainstTheFloor(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "dist")
 	var out, progress bytes.Buffer
-	if err := measure(t.Context(), []string{"-runs", "1", "-users", "20,40", "-warm", "1x", "-events", "1", "-out", folder}, &out, &progress); err != nil {
+	args := []string{"-runs", "1", "-users", "20,40", "-warm", "1x", "-events", "1", "-out", folder}
+	if err := speed(t.Context(), args, &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
 	data, err := os.ReadFile(filepath.Join(folder, "bench.json"))
@@ -29,15 +29,14 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The names are those that others read.
-	var told struct {
+	var figures struct {
 		Floor     map[string]float64
 		Functions map[string]struct {
-			Init      float64        `json:"init_ms"`
-			InitRatio float64        `json:"init_ratio"`
-			RSSRatio  float64        `json:"rss_ratio"`
-			Binary    int64          `json:"binary_bytes"`
-			Zip       int64          `json:"zip_bytes"`
-			Calls     map[string]int `json:"calls"`
+			Init      float64 `json:"init_ms"`
+			InitRatio float64 `json:"init_ratio"`
+			RSSRatio  float64 `json:"rss_ratio"`
+			Binary    int64   `json:"binary_bytes"`
+			Zip       int64   `json:"zip_bytes"`
 		}
 		Warm []struct {
 			Name, Package string
@@ -52,19 +51,20 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 			Ratio     float64
 		}
 		Queue []struct{ Events, Done int }
+		Fits  []map[string]any
 	}
-	if err := json.Unmarshal(data, &told); err != nil {
+	if err := json.Unmarshal(data, &figures); err != nil {
 		t.Fatal(err)
 	}
-	if told.Floor["init_ms"] <= 0 || told.Floor["rss_kb"] <= 0 {
-		t.Errorf("the floor: %v", told.Floor)
+	if figures.Floor["init_ms"] <= 0 || figures.Floor["rss_kb"] <= 0 {
+		t.Errorf("the floor: %v", figures.Floor)
 	}
 	all, err := functions.Controls()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range all {
-		f, measured := told.Functions[c.ID]
+		f, measured := figures.Functions[c.ID]
 		if !measured || f.Init <= 0 || f.InitRatio <= 0 || f.RSSRatio <= 1 || f.Zip <= 0 || f.Binary <= f.Zip {
 			t.Errorf("%s: %+v", c.ID, f)
 		}
@@ -73,54 +73,59 @@ func TestBenchMeasuresEveryFunctionAgainstTheFloor(t *testing.T) {
 		}
 	}
 	warm := false
-	if len(told.Functions) != len(all) {
-		t.Errorf("%d functions were measured, there are %d", len(told.Functions), len(all))
+	if len(figures.Functions) != len(all) {
+		t.Errorf("%d functions were measured, there are %d", len(figures.Functions), len(all))
 	}
-	for _, w := range told.Warm {
+	for _, w := range figures.Warm {
 		if w.Name == "" || strings.Count(w.Package, "/") != 1 || w.Nanoseconds <= 0 {
 			t.Errorf("of a benchmark: %+v", w)
 		}
 		warm = warm || w.Name == "Run/change" && w.TimeRatio > 0 && w.Allocations > 0
 	}
 	if !warm {
-		t.Errorf("no event that is acted on among the benchmarks: %+v", told.Warm)
+		t.Errorf("no event that is acted on among the benchmarks: %+v", figures.Warm)
 	}
-	for _, s := range told.Sweep {
+	for _, s := range figures.Sweep {
 		for _, name := range []string{"users", "calls", "seconds", "rss_kb"} {
 			if value, ok := s[name].(float64); !ok || value <= 0 {
 				t.Errorf("%s of a sweep is %v", name, s[name])
 			}
 		}
 	}
-	if len(told.Sweep) == 0 {
+	if len(figures.Sweep) == 0 {
 		t.Error("no sweep was measured")
 	}
-	for _, b := range told.Burst {
+	for _, b := range figures.Burst {
 		if b.PerSecond <= 0 || b.Ratio <= 0 {
 			t.Errorf("of a burst: %+v", b)
 		}
 	}
-	for _, q := range told.Queue {
+	for _, q := range figures.Queue {
 		if q.Done != q.Events || q.Done == 0 {
 			t.Errorf("of events that came at once: %+v", q)
 		}
 	}
-	if len(told.Burst) < 3 || told.Burst[0].Function != "floor" || len(told.Queue) == 0 {
-		t.Errorf("no burst was measured: %+v, %+v", told.Burst, told.Queue)
+	if len(figures.Burst) < 3 || figures.Burst[0].Function != "floor" || len(figures.Queue) == 0 {
+		t.Errorf("no burst was measured: %+v, %+v", figures.Burst, figures.Queue)
 	}
-	if plot, err := os.ReadFile(filepath.Join(folder, "sweep.svg")); err != nil || !bytes.Contains(plot, []byte("<svg")) {
-		t.Errorf("no plot (%v)", err)
+	if len(figures.Fits) == 0 || figures.Fits[0]["power"] == nil {
+		t.Errorf("no growth was fitted: %v", figures.Fits)
 	}
 }
 
-func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
+func TestSpeed_BadArguments(t *testing.T) {
 	t.Parallel()
 	for arg, want := range map[string]string{
-		"-runs=0": "-runs 0: want at least 1", "-events=-1": "-events -1: want at least 1", "-users=5001": `-users "5001": want numbers from 1 to 5000`, "-users=a": `-users "a"`, "more": `bench takes no "more"`,
+		"-runs=0":     "-runs 0: want at least 1",
+		"-events=-1":  "-events -1: want at least 1",
+		"-users=5001": `-users "5001": want numbers from 1 to 5000`,
+		"-users=a":    `-users "a"`,
+		"more":        `unknown argument "more"`,
 	} {
-		var out, said bytes.Buffer
-		if err := measure(t.Context(), []string{arg}, &out, &said); !errors.Is(err, errUsage) || !strings.Contains(said.String(), want) || out.Len() > 0 {
-			t.Errorf("%s: %v, said %q", arg, err, said.String())
+		var out, faults bytes.Buffer
+		err := speed(t.Context(), []string{arg}, &out, &faults)
+		if !errors.Is(err, errUsage) || !strings.Contains(faults.String(), want) || out.Len() > 0 {
+			t.Errorf("%s: %v, printed %q", arg, err, faults.String())
 		}
 	}
 }
@@ -130,7 +135,7 @@ func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
 const beforeMain = 50
 
 // What a cold start is made of is counted, not timed: the time is the machine's.
-func TestLittleIsDoneBeforeMain(t *testing.T) {
+func TestColdStart_LittleBeforeMain(t *testing.T) {
 	t.Parallel()
 	root, err := project.Find()
 	if err != nil {
@@ -141,7 +146,7 @@ func TestLittleIsDoneBeforeMain(t *testing.T) {
 		t.Fatal(err)
 	}
 	more := map[string]int{ // and why
-		"functions/alert-policy-change": 250, // the table of all calls that it tells of
+		"functions/alert-policy-change": 250, // the table of all calls that it alerts on
 	}
 	for _, c := range all {
 		binary, err := root.Binary(c.ID)
@@ -154,7 +159,7 @@ func TestLittleIsDoneBeforeMain(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s started, with nothing in its environment:\n%s", c.ID, trace)
 		}
-		sum, packages := 0, 0
+		packages := 0
 		for line := range strings.Lines(string(trace)) {
 			// init NAME @12 ms, 15 ms clock, 5357088 bytes, 5741 allocs
 			words := strings.Fields(line)
@@ -165,19 +170,17 @@ func TestLittleIsDoneBeforeMain(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %q: %v", c.ID, line, err)
 			}
-			sum, packages = sum+allocations, packages+1
+			packages++
 			name, own := strings.CutPrefix(words[1], "github.com/warder-aws/warder/")
 			if limit := max(beforeMain, more[name]); own && allocations > limit {
 				t.Errorf("%s: package %s makes %d allocations before main, %d are enough", c.ID, name, allocations, limit)
 			}
-			if strings.HasSuffix(name, "/schemas") || strings.HasSuffix(name, "/aws-sdk-go-v2/config") {
-				t.Errorf("%s: %s is linked: see go.mod for why it is not to be", c.ID, name)
+			if strings.HasSuffix(name, "/aws-sdk-go-v2/config") {
+				t.Errorf("%s: %s is linked: see pkg/handler/environment.go for what that costs", c.ID, name)
 			}
 		}
-		// The tables of endpoints of up to eight services of the SDK are 690 each.
-		if packages < 50 || sum > 7000 {
-			t.Errorf("%s: %d allocations of %d packages before main, 7000 are enough", c.ID, sum, packages)
+		if packages < 50 {
+			t.Errorf("%s: %d packages before main: the trace is not whole", c.ID, packages)
 		}
-		t.Attr(c.ID, fmt.Sprintf("%d allocations before main", sum))
 	}
 }

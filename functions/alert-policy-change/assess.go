@@ -18,12 +18,12 @@ import (
 	"github.com/warder-aws/warder/pkg/policy"
 )
 
-// verdicts looks at what a call means for the account as it is now. There may be none, for a call
-// that turns out to be nothing to tell of. What is gone meanwhile is judged by the event alone.
-func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verdict, error) {
-	var v verdict
+// assessments returns what a call means for the account as it is now. There may be none, for a call
+// that turns out to be not worth an alert. What no longer exists is assessed by the event alone.
+func (p *planner) assessments(ctx context.Context, c *event.APICall, a act) ([]assessment, error) {
+	var v assessment
 	var err error
-	switch a.judge {
+	switch a.by {
 	case byDocument:
 		v = document(c)
 	case byNewVersion:
@@ -33,7 +33,7 @@ func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verd
 	case byVersion:
 		v, err = p.switched(ctx, c)
 	case byGroup, byLeft:
-		v, err = p.group(ctx, c, a.judge)
+		v, err = p.group(ctx, c, a.by)
 	case byDetached:
 		v, err = p.detached(ctx, c)
 	case byBoundary:
@@ -45,41 +45,45 @@ func (p *planner) verdicts(ctx context.Context, c *event.APICall, a act) ([]verd
 	case byTag:
 		return exemption(c), nil
 	case byHalt:
-		v = verdict{
-			because: i18n.T("Any value but no stops every change that Warder would make; CloudTrail hides which value it is now."),
-			advice:  i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack and set the parameter to no."),
+		v = assessment{
+			because: i18n.T("Any value but no stops every change that Warder would make; CloudTrail hides which value it is " +
+				"now."),
+			advice: i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack and set the " +
+				"parameter to no."),
 		}
 	case byUser:
-		return append([]verdict{{}}, exemption(c)...), nil
+		return append([]assessment{{}}, exemption(c)...), nil
 	case asItIs:
 	}
-	return []verdict{v}, err
+	return []assessment{v}, err
 }
 
-// gained is the verdict that somebody has administrator rights now.
-func gained(because i18n.Message) verdict {
-	return verdict{title: i18n.T("Administrator rights gained"), severity: control.Critical, because: because}
+// gained is the assessment that somebody has administrator rights now.
+func gained(because i18n.Message) assessment {
+	return assessment{title: i18n.T("Administrator rights gained"), severity: control.Critical, because: because}
 }
 
-// administers and denies judge a document; one that cannot be read does both.
+// administers and denies assess a document; one that cannot be read does both.
 func administers(text string) bool { yes, _ := policy.Administers(text); return yes }
 func denies(text string) bool      { yes, _ := policy.Denies(text); return yes }
 
-// document judges a document that was put, which the event holds as it was submitted.
-func document(c *event.APICall) verdict {
+// document assesses a document that was put, which the event holds as it was submitted.
+func document(c *event.APICall) assessment {
 	text, ok := c.Param("policyDocument")
 	switch {
 	case !ok:
-		return verdict{severity: control.High, because: i18n.T("The event does not hold its document: read it in the account.")}
+		return assessment{
+			severity: control.High, because: i18n.T("The event does not hold its document: read it in the account."),
+		}
 	case administers(text):
 		return gained(i18n.T("Its document gives administrator rights."))
 	}
-	return verdict{}
+	return assessment{}
 }
 
-// newVersion judges the document of a managed policy, which is in effect only if it is the default
-// version and somebody holds the policy. Who holds it is not looked at.
-func newVersion(c *event.APICall) verdict {
+// newVersion assesses the document of a managed policy, which is in effect only if it is the default
+// version and somebody holds the policy. Who holds it is not read.
+func newVersion(c *event.APICall) assessment {
 	v := document(c)
 	if v.severity == control.Critical {
 		v.because = i18n.T("Its new document gives administrator rights.")
@@ -119,15 +123,17 @@ func quarantine(policyARN string) bool {
 		strings.HasPrefix(parsed.Resource, "policy/AWSCompromisedKeyQuarantine")
 }
 
-var adviseQuarantine = i18n.T("Make the user's access keys inactive, look at what they were used for, and give the user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst.")
+var adviseQuarantine = i18n.T("Make the user's access keys inactive, look at what they were used for, and give the " +
+	"user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst.")
 
-// attached judges a managed policy that was attached.
-func (p *planner) attached(ctx context.Context, c *event.APICall) (verdict, error) {
+// attached assesses a managed policy that was attached.
+func (p *planner) attached(ctx context.Context, c *event.APICall) (assessment, error) {
 	name, _ := c.Param("policyArn")
 	if quarantine(name) {
-		v := verdict{
+		v := assessment{
 			title: i18n.T("Quarantine policy attached"), severity: control.Critical, advice: adviseQuarantine,
-			because: i18n.T("AWS attaches this policy when it finds an access key where others can read it: the key is likely leaked."),
+			because: i18n.T("AWS attaches this policy when it finds an access key where others can read it: the key is likely " +
+				"leaked."),
 		}
 		if c.Identity.Kind() == event.AWSService || c.Identity.Service() != "" {
 			v.title = i18n.T("AWS quarantined a user")
@@ -141,8 +147,8 @@ func (p *planner) attached(ctx context.Context, c *event.APICall) (verdict, erro
 	return v, err
 }
 
-// switched judges the version that a policy was switched to.
-func (p *planner) switched(ctx context.Context, c *event.APICall) (verdict, error) {
+// switched assesses the version that a policy was switched to.
+func (p *planner) switched(ctx context.Context, c *event.APICall) (assessment, error) {
 	name, _ := c.Param("policyArn")
 	version, _ := c.Param("versionId")
 	text, v, err := p.read(ctx, name, version)
@@ -152,40 +158,46 @@ func (p *planner) switched(ctx context.Context, c *event.APICall) (verdict, erro
 	return v, err
 }
 
-// detached judges a managed policy that was detached: to lose a policy that denies is to gain rights.
-func (p *planner) detached(ctx context.Context, c *event.APICall) (verdict, error) {
+// detached assesses a managed policy that was detached: to lose a policy that denies is to gain rights.
+func (p *planner) detached(ctx context.Context, c *event.APICall) (assessment, error) {
 	name, _ := c.Param("policyArn")
 	if quarantine(name) {
-		return verdict{
+		return assessment{
 			title: i18n.T("Quarantine taken away"), severity: control.Critical, advice: adviseQuarantine,
 			because: i18n.T("AWS had attached this policy because an access key was likely leaked."),
 		}, nil
 	}
 	text, v, err := p.read(ctx, name, "")
 	if err == nil && v.empty() && denies(text) {
-		v = verdict{title: i18n.T("Deny taken away"), severity: control.High, because: i18n.T("The policy denies something; that no longer holds here.")}
+		v = assessment{
+			title: i18n.T("Deny taken away"), severity: control.High,
+			because: i18n.T("The policy denies something; that no longer holds here."),
+		}
 	}
 	return v, err
 }
 
-// boundary judges a new permissions boundary: one that allows everything and denies nothing is none.
-func (p *planner) boundary(ctx context.Context, c *event.APICall) (verdict, error) {
+// boundary assesses a new permissions boundary: one that allows everything and denies nothing is none.
+func (p *planner) boundary(ctx context.Context, c *event.APICall) (assessment, error) {
 	name, _ := c.Param("permissionsBoundary")
 	text, v, err := p.read(ctx, name, "")
 	if err == nil && v.empty() && administers(text) && !denies(text) {
-		v = verdict{title: i18n.T("Permissions boundary without limits"), severity: control.High, because: i18n.T("The policy gives administrator rights, so it limits little or nothing.")}
+		v = assessment{
+			title: i18n.T("Permissions boundary without limits"), severity: control.High,
+			because: i18n.T("The policy gives administrator rights, so it limits little or nothing."),
+		}
 	}
 	return v, err
 }
 
-// group judges what a user gains by joining a group, or what no longer denies it after leaving.
-func (p *planner) group(ctx context.Context, c *event.APICall, j judge) (verdict, error) {
+// group assesses what a user gains by joining a group, or what no longer denies it after leaving.
+func (p *planner) group(ctx context.Context, c *event.APICall, by evidence) (assessment, error) {
 	name, ok := c.Param("groupName")
 	if !ok {
-		return verdict{because: i18n.T("The event does not say which group.")}, nil
+		return assessment{because: i18n.T("The event does not say which group.")}, nil
 	}
 	worse := administers
-	if j == byLeft {
+	if by == byLeft {
 		worse = denies
 	}
 	which := ""
@@ -195,64 +207,89 @@ func (p *planner) group(ctx context.Context, c *event.APICall, j judge) (verdict
 	})
 	switch {
 	case change.NotFound(err):
-		return verdict{because: i18n.T("The group is gone meanwhile; what it allowed or denied cannot be read.")}, nil
+		return assessment{because: i18n.T("The group is gone meanwhile; what it allowed or denied cannot be read.")}, nil
 	case err != nil || which == "":
-		return verdict{}, err
-	case j == byLeft:
-		return verdict{title: i18n.T("Deny taken away"), severity: control.High, because: i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which)}, nil
+		return assessment{}, err
+	case by == byLeft:
+		return assessment{
+			title: i18n.T("Deny taken away"), severity: control.High,
+			because: i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which),
+		}, nil
 	}
 	return gained(i18n.T("Policy %s of the group gives administrator rights.", which)), nil
 }
 
-// trust judges whom a role lets in.
-func trust(c *event.APICall) verdict {
+// trust assesses whom a role lets in.
+func trust(c *event.APICall) assessment {
 	text, ok := c.Param("policyDocument")
 	if !ok {
 		text, ok = c.Param("assumeRolePolicyDocument")
 	}
 	if !ok {
-		return verdict{severity: control.High, because: i18n.T("The event does not hold its trust policy: read it in the account.")}
+		return assessment{
+			severity: control.High, because: i18n.T("The event does not hold its trust policy: read it in the account."),
+		}
 	}
 	t, err := policy.Trusts(text)
 	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })
 	switch {
 	case err != nil:
-		return verdict{severity: control.Critical, because: i18n.T("Its trust policy cannot be read, so it may let everyone in.")}
+		return assessment{
+			severity: control.Critical, because: i18n.T("Its trust policy cannot be read, so it may let everyone in."),
+		}
 	case t.Everyone:
-		return verdict{title: i18n.T("Role trusts everyone"), severity: control.Critical, because: i18n.T("Its trust policy lets every AWS account assume it.")}
+		return assessment{
+			title: i18n.T("Role trusts everyone"), severity: control.Critical,
+			because: i18n.T("Its trust policy lets every AWS account assume it."),
+		}
 	case t.Conditional:
-		return verdict{title: i18n.T("Role trusts other accounts"), severity: control.High, because: i18n.T("Its trust policy lets every AWS account assume it under a condition, which Warder does not judge.")}
+		return assessment{
+			title: i18n.T("Role trusts other accounts"), severity: control.High,
+			because: i18n.T("Its trust policy lets every AWS account assume it under a condition, which Warder does not judge."),
+		}
 	case len(others) > 0:
-		return verdict{title: i18n.T("Role trusts other accounts"), severity: control.High, because: i18n.T("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", "))}
+		return assessment{
+			title: i18n.T("Role trusts other accounts"), severity: control.High,
+			because: i18n.T("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", ")),
+		}
 	}
-	return verdict{}
+	return assessment{}
 }
 
-// status tells an access key that was made active from one that was made inactive.
-func status(c *event.APICall) verdict {
+// status distinguishes an access key that was made active from one that was made inactive.
+func status(c *event.APICall) assessment {
 	switch status, _ := c.Param("status"); status {
 	case change.Inactive:
-		return verdict{}
+		return assessment{}
 	case change.Active:
-		return verdict{title: i18n.T("Access key activated"), severity: control.Medium, words: i18n.T("made access key %s of %s active", arg("key"), arg("user"))}
+		return assessment{
+			title: i18n.T("Access key activated"), severity: control.Medium,
+			words: i18n.T("made access key %s of %s active", arg("key"), arg("user")),
+		}
 	}
-	return verdict{title: i18n.T("Access key switched"), severity: control.Medium, words: i18n.T("switched access key %s of %s", arg("key"), arg("user"))}
+	return assessment{
+		title: i18n.T("Access key switched"), severity: control.Medium,
+		words: i18n.T("switched access key %s of %s", arg("key"), arg("user")),
+	}
 }
 
-// exemption tells of the tag that exempts a user, and of no other.
-func exemption(c *event.APICall) []verdict {
+// exemption alerts on the tag that exempts a user, and on no other.
+func exemption(c *event.APICall) []assessment {
 	for _, tag := range c.Request.Objects("tags") {
 		if key, _ := tag.Text("key"); strings.EqualFold(key, exemptTag) {
 			value, _ := tag.Text("value")
-			return []verdict{{
-				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].words, severity: control.Medium,
+			return []assessment{{
+				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].action, severity: control.Medium,
 				because: i18n.T("It reads %q.", value),
-				advice:  i18n.T("An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever it names knows of it; if nobody does, remove the tag."),
+				advice: i18n.T("An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever " +
+					"it names knows of it; if nobody does, remove the tag."),
 			}}
 		}
 	}
-	if slices.ContainsFunc(c.Request.Texts("tagKeys"), func(key string) bool { return strings.EqualFold(key, exemptTag) }) {
-		return []verdict{{}}
+	if slices.ContainsFunc(
+		c.Request.Texts("tagKeys"), func(key string) bool { return strings.EqualFold(key, exemptTag) },
+	) {
+		return []assessment{{}}
 	}
 	return nil
 }
@@ -267,20 +304,20 @@ func resource(name string) string {
 }
 
 // read returns the document of a version of a managed policy, the default one if none is named. A
-// policy that is not there is looked for again, because IAM shows new things late; the verdict is
+// policy that is not there is looked for again, because IAM shows new things late; the assessment is
 // not empty if it cannot be found, and says so.
-func (p *planner) read(ctx context.Context, policyARN, version string) (text string, v verdict, err error) {
+func (p *planner) read(ctx context.Context, policyARN, version string) (text string, v assessment, err error) {
 	if policyARN == "" {
-		return "", verdict{because: i18n.T("The event does not say which policy.")}, nil
+		return "", assessment{because: i18n.T("The event does not say which policy.")}, nil
 	}
 	err = iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
 		text, err = p.managed(ctx, policyARN, version)
 		return err
 	})
 	if change.NotFound(err) {
-		return "", verdict{because: i18n.T("The policy is gone meanwhile; what it allowed or denied cannot be read.")}, nil
+		return "", assessment{because: i18n.T("The policy is gone meanwhile; what it allowed or denied cannot be read.")}, nil
 	}
-	return text, verdict{}, err
+	return text, assessment{}, err
 }
 
 // managed is the document of a version of a managed policy, the default one if none is named.
@@ -300,9 +337,11 @@ func (p *planner) managed(ctx context.Context, policyARN, version string) (strin
 }
 
 // carried is the first policy of a group, inline or attached, that is worse; empty if none is.
-// A policy that goes while the group is looked at counts for nothing.
+// A policy that goes while the group is scanned counts for nothing.
 func (p *planner) carried(ctx context.Context, group string, worse func(string) bool) (string, error) {
-	for pages := iam.NewListGroupPoliciesPaginator(p.api, &iam.ListGroupPoliciesInput{GroupName: &group}); pages.HasMorePages(); {
+	for pages := iam.NewListGroupPoliciesPaginator(
+		p.api, &iam.ListGroupPoliciesInput{GroupName: &group},
+	); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return "", fmt.Errorf("list inline policies of group %q: %w", group, err)
@@ -317,7 +356,9 @@ func (p *planner) carried(ctx context.Context, group string, worse func(string) 
 			}
 		}
 	}
-	for pages := iam.NewListAttachedGroupPoliciesPaginator(p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group}); pages.HasMorePages(); {
+	for pages := iam.NewListAttachedGroupPoliciesPaginator(
+		p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group},
+	); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return "", fmt.Errorf("list attached policies of group %q: %w", group, err)

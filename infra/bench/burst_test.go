@@ -1,16 +1,13 @@
-package bench
+package main
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/warder-aws/warder/infra/local/lambdahost"
-	"github.com/warder-aws/warder/infra/local/project"
 )
 
-func TestABurstIsMeasuredOnEveryPathAgainstTheFloor(t *testing.T) {
+func TestBursts_EveryPathAgainstTheFloor(t *testing.T) {
 	const events = 5
-	all, err := Burst(t.Context(), events, t.Logf)
+	all, err := bursts(t.Context(), events, t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,22 +19,23 @@ func TestABurstIsMeasuredOnEveryPathAgainstTheFloor(t *testing.T) {
 			t.Errorf("row %d: %+v", i, b)
 		}
 	}
-	if all[0].Ratio != 1 || all[0].Function != Floor {
+	if all[0].Ratio != 1 || all[0].Function != floorName {
 		t.Errorf("the first row is %+v, want the floor", all[0])
 	}
 }
 
-func TestNoEventIsLostHoweverFewAreHandledAtATime(t *testing.T) {
+func TestQueues_NoEventIsLost(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	const events = 10
-	all, err := Queue(t.Context(), events)
+	all, err := queues(t.Context(), events)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, q := range all {
 		// One event may meet both refusals, if it is tried again before the next is handled.
-		if q.Done != events || q.Told != events || q.Kept != 0 || q.Retried < 1 || q.Retried > refusals {
-			t.Errorf("at concurrency %d: %+v, want %d handled and told of, 1 to %d of them retried", q.Concurrency, q, events, refusals)
+		if q.Done != events || q.Notified != events || q.Kept != 0 || q.Retried < 1 || q.Retried > refusals {
+			t.Errorf("at concurrency %d: %+v, want %d handled and notified, 1 to %d of them retried",
+				q.Concurrency, q, events, refusals)
 		}
 		if q.Waited < 1 || q.Waited > events-1 {
 			t.Errorf("at concurrency %d: %d waited", q.Concurrency, q.Waited)
@@ -51,27 +49,23 @@ func TestNoEventIsLostHoweverFewAreHandledAtATime(t *testing.T) {
 // A client and its connection are made once, however many events there are: another handshake for every
 // event would take longer than everything else. A call that begins before an earlier connection is idle
 // again makes another one, which is no fault: there are fewer connections than events, not one for each.
-func TestAWarmFunctionKeepsItsConnections(t *testing.T) {
+func TestWarmFunction_KeepsItsConnections(t *testing.T) {
 	t.Parallel()
-	root, err := project.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
 	const events = 20
-	e, err := openEmulated(t.Context(), root, burdened(events).Users)
+	a, err := openAccount(t.Context(), burdened(events).Users)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.close()
-	function, err := e.warm(paths[0].control)
+	defer a.close()
+	function, err := a.oneCore(paths[0].control)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent, err := samples(root, paths[0].sample, events)
+	sent, err := samples(a.root, paths[0].sample, events)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := lambdahost.New([]lambdahost.Function{function}, silent)
+	h := newHost(function)
 	defer h.Close()
 	for i, event := range sent {
 		if result, err := h.Invoke(t.Context(), function.Name, event); err != nil || result.Failed {
@@ -80,11 +74,11 @@ func TestAWarmFunctionKeepsItsConnections(t *testing.T) {
 	}
 	services := map[string]bool{}
 	calls := 0
-	for operation, n := range e.meter.counted() {
+	for operation, n := range a.meter.counted() {
 		service, _, _ := strings.Cut(operation, ":")
 		services[service], calls = true, calls+n
 	}
-	if made := e.connections.Load(); made >= events || len(services) < 3 || calls < 10*events {
+	if made := a.connections.Load(); made >= events || len(services) < 3 || calls < 10*events {
 		t.Errorf("%d connections for %d calls to %d services of %d events", made, calls, len(services), events)
 	}
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 )
 
-func TestWhatStandsIsPricedFromTheTemplate(t *testing.T) {
-	items, err := stands([][]byte{[]byte(`{"Resources": {
+func TestCost_FixedItemsFromTheTemplate(t *testing.T) {
+	items, err := priceTemplates([][]byte{[]byte(`{"Resources": {
 		"A": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "x"}},
-		"B": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Expression": "a+b"}, {"MetricStat": {}}, {"MetricStat": {}}]}},
+		"B": {"Type": "AWS::CloudWatch::Alarm", "Properties": {
+			"Metrics": [{"Expression": "a+b"}, {"MetricStat": {}}, {"MetricStat": {}}]}},
 		"C": {"Type": "AWS::CloudWatch::CompositeAlarm"},
 		"K": {"Type": "AWS::KMS::Key"},
 		"Q": {"Type": "AWS::SQS::Queue"}
@@ -31,13 +32,15 @@ func TestWhatStandsIsPricedFromTheTemplate(t *testing.T) {
 	}
 }
 
-func TestAMetricIsPaidForTheHoursInWhichItHasValues(t *testing.T) {
-	m := &meter{now: used{metrics: map[string]float64{}}}
-	m.done(lambdahost.Result{Function: "warder-a", Log: []byte(`plain text
-{"msg":"invocation","Findings":0,"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Warder","Dimensions":[["Control"]],"Metrics":[{"Name":"Findings"}]},{"Namespace":"Warder","Dimensions":[[]],"Metrics":[{"Name":"HaltedHours"}]}]}}
+func TestCost_MetricIsBilledForHoursWithValues(t *testing.T) {
+	r := newRecorder()
+	r.done(lambdahost.Result{Function: "warder-a", Log: []byte(`plain text
+{"msg":"invocation","Findings":0,"_aws":{"Timestamp":1,"CloudWatchMetrics":[` +
+		`{"Namespace":"Warder","Dimensions":[["Control"]],"Metrics":[{"Name":"Findings"}]},` +
+		`{"Namespace":"Warder","Dimensions":[[]],"Metrics":[{"Name":"HaltedHours"}]}]}}
 `)})
-	total := used{metrics: map[string]float64{}}
-	total.add(m.now, 1460) // more often than there are hours
+	total := consumption{metrics: map[string]float64{}}
+	total.add(r.used, 1460) // more often than there are hours
 	if diff := cmp.Diff(map[string]float64{"Findings warder-a": 1460, "HaltedHours ": 1460}, total.metrics); diff != "" {
 		t.Fatalf("values (-want +got):\n%s", diff)
 	}
@@ -47,9 +50,9 @@ func TestAMetricIsPaidForTheHoursInWhichItHasValues(t *testing.T) {
 	}
 }
 
-func TestAMonthIsMadeOfEventsThatThereAre(t *testing.T) {
+func TestCost_EventsOfTheMonthExist(t *testing.T) {
 	for _, entry := range month {
-		if _, err := os.Stat(filepath.Join("events", entry.event)); err != nil || entry.times < 1 {
+		if _, err := os.Stat(filepath.Join("../../events", entry.event)); err != nil || entry.times < 1 {
 			t.Errorf("%s, %d times: %v", entry.event, entry.times, err)
 		}
 	}

@@ -1,35 +1,36 @@
-package bench
+package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httputil"
 	"net/url"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/warder-aws/warder/infra/local/moto"
 )
 
-// A meter is the endpoint that functions have in a measurement: it hands each call to moto, and counts
-// it.
+// A meter is the endpoint of the functions in a measurement. It counts each call and forwards it to moto.
 type meter struct {
-	moto    string // URL
-	account string
+	moto *httputil.ReverseProxy
 
-	mu     sync.Mutex
-	calls  map[string]int // by operation, such as iam:ListAccessKeys
-	flying map[string]int // calls that are under way, by service
-	most   map[string]int // how many were at once, by service
-	// refuse is the code of the error that a call is refused with, empty for one that is not; nil refuses
-	// none.
+	mu    sync.Mutex
+	calls map[string]int // by operation, such as iam:ListAccessKeys
+	open  map[string]int // calls without an answer yet, by service
+	most  map[string]int // the most of them at once, by service
+	// refuse returns the error code to refuse a call with, empty for none; nil refuses no call.
 	refuse func(operation string) (code string)
-	// latency is how long the network takes for a call.
+	// latency is added to every call.
 	latency time.Duration
 }
 
-// scope is where a request that is signed says which service it is for.
+// scope finds the service in the signature of a request.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 var scope = regexp.MustCompile(`Credential=[^/,]+/\d*/[^/,]+/([^/,]+)/aws4_request`)
 
@@ -57,37 +58,20 @@ func (m *meter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 		w.Header().Set("Content-Type", "text/xml")
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, "<ErrorResponse><Error><Type>Sender</Type><Code>"+code+"</Code><Message>refused</Message></Error></ErrorResponse>")
+		_, _ = io.WriteString(w, "<ErrorResponse><Error><Type>Sender</Type><Code>"+code+"</Code>"+
+			"<Message>refused</Message></Error></ErrorResponse>")
 		return
 	}
-	forwarded, err := http.NewRequestWithContext(r.Context(), r.Method, m.moto+r.URL.RequestURI(), bytes.NewReader(body))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	forwarded.Header = r.Header.Clone()
-	forwarded.Header.Set("X-Moto-Account-Id", m.account)
-	response, err := http.DefaultTransport.RoundTrip(forwarded)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	defer response.Body.Close()
-	for _, header := range []string{"Content-Type", "X-Amzn-Errortype", "X-Amz-Crc32"} {
-		if value := response.Header.Get(header); value != "" {
-			w.Header().Set(header, value)
-		}
-	}
-	w.WriteHeader(response.StatusCode)
-	_, _ = io.Copy(w, response.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	m.moto.ServeHTTP(w, r)
 }
 
 func (m *meter) begin(service, operation string) (code string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls[operation]++
-	m.flying[service]++
-	m.most[service] = max(m.most[service], m.flying[service])
+	m.open[service]++
+	m.most[service] = max(m.most[service], m.open[service])
 	if m.refuse == nil {
 		return ""
 	}
@@ -97,17 +81,31 @@ func (m *meter) begin(service, operation string) (code string) {
 func (m *meter) end(service string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.flying[service]--
+	m.open[service]--
 }
 
-// reset begins to count anew.
+// newMeter returns a meter before moto at the address.
+func newMeter(address string) (*meter, error) {
+	to, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("meter %s: %w", address, err)
+	}
+	m := &meter{moto: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Header.Set("X-Moto-Account-Id", moto.AccountID)
+	}}}
+	m.reset()
+	return m, nil
+}
+
+// reset sets all counts to zero.
 func (m *meter) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls, m.flying, m.most = map[string]int{}, map[string]int{}, map[string]int{}
+	m.calls, m.open, m.most = map[string]int{}, map[string]int{}, map[string]int{}
 }
 
-// counted are the calls since reset, by operation.
+// counted returns the calls since reset, by operation.
 func (m *meter) counted() map[string]int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,10 +17,10 @@ import (
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
-// shows returns what keeps the account from being as the change makes it; empty if it is so. It is read
-// past what the function reads with, which may not tell the truth.
-func (w *world) shows(c change.Change) string {
-	honest, err := w.connected(w.account.Copy())
+// mismatch returns what keeps the account from being as the change makes it; empty if it is so. It is read
+// past what the function reads with, which a fault may falsify.
+func (w *fixture) mismatch(c change.Change) string {
+	honest, err := w.newRunner(w.account.Copy())
 	if err != nil {
 		return err.Error()
 	}
@@ -39,27 +39,31 @@ func (w *world) shows(c change.Change) string {
 	}
 }
 
-// reported returns what a report says to be done that the account does not show.
-func (w *world) reported(r remediation.Report) (lies []string) {
+// unmadeChanges returns what a report says to be done that the account does not show.
+func (w *fixture) unmadeChanges(r remediation.Report) (falseClaims []string) {
 	made := false
 	for _, c := range r.Changes {
 		if !c.Status.Made() {
 			continue
 		}
 		made = true
-		if why := w.shows(c.Change); why != "" {
-			lies = append(lies, fmt.Sprintf("the report says that the %s %s of %s is %s: %s", c.Kind, change.Hint(c.Change), c.Subject, c.Status, why))
+		if why := w.mismatch(c.Change); why != "" {
+			falseClaims = append(
+				falseClaims,
+				fmt.Sprintf("the report says that the %s %s of %s is %s: %s",
+					c.Kind, change.Hint(c.Change), c.Subject, c.Status, why),
+			)
 		}
 	}
 	if r.Outcome == remediation.Changed && !made {
-		lies = append(lies, "the report's outcome is changed, and no change in it is made")
+		falseClaims = append(falseClaims, "the report's outcome is changed, and no change in it is made")
 	}
-	return lies
+	return falseClaims
 }
 
-// claimed returns what a notice says to be done that the account does not show, or that the ledger
+// unmadeNotices returns what a notice says to be done that the account does not show, or that the ledger
 // does not know.
-func (w *world) claimed(m notice.Message) (lies []string) {
+func (w *fixture) unmadeNotices(m notice.Message) (falseClaims []string) {
 	if m.Kind != notice.Changed && m.Kind != notice.Undone {
 		return nil
 	}
@@ -67,25 +71,26 @@ func (w *world) claimed(m notice.Message) (lies []string) {
 	if err != nil || !found {
 		return []string{fmt.Sprintf("notice %q is about a change that the ledger does not have (%v)", m.Line(), err)}
 	}
-	for _, told := range m.Changes {
-		if !ledger.Status(told.Status).Made() {
+	for _, notified := range m.Changes {
+		if !ledger.Status(notified.Status).Made() {
 			continue
 		}
 		why := "the ledger's entry does not have it"
 		for _, step := range entry.Steps {
-			if step.ID == told.ID {
-				why = w.shows(step.Change)
+			if step.ID == notified.ID {
+				why = w.mismatch(step.Change)
 			}
 		}
 		if why != "" {
-			lies = append(lies, fmt.Sprintf("notice %q says that change %s is %s: %s", m.Line(), told.ID, told.Status, why))
+			falseClaims = append(falseClaims,
+				fmt.Sprintf("notice %q says that change %s is %s: %s", m.Line(), notified.ID, notified.Status, why))
 		}
 	}
-	return lies
+	return falseClaims
 }
 
-// unfinished returns what is left to do of a run that the ledger says is done.
-func (w *world) unfinished(key string) (lies []string) {
+// unfinishedRun returns what is left to do of a run that the ledger says is done.
+func (w *fixture) unfinishedRun(key string) (falseClaims []string) {
 	ctx, book := context.Background(), ledger.New(w.store)
 	run, found, err := book.Run(ctx, w.harness.described.ID, key)
 	if err != nil || !found || !run.Done {
@@ -94,26 +99,29 @@ func (w *world) unfinished(key string) (lies []string) {
 	for _, id := range run.Entries {
 		entry, found, err := book.Entry(ctx, id)
 		if err != nil || !found {
-			lies = append(lies, fmt.Sprintf("the run is done, and its entry %s is not there (%v)", id, err))
+			falseClaims = append(falseClaims, fmt.Sprintf("the run is done, and its entry %s is not there (%v)", id, err))
 		}
 		for _, step := range entry.Steps {
-			if step.Status == ledger.Planned || step.Status == ledger.Applied && step.Reason == "" || step.Status == ledger.Failed {
-				lies = append(lies, fmt.Sprintf("the run is done, and its change %s is %s", step.ID, step.Status))
+			if step.Status == ledger.Planned || step.Status == ledger.Applied && step.Reason == "" ||
+				step.Status == ledger.Failed {
+				falseClaims = append(falseClaims, fmt.Sprintf("the run is done, and its change %s is %s", step.ID, step.Status))
 			}
 		}
-		if len(entry.Notifications) == 0 && (entry.Tell == notice.Alert || entry.Tell == notice.Warning) {
-			lies = append(lies, fmt.Sprintf("the run is done, and nobody was told of entry %s: %s", id, entry.Title))
+		if len(entry.Notifications) == 0 && (entry.Notify == notice.Alert || entry.Notify == notice.Warning) {
+			falseClaims = append(falseClaims, fmt.Sprintf("the run is done, and nobody was told of entry %s: %s", id, entry.Title))
 		}
 	}
-	return lies
+	return falseClaims
 }
 
 // passing is what of a run's record depends on how often it was tried, and by whom.
 var passing = regexp.MustCompile(`,"attempts":[0-9]+,"holder":"[^"]*"(,"until":"[^"]*")?`)
 
-// left is what the world is left with now.
-func (w *world) left() left {
-	l := left{account: w.account.Comparable(), remembered: map[string]string{}, told: w.told(), writes: map[string]int{}}
+// outcome is what the fixture is left with now.
+func (w *fixture) outcome() outcome {
+	l := outcome{
+		account: w.account.Comparable(), remembered: map[string]string{}, notices: w.notices(), writes: map[string]int{},
+	}
 	items, err := w.store.Scan(context.Background(), "")
 	if err != nil {
 		panic(err) // no fault is set
@@ -143,20 +151,20 @@ func (w *world) left() left {
 }
 
 // same reports whether what follows must be the same, too.
-func (l left) same(other left) bool { return reflect.DeepEqual(l, other) }
+func (l outcome) same(other outcome) bool { return reflect.DeepEqual(l, other) }
 
-// check checks what must hold of every world.
-func (w *world) check(t *testing.T) {
+// check checks what must hold of every fixture.
+func (w *fixture) check(t *testing.T) {
 	t.Helper()
 	for _, wrong := range w.wrong() {
 		t.Error(wrong)
 	}
 }
 
-// wrong returns what must not be in any world: what the control promises and does not hold, what was
+// wrong returns what must not be in any fixture: what the control promises and does not hold, what was
 // said and is not so, and secrets that were shown.
-func (w *world) wrong() []string {
-	wrong := append(slices.Clone(w.lies), w.leaks()...)
+func (w *fixture) wrong() []string {
+	wrong := append(slices.Clone(w.falseClaims), w.leaks()...)
 	for _, check := range w.harness.checks {
 		if err := check(w.account); err != nil {
 			wrong = append(wrong, err.Error())
@@ -165,13 +173,13 @@ func (w *world) wrong() []string {
 	return wrong
 }
 
-// keys are all the access keys that there were, those that Warder created and deleted, too.
-func (w *world) keys() []fakeaws.Key {
+// everyKey are all the access keys that there were, those that Warder created and deleted, too.
+func (w *fixture) everyKey() []fakeaws.Key {
 	var keys []fakeaws.Key
 	if w.like != nil {
-		keys = slices.Clip(w.like.allKeys)
+		keys = slices.Clip(w.like.initialKeys)
 	} else {
-		for _, state := range []fakeaws.State{w.account.State(), w.bystander.State()} {
+		for _, state := range []fakeaws.State{w.account.State(), w.untouched.State()} {
 			for _, user := range state.Users {
 				keys = append(keys, user.Keys...)
 			}
@@ -179,15 +187,15 @@ func (w *world) keys() []fakeaws.Key {
 				keys = append(keys, member.Keys...)
 			}
 		}
-		w.allKeys = keys
+		w.initialKeys = keys
 	}
 	return append(keys, w.account.Made()...)
 }
 
 // leaks returns where a message or the log holds a whole access key id, and where anything that Warder
 // writes or answers holds the secret of a key that it created.
-func (w *world) leaks() (leaks []string) {
-	keys, shown := w.keys(), []string{w.log.String()}
+func (w *fixture) leaks() (leaks []string) {
+	keys, shown := w.everyKey(), []string{w.log.String()}
 	for _, m := range w.sent {
 		if w.known(m) {
 			continue
@@ -212,7 +220,7 @@ func (w *world) leaks() (leaks []string) {
 	kept, err := json.Marshal(struct {
 		State      fakeaws.State
 		Remembered map[string]string
-	}{w.account.State(), w.left().remembered})
+	}{w.account.State(), w.outcome().remembered})
 	if err != nil {
 		return append(leaks, err.Error())
 	}
@@ -224,15 +232,18 @@ func (w *world) leaks() (leaks []string) {
 	for _, key := range made {
 		for _, text := range shown {
 			if strings.Contains(text, key.Secret) {
-				leaks = append(leaks, fmt.Sprintf("a message, the log, an answer or the ledger holds the secret of access key %s:\n%s", key.ID, text))
+				leaks = append(
+					leaks,
+					fmt.Sprintf("a message, the log, an answer or the ledger holds the secret of access key %s:\n%s", key.ID, text),
+				)
 			}
 		}
 	}
 	return leaks
 }
 
-// known reports whether the untroubled world sent the same message: then it is known to be a good one.
-func (w *world) known(m notice.Message) bool {
+// known reports whether the faultless fixture sent the same message: then it is known to be a good one.
+func (w *fixture) known(m notice.Message) bool {
 	if w.like == nil {
 		return false
 	}

@@ -27,8 +27,8 @@ import (
 // (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
 const tries = 3
 
-// trouble is a fault that meets one call of a story.
-type trouble struct {
+// injection is a fault that meets one call of a scenario.
+type injection struct {
 	fault
 	event int // the index of the event whose handling it meets
 	nth   int // the number of the call, from 1
@@ -37,7 +37,7 @@ type trouble struct {
 	lasting bool
 }
 
-// met is what came of a trouble.
+// met is what came of a injection.
 type met struct {
 	call  call // the one that went wrong; without an operation none did
 	wrong []string
@@ -51,14 +51,14 @@ type tally struct {
 	wrong  []string
 }
 
-// matrix handles the story again and again, each time with one call going wrong in one of the ways,
+// matrix handles the scenario again and again, each time with one call going wrong in one of the ways,
 // once or until all tries are over. Then the fault is lifted; what went wrong until the tries were over
-// is delivered again, as from the on-failure queue; and the rest of the story takes place. After that
+// is delivered again, as from the on-failure queue; and the rest of the scenario takes place. After that
 //
 //   - the account is the same as without the fault, and every change was made once;
-//   - every notice was told, and none that is not told without the fault, but that something failed or
+//   - every notice was sent, and none that is not sent without the fault, but that something failed or
 //     was held back; who gets the same one twice knows it by its id;
-//   - nothing was reported or told as done, and no run kept as done, that is not;
+//   - nothing was reported or notified as done, and no run kept as done, that is not;
 //   - what a guard could not be read for was not changed in that try, and after the last one somebody
 //     knows: by a notice, or, when the ledger cannot be reached, because the function fails.
 //
@@ -66,22 +66,22 @@ type tally struct {
 // nobody waits for what is gone. If it was one of those that IAM gives until it has become consistent,
 // then the next look at the same thing, by another event or by the sweeps that follow, makes it good:
 // when what was taken for put right has had its notice and its grace again, the account is the same,
-// every change was made once, everything that is told without the fault is told, and the rest holds as
+// every change was made once, every notice that is sent without the fault is sent, and the rest holds as
 // above. The answer that the halt switch, the topic or the ledger's table is gone is a failure like any
 // other.
-func (h *harness) matrix(untroubled *world) tally {
+func (h *harness) matrix(faultless *fixture) tally {
 	all := tally{kinds: map[string]int{}}
-	for i, e := range untroubled.events {
-		for n := range untroubled.moments[i].calls {
+	for i, e := range faultless.events {
+		for n := range faultless.snapshots[i].calls {
 			for _, f := range faults {
 				for _, lasting := range []bool{false, true} {
-					t := trouble{f, i, n + 1, lasting}
-					came := h.meet(untroubled, t, false)
+					t := injection{f, i, n + 1, lasting}
+					came := h.meet(faultless, t, false)
 					if came.call.operation == "" {
 						continue
 					}
 					if len(came.wrong) > 0 && f.answers != nil && f.answers(came.call.operation) {
-						came = h.meet(untroubled, t, true)
+						came = h.meet(faultless, t, true)
 					}
 					all.cases++
 					all.kinds[f.name]++
@@ -93,7 +93,11 @@ func (h *harness) matrix(untroubled *world) tally {
 						how = "until it is lifted"
 					}
 					for _, wrong := range came.wrong {
-						all.wrong = append(all.wrong, fmt.Sprintf("%s: call %d, %s %s, %s %s: %s", e.name, t.nth, came.call.operation, came.call.guards, f.name, how, wrong))
+						all.wrong = append(
+							all.wrong,
+							fmt.Sprintf("%s: call %d, %s %s, %s %s: %s",
+								e.name, t.nth, came.call.operation, came.call.guards, f.name, how, wrong),
+						)
 					}
 				}
 			}
@@ -102,10 +106,10 @@ func (h *harness) matrix(untroubled *world) tally {
 	return all
 }
 
-var shown = flag.Int("wrong", 5, "how much of what the fault matrix finds wrong is shown of each story")
+var shown = flag.Int("wrong", 5, "how much of what the fault matrix finds wrong is shown of each scenario")
 
-func (h *harness) faults(t *testing.T, untroubled *world) {
-	all := h.matrix(untroubled)
+func (h *harness) faults(t *testing.T, faultless *fixture) {
+	all := h.matrix(faultless)
 	h.cases, h.guards = h.cases+all.cases, h.guards+all.guards
 	for i, wrong := range all.wrong {
 		if i == *shown {
@@ -116,19 +120,19 @@ func (h *harness) faults(t *testing.T, untroubled *world) {
 	}
 }
 
-// meet lets one call go wrong, and the story go on. looked says that the same thing is looked at again
+// meet lets one call go wrong, and the scenario go on. looked says that the same thing is looked at again
 // before it does.
-func (h *harness) meet(untroubled *world, t trouble, looked bool) (came met) {
+func (h *harness) meet(faultless *fixture, t injection, looked bool) (came met) {
 	wrong := func(format string, args ...any) { came.wrong = append(came.wrong, fmt.Sprintf(format, args...)) }
-	before, after, e := untroubled.moments[t.event], untroubled.moments[t.event+1], untroubled.events[t.event]
-	w, err := h.from(untroubled, before)
+	before, after, e := faultless.snapshots[t.event], faultless.snapshots[t.event+1], faultless.events[t.event]
+	w, err := h.from(faultless, before)
 	if err != nil {
 		wrong("%v", err)
 		return came
 	}
 	count, cut := 0, false
-	var guards []unread
-	w.meets = func(c call, took bool) error {
+	var guards []unreadGuard
+	w.inject = func(c call, took bool) error {
 		if cut {
 			return cutOff("")
 		}
@@ -139,7 +143,7 @@ func (h *harness) meet(untroubled *world, t trouble, looked bool) (came met) {
 		goes := count == t.nth && !struck || t.lasting && struck && c.operation == came.call.operation
 		if !goes && !took {
 			// Read once more, it stands for what comes after that.
-			guards = slices.DeleteFunc(guards, func(g unread) bool { return g.call == c || c.reads(g.guards) })
+			guards = slices.DeleteFunc(guards, func(g unreadGuard) bool { return g.call == c || c.reads(g.guards) })
 		}
 		if !goes || took != t.took {
 			return nil
@@ -156,12 +160,12 @@ func (h *harness) meet(untroubled *world, t trouble, looked bool) (came met) {
 		}
 		if c.guards != "" && !t.took {
 			for _, one := range c.each() {
-				guards = append(guards, unread{one, w.store.Copy()})
+				guards = append(guards, unreadGuard{one, w.store.Copy()})
 			}
 		}
 		return err
 	}
-	w.happen(e)
+	w.alter(e)
 	var report remediation.Report
 	for range tries {
 		cut, guards = false, nil
@@ -179,36 +183,38 @@ func (h *harness) meet(untroubled *world, t trouble, looked bool) (came met) {
 		}
 	}
 	answer := t.answers != nil && t.answers(came.call.operation)
-	// Whom a drill fails, who asked for it is told by the drill.
-	if t.lasting && came.call.guards != "" && !answer && e.isEvent() && len(w.drills) == 0 && fewer(w.left().writes, after.writes) && !w.knows(len(before.sent), t.cuts || len(guards) == 0 || service(came.call.operation) == "dynamodb", err) {
+	// If a drill fails, its answer says so to who asked for it.
+	if t.lasting && came.call.guards != "" && !answer && e.isEvent() && len(w.drills) == 0 &&
+		fewer(w.outcome().writes, after.writes) &&
+		!w.knows(len(before.sent), t.cuts || len(guards) == 0 || service(came.call.operation) == "dynamodb", err) {
 		wrong("held back because a guard could not be read, and nobody knows (%v)", err)
 	}
-	w.meets = nil
+	w.inject = nil
 	if t.lasting {
 		report, err = w.again(e)
 	}
-	if looked && (err == nil || untroubled.stuck[e.name]) {
-		report, err = w.look(t.event)
+	if looked && (err == nil || faultless.failing[e.name]) {
+		report, err = w.scanAgain(t.event)
 	}
-	if err != nil && !untroubled.stuck[e.name] {
+	if err != nil && !faultless.failing[e.name] {
 		wrong("not handled: %v", err)
 		return came
 	}
-	if looked || !w.left().same(after.left) {
+	if looked || !w.outcome().same(after.outcome) {
 		if err == nil && e.isEvent() {
-			came.wrong = append(came.wrong, w.unfinished(report.Event)...)
+			came.wrong = append(came.wrong, w.unfinishedRun(report.Event)...)
 		}
-		if name, err := w.goOn(t.event+1, untroubled.stuck); err != nil {
+		if name, err := w.continueFrom(t.event+1, faultless.failing); err != nil {
 			wrong("then %s is not handled: %v", name, err)
 			return came
 		}
-		want := untroubled.end()
+		want := faultless.end()
 		if looked {
-			if want, err = h.beyond(untroubled); err == nil {
-				err = w.sweepOn()
+			if want, err = h.afterSweeps(faultless); err == nil {
+				err = w.sweepAfterwards()
 			}
 			if err != nil {
-				wrong("the sweeps after the story: %v", err)
+				wrong("the sweeps after the scenario: %v", err)
 			}
 		}
 		came.wrong = append(came.wrong, w.differs(want, looked)...)
@@ -218,9 +224,9 @@ func (h *harness) meet(untroubled *world, t trouble, looked bool) (came met) {
 }
 
 // knows reports whether somebody knows that a guard could not be read: by a notice, or, when the
-// function cannot tell because it is ended, has no ledger, or does not come as far as to the guard in
+// function cannot notify because it is ended, has no ledger, or does not come as far as to the guard in
 // its last try, by the alarm that it failed.
-func (w *world) knows(sent int, mute bool, failed error) bool {
+func (w *fixture) knows(sent int, mute bool, failed error) bool {
 	return mute && failed != nil || slices.ContainsFunc(w.sent[sent:], func(m notice.Message) bool {
 		return m.Kind == notice.Held || m.Kind == notice.Failure
 	})
@@ -236,15 +242,15 @@ func fewer(got, want map[string]int) bool {
 	return false
 }
 
-// number matches the first letter of what tells an event from the next one about the same thing.
+// number matches the first letter of what distinguishes an event from the next one about the same thing.
 var number = regexp.MustCompile(`("(?:id|eventID|communicationId)":\s*")[^"]`)
 
 // occurrence matches the time of an event.
 var occurrence = regexp.MustCompile(`"time":\s*"[^"]*"`)
 
-// look has the same thing looked at once more, a while later: because of another event like the one of
-// the index, or because a person asks again. What a sweep looks at may be what the events before it told.
-func (w *world) look(event int) (report remediation.Report, err error) {
+// scanAgain has the same thing looked at once more, a while later: because of another event like the one of
+// the index, or because a person asks again. What a sweep looks at may be what the events before it notified of.
+func (w *fixture) scanAgain(event int) (report remediation.Report, err error) {
 	if err := w.expire(); err != nil {
 		return report, err
 	}
@@ -268,68 +274,70 @@ func (w *world) look(event int) (report remediation.Report, err error) {
 }
 
 // sweeps reports whether the event is that of a sweep.
-func sweeps(e namedEvent) bool { return bytes.Contains(e.data, []byte(`"Scheduled Event"`)) }
+func sweeps(e step) bool { return bytes.Contains(e.data, []byte(`"Scheduled Event"`)) }
 
-// goOn lets the rest of the story take place, from the event of the index on. It returns the name of
+// continueFrom lets the rest of the scenario take place, from the event of the index on. It returns the name of
 // the one that was not handled.
-func (w *world) goOn(from int, stuck map[string]bool) (string, error) {
+func (w *fixture) continueFrom(from int, failing map[string]bool) (string, error) {
 	for _, e := range w.events[from:] {
-		w.happen(e)
+		w.alter(e)
 		_, err := w.run(e)
 		for try := 1; err != nil && try < tries; try++ {
 			_, err = w.run(e)
 		}
-		if err != nil && !stuck[e.name] {
+		if err != nil && !failing[e.name] {
 			return e.name, err
 		}
 	}
 	return "", nil
 }
 
-// days are those after a story on which sweeps take place: all notices, reminders and graces of a story
+// days are those after a scenario on which sweeps take place: all notices, reminders and graces of a scenario
 // are over then.
 var days = []int{1, 8, 15, 29, 43, 57, 71, 85, 99}
 
-// sweepOn lets the sweeps take place that follow the story. What is stopped is released before each.
-func (w *world) sweepOn() error {
+// sweepAfterwards lets the sweeps take place that follow the scenario. What is stopped is released before each.
+func (w *fixture) sweepAfterwards() error {
 	if w.harness.described.Schedule == "" {
 		return nil
 	}
 	end := w.now
 	for _, day := range days {
 		w.now = end.AddDate(0, 0, day)
-		if _, err := w.runner.Release(context.Background(), remediation.ReleaseRequest{By: "ops@example.com", Reason: "the story is over"}); err != nil {
+		if _, err := w.runner.Release(
+			context.Background(), remediation.ReleaseRequest{By: "ops@example.com", Reason: "the scenario is over"},
+		); err != nil {
 			return err
 		}
-		if _, err := w.run(sweepOf(day, w.now)); err != nil && len(w.stuck) == 0 {
+		if _, err := w.run(sweepStep(day, w.now)); err != nil && len(w.failing) == 0 {
 			return err
 		}
 	}
 	return nil
 }
 
-// beyond is what the untroubled world is left with after the sweeps that follow the story.
-func (h *harness) beyond(untroubled *world) (left, error) {
-	if untroubled.after == nil {
-		w, err := h.from(untroubled, untroubled.moments[len(untroubled.moments)-1])
+// afterSweeps is what the faultless fixture is left with after the sweeps that follow the scenario.
+func (h *harness) afterSweeps(faultless *fixture) (outcome, error) {
+	if faultless.after == nil {
+		w, err := h.from(faultless, faultless.snapshots[len(faultless.snapshots)-1])
 		if err == nil {
-			err = w.sweepOn()
+			err = w.sweepAfterwards()
 		}
 		if err != nil {
-			return left{}, err
+			return outcome{}, err
 		}
-		l := w.left()
-		untroubled.after = &l
+		l := w.outcome()
+		faultless.after = &l
 	}
-	return *untroubled.after, nil
+	return *faultless.after, nil
 }
 
-// end is what the world is left with at the end of its story.
-func (w *world) end() left { return w.moments[len(w.moments)-1].left }
+// end is what the fixture is left with at the end of its scenario.
+func (w *fixture) end() outcome { return w.snapshots[len(w.snapshots)-1].outcome }
 
 // again has the event delivered again, when nothing goes wrong any more: by somebody else, and if need
 // be when the first one's claim on it has run out.
-func (w *world) again(e namedEvent) (report remediation.Report, err error) {
+func (w *fixture) again(e step) (report remediation.Report, err error) {
 	w.by = "redriven"
 	defer func() { w.by = "" }()
 	report, err = w.run(e)
@@ -345,9 +353,9 @@ func (w *world) again(e namedEvent) (report remediation.Report, err error) {
 // claim is how the record of a run or of a thing says until when somebody has claimed it.
 var claim = regexp.MustCompile(`,"until":"[^"]*"`)
 
-// expire lets the claims run out. A story's clock stands still, so that it does not depend on
-// when somebody was told what comes later.
-func (w *world) expire() error {
+// expire lets the claims run out. A scenario's clock stands still, so that it does not depend on
+// when somebody was notified what comes later.
+func (w *fixture) expire() error {
 	items, err := w.store.Scan(context.Background(), "run#", "rounds#")
 	for _, i := range items {
 		if i.Body = claim.ReplaceAllString(i.Body, ""); err == nil {
@@ -357,14 +365,14 @@ func (w *world) expire() error {
 	return err
 }
 
-// unread is a guard that could not be read.
-type unread struct {
+// unreadGuard is a guard that could not be read.
+type unreadGuard struct {
 	call
 	store *ledger.Memory // what was remembered then
 }
 
 // held reports whether nothing was changed since that the guard is there for.
-func (b unread) held(r remediation.Report) bool {
+func (b unreadGuard) held(r remediation.Report) bool {
 	for _, c := range r.Changes {
 		if !c.Status.Made() || !b.covers(c.Change) {
 			continue
@@ -380,48 +388,56 @@ func (b unread) held(r remediation.Report) bool {
 func made(store *ledger.Memory, id string) bool {
 	entryID, _, _ := strings.Cut(id, "-")
 	entry, _, err := ledger.New(store).Entry(context.Background(), entryID)
-	return err == nil && slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return s.ID == id && s.Status.Made() })
+	return err == nil && slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool {
+		return s.ID == id && s.Status.Made()
+	})
 }
 
-// differs returns how the world differs from what is wanted when all is over. looked says that things
-// were looked at once more often: then what is told of them has another id, and may be told again.
-func (w *world) differs(want left, looked bool) (wrong []string) {
-	got := w.left()
+// differs returns how the fixture differs from what is wanted when all is over. looked says that things
+// were looked at once more often: then their notices have other ids, and may be sent again.
+func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
+	got := w.outcome()
 	if !reflect.DeepEqual(want.account, got.account) {
 		options := gocmp.Options{cmpopts.EquateEmpty()}
 		if looked {
-			options = append(options, cmpopts.IgnoreFields(fakeaws.Secret{}, "Previous"), cmpopts.EquateApproxTime(2*time.Duration(days[len(days)-1])*24*time.Hour))
+			options = append(
+				options, cmpopts.IgnoreFields(fakeaws.Secret{}, "Previous"),
+				cmpopts.EquateApproxTime(2*time.Duration(days[len(days)-1])*24*time.Hour),
+			)
 		}
 		if diff := gocmp.Diff(want.account, got.account, options); diff != "" {
 			wrong = append(wrong, "another account (-without +with the fault):\n"+diff)
 		}
 	}
-	if looked && slices.ContainsFunc(w.events, func(e namedEvent) bool { return !e.isEvent() }) {
+	if looked && slices.ContainsFunc(w.events, func(e step) bool { return !e.isEvent() }) {
 		// What a person puts back and what not depends on when it was made.
 		return wrong
 	}
-	// That a try failed, or was held back because something could not be read, is told as well.
-	beside := func(told string) bool {
-		return (looked || strings.HasPrefix(told, string(notice.Failure)) || strings.HasPrefix(told, string(notice.Held))) && !slices.Contains(want.told, told)
+	// That a try failed, or was held back because something could not be read, is notified as well.
+	beside := func(notified string) bool {
+		return (looked || strings.HasPrefix(
+			notified, string(notice.Failure),
+		) || strings.HasPrefix(notified, string(notice.Held))) && !slices.Contains(want.notices, notified)
 	}
 	if looked {
-		want.told, got.told = titles(want.told), titles(got.told)
+		want.notices, got.notices = titles(want.notices), titles(got.notices)
 	}
-	if diff := gocmp.Diff(want.told, slices.DeleteFunc(got.told, beside), cmpopts.EquateEmpty()); diff != "" {
+	if diff := gocmp.Diff(want.notices, slices.DeleteFunc(got.notices, beside), cmpopts.EquateEmpty()); diff != "" {
 		wrong = append(wrong, "other notices (-without +with the fault):\n"+diff)
 	}
 	if !maps.Equal(want.writes, got.writes) {
-		wrong = append(wrong, fmt.Sprintf("changes were made %v times, and %v times without the fault", got.writes, want.writes))
+		wrong = append(wrong,
+			fmt.Sprintf("changes were made %v times, and %v times without the fault", got.writes, want.writes))
 	}
 	return wrong
 }
 
 // titles are the kinds and titles of notices, without their ids. Whether something is warned of, reminded of
 // or held back depends on when it is found, and what an alert is called on how much could be read;
-// what would be changed may have been told by one.
-func titles(told []string) []string {
+// one may have said what would be changed.
+func titles(notices []string) []string {
 	var all []string
-	for _, text := range told {
+	for _, text := range notices {
 		kind, _, _ := strings.Cut(text, " ")
 		switch notice.Kind(kind) {
 		case notice.Warning, notice.Reminder, notice.Held:

@@ -1,0 +1,60 @@
+package functions_test
+
+import (
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/functions"
+)
+
+// A function links the clients of the runner and of what its control.json permits, and no other: each
+// client makes it larger and slower to start.
+func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
+	all, err := functions.Controls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "-f", `{{.Dir}} {{join .Deps " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const services = "github.com/aws/aws-sdk-go-v2/service/"
+	linked := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		folder, deps, _ := strings.Cut(line, " ")
+		folder, isProgram := strings.CutSuffix(folder, "/bootstrap")
+		if !isProgram {
+			continue
+		}
+		id := path.Base(folder)
+		for dep := range strings.FieldsSeq(deps) {
+			if client, ok := strings.CutPrefix(dep, services); ok && !strings.Contains(client, "/") {
+				linked[id] = append(linked[id], client)
+			}
+		}
+		slices.Sort(linked[id])
+	}
+	for _, c := range all {
+		want := []string{"dynamodb", "iam", "sns", "ssm"} // the runner's
+		for _, p := range c.Permissions {
+			for _, action := range p.Actions {
+				service, _, _ := strings.Cut(action, ":")
+				if service == "events" {
+					service = "eventbridge"
+				}
+				if service != "kms" && !slices.Contains(want, service) { // SNS calls KMS
+					want = append(want, service)
+				}
+			}
+		}
+		slices.Sort(want)
+		if diff := cmp.Diff(want, linked[c.ID]); diff != "" {
+			t.Errorf("%s links clients (-want +got):\n%s", c.ID, diff)
+		}
+	}
+}

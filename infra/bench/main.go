@@ -1,0 +1,171 @@
+// Command bench measures how fast and how small the functions are, and estimates what they cost.
+//
+// It runs the real bootstraps on an account on this machine. It never calls AWS, and it never fails because
+// a figure is worse than the target: the machine decides about times.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const usage = `go run ./infra/bench [-runs N] [-warm TIME] [-users N,N...] [-events N] [-out DIR] [-json]
+        measures cold starts of every function against one that does nothing, the warm path,
+        sweeps of accounts of so many users, and bursts of so many events; -warm 0, -users 0
+        and -events 0 leave these out; the figures are written to bench.json in DIR (dist)
+go run ./infra/bench cost [-json]
+        plays a month on a local account and prices it
+`
+
+// errUsage is an error of the command line, exit status 2. The message has been printed.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	command, args := speed, os.Args[1:]
+	if len(args) > 0 && args[0] == "cost" {
+		command, args = cost, args[1:]
+	}
+	err := command(ctx, args, os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case err == nil:
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	default:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// newFlags returns the flags of a command.
+func newFlags(name string, stderr io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(stderr, usage) }
+	return flags
+}
+
+// figures are all measurements, as dist/bench.json has them.
+type figures struct {
+	Floor     Started             `json:"floor"`
+	Functions map[string]Function `json:"functions"`
+	Warm      []Warm              `json:"warm,omitempty"`
+	Sweep     []Swept             `json:"sweep,omitempty"`
+	Fits      []Fit               `json:"fits,omitempty"`
+	Burst     []Bursted           `json:"burst,omitempty"`
+	Queue     []Queued            `json:"queue,omitempty"`
+}
+
+// queued is how many events arrive at once at a function with a concurrency limit.
+const queued = 24
+
+// progressFunc prints a line about a long measurement.
+type progressFunc func(format string, args ...any)
+
+// speed is the command that measures.
+func speed(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := newFlags("bench", stderr)
+	runs := flags.Int("runs", 30, "")
+	users := flags.String("users", "100,1000,5000", "")
+	warm := flags.String("warm", "500ms", "")
+	events := flags.Int("events", 300, "")
+	out := flags.String("out", "dist", "")
+	machine := flags.Bool("json", false, "")
+	if flags.Parse(args) != nil {
+		return errUsage
+	}
+	sizes, err := parseSizes(*users)
+	switch {
+	case flags.NArg() > 0:
+		err = fmt.Errorf("unknown argument %q", flags.Arg(0))
+	case *runs < 1:
+		err = fmt.Errorf("-runs %d: want at least 1", *runs)
+	case *events < 0:
+		err = fmt.Errorf("-events %d: want at least 1, or 0 for no burst", *events)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return errUsage
+	}
+	last := time.Now()
+	progress := func(format string, args ...any) {
+		if time.Since(last) > 5*time.Second {
+			last = time.Now()
+			fmt.Fprintf(stderr, format+"\n", args...)
+		}
+	}
+	var f figures
+	if f.Floor, f.Functions, err = coldStarts(ctx, *runs, progress); err != nil {
+		return err
+	}
+	if *warm != "0" {
+		progress("running the Go benchmarks ...")
+		if f.Warm, err = benchmarks(ctx, *warm); err != nil {
+			return err
+		}
+	}
+	if f.Sweep, err = sweeps(ctx, sizes, progress); err != nil {
+		return err
+	}
+	f.Fits = fits(f.Sweep)
+	if *events > 0 {
+		if f.Burst, err = bursts(ctx, *events, progress); err != nil {
+			return err
+		}
+		if f.Queue, err = queues(ctx, queued); err != nil {
+			return err
+		}
+	}
+	data, err := f.write(*out)
+	if err != nil {
+		return err
+	}
+	if *machine {
+		_, err = stdout.Write(data)
+		return err
+	}
+	return f.print(stdout, *runs)
+}
+
+// parseSizes reads the numbers of users of the accounts to sweep.
+func parseSizes(list string) (sizes []int, err error) {
+	if list == "0" {
+		return nil, nil
+	}
+	for word := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 || n > 5000 {
+			return nil, fmt.Errorf("-users %q: want numbers from 1 to 5000 with commas between, or 0 for no sweeps", list)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}
+
+// write writes the figures into the folder and returns what it has written.
+func (f *figures) write(folder string) ([]byte, error) {
+	data, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode figures: %w", err)
+	}
+	data = append(data, '\n')
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, fmt.Errorf("write figures: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "bench.json"), data, 0o644); err != nil {
+		return nil, fmt.Errorf("write figures: %w", err)
+	}
+	return data, nil
+}

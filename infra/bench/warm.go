@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/warder-aws/warder/infra/local/project"
+)
+
+// Warm is the result of one Go benchmark: our own code, apart from waiting for AWS.
+type Warm struct {
+	Name        string  `json:"name"`    // as Decode/root-console-login/event.Decode
+	Package     string  `json:"package"` // below the module
+	Nanoseconds float64 `json:"ns_per_op"`
+	Bytes       float64 `json:"bytes_per_op"`
+	Allocations float64 `json:"allocs_per_op"`
+	// TimeRatio and MemoryRatio compare with the benchmark of the same run that has the ratios 1 (see
+	// package benchratio).
+	TimeRatio   float64 `json:"time_ratio"`
+	MemoryRatio float64 `json:"memory_ratio"`
+}
+
+// benchmarks runs the Go benchmarks that compare what they measure with something, each for so
+// long, as "1s" or "10x". It needs the sources, and Go.
+func benchmarks(ctx context.Context, each string) ([]Warm, error) {
+	root, err := project.Find()
+	if err != nil {
+		return nil, err
+	}
+	folders, err := comparing(root)
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", each}, folders...)
+	command := exec.CommandContext(ctx, "go", args...)
+	command.Dir = string(root)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("run benchmarks: %w:\n%s", err, out)
+	}
+	return parseBenchmarks(string(out)), nil
+}
+
+// comparing lists the folders of the packages whose benchmarks compare. Others measure test doubles.
+func comparing(root project.Root) ([]string, error) {
+	var folders []string
+	for _, pattern := range []string{"pkg/*/*_test.go", "functions/*/*_test.go"} {
+		files, err := filepath.Glob(filepath.Join(string(root), pattern))
+		if err != nil {
+			return nil, fmt.Errorf("find benchmarks: %w", err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("find benchmarks: %w", err)
+			}
+			if bytes.Contains(source, []byte("benchratio.Compare(")) || bytes.Contains(source, []byte("scenario.Bench(")) {
+				folders = append(folders, filepath.Dir(file))
+			}
+		}
+	}
+	if len(folders) == 0 {
+		return nil, fmt.Errorf("find benchmarks: none in %s", root)
+	}
+	return slices.Compact(folders), nil
+}
+
+// parseBenchmarks reads what go test prints, and returns the benchmarks with a ratio.
+// https://go.dev/design/14313-benchmark-format
+func parseBenchmarks(out string) []Warm {
+	var all []Warm
+	folder := ""
+	for line := range strings.Lines(out) {
+		if pkg, ok := strings.CutPrefix(line, "pkg: "); ok {
+			_, folder, _ = strings.Cut(strings.TrimSpace(pkg), "/warder/")
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		values := map[string]float64{} // by unit
+		for i := 2; i+1 < len(fields); i += 2 {
+			values[fields[i+1]], _ = strconv.ParseFloat(fields[i], 64)
+		}
+		if values["x-time"] == 0 {
+			continue
+		}
+		name := strings.TrimPrefix(fields[0], "Benchmark")
+		if i := strings.LastIndexByte(name, '-'); i > 0 { // the number of processors
+			name = name[:i]
+		}
+		all = append(all, Warm{
+			Name: name, Package: folder, Nanoseconds: values["ns/op"], Bytes: values["B/op"],
+			Allocations: values["allocs/op"], TimeRatio: values["x-time"], MemoryRatio: values["x-memory"],
+		})
+	}
+	return all
+}

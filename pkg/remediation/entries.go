@@ -1,0 +1,215 @@
+package remediation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/exemption"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/owner"
+)
+
+// recorder words what was found as entries of the ledger.
+type recorder struct {
+	*session
+	reader *reader
+}
+
+// newEntry is an entry of this run with nothing in it yet.
+func (r *recorder) newEntry(id string, severity control.Severity) ledger.Entry {
+	return ledger.Entry{
+		ID: id, Control: r.Control.ID, Run: r.record.Key, Event: r.record.Event, At: r.now, Severity: string(severity),
+	}
+}
+
+// entry words a finding. An error says that its owner could not be read.
+func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
+	heading := "" // the title in English, where that is known to be another one
+	if f.held != nil {
+		heading = f.held.Heading
+	}
+	id := digest(r.Control.ID, r.record.Key, f.subject(), cmp.Or(heading, f.Title.String()), f.Once.Key, f.Changes)
+	entry := r.newEntry(id, cmp.Or(f.Severity, r.Control.Severity))
+	entry.Subject, entry.User, entry.UnchangedReason = f.subject(), f.User != "", r.render(f.UnchangedReason)
+	r.word(&entry, i18n.Or(f.Title, i18n.Lookup(r.Control.Title)), f.Text, f.Advice)
+	entry.Heading = cmp.Or(heading, entry.Heading)
+	for _, fact := range f.Facts {
+		entry.Facts = append(entry.Facts, r.fact(fact))
+	}
+	if f.Alert {
+		entry.Notify = notice.Alert
+	}
+	if record := r.event.Record(); record != nil && f.Fresh {
+		entry.Actor = record.Identity.Name()
+	}
+	var unread error
+	if f.User != "" {
+		contact, err := r.reader.contact(ctx, f.User)
+		if err != nil {
+			contact = owner.Contact{Missing: i18n.T("could not be read: %s", i18n.Error(err))}
+			if !r.lastTry() || len(f.Changes) > 0 {
+				// At the last try an alert goes out without its owner: somebody has to know. See unread for changes.
+				unread = fmt.Errorf("look up the owner of %q: %w", f.User, err)
+			}
+		}
+		entry.Owner, entry.OwnerSlack, entry.UserID = contact.Address, contact.Slack, contact.ID
+		if !contact.Missing.Empty() {
+			entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Owner"), Value: contact.Missing}))
+		}
+		if err == nil {
+			// Who cannot be read may only be named like the user of a drill.
+			if err := r.markDrill(ctx, &entry, contact); err != nil {
+				return entry, err
+			}
+		}
+	}
+	if len(f.Changes) > 0 {
+		entry.Case = f.key(entry.UserID)
+	}
+	for i, c := range f.Changes {
+		step := ledger.Step{Change: c, ID: stepID(id, i), Status: ledger.Planned, At: r.now}
+		entry.Steps = append(entry.Steps, step)
+	}
+	return entry, unread
+}
+
+func stepID(entry string, i int) string { return fmt.Sprintf("%s-%d", entry, i+1) }
+
+// markDrill marks an entry about a drill's user, so that nobody takes it for an incident. Who is only named
+// like one is an incident: the ledger must know the drill, and the user, if it still exists, must be the one
+// that the drill made.
+func (r *recorder) markDrill(ctx context.Context, entry *ledger.Entry, contact owner.Contact) error {
+	if !drill.Named(entry.Subject) {
+		return nil
+	}
+	drills, err := r.Ledger.Drills(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range drills {
+		if d.User == entry.Subject && (contact.ID == "" || madeBy(d, contact)) {
+			entry.Drill, entry.Title = d.ID, r.render(i18n.T("Drill: %s", entry.Title))
+			if entry.Heading != "" {
+				entry.Heading = i18n.T("Drill: %s", entry.Heading).String()
+			}
+			value := i18n.T("%s, a rehearsal that %s asked for", d.ID, d.By)
+			entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Drill"), Value: value}))
+		}
+	}
+	return nil
+}
+
+// unread is the entry, at the last try, of a finding about what cannot be read: the tags of a user or a
+// bucket say who owns it and what it is exempt from. Until then it is left to the retry.
+//
+// It is held and its owner is notified, and nothing is decided about it: when the event comes back from the
+// on-failure queue, it is planned anew. What the event itself names waits for the next sweep besides.
+func (r *recorder) unread(entry ledger.Entry, f Finding, why error) ([]ledger.Entry, error) {
+	if len(entry.Steps) == 0 || !r.lastTry() {
+		return nil, why
+	}
+	if !f.Fresh {
+		entry.Case = ""
+	}
+	entry.ID, entry.Guard, entry.Notify = digest(entry.ID, ledger.Unread), ledger.Unread, ""
+	for i := range entry.Steps {
+		entry.Steps[i].ID = stepID(entry.ID, i)
+	}
+	r.setSteps(&entry, ledger.Held, i18n.Error(why))
+	return []ledger.Entry{entry}, why
+}
+
+// unlessRepeated returns the entries, unless somebody was notified of the same lately.
+func (r *recorder) unlessRepeated(ctx context.Context, once Once, entries []ledger.Entry) ([]ledger.Entry, error) {
+	first, err := r.firstTime(ctx, once)
+	if err == nil && first {
+		return entries, nil
+	}
+	r.report.skip(metric.SkippedRepeated, 1)
+	r.report.note(Skipped, r.render(i18n.T("told already: the same is told of once in %s", i18n.Period(once.For))))
+	return nil, err
+}
+
+// lastDays is how many days before an exemption ends its owner is notified.
+const lastDays = 7
+
+// exemptionAlert is an alert that the exemption of the entry's subject ends soon, or is none.
+func (r *recorder) exemptionAlert(ctx context.Context, entry ledger.Entry) ([]ledger.Entry, error) {
+	tags, err := r.reader.subjectTags(ctx, &entry)
+	text, tagged := tags[exemption.Tag]
+	if err != nil || !tagged {
+		return nil, err
+	}
+	var title, body, advice i18n.Message
+	once := Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: Weekly}
+	switch e, fault := exemption.Parse(text, r.now); {
+	case fault != nil:
+		title, advice = i18n.T("Exemption not honoured"), i18n.T("Write the tag in its form, or remove it.")
+		body = i18n.T("The exemption of %s is not honoured: %s. It says %q.",
+			entry.Subject, i18n.Error(fault), notice.Truncate(text, 256))
+	case e.Covers(r.Control.ID, r.now) && e.DaysLeft(r.now) <= lastDays:
+		title = i18n.T("Exemption ends soon")
+		advice = i18n.T("Put it right before, or have the exemption renewed.")
+		body = i18n.T("%s is %s. After that day the control %s applies again: notice first, then grace.",
+			entry.Subject, e.Describe(), r.Control.ID)
+		once.For = 2 * lastDays * day
+	default:
+		return nil, nil
+	}
+	entry.ID, entry.Guard = digest(entry.Run, entry.Control, entry.Subject, title.String()), ledger.Exemption
+	entry.Notify, entry.Severity = notice.Alert, string(control.Medium)
+	entry.Steps, entry.Facts, entry.UnchangedReason = nil, nil, ""
+	r.word(&entry, title, body, advice)
+	if first, err := r.firstTime(ctx, once); err != nil || !first {
+		return nil, err
+	}
+	return []ledger.Entry{entry}, nil
+}
+
+// remediated returns the entries that end the open cases that a sweep did not find any more. An owner who
+// was notified is thanked.
+func (r *recorder) remediated(ctx context.Context, ongoing map[string]bool) ([]ledger.Entry, error) {
+	open, err := r.reader.cases.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var entries []ledger.Entry
+	for _, c := range open {
+		if ongoing[c.Key] {
+			continue
+		}
+		e := r.newEntry(digest(r.record.Key, "fixed", c.Key), control.Low)
+		e.Subject, e.User, e.Owner, e.OwnerSlack = c.Subject, c.User, c.Owner, c.OwnerSlack
+		e.Title, e.Heading, e.Case, e.Notify = c.Title, c.Heading, c.Key, notice.Fixed
+		e.Text = r.render(i18n.T("%s (%s): this is put right, and Warder has nothing left to do about it. Thank you.",
+			c.Title, c.Subject))
+		for _, change := range c.Changes {
+			e.Facts = append(e.Facts, r.fact(Fact{Name: i18n.T("No longer due"), Value: r.Kinds.Describe(change, false)}))
+		}
+		if c.Told.IsZero() {
+			e.Notify = quiet
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// anyStep reports whether a step of the entry has one of the statuses.
+func anyStep(entry *ledger.Entry, statuses ...ledger.Status) bool {
+	return slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return slices.Contains(statuses, s.Status) })
+}
+
+func changesOf(entry *ledger.Entry) (changes []change.Change) {
+	for _, step := range entry.Steps {
+		changes = append(changes, step.Change)
+	}
+	return changes
+}

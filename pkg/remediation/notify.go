@@ -1,0 +1,153 @@
+package remediation
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+)
+
+// notifier words notices and publishes them.
+type notifier struct {
+	*Runner
+	account, region string
+	clock           func() time.Time
+}
+
+// notifyOnce publishes the notice of a recorded entry that no event is behind, unless it was published before.
+func (r *Runner) notifyOnce(ctx context.Context, entry *ledger.Entry, kind notice.Kind) (first bool, err error) {
+	if entry.Notice(kind) != nil {
+		return false, nil
+	}
+	if err := (notifier{r, r.Account, r.Region, r.Now}).publish(ctx, entry, kind); err != nil {
+		return false, err
+	}
+	return true, r.Ledger.Update(ctx, entry)
+}
+
+// publish publishes the notice of an entry, and notes in the entry that it was accepted.
+func (n notifier) publish(ctx context.Context, entry *ledger.Entry, kind notice.Kind) error {
+	id, err := n.Topic.Publish(ctx, n.message(entry, kind))
+	if err != nil {
+		return err
+	}
+	accepted := ledger.Notification{Kind: kind, Owner: entry.Owner, Message: id, At: n.clock()}
+	entry.Notifications = append(entry.Notifications, accepted)
+	return nil
+}
+
+// message words the entry as a notice.
+func (n notifier) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
+	m := notice.Message{
+		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
+		Control: entry.Control, Severity: entry.Severity, Title: entry.Title, Heading: entry.Heading,
+		Language: string(n.Settings.Language), Text: entry.Text, Subject: entry.Subject, Owner: entry.Owner,
+		OwnerSlack: entry.OwnerSlack, Finding: entry.ID, Account: n.account, Region: n.region, Time: entry.At,
+		Facts: entry.Facts, UnchangedReason: entry.UnchangedReason, Advice: entry.Advice,
+		Event: entry.Run, Drill: entry.Drill,
+	}
+	if kind == notice.Warning || kind == notice.Reminder {
+		m.Due = entry.Due
+	}
+	if n.Settings.Runbooks != "" {
+		m.Runbook = n.Settings.Runbooks + entry.Control
+	}
+	for _, step := range entry.Steps {
+		m.Changes = append(m.Changes, notice.Change{
+			ID: step.ID, Kind: step.Kind, Text: n.render(n.Kinds.Describe(step.Change, step.Status.Made())),
+			Status: string(step.Status), Reason: step.Reason,
+		})
+	}
+	if kind == notice.Changed || kind == notice.Undone {
+		m.Undo = n.undoCommand(entry)
+	}
+	for _, reference := range n.Control.References {
+		m.References = append(m.References, notice.Reference{Title: n.render(cited(reference.Title)), URL: reference.URL})
+	}
+	return m
+}
+
+// undoCommand is the command that reverts what was made of the entry's steps, or why there is none.
+func (n notifier) undoCommand(entry *ledger.Entry) string {
+	for _, step := range entry.Steps {
+		if kind, err := n.Kinds.Kind(step.Change); err == nil && step.Status.Made() && !kind.Final().Empty() {
+			return n.render(i18n.T("This cannot be undone: %s.", kind.Final()))
+		}
+	}
+	return n.render(undoCommand(entry.ID))
+}
+
+// UndoCommand is the command that reverts one step, empty when it cannot be reverted.
+func UndoCommand(kinds change.Registry, step ledger.Step) string {
+	if kind, err := kinds.Kind(step.Change); err != nil || !kind.Final().Empty() {
+		return ""
+	}
+	return undoCommand(step.ID).String()
+}
+
+func undoCommand(id string) i18n.Message { return i18n.T(`make undo ID=%s REASON="why"`, id) }
+
+// cited is the title of a reference. Rules are cited with a remark, which is in English in every
+// control.json.
+func cited(title string) i18n.Message {
+	if rule, ok := strings.CutSuffix(title, " (as cited; check the current text)"); ok {
+		return i18n.T("%s (as cited; check the current text)", rule)
+	}
+	return i18n.Literal(title)
+}
+
+// maxText is more than any text that Warder words itself, in bytes: names out of events may be longer.
+const maxText = 4000
+
+// render gives a message in the language of the deployment, on one line that is not too long, without whole
+// access key ids: names in it come from events and from the account.
+func (r *Runner) render(m i18n.Message) string {
+	return notice.Plain(m.In(string(r.Settings.Language)), maxText)
+}
+
+func (r *Runner) fact(f Fact) notice.Fact {
+	return notice.Fact{Name: r.render(f.Name), Value: r.render(f.Value)}
+}
+
+// word gives an entry its words.
+func (r *Runner) word(e *ledger.Entry, title, text, advice i18n.Message) {
+	e.Title, e.Text, e.Advice, e.Heading = r.render(title), r.render(text), r.render(advice), ""
+	if english := title.String(); english != e.Title {
+		e.Heading = english
+	}
+}
+
+// quiet marks an entry that needs no notice of its own.
+const quiet notice.Kind = "quiet"
+
+// requiredNotice is the kind of notice that the present state of an entry requires, empty for none. What is
+// made in part counts as changed when it is settled, and not while a retry goes on with the rest.
+func requiredNotice(entry *ledger.Entry, retried bool) notice.Kind {
+	has := func(statuses ...ledger.Status) bool { return anyStep(entry, statuses...) }
+	held := has(ledger.Held) && entry.Notify != quiet
+	switch {
+	case has(ledger.Failed, ledger.Planned), retried && has(ledger.Applied):
+		return notice.Failure
+	case retried && held:
+		return notice.Held
+	case has(ledger.Verified, ledger.Applied):
+		return notice.Changed
+	case has(ledger.Observed):
+		return notice.WouldChange
+	case held:
+		return notice.Held
+	case entry.Notify != quiet:
+		return entry.Notify
+	default:
+		return ""
+	}
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time { return slices.MaxFunc([]time.Time{a, b}, time.Time.Compare) }

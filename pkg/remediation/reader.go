@@ -1,0 +1,166 @@
+package remediation
+
+import (
+	"context"
+	"errors"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
+	"github.com/warder-aws/warder/pkg/owner"
+)
+
+// reader reads the facts that the guards decide by.
+type reader struct {
+	*session
+	cases   *caseBook
+	applier *applier
+	// contacts and tags, of what is no IAM user, are those that were read in this run, by subject.
+	contacts map[string]owner.Contact
+	tags     map[string]map[string]string
+	// prefetched are the holds on all that a sweep found, for planning.
+	prefetched ledger.GuardState
+	// firstKeys are the access keys that go in this run, by their users.
+	firstKeys map[string]string
+	haltRead  bool
+}
+
+var errUnseen = errors.New("AWS does not show it")
+
+// read reads one fact about the changes of a finding, which entry records.
+func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.Entry, x *facts) (err error) {
+	unreadable := func(text i18n.Message) error { return i18n.Fault{Text: text, Err: err} }
+	switch what {
+	case haltSwitch:
+		x.halted, err = r.halted(ctx)
+	case subjectTags:
+		// AWS is eventually consistent (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html): what it
+		// does not show, although the planner has seen it, may be exempt. At the last try it does not exist.
+		if x.tags, err = r.subjectTags(ctx, entry); err == nil && x.tags == nil && !r.lastTry() {
+			err = errUnseen
+		}
+		if err != nil {
+			return unreadable(i18n.T("the exemption of %q cannot be read", entry.Subject))
+		}
+	case guardState:
+		if err = r.guardState(ctx, f, x); err != nil {
+			return unreadable(i18n.T("what the ledger has of %q cannot be read", entry.Subject))
+		}
+	case recentChanges:
+		for i, step := range entry.Steps {
+			recent, err := r.applier.recentChanges(ctx, step, &x.ledger.state.Rounds[i])
+			if err != nil {
+				return err
+			}
+			x.ledger.recent = append(x.ledger.recent, recent.Done(step.ID, r.now))
+		}
+	case blastShare:
+		if x.ledger.within, err = r.takeShare(ctx, entry, &x.ledger.state.Breaker); err != nil {
+			return unreadable(i18n.T("the blast radius cannot be counted"))
+		}
+	}
+	return err
+}
+
+// contact looks up who answers for a user.
+func (r *reader) contact(ctx context.Context, user string) (owner.Contact, error) {
+	return once(r.contacts, user, func() (owner.Contact, error) { return r.Owners.Owner(ctx, user) })
+}
+
+// once reads what is not known yet, and keeps it for the run.
+func once[T any](known map[string]T, key string, read func() (T, error)) (value T, err error) {
+	value, ok := known[key]
+	if !ok {
+		if value, err = read(); err == nil {
+			known[key] = value
+		}
+	}
+	return value, err
+}
+
+// subjectTags returns the tags of whom the entry is about, nil if that does not exist. What can have no
+// tags has none.
+func (r *reader) subjectTags(ctx context.Context, entry *ledger.Entry) (map[string]string, error) {
+	if entry.User {
+		contact, err := r.contact(ctx, entry.Subject)
+		if contact.Tags == nil && contact.ID != "" {
+			contact.Tags = map[string]string{}
+		}
+		return contact.Tags, err
+	}
+	for _, step := range entry.Steps {
+		if kind, ok := r.Kinds[step.Kind].(change.Tagged); ok {
+			return once(r.tags, step.Subject, func() (map[string]string, error) { return kind.Tags(ctx, step.Change) })
+		}
+	}
+	return map[string]string{}, nil
+}
+
+// guardState reads the holds on the changes and, if grace may apply, the case. Right before the changes are
+// made it reads, in the same call, the recent changes and the breaker.
+func (r *reader) guardState(ctx context.Context, f Finding, x *facts) (err error) {
+	key := x.ledger.key
+	if x.stage == applying {
+		x.ledger.state, err = r.Ledger.Guards(ctx, r.Control.ID, key, f.Changes)
+	} else {
+		if _, known := r.cases.known[key]; known || f.bypasses(grace) || !r.enforcing() {
+			key = ""
+		}
+		if _, known := r.prefetched.Held(f.Changes, r.now); known && key == "" {
+			x.ledger.state = r.prefetched
+		} else {
+			x.ledger.state, err = r.Ledger.Holds(ctx, r.Control.ID, key, f.Changes)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.cases.remember(x.ledger.state.Case)
+	x.ledger.current = r.cases.known[x.ledger.key]
+	x.ledger.hold, _ = x.ledger.state.Held(f.Changes, r.now)
+	return nil
+}
+
+// prefetch reads the holds on all that was found, in a call for each hundred. What cannot be read so is
+// read one by one.
+func (r *reader) prefetch(ctx context.Context, findings []Finding) {
+	var changes []change.Change
+	for _, f := range findings {
+		changes = append(changes, f.Changes...)
+	}
+	if len(findings) < 2 || len(changes) == 0 {
+		return
+	}
+	if state, err := r.Ledger.Holds(ctx, r.Control.ID, "", changes); err == nil {
+		r.prefetched = state
+	}
+}
+
+// takeShare counts the changes that are still to be made against the blast radius.
+func (r *reader) takeShare(ctx context.Context, entry *ledger.Entry, b *ledger.Breaker) (within bool, err error) {
+	for _, step := range entry.Steps {
+		if step.Status.Settled() || step.Status == ledger.Applied {
+			continue
+		}
+		within, err := r.Ledger.Take(ctx, r.Control.ID, b, step.ID, r.Settings.BlastRadius, r.now)
+		if err != nil || !within {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// halted reads the halt switch, and measures for how long it has been on.
+func (r *reader) halted(ctx context.Context) (why i18n.Message, err error) {
+	r.haltRead = true
+	why, since, err := r.Halt.Check(ctx)
+	switch {
+	case err != nil:
+	case why.Empty():
+		r.report.Metrics.Set(metric.HaltedHours, 0)
+	case !since.IsZero():
+		r.report.Metrics.Set(metric.HaltedHours, max(r.now.Sub(since).Hours(), 0))
+	}
+	return why, err
+}
