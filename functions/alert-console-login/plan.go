@@ -68,27 +68,25 @@ func (s signIn) assessment() assessment {
 	switch {
 	case s.Name == "SwitchRole" && s.Failed():
 		return assessment{i18n.T("Role switch refused"), control.Medium, s.reason(),
-			i18n.T("If the role should be open to them, look at its trust policy. If not, ask who tried, and from where.")}
+			i18n.T("If they should have access, check the role's trust policy. If not, find out who tried, and from where.")}
 	case s.Failed() && s.Identity.HiddenUser:
 		return assessment{i18n.T("Sign-in failed: unknown user name"), control.Medium,
-			i18n.Sentences(s.reason(), i18n.T("AWS does not show what was typed, because people type passwords there.")),
-			i18n.T("Once is a slip. Many from one address are somebody who tries names: block the address where you can, and " +
-				"see that every user has MFA.")}
+			i18n.Sentences(s.reason(), i18n.T("AWS does not record what was typed, because people sometimes type their password there.")),
+			i18n.T("A single failure is usually a typo. Many from one address mean that somebody is trying user names: block the address where you can, and make sure that every user has MFA.")}
 	case s.Failed() && strings.HasPrefix(s.ErrorMessage, "Authorization denied because of a"):
 		return assessment{i18n.T("%s sign-in refused by a policy", s.who()), control.Medium,
-			i18n.Sentences(s.reason(), i18n.T("The sign-in policy of the account or organization did its work.")),
-			i18n.T("Ask whether they tried. If not, somebody else knows the password: change it.")}
+			i18n.Sentences(s.reason(), i18n.T("The sign-in policy of the account or organization blocked it.")),
+			i18n.T("Ask whether it was them. If not, somebody else knows the password: change it.")}
 	case s.Failed() && root:
 		return assessment{i18n.T("Root user sign-in failed"), control.High, s.reason(),
-			i18n.T("Ask the few who may use the root user. If it was none of them, somebody knows its email address: change " +
-				"the password, and check its MFA.")}
+			i18n.T("Ask the people who may use the root user. If it was none of them, somebody knows its email address: change the password, and check its MFA.")}
 	case s.Failed():
 		return assessment{i18n.T("%s sign-in failed", s.who()), control.Medium, s.reason(),
-			i18n.T("Once is a slip. If it was not them, somebody tries their password: change it, and tell the security team.")}
+			i18n.T("A single failure is usually a typo. If it was not them, somebody is trying their password: change it, and inform the security team.")}
 	case !s.Succeeded():
 		return assessment{i18n.T("%s sign-in, outcome not recorded", s.who()), control.Medium, i18n.T("The record does not " +
 			"say whether it succeeded."),
-			i18n.T("Look at what they did afterwards, in the event history of CloudTrail.")}
+			i18n.T("Check in the event history of CloudTrail what they did afterwards.")}
 	}
 
 	v := assessment{title: i18n.T("%s signed in", s.who()), severity: control.Low}
@@ -126,22 +124,22 @@ func (s signIn) assessment() assessment {
 		advice = append(advice, i18n.T("Ask them where they were."))
 	}
 	if noMFA {
-		v.more = i18n.T("They used no MFA.")
+		v.more = i18n.T("They did not use MFA.")
 		advice = append(advice, i18n.T("Register an MFA device for them today."))
 	}
 	if posing {
-		v.more = i18n.Sentences(v.more, i18n.T("The role is named like one of IAM Identity Center and is none."))
-		advice = append(advice, i18n.T("Find out who made the role, and who may assume it."))
+		v.more = i18n.Sentences(v.more, i18n.T("The role has a name like those of IAM Identity Center but is not one of them."))
+		advice = append(advice, i18n.T("Find out who created the role and who may assume it."))
 	}
 	if s.origin.Place == network.Foreign {
-		advice = append(advice, i18n.T("Ask whose VPC that is: in a VPC of one's own any address can be had."))
+		advice = append(advice, i18n.T("Ask who owns that VPC: the owner of a VPC can choose any address in it."))
 	}
 	otherwise := i18n.T("If it was not them: %s", s.stop())
 	switch {
 	case len(advice) == 0:
 		otherwise = i18n.T("Nothing, if it was them. If not: %s", s.stop())
 	case root:
-		otherwise = i18n.T("If it was nobody of yours: %s", s.stop())
+		otherwise = i18n.T("If you do not recognise this: %s", s.stop())
 	}
 	v.advice = i18n.Sentences(append(advice, otherwise)...)
 	return v
@@ -151,18 +149,17 @@ func (s signIn) assessment() assessment {
 func (s signIn) stop() i18n.Message {
 	switch s.kind {
 	case event.Root:
-		return i18n.T("change the root password, check its MFA, delete its access keys, and see what was done.")
+		return i18n.T("change the root password, check its MFA, delete its access keys, and check what was done.")
 	case event.IAMUser:
-		return i18n.T("delete the console password, make the access keys inactive, and see what the user did.")
+		return i18n.T("delete the console password, make the access keys inactive, and check what the user did.")
 	case event.IdentityCenter:
-		return i18n.T("disable the user in IAM Identity Center, end their sessions there, and see what they did.")
+		return i18n.T("disable the user in IAM Identity Center, end their sessions there, and check what they did.")
 	case event.SAML:
-		return i18n.T("disable the user at the identity provider, revoke the role's active sessions in IAM, and see what " +
-			"they did.")
+		return i18n.T("disable the user at the identity provider, revoke the role's active sessions in IAM, and check what they did.")
 	case event.Federated:
-		return i18n.T("make the access keys of the IAM user that asked for the session inactive, and see what they did.")
+		return i18n.T("make the access keys of the IAM user that requested the session inactive, and check what they did.")
 	default:
-		return i18n.T("revoke the role's active sessions in IAM, find out who assumed it, and see what they did.")
+		return i18n.T("revoke the role's active sessions in IAM, find out who assumed it, and check what they did.")
 	}
 }
 
@@ -237,15 +234,15 @@ func (s signIn) text() i18n.Message {
 	account, region, from := s.RecipientAccount, s.Region, s.origin.Describe()
 	switch {
 	case s.Name == "SwitchRole" && s.Failed():
-		return i18n.T("%s could not be switched to in the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("Switching to %s failed in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Name == "SwitchRole":
-		return i18n.T("%s was switched to in the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("Somebody switched to %s in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Failed() && s.Identity.HiddenUser:
-		return i18n.T("%s was tried at the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("Somebody tried to sign in as %s to the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Failed():
 		return i18n.T("%s could not sign in to the console of account %s (%s) from %s.", who, account, region, from)
 	case !s.Succeeded():
-		return i18n.T("%s was at the sign-in page of the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("%s opened the sign-in page of the console of account %s (%s) from %s.", who, account, region, from)
 	}
 	return i18n.T("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
 }

@@ -68,28 +68,27 @@ func assess(d *event.AccessFinding) assessment {
 	if len(d.Condition) > 0 {
 		what = i18n.T("%s, under conditions", what)
 	}
-	archive := i18n.T("If it is meant to be so, archive the finding, with an archive rule if there are more of its " +
-		"kind. If not, take it out of the policy.")
+	archive := i18n.T("If this is intended, archive the finding, with an archive rule if there are more of its kind. If not, remove the access from the policy.")
 	switch {
 	case d.Error != "":
 		return assessment{i18n.T("Access could not be analyzed"), control.Low, i18n.T("Access Analyzer could not analyze "+
 			"%s: %s.", thing(d), d.Error),
-			i18n.T("Look at what keeps it from reading the resource, such as a policy that denies its service-linked role.")}
+			i18n.T("Find out what keeps Access Analyzer from reading the resource, such as a policy that denies its service-linked role.")}
 	case d.Access == event.UnusedAccess:
 		return unused(d, thing(d))
 	case d.Access == event.InternalAccess:
 		return assessment{
 			i18n.T("Access inside to a critical resource"), control.Low,
-			i18n.T("Somebody inside the account or organization may call %s on %s.", actions, what), archive,
+			i18n.T("A principal inside the account or organization can call %s on %s.", actions, what), archive,
 		}
 	case d.Public:
 		return assessment{
-			i18n.T("Resource open to everybody"), control.High, i18n.T("Everybody may call %s on %s.", actions, what), archive,
+			i18n.T("Resource open to everyone"), control.High, i18n.T("Anyone can call %s on %s.", actions, what), archive,
 		}
 	default:
 		return assessment{
-			i18n.T("Resource open to the outside"), control.Medium,
-			i18n.T("Somebody outside the zone of trust may call %s on %s.", actions, what), archive,
+			i18n.T("Resource accessible from outside"), control.Medium,
+			i18n.T("A principal outside the zone of trust can call %s on %s.", actions, what), archive,
 		}
 	}
 }
@@ -99,12 +98,12 @@ func unused(d *event.AccessFinding, what i18n.Message) assessment {
 	switch d.Type {
 	case "UnusedIAMRole":
 		return assessment{
-			i18n.T("Unused role"), control.Low, i18n.T("Nobody uses %s.", what), i18n.T("Find out whose it is, and delete it."),
+			i18n.T("Unused role"), control.Low, i18n.T("%s is not used.", what), i18n.T("Find out who owns it, and delete it."),
 		}
 	case "UnusedIAMUserAccessKey":
 		return assessment{
 			i18n.T("Unused access key"), control.Low, i18n.T("An access key of %s is not used.", what),
-			i18n.T("Make the key inactive, and delete it when nothing complains."),
+			i18n.T("Make the key inactive, and delete it once nothing breaks."),
 		}
 	case "UnusedIAMUserPassword":
 		return assessment{
@@ -113,11 +112,11 @@ func unused(d *event.AccessFinding, what i18n.Message) assessment {
 		}
 	case "UnusedPermission":
 		return assessment{i18n.T("Unused permissions"), control.Low, i18n.T("Some permissions of %s are not used.", what),
-			i18n.T("Take them out of its policies; Access Analyzer proposes policies without them.")}
+			i18n.T("Remove them from its policies; Access Analyzer proposes policies without them.")}
 	default:
 		return assessment{
 			i18n.T("Unused access"), control.Low, i18n.T("The access of %s is not used.", what),
-			i18n.T("Take away what nobody needs."),
+			i18n.T("Remove what nobody needs."),
 		}
 	}
 }
@@ -126,7 +125,7 @@ func unused(d *event.AccessFinding, what i18n.Message) assessment {
 // one partner only.
 func facts(e event.Event, d *event.AccessFinding) []remediation.Fact {
 	facts := []remediation.Fact{
-		{Name: i18n.T("Resource"), Value: i18n.Literal(d.Resource)}, {Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
+		{Name: i18n.Literal("ARN"), Value: i18n.Literal(d.Resource)}, {Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
 	}
 	fact := func(name, value i18n.Message) {
 		if !value.Empty() {
@@ -136,7 +135,7 @@ func facts(e event.Event, d *event.AccessFinding) []remediation.Fact {
 	if d.Account != e.Account {
 		fact(i18n.T("Account"), i18n.Literal(d.Account))
 	}
-	fact(i18n.T("Who"), i18n.Literal(strings.Join(d.Principals, ", ")))
+	fact(i18n.T("Principal"), i18n.Literal(strings.Join(d.Principals, ", ")))
 	fact(i18n.T("Conditions on"), i18n.Literal(strings.Join(slices.Sorted(maps.Keys(d.Condition)), ", ")))
 	if d.UnusedServices != "" && d.UnusedActions != "" {
 		fact(i18n.T("Unused"), i18n.T("%s services, %s actions", d.UnusedServices, d.UnusedActions))
@@ -184,7 +183,7 @@ const few = 5
 func list(actions []string) i18n.Message {
 	switch {
 	case len(actions) == 0:
-		return i18n.T("something that is not recorded")
+		return i18n.T("an action that is not recorded")
 	case len(actions) <= few:
 		return i18n.Literal(strings.Join(actions, ", "))
 	}

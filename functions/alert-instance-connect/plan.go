@@ -91,15 +91,15 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	look, err := quarantine.At(ctx, p.api, f.User, p.policy)
 	switch {
 	case change.NotFound(err):
-		f.UnchangedReason = i18n.T("The user is gone.")
+		f.UnchangedReason = i18n.T("The user no longer exists.")
 	case err != nil:
 		return nil, err
 	case look.In:
-		f.UnchangedReason = i18n.T("The user is quarantined already. What was opened before goes on.")
+		f.UnchangedReason = i18n.T("The user is already quarantined. Connections that were opened before stay open.")
 	default:
 		f.Changes = []change.Change{look.Change}
 		f.Text = i18n.Sentences(f.Text,
-			i18n.T("The quarantine keeps the user from opening more; it does not end what is open."), look.Note)
+			i18n.T("The quarantine keeps the user from opening more connections; it does not end those that are open."), look.Note)
 	}
 	return []remediation.Finding{f}, nil
 }
@@ -134,8 +134,7 @@ func connected(call *event.APICall) (c connection, ok bool) {
 	}
 	target := func(parts ...i18n.Message) string { return i18n.Join("/", parts...).String() }
 	// Nothing in AWS closes an SSH session.
-	shell := i18n.T("AWS has no call that closes an SSH session: end it on the instance, take away the security group " +
-		"rule that lets it in, or stop the instance.")
+	shell := i18n.T("AWS has no API that closes an SSH session: end it on the instance, remove the security group rule that allows it, or stop the instance.")
 	instance := param("instanceId", i18n.T("an instance that is not recorded"))
 	switch call.Name {
 	case "SendSSHPublicKey":
@@ -143,16 +142,15 @@ func connected(call *event.APICall) (c connection, ok bool) {
 		c = connection{
 			title: i18n.T("SSH key sent to an instance"), severity: control.Low, target: target(instance, user), end: shell,
 			did:  i18n.T("sent an SSH key for %s to %s", user, instance),
-			more: i18n.T("The key is good for signing in within 60 seconds."),
+			more: i18n.T("The key can be used to sign in for 60 seconds."),
 		}
 	case "SendSerialConsoleSSHPublicKey":
 		c = connection{
 			title: i18n.T("SSH key sent to a serial console"), severity: control.Medium,
 			target: target(instance, param("serialPort", i18n.Literal("0"))),
 			did:    i18n.T("sent an SSH key to the serial console of %s", instance),
-			more:   i18n.T("The console works without any network of the instance."),
-			end: i18n.T("AWS has no call that closes the console session of one instance: end it on the instance, stop the " +
-				"instance, or close the serial console to the account in this region (ec2:DisableSerialConsoleAccess)."),
+			more:   i18n.T("The serial console works independently of the instance's network."),
+			end:    i18n.T("AWS has no API that closes the serial console session of one instance: end it on the instance, stop the instance, or disable the serial console for the account in this region (ec2:DisableSerialConsoleAccess)."),
 		}
 		if monitor, said := call.Request.Bool("monitorMode"); said && monitor {
 			fact(i18n.T("Mode"), i18n.Literal("monitor"))
@@ -164,11 +162,10 @@ func connected(call *event.APICall) (c connection, ok bool) {
 		c = connection{
 			title: i18n.T("Tunnel opened to an instance"), severity: control.Low, target: target(endpoint, address, port),
 			did: i18n.T("opened a tunnel to %s port %s through %s", address, port, endpoint),
-			end: i18n.T("AWS has no call that closes a tunnel: take away the security group rule that lets it in, or delete " +
-				"the Instance Connect Endpoint."),
+			end: i18n.T("AWS has no API that closes a tunnel: remove the security group rule that allows it, or delete the Instance Connect Endpoint."),
 		}
 		if seconds := param("maxTunnelDuration", i18n.Message{}); !seconds.Empty() {
-			fact(i18n.T("At most"), i18n.T("%s seconds", seconds))
+			fact(i18n.T("Maximum duration"), i18n.T("%s seconds", seconds))
 		}
 	default:
 		return connection{}, false
@@ -217,14 +214,11 @@ func stop(who event.Identity) i18n.Message {
 	case event.Root:
 		return i18n.T("Then change the root password, check its MFA, and delete its access keys.")
 	case event.IAMUser:
-		return i18n.T("Then make the user's access keys inactive, delete the console password, and see what was done on " +
-			"the instance.")
+		return i18n.T("Then make the user's access keys inactive, delete the console password, and check what was done on the instance.")
 	case event.IdentityCenter:
-		return i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and see what was done on " +
-			"the instance.")
+		return i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and check what was done on the instance.")
 	default:
-		return i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and see what was done on " +
-			"the instance.")
+		return i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and check what was done on the instance.")
 	}
 }
 

@@ -70,12 +70,12 @@ var acts = map[string]map[string]act{
 			i18n.T("detached policy %s from group %s", policyArn, groupName)},
 		"DetachRolePolicy": {i18n.T("Policy detached from a role"), low, "role/{roleName}", byDetached,
 			i18n.T("detached policy %s from role %s", policyArn, roleName)},
-		"PutUserPolicy": {i18n.T("Inline policy put on a user"), medium, "", byDocument,
-			i18n.T("put inline policy %s on %s", policyName, user)},
-		"PutGroupPolicy": {i18n.T("Inline policy put on a group"), medium, "group/{groupName}", byDocument,
-			i18n.T("put inline policy %s on group %s", policyName, groupName)},
-		"PutRolePolicy": {i18n.T("Inline policy put on a role"), medium, "role/{roleName}", byDocument,
-			i18n.T("put inline policy %s on role %s", policyName, roleName)},
+		"PutUserPolicy": {i18n.T("Inline policy added to a user"), medium, "", byDocument,
+			i18n.T("added inline policy %s to %s", policyName, user)},
+		"PutGroupPolicy": {i18n.T("Inline policy added to a group"), medium, "group/{groupName}", byDocument,
+			i18n.T("added inline policy %s to group %s", policyName, groupName)},
+		"PutRolePolicy": {i18n.T("Inline policy added to a role"), medium, "role/{roleName}", byDocument,
+			i18n.T("added inline policy %s to role %s", policyName, roleName)},
 		// What these allowed or denied cannot be read any more.
 		"DeleteUserPolicy": {i18n.T("Inline policy of a user deleted"), medium, "", asItIs,
 			i18n.T("deleted inline policy %s of %s", policyName, user)},
@@ -88,9 +88,9 @@ var acts = map[string]map[string]act{
 		"CreatePolicy": {i18n.T("Policy created"), low, "{policy.arn|policyName}", byNewVersion,
 			i18n.T("created policy %s", policyName)},
 		"CreatePolicyVersion": {i18n.T("Policy version created"), medium, "{policyArn}", byNewVersion,
-			i18n.T("wrote a new version of policy %s", policyArn)},
-		"SetDefaultPolicyVersion": {i18n.T("Policy switched to another version"), medium, "{policyArn}", byVersion,
-			i18n.T("switched policy %s to version %s", policyArn, arg("versionId"))},
+			i18n.T("created a new version of policy %s", policyArn)},
+		"SetDefaultPolicyVersion": {i18n.T("Default version of a policy changed"), medium, "{policyArn}", byVersion,
+			i18n.T("set the default version of policy %s to %s", policyArn, arg("versionId"))},
 		"DeletePolicy": {i18n.T("Policy deleted"), low, "{policyArn}", asItIs,
 			i18n.T("deleted policy %s", policyArn)},
 		"DeletePolicyVersion": {i18n.T("Policy version deleted"), low, "{policyArn}", asItIs,
@@ -120,9 +120,9 @@ var acts = map[string]map[string]act{
 
 		// Permissions boundaries.
 		"PutUserPermissionsBoundary": {i18n.T("Permissions boundary of a user set"), medium, "", byBoundary,
-			i18n.T("made policy %s the permissions boundary of %s", arg("permissionsBoundary"), user)},
+			i18n.T("set policy %s as the permissions boundary of %s", arg("permissionsBoundary"), user)},
 		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, "role/{roleName}", byBoundary,
-			i18n.T("made policy %s the permissions boundary of role %s", arg("permissionsBoundary"), roleName)},
+			i18n.T("set policy %s as the permissions boundary of role %s", arg("permissionsBoundary"), roleName)},
 		"DeleteUserPermissionsBoundary": {i18n.T("Permissions boundary of a user removed"), high, "", asItIs,
 			i18n.T("removed the permissions boundary of %s", user)},
 		"DeleteRolePermissionsBoundary": {i18n.T("Permissions boundary of a role removed"), high, "role/{roleName}", asItIs,
@@ -136,7 +136,7 @@ var acts = map[string]map[string]act{
 		"DeleteVirtualMFADevice": {i18n.T("Virtual MFA device deleted"), medium, "{serialNumber}", asItIs,
 			i18n.T("deleted MFA device %s", arg("serialNumber"))},
 		"CreateLoginProfile": {i18n.T("Console password created"), medium, "", asItIs,
-			i18n.T("gave %s a console password", user)},
+			i18n.T("created a console password for %s", user)},
 		"UpdateLoginProfile": {i18n.T("Console password changed"), medium, "", asItIs,
 			i18n.T("changed the console password of %s", user)},
 		"DeleteLoginProfile": {i18n.T("Console password deleted"), low, "", asItIs,
@@ -186,10 +186,10 @@ var acts = map[string]map[string]act{
 
 	// What records all this.
 	"cloudtrail.amazonaws.com": {
-		"StopLogging": {i18n.T("Trail stopped"), critical, "{name}", asItIs, i18n.T("stopped trail %s", arg("name"))},
+		"StopLogging": {i18n.T("CloudTrail logging stopped"), critical, "{name}", asItIs, i18n.T("stopped the logging of trail %s", arg("name"))},
 		"DeleteTrail": {i18n.T("Trail deleted"), critical, "{name}", asItIs, i18n.T("deleted trail %s", arg("name"))},
 		"UpdateTrail": {i18n.T("Trail changed"), high, "{name}", asItIs, i18n.T("changed trail %s", arg("name"))},
-		"PutEventSelectors": {i18n.T("Events of a trail changed"), high, "{trailName}", asItIs,
+		"PutEventSelectors": {i18n.T("Event selectors of a trail changed"), high, "{trailName}", asItIs,
 			i18n.T("changed which events trail %s records", arg("trailName"))},
 	},
 	"config.amazonaws.com": {
@@ -259,7 +259,7 @@ var ofWarder = []string{
 }
 
 // tampered is the title of what somebody did to Warder.
-var tampered = i18n.T("Warder tampered with")
+var tampered = i18n.T("Warder was tampered with")
 
 // exemptTag is the key of the tag that exempts a user. IAM compares keys without regard to case
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).

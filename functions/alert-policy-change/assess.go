@@ -46,10 +46,8 @@ func (p *planner) assessments(ctx context.Context, c *event.APICall, a act) ([]a
 		return exemption(c), nil
 	case byHalt:
 		v = assessment{
-			because: i18n.T("Any value but no stops every change that Warder would make; CloudTrail hides which value it is " +
-				"now."),
-			advice: i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack and set the " +
-				"parameter to no."),
+			because: i18n.T("Any value except no stops every change that Warder would make; CloudTrail does not record the present value."),
+			advice:  i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack and set the parameter to no."),
 		}
 	case byUser:
 		return append([]assessment{{}}, exemption(c)...), nil
@@ -73,10 +71,10 @@ func document(c *event.APICall) assessment {
 	switch {
 	case !ok:
 		return assessment{
-			severity: control.High, because: i18n.T("The event does not hold its document: read it in the account."),
+			severity: control.High, because: i18n.T("The event does not contain the document: read it in the account."),
 		}
 	case administers(text):
-		return gained(i18n.T("Its document gives administrator rights."))
+		return gained(i18n.T("Its document grants administrator-level access."))
 	}
 	return assessment{}
 }
@@ -86,7 +84,7 @@ func document(c *event.APICall) assessment {
 func newVersion(c *event.APICall) assessment {
 	v := document(c)
 	if v.severity == control.Critical {
-		v.because = i18n.T("Its new document gives administrator rights.")
+		v.because = i18n.T("Its new document grants administrator-level access.")
 	}
 	inEffect, _ := c.Request.Bool("setAsDefault")
 	if isDefault, ok := c.Response.Bool("policyVersion", "isDefaultVersion"); ok {
@@ -95,11 +93,11 @@ func newVersion(c *event.APICall) assessment {
 	var rest i18n.Message
 	switch {
 	case c.Name == "CreatePolicy":
-		rest = i18n.T("Nobody holds it yet.")
+		rest = i18n.T("It is not attached to anyone yet.")
 	case !inEffect:
-		rest = i18n.T("It is not in effect until it is made the default.")
+		rest = i18n.T("It takes effect only when it becomes the default version.")
 	case v.severity == control.Critical:
-		v.because = i18n.T("Its new document gives administrator rights to everyone who holds the policy.")
+		v.because = i18n.T("Its new document grants administrator-level access to every principal that the policy is attached to.")
 		return v
 	default:
 		return v
@@ -107,7 +105,7 @@ func newVersion(c *event.APICall) assessment {
 	v.because = i18n.Sentences(v.because, rest)
 	switch v.severity {
 	case control.Critical:
-		v.title, v.severity = i18n.T("Policy with administrator rights written"), control.High
+		v.title, v.severity = i18n.T("Policy with administrator rights created"), control.High
 	case "":
 		v.severity = control.Low
 	}
@@ -123,8 +121,7 @@ func quarantine(policyARN string) bool {
 		strings.HasPrefix(parsed.Resource, "policy/AWSCompromisedKeyQuarantine")
 }
 
-var adviseQuarantine = i18n.T("Make the user's access keys inactive, look at what they were used for, and give the " +
-	"user new ones. The policy stays until then: it is not a full stop, but it keeps a thief from the worst.")
+var adviseQuarantine = i18n.T("Make the user's access keys inactive, check what they were used for, and issue new ones. Keep the policy until then: it does not stop everything, but it limits what an attacker can do.")
 
 // attached assesses a managed policy that was attached.
 func (p *planner) attached(ctx context.Context, c *event.APICall) (assessment, error) {
@@ -132,8 +129,7 @@ func (p *planner) attached(ctx context.Context, c *event.APICall) (assessment, e
 	if quarantine(name) {
 		v := assessment{
 			title: i18n.T("Quarantine policy attached"), severity: control.Critical, advice: adviseQuarantine,
-			because: i18n.T("AWS attaches this policy when it finds an access key where others can read it: the key is likely " +
-				"leaked."),
+			because: i18n.T("AWS attaches this policy when it finds an access key in public: the key is probably leaked."),
 		}
 		if c.Identity.Kind() == event.AWSService || c.Identity.Service() != "" {
 			v.title = i18n.T("AWS quarantined a user")
@@ -142,7 +138,7 @@ func (p *planner) attached(ctx context.Context, c *event.APICall) (assessment, e
 	}
 	text, v, err := p.read(ctx, name, "")
 	if err == nil && v.empty() && administers(text) {
-		v = gained(i18n.T("The policy gives administrator rights."))
+		v = gained(i18n.T("The policy grants administrator-level access."))
 	}
 	return v, err
 }
@@ -153,7 +149,7 @@ func (p *planner) switched(ctx context.Context, c *event.APICall) (assessment, e
 	version, _ := c.Param("versionId")
 	text, v, err := p.read(ctx, name, version)
 	if err == nil && v.empty() && administers(text) {
-		v = gained(i18n.T("That version gives administrator rights to everyone who holds the policy."))
+		v = gained(i18n.T("That version grants administrator-level access to every principal that the policy is attached to."))
 	}
 	return v, err
 }
@@ -163,15 +159,15 @@ func (p *planner) detached(ctx context.Context, c *event.APICall) (assessment, e
 	name, _ := c.Param("policyArn")
 	if quarantine(name) {
 		return assessment{
-			title: i18n.T("Quarantine taken away"), severity: control.Critical, advice: adviseQuarantine,
-			because: i18n.T("AWS had attached this policy because an access key was likely leaked."),
+			title: i18n.T("Quarantine removed"), severity: control.Critical, advice: adviseQuarantine,
+			because: i18n.T("AWS had attached this policy because an access key was probably leaked."),
 		}, nil
 	}
 	text, v, err := p.read(ctx, name, "")
 	if err == nil && v.empty() && denies(text) {
 		v = assessment{
-			title: i18n.T("Deny taken away"), severity: control.High,
-			because: i18n.T("The policy denies something; that no longer holds here."),
+			title: i18n.T("Deny removed"), severity: control.High,
+			because: i18n.T("The policy denies something, which no longer applies here."),
 		}
 	}
 	return v, err
@@ -184,7 +180,7 @@ func (p *planner) boundary(ctx context.Context, c *event.APICall) (assessment, e
 	if err == nil && v.empty() && administers(text) && !denies(text) {
 		v = assessment{
 			title: i18n.T("Permissions boundary without limits"), severity: control.High,
-			because: i18n.T("The policy gives administrator rights, so it limits little or nothing."),
+			because: i18n.T("The policy grants administrator-level access, so it limits little or nothing."),
 		}
 	}
 	return v, err
@@ -207,12 +203,12 @@ func (p *planner) group(ctx context.Context, c *event.APICall, by evidence) (ass
 	})
 	switch {
 	case change.NotFound(err):
-		return assessment{because: i18n.T("The group is gone meanwhile; what it allowed or denied cannot be read.")}, nil
+		return assessment{because: i18n.T("The group has been deleted since; what it allowed or denied cannot be read.")}, nil
 	case err != nil || which == "":
 		return assessment{}, err
 	case by == byLeft:
 		return assessment{
-			title: i18n.T("Deny taken away"), severity: control.High,
+			title: i18n.T("Deny removed"), severity: control.High,
 			because: i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which),
 		}, nil
 	}
@@ -227,7 +223,7 @@ func trust(c *event.APICall) assessment {
 	}
 	if !ok {
 		return assessment{
-			severity: control.High, because: i18n.T("The event does not hold its trust policy: read it in the account."),
+			severity: control.High, because: i18n.T("The event does not contain the trust policy: read it in the account."),
 		}
 	}
 	t, err := policy.Trusts(text)
@@ -235,22 +231,22 @@ func trust(c *event.APICall) assessment {
 	switch {
 	case err != nil:
 		return assessment{
-			severity: control.Critical, because: i18n.T("Its trust policy cannot be read, so it may let everyone in."),
+			severity: control.Critical, because: i18n.T("Its trust policy cannot be parsed, so it may allow everyone to assume the role."),
 		}
 	case t.Everyone:
 		return assessment{
 			title: i18n.T("Role trusts everyone"), severity: control.Critical,
-			because: i18n.T("Its trust policy lets every AWS account assume it."),
+			because: i18n.T("Its trust policy allows every AWS account to assume it."),
 		}
 	case t.Conditional:
 		return assessment{
 			title: i18n.T("Role trusts other accounts"), severity: control.High,
-			because: i18n.T("Its trust policy lets every AWS account assume it under a condition, which Warder does not judge."),
+			because: i18n.T("Its trust policy allows every AWS account to assume it under a condition, which Warder does not evaluate."),
 		}
 	case len(others) > 0:
 		return assessment{
 			title: i18n.T("Role trusts other accounts"), severity: control.High,
-			because: i18n.T("Its trust policy lets %s, outside this account, assume it.", strings.Join(others, ", ")),
+			because: i18n.T("Its trust policy allows %s, outside this account, to assume it.", strings.Join(others, ", ")),
 		}
 	}
 	return assessment{}
@@ -268,8 +264,8 @@ func status(c *event.APICall) assessment {
 		}
 	}
 	return assessment{
-		title: i18n.T("Access key switched"), severity: control.Medium,
-		words: i18n.T("switched access key %s of %s", arg("key"), arg("user")),
+		title: i18n.T("Access key status changed"), severity: control.Medium,
+		words: i18n.T("changed the status of access key %s of %s", arg("key"), arg("user")),
 	}
 }
 
@@ -280,9 +276,8 @@ func exemption(c *event.APICall) []assessment {
 			value, _ := tag.Text("value")
 			return []assessment{{
 				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].action, severity: control.Medium,
-				because: i18n.T("It reads %q.", value),
-				advice: i18n.T("An exemption is meant to keep Warder from what it would do about a user. Make sure that whoever " +
-					"it names knows of it; if nobody does, remove the tag."),
+				because: i18n.T("Its value is %q.", value),
+				advice:  i18n.T("An exemption keeps Warder from changing a user. Make sure that the approver it names knows about it; if not, remove the tag."),
 			}}
 		}
 	}
@@ -315,7 +310,7 @@ func (p *planner) read(ctx context.Context, policyARN, version string) (text str
 		return err
 	})
 	if change.NotFound(err) {
-		return "", assessment{because: i18n.T("The policy is gone meanwhile; what it allowed or denied cannot be read.")}, nil
+		return "", assessment{because: i18n.T("The policy has been deleted since; what it allowed or denied cannot be read.")}, nil
 	}
 	return text, assessment{}, err
 }

@@ -96,14 +96,10 @@ func (v assessment) empty() bool {
 
 // The advice that assessments do not give themselves.
 var (
-	adviseCheck = i18n.T("Nothing to do if this was meant. If it was not, put it back and find out who uses the " +
-		"caller's credentials.")
-	adviseStop = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack: make the " +
-		"caller's credentials inactive first, then put this back.")
-	adviseRecord = i18n.T("See first that it works again as before: what happens meanwhile is not recorded, and Warder " +
-		"does not hear of it. Then find out who did this and why.")
-	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody can say, treat it as an attack, and do not " +
-		"rely on what Warder tells or leaves untold. Then deploy Warder again.")
+	adviseCheck  = i18n.T("Nothing to do if this was intended. If not, revert it and find out who uses the caller's credentials.")
+	adviseStop   = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack: make the caller's credentials inactive first, then revert the change.")
+	adviseRecord = i18n.T("First make it work again as before: until then activity is not recorded and does not reach Warder. Then find out who did this and why.")
+	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack, and do not rely on Warder's notices, nor on their absence. Then deploy Warder again.")
 )
 
 // finding describes a call. In CloudFormation's hands what is medium is low, because somebody wrote and
@@ -139,14 +135,14 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		}
 		text = i18n.Sentences(
 			text,
-			i18n.T("CloudFormation did it; what else it does to Warder within %s is not told one by one.", i18n.Period(quiet)),
+			i18n.T("CloudFormation made this change; its other changes to Warder within %s are not notified one by one.", i18n.Period(quiet)),
 		)
 		once = []any{title.String(), c.Identity.ARN}
 	case own:
 		advice = i18n.Or(advice, adviseDeploy)
 		if !slices.Contains(ofWarder, c.Source) {
 			title, severity = tampered, control.Critical
-			text = i18n.Sentences(text, i18n.T("What was changed belongs to Warder."))
+			text = i18n.Sentences(text, i18n.T("The changed resource belongs to Warder."))
 		}
 	case byTemplate && severity == control.Medium:
 		severity = control.Low

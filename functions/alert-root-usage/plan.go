@@ -95,8 +95,8 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if keys > 0 {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has an access key"), Severity: control.Critical,
-			Text:   i18n.T("The root user of the account has an access key. Whoever holds it may do everything, and no policy of the account can limit it. This is told weekly until it is gone."),
-			Advice: i18n.T("Sign in as root, see under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
+			Text:   i18n.T("The root user of the account has an access key. Whoever holds it can do everything, and no policy of the account can limit it. This notice repeats weekly until the key is deleted."),
+			Advice: i18n.T("Sign in as root, check under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
 			Handling: remediation.Handling{
 				Once: remediation.Once{Key: "root access key", For: remediation.Weekly},
 			},
@@ -108,8 +108,8 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if mfa == 0 && (password > 0 || !saysPassword) {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has no MFA"), Severity: control.Critical,
-			Text:   i18n.T("The root user of the account can sign in with the password alone. This is told weekly until it has MFA."),
-			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; better two, kept in two places."),
+			Text:   i18n.T("The root user of the account can sign in with the password alone. This notice repeats weekly until it has MFA."),
+			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; two devices in two places are better."),
 			Handling: remediation.Handling{
 				Once: remediation.Once{Key: "root MFA", For: remediation.Weekly},
 			},
@@ -134,12 +134,9 @@ type assessment struct {
 }
 
 var (
-	ask = i18n.T("Ask who used the root user and for what, and keep the answer: use without a purpose that can be shown " +
-		"is a finding of an audit.")
-	alarm = i18n.T("If nobody of yours did it, the account is taken over: change the root password and MFA, delete root " +
-		"access keys, and call AWS Support.")
-	billing = i18n.T("Billing work does not need the root user: open billing to IAM once (Account, IAM user and role " +
-		"access to Billing information), then give a group or role the billing permissions it needs.")
+	ask     = i18n.T("Ask who used the root user and why, and keep the answer: auditors report root use without a documented purpose.")
+	alarm   = i18n.T("If you do not recognise this, the account is compromised: change the root password and MFA, delete root access keys, and contact AWS Support.")
+	billing = i18n.T("Billing does not need the root user: activate IAM access to billing once (Account, IAM user and role access to Billing information), then give a group or role the billing permissions it needs.")
 )
 
 // grave are the acts that take an account over or give it away, by service and name.
@@ -152,7 +149,7 @@ var grave = map[string]i18n.Message{
 	"iam:CreateAccessKey":                  i18n.T("Root user created a root access key"),
 	"iam:DeactivateMFADevice":              i18n.T("Root user's MFA device was deactivated"),
 	"organizations:CloseAccount":           i18n.T("Root user closed an account of the organization"),
-	"organizations:LeaveOrganization":      i18n.T("Root user took the account out of its organization"),
+	"organizations:LeaveOrganization":      i18n.T("Root user removed the account from its organization"),
 	"signin:PasswordRecoveryCompleted":     i18n.T("Root user's password was reset"),
 	"signin:PasswordUpdated":               i18n.T("Root user's password was changed"),
 }
@@ -196,12 +193,11 @@ func (a act) assess() assessment {
 	switch {
 	case a.Identity.Session.AssumedRoot:
 		return assessment{i18n.T("Privileged task of a central root session"), control.Medium,
-			i18n.T("A central team took this session with AssumeRoot. Check that the task was ordered; the AssumeRoot event " +
-				"in the management or delegated account says who took it.")}
+			i18n.T("A central team started this session with AssumeRoot. Check that the task was approved; the AssumeRoot event in the management or delegated account names the caller.")}
 	case a.Denied():
 		return assessment{
 			i18n.T("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High,
-			i18n.Sentences(ask, i18n.T("It was stopped this time, most likely by a policy of the organization.")),
+			i18n.Sentences(ask, i18n.T("It was blocked this time, probably by a policy of the organization.")),
 		}
 	case a.failed && a.Name == "ConsoleLogin":
 		return assessment{i18n.T("Root user sign-in failed"), control.High, ask}
@@ -215,17 +211,15 @@ func (a act) assess() assessment {
 		return assessment{i18n.T("Root user signed in"), control.High, ask}
 	case a.Name == "CheckMfa":
 		return assessment{i18n.T("Root user was asked for MFA"), control.Low,
-			i18n.T("If no sign-in follows, somebody came as far as the MFA prompt: ask who it was, and change the root " +
-				"password if nobody knows.")}
+			i18n.T("If no sign-in follows, somebody got as far as the MFA prompt: ask who it was, and change the root password if nobody knows.")}
 	case a.Name == "PasswordRecoveryRequested":
 		return assessment{
-			i18n.T("Root user's password reset was asked for"), control.High,
-			i18n.Sentences(ask, i18n.T("If it was nobody of yours, make sure that the mailbox of the root user is safe.")),
+			i18n.T("Root user's password reset was requested"), control.High,
+			i18n.Sentences(ask, i18n.T("If you do not recognise this, make sure that the mailbox of the root user is safe.")),
 		}
 	case a.Name == "SetIAMAccessPreference":
-		return assessment{i18n.T("Root user set who may see billing"), control.Medium,
-			i18n.T("If billing was opened to IAM, give a group or role the billing permissions it needs: then the root user " +
-				"has no billing work left.")}
+		return assessment{i18n.T("Root user changed access to billing"), control.Medium,
+			i18n.T("If IAM access to billing is active, give a group or role the billing permissions it needs: then the root user is no longer needed for billing.")}
 	case a.billing():
 		return assessment{i18n.T("Billing work by the root user"), control.Medium, billing}
 	case a.ReadOnly != nil && *a.ReadOnly:
@@ -266,7 +260,7 @@ func (a act) finding(e event.Event) remediation.Finding {
 	case a.Name == "ConsoleLogin":
 		text = i18n.T("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
 	case a.failed:
-		text = i18n.T("%s called in vain %s of %s in account %s (%s) from %s.",
+		text = i18n.T("%s called %s of %s in account %s (%s) from %s; the call failed.",
 			who, a.Name, a.service(), account, region, from)
 	}
 	key := a.Identity.AccessKeyID
@@ -274,8 +268,7 @@ func (a act) finding(e event.Event) remediation.Finding {
 	case strings.HasPrefix(key, "AKIA"):
 		text = i18n.Sentences(text, i18n.T("It used the root access key %s, which should not exist.", change.KeyHint(key)))
 	case a.maybeCentral():
-		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or "+
-			"delegated account for the AssumeRoot call that handed out session key %s: then it was a central task.",
+		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that issued session key %s: if there is one, it was a central task.",
 			change.KeyHint(key)))
 	}
 	at := a.Time
@@ -305,12 +298,12 @@ func (a act) facts(at time.Time) []remediation.Fact {
 	fact(i18n.T("Call"), i18n.Literal(a.Source+" "+a.Name))
 	for _, parameter := range targets {
 		if value, ok := a.Request.Text(parameter); ok {
-			fact(i18n.T("On"), i18n.Literal(notice.Plain(value, 120)))
+			fact(i18n.T("Target"), i18n.Literal(notice.Plain(value, 120)))
 			break
 		}
 	}
 	answer := strings.Trim(a.ErrorCode+": "+a.ErrorMessage, ": ")
-	fact(i18n.T("Answer"), i18n.Literal(notice.Plain(answer, 200)))
+	fact(i18n.T("Response"), i18n.Literal(notice.Plain(answer, 200)))
 	fact(i18n.T("From"), a.origin.Describe())
 	session := a.Identity.Session
 	switch {

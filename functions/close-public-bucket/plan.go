@@ -51,7 +51,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	}
 	return []remediation.Finding{{
 		Subject: bucket.Resource,
-		Text:    i18n.T("Bucket %s is public: everybody may call %s.", bucket.Resource, what(d.Actions)),
+		Text:    i18n.T("Bucket %s is public: anyone can call %s.", bucket.Resource, what(d.Actions)),
 		Facts: []remediation.Fact{
 			{Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
 			{Name: i18n.T("Finding"), Value: i18n.Literal(d.ID)},
@@ -60,9 +60,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		Changes: []change.Change{
 			{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed},
 		},
-		Advice: i18n.T("Find out who opened it, and what was read: with data events on, CloudTrail has it. Then take the " +
-			"public statement out of the bucket's policy or ACL. " +
-			"For a public website put CloudFront before the bucket, or have the bucket exempted by a tag."),
+		Advice: i18n.T("Find out who made it public, and what was read: CloudTrail has it if data events are on. Then remove the public statement from the bucket's policy or ACL. For a public website put CloudFront in front of the bucket, or exempt the bucket with a tag."),
 		Handling: remediation.Handling{
 			Fresh: true,
 			Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
@@ -72,7 +70,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 
 func what(actions []string) i18n.Message {
 	if len(actions) == 0 {
-		return i18n.T("what the finding does not say")
+		return i18n.T("actions that the finding does not name")
 	}
 	return i18n.Literal(strings.Join(actions, ", "))
 }
@@ -99,7 +97,7 @@ func switches(value string) i18n.Message {
 		}
 	}
 	if len(on) == 0 {
-		return i18n.T("all four switches off")
+		return i18n.T("all four settings off")
 	}
 	return i18n.T("on: %s", strings.Join(on, ", "))
 }

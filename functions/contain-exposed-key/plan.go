@@ -197,11 +197,8 @@ func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, e
 			Alert: true,
 			Once:  remediation.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remediation.Weekly},
 		}, Changes: changes,
-		Facts: append(slices.Clone(v.report.facts), w.used...),
-		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not know: users, access keys, roles, instances, functions. " +
-			"Roles that were assumed with it go on for up to twelve hours: revoke their active sessions in IAM. " +
-			"Replace the key, better with a role, and delete it; answer the support case if AWS opened one. Undo this only " +
-			"then."),
+		Facts:  append(slices.Clone(v.report.facts), w.used...),
+		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not recognise: users, access keys, roles, instances, functions. Sessions of roles that were assumed with it last up to twelve hours: revoke them in IAM. Replace the key, preferably with a role, and delete it; answer the support case if AWS opened one. Only then undo this."),
 	}
 	of := i18n.T("access key %s of %s", i18n.And(hints...), w.user)
 	if len(hints) == 0 {
@@ -210,15 +207,15 @@ func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, e
 	text := []i18n.Message{v.report.describe(of)}
 	switch {
 	case len(hints) == 0 && w.gone:
-		text = append(text, i18n.T("The key that it names is gone, and sessions that were made with it may go on."))
+		text = append(text, i18n.T("The key that it names no longer exists, but sessions that were created with it may still be active."))
 	case len(hints) == 0:
-		text = append(text, i18n.T("It names no key, so every key of the user counts."))
+		text = append(text, i18n.T("The report names no key, so this applies to every key of the user."))
 	}
 	if len(inactive) > 0 {
-		text = append(text, i18n.T("Inactive already: %s.", strings.Join(inactive, ", ")))
+		text = append(text, i18n.T("Already inactive: %s.", strings.Join(inactive, ", ")))
 	}
 	if look.In {
-		text = append(text, i18n.T("The user is quarantined already."))
+		text = append(text, i18n.T("The user is already quarantined."))
 	}
 	f.Text = i18n.Sentences(append(text, look.Note)...)
 	if len(others) > 0 {
@@ -226,12 +223,12 @@ func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, e
 			f.Facts,
 			remediation.Fact{
 				Name:  i18n.T("Other keys"),
-				Value: i18n.T("%s: still active, and denied everything while the user is quarantined", strings.Join(others, ", ")),
+				Value: i18n.T("%s: still active, but denied everything while the user is quarantined", strings.Join(others, ", ")),
 			},
 		)
 	}
 	if len(changes) == 0 {
-		f.UnchangedReason = i18n.T("All that Warder could do is done.")
+		f.UnchangedReason = i18n.T("Warder has already done all that it can.")
 	}
 	return []remediation.Finding{f}, nil
 }
@@ -276,32 +273,26 @@ func (v *scan) alert(s suspect) {
 	see := i18n.T("Find out in CloudTrail, in every region, what was done with them.")
 	switch s.kind {
 	case event.Root:
-		f.UnchangedReason = i18n.T("Nobody but the root user can change what the root user has.")
-		f.Advice = i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and " +
-			"its email address, and look for sessions in the event history. Then call AWS Support.")
+		f.UnchangedReason = i18n.T("Only the root user can change the credentials of the root user.")
+		f.Advice = i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then contact AWS Support.")
 	case event.AssumedRole:
-		f.UnchangedReason = i18n.T("A role cannot be quarantined: what is denied to it is denied to everybody who assumes " +
-			"it.")
+		f.UnchangedReason = i18n.T("A role cannot be quarantined: denying it would deny everyone who assumes it.")
 		f.Advice = i18n.Sentences(
 			i18n.T(
-				"Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: look for the "+
-					"instance, function or person that had them.",
+				"Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: find the instance, function or person that had the credentials.",
 			),
 			see,
 		)
 	case event.IdentityCenter:
-		f.UnchangedReason = i18n.T("A user of IAM Identity Center cannot be quarantined: AWS lets nobody edit the role " +
-			"that it uses.")
+		f.UnchangedReason = i18n.T("A user of IAM Identity Center cannot be quarantined: AWS does not allow changes to the role that it uses.")
 		f.Advice = i18n.Sentences(
 			i18n.T(
-				"Disable the user in IAM Identity Center and end their sessions there; a session of the role goes on until it "+
-					"runs out, so take the permission set away as well.",
+				"Disable the user in IAM Identity Center and end their sessions there; a session of the role lasts until it expires, so remove the permission set as well.",
 			),
 			see,
 		)
 	case event.Federated:
-		f.UnchangedReason = i18n.T("A federated user cannot be quarantined: its session comes from an IAM user whom the " +
-			"report does not name.")
+		f.UnchangedReason = i18n.T("A federated user cannot be quarantined: its session comes from an IAM user that the report does not name.")
 		f.Advice = i18n.Sentences(
 			i18n.T(
 				"Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s "+
@@ -313,7 +304,7 @@ func (v *scan) alert(s suspect) {
 	case event.IAMUser:
 		switch {
 		case temporary(s.key) && s.user == "":
-			f.UnchangedReason = i18n.T("It belongs to a session, and the report does not say whose.")
+			f.UnchangedReason = i18n.T("It belongs to a session, and the report does not name its principal.")
 			f.Advice = i18n.T(
 				"Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: "+
 					"make the access keys inactive, and attach %s to the user.",
@@ -323,20 +314,18 @@ func (v *scan) alert(s suspect) {
 			f.UnchangedReason = i18n.T("No user of this account has this key: it was deleted, or it is the root user's.")
 			f.Advice = i18n.Sentences(
 				i18n.T(
-					"See whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them "+
-						"now.",
+					"Check whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now.",
 				),
 				see,
 			)
 		default:
-			f.UnchangedReason = i18n.T("This account has no such user any more: it was deleted, or made anew under the same " +
-				"name.")
-			f.Advice = i18n.T("See in CloudTrail who deleted the user, and what was done with the credentials before.")
+			f.UnchangedReason = i18n.T("This account no longer has this user: it was deleted, or recreated under the same name.")
+			f.Advice = i18n.T("Find out in CloudTrail who deleted the user, and what was done with the credentials before.")
 		}
 	default:
-		f.UnchangedReason = i18n.T("It is no access key and no user, so there is nothing to make inactive.")
+		f.UnchangedReason = i18n.T("It is neither an access key nor a user, so there is nothing to make inactive.")
 		f.Advice = i18n.Sentences(
-			i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials are meant."),
+			i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials it is about."),
 			see,
 		)
 	}

@@ -40,20 +40,20 @@ var codes = map[string]struct {
 	describe func(of i18n.Message) i18n.Message
 }{
 	"AWS_RISK_CREDENTIALS_EXPOSED": {i18n.T(
-		"Credentials are public",
-	), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody can find %s.", of) }},
+		"Credentials publicly exposed",
+	), func(of i18n.Message) i18n.Message { return i18n.T("AWS reports %s as publicly exposed.", of) }},
 	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED": {i18n.T(
-		"Credentials may be public",
-	), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that anybody may be able to find %s.", of) }},
+		"Credentials possibly publicly exposed",
+	), func(of i18n.Message) i18n.Message { return i18n.T("AWS reports %s as possibly publicly exposed.", of) }},
 	"AWS_RISK_CREDENTIALS_COMPROMISED": {i18n.T(
-		"Credentials are in foreign hands",
-	), func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others have %s.", of) }},
+		"Credentials compromised",
+	), func(of i18n.Message) i18n.Message { return i18n.T("AWS reports %s as compromised.", of) }},
 	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {
-		i18n.T("Credentials may be in foreign hands"),
-		func(of i18n.Message) i18n.Message { return i18n.T("AWS says that others may have %s.", of) },
+		i18n.T("Credentials possibly compromised"),
+		func(of i18n.Message) i18n.Message { return i18n.T("AWS reports %s as possibly compromised.", of) },
 	},
 	"AWS_RISK_IAM_QUARANTINE": {i18n.T("AWS quarantined a user"), func(of i18n.Message) i18n.Message {
-		return i18n.T("AWS says that it has quarantined a user because others may have %s.", of)
+		return i18n.T("AWS reports that it has quarantined a user because %s may be compromised.", of)
 	}},
 }
 
@@ -126,8 +126,8 @@ func threat(t *event.Threat, e event.Event) *report {
 		t.Resource != "AccessKey" && !sequence {
 		return nil
 	}
-	r := &report{title: i18n.T("Credentials are misused"), describe: func(of i18n.Message) i18n.Message {
-		return i18n.T("GuardDuty says that an attacker seems to use %s.", of)
+	r := &report{title: i18n.T("Credentials misused"), describe: func(of i18n.Message) i18n.Message {
+		return i18n.T("GuardDuty reports that an attacker seems to use %s.", of)
 	}}
 	r.fact(i18n.T("Reported by"), i18n.T("GuardDuty, %s, severity %g", t.Type, t.Severity))
 	r.fact(i18n.T("Finding"), i18n.Literal(notice.Plain(t.Title, 200)))
@@ -187,7 +187,7 @@ func (s suspect) called() i18n.Message {
 	case s.key != "":
 		return i18n.T("access key %s", change.KeyHint(s.key))
 	default:
-		return i18n.T("somebody unnamed")
+		return i18n.T("an unnamed principal")
 	}
 }
 

@@ -116,8 +116,8 @@ func (p *planner) password(user string, set, used, now time.Time) []remediation.
 			{Name: i18n.T("Set"), Value: i18n.Day(set)},
 			{Name: i18n.T("Last used"), Value: accesskey.Date(used)},
 		},
-		UnchangedReason: i18n.T("Warder deletes no password: it could not put it back."),
-		Advice:          i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it now and then: who never tries does not know that it works."),
+		UnchangedReason: i18n.T("Warder does not delete passwords, because it could not restore them."),
+		Advice:          i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it regularly to make sure that it works."),
 		Handling: remediation.Handling{
 			Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly},
 		},
@@ -167,7 +167,7 @@ func (p *planner) assess(
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Handling: remediation.Handling{Due: due},
-			Advice:   i18n.T("Delete the key if nothing needs it. If something does, but rarely: use a role, or ask for an exemption. To use the key once also settles it."),
+			Advice:   i18n.T("Delete the key if nothing needs it. If it is needed rarely: use a role, or ask for an exemption. Using the key once also resolves this."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon count as unused")), nil

@@ -131,15 +131,14 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 			{Name: i18n.T("Account"), Value: i18n.Literal(account)},
 			{Name: i18n.T("Created"), Value: i18n.T("%s, %d days ago", i18n.Day(created), int(now.Sub(created)/(24*time.Hour)))},
 		},
-		Advice: i18n.T("A root key may do everything that no policy of the organization denies. Move what uses it to a " +
-			"role, make the key inactive as root for a week, then have it deleted."),
+		Advice: i18n.T("A root key can do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted."),
 	}
 	if key.Status != types.StatusTypeActive {
 		f.Severity = control.Medium
 		f.Text = i18n.T("The root user of account %s has access key %s, which is inactive.", account, hint)
 	}
 	if !p.delete {
-		f.UnchangedReason = i18n.T("It is not deleted: the parameter delete is false.")
+		f.UnchangedReason = i18n.T("Not deleted: the parameter delete is false.")
 		f.Once = remediation.Once{Key: "key#" + root + "#" + id, For: remediation.Weekly}
 		return f
 	}
@@ -167,11 +166,11 @@ func steps(own string) i18n.Message {
 // refused is the finding that accounts could not be scanned.
 func (p *planner) refused(codes map[string]string) remediation.Finding {
 	f := remediation.Finding{
-		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be looked at"),
+		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be checked"),
 		Severity: control.Medium,
-		Text: i18n.T("AWS refuses to let Warder look at the root users of %d of %d accounts.",
+		Text: i18n.T("AWS denies Warder access to the root users of %d of %d accounts.",
 			len(codes), len(p.roots)),
-		UnchangedReason: i18n.T("Nothing is known of their root access keys."),
+		UnchangedReason: i18n.T("Warder cannot tell whether they have root access keys."),
 		Advice:          steps(p.own),
 		Handling: remediation.Handling{
 			Once: remediation.Once{Key: "refused", For: remediation.Weekly},

@@ -32,8 +32,7 @@ func byName(d direct) (v assessment, ok bool) {
 		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html
 		return assessment{
 			title: i18n.T("Quarantine policy on a user"), severity: control.Critical,
-			unchangedReason: i18n.T("AWS attaches this policy to a user whose access key is exposed. Detaching it would let " +
-				"whoever has the key do more."),
+			unchangedReason: i18n.T("AWS attaches this policy to a user whose access key is exposed. Detaching it would allow the holder of the key to do more."),
 			advice: i18n.T("Make the user's access keys inactive now: the policy does not stop them. Find out what was done " +
 				"with them. Detach the policy only when the AWS support case says so."),
 		}, true
@@ -41,9 +40,8 @@ func byName(d direct) (v assessment, ok bool) {
 		return denies, true
 	case name == "IAMUserChangePassword":
 		return assessment{
-			severity: control.Low,
-			unchangedReason: i18n.T("The console attaches this policy to a user who has to choose a new password at the first " +
-				"sign-in, and without it the user may not be able to."),
+			severity:        control.Low,
+			unchangedReason: i18n.T("The console attaches this policy to a user who has to choose a new password at the first sign-in; without it the user may be unable to."),
 			advice: i18n.T("Let the account's password policy, or a group, allow users to change their password, then detach " +
 				"this policy."),
 		}, true
@@ -53,9 +51,8 @@ func byName(d direct) (v assessment, ok bool) {
 
 var denies = assessment{
 	severity:        control.Medium,
-	unchangedReason: i18n.T("The policy denies something: taking it off would let the user do more."),
-	advice: i18n.T("If the policy allows something as well, give that through a group and keep the deny. A deny that is " +
-		"to last belongs in a permissions boundary or a service control policy."),
+	unchangedReason: i18n.T("The policy denies something: detaching it would allow the user to do more."),
+	advice:          i18n.T("If the policy also allows something, grant that through a group and keep the deny. A permanent deny belongs in a permissions boundary or a service control policy."),
 }
 
 // byDocument assesses a policy by what it says.
@@ -66,26 +63,24 @@ func byDocument(d direct, document string) assessment {
 	case err != nil:
 		return assessment{
 			severity:        control.Critical,
-			unchangedReason: i18n.T("The document of the policy cannot be read, so it may deny something."),
-			advice:          i18n.T("Look at the document, give what it allows through a group, then take the policy off."),
+			unchangedReason: i18n.T("The policy document cannot be parsed, so it may deny something."),
+			advice:          i18n.T("Read the document, grant what it allows through a group, then detach the policy."),
 		}
 	case denying:
 		v = denies
 	case d.kind == change.InlineUserPolicy && policy.AllowsOnly(document, "ses:SendRawEmail", "ses:SendEmail"):
 		// https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
 		v = assessment{
-			severity: control.Low,
-			unchangedReason: i18n.T("The policy allows sending mail with Amazon SES and nothing else, as an SMTP user needs: " +
-				"without it the mail would stop."),
-			advice: i18n.T("Put the user into a group that allows the same, see that mail is still sent, then delete the " +
-				"inline policy."),
+			severity:        control.Low,
+			unchangedReason: i18n.T("The policy only allows sending mail with Amazon SES, as an SMTP user needs; without it the mail would stop."),
+			advice:          i18n.T("Add the user to a group that allows the same, check that mail is still sent, then delete the inline policy."),
 		}
 	}
 	if change.IsQuarantine(d.target) {
 		v = quarantined(denying && err == nil)
 	}
 	if administers, err := policy.Administers(document); err != nil || administers {
-		v.severity, v.rights = control.Critical, i18n.T("It gives all rights or nearly all.")
+		v.severity, v.rights = control.Critical, i18n.T("Grants administrator-level access.")
 	}
 	return v
 }
@@ -96,16 +91,13 @@ func quarantined(denying bool) assessment {
 	if !denying {
 		return assessment{
 			title: i18n.T("Quarantine policy does not deny"), severity: control.Critical,
-			unchangedReason: i18n.T("The policy bears the name of one of Warder's quarantine policies, and its document is " +
-				"another."),
-			advice: i18n.T("Find out in CloudTrail who made this of it. Deploy Warder again, which puts its document back, or " +
-				"detach the policy if it is not Warder's."),
+			unchangedReason: i18n.T("The policy has the name of one of Warder's quarantine policies, but another document."),
+			advice:          i18n.T("Find out in CloudTrail who changed it. Deploy Warder again, which restores its document, or detach the policy if it is not Warder's."),
 		}
 	}
 	return assessment{
 		title: i18n.T("User is in quarantine"), severity: control.High,
-		unchangedReason: i18n.T("Warder has quarantined the user with this policy. Detaching it would let whoever has the " +
-			"user's credentials do more."),
-		advice: i18n.T("Find out why, with make explain. When the user may work again, undo what quarantined it."),
+		unchangedReason: i18n.T("Warder has quarantined the user with this policy. Detaching it would allow the holder of the user's credentials to do more."),
+		advice:          i18n.T("Find out why, with make explain. When the user may work again, undo the quarantine."),
 	}
 }

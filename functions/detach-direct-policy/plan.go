@@ -389,12 +389,10 @@ func (v *scan) changes(
 	}
 	switch {
 	case carried == nil:
-		return nil, i18n.T("policyGroups says that group %s keeps this access, but there is no such group: the access "+
-			"would be lost.", group), nil
+		return nil, i18n.T("policyGroups names group %s for this access, but the group does not exist: the access would be lost.", group), nil
 	case !slices.Contains(carried, policy):
 		return nil, i18n.T(
-			"policyGroups says that group %s keeps this access, but the group does not carry the policy: the access would be "+
-				"lost.",
+			"policyGroups names group %s for this access, but the group does not have the policy: the access would be lost.",
 			group,
 		), nil
 	}
@@ -407,8 +405,7 @@ func (v *scan) changes(
 		return []change.Change{detach}, i18n.Message{}, nil
 	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.Contains(held, c) }):
 		return nil, i18n.T(
-			"policyGroups says that group %s keeps this access, but the group carries policies that the user does not have: "+
-				"joining it would change what the user may do.",
+			"policyGroups names group %s for this access, but the group has policies that the user does not have: joining it would change what the user may do.",
 			group,
 		), nil
 	}
@@ -477,7 +474,7 @@ func (v *scan) member(ctx context.Context, user, group string) (bool, error) {
 // advice says what to do about a policy that is taken off, or that only its group keeps from that.
 func (v *scan) advice(policy direct, found assessment, unchanged i18n.Message, by *event.APICall) i18n.Message {
 	if !unchanged.Empty() {
-		return i18n.T("Put the group right, or policyGroups in cdk.json. Until then the policy stays attached.")
+		return i18n.T("Correct the group, or policyGroups in cdk.json. Until then the policy stays attached.")
 	}
 	advice := i18n.T("Give the access through a group or, better, a role.")
 	if group := v.groups[policy.target]; policy.kind == change.ManagedUserPolicy && group != "" {
@@ -487,10 +484,10 @@ func (v *scan) advice(policy direct, found assessment, unchanged i18n.Message, b
 		return advice
 	}
 	if !found.rights.Empty() {
-		advice = i18n.Sentences(i18n.T("Find out in CloudTrail what was done with these rights meanwhile."), advice)
+		advice = i18n.Sentences(i18n.T("Find out in CloudTrail what was done with these rights in the meantime."), advice)
 	}
 	if tool := tool(by); tool != "" {
-		advice = i18n.Sentences(advice, i18n.T("Take the policy out of what %s manages as well, or it comes back.", tool))
+		advice = i18n.Sentences(advice, i18n.T("Also remove the policy from the configuration of %s, or it will come back.", tool))
 	}
 	return advice
 }
@@ -503,7 +500,7 @@ func describe(user string, policy direct, fresh bool) i18n.Message {
 	case policy.kind == change.ManagedUserPolicy:
 		return i18n.T("Policy %s is attached directly to %s.", policy.target, user)
 	case fresh:
-		return i18n.T("Inline policy %s was put on %s.", policy.target, user)
+		return i18n.T("Inline policy %s was added to %s.", policy.target, user)
 	default:
 		return i18n.T("%s has the inline policy %s.", user, policy.target)
 	}

@@ -158,14 +158,13 @@ func (s session) findings(listed bool) []remediation.Finding {
 	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
 		f.User, f.Subject = s.Identity.UserName, ""
 	}
-	look := i18n.T("Ask them. If it was not them, stop their credentials first, then read the session's log and what " +
-		"the machine did since.")
+	look := i18n.T("Ask them. If it was not them, disable their credentials first, then check the session log and what the machine did since.")
 	switch {
 	case s.origin.Place == network.Outside || s.closed:
 		f.Advice = look
 		if s.closed {
 			f.Title, f.Text = i18n.T("Session on a closed machine"), i18n.Sentences(f.Text,
-				i18n.T("Nobody is to have a session there."))
+				i18n.T("Sessions are not allowed on this machine."))
 		}
 		switch {
 		case s.id == "":
@@ -175,15 +174,15 @@ func (s session) findings(listed bool) []remediation.Finding {
 				{Kind: change.Session, Subject: who, Target: change.SessionTarget(s.Region, s.id), Before: change.Connected},
 			}
 		default:
-			f.UnchangedReason = i18n.T("There is nothing to end: it is over.")
+			f.UnchangedReason = i18n.T("The session has already ended.")
 		}
 	case s.origin.Place == network.Foreign:
 		f.Title, f.Advice = i18n.T("Session through another VPC"), look
-		f.UnchangedReason = i18n.T("Not ended: from the address nobody can tell whether it is an allowed one.")
+		f.UnchangedReason = i18n.T("Not ended: the address alone does not show whether it is allowed.")
 		f.Once = remediation.Once{Key: "foreign#" + who + "#" + s.origin.Describe().String(), For: quiet}
 	case !listed && s.origin.Address.IsValid():
 		f.Title, f.Severity = title, control.Low
-		f.UnchangedReason = i18n.T("No allowed network is listed, so no session is from outside.")
+		f.UnchangedReason = i18n.T("No allowed network is configured, so no session counts as outside.")
 		f.Advice = i18n.T("List the networks that people work from in allowedNetworks of cdk.json.")
 		f.Once = remediation.Once{Key: "unjudged#" + who + "#" + s.origin.Describe().String(), For: quiet}
 	default:

@@ -195,9 +195,9 @@ func summary(r report.Report) i18n.Message {
 	s := r.Summary()
 	return i18n.Join("\n",
 		i18n.T("Open at the end: %d findings. Alerts: %d.", s.Open, s.Alerts),
-		i18n.T("Changes: %d made, %d put back, %d only observed, %d held back or failed.",
+		i18n.T("Changes: %d made, %d reverted, %d only observed, %d on hold or failed.",
 			s.Made, s.Undone, s.Observed, s.Stuck),
-		i18n.T("Exemptions: %d in force, %d of them end within 30 days, %d are not honoured.", s.Exempt, s.Soon, s.Faulty),
+		i18n.T("Exemptions: %d in force, %d of them end within 30 days, %d invalid.", s.Exempt, s.Soon, s.Faulty),
 	)
 }
 
@@ -220,10 +220,9 @@ func (w writer) notify(ctx context.Context, r report.Report, a *answer, text i18
 			{Name: i18n.T("Report").In(language), Value: a.Console},
 			{Name: i18n.T("Table").In(language), Value: console(a.Region, a.Bucket, a.CSV)},
 		},
-		Advice: i18n.T("Read it, and keep it with the evidence of the audit. Who opens it needs s3:GetObject on the bucket "+
-			"%s.", a.Bucket).In(language),
+		Advice: i18n.T("Read it, and keep it with the audit evidence. Opening it needs s3:GetObject on the bucket %s.", a.Bucket).In(language),
 	}
-	a.Outcome, a.Reason, a.Notices = remediation.Skipped, i18n.T("it was told of before").In(language), []remediation.ReportedNotice{}
+	a.Outcome, a.Reason, a.Notices = remediation.Skipped, i18n.T("already notified").In(language), []remediation.ReportedNotice{}
 	first, err := w.Notify(ctx, entry)
 	if first {
 		a.Outcome, a.Reason = remediation.Notified, ""

@@ -184,20 +184,18 @@ func (p *planner) assess(u user) (remediation.Finding, bool) {
 	}
 	f := remediation.Finding{User: u.name, Facts: []remediation.Fact{
 		{Name: i18n.T("Permissions boundary"), Value: i18n.Or(i18n.Literal(u.boundary), i18n.T("none"))},
-		{Name: i18n.T("Wanted"), Value: i18n.Literal(p.Boundary)},
+		{Name: i18n.T("Required"), Value: i18n.Literal(p.Boundary)},
 	}}
 	if u.boundary == "" {
 		f.Text = i18n.T("%s has no permissions boundary.", u.name)
-		f.Advice = i18n.T("Where users are created, name the boundary: aws iam create-user --permissions-boundary. What " +
-			"the user may do stays what its policies and the boundary both allow.")
+		f.Advice = i18n.T("Set the boundary when creating users: aws iam create-user --permissions-boundary. The user may do what both its policies and the boundary allow.")
 		f.Changes = []change.Change{{Kind: change.PermissionsBoundary, Subject: u.name, Target: u.name, After: p.Boundary}}
 		return f, true
 	}
 	f.Title = i18n.T("Another permissions boundary on a user")
-	f.Text = i18n.T("%s has another permissions boundary than the wanted one.", u.name)
-	f.UnchangedReason = i18n.T("Not replaced: the wanted boundary may allow what this one does not.")
-	f.Advice = i18n.T("Compare the two policies. If the other one is as good, list it in otherBoundaries; if not, put " +
-		"the wanted one on the user.")
+	f.Text = i18n.T("%s has a permissions boundary other than the required one.", u.name)
+	f.UnchangedReason = i18n.T("Not replaced: the required boundary may allow what this one does not.")
+	f.Advice = i18n.T("Compare the two policies. If the other one is equivalent, list it in otherBoundaries; if not, set the required one on the user.")
 	f.Once = remediation.Once{Key: "other#" + u.name + "#" + u.boundary, For: remediation.Weekly}
 	return f, true
 }
@@ -214,9 +212,8 @@ func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 	case d.Name == "CreateUser":
 		f.Text = i18n.T("%s was created without a permissions boundary.", f.User)
 	case d.Name == "DeleteUserPermissionsBoundary":
-		f.Text = i18n.T("The permissions boundary of %s was taken off.", f.User)
-		f.Advice = i18n.T("Ask who took it off, and what for. If the user has to be without it for a time, ask for an " +
-			"exemption.")
+		f.Text = i18n.T("The permissions boundary of %s was removed.", f.User)
+		f.Advice = i18n.T("Ask who removed it, and why. If the user needs to be without it for a time, ask for an exemption.")
 	}
 	return f
 }
@@ -224,12 +221,11 @@ func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 // missing says that the configured boundary cannot be put on anybody.
 func (p *planner) missing(e event.Event, users int) remediation.Finding {
 	return remediation.Finding{
-		Subject: "account " + e.Account,
-		Title:   i18n.T("The wanted permissions boundary does not exist"),
-		Text: i18n.T("The policy that the control is to put on users as permissions boundary does not exist. %s would get "+
-			"it.", count(users)),
+		Subject:         "account " + e.Account,
+		Title:           i18n.T("The required permissions boundary does not exist"),
+		Text:            i18n.T("The policy that is configured as the permissions boundary does not exist. It would apply to %s.", count(users)),
 		Facts:           []remediation.Fact{{Name: i18n.T("Policy"), Value: i18n.Literal(p.Boundary)}},
-		UnchangedReason: i18n.T("Nothing is put on anybody."),
+		UnchangedReason: i18n.T("No user was changed."),
 		Advice:          i18n.T("Create the policy, or correct the parameter boundary in cdk.json and deploy."),
 		Handling: remediation.Handling{
 			Once: remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly},

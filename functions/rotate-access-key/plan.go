@@ -151,9 +151,7 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 			},
 		},
 		Changes: []change.Change{c},
-		Advice: i18n.T("Once it is made, read the new key with the command in this notice and with access key %s: only %s "+
-			"can read it. Move what uses the old key to the new one, then delete the old key, which this control leaves as "+
-			"it is.",
+		Advice: i18n.T("Once it exists, read the new key with the command in this notice and with access key %s: only %s can read it. Switch over everything that uses the old key, then delete the old key, which this control does not change.",
 			hint, c.Subject),
 	}
 }
@@ -162,24 +160,23 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 func (p *planner) full(user string, old, other accesskey.Key, now time.Time) remediation.Finding {
 	hint, second := change.KeyHint(old.ID), change.KeyHint(other.ID)
 	advice := i18n.T(
-		"If %s is the replacement, move what uses %s to it and delete %s. If not, delete %s: the next sweep makes the new "+
-			"key.",
+		"If %s is the replacement, switch over everything that uses %s and delete %s. If not, delete %s: the next sweep creates the new key.",
 		second, hint, hint, second,
 	)
 	state := i18n.T("%s, Active, created on %s", second, i18n.Day(other.Created))
 	if !other.Active {
 		state = i18n.T("%s, Inactive, created on %s", second, i18n.Day(other.Created))
-		advice = i18n.T("Delete %s, which is inactive: the next sweep makes the new key.", second)
+		advice = i18n.T("Delete %s, which is inactive: the next sweep creates the new key.", second)
 	}
 	return remediation.Finding{
 		User: user, Title: i18n.T("No room for a new access key"), Severity: control.Medium,
-		Text: i18n.T("%s is tagged %s and has two access keys already. Access key %s is %d days old; it is stale at %d days.",
+		Text: i18n.T("%s is tagged %s and already has two access keys. Access key %s is %d days old; it is stale at %d days.",
 			user, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
 		Facts: []remediation.Fact{
 			{Name: i18n.T("Old key is stale on"), Value: i18n.Day(old.Created.Add(p.maxAge))},
 			{Name: i18n.T("Second key"), Value: state},
 		},
-		UnchangedReason: i18n.T("No new key is made: IAM allows a user two."),
+		UnchangedReason: i18n.T("No new key is created: IAM allows two per user."),
 		Advice:          advice,
 		Handling: remediation.Handling{
 			Once: remediation.Once{Key: "full#" + user, For: remediation.Weekly},

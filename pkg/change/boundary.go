@@ -47,8 +47,8 @@ func (permissionsBoundary) Widens(c Change, _ []Change) bool { return c.Before !
 
 func (permissionsBoundary) Describe(c Change, done bool) i18n.Message {
 	if c.After == "" {
-		return pick(done, i18n.T("took the permissions boundary %s from %s", c.Before, c.Subject),
-			i18n.T("take the permissions boundary %s from %s", c.Before, c.Subject))
+		return pick(done, i18n.T("removed the permissions boundary %s from %s", c.Before, c.Subject),
+			i18n.T("remove the permissions boundary %s from %s", c.Before, c.Subject))
 	}
 	return i18n.T("put the permissions boundary %s on %s", c.After, c.Subject)
 }

@@ -76,5 +76,5 @@ func (PublicAccessBlocks) Describe(c Change, done bool) i18n.Message {
 		return pick(done, i18n.T("turned on the public access block of bucket %s", c.Subject),
 			i18n.T("turn on the public access block of bucket %s", c.Subject))
 	}
-	return i18n.T("put the public access block of bucket %s back as it was", c.Subject)
+	return i18n.T("restore the public access block of bucket %s", c.Subject)
 }

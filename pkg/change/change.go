@@ -156,7 +156,7 @@ func (r Registry) Narrows(changes []Change) error {
 			return err
 		}
 		if kind.Widens(c, changes[i+1:]) {
-			return i18n.Fault{Text: i18n.T("refused: to change the %s %s of %s like this could widen access", c.Kind,
+			return i18n.Fault{Text: i18n.T("refused: this change of the %s %s of %s could widen access", c.Kind,
 				Hint(c), c.Subject)}
 		}
 	}

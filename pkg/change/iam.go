@@ -237,7 +237,7 @@ func (inlineUserPolicy) Widens(c Change, _ []Change) bool {
 
 func (inlineUserPolicy) Describe(c Change, done bool) i18n.Message {
 	if c.After != "" {
-		return i18n.T("put back inline policy %s of %s", c.Target, c.Subject)
+		return i18n.T("restore inline policy %s of %s", c.Target, c.Subject)
 	}
 	return pick(done, i18n.T("removed inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject),
 		i18n.T("remove inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject))

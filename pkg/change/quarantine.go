@@ -45,7 +45,7 @@ func (k quarantine) Set(ctx context.Context, c Change) error {
 	if !IsQuarantine(c.Target) {
 		return fmt.Errorf("quarantine %q: %s is no quarantine policy", c.Subject, c.Target)
 	}
-	return explainLimit(k.managedUserPolicy.Set(ctx, c), i18n.T("the user has as many policies attached as it may"))
+	return explainLimit(k.managedUserPolicy.Set(ctx, c), i18n.T("the user has reached the limit of attached policies"))
 }
 
 // Widens implements [Kind]: a policy that denies only takes access away.
@@ -73,7 +73,7 @@ func (k quarantineGroup) Set(ctx context.Context, c Change) error {
 		return fmt.Errorf("quarantine %q: %s is no quarantine group", c.Subject, c.Target)
 	}
 	return explainLimit(k.groupMembership.Set(ctx, c),
-		i18n.T("the user has as many policies attached, and is in as many groups, as it may"))
+		i18n.T("the user has reached the limits of attached policies and of groups"))
 }
 
 // Widens implements [Kind]: the group carries a policy that denies, and nothing else.
@@ -95,8 +95,7 @@ func (quarantineGroup) Describe(c Change, done bool) i18n.Message {
 func explainLimit(err error, what i18n.Message) error {
 	var full *types.LimitExceededException
 	if errors.As(err, &full) {
-		return i18n.Fault{Text: i18n.T("not quarantined: %s; take one off, or delete the user's password and make its "+
-			"access keys inactive", what), Err: err}
+		return i18n.Fault{Text: i18n.T("not quarantined: %s; detach one, or delete the user's password and make its access keys inactive", what), Err: err}
 	}
 	return err
 }

@@ -137,9 +137,9 @@ func TestWhatHasNoRoomForAQuarantineSaysSo(t *testing.T) {
 	a.Deploy(keyQuarantine)
 	for c, want := range map[change.Change]string{
 		{Kind: change.Quarantine, Subject: "bob", Target: keyQuarantine,
-			After: "attached"}: "the user has as many policies attached as it may",
+			After: "attached"}: "the user has reached the limit of attached policies",
 		{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-key-quarantine",
-			After: "member"}: "the user has as many policies attached, and is in as many groups, as it may",
+			After: "member"}: "the user has reached the limits of attached policies and of groups",
 	} {
 		kind, err := change.ForIAM(a).Kind(c)
 		if err != nil {

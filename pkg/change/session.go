@@ -89,7 +89,7 @@ func (session) Widens(c Change, _ []Change) bool { return c.After != "" }
 
 // Final implements [Kind].
 func (session) Final() i18n.Message {
-	return i18n.T("a session that was ended is over; whoever may starts a new one")
+	return i18n.T("an ended session cannot be resumed; its user can start a new one")
 }
 
 func (session) Describe(c Change, done bool) i18n.Message {

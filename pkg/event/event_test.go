@@ -371,8 +371,8 @@ func TestRareIdentities(t *testing.T) {
 			"AWSReservedSSO_Dev_0"},
 		"a type of tomorrow": {`{"type":"Robot","arn":"arn:aws:iam::111122223333:robot/r2"}`,
 			event.Unidentified, "arn:aws:iam::111122223333:robot/r2"},
-		"a service without its name":     {`{"type":"AWSService"}`, event.AWSService, "somebody unidentified"},
-		"a list in place of an identity": {`[]`, event.Unidentified, "somebody unidentified"},
+		"a service without its name":     {`{"type":"AWSService"}`, event.AWSService, "an unidentified principal"},
+		"a list in place of an identity": {`[]`, event.Unidentified, "an unidentified principal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := decode(t, call(`"userIdentity":`+c.identity)).Record().Identity

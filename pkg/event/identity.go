@@ -177,7 +177,7 @@ func (i Identity) Describe() i18n.Message {
 	case i.AccountID != "":
 		return i18n.T("account %s", i.AccountID)
 	}
-	return i18n.T("somebody unidentified")
+	return i18n.T("an unidentified principal")
 }
 
 // SessionName is the name that the session was given, empty if there is none. For IAM Identity Center it is the

@@ -54,7 +54,7 @@ var value = lazyregexp.New(
 func Parse(text string, now time.Time) (Exemption, error) {
 	parts := value().FindStringSubmatch(text)
 	if parts == nil {
-		return Exemption{}, i18n.Fault{Text: i18n.T("the tag %s does not read %q", Tag, Grammar)}
+		return Exemption{}, i18n.Fault{Text: i18n.T("the tag %s does not have the form %q", Tag, Grammar)}
 	}
 	until, err := time.Parse(time.DateOnly, parts[2])
 	if err != nil {
@@ -63,7 +63,7 @@ func Parse(text string, now time.Time) (Exemption, error) {
 	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
 		return Exemption{}, i18n.Fault{
 			Text: i18n.T(
-				"the tag %s reaches to %s: at most %d days are allowed, to %s", Tag, i18n.Day(until), MaxDays, i18n.Day(last),
+				"the tag %s ends on %s: at most %d days are allowed, until %s", Tag, i18n.Day(until), MaxDays, i18n.Day(last),
 			),
 		}
 	}

@@ -60,11 +60,11 @@ func reader(t *testing.T) Reader {
 		{
 			ID: "warned1", Control: "deactivate-stale-access-key", Run: "e1", Event: "Scheduled Event",
 			Subject: "alice", User: true,
-			Owner: "alice@example.com", At: at("2026-11-01T03:00:00Z"), Title: "Access key is getting stale",
+			Owner: "alice@example.com", At: at("2026-11-01T03:00:00Z"), Title: "Access key will soon be stale",
 			Text: "Access key …OLD1 of alice is 76 days old.",
 			Due:  at("2026-11-15T00:00:01Z"),
 			Steps: []ledger.Step{{Change: deactivate, ID: "warned1-1", Status: ledger.Pending,
-				Reason: "its owner is told"}},
+				Reason: "its owner was notified"}},
 			Notifications: told(notice.Warning, at("2026-11-01T03:00:01Z")),
 		},
 		{

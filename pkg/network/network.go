@@ -77,7 +77,7 @@ func (a Allowed) Evaluate(r *event.Record) Origin {
 	case len(a) == 0:
 	case r.VPCEndpoint != "" && r.VPCEndpointAccount != r.RecipientAccount:
 		o.Place = Foreign
-		o.text = i18n.T("%s, where any address can be had", o.text)
+		o.text = i18n.T("%s, where any address can be chosen", o.text)
 	case a.Contains(address):
 		o.Place = Inside
 		o.text = i18n.T("%s, inside the allowed networks", o.text)

@@ -21,7 +21,7 @@ func (m Message) email() string {
 		}
 	}
 	if m.Drill != "" {
-		part(i18n.T("This is a drill: it is about a user who was made for it, and asks nothing of you."))
+		part(i18n.T("This is a drill. It is about a user created for the drill; you do not need to do anything."))
 	}
 	part(i18n.Literal(m.Text))
 	if len(m.Changes) > 0 {
@@ -32,13 +32,13 @@ func (m Message) email() string {
 		fmt.Fprintln(&b)
 	}
 	if m.UnchangedReason != "" {
-		part(i18n.T("Left alone: %s", m.UnchangedReason))
+		part(i18n.T("Not changed: %s", m.UnchangedReason))
 	}
 	if m.Advice != "" {
 		part(i18n.T("What to do: %s", m.Advice))
 	}
 	if strings.HasPrefix(m.Undo, "make ") {
-		part(i18n.T("To undo it: %s", m.Undo))
+		part(i18n.T("Undo: %s", m.Undo))
 	} else {
 		part(i18n.Literal(m.Undo)) // why it cannot be
 	}
@@ -47,8 +47,8 @@ func (m Message) email() string {
 			fmt.Fprintf(&b, "%s: %s\n", name.In(m.Language), value)
 		}
 	}
-	line(i18n.T("What"), m.Title)
-	line(i18n.T("Who"), i18n.Lookup(m.Subject).In(m.Language))
+	line(i18n.T("Title"), m.Title)
+	line(i18n.T("Resource"), i18n.Lookup(m.Subject).In(m.Language))
 	line(i18n.T("Owner"), m.Owner)
 	for _, f := range m.Facts {
 		line(i18n.Literal(f.Name), f.Value)

@@ -59,14 +59,14 @@ Reference: IAM.2 https://example.com/iam-2
 func TestEachKindSaysWhatItIs(t *testing.T) {
 	for kind, want := range map[Kind][2]string{
 		WouldChange: {"[Warder] would change: ", "changed nothing"},
-		Changed:     {"[Warder] changed: ", "Warder did:"},
+		Changed:     {"[Warder] changed: ", "Action taken:"},
 		Warning:     {"[Warder] will change: ", "Unless it is put right before, Warder will on 2026-12-05 00:00 UTC:"},
 		Reminder: {"[Warder] reminder: ",
 			"It is not put right yet. Unless it is before, Warder will on 2026-12-05 00:00 UTC:"},
 		Fixed:   {"[Warder] thank you: ", "Policy X"},
-		Undone:  {"[Warder] undone: ", "Warder put back:"},
-		Held:    {"[Warder] held back: ", "Warder holds back:"},
-		Failure: {"[Warder] FAILED: ", "Warder tried, and not all of it is done:"},
+		Undone:  {"[Warder] undone: ", "Reverted:"},
+		Held:    {"[Warder] held back: ", "Not applied (on hold):"},
+		Failure: {"[Warder] FAILED: ", "Not everything was applied:"},
 		Alert:   {"[Warder] alert: ", "Policy X"},
 	} {
 		m := sample()

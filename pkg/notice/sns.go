@@ -122,7 +122,7 @@ func (m Message) cut(field, items int) Message {
 	for i, c := range changes {
 		if i == items {
 			m.Changes = append(m.Changes,
-				Change{Text: i18n.T("and %d more, which are in the ledger", len(changes)-i).In(m.Language)})
+				Change{Text: i18n.T("and %d more in the ledger", len(changes)-i).In(m.Language)})
 			break
 		}
 		c.Text, c.Reason = Truncate(c.Text, field/8), Truncate(c.Reason, field/8)
@@ -184,7 +184,7 @@ func (m Message) chat() custom {
 		fmt.Fprintf(&text, "\n- %s", escape(c.Describe().In(m.Language)))
 	}
 	if m.UnchangedReason != "" {
-		fmt.Fprintf(&text, "\n%s", escape(i18n.T("Left alone: %s", m.UnchangedReason).In(m.Language)))
+		fmt.Fprintf(&text, "\n%s", escape(i18n.T("Not changed: %s", m.UnchangedReason).In(m.Language)))
 	}
 	if Member(m.OwnerSlack) {
 		fmt.Fprintf(&text, "\n*%s*: <@%s> %s", i18n.T("Owner").In(m.Language), m.OwnerSlack, escape(m.Owner))

@@ -23,11 +23,11 @@ func (k Kind) Describe() i18n.Message {
 	case Reminder:
 		return i18n.T("reminder")
 	case Fixed:
-		return i18n.T("thank you")
+		return i18n.T("resolved")
 	case Held:
-		return i18n.T("held back")
+		return i18n.T("on hold")
 	case Undone:
-		return i18n.T("undone")
+		return i18n.T("reverted")
 	case Failure:
 		return i18n.T("FAILED")
 	default:
@@ -55,21 +55,21 @@ func Severity(severity string) i18n.Message {
 func (m Message) ChangesHeading() i18n.Message {
 	switch m.Kind {
 	case WouldChange:
-		return i18n.T("Warder only observes here and has changed nothing. In enforce it would:")
+		return i18n.T("This control is in observe mode and changed nothing. In enforce mode, Warder would:")
 	case Changed:
-		return i18n.T("Warder did:")
+		return i18n.T("Action taken:")
 	case Warning:
-		return i18n.T("Unless it is put right before, Warder will on %s:", i18n.Minute(m.Due))
+		return i18n.T("Fix this by %s, or Warder will:", i18n.Minute(m.Due))
 	case Reminder:
-		return i18n.T("It is not put right yet. Unless it is before, Warder will on %s:", i18n.Minute(m.Due))
+		return i18n.T("Not fixed yet. Fix this by %s, or Warder will:", i18n.Minute(m.Due))
 	case Held:
-		return i18n.T("Warder holds back:")
+		return i18n.T("Not applied (on hold):")
 	case Undone:
-		return i18n.T("Warder put back:")
+		return i18n.T("Reverted:")
 	case Failure:
-		return i18n.T("Warder tried, and not all of it is done:")
+		return i18n.T("Not everything was applied:")
 	default:
-		return i18n.T("Warder did not:")
+		return i18n.T("No action taken:")
 	}
 }
 
@@ -84,9 +84,9 @@ func (c Change) Describe() i18n.Message {
 	case "failed":
 		return i18n.T("%s (failed: %s)", c.Text, c.Reason)
 	case "held":
-		return i18n.T("%s (held back: %s)", c.Text, c.Reason)
+		return i18n.T("%s (on hold: %s)", c.Text, c.Reason)
 	case "skipped":
-		return i18n.T("%s (not done: %s)", c.Text, c.Reason)
+		return i18n.T("%s (not applied: %s)", c.Text, c.Reason)
 	}
 	return i18n.T("%s (%s)", c.Text, c.Reason)
 }

@@ -169,7 +169,7 @@ func At(ctx context.Context, api API, user, policy string) (Inspection, error) {
 	}
 	inspection.Change = change.Change{Kind: change.QuarantineGroup, Subject: user, Target: name, After: change.Member}
 	inspection.Note = i18n.T(
-		"%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", user,
+		"%s has %d policies attached, which is the limit: the quarantine policy comes with the group %s instead.", user,
 		attached, name,
 	)
 	return inspection, nil

@@ -153,7 +153,7 @@ func TestAt(t *testing.T) {
 		After:   "member",
 	}
 	full := i18n.T(
-		"%s has %d policies attached and can take no more: the quarantine policy comes with the group %s instead.", "bob", 10,
+		"%s has %d policies attached, which is the limit: the quarantine policy comes with the group %s instead.", "bob", 10,
 		"warder-outside-quarantine",
 	)
 	for _, tt := range []struct {

@@ -43,7 +43,7 @@ func (a *applier) apply(ctx context.Context, entry *ledger.Entry, step *ledger.S
 			if err == nil && step.Before == "" {
 				err = errPrerequisite
 			}
-			return end(ledger.Skipped, i18n.T("it is gone already"), err)
+			return end(ledger.Skipped, i18n.T("it no longer exists"), err)
 		case err != nil:
 			return end(ledger.Failed, i18n.Error(err), err)
 		case !needless.Empty():
@@ -62,9 +62,9 @@ func (a *applier) apply(ctx context.Context, entry *ledger.Entry, step *ledger.S
 	case errors.As(err, &found) && found.present == step.Before:
 		return end(ledger.Failed, i18n.Error(err), err)
 	case errors.As(err, &found) && a.lastTry():
-		since = i18n.T("it was changed meanwhile")
+		since = i18n.T("it has changed since")
 	case change.NotFound(err) && a.lastTry():
-		since = i18n.T("it is gone already")
+		since = i18n.T("it no longer exists")
 	default:
 		// The change was made, and can be undone, whatever comes of the retry.
 		return end(ledger.Applied, i18n.Error(err), err)
@@ -108,9 +108,9 @@ func (a *applier) change(ctx context.Context, kind change.Kind, step ledger.Step
 			// An earlier try made it and was cut off.
 			return needless, nil
 		case present == step.After:
-			needless = i18n.T("it is so already")
+			needless = i18n.T("it is already in that state")
 		case present != step.Before:
-			needless = i18n.T("it was changed meanwhile")
+			needless = i18n.T("it has changed since")
 		default:
 			err := a.Ledger.Claim(ctx, recent, step.ID, a.now, a.Now().Add(claimTime))
 			if errors.Is(err, ledger.ErrConflict) {
@@ -144,7 +144,7 @@ func (a *applier) recentChanges(
 		if read == nil {
 			recent, err := a.Ledger.RecentChanges(ctx, step.Change)
 			if err != nil {
-				return recent, i18n.Fault{Text: i18n.T("what was done today cannot be read"), Err: err}
+				return recent, i18n.Fault{Text: i18n.T("the changes of today cannot be read"), Err: err}
 			}
 			read = &recent
 		}
@@ -154,7 +154,7 @@ func (a *applier) recentChanges(
 		}
 		read = nil
 	}
-	busy := i18n.T("another run is at the %s of %q", step.Kind, step.Subject)
+	busy := i18n.T("another run is changing the %s of %q", step.Kind, step.Subject)
 	return ledger.RecentChanges{}, i18n.Fault{Text: busy, Err: ledger.ErrHeld}
 }
 
@@ -199,5 +199,5 @@ func verify(ctx context.Context, sleep func(context.Context, time.Duration), kin
 			return nil
 		}
 	}
-	return &mismatch{i18n.Fault{Text: i18n.T("the change did not take: %s", kind.Describe(c, false))}, present}
+	return &mismatch{i18n.Fault{Text: i18n.T("the change did not take effect: %s", kind.Describe(c, false))}, present}
 }

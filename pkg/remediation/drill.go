@@ -46,7 +46,7 @@ func (r *run) handleDrill(ctx context.Context) (refused i18n.Message, err error)
 		return refused, err
 	}
 	if err = r.handle(ctx); errors.Is(err, errNotOfDrill) {
-		return i18n.T("refused: the event is made up, and what was found is about somebody else than the drill's user"), nil
+		return i18n.T("refused: this is a drill event, but the finding is not about the drill's user"), nil
 	}
 	return refused, err
 }
@@ -69,7 +69,7 @@ func (r *run) findDrillUser(ctx context.Context) (user string, refused i18n.Mess
 		return false
 	})
 	if at < 0 {
-		return "", i18n.T("refused: the event is made up, and about nobody whom a drill made"), nil
+		return "", i18n.T("refused: this is a drill event, but not about a user that a drill created"), nil
 	}
 	d := drills[at]
 	contact, err := r.Owners.Owner(ctx, d.User)
@@ -85,9 +85,9 @@ func (r *run) findDrillUser(ctx context.Context) (user string, refused i18n.Mess
 	case err != nil:
 		return "", refused, fmt.Errorf("look up the user of drill %s: %w", d.ID, err)
 	case contact.ID == "":
-		return "", i18n.T("refused: the event is made up, and the user of drill %s is gone", d.ID), nil
+		return "", i18n.T("refused: this is a drill event, but the user of drill %s no longer exists", d.ID), nil
 	case !madeBy(d, contact):
-		return "", i18n.T("refused: the event is made up, and %s is not the user that drill %s made",
+		return "", i18n.T("refused: this is a drill event, but %s is not the user that drill %s created",
 			notice.Truncate(d.User, 64), d.ID), nil
 	}
 	return d.User, refused, nil

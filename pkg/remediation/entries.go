@@ -100,7 +100,7 @@ func (r *recorder) markDrill(ctx context.Context, entry *ledger.Entry, contact o
 			if entry.Heading != "" {
 				entry.Heading = i18n.T("Drill: %s", entry.Heading).String()
 			}
-			value := i18n.T("%s, a rehearsal that %s asked for", d.ID, d.By)
+			value := i18n.T("%s, a drill that %s started", d.ID, d.By)
 			entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Drill"), Value: value}))
 		}
 	}
@@ -134,7 +134,7 @@ func (r *recorder) unlessRepeated(ctx context.Context, once Once, entries []ledg
 		return entries, nil
 	}
 	r.report.skip(metric.SkippedRepeated, 1)
-	r.report.note(Skipped, r.render(i18n.T("told already: the same is told of once in %s", i18n.Period(once.For))))
+	r.report.note(Skipped, r.render(i18n.T("already notified: the same is notified once in %s", i18n.Period(once.For))))
 	return nil, err
 }
 
@@ -152,13 +152,13 @@ func (r *recorder) exemptionAlert(ctx context.Context, entry ledger.Entry) ([]le
 	once := Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: Weekly}
 	switch e, fault := exemption.Parse(text, r.now); {
 	case fault != nil:
-		title, advice = i18n.T("Exemption not honoured"), i18n.T("Write the tag in its form, or remove it.")
-		body = i18n.T("The exemption of %s is not honoured: %s. It says %q.",
+		title, advice = i18n.T("Invalid exemption"), i18n.T("Correct the tag's format, or remove the tag.")
+		body = i18n.T("The exemption of %s is invalid: %s. Its value is %q.",
 			entry.Subject, i18n.Error(fault), notice.Truncate(text, 256))
 	case e.Covers(r.Control.ID, r.now) && e.DaysLeft(r.now) <= lastDays:
 		title = i18n.T("Exemption ends soon")
-		advice = i18n.T("Put it right before, or have the exemption renewed.")
-		body = i18n.T("%s is %s. After that day the control %s applies again: notice first, then grace.",
+		advice = i18n.T("Fix it before that day, or renew the exemption.")
+		body = i18n.T("%s is %s. After that day the control %s applies again: first a notice, then a grace period.",
 			entry.Subject, e.Describe(), r.Control.ID)
 		once.For = 2 * lastDays * day
 	default:
@@ -189,7 +189,7 @@ func (r *recorder) remediated(ctx context.Context, ongoing map[string]bool) ([]l
 		e := r.newEntry(digest(r.record.Key, "fixed", c.Key), control.Low)
 		e.Subject, e.User, e.Owner, e.OwnerSlack = c.Subject, c.User, c.Owner, c.OwnerSlack
 		e.Title, e.Heading, e.Case, e.Notify = c.Title, c.Heading, c.Key, notice.Fixed
-		e.Text = r.render(i18n.T("%s (%s): this is put right, and Warder has nothing left to do about it. Thank you.",
+		e.Text = r.render(i18n.T("%s (%s): resolved. No action is pending.",
 			c.Title, c.Subject))
 		for _, change := range c.Changes {
 			e.Facts = append(e.Facts, r.fact(Fact{Name: i18n.T("No longer due"), Value: r.Kinds.Describe(change, false)}))

@@ -87,7 +87,7 @@ func TestGuards_UserNotVisible(t *testing.T) {
 	}
 	// Shown to nobody for minutes, the user is gone.
 	if report, err := run(r, "a", sweep); err != nil || report.Outcome != remediation.Skipped ||
-		report.Reason != "it is gone already" {
+		report.Reason != "it no longer exists" {
 		t.Errorf("last try: %+v, %v", report, err)
 	}
 	if len(a.State().Users["alice"].Attached) != 1 || len(box.got) > 0 {

@@ -79,7 +79,7 @@ func assessHalt(_ Finding, x facts) decision { return stop(!x.halted.Empty(), ho
 // held back about a user whose name another one has now.
 func assessExistence(f Finding, x facts) decision {
 	gone := x.tags == nil || f.held != nil && f.held.Key != x.ledger.key
-	return stop(gone, suppress, i18n.T("it is gone already"))
+	return stop(gone, suppress, i18n.T("it no longer exists"))
 }
 
 // assessExemption goes by the tag of the subject. One that is malformed exempts from nothing: its owner is
@@ -96,7 +96,7 @@ func assessExemption(_ Finding, x facts) decision {
 // assessHold leaves alone what a person undid, for a time.
 func assessHold(_ Finding, x facts) decision {
 	h := x.ledger.hold
-	why := i18n.T("on hold until %s: undone by %s: %s", i18n.Day(h.Until), h.By, h.Reason)
+	why := i18n.T("on hold until %s: reverted by %s: %s", i18n.Day(h.Until), h.By, h.Reason)
 	return stop(x.now.Before(h.Until), suppress, why)
 }
 
@@ -118,9 +118,9 @@ func awaitOwner(f Finding, x facts) decision {
 	switch {
 	case !isOpen(c) || c.Told.IsZero():
 		due := later(f.Due, x.now.Add(gracePeriod(x.settings)))
-		return decision{answer: hold, why: i18n.T("its owner is told"), until: due, notify: notice.Warning}
+		return decision{answer: hold, why: i18n.T("its owner was notified"), until: due, notify: notice.Warning}
 	case x.now.Before(c.Due):
-		why := i18n.T("its owner was told on %s; due on %s", i18n.Day(c.Told), i18n.Day(c.Due))
+		why := i18n.T("its owner was notified on %s; due on %s", i18n.Day(c.Told), i18n.Day(c.Due))
 		d := decision{answer: hold, why: why, until: c.Due}
 		if reminder(c, x.now) > 0 {
 			d.notify = notice.Reminder
@@ -161,7 +161,7 @@ func assessOneKeyPerRun(f Finding, x facts) decision {
 			return d
 		}
 	}
-	return decision{answer: hold, why: i18n.T("the user's other key %s goes first; never both in one run", x.firstKey)}
+	return decision{answer: hold, why: i18n.T("the user's other key %s comes first; Warder never changes both in one run", x.firstKey)}
 }
 
 // maxChangesADay is how often in a day the same thing is remediated. After that somebody or something
@@ -177,14 +177,14 @@ func assessFlapping(_ Finding, x facts) decision {
 		for _, c := range recent {
 			actor = cmp.Or(actor, c.Actor)
 		}
-		return stop(true, hold, i18n.T("put right %d times within a day, and %s put it back again",
-			len(recent), i18n.Or(i18n.Literal(actor), i18n.T("somebody"))))
+		return stop(true, hold, i18n.T("changed %d times within a day, and %s changed it back each time",
+			len(recent), i18n.Or(i18n.Literal(actor), i18n.T("an unknown principal"))))
 	}
 	return decision{}
 }
 
 func assessBlastRadius(_ Finding, x facts) decision {
 	return stop(!x.ledger.within, hold, i18n.T(
-		"blast radius: %d changes in an hour are made, and no more until somebody releases %s",
+		"blast radius: at most %d changes an hour; %s changes nothing more until it is released",
 		x.settings.BlastRadius, x.control))
 }

@@ -59,10 +59,10 @@ var guardCases = []guardCase{
 	{"nothing is changed while Warder is halted",
 		func(_ *Finding, x *facts) { x.halted = i18n.Literal("incident 42") }, halt, hold, "incident 42", time.Time{}, ""},
 	{"a user that does not exist is left alone",
-		func(_ *Finding, x *facts) { x.tags = nil }, existence, suppress, "it is gone already", time.Time{}, ""},
+		func(_ *Finding, x *facts) { x.tags = nil }, existence, suppress, "it no longer exists", time.Time{}, ""},
 	{"another user has the name of the one it was held about",
 		func(f *Finding, _ *facts) { f.held = &ledger.Case{Key: "other"} },
-		existence, suppress, "it is gone already", time.Time{}, ""},
+		existence, suppress, "it no longer exists", time.Time{}, ""},
 	{"an exempt user is left alone", func(_ *Finding, x *facts) {
 		if x.tags != nil {
 			x.tags["warder:exempt"] = "test until 2026-12-01 by kim for migration"
@@ -73,13 +73,13 @@ var guardCases = []guardCase{
 	}, undone, suppress, "on hold until 2026-12-01: undone by kim: needed", time.Time{}, ""},
 	{"an owner who was not notified is notified first", func(_ *Finding, x *facts) {
 		x.ledger.current = ledger.Case{}
-	}, grace, hold, "its owner is told", noon.AddDate(0, 0, 7), notice.Warning},
+	}, grace, hold, "its owner was notified", noon.AddDate(0, 0, 7), notice.Warning},
 	{"a case that ended begins anew with a notice", func(_ *Finding, x *facts) {
 		x.ledger.current.Closed = noon
-	}, grace, hold, "its owner is told", noon.AddDate(0, 0, 7), notice.Warning},
+	}, grace, hold, "its owner was notified", noon.AddDate(0, 0, 7), notice.Warning},
 	{"a finding that is due later than grace ends is due then", func(f *Finding, x *facts) {
 		f.Due, x.ledger.current = noon.AddDate(0, 0, 30), ledger.Case{}
-	}, grace, hold, "its owner is told", noon.AddDate(0, 0, 30), notice.Warning},
+	}, grace, hold, "its owner was notified", noon.AddDate(0, 0, 30), notice.Warning},
 	{"an owner has until the due time", func(_ *Finding, x *facts) {
 		x.ledger.current.Due = noon.Add(time.Second)
 		x.ledger.current.Reminded = 1

@@ -45,7 +45,7 @@ func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.E
 		}
 	case guardState:
 		if err = r.guardState(ctx, f, x); err != nil {
-			return unreadable(i18n.T("what the ledger has of %q cannot be read", entry.Subject))
+			return unreadable(i18n.T("the ledger of %q cannot be read", entry.Subject))
 		}
 	case recentChanges:
 		for i, step := range entry.Steps {

@@ -45,7 +45,7 @@ func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, 
 		Guard: ledger.Released, Severity: string(control.Medium), Notify: notice.Alert,
 	}
 	r.word(&entry, i18n.T("Blast radius released"),
-		i18n.T("%s let %s go on, which had stopped on %s: %s. What waits is done by the next sweep.",
+		i18n.T("%s released %s, which had stopped on %s: %s. The next sweep applies what is pending.",
 			q.By, r.Control.ID, i18n.Minute(breaker.Tripped), q.Reason), i18n.Message{})
 	// The notice comes before the release: whoever tries again finds the control stopped still.
 	if _, err := r.Notify(ctx, entry); err != nil {

@@ -327,9 +327,9 @@ func (r *run) act(ctx context.Context, entry *ledger.Entry) (settled bool, err e
 			end(d.status, d.why)
 			r.report.skip(d.skipped, 1)
 		case failed != nil && !made:
-			end(ledger.Failed, i18n.T("not tried: the change before it failed"))
+			end(ledger.Failed, i18n.T("not tried: the previous change failed"))
 		case lacking:
-			end(ledger.Skipped, i18n.T("not tried: what the change before it needs is gone"))
+			end(ledger.Skipped, i18n.T("not tried: what the previous change needs no longer exists"))
 			r.report.skip(metric.SkippedMoot, 1)
 		default:
 			err := r.applier.apply(ctx, entry, step)
@@ -391,13 +391,11 @@ func (r *run) notifyStopped(ctx context.Context) error {
 	entry := r.recorder.newEntry(digest(r.Control.ID, "blast radius", r.trippedAt.Unix()), control.High)
 	entry.Notify, entry.Guard = notice.Alert, ledger.Stopped
 	r.word(&entry, i18n.T("Blast radius reached"),
-		i18n.T("%s has made %d changes within an hour and has stopped. "+
-			"Nothing more is changed until somebody releases it; what waits is done by the sweep after that.",
+		i18n.T("%s made %d changes within an hour and stopped. It changes nothing more until it is released; the next sweep then applies what is pending.",
 			r.Control.ID, r.Settings.BlastRadius),
-		i18n.T("Read what waits. If it is right: make release CONTROL=%s REASON=\"why\". "+
-			"If not: set the control to observe, and undo what was done.", r.Control.ID))
+		i18n.T("Read the pending changes. If they are right: make release CONTROL=%s REASON=\"why\". If not: set the control to observe, and undo what was changed.", r.Control.ID))
 	for _, step := range r.held {
-		waits := Fact{Name: i18n.T("Waits"), Value: r.Kinds.Describe(step.Change, false)}
+		waits := Fact{Name: i18n.T("Pending"), Value: r.Kinds.Describe(step.Change, false)}
 		entry.Facts = append(entry.Facts, r.fact(waits))
 	}
 	// If an earlier run has alerted about it, the entry is there, and its notice with it.

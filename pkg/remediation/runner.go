@@ -110,7 +110,7 @@ func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (report Rep
 	switch {
 	case errors.Is(err, ledger.ErrDone):
 		report.skip(metric.SkippedRepeated, 1)
-		report.note(Skipped, r.render(i18n.T("this event was handled before (%s)", record.Outcome)))
+		report.note(Skipped, r.render(i18n.T("this event was already handled (%s)", record.Outcome)))
 		return report, nil
 	case err != nil:
 		report.note(Failed, notice.Redact(err.Error()))

@@ -269,12 +269,11 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 		Thread: cmp.Or(entry.Thread, entry.Case, entry.ID), // the notice joins that of the change
 		Title:  entry.Title, Heading: entry.Heading, Severity: string(control.Medium),
 		By: q.By, Reason: q.Reason, Actor: q.By,
-		Text: u.render(i18n.T("%s asked to put back what %s did to %s on %s: %s",
+		Text: u.render(i18n.T("%s asked to revert what %s changed on %s on %s: %s",
 			q.By, entry.Control, entry.Subject, i18n.Minute(entry.At), q.Reason)),
 	}
 	if u.widens(steps[0].Inverse()) {
-		inverse.Advice = u.render(i18n.T("Warder leaves it alone until %s and then starts again with a notice. "+
-			"Put it right before, or ask for an exemption.", i18n.Day(u.holdUntil(now))))
+		inverse.Advice = u.render(i18n.T("Warder does not change it again until %s; after that it starts with a new notice. Fix it before then, or ask for an exemption.", i18n.Day(u.holdUntil(now))))
 	}
 	for i, step := range steps {
 		back := ledger.Step{Change: step.Inverse(), ID: stepID(id, i), Status: ledger.Planned, At: now}

@@ -25,7 +25,7 @@ const height = 100
 func (p *page) stacked(id, title string, bars bool, layers []layer) *html.Node {
 	days := len(layers[0].values)
 	if days == 0 {
-		return el("p", class("empty"), p.T("The period has not begun."))
+		return el("p", class("empty"), p.T("The period has not started."))
 	}
 	below, top := make([]int, days), 0
 	var shapes []*html.Node

@@ -68,7 +68,7 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 			el("main", attr{"id", "top"}, p.summary(), bodies),
 			el("footer",
 				el("p",
-					p.T("Made by Warder on %s from its ledger in account %s. Every action, finding and event is named by its id.",
+					p.T("Made by Warder on %s from its ledger in account %s. Every action, finding and event is identified by its id.",
 						p.minute(r.Made), r.Account))))))
 	if err := html.Render(w, document); err != nil {
 		return fmt.Errorf("write page: %w", err)
@@ -92,7 +92,7 @@ func (p *page) header() *html.Node {
 		el("h1", p.T("Evidence of access control, %s", p.period(p.Period))), facts)
 	if !p.Over() {
 		add(head, el("p", class("notice"), attr{"role", "note"},
-			p.T("The period is not over: this report ends when it was made, and is not the final one.")))
+			p.T("The period is not over: this report covers it up to now and is not final.")))
 	}
 	return head
 }
@@ -108,9 +108,9 @@ func (p *page) summary() *html.Node {
 	}{
 		{"#open", p.T("Findings open at the end"), s.Open, false},
 		{"#changes", p.T("Changes made"), s.Made, false},
-		{"#changes-" + remediation.UndoControl, p.T("Changes put back"), s.Undone, false},
-		{"#changes", p.T("Not made: only observed"), s.Observed, false},
-		{"#incidents", p.T("Changes held back or failed"), s.Stuck, true},
+		{"#changes-" + remediation.UndoControl, p.T("Changes reverted"), s.Undone, false},
+		{"#changes", p.T("Not applied: only observed"), s.Observed, false},
+		{"#incidents", p.T("Changes on hold or failed"), s.Stuck, true},
 		{"#alerts", p.T("Alerts"), s.Alerts, false},
 		{"#exemptions", p.T("Exemptions in force"), s.Exempt, false},
 	} {
@@ -123,7 +123,7 @@ func (p *page) summary() *html.Node {
 		}
 		add(tiles, el("li", el("a", attr{"href", t.link}, number, el("span", t.label))))
 	}
-	return el("section", attr{"aria-labelledby", "summary-h"}, el("h2", attr{"id", "summary-h"}, p.T("In short")), tiles)
+	return el("section", attr{"aria-labelledby", "summary-h"}, el("h2", attr{"id", "summary-h"}, p.T("Summary")), tiles)
 }
 
 // A section is a part of the page.
@@ -135,10 +135,10 @@ type section struct {
 func (p *page) sections() []section {
 	return []section{
 		{"open", p.T("Open findings"), p.open()},
-		{"changes", p.T("What was done and undone"), p.changesSection()},
-		{"times", p.T("How long it took"), p.times()},
+		{"changes", p.T("Changes and reverts"), p.changesSection()},
+		{"times", p.T("Response times"), p.times()},
 		{"exemptions", p.T("Exemptions"), p.exemptionsSection()},
-		{"coverage", p.T("Rules that it answers for"), p.coverageSection()},
+		{"coverage", p.T("Compliance mapping"), p.coverageSection()},
 		{"incidents", p.T("Halts, stops and failures"), p.incidentsSection()},
 		{"alerts", p.T("Alerts"), p.alertsSection()},
 		{"limits", p.T("What this report does not cover"), p.limits()},
@@ -301,7 +301,7 @@ func (p *page) open() []*html.Node {
 	}
 	columns := []column{
 		{p.T("Control"), "broad"}, {p.T("Mode"), ""}, {p.T("Open, day by day"), "wide"}, {p.T("First day"), "number"},
-		{p.T("Most"), "number"}, {p.T("Last day"), "number"}, {p.T("Changes made"), "number"},
+		{p.T("Peak"), "number"}, {p.T("Last day"), "number"}, {p.T("Changes made"), "number"},
 		{p.T("Alerts"), "number"}, {p.T("Last sweep"), ""},
 	}
 	var rows [][]*html.Node
@@ -333,8 +333,7 @@ func (p *page) open() []*html.Node {
 	}
 	nodes := []*html.Node{
 		el("p",
-			p.T("What was open at the end of each day, in UTC: found, and neither changed, nor put right by its owner, nor "+
-				"exempt.")),
+			p.T("What was open at the end of each day, in UTC: found, and neither changed, nor fixed by its owner, nor exempt.")),
 		p.stacked("chart-open", p.T("Open findings by severity"), false, layers),
 		p.table(p.T("Open findings by control"), columns, group{rows: rows}),
 	}
@@ -342,10 +341,10 @@ func (p *page) open() []*html.Node {
 		return append(nodes, p.empty(p.T("Nothing was open at the end of any day."))...)
 	}
 	return append(nodes,
-		p.table(p.T("The findings that the figures count, as they stood when the report was made"), []column{
+		p.table(p.T("The findings behind the figures, in their state when the report was made"), []column{
 			{p.T("Subject and owner"), "who"}, {p.T("Finding"), ""}, {p.T("Found"), ""},
-			{p.T("Owner told"), ""}, {p.T("Due"), ""},
-			{p.T("How it stands"), ""}, {p.T("Ids"), ""},
+			{p.T("Owner notified"), ""}, {p.T("Due"), ""},
+			{p.T("Current state"), ""}, {p.T("Ids"), ""},
 		}, p.grouped("open", found)...))
 }
 
@@ -388,7 +387,7 @@ func (p *page) lastSweep(c Control) []*html.Node {
 	case !c.Scheduled:
 		return words(p.T("none: events alone"))
 	case c.LastSweep.IsZero():
-		return words(p.T("none remembered"))
+		return words(p.T("none on record"))
 	}
 	return lines(when(c.LastSweep), small(p.T("%d in the period", c.Sweeps)))
 }
@@ -423,19 +422,18 @@ func (p *page) changesSection() []*html.Node {
 	}
 	nodes := []*html.Node{
 		el("p",
-			p.T("Every step that came to an end in the period. An action is explained by make explain ID=… and put back by "+
-				"make undo ID=… REASON=\"…\".")),
+			p.T("Every step that was completed in the period. make explain ID=… explains an action, make undo ID=… REASON=\"…\" reverts it.")),
 		p.stacked("chart-changes", p.T("Changes day by day"), true, []layer{
-			{p.T("made"), "done", done}, {p.T("put back"), "back", back}, {p.T("only observed"), "seen", seen},
-			{p.T("held back or failed"), "stuck", stuck},
+			{p.T("applied"), "done", done}, {p.T("reverted"), "back", back}, {p.T("only observed"), "seen", seen},
+			{p.T("on hold or failed"), "stuck", stuck},
 		}),
 	}
 	if len(p.Changes) == 0 {
-		return append(nodes, p.empty(p.T("No step came to an end in the period."))...)
+		return append(nodes, p.empty(p.T("No step was completed in the period."))...)
 	}
 	return append(nodes, p.table(p.T("Actions by control"), []column{
 		{p.T("When, and action"), ""}, {p.T("Subject and owner"), "who"}, {p.T("Change"), "broad"},
-		{p.T("How it came out"), "state"}, {p.T("Notice"), ""}, {p.T("Undo"), ""}, {p.T("Event"), "event"},
+		{p.T("Result"), "state"}, {p.T("Notice"), ""}, {p.T("Undo"), ""}, {p.T("Event"), "event"},
 	}, p.grouped("changes", rows)...))
 }
 
@@ -456,7 +454,7 @@ func (p *page) requestedBy(c Change) string {
 	if c.By == "" {
 		return ""
 	}
-	return p.T("asked for by %s: %s", c.By, c.Why)
+	return p.T("requested by %s: %s", c.By, c.Why)
 }
 
 // notices are when people were notified of a change, before and after it, and how long that was.
@@ -467,7 +465,7 @@ func (p *page) notices(c Change) []*html.Node {
 			el("div", small(p.T("%s before the change", p.took(d.Seconds())))))
 	}
 	if !c.Notified.IsZero() {
-		nodes = append(nodes, el("div", p.T("told")+" ", when(c.Notified)))
+		nodes = append(nodes, el("div", p.T("notified")+" ", when(c.Notified)))
 	}
 	if d, ok := c.afterEvent(); ok {
 		nodes = append(nodes, el("div", small(p.T("changed %s after the event", p.took(d.Seconds())))))
@@ -478,7 +476,7 @@ func (p *page) notices(c Change) []*html.Node {
 func (p *page) undo(c Change) []*html.Node {
 	switch {
 	case c.UndoneBy != "":
-		return lines(p.T("put back by"), el("a", attr{"href", "#" + anchor(c.UndoneBy)}, id(c.UndoneBy)))
+		return lines(p.T("reverted by"), el("a", attr{"href", "#" + anchor(c.UndoneBy)}, id(c.UndoneBy)))
 	case c.Undo != "":
 		return lines(p.T("possible"))
 	case c.Status.Made():
@@ -509,21 +507,19 @@ func (p *page) times() []*html.Node {
 			return el("p", class("empty"), p.T("%s: none in the period.", caption))
 		}
 		return p.table(caption, []column{
-			{p.T("Control"), ""}, {p.T("Changes"), "number"}, {p.T("Median"), ""}, {p.T("9 of 10 within"), ""},
+			{p.T("Control"), ""}, {p.T("Changes"), "number"}, {p.T("Median"), ""}, {p.T("p90"), ""},
 			{p.T("Longest"), ""},
 		}, group{rows: rows})
 	}
 	nodes := []*html.Node{
 		el("p",
-			p.T("Each figure was measured at the action that it names. From event to change: from when CloudTrail or the "+
-				"sending service says that it happened to when the change was made, for changes that an event led to at once. "+
-				"From notice to change: from when SNS accepted the notice that announced a change to when it was made.")),
+			p.T("Each figure was measured for the action that it names. From event to change: from the time of the event, according to CloudTrail or the sending service, to the change, for changes that were made at once. From notice to change: from when SNS accepted the notice that announced a change to the change.")),
 		table(p.T("From event to change"), func(c Control) Timing { return c.AfterEvent }),
 		table(p.T("From notice to change"), func(c Control) Timing { return c.AfterNotice }),
 	}
 	if p.Untimed > 0 {
 		nodes = append(nodes,
-			el("p", p.T("Of %d changes the ledger does not know when the event happened: they are not counted.", p.Untimed)))
+			el("p", p.T("For %d changes the ledger does not have the time of the event: they are not counted.", p.Untimed)))
 	}
 	return nodes
 }
@@ -555,7 +551,7 @@ func (p *page) exemptionsSection() []*html.Node {
 			box(lines(foreign(x.Reason))), box(state)})
 	}
 	return []*html.Node{
-		el("p", p.T("The tags warder:exempt of IAM users, as they were when the report was made.")),
+		el("p", p.T("The tags warder:exempt of IAM users, when the report was made.")),
 		p.table(p.T("Exemptions by their last day"), []column{
 			{p.T("User"), "who"}, {p.T("Exempt from"), "who"}, {p.T("Last day"), "state"}, {p.T("Approved by"), "who"},
 			{p.T("Reason"), ""}, {p.T("State"), ""},
@@ -565,8 +561,7 @@ func (p *page) exemptionsSection() []*html.Node {
 
 func (p *page) coverageSection() []*html.Node {
 	nodes := []*html.Node{el("p",
-		p.T("The rules that a control refers to, and what the control does about them. That a rule stands here says "+
-			"that Warder looks at it, not that the account fulfils it."))}
+		p.T("The rules that a control refers to, and what the control does about them. A rule in this list is checked by Warder; the list does not mean that the account complies with it."))}
 	for _, f := range p.Coverage {
 		var rows [][]*html.Node
 		for _, rule := range f.Rules {
@@ -609,13 +604,13 @@ func (p *page) title(id string) string {
 
 func (p *page) incidentsSection() []*html.Node {
 	if len(p.Incidents) == 0 {
-		return p.empty(p.T("Nothing kept Warder from its work in the period."))
+		return p.empty(p.T("Nothing kept Warder from working in the period."))
 	}
 	var rows [][]*html.Node
 	for _, i := range p.Incidents {
 		length := lines(when(i.Until))
 		if i.Kind == Halted && i.Until.IsZero() {
-			length = lines(p.T("goes on"))
+			length = lines(p.T("ongoing"))
 		}
 		rows = append(rows, []*html.Node{
 			box(lines(when(i.At))), box(length), box(lines(p.incident(i.Kind))),
@@ -623,15 +618,15 @@ func (p *page) incidentsSection() []*html.Node {
 			box(lines(foreign(i.Text), small(i.By))), box(lines(id(i.ID))),
 		})
 	}
-	return []*html.Node{p.table(p.T("What kept Warder from its work, and what it did not do"), []column{
-		{p.T("When"), ""}, {p.T("Until"), ""}, {p.T("What"), ""}, {p.T("About"), ""},
+	return []*html.Node{p.table(p.T("What kept Warder from working, and what it did not do"), []column{
+		{p.T("When"), ""}, {p.T("Until"), ""}, {p.T("Title"), ""}, {p.T("About"), ""},
 		{p.T("Why"), ""}, {p.T("Id"), ""},
 	}, group{rows: rows})}
 }
 
 func (p *page) alertsSection() []*html.Node {
 	if len(p.Alerts) == 0 {
-		return p.empty(p.T("Nobody was told of anything beside changes."))
+		return p.empty(p.T("No alerts were sent."))
 	}
 	rows := map[string][][]*html.Node{}
 	for _, a := range p.Alerts {
@@ -642,7 +637,7 @@ func (p *page) alertsSection() []*html.Node {
 		})
 	}
 	return []*html.Node{
-		el("p", p.T("What people were told of and nothing was to be changed about.")),
+		el("p", p.T("What people were notified of without a change.")),
 		p.table(p.T("Alerts by control"), []column{
 			{p.T("When"), ""}, {p.T("Subject"), "who"}, {p.T("Alert"), ""}, {p.T("Severity"), ""},
 			{p.T("Notice accepted"), ""}, {p.T("Alert and event"), ""},
@@ -663,32 +658,21 @@ func (p *page) limits() []*html.Node {
 	}
 	list := el("ul")
 	item := func(text string) { add(list, el("li", text)) }
-	item(p.T("Rules other than those listed under 5. A rule that is listed is listed for what the control looks at, " +
-		"which may be a part of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS " +
-		"number belongs to the version beside it."))
+	item(p.T("Rules other than those listed under 5. A rule is listed for what the control checks, which may be a part of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS number belongs to the version beside it."))
 	if off != nil {
-		item(p.T("Controls that are off, which look at nothing: %s.", strings.Join(off, ", ")))
+		item(p.T("Controls that are off and check nothing: %s.", strings.Join(off, ", ")))
 	}
 	if observing != nil {
-		item(p.T("Controls that observe, which changed nothing: %s. They record the same finding once a week; it counts "+
-			"as open until eight days after it was recorded last.", strings.Join(observing, ", ")))
+		item(p.T("Controls in observe mode, which changed nothing: %s. They record the same finding once a week; it counts as open until eight days after its last record.", strings.Join(observing, ", ")))
 	}
-	item(p.T("Anything but IAM users, the root user, console sign-ins and the other things that a control names. " +
-		"Users of IAM Identity Center, roles and other accounts are looked at only where a control says so."))
-	item(p.T("Alerts are told, not followed up: whether somebody put right what an alert told of is not known, and " +
-		"no alert counts as an open finding."))
-	item(p.T("Exemptions of buckets and other things that are no users, and exemptions that were removed before the " +
-		"report was made."))
-	item(p.T("Sweeps that found nothing are remembered for 30 days, and the last 100 values of the stop switch: what " +
-		"is older is not counted."))
-	item(p.T("When the end of a finding was not recorded, it counts as open until the next record of it: never too " +
-		"few are counted."))
-	item(p.T("Warder reports of itself here. CloudTrail records the same events and changes independently: look them " +
-		"up by the ids of the events."))
+	item(p.T("Anything except IAM users, the root user, console sign-ins and what else a control names. Users of IAM Identity Center, roles and other accounts are checked only where a control says so."))
+	item(p.T("Alerts are sent, not followed up: Warder does not know whether somebody fixed what an alert reported, and no alert counts as an open finding."))
+	item(p.T("Exemptions of buckets and other resources that are not users, and exemptions that were removed before the report was made."))
+	item(p.T("Sweeps that found nothing are kept for 30 days, and the last 100 values of the halt switch: what is older is not counted."))
+	item(p.T("When the end of a finding was not recorded, it counts as open until its next record: the figures are never too low."))
+	item(p.T("This report comes from Warder's own records. CloudTrail records the same events and changes independently: look them up by the ids of the events."))
 	item(p.T("Texts of findings and reasons are in the language in which they were recorded. All days and times are " +
 		"in UTC."))
 	return []*html.Node{list, el("p",
-		p.T("The CSV file beside this page holds every record, also those that the page leaves out. To check a figure: "+
-			"count the rows of its control, ask for an action by make explain ID=…, and look up an event with aws cloudtrail "+
-			"lookup-events."))}
+		p.T("The CSV file beside this page holds every record, including those that the page leaves out. To check a figure: count the rows of its control, look up an action with make explain ID=…, and an event with aws cloudtrail lookup-events."))}
 }

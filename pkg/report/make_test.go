@@ -103,7 +103,7 @@ func TestAFindingIsOpenFromWhenItIsFoundUntilItEnds(t *testing.T) {
 			b.found(stale, "alice", "KEY1", at(28, 3, 0), ledger.Pending, warned(at(28, 3, 0)))
 			b.found(stale, "alice", "KEY1", at(30, 3, 0), ledger.Pending)
 		}, Open, [2]int{28, 31}},
-		{"put right by its owner", func(b *book) {
+		{"fixed by its owner", func(b *book) {
 			b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
 			e := b.found(stale, "alice", "KEY1", at(5, 3, 0), ledger.Pending)
 			e.Steps, e.Notify = nil, notice.Fixed

@@ -57,15 +57,15 @@ func (t translator) status(c Change) string {
 	switch c.Status {
 	case ledger.Applied, ledger.Verified:
 		if c.By != "" {
-			return t.T("put back what was changed")
+			return t.T("reverted what was changed")
 		}
-		return t.T("made and verified")
+		return t.T("applied and verified")
 	case ledger.Undone:
-		return t.T("made, put back since")
+		return t.T("applied, reverted since")
 	case ledger.Observed:
-		return t.T("not made: the control observes")
+		return t.T("not applied: the control observes")
 	case ledger.Held:
-		return t.T("held back")
+		return t.T("on hold")
 	case ledger.Failed:
 		return t.T("failed")
 	case ledger.Skipped:
@@ -81,21 +81,21 @@ func (t translator) outcome(o Outcome) string {
 	case Observed:
 		return t.T("open: the control observes")
 	case Held:
-		return t.T("open: held back")
+		return t.T("open: on hold")
 	case Failed:
 		return t.T("open: the change failed")
 	case Changed:
 		return t.T("changed by Warder")
 	case Undone:
-		return t.T("changed by Warder, put back by a person")
+		return t.T("changed by Warder, reverted by a person")
 	case Fixed:
-		return t.T("put right by its owner")
+		return t.T("fixed by its owner")
 	case SetAside:
-		return t.T("set aside: exempt, or put back by a person")
+		return t.T("suspended: exempt, or reverted by a person")
 	case NotDone:
-		return t.T("no change was needed any more")
+		return t.T("no change was needed")
 	case Unseen:
-		return t.T("not seen any more")
+		return t.T("no longer found")
 	}
 	return string(o)
 }
@@ -109,9 +109,9 @@ func (t translator) state(s ExemptionState) string {
 	case Expired:
 		return t.T("expired")
 	case Malformed:
-		return t.T("malformed: not honoured")
+		return t.T("invalid format")
 	case NoControl:
-		return t.T("names no control: without effect")
+		return t.T("names no control: no effect")
 	}
 	return string(s)
 }
@@ -125,21 +125,21 @@ func (t translator) incident(k IncidentKind) string {
 	case Released:
 		return t.T("control released by a person")
 	case BadExemption:
-		return t.T("exemption ends or is not honoured")
+		return t.T("exemption ends or is invalid")
 	case FailedChange:
 		return t.T("change failed")
 	case HeldChange:
-		return t.T("change held back")
+		return t.T("change on hold")
 	case FailedRun:
 		return t.T("event could not be handled")
 	case UnfinishedRun:
-		return t.T("event not handled to its end")
+		return t.T("event not handled completely")
 	case MissedSweep:
 		return t.T("no sweep for over 26 hours")
 	case UntoldIncident:
 		return t.T("alert not delivered")
 	case Drill:
-		return t.T("rehearsal, not counted elsewhere")
+		return t.T("drill, not counted elsewhere")
 	}
 	return string(k)
 }

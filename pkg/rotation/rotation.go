@@ -295,7 +295,7 @@ func (k kind) Refuses(ctx context.Context, c change.Change) (i18n.Message, error
 		return i18n.Message{}, err
 	}
 	if old == nil || old.Status != types.StatusTypeActive {
-		return i18n.T("access key %s is not active any more, and %s would be left without a key that works",
+		return i18n.T("access key %s is no longer active, so %s would be left without a working key",
 			change.KeyHint(c.Target), c.Subject), nil
 	}
 	return i18n.Message{}, nil

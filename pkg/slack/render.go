@@ -81,7 +81,7 @@ var signs = map[string]struct{ emoji, color string }{
 // leads come before the title and name the kind of notice.
 var leads = map[notice.Kind]string{
 	notice.Alert: "alert", notice.WouldChange: "would change", notice.Changed: "changed", notice.Warning: "will change",
-	notice.Reminder: "reminder", notice.Fixed: "thank you", notice.Held: "held back", notice.Undone: "undone",
+	notice.Reminder: "reminder", notice.Fixed: "resolved", notice.Held: "on hold", notice.Undone: "reverted",
 	notice.Failure: "FAILED",
 }
 
@@ -164,13 +164,13 @@ func (s *sheet) notice(m notice.Message) Post {
 
 	what := paragraph{}
 	what.text(s.plain(m.Text, s.field))
-	what.fact(s.t("Who"), s.line(m.Subject, 256))
+	what.fact(s.t("Resource"), s.line(m.Subject, 256))
 	what.owner(s.t("Owner"), m.OwnerSlack, s.line(m.Owner, 256))
 	post.Blocks = append([]api.Block{header(head + title)}, what.all...)
 
 	post.Details = append(post.Details, s.changes(m)...)
 	rest := paragraph{}
-	rest.fact(s.t("Left alone"), s.plain(m.UnchangedReason, s.field))
+	rest.fact(s.t("Not changed"), s.plain(m.UnchangedReason, s.field))
 	rest.fact(s.t("What to do"), s.plain(m.Advice, s.field))
 	if !m.Due.IsZero() {
 		rest.fact(s.t("Due"), i18n.Minute(m.Due).In(string(s.language)))
@@ -187,7 +187,7 @@ func (s *sheet) notice(m notice.Message) Post {
 	post.Details = append(post.Details, s.links(m)...)
 	about := []string{m.Control, strings.TrimSpace(m.Account + " " + m.Region), s.moment(m.Time), m.Event}
 	if s.cut {
-		about = append(about, s.t("shortened: explain has all of it"))
+		about = append(about, s.t("shortened; explain shows everything"))
 	}
 	post.Details = append(post.Details, s.small(about...)...)
 	return post
@@ -206,21 +206,21 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 	var label string
 	switch m.Kind {
 	case notice.WouldChange:
-		label = s.t("Warder only observes here and has changed nothing. In enforce it would:")
+		label = s.t("This control is in observe mode and changed nothing. In enforce mode, Warder would:")
 	case notice.Changed:
-		label = s.t("Warder did:")
+		label = s.t("Action taken:")
 	case notice.Warning:
-		label = s.t("Unless it is put right before, Warder will on %s:", i18n.Minute(m.Due))
+		label = s.t("Fix this by %s, or Warder will:", i18n.Minute(m.Due))
 	case notice.Reminder:
-		label = s.t("It is not put right yet. Unless it is before, Warder will on %s:", i18n.Minute(m.Due))
+		label = s.t("Not fixed yet. Fix this by %s, or Warder will:", i18n.Minute(m.Due))
 	case notice.Held:
-		label = s.t("Warder holds back:")
+		label = s.t("Not applied (on hold):")
 	case notice.Undone:
-		label = s.t("Warder put back:")
+		label = s.t("Reverted:")
 	case notice.Failure:
-		label = s.t("Warder tried, and not all of it is done:")
+		label = s.t("Not everything was applied:")
 	default:
-		label = s.t("Warder did not:")
+		label = s.t("No action taken:")
 	}
 	list, length := api.NewRichTextList(api.RTEListBullet, 0), 0
 	blocks := []api.Block{api.NewRichTextBlock("", section(text(label, bold)), list)}
@@ -255,16 +255,16 @@ func (s *sheet) commands(m notice.Message) []api.Block {
 	}
 	switch {
 	case strings.HasPrefix(m.Undo, "make "):
-		label := s.t("To put it back:")
+		label := s.t("Undo:")
 		if m.Kind == notice.Undone {
-			label = s.t("To take that back:")
+			label = s.t("Revoke this undo:")
 		}
 		add(label, m.Undo)
 	case m.Undo != "":
 		elements = append(elements, section(text(s.line(m.Undo, 300), bold)))
 	}
 	if id := s.line(m.Finding, 64); id != "" {
-		add(s.t("Why, and what was done before:"), "make explain ID="+id)
+		add(s.t("Full history:"), "make explain ID="+id)
 	}
 	if elements == nil {
 		return nil

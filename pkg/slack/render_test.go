@@ -237,7 +237,7 @@ func TestRender_LongTextsAreCut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"shortened: explain has all of it", "...", "more"} {
+		for _, want := range []string{"shortened; explain shows everything", "...", "more"} {
 			if !strings.Contains(string(data), want) {
 				t.Errorf("%q: no %q in %.300s", filler, want, data)
 			}
