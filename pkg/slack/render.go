@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -78,13 +79,6 @@ var signs = map[string]struct{ emoji, color string }{
 	"low":      {"🔵", "#4a90d9"},
 }
 
-// leads come before the title and name the kind of notice.
-var leads = map[notice.Kind]string{
-	notice.Alert: "alert", notice.WouldChange: "would change", notice.Changed: "changed", notice.Warning: "will change",
-	notice.Reminder: "reminder", notice.Fixed: "resolved", notice.Held: "on hold", notice.Undone: "reverted",
-	notice.Failure: "FAILED",
-}
-
 // Render lays out a notice: what happened, then the changes, the facts, and the commands to copy. Texts
 // that are too long are cut, and the message says so.
 func Render(m notice.Message, language settings.Language) Post {
@@ -103,10 +97,7 @@ func fit(language settings.Language, lay func(*sheet) Post) Post {
 
 // size is the length of the blocks, without the fallback texts.
 func size(p Post) int {
-	blocks, err := json.Marshal([][]api.Block{p.Blocks, p.Details})
-	if err != nil {
-		panic(fmt.Sprintf("encode blocks: %v", err)) // texts in structs always encode
-	}
+	blocks, _ := json.Marshal([][]api.Block{p.Blocks, p.Details}) // texts in structs always encode
 	return len(blocks)
 }
 
@@ -124,11 +115,11 @@ func (s *sheet) t(format string, args ...any) string {
 	return i18n.T(format, args...).In(string(s.language))
 }
 
-// term translates a term and capitalizes it.
-func (s *sheet) term(english string) string {
-	term := i18n.Lookup(english).In(string(s.language))
-	first, size := utf8.DecodeRuneInString(term)
-	return string(unicode.ToUpper(first)) + term[size:]
+// capitalized translates a term and capitalizes it.
+func (s *sheet) capitalized(message i18n.Message) string {
+	term := message.In(string(s.language))
+	letter, size := utf8.DecodeRuneInString(term)
+	return string(unicode.ToUpper(letter)) + term[size:]
 }
 
 // plain makes text from outside safe to show: without whole access key ids, without control characters
@@ -151,13 +142,10 @@ func (s *sheet) notice(m notice.Message) Post {
 	if !known {
 		sign = signs["medium"]
 	}
-	severity := strings.ToUpper(s.term(cmp.Or(s.line(m.Severity, 20), "?")))
-	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, severity, s.term(cmp.Or(leads[m.Kind], leads[notice.Alert])))
+	severity := strings.ToUpper(notice.Severity(cmp.Or(s.line(m.Severity, 20), "?")).In(string(s.language)))
+	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, severity, s.capitalized(m.Kind.Describe()))
 	title := s.line(m.Title, maxHeader-len(head))
-	post := Post{
-		Text:  fallback(head+title, m.Text),
-		Color: sign.color,
-	}
+	post := Post{Text: fallback(head+title, m.Text), Color: sign.color}
 	if m.Kind == notice.Changed || m.Kind == notice.Failure {
 		post.Broadcast = m.Severity == "high" || m.Severity == "critical"
 	}
@@ -168,23 +156,17 @@ func (s *sheet) notice(m notice.Message) Post {
 	what.owner(s.t("Owner"), m.OwnerSlack, s.line(m.Owner, 256))
 	post.Blocks = append([]api.Block{header(head + title)}, what.all...)
 
-	post.Details = append(post.Details, s.changes(m)...)
+	post.Details = s.changes(m)
 	rest := paragraph{}
 	rest.fact(s.t("Not changed"), s.plain(m.UnchangedReason, s.field))
 	rest.fact(s.t("What to do"), s.plain(m.Advice, s.field))
 	if !m.Due.IsZero() {
 		rest.fact(s.t("Due"), i18n.Minute(m.Due).In(string(s.language)))
 	}
-	for i, f := range m.Facts {
-		if i == s.items {
-			s.cut = true
-			break
-		}
+	for _, f := range first(s, m.Facts, s.items) {
 		rest.fact(s.line(f.Name, 60), s.line(f.Value, s.field/3))
 	}
-	post.Details = append(post.Details, rest.all...)
-	post.Details = append(post.Details, s.commands(m)...)
-	post.Details = append(post.Details, s.links(m)...)
+	post.Details = slices.Concat(post.Details, rest.all, s.commands(m), s.links(m))
 	about := []string{m.Control, strings.TrimSpace(m.Account + " " + m.Region), s.moment(m.Time), m.Event}
 	if s.cut {
 		about = append(about, s.t("shortened; explain shows everything"))
@@ -198,38 +180,21 @@ func fallback(title, message string) string {
 	return escape(new(sheet).line(title+". "+message, maxText))
 }
 
+// first returns at most limit of the items.
+func first[T any](s *sheet, items []T, limit int) []T {
+	s.cut = s.cut || len(items) > limit
+	return items[:min(limit, len(items))]
+}
+
 // changes lists the changes, made or due, below a label.
 func (s *sheet) changes(m notice.Message) []api.Block {
 	if len(m.Changes) == 0 {
 		return nil
 	}
-	var label string
-	switch m.Kind {
-	case notice.WouldChange:
-		label = s.t("This control is in observe mode and changed nothing. In enforce mode, Warder would:")
-	case notice.Changed:
-		label = s.t("Action taken:")
-	case notice.Warning:
-		label = s.t("Fix this by %s, or Warder will:", i18n.Minute(m.Due))
-	case notice.Reminder:
-		label = s.t("Not fixed yet. Fix this by %s, or Warder will:", i18n.Minute(m.Due))
-	case notice.Held:
-		label = s.t("Not applied (on hold):")
-	case notice.Undone:
-		label = s.t("Reverted:")
-	case notice.Failure:
-		label = s.t("Not everything was applied:")
-	default:
-		label = s.t("No action taken:")
-	}
+	label := m.ChangesHeading().In(string(s.language))
 	list, length := api.NewRichTextList(api.RTEListBullet, 0), 0
 	blocks := []api.Block{api.NewRichTextBlock("", section(text(label, bold)), list)}
-	for i, c := range m.Changes {
-		if i == s.items {
-			s.cut = true
-			list.Elements = append(list.Elements, section(text(s.t("and %d more", len(m.Changes)-i), nil)))
-			break
-		}
+	for _, c := range first(s, m.Changes, s.items) {
 		message := s.line(c.Text, s.field/3)
 		if c.Reason != "" {
 			message += " (" + s.line(c.Reason, s.field/3) + ")"
@@ -244,6 +209,9 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 		}
 		list.Elements = append(list.Elements, item)
 	}
+	if n := len(m.Changes) - s.items; n > 0 {
+		list.Elements = append(list.Elements, section(text(s.t("and %d more", n), nil)))
+	}
 	return blocks
 }
 
@@ -251,7 +219,9 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 func (s *sheet) commands(m notice.Message) []api.Block {
 	var elements []api.RichTextElement
 	add := func(label, command string) {
-		elements = append(elements, section(text(label, bold)), preformatted(s.line(command, 300)))
+		elements = append(elements, section(text(label, bold)), &api.RichTextPreformatted{
+			Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(s.line(command, 300), nil)},
+		})
 	}
 	switch {
 	case strings.HasPrefix(m.Undo, "make "):
@@ -289,11 +259,7 @@ func (s *sheet) links(m notice.Message) []api.Block {
 	if m.Runbook != "" {
 		add(s.t("Runbook"), m.Runbook, bold)
 	}
-	for i, r := range m.References {
-		if i == s.items/4 {
-			s.cut = true
-			break
-		}
+	for _, r := range first(s, m.References, s.items/4) {
 		add(r.Title, r.URL, nil)
 	}
 	if len(line.Elements) == 0 {
@@ -367,16 +333,7 @@ func text(content string, style *api.RichTextSectionTextStyle) *api.RichTextSect
 	return api.NewRichTextSectionTextElement(content, style)
 }
 
-func section(elements ...api.RichTextSectionElement) *api.RichTextSection {
-	return api.NewRichTextSection(elements...)
-}
-
-// preformatted is a block to copy.
-func preformatted(command string) *api.RichTextPreformatted {
-	return &api.RichTextPreformatted{
-		Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(command, nil)},
-	}
-}
+var section = api.NewRichTextSection
 
 func header(title string) api.Block { return api.NewHeaderBlock(plainText(title)) }
 
