@@ -53,9 +53,7 @@ const (
 // NewHTTP returns the HTTP client of a [Client]. It follows no redirect: only Slack gets the token and the
 // notice. A local address, such as http://127.0.0.1:8080, replaces every server; it must be loopback.
 func NewHTTP(local string) (*http.Client, error) {
-	client := &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if local == "" {
 		return client, nil
 	}
@@ -67,10 +65,7 @@ func NewHTTP(local string) (*http.Client, error) {
 	return client, nil
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
+func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
 // redirectTo sends every request to one server.
 type redirectTo struct{ server *url.URL }
@@ -214,41 +209,41 @@ func (c *Client) once(ctx context.Context, secret string, p Post, thread string)
 // errNotSlack is an answer without a message id, or not in Slack's format.
 var errNotSlack = errors.New("an answer that is not Slack's")
 
-// todo says what to do about an error, by Slack's name for it
-// (https://docs.slack.dev/reference/methods/chat.postMessage#errors).
-var todo = map[string]string{
-	"not_in_channel":      "invite the app to the channel",
-	"channel_not_found":   "check notify.slack.channel; to a private channel the app must be invited",
-	"is_archived":         "choose another channel, or unarchive this one",
-	"missing_scope":       "give the app the scope chat:write and install it again",
-	"invalid_auth":        newToken,
-	"not_authed":          newToken,
-	"account_inactive":    newToken,
-	"token_expired":       newToken,
-	"token_revoked":       newToken,
-	"restricted_action":   "let the app post to the channel, in the settings of the workspace",
-	"msg_too_long":        defect,
-	"invalid_blocks":      defect,
-	"msg_blocks_too_long": defect,
-}
-
 const (
 	newToken = "put the app's bot token into the secret"
 	defect   = "a defect of Warder: report it"
 )
 
-var (
-	authErrors   = []string{"invalid_auth", "not_authed", "account_inactive", "token_expired", "token_revoked"}
-	threadErrors = []string{
-		"thread_not_found", "message_not_found", "cannot_reply_to_message", "invalid_thread_ts",
-	}
-	transientErrors = []string{
-		"ratelimited", "rate_limited", "service_unavailable", "internal_error", "fatal_error", "request_timeout",
-		"team_added_to_org",
-	}
-	// errorName matches the names of Slack's errors. No other text of an answer is repeated.
-	errorName = lazyregexp.New(`^[a-z][a-z0-9_]{1,60}$`)
-)
+// known are Slack's errors by name (https://docs.slack.dev/reference/methods/chat.postMessage#errors).
+var known = map[string]Error{
+	"not_in_channel":          {Todo: "invite the app to the channel"},
+	"channel_not_found":       {Todo: "check notify.slack.channel; to a private channel the app must be invited"},
+	"is_archived":             {Todo: "choose another channel, or unarchive this one"},
+	"missing_scope":           {Todo: "give the app the scope chat:write and install it again"},
+	"restricted_action":       {Todo: "let the app post to the channel, in the settings of the workspace"},
+	"invalid_auth":            {Todo: newToken, Auth: true},
+	"not_authed":              {Todo: newToken, Auth: true},
+	"account_inactive":        {Todo: newToken, Auth: true},
+	"token_expired":           {Todo: newToken, Auth: true},
+	"token_revoked":           {Todo: newToken, Auth: true},
+	"msg_too_long":            {Todo: defect},
+	"invalid_blocks":          {Todo: defect},
+	"msg_blocks_too_long":     {Todo: defect},
+	"thread_not_found":        {Thread: true},
+	"message_not_found":       {Thread: true},
+	"cannot_reply_to_message": {Thread: true},
+	"invalid_thread_ts":       {Thread: true},
+	"ratelimited":             {Retry: true},
+	"rate_limited":            {Retry: true},
+	"service_unavailable":     {Retry: true},
+	"internal_error":          {Retry: true},
+	"fatal_error":             {Retry: true},
+	"request_timeout":         {Retry: true},
+	"team_added_to_org":       {Retry: true},
+}
+
+// errorName matches the names of Slack's errors. No other text of an answer is repeated.
+var errorName = lazyregexp.New(`^[a-z][a-z0-9_]{1,60}$`)
 
 // classify turns an error into an [Error] without the secret, nil into nil.
 func classify(err error, secret string) error {
@@ -280,10 +275,9 @@ func classify(err error, secret string) error {
 		if !errorName().MatchString(name) || strings.Contains(name, secret) {
 			return &Error{Why: "an error without a name"}
 		}
-		return &Error{
-			Why: name, Todo: todo[name], Retry: slices.Contains(transientErrors, name),
-			Auth: slices.Contains(authErrors, name), Thread: slices.Contains(threadErrors, name),
-		}
+		e := known[name]
+		e.Why = name
+		return &e
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &Error{Why: fmt.Sprintf("no answer within %s", tryTimeout), Retry: true}
 	case errors.As(err, &request):
