@@ -65,11 +65,7 @@ func readTrust(document string) ([]trustStatement, error) {
 	if err := json.Unmarshal([]byte(document), &d); err != nil {
 		return nil, fmt.Errorf("read trust policy: %w", err)
 	}
-	var one trustStatement
-	if json.Unmarshal(d.Statement, &one) == nil {
-		return []trustStatement{one}, nil
-	}
-	var all []trustStatement
+	var all list[trustStatement]
 	if err := json.Unmarshal(d.Statement, &all); err != nil {
 		return nil, fmt.Errorf("read trust policy: %w", err)
 	}
@@ -88,7 +84,7 @@ func principals(element json.RawMessage) (everyone bool, accounts []string, err 
 		}
 		return false, nil, fmt.Errorf("read trust policy: the principal is a string other than %q", "*")
 	}
-	var kinds map[string]list
+	var kinds map[string]list[string]
 	if err := json.Unmarshal(element, &kinds); err != nil {
 		return false, nil, fmt.Errorf("read trust policy: %w", err)
 	}
