@@ -1,6 +1,9 @@
 package event
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Compliance is AWS Config saying that a resource became compliant with a rule, or ceased to be. It is sent on a change
 // only, best effort, so a resource that stays non-compliant is not heard of again.
@@ -27,37 +30,21 @@ func (c *Compliance) Compliant() bool { return c.ComplianceType == "COMPLIANT" }
 func (c *Compliance) NonCompliant() bool { return c.ComplianceType == "NON_COMPLIANT" }
 
 // compliance reads a compliance change. It wants the rule, the resource and the new result.
-func compliance(detail Fields, e Event) (*Compliance, error) {
-	if detail == nil {
-		return nil, &Error{"detail", "missing or not an object: a compliance change is needed"}
+func compliance(detail Fields, e Event) (Detail, time.Time, error) {
+	if err := detail.require("a compliance change", "configRuleName", "resourceType", "resourceId",
+		"newEvaluationResult.complianceType"); err != nil {
+		return nil, time.Time{}, err
 	}
 	result := detail.Object("newEvaluationResult")
-	c := &Compliance{
+	return &Compliance{
 		Rule:              detail.text("configRuleName"),
 		ResourceType:      detail.text("resourceType"),
 		ResourceID:        detail.text("resourceId"),
 		ComplianceType:    result.text("complianceType"),
 		OldComplianceType: detail.text("oldEvaluationResult", "complianceType"),
 		Annotation:        result.text("annotation"),
-		Account:           detail.text("awsAccountId"),
-		Region:            detail.text("awsRegion"),
-	}
-	switch {
-	case c.Rule == "":
-		return nil, &Error{"detail.configRuleName", "missing"}
-	case c.ResourceType == "":
-		return nil, &Error{"detail.resourceType", "missing"}
-	case c.ResourceID == "":
-		return nil, &Error{"detail.resourceId", "missing"}
-	case c.ComplianceType == "":
-		return nil, &Error{"detail.newEvaluationResult.complianceType", "missing"}
-	}
-	c.OrderingTimestamp, _ = ParseTime(result.text("evaluationResultIdentifier", "orderingTimestamp"))
-	if c.Account == "" {
-		c.Account = e.Account
-	}
-	if c.Region == "" {
-		c.Region = e.Region
-	}
-	return c, nil
+		Account:           cmp.Or(detail.text("awsAccountId"), e.Account),
+		Region:            cmp.Or(detail.text("awsRegion"), e.Region),
+		OrderingTimestamp: result.time("evaluationResultIdentifier", "orderingTimestamp"),
+	}, detail.time("notificationCreationTime"), nil
 }

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
 //go:embed ko.json
@@ -116,64 +117,11 @@ func Decode(raw []byte) (Event, error) {
 		Account:    envelope.text("account"),
 		Region:     envelope.text("region"),
 		Resources:  envelope.Texts("resources"),
+		Time:       envelope.time("time"),
 	}
-	e.Time, _ = ParseTime(envelope.text("time"))
-
 	detail := envelope.Object("detail")
 	var happened time.Time
-	switch e.kind(detail) {
-	case apiCall:
-		var r Record
-		if r, err = record(detail, e); err == nil {
-			e.Detail, happened = &APICall{Record: r}, r.Time
-		}
-	case signIn:
-		var r Record
-		if r, err = record(detail, e); err == nil {
-			e.Detail, happened = newSignIn(r), r.Time
-		}
-	case serviceEvent:
-		var r Record
-		if r, err = record(detail, e); err == nil {
-			e.Detail, happened = &ServiceEvent{Record: r, Details: detail.Object("serviceEventDetails")}, r.Time
-		}
-	case complianceChange:
-		var c *Compliance
-		if c, err = compliance(detail, e); err == nil {
-			e.Detail = c
-			happened, _ = ParseTime(detail.text("notificationCreationTime"))
-		}
-	case accessAnalyzed:
-		var f *AccessFinding
-		if f, err = accessFinding(detail, e); err == nil {
-			e.Detail = f
-			happened, _ = ParseTime(detail.text("updatedAt"))
-		}
-	case healthEvent:
-		var h *Health
-		if h, err = health(detail, e); err == nil {
-			e.Detail, happened = h, h.Start
-		}
-	case threatFound:
-		var t *Threat
-		if t, err = threat(detail, e); err == nil {
-			e.Detail = t
-			happened, _ = ParseTime(detail.text("updatedAt"))
-		}
-	case scheduled:
-		s := &Sweep{}
-		if len(e.Resources) > 0 {
-			s.Rule = e.Resources[0]
-		}
-		// Without its time one sweep could not be distinguished from the next: the second day's would be "done already".
-		if e.Time.IsZero() {
-			err = &Error{"time", "missing or not a time: a scheduled event is known by its time"}
-		}
-		e.Detail = s
-	default:
-		e.Detail = &Unknown{Fields: detail}
-	}
-	if err != nil {
+	if e.Detail, happened, err = e.decoder(detail)(detail, e); err != nil {
 		return Event{}, err
 	}
 	if e.Time.IsZero() {
@@ -247,40 +195,45 @@ func (e Event) Record() *Record {
 	return nil
 }
 
-type kind int
+// A decoder reads the detail of an event, and the time that it gives.
+type decoder func(detail Fields, e Event) (Detail, time.Time, error)
 
-const (
-	other kind = iota
-	apiCall
-	signIn
-	serviceEvent
-	complianceChange
-	accessAnalyzed
-	healthEvent
-	threatFound
-	scheduled
-)
+func sweep(_ Fields, e Event) (Detail, time.Time, error) {
+	// Without its time one sweep could not be distinguished from the next: the second day's would be "done already".
+	if e.Time.IsZero() {
+		return nil, e.Time, &Error{"time", "missing or not a time: a scheduled event is known by its time"}
+	}
+	s := &Sweep{}
+	if len(e.Resources) > 0 {
+		s.Rule = e.Resources[0]
+	}
+	return s, e.Time, nil
+}
 
-// kind tells which type the event is of. For CloudTrail the record's own eventType decides, because detail-type has two
+func unknown(detail Fields, _ Event) (Detail, time.Time, error) {
+	return &Unknown{detail}, time.Time{}, nil
+}
+
+// decoder returns the decoder of the type that the event is of. For CloudTrail the record's own eventType decides, because detail-type has two
 // spellings for sign-ins ("Sign In" in what was recorded, "Signin" in the guide).
 //
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
-func (e Event) kind(detail Fields) kind {
+func (e Event) decoder(detail Fields) decoder {
 	switch {
 	case e.Source == "aws.events" && e.DetailType == "Scheduled Event":
-		return scheduled
+		return sweep
 	case (e.Source == "aws.config" || e.Drill()) && e.DetailType == "Config Rules Compliance Change":
-		return complianceChange
+		return compliance
 	case e.Drill() && strings.HasSuffix(e.DetailType, " via CloudTrail") && detail.text("eventType") == "AwsConsoleSignIn":
 		return signIn
 	case e.Source == "aws.access-analyzer" && accessKinds[e.DetailType] != "":
-		return accessAnalyzed
+		return accessFinding
 	case e.Source == "aws.health" && (e.DetailType == "AWS Health Event" || e.DetailType == "AWS Health Abuse Event"):
-		return healthEvent
+		return health
 	case e.Source == "aws.guardduty" && e.DetailType == "GuardDuty Finding":
-		return threatFound
+		return threat
 	case !strings.HasPrefix(e.Source, "aws.") || !strings.HasSuffix(e.DetailType, " via CloudTrail"):
-		return other
+		return unknown
 	}
 	switch detail.text("eventType") {
 	case "AwsApiCall", "AwsConsoleAction":
@@ -299,7 +252,7 @@ func (e Event) kind(detail Fields) kind {
 			return serviceEvent
 		}
 	}
-	return other // insights, network activity, and what comes later
+	return unknown // insights, network activity, and what comes later
 }
 
 // object reads bytes that must be one JSON object and nothing after it.
@@ -333,19 +286,6 @@ func digest(b []byte) string {
 }
 
 // guid reports whether s is a GUID as AWS writes them, such as 37bd1355-17f1-4e7e-8775-1b67b63cefe6.
-func guid(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, c := range s {
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case !strings.ContainsRune("0123456789abcdefABCDEF", c):
-			return false
-		}
-	}
-	return true
-}
+func guid(s string) bool { return len(s) == 36 && guids().MatchString(s) }
+
+var guids = lazyregexp.New(`^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

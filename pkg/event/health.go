@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 )
@@ -57,9 +58,9 @@ func (h *Health) key() string {
 }
 
 // health reads an event of AWS Health. It wants its type code, without which nothing is known of it.
-func health(detail Fields, e Event) (*Health, error) {
-	if detail == nil {
-		return nil, &Error{"detail", "missing or not an object: a health event is needed"}
+func health(detail Fields, e Event) (Detail, time.Time, error) {
+	if err := detail.require("a health event", "eventTypeCode"); err != nil {
+		return nil, time.Time{}, err
 	}
 	h := &Health{
 		ARN:             detail.text("eventArn"),
@@ -68,21 +69,12 @@ func health(detail Fields, e Event) (*Health, error) {
 		Category:        detail.text("eventTypeCategory"),
 		StatusCode:      detail.text("statusCode"),
 		CommunicationID: detail.text("communicationId"),
-		Account:         detail.text("affectedAccount"),
-		Region:          detail.text("eventRegion"),
+		Account:         cmp.Or(detail.text("affectedAccount"), e.Account),
+		Region:          cmp.Or(detail.text("eventRegion"), e.Region),
 		Backup:          detail.bool("backupEvent"),
 		Page:            detail.count("page"),
 		Pages:           detail.count("totalPages"),
-	}
-	if h.TypeCode == "" {
-		return nil, &Error{"detail.eventTypeCode", "missing"}
-	}
-	h.Start, _ = ParseTime(detail.text("startTime"))
-	if h.Account == "" {
-		h.Account = e.Account
-	}
-	if h.Region == "" {
-		h.Region = e.Region
+		Start:           detail.time("startTime"),
 	}
 	for _, d := range detail.Objects("eventDescription") {
 		if h.Description == "" || d.text("language") == "en_US" {
@@ -94,14 +86,11 @@ func health(detail Fields, e Event) (*Health, error) {
 			h.Entities = append(h.Entities, HealthEntity{Value: value, Status: entity.text("status")})
 		}
 	}
-	return h, nil
+	return h, h.Start, nil
 }
 
 // count is the number at the path, which AWS writes as a number or as text; 1 if there is none above it.
 func (f Fields) count(path ...string) int {
-	n, err := strconv.Atoi(f.text(path...))
-	if err != nil || n < 1 {
-		return 1
-	}
-	return n
+	n, _ := strconv.Atoi(f.text(path...))
+	return max(n, 1)
 }
