@@ -34,7 +34,9 @@ func add(n *html.Node, parts ...any) {
 		case attr:
 			n.Attr = append(n.Attr, html.Attribute{Key: part.key, Val: clean(part.value)})
 		case string:
-			n.AppendChild(&html.Node{Type: html.TextNode, Data: clean(part)})
+			if part != "" {
+				n.AppendChild(&html.Node{Type: html.TextNode, Data: clean(part)})
+			}
 		case *html.Node:
 			if part != nil {
 				n.AppendChild(part)
@@ -47,6 +49,17 @@ func add(n *html.Node, parts ...any) {
 			panic(fmt.Sprintf("a node of a page cannot hold a %T", part))
 		}
 	}
+}
+
+// lines are parts one under the other; empty ones are left out.
+func lines(parts ...any) []*html.Node {
+	var nodes []*html.Node
+	for _, part := range parts {
+		if line := el("div", part); line.FirstChild != nil {
+			nodes = append(nodes, line)
+		}
+	}
+	return nodes
 }
 
 // foreign is text that somebody else worded: its direction is its own.

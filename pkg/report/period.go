@@ -62,7 +62,7 @@ func (p Period) String() string {
 	return p.From.Format(time.DateOnly) + "--" + p.To.AddDate(0, 0, -1).Format(time.DateOnly)
 }
 
-// holds reports whether a time is in the period.
+// covers reports whether a time is in the period.
 func (p Period) covers(t time.Time) bool { return !t.Before(p.From) && t.Before(p.To) }
 
 const day = 24 * time.Hour

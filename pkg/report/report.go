@@ -8,6 +8,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -123,6 +124,13 @@ func (c Control) Now() int {
 		return 0
 	}
 	return c.Open[len(c.Open)-1]
+}
+
+func (c Control) peak() int {
+	if len(c.Open) == 0 {
+		return 0
+	}
+	return slices.Max(c.Open)
 }
 
 // ModeFrom is a mode and the first run in it.
