@@ -26,7 +26,7 @@ const sweep = "Scheduled Event"
 
 // Make makes the report of a period.
 func Make(s Source, p Period, now time.Time) Report {
-	m := maker{Source: s, Report: Report{Version: "1", Account: s.Account, Region: s.Region, Period: p, Made: now.UTC()}}
+	m := maker{Source: s, Report: Report{Account: s.Account, Region: s.Region, Period: p, Made: now.UTC()}}
 	// A drill is evidence of itself alone.
 	m.Ledger.Entries = slices.DeleteFunc(slices.Clone(m.Ledger.Entries), func(e ledger.Entry) bool {
 		if e.Drill != "" {

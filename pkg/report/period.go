@@ -7,8 +7,7 @@ import (
 
 // Period is whole days in UTC, from From up to and without To.
 type Period struct {
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
+	From, To time.Time
 }
 
 // maxDays is the longest period, in days: what a page can show, day by day.
