@@ -22,7 +22,6 @@ type Record struct {
 	ErrorMessage     string
 	ReadOnly         *bool // nil if the record does not say
 	EventID          string
-	RequestID        string
 	RecipientAccount string
 	Identity         Identity
 	Addendum         Addendum
@@ -207,7 +206,6 @@ func record(detail Fields, e Event) (Record, error) {
 		ErrorCode:        detail.text("errorCode"),
 		ErrorMessage:     detail.text("errorMessage"),
 		EventID:          detail.text("eventID"),
-		RequestID:        detail.text("requestID"),
 		RecipientAccount: cmp.Or(detail.text("recipientAccountId"), e.Account),
 		Identity:         identity(detail.Object("userIdentity")),
 

@@ -76,7 +76,6 @@ func (f Fields) text(path ...string) string {
 	return s
 }
 
-// time is the time at the path, zero if there is none.
 func (f Fields) time(path ...string) time.Time {
 	t, _ := ParseTime(f.text(path...))
 	return t

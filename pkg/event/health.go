@@ -12,10 +12,8 @@ import (
 //
 // https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
 type Health struct {
-	ARN        string // eventArn; not unique to an account
 	Service    string // such as "RISK"
 	TypeCode   string // eventTypeCode, such as "AWS_RISK_CREDENTIALS_EXPOSED"
-	Category   string // eventTypeCategory: "issue", "accountNotification", "investigation", "scheduledChange"
 	StatusCode string // "open", "closed" or "upcoming"; empty in events of the schema before 2023
 
 	// CommunicationID is the same for the copies and the pages of one message. It is empty in events of the schema before
@@ -63,10 +61,8 @@ func health(detail Fields, e Event) (Detail, time.Time, error) {
 		return nil, time.Time{}, err
 	}
 	h := &Health{
-		ARN:             detail.text("eventArn"),
 		Service:         detail.text("service"),
 		TypeCode:        detail.text("eventTypeCode"),
-		Category:        detail.text("eventTypeCategory"),
 		StatusCode:      detail.text("statusCode"),
 		CommunicationID: detail.text("communicationId"),
 		Account:         cmp.Or(detail.text("affectedAccount"), e.Account),

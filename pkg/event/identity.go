@@ -41,11 +41,9 @@ type Session struct {
 
 // Issuer is what the session was issued for: the role that was assumed, or the user that asked for a federated one.
 type Issuer struct {
-	Type        string // "Role", "IAMUser", "Root"
-	ARN         string // includes the role's path, unlike the ARN of the session
-	UserName    string // name of the role or user
-	PrincipalID string
-	AccountID   string
+	Type     string // "Role", "IAMUser", "Root"
+	ARN      string // includes the role's path, unlike the ARN of the session
+	UserName string // name of the role or user
 }
 
 // Kind is who somebody is, in the words that people use.
@@ -196,11 +194,9 @@ func identity(f Fields) Identity {
 		InvokedBy:   f.text("invokedBy"),
 		Session: Session{
 			Issuer: Issuer{
-				Type:        issuer.text("type"),
-				ARN:         issuer.text("arn"),
-				UserName:    issuer.text("userName"),
-				PrincipalID: issuer.text("principalId"),
-				AccountID:   issuer.text("accountId"),
+				Type:     issuer.text("type"),
+				ARN:      issuer.text("arn"),
+				UserName: issuer.text("userName"),
 			},
 			MFAAuthenticated: session.bool("attributes", "mfaAuthenticated"),
 			CreationDate:     session.text("attributes", "creationDate"),

@@ -17,7 +17,6 @@ import (
 // https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html
 type Threat struct {
 	ID       string
-	ARN      string
 	Type     string  // such as "UnauthorizedAccess:IAMUser/TorIPCaller"
 	Severity float64 // 1 to 10; 7 and above is high, 9 and above critical
 	Title    string  // AWS's words; they may hold names that the attacker chose
@@ -66,7 +65,6 @@ func threat(detail Fields, e Event) (Detail, time.Time, error) {
 	remote := call.Object("remoteIpDetails")
 	return &Threat{
 		ID:          detail.text("id"),
-		ARN:         detail.text("arn"),
 		Type:        detail.text("type"),
 		Severity:    severity,
 		Title:       detail.text("title"),

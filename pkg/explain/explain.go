@@ -36,7 +36,6 @@ type API interface {
 type Request struct {
 	// Key is an access key id, whole or its last four characters.
 	Key string `json:"key,omitempty"`
-	// User is the name of an IAM user.
 	User string `json:"user,omitempty"`
 	// Policy is the ARN of a managed policy.
 	Policy string `json:"policy,omitempty"`
@@ -112,7 +111,6 @@ func (r Reader) Explain(ctx context.Context, q Request) (Answer, error) {
 	return t.answer, err
 }
 
-// answerer builds one answer.
 type answerer struct {
 	Reader
 	text   strings.Builder
@@ -131,7 +129,6 @@ func (t *answerer) addLine(format string, args ...any) {
 	fmt.Fprintf(&t.text, format+"\n", args...)
 }
 
-// explainKey explains an access key.
 func (t *answerer) explainKey(ctx context.Context, key string) error {
 	if len(key) < 4 {
 		return errors.New("explain request not understood: a key is named by its whole id or its last four characters")
@@ -203,7 +200,6 @@ func (t *answerer) status(ctx context.Context, user, id string) (string, error) 
 	return status, err
 }
 
-// explainUser explains an IAM user.
 func (t *answerer) explainUser(ctx context.Context, user string) error {
 	found, cases, err := t.Ledger.About(ctx, user, time.Time{})
 	if err != nil {
@@ -224,7 +220,6 @@ func (t *answerer) explainUser(ctx context.Context, user string) error {
 	return t.addExemption(ctx, user)
 }
 
-// explainPolicy explains a managed policy.
 func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 	all, cases, err := t.Ledger.All(ctx)
 	if err != nil {
@@ -242,7 +237,6 @@ func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 	return nil
 }
 
-// explainAction explains one change or finding.
 func (t *answerer) explainAction(ctx context.Context, id string) error {
 	of, _, single := strings.Cut(id, "-")
 	e, found, err := t.Ledger.Entry(ctx, of)
@@ -303,7 +297,6 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 	return inForce
 }
 
-// addCases adds what is due.
 func (t *answerer) addCases(cases []ledger.Case) {
 	for _, c := range cases {
 		t.answer.Cases = append(t.answer.Cases, Case{
@@ -326,7 +319,6 @@ func (t *answerer) addCases(cases []ledger.Case) {
 	}
 }
 
-// addExemption adds the user's exemption.
 func (t *answerer) addExemption(ctx context.Context, user string) error {
 	if user == "" {
 		return nil

@@ -15,6 +15,7 @@ package i18n
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Message is words for people, in no language yet. The zero Message is empty.
@@ -159,10 +161,8 @@ type Fault struct {
 	Err  error
 }
 
-// Error implements error.
 func (f Fault) Error() string { return f.told().String() }
 
-// Unwrap returns the error that it is because of.
 func (f Fault) Unwrap() error { return f.Err }
 
 func (f Fault) told() Message {
@@ -219,4 +219,45 @@ func Catalogue(language string) map[string]string {
 		read[language] = all
 	}
 	return read[language]
+}
+
+//go:embed ko.json
+var korean []byte
+
+func init() { Register("ko", korean) }
+
+// Day is the day of a time, in UTC.
+func Day(t time.Time) Message {
+	t = t.UTC()
+	return T("%04d-%02d-%02d", t.Year(), int(t.Month()), t.Day())
+}
+
+// Minute is a time to the minute, in UTC.
+func Minute(t time.Time) Message {
+	return T("%s %s UTC", Day(t), t.UTC().Format("15:04"))
+}
+
+// Moment is a time to the second, in UTC.
+func Moment(t time.Time) Message {
+	return T("%s %s UTC", Day(t), t.UTC().Format("15:04:05"))
+}
+
+// Period is a duration of whole days, hours or minutes.
+func Period(d time.Duration) Message {
+	const day = 24 * time.Hour
+	switch {
+	case d/day == 1:
+		return T("1 day")
+	case d/day > 1:
+		return T("%d days", int(d/day))
+	case d/time.Hour == 1:
+		return T("1 hour")
+	case d/time.Hour > 1:
+		return T("%d hours", int(d/time.Hour))
+	case d/time.Minute == 1:
+		return T("1 minute")
+	case d/time.Minute > 1:
+		return T("%d minutes", int(d/time.Minute))
+	}
+	return Literal(d.String())
 }

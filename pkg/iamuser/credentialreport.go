@@ -147,7 +147,6 @@ func required() []string {
 	return names
 }
 
-// keyColumns are the columns of a user's access keys.
 var keyColumns = [len(ReportUser{}.Keys)]struct{ active, rotated, used string }{
 	{"access_key_1_active", "access_key_1_last_rotated", "access_key_1_last_used_date"},
 	{"access_key_2_active", "access_key_2_last_rotated", "access_key_2_last_used_date"},

@@ -65,7 +65,6 @@ func (c Change) Describe() i18n.Message {
 	return i18n.T("%s (%s)", c.Text, c.Reason)
 }
 
-// headline is the message in one line of the language.
 func (m Message) headline(title, language string) string {
 	line := i18n.T("[Warder] %s: %s", m.Kind.Describe(), title)
 	if m.Subject != "" {

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A layer is one series of a chart: a number for each day.
 type layer struct {
 	name   string // as the legend has it
 	class  string // that colours it
@@ -88,10 +87,8 @@ func (p *page) stacked(id, title string, bars bool, layers []layer) *html.Node {
 				el("table", class("figures"), el("thead", el("tr", head)), el("tbody", rows)))))
 }
 
-// day is the date of one of the period's days.
 func (p *page) day(i int) string { return p.From.AddDate(0, 0, i).Format(time.DateOnly) }
 
-// drawing is an SVG image with a title and a description.
 func drawing(id, title, told string, width float64, parts ...any) *html.Node {
 	svg := el("svg", attr{"viewBox", fmt.Sprintf("0 0 %g %d", width, height)}, attr{"preserveAspectRatio", "none"},
 		attr{"role", "img"}, attr{"aria-labelledby", id + "-title " + id + "-desc"},
@@ -125,7 +122,6 @@ func area(below, above []int, y func(int) float64) string {
 	return b.String() + "Z"
 }
 
-// describeLayers describes what a chart shows.
 func (p *page) describeLayers(layers []layer) string {
 	var parts []string
 	for _, l := range layers {

@@ -25,7 +25,6 @@ import (
 //go:embed style.css
 var style string
 
-// page renders one report.
 type page struct {
 	Report
 	translator
@@ -43,6 +42,9 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 	// https://www.w3.org/TR/CSP3/
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; base-uri 'none'; form-action 'none'"
+	meta := func(key, name, content string) *html.Node {
+		return el("meta", attr{key, name}, attr{"content", content})
+	}
 	title := p.T("Warder: evidence of %s", p.period(r.Period)) + ", " + r.Account
 	css := el("style")
 	css.AppendChild(&html.Node{Type: html.TextNode, Data: style}) // as it is: its hash is in the policy
@@ -58,10 +60,9 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 	document.AppendChild(el("html", attr{"lang", string(l)},
 		el("head",
 			el("meta", attr{"charset", "utf-8"}),
-			el("meta", attr{"http-equiv", "Content-Security-Policy"}, attr{"content", policy}),
-			el("meta", attr{"name", "viewport"}, attr{"content", "width=device-width, initial-scale=1"}),
-			el("meta", attr{"name", "referrer"}, attr{"content", "no-referrer"}),
-			el("meta", attr{"name", "robots"}, attr{"content", "noindex"}),
+			meta("http-equiv", "Content-Security-Policy", policy),
+			meta("name", "viewport", "width=device-width, initial-scale=1"),
+			meta("name", "referrer", "no-referrer"), meta("name", "robots", "noindex"),
 			el("title", title), css),
 		el("body",
 			p.header(),
@@ -120,7 +121,6 @@ func (p *page) summary() *html.Node {
 	return el("section", attr{"aria-labelledby", "summary-h"}, el("h2", attr{"id", "summary-h"}, p.T("Summary")), tiles)
 }
 
-// A section is a part of the page.
 type section struct {
 	id, title string
 	body      []*html.Node
@@ -207,12 +207,18 @@ func (p *page) grouped(prefix string, rows map[string][]row) []group {
 	return groups
 }
 
-func small(text string) *html.Node {
+// some is the element, or nothing if the text is empty.
+func some(tag, text string, parts ...any) *html.Node {
 	if text == "" {
 		return nil
 	}
-	return el("small", text)
+	return el(tag, append(parts, text)...)
 }
+
+func small(text string) *html.Node { return some("small", text) }
+
+// id is an id that can be asked after, whatever it is long.
+func id(text string) *html.Node { return some("code", text, class("id")) }
 
 // when is a time to the minute, in two lines where there is little room.
 func when(t time.Time) *html.Node {
@@ -222,20 +228,10 @@ func when(t time.Time) *html.Node {
 	return el("time", attr{"datetime", t.UTC().Format(time.RFC3339)}, t.UTC().Format("2006-01-02 15:04"))
 }
 
-// id is an id that can be asked after, whatever it is long.
-func id(text string) *html.Node {
-	if text == "" {
-		return nil
-	}
-	return el("code", class("id"), text)
-}
-
 func badge(kind, text string) *html.Node { return el("span", class("badge "+kind), text) }
 
-// subject is the cell of a subject and its owner.
 func subject(name, owner string) []*html.Node { return lines(foreign(name), small(owner)) }
 
-// control is the cell of a control.
 func (p *page) controlCell(id string) []*html.Node { return lines(p.title(id), el("code", id)) }
 
 func severityClass(s string) string {
@@ -245,7 +241,6 @@ func severityClass(s string) string {
 	return s
 }
 
-// anchor is the id of the row of an action.
 func anchor(action string) string { return "a-" + action }
 
 func empty(text string) *html.Node { return el("p", class("empty"), text) }

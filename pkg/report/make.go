@@ -44,7 +44,6 @@ func Make(s Source, p Period, now time.Time) Report {
 	return m.Report
 }
 
-// maker makes one report.
 type maker struct {
 	Source
 	Report
@@ -215,11 +214,11 @@ func (m *maker) alerts() {
 		}
 		m.Alerts = append(m.Alerts, a)
 	}
-	slices.SortStableFunc(m.Alerts,
-		func(a, b Alert) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.At.Compare(b.At)) })
+	slices.SortStableFunc(m.Alerts, func(a, b Alert) int {
+		return cmp.Or(cmp.Compare(a.Control, b.Control), a.At.Compare(b.At))
+	})
 }
 
-// soonDays is how many days before its end an exemption ends soon.
 const soonDays = 30
 
 func (m *maker) exemptions() {
@@ -228,23 +227,22 @@ func (m *maker) exemptions() {
 			if !strings.EqualFold(key, exemption.Tag) {
 				continue
 			}
-			x := Exemption{User: user.Name, Text: text}
 			e, fault := exemption.Parse(text, m.Made)
-			if fault != nil {
+			x := Exemption{User: user.Name, Text: text, Control: e.Control, Until: e.Until, By: e.By, Reason: e.Reason,
+				State: InForce}
+			if fault == nil {
+				x.DaysLeft = e.DaysLeft(m.Made)
+			}
+			switch {
+			case fault != nil:
 				x.State, x.Fault = Malformed, i18n.Error(fault).In(string(m.Language))
-			} else {
-				x.Control, x.Until, x.By, x.Reason, x.DaysLeft = e.Control, e.Until, e.By, e.Reason, e.DaysLeft(m.Made)
-				switch known := slices.ContainsFunc(m.Source.Controls,
-					func(c control.Control) bool { return !c.Tool && c.ID == e.Control }); {
-				case !known && e.Control != exemption.All:
-					x.State, x.Fault = NoControl, translator{m.Language}.T("there is no control %q", e.Control)
-				case x.DaysLeft < 0:
-					x.State = Expired
-				case x.DaysLeft <= soonDays:
-					x.State = Soon
-				default:
-					x.State = InForce
-				}
+			case e.Control != exemption.All && !slices.ContainsFunc(m.Source.Controls,
+				func(c control.Control) bool { return !c.Tool && c.ID == e.Control }):
+				x.State, x.Fault = NoControl, translator{m.Language}.T("there is no control %q", e.Control)
+			case x.DaysLeft < 0:
+				x.State = Expired
+			case x.DaysLeft <= soonDays:
+				x.State = Soon
 			}
 			m.Exemptions = append(m.Exemptions, x)
 		}
@@ -311,8 +309,8 @@ func (m *maker) drill(e ledger.Entry) {
 	}
 	i := slices.IndexFunc(m.Incidents, func(i Incident) bool { return i.Kind == Drill && i.ID == e.Drill })
 	if i < 0 {
+		i = len(m.Incidents)
 		m.Incidents = append(m.Incidents, Incident{Kind: Drill, ID: e.Drill, Subject: e.Subject, At: e.At})
-		i = len(m.Incidents) - 1
 	}
 	m.Incidents[i].Until = e.At
 }
@@ -398,8 +396,7 @@ func (m *maker) controls(found []Finding) {
 		}
 		if d, ok := c.afterEvent(); ok {
 			events[c.Control] = append(events[c.Control], Measure{d.Seconds(), c.ID})
-		}
-		if d, ok := c.afterNotice(); ok {
+		} else if d, ok := c.afterNotice(); ok {
 			notices[c.Control] = append(notices[c.Control], Measure{d.Seconds(), c.ID})
 		}
 	}

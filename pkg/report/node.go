@@ -14,7 +14,6 @@ import (
 // The page is a tree of nodes, and the library that renders them escapes every text and attribute:
 // nothing that somebody else worded can become markup.
 
-// attr is an attribute of an element.
 type attr struct{ key, value string }
 
 func class(names string) attr { return attr{"class", names} }

@@ -11,7 +11,6 @@ import (
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
-// framework is one of the sets of rules.
 type framework struct {
 	id, name string
 	cited    bool
@@ -34,7 +33,6 @@ var frameworks = []framework{
 // asCited is what stands behind the name of a rule that is named as an article cited it.
 const asCited = "(as cited; check the current text)"
 
-// coverage is which rules the controls and tools refer to.
 func coverage(controls []control.Control) []Framework {
 	var all []Framework
 	for _, f := range frameworks {

@@ -19,7 +19,6 @@ func init() { i18n.Register("ko", korean) }
 // translator renders the words of a page in its language.
 type translator struct{ language settings.Language }
 
-// T is an English format in the language.
 func (t translator) T(format string, args ...any) string {
 	return i18n.T(format, args...).In(string(t.language))
 }
@@ -116,7 +115,6 @@ func (t translator) took(seconds float64) string {
 	}
 }
 
-// period describes the period for a heading.
 func (t translator) period(p Period) string {
 	if len(p.String()) == len("2026-10") {
 		return t.T("%04d-%02d", p.From.Year(), int(p.From.Month()))

@@ -54,7 +54,6 @@ type Post struct {
 	Broadcast bool
 }
 
-// attachments returns the details in Slack's format.
 func (p Post) attachments() []api.Attachment {
 	if len(p.Details) == 0 {
 		return nil
@@ -71,7 +70,6 @@ func (p Post) MarshalJSON() ([]byte, error) {
 	}{p.Text, p.Blocks, p.attachments()})
 }
 
-// signs show the severity.
 var signs = map[string]struct{ emoji, color string }{
 	"critical": {"🔴", "#b3001b"},
 	"high":     {"🟠", "#e8590c"},
@@ -110,12 +108,10 @@ type sheet struct {
 	cut bool
 }
 
-// t translates a message into the language of the deployment.
 func (s *sheet) t(format string, args ...any) string {
 	return i18n.T(format, args...).In(string(s.language))
 }
 
-// capitalized translates a term and capitalizes it.
 func (s *sheet) capitalized(message i18n.Message) string {
 	term := message.In(string(s.language))
 	letter, size := utf8.DecodeRuneInString(term)
@@ -132,7 +128,6 @@ func (s *sheet) plain(text string, limit int) string {
 	return short
 }
 
-// line is a plain text on one line.
 func (s *sheet) line(text string, limit int) string {
 	return s.plain(strings.ReplaceAll(text, "\n", " "), limit)
 }
@@ -215,7 +210,6 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 	return blocks
 }
 
-// commands lists commands to copy into a shell.
 func (s *sheet) commands(m notice.Message) []api.Block {
 	var elements []api.RichTextElement
 	add := func(label, command string) {
@@ -242,7 +236,6 @@ func (s *sheet) commands(m notice.Message) []api.Block {
 	return []api.Block{api.NewRichTextBlock("", elements...)}
 }
 
-// links links to the runbook and to the compliance rules.
 func (s *sheet) links(m notice.Message) []api.Block {
 	line := section()
 	add := func(title, address string, style *api.RichTextSectionTextStyle) {
@@ -268,7 +261,6 @@ func (s *sheet) links(m notice.Message) []api.Block {
 	return []api.Block{api.NewRichTextBlock("", line)}
 }
 
-// small is a line in small print.
 func (s *sheet) small(parts ...string) []api.Block {
 	var kept []string
 	for _, part := range parts {
@@ -289,7 +281,6 @@ type paragraph struct {
 	length int
 }
 
-// line adds a line of the given length.
 func (p *paragraph) line(length int, elements ...api.RichTextSectionElement) {
 	if p.length += length; p.last == nil || p.length > maxBlock {
 		p.last, p.length = section(elements...), length

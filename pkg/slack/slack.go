@@ -37,7 +37,6 @@ type Client struct {
 	Secret func(ctx context.Context, again bool) (string, error)
 	// Slot waits until the rate limit of the name permits a message.
 	Slot func(ctx context.Context, name string) error
-	// Sleep waits.
 	Sleep func(context.Context, time.Duration)
 	// Now returns the time, to compare with the deadline.
 	Now func() time.Time
@@ -67,10 +66,8 @@ func NewHTTP(local string) (*http.Client, error) {
 
 func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
-// redirectTo sends every request to one server.
 type redirectTo struct{ server *url.URL }
 
-// RoundTrip implements [http.RoundTripper].
 func (t redirectTo) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.URL.Scheme, r.URL.Host, r.Host = t.server.Scheme, t.server.Host, ""
@@ -90,7 +87,6 @@ type Error struct {
 	After time.Duration
 }
 
-// Error implements error.
 func (e *Error) Error() string {
 	if e.Todo == "" {
 		return "post to Slack: " + e.Why
@@ -154,12 +150,10 @@ func (c *Client) hasTime(ctx context.Context, pause time.Duration) bool {
 	return ctx.Err() == nil && (!limited || c.Now().Add(pause+reserve).Before(end))
 }
 
-// hosts are Slack's hosts for webhooks.
 var hosts = []string{"hooks.slack.com", "hooks.slack-gov.com"}
 
 func webhook(secret string) bool { return strings.HasPrefix(secret, "https://") }
 
-// once tries to post the message one time.
 func (c *Client) once(ctx context.Context, secret string, p Post, thread string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
