@@ -18,13 +18,12 @@ const (
 	// Tag is the key of the user's tag with the id of the drill.
 	Tag = "warder:drill"
 
-	// Policy is the name of the one policy that a drill attaches. It has the same path. It grants nothing, see
-	// Document.
+	// Policy is the name of the one policy that a drill attaches. It has the same path. It grants nothing, see Document.
 	Policy = "warder-drill"
 
 	// Document is the policy document. GetCallerIdentity needs no permission, and cannot even be denied
-	// (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html): the policy lets nobody do
-	// anything new.
+	// (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html): the policy lets nobody do anything
+	// new.
 	Document = `{"Version":"2012-10-17","Statement":[{"Sid":"WhatEverybodyMay","Effect":"Allow",` +
 		`"Action":"sts:GetCallerIdentity","Resource":"*"}]}`
 )
@@ -34,8 +33,7 @@ func PolicyARN(partition, account string) string {
 	return "arn:" + partition + ":iam::" + account + ":policy" + Path + Policy
 }
 
-// policy matches the ARN of the policy in any account: IAM attaches only policies of the user's own account, and
-// AWS's.
+// policy matches the ARN of the policy in any account: IAM attaches only policies of the user's own account, and AWS's.
 var policy = lazyregexp.New(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + Path + Policy + `$`)
 
 // IsPolicy reports whether the ARN is that of the policy.

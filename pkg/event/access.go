@@ -117,9 +117,8 @@ type Compliance struct {
 	ComplianceType    string // "COMPLIANT", "NON_COMPLIANT" or "NOT_APPLICABLE"
 	OldComplianceType string // empty the first time
 
-	Account           string
-	Region            string
-	OrderingTimestamp time.Time // UTC; of two results the later is the newer; zero if it cannot be read
+	Account string
+	Region  string
 }
 
 // Compliant reports whether the resource is compliant now.
@@ -143,6 +142,5 @@ func compliance(detail Fields, e Event) (Detail, time.Time, error) {
 		OldComplianceType: detail.text("oldEvaluationResult", "complianceType"),
 		Account:           cmp.Or(detail.text("awsAccountId"), e.Account),
 		Region:            cmp.Or(detail.text("awsRegion"), e.Region),
-		OrderingTimestamp: result.time("evaluationResultIdentifier", "orderingTimestamp"),
 	}, detail.time("notificationCreationTime"), nil
 }

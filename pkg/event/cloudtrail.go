@@ -134,11 +134,8 @@ type SignIn struct {
 	MFAUsed       bool
 	MFAIdentifier string // ARN of the device; empty without MFA
 
-	LoginTo       string // URL asked for; absent when signing in from IAM Identity Center
-	MobileVersion bool
-	SAMLProvider  string // ARN; only of a direct SAML federation
-	SwitchFrom    string // of SwitchRole: ARN of who switched, maybe of another account
-	RedirectTo    string // of SwitchRole: URL
+	SAMLProvider string // ARN; only of a direct SAML federation
+	SwitchFrom   string // of SwitchRole: ARN of who switched, maybe of another account
 }
 
 func signIn(detail Fields, e Event) (Detail, time.Time, error) {
@@ -148,11 +145,8 @@ func signIn(detail Fields, e Event) (Detail, time.Time, error) {
 		Outcome:       r.Response.text(r.Name),
 		MFAUsed:       r.Additional.bool("MFAUsed"),
 		MFAIdentifier: r.Additional.text("MFAIdentifier"),
-		LoginTo:       r.Additional.text("LoginTo"),
-		MobileVersion: r.Additional.bool("MobileVersion"),
 		SAMLProvider:  r.Additional.text("SamlProviderArn"),
 		SwitchFrom:    r.Additional.text("SwitchFrom"),
-		RedirectTo:    r.Additional.text("RedirectTo"),
 	}, r.Time, err
 }
 

@@ -1,7 +1,6 @@
-// Package explain answers the question of whoever is on call: why is this key dead, what happened to
-// this user, where did this policy go? It reads the ledger and the account and answers
-// in sentences. Of things that Warder never changed it says so, and who changed them if Warder saw it. It
-// changes nothing.
+// Package explain answers the question of whoever is on call: why is this key dead, what happened to this user, where
+// did this policy go? It reads the ledger and the account and answers in sentences. Of things that Warder never changed
+// it says so, and who changed them if Warder saw it. It changes nothing.
 package explain
 
 import (
@@ -35,7 +34,7 @@ type API interface {
 // Request asks about one thing.
 type Request struct {
 	// Key is an access key id, whole or its last four characters.
-	Key string `json:"key,omitempty"`
+	Key  string `json:"key,omitempty"`
 	User string `json:"user,omitempty"`
 	// Policy is the ARN of a managed policy.
 	Policy string `json:"policy,omitempty"`
@@ -120,8 +119,8 @@ type answerer struct {
 // maxWords is longer than any text of Warder's own, in bytes.
 const maxWords = 4000
 
-// addLine adds a line. What goes into it comes from the account, the ledger and the request: it stays in
-// its line, and steers no terminal.
+// addLine adds a line. What goes into it comes from the account, the ledger and the request: it stays in its line, and
+// steers no terminal.
 func (t *answerer) addLine(format string, args ...any) {
 	for i, arg := range args {
 		args[i] = notice.Plain(fmt.Sprint(arg), maxWords)

@@ -48,16 +48,15 @@ type ReportKey struct {
 // Exists reports whether the slot has a key.
 func (k ReportKey) Exists() bool { return k.Active || !k.Rotated.IsZero() }
 
-// pauses are the waits while IAM generates a report: at most every four hours. IAM's documentation does
-// not say how long that takes
-// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GenerateCredentialReport.html).
+// pauses are the waits while IAM generates a report: at most every four hours. IAM's documentation does not say how
+// long that takes (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GenerateCredentialReport.html).
 var pauses = []time.Duration{
 	500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second,
 	30 * time.Second,
 }
 
-// FetchReport generates the report if IAM has none of the last four hours, waits for it at most a minute,
-// and reads it. Like [ParseReport] it may return users and an error.
+// FetchReport generates the report if IAM has none of the last four hours, waits for it at most a minute, and reads it.
+// Like [ParseReport] it may return users and an error.
 func FetchReport(ctx context.Context, api ReportAPI, sleep func(context.Context, time.Duration)) ([]ReportUser, error) {
 	for _, pause := range append(pauses, 0) {
 		out, err := api.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
@@ -90,9 +89,8 @@ func notReady(err error) bool {
 	return errors.As(err, &absent) || errors.As(err, &expired) || errors.As(err, &pending)
 }
 
-// ParseReport reads a report. It finds columns by name, so that new ones do no harm, and leaves out the root
-// user. A row that it cannot read is an error that names row and column; the users of the other rows are
-// returned with it.
+// ParseReport reads a report. It finds columns by name, so that new ones do no harm, and leaves out the root user. A
+// row that it cannot read is an error that names row and column; the users of the other rows are returned with it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
 func ParseReport(report []byte) ([]ReportUser, error) {
 	rows := csv.NewReader(bytes.NewReader(report))

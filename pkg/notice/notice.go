@@ -1,13 +1,13 @@
-// Package notice renders notices and publishes them: one SNS message with attributes
-// to filter by and one body for each protocol.
+// Package notice renders notices and publishes them: one SNS message with attributes to filter by and one body for each
+// protocol.
 //
 //   - email: plain text, what happened first, then what was or will be done, what to do, and the details
 //   - sms: one part
 //   - sqs, lambda: stable JSON, the [Message]
 //   - https: the custom notification of Amazon Q Developer in chat applications
 //
-// A notice never holds a secret, a whole access key id or a policy document. The package decides
-// neither what to notify nor whom; it keeps the limits of the protocols.
+// A notice never holds a secret, a whole access key id or a policy document. The package decides neither what to notify
+// nor whom; it keeps the limits of the protocols.
 package notice
 
 import "time"
@@ -40,8 +40,8 @@ type Reference struct {
 	URL   string `json:"url,omitempty"`
 }
 
-// Message is one notice. Its JSON is the body for SQS and Lambda subscribers and stays compatible:
-// fields are added, never renamed.
+// Message is one notice. Its JSON is the body for SQS and Lambda subscribers and stays compatible: fields are added,
+// never renamed.
 type Message struct {
 	// Version is the version of the JSON, "1".
 	Version string `json:"version"`
@@ -79,15 +79,14 @@ type Message struct {
 	UnchangedReason string `json:"left,omitempty"`
 	// Advice says what the reader should do.
 	Advice string `json:"advice,omitempty"`
-	// Undo is the command that reverts it, which begins with "make ", or why that cannot be; empty when
-	// there is nothing to revert.
+	// Undo is the command that reverts it, which begins with "make ", or why that cannot be; empty when there is nothing
+	// to revert.
 	Undo       string      `json:"undo,omitempty"`
 	Runbook    string      `json:"runbook,omitempty"`
 	References []Reference `json:"references,omitempty"`
 	// Event is the id of the event that it was found by.
 	Event string `json:"event"`
-	// Drill is the id of the drill that it is part of: nothing has happened to anybody.
-	// Empty for everything else.
+	// Drill is the id of the drill that it is part of: nothing has happened to anybody. Empty for everything else.
 	Drill string `json:"drill,omitempty"`
 }
 

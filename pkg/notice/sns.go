@@ -17,8 +17,8 @@ import (
 // (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html); room is left for them.
 const maxMessage = 262_144 - 4096
 
-// maxBody is the longest email, maxField the longest text in a message, in bytes; maxItems is how
-// many facts or changes it lists.
+// maxBody is the longest email, maxField the longest text in a message, in bytes; maxItems is how many facts or changes
+// it lists.
 const (
 	maxBody  = 32_000
 	maxField = 4_000
@@ -36,10 +36,9 @@ type Topic struct {
 	ARN string
 }
 
-// Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the
-// attributes control, severity, kind, account and, when there is one, owner; and by drill, which only
-// notices of a drill have: who must not be woken by one subscribes with the filter
-// policy {"drill":[{"exists":false}]}.
+// Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the attributes control,
+// severity, kind, account and, when there is one, owner; and by drill, which only notices of a drill have: who must not
+// be woken by one subscribes with the filter policy {"drill":[{"exists":false}]}.
 func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	body, err := m.Bodies()
 	if err != nil {
@@ -66,8 +65,8 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 }
 
 // Bodies is the SNS message with one body for each protocol
-// (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html).
-// What is too long is cut; the more JSON has to escape, the shorter it is cut.
+// (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html). What is
+// too long is cut; the more JSON has to escape, the shorter it is cut.
 func (m Message) Bodies() (string, error) {
 	m = m.plain()
 	for field, items := maxField, maxItems; ; field, items = field/2, items/2 {
@@ -148,21 +147,20 @@ type custom struct {
 	} `json:"metadata"`
 }
 
-// What the buttons of a chat find in the additional context: ids for explain and for undo, the latter
-// when there is something to undo.
+// What the buttons of a chat find in the additional context: ids for explain and for undo, the latter when there is
+// something to undo.
 const (
 	ChatFinding = "finding"
 	ChatUndo    = "undo"
 )
 
-// escape makes the characters harmless that a chat reads as its own in texts of others: mentions of
-// everybody, links that show another address, in Slack's markup
-// (https://docs.slack.dev/messaging/formatting-message-text#escaping) and in that of Teams
-// (https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format).
+// escape makes the characters harmless that a chat reads as its own in texts of others: mentions of everybody, links
+// that show another address, in Slack's markup (https://docs.slack.dev/messaging/formatting-message-text#escaping) and
+// in that of Teams (https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format).
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "](", "] (").Replace
 
-// chat keeps the limits of that schema: title 250 characters, description 8,000, a next step 350,
-// a keyword 75. Counted in bytes here, which is never more lenient.
+// chat keeps the limits of that schema: title 250 characters, description 8,000, a next step 350, a keyword 75. Counted
+// in bytes here, which is never more lenient.
 func (m Message) chat() custom {
 	var text strings.Builder
 	text.WriteString(escape(m.Text))

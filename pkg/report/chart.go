@@ -17,9 +17,8 @@ type layer struct {
 	values []int
 }
 
-// The drawings have units of a hundredth of their height, and of a day in their width: they are
-// stretched to the room there is. Words stay out of them, so that none is stretched, and the texts
-// that stand for them name their figures.
+// The drawings have units of a hundredth of their height, and of a day in their width: they are stretched to the room
+// there is. Words stay out of them, so that none is stretched, and the texts that stand for them name their figures.
 const height = 100
 
 // stacked is a chart of layers, one upon the other, as areas or as bars, with the table of its figures.

@@ -11,17 +11,16 @@ import (
 	"unicode"
 )
 
-// columns are those of the table. They stay: columns are added at the end, and none is renamed or
-// translated.
+// columns are those of the table. They stay: columns are added at the end, and none is renamed or translated.
 var columns = []string{
 	"record", "id", "control", "severity", "subject", "owner", "what", "status", "reason",
 	"opened_or_happened", "told", "due_or_until", "changed_or_closed", "seconds_event_to_change",
 	"seconds_notice_to_change", "undone_by", "by", "why", "event", "sns_message", "last_entry",
 }
 
-// CSV writes everything that the report lists as one table, a line a record. It begins with a byte
-// order mark: without one, Excel reads Korean as another encoding. A value that a spreadsheet would
-// take for a formula has an apostrophe before it (https://owasp.org/www-community/attacks/CSV_Injection).
+// CSV writes everything that the report lists as one table, a line a record. It begins with a byte order mark: without
+// one, Excel reads Korean as another encoding. A value that a spreadsheet would take for a formula has an apostrophe
+// before it (https://owasp.org/www-community/attacks/CSV_Injection).
 func CSV(w io.Writer, r Report) error {
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
 		return fmt.Errorf("write table: %w", err)

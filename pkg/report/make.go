@@ -52,12 +52,11 @@ type maker struct {
 // covers reports whether a time is in the period, and not after the report was made.
 func (m *maker) covers(t time.Time) bool { return m.Period.covers(t) && !t.After(m.Made) }
 
-// seen is how long an observed finding counts as open: observing, a control records the same thing
-// once a week, with the first sweep after that.
+// seen is how long an observed finding counts as open: observing, a control records the same thing once a week, with
+// the first sweep after that.
 const seen = remediation.Weekly + day
 
-// findings follows each matter through its entries, oldest first, from the one that opens it to the
-// one that ends it.
+// findings follows each matter through its entries, oldest first, from the one that opens it to the one that ends it.
 func (m *maker) findings() []Finding {
 	type matter struct{ control, key string }
 	open := map[matter]*Finding{}
@@ -318,8 +317,8 @@ func (m *maker) drill(e ledger.Entry) {
 // patience is after how long without a daily sweep one is missed: the alarm's 26 hours.
 const patience = 26 * time.Hour
 
-// missedSweeps finds gaps between the daily sweeps of a control, in the month that runs are
-// remembered for. Before the first remembered sweep nothing can be said.
+// missedSweeps finds gaps between the daily sweeps of a control, in the month that runs are remembered for. Before the
+// first remembered sweep nothing can be said.
 func (m *maker) missedSweeps(add func(Incident)) {
 	for _, c := range m.Source.Controls {
 		if c.Tool || c.Schedule != "rate(1 day)" {
@@ -380,19 +379,8 @@ func (m *maker) controls(found []Finding) {
 		func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.Opened.Compare(b.Opened)) })
 	events, notices := map[string][]Measure{}, map[string][]Measure{}
 	for _, c := range m.Changes {
-		control := of(c.Control)
-		switch {
-		case c.Status == ledger.Undone:
-			control.Made++
-			control.Undone++
-		case c.Status.Made():
-			control.Made++
-		case c.Status == ledger.Observed:
-			control.Observed++
-		case c.Status == ledger.Held:
-			control.Held++
-		case c.Status == ledger.Failed:
-			control.Failed++
+		if wasMade(c.Status) {
+			of(c.Control).Made++
 		}
 		if d, ok := c.afterEvent(); ok {
 			events[c.Control] = append(events[c.Control], Measure{d.Seconds(), c.ID})
@@ -483,15 +471,24 @@ type Summary struct {
 
 // Summary sums the report up.
 func (r Report) Summary() Summary {
-	s := Summary{Alerts: len(r.Alerts), Undone: r.control(remediation.UndoControl).Made}
+	s := Summary{Alerts: len(r.Alerts)}
 	for _, c := range r.Controls {
-		if c.Tool {
-			continue
+		if !c.Tool {
+			s.Open += c.Now()
 		}
-		s.Open += c.Now()
-		s.Made += c.Made
-		s.Observed += c.Observed
-		s.Stuck += c.Held + c.Failed
+	}
+	for _, c := range r.Changes {
+		switch {
+		case c.Control == remediation.UndoControl && wasMade(c.Status):
+			s.Undone++
+		case r.control(c.Control).Tool:
+		case wasMade(c.Status):
+			s.Made++
+		case c.Status == ledger.Observed:
+			s.Observed++
+		case c.Status == ledger.Held || c.Status == ledger.Failed:
+			s.Stuck++
+		}
 	}
 	for _, x := range r.Exemptions {
 		switch x.State {

@@ -89,9 +89,8 @@ type Control struct {
 	Mode  control.Mode
 	Modes []ModeFrom
 	// Open is how many findings were open at the end of each day, up to when the report was made.
-	Open []int
-	// These count the report's alerts, and its changes by their result.
-	Alerts, Made, Undone, Observed, Held, Failed int
+	Open         []int
+	Alerts, Made int // of the report's alerts and changes
 	// AfterEvent is the time from what happened to the change, for changes that an event led to at once.
 	// AfterNotice is the time from the notice to the change that it announced.
 	AfterEvent, AfterNotice Timing

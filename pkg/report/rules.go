@@ -17,9 +17,8 @@ type framework struct {
 	pattern  func() *regexp.Regexp
 }
 
-// frameworks are the sets of rules that references of controls name, in the order of the report. The
-// pattern matches a reference's title; its first group is the version where there are several, the
-// last one the rules.
+// frameworks are the sets of rules that references of controls name, in the order of the report. The pattern matches a
+// reference's title; its first group is the version where there are several, the last one the rules.
 var frameworks = []framework{
 	{"cis", "CIS AWS Foundations Benchmark", false,
 		lazyregexp.New(`^CIS AWS Foundations Benchmark ([0-9]+\.[0-9]+(?:\.[0-9]+)?) (.+)$`)},
@@ -62,8 +61,8 @@ func coverage(controls []control.Control) []Framework {
 	return all
 }
 
-// rules are the rules that a reference's title lists, with commas between. What stands behind a colon
-// says what the rule wants.
+// rules are the rules that a reference's title lists, with commas between. What stands behind a colon says what the
+// rule wants.
 func rules(list string) []string {
 	list = strings.TrimSpace(strings.TrimSuffix(list, asCited))
 	list, _, _ = strings.Cut(list, ":")

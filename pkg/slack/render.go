@@ -24,8 +24,7 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// Slack's limits, less a margin. They count bytes where Slack counts characters, which is never more
-// lenient.
+// Slack's limits, less a margin. They count bytes where Slack counts characters, which is never more lenient.
 //
 //   - a header has 150 characters
 //     (https://docs.slack.dev/reference/block-kit/blocks/header-block), a block of text 3,000
@@ -77,8 +76,8 @@ var signs = map[string]struct{ emoji, color string }{
 	"low":      {"🔵", "#4a90d9"},
 }
 
-// Render lays out a notice: what happened, then the changes, the facts, and the commands to copy. Texts
-// that are too long are cut, and the message says so.
+// Render lays out a notice: what happened, then the changes, the facts, and the commands to copy. Texts that are too
+// long are cut, and the message says so.
 func Render(m notice.Message, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post { return s.notice(m) })
 }
@@ -118,9 +117,8 @@ func (s *sheet) capitalized(message i18n.Message) string {
 	return string(unicode.ToUpper(letter)) + term[size:]
 }
 
-// plain makes text from outside safe to show: without whole access key ids, without control characters
-// other than a new line, with a mark in place of invisible and direction-changing characters, and cut to
-// the limit.
+// plain makes text from outside safe to show: without whole access key ids, without control characters other than a new
+// line, with a mark in place of invisible and direction-changing characters, and cut to the limit.
 func (s *sheet) plain(text string, limit int) string {
 	text = notice.Redact(i18n.Paragraph(text))
 	short := notice.Truncate(text, limit)

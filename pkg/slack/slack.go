@@ -1,10 +1,9 @@
-// Package slack lays out notices as Slack messages, and posts them with a bot token or to an incoming
-// webhook.
+// Package slack lays out notices as Slack messages, and posts them with a bot token or to an incoming webhook.
 //
 // Text from outside goes into rich text and plain text objects
-// (https://docs.slack.dev/reference/block-kit/blocks/rich-text-block), in which Slack interprets no
-// markup, mentions or emoji names. The one text with markup, that of notifications, is escaped. Only the
-// owner is mentioned, by a member id.
+// (https://docs.slack.dev/reference/block-kit/blocks/rich-text-block), in which Slack interprets no markup, mentions or
+// emoji names. The one text with markup, that of notifications, is escaped. Only the owner is mentioned, by a member
+// id.
 //
 // No error contains the token or the webhook's address. The package never decides what to notify whom of.
 package slack
@@ -32,11 +31,11 @@ type Client struct {
 	HTTP *http.Client
 	// Channel is the channel's id. A webhook needs none: it has its own.
 	Channel string
-	// Secret returns the bot token or the webhook's address. It is called again, with again set, when
-	// Slack refuses the one before.
+	// Secret returns the bot token or the webhook's address. It is called again, with again set, when Slack refuses the
+	// one before.
 	Secret func(ctx context.Context, again bool) (string, error)
 	// Slot waits until the rate limit of the name permits a message.
-	Slot func(ctx context.Context, name string) error
+	Slot  func(ctx context.Context, name string) error
 	Sleep func(context.Context, time.Duration)
 	// Now returns the time, to compare with the deadline.
 	Now func() time.Time
@@ -49,8 +48,8 @@ const (
 	maxPause   = 30 * time.Second // between tries, if Slack asks for none
 )
 
-// NewHTTP returns the HTTP client of a [Client]. It follows no redirect: only Slack gets the token and the
-// notice. A local address, such as http://127.0.0.1:8080, replaces every server; it must be loopback.
+// NewHTTP returns the HTTP client of a [Client]. It follows no redirect: only Slack gets the token and the notice. A
+// local address, such as http://127.0.0.1:8080, replaces every server; it must be loopback.
 func NewHTTP(local string) (*http.Client, error) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if local == "" {
@@ -100,13 +99,13 @@ func (c *Client) Threads(ctx context.Context) (bool, error) {
 	return !webhook(secret), err
 }
 
-// Post posts the message, in the thread of the given root or, without one, in the channel. It returns
-// the message's id, which is the root of a thread about it; a webhook returns none.
+// Post posts the message, in the thread of the given root or, without one, in the channel. It returns the message's id,
+// which is the root of a thread about it; a webhook returns none.
 //
-// Transient failures are retried while ctx has time: rate limits after the time that Slack asks for,
-// faults of Slack and lost connections after longer and longer pauses. A message whose answer is lost may
-// be posted twice. Any other refusal is returned as an [Error] at once, except for a token that is refused
-// the first time: it may have been replaced, so it is read and tried once more.
+// Transient failures are retried while ctx has time: rate limits after the time that Slack asks for, faults of Slack
+// and lost connections after longer and longer pauses. A message whose answer is lost may be posted twice. Any other
+// refusal is returned as an [Error] at once, except for a token that is refused the first time: it may have been
+// replaced, so it is read and tried once more.
 func (c *Client) Post(ctx context.Context, p Post, thread string) (string, error) {
 	secret, err := c.Secret(ctx, false)
 	if err != nil {
