@@ -101,38 +101,31 @@ var Hops = []string{Event, Rule, Function, Change, Notice}
 
 // Answer is the answer of functions/drill. Its JSON stays compatible: fields are added, never renamed.
 type Answer struct {
-	// ID identifies the drill. User is its user, empty if none was created.
-	ID   string `json:"id"`
-	User string `json:"user,omitempty"`
-	// Reason says why the Outcome is not Passed.
+	ID        string     `json:"id"`
+	User      string     `json:"user,omitempty"` // empty if none was created
 	Outcome   Outcome    `json:"outcome"`
-	Reason    string     `json:"reason,omitempty"`
+	Reason    string     `json:"reason,omitempty"` // why the Outcome is not Passed
 	Scenarios []Scenario `json:"scenarios"`
 	// Cleaned are the deleted users: the drill's own, and those of earlier drills that were interrupted.
-	Cleaned []string `json:"cleaned"`
-	// Leftovers are the users that could not be deleted.
+	Cleaned   []string   `json:"cleaned"`
 	Leftovers []Leftover `json:"leftovers,omitempty"`
 }
 
 // Scenario is one violation and its result.
 type Scenario struct {
-	// Name is the scenario's name, Control the id of the control that should act on it.
-	Name    string `json:"name"`
-	Control string `json:"control,omitempty"`
-	// Reason says why the Outcome is not Passed.
+	Name    string  `json:"name"`
+	Control string  `json:"control,omitempty"` // id of the control that should act on it
 	Outcome Outcome `json:"outcome"`
-	Reason  string  `json:"reason,omitempty"`
+	Reason  string  `json:"reason,omitempty"` // why the Outcome is not Passed
 	// Did is the control's action: "changed", "would change", "held", "looked, nothing to do".
-	Did string `json:"did,omitempty"`
-	// Hops are the steps of the scenario, as far as they were seen.
-	Hops []Hop `json:"hops,omitempty"`
+	Did  string `json:"did,omitempty"`
+	Hops []Hop  `json:"hops,omitempty"` // as far as they were seen
 }
 
 // Hop is one step on the way from the call to the notice.
 type Hop struct {
 	Name string `json:"name"`
-	// Seen means that it happened in time.
-	Seen bool `json:"seen"`
+	Seen bool   `json:"seen"` // in time
 	// Seconds counts from the hop before, Total from the call. AWS gives the time of an event in whole seconds.
 	Seconds float64 `json:"seconds"`
 	Total   float64 `json:"total"`
@@ -142,9 +135,7 @@ type Hop struct {
 
 // Leftover is a user that could not be deleted completely.
 type Leftover struct {
-	User string `json:"user"`
-	// Why is AWS's error.
-	Why string `json:"why"`
-	// Remove are the commands that delete it.
-	Remove []string `json:"remove"`
+	User   string   `json:"user"`
+	Why    string   `json:"why"`    // AWS's error
+	Remove []string `json:"remove"` // the commands that delete it
 }

@@ -33,21 +33,17 @@ type API interface {
 
 // Request asks about one thing.
 type Request struct {
-	// Key is an access key id, whole or its last four characters.
-	Key  string `json:"key,omitempty"`
-	User string `json:"user,omitempty"`
-	// Policy is the ARN of a managed policy.
-	Policy string `json:"policy,omitempty"`
-	// Action is the id of a change, or of a finding with all its changes.
-	Action string `json:"action,omitempty"`
+	Key    string `json:"key,omitempty"` // an access key id, whole or its last four characters
+	User   string `json:"user,omitempty"`
+	Policy string `json:"policy,omitempty"` // ARN of a managed policy
+	Action string `json:"action,omitempty"` // id of a change, or of a finding with all its changes
 }
 
 const forms = `{"key":"AKIA… or its last four characters"}, {"user":"NAME"}, {"policy":"ARN"} or {"action":"ID"}`
 
 // Answer is the history, in words and as data.
 type Answer struct {
-	// Text is for people. It holds no whole access key id.
-	Text    string   `json:"text"`
+	Text    string   `json:"text"` // for people, without whole access key ids
 	Actions []Action `json:"actions"`
 	Cases   []Case   `json:"cases"`
 }
@@ -60,10 +56,8 @@ type Action struct {
 	Status ledger.Status `json:"status"`
 	Reason string        `json:"reason,omitempty"`
 	At     time.Time     `json:"at"`
-	// Event is the key of the event that it was made for.
-	Event string `json:"event"`
-	// Undo is the command that reverts it; empty when it is not in force, or cannot be reverted.
-	Undo string `json:"undo"`
+	Event  string        `json:"event"` // key of the event that it was made for
+	Undo   string        `json:"undo"`  // the command; empty when it is not in force, or cannot be reverted
 }
 
 // Case is something that its owner has time to fix.

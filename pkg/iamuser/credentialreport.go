@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,11 +39,9 @@ type ReportPassword struct {
 
 // ReportKey is one of a user's two slots for access keys. The report does not contain the key's id.
 type ReportKey struct {
-	Active bool
-	// Rotated is when the key was created or its status last changed; zero means that there is no key.
-	Rotated time.Time
-	// Used is when it was last used; zero means never, as far as IAM knows.
-	Used time.Time
+	Active  bool
+	Rotated time.Time // when the key was created or its status last changed; zero means that there is no key
+	Used    time.Time // zero means never, as far as IAM knows
 }
 
 // Exists reports whether the slot has a key.
@@ -179,10 +178,8 @@ var absent = []string{"N/A", "no_information", "not_supported"}
 
 func (r *row) value(column string) (value string, ok bool) {
 	value = r.fields[r.columns[column]]
-	for _, n := range absent {
-		if strings.EqualFold(value, n) {
-			return "", false
-		}
+	if slices.ContainsFunc(absent, func(n string) bool { return strings.EqualFold(value, n) }) {
+		return "", false
 	}
 	return value, true
 }

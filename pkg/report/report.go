@@ -20,20 +20,15 @@ import (
 
 // Source is what a report is made of.
 type Source struct {
-	// Account and Region are where Warder is deployed.
-	Account, Region string
+	Account, Region string // where Warder is deployed
 	// Controls are the descriptions of all controls and tools, Modes the modes of the controls now.
 	Controls []control.Control
 	Modes    map[string]control.Mode
-	// Ledger is all that it holds.
-	Ledger ledger.Contents
-	// Kinds word the changes, in the language.
-	Kinds    change.Registry
+	Ledger   ledger.Contents
+	Kinds    change.Registry // they word the changes, in the language
 	Language settings.Language
-	// Users are all IAM users with their tags, as they are now.
-	Users []User
-	// Halts are the values that the stop switch had, oldest first.
-	Halts []Switch
+	Users    []User   // all IAM users, as they are now
+	Halts    []Switch // the values that the stop switch had, oldest first
 }
 
 // User is an IAM user with its tags.
@@ -44,12 +39,10 @@ type User struct {
 
 // Switch is a value of the stop switch.
 type Switch struct {
-	// Version counts the values; Parameter Store keeps the last 100.
-	Version int64
+	Version int64 // counts the values; Parameter Store keeps the last 100
 	Value   string
 	At      time.Time
-	// By is the ARN of who set it.
-	By string
+	By      string // ARN of who set it
 }
 
 // Report is one period of one account.
@@ -170,18 +163,16 @@ type Change struct {
 	At                                      time.Time
 	// Event is the key of the event it was made for, Happened when that came about; zero if that is not known, or
 	// if it was a sweep.
-	Event    string
-	Happened time.Time
-	// Announced is when its owner was notified that it would be made; zero if it was made at once.
-	Announced time.Time
+	Event     string
+	Happened  time.Time
+	Announced time.Time // when its owner was notified that it would be made; zero if it was made at once
 	// Notified is when the notice of its result was accepted, Message the id that SNS gave it.
 	Notified time.Time
 	Message  string
 	// UndoneBy is the id of the action that reverted it. Of an action that reverted something, By and Why are who
 	// asked for it and the reason.
 	UndoneBy, By, Why string
-	// Undo is the command that reverts it; empty when there is nothing to revert, or no way.
-	Undo string
+	Undo              string // the command that reverts it; empty when there is nothing to revert, or no way
 }
 
 // afterEvent is the time from what happened to the change; ok is false when there is none to tell.

@@ -103,8 +103,7 @@ type sheet struct {
 	language settings.Language
 	// field is the longest text, in bytes; items is how many changes or facts are listed.
 	field, items int
-	// cut means that something was left out.
-	cut bool
+	cut          bool // something was left out
 }
 
 func (s *sheet) t(format string, args ...any) string {

@@ -27,18 +27,15 @@ import (
 
 // Client posts to one channel.
 type Client struct {
-	// HTTP makes the requests, see [NewHTTP].
-	HTTP *http.Client
-	// Channel is the channel's id. A webhook needs none: it has its own.
-	Channel string
+	HTTP    *http.Client // see [NewHTTP]
+	Channel string       // the channel's id; a webhook needs none: it has its own
 	// Secret returns the bot token or the webhook's address. It is called again, with again set, when Slack refuses the
 	// one before.
 	Secret func(ctx context.Context, again bool) (string, error)
 	// Slot waits until the rate limit of the name permits a message.
 	Slot  func(ctx context.Context, name string) error
 	Sleep func(context.Context, time.Duration)
-	// Now returns the time, to compare with the deadline.
-	Now func() time.Time
+	Now   func() time.Time // to compare with the deadline
 }
 
 const (
@@ -75,10 +72,8 @@ func (t redirectTo) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Error is why a message was not posted. It contains neither the token nor the webhook's address.
 type Error struct {
-	// Why is Slack's name for the error, or what happened.
-	Why string
-	// Todo says what to do about it; empty if unknown.
-	Todo string
+	Why  string // Slack's name for the error, or what happened
+	Todo string // what to do about it; empty if unknown
 	// Auth means that Slack refused the token or the webhook, Thread that the thread does not exist.
 	Auth, Thread bool
 	// Retry means that another try may succeed, but not before After.
