@@ -64,7 +64,7 @@ tour: local $(TOUR) ## show every control and tool at work on a local account: t
 	@go run ./infra/local tour $(ARGS)
 
 .PHONY: up
-up: local ## start a local account and stay: ARGS="-mode enforce"
+up: local ## start a local account and stay: ARGS="--mode enforce"
 	@go run ./infra/local up $(ARGS)
 
 .PHONY: cost

@@ -162,27 +162,28 @@ func TestReadme_Demo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources, err := filepath.Glob("../infra/local/*.go")
+	scripts, err := filepath.Glob("*/demo/*.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	played := ""
-	for _, source := range sources {
-		text, err := os.ReadFile(source)
+	played := map[string]bool{}
+	for _, script := range scripts {
+		text, err := os.ReadFile(script)
 		if err != nil {
 			t.Fatal(err)
 		}
-		played += string(text)
+		title, _, _ := strings.Cut(string(text), "\n")
+		played[strings.TrimPrefix(title, "# ")] = true
 	}
 	_, shown, _ := strings.Cut(string(data), "$ make demo\n")
 	shown, _, _ = strings.Cut(shown, "$ make test\n")
-	chapters := regexp.MustCompile(`(?m)^(?:\d+\.| ?\d+  as told +\d+ ms ) (.+)$`).FindAllStringSubmatch(shown, -1)
-	if len(chapters) == 0 {
-		t.Fatalf("%s shows no chapter of the demo", readme)
+	steps := regexp.MustCompile(`(?m)^(?:\d+\.| ?\d+  PASS +\d+ ms ) (.+)$`).FindAllStringSubmatch(shown, -1)
+	if len(steps) == 0 {
+		t.Fatalf("%s shows no step of the demo", readme)
 	}
-	for _, chapter := range chapters {
-		if !strings.Contains(played, strconv.Quote(chapter[1])) {
-			t.Errorf("the demo has no chapter %q", chapter[1])
+	for _, step := range steps {
+		if !played[step[1]] {
+			t.Errorf("the demo has no step %q", step[1])
 		}
 	}
 }

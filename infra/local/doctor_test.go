@@ -91,7 +91,9 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 		if c.Tool {
 			kind = "tool "
 		}
-		posts := slices.ContainsFunc(c.Permissions, func(p control.Permission) bool { return slices.Contains(p.Resources, control.Slack) })
+		posts := slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+			return slices.Contains(p.Resources, control.Slack)
+		})
 		if _, examined := fresh[kind+c.ID]; examined == posts { // what posts to Slack is not deployed without
 			t.Errorf("%s%s is examined: %v", kind, c.ID, examined)
 		}
@@ -101,7 +103,8 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	r.subscribe(t)
 	sweep, err := json.Marshal(map[string]any{
 		"version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events", "account": "123456789012",
-		"time": time.Now().UTC().Format(time.RFC3339), "region": emulator.Region, "resources": []string{}, "detail": map[string]any{},
+		"time": time.Now().UTC().Format(time.RFC3339), "region": emulator.Region, "resources": []string{},
+		"detail": map[string]any{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +120,8 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	}
 
 	cfg := r.config()
-	rules, queues, topics, parameters := eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg), ssm.NewFromConfig(cfg)
+	rules, queues := eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
+	topics, parameters := sns.NewFromConfig(cfg), ssm.NewFromConfig(cfg)
 	trails, recorders := cloudtrail.NewFromConfig(cfg), configservice.NewFromConfig(cfg)
 	book := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: settings.TableName})
 	schedule, failed := named(t, rules, "warder-DetachDirectPolicySchedule"), queueOf(t, queues, "warder-Failed")
@@ -128,7 +132,9 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	}
 	subscription = *listed.Subscriptions[0].SubscriptionArn
 	set := func(name, value string) error {
-		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)})
+		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
+			Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
+		})
 		return err
 	}
 	ctx := t.Context()
@@ -154,7 +160,9 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 				return err
 			},
 			func() error {
-				_, err := topics.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &r.topic, Protocol: aws.String("sqs"), Endpoint: aws.String("arn:aws:sqs:us-east-1:123456789012:inbox")})
+				_, err := topics.Subscribe(ctx, &sns.SubscribeInput{
+					TopicArn: &r.topic, Protocol: aws.String("sqs"), Endpoint: aws.String("arn:aws:sqs:us-east-1:123456789012:inbox"),
+				})
 				return err
 			}, "subscriptions", "problem", "nobody is subscribed"},
 		{"an event failed",
@@ -164,7 +172,9 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 			},
 			func() error { _, err := queues.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &failed}); return err },
 			"queues", "problem", "1 event in Failed"},
-		{"Warder is halted", func() error { return set(settings.HaltParameter, "incident 42") }, func() error { return set(settings.HaltParameter, "no") },
+		{"Warder is halted", func() error {
+			return set(settings.HaltParameter, "incident 42")
+		}, func() error { return set(settings.HaltParameter, "no") },
 			"halt", "problem", "incident 42"},
 		{"the trail is stopped",
 			func() error {
@@ -178,14 +188,20 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 			"trail", "problem", "account does not log"},
 		{"the recorder is stopped",
 			func() error {
-				_, err := recorders.StopConfigurationRecorder(ctx, &configservice.StopConfigurationRecorderInput{ConfigurationRecorderName: aws.String("account")})
+				_, err := recorders.StopConfigurationRecorder(ctx, &configservice.StopConfigurationRecorderInput{
+					ConfigurationRecorderName: aws.String("account"),
+				})
 				return err
 			},
 			func() error {
-				_, err := recorders.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{ConfigurationRecorderName: aws.String("account")})
+				_, err := recorders.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{
+					ConfigurationRecorderName: aws.String("account"),
+				})
 				return err
 			}, "recorder", "remark", "account is stopped; not needed"},
-		{"the bootstrap is old", func() error { return set("/cdk-bootstrap/hnb659fds/version", "3") }, func() error { return set("/cdk-bootstrap/hnb659fds/version", "30") },
+		{"the bootstrap is old", func() error { return set("/cdk-bootstrap/hnb659fds/version", "3") }, func() error {
+			return set("/cdk-bootstrap/hnb659fds/version", "30")
+		},
 			"bootstrap us-east-1", "problem", "bootstrapped at version 3"},
 		{"the blast radius is reached",
 			func() error {

@@ -7,6 +7,11 @@ import (
 
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/slackserver"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	message "github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/test/hostile"
 )
 
@@ -15,16 +20,22 @@ import (
 func TestNothingThatIsPrintedSteersTheTerminal(t *testing.T) {
 	for what, text := range hostile.Texts() {
 		text = "name" + text
-		answer, err := json.Marshal(outcome{
-			Outcome: "changed", Reason: text, Severity: text, Changes: []change{{ID: text, Kind: text, Subject: text, Target: text, Before: text, After: text, Status: text, Reason: text}},
-			Notices: []notice{{Kind: text, Severity: text, Title: text, Owner: text}},
+		answer, err := json.Marshal(remediation.Report{
+			Outcome: "changed", Reason: text, Severity: control.Severity(text), Changes: []remediation.ReportedChange{{
+				ID: text, Change: change.Change{Kind: text, Subject: text, Target: text, Before: text, After: text},
+				Status: ledger.Status(text), Reason: text,
+			}},
+			Notices: []remediation.ReportedNotice{{Kind: message.Kind(text), Severity: text, Title: text, Owner: text}},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for name, write := range map[string]func(*bytes.Buffer) error{
 			"send": func(out *bytes.Buffer) error {
-				printer{out: out}.event("event.json", []endpoint.Delivery{{Function: "warder-x", Payload: answer}, {Function: "warder-y", Payload: []byte(text)}, {Function: "warder-z", Payload: []byte(text), Failed: true}})
+				printer{out: out}.event("event.json", []endpoint.Delivery{
+					{Function: "warder-x", Payload: answer}, {Function: "warder-y", Payload: []byte(text)},
+					{Function: "warder-z", Payload: []byte(text), Failed: true},
+				})
 				return nil
 			},
 			"lines": func(out *bytes.Buffer) error {

@@ -2,46 +2,43 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"io"
+
+	"github.com/spf13/cobra"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
 )
 
-// invoke starts a function with a payload and prints what it answers.
-func invoke(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("invoke", flag.ContinueOnError)
-	mode := modeFlag(flags)
-	rest, err := parseFlags(flags, args, stderr)
-	if err != nil {
+// invokeCommand starts a function with a payload and prints what it answers.
+func invokeCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "invoke FUNCTION JSON", Args: cobra.ExactArgs(2), Short: "Start a function with a payload and print its answer",
+		Long: `Start a function with a payload and print its answer, in the account that AWS_ENDPOINT_URL names or a
+fresh one.`,
+	}
+	mode := modeFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		payload := []byte(args[1])
+		if !json.Valid(payload) {
+			return fmt.Errorf("the payload is no JSON: %s: %w", value(args[1]), errUsage)
+		}
+		address, end, err := reach(c.Context(), string(*mode), c.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		defer end()
+		answer, err := emulator.At(address).Invoke(c.Context(), emulator.Control(args[0]), payload)
+		if err != nil {
+			return err
+		}
+		var text bytes.Buffer
+		if json.Indent(&text, answer, "", "  ") != nil {
+			text.Reset()
+			text.Write(answer)
+		}
+		_, err = fmt.Fprintln(c.OutOrStdout(), text.String())
 		return err
 	}
-	if len(rest) != 2 {
-		fmt.Fprint(stderr, usage)
-		return errUsage
-	}
-	payload := []byte(rest[1])
-	if !json.Valid(payload) {
-		fmt.Fprintf(stderr, "local: the payload is no JSON: %s\n", value(rest[1]))
-		return errUsage
-	}
-	endpoint, end, err := reach(ctx, *mode, stderr)
-	if err != nil {
-		return err
-	}
-	defer end()
-	answer, err := emulator.At(endpoint).Invoke(ctx, emulator.Control(rest[0]), payload)
-	if err != nil {
-		return err
-	}
-	var text bytes.Buffer
-	if json.Indent(&text, answer, "", "  ") != nil {
-		text.Reset()
-		text.Write(answer)
-	}
-	_, err = fmt.Fprintln(stdout, text.String())
-	return err
+	return c
 }

@@ -31,7 +31,7 @@ func TestInvoke(t *testing.T) {
 		!strings.Contains(stderr, "no JSON") {
 		t.Errorf("a payload that is none: %v, %s", err, stderr)
 	}
-	if _, _, err := command(t, "invoke", "explain", "{}", "-mode", "enforce"); err == nil {
+	if _, _, err := command(t, "invoke", "explain", "{}", "--mode", "enforce"); err == nil {
 		t.Error("-mode is taken for an account that has its mode already")
 	}
 	t.Setenv("AWS_ENDPOINT_URL", "https://lambda.us-east-1.amazonaws.com")

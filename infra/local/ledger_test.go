@@ -16,7 +16,7 @@ import (
 )
 
 // The ledger's table is the template's: its keys, its index.
-func TestTheTemplatesTableIsAStore(t *testing.T) {
+func TestLedgerTable_IsAStore(t *testing.T) {
 	t.Parallel()
 	a, err := emulator.Open(t.Context(), project.Deployed, os.Stderr)
 	if err != nil {
@@ -28,12 +28,16 @@ func TestTheTemplatesTableIsAStore(t *testing.T) {
 	storetest.Lost(t, ledger.Dynamo{API: storetest.Again{Table: client}, Name: settings.TableName})
 
 	t.Run("the table's time to live is the attribute that the store writes", func(t *testing.T) {
-		live, err := client.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: aws.String(settings.TableName)})
+		live, err := client.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{
+			TableName: aws.String(settings.TableName),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		name := aws.ToString(live.TimeToLiveDescription.AttributeName)
-		key := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "whole#1"}, "sk": &types.AttributeValueMemberS{Value: "s"}}
+		key := map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: "whole#1"}, "sk": &types.AttributeValueMemberS{Value: "s"},
+		}
 		item, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(settings.TableName), Key: key})
 		if err != nil {
 			t.Fatal(err)

@@ -8,41 +8,21 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
-const usage = `usage: go run ./infra/local COMMAND
+// errUsage is an error of the command line, exit status 2.
+var errUsage = errors.New("the command line was not understood")
 
-  up [-addr 127.0.0.1:PORT] [-mode observe|enforce] [-tour]
-        start an AWS account with Warder in it, for any AWS CLI or SDK, and stay; -tour gives
-        it the settings of infra/local/tour.json, and shows what is posted to Slack
-  demo [-v]
-        play the story
-  tour [-v] [-out DIR]
-        show every control and tool at work: the longer demo; those that need settings
-        have them from infra/local/tour.json
-  route FILE|DIR…
-        print which controls each event starts
-  send FILE|DIR… [-json] [-mode observe|enforce]
-        deliver events and print what came of each, to the account that AWS_ENDPOINT_URL
-        names, or to a fresh one
-  invoke FUNCTION JSON [-mode observe|enforce]
-        start a function with a payload and print what it answers; in the same account
-
-Files are EventBridge events or bare CloudTrail records; a folder is its *.json files.
-`
-
-// errUsage is an error of the command line, exit status 2. The message has been printed.
-var errUsage = errors.New("usage")
-
-// errPart is what is returned when some of the files were wrong, exit status 2.
+// errPart is what is returned when some of the files were wrong, exit status 2. They have been named.
 var errPart = errors.New("not every file is an event")
 
 func main() {
@@ -55,57 +35,51 @@ func main() {
 	case errors.Is(err, errUsage), errors.Is(err, errPart):
 		os.Exit(2)
 	default:
-		fmt.Fprintln(os.Stderr, "local:", err)
 		os.Exit(1)
 	}
 }
 
-// run runs the command that args name.
+// run runs the command that args name. What is wrong has been printed.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	commands := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"up": up, "demo": demo, "tour": tour, "route": route, "send": send, "invoke": invoke,
+	started := false
+	root := &cobra.Command{
+		Use: "local", Short: "Run an AWS account on this machine, with Warder in it", SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRun: func(*cobra.Command, []string) { started = true },
+		RunE:             func(*cobra.Command, []string) error { return fmt.Errorf("no command: %w", errUsage) },
 	}
-	if len(args) > 0 {
-		switch args[0] {
-		case "help", "-h", "-help", "--help":
-			fmt.Fprint(stdout, usage)
-			return nil
-		}
-		if command, ok := commands[args[0]]; ok {
-			return command(ctx, args[1:], stdout, stderr)
-		}
-		fmt.Fprintf(stderr, "local: unknown command %q\n", args[0])
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(upCommand(), storyCommand("demo"), storyCommand("tour"), routeCommand(), sendCommand(),
+		invokeCommand())
+	root.SetArgs(args)
+	command, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil || errors.Is(err, errPart):
+		return err
+	case started && !errors.Is(err, errUsage):
+		fmt.Fprintln(stderr, "local:", err)
+		return err
 	}
-	fmt.Fprint(stderr, usage)
+	fmt.Fprintf(stderr, "local: %v\nRun \"go run ./infra/%s --help\" for usage.\n", err, command.CommandPath())
 	return errUsage
 }
 
-// parseFlags reads flags before and after the other arguments, which it returns.
-func parseFlags(flags *flag.FlagSet, args []string, stderr io.Writer) ([]string, error) {
-	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprint(stderr, usage) }
-	var others []string
-	for {
-		if err := flags.Parse(args); err != nil {
-			return nil, errUsage
-		}
-		args = flags.Args()
-		if len(args) == 0 {
-			return others, nil
-		}
-		others, args = append(others, args[0]), args[1:]
-	}
+// modeFlag adds the flag --mode.
+func modeFlag(c *cobra.Command) *mode {
+	m := new(mode)
+	c.Flags().Var(m, "mode", "run every control in this mode: observe or enforce (default: as the template says)")
+	return m
 }
 
-// modeFlag is the flag -mode.
-func modeFlag(flags *flag.FlagSet) *string {
-	mode := new(string)
-	flags.Func("mode", "run every control in this mode: observe or enforce (default: as the template says)", func(value string) error {
-		if value != "observe" && value != "enforce" {
-			return errors.New("want observe or enforce")
-		}
-		*mode = value
-		return nil
-	})
-	return mode
+// A mode is the value of --mode.
+type mode string
+
+func (m *mode) String() string { return string(*m) }
+func (m *mode) Type() string   { return "mode" }
+func (m *mode) Set(value string) error {
+	if value != "observe" && value != "enforce" {
+		return errors.New("want observe or enforce")
+	}
+	*m = mode(value)
+	return nil
 }

@@ -65,7 +65,9 @@ func (r *running) kept(t *testing.T, name string) (url string, messages []string
 	for _, m := range out.Messages {
 		messages = append(messages, *m.Body)
 		// As it was: moto hides what was read.
-		if _, err := client.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+		if _, err := client.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: &url, ReceiptHandle: m.ReceiptHandle,
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -90,12 +92,14 @@ func (r *running) fault(t *testing.T, f *endpoint.Fault) {
 // kept is sent again. Then what the log has is held against what people look for in it.
 func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 	t.Parallel()
-	r := startUp(t, "-mode", "enforce")
+	r := startUp(t, "--mode", "enforce")
 	client, queues := iam.NewFromConfig(r.config()), sqs.NewFromConfig(r.config())
 	inbox, ask := r.subscribe(t), r.asks(t)
 	attach := func(user string) {
 		t.Helper()
-		if _, err := client.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{UserName: &user, PolicyArn: aws.String(readOnly)}); err != nil {
+		if _, err := client.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{
+			UserName: &user, PolicyArn: aws.String(readOnly),
+		}); err != nil {
 			t.Fatal(err)
 		}
 		r.idle(t)
@@ -106,7 +110,10 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 	}
 
 	// The function cannot read the ledger.
-	r.fault(t, &endpoint.Fault{Operation: "dynamodb:GetItem", Function: "warder-detach-direct-policy", Status: 400, Code: "AccessDeniedException", Message: "refused for the test"})
+	r.fault(t, &endpoint.Fault{
+		Operation: "dynamodb:GetItem", Function: "warder-detach-direct-policy", Status: 400, Code: "AccessDeniedException",
+		Message: "refused for the test",
+	})
 	for _, user := range users {
 		attach(user)
 	}
@@ -120,7 +127,9 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 		}
 	}
 	// Beside them lies what nobody understands, and what EventBridge could not deliver: carol's event once more.
-	if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(`{"who": "knows"}`)}); err != nil {
+	if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{
+		QueueUrl: &url, MessageBody: aws.String(`{"who": "knows"}`),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	var record struct{ RequestPayload json.RawMessage }
@@ -129,9 +138,13 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 		t.Fatal(err)
 	}
 	undelivered, _ := r.kept(t, "Undelivered")
-	if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &undelivered, MessageBody: aws.String(string(record.RequestPayload)),
+	if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &undelivered,
+		MessageBody: aws.String(string(record.RequestPayload)),
 		MessageAttributes: map[string]sqstypes.MessageAttributeValue{
-			"TARGET_ARN": {DataType: aws.String("String"), StringValue: aws.String("arn:aws:lambda:us-east-1:123456789012:function:warder-detach-direct-policy")},
+			"TARGET_ARN": {
+				DataType:    aws.String("String"),
+				StringValue: aws.String("arn:aws:lambda:us-east-1:123456789012:function:warder-detach-direct-policy"),
+			},
 			"ERROR_CODE": {DataType: aws.String("String"), StringValue: aws.String("NO_PERMISSIONS")},
 		}}); err != nil {
 		t.Fatal(err)
@@ -168,7 +181,9 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 		if attached(t, client, user) != 0 {
 			t.Errorf("the policy of %s is still attached: its event is lost", user)
 		}
-		notices := slices.DeleteFunc(slices.Clone(told), func(text string) bool { return !strings.Contains(text, "detached policy "+readOnly+" from "+user) })
+		notices := slices.DeleteFunc(slices.Clone(told), func(text string) bool {
+			return !strings.Contains(text, "detached policy "+readOnly+" from "+user)
+		})
 		if len(notices) != 1 {
 			t.Errorf("%d notices of %s, want one: nobody is told twice", len(notices), user)
 		}
@@ -178,11 +193,15 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 	}
 
 	// A change that fails, one that is held back, and a sweep, for the lines that only those write.
-	r.fault(t, &endpoint.Fault{Operation: "iam:DetachUserPolicy", Status: 403, Code: "AccessDenied", Message: "refused for the test"})
+	r.fault(t, &endpoint.Fault{
+		Operation: "iam:DetachUserPolicy", Status: 403, Code: "AccessDenied", Message: "refused for the test",
+	})
 	attach("erin")
 	r.fault(t, nil)
 	if _, err := ssm.NewFromConfig(r.config()).PutParameter(t.Context(), &ssm.PutParameterInput{
-		Name: aws.String("/warder/halt"), Value: aws.String("for the test"), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)}); err != nil {
+		Name: aws.String("/warder/halt"), Value: aws.String("for the test"), Overwrite: aws.Bool(true),
+		Type: ssmtypes.ParameterTypeString,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	attach("dave")
@@ -203,7 +222,9 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 		}
 	})
 	t.Run("the dashboard's queries are the saved ones", func(t *testing.T) {
-		board, err := cloudwatch.NewFromConfig(r.config()).GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{DashboardName: aws.String("warder")})
+		board, err := cloudwatch.NewFromConfig(r.config()).GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{
+			DashboardName: aws.String("warder"),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +259,8 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 				t.Errorf("invocation without metrics: %v", line)
 			}
 		}
-		// Three events failed in three tries each, twice over; three changes were made, one was held back, and one failed and waits.
+		// Three events failed in three tries each, twice over; three changes were made, one was held back, and one failed and
+		// waits.
 		for name, want := range map[string]float64{"Changes": 3, "Sweeps": 1, "OpenCases": 2} {
 			if got[name] != want {
 				t.Errorf("%s is %v in sum, want %v", name, got[name], want)
@@ -256,7 +278,9 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 		observing := startUp(t)
 		client := iam.NewFromConfig(observing.config())
 		addUser(t, client, "alice")
-		if _, err := client.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{UserName: aws.String("alice"), PolicyArn: aws.String(readOnly)}); err != nil {
+		if _, err := client.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{
+			UserName: aws.String("alice"), PolicyArn: aws.String(readOnly),
+		}); err != nil {
 			t.Fatal(err)
 		}
 		lines := append(lines, observing.log(t, func(lines []map[string]any) bool {
@@ -276,7 +300,9 @@ func (r *running) log(t *testing.T, complete func([]map[string]any) bool) []map[
 	client := cloudwatchlogs.NewFromConfig(r.config())
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		var lines []map[string]any
-		pages := cloudwatchlogs.NewFilterLogEventsPaginator(client, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/warder-detach-direct-policy")})
+		pages := cloudwatchlogs.NewFilterLogEventsPaginator(client, &cloudwatchlogs.FilterLogEventsInput{
+			LogGroupName: aws.String("/aws/lambda/warder-detach-direct-policy"),
+		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(t.Context())
 			if err != nil {
@@ -357,7 +383,8 @@ func unanswered(query string, lines []map[string]any) (problems []string) {
 	for _, as := range regexp.MustCompile(` as (\w+)`).FindAllStringSubmatch(text, -1) {
 		made[as[1]] = true
 	}
-	for _, name := range regexp.MustCompile(`@?[a-z_]+`).FindAllString(regexp.MustCompile(`"[^"]*"`).ReplaceAllString(text, ""), -1) {
+	for _, name := range regexp.MustCompile(`@?[a-z_]+`).FindAllString(regexp.MustCompile(`"[^"]*"`).ReplaceAllString(text,
+		""), -1) {
 		if slices.Contains(words, name) || made[name] || strings.HasPrefix(name, "@") { // @timestamp is CloudWatch's
 			continue
 		}

@@ -9,62 +9,35 @@ import (
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/slackserver"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// An outcome is what a function answers, and what `send -json` prints.
+// An outcome is what a function answers, and what `send --json` prints. Of what posts notices the word is posted.
 type outcome struct {
-	File     string   `json:"file,omitempty"`
-	Through  string   `json:"through,omitempty"` // the rule that forwarded the event from its region
-	Control  string   `json:"control"`
-	Outcome  string   `json:"outcome"` // changed, would_change, told, nothing, skipped or failed; of what posts notices, posted
-	Reason   string   `json:"reason"`
-	Severity string   `json:"severity"`
-	Changes  []change `json:"changes"`
-	Notices  []notice `json:"notices"`
-}
-
-type change struct {
-	ID      string `json:"id,omitempty"`
-	Kind    string `json:"kind"`
-	Subject string `json:"subject"`
-	Target  string `json:"target"`
-	Before  string `json:"before"`
-	After   string `json:"after"`
-	Status  string `json:"status,omitempty"`
-	Reason  string `json:"reason,omitempty"`
-}
-
-type notice struct {
-	Kind     string `json:"kind"`
-	Severity string `json:"severity"`
-	Title    string `json:"title"`
-	Owner    string `json:"owner"`
+	File    string `json:"file,omitempty"`
+	Through string `json:"through,omitempty"` // the rule that forwarded the event from its region
+	remediation.Report
 }
 
 // readOutcome is a function's answer, or its error as an outcome.
 func readOutcome(function string, payload []byte, failed bool) outcome {
-	o := outcome{Control: emulator.Control(function), Changes: []change{}, Notices: []notice{}}
-	if failed {
-		var problem struct{ ErrorType, ErrorMessage string }
-		if json.Unmarshal(payload, &problem) != nil || problem.ErrorMessage == "" {
-			problem.ErrorMessage = string(payload)
+	var o outcome
+	var problem struct{ ErrorMessage string }
+	err := json.Unmarshal(payload, &o.Report)
+	switch {
+	case failed && json.Unmarshal(payload, &problem) == nil && problem.ErrorMessage != "":
+		o.Report = remediation.Report{Outcome: remediation.Failed, Reason: problem.ErrorMessage}
+	case failed:
+		o.Report = remediation.Report{Outcome: remediation.Failed, Reason: string(payload)}
+	case err != nil || o.Outcome == "":
+		o.Report = remediation.Report{
+			Outcome: remediation.Failed, Reason: fmt.Sprintf("the answer is none of a control: %s", payload),
 		}
-		o.Outcome, o.Reason = "failed", problem.ErrorMessage
-		return o
 	}
-	answered := o
-	if err := json.Unmarshal(payload, &answered); err != nil || answered.Outcome == "" {
-		o.Outcome, o.Reason = "failed", fmt.Sprintf("the answer is none of a control: %s", payload)
-		return o
-	}
-	answered.Control, answered.File = o.Control, ""
-	if answered.Changes == nil {
-		answered.Changes = []change{}
-	}
-	if answered.Notices == nil {
-		answered.Notices = []notice{}
-	}
-	return answered
+	o.Control = emulator.Control(function)
+	o.Changes = append([]remediation.ReportedChange{}, o.Changes...) // a list in JSON, even without any
+	o.Notices = append([]remediation.ReportedNotice{}, o.Notices...)
+	return o
 }
 
 // A style colours words for a terminal.
@@ -81,15 +54,16 @@ func (s style) bold(text string) string { return s.paint("1", text) }
 func (s style) dim(text string) string  { return s.paint("2", text) }
 
 // outcome colours an outcome's word by what it asks of the reader.
-func (s style) outcome(word string) string {
-	switch word {
-	case "changed":
+func (s style) outcome(o remediation.Outcome) string {
+	word := string(o)
+	switch o {
+	case remediation.Changed:
 		return s.paint("32", word)
-	case "would_change", "skipped":
+	case remediation.WouldChange, remediation.Skipped:
 		return s.paint("33", word)
-	case "failed":
+	case remediation.Failed:
 		return s.paint("31", word)
-	case "told", "posted":
+	case remediation.Notified, "posted":
 		return s.paint("36", word)
 	}
 	return s.dim(word)
@@ -106,9 +80,10 @@ type printer struct {
 func (p printer) details(o outcome) []string {
 	var lines []string
 	for _, c := range o.Changes {
-		line := i18n.Plain(fmt.Sprintf("%s of %s, %s: %s -> %s", c.Kind, c.Subject, c.Target, cut(c.Before, 72), cut(c.After, 72)))
-		note := i18n.Plain(strings.Trim(c.Status+": "+c.Reason, ": "))
-		if c.Status == o.Outcome {
+		line := i18n.Plain(fmt.Sprintf("%s of %s, %s: %s -> %s",
+			c.Kind, c.Subject, c.Target, cut(c.Before, 72), cut(c.After, 72)))
+		note := i18n.Plain(strings.Trim(string(c.Status)+": "+c.Reason, ": "))
+		if string(c.Status) == string(o.Outcome) {
 			note = i18n.Plain(c.Reason)
 		}
 		if note != "" {
@@ -117,16 +92,20 @@ func (p printer) details(o outcome) []string {
 		lines = append(lines, line)
 	}
 	for _, n := range o.Notices {
-		whom := n.Owner
-		if whom == "" {
-			whom = "the topic's subscribers"
-		}
-		lines = append(lines, i18n.Plain(fmt.Sprintf("told %s: %s (%s, %s)", whom, value(n.Title), n.Kind, n.Severity)))
+		lines = append(lines, noticeLine(n.Owner, n.Title, string(n.Kind), n.Severity))
 	}
 	if len(lines) == 0 && o.Reason != "" {
 		lines = append(lines, value(o.Reason))
 	}
 	return lines
+}
+
+// noticeLine is a notice on one line.
+func noticeLine(owner, title, kind, severity string) string {
+	if owner == "" {
+		owner = "the topic's subscribers"
+	}
+	return i18n.Plain(fmt.Sprintf("notified %s: %s (%s, %s)", owner, value(title), kind, severity))
 }
 
 // value is text on one line, short enough to be read there.

@@ -62,7 +62,7 @@ func alive(pid int) bool {
 	return err == nil && !strings.Contains(string(data), ") Z ")
 }
 
-func TestNoProcessIsLeftBehindHoweverUpEnds(t *testing.T) {
+func TestUp_LeavesNoProcess(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "local")
 	if output, err := exec.Command("go", "build", "-o", binary, "./infra/local").CombinedOutput(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
@@ -44,29 +46,37 @@ var reaching = map[string]map[string]any{
 type reacher struct {
 	*testing.T
 	*stage
+	iam   *iam.Client // of the operator
 	quiet *iam.Client // whose calls are nobody's, and make no events
 }
 
 // reachRest plays what uses the rest of what the functions' roles grant, and returns the account.
 func reachRest(t *testing.T) *stage {
 	t.Helper()
-	sc := scene{mode: "enforce", synth: project.Tour, alter: func(function string, f *settings.Function) {
-		var parameters map[string]any
-		if err := json.Unmarshal(f.Parameters, &parameters); err != nil {
-			return // a tool has none
-		}
-		maps.Copy(parameters, reaching[emulator.Control(function)])
-		f.Parameters, _ = json.Marshal(parameters) // cannot fail: it was JSON
-	}}
-	s, err := openStage(t.Context(), printer{out: io.Discard}, sc, false, os.Stderr)
-	if err != nil {
+	s := &stage{ctx: t.Context(), printer: printer{out: io.Discard}, worked: map[string]bool{}}
+	if err := s.open(emulator.Options{
+		Mode: "enforce", Synth: project.Tour, Stderr: os.Stderr, Configure: func(function string, f *settings.Function) {
+			var parameters map[string]any
+			if err := json.Unmarshal(f.Parameters, &parameters); err != nil {
+				return // a tool has none
+			}
+			maps.Copy(parameters, reaching[emulator.Control(function)])
+			f.Parameters, _ = json.Marshal(parameters) // cannot fail: it was JSON
+		},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.account.Close)
-	r := &reacher{t, s, iam.NewFromConfig(s.account.Unrecorded())}
+	r := &reacher{t, s, iam.NewFromConfig(s.account.Operator()), iam.NewFromConfig(s.account.Unrecorded())}
 	// Slack takes a message a second, and the tour has seen it: here every post fails, at once.
-	r.must(r.account.Fail(t.Context(), endpoint.Fault{Operation: "dynamodb:PutItem", Function: settings.FunctionName("post-to-slack"), Status: 400, Code: "AccessDeniedException"}))
-	for _, play := range []func(){r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried, r.failed} {
+	r.must(r.account.Fail(t.Context(), endpoint.Fault{
+		Operation: "dynamodb:PutItem", Function: settings.FunctionName("post-to-slack"), Status: 400,
+		Code: "AccessDeniedException",
+	}))
+	for _, play := range []func(){
+		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
+		r.failed,
+	} {
 		play()
 	}
 	r.idle()
@@ -83,6 +93,25 @@ func (r *reacher) must(err error) {
 func (r *reacher) idle() {
 	r.Helper()
 	r.must(r.account.Lambda.Idle(r.Context()))
+}
+
+// ask calls a function and reads its answer.
+func (r *reacher) ask(control string, request, answer any) {
+	r.Helper()
+	payload, err := json.Marshal(request)
+	r.must(err)
+	text, err := r.account.Invoke(r.Context(), control, payload)
+	r.must(err)
+	r.must(json.Unmarshal(text, answer))
+}
+
+// halt sets the halt switch.
+func (r *reacher) halt(value string) {
+	r.Helper()
+	_, err := ssm.NewFromConfig(r.account.Operator()).PutParameter(r.Context(), &ssm.PutParameterInput{
+		Name: aws.String(settings.HaltParameter), Value: &value, Overwrite: aws.Bool(true),
+	})
+	r.must(err)
 }
 
 // user adds a user without anybody hearing of it.
@@ -112,13 +141,13 @@ func (r *reacher) undone(request map[string]string) {
 	r.idle()
 	request["by"], request["reason"] = "kim@example.com", "to see it"
 	var answer struct{ Undone []struct{ Undo string } }
-	r.must(r.invoke(r.Context(), "undo", request, &answer))
+	r.ask("undo", request, &answer)
 	if len(answer.Undone) == 0 {
 		r.Errorf("undo of %v did nothing", request)
 	}
 	for _, done := range answer.Undone {
 		var again struct{ Undone []any }
-		r.must(r.invoke(r.Context(), "undo", map[string]string{"action": done.Undo, "by": "lee@example.com", "reason": "to see it"}, &again))
+		r.ask("undo", map[string]string{"action": done.Undo, "by": "lee@example.com", "reason": "to see it"}, &again)
 	}
 }
 
@@ -131,15 +160,23 @@ func (r *reacher) groups() {
 		_, err := r.quiet.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: &group})
 		r.must(err)
 	}
-	_, err := r.quiet.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{GroupName: aws.String("readers"), PolicyArn: aws.String(readOnlyAccess)})
+	_, err := r.quiet.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{
+		GroupName: aws.String("readers"), PolicyArn: aws.String(readOnlyAccess),
+	})
 	r.must(err)
-	_, err = r.quiet.PutGroupPolicy(ctx, &iam.PutGroupPolicyInput{GroupName: aws.String("writers"), PolicyName: aws.String("p"), PolicyDocument: aws.String(
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}`)})
+	_, err = r.quiet.PutGroupPolicy(ctx, &iam.PutGroupPolicyInput{GroupName: aws.String("writers"),
+		PolicyName: aws.String("p"), PolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}`)})
 	r.must(err)
 	r.user("gina")
-	r.must(r.attach(ctx, "gina", readOnlyAccess))
+	_, err = r.iam.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{
+		UserName: aws.String("gina"), PolicyArn: aws.String(readOnlyAccess),
+	})
+	r.must(err)
 	r.undone(map[string]string{"user": "gina", "since": since()})
-	_, err = r.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: aws.String("gina"), GroupName: aws.String("writers")})
+	_, err = r.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{
+		UserName: aws.String("gina"), GroupName: aws.String("writers"),
+	})
 	r.must(err)
 }
 
@@ -149,16 +186,17 @@ func (r *reacher) full() {
 	for _, name := range []string{"fred", "fay", "finn"} {
 		r.user(name)
 		for i := range 10 {
-			policy, err := r.quiet.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(fmt.Sprintf("%s-%d", name, i)), PolicyDocument: aws.String(
+			policy, err := r.quiet.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(fmt.Sprintf("%s-%d", name,
+				i)), PolicyDocument: aws.String(
 				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
 			r.must(err)
 			_, err = r.quiet.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &name, PolicyArn: policy.Policy.Arn})
 			r.must(err)
 		}
 	}
-	r.must(r.sample(ctx, "access-key-leaked", "AKIACIDEPLOYQEXAMPLE", r.key("fred", 1, 0)))
-	r.must(r.sample(ctx, "iam-console-login-outside-network", "alice", "fay"))
-	r.must(r.sample(ctx, "ssh-key-sent-outside-network", "alice", "finn"))
+	r.must(r.event("access-key-leaked", 1, "AKIACIDEPLOYQEXAMPLE", r.key("fred", 1, 0)))
+	r.must(r.event("iam-console-login-outside-network", 1, "alice", "fay"))
+	r.must(r.event("ssh-key-sent-outside-network", 1, "alice", "finn"))
 	r.undone(map[string]string{"user": "fay", "since": since()})
 }
 
@@ -172,8 +210,9 @@ func (r *reacher) bounded() {
 // inline: an inline policy, which is removed, put back and removed.
 func (r *reacher) inline() {
 	r.user("ines")
-	_, err := r.iam.PutUserPolicy(r.Context(), &iam.PutUserPolicyInput{UserName: aws.String("ines"), PolicyName: aws.String("p"), PolicyDocument: aws.String(
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
+	_, err := r.iam.PutUserPolicy(r.Context(), &iam.PutUserPolicyInput{UserName: aws.String("ines"),
+		PolicyName: aws.String("p"), PolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
 	r.must(err)
 	r.undone(map[string]string{"user": "ines", "since": since()})
 }
@@ -183,22 +222,32 @@ func (r *reacher) rotated() {
 	const control = "rotate-access-key"
 	ctx := r.Context()
 	ask := func(name string) {
-		_, err := r.iam.CreateUser(ctx, &iam.CreateUserInput{UserName: &name, Tags: []iamtypes.Tag{{Key: aws.String("warder:rotate"), Value: aws.String("yes")}}})
+		_, err := r.iam.CreateUser(ctx, &iam.CreateUserInput{
+			UserName: &name, Tags: []iamtypes.Tag{{Key: aws.String("warder:rotate"), Value: aws.String("yes")}},
+		})
 		r.must(err)
 		r.key(name, 70, 0)
 	}
 	ask("rosa")
-	r.must(r.account.Fail(ctx, endpoint.Fault{Operation: "secretsmanager:PutSecretValue", Function: settings.FunctionName(control), Status: 400, Code: "AccessDeniedException", Message: "refused once", Times: 1}))
-	r.must(r.later(ctx, control, 0))
+	r.must(r.account.Fail(ctx, endpoint.Fault{
+		Operation: "secretsmanager:PutSecretValue", Function: settings.FunctionName(control), Status: 400,
+		Code: "AccessDeniedException", Message: "refused once", Times: 1,
+	}))
+	r.must(r.sweep(control, 0))
 	r.undone(map[string]string{"user": "rosa", "since": since()})
-	told, err := r.limits(control)
-	r.must(err)
-	r.must(r.later(ctx, control, told.HoldDays+1))
+	for _, variable := range r.variables() {
+		if days, ok := strings.CutPrefix(variable, "AFTER_HOLD="); ok {
+			n, err := strconv.Atoi(days)
+			r.must(err)
+			r.must(r.sweep(control, n))
+			return
+		}
+	}
+	r.Fatal("no function knows how long a hold lasts")
 }
 
 // deleted: keys that stay inactive are deleted in the end.
 func (r *reacher) deleted() {
-	ctx := r.Context()
 	r.user("dora")
 	r.key("dora", 91, 1)
 	r.user("dirk")
@@ -206,7 +255,7 @@ func (r *reacher) deleted() {
 	for _, day := range []int{0, 15, 60, 80} {
 		// A key that is unused is stale as well, and whoever comes first has it.
 		for _, control := range []string{"deactivate-unused-access-key", "deactivate-stale-access-key"} {
-			r.must(r.later(ctx, control, day))
+			r.must(r.sweep(control, day))
 			r.idle()
 		}
 	}
@@ -215,10 +264,15 @@ func (r *reacher) deleted() {
 // found: AWS Config names users by their unique ids.
 func (r *reacher) found() {
 	user := r.user("ulla")
-	_, err := r.quiet.CreateLoginProfile(r.Context(), &iam.CreateLoginProfileInput{UserName: user.UserName, Password: aws.String("a long enough Password 1")})
+	_, err := r.quiet.CreateLoginProfile(r.Context(), &iam.CreateLoginProfileInput{
+		UserName: user.UserName, Password: aws.String("a long enough Password 1"),
+	})
 	r.must(err)
-	for _, rule := range []string{"iam-user-unused-credentials-check", "iam-user-no-policies-check", "access-keys-rotated"} {
-		r.must(r.deliver(r.Context(), configEvent(rule, *user.UserId, time.Now())))
+	for _, rule := range []string{
+		"iam-user-unused-credentials-check", "iam-user-no-policies-check", "access-keys-rotated",
+	} {
+		r.must(r.event("access-keys-rotated-noncompliant", 1, `"access-keys-rotated"`, `"`+rule+`"`, "AIDABOBQRSTUVWEXAMPLE",
+			*user.UserId))
 	}
 }
 
@@ -233,21 +287,22 @@ func (r *reacher) drilled() {
 		QueueUrl: &r.account.Stack.Resources[i].PhysicalID, Attributes: map[string]string{"DelaySeconds": "3"},
 	})
 	r.must(err)
-	r.must(r.halt(ctx, "yes"))
+	r.halt("yes")
 	var answer drill.Answer
-	r.must(r.invoke(ctx, "drill", drill.Request{By: "kim@example.com", Minutes: 1}, &answer))
-	r.must(r.halt(ctx, "no"))
+	r.ask("drill", drill.Request{By: "kim@example.com", Minutes: 1}, &answer)
+	r.halt("no")
 }
 
 // asked: every form of a question.
 func (r *reacher) asked() {
-	ctx := r.Context()
-	for _, question := range []map[string]string{{"user": "gina"}, {"key": r.key("ulla", 1, 0)}, {"policy": readOnlyAccess}, {"action": "nothing"}} {
+	for _, question := range []map[string]string{
+		{"user": "gina"}, {"key": r.key("ulla", 1, 0)}, {"policy": readOnlyAccess}, {"action": "nothing"},
+	} {
 		var answer any
-		r.must(r.invoke(ctx, "explain", question, &answer))
+		r.ask("explain", question, &answer)
 	}
 	var answer any
-	r.must(r.invoke(ctx, "undo", map[string]string{"run": "nothing", "by": "kim@example.com", "reason": "to see it"}, &answer))
+	r.ask("undo", map[string]string{"run": "nothing", "by": "kim@example.com", "reason": "to see it"}, &answer)
 }
 
 // swept: every schedule, and what another region forwards.
@@ -258,15 +313,20 @@ func (r *reacher) swept() {
 		}
 	}
 	for _, there := range r.account.Stack.Regions {
-		r.must(r.sample(r.Context(), "iam-console-login-no-mfa", `"us-east-2"`, `"`+there.Region+`"`))
+		r.must(r.event("iam-console-login-no-mfa", 1, `"us-east-2"`, `"`+there.Region+`"`))
 	}
 }
 
 // retried: the first notice of controls that only tell is refused, and their retry reads what was found.
 func (r *reacher) retried() {
-	for function, sample := range map[string]string{"alert-console-login": "root-console-login", "alert-external-access": "key-open-to-everybody"} {
-		r.must(r.account.Fail(r.Context(), endpoint.Fault{Operation: "sns:Publish", Function: settings.FunctionName(function), Status: 403, Code: "AuthorizationError", Message: "refused", Times: 1}))
-		r.must(r.sample(r.Context(), sample))
+	for function, sample := range map[string]string{
+		"alert-console-login": "root-console-login", "alert-external-access": "key-open-to-everybody",
+	} {
+		r.must(r.account.Fail(r.Context(), endpoint.Fault{
+			Operation: "sns:Publish", Function: settings.FunctionName(function), Status: 403, Code: "AuthorizationError",
+			Message: "refused", Times: 1,
+		}))
+		r.must(r.event(sample, 1))
 	}
 	r.idle()
 }
@@ -279,10 +339,16 @@ func (r *reacher) failed() {
 		if f.OnFailure == "" {
 			continue
 		}
-		for _, operation := range []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "secretsmanager:GetSecretValue"} {
-			r.must(r.account.Fail(ctx, endpoint.Fault{Operation: operation, Function: f.Name, Status: 400, Code: "AccessDeniedException", Message: "refused"}))
+		for _, operation := range []string{
+			"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "secretsmanager:GetSecretValue",
+		} {
+			r.must(r.account.Fail(ctx, endpoint.Fault{
+				Operation: operation, Function: f.Name, Status: 400, Code: "AccessDeniedException", Message: "refused",
+			}))
 		}
-		_, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &f.Name, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{}`)})
+		_, err := client.Invoke(ctx, &lambda.InvokeInput{
+			FunctionName: &f.Name, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{}`),
+		})
 		r.must(err)
 	}
 	r.idle()

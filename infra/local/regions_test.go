@@ -41,7 +41,7 @@ func in(t *testing.T, event eventfile.Event, region string) eventfile.Event {
 // Whatever starts controls in the hub's region starts the same controls, each as often, when it
 // happens in another region that is listened to: the forwarding rules carry all of it, and nothing
 // twice. The matching is moto's, of the synthesized patterns of both stacks.
-func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) {
+func TestRegions_EachEventOnce(t *testing.T) {
 	t.Parallel()
 	a, err := emulator.Open(t.Context(), project.Tour, io.Discard)
 	if err != nil {
@@ -101,7 +101,9 @@ func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) 
 		}
 	}
 	for _, c := range all {
-		regional := slices.ContainsFunc(c.Rules, func(raw json.RawMessage) bool { return !bytes.Contains(raw, []byte(`"source":["aws.iam"]`)) })
+		regional := slices.ContainsFunc(c.Rules, func(raw json.RawMessage) bool {
+			return !bytes.Contains(raw, []byte(`"source":["aws.iam"]`))
+		})
 		if regional && !forwarded[c.ID] {
 			t.Errorf("no event of another region reached %s", c.ID)
 		}
@@ -109,7 +111,7 @@ func TestAnEventOfAnotherRegionStartsWhatItWouldInTheHubsEachOnce(t *testing.T) 
 }
 
 // Two regions carry the same sign-in, or the same message of AWS Health: it is handled once.
-func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
+func TestRegions_SameEventTwice(t *testing.T) {
 	t.Parallel()
 	a, err := emulator.Start(t.Context(), emulator.Options{Synth: project.Tour, Stderr: os.Stderr})
 	if err != nil {
@@ -127,19 +129,22 @@ func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				deliveries, err := a.Send(t.Context(), in(t, event, []string{emulator.Region, "eu-west-1", "ap-northeast-2"}[i]).JSON)
+				deliveries, err := a.Send(t.Context(), in(t, event, []string{
+					emulator.Region, "eu-west-1", "ap-northeast-2",
+				}[i]).JSON)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, delivery := range deliveries {
 					if delivery.Function == settings.FunctionName(test.control) {
-						outcomes = append(outcomes, readOutcome(delivery.Function, delivery.Payload, delivery.Failed).Outcome)
+						outcomes = append(outcomes, string(readOutcome(delivery.Function, delivery.Payload, delivery.Failed).Outcome))
 						from, _, _ := strings.Cut(delivery.Through, "-Forward")
 						through = append(through, from)
 					}
 				}
 			}
-			if len(outcomes) != 3 || outcomes[0] == "skipped" || outcomes[0] == "failed" || outcomes[1] != "skipped" || outcomes[2] != "skipped" {
+			if len(outcomes) != 3 || outcomes[0] == "skipped" || outcomes[0] == "failed" || outcomes[1] != "skipped" ||
+				outcomes[2] != "skipped" {
 				t.Errorf("outcomes %v, want something and then skipped twice", outcomes)
 			}
 			if diff := cmp.Diff([]string{"", "warder-eu-west-1", "warder-ap-northeast-2"}, through); diff != "" {
@@ -150,7 +155,7 @@ func TestWhatTwoRegionsCarryIsHandledOnce(t *testing.T) {
 }
 
 // The alarm of a region that could not send something is kept where on-call looks anyway.
-func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
+func TestRegions_Undelivered(t *testing.T) {
 	t.Parallel()
 	a, err := emulator.Open(t.Context(), project.Tour, io.Discard)
 	if err != nil {
@@ -161,7 +166,9 @@ func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
 		t.Helper()
 		data, err := json.Marshal(map[string]any{
 			"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "region": "eu-west-1",
-			"resources": []string{"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:" + name}, "detail": map[string]any{"alarmName": name, "state": map[string]any{"value": state}},
+			"resources": []string{"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:" + name}, "detail": map[string]any{
+				"alarmName": name, "state": map[string]any{"value": state},
+			},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -184,7 +191,9 @@ func TestWhatARegionCouldNotSendIsHeardOfInTheHub(t *testing.T) {
 	if got := alarm(own, "ALARM"); !strings.HasPrefix(got, "arn:aws:sqs:us-east-1:123456789012:warder-Undelivered") {
 		t.Errorf("the alarm of the region goes to %q, want the hub's queue", got)
 	}
-	for name, got := range map[string]string{"that it is over": alarm(own, "OK"), "another alarm": alarm("somebody's", "ALARM")} {
+	for name, got := range map[string]string{
+		"that it is over": alarm(own, "OK"), "another alarm": alarm("somebody's", "ALARM"),
+	} {
 		if got != "" {
 			t.Errorf("%s goes to %q", name, got)
 		}

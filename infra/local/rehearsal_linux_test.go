@@ -25,7 +25,8 @@ func (r *running) processOf(t *testing.T, function string) int {
 			continue
 		}
 		environment, err := os.ReadFile(filepath.Join(folder, "environ"))
-		if err == nil && slices.Contains(strings.Split(string(environment), "\x00"), "AWS_ENDPOINT_URL="+r.env["AWS_ENDPOINT_URL"]) {
+		if err == nil &&
+			slices.Contains(strings.Split(string(environment), "\x00"), "AWS_ENDPOINT_URL="+r.env["AWS_ENDPOINT_URL"]) {
 			return pid
 		}
 	}
@@ -36,7 +37,7 @@ func (r *running) processOf(t *testing.T, function string) int {
 // and deletes it.
 func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
 	t.Parallel()
-	r := startUp(t, "-mode", "enforce")
+	r := startUp(t, "--mode", "enforce")
 	client, ask := iam.NewFromConfig(r.config()), asker(t, r)
 	before, err := identities(t.Context(), client)
 	if err != nil {

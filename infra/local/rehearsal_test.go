@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
@@ -59,7 +62,7 @@ func asBefore(t *testing.T, client *iam.Client, before string) {
 func TestADrillOfTheLocalAccount(t *testing.T) {
 	t.Parallel()
 	for mode, did := range map[string]string{"enforce": " changed ", "observe": " would change "} {
-		r := startUp(t, "-mode", mode)
+		r := startUp(t, "--mode", mode)
 		client, ask := iam.NewFromConfig(r.config()), asker(t, r)
 		before, err := identities(t.Context(), client)
 		if err != nil {
@@ -67,7 +70,8 @@ func TestADrillOfTheLocalAccount(t *testing.T) {
 		}
 		output, err := ask("drill", "--minutes=2", "--by=kim@example.com")
 		if err != nil || !strings.Contains(output, did) || !strings.Contains(output, "looked, nothing to do") ||
-			!strings.Contains(output, "outside sign-in skipped: no allowedNetworks are set") || !strings.HasSuffix(output, ": passed\n") {
+			!strings.Contains(output, "outside sign-in skipped: no allowedNetworks are set") ||
+			!strings.HasSuffix(output, ": passed\n") {
 			t.Errorf("in %s: %v", mode, err)
 		}
 		asBefore(t, client, before)
@@ -86,4 +90,21 @@ func TestADrillOfTheLocalAccount(t *testing.T) {
 		}
 		asBefore(t, client, before)
 	}
+}
+
+// identities is all users and groups of the account, with what is on them, as text.
+func identities(ctx context.Context, client *iam.Client) (string, error) {
+	var all []any
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(client, &iam.GetAccountAuthorizationDetailsInput{
+		Filter: []iamtypes.EntityType{iamtypes.EntityTypeUser, iamtypes.EntityTypeGroup},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, page.UserDetailList, page.GroupDetailList)
+	}
+	text, err := json.Marshal(all)
+	return string(text), err
 }

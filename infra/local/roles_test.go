@@ -112,7 +112,9 @@ func rolesAtWork(t *testing.T) []role {
 			r.not = append(r.not, elsewhere(call)...)
 		}
 		for _, call := range others {
-			if !slices.ContainsFunc(r.calls, func(c iamsim.Request) bool { return c.Action == call.Action }) && !holdsRequest(r.may, call) {
+			if !slices.ContainsFunc(r.calls, func(c iamsim.Request) bool {
+				return c.Action == call.Action
+			}) && !holdsRequest(r.may, call) {
 				r.not = append(r.not, call)
 			}
 		}
@@ -189,7 +191,9 @@ func worldOf(t *testing.T, a *emulator.Account) world {
 		case "AWS::S3::Bucket":
 			arn = "arn:aws:s3:::" + arn
 		case "AWS::KMS::Key":
-			policy, err := kms.NewFromConfig(a.Unrecorded()).GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{KeyId: &arn, PolicyName: aws.String("default")})
+			policy, err := kms.NewFromConfig(a.Unrecorded()).GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{
+				KeyId: &arn, PolicyName: aws.String("default"),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +244,8 @@ func rolesOf(t *testing.T, a *emulator.Account) []role {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := `{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"` + service + `"}}],"Version":"2012-10-17"}`
+			want := `{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"` + service +
+				`"}}],"Version":"2012-10-17"}`
 			if trust != want {
 				t.Errorf("%s is trusted to others: %s, want %s", r.name, trust, want)
 			}
@@ -295,7 +300,9 @@ func (q *inquiry) ask(t *testing.T, r role, requests []iamsim.Request, then func
 		t.Fatal(err)
 	}
 	session := "arn:aws:sts::123456789012:assumed-role/" + r.arn[strings.LastIndex(r.arn, "/")+1:] + "/session"
-	q.principals = append(q.principals, iamsim.Principal{ARN: session, Policies: []json.RawMessage{document}, Requests: requests})
+	q.principals = append(q.principals, iamsim.Principal{
+		ARN: session, Policies: []json.RawMessage{document}, Requests: requests,
+	})
 	q.then = append(q.then, then)
 	q.asked += len(requests)
 }
@@ -355,7 +362,9 @@ func (r role) yields(t *testing.T, q *inquiry, f *faults) {
 
 // of are the requests for one of the actions.
 func of(requests []iamsim.Request, actions ...string) []iamsim.Request {
-	return slices.DeleteFunc(slices.Clone(requests), func(r iamsim.Request) bool { return !slices.Contains(actions, r.Action) })
+	return slices.DeleteFunc(slices.Clone(requests), func(r iamsim.Request) bool {
+		return !slices.Contains(actions, r.Action)
+	})
 }
 
 // needlessOf finds those of the grants without which every call is allowed as well.
@@ -437,7 +446,7 @@ func (r role) loose(t *testing.T, q *inquiry, f *faults) {
 }
 
 // Whatever a function calls, its role allows; so do the roles of what forwards events.
-func TestEveryCallIsAllowedByItsRole(t *testing.T) {
+func TestRoles_EveryCallIsAllowed(t *testing.T) {
 	roles := rolesAtWork(t)
 	var q inquiry
 	var f faults
@@ -456,7 +465,7 @@ func TestEveryCallIsAllowedByItsRole(t *testing.T) {
 }
 
 // What a role grants is needed by a call, and what limits it keeps something away.
-func TestEveryGrantIsNeededAndEveryLimitHolds(t *testing.T) {
+func TestRoles_EveryGrantIsNeeded(t *testing.T) {
 	roles := rolesAtWork(t)
 	var q inquiry
 	var f faults
@@ -484,7 +493,7 @@ func TestEveryGrantIsNeededAndEveryLimitHolds(t *testing.T) {
 
 // No role does what tempts, but for those whose job it is; none does what others do, or what it does
 // itself in another account or region.
-func TestNoRoleGivesInToTemptation(t *testing.T) {
+func TestRoles_Temptations(t *testing.T) {
 	roles := rolesAtWork(t)
 	var q inquiry
 	var f faults
@@ -506,12 +515,13 @@ func TestNoRoleGivesInToTemptation(t *testing.T) {
 	}
 	t.Attr("temptations", strconv.Itoa(len(tempting)))
 	t.Attr("denied", strconv.Itoa(denied))
-	t.Logf("%d temptations, %d calls denied to %d roles, %d allowed to those whose job they are", len(tempting), denied, len(roles), jobs)
+	t.Logf("%d temptations, %d calls denied to %d roles, %d allowed to those whose job they are", len(tempting), denied,
+		len(roles), jobs)
 }
 
 // A permission that is added without need, or taken though it is needed, is found: whatever action,
 // resource or statement it is, and whichever role it is in.
-func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
+func TestRoles_PermissionTooManyOrTooFew(t *testing.T) {
 	roles := rolesAtWork(t)
 	type variant struct {
 		what  string
@@ -528,7 +538,9 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 	for _, r := range roles {
 		had := r.policy.Grants()
 		added := func(r role, t *testing.T, q *inquiry, f *faults) {
-			r.needlessOf(t, q, f, slices.DeleteFunc(r.policy.Grants(), func(g iamsim.Grant) bool { return slices.Contains(had, g) }))
+			r.needlessOf(t, q, f, slices.DeleteFunc(r.policy.Grants(), func(g iamsim.Grant) bool {
+				return slices.Contains(had, g)
+			}))
 		}
 		for _, g := range had {
 			few := r
@@ -550,7 +562,8 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 			try(r, changed, "with an action more", "needs no ec2:TerminateInstances on "+s.Resource[0], added)
 			changed = slices.Clone(r.policy)
 			changed[i] = resource
-			try(r, changed, "with a resource more", "needs no "+s.Action[0]+" on arn:aws:sqs:us-east-1:123456789012:orders", added)
+			try(r, changed, "with a resource more", "needs no "+s.Action[0]+" on arn:aws:sqs:us-east-1:123456789012:orders",
+				added)
 		}
 		try(r, r.policy.With(r.policy[0]), "with a statement twice", "needs no "+r.policy[0].Action[0], added)
 	}
@@ -565,7 +578,7 @@ func TestAPermissionTooManyOrTooFewIsFound(t *testing.T) {
 
 // Every role of every template that is synthesized is judged: it is in the template of the tour with
 // the very same policies.
-func TestEveryRoleOfEveryTemplateIsJudged(t *testing.T) {
+func TestRoles_EveryTemplate(t *testing.T) {
 	found := map[project.Synth]map[string]any{project.Deployed: {}, project.Tour: {}}
 	for synth, roles := range found {
 		templates, err := project.Root(root(t)).Templates(synth)
@@ -603,12 +616,13 @@ func TestEveryRoleOfEveryTemplateIsJudged(t *testing.T) {
 	}
 	judged := rolesAtWork(t)
 	if len(judged) != len(found[project.Tour]) || len(found[project.Deployed]) < 2 {
-		t.Errorf("%d roles are judged; the templates have %d and %d", len(judged), len(found[project.Tour]), len(found[project.Deployed]))
+		t.Errorf("%d roles are judged; the templates have %d and %d", len(judged), len(found[project.Tour]),
+			len(found[project.Deployed]))
 	}
 }
 
 // The list that people review is of what was judged: as many resources for each action of each role.
-func TestTheReviewedListIsOfWhatIsJudged(t *testing.T) {
+func TestRoles_ReviewedList(t *testing.T) {
 	data, err := os.ReadFile("infra/stack/testdata/grants.golden")
 	if err != nil {
 		t.Fatal(err)

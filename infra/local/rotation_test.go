@@ -20,13 +20,15 @@ import (
 )
 
 // The whole way of a new access key: made, stored, told of, put back; and its secret nowhere else.
-func TestARotatedKeysSecretIsInItsSecretAlone(t *testing.T) {
+func TestRotation_SecretNowhereElse(t *testing.T) {
 	t.Parallel()
-	r := startUp(t, "-mode", "enforce")
+	r := startUp(t, "--mode", "enforce")
 	users, store := iam.NewFromConfig(r.config()), secretsmanager.NewFromConfig(r.config())
 	topic := r.subscribe(t)
 	const name = "etl,eu=1@example.com"
-	created, err := users.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String(name), Tags: []types.Tag{{Key: aws.String("warder:rotate"), Value: aws.String("yes")}}})
+	created, err := users.CreateUser(t.Context(), &iam.CreateUserInput{
+		UserName: aws.String(name), Tags: []types.Tag{{Key: aws.String("warder:rotate"), Value: aws.String("yes")}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +67,8 @@ func TestARotatedKeysSecretIsInItsSecretAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var key struct{ UserName, AccessKeyId, SecretAccessKey string }
-	if err := json.Unmarshal([]byte(*value.SecretString), &key); err != nil || key.UserName != name || len(key.SecretAccessKey) != 40 {
+	if err := json.Unmarshal([]byte(*value.SecretString), &key); err != nil || key.UserName != name ||
+		len(key.SecretAccessKey) != 40 {
 		t.Fatalf("the secret holds no access key of the user (%v)", err)
 	}
 	policy, err := store.GetResourcePolicy(t.Context(), &secretsmanager.GetResourcePolicyInput{SecretId: secret})
@@ -78,7 +81,9 @@ func TestARotatedKeysSecretIsInItsSecretAlone(t *testing.T) {
 		t.Errorf("no message has the command that reads the secret %s:\n%s", *secret, told)
 	}
 	seen := map[string]string{"the function's answer": string(answers), "a message": told}
-	items, err := dynamodb.NewFromConfig(r.config()).Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("warder")})
+	items, err := dynamodb.NewFromConfig(r.config()).Scan(t.Context(), &dynamodb.ScanInput{
+		TableName: aws.String("warder"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +98,9 @@ func TestARotatedKeysSecretIsInItsSecretAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, group := range groups.LogGroups {
-		lines, err := logs.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: group.LogGroupName})
+		lines, err := logs.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{
+			LogGroupName: group.LogGroupName,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +118,8 @@ func TestARotatedKeysSecretIsInItsSecretAlone(t *testing.T) {
 	}
 
 	answer, err := lambda.NewFromConfig(r.config()).Invoke(t.Context(), &lambda.InvokeInput{
-		FunctionName: aws.String("warder-undo"), Payload: []byte(`{"user":"` + name + `","since":"2026-01-01T00:00:00Z","by":"dana","reason":"a test"}`),
+		FunctionName: aws.String("warder-undo"), Payload: []byte(`{"user":"` + name +
+			`","since":"2026-01-01T00:00:00Z","by":"dana","reason":"a test"}`),
 	})
 	if err != nil || answer.FunctionError != nil {
 		t.Fatalf("undo: %s (%v)", answer.Payload, err)

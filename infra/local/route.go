@@ -1,13 +1,13 @@
 package main
 
 import (
-	"context"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/eventbridge"
@@ -15,24 +15,47 @@ import (
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
-// route prints which controls the deployed rules start for each event.
-func route(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("route", flag.ContinueOnError)
-	rest, err := parseFlags(flags, args, stderr)
-	if err != nil {
-		return err
-	}
-	files, listed := listFiles(rest, stderr)
-	if len(files) == 0 {
-		return listed
-	}
-	a, err := emulator.Open(ctx, project.Deployed, stderr)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+// filesHelp is what commands take that read events.
+const filesHelp = "Files are EventBridge events or bare CloudTrail records; a folder is its *.json files."
 
-	result := listed
+// routeCommand prints which controls the deployed rules start for each event.
+func routeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "route FILE|DIR…", Args: cobra.MinimumNArgs(1), Short: "Print which controls each event starts", Long: filesHelp,
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			var a *emulator.Account
+			defer func() {
+				if a != nil {
+					a.Close()
+				}
+			}()
+			return eachEvent(args, c.ErrOrStderr(), func(file string, event eventfile.Event) (err error) {
+				if a == nil {
+					if a, err = emulator.Open(c.Context(), project.Deployed, c.ErrOrStderr()); err != nil {
+						return err
+					}
+				}
+				matches, err := a.EventBridge.Put(c.Context(), event)
+				if err != nil {
+					return fmt.Errorf("route %s: %w", file, err)
+				}
+				fmt.Fprintf(c.OutOrStdout(), "%s\t%s%s\n", file, strings.Join(controls(matches), ","), through(matches))
+				return nil
+			})
+		},
+	}
+}
+
+// eachEvent calls do for each event that the arguments name, and names the files that are none.
+func eachEvent(args []string, stderr io.Writer, do func(file string, event eventfile.Event) error) error {
+	files, result := eventfile.Files(args)
+	if result != nil {
+		fmt.Fprintf(stderr, "local: %v\n", result)
+		result = errPart
+	} else if len(files) == 0 {
+		fmt.Fprintf(stderr, "local: no *.json in %s\n", strings.Join(args, " "))
+		result = errPart
+	}
 	for _, file := range files {
 		event, err := readEvent(file)
 		if err != nil {
@@ -40,11 +63,9 @@ func route(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			result = errPart
 			continue
 		}
-		matches, err := a.EventBridge.Put(ctx, event)
-		if err != nil {
-			return fmt.Errorf("route %s: %w", file, err)
+		if err := do(file, event); err != nil {
+			return err
 		}
-		fmt.Fprintf(stdout, "%s\t%s%s\n", file, strings.Join(controls(matches), ","), through(matches))
 	}
 	return result
 }
@@ -72,25 +93,6 @@ func controls(matches []eventbridge.Match) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// listFiles lists the event files that the arguments name and says what is wrong with the others.
-// The error is nil when nothing is.
-func listFiles(args []string, stderr io.Writer) ([]string, error) {
-	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
-		return nil, errUsage
-	}
-	files, err := eventfile.Files(args)
-	switch {
-	case err != nil:
-		fmt.Fprintf(stderr, "local: %v\n", err)
-		return files, errPart
-	case len(files) == 0:
-		fmt.Fprintf(stderr, "local: no *.json in %s\n", strings.Join(args, " "))
-		return nil, errPart
-	}
-	return files, nil
 }
 
 func readEvent(file string) (eventfile.Event, error) {

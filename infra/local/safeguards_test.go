@@ -56,7 +56,7 @@ func (r *running) notices(t *testing.T, queue, control, user string) []sent {
 // What whoever is on call does, with nothing but the AWS CLI.
 func TestOnCall(t *testing.T) {
 	t.Parallel()
-	r := startUp(t, "-mode", "enforce")
+	r := startUp(t, "--mode", "enforce")
 	users, inbox, call := iam.NewFromConfig(r.config()), r.subscribe(t), r.cli(t)
 	const control, policy = "detach-direct-policy", "arn:aws:iam::aws:policy/ReadOnlyAccess"
 	invoke := func(t *testing.T, function string, request, answer any) string {
@@ -66,7 +66,8 @@ func TestOnCall(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(t.TempDir(), "answer.json")
-		printed := call("lambda", "invoke", "--function-name", settings.FunctionName(function), "--payload", string(payload), file)
+		printed := call("lambda", "invoke", "--function-name", settings.FunctionName(function), "--payload", string(payload),
+			file)
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -93,8 +94,10 @@ func TestOnCall(t *testing.T) {
 	sweep := func(t *testing.T, after time.Duration) {
 		t.Helper()
 		at := time.Now().Add(after).UTC()
-		if _, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Send(t.Context(), fmt.Appendf(nil, `{"version": "0", "id": "sweep-%d", "source": "aws.events", "detail-type": "Scheduled Event",
-			"account": "123456789012", "time": %q, "region": "us-east-1", "resources": [], "detail": {}}`, at.UnixNano(), at.Format(time.RFC3339))); err != nil {
+		event := fmt.Appendf(nil, `{"version": "0", "id": "sweep-%d", "source": "aws.events", "resources": [], "detail": {},
+			"detail-type": "Scheduled Event", "account": "123456789012", "time": %q, "region": "us-east-1"}`,
+			at.UnixNano(), at.Format(time.RFC3339))
+		if _, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Send(t.Context(), event); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,10 +117,14 @@ func TestOnCall(t *testing.T) {
 				Cases   []any
 			}
 			invoke(t, "explain", request, &answer)
-			if len(answer.Actions) != 1 || answer.Actions[0].ID != action || answer.Actions[0].Status != "verified" || answer.Actions[0].Before != "attached" {
+			if len(answer.Actions) != 1 || answer.Actions[0].ID != action || answer.Actions[0].Status != "verified" ||
+				answer.Actions[0].Before != "attached" {
 				t.Errorf("%v: actions %+v, want the one", request, answer.Actions)
 			}
-			for _, want := range []string{"detached policy " + policy + " from alice", "alice@example.com (changed)", "made so by operator", "make undo ID=" + action} {
+			for _, want := range []string{
+				"detached policy " + policy + " from alice", "alice@example.com (changed)", "made so by operator",
+				"make undo ID=" + action,
+			} {
 				if !strings.Contains(answer.Text, want) {
 					t.Errorf("%v: the text does not say %q:\n%s", request, want, answer.Text)
 				}
@@ -138,7 +145,8 @@ func TestOnCall(t *testing.T) {
 			var answer struct{ ErrorMessage string }
 			printed := invoke(t, tc.function, tc.request, &answer)
 			if !strings.Contains(printed, `"FunctionError"`) || !strings.Contains(answer.ErrorMessage, tc.want) {
-				t.Errorf("%s %v: %q, %s; want an error that says %q", tc.function, tc.request, answer.ErrorMessage, printed, tc.want)
+				t.Errorf("%s %v: %q, %s; want an error that says %q", tc.function, tc.request, answer.ErrorMessage, printed,
+					tc.want)
 			}
 		}
 	})
@@ -149,15 +157,20 @@ func TestOnCall(t *testing.T) {
 			}
 			Refused []struct{ Action, Why string }
 		}
-		request := map[string]string{"user": "alice", "since": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "by": "kim@example.com", "reason": "needed today"}
+		request := map[string]string{
+			"user": "alice", "since": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "by": "kim@example.com",
+			"reason": "needed today",
+		}
 		invoke(t, "undo", request, &answer)
-		if len(answer.Undone) != 1 || answer.Undone[0].Action != action || answer.Undone[0].After != "attached" || len(answer.Refused) > 0 {
+		if len(answer.Undone) != 1 || answer.Undone[0].Action != action || answer.Undone[0].After != "attached" ||
+			len(answer.Refused) > 0 {
 			t.Fatalf("answer %+v", answer)
 		}
 		if n := attached(t, users, "alice"); n != 1 {
 			t.Errorf("%d policies, want the one", n)
 		}
-		if told := only(t, "undo", "alice", "undone"); !strings.Contains(told.Text, "kim@example.com") || !strings.Contains(told.Text, "needed today") {
+		if told := only(t, "undo", "alice", "undone"); !strings.Contains(told.Text, "kim@example.com") ||
+			!strings.Contains(told.Text, "needed today") {
 			t.Errorf("told %q, want by whom and why", told.Text)
 		}
 		sweep(t, 24*time.Hour)
@@ -198,7 +211,8 @@ func TestOnCall(t *testing.T) {
 		call("ssm", "put-parameter", "--name", "/warder/halt", "--value", "kim@example.com: incident 42", "--overwrite")
 		attach(t, "carol")
 		held := only(t, control, "carol", "held")
-		if len(held.Changes) != 1 || !strings.Contains(held.Changes[0].Reason, "incident 42") || attached(t, users, "carol") != 1 {
+		if len(held.Changes) != 1 || !strings.Contains(held.Changes[0].Reason, "incident 42") ||
+			attached(t, users, "carol") != 1 {
 			t.Errorf("notice %+v, want that the policy is left for the incident", held)
 		}
 		call("ssm", "put-parameter", "--name", "/warder/halt", "--value", "no", "--overwrite")

@@ -3,58 +3,51 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/eventfile"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// send delivers events and prints what came of each at each function.
-func send(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("send", flag.ContinueOnError)
-	machine := flags.Bool("json", false, "one JSON object a line for each event and function")
-	mode := modeFlag(flags)
-	rest, err := parseFlags(flags, args, stderr)
-	if err != nil {
-		return err
+// sendCommand delivers events and prints what came of each at each function.
+func sendCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "send FILE|DIR…", Args: cobra.MinimumNArgs(1), Short: "Deliver events and print what came of each",
+		Long: `Deliver events and print what came of each, in the account that AWS_ENDPOINT_URL names or a fresh one.
+` + filesHelp,
 	}
-	files, listed := listFiles(rest, stderr)
-	if len(files) == 0 {
-		return listed
-	}
-	address, end, err := reach(ctx, *mode, stderr)
-	if err != nil {
-		return err
-	}
-	defer end()
-
-	p := printer{out: stdout, style: styleOf(stdout)}
-	result := listed
-	for _, file := range files {
-		event, err := readEvent(file)
-		if err != nil {
-			fmt.Fprintf(stderr, "local: %v\n", err)
-			result = errPart
-			continue
-		}
-		deliveries, err := emulator.At(address).Send(ctx, event.JSON)
-		if err != nil {
-			return fmt.Errorf("send %s: %w", file, err)
-		}
-		if *machine {
-			err = printJSON(stdout, file, deliveries)
-		} else {
+	machine := c.Flags().Bool("json", false, "print one JSON object a line for each event and function")
+	mode := modeFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		var address string
+		p := printer{out: c.OutOrStdout(), style: styleOf(c.OutOrStdout())}
+		end := func() {}
+		defer func() { end() }()
+		return eachEvent(args, c.ErrOrStderr(), func(file string, event eventfile.Event) (err error) {
+			if address == "" {
+				if address, end, err = reach(c.Context(), string(*mode), c.ErrOrStderr()); err != nil {
+					return err
+				}
+			}
+			deliveries, err := emulator.At(address).Send(c.Context(), event.JSON)
+			if err != nil {
+				return fmt.Errorf("send %s: %w", file, err)
+			}
+			if *machine {
+				return printJSON(p.out, file, deliveries)
+			}
 			p.event(file, deliveries)
-		}
-		if err != nil {
-			return err
-		}
+			return nil
+		})
 	}
-	return result
+	return c
 }
 
 // reach returns the address of the account that AWS_ENDPOINT_URL names, or of a fresh one in the
@@ -65,7 +58,7 @@ func reach(ctx context.Context, mode string, stderr io.Writer) (address string, 
 	}
 	a, err := emulator.Start(ctx, emulator.Options{Mode: mode, Stderr: stderr})
 	if err != nil {
-		return "", nil, err
+		return "", func() {}, err
 	}
 	return a.URL, a.Close, nil
 }
@@ -84,7 +77,8 @@ func checkEndpoint(address, mode string) error {
 		return fmt.Errorf("AWS_ENDPOINT_URL: %w", err)
 	}
 	if mode != "" {
-		return fmt.Errorf("the account at %s has its mode already: -mode is for a fresh one (unset AWS_ENDPOINT_URL)", address)
+		return fmt.Errorf("the account at %s has its mode already: --mode is for a fresh one (unset AWS_ENDPOINT_URL)",
+			address)
 	}
 	return nil
 }
@@ -96,7 +90,10 @@ func printJSON(out io.Writer, file string, deliveries []endpoint.Delivery) error
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	if len(deliveries) == 0 {
-		return encoder.Encode(outcome{File: file, Control: "-", Outcome: "nothing", Reason: noRule, Changes: []change{}, Notices: []notice{}})
+		return encoder.Encode(outcome{File: file, Report: remediation.Report{
+			Control: "-", Outcome: remediation.Nothing, Reason: noRule,
+			Changes: []remediation.ReportedChange{}, Notices: []remediation.ReportedNotice{},
+		}})
 	}
 	for _, delivery := range deliveries {
 		o := readOutcome(delivery.Function, delivery.Payload, delivery.Failed)

@@ -26,7 +26,7 @@ var (
 )
 
 // A story is only worth something if its event would reach the control that the story is of.
-func TestEveryStorysEventsAreDeliveredToItsControl(t *testing.T) {
+func TestScenarios_EventsAreDelivered(t *testing.T) {
 	t.Parallel()
 	stories, err := filepath.Glob("functions/*/testdata/*.txtar")
 	if err != nil || len(stories) == 0 {
@@ -61,7 +61,8 @@ func TestEveryStorysEventsAreDeliveredToItsControl(t *testing.T) {
 			}
 			switch reached := slices.Contains(controls(matches), control); {
 			case reached != wanted:
-				t.Errorf("%s: %s reaches %v; delivered to %s: %t, want %t", story, section.Name, controls(matches), control, reached, wanted)
+				t.Errorf("%s: %s reaches %v; delivered to %s: %t, want %t", story, section.Name, controls(matches), control,
+					reached, wanted)
 			case wanted:
 				delivered[control]++
 			default:

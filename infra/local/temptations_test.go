@@ -59,12 +59,13 @@ func ownedBy(account string) map[string]string {
 }
 
 const (
-	mine            = "123456789012"
-	another         = "999999999999"
-	keyQuarantine   = "arn:aws:iam::123456789012:policy/warder/warder-key-quarantine"
-	outsidePolicy   = "arn:aws:iam::123456789012:policy/warder/warder-outside-quarantine"
-	drillPolicy     = "arn:aws:iam::123456789012:policy/warder-drill/warder-drill"
-	quarantineOfAWS = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"
+	mine                = "123456789012"
+	another             = "999999999999"
+	administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
+	keyQuarantine       = "arn:aws:iam::123456789012:policy/warder/warder-key-quarantine"
+	outsidePolicy       = "arn:aws:iam::123456789012:policy/warder/warder-outside-quarantine"
+	drillPolicy         = "arn:aws:iam::123456789012:policy/warder-drill/warder-drill"
+	quarantineOfAWS     = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"
 )
 
 // tempting is what no role may do but that of a function whose job it is. Of the resources, {Failed}
@@ -86,64 +87,147 @@ var tempting = []temptation{
 	{"make a key of a drill's user", "iam:CreateAccessKey", "user/warder-drill/warder-drill-x", nil, []string{drills}},
 	{"activate a key", "iam:UpdateAccessKey", "user/alice", nil, []string{contains, deactive, unusedOne, undoes}},
 	{"delete a key", "iam:DeleteAccessKey", "user/alice", nil, []string{deactive, unusedOne, undoes}},
-	{"delete a key of a user who asks for new ones", "iam:DeleteAccessKey", "user/alice", tagged("yes"), []string{deactive, unusedOne, rotates, undoes}},
+	{
+		"delete a key of a user who asks for new ones", "iam:DeleteAccessKey", "user/alice", tagged("yes"),
+		[]string{deactive, unusedOne, rotates, undoes},
+	},
 	{"assume a role", "sts:AssumeRole", "role/admin", nil, nil},
-	{"look for keys of a member's root user", "sts:AssumeRoot", "arn:aws:iam::444455556666:root", task("IAMAuditRootUserCredentials"), []string{rootKeys}},
-	{"delete keys of a member's root user", "sts:AssumeRoot", "arn:aws:iam::444455556666:root", task("IAMDeleteRootUserCredentials"), []string{rootKeys}},
-	{"give a member's root user a password", "sts:AssumeRoot", "arn:aws:iam::444455556666:root", task("IAMCreateRootUserPassword"), nil},
-	{"open a member's bucket as root", "sts:AssumeRoot", "arn:aws:iam::444455556666:root", task("S3UnlockBucketPolicy"), nil},
+	{
+		"look for keys of a member's root user", "sts:AssumeRoot", "arn:aws:iam::444455556666:root",
+		task("IAMAuditRootUserCredentials"), []string{rootKeys},
+	},
+	{
+		"delete keys of a member's root user", "sts:AssumeRoot", "arn:aws:iam::444455556666:root",
+		task("IAMDeleteRootUserCredentials"), []string{rootKeys},
+	},
+	{
+		"give a member's root user a password", "sts:AssumeRoot", "arn:aws:iam::444455556666:root",
+		task("IAMCreateRootUserPassword"), nil,
+	},
+	{
+		"open a member's bucket as root", "sts:AssumeRoot", "arn:aws:iam::444455556666:root", task("S3UnlockBucketPolicy"),
+		nil,
+	},
 	{"let in a provider of identities", "iam:CreateSAMLProvider", "saml-provider/mallory", nil, nil},
-	{"let in another provider of identities", "iam:CreateOpenIDConnectProvider", "oidc-provider/mallory.example", nil, nil},
+	{
+		"let in another provider of identities", "iam:CreateOpenIDConnectProvider", "oidc-provider/mallory.example", nil, nil,
+	},
 
 	// To gain rights.
-	{"make an administrator of a user", "iam:AttachUserPolicy", "user/alice", policyARN(administrator), []string{undoes}},
-	{"make an administrator of a drill's user", "iam:AttachUserPolicy", "user/warder-drill/warder-drill-x", policyARN(administrator), []string{undoes}},
+	{
+		"make an administrator of a user", "iam:AttachUserPolicy", "user/alice", policyARN(administratorAccess),
+		[]string{undoes},
+	},
+	{
+		"make an administrator of a drill's user", "iam:AttachUserPolicy", "user/warder-drill/warder-drill-x",
+		policyARN(administratorAccess), []string{undoes},
+	},
 	{"attach a drill's policy to anybody", "iam:AttachUserPolicy", "user/alice", policyARN(drillPolicy), []string{undoes}},
-	{"shut a user out for a key", "iam:AttachUserPolicy", "user/alice", policyARN(keyQuarantine), []string{contains, undoes}},
-	{"shut a user out for where it is", "iam:AttachUserPolicy", "user/alice", policyARN(outsidePolicy), []string{connects, outside, undoes}},
+	{
+		"shut a user out for a key", "iam:AttachUserPolicy", "user/alice", policyARN(keyQuarantine),
+		[]string{contains, undoes},
+	},
+	{
+		"shut a user out for where it is", "iam:AttachUserPolicy", "user/alice", policyARN(outsidePolicy),
+		[]string{connects, outside, undoes},
+	},
 	{"write a user a policy", "iam:PutUserPolicy", "user/alice", nil, []string{undoes}},
 	{"delete a user's own policy", "iam:DeleteUserPolicy", "user/alice", nil, []string{detaches, undoes}},
-	{"take a user's policy", "iam:DetachUserPolicy", "user/alice", policyARN(administrator), []string{detaches, undoes}},
-	{"take a drill's policy from anybody", "iam:DetachUserPolicy", "user/alice", policyARN(drillPolicy), []string{detaches, undoes}},
-	{"take any policy of a drill's user", "iam:DetachUserPolicy", "user/warder-drill/warder-drill-x", policyARN(administrator), []string{detaches, undoes}},
-	{"free a user that AWS quarantined", "iam:DetachUserPolicy", "user/alice", policyARN(quarantineOfAWS), []string{undoes}},
-	{"free a user to whom everything is denied", "iam:DetachUserPolicy", "user/alice", policyARN("arn:aws:iam::aws:policy/AWSDenyAll"), []string{undoes}},
+	{
+		"take a user's policy", "iam:DetachUserPolicy", "user/alice", policyARN(administratorAccess),
+		[]string{detaches, undoes},
+	},
+	{
+		"take a drill's policy from anybody", "iam:DetachUserPolicy", "user/alice", policyARN(drillPolicy),
+		[]string{detaches, undoes},
+	},
+	{
+		"take any policy of a drill's user", "iam:DetachUserPolicy", "user/warder-drill/warder-drill-x",
+		policyARN(administratorAccess), []string{detaches, undoes},
+	},
+	{
+		"free a user that AWS quarantined", "iam:DetachUserPolicy", "user/alice", policyARN(quarantineOfAWS),
+		[]string{undoes},
+	},
+	{
+		"free a user to whom everything is denied", "iam:DetachUserPolicy", "user/alice",
+		policyARN("arn:aws:iam::aws:policy/AWSDenyAll"), []string{undoes},
+	},
 	{"free a user whose key is known", "iam:DetachUserPolicy", "user/alice", policyARN(keyQuarantine), []string{undoes}},
 	{"free a user from outside", "iam:DetachUserPolicy", "user/alice", policyARN(outsidePolicy), []string{undoes}},
 	{"add a user to the administrators", "iam:AddUserToGroup", "group/administrators", nil, []string{detaches, undoes}},
-	{"add a user to those whose keys are known", "iam:AddUserToGroup", "group/warder/warder-key-quarantine", nil, []string{contains, detaches, undoes}},
-	{"add a user to those from outside", "iam:AddUserToGroup", "group/warder/warder-outside-quarantine", nil, []string{connects, detaches, outside, undoes}},
-	{"take a user from those whose keys are known", "iam:RemoveUserFromGroup", "group/warder/warder-key-quarantine", nil, []string{undoes}},
+	{
+		"add a user to those whose keys are known", "iam:AddUserToGroup", "group/warder/warder-key-quarantine", nil,
+		[]string{contains, detaches, undoes},
+	},
+	{
+		"add a user to those from outside", "iam:AddUserToGroup", "group/warder/warder-outside-quarantine", nil,
+		[]string{connects, detaches, outside, undoes},
+	},
+	{
+		"take a user from those whose keys are known", "iam:RemoveUserFromGroup", "group/warder/warder-key-quarantine", nil,
+		[]string{undoes},
+	},
 	{"take a user's boundary", "iam:DeleteUserPermissionsBoundary", "user/alice", nil, []string{undoes}},
 	{"replace a user's boundary", "iam:PutUserPermissionsBoundary", "user/alice", nil, []string{bounds, undoes}},
 	{"exempt a user", "iam:TagUser", "user/alice", nil, nil},
 	{"take a user's owner", "iam:UntagUser", "user/alice", nil, nil},
 	{"make a role", "iam:CreateRole", "role/mallory", nil, nil},
 	{"hand a role on", "iam:PassRole", "role/admin", nil, nil},
-	{"make an administrator of a function", "iam:AttachRolePolicy", "role/warder/warder-UndoRole", policyARN(administrator), nil},
+	{
+		"make an administrator of a function", "iam:AttachRolePolicy", "role/warder/warder-UndoRole",
+		policyARN(administratorAccess), nil,
+	},
 	{"write a function a policy", "iam:PutRolePolicy", "role/warder/warder-UndoRole", nil, nil},
 	{"open a role to others", "iam:UpdateAssumeRolePolicy", "role/admin", nil, nil},
 	{"take a role's boundary", "iam:DeleteRolePermissionsBoundary", "role/admin", nil, nil},
 	{"write a policy", "iam:CreatePolicy", "policy/mallory", nil, nil},
 	{"write a quarantine anew", "iam:CreatePolicyVersion", "policy/warder/warder-key-quarantine", nil, nil},
-	{"go back to a policy's earlier version", "iam:SetDefaultPolicyVersion", "policy/warder/warder-key-quarantine", nil, nil},
-	{"make administrators of a group", "iam:AttachGroupPolicy", "group/readers", policyARN(administrator), nil},
+	{
+		"go back to a policy's earlier version", "iam:SetDefaultPolicyVersion", "policy/warder/warder-key-quarantine", nil,
+		nil,
+	},
+	{"make administrators of a group", "iam:AttachGroupPolicy", "group/readers", policyARN(administratorAccess), nil},
 	{"write a group a policy", "iam:PutGroupPolicy", "group/readers", nil, nil},
-	{"free the group of those whose keys are known", "iam:DetachGroupPolicy", "group/warder/warder-key-quarantine", policyARN(keyQuarantine), nil},
+	{
+		"free the group of those whose keys are known", "iam:DetachGroupPolicy", "group/warder/warder-key-quarantine",
+		policyARN(keyQuarantine), nil,
+	},
 	{"allow short passwords", "iam:UpdateAccountPasswordPolicy", "*", nil, nil},
 
 	// To leave no trace.
 	{"stop the trail", "cloudtrail:StopLogging", "arn:aws:cloudtrail:us-east-1:123456789012:trail/main", nil, nil},
 	{"delete the trail", "cloudtrail:DeleteTrail", "arn:aws:cloudtrail:us-east-1:123456789012:trail/main", nil, nil},
 	{"record less", "cloudtrail:PutEventSelectors", "arn:aws:cloudtrail:us-east-1:123456789012:trail/main", nil, nil},
-	{"stop AWS Config", "config:DeleteConfigRule", "arn:aws:config:us-east-1:123456789012:config-rule/config-rule-abc", nil, nil},
+	{
+		"stop AWS Config", "config:DeleteConfigRule", "arn:aws:config:us-east-1:123456789012:config-rule/config-rule-abc",
+		nil, nil,
+	},
 	{"stop GuardDuty", "guardduty:DeleteDetector", "arn:aws:guardduty:us-east-1:123456789012:detector/abc", nil, nil},
-	{"stop Access Analyzer", "access-analyzer:DeleteAnalyzer", "arn:aws:access-analyzer:us-east-1:123456789012:analyzer/account", nil, nil},
-	{"delete a log", "logs:DeleteLogGroup", "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/warder-undo", nil, nil},
-	{"delete a part of a log", "logs:DeleteLogStream", "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/warder-undo:log-stream:s", nil, nil},
-	{"keep logs for a day", "logs:PutRetentionPolicy", "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/warder-undo", nil, nil},
-	{"write another's log", "logs:PutLogEvents", "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/orders:log-stream:s", nil, nil},
-	{"begin another's log", "logs:CreateLogStream", "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/orders:log-stream:s", nil, nil},
+	{
+		"stop Access Analyzer", "access-analyzer:DeleteAnalyzer",
+		"arn:aws:access-analyzer:us-east-1:123456789012:analyzer/account", nil, nil,
+	},
+	{
+		"delete a log", "logs:DeleteLogGroup", "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/warder-undo", nil,
+		nil,
+	},
+	{
+		"delete a part of a log", "logs:DeleteLogStream",
+		"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/warder-undo:log-stream:s", nil, nil,
+	},
+	{
+		"keep logs for a day", "logs:PutRetentionPolicy",
+		"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/warder-undo", nil, nil,
+	},
+	{
+		"write another's log", "logs:PutLogEvents",
+		"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/orders:log-stream:s", nil, nil,
+	},
+	{
+		"begin another's log", "logs:CreateLogStream",
+		"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/orders:log-stream:s", nil, nil,
+	},
 	{"delete from the ledger", "dynamodb:DeleteItem", "{Ledger}", nil, nil},
 	{"change the ledger's history", "dynamodb:UpdateItem", "{Ledger}", nil, nil},
 	{"write much of the ledger at once", "dynamodb:BatchWriteItem", "{Ledger}", nil, nil},
@@ -154,7 +238,10 @@ var tempting = []temptation{
 	{"have the ledger forget", "dynamodb:UpdateTimeToLive", "{Ledger}", nil, nil},
 	{"carry the ledger away", "dynamodb:ExportTableToPointInTime", "{Ledger}", nil, nil},
 	{"read all of the ledger", "dynamodb:Scan", "{Ledger}", nil, []string{explains, reports, undoes}},
-	{"read of the ledger whom it is about", "dynamodb:Query", "{Ledger}/index/subject", nil, []string{drills, explains, undoes}},
+	{
+		"read of the ledger whom it is about", "dynamodb:Query", "{Ledger}/index/subject", nil,
+		[]string{drills, explains, undoes},
+	},
 	{"read the ledger by another index", "dynamodb:Query", "{Ledger}/index/other", nil, nil},
 	{"delete evidence", "s3:DeleteObject", "{Reports}/2026-10.html", ownedBy(mine), nil},
 	{"read evidence", "s3:GetObject", "{Reports}/2026-10.html", ownedBy(mine), nil},
@@ -162,19 +249,45 @@ var tempting = []temptation{
 
 	// To keep Warder from its work.
 	{"turn the halt switch", "ssm:PutParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/warder/halt", nil, nil},
-	{"delete the halt switch", "ssm:DeleteParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/warder/halt", nil, nil},
-	{"change a function", "lambda:UpdateFunctionCode", "arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil, nil},
-	{"change a function's settings", "lambda:UpdateFunctionConfiguration", "arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil, nil},
+	{
+		"delete the halt switch", "ssm:DeleteParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/warder/halt", nil, nil,
+	},
+	{
+		"change a function", "lambda:UpdateFunctionCode", "arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil,
+		nil,
+	},
+	{
+		"change a function's settings", "lambda:UpdateFunctionConfiguration",
+		"arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil, nil,
+	},
 	{"undo something", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil, nil},
 	{"delete a function", "lambda:DeleteFunction", "arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil, nil},
 	{"turn a rule off", "events:DisableRule", "arn:aws:events:us-east-1:123456789012:rule/warder-rule", nil, nil},
 	{"take a rule's target", "events:RemoveTargets", "arn:aws:events:us-east-1:123456789012:rule/warder-rule", nil, nil},
-	{"delete the stack", "cloudformation:DeleteStack", "arn:aws:cloudformation:us-east-1:123456789012:stack/warder/abc", nil, nil},
-	{"make up a sign-in", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/warder", source("aws.signin"), []string{forwards}},
-	{"make up an event of nobody", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/warder", nil, []string{forwards}},
-	{"make up a drill", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/warder", source("warder.drill"), []string{drills, forwards}},
-	{"make up a drill elsewhere", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/default", source("warder.drill"), nil},
-	{"make up an event elsewhere", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/orders", source("aws.signin"), nil},
+	{
+		"delete the stack", "cloudformation:DeleteStack", "arn:aws:cloudformation:us-east-1:123456789012:stack/warder/abc",
+		nil, nil,
+	},
+	{
+		"make up a sign-in", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/warder",
+		source("aws.signin"), []string{forwards},
+	},
+	{
+		"make up an event of nobody", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/warder", nil,
+		[]string{forwards},
+	},
+	{
+		"make up a drill", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/warder",
+		source("warder.drill"), []string{drills, forwards},
+	},
+	{
+		"make up a drill elsewhere", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/default",
+		source("warder.drill"), nil,
+	},
+	{
+		"make up an event elsewhere", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/orders",
+		source("aws.signin"), nil,
+	},
 	{"empty the queue of what failed", "sqs:PurgeQueue", "{Failed}", nil, nil},
 	{"take what failed", "sqs:DeleteMessage", "{Failed}", nil, nil},
 	{"read what failed", "sqs:ReceiveMessage", "{Failed}", nil, nil},
@@ -198,21 +311,63 @@ var tempting = []temptation{
 	{"write the key's policy", "kms:PutKeyPolicy", "{TopicKey}", nil, nil},
 
 	// To read, and to break, what is others'.
-	{"read other secrets", "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil},
-	{"read a key that was made for a user", "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:warder/rotated/alice/WXYZ.00000000-AbCdEf", nil, nil},
-	{"read Slack's token", "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:warder/slack-AbCdEf", nil, []string{posts}},
-	{"read a secret that is named like Slack's token", "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:warder/slack-of-others-AbCdEf", nil, nil},
-	{"look at other secrets", "secretsmanager:DescribeSecret", "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil},
-	{"change other secrets", "secretsmanager:PutSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil},
-	{"change Slack's token", "secretsmanager:PutSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:warder/slack-AbCdEf", nil, nil},
-	{"open other secrets", "secretsmanager:PutResourcePolicy", "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil},
-	{"make other secrets", "secretsmanager:CreateSecret", "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil},
-	{"delete other secrets", "secretsmanager:DeleteSecret", "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil},
-	{"restore other secrets", "secretsmanager:RestoreSecret", "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil},
+	{
+		"read other secrets", "secretsmanager:GetSecretValue",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil,
+	},
+	{
+		"read a key that was made for a user", "secretsmanager:GetSecretValue",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:warder/rotated/alice/WXYZ.00000000-AbCdEf", nil, nil,
+	},
+	{
+		"read Slack's token", "secretsmanager:GetSecretValue",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:warder/slack-AbCdEf", nil, []string{posts},
+	},
+	{
+		"read a secret that is named like Slack's token", "secretsmanager:GetSecretValue",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:warder/slack-of-others-AbCdEf", nil, nil,
+	},
+	{
+		"look at other secrets", "secretsmanager:DescribeSecret",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil,
+	},
+	{
+		"change other secrets", "secretsmanager:PutSecretValue",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil,
+	},
+	{
+		"change Slack's token", "secretsmanager:PutSecretValue",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:warder/slack-AbCdEf", nil, nil,
+	},
+	{
+		"open other secrets", "secretsmanager:PutResourcePolicy",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil,
+	},
+	{
+		"make other secrets", "secretsmanager:CreateSecret", "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
+		nil, nil,
+	},
+	{
+		"delete other secrets", "secretsmanager:DeleteSecret",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil,
+	},
+	{
+		"restore other secrets", "secretsmanager:RestoreSecret",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf", nil, nil,
+	},
 	{"read other parameters", "ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/db/password", nil, nil},
-	{"read what other parameters were", "ssm:GetParameterHistory", "arn:aws:ssm:us-east-1:123456789012:parameter/db/password", nil, nil},
-	{"run a command on machines", "ssm:SendCommand", "arn:aws:ec2:us-east-1:123456789012:instance/i-0abc1234def567890", nil, nil},
-	{"open a session on a machine", "ssm:StartSession", "arn:aws:ec2:us-east-1:123456789012:instance/i-0abc1234def567890", nil, nil},
+	{
+		"read what other parameters were", "ssm:GetParameterHistory",
+		"arn:aws:ssm:us-east-1:123456789012:parameter/db/password", nil, nil,
+	},
+	{
+		"run a command on machines", "ssm:SendCommand", "arn:aws:ec2:us-east-1:123456789012:instance/i-0abc1234def567890",
+		nil, nil,
+	},
+	{
+		"open a session on a machine", "ssm:StartSession", "arn:aws:ec2:us-east-1:123456789012:instance/i-0abc1234def567890",
+		nil, nil,
+	},
 	{"read other tables", "dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:123456789012:table/orders", nil, nil},
 	{"search other tables", "dynamodb:Query", "arn:aws:dynamodb:us-east-1:123456789012:table/orders", nil, nil},
 	{"read all of other tables", "dynamodb:Scan", "arn:aws:dynamodb:us-east-1:123456789012:table/orders", nil, nil},
@@ -220,21 +375,29 @@ var tempting = []temptation{
 	{"read objects", "s3:GetObject", "arn:aws:s3:::photos/a", ownedBy(mine), nil},
 	{"write objects", "s3:PutObject", "arn:aws:s3:::photos/a", ownedBy(mine), nil},
 	{"open a bucket by its policy", "s3:PutBucketPolicy", "arn:aws:s3:::photos", ownedBy(mine), nil},
-	{"open a bucket that was closed", "s3:PutBucketPublicAccessBlock", "arn:aws:s3:::photos", ownedBy(mine), []string{closes, undoes}},
+	{
+		"open a bucket that was closed", "s3:PutBucketPublicAccessBlock", "arn:aws:s3:::photos", ownedBy(mine),
+		[]string{closes, undoes},
+	},
 	{"open buckets of another account", "s3:PutBucketPublicAccessBlock", "arn:aws:s3:::photos", ownedBy(another), nil},
 	{"open the whole account's buckets", "s3:PutAccountPublicAccessBlock", "*", nil, nil},
 	{"leave the organization", "organizations:LeaveOrganization", "*", nil, nil},
 }
 
 // everybody lets everybody in: whether somebody may do something there is up to the policies of who asks.
-var everybody = json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
+var everybody = json.RawMessage(
+	`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`,
+)
 
 // otherKey is a key of the account that is not the topic's.
 const otherKey = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 
 // delegates is the policy of a key that leaves it to the policies of the account's roles who may use
 // it. That of the topic's key keeps others out by itself; no role is to rely on that.
-var delegates = json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"}]}`)
+var delegates = json.RawMessage(
+	`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},` +
+		`"Action":"kms:*","Resource":"*"}]}`,
+)
 
 // request is the temptation in an account whose resources have those ARNs, by their logical id.
 func (x temptation) request(resources map[string]string) iamsim.Request {

@@ -2,8 +2,8 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,34 +16,26 @@ import (
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-func TestTheTourHasAChapterOfEveryControlAndTool(t *testing.T) {
+func TestTour_EveryControlAndTool(t *testing.T) {
 	all, err := functions.Controls()
 	if err != nil {
 		t.Fatal(err)
 	}
+	steps, err := readSteps()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range all {
-		if !slices.ContainsFunc(sights, func(s scene) bool {
-			return slices.ContainsFunc(s.chapters, func(ch chapter) bool { return slices.Contains(ch.shows, c.ID) })
-		}) {
-			t.Errorf("no chapter of the tour shows %s: add one to infra/local/tour.go", c.ID)
+		if !slices.ContainsFunc(steps, func(s step) bool { return slices.Contains(s.shows, c.ID) }) {
+			t.Errorf("no step of the tour shows %s: add functions/%[1]s/demo/NAME.txtar", c.ID)
 		}
 	}
-}
-
-func TestTheTourHasEveryChapterOfTheDemo(t *testing.T) {
-	var seen []string
-	for _, s := range sights {
-		for _, c := range s.chapters {
-			seen = append(seen, c.title)
-		}
-	}
-	for _, s := range story {
-		for _, c := range s.chapters {
-			if !slices.Contains(seen, c.title) {
-				t.Errorf("the tour has no chapter %q", c.title)
-			}
+	for _, scene := range scenes {
+		if _, err := scene.stepsOf(steps, true); err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -63,26 +55,15 @@ func playedTour(t *testing.T) *toured {
 	if theTour != nil {
 		return theTour
 	}
-	file := filepath.Join(t.TempDir(), "calls")
-	played := &toured{}
-	played.stdout, played.stderr, played.err = command(t, "tour", "-calls", file)
-	written, err := os.Open(file)
-	if err != nil {
-		t.Fatalf("%v\n%s%s", err, played.stdout, played.stderr)
-	}
-	defer written.Close()
-	for decoder := json.NewDecoder(written); decoder.More(); {
-		var call endpoint.Call
-		if err := decoder.Decode(&call); err != nil {
-			t.Fatal(err)
-		}
-		played.calls = append(played.calls, call)
-	}
+	var stdout, stderr bytes.Buffer
+	p := performance{printer: printer{out: &stdout}, stderr: &stderr}
+	err := p.play(t.Context(), true)
+	played := &toured{stdout: stdout.String(), stderr: stderr.String(), err: err, calls: p.calls}
 	theTour = played
 	return played
 }
 
-func TestTheTourComesOutAsTold(t *testing.T) {
+func TestTour_Passes(t *testing.T) {
 	played := playedTour(t)
 	if played.err != nil {
 		t.Errorf("%v\n%s%s", played.err, played.stdout, played.stderr)
@@ -91,18 +72,62 @@ func TestTheTourComesOutAsTold(t *testing.T) {
 		t.Error("colour where there is no terminal")
 	}
 	if len(played.calls) == 0 {
-		t.Error("no call was written")
+		t.Error("no call was recorded")
 	}
 }
 
-// A chapter that comes out as told, but of which a control that it is to show had no part, is not as told.
-func TestAChapterThatDoesNotShowWhatItSaysIsNotAsTold(t *testing.T) {
-	c := chapter{shows: []string{"detach-direct-policy", "undo"}}
-	if err := c.shown(map[string]bool{"detach-direct-policy": true, "undo": true, "explain": true}); err != nil {
+// A script that passes, but of which a control that it is to show had no part, fails.
+func TestStep_ShowsNothing(t *testing.T) {
+	shows := []string{"detach-direct-policy", "undo"}
+	s := stage{worked: map[string]bool{"detach-direct-policy": true, "undo": true, "explain": true}}
+	if err := s.shown(shows); err != nil {
 		t.Errorf("all were at work: %v", err)
 	}
-	if err := c.shown(map[string]bool{"detach-direct-policy": true}); err == nil || !strings.Contains(err.Error(), "undo") {
+	s.worked = map[string]bool{"detach-direct-policy": true}
+	if err := s.shown(shows); err == nil || !strings.Contains(err.Error(), "undo") {
 		t.Errorf("undo was not at work: %v", err)
+	}
+}
+
+func TestStep_FailureNamesTheLine(t *testing.T) {
+	for line, want := range map[string]string{
+		"expect":                  "usage: expect CONTROL",
+		"! save HI hi":            `save HI hi: it works, want that it is refused`,
+		"save HI bye":             `no match for "bye"`,
+		"expect x outcome":        `"outcome": want NAME=VALUE`,
+		"event a b":               "want pairs",
+		"quiet repeat 2 nonsense": "usage: nonsense",
+	} {
+		t.Run(line, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "step.txtar")
+			if err := os.WriteFile(file, []byte("# Title\n# scene: enforce\n\nstdin a\nexec cat\n"+line+"\n-- a --\nhi\n"),
+				0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := stage{account: &emulator.Account{}, printer: printer{out: io.Discard}}
+			err := s.playStep(t.Context(), step{file: file})
+			if err == nil || !strings.Contains(err.Error(), "step.txtar:6: "+want) {
+				t.Errorf("the error is %v, want %q in line 6", err, want)
+			}
+		})
+	}
+}
+
+func TestExpect_Compare(t *testing.T) {
+	for _, test := range []struct {
+		want  string
+		got   []string
+		equal bool
+	}{
+		{"", nil, true}, {"", []string{"alert"}, false}, {"any", []string{"alert"}, true},
+		{"changed,skipped", []string{"skipped", "changed"}, true}, {
+			"held*2,verified", []string{"held", "verified", "held"}, true,
+		},
+		{"held*2", []string{"held"}, false}, {"held*x", []string{"held"}, false},
+	} {
+		if err := compare("change", test.want, test.got); (err == nil) != test.equal {
+			t.Errorf("%q and %q: %v", test.want, test.got, err)
+		}
 	}
 }
 
@@ -131,8 +156,10 @@ func sentSamples(t *testing.T) *sampled {
 	all := &sampled{counts: map[string]map[string]int{}}
 	wrong := func(format string, args ...any) { all.wrong = append(all.wrong, fmt.Sprintf(format, args...)) }
 	var accounts []*running
-	for mode, never := range map[string]string{"observe": "changed", "enforce": "would_change"} {
-		r, count := startUp(t, "-mode", mode), map[string]int{}
+	for mode, never := range map[string]remediation.Outcome{
+		"observe": remediation.Changed, "enforce": remediation.WouldChange,
+	} {
+		r, count := startUp(t, "--mode", mode), map[string]int{}
 		accounts, all.counts[mode] = append(accounts, r), count
 		for _, file := range files {
 			event, err := readEvent(file)
@@ -141,7 +168,8 @@ func sentSamples(t *testing.T) *sampled {
 			}
 			sent.Go(func() {
 				// They happened in the documentation's account.
-				deliveries, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Send(t.Context(), bytes.ReplaceAll(event.JSON, []byte("111122223333"), []byte(moto.AccountID)))
+				deliveries, err := emulator.At(r.env["AWS_ENDPOINT_URL"]).Send(t.Context(), bytes.ReplaceAll(event.JSON,
+					[]byte("111122223333"), []byte(moto.AccountID)))
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -149,7 +177,7 @@ func sentSamples(t *testing.T) *sampled {
 				}
 				for _, d := range deliveries {
 					o := readOutcome(d.Function, d.Payload, d.Failed)
-					count[o.Outcome]++
+					count[string(o.Outcome)]++
 					speaks := o.Outcome == "told" || o.Outcome == "changed" || o.Outcome == "would_change"
 					switch {
 					case !speaks && o.Outcome != "nothing" && o.Outcome != "skipped", o.Outcome == never:
@@ -175,7 +203,7 @@ func sentSamples(t *testing.T) *sampled {
 
 // In a fresh account hardly anything is there that the events are about. A function says so, and never
 // takes that for an error.
-func TestNoSampleMakesAFunctionFail(t *testing.T) {
+func TestSamples_NoFailure(t *testing.T) {
 	all := sentSamples(t)
 	for _, wrong := range all.wrong {
 		t.Error(wrong)

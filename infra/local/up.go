@@ -3,42 +3,46 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"sync"
 
+	"github.com/spf13/cobra"
+
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// up starts an account and stays until the context ends.
-func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("up", flag.ContinueOnError)
-	address := flags.String("addr", "127.0.0.1:0", "loopback address to listen on")
-	mode := modeFlag(flags)
-	tour := flags.Bool("tour", false, "have the settings of infra/local/tour.json, with a channel that stands for Slack")
-	rest, err := parseFlags(flags, args, stderr)
-	if err != nil {
-		return err
+// upCommand starts an account and stays until the context ends.
+func upCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "up", Short: "Start an AWS account with Warder in it, for any AWS CLI or SDK, and stay", Args: cobra.NoArgs,
 	}
-	if len(rest) > 0 {
-		fmt.Fprintf(stderr, "local: up takes no %q\n", rest[0])
-		return errUsage
+	address := c.Flags().String("addr", "127.0.0.1:0", "loopback `address` to listen on")
+	tour := c.Flags().Bool("tour", false, "have the settings of infra/local/tour.json, and show what is posted to Slack")
+	mode := modeFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		o := emulator.Options{Address: *address, Mode: string(*mode), Stderr: c.ErrOrStderr()}
+		if *tour {
+			o.Synth = project.Tour
+		}
+		return up(c.Context(), o, c.OutOrStdout())
 	}
+	return c
+}
 
+func up(ctx context.Context, o emulator.Options, stdout io.Writer) error {
 	p := printer{out: &lockedWriter{w: stdout}, style: styleOf(stdout)}
-	o := emulator.Options{Address: *address, Mode: *mode, Stderr: stderr, Posted: p.message, Done: func(r lambdahost.Result) {
+	o.Posted = p.message
+	o.Done = func(r lambdahost.Result) {
 		o := readOutcome(r.Function, r.Payload, r.Failed)
-		if r.Sync && !r.Failed && o.Outcome == "failed" { // a function that people call, whose answer is its own
+		if r.Sync && !r.Failed && o.Outcome == remediation.Failed { // a function that people call, whose answer is its own
 			o.Outcome, o.Reason = "answered", string(r.Payload)
 		}
 		p.lines(o)
-	}}
-	if *tour {
-		o.Synth = project.Tour
 	}
 	a, err := emulator.Start(ctx, o)
 	if err != nil {

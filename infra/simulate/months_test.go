@@ -364,9 +364,12 @@ func (p blunt) Sweep(ctx context.Context, e warderevent.Event, open []ledger.Cas
 	p.w.fake.With(func(s *fakeaws.State) {
 		for name, u := range s.Users {
 			if slices.Contains(u.Attached, own+"/no-bills") {
-				findings = append(findings, remediation.Finding{User: name, Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{
-					{Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached},
-				}})
+				c := change.Change{
+					Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached,
+				}
+				findings = append(findings, remediation.Finding{
+					User: name, Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{c},
+				})
 			}
 		}
 	})

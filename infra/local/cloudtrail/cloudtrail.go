@@ -6,21 +6,24 @@
 package cloudtrail
 
 import (
-	"crypto/rand"
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/warder-aws/warder/infra/local/eventfile"
 )
 
-// Mutating tells whether an IAM action changes anything, which is what reaches a rule in the state
+// Mutating reports whether an IAM action changes anything, which is what reaches a rule in the state
 // ENABLED: read-only management events do not.
 func Mutating(action string) bool {
 	for _, read := range []string{"Get", "List", "Generate", "Simulate"} {
@@ -101,7 +104,7 @@ func Event(call Call) (json.RawMessage, error) {
 	}
 	event, err := json.Marshal(map[string]any{
 		"version":     "0",
-		"id":          guid(),
+		"id":          eventfile.NewID(),
 		"detail-type": "AWS API Call via CloudTrail",
 		"source":      "aws.iam",
 		"account":     call.Caller.Account,
@@ -129,7 +132,7 @@ func record(call Call) (map[string]any, error) {
 		"requestParameters":  nil,
 		"responseElements":   nil,
 		"requestID":          call.RequestID,
-		"eventID":            guid(),
+		"eventID":            eventfile.NewID(),
 		"readOnly":           false,
 		"eventType":          "AwsApiCall",
 		"managementEvent":    true,
@@ -158,7 +161,7 @@ func record(call Call) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if key, ok := elements["accessKey"].(map[string]any); ok && call.Caller.Type == "Root" && call.Form.Get("UserName") == "" {
+	if key, ok := elements["accessKey"].(map[string]any); ok && call.Caller.Type == "Root" && !call.Form.Has("UserName") {
 		delete(key, "userName") // root's own key belongs to no user
 	}
 	if elements != nil {
@@ -215,12 +218,7 @@ func lowerCamel(name string) string {
 // requestParameters is nil for a call without parameters, such as one on the caller's own key.
 func requestParameters(form url.Values) any {
 	tree := map[string]any{}
-	names := make([]string, 0, len(form))
-	for name := range form {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
 		if name == "Action" || name == "Version" || name == "" {
 			continue
 		}
@@ -256,17 +254,12 @@ func lists(node any) any {
 		return node
 	}
 	if members, ok := tree["member"].(map[string]any); ok && len(tree) == 1 {
-		order := make([]string, 0, len(members))
-		for index := range members {
-			order = append(order, index)
-		}
-		sort.Slice(order, func(i, j int) bool {
-			a, _ := strconv.Atoi(order[i])
-			b, _ := strconv.Atoi(order[j])
-			return a < b
-		})
-		list := make([]any, 0, len(order))
-		for _, index := range order {
+		list := make([]any, 0, len(members))
+		for _, index := range slices.SortedFunc(maps.Keys(members), func(a, b string) int {
+			x, _ := strconv.Atoi(a)
+			y, _ := strconv.Atoi(b)
+			return cmp.Compare(x, y)
+		}) {
 			list = append(list, lists(members[index]))
 		}
 		return list
@@ -354,12 +347,4 @@ func failure(answer []byte) (code, message string, err error) {
 		code += "Exception"
 	}
 	return code, root.Error.Message, nil
-}
-
-// guid is a random UUID.
-func guid() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -57,9 +57,10 @@ func detail(t *testing.T, c cloudtrail.Call) map[string]any {
 	return event(t, c)["detail"].(map[string]any)
 }
 
-const empty = `<AttachUserPolicyResponse><ResponseMetadata><RequestId>r1</RequestId></ResponseMetadata></AttachUserPolicyResponse>`
+const empty = `<AttachUserPolicyResponse><ResponseMetadata><RequestId>r1</RequestId></ResponseMetadata>` +
+	`</AttachUserPolicyResponse>`
 
-func TestEventHasTheEnvelopeAndTheRecordOfCloudTrail(t *testing.T) {
+func TestEvent_EnvelopeAndRecord(t *testing.T) {
 	got := event(t, call(alice, 200, empty, "Action", "AttachUserPolicy", "Version", "2010-05-08",
 		"UserName", "bob", "PolicyArn", "arn:aws:iam::aws:policy/AdministratorAccess"))
 	guid := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -94,7 +95,7 @@ func TestEventHasTheEnvelopeAndTheRecordOfCloudTrail(t *testing.T) {
 	}
 }
 
-func TestUserIdentityIsTheCallers(t *testing.T) {
+func TestEvent_UserIdentity(t *testing.T) {
 	tests := []struct {
 		name   string
 		caller cloudtrail.Identity
@@ -105,7 +106,8 @@ func TestUserIdentityIsTheCallers(t *testing.T) {
 			"accountId": "123456789012", "accessKeyId": "AKIAROOT",
 		}},
 		{"a session names the role that issued it, with its path", session, map[string]any{
-			"type": "AssumedRole", "principalId": "AROAROLE:deploy", "arn": "arn:aws:sts::123456789012:assumed-role/Deploy/deploy",
+			"type": "AssumedRole", "principalId": "AROAROLE:deploy",
+			"arn":       "arn:aws:sts::123456789012:assumed-role/Deploy/deploy",
 			"accountId": "123456789012", "accessKeyId": "ASIAROLE",
 			"sessionContext": map[string]any{
 				"sessionIssuer": map[string]any{
@@ -134,22 +136,38 @@ func TestRequestParameters(t *testing.T) {
 		form []string
 		want any
 	}{
-		{"a policy document is the text that was sent", []string{"Action", "PutUserPolicy", "UserName", "bob", "PolicyName", "p", "PolicyDocument", policy},
+		{"a policy document is the text that was sent", []string{
+			"Action", "PutUserPolicy", "UserName", "bob", "PolicyName", "p", "PolicyDocument", policy,
+		},
 			map[string]any{"userName": "bob", "policyName": "p", "policyDocument": policy}},
-		{"a call on oneself without parameters has none", []string{"Action", "CreateAccessKey", "Version", "2010-05-08"}, nil},
+		{
+			"a call on oneself without parameters has none", []string{"Action", "CreateAccessKey", "Version", "2010-05-08"}, nil,
+		},
 		{"lists keep their order", []string{"Action", "TagUser", "UserName", "bob",
-			"Tags.member.10.Key", "j", "Tags.member.10.Value", "10", "Tags.member.2.Key", "b", "Tags.member.2.Value", "2", "Tags.member.1.Key", "a", "Tags.member.1.Value", "1"},
+			"Tags.member.10.Key", "j", "Tags.member.10.Value", "10", "Tags.member.2.Key", "b", "Tags.member.2.Value", "2",
+			"Tags.member.1.Key", "a", "Tags.member.1.Value", "1"},
 			map[string]any{"userName": "bob", "tags": []any{
-				map[string]any{"key": "a", "value": "1"}, map[string]any{"key": "b", "value": "2"}, map[string]any{"key": "j", "value": "10"},
+				map[string]any{"key": "a", "value": "1"}, map[string]any{"key": "b", "value": "2"}, map[string]any{
+					"key": "j", "value": "10",
+				},
 			}}},
 		{"lists of strings", []string{"Action", "UntagUser", "UserName", "bob", "TagKeys.member.1", "owner"},
 			map[string]any{"userName": "bob", "tagKeys": []any{"owner"}}},
-		{"a password is not recorded", []string{"Action", "CreateLoginProfile", "UserName", "bob", "Password", "hunter2", "PasswordResetRequired", "true"},
+		{"a password is not recorded", []string{
+			"Action", "CreateLoginProfile", "UserName", "bob", "Password", "hunter2", "PasswordResetRequired", "true",
+		},
 			map[string]any{"userName": "bob", "passwordResetRequired": true}},
-		{"a change of one's own password has nothing to record", []string{"Action", "ChangePassword", "OldPassword", "a", "NewPassword", "b"}, nil},
-		{"booleans and numbers are no strings", []string{"Action", "UpdateRole", "RoleName", "r", "MaxSessionDuration", "7200", "SetAsDefault", "false"},
+		{
+			"a change of one's own password has nothing to record",
+			[]string{"Action", "ChangePassword", "OldPassword", "a", "NewPassword", "b"}, nil,
+		},
+		{"booleans and numbers are no strings", []string{
+			"Action", "UpdateRole", "RoleName", "r", "MaxSessionDuration", "7200", "SetAsDefault", "false",
+		},
 			map[string]any{"roleName": "r", "maxSessionDuration": float64(7200), "setAsDefault": false}},
-		{"only the first letter changes", []string{"Action", "UpdateSSHPublicKey", "SSHPublicKeyId", "APKA", "Status", "Inactive"},
+		{"only the first letter changes", []string{
+			"Action", "UpdateSSHPublicKey", "SSHPublicKeyId", "APKA", "Status", "Inactive",
+		},
 			map[string]any{"sSHPublicKeyId": "APKA", "status": "Inactive"}},
 	}
 	for _, test := range tests {
@@ -162,8 +180,9 @@ func TestRequestParameters(t *testing.T) {
 	}
 }
 
-const newKey = `<CreateAccessKeyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><CreateAccessKeyResult><AccessKey>
-<UserName>alice</UserName><AccessKeyId>AKIANEW</AccessKeyId><Status>Active</Status><SecretAccessKey>do-not-tell</SecretAccessKey>
+const newKey = `<CreateAccessKeyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><CreateAccessKeyResult>
+<AccessKey><UserName>alice</UserName><AccessKeyId>AKIANEW</AccessKeyId><Status>Active</Status>
+<SecretAccessKey>do-not-tell</SecretAccessKey>
 <CreateDate>2026-03-04T15:06:07.778981Z</CreateDate></AccessKey></CreateAccessKeyResult>
 <ResponseMetadata><RequestId>r1</RequestId></ResponseMetadata></CreateAccessKeyResponse>`
 
@@ -185,9 +204,14 @@ func TestResponseElements(t *testing.T) {
 		{"root's own new key belongs to no user", root, newKey, key()},
 		{"an answer without a result has none", alice, empty, nil},
 		{"an empty answer has none", alice, "", nil},
-		{"a policy version has a boolean", alice, `<CreatePolicyVersionResponse><CreatePolicyVersionResult><PolicyVersion><VersionId>v2</VersionId><IsDefaultVersion>true</IsDefaultVersion></PolicyVersion></CreatePolicyVersionResult></CreatePolicyVersionResponse>`,
+		{"a policy version has a boolean", alice,
+			`<CreatePolicyVersionResponse><CreatePolicyVersionResult><PolicyVersion><VersionId>v2</VersionId>` +
+				`<IsDefaultVersion>true</IsDefaultVersion></PolicyVersion></CreatePolicyVersionResult>` +
+				`</CreatePolicyVersionResponse>`,
 			map[string]any{"policyVersion": map[string]any{"versionId": "v2", "isDefaultVersion": true}}},
-		{"lists are lists, empty elements are nothing", alice, `<CreateUserResponse><CreateUserResult><User><UserName>u</UserName><Tags><member><Key>a</Key><Value>b</Value></member></Tags><RoleLastUsed/></User></CreateUserResult></CreateUserResponse>`,
+		{"lists are lists, empty elements are nothing", alice,
+			`<CreateUserResponse><CreateUserResult><User><UserName>u</UserName><Tags><member><Key>a</Key><Value>b</Value>` +
+				`</member></Tags><RoleLastUsed/></User></CreateUserResult></CreateUserResponse>`,
 			map[string]any{"user": map[string]any{"userName": "u", "tags": []any{map[string]any{"key": "a", "value": "b"}}}}},
 	}
 	for _, test := range tests {
@@ -200,7 +224,7 @@ func TestResponseElements(t *testing.T) {
 	}
 }
 
-func TestFailedCallsAreRecordedInCloudTrailsSpelling(t *testing.T) {
+func TestEvent_FailedCalls(t *testing.T) {
 	parameters := map[string]any{"userName": "bob"}
 	tests := []struct {
 		name       string
@@ -215,7 +239,8 @@ func TestFailedCallsAreRecordedInCloudTrailsSpelling(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			answer := `<ErrorResponse><Error><Type>Sender</Type><Code>` + test.code + `</Code><Message>no &lt;way&gt;</Message></Error></ErrorResponse>`
+			answer := `<ErrorResponse><Error><Type>Sender</Type><Code>` + test.code +
+				`</Code><Message>no &lt;way&gt;</Message></Error></ErrorResponse>`
 			got := detail(t, call(alice, 403, answer, "Action", "DeleteUser", "UserName", "bob"))
 			want := map[string]any{
 				"errorCode": test.want, "errorMessage": "no <way>", "requestParameters": test.parameters, "responseElements": nil,
@@ -231,7 +256,7 @@ func TestFailedCallsAreRecordedInCloudTrailsSpelling(t *testing.T) {
 	}
 }
 
-func TestASuccessfulCallHasNoErrorCode(t *testing.T) {
+func TestEvent_NoErrorCode(t *testing.T) {
 	got := detail(t, call(alice, 200, empty, "Action", "DeleteUser", "UserName", "bob"))
 	for _, name := range []string{"errorCode", "errorMessage"} {
 		if value, ok := got[name]; ok {
@@ -255,7 +280,8 @@ func TestMutating(t *testing.T) {
 func FuzzEvent(f *testing.F) {
 	f.Add("Action=AttachUserPolicy&UserName=bob", 200, empty)
 	f.Add("Action=CreateAccessKey", 200, newKey)
-	f.Add("Action=TagUser&Tags.member.1.Key=a&Tags.member.x=1&Tags=2&.=&a..b=1", 200, "<a><bResult><member/></bResult></a>")
+	f.Add("Action=TagUser&Tags.member.1.Key=a&Tags.member.x=1&Tags=2&.=&a..b=1", 200,
+		"<a><bResult><member/></bResult></a>")
 	f.Add("Action=DeleteUser", 404, `<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>`)
 	f.Fuzz(func(t *testing.T, body string, status int, answer string) {
 		form, err := url.ParseQuery(body)
@@ -263,7 +289,9 @@ func FuzzEvent(f *testing.F) {
 			return
 		}
 		form.Set("Password", "hunter2-in-the-form")
-		data, err := cloudtrail.Event(cloudtrail.Call{Form: form, Status: status, Answer: []byte(answer), Caller: alice, At: at})
+		data, err := cloudtrail.Event(cloudtrail.Call{
+			Form: form, Status: status, Answer: []byte(answer), Caller: alice, At: at,
+		})
 		if err != nil {
 			return
 		}

@@ -78,8 +78,9 @@ type place struct {
 
 func newPlace(cfg aws.Config) *place {
 	return &place{
-		cfg: cfg, iam: iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg), secrets: secretsmanager.NewFromConfig(cfg),
-		sns: sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), s3: s3.New(cfg), pass: func(time.Duration) {},
+		cfg: cfg, iam: iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg),
+		secrets: secretsmanager.NewFromConfig(cfg), sns: sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg),
+		events: eventbridge.NewFromConfig(cfg), s3: s3.New(cfg), pass: func(time.Duration) {},
 	}
 }
 
@@ -113,7 +114,7 @@ func start() fakeaws.State {
 // noon is the time in the account in memory.
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func TestTheAccountInMemoryAnswersAsAWS(t *testing.T) {
+func TestDoubles_InMemory(t *testing.T) {
 	a := fakeaws.New(start())
 	now := noon
 	a.Now = func() time.Time { return now }
@@ -127,7 +128,7 @@ func TestTheAccountInMemoryAnswersAsAWS(t *testing.T) {
 	try(t, p, func(of trial) string { return of.want })
 }
 
-func TestTheLocalAccountAnswersAsAWSOrAsTheTableSays(t *testing.T) {
+func TestDoubles_AnswerAsAWS(t *testing.T) {
 	try(t, local(t, start()), func(of trial) string {
 		if of.moto != "" {
 			return of.moto
@@ -181,9 +182,11 @@ var uncalled = map[string]string{
 }
 
 // stored are the operations of the ledger's table, which is no part of the account in memory.
-var stored = []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"}
+var stored = []string{
+	"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan",
+}
 
-func TestEveryOperationThatAFunctionMayCallIsInTheTable(t *testing.T) {
+func TestDoubles_EveryOperation(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +254,7 @@ func permitted(grants string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-func TestEveryDifferenceHasAReasonAndEveryTrialAName(t *testing.T) {
+func TestDoubles_ReasonsAndNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, of := range table() {
 		full := of.operation + " " + of.name
@@ -265,7 +268,7 @@ func TestEveryDifferenceHasAReasonAndEveryTrialAName(t *testing.T) {
 	}
 }
 
-func TestThePageIsTheTable(t *testing.T) {
+func TestDoubles_Page(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)

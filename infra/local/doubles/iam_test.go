@@ -22,7 +22,8 @@ var (
 )
 
 // document is a policy with what URL encoding has to encode.
-const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::a b/+~%*"}]}`
+const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::a ` +
+	`b/+~%*"}]}`
 
 // encoding says how a document came: IAM answers with RFC 3986 encoding, of which what else than
 // letters, digits and "-._~" is encoded is not said.
@@ -51,11 +52,15 @@ const (
 // fixtures is what all trials share.
 func fixtures() fakeaws.State {
 	s := fakeaws.State{
-		ID: number, Users: map[string]*fakeaws.User{}, Groups: map[string]*fakeaws.Group{}, Policies: map[string]fakeaws.Document{},
-		Buckets: map[string]*fakeaws.Bucket{}, Sessions: map[string]*fakeaws.Session{}, Nodes: map[string]*fakeaws.Node{},
+		ID: number, Users: map[string]*fakeaws.User{}, Groups: map[string]*fakeaws.Group{},
+		Policies: map[string]fakeaws.Document{},
+		Buckets:  map[string]*fakeaws.Bucket{}, Sessions: map[string]*fakeaws.Session{}, Nodes: map[string]*fakeaws.Node{},
 		Summary: map[string]int32{"AccountAccessKeysPresent": 0, "AccountMFAEnabled": 0},
-		Members: members(), Halts: []fakeaws.Value{{Value: "no", At: jan}, {Value: "incident 42", At: feb}, {Value: "no", At: feb}},
-		Topics: map[string]*fakeaws.Topic{}, Queues: map[string]*fakeaws.Queue{}, Buses: map[string]*fakeaws.Bus{"warder": {}},
+		Members: members(), Halts: []fakeaws.Value{
+			{Value: "no", At: jan}, {Value: "incident 42", At: feb}, {Value: "no", At: feb},
+		},
+		Topics: map[string]*fakeaws.Topic{}, Queues: map[string]*fakeaws.Queue{},
+		Buses: map[string]*fakeaws.Bus{"warder": {}},
 	}
 	s.Policies[readOnly] = document // AWS's own, which moto has
 	for n := range many {
@@ -63,7 +68,9 @@ func fixtures() fakeaws.State {
 		s.Groups[group(n)] = &fakeaws.Group{}
 	}
 	s.Groups["full"] = &fakeaws.Group{
-		Attached: []string{policy(0), policy(1), policy(2)}, Inline: map[string]fakeaws.Document{"a": document, "b": document, "c": document},
+		Attached: []string{policy(0), policy(1), policy(2)}, Inline: map[string]fakeaws.Document{
+			"a": document, "b": document, "c": document,
+		},
 	}
 	return s
 }
@@ -112,7 +119,8 @@ func boundary(b *types.AttachedPermissionsBoundary) string {
 }
 
 func described(u types.User) string {
-	return fmt.Sprintf("%s, created %s, password used %s, tags %s, boundary %s", *u.Arn, day(u.CreateDate), day(u.PasswordLastUsed), tags(u.Tags), boundary(u.PermissionsBoundary))
+	return fmt.Sprintf("%s, created %s, password used %s, tags %s, boundary %s", *u.Arn, day(u.CreateDate),
+		day(u.PasswordLastUsed), tags(u.Tags), boundary(u.PermissionsBoundary))
 }
 
 func attached(all []types.AttachedPolicy) string {
@@ -185,7 +193,8 @@ var users = []trial{
 			slices.Sort(names)
 			return strings.Join(names, " "), err
 		}},
-	{operation: "iam:ListUsers", name: "a path that no user has", want: "0", do: func(p *place, id string) (string, error) {
+	{operation: "iam:ListUsers", name: "a path that no user has", want: "0", do: func(p *place, id string) (string,
+		error) {
 		found, err := below("/nobody/")(p, id)
 		return fmt.Sprint(len(found)), err
 	}},
@@ -193,14 +202,17 @@ var users = []trial{
 		moto: "3", why: "what is left out here is tried in memory, two by two, by every story",
 		want: "2+1", do: func(p *place, _ string) (string, error) {
 			return pages(func(marker *string) (int, bool, *string, error) {
-				out, err := p.iam.ListUsers(p.t.Context(), &iam.ListUsersInput{PathPrefix: aws.String("/three/"), MaxItems: two, Marker: marker})
+				out, err := p.iam.ListUsers(p.t.Context(), &iam.ListUsersInput{
+					PathPrefix: aws.String("/three/"), MaxItems: two, Marker: marker,
+				})
 				if err != nil {
 					return 0, false, nil, err
 				}
 				return len(out.Users), out.IsTruncated, out.Marker, nil
 			})
 		}},
-	{operation: "iam:ListUsers", name: "tags and boundary are left out", want: "arn:aws:iam::" + number + ":user/bare/ID, created 2026-01-02, password used none, tags none, boundary none",
+	{operation: "iam:ListUsers", name: "tags and boundary are left out", want: "arn:aws:iam::" + number +
+		":user/bare/ID, created 2026-01-02, password used none, tags none, boundary none",
 		state: who(fakeaws.User{Path: "/bare/", Tags: map[string]string{"owner": "kim"}, Boundary: policy(0)}),
 		do: func(p *place, id string) (string, error) {
 			found, err := below("/bare/")(p, id)
@@ -221,19 +233,30 @@ var users = []trial{
 			return day(found[0].PasswordLastUsed), nil
 		}},
 
-	{operation: "iam:GetUser", name: "all that a user has", want: "arn:aws:iam::" + number + ":user/team/ID, created 2026-01-02, password used none, tags email=kim@example.com,owner=kim, boundary PermissionsBoundaryPolicy " + policy(0),
-		state: who(fakeaws.User{Path: "/team/", Tags: map[string]string{"owner": "kim", "email": "kim@example.com"}, Boundary: policy(0)}), do: (*place).getUser},
-	{operation: "iam:GetUser", name: "a user who has nothing", want: "arn:aws:iam::" + number + ":user/ID, created 2026-01-02, password used none, tags none, boundary none", state: plain, do: (*place).getUser},
+	{operation: "iam:GetUser", name: "all that a user has", want: "arn:aws:iam::" + number +
+		":user/team/ID, created 2026-01-02, password used none, tags email=kim@example.com,owner=kim, boundary " +
+		"PermissionsBoundaryPolicy " + policy(0),
+		state: who(fakeaws.User{
+			Path: "/team/", Tags: map[string]string{"owner": "kim", "email": "kim@example.com"}, Boundary: policy(0),
+		}), do: (*place).getUser},
+	{
+		operation: "iam:GetUser", name: "a user who has nothing",
+		want:  "arn:aws:iam::" + number + ":user/ID, created 2026-01-02, password used none, tags none, boundary none",
+		state: plain, do: (*place).getUser,
+	},
 	{operation: "iam:GetUser", name: "the last use of the password is there",
 		moto: "none", why: "nobody signs in to the local account with a password",
-		want: "2026-02-03", state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan, Used: feb}}), do: func(p *place, id string) (string, error) {
+		want: "2026-02-03", state: who(fakeaws.User{
+			Password: &fakeaws.Password{Created: jan, Used: feb},
+		}), do: func(p *place, id string) (string, error) {
 			out, err := p.iam.GetUser(p.t.Context(), &iam.GetUserInput{UserName: &id})
 			if err != nil {
 				return "", err
 			}
 			return day(out.User.PasswordLastUsed), nil
 		}},
-	{operation: "iam:GetUser", name: "a unique id that begins with AIDA", want: "AIDA", state: plain, do: func(p *place, id string) (string, error) {
+	{operation: "iam:GetUser", name: "a unique id that begins with AIDA", want: "AIDA", state: plain, do: func(p *place,
+		id string) (string, error) {
 		out, err := p.iam.GetUser(p.t.Context(), &iam.GetUserInput{UserName: &id})
 		if err != nil {
 			return "", err
@@ -242,14 +265,23 @@ var users = []trial{
 	}},
 	{operation: "iam:GetUser", name: "nobody of the name", want: "NoSuchEntity", do: (*place).getUser},
 
-	{operation: "iam:GetLoginProfile", name: "a user with a password", want: "ID, created: true", state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan}}), do: (*place).loginProfile},
-	{operation: "iam:GetLoginProfile", name: "a user without", want: "NoSuchEntity", state: plain, do: (*place).loginProfile},
+	{
+		operation: "iam:GetLoginProfile", name: "a user with a password", want: "ID, created: true",
+		state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan}}), do: (*place).loginProfile,
+	},
+	{
+		operation: "iam:GetLoginProfile", name: "a user without", want: "NoSuchEntity", state: plain,
+		do: (*place).loginProfile,
+	},
 	{operation: "iam:GetLoginProfile", name: "nobody of the name", want: "NoSuchEntity", do: (*place).loginProfile},
 
-	{operation: "iam:CreateUser", name: "path, tags and boundary", want: "arn:aws:iam::" + number + ":user/warder-drill/ID, tags owner=warder, boundary " + policy(1),
+	{operation: "iam:CreateUser", name: "path, tags and boundary", want: "arn:aws:iam::" + number +
+		":user/warder-drill/ID, tags owner=warder, boundary " + policy(1),
 		do: func(p *place, id string) (string, error) {
 			if _, err := p.iam.CreateUser(p.t.Context(), &iam.CreateUserInput{
-				UserName: &id, Path: aws.String("/warder-drill/"), Tags: []types.Tag{{Key: aws.String("owner"), Value: aws.String("warder")}}, PermissionsBoundary: aws.String(policy(1)),
+				UserName: &id, Path: aws.String("/warder-drill/"), Tags: []types.Tag{
+					{Key: aws.String("owner"), Value: aws.String("warder")},
+				}, PermissionsBoundary: aws.String(policy(1)),
 			}); err != nil {
 				return "", err
 			}
@@ -257,30 +289,44 @@ var users = []trial{
 			if err != nil {
 				return "", err
 			}
-			return fmt.Sprintf("%s, tags %s, boundary %s", *out.User.Arn, tags(out.User.Tags), aws.ToString(out.User.PermissionsBoundary.PermissionsBoundaryArn)), nil
+			return fmt.Sprintf("%s, tags %s, boundary %s", *out.User.Arn, tags(out.User.Tags),
+				aws.ToString(out.User.PermissionsBoundary.PermissionsBoundaryArn)), nil
 		}},
-	{operation: "iam:CreateUser", name: "a name that somebody has", want: "EntityAlreadyExists", state: plain, do: (*place).createUser},
+	{
+		operation: "iam:CreateUser", name: "a name that somebody has", want: "EntityAlreadyExists", state: plain,
+		do: (*place).createUser,
+	},
 	{operation: "iam:CreateUser", name: "a name that differs in case alone",
 		moto: "created", why: "the drill's user has a name of its own, in small letters",
 		want: "EntityAlreadyExists", state: plain, do: func(p *place, id string) (string, error) {
 			return p.createUser(strings.ToUpper(id))
 		}},
-	{operation: "iam:CreateUser", name: "a boundary that is not there", want: "NoSuchEntity", do: func(p *place, id string) (string, error) {
+	{operation: "iam:CreateUser", name: "a boundary that is not there", want: "NoSuchEntity", do: func(p *place,
+		id string) (string, error) {
 		_, err := p.iam.CreateUser(p.t.Context(), &iam.CreateUserInput{UserName: &id, PermissionsBoundary: aws.String(gone)})
 		return "created", err
 	}},
-	{operation: "iam:DeleteUser", name: "a user who has nothing", want: "NoSuchEntity", state: plain, do: func(p *place, id string) (string, error) {
+	{operation: "iam:DeleteUser", name: "a user who has nothing", want: "NoSuchEntity", state: plain, do: func(p *place,
+		id string) (string, error) {
 		if out, err := p.deleteUser(id); err != nil {
 			return out, err
 		}
 		return p.getUser(id)
 	}},
 	{operation: "iam:DeleteUser", name: "nobody of the name", want: "NoSuchEntity", do: (*place).deleteUser},
-	{operation: "iam:DeleteUser", name: "a user with an attached policy", want: "DeleteConflict", state: who(fakeaws.User{Attached: []string{readOnly}}), do: (*place).deleteUser},
-	{operation: "iam:DeleteUser", name: "a user with an inline policy", want: "DeleteConflict", state: who(fakeaws.User{Inline: map[string]fakeaws.Document{"own": document}}), do: (*place).deleteUser},
+	{
+		operation: "iam:DeleteUser", name: "a user with an attached policy", want: "DeleteConflict",
+		state: who(fakeaws.User{Attached: []string{readOnly}}), do: (*place).deleteUser,
+	},
+	{
+		operation: "iam:DeleteUser", name: "a user with an inline policy", want: "DeleteConflict",
+		state: who(fakeaws.User{Inline: map[string]fakeaws.Document{"own": document}}), do: (*place).deleteUser,
+	},
 	{operation: "iam:DeleteUser", name: "a user with a key",
 		moto: "deleted", why: "the drill takes everything off its user first; in memory its tests fail if it does not",
-		want: "DeleteConflict", state: who(fakeaws.User{Keys: []fakeaws.Key{{ID: "AKIADELETE", Status: "Active", Created: jan}}}), do: (*place).deleteUser},
+		want: "DeleteConflict", state: who(fakeaws.User{
+			Keys: []fakeaws.Key{{ID: "AKIADELETE", Status: "Active", Created: jan}},
+		}), do: (*place).deleteUser},
 	{operation: "iam:DeleteUser", name: "a user in a group",
 		moto: "deleted", why: "the drill takes everything off its user first; in memory its tests fail if it does not",
 		want: "DeleteConflict", state: who(fakeaws.User{Groups: []string{group(0)}}), do: (*place).deleteUser},
@@ -288,14 +334,40 @@ var users = []trial{
 		moto: "deleted", why: "the drill takes everything off its user first; in memory its tests fail if it does not",
 		want: "DeleteConflict", state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan}}), do: (*place).deleteUser},
 
-	{operation: "iam:PutUserPermissionsBoundary", name: "a user without one", want: "PermissionsBoundaryPolicy " + policy(2), state: plain, do: setBoundary(policy(2))},
-	{operation: "iam:PutUserPermissionsBoundary", name: "another one takes its place", want: "PermissionsBoundaryPolicy " + policy(2), state: who(fakeaws.User{Boundary: policy(1)}), do: setBoundary(policy(2))},
-	{operation: "iam:PutUserPermissionsBoundary", name: "the same again", unsaid: true, want: "PermissionsBoundaryPolicy " + policy(2), state: who(fakeaws.User{Boundary: policy(2)}), do: setBoundary(policy(2))},
-	{operation: "iam:PutUserPermissionsBoundary", name: "a policy of AWS", want: "PermissionsBoundaryPolicy " + readOnly, state: plain, do: setBoundary(readOnly)},
-	{operation: "iam:PutUserPermissionsBoundary", name: "a policy that is not there", want: "NoSuchEntity", state: plain, do: setBoundary(gone)},
-	{operation: "iam:PutUserPermissionsBoundary", name: "nobody of the name", want: "NoSuchEntity", do: setBoundary(policy(2))},
-	{operation: "iam:DeleteUserPermissionsBoundary", name: "a user with one", want: "none", state: who(fakeaws.User{Boundary: policy(1)}), do: takeBoundary},
-	{operation: "iam:DeleteUserPermissionsBoundary", name: "a user without", want: "none", unsaid: true, state: plain, do: takeBoundary},
+	{
+		operation: "iam:PutUserPermissionsBoundary", name: "a user without one",
+		want: "PermissionsBoundaryPolicy " + policy(2), state: plain, do: setBoundary(policy(2)),
+	},
+	{
+		operation: "iam:PutUserPermissionsBoundary", name: "another one takes its place",
+		want: "PermissionsBoundaryPolicy " + policy(2), state: who(fakeaws.User{Boundary: policy(1)}),
+		do: setBoundary(policy(2)),
+	},
+	{
+		operation: "iam:PutUserPermissionsBoundary", name: "the same again", unsaid: true,
+		want: "PermissionsBoundaryPolicy " + policy(2), state: who(fakeaws.User{Boundary: policy(2)}),
+		do: setBoundary(policy(2)),
+	},
+	{
+		operation: "iam:PutUserPermissionsBoundary", name: "a policy of AWS", want: "PermissionsBoundaryPolicy " + readOnly,
+		state: plain, do: setBoundary(readOnly),
+	},
+	{
+		operation: "iam:PutUserPermissionsBoundary", name: "a policy that is not there", want: "NoSuchEntity", state: plain,
+		do: setBoundary(gone),
+	},
+	{
+		operation: "iam:PutUserPermissionsBoundary", name: "nobody of the name", want: "NoSuchEntity",
+		do: setBoundary(policy(2)),
+	},
+	{
+		operation: "iam:DeleteUserPermissionsBoundary", name: "a user with one", want: "none",
+		state: who(fakeaws.User{Boundary: policy(1)}), do: takeBoundary,
+	},
+	{
+		operation: "iam:DeleteUserPermissionsBoundary", name: "a user without", want: "none", unsaid: true, state: plain,
+		do: takeBoundary,
+	},
 	{operation: "iam:DeleteUserPermissionsBoundary", name: "nobody of the name", want: "NoSuchEntity", do: takeBoundary},
 }
 
@@ -328,7 +400,9 @@ func (p *place) boundaryOf(id string) (string, error) {
 
 func setBoundary(arn string) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
-		if _, err := p.iam.PutUserPermissionsBoundary(p.t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: &id, PermissionsBoundary: &arn}); err != nil {
+		if _, err := p.iam.PutUserPermissionsBoundary(p.t.Context(), &iam.PutUserPermissionsBoundaryInput{
+			UserName: &id, PermissionsBoundary: &arn,
+		}); err != nil {
 			return "", err
 		}
 		return p.boundaryOf(id)
@@ -336,7 +410,8 @@ func setBoundary(arn string) func(*place, string) (string, error) {
 }
 
 func takeBoundary(p *place, id string) (string, error) {
-	if _, err := p.iam.DeleteUserPermissionsBoundary(p.t.Context(), &iam.DeleteUserPermissionsBoundaryInput{UserName: &id}); err != nil {
+	if _, err := p.iam.DeleteUserPermissionsBoundary(p.t.Context(),
+		&iam.DeleteUserPermissionsBoundaryInput{UserName: &id}); err != nil {
 		return "", err
 	}
 	return p.boundaryOf(id)
@@ -345,7 +420,9 @@ func takeBoundary(p *place, id string) (string, error) {
 // withKeys is a user with two keys, the first used and active, the second neither.
 func withKeys(id string) fakeaws.State {
 	return fakeaws.State{Users: map[string]*fakeaws.User{id: {Created: jan, Keys: []fakeaws.Key{
-		{ID: "AKIA" + id + "A", Status: "Active", Created: jan, Used: feb}, {ID: "AKIA" + id + "B", Status: "Inactive", Created: feb},
+		{
+			ID: "AKIA" + id + "A", Status: "Active", Created: jan, Used: feb,
+		}, {ID: "AKIA" + id + "B", Status: "Inactive", Created: feb},
 	}}}}
 }
 
@@ -368,7 +445,8 @@ func (p *place) keysOf(id string) (string, error) {
 	}
 	var words []string
 	for _, key := range out.AccessKeyMetadata {
-		words = append(words, fmt.Sprintf("%s %s %s %v", aws.ToString(key.UserName), key.Status, day(key.CreateDate), strings.HasPrefix(*key.AccessKeyId, "AKIA")))
+		words = append(words, fmt.Sprintf("%s %s %s %v", aws.ToString(key.UserName), key.Status, day(key.CreateDate),
+			strings.HasPrefix(*key.AccessKeyId, "AKIA")))
 	}
 	if out.IsTruncated {
 		words = append(words, "truncated")
@@ -394,7 +472,9 @@ func onKey(n, times int, do func(p *place, id, key string) error) func(*place, s
 
 func status(to types.StatusType) func(p *place, id, key string) error {
 	return func(p *place, id, key string) error {
-		_, err := p.iam.UpdateAccessKey(p.t.Context(), &iam.UpdateAccessKeyInput{UserName: &id, AccessKeyId: &key, Status: to})
+		_, err := p.iam.UpdateAccessKey(p.t.Context(), &iam.UpdateAccessKeyInput{
+			UserName: &id, AccessKeyId: &key, Status: to,
+		})
 		return err
 	}
 }
@@ -410,47 +490,72 @@ func (p *place) lastUse(key string) (string, error) {
 		return "", err
 	}
 	used := out.AccessKeyLastUsed
-	return fmt.Sprintf("%s %s %s %s", aws.ToString(out.UserName), day(used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region)), nil
+	return fmt.Sprintf("%s %s %s %s", aws.ToString(out.UserName), day(used.LastUsedDate), aws.ToString(used.ServiceName),
+		aws.ToString(used.Region)), nil
 }
 
 const noKey = "AKIANOSUCHKEY0000001"
 
 var keys = []trial{
-	{operation: "iam:ListAccessKeys", name: "owner, status and age of each", want: "ID Active 2026-01-02 true, ID Inactive 2026-02-03 true", state: withKeys, do: (*place).keysOf},
+	{
+		operation: "iam:ListAccessKeys", name: "owner, status and age of each",
+		want: "ID Active 2026-01-02 true, ID Inactive 2026-02-03 true", state: withKeys, do: (*place).keysOf,
+	},
 	{operation: "iam:ListAccessKeys", name: "a user who has none", want: "none", state: plain, do: (*place).keysOf},
 	{operation: "iam:ListAccessKeys", name: "nobody of the name", want: "NoSuchEntity", do: (*place).keysOf},
-	{operation: "iam:GetAccessKeyLastUsed", name: "a key that was used", want: "ID 2026-02-03 s3 us-east-1", state: withKeys, do: func(p *place, id string) (string, error) {
-		key, err := p.key(id, 0)
-		if err != nil {
-			return "", err
-		}
-		return p.lastUse(key)
-	}},
-	{operation: "iam:GetAccessKeyLastUsed", name: "a key that was never used has no date", want: "ID none N/A N/A", state: withKeys, do: func(p *place, id string) (string, error) {
-		key, err := p.key(id, 1)
-		if err != nil {
-			return "", err
-		}
-		return p.lastUse(key)
-	}},
-	{operation: "iam:GetAccessKeyLastUsed", name: "a key that is not there", want: "NoSuchEntity", unsaid: true, do: func(p *place, _ string) (string, error) { return p.lastUse(noKey) }},
-	{operation: "iam:CreateAccessKey", name: "a new key is active", want: "ID Active, id AKIA, secret of 40 characters, created: true, listed: true", state: plain, do: func(p *place, id string) (string, error) {
-		out, err := p.iam.CreateAccessKey(p.t.Context(), &iam.CreateAccessKeyInput{UserName: &id})
-		if err != nil {
-			return "", err
-		}
-		k := out.AccessKey
-		listed, err := p.key(id, 0)
-		return fmt.Sprintf("%s %s, id %s, secret of %d characters, created: %v, listed: %v", *k.UserName, k.Status, (*k.AccessKeyId)[:4], len(*k.SecretAccessKey), k.CreateDate != nil, listed == *k.AccessKeyId), err
-	}},
-	{operation: "iam:CreateAccessKey", name: "a third key", want: "LimitExceeded", state: withKeys, do: (*place).createKey},
+	{operation: "iam:GetAccessKeyLastUsed", name: "a key that was used", want: "ID 2026-02-03 s3 us-east-1",
+		state: withKeys, do: func(p *place, id string) (string, error) {
+			key, err := p.key(id, 0)
+			if err != nil {
+				return "", err
+			}
+			return p.lastUse(key)
+		}},
+	{operation: "iam:GetAccessKeyLastUsed", name: "a key that was never used has no date", want: "ID none N/A N/A",
+		state: withKeys, do: func(p *place, id string) (string, error) {
+			key, err := p.key(id, 1)
+			if err != nil {
+				return "", err
+			}
+			return p.lastUse(key)
+		}},
+	{
+		operation: "iam:GetAccessKeyLastUsed", name: "a key that is not there", want: "NoSuchEntity", unsaid: true,
+		do: func(p *place, _ string) (string, error) { return p.lastUse(noKey) },
+	},
+	{operation: "iam:CreateAccessKey", name: "a new key is active",
+		want: "ID Active, id AKIA, secret of 40 characters, created: true, listed: true", state: plain, do: func(p *place,
+			id string) (string, error) {
+			out, err := p.iam.CreateAccessKey(p.t.Context(), &iam.CreateAccessKeyInput{UserName: &id})
+			if err != nil {
+				return "", err
+			}
+			k := out.AccessKey
+			listed, err := p.key(id, 0)
+			return fmt.Sprintf("%s %s, id %s, secret of %d characters, created: %v, listed: %v", *k.UserName, k.Status,
+				(*k.AccessKeyId)[:4], len(*k.SecretAccessKey), k.CreateDate != nil, listed == *k.AccessKeyId), err
+		}},
+	{
+		operation: "iam:CreateAccessKey", name: "a third key", want: "LimitExceeded", state: withKeys, do: (*place).createKey,
+	},
 	{operation: "iam:CreateAccessKey", name: "nobody of the name", want: "NoSuchEntity", do: (*place).createKey},
-	{operation: "iam:UpdateAccessKey", name: "off", want: "ID Inactive 2026-01-02 true, ID Inactive 2026-02-03 true", state: withKeys, do: onKey(0, 1, status(types.StatusTypeInactive))},
-	{operation: "iam:UpdateAccessKey", name: "off again", unsaid: true, want: "ID Inactive 2026-01-02 true, ID Inactive 2026-02-03 true", state: withKeys, do: onKey(0, 2, status(types.StatusTypeInactive))},
-	{operation: "iam:UpdateAccessKey", name: "on", want: "ID Active 2026-01-02 true, ID Active 2026-02-03 true", state: withKeys, do: onKey(1, 1, status(types.StatusTypeActive))},
-	{operation: "iam:UpdateAccessKey", name: "a key that is not there", want: "NoSuchEntity", state: plain, do: func(p *place, id string) (string, error) {
-		return "updated", status(types.StatusTypeInactive)(p, id, noKey)
-	}},
+	{
+		operation: "iam:UpdateAccessKey", name: "off", want: "ID Inactive 2026-01-02 true, ID Inactive 2026-02-03 true",
+		state: withKeys, do: onKey(0, 1, status(types.StatusTypeInactive)),
+	},
+	{
+		operation: "iam:UpdateAccessKey", name: "off again", unsaid: true,
+		want: "ID Inactive 2026-01-02 true, ID Inactive 2026-02-03 true", state: withKeys,
+		do: onKey(0, 2, status(types.StatusTypeInactive)),
+	},
+	{
+		operation: "iam:UpdateAccessKey", name: "on", want: "ID Active 2026-01-02 true, ID Active 2026-02-03 true",
+		state: withKeys, do: onKey(1, 1, status(types.StatusTypeActive)),
+	},
+	{operation: "iam:UpdateAccessKey", name: "a key that is not there", want: "NoSuchEntity", state: plain,
+		do: func(p *place, id string) (string, error) {
+			return "updated", status(types.StatusTypeInactive)(p, id, noKey)
+		}},
 	{operation: "iam:UpdateAccessKey", name: "a key of another user", want: "NoSuchEntity",
 		state: func(id string) fakeaws.State {
 			s := withKeys(id)
@@ -464,12 +569,22 @@ var keys = []trial{
 			}
 			return "updated", status(types.StatusTypeInactive)(p, id+"-other", key)
 		}},
-	{operation: "iam:UpdateAccessKey", name: "nobody of the name", want: "NoSuchEntity", do: func(p *place, id string) (string, error) {
+	{operation: "iam:UpdateAccessKey", name: "nobody of the name", want: "NoSuchEntity", do: func(p *place,
+		id string) (string, error) {
 		return "updated", status(types.StatusTypeInactive)(p, id, noKey)
 	}},
-	{operation: "iam:DeleteAccessKey", name: "an active key", want: "ID Inactive 2026-02-03 true", state: withKeys, do: onKey(0, 1, (*place).deleteKey)},
-	{operation: "iam:DeleteAccessKey", name: "twice", want: "NoSuchEntity", state: withKeys, do: onKey(0, 2, (*place).deleteKey)},
-	{operation: "iam:DeleteAccessKey", name: "nobody of the name", want: "NoSuchEntity", do: func(p *place, id string) (string, error) { return "deleted", p.deleteKey(id, noKey) }},
+	{
+		operation: "iam:DeleteAccessKey", name: "an active key", want: "ID Inactive 2026-02-03 true", state: withKeys,
+		do: onKey(0, 1, (*place).deleteKey),
+	},
+	{
+		operation: "iam:DeleteAccessKey", name: "twice", want: "NoSuchEntity", state: withKeys,
+		do: onKey(0, 2, (*place).deleteKey),
+	},
+	{
+		operation: "iam:DeleteAccessKey", name: "nobody of the name", want: "NoSuchEntity",
+		do: func(p *place, id string) (string, error) { return "deleted", p.deleteKey(id, noKey) },
+	},
 }
 
 func (p *place) createKey(id string) (string, error) {
@@ -488,7 +603,9 @@ func (p *place) attachedTo(id string) (string, error) {
 func attach(times int, arn string) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
 		for range times {
-			if _, err := p.iam.AttachUserPolicy(p.t.Context(), &iam.AttachUserPolicyInput{UserName: &id, PolicyArn: &arn}); err != nil {
+			if _, err := p.iam.AttachUserPolicy(p.t.Context(), &iam.AttachUserPolicyInput{
+				UserName: &id, PolicyArn: &arn,
+			}); err != nil {
 				return "", err
 			}
 		}
@@ -507,7 +624,9 @@ func count(do func(*place, string) (string, error), between string) func(*place,
 func detach(times int, arn string) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
 		for range times {
-			if _, err := p.iam.DetachUserPolicy(p.t.Context(), &iam.DetachUserPolicyInput{UserName: &id, PolicyArn: &arn}); err != nil {
+			if _, err := p.iam.DetachUserPolicy(p.t.Context(), &iam.DetachUserPolicyInput{
+				UserName: &id, PolicyArn: &arn,
+			}); err != nil {
 				return "", err
 			}
 		}
@@ -535,7 +654,9 @@ func put(names ...string) func(text string) func(*place, string) (string, error)
 	return func(text string) func(*place, string) (string, error) {
 		return func(p *place, id string) (string, error) {
 			for _, name := range names {
-				if _, err := p.iam.PutUserPolicy(p.t.Context(), &iam.PutUserPolicyInput{UserName: &id, PolicyName: &name, PolicyDocument: &text}); err != nil {
+				if _, err := p.iam.PutUserPolicy(p.t.Context(), &iam.PutUserPolicyInput{
+					UserName: &id, PolicyName: &name, PolicyDocument: &text,
+				}); err != nil {
 					return "", err
 				}
 			}
@@ -547,7 +668,9 @@ func put(names ...string) func(text string) func(*place, string) (string, error)
 func take(times int) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
 		for range times {
-			if _, err := p.iam.DeleteUserPolicy(p.t.Context(), &iam.DeleteUserPolicyInput{UserName: &id, PolicyName: aws.String("own")}); err != nil {
+			if _, err := p.iam.DeleteUserPolicy(p.t.Context(), &iam.DeleteUserPolicyInput{
+				UserName: &id, PolicyName: aws.String("own"),
+			}); err != nil {
 				return "", err
 			}
 		}
@@ -563,44 +686,83 @@ func long(n int) string {
 var own = who(fakeaws.User{Inline: map[string]fakeaws.Document{"own": document}})
 
 var policies = []trial{
-	{operation: "iam:ListAttachedUserPolicies", name: "name and ARN of each", want: "p00 " + policy(0) + ", p01 " + policy(1), state: who(fakeaws.User{Attached: []string{policy(0), policy(1)}}), do: (*place).attachedTo},
-	{operation: "iam:ListAttachedUserPolicies", name: "a user who has none", want: "none", state: plain, do: (*place).attachedTo},
-	{operation: "iam:ListAttachedUserPolicies", name: "page by page, as MaxItems says", want: "2+2+1", state: who(fakeaws.User{Attached: up(5, policy)}), do: func(p *place, id string) (string, error) {
-		return pages(func(marker *string) (int, bool, *string, error) {
-			out, err := p.iam.ListAttachedUserPolicies(p.t.Context(), &iam.ListAttachedUserPoliciesInput{UserName: &id, MaxItems: two, Marker: marker})
-			if err != nil {
-				return 0, false, nil, err
-			}
-			return len(out.AttachedPolicies), out.IsTruncated, out.Marker, nil
-		})
-	}},
+	{
+		operation: "iam:ListAttachedUserPolicies", name: "name and ARN of each",
+		want: "p00 " + policy(0) + ", p01 " + policy(1), state: who(fakeaws.User{Attached: []string{policy(0), policy(1)}}),
+		do: (*place).attachedTo,
+	},
+	{
+		operation: "iam:ListAttachedUserPolicies", name: "a user who has none", want: "none", state: plain,
+		do: (*place).attachedTo,
+	},
+	{operation: "iam:ListAttachedUserPolicies", name: "page by page, as MaxItems says", want: "2+2+1",
+		state: who(fakeaws.User{Attached: up(5, policy)}), do: func(p *place, id string) (string, error) {
+			return pages(func(marker *string) (int, bool, *string, error) {
+				out, err := p.iam.ListAttachedUserPolicies(p.t.Context(), &iam.ListAttachedUserPoliciesInput{
+					UserName: &id, MaxItems: two, Marker: marker,
+				})
+				if err != nil {
+					return 0, false, nil, err
+				}
+				return len(out.AttachedPolicies), out.IsTruncated, out.Marker, nil
+			})
+		}},
 	{operation: "iam:ListAttachedUserPolicies", name: "nobody of the name", want: "NoSuchEntity", do: (*place).attachedTo},
-	{operation: "iam:AttachUserPolicy", name: "a policy of the account", want: "p00 " + policy(0), state: plain, do: attach(1, policy(0))},
-	{operation: "iam:AttachUserPolicy", name: "a policy of AWS", want: "ReadOnlyAccess " + readOnly, state: plain, do: attach(1, readOnly)},
-	{operation: "iam:AttachUserPolicy", name: "twice", unsaid: true, want: "p00 " + policy(0), state: plain, do: attach(2, policy(0))},
-	{operation: "iam:AttachUserPolicy", name: "a policy that AWS does not have", want: "NoSuchEntity", state: plain, do: attach(1, "arn:aws:iam::aws:policy/NoSuchPolicy")},
-	{operation: "iam:AttachUserPolicy", name: "a policy that was detached", want: "p03 " + policy(3), state: who(fakeaws.User{Attached: []string{policy(3)}}), do: func(p *place, id string) (string, error) {
+	{
+		operation: "iam:AttachUserPolicy", name: "a policy of the account", want: "p00 " + policy(0), state: plain,
+		do: attach(1, policy(0)),
+	},
+	{
+		operation: "iam:AttachUserPolicy", name: "a policy of AWS", want: "ReadOnlyAccess " + readOnly, state: plain,
+		do: attach(1, readOnly),
+	},
+	{
+		operation: "iam:AttachUserPolicy", name: "twice", unsaid: true, want: "p00 " + policy(0), state: plain,
+		do: attach(2, policy(0)),
+	},
+	{
+		operation: "iam:AttachUserPolicy", name: "a policy that AWS does not have", want: "NoSuchEntity", state: plain,
+		do: attach(1, "arn:aws:iam::aws:policy/NoSuchPolicy"),
+	},
+	{operation: "iam:AttachUserPolicy", name: "a policy that was detached", want: "p03 " +
+		policy(3), state: who(fakeaws.User{Attached: []string{policy(3)}}), do: func(p *place, id string) (string, error) {
 		if _, err := detach(1, policy(3))(p, id); err != nil {
 			return "", err
 		}
 		return attach(1, policy(3))(p, id)
 	}},
-	{operation: "iam:AttachUserPolicy", name: "a policy that is not there", want: "NoSuchEntity", state: plain, do: attach(1, gone)},
+	{
+		operation: "iam:AttachUserPolicy", name: "a policy that is not there", want: "NoSuchEntity", state: plain,
+		do: attach(1, gone),
+	},
 	{operation: "iam:AttachUserPolicy", name: "nobody of the name", want: "NoSuchEntity", do: attach(1, policy(0))},
 	{operation: "iam:AttachUserPolicy", name: "an eleventh policy",
 		moto: "11 of them", why: "what comes of a full quota is tried in memory",
 		want: "LimitExceeded", state: who(fakeaws.User{Attached: up(10, policy)}), do: count(attach(1, policy(10)), ", ")},
-	{operation: "iam:DetachUserPolicy", name: "a policy that is attached", want: "p01 " + policy(1), state: who(fakeaws.User{Attached: []string{policy(0), policy(1)}}), do: detach(1, policy(0))},
-	{operation: "iam:DetachUserPolicy", name: "twice", want: "NoSuchEntity", state: who(fakeaws.User{Attached: []string{policy(0)}}), do: detach(2, policy(0))},
+	{
+		operation: "iam:DetachUserPolicy", name: "a policy that is attached", want: "p01 " + policy(1),
+		state: who(fakeaws.User{Attached: []string{policy(0), policy(1)}}), do: detach(1, policy(0)),
+	},
+	{
+		operation: "iam:DetachUserPolicy", name: "twice", want: "NoSuchEntity",
+		state: who(fakeaws.User{Attached: []string{policy(0)}}), do: detach(2, policy(0)),
+	},
 	{operation: "iam:DetachUserPolicy", name: "nobody of the name", want: "NoSuchEntity", do: detach(1, policy(0))},
 
-	{operation: "iam:ListUserPolicies", name: "names", want: "a b", state: who(fakeaws.User{Inline: map[string]fakeaws.Document{"a": document, "b": document}}), do: (*place).inlineOf},
+	{
+		operation: "iam:ListUserPolicies", name: "names", want: "a b",
+		state: who(fakeaws.User{Inline: map[string]fakeaws.Document{"a": document, "b": document}}), do: (*place).inlineOf,
+	},
 	{operation: "iam:ListUserPolicies", name: "a user who has none", want: "none", state: plain, do: (*place).inlineOf},
 	{operation: "iam:ListUserPolicies", name: "page by page, as MaxItems says",
 		moto: "3", why: "what is left out here is tried in memory, two by two, by every story",
-		want: "2+1", state: who(fakeaws.User{Inline: map[string]fakeaws.Document{"a": document, "b": document, "c": document}}), do: func(p *place, id string) (string, error) {
+		want: "2+1", state: who(fakeaws.User{
+			Inline: map[string]fakeaws.Document{"a": document, "b": document, "c": document},
+		}), do: func(p *place, id string) (string, error) {
 			return pages(func(marker *string) (int, bool, *string, error) {
-				out, err := p.iam.ListUserPolicies(p.t.Context(), &iam.ListUserPoliciesInput{UserName: &id, MaxItems: two, Marker: marker})
+				out, err := p.iam.ListUserPolicies(p.t.Context(), &iam.ListUserPoliciesInput{
+					UserName: &id, MaxItems: two, Marker: marker,
+				})
 				if err != nil {
 					return 0, false, nil, err
 				}
@@ -608,18 +770,28 @@ var policies = []trial{
 			})
 		}},
 	{operation: "iam:ListUserPolicies", name: "nobody of the name", want: "NoSuchEntity", do: (*place).inlineOf},
-	{operation: "iam:GetUserPolicy", name: "the document is URL-encoded", want: "ID own URL-encoded", state: own, do: (*place).inline},
-	{operation: "iam:GetUserPolicy", name: "a policy that is not there", want: "NoSuchEntity", state: plain, do: (*place).inline},
+	{
+		operation: "iam:GetUserPolicy", name: "the document is URL-encoded", want: "ID own URL-encoded", state: own,
+		do: (*place).inline,
+	},
+	{
+		operation: "iam:GetUserPolicy", name: "a policy that is not there", want: "NoSuchEntity", state: plain,
+		do: (*place).inline,
+	},
 	{operation: "iam:GetUserPolicy", name: "nobody of the name", want: "NoSuchEntity", do: (*place).inline},
 	{operation: "iam:PutUserPolicy", name: "a new one", want: "own", state: plain, do: put("own")(document)},
-	{operation: "iam:PutUserPolicy", name: "it comes back byte for byte", want: "ID own URL-encoded", state: plain, do: func(p *place, id string) (string, error) {
-		if _, err := put("own")(document)(p, id); err != nil {
-			return "", err
-		}
-		return p.inline(id)
-	}},
+	{operation: "iam:PutUserPolicy", name: "it comes back byte for byte", want: "ID own URL-encoded", state: plain,
+		do: func(p *place, id string) (string, error) {
+			if _, err := put("own")(document)(p, id); err != nil {
+				return "", err
+			}
+			return p.inline(id)
+		}},
 	{operation: "iam:PutUserPolicy", name: "another takes its place", want: "own", state: own, do: put("own")(long(500))},
-	{operation: "iam:PutUserPolicy", name: "what is no JSON", want: "MalformedPolicyDocument", state: plain, do: put("own")(`{"Version":`)},
+	{
+		operation: "iam:PutUserPolicy", name: "what is no JSON", want: "MalformedPolicyDocument", state: plain,
+		do: put("own")(`{"Version":`),
+	},
 	{operation: "iam:PutUserPolicy", name: "nobody of the name", want: "NoSuchEntity", do: put("own")(document)},
 	{operation: "iam:PutUserPolicy", name: "more than 2,048 characters",
 		moto: "own", why: "what comes of a full quota is tried in memory",
@@ -627,17 +799,29 @@ var policies = []trial{
 	{operation: "iam:PutUserPolicy", name: "more than 2,048 characters together",
 		moto: "a b c", why: "what comes of a full quota is tried in memory",
 		want: "LimitExceeded", state: plain, do: put("a", "b", "c")(long(700))},
-	{operation: "iam:PutUserPolicy", name: "white space is not counted", want: "own", state: plain, do: put("own")(strings.Repeat(" ", 2048) + document)},
+	{
+		operation: "iam:PutUserPolicy", name: "white space is not counted", want: "own", state: plain,
+		do: put("own")(strings.Repeat(" ", 2048) + document),
+	},
 	{operation: "iam:DeleteUserPolicy", name: "a policy that is there", want: "none", state: own, do: take(1)},
 	{operation: "iam:DeleteUserPolicy", name: "twice", want: "NoSuchEntity", state: own, do: take(2)},
 	{operation: "iam:DeleteUserPolicy", name: "nobody of the name", want: "NoSuchEntity", do: take(1)},
 
-	{operation: "iam:GetPolicy", name: "name and version that is in force", want: "p00 " + policy(0) + " v1", do: func(p *place, _ string) (string, error) { return p.policy(policy(0)) }},
-	{operation: "iam:GetPolicy", name: "a policy that is not there", want: "NoSuchEntity", do: func(p *place, _ string) (string, error) { return p.policy(gone) }},
+	{
+		operation: "iam:GetPolicy", name: "name and version that is in force", want: "p00 " + policy(0) + " v1",
+		do: func(p *place, _ string) (string, error) { return p.policy(policy(0)) },
+	},
+	{
+		operation: "iam:GetPolicy", name: "a policy that is not there", want: "NoSuchEntity",
+		do: func(p *place, _ string) (string, error) { return p.policy(gone) },
+	},
 	{operation: "iam:GetPolicyVersion", name: "the document is URL-encoded",
 		moto: "v1 true as it is", why: "decoding leaves a document without percent signs as it is; stories have encoded ones",
 		want: "v1 true URL-encoded", do: version(policy(0), "v1")},
-	{operation: "iam:GetPolicyVersion", name: "a version that is not there", want: "NoSuchEntity", do: version(policy(0), "v9")},
+	{
+		operation: "iam:GetPolicyVersion", name: "a version that is not there", want: "NoSuchEntity",
+		do: version(policy(0), "v9"),
+	},
 	{operation: "iam:GetPolicyVersion", name: "a policy that is not there", want: "NoSuchEntity", do: version(gone, "v1")},
 }
 
@@ -655,7 +839,8 @@ func version(arn, id string) func(*place, string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("%s %v %s", *out.PolicyVersion.VersionId, out.PolicyVersion.IsDefaultVersion, encoding(*out.PolicyVersion.Document)), nil
+		return fmt.Sprintf("%s %v %s", *out.PolicyVersion.VersionId, out.PolicyVersion.IsDefaultVersion,
+			encoding(*out.PolicyVersion.Document)), nil
 	}
 }
 
@@ -675,7 +860,9 @@ func (p *place) groupsOf(id string) (string, error) {
 func join(times int, group string) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
 		for range times {
-			if _, err := p.iam.AddUserToGroup(p.t.Context(), &iam.AddUserToGroupInput{UserName: &id, GroupName: &group}); err != nil {
+			if _, err := p.iam.AddUserToGroup(p.t.Context(), &iam.AddUserToGroupInput{
+				UserName: &id, GroupName: &group,
+			}); err != nil {
 				return "", err
 			}
 		}
@@ -686,7 +873,9 @@ func join(times int, group string) func(*place, string) (string, error) {
 func leave(times int, group string) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
 		for range times {
-			if _, err := p.iam.RemoveUserFromGroup(p.t.Context(), &iam.RemoveUserFromGroupInput{UserName: &id, GroupName: &group}); err != nil {
+			if _, err := p.iam.RemoveUserFromGroup(p.t.Context(), &iam.RemoveUserFromGroupInput{
+				UserName: &id, GroupName: &group,
+			}); err != nil {
 				return "", err
 			}
 		}
@@ -697,7 +886,9 @@ func leave(times int, group string) func(*place, string) (string, error) {
 func groupPages(p *place, _ string) (string, error) {
 	full := aws.String("full")
 	return pages(func(marker *string) (int, bool, *string, error) {
-		out, err := p.iam.ListGroupPolicies(p.t.Context(), &iam.ListGroupPoliciesInput{GroupName: full, MaxItems: two, Marker: marker})
+		out, err := p.iam.ListGroupPolicies(p.t.Context(), &iam.ListGroupPoliciesInput{
+			GroupName: full, MaxItems: two, Marker: marker,
+		})
 		if err != nil {
 			return 0, false, nil, err
 		}
@@ -738,13 +929,18 @@ func groupPolicy(group, name string) func(*place, string) (string, error) {
 const noGroup = "no-such-group"
 
 var groups = []trial{
-	{operation: "iam:ListGroupsForUser", name: "names", want: "g00 g01", state: who(fakeaws.User{Groups: []string{group(0), group(1)}}), do: (*place).groupsOf},
+	{
+		operation: "iam:ListGroupsForUser", name: "names", want: "g00 g01",
+		state: who(fakeaws.User{Groups: []string{group(0), group(1)}}), do: (*place).groupsOf,
+	},
 	{operation: "iam:ListGroupsForUser", name: "a user who is in none", want: "none", state: plain, do: (*place).groupsOf},
 	{operation: "iam:ListGroupsForUser", name: "page by page, as MaxItems says",
 		moto: "3", why: "what is left out here is tried in memory, two by two, by every story",
 		want: "2+1", state: who(fakeaws.User{Groups: up(3, group)}), do: func(p *place, id string) (string, error) {
 			return pages(func(marker *string) (int, bool, *string, error) {
-				out, err := p.iam.ListGroupsForUser(p.t.Context(), &iam.ListGroupsForUserInput{UserName: &id, MaxItems: two, Marker: marker})
+				out, err := p.iam.ListGroupsForUser(p.t.Context(), &iam.ListGroupsForUserInput{
+					UserName: &id, MaxItems: two, Marker: marker,
+				})
 				if err != nil {
 					return 0, false, nil, err
 				}
@@ -754,38 +950,71 @@ var groups = []trial{
 	{operation: "iam:ListGroupsForUser", name: "nobody of the name", want: "NoSuchEntity", do: (*place).groupsOf},
 	{operation: "iam:AddUserToGroup", name: "a user who is in none", want: "g00", state: plain, do: join(1, group(0))},
 	{operation: "iam:AddUserToGroup", name: "twice", unsaid: true, want: "g00", state: plain, do: join(2, group(0))},
-	{operation: "iam:AddUserToGroup", name: "a group that is not there", want: "NoSuchEntity", state: plain, do: join(1, noGroup)},
+	{
+		operation: "iam:AddUserToGroup", name: "a group that is not there", want: "NoSuchEntity", state: plain,
+		do: join(1, noGroup),
+	},
 	{operation: "iam:AddUserToGroup", name: "nobody of the name", want: "NoSuchEntity", do: join(1, group(0))},
 	{operation: "iam:AddUserToGroup", name: "an eleventh group",
 		moto: "11 of them", why: "what comes of a full quota is tried in memory",
 		want: "LimitExceeded", state: who(fakeaws.User{Groups: up(10, group)}), do: count(join(1, group(10)), " ")},
-	{operation: "iam:RemoveUserFromGroup", name: "a member", want: "g01", state: who(fakeaws.User{Groups: []string{group(0), group(1)}}), do: leave(1, group(0))},
+	{
+		operation: "iam:RemoveUserFromGroup", name: "a member", want: "g01",
+		state: who(fakeaws.User{Groups: []string{group(0), group(1)}}), do: leave(1, group(0)),
+	},
 	{operation: "iam:RemoveUserFromGroup", name: "who is no member any more",
 		moto: "NoSuchEntity", why: "functions take either as gone already",
 		want: "none", unsaid: true, state: who(fakeaws.User{Groups: []string{group(0)}}), do: leave(2, group(0))},
-	{operation: "iam:RemoveUserFromGroup", name: "a group that is not there", want: "NoSuchEntity", state: plain, do: leave(1, noGroup)},
+	{
+		operation: "iam:RemoveUserFromGroup", name: "a group that is not there", want: "NoSuchEntity", state: plain,
+		do: leave(1, noGroup),
+	},
 	{operation: "iam:RemoveUserFromGroup", name: "nobody of the name", want: "NoSuchEntity", do: leave(1, group(0))},
-	{operation: "iam:ListAttachedGroupPolicies", name: "name and ARN of each", want: "p00 " + policy(0) + ", p01 " + policy(1) + ", p02 " + policy(2), do: attachedToGroup("full")},
-	{operation: "iam:ListAttachedGroupPolicies", name: "a group that has none", want: "none", do: attachedToGroup(group(0))},
-	{operation: "iam:ListAttachedGroupPolicies", name: "page by page, as MaxItems says", want: "2+1", do: func(p *place, _ string) (string, error) {
+	{
+		operation: "iam:ListAttachedGroupPolicies", name: "name and ARN of each",
+		want: "p00 " + policy(0) + ", p01 " + policy(1) + ", p02 " + policy(2), do: attachedToGroup("full"),
+	},
+	{
+		operation: "iam:ListAttachedGroupPolicies", name: "a group that has none", want: "none",
+		do: attachedToGroup(group(0)),
+	},
+	{operation: "iam:ListAttachedGroupPolicies", name: "page by page, as MaxItems says", want: "2+1", do: func(p *place,
+		_ string) (string, error) {
 		return pages(func(marker *string) (int, bool, *string, error) {
-			out, err := p.iam.ListAttachedGroupPolicies(p.t.Context(), &iam.ListAttachedGroupPoliciesInput{GroupName: aws.String("full"), MaxItems: two, Marker: marker})
+			out, err := p.iam.ListAttachedGroupPolicies(p.t.Context(), &iam.ListAttachedGroupPoliciesInput{
+				GroupName: aws.String("full"), MaxItems: two, Marker: marker,
+			})
 			if err != nil {
 				return 0, false, nil, err
 			}
 			return len(out.AttachedPolicies), out.IsTruncated, out.Marker, nil
 		})
 	}},
-	{operation: "iam:ListAttachedGroupPolicies", name: "a group that is not there", want: "NoSuchEntity", do: attachedToGroup(noGroup)},
+	{
+		operation: "iam:ListAttachedGroupPolicies", name: "a group that is not there", want: "NoSuchEntity",
+		do: attachedToGroup(noGroup),
+	},
 	{operation: "iam:ListGroupPolicies", name: "names", want: "a b c", do: inlineOfGroup("full")},
 	{operation: "iam:ListGroupPolicies", name: "a group that has none", want: "none", do: inlineOfGroup(group(0))},
 	{operation: "iam:ListGroupPolicies", name: "page by page, as MaxItems says",
 		moto: "3", why: "what is left out here is tried in memory, two by two, by every story",
 		want: "2+1", do: groupPages},
-	{operation: "iam:ListGroupPolicies", name: "a group that is not there", want: "NoSuchEntity", do: inlineOfGroup(noGroup)},
-	{operation: "iam:GetGroupPolicy", name: "the document is URL-encoded", want: "full a URL-encoded", do: groupPolicy("full", "a")},
-	{operation: "iam:GetGroupPolicy", name: "a policy that is not there", want: "NoSuchEntity", do: groupPolicy("full", "z")},
-	{operation: "iam:GetGroupPolicy", name: "a group that is not there", want: "NoSuchEntity", do: groupPolicy(noGroup, "a")},
+	{
+		operation: "iam:ListGroupPolicies", name: "a group that is not there", want: "NoSuchEntity",
+		do: inlineOfGroup(noGroup),
+	},
+	{
+		operation: "iam:GetGroupPolicy", name: "the document is URL-encoded", want: "full a URL-encoded",
+		do: groupPolicy("full", "a"),
+	},
+	{
+		operation: "iam:GetGroupPolicy", name: "a policy that is not there", want: "NoSuchEntity",
+		do: groupPolicy("full", "z"),
+	},
+	{
+		operation: "iam:GetGroupPolicy", name: "a group that is not there", want: "NoSuchEntity",
+		do: groupPolicy(noGroup, "a"),
+	},
 }
 
 func (p *place) reportState() (string, error) {
@@ -835,7 +1064,9 @@ func reported(of string, want ...string) func(*place, string) (string, error) {
 
 // details are what GetAccountAuthorizationDetails has of a user.
 func details(p *place, id string) (string, error) {
-	for all := iam.NewGetAccountAuthorizationDetailsPaginator(p.iam, &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}}); all.HasMorePages(); {
+	for all := iam.NewGetAccountAuthorizationDetailsPaginator(p.iam, &iam.GetAccountAuthorizationDetailsInput{
+		Filter: []types.EntityType{types.EntityTypeUser},
+	}); all.HasMorePages(); {
 		page, err := all.NextPage(p.t.Context())
 		if err != nil {
 			return "", err
@@ -852,7 +1083,9 @@ func details(p *place, id string) (string, error) {
 				inline[*p.PolicyName] = encoding(*p.PolicyDocument)
 			}
 			return fmt.Sprintf("%s, created %s, tags %s, boundary %s, groups %v, attached %s, inline %v",
-				*user.Arn, day(user.CreateDate), tags(user.Tags), boundary(user.PermissionsBoundary), slices.Sorted(slices.Values(user.GroupList)), attached(user.AttachedManagedPolicies), inline), nil
+				*user.Arn, day(user.CreateDate), tags(user.Tags), boundary(user.PermissionsBoundary), slices.Sorted(
+					slices.Values(user.GroupList),
+				), attached(user.AttachedManagedPolicies), inline), nil
 		}
 	}
 	return "not there", nil
@@ -860,31 +1093,40 @@ func details(p *place, id string) (string, error) {
 
 // reportColumns are those of the credential report
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html).
-const reportColumns = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,mfa_active," +
-	"access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,access_key_1_last_used_region,access_key_1_last_used_service," +
-	"access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service," +
+const reportColumns = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed," +
+	"password_next_rotation,mfa_active," +
+	"access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,access_key_1_last_used_region," +
+	"access_key_1_last_used_service," +
+	"access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,access_key_2_last_used_region," +
+	"access_key_2_last_used_service," +
 	"cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated,additional_credentials_info"
 
 var reports = []trial{
-	{operation: "iam:GetAccountSummary", name: "whether root has keys and a second factor", want: "map[AccountAccessKeysPresent:0 AccountMFAEnabled:0]", do: func(p *place, _ string) (string, error) {
-		out, err := p.iam.GetAccountSummary(p.t.Context(), &iam.GetAccountSummaryInput{})
-		if err != nil {
-			return "", err
-		}
-		maps.DeleteFunc(out.SummaryMap, func(name string, _ int32) bool {
-			return name != "AccountAccessKeysPresent" && name != "AccountMFAEnabled"
-		})
-		return fmt.Sprint(out.SummaryMap), nil
-	}},
+	{operation: "iam:GetAccountSummary", name: "whether root has keys and a second factor",
+		want: "map[AccountAccessKeysPresent:0 AccountMFAEnabled:0]", do: func(p *place, _ string) (string, error) {
+			out, err := p.iam.GetAccountSummary(p.t.Context(), &iam.GetAccountSummaryInput{})
+			if err != nil {
+				return "", err
+			}
+			maps.DeleteFunc(out.SummaryMap, func(name string, _ int32) bool {
+				return name != "AccountAccessKeysPresent" && name != "AccountMFAEnabled"
+			})
+			return fmt.Sprint(out.SummaryMap), nil
+		}},
 	{operation: "iam:GetAccountAuthorizationDetails", name: "all that a user has", state: who(fakeaws.User{
-		Path: "/team/", Tags: map[string]string{"owner": "kim"}, Boundary: policy(0), Groups: []string{group(0), group(1)}, Attached: []string{policy(1), readOnly}, Inline: map[string]fakeaws.Document{"own": document},
-	}), do: details, want: "arn:aws:iam::" + number + ":user/team/ID, created 2026-01-02, tags owner=kim, boundary PermissionsBoundaryPolicy " + policy(0) +
+		Path: "/team/", Tags: map[string]string{"owner": "kim"}, Boundary: policy(0), Groups: []string{group(0),
+			group(1)}, Attached: []string{policy(1), readOnly}, Inline: map[string]fakeaws.Document{"own": document},
+	}), do: details, want: "arn:aws:iam::" + number +
+		":user/team/ID, created 2026-01-02, tags owner=kim, boundary PermissionsBoundaryPolicy " + policy(0) +
 		", groups [g00 g01], attached p01 " + policy(1) + ", ReadOnlyAccess " + readOnly + ", inline map[own:URL-encoded]"},
 	{operation: "iam:GetAccountAuthorizationDetails", name: "a user who has nothing", state: plain, do: details,
-		want: "arn:aws:iam::" + number + ":user/ID, created 2026-01-02, tags none, boundary none, groups [], attached none, inline map[]"},
+		want: "arn:aws:iam::" + number +
+			":user/ID, created 2026-01-02, tags none, boundary none, groups [], attached none, inline map[]"},
 	{operation: "iam:GetAccountAuthorizationDetails", name: "page by page, as MaxItems says",
-		moto: "two: false, truncated: false, another page begins with another user: false", why: "what is left out here is tried in memory, two by two, by every story",
-		want: "two: true, truncated: true, another page begins with another user: true", do: func(p *place, _ string) (string, error) {
+		moto: "two: false, truncated: false, another page begins with another user: false", why: "what is left out here " +
+			"is tried in memory, two by two, by every story",
+		want: "two: true, truncated: true, another page begins with another user: true", do: func(p *place, _ string) (string,
+			error) {
 			in := &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: two}
 			first, err := p.iam.GetAccountAuthorizationDetails(p.t.Context(), in)
 			if err != nil {
@@ -895,18 +1137,25 @@ var reports = []trial{
 			if err != nil {
 				return "", err
 			}
-			return fmt.Sprintf("two: %v, truncated: %v, another page begins with another user: %v", len(first.UserDetailList) == 2, first.IsTruncated, *first.UserDetailList[0].UserName != *second.UserDetailList[0].UserName), nil
+			return fmt.Sprintf("two: %v, truncated: %v, another page begins with another user: %v",
+				len(
+					first.UserDetailList,
+				) == 2, first.IsTruncated, *first.UserDetailList[0].UserName != *second.UserDetailList[0].UserName), nil
 		}},
 
-	{operation: "iam:GetCredentialReport", name: "before it was asked for", want: "ReportNotPresent", do: reported("", "user")},
-	{operation: "iam:GenerateCredentialReport", name: "it is begun, and then there", want: "STARTED COMPLETE", do: func(p *place, _ string) (string, error) {
-		first, err := p.reportState()
-		if err != nil {
-			return "", err
-		}
-		second, err := p.reportState()
-		return first + " " + second, err
-	}},
+	{
+		operation: "iam:GetCredentialReport", name: "before it was asked for", want: "ReportNotPresent",
+		do: reported("", "user"),
+	},
+	{operation: "iam:GenerateCredentialReport", name: "it is begun, and then there", want: "STARTED COMPLETE",
+		do: func(p *place, _ string) (string, error) {
+			first, err := p.reportState()
+			if err != nil {
+				return "", err
+			}
+			second, err := p.reportState()
+			return first + " " + second, err
+		}},
 	{operation: "iam:GetCredentialReport", name: "its columns",
 		moto: "all without additional_credentials_info", why: "columns are found by their names",
 		do: func(p *place, _ string) (string, error) {
@@ -927,17 +1176,34 @@ var reports = []trial{
 		}, want: "all"},
 	{operation: "iam:GetCredentialReport", name: "root is in it",
 		moto: "no arn", why: "root's line is left out; the report in memory has one",
-		want: "arn:aws:iam::" + number + ":root not_supported not_supported false", do: reported("<root_account>", "arn", "password_enabled", "password_last_changed", "access_key_1_active")},
+		want: "arn:aws:iam::" + number +
+			":root not_supported not_supported false", do: reported("<root_account>", "arn", "password_enabled",
+			"password_last_changed", "access_key_1_active")},
 	{operation: "iam:GetCredentialReport", name: "a user who has nothing",
-		moto: "arn:aws:iam::" + number + ":user/ID 2026-01-02T03:04:05+00:00 false not_supported 2026-01-02T03:04:05+00:00 false N/A N/A false N/A N/A", why: "a password that is off is passed over, whatever else the report has of it",
-		want: "arn:aws:iam::" + number + ":user/ID 2026-01-02T03:04:05+00:00 false N/A N/A false N/A N/A false N/A N/A", state: plain,
-		do: reported("", "arn", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed", "access_key_1_active", "access_key_1_last_rotated", "access_key_1_last_used_date", "access_key_2_active", "access_key_2_last_rotated", "access_key_2_last_used_date")},
+		moto: "arn:aws:iam::" + number +
+			":user/ID 2026-01-02T03:04:05+00:00 false not_supported 2026-01-02T03:04:05+00:00 false N/A N/A false N/A N/A",
+		why: "a password that is off is passed over, whatever else the report has of it",
+		want: "arn:aws:iam::" + number +
+			":user/ID 2026-01-02T03:04:05+00:00 false N/A N/A false N/A N/A false N/A N/A", state: plain,
+		do: reported("", "arn", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed",
+			"access_key_1_active", "access_key_1_last_rotated", "access_key_1_last_used_date", "access_key_2_active",
+			"access_key_2_last_rotated", "access_key_2_last_used_date")},
 	{operation: "iam:GetCredentialReport", name: "keys of a user",
-		moto: "true 2026-02-03T04:05:06+00:00 not_supported not_supported false N/A not_supported not_supported", why: "the columns of region and service are not read",
+		moto: "true 2026-02-03T04:05:06+00:00 not_supported not_supported false N/A not_supported not_supported",
+		why:  "the columns of region and service are not read",
 		want: "true 2026-02-03T04:05:06+00:00 us-east-1 s3 false N/A N/A N/A", state: withKeys,
-		do: reported("", "access_key_1_active", "access_key_1_last_used_date", "access_key_1_last_used_region", "access_key_1_last_used_service", "access_key_2_active", "access_key_2_last_used_date", "access_key_2_last_used_region", "access_key_2_last_used_service")},
-	{operation: "iam:GetCredentialReport", name: "a key that was not switched was changed when it was made", want: "2026-01-02T03:04:05+00:00", state: withKeys, do: reported("", "access_key_1_last_rotated")},
-	{operation: "iam:GetCredentialReport", name: "a password that nobody signed in with", want: "true no_information", state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan}}), do: reported("", "password_enabled", "password_last_used")},
+		do: reported("", "access_key_1_active", "access_key_1_last_used_date", "access_key_1_last_used_region",
+			"access_key_1_last_used_service", "access_key_2_active", "access_key_2_last_used_date",
+			"access_key_2_last_used_region", "access_key_2_last_used_service")},
+	{
+		operation: "iam:GetCredentialReport", name: "a key that was not switched was changed when it was made",
+		want: "2026-01-02T03:04:05+00:00", state: withKeys, do: reported("", "access_key_1_last_rotated"),
+	},
+	{
+		operation: "iam:GetCredentialReport", name: "a password that nobody signed in with", want: "true no_information",
+		state: who(fakeaws.User{Password: &fakeaws.Password{Created: jan}}),
+		do:    reported("", "password_enabled", "password_last_used"),
+	},
 	{operation: "iam:GetCredentialReport", name: "what changed since is not in it",
 		moto: "false", why: "planners read a key again before they plan to change it",
 		want: "true", state: withKeys, do: func(p *place, id string) (string, error) {

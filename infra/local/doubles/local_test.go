@@ -38,14 +38,16 @@ const functionKey = "ASIATHEFUNCTION"
 func local(t *testing.T, s fakeaws.State) *place {
 	server := mototest.Start(t)
 	direct := mototest.Config(server.URL, "any", "any")
-	rules, err := eventbridge.New(t.Context(), ebsdk.NewFromConfig(direct), sqs.NewFromConfig(direct), number, mototest.Region, slices.Collect(maps.Keys(s.Buses)), nil)
+	rules, err := eventbridge.New(t.Context(), ebsdk.NewFromConfig(direct), sqs.NewFromConfig(direct), number,
+		mototest.Region, slices.Collect(maps.Keys(s.Buses)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	functions := lambdahost.New(nil, lambdahost.Options{})
 	t.Cleanup(functions.Close)
 	endpoint := httptest.NewServer(endpoint.New(endpoint.Config{
-		Moto: server, Bus: rules, Host: functions, Account: number, Region: mototest.Region, Functions: map[string]string{functionKey: "warder-doubles"},
+		Moto: server, EventBridge: rules, Lambda: functions, Account: number, Region: mototest.Region,
+		Functions: map[string]string{functionKey: "warder-doubles"},
 	}))
 	t.Cleanup(endpoint.Close)
 	seed(t, server, direct, s)
@@ -70,7 +72,9 @@ func seed(t *testing.T, server *moto.Server, cfg aws.Config, s fakeaws.State) {
 			continue // moto has AWS's own
 		}
 		path, name := split(strings.TrimPrefix(arn, "arn:aws:iam::"+number+":policy"))
-		_, err := users.CreatePolicy(t.Context(), &iam.CreatePolicyInput{Path: &path, PolicyName: &name, PolicyDocument: aws.String(string(s.Policies[arn]))})
+		_, err := users.CreatePolicy(t.Context(), &iam.CreatePolicyInput{
+			Path: &path, PolicyName: &name, PolicyDocument: aws.String(string(s.Policies[arn])),
+		})
 		must(arn, err)
 	}
 	for name, group := range s.Groups {
@@ -81,7 +85,9 @@ func seed(t *testing.T, server *moto.Server, cfg aws.Config, s fakeaws.State) {
 			must(name, err)
 		}
 		for _, inline := range slices.Sorted(maps.Keys(group.Inline)) {
-			_, err := users.PutGroupPolicy(t.Context(), &iam.PutGroupPolicyInput{GroupName: &name, PolicyName: &inline, PolicyDocument: aws.String(string(group.Inline[inline]))})
+			_, err := users.PutGroupPolicy(t.Context(), &iam.PutGroupPolicyInput{
+				GroupName: &name, PolicyName: &inline, PolicyDocument: aws.String(string(group.Inline[inline])),
+			})
 			must(name, err)
 		}
 	}
@@ -92,23 +98,34 @@ func seed(t *testing.T, server *moto.Server, cfg aws.Config, s fakeaws.State) {
 		seedBucket(t, server.URL+"/"+name, bucket)
 	}
 	for id, session := range s.Sessions {
-		must(id, server.StartSession(t.Context(), moto.Session{Region: session.Region, ID: id, Target: session.Target, Owner: session.Owner}))
+		must(id, server.StartSession(t.Context(), moto.Session{
+			Region: session.Region, ID: id, Target: session.Target, Owner: session.Owner,
+		}))
 	}
 	parameters := ssm.NewFromConfig(cfg)
 	for _, value := range s.Halts {
-		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String(settings.HaltParameter), Value: aws.String(value.Value), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)})
+		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
+			Name: aws.String(settings.HaltParameter), Value: aws.String(value.Value), Type: ssmtypes.ParameterTypeString,
+			Overwrite: aws.Bool(true),
+		})
 		must("the halt switch", err)
 	}
 	for arn := range s.Topics {
-		_, err := sns.NewFromConfig(cfg).CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String(arn[strings.LastIndex(arn, ":")+1:])})
+		_, err := sns.NewFromConfig(cfg).CreateTopic(t.Context(), &sns.CreateTopicInput{
+			Name: aws.String(arn[strings.LastIndex(arn, ":")+1:]),
+		})
 		must(arn, err)
 	}
 	queues := sqs.NewFromConfig(cfg)
 	for url, queue := range s.Queues {
-		made, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(url[strings.LastIndex(url, "/")+1:])})
+		made, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{
+			QueueName: aws.String(url[strings.LastIndex(url, "/")+1:]),
+		})
 		must(url, err)
 		for _, message := range queue.Messages {
-			_, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: made.QueueUrl, MessageBody: aws.String(message.Body)})
+			_, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{
+				QueueUrl: made.QueueUrl, MessageBody: aws.String(message.Body),
+			})
 			must(url, err)
 		}
 	}
@@ -139,22 +156,30 @@ func seedUser(t *testing.T, server *moto.Server, users *iam.Client, name string,
 		return err
 	}
 	for _, policy := range user.Attached {
-		if _, err := users.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &name, PolicyArn: aws.String(policy)}); err != nil {
+		if _, err := users.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{
+			UserName: &name, PolicyArn: aws.String(policy),
+		}); err != nil {
 			return err
 		}
 	}
 	for _, inline := range slices.Sorted(maps.Keys(user.Inline)) {
-		if _, err := users.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: &name, PolicyName: aws.String(inline), PolicyDocument: aws.String(string(user.Inline[inline]))}); err != nil {
+		if _, err := users.PutUserPolicy(ctx, &iam.PutUserPolicyInput{
+			UserName: &name, PolicyName: aws.String(inline), PolicyDocument: aws.String(string(user.Inline[inline])),
+		}); err != nil {
 			return err
 		}
 	}
 	for _, group := range user.Groups {
-		if _, err := users.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: &name, GroupName: aws.String(group)}); err != nil {
+		if _, err := users.AddUserToGroup(ctx, &iam.AddUserToGroupInput{
+			UserName: &name, GroupName: aws.String(group),
+		}); err != nil {
 			return err
 		}
 	}
 	if user.Password != nil {
-		if _, err := users.CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: &name, Password: aws.String("Only-for-the-test-1")}); err != nil {
+		if _, err := users.CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{
+			UserName: &name, Password: aws.String("Only-for-the-test-1"),
+		}); err != nil {
 			return err
 		}
 	}
@@ -168,7 +193,9 @@ func seedUser(t *testing.T, server *moto.Server, users *iam.Client, name string,
 			return err
 		}
 		if key.Status == string(iamtypes.StatusTypeInactive) {
-			if _, err := users.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{UserName: &name, AccessKeyId: &id, Status: iamtypes.StatusTypeInactive}); err != nil {
+			if _, err := users.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{
+				UserName: &name, AccessKeyId: &id, Status: iamtypes.StatusTypeInactive,
+			}); err != nil {
 				return err
 			}
 		}
@@ -192,7 +219,9 @@ func seedBucket(t *testing.T, url string, bucket *fakeaws.Bucket) {
 			t.Fatal(err)
 		}
 		// moto knows by the credential's scope which service is meant.
-		request.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=any/%s/%s/s3/aws4_request, SignedHeaders=host, Signature=none", time.Now().Format("20060102"), bucket.Region))
+		request.Header.Set("Authorization",
+			fmt.Sprintf("AWS4-HMAC-SHA256 Credential=any/%s/%s/s3/aws4_request, SignedHeaders=host, Signature=none",
+				time.Now().Format("20060102"), bucket.Region))
 		answer, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)

@@ -45,14 +45,19 @@ const (
 // asRoot begins a session as the root user of the member for a task.
 func (p *place) asRoot(member, task string, seconds int32) (*iam.Client, *ststypes.Credentials, error) {
 	out, err := p.sts.AssumeRoot(p.t.Context(), &sts.AssumeRootInput{
-		TargetPrincipal: &member, DurationSeconds: &seconds, TaskPolicyArn: &ststypes.PolicyDescriptorType{Arn: aws.String("arn:aws:iam::aws:policy/root-task/" + task)},
+		TargetPrincipal: &member, DurationSeconds: &seconds, TaskPolicyArn: &ststypes.PolicyDescriptorType{
+			Arn: aws.String("arn:aws:iam::aws:policy/root-task/" + task),
+		},
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	own := p.cfg.Copy()
 	own.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: *out.Credentials.AccessKeyId, SecretAccessKey: *out.Credentials.SecretAccessKey, SessionToken: *out.Credentials.SessionToken}, nil
+		return aws.Credentials{
+			AccessKeyID: *out.Credentials.AccessKeyId, SecretAccessKey: *out.Credentials.SecretAccessKey,
+			SessionToken: *out.Credentials.SessionToken,
+		}, nil
 	})
 	return iam.NewFromConfig(own), out.Credentials, nil
 }
@@ -63,7 +68,8 @@ func begin(member, task string, seconds int32) func(*place, string) (string, err
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("%s, secret: %v, token: %v, until: %v", (*keys.AccessKeyId)[:4], *keys.SecretAccessKey != "", *keys.SessionToken != "", keys.Expiration != nil), nil
+		return fmt.Sprintf("%s, secret: %v, token: %v, until: %v", (*keys.AccessKeyId)[:4], *keys.SecretAccessKey != "",
+			*keys.SessionToken != "", keys.Expiration != nil), nil
 	}
 }
 
@@ -99,13 +105,34 @@ func deleteRootKey(task, key string) func(*place, string) (string, error) {
 }
 
 var rootSessions = []trial{
-	{operation: "sts:AssumeRoot", name: "a session of a member's root user", want: "ASIA, secret: true, token: true, until: true", do: begin(endpoint.Member, audit, 900)},
-	{operation: "sts:AssumeRoot", name: "an account that is no member", want: "AccessDenied", do: begin("999999999999", audit, 900)},
-	{operation: "sts:AssumeRoot", name: "more than 15 minutes", want: "ValidationError", do: begin(endpoint.Member, audit, 3600)},
-	{operation: "iam:ListAccessKeys", name: "of root, in a session that may look", want: "AKIAEXAMPLEROOT00001 Active 2015-03-04", do: rootKeys(audit)},
-	{operation: "iam:DeleteAccessKey", name: "of root, in a session that may look", want: "AccessDenied", do: deleteRootKey(audit, "AKIAEXAMPLEROOT00001")},
-	{operation: "iam:DeleteAccessKey", name: "of root, one that is not there", want: "NoSuchEntity", do: deleteRootKey(remove, noKey)},
-	{operation: "iam:DeleteAccessKey", name: "of root, in a session that may delete", want: "none", do: deleteRootKey(remove, "AKIAEXAMPLEROOT00001")},
+	{
+		operation: "sts:AssumeRoot", name: "a session of a member's root user",
+		want: "ASIA, secret: true, token: true, until: true", do: begin(endpoint.Member, audit, 900),
+	},
+	{
+		operation: "sts:AssumeRoot", name: "an account that is no member", want: "AccessDenied",
+		do: begin("999999999999", audit, 900),
+	},
+	{
+		operation: "sts:AssumeRoot", name: "more than 15 minutes", want: "ValidationError",
+		do: begin(endpoint.Member, audit, 3600),
+	},
+	{
+		operation: "iam:ListAccessKeys", name: "of root, in a session that may look",
+		want: "AKIAEXAMPLEROOT00001 Active 2015-03-04", do: rootKeys(audit),
+	},
+	{
+		operation: "iam:DeleteAccessKey", name: "of root, in a session that may look", want: "AccessDenied",
+		do: deleteRootKey(audit, "AKIAEXAMPLEROOT00001"),
+	},
+	{
+		operation: "iam:DeleteAccessKey", name: "of root, one that is not there", want: "NoSuchEntity",
+		do: deleteRootKey(remove, noKey),
+	},
+	{
+		operation: "iam:DeleteAccessKey", name: "of root, in a session that may delete", want: "none",
+		do: deleteRootKey(remove, "AKIAEXAMPLEROOT00001"),
+	},
 }
 
 func parameter(name string) func(*place, string) (string, error) {
@@ -114,14 +141,16 @@ func parameter(name string) func(*place, string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("%s=%s, version %d, changed: %v", *out.Parameter.Name, *out.Parameter.Value, out.Parameter.Version, out.Parameter.LastModifiedDate != nil), nil
+		return fmt.Sprintf("%s=%s, version %d, changed: %v", *out.Parameter.Name, *out.Parameter.Value, out.Parameter.Version,
+			out.Parameter.LastModifiedDate != nil), nil
 	}
 }
 
 func history(name string) func(*place, string) (string, error) {
 	return func(p *place, _ string) (string, error) {
 		var words []string
-		for all := ssm.NewGetParameterHistoryPaginator(p.ssm, &ssm.GetParameterHistoryInput{Name: &name}); all.HasMorePages(); {
+		for all := ssm.NewGetParameterHistoryPaginator(p.ssm,
+			&ssm.GetParameterHistoryInput{Name: &name}); all.HasMorePages(); {
 			page, err := all.NextPage(p.t.Context())
 			if err != nil {
 				return "", err
@@ -135,14 +164,20 @@ func history(name string) func(*place, string) (string, error) {
 }
 
 func session(id string) fakeaws.State {
-	return fakeaws.State{Sessions: map[string]*fakeaws.Session{id: {Region: "eu-west-1", Target: "i-1", Owner: "arn:aws:iam::" + number + ":user/kim"}}}
+	return fakeaws.State{
+		Sessions: map[string]*fakeaws.Session{
+			id: {Region: "eu-west-1", Target: "i-1", Owner: "arn:aws:iam::" + number + ":user/kim"},
+		},
+	}
 }
 
 func in(region string) func(*ssm.Options) { return func(o *ssm.Options) { o.Region = region } }
 
 func (p *place) sessions(id, region string) (string, error) {
 	out, err := p.ssm.DescribeSessions(p.t.Context(), &ssm.DescribeSessionsInput{
-		State: ssmtypes.SessionStateActive, Filters: []ssmtypes.SessionFilter{{Key: ssmtypes.SessionFilterKeySessionId, Value: &id}},
+		State: ssmtypes.SessionStateActive, Filters: []ssmtypes.SessionFilter{
+			{Key: ssmtypes.SessionFilterKeySessionId, Value: &id},
+		},
 	}, in(region))
 	if err != nil {
 		return "", err
@@ -170,22 +205,47 @@ func terminate(times int) func(*place, string) (string, error) {
 }
 
 var systems = []trial{
-	{operation: "ssm:GetParameter", name: "value and version", want: "/warder/halt=no, version 3, changed: true", do: parameter(settings.HaltParameter)},
-	{operation: "ssm:GetParameter", name: "a parameter that is not there", want: "ParameterNotFound", do: parameter("/warder/none")},
-	{operation: "ssm:GetParameterHistory", name: "all values, the oldest first", want: "1 no true, 2 incident 42 true, 3 no true", do: history(settings.HaltParameter)},
-	{operation: "ssm:GetParameterHistory", name: "page by page, as MaxResults says", want: "2+1", do: func(p *place, _ string) (string, error) {
+	{
+		operation: "ssm:GetParameter", name: "value and version", want: "/warder/halt=no, version 3, changed: true",
+		do: parameter(settings.HaltParameter),
+	},
+	{
+		operation: "ssm:GetParameter", name: "a parameter that is not there", want: "ParameterNotFound",
+		do: parameter("/warder/none"),
+	},
+	{
+		operation: "ssm:GetParameterHistory", name: "all values, the oldest first",
+		want: "1 no true, 2 incident 42 true, 3 no true", do: history(settings.HaltParameter),
+	},
+	{operation: "ssm:GetParameterHistory", name: "page by page, as MaxResults says", want: "2+1", do: func(p *place,
+		_ string) (string, error) {
 		return pages(func(marker *string) (int, bool, *string, error) {
-			out, err := p.ssm.GetParameterHistory(p.t.Context(), &ssm.GetParameterHistoryInput{Name: aws.String(settings.HaltParameter), MaxResults: two, NextToken: marker})
+			out, err := p.ssm.GetParameterHistory(p.t.Context(), &ssm.GetParameterHistoryInput{
+				Name: aws.String(settings.HaltParameter), MaxResults: two, NextToken: marker,
+			})
 			if err != nil {
 				return 0, false, nil, err
 			}
 			return len(out.Parameters), out.NextToken != nil, out.NextToken, nil
 		})
 	}},
-	{operation: "ssm:GetParameterHistory", name: "a parameter that is not there", want: "ParameterNotFound", do: history("/warder/none")},
-	{operation: "ssm:DescribeSessions", name: "a session in its region", want: "ID i-1 arn:aws:iam::" + number + ":user/kim Connected", state: session, do: func(p *place, id string) (string, error) { return p.sessions(id, "eu-west-1") }},
-	{operation: "ssm:DescribeSessions", name: "in another region", want: "none", state: session, do: func(p *place, id string) (string, error) { return p.sessions(id, "us-east-1") }},
-	{operation: "ssm:DescribeSessions", name: "a session that is not there", want: "none", do: func(p *place, id string) (string, error) { return p.sessions(id, "eu-west-1") }},
+	{
+		operation: "ssm:GetParameterHistory", name: "a parameter that is not there", want: "ParameterNotFound",
+		do: history("/warder/none"),
+	},
+	{
+		operation: "ssm:DescribeSessions", name: "a session in its region",
+		want: "ID i-1 arn:aws:iam::" + number + ":user/kim Connected", state: session,
+		do: func(p *place, id string) (string, error) { return p.sessions(id, "eu-west-1") },
+	},
+	{
+		operation: "ssm:DescribeSessions", name: "in another region", want: "none", state: session,
+		do: func(p *place, id string) (string, error) { return p.sessions(id, "us-east-1") },
+	},
+	{
+		operation: "ssm:DescribeSessions", name: "a session that is not there", want: "none",
+		do: func(p *place, id string) (string, error) { return p.sessions(id, "eu-west-1") },
+	},
 	{operation: "ssm:TerminateSession", name: "a session that is active", want: "none", state: session, do: terminate(1)},
 	{operation: "ssm:TerminateSession", name: "twice", unsaid: true, want: "none", state: session, do: terminate(2)},
 	{operation: "ssm:TerminateSession", name: "one that is not there",
@@ -195,7 +255,11 @@ var systems = []trial{
 		moto: "none", why: "the local account has no machines; stories have",
 		want: "ID",
 		state: func(id string) fakeaws.State {
-			return fakeaws.State{Nodes: map[string]*fakeaws.Node{id: {Region: "us-east-1", Tags: map[string]string{id: "yes"}}, id + "-other": {Region: "us-east-1"}}}
+			return fakeaws.State{
+				Nodes: map[string]*fakeaws.Node{
+					id: {Region: "us-east-1", Tags: map[string]string{id: "yes"}}, id + "-other": {Region: "us-east-1"},
+				},
+			}
 		},
 		do: (*place).machines},
 	{operation: "ssm:DescribeInstanceInformation", name: "a tag that no machine has", want: "none", do: (*place).machines},
@@ -222,17 +286,23 @@ const (
 )
 
 func (p *place) createSecret(id string) error {
-	_, err := p.secrets.CreateSecret(p.t.Context(), &secretsmanager.CreateSecretInput{Name: &id, Description: aws.String("of the test")})
+	_, err := p.secrets.CreateSecret(p.t.Context(), &secretsmanager.CreateSecretInput{
+		Name: &id, Description: aws.String("of the test"),
+	})
 	return err
 }
 
 func (p *place) putSecret(id, version, value string) error {
-	_, err := p.secrets.PutSecretValue(p.t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &id, ClientRequestToken: &version, SecretString: &value})
+	_, err := p.secrets.PutSecretValue(p.t.Context(), &secretsmanager.PutSecretValueInput{
+		SecretId: &id, ClientRequestToken: &version, SecretString: &value,
+	})
 	return err
 }
 
 func (p *place) deleteSecret(id string, days int64) error {
-	_, err := p.secrets.DeleteSecret(p.t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id, RecoveryWindowInDays: &days})
+	_, err := p.secrets.DeleteSecret(p.t.Context(), &secretsmanager.DeleteSecretInput{
+		SecretId: &id, RecoveryWindowInDays: &days,
+	})
 	return err
 }
 
@@ -242,7 +312,9 @@ func (p *place) restoreSecret(id string) error {
 }
 
 func (p *place) guardSecret(id, policy string) error {
-	_, err := p.secrets.PutResourcePolicy(p.t.Context(), &secretsmanager.PutResourcePolicyInput{SecretId: &id, ResourcePolicy: &policy})
+	_, err := p.secrets.PutResourcePolicy(p.t.Context(), &secretsmanager.PutResourcePolicyInput{
+		SecretId: &id, ResourcePolicy: &policy,
+	})
 	return err
 }
 
@@ -256,7 +328,8 @@ func (p *place) describeSecret(id string) (string, error) {
 		versions = append(versions, version[:1]+" "+strings.Join(labels, " "))
 	}
 	slices.Sort(versions)
-	return fmt.Sprintf("%s, %s, created: %v, marked: %v, versions %v", *out.Name, aws.ToString(out.Description), out.CreatedDate != nil, out.DeletedDate != nil, versions), nil
+	return fmt.Sprintf("%s, %s, created: %v, marked: %v, versions %v", *out.Name, aws.ToString(out.Description),
+		out.CreatedDate != nil, out.DeletedDate != nil, versions), nil
 }
 
 func (p *place) secretValue(id string) (string, error) {
@@ -268,7 +341,8 @@ func (p *place) secretValue(id string) (string, error) {
 }
 
 // steps takes one step after the other, and then looks.
-func steps(look func(*place, string) (string, error), all ...func(p *place, id string) error) func(*place, string) (string, error) {
+func steps(look func(*place, string) (string, error), all ...func(p *place, id string) error) func(*place,
+	string) (string, error) {
 	return func(p *place, id string) (string, error) {
 		for _, step := range all {
 			if err := step(p, id); err != nil {
@@ -283,7 +357,8 @@ func version1(p *place, id string) error { return p.putSecret(id, first, "one") 
 func version2(p *place, id string) error { return p.putSecret(id, second, "two") }
 func marked(p *place, id string) error   { return p.deleteSecret(id, 7) }
 
-const guard = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"secretsmanager:GetSecretValue","Resource":"*"}]}`
+const guard = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",` +
+	`"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}`
 
 func guarded(p *place, id string) error { return p.guardSecret(id, guard) }
 
@@ -296,66 +371,152 @@ var (
 const fresh = "ID, of the test, created: true, marked: false, versions "
 
 var storedSecrets = []trial{
-	{operation: "secretsmanager:CreateSecret", name: "without a value it has no version", want: fresh + "[]", do: steps(describe, create)},
-	{operation: "secretsmanager:CreateSecret", name: "one that is there", want: "ResourceExistsException", do: steps(describe, create, create)},
+	{
+		operation: "secretsmanager:CreateSecret", name: "without a value it has no version", want: fresh + "[]",
+		do: steps(describe, create),
+	},
+	{
+		operation: "secretsmanager:CreateSecret", name: "one that is there", want: "ResourceExistsException",
+		do: steps(describe, create, create),
+	},
 	{operation: "secretsmanager:CreateSecret", name: "one that is marked for deletion",
-		moto: "ResourceExistsException", why: "functions look whether a secret is marked before they write, which is tried in memory",
+		moto: "ResourceExistsException", why: "functions look whether a secret is marked before they write, which is " +
+			"tried in memory",
 		want: "InvalidRequestException", do: steps(describe, create, marked, create)},
-	{operation: "secretsmanager:DescribeSecret", name: "one that is not there", want: "ResourceNotFoundException", do: describe},
-	{operation: "secretsmanager:DescribeSecret", name: "one that is marked for deletion", want: "ID, of the test, created: true, marked: true, versions [1 AWSCURRENT]", do: steps(describe, create, version1, marked)},
-	{operation: "secretsmanager:DescribeSecret", name: "by its ARN", want: fresh + "[]", do: func(p *place, id string) (string, error) {
-		made, err := p.secrets.CreateSecret(p.t.Context(), &secretsmanager.CreateSecretInput{Name: &id, Description: aws.String("of the test")})
+	{
+		operation: "secretsmanager:DescribeSecret", name: "one that is not there", want: "ResourceNotFoundException",
+		do: describe,
+	},
+	{
+		operation: "secretsmanager:DescribeSecret", name: "one that is marked for deletion",
+		want: "ID, of the test, created: true, marked: true, versions [1 AWSCURRENT]",
+		do:   steps(describe, create, version1, marked),
+	},
+	{operation: "secretsmanager:DescribeSecret", name: "by its ARN", want: fresh +
+		"[]", do: func(p *place, id string) (string, error) {
+		made, err := p.secrets.CreateSecret(p.t.Context(), &secretsmanager.CreateSecretInput{
+			Name: &id, Description: aws.String("of the test"),
+		})
 		if err != nil {
 			return "", err
 		}
 		return p.describeSecret(*made.ARN)
 	}},
-	{operation: "secretsmanager:PutSecretValue", name: "the first version is current", want: fresh + "[1 AWSCURRENT]", do: steps(describe, create, version1)},
-	{operation: "secretsmanager:PutSecretValue", name: "the one before is kept", want: fresh + "[1 AWSPREVIOUS 2 AWSCURRENT]", do: steps(describe, create, version1, version2)},
-	{operation: "secretsmanager:PutSecretValue", name: "the same again", want: fresh + "[1 AWSCURRENT]", do: steps(describe, create, version1, version1)},
-	{operation: "secretsmanager:PutSecretValue", name: "another value for the same version", want: "ResourceExistsException", do: steps(describe, create, version1, func(p *place, id string) error { return p.putSecret(id, first, "other") })},
-	{operation: "secretsmanager:PutSecretValue", name: "a token of less than 32 characters", want: "InvalidParameterException", do: steps(describe, create, func(p *place, id string) error { return p.putSecret(id, "short", "one") })},
-	{operation: "secretsmanager:PutSecretValue", name: "one that is not there", want: "ResourceNotFoundException", do: steps(describe, version1)},
+	{
+		operation: "secretsmanager:PutSecretValue", name: "the first version is current", want: fresh + "[1 AWSCURRENT]",
+		do: steps(describe, create, version1),
+	},
+	{
+		operation: "secretsmanager:PutSecretValue", name: "the one before is kept",
+		want: fresh + "[1 AWSPREVIOUS 2 AWSCURRENT]", do: steps(describe, create, version1, version2),
+	},
+	{
+		operation: "secretsmanager:PutSecretValue", name: "the same again", want: fresh + "[1 AWSCURRENT]",
+		do: steps(describe, create, version1, version1),
+	},
+	{
+		operation: "secretsmanager:PutSecretValue", name: "another value for the same version",
+		want: "ResourceExistsException",
+		do:   steps(describe, create, version1, func(p *place, id string) error { return p.putSecret(id, first, "other") }),
+	},
+	{
+		operation: "secretsmanager:PutSecretValue", name: "a token of less than 32 characters",
+		want: "InvalidParameterException",
+		do:   steps(describe, create, func(p *place, id string) error { return p.putSecret(id, "short", "one") }),
+	},
+	{
+		operation: "secretsmanager:PutSecretValue", name: "one that is not there", want: "ResourceNotFoundException",
+		do: steps(describe, version1),
+	},
 	{operation: "secretsmanager:PutSecretValue", name: "one that is marked for deletion",
-		moto: "ID, of the test, created: true, marked: true, versions [1 AWSCURRENT]", why: "functions look whether a secret is marked before they write, which is tried in memory",
+		moto: "ID, of the test, created: true, marked: true, versions [1 AWSCURRENT]", why: "functions look whether a " +
+			"secret is marked before they write, which is tried in memory",
 		want: "InvalidRequestException", do: steps(describe, create, marked, version1)},
-	{operation: "secretsmanager:GetSecretValue", name: "the current value", want: "ID 2 two [AWSCURRENT]", do: steps((*place).secretValue, create, version1, version2)},
-	{operation: "secretsmanager:GetSecretValue", name: "one without a value", want: "ResourceNotFoundException", do: steps((*place).secretValue, create)},
-	{operation: "secretsmanager:GetSecretValue", name: "one that is not there", want: "ResourceNotFoundException", do: (*place).secretValue},
-	{operation: "secretsmanager:GetSecretValue", name: "one that is marked for deletion", want: "InvalidRequestException", do: steps((*place).secretValue, create, version1, marked)},
-	{operation: "secretsmanager:PutResourcePolicy", name: "a policy, twice", unsaid: true, want: fresh + "[]", do: steps(describe, create, guarded, guarded)},
+	{
+		operation: "secretsmanager:GetSecretValue", name: "the current value", want: "ID 2 two [AWSCURRENT]",
+		do: steps((*place).secretValue, create, version1, version2),
+	},
+	{
+		operation: "secretsmanager:GetSecretValue", name: "one without a value", want: "ResourceNotFoundException",
+		do: steps((*place).secretValue, create),
+	},
+	{
+		operation: "secretsmanager:GetSecretValue", name: "one that is not there", want: "ResourceNotFoundException",
+		do: (*place).secretValue,
+	},
+	{
+		operation: "secretsmanager:GetSecretValue", name: "one that is marked for deletion", want: "InvalidRequestException",
+		do: steps((*place).secretValue, create, version1, marked),
+	},
+	{
+		operation: "secretsmanager:PutResourcePolicy", name: "a policy, twice", unsaid: true, want: fresh + "[]",
+		do: steps(describe, create, guarded, guarded),
+	},
 	{operation: "secretsmanager:PutResourcePolicy", name: "what is no JSON",
 		moto: fresh + "[]", why: "the policy is marshaled JSON",
-		want: "MalformedPolicyDocumentException", do: steps(describe, create, func(p *place, id string) error { return p.guardSecret(id, `{"Version":`) })},
-	{operation: "secretsmanager:PutResourcePolicy", name: "one that is not there", want: "ResourceNotFoundException", do: steps(describe, guarded)},
+		want: "MalformedPolicyDocumentException", do: steps(describe, create, func(p *place, id string) error {
+			return p.guardSecret(id, `{"Version":`)
+		})},
+	{
+		operation: "secretsmanager:PutResourcePolicy", name: "one that is not there", want: "ResourceNotFoundException",
+		do: steps(describe, guarded),
+	},
 	{operation: "secretsmanager:PutResourcePolicy", name: "one that is marked for deletion",
-		moto: "ID, of the test, created: true, marked: true, versions []", why: "functions look whether a secret is marked before they write, which is tried in memory",
+		moto: "ID, of the test, created: true, marked: true, versions []", why: "functions look whether a secret is " +
+			"marked before they write, which is tried in memory",
 		want: "InvalidRequestException", do: steps(describe, create, marked, guarded)},
-	{operation: "secretsmanager:RestoreSecret", name: "with its value", want: "ID 1 one [AWSCURRENT]", do: steps((*place).secretValue, create, version1, marked, restore)},
-	{operation: "secretsmanager:RestoreSecret", name: "one that is not marked", want: "ID 1 one [AWSCURRENT]", unsaid: true, do: steps((*place).secretValue, create, version1, restore)},
-	{operation: "secretsmanager:RestoreSecret", name: "one that is not there", want: "ResourceNotFoundException", do: steps(describe, restore)},
-	{operation: "secretsmanager:DeleteSecret", name: "it is marked with a date at the end of the recovery window", want: "ID true", do: func(p *place, id string) (string, error) {
-		if err := p.createSecret(id); err != nil {
-			return "", err
-		}
-		out, err := p.secrets.DeleteSecret(p.t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &id, RecoveryWindowInDays: aws.Int64(7)})
-		if err != nil {
-			return "", err
-		}
-		known, err := p.secrets.DescribeSecret(p.t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
-		if err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("%s %v", *out.Name, out.DeletionDate.Sub(*known.CreatedDate).Round(time.Hour) == 7*24*time.Hour), nil
-	}},
-	{operation: "secretsmanager:DeleteSecret", name: "a recovery window of less than seven days", want: "InvalidParameterException", do: steps(describe, create, func(p *place, id string) error { return p.deleteSecret(id, 6) })},
-	{operation: "secretsmanager:DeleteSecret", name: "twice", want: "InvalidRequestException", do: steps(describe, create, marked, marked)},
-	{operation: "secretsmanager:DeleteSecret", name: "one that is not there", want: "ResourceNotFoundException", do: steps(describe, marked)},
+	{
+		operation: "secretsmanager:RestoreSecret", name: "with its value", want: "ID 1 one [AWSCURRENT]",
+		do: steps((*place).secretValue, create, version1, marked, restore),
+	},
+	{
+		operation: "secretsmanager:RestoreSecret", name: "one that is not marked", want: "ID 1 one [AWSCURRENT]",
+		unsaid: true, do: steps((*place).secretValue, create, version1, restore),
+	},
+	{
+		operation: "secretsmanager:RestoreSecret", name: "one that is not there", want: "ResourceNotFoundException",
+		do: steps(describe, restore),
+	},
+	{operation: "secretsmanager:DeleteSecret", name: "it is marked with a date at the end of the recovery window",
+		want: "ID true", do: func(p *place, id string) (string, error) {
+			if err := p.createSecret(id); err != nil {
+				return "", err
+			}
+			out, err := p.secrets.DeleteSecret(p.t.Context(), &secretsmanager.DeleteSecretInput{
+				SecretId: &id, RecoveryWindowInDays: aws.Int64(7),
+			})
+			if err != nil {
+				return "", err
+			}
+			known, err := p.secrets.DescribeSecret(p.t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &id})
+			if err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("%s %v", *out.Name,
+				out.DeletionDate.Sub(*known.CreatedDate).Round(time.Hour) == 7*24*time.Hour), nil
+		}},
+	{
+		operation: "secretsmanager:DeleteSecret", name: "a recovery window of less than seven days",
+		want: "InvalidParameterException",
+		do:   steps(describe, create, func(p *place, id string) error { return p.deleteSecret(id, 6) }),
+	},
+	{
+		operation: "secretsmanager:DeleteSecret", name: "twice", want: "InvalidRequestException",
+		do: steps(describe, create, marked, marked),
+	},
+	{
+		operation: "secretsmanager:DeleteSecret", name: "one that is not there", want: "ResourceNotFoundException",
+		do: steps(describe, marked),
+	},
 }
 
 // bucket is a trial's bucket, with tags.
 func bucket(id string) fakeaws.State {
-	return fakeaws.State{Buckets: map[string]*fakeaws.Bucket{id: {Region: "eu-west-1", Tags: map[string]string{"owner": "kim", "team": "data & 데이터"}}}}
+	return fakeaws.State{
+		Buckets: map[string]*fakeaws.Bucket{
+			id: {Region: "eu-west-1", Tags: map[string]string{"owner": "kim", "team": "data & 데이터"}},
+		},
+	}
 }
 
 // bare is one without tags, and in the region of the client.
@@ -389,7 +550,9 @@ func bucketTags(p *place, id string) (string, error) {
 func upload(owner string, times int) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
 		for range times {
-			if err := p.s3.PutObject(p.t.Context(), &s3.Bucket{Name: id, Region: "us-east-1"}, owner, s3.Object{Key: "a/b.csv", Type: "text/csv", Body: []byte("x,y\n")}); err != nil {
+			if err := p.s3.PutObject(p.t.Context(), &s3.Bucket{Name: id, Region: "us-east-1"}, owner, s3.Object{
+				Key: "a/b.csv", Type: "text/csv", Body: []byte("x,y\n"),
+			}); err != nil {
 				return "", err
 			}
 		}
@@ -400,17 +563,41 @@ func upload(owner string, times int) func(*place, string) (string, error) {
 var someSwitches = &s3.PublicAccessBlock{BlockPublicAcls: true, RestrictPublicBuckets: true}
 
 var buckets = []trial{
-	{operation: "s3:GetBucketPublicAccessBlock", name: "a bucket that has none", want: "NoSuchPublicAccessBlockConfiguration", state: bucket, do: setBlock()},
+	{
+		operation: "s3:GetBucketPublicAccessBlock", name: "a bucket that has none",
+		want: "NoSuchPublicAccessBlockConfiguration", state: bucket, do: setBlock(),
+	},
 	{operation: "s3:GetBucketPublicAccessBlock", name: "a bucket that is not there", want: "NoSuchBucket", do: setBlock()},
 	{operation: "s3:GetBucketPublicAccessBlock", name: "at the endpoint of another region",
 		moto: "NoSuchPublicAccessBlockConfiguration", why: "where requests go is tested in pkg/s3",
-		want: "PermanentRedirect", state: bucket, do: func(p *place, id string) (string, error) { return block(id, "us-west-2")(p) }},
-	{operation: "s3:PutBucketPublicAccessBlock", name: "each switch", want: "{BlockPublicAcls:true IgnorePublicAcls:false BlockPublicPolicy:false RestrictPublicBuckets:true}", state: bucket, do: setBlock(someSwitches)},
-	{operation: "s3:PutBucketPublicAccessBlock", name: "others take their place", want: "{BlockPublicAcls:false IgnorePublicAcls:true BlockPublicPolicy:false RestrictPublicBuckets:false}", state: bucket, do: setBlock(someSwitches, &s3.PublicAccessBlock{IgnorePublicAcls: true})},
-	{operation: "s3:PutBucketPublicAccessBlock", name: "taken away", want: "NoSuchPublicAccessBlockConfiguration", state: bucket, do: setBlock(someSwitches, nil)},
-	{operation: "s3:PutBucketPublicAccessBlock", name: "taken away twice", unsaid: true, want: "NoSuchPublicAccessBlockConfiguration", state: bucket, do: setBlock(someSwitches, nil, nil)},
-	{operation: "s3:PutBucketPublicAccessBlock", name: "a bucket that is not there", want: "NoSuchBucket", do: setBlock(someSwitches)},
-	{operation: "s3:GetBucketTagging", name: "tags", want: "map[owner:kim team:data & 데이터]", state: bucket, do: bucketTags},
+		want: "PermanentRedirect", state: bucket, do: func(p *place, id string) (string, error) {
+			return block(id, "us-west-2")(p)
+		}},
+	{
+		operation: "s3:PutBucketPublicAccessBlock", name: "each switch",
+		want:  "{BlockPublicAcls:true IgnorePublicAcls:false BlockPublicPolicy:false RestrictPublicBuckets:true}",
+		state: bucket, do: setBlock(someSwitches),
+	},
+	{
+		operation: "s3:PutBucketPublicAccessBlock", name: "others take their place",
+		want:  "{BlockPublicAcls:false IgnorePublicAcls:true BlockPublicPolicy:false RestrictPublicBuckets:false}",
+		state: bucket, do: setBlock(someSwitches, &s3.PublicAccessBlock{IgnorePublicAcls: true}),
+	},
+	{
+		operation: "s3:PutBucketPublicAccessBlock", name: "taken away", want: "NoSuchPublicAccessBlockConfiguration",
+		state: bucket, do: setBlock(someSwitches, nil),
+	},
+	{
+		operation: "s3:PutBucketPublicAccessBlock", name: "taken away twice", unsaid: true,
+		want: "NoSuchPublicAccessBlockConfiguration", state: bucket, do: setBlock(someSwitches, nil, nil),
+	},
+	{
+		operation: "s3:PutBucketPublicAccessBlock", name: "a bucket that is not there", want: "NoSuchBucket",
+		do: setBlock(someSwitches),
+	},
+	{
+		operation: "s3:GetBucketTagging", name: "tags", want: "map[owner:kim team:data & 데이터]", state: bucket, do: bucketTags,
+	},
 	{operation: "s3:GetBucketTagging", name: "a bucket without tags", want: "map[]",
 		state: func(id string) fakeaws.State {
 			return fakeaws.State{Buckets: map[string]*fakeaws.Bucket{id: {Region: "eu-west-1"}}}
@@ -464,7 +651,8 @@ func queue(n int) func(string) fakeaws.State {
 
 func (p *place) receive(id string, most int32) ([]sqstypes.Message, error) {
 	out, err := p.sqs.ReceiveMessage(p.t.Context(), &sqs.ReceiveMessageInput{
-		QueueUrl: aws.String(queueURL(id)), MaxNumberOfMessages: most, MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameSentTimestamp},
+		QueueUrl: aws.String(queueURL(id)), MaxNumberOfMessages: most,
+		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameSentTimestamp},
 	})
 	if err != nil {
 		return nil, err
@@ -488,7 +676,9 @@ func received(most ...int32) func(*place, string) (string, error) {
 }
 
 func (p *place) deleteMessage(id, receipt string) error {
-	_, err := p.sqs.DeleteMessage(p.t.Context(), &sqs.DeleteMessageInput{QueueUrl: aws.String(queueURL(id)), ReceiptHandle: &receipt})
+	_, err := p.sqs.DeleteMessage(p.t.Context(), &sqs.DeleteMessageInput{
+		QueueUrl: aws.String(queueURL(id)), ReceiptHandle: &receipt,
+	})
 	return err
 }
 
@@ -496,7 +686,10 @@ func putEvents(bus string, details ...string) func(*place, string) (string, erro
 	return func(p *place, _ string) (string, error) {
 		in := &eventbridge.PutEventsInput{}
 		for _, detail := range details {
-			in.Entries = append(in.Entries, ebtypes.PutEventsRequestEntry{EventBusName: &bus, Source: aws.String("warder.drill"), DetailType: aws.String("Test"), Detail: aws.String(detail), Time: aws.Time(noon)})
+			in.Entries = append(in.Entries, ebtypes.PutEventsRequestEntry{
+				EventBusName: &bus, Source: aws.String("warder.drill"), DetailType: aws.String("Test"), Detail: aws.String(detail),
+				Time: aws.Time(noon),
+			})
 		}
 		out, err := p.events.PutEvents(p.t.Context(), in)
 		if err != nil {
@@ -504,61 +697,102 @@ func putEvents(bus string, details ...string) func(*place, string) (string, erro
 		}
 		var words []string
 		for _, entry := range out.Entries {
-			words = append(words, cmp.Or(aws.ToString(entry.ErrorCode), fmt.Sprintf("an id: %v", aws.ToString(entry.EventId) != "")))
+			words = append(words, cmp.Or(aws.ToString(entry.ErrorCode), fmt.Sprintf("an id: %v",
+				aws.ToString(entry.EventId) != "")))
 		}
 		return fmt.Sprintf("%d failed: %s", out.FailedEntryCount, strings.Join(words, ", ")), nil
 	}
 }
 
 var messages = []trial{
-	{operation: "sns:Publish", name: "a body for each protocol, subject and attributes", want: "an id: true", state: topic, do: publish(sns.PublishInput{
-		Subject: aws.String("경고 — warder"), Message: bodies(map[string]string{"default": "a", "email": "b"}), MessageStructure: aws.String("json"),
-		MessageAttributes: map[string]snstypes.MessageAttributeValue{"control": {DataType: aws.String("String"), StringValue: aws.String("drill")}},
-	})},
-	{operation: "sns:Publish", name: "a topic that is not there", want: "NotFound", do: publish(sns.PublishInput{Message: aws.String("a")})},
+	{operation: "sns:Publish", name: "a body for each protocol, subject and attributes", want: "an id: true", state: topic,
+		do: publish(sns.PublishInput{
+			Subject: aws.String("경고 — warder"), Message: bodies(map[string]string{
+				"default": "a", "email": "b",
+			}), MessageStructure: aws.String("json"),
+			MessageAttributes: map[string]snstypes.MessageAttributeValue{
+				"control": {DataType: aws.String("String"), StringValue: aws.String("drill")},
+			},
+		})},
+	{
+		operation: "sns:Publish", name: "a topic that is not there", want: "NotFound",
+		do: publish(sns.PublishInput{Message: aws.String("a")}),
+	},
 	{operation: "sns:Publish", name: "an empty message",
 		moto: "an id: true", why: "every body of a notice, and its subject, are kept within these limits (pkg/notice)",
 		want: "InvalidParameter", state: topic, do: publish(sns.PublishInput{Message: aws.String("")})},
 	{operation: "sns:Publish", name: "bodies without a default",
 		moto: "an id: true", why: "every body of a notice, and its subject, are kept within these limits (pkg/notice)",
-		want: "InvalidParameter", state: topic, do: publish(sns.PublishInput{Message: bodies(map[string]string{"email": "b"}), MessageStructure: aws.String("json")})},
-	{operation: "sns:Publish", name: "a subject of more than 100 characters", want: "InvalidParameter", state: topic, do: publish(sns.PublishInput{Message: aws.String("a"), Subject: aws.String(strings.Repeat("a", 101))})},
+		want: "InvalidParameter", state: topic, do: publish(sns.PublishInput{
+			Message: bodies(map[string]string{"email": "b"}), MessageStructure: aws.String("json"),
+		})},
+	{
+		operation: "sns:Publish", name: "a subject of more than 100 characters", want: "InvalidParameter", state: topic,
+		do: publish(sns.PublishInput{Message: aws.String("a"), Subject: aws.String(strings.Repeat("a", 101))}),
+	},
 	{operation: "sns:Publish", name: "a subject of two lines",
 		moto: "an id: true", why: "every body of a notice, and its subject, are kept within these limits (pkg/notice)",
-		want: "InvalidParameter", state: topic, do: publish(sns.PublishInput{Message: aws.String("a"), Subject: aws.String("a\nb")})},
-	{operation: "sns:Publish", name: "more than 262,144 bytes", want: "InvalidParameter", state: topic, do: publish(sns.PublishInput{Message: aws.String(strings.Repeat("a", 262_145))})},
+		want: "InvalidParameter", state: topic, do: publish(sns.PublishInput{
+			Message: aws.String("a"), Subject: aws.String("a\nb"),
+		})},
+	{
+		operation: "sns:Publish", name: "more than 262,144 bytes", want: "InvalidParameter", state: topic,
+		do: publish(sns.PublishInput{Message: aws.String(strings.Repeat("a", 262_145))}),
+	},
 
-	{operation: "sqs:ReceiveMessage", name: "body, receipt and when it was sent", want: "body 0, receipt: true, sent: true", state: queue(1), do: func(p *place, id string) (string, error) {
-		all, err := p.receive(id, 10)
-		if err != nil || len(all) != 1 {
-			return fmt.Sprint(len(all)), err
-		}
-		return fmt.Sprintf("%s, receipt: %v, sent: %v", *all[0].Body, aws.ToString(all[0].ReceiptHandle) != "", all[0].Attributes["SentTimestamp"] != ""), nil
-	}},
-	{operation: "sqs:ReceiveMessage", name: "what is received is hidden for a while", want: "2 1 0", state: queue(3), do: received(2, 2, 2)},
-	{operation: "sqs:ReceiveMessage", name: "a queue that is empty", want: "0", state: queue(0), do: received(10)},
-	{operation: "sqs:ReceiveMessage", name: "more than ten at once", want: "InvalidParameterValue", state: queue(1), do: received(11)},
-	{operation: "sqs:ReceiveMessage", name: "a queue that is not there", want: "AWS.SimpleQueueService.NonExistentQueue", do: received(1)},
-	{operation: "sqs:DeleteMessage", name: "a message, twice", unsaid: true, want: "deleted", state: queue(1), do: func(p *place, id string) (string, error) {
-		all, err := p.receive(id, 1)
-		if err != nil || len(all) != 1 {
-			return fmt.Sprint(len(all)), err
-		}
-		for range 2 {
-			if err := p.deleteMessage(id, *all[0].ReceiptHandle); err != nil {
-				return "", err
+	{operation: "sqs:ReceiveMessage", name: "body, receipt and when it was sent",
+		want: "body 0, receipt: true, sent: true", state: queue(1), do: func(p *place, id string) (string, error) {
+			all, err := p.receive(id, 10)
+			if err != nil || len(all) != 1 {
+				return fmt.Sprint(len(all)), err
 			}
-		}
-		return "deleted", nil
-	}},
-	{operation: "sqs:DeleteMessage", name: "a queue that is not there", want: "AWS.SimpleQueueService.NonExistentQueue", do: func(p *place, id string) (string, error) {
-		return "deleted", p.deleteMessage(id, "receipt")
-	}},
+			return fmt.Sprintf("%s, receipt: %v, sent: %v", *all[0].Body, aws.ToString(all[0].ReceiptHandle) != "",
+				all[0].Attributes["SentTimestamp"] != ""), nil
+		}},
+	{
+		operation: "sqs:ReceiveMessage", name: "what is received is hidden for a while", want: "2 1 0", state: queue(3),
+		do: received(2, 2, 2),
+	},
+	{operation: "sqs:ReceiveMessage", name: "a queue that is empty", want: "0", state: queue(0), do: received(10)},
+	{
+		operation: "sqs:ReceiveMessage", name: "more than ten at once", want: "InvalidParameterValue", state: queue(1),
+		do: received(11),
+	},
+	{
+		operation: "sqs:ReceiveMessage", name: "a queue that is not there", want: "AWS.SimpleQueueService.NonExistentQueue",
+		do: received(1),
+	},
+	{operation: "sqs:DeleteMessage", name: "a message, twice", unsaid: true, want: "deleted", state: queue(1),
+		do: func(p *place, id string) (string, error) {
+			all, err := p.receive(id, 1)
+			if err != nil || len(all) != 1 {
+				return fmt.Sprint(len(all)), err
+			}
+			for range 2 {
+				if err := p.deleteMessage(id, *all[0].ReceiptHandle); err != nil {
+					return "", err
+				}
+			}
+			return "deleted", nil
+		}},
+	{operation: "sqs:DeleteMessage", name: "a queue that is not there", want: "AWS.SimpleQueueService.NonExistentQueue",
+		do: func(p *place, id string) (string, error) {
+			return "deleted", p.deleteMessage(id, "receipt")
+		}},
 
-	{operation: "events:PutEvents", name: "several at once", want: "0 failed: an id: true, an id: true", do: putEvents("warder", `{"a":1}`, `{}`)},
-	{operation: "events:PutEvents", name: "one that is no JSON does not keep the others", want: "1 failed: an id: true, MalformedDetail, an id: true", do: putEvents("warder", `{"a":1}`, `{"a":`, `{}`)},
+	{
+		operation: "events:PutEvents", name: "several at once", want: "0 failed: an id: true, an id: true",
+		do: putEvents("warder", `{"a":1}`, `{}`),
+	},
+	{
+		operation: "events:PutEvents", name: "one that is no JSON does not keep the others",
+		want: "1 failed: an id: true, MalformedDetail, an id: true", do: putEvents("warder", `{"a":1}`, `{"a":`, `{}`),
+	},
 	{operation: "events:PutEvents", name: "a bus that is not there",
 		moto: "ValidationException", why: "the bus is deployed with the function that puts events on it",
 		want: "ResourceNotFoundException", unsaid: true, do: putEvents("no-such-bus", `{}`)},
-	{operation: "events:PutEvents", name: "more than ten at once", want: "ValidationException", do: putEvents("warder", slices.Repeat([]string{`{}`}, 11)...)},
+	{
+		operation: "events:PutEvents", name: "more than ten at once", want: "ValidationException",
+		do: putEvents("warder", slices.Repeat([]string{`{}`}, 11)...),
+	},
 }

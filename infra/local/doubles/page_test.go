@@ -10,12 +10,14 @@ import (
 // reference is AWS's page of an operation.
 func reference(operation string) string {
 	service, name, _ := strings.Cut(operation, ":")
-	// What policies call by other names (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html).
+	// What policies call by other names
+	// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html).
 	name = strings.Replace(name, "BucketPublicAccessBlock", "PublicAccessBlock", 1)
 	of := map[string]string{
 		"iam": "IAM/latest/APIReference", "sts": "STS/latest/APIReference", "ssm": "systems-manager/latest/APIReference",
 		"secretsmanager": "secretsmanager/latest/apireference", "s3": "AmazonS3/latest/API", "sns": "sns/latest/api",
-		"sqs": "AWSSimpleQueueService/latest/APIReference", "events": "eventbridge/latest/APIReference", "dynamodb": "amazondynamodb/latest/APIReference",
+		"sqs": "AWSSimpleQueueService/latest/APIReference", "events": "eventbridge/latest/APIReference",
+		"dynamodb": "amazondynamodb/latest/APIReference",
 	}
 	return fmt.Sprintf("[%s](https://docs.aws.amazon.com/%s/API_%s.html)", operation, of[service], name)
 }
@@ -48,12 +50,16 @@ func page() string {
 	line("")
 	line("Tests run against two accounts that are not AWS: one in memory (`pkg/test/fakeaws`), and the local account")
 	line("(`infra/local`: moto behind a front). This is every operation that a function may call, with what is tried in")
-	line("both: %d cases of %d operations. What is expected is what AWS documents, on the linked page and on those of", len(trials), len(operations))
+	line("both: %d cases of %d operations. What is expected is what AWS documents, on the linked page and on those of",
+		len(trials), len(operations))
 	line("[IAM's quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html), of")
 	line("[credential reports](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html), of")
 	line("[S3's errors](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and of")
-	line("[errors that all have](https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html). Where AWS does not")
-	line("say, the case says that. The account in memory answers all of it so. The local account answers %d otherwise;", differ)
+	line(
+		"[errors that all have](https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html). Where AWS does not",
+	)
+	line("say, the case says that. The account in memory answers all of it so. The local account answers %d otherwise;",
+		differ)
 	line("these are [listed below](#known-differences), and are checked as well: one that is gone fails the test.")
 	line("")
 	line("    go test ./infra/local/doubles")
@@ -76,11 +82,12 @@ func page() string {
 		line("| %s | %d | as AWS | %s | %s |", reference(operation), len(names), local, strings.Join(names, "; "))
 	}
 	line("")
-	line("The ledger's table is no part of the account in memory. `ledger.Dynamo` calls `%s`;", strings.Join(stored, "`, `"))
+	line("The ledger's table is no part of the account in memory. `ledger.Dynamo` calls `%s`;", strings.Join(stored,
+		"`, `"))
 	line("its double is `ledger.Memory`. What a store must do is `pkg/test/storetest`, which runs against both:")
 	line("")
 	line("    go test ./pkg/ledger -run TestMemoryIsAStore")
-	line("    go test ./infra/local -run TestTheTemplatesTableIsAStore")
+	line("    go test ./infra/local -run TestLedgerTable_IsAStore")
 	line("")
 	line("Permissions that are no call of a function:")
 	line("")

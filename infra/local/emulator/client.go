@@ -21,27 +21,41 @@ type Client struct{ URL string }
 // At is a client of the account at url.
 func At(url string) Client { return Client{url} }
 
-// do makes one request. The answer is JSON that is read into answer, unless that is nil.
-func (c Client) do(ctx context.Context, method, path string, body []byte, answer any) error {
+// An answer is that of a request, read to its end.
+type answer struct {
+	code   int
+	status string
+	header http.Header
+	body   []byte
+}
+
+// request makes one request.
+func (c Client) request(ctx context.Context, method, path string, body []byte) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Status, response.Header, text}, err
+}
+
+// do makes one request. The answer is JSON that is read into the value, unless that is nil.
+func (c Client) do(ctx context.Context, method, path string, body []byte, into any) error {
+	got, err := c.request(ctx, method, path, body)
 	switch {
 	case err != nil:
 		return err
-	case response.StatusCode/100 != 2:
-		return fmt.Errorf("%s: %s", response.Status, oneLine(string(text)))
-	case answer == nil:
+	case got.code/100 != 2:
+		return fmt.Errorf("%s: %s", got.status, oneLine(string(got.body)))
+	case into == nil:
 		return nil
 	}
-	if err := json.Unmarshal(text, answer); err != nil {
+	if err := json.Unmarshal(got.body, into); err != nil {
 		return fmt.Errorf("%s is no local account: %w", c.URL, err)
 	}
 	return nil
@@ -104,27 +118,17 @@ func (c Client) TakeCalls(ctx context.Context) ([]endpoint.Call, error) {
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (c Client) Invoke(ctx context.Context, control string, payload []byte) ([]byte, error) {
 	name := settings.FunctionName(control)
-	url := strings.TrimSuffix(c.URL, "/") + "/2015-03-31/functions/" + name + "/invocations"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(payload))
-	if err != nil {
-		return nil, fmt.Errorf("invoke %s: %w", name, err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("invoke %s: %w", name, err)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	got, err := c.request(ctx, http.MethodPost, "/2015-03-31/functions/"+name+"/invocations", payload)
 	if err != nil {
 		return nil, fmt.Errorf("invoke %s: %w", name, err)
 	}
 	var problem struct{ ErrorMessage, Message string }
-	_ = json.Unmarshal(answer, &problem) // an answer of the function's own has neither
+	_ = json.Unmarshal(got.body, &problem) // an answer of the function's own has neither
 	switch {
-	case response.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("invoke %s: %s: %s", name, response.Status, oneLine(problem.Message))
-	case response.Header.Get("X-Amz-Function-Error") != "":
+	case got.code != http.StatusOK:
+		return nil, fmt.Errorf("invoke %s: %s: %s", name, got.status, oneLine(problem.Message))
+	case got.header.Get("X-Amz-Function-Error") != "":
 		return nil, fmt.Errorf("%s failed: %s", name, oneLine(problem.ErrorMessage))
 	}
-	return answer, nil
+	return got.body, nil
 }

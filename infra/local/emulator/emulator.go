@@ -65,7 +65,7 @@ type Account struct {
 	Slack       *slackserver.Server // nil when the stack posts nowhere
 
 	root     project.Root
-	endpoint *endpoint.Front
+	endpoint *endpoint.Handler
 	server   *http.Server
 }
 
@@ -124,7 +124,8 @@ func (a *Account) createStacks(ctx context.Context, templates []project.Template
 	var hub stack.Stack
 	for i, t := range templates {
 		if first := i == 0; first != (t.Region == Region) {
-			return stack.Stack{}, fmt.Errorf("stack %s is in %s: the local account has only its hub in %s", t.Stack, t.Region, Region)
+			return stack.Stack{}, fmt.Errorf("stack %s is in %s: the local account has only its hub in %s",
+				t.Stack, t.Region, Region)
 		}
 		template, err := os.ReadFile(t.Path)
 		if err != nil {
@@ -196,7 +197,7 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 		}
 	}
 	a.endpoint = endpoint.New(endpoint.Config{
-		Moto: a.Moto, Bus: a.EventBridge, Host: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
+		Moto: a.Moto, EventBridge: a.EventBridge, Lambda: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
 		Listeners: listeners, Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
 	})
 	a.server = &http.Server{Handler: a.endpoint, ReadHeaderTimeout: 10 * time.Second}
@@ -252,19 +253,20 @@ func (a *Account) Close() {
 func (a *Account) addOperator(ctx context.Context) error {
 	client := iam.NewFromConfig(a.Unrecorded())
 	user, group := aws.String("operator"), aws.String("administrators")
-	if _, err := client.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group}); err != nil {
-		return fmt.Errorf("create group %s: %w", *group, err)
+	_, err := client.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group})
+	if err == nil {
+		_, err = client.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{
+			GroupName: group, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess"),
+		})
 	}
-	if _, err := client.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{
-		GroupName: group, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess"),
-	}); err != nil {
-		return fmt.Errorf("attach policy to %s: %w", *group, err)
+	if err == nil {
+		_, err = client.CreateUser(ctx, &iam.CreateUserInput{UserName: user})
 	}
-	if _, err := client.CreateUser(ctx, &iam.CreateUserInput{UserName: user}); err != nil {
-		return fmt.Errorf("create user %s: %w", *user, err)
+	if err == nil {
+		_, err = client.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: group, UserName: user})
 	}
-	if _, err := client.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: group, UserName: user}); err != nil {
-		return fmt.Errorf("add %s to %s: %w", *user, *group, err)
+	if err != nil {
+		return fmt.Errorf("add the operator: %w", err)
 	}
 	key, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: user})
 	if err != nil {

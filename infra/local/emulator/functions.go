@@ -61,7 +61,7 @@ func (a *Account) openSlack(ctx context.Context, posted func(slackserver.Message
 	return err
 }
 
-// functions are the template's functions as the host runs them, and whose access key is whose.
+// functions are the template's functions as package lambdahost runs them, and whose access key is whose.
 func (a *Account) functions(ctx context.Context, o Options) ([]lambdahost.Function, map[string]string, error) {
 	client := sts.NewFromConfig(a.Unrecorded())
 	var functions []lambdahost.Function
@@ -168,13 +168,10 @@ func (a *Account) logs(stderr io.Writer) func(string, []lambdahost.Line) {
 		err := put()
 		var missing *logtypes.ResourceNotFoundException
 		if errors.As(err, &missing) { // the first lines of this function
-			_, err = client.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{
+			_, _ = client.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{ // put fails unless there is one
 				LogGroupName: &group, LogStreamName: &stream,
 			})
-			var made *logtypes.ResourceAlreadyExistsException
-			if err == nil || errors.As(err, &made) { // by another process of it
-				err = put()
-			}
+			err = put()
 		}
 		if err != nil {
 			fmt.Fprintf(stderr, "local: write to log group %s: %v\n", group, err)

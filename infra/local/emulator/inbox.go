@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/warder-aws/warder/infra/local/eventbridge"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -26,28 +26,7 @@ func (a *Account) QueueURL(arn string) string {
 
 // Drain takes every message out of a queue.
 func (a *Account) Drain(ctx context.Context, arn string, each func(body []byte) error) error {
-	client, queue := sqs.NewFromConfig(a.Unrecorded()), a.QueueURL(arn)
-	for {
-		received, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10})
-		if err != nil {
-			return fmt.Errorf("read queue %s: %w", arn, err)
-		}
-		if len(received.Messages) == 0 {
-			return nil
-		}
-		var done []sqstypes.DeleteMessageBatchRequestEntry
-		for i, message := range received.Messages {
-			if err := each([]byte(aws.ToString(message.Body))); err != nil {
-				return err
-			}
-			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{
-				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: message.ReceiptHandle,
-			})
-		}
-		if _, err := client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}); err != nil {
-			return fmt.Errorf("empty queue %s: %w", arn, err)
-		}
-	}
+	return eventbridge.Drain(ctx, sqs.NewFromConfig(a.Unrecorded()), a.QueueURL(arn), Region, each)
 }
 
 // An Inbox receives the notices of the topic, as people's subscriptions do.
@@ -91,7 +70,7 @@ func (a *Account) Schedules() map[string]string {
 	schedules := map[string]string{}
 	for _, rule := range a.Stack.Rules {
 		if rule.Schedule != "" && rule.Input == "" && rule.Function != "" {
-			schedules[Control(rule.Function)] = "arn:aws:events:" + Region + ":" + moto.AccountID + ":rule/" + rule.Name
+			schedules[Control(rule.Function)] = scheduleARN(rule.Name)
 		}
 	}
 	return schedules
@@ -108,12 +87,24 @@ func SweepEvent(rule string, at time.Time) []byte {
 	return event
 }
 
-// Sweep starts a control by its schedule, at that time, and waits until it is done.
+// Sweep starts a control by its schedules, at that time, and waits until it is done.
 func (a *Account) Sweep(ctx context.Context, control string, at time.Time) error {
-	rule, ok := a.Schedules()[control]
-	if !ok {
+	found := false
+	for _, rule := range a.Stack.Rules {
+		if rule.Schedule == "" || rule.Function != settings.FunctionName(control) {
+			continue
+		}
+		found = true
+		if _, err := a.Send(ctx, SweepEvent(scheduleARN(rule.Name), at)); err != nil {
+			return fmt.Errorf("sweep %s: %w", control, err)
+		}
+	}
+	if !found {
 		return fmt.Errorf("sweep %s: no schedule starts %s", control, settings.FunctionName(control))
 	}
-	_, err := a.Send(ctx, SweepEvent(rule, at))
-	return err
+	return nil
+}
+
+func scheduleARN(rule string) string {
+	return "arn:aws:events:" + Region + ":" + moto.AccountID + ":rule/" + rule
 }

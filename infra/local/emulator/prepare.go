@@ -26,41 +26,42 @@ func (a *Account) Prepare(ctx context.Context) error {
 	if err := a.PutBucket(ctx, *bucket); err != nil {
 		return err
 	}
-	trails := cloudtrail.NewFromConfig(cfg)
-	if _, err := trails.CreateTrail(ctx, &cloudtrail.CreateTrailInput{
+	trails, recorders := cloudtrail.NewFromConfig(cfg), configservice.NewFromConfig(cfg)
+	_, err := trails.CreateTrail(ctx, &cloudtrail.CreateTrailInput{
 		Name: name, S3BucketName: bucket, IsMultiRegionTrail: aws.Bool(true),
-	}); err != nil {
-		return fmt.Errorf("create trail: %w", err)
+	})
+	if err == nil {
+		_, err = trails.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{
+			TrailName: name, EventSelectors: []trailtypes.EventSelector{
+				{ReadWriteType: trailtypes.ReadWriteTypeAll, IncludeManagementEvents: aws.Bool(true)},
+			},
+		})
 	}
-	if _, err := trails.PutEventSelectors(ctx, &cloudtrail.PutEventSelectorsInput{
-		TrailName: name, EventSelectors: []trailtypes.EventSelector{
-			{ReadWriteType: trailtypes.ReadWriteTypeAll, IncludeManagementEvents: aws.Bool(true)},
-		},
-	}); err != nil {
-		return fmt.Errorf("select the trail's events: %w", err)
+	if err == nil {
+		_, err = trails.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: name})
 	}
-	if _, err := trails.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: name}); err != nil {
-		return fmt.Errorf("start trail: %w", err)
+	if err != nil {
+		return fmt.Errorf("start a trail: %w", err)
 	}
-	recorders := configservice.NewFromConfig(cfg)
 	role := "arn:aws:iam::" + moto.AccountID + ":role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig"
-	if _, err := recorders.PutConfigurationRecorder(ctx, &configservice.PutConfigurationRecorderInput{
+	_, err = recorders.PutConfigurationRecorder(ctx, &configservice.PutConfigurationRecorderInput{
 		ConfigurationRecorder: &configtypes.ConfigurationRecorder{
 			Name: name, RoleARN: &role,
 			RecordingGroup: &configtypes.RecordingGroup{AllSupported: true, IncludeGlobalResourceTypes: true},
 		},
-	}); err != nil {
-		return fmt.Errorf("create recorder: %w", err)
+	})
+	if err == nil {
+		_, err = recorders.PutDeliveryChannel(ctx, &configservice.PutDeliveryChannelInput{
+			DeliveryChannel: &configtypes.DeliveryChannel{Name: name, S3BucketName: bucket},
+		})
 	}
-	if _, err := recorders.PutDeliveryChannel(ctx, &configservice.PutDeliveryChannelInput{
-		DeliveryChannel: &configtypes.DeliveryChannel{Name: name, S3BucketName: bucket},
-	}); err != nil {
-		return fmt.Errorf("create delivery channel: %w", err)
+	if err == nil {
+		_, err = recorders.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{
+			ConfigurationRecorderName: name,
+		})
 	}
-	if _, err := recorders.StartConfigurationRecorder(ctx, &configservice.StartConfigurationRecorderInput{
-		ConfigurationRecorderName: name,
-	}); err != nil {
-		return fmt.Errorf("start recorder: %w", err)
+	if err != nil {
+		return fmt.Errorf("start a recorder: %w", err)
 	}
 	for _, deployed := range append([]stack.Stack{a.Stack}, a.Stack.Regions...) {
 		cfg.Region = deployed.Region

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
@@ -32,34 +31,34 @@ type Call struct {
 
 // Note keeps a call that was not made here: one that a service of AWS makes with the role of a
 // function, or of a rule, and that nobody makes in the local account.
-func (f *Front) Note(call Call) {
+func (h *Handler) Note(call Call) {
 	call.At = time.Now().UTC()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.calls) >= maxRemembered {
-		f.calls = append(f.calls[:0], f.calls[maxRemembered/2:]...)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.calls) >= maxRemembered {
+		h.calls = append(h.calls[:0], h.calls[maxRemembered/2:]...)
 	}
-	f.calls = append(f.calls, call)
+	h.calls = append(h.calls, call)
 }
 
 // record keeps a call of a function about the user, and those that the service it calls makes for it.
-func (f *Front) record(ctx context.Context, function string, req request, about user, a answer) {
+func (h *Handler) record(ctx context.Context, function string, req request, about user, a answer) {
 	named := parameters(req)
 	named["Path"] = about.path
 	if name := named["GroupName"]; name != "" {
-		named["GroupPath"] = f.groupPath(ctx, name)
+		named["GroupPath"] = h.groupPath(ctx, name)
 	}
 	call := Call{
 		Function: function, Action: req.service + ":" + req.action, Status: a.status,
-		Resource: resource(req.service, f.Account, req.region, named), Conditions: map[string]string{},
+		Resource: resource(req.service, h.Account, req.region, named), Conditions: map[string]string{},
 	}
 	switch {
 	// The key's user is what the call is about.
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 	case call.Action == "iam:GetAccessKeyLastUsed":
-		if caller, err := f.caller(ctx, named["AccessKeyId"]); err == nil && caller.ARN != "" {
+		if caller, err := h.caller(ctx, named["AccessKeyId"]); err == nil && caller.ARN != "" {
 			call.Resource = caller.ARN
-			about, _ = f.user(caller.Name)
+			about, _ = h.user(caller.Name)
 		}
 	// Of a secret that exists the ARN has six characters more than anybody may know beforehand.
 	case req.service == "secretsmanager" && a.status == http.StatusOK:
@@ -68,12 +67,13 @@ func (f *Front) record(ctx context.Context, function string, req request, about 
 			call.Resource = found.ARN
 		}
 	}
-	if strings.HasPrefix(call.Resource, "arn:aws:iam::"+f.Account+":user/") {
+	if strings.HasPrefix(call.Resource, "arn:aws:iam::"+h.Account+":user/") {
 		for key, value := range about.tags {
 			call.Conditions["aws:ResourceTag/"+key] = value
 		}
 	}
-	if arn := named["PolicyArn"]; req.service == "iam" && arn != "" && named["UserName"]+named["GroupName"]+named["RoleName"] != "" {
+	holder := named["UserName"] + named["GroupName"] + named["RoleName"]
+	if arn := named["PolicyArn"]; req.service == "iam" && arn != "" && holder != "" {
 		call.Conditions["iam:PolicyARN"] = arn
 	}
 	if task := named["TaskPolicyArn.arn"]; task != "" {
@@ -85,18 +85,18 @@ func (f *Front) record(ctx context.Context, function string, req request, about 
 	}
 	// The ARN of a bucket does not say whose it is.
 	if req.service == "s3" {
-		call.Conditions["aws:ResourceAccount"] = f.Account
+		call.Conditions["aws:ResourceAccount"] = h.Account
 	}
-	f.Note(call)
+	h.Note(call)
 	// Who makes a user with tags must be allowed to tag it
 	// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_users.html).
 	if call.Action == "iam:CreateUser" && named["Tags.member.1.Key"] != "" {
-		f.Note(Call{Function: function, By: "iam", Action: "iam:TagUser", Resource: call.Resource})
+		h.Note(Call{Function: function, By: "iam", Action: "iam:TagUser", Resource: call.Resource})
 	}
-	if key := f.Keys[named["TopicArn"]]; key != "" && call.Action == "sns:Publish" {
+	if key := h.Keys[named["TopicArn"]]; key != "" && call.Action == "sns:Publish" {
 		// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 		for _, action := range []string{"kms:GenerateDataKey", "kms:Decrypt"} {
-			f.Note(Call{
+			h.Note(Call{
 				Function: function, By: "sns", Action: action, Resource: key,
 				Conditions: map[string]string{"kms:ViaService": "sns." + req.region + ".amazonaws.com"},
 			})
@@ -136,7 +136,8 @@ func parameters(req request) map[string]string {
 		}
 		_ = json.Unmarshal(req.body, &put) // what cannot be read has no parameters
 		for i, entry := range put.Entries {
-			named[fmt.Sprintf("Entries.%d.EventBusName", i)], named[fmt.Sprintf("Entries.%d.Source", i)] = entry.EventBusName, entry.Source
+			named[fmt.Sprintf("Entries.%d.EventBusName", i)] = entry.EventBusName
+			named[fmt.Sprintf("Entries.%d.Source", i)] = entry.Source
 		}
 	}
 	if req.service == "s3" {
@@ -173,27 +174,27 @@ type user struct {
 }
 
 // user returns what is known of a user; ok is false for one of whom nothing is.
-func (f *Front) user(name string) (u user, ok bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	u, ok = f.users[name]
+func (h *Handler) user(name string) (u user, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	u, ok = h.users[name]
 	u.tags = maps.Clone(u.tags)
 	return u, ok
 }
 
-// follow keeps what a call, which was answered, makes of users. The caller holds f.mu.
-func (f *Front) follow(req request) {
+// follow keeps what a call, which was answered, makes of users. The caller holds h.mu.
+func (h *Handler) follow(req request) {
 	name := req.form.Get("UserName")
-	u, known := f.users[name]
+	u, known := h.users[name]
 	switch req.action {
 	case "CreateUser":
-		if len(f.users) >= maxRemembered {
+		if len(h.users) >= maxRemembered {
 			return
 		}
 		u = user{path: cmp.Or(req.form.Get("Path"), "/"), tags: map[string]string{}}
 		known = true
 	case "DeleteUser":
-		delete(f.users, name)
+		delete(h.users, name)
 		return
 	}
 	if !known {
@@ -209,26 +210,25 @@ func (f *Front) follow(req request) {
 	for i := 1; req.form.Has(fmt.Sprintf("TagKeys.member.%d", i)); i++ {
 		delete(u.tags, req.form.Get(fmt.Sprintf("TagKeys.member.%d", i)))
 	}
-	f.users[name] = u
+	h.users[name] = u
 }
 
 // groupPath is the path of a group, / for one that is not there.
-func (f *Front) groupPath(ctx context.Context, name string) string {
-	f.mu.Lock()
-	path, ok := f.groups[name]
-	f.mu.Unlock()
+func (h *Handler) groupPath(ctx context.Context, name string) string {
+	h.mu.Lock()
+	path, ok := h.groups[name]
+	h.mu.Unlock()
 	if ok {
 		return path
 	}
-	client := iam.New(iam.Options{Region: f.Region, BaseEndpoint: &f.Moto.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAOFTHELOCALACCOUNT", "none", "")})
-	group, err := client.GetGroup(ctx, &iam.GetGroupInput{GroupName: &name})
+	group, err := iam.NewFromConfig(h.moto()).GetGroup(ctx, &iam.GetGroupInput{GroupName: &name})
 	if err != nil {
 		return "/" // or never found again: the next call asks anew
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.groups[name] = aws.ToString(group.Group.Path)
-	return f.groups[name]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.groups[name] = aws.ToString(group.Group.Path)
+	return h.groups[name]
 }
 
 // resource is the ARN that an IAM policy must name to allow a call. That of a user or a group has the
@@ -275,18 +275,18 @@ func resource(service, account, region string, named map[string]string) string {
 }
 
 // Calls returns every call that was made with a role of the template, the newest last.
-func (f *Front) Calls() []Call {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return append([]Call{}, f.calls...)
+func (h *Handler) Calls() []Call {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]Call{}, h.calls...)
 }
 
-func (f *Front) listCalls(w http.ResponseWriter, _ *http.Request) { writeJSON(w, f.Calls()) }
+func (h *Handler) listCalls(w http.ResponseWriter, _ *http.Request) { writeJSON(w, h.Calls()) }
 
-func (f *Front) forgetCalls(w http.ResponseWriter, _ *http.Request) {
-	f.mu.Lock()
-	f.calls = nil
-	f.mu.Unlock()
+func (h *Handler) forgetCalls(w http.ResponseWriter, _ *http.Request) {
+	h.mu.Lock()
+	h.calls = nil
+	h.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -302,18 +302,18 @@ type Fault struct {
 }
 
 // fault is the first fault that meets a call.
-func (f *Front) fault(function, operation string) (Fault, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range f.faults {
-		fault := &f.faults[i]
+func (h *Handler) fault(function, operation string) (Fault, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.faults {
+		fault := &h.faults[i]
 		if fault.Operation != operation || fault.Function != "" && fault.Function != function {
 			continue
 		}
 		found := *fault
 		if fault.Times > 0 {
 			if fault.Times--; fault.Times == 0 {
-				f.faults = append(f.faults[:i], f.faults[i+1:]...)
+				h.faults = append(h.faults[:i], h.faults[i+1:]...)
 			}
 		}
 		return found, true
@@ -321,7 +321,7 @@ func (f *Front) fault(function, operation string) (Fault, bool) {
 	return Fault{}, false
 }
 
-func (f *Front) addFault(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) addFault(w http.ResponseWriter, r *http.Request) {
 	fault := Fault{Status: http.StatusBadRequest, Code: "InternalError", Message: "a fault that was asked for"}
 	if !readJSON(w, r, &fault) {
 		return
@@ -330,15 +330,15 @@ func (f *Front) addFault(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "operation: want one, such as sns:Publish", http.StatusBadRequest)
 		return
 	}
-	f.mu.Lock()
-	f.faults = append(f.faults, fault)
-	f.mu.Unlock()
+	h.mu.Lock()
+	h.faults = append(h.faults, fault)
+	h.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (f *Front) endFaults(w http.ResponseWriter, _ *http.Request) {
-	f.mu.Lock()
-	f.faults = nil
-	f.mu.Unlock()
+func (h *Handler) endFaults(w http.ResponseWriter, _ *http.Request) {
+	h.mu.Lock()
+	h.faults = nil
+	h.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
 }

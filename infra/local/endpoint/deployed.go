@@ -4,15 +4,16 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
+	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// A Deployed is a stack of the account, as CloudFormation would tell of it: what it was made from and
-// what it made.
+// A Deployed is a stack of the account, as CloudFormation describes it: its template and its resources.
 type Deployed struct {
 	Name      string
 	Region    string
@@ -27,65 +28,53 @@ type Deployed struct {
 // A Resource is a resource of a stack.
 type Resource struct{ LogicalID, Type, PhysicalID string }
 
-// deployed is the stack of the name in the request's region.
-func (f *Front) deployed(req request, name string) (Deployed, bool) {
-	for _, d := range f.Deployed {
-		if d.Name == name && d.Region == req.region {
-			return d, true
-		}
-	}
-	return Deployed{}, false
-}
-
 // formation answers what CloudFormation answers of the account's own stacks. moto could make them
 // from a template, but not all that is in it.
-func (f *Front) formation(req request) answer {
+func (h *Handler) formation(req request) answer {
 	name := req.form.Get("StackName")
-	d, there := f.deployed(req, name)
-	if !there {
+	i := slices.IndexFunc(h.Deployed, func(d Deployed) bool { return d.Name == name && d.Region == req.region })
+	if i < 0 {
 		// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
 		return failure(req, http.StatusBadRequest, "ValidationError", "Stack with id "+name+" does not exist")
 	}
-	var result any
+	d := h.Deployed[i]
+	created := d.Created.UTC().Format(time.RFC3339)
 	switch req.action {
 	case "DescribeStacks":
 		type member struct{ StackName, StackId, CreationTime, StackStatus string }
-		result = struct {
+		return inXML(struct {
 			XMLName xml.Name `xml:"DescribeStacksResponse"`
 			Member  member   `xml:"DescribeStacksResult>Stacks>member"`
-		}{Member: member{d.Name, "arn:aws:cloudformation:" + d.Region + ":" + f.Account + ":stack/" + d.Name + "/local", d.Created.UTC().Format(time.RFC3339), "CREATE_COMPLETE"}}
+		}{Member: member{
+			d.Name, "arn:aws:cloudformation:" + d.Region + ":" + h.Account + ":stack/" + d.Name + "/local",
+			created, "CREATE_COMPLETE",
+		}})
 	case "GetTemplate":
-		result = struct {
+		return inXML(struct {
 			XMLName xml.Name `xml:"GetTemplateResponse"`
 			Body    string   `xml:"GetTemplateResult>TemplateBody"`
-		}{Body: string(d.Template)}
+		}{Body: string(d.Template)})
 	case "ListStackResources":
 		type member struct{ LogicalResourceId, PhysicalResourceId, ResourceType, LastUpdatedTimestamp, ResourceStatus string }
 		var members []member
 		for _, r := range d.Resources {
-			members = append(members, member{r.LogicalID, r.PhysicalID, r.Type, d.Created.UTC().Format(time.RFC3339), "CREATE_COMPLETE"})
+			members = append(members, member{r.LogicalID, r.PhysicalID, r.Type, created, "CREATE_COMPLETE"})
 		}
-		result = struct {
+		return inXML(struct {
 			XMLName xml.Name `xml:"ListStackResourcesResponse"`
 			Members []member `xml:"ListStackResourcesResult>StackResourceSummaries>member"`
-		}{Members: members}
-	default:
-		return failure(req, http.StatusNotImplemented, "NotImplemented", "the local account has no cloudformation:"+req.action)
+		}{Members: members})
 	}
-	body, err := xml.Marshal(result)
-	if err != nil {
-		return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
-	}
-	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/xml"}}, body: body}
+	return unknown(req)
 }
 
 // targets answers ListTargetsByRule for a rule of a stack; ok is false for any other.
-func (f *Front) targets(req request) (a answer, ok bool) {
+func (h *Handler) targets(req request) (a answer, ok bool) {
 	var input eventbridge.ListTargetsByRuleInput
 	if json.Unmarshal(req.body, &input) != nil || input.Rule == nil {
 		return answer{}, false
 	}
-	for _, d := range f.Deployed {
+	for _, d := range h.Deployed {
 		arns, known := d.Targets[*input.Rule]
 		if !known || d.Region != req.region {
 			continue
@@ -95,29 +84,28 @@ func (f *Front) targets(req request) (a answer, ok bool) {
 		for _, arn := range arns {
 			output.Targets = append(output.Targets, target{"Function", arn})
 		}
-		body, _ := json.Marshal(output) // cannot fail: strings
-		return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, body: body}, true
+		return inJSON(output), true
 	}
 	return answer{}, false
 }
 
 // configuration is Lambda's GetFunctionConfiguration for the functions of the template.
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
-func (f *Front) configuration(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) configuration(w http.ResponseWriter, r *http.Request) {
 	name := functionName(r.PathValue("name"))
-	env, ok := f.Environments[name]
+	env, ok := h.Environments[name]
 	if !ok {
-		lambdaError(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: arn:aws:lambda:"+f.Region+":"+f.Account+":function:"+name)
+		h.lambdaFailure(w, name, lambdahost.ErrUnknown)
 		return
 	}
-	told := map[string]string{}
+	variables := map[string]string{}
 	for variable, value := range env {
 		if variable == settings.Variable {
-			told[variable] = value
+			variables[variable] = value
 		}
 	}
 	writeJSON(w, map[string]any{
-		"FunctionName": name, "FunctionArn": "arn:aws:lambda:" + f.Region + ":" + f.Account + ":function:" + name,
-		"State": "Active", "LastUpdateStatus": "Successful", "Environment": map[string]any{"Variables": told},
+		"FunctionName": name, "FunctionArn": h.functionARN(name),
+		"State": "Active", "LastUpdateStatus": "Successful", "Environment": map[string]any{"Variables": variables},
 	})
 }

@@ -21,6 +21,7 @@ package endpoint
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"encoding/xml"
@@ -52,15 +53,15 @@ const RootAccessKey = "AKIAROOTOFTHEACCOUNT"
 // maxBody is the largest request that is read, 16 MB: more than any API here takes.
 const maxBody = 16 << 20
 
-// Config is what the front stands before.
+// Config is what a handler stands for.
 type Config struct {
-	Moto      *moto.Server
-	Bus       *eventbridge.Bus
-	Host      *lambdahost.Host
-	Account   string
-	Region    string
-	Functions map[string]string // name of the function by the access key that it was given
-	Listeners []Listener        // functions that topics start
+	Moto        *moto.Server
+	EventBridge *eventbridge.Bus
+	Lambda      *lambdahost.Host
+	Account     string
+	Region      string
+	Functions   map[string]string // name of the function by the access key that it was given
+	Listeners   []Listener        // functions that topics start
 	// Environments are the functions' environments, by the function's name, and Deployed the stacks
 	// that they are of.
 	Environments map[string]map[string]string
@@ -69,51 +70,52 @@ type Config struct {
 	Keys map[string]string
 }
 
-// A Front serves the endpoint.
-type Front struct {
+// A Handler serves the endpoint.
+type Handler struct {
 	Config
 	routes  *http.ServeMux
 	members *fakeaws.Account // that this account may act as root of
 
-	mu       sync.Mutex
-	callers  map[string]moto.Caller // by access key; forgotten at every change in IAM
-	changes  int                    // in IAM, so that what was asked before one is not kept after it
-	sessions map[string]session     // by temporary access key, from GetSessionToken
-	since    map[string]time.Time   // when a role's session was first seen
-	users    map[string]user        // by name
-	groups   map[string]string      // paths, by name
-	calls    []Call
-	faults   []Fault
+	mu      sync.Mutex
+	callers map[string]moto.Caller // by access key; forgotten at every change in IAM
+	changes int                    // in IAM, so that what was asked before one is not kept after it
+	owners  map[string]string      // access keys, by the temporary one that GetSessionToken made for them
+	since   map[string]time.Time   // when a role's session was first seen
+	users   map[string]user        // by name
+	groups  map[string]string      // paths, by name
+	calls   []Call
+	faults  []Fault
 }
-
-type session struct{ owner string }
 
 // maxRemembered bounds what is kept of calls and of sessions.
 const maxRemembered = 20_000
 
-// New makes a front.
-func New(config Config) *Front {
-	f := &Front{Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{}, sessions: map[string]session{}, since: map[string]time.Time{}, users: map[string]user{}, groups: map[string]string{}}
-	f.routes.HandleFunc("POST /_warder/age", f.age)
-	f.routes.HandleFunc("GET /_warder/calls", f.listCalls)
-	f.routes.HandleFunc("DELETE /_warder/calls", f.forgetCalls)
-	f.routes.HandleFunc("POST /_warder/fault", f.addFault)
-	f.routes.HandleFunc("DELETE /_warder/fault", f.endFaults)
-	f.routes.HandleFunc("POST /_warder/idle", f.idle)
-	f.routes.HandleFunc("POST /_warder/send", f.send)
-	f.routes.HandleFunc("POST /2015-03-31/functions/{name}/invocations", f.invoke)
-	f.routes.HandleFunc("GET /2015-03-31/functions/{name}/configuration", f.configuration)
-	return f
+// New makes a handler.
+func New(config Config) *Handler {
+	h := &Handler{
+		Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{},
+		owners: map[string]string{}, since: map[string]time.Time{}, users: map[string]user{}, groups: map[string]string{},
+	}
+	h.routes.HandleFunc("POST /_warder/age", h.age)
+	h.routes.HandleFunc("GET /_warder/calls", h.listCalls)
+	h.routes.HandleFunc("DELETE /_warder/calls", h.forgetCalls)
+	h.routes.HandleFunc("POST /_warder/fault", h.addFault)
+	h.routes.HandleFunc("DELETE /_warder/fault", h.endFaults)
+	h.routes.HandleFunc("POST /_warder/idle", h.idle)
+	h.routes.HandleFunc("POST /_warder/send", h.send)
+	h.routes.HandleFunc("POST /2015-03-31/functions/{name}/invocations", h.invoke)
+	h.routes.HandleFunc("GET /2015-03-31/functions/{name}/configuration", h.configuration)
+	return h
 }
 
 // ServeHTTP serves one call.
-func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Only these know of paths. A mux would tidy the paths of API calls, and some have odd ones.
 	if strings.HasPrefix(r.URL.Path, "/_warder/") || strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") {
-		f.routes.ServeHTTP(w, r)
+		h.routes.ServeHTTP(w, r)
 		return
 	}
-	f.api(w, r)
+	h.api(w, r)
 }
 
 // A request is an API call that has been read.
@@ -161,117 +163,114 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 }
 
 // api serves a call to an AWS API.
-func (f *Front) api(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) api(w http.ResponseWriter, r *http.Request) {
 	req, err := read(w, r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
-	about, known := f.user(req.form.Get("UserName")) // as it is before the call, which may delete it
-	answer := f.answer(r.Context(), req)
-	if function := f.Functions[req.accessKey]; function != "" {
+	about, known := h.user(req.form.Get("UserName")) // as it is before the call, which may delete it
+	answer := h.answer(r.Context(), req)
+	if function := h.Functions[req.accessKey]; function != "" {
 		if !known {
 			about = user{path: req.form.Get("Path")} // that it is made with
 		}
-		f.record(r.Context(), function, req, about, answer)
+		h.record(r.Context(), function, req, about, answer)
 	}
 	answer.write(w)
 }
 
-func (f *Front) answer(ctx context.Context, req request) answer {
-	function := f.Functions[req.accessKey]
+func (h *Handler) answer(ctx context.Context, req request) answer {
+	function := h.Functions[req.accessKey]
 	if function != "" {
-		if fault, ok := f.fault(function, req.service+":"+req.action); ok {
+		if fault, ok := h.fault(function, req.service+":"+req.action); ok {
 			return failure(req, fault.Status, fault.Code, fault.Message)
 		}
 	} else if req.accessKey != "" && !strings.HasPrefix(req.accessKey, fakeaws.RootSession) {
-		caller, err := f.caller(ctx, req.accessKey)
+		caller, err := h.caller(ctx, req.accessKey)
 		if err != nil {
 			return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
 		}
 		if caller.Type == "" || !caller.Active {
-			return failure(req, http.StatusForbidden, invalidKey(req), "The security token included in the request is invalid.")
+			code := "UnrecognizedClientException"
+			if req.form != nil {
+				code = "InvalidClientTokenId"
+			}
+			return failure(req, http.StatusForbidden, code, "The security token included in the request is invalid.")
 		}
 	}
 	switch {
 	case asRootOfMember(req):
-		return f.asRoot(ctx, req)
+		return h.asRoot(ctx, req)
 	case req.service == "events" && req.action == "PutEvents":
-		return f.putEvents(ctx, req)
+		return h.putEvents(ctx, req)
 	case req.service == "events" && req.action == "ListTargetsByRule":
-		if a, ok := f.targets(req); ok {
+		if a, ok := h.targets(req); ok {
 			return a
 		}
 	case req.service == "events" && req.action == "TestEventPattern":
 		// moto answers, and has tested nothing.
-		return failure(req, http.StatusNotImplemented, "NotImplemented", "the local account has no events:TestEventPattern")
+		return unknown(req)
 	case req.service == "events" && (req.action == "DisableRule" || req.action == "EnableRule"):
-		return f.switchRule(ctx, req)
+		return h.switchRule(ctx, req)
 	case req.service == "cloudformation":
-		return f.formation(req)
+		return h.formation(req)
 	case req.service == "iam" && cloudtrail.Mutating(req.action):
-		return f.change(ctx, req)
+		return h.change(ctx, req)
 	case req.service == "sns" && req.action == "ListSubscriptionsByTopic":
-		return f.subscriptions(ctx, req)
+		return h.subscriptions(ctx, req)
 	case req.service == "sns" && req.action == "Publish":
-		return f.publish(ctx, req)
+		return h.publish(ctx, req)
 	case req.service == "sts" && req.action == "GetCallerIdentity" && req.accessKey == RootAccessKey:
-		return f.rootIdentity()
+		return h.rootIdentity()
 	case req.service == "sts" && req.action == "GetSessionToken":
-		answer := f.forward(ctx, req)
-		f.rememberSession(req.accessKey, answer)
+		answer := h.forward(ctx, req)
+		h.rememberSession(req.accessKey, answer)
 		return answer
 	}
-	return f.forward(ctx, req)
-}
-
-func invalidKey(req request) string {
-	if req.form != nil {
-		return "InvalidClientTokenId"
-	}
-	return "UnrecognizedClientException"
+	return h.forward(ctx, req)
 }
 
 // switchRule turns a rule off or on. moto notes it, and delivers as before.
-func (f *Front) switchRule(ctx context.Context, req request) answer {
-	answer := f.forward(ctx, req)
+func (h *Handler) switchRule(ctx context.Context, req request) answer {
+	answer := h.forward(ctx, req)
 	var input struct{ Name string }
 	if answer.status == http.StatusOK && json.Unmarshal(req.body, &input) == nil {
-		f.Bus.Switch(req.region, input.Name, req.action == "EnableRule")
+		h.EventBridge.Switch(req.region, input.Name, req.action == "EnableRule")
 	}
 	return answer
 }
 
 // change makes an IAM call that changes something and puts its event on the bus before it answers.
-func (f *Front) change(ctx context.Context, req request) answer {
-	identity, caller, err := f.identity(ctx, req)
+func (h *Handler) change(ctx context.Context, req request) answer {
+	identity, caller, err := h.identity(ctx, req)
 	if err != nil {
 		return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
 	}
 	var result answer
 	if caller.Type == "IAMUser" && !caller.Allowed {
-		result = failure(req, http.StatusForbidden, "AccessDenied", fmt.Sprintf(
-			"User: %s is not authorized to perform: iam:%s on resource: %s because no identity-based policy allows the iam:%s action",
-			caller.ARN, req.action, resource("iam", f.Account, f.Region, parameters(req)), req.action))
+		result = failure(req, http.StatusForbidden, "AccessDenied", fmt.Sprintf("User: %s is not authorized to perform: "+
+			"iam:%s on resource: %s because no identity-based policy allows the iam:%[2]s action",
+			caller.ARN, req.action, resource("iam", h.Account, h.Region, parameters(req))))
 	} else {
-		result = f.forward(ctx, req)
+		result = h.forward(ctx, req)
 	}
-	f.mu.Lock()
-	clear(f.callers) // a key may have been deactivated or deleted
-	f.changes++
+	h.mu.Lock()
+	clear(h.callers) // a key may have been deactivated or deleted
+	h.changes++
 	if result.status == http.StatusOK {
-		f.follow(req)
+		h.follow(req)
 	}
-	f.mu.Unlock()
+	h.mu.Unlock()
 	if result.status >= http.StatusInternalServerError {
 		return result // moto does not know the call: nothing was changed, nothing is recorded
 	}
 	data, err := cloudtrail.Event(cloudtrail.Call{
 		Form: req.form, Status: result.status, Answer: result.body, RequestID: result.header.Get("X-Amzn-Requestid"),
-		UserAgent: req.UserAgent(), Host: req.Host, Region: f.Region, Caller: identity, At: time.Now(),
+		UserAgent: req.UserAgent(), Host: req.Host, Region: h.Region, Caller: identity, At: time.Now(),
 	})
 	if err == nil {
-		err = f.put(ctx, data)
+		err = h.put(ctx, data)
 	}
 	if err != nil {
 		return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
@@ -280,16 +279,16 @@ func (f *Front) change(ctx context.Context, req request) answer {
 }
 
 // put puts an event on the bus and starts what its matches name.
-func (f *Front) put(ctx context.Context, data []byte) error {
+func (h *Handler) put(ctx context.Context, data []byte) error {
 	event, err := eventfile.Parse(data)
 	if err != nil {
 		return err
 	}
-	matches, err := f.Bus.Put(ctx, event)
+	matches, err := h.EventBridge.Put(ctx, event)
 	if err != nil {
 		return err
 	}
-	_, err = f.start(ctx, matches)
+	_, err = h.start(ctx, matches)
 	return err
 }
 
@@ -300,19 +299,22 @@ type delivering struct {
 }
 
 // start sends the functions of the matches their events, and puts into queues what is for queues.
-func (f *Front) start(ctx context.Context, matches []eventbridge.Match) ([]delivering, error) {
+func (h *Handler) start(ctx context.Context, matches []eventbridge.Match) ([]delivering, error) {
 	var started []delivering
 	for _, match := range matches {
 		if match.Role != "" {
-			f.Note(Call{Role: match.Role, By: "events", Action: "events:PutEvents", Resource: match.To, Conditions: map[string]string{"events:source": match.Source}})
+			h.Note(Call{
+				Role: match.Role, By: "events", Action: "events:PutEvents", Resource: match.To,
+				Conditions: map[string]string{"events:source": match.Source},
+			})
 		}
 		if match.Queue != "" {
-			if err := f.enqueue(ctx, match.Queue, match.Event); err != nil {
+			if err := h.enqueue(ctx, match.Queue, match.Event); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		result, err := f.Host.Send(match.Function, match.Event)
+		result, err := h.Lambda.Send(match.Function, match.Event)
 		if err != nil {
 			return nil, err
 		}
@@ -322,58 +324,60 @@ func (f *Front) start(ctx context.Context, matches []eventbridge.Match) ([]deliv
 }
 
 // enqueue sends an event to the SQS queue with the ARN.
-func (f *Front) enqueue(ctx context.Context, arn string, event []byte) error {
+func (h *Handler) enqueue(ctx context.Context, arn string, event []byte) error {
 	name := arn[strings.LastIndex(arn, ":")+1:]
-	url := f.Moto.URL + "/" + f.Account + "/" + name
-	client := sqs.New(sqs.Options{
-		Region: f.Region, BaseEndpoint: &f.Moto.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAOFTHELOCALACCOUNT", "none", ""),
-	})
-	if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(string(event))}); err != nil {
+	url := h.Moto.URL + "/" + h.Account + "/" + name
+	if _, err := sqs.NewFromConfig(h.moto()).SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: &url, MessageBody: aws.String(string(event)),
+	}); err != nil {
 		return fmt.Errorf("send to queue %s: %w", name, err)
 	}
 	return nil
 }
 
-// caller is who holds an access key.
-func (f *Front) caller(ctx context.Context, accessKey string) (moto.Caller, error) {
-	f.mu.Lock()
-	caller, ok := f.callers[accessKey]
-	changes := f.changes
-	if s, temporary := f.sessions[accessKey]; temporary {
-		accessKey = s.owner
+// moto is the configuration of calls of the handler's own.
+func (h *Handler) moto() aws.Config {
+	return aws.Config{
+		Region: h.Region, BaseEndpoint: &h.Moto.URL,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIAOFTHELOCALACCOUNT", "none", ""),
 	}
-	f.mu.Unlock()
+}
+
+// caller is who holds an access key.
+func (h *Handler) caller(ctx context.Context, accessKey string) (moto.Caller, error) {
+	h.mu.Lock()
+	caller, ok := h.callers[accessKey]
+	changes := h.changes
+	accessKey = cmp.Or(h.owners[accessKey], accessKey)
+	h.mu.Unlock()
 	if ok {
 		return caller, nil
 	}
 	if accessKey == RootAccessKey {
 		return moto.Caller{Type: "Root", Active: true, Allowed: true}, nil
 	}
-	caller, err := f.Moto.Caller(ctx, accessKey, "", "")
+	caller, err := h.Moto.Caller(ctx, accessKey, "", "")
 	if err != nil {
 		return moto.Caller{}, fmt.Errorf("find the holder of %s: %w", accessKey, err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if changes == f.changes && len(f.callers) < maxRemembered {
-		f.callers[accessKey] = caller
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if changes == h.changes && len(h.callers) < maxRemembered {
+		h.callers[accessKey] = caller
 	}
 	return caller, nil
 }
 
 // identity is the caller of an IAM call as CloudTrail names it.
-func (f *Front) identity(ctx context.Context, req request) (cloudtrail.Identity, moto.Caller, error) {
-	identity := cloudtrail.Identity{Type: "Root", Account: f.Account, AccessKey: req.accessKey}
+func (h *Handler) identity(ctx context.Context, req request) (cloudtrail.Identity, moto.Caller, error) {
+	identity := cloudtrail.Identity{Type: "Root", Account: h.Account, AccessKey: req.accessKey}
 	if req.accessKey == RootAccessKey || req.accessKey == "" {
 		return identity, moto.Caller{Type: "Root", Active: true, Allowed: true}, nil
 	}
-	f.mu.Lock()
-	owner := req.accessKey
-	if s, temporary := f.sessions[owner]; temporary {
-		owner = s.owner
-	}
-	f.mu.Unlock()
-	caller, err := f.Moto.Caller(ctx, owner, "iam:"+req.action, resource("iam", f.Account, f.Region, parameters(req)))
+	h.mu.Lock()
+	owner := cmp.Or(h.owners[req.accessKey], req.accessKey)
+	h.mu.Unlock()
+	caller, err := h.Moto.Caller(ctx, owner, "iam:"+req.action, resource("iam", h.Account, h.Region, parameters(req)))
 	if err != nil {
 		return identity, caller, fmt.Errorf("find the holder of %s: %w", owner, err)
 	}
@@ -383,73 +387,86 @@ func (f *Front) identity(ctx context.Context, req request) (cloudtrail.Identity,
 		identity.UserName = caller.Name
 	case "AssumedRole":
 		identity.RoleARN = caller.Role
-		identity.Since = f.firstSeen(req.accessKey)
+		identity.Since = h.firstSeen(req.accessKey)
 	}
 	return identity, caller, nil
 }
 
-func (f *Front) firstSeen(accessKey string) time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	since, ok := f.since[accessKey]
+func (h *Handler) firstSeen(accessKey string) time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	since, ok := h.since[accessKey]
 	if !ok {
 		since = time.Now()
-		if len(f.since) < maxRemembered {
-			f.since[accessKey] = since
+		if len(h.since) < maxRemembered {
+			h.since[accessKey] = since
 		}
 	}
 	return since
 }
 
 // rootIdentity is GetCallerIdentity of the root user, of whom moto does not know.
-func (f *Front) rootIdentity() answer {
-	body := `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:iam::` + f.Account +
-		`:root</Arn><UserId>` + f.Account + `</UserId><Account>` + f.Account + `</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
-	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)}
+func (h *Handler) rootIdentity() answer {
+	type result struct{ Arn, UserId, Account string }
+	return inXML(struct {
+		XMLName xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ GetCallerIdentityResponse"`
+		Result  result   `xml:"GetCallerIdentityResult"`
+	}{Result: result{"arn:aws:iam::" + h.Account + ":root", h.Account, h.Account}})
 }
 
 // rememberSession keeps whose a temporary key is, which moto does not for GetSessionToken.
-func (f *Front) rememberSession(owner string, a answer) {
+func (h *Handler) rememberSession(owner string, a answer) {
 	var result struct {
 		AccessKeyID string `xml:"GetSessionTokenResult>Credentials>AccessKeyId"`
 	}
 	if a.status != http.StatusOK || xml.Unmarshal(a.body, &result) != nil || result.AccessKeyID == "" {
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.sessions) < maxRemembered {
-		f.sessions[result.AccessKeyID] = session{owner: owner}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.owners) < maxRemembered {
+		h.owners[result.AccessKeyID] = owner
 	}
 }
 
 // forward hands a call on to moto.
-func (f *Front) forward(ctx context.Context, req request) answer {
-	forwarded, err := http.NewRequestWithContext(ctx, req.Method, f.Moto.URL+req.URL.RequestURI(), bytes.NewReader(req.body))
-	if err != nil {
+func (h *Handler) forward(ctx context.Context, req request) answer {
+	unavailable := func(err error) answer {
 		return failure(req, http.StatusBadGateway, "ServiceUnavailable", err.Error())
+	}
+	url := h.Moto.URL + req.URL.RequestURI()
+	forwarded, err := http.NewRequestWithContext(ctx, req.Method, url, bytes.NewReader(req.body))
+	if err != nil {
+		return unavailable(err)
 	}
 	forwarded.Header = req.Header.Clone()
 	forwarded.Header.Del("Connection")
 	forwarded.Host = req.Host // queue URLs name the host they were asked for with
 	response, err := http.DefaultTransport.RoundTrip(forwarded)
 	if err != nil {
-		return failure(req, http.StatusBadGateway, "ServiceUnavailable", err.Error())
+		return unavailable(err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return failure(req, http.StatusBadGateway, "ServiceUnavailable", err.Error())
-	}
-	if response.StatusCode == http.StatusInternalServerError && strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
-		// A call that moto has not; SDKs would try 500 again and again, but not 501.
-		return failure(req, http.StatusNotImplemented, "NotImplemented", fmt.Sprintf("the local account has no %s:%s", req.service, req.action))
+		return unavailable(err)
 	}
 	header := response.Header.Clone()
+	page := strings.HasPrefix(header.Get("Content-Type"), "text/html")
+	if response.StatusCode == http.StatusInternalServerError && page {
+		// A call that moto has not; SDKs would try 500 again and again, but not 501.
+		return unknown(req)
+	}
 	for _, hop := range []string{"Connection", "Content-Length", "Transfer-Encoding"} {
 		header.Del(hop)
 	}
 	return answer{status: response.StatusCode, header: header, body: body}
+}
+
+// unknown is the answer to a call that the account does not know.
+func unknown(req request) answer {
+	message := "the local account has no " + req.service + ":" + req.action
+	return failure(req, http.StatusNotImplemented, "NotImplemented", message)
 }
 
 // An answer is what goes back to the client.
@@ -469,24 +486,38 @@ func (a answer) write(w http.ResponseWriter) {
 
 // failure is an error in the protocol that the request speaks: XML for the query protocol, else JSON.
 func failure(req request, status int, code, message string) answer {
-	header := http.Header{"X-Amzn-Requestid": {"local"}}
+	var a answer
 	if req.form != nil {
-		var text bytes.Buffer
-		_ = xml.EscapeText(&text, []byte(message)) // cannot fail: a buffer
-		header.Set("Content-Type", "text/xml")
-		body := "<ErrorResponse><Error><Type>Sender</Type><Code>" + code + "</Code><Message>" + text.String() +
-			"</Message></Error><RequestId>local</RequestId></ErrorResponse>"
-		return answer{status: status, header: header, body: []byte(body)}
+		type fault struct{ Type, Code, Message string }
+		a = inXML(struct {
+			XMLName   xml.Name `xml:"ErrorResponse"`
+			Error     fault
+			RequestId string
+		}{Error: fault{"Sender", code, message}, RequestId: "local"})
+	} else {
+		a = inJSON(map[string]string{"__type": code, "message": message})
+		a.header.Set("X-Amzn-Errortype", code)
 	}
-	header.Set("Content-Type", "application/x-amz-json-1.0")
-	header.Set("X-Amzn-Errortype", code)
-	body, _ := json.Marshal(map[string]string{"__type": code, "message": message}) // cannot fail: strings
-	return answer{status: status, header: header, body: body}
+	a.status = status
+	a.header.Set("X-Amzn-Requestid", "local")
+	return a
+}
+
+// inXML is a value as an answer of the query protocol. The value is one that can be encoded.
+func inXML(value any) answer {
+	body, _ := xml.Marshal(value)
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/xml"}}, body: body}
+}
+
+// inJSON is a value as an answer of the JSON protocol. The value is one that can be encoded.
+func inJSON(value any) answer {
+	body, _ := json.Marshal(value)
+	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, body: body}
 }
 
 // putEvents is EventBridge's PutEvents. Unlike AWS it takes events of aws.* sources from anybody, so
 // that a test can put any event.
-func (f *Front) putEvents(ctx context.Context, req request) answer {
+func (h *Handler) putEvents(ctx context.Context, req request) answer {
 	var input struct {
 		Entries []struct {
 			Source, DetailType, Detail, EventBusName string
@@ -498,17 +529,21 @@ func (f *Front) putEvents(ctx context.Context, req request) answer {
 		return failure(req, http.StatusBadRequest, "SerializationException", err.Error())
 	}
 	if len(input.Entries) < 1 || len(input.Entries) > 10 {
-		return failure(req, http.StatusBadRequest, "ValidationException", fmt.Sprintf("%d entries: want 1 to 10", len(input.Entries)))
+		message := fmt.Sprintf("%d entries: want 1 to 10", len(input.Entries))
+		return failure(req, http.StatusBadRequest, "ValidationException", message)
 	}
 	entries := make([]eventbridge.Entry, 0, len(input.Entries))
 	for _, entry := range input.Entries {
-		event := eventfile.Event{Source: entry.Source, DetailType: entry.DetailType, Detail: json.RawMessage(entry.Detail), Resources: entry.Resources}
+		event := eventfile.Event{
+			Source: entry.Source, DetailType: entry.DetailType, Resources: entry.Resources,
+			Detail: json.RawMessage(entry.Detail),
+		}
 		if entry.Time != nil {
 			event.Time = time.Unix(0, int64(*entry.Time*1e9)).UTC().Format(time.RFC3339)
 		}
 		entries = append(entries, eventbridge.Entry{Event: event, Bus: entry.EventBusName, Region: req.region})
 	}
-	results, err := f.Bus.PutEntries(ctx, entries)
+	results, err := h.EventBridge.PutEntries(ctx, entries)
 	if err != nil {
 		return failure(req, http.StatusBadRequest, "ValidationException", err.Error())
 	}
@@ -528,10 +563,9 @@ func (f *Front) putEvents(ctx context.Context, req request) answer {
 			continue
 		}
 		output.Entries = append(output.Entries, entry{EventID: result.ID})
-		if _, err := f.start(ctx, result.Matches); err != nil {
+		if _, err := h.start(ctx, result.Matches); err != nil {
 			return failure(req, http.StatusInternalServerError, "InternalException", err.Error())
 		}
 	}
-	body, _ := json.Marshal(output) // cannot fail: strings
-	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, body: body}
+	return inJSON(output)
 }

@@ -40,7 +40,7 @@ import (
 // functionKey is the access key of the function warder-test.
 const functionKey = "ASIATHEFUNCTION"
 
-// An account is a front with one function, which every event from aws.iam and mine starts. The
+// An account is a handler with one function, which every event from aws.iam and mine starts. The
 // function cannot run: what it would have been given is what the tests look at.
 type account struct {
 	url  string
@@ -54,18 +54,24 @@ func newAccount(t *testing.T) *account {
 	t.Helper()
 	server := mototest.Start(t)
 	cfg := mototest.Config(server.URL, "any", "any")
-	rules, err := eventbridge.New(t.Context(), ebsdk.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, mototest.Region, []string{"warder"},
+	rules, err := eventbridge.New(t.Context(), ebsdk.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID,
+		mototest.Region, []string{"warder"},
 		[]eventbridge.Rule{
 			{Name: "all", Function: "warder-test", Pattern: `{"source":["aws.iam","mine"]}`},
 			{Name: "kept", Queue: "arn:aws:sqs:us-east-1:123456789012:kept", Pattern: `{"source":["kept"]}`},
-			{Name: "eu", Region: "eu-west-1", Forward: "arn:aws:events:us-east-1:123456789012:event-bus/warder", Role: "arn:aws:iam::123456789012:role/eu", Pattern: `{"source":["mine"]}`},
+			{
+				Name: "eu", Region: "eu-west-1", Forward: "arn:aws:events:us-east-1:123456789012:event-bus/warder",
+				Role: "arn:aws:iam::123456789012:role/eu", Pattern: `{"source":["mine"]}`,
+			},
 			{Name: "arrived", Bus: "warder", Function: "warder-test", Pattern: `{"region":["us-east-1"],"source":["mine"]}`},
 		})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := &account{}
-	a.host = lambdahost.New([]lambdahost.Function{{Name: "warder-test", Binary: "/nonexistent/bootstrap", Timeout: time.Second}}, lambdahost.Options{
+	a.host = lambdahost.New([]lambdahost.Function{
+		{Name: "warder-test", Binary: "/nonexistent/bootstrap", Timeout: time.Second},
+	}, lambdahost.Options{
 		Done: func(result lambdahost.Result) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -74,9 +80,13 @@ func newAccount(t *testing.T) *account {
 	})
 	t.Cleanup(a.host.Close)
 	endpoint := httptest.NewServer(endpoint.New(endpoint.Config{
-		Moto: server, Bus: rules, Host: a.host, Account: moto.AccountID, Region: mototest.Region,
-		Functions: map[string]string{functionKey: "warder-test"}, Keys: map[string]string{"arn:aws:sns:us-east-1:123456789012:heard": "arn:the:key"},
-		Listeners: []endpoint.Listener{{Subscription: "arn:the:subscription", Topic: "arn:aws:sns:us-east-1:123456789012:heard", Function: "warder-test"}},
+		Moto: server, EventBridge: rules, Lambda: a.host, Account: moto.AccountID, Region: mototest.Region,
+		Functions: map[string]string{functionKey: "warder-test"}, Keys: map[string]string{
+			"arn:aws:sns:us-east-1:123456789012:heard": "arn:the:key",
+		},
+		Listeners: []endpoint.Listener{
+			{Subscription: "arn:the:subscription", Topic: "arn:aws:sns:us-east-1:123456789012:heard", Function: "warder-test"},
+		},
 	}))
 	t.Cleanup(endpoint.Close)
 	a.url = endpoint.URL
@@ -129,7 +139,8 @@ func (a *account) addUser(t *testing.T, name, path, action string) *iamtypes.Acc
 	if action != "" {
 		if _, err := root.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{
 			UserName: &name, PolicyName: aws.String("own"),
-			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"*"}]}`),
+			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action +
+				`","Resource":"*"}]}`),
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +182,7 @@ func part(record map[string]any, names ...string) map[string]any {
 	return fields
 }
 
-func TestAChangeInIAMBecomesTheCallersEvent(t *testing.T) {
+func TestHandler_ChangeBecomesEvent(t *testing.T) {
 	a := newAccount(t)
 	alice := a.addUser(t, "alice", "/team/", "iam:*")
 	if _, err := a.iam(alice).AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{
@@ -189,7 +200,8 @@ func TestAChangeInIAMBecomesTheCallersEvent(t *testing.T) {
 		"eventName":         "AttachUserPolicy",
 		"requestParameters": map[string]any{"userName": "alice", "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"},
 		"userIdentity": map[string]any{
-			"type": "IAMUser", "userName": "alice", "arn": "arn:aws:iam::123456789012:user/team/alice", "accountId": "123456789012", "accessKeyId": *alice.AccessKeyId,
+			"type": "IAMUser", "userName": "alice", "arn": "arn:aws:iam::123456789012:user/team/alice",
+			"accountId": "123456789012", "accessKeyId": *alice.AccessKeyId,
 		},
 	}
 	if diff := cmp.Diff(want, part(got, "eventName", "requestParameters", "userIdentity", "errorCode")); diff != "" {
@@ -197,7 +209,7 @@ func TestAChangeInIAMBecomesTheCallersEvent(t *testing.T) {
 	}
 }
 
-func TestReadingMakesNoEvent(t *testing.T) {
+func TestHandler_ReadsCauseNoEvent(t *testing.T) {
 	a := newAccount(t)
 	if _, err := a.iam(nil).ListUsers(t.Context(), &iam.ListUsersInput{}); err != nil {
 		t.Fatal(err)
@@ -207,7 +219,7 @@ func TestReadingMakesNoEvent(t *testing.T) {
 	}
 }
 
-func TestAKeyThatAUserMakesForItself(t *testing.T) {
+func TestHandler_OwnKey(t *testing.T) {
 	a := newAccount(t)
 	alice := a.addUser(t, "alice", "/", "iam:*")
 	key, err := a.iam(alice).CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{})
@@ -229,40 +241,49 @@ func TestAKeyThatAUserMakesForItself(t *testing.T) {
 	}
 }
 
-func TestAnAssumedRoleIsNamedWithItsIssuer(t *testing.T) {
+func TestHandler_AssumedRole(t *testing.T) {
 	a := newAccount(t)
 	role, err := a.iam(nil).CreateRole(t.Context(), &iam.CreateRoleInput{
-		RoleName: aws.String("Deploy"), Path: aws.String("/ci/"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`),
+		RoleName: aws.String("Deploy"), Path: aws.String("/ci/"), AssumeRolePolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":[]}`,
+		),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := sts.NewFromConfig(mototest.Config(a.url, endpoint.RootAccessKey, "any")).AssumeRole(t.Context(), &sts.AssumeRoleInput{
-		RoleArn: role.Role.Arn, RoleSessionName: aws.String("build-7"),
-	})
+	session, err := sts.NewFromConfig(mototest.Config(a.url, endpoint.RootAccessKey, "any")).AssumeRole(t.Context(),
+		&sts.AssumeRoleInput{
+			RoleArn: role.Role.Arn, RoleSessionName: aws.String("build-7"),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := &iamtypes.AccessKey{AccessKeyId: session.Credentials.AccessKeyId, SecretAccessKey: session.Credentials.SecretAccessKey}
+	key := &iamtypes.AccessKey{
+		AccessKeyId: session.Credentials.AccessKeyId, SecretAccessKey: session.Credentials.SecretAccessKey,
+	}
 	if _, err := a.iam(key).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")}); err != nil {
 		t.Fatal(err)
 	}
 	identity := a.record(t)["userIdentity"].(map[string]any)
 	issuer := identity["sessionContext"].(map[string]any)["sessionIssuer"].(map[string]any)
 	if identity["type"] != "AssumedRole" || identity["arn"] != "arn:aws:sts::123456789012:assumed-role/Deploy/build-7" ||
-		issuer["arn"] != "arn:aws:iam::123456789012:role/ci/Deploy" || identity["principalId"] != issuer["principalId"].(string)+":build-7" {
+		issuer["arn"] != "arn:aws:iam::123456789012:role/ci/Deploy" ||
+		identity["principalId"] != issuer["principalId"].(string)+":build-7" {
 		t.Errorf("userIdentity %v", identity)
 	}
 }
 
-func TestASessionOfAUserIsTheUser(t *testing.T) {
+func TestHandler_SessionOfUser(t *testing.T) {
 	a := newAccount(t)
 	alice := a.addUser(t, "alice", "/", "iam:*")
-	session, err := sts.NewFromConfig(mototest.Config(a.url, *alice.AccessKeyId, "any")).GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})
+	session, err := sts.NewFromConfig(mototest.Config(a.url, *alice.AccessKeyId, "any")).GetSessionToken(t.Context(),
+		&sts.GetSessionTokenInput{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := &iamtypes.AccessKey{AccessKeyId: session.Credentials.AccessKeyId, SecretAccessKey: session.Credentials.SecretAccessKey}
+	key := &iamtypes.AccessKey{
+		AccessKeyId: session.Credentials.AccessKeyId, SecretAccessKey: session.Credentials.SecretAccessKey,
+	}
 	if _, err := a.iam(key).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")}); err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +303,7 @@ func code(t *testing.T, err error) string {
 	return failure.ErrorCode()
 }
 
-func TestCallsThatFailAreRecordedToo(t *testing.T) {
+func TestHandler_FailedCalls(t *testing.T) {
 	a := newAccount(t)
 	mallory := a.addUser(t, "mallory", "/", "")
 
@@ -299,13 +320,16 @@ func TestCallsThatFailAreRecordedToo(t *testing.T) {
 	if got := code(t, err); got != "NoSuchEntity" {
 		t.Errorf("code %q, want NoSuchEntity", got)
 	}
-	want = map[string]any{"eventName": "DeleteUser", "errorCode": "NoSuchEntityException", "requestParameters": map[string]any{"userName": "nobody"}}
+	want = map[string]any{
+		"eventName": "DeleteUser", "errorCode": "NoSuchEntityException",
+		"requestParameters": map[string]any{"userName": "nobody"},
+	}
 	if diff := cmp.Diff(want, part(a.record(t), "eventName", "errorCode", "requestParameters")); diff != "" {
 		t.Errorf("record of a failed call (-want +got):\n%s", diff)
 	}
 }
 
-func TestAKeyWorksUntilItIsDeactivated(t *testing.T) {
+func TestHandler_DeactivatedKey(t *testing.T) {
 	a := newAccount(t)
 	alice := a.addUser(t, "alice", "/", "iam:*")
 	who := sts.NewFromConfig(mototest.Config(a.url, *alice.AccessKeyId, "any"))
@@ -323,9 +347,10 @@ func TestAKeyWorksUntilItIsDeactivated(t *testing.T) {
 	}
 }
 
-func TestTheRootKeyIsRoots(t *testing.T) {
+func TestHandler_RootKey(t *testing.T) {
 	a := newAccount(t)
-	who, err := sts.NewFromConfig(mototest.Config(a.url, endpoint.RootAccessKey, "any")).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	who, err := sts.NewFromConfig(mototest.Config(a.url, endpoint.RootAccessKey, "any")).GetCallerIdentity(t.Context(),
+		&sts.GetCallerIdentityInput{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,20 +358,22 @@ func TestTheRootKeyIsRoots(t *testing.T) {
 		t.Errorf("Arn = %q", got)
 	}
 	a.addUser(t, "bob", "/", "")
-	if identity := a.record(t)["userIdentity"].(map[string]any); identity["type"] != "Root" || identity["accessKeyId"] != endpoint.RootAccessKey {
+	if identity := a.record(t)["userIdentity"].(map[string]any); identity["type"] != "Root" ||
+		identity["accessKeyId"] != endpoint.RootAccessKey {
 		t.Errorf("userIdentity %v", identity)
 	}
 }
 
-func TestAKeyThatNobodyHasIsRefused(t *testing.T) {
+func TestHandler_UnknownKey(t *testing.T) {
 	a := newAccount(t)
-	_, err := ebsdk.NewFromConfig(mototest.Config(a.url, "AKIANOBODY", "any")).ListRules(t.Context(), &ebsdk.ListRulesInput{})
+	_, err := ebsdk.NewFromConfig(mototest.Config(a.url, "AKIANOBODY", "any")).ListRules(t.Context(),
+		&ebsdk.ListRulesInput{})
 	if got := code(t, err); got != "UnrecognizedClientException" {
 		t.Errorf("code %q, want UnrecognizedClientException", got)
 	}
 }
 
-func TestACallThatMotoHasNotIsSaidToBeSoAtOnce(t *testing.T) {
+func TestHandler_CallThatMotoDoesNotHave(t *testing.T) {
 	a := newAccount(t)
 	attempts := 0
 	_, err := a.iam(nil).SetSecurityTokenServicePreferences(t.Context(), &iam.SetSecurityTokenServicePreferencesInput{
@@ -369,11 +396,14 @@ func TestACallThatMotoHasNotIsSaidToBeSoAtOnce(t *testing.T) {
 	}
 }
 
-func TestEventsPutOnTheBusReachTheFunction(t *testing.T) {
+func TestHandler_PutEvents(t *testing.T) {
 	a := newAccount(t)
 	client := ebsdk.NewFromConfig(mototest.Config(a.url, endpoint.RootAccessKey, "any"))
 	answer, err := client.PutEvents(t.Context(), &ebsdk.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
-		{Source: aws.String("mine"), DetailType: aws.String("t"), Detail: aws.String(`{"n":1}`), Time: aws.Time(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))},
+		{
+			Source: aws.String("mine"), DetailType: aws.String("t"), Detail: aws.String(`{"n":1}`),
+			Time: aws.Time(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
+		},
 		{Source: aws.String("other"), DetailType: aws.String("t"), Detail: aws.String(`{"n":2}`)},
 		{Source: aws.String("mine"), DetailType: aws.String("t"), Detail: aws.String(`{`)},
 	}})
@@ -398,16 +428,23 @@ func TestEventsPutOnTheBusReachTheFunction(t *testing.T) {
 func TestInvoke(t *testing.T) {
 	a := newAccount(t)
 	client := lambda.NewFromConfig(mototest.Config(a.url, endpoint.RootAccessKey, "any"))
-	for _, name := range []string{"warder-test", "arn:aws:lambda:us-east-1:123456789012:function:warder-test", "123456789012:function:warder-test:$LATEST"} {
+	for _, name := range []string{
+		"warder-test", "arn:aws:lambda:us-east-1:123456789012:function:warder-test",
+		"123456789012:function:warder-test:$LATEST",
+	} {
 		answer, err := client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`{}`)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer.StatusCode != 200 || aws.ToString(answer.FunctionError) != "Unhandled" || !bytes.Contains(answer.Payload, []byte("Runtime.InvalidEntrypoint")) {
-			t.Errorf("invoke %s: %d %s %s, want the failure of a function that cannot run", name, answer.StatusCode, aws.ToString(answer.FunctionError), answer.Payload)
+		if answer.StatusCode != 200 || aws.ToString(answer.FunctionError) != "Unhandled" ||
+			!bytes.Contains(answer.Payload, []byte("Runtime.InvalidEntrypoint")) {
+			t.Errorf("invoke %s: %d %s %s, want the failure of a function that cannot run", name, answer.StatusCode,
+				aws.ToString(answer.FunctionError), answer.Payload)
 		}
 	}
-	answer, err := client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("warder-test"), InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{"n":1}`)})
+	answer, err := client.Invoke(t.Context(), &lambda.InvokeInput{
+		FunctionName: aws.String("warder-test"), InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{"n":1}`),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -424,23 +461,33 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
-func TestCallsOfFunctionsAreRecordedInTheTermsOfPolicies(t *testing.T) {
+func TestHandler_RecordsCalls(t *testing.T) {
 	a := newAccount(t)
 	cfg := mototest.Config(a.url, functionKey, "any")
 	function := iam.NewFromConfig(cfg)
-	_, _ = function.ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{UserName: aws.String("alice")}) // there is no alice
-	_, _ = function.DetachUserPolicy(t.Context(), &iam.DetachUserPolicyInput{UserName: aws.String("alice"), PolicyArn: aws.String("arn:p")})
+	// there is no alice
+	_, _ = function.ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{UserName: aws.String("alice")})
+	_, _ = function.DetachUserPolicy(t.Context(), &iam.DetachUserPolicyInput{
+		UserName: aws.String("alice"), PolicyArn: aws.String("arn:p"),
+	})
 	if _, err := function.ListUsers(t.Context(), &iam.ListUsersInput{}); err != nil {
 		t.Fatal(err)
 	}
-	_, _ = sns.NewFromConfig(cfg).Publish(t.Context(), &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:none"), Message: aws.String("m")})
+	_, _ = sns.NewFromConfig(cfg).Publish(t.Context(), &sns.PublishInput{
+		TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:none"), Message: aws.String("m"),
+	})
 	_, _ = a.iam(nil).ListUsers(t.Context(), &iam.ListUsersInput{}) // not a function's
-	if _, err := function.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("zoe"), Path: aws.String("/team/x/")}); err != nil {
+	if _, err := function.CreateUser(t.Context(), &iam.CreateUserInput{
+		UserName: aws.String("zoe"), Path: aws.String("/team/x/"),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	_, _ = function.ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{UserName: aws.String("zoe")})
 	_, _ = ebsdk.NewFromConfig(cfg).PutEvents(t.Context(), &ebsdk.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
-		{EventBusName: aws.String("default"), Source: aws.String("warder.drill"), DetailType: aws.String("d"), Detail: aws.String("{}")},
+		{
+			EventBusName: aws.String("default"), Source: aws.String("warder.drill"), DetailType: aws.String("d"),
+			Detail: aws.String("{}"),
+		},
 	}})
 
 	_, answer := a.post(t, http.MethodGet, "/_warder/calls", "")
@@ -452,13 +499,28 @@ func TestCallsOfFunctionsAreRecordedInTheTermsOfPolicies(t *testing.T) {
 		calls[i].At = time.Time{}
 	}
 	want := []endpoint.Call{
-		{Function: "warder-test", Action: "iam:ListAccessKeys", Resource: "arn:aws:iam::123456789012:user/alice", Status: 404},
-		{Function: "warder-test", Action: "iam:DetachUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice", Conditions: map[string]string{"iam:PolicyARN": "arn:p"}, Status: 404},
+		{
+			Function: "warder-test", Action: "iam:ListAccessKeys", Resource: "arn:aws:iam::123456789012:user/alice", Status: 404,
+		},
+		{
+			Function: "warder-test", Action: "iam:DetachUserPolicy", Resource: "arn:aws:iam::123456789012:user/alice",
+			Conditions: map[string]string{"iam:PolicyARN": "arn:p"}, Status: 404,
+		},
 		{Function: "warder-test", Action: "iam:ListUsers", Resource: "*", Status: 200},
 		{Function: "warder-test", Action: "sns:Publish", Resource: "arn:aws:sns:us-east-1:123456789012:none", Status: 404},
-		{Function: "warder-test", Action: "iam:CreateUser", Resource: "arn:aws:iam::123456789012:user/team/x/zoe", Status: 200},
-		{Function: "warder-test", Action: "iam:ListAccessKeys", Resource: "arn:aws:iam::123456789012:user/team/x/zoe", Status: 200},
-		{Function: "warder-test", Action: "events:PutEvents", Resource: "arn:aws:events:us-east-1:123456789012:event-bus/default", Conditions: map[string]string{"events:source": "warder.drill"}, Status: 200},
+		{
+			Function: "warder-test", Action: "iam:CreateUser", Resource: "arn:aws:iam::123456789012:user/team/x/zoe",
+			Status: 200,
+		},
+		{
+			Function: "warder-test", Action: "iam:ListAccessKeys", Resource: "arn:aws:iam::123456789012:user/team/x/zoe",
+			Status: 200,
+		},
+		{
+			Function: "warder-test", Action: "events:PutEvents",
+			Resource:   "arn:aws:events:us-east-1:123456789012:event-bus/default",
+			Conditions: map[string]string{"events:source": "warder.drill"}, Status: 200,
+		},
 	}
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
@@ -471,7 +533,7 @@ func TestCallsOfFunctionsAreRecordedInTheTermsOfPolicies(t *testing.T) {
 
 // What AWS judges a call by is more than its parameters say: the tags of a user, the path of a group,
 // whose key it is, the whole ARN of a secret, and what a service does in turn.
-func TestACallIsRecordedWithAllThatAWSWouldJudgeItBy(t *testing.T) {
+func TestHandler_RecordsConditions(t *testing.T) {
 	a := newAccount(t)
 	people, cfg := a.iam(nil), mototest.Config(a.url, functionKey, "any")
 	function, secrets := iam.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg)
@@ -493,13 +555,21 @@ func TestACallIsRecordedWithAllThatAWSWouldJudgeItBy(t *testing.T) {
 	must(key, err)
 	must(function.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: key.AccessKey.AccessKeyId}))
 	must(function.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: name, GroupName: group}))
-	made, err := secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String("s"), SecretString: aws.String("v")})
+	made, err := secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
+		Name: aws.String("s"), SecretString: aws.String("v"),
+	})
 	must(made, err)
 	must(secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("s")}))
 	_, _ = secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String("none")})
-	_, _ = sns.NewFromConfig(cfg).Publish(ctx, &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), Message: aws.String("m")})
-	_, _ = ssm.NewFromConfig(cfg, func(o *ssm.Options) { o.Region = "ap-northeast-2" }).TerminateSession(ctx, &ssm.TerminateSessionInput{SessionId: aws.String("s-1")})
-	must(function.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("yan"), Path: aws.String("/p/"), Tags: tag("a", "b")}))
+	_, _ = sns.NewFromConfig(cfg).Publish(ctx, &sns.PublishInput{
+		TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), Message: aws.String("m"),
+	})
+	_, _ = ssm.NewFromConfig(cfg, func(o *ssm.Options) {
+		o.Region = "ap-northeast-2"
+	}).TerminateSession(ctx, &ssm.TerminateSessionInput{SessionId: aws.String("s-1")})
+	must(function.CreateUser(ctx, &iam.CreateUserInput{
+		UserName: aws.String("yan"), Path: aws.String("/p/"), Tags: tag("a", "b"),
+	}))
 	must(function.DeleteUser(ctx, &iam.DeleteUserInput{UserName: aws.String("yan")}))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+"/photos?publicAccessBlock", nil)
 	must(request, err)
@@ -532,8 +602,14 @@ func TestACallIsRecordedWithAllThatAWSWouldJudgeItBy(t *testing.T) {
 		{Action: "ssm:TerminateSession", Resource: "arn:aws:ssm:ap-northeast-2:123456789012:session/s-1"},
 		{Action: "iam:CreateUser", Resource: "arn:aws:iam::123456789012:user/p/yan"},
 		{Action: "iam:TagUser", Resource: "arn:aws:iam::123456789012:user/p/yan", By: "iam"},
-		{Action: "iam:DeleteUser", Resource: "arn:aws:iam::123456789012:user/p/yan", Conditions: map[string]string{"aws:ResourceTag/a": "b"}},
-		{Action: "s3:GetBucketPublicAccessBlock", Resource: "arn:aws:s3:::photos", Conditions: map[string]string{"aws:ResourceAccount": "123456789012"}},
+		{
+			Action: "iam:DeleteUser", Resource: "arn:aws:iam::123456789012:user/p/yan",
+			Conditions: map[string]string{"aws:ResourceTag/a": "b"},
+		},
+		{
+			Action: "s3:GetBucketPublicAccessBlock", Resource: "arn:aws:s3:::photos",
+			Conditions: map[string]string{"aws:ResourceAccount": "123456789012"},
+		},
 	}
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
@@ -541,7 +617,7 @@ func TestACallIsRecordedWithAllThatAWSWouldJudgeItBy(t *testing.T) {
 }
 
 // A rule that forwards an event calls with a role of its own.
-func TestAForwardedEventIsACallOfTheRulesRole(t *testing.T) {
+func TestHandler_ForwardedEvent(t *testing.T) {
 	a := newAccount(t)
 	a.post(t, http.MethodPost, "/_warder/send", `{"source":"mine","region":"eu-west-1","detail-type":"t","detail":{}}`)
 	_, body := a.post(t, http.MethodGet, "/_warder/calls", "")
@@ -554,21 +630,24 @@ func TestAForwardedEventIsACallOfTheRulesRole(t *testing.T) {
 	}
 	want := []endpoint.Call{{
 		Role: "arn:aws:iam::123456789012:role/eu", By: "events", Action: "events:PutEvents",
-		Resource: "arn:aws:events:us-east-1:123456789012:event-bus/warder", Conditions: map[string]string{"events:source": "mine"},
+		Resource: "arn:aws:events:us-east-1:123456789012:event-bus/warder", Conditions: map[string]string{
+			"events:source": "mine",
+		},
 	}}
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
 
-func TestFaultsMeetFunctionsAlone(t *testing.T) {
+func TestHandler_FaultsOfFunctions(t *testing.T) {
 	a := newAccount(t)
 	function := iam.NewFromConfig(mototest.Config(a.url, functionKey, "any"))
 	list := func(client *iam.Client) error {
 		_, err := client.ListUsers(t.Context(), &iam.ListUsersInput{})
 		return err
 	}
-	if status, answer := a.post(t, http.MethodPost, "/_warder/fault", `{"operation":"iam:ListUsers","code":"AccessDenied","status":403,"times":1}`); status != 204 {
+	if status, answer := a.post(t, http.MethodPost, "/_warder/fault",
+		`{"operation":"iam:ListUsers","code":"AccessDenied","status":403,"times":1}`); status != 204 {
 		t.Fatalf("%d %s", status, answer)
 	}
 	if err := list(a.iam(nil)); err != nil {
@@ -591,19 +670,22 @@ func TestFaultsMeetFunctionsAlone(t *testing.T) {
 	if err := list(function); err != nil {
 		t.Errorf("after the end of the faults: %v", err)
 	}
-	if status, _ := a.post(t, http.MethodPost, "/_warder/fault", `{"operation":"iam:ListUsers","when":"now"}`); status != 400 {
+	if status, _ := a.post(t, http.MethodPost, "/_warder/fault",
+		`{"operation":"iam:ListUsers","when":"now"}`); status != 400 {
 		t.Errorf("a fault with an unknown field: status %d, want 400", status)
 	}
 }
 
-func TestSendAnswersWithWhatCameOfTheEvent(t *testing.T) {
+func TestHandler_Send(t *testing.T) {
 	a := newAccount(t)
-	status, answer := a.post(t, http.MethodPost, "/_warder/send", `{"id":"e1","source":"mine","detail-type":"t","account":"999999999999","detail":{}}`)
+	status, answer := a.post(t, http.MethodPost, "/_warder/send",
+		`{"id":"e1","source":"mine","detail-type":"t","account":"999999999999","detail":{}}`)
 	var deliveries []endpoint.Delivery
 	if err := json.Unmarshal([]byte(answer), &deliveries); err != nil {
 		t.Fatalf("%d %s: %v", status, answer, err)
 	}
-	if len(deliveries) != 1 || !deliveries[0].Failed || deliveries[0].Function != "warder-test" || deliveries[0].Rule != "all" {
+	if len(deliveries) != 1 || !deliveries[0].Failed || deliveries[0].Function != "warder-test" ||
+		deliveries[0].Rule != "all" {
 		t.Errorf("deliveries %s", answer)
 	}
 	if !bytes.Contains(a.events[0], []byte(`"account":"999999999999"`)) {
@@ -614,7 +696,7 @@ func TestSendAnswersWithWhatCameOfTheEvent(t *testing.T) {
 	}
 }
 
-func TestAMessageStartsTheFunctionThatSubscribesTheTopic(t *testing.T) {
+func TestHandler_Publish(t *testing.T) {
 	a := newAccount(t)
 	client := sns.NewFromConfig(mototest.Config(a.url, functionKey, "any"))
 	for _, name := range []string{"heard", "unheard"} {
@@ -627,22 +709,37 @@ func TestAMessageStartsTheFunctionThatSubscribesTheTopic(t *testing.T) {
 		input   sns.PublishInput
 		message string // what the function gets; empty: it is not started
 	}{
-		{"plain text", sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), Message: aws.String("plain")}, "plain"},
+		{
+			"plain text",
+			sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), Message: aws.String("plain")},
+			"plain",
+		},
 		{"the text for functions", sns.PublishInput{
 			TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), MessageStructure: aws.String("json"),
 			Message: aws.String(`{"default":"everybody","lambda":"{\"for\":\"functions\"}"}`),
 		}, `{"for":"functions"}`},
 		{"the default text", sns.PublishInput{
-			TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:heard"), MessageStructure: aws.String("json"), Message: aws.String(`{"default":"everybody"}`),
+			TopicArn: aws.String(
+				"arn:aws:sns:us-east-1:123456789012:heard",
+			), MessageStructure: aws.String("json"), Message: aws.String(`{"default":"everybody"}`),
 		}, "everybody"},
-		{"another topic", sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:unheard"), Message: aws.String("plain")}, ""},
-		{"no such topic", sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:none"), Message: aws.String("plain")}, ""},
+		{
+			"another topic",
+			sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:unheard"), Message: aws.String("plain")},
+			"",
+		},
+		{
+			"no such topic",
+			sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:123456789012:none"), Message: aws.String("plain")}, "",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			before, begin := a.count(t), time.Now().Truncate(time.Second)
 			test.input.Subject = aws.String("a subject")
-			test.input.MessageAttributes = map[string]snstypes.MessageAttributeValue{"owner": {DataType: aws.String("String"), StringValue: aws.String("a@example.com")}}
+			test.input.MessageAttributes = map[string]snstypes.MessageAttributeValue{
+				"owner": {DataType: aws.String("String"), StringValue: aws.String("a@example.com")},
+			}
 			published, err := client.Publish(t.Context(), &test.input)
 			if (err != nil) != (test.name == "no such topic") {
 				t.Fatal(err)
@@ -669,7 +766,8 @@ func TestAMessageStartsTheFunctionThatSubscribesTheTopic(t *testing.T) {
 			want := events.SNSEvent{Records: []events.SNSEventRecord{{
 				EventVersion: "1.0", EventSubscriptionArn: "arn:the:subscription", EventSource: "aws:sns",
 				SNS: events.SNSEntity{
-					Type: "Notification", MessageID: *published.MessageId, TopicArn: *test.input.TopicArn, Subject: "a subject", Message: test.message,
+					Type: "Notification", MessageID: *published.MessageId, TopicArn: *test.input.TopicArn, Subject: "a subject",
+					Message:          test.message,
 					SignatureVersion: "1", Signature: "none", SigningCertURL: "none", UnsubscribeURL: "none",
 					MessageAttributes: map[string]any{"owner": map[string]any{"Type": "String", "Value": "a@example.com"}},
 				},
@@ -681,7 +779,7 @@ func TestAMessageStartsTheFunctionThatSubscribesTheTopic(t *testing.T) {
 	}
 }
 
-func TestAnEventForAQueueIsPutIntoIt(t *testing.T) {
+func TestHandler_QueueTarget(t *testing.T) {
 	a := newAccount(t)
 	client := sqs.NewFromConfig(mototest.Config(a.url, functionKey, "any"))
 	queue, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("kept")})
@@ -689,7 +787,8 @@ func TestAnEventForAQueueIsPutIntoIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	const event = `{"source":"kept","detail-type":"t","detail":{"a":1}}`
-	if status, body := a.post(t, http.MethodPost, "/_warder/send", event); status != http.StatusOK || strings.TrimSpace(body) != "[]" {
+	if status, body := a.post(t, http.MethodPost, "/_warder/send", event); status != http.StatusOK ||
+		strings.TrimSpace(body) != "[]" {
 		t.Fatalf("send: %d %s, want no function", status, body)
 	}
 	messages, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})
@@ -698,9 +797,10 @@ func TestAnEventForAQueueIsPutIntoIt(t *testing.T) {
 	}
 }
 
-func TestAnEventOfAnotherRegionTellsThroughWhichRuleItCame(t *testing.T) {
+func TestHandler_EventOfAnotherRegion(t *testing.T) {
 	a := newAccount(t)
-	_, body := a.post(t, http.MethodPost, "/_warder/send", `{"source":"mine","region":"eu-west-1","detail-type":"t","detail":{"eventID":"e"}}`)
+	_, body := a.post(t, http.MethodPost, "/_warder/send",
+		`{"source":"mine","region":"eu-west-1","detail-type":"t","detail":{"eventID":"e"}}`)
 	var got []endpoint.Delivery
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err)
@@ -708,7 +808,9 @@ func TestAnEventOfAnotherRegionTellsThroughWhichRuleItCame(t *testing.T) {
 	if len(got) != 1 || got[0].Rule != "arrived" || got[0].Through != "eu" {
 		t.Errorf("deliveries %+v, want one of the rule arrived through eu", got)
 	}
-	client := ebsdk.NewFromConfig(mototest.Config(a.url, functionKey, "any"), func(o *ebsdk.Options) { o.Region = "eu-west-1" })
+	client := ebsdk.NewFromConfig(mototest.Config(a.url, functionKey, "any"), func(o *ebsdk.Options) {
+		o.Region = "eu-west-1"
+	})
 	if _, err := client.PutEvents(t.Context(), &ebsdk.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
 		{Source: aws.String("mine"), DetailType: aws.String("t"), Detail: aws.String(`{"eventID":"put"}`)},
 	}}); err != nil {

@@ -13,7 +13,7 @@ import (
 
 // invoke is Lambda's Invoke for the functions of the template.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-func (f *Front) invoke(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) invoke(w http.ResponseWriter, r *http.Request) {
 	name := functionName(r.PathValue("name"))
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -29,9 +29,9 @@ func (f *Front) invoke(w http.ResponseWriter, r *http.Request) {
 	}
 	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
 	case "", "RequestResponse":
-		result, err := f.Host.Invoke(r.Context(), name, payload)
+		result, err := h.Lambda.Invoke(r.Context(), name, payload)
 		if err != nil {
-			f.lambdaFailure(w, name, err)
+			h.lambdaFailure(w, name, err)
 			return
 		}
 		header := w.Header()
@@ -46,13 +46,14 @@ func (f *Front) invoke(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = w.Write(result.Payload)
 	case "Event":
-		if _, err := f.Host.Send(name, payload); err != nil {
-			f.lambdaFailure(w, name, err)
+		if _, err := h.Lambda.Send(name, payload); err != nil {
+			h.lambdaFailure(w, name, err)
 			return
 		}
 		w.WriteHeader(http.StatusAccepted)
 	default:
-		lambdaError(w, http.StatusBadRequest, "InvalidParameterValueException", "invocation type "+kind+": the local account has RequestResponse and Event")
+		lambdaError(w, http.StatusBadRequest, "InvalidParameterValueException",
+			"invocation type "+kind+": the local account has RequestResponse and Event")
 	}
 }
 
@@ -65,16 +66,21 @@ func functionName(identifier string) string {
 	return name
 }
 
-func (f *Front) lambdaFailure(w http.ResponseWriter, name string, err error) {
+func (h *Handler) functionARN(name string) string {
+	return "arn:aws:lambda:" + h.Region + ":" + h.Account + ":function:" + name
+}
+
+func (h *Handler) lambdaFailure(w http.ResponseWriter, name string, err error) {
 	if errors.Is(err, lambdahost.ErrUnknown) {
-		lambdaError(w, http.StatusNotFound, "ResourceNotFoundException",
-			"Function not found: arn:aws:lambda:"+f.Region+":"+f.Account+":function:"+name)
+		lambdaError(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+h.functionARN(name))
 		return
 	}
 	lambdaError(w, http.StatusInternalServerError, "ServiceException", err.Error())
 }
 
 func lambdaError(w http.ResponseWriter, status int, code, message string) {
-	body, _ := json.Marshal(map[string]string{"Type": "User", "Message": message}) // cannot fail: strings
-	answer{status: status, header: http.Header{"Content-Type": {"application/json"}, "X-Amzn-Errortype": {code}}, body: body}.write(w)
+	a := inJSON(map[string]string{"Type": "User", "Message": message})
+	a.status = status
+	a.header.Set("X-Amzn-Errortype", code)
+	a.write(w)
 }

@@ -25,20 +25,20 @@ func writeJSON(w http.ResponseWriter, value any) {
 	_ = json.NewEncoder(w).Encode(value) // the client has gone when it fails
 }
 
-func (f *Front) age(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) age(w http.ResponseWriter, r *http.Request) {
 	var age moto.Age
 	if !readJSON(w, r, &age) {
 		return
 	}
-	if err := f.Moto.Age(r.Context(), age); err != nil {
+	if err := h.Moto.Age(r.Context(), age); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (f *Front) idle(w http.ResponseWriter, r *http.Request) {
-	if err := f.Host.Idle(r.Context()); err != nil {
+func (h *Handler) idle(w http.ResponseWriter, r *http.Request) {
+	if err := h.Lambda.Idle(r.Context()); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
@@ -57,7 +57,7 @@ type Delivery struct {
 
 // send puts one event on the bus and answers when its functions are done with it, and with whatever
 // their own changes have set off.
-func (f *Front) send(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) send(w http.ResponseWriter, r *http.Request) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
@@ -68,12 +68,12 @@ func (f *Front) send(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	matches, err := f.Bus.Put(r.Context(), event)
+	matches, err := h.EventBridge.Put(r.Context(), event)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	started, err := f.start(r.Context(), matches)
+	started, err := h.start(r.Context(), matches)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -90,10 +90,11 @@ func (f *Front) send(w http.ResponseWriter, r *http.Request) {
 			payload, _ = json.Marshal(string(result.Payload)) // cannot fail: a string
 		}
 		deliveries = append(deliveries, Delivery{
-			Function: sent.Function, Rule: sent.Rule, Through: sent.Through, Payload: payload, Failed: result.Failed, Attempts: result.Attempts,
+			Function: sent.Function, Rule: sent.Rule, Through: sent.Through,
+			Payload: payload, Failed: result.Failed, Attempts: result.Attempts,
 		})
 	}
-	if err := f.Host.Idle(r.Context()); err != nil {
+	if err := h.Lambda.Idle(r.Context()); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}

@@ -30,8 +30,8 @@ func newMembers() *fakeaws.Account {
 }
 
 // asRoot serves what is asked of the double: a session as root, or a call in one.
-func (f *Front) asRoot(ctx context.Context, req request) answer {
-	result, err := f.root(ctx, req)
+func (h *Handler) asRoot(ctx context.Context, req request) answer {
+	result, err := h.root(ctx, req)
 	var refusal smithy.APIError
 	if errors.As(err, &refusal) {
 		return failure(req, http.StatusForbidden, refusal.ErrorCode(), refusal.ErrorMessage())
@@ -39,16 +39,12 @@ func (f *Front) asRoot(ctx context.Context, req request) answer {
 	if err != nil {
 		return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
 	}
-	body, err := xml.Marshal(result)
-	if err != nil {
-		return failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
-	}
-	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/xml"}}, body: body}
+	return inXML(result)
 }
 
-func (f *Front) root(ctx context.Context, req request) (any, error) {
+func (h *Handler) root(ctx context.Context, req request) (any, error) {
 	task := req.Header.Get("X-Amz-Security-Token")
-	session := f.members.Root(aws.Credentials{AccessKeyID: req.accessKey, SessionToken: task})
+	session := h.members.Root(aws.Credentials{AccessKeyID: req.accessKey, SessionToken: task})
 	var user *string
 	if req.form.Has("UserName") {
 		user = aws.String(req.form.Get("UserName"))
@@ -59,7 +55,7 @@ func (f *Front) root(ctx context.Context, req request) (any, error) {
 		if err != nil {
 			seconds = 900
 		}
-		out, err := f.members.AssumeRoot(ctx, &sts.AssumeRootInput{
+		out, err := h.members.AssumeRoot(ctx, &sts.AssumeRootInput{
 			TargetPrincipal: aws.String(req.form.Get("TargetPrincipal")), DurationSeconds: aws.Int32(int32(seconds)),
 			TaskPolicyArn: &tokens.PolicyDescriptorType{Arn: aws.String(req.form.Get("TaskPolicyArn.arn"))},
 		})
@@ -71,8 +67,8 @@ func (f *Front) root(ctx context.Context, req request) (any, error) {
 			XMLName     xml.Name    `xml:"AssumeRootResponse"`
 			Credentials credentials `xml:"AssumeRootResult>Credentials"`
 		}{Credentials: credentials{
-			aws.ToString(out.Credentials.AccessKeyId), aws.ToString(out.Credentials.SecretAccessKey), aws.ToString(out.Credentials.SessionToken),
-			time.Now().UTC().Add(15 * time.Minute).Format(time.RFC3339),
+			aws.ToString(out.Credentials.AccessKeyId), aws.ToString(out.Credentials.SecretAccessKey),
+			aws.ToString(out.Credentials.SessionToken), time.Now().UTC().Add(15 * time.Minute).Format(time.RFC3339),
 		}}, nil
 	case "iam:ListAccessKeys":
 		out, err := session.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: user})
@@ -82,14 +78,17 @@ func (f *Front) root(ctx context.Context, req request) (any, error) {
 		type member struct{ AccessKeyId, Status, CreateDate string }
 		var members []member
 		for _, key := range out.AccessKeyMetadata {
-			members = append(members, member{aws.ToString(key.AccessKeyId), string(key.Status), key.CreateDate.Format(time.RFC3339)})
+			members = append(members, member{
+				aws.ToString(key.AccessKeyId), string(key.Status), key.CreateDate.Format(time.RFC3339),
+			})
 		}
 		return struct {
 			XMLName xml.Name `xml:"ListAccessKeysResponse"`
 			Members []member `xml:"ListAccessKeysResult>AccessKeyMetadata>member"`
 		}{Members: members}, nil
 	case "iam:DeleteAccessKey":
-		_, err := session.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: user, AccessKeyId: aws.String(req.form.Get("AccessKeyId"))})
+		key := req.form.Get("AccessKeyId")
+		_, err := session.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: user, AccessKeyId: &key})
 		return struct {
 			XMLName xml.Name `xml:"DeleteAccessKeyResponse"`
 		}{}, err

@@ -15,13 +15,17 @@ import (
 	"github.com/warder-aws/warder/pkg/rootkey"
 )
 
-func TestAFunctionDeletesTheRootKeyOfTheMemberAccount(t *testing.T) {
+func TestHandler_RootKeyOfMember(t *testing.T) {
 	const key = "ASIAOFTHEFUNCTION001"
-	f := New(Config{Account: "123456789012", Region: "us-east-1", Functions: map[string]string{key: "warder-delete-root-access-key"}})
+	f := New(Config{
+		Account: "123456789012", Region: "us-east-1", Functions: map[string]string{key: "warder-delete-root-access-key"},
+	})
 	server := httptest.NewServer(f)
 	defer server.Close()
 	config := func(c aws.Credentials) aws.Config {
-		return aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.StaticCredentialsProvider{Value: c}}
+		return aws.Config{
+			Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.StaticCredentialsProvider{Value: c},
+		}
 	}
 	api := sts.NewFromConfig(config(aws.Credentials{AccessKeyID: key, SecretAccessKey: "s", SessionToken: "t"}))
 	sessions := func(c aws.Credentials) rootkey.RootSession { return iam.NewFromConfig(config(c)) }
@@ -35,7 +39,9 @@ func TestAFunctionDeletesTheRootKeyOfTheMemberAccount(t *testing.T) {
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("%d keys, %v; want 1", len(keys), err)
 	}
-	c := change.Change{Kind: change.RootKeyDeletion, Subject: root, Target: aws.ToString(keys[0].AccessKeyId), Before: change.Active}
+	c := change.Change{
+		Kind: change.RootKeyDeletion, Subject: root, Target: aws.ToString(keys[0].AccessKeyId), Before: change.Active,
+	}
 	if present, err := kind.Read(context.Background(), c); err != nil || present != change.Active {
 		t.Fatalf("before: %q, %v", present, err)
 	}

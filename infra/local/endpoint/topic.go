@@ -19,17 +19,20 @@ type Listener struct {
 }
 
 // subscriptions lists a topic's subscriptions, with the functions that moto does not know of.
-func (f *Front) subscriptions(ctx context.Context, req request) answer {
-	result := f.forward(ctx, req)
+func (h *Handler) subscriptions(ctx context.Context, req request) answer {
+	result := h.forward(ctx, req)
 	var more bytes.Buffer
-	for _, l := range f.Listeners {
+	for _, l := range h.Listeners {
 		if l.Topic != req.form.Get("TopicArn") {
 			continue
 		}
 		member := struct {
 			XMLName                                              xml.Name `xml:"member"`
 			SubscriptionArn, TopicArn, Protocol, Endpoint, Owner string
-		}{SubscriptionArn: l.Subscription, TopicArn: l.Topic, Protocol: "lambda", Endpoint: "arn:aws:lambda:" + f.Region + ":" + f.Account + ":function:" + l.Function, Owner: f.Account}
+		}{
+			SubscriptionArn: l.Subscription, TopicArn: l.Topic, Protocol: "lambda", Endpoint: h.functionARN(l.Function),
+			Owner: h.Account,
+		}
 		if err := xml.NewEncoder(&more).Encode(member); err != nil {
 			return failure(req, http.StatusInternalServerError, "InternalError", err.Error())
 		}
@@ -42,8 +45,8 @@ func (f *Front) subscriptions(ctx context.Context, req request) answer {
 }
 
 // publish publishes to a topic and starts the functions that subscribe it.
-func (f *Front) publish(ctx context.Context, req request) answer {
-	result := f.forward(ctx, req)
+func (h *Handler) publish(ctx context.Context, req request) answer {
+	result := h.forward(ctx, req)
 	if result.status != http.StatusOK {
 		return result
 	}
@@ -53,13 +56,13 @@ func (f *Front) publish(ctx context.Context, req request) answer {
 	if err := xml.Unmarshal(result.body, &published); err != nil {
 		return failure(req, http.StatusInternalServerError, "InternalError", "moto's answer to Publish: "+err.Error())
 	}
-	for _, listener := range f.Listeners {
+	for _, listener := range h.Listeners {
 		if listener.Topic != req.form.Get("TopicArn") {
 			continue
 		}
 		event, err := json.Marshal(map[string]any{"Records": []record{newRecord(listener, req.form, published.ID)}})
 		if err == nil {
-			_, err = f.Host.Send(listener.Function, event)
+			_, err = h.Lambda.Send(listener.Function, event)
 		}
 		if err != nil {
 			return failure(req, http.StatusInternalServerError, "InternalError", err.Error())
@@ -118,7 +121,9 @@ func newRecord(listener Listener, form url.Values, id string) record {
 		if name == "" {
 			break
 		}
-		m.MessageAttributes[name] = attribute{form.Get(at + "Value.DataType"), form.Get(at+"Value.StringValue") + form.Get(at+"Value.BinaryValue")}
+		m.MessageAttributes[name] = attribute{
+			form.Get(at + "Value.DataType"), form.Get(at+"Value.StringValue") + form.Get(at+"Value.BinaryValue"),
+		}
 	}
 	return record{EventSource: "aws:sns", EventVersion: "1.0", EventSubscriptionArn: listener.Subscription, Sns: m}
 }

@@ -1,4 +1,4 @@
-// Package eventbridge puts events on moto's EventBridge and tells which of the templates' rules matched.
+// Package eventbridge puts events on moto's EventBridge and returns which of the templates' rules matched.
 //
 // The matching is moto's: every rule has an SQS queue as its target, which stands for Lambda's
 // asynchronous queue, and a message in it is a match. Schedules are the one thing that moto does
@@ -96,10 +96,17 @@ const queueName = "warder-local-invocations"
 
 // New creates the event buses, which are all in region, the rules, and in each region that has rules
 // the queue that is their target.
-func New(ctx context.Context, events *eventbridge.Client, queues *sqs.Client, account, region string, buses []string, rules []Rule) (*Bus, error) {
-	b := &Bus{events: events, queues: queues, account: account, region: region, buses: buses, regions: map[string]string{}, rules: map[string]Rule{}, off: map[string]bool{}}
+func New(
+	ctx context.Context, events *eventbridge.Client, queues *sqs.Client, account, region string,
+	buses []string, rules []Rule,
+) (*Bus, error) {
+	b := &Bus{
+		events: events, queues: queues, account: account, region: region, buses: buses,
+		regions: map[string]string{}, rules: map[string]Rule{}, off: map[string]bool{},
+	}
 	for _, name := range buses {
-		if _, err := events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &name}, b.inRegion(region)); err != nil {
+		input := &eventbridge.CreateEventBusInput{Name: &name}
+		if _, err := events.CreateEventBus(ctx, input, b.inRegion(region)); err != nil {
 			return nil, fmt.Errorf("create event bus %s: %w", name, err)
 		}
 	}
@@ -128,7 +135,8 @@ func (b *Bus) open(ctx context.Context, region string) error {
 	if b.regions[region] != "" {
 		return nil
 	}
-	queue, err := b.queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueName)}, func(o *sqs.Options) { o.Region = region })
+	queue, err := b.queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueName)},
+		func(o *sqs.Options) { o.Region = region })
 	if err != nil {
 		return fmt.Errorf("create queue %s in %s: %w", queueName, region, err)
 	}
@@ -288,7 +296,8 @@ func (b *Bus) put(ctx context.Context, entry *Entry) (Result, []Rule, error) {
 	if entry.Bus != "" {
 		request.EventBusName = &entry.Bus
 	}
-	answer, err := b.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{request}}, b.inRegion(entry.Region))
+	input := &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{request}}
+	answer, err := b.events.PutEvents(ctx, input, b.inRegion(entry.Region))
 	if err != nil {
 		return Result{}, nil, fmt.Errorf("put events: %w", err)
 	}
@@ -297,7 +306,9 @@ func (b *Bus) put(ctx context.Context, entry *Entry) (Result, []Rule, error) {
 		return Result{}, nil, err
 	}
 	put := answer.Entries[0]
-	result := Result{ID: aws.ToString(put.EventId), ErrorCode: aws.ToString(put.ErrorCode), ErrorMessage: aws.ToString(put.ErrorMessage)}
+	result := Result{
+		ID: aws.ToString(put.EventId), ErrorCode: aws.ToString(put.ErrorCode), ErrorMessage: aws.ToString(put.ErrorMessage),
+	}
 	if result.ID != "" && len(event.JSON) == 0 {
 		if err := b.seal(event, result.ID, entry.Region); err != nil { // what Python takes for JSON, such as NaN
 			result.ErrorCode, result.ErrorMessage = "MalformedDetail", "Detail is malformed."
@@ -364,30 +375,44 @@ type message struct{ ID, Rule string }
 // receive empties the queue of a region.
 func (b *Bus) receive(ctx context.Context, region string) ([]message, error) {
 	var messages []message
-	queue := b.regions[region]
+	err := Drain(ctx, b.queues, b.regions[region], region, func(body []byte) error {
+		var m message
+		if err := json.Unmarshal(body, &m); err != nil {
+			return fmt.Errorf("decode match: %w", err)
+		}
+		messages = append(messages, m)
+		return nil
+	})
+	return messages, err
+}
+
+// Drain takes every message out of the queue at url, which is in that region.
+func Drain(ctx context.Context, client *sqs.Client, url, region string, each func(body []byte) error) error {
 	there := func(o *sqs.Options) { o.Region = region }
 	for {
-		answer, err := b.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10}, there)
+		request := &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10}
+		received, err := client.ReceiveMessage(ctx, request, there)
 		if err != nil {
-			return nil, fmt.Errorf("receive matches: %w", err)
+			return fmt.Errorf("read queue %s: %w", url, err)
 		}
-		if len(answer.Messages) == 0 {
-			return messages, nil
+		if len(received.Messages) == 0 {
+			return nil
 		}
 		var done []sqstypes.DeleteMessageBatchRequestEntry
-		for _, received := range answer.Messages {
-			var m message
-			if err := json.Unmarshal([]byte(aws.ToString(received.Body)), &m); err != nil {
-				return nil, fmt.Errorf("decode match: %w", err)
+		for _, message := range received.Messages {
+			if err := each([]byte(aws.ToString(message.Body))); err != nil {
+				return err
 			}
-			messages = append(messages, m)
-			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{Id: received.MessageId, ReceiptHandle: received.ReceiptHandle})
+			done = append(done, sqstypes.DeleteMessageBatchRequestEntry{
+				Id: message.MessageId, ReceiptHandle: message.ReceiptHandle,
+			})
 		}
-		if _, err := b.queues.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: done}, there); err != nil {
-			return nil, fmt.Errorf("delete matches: %w", err)
+		input := &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: done}
+		if _, err := client.DeleteMessageBatch(ctx, input, there); err != nil {
+			return fmt.Errorf("empty queue %s: %w", url, err)
 		}
-		if len(answer.Messages) < 10 {
-			return messages, nil
+		if len(received.Messages) < 10 {
+			return nil
 		}
 	}
 }

@@ -18,7 +18,8 @@ import (
 func newBus(t *testing.T, rules ...eventbridge.Rule) *eventbridge.Bus {
 	t.Helper()
 	cfg := mototest.Config(mototest.Start(t).URL, "any", "any")
-	b, err := eventbridge.New(t.Context(), ebsdk.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID, mototest.Region, []string{"warder"}, rules)
+	b, err := eventbridge.New(t.Context(), ebsdk.NewFromConfig(cfg), sqs.NewFromConfig(cfg), moto.AccountID,
+		mototest.Region, []string{"warder"}, rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,29 +41,44 @@ func put(t *testing.T, b *eventbridge.Bus, data string) []eventbridge.Match {
 
 func TestPut(t *testing.T) {
 	b := newBus(t,
-		eventbridge.Rule{Name: "attach", Function: "detach", Pattern: `{"source":["aws.iam"],"detail":{"eventName":["AttachUserPolicy"],"errorCode":[{"exists":false}]}}`},
+		eventbridge.Rule{
+			Name: "attach", Function: "detach",
+			Pattern: `{"source":["aws.iam"],"detail":{"eventName":["AttachUserPolicy"],"errorCode":[{"exists":false}]}}`,
+		},
 		eventbridge.Rule{Name: "writes", Function: "alert", Pattern: `{"source":["aws.iam"],"detail":{"readOnly":[false]}}`},
-		eventbridge.Rule{Name: "also", Function: "alert", Pattern: `{"source":["aws.iam"],"detail":{"eventName":[{"prefix":"Attach"}]}}`},
+		eventbridge.Rule{
+			Name: "also", Function: "alert", Pattern: `{"source":["aws.iam"],"detail":{"eventName":[{"prefix":"Attach"}]}}`,
+		},
 		eventbridge.Rule{Name: "off", Function: "off", Pattern: `{"source":["aws.iam"]}`, Disabled: true},
 		eventbridge.Rule{Name: "daily", Function: "sweep", Schedule: "rate(1 day)"},
 		eventbridge.Rule{Name: "hourly", Function: "detach", Schedule: "rate(1 hour)"},
 		eventbridge.Rule{Name: "never", Function: "off", Schedule: "rate(1 hour)", Disabled: true},
-		eventbridge.Rule{Name: `any "thing"`, Function: "here", Pattern: `{"account":["123456789012"],"region":["us-east-1"],"source":["here"]}`},
+		eventbridge.Rule{
+			Name: `any "thing"`, Function: "here",
+			Pattern: `{"account":["123456789012"],"region":["us-east-1"],"source":["here"]}`,
+		},
 	)
 	deep := strings.Repeat(`{"a":`, 9000) + "1e999" + strings.Repeat("}", 9000)
 	tests := []struct {
 		name, event string
 		want        []string // rule>function
 	}{
-		{"each rule that matches is a match", `{"source":"aws.iam","detail-type":"t","detail":{"eventName":"AttachUserPolicy","readOnly":false}}`,
+		{"each rule that matches is a match",
+			`{"source":"aws.iam","detail-type":"t","detail":{"eventName":"AttachUserPolicy","readOnly":false}}`,
 			[]string{"attach>detach", "writes>alert", "also>alert"}},
-		{"a field that must not be there", `{"source":"aws.iam","detail-type":"t","detail":{"eventName":"AttachUserPolicy","errorCode":"AccessDenied"}}`,
+		{"a field that must not be there",
+			`{"source":"aws.iam","detail-type":"t","detail":{"eventName":"AttachUserPolicy","errorCode":"AccessDenied"}}`,
 			[]string{"also>alert"}},
-		{"an event of another account is an event here", `{"account":"999999999999","region":"eu-west-1","source":"here","detail-type":"t","detail":{}}`,
+		{"an event of another account is an event here",
+			`{"account":"999999999999","region":"eu-west-1","source":"here","detail-type":"t","detail":{}}`,
 			[]string{`any "thing">here`}},
-		{"a schedule that names no rule of ours starts all", `{"source":"aws.events","detail-type":"Scheduled Event","resources":["arn:aws:events:us-east-1:1:rule/other"],"detail":{}}`,
+		{"a schedule that names no rule of ours starts all",
+			`{"source":"aws.events","detail-type":"Scheduled Event","resources":["arn:aws:events:us-east-1:1:rule/other"],` +
+				`"detail":{}}`,
 			[]string{"daily>sweep", "hourly>detach"}},
-		{"a schedule that names a rule starts that one", `{"source":"aws.events","detail-type":"Scheduled Event","resources":["arn:aws:events:us-east-1:1:rule/daily"],"detail":{}}`,
+		{"a schedule that names a rule starts that one",
+			`{"source":"aws.events","detail-type":"Scheduled Event","resources":["arn:aws:events:us-east-1:1:rule/daily"],` +
+				`"detail":{}}`,
 			[]string{"daily>sweep"}},
 		{"no rule", `{"source":"aws.s3","detail-type":"t","detail":{}}`, nil},
 		{"no source", `{"detail-type":"t","detail":{}}`, nil},
@@ -71,11 +87,24 @@ func TestPut(t *testing.T) {
 		{"no detail", `{"source":"aws.iam","detail-type":"t"}`, nil},
 		{"a detail that is null", `{"source":"aws.iam","detail-type":"t","detail":null}`, nil},
 		{"a detail that is a list", `{"source":"aws.iam","detail-type":"t","detail":[1]}`, nil},
-		{"lists and numbers where text belongs", `{"source":"aws.iam","detail-type":"t","resources":{},"detail":{"eventName":[["x"]],"readOnly":5}}`, nil},
-		{"a number of many digits", `{"source":"aws.iam","detail-type":"t","detail":{"n":` + strings.Repeat("9", 10000) + `}}`, nil},
+		{
+			"lists and numbers where text belongs",
+			`{"source":"aws.iam","detail-type":"t","resources":{},"detail":{"eventName":[["x"]],"readOnly":5}}`, nil,
+		},
+		{
+			"a number of many digits",
+			`{"source":"aws.iam","detail-type":"t","detail":{"n":` + strings.Repeat("9", 10000) + `}}`, nil,
+		},
 		{"objects 9,000 deep", `{"source":"aws.iam","detail-type":"t","detail":` + deep + `}`, nil},
-		{"half a character", `{"source":"aws.iam","detail-type":"t","detail":{"eventName":"Attach\ud800"}}`, []string{"also>alert"}},
-		{"three megabytes", `{"source":"aws.iam","detail-type":"t","detail":{"eventName":"Attach` + strings.Repeat("x", 3<<20) + `"}}`, []string{"also>alert"}},
+		{
+			"half a character", `{"source":"aws.iam","detail-type":"t","detail":{"eventName":"Attach\ud800"}}`,
+			[]string{"also>alert"},
+		},
+		{
+			"three megabytes",
+			`{"source":"aws.iam","detail-type":"t","detail":{"eventName":"Attach` + strings.Repeat("x", 3<<20) + `"}}`,
+			[]string{"also>alert"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -93,10 +122,14 @@ func TestPut(t *testing.T) {
 	}
 }
 
-func TestAnEventWithoutAnEnvelopeGetsOne(t *testing.T) {
+func TestBus_EventWithoutEnvelope(t *testing.T) {
 	b := newBus(t, eventbridge.Rule{Name: "all", Function: "f", Pattern: `{"source":["mine"]}`})
 	results, err := b.PutEntries(t.Context(), []eventbridge.Entry{
-		{Event: eventfile.Event{Source: "mine", DetailType: "t", Detail: json.RawMessage(`{"a":1}`), Time: "2026-01-02T03:04:05Z"}},
+		{
+			Event: eventfile.Event{
+				Source: "mine", DetailType: "t", Detail: json.RawMessage(`{"a":1}`), Time: "2026-01-02T03:04:05Z",
+			},
+		},
 		{Event: eventfile.Event{Source: "mine", DetailType: "t", Detail: json.RawMessage(`{"a":`)}},
 		{Event: eventfile.Event{Source: "mine", DetailType: "t", Detail: json.RawMessage(`{"a":NaN}`)}},
 	})
@@ -112,7 +145,8 @@ func TestAnEventWithoutAnEnvelopeGetsOne(t *testing.T) {
 	}
 	want := map[string]any{
 		"version": "0", "id": results[0].ID, "detail-type": "t", "source": "mine", "account": moto.AccountID,
-		"time": "2026-01-02T03:04:05Z", "region": "us-east-1", "resources": []any{}, "detail": map[string]any{"a": float64(1)},
+		"time": "2026-01-02T03:04:05Z", "region": "us-east-1", "resources": []any{},
+		"detail": map[string]any{"a": float64(1)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
@@ -124,12 +158,14 @@ func TestAnEventWithoutAnEnvelopeGetsOne(t *testing.T) {
 	}
 }
 
-func TestAnEventOfARegionArrivesOnlyWhereItIsForwarded(t *testing.T) {
+func TestBus_Regions(t *testing.T) {
 	const forward = "arn:aws:events:us-east-1:123456789012:event-bus/warder"
 	b := newBus(t,
 		eventbridge.Rule{Name: "here", Function: "local", Pattern: `{"source":["aws.iam","aws.signin","aws.ssm"]}`},
 		eventbridge.Rule{Name: "arrived", Bus: "warder", Function: "afar", Pattern: `{"source":["aws.signin"]}`},
-		eventbridge.Rule{Name: "kept", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:kept", Pattern: `{"source":["aws.signin"]}`},
+		eventbridge.Rule{
+			Name: "kept", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:kept", Pattern: `{"source":["aws.signin"]}`,
+		},
 		eventbridge.Rule{Name: "again", Bus: "warder", Forward: forward, Pattern: `{"source":["aws.signin"]}`},
 		eventbridge.Rule{Name: "drill", Bus: "warder", Function: "afar", Pattern: `{"source":["warder.drill"]}`},
 		eventbridge.Rule{Name: "eu", Region: "eu-west-1", Forward: forward, Pattern: `{"source":["aws.signin"]}`},
@@ -137,7 +173,10 @@ func TestAnEventOfARegionArrivesOnlyWhereItIsForwarded(t *testing.T) {
 	)
 	tests := []struct{ name, region, source, want string }{
 		{"of the bus's own region", "us-east-1", "aws.signin", "here>local "},
-		{"of a region that forwards it", "eu-west-1", "aws.signin", "arrived>afar eu, kept>arn:aws:sqs:us-east-1:123456789012:kept eu"},
+		{
+			"of a region that forwards it", "eu-west-1", "aws.signin",
+			"arrived>afar eu, kept>arn:aws:sqs:us-east-1:123456789012:kept eu",
+		},
 		{"of a region that forwards something else", "ap-northeast-2", "aws.signin", ""},
 		{"of a region that forwards what nobody here waits for", "ap-northeast-2", "aws.ssm", ""},
 		{"that a drill made up", "us-east-1", "warder.drill", "drill>afar "},
@@ -147,7 +186,8 @@ func TestAnEventOfARegionArrivesOnlyWhereItIsForwarded(t *testing.T) {
 	for _, test := range tests {
 		t.Run("an event "+test.name, func(t *testing.T) {
 			var got []string
-			for _, match := range put(t, b, `{"source":"`+test.source+`","region":"`+test.region+`","detail-type":"t","detail":{}}`) {
+			for _, match := range put(t, b,
+				`{"source":"`+test.source+`","region":"`+test.region+`","detail-type":"t","detail":{}}`) {
 				got = append(got, match.Rule+">"+match.Function+match.Queue+" "+match.Through)
 			}
 			if got := strings.Join(got, ", "); got != test.want {
@@ -157,7 +197,7 @@ func TestAnEventOfARegionArrivesOnlyWhereItIsForwarded(t *testing.T) {
 	}
 }
 
-func TestARuleOfMoreTargetsIsAMatchForEach(t *testing.T) {
+func TestBus_SeveralTargets(t *testing.T) {
 	b := newBus(t,
 		eventbridge.Rule{Name: "two", Function: "a", Pattern: `{"source":["mine"]}`},
 		eventbridge.Rule{Name: "two", Function: "b", Pattern: `{"source":["mine"]}`, Input: `{"constant":true}`},

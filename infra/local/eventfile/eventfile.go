@@ -7,6 +7,7 @@ package eventfile
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -81,7 +82,7 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 	return fields, nil
 }
 
-// isRecord tells a bare CloudTrail record from an event: it has CloudTrail's fields, no envelope.
+// isRecord reports whether it is a bare CloudTrail record: it has CloudTrail's fields, no envelope.
 func isRecord(fields map[string]json.RawMessage) bool {
 	for _, name := range []string{"detail-type", "detail", "source"} {
 		if _, ok := fields[name]; ok {
@@ -114,7 +115,7 @@ func wrap(record map[string]json.RawMessage, data []byte) ([]byte, error) {
 	sum := sha256.Sum256(data)
 	event, err := json.Marshal(map[string]any{
 		"version":     "0",
-		"id":          fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16]),
+		"id":          id([16]byte(sum[:16])),
 		"detail-type": detailType,
 		"source":      "aws." + service,
 		"account":     account,
@@ -127,6 +128,18 @@ func wrap(record map[string]json.RawMessage, data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("wrap record: %w", err)
 	}
 	return event, nil
+}
+
+// NewID is a random UUID, as the ids of events and requests are.
+func NewID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return id(b)
+}
+
+func id(b [16]byte) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // text is the string that data is, or "".

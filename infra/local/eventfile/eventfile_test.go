@@ -12,8 +12,9 @@ import (
 	"github.com/warder-aws/warder/infra/local/eventfile"
 )
 
-func TestAnEventWithItsEnvelopeIsLeftAsItIs(t *testing.T) {
-	data := `{"id":"e1", "source":"aws.iam","detail-type":"x","time":"2026-01-02T03:04:05Z","resources":["a", 5, "b"],"detail":{"eventSource":"iam.amazonaws.com"}}`
+func TestParse_Event(t *testing.T) {
+	data := `{"id":"e1", "source":"aws.iam","detail-type":"x","time":"2026-01-02T03:04:05Z","resources":["a", 5, "b"],` +
+		`"detail":{"eventSource":"iam.amazonaws.com"}}`
 	got, err := eventfile.Parse([]byte("\n" + data + "\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -27,14 +28,27 @@ func TestAnEventWithItsEnvelopeIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-func TestABareRecordIsWrappedAsEventBridgeDoes(t *testing.T) {
+func TestParse_BareRecord(t *testing.T) {
 	tests := []struct {
 		name, record, source, detailType, account string
 	}{
-		{"an API call", `{"eventSource":"iam.amazonaws.com","eventType":"AwsApiCall","recipientAccountId":"1"}`, "aws.iam", "AWS API Call via CloudTrail", "1"},
-		{"a sign-in", `{"eventSource":"signin.amazonaws.com","eventType":"AwsConsoleSignIn","recipientAccountId":"1"}`, "aws.signin", "AWS Console Sign In via CloudTrail", "1"},
-		{"a service event", `{"eventSource":"sso.amazonaws.com","eventType":"AwsServiceEvent","userIdentity":{"accountId":"2"}}`, "aws.sso", "AWS Service Event via CloudTrail", "2"},
-		{"a record of no type", `{"eventName":"Run","eventSource":7,"userIdentity":[]}`, "aws.", "AWS API Call via CloudTrail", ""},
+		{
+			"an API call", `{"eventSource":"iam.amazonaws.com","eventType":"AwsApiCall","recipientAccountId":"1"}`, "aws.iam",
+			"AWS API Call via CloudTrail", "1",
+		},
+		{
+			"a sign-in", `{"eventSource":"signin.amazonaws.com","eventType":"AwsConsoleSignIn","recipientAccountId":"1"}`,
+			"aws.signin", "AWS Console Sign In via CloudTrail", "1",
+		},
+		{
+			"a service event",
+			`{"eventSource":"sso.amazonaws.com","eventType":"AwsServiceEvent","userIdentity":{"accountId":"2"}}`, "aws.sso",
+			"AWS Service Event via CloudTrail", "2",
+		},
+		{
+			"a record of no type", `{"eventName":"Run","eventSource":7,"userIdentity":[]}`, "aws.",
+			"AWS API Call via CloudTrail", "",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -60,7 +74,7 @@ func TestABareRecordIsWrappedAsEventBridgeDoes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoObjectIsRefused(t *testing.T) {
+func TestParse_NoObject(t *testing.T) {
 	for _, data := range []string{"", "[1]", "null", "5", `"text"`, `{"a":`, `{"a":1} {"b":2}`, "event: yes"} {
 		if event, err := eventfile.Parse([]byte(data)); err == nil {
 			t.Errorf("Parse(%q) = %+v, want an error", data, event)
@@ -70,7 +84,7 @@ func TestWhatIsNoObjectIsRefused(t *testing.T) {
 	}
 }
 
-func TestFilesAreThoseNamedAndThoseInFolders(t *testing.T) {
+func TestFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"b.json", "dir/z.json", "dir/a.json", "dir/under/m.json", "dir/README.md"} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -92,7 +106,10 @@ func TestFilesAreThoseNamedAndThoseInFolders(t *testing.T) {
 
 // FuzzParse reads event files: an object is always an event.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"source":5,"detail":null}`, `{"eventSource":"iam.amazonaws.com"}`, `{"eventName":{},"userIdentity":{"accountId":1}}`, `[]`, `{"resources":{}}`} {
+	for _, seed := range []string{
+		`{}`, `{"source":5,"detail":null}`, `{"eventSource":"iam.amazonaws.com"}`,
+		`{"eventName":{},"userIdentity":{"accountId":1}}`, `[]`, `{"resources":{}}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -2,8 +2,8 @@
 // their environment but what they are given, one process for each function, or as many as it may have
 // at a time, started at the first invocation and used again for the next.
 //
-// It knows nothing of what a function is for. Where a function's output and its failed events go is
-// the business of whoever made the host.
+// It does not know what a function is for. Whoever makes the host decides where a function's output and its
+// failed events go.
 package lambdahost
 
 import (
@@ -14,9 +14,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/warder-aws/warder/infra/local/eventfile"
 )
 
-// A Function is what the host needs to know of one function.
+// A Function is what the host needs to run one function.
 type Function struct {
 	Name    string
 	ARN     string
@@ -135,7 +137,7 @@ func (h *Host) Invoke(ctx context.Context, name string, event []byte) (Result, e
 		return Result{}, ErrClosed
 	}
 	defer h.end()
-	result, err := s.run(ctx, h, newID(), event)
+	result, err := s.run(ctx, h, eventfile.NewID(), event)
 	if err != nil {
 		return Result{}, err
 	}
@@ -193,7 +195,7 @@ func (h *Host) Send(name string, event []byte) (<-chan Result, error) {
 // attempts runs the function until it succeeds or its retries are used up. The request id stays the
 // same, as in Lambda.
 func (h *Host) attempts(s *slot, event []byte) (Result, bool) {
-	id := newID()
+	id := eventfile.NewID()
 	for attempt := 1; ; attempt++ {
 		result, err := s.run(h.context, h, id, event)
 		if err != nil {
@@ -228,7 +230,8 @@ func (s *slot) run(ctx context.Context, h *Host, id string, event []byte) (Resul
 	if h.context.Err() != nil {
 		return Result{}, ErrClosed
 	}
-	result.Payload, result.Failed, result.Duration, result.Log = answer.payload, answer.failed, answer.duration, answer.log
+	result.Payload, result.Failed = answer.payload, answer.failed
+	result.Duration, result.Log = answer.duration, answer.log
 	return result, nil
 }
 

@@ -76,7 +76,7 @@ func decode(t *testing.T, payload []byte) map[string]any {
 	return answer
 }
 
-func TestASecondEventUsesTheWarmProcess(t *testing.T) {
+func TestHost_WarmProcess(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	first, second := invoke(t, h, `{}`), invoke(t, h, `{}`)
 	if !first.Cold || second.Cold {
@@ -88,7 +88,7 @@ func TestASecondEventUsesTheWarmProcess(t *testing.T) {
 	}
 }
 
-func TestAFunctionHandlesAsManyEventsAtATimeAsItMay(t *testing.T) {
+func TestHost_Concurrency(t *testing.T) {
 	for _, concurrency := range []int{0, 1, 3} {
 		f := function()
 		f.Concurrency = concurrency
@@ -117,7 +117,7 @@ func TestAFunctionHandlesAsManyEventsAtATimeAsItMay(t *testing.T) {
 	}
 }
 
-func TestAFunctionSeesNothingButItsOwnEnvironment(t *testing.T) {
+func TestHost_Environment(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "the user's own")
 	t.Setenv("SECRET_OF_THE_SHELL", "x")
 	h := newHost(t, lambdahost.Options{})
@@ -133,7 +133,7 @@ func TestAFunctionSeesNothingButItsOwnEnvironment(t *testing.T) {
 	}
 }
 
-func TestAnInvocationHasItsContext(t *testing.T) {
+func TestHost_InvocationContext(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	result := invoke(t, h, `{"do":"context"}`)
 	got := decode(t, result.Payload)
@@ -148,7 +148,7 @@ func TestAnInvocationHasItsContext(t *testing.T) {
 	}
 }
 
-func TestFailuresAreReportedAsLambdaDoes(t *testing.T) {
+func TestHost_FailureReports(t *testing.T) {
 	slow := function()
 	slow.Timeout = 300 * time.Millisecond
 	noMood := function()
@@ -174,14 +174,15 @@ func TestFailuresAreReportedAsLambdaDoes(t *testing.T) {
 			h := newHost(t, lambdahost.Options{}, test.function)
 			result := invoke(t, h, test.event)
 			got := decode(t, result.Payload)
-			if !result.Failed || got["errorType"] != test.errorType || !strings.Contains(got["errorMessage"].(string), test.message) {
+			if !result.Failed || got["errorType"] != test.errorType ||
+				!strings.Contains(got["errorMessage"].(string), test.message) {
 				t.Errorf("failed %v, payload %s; want %s: %s", result.Failed, result.Payload, test.errorType, test.message)
 			}
 		})
 	}
 }
 
-func TestAFunctionWorksAgainAfterEveryKindOfEnd(t *testing.T) {
+func TestHost_RestartAfterEnd(t *testing.T) {
 	const sleep = `{"do":"sleep","wait":3600000}`
 	for _, end := range []string{`{"do":"panic"}`, `{"do":"exit"}`, sleep} {
 		t.Run(end, func(t *testing.T) {
@@ -195,13 +196,14 @@ func TestAFunctionWorksAgainAfterEveryKindOfEnd(t *testing.T) {
 			invoke(t, h, end)
 			result := invoke(t, h, `{}`)
 			if result.Failed || !result.Cold || decode(t, result.Payload)["pid"] == first {
-				t.Errorf("failed %v, cold %v, payload %s; want an answer from a new process", result.Failed, result.Cold, result.Payload)
+				t.Errorf("failed %v, cold %v, payload %s; want an answer from a new process", result.Failed, result.Cold,
+					result.Payload)
 			}
 		})
 	}
 }
 
-func TestATimedOutProcessIsKilled(t *testing.T) {
+func TestHost_Timeout(t *testing.T) {
 	slow := function()
 	slow.Timeout = time.Second
 	h := newHost(t, lambdahost.Options{}, slow)
@@ -215,7 +217,7 @@ func TestATimedOutProcessIsKilled(t *testing.T) {
 	}
 }
 
-func TestAnAsynchronousEventIsTriedThreeTimesAndThenRecorded(t *testing.T) {
+func TestHost_Retries(t *testing.T) {
 	var mu sync.Mutex
 	var records [][]byte
 	var done []lambdahost.Result
@@ -248,8 +250,10 @@ func TestAnAsynchronousEventIsTriedThreeTimesAndThenRecorded(t *testing.T) {
 			"requestId": result.RequestID, "functionArn": function().ARN + ":$LATEST",
 			"condition": "RetriesExhausted", "approximateInvokeCount": float64(3),
 		},
-		"requestPayload":  map[string]any{"do": "fail"},
-		"responseContext": map[string]any{"statusCode": float64(200), "executedVersion": "$LATEST", "functionError": "Unhandled"},
+		"requestPayload": map[string]any{"do": "fail"},
+		"responseContext": map[string]any{
+			"statusCode": float64(200), "executedVersion": "$LATEST", "functionError": "Unhandled",
+		},
 		"responsePayload": map[string]any{"errorType": "errorString", "errorMessage": "as asked"},
 	}
 	if diff := cmp.Diff(want, record); diff != "" {
@@ -257,7 +261,7 @@ func TestAnAsynchronousEventIsTriedThreeTimesAndThenRecorded(t *testing.T) {
 	}
 }
 
-func TestTheRequestIDStaysTheSameOverRetries(t *testing.T) {
+func TestHost_RequestIDOverRetries(t *testing.T) {
 	var mu sync.Mutex
 	var lines []string
 	h := newHost(t, lambdahost.Options{Log: func(_ string, batch []lambdahost.Line) {
@@ -280,7 +284,7 @@ func TestTheRequestIDStaysTheSameOverRetries(t *testing.T) {
 	}
 }
 
-func TestASuccessOfARetryIsASuccess(t *testing.T) {
+func TestHost_RetrySucceeds(t *testing.T) {
 	f := function()
 	f.Retries = 0
 	h := newHost(t, lambdahost.Options{Failed: func(string, []byte) { t.Error("a record of a success") }}, f)
@@ -293,7 +297,7 @@ func TestASuccessOfARetryIsASuccess(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheOutputComesWithTheAnswer(t *testing.T) {
+func TestHost_LogTail(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	first, second := invoke(t, h, `{"do":"a"}`), invoke(t, h, `{"do":"b"}`)
 	if got, want := string(second.Log), "handling b "+second.RequestID+"\n"; got != want {
@@ -301,7 +305,7 @@ func TestTheEndOfTheOutputComesWithTheAnswer(t *testing.T) {
 	}
 }
 
-func TestAnUnknownFunctionIsAnError(t *testing.T) {
+func TestHost_UnknownFunction(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	if _, err := h.Invoke(t.Context(), "other", nil); !errors.Is(err, lambdahost.ErrUnknown) {
 		t.Errorf("Invoke = %v, want ErrUnknown", err)
@@ -311,7 +315,7 @@ func TestAnUnknownFunctionIsAnError(t *testing.T) {
 	}
 }
 
-func TestCloseEndsFunctionsInTheMiddleOfAnEvent(t *testing.T) {
+func TestHost_CloseDuringEvent(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	pid := int(decode(t, invoke(t, h, `{}`).Payload)["pid"].(float64))
 	results, err := h.Send("warder-test", []byte(`{"do":"sleep","wait":3600000}`))
@@ -330,7 +334,7 @@ func TestCloseEndsFunctionsInTheMiddleOfAnEvent(t *testing.T) {
 	}
 }
 
-func TestEventsLeaveNoGoroutines(t *testing.T) {
+func TestHost_LeavesNoGoroutines(t *testing.T) {
 	h := newHost(t, lambdahost.Options{})
 	invoke(t, h, `{}`)
 	const events = 100

@@ -3,7 +3,6 @@ package lambdahost
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -173,7 +172,8 @@ func (p *process) invoke(ctx context.Context, id string, event []byte) (answer, 
 		case a := <-p.initError:
 			return a, spent
 		default:
-			return failed(id, "Runtime.ExitError", "the function did not ask for an event: "+p.command.ProcessState.String()), spent
+			message := "the function did not ask for an event: " + p.command.ProcessState.String()
+			return failed(id, "Runtime.ExitError", message), spent
 		}
 	}
 	begin := time.Now()
@@ -349,12 +349,4 @@ func (o *output) signal() {
 	case o.wake <- struct{}{}:
 	default:
 	}
-}
-
-// newID is a request id: a random UUID.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -103,12 +103,14 @@ func launch(python, script string) (*launcher, error) {
 	return l, nil
 }
 
-// listen reads what the launcher tells of its servers, until it ends.
+// listen reads what the launcher prints about its servers, until it ends.
 func (l *launcher) listen(stdout io.Reader) {
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		var port, process int
 		if n, _ := fmt.Sscanf(lines.Text(), "port %d %d", &port, &process); n == 2 {
-			server := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", port), launcher: l, process: process, done: make(chan struct{})}
+			server := &Server{
+				URL: fmt.Sprintf("http://127.0.0.1:%d", port), launcher: l, process: process, done: make(chan struct{}),
+			}
 			l.mu.Lock()
 			l.servers[process] = server
 			l.waiting[0] <- server
@@ -127,7 +129,7 @@ func (l *launcher) listen(stdout io.Reader) {
 
 // ask writes a request to the launcher.
 func (l *launcher) ask(format string, args ...any) {
-	// An error is that it has ended, which is heard of otherwise.
+	// An error means that it has ended, which ended reports.
 	_, _ = fmt.Fprintf(l.stdin, format+"\n", args...)
 }
 
@@ -222,7 +224,7 @@ type Caller struct {
 }
 
 // Caller finds out who holds the access key and whether they may do action on resource. Only the
-// policies of IAM users are judged, by moto, which knows actions and resources and nothing more.
+// policies of IAM users are evaluated, by moto, which knows actions and resources and nothing more.
 func (s *Server) Caller(ctx context.Context, accessKey, action, resource string) (Caller, error) {
 	request := map[string]string{"accessKey": accessKey, "action": action, "resource": resource}
 	var caller Caller

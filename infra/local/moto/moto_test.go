@@ -21,7 +21,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
-func TestServerAnswersOnLoopbackAndIsGoneAfterClose(t *testing.T) {
+func TestServer_LoopbackOnly(t *testing.T) {
 	server := mototest.Start(t)
 	if !strings.HasPrefix(server.URL, "http://127.0.0.1:") {
 		t.Errorf("URL = %q, want a loopback address", server.URL)
@@ -38,7 +38,7 @@ func TestServerAnswersOnLoopbackAndIsGoneAfterClose(t *testing.T) {
 	}
 }
 
-func TestUsersAndKeysCanBeMadeOlder(t *testing.T) {
+func TestServer_Age(t *testing.T) {
 	server := mototest.Start(t)
 	client := iam.NewFromConfig(mototest.Config(server.URL, "any", "any"))
 	user := aws.String("alice")
@@ -72,7 +72,9 @@ func TestUsersAndKeysCanBeMadeOlder(t *testing.T) {
 	if !keys.AccessKeyMetadata[0].CreateDate.Equal(created) {
 		t.Errorf("key of %v, want %v", keys.AccessKeyMetadata[0].CreateDate, created)
 	}
-	last, err := client.GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{AccessKeyId: key.AccessKey.AccessKeyId})
+	last, err := client.GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{
+		AccessKeyId: key.AccessKey.AccessKeyId,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,7 @@ func TestUsersAndKeysCanBeMadeOlder(t *testing.T) {
 	}
 }
 
-func TestUsersHaveUniqueIDsInTheFormOfAWS(t *testing.T) {
+func TestServer_UniqueIDs(t *testing.T) {
 	server := mototest.Start(t)
 	client := iam.NewFromConfig(mototest.Config(server.URL, "any", "any"))
 	user, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("alice")})
@@ -93,10 +95,12 @@ func TestUsersHaveUniqueIDsInTheFormOfAWS(t *testing.T) {
 	}
 }
 
-func TestUsersHaveAPermissionsBoundary(t *testing.T) {
+func TestServer_PermissionsBoundary(t *testing.T) {
 	client := iam.NewFromConfig(mototest.Config(mototest.Start(t).URL, "any", "any"))
 	user, boundary := aws.String("alice"), aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")
-	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: user, PermissionsBoundary: boundary}); err != nil {
+	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{
+		UserName: user, PermissionsBoundary: boundary,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	present := func(want string) {
@@ -105,11 +109,15 @@ func TestUsersHaveAPermissionsBoundary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := client.GetAccountAuthorizationDetails(t.Context(), &iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
+		all, err := client.GetAccountAuthorizationDetails(t.Context(), &iam.GetAccountAuthorizationDetailsInput{
+			Filter: []types.EntityType{types.EntityTypeUser},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, b := range []*types.AttachedPermissionsBoundary{one.User.PermissionsBoundary, all.UserDetailList[0].PermissionsBoundary} {
+		for _, b := range []*types.AttachedPermissionsBoundary{
+			one.User.PermissionsBoundary, all.UserDetailList[0].PermissionsBoundary,
+		} {
 			if got := aws.ToString(arnOf(b)); got != want {
 				t.Errorf("boundary %q, want %q", got, want)
 			}
@@ -121,16 +129,21 @@ func TestUsersHaveAPermissionsBoundary(t *testing.T) {
 		}
 	}
 	present(*boundary)
-	if _, err := client.DeleteUserPermissionsBoundary(t.Context(), &iam.DeleteUserPermissionsBoundaryInput{UserName: user}); err != nil {
+	if _, err := client.DeleteUserPermissionsBoundary(t.Context(),
+		&iam.DeleteUserPermissionsBoundaryInput{UserName: user}); err != nil {
 		t.Fatal(err)
 	}
 	present("")
-	if _, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: boundary}); err != nil {
+	if _, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{
+		UserName: user, PermissionsBoundary: boundary,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	present(*boundary)
 	var missing *types.NoSuchEntityException
-	_, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: aws.String("arn:aws:iam::123456789012:policy/none")})
+	_, err := client.PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{
+		UserName: user, PermissionsBoundary: aws.String("arn:aws:iam::123456789012:policy/none"),
+	})
 	if !errors.As(err, &missing) {
 		t.Errorf("got %v for a policy that does not exist, want NoSuchEntity", err)
 	}
@@ -144,7 +157,7 @@ func arnOf(b *types.AttachedPermissionsBoundary) *string {
 }
 
 // No server must outlive a process that is killed without warning: not the launcher, and no fork of it.
-func TestServersEndWithTheStandardInputOfTheLauncher(t *testing.T) {
+func TestServer_EndsWithLauncher(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +227,7 @@ func answers(port int) bool {
 
 // Servers are forks of one process: what happens in one must not be seen in another, and what one
 // makes up no other does.
-func TestServersHaveNothingInCommon(t *testing.T) {
+func TestServer_Isolation(t *testing.T) {
 	created := map[string]bool{}
 	servers := []*moto.Server{mototest.Start(t), mototest.Start(t), mototest.Start(t)}
 	for _, server := range servers {
@@ -247,7 +260,7 @@ func TestServersHaveNothingInCommon(t *testing.T) {
 	}
 }
 
-func TestAgeOfAnUnknownKeyIsAnError(t *testing.T) {
+func TestServer_AgeOfUnknownKey(t *testing.T) {
 	server := mototest.Start(t)
 	err := server.Age(t.Context(), moto.Age{AccessKey: "AKIANONE", Created: time.Unix(0, 0)})
 	if err == nil || !strings.Contains(err.Error(), "AKIANONE") {
@@ -255,7 +268,7 @@ func TestAgeOfAnUnknownKeyIsAnError(t *testing.T) {
 	}
 }
 
-func TestCallerOfAnUnknownKeyIsNobody(t *testing.T) {
+func TestServer_UnknownCaller(t *testing.T) {
 	server := mototest.Start(t)
 	caller, err := server.Caller(t.Context(), "AKIANONE", "iam:CreateUser", "*")
 	if err != nil {
@@ -266,7 +279,7 @@ func TestCallerOfAnUnknownKeyIsNobody(t *testing.T) {
 	}
 }
 
-func TestStartTellsWhyThePythonDidNotWork(t *testing.T) {
+func TestStart_WrongPython(t *testing.T) {
 	_, err := moto.Start(context.Background(), "/bin/sh", "/nonexistent/server.py")
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent/server.py") {
 		t.Errorf("Start = %v, want the interpreter's own words", err)

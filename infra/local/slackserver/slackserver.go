@@ -1,4 +1,4 @@
-// Package slackserver is a Slack channel on loopback, for trying what is posted to one: it takes
+// Package slackserver stands for Slack on loopback, with one channel, to try what is posted: it takes
 // chat.postMessage and incoming webhooks as Slack does, keeps the messages, and shows them as text.
 //
 // It checks what Slack would refuse of a message's form as far as that is known, and no token. Nobody
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ type Message struct {
 	ID string
 	// Thread is the id of the message that it answers; empty in the channel itself.
 	Thread string
-	// Broadcast says that it shows in the channel as well.
+	// Broadcast is set when it shows in the channel as well.
 	Broadcast bool
 	// Text is what a notification shows, Lines what the message does.
 	Text  string
@@ -32,7 +33,7 @@ type Message struct {
 	At       time.Time
 }
 
-// Server is the channel.
+// Server stands for Slack.
 type Server struct {
 	URL string
 
@@ -43,7 +44,7 @@ type Server struct {
 	messages []Message
 }
 
-// Start starts a channel. posted, when set, is told of each message. Whoever starts it closes it.
+// Start starts a server. posted, when set, is called with each message. Whoever starts it closes it.
 func Start(ctx context.Context, posted func(Message)) (*Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,7 +56,7 @@ func Start(ctx context.Context, posted func(Message)) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the channel.
+// Close ends the server.
 func (s *Server) Close() { _ = s.server.Close() }
 
 // Messages are those posted so far, in their order.
@@ -135,7 +136,7 @@ func (p *payload) fromForm(r *http.Request) error {
 // (https://docs.slack.dev/reference/block-kit/blocks).
 const maxBlocks = 50
 
-// keep keeps a message, or says by Slack's name for it why not.
+// keep keeps a message. The error is Slack's name for what is wrong with it.
 func (s *Server) keep(p payload) (Message, error) {
 	m := Message{Thread: p.Thread, Broadcast: p.Broadcast, Text: p.Text, At: time.Now()}
 	blocks := p.Blocks
@@ -160,7 +161,7 @@ func (s *Server) keep(p payload) (Message, error) {
 		m.Lines = append(m.Lines, lines...)
 	}
 	s.mu.Lock()
-	if p.Thread != "" && !s.has(p.Thread) {
+	if p.Thread != "" && !slices.ContainsFunc(s.messages, func(m Message) bool { return m.ID == p.Thread }) {
 		s.mu.Unlock()
 		return m, errors.New("thread_not_found")
 	}
@@ -171,15 +172,6 @@ func (s *Server) keep(p payload) (Message, error) {
 		s.posted(m)
 	}
 	return m, nil
-}
-
-func (s *Server) has(id string) bool {
-	for _, m := range s.messages {
-		if m.ID == id {
-			return true
-		}
-	}
-	return false
 }
 
 // element is any part of a message.

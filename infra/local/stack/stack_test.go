@@ -42,12 +42,14 @@ func TestCreate(t *testing.T) {
 
 	t.Run("functions and rules have their references resolved", func(t *testing.T) {
 		want := stack.Stack{
-			Name: "warder", Region: mototest.Region, Template: data, Resources: got.Resources, Targets: got.Targets, Keys: got.Keys,
+			Name: "warder", Region: mototest.Region, Template: data, Resources: got.Resources, Targets: got.Targets,
+			Keys: got.Keys,
 			Functions: []stack.Function{{
 				Name: "warder-test", ARN: "arn:aws:lambda:us-east-1:123456789012:function:warder-test",
 				Role: "arn:aws:iam::123456789012:role/warder/warder-Role", Timeout: 15 * time.Minute, MemoryMB: 256,
 				Env: map[string]string{
-					"WARDER_TOPIC": "arn:aws:sns:us-east-1:123456789012:warder-Topic", "WARDER_TABLE": "warder", "WARDER_HALT": "/warder/halt",
+					"WARDER_TOPIC": "arn:aws:sns:us-east-1:123456789012:warder-Topic", "WARDER_TABLE": "warder",
+					"WARDER_HALT":       "/warder/halt",
 					"WARDER_QUARANTINE": `{"key":"arn:aws:iam::123456789012:policy/warder/warder-test-quarantine"}`,
 					"WARDER_ROLES":      "warder-Role,other", "SUB": "aws/us-east-1/warder-Queue/${literal}",
 				},
@@ -55,15 +57,32 @@ func TestCreate(t *testing.T) {
 				OnFailure: "arn:aws:sqs:us-east-1:123456789012:warder-Queue",
 			}},
 			Rules: []eventbridge.Rule{
-				{Name: "warder-ARule", Region: "us-east-1", State: "ENABLED", Function: "warder-test", Pattern: `{"account":["123456789012"],"source":["aws.iam"]}`},
-				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Function: "warder-test", Input: "{}", Pattern: `{"source":["here"]}`},
-				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Queue: "arn:aws:sqs:us-east-1:123456789012:warder-Queue", Pattern: `{"source":["here"]}`},
-				{Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Forward: "arn:aws:events:us-west-2:123456789012:event-bus/warder", Role: "arn:aws:iam::123456789012:role/warder/warder-Role", Pattern: `{"source":["here"]}`},
-				{Name: "warder-Schedule", Region: "us-east-1", Function: "warder-test", Schedule: "rate(1 day)", State: "DISABLED", Disabled: true},
+				{
+					Name: "warder-ARule", Region: "us-east-1", State: "ENABLED", Function: "warder-test",
+					Pattern: `{"account":["123456789012"],"source":["aws.iam"]}`,
+				},
+				{
+					Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder", Function: "warder-test", Input: "{}",
+					Pattern: `{"source":["here"]}`,
+				},
+				{
+					Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder",
+					Queue: "arn:aws:sqs:us-east-1:123456789012:warder-Queue", Pattern: `{"source":["here"]}`,
+				},
+				{
+					Name: "warder-BusRule", Region: "us-east-1", State: "ENABLED", Bus: "warder",
+					Forward: "arn:aws:events:us-west-2:123456789012:event-bus/warder",
+					Role:    "arn:aws:iam::123456789012:role/warder/warder-Role", Pattern: `{"source":["here"]}`,
+				},
+				{
+					Name: "warder-Schedule", Region: "us-east-1", Function: "warder-test", Schedule: "rate(1 day)", State: "DISABLED",
+					Disabled: true,
+				},
 			},
 			Buses: []string{"warder"},
 			Subscriptions: []stack.Subscription{{
-				ARN: "arn:aws:sns:us-east-1:123456789012:warder-Topic:warder-test", Topic: "arn:aws:sns:us-east-1:123456789012:warder-Topic", Function: "warder-test",
+				ARN:   "arn:aws:sns:us-east-1:123456789012:warder-Topic:warder-test",
+				Topic: "arn:aws:sns:us-east-1:123456789012:warder-Topic", Function: "warder-test",
 			}},
 			Outputs: map[string]string{"TopicArn": "arn:aws:sns:us-east-1:123456789012:warder-Topic"},
 		}
@@ -78,15 +97,21 @@ func TestCreate(t *testing.T) {
 		}
 	})
 	t.Run("what was created is listed by both its names, and rules with what they start", func(t *testing.T) {
-		if want := (stack.Resource{LogicalID: "ARule", Type: "AWS::Events::Rule", PhysicalID: "warder-ARule"}); !slices.Contains(got.Resources, want) {
+		if want := (stack.Resource{
+			LogicalID: "ARule", Type: "AWS::Events::Rule", PhysicalID: "warder-ARule",
+		}); !slices.Contains(got.Resources, want) {
 			t.Errorf("resources %+v without %+v", got.Resources, want)
 		}
-		if diff := cmp.Diff([]string{"arn:aws:lambda:us-east-1:123456789012:function:warder-test"}, got.Targets["warder-ARule"]); diff != "" {
+		if diff := cmp.Diff([]string{
+			"arn:aws:lambda:us-east-1:123456789012:function:warder-test",
+		}, got.Targets["warder-ARule"]); diff != "" {
 			t.Errorf("targets (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("the role has both its policies", func(t *testing.T) {
-		policies, err := clients.IAM.ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: aws.String("warder-Role")})
+		policies, err := clients.IAM.ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{
+			RoleName: aws.String("warder-Role"),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,11 +121,16 @@ func TestCreate(t *testing.T) {
 		}
 	})
 	t.Run("the group carries the managed policy", func(t *testing.T) {
-		policies, err := clients.IAM.ListAttachedGroupPolicies(t.Context(), &iam.ListAttachedGroupPoliciesInput{GroupName: aws.String("warder-test-quarantine")})
+		policies, err := clients.IAM.ListAttachedGroupPolicies(t.Context(), &iam.ListAttachedGroupPoliciesInput{
+			GroupName: aws.String("warder-test-quarantine"),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(policies.AttachedPolicies) != 1 || aws.ToString(policies.AttachedPolicies[0].PolicyArn) != "arn:aws:iam::123456789012:policy/warder/warder-test-quarantine" {
+		if len(policies.AttachedPolicies) != 1 ||
+			aws.ToString(
+				policies.AttachedPolicies[0].PolicyArn,
+			) != "arn:aws:iam::123456789012:policy/warder/warder-test-quarantine" {
 			t.Errorf("policies %+v", policies.AttachedPolicies)
 		}
 	})
@@ -109,7 +139,9 @@ func TestCreate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		attributes, err := clients.SQS.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: url.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"All"}})
+		attributes, err := clients.SQS.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+			QueueUrl: url.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"All"},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +160,8 @@ func TestCreate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none")
+			request.Header.Set("Authorization",
+				"AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none")
 			response, err := http.DefaultClient.Do(request)
 			if err != nil {
 				t.Fatal(err)
@@ -140,11 +173,14 @@ func TestCreate(t *testing.T) {
 		}
 	})
 	t.Run("the topic has its key", func(t *testing.T) {
-		attributes, err := clients.SNS.GetTopicAttributes(t.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(got.Outputs["TopicArn"])})
+		attributes, err := clients.SNS.GetTopicAttributes(t.Context(), &sns.GetTopicAttributesInput{
+			TopicArn: aws.String(got.Outputs["TopicArn"]),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if key := attributes.Attributes["KmsMasterKeyId"]; !strings.HasPrefix(key, "arn:aws:kms:us-east-1:123456789012:key/") {
+		if key := attributes.Attributes["KmsMasterKeyId"]; !strings.HasPrefix(key,
+			"arn:aws:kms:us-east-1:123456789012:key/") {
 			t.Errorf("KmsMasterKeyId = %q", key)
 		}
 		if policy := attributes.Attributes["Policy"]; !strings.Contains(policy, "NoPlainHTTP") {
@@ -152,14 +188,18 @@ func TestCreate(t *testing.T) {
 		}
 	})
 	t.Run("the table is protected and lets items expire", func(t *testing.T) {
-		table, err := clients.DynamoDB.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("warder")})
+		table, err := clients.DynamoDB.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{
+			TableName: aws.String("warder"),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !aws.ToBool(table.Table.DeletionProtectionEnabled) || len(table.Table.GlobalSecondaryIndexes) != 1 {
 			t.Errorf("table %+v", table.Table)
 		}
-		expiry, err := clients.DynamoDB.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: aws.String("warder")})
+		expiry, err := clients.DynamoDB.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{
+			TableName: aws.String("warder"),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,11 +212,14 @@ func TestCreate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(alarms.MetricAlarms) != 1 || aws.ToString(alarms.MetricAlarms[0].AlarmName) != "warder-test-errors" || len(alarms.MetricAlarms[0].Metrics) != 2 ||
+		if len(alarms.MetricAlarms) != 1 || aws.ToString(alarms.MetricAlarms[0].AlarmName) != "warder-test-errors" ||
+			len(alarms.MetricAlarms[0].Metrics) != 2 ||
 			!slices.Equal(alarms.MetricAlarms[0].AlarmActions, []string{got.Outputs["TopicArn"]}) {
 			t.Errorf("alarms %+v", alarms.MetricAlarms)
 		}
-		board, err := clients.CloudWatch.GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{DashboardName: aws.String("warder")})
+		board, err := clients.CloudWatch.GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{
+			DashboardName: aws.String("warder"),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +232,8 @@ func TestCreate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(rules.ConfigRules) != 1 || aws.ToString(rules.ConfigRules[0].ConfigRuleName) != "warder-access-keys-rotated" || aws.ToString(rules.ConfigRules[0].InputParameters) != `{"maxAccessKeyAge":"90"}` {
+		if len(rules.ConfigRules) != 1 || aws.ToString(rules.ConfigRules[0].ConfigRuleName) != "warder-access-keys-rotated" ||
+			aws.ToString(rules.ConfigRules[0].InputParameters) != `{"maxAccessKeyAge":"90"}` {
 			t.Errorf("rules %+v", rules.ConfigRules)
 		}
 	})
@@ -211,30 +255,89 @@ func TestCreate(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotKnownIsAnErrorThatNamesIt(t *testing.T) {
+func TestCreate_Unknown(t *testing.T) {
 	tests := []struct {
 		name, template string
 		want           []string
 	}{
-		{"unknown types, all of them", `{"Resources":{"A":{"Type":"AWS::EC2::VPC"},"B":{"Type":"AWS::EC2::Subnet"}}}`, []string{"A", "AWS::EC2::VPC", "B", "AWS::EC2::Subnet"}},
+		{
+			"unknown types, all of them", `{"Resources":{"A":{"Type":"AWS::EC2::VPC"},"B":{"Type":"AWS::EC2::Subnet"}}}`,
+			[]string{"A", "AWS::EC2::VPC", "B", "AWS::EC2::Subnet"},
+		},
 		{"a condition", `{"Resources":{"A":{"Type":"AWS::SQS::Queue","Condition":"IfSo"}}}`, []string{"A", "IfSo"}},
-		{"an unknown function", `{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Fn::ImportValue":"x"}}}}}`, []string{"A", "Fn::ImportValue"}},
-		{"an unknown attribute", `{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Fn::GetAtt":["B","Nope"]}}},"B":{"Type":"AWS::Lambda::Function"}}}`, []string{"A", "B.Nope"}},
-		{"a name that nothing has", `{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Ref":"Gone"}}}}}`, []string{"A", "Gone"}},
-		{"a resource that needs itself", `{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Ref":"A"}}}}}`, []string{"A", "needs itself"}},
-		{"a bad substitution", `{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Fn::Sub":"${Gone}"}}}}}`, []string{"A", "Gone"}},
-		{"a rule for what is no function", `{"Resources":{"A":{"Type":"AWS::Events::Rule","Properties":{"ScheduleExpression":"rate(1 day)","Targets":[{"Arn":"arn:aws:sqs:::q"}]}}}}`, []string{"A", "arn:aws:sqs:::q"}},
-		{"a rule that may not start its function", `{"Resources":{"A":{"Type":"AWS::Events::Rule","Properties":{"ScheduleExpression":"rate(1 day)","Targets":[{"Arn":{"Fn::GetAtt":["F","Arn"]}}]}},"F":{"Type":"AWS::Lambda::Function"}}}`, []string{"A", "no permission"}},
-		{"a rule that makes something of the event", `{"Resources":{"A":{"Type":"AWS::Events::Rule","Properties":{"Targets":[{"Arn":"arn:aws:events:us-east-1:1:event-bus/b","InputPath":"$.detail"}]}}}}`, []string{"A", "nothing made of the event"}},
-		{"a button whose command is too long", `{"Resources":{"A":{"Type":"AWS::Chatbot::CustomAction","Properties":{"ActionName":"a","Definition":{"CommandText":"` + strings.Repeat("x", 101) + `"}}}}}`, []string{"A", "101 characters"}},
-		{"a topic that may not start its function", `{"Resources":{"A":{"Type":"AWS::SNS::Subscription","Properties":{"TopicArn":"arn:t","Protocol":"lambda","Endpoint":{"Fn::GetAtt":["F","Arn"]}}},"F":{"Type":"AWS::Lambda::Function"}}}`, []string{"arn:t", "no permission"}},
-		{"a function that gets some messages alone", `{"Resources":{"A":{"Type":"AWS::SNS::Subscription","Properties":{"TopicArn":"arn:t","Protocol":"lambda","FilterPolicy":{"a":["b"]},"Endpoint":{"Fn::GetAtt":["F","Arn"]}}},"F":{"Type":"AWS::Lambda::Function"}}}`, []string{"A", "every message"}},
-		{"a bucket that others may use", `{"Resources":{"A":{"Type":"AWS::S3::BucketPolicy","Properties":{"Bucket":"b","PolicyDocument":{"Statement":[{"Effect":"Allow"}]}}}}}`, []string{"A", "roles of the account alone"}},
+		{
+			"an unknown function",
+			`{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Fn::ImportValue":"x"}}}}}`,
+			[]string{"A", "Fn::ImportValue"},
+		},
+		{
+			"an unknown attribute",
+			`{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Fn::GetAtt":["B","Nope"]}}},` +
+				`"B":{"Type":"AWS::Lambda::Function"}}}`,
+			[]string{"A", "B.Nope"},
+		},
+		{
+			"a name that nothing has",
+			`{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Ref":"Gone"}}}}}`, []string{"A", "Gone"},
+		},
+		{
+			"a resource that needs itself",
+			`{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Ref":"A"}}}}}`,
+			[]string{"A", "needs itself"},
+		},
+		{
+			"a bad substitution",
+			`{"Resources":{"A":{"Type":"AWS::Lambda::Function","Properties":{"Role":{"Fn::Sub":"${Gone}"}}}}}`,
+			[]string{"A", "Gone"},
+		},
+		{
+			"a rule for what is no function",
+			`{"Resources":{"A":{"Type":"AWS::Events::Rule","Properties":{"ScheduleExpression":"rate(1 day)",` +
+				`"Targets":[{"Arn":"arn:aws:sqs:::q"}]}}}}`,
+			[]string{"A", "arn:aws:sqs:::q"},
+		},
+		{
+			"a rule that may not start its function",
+			`{"Resources":{"A":{"Type":"AWS::Events::Rule","Properties":{"ScheduleExpression":"rate(1 day)",` +
+				`"Targets":[{"Arn":{"Fn::GetAtt":["F","Arn"]}}]}},"F":{"Type":"AWS::Lambda::Function"}}}`,
+			[]string{"A", "no permission"},
+		},
+		{
+			"a rule that makes something of the event",
+			`{"Resources":{"A":{"Type":"AWS::Events::Rule",` +
+				`"Properties":{"Targets":[{"Arn":"arn:aws:events:us-east-1:1:event-bus/b","InputPath":"$.detail"}]}}}}`,
+			[]string{"A", "nothing made of the event"},
+		},
+		{
+			"a button whose command is too long",
+			`{"Resources":{"A":{"Type":"AWS::Chatbot::CustomAction","Properties":{"ActionName":"a",` +
+				`"Definition":{"CommandText":"` + strings.Repeat("x", 101) + `"}}}}}`,
+			[]string{"A", "101 characters"},
+		},
+		{
+			"a topic that may not start its function",
+			`{"Resources":{"A":{"Type":"AWS::SNS::Subscription","Properties":{"TopicArn":"arn:t","Protocol":"lambda",` +
+				`"Endpoint":{"Fn::GetAtt":["F","Arn"]}}},"F":{"Type":"AWS::Lambda::Function"}}}`,
+			[]string{"arn:t", "no permission"},
+		},
+		{
+			"a function that gets some messages alone",
+			`{"Resources":{"A":{"Type":"AWS::SNS::Subscription","Properties":{"TopicArn":"arn:t","Protocol":"lambda",` +
+				`"FilterPolicy":{"a":["b"]},"Endpoint":{"Fn::GetAtt":["F","Arn"]}}},"F":{"Type":"AWS::Lambda::Function"}}}`,
+			[]string{"A", "every message"},
+		},
+		{
+			"a bucket that others may use",
+			`{"Resources":{"A":{"Type":"AWS::S3::BucketPolicy","Properties":{"Bucket":"b",` +
+				`"PolicyDocument":{"Statement":[{"Effect":"Allow"}]}}}}}`,
+			[]string{"A", "roles of the account alone"},
+		},
 		{"no JSON", `Resources:`, []string{"template"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := stack.Create(t.Context(), []byte(test.template), stack.Clients{}, "warder", moto.AccountID, mototest.Region)
+			_, err := stack.Create(t.Context(), []byte(test.template), stack.Clients{}, "warder", moto.AccountID,
+				mototest.Region)
 			if err == nil {
 				t.Fatal("no error")
 			}

@@ -105,10 +105,6 @@ func (m *maker) intrinsic(name string, argument any) (any, error) {
 		}
 		return m.ref(target)
 	case "Fn::GetAtt":
-		if text, ok := argument.(string); ok {
-			target, attribute, _ := strings.Cut(text, ".")
-			argument = []any{target, attribute}
-		}
 		parts, err := texts(argument)
 		if err != nil || len(parts) != 2 {
 			return nil, fmt.Errorf("resolve Fn::GetAtt %v: want a resource and an attribute", argument)

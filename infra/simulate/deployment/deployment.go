@@ -19,7 +19,7 @@ import (
 
 	"github.com/warder-aws/warder/functions/all"
 	"github.com/warder-aws/warder/functions/undo"
-	"github.com/warder-aws/warder/infra/local/pattern"
+	"github.com/warder-aws/warder/infra/simulate/pattern"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remediation"

@@ -162,7 +162,9 @@ func passes(filter map[string]any, v any) (bool, error) {
 			if !ok {
 				return false, fmt.Errorf("match: filter %q of %v is not known here", name, operand)
 			}
-			compare := map[string]func(string, string) bool{"prefix": strings.HasPrefix, "suffix": strings.HasSuffix, "wildcard": wildcard}[name]
+			compare := map[string]func(string, string) bool{
+				"prefix": strings.HasPrefix, "suffix": strings.HasSuffix, "wildcard": wildcard,
+			}[name]
 			return isText && compare(text, want), nil
 		case "numeric":
 			return numeric(operand, v)
@@ -208,7 +210,9 @@ func numeric(operand, v any) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("match: numeric: %w", err)
 		}
-		holds, known := map[any]bool{"=": value == limit, "<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit}[conditions[i]]
+		holds, known := map[any]bool{
+			"=": value == limit, "<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit,
+		}[conditions[i]]
 		if !known {
 			return false, fmt.Errorf("match: numeric operator %v is not known here", conditions[i])
 		}

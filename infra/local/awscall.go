@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/warder-aws/warder/infra/local/emulator"
+)
+
+// options are those of a command line of the AWS CLI: --name value….
+type options struct {
+	values map[string][]string
+	rest   []string // what is no option's
+}
+
+func parseOptions(args []string) options {
+	o, last := options{values: map[string][]string{}}, ""
+	for _, arg := range args {
+		name, ok := strings.CutPrefix(arg, "--")
+		switch {
+		case ok:
+			last, o.values[name] = name, nil
+		case last != "" && (len(o.values[last]) == 0 || listOptions[last]):
+			o.values[last] = append(o.values[last], arg)
+		default:
+			o.rest = append(o.rest, arg)
+		}
+	}
+	return o
+}
+
+// listOptions take several values.
+var listOptions = map[string]bool{"tags": true, "filter": true}
+
+// one is the value of an option, empty when it has none.
+func (o options) one(name string) string { return strings.Join(o.values[name], " ") }
+
+// pascal is an operation or an option as the API names it: user-name is UserName.
+func pascal(kebab string) string {
+	var name strings.Builder
+	for part := range strings.SplitSeq(kebab, "-") {
+		name.WriteString(strings.ToUpper(part[:1]) + part[1:])
+	}
+	return name.String()
+}
+
+// fields are the parts of a shorthand value: Key=owner,Value=alice.
+func fields(shorthand string) map[string]string {
+	parts := map[string]string{}
+	for part := range strings.SplitSeq(shorthand, ",") {
+		if name, value, ok := strings.Cut(part, "="); ok {
+			parts[name] = value
+		}
+	}
+	return parts
+}
+
+// targets are the services of which a call is JSON, and how their operations are named.
+var targets = map[string]string{"ssm": "AmazonSSM", "secretsmanager": "secretsmanager", "dynamodb": "DynamoDB_20120810"}
+
+// failureCode is where an answer says what was wrong.
+var failureCode = regexp.MustCompile(`(?:<Code>|"__type": ?")([^<"]+)`)
+
+// call makes the call of a command line of the AWS CLI at the endpoint, with an access key, and returns the body
+// of the answer. It knows what scripts need of the CLI, starts no process, and signs with nothing: the
+// endpoint checks no signature.
+func (s script) call(endpoint, accessKey string, args []string) (string, error) {
+	o := parseOptions(args[2:])
+	for name, values := range o.values {
+		for i, value := range values {
+			if file, ok := strings.CutPrefix(value, "file://"); ok {
+				o.values[name][i] = s.ReadFile(file)
+			}
+		}
+	}
+	service, region := args[0], emulator.Region
+	if r := o.one("region"); r != "" {
+		region = r
+		delete(o.values, "region")
+	}
+	var request *http.Request
+	var err error
+	switch {
+	case service == "s3api":
+		service = "s3"
+		request, err = s3Request(s.ctx, endpoint, args[1], o)
+	case targets[service] != "":
+		request, err = jsonRequest(s.ctx, endpoint, targets[service]+"."+pascal(args[1]), o)
+	default:
+		request, err = formRequest(s.ctx, endpoint, pascal(args[1]), o)
+	}
+	if err != nil {
+		return "", err
+	}
+	scope := accessKey + "/" + time.Now().UTC().Format("20060102") + "/" + region + "/" + service + "/aws4_request"
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+scope+", SignedHeaders=host, Signature=none")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode/100 != 2 {
+		code := failureCode.FindStringSubmatch(string(body))
+		if code == nil {
+			code = []string{"", response.Status}
+		}
+		return string(body), fmt.Errorf("aws %s %s: %s", args[0], args[1], code[1])
+	}
+	if args[1] == "get-object" {
+		return "", os.WriteFile(s.MkAbs(o.rest[0]), body, 0o600)
+	}
+	return string(body), nil
+}
+
+// formRequest is a call of the query protocol, which IAM and STS speak.
+func formRequest(ctx context.Context, endpoint, action string, o options) (*http.Request, error) {
+	form := url.Values{"Action": {action}, "Version": {"2010-05-08"}}
+	for name, values := range o.values {
+		for i, value := range values {
+			switch member := fmt.Sprintf("%s.member.%d", pascal(name), i+1); {
+			case name == "tags":
+				for field, part := range fields(value) {
+					form.Set(member+"."+field, part)
+				}
+			case listOptions[name]:
+				form.Set(member, value)
+			default:
+				form.Set(pascal(name), value)
+			}
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err == nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return request, err
+}
+
+// jsonRequest is a call of the JSON protocol. An option without a value is true.
+func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http.Request, error) {
+	input := map[string]any{}
+	for name, values := range o.values {
+		input[pascal(name)] = o.one(name)
+		if values == nil {
+			input[pascal(name)] = true
+		}
+	}
+	body, err := json.Marshal(input)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(body))
+	if err == nil {
+		request.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		request.Header.Set("X-Amz-Target", target)
+	}
+	return request, err
+}
+
+// s3Request is a call to S3.
+func s3Request(ctx context.Context, endpoint, operation string, o options) (*http.Request, error) {
+	at := endpoint + "/" + o.one("bucket")
+	method, body := http.MethodGet, ""
+	switch operation {
+	case "create-bucket":
+		method = http.MethodPut
+	case "get-object":
+		if len(o.rest) != 1 {
+			return nil, fmt.Errorf("s3api get-object: want one file to write")
+		}
+		at += "/" + o.one("key")
+	case "get-public-access-block":
+		at += "?publicAccessBlock"
+	case "put-public-access-block":
+		method, at = http.MethodPut, at+"?publicAccessBlock"
+		for name, value := range fields(o.one("public-access-block-configuration")) {
+			body += "<" + name + ">" + value + "</" + name + ">"
+		}
+		body = xml.Header + "<PublicAccessBlockConfiguration>" + body + "</PublicAccessBlockConfiguration>"
+	default:
+		return nil, fmt.Errorf("aws s3api %s: scripts do not have it", operation)
+	}
+	return http.NewRequestWithContext(ctx, method, at, strings.NewReader(body))
+}
