@@ -94,7 +94,7 @@ func TestJudge(t *testing.T) {
 		"a listed address in another account's VPC proves nothing": {
 			office, event.Record{SourceIP: "203.0.113.24", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: "444455556666",
 				RecipientAccount: own},
-			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of account 444455556666, where any address can be had",
+			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of account 444455556666, where any address can be chosen",
 		},
 		"a listed address in nobody knows whose VPC proves nothing": {
 			office, event.Record{SourceIP: "203.0.113.24", VPCEndpoint: "vpce-0a1b", RecipientAccount: own},
