@@ -53,7 +53,7 @@ func (m Message) ChangesHeading() i18n.Message {
 // Describe describes the change with its result, where that is not what the reader expects.
 func (c Change) Describe() i18n.Message {
 	switch {
-	case c.Reason == "", c.Status == "waiting": // the due date says so
+	case c.Reason == "", c.Status == "pending": // the due date says so
 		return i18n.Literal(c.Text)
 	case c.Status == "failed":
 		return i18n.T("%s (failed: %s)", c.Text, c.Reason)
