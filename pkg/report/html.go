@@ -330,9 +330,9 @@ func (p *page) lastSweep(c Control) any {
 }
 
 func (p *page) changesSection() []*html.Node {
-	series := map[string][]int{}
+	series, days := map[string][]int{}, len(p.ends())
 	for _, kind := range []string{"done", "back", "seen", "stuck"} {
-		series[kind] = make([]int, len(p.ends()))
+		series[kind] = make([]int, days)
 	}
 	rows := map[string][]row{}
 	for _, c := range p.Changes {
@@ -340,7 +340,7 @@ func (p *page) changesSection() []*html.Node {
 		if c.Status == ledger.Undone {
 			kind = "done" // its own change reverted it
 		}
-		if i := int(c.At.Sub(p.From) / day); i < len(series[kind]) && c.Status != ledger.Skipped {
+		if i := int(c.At.Sub(p.From) / day); i < days && c.Status != ledger.Skipped {
 			series[kind][i]++
 		}
 		rows[c.Control] = append(rows[c.Control], row{

@@ -347,9 +347,9 @@ const remembered = 30 * day
 
 // controls sums up each control, and keeps the findings that its series counts.
 func (m *maker) controls(found []Finding) {
-	index := map[string]*Control{}
+	index, ends := map[string]*Control{}, m.ends()
 	add := func(c Control) *Control {
-		c.Open = make([]int, len(m.ends()))
+		c.Open = make([]int, len(ends))
 		index[c.ID] = &c
 		return &c
 	}
@@ -365,7 +365,7 @@ func (m *maker) controls(found []Finding) {
 	}
 	for _, f := range found {
 		counted := false
-		for i, end := range m.ends() {
+		for i, end := range ends {
 			if f.openAt(end) {
 				of(f.Control).Open[i]++
 				counted = true
@@ -427,16 +427,16 @@ var severities = []control.Severity{control.Low, control.Medium, control.High, c
 
 // severities are those of the findings that are open at the end of each day.
 func (r Report) severities() map[control.Severity][]int {
-	all := map[control.Severity][]int{}
+	all, ends := map[control.Severity][]int{}, r.ends()
 	for _, s := range severities {
-		all[s] = make([]int, len(r.ends()))
+		all[s] = make([]int, len(ends))
 	}
 	for _, f := range r.Findings {
 		series, ok := all[control.Severity(f.Severity)]
 		if !ok {
 			series = all[control.Medium]
 		}
-		for i, end := range r.ends() {
+		for i, end := range ends {
 			if f.openAt(end) {
 				series[i]++
 			}
