@@ -69,9 +69,9 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 			el("nav", attr{"aria-label", p.T("Contents")}, el("ol", contents)),
 			el("main", attr{"id", "top"}, p.summary(), bodies),
 			el("footer",
-				el("p",
-					p.T("Made by Warder on %s from its ledger in account %s. Every action, finding and event is identified by its id.",
-						p.minute(r.Made), r.Account))))))
+				el("p", p.T("Made by Warder on %s from its ledger in account %s. Every action, finding and event is identified "+
+					"by its id.",
+					p.minute(r.Made), r.Account))))))
 	if err := html.Render(w, document); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
@@ -154,12 +154,6 @@ type group struct {
 
 // maxRows is how many rows of one group are shown; the CSV file has all.
 const maxRows = 500
-
-// announced marks a table whose caption stands above it as a heading: it is there for who does not see.
-func announced(table *html.Node) *html.Node {
-	add(table.FirstChild, class("heard"))
-	return table
-}
 
 // table is a table of groups. It is a list of cards on a narrow screen, so its roles are said.
 func (p *page) table(caption string, columns []column, groups ...group) *html.Node {
@@ -279,8 +273,8 @@ func (p *page) open() []*html.Node {
 		})
 	}
 	nodes := []*html.Node{
-		el("p",
-			p.T("What was open at the end of each day, in UTC: found, and neither changed, nor fixed by its owner, nor exempt.")),
+		el("p", p.T("What was open at the end of each day, in UTC: found, and neither changed, nor fixed by its owner, nor "+
+			"exempt.")),
 		p.stacked("chart-open", p.T("Open findings by severity"), false, layers),
 		p.table(p.T("Open findings by control"), []column{
 			{p.T("Control"), "broad"}, {p.T("Mode"), ""}, {p.T("Open, day by day"), "wide"}, {p.T("First day"), "number"},
@@ -350,8 +344,8 @@ func (p *page) changesSection() []*html.Node {
 		})
 	}
 	nodes := []*html.Node{
-		el("p",
-			p.T("Every step that was completed in the period. make explain ID=… explains an action, make undo ID=… REASON=\"…\" reverts it.")),
+		el("p", p.T("Every step that was completed in the period. make explain ID=… explains an action, make undo ID=… "+
+			"REASON=\"…\" reverts it.")),
 		p.stacked("chart-changes", p.T("Changes day by day"), true, []layer{
 			{p.T("applied"), "done", series["done"]}, {p.T("reverted"), "back", series["back"]},
 			{p.T("only observed"), "seen", series["seen"]}, {p.T("on hold or failed"), "stuck", series["stuck"]},
@@ -434,8 +428,9 @@ func (p *page) times() []*html.Node {
 		}, group{rows: rows})
 	}
 	nodes := []*html.Node{
-		el("p",
-			p.T("Each figure was measured for the action that it names. From event to change: from the time of the event, according to CloudTrail or the sending service, to the change, for changes that were made at once. From notice to change: from when SNS accepted the notice that announced a change to the change.")),
+		el("p", p.T("Each figure was measured for the action that it names. From event to change: from the time of the "+
+			"event, according to CloudTrail or the sending service, to the change, for changes that were made at once. From "+
+			"notice to change: from when SNS accepted the notice that announced a change to the change.")),
 		table(p.T("From event to change"), func(c Control) Timing { return c.AfterEvent }),
 		table(p.T("From notice to change"), func(c Control) Timing { return c.AfterNotice }),
 	}
@@ -480,8 +475,8 @@ func (p *page) exemptionsSection() []*html.Node {
 }
 
 func (p *page) coverageSection() []*html.Node {
-	nodes := []*html.Node{el("p",
-		p.T("The rules that a control refers to, and what the control does about them. A rule in this list is checked by Warder; the list does not mean that the account complies with it."))}
+	nodes := []*html.Node{el("p", p.T("The rules that a control refers to, and what the control does about them. A rule "+
+		"in this list is checked by Warder; the list does not mean that the account complies with it."))}
 	for _, f := range p.Coverage {
 		var rows []row
 		for _, rule := range f.Rules {
@@ -504,10 +499,12 @@ func (p *page) coverageSection() []*html.Node {
 		if f.Cited {
 			add(block, el("p", class("cited"), p.T("As cited; check the current text.")))
 		}
-		add(block, announced(p.table(p.T("Rules of %s", f.title()), []column{
+		table := p.table(p.T("Rules of %s", f.title()), []column{
 			{p.T("Rule"), ""}, {p.T("Control"), ""}, {p.T("Mode"), ""}, {p.T("Open findings"), "number"},
 			{p.T("Last sweep"), ""},
-		}, group{rows: rows})))
+		}, group{rows: rows})
+		add(table.FirstChild, class("heard")) // the heading above shows the caption
+		add(block, table)
 		nodes = append(nodes, block)
 	}
 	return nodes
@@ -569,20 +566,31 @@ func (p *page) limits() []*html.Node {
 	}
 	list := el("ul")
 	item := func(text string) { add(list, el("li", text)) }
-	item(p.T("Rules other than those listed under 5. A rule is listed for what the control checks, which may be a part of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS number belongs to the version beside it."))
+	item(p.T("Rules other than those listed under 5. A rule is listed for what the control checks, which may be a part " +
+		"of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS number belongs to the " +
+		"version beside it."))
 	if off != nil {
 		item(p.T("Controls that are off and check nothing: %s.", strings.Join(off, ", ")))
 	}
 	if observing != nil {
-		item(p.T("Controls in observe mode, which changed nothing: %s. They record the same finding once a week; it counts as open until eight days after its last record.", strings.Join(observing, ", ")))
+		item(p.T("Controls in observe mode, which changed nothing: %s. They record the same finding once a week; it counts "+
+			"as open until eight days after its last record.", strings.Join(observing, ", ")))
 	}
-	item(p.T("Anything except IAM users, the root user, console sign-ins and what else a control names. Users of IAM Identity Center, roles and other accounts are checked only where a control says so."))
-	item(p.T("Alerts are sent, not followed up: Warder does not know whether somebody fixed what an alert reported, and no alert counts as an open finding."))
-	item(p.T("Exemptions of buckets and other resources that are not users, and exemptions that were removed before the report was made."))
-	item(p.T("Sweeps that found nothing are kept for 30 days, and the last 100 values of the halt switch: what is older is not counted."))
-	item(p.T("When the end of a finding was not recorded, it counts as open until its next record: the figures are never too low."))
-	item(p.T("This report comes from Warder's own records. CloudTrail records the same events and changes independently: look them up by the ids of the events."))
-	item(p.T("Texts of findings and reasons are in the language in which they were recorded. All days and times are in UTC."))
-	return []*html.Node{list, el("p",
-		p.T("The CSV file beside this page holds every record, including those that the page leaves out. To check a figure: count the rows of its control, look up an action with make explain ID=…, and an event with aws cloudtrail lookup-events."))}
+	item(p.T("Anything except IAM users, the root user, console sign-ins and what else a control names. Users of IAM " +
+		"Identity Center, roles and other accounts are checked only where a control says so."))
+	item(p.T("Alerts are sent, not followed up: Warder does not know whether somebody fixed what an alert reported, and " +
+		"no alert counts as an open finding."))
+	item(p.T("Exemptions of buckets and other resources that are not users, and exemptions that were removed before the " +
+		"report was made."))
+	item(p.T("Sweeps that found nothing are kept for 30 days, and the last 100 values of the halt switch: what is older " +
+		"is not counted."))
+	item(p.T("When the end of a finding was not recorded, it counts as open until its next record: the figures are " +
+		"never too low."))
+	item(p.T("This report comes from Warder's own records. CloudTrail records the same events and changes " +
+		"independently: look them up by the ids of the events."))
+	item(p.T("Texts of findings and reasons are in the language in which they were recorded. All days and times are in " +
+		"UTC."))
+	return []*html.Node{list, el("p", p.T("The CSV file beside this page holds every record, including those that the "+
+		"page leaves out. To check a figure: count the rows of its control, look up an action with make explain ID=…, and "+
+		"an event with aws cloudtrail lookup-events."))}
 }
