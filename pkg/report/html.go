@@ -330,7 +330,10 @@ func (p *page) changesSection() []*html.Node {
 	}
 	rows := map[string][]row{}
 	for _, c := range p.Changes {
-		kind := statusClass(c)
+		kind, request := statusClass(c), ""
+		if c.By != "" {
+			request = p.T("requested by %s: %s", c.By, c.Why)
+		}
 		if c.Status == ledger.Undone {
 			kind = "done" // its own change reverted it
 		}
@@ -339,7 +342,7 @@ func (p *page) changesSection() []*html.Node {
 		}
 		rows[c.Control] = append(rows[c.Control], row{
 			lines(when(c.At), el("code", class("id"), attr{"id", anchor(c.ID)}, c.ID)), subject(c.Subject, c.Owner),
-			lines(foreign(c.Text), small(p.requestedBy(c))), lines(badge(statusClass(c), p.status(c)), small(c.Reason)),
+			lines(foreign(c.Text), small(request)), lines(badge(statusClass(c), p.status(c)), small(c.Reason)),
 			p.notices(c), p.undo(c), lines(id(c.Event)),
 		})
 	}
@@ -370,14 +373,6 @@ func statusClass(c Change) string {
 		return "stuck"
 	}
 	return "seen"
-}
-
-// requestedBy is who wanted something reverted, and why.
-func (p *page) requestedBy(c Change) string {
-	if c.By == "" {
-		return ""
-	}
-	return p.T("requested by %s: %s", c.By, c.Why)
 }
 
 // notices are when people were notified of a change, before and after it, and how long that was.
