@@ -4,10 +4,9 @@
 //
 // # How a sweep stays small
 //
-// To list the keys of 5,000 users takes 5,000 calls. The credential report takes two, but its date
-// of a key is when the key was created or its status last changed: a key that was switched off and
-// on looks young. So the report decides whom to look at, and ListAccessKeys decides. Looked at are
-// users
+// To list the keys of 5,000 users takes 5,000 calls. The credential report takes two, but its date of a key is when
+// the key was created or its status last changed: a key that was switched off and on looks young. So the report
+// decides whom to look at, and ListAccessKeys decides. Looked at are users
 //
 //   - one of whose active keys is old by the report: a key is at least as old as the report says;
 //   - who have an open case, so that none is closed because a switched key looks young again;
@@ -15,12 +14,11 @@
 //   - whose active keys are young by the report, though the user is old enough to have an older one,
 //     and whose dates in the report are new.
 //
-// The last are looked at once, within seven days: each user has its day of the week, and when few
-// are due, more are looked at before their day. What was seen is remembered with the dates of the report
-// that it was seen under. While the dates are the same, no key of the user was created or switched,
-// so what was seen is still so; when one changes, the user is looked at again. A key that was
-// switched to look young is therefore found within seven days, and stays found. In an account where
-// every key is replaced after ten weeks, a seventieth of the keys have new dates each day.
+// The last are looked at once, within seven days: each user has its day of the week, and when few are due, more are
+// looked at before their day. What was seen is remembered with the dates of the report that it was seen under. While
+// the dates are the same, no key of the user was created or switched, so what was seen is still so; when one changes,
+// the user is looked at again. A key that was switched to look young is therefore found within seven days, and stays
+// found. In an account where every key is replaced after ten weeks, a seventieth of the keys have new dates each day.
 package accesskey
 
 import (

@@ -1,13 +1,11 @@
 // Package change holds what Warder can do to an account, as data.
 //
-// A [Change] says what one thing was and what it is to become; a [Kind] knows how
-// to read that thing and how to set it. To apply a change is to set its After, to
-// revert it is to set its Before: both go through the same code, so whatever can
-// be done can be reverted by what did it. The runner and the undo function share
-// one [Registry] of kinds.
+// A [Change] says what one thing was and what it is to become; a [Kind] knows how to read that thing and how to set
+// it. To apply a change is to set its After, to revert it is to set its Before: both go through the same code, so
+// whatever can be done can be reverted by what did it. The runner and the undo function share one [Registry] of
+// kinds.
 //
-// The package never decides that something should change, and never retries: the
-// planner decides, the runner acts.
+// The package never decides that something should change, and never retries: the planner decides, the runner acts.
 package change
 
 import (
@@ -96,11 +94,9 @@ func (d described) Set(context.Context, Change) error {
 	return fmt.Errorf("set %s: this function only describes it", d.Name())
 }
 
-// Conditional is implemented by kinds whose changes cannot always be reverted, although the thing is
-// as it was left.
+// Conditional is implemented by kinds whose changes cannot always be reverted, although the thing is as it was left.
 type Conditional interface {
-	// Refuses says why c, the inverse of a change that was made, must not be made now; empty when it
-	// may.
+	// Refuses says why c, the inverse of a change that was made, must not be made now; empty when it may.
 	Refuses(ctx context.Context, c Change) (why i18n.Message, err error)
 }
 

@@ -88,8 +88,7 @@ func NotFound(err error) bool {
 	return errors.As(err, &answer) && slices.Contains(gone, answer.ErrorCode())
 }
 
-// gone is how services say so: IAM
-// (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html), S3
+// gone is how services say so: IAM (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html), S3
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and Systems Manager
 // (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ResumeSession.html).
 var gone = []string{"NoSuchEntity", "NoSuchBucket", "DoesNotExistException"}

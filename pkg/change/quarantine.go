@@ -20,8 +20,7 @@ const (
 	QuarantineGroup = "quarantine group"
 )
 
-// The names of the quarantine policies, and of the groups that carry them. All have the path
-// [QuarantinePath].
+// The names of the quarantine policies, and of the groups that carry them. All have the path [QuarantinePath].
 const (
 	OutsideQuarantine = "warder-outside-quarantine"
 	KeyQuarantine     = "warder-key-quarantine"

@@ -11,10 +11,9 @@ import (
 // AccessKeyRotation gives a user a second access key, to take the place of the one that is the
 // change's target: the values are absent and [Rotated]. The old key is left as it is.
 //
-// The new key's secret is in Secrets Manager and nowhere else, in a secret whose resource policy lets
-// the user alone read it. Which key that is, is said by the id of the secret's current version; so
-// one call stores both, and what was done can be read without the value. Package rotation reads and
-// makes such changes.
+// The new key's secret is in Secrets Manager and nowhere else, in a secret whose resource policy lets the user alone
+// read it. Which key that is, is said by the id of the secret's current version; so one call stores both, and what
+// was done can be read without the value. Package rotation reads and makes such changes.
 const AccessKeyRotation = "access key rotation"
 
 // Rotated says that there is a new key and that its secret is stored.

@@ -1,9 +1,7 @@
-// Package control reads control.json, the only description of a control: what
-// starts it, what it may do in the account, what can be set; and of a tool, a
-// function that nothing starts but a person who asks it. Everything else
-// that needs to know (the infrastructure, the function, the tables in the
-// documentation, the tests) reads it through this package. It checks that a
-// description is complete and well formed; it never runs anything.
+// Package control reads control.json, the only description of a control: what starts it, what it may do in the
+// account, what can be set; and of a tool, a function that nothing starts but a person who asks it. Everything else
+// that needs to know (the infrastructure, the function, the tables in the documentation, the tests) reads it through
+// this package. It checks that a description is complete and well formed; it never runs anything.
 package control
 
 import (
@@ -58,8 +56,7 @@ func (s Severity) Rank() int { return 1 + slices.Index(severities, s) }
 // Mode is how far a control goes.
 type Mode string
 
-// The modes. Off starts nothing; Observe plans, records and notifies, and changes
-// nothing; Enforce acts.
+// The modes. Off starts nothing; Observe plans, records and notifies, and changes nothing; Enforce acts.
 const (
 	Off     Mode = "off"
 	Observe Mode = "observe"
@@ -90,8 +87,7 @@ const maxID = 64 - len("warder-")
 
 const maxTitle = 60
 
-// maxSummary is what fits the function's description (CreateFunction,
-// Description), in characters.
+// maxSummary is what fits the function's description (CreateFunction, Description), in characters.
 const maxSummary = 256
 
 var (
@@ -100,9 +96,8 @@ var (
 	pseudo = lazyregexp.New(`\$\{(AWS::Partition|AWS::AccountId|AWS::Region)\}`)
 )
 
-// unscopedActions lists the actions that IAM checks against "*" only, because they
-// concern no resource: the "Resource types" column of the Service Authorization
-// Reference is empty for them.
+// unscopedActions lists the actions that IAM checks against "*" only, because they concern no resource: the "Resource
+// types" column of the Service Authorization Reference is empty for them.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 var unscopedActions = []string{
@@ -122,9 +117,8 @@ var unscopedActions = []string{
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html).
 var crossAccountActions = map[string]string{"sts:AssumeRoot": "sts:TaskPolicyArn"}
 
-// What a tool may name as a resource beside ARNs: things of Warder's own, whose
-// names are known when the stack is made. A control has what it needs of them
-// without asking.
+// What a tool may name as a resource beside ARNs: things of Warder's own, whose names are known when the stack is
+// made. A control has what it needs of them without asking.
 const (
 	Ledger          = "${Ledger}"               // the table
 	LedgerBySubject = "${Ledger}/index/subject" // its index
@@ -139,9 +133,8 @@ const (
 // Own lists Warder's own resources that a tool may name.
 var Own = []string{Ledger, LedgerBySubject, Topic, TopicKey, Reports, Slack, DrillQueue, Bus}
 
-// Parse reads one control.json. file is its path from the functions folder,
-// "<id>/control.json"; it names the file in faults, and its folder must equal
-// the id. The error joins every fault, each with file and field.
+// Parse reads one control.json. file is its path from the functions folder, "<id>/control.json"; it names the file in
+// faults, and its folder must equal the id. The error joins every fault, each with file and field.
 func Parse(file string, data []byte) (Control, error) {
 	root, err := strictjson.Parse(file, data)
 	if err != nil {
@@ -207,17 +200,10 @@ func Read(folder string, data []byte) (Control, error) {
 	if c.ID != folder {
 		return Control{}, fmt.Errorf("read control.json of %q: it is that of %q", folder, c.ID)
 	}
-	return Control{
-		ID:         c.ID,
-		Title:      c.Title,
-		Severity:   c.Severity,
-		Tool:       c.Tool,
-		References: c.References,
-	}, nil
+	return Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, References: c.References}, nil
 }
 
-// Load reads every */control.json of a file system, sorted by id. The error
-// joins the faults of all files.
+// Load reads every */control.json of a file system, sorted by id. The error joins the faults of all files.
 func Load(fsys fs.FS) ([]Control, error) {
 	files, err := fs.Glob(fsys, "*/control.json")
 	if err != nil {
@@ -346,9 +332,8 @@ func checkAction(n *strictjson.Node) {
 	}
 }
 
-// checkResource wants an ARN of this partition and account, or of a tool one of
-// Own. The account field may be "aws" (policies that AWS manages) or empty (S3
-// buckets), and "*" for actions that are for other accounts.
+// checkResource wants an ARN of this partition and account, or of a tool one of Own. The account field may be "aws"
+// (policies that AWS manages) or empty (S3 buckets), and "*" for actions that are for other accounts.
 func checkResource(n *strictjson.Node, p Permission, tool bool) {
 	resource := n.Text()
 	if !n.Is(strictjson.String) {
@@ -376,8 +361,7 @@ func checkResource(n *strictjson.Node, p Permission, tool bool) {
 		n.Faultf("%q: only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in%s", resource, also)
 		return
 	}
-	// arn:partition:service:region:account:resource, with the pseudo parameters'
-	// own colons out of the way.
+	// arn:partition:service:region:account:resource, with the pseudo parameters' own colons out of the way.
 	parts := strings.SplitN(strings.ReplaceAll(resource, "AWS::", "AWS"), ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] == "" || parts[5] == "" {
 		n.Faultf("%q is not an ARN: want arn:partition:service:region:account:resource", resource)

@@ -34,8 +34,7 @@ type Parameter struct {
 // camel is how a parameter is written, in control.json and cdk.json alike.
 var camel = lazyregexp.New(`^[a-z][A-Za-z0-9]*$`)
 
-// days is the parameters whose meaning is the same for every control, and which
-// the runner keeps: numbers of days.
+// days is the parameters whose meaning is the same for every control, and which the runner keeps: numbers of days.
 var days = []string{"graceDays", "noticeDays"}
 
 func parseParameters(n *strictjson.Node) map[string]Parameter {

@@ -30,17 +30,15 @@ var filters = []string{
 	"equals-ignore-case",
 }
 
-// objects is the fields of CloudTrail and Config events that hold objects. A
-// pattern cannot ask whether they exist: "exists" matches leaf fields only, and
-// on an object it silently never or always matches.
+// objects is the fields of CloudTrail and Config events that hold objects. A pattern cannot ask whether they exist:
+// "exists" matches leaf fields only, and on an object it silently never or always matches.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 var objects = []string{
 	"additionalEventData", "attributes", "newEvaluationResult", "oldEvaluationResult", "requestParameters",
 	"responseElements", "serviceEventDetails", "sessionContext", "sessionIssuer", "tlsDetails", "userIdentity",
 }
 
-// checkPattern faults what EventBridge would refuse, or would take and never
-// match.
+// checkPattern faults what EventBridge would refuse, or would take and never match.
 func checkPattern(n *strictjson.Node) {
 	if !n.Is(strictjson.Object) {
 		n.Fields() // faults it
@@ -52,8 +50,7 @@ func checkPattern(n *strictjson.Node) {
 	checkFields(n, true)
 }
 
-// checkFields checks an object of a pattern; top means that it describes the
-// envelope.
+// checkFields checks an object of a pattern; top means that it describes the envelope.
 func checkFields(n *strictjson.Node, top bool) {
 	empty(n)
 	n.Members(func(key string, value *strictjson.Node) {
@@ -82,8 +79,7 @@ func checkFields(n *strictjson.Node, top bool) {
 	})
 }
 
-// checkOr checks the alternatives of a "$or": at least two objects, each a
-// pattern of the same level.
+// checkOr checks the alternatives of a "$or": at least two objects, each a pattern of the same level.
 func checkOr(n *strictjson.Node, top bool) {
 	alternatives := n.Items()
 	if n.Is(strictjson.Array) && len(alternatives) < 2 {
@@ -94,8 +90,7 @@ func checkOr(n *strictjson.Node, top bool) {
 	}
 }
 
-// checkLeaf checks the array of values and filters that a field is compared
-// with.
+// checkLeaf checks the array of values and filters that a field is compared with.
 func checkLeaf(field string, n *strictjson.Node) {
 	empty(n)
 	for _, item := range n.Items() {
@@ -198,8 +193,7 @@ func checkCIDR(n *strictjson.Node) {
 	}
 }
 
-// checkNumeric takes [operator, number] and [lower operator, number, upper
-// operator, number].
+// checkNumeric takes [operator, number] and [lower operator, number, upper operator, number].
 func checkNumeric(n *strictjson.Node) {
 	items := n.Items()
 	if !n.Is(strictjson.Array) {

@@ -85,8 +85,7 @@ func (f cronField) accepts(text string) bool {
 	return true
 }
 
-// acceptsPart takes 5, 5-9, */5, 5/5, 5-9/2, and where they are special L, 5L,
-// 5W, LW and 5#2.
+// acceptsPart takes 5, 5-9, */5, 5/5, 5-9/2, and where they are special L, 5L, 5W, LW and 5#2.
 func (f cronField) acceptsPart(part string) bool {
 	if strings.Contains(f.special, "W") {
 		if part == "L" || part == "LW" {

@@ -31,8 +31,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// Run serves a control. It ends the process when the function is not set up as it must be: nothing
-// runs then.
+// Run serves a control. It ends the process when the function is not set up as it must be: nothing runs then.
 //
 // Beside events it takes {"release":{"by":"…","reason":"…"}}, which lets the control go on after its
 // blast radius was reached.
@@ -168,14 +167,8 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 		Settings: set,
 		Ledger:   ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: set.Table}),
 		// The topic may be one of another account, in another region.
-		Topic: notice.Topic{
-			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic,
-		},
-		Environment: remediation.Environment{
-			Now:   time.Now,
-			Sleep: sleep,
-			Log:   log.With("control", c.ID),
-		},
+		Topic:       notice.Topic{API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic},
+		Environment: remediation.Environment{Now: time.Now, Sleep: sleep, Log: log.With("control", c.ID)},
 	}, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)

@@ -52,8 +52,7 @@ func (v visible) Write(line []byte) (int, error) {
 
 func unseen(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }
 
-// attribute names the time as Lambda does, and keeps access key ids out of the log, whoever put them
-// into a value.
+// attribute names the time as Lambda does, and keeps access key ids out of the log, whoever put them into a value.
 func attribute(groups []string, a slog.Attr) slog.Attr {
 	switch {
 	case len(groups) == 0 && a.Key == slog.TimeKey:

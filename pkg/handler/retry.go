@@ -7,10 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
-// throttledRetryer is the SDK's adaptive retryer, which the calls of a client share, and which sends slower the
-// more is refused as too many. What is refused as such it asks for more often than what fails: another
-// try of the event would begin with all of it again, and be refused as well. The end of the run's time
-// ends that.
+// throttledRetryer is the SDK's adaptive retryer, which the calls of a client share, and which sends slower the more
+// is refused as too many. What is refused as such it asks for more often than what fails: another try of the event
+// would begin with all of it again, and be refused as well. The end of the run's time ends that.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 type throttledRetryer struct {

@@ -31,8 +31,7 @@ func (l *Ledger) BeginDelivery(ctx context.Context, name, holder string, now, un
 	return err
 }
 
-// EndDelivery says what came of the delivery that the holder has claimed: done, or free for the next
-// one to try.
+// EndDelivery says what came of the delivery that the holder has claimed: done, or free for the next one to try.
 func (l *Ledger) EndDelivery(ctx context.Context, name, holder string, done bool, now time.Time) error {
 	_, err := revise(ctx, l, deliveries+name, "delivery", func(d *delivery, _ bool) (Item, bool, error) {
 		if d.Holder != holder && !done {

@@ -18,8 +18,7 @@ type Drill struct {
 	// By is who asked for it.
 	By string    `json:"by"`
 	At time.Time `json:"at"`
-	// Until is when it counts as cut off, unless it says before that it goes on. Done says that it
-	// has come to its end.
+	// Until is when it counts as cut off, unless it says before that it goes on. Done says that it has come to its end.
 	Until time.Time `json:"until"`
 	Done  bool      `json:"done,omitempty"`
 }

@@ -33,8 +33,7 @@ type Case struct {
 	Due    time.Time `json:"due,omitzero"`
 	// Reminded is for how many days before Due the last reminder was sent; 0 means none was.
 	Reminded int `json:"reminded,omitempty"`
-	// Urgent says that its changes are due at once, without another notice: they were held when they were to
-	// be made.
+	// Urgent says that its changes are due at once, without another notice: they were held when they were to be made.
 	Urgent bool `json:"urgent,omitempty"`
 	// Closed is when it ended, Outcome how.
 	Closed  time.Time   `json:"closed,omitzero"`
@@ -127,8 +126,7 @@ func (l *Ledger) OpenCases(ctx context.Context, control string) ([]Case, error) 
 	return slices.DeleteFunc(found, func(c Case) bool { return !c.Open() }), err
 }
 
-// EndedCases returns the cases of a control that have ended, as they were when they did last; the first
-// opened first.
+// EndedCases returns the cases of a control that have ended, as they were when they did last; the first opened first.
 func (l *Ledger) EndedCases(ctx context.Context, control string) ([]Case, error) {
 	return l.query(ctx, ended+control)
 }
@@ -166,14 +164,12 @@ func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, known 
 	return h, known
 }
 
-// Holds reads the holds on the things that the changes change, and the case of the key; an empty key
-// leaves that out.
+// Holds reads the holds on the things that the changes change, and the case of the key; an empty key leaves that out.
 func (l *Ledger) Holds(ctx context.Context, control, key string, changes []change.Change) (GuardState, error) {
 	return l.guardState(ctx, control, key, changes, false)
 }
 
-// Guards reads the same, the recent changes and the control's breaker: all that keeps the changes from being
-// made.
+// Guards reads the same, the recent changes and the control's breaker: all that keeps the changes from being made.
 func (l *Ledger) Guards(ctx context.Context, control, key string, changes []change.Change) (GuardState, error) {
 	return l.guardState(ctx, control, key, changes, true)
 }
@@ -319,8 +315,7 @@ func (l *Ledger) Breaker(ctx context.Context, control string) (b Breaker, err er
 	return b, err
 }
 
-// Release lets a stopped control go on, and counts from nothing again. It returns the breaker as it
-// was before.
+// Release lets a stopped control go on, and counts from nothing again. It returns the breaker as it was before.
 func (l *Ledger) Release(ctx context.Context, control, by, reason string, now time.Time) (before Breaker, err error) {
 	_, err = revise(ctx, l, breakers+control, "breaker", func(b *Breaker, _ bool) (Item, bool, error) {
 		before = *b

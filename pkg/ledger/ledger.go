@@ -5,9 +5,8 @@
 // lets a run that was cut off be finished without doing anything twice: the next try does what is recorded and
 // not yet done, and sends the notices that are recorded and not yet sent. Undo and explain read it.
 //
-// A [Ledger] is the same over every [Store]: [Dynamo] in production, [Memory] in tests. The package
-// decides nothing and deletes nothing: runs that found nothing and marks of what was notified carry a
-// time to live, the rest stays.
+// A [Ledger] is the same over every [Store]: [Dynamo] in production, [Memory] in tests. The package decides nothing
+// and deletes nothing: runs that found nothing and marks of what was notified carry a time to live, the rest stays.
 package ledger
 
 import (
@@ -190,8 +189,7 @@ var (
 	ErrHeld = errors.New("the run is held by another invocation")
 )
 
-// Ledger is the memory of one account. After an error of one of its methods nothing may be changed in the
-// account.
+// Ledger is the memory of one account. After an error of one of its methods nothing may be changed in the account.
 type Ledger struct{ store Store }
 
 // New returns the ledger in the store.
@@ -357,9 +355,8 @@ func (l *Ledger) putRun(ctx context.Context, run *Run) error {
 	return nil
 }
 
-// Record adds entries to the run, all of them or none; planned says that they are the last. An
-// entry that is there already stays as it is, and is read into its place. Nothing may be done about
-// an entry before it is recorded.
+// Record adds entries to the run, all of them or none; planned says that they are the last. An entry that is there
+// already stays as it is, and is read into its place. Nothing may be done about an entry before it is recorded.
 func (l *Ledger) Record(ctx context.Context, run *Run, found []Entry, planned bool) error {
 	// The entries come first and the run names them all at once: a try that is cut off in between
 	// leaves a run without them, and the next one records the same entries again.

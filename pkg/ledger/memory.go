@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// Memory is a store that lasts as long as the process, for tests and previews.
-// Its zero value is empty and ready.
+// Memory is a store that lasts as long as the process, for tests and previews. Its zero value is empty and ready.
 type Memory struct {
 	mu    sync.Mutex
 	items map[string]map[string]Item // by partition and sort key

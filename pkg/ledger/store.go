@@ -67,14 +67,12 @@ type Store interface {
 	// BatchGet returns the items of the keys, in their order, in one call: each as Get would return it. Of
 	// several that name one item, each gets it. It returns all of them or an error.
 	BatchGet(ctx context.Context, keys ...Key) ([]Item, error)
-	// Put writes the item over the version that it carries, as the next version, or answers with a
-	// [*Conflict].
+	// Put writes the item over the version that it carries, as the next version, or answers with a [*Conflict].
 	Put(ctx context.Context, item Item) error
 	// Query returns the items of a partition by their sort key.
 	Query(ctx context.Context, partition string) ([]Item, error)
 	// Index returns the items of a subject from a time on, oldest first. It may lag behind writes.
 	Index(ctx context.Context, subject string, since time.Time) ([]Item, error)
-	// Scan returns every item whose partition begins with one of the prefixes, in no order. It reads
-	// the whole table.
+	// Scan returns every item whose partition begins with one of the prefixes, in no order. It reads the whole table.
 	Scan(ctx context.Context, prefixes ...string) ([]Item, error)
 }

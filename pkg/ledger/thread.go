@@ -59,8 +59,7 @@ func (l *Ledger) BeginThread(ctx context.Context, name, holder, root string, now
 	return err
 }
 
-// EndThread forgets the thread if it has the given root: that message is gone, and the next one begins
-// anew.
+// EndThread forgets the thread if it has the given root: that message is gone, and the next one begins anew.
 func (l *Ledger) EndThread(ctx context.Context, name, root string, now time.Time) error {
 	_, err := revise(ctx, l, threads+name, "thread", func(t *Thread, _ bool) (Item, bool, error) {
 		if t.Root != root {
@@ -76,9 +75,8 @@ type slot struct {
 	Taken time.Time `json:"taken"` // the last time that was given away
 }
 
-// Slot gives away one time of a row of times that are at least every apart, and none of which is
-// before now: who calls waits until then. It is what keeps a rate limit that many processes share.
-// A slot that is not used is lost.
+// Slot gives away one time of a row of times that are at least every apart, and none of which is before now: who
+// calls waits until then. It is what keeps a rate limit that many processes share. A slot that is not used is lost.
 func (l *Ledger) Slot(ctx context.Context, name string, every time.Duration, now time.Time) (time.Time, error) {
 	for {
 		s, err := revise(ctx, l, slots+name, "slot", func(s *slot, _ bool) (Item, bool, error) {

@@ -169,9 +169,8 @@ type metadata struct {
 	CloudWatchMetrics []directive
 }
 
-// directive lists which members of the line are metrics, and under which dimensions. The empty set of
-// dimensions is one,
-// that of a metric without any.
+// directive lists which members of the line are metrics, and under which dimensions. The empty set of dimensions is
+// one, that of a metric without any.
 type directive struct {
 	Namespace  string
 	Dimensions [][]string

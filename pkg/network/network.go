@@ -1,6 +1,5 @@
-// Package network evaluates where a request came from: inside or outside the networks that the
-// settings allow. Addresses are compared as values, never as text, so that 203.0.113.10 is not
-// taken for 203.0.113.1.
+// Package network evaluates where a request came from: inside or outside the networks that the settings allow.
+// Addresses are compared as values, never as text, so that 203.0.113.10 is not taken for 203.0.113.1.
 //
 // It has no opinion when no network is listed, nor of a request that has no address, and it changes
 // nothing: what follows from a place is the caller's to decide.
@@ -29,9 +28,8 @@ const (
 	Unknown Place = "unknown"
 	Inside  Place = "inside"
 	Outside Place = "outside"
-	// Foreign means that the request came through a VPC endpoint that is not known to be the
-	// account's own. The address is one inside that VPC then, and whoever made the VPC chose it: it
-	// may be one that is listed, and proves nothing.
+	// Foreign means that the request came through a VPC endpoint that is not known to be the account's own. The address
+	// is one inside that VPC then, and whoever made the VPC chose it: it may be one that is listed, and proves nothing.
 	// https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 	Foreign Place = "foreign"
 )

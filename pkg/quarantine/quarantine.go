@@ -1,11 +1,10 @@
 // Package quarantine knows how an IAM user is kept from acting: what the policies say that the stack
 // owns for it, and which change puts a user under one. It reads and never writes.
 //
-// A quarantine stops what the user does by API, console included, with its keys, its password and the
-// sessions of both. It does not keep the user from signing in, does not end an SSH session, and does
-// not reach into roles that the user has assumed. Roles and users of IAM Identity Center cannot be
-// quarantined: a role's policies hold for everybody who assumes it, and those of Identity Center
-// cannot be edited.
+// A quarantine stops what the user does by API, console included, with its keys, its password and the sessions of
+// both. It does not keep the user from signing in, does not end an SSH session, and does not reach into roles that
+// the user has assumed. Roles and users of IAM Identity Center cannot be quarantined: a role's policies hold for
+// everybody who assumes it, and those of Identity Center cannot be edited.
 package quarantine
 
 import (

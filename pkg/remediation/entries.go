@@ -189,8 +189,7 @@ func (r *recorder) remediated(ctx context.Context, ongoing map[string]bool) ([]l
 		e := r.newEntry(digest(r.record.Key, "fixed", c.Key), control.Low)
 		e.Subject, e.User, e.Owner, e.OwnerSlack = c.Subject, c.User, c.Owner, c.OwnerSlack
 		e.Title, e.Heading, e.Case, e.Notify = c.Title, c.Heading, c.Key, notice.Fixed
-		e.Text = r.render(i18n.T("%s (%s): resolved. No action is pending.",
-			c.Title, c.Subject))
+		e.Text = r.render(i18n.T("%s (%s): resolved. No action is pending.", c.Title, c.Subject))
 		for _, change := range c.Changes {
 			e.Facts = append(e.Facts, r.fact(Fact{Name: i18n.T("No longer due"), Value: r.Kinds.Describe(change, false)}))
 		}

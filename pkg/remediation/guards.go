@@ -82,8 +82,7 @@ func assessExistence(f Finding, x facts) decision {
 	return stop(gone, suppress, i18n.T("it no longer exists"))
 }
 
-// assessExemption goes by the tag of the subject. One that is malformed exempts from nothing: its owner is
-// alerted.
+// assessExemption goes by the tag of the subject. One that is malformed exempts from nothing: its owner is alerted.
 func assessExemption(_ Finding, x facts) decision {
 	text, tagged := x.tags[exemption.Tag]
 	if !tagged {

@@ -93,8 +93,7 @@ func UndoCommand(kinds change.Registry, step ledger.Step) string {
 
 func undoCommand(id string) i18n.Message { return i18n.T(`make undo ID=%s REASON="why"`, id) }
 
-// cited is the title of a reference. Rules are cited with a remark, which is in English in every
-// control.json.
+// cited is the title of a reference. Rules are cited with a remark, which is in English in every control.json.
 func cited(title string) i18n.Message {
 	if rule, ok := strings.CutSuffix(title, " (as cited; check the current text)"); ok {
 		return i18n.T("%s (as cited; check the current text)", rule)

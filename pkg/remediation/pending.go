@@ -34,8 +34,7 @@ func (pending) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ tim
 		}
 		f := Finding{
 			Title: i18n.Literal(c.Title), Severity: control.Severity(c.Severity), Changes: c.Changes,
-			Text: i18n.T("%s (%s): this was due on %s and was on hold then.",
-				c.Title, c.Subject, i18n.Minute(c.Opened)),
+			Text:     i18n.T("%s (%s): this was due on %s and was on hold then.", c.Title, c.Subject, i18n.Minute(c.Opened)),
 			Handling: Handling{held: &c},
 		}
 		if c.User {

@@ -356,9 +356,8 @@ func changeAttrs(s ledger.Step) []any {
 		"status", s.Status, "reason", s.Reason}
 }
 
-// notify publishes the notice that the state of the entry requires, unless it was sent before, and records
-// the entry: settled says that there is something to record in any case. retried says that a retry goes on
-// with it.
+// notify publishes the notice that the state of the entry requires, unless it was sent before, and records the entry:
+// settled says that there is something to record in any case. retried says that a retry goes on with it.
 func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried bool) error {
 	kind := requiredNotice(entry, retried)
 	if kind == "" || entry.Notice(kind) != nil {

@@ -20,8 +20,7 @@ import (
 // UndoControl is the control that entries of undone changes are recorded under.
 const UndoControl = "undo"
 
-// UndoRequest says what to revert: one action, or what was done to a user since a time, or what one event
-// led to.
+// UndoRequest says what to revert: one action, or what was done to a user since a time, or what one event led to.
 type UndoRequest struct {
 	Action string `json:"action,omitempty"` // the id of a change, or of a finding with all its changes
 	User   string `json:"user,omitempty"`   // the name of an IAM user
@@ -340,8 +339,7 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry) (string, er
 func (u *Undoer) revertStep(
 	ctx context.Context, entry *ledger.Entry, step *ledger.Step, inverse *ledger.Entry, back *ledger.Step,
 ) error {
-	// The hold comes first: no sweep may come in between. What takes access away again, the undo of
-	// an undo, lifts it.
+	// The hold comes first: no sweep may come in between. What takes access away again, the undo of an undo, lifts it.
 	hold := ledger.Hold{Until: u.holdUntil(inverse.At), By: inverse.By, Reason: inverse.Reason, Action: step.ID}
 	if !u.widens(back.Change) {
 		hold.Until = inverse.At

@@ -2,8 +2,7 @@
 // it: the changes of kind [change.AccessKeyRotation]. It never reads the value of a secret, and never
 // touches the key that is rotated.
 //
-// It is a package of its own so that only the functions that import it link the client of Secrets
-// Manager.
+// It is a package of its own so that only the functions that import it link the client of Secrets Manager.
 package rotation
 
 import (
@@ -30,8 +29,7 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// withdrawn is read while a rotation is reverted: its secret is marked for deletion, its key is not
-// deleted yet.
+// withdrawn is read while a rotation is reverted: its secret is marked for deletion, its key is not deleted yet.
 const withdrawn = "withdrawn"
 
 // recovery is how long a secret that was deleted can be restored, in days. Seven is the least; its
@@ -225,11 +223,10 @@ func (k kind) prepare(ctx context.Context, c change.Change, secret *secretsmanag
 	return change.Wrap(err, "put policy of secret %s", name)
 }
 
-// secretPolicy lets the user of the given ARN read a secret, and nobody else, administrators and
-// Warder included: a denial counts more than what other policies allow
-// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html).
-// When the user is deleted, a later user of the same name does not get its right: IAM keeps the
-// principal by its unique id
+// secretPolicy lets the user of the given ARN read a secret, and nobody else, administrators and Warder included: a
+// denial counts more than what other policies allow
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html). When the user
+// is deleted, a later user of the same name does not get its right: IAM keeps the principal by its unique id
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
 func secretPolicy(user string) (string, error) {
 	type object = map[string]any
@@ -301,8 +298,7 @@ func (k kind) Refuses(ctx context.Context, c change.Change) (i18n.Message, error
 	return i18n.Message{}, nil
 }
 
-// keys returns the key that is the change's target, and the user's other one; nil for what is not
-// there.
+// keys returns the key that is the change's target, and the user's other one; nil for what is not there.
 func (k kind) keys(ctx context.Context, c change.Change) (old, other *types.AccessKeyMetadata, err error) {
 	pages := iam.NewListAccessKeysPaginator(k.iam, &iam.ListAccessKeysInput{UserName: &c.Subject})
 	for pages.HasMorePages() {
@@ -321,8 +317,7 @@ func (k kind) keys(ctx context.Context, c change.Change) (old, other *types.Acce
 	return old, other, nil
 }
 
-// deleteKey deletes a key. One that no longer exists is deleted: a client whose answer was lost asks
-// again.
+// deleteKey deletes a key. One that no longer exists is deleted: a client whose answer was lost asks again.
 func (k kind) deleteKey(ctx context.Context, c change.Change, id string) error {
 	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &c.Subject, AccessKeyId: &id})
 	if change.NotFound(err) {
@@ -337,8 +332,7 @@ func (k kind) deleteKey(ctx context.Context, c change.Change, id string) error {
 	return change.Wrap(err, "delete access key %s of %q", change.KeyHint(id), c.Subject)
 }
 
-// DescribeSecret returns what is known of the secret of a rotation without its value, nil if there is
-// no such secret.
+// DescribeSecret returns what is known of the secret of a rotation without its value, nil if there is no such secret.
 func DescribeSecret(ctx context.Context, api interface {
 	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
 		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)

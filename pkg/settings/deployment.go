@@ -23,8 +23,7 @@ var regionsOf = map[string]func() *regexp.Regexp{
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 var bucket = lazyregexp.New(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// parseRegions reads the regions beside the hub's. The hub's own may be listed as well: it is
-// listened to anyway.
+// parseRegions reads the regions beside the hub's. The hub's own may be listed as well: it is listened to anyway.
 func parseRegions(n *strictjson.Node, hub string) []string {
 	var regions []string
 	for _, item := range n.Items() {

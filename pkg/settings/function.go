@@ -64,9 +64,8 @@ type Drilled struct {
 	Off      bool             `json:"off,omitempty"`  // its mode is off: nothing starts it
 }
 
-// Function is the settings of the function of c. The caller adds what only the deployment knows: Topic,
-// Account, Roles and Quarantine, and to a tool what it needs. A tool acts when a person asks it to, so
-// its mode is enforce.
+// Function is the settings of the function of c. The caller adds what only the deployment knows: Topic, Account,
+// Roles and Quarantine, and to a tool what it needs. A tool acts when a person asks it to, so its mode is enforce.
 func (s Settings) Function(c control.Control) Function {
 	set := s.Controls[c.ID]
 	if c.Tool {
@@ -134,8 +133,7 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 	return f, nil
 }
 
-// check faults what a function cannot work with. A value of another kind than the field's has a fault
-// already.
+// check faults what a function cannot work with. A value of another kind than the field's has a fault already.
 func (f Function) check(root *strictjson.Node) {
 	want := func(n *strictjson.Node, kind strictjson.Kind, right bool, what string) {
 		if n.Is(kind) && !right {

@@ -1,7 +1,6 @@
-// Package settings is everything that can be set about Warder: the "warder" context of cdk.json, read
-// once when the infrastructure is synthesized, and the part of it that each function gets in its
-// environment, as one JSON document. It holds no secrets, and it never reads a file or the environment
-// by itself.
+// Package settings is everything that can be set about Warder: the "warder" context of cdk.json, read once when the
+// infrastructure is synthesized, and the part of it that each function gets in its environment, as one JSON document.
+// It holds no secrets, and it never reads a file or the environment by itself.
 package settings
 
 import (
@@ -146,9 +145,8 @@ var retentions = []int{
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
 var tagKey = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
 
-// Parse reads the "warder" context, a JSON object, for the given controls. The
-// error joins every fault, each with its path; an unknown key names the keys
-// known at that place.
+// Parse reads the "warder" context, a JSON object, for the given controls. The error joins every fault, each with its
+// path; an unknown key names the keys known at that place.
 func Parse(data []byte, controls []control.Control) (Settings, error) {
 	root, err := strictjson.Parse("cdk.json: warder", data)
 	if err != nil {

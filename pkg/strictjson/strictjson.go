@@ -32,8 +32,7 @@ const (
 	Null   Kind = "null"
 )
 
-// Node is one value of a document. A nil *Node is an absent value: its readers return the zero value
-// without a fault.
+// Node is one value of a document. A nil *Node is an absent value: its readers return the zero value without a fault.
 type Node struct {
 	path    string
 	doc     *document
@@ -53,9 +52,8 @@ type document struct {
 	faults []error
 }
 
-// Parse reads one JSON document. file only names it in faults. An error means that the text is not
-// JSON at all; a key that is written twice is a fault of the document (see Err), and its first value
-// counts.
+// Parse reads one JSON document. file only names it in faults. An error means that the text is not JSON at all; a key
+// that is written twice is a fault of the document (see Err), and its first value counts.
 func Parse(file string, data []byte) (*Node, error) {
 	// Unmarshal checks the whole text, and bounds the nesting, before the walk.
 	var whole json.RawMessage
@@ -112,8 +110,7 @@ func (d *document) read(decoder *json.Decoder, data []byte, path string) *Node {
 	return node
 }
 
-// join appends a key to a path. A key that could be mistaken for a path, or that is not plainly
-// printable, is quoted.
+// join appends a key to a path. A key that could be mistaken for a path, or that is not plainly printable, is quoted.
 func join(path, key string) string {
 	if quoted := strconv.Quote(key); key == "" || strings.ContainsAny(key, ".[] ") || quoted != `"`+key+`"` {
 		key = quoted
@@ -133,8 +130,7 @@ func (n *Node) Faultf(format string, args ...any) {
 	n.doc.faults = append(n.doc.faults, errors.New(at+fmt.Sprintf(format, args...)))
 }
 
-// Err joins the faults found so far anywhere in the document, in the order they were found; nil when
-// there are none.
+// Err joins the faults found so far anywhere in the document, in the order they were found; nil when there are none.
 func (n *Node) Err() error { return errors.Join(n.doc.faults...) }
 
 // Fields declares the keys that an object may have. Every other key is a fault that names the known
