@@ -74,8 +74,7 @@ type Key struct {
 	ID      string
 	Active  bool
 	Created time.Time
-	// Used is when it was last used, zero if never or if [LastUsed] was not asked.
-	Used time.Time
+	Used    time.Time // when it was last used, zero if never or if [LastUsed] was not asked
 }
 
 // List returns the keys of a user. One that no longer exists has none.
@@ -129,15 +128,12 @@ func Date(used time.Time) i18n.Message {
 
 // Sweep finds the users to look at, and looks at them.
 type Sweep struct {
-	API    API
-	Ledger Ledger
-	Sleep  func(context.Context, time.Duration)
-	// Abreast is how many users are looked at side by side; one after the other if it is 0.
-	Abreast int
-	// Control is the id of the control, whose cases and notes are meant.
-	Control string
-	// Limit is the age from which on a key is to be evaluated.
-	Limit time.Duration
+	API     API
+	Ledger  Ledger
+	Sleep   func(context.Context, time.Duration)
+	Abreast int           // how many users are looked at side by side; one after the other if it is 0
+	Control string        // the id of the control, whose cases and notes are meant
+	Limit   time.Duration // the age from which on a key is to be evaluated
 	// ByUse says that a key's age counts from its last use, and from its creation only if it was
 	// never used. Otherwise it always counts from the creation.
 	ByUse bool
@@ -147,20 +143,17 @@ type Sweep struct {
 	// User evaluates the user that AWS Config names; nil if that is Judge with the user's keys.
 	User func(ctx context.Context, user string, now time.Time) ([]remediation.Finding, error)
 	// Report evaluates a row of the credential report by itself; nil if there is nothing to evaluate.
-	Report func(user iamuser.ReportUser, now time.Time) []remediation.Finding
-	// Deletion is when inactive keys are deleted.
-	Deletion Deletion
+	Report   func(user iamuser.ReportUser, now time.Time) []remediation.Finding
+	Deletion Deletion // when inactive keys are deleted
 }
 
 // Days is a duration of n days of 24 hours.
 func Days(n int) time.Duration { return time.Duration(n) * day }
 
 const (
-	day = 24 * time.Hour
-	// spread is the number of days in which every user whose dates are new is looked at.
-	spread = 7
-	// atOnce is how many of those users are looked at without waiting for their day.
-	atOnce = 100
+	day    = 24 * time.Hour
+	spread = 7   // the number of days in which every user whose dates are new is looked at
+	atOnce = 100 // how many of those users are looked at without waiting for their day
 )
 
 // note is what a sweep remembers: until when every user whose day had come was looked at, and by the

@@ -16,10 +16,8 @@ import (
 // Deletion says when a key that the control made inactive, and that has stayed so, is deleted. Keys
 // that people made inactive are theirs.
 type Deletion struct {
-	// After is how long after it was made inactive a key is deleted; 0 deletes none.
-	After time.Duration
-	// Notice is how long before that its owner is notified.
-	Notice time.Duration
+	After  time.Duration // how long after it was made inactive a key is deleted; 0 deletes none
+	Notice time.Duration // how long before that its owner is notified
 }
 
 // NewDeletion returns the deletion after the given number of days, 0 for none. Since a deletion

@@ -25,17 +25,13 @@ func init() { i18n.Register("ko", korean) }
 
 // Change sets one thing in the account.
 type Change struct {
-	// Kind names the entry of the registry that reads and sets the thing.
-	Kind string `json:"kind"`
-	// Subject is whom the thing belongs to: the name of an IAM user, or what the kind says.
-	Subject string `json:"subject"`
+	Kind    string `json:"kind"`    // names the entry of the registry that reads and sets the thing
+	Subject string `json:"subject"` // whom the thing belongs to: the name of an IAM user, or what the kind says
 	// Target is the thing itself: an access key id, a policy ARN, the name of an inline policy, a
 	// group, or what the kind says.
 	Target string `json:"target"`
-	// Before is the value that was found. The empty string means that the thing is absent.
-	Before string `json:"before"`
-	// After is the value that it gets. The empty string means that the thing is taken away.
-	After string `json:"after"`
+	Before string `json:"before"` // the value that was found. The empty string means that the thing is absent
+	After  string `json:"after"`  // the value that it gets. The empty string means that the thing is taken away
 }
 
 // Inverse is the change that reverts what c did.

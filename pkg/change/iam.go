@@ -64,14 +64,11 @@ func ForIAM(api IAM) Registry {
 
 // The names of the kinds, for planners.
 const (
-	// AccessKeyStatus switches an access key: the values are [Active] and [Inactive].
-	AccessKeyStatus = "access key status"
+	AccessKeyStatus = "access key status" // switches an access key: the values are [Active] and [Inactive]
 	// ManagedUserPolicy attaches or detaches a managed policy: the values are [Attached] and absent.
 	ManagedUserPolicy = "managed user policy"
-	// InlineUserPolicy puts or deletes an inline policy: the value is the document, byte for byte.
-	InlineUserPolicy = "inline user policy"
-	// GroupMembership adds a user to a group or takes it out: the values are [Member] and absent.
-	GroupMembership = "group membership"
+	InlineUserPolicy  = "inline user policy" // puts or deletes an inline policy: the value is the document, byte for byte
+	GroupMembership   = "group membership"   // adds a user to a group or takes it out: the values are [Member] and absent
 )
 
 // The values of changes that are not documents.

@@ -14,8 +14,7 @@ import (
 // The kinds that keep an IAM user from acting, by what the stack owns for it: a policy that denies
 // and, for users who can take no more policies, a group that carries the same policy.
 const (
-	// Quarantine attaches one of the quarantine policies: the values are [Attached] and absent.
-	Quarantine = "quarantine"
+	Quarantine = "quarantine" // attaches one of the quarantine policies: the values are [Attached] and absent
 	// QuarantineGroup puts the user into the group of a quarantine: the values are [Member] and absent.
 	QuarantineGroup = "quarantine group"
 )

@@ -35,12 +35,9 @@ const Grammar = "<control id or all> until <YYYY-MM-DD> by <who> for <reason>"
 
 // Exemption is one that is in the right form. It may be over.
 type Exemption struct {
-	// Control is the id of the control, or All.
-	Control string
-	// Until is the last day, which counts whole, in UTC.
-	Until time.Time
-	// By is who approved it, Reason why.
-	By, Reason string
+	Control    string    // the id of the control, or All
+	Until      time.Time // the last day, which counts whole, in UTC
+	By, Reason string    // By is who approved it, Reason why
 }
 
 // value is the form. Who is one word, such as an email address; IAM lets a tag's value have letters,

@@ -14,8 +14,7 @@ import (
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 type throttledRetryer struct {
 	*retry.AdaptiveMode
-	// failures is how often a call is made that fails in another way.
-	failures int
+	failures int // how often a call is made that fails in another way
 }
 
 // throttled is how often a call is made that is refused as too many. From the fifth time on, about 20

@@ -14,10 +14,9 @@ type Contents struct {
 	// the last month. The first begun comes first.
 	Runs []Run
 	// Entries and Cases are all that there are, oldest first.
-	Entries []Entry
-	Cases   []Case
-	// Breakers are the breakers of the controls that made changes, by control.
-	Breakers map[string]Breaker
+	Entries  []Entry
+	Cases    []Case
+	Breakers map[string]Breaker // the breakers of the controls that made changes, by control
 }
 
 // Contents returns all that the ledger holds. It reads the whole table.

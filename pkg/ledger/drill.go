@@ -13,11 +13,10 @@ type Drill struct {
 	ID string `json:"id"`
 	// User is the name of the user that it makes, recorded before it is made; UserID is the user's
 	// unique id, empty until it is made. No other user ever gets the id.
-	User   string `json:"user"`
-	UserID string `json:"userId,omitempty"`
-	// By is who asked for it.
-	By string    `json:"by"`
-	At time.Time `json:"at"`
+	User   string    `json:"user"`
+	UserID string    `json:"userId,omitempty"`
+	By     string    `json:"by"` // who asked for it
+	At     time.Time `json:"at"`
 	// Until is when it counts as cut off, unless it says before that it goes on. Done says that it has come to its end.
 	Until time.Time `json:"until"`
 	Done  bool      `json:"done,omitempty"`

@@ -12,20 +12,16 @@ import (
 // Case is something that its owner was notified of and has time to remediate.
 type Case struct {
 	// Control is the id of the control, Key the case's name within it.
-	Control string `json:"control"`
-	Key     string `json:"key"`
-	// Subject is whom it is about, Owner who was notified.
-	Subject string `json:"subject"`
-	User    bool   `json:"user,omitempty"`
-	Owner   string `json:"owner,omitempty"`
-	// OwnerSlack is the Slack member id of the owner.
-	OwnerSlack string `json:"ownerSlack,omitempty"`
-	Heading    string `json:"heading,omitempty"`
-	Title      string `json:"title"`
-	// Severity is that of the finding.
-	Severity string `json:"severity,omitempty"`
-	// Changes are what is due.
-	Changes []change.Change `json:"changes"`
+	Control    string          `json:"control"`
+	Key        string          `json:"key"`
+	Subject    string          `json:"subject"` // whom it is about, Owner who was notified
+	User       bool            `json:"user,omitempty"`
+	Owner      string          `json:"owner,omitempty"`
+	OwnerSlack string          `json:"ownerSlack,omitempty"` // the Slack member id of the owner
+	Heading    string          `json:"heading,omitempty"`
+	Title      string          `json:"title"`
+	Severity   string          `json:"severity,omitempty"` // that of the finding
+	Changes    []change.Change `json:"changes"`            // what is due
 	// Opened is when it was found, Told when SNS accepted the notice about it: grace counts from
 	// then. Due is when the changes are made.
 	Opened time.Time `json:"opened"`
@@ -51,10 +47,9 @@ type CaseOutcome string
 
 // The ends of a case.
 const (
-	Acted CaseOutcome = "acted" // Warder made the changes
-	Fixed CaseOutcome = "fixed" // its owner remediated it
-	// Suspended ends the case of something that was exempted, or undone by a person.
-	Suspended CaseOutcome = "set aside"
+	Acted     CaseOutcome = "acted"     // Warder made the changes
+	Fixed     CaseOutcome = "fixed"     // its owner remediated it
+	Suspended CaseOutcome = "set aside" // ends the case of something that was exempted, or undone by a person
 )
 
 // Open reports whether the case has not ended.
@@ -145,9 +140,8 @@ type GuardState struct {
 	// Case is the case of the changes, Breaker that of the control; empty if they were not asked for.
 	Case    Case
 	Breaker Breaker
-	// Rounds are the recent changes to what each of the changes changes, if they were asked for.
-	Rounds []RecentChanges
-	holds  map[string]Hold // by thing
+	Rounds  []RecentChanges // the recent changes to what each of the changes changes, if they were asked for
+	holds   map[string]Hold // by thing
 }
 
 // Held returns the hold that is in force at now on one of the things that the changes change, the zero Hold if
@@ -248,8 +242,7 @@ type Hold struct {
 	Until  time.Time `json:"until"`
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
-	// Action is the id of the step that was undone.
-	Action string `json:"action"`
+	Action string    `json:"action"` // the id of the step that was undone
 }
 
 func thing(c change.Change) string { return c.Kind + "#" + c.Subject + "#" + c.Target }
@@ -265,12 +258,9 @@ func (l *Ledger) SetHold(ctx context.Context, c change.Change, h Hold) error {
 
 // Breaker is how many changes a control has made lately, and whether it is stopped.
 type Breaker struct {
-	// Since is when the hour began that Steps were made in.
-	Since time.Time `json:"since"`
-	// Steps are the ids of the steps that were let through in it.
-	Steps []string `json:"steps"`
-	// Tripped is when the control was stopped; zero when it is not.
-	Tripped time.Time `json:"tripped,omitzero"`
+	Since   time.Time `json:"since"`            // when the hour began that Steps were made in
+	Steps   []string  `json:"steps"`            // the ids of the steps that were let through in it
+	Tripped time.Time `json:"tripped,omitzero"` // when the control was stopped; zero when it is not
 	// Released, By and Reason say who let it go on last, when and why.
 	Released time.Time `json:"released,omitzero"`
 	By       string    `json:"by,omitempty"`
@@ -329,10 +319,9 @@ const day = 24 * time.Hour
 
 // RecentChange is one time that a thing was remediated.
 type RecentChange struct {
-	Step string    `json:"step"`
-	At   time.Time `json:"at"`
-	// Actor is who had caused it, when the event said so.
-	Actor string `json:"actor,omitempty"`
+	Step  string    `json:"step"`
+	At    time.Time `json:"at"`
+	Actor string    `json:"actor,omitempty"` // who had caused it, when the event said so
 	// Claimed says that the step has begun, and not yet that it came to its end; others leave the thing
 	// alone until then, and until Until at most.
 	Claimed bool      `json:"claimed,omitempty"`

@@ -52,15 +52,12 @@ func (s Status) Made() bool { return s == Applied || s == Verified }
 // Step is one change of an entry, and how far it has come.
 type Step struct {
 	change.Change
-	// ID names the step in messages, and for undo.
-	ID string `json:"id"`
+	ID string `json:"id"` // names the step in messages, and for undo
 	// Status and Reason say how far it has come, and why no further.
-	Status Status `json:"status"`
-	Reason string `json:"reason,omitempty"`
-	// At is when the status was reached.
-	At time.Time `json:"at"`
-	// Undo is the id of the step that reverted it; empty when none did.
-	Undo string `json:"undo,omitempty"`
+	Status Status    `json:"status"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`             // when the status was reached
+	Undo   string    `json:"undo,omitempty"` // the id of the step that reverted it; empty when none did
 }
 
 // Notification is one notice of an entry, and the proof that SNS accepted it.
@@ -84,30 +81,21 @@ const (
 
 // Entry is one finding of one run, with what was done about it and who was notified.
 type Entry struct {
-	// ID is the same for the same finding of the same event, however often it is handled.
-	ID string `json:"id"`
-	// Control is the id of the control that found it.
-	Control string `json:"control"`
+	ID      string `json:"id"`      // the same for the same finding of the same event, however often it is handled
+	Control string `json:"control"` // the id of the control that found it
 	// Run is the key of the event that it was found by, see [Run]; Event names that event.
-	Run   string `json:"run"`
-	Event string `json:"event,omitempty"`
-	// Subject is whom the finding is about: the name of an IAM user, or another principal.
-	Subject string `json:"subject,omitempty"`
-	// User says that Subject is the name of an IAM user.
-	User bool `json:"user,omitempty"`
-	// UserID is the user's unique id: another user may get its name later.
-	UserID string `json:"userId,omitempty"`
+	Run     string `json:"run"`
+	Event   string `json:"event,omitempty"`
+	Subject string `json:"subject,omitempty"` // whom the finding is about: the name of an IAM user, or another principal
+	User    bool   `json:"user,omitempty"`    // says that Subject is the name of an IAM user
+	UserID  string `json:"userId,omitempty"`  // the user's unique id: another user may get its name later
 	// Owner is whom notices about it go to; empty means the topic's other subscribers only.
-	Owner string `json:"owner,omitempty"`
-	// OwnerSlack is the Slack member id of the owner, when the account knows it.
-	OwnerSlack string `json:"ownerSlack,omitempty"`
-	// Actor is who caused it, when the event says so.
-	Actor string `json:"actor,omitempty"`
-	// At is when it was found.
-	At time.Time `json:"at"`
+	Owner      string    `json:"owner,omitempty"`
+	OwnerSlack string    `json:"ownerSlack,omitempty"` // the Slack member id of the owner, when the account knows it
+	Actor      string    `json:"actor,omitempty"`      // who caused it, when the event says so
+	At         time.Time `json:"at"`                   // when it was found
 
-	// Title, Text, the facts and so on are in the language of the deployment at that time.
-	Title string `json:"title"`
+	Title string `json:"title"` // Title, Text, the facts and so on are in the language of the deployment at that time
 	// Heading is the title in English, where Title is in another language.
 	Heading  string        `json:"heading,omitempty"`
 	Severity string        `json:"severity"`
@@ -118,16 +106,12 @@ type Entry struct {
 	UnchangedReason string `json:"left,omitempty"`
 	// Notify is the notice to send when no change requires another; empty means none.
 	Notify notice.Kind `json:"tell,omitempty"`
-	// Case is the key of the case that it belongs to; empty when it belongs to none.
-	Case string `json:"case,omitempty"`
-	// Guard is the safeguard that it is about; empty for what was found in the account.
-	Guard Guard `json:"guard,omitempty"`
+	Case   string      `json:"case,omitempty"`  // the key of the case that it belongs to; empty when it belongs to none
+	Guard  Guard       `json:"guard,omitempty"` // the safeguard that it is about; empty for what was found in the account
 	// Thread is that of the entry that this one is about, as an undo is; empty means its own.
-	Thread string `json:"thread,omitempty"`
-	// Due is when its changes are due, for a case.
-	Due time.Time `json:"due,omitzero"`
-	// Drill is the id of the drill that made the user; empty for everybody else.
-	Drill string `json:"drill,omitempty"`
+	Thread string    `json:"thread,omitempty"`
+	Due    time.Time `json:"due,omitzero"`    // when its changes are due, for a case
+	Drill  string    `json:"drill,omitempty"` // the id of the drill that made the user; empty for everybody else
 	// By and Reason are who asked for it and why, for what a person did.
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -151,14 +135,11 @@ func (e *Entry) Notice(kind notice.Kind) *Notification {
 // Run is one control handling one event.
 type Run struct {
 	// Control is the control's id, Key the event's idempotency key.
-	Control string `json:"control"`
-	Key     string `json:"key"`
-	// Event names the event for people: its detail type and name.
-	Event string `json:"event,omitempty"`
-	// Mode is the control's mode at the run's last try.
-	Mode string `json:"mode,omitempty"`
-	// Happened is when what the event reports happened; zero for runs before it was kept.
-	Happened time.Time `json:"happened,omitzero"`
+	Control  string    `json:"control"`
+	Key      string    `json:"key"`
+	Event    string    `json:"event,omitempty"`   // names the event for people: its detail type and name
+	Mode     string    `json:"mode,omitempty"`    // the control's mode at the run's last try
+	Happened time.Time `json:"happened,omitzero"` // when what the event reports happened; zero for runs before it was kept
 	// At is when it was first claimed, Attempts how often.
 	At       time.Time `json:"at"`
 	Attempts int       `json:"attempts"`
@@ -183,10 +164,8 @@ type Run struct {
 }
 
 var (
-	// ErrDone says that the run was finished before.
-	ErrDone = errors.New("the run is finished")
-	// ErrHeld says that another invocation works on the run.
-	ErrHeld = errors.New("the run is held by another invocation")
+	ErrDone = errors.New("the run is finished")                   // says that the run was finished before
+	ErrHeld = errors.New("the run is held by another invocation") // says that another invocation works on the run
 )
 
 // Ledger is the memory of one account. After an error of one of its methods nothing may be changed in the account.

@@ -9,17 +9,13 @@ import (
 
 // Item is one item of the table.
 type Item struct {
-	// Partition and Sort are its key.
-	Partition, Sort string
+	Partition, Sort string // its key
 	// Subject and At put it into the index by subject; the empty Subject keeps it out.
 	Subject string
 	At      time.Time
-	// Expires is when it may be deleted; zero keeps it.
-	Expires time.Time
-	// Version counts its writes; 0 means that it is not there.
-	Version int64
-	// Body is its JSON.
-	Body string
+	Expires time.Time // when it may be deleted; zero keeps it
+	Version int64     // counts its writes; 0 means that it is not there
+	Body    string    // its JSON
 }
 
 // What DynamoDB takes, in bytes: the keys of a partition, of the table and of the index, a sort key, and

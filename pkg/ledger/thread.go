@@ -15,8 +15,7 @@ type Thread struct {
 	// Holder is posting the first message, and may until Until.
 	Holder string    `json:"holder,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
-	// Last is when a message of it was posted last, to the day.
-	Last time.Time `json:"last"`
+	Last   time.Time `json:"last"` // when a message of it was posted last, to the day
 }
 
 // Thread returns the root of the named thread. Without one, or a month after its last message, the

@@ -39,10 +39,8 @@ type Allowed []netip.Prefix
 
 // Origin is where one request came from.
 type Origin struct {
-	// Place is the assessment.
-	Place Place
-	// Address is the address of the request, not valid when it has none.
-	Address netip.Addr
+	Place   Place      // the assessment
+	Address netip.Addr // the address of the request, not valid when it has none
 	text    i18n.Message
 }
 

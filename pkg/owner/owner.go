@@ -32,18 +32,12 @@ type API interface {
 
 // Contact is who answers for a user.
 type Contact struct {
-	// Address is the email address that notices are addressed to; empty when nobody is known.
-	Address string
-	// Missing is what would have named the owner; empty when the owner is known.
-	Missing i18n.Message
-	// Slack is the owner's Slack member id, as the user's tag has it; empty when there is none.
-	Slack string
-	// ID is the user's unique id, which no other user ever gets; empty when the user does not exist.
-	ID string
-	// Path is the user's path; empty when the user does not exist.
-	Path string
-	// Tags are the user's tags, by their key in lower case.
-	Tags map[string]string
+	Address string            // the email address that notices are addressed to; empty when nobody is known
+	Missing i18n.Message      // what would have named the owner; empty when the owner is known
+	Slack   string            // the owner's Slack member id, as the user's tag has it; empty when there is none
+	ID      string            // the user's unique id, which no other user ever gets; empty when the user does not exist
+	Path    string            // the user's path; empty when the user does not exist
+	Tags    map[string]string // the user's tags, by their key in lower case
 }
 
 // Book answers for the users of one account.

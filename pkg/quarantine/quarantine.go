@@ -108,12 +108,9 @@ type API interface {
 
 // Inspection is the state of a user as to a quarantine.
 type Inspection struct {
-	// In means that the user is quarantined already, by this policy or one that denies more.
-	In bool
-	// Change puts the user under the quarantine; meaningless when In.
-	Change change.Change
-	// Note is a sentence on why it is not the change that a reader would expect; empty if it is.
-	Note i18n.Message
+	In     bool          // means that the user is quarantined already, by this policy or one that denies more
+	Change change.Change // puts the user under the quarantine; meaningless when In
+	Note   i18n.Message  // a sentence on why it is not the change that a reader would expect; empty if it is
 }
 
 // Outside is the ARN of the policy that quarantines who comes from outside, empty if no networks are

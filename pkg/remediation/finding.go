@@ -72,8 +72,7 @@ func Inspect(
 // Stopped is the error of a sweep that ran out of time. The sweep looks at users in the order of
 // their names; with the retry it goes on where it stopped: see [event.Sweep].
 type Stopped struct {
-	// After is the name of the last user up to which all were dealt with, without an error.
-	After string
+	After string // the name of the last user up to which all were dealt with, without an error
 }
 
 // Error implements error.
@@ -95,28 +94,24 @@ type Finding struct {
 	Facts  []Fact
 	Advice i18n.Message
 	// Changes remediate it, in this order; if one fails the rest is not tried. None makes the finding an alert.
-	Changes []change.Change
-	// UnchangedReason says why there is no change where a reader would expect one.
-	UnchangedReason i18n.Message
+	Changes         []change.Change
+	UnchangedReason i18n.Message // says why there is no change where a reader would expect one
 	Handling
 }
 
 // Handling is how a finding is to be handled. The zero value is for what a planner found by looking: notice,
 // grace, and the changes after that.
 type Handling struct {
-	// Fresh marks what the event itself names: it is acted on at once, without grace.
-	Fresh bool
+	Fresh bool // marks what the event itself names: it is acted on at once, without grace
 	// Alert has its owner notified even if no change is made in the end: because of an exemption or a hold, or
 	// because somebody was faster.
 	Alert bool
-	// Due is when the changes become right, if that is still to come: the owner is notified before.
-	Due time.Time
+	Due   time.Time // when the changes become right, if that is still to come: the owner is notified before
 	// OneKeyPerRun is the user of whose access keys at most one goes in a run; empty if the finding is not
 	// about keys, or they may all go. Of several findings that are due the first is acted on, and the
 	// others stay for a later run; their owner is notified of them all the same.
 	OneKeyPerRun string
-	// Once keeps notices about the same from being repeated.
-	Once Once
+	Once         Once // keeps notices about the same from being repeated
 
 	held *ledger.Case // the case that the finding comes from, for one that was held
 }

@@ -17,13 +17,11 @@ type reader struct {
 	cases   *caseBook
 	applier *applier
 	// contacts and tags, of what is no IAM user, are those that were read in this run, by subject.
-	contacts map[string]owner.Contact
-	tags     map[string]map[string]string
-	// prefetched are the holds on all that a sweep found, for planning.
-	prefetched ledger.GuardState
-	// firstKeys are the access keys that go in this run, by their users.
-	firstKeys map[string]string
-	haltRead  bool
+	contacts   map[string]owner.Contact
+	tags       map[string]map[string]string
+	prefetched ledger.GuardState // the holds on all that a sweep found, for planning
+	firstKeys  map[string]string // the access keys that go in this run, by their users
+	haltRead   bool
 }
 
 var errUnseen = errors.New("AWS does not show it")

@@ -41,8 +41,7 @@ type Report struct {
 	Severity control.Severity `json:"severity"`
 	Changes  []ReportedChange `json:"changes"`
 	Notices  []ReportedNotice `json:"notices"`
-	// Metrics is what was measured in the run. It goes into the log, not into the answer.
-	Metrics metric.Sheet `json:"-"`
+	Metrics  metric.Sheet     `json:"-"` // what was measured in the run. It goes into the log, not into the answer
 }
 
 // ReportedChange is a change and how far it came.

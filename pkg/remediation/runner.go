@@ -67,9 +67,8 @@ type Environment struct {
 type Invocation struct {
 	// ID is the request id. Lambda keeps it over the retries of one asynchronous event
 	// (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
-	ID string
-	// Left is the time before the invocation is ended by force.
-	Left time.Duration
+	ID   string
+	Left time.Duration // the time before the invocation is ended by force
 }
 
 // Run handles one event. An error asks for a retry; the report says how far the run came all the

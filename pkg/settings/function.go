@@ -178,9 +178,8 @@ func loopback(address string) bool {
 const (
 	// GraceDays is how many days an owner has after a notice was delivered. A control that does not
 	// declare it gives none.
-	GraceDays = "graceDays"
-	// NoticeDays is how many days before a change is due its owner is notified.
-	NoticeDays = "noticeDays"
+	GraceDays  = "graceDays"
+	NoticeDays = "noticeDays" // how many days before a change is due its owner is notified
 )
 
 // Days is the value of GraceDays or NoticeDays, 0 for a control that does not declare it.
