@@ -50,17 +50,27 @@ type IAM interface {
 
 // ForIAM returns a registry of every kind of IAM change.
 func ForIAM(api IAM) Registry {
+	named := func(name string) iamKind { return iamKind{name: name, iam: api} }
 	return NewRegistry(
-		accessKeyStatus{iam: api},
-		accessKeyDeletion{iam: api},
-		managedUserPolicy{iam: api},
-		inlineUserPolicy{iam: api},
-		groupMembership{iam: api},
-		permissionsBoundary{iam: api},
-		quarantine{managedUserPolicy{iam: api}},
-		quarantineGroup{groupMembership{iam: api}},
+		accessKeyStatus{named(AccessKeyStatus)},
+		accessKeyDeletion{iamKind: named(AccessKeyDeletion)},
+		managedUserPolicy{named(ManagedUserPolicy)},
+		inlineUserPolicy{named(InlineUserPolicy)},
+		groupMembership{named(GroupMembership)},
+		permissionsBoundary{named(PermissionsBoundary)},
+		quarantine{managedUserPolicy{named(Quarantine)}},
+		quarantineGroup{groupMembership{named(QuarantineGroup)}},
 	)
 }
+
+// iamKind is embedded in the kinds of IAM, whose changes can be reverted but for one.
+type iamKind struct {
+	reversible
+	name string
+	iam  IAM
+}
+
+func (k iamKind) Name() string { return k.name }
 
 // The names of the kinds, for planners.
 const (
@@ -98,12 +108,7 @@ func KeyHint(id string) string {
 	return "…" + id[len(id)-4:]
 }
 
-type accessKeyStatus struct {
-	reversible
-	iam IAM
-}
-
-func (accessKeyStatus) Name() string { return AccessKeyStatus }
+type accessKeyStatus struct{ iamKind }
 
 func (k accessKeyStatus) Read(ctx context.Context, c Change) (string, error) {
 	pages := iam.NewListAccessKeysPaginator(k.iam, &iam.ListAccessKeysInput{UserName: &c.Subject})
@@ -137,20 +142,12 @@ func (accessKeyStatus) Widens(c Change, _ []Change) bool { return c.After != Ina
 
 func (accessKeyStatus) Describe(c Change, done bool) i18n.Message {
 	hint := KeyHint(c.Target)
-	if c.After == Inactive {
-		return pick(done, i18n.T("deactivated access key %s of %s", hint, c.Subject),
-			i18n.T("deactivate access key %s of %s", hint, c.Subject))
-	}
-	return pick(done, i18n.T("reactivated access key %s of %s", hint, c.Subject),
-		i18n.T("reactivate access key %s of %s", hint, c.Subject))
+	return either(c.After == Inactive, done,
+		i18n.T("deactivated access key %s of %s", hint, c.Subject), i18n.T("deactivate access key %s of %s", hint, c.Subject),
+		i18n.T("reactivated access key %s of %s", hint, c.Subject), i18n.T("reactivate access key %s of %s", hint, c.Subject))
 }
 
-type managedUserPolicy struct {
-	reversible
-	iam IAM
-}
-
-func (managedUserPolicy) Name() string { return ManagedUserPolicy }
+type managedUserPolicy struct{ iamKind }
 
 func (k managedUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 	pages := iam.NewListAttachedUserPoliciesPaginator(k.iam, &iam.ListAttachedUserPoliciesInput{UserName: &c.Subject})
@@ -189,20 +186,12 @@ func (managedUserPolicy) Widens(c Change, _ []Change) bool {
 }
 
 func (managedUserPolicy) Describe(c Change, done bool) i18n.Message {
-	if c.After == Attached {
-		return pick(done, i18n.T("attached policy %s to %s", c.Target, c.Subject),
-			i18n.T("attach policy %s to %s", c.Target, c.Subject))
-	}
-	return pick(done, i18n.T("detached policy %s from %s", c.Target, c.Subject),
-		i18n.T("detach policy %s from %s", c.Target, c.Subject))
+	return either(c.After == Attached, done,
+		i18n.T("attached policy %s to %s", c.Target, c.Subject), i18n.T("attach policy %s to %s", c.Target, c.Subject),
+		i18n.T("detached policy %s from %s", c.Target, c.Subject), i18n.T("detach policy %s from %s", c.Target, c.Subject))
 }
 
-type inlineUserPolicy struct {
-	reversible
-	iam IAM
-}
-
-func (inlineUserPolicy) Name() string { return InlineUserPolicy }
+type inlineUserPolicy struct{ iamKind }
 
 func (k inlineUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 	got, err := k.iam.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target})
@@ -250,12 +239,7 @@ func Document(encoded string) (string, error) {
 	return text, nil
 }
 
-type groupMembership struct {
-	reversible
-	iam IAM
-}
-
-func (groupMembership) Name() string { return GroupMembership }
+type groupMembership struct{ iamKind }
 
 func (k groupMembership) Read(ctx context.Context, c Change) (string, error) {
 	pages := iam.NewListGroupsForUserPaginator(k.iam, &iam.ListGroupsForUserInput{UserName: &c.Subject})
@@ -293,12 +277,48 @@ func (groupMembership) Widens(c Change, rest []Change) bool {
 }
 
 func (groupMembership) Describe(c Change, done bool) i18n.Message {
-	if c.After == Member {
-		return pick(done, i18n.T("added %s to group %s", c.Subject, c.Target),
-			i18n.T("add %s to group %s", c.Subject, c.Target))
+	return either(c.After == Member, done,
+		i18n.T("added %s to group %s", c.Subject, c.Target), i18n.T("add %s to group %s", c.Subject, c.Target),
+		i18n.T("removed %s from group %s", c.Subject, c.Target), i18n.T("remove %s from group %s", c.Subject, c.Target))
+}
+
+// PermissionsBoundary sets or takes away the permissions boundary of a user: the value is the ARN of
+// the policy. The target is the user as well: it has one boundary at most.
+const PermissionsBoundary = "permissions boundary"
+
+type permissionsBoundary struct{ iamKind }
+
+func (k permissionsBoundary) Read(ctx context.Context, c Change) (string, error) {
+	got, err := k.iam.GetUser(ctx, &iam.GetUserInput{UserName: &c.Subject})
+	if err != nil {
+		return "", Wrap(err, "get user %q", c.Subject)
 	}
-	return pick(done, i18n.T("removed %s from group %s", c.Subject, c.Target),
-		i18n.T("remove %s from group %s", c.Subject, c.Target))
+	if got.User.PermissionsBoundary == nil {
+		return "", nil
+	}
+	return aws.ToString(got.User.PermissionsBoundary.PermissionsBoundaryArn), nil
+}
+
+func (k permissionsBoundary) Set(ctx context.Context, c Change) error {
+	if c.After == "" {
+		_, err := k.iam.DeleteUserPermissionsBoundary(ctx, &iam.DeleteUserPermissionsBoundaryInput{UserName: &c.Subject})
+		return Wrap(err, "delete the permissions boundary of %q", c.Subject)
+	}
+	_, err := k.iam.PutUserPermissionsBoundary(ctx,
+		&iam.PutUserPermissionsBoundaryInput{UserName: &c.Subject, PermissionsBoundary: &c.After})
+	return Wrap(err, "put the permissions boundary %s on %q", c.After, c.Subject)
+}
+
+// Widens implements [Kind]: a boundary where there was none can only take access away. One in the
+// place of another may allow what the other did not.
+func (permissionsBoundary) Widens(c Change, _ []Change) bool { return c.Before != "" || c.After == "" }
+
+func (permissionsBoundary) Describe(c Change, done bool) i18n.Message {
+	if c.After == "" {
+		return pick(done, i18n.T("removed the permissions boundary %s from %s", c.Before, c.Subject),
+			i18n.T("remove the permissions boundary %s from %s", c.Before, c.Subject))
+	}
+	return i18n.T("put the permissions boundary %s on %s", c.After, c.Subject)
 }
 
 // Wrap adds to an error what was tried; nil stays nil.
@@ -307,6 +327,14 @@ func Wrap(err error, format string, args ...any) error {
 		return nil
 	}
 	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+// either describes a change that was or would be made, or one that reverts it.
+func either(forward, done bool, was, would, wasReverted, wouldRevert i18n.Message) i18n.Message {
+	if forward {
+		return pick(done, was, would)
+	}
+	return pick(done, wasReverted, wouldRevert)
 }
 
 // pick describes what was done or would be done.

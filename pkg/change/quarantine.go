@@ -37,8 +37,6 @@ func IsQuarantine(arn string) bool { return quarantinePolicy().MatchString(arn) 
 
 type quarantine struct{ managedUserPolicy }
 
-func (quarantine) Name() string { return Quarantine }
-
 func (k quarantine) Set(ctx context.Context, c Change) error {
 	if !IsQuarantine(c.Target) {
 		return fmt.Errorf("quarantine %q: %s is no quarantine policy", c.Subject, c.Target)
@@ -52,17 +50,14 @@ func (quarantine) Widens(c Change, _ []Change) bool {
 }
 
 func (quarantine) Describe(c Change, done bool) i18n.Message {
-	if c.After == Attached {
-		return pick(done, i18n.T("quarantined %s with policy %s", c.Subject, c.Target),
-			i18n.T("quarantine %s with policy %s", c.Subject, c.Target))
-	}
-	return pick(done, i18n.T("released %s from quarantine: policy %s", c.Subject, c.Target),
+	return either(c.After == Attached, done,
+		i18n.T("quarantined %s with policy %s", c.Subject, c.Target),
+		i18n.T("quarantine %s with policy %s", c.Subject, c.Target),
+		i18n.T("released %s from quarantine: policy %s", c.Subject, c.Target),
 		i18n.T("release %s from quarantine: policy %s", c.Subject, c.Target))
 }
 
 type quarantineGroup struct{ groupMembership }
-
-func (quarantineGroup) Name() string { return QuarantineGroup }
 
 func isQuarantineGroup(name string) bool { return name == OutsideQuarantine || name == KeyQuarantine }
 
@@ -80,15 +75,13 @@ func (quarantineGroup) Widens(c Change, _ []Change) bool {
 }
 
 func (quarantineGroup) Describe(c Change, done bool) i18n.Message {
-	if c.After == Member {
-		return pick(done, i18n.T("quarantined %s in group %s", c.Subject, c.Target),
-			i18n.T("quarantine %s in group %s", c.Subject, c.Target))
-	}
-	return pick(done, i18n.T("released %s from quarantine: group %s", c.Subject, c.Target),
+	return either(c.After == Member, done,
+		i18n.T("quarantined %s in group %s", c.Subject, c.Target), i18n.T("quarantine %s in group %s", c.Subject, c.Target),
+		i18n.T("released %s from quarantine: group %s", c.Subject, c.Target),
 		i18n.T("release %s from quarantine: group %s", c.Subject, c.Target))
 }
 
-// roomless says what there is no room for, where IAM only says that a limit is exceeded
+// explainLimit says what there is no room for, where IAM only says that a limit is exceeded
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 func explainLimit(err error, what i18n.Message) error {
 	var full *types.LimitExceededException

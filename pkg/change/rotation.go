@@ -45,12 +45,10 @@ func (Rotations) Widens(c Change, _ []Change) bool { return c.After != Rotated }
 
 // Describe implements [Kind].
 func (Rotations) Describe(c Change, done bool) i18n.Message {
-	name := SecretName(c.Subject, c.Target)
-	if c.After == Rotated {
-		return pick(done, i18n.T("created a new access key of %s beside %s, in the secret %s", c.Subject,
-			KeyHint(c.Target), name),
-			i18n.T("create a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name))
-	}
-	return pick(done, i18n.T("deleted the new access key of %s and the secret %s", c.Subject, name),
+	name, hint := SecretName(c.Subject, c.Target), KeyHint(c.Target)
+	return either(c.After == Rotated, done,
+		i18n.T("created a new access key of %s beside %s, in the secret %s", c.Subject, hint, name),
+		i18n.T("create a new access key of %s beside %s, in the secret %s", c.Subject, hint, name),
+		i18n.T("deleted the new access key of %s and the secret %s", c.Subject, name),
 		i18n.T("delete the new access key of %s and the secret %s", c.Subject, name))
 }
