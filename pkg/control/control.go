@@ -219,11 +219,7 @@ func Load(fsys fs.FS) ([]Control, error) {
 			continue
 		}
 		c, err := Parse(file, data)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		controls = append(controls, c)
+		controls, faults = append(controls, c), append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -269,18 +265,15 @@ func parseSummary(n *strictjson.Node) string {
 	case !strings.HasSuffix(summary, "."):
 		n.Faultf("want one sentence that ends with a period")
 	case utf8.RuneCountInString(summary) > maxSummary:
-		n.Faultf(
-			"%d characters long: at most %d fit a Lambda function's description", utf8.RuneCountInString(summary), maxSummary,
-		)
+		length := utf8.RuneCountInString(summary)
+		n.Faultf("%d characters long: at most %d fit a Lambda function's description", length, maxSummary)
 	}
 	return summary
 }
 
 func parseOneOf[T ~string](n *strictjson.Node, known []T) T {
 	value := T(n.Text())
-	if n.Is(strictjson.String) && !slices.Contains(known, value) {
-		n.Faultf("%q is not one of %s", value, list(known))
-	}
+	n.Refuse(strictjson.String, !slices.Contains(known, value), "%q is not one of %s", value, list(known))
 	return value
 }
 
@@ -421,14 +414,10 @@ func parseReferences(n *strictjson.Node) []Reference {
 	for _, item := range n.Items() {
 		item.Fields("title", "url")
 		r := Reference{Title: item.Required("title").Text(), URL: item.Field("url").Text()}
-		if title := item.Field("title"); title.Is(strictjson.String) && strings.TrimSpace(r.Title) == "" {
-			title.Faultf("empty")
-		}
-		if address := item.Field("url"); address.Is(strictjson.String) {
-			if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || u.Host == "" {
-				address.Faultf("%q is not an https address", r.URL)
-			}
-		}
+		item.Field("title").Refuse(strictjson.String, strings.TrimSpace(r.Title) == "", "empty")
+		u, err := url.Parse(r.URL)
+		wrong := err != nil || u.Scheme != "https" || u.Host == ""
+		item.Field("url").Refuse(strictjson.String, wrong, "%q is not an https address", r.URL)
 		references = append(references, r)
 	}
 	return references
@@ -498,12 +487,10 @@ func parseConfigRules(n *strictjson.Node, parameters map[string]Parameter) []Con
 			Periodic:   item.Field("periodic").Bool(),
 			Resource:   item.Required("resource").Text(),
 		}
-		if name := item.Field("name"); name.Is(strictjson.String) && !kebab().MatchString(rule.Name) {
-			name.Faultf("%q is not kebab-case, as managed rules are", rule.Name)
-		}
-		if id := item.Field("identifier"); id.Is(strictjson.String) && !identifier().MatchString(rule.Identifier) {
-			id.Faultf("%q is not the identifier of a managed rule, as in ACCESS_KEYS_ROTATED", rule.Identifier)
-		}
+		item.Field("name").Refuse(strictjson.String, !kebab().MatchString(rule.Name),
+			"%q is not kebab-case, as managed rules are", rule.Name)
+		item.Field("identifier").Refuse(strictjson.String, !identifier().MatchString(rule.Identifier),
+			"%q is not the identifier of a managed rule, as in ACCESS_KEYS_ROTATED", rule.Identifier)
 		for name, ours := range rule.Parameters {
 			if _, declared := parameters[ours]; !declared {
 				item.Field("parameters").Field(name).Faultf("the control has no parameter %q", ours)

@@ -20,14 +20,7 @@ var envelope = []string{"version", "id", "detail-type", "source", "account", "ti
 // filters is the comparison operators of a pattern.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 var filters = []string{
-	"exists",
-	"prefix",
-	"suffix",
-	"anything-but",
-	"numeric",
-	"cidr",
-	"wildcard",
-	"equals-ignore-case",
+	"exists", "prefix", "suffix", "anything-but", "numeric", "cidr", "wildcard", "equals-ignore-case",
 }
 
 // objects is the fields of CloudTrail and Config events that hold objects. A pattern cannot ask whether they exist:
@@ -82,9 +75,7 @@ func checkFields(n *strictjson.Node, top bool) {
 // checkOr checks the alternatives of a "$or": at least two objects, each a pattern of the same level.
 func checkOr(n *strictjson.Node, top bool) {
 	alternatives := n.Items()
-	if n.Is(strictjson.Array) && len(alternatives) < 2 {
-		n.Faultf("want at least two alternatives")
-	}
+	n.Refuse(strictjson.Array, len(alternatives) < 2, "want at least two alternatives")
 	for _, alternative := range alternatives {
 		checkFields(alternative, top)
 	}
@@ -186,9 +177,7 @@ func checkWildcard(n *strictjson.Node) {
 func checkCIDR(n *strictjson.Node) {
 	if !n.Is(strictjson.String) {
 		n.Faultf("want a CIDR block such as \"203.0.113.0/24\"")
-		return
-	}
-	if _, err := netip.ParsePrefix(n.Text()); err != nil {
+	} else if _, err := netip.ParsePrefix(n.Text()); err != nil {
 		n.Faultf("%q is not a CIDR block", n.Text())
 	}
 }
@@ -210,9 +199,9 @@ func checkNumeric(n *strictjson.Node) {
 		} else if len(items) == 4 {
 			known = []string{"<", "<="}
 		}
-		if operator := items[i].Text(); items[i].Is(strictjson.String) && !slices.Contains(known, operator) {
-			items[i].Faultf("%q is not one of %s", operator, strings.Join(known, " "))
-		}
+		operator := items[i].Text()
+		items[i].Refuse(strictjson.String, !slices.Contains(known, operator),
+			"%q is not one of %s", operator, strings.Join(known, " "))
 		if !items[i+1].Is(strictjson.Number) {
 			items[i+1].Faultf("want a number")
 		}
@@ -221,7 +210,5 @@ func checkNumeric(n *strictjson.Node) {
 
 // nonEmpty wants a string with content: an empty prefix or suffix is refused.
 func nonEmpty(n *strictjson.Node) {
-	if n.Text() == "" && n.Is(strictjson.String) {
-		n.Faultf("empty string")
-	}
+	n.Refuse(strictjson.String, n.Text() == "", "empty string")
 }

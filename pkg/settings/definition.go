@@ -22,9 +22,7 @@ type Definition struct {
 }
 
 // Definitions is every common setting, in the order of the reference.
-func Definitions() []Definition { return definitions() }
-
-func definitions() []Definition {
+func Definitions() []Definition {
 	root, err := strictjson.Parse("settings.json", described)
 	if err != nil {
 		panic(err) // it is part of the binary

@@ -72,9 +72,8 @@ func (s Settings) Function(c control.Control) Function {
 		set = Control{Mode: control.Enforce, Parameters: map[string]json.RawMessage{}}
 	}
 	var modes map[string]control.Mode
-	if slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
-		return slices.Contains(p.Resources, control.Reports)
-	}) {
+	writes := func(p control.Permission) bool { return slices.Contains(p.Resources, control.Reports) }
+	if slices.ContainsFunc(c.Permissions, writes) {
 		modes = map[string]control.Mode{}
 		for id, other := range s.Controls {
 			modes[id] = other.Mode
@@ -136,9 +135,7 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 // check faults what a function cannot work with. A value of another kind than the field's has a fault already.
 func (f Function) check(root *strictjson.Node) {
 	want := func(n *strictjson.Node, kind strictjson.Kind, right bool, what string) {
-		if n.Is(kind) && !right {
-			n.Faultf("want %s", what)
-		}
+		n.Refuse(kind, !right, "want %s", what)
 	}
 	text := func(name string, right bool, what string) {
 		want(root.Field(name), strictjson.String, right, what)

@@ -117,28 +117,7 @@ var hubRegions = []string{"us-east-1", "us-gov-west-1", "cn-north-1"}
 // retentions is the values that CloudWatch Logs takes, in days.
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 var retentions = []int{
-	1,
-	3,
-	5,
-	7,
-	14,
-	30,
-	60,
-	90,
-	120,
-	150,
-	180,
-	365,
-	400,
-	545,
-	731,
-	1096,
-	1827,
-	2192,
-	2557,
-	2922,
-	3288,
-	3653,
+	1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 }
 
 // tagKey is what IAM takes as the key of a tag.
@@ -152,14 +131,11 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	r := reader{root, definitions()}
+	r := reader{root, Definitions()}
 	r.fields("", "controls")
 	hub := r.text("hubRegion")
-	if n := root.Field("hubRegion"); n.Is(strictjson.String) && !slices.Contains(hubRegions, hub) {
-		n.Faultf(
-			"IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "),
-		)
-	}
+	root.Field("hubRegion").Refuse(strictjson.String, !slices.Contains(hubRegions, hub),
+		"IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "))
 	regions := parseRegions(r.node("regions"), hub)
 	s := Settings{
 		HubRegion:         hub,
@@ -178,10 +154,8 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 		Tags:              parseTags(r.node("tags")),
 		Controls:          parseControls(root.Field("controls"), controls),
 	}
-	if n := root.Field("configRegion"); n.Is(strictjson.String) && s.ConfigRegion != hub &&
-		!slices.Contains(regions, s.ConfigRegion) {
-		n.Faultf("%q is not listened to: it is the hub's region %q, or one of regions", s.ConfigRegion, hub)
-	}
+	root.Field("configRegion").Refuse(strictjson.String, !slices.Contains(append(regions, hub), s.ConfigRegion),
+		"%q is not listened to: it is the hub's region %q, or one of regions", s.ConfigRegion, hub)
 	if err := root.Err(); err != nil {
 		return Settings{}, err
 	}
@@ -192,9 +166,7 @@ func parseNetworks(n *strictjson.Node) []netip.Prefix {
 	var networks []netip.Prefix
 	for _, item := range n.Items() {
 		network, err := parseNetwork(item.Text())
-		if item.Is(strictjson.String) && err != nil {
-			item.Faultf("%v", err)
-		}
+		item.Refuse(strictjson.String, err != nil, "%v", err)
 		networks = append(networks, network)
 	}
 	return networks
@@ -238,31 +210,24 @@ func parseOwners(r reader) Owners {
 			item.Faultf("%q is not a tag key of IAM", item.Text())
 		}
 	}
-	contacts := func(n *strictjson.Node, check func(key string) string) {
-		if !n.Is(strictjson.Object) {
-			return
+	contacts := func(path, fault string, wrong func(key string) bool) {
+		if n := r.node(path); n.Is(strictjson.Object) {
+			n.Members(func(key string, value *strictjson.Node) {
+				if wrong(key) {
+					value.Faultf("%s", fault)
+				}
+				checkEmail(value)
+			})
 		}
-		n.Members(func(key string, value *strictjson.Node) {
-			if fault := check(key); fault != "" {
-				value.Faultf("%s", fault)
-			}
-			checkEmail(value)
-		})
 	}
-	contacts(r.node("owners.paths"), func(path string) string {
-		if !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, "/") {
-			return "an IAM path begins and ends with /"
-		}
-		return ""
+	contacts("owners.paths", "an IAM path begins and ends with /", func(path string) bool {
+		return !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, "/")
 	})
-	contacts(r.node("owners.prefixes"), func(prefix string) string {
-		if prefix == "" {
-			return "an empty prefix is every user: use default"
-		}
-		return ""
+	contacts("owners.prefixes", "an empty prefix is every user: use default", func(prefix string) bool {
+		return prefix == ""
 	})
-	if contact := r.node("owners.default"); contact.Is(strictjson.String) && contact.Text() != "" {
-		checkEmail(contact)
+	if owners.Default != "" {
+		checkEmail(r.node("owners.default"))
 	}
 	return owners
 }
@@ -290,9 +255,8 @@ func parseNotify(r reader, hub string) Notify {
 	}
 	for i, item := range emails.Items() {
 		checkEmail(item)
-		if item.Is(strictjson.String) && slices.Contains(notify.Emails[:i], item.Text()) {
-			item.Faultf("%q is listed twice", item.Text())
-		}
+		email := notify.Emails[i]
+		item.Refuse(strictjson.String, slices.Contains(notify.Emails[:i], email), "%q is listed twice", email)
 	}
 	return notify
 }
@@ -308,22 +272,18 @@ func checkEmail(n *strictjson.Node) {
 }
 
 func parseRunbooks(r reader) string {
-	n, address := r.node("runbooks"), r.text("runbooks")
-	if u, err := url.Parse(address); n.Is(strictjson.String) &&
-		(err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")) {
-		n.Faultf("%q is not an https address that ends with /", address)
-	}
+	address := r.text("runbooks")
+	u, err := url.Parse(address)
+	wrong := err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")
+	r.node("runbooks").Refuse(strictjson.String, wrong, "%q is not an https address that ends with /", address)
 	return address
 }
 
 func parseRetention(r reader) int {
-	n, days := r.node("logRetentionDays"), r.int("logRetentionDays")
-	if days != 0 && n.Is(strictjson.Number) && !slices.Contains(retentions, days) {
-		n.Faultf(
-			"CloudWatch Logs does not take %d days, only %s", days,
-			strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]"),
-		)
-	}
+	days := r.int("logRetentionDays")
+	known := strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]")
+	r.node("logRetentionDays").Refuse(strictjson.Number, days != 0 && !slices.Contains(retentions, days),
+		"CloudWatch Logs does not take %d days, only %s", days, known)
 	return days
 }
 
@@ -357,9 +317,7 @@ func parseControl(n *strictjson.Node, c control.Control) Control {
 	n.Fields(append([]string{"mode"}, names...)...)
 	if mode := n.Field("mode"); mode != nil {
 		set.Mode = control.Mode(mode.Text())
-		if mode.Is(strictjson.String) && !set.Mode.Valid() {
-			mode.Faultf("%q is not one of off, observe, enforce", set.Mode)
-		}
+		mode.Refuse(strictjson.String, !set.Mode.Valid(), "%q is not one of off, observe, enforce", set.Mode)
 	}
 	return set
 }

@@ -130,6 +130,13 @@ func (n *Node) Faultf(format string, args ...any) {
 	n.doc.faults = append(n.doc.faults, errors.New(at+fmt.Sprintf(format, args...)))
 }
 
+// Refuse adds a fault if the value is of the kind and wrong. A value of another kind has its fault already.
+func (n *Node) Refuse(kind Kind, wrong bool, format string, args ...any) {
+	if n.Is(kind) && wrong {
+		n.Faultf(format, args...)
+	}
+}
+
 // Err joins the faults found so far anywhere in the document, in the order they were found; nil when there are none.
 func (n *Node) Err() error { return errors.Join(n.doc.faults...) }
 
