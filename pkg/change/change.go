@@ -80,12 +80,10 @@ func Described() Registry {
 
 type described struct{ Description }
 
-// Read implements [Kind].
 func (d described) Read(context.Context, Change) (string, error) {
 	return "", fmt.Errorf("read %s: this function only describes it", d.Name())
 }
 
-// Set implements [Kind].
 func (d described) Set(context.Context, Change) error {
 	return fmt.Errorf("set %s: this function only describes it", d.Name())
 }
@@ -99,7 +97,6 @@ type Conditional interface {
 // reversible is embedded in the kinds whose changes can be reverted.
 type reversible struct{}
 
-// Final implements [Kind].
 func (reversible) Final() i18n.Message { return i18n.Message{} }
 
 // Tagged is a [Kind] whose subjects are no IAM users and can have tags of their own, by which they are

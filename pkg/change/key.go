@@ -40,7 +40,6 @@ func (k accessKeyDeletion) Set(ctx context.Context, c Change) error {
 	return Wrap(err, "delete access key %s of %q", KeyHint(c.Target), c.Subject)
 }
 
-// Final implements [Kind].
 func (accessKeyDeletion) Final() i18n.Message {
 	return i18n.T("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again; create a " +
 		"new one")
@@ -67,7 +66,6 @@ type deletion struct{}
 // Widens implements [Kind]: to delete a key takes nothing but access.
 func (deletion) Widens(c Change, _ []Change) bool { return c.After != "" }
 
-// Describe implements [Kind].
 func (deletion) Describe(c Change, done bool) i18n.Message {
 	return pick(done, i18n.T("deleted access key %s of %s for good", KeyHint(c.Target), c.Subject),
 		i18n.T("delete access key %s of %s for good", KeyHint(c.Target), c.Subject))

@@ -87,7 +87,6 @@ func in(region string) func(*ssm.Options) {
 // Widens implements [Kind]: a session can only be ended.
 func (session) Widens(c Change, _ []Change) bool { return c.After != "" }
 
-// Final implements [Kind].
 func (session) Final() i18n.Message {
 	return i18n.T("an ended session cannot be resumed; its user can start a new one")
 }

@@ -129,7 +129,6 @@ func newRetryer(failures int) aws.Retryer {
 	return throttledRetryer{retry.NewAdaptiveMode(), failures}
 }
 
-// MaxAttempts implements [aws.Retryer].
 func (r throttledRetryer) MaxAttempts() int { return max(throttled, r.failures) }
 
 // RetryDelay implements [aws.Retryer]. It is the one method that gets the error and the number of attempts.

@@ -28,7 +28,6 @@ func (d Drill) On(now time.Time) bool { return !d.Done && now.Before(d.Until) }
 // Drilling says that another drill goes on.
 type Drilling struct{ Drill }
 
-// Error implements error.
 func (d *Drilling) Error() string {
 	return "drill " + d.ID + ", which " + d.By + " asked for, goes on since " + d.At.UTC().Format(time.RFC3339)
 }

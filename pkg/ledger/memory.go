@@ -68,7 +68,6 @@ func (m *Memory) Peek(partition, sort string) (item Item, ok bool) {
 	return item, ok
 }
 
-// Get implements [Store].
 func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err error) {
 	err = m.call("dynamodb:GetItem", func() error {
 		item = m.items[partition][sort]
@@ -78,7 +77,6 @@ func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err 
 	return item, err
 }
 
-// BatchGet implements [Store].
 func (m *Memory) BatchGet(_ context.Context, keys ...Key) (found []Item, err error) {
 	err = m.call(reading(keys), func() error {
 		for _, key := range keys {
@@ -102,7 +100,6 @@ func reading(keys []Key) string {
 	return "dynamodb:BatchGetItem"
 }
 
-// Put implements [Store].
 func (m *Memory) Put(_ context.Context, item Item) error {
 	return m.call("dynamodb:PutItem", func() error {
 		if err := item.check(); err != nil {
@@ -121,7 +118,6 @@ func (m *Memory) Put(_ context.Context, item Item) error {
 	})
 }
 
-// Query implements [Store].
 func (m *Memory) Query(_ context.Context, partition string) (found []Item, err error) {
 	err = m.call("dynamodb:Query", func() error {
 		found = slices.Collect(maps.Values(m.items[partition]))
@@ -131,7 +127,6 @@ func (m *Memory) Query(_ context.Context, partition string) (found []Item, err e
 	return found, err
 }
 
-// Index implements [Store].
 func (m *Memory) Index(_ context.Context, subject string, since time.Time) (found []Item, err error) {
 	err = m.call("dynamodb:Query", func() error {
 		found = m.find(func(i Item) bool { return subject != "" && i.Subject == subject && !i.At.Before(since) })
@@ -143,7 +138,6 @@ func (m *Memory) Index(_ context.Context, subject string, since time.Time) (foun
 	return found, err
 }
 
-// Scan implements [Store].
 func (m *Memory) Scan(_ context.Context, prefixes ...string) (found []Item, err error) {
 	err = m.call("dynamodb:Scan", func() error {
 		found = m.find(func(i Item) bool {

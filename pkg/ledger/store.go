@@ -50,7 +50,6 @@ var ErrConflict = errors.New("the item was written by somebody else meanwhile")
 // not read it.
 type Conflict struct{ Present Item }
 
-// Error implements error.
 func (c *Conflict) Error() string { return ErrConflict.Error() }
 
 // Is reports whether target is [ErrConflict].

@@ -75,7 +75,6 @@ type Stopped struct {
 	After string // the name of the last user up to which all were dealt with, without an error
 }
 
-// Error implements error.
 func (s *Stopped) Error() string {
 	return fmt.Sprintf("out of time: the retry goes on after user %q", s.After)
 }
@@ -150,7 +149,6 @@ func Pending(p Planner) Sweeper { return pending{p} }
 
 type pending struct{ Planner }
 
-// Plan implements [Planner].
 func (p pending) Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error) {
 	if _, sweep := e.Detail.(*event.Sweep); sweep {
 		return nil, ErrSweep
@@ -158,7 +156,6 @@ func (p pending) Plan(ctx context.Context, e event.Event, now time.Time) ([]Find
 	return p.Planner.Plan(ctx, e, now)
 }
 
-// Sweep implements [Sweeper].
 func (pending) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ time.Time) ([]Finding, error) {
 	var findings []Finding
 	for _, c := range open {

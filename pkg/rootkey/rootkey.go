@@ -95,7 +95,6 @@ type kind struct {
 	sessions Sessions
 }
 
-// Read implements [change.Kind].
 func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	keys, err := List(ctx, k.api, k.sessions, c.Subject)
 	for _, key := range keys {
@@ -106,7 +105,6 @@ func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	return "", err
 }
 
-// Set implements [change.Kind].
 func (k kind) Set(ctx context.Context, c change.Change) error {
 	if c.After != "" {
 		return fmt.Errorf("delete root access key %s of %s: none is restored", change.KeyHint(c.Target), c.Subject)

@@ -186,12 +186,10 @@ type kind struct {
 	s3 API
 }
 
-// Read implements [change.Kind].
 func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	return PublicAccess(ctx, k.s3, &Bucket{Name: c.Subject, Region: c.Target})
 }
 
-// Set implements [change.Kind].
 func (k kind) Set(ctx context.Context, c change.Change) error {
 	block, err := change.ParseBlock(c.After)
 	if err != nil {
