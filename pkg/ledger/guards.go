@@ -399,10 +399,8 @@ func (l *Ledger) insist(ctx context.Context, r *RecentChanges, step string, at t
 
 // replace writes r with these in place of those of the step, and without old ones.
 func (l *Ledger) replace(ctx context.Context, r *RecentChanges, step string, at time.Time, by ...RecentChange) error {
-	kept := slices.DeleteFunc(slices.Clone(r.all), func(old RecentChange) bool {
-		return old.Step == step || at.Sub(old.At) >= day
-	})
-	kept = append(kept, by...)
+	stale := func(old RecentChange) bool { return old.Step == step || at.Sub(old.At) >= day }
+	kept := append(slices.DeleteFunc(slices.Clone(r.all), stale), by...)
 	item := Item{Partition: rounds + r.thing, Sort: "rounds", Version: r.version, Expires: at.Add(2 * day)}
 	if err := l.save(ctx, item, kept); err != nil {
 		if conflict := (*Conflict)(nil); errors.As(err, &conflict) {

@@ -327,11 +327,11 @@ func (r *Run) item() Item {
 }
 
 func (l *Ledger) putRun(ctx context.Context, run *Run) error {
-	if err := l.save(ctx, run.item(), run); err != nil {
-		return err
+	err := l.save(ctx, run.item(), run)
+	if err == nil {
+		run.version++
 	}
-	run.version++
-	return nil
+	return err
 }
 
 // Record adds entries to the run, all of them or none; planned says that they are the last. An entry that is there
@@ -354,11 +354,11 @@ func (l *Ledger) Record(ctx context.Context, run *Run, found []Entry, planned bo
 			changed.Entries = append(changed.Entries, found[i].ID)
 		}
 	}
-	if err := l.putRun(ctx, &changed); err != nil {
-		return err
+	err := l.putRun(ctx, &changed)
+	if err == nil {
+		*run = changed
 	}
-	*run = changed
-	return nil
+	return err
 }
 
 // Finish ends the run: done with an outcome, or not done and free to be claimed by its retry.
@@ -375,13 +375,12 @@ func (l *Ledger) Run(ctx context.Context, control, key string) (run Run, ok bool
 
 // Update writes an entry over the version that was read, or answers ErrConflict.
 func (l *Ledger) Update(ctx context.Context, e *Entry) error {
-	if err := l.save(ctx, Item{
-		Partition: entries + e.ID, Sort: "entry", Subject: e.Subject, At: e.At, Version: e.version,
-	}, e); err != nil {
-		return err
+	item := Item{Partition: entries + e.ID, Sort: "entry", Subject: e.Subject, At: e.At, Version: e.version}
+	err := l.save(ctx, item, e)
+	if err == nil {
+		e.version++
 	}
-	e.version++
-	return nil
+	return err
 }
 
 // Entry returns the entry with the given id; ok is false when there is none.

@@ -28,16 +28,16 @@ func (m *Memory) call(operation string, run func() error) error {
 		m.items = map[string]map[string]Item{}
 	}
 	m.calls++
-	if m.Fault != nil {
-		if err := m.Fault(operation, false); err != nil {
-			return err
-		}
+	if m.Fault == nil {
+		return run()
 	}
-	err := run()
-	if err == nil && m.Fault != nil {
-		err = m.Fault(operation, true)
+	if err := m.Fault(operation, false); err != nil {
+		return err
 	}
-	return err
+	if err := run(); err != nil {
+		return err
+	}
+	return m.Fault(operation, true)
 }
 
 // Copy returns a store that holds the same, without a fault. What is written to one of them is not
@@ -68,17 +68,17 @@ func (m *Memory) Peek(partition, sort string) (item Item, ok bool) {
 	return item, ok
 }
 
-func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err error) {
-	err = m.call("dynamodb:GetItem", func() error {
-		item = m.items[partition][sort]
-		return Item{Partition: partition, Sort: sort}.check()
-	})
-	item.Partition, item.Sort = partition, sort
-	return item, err
+func (m *Memory) Get(ctx context.Context, partition, sort string) (Item, error) {
+	found, err := m.BatchGet(ctx, Key{partition, sort})
+	return append(found, Item{Partition: partition, Sort: sort})[0], err
 }
 
 func (m *Memory) BatchGet(_ context.Context, keys ...Key) (found []Item, err error) {
-	err = m.call(reading(keys), func() error {
+	operation := "dynamodb:BatchGetItem"
+	if len(keys) == 1 {
+		operation = "dynamodb:GetItem"
+	}
+	err = m.call(operation, func() error {
 		for _, key := range keys {
 			item := m.items[key.Partition][key.Sort]
 			item.Partition, item.Sort = key.Partition, key.Sort
@@ -90,14 +90,6 @@ func (m *Memory) BatchGet(_ context.Context, keys ...Key) (found []Item, err err
 		return nil
 	})
 	return found, err
-}
-
-// reading is the operation that items are read with: one is read alone.
-func reading(keys []Key) string {
-	if len(keys) == 1 {
-		return "dynamodb:GetItem"
-	}
-	return "dynamodb:BatchGetItem"
 }
 
 func (m *Memory) Put(_ context.Context, item Item) error {
