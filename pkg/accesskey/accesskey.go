@@ -163,8 +163,7 @@ type note struct {
 	Oldest map[string]int64 `json:"oldest"`
 }
 
-// Plan implements [remediation.Planner]: it looks at the user whom AWS Config says to be non-compliant, as
-// that user is now. Other events are none of it.
+// Plan implements [remediation.Planner]: it evaluates the user whom AWS Config names, as that user is now.
 func (s Sweep) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
 	if _, sweep := e.Detail.(*event.Sweep); sweep {
 		return nil, remediation.ErrSweep

@@ -13,15 +13,13 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// Deletion says when a key that the control made inactive, and that has stayed so, is deleted. Keys
-// that people made inactive are theirs.
+// Deletion says when a key that the control made inactive is deleted. Keys that people made inactive are theirs.
 type Deletion struct {
 	After  time.Duration // how long after it was made inactive a key is deleted; 0 deletes none
 	Notice time.Duration // how long before that its owner is notified
 }
 
-// NewDeletion returns the deletion after the given number of days, 0 for none. Since a deletion
-// cannot be undone, it takes days of grace.
+// NewDeletion returns the deletion after so many days, 0 for none. It cannot be undone, so it needs days of grace.
 func NewDeletion(days int, f settings.Function) (Deletion, error) {
 	if days > 0 && f.Days(settings.GraceDays) == 0 {
 		return Deletion{},
@@ -37,13 +35,11 @@ type completedChange struct {
 	at  time.Time
 }
 
-// slack is how much later than the run began the report may say that the run switched a key: a run
-// takes a quarter of an hour at most.
+// slack is how long after its begin a run may switch a key by the report: a run takes a quarter of an hour at most.
 const slack = time.Hour
 
-// deletions are the keys, by user, whose deletion their owners are to be reported or that is due. They
-// come from the cases that ended with a key made inactive, and the entries of those: a change that
-// was undone since is no longer in force there.
+// deletions are the keys, by user, whose deletion is announced or due: those of the cases that ended with a key made
+// inactive, by their entries, where a change that was undone is no longer in force.
 func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now time.Time) (map[string][]completedChange, error) {
 	found := map[string][]completedChange{}
 	if s.Deletion.After == 0 {

@@ -27,8 +27,7 @@ func init() { i18n.Register("ko", korean) }
 type Change struct {
 	Kind    string `json:"kind"`    // names the entry of the registry that reads and sets the thing
 	Subject string `json:"subject"` // whom the thing belongs to: the name of an IAM user, or what the kind says
-	// Target is the thing itself: an access key id, a policy ARN, the name of an inline policy, a
-	// group, or what the kind says.
+	// Target is the thing: an access key id, a policy ARN, the name of an inline policy, a group, or what the kind says.
 	Target string `json:"target"`
 	Before string `json:"before"` // the value that was found. The empty string means that the thing is absent
 	After  string `json:"after"`  // the value that it gets. The empty string means that the thing is taken away
@@ -99,8 +98,7 @@ type reversible struct{}
 
 func (reversible) Final() i18n.Message { return i18n.Message{} }
 
-// Tagged is a [Kind] whose subjects are no IAM users and can have tags of their own, by which they are
-// exempted like users.
+// Tagged is a [Kind] whose subjects are no IAM users, and are exempted by tags of their own.
 type Tagged interface {
 	// Tags returns the tags of the change's subject, nil when it no longer exists.
 	Tags(ctx context.Context, c Change) (map[string]string, error)
@@ -136,8 +134,7 @@ func (r Registry) Kind(c Change) (Kind, error) {
 	return k, nil
 }
 
-// Narrows returns an error if the changes, made in their order, could let their subject do what it
-// could not do before.
+// Narrows returns an error if the changes, made in their order, could let their subject do more than before.
 func (r Registry) Narrows(changes []Change) error {
 	for i, c := range changes {
 		kind, err := r.Kind(c)

@@ -179,8 +179,7 @@ func (k managedUserPolicy) Set(ctx context.Context, c Change) error {
 // (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html).
 var neverDetach = lazyregexp.New(`^arn:[^:]+:iam::aws:policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$`)
 
-// Widens implements [Kind]. That the document of the policy does not deny is for the planner to
-// know: the policy's ARN does not tell.
+// Widens implements [Kind]. That the policy's document does not deny is for the planner to know.
 func (managedUserPolicy) Widens(c Change, _ []Change) bool {
 	return c.After != "" || neverDetach().MatchString(c.Target) || IsQuarantine(c.Target)
 }
@@ -266,8 +265,7 @@ func (k groupMembership) Set(ctx context.Context, c Change) error {
 	return Wrap(err, "remove %q from group %q", c.Subject, c.Target)
 }
 
-// Widens implements [Kind]: joining a group is part of a move, in which a policy that the user has
-// leaves it afterwards.
+// Widens implements [Kind]: joining a group is part of a move, in which the user loses a policy afterwards.
 func (groupMembership) Widens(c Change, rest []Change) bool {
 	moves := slices.ContainsFunc(rest, func(later Change) bool {
 		return later.Subject == c.Subject &&

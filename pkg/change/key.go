@@ -9,8 +9,7 @@ import (
 	"github.com/warder-aws/warder/pkg/i18n"
 )
 
-// AccessKeyDeletion deletes an access key: the values are [Inactive] and absent. It is the one kind
-// of IAM change that cannot be reverted.
+// AccessKeyDeletion deletes an access key, which cannot be reverted: the values are [Inactive] and absent.
 const AccessKeyDeletion = "access key deletion"
 
 type accessKeyDeletion struct {

@@ -31,8 +31,7 @@ const (
 var quarantinePolicy = lazyregexp.New(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + QuarantinePath + `(` + OutsideQuarantine +
 	`|` + KeyQuarantine + `)$`)
 
-// IsQuarantine reports whether the ARN is that of one of Warder's quarantine policies. A policy that
-// is only named alike, or lies elsewhere, is none.
+// IsQuarantine reports whether the ARN is that of one of Warder's quarantine policies, name and path.
 func IsQuarantine(arn string) bool { return quarantinePolicy().MatchString(arn) }
 
 type quarantine struct{ managedUserPolicy }

@@ -23,8 +23,7 @@ type SSM interface {
 // ForSSM returns a registry of the changes to Systems Manager.
 func ForSSM(api SSM) Registry { return NewRegistry(session{ssm: api}) }
 
-// Session ends a session of Session Manager: the values are [Connected] and absent. The subject is
-// who has it, the target is [SessionTarget].
+// Session ends somebody's session of Session Manager: the values are [Connected] and absent; see [SessionTarget].
 const Session = "session"
 
 // Connected is the value of a session that is not over, whether or not somebody is at it just now.

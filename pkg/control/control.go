@@ -81,8 +81,7 @@ type Reference struct {
 	URL   string // https; may be empty for a law without a stable address
 }
 
-// maxID keeps the function's name, "warder-" and the id, within Lambda's 64
-// characters (CreateFunction, FunctionName).
+// maxID keeps the function's name, "warder-" and the id, within Lambda's 64 characters (CreateFunction).
 const maxID = 64 - len("warder-")
 
 const maxTitle = 60
@@ -372,8 +371,7 @@ func checkResource(n *strictjson.Node, p Permission, tool bool) {
 	}
 }
 
-// crossAccount reports whether each of the permission's actions is for other accounts, and limited as such an
-// action must be.
+// crossAccount reports whether all of the permission's actions are for other accounts, and limited as they must be.
 func (p Permission) crossAccount() bool {
 	for _, a := range p.Actions {
 		limited := false
@@ -458,8 +456,7 @@ const (
 // Scenarios are all of them, in the order of a drill.
 var Scenarios = []Scenario{DirectPolicy, OldKey, OutsideSignIn}
 
-// Source is the source of the event that is made up, as AWS would send it; empty when none is, because
-// the drill makes the call itself.
+// Source is the source of the event that is made up; empty when none is, because the drill makes the call itself.
 func (s Scenario) Source() string {
 	return map[Scenario]string{OldKey: "aws.config", OutsideSignIn: "aws.signin"}[s]
 }

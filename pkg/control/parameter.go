@@ -55,8 +55,7 @@ func parseParameters(n *strictjson.Node) map[string]Parameter {
 	return parameters
 }
 
-// ParseParameter reads the description of one parameter: default, range, help. What is wrong becomes a
-// fault of the document.
+// ParseParameter reads the description of one parameter: default, range, help. Faults are the document's.
 func ParseParameter(n *strictjson.Node) Parameter {
 	n.Fields("default", "range", "help")
 	value, limits, help := n.Required("default"), n.Field("range"), n.Required("help")

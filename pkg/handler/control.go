@@ -15,8 +15,7 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// Control is all of one control. The deployed program, the tests, the simulator and the benchmarks are
-// made from the same value.
+// Control is all of one control, for the deployed program, the tests, the simulator and the benchmarks alike.
 type Control struct {
 	Description []byte // its control.json
 	Korean      []byte // its catalogue of messages, for package i18n
@@ -39,14 +38,12 @@ type Tool[Request, Answer any] struct {
 type Setup struct {
 	*remediation.Runner
 	AWS aws.Config // makes the clients of services other than IAM
-	// IAM is the one client of IAM. Its connection, and its pace when calls are throttled, are the
-	// planner's and the runner's.
+	// IAM is the one client of IAM: planner and runner share its connection, and its pace when calls are throttled.
 	IAM         *iam.Client
 	Concurrency int // how many users a sweep scans side by side; one after the other if it is 0
 }
 
-// Connect completes the control's runner: its planner, and what reaches AWS through the configuration.
-// Ledger, topic and clock are the runner's own.
+// Connect completes the control's runner with its planner and what reaches AWS, but for ledger, topic and clock.
 func (c Control) Connect(r *remediation.Runner, cfg aws.Config, concurrency int) (err error) {
 	s := connect(r, cfg, c.Korean)
 	s.Concurrency = concurrency

@@ -101,8 +101,7 @@ func (e endpoints) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpoi
 	return aws.DualStackEndpointStateEnabled, e.dualStack, nil
 }
 
-// GetServiceBaseEndpoint returns the endpoint that is set for one service, which the SDK calls by its
-// name, as in "Secrets Manager".
+// GetServiceBaseEndpoint returns the endpoint that is set for one service, named as in "Secrets Manager".
 func (e endpoints) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
 	endpoint := os.Getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
 	return endpoint, endpoint != "" && !e.ignore, nil
@@ -118,8 +117,7 @@ type throttledRetryer struct {
 	failures int // how often a call is made that fails in another way
 }
 
-// throttled is how often a call is made that is refused as too many. From the fifth time on, about 20
-// seconds are between two of them.
+// throttled is how often a call is made that is refused as too many; from the fifth on 20 seconds apart.
 const throttled = 12
 
 func newRetryer(failures int) aws.Retryer {

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Drill is an incident rehearsal, as far as others than itself must know of it: a control that meets
-// its user, and the next drill.
+// Drill is an incident rehearsal, as far as a control that meets its user, and the next drill, must know of it.
 type Drill struct {
 	ID string `json:"id"`
 	// User is the name of the user that it makes, recorded before it is made; UserID is the user's
@@ -32,16 +31,14 @@ func (d *Drilling) Error() string {
 	return "drill " + d.ID + ", which " + d.By + " asked for, goes on since " + d.At.UTC().Format(time.RFC3339)
 }
 
-// ErrNoDrill says that a drill is not the one that goes on any more: it counted as cut off, and
-// another took its place.
+// ErrNoDrill says that a drill counted as cut off and another took its place.
 var ErrNoDrill = errors.New("the drill counted as cut off, and another took its place")
 
 // remembered is how many drills are kept: those of the last weeks, were there one an hour.
 const remembered = 200
 
-// KeepDrill records the drill as it is: a new one if none of its id is known. Of several there is one
-// at a time: the error of a new one is a [*Drilling] if another goes on at now, and that of one whose
-// place was taken is [ErrNoDrill].
+// KeepDrill records the drill, a new one if its id is not known. There is one at a time: the error of a new one is a
+// [*Drilling] if another goes on at now, and that of one whose place was taken is [ErrNoDrill].
 func (l *Ledger) KeepDrill(ctx context.Context, d Drill, now time.Time) error {
 	_, err := revise(ctx, l, drills+"all", "drills", func(all *[]Drill, _ bool) (Item, bool, error) {
 		at := slices.IndexFunc(*all, func(known Drill) bool { return known.ID == d.ID })

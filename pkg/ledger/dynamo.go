@@ -26,9 +26,8 @@ type Table interface {
 	dynamodb.ScanAPIClient
 }
 
-// Dynamo is a store in a DynamoDB table with the string keys pk and sk, the time to live attribute
-// expires, and a global index named subject over the strings subject and at. The string write names the write that
-// made an item what it is.
+// Dynamo is a store in a DynamoDB table with the string keys pk and sk, the time to live attribute expires, and a
+// global index named subject over the strings subject and at. The string write names the write that made an item.
 type Dynamo struct {
 	API  Table
 	Name string
@@ -70,8 +69,7 @@ var unread = []time.Duration{
 	0, 50 * time.Millisecond, 200 * time.Millisecond, 800 * time.Millisecond, 3200 * time.Millisecond,
 }
 
-// BatchGet implements [Store]. What is still left out after some tries is an error: nothing may be taken
-// for absent because it was not read.
+// BatchGet implements [Store]. What is left out after some tries is an error: it must not be taken for absent.
 func (d Dynamo) BatchGet(ctx context.Context, keys ...Key) ([]Item, error) {
 	if len(keys) == 1 {
 		item, err := d.Get(ctx, keys[0].Partition, keys[0].Sort)

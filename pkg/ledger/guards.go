@@ -22,8 +22,8 @@ type Case struct {
 	Title      string          `json:"title"`
 	Severity   string          `json:"severity,omitempty"` // that of the finding
 	Changes    []change.Change `json:"changes"`            // what is due
-	// Opened is when it was found, Told when SNS accepted the notice about it: grace counts from
-	// then. Due is when the changes are made.
+	// Opened is when it was found, Told when SNS accepted the notice: grace counts from then. Due is when it is acted
+	// on.
 	Opened time.Time `json:"opened"`
 	Told   time.Time `json:"told,omitzero"`
 	Due    time.Time `json:"due,omitzero"`
@@ -144,8 +144,7 @@ type GuardState struct {
 	holds   map[string]Hold // by thing
 }
 
-// Held returns the hold that is in force at now on one of the things that the changes change, the zero Hold if
-// none is. known says that all of them were read.
+// Held returns the hold that is in force at now on one of the changes' things, if any; known: all of them were read.
 func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, known bool) {
 	known = true
 	for _, c := range changes {
@@ -322,8 +321,7 @@ type RecentChange struct {
 	Step  string    `json:"step"`
 	At    time.Time `json:"at"`
 	Actor string    `json:"actor,omitempty"` // who had caused it, when the event said so
-	// Claimed says that the step has begun, and not yet that it came to its end; others leave the thing
-	// alone until then, and until Until at most.
+	// Claimed says that the step has begun and not yet ended; others leave the thing alone, until Until at most.
 	Claimed bool      `json:"claimed,omitempty"`
 	Until   time.Time `json:"until,omitzero"`
 }
@@ -358,8 +356,7 @@ func (r RecentChanges) Done(step string, now time.Time) []RecentChange {
 	})
 }
 
-// Claimed reports whether the step has begun before, and did not come to its end: what it was to
-// change may be changed.
+// Claimed reports whether the step has begun and not ended: what it was to change may be changed.
 func (r RecentChanges) Claimed(step string) bool {
 	return slices.ContainsFunc(r.all, func(old RecentChange) bool { return old.Step == step && old.Claimed })
 }

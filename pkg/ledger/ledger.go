@@ -143,16 +143,14 @@ type Run struct {
 	// At is when it was first claimed, Attempts how often.
 	At       time.Time `json:"at"`
 	Attempts int       `json:"attempts"`
-	// Holder has claimed the run until Until. A retry of the same invocation carries the same
-	// holder and may take it over at once.
+	// Holder has claimed the run until Until. A retry of its invocation has the same holder and may take it over.
 	Holder string    `json:"holder"`
 	Until  time.Time `json:"until,omitzero"`
 	// Done says that it is finished, with Outcome and Reason.
 	Done    bool   `json:"done"`
 	Outcome string `json:"outcome,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	// Entries are the ids of its entries. Planned says that every finding of the event is among
-	// them: a retry need not plan again.
+	// Entries are the ids of its entries. Planned says that these are all findings: a retry need not plan again.
 	Entries []string `json:"entries,omitempty"`
 	Planned bool     `json:"planned"`
 	// After is the name of the last user that a sweep has dealt with when its tries ran out of time,
@@ -249,8 +247,7 @@ func short(key string, limit int) string {
 	return strings.ToValidUTF8(key[:limit-len(digest)], "") + digest
 }
 
-// alteration alters a value. It answers what to write of its item, and whether to write it, or refuses with an
-// error, which is returned.
+// alteration alters a value. It answers what to write of its item and whether to write it, or an error to return.
 type alteration[T any] func(value *T, found bool) (item Item, write bool, err error)
 
 // revise reads an item into a new T, alters it, and writes it: see rewrite.
@@ -461,8 +458,7 @@ func (l *Ledger) Once(ctx context.Context, key, run string, now, until time.Time
 
 // Contents is what the ledger holds of an account, for who reports of it.
 type Contents struct {
-	// Runs are those that are remembered: every run that found something, and of the others those of
-	// the last month. The first begun comes first.
+	// Runs are those that found something, and the others of the last month. The first begun comes first.
 	Runs []Run
 	// Entries and Cases are all that there are, oldest first.
 	Entries  []Entry

@@ -40,8 +40,7 @@ func (m *Memory) call(operation string, run func() error) error {
 	return m.Fault(operation, true)
 }
 
-// Copy returns a store that holds the same, without a fault. What is written to one of them is not
-// written to the other.
+// Copy returns a store of its own that holds the same, without a fault.
 func (m *Memory) Copy() *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -46,8 +46,7 @@ type Key struct{ Partition, Sort string }
 // ErrConflict says that an item was written by somebody else after it was read.
 var ErrConflict = errors.New("the item was written by somebody else meanwhile")
 
-// Conflict is the [ErrConflict] of a write, with the item as it is instead: who would write it again need
-// not read it.
+// Conflict is the [ErrConflict] of a write, with the item as it is instead, which need not be read then.
 type Conflict struct{ Present Item }
 
 func (c *Conflict) Error() string { return ErrConflict.Error() }

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Thread is where the messages about one incident stand together, in a place that has threads, such
-// as a Slack channel.
+// Thread is where the messages about one incident stand together, as in a Slack channel.
 type Thread struct {
 	// Root is the id of the first message, which the others answer; empty while somebody is posting it.
 	Root string `json:"root,omitempty"`

@@ -68,8 +68,8 @@ var (
 	SecondsToChange = Metric{"SecondsToChange", Seconds, Control}
 	Sweeps          = Metric{"Sweeps", Count, Control}    // 1 for each sweep that came to its end
 	OpenCases       = Metric{"OpenCases", Count, Control} // how many cases are open at the end of a sweep
-	// BreakerOpen is 1 while the control is stopped because its blast radius was reached: when that happens and at the end
-	// of each sweep; 0 at its release.
+	// BreakerOpen is 1 while the control is stopped by its blast radius: then and at the end of each sweep; 0 at
+	// release.
 	BreakerOpen = Metric{"BreakerOpen", Count, Control}
 	HaltedHours = Metric{"HaltedHours", None, ""} // for how long the halt switch has been on, in hours; 0 when it is off
 )
@@ -165,8 +165,7 @@ type metadata struct {
 	CloudWatchMetrics []directive
 }
 
-// directive lists which members of the line are metrics, and under which dimensions. The empty set of dimensions is
-// one, that of a metric without any.
+// directive lists which members of the line are metrics, and their dimensions; the empty set is that of none.
 type directive struct {
 	Namespace  string
 	Dimensions [][]string

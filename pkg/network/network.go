@@ -23,8 +23,7 @@ type Place string
 
 // The places.
 const (
-	// Unknown means that there is nothing to evaluate: no network is listed, or the record has no
-	// address but the name of a service.
+	// Unknown means nothing to evaluate: no network is listed, or the record's address is a service's name.
 	Unknown Place = "unknown"
 	Inside  Place = "inside"
 	Outside Place = "outside"

@@ -49,12 +49,10 @@ type Sweeper interface {
 	Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]Finding, error)
 }
 
-// ErrSweep is the answer of a [Sweeper] to a sweep without the cases: it must not be taken for one that
-// found nothing.
+// ErrSweep is the answer of a [Sweeper] to a sweep without the cases, which must not look like one without findings.
 var ErrSweep = errors.New("this planner sweeps over the open cases, and was not given them")
 
-// Inspect has the planner look at what the event is about: in a sweep over the open cases, which cases
-// returns, if it goes by them.
+// Inspect has the planner look at what the event is about; cases returns the open cases for a sweep over them.
 func Inspect(
 	ctx context.Context, p Planner, e event.Event, cases func(context.Context) ([]ledger.Case, error), now time.Time,
 ) ([]Finding, error) {
@@ -98,12 +96,10 @@ type Finding struct {
 	Handling
 }
 
-// Handling is how a finding is to be handled. The zero value is for what a planner found by looking: notice,
-// grace, and the changes after that.
+// Handling is how a finding is to be handled. The zero value gives notice, then grace, then makes the changes.
 type Handling struct {
 	Fresh bool // marks what the event itself names: it is acted on at once, without grace
-	// Alert has its owner notified even if no change is made in the end: because of an exemption or a hold, or
-	// because somebody was faster.
+	// Alert has its owner notified even if no change is made, because of an exemption, a hold or somebody faster.
 	Alert bool
 	Due   time.Time // when the changes become right, if that is still to come: the owner is notified before
 	// OneKeyPerRun is the user of whose access keys at most one goes in a run; empty if the finding is not
@@ -142,9 +138,8 @@ func (f Finding) key(uniqueID string) string {
 	return digest(parts, uniqueID)
 }
 
-// Pending gives a sweep to a planner that knows events only: what was held when its event came, because
-// Warder was halted or the blast radius was reached, is found again by the next sweep, from the ledger.
-// All other events are the planner's.
+// Pending gives a sweep to a planner that knows events only: it finds again, from the ledger, what was held when its
+// event came. All other events are the planner's.
 func Pending(p Planner) Sweeper { return pending{p} }
 
 type pending struct{ Planner }

@@ -135,8 +135,7 @@ func isOpen(c ledger.Case) bool { return !c.Opened.IsZero() && c.Open() }
 // reminders are the days before the due day on which an owner is notified again.
 var reminders = []int{1, 3}
 
-// reminder returns which reminder of the case is due, in days; 0 for none. Of two that were missed
-// only the later one is sent.
+// reminder returns which reminder of the case is due, in days; 0 for none. Of two missed ones the later is sent.
 func reminder(c ledger.Case, now time.Time) int {
 	for _, days := range reminders {
 		if c.Reminded > 0 && c.Reminded <= days {
@@ -153,15 +152,13 @@ func reminder(c ledger.Case, now time.Time) int {
 
 // assessOneKeyPerRun lets one access key of a user go in a run. The owner is notified of the others.
 func assessOneKeyPerRun(f Finding, x facts) decision {
-	if f.OneKeyPerRun == "" || x.firstKey == "" {
-		return decision{}
-	}
-	if !x.observing() {
+	if f.OneKeyPerRun != "" && x.firstKey != "" && !x.observing() {
 		if d := awaitOwner(f, x); d.answer != permit {
 			return d
 		}
 	}
-	return decision{answer: hold, why: i18n.T("the user's other key %s comes first; Warder never changes both in one run", x.firstKey)}
+	return stop(f.OneKeyPerRun != "" && x.firstKey != "", hold,
+		i18n.T("the user's other key %s comes first; Warder never changes both in one run", x.firstKey))
 }
 
 // maxChangesADay is how often in a day the same thing is remediated. After that somebody or something
@@ -189,9 +186,8 @@ func assessBlastRadius(_ Finding, x facts) decision {
 		x.settings.BlastRadius, x.control))
 }
 
-// stage is when guards are asked: when a finding becomes an entry, and right before the changes are made,
-// on each try. What was planned days ago and comes back from a dead-letter queue meets the switch, the
-// exemptions and the holds of today.
+// stage is when guards are asked: when a finding becomes an entry, and right before the changes are made, on each
+// try: what was planned days ago meets the switch, the exemptions and the holds of today.
 type stage int
 
 const (

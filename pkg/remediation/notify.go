@@ -200,8 +200,7 @@ func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, 
 		r.Control.ID, now.UTC().Format(time.RFC3339))}, nil
 }
 
-// Notify records an entry that no event is behind, and publishes the alert about it, once. first says that
-// it was published now.
+// Notify records an entry that no event is behind, and publishes the alert about it; first says that it did so now.
 func (r *Runner) Notify(ctx context.Context, entry ledger.Entry) (first bool, err error) {
 	if err := r.Ledger.Update(ctx, &entry); errors.Is(err, ledger.ErrConflict) {
 		if entry, _, err = r.Ledger.Entry(ctx, entry.ID); err != nil {

@@ -62,8 +62,7 @@ type ReportedNotice struct {
 	Owner    string      `json:"owner"`
 }
 
-// note raises the report's outcome to o if that stands above it. The first reason for the outcome
-// that stands is kept.
+// note raises the report's outcome to o if that stands above it, and keeps the first reason for the outcome.
 func (r *Report) note(o Outcome, reason string) {
 	switch above := slices.Index(order, o) - slices.Index(order, r.Outcome); {
 	case above > 0:
@@ -99,8 +98,7 @@ func (r *Report) conclude() {
 	}
 }
 
-// always are measured in every run, so that there is a zero where there was nothing: a metric without
-// values is one of a control that did not run.
+// always are measured in every run: a metric without values is one of a control that did not run.
 var always = []metric.Metric{metric.Findings, metric.Changes, metric.Notices, metric.Failures, metric.Skipped}
 
 // maxReadTime is how long reading what is only measured may take.

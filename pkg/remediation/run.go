@@ -61,9 +61,12 @@ func (r *run) handle(ctx context.Context) error {
 	for _, key := range r.record.Cases {
 		ongoing[key] = true
 	}
+	outOfTime := func(left int) error {
+		return errors.Join(append(faults, fmt.Errorf("out of time: %d findings are left to the retry", left))...)
+	}
 	for i, id := range r.record.Entries {
 		if r.budget.spent() {
-			return errors.Join(append(faults, outOfTime(len(r.record.Entries)-i))...)
+			return outOfTime(len(r.record.Entries) - i)
 		}
 		entry, found, err := r.Ledger.Entry(ctx, id)
 		if err != nil {
@@ -93,7 +96,7 @@ func (r *run) handle(ctx context.Context) error {
 		}
 		for i := range entries {
 			if r.budget.spent() {
-				return errors.Join(append(faults, outOfTime(len(entries)-i))...)
+				return outOfTime(len(entries) - i)
 			}
 			faults = append(faults, r.finish(ctx, &entries[i]))
 		}
@@ -105,10 +108,6 @@ func (r *run) handle(ctx context.Context) error {
 		}
 	}
 	return errors.Join(append(faults, r.notifyStopped(ctx))...)
-}
-
-func outOfTime(left int) error {
-	return fmt.Errorf("out of time: %d findings are left to the retry", left)
 }
 
 // plan returns the entries of what the planner finds. Subjects that an earlier try of this run handled are
@@ -172,9 +171,8 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 	return entries, after, errors.Join(faults...)
 }
 
-// evaluate makes a finding into what the ledger records of it: nothing when there is nothing to do or to
-// say about it now, and more than one entry when its owner is alerted about an exemption, too. It returns
-// the key of the finding with them.
+// evaluate makes a finding into what the ledger records of it: nothing when there is nothing to do or to say now,
+// several entries when its owner is alerted about an exemption, too. It returns the finding's key with them.
 func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []ledger.Entry, err error) {
 	if len(f.Changes) == 0 {
 		entries, err := r.recorder.unlessRepeated(ctx, f.Once, make([]ledger.Entry, 1))
@@ -262,8 +260,7 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 	return d
 }
 
-// permit decides whether the steps of a recorded entry may be made now. An error asks for a retry; nothing
-// may be made then either.
+// permit decides whether the steps of a recorded entry may be made now. An error asks for a retry.
 func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
 	d := r.decide(ctx, Finding{Changes: changesOf(entry)}, entry, applying)
 	if d.err != nil {
@@ -308,8 +305,7 @@ func (r *run) finish(ctx context.Context, entry *ledger.Entry) error {
 	return errors.Join(applyErr, err)
 }
 
-// act settles the steps of an entry, in order, as far as it can. settled says that it did, and that the
-// entry is to be recorded as it is then.
+// act settles the steps of an entry, in order, as far as it can. settled asks to record the entry as it is then.
 func (r *run) act(ctx context.Context, entry *ledger.Entry) (settled bool, err error) {
 	unsettled := slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() })
 	if entry.Guard == ledger.Unread || !unsettled {
@@ -360,13 +356,12 @@ func changeAttrs(s ledger.Step) []any {
 // settled says that there is something to record in any case. retried says that a retry goes on with it.
 func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried bool) error {
 	kind := requiredNotice(entry, retried)
-	if kind == "" || entry.Notice(kind) != nil {
-		if !settled {
-			return nil
-		}
+	switch sent := kind == "" || entry.Notice(kind) != nil; {
+	case sent && settled:
 		return r.Ledger.Update(ctx, entry)
-	}
-	if kind == notice.Warning {
+	case sent:
+		return nil
+	case kind == notice.Warning:
 		// The owner has the whole grace period from now on, whenever the entry was made.
 		entry.Due = later(entry.Due, r.clock().Add(gracePeriod(r.Settings)))
 	}

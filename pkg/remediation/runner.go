@@ -37,8 +37,7 @@ type Owners interface {
 
 // HaltSwitch can stop every change.
 type HaltSwitch interface {
-	// Check returns why no change may be made, empty when changes may, and since when, if that is known.
-	// After an error none may be made either.
+	// Check returns why no change may be made, empty when changes may, and since when, if known. An error forbids them.
 	Check(ctx context.Context) (why i18n.Message, since time.Time, err error)
 }
 

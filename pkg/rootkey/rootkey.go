@@ -31,8 +31,7 @@ const (
 // (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoot.html).
 const taskSeconds = 900
 
-// Roots is the operation that sessions as the root user of a member account begin with. Its endpoint
-// is a regional one: the global one refuses it.
+// Roots begins sessions as the root user of a member account, at a regional endpoint: the global one refuses it.
 type Roots interface {
 	AssumeRoot(context.Context, *sts.AssumeRootInput, ...func(*sts.Options)) (*sts.AssumeRootOutput, error)
 }

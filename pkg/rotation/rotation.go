@@ -71,8 +71,7 @@ func Kinds(users KeyMaker, store Secrets) change.Registry {
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
 const versionPrefix = "warder-access-key-"
 
-// StoredKey is the id of the access key whose secret is the current value of the secret; empty if it
-// has none, or if there is no secret.
+// StoredKey is the id of the access key whose secret is the secret's current value; empty if there is none.
 func StoredKey(s *secretsmanager.DescribeSecretOutput) string {
 	if s != nil {
 		for version, stages := range s.VersionIdsToStages {
@@ -118,8 +117,7 @@ type kind struct {
 	secrets Secrets
 }
 
-// Read implements [change.Kind]. A secret that has no value yet, or that of a key that no longer exists, is no
-// rotation: it is made anew.
+// A secret that has no value yet, or that of a key that no longer exists, is no rotation: it is made anew.
 func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	_, other, err := k.keys(ctx, c)
 	if err != nil || other == nil {
@@ -138,8 +136,7 @@ func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	}
 }
 
-// Set implements [change.Kind]. Each of its calls can be the last before the function is cut off; the next
-// try finds out how far it came.
+// Each call of Set can be the last before the function is cut off; the next try finds out how far it came.
 func (k kind) Set(ctx context.Context, c change.Change) error {
 	if c.After != change.Rotated {
 		return k.revert(ctx, c)
@@ -246,8 +243,7 @@ func secretPolicy(user string) (string, error) {
 	return string(text), nil
 }
 
-// putBack deletes the secret first and the key after it: a secret that is marked for deletion still
-// says which key it was about.
+// revert deletes the secret before the key: a secret marked for deletion still says which key it was about.
 func (k kind) revert(ctx context.Context, c change.Change) error {
 	why, err := k.Refuses(ctx, c)
 	if err != nil {

@@ -166,8 +166,7 @@ type API interface {
 // Kinds returns a registry of the changes to buckets.
 func Kinds(api API) change.Registry { return change.NewRegistry(kind{s3: api}) }
 
-// PublicAccess reads the value of a bucket. A bucket that does not exist is an error that
-// [change.NotFound] recognizes.
+// PublicAccess reads the value of a bucket; [change.NotFound] recognizes the error of one that does not exist.
 func PublicAccess(ctx context.Context, api interface {
 	GetBucketPublicAccessBlock(context.Context, *Bucket) (*PublicAccessBlock, error)
 }, bucket *Bucket) (string, error) {

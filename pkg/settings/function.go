@@ -97,8 +97,7 @@ func (s Settings) Function(c control.Control) Function {
 // Env is f as environment variables. FromEnv reads them back.
 func (f Function) Env() map[string]string { return map[string]string{Variable: string(compact(f))} }
 
-// EnvSize is the size of environment variables as Lambda measures it, in bytes: that of the JSON object
-// that carries them. It counts against MaxEnv.
+// EnvSize is the size of environment variables as Lambda counts it against MaxEnv: their JSON object's, in bytes.
 func EnvSize(env map[string]string) int { return len(compact(env)) }
 
 // Edit changes the settings in environment variables.
@@ -112,8 +111,7 @@ func Edit(env map[string]string, edit func(*Function)) error {
 	return nil
 }
 
-// FromEnv reads the settings of a function. lookup is os.LookupEnv. The error joins every fault, each
-// with the field. It repeats no value.
+// FromEnv reads the settings of a function by os.LookupEnv. The error joins every fault, and repeats no value.
 func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 	text, ok := lookup(Variable)
 	if !ok {
@@ -173,8 +171,7 @@ func loopback(address string) bool {
 // GraceDays and NoticeDays are the names of parameters that the runner keeps for every control that
 // declares them; a planner's struct does not name them.
 const (
-	// GraceDays is how many days an owner has after a notice was delivered. A control that does not
-	// declare it gives none.
+	// GraceDays is how many days an owner has after a notice was delivered; none where it is not declared.
 	GraceDays  = "graceDays"
 	NoticeDays = "noticeDays" // how many days before a change is due its owner is notified
 )

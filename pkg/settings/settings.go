@@ -93,8 +93,7 @@ const (
 
 var languages = []Language{English, Korean}
 
-// Slack is where notices are posted, and where the bot token or the address of the incoming webhook
-// is kept. It holds no secret itself.
+// Slack is where notices are posted, and where the bot token or the webhook's address is kept. It holds no secret.
 type Slack struct {
 	Channel   string `json:"channel,omitempty"`   // id such as C024BE91L; empty for a webhook, which has its own
 	Secret    string `json:"secret,omitempty"`    // name of a secret in Secrets Manager, in the hub's region; or else

@@ -140,8 +140,7 @@ func (n *Node) Refuse(kind Kind, wrong bool, format string, args ...any) {
 // Err joins the faults found so far anywhere in the document, in the order they were found; nil when there are none.
 func (n *Node) Err() error { return errors.Join(n.doc.faults...) }
 
-// Fields declares the keys that an object may have. Every other key is a fault that names the known
-// ones, and so is a value that is not an object.
+// Fields declares the keys that an object may have. Another key is a fault, and so is a value that is not an object.
 func (n *Node) Fields(known ...string) {
 	n.Members(func(key string, value *Node) {
 		if !slices.Contains(known, key) {
@@ -171,8 +170,7 @@ func (n *Node) Required(key string) *Node {
 	return value
 }
 
-// Members calls yield with every key and value of an object, in the order written. A value that is not
-// an object is a fault.
+// Members calls yield with every member of an object, in the order written. Another value is a fault.
 func (n *Node) Members(yield func(key string, value *Node)) {
 	if n.want(Object) {
 		for _, m := range n.members {
