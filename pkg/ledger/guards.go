@@ -25,7 +25,7 @@ type Case struct {
 	// Opened is when it was found, Told when SNS accepted the notice: grace counts from then. Due is when it is acted
 	// on.
 	Opened time.Time `json:"opened"`
-	Told   time.Time `json:"told,omitzero"`
+	Told   time.Time `json:"notified,omitzero"`
 	Due    time.Time `json:"due,omitzero"`
 	// Reminded is for how many days before Due the last reminder was sent; 0 means none was.
 	Reminded int `json:"reminded,omitempty"`
