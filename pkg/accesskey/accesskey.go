@@ -279,7 +279,7 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case,
 
 func (s Sweep) note() string { return s.Control + "#keys" }
 
-// look is what was seen of one user: the findings, and from when on the oldest of those keys counts that
+// inspection is what was seen of one user: the findings, and from when on the oldest of those keys counts that
 // the report may say to be younger than they are; when it was looked if there is none.
 type inspection struct {
 	findings []remediation.Finding
@@ -293,11 +293,10 @@ func (s Sweep) inspect(ctx context.Context, user string, deletions []completedCh
 	if err != nil {
 		return inspection{err: err}
 	}
-	findings, err := s.Judge(ctx, user, keys, now)
-	if err != nil {
-		return inspection{err: err}
+	seen := inspection{oldest: now}
+	if seen.findings, seen.err = s.Judge(ctx, user, keys, now); seen.err != nil {
+		return seen
 	}
-	seen := inspection{findings: findings, oldest: now}
 	for _, k := range keys {
 		if k.Active && k.Created.Before(seen.oldest) && (!s.ByUse || k.Used.IsZero()) {
 			seen.oldest = k.Created

@@ -3,6 +3,7 @@ package accesskey
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -22,9 +23,8 @@ type Deletion struct {
 // NewDeletion returns the deletion after so many days, 0 for none. It cannot be undone, so it needs days of grace.
 func NewDeletion(days int, f settings.Function) (Deletion, error) {
 	if days > 0 && f.Days(settings.GraceDays) == 0 {
-		return Deletion{},
-			errors.New("read parameters: deleteAfterDays needs graceDays: what cannot be undone is not done without a notice " +
-				"and time")
+		return Deletion{}, errors.New("read parameters: deleteAfterDays needs graceDays: " +
+			"what cannot be undone is not done without a notice and time")
 	}
 	return Deletion{After: time.Duration(days) * day, Notice: time.Duration(f.Days(settings.NoticeDays)) * day}, nil
 }
@@ -77,12 +77,9 @@ func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now ti
 // untouched reports whether the user has an inactive key whose status did not change after Warder
 // made it inactive at the given time. One that was switched since is in people's hands.
 func untouched(user iamuser.ReportUser, at time.Time) bool {
-	for _, k := range user.Keys {
-		if k.Exists() && !k.Active && !k.Rotated.After(at.Add(slack)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(user.Keys[:], func(k iamuser.ReportKey) bool {
+		return k.Exists() && !k.Active && !k.Rotated.After(at.Add(slack))
+	})
 }
 
 func (d Deletion) finding(user string, k Key, at time.Time) remediation.Finding {

@@ -19,12 +19,11 @@ import (
 
 // IAM lists the operations that the kinds of this file use.
 type IAM interface {
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	iam.ListAccessKeysAPIClient
 	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 
-	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput,
-		...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
+	iam.ListAttachedUserPoliciesAPIClient
 	AttachUserPolicy(context.Context, *iam.AttachUserPolicyInput,
 		...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error)
 	DetachUserPolicy(context.Context, *iam.DetachUserPolicyInput,
@@ -35,13 +34,12 @@ type IAM interface {
 	DeleteUserPolicy(context.Context, *iam.DeleteUserPolicyInput,
 		...func(*iam.Options)) (*iam.DeleteUserPolicyOutput, error)
 
-	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput,
-		...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
+	iam.ListGroupsForUserAPIClient
 	AddUserToGroup(context.Context, *iam.AddUserToGroupInput, ...func(*iam.Options)) (*iam.AddUserToGroupOutput, error)
 	RemoveUserFromGroup(context.Context, *iam.RemoveUserFromGroupInput,
 		...func(*iam.Options)) (*iam.RemoveUserFromGroupOutput, error)
 
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iam.GetUserAPIClient
 	PutUserPermissionsBoundary(context.Context, *iam.PutUserPermissionsBoundaryInput,
 		...func(*iam.Options)) (*iam.PutUserPermissionsBoundaryOutput, error)
 	DeleteUserPermissionsBoundary(context.Context, *iam.DeleteUserPermissionsBoundaryInput,

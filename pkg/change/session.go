@@ -14,8 +14,7 @@ import (
 
 // SSM lists the operations that end a session.
 type SSM interface {
-	DescribeSessions(context.Context, *ssm.DescribeSessionsInput,
-		...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error)
+	ssm.DescribeSessionsAPIClient
 	TerminateSession(context.Context, *ssm.TerminateSessionInput,
 		...func(*ssm.Options)) (*ssm.TerminateSessionOutput, error)
 }

@@ -100,13 +100,8 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 var unscopedActions = []string{
-	"iam:GenerateCredentialReport",
-	"iam:GetAccountAuthorizationDetails",
-	"iam:GetAccountSummary",
-	"iam:GetCredentialReport",
-	"iam:ListUsers",
-	"ssm:DescribeInstanceInformation",
-	"ssm:DescribeSessions",
+	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
+	"iam:GetCredentialReport", "iam:ListUsers", "ssm:DescribeInstanceInformation", "ssm:DescribeSessions",
 }
 
 // crossAccountActions lists the actions that are for other accounts, each with the condition key that must limit
@@ -373,16 +368,8 @@ func checkResource(n *strictjson.Node, p Permission, tool bool) {
 
 // crossAccount reports whether all of the permission's actions are for other accounts, and limited as they must be.
 func (p Permission) crossAccount() bool {
-	for _, a := range p.Actions {
-		limited := false
-		for operator, keys := range p.Conditions {
-			limited = limited || operator == "StringEquals" && len(keys[crossAccountActions[a]]) > 0
-		}
-		if !limited {
-			return false
-		}
-	}
-	return len(p.Actions) > 0
+	unlimited := func(action string) bool { return len(p.Conditions["StringEquals"][crossAccountActions[action]]) == 0 }
+	return len(p.Actions) > 0 && !slices.ContainsFunc(p.Actions, unlimited)
 }
 
 func parseConditions(n *strictjson.Node) map[string]map[string][]string {

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,51 +24,39 @@ import (
 // https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 func environment() (aws.Config, error) {
-	region := os.Getenv("AWS_REGION")
-	if region == "" {
-		region = os.Getenv("AWS_DEFAULT_REGION")
-	}
+	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	credentials := aws.Credentials{
-		AccessKeyID: os.Getenv(
-			"AWS_ACCESS_KEY_ID",
-		), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
-		Source: "environment",
+		AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		SessionToken: os.Getenv("AWS_SESSION_TOKEN"), Source: "environment",
 	}
 	if region == "" || !credentials.HasKeys() {
 		return aws.Config{}, errors.New("read AWS configuration from the environment: no region or no credentials")
 	}
-	fips, err := truth("AWS_USE_FIPS_ENDPOINT")
-	if err != nil {
-		return aws.Config{}, err
-	}
-	dualStack, err := truth("AWS_USE_DUALSTACK_ENDPOINT")
-	if err != nil {
-		return aws.Config{}, err
-	}
-	ignore, err := truth("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-	if err != nil {
+	var of endpoints
+	var faults [3]error
+	of.fips, faults[0] = truth("AWS_USE_FIPS_ENDPOINT")
+	of.dualStack, faults[1] = truth("AWS_USE_DUALSTACK_ENDPOINT")
+	of.ignore, faults[2] = truth("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+	if err := errors.Join(faults[:]...); err != nil {
 		return aws.Config{}, err
 	}
 	attempts := 0 // as many as the SDK makes by itself
 	if value := os.Getenv("AWS_MAX_ATTEMPTS"); value != "" {
+		var err error
 		if attempts, err = strconv.Atoi(value); err != nil || attempts < 1 {
-			return aws.Config{}, fmt.Errorf(
-				"read AWS configuration from the environment: AWS_MAX_ATTEMPTS is %q, want a whole number above 0",
-				value,
-			)
+			const want = "AWS_MAX_ATTEMPTS is %q, want a whole number above 0"
+			return aws.Config{}, fmt.Errorf("read AWS configuration from the environment: "+want, value)
 		}
 	}
 	cfg := aws.Config{
-		Region: region,
-		Credentials: aws.CredentialsProviderFunc(
-			func(context.Context) (aws.Credentials, error) { return credentials, nil },
-		),
-		ConfigSources: []any{endpoints{fips: fips, dualStack: dualStack, ignore: ignore}},
+		Region:        region,
+		Credentials:   aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
+		ConfigSources: []any{of},
 		// IAM is one endpoint for the whole account and throttles hard.
 		Retryer:          func() aws.Retryer { return newRetryer(attempts) },
 		RetryMaxAttempts: attempts,
 	}
-	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" && !ignore {
+	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" && !of.ignore {
 		cfg.BaseEndpoint = &endpoint
 	}
 	return cfg, nil

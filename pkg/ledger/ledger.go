@@ -458,8 +458,7 @@ func (l *Ledger) Once(ctx context.Context, key, run string, now, until time.Time
 
 // Contents is what the ledger holds of an account, for who reports of it.
 type Contents struct {
-	// Runs are those that found something, and the others of the last month. The first begun comes first.
-	Runs []Run
+	Runs []Run // those that found something, and the others of the last month. The first begun comes first
 	// Entries and Cases are all that there are, oldest first.
 	Entries  []Entry
 	Cases    []Case

@@ -8,6 +8,7 @@ package network
 import (
 	_ "embed"
 	"net/netip"
+	"slices"
 
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -49,13 +50,11 @@ func (o Origin) Describe() i18n.Message { return o.text }
 // Evaluate returns where the recorded request came from.
 func (a Allowed) Evaluate(r *event.Record) Origin {
 	address, ok := r.Address()
-	if !ok {
-		switch r.SourceIP {
-		case "":
-			return Origin{Unknown, address, i18n.T("an address that is not recorded")}
-		default:
-			return Origin{Unknown, address, i18n.T("%s (not an address)", r.SourceIP)}
-		}
+	switch {
+	case !ok && r.SourceIP == "":
+		return Origin{Unknown, address, i18n.T("an address that is not recorded")}
+	case !ok:
+		return Origin{Unknown, address, i18n.T("%s (not an address)", r.SourceIP)}
 	}
 	o := Origin{Unknown, address, i18n.Literal(address.String())}
 	if r.VPCEndpoint != "" {
@@ -71,14 +70,11 @@ func (a Allowed) Evaluate(r *event.Record) Origin {
 	switch {
 	case len(a) == 0:
 	case r.VPCEndpoint != "" && r.VPCEndpointAccount != r.RecipientAccount:
-		o.Place = Foreign
-		o.text = i18n.T("%s, where any address can be chosen", o.text)
+		o.Place, o.text = Foreign, i18n.T("%s, where any address can be chosen", o.text)
 	case a.Contains(address):
-		o.Place = Inside
-		o.text = i18n.T("%s, inside the allowed networks", o.text)
+		o.Place, o.text = Inside, i18n.T("%s, inside the allowed networks", o.text)
 	default:
-		o.Place = Outside
-		o.text = i18n.T("%s, outside the allowed networks", o.text)
+		o.Place, o.text = Outside, i18n.T("%s, outside the allowed networks", o.text)
 	}
 	return o
 }
@@ -87,10 +83,5 @@ func (a Allowed) Evaluate(r *event.Record) Origin {
 // however it is written ("::ffff:203.0.113.9"); an address with a zone is in none.
 func (a Allowed) Contains(address netip.Addr) bool {
 	address = address.Unmap()
-	for _, network := range a {
-		if network.Contains(address) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a, func(network netip.Prefix) bool { return network.Contains(address) })
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -76,10 +75,7 @@ func (b Book) find(user, path string, tags map[string]string) Contact {
 			return Contact{Address: address}
 		}
 	}
-	if address := longest(b.Owners.Paths, path); address != "" {
-		return Contact{Address: address}
-	}
-	if address := longest(b.Owners.Prefixes, user); address != "" {
+	if address := cmp.Or(longest(b.Owners.Paths, path), longest(b.Owners.Prefixes, user)); address != "" {
 		return Contact{Address: address}
 	}
 	missing := i18n.T("unknown")
@@ -94,14 +90,11 @@ func (b Book) find(user, path string, tags map[string]string) Contact {
 }
 
 func longest(contacts map[string]string, of string) string {
-	var fitting []string
+	best := ""
 	for beginning := range contacts {
-		if strings.HasPrefix(of, beginning) {
-			fitting = append(fitting, beginning)
+		if strings.HasPrefix(of, beginning) && len(beginning) > len(best) {
+			best = beginning
 		}
 	}
-	if len(fitting) == 0 {
-		return ""
-	}
-	return contacts[slices.MaxFunc(fitting, func(a, b string) int { return cmp.Compare(len(a), len(b)) })]
+	return contacts[best]
 }

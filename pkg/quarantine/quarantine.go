@@ -73,37 +73,22 @@ func KeyDocument() string {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_deny-ip.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 func OutsideDocument(networks []netip.Prefix) string {
-	deny := func(sid, throughEndpoint string, more map[string]map[string]any) statement {
-		s := statement{Sid: sid, Effect: "Deny", Action: "*", Resource: "*", Condition: map[string]map[string]any{
-			"Bool": {"aws:ViaAWSService": "false"},
-			"Null": {"aws:SourceVpce": throughEndpoint},
+	deny := func(sid, throughEndpoint, operator, key string, value any) statement {
+		return statement{Sid: sid, Effect: "Deny", Action: "*", Resource: "*", Condition: map[string]map[string]any{
+			"Bool": {"aws:ViaAWSService": "false"}, "Null": {"aws:SourceVpce": throughEndpoint}, operator: {key: value},
 		}}
-		for operator, keys := range more {
-			s.Condition[operator] = keys
-		}
-		return s
 	}
 	return document(
-		deny("WarderDeniesFromOutside", "true", map[string]map[string]any{"NotIpAddress": {"aws:SourceIp": networks}}),
-		deny(
-			"WarderDeniesFromOutsideByEndpoint", "false",
-			map[string]map[string]any{"NotIpAddress": {"aws:VpcSourceIp": networks}},
-		),
-		deny(
-			"WarderDeniesByForeignEndpoint", "false",
-			map[string]map[string]any{"StringNotEquals": {"aws:VpceAccount": "${aws:PrincipalAccount}"}},
-		),
+		deny("WarderDeniesFromOutside", "true", "NotIpAddress", "aws:SourceIp", networks),
+		deny("WarderDeniesFromOutsideByEndpoint", "false", "NotIpAddress", "aws:VpcSourceIp", networks),
+		deny("WarderDeniesByForeignEndpoint", "false", "StringNotEquals", "aws:VpceAccount", "${aws:PrincipalAccount}"),
 	)
 }
 
 // API is the operations that a user's room for a quarantine is found with.
 type API interface {
-	ListAttachedUserPolicies(
-		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListAttachedUserPoliciesOutput, error)
-	ListGroupsForUser(
-		context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options),
-	) (*iam.ListGroupsForUserOutput, error)
+	iam.ListAttachedUserPoliciesAPIClient
+	iam.ListGroupsForUserAPIClient
 }
 
 // Inspection is the state of a user as to a quarantine.

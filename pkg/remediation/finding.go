@@ -98,9 +98,8 @@ type Finding struct {
 
 // Handling is how a finding is to be handled. The zero value gives notice, then grace, then makes the changes.
 type Handling struct {
-	Fresh bool // marks what the event itself names: it is acted on at once, without grace
-	// Alert has its owner notified even if no change is made, because of an exemption, a hold or somebody faster.
-	Alert bool
+	Fresh bool      // marks what the event itself names: it is acted on at once, without grace
+	Alert bool      // has its owner notified even if no change is made, because of an exemption, a hold or somebody faster
 	Due   time.Time // when the changes become right, if that is still to come: the owner is notified before
 	// OneKeyPerRun is the user of whose access keys at most one goes in a run; empty if the finding is not
 	// about keys, or they may all go. Of several findings that are due the first is acted on, and the

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,20 +37,24 @@ const withdrawn = "withdrawn"
 // name is taken meanwhile (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
 const recovery = 7
 
-// KeyMaker lists the operations of IAM that the rotation uses.
-type KeyMaker interface {
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+// UseReader is the operation that says when a key was used.
+type UseReader interface {
 	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
 		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+}
+
+// KeyMaker lists the operations of IAM that the rotation uses.
+type KeyMaker interface {
+	iam.GetUserAPIClient
+	iam.ListAccessKeysAPIClient
+	UseReader
 	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 }
 
 // Secrets lists the operations of Secrets Manager that the rotation uses. None reads a value.
 type Secrets interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
-		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	Describer
 	CreateSecret(context.Context, *secretsmanager.CreateSecretInput,
 		...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
 	RestoreSecret(context.Context, *secretsmanager.RestoreSecretInput,
@@ -73,13 +78,12 @@ const versionPrefix = "warder-access-key-"
 
 // StoredKey is the id of the access key whose secret is the secret's current value; empty if there is none.
 func StoredKey(s *secretsmanager.DescribeSecretOutput) string {
-	if s != nil {
-		for version, stages := range s.VersionIdsToStages {
-			for _, stage := range stages {
-				if id, ours := strings.CutPrefix(version, versionPrefix); ours && stage == "AWSCURRENT" {
-					return id
-				}
-			}
+	if s == nil {
+		return ""
+	}
+	for version, stages := range s.VersionIdsToStages {
+		if id, ours := strings.CutPrefix(version, versionPrefix); ours && slices.Contains(stages, "AWSCURRENT") {
+			return id
 		}
 	}
 	return ""
@@ -92,10 +96,9 @@ const attempt = 5 * time.Minute
 // of the key and the storing of its secret, which nobody knows then. Such a key was created right
 // after the secret was made ready, is not the one whose secret is stored, and was never used. A person
 // would have to create a key within those moments for it to be taken for one.
-func Orphan(ctx context.Context, api interface {
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
-		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
-}, s *secretsmanager.DescribeSecretOutput, id string, created time.Time) (bool, error) {
+func Orphan(
+	ctx context.Context, api UseReader, s *secretsmanager.DescribeSecretOutput, id string, created time.Time,
+) (bool, error) {
 	if s == nil || s.DeletedDate != nil || StoredKey(s) == id {
 		return false, nil
 	}
@@ -269,8 +272,8 @@ func (k kind) revert(ctx context.Context, c change.Change) error {
 	}
 	if secret.DeletedDate == nil {
 		name := change.SecretName(c.Subject, c.Target)
-		if _, err := k.secrets.DeleteSecret(ctx,
-			&secretsmanager.DeleteSecretInput{SecretId: &name, RecoveryWindowInDays: aws.Int64(recovery)}); err != nil {
+		in := &secretsmanager.DeleteSecretInput{SecretId: &name, RecoveryWindowInDays: aws.Int64(recovery)}
+		if _, err := k.secrets.DeleteSecret(ctx, in); err != nil {
 			return fmt.Errorf("delete secret %s: %w", name, err)
 		}
 	}
@@ -328,11 +331,16 @@ func (k kind) deleteKey(ctx context.Context, c change.Change, id string) error {
 	return change.Wrap(err, "delete access key %s of %q", change.KeyHint(id), c.Subject)
 }
 
-// DescribeSecret returns what is known of the secret of a rotation without its value, nil if there is no such secret.
-func DescribeSecret(ctx context.Context, api interface {
+// Describer is the operation that describes a secret without its value.
+type Describer interface {
 	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
 		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-}, c change.Change) (*secretsmanager.DescribeSecretOutput, error) {
+}
+
+// DescribeSecret returns what is known of the secret of a rotation without its value, nil if there is no such secret.
+func DescribeSecret(
+	ctx context.Context, api Describer, c change.Change,
+) (*secretsmanager.DescribeSecretOutput, error) {
 	name := change.SecretName(c.Subject, c.Target)
 	out, err := api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
 	var missing *secrets.ResourceNotFoundException

@@ -100,9 +100,9 @@ func parseSlack(r reader) Slack {
 	r.fields("notify.slack")
 	n := r.node("notify.slack")
 	slack := Slack{
-		Channel:   r.text("notify.slack.channel"),
-		Secret:    r.text("notify.slack.secret"),
-		Parameter: r.text("notify.slack.parameter"),
+		Channel:   read[string](r, "notify.slack.channel"),
+		Secret:    read[string](r, "notify.slack.secret"),
+		Parameter: read[string](r, "notify.slack.parameter"),
 	}
 	n.Field("channel").Refuse(strictjson.String, slack.Channel != "" && !channel().MatchString(slack.Channel),
 		"%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details", slack.Channel)

@@ -171,8 +171,7 @@ func loopback(address string) bool {
 // GraceDays and NoticeDays are the names of parameters that the runner keeps for every control that
 // declares them; a planner's struct does not name them.
 const (
-	// GraceDays is how many days an owner has after a notice was delivered; none where it is not declared.
-	GraceDays  = "graceDays"
+	GraceDays  = "graceDays"  // how many days an owner has after a notice was delivered; none where it is not declared
 	NoticeDays = "noticeDays" // how many days before a change is due its owner is notified
 )
 

@@ -132,7 +132,7 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 	}
 	r := reader{root, Definitions()}
 	r.fields("", "controls")
-	hub := r.text("hubRegion")
+	hub := read[string](r, "hubRegion")
 	root.Field("hubRegion").Refuse(strictjson.String, !slices.Contains(hubRegions, hub),
 		"IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "))
 	regions := parseRegions(r.node("regions"), hub)
@@ -142,12 +142,12 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 		AllowedNetworks:   parseNetworks(r.node("allowedNetworks")),
 		Owners:            parseOwners(r),
 		Notify:            parseNotify(r, hub),
-		BlastRadius:       r.int("blastRadius"),
-		HoldDays:          r.int("holdDays"),
+		BlastRadius:       read[int](r, "blastRadius"),
+		HoldDays:          read[int](r, "holdDays"),
 		Runbooks:          parseRunbooks(r),
 		LogRetentionDays:  parseRetention(r),
 		CreateConfigRules: r.node("createConfigRules").Bool(),
-		ConfigRegion:      cmp.Or(r.text("configRegion"), hub),
+		ConfigRegion:      cmp.Or(read[string](r, "configRegion"), hub),
 		ConfigRules:       parseConfigRules(r.node("configRules")),
 		AssetBucket:       parseBucket(r.node("assetBucket")),
 		Tags:              parseTags(r.node("tags")),
@@ -198,11 +198,11 @@ func parseNetwork(text string) (netip.Prefix, error) {
 func parseOwners(r reader) Owners {
 	r.fields("owners")
 	owners := Owners{
-		Tags:     r.texts("owners.tags"),
+		Tags:     read[[]string](r, "owners.tags"),
 		Paths:    r.node("owners.paths").Map(),
 		Prefixes: r.node("owners.prefixes").Map(),
-		Default:  r.text("owners.default"),
-		Slack:    r.text("owners.slack"),
+		Default:  read[string](r, "owners.default"),
+		Slack:    read[string](r, "owners.slack"),
 	}
 	for _, item := range append(r.node("owners.tags").Items(), r.node("owners.slack")) {
 		if item.Is(strictjson.String) && item.Text() != "" && !tagKey().MatchString(item.Text()) {
@@ -236,7 +236,7 @@ func parseNotify(r reader, hub string) Notify {
 	emails := r.node("notify.emails")
 	notify := Notify{
 		Emails:   emails.Texts(),
-		Language: Language(r.text("notify.language")),
+		Language: read[Language](r, "notify.language"),
 		Slack:    parseSlack(r),
 		Chat:     r.node("notify.chat").Bool(),
 		Topic:    parseARN(r.node("notify.topic"), "sns"),
@@ -271,7 +271,7 @@ func checkEmail(n *strictjson.Node) {
 }
 
 func parseRunbooks(r reader) string {
-	address := r.text("runbooks")
+	address := read[string](r, "runbooks")
 	u, err := url.Parse(address)
 	wrong := err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")
 	r.node("runbooks").Refuse(strictjson.String, wrong, "%q is not an https address that ends with /", address)
@@ -279,7 +279,7 @@ func parseRunbooks(r reader) string {
 }
 
 func parseRetention(r reader) int {
-	days := r.int("logRetentionDays")
+	days := read[int](r, "logRetentionDays")
 	known := strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]")
 	r.node("logRetentionDays").Refuse(strictjson.Number, days != 0 && !slices.Contains(retentions, days),
 		"CloudWatch Logs does not take %d days, only %s", days, known)
