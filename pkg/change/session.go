@@ -78,9 +78,7 @@ func (k session) Set(ctx context.Context, c Change) error {
 }
 
 // in sends one call to the region.
-func in(region string) func(*ssm.Options) {
-	return func(o *ssm.Options) { o.Region = region }
-}
+func in(region string) func(*ssm.Options) { return func(o *ssm.Options) { o.Region = region } }
 
 // Widens implements [Kind]: a session can only be ended.
 func (session) Widens(c Change, _ []Change) bool { return c.After != "" }

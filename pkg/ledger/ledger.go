@@ -42,9 +42,7 @@ const (
 )
 
 // Settled reports whether a retry of the same event leaves a change of this status as it is.
-func (s Status) Settled() bool {
-	return !slices.Contains([]Status{Planned, Applied, Failed, Held}, s)
-}
+func (s Status) Settled() bool { return !slices.Contains([]Status{Planned, Applied, Failed, Held}, s) }
 
 // Made reports whether a change of this status is in force.
 func (s Status) Made() bool { return s == Applied || s == Verified }
