@@ -48,9 +48,10 @@ func environment() (aws.Config, error) {
 			return aws.Config{}, fmt.Errorf("read AWS configuration from the environment: "+want, value)
 		}
 	}
+	provide := func(context.Context) (aws.Credentials, error) { return credentials, nil }
 	cfg := aws.Config{
 		Region:        region,
-		Credentials:   aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
+		Credentials:   aws.CredentialsProviderFunc(provide),
 		ConfigSources: []any{of},
 		// IAM is one endpoint for the whole account and throttles hard.
 		Retryer:          func() aws.Retryer { return newRetryer(attempts) },

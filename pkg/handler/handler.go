@@ -163,7 +163,9 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 		Settings: set,
 		Ledger:   ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: set.Table}),
 		// The topic may be one of another account, in another region.
-		Topic:       notice.Topic{API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic},
+		Topic: notice.Topic{
+			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic,
+		},
 		Environment: remediation.Environment{Now: time.Now, Sleep: sleep, Log: log.With("control", c.ID)},
 	}, cfg)
 	if err != nil {
