@@ -4,10 +4,9 @@
 //
 // # How a sweep stays small
 //
-// To list the keys of 5,000 users takes 5,000 calls. The credential report takes two, but its date
-// of a key is when the key was created or its status last changed: a key that was switched off and
-// on looks young. So the report decides whom to look at, and ListAccessKeys decides. Looked at are
-// users
+// To list the keys of 5,000 users takes 5,000 calls. The credential report takes two, but its date of a key is when
+// the key was created or its status last changed: a key that was switched off and on looks young. So the report
+// decides whom to look at, and ListAccessKeys decides. Looked at are users
 //
 //   - one of whose active keys is old by the report: a key is at least as old as the report says;
 //   - who have an open case, so that none is closed because a switched key looks young again;
@@ -15,12 +14,11 @@
 //   - whose active keys are young by the report, though the user is old enough to have an older one,
 //     and whose dates in the report are new.
 //
-// The last are looked at once, within seven days: each user has its day of the week, and when few
-// are due, more are looked at before their day. What was seen is remembered with the dates of the report
-// that it was seen under. While the dates are the same, no key of the user was created or switched,
-// so what was seen is still so; when one changes, the user is looked at again. A key that was
-// switched to look young is therefore found within seven days, and stays found. In an account where
-// every key is replaced after ten weeks, a seventieth of the keys have new dates each day.
+// The last are looked at once, within seven days: each user has its day of the week, and when few are due, more are
+// looked at before their day. What was seen is remembered with the dates of the report that it was seen under. While
+// the dates are the same, no key of the user was created or switched, so what was seen is still so; when one changes,
+// the user is looked at again. A key that was switched to look young is therefore found within seven days, and stays
+// found. In an account where every key is replaced after ten weeks, a seventieth of the keys have new dates each day.
 package accesskey
 
 import (
@@ -76,8 +74,7 @@ type Key struct {
 	ID      string
 	Active  bool
 	Created time.Time
-	// Used is when it was last used, zero if never or if [LastUsed] was not asked.
-	Used time.Time
+	Used    time.Time // when it was last used, zero if never or if [LastUsed] was not asked
 }
 
 // List returns the keys of a user. One that no longer exists has none.
@@ -131,15 +128,12 @@ func Date(used time.Time) i18n.Message {
 
 // Sweep finds the users to look at, and looks at them.
 type Sweep struct {
-	API    API
-	Ledger Ledger
-	Sleep  func(context.Context, time.Duration)
-	// Abreast is how many users are looked at side by side; one after the other if it is 0.
-	Abreast int
-	// Control is the id of the control, whose cases and notes are meant.
-	Control string
-	// Limit is the age from which on a key is to be evaluated.
-	Limit time.Duration
+	API     API
+	Ledger  Ledger
+	Sleep   func(context.Context, time.Duration)
+	Abreast int           // how many users are looked at side by side; one after the other if it is 0
+	Control string        // the id of the control, whose cases and notes are meant
+	Limit   time.Duration // the age from which on a key is to be evaluated
 	// ByUse says that a key's age counts from its last use, and from its creation only if it was
 	// never used. Otherwise it always counts from the creation.
 	ByUse bool
@@ -149,20 +143,17 @@ type Sweep struct {
 	// User evaluates the user that AWS Config names; nil if that is Judge with the user's keys.
 	User func(ctx context.Context, user string, now time.Time) ([]remediation.Finding, error)
 	// Report evaluates a row of the credential report by itself; nil if there is nothing to evaluate.
-	Report func(user iamuser.ReportUser, now time.Time) []remediation.Finding
-	// Deletion is when inactive keys are deleted.
-	Deletion Deletion
+	Report   func(user iamuser.ReportUser, now time.Time) []remediation.Finding
+	Deletion Deletion // when inactive keys are deleted
 }
 
 // Days is a duration of n days of 24 hours.
 func Days(n int) time.Duration { return time.Duration(n) * day }
 
 const (
-	day = 24 * time.Hour
-	// spread is the number of days in which every user whose dates are new is looked at.
-	spread = 7
-	// atOnce is how many of those users are looked at without waiting for their day.
-	atOnce = 100
+	day    = 24 * time.Hour
+	spread = 7   // the number of days in which every user whose dates are new is looked at
+	atOnce = 100 // how many of those users are looked at without waiting for their day
 )
 
 // note is what a sweep remembers: until when every user whose day had come was looked at, and by the
@@ -172,8 +163,7 @@ type note struct {
 	Oldest map[string]int64 `json:"oldest"`
 }
 
-// Plan implements [remediation.Planner]: it looks at the user whom AWS Config says to be non-compliant, as
-// that user is now. Other events are none of it.
+// Plan implements [remediation.Planner]: it evaluates the user whom AWS Config names, as that user is now.
 func (s Sweep) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
 	if _, sweep := e.Detail.(*event.Sweep); sweep {
 		return nil, remediation.ErrSweep
@@ -289,7 +279,7 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case,
 
 func (s Sweep) note() string { return s.Control + "#keys" }
 
-// look is what was seen of one user: the findings, and from when on the oldest of those keys counts that
+// inspection is what was seen of one user: the findings, and from when on the oldest of those keys counts that
 // the report may say to be younger than they are; when it was looked if there is none.
 type inspection struct {
 	findings []remediation.Finding
@@ -303,11 +293,10 @@ func (s Sweep) inspect(ctx context.Context, user string, deletions []completedCh
 	if err != nil {
 		return inspection{err: err}
 	}
-	findings, err := s.Judge(ctx, user, keys, now)
-	if err != nil {
-		return inspection{err: err}
+	seen := inspection{oldest: now}
+	if seen.findings, seen.err = s.Judge(ctx, user, keys, now); seen.err != nil {
+		return seen
 	}
-	seen := inspection{findings: findings, oldest: now}
 	for _, k := range keys {
 		if k.Active && k.Created.Before(seen.oldest) && (!s.ByUse || k.Used.IsZero()) {
 			seen.oldest = k.Created
@@ -396,9 +385,7 @@ func digest(user iamuser.ReportUser) string {
 // key that was used least recently goes first, and the others stay for a later run, so that no user
 // is left without a key at once. soon is the title of a finding that is not due yet.
 func OneKeyPerUser(found map[string]remediation.Finding, keys []Key, now time.Time, soon i18n.Message) []remediation.Finding {
-	slices.SortFunc(keys, func(a, b Key) int {
-		return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created))
-	})
+	slices.SortFunc(keys, func(a, b Key) int { return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created)) })
 	var findings []remediation.Finding
 	for _, k := range keys {
 		f := found[k.ID]

@@ -3,6 +3,7 @@ package accesskey
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -13,22 +14,17 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// Deletion says when a key that the control made inactive, and that has stayed so, is deleted. Keys
-// that people made inactive are theirs.
+// Deletion says when a key that the control made inactive is deleted. Keys that people made inactive are theirs.
 type Deletion struct {
-	// After is how long after it was made inactive a key is deleted; 0 deletes none.
-	After time.Duration
-	// Notice is how long before that its owner is notified.
-	Notice time.Duration
+	After  time.Duration // how long after it was made inactive a key is deleted; 0 deletes none
+	Notice time.Duration // how long before that its owner is notified
 }
 
-// NewDeletion returns the deletion after the given number of days, 0 for none. Since a deletion
-// cannot be undone, it takes days of grace.
+// NewDeletion returns the deletion after so many days, 0 for none. It cannot be undone, so it needs days of grace.
 func NewDeletion(days int, f settings.Function) (Deletion, error) {
 	if days > 0 && f.Days(settings.GraceDays) == 0 {
-		return Deletion{},
-			errors.New("read parameters: deleteAfterDays needs graceDays: what cannot be undone is not done without a notice " +
-				"and time")
+		return Deletion{}, errors.New("read parameters: deleteAfterDays needs graceDays: " +
+			"what cannot be undone is not done without a notice and time")
 	}
 	return Deletion{After: time.Duration(days) * day, Notice: time.Duration(f.Days(settings.NoticeDays)) * day}, nil
 }
@@ -39,13 +35,11 @@ type completedChange struct {
 	at  time.Time
 }
 
-// slack is how much later than the run began the report may say that the run switched a key: a run
-// takes a quarter of an hour at most.
+// slack is how long after its begin a run may switch a key by the report: a run takes a quarter of an hour at most.
 const slack = time.Hour
 
-// deletions are the keys, by user, whose deletion their owners are to be reported or that is due. They
-// come from the cases that ended with a key made inactive, and the entries of those: a change that
-// was undone since is no longer in force there.
+// deletions are the keys, by user, whose deletion is announced or due: those of the cases that ended with a key made
+// inactive, by their entries, where a change that was undone is no longer in force.
 func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now time.Time) (map[string][]completedChange, error) {
 	found := map[string][]completedChange{}
 	if s.Deletion.After == 0 {
@@ -83,12 +77,9 @@ func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now ti
 // untouched reports whether the user has an inactive key whose status did not change after Warder
 // made it inactive at the given time. One that was switched since is in people's hands.
 func untouched(user iamuser.ReportUser, at time.Time) bool {
-	for _, k := range user.Keys {
-		if k.Exists() && !k.Active && !k.Rotated.After(at.Add(slack)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(user.Keys[:], func(k iamuser.ReportKey) bool {
+		return k.Exists() && !k.Active && !k.Rotated.After(at.Add(slack))
+	})
 }
 
 func (d Deletion) finding(user string, k Key, at time.Time) remediation.Finding {
@@ -97,10 +88,8 @@ func (d Deletion) finding(user string, k Key, at time.Time) remediation.Finding 
 		Title: i18n.T("Inactive access key"),
 		Text: i18n.T("Warder made access key %s of %s inactive on %s, and nobody has activated it since. After %d days Warder deletes such a key, which cannot be undone.",
 			change.KeyHint(k.ID), user, i18n.Day(at), int(d.After/day)),
-		Facts: []remediation.Fact{{Name: i18n.T("Created"), Value: i18n.Day(k.Created)}},
-		Changes: []change.Change{{
-			Kind: change.AccessKeyDeletion, Subject: user, Target: k.ID, Before: change.Inactive,
-		}},
+		Facts:    []remediation.Fact{{Name: i18n.T("Created"), Value: i18n.Day(k.Created)}},
+		Changes:  []change.Change{{Kind: change.AccessKeyDeletion, Subject: user, Target: k.ID, Before: change.Inactive}},
 		Handling: remediation.Handling{Due: at.Add(d.After), OneKeyPerRun: user},
 		Advice:   i18n.T("If something still needs the key, activate it or ask for an exemption before it is deleted; after that you need a new key. Otherwise there is nothing to do."),
 	}

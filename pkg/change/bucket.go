@@ -23,8 +23,7 @@ type PublicAccessBlock struct {
 	RestrictPublicBuckets bool `xml:"RestrictPublicBuckets" json:"restrictPublicBuckets"`
 }
 
-// Block is a public access block as a value: always the same text for the same switches, empty for
-// a bucket that has none.
+// Block is a public access block as a value: one text for the same switches, empty for a bucket that has none.
 func Block(b *PublicAccessBlock) string {
 	if b == nil {
 		return ""

@@ -1,13 +1,11 @@
 // Package change holds what Warder can do to an account, as data.
 //
-// A [Change] says what one thing was and what it is to become; a [Kind] knows how
-// to read that thing and how to set it. To apply a change is to set its After, to
-// revert it is to set its Before: both go through the same code, so whatever can
-// be done can be reverted by what did it. The runner and the undo function share
-// one [Registry] of kinds.
+// A [Change] says what one thing was and what it is to become; a [Kind] knows how to read that thing and how to set
+// it. To apply a change is to set its After, to revert it is to set its Before: both go through the same code, so
+// whatever can be done can be reverted by what did it. The runner and the undo function share one [Registry] of
+// kinds.
 //
-// The package never decides that something should change, and never retries: the
-// planner decides, the runner acts.
+// The package never decides that something should change, and never retries: the planner decides, the runner acts.
 package change
 
 import (
@@ -27,17 +25,12 @@ func init() { i18n.Register("ko", korean) }
 
 // Change sets one thing in the account.
 type Change struct {
-	// Kind names the entry of the registry that reads and sets the thing.
-	Kind string `json:"kind"`
-	// Subject is whom the thing belongs to: the name of an IAM user, or what the kind says.
-	Subject string `json:"subject"`
-	// Target is the thing itself: an access key id, a policy ARN, the name of an inline policy, a
-	// group, or what the kind says.
+	Kind    string `json:"kind"`    // names the entry of the registry that reads and sets the thing
+	Subject string `json:"subject"` // whom the thing belongs to: the name of an IAM user, or what the kind says
+	// Target is the thing: an access key id, a policy ARN, the name of an inline policy, a group, or what the kind says.
 	Target string `json:"target"`
-	// Before is the value that was found. The empty string means that the thing is absent.
-	Before string `json:"before"`
-	// After is the value that it gets. The empty string means that the thing is taken away.
-	After string `json:"after"`
+	Before string `json:"before"` // the value that was found. The empty string means that the thing is absent
+	After  string `json:"after"`  // the value that it gets. The empty string means that the thing is taken away
 }
 
 // Inverse is the change that reverts what c did.
@@ -86,32 +79,26 @@ func Described() Registry {
 
 type described struct{ Description }
 
-// Read implements [Kind].
 func (d described) Read(context.Context, Change) (string, error) {
 	return "", fmt.Errorf("read %s: this function only describes it", d.Name())
 }
 
-// Set implements [Kind].
 func (d described) Set(context.Context, Change) error {
 	return fmt.Errorf("set %s: this function only describes it", d.Name())
 }
 
-// Conditional is implemented by kinds whose changes cannot always be reverted, although the thing is
-// as it was left.
+// Conditional is implemented by kinds whose changes cannot always be reverted, although the thing is as it was left.
 type Conditional interface {
-	// Refuses says why c, the inverse of a change that was made, must not be made now; empty when it
-	// may.
+	// Refuses says why c, the inverse of a change that was made, must not be made now; empty when it may.
 	Refuses(ctx context.Context, c Change) (why i18n.Message, err error)
 }
 
 // reversible is embedded in the kinds whose changes can be reverted.
 type reversible struct{}
 
-// Final implements [Kind].
 func (reversible) Final() i18n.Message { return i18n.Message{} }
 
-// Tagged is a [Kind] whose subjects are no IAM users and can have tags of their own, by which they are
-// exempted like users.
+// Tagged is a [Kind] whose subjects are no IAM users, and are exempted by tags of their own.
 type Tagged interface {
 	// Tags returns the tags of the change's subject, nil when it no longer exists.
 	Tags(ctx context.Context, c Change) (map[string]string, error)
@@ -147,8 +134,7 @@ func (r Registry) Kind(c Change) (Kind, error) {
 	return k, nil
 }
 
-// Narrows returns an error if the changes, made in their order, could let their subject do what it
-// could not do before.
+// Narrows returns an error if the changes, made in their order, could let their subject do more than before.
 func (r Registry) Narrows(changes []Change) error {
 	for i, c := range changes {
 		kind, err := r.Kind(c)

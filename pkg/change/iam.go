@@ -19,12 +19,11 @@ import (
 
 // IAM lists the operations that the kinds of this file use.
 type IAM interface {
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	iam.ListAccessKeysAPIClient
 	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 
-	ListAttachedUserPolicies(context.Context, *iam.ListAttachedUserPoliciesInput,
-		...func(*iam.Options)) (*iam.ListAttachedUserPoliciesOutput, error)
+	iam.ListAttachedUserPoliciesAPIClient
 	AttachUserPolicy(context.Context, *iam.AttachUserPolicyInput,
 		...func(*iam.Options)) (*iam.AttachUserPolicyOutput, error)
 	DetachUserPolicy(context.Context, *iam.DetachUserPolicyInput,
@@ -35,13 +34,12 @@ type IAM interface {
 	DeleteUserPolicy(context.Context, *iam.DeleteUserPolicyInput,
 		...func(*iam.Options)) (*iam.DeleteUserPolicyOutput, error)
 
-	ListGroupsForUser(context.Context, *iam.ListGroupsForUserInput,
-		...func(*iam.Options)) (*iam.ListGroupsForUserOutput, error)
+	iam.ListGroupsForUserAPIClient
 	AddUserToGroup(context.Context, *iam.AddUserToGroupInput, ...func(*iam.Options)) (*iam.AddUserToGroupOutput, error)
 	RemoveUserFromGroup(context.Context, *iam.RemoveUserFromGroupInput,
 		...func(*iam.Options)) (*iam.RemoveUserFromGroupOutput, error)
 
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iam.GetUserAPIClient
 	PutUserPermissionsBoundary(context.Context, *iam.PutUserPermissionsBoundaryInput,
 		...func(*iam.Options)) (*iam.PutUserPermissionsBoundaryOutput, error)
 	DeleteUserPermissionsBoundary(context.Context, *iam.DeleteUserPermissionsBoundaryInput,
@@ -50,28 +48,35 @@ type IAM interface {
 
 // ForIAM returns a registry of every kind of IAM change.
 func ForIAM(api IAM) Registry {
+	named := func(name string) iamKind { return iamKind{name: name, iam: api} }
 	return NewRegistry(
-		accessKeyStatus{iam: api},
-		accessKeyDeletion{iam: api},
-		managedUserPolicy{iam: api},
-		inlineUserPolicy{iam: api},
-		groupMembership{iam: api},
-		permissionsBoundary{iam: api},
-		quarantine{managedUserPolicy{iam: api}},
-		quarantineGroup{groupMembership{iam: api}},
+		accessKeyStatus{named(AccessKeyStatus)},
+		accessKeyDeletion{iamKind: named(AccessKeyDeletion)},
+		managedUserPolicy{named(ManagedUserPolicy)},
+		inlineUserPolicy{named(InlineUserPolicy)},
+		groupMembership{named(GroupMembership)},
+		permissionsBoundary{named(PermissionsBoundary)},
+		quarantine{managedUserPolicy{named(Quarantine)}},
+		quarantineGroup{groupMembership{named(QuarantineGroup)}},
 	)
 }
 
+// iamKind is embedded in the kinds of IAM, whose changes can be reverted but for one.
+type iamKind struct {
+	reversible
+	name string
+	iam  IAM
+}
+
+func (k iamKind) Name() string { return k.name }
+
 // The names of the kinds, for planners.
 const (
-	// AccessKeyStatus switches an access key: the values are [Active] and [Inactive].
-	AccessKeyStatus = "access key status"
+	AccessKeyStatus = "access key status" // switches an access key: the values are [Active] and [Inactive]
 	// ManagedUserPolicy attaches or detaches a managed policy: the values are [Attached] and absent.
 	ManagedUserPolicy = "managed user policy"
-	// InlineUserPolicy puts or deletes an inline policy: the value is the document, byte for byte.
-	InlineUserPolicy = "inline user policy"
-	// GroupMembership adds a user to a group or takes it out: the values are [Member] and absent.
-	GroupMembership = "group membership"
+	InlineUserPolicy  = "inline user policy" // puts or deletes an inline policy: the value is the document, byte for byte
+	GroupMembership   = "group membership"   // adds a user to a group or takes it out: the values are [Member] and absent
 )
 
 // The values of changes that are not documents.
@@ -88,8 +93,7 @@ func NotFound(err error) bool {
 	return errors.As(err, &answer) && slices.Contains(gone, answer.ErrorCode())
 }
 
-// gone is how services say so: IAM
-// (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html), S3
+// gone is how services say so: IAM (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html), S3
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and Systems Manager
 // (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ResumeSession.html).
 var gone = []string{"NoSuchEntity", "NoSuchBucket", "DoesNotExistException"}
@@ -102,12 +106,7 @@ func KeyHint(id string) string {
 	return "…" + id[len(id)-4:]
 }
 
-type accessKeyStatus struct {
-	reversible
-	iam IAM
-}
-
-func (accessKeyStatus) Name() string { return AccessKeyStatus }
+type accessKeyStatus struct{ iamKind }
 
 func (k accessKeyStatus) Read(ctx context.Context, c Change) (string, error) {
 	pages := iam.NewListAccessKeysPaginator(k.iam, &iam.ListAccessKeysInput{UserName: &c.Subject})
@@ -141,20 +140,12 @@ func (accessKeyStatus) Widens(c Change, _ []Change) bool { return c.After != Ina
 
 func (accessKeyStatus) Describe(c Change, done bool) i18n.Message {
 	hint := KeyHint(c.Target)
-	if c.After == Inactive {
-		return pick(done, i18n.T("deactivated access key %s of %s", hint, c.Subject),
-			i18n.T("deactivate access key %s of %s", hint, c.Subject))
-	}
-	return pick(done, i18n.T("reactivated access key %s of %s", hint, c.Subject),
-		i18n.T("reactivate access key %s of %s", hint, c.Subject))
+	return either(c.After == Inactive, done,
+		i18n.T("deactivated access key %s of %s", hint, c.Subject), i18n.T("deactivate access key %s of %s", hint, c.Subject),
+		i18n.T("reactivated access key %s of %s", hint, c.Subject), i18n.T("reactivate access key %s of %s", hint, c.Subject))
 }
 
-type managedUserPolicy struct {
-	reversible
-	iam IAM
-}
-
-func (managedUserPolicy) Name() string { return ManagedUserPolicy }
+type managedUserPolicy struct{ iamKind }
 
 func (k managedUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 	pages := iam.NewListAttachedUserPoliciesPaginator(k.iam, &iam.ListAttachedUserPoliciesInput{UserName: &c.Subject})
@@ -186,27 +177,18 @@ func (k managedUserPolicy) Set(ctx context.Context, c Change) error {
 // (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html).
 var neverDetach = lazyregexp.New(`^arn:[^:]+:iam::aws:policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$`)
 
-// Widens implements [Kind]. That the document of the policy does not deny is for the planner to
-// know: the policy's ARN does not tell.
+// Widens implements [Kind]. That the policy's document does not deny is for the planner to know.
 func (managedUserPolicy) Widens(c Change, _ []Change) bool {
 	return c.After != "" || neverDetach().MatchString(c.Target) || IsQuarantine(c.Target)
 }
 
 func (managedUserPolicy) Describe(c Change, done bool) i18n.Message {
-	if c.After == Attached {
-		return pick(done, i18n.T("attached policy %s to %s", c.Target, c.Subject),
-			i18n.T("attach policy %s to %s", c.Target, c.Subject))
-	}
-	return pick(done, i18n.T("detached policy %s from %s", c.Target, c.Subject),
-		i18n.T("detach policy %s from %s", c.Target, c.Subject))
+	return either(c.After == Attached, done,
+		i18n.T("attached policy %s to %s", c.Target, c.Subject), i18n.T("attach policy %s to %s", c.Target, c.Subject),
+		i18n.T("detached policy %s from %s", c.Target, c.Subject), i18n.T("detach policy %s from %s", c.Target, c.Subject))
 }
 
-type inlineUserPolicy struct {
-	reversible
-	iam IAM
-}
-
-func (inlineUserPolicy) Name() string { return InlineUserPolicy }
+type inlineUserPolicy struct{ iamKind }
 
 func (k inlineUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 	got, err := k.iam.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target})
@@ -254,12 +236,7 @@ func Document(encoded string) (string, error) {
 	return text, nil
 }
 
-type groupMembership struct {
-	reversible
-	iam IAM
-}
-
-func (groupMembership) Name() string { return GroupMembership }
+type groupMembership struct{ iamKind }
 
 func (k groupMembership) Read(ctx context.Context, c Change) (string, error) {
 	pages := iam.NewListGroupsForUserPaginator(k.iam, &iam.ListGroupsForUserInput{UserName: &c.Subject})
@@ -286,8 +263,7 @@ func (k groupMembership) Set(ctx context.Context, c Change) error {
 	return Wrap(err, "remove %q from group %q", c.Subject, c.Target)
 }
 
-// Widens implements [Kind]: joining a group is part of a move, in which a policy that the user has
-// leaves it afterwards.
+// Widens implements [Kind]: joining a group is part of a move, in which the user loses a policy afterwards.
 func (groupMembership) Widens(c Change, rest []Change) bool {
 	moves := slices.ContainsFunc(rest, func(later Change) bool {
 		return later.Subject == c.Subject &&
@@ -297,12 +273,48 @@ func (groupMembership) Widens(c Change, rest []Change) bool {
 }
 
 func (groupMembership) Describe(c Change, done bool) i18n.Message {
-	if c.After == Member {
-		return pick(done, i18n.T("added %s to group %s", c.Subject, c.Target),
-			i18n.T("add %s to group %s", c.Subject, c.Target))
+	return either(c.After == Member, done,
+		i18n.T("added %s to group %s", c.Subject, c.Target), i18n.T("add %s to group %s", c.Subject, c.Target),
+		i18n.T("removed %s from group %s", c.Subject, c.Target), i18n.T("remove %s from group %s", c.Subject, c.Target))
+}
+
+// PermissionsBoundary sets or takes away the permissions boundary of a user: the value is the ARN of
+// the policy. The target is the user as well: it has one boundary at most.
+const PermissionsBoundary = "permissions boundary"
+
+type permissionsBoundary struct{ iamKind }
+
+func (k permissionsBoundary) Read(ctx context.Context, c Change) (string, error) {
+	got, err := k.iam.GetUser(ctx, &iam.GetUserInput{UserName: &c.Subject})
+	if err != nil {
+		return "", Wrap(err, "get user %q", c.Subject)
 	}
-	return pick(done, i18n.T("removed %s from group %s", c.Subject, c.Target),
-		i18n.T("remove %s from group %s", c.Subject, c.Target))
+	if got.User.PermissionsBoundary == nil {
+		return "", nil
+	}
+	return aws.ToString(got.User.PermissionsBoundary.PermissionsBoundaryArn), nil
+}
+
+func (k permissionsBoundary) Set(ctx context.Context, c Change) error {
+	if c.After == "" {
+		_, err := k.iam.DeleteUserPermissionsBoundary(ctx, &iam.DeleteUserPermissionsBoundaryInput{UserName: &c.Subject})
+		return Wrap(err, "delete the permissions boundary of %q", c.Subject)
+	}
+	_, err := k.iam.PutUserPermissionsBoundary(ctx,
+		&iam.PutUserPermissionsBoundaryInput{UserName: &c.Subject, PermissionsBoundary: &c.After})
+	return Wrap(err, "put the permissions boundary %s on %q", c.After, c.Subject)
+}
+
+// Widens implements [Kind]: a boundary where there was none can only take access away. One in the
+// place of another may allow what the other did not.
+func (permissionsBoundary) Widens(c Change, _ []Change) bool { return c.Before != "" || c.After == "" }
+
+func (permissionsBoundary) Describe(c Change, done bool) i18n.Message {
+	if c.After == "" {
+		return pick(done, i18n.T("removed the permissions boundary %s from %s", c.Before, c.Subject),
+			i18n.T("remove the permissions boundary %s from %s", c.Before, c.Subject))
+	}
+	return i18n.T("put the permissions boundary %s on %s", c.After, c.Subject)
 }
 
 // Wrap adds to an error what was tried; nil stays nil.
@@ -311,6 +323,14 @@ func Wrap(err error, format string, args ...any) error {
 		return nil
 	}
 	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+// either describes a change that was or would be made, or one that reverts it.
+func either(forward, done bool, was, would, wasReverted, wouldRevert i18n.Message) i18n.Message {
+	if forward {
+		return pick(done, was, would)
+	}
+	return pick(done, wasReverted, wouldRevert)
 }
 
 // pick describes what was done or would be done.

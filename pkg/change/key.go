@@ -9,16 +9,16 @@ import (
 	"github.com/warder-aws/warder/pkg/i18n"
 )
 
-// AccessKeyDeletion deletes an access key: the values are [Inactive] and absent. It is the one kind
-// of IAM change that cannot be reverted.
+// AccessKeyDeletion deletes an access key, which cannot be reverted: the values are [Inactive] and absent.
 const AccessKeyDeletion = "access key deletion"
 
-type accessKeyDeletion struct{ iam IAM }
-
-func (accessKeyDeletion) Name() string { return AccessKeyDeletion }
+type accessKeyDeletion struct {
+	iamKind
+	deletion
+}
 
 func (k accessKeyDeletion) Read(ctx context.Context, c Change) (string, error) {
-	return accessKeyStatus{iam: k.iam}.Read(ctx, c)
+	return accessKeyStatus{k.iamKind}.Read(ctx, c)
 }
 
 // Set deletes the key if it is inactive at that moment; one that is active is in use.
@@ -39,21 +39,33 @@ func (k accessKeyDeletion) Set(ctx context.Context, c Change) error {
 	return Wrap(err, "delete access key %s of %q", KeyHint(c.Target), c.Subject)
 }
 
-// Widens implements [Kind]: to delete a key takes nothing but access.
-func (accessKeyDeletion) Widens(c Change, _ []Change) bool { return c.After != "" }
-
-// Final implements [Kind].
 func (accessKeyDeletion) Final() i18n.Message {
 	return i18n.T("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again; create a " +
 		"new one")
 }
 
-func (accessKeyDeletion) Describe(c Change, done bool) i18n.Message {
-	return deletion(c, done)
+// RootKeyDeletion deletes an access key of a member account's root user. The subject is the ARN of that root user; the
+// values are [Active] or [Inactive], and absent. It cannot be reverted. Package rootkey reads and makes such changes.
+const RootKeyDeletion = "root access key deletion"
+
+// RootKeys describes changes of [RootKeyDeletion].
+type RootKeys struct{ deletion }
+
+// Name implements [Kind].
+func (RootKeys) Name() string { return RootKeyDeletion }
+
+// Final implements [Kind].
+func (RootKeys) Final() i18n.Message {
+	return i18n.T("AWS keeps nothing of a deleted access key, and gives no key the same id and secret again")
 }
 
 // deletion describes the deletion of an access key, whosever it is.
-func deletion(c Change, done bool) i18n.Message {
+type deletion struct{}
+
+// Widens implements [Kind]: to delete a key takes nothing but access.
+func (deletion) Widens(c Change, _ []Change) bool { return c.After != "" }
+
+func (deletion) Describe(c Change, done bool) i18n.Message {
 	return pick(done, i18n.T("deleted access key %s of %s for good", KeyHint(c.Target), c.Subject),
 		i18n.T("delete access key %s of %s for good", KeyHint(c.Target), c.Subject))
 }

@@ -14,14 +14,12 @@ import (
 // The kinds that keep an IAM user from acting, by what the stack owns for it: a policy that denies
 // and, for users who can take no more policies, a group that carries the same policy.
 const (
-	// Quarantine attaches one of the quarantine policies: the values are [Attached] and absent.
-	Quarantine = "quarantine"
+	Quarantine = "quarantine" // attaches one of the quarantine policies: the values are [Attached] and absent
 	// QuarantineGroup puts the user into the group of a quarantine: the values are [Member] and absent.
 	QuarantineGroup = "quarantine group"
 )
 
-// The names of the quarantine policies, and of the groups that carry them. All have the path
-// [QuarantinePath].
+// The names of the quarantine policies, and of the groups that carry them. All have the path [QuarantinePath].
 const (
 	OutsideQuarantine = "warder-outside-quarantine"
 	KeyQuarantine     = "warder-key-quarantine"
@@ -33,13 +31,10 @@ const (
 var quarantinePolicy = lazyregexp.New(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + QuarantinePath + `(` + OutsideQuarantine +
 	`|` + KeyQuarantine + `)$`)
 
-// IsQuarantine reports whether the ARN is that of one of Warder's quarantine policies. A policy that
-// is only named alike, or lies elsewhere, is none.
+// IsQuarantine reports whether the ARN is that of one of Warder's quarantine policies, name and path.
 func IsQuarantine(arn string) bool { return quarantinePolicy().MatchString(arn) }
 
 type quarantine struct{ managedUserPolicy }
-
-func (quarantine) Name() string { return Quarantine }
 
 func (k quarantine) Set(ctx context.Context, c Change) error {
 	if !IsQuarantine(c.Target) {
@@ -54,17 +49,14 @@ func (quarantine) Widens(c Change, _ []Change) bool {
 }
 
 func (quarantine) Describe(c Change, done bool) i18n.Message {
-	if c.After == Attached {
-		return pick(done, i18n.T("quarantined %s with policy %s", c.Subject, c.Target),
-			i18n.T("quarantine %s with policy %s", c.Subject, c.Target))
-	}
-	return pick(done, i18n.T("released %s from quarantine: policy %s", c.Subject, c.Target),
+	return either(c.After == Attached, done,
+		i18n.T("quarantined %s with policy %s", c.Subject, c.Target),
+		i18n.T("quarantine %s with policy %s", c.Subject, c.Target),
+		i18n.T("released %s from quarantine: policy %s", c.Subject, c.Target),
 		i18n.T("release %s from quarantine: policy %s", c.Subject, c.Target))
 }
 
 type quarantineGroup struct{ groupMembership }
-
-func (quarantineGroup) Name() string { return QuarantineGroup }
 
 func isQuarantineGroup(name string) bool { return name == OutsideQuarantine || name == KeyQuarantine }
 
@@ -82,15 +74,13 @@ func (quarantineGroup) Widens(c Change, _ []Change) bool {
 }
 
 func (quarantineGroup) Describe(c Change, done bool) i18n.Message {
-	if c.After == Member {
-		return pick(done, i18n.T("quarantined %s in group %s", c.Subject, c.Target),
-			i18n.T("quarantine %s in group %s", c.Subject, c.Target))
-	}
-	return pick(done, i18n.T("released %s from quarantine: group %s", c.Subject, c.Target),
+	return either(c.After == Member, done,
+		i18n.T("quarantined %s in group %s", c.Subject, c.Target), i18n.T("quarantine %s in group %s", c.Subject, c.Target),
+		i18n.T("released %s from quarantine: group %s", c.Subject, c.Target),
 		i18n.T("release %s from quarantine: group %s", c.Subject, c.Target))
 }
 
-// roomless says what there is no room for, where IAM only says that a limit is exceeded
+// explainLimit says what there is no room for, where IAM only says that a limit is exceeded
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 func explainLimit(err error, what i18n.Message) error {
 	var full *types.LimitExceededException

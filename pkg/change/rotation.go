@@ -11,10 +11,9 @@ import (
 // AccessKeyRotation gives a user a second access key, to take the place of the one that is the
 // change's target: the values are absent and [Rotated]. The old key is left as it is.
 //
-// The new key's secret is in Secrets Manager and nowhere else, in a secret whose resource policy lets
-// the user alone read it. Which key that is, is said by the id of the secret's current version; so
-// one call stores both, and what was done can be read without the value. Package rotation reads and
-// makes such changes.
+// The new key's secret is in Secrets Manager and nowhere else, in a secret whose resource policy lets the user alone
+// read it. Which key that is, is said by the id of the secret's current version; so one call stores both, and what
+// was done can be read without the value. Package rotation reads and makes such changes.
 const AccessKeyRotation = "access key rotation"
 
 // Rotated says that there is a new key and that its secret is stored.
@@ -46,12 +45,10 @@ func (Rotations) Widens(c Change, _ []Change) bool { return c.After != Rotated }
 
 // Describe implements [Kind].
 func (Rotations) Describe(c Change, done bool) i18n.Message {
-	name := SecretName(c.Subject, c.Target)
-	if c.After == Rotated {
-		return pick(done, i18n.T("created a new access key of %s beside %s, in the secret %s", c.Subject,
-			KeyHint(c.Target), name),
-			i18n.T("create a new access key of %s beside %s, in the secret %s", c.Subject, KeyHint(c.Target), name))
-	}
-	return pick(done, i18n.T("deleted the new access key of %s and the secret %s", c.Subject, name),
+	name, hint := SecretName(c.Subject, c.Target), KeyHint(c.Target)
+	return either(c.After == Rotated, done,
+		i18n.T("created a new access key of %s beside %s, in the secret %s", c.Subject, hint, name),
+		i18n.T("create a new access key of %s beside %s, in the secret %s", c.Subject, hint, name),
+		i18n.T("deleted the new access key of %s and the secret %s", c.Subject, name),
 		i18n.T("delete the new access key of %s and the secret %s", c.Subject, name))
 }

@@ -14,8 +14,7 @@ import (
 
 // SSM lists the operations that end a session.
 type SSM interface {
-	DescribeSessions(context.Context, *ssm.DescribeSessionsInput,
-		...func(*ssm.Options)) (*ssm.DescribeSessionsOutput, error)
+	ssm.DescribeSessionsAPIClient
 	TerminateSession(context.Context, *ssm.TerminateSessionInput,
 		...func(*ssm.Options)) (*ssm.TerminateSessionOutput, error)
 }
@@ -23,8 +22,7 @@ type SSM interface {
 // ForSSM returns a registry of the changes to Systems Manager.
 func ForSSM(api SSM) Registry { return NewRegistry(session{ssm: api}) }
 
-// Session ends a session of Session Manager: the values are [Connected] and absent. The subject is
-// who has it, the target is [SessionTarget].
+// Session ends somebody's session of Session Manager: the values are [Connected] and absent; see [SessionTarget].
 const Session = "session"
 
 // Connected is the value of a session that is not over, whether or not somebody is at it just now.
@@ -80,14 +78,11 @@ func (k session) Set(ctx context.Context, c Change) error {
 }
 
 // in sends one call to the region.
-func in(region string) func(*ssm.Options) {
-	return func(o *ssm.Options) { o.Region = region }
-}
+func in(region string) func(*ssm.Options) { return func(o *ssm.Options) { o.Region = region } }
 
 // Widens implements [Kind]: a session can only be ended.
 func (session) Widens(c Change, _ []Change) bool { return c.After != "" }
 
-// Final implements [Kind].
 func (session) Final() i18n.Message {
 	return i18n.T("an ended session cannot be resumed; its user can start a new one")
 }

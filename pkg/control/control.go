@@ -1,9 +1,7 @@
-// Package control reads control.json, the only description of a control: what
-// starts it, what it may do in the account, what can be set; and of a tool, a
-// function that nothing starts but a person who asks it. Everything else
-// that needs to know (the infrastructure, the function, the tables in the
-// documentation, the tests) reads it through this package. It checks that a
-// description is complete and well formed; it never runs anything.
+// Package control reads control.json, the only description of a control: what starts it, what it may do in the
+// account, what can be set; and of a tool, a function that nothing starts but a person who asks it. Everything else
+// that needs to know (the infrastructure, the function, the tables in the documentation, the tests) reads it through
+// this package. It checks that a description is complete and well formed; it never runs anything.
 package control
 
 import (
@@ -58,8 +56,7 @@ func (s Severity) Rank() int { return 1 + slices.Index(severities, s) }
 // Mode is how far a control goes.
 type Mode string
 
-// The modes. Off starts nothing; Observe plans, records and notifies, and changes
-// nothing; Enforce acts.
+// The modes. Off starts nothing; Observe plans, records and notifies, and changes nothing; Enforce acts.
 const (
 	Off     Mode = "off"
 	Observe Mode = "observe"
@@ -84,14 +81,12 @@ type Reference struct {
 	URL   string // https; may be empty for a law without a stable address
 }
 
-// maxID keeps the function's name, "warder-" and the id, within Lambda's 64
-// characters (CreateFunction, FunctionName).
+// maxID keeps the function's name, "warder-" and the id, within Lambda's 64 characters (CreateFunction).
 const maxID = 64 - len("warder-")
 
 const maxTitle = 60
 
-// maxSummary is what fits the function's description (CreateFunction,
-// Description), in characters.
+// maxSummary is what fits the function's description (CreateFunction, Description), in characters.
 const maxSummary = 256
 
 var (
@@ -100,19 +95,13 @@ var (
 	pseudo = lazyregexp.New(`\$\{(AWS::Partition|AWS::AccountId|AWS::Region)\}`)
 )
 
-// unscopedActions lists the actions that IAM checks against "*" only, because they
-// concern no resource: the "Resource types" column of the Service Authorization
-// Reference is empty for them.
+// unscopedActions lists the actions that IAM checks against "*" only, because they concern no resource: the "Resource
+// types" column of the Service Authorization Reference is empty for them.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 var unscopedActions = []string{
-	"iam:GenerateCredentialReport",
-	"iam:GetAccountAuthorizationDetails",
-	"iam:GetAccountSummary",
-	"iam:GetCredentialReport",
-	"iam:ListUsers",
-	"ssm:DescribeInstanceInformation",
-	"ssm:DescribeSessions",
+	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
+	"iam:GetCredentialReport", "iam:ListUsers", "ssm:DescribeInstanceInformation", "ssm:DescribeSessions",
 }
 
 // crossAccountActions lists the actions that are for other accounts, each with the condition key that must limit
@@ -122,9 +111,8 @@ var unscopedActions = []string{
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html).
 var crossAccountActions = map[string]string{"sts:AssumeRoot": "sts:TaskPolicyArn"}
 
-// What a tool may name as a resource beside ARNs: things of Warder's own, whose
-// names are known when the stack is made. A control has what it needs of them
-// without asking.
+// What a tool may name as a resource beside ARNs: things of Warder's own, whose names are known when the stack is
+// made. A control has what it needs of them without asking.
 const (
 	Ledger          = "${Ledger}"               // the table
 	LedgerBySubject = "${Ledger}/index/subject" // its index
@@ -139,9 +127,8 @@ const (
 // Own lists Warder's own resources that a tool may name.
 var Own = []string{Ledger, LedgerBySubject, Topic, TopicKey, Reports, Slack, DrillQueue, Bus}
 
-// Parse reads one control.json. file is its path from the functions folder,
-// "<id>/control.json"; it names the file in faults, and its folder must equal
-// the id. The error joins every fault, each with file and field.
+// Parse reads one control.json. file is its path from the functions folder, "<id>/control.json"; it names the file in
+// faults, and its folder must equal the id. The error joins every fault, each with file and field.
 func Parse(file string, data []byte) (Control, error) {
 	root, err := strictjson.Parse(file, data)
 	if err != nil {
@@ -207,17 +194,10 @@ func Read(folder string, data []byte) (Control, error) {
 	if c.ID != folder {
 		return Control{}, fmt.Errorf("read control.json of %q: it is that of %q", folder, c.ID)
 	}
-	return Control{
-		ID:         c.ID,
-		Title:      c.Title,
-		Severity:   c.Severity,
-		Tool:       c.Tool,
-		References: c.References,
-	}, nil
+	return Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, References: c.References}, nil
 }
 
-// Load reads every */control.json of a file system, sorted by id. The error
-// joins the faults of all files.
+// Load reads every */control.json of a file system, sorted by id. The error joins the faults of all files.
 func Load(fsys fs.FS) ([]Control, error) {
 	files, err := fs.Glob(fsys, "*/control.json")
 	if err != nil {
@@ -233,11 +213,7 @@ func Load(fsys fs.FS) ([]Control, error) {
 			continue
 		}
 		c, err := Parse(file, data)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		controls = append(controls, c)
+		controls, faults = append(controls, c), append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -283,18 +259,15 @@ func parseSummary(n *strictjson.Node) string {
 	case !strings.HasSuffix(summary, "."):
 		n.Faultf("want one sentence that ends with a period")
 	case utf8.RuneCountInString(summary) > maxSummary:
-		n.Faultf(
-			"%d characters long: at most %d fit a Lambda function's description", utf8.RuneCountInString(summary), maxSummary,
-		)
+		length := utf8.RuneCountInString(summary)
+		n.Faultf("%d characters long: at most %d fit a Lambda function's description", length, maxSummary)
 	}
 	return summary
 }
 
 func parseOneOf[T ~string](n *strictjson.Node, known []T) T {
 	value := T(n.Text())
-	if n.Is(strictjson.String) && !slices.Contains(known, value) {
-		n.Faultf("%q is not one of %s", value, list(known))
-	}
+	n.Refuse(strictjson.String, !slices.Contains(known, value), "%q is not one of %s", value, list(known))
 	return value
 }
 
@@ -346,9 +319,8 @@ func checkAction(n *strictjson.Node) {
 	}
 }
 
-// checkResource wants an ARN of this partition and account, or of a tool one of
-// Own. The account field may be "aws" (policies that AWS manages) or empty (S3
-// buckets), and "*" for actions that are for other accounts.
+// checkResource wants an ARN of this partition and account, or of a tool one of Own. The account field may be "aws"
+// (policies that AWS manages) or empty (S3 buckets), and "*" for actions that are for other accounts.
 func checkResource(n *strictjson.Node, p Permission, tool bool) {
 	resource := n.Text()
 	if !n.Is(strictjson.String) {
@@ -376,8 +348,7 @@ func checkResource(n *strictjson.Node, p Permission, tool bool) {
 		n.Faultf("%q: only ${AWS::Partition}, ${AWS::AccountId} and ${AWS::Region} are filled in%s", resource, also)
 		return
 	}
-	// arn:partition:service:region:account:resource, with the pseudo parameters'
-	// own colons out of the way.
+	// arn:partition:service:region:account:resource, with the pseudo parameters' own colons out of the way.
 	parts := strings.SplitN(strings.ReplaceAll(resource, "AWS::", "AWS"), ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] == "" || parts[5] == "" {
 		n.Faultf("%q is not an ARN: want arn:partition:service:region:account:resource", resource)
@@ -395,19 +366,10 @@ func checkResource(n *strictjson.Node, p Permission, tool bool) {
 	}
 }
 
-// crossAccount reports whether each of the permission's actions is for other accounts, and limited as such an
-// action must be.
+// crossAccount reports whether all of the permission's actions are for other accounts, and limited as they must be.
 func (p Permission) crossAccount() bool {
-	for _, a := range p.Actions {
-		limited := false
-		for operator, keys := range p.Conditions {
-			limited = limited || operator == "StringEquals" && len(keys[crossAccountActions[a]]) > 0
-		}
-		if !limited {
-			return false
-		}
-	}
-	return len(p.Actions) > 0
+	unlimited := func(action string) bool { return len(p.Conditions["StringEquals"][crossAccountActions[action]]) == 0 }
+	return len(p.Actions) > 0 && !slices.ContainsFunc(p.Actions, unlimited)
 }
 
 func parseConditions(n *strictjson.Node) map[string]map[string][]string {
@@ -437,14 +399,10 @@ func parseReferences(n *strictjson.Node) []Reference {
 	for _, item := range n.Items() {
 		item.Fields("title", "url")
 		r := Reference{Title: item.Required("title").Text(), URL: item.Field("url").Text()}
-		if title := item.Field("title"); title.Is(strictjson.String) && strings.TrimSpace(r.Title) == "" {
-			title.Faultf("empty")
-		}
-		if address := item.Field("url"); address.Is(strictjson.String) {
-			if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" || u.Host == "" {
-				address.Faultf("%q is not an https address", r.URL)
-			}
-		}
+		item.Field("title").Refuse(strictjson.String, strings.TrimSpace(r.Title) == "", "empty")
+		u, err := url.Parse(r.URL)
+		wrong := err != nil || u.Scheme != "https" || u.Host == ""
+		item.Field("url").Refuse(strictjson.String, wrong, "%q is not an https address", r.URL)
 		references = append(references, r)
 	}
 	return references
@@ -469,4 +427,60 @@ func list[T ~string](values []T) string {
 		words[i] = string(v)
 	}
 	return strings.Join(words, ", ")
+}
+
+// Scenario is a violation that an incident rehearsal commits, to see what a control makes of it.
+type Scenario string
+
+// The scenarios.
+const (
+	// DirectPolicy attaches a policy directly to a user: the call is made, and CloudTrail records it.
+	DirectPolicy  Scenario = "direct policy"
+	OldKey        Scenario = "old access key"  // AWS Config reports a new key as old; the event is made up
+	OutsideSignIn Scenario = "outside sign-in" // a user signs in from outside the allowed networks; the event is made up
+)
+
+// Scenarios are all of them, in the order of a drill.
+var Scenarios = []Scenario{DirectPolicy, OldKey, OutsideSignIn}
+
+// Source is the source of the event that is made up; empty when none is, because the drill makes the call itself.
+func (s Scenario) Source() string {
+	return map[Scenario]string{OldKey: "aws.config", OutsideSignIn: "aws.signin"}[s]
+}
+
+// ConfigRule is a managed rule of AWS Config that finds what a control puts right.
+// https://docs.aws.amazon.com/config/latest/developerguide/managed-rules-by-aws-config.html
+type ConfigRule struct {
+	Name       string            // as in AWS's list, "access-keys-rotated"; the control's patterns name it
+	Identifier string            // "ACCESS_KEYS_ROTATED"
+	Parameters map[string]string // the rule's parameter → the control's that it must agree with
+	Periodic   bool              // it runs by the clock, and not when the configuration changes
+	Resource   string            // type of resource it is about, "AWS::IAM::User"
+}
+
+var identifier = lazyregexp.New(`^[A-Z][A-Z0-9_]*$`)
+
+func parseConfigRules(n *strictjson.Node, parameters map[string]Parameter) []ConfigRule {
+	var rules []ConfigRule
+	for _, item := range n.Items() {
+		item.Fields("name", "identifier", "parameters", "periodic", "resource")
+		rule := ConfigRule{
+			Name:       item.Required("name").Text(),
+			Identifier: item.Required("identifier").Text(),
+			Parameters: item.Field("parameters").Map(),
+			Periodic:   item.Field("periodic").Bool(),
+			Resource:   item.Required("resource").Text(),
+		}
+		item.Field("name").Refuse(strictjson.String, !kebab().MatchString(rule.Name),
+			"%q is not kebab-case, as managed rules are", rule.Name)
+		item.Field("identifier").Refuse(strictjson.String, !identifier().MatchString(rule.Identifier),
+			"%q is not the identifier of a managed rule, as in ACCESS_KEYS_ROTATED", rule.Identifier)
+		for name, ours := range rule.Parameters {
+			if _, declared := parameters[ours]; !declared {
+				item.Field("parameters").Field(name).Faultf("the control has no parameter %q", ours)
+			}
+		}
+		rules = append(rules, rule)
+	}
+	return rules
 }

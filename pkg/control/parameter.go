@@ -34,8 +34,7 @@ type Parameter struct {
 // camel is how a parameter is written, in control.json and cdk.json alike.
 var camel = lazyregexp.New(`^[a-z][A-Za-z0-9]*$`)
 
-// days is the parameters whose meaning is the same for every control, and which
-// the runner keeps: numbers of days.
+// days is the parameters whose meaning is the same for every control, and which the runner keeps: numbers of days.
 var days = []string{"graceDays", "noticeDays"}
 
 func parseParameters(n *strictjson.Node) map[string]Parameter {
@@ -56,23 +55,17 @@ func parseParameters(n *strictjson.Node) map[string]Parameter {
 	return parameters
 }
 
-// ParseParameter reads the description of one parameter: default, range, help. What is wrong becomes a
-// fault of the document.
+// ParseParameter reads the description of one parameter: default, range, help. Faults are the document's.
 func ParseParameter(n *strictjson.Node) Parameter {
 	n.Fields("default", "range", "help")
 	value, limits, help := n.Required("default"), n.Field("range"), n.Required("help")
 	p := Parameter{Default: value.JSON(), Help: help.Text()}
-	if help.Is(strictjson.String) && strings.TrimSpace(p.Help) == "" {
-		help.Faultf("empty: say in one line what it does, with the unit")
-	}
+	help.Refuse(strictjson.String, strings.TrimSpace(p.Help) == "", "empty: say in one line what it does, with the unit")
 	switch {
 	case value.Is(strictjson.Number):
 		p.Kind = Integer
 		bounds := n.Required("range").Items()
-		if limits.Is(strictjson.Array) && len(bounds) != 2 {
-			limits.Faultf("want [min, max]")
-			return p
-		}
+		limits.Refuse(strictjson.Array, len(bounds) != 2, "want [min, max]")
 		if len(bounds) != 2 {
 			return p
 		}
@@ -111,9 +104,9 @@ func (p Parameter) Check(value *strictjson.Node) {
 			value.Faultf("%d is outside %d to %d", v, p.Min, p.Max)
 		}
 	case Text:
-		if v := value.Text(); value.Is(strictjson.String) && p.Allowed != nil && !slices.Contains(p.Allowed, v) {
-			value.Faultf("%q is not one of %s", v, strings.Join(p.Allowed, ", "))
-		}
+		v := value.Text()
+		value.Refuse(strictjson.String, p.Allowed != nil && !slices.Contains(p.Allowed, v),
+			"%q is not one of %s", v, strings.Join(p.Allowed, ", "))
 	case Bool:
 		value.Bool()
 	case Texts:

@@ -20,27 +20,18 @@ var envelope = []string{"version", "id", "detail-type", "source", "account", "ti
 // filters is the comparison operators of a pattern.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 var filters = []string{
-	"exists",
-	"prefix",
-	"suffix",
-	"anything-but",
-	"numeric",
-	"cidr",
-	"wildcard",
-	"equals-ignore-case",
+	"exists", "prefix", "suffix", "anything-but", "numeric", "cidr", "wildcard", "equals-ignore-case",
 }
 
-// objects is the fields of CloudTrail and Config events that hold objects. A
-// pattern cannot ask whether they exist: "exists" matches leaf fields only, and
-// on an object it silently never or always matches.
+// objects is the fields of CloudTrail and Config events that hold objects. A pattern cannot ask whether they exist:
+// "exists" matches leaf fields only, and on an object it silently never or always matches.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 var objects = []string{
 	"additionalEventData", "attributes", "newEvaluationResult", "oldEvaluationResult", "requestParameters",
 	"responseElements", "serviceEventDetails", "sessionContext", "sessionIssuer", "tlsDetails", "userIdentity",
 }
 
-// checkPattern faults what EventBridge would refuse, or would take and never
-// match.
+// checkPattern faults what EventBridge would refuse, or would take and never match.
 func checkPattern(n *strictjson.Node) {
 	if !n.Is(strictjson.Object) {
 		n.Fields() // faults it
@@ -52,8 +43,7 @@ func checkPattern(n *strictjson.Node) {
 	checkFields(n, true)
 }
 
-// checkFields checks an object of a pattern; top means that it describes the
-// envelope.
+// checkFields checks an object of a pattern; top means that it describes the envelope.
 func checkFields(n *strictjson.Node, top bool) {
 	empty(n)
 	n.Members(func(key string, value *strictjson.Node) {
@@ -82,20 +72,16 @@ func checkFields(n *strictjson.Node, top bool) {
 	})
 }
 
-// checkOr checks the alternatives of a "$or": at least two objects, each a
-// pattern of the same level.
+// checkOr checks the alternatives of a "$or": at least two objects, each a pattern of the same level.
 func checkOr(n *strictjson.Node, top bool) {
 	alternatives := n.Items()
-	if n.Is(strictjson.Array) && len(alternatives) < 2 {
-		n.Faultf("want at least two alternatives")
-	}
+	n.Refuse(strictjson.Array, len(alternatives) < 2, "want at least two alternatives")
 	for _, alternative := range alternatives {
 		checkFields(alternative, top)
 	}
 }
 
-// checkLeaf checks the array of values and filters that a field is compared
-// with.
+// checkLeaf checks the array of values and filters that a field is compared with.
 func checkLeaf(field string, n *strictjson.Node) {
 	empty(n)
 	for _, item := range n.Items() {
@@ -191,15 +177,12 @@ func checkWildcard(n *strictjson.Node) {
 func checkCIDR(n *strictjson.Node) {
 	if !n.Is(strictjson.String) {
 		n.Faultf("want a CIDR block such as \"203.0.113.0/24\"")
-		return
-	}
-	if _, err := netip.ParsePrefix(n.Text()); err != nil {
+	} else if _, err := netip.ParsePrefix(n.Text()); err != nil {
 		n.Faultf("%q is not a CIDR block", n.Text())
 	}
 }
 
-// checkNumeric takes [operator, number] and [lower operator, number, upper
-// operator, number].
+// checkNumeric takes [operator, number] and [lower operator, number, upper operator, number].
 func checkNumeric(n *strictjson.Node) {
 	items := n.Items()
 	if !n.Is(strictjson.Array) {
@@ -216,9 +199,9 @@ func checkNumeric(n *strictjson.Node) {
 		} else if len(items) == 4 {
 			known = []string{"<", "<="}
 		}
-		if operator := items[i].Text(); items[i].Is(strictjson.String) && !slices.Contains(known, operator) {
-			items[i].Faultf("%q is not one of %s", operator, strings.Join(known, " "))
-		}
+		operator := items[i].Text()
+		items[i].Refuse(strictjson.String, !slices.Contains(known, operator),
+			"%q is not one of %s", operator, strings.Join(known, " "))
 		if !items[i+1].Is(strictjson.Number) {
 			items[i+1].Faultf("want a number")
 		}
@@ -227,7 +210,5 @@ func checkNumeric(n *strictjson.Node) {
 
 // nonEmpty wants a string with content: an empty prefix or suffix is refused.
 func nonEmpty(n *strictjson.Node) {
-	if n.Text() == "" && n.Is(strictjson.String) {
-		n.Faultf("empty string")
-	}
+	n.Refuse(strictjson.String, n.Text() == "", "empty string")
 }

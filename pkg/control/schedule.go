@@ -24,19 +24,8 @@ var cronFields = []cronField{
 	{name: "minutes", min: 0, max: 59},
 	{name: "hours", min: 0, max: 23},
 	{name: "day of month", min: 1, max: 31, special: "?LW"},
-	{
-		name:  "month",
-		min:   1,
-		max:   12,
-		names: []string{"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"},
-	},
-	{
-		name:    "day of week",
-		min:     1,
-		max:     7,
-		names:   []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"},
-		special: "?L#",
-	},
+	{name: "month", min: 1, max: 12, names: strings.Fields("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC")},
+	{name: "day of week", min: 1, max: 7, names: strings.Fields("SUN MON TUE WED THU FRI SAT"), special: "?L#"},
 	{name: "year", min: 1970, max: 2199},
 }
 
@@ -74,19 +63,12 @@ func parseSchedule(n *strictjson.Node) string {
 }
 
 func (f cronField) accepts(text string) bool {
-	if text == "*" || text == "?" && strings.Contains(f.special, "?") {
-		return true
-	}
-	for _, part := range strings.Split(text, ",") {
-		if !f.acceptsPart(part) {
-			return false
-		}
-	}
-	return true
+	refuses := func(part string) bool { return !f.acceptsPart(part) }
+	return text == "*" || text == "?" && strings.Contains(f.special, "?") ||
+		!slices.ContainsFunc(strings.Split(text, ","), refuses)
 }
 
-// acceptsPart takes 5, 5-9, */5, 5/5, 5-9/2, and where they are special L, 5L,
-// 5W, LW and 5#2.
+// acceptsPart takes 5, 5-9, */5, 5/5, 5-9/2, and where they are special L, 5L, 5W, LW and 5#2.
 func (f cronField) acceptsPart(part string) bool {
 	if strings.Contains(f.special, "W") {
 		if part == "L" || part == "LW" {
@@ -113,10 +95,7 @@ func (f cronField) acceptsPart(part string) bool {
 		}
 	}
 	first, last, ranged := strings.Cut(span, "-")
-	if ranged {
-		return f.value(first) >= 0 && f.value(last) >= f.value(first)
-	}
-	return f.value(first) >= 0
+	return f.value(first) >= 0 && (!ranged || f.value(last) >= f.value(first))
 }
 
 // value is the number or name as a number, -1 when it is out of bounds.

@@ -35,12 +35,9 @@ const Grammar = "<control id or all> until <YYYY-MM-DD> by <who> for <reason>"
 
 // Exemption is one that is in the right form. It may be over.
 type Exemption struct {
-	// Control is the id of the control, or All.
-	Control string
-	// Until is the last day, which counts whole, in UTC.
-	Until time.Time
-	// By is who approved it, Reason why.
-	By, Reason string
+	Control    string    // the id of the control, or All
+	Until      time.Time // the last day, which counts whole, in UTC
+	By, Reason string    // By is who approved it, Reason why
 }
 
 // value is the form. Who is one word, such as an email address; IAM lets a tag's value have letters,
@@ -52,20 +49,18 @@ var value = lazyregexp.New(
 
 // Parse reads the value of the tag as it is on the day of now. The error is a [i18n.Fault]: what is wrong with it.
 func Parse(text string, now time.Time) (Exemption, error) {
+	fault := func(m i18n.Message) (Exemption, error) { return Exemption{}, i18n.Fault{Text: m} }
 	parts := value().FindStringSubmatch(text)
 	if parts == nil {
-		return Exemption{}, i18n.Fault{Text: i18n.T("the tag %s does not have the form %q", Tag, Grammar)}
+		return fault(i18n.T("the tag %s does not have the form %q", Tag, Grammar))
 	}
 	until, err := time.Parse(time.DateOnly, parts[2])
 	if err != nil {
-		return Exemption{}, i18n.Fault{Text: i18n.T("the tag %s names the day %s, which does not exist", Tag, parts[2])}
+		return fault(i18n.T("the tag %s names the day %s, which does not exist", Tag, parts[2]))
 	}
 	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
-		return Exemption{}, i18n.Fault{
-			Text: i18n.T(
-				"the tag %s ends on %s: at most %d days are allowed, until %s", Tag, i18n.Day(until), MaxDays, i18n.Day(last),
-			),
-		}
+		return fault(i18n.T("the tag %s ends on %s: at most %d days are allowed, until %s",
+			Tag, i18n.Day(until), MaxDays, i18n.Day(last)))
 	}
 	return Exemption{Control: parts[1], Until: until, By: parts[3], Reason: strings.TrimSpace(parts[4])}, nil
 }

@@ -33,9 +33,8 @@ type Switch struct {
 	Name string
 }
 
-// Check returns why changes are halted, empty when they are not, and since when: when
-// the parameter was set last. An error means that the switch cannot be read, and then nothing may
-// be changed either.
+// Check returns why changes are halted, empty when they are not, and since when: when the parameter was set last. An
+// error means that the switch cannot be read, and then nothing may be changed either.
 func (s Switch) Check(ctx context.Context) (why i18n.Message, since time.Time, err error) {
 	out, err := s.API.GetParameter(ctx, &ssm.GetParameterInput{Name: &s.Name})
 	if err != nil {

@@ -15,13 +15,10 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// Control is all of one control. The deployed program, the tests, the simulator and the benchmarks are
-// made from the same value.
+// Control is all of one control, for the deployed program, the tests, the simulator and the benchmarks alike.
 type Control struct {
-	// Description is its control.json.
-	Description []byte
-	// Korean is its catalogue of messages, for package i18n.
-	Korean []byte
+	Description []byte // its control.json
+	Korean      []byte // its catalogue of messages, for package i18n
 	// New makes the planner, and adds to [Setup.Kinds] the kinds of change that are not IAM's.
 	New func(Setup) (remediation.Planner, error)
 	// ReadAPI is the interface of the operations that the planner reads with; nil if it reads nothing.
@@ -31,10 +28,8 @@ type Control struct {
 
 // Tool is all of one tool: a function that a person invokes with a request and that answers it.
 type Tool[Request, Answer any] struct {
-	// Description is its control.json.
-	Description []byte
-	// Korean is its catalogue of messages; nil if it has none.
-	Korean []byte
+	Description []byte // its control.json
+	Korean      []byte // its catalogue of messages; nil if it has none
 	// New makes what answers a request.
 	New func(Setup) (func(context.Context, Request) (Answer, error), error)
 }
@@ -42,17 +37,13 @@ type Tool[Request, Answer any] struct {
 // Setup is what a planner or a tool is made from: the runner that it is for, and clients.
 type Setup struct {
 	*remediation.Runner
-	// AWS makes the clients of services other than IAM.
-	AWS aws.Config
-	// IAM is the one client of IAM. Its connection, and its pace when calls are throttled, are the
-	// planner's and the runner's.
-	IAM *iam.Client
-	// Concurrency is how many users a sweep scans side by side; one after the other if it is 0.
-	Concurrency int
+	AWS aws.Config // makes the clients of services other than IAM
+	// IAM is the one client of IAM: planner and runner share its connection, and its pace when calls are throttled.
+	IAM         *iam.Client
+	Concurrency int // how many users a sweep scans side by side; one after the other if it is 0
 }
 
-// Connect completes the control's runner: its planner, and what reaches AWS through the configuration.
-// Ledger, topic and clock are the runner's own.
+// Connect completes the control's runner with its planner and what reaches AWS, but for ledger, topic and clock.
 func (c Control) Connect(r *remediation.Runner, cfg aws.Config, concurrency int) (err error) {
 	s := connect(r, cfg, c.Korean)
 	s.Concurrency = concurrency

@@ -1,14 +1,17 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
 // environment is the AWS configuration of a Lambda function: region, credentials and endpoints come
@@ -21,51 +24,40 @@ import (
 // https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 func environment() (aws.Config, error) {
-	region := os.Getenv("AWS_REGION")
-	if region == "" {
-		region = os.Getenv("AWS_DEFAULT_REGION")
-	}
+	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	credentials := aws.Credentials{
-		AccessKeyID: os.Getenv(
-			"AWS_ACCESS_KEY_ID",
-		), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
-		Source: "environment",
+		AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		SessionToken: os.Getenv("AWS_SESSION_TOKEN"), Source: "environment",
 	}
 	if region == "" || !credentials.HasKeys() {
 		return aws.Config{}, errors.New("read AWS configuration from the environment: no region or no credentials")
 	}
-	fips, err := truth("AWS_USE_FIPS_ENDPOINT")
-	if err != nil {
-		return aws.Config{}, err
-	}
-	dualStack, err := truth("AWS_USE_DUALSTACK_ENDPOINT")
-	if err != nil {
-		return aws.Config{}, err
-	}
-	ignore, err := truth("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-	if err != nil {
+	var of endpoints
+	var faults [3]error
+	of.fips, faults[0] = truth("AWS_USE_FIPS_ENDPOINT")
+	of.dualStack, faults[1] = truth("AWS_USE_DUALSTACK_ENDPOINT")
+	of.ignore, faults[2] = truth("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+	if err := errors.Join(faults[:]...); err != nil {
 		return aws.Config{}, err
 	}
 	attempts := 0 // as many as the SDK makes by itself
 	if value := os.Getenv("AWS_MAX_ATTEMPTS"); value != "" {
+		var err error
 		if attempts, err = strconv.Atoi(value); err != nil || attempts < 1 {
-			return aws.Config{}, fmt.Errorf(
-				"read AWS configuration from the environment: AWS_MAX_ATTEMPTS is %q, want a whole number above 0",
-				value,
-			)
+			const want = "AWS_MAX_ATTEMPTS is %q, want a whole number above 0"
+			return aws.Config{}, fmt.Errorf("read AWS configuration from the environment: "+want, value)
 		}
 	}
+	provide := func(context.Context) (aws.Credentials, error) { return credentials, nil }
 	cfg := aws.Config{
-		Region: region,
-		Credentials: aws.CredentialsProviderFunc(
-			func(context.Context) (aws.Credentials, error) { return credentials, nil },
-		),
-		ConfigSources: []any{endpoints{fips: fips, dualStack: dualStack, ignore: ignore}},
+		Region:        region,
+		Credentials:   aws.CredentialsProviderFunc(provide),
+		ConfigSources: []any{of},
 		// IAM is one endpoint for the whole account and throttles hard.
 		Retryer:          func() aws.Retryer { return newRetryer(attempts) },
 		RetryMaxAttempts: attempts,
 	}
-	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" && !ignore {
+	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" && !of.ignore {
 		cfg.BaseEndpoint = &endpoint
 	}
 	return cfg, nil
@@ -99,9 +91,38 @@ func (e endpoints) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpoi
 	return aws.DualStackEndpointStateEnabled, e.dualStack, nil
 }
 
-// GetServiceBaseEndpoint returns the endpoint that is set for one service, which the SDK calls by its
-// name, as in "Secrets Manager".
+// GetServiceBaseEndpoint returns the endpoint that is set for one service, named as in "Secrets Manager".
 func (e endpoints) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
 	endpoint := os.Getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
 	return endpoint, endpoint != "" && !e.ignore, nil
+}
+
+// throttledRetryer is the SDK's adaptive retryer, which the calls of a client share, and which sends slower the more
+// is refused as too many. What is refused as such it asks for more often than what fails: another try of the event
+// would begin with all of it again, and be refused as well. The end of the run's time ends that.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+type throttledRetryer struct {
+	*retry.AdaptiveMode
+	failures int // how often a call is made that fails in another way
+}
+
+// throttled is how often a call is made that is refused as too many; from the fifth on 20 seconds apart.
+const throttled = 12
+
+func newRetryer(failures int) aws.Retryer {
+	if failures == 0 {
+		failures = retry.DefaultMaxAttempts
+	}
+	return throttledRetryer{retry.NewAdaptiveMode(), failures}
+}
+
+func (r throttledRetryer) MaxAttempts() int { return max(throttled, r.failures) }
+
+// RetryDelay implements [aws.Retryer]. It is the one method that gets the error and the number of attempts.
+func (r throttledRetryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if attempt >= r.failures && retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) != aws.TrueTernary {
+		return 0, &retry.MaxAttemptsError{Attempt: attempt, Err: err}
+	}
+	return r.AdaptiveMode.RetryDelay(attempt, err)
 }

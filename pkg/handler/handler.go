@@ -1,6 +1,5 @@
-// Package handler turns a control into a Lambda function: it reads the function's settings,
-// makes the clients, and hands each event to the runner. It is the only package that knows the wall
-// clock and the environment; it decides nothing.
+// Package handler turns a control into a Lambda function: it reads the settings, makes the clients, and hands each
+// event to the runner. Only it knows the wall clock and the environment; it decides nothing.
 package handler
 
 import (
@@ -31,11 +30,9 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// Run serves a control. It ends the process when the function is not set up as it must be: nothing
-// runs then.
+// Run serves a control. It ends the process when the function is not set up as it must be: nothing runs then.
 //
-// Beside events it takes {"release":{"by":"…","reason":"…"}}, which lets the control go on after its
-// blast radius was reached.
+// Beside events it takes {"release":{"by":"…","reason":"…"}}, which ends the stop by the blast radius.
 func Run(c Control) {
 	serve(c.Description, func(runner *remediation.Runner, cfg aws.Config) (handler, error) {
 		if err := c.Connect(runner, cfg, iamuser.Concurrency); err != nil {
@@ -89,8 +86,7 @@ func Serve[Request, Answer any](t Tool[Request, Answer]) {
 	})
 }
 
-// understand reads a request. What it does not know it refuses by name: a request that is understood in
-// part would be another one.
+// understand reads a request. Unknown fields are errors: understood in part, it would be another request.
 func understand[Request any](raw []byte) (q Request, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
@@ -100,8 +96,7 @@ func understand[Request any](raw []byte) (q Request, err error) {
 	return q, nil
 }
 
-// logged writes the line of an invocation: what came of it, for people, and behind that what was
-// measured, for CloudWatch.
+// logged writes the line of an invocation: what came of it, then what was measured, for CloudWatch.
 func logged(ctx context.Context, log *slog.Logger, id string, metrics metric.Sheet, err error, args ...any) {
 	level := slog.LevelInfo
 	if err != nil {
@@ -171,11 +166,7 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 		Topic: notice.Topic{
 			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic,
 		},
-		Environment: remediation.Environment{
-			Now:   time.Now,
-			Sleep: sleep,
-			Log:   log.With("control", c.ID),
-		},
+		Environment: remediation.Environment{Now: time.Now, Sleep: sleep, Log: log.With("control", c.ID)},
 	}, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)

@@ -29,7 +29,6 @@ func NewLog(out io.Writer) *slog.Logger {
 // shows the line: the JSON is the same, and shows what is there. slog escapes those of ASCII but one.
 type visible struct{ out io.Writer }
 
-// Write implements [io.Writer].
 func (v visible) Write(line []byte) (int, error) {
 	escaped := line
 	if bytes.ContainsFunc(line, unseen) {
@@ -52,8 +51,7 @@ func (v visible) Write(line []byte) (int, error) {
 
 func unseen(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }
 
-// attribute names the time as Lambda does, and keeps access key ids out of the log, whoever put them
-// into a value.
+// attribute names the time as Lambda does, and keeps access key ids out of the log, whoever put them into a value.
 func attribute(groups []string, a slog.Attr) slog.Attr {
 	switch {
 	case len(groups) == 0 && a.Key == slog.TimeKey:
@@ -67,7 +65,6 @@ func attribute(groups []string, a slog.Attr) slog.Attr {
 // correlated gives a line the request id of the invocation that it was written in.
 type correlated struct{ slog.Handler }
 
-// Handle implements [slog.Handler].
 func (h correlated) Handle(ctx context.Context, line slog.Record) error {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		// Before the attributes of the line: those for CloudWatch alone stay last.
@@ -79,19 +76,16 @@ func (h correlated) Handle(ctx context.Context, line slog.Record) error {
 	return h.Handler.Handle(ctx, line)
 }
 
-// WithAttrs implements [slog.Handler].
 func (h correlated) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return correlated{h.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup implements [slog.Handler].
 func (h correlated) WithGroup(name string) slog.Handler { return correlated{h.Handler.WithGroup(name)} }
 
 // runtimeLog takes what the Lambda runtime writes to the standard logger, which is no JSON: why an
 // invocation failed, which the invocation's own line has, and the stack of a panic, which has no line.
 type runtimeLog struct{ log *slog.Logger }
 
-// Write implements [io.Writer].
 func (s runtimeLog) Write(text []byte) (int, error) {
 	var failure struct {
 		ErrorMessage string            `json:"errorMessage"`

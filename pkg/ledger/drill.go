@@ -7,19 +7,16 @@ import (
 	"time"
 )
 
-// Drill is an incident rehearsal, as far as others than itself must know of it: a control that meets
-// its user, and the next drill.
+// Drill is an incident rehearsal, as far as a control that meets its user, and the next drill, must know of it.
 type Drill struct {
 	ID string `json:"id"`
 	// User is the name of the user that it makes, recorded before it is made; UserID is the user's
 	// unique id, empty until it is made. No other user ever gets the id.
-	User   string `json:"user"`
-	UserID string `json:"userId,omitempty"`
-	// By is who asked for it.
-	By string    `json:"by"`
-	At time.Time `json:"at"`
-	// Until is when it counts as cut off, unless it says before that it goes on. Done says that it
-	// has come to its end.
+	User   string    `json:"user"`
+	UserID string    `json:"userId,omitempty"`
+	By     string    `json:"by"` // who asked for it
+	At     time.Time `json:"at"`
+	// Until is when it counts as cut off, unless it says before that it goes on. Done says that it has come to its end.
 	Until time.Time `json:"until"`
 	Done  bool      `json:"done,omitempty"`
 }
@@ -30,21 +27,18 @@ func (d Drill) On(now time.Time) bool { return !d.Done && now.Before(d.Until) }
 // Drilling says that another drill goes on.
 type Drilling struct{ Drill }
 
-// Error implements error.
 func (d *Drilling) Error() string {
 	return "drill " + d.ID + ", which " + d.By + " asked for, goes on since " + d.At.UTC().Format(time.RFC3339)
 }
 
-// ErrNoDrill says that a drill is not the one that goes on any more: it counted as cut off, and
-// another took its place.
+// ErrNoDrill says that a drill counted as cut off and another took its place.
 var ErrNoDrill = errors.New("the drill counted as cut off, and another took its place")
 
 // remembered is how many drills are kept: those of the last weeks, were there one an hour.
 const remembered = 200
 
-// KeepDrill records the drill as it is: a new one if none of its id is known. Of several there is one
-// at a time: the error of a new one is a [*Drilling] if another goes on at now, and that of one whose
-// place was taken is [ErrNoDrill].
+// KeepDrill records the drill, a new one if its id is not known. There is one at a time: the error of a new one is a
+// [*Drilling] if another goes on at now, and that of one whose place was taken is [ErrNoDrill].
 func (l *Ledger) KeepDrill(ctx context.Context, d Drill, now time.Time) error {
 	_, err := revise(ctx, l, drills+"all", "drills", func(all *[]Drill, _ bool) (Item, bool, error) {
 		at := slices.IndexFunc(*all, func(known Drill) bool { return known.ID == d.ID })

@@ -22,13 +22,12 @@ type Table interface {
 		context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options),
 	) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
+	dynamodb.QueryAPIClient
+	dynamodb.ScanAPIClient
 }
 
-// Dynamo is a store in a DynamoDB table with the string keys pk and sk, the time to live attribute
-// expires, and a global index named subject over the strings subject and at. The string write names the write that
-// made an item what it is.
+// Dynamo is a store in a DynamoDB table with the string keys pk and sk, the time to live attribute expires, and a
+// global index named subject over the strings subject and at. The string write names the write that made an item.
 type Dynamo struct {
 	API  Table
 	Name string
@@ -41,16 +40,17 @@ const instant = "2006-01-02T15:04:05.000Z"
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
+func keyOf(partition, sort string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"pk": text(partition), "sk": text(sort)}
+}
+
 func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-// Get implements [Store].
 func (d Dynamo) Get(ctx context.Context, partition, sort string) (Item, error) {
-	out, err := d.API.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &d.Name, ConsistentRead: aws.Bool(true),
-		Key: map[string]types.AttributeValue{"pk": text(partition), "sk": text(sort)},
-	})
+	in := &dynamodb.GetItemInput{TableName: &d.Name, ConsistentRead: aws.Bool(true), Key: keyOf(partition, sort)}
+	out, err := d.API.GetItem(ctx, in)
 	if err != nil {
 		return Item{}, fmt.Errorf("get %s from the ledger: %w", partition, err)
 	}
@@ -69,8 +69,7 @@ var unread = []time.Duration{
 	0, 50 * time.Millisecond, 200 * time.Millisecond, 800 * time.Millisecond, 3200 * time.Millisecond,
 }
 
-// BatchGet implements [Store]. What is still left out after some tries is an error: nothing may be taken
-// for absent because it was not read.
+// BatchGet implements [Store]. What is left out after some tries is an error: it must not be taken for absent.
 func (d Dynamo) BatchGet(ctx context.Context, keys ...Key) ([]Item, error) {
 	if len(keys) == 1 {
 		item, err := d.Get(ctx, keys[0].Partition, keys[0].Sort)
@@ -84,7 +83,7 @@ func (d Dynamo) BatchGet(ctx context.Context, keys ...Key) ([]Item, error) {
 		}
 		if _, known := found[key]; !known { // a key may be in a call once
 			found[key] = Item{Partition: key.Partition, Sort: key.Sort}
-			wanted = append(wanted, map[string]types.AttributeValue{"pk": text(key.Partition), "sk": text(key.Sort)})
+			wanted = append(wanted, keyOf(key.Partition, key.Sort))
 		}
 	}
 	for part := range slices.Chunk(wanted, most) {
@@ -166,7 +165,6 @@ func (d Dynamo) Put(ctx context.Context, item Item) error {
 	return nil
 }
 
-// Query implements [Store].
 func (d Dynamo) Query(ctx context.Context, partition string) ([]Item, error) {
 	return d.query(ctx, &dynamodb.QueryInput{
 		TableName: &d.Name, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
@@ -174,7 +172,6 @@ func (d Dynamo) Query(ctx context.Context, partition string) ([]Item, error) {
 	})
 }
 
-// Index implements [Store].
 func (d Dynamo) Index(ctx context.Context, subject string, since time.Time) ([]Item, error) {
 	return d.query(ctx, &dynamodb.QueryInput{
 		TableName: &d.Name, IndexName: aws.String("subject"),
@@ -201,7 +198,6 @@ func (d Dynamo) query(ctx context.Context, in *dynamodb.QueryInput) ([]Item, err
 	return items, nil
 }
 
-// Scan implements [Store].
 func (d Dynamo) Scan(ctx context.Context, prefixes ...string) ([]Item, error) {
 	var items []Item
 	filters, values := make([]string, len(prefixes)), map[string]types.AttributeValue{}
@@ -227,20 +223,17 @@ func (d Dynamo) Scan(ctx context.Context, prefixes ...string) ([]Item, error) {
 
 // decode reads an item as Put writes it. An attribute that is missing is the zero value.
 func decode(attributes map[string]types.AttributeValue) Item {
-	str := func(name string) string {
+	str := func(name string) (value string) {
 		if s, ok := attributes[name].(*types.AttributeValueMemberS); ok {
-			return s.Value
+			value = s.Value
 		}
-		return ""
+		return value
 	}
-	num := func(name string) int64 {
+	num := func(name string) (value int64) {
 		if n, ok := attributes[name].(*types.AttributeValueMemberN); ok {
-			value, err := strconv.ParseInt(n.Value, 10, 64)
-			if err == nil {
-				return value
-			}
+			value, _ = strconv.ParseInt(n.Value, 10, 64)
 		}
-		return 0
+		return value
 	}
 	item := Item{
 		Partition: str("pk"), Sort: str("sk"), Subject: str("subject"), Body: str("body"), Version: num("version"),

@@ -12,29 +12,24 @@ import (
 // Case is something that its owner was notified of and has time to remediate.
 type Case struct {
 	// Control is the id of the control, Key the case's name within it.
-	Control string `json:"control"`
-	Key     string `json:"key"`
-	// Subject is whom it is about, Owner who was notified.
-	Subject string `json:"subject"`
-	User    bool   `json:"user,omitempty"`
-	Owner   string `json:"owner,omitempty"`
-	// OwnerSlack is the Slack member id of the owner.
-	OwnerSlack string `json:"ownerSlack,omitempty"`
-	Heading    string `json:"heading,omitempty"`
-	Title      string `json:"title"`
-	// Severity is that of the finding.
-	Severity string `json:"severity,omitempty"`
-	// Changes are what is due.
-	Changes []change.Change `json:"changes"`
-	// Opened is when it was found, Told when SNS accepted the notice about it: grace counts from
-	// then. Due is when the changes are made.
+	Control    string          `json:"control"`
+	Key        string          `json:"key"`
+	Subject    string          `json:"subject"` // whom it is about, Owner who was notified
+	User       bool            `json:"user,omitempty"`
+	Owner      string          `json:"owner,omitempty"`
+	OwnerSlack string          `json:"ownerSlack,omitempty"` // the Slack member id of the owner
+	Heading    string          `json:"heading,omitempty"`
+	Title      string          `json:"title"`
+	Severity   string          `json:"severity,omitempty"` // that of the finding
+	Changes    []change.Change `json:"changes"`            // what is due
+	// Opened is when it was found, Told when SNS accepted the notice: grace counts from then. Due is when it is acted
+	// on.
 	Opened time.Time `json:"opened"`
 	Told   time.Time `json:"notified,omitzero"`
 	Due    time.Time `json:"due,omitzero"`
 	// Reminded is for how many days before Due the last reminder was sent; 0 means none was.
 	Reminded int `json:"reminded,omitempty"`
-	// Urgent says that its changes are due at once, without another notice: they were held when they were to
-	// be made.
+	// Urgent says that its changes are due at once, without another notice: they were held when they were to be made.
 	Urgent bool `json:"urgent,omitempty"`
 	// Closed is when it ended, Outcome how.
 	Closed  time.Time   `json:"closed,omitzero"`
@@ -52,10 +47,9 @@ type CaseOutcome string
 
 // The ends of a case.
 const (
-	Acted CaseOutcome = "acted" // Warder made the changes
-	Fixed CaseOutcome = "fixed" // its owner remediated it
-	// Suspended ends the case of something that was exempted, or undone by a person.
-	Suspended CaseOutcome = "set aside"
+	Acted     CaseOutcome = "acted"     // Warder made the changes
+	Fixed     CaseOutcome = "fixed"     // its owner remediated it
+	Suspended CaseOutcome = "set aside" // ends the case of something that was exempted, or undone by a person
 )
 
 // Open reports whether the case has not ended.
@@ -127,8 +121,7 @@ func (l *Ledger) OpenCases(ctx context.Context, control string) ([]Case, error) 
 	return slices.DeleteFunc(found, func(c Case) bool { return !c.Open() }), err
 }
 
-// EndedCases returns the cases of a control that have ended, as they were when they did last; the first
-// opened first.
+// EndedCases returns the cases of a control that have ended, as they were when they did last; the first opened first.
 func (l *Ledger) EndedCases(ctx context.Context, control string) ([]Case, error) {
 	return l.query(ctx, ended+control)
 }
@@ -147,13 +140,11 @@ type GuardState struct {
 	// Case is the case of the changes, Breaker that of the control; empty if they were not asked for.
 	Case    Case
 	Breaker Breaker
-	// Rounds are the recent changes to what each of the changes changes, if they were asked for.
-	Rounds []RecentChanges
-	holds  map[string]Hold // by thing
+	Rounds  []RecentChanges // the recent changes to what each of the changes changes, if they were asked for
+	holds   map[string]Hold // by thing
 }
 
-// Held returns the hold that is in force at now on one of the things that the changes change, the zero Hold if
-// none is. known says that all of them were read.
+// Held returns the hold that is in force at now on one of the changes' things, if any; known: all of them were read.
 func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, known bool) {
 	known = true
 	for _, c := range changes {
@@ -166,14 +157,12 @@ func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, known 
 	return h, known
 }
 
-// Holds reads the holds on the things that the changes change, and the case of the key; an empty key
-// leaves that out.
+// Holds reads the holds on the things that the changes change, and the case of the key; an empty key leaves that out.
 func (l *Ledger) Holds(ctx context.Context, control, key string, changes []change.Change) (GuardState, error) {
 	return l.guardState(ctx, control, key, changes, false)
 }
 
-// Guards reads the same, the recent changes and the control's breaker: all that keeps the changes from being
-// made.
+// Guards reads the same, the recent changes and the control's breaker: all that keeps the changes from being made.
 func (l *Ledger) Guards(ctx context.Context, control, key string, changes []change.Change) (GuardState, error) {
 	return l.guardState(ctx, control, key, changes, true)
 }
@@ -252,8 +241,7 @@ type Hold struct {
 	Until  time.Time `json:"until"`
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
-	// Action is the id of the step that was undone.
-	Action string `json:"action"`
+	Action string    `json:"action"` // the id of the step that was undone
 }
 
 func thing(c change.Change) string { return c.Kind + "#" + c.Subject + "#" + c.Target }
@@ -269,12 +257,9 @@ func (l *Ledger) SetHold(ctx context.Context, c change.Change, h Hold) error {
 
 // Breaker is how many changes a control has made lately, and whether it is stopped.
 type Breaker struct {
-	// Since is when the hour began that Steps were made in.
-	Since time.Time `json:"since"`
-	// Steps are the ids of the steps that were let through in it.
-	Steps []string `json:"steps"`
-	// Tripped is when the control was stopped; zero when it is not.
-	Tripped time.Time `json:"tripped,omitzero"`
+	Since   time.Time `json:"since"`            // when the hour began that Steps were made in
+	Steps   []string  `json:"steps"`            // the ids of the steps that were let through in it
+	Tripped time.Time `json:"tripped,omitzero"` // when the control was stopped; zero when it is not
 	// Released, By and Reason say who let it go on last, when and why.
 	Released time.Time `json:"released,omitzero"`
 	By       string    `json:"by,omitempty"`
@@ -319,8 +304,7 @@ func (l *Ledger) Breaker(ctx context.Context, control string) (b Breaker, err er
 	return b, err
 }
 
-// Release lets a stopped control go on, and counts from nothing again. It returns the breaker as it
-// was before.
+// Release lets a stopped control go on, and counts from nothing again. It returns the breaker as it was before.
 func (l *Ledger) Release(ctx context.Context, control, by, reason string, now time.Time) (before Breaker, err error) {
 	_, err = revise(ctx, l, breakers+control, "breaker", func(b *Breaker, _ bool) (Item, bool, error) {
 		before = *b
@@ -334,12 +318,10 @@ const day = 24 * time.Hour
 
 // RecentChange is one time that a thing was remediated.
 type RecentChange struct {
-	Step string    `json:"step"`
-	At   time.Time `json:"at"`
-	// Actor is who had caused it, when the event said so.
-	Actor string `json:"actor,omitempty"`
-	// Claimed says that the step has begun, and not yet that it came to its end; others leave the thing
-	// alone until then, and until Until at most.
+	Step  string    `json:"step"`
+	At    time.Time `json:"at"`
+	Actor string    `json:"actor,omitempty"` // who had caused it, when the event said so
+	// Claimed says that the step has begun and not yet ended; others leave the thing alone, until Until at most.
 	Claimed bool      `json:"claimed,omitempty"`
 	Until   time.Time `json:"until,omitzero"`
 }
@@ -374,8 +356,7 @@ func (r RecentChanges) Done(step string, now time.Time) []RecentChange {
 	})
 }
 
-// Claimed reports whether the step has begun before, and did not come to its end: what it was to
-// change may be changed.
+// Claimed reports whether the step has begun and not ended: what it was to change may be changed.
 func (r RecentChanges) Claimed(step string) bool {
 	return slices.ContainsFunc(r.all, func(old RecentChange) bool { return old.Step == step && old.Claimed })
 }
@@ -415,10 +396,8 @@ func (l *Ledger) insist(ctx context.Context, r *RecentChanges, step string, at t
 
 // replace writes r with these in place of those of the step, and without old ones.
 func (l *Ledger) replace(ctx context.Context, r *RecentChanges, step string, at time.Time, by ...RecentChange) error {
-	kept := slices.DeleteFunc(slices.Clone(r.all), func(old RecentChange) bool {
-		return old.Step == step || at.Sub(old.At) >= day
-	})
-	kept = append(kept, by...)
+	stale := func(old RecentChange) bool { return old.Step == step || at.Sub(old.At) >= day }
+	kept := append(slices.DeleteFunc(slices.Clone(r.all), stale), by...)
 	item := Item{Partition: rounds + r.thing, Sort: "rounds", Version: r.version, Expires: at.Add(2 * day)}
 	if err := l.save(ctx, item, kept); err != nil {
 		if conflict := (*Conflict)(nil); errors.As(err, &conflict) {

@@ -5,9 +5,8 @@
 // lets a run that was cut off be finished without doing anything twice: the next try does what is recorded and
 // not yet done, and sends the notices that are recorded and not yet sent. Undo and explain read it.
 //
-// A [Ledger] is the same over every [Store]: [Dynamo] in production, [Memory] in tests. The package
-// decides nothing and deletes nothing: runs that found nothing and marks of what was notified carry a
-// time to live, the rest stays.
+// A [Ledger] is the same over every [Store]: [Dynamo] in production, [Memory] in tests. The package decides nothing
+// and deletes nothing: runs that found nothing and marks of what was notified carry a time to live, the rest stays.
 package ledger
 
 import (
@@ -43,9 +42,7 @@ const (
 )
 
 // Settled reports whether a retry of the same event leaves a change of this status as it is.
-func (s Status) Settled() bool {
-	return !slices.Contains([]Status{Planned, Applied, Failed, Held}, s)
-}
+func (s Status) Settled() bool { return !slices.Contains([]Status{Planned, Applied, Failed, Held}, s) }
 
 // Made reports whether a change of this status is in force.
 func (s Status) Made() bool { return s == Applied || s == Verified }
@@ -53,15 +50,12 @@ func (s Status) Made() bool { return s == Applied || s == Verified }
 // Step is one change of an entry, and how far it has come.
 type Step struct {
 	change.Change
-	// ID names the step in messages, and for undo.
-	ID string `json:"id"`
+	ID string `json:"id"` // names the step in messages, and for undo
 	// Status and Reason say how far it has come, and why no further.
-	Status Status `json:"status"`
-	Reason string `json:"reason,omitempty"`
-	// At is when the status was reached.
-	At time.Time `json:"at"`
-	// Undo is the id of the step that reverted it; empty when none did.
-	Undo string `json:"undo,omitempty"`
+	Status Status    `json:"status"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`             // when the status was reached
+	Undo   string    `json:"undo,omitempty"` // the id of the step that reverted it; empty when none did
 }
 
 // Notification is one notice of an entry, and the proof that SNS accepted it.
@@ -85,30 +79,21 @@ const (
 
 // Entry is one finding of one run, with what was done about it and who was notified.
 type Entry struct {
-	// ID is the same for the same finding of the same event, however often it is handled.
-	ID string `json:"id"`
-	// Control is the id of the control that found it.
-	Control string `json:"control"`
+	ID      string `json:"id"`      // the same for the same finding of the same event, however often it is handled
+	Control string `json:"control"` // the id of the control that found it
 	// Run is the key of the event that it was found by, see [Run]; Event names that event.
-	Run   string `json:"run"`
-	Event string `json:"event,omitempty"`
-	// Subject is whom the finding is about: the name of an IAM user, or another principal.
-	Subject string `json:"subject,omitempty"`
-	// User says that Subject is the name of an IAM user.
-	User bool `json:"user,omitempty"`
-	// UserID is the user's unique id: another user may get its name later.
-	UserID string `json:"userId,omitempty"`
+	Run     string `json:"run"`
+	Event   string `json:"event,omitempty"`
+	Subject string `json:"subject,omitempty"` // whom the finding is about: the name of an IAM user, or another principal
+	User    bool   `json:"user,omitempty"`    // says that Subject is the name of an IAM user
+	UserID  string `json:"userId,omitempty"`  // the user's unique id: another user may get its name later
 	// Owner is whom notices about it go to; empty means the topic's other subscribers only.
-	Owner string `json:"owner,omitempty"`
-	// OwnerSlack is the Slack member id of the owner, when the account knows it.
-	OwnerSlack string `json:"ownerSlack,omitempty"`
-	// Actor is who caused it, when the event says so.
-	Actor string `json:"actor,omitempty"`
-	// At is when it was found.
-	At time.Time `json:"at"`
+	Owner      string    `json:"owner,omitempty"`
+	OwnerSlack string    `json:"ownerSlack,omitempty"` // the Slack member id of the owner, when the account knows it
+	Actor      string    `json:"actor,omitempty"`      // who caused it, when the event says so
+	At         time.Time `json:"at"`                   // when it was found
 
-	// Title, Text, the facts and so on are in the language of the deployment at that time.
-	Title string `json:"title"`
+	Title string `json:"title"` // Title, Text, the facts and so on are in the language of the deployment at that time
 	// Heading is the title in English, where Title is in another language.
 	Heading  string        `json:"heading,omitempty"`
 	Severity string        `json:"severity"`
@@ -119,16 +104,12 @@ type Entry struct {
 	UnchangedReason string `json:"unchangedReason,omitempty"`
 	// Notify is the notice to send when no change requires another; empty means none.
 	Notify notice.Kind `json:"tell,omitempty"`
-	// Case is the key of the case that it belongs to; empty when it belongs to none.
-	Case string `json:"case,omitempty"`
-	// Guard is the safeguard that it is about; empty for what was found in the account.
-	Guard Guard `json:"guard,omitempty"`
+	Case   string      `json:"case,omitempty"`  // the key of the case that it belongs to; empty when it belongs to none
+	Guard  Guard       `json:"guard,omitempty"` // the safeguard that it is about; empty for what was found in the account
 	// Thread is that of the entry that this one is about, as an undo is; empty means its own.
-	Thread string `json:"thread,omitempty"`
-	// Due is when its changes are due, for a case.
-	Due time.Time `json:"due,omitzero"`
-	// Drill is the id of the drill that made the user; empty for everybody else.
-	Drill string `json:"drill,omitempty"`
+	Thread string    `json:"thread,omitempty"`
+	Due    time.Time `json:"due,omitzero"`    // when its changes are due, for a case
+	Drill  string    `json:"drill,omitempty"` // the id of the drill that made the user; empty for everybody else
 	// By and Reason are who asked for it and why, for what a person did.
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -152,27 +133,22 @@ func (e *Entry) Notice(kind notice.Kind) *Notification {
 // Run is one control handling one event.
 type Run struct {
 	// Control is the control's id, Key the event's idempotency key.
-	Control string `json:"control"`
-	Key     string `json:"key"`
-	// Event names the event for people: its detail type and name.
-	Event string `json:"event,omitempty"`
-	// Mode is the control's mode at the run's last try.
-	Mode string `json:"mode,omitempty"`
-	// Happened is when what the event reports happened; zero for runs before it was kept.
-	Happened time.Time `json:"happened,omitzero"`
+	Control  string    `json:"control"`
+	Key      string    `json:"key"`
+	Event    string    `json:"event,omitempty"`   // names the event for people: its detail type and name
+	Mode     string    `json:"mode,omitempty"`    // the control's mode at the run's last try
+	Happened time.Time `json:"happened,omitzero"` // when what the event reports happened; zero for runs before it was kept
 	// At is when it was first claimed, Attempts how often.
 	At       time.Time `json:"at"`
 	Attempts int       `json:"attempts"`
-	// Holder has claimed the run until Until. A retry of the same invocation carries the same
-	// holder and may take it over at once.
+	// Holder has claimed the run until Until. A retry of its invocation has the same holder and may take it over.
 	Holder string    `json:"holder"`
 	Until  time.Time `json:"until,omitzero"`
 	// Done says that it is finished, with Outcome and Reason.
 	Done    bool   `json:"done"`
 	Outcome string `json:"outcome,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	// Entries are the ids of its entries. Planned says that every finding of the event is among
-	// them: a retry need not plan again.
+	// Entries are the ids of its entries. Planned says that these are all findings: a retry need not plan again.
 	Entries []string `json:"entries,omitempty"`
 	Planned bool     `json:"planned"`
 	// After is the name of the last user that a sweep has dealt with when its tries ran out of time,
@@ -184,14 +160,11 @@ type Run struct {
 }
 
 var (
-	// ErrDone says that the run was finished before.
-	ErrDone = errors.New("the run is finished")
-	// ErrHeld says that another invocation works on the run.
-	ErrHeld = errors.New("the run is held by another invocation")
+	ErrDone = errors.New("the run is finished")                   // says that the run was finished before
+	ErrHeld = errors.New("the run is held by another invocation") // says that another invocation works on the run
 )
 
-// Ledger is the memory of one account. After an error of one of its methods nothing may be changed in the
-// account.
+// Ledger is the memory of one account. After an error of one of its methods nothing may be changed in the account.
 type Ledger struct{ store Store }
 
 // New returns the ledger in the store.
@@ -272,8 +245,7 @@ func short(key string, limit int) string {
 	return strings.ToValidUTF8(key[:limit-len(digest)], "") + digest
 }
 
-// alteration alters a value. It answers what to write of its item, and whether to write it, or refuses with an
-// error, which is returned.
+// alteration alters a value. It answers what to write of its item and whether to write it, or an error to return.
 type alteration[T any] func(value *T, found bool) (item Item, write bool, err error)
 
 // revise reads an item into a new T, alters it, and writes it: see rewrite.
@@ -350,16 +322,15 @@ func (r *Run) item() Item {
 }
 
 func (l *Ledger) putRun(ctx context.Context, run *Run) error {
-	if err := l.save(ctx, run.item(), run); err != nil {
-		return err
+	err := l.save(ctx, run.item(), run)
+	if err == nil {
+		run.version++
 	}
-	run.version++
-	return nil
+	return err
 }
 
-// Record adds entries to the run, all of them or none; planned says that they are the last. An
-// entry that is there already stays as it is, and is read into its place. Nothing may be done about
-// an entry before it is recorded.
+// Record adds entries to the run, all of them or none; planned says that they are the last. An entry that is there
+// already stays as it is, and is read into its place. Nothing may be done about an entry before it is recorded.
 func (l *Ledger) Record(ctx context.Context, run *Run, found []Entry, planned bool) error {
 	// The entries come first and the run names them all at once: a try that is cut off in between
 	// leaves a run without them, and the next one records the same entries again.
@@ -378,11 +349,11 @@ func (l *Ledger) Record(ctx context.Context, run *Run, found []Entry, planned bo
 			changed.Entries = append(changed.Entries, found[i].ID)
 		}
 	}
-	if err := l.putRun(ctx, &changed); err != nil {
-		return err
+	err := l.putRun(ctx, &changed)
+	if err == nil {
+		*run = changed
 	}
-	*run = changed
-	return nil
+	return err
 }
 
 // Finish ends the run: done with an outcome, or not done and free to be claimed by its retry.
@@ -399,13 +370,12 @@ func (l *Ledger) Run(ctx context.Context, control, key string) (run Run, ok bool
 
 // Update writes an entry over the version that was read, or answers ErrConflict.
 func (l *Ledger) Update(ctx context.Context, e *Entry) error {
-	if err := l.save(ctx, Item{
-		Partition: entries + e.ID, Sort: "entry", Subject: e.Subject, At: e.At, Version: e.version,
-	}, e); err != nil {
-		return err
+	item := Item{Partition: entries + e.ID, Sort: "entry", Subject: e.Subject, At: e.At, Version: e.version}
+	err := l.save(ctx, item, e)
+	if err == nil {
+		e.version++
 	}
-	e.version++
-	return nil
+	return err
 }
 
 // Entry returns the entry with the given id; ok is false when there is none.
@@ -482,4 +452,42 @@ func (l *Ledger) Once(ctx context.Context, key, run string, now, until time.Time
 		return Item{Expires: until}, first, nil
 	})
 	return first && err == nil, err
+}
+
+// Contents is what the ledger holds of an account, for who reports of it.
+type Contents struct {
+	Runs []Run // those that found something, and the others of the last month. The first begun comes first
+	// Entries and Cases are all that there are, oldest first.
+	Entries  []Entry
+	Cases    []Case
+	Breakers map[string]Breaker // the breakers of the controls that made changes, by control
+}
+
+// Contents returns all that the ledger holds. It reads the whole table.
+func (l *Ledger) Contents(ctx context.Context) (Contents, error) {
+	items, err := l.store.Scan(ctx, runs, entries, cases, ended, breakers)
+	if err != nil {
+		return Contents{}, err
+	}
+	c := Contents{Breakers: map[string]Breaker{}}
+	var faults []error
+	c.Entries, c.Cases, err = split(items)
+	for _, item := range items {
+		if control, found := strings.CutPrefix(item.Partition, breakers); found {
+			var b Breaker
+			faults = append(faults, parse(item, &b))
+			c.Breakers[control] = b
+		} else if strings.HasPrefix(item.Partition, runs) {
+			run := Run{version: item.Version}
+			faults = append(faults, parse(item, &run))
+			c.Runs = append(c.Runs, run)
+		}
+	}
+	if err := errors.Join(append(faults, err)...); err != nil {
+		return Contents{}, err
+	}
+	slices.SortFunc(c.Runs, func(a, b Run) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Control, b.Control), cmp.Compare(a.Key, b.Key))
+	})
+	return c, nil
 }

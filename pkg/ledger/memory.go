@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// Memory is a store that lasts as long as the process, for tests and previews.
-// Its zero value is empty and ready.
+// Memory is a store that lasts as long as the process, for tests and previews. Its zero value is empty and ready.
 type Memory struct {
 	mu    sync.Mutex
 	items map[string]map[string]Item // by partition and sort key
@@ -29,20 +28,19 @@ func (m *Memory) call(operation string, run func() error) error {
 		m.items = map[string]map[string]Item{}
 	}
 	m.calls++
-	if m.Fault != nil {
-		if err := m.Fault(operation, false); err != nil {
-			return err
-		}
+	if m.Fault == nil {
+		return run()
 	}
-	err := run()
-	if err == nil && m.Fault != nil {
-		err = m.Fault(operation, true)
+	if err := m.Fault(operation, false); err != nil {
+		return err
 	}
-	return err
+	if err := run(); err != nil {
+		return err
+	}
+	return m.Fault(operation, true)
 }
 
-// Copy returns a store that holds the same, without a fault. What is written to one of them is not
-// written to the other.
+// Copy returns a store of its own that holds the same, without a fault.
 func (m *Memory) Copy() *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -69,19 +67,17 @@ func (m *Memory) Peek(partition, sort string) (item Item, ok bool) {
 	return item, ok
 }
 
-// Get implements [Store].
-func (m *Memory) Get(_ context.Context, partition, sort string) (item Item, err error) {
-	err = m.call("dynamodb:GetItem", func() error {
-		item = m.items[partition][sort]
-		return Item{Partition: partition, Sort: sort}.check()
-	})
-	item.Partition, item.Sort = partition, sort
-	return item, err
+func (m *Memory) Get(ctx context.Context, partition, sort string) (Item, error) {
+	found, err := m.BatchGet(ctx, Key{partition, sort})
+	return append(found, Item{Partition: partition, Sort: sort})[0], err
 }
 
-// BatchGet implements [Store].
 func (m *Memory) BatchGet(_ context.Context, keys ...Key) (found []Item, err error) {
-	err = m.call(reading(keys), func() error {
+	operation := "dynamodb:BatchGetItem"
+	if len(keys) == 1 {
+		operation = "dynamodb:GetItem"
+	}
+	err = m.call(operation, func() error {
 		for _, key := range keys {
 			item := m.items[key.Partition][key.Sort]
 			item.Partition, item.Sort = key.Partition, key.Sort
@@ -95,15 +91,6 @@ func (m *Memory) BatchGet(_ context.Context, keys ...Key) (found []Item, err err
 	return found, err
 }
 
-// reading is the operation that items are read with: one is read alone.
-func reading(keys []Key) string {
-	if len(keys) == 1 {
-		return "dynamodb:GetItem"
-	}
-	return "dynamodb:BatchGetItem"
-}
-
-// Put implements [Store].
 func (m *Memory) Put(_ context.Context, item Item) error {
 	return m.call("dynamodb:PutItem", func() error {
 		if err := item.check(); err != nil {
@@ -122,7 +109,6 @@ func (m *Memory) Put(_ context.Context, item Item) error {
 	})
 }
 
-// Query implements [Store].
 func (m *Memory) Query(_ context.Context, partition string) (found []Item, err error) {
 	err = m.call("dynamodb:Query", func() error {
 		found = slices.Collect(maps.Values(m.items[partition]))
@@ -132,7 +118,6 @@ func (m *Memory) Query(_ context.Context, partition string) (found []Item, err e
 	return found, err
 }
 
-// Index implements [Store].
 func (m *Memory) Index(_ context.Context, subject string, since time.Time) (found []Item, err error) {
 	err = m.call("dynamodb:Query", func() error {
 		found = m.find(func(i Item) bool { return subject != "" && i.Subject == subject && !i.At.Before(since) })
@@ -144,7 +129,6 @@ func (m *Memory) Index(_ context.Context, subject string, since time.Time) (foun
 	return found, err
 }
 
-// Scan implements [Store].
 func (m *Memory) Scan(_ context.Context, prefixes ...string) (found []Item, err error) {
 	err = m.call("dynamodb:Scan", func() error {
 		found = m.find(func(i Item) bool {

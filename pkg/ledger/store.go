@@ -9,17 +9,13 @@ import (
 
 // Item is one item of the table.
 type Item struct {
-	// Partition and Sort are its key.
-	Partition, Sort string
+	Partition, Sort string // its key
 	// Subject and At put it into the index by subject; the empty Subject keeps it out.
 	Subject string
 	At      time.Time
-	// Expires is when it may be deleted; zero keeps it.
-	Expires time.Time
-	// Version counts its writes; 0 means that it is not there.
-	Version int64
-	// Body is its JSON.
-	Body string
+	Expires time.Time // when it may be deleted; zero keeps it
+	Version int64     // counts its writes; 0 means that it is not there
+	Body    string    // its JSON
 }
 
 // What DynamoDB takes, in bytes: the keys of a partition, of the table and of the index, a sort key, and
@@ -50,11 +46,9 @@ type Key struct{ Partition, Sort string }
 // ErrConflict says that an item was written by somebody else after it was read.
 var ErrConflict = errors.New("the item was written by somebody else meanwhile")
 
-// Conflict is the [ErrConflict] of a write, with the item as it is instead: who would write it again need
-// not read it.
+// Conflict is the [ErrConflict] of a write, with the item as it is instead, which need not be read then.
 type Conflict struct{ Present Item }
 
-// Error implements error.
 func (c *Conflict) Error() string { return ErrConflict.Error() }
 
 // Is reports whether target is [ErrConflict].
@@ -67,14 +61,12 @@ type Store interface {
 	// BatchGet returns the items of the keys, in their order, in one call: each as Get would return it. Of
 	// several that name one item, each gets it. It returns all of them or an error.
 	BatchGet(ctx context.Context, keys ...Key) ([]Item, error)
-	// Put writes the item over the version that it carries, as the next version, or answers with a
-	// [*Conflict].
+	// Put writes the item over the version that it carries, as the next version, or answers with a [*Conflict].
 	Put(ctx context.Context, item Item) error
 	// Query returns the items of a partition by their sort key.
 	Query(ctx context.Context, partition string) ([]Item, error)
 	// Index returns the items of a subject from a time on, oldest first. It may lag behind writes.
 	Index(ctx context.Context, subject string, since time.Time) ([]Item, error)
-	// Scan returns every item whose partition begins with one of the prefixes, in no order. It reads
-	// the whole table.
+	// Scan returns every item whose partition begins with one of the prefixes, in no order. It reads the whole table.
 	Scan(ctx context.Context, prefixes ...string) ([]Item, error)
 }

@@ -7,16 +7,14 @@ import (
 	"time"
 )
 
-// Thread is where the messages about one incident stand together, in a place that has threads, such
-// as a Slack channel.
+// Thread is where the messages about one incident stand together, as in a Slack channel.
 type Thread struct {
 	// Root is the id of the first message, which the others answer; empty while somebody is posting it.
 	Root string `json:"root,omitempty"`
 	// Holder is posting the first message, and may until Until.
 	Holder string    `json:"holder,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
-	// Last is when a message of it was posted last, to the day.
-	Last time.Time `json:"last"`
+	Last   time.Time `json:"last"` // when a message of it was posted last, to the day
 }
 
 // Thread returns the root of the named thread. Without one, or a month after its last message, the
@@ -59,8 +57,7 @@ func (l *Ledger) BeginThread(ctx context.Context, name, holder, root string, now
 	return err
 }
 
-// EndThread forgets the thread if it has the given root: that message is gone, and the next one begins
-// anew.
+// EndThread forgets the thread if it has the given root: that message is gone, and the next one begins anew.
 func (l *Ledger) EndThread(ctx context.Context, name, root string, now time.Time) error {
 	_, err := revise(ctx, l, threads+name, "thread", func(t *Thread, _ bool) (Item, bool, error) {
 		if t.Root != root {
@@ -76,9 +73,8 @@ type slot struct {
 	Taken time.Time `json:"taken"` // the last time that was given away
 }
 
-// Slot gives away one time of a row of times that are at least every apart, and none of which is
-// before now: who calls waits until then. It is what keeps a rate limit that many processes share.
-// A slot that is not used is lost.
+// Slot gives away one time of a row of times that are at least every apart, and none of which is before now: who
+// calls waits until then. It is what keeps a rate limit that many processes share. A slot that is not used is lost.
 func (l *Ledger) Slot(ctx context.Context, name string, every time.Duration, now time.Time) (time.Time, error) {
 	for {
 		s, err := revise(ctx, l, slots+name, "slot", func(s *slot, _ bool) (Item, bool, error) {
@@ -99,4 +95,42 @@ func (l *Ledger) Slot(ctx context.Context, name string, every time.Duration, now
 		case <-time.After(rand.N(50 * time.Millisecond)):
 		}
 	}
+}
+
+// delivery is a notice on its way to one place.
+type delivery struct {
+	// Holder is at it, until Until. Done says that it arrived.
+	Holder string    `json:"holder"`
+	Until  time.Time `json:"until,omitzero"`
+	Done   bool      `json:"done,omitempty"`
+}
+
+// BeginDelivery claims the delivery of the given name for the holder until the given time. It answers
+// ErrDone when it was made in the last month, and ErrHeld when another holder has claimed it. A claim that
+// runs out before [Ledger.EndDelivery] can be taken over: rather twice than not at all.
+func (l *Ledger) BeginDelivery(ctx context.Context, name, holder string, now, until time.Time) error {
+	claim := func(d *delivery, found bool) (Item, bool, error) {
+		switch {
+		case found && d.Done:
+			return Item{}, false, ErrDone
+		case found && d.Holder != holder && !d.Until.Before(now):
+			return Item{}, false, ErrHeld
+		}
+		*d = delivery{Holder: holder, Until: until}
+		return Item{Expires: until.Add(idle)}, true, nil
+	}
+	_, _, err := rewrite(ctx, l, deliveries+name, "delivery", delivery{}, 0, claim)
+	return err
+}
+
+// EndDelivery says what came of the delivery that the holder has claimed: done, or free for the next one to try.
+func (l *Ledger) EndDelivery(ctx context.Context, name, holder string, done bool, now time.Time) error {
+	_, err := revise(ctx, l, deliveries+name, "delivery", func(d *delivery, _ bool) (Item, bool, error) {
+		if d.Holder != holder && !done {
+			return Item{}, false, nil
+		}
+		*d = delivery{Holder: holder, Done: done}
+		return Item{Expires: now.Add(idle)}, true, nil
+	})
+	return err
 }

@@ -39,8 +39,7 @@ const (
 type Metric struct {
 	Name string
 	Unit Unit
-	// By is the dimension; empty when the values are of the whole account.
-	By string
+	By   string // the dimension; empty when the values are of the whole account
 }
 
 // What a control measures at each event, zero when there was nothing.
@@ -67,15 +66,12 @@ var (
 	// SecondsToChange is the time from an event to the change that it led to, one value a change. Sweeps have none: what
 	// they change was not waiting for them, or for longer than they know.
 	SecondsToChange = Metric{"SecondsToChange", Seconds, Control}
-	// Sweeps is 1 for each sweep that came to its end.
-	Sweeps = Metric{"Sweeps", Count, Control}
-	// OpenCases is how many cases are open at the end of a sweep.
-	OpenCases = Metric{"OpenCases", Count, Control}
-	// BreakerOpen is 1 while the control is stopped because its blast radius was reached: when that happens and at the end
-	// of each sweep; 0 at its release.
+	Sweeps          = Metric{"Sweeps", Count, Control}    // 1 for each sweep that came to its end
+	OpenCases       = Metric{"OpenCases", Count, Control} // how many cases are open at the end of a sweep
+	// BreakerOpen is 1 while the control is stopped by its blast radius: then and at the end of each sweep; 0 at
+	// release.
 	BreakerOpen = Metric{"BreakerOpen", Count, Control}
-	// HaltedHours is for how long the halt switch has been on, in hours; 0 when it is off.
-	HaltedHours = Metric{"HaltedHours", None, ""}
+	HaltedHours = Metric{"HaltedHours", None, ""} // for how long the halt switch has been on, in hours; 0 when it is off
 )
 
 // Hop is the dimension whose value is a hop of a drill: package drill has their names.
@@ -169,9 +165,7 @@ type metadata struct {
 	CloudWatchMetrics []directive
 }
 
-// directive lists which members of the line are metrics, and under which dimensions. The empty set of
-// dimensions is one,
-// that of a metric without any.
+// directive lists which members of the line are metrics, and their dimensions; the empty set is that of none.
 type directive struct {
 	Namespace  string
 	Dimensions [][]string

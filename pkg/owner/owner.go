@@ -8,7 +8,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,18 +31,12 @@ type API interface {
 
 // Contact is who answers for a user.
 type Contact struct {
-	// Address is the email address that notices are addressed to; empty when nobody is known.
-	Address string
-	// Missing is what would have named the owner; empty when the owner is known.
-	Missing i18n.Message
-	// Slack is the owner's Slack member id, as the user's tag has it; empty when there is none.
-	Slack string
-	// ID is the user's unique id, which no other user ever gets; empty when the user does not exist.
-	ID string
-	// Path is the user's path; empty when the user does not exist.
-	Path string
-	// Tags are the user's tags, by their key in lower case.
-	Tags map[string]string
+	Address string            // the email address that notices are addressed to; empty when nobody is known
+	Missing i18n.Message      // what would have named the owner; empty when the owner is known
+	Slack   string            // the owner's Slack member id, as the user's tag has it; empty when there is none
+	ID      string            // the user's unique id, which no other user ever gets; empty when the user does not exist
+	Path    string            // the user's path; empty when the user does not exist
+	Tags    map[string]string // the user's tags, by their key in lower case
 }
 
 // Book answers for the users of one account.
@@ -82,10 +75,7 @@ func (b Book) find(user, path string, tags map[string]string) Contact {
 			return Contact{Address: address}
 		}
 	}
-	if address := longest(b.Owners.Paths, path); address != "" {
-		return Contact{Address: address}
-	}
-	if address := longest(b.Owners.Prefixes, user); address != "" {
+	if address := cmp.Or(longest(b.Owners.Paths, path), longest(b.Owners.Prefixes, user)); address != "" {
 		return Contact{Address: address}
 	}
 	missing := i18n.T("unknown")
@@ -100,14 +90,11 @@ func (b Book) find(user, path string, tags map[string]string) Contact {
 }
 
 func longest(contacts map[string]string, of string) string {
-	var fitting []string
+	best := ""
 	for beginning := range contacts {
-		if strings.HasPrefix(of, beginning) {
-			fitting = append(fitting, beginning)
+		if strings.HasPrefix(of, beginning) && len(beginning) > len(best) {
+			best = beginning
 		}
 	}
-	if len(fitting) == 0 {
-		return ""
-	}
-	return contacts[slices.MaxFunc(fitting, func(a, b string) int { return cmp.Compare(len(a), len(b)) })]
+	return contacts[best]
 }

@@ -1,11 +1,10 @@
 // Package quarantine knows how an IAM user is kept from acting: what the policies say that the stack
 // owns for it, and which change puts a user under one. It reads and never writes.
 //
-// A quarantine stops what the user does by API, console included, with its keys, its password and the
-// sessions of both. It does not keep the user from signing in, does not end an SSH session, and does
-// not reach into roles that the user has assumed. Roles and users of IAM Identity Center cannot be
-// quarantined: a role's policies hold for everybody who assumes it, and those of Identity Center
-// cannot be edited.
+// A quarantine stops what the user does by API, console included, with its keys, its password and the sessions of
+// both. It does not keep the user from signing in, does not end an SSH session, and does not reach into roles that
+// the user has assumed. Roles and users of IAM Identity Center cannot be quarantined: a role's policies hold for
+// everybody who assumes it, and those of Identity Center cannot be edited.
 package quarantine
 
 import (
@@ -74,47 +73,29 @@ func KeyDocument() string {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_deny-ip.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 func OutsideDocument(networks []netip.Prefix) string {
-	deny := func(sid, throughEndpoint string, more map[string]map[string]any) statement {
-		s := statement{Sid: sid, Effect: "Deny", Action: "*", Resource: "*", Condition: map[string]map[string]any{
-			"Bool": {"aws:ViaAWSService": "false"},
-			"Null": {"aws:SourceVpce": throughEndpoint},
+	deny := func(sid, throughEndpoint, operator, key string, value any) statement {
+		return statement{Sid: sid, Effect: "Deny", Action: "*", Resource: "*", Condition: map[string]map[string]any{
+			"Bool": {"aws:ViaAWSService": "false"}, "Null": {"aws:SourceVpce": throughEndpoint}, operator: {key: value},
 		}}
-		for operator, keys := range more {
-			s.Condition[operator] = keys
-		}
-		return s
 	}
 	return document(
-		deny("WarderDeniesFromOutside", "true", map[string]map[string]any{"NotIpAddress": {"aws:SourceIp": networks}}),
-		deny(
-			"WarderDeniesFromOutsideByEndpoint", "false",
-			map[string]map[string]any{"NotIpAddress": {"aws:VpcSourceIp": networks}},
-		),
-		deny(
-			"WarderDeniesByForeignEndpoint", "false",
-			map[string]map[string]any{"StringNotEquals": {"aws:VpceAccount": "${aws:PrincipalAccount}"}},
-		),
+		deny("WarderDeniesFromOutside", "true", "NotIpAddress", "aws:SourceIp", networks),
+		deny("WarderDeniesFromOutsideByEndpoint", "false", "NotIpAddress", "aws:VpcSourceIp", networks),
+		deny("WarderDeniesByForeignEndpoint", "false", "StringNotEquals", "aws:VpceAccount", "${aws:PrincipalAccount}"),
 	)
 }
 
 // API is the operations that a user's room for a quarantine is found with.
 type API interface {
-	ListAttachedUserPolicies(
-		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListAttachedUserPoliciesOutput, error)
-	ListGroupsForUser(
-		context.Context, *iam.ListGroupsForUserInput, ...func(*iam.Options),
-	) (*iam.ListGroupsForUserOutput, error)
+	iam.ListAttachedUserPoliciesAPIClient
+	iam.ListGroupsForUserAPIClient
 }
 
 // Inspection is the state of a user as to a quarantine.
 type Inspection struct {
-	// In means that the user is quarantined already, by this policy or one that denies more.
-	In bool
-	// Change puts the user under the quarantine; meaningless when In.
-	Change change.Change
-	// Note is a sentence on why it is not the change that a reader would expect; empty if it is.
-	Note i18n.Message
+	In     bool          // means that the user is quarantined already, by this policy or one that denies more
+	Change change.Change // puts the user under the quarantine; meaningless when In
+	Note   i18n.Message  // a sentence on why it is not the change that a reader would expect; empty if it is
 }
 
 // Outside is the ARN of the policy that quarantines who comes from outside, empty if no networks are

@@ -15,9 +15,8 @@ import (
 	"github.com/warder-aws/warder/pkg/owner"
 )
 
-// rehearsed reports whether the event says of itself that it is of a drill: it is made up, or records
-// that the one policy of drills was attached to a user who is named like a drill's. It proves nothing,
-// and nothing is allowed because of it.
+// rehearsed reports whether the event calls itself one of a drill: it is made up, or records that the one policy of
+// drills was attached to a user named like a drill's. It proves nothing and allows nothing.
 func rehearsed(e event.Event) bool {
 	if e.Drill() {
 		return true

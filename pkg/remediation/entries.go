@@ -75,17 +75,15 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		entry.Case = f.key(entry.UserID)
 	}
 	for i, c := range f.Changes {
-		step := ledger.Step{Change: c, ID: stepID(id, i), Status: ledger.Planned, At: r.now}
-		entry.Steps = append(entry.Steps, step)
+		entry.Steps = append(entry.Steps, ledger.Step{Change: c, ID: stepID(id, i), Status: ledger.Planned, At: r.now})
 	}
 	return entry, unread
 }
 
 func stepID(entry string, i int) string { return fmt.Sprintf("%s-%d", entry, i+1) }
 
-// markDrill marks an entry about a drill's user, so that nobody takes it for an incident. Who is only named
-// like one is an incident: the ledger must know the drill, and the user, if it still exists, must be the one
-// that the drill made.
+// markDrill marks an entry about a drill's user, so that nobody takes it for an incident: the ledger knows the drill,
+// and the user, if it still exists, is the one that the drill made. Who is only named like one is an incident.
 func (r *recorder) markDrill(ctx context.Context, entry *ledger.Entry, contact owner.Contact) error {
 	if !drill.Named(entry.Subject) {
 		return nil
@@ -174,8 +172,7 @@ func (r *recorder) exemptionAlert(ctx context.Context, entry ledger.Entry) ([]le
 	return []ledger.Entry{entry}, nil
 }
 
-// remediated returns the entries that end the open cases that a sweep did not find any more. An owner who
-// was notified is thanked.
+// remediated returns the entries that end the open cases that a sweep did not find any more.
 func (r *recorder) remediated(ctx context.Context, ongoing map[string]bool) ([]ledger.Entry, error) {
 	open, err := r.reader.cases.open(ctx)
 	if err != nil {
@@ -189,10 +186,9 @@ func (r *recorder) remediated(ctx context.Context, ongoing map[string]bool) ([]l
 		e := r.newEntry(digest(r.record.Key, "fixed", c.Key), control.Low)
 		e.Subject, e.User, e.Owner, e.OwnerSlack = c.Subject, c.User, c.Owner, c.OwnerSlack
 		e.Title, e.Heading, e.Case, e.Notify = c.Title, c.Heading, c.Key, notice.Fixed
-		e.Text = r.render(i18n.T("%s (%s): resolved. No action is pending.",
-			c.Title, c.Subject))
+		e.Text = r.render(i18n.T("%s (%s): resolved. No action is pending.", c.Title, c.Subject))
 		for _, change := range c.Changes {
-			e.Facts = append(e.Facts, r.fact(Fact{Name: i18n.T("No longer due"), Value: r.Kinds.Describe(change, false)}))
+			e.Facts = append(e.Facts, r.fact(Fact{i18n.T("No longer due"), r.Kinds.Describe(change, false)}))
 		}
 		if c.Told.IsZero() {
 			e.Notify = quiet

@@ -49,12 +49,10 @@ type Sweeper interface {
 	Sweep(ctx context.Context, e event.Event, open []ledger.Case, now time.Time) ([]Finding, error)
 }
 
-// ErrSweep is the answer of a [Sweeper] to a sweep without the cases: it must not be taken for one that
-// found nothing.
+// ErrSweep is the answer of a [Sweeper] to a sweep without the cases, which must not look like one without findings.
 var ErrSweep = errors.New("this planner sweeps over the open cases, and was not given them")
 
-// Inspect has the planner look at what the event is about: in a sweep over the open cases, which cases
-// returns, if it goes by them.
+// Inspect has the planner look at what the event is about; cases returns the open cases for a sweep over them.
 func Inspect(
 	ctx context.Context, p Planner, e event.Event, cases func(context.Context) ([]ledger.Case, error), now time.Time,
 ) ([]Finding, error) {
@@ -72,11 +70,9 @@ func Inspect(
 // Stopped is the error of a sweep that ran out of time. The sweep looks at users in the order of
 // their names; with the retry it goes on where it stopped: see [event.Sweep].
 type Stopped struct {
-	// After is the name of the last user up to which all were dealt with, without an error.
-	After string
+	After string // the name of the last user up to which all were dealt with, without an error
 }
 
-// Error implements error.
 func (s *Stopped) Error() string {
 	return fmt.Sprintf("out of time: the retry goes on after user %q", s.After)
 }
@@ -95,28 +91,21 @@ type Finding struct {
 	Facts  []Fact
 	Advice i18n.Message
 	// Changes remediate it, in this order; if one fails the rest is not tried. None makes the finding an alert.
-	Changes []change.Change
-	// UnchangedReason says why there is no change where a reader would expect one.
-	UnchangedReason i18n.Message
+	Changes         []change.Change
+	UnchangedReason i18n.Message // says why there is no change where a reader would expect one
 	Handling
 }
 
-// Handling is how a finding is to be handled. The zero value is for what a planner found by looking: notice,
-// grace, and the changes after that.
+// Handling is how a finding is to be handled. The zero value gives notice, then grace, then makes the changes.
 type Handling struct {
-	// Fresh marks what the event itself names: it is acted on at once, without grace.
-	Fresh bool
-	// Alert has its owner notified even if no change is made in the end: because of an exemption or a hold, or
-	// because somebody was faster.
-	Alert bool
-	// Due is when the changes become right, if that is still to come: the owner is notified before.
-	Due time.Time
+	Fresh bool      // marks what the event itself names: it is acted on at once, without grace
+	Alert bool      // has its owner notified even if no change is made, because of an exemption, a hold or somebody faster
+	Due   time.Time // when the changes become right, if that is still to come: the owner is notified before
 	// OneKeyPerRun is the user of whose access keys at most one goes in a run; empty if the finding is not
 	// about keys, or they may all go. Of several findings that are due the first is acted on, and the
 	// others stay for a later run; their owner is notified of them all the same.
 	OneKeyPerRun string
-	// Once keeps notices about the same from being repeated.
-	Once Once
+	Once         Once // keeps notices about the same from being repeated
 
 	held *ledger.Case // the case that the finding comes from, for one that was held
 }
@@ -146,4 +135,38 @@ func (f Finding) key(uniqueID string) string {
 		parts = append(parts, c.Kind, c.Subject, c.Target)
 	}
 	return digest(parts, uniqueID)
+}
+
+// Pending gives a sweep to a planner that knows events only: it finds again, from the ledger, what was held when its
+// event came. All other events are the planner's.
+func Pending(p Planner) Sweeper { return pending{p} }
+
+type pending struct{ Planner }
+
+func (p pending) Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error) {
+	if _, sweep := e.Detail.(*event.Sweep); sweep {
+		return nil, ErrSweep
+	}
+	return p.Planner.Plan(ctx, e, now)
+}
+
+func (pending) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ time.Time) ([]Finding, error) {
+	var findings []Finding
+	for _, c := range open {
+		if !c.Urgent {
+			continue
+		}
+		f := Finding{
+			Title: i18n.Literal(c.Title), Severity: control.Severity(c.Severity), Changes: c.Changes,
+			Text:     i18n.T("%s (%s): this was due on %s and was on hold then.", c.Title, c.Subject, i18n.Minute(c.Opened)),
+			Handling: Handling{held: &c},
+		}
+		if c.User {
+			f.User = c.Subject
+		} else {
+			f.Subject = c.Subject
+		}
+		findings = append(findings, f)
+	}
+	return findings, nil
 }

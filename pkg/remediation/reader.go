@@ -17,13 +17,11 @@ type reader struct {
 	cases   *caseBook
 	applier *applier
 	// contacts and tags, of what is no IAM user, are those that were read in this run, by subject.
-	contacts map[string]owner.Contact
-	tags     map[string]map[string]string
-	// prefetched are the holds on all that a sweep found, for planning.
-	prefetched ledger.GuardState
-	// firstKeys are the access keys that go in this run, by their users.
-	firstKeys map[string]string
-	haltRead  bool
+	contacts   map[string]owner.Contact
+	tags       map[string]map[string]string
+	prefetched ledger.GuardState // the holds on all that a sweep found, for planning
+	firstKeys  map[string]string // the access keys that go in this run, by their users
+	haltRead   bool
 }
 
 var errUnseen = errors.New("AWS does not show it")
@@ -63,7 +61,6 @@ func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.E
 	return err
 }
 
-// contact looks up who answers for a user.
 func (r *reader) contact(ctx context.Context, user string) (owner.Contact, error) {
 	return once(r.contacts, user, func() (owner.Contact, error) { return r.Owners.Owner(ctx, user) })
 }
@@ -79,8 +76,7 @@ func once[T any](known map[string]T, key string, read func() (T, error)) (value 
 	return value, err
 }
 
-// subjectTags returns the tags of whom the entry is about, nil if that does not exist. What can have no
-// tags has none.
+// subjectTags returns the tags of whom the entry is about, nil if that does not exist.
 func (r *reader) subjectTags(ctx context.Context, entry *ledger.Entry) (map[string]string, error) {
 	if entry.User {
 		contact, err := r.contact(ctx, entry.Subject)
@@ -122,8 +118,7 @@ func (r *reader) guardState(ctx context.Context, f Finding, x *facts) (err error
 	return nil
 }
 
-// prefetch reads the holds on all that was found, in a call for each hundred. What cannot be read so is
-// read one by one.
+// prefetch reads the holds on all that was found, in a call for each hundred; what fails is read one by one.
 func (r *reader) prefetch(ctx context.Context, findings []Finding) {
 	var changes []change.Change
 	for _, f := range findings {

@@ -61,9 +61,12 @@ func (r *run) handle(ctx context.Context) error {
 	for _, key := range r.record.Cases {
 		ongoing[key] = true
 	}
+	outOfTime := func(left int) error {
+		return errors.Join(append(faults, fmt.Errorf("out of time: %d findings are left to the retry", left))...)
+	}
 	for i, id := range r.record.Entries {
 		if r.budget.spent() {
-			return errors.Join(append(faults, outOfTime(len(r.record.Entries)-i))...)
+			return outOfTime(len(r.record.Entries) - i)
 		}
 		entry, found, err := r.Ledger.Entry(ctx, id)
 		if err != nil {
@@ -93,7 +96,7 @@ func (r *run) handle(ctx context.Context) error {
 		}
 		for i := range entries {
 			if r.budget.spent() {
-				return errors.Join(append(faults, outOfTime(len(entries)-i))...)
+				return outOfTime(len(entries) - i)
 			}
 			faults = append(faults, r.finish(ctx, &entries[i]))
 		}
@@ -105,10 +108,6 @@ func (r *run) handle(ctx context.Context) error {
 		}
 	}
 	return errors.Join(append(faults, r.notifyStopped(ctx))...)
-}
-
-func outOfTime(left int) error {
-	return fmt.Errorf("out of time: %d findings are left to the retry", left)
 }
 
 // plan returns the entries of what the planner finds. Subjects that an earlier try of this run handled are
@@ -172,9 +171,8 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 	return entries, after, errors.Join(faults...)
 }
 
-// evaluate makes a finding into what the ledger records of it: nothing when there is nothing to do or to
-// say about it now, and more than one entry when its owner is alerted about an exemption, too. It returns
-// the key of the finding with them.
+// evaluate makes a finding into what the ledger records of it: nothing when there is nothing to do or to say now,
+// several entries when its owner is alerted about an exemption, too. It returns the finding's key with them.
 func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []ledger.Entry, err error) {
 	if len(f.Changes) == 0 {
 		entries, err := r.recorder.unlessRepeated(ctx, f.Once, make([]ledger.Entry, 1))
@@ -262,8 +260,7 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 	return d
 }
 
-// permit decides whether the steps of a recorded entry may be made now. An error asks for a retry; nothing
-// may be made then either.
+// permit decides whether the steps of a recorded entry may be made now. An error asks for a retry.
 func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
 	d := r.decide(ctx, Finding{Changes: changesOf(entry)}, entry, applying)
 	if d.err != nil {
@@ -308,8 +305,7 @@ func (r *run) finish(ctx context.Context, entry *ledger.Entry) error {
 	return errors.Join(applyErr, err)
 }
 
-// act settles the steps of an entry, in order, as far as it can. settled says that it did, and that the
-// entry is to be recorded as it is then.
+// act settles the steps of an entry, in order, as far as it can. settled asks to record the entry as it is then.
 func (r *run) act(ctx context.Context, entry *ledger.Entry) (settled bool, err error) {
 	unsettled := slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() })
 	if entry.Guard == ledger.Unread || !unsettled {
@@ -356,18 +352,16 @@ func changeAttrs(s ledger.Step) []any {
 		"status", s.Status, "reason", s.Reason}
 }
 
-// notify publishes the notice that the state of the entry requires, unless it was sent before, and records
-// the entry: settled says that there is something to record in any case. retried says that a retry goes on
-// with it.
+// notify publishes the notice that the state of the entry requires, unless it was sent before, and records the entry:
+// settled says that there is something to record in any case. retried says that a retry goes on with it.
 func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried bool) error {
 	kind := requiredNotice(entry, retried)
-	if kind == "" || entry.Notice(kind) != nil {
-		if !settled {
-			return nil
-		}
+	switch sent := kind == "" || entry.Notice(kind) != nil; {
+	case sent && settled:
 		return r.Ledger.Update(ctx, entry)
-	}
-	if kind == notice.Warning {
+	case sent:
+		return nil
+	case kind == notice.Warning:
 		// The owner has the whole grace period from now on, whenever the entry was made.
 		entry.Due = later(entry.Due, r.clock().Add(gracePeriod(r.Settings)))
 	}
@@ -404,4 +398,53 @@ func (r *run) notifyStopped(ctx context.Context) error {
 		return err
 	}
 	return r.notify(ctx, &entries[0], false, false)
+}
+
+// session is what the parts of a run share.
+type session struct {
+	*Runner
+	event  event.Event
+	record ledger.Run // the run as the ledger has it
+	now    time.Time
+	frozen bool // the run's time is its event's, and stands still
+	report *Report
+	log    *slog.Logger // has the event in each line
+}
+
+// tries is how often Lambda runs a function for an asynchronous event: once, and twice again
+// (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
+const tries = 3
+
+// lastTry reports whether no retry follows by itself.
+func (s *session) lastTry() bool { return s.record.Attempts >= tries }
+
+// clock is the time as it passes during the run.
+func (s *session) clock() time.Time {
+	if s.frozen {
+		return s.now
+	}
+	return s.Now()
+}
+
+func (s *session) enforcing() bool { return s.Settings.Mode == control.Enforce }
+
+func (s *session) sweeping() bool {
+	_, sweep := s.event.Detail.(*event.Sweep)
+	return sweep
+}
+
+// firstTime reports whether nobody was notified of the same thing lately; else it notes that.
+func (s *session) firstTime(ctx context.Context, once Once) (bool, error) {
+	if once.Key == "" {
+		return true, nil
+	}
+	key := s.Control.ID + "#" + once.Key
+	return s.Ledger.Once(ctx, key, s.record.Key, s.now, s.now.Add(once.For))
+}
+
+// setSteps gives every step of the entry a status.
+func (s *session) setSteps(entry *ledger.Entry, status ledger.Status, why i18n.Message) {
+	for i := range entry.Steps {
+		entry.Steps[i].Status, entry.Steps[i].Reason = status, s.render(why)
+	}
 }

@@ -37,8 +37,7 @@ type Owners interface {
 
 // HaltSwitch can stop every change.
 type HaltSwitch interface {
-	// Check returns why no change may be made, empty when changes may, and since when, if that is known.
-	// After an error none may be made either.
+	// Check returns why no change may be made, empty when changes may, and since when, if known. An error forbids them.
 	Check(ctx context.Context) (why i18n.Message, since time.Time, err error)
 }
 
@@ -67,9 +66,8 @@ type Environment struct {
 type Invocation struct {
 	// ID is the request id. Lambda keeps it over the retries of one asynchronous event
 	// (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
-	ID string
-	// Left is the time before the invocation is ended by force.
-	Left time.Duration
+	ID   string
+	Left time.Duration // the time before the invocation is ended by force
 }
 
 // Run handles one event. An error asks for a retry; the report says how far the run came all the

@@ -20,8 +20,7 @@ import (
 // UndoControl is the control that entries of undone changes are recorded under.
 const UndoControl = "undo"
 
-// UndoRequest says what to revert: one action, or what was done to a user since a time, or what one event
-// led to.
+// UndoRequest says what to revert: one action, or what was done to a user since a time, or what one event led to.
 type UndoRequest struct {
 	Action string `json:"action,omitempty"` // the id of a change, or of a finding with all its changes
 	User   string `json:"user,omitempty"`   // the name of an IAM user
@@ -95,9 +94,8 @@ const unknownChange = "the ledger has no change of that name; ask explain for th
 // Undoer reverts what a [Runner] did. It asks no guards: a person has decided.
 type Undoer struct{ *Runner }
 
-// Undo reverts what the request names, newest first, and notifies the owners. What cannot be reverted is
-// refused with the reason and left as it is. An error means that it is not known how far it came: the same
-// request again finishes it.
+// Undo reverts what the request names, newest first, and notifies the owners. What cannot be reverted is refused with
+// the reason. An error means that it is not known how far it came: the same request again finishes it.
 func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	answer := UndoAnswer{Undone: []Undone{}, Refused: []Refused{}}
 	if q.Chat != "" && q == (UndoRequest{Chat: q.Chat}) {
@@ -174,47 +172,42 @@ func (u *Undoer) revert(ctx context.Context, entry *ledger.Entry, q UndoRequest,
 	}
 	if !recorded {
 		why, err := u.refuses(ctx, inverse)
-		if err != nil {
-			return err
-		}
-		if why != "" {
+		if why != "" && err == nil {
 			for _, step := range steps {
 				refuse(step.ID, why)
 			}
-			return nil
+		}
+		if why != "" || err != nil {
+			return err
+		}
+		if !q.Preview {
+			if err := u.Ledger.Update(ctx, inverse); err != nil {
+				return err
+			}
 		}
 	}
-	if q.Preview {
+	if !q.Preview {
 		for i, step := range steps {
-			back := inverse.Steps[i].Change
-			text := u.Kinds.Describe(back, false).String()
-			answer.Undone = append(answer.Undone, Undone{Action: step.ID, Change: back, Text: text})
+			if err := u.revertStep(ctx, entry, step, inverse, &inverse.Steps[i]); err != nil {
+				return err
+			}
 		}
-		return nil
-	}
-	if !recorded {
-		if err := u.Ledger.Update(ctx, inverse); err != nil {
+		if _, err := u.notifyOnce(ctx, inverse, notice.Undone); err != nil {
 			return err
 		}
-	}
-	for i, step := range steps {
-		if err := u.revertStep(ctx, entry, step, inverse, &inverse.Steps[i]); err != nil {
-			return err
-		}
-	}
-	if _, err := u.notifyOnce(ctx, inverse, notice.Undone); err != nil {
-		return err
 	}
 	for i, step := range steps {
 		back := inverse.Steps[i]
-		text := u.Kinds.Describe(back.Change, true).String()
-		answer.Undone = append(answer.Undone, Undone{Action: step.ID, Undo: back.ID, Change: back.Change, Text: text})
+		undone := Undone{step.ID, back.ID, back.Change, u.Kinds.Describe(back.Change, !q.Preview).String()}
+		if q.Preview {
+			undone.Undo = ""
+		}
+		answer.Undone = append(answer.Undone, undone)
 	}
 	return nil
 }
 
-// choose returns the steps of the entry that the request reverts, the last one first, and refuses the others
-// that it means.
+// choose returns the steps of the entry that the request reverts, the last one first, and refuses its others.
 func (u *Undoer) choose(
 	ctx context.Context, entry *ledger.Entry, q UndoRequest, refuse func(id, why string),
 ) (steps []*ledger.Step) {
@@ -340,8 +333,7 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry) (string, er
 func (u *Undoer) revertStep(
 	ctx context.Context, entry *ledger.Entry, step *ledger.Step, inverse *ledger.Entry, back *ledger.Step,
 ) error {
-	// The hold comes first: no sweep may come in between. What takes access away again, the undo of
-	// an undo, lifts it.
+	// The hold comes first: no sweep may come in between. What takes access away again, the undo of an undo, lifts it.
 	hold := ledger.Hold{Until: u.holdUntil(inverse.At), By: inverse.By, Reason: inverse.Reason, Action: step.ID}
 	if !u.widens(back.Change) {
 		hold.Until = inverse.At

@@ -31,8 +31,7 @@ const (
 // (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoot.html).
 const taskSeconds = 900
 
-// Roots is the operation that sessions as the root user of a member account begin with. Its endpoint
-// is a regional one: the global one refuses it.
+// Roots begins sessions as the root user of a member account, at a regional endpoint: the global one refuses it.
 type Roots interface {
 	AssumeRoot(context.Context, *sts.AssumeRootInput, ...func(*sts.Options)) (*sts.AssumeRootOutput, error)
 }
@@ -95,7 +94,6 @@ type kind struct {
 	sessions Sessions
 }
 
-// Read implements [change.Kind].
 func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	keys, err := List(ctx, k.api, k.sessions, c.Subject)
 	for _, key := range keys {
@@ -106,7 +104,6 @@ func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	return "", err
 }
 
-// Set implements [change.Kind].
 func (k kind) Set(ctx context.Context, c change.Change) error {
 	if c.After != "" {
 		return fmt.Errorf("delete root access key %s of %s: none is restored", change.KeyHint(c.Target), c.Subject)

@@ -2,8 +2,7 @@
 // it: the changes of kind [change.AccessKeyRotation]. It never reads the value of a secret, and never
 // touches the key that is rotated.
 //
-// It is a package of its own so that only the functions that import it link the client of Secrets
-// Manager.
+// It is a package of its own so that only the functions that import it link the client of Secrets Manager.
 package rotation
 
 import (
@@ -12,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,28 +30,31 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// withdrawn is read while a rotation is reverted: its secret is marked for deletion, its key is not
-// deleted yet.
+// withdrawn is read while a rotation is reverted: its secret is marked for deletion, its key is not deleted yet.
 const withdrawn = "withdrawn"
 
 // recovery is how long a secret that was deleted can be restored, in days. Seven is the least; its
 // name is taken meanwhile (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
 const recovery = 7
 
-// KeyMaker lists the operations of IAM that the rotation uses.
-type KeyMaker interface {
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+// UseReader is the operation that says when a key was used.
+type UseReader interface {
 	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
 		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+}
+
+// KeyMaker lists the operations of IAM that the rotation uses.
+type KeyMaker interface {
+	iam.GetUserAPIClient
+	iam.ListAccessKeysAPIClient
+	UseReader
 	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 }
 
 // Secrets lists the operations of Secrets Manager that the rotation uses. None reads a value.
 type Secrets interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
-		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	Describer
 	CreateSecret(context.Context, *secretsmanager.CreateSecretInput,
 		...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
 	RestoreSecret(context.Context, *secretsmanager.RestoreSecretInput,
@@ -73,16 +76,14 @@ func Kinds(users KeyMaker, store Secrets) change.Registry {
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
 const versionPrefix = "warder-access-key-"
 
-// StoredKey is the id of the access key whose secret is the current value of the secret; empty if it
-// has none, or if there is no secret.
+// StoredKey is the id of the access key whose secret is the secret's current value; empty if there is none.
 func StoredKey(s *secretsmanager.DescribeSecretOutput) string {
-	if s != nil {
-		for version, stages := range s.VersionIdsToStages {
-			for _, stage := range stages {
-				if id, ours := strings.CutPrefix(version, versionPrefix); ours && stage == "AWSCURRENT" {
-					return id
-				}
-			}
+	if s == nil {
+		return ""
+	}
+	for version, stages := range s.VersionIdsToStages {
+		if id, ours := strings.CutPrefix(version, versionPrefix); ours && slices.Contains(stages, "AWSCURRENT") {
+			return id
 		}
 	}
 	return ""
@@ -95,10 +96,9 @@ const attempt = 5 * time.Minute
 // of the key and the storing of its secret, which nobody knows then. Such a key was created right
 // after the secret was made ready, is not the one whose secret is stored, and was never used. A person
 // would have to create a key within those moments for it to be taken for one.
-func Orphan(ctx context.Context, api interface {
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
-		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
-}, s *secretsmanager.DescribeSecretOutput, id string, created time.Time) (bool, error) {
+func Orphan(
+	ctx context.Context, api UseReader, s *secretsmanager.DescribeSecretOutput, id string, created time.Time,
+) (bool, error) {
 	if s == nil || s.DeletedDate != nil || StoredKey(s) == id {
 		return false, nil
 	}
@@ -120,8 +120,7 @@ type kind struct {
 	secrets Secrets
 }
 
-// Read implements [change.Kind]. A secret that has no value yet, or that of a key that no longer exists, is no
-// rotation: it is made anew.
+// A secret that has no value yet, or that of a key that no longer exists, is no rotation: it is made anew.
 func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	_, other, err := k.keys(ctx, c)
 	if err != nil || other == nil {
@@ -140,8 +139,7 @@ func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	}
 }
 
-// Set implements [change.Kind]. Each of its calls can be the last before the function is cut off; the next
-// try finds out how far it came.
+// Each call of Set can be the last before the function is cut off; the next try finds out how far it came.
 func (k kind) Set(ctx context.Context, c change.Change) error {
 	if c.After != change.Rotated {
 		return k.revert(ctx, c)
@@ -225,11 +223,10 @@ func (k kind) prepare(ctx context.Context, c change.Change, secret *secretsmanag
 	return change.Wrap(err, "put policy of secret %s", name)
 }
 
-// secretPolicy lets the user of the given ARN read a secret, and nobody else, administrators and
-// Warder included: a denial counts more than what other policies allow
-// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html).
-// When the user is deleted, a later user of the same name does not get its right: IAM keeps the
-// principal by its unique id
+// secretPolicy lets the user of the given ARN read a secret, and nobody else, administrators and Warder included: a
+// denial counts more than what other policies allow
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html). When the user
+// is deleted, a later user of the same name does not get its right: IAM keeps the principal by its unique id
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
 func secretPolicy(user string) (string, error) {
 	type object = map[string]any
@@ -249,8 +246,7 @@ func secretPolicy(user string) (string, error) {
 	return string(text), nil
 }
 
-// putBack deletes the secret first and the key after it: a secret that is marked for deletion still
-// says which key it was about.
+// revert deletes the secret before the key: a secret marked for deletion still says which key it was about.
 func (k kind) revert(ctx context.Context, c change.Change) error {
 	why, err := k.Refuses(ctx, c)
 	if err != nil {
@@ -276,8 +272,8 @@ func (k kind) revert(ctx context.Context, c change.Change) error {
 	}
 	if secret.DeletedDate == nil {
 		name := change.SecretName(c.Subject, c.Target)
-		if _, err := k.secrets.DeleteSecret(ctx,
-			&secretsmanager.DeleteSecretInput{SecretId: &name, RecoveryWindowInDays: aws.Int64(recovery)}); err != nil {
+		in := &secretsmanager.DeleteSecretInput{SecretId: &name, RecoveryWindowInDays: aws.Int64(recovery)}
+		if _, err := k.secrets.DeleteSecret(ctx, in); err != nil {
 			return fmt.Errorf("delete secret %s: %w", name, err)
 		}
 	}
@@ -301,8 +297,7 @@ func (k kind) Refuses(ctx context.Context, c change.Change) (i18n.Message, error
 	return i18n.Message{}, nil
 }
 
-// keys returns the key that is the change's target, and the user's other one; nil for what is not
-// there.
+// keys returns the key that is the change's target, and the user's other one; nil for what is not there.
 func (k kind) keys(ctx context.Context, c change.Change) (old, other *types.AccessKeyMetadata, err error) {
 	pages := iam.NewListAccessKeysPaginator(k.iam, &iam.ListAccessKeysInput{UserName: &c.Subject})
 	for pages.HasMorePages() {
@@ -321,8 +316,7 @@ func (k kind) keys(ctx context.Context, c change.Change) (old, other *types.Acce
 	return old, other, nil
 }
 
-// deleteKey deletes a key. One that no longer exists is deleted: a client whose answer was lost asks
-// again.
+// deleteKey deletes a key. One that no longer exists is deleted: a client whose answer was lost asks again.
 func (k kind) deleteKey(ctx context.Context, c change.Change, id string) error {
 	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &c.Subject, AccessKeyId: &id})
 	if change.NotFound(err) {
@@ -337,12 +331,16 @@ func (k kind) deleteKey(ctx context.Context, c change.Change, id string) error {
 	return change.Wrap(err, "delete access key %s of %q", change.KeyHint(id), c.Subject)
 }
 
-// DescribeSecret returns what is known of the secret of a rotation without its value, nil if there is
-// no such secret.
-func DescribeSecret(ctx context.Context, api interface {
+// Describer is the operation that describes a secret without its value.
+type Describer interface {
 	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
 		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-}, c change.Change) (*secretsmanager.DescribeSecretOutput, error) {
+}
+
+// DescribeSecret returns what is known of the secret of a rotation without its value, nil if there is no such secret.
+func DescribeSecret(
+	ctx context.Context, api Describer, c change.Change,
+) (*secretsmanager.DescribeSecretOutput, error) {
 	name := change.SecretName(c.Subject, c.Target)
 	out, err := api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
 	var missing *secrets.ResourceNotFoundException

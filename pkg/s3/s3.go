@@ -155,3 +155,54 @@ func (c *Client) GetObject(ctx context.Context, b *Bucket, key string) ([]byte, 
 	}
 	return body, nil
 }
+
+// API lists the operations that change and read buckets.
+type API interface {
+	GetBucketPublicAccessBlock(context.Context, *Bucket) (*PublicAccessBlock, error)
+	PutBucketPublicAccessBlock(context.Context, *Bucket, *PublicAccessBlock) error
+	GetBucketTagging(context.Context, *Bucket) (map[string]string, error)
+}
+
+// Kinds returns a registry of the changes to buckets.
+func Kinds(api API) change.Registry { return change.NewRegistry(kind{s3: api}) }
+
+// PublicAccess reads the value of a bucket; [change.NotFound] recognizes the error of one that does not exist.
+func PublicAccess(ctx context.Context, api interface {
+	GetBucketPublicAccessBlock(context.Context, *Bucket) (*PublicAccessBlock, error)
+}, bucket *Bucket) (string, error) {
+	block, err := api.GetBucketPublicAccessBlock(ctx, bucket)
+	if code(err) == "NoSuchPublicAccessBlockConfiguration" {
+		return "", nil
+	}
+	if err != nil {
+		return "", change.Wrap(err, "get public access block of bucket %q", bucket.Name)
+	}
+	return change.Block(block), nil
+}
+
+type kind struct {
+	change.PublicAccessBlocks
+	s3 API
+}
+
+func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
+	return PublicAccess(ctx, k.s3, &Bucket{Name: c.Subject, Region: c.Target})
+}
+
+func (k kind) Set(ctx context.Context, c change.Change) error {
+	block, err := change.ParseBlock(c.After)
+	if err != nil {
+		return err
+	}
+	err = k.s3.PutBucketPublicAccessBlock(ctx, &Bucket{Name: c.Subject, Region: c.Target}, block)
+	return change.Wrap(err, "set public access block of bucket %q", c.Subject)
+}
+
+// Tags implements [change.Tagged]: a bucket is exempted by a tag of its own.
+func (k kind) Tags(ctx context.Context, c change.Change) (map[string]string, error) {
+	tags, err := k.s3.GetBucketTagging(ctx, &Bucket{Name: c.Subject, Region: c.Target})
+	if change.NotFound(err) {
+		return nil, nil
+	}
+	return tags, change.Wrap(err, "get tags of bucket %q", c.Subject)
+}

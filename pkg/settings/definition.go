@@ -22,9 +22,7 @@ type Definition struct {
 }
 
 // Definitions is every common setting, in the order of the reference.
-func Definitions() []Definition { return definitions() }
-
-func definitions() []Definition {
+func Definitions() []Definition {
 	root, err := strictjson.Parse("settings.json", described)
 	if err != nil {
 		panic(err) // it is part of the binary
@@ -48,16 +46,11 @@ type reader struct {
 // fields faults what is not defined at a place: the fields of prefix, "" for the top, and others.
 func (r reader) fields(prefix string, others ...string) {
 	var known []string
+	begin := strings.TrimSuffix("."+prefix, ".") + "."
 	for _, d := range r.defs {
-		rest := d.Path
-		if prefix != "" {
-			within := false
-			if rest, within = strings.CutPrefix(rest, prefix+"."); !within {
-				continue
-			}
-		}
+		rest, within := strings.CutPrefix("."+d.Path, begin)
 		name, _, _ := strings.Cut(rest, ".")
-		if !slices.Contains(known, name) {
+		if within && !slices.Contains(known, name) {
 			known = append(known, name)
 		}
 	}
@@ -75,34 +68,20 @@ func (r reader) node(path string) *strictjson.Node {
 	return n
 }
 
-// read reads a setting into a value, its default if it is not set, and faults what it does not take.
-func (r reader) read(path string, into any) {
+// read returns the value of a setting, its default if it is not set, and faults what it does not take.
+func read[T any](r reader, path string) (value T) {
 	i := slices.IndexFunc(r.defs, func(d Definition) bool { return d.Path == path })
 	if i < 0 {
 		panic(fmt.Sprintf("settings.json does not define %q", path))
 	}
 	n := r.node(path)
 	if n == nil {
-		if err := json.Unmarshal(r.defs[i].Default, into); err != nil {
+		if err := json.Unmarshal(r.defs[i].Default, &value); err != nil {
 			panic(fmt.Sprintf("settings.json: default of %s: %v", path, err))
 		}
-		return
+		return value
 	}
 	r.defs[i].Check(n)
-	_ = json.Unmarshal(n.JSON(), into) // Check has faulted what does not fit
-}
-
-func (r reader) int(path string) (value int) {
-	r.read(path, &value)
-	return value
-}
-
-func (r reader) text(path string) (value string) {
-	r.read(path, &value)
-	return value
-}
-
-func (r reader) texts(path string) (value []string) {
-	r.read(path, &value)
+	_ = json.Unmarshal(n.JSON(), &value) // Check has faulted what does not fit
 	return value
 }

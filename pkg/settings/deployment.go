@@ -23,8 +23,7 @@ var regionsOf = map[string]func() *regexp.Regexp{
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 var bucket = lazyregexp.New(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// parseRegions reads the regions beside the hub's. The hub's own may be listed as well: it is
-// listened to anyway.
+// parseRegions reads the regions beside the hub's. The hub's own may be listed as well: it is listened to anyway.
 func parseRegions(n *strictjson.Node, hub string) []string {
 	var regions []string
 	for _, item := range n.Items() {
@@ -54,10 +53,9 @@ func parseConfigRules(n *strictjson.Node) map[string][]string {
 		rules[rule] = names.Texts()
 		for _, item := range names.Items() {
 			// https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html
-			if name := item.Text(); item.Is(strictjson.String) &&
-				(name == "" || len(name) > 128 || strings.ContainsAny(name, " *?")) {
-				item.Faultf("%q is not the name of a Config rule", name)
-			}
+			name := item.Text()
+			wrong := name == "" || len(name) > 128 || strings.ContainsAny(name, " *?")
+			item.Refuse(strictjson.String, wrong, "%q is not the name of a Config rule", name)
 		}
 	})
 	return rules
@@ -66,9 +64,8 @@ func parseConfigRules(n *strictjson.Node) map[string][]string {
 func parseBucket(n *strictjson.Node) string {
 	name := n.Text()
 	plain := strings.NewReplacer("${AWS::AccountId}", "000000000000", "${AWS::Region}", "us-gov-west-1").Replace(name)
-	if n.Is(strictjson.String) && name != "" && !bucket().MatchString(plain) {
-		n.Faultf("%q is not the name of a bucket; ${AWS::AccountId} and ${AWS::Region} may be part of it", name)
-	}
+	n.Refuse(strictjson.String, name != "" && !bucket().MatchString(plain),
+		"%q is not the name of a bucket; ${AWS::AccountId} and ${AWS::Region} may be part of it", name)
 	return name
 }
 
@@ -103,22 +100,18 @@ func parseSlack(r reader) Slack {
 	r.fields("notify.slack")
 	n := r.node("notify.slack")
 	slack := Slack{
-		Channel:   r.text("notify.slack.channel"),
-		Secret:    r.text("notify.slack.secret"),
-		Parameter: r.text("notify.slack.parameter"),
+		Channel:   read[string](r, "notify.slack.channel"),
+		Secret:    read[string](r, "notify.slack.secret"),
+		Parameter: read[string](r, "notify.slack.parameter"),
 	}
-	if c := n.Field("channel"); c.Is(strictjson.String) && slack.Channel != "" && !channel().MatchString(slack.Channel) {
-		c.Faultf(
-			"%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details",
-			slack.Channel,
-		)
-	}
-	for _, name := range []string{"secret", "parameter"} {
+	n.Field("channel").Refuse(strictjson.String, slack.Channel != "" && !channel().MatchString(slack.Channel),
+		"%q is not the id of a channel, as in C024BE91L: Slack shows it at the end of the channel's details", slack.Channel)
+	for i, name := range []string{"secret", "parameter"} {
 		// What is no name may be the secret itself: it is not repeated.
-		if f := n.Field(name); f.Is(strictjson.String) && f.Text() != "" &&
-			(!secretName().MatchString(f.Text()) || strings.HasPrefix(f.Text(), "xox")) {
-			f.Faultf("not the name of a %s: put the token or the webhook's address into it, and its name here", name)
-		}
+		text := []string{slack.Secret, slack.Parameter}[i]
+		wrong := text != "" && (!secretName().MatchString(text) || strings.HasPrefix(text, "xox"))
+		n.Field(name).Refuse(strictjson.String, wrong,
+			"not the name of a %s: put the token or the webhook's address into it, and its name here", name)
 	}
 	switch {
 	case n == nil || !n.Is(strictjson.Object):
@@ -132,9 +125,8 @@ func parseSlack(r reader) Slack {
 
 func parseARN(n *strictjson.Node, service string) string {
 	text := n.Text()
-	if parsed, err := arn.Parse(text); n.Is(strictjson.String) && text != "" &&
-		(err != nil || parsed.Service != service || parsed.Resource == "" || parsed.AccountID == "") {
-		n.Faultf("%q is not an ARN of %s", text, service)
-	}
+	parsed, err := arn.Parse(text)
+	wrong := err != nil || parsed.Service != service || parsed.Resource == "" || parsed.AccountID == ""
+	n.Refuse(strictjson.String, text != "" && wrong, "%q is not an ARN of %s", text, service)
 	return text
 }

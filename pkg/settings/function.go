@@ -64,18 +64,16 @@ type Drilled struct {
 	Off      bool             `json:"off,omitempty"`  // its mode is off: nothing starts it
 }
 
-// Function is the settings of the function of c. The caller adds what only the deployment knows: Topic,
-// Account, Roles and Quarantine, and to a tool what it needs. A tool acts when a person asks it to, so
-// its mode is enforce.
+// Function is the settings of the function of c. The caller adds what only the deployment knows: Topic, Account,
+// Roles and Quarantine, and to a tool what it needs. A tool acts when a person asks it to, so its mode is enforce.
 func (s Settings) Function(c control.Control) Function {
 	set := s.Controls[c.ID]
 	if c.Tool {
 		set = Control{Mode: control.Enforce, Parameters: map[string]json.RawMessage{}}
 	}
 	var modes map[string]control.Mode
-	if slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
-		return slices.Contains(p.Resources, control.Reports)
-	}) {
+	writes := func(p control.Permission) bool { return slices.Contains(p.Resources, control.Reports) }
+	if slices.ContainsFunc(c.Permissions, writes) {
 		modes = map[string]control.Mode{}
 		for id, other := range s.Controls {
 			modes[id] = other.Mode
@@ -99,8 +97,7 @@ func (s Settings) Function(c control.Control) Function {
 // Env is f as environment variables. FromEnv reads them back.
 func (f Function) Env() map[string]string { return map[string]string{Variable: string(compact(f))} }
 
-// EnvSize is the size of environment variables as Lambda measures it, in bytes: that of the JSON object
-// that carries them. It counts against MaxEnv.
+// EnvSize is the size of environment variables as Lambda counts it against MaxEnv: their JSON object's, in bytes.
 func EnvSize(env map[string]string) int { return len(compact(env)) }
 
 // Edit changes the settings in environment variables.
@@ -114,8 +111,7 @@ func Edit(env map[string]string, edit func(*Function)) error {
 	return nil
 }
 
-// FromEnv reads the settings of a function. lookup is os.LookupEnv. The error joins every fault, each
-// with the field. It repeats no value.
+// FromEnv reads the settings of a function by os.LookupEnv. The error joins every fault, and repeats no value.
 func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 	text, ok := lookup(Variable)
 	if !ok {
@@ -134,13 +130,10 @@ func FromEnv(lookup func(string) (string, bool)) (Function, error) {
 	return f, nil
 }
 
-// check faults what a function cannot work with. A value of another kind than the field's has a fault
-// already.
+// check faults what a function cannot work with. A value of another kind than the field's has a fault already.
 func (f Function) check(root *strictjson.Node) {
 	want := func(n *strictjson.Node, kind strictjson.Kind, right bool, what string) {
-		if n.Is(kind) && !right {
-			n.Faultf("want %s", what)
-		}
+		n.Refuse(kind, !right, "want %s", what)
 	}
 	text := func(name string, right bool, what string) {
 		want(root.Field(name), strictjson.String, right, what)
@@ -178,11 +171,8 @@ func loopback(address string) bool {
 // GraceDays and NoticeDays are the names of parameters that the runner keeps for every control that
 // declares them; a planner's struct does not name them.
 const (
-	// GraceDays is how many days an owner has after a notice was delivered. A control that does not
-	// declare it gives none.
-	GraceDays = "graceDays"
-	// NoticeDays is how many days before a change is due its owner is notified.
-	NoticeDays = "noticeDays"
+	GraceDays  = "graceDays"  // how many days an owner has after a notice was delivered; none where it is not declared
+	NoticeDays = "noticeDays" // how many days before a change is due its owner is notified
 )
 
 // Days is the value of GraceDays or NoticeDays, 0 for a control that does not declare it.

@@ -1,7 +1,6 @@
-// Package settings is everything that can be set about Warder: the "warder" context of cdk.json, read
-// once when the infrastructure is synthesized, and the part of it that each function gets in its
-// environment, as one JSON document. It holds no secrets, and it never reads a file or the environment
-// by itself.
+// Package settings is everything that can be set about Warder: the "warder" context of cdk.json, read once when the
+// infrastructure is synthesized, and the part of it that each function gets in its environment, as one JSON document.
+// It holds no secrets, and it never reads a file or the environment by itself.
 package settings
 
 import (
@@ -94,8 +93,7 @@ const (
 
 var languages = []Language{English, Korean}
 
-// Slack is where notices are posted, and where the bot token or the address of the incoming webhook
-// is kept. It holds no secret itself.
+// Slack is where notices are posted, and where the bot token or the webhook's address is kept. It holds no secret.
 type Slack struct {
 	Channel   string `json:"channel,omitempty"`   // id such as C024BE91L; empty for a webhook, which has its own
 	Secret    string `json:"secret,omitempty"`    // name of a secret in Secrets Manager, in the hub's region; or else
@@ -118,50 +116,25 @@ var hubRegions = []string{"us-east-1", "us-gov-west-1", "cn-north-1"}
 // retentions is the values that CloudWatch Logs takes, in days.
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 var retentions = []int{
-	1,
-	3,
-	5,
-	7,
-	14,
-	30,
-	60,
-	90,
-	120,
-	150,
-	180,
-	365,
-	400,
-	545,
-	731,
-	1096,
-	1827,
-	2192,
-	2557,
-	2922,
-	3288,
-	3653,
+	1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 }
 
 // tagKey is what IAM takes as the key of a tag.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
 var tagKey = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
 
-// Parse reads the "warder" context, a JSON object, for the given controls. The
-// error joins every fault, each with its path; an unknown key names the keys
-// known at that place.
+// Parse reads the "warder" context, a JSON object, for the given controls. The error joins every fault, each with its
+// path; an unknown key names the keys known at that place.
 func Parse(data []byte, controls []control.Control) (Settings, error) {
 	root, err := strictjson.Parse("cdk.json: warder", data)
 	if err != nil {
 		return Settings{}, err
 	}
-	r := reader{root, definitions()}
+	r := reader{root, Definitions()}
 	r.fields("", "controls")
-	hub := r.text("hubRegion")
-	if n := root.Field("hubRegion"); n.Is(strictjson.String) && !slices.Contains(hubRegions, hub) {
-		n.Faultf(
-			"IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "),
-		)
-	}
+	hub := read[string](r, "hubRegion")
+	root.Field("hubRegion").Refuse(strictjson.String, !slices.Contains(hubRegions, hub),
+		"IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "))
 	regions := parseRegions(r.node("regions"), hub)
 	s := Settings{
 		HubRegion:         hub,
@@ -169,21 +142,19 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 		AllowedNetworks:   parseNetworks(r.node("allowedNetworks")),
 		Owners:            parseOwners(r),
 		Notify:            parseNotify(r, hub),
-		BlastRadius:       r.int("blastRadius"),
-		HoldDays:          r.int("holdDays"),
+		BlastRadius:       read[int](r, "blastRadius"),
+		HoldDays:          read[int](r, "holdDays"),
 		Runbooks:          parseRunbooks(r),
 		LogRetentionDays:  parseRetention(r),
 		CreateConfigRules: r.node("createConfigRules").Bool(),
-		ConfigRegion:      cmp.Or(r.text("configRegion"), hub),
+		ConfigRegion:      cmp.Or(read[string](r, "configRegion"), hub),
 		ConfigRules:       parseConfigRules(r.node("configRules")),
 		AssetBucket:       parseBucket(r.node("assetBucket")),
 		Tags:              parseTags(r.node("tags")),
 		Controls:          parseControls(root.Field("controls"), controls),
 	}
-	if n := root.Field("configRegion"); n.Is(strictjson.String) && s.ConfigRegion != hub &&
-		!slices.Contains(regions, s.ConfigRegion) {
-		n.Faultf("%q is not listened to: it is the hub's region %q, or one of regions", s.ConfigRegion, hub)
-	}
+	root.Field("configRegion").Refuse(strictjson.String, !slices.Contains(append(regions, hub), s.ConfigRegion),
+		"%q is not listened to: it is the hub's region %q, or one of regions", s.ConfigRegion, hub)
 	if err := root.Err(); err != nil {
 		return Settings{}, err
 	}
@@ -194,9 +165,7 @@ func parseNetworks(n *strictjson.Node) []netip.Prefix {
 	var networks []netip.Prefix
 	for _, item := range n.Items() {
 		network, err := parseNetwork(item.Text())
-		if item.Is(strictjson.String) && err != nil {
-			item.Faultf("%v", err)
-		}
+		item.Refuse(strictjson.String, err != nil, "%v", err)
 		networks = append(networks, network)
 	}
 	return networks
@@ -229,42 +198,35 @@ func parseNetwork(text string) (netip.Prefix, error) {
 func parseOwners(r reader) Owners {
 	r.fields("owners")
 	owners := Owners{
-		Tags:     r.texts("owners.tags"),
+		Tags:     read[[]string](r, "owners.tags"),
 		Paths:    r.node("owners.paths").Map(),
 		Prefixes: r.node("owners.prefixes").Map(),
-		Default:  r.text("owners.default"),
-		Slack:    r.text("owners.slack"),
+		Default:  read[string](r, "owners.default"),
+		Slack:    read[string](r, "owners.slack"),
 	}
 	for _, item := range append(r.node("owners.tags").Items(), r.node("owners.slack")) {
 		if item.Is(strictjson.String) && item.Text() != "" && !tagKey().MatchString(item.Text()) {
 			item.Faultf("%q is not a tag key of IAM", item.Text())
 		}
 	}
-	contacts := func(n *strictjson.Node, check func(key string) string) {
-		if !n.Is(strictjson.Object) {
-			return
+	contacts := func(path, fault string, wrong func(key string) bool) {
+		if n := r.node(path); n.Is(strictjson.Object) {
+			n.Members(func(key string, value *strictjson.Node) {
+				if wrong(key) {
+					value.Faultf("%s", fault)
+				}
+				checkEmail(value)
+			})
 		}
-		n.Members(func(key string, value *strictjson.Node) {
-			if fault := check(key); fault != "" {
-				value.Faultf("%s", fault)
-			}
-			checkEmail(value)
-		})
 	}
-	contacts(r.node("owners.paths"), func(path string) string {
-		if !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, "/") {
-			return "an IAM path begins and ends with /"
-		}
-		return ""
+	contacts("owners.paths", "an IAM path begins and ends with /", func(path string) bool {
+		return !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, "/")
 	})
-	contacts(r.node("owners.prefixes"), func(prefix string) string {
-		if prefix == "" {
-			return "an empty prefix is every user: use default"
-		}
-		return ""
+	contacts("owners.prefixes", "an empty prefix is every user: use default", func(prefix string) bool {
+		return prefix == ""
 	})
-	if contact := r.node("owners.default"); contact.Is(strictjson.String) && contact.Text() != "" {
-		checkEmail(contact)
+	if owners.Default != "" {
+		checkEmail(r.node("owners.default"))
 	}
 	return owners
 }
@@ -274,7 +236,7 @@ func parseNotify(r reader, hub string) Notify {
 	emails := r.node("notify.emails")
 	notify := Notify{
 		Emails:   emails.Texts(),
-		Language: Language(r.text("notify.language")),
+		Language: read[Language](r, "notify.language"),
 		Slack:    parseSlack(r),
 		Chat:     r.node("notify.chat").Bool(),
 		Topic:    parseARN(r.node("notify.topic"), "sns"),
@@ -292,9 +254,8 @@ func parseNotify(r reader, hub string) Notify {
 	}
 	for i, item := range emails.Items() {
 		checkEmail(item)
-		if item.Is(strictjson.String) && slices.Contains(notify.Emails[:i], item.Text()) {
-			item.Faultf("%q is listed twice", item.Text())
-		}
+		email := notify.Emails[i]
+		item.Refuse(strictjson.String, slices.Contains(notify.Emails[:i], email), "%q is listed twice", email)
 	}
 	return notify
 }
@@ -310,22 +271,18 @@ func checkEmail(n *strictjson.Node) {
 }
 
 func parseRunbooks(r reader) string {
-	n, address := r.node("runbooks"), r.text("runbooks")
-	if u, err := url.Parse(address); n.Is(strictjson.String) &&
-		(err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")) {
-		n.Faultf("%q is not an https address that ends with /", address)
-	}
+	address := read[string](r, "runbooks")
+	u, err := url.Parse(address)
+	wrong := err != nil || u.Scheme != "https" || u.Host == "" || !strings.HasSuffix(address, "/")
+	r.node("runbooks").Refuse(strictjson.String, wrong, "%q is not an https address that ends with /", address)
 	return address
 }
 
 func parseRetention(r reader) int {
-	n, days := r.node("logRetentionDays"), r.int("logRetentionDays")
-	if days != 0 && n.Is(strictjson.Number) && !slices.Contains(retentions, days) {
-		n.Faultf(
-			"CloudWatch Logs does not take %d days, only %s", days,
-			strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]"),
-		)
-	}
+	days := read[int](r, "logRetentionDays")
+	known := strings.Trim(strings.ReplaceAll(fmt.Sprint(retentions), " ", ", "), "[]")
+	r.node("logRetentionDays").Refuse(strictjson.Number, days != 0 && !slices.Contains(retentions, days),
+		"CloudWatch Logs does not take %d days, only %s", days, known)
 	return days
 }
 
@@ -359,9 +316,7 @@ func parseControl(n *strictjson.Node, c control.Control) Control {
 	n.Fields(append([]string{"mode"}, names...)...)
 	if mode := n.Field("mode"); mode != nil {
 		set.Mode = control.Mode(mode.Text())
-		if mode.Is(strictjson.String) && !set.Mode.Valid() {
-			mode.Faultf("%q is not one of off, observe, enforce", set.Mode)
-		}
+		mode.Refuse(strictjson.String, !set.Mode.Valid(), "%q is not one of off, observe, enforce", set.Mode)
 	}
 	return set
 }

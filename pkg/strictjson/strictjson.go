@@ -32,8 +32,7 @@ const (
 	Null   Kind = "null"
 )
 
-// Node is one value of a document. A nil *Node is an absent value: its readers return the zero value
-// without a fault.
+// Node is one value of a document. A nil *Node is an absent value: its readers return the zero value without a fault.
 type Node struct {
 	path    string
 	doc     *document
@@ -53,9 +52,8 @@ type document struct {
 	faults []error
 }
 
-// Parse reads one JSON document. file only names it in faults. An error means that the text is not
-// JSON at all; a key that is written twice is a fault of the document (see Err), and its first value
-// counts.
+// Parse reads one JSON document. file only names it in faults. An error means that the text is not JSON at all; a key
+// that is written twice is a fault of the document (see Err), and its first value counts.
 func Parse(file string, data []byte) (*Node, error) {
 	// Unmarshal checks the whole text, and bounds the nesting, before the walk.
 	var whole json.RawMessage
@@ -112,8 +110,7 @@ func (d *document) read(decoder *json.Decoder, data []byte, path string) *Node {
 	return node
 }
 
-// join appends a key to a path. A key that could be mistaken for a path, or that is not plainly
-// printable, is quoted.
+// join appends a key to a path. A key that could be mistaken for a path, or that is not plainly printable, is quoted.
 func join(path, key string) string {
 	if quoted := strconv.Quote(key); key == "" || strings.ContainsAny(key, ".[] ") || quoted != `"`+key+`"` {
 		key = quoted
@@ -133,12 +130,17 @@ func (n *Node) Faultf(format string, args ...any) {
 	n.doc.faults = append(n.doc.faults, errors.New(at+fmt.Sprintf(format, args...)))
 }
 
-// Err joins the faults found so far anywhere in the document, in the order they were found; nil when
-// there are none.
+// Refuse adds a fault if the value is of the kind and wrong. A value of another kind has its fault already.
+func (n *Node) Refuse(kind Kind, wrong bool, format string, args ...any) {
+	if n.Is(kind) && wrong {
+		n.Faultf(format, args...)
+	}
+}
+
+// Err joins the faults found so far anywhere in the document, in the order they were found; nil when there are none.
 func (n *Node) Err() error { return errors.Join(n.doc.faults...) }
 
-// Fields declares the keys that an object may have. Every other key is a fault that names the known
-// ones, and so is a value that is not an object.
+// Fields declares the keys that an object may have. Another key is a fault, and so is a value that is not an object.
 func (n *Node) Fields(known ...string) {
 	n.Members(func(key string, value *Node) {
 		if !slices.Contains(known, key) {
@@ -168,8 +170,7 @@ func (n *Node) Required(key string) *Node {
 	return value
 }
 
-// Members calls yield with every key and value of an object, in the order written. A value that is not
-// an object is a fault.
+// Members calls yield with every member of an object, in the order written. Another value is a fault.
 func (n *Node) Members(yield func(key string, value *Node)) {
 	if n.want(Object) {
 		for _, m := range n.members {
