@@ -47,7 +47,7 @@ func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
 		"taken off":                {"a", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			kinds := change.ForIAM(fakeaws.New(fakeaws.State{}))
+			kinds := change.ForIAM(fakeaws.New(fakeaws.State{}).IAM())
 			err := kinds.Narrows([]change.Change{{Kind: change.PermissionsBoundary, Subject: "u", Target: "u",
 				Before: c.before, After: c.after}})
 			if (err != nil) != c.widens {
@@ -58,7 +58,7 @@ func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
 }
 
 func TestABucketNarrowsWhenEverySwitchThatIsOnStaysOn(t *testing.T) {
-	kinds := s3.Kinds(fakeaws.New(fakeaws.State{}))
+	kinds := s3.Kinds(s3.New(fakeaws.New(fakeaws.State{}).Config()))
 	switches := func(n int) *s3.PublicAccessBlock {
 		return &s3.PublicAccessBlock{BlockPublicAcls: n&1 != 0, IgnorePublicAcls: n&2 != 0, BlockPublicPolicy: n&4 != 0,
 			RestrictPublicBuckets: n&8 != 0}
@@ -96,7 +96,7 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 		"with a part of it": {IgnorePublicAcls: true}} {
 		t.Run(name, func(t *testing.T) {
 			a := fakeaws.New(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{"b": {Region: "eu-west-1", Block: before}}})
-			kind, err := s3.Kinds(a).Kind(change.Change{Kind: change.BucketPublicAccess})
+			kind, err := s3.Kinds(s3.New(a.Config())).Kind(change.Change{Kind: change.BucketPublicAccess})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 			}
 		})
 	}
-	kind, err := s3.Kinds(fakeaws.New(fakeaws.State{})).Kind(change.Change{Kind: change.BucketPublicAccess})
+	kind, err := s3.Kinds(s3.New(fakeaws.New(fakeaws.State{}).Config())).Kind(change.Change{Kind: change.BucketPublicAccess})
 	if err != nil {
 		t.Fatal(err)
 	}

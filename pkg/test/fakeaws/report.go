@@ -1,7 +1,6 @@
 package fakeaws
 
 import (
-	"context"
 	"encoding/csv"
 	"strconv"
 	"strings"
@@ -24,43 +23,35 @@ const reportAge = 4 * time.Hour
 
 // GenerateCredentialReport makes the credential report, of what is so now, unless there is one of the
 // last four hours. Without a clock there is no age: then the report says what is so when it is got.
-func (a *Account) GenerateCredentialReport(
-	context.Context, *iam.GenerateCredentialReportInput, ...func(*iam.Options),
-) (*iam.GenerateCredentialReportOutput, error) {
-	return call(a, "iam:GenerateCredentialReport", func() (*iam.GenerateCredentialReportOutput, error) {
-		if a.report.content != nil && !a.expired() {
-			return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeComplete}, nil
-		}
-		content, err := a.writeReport()
-		a.report = report{content, a.time()}
-		return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeStarted}, err
-	})
+func (c call) GenerateCredentialReport(*iam.GenerateCredentialReportInput) (any, error) {
+	if c.report.content != nil && !c.expired() {
+		return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeComplete}, nil
+	}
+	content, err := c.writeReport()
+	c.report = report{content, c.time()}
+	return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeStarted}, err
 }
 
 func (a *Account) expired() bool { return a.time().Sub(a.report.made) >= reportAge }
 
 // GetCredentialReport returns the credential report that was made.
-func (a *Account) GetCredentialReport(
-	context.Context, *iam.GetCredentialReportInput, ...func(*iam.Options),
-) (*iam.GetCredentialReportOutput, error) {
-	return call(a, "iam:GetCredentialReport", func() (*iam.GetCredentialReportOutput, error) {
-		switch {
-		case a.report.content == nil:
-			return nil, &types.CredentialReportNotPresentException{Message: aws.String("Report does not exist.")}
-		case a.expired():
-			return nil, &types.CredentialReportExpiredException{Message: aws.String("Report has expired.")}
+func (c call) GetCredentialReport(*iam.GetCredentialReportInput) (any, error) {
+	switch {
+	case c.report.content == nil:
+		return nil, &types.CredentialReportNotPresentException{Message: aws.String("Report does not exist.")}
+	case c.expired():
+		return nil, &types.CredentialReportExpiredException{Message: aws.String("Report has expired.")}
+	}
+	content := c.report.content
+	if c.Now == nil {
+		var err error
+		if content, err = c.writeReport(); err != nil {
+			return nil, err
 		}
-		content := a.report.content
-		if a.Now == nil {
-			var err error
-			if content, err = a.writeReport(); err != nil {
-				return nil, err
-			}
-		}
-		return &iam.GetCredentialReportOutput{
-			Content: content, GeneratedTime: aws.Time(a.report.made), ReportFormat: types.ReportFormatTypeTextCsv,
-		}, nil
-	})
+	}
+	return &iam.GetCredentialReportOutput{
+		Content: content, GeneratedTime: aws.Time(c.report.made), ReportFormat: types.ReportFormatTypeTextCsv,
+	}, nil
 }
 
 // reportColumns are those of the credential report, in their order

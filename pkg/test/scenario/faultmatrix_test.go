@@ -225,7 +225,7 @@ func (p hasty) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedi
 	findings, err := p.Planner.Plan(ctx, e, now)
 	for i, f := range findings {
 		if c := f.Changes[0]; c.Subject == "alice" {
-			if _, err := p.w.account.DetachUserPolicy(
+			if _, err := p.w.account.IAM().DetachUserPolicy(
 				ctx, &iam.DetachUserPolicyInput{UserName: &c.Subject, PolicyArn: &c.Target},
 			); err != nil {
 				return nil, fmt.Errorf("detach policy: %w", err)

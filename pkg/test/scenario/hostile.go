@@ -184,7 +184,7 @@ func (w *fixture) hostileFaults(harmless map[[sha256.Size]byte]bool) []string {
 
 // explained are the faults of what is explained about the users of the account.
 func (w *fixture) explained() []string {
-	reader := explain.Reader{Ledger: w.runner.Ledger, Kinds: w.runner.Kinds, API: w.account, Now: w.runner.Now}
+	reader := explain.Reader{Ledger: w.runner.Ledger, Kinds: w.runner.Kinds, API: w.account.IAM(), Now: w.runner.Now}
 	var faults []string
 	for _, user := range slices.Sorted(maps.Keys(w.account.State().Users)) {
 		answer, err := reader.Explain(context.Background(), explain.Request{User: user})
