@@ -95,12 +95,12 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 	for name, before := range map[string]*s3.PublicAccessBlock{"without a block": nil,
 		"with a part of it": {IgnorePublicAcls: true}} {
 		t.Run(name, func(t *testing.T) {
-			a := fakeaws.New(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{"b": {Region: "eu-west-1", Block: before}}})
+			a := fakeaws.New(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{"data": {Region: "eu-west-1", Block: before}}})
 			kind, err := s3.Kinds(s3.New(a.Config())).Kind(change.Change{Kind: change.BucketPublicAccess})
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := change.Change{Kind: kind.Name(), Subject: "b", Target: "eu-west-1", Before: change.Block(before),
+			c := change.Change{Kind: kind.Name(), Subject: "data", Target: "eu-west-1", Before: change.Block(before),
 				After: change.Closed}
 			for _, c := range []change.Change{c, c.Inverse()} {
 				if err := kind.Set(context.Background(), c); err != nil {
@@ -116,7 +116,7 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := change.Change{Kind: kind.Name(), Subject: "b", Target: "eu-west-1", After: change.Closed}
+	gone := change.Change{Kind: kind.Name(), Subject: "data", Target: "eu-west-1", After: change.Closed}
 	if got, err := kind.Read(t.Context(), gone); got != "" || !change.NotFound(err) {
 		t.Errorf("a bucket that is gone reads %q, %v", got, err)
 	}
