@@ -164,8 +164,7 @@ func (u unsigned) HandleInitialize(
 	if !ok {
 		return out, metadata, fmt.Errorf(
 			"the account in memory has no %s:%s", strings.ToLower(awsmiddleware.GetServiceID(ctx)),
-			awsmiddleware.GetOperationName(ctx),
-		)
+			awsmiddleware.GetOperationName(ctx))
 	}
 	out.Result, err = u.account.invoke(ctx, o, call{u.account, awsmiddleware.GetRegion(ctx)}, in.Parameters)
 	return out, metadata, err

@@ -324,7 +324,7 @@ func page[T any](size int, all []T, marker *string, most *int32) (items []T, nex
 	}
 	to := min(from+size, len(all))
 	if to < len(all) {
-		next = aws.String(strconv.Itoa(to))
+		next = new(strconv.Itoa(to))
 	}
 	return slices.Clone(all[from:to]), next
 }

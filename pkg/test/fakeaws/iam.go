@@ -28,11 +28,11 @@ const (
 )
 
 func exceeded(format string, args ...any) error {
-	return &types.LimitExceededException{Message: aws.String(fmt.Sprintf(format, args...))}
+	return &types.LimitExceededException{Message: new(fmt.Sprintf(format, args...))}
 }
 
 func missing(format string, args ...any) error {
-	return &types.NoSuchEntityException{Message: aws.String(fmt.Sprintf(format, args...))}
+	return &types.NoSuchEntityException{Message: new(fmt.Sprintf(format, args...))}
 }
 
 // lookUp finds a thing by its name, or fails with the message, in which the name is filled in.
@@ -50,25 +50,22 @@ func (a *Account) arn(name string, user *User) string {
 
 // describe is what lists of users say of one; detail adds what descriptions of one say.
 func (a *Account) describe(name string, user *User, detail bool) types.User {
-	described := types.User{
-		UserName: &name, UserId: aws.String(user.ID), Path: aws.String(user.Path),
-		Arn: aws.String(a.arn(name, user)),
-	}
+	described := types.User{UserName: &name, UserId: new(user.ID), Path: new(user.Path), Arn: new(a.arn(name, user))}
 	if !user.Created.IsZero() {
-		described.CreateDate = aws.Time(user.Created)
+		described.CreateDate = new(user.Created)
 	}
 	if user.Password != nil && !user.Password.Used.IsZero() {
-		described.PasswordLastUsed = aws.Time(user.Password.Used)
+		described.PasswordLastUsed = new(user.Password.Used)
 	}
 	if !detail {
 		return described
 	}
 	for _, key := range sorted(user.Tags) {
-		described.Tags = append(described.Tags, types.Tag{Key: aws.String(key), Value: aws.String(user.Tags[key])})
+		described.Tags = append(described.Tags, types.Tag{Key: new(key), Value: new(user.Tags[key])})
 	}
 	if user.Boundary != "" {
 		described.PermissionsBoundary = &types.AttachedPermissionsBoundary{
-			PermissionsBoundaryArn:  aws.String(user.Boundary),
+			PermissionsBoundaryArn:  new(user.Boundary),
 			PermissionsBoundaryType: types.PermissionsBoundaryAttachmentTypePolicy,
 		}
 	}
@@ -82,7 +79,7 @@ func (c call) CreateUser(in *iam.CreateUserInput) (any, error) {
 	// Names that differ in case alone are the same name.
 	for other := range c.state.Users {
 		if strings.EqualFold(name, other) {
-			return nil, &types.EntityAlreadyExistsException{Message: aws.String("User with name " + name + " already exists.")}
+			return nil, &types.EntityAlreadyExistsException{Message: new("User with name " + name + " already exists.")}
 		}
 	}
 	if boundary != "" && !c.managed(boundary) {
@@ -104,9 +101,7 @@ func (c call) CreateUser(in *iam.CreateUserInput) (any, error) {
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html).
 func (c call) DeleteUser(user *User, in *iam.DeleteUserInput) (any, error) {
 	if len(user.Keys)+len(user.Attached)+len(user.Inline)+len(user.Groups) > 0 || user.Password != nil {
-		return nil, &types.DeleteConflictException{
-			Message: aws.String("Cannot delete entity, must delete or detach what belongs to it first."),
-		}
+		return nil, &types.DeleteConflictException{Message: new("Cannot delete entity, must delete its things first.")}
 	}
 	delete(c.state.Users, *in.UserName)
 	return &iam.DeleteUserOutput{}, nil
@@ -148,10 +143,8 @@ func (c call) GetAccountAuthorizationDetails(in *iam.GetAccountAuthorizationDeta
 			PermissionsBoundary: described.PermissionsBoundary, Tags: described.Tags,
 		}
 		for _, inline := range sorted(user.Inline) {
-			detail.UserPolicyList = append(
-				detail.UserPolicyList,
-				types.PolicyDetail{PolicyName: aws.String(inline), PolicyDocument: encoded(user.Inline[inline])},
-			)
+			detail.UserPolicyList = append(detail.UserPolicyList,
+				types.PolicyDetail{PolicyName: new(inline), PolicyDocument: encoded(user.Inline[inline])})
 		}
 		out.UserDetailList = append(out.UserDetailList, detail)
 	}
@@ -164,7 +157,7 @@ func (call) GetLoginProfile(user *User, in *iam.GetLoginProfileInput) (any, erro
 		return nil, missing("Login Profile for User %s cannot be found.", *in.UserName)
 	}
 	return &iam.GetLoginProfileOutput{
-		LoginProfile: &types.LoginProfile{UserName: in.UserName, CreateDate: aws.Time(user.Password.Created)},
+		LoginProfile: &types.LoginProfile{UserName: in.UserName, CreateDate: new(user.Password.Created)},
 	}, nil
 }
 
@@ -209,8 +202,8 @@ func (call) DeleteAccessKey(user *User, in *iam.DeleteAccessKeyInput) (any, erro
 func metadata(user *string, keys []Key) (listed []types.AccessKeyMetadata) {
 	for _, key := range keys {
 		listed = append(listed, types.AccessKeyMetadata{
-			UserName: user, AccessKeyId: aws.String(key.ID), Status: types.StatusType(key.Status),
-			CreateDate: aws.Time(key.Created),
+			UserName: user, AccessKeyId: new(key.ID), Status: types.StatusType(key.Status),
+			CreateDate: new(key.Created),
 		})
 	}
 	return listed
@@ -233,13 +226,13 @@ func (c call) GetAccessKeyLastUsed(in *iam.GetAccessKeyLastUsedInput) (any, erro
 		if at < 0 {
 			continue
 		}
-		used := &types.AccessKeyLastUsed{Region: aws.String("N/A"), ServiceName: aws.String("N/A")}
+		used := &types.AccessKeyLastUsed{Region: new("N/A"), ServiceName: new("N/A")}
 		if key := user.Keys[at]; !key.Used.IsZero() {
 			used = &types.AccessKeyLastUsed{
-				Region: aws.String(usedRegion), ServiceName: aws.String(usedService), LastUsedDate: aws.Time(key.Used),
+				Region: new(usedRegion), ServiceName: new(usedService), LastUsedDate: new(key.Used),
 			}
 		}
-		return &iam.GetAccessKeyLastUsedOutput{UserName: aws.String(name), AccessKeyLastUsed: used}, nil
+		return &iam.GetAccessKeyLastUsedOutput{UserName: new(name), AccessKeyLastUsed: used}, nil
 	}
 	return nil, noKey(*in.AccessKeyId)
 }
@@ -272,20 +265,19 @@ func (c call) PutUserPermissionsBoundary(user *User, in *iam.PutUserPermissionsB
 
 func (c call) ListAttachedUserPolicies(user *User, in *iam.ListAttachedUserPoliciesInput) (any, error) {
 	arns, next := page(c.Page, user.Attached, in.Marker, in.MaxItems)
-	return &iam.ListAttachedUserPoliciesOutput{
-		AttachedPolicies: attached(arns), Marker: next, IsTruncated: next != nil,
-	}, nil
+	listed := attached(arns)
+	return &iam.ListAttachedUserPoliciesOutput{AttachedPolicies: listed, Marker: next, IsTruncated: next != nil}, nil
 }
 
 func attached(arns []string) (policies []types.AttachedPolicy) {
 	for _, arn := range arns {
-		policies = append(policies, types.AttachedPolicy{PolicyArn: aws.String(arn), PolicyName: policyName(arn)})
+		policies = append(policies, types.AttachedPolicy{PolicyArn: new(arn), PolicyName: policyName(arn)})
 	}
 	return policies
 }
 
 // policyName is the name that ends an ARN.
-func policyName(arn string) *string { return aws.String(arn[strings.LastIndex(arn, "/")+1:]) }
+func policyName(arn string) *string { return new(arn[strings.LastIndex(arn, "/")+1:]) }
 
 // add adds what is not in the list yet, if there is room for it.
 func add(list *[]string, name, of string) error {
@@ -332,12 +324,12 @@ const noInline = "The user policy with name %s cannot be found."
 
 // encoded is RFC 3986 encoding, in which only letters, digits and "-_.~" stay.
 func encoded(d Document) *string {
-	return aws.String(strings.ReplaceAll(url.QueryEscape(string(d)), "+", "%20"))
+	return new(strings.ReplaceAll(url.QueryEscape(string(d)), "+", "%20"))
 }
 
 func (call) PutUserPolicy(user *User, in *iam.PutUserPolicyInput) (any, error) {
 	if !json.Valid([]byte(*in.PolicyDocument)) {
-		return nil, &types.MalformedPolicyDocumentException{Message: aws.String("Syntax errors in policy.")}
+		return nil, &types.MalformedPolicyDocumentException{Message: new("Syntax errors in policy.")}
 	}
 	total := dense(*in.PolicyDocument)
 	for name, document := range user.Inline {
@@ -367,7 +359,7 @@ func (c call) ListGroupsForUser(user *User, in *iam.ListGroupsForUserInput) (any
 	names, next := page(c.Page, user.Groups, in.Marker, in.MaxItems)
 	out := &iam.ListGroupsForUserOutput{Marker: next, IsTruncated: next != nil}
 	for _, name := range names {
-		out.Groups = append(out.Groups, types.Group{GroupName: aws.String(name)})
+		out.Groups = append(out.Groups, types.Group{GroupName: new(name)})
 	}
 	return out, nil
 }
@@ -415,7 +407,7 @@ func (call) GetGroupPolicy(group *Group, in *iam.GetGroupPolicyInput) (any, erro
 func (c call) GetPolicy(in *iam.GetPolicyInput) (any, error) {
 	_, err := lookUp(c.state.Policies, *in.PolicyArn, "Policy %s was not found.")
 	return &iam.GetPolicyOutput{
-		Policy: &types.Policy{Arn: in.PolicyArn, PolicyName: policyName(*in.PolicyArn), DefaultVersionId: aws.String("v1")},
+		Policy: &types.Policy{Arn: in.PolicyArn, PolicyName: policyName(*in.PolicyArn), DefaultVersionId: new("v1")},
 	}, err
 }
 

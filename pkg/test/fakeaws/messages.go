@@ -1,6 +1,7 @@
 package fakeaws
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -16,7 +17,6 @@ import (
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/smithy-go"
 )
 
 // Topic is a topic of SNS. It keeps what is published; nothing subscribes it.
@@ -73,21 +73,16 @@ const (
 func (c call) Publish(in *sns.PublishInput) (any, error) {
 	topic, ok := c.state.Topics[aws.ToString(in.TopicArn)]
 	if !ok {
-		return nil, &snstypes.NotFoundException{Message: aws.String("Topic does not exist")}
+		return nil, &snstypes.NotFoundException{Message: new("Topic does not exist")}
 	}
 	message := Message{Subject: aws.ToString(in.Subject), Body: aws.ToString(in.Message)}
 	size := len(message.Body)
 	for name, value := range in.MessageAttributes {
 		size += len(name) + len(aws.ToString(value.DataType)) + len(aws.ToString(value.StringValue)) + len(value.BinaryValue)
-		if message.Attributes == nil {
-			message.Attributes = map[string]string{}
-		}
-		message.Attributes[name] = aws.ToString(value.StringValue)
+		put(&message.Attributes, name, aws.ToString(value.StringValue))
 	}
 	invalid := func(parameter, reason string) error {
-		return &snstypes.InvalidParameterException{
-			Message: aws.String("Invalid parameter: " + parameter + " Reason: " + reason),
-		}
+		return &snstypes.InvalidParameterException{Message: new("Invalid parameter: " + parameter + " Reason: " + reason)}
 	}
 	var bodies struct {
 		Default *string `json:"default"`
@@ -97,9 +92,8 @@ func (c call) Publish(in *sns.PublishInput) (any, error) {
 		return nil, invalid("Message", "Empty message")
 	case size > maxMessage:
 		return nil, invalid("Message", "Message too long")
-	case in.Subject != nil && (message.Subject == "" || len([]rune(message.Subject)) > maxSubject || strings.ContainsFunc(
-		message.Subject, unicode.IsControl,
-	)):
+	case in.Subject != nil && (message.Subject == "" || len([]rune(message.Subject)) > maxSubject ||
+		strings.ContainsFunc(message.Subject, unicode.IsControl)):
 		return nil, invalid("Subject", "")
 	case aws.ToString(in.MessageStructure) == "json" &&
 		(json.Unmarshal([]byte(message.Body), &bodies) != nil || bodies.Default == nil):
@@ -107,7 +101,7 @@ func (c call) Publish(in *sns.PublishInput) (any, error) {
 	}
 	message.ID = fmt.Sprintf("message-%d", len(topic.Messages)+1)
 	topic.Messages = append(topic.Messages, message)
-	return &sns.PublishOutput{MessageId: aws.String(message.ID)}, nil
+	return &sns.PublishOutput{MessageId: new(message.ID)}, nil
 }
 
 // visibility is how long a message that was received is hidden
@@ -118,8 +112,8 @@ func (c call) queue(url string) (*Queue, error) {
 	queue, ok := c.state.Queues[url]
 	if !ok {
 		return nil, &sqstypes.QueueDoesNotExist{
-			Message:           aws.String("The specified queue does not exist."),
-			ErrorCodeOverride: aws.String("AWS.SimpleQueueService.NonExistentQueue"),
+			Message:           new("The specified queue does not exist."),
+			ErrorCodeOverride: new("AWS.SimpleQueueService.NonExistentQueue"),
 		}
 	}
 	return queue, nil
@@ -129,27 +123,19 @@ func (c call) queue(url string) (*Queue, error) {
 func (c call) ReceiveMessage(queue *Queue, in *sqs.ReceiveMessageInput) (any, error) {
 	most := max(1, int(in.MaxNumberOfMessages))
 	if most > 10 {
-		return nil, &smithy.GenericAPIError{
-			Code: "InvalidParameterValue",
-			Message: fmt.Sprintf("Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, "+
-				"if provided.", most),
-		}
+		return nil, refused("InvalidParameterValue", fmt.Sprintf(
+			"Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.", most))
 	}
 	out := &sqs.ReceiveMessageOutput{}
 	for i := range queue.Messages {
 		m := &queue.Messages[i]
-		if len(out.Messages) == most {
-			break
-		}
-		if m.Hidden.After(c.time()) {
+		if len(out.Messages) == most || m.Hidden.After(c.time()) {
 			continue
 		}
 		m.Received++
-		m.Receipt, m.Hidden = fmt.Sprintf("%d-%d-%s",
-			i, m.Received, scramble(8, m.Body, m.Received)), c.time().Add(visibility)
-		received := sqstypes.Message{
-			Body: aws.String(m.Body), MessageId: aws.String(scramble(16, m.Body)), ReceiptHandle: aws.String(m.Receipt),
-		}
+		m.Receipt = fmt.Sprintf("%d-%d-%s", i, m.Received, scramble(8, m.Body, m.Received))
+		m.Hidden = c.time().Add(visibility)
+		received := sqstypes.Message{Body: new(m.Body), MessageId: new(scramble(16, m.Body)), ReceiptHandle: new(m.Receipt)}
 		for _, name := range in.MessageSystemAttributeNames {
 			if name == sqstypes.MessageSystemAttributeNameSentTimestamp || name == sqstypes.MessageSystemAttributeNameAll {
 				received.Attributes = map[string]string{"SentTimestamp": strconv.FormatInt(m.Sent.UnixMilli(), 10)}
@@ -172,41 +158,34 @@ func (c call) DeleteMessage(queue *Queue, in *sqs.DeleteMessageInput) (any, erro
 // (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html).
 func (c call) PutEvents(in *eventbridge.PutEventsInput) (any, error) {
 	if len(in.Entries) < 1 || len(in.Entries) > 10 {
-		return nil, &smithy.GenericAPIError{
-			Code: "ValidationException", Message: fmt.Sprintf("%d entries: want 1 to 10", len(in.Entries)),
-		}
+		return nil, refused("ValidationException", fmt.Sprintf("%d entries: want 1 to 10", len(in.Entries)))
 	}
 	out := &eventbridge.PutEventsOutput{}
 	for _, entry := range in.Entries {
-		id, code := "", ""
 		bus, ok := c.state.Buses[aws.ToString(entry.EventBusName)]
 		var object map[string]any
+		var result ebtypes.PutEventsResultEntry
 		switch {
 		case !ok:
 			return nil, &ebtypes.ResourceNotFoundException{
-				Message: aws.String("Event bus " + aws.ToString(entry.EventBusName) + " does not exist."),
+				Message: new("Event bus " + aws.ToString(entry.EventBusName) + " does not exist."),
 			}
 		case aws.ToString(entry.Source) == "" || aws.ToString(entry.DetailType) == "":
-			code = "InvalidArgument"
+			result.ErrorCode = new("InvalidArgument")
 		case json.Unmarshal([]byte(aws.ToString(entry.Detail)), &object) != nil:
-			code = "MalformedDetail"
+			result.ErrorCode = new("MalformedDetail")
+		default:
+			put := Put{
+				ID: fmt.Sprintf("event-%d", len(bus.Events)+1), Source: *entry.Source, DetailType: *entry.DetailType,
+				Detail: Document(*entry.Detail), Time: *cmp.Or(entry.Time, new(c.time())),
+			}
+			bus.Events, result.EventId = append(bus.Events, put), &put.ID
 		}
-		if code != "" {
+		if result.ErrorCode != nil {
+			result.ErrorMessage = new("refused")
 			out.FailedEntryCount++
-			out.Entries = append(out.Entries,
-				ebtypes.PutEventsResultEntry{ErrorCode: &code, ErrorMessage: aws.String("refused")})
-			continue
 		}
-		at := c.time()
-		if entry.Time != nil {
-			at = *entry.Time
-		}
-		id = fmt.Sprintf("event-%d", len(bus.Events)+1)
-		bus.Events = append(
-			bus.Events,
-			Put{ID: id, Source: *entry.Source, DetailType: *entry.DetailType, Detail: Document(*entry.Detail), Time: at},
-		)
-		out.Entries = append(out.Entries, ebtypes.PutEventsResultEntry{EventId: &id})
+		out.Entries = append(out.Entries, result)
 	}
 	return out, nil
 }

@@ -52,8 +52,8 @@ func (c call) AssumeRoot(in *sts.AssumeRootInput) (any, error) {
 		return nil, refused(m.Refuses, "refused")
 	}
 	return &sts.AssumeRootOutput{Credentials: &tokens.Credentials{
-		AccessKeyId: aws.String(RootSession + member), SecretAccessKey: aws.String("secret"), SessionToken: &task,
-		Expiration: aws.Time(c.time().Add(maxTask)),
+		AccessKeyId: new(RootSession + member), SecretAccessKey: new("secret"), SessionToken: &task,
+		Expiration: new(c.time().Add(maxTask)),
 	}}, nil
 }
 

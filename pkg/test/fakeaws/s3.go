@@ -61,7 +61,7 @@ func (call) DeletePublicAccessBlock(bucket *Bucket, _ *awss3.DeletePublicAccessB
 func (call) GetBucketTagging(bucket *Bucket, _ *awss3.GetBucketTaggingInput) (any, error) {
 	var out awss3.GetBucketTaggingOutput
 	for _, key := range sorted(bucket.Tags) {
-		out.TagSet = append(out.TagSet, types.Tag{Key: &key, Value: aws.String(bucket.Tags[key])})
+		out.TagSet = append(out.TagSet, types.Tag{Key: &key, Value: new(bucket.Tags[key])})
 	}
 	return &out, nil
 }

@@ -1,6 +1,7 @@
 package fakeaws
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
@@ -57,7 +58,7 @@ func (a *Account) keep(name string, user *User) {
 		if key.ID != MadeKey {
 			kept = append(kept, key)
 		} else if before, ok := a.state.Users[name]; ok && len(a.made) > 0 {
-			at := slices.IndexFunc(before.Keys, func(k Key) bool { return k.ID == a.made[len(a.made)-1].ID })
+			at := index(before.Keys, a.made[len(a.made)-1].ID)
 			if at >= 0 {
 				key.ID, key.Secret, key.Created = before.Keys[at].ID, before.Keys[at].Secret, before.Keys[at].Created
 				kept = append(kept, key)
@@ -75,7 +76,7 @@ func (a *Account) Comparable() State {
 	for _, key := range a.Made() {
 		name := "a key that was made and is gone"
 		for _, user := range sorted(s.Users) {
-			if i := slices.IndexFunc(s.Users[user].Keys, func(k Key) bool { return k.ID == key.ID }); i >= 0 {
+			if i := index(s.Users[user].Keys, key.ID); i >= 0 {
 				name = fmt.Sprintf("key %d of %s", i+1, user)
 				s.Users[user].Keys[i].ID = name
 			}
@@ -118,6 +119,11 @@ type (
 	liveSecret struct{ anySecret }
 )
 
+func notFound(message string) error   { return &secrets.ResourceNotFoundException{Message: &message} }
+func badRequest(message string) error { return &secrets.InvalidRequestException{Message: &message} }
+func invalid(message string) error    { return &secrets.InvalidParameterException{Message: &message} }
+func exists(message string) error     { return &secrets.ResourceExistsException{Message: &message} }
+
 // secret finds a secret by name or by ARN.
 func (c call) secret(name string) (anySecret, error) {
 	for other := range c.state.Secrets {
@@ -127,9 +133,7 @@ func (c call) secret(name string) (anySecret, error) {
 	}
 	s, ok := c.state.Secrets[name]
 	if !ok {
-		return anySecret{}, &secrets.ResourceNotFoundException{
-			Message: aws.String("Secrets Manager can't find the specified secret."),
-		}
+		return anySecret{}, notFound("Secrets Manager can't find the specified secret.")
 	}
 	return anySecret{s, &name, c.secretARN(name)}, nil
 }
@@ -137,15 +141,13 @@ func (c call) secret(name string) (anySecret, error) {
 func (c call) liveSecret(name string) (liveSecret, error) {
 	s, err := c.secret(name)
 	if err == nil && !s.Deleted.IsZero() {
-		err = &secrets.InvalidRequestException{
-			Message: aws.String("You can't perform this operation on the secret because it was marked for deletion."),
-		}
+		err = badRequest("You can't perform this operation on the secret because it was marked for deletion.")
 	}
 	return liveSecret{s}, err
 }
 
 func (a *Account) secretARN(name string) *string {
-	return aws.String("arn:aws:secretsmanager:us-east-1:" + a.state.ID + ":secret:" + name + "-" + scramble(6, name))
+	return new("arn:aws:secretsmanager:us-east-1:" + a.state.ID + ":secret:" + name + "-" + scramble(6, name))
 }
 
 // current is the label of a secret's current version.
@@ -154,11 +156,11 @@ const current = "AWSCURRENT"
 // DescribeSecret describes a secret, one that is marked for deletion too, without its value.
 func (c call) DescribeSecret(s anySecret, in *secretsmanager.DescribeSecretInput) (any, error) {
 	out := &secretsmanager.DescribeSecretOutput{
-		ARN: s.arn, Name: s.name, Description: aws.String(s.Description),
-		CreatedDate: aws.Time(s.Created), LastChangedDate: aws.Time(s.Changed),
+		ARN: s.arn, Name: s.name, Description: new(s.Description),
+		CreatedDate: new(s.Created), LastChangedDate: new(s.Changed),
 	}
 	if !s.Deleted.IsZero() {
-		out.DeletedDate = aws.Time(s.Deleted)
+		out.DeletedDate = new(s.Deleted)
 	}
 	if s.Version != "" {
 		out.VersionIdsToStages = map[string][]string{s.Version: {current}}
@@ -171,18 +173,15 @@ func (c call) DescribeSecret(s anySecret, in *secretsmanager.DescribeSecretInput
 
 // CreateSecret creates a secret without a value.
 func (c call) CreateSecret(in *secretsmanager.CreateSecretInput) (any, error) {
-	switch s, ok := c.state.Secrets[aws.ToString(in.Name)]; {
+	switch s, ok := c.state.Secrets[*in.Name]; {
 	case ok && !s.Deleted.IsZero():
-		return nil, &secrets.InvalidRequestException{
-			Message: aws.String("You can't create this secret because a secret with this name is already scheduled for " +
-				"deletion."),
-		}
+		return nil, badRequest("You can't create this secret because a secret with this name is already scheduled for " +
+			"deletion.")
 	case ok:
-		return nil, &secrets.ResourceExistsException{
-			Message: aws.String("The operation failed because the secret already exists."),
-		}
+		return nil, exists("The operation failed because the secret already exists.")
 	}
-	put(&c.state.Secrets, *in.Name, &Secret{Created: c.time(), Changed: c.time(), Description: aws.ToString(in.Description)})
+	made := Secret{Created: c.time(), Changed: c.time(), Description: aws.ToString(in.Description)}
+	put(&c.state.Secrets, *in.Name, &made)
 	return &secretsmanager.CreateSecretOutput{ARN: c.secretARN(*in.Name), Name: in.Name}, nil
 }
 
@@ -195,9 +194,7 @@ func (c call) RestoreSecret(s anySecret, in *secretsmanager.RestoreSecretInput) 
 // PutResourcePolicy gives a secret its policy.
 func (c call) PutResourcePolicy(s liveSecret, in *secretsmanager.PutResourcePolicyInput) (any, error) {
 	if !json.Valid([]byte(aws.ToString(in.ResourcePolicy))) {
-		return nil, &secrets.MalformedPolicyDocumentException{
-			Message: aws.String("This resource policy contains invalid JSON."),
-		}
+		return nil, &secrets.MalformedPolicyDocumentException{Message: new("This resource policy contains invalid JSON.")}
 	}
 	s.Policy, s.Changed = Document(*in.ResourcePolicy), c.time()
 	return &secretsmanager.PutResourcePolicyOutput{ARN: s.arn, Name: s.name}, nil
@@ -208,9 +205,7 @@ func (c call) PutResourcePolicy(s liveSecret, in *secretsmanager.PutResourcePoli
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
 func (c call) PutSecretValue(s liveSecret, in *secretsmanager.PutSecretValueInput) (any, error) {
 	if n := len(aws.ToString(in.ClientRequestToken)); n < 32 || n > 64 {
-		return nil, &secrets.InvalidParameterException{
-			Message: aws.String("ClientRequestToken must be 32 to 64 characters long."),
-		}
+		return nil, invalid("ClientRequestToken must be 32 to 64 characters long.")
 	}
 	out := &secretsmanager.PutSecretValueOutput{
 		ARN: s.arn, Name: s.name, VersionId: in.ClientRequestToken, VersionStages: []string{current},
@@ -218,13 +213,11 @@ func (c call) PutSecretValue(s liveSecret, in *secretsmanager.PutSecretValueInpu
 	switch *in.ClientRequestToken {
 	case s.Version:
 		if s.Value != aws.ToString(in.SecretString) {
-			return nil, &secrets.ResourceExistsException{Message: aws.String("The version already exists, with another value.")}
+			return nil, exists("The version already exists, with another value.")
 		}
 		return out, nil
 	case s.Previous:
-		return nil, &secrets.ResourceExistsException{
-			Message: aws.String("The version already exists, and is not the current one."),
-		}
+		return nil, exists("The version already exists, and is not the current one.")
 	}
 	s.Previous, s.Version, s.Value, s.Changed = s.Version, *in.ClientRequestToken, aws.ToString(in.SecretString), c.time()
 	return out, nil
@@ -233,12 +226,10 @@ func (c call) PutSecretValue(s liveSecret, in *secretsmanager.PutSecretValueInpu
 // GetSecretValue returns the current value of a secret.
 func (c call) GetSecretValue(s liveSecret, in *secretsmanager.GetSecretValueInput) (any, error) {
 	if s.Value == "" {
-		return nil, &secrets.ResourceNotFoundException{
-			Message: aws.String("Secrets Manager can't find the specified secret value for staging label: " + current),
-		}
+		return nil, notFound("Secrets Manager can't find the specified secret value for staging label: " + current)
 	}
 	return &secretsmanager.GetSecretValueOutput{
-		ARN: s.arn, Name: s.name, SecretString: aws.String(s.Value), VersionId: aws.String(s.Version),
+		ARN: s.arn, Name: s.name, SecretString: new(s.Value), VersionId: new(s.Version),
 		VersionStages: []string{current},
 	}, nil
 }
@@ -246,15 +237,10 @@ func (c call) GetSecretValue(s liveSecret, in *secretsmanager.GetSecretValueInpu
 // DeleteSecret marks a secret for deletion
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
 func (c call) DeleteSecret(s liveSecret, in *secretsmanager.DeleteSecretInput) (any, error) {
-	days := int64(30)
-	if in.RecoveryWindowInDays != nil {
-		days = *in.RecoveryWindowInDays
-	}
+	days := cmp.Or(aws.ToInt64(in.RecoveryWindowInDays), 30)
 	if days < 7 || days > 30 {
-		return nil, &secrets.InvalidParameterException{
-			Message: aws.String("RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."),
-		}
+		return nil, invalid("RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
 	}
 	s.Deleted, s.Changed = c.time().AddDate(0, 0, int(days)), c.time()
-	return &secretsmanager.DeleteSecretOutput{ARN: s.arn, Name: s.name, DeletionDate: aws.Time(s.Deleted)}, nil
+	return &secretsmanager.DeleteSecretOutput{ARN: s.arn, Name: s.name, DeletionDate: new(s.Deleted)}, nil
 }

@@ -50,11 +50,9 @@ func (c call) DescribeSessions(in *ssm.DescribeSessionsInput) (any, error) {
 
 // TerminateSession ends a session of a region.
 func (c call) TerminateSession(in *ssm.TerminateSessionInput) (any, error) {
-	session, ok := c.state.Sessions[aws.ToString(in.SessionId)]
+	session, ok := c.state.Sessions[*in.SessionId]
 	if !ok || session.Region != c.region {
-		return nil, &types.DoesNotExistException{
-			Message: aws.String("Session " + aws.ToString(in.SessionId) + " does not exist."),
-		}
+		return nil, &types.DoesNotExistException{Message: new("Session " + *in.SessionId + " does not exist.")}
 	}
 	session.Status = types.SessionStatusTerminated
 	return &ssm.TerminateSessionOutput{SessionId: in.SessionId}, nil
@@ -65,19 +63,15 @@ func (c call) DescribeInstanceInformation(in *ssm.DescribeInstanceInformationInp
 	if len(in.Filters) != 1 || !strings.HasPrefix(aws.ToString(in.Filters[0].Key), "tag:") {
 		return nil, fmt.Errorf("describe instance information: want those with one tag")
 	}
-	var ids []string
-	for _, id := range sorted(c.state.Nodes) {
+	ids, next := page(c.Page, slices.DeleteFunc(sorted(c.state.Nodes), func(id string) bool {
 		node := c.state.Nodes[id]
 		value, ok := node.Tags[strings.TrimPrefix(*in.Filters[0].Key, "tag:")]
-		if ok && node.Region == c.region && slices.Contains(in.Filters[0].Values, value) {
-			ids = append(ids, id)
-		}
-	}
-	ids, next := page(c.Page, ids, in.NextToken, in.MaxResults)
+		return !ok || node.Region != c.region || !slices.Contains(in.Filters[0].Values, value)
+	}), in.NextToken, in.MaxResults)
 	out := &ssm.DescribeInstanceInformationOutput{NextToken: next}
 	for _, id := range ids {
 		out.InstanceInformationList = append(out.InstanceInformationList,
-			types.InstanceInformation{InstanceId: aws.String(id)})
+			types.InstanceInformation{InstanceId: new(id)})
 	}
 	return out, nil
 }
@@ -89,33 +83,41 @@ type Value struct {
 	By    string    `json:"by,omitempty"`
 }
 
+// known refuses the name of a parameter that is not the stop switch.
+func known(name string) error {
+	if name != settings.HaltParameter {
+		return &types.ParameterNotFound{Message: new("Parameter " + name + " not found.")}
+	}
+	return nil
+}
+
 // GetParameter returns the stop switch, and when it was set last. There is no other parameter.
 func (c call) GetParameter(in *ssm.GetParameterInput) (any, error) {
-	if aws.ToString(in.Name) != settings.HaltParameter {
-		return nil, &types.ParameterNotFound{Message: aws.String("Parameter " + aws.ToString(in.Name) + " not found.")}
+	if err := known(*in.Name); err != nil {
+		return nil, err
 	}
 	out := &types.Parameter{Name: in.Name, Type: types.ParameterTypeString, Version: 1}
-	if out.Value = aws.String(cmp.Or(c.state.Halt, "no")); *out.Value == "unreadable" {
+	if out.Value = new(cmp.Or(c.state.Halt, "no")); *out.Value == "unreadable" {
 		return nil, refused("AccessDeniedException", "not authorized to perform: ssm:GetParameter")
 	}
 	if n := len(c.state.Halts); n > 0 {
-		out.LastModifiedDate, out.Version = aws.Time(c.state.Halts[n-1].At), int64(n)
+		out.LastModifiedDate, out.Version = new(c.state.Halts[n-1].At), int64(n)
 	}
 	return &ssm.GetParameterOutput{Parameter: out}, nil
 }
 
 // GetParameterHistory lists the values of the stop switch, the first one first.
 func (c call) GetParameterHistory(in *ssm.GetParameterHistoryInput) (any, error) {
-	if aws.ToString(in.Name) != settings.HaltParameter {
-		return nil, &types.ParameterNotFound{Message: aws.String("Parameter " + aws.ToString(in.Name) + " not found.")}
+	if err := known(*in.Name); err != nil {
+		return nil, err
 	}
 	values, next := page(c.Page, c.state.Halts, in.NextToken, in.MaxResults)
 	first, _ := strconv.Atoi(aws.ToString(in.NextToken))
 	out := &ssm.GetParameterHistoryOutput{NextToken: next}
 	for i, v := range values {
 		out.Parameters = append(out.Parameters, types.ParameterHistory{
-			Name: in.Name, Value: aws.String(v.Value), Version: int64(first + i + 1), LastModifiedDate: aws.Time(v.At),
-			LastModifiedUser: aws.String(v.By),
+			Name: in.Name, Value: new(v.Value), Version: int64(first + i + 1), LastModifiedDate: new(v.At),
+			LastModifiedUser: new(v.By),
 		})
 	}
 	return out, nil

@@ -123,10 +123,8 @@ func (p Policy) Limits() []Limit {
 		}
 	}
 	slices.SortFunc(all, func(a, b Limit) int {
-		return slices.Compare(
-			[]string{fmt.Sprintf("%04d", a.Statement), a.Operator, a.Key},
-			[]string{fmt.Sprintf("%04d", b.Statement), b.Operator, b.Key},
-		)
+		return slices.Compare([]string{fmt.Sprintf("%04d", a.Statement), a.Operator, a.Key},
+			[]string{fmt.Sprintf("%04d", b.Statement), b.Operator, b.Key})
 	})
 	return all
 }

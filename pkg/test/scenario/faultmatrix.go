@@ -200,7 +200,7 @@ func (h *harness) meet(faultless *fixture, t injection, looked bool) (came met) 
 		wrong("not handled: %v", err)
 		return came
 	}
-	if looked || !w.outcome().same(after.outcome) {
+	if looked || !reflect.DeepEqual(w.outcome(), after.outcome) {
 		if err == nil && e.isEvent() {
 			came.wrong = append(came.wrong, w.unfinishedRun(report.Event)...)
 		}
@@ -400,10 +400,8 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 	if !reflect.DeepEqual(want.account, got.account) {
 		options := gocmp.Options{cmpopts.EquateEmpty()}
 		if looked {
-			options = append(
-				options, cmpopts.IgnoreFields(fakeaws.Secret{}, "Previous"),
-				cmpopts.EquateApproxTime(2*time.Duration(days[len(days)-1])*24*time.Hour),
-			)
+			options = append(options, cmpopts.IgnoreFields(fakeaws.Secret{}, "Previous"),
+				cmpopts.EquateApproxTime(2*time.Duration(days[len(days)-1])*24*time.Hour))
 		}
 		if diff := gocmp.Diff(want.account, got.account, options); diff != "" {
 			wrong = append(wrong, "another account (-without +with the fault):\n"+diff)

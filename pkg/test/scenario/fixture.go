@@ -53,15 +53,6 @@ type fixture struct {
 	after       *outcome      // see afterSweeps
 }
 
-// errors are those that the function answered, one a line.
-func (w *fixture) errors() string {
-	var b strings.Builder
-	for _, a := range w.answers {
-		fmt.Fprintln(&b, a.err)
-	}
-	return b.String()
-}
-
 // ledgerCalls is how many calls were made to the ledger since the last snapshot.
 func (w *fixture) ledgerCalls() int {
 	n := 0
@@ -197,81 +188,61 @@ func guards(partition string) string {
 	}
 }
 
-func (m memory) meet(operation, guards string, run func() error) error {
-	err := m.fixture.meet(operation, guards, false)
-	if err != nil {
-		return err
+// reach makes a call to the table, unless it goes wrong.
+func reach[T any](m memory, operation, guards string, run func() (T, error)) (out T, err error) {
+	if err = m.meet(operation, guards, false); err != nil {
+		return out, err
 	}
-	if err := run(); err != nil {
-		return err
+	if out, err = run(); err != nil {
+		return out, err
 	}
 	// Of a write that is made again the table knows that it was this one (package ledger, Dynamo).
-	if err = m.fixture.meet(operation, guards, true); errors.Is(err, fakeaws.ErrAgain) {
+	if err = m.meet(operation, guards, true); errors.Is(err, fakeaws.ErrAgain) {
 		err = nil
 	}
-	return err
+	return out, err
 }
 
 // Get implements [ledger.Store].
-func (m memory) Get(ctx context.Context, partition, sort string) (item ledger.Item, err error) {
-	err = m.meet("dynamodb:GetItem", guards(partition), func() error {
-		item, err = m.store.Get(ctx, partition, sort)
-		return err
+func (m memory) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
+	return reach(m, "dynamodb:GetItem", guards(partition), func() (ledger.Item, error) {
+		return m.store.Get(ctx, partition, sort)
 	})
-	return item, err
 }
 
 // BatchGet implements [ledger.Store].
-func (m memory) BatchGet(ctx context.Context, keys ...ledger.Key) (found []ledger.Item, err error) {
+func (m memory) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
 	operation, kept := "dynamodb:BatchGetItem", ""
 	if len(keys) == 1 {
 		operation = "dynamodb:GetItem"
 	}
 	for _, key := range keys {
-		if strings.HasPrefix(guards(key.Partition), ofThing) {
-			kept += strings.TrimPrefix(guards(key.Partition), ofThing)
+		if thing, ok := strings.CutPrefix(guards(key.Partition), ofThing); ok {
+			kept = cmp.Or(kept, ofThing) + thing
 		}
 	}
-	if kept != "" {
-		kept = ofThing + kept
-	}
-	err = m.meet(operation, kept, func() error {
-		found, err = m.store.BatchGet(ctx, keys...)
-		return err
-	})
-	return found, err
+	return reach(m, operation, kept, func() ([]ledger.Item, error) { return m.store.BatchGet(ctx, keys...) })
 }
 
 // Put implements [ledger.Store].
 func (m memory) Put(ctx context.Context, item ledger.Item) error {
-	return m.meet("dynamodb:PutItem", "", func() error { return m.store.Put(ctx, item) })
+	_, err := reach(m, "dynamodb:PutItem", "", func() (any, error) { return nil, m.store.Put(ctx, item) })
+	return err
 }
 
 // Query implements [ledger.Store].
-func (m memory) Query(ctx context.Context, partition string) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Query", "", func() error {
-		found, err = m.store.Query(ctx, partition)
-		return err
-	})
-	return found, err
+func (m memory) Query(ctx context.Context, partition string) ([]ledger.Item, error) {
+	return reach(m, "dynamodb:Query", "", func() ([]ledger.Item, error) { return m.store.Query(ctx, partition) })
 }
 
 // Index implements [ledger.Store].
-func (m memory) Index(ctx context.Context, subject string, since time.Time) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Query", "", func() error {
-		found, err = m.store.Index(ctx, subject, since)
-		return err
-	})
-	return found, err
+func (m memory) Index(ctx context.Context, subject string, since time.Time) ([]ledger.Item, error) {
+	return reach(m, "dynamodb:Query", "", func() ([]ledger.Item, error) { return m.store.Index(ctx, subject, since) })
 }
 
 // Scan implements [ledger.Store].
-func (m memory) Scan(ctx context.Context, prefixes ...string) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Scan", "", func() error {
-		found, err = m.store.Scan(ctx, prefixes...)
-		return err
-	})
-	return found, err
+func (m memory) Scan(ctx context.Context, prefixes ...string) ([]ledger.Item, error) {
+	return reach(m, "dynamodb:Scan", "", func() ([]ledger.Item, error) { return m.store.Scan(ctx, prefixes...) })
 }
 
 // observedOwners says of whom it is read who owns a user, and what the user is exempt from.
@@ -364,9 +335,10 @@ func (w *fixture) alter(e step) {
 	if e.before == nil {
 		return
 	}
-	w.account.Alter(*e.before)
-	if w.untouched != nil {
-		w.untouched.Alter(*e.before)
+	for _, a := range []*fakeaws.Account{w.account, w.untouched} {
+		if a != nil {
+			a.Alter(*e.before)
+		}
 	}
 }
 
@@ -384,9 +356,7 @@ func (w *fixture) run(e step) (remediation.Report, error) {
 
 func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error) {
 	if e.isEvent() {
-		var at struct {
-			Time time.Time `json:"time"`
-		}
+		var at struct{ Time time.Time }
 		if json.Unmarshal(e.data, &at) == nil {
 			w.now = at.Time
 		}
@@ -418,10 +388,8 @@ func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error
 	runner.Owners, runner.Log = observedOwners{runner.Owners, w}, w.runner.Log
 	answer, err := ask(ctx, q.UndoRequest)
 	report := remediation.Report{Outcome: remediation.Nothing}
-	if len(answer.Undone) > 0 {
-		report.Outcome = remediation.Changed
-	}
 	for _, u := range answer.Undone {
+		report.Outcome = remediation.Changed
 		report.Changes = append(report.Changes,
 			remediation.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified})
 	}

@@ -49,10 +49,8 @@ func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 				if h.tried(tree, at, i, what) {
 					continue
 				}
-				h.playHostile(
-					t, alone(archive, f.Name, at.with(tree, hostile.Quoted[what])), i,
-					what+" in "+strings.Join(at.path, ".")+" of "+f.Name,
-				)
+				h.playHostile(t, alone(archive, f.Name, at.with(tree, hostile.Quoted[what])), i,
+					what+" in "+strings.Join(at.path, ".")+" of "+f.Name)
 			}
 		}
 	}

@@ -80,7 +80,10 @@ func (h *harness) korean(t *testing.T, s scenario, english *fixture, file string
 			}
 		}
 	}
-	given := s.given + data.errors()
+	given := s.given
+	for _, a := range data.answers {
+		given += fmt.Sprintln(a.err)
+	}
 	for _, m := range data.sent {
 		// Whom it is about is a key of the ledger; rules and pages are called as their publishers do.
 		m.Subject, m.References = "", nil

@@ -318,10 +318,8 @@ func (w *fixture) play(t *testing.T) string {
 				}
 			}
 		}
-		fmt.Fprintf(
-			&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.ledgerCalls(),
-			len(w.sent)-sent,
-		)
+		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.ledgerCalls(),
+			len(w.sent)-sent)
 	}
 	w.stop()
 	if diff := gocmp.Diff(w.untouched.State(), w.account.State(), cmpopts.EquateEmpty()); diff == "" {

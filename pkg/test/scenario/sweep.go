@@ -45,8 +45,7 @@ func Sweeps(t *testing.T, c handler.Control, begin time.Time, days int, found fu
 		now := begin.AddDate(0, 0, i)
 		s, _, err := parse(
 			&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepStep(i, now).data}}},
-			h.described,
-		)
+			h.described)
 		if err != nil {
 			t.Fatal(err)
 		}
