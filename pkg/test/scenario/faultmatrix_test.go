@@ -105,7 +105,7 @@ func matrixOf(t *testing.T, sabotage func(*fixture)) tally {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := parse(txtar.Parse([]byte(stripScenario)), c)
+	s, err := parse(txtar.Parse([]byte(stripScenario)), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func matrixOf(t *testing.T, sabotage func(*fixture)) tally {
 		New: func(s handler.Setup) (remediation.Planner, error) { return stripper{s.IAM}, nil },
 	}}
 	w := h.start(t, s)
-	text := w.play(t)
+	text := w.play()
 	if len(w.falseClaims) > 0 {
 		t.Fatalf("without a fault it says what is not so: %v\n%s", w.falseClaims, text)
 	}

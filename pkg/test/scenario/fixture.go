@@ -75,49 +75,35 @@ type answer struct {
 // call is a call to AWS, and what it is for.
 type call struct {
 	operation string // as IAM's policies name it
-	// guards is of what it is read whether it may be changed: see covers. Empty for all other calls.
+	// guards says of what it is read whether it may be changed, one a line: [everything], what is a user's, or
+	// things, of which it has the ledger's partitions. Empty for all other calls.
 	guards string
 }
 
-// Calls that guard: everything, what is a user's, or things, of which the ledger has the partitions, one a line.
 const (
-	everything = "everything"
+	everything = "everything\n"
 	ofUser     = "user "
-	ofThing    = "thing "
 )
 
 // covers reports whether the change must not be made when the call fails.
 func (c call) covers(what change.Change) bool {
-	user, isUser := strings.CutPrefix(c.guards, ofUser)
-	thing, isThing := strings.CutPrefix(c.guards, ofThing)
-	switch {
-	case isUser:
-		return what.Subject == user
-	case isThing:
-		return strings.Contains(thing, "#"+what.Kind+"#"+what.Subject+"#"+what.Target+"\n")
-	default:
-		return c.guards == everything
-	}
+	return slices.ContainsFunc(c.each(), func(one call) bool {
+		return one.guards == everything || one.guards == ofUser+what.Subject+"\n" ||
+			strings.HasSuffix(one.guards, "#"+what.Kind+"#"+what.Subject+"#"+what.Target+"\n")
+	})
 }
 
-// each are the guards that the call reads, one by one: a call can be of several things.
-func (c call) each() []call {
-	things, ok := strings.CutPrefix(c.guards, ofThing)
-	if !ok {
-		return []call{c}
-	}
-	var all []call
-	for thing := range strings.Lines(things) {
-		all = append(all, call{c.operation, ofThing + thing})
+// each are the guards that the call reads, one by one.
+func (c call) each() (all []call) {
+	for guard := range strings.Lines(c.guards) {
+		all = append(all, call{c.operation, guard})
 	}
 	return all
 }
 
 // reads reports whether the call reads the guard of one thing.
 func (c call) reads(guard string) bool {
-	return slices.ContainsFunc(c.each(), func(one call) bool {
-		return one.guards == guard && strings.HasPrefix(guard, ofThing)
-	})
+	return strings.Contains(guard, "#") && slices.Contains(c.each(), call{c.operation, guard})
 }
 
 func (w *fixture) meet(operation, guards string, after bool) error {
@@ -177,15 +163,13 @@ var _ ledger.Store = memory{}
 // guards is what an item is read for: a hold and the rounds of a day keep one thing from being changed,
 // the breaker keeps everything from it.
 func guards(partition string) string {
-	kind, _, _ := strings.Cut(partition, "#")
-	switch kind {
+	switch kind, _, _ := strings.Cut(partition, "#"); kind {
 	case "hold", "rounds":
-		return ofThing + partition + "\n"
+		return partition + "\n"
 	case "breaker":
 		return everything
-	default:
-		return ""
 	}
+	return ""
 }
 
 // reach makes a call to the table, unless it goes wrong.
@@ -217,8 +201,8 @@ func (m memory) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item
 		operation = "dynamodb:GetItem"
 	}
 	for _, key := range keys {
-		if thing, ok := strings.CutPrefix(guards(key.Partition), ofThing); ok {
-			kept = cmp.Or(kept, ofThing) + thing
+		if guard := guards(key.Partition); guard != everything {
+			kept += guard
 		}
 	}
 	return reach(m, operation, kept, func() ([]ledger.Item, error) { return m.store.BatchGet(ctx, keys...) })
@@ -259,29 +243,23 @@ func (a observedOwners) Owner(ctx context.Context, user string) (owner.Contact, 
 }
 
 // start makes the fixture in which the scenario begins.
-func (h *harness) start(t *testing.T, s scenario) *fixture {
+func (h *harness) start(t testing.TB, s scenario) *fixture {
 	t.Helper()
-	w, err := h.newFixture(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-func (h *harness) newFixture(s scenario) (*fixture, error) {
 	w := &fixture{
 		scenario: s, account: fakeaws.New(s.account), untouched: fakeaws.New(s.account),
 		store:  cmp.Or(s.store, &ledger.Memory{}),
 		called: map[string]bool{}, failing: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
 	}
 	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine)
-	memory := ledger.New(w.store)
 	for _, d := range s.drills {
-		if err := memory.KeepDrill(context.Background(), d, d.At); err != nil {
-			return nil, err
+		if err := ledger.New(w.store).KeepDrill(context.Background(), d, d.At); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return w, h.deploy(w)
+	if err := h.deploy(w); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 // deploy sets Warder to work in the fixture.
@@ -292,7 +270,7 @@ func (h *harness) deploy(w *fixture) error {
 		guards := ""
 		switch {
 		case w.ownerOf != "":
-			guards = ofUser + w.ownerOf
+			guards = ofUser + w.ownerOf + "\n"
 		case operation == haltRead || operation == "s3:GetBucketTagging":
 			guards = everything
 		}
