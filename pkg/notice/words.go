@@ -79,7 +79,7 @@ func (c Change) Describe() i18n.Message {
 		return i18n.Literal(c.Text)
 	}
 	switch c.Status {
-	case "waiting": // the due date says so
+	case "pending": // the due date says so
 		return i18n.Literal(c.Text)
 	case "failed":
 		return i18n.T("%s (failed: %s)", c.Text, c.Reason)

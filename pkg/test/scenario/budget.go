@@ -41,7 +41,7 @@ func (a answer) path(enforced bool) string {
 		return "undo"
 	case !a.event.isEvent():
 		return "undo, refused"
-	case strings.HasPrefix(a.report.Reason, "this event was handled before"):
+	case strings.HasPrefix(a.report.Reason, "this event was already handled"):
 		return "again"
 	case path == "", a.report.Outcome == remediation.Nothing && a.calls == 0:
 		return ""

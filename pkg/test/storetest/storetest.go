@@ -329,7 +329,7 @@ func contents(c check) {
 		c.must(book.Record(ctx, &run, []ledger.Entry{
 			{ID: "of-" + key, Control: "control", Run: key, Subject: "erin", At: at, Guard: ledger.Exemption},
 		}, true))
-		run.Done, run.Outcome = true, "told"
+		run.Done, run.Outcome = true, "notified"
 		c.must(book.Finish(ctx, &run))
 		_, err = book.ReviseCase(ctx, ledger.Case{Control: "control", Key: key},
 			func(c *ledger.Case) { c.Subject, c.Opened = "erin", at })
