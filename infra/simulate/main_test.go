@@ -124,19 +124,19 @@ func TestCommand_Violation(t *testing.T) {
 }
 
 // What README.md shows of it is what it prints.
-func TestReadmeShowsWhatSimulatePrints(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+func TestContributing_ShowsWhatSimulatePrints(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "CONTRIBUTING.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	example := regexp.MustCompile(`\n\$ make simulate ARGS="([^"]+)" \| tail -n 1\n(.*)\n`)
-	shown := example.FindStringSubmatch(string(readme))
+	shown := example.FindStringSubmatch(string(page))
 	if shown == nil {
-		t.Fatal("README.md shows nothing of simulate")
+		t.Fatal("CONTRIBUTING.md shows nothing of simulate")
 	}
 	out, _, err := ran(t, strings.Fields(shown[1])...)
 	if err != nil || !strings.HasSuffix(out, "\n"+shown[2]+"\n") {
-		t.Errorf("README.md shows %q, and simulate %s ends with\n%s%v", shown[2], shown[1], out[max(0, len(out)-60):], err)
+		t.Errorf("CONTRIBUTING.md shows %q, and simulate %s ends with\n%s%v", shown[2], shown[1], out[max(0, len(out)-60):], err)
 	}
 }
 
