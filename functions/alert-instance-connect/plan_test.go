@@ -29,7 +29,7 @@ func TestFingerprint(t *testing.T) {
 
 func TestNewPlanner_PolicyMissing(t *testing.T) {
 	f := settings.Function{AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
-	if _, err := newPlanner(fakeaws.New(fakeaws.State{}), f); err == nil {
+	if _, err := newPlanner(fakeaws.New(fakeaws.State{}).IAM(), f); err == nil {
 		t.Error("no error")
 	}
 }

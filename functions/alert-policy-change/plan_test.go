@@ -94,7 +94,7 @@ func TestRules_MatchActs(t *testing.T) {
 
 // Even an event that says nothing but who called what is notified, in whole sentences.
 func TestPlan_WithoutParameters(t *testing.T) {
-	p := &planner{api: fakeaws.New(fakeaws.State{}), sleep: noSleep}
+	p := &planner{api: fakeaws.New(fakeaws.State{}).IAM(), sleep: noSleep}
 	for service, calls := range acts {
 		for name, a := range calls {
 			t.Run(name, func(t *testing.T) {

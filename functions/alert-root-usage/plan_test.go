@@ -21,7 +21,7 @@ func TestPlan_IncompleteSummary(t *testing.T) {
 		"an answer without the MFA":        {"AccountAccessKeysPresent": 0},
 		"an answer without the access key": {"AccountMFAEnabled": 1},
 	} {
-		p := &planner{api: fakeaws.New(fakeaws.State{Summary: summary})}
+		p := &planner{api: fakeaws.New(fakeaws.State{Summary: summary}).IAM()}
 		findings, err := p.Plan(context.Background(), event.Event{Detail: &event.Sweep{}}, time.Time{})
 		if err == nil || len(findings) > 0 {
 			t.Errorf("%s: %d findings and no error", name, len(findings))

@@ -91,7 +91,7 @@ func TestPlan_KeyUnknownToIAM(t *testing.T) {
 		}
 		return nil
 	}
-	findings, err := newPlanner(a, quarantined).Plan(t.Context(), leaked("AKIAEXAMPLEFOREIGN01"), time.Time{})
+	findings, err := newPlanner(a.IAM(), quarantined).Plan(t.Context(), leaked("AKIAEXAMPLEFOREIGN01"), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestPlan_OneUserUnreadable(t *testing.T) {
 		}
 		return nil
 	}
-	findings, err := newPlanner(a, quarantined).Plan(t.Context(), leaked(alicesKey, bobsKey), time.Time{})
+	findings, err := newPlanner(a.IAM(), quarantined).Plan(t.Context(), leaked(alicesKey, bobsKey), time.Time{})
 	if err == nil || !strings.Contains(err.Error(), `"alice"`) {
 		t.Errorf("error %v, want one that names alice", err)
 	}
@@ -122,7 +122,7 @@ func TestPlan_OneUserUnreadable(t *testing.T) {
 }
 
 func TestPlan_KeyBeforeQuarantine(t *testing.T) {
-	findings, err := newPlanner(twoUsers(), quarantined).Plan(t.Context(), leaked(alicesKey), time.Time{})
+	findings, err := newPlanner(twoUsers().IAM(), quarantined).Plan(t.Context(), leaked(alicesKey), time.Time{})
 	if err != nil || len(findings) != 1 {
 		t.Fatalf("findings %+v, %v", findings, err)
 	}

@@ -111,10 +111,10 @@ func TestPlan_EventualConsistency(t *testing.T) {
 				return &types.NoSuchEntityException{}
 			}
 			var slept []time.Duration
-			p, err := newPlanner(a, given(`{}`), func(_ context.Context, d time.Duration) {
+			p, err := newPlanner(a.IAM(), given(`{}`), func(_ context.Context, d time.Duration) {
 				slept = append(slept, d)
 				if tc.late {
-					if _, err := a.AttachUserPolicy(
+					if _, err := a.IAM().AttachUserPolicy(
 						t.Context(), &iam.AttachUserPolicyInput{UserName: aws.String("bob"), PolicyArn: aws.String(readOnly)},
 					); err != nil {
 						t.Error(err)
@@ -146,7 +146,7 @@ func TestPlan_ConcurrentUsers(t *testing.T) {
 		want = append(want, user)
 	}
 	a := fakeaws.New(state)
-	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {}, iamuser.Concurrency)
+	p, err := newPlanner(a.IAM(), given(`{}`), func(context.Context, time.Duration) {}, iamuser.Concurrency)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestPlan_OneUserUnreadable(t *testing.T) {
 		},
 		Policies: map[string]fakeaws.Document{readOnly: `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`},
 	})
-	p, err := newPlanner(a, given(`{}`), func(context.Context, time.Duration) {}, 0)
+	p, err := newPlanner(a.IAM(), given(`{}`), func(context.Context, time.Duration) {}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestNewPlanner_PolicyGroups(t *testing.T) {
 		{"no group", `{"` + readOnly + `":""}`, "has no group"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := newPlanner(fakeaws.New(fakeaws.State{}), given(tc.groups), nil, 0)
+			_, err := newPlanner(fakeaws.New(fakeaws.State{}).IAM(), given(tc.groups), nil, 0)
 			if (err == nil) != (tc.fault == "") || err != nil && !strings.Contains(err.Error(), tc.fault) {
 				t.Errorf("newPlanner: %v, want %q", err, tc.fault)
 			}

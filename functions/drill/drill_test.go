@@ -43,9 +43,13 @@ const (
 	quarantine = "arn:aws:iam::" + number + ":policy/warder/warder-outside-quarantine"
 )
 
+// iamClient is a client of IAM.
+type iamClient = *iam.Client
+
 // fixture is an account with Warder at work in it: calls become events, events start runners.
 type fixture struct {
 	*fakeaws.Account
+	iamClient
 	store    *ledger.Memory
 	ledger   *ledger.Ledger
 	clock    time.Time
@@ -91,6 +95,7 @@ func newFixture() *fixture {
 			},
 		},
 	}
+	w.iamClient = w.IAM()
 	w.ledger = ledger.New(w.store)
 	w.Now = w.now
 	w.Deploy(quarantine)
@@ -126,7 +131,7 @@ func (w *fixture) drill(ctx context.Context) (drill.Answer, error) {
 func (w *fixture) AttachUserPolicy(
 	ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options),
 ) (*iam.AttachUserPolicyOutput, error) {
-	out, err := w.Account.AttachUserPolicy(ctx, in)
+	out, err := w.iamClient.AttachUserPolicy(ctx, in)
 	if err != nil || !w.trail {
 		return out, err
 	}
@@ -256,8 +261,8 @@ func (w *fixture) started(raw []byte) {
 				Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7,
 				Owners: w.set.Owners,
 			},
-			Planner: plan, Kinds: change.ForIAM(slow{w.Account, w}), Ledger: w.ledger, Topic: w,
-			Owners: owner.Book{API: w.Account, Owners: w.set.Owners},
+			Planner: plan, Kinds: change.ForIAM(slow{w.IAM(), w}), Ledger: w.ledger, Topic: w,
+			Owners: owner.Book{API: w.IAM(), Owners: w.set.Owners},
 			Halt:   w,
 			Environment: remediation.Environment{
 				Now: w.now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
@@ -279,7 +284,7 @@ func (w *fixture) started(raw []byte) {
 
 // slow is the account for the controls: a change takes a while.
 type slow struct {
-	*fakeaws.Account
+	iamClient
 	w *fixture
 }
 
@@ -287,14 +292,14 @@ func (s slow) AttachUserPolicy(
 	ctx context.Context, in *iam.AttachUserPolicyInput, _ ...func(*iam.Options),
 ) (*iam.AttachUserPolicyOutput, error) {
 	s.w.clock = s.w.clock.Add(200 * time.Millisecond)
-	return s.Account.AttachUserPolicy(ctx, in)
+	return s.iamClient.AttachUserPolicy(ctx, in)
 }
 
 func (s slow) DetachUserPolicy(
 	ctx context.Context, in *iam.DetachUserPolicyInput, _ ...func(*iam.Options),
 ) (*iam.DetachUserPolicyOutput, error) {
 	s.w.clock = s.w.clock.Add(200 * time.Millisecond)
-	return s.Account.DetachUserPolicy(ctx, in)
+	return s.iamClient.DetachUserPolicy(ctx, in)
 }
 
 type planner func() []remediation.Finding

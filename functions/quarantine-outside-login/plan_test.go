@@ -18,11 +18,11 @@ func TestNewPlanner_PolicyMissing(t *testing.T) {
 		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
 		Quarantine:      settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"},
 	}
-	if _, err := newPlanner(fakeaws.New(fakeaws.State{}), f); err == nil {
+	if _, err := newPlanner(fakeaws.New(fakeaws.State{}).IAM(), f); err == nil {
 		t.Error("no error")
 	}
 	f.AllowedNetworks = nil
-	if _, err := newPlanner(fakeaws.New(fakeaws.State{}), f); err != nil {
+	if _, err := newPlanner(fakeaws.New(fakeaws.State{}).IAM(), f); err != nil {
 		t.Error(err)
 	}
 }

@@ -74,7 +74,7 @@ func readers(policy string) string {
 }
 
 func TestNewPlanner_RotateBefore(t *testing.T) {
-	_, err := newPlanner(fakeaws.New(fakeaws.State{}), nil, nil, settings.Function{
+	_, err := newPlanner(nil, nil, nil, settings.Function{
 		Parameters: []byte(`{"maxAgeDays": 30, "rotateBeforeDays": 30}`), Topic: "arn:aws:sns:us-east-1:111122223333:warder",
 	})
 	if err == nil || !strings.Contains(err.Error(), "rotateBeforeDays is 30 and maxAgeDays 30") {

@@ -38,7 +38,7 @@ type swept struct {
 
 func newSweep(a *fakeaws.Account, l *ledger.Ledger) *swept {
 	s := &swept{account: a, fault: map[string]error{}}
-	s.Sweep = accesskey.Sweep{API: a, Ledger: l, Sleep: func(context.Context, time.Duration) {}, Control: "test",
+	s.Sweep = accesskey.Sweep{API: a.IAM(), Ledger: l, Sleep: func(context.Context, time.Duration) {}, Control: "test",
 		Limit: 90 * day, Judge: s.judge}
 	return s
 }
@@ -213,11 +213,11 @@ func TestUsersLookedAtSideBySideAreFoundInTheSameOrderAsOneAfterTheOther(t *test
 }
 
 // cropped is an account whose report has a row that cannot be read.
-type cropped struct{ *fakeaws.Account }
+type cropped struct{ *iam.Client }
 
 func (c cropped) GetCredentialReport(ctx context.Context, in *iam.GetCredentialReportInput,
 	o ...func(*iam.Options)) (*iam.GetCredentialReportOutput, error) {
-	out, err := c.Account.GetCredentialReport(ctx, in, o...)
+	out, err := c.Client.GetCredentialReport(ctx, in, o...)
 	if err == nil {
 		out.Content = []byte(strings.Replace(string(out.Content), "user-0001,arn:aws:iam::111122223333:user/user-0001,2024",
 			"user-0001,arn:aws:iam::111122223333:user/user-0001,?", 1))
@@ -228,7 +228,7 @@ func (c cropped) GetCredentialReport(ctx context.Context, in *iam.GetCredentialR
 func TestARowOfTheReportThatCannotBeReadIsAnErrorBesideTheOthers(t *testing.T) {
 	a := fakeaws.New(crowd(3, begin.AddDate(-1, 0, 0)))
 	s := newSweep(a, ledger.New(&ledger.Memory{}))
-	s.API = cropped{a}
+	s.API = cropped{a.IAM()}
 	found, err := s.run(t.Context(), t, "", begin)
 	if err == nil || !slices.Equal(found, []string{"user-0000", "user-0002"}) {
 		t.Errorf("found %v, %v", found, err)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
@@ -32,11 +34,11 @@ func FuzzChanges(f *testing.F) {
 		f.Add(text)
 	}
 	a := fakeaws.New(fakeaws.State{})
-	kinds := change.ForIAM(a)
-	for name, kind := range s3.Kinds(a) {
+	kinds := change.ForIAM(a.IAM())
+	for name, kind := range s3.Kinds(s3.New(a.Config())) {
 		kinds[name] = kind
 	}
-	for name, kind := range change.ForSSM(a) {
+	for name, kind := range change.ForSSM(ssm.NewFromConfig(a.Config())) {
 		kinds[name] = kind
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -49,7 +49,7 @@ func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.c.Subject = "alice"
-			kinds := change.ForIAM(accountOf(tc.user))
+			kinds := change.ForIAM(accountOf(tc.user).IAM())
 			kind, err := kinds.Kind(tc.c)
 			if err != nil {
 				t.Fatal(err)
@@ -139,7 +139,7 @@ func TestNarrows(t *testing.T) {
 }
 
 func TestAStatusThatDoesNotExistIsRefused(t *testing.T) {
-	kinds := change.ForIAM(accountOf(&fakeaws.User{Keys: []fakeaws.Key{{ID: key, Status: "Active"}}}))
+	kinds := change.ForIAM(accountOf(&fakeaws.User{Keys: []fakeaws.Key{{ID: key, Status: "Active"}}}).IAM())
 	c := change.Change{Kind: change.AccessKeyStatus, Subject: "alice", Target: key,
 		Before: change.Active, After: "Expired"}
 	kind, err := kinds.Kind(c)

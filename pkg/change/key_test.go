@@ -36,7 +36,7 @@ func TestOnlyAnInactiveKeyIsDeleted(t *testing.T) {
 				user.Keys = []fakeaws.Key{{ID: key, Status: tc.status}}
 			}
 			a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": user}})
-			kind, err := change.ForIAM(a).Kind(deletion)
+			kind, err := change.ForIAM(a.IAM()).Kind(deletion)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,7 +55,7 @@ func TestOnlyAnInactiveKeyIsDeleted(t *testing.T) {
 }
 
 func TestADeletionIsFinalAndNarrows(t *testing.T) {
-	kinds := change.ForIAM(fakeaws.New(fakeaws.State{}))
+	kinds := change.ForIAM(fakeaws.New(fakeaws.State{}).IAM())
 	deletion := change.Change{Kind: change.AccessKeyDeletion, Subject: "bob", Target: "AKIAEXAMPLEBOBOLD001",
 		Before: change.Inactive}
 	kind, err := kinds.Kind(deletion)

@@ -47,7 +47,7 @@ func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
 		"taken off":                {"a", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			kinds := change.ForIAM(fakeaws.New(fakeaws.State{}))
+			kinds := change.ForIAM(fakeaws.New(fakeaws.State{}).IAM())
 			err := kinds.Narrows([]change.Change{{Kind: change.PermissionsBoundary, Subject: "u", Target: "u",
 				Before: c.before, After: c.after}})
 			if (err != nil) != c.widens {
@@ -58,7 +58,7 @@ func TestABoundaryNarrowsOnlyWhereThereWasNone(t *testing.T) {
 }
 
 func TestABucketNarrowsWhenEverySwitchThatIsOnStaysOn(t *testing.T) {
-	kinds := s3.Kinds(fakeaws.New(fakeaws.State{}))
+	kinds := s3.Kinds(s3.New(fakeaws.New(fakeaws.State{}).Config()))
 	switches := func(n int) *s3.PublicAccessBlock {
 		return &s3.PublicAccessBlock{BlockPublicAcls: n&1 != 0, IgnorePublicAcls: n&2 != 0, BlockPublicPolicy: n&4 != 0,
 			RestrictPublicBuckets: n&8 != 0}
@@ -95,12 +95,12 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 	for name, before := range map[string]*s3.PublicAccessBlock{"without a block": nil,
 		"with a part of it": {IgnorePublicAcls: true}} {
 		t.Run(name, func(t *testing.T) {
-			a := fakeaws.New(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{"b": {Region: "eu-west-1", Block: before}}})
-			kind, err := s3.Kinds(a).Kind(change.Change{Kind: change.BucketPublicAccess})
+			a := fakeaws.New(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{"data": {Region: "eu-west-1", Block: before}}})
+			kind, err := s3.Kinds(s3.New(a.Config())).Kind(change.Change{Kind: change.BucketPublicAccess})
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := change.Change{Kind: kind.Name(), Subject: "b", Target: "eu-west-1", Before: change.Block(before),
+			c := change.Change{Kind: kind.Name(), Subject: "data", Target: "eu-west-1", Before: change.Block(before),
 				After: change.Closed}
 			for _, c := range []change.Change{c, c.Inverse()} {
 				if err := kind.Set(context.Background(), c); err != nil {
@@ -112,11 +112,11 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 			}
 		})
 	}
-	kind, err := s3.Kinds(fakeaws.New(fakeaws.State{})).Kind(change.Change{Kind: change.BucketPublicAccess})
+	kind, err := s3.Kinds(s3.New(fakeaws.New(fakeaws.State{}).Config())).Kind(change.Change{Kind: change.BucketPublicAccess})
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := change.Change{Kind: kind.Name(), Subject: "b", Target: "eu-west-1", After: change.Closed}
+	gone := change.Change{Kind: kind.Name(), Subject: "data", Target: "eu-west-1", After: change.Closed}
 	if got, err := kind.Read(t.Context(), gone); got != "" || !change.NotFound(err) {
 		t.Errorf("a bucket that is gone reads %q, %v", got, err)
 	}

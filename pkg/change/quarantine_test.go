@@ -45,7 +45,7 @@ func TestOnlyWardersOwnPoliciesAreQuarantines(t *testing.T) {
 }
 
 func TestAQuarantineNarrowsAndItsEndWidens(t *testing.T) {
-	kinds := change.ForIAM(fakeaws.New(fakeaws.State{}))
+	kinds := change.ForIAM(fakeaws.New(fakeaws.State{}).IAM())
 	quarantine := func(target, before, after string) change.Change {
 		return change.Change{Kind: change.Quarantine, Subject: "bob", Target: target, Before: before, After: after}
 	}
@@ -86,7 +86,7 @@ func TestAQuarantineIsSetReadAndLifted(t *testing.T) {
 			a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {}},
 				Groups: map[string]*fakeaws.Group{"warder-key-quarantine": {}}})
 			a.Deploy(keyQuarantine)
-			kind, err := change.ForIAM(a).Kind(c)
+			kind, err := change.ForIAM(a.IAM()).Kind(c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestAKindOfQuarantineSetsNothingElse(t *testing.T) {
 		{Kind: change.Quarantine, Subject: "bob", Target: "arn:aws:iam::aws:policy/AdministratorAccess", After: "attached"},
 		{Kind: change.QuarantineGroup, Subject: "bob", Target: "admins", After: "member"},
 	} {
-		kind, err := change.ForIAM(a).Kind(c)
+		kind, err := change.ForIAM(a.IAM()).Kind(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestWhatHasNoRoomForAQuarantineSaysSo(t *testing.T) {
 		{Kind: change.QuarantineGroup, Subject: "bob", Target: "warder-key-quarantine",
 			After: "member"}: "the user has reached the limits of attached policies and of groups",
 	} {
-		kind, err := change.ForIAM(a).Kind(c)
+		kind, err := change.ForIAM(a.IAM()).Kind(c)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ func FuzzName(f *testing.F) {
 	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {ID: "AIDAEXAMPLEALICE00001"},
 		"AIDAEXAMPLEALICE00002": {ID: "AIDAEXAMPLEOTHER00001"}}})
 	f.Fuzz(func(t *testing.T, resource string) {
-		name, ok, err := ResolveName(t.Context(), a, resource)
+		name, ok, err := ResolveName(t.Context(), a.IAM(), resource)
 		switch {
 		case err != nil:
 			t.Fatal(err)

@@ -36,7 +36,7 @@ func TestName(t *testing.T) {
 		{"nothing", "", "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, ok, err := ResolveName(context.Background(), a, tc.resource)
+			got, ok, err := ResolveName(context.Background(), a.IAM(), tc.resource)
 			if got != tc.want || ok != tc.ok || err != nil {
 				t.Errorf("Name(%q) = %q, %v, %v", tc.resource, got, ok, err)
 			}
@@ -48,7 +48,7 @@ func TestResolveName_ListFails(t *testing.T) {
 	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {}}})
 	refused := errors.New("AccessDenied")
 	a.Fault = func(string, bool) error { return refused }
-	if _, _, err := ResolveName(context.Background(), a, "AIDAEXAMPLEALICE00001"); !errors.Is(err, refused) {
+	if _, _, err := ResolveName(context.Background(), a.IAM(), "AIDAEXAMPLEALICE00001"); !errors.Is(err, refused) {
 		t.Errorf("err = %v", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func book(a *fakeaws.Account) Book {
-	return Book{API: a, Owners: settings.Owners{
+	return Book{API: a.IAM(), Owners: settings.Owners{
 		Tags:     []string{"owner", "email"},
 		Paths:    map[string]string{"/team/": "team@example.com", "/team/data/": "data@example.com"},
 		Prefixes: map[string]string{"ci-": "ci@example.com", "ci-deploy-": "deploy@example.com"},

@@ -176,7 +176,7 @@ func TestAt(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := quarantine.At(
-				t.Context(), fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": &tt.user}}), "bob", outside,
+				t.Context(), fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": &tt.user}}).IAM(), "bob", outside,
 			)
 			if err != nil {
 				t.Fatal(err)
@@ -188,18 +188,18 @@ func TestAt(t *testing.T) {
 	}
 	t.Run("the weaker one is not enough", func(t *testing.T) {
 		a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {Attached: []string{outside}}}})
-		if got, err := quarantine.At(t.Context(), a, "bob", key); got.In || err != nil {
+		if got, err := quarantine.At(t.Context(), a.IAM(), "bob", key); got.In || err != nil {
 			t.Errorf("At = %+v, %v", got, err)
 		}
 	})
 	t.Run("a user who is gone", func(t *testing.T) {
-		if _, err := quarantine.At(t.Context(), fakeaws.New(fakeaws.State{}), "bob", key); !change.NotFound(err) {
+		if _, err := quarantine.At(t.Context(), fakeaws.New(fakeaws.State{}).IAM(), "bob", key); !change.NotFound(err) {
 			t.Errorf("error %v, want one that says the user is gone", err)
 		}
 	})
 	t.Run("a policy that is no quarantine", func(t *testing.T) {
 		a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"bob": {}}})
-		if _, err := quarantine.At(t.Context(), a, "bob", "arn:aws:iam::aws:policy/AdministratorAccess"); err == nil {
+		if _, err := quarantine.At(t.Context(), a.IAM(), "bob", "arn:aws:iam::aws:policy/AdministratorAccess"); err == nil {
 			t.Error("no error")
 		}
 	})

@@ -75,7 +75,7 @@ func BenchmarkRun(b *testing.B) {
 		return benchratio.Side{Name: name, Do: func() error {
 			a := fakeaws.New(attached)
 			r := &remediation.Runner{
-				Control: described, Planner: always(found), Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}),
+				Control: described, Planner: always(found), Kinds: change.ForIAM(a.IAM()), Ledger: ledger.New(&ledger.Memory{}),
 				Settings: settings.Function{Mode: control.Enforce, Parameters: json.RawMessage(`{}`), BlastRadius: 1, HoldDays: 7,
 					EventClock: true},
 				Topic: willing{}, Owners: willing{}, Halt: willing{},

@@ -76,8 +76,8 @@ func FuzzUndo(f *testing.F) {
 		before := a.State()
 		undoer := &remediation.Undoer{Runner: &remediation.Runner{
 			Control: described, Settings: settings.Function{Mode: control.Enforce, HoldDays: 7, BlastRadius: 10},
-			Kinds: change.ForIAM(a), Ledger: memory, Topic: topic,
-			Owners: owner.Book{API: a}, Environment: remediation.Environment{Now: func() time.Time { return now },
+			Kinds: change.ForIAM(a.IAM()), Ledger: memory, Topic: topic,
+			Owners: owner.Book{API: a.IAM()}, Environment: remediation.Environment{Now: func() time.Time { return now },
 				Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler)},
 		}}
 		answer, err := undoer.Undo(t.Context(), q)

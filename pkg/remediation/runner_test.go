@@ -57,8 +57,8 @@ func newRunner(t *testing.T, p plan) (*remediation.Runner, *fakeaws.Account, *ma
 		Control: control.Control{ID: "test", Title: "Test", Severity: control.Medium, Mode: control.Enforce},
 		Settings: settings.Function{Mode: control.Enforce, Parameters: []byte("{}"), Roles: []string{"warder-self"},
 			BlastRadius: 10, HoldDays: 7},
-		Planner: p, Kinds: change.ForIAM(a), Ledger: ledger.New(&ledger.Memory{}), Topic: box,
-		Owners: owner.Book{API: a}, Halt: open{},
+		Planner: p, Kinds: change.ForIAM(a.IAM()), Ledger: ledger.New(&ledger.Memory{}), Topic: box,
+		Owners: owner.Book{API: a.IAM()}, Halt: open{},
 		Environment: remediation.Environment{Now: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) },
 			Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler)},
 	}, a, box
@@ -255,7 +255,7 @@ func TestUndo_ThreadOfTheChange(t *testing.T) {
 		return []remediation.Finding{f}, nil
 	}
 	r, a, box := newRunner(t, fresh)
-	r.Owners = owner.Book{API: a, Owners: settings.Owners{Slack: "slack"}}
+	r.Owners = owner.Book{API: a.IAM(), Owners: settings.Owners{Slack: "slack"}}
 	a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {
 		Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}, Tags: map[string]string{"slack": "U024BE7LH"},
 	}}})

@@ -71,7 +71,7 @@ func world(t *testing.T) (*remediation.Runner, *large, *mailbox) {
 	}
 	r, _, box := newRunner(t, nil)
 	a := fakeaws.New(state)
-	r.Planner, r.Kinds, r.Owners = l, change.ForIAM(a), owner.Book{API: a}
+	r.Planner, r.Kinds, r.Owners = l, change.ForIAM(a.IAM()), owner.Book{API: a.IAM()}
 	return r, l, box
 }
 

@@ -19,7 +19,7 @@ func TestUndo_Preview(t *testing.T) {
 		f.Fresh = true
 		return []remediation.Finding{f}, nil
 	})
-	r.Owners = owner.Book{API: a}
+	r.Owners = owner.Book{API: a.IAM()}
 	a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {
 		Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
 	}}})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	tokens "github.com/aws/aws-sdk-go-v2/service/sts/types"
@@ -43,35 +44,39 @@ func (h *Handler) asRoot(ctx context.Context, req request) answer {
 }
 
 func (h *Handler) root(ctx context.Context, req request) (any, error) {
-	task := req.Header.Get("X-Amz-Security-Token")
-	session := h.members.Root(aws.Credentials{AccessKeyID: req.accessKey, SessionToken: task})
-	var user *string
-	if req.form.Has("UserName") {
-		user = aws.String(req.form.Get("UserName"))
+	cfg := h.members.Config()
+	if strings.HasPrefix(req.accessKey, fakeaws.RootSession) {
+		cfg.Credentials = credentials.NewStaticCredentialsProvider(
+			req.accessKey, "secret", req.Header.Get("X-Amz-Security-Token"),
+		)
 	}
-	switch req.service + ":" + req.action {
+	session, operation := iam.NewFromConfig(cfg), req.service+":"+req.action
+	if req.form.Has("UserName") {
+		operation = "" // who names a user does not mean the root user
+	}
+	switch operation {
 	case "sts:AssumeRoot":
 		seconds, err := strconv.ParseInt(req.form.Get("DurationSeconds"), 10, 32)
 		if err != nil {
 			seconds = 900
 		}
-		out, err := h.members.AssumeRoot(ctx, &sts.AssumeRootInput{
+		out, err := sts.NewFromConfig(cfg).AssumeRoot(ctx, &sts.AssumeRootInput{
 			TargetPrincipal: aws.String(req.form.Get("TargetPrincipal")), DurationSeconds: aws.Int32(int32(seconds)),
 			TaskPolicyArn: &tokens.PolicyDescriptorType{Arn: aws.String(req.form.Get("TaskPolicyArn.arn"))},
 		})
 		if err != nil {
 			return nil, err
 		}
-		type credentials struct{ AccessKeyId, SecretAccessKey, SessionToken, Expiration string }
+		type session struct{ AccessKeyId, SecretAccessKey, SessionToken, Expiration string }
 		return struct {
-			XMLName     xml.Name    `xml:"AssumeRootResponse"`
-			Credentials credentials `xml:"AssumeRootResult>Credentials"`
-		}{Credentials: credentials{
+			XMLName     xml.Name `xml:"AssumeRootResponse"`
+			Credentials session  `xml:"AssumeRootResult>Credentials"`
+		}{Credentials: session{
 			aws.ToString(out.Credentials.AccessKeyId), aws.ToString(out.Credentials.SecretAccessKey),
 			aws.ToString(out.Credentials.SessionToken), time.Now().UTC().Add(15 * time.Minute).Format(time.RFC3339),
 		}}, nil
 	case "iam:ListAccessKeys":
-		out, err := session.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: user})
+		out, err := session.ListAccessKeys(ctx, &iam.ListAccessKeysInput{})
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +93,7 @@ func (h *Handler) root(ctx context.Context, req request) (any, error) {
 		}{Members: members}, nil
 	case "iam:DeleteAccessKey":
 		key := req.form.Get("AccessKeyId")
-		_, err := session.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: user, AccessKeyId: &key})
+		_, err := session.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: &key})
 		return struct {
 			XMLName xml.Name `xml:"DeleteAccessKeyResponse"`
 		}{}, err

@@ -4,27 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"path"
 	"reflect"
 	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // Config returns a configuration whose SDK clients, and those of pkg/s3, are answered by the account:
 // no network, no retries. A call that lacks what the SDK requires fails in the client, as it does
-// against AWS, and one that the account has no method for is an error that names it.
+// against AWS, and one that the account has no operation for is an error that names it.
 //
 // An IAM call that names no user is made by whoever signs it
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html): with the credentials
-// that [Account.AssumeRoot] gave it is the member's root user, see [Account.Root]. Credentials are not
-// looked at otherwise.
+// that AssumeRoot gave it is the member's root user. Credentials are not looked at otherwise.
 func (a *Account) Config() aws.Config {
 	return aws.Config{
 		Region:      "us-east-1",
@@ -32,48 +33,116 @@ func (a *Account) Config() aws.Config {
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 		HTTPClient:  transport{},
 		APIOptions: []func(*middleware.Stack) error{func(stack *middleware.Stack) error {
-			if err := stack.Initialize.Add(unsigned{a}, middleware.After); err != nil {
-				return err
-			}
-			return stack.Deserialize.Add(signed{a}, middleware.Before)
+			return errors.Join(
+				stack.Initialize.Add(unsigned{a}, middleware.After), stack.Deserialize.Add(signed{a}, middleware.Before),
+			)
 		}},
 	}
 }
 
-// methods are those of a type that have the form of an SDK operation, by the type of their input.
-func methods(of reflect.Type) map[reflect.Type]reflect.Value {
-	found := map[reflect.Type]reflect.Value{}
-	for i := range of.NumMethod() {
-		m := of.Method(i)
-		if m.Type.NumIn() > 2 && m.Type.IsVariadic() && m.Type.In(2).Kind() == reflect.Pointer &&
-			m.Type.In(2).Elem().Name() == m.Name+"Input" {
-			found[m.Type.In(2)] = m.Func
+// IAM is a client of the account's IAM.
+func (a *Account) IAM() *iam.Client { return iam.NewFromConfig(a.Config()) }
+
+var errNoNetwork = errors.New("the account in memory has no network")
+
+// transport refuses what gets past the middleware.
+type transport struct{}
+
+// Do implements [aws.HTTPClient].
+func (transport) Do(r *http.Request) (*http.Response, error) {
+	return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Host, errNoNetwork)
+}
+
+// call is what operations are called on. Its exported methods that are named like an input of the SDK are the
+// operations: each takes the thing that the input names, see [call.find], if it is about one, and the input, and
+// returns the output of the SDK.
+type call struct {
+	*Account
+	region string // that the call is sent to
+}
+
+// operation is a method of call or of rootCall.
+type operation struct {
+	name string // as IAM's policies name it
+	do   reflect.Value
+}
+
+// policyNames are how IAM's policies name operations that the SDK names otherwise.
+var policyNames = map[string]string{
+	"s3:GetPublicAccessBlock":    "s3:GetBucketPublicAccessBlock",
+	"s3:PutPublicAccessBlock":    "s3:PutBucketPublicAccessBlock",
+	"s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+	"eventbridge:PutEvents":      "events:PutEvents",
+}
+
+// operationsOf are the operations of a type, by the type of their input.
+func operationsOf(on reflect.Type, suffix string) map[reflect.Type]operation {
+	found := map[reflect.Type]operation{}
+	for i := range on.NumMethod() {
+		m := on.Method(i)
+		in := m.Type.In(m.Type.NumIn() - 1)
+		if in.Kind() != reflect.Pointer || in.Elem().Name() != m.Name+"Input" {
+			continue
 		}
+		name := path.Base(in.Elem().PkgPath()) + ":" + m.Name
+		if policy, ok := policyNames[name]; ok {
+			name = policy
+		}
+		found[in] = operation{name + suffix, m.Func}
 	}
 	return found
 }
 
 var (
-	operations   = sync.OnceValue(func() map[reflect.Type]reflect.Value { return methods(reflect.TypeFor[*Account]()) })
-	inSession    = sync.OnceValue(func() map[reflect.Type]reflect.Value { return methods(reflect.TypeFor[Root]()) })
-	ssmOptions   = reflect.TypeFor[func(*ssm.Options)]()
-	errNoNetwork = errors.New("the account in memory has no network")
+	operations = operationsOf(reflect.TypeFor[call](), "")
+	asRoot     = operationsOf(reflect.TypeFor[rootCall](), InRootSession)
 )
 
-// invoke calls the method with the input, and with the region if the method looks at it.
-func invoke(ctx context.Context, method reflect.Value, on, in any) (any, error) {
+// find finds what an operation is about, by what the input calls it.
+func (c call) find(kind reflect.Type, in any) (any, error) {
+	named := func(field string) string {
+		return aws.ToString(reflect.ValueOf(in).Elem().FieldByName(field).Interface().(*string))
+	}
+	switch kind {
+	case reflect.TypeFor[*User]():
+		return lookUp(c.state.Users, named("UserName"), "The user with name %s cannot be found.")
+	case reflect.TypeFor[*Group]():
+		return lookUp(c.state.Groups, named("GroupName"), "The group with name %s cannot be found.")
+	case reflect.TypeFor[*Bucket]():
+		return c.bucket(named("Bucket"))
+	case reflect.TypeFor[*Queue]():
+		return c.queue(named("QueueUrl"))
+	case reflect.TypeFor[anySecret]():
+		return c.secret(named("SecretId"))
+	case reflect.TypeFor[liveSecret]():
+		return c.liveSecret(named("SecretId"))
+	default:
+		return nil, fmt.Errorf("the account in memory does not know how to find a %v", kind)
+	}
+}
+
+// invoke makes one call, on a [call] or a [rootCall].
+func (a *Account) invoke(ctx context.Context, o operation, on, in any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &aws.RequestCanceledError{Err: err}
 	}
-	args := [4]reflect.Value{reflect.ValueOf(on), reflect.ValueOf(ctx), reflect.ValueOf(in)}
-	n := 3
-	if method.Type().In(3).Elem() == ssmOptions {
-		region := awsmiddleware.GetRegion(ctx)
-		args[3], n = reflect.ValueOf(func(o *ssm.Options) { o.Region = region }), 4
+	out, err := a.count(o.name, func() (any, error) {
+		args := []reflect.Value{reflect.ValueOf(on)}
+		if c, ok := on.(call); ok && o.do.Type().NumIn() > 2 {
+			thing, err := c.find(o.do.Type().In(1), in)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, reflect.ValueOf(thing))
+		}
+		out := o.do.Call(append(args, reflect.ValueOf(in)))
+		err, _ := out[1].Interface().(error)
+		return out[0].Interface(), err
+	})
+	if tagging, ok := out.(*s3.GetBucketTaggingOutput); ok && len(tagging.TagSet) == 0 {
+		return nil, refused("NoSuchTagSet", "The TagSet does not exist") // an answer like others, for a fault
 	}
-	out := method.Call(args[:n])
-	err, _ := out[1].Interface().(error)
-	return out[0].Interface(), err
+	return out, err
 }
 
 // unsigned answers what does not depend on who calls, before anything is serialized: that is dear, and
@@ -88,21 +157,16 @@ func (u unsigned) HandleInitialize(
 	ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 ) (out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
 	kind := reflect.TypeOf(in.Parameters)
-	if _, ok := inSession()[kind]; ok && reflect.ValueOf(in.Parameters).Elem().FieldByName("UserName").IsNil() {
+	if _, ok := asRoot[kind]; ok && reflect.ValueOf(in.Parameters).Elem().FieldByName("UserName").IsNil() {
 		return next.HandleInitialize(middleware.WithStackValue(ctx, inputKey{}, in.Parameters), in)
 	}
-	if result, ok, err := u.account.s3(ctx, in.Parameters); ok {
-		out.Result = result
-		return out, metadata, err
-	}
-	method, ok := operations()[kind]
+	o, ok := operations[kind]
 	if !ok {
 		return out, metadata, fmt.Errorf(
 			"the account in memory has no %s:%s", strings.ToLower(awsmiddleware.GetServiceID(ctx)),
-			awsmiddleware.GetOperationName(ctx),
-		)
+			awsmiddleware.GetOperationName(ctx))
 	}
-	out.Result, err = invoke(ctx, method, u.account, in.Parameters)
+	out.Result, err = u.account.invoke(ctx, o, call{u.account, awsmiddleware.GetRegion(ctx)}, in.Parameters)
 	return out, metadata, err
 }
 
@@ -116,25 +180,24 @@ func (signed) ID() string { return "AccountInMemoryByCaller" }
 var credential = regexp.MustCompile(`Credential=([^/,]+)/\d*/([^/,]+)/([^/,]+)/aws4_request`)
 
 func (s signed) HandleDeserialize(
-	ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	ctx context.Context, in middleware.DeserializeInput, _ middleware.DeserializeHandler,
 ) (out middleware.DeserializeOutput, metadata middleware.Metadata, err error) {
 	request, ok := in.Request.(*smithyhttp.Request)
-	if !ok {
+	input := middleware.GetStackValue(ctx, inputKey{})
+	if !ok || input == nil {
 		return out, metadata, errNoNetwork
 	}
 	scope := credential.FindStringSubmatch(request.Header.Get("Authorization"))
-	input := middleware.GetStackValue(ctx, inputKey{})
-	if scope == nil || input == nil {
+	if scope == nil {
 		return out, metadata, errNoNetwork
 	}
-	if !strings.HasPrefix(scope[1], RootSession) {
+	member, inSession := strings.CutPrefix(scope[1], RootSession)
+	if !inSession {
 		// The account's own call: it has no user that these credentials are of.
-		out.Result, err = invoke(ctx, operations()[reflect.TypeOf(input)], s.account, input)
+		out.Result, err = s.account.invoke(ctx, operations[reflect.TypeOf(input)], call{Account: s.account}, input)
 		return out, metadata, err
 	}
-	session := s.account.Root(
-		aws.Credentials{AccessKeyID: scope[1], SessionToken: request.Header.Get("X-Amz-Security-Token")},
-	)
-	out.Result, err = invoke(ctx, inSession()[reflect.TypeOf(input)], session, input)
+	session := rootCall{s.account, member, tasks[request.Header.Get("X-Amz-Security-Token")]}
+	out.Result, err = s.account.invoke(ctx, asRoot[reflect.TypeOf(input)], session, input)
 	return out, metadata, err
 }

@@ -1,7 +1,7 @@
 package fakeaws
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -17,7 +17,6 @@ import (
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/smithy-go"
 )
 
 // Topic is a topic of SNS. It keeps what is published; nothing subscribes it.
@@ -71,167 +70,122 @@ const (
 )
 
 // Publish keeps a message.
-func (a *Account) Publish(
-	_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options),
-) (*sns.PublishOutput, error) {
-	return call(a, "sns:Publish", func() (*sns.PublishOutput, error) {
-		topic, ok := a.state.Topics[aws.ToString(in.TopicArn)]
-		if !ok {
-			return nil, &snstypes.NotFoundException{Message: aws.String("Topic does not exist")}
-		}
-		message := Message{Subject: aws.ToString(in.Subject), Body: aws.ToString(in.Message)}
-		size := len(message.Body)
-		for name, value := range in.MessageAttributes {
-			size += len(name) + len(aws.ToString(value.DataType)) + len(aws.ToString(value.StringValue)) + len(value.BinaryValue)
-			if message.Attributes == nil {
-				message.Attributes = map[string]string{}
-			}
-			message.Attributes[name] = aws.ToString(value.StringValue)
-		}
-		invalid := func(parameter, reason string) error {
-			return &snstypes.InvalidParameterException{
-				Message: aws.String("Invalid parameter: " + parameter + " Reason: " + reason),
-			}
-		}
-		var bodies struct {
-			Default *string `json:"default"`
-		}
-		switch {
-		case message.Body == "":
-			return nil, invalid("Message", "Empty message")
-		case size > maxMessage:
-			return nil, invalid("Message", "Message too long")
-		case in.Subject != nil && (message.Subject == "" || len([]rune(message.Subject)) > maxSubject || strings.ContainsFunc(
-			message.Subject, unicode.IsControl,
-		)):
-			return nil, invalid("Subject", "")
-		case aws.ToString(in.MessageStructure) == "json" &&
-			(json.Unmarshal([]byte(message.Body), &bodies) != nil || bodies.Default == nil):
-			return nil, invalid("MessageStructure", "No default entry in JSON message body")
-		}
-		message.ID = fmt.Sprintf("message-%d", len(topic.Messages)+1)
-		topic.Messages = append(topic.Messages, message)
-		return &sns.PublishOutput{MessageId: aws.String(message.ID)}, nil
-	})
+func (c call) Publish(in *sns.PublishInput) (any, error) {
+	topic, ok := c.state.Topics[aws.ToString(in.TopicArn)]
+	if !ok {
+		return nil, &snstypes.NotFoundException{Message: new("Topic does not exist")}
+	}
+	message := Message{Subject: aws.ToString(in.Subject), Body: aws.ToString(in.Message)}
+	size := len(message.Body)
+	for name, value := range in.MessageAttributes {
+		size += len(name) + len(aws.ToString(value.DataType)) + len(aws.ToString(value.StringValue)) + len(value.BinaryValue)
+		put(&message.Attributes, name, aws.ToString(value.StringValue))
+	}
+	invalid := func(parameter, reason string) error {
+		return &snstypes.InvalidParameterException{Message: new("Invalid parameter: " + parameter + " Reason: " + reason)}
+	}
+	var bodies struct {
+		Default *string `json:"default"`
+	}
+	switch {
+	case message.Body == "":
+		return nil, invalid("Message", "Empty message")
+	case size > maxMessage:
+		return nil, invalid("Message", "Message too long")
+	case in.Subject != nil && (message.Subject == "" || len([]rune(message.Subject)) > maxSubject ||
+		strings.ContainsFunc(message.Subject, unicode.IsControl)):
+		return nil, invalid("Subject", "")
+	case aws.ToString(in.MessageStructure) == "json" &&
+		(json.Unmarshal([]byte(message.Body), &bodies) != nil || bodies.Default == nil):
+		return nil, invalid("MessageStructure", "No default entry in JSON message body")
+	}
+	message.ID = fmt.Sprintf("message-%d", len(topic.Messages)+1)
+	topic.Messages = append(topic.Messages, message)
+	return &sns.PublishOutput{MessageId: new(message.ID)}, nil
 }
 
 // visibility is how long a message that was received is hidden
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html).
 const visibility = 30 * time.Second
 
-func (a *Account) queue(url *string) (*Queue, error) {
-	queue, ok := a.state.Queues[aws.ToString(url)]
+func (c call) queue(url string) (*Queue, error) {
+	queue, ok := c.state.Queues[url]
 	if !ok {
 		return nil, &sqstypes.QueueDoesNotExist{
-			Message:           aws.String("The specified queue does not exist."),
-			ErrorCodeOverride: aws.String("AWS.SimpleQueueService.NonExistentQueue"),
+			Message:           new("The specified queue does not exist."),
+			ErrorCodeOverride: new("AWS.SimpleQueueService.NonExistentQueue"),
 		}
 	}
 	return queue, nil
 }
 
 // ReceiveMessage returns messages that are not hidden, one unless it is asked for more. It never waits.
-func (a *Account) ReceiveMessage(
-	_ context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options),
-) (*sqs.ReceiveMessageOutput, error) {
-	return call(a, "sqs:ReceiveMessage", func() (*sqs.ReceiveMessageOutput, error) {
-		queue, err := a.queue(in.QueueUrl)
-		if err != nil {
-			return nil, err
+func (c call) ReceiveMessage(queue *Queue, in *sqs.ReceiveMessageInput) (any, error) {
+	most := max(1, int(in.MaxNumberOfMessages))
+	if most > 10 {
+		return nil, refused("InvalidParameterValue", fmt.Sprintf(
+			"Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.", most))
+	}
+	out := &sqs.ReceiveMessageOutput{}
+	for i := range queue.Messages {
+		m := &queue.Messages[i]
+		if len(out.Messages) == most || m.Hidden.After(c.time()) {
+			continue
 		}
-		most := max(1, int(in.MaxNumberOfMessages))
-		if most > 10 {
-			return nil, &smithy.GenericAPIError{
-				Code: "InvalidParameterValue",
-				Message: fmt.Sprintf("Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, "+
-					"if provided.", most),
+		m.Received++
+		m.Receipt = fmt.Sprintf("%d-%d-%s", i, m.Received, scramble(8, m.Body, m.Received))
+		m.Hidden = c.time().Add(visibility)
+		received := sqstypes.Message{Body: new(m.Body), MessageId: new(scramble(16, m.Body)), ReceiptHandle: new(m.Receipt)}
+		for _, name := range in.MessageSystemAttributeNames {
+			if name == sqstypes.MessageSystemAttributeNameSentTimestamp || name == sqstypes.MessageSystemAttributeNameAll {
+				received.Attributes = map[string]string{"SentTimestamp": strconv.FormatInt(m.Sent.UnixMilli(), 10)}
 			}
 		}
-		out := &sqs.ReceiveMessageOutput{}
-		for i := range queue.Messages {
-			m := &queue.Messages[i]
-			if len(out.Messages) == most {
-				break
-			}
-			if m.Hidden.After(a.time()) {
-				continue
-			}
-			m.Received++
-			m.Receipt, m.Hidden = fmt.Sprintf("%d-%d-%s",
-				i, m.Received, scramble(8, m.Body, m.Received)), a.time().Add(visibility)
-			received := sqstypes.Message{
-				Body: aws.String(m.Body), MessageId: aws.String(scramble(16, m.Body)), ReceiptHandle: aws.String(m.Receipt),
-			}
-			for _, name := range in.MessageSystemAttributeNames {
-				if name == sqstypes.MessageSystemAttributeNameSentTimestamp || name == sqstypes.MessageSystemAttributeNameAll {
-					received.Attributes = map[string]string{"SentTimestamp": strconv.FormatInt(m.Sent.UnixMilli(), 10)}
-				}
-			}
-			out.Messages = append(out.Messages, received)
-		}
-		return out, nil
-	})
+		out.Messages = append(out.Messages, received)
+	}
+	return out, nil
 }
 
 // DeleteMessage deletes the message that has the receipt; one that is deleted already is no error.
-func (a *Account) DeleteMessage(
-	_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options),
-) (*sqs.DeleteMessageOutput, error) {
-	return call(a, "sqs:DeleteMessage", func() (*sqs.DeleteMessageOutput, error) {
-		queue, err := a.queue(in.QueueUrl)
-		if err != nil {
-			return nil, err
-		}
-		queue.Messages = slices.DeleteFunc(queue.Messages, func(m Queued) bool {
-			return m.Receipt != "" && m.Receipt == aws.ToString(in.ReceiptHandle)
-		})
-		return &sqs.DeleteMessageOutput{}, nil
+func (c call) DeleteMessage(queue *Queue, in *sqs.DeleteMessageInput) (any, error) {
+	queue.Messages = slices.DeleteFunc(queue.Messages, func(m Queued) bool {
+		return m.Receipt != "" && m.Receipt == aws.ToString(in.ReceiptHandle)
 	})
+	return &sqs.DeleteMessageOutput{}, nil
 }
 
 // PutEvents puts events on their buses. One that is refused keeps no other from being put
 // (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html).
-func (a *Account) PutEvents(
-	_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options),
-) (*eventbridge.PutEventsOutput, error) {
-	return call(a, "events:PutEvents", func() (*eventbridge.PutEventsOutput, error) {
-		if len(in.Entries) < 1 || len(in.Entries) > 10 {
-			return nil, &smithy.GenericAPIError{
-				Code: "ValidationException", Message: fmt.Sprintf("%d entries: want 1 to 10", len(in.Entries)),
+func (c call) PutEvents(in *eventbridge.PutEventsInput) (any, error) {
+	if len(in.Entries) < 1 || len(in.Entries) > 10 {
+		return nil, refused("ValidationException", fmt.Sprintf("%d entries: want 1 to 10", len(in.Entries)))
+	}
+	out := &eventbridge.PutEventsOutput{}
+	for _, entry := range in.Entries {
+		bus, ok := c.state.Buses[aws.ToString(entry.EventBusName)]
+		var object map[string]any
+		var result ebtypes.PutEventsResultEntry
+		switch {
+		case !ok:
+			return nil, &ebtypes.ResourceNotFoundException{
+				Message: new("Event bus " + aws.ToString(entry.EventBusName) + " does not exist."),
 			}
+		case aws.ToString(entry.Source) == "" || aws.ToString(entry.DetailType) == "":
+			result.ErrorCode = new("InvalidArgument")
+		case json.Unmarshal([]byte(aws.ToString(entry.Detail)), &object) != nil:
+			result.ErrorCode = new("MalformedDetail")
+		default:
+			put := Put{
+				ID: fmt.Sprintf("event-%d", len(bus.Events)+1), Source: *entry.Source, DetailType: *entry.DetailType,
+				Detail: Document(*entry.Detail), Time: *cmp.Or(entry.Time, new(c.time())),
+			}
+			bus.Events, result.EventId = append(bus.Events, put), &put.ID
 		}
-		out := &eventbridge.PutEventsOutput{}
-		for _, entry := range in.Entries {
-			id, code := "", ""
-			bus, ok := a.state.Buses[aws.ToString(entry.EventBusName)]
-			var object map[string]any
-			switch {
-			case !ok:
-				return nil, &ebtypes.ResourceNotFoundException{
-					Message: aws.String("Event bus " + aws.ToString(entry.EventBusName) + " does not exist."),
-				}
-			case aws.ToString(entry.Source) == "" || aws.ToString(entry.DetailType) == "":
-				code = "InvalidArgument"
-			case json.Unmarshal([]byte(aws.ToString(entry.Detail)), &object) != nil:
-				code = "MalformedDetail"
-			}
-			if code != "" {
-				out.FailedEntryCount++
-				out.Entries = append(out.Entries,
-					ebtypes.PutEventsResultEntry{ErrorCode: &code, ErrorMessage: aws.String("refused")})
-				continue
-			}
-			at := a.time()
-			if entry.Time != nil {
-				at = *entry.Time
-			}
-			id = fmt.Sprintf("event-%d", len(bus.Events)+1)
-			bus.Events = append(
-				bus.Events,
-				Put{ID: id, Source: *entry.Source, DetailType: *entry.DetailType, Detail: Document(*entry.Detail), Time: at},
-			)
-			out.Entries = append(out.Entries, ebtypes.PutEventsResultEntry{EventId: &id})
+		if result.ErrorCode != nil {
+			result.ErrorMessage = new("refused")
+			out.FailedEntryCount++
 		}
-		return out, nil
-	})
+		out.Entries = append(out.Entries, result)
+	}
+	return out, nil
 }

@@ -1,13 +1,13 @@
 package fakeaws
 
 import (
-	"context"
+	"bytes"
+	"cmp"
 	"encoding/csv"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
@@ -24,43 +24,32 @@ const reportAge = 4 * time.Hour
 
 // GenerateCredentialReport makes the credential report, of what is so now, unless there is one of the
 // last four hours. Without a clock there is no age: then the report says what is so when it is got.
-func (a *Account) GenerateCredentialReport(
-	context.Context, *iam.GenerateCredentialReportInput, ...func(*iam.Options),
-) (*iam.GenerateCredentialReportOutput, error) {
-	return call(a, "iam:GenerateCredentialReport", func() (*iam.GenerateCredentialReportOutput, error) {
-		if a.report.content != nil && !a.expired() {
-			return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeComplete}, nil
-		}
-		content, err := a.writeReport()
-		a.report = report{content, a.time()}
-		return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeStarted}, err
-	})
+func (c call) GenerateCredentialReport(*iam.GenerateCredentialReportInput) (any, error) {
+	if c.report.content != nil && !c.expired() {
+		return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeComplete}, nil
+	}
+	content, err := c.writeReport()
+	c.report = report{content, c.time()}
+	return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeStarted}, err
 }
 
 func (a *Account) expired() bool { return a.time().Sub(a.report.made) >= reportAge }
 
 // GetCredentialReport returns the credential report that was made.
-func (a *Account) GetCredentialReport(
-	context.Context, *iam.GetCredentialReportInput, ...func(*iam.Options),
-) (*iam.GetCredentialReportOutput, error) {
-	return call(a, "iam:GetCredentialReport", func() (*iam.GetCredentialReportOutput, error) {
-		switch {
-		case a.report.content == nil:
-			return nil, &types.CredentialReportNotPresentException{Message: aws.String("Report does not exist.")}
-		case a.expired():
-			return nil, &types.CredentialReportExpiredException{Message: aws.String("Report has expired.")}
-		}
-		content := a.report.content
-		if a.Now == nil {
-			var err error
-			if content, err = a.writeReport(); err != nil {
-				return nil, err
-			}
-		}
-		return &iam.GetCredentialReportOutput{
-			Content: content, GeneratedTime: aws.Time(a.report.made), ReportFormat: types.ReportFormatTypeTextCsv,
-		}, nil
-	})
+func (c call) GetCredentialReport(*iam.GetCredentialReportInput) (any, error) {
+	switch {
+	case c.report.content == nil:
+		return nil, &types.CredentialReportNotPresentException{Message: new("Report does not exist.")}
+	case c.expired():
+		return nil, &types.CredentialReportExpiredException{Message: new("Report has expired.")}
+	}
+	content, err := c.report.content, error(nil)
+	if c.Now == nil {
+		content, err = c.writeReport()
+	}
+	return &iam.GetCredentialReportOutput{
+		Content: content, GeneratedTime: new(c.report.made), ReportFormat: types.ReportFormatTypeTextCsv,
+	}, err
 }
 
 // reportColumns are those of the credential report, in their order
@@ -76,46 +65,38 @@ const reportColumns = "user,arn,user_creation_time," +
 // writeReport writes the report of what is so now. What a key's last_rotated says is when it was
 // created or its status last changed.
 func (a *Account) writeReport() ([]byte, error) {
-	var text strings.Builder
-	text.WriteString(reportColumns + "\n")
-	rows := csv.NewWriter(&text)
-	absent := [5]string{"false", "N/A", "N/A", "N/A", "N/A"}
-	write := func(user, arn, created string, password [4]string, keys [2][5]string) error {
-		row := append(make([]string, 0, 23), user, arn, created)
-		row = append(append(row, password[:]...), "false")
-		row = append(append(row, keys[0][:]...), keys[1][:]...)
+	text := bytes.NewBufferString(reportColumns + "\n")
+	rows := csv.NewWriter(text)
+	absent := []string{"false", "N/A", "N/A", "N/A", "N/A"}
+	write := func(user, arn, created string, password []string, keys ...[]string) error {
+		row := slices.Concat([]string{user, arn, created}, password, []string{"false"})
+		row = append(row, slices.Concat(append(keys, absent, absent)[:2]...)...)
 		return rows.Write(append(row, "false", "N/A", "false", "N/A", "N/A"))
 	}
 	const old = "2020-01-01T00:00:00+00:00"
-	err := write(
-		"<root_account>", "arn:aws:iam::"+a.state.ID+":root", old,
-		[4]string{"not_supported", "no_information", "not_supported", "not_supported"}, [2][5]string{absent, absent},
-	)
+	err := write("<root_account>", "arn:aws:iam::"+a.state.ID+":root", old,
+		[]string{"not_supported", "no_information", "not_supported", "not_supported"})
 	for _, name := range sorted(a.state.Users) {
-		user := a.state.Users[name]
-		password := [4]string{"false", "N/A", "N/A", "N/A"}
-		if user.Password != nil {
-			password = [4]string{
-				"true", reportDate(user.Password.Used, "no_information"), reportDate(user.Password.Created, "N/A"), "N/A",
-			}
+		user, password := a.state.Users[name], absent[:4]
+		if p := user.Password; p != nil {
+			password = []string{"true", reportDate(p.Used, "no_information"), reportDate(p.Created, "N/A"), "N/A"}
 		}
-		keys := [2][5]string{absent, absent}
-		for i, key := range user.Keys[:min(len(user.Keys), len(keys))] {
+		var keys [][]string
+		for _, key := range user.Keys {
 			changed := key.Created
 			if key.Changed.After(changed) {
 				changed = key.Changed
 			}
-			keys[i][0], keys[i][1] = strconv.FormatBool(key.Status == string(types.StatusTypeActive)), reportDate(changed, "N/A")
+			active := strconv.FormatBool(key.Status == string(types.StatusTypeActive))
+			keys = append(keys, []string{active, reportDate(changed, "N/A"), reportDate(key.Used, "N/A"), "N/A", "N/A"})
 			if !key.Used.IsZero() {
-				keys[i][2], keys[i][3], keys[i][4] = reportDate(key.Used, "N/A"), usedRegion, usedService
+				keys[len(keys)-1][3], keys[len(keys)-1][4] = usedRegion, usedService
 			}
 		}
-		if err == nil {
-			err = write(name, a.arn(name, user), reportDate(user.Created, old), password, keys)
-		}
+		err = cmp.Or(err, write(name, a.arn(name, user), reportDate(user.Created, old), password, keys...))
 	}
 	rows.Flush()
-	return []byte(text.String()), err
+	return text.Bytes(), err
 }
 
 func reportDate(t time.Time, otherwise string) string {

@@ -1,17 +1,13 @@
 package fakeaws
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
-	"github.com/aws/smithy-go"
 
 	"github.com/warder-aws/warder/pkg/s3"
 )
@@ -25,89 +21,66 @@ type Bucket struct {
 	Objects map[string]s3.Object `json:"objects,omitempty"`
 }
 
-func refused(code, message string) error {
-	return &smithy.GenericAPIError{Code: code, Message: message}
-}
-
-func (a *Account) bucket(in *s3.Bucket) (*Bucket, error) {
-	bucket, ok := a.state.Buckets[in.Name]
+func (c call) bucket(name string) (*Bucket, error) {
+	bucket, ok := c.state.Buckets[name]
 	switch {
 	case !ok:
 		return nil, refused("NoSuchBucket", "The specified bucket does not exist")
-	case bucket.Region != in.Region:
+	case bucket.Region != c.region:
 		return nil, refused("PermanentRedirect",
 			"The bucket you are attempting to access must be addressed using the specified endpoint.")
 	}
 	return bucket, nil
 }
 
-// GetBucketPublicAccessBlock returns a bucket's public access block.
-func (a *Account) GetBucketPublicAccessBlock(_ context.Context, in *s3.Bucket) (*s3.PublicAccessBlock, error) {
-	return call(a, "s3:GetBucketPublicAccessBlock", func() (*s3.PublicAccessBlock, error) {
-		bucket, err := a.bucket(in)
-		if err != nil {
-			return nil, err
-		}
-		if bucket.Block == nil {
-			return nil, refused("NoSuchPublicAccessBlockConfiguration",
-				"The public access block configuration was not found")
-		}
-		block := *bucket.Block
-		return &block, nil
-	})
-}
-
-// PutBucketPublicAccessBlock sets a bucket's public access block; nil takes it away.
-func (a *Account) PutBucketPublicAccessBlock(_ context.Context, in *s3.Bucket, block *s3.PublicAccessBlock) error {
-	_, err := call(a, "s3:PutBucketPublicAccessBlock", func() (*struct{}, error) {
-		bucket, err := a.bucket(in)
-		if err != nil {
-			return nil, err
-		}
-		bucket.Block = nil
-		if block != nil {
-			kept := *block
-			bucket.Block = &kept
-		}
-		return &struct{}{}, nil
-	})
-	return err
-}
-
-// GetBucketTagging returns a bucket's tags.
-func (a *Account) GetBucketTagging(_ context.Context, in *s3.Bucket) (map[string]string, error) {
-	tags, err := call(a, "s3:GetBucketTagging", func() (*map[string]string, error) {
-		bucket, err := a.bucket(in)
-		if err != nil {
-			return nil, err
-		}
-		tags := map[string]string{}
-		maps.Copy(tags, bucket.Tags)
-		return &tags, nil
-	})
-	if err != nil {
-		return nil, err
+func (call) GetPublicAccessBlock(bucket *Bucket, _ *awss3.GetPublicAccessBlockInput) (any, error) {
+	if bucket.Block == nil {
+		return nil, refused("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found")
 	}
-	return *tags, nil
+	block := *bucket.Block
+	return &awss3.GetPublicAccessBlockOutput{PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
+		BlockPublicAcls: &block.BlockPublicAcls, IgnorePublicAcls: &block.IgnorePublicAcls,
+		BlockPublicPolicy: &block.BlockPublicPolicy, RestrictPublicBuckets: &block.RestrictPublicBuckets,
+	}}, nil
 }
 
-// PutObject puts an object into a bucket of this account.
-func (a *Account) PutObject(_ context.Context, in *s3.Bucket, account string, o s3.Object) error {
-	_, err := call(a, "s3:PutObject", func() (*struct{}, error) {
-		bucket, err := a.bucket(in)
-		if err != nil {
-			return nil, err
+func (call) PutPublicAccessBlock(bucket *Bucket, in *awss3.PutPublicAccessBlockInput) (any, error) {
+	set := in.PublicAccessBlockConfiguration
+	bucket.Block = &s3.PublicAccessBlock{
+		BlockPublicAcls: aws.ToBool(set.BlockPublicAcls), IgnorePublicAcls: aws.ToBool(set.IgnorePublicAcls),
+		BlockPublicPolicy: aws.ToBool(set.BlockPublicPolicy), RestrictPublicBuckets: aws.ToBool(set.RestrictPublicBuckets),
+	}
+	return &awss3.PutPublicAccessBlockOutput{}, nil
+}
+
+func (call) DeletePublicAccessBlock(bucket *Bucket, _ *awss3.DeletePublicAccessBlockInput) (any, error) {
+	bucket.Block = nil
+	return &awss3.DeletePublicAccessBlockOutput{}, nil
+}
+
+func (call) GetBucketTagging(bucket *Bucket, _ *awss3.GetBucketTaggingInput) (any, error) {
+	var out awss3.GetBucketTaggingOutput
+	for _, key := range sorted(bucket.Tags) {
+		out.TagSet = append(out.TagSet, types.Tag{Key: &key, Value: new(bucket.Tags[key])})
+	}
+	return &out, nil
+}
+
+func (c call) PutObject(bucket *Bucket, in *awss3.PutObjectInput) (any, error) {
+	if owner := aws.ToString(in.ExpectedBucketOwner); owner != "" && owner != c.state.ID {
+		return nil, refused("AccessDenied", "Access Denied")
+	}
+	if s, ok := in.Body.(io.Seeker); ok { // The client may ask twice.
+		if _, err := s.Seek(0, io.SeekStart); err != nil {
+			return nil, fmt.Errorf("read object: %w", err)
 		}
-		if account != "" && account != a.state.ID {
-			return nil, refused("AccessDenied", "Access Denied")
-		}
-		if bucket.Objects == nil {
-			bucket.Objects = map[string]s3.Object{}
-		}
-		bucket.Objects[o.Key] = o
-		return &struct{}{}, nil
-	})
-	return err
+	}
+	body, err := io.ReadAll(in.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read object: %w", err)
+	}
+	put(&bucket.Objects, *in.Key, s3.Object{Key: *in.Key, Type: aws.ToString(in.ContentType), Body: body})
+	return &awss3.PutObjectOutput{}, nil
 }
 
 // Objects are what a bucket of this account holds, by their keys.
@@ -118,49 +91,4 @@ func (a *Account) Objects(bucket string) map[string]s3.Object {
 		return maps.Clone(b.Objects)
 	}
 	return nil
-}
-
-// s3 answers a call of the SDK's client of S3; ok is false for a call of another client.
-func (a *Account) s3(ctx context.Context, in any) (out any, ok bool, err error) {
-	at := func(name *string) *s3.Bucket {
-		return &s3.Bucket{Name: aws.ToString(name), Region: awsmiddleware.GetRegion(ctx)}
-	}
-	switch in := in.(type) {
-	case *awss3.GetPublicAccessBlockInput:
-		block, err := a.GetBucketPublicAccessBlock(ctx, at(in.Bucket))
-		if err != nil {
-			return nil, true, err
-		}
-		return &awss3.GetPublicAccessBlockOutput{PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
-			BlockPublicAcls: &block.BlockPublicAcls, IgnorePublicAcls: &block.IgnorePublicAcls,
-			BlockPublicPolicy: &block.BlockPublicPolicy, RestrictPublicBuckets: &block.RestrictPublicBuckets,
-		}}, true, nil
-	case *awss3.PutPublicAccessBlockInput:
-		set := in.PublicAccessBlockConfiguration
-		return &awss3.PutPublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket),
-			&s3.PublicAccessBlock{
-				BlockPublicAcls: aws.ToBool(set.BlockPublicAcls), IgnorePublicAcls: aws.ToBool(set.IgnorePublicAcls),
-				BlockPublicPolicy: aws.ToBool(set.BlockPublicPolicy), RestrictPublicBuckets: aws.ToBool(set.RestrictPublicBuckets),
-			})
-	case *awss3.DeletePublicAccessBlockInput:
-		return &awss3.DeletePublicAccessBlockOutput{}, true, a.PutBucketPublicAccessBlock(ctx, at(in.Bucket), nil)
-	case *awss3.GetBucketTaggingInput:
-		tags, err := a.GetBucketTagging(ctx, at(in.Bucket))
-		if err == nil && len(tags) == 0 {
-			err = refused("NoSuchTagSet", "The TagSet does not exist")
-		}
-		var answer awss3.GetBucketTaggingOutput
-		for _, key := range sorted(tags) {
-			answer.TagSet = append(answer.TagSet, types.Tag{Key: &key, Value: aws.String(tags[key])})
-		}
-		return &answer, true, err
-	case *awss3.PutObjectInput:
-		body, err := io.ReadAll(in.Body)
-		if err != nil {
-			return nil, true, fmt.Errorf("read object: %w", err)
-		}
-		o := s3.Object{Key: aws.ToString(in.Key), Type: aws.ToString(in.ContentType), Body: body}
-		return &awss3.PutObjectOutput{}, true, a.PutObject(ctx, at(in.Bucket), aws.ToString(in.ExpectedBucketOwner), o)
-	}
-	return nil, false, nil
 }

@@ -1,7 +1,7 @@
 package fakeaws
 
 import (
-	"context"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
@@ -30,30 +28,6 @@ type Secret struct {
 	Previous string `json:"previous,omitempty"`
 	// Value is not part of the state: it is random.
 	Value string `json:"-"`
-}
-
-// keyQuota is how many access keys a user can have
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-const keyQuota = 2
-
-// CreateAccessKey creates an access key, another one each time.
-func (a *Account) CreateAccessKey(
-	_ context.Context, in *iam.CreateAccessKeyInput, _ ...func(*iam.Options),
-) (*iam.CreateAccessKeyOutput, error) {
-	return onUser(a, "iam:CreateAccessKey", in.UserName, func(user *User) (*iam.CreateAccessKeyOutput, error) {
-		if len(user.Keys) >= keyQuota {
-			return nil, exceeded("Cannot exceed quota for AccessKeysPerUser: %d", keyQuota)
-		}
-		key := Key{
-			ID: "AKIA" + scramble(16, "id", len(a.made)), Secret: scramble(40, "secret", len(a.made)),
-			Status: string(types.StatusTypeActive), Created: a.time(),
-		}
-		a.made, user.Keys = append(a.made, key), append(user.Keys, key)
-		return &iam.CreateAccessKeyOutput{AccessKey: &types.AccessKey{
-			UserName: in.UserName, AccessKeyId: &key.ID, SecretAccessKey: &key.Secret, Status: types.StatusTypeActive,
-			CreateDate: &key.Created,
-		}}, nil
-	})
 }
 
 // scramble returns n letters and digits that follow from what it is given.
@@ -84,7 +58,7 @@ func (a *Account) keep(name string, user *User) {
 		if key.ID != MadeKey {
 			kept = append(kept, key)
 		} else if before, ok := a.state.Users[name]; ok && len(a.made) > 0 {
-			at := slices.IndexFunc(before.Keys, func(k Key) bool { return k.ID == a.made[len(a.made)-1].ID })
+			at := index(before.Keys, a.made[len(a.made)-1].ID)
 			if at >= 0 {
 				key.ID, key.Secret, key.Created = before.Keys[at].ID, before.Keys[at].Secret, before.Keys[at].Created
 				kept = append(kept, key)
@@ -102,7 +76,7 @@ func (a *Account) Comparable() State {
 	for _, key := range a.Made() {
 		name := "a key that was made and is gone"
 		for _, user := range sorted(s.Users) {
-			if i := slices.IndexFunc(s.Users[user].Keys, func(k Key) bool { return k.ID == key.ID }); i >= 0 {
+			if i := index(s.Users[user].Keys, key.ID); i >= 0 {
 				name = fmt.Sprintf("key %d of %s", i+1, user)
 				s.Users[user].Keys[i].ID = name
 			}
@@ -136,194 +110,137 @@ func (a *Account) Stored() map[string]string {
 	return stored
 }
 
-// secret finds a secret, and its name, by name or by ARN.
-func (a *Account) secret(id *string, deletedToo bool) (string, *Secret, error) {
-	name := aws.ToString(id)
-	for other := range a.state.Secrets {
-		if name == *a.secretARN(other) {
+// anySecret is a secret by its name, one that is marked for deletion too; liveSecret is not marked.
+type (
+	anySecret struct {
+		*Secret
+		name, arn *string
+	}
+	liveSecret struct{ anySecret }
+)
+
+func notFound(message string) error   { return &secrets.ResourceNotFoundException{Message: &message} }
+func badRequest(message string) error { return &secrets.InvalidRequestException{Message: &message} }
+func invalid(message string) error    { return &secrets.InvalidParameterException{Message: &message} }
+func exists(message string) error     { return &secrets.ResourceExistsException{Message: &message} }
+
+// secret finds a secret by name or by ARN.
+func (c call) secret(name string) (anySecret, error) {
+	for other := range c.state.Secrets {
+		if name == *c.secretARN(other) {
 			name = other
 		}
 	}
-	s, ok := a.state.Secrets[name]
+	s, ok := c.state.Secrets[name]
 	if !ok {
-		return "", nil, &secrets.ResourceNotFoundException{
-			Message: aws.String("Secrets Manager can't find the specified secret."),
-		}
+		return anySecret{}, notFound("Secrets Manager can't find the specified secret.")
 	}
-	if !deletedToo && !s.Deleted.IsZero() {
-		return "", nil, &secrets.InvalidRequestException{
-			Message: aws.String("You can't perform this operation on the secret because it was marked for deletion."),
-		}
+	return anySecret{s, &name, c.secretARN(name)}, nil
+}
+
+func (c call) liveSecret(name string) (liveSecret, error) {
+	s, err := c.secret(name)
+	if err == nil && !s.Deleted.IsZero() {
+		err = badRequest("You can't perform this operation on the secret because it was marked for deletion.")
 	}
-	return name, s, nil
+	return liveSecret{s}, err
 }
 
 func (a *Account) secretARN(name string) *string {
-	return aws.String("arn:aws:secretsmanager:us-east-1:" + a.state.ID + ":secret:" + name + "-" + scramble(6, name))
+	return new("arn:aws:secretsmanager:us-east-1:" + a.state.ID + ":secret:" + name + "-" + scramble(6, name))
 }
 
 // current is the label of a secret's current version.
 const current = "AWSCURRENT"
 
 // DescribeSecret describes a secret, one that is marked for deletion too, without its value.
-func (a *Account) DescribeSecret(
-	_ context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options),
-) (*secretsmanager.DescribeSecretOutput, error) {
-	return call(a, "secretsmanager:DescribeSecret", func() (*secretsmanager.DescribeSecretOutput, error) {
-		name, s, err := a.secret(in.SecretId, true)
-		if err != nil {
-			return nil, err
-		}
-		out := &secretsmanager.DescribeSecretOutput{
-			ARN: a.secretARN(name), Name: &name, Description: aws.String(s.Description),
-			CreatedDate: aws.Time(s.Created), LastChangedDate: aws.Time(s.Changed),
-		}
-		if !s.Deleted.IsZero() {
-			out.DeletedDate = aws.Time(s.Deleted)
-		}
-		if s.Version != "" {
-			out.VersionIdsToStages = map[string][]string{s.Version: {current}}
-		}
-		if s.Previous != "" {
-			out.VersionIdsToStages[s.Previous] = []string{"AWSPREVIOUS"}
-		}
-		return out, nil
-	})
+func (c call) DescribeSecret(s anySecret, in *secretsmanager.DescribeSecretInput) (any, error) {
+	out := &secretsmanager.DescribeSecretOutput{
+		ARN: s.arn, Name: s.name, Description: new(s.Description),
+		CreatedDate: new(s.Created), LastChangedDate: new(s.Changed),
+	}
+	if !s.Deleted.IsZero() {
+		out.DeletedDate = new(s.Deleted)
+	}
+	if s.Version != "" {
+		out.VersionIdsToStages = map[string][]string{s.Version: {current}}
+	}
+	if s.Previous != "" {
+		out.VersionIdsToStages[s.Previous] = []string{"AWSPREVIOUS"}
+	}
+	return out, nil
 }
 
 // CreateSecret creates a secret without a value.
-func (a *Account) CreateSecret(
-	_ context.Context, in *secretsmanager.CreateSecretInput, _ ...func(*secretsmanager.Options),
-) (*secretsmanager.CreateSecretOutput, error) {
-	return call(a, "secretsmanager:CreateSecret", func() (*secretsmanager.CreateSecretOutput, error) {
-		switch s, ok := a.state.Secrets[aws.ToString(in.Name)]; {
-		case ok && !s.Deleted.IsZero():
-			return nil, &secrets.InvalidRequestException{
-				Message: aws.String("You can't create this secret because a secret with this name is already scheduled for " +
-					"deletion."),
-			}
-		case ok:
-			return nil, &secrets.ResourceExistsException{
-				Message: aws.String("The operation failed because the secret already exists."),
-			}
-		}
-		if a.state.Secrets == nil {
-			a.state.Secrets = map[string]*Secret{}
-		}
-		a.state.Secrets[*in.Name] = &Secret{Created: a.time(), Changed: a.time(), Description: aws.ToString(in.Description)}
-		return &secretsmanager.CreateSecretOutput{ARN: a.secretARN(*in.Name), Name: in.Name}, nil
-	})
+func (c call) CreateSecret(in *secretsmanager.CreateSecretInput) (any, error) {
+	switch s, ok := c.state.Secrets[*in.Name]; {
+	case ok && !s.Deleted.IsZero():
+		return nil, badRequest("You can't create this secret because a secret with this name is already scheduled for " +
+			"deletion.")
+	case ok:
+		return nil, exists("The operation failed because the secret already exists.")
+	}
+	made := Secret{Created: c.time(), Changed: c.time(), Description: aws.ToString(in.Description)}
+	put(&c.state.Secrets, *in.Name, &made)
+	return &secretsmanager.CreateSecretOutput{ARN: c.secretARN(*in.Name), Name: in.Name}, nil
 }
 
 // RestoreSecret takes the mark for deletion off a secret.
-func (a *Account) RestoreSecret(
-	_ context.Context, in *secretsmanager.RestoreSecretInput, _ ...func(*secretsmanager.Options),
-) (*secretsmanager.RestoreSecretOutput, error) {
-	return call(a, "secretsmanager:RestoreSecret", func() (*secretsmanager.RestoreSecretOutput, error) {
-		name, s, err := a.secret(in.SecretId, true)
-		if err != nil {
-			return nil, err
-		}
-		s.Deleted, s.Changed = time.Time{}, a.time()
-		return &secretsmanager.RestoreSecretOutput{ARN: a.secretARN(name), Name: &name}, nil
-	})
+func (c call) RestoreSecret(s anySecret, in *secretsmanager.RestoreSecretInput) (any, error) {
+	s.Deleted, s.Changed = time.Time{}, c.time()
+	return &secretsmanager.RestoreSecretOutput{ARN: s.arn, Name: s.name}, nil
 }
 
 // PutResourcePolicy gives a secret its policy.
-func (a *Account) PutResourcePolicy(
-	_ context.Context, in *secretsmanager.PutResourcePolicyInput, _ ...func(*secretsmanager.Options),
-) (*secretsmanager.PutResourcePolicyOutput, error) {
-	return call(a, "secretsmanager:PutResourcePolicy", func() (*secretsmanager.PutResourcePolicyOutput, error) {
-		name, s, err := a.secret(in.SecretId, false)
-		if err != nil {
-			return nil, err
-		}
-		if !json.Valid([]byte(aws.ToString(in.ResourcePolicy))) {
-			return nil, &secrets.MalformedPolicyDocumentException{
-				Message: aws.String("This resource policy contains invalid JSON."),
-			}
-		}
-		s.Policy, s.Changed = Document(*in.ResourcePolicy), a.time()
-		return &secretsmanager.PutResourcePolicyOutput{ARN: a.secretARN(name), Name: &name}, nil
-	})
+func (c call) PutResourcePolicy(s liveSecret, in *secretsmanager.PutResourcePolicyInput) (any, error) {
+	if !json.Valid([]byte(aws.ToString(in.ResourcePolicy))) {
+		return nil, &secrets.MalformedPolicyDocumentException{Message: new("This resource policy contains invalid JSON.")}
+	}
+	s.Policy, s.Changed = Document(*in.ResourcePolicy), c.time()
+	return &secretsmanager.PutResourcePolicyOutput{ARN: s.arn, Name: s.name}, nil
 }
 
 // PutSecretValue gives a secret a new current version, whose id is the request's token. Of older
 // versions the last one alone is kept
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
-func (a *Account) PutSecretValue(
-	_ context.Context, in *secretsmanager.PutSecretValueInput, _ ...func(*secretsmanager.Options),
-) (*secretsmanager.PutSecretValueOutput, error) {
-	return call(a, "secretsmanager:PutSecretValue", func() (*secretsmanager.PutSecretValueOutput, error) {
-		name, s, err := a.secret(in.SecretId, false)
-		if err != nil {
-			return nil, err
+func (c call) PutSecretValue(s liveSecret, in *secretsmanager.PutSecretValueInput) (any, error) {
+	if n := len(aws.ToString(in.ClientRequestToken)); n < 32 || n > 64 {
+		return nil, invalid("ClientRequestToken must be 32 to 64 characters long.")
+	}
+	out := &secretsmanager.PutSecretValueOutput{
+		ARN: s.arn, Name: s.name, VersionId: in.ClientRequestToken, VersionStages: []string{current},
+	}
+	switch *in.ClientRequestToken {
+	case s.Version:
+		if s.Value != aws.ToString(in.SecretString) {
+			return nil, exists("The version already exists, with another value.")
 		}
-		if n := len(aws.ToString(in.ClientRequestToken)); n < 32 || n > 64 {
-			return nil, &secrets.InvalidParameterException{
-				Message: aws.String("ClientRequestToken must be 32 to 64 characters long."),
-			}
-		}
-		out := &secretsmanager.PutSecretValueOutput{
-			ARN: a.secretARN(name), Name: &name, VersionId: in.ClientRequestToken, VersionStages: []string{current},
-		}
-		switch *in.ClientRequestToken {
-		case s.Version:
-			if s.Value != aws.ToString(in.SecretString) {
-				return nil, &secrets.ResourceExistsException{Message: aws.String("The version already exists, with another value.")}
-			}
-			return out, nil
-		case s.Previous:
-			return nil, &secrets.ResourceExistsException{
-				Message: aws.String("The version already exists, and is not the current one."),
-			}
-		}
-		s.Previous, s.Version, s.Value, s.Changed = s.Version, *in.ClientRequestToken, aws.ToString(in.SecretString), a.time()
 		return out, nil
-	})
+	case s.Previous:
+		return nil, exists("The version already exists, and is not the current one.")
+	}
+	s.Previous, s.Version, s.Value, s.Changed = s.Version, *in.ClientRequestToken, aws.ToString(in.SecretString), c.time()
+	return out, nil
 }
 
 // GetSecretValue returns the current value of a secret.
-func (a *Account) GetSecretValue(
-	_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options),
-) (*secretsmanager.GetSecretValueOutput, error) {
-	return call(a, "secretsmanager:GetSecretValue", func() (*secretsmanager.GetSecretValueOutput, error) {
-		name, s, err := a.secret(in.SecretId, false)
-		if err != nil {
-			return nil, err
-		}
-		if s.Value == "" {
-			return nil, &secrets.ResourceNotFoundException{
-				Message: aws.String("Secrets Manager can't find the specified secret value for staging label: " + current),
-			}
-		}
-		return &secretsmanager.GetSecretValueOutput{
-			ARN: a.secretARN(name), Name: &name, SecretString: aws.String(s.Value), VersionId: aws.String(s.Version),
-			VersionStages: []string{current},
-		}, nil
-	})
+func (c call) GetSecretValue(s liveSecret, in *secretsmanager.GetSecretValueInput) (any, error) {
+	if s.Value == "" {
+		return nil, notFound("Secrets Manager can't find the specified secret value for staging label: " + current)
+	}
+	return &secretsmanager.GetSecretValueOutput{
+		ARN: s.arn, Name: s.name, SecretString: new(s.Value), VersionId: new(s.Version),
+		VersionStages: []string{current},
+	}, nil
 }
 
 // DeleteSecret marks a secret for deletion
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
-func (a *Account) DeleteSecret(
-	_ context.Context, in *secretsmanager.DeleteSecretInput, _ ...func(*secretsmanager.Options),
-) (*secretsmanager.DeleteSecretOutput, error) {
-	return call(a, "secretsmanager:DeleteSecret", func() (*secretsmanager.DeleteSecretOutput, error) {
-		name, s, err := a.secret(in.SecretId, false)
-		if err != nil {
-			return nil, err
-		}
-		days := int64(30)
-		if in.RecoveryWindowInDays != nil {
-			days = *in.RecoveryWindowInDays
-		}
-		if days < 7 || days > 30 {
-			return nil, &secrets.InvalidParameterException{
-				Message: aws.String("RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."),
-			}
-		}
-		s.Deleted, s.Changed = a.time().AddDate(0, 0, int(days)), a.time()
-		return &secretsmanager.DeleteSecretOutput{ARN: a.secretARN(name), Name: &name, DeletionDate: aws.Time(s.Deleted)}, nil
-	})
+func (c call) DeleteSecret(s liveSecret, in *secretsmanager.DeleteSecretInput) (any, error) {
+	days := cmp.Or(aws.ToInt64(in.RecoveryWindowInDays), 30)
+	if days < 7 || days > 30 {
+		return nil, invalid("RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
+	}
+	s.Deleted, s.Changed = c.time().AddDate(0, 0, int(days)), c.time()
+	return &secretsmanager.DeleteSecretOutput{ARN: s.arn, Name: s.name, DeletionDate: new(s.Deleted)}, nil
 }

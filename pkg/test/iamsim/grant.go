@@ -2,9 +2,11 @@ package iamsim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -79,18 +81,13 @@ func (p Policy) Without(g Grant) Policy {
 			rest = append(rest, s)
 			continue
 		}
-		others := s
-		others.Action = slices.DeleteFunc(slices.Clone(s.Action), func(action string) bool { return action == g.Action })
-		if len(others.Action) > 0 {
-			rest = append(rest, others)
-		}
-		same := s
-		same.Action = list{g.Action}
-		same.Resource = slices.DeleteFunc(slices.Clone(s.Resource), func(resource string) bool {
-			return resource == g.Resource
-		})
-		if len(same.Resource) > 0 {
-			rest = append(rest, same)
+		others, same := s, s
+		others.Action = s.Action.without(g.Action)
+		same.Action, same.Resource = list{g.Action}, s.Resource.without(g.Resource)
+		for _, s := range []Statement{others, same} {
+			if len(s.Action) > 0 && len(s.Resource) > 0 {
+				rest = append(rest, s)
+			}
 		}
 	}
 	return rest
@@ -123,10 +120,7 @@ func (p Policy) Limits() []Limit {
 		}
 	}
 	slices.SortFunc(all, func(a, b Limit) int {
-		return slices.Compare(
-			[]string{fmt.Sprintf("%04d", a.Statement), a.Operator, a.Key},
-			[]string{fmt.Sprintf("%04d", b.Statement), b.Operator, b.Key},
-		)
+		return cmp.Or(a.Statement-b.Statement, cmp.Compare(a.Operator, b.Operator), cmp.Compare(a.Key, b.Key))
 	})
 	return all
 }
@@ -137,28 +131,20 @@ func (p Policy) Unlimited(l Limit) Policy { return p.limited(l, nil) }
 // WithoutValue is the policy whose condition has not the value; without its last value the condition
 // is gone.
 func (p Policy) WithoutValue(l Limit, value string) Policy {
-	rest := slices.DeleteFunc(slices.Clone(p[l.Statement].Condition[l.Operator][l.Key]), func(v string) bool {
-		return v == value
-	})
-	return p.limited(l, rest)
+	return p.limited(l, p[l.Statement].Condition[l.Operator][l.Key].without(value))
 }
 
 // limited is the policy whose condition has those values, or is not there when there are none.
 func (p Policy) limited(l Limit, to list) Policy {
-	changed := slices.Clone(p)
-	conditions := map[string]map[string]list{}
-	for operator, keys := range p[l.Statement].Condition {
-		for key, values := range keys {
-			if operator == l.Operator && key == l.Key {
-				if values = to; len(values) == 0 {
-					continue
-				}
-			}
-			if conditions[operator] == nil {
-				conditions[operator] = map[string]list{}
-			}
-			conditions[operator][key] = values
-		}
+	changed, s := slices.Clone(p), p[l.Statement]
+	conditions := maps.Clone(s.Condition)
+	conditions[l.Operator] = maps.Clone(s.Condition[l.Operator])
+	conditions[l.Operator][l.Key] = to
+	if len(to) == 0 {
+		delete(conditions[l.Operator], l.Key)
+	}
+	if len(conditions[l.Operator]) == 0 {
+		delete(conditions, l.Operator)
 	}
 	changed[l.Statement].Condition = conditions
 	return changed
@@ -174,4 +160,8 @@ func (l *list) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	return json.Unmarshal(data, (*[]string)(l))
+}
+
+func (l list) without(value string) list {
+	return slices.DeleteFunc(slices.Clone(l), func(v string) bool { return v == value })
 }

@@ -55,13 +55,9 @@ func Ask(ctx context.Context, principals []Principal) ([][]Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range principals {
-		if principals[i].Policies == nil {
-			principals[i].Policies = []json.RawMessage{}
-		}
-		if principals[i].Requests == nil {
-			principals[i].Requests = []Request{}
-		}
+	for i, p := range principals { // lists that are nil would be null
+		principals[i].Policies = append([]json.RawMessage{}, p.Policies...)
+		principals[i].Requests = append([]Request{}, p.Requests...)
 	}
 	input, err := json.Marshal(map[string]any{"principals": principals})
 	if err != nil {
@@ -87,11 +83,8 @@ func Ask(ctx context.Context, principals []Principal) ([][]Answer, error) {
 		}
 		for k, answer := range answers[i] {
 			if fault, ok := strings.CutPrefix(string(answer), "error: "); ok {
-				faults = append(
-					faults,
-					fmt.Errorf("%s of %s by %s: %s",
-						principal.Requests[k].Action, principal.Requests[k].Resource, principal.ARN, fault),
-				)
+				asked := principal.Requests[k]
+				faults = append(faults, fmt.Errorf("%s of %s by %s: %s", asked.Action, asked.Resource, principal.ARN, fault))
 			}
 		}
 	}

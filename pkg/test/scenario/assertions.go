@@ -48,11 +48,8 @@ func (w *fixture) unmadeChanges(r remediation.Report) (falseClaims []string) {
 		}
 		made = true
 		if why := w.mismatch(c.Change); why != "" {
-			falseClaims = append(
-				falseClaims,
-				fmt.Sprintf("the report says that the %s %s of %s is %s: %s",
-					c.Kind, change.Hint(c.Change), c.Subject, c.Status, why),
-			)
+			falseClaims = append(falseClaims, fmt.Sprintf("the report says that the %s %s of %s is %s: %s",
+				c.Kind, change.Hint(c.Change), c.Subject, c.Status, why))
 		}
 	}
 	if r.Outcome == remediation.Changed && !made {
@@ -72,16 +69,13 @@ func (w *fixture) unmadeNotices(m notice.Message) (falseClaims []string) {
 		return []string{fmt.Sprintf("notice %q is about a change that the ledger does not have (%v)", m.Line(), err)}
 	}
 	for _, notified := range m.Changes {
-		if !ledger.Status(notified.Status).Made() {
-			continue
-		}
 		why := "the ledger's entry does not have it"
 		for _, step := range entry.Steps {
-			if step.ID == notified.ID {
+			if step.ID == notified.ID && ledger.Status(notified.Status).Made() {
 				why = w.mismatch(step.Change)
 			}
 		}
-		if why != "" {
+		if why != "" && ledger.Status(notified.Status).Made() {
 			falseClaims = append(falseClaims,
 				fmt.Sprintf("notice %q says that change %s is %s: %s", m.Line(), notified.ID, notified.Status, why))
 		}
@@ -96,19 +90,22 @@ func (w *fixture) unfinishedRun(key string) (falseClaims []string) {
 	if err != nil || !found || !run.Done {
 		return []string{fmt.Sprintf("the run was handled, and the ledger does not have it as done (%v)", err)}
 	}
+	claim := func(format string, args ...any) {
+		falseClaims = append(falseClaims, "the run is done, and "+fmt.Sprintf(format, args...))
+	}
 	for _, id := range run.Entries {
 		entry, found, err := book.Entry(ctx, id)
 		if err != nil || !found {
-			falseClaims = append(falseClaims, fmt.Sprintf("the run is done, and its entry %s is not there (%v)", id, err))
+			claim("its entry %s is not there (%v)", id, err)
 		}
 		for _, step := range entry.Steps {
 			if step.Status == ledger.Planned || step.Status == ledger.Applied && step.Reason == "" ||
 				step.Status == ledger.Failed {
-				falseClaims = append(falseClaims, fmt.Sprintf("the run is done, and its change %s is %s", step.ID, step.Status))
+				claim("its change %s is %s", step.ID, step.Status)
 			}
 		}
 		if len(entry.Notifications) == 0 && (entry.Notify == notice.Alert || entry.Notify == notice.Warning) {
-			falseClaims = append(falseClaims, fmt.Sprintf("the run is done, and nobody was told of entry %s: %s", id, entry.Title))
+			claim("nobody was told of entry %s: %s", id, entry.Title)
 		}
 	}
 	return falseClaims
@@ -149,9 +146,6 @@ func (w *fixture) outcome() outcome {
 	}
 	return l
 }
-
-// same reports whether what follows must be the same, too.
-func (l outcome) same(other outcome) bool { return reflect.DeepEqual(l, other) }
 
 // check checks what must hold of every fixture.
 func (w *fixture) check(t *testing.T) {
@@ -206,51 +200,39 @@ func (w *fixture) leaks() (leaks []string) {
 		}
 		shown = append(shown, body, m.Line())
 	}
-	for _, key := range keys {
+	shows := func(what string, key fakeaws.Key, secret string) {
 		for _, text := range shown {
-			if strings.Contains(text, key.ID) {
-				leaks = append(leaks, fmt.Sprintf("a message or the log holds the whole access key id %s:\n%s", key.ID, text))
+			if strings.Contains(text, secret) {
+				leaks = append(leaks, fmt.Sprintf("%s %s:\n%s", what, key.ID, text))
 			}
 		}
+	}
+	for _, key := range keys {
+		shows("a message or the log holds the whole access key id", key, key.ID)
 	}
 	made := w.account.Made()
 	if len(made) == 0 {
 		return leaks
 	}
-	kept, err := json.Marshal(struct {
-		State      fakeaws.State
-		Remembered map[string]string
-	}{w.account.State(), w.outcome().remembered})
+	answers := []any{w.account.State(), w.outcome().remembered}
+	for _, a := range w.answers {
+		answers = append(answers, a.report)
+		shown = append(shown, fmt.Sprint(a.err))
+	}
+	text, err := json.Marshal(answers)
 	if err != nil {
 		return append(leaks, err.Error())
 	}
-	shown = append(shown, string(kept))
-	for _, a := range w.answers {
-		text, err := json.Marshal(a.report)
-		shown = append(shown, fmt.Sprint(string(text), err, a.err))
-	}
+	shown = append(shown, string(text))
 	for _, key := range made {
-		for _, text := range shown {
-			if strings.Contains(text, key.Secret) {
-				leaks = append(
-					leaks,
-					fmt.Sprintf("a message, the log, an answer or the ledger holds the secret of access key %s:\n%s", key.ID, text),
-				)
-			}
-		}
+		shows("a message, the log, an answer or the ledger holds the secret of access key", key, key.Secret)
 	}
 	return leaks
 }
 
 // known reports whether the faultless fixture sent the same message: then it is known to be a good one.
 func (w *fixture) known(m notice.Message) bool {
-	if w.like == nil {
-		return false
-	}
-	for i := range w.like.sent {
-		if w.like.sent[i].ID == m.ID && reflect.DeepEqual(w.like.sent[i], m) {
-			return true
-		}
-	}
-	return false
+	return w.like != nil && slices.ContainsFunc(w.like.sent, func(sent notice.Message) bool {
+		return sent.ID == m.ID && reflect.DeepEqual(sent, m)
+	})
 }

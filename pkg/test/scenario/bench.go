@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/txtar"
-
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -21,18 +19,8 @@ import (
 func Bench(b *testing.B, c handler.Control, name string) {
 	b.Helper()
 	h := newHarness(b, c)
-	archive, err := txtar.ParseFile(filepath.Join("testdata", name+".txtar"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	s, _, err := parse(archive, h.described)
-	if err != nil {
-		b.Fatal(err)
-	}
-	w, err := h.newFixture(s)
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := h.read(b, filepath.Join("testdata", name+".txtar"))
+	w := h.start(b, s)
 	e, err := event.Decode(s.events[0].data)
 	if err != nil {
 		b.Fatal(err)

@@ -21,9 +21,15 @@ import (
 // notify, there are more: each scenario's want section has those.
 const budgetFile = "testdata/calls.json"
 
+// paths are the ways that an event takes through the control, by its outcome.
+var paths = map[remediation.Outcome]string{
+	remediation.Changed: "act", remediation.WouldChange: "observe", remediation.Notified: "notify",
+	remediation.Skipped: "skip", remediation.Nothing: "nothing",
+}
+
 // path is the way that an event took through the control; empty if its calls do not count.
 func (a answer) path(enforced bool) string {
-	path := ""
+	path := paths[a.report.Outcome]
 	switch {
 	case a.err != nil:
 		return ""
@@ -37,21 +43,10 @@ func (a answer) path(enforced bool) string {
 		return "undo, refused"
 	case strings.HasPrefix(a.report.Reason, "this event was already handled"):
 		return "again"
-	case a.report.Outcome == remediation.Changed:
-		path = "act"
-	case a.report.Outcome == remediation.WouldChange:
-		path = "observe"
-	case a.report.Outcome == remediation.Notified:
-		path = "notify"
-	case a.report.Outcome == remediation.Skipped:
-		path = "skip"
-	case a.report.Outcome == remediation.Nothing && a.calls > 0:
-		path = "nothing"
-	default:
+	case path == "", a.report.Outcome == remediation.Nothing && a.calls == 0:
 		return ""
-	}
-	if sweeps(a.event) {
-		path = "sweep, " + path
+	case sweeps(a.event):
+		return "sweep, " + path
 	}
 	return path
 }

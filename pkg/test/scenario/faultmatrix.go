@@ -93,11 +93,8 @@ func (h *harness) matrix(faultless *fixture) tally {
 						how = "until it is lifted"
 					}
 					for _, wrong := range came.wrong {
-						all.wrong = append(
-							all.wrong,
-							fmt.Sprintf("%s: call %d, %s %s, %s %s: %s",
-								e.name, t.nth, came.call.operation, came.call.guards, f.name, how, wrong),
-						)
+						all.wrong = append(all.wrong, fmt.Sprintf("%s: call %d, %s %s, %s %s: %s",
+							e.name, t.nth, came.call.operation, came.call.guards, f.name, how, wrong))
 					}
 				}
 			}
@@ -200,7 +197,7 @@ func (h *harness) meet(faultless *fixture, t injection, looked bool) (came met) 
 		wrong("not handled: %v", err)
 		return came
 	}
-	if looked || !w.outcome().same(after.outcome) {
+	if looked || !reflect.DeepEqual(w.outcome(), after.outcome) {
 		if err == nil && e.isEvent() {
 			came.wrong = append(came.wrong, w.unfinishedRun(report.Event)...)
 		}
@@ -208,7 +205,7 @@ func (h *harness) meet(faultless *fixture, t injection, looked bool) (came met) 
 			wrong("then %s is not handled: %v", name, err)
 			return came
 		}
-		want := faultless.end()
+		want := faultless.end().outcome
 		if looked {
 			if want, err = h.afterSweeps(faultless); err == nil {
 				err = w.sweepAfterwards()
@@ -304,9 +301,8 @@ func (w *fixture) sweepAfterwards() error {
 	end := w.now
 	for _, day := range days {
 		w.now = end.AddDate(0, 0, day)
-		if _, err := w.runner.Release(
-			context.Background(), remediation.ReleaseRequest{By: "ops@example.com", Reason: "the scenario is over"},
-		); err != nil {
+		release := remediation.ReleaseRequest{By: "ops@example.com", Reason: "the scenario is over"}
+		if _, err := w.runner.Release(context.Background(), release); err != nil {
 			return err
 		}
 		if _, err := w.run(sweepStep(day, w.now)); err != nil && len(w.failing) == 0 {
@@ -319,21 +315,20 @@ func (w *fixture) sweepAfterwards() error {
 // afterSweeps is what the faultless fixture is left with after the sweeps that follow the scenario.
 func (h *harness) afterSweeps(faultless *fixture) (outcome, error) {
 	if faultless.after == nil {
-		w, err := h.from(faultless, faultless.snapshots[len(faultless.snapshots)-1])
+		w, err := h.from(faultless, faultless.end())
 		if err == nil {
 			err = w.sweepAfterwards()
 		}
 		if err != nil {
 			return outcome{}, err
 		}
-		l := w.outcome()
-		faultless.after = &l
+		faultless.after = new(w.outcome())
 	}
 	return *faultless.after, nil
 }
 
-// end is what the fixture is left with at the end of its scenario.
-func (w *fixture) end() outcome { return w.snapshots[len(w.snapshots)-1].outcome }
+// end is how the fixture was at the end of its scenario.
+func (w *fixture) end() *snapshot { return w.snapshots[len(w.snapshots)-1] }
 
 // again has the event delivered again, when nothing goes wrong any more: by somebody else, and if need
 // be when the first one's claim on it has run out.
@@ -373,15 +368,9 @@ type unreadGuard struct {
 
 // held reports whether nothing was changed since that the guard is there for.
 func (b unreadGuard) held(r remediation.Report) bool {
-	for _, c := range r.Changes {
-		if !c.Status.Made() || !b.covers(c.Change) {
-			continue
-		}
-		if !made(b.store, c.ID) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.Changes, func(c remediation.ReportedChange) bool {
+		return c.Status.Made() && b.covers(c.Change) && !made(b.store, c.ID)
+	})
 }
 
 // made reports whether the store has the change as made.
@@ -400,10 +389,8 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 	if !reflect.DeepEqual(want.account, got.account) {
 		options := gocmp.Options{cmpopts.EquateEmpty()}
 		if looked {
-			options = append(
-				options, cmpopts.IgnoreFields(fakeaws.Secret{}, "Previous"),
-				cmpopts.EquateApproxTime(2*time.Duration(days[len(days)-1])*24*time.Hour),
-			)
+			options = append(options, cmpopts.IgnoreFields(fakeaws.Secret{}, "Previous"),
+				cmpopts.EquateApproxTime(2*time.Duration(days[len(days)-1])*24*time.Hour))
 		}
 		if diff := gocmp.Diff(want.account, got.account, options); diff != "" {
 			wrong = append(wrong, "another account (-without +with the fault):\n"+diff)
@@ -415,9 +402,9 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 	}
 	// That a try failed, or was held back because something could not be read, is notified as well.
 	beside := func(notified string) bool {
-		return (looked || strings.HasPrefix(
-			notified, string(notice.Failure),
-		) || strings.HasPrefix(notified, string(notice.Held))) && !slices.Contains(want.notices, notified)
+		kind, _, _ := strings.Cut(notified, " ")
+		failed := kind == string(notice.Failure) || kind == string(notice.Held)
+		return (looked || failed) && !slices.Contains(want.notices, notified)
 	}
 	if looked {
 		want.notices, got.notices = titles(want.notices), titles(got.notices)

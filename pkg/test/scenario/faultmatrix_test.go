@@ -105,7 +105,7 @@ func matrixOf(t *testing.T, sabotage func(*fixture)) tally {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := parse(txtar.Parse([]byte(stripScenario)), c)
+	s, err := parse(txtar.Parse([]byte(stripScenario)), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func matrixOf(t *testing.T, sabotage func(*fixture)) tally {
 		New: func(s handler.Setup) (remediation.Planner, error) { return stripper{s.IAM}, nil },
 	}}
 	w := h.start(t, s)
-	text := w.play(t)
+	text := w.play()
 	if len(w.falseClaims) > 0 {
 		t.Fatalf("without a fault it says what is not so: %v\n%s", w.falseClaims, text)
 	}
@@ -225,7 +225,7 @@ func (p hasty) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedi
 	findings, err := p.Planner.Plan(ctx, e, now)
 	for i, f := range findings {
 		if c := f.Changes[0]; c.Subject == "alice" {
-			if _, err := p.w.account.DetachUserPolicy(
+			if _, err := p.w.account.IAM().DetachUserPolicy(
 				ctx, &iam.DetachUserPolicyInput{UserName: &c.Subject, PolicyArn: &c.Target},
 			); err != nil {
 				return nil, fmt.Errorf("detach policy: %w", err)

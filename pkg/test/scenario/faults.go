@@ -47,13 +47,8 @@ var faults = []fault{
 	{name: "gone", err: gone, answers: func(o string) bool {
 		return o != haltRead && service(o) != "dynamodb" && service(o) != "sns"
 	}},
-	{
-		name: "cancelled", cuts: true,
-		err: func(string) error { return &aws.RequestCanceledError{Err: context.Canceled} },
-	},
-	{
-		name: "made, and its answer lost", err: func(string) error { return unanswered(syscall.ECONNRESET) }, took: true,
-	},
+	{name: "cancelled", err: func(string) error { return &aws.RequestCanceledError{Err: context.Canceled} }, cuts: true},
+	{name: "made, and its answer lost", err: func(string) error { return unanswered(syscall.ECONNRESET) }, took: true},
 	{name: "made, its answer lost, and made again by the client", err: again, took: true},
 	{name: "cut off before", err: cutOff, cuts: true},
 	{name: "cut off after", err: cutOff, cuts: true, took: true},
@@ -63,7 +58,7 @@ func service(operation string) string { service, _, _ := strings.Cut(operation, 
 
 // codes are the errors of a service, as its API reference has them.
 type codes struct {
-	throttled, failing, denied error
+	throttled, failing, denied, gone error
 }
 
 func generic(code string) error {
@@ -83,25 +78,28 @@ var message = aws.String("a fault of the scenario")
 //   - https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
 //   - https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 var services = map[string]codes{
-	"iam": {generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied")},
-	"sts": {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied")},
+	"iam": {
+		generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied"),
+		&iam.NoSuchEntityException{Message: message},
+	},
+	"sts": {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied"), nil},
 	"ssm": {
 		&ssm.ThrottlingException{Message: message}, &ssm.InternalServerError{Message: message},
-		generic("AccessDeniedException"),
+		generic("AccessDeniedException"), &ssm.DoesNotExistException{Message: message},
 	},
 	"secretsmanager": {
 		generic("ThrottlingException"), &secretsmanager.InternalServiceError{Message: message},
-		generic("AccessDeniedException"),
+		generic("AccessDeniedException"), &secretsmanager.ResourceNotFoundException{Message: message},
 	},
 	"dynamodb": {
 		&dynamodb.ThrottlingException{Message: message}, &dynamodb.InternalServerError{Message: message},
-		generic("AccessDeniedException"),
+		generic("AccessDeniedException"), &dynamodb.ResourceNotFoundException{Message: message},
 	},
 	"sns": {
 		&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message},
-		&sns.AuthorizationErrorException{Message: message},
+		&sns.AuthorizationErrorException{Message: message}, &sns.NotFoundException{Message: message},
 	},
-	"s3": {generic("SlowDown"), generic("InternalError"), generic("AccessDenied")},
+	"s3": {generic("SlowDown"), generic("InternalError"), generic("AccessDenied"), generic("NoSuchBucket")},
 }
 
 func coded(operation string) codes {
@@ -160,27 +158,18 @@ var whole = map[string]bool{
 
 // gone is the answer that there is no such thing.
 func gone(operation string) error {
-	var err error
-	status := http.StatusNotFound
+	err, status := coded(operation).gone, http.StatusBadRequest
+	switch service(operation) {
+	case "iam", "sns", "s3":
+		status = http.StatusNotFound
+	}
 	switch {
 	case whole[operation]:
 		return nil
 	case operation == "iam:GetCredentialReport":
 		err = &iam.CredentialReportNotPresentException{Message: message}
 	case operation == haltRead:
-		err, status = &ssm.ParameterNotFound{Message: message}, http.StatusBadRequest
-	case service(operation) == "ssm":
-		err, status = &ssm.DoesNotExistException{Message: message}, http.StatusBadRequest
-	case service(operation) == "iam":
-		err = &iam.NoSuchEntityException{Message: message}
-	case service(operation) == "secretsmanager":
-		err, status = &secretsmanager.ResourceNotFoundException{Message: message}, http.StatusBadRequest
-	case service(operation) == "dynamodb":
-		err, status = &dynamodb.ResourceNotFoundException{Message: message}, http.StatusBadRequest
-	case service(operation) == "sns":
-		err = &sns.NotFoundException{Message: message}
-	case service(operation) == "s3":
-		err = generic("NoSuchBucket")
+		err = &ssm.ParameterNotFound{Message: message}
 	}
 	return answered(operation, status, err)
 }

@@ -53,15 +53,6 @@ type fixture struct {
 	after       *outcome      // see afterSweeps
 }
 
-// errors are those that the function answered, one a line.
-func (w *fixture) errors() string {
-	var b strings.Builder
-	for _, a := range w.answers {
-		fmt.Fprintln(&b, a.err)
-	}
-	return b.String()
-}
-
 // ledgerCalls is how many calls were made to the ledger since the last snapshot.
 func (w *fixture) ledgerCalls() int {
 	n := 0
@@ -84,49 +75,35 @@ type answer struct {
 // call is a call to AWS, and what it is for.
 type call struct {
 	operation string // as IAM's policies name it
-	// guards is of what it is read whether it may be changed: see covers. Empty for all other calls.
+	// guards says of what it is read whether it may be changed, one a line: [everything], what is a user's, or
+	// things, of which it has the ledger's partitions. Empty for all other calls.
 	guards string
 }
 
-// Calls that guard: everything, what is a user's, or things, of which the ledger has the partitions, one a line.
 const (
-	everything = "everything"
+	everything = "everything\n"
 	ofUser     = "user "
-	ofThing    = "thing "
 )
 
 // covers reports whether the change must not be made when the call fails.
 func (c call) covers(what change.Change) bool {
-	user, isUser := strings.CutPrefix(c.guards, ofUser)
-	thing, isThing := strings.CutPrefix(c.guards, ofThing)
-	switch {
-	case isUser:
-		return what.Subject == user
-	case isThing:
-		return strings.Contains(thing, "#"+what.Kind+"#"+what.Subject+"#"+what.Target+"\n")
-	default:
-		return c.guards == everything
-	}
+	return slices.ContainsFunc(c.each(), func(one call) bool {
+		return one.guards == everything || one.guards == ofUser+what.Subject+"\n" ||
+			strings.HasSuffix(one.guards, "#"+what.Kind+"#"+what.Subject+"#"+what.Target+"\n")
+	})
 }
 
-// each are the guards that the call reads, one by one: a call can be of several things.
-func (c call) each() []call {
-	things, ok := strings.CutPrefix(c.guards, ofThing)
-	if !ok {
-		return []call{c}
-	}
-	var all []call
-	for thing := range strings.Lines(things) {
-		all = append(all, call{c.operation, ofThing + thing})
+// each are the guards that the call reads, one by one.
+func (c call) each() (all []call) {
+	for guard := range strings.Lines(c.guards) {
+		all = append(all, call{c.operation, guard})
 	}
 	return all
 }
 
 // reads reports whether the call reads the guard of one thing.
 func (c call) reads(guard string) bool {
-	return slices.ContainsFunc(c.each(), func(one call) bool {
-		return one.guards == guard && strings.HasPrefix(guard, ofThing)
-	})
+	return strings.Contains(guard, "#") && slices.Contains(c.each(), call{c.operation, guard})
 }
 
 func (w *fixture) meet(operation, guards string, after bool) error {
@@ -186,92 +163,70 @@ var _ ledger.Store = memory{}
 // guards is what an item is read for: a hold and the rounds of a day keep one thing from being changed,
 // the breaker keeps everything from it.
 func guards(partition string) string {
-	kind, _, _ := strings.Cut(partition, "#")
-	switch kind {
+	switch kind, _, _ := strings.Cut(partition, "#"); kind {
 	case "hold", "rounds":
-		return ofThing + partition + "\n"
+		return partition + "\n"
 	case "breaker":
 		return everything
-	default:
-		return ""
 	}
+	return ""
 }
 
-func (m memory) meet(operation, guards string, run func() error) error {
-	err := m.fixture.meet(operation, guards, false)
-	if err != nil {
-		return err
+// reach makes a call to the table, unless it goes wrong.
+func reach[T any](m memory, operation, guards string, run func() (T, error)) (out T, err error) {
+	if err = m.meet(operation, guards, false); err != nil {
+		return out, err
 	}
-	if err := run(); err != nil {
-		return err
+	if out, err = run(); err != nil {
+		return out, err
 	}
 	// Of a write that is made again the table knows that it was this one (package ledger, Dynamo).
-	if err = m.fixture.meet(operation, guards, true); errors.Is(err, fakeaws.ErrAgain) {
+	if err = m.meet(operation, guards, true); errors.Is(err, fakeaws.ErrAgain) {
 		err = nil
 	}
-	return err
+	return out, err
 }
 
 // Get implements [ledger.Store].
-func (m memory) Get(ctx context.Context, partition, sort string) (item ledger.Item, err error) {
-	err = m.meet("dynamodb:GetItem", guards(partition), func() error {
-		item, err = m.store.Get(ctx, partition, sort)
-		return err
+func (m memory) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
+	return reach(m, "dynamodb:GetItem", guards(partition), func() (ledger.Item, error) {
+		return m.store.Get(ctx, partition, sort)
 	})
-	return item, err
 }
 
 // BatchGet implements [ledger.Store].
-func (m memory) BatchGet(ctx context.Context, keys ...ledger.Key) (found []ledger.Item, err error) {
+func (m memory) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
 	operation, kept := "dynamodb:BatchGetItem", ""
 	if len(keys) == 1 {
 		operation = "dynamodb:GetItem"
 	}
 	for _, key := range keys {
-		if strings.HasPrefix(guards(key.Partition), ofThing) {
-			kept += strings.TrimPrefix(guards(key.Partition), ofThing)
+		if guard := guards(key.Partition); guard != everything {
+			kept += guard
 		}
 	}
-	if kept != "" {
-		kept = ofThing + kept
-	}
-	err = m.meet(operation, kept, func() error {
-		found, err = m.store.BatchGet(ctx, keys...)
-		return err
-	})
-	return found, err
+	return reach(m, operation, kept, func() ([]ledger.Item, error) { return m.store.BatchGet(ctx, keys...) })
 }
 
 // Put implements [ledger.Store].
 func (m memory) Put(ctx context.Context, item ledger.Item) error {
-	return m.meet("dynamodb:PutItem", "", func() error { return m.store.Put(ctx, item) })
+	_, err := reach(m, "dynamodb:PutItem", "", func() (any, error) { return nil, m.store.Put(ctx, item) })
+	return err
 }
 
 // Query implements [ledger.Store].
-func (m memory) Query(ctx context.Context, partition string) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Query", "", func() error {
-		found, err = m.store.Query(ctx, partition)
-		return err
-	})
-	return found, err
+func (m memory) Query(ctx context.Context, partition string) ([]ledger.Item, error) {
+	return reach(m, "dynamodb:Query", "", func() ([]ledger.Item, error) { return m.store.Query(ctx, partition) })
 }
 
 // Index implements [ledger.Store].
-func (m memory) Index(ctx context.Context, subject string, since time.Time) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Query", "", func() error {
-		found, err = m.store.Index(ctx, subject, since)
-		return err
-	})
-	return found, err
+func (m memory) Index(ctx context.Context, subject string, since time.Time) ([]ledger.Item, error) {
+	return reach(m, "dynamodb:Query", "", func() ([]ledger.Item, error) { return m.store.Index(ctx, subject, since) })
 }
 
 // Scan implements [ledger.Store].
-func (m memory) Scan(ctx context.Context, prefixes ...string) (found []ledger.Item, err error) {
-	err = m.meet("dynamodb:Scan", "", func() error {
-		found, err = m.store.Scan(ctx, prefixes...)
-		return err
-	})
-	return found, err
+func (m memory) Scan(ctx context.Context, prefixes ...string) ([]ledger.Item, error) {
+	return reach(m, "dynamodb:Scan", "", func() ([]ledger.Item, error) { return m.store.Scan(ctx, prefixes...) })
 }
 
 // observedOwners says of whom it is read who owns a user, and what the user is exempt from.
@@ -288,29 +243,23 @@ func (a observedOwners) Owner(ctx context.Context, user string) (owner.Contact, 
 }
 
 // start makes the fixture in which the scenario begins.
-func (h *harness) start(t *testing.T, s scenario) *fixture {
+func (h *harness) start(t testing.TB, s scenario) *fixture {
 	t.Helper()
-	w, err := h.newFixture(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-func (h *harness) newFixture(s scenario) (*fixture, error) {
 	w := &fixture{
 		scenario: s, account: fakeaws.New(s.account), untouched: fakeaws.New(s.account),
 		store:  cmp.Or(s.store, &ledger.Memory{}),
 		called: map[string]bool{}, failing: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
 	}
 	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine)
-	memory := ledger.New(w.store)
 	for _, d := range s.drills {
-		if err := memory.KeepDrill(context.Background(), d, d.At); err != nil {
-			return nil, err
+		if err := ledger.New(w.store).KeepDrill(context.Background(), d, d.At); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return w, h.deploy(w)
+	if err := h.deploy(w); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 // deploy sets Warder to work in the fixture.
@@ -321,7 +270,7 @@ func (h *harness) deploy(w *fixture) error {
 		guards := ""
 		switch {
 		case w.ownerOf != "":
-			guards = ofUser + w.ownerOf
+			guards = ofUser + w.ownerOf + "\n"
 		case operation == haltRead || operation == "s3:GetBucketTagging":
 			guards = everything
 		}
@@ -364,9 +313,10 @@ func (w *fixture) alter(e step) {
 	if e.before == nil {
 		return
 	}
-	w.account.Alter(*e.before)
-	if w.untouched != nil {
-		w.untouched.Alter(*e.before)
+	for _, a := range []*fakeaws.Account{w.account, w.untouched} {
+		if a != nil {
+			a.Alter(*e.before)
+		}
 	}
 }
 
@@ -384,9 +334,7 @@ func (w *fixture) run(e step) (remediation.Report, error) {
 
 func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error) {
 	if e.isEvent() {
-		var at struct {
-			Time time.Time `json:"time"`
-		}
+		var at struct{ Time time.Time }
 		if json.Unmarshal(e.data, &at) == nil {
 			w.now = at.Time
 		}
@@ -418,10 +366,8 @@ func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error
 	runner.Owners, runner.Log = observedOwners{runner.Owners, w}, w.runner.Log
 	answer, err := ask(ctx, q.UndoRequest)
 	report := remediation.Report{Outcome: remediation.Nothing}
-	if len(answer.Undone) > 0 {
-		report.Outcome = remediation.Changed
-	}
 	for _, u := range answer.Undone {
+		report.Outcome = remediation.Changed
 		report.Changes = append(report.Changes,
 			remediation.ReportedChange{ID: u.Undo, Change: u.Change, Status: ledger.Verified})
 	}

@@ -2,12 +2,9 @@ package scenario
 
 import (
 	"encoding/json"
-	"slices"
+	"fmt"
 	"strings"
 	"testing"
-
-	gocmp "github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
@@ -25,14 +22,7 @@ func Fuzz(f *testing.F, c handler.Control) {
 	files := h.files(f)
 	var scenarios []scenario
 	for i, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		s, _, err := parse(archive, h.described)
-		if err != nil {
-			f.Fatal(err)
-		}
+		s := h.read(f, file)
 		scenarios = append(scenarios, s)
 		for _, e := range s.events {
 			if strings.HasPrefix(e.name, "event") {
@@ -55,19 +45,11 @@ func Fuzz(f *testing.F, c handler.Control) {
 				t.Errorf("what is no event comes to %+v, %v", report, err)
 			}
 		}
-		if !slices.Contains(
-			[]remediation.Outcome{
-				remediation.Failed, remediation.Changed, remediation.WouldChange, remediation.Notified, remediation.Skipped,
-				remediation.Nothing,
-			},
-			report.Outcome,
-		) {
+		if _, known := paths[report.Outcome]; !known && report.Outcome != remediation.Failed {
 			t.Errorf("outcome %q", report.Outcome)
 		}
 		if report.Outcome != remediation.Changed && report.Outcome != remediation.Failed || observe {
-			if diff := gocmp.Diff(before, w.account.State()); diff != "" {
-				t.Errorf("the outcome is %s, and the account is not as it was (-before +after):\n%s", report.Outcome, diff)
-			}
+			w.unchanged(t, before, fmt.Sprintf("the outcome is %s, and the account is not as it was", report.Outcome))
 		}
 		for _, fault := range w.hostileFaults(map[[32]byte]bool{}) {
 			t.Error(fault)

@@ -29,13 +29,18 @@ import (
 // buckets in it, wherever it has them, and of each text in its events.
 // A notice stays what it is: see [fixture.hostileFaults].
 func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
-	for i, what := range slices.Sorted(maps.Keys(hostile.Quoted)) {
-		for way, rewritten := range map[string]*txtar.Archive{
-			"names": rename(t, archive, hostile.Quoted[what]),
-			"tags":  retag(t, archive, hostile.Quoted[what]),
-		} {
-			if rewritten != nil {
-				h.playHostile(t, rewritten, i, what+" in "+way)
+	texts := slices.Sorted(maps.Keys(hostile.Quoted))
+	for way, rewrite := range map[string]rewriter{"names": renaming(t, archive), "tags": retag} {
+		marked, found := &txtar.Archive{Comment: archive.Comment, Files: slices.Clone(archive.Files)}, false
+		for i, f := range marked.Files {
+			if strings.HasSuffix(f.Name, ".json") {
+				marked.Files[i].Data = encoded(walk(parsed(t, f.Data), nil, rewrite))
+				found = found || bytes.ContainsAny(marked.Files[i].Data, mark+markWithin)
+			}
+		}
+		for i, what := range texts {
+			if found {
+				h.playHostile(t, marked, i, what, way)
 			}
 		}
 	}
@@ -44,15 +49,21 @@ func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 			continue
 		}
 		tree := parsed(t, f.Data)
-		for _, at := range leaves(tree, nil) {
-			for i, what := range slices.Sorted(maps.Keys(hostile.Quoted)) {
-				if h.tried(tree, at, i, what) {
+		for _, path := range leaves(tree) {
+			var marked *txtar.Archive
+			for i, what := range texts {
+				if h.tried(tree, path, i, what) {
 					continue
 				}
-				h.playHostile(
-					t, alone(archive, f.Name, at.with(tree, hostile.Quoted[what])), i,
-					what+" in "+strings.Join(at.path, ".")+" of "+f.Name,
-				)
+				if marked == nil {
+					marked = alone(archive, f.Name, encoded(walk(tree, nil, func(at []string, value string, key bool) string {
+						if !key && slices.Equal(at, path) {
+							return value + mark
+						}
+						return value
+					})))
+				}
+				h.playHostile(t, marked, i, what, strings.Join(path, ".")+" of "+f.Name)
 			}
 		}
 	}
@@ -62,12 +73,17 @@ func (h *harness) hostile(t *testing.T, archive *txtar.Archive) {
 // notes that it is tried now. What is asked for and answered is of the call, and so is every text
 // tried there with each call. Who calls from where is of all calls alike: every text is tried there
 // with some call, and one of them with each.
-func (h *harness) tried(tree any, at leaf, turn int, what string) bool {
+func (h *harness) tried(tree any, path []string, turn int, what string) bool {
 	envelope, _ := tree.(map[string]any)
 	detail, _ := envelope["detail"].(map[string]any)
 	family := fmt.Sprint(envelope["source"], " ", envelope["detail-type"])
 	kind := fmt.Sprint(family, " ", detail["eventName"], detail["configRuleName"], detail["eventTypeCode"], detail["type"])
-	where := at.general()
+	where := slices.Clone(path)
+	for i, name := range where {
+		if _, err := strconv.Atoi(name); err == nil {
+			where[i] = "*" // whichever of a list it is in
+		}
+	}
 	own := len(where) > 1 && slices.Contains(
 		[]string{"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"}, where[1],
 	)
@@ -85,10 +101,17 @@ func (h *harness) tried(tree any, at leaf, turn int, what string) bool {
 	return !fresh
 }
 
-// playHostile plays the scenario that was rewritten, and checks what came of it.
-func (h *harness) playHostile(t *testing.T, archive *txtar.Archive, turn int, name string) {
+// playHostile plays the scenario with the text in place of its marks, and checks what came of it.
+func (h *harness) playHostile(t *testing.T, marked *txtar.Archive, turn int, what, where string) {
 	t.Helper()
-	s, _, err := parse(archive, h.described)
+	name, text := what+" in "+where, hostile.Quoted[what]
+	within := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text)
+	filled := &txtar.Archive{Comment: marked.Comment}
+	for _, f := range marked.Files {
+		f.Data = bytes.ReplaceAll(bytes.ReplaceAll(f.Data, []byte(mark), []byte(text)), []byte(markWithin), []byte(within))
+		filled.Files = append(filled.Files, f)
+	}
+	s, err := parse(filled, h.described)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -97,10 +120,9 @@ func (h *harness) playHostile(t *testing.T, archive *txtar.Archive, turn int, na
 	}
 	w := h.start(t, s)
 	w.runner.Log = handler.NewLog(&w.log)
-	for _, e := range w.events {
-		w.alter(e)
-		if _, err := w.run(e); err != nil && strings.Contains(err.Error(), "ValidationException") {
-			t.Fatalf("%s: %s would be retried for ever: %.300v", name, e.name, err)
+	for _, a := range w.handleAll() {
+		if a.err != nil && strings.Contains(a.err.Error(), "ValidationException") {
+			t.Fatalf("%s: %s would be retried for ever: %.300v", name, a.event.name, a.err)
 		}
 	}
 	if faults := w.hostileFaults(h.harmless); len(faults) > 0 {
@@ -184,7 +206,7 @@ func (w *fixture) hostileFaults(harmless map[[sha256.Size]byte]bool) []string {
 
 // explained are the faults of what is explained about the users of the account.
 func (w *fixture) explained() []string {
-	reader := explain.Reader{Ledger: w.runner.Ledger, Kinds: w.runner.Kinds, API: w.account, Now: w.runner.Now}
+	reader := explain.Reader{Ledger: w.runner.Ledger, Kinds: w.runner.Kinds, API: w.account.IAM(), Now: w.runner.Now}
 	var faults []string
 	for _, user := range slices.Sorted(maps.Keys(w.account.State().Users)) {
 		answer, err := reader.Explain(context.Background(), explain.Request{User: user})
@@ -231,10 +253,13 @@ func chatFaults(body, owner string) []string {
 // named are the objects of a scenario of which each is known by its name there.
 var named = []string{"users", "groups", "buckets", "policies", "inline", "policyGroups"}
 
-// rename puts the text behind each name in the account of the scenario, wherever the scenario has the name;
-// nil if it names nothing.
-func rename(t *testing.T, archive *txtar.Archive, text string) *txtar.Archive {
+// renaming marks each name in the account of the scenario, wherever the scenario has the name.
+func renaming(t *testing.T, archive *txtar.Archive) rewriter {
 	names := map[string]bool{}
+	keys := func(of any) []string {
+		things, _ := of.(map[string]any)
+		return slices.Collect(maps.Keys(things))
+	}
 	for _, f := range archive.Files {
 		if !strings.HasPrefix(f.Name, "account") {
 			continue
@@ -246,55 +271,42 @@ func rename(t *testing.T, archive *txtar.Archive, text string) *txtar.Archive {
 				if of == "policies" {
 					name = name[strings.LastIndex(name, "/")+1:]
 				}
-				names[regexp.QuoteMeta(name)] = true
 				fields, _ := thing.(map[string]any)
-				inline, _ := fields["inline"].(map[string]any)
-				for name := range inline {
+				for _, name := range append(keys(fields["inline"]), name) {
 					names[regexp.QuoteMeta(name)] = true
 				}
 			}
 		}
 	}
-	if len(names) == 0 {
-		return nil
-	}
 	// The longest first. AWS's own policies and addresses keep their names.
 	sorted := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return len(b) - len(a) })
 	name := regexp.MustCompile(`(^|[^A-Za-z0-9_.@-])(` + strings.Join(sorted, "|") + `)($|[^A-Za-z0-9_.@-])`)
-	return rewritten(t, archive, func(path []string, value string, key bool) string {
-		if strings.HasPrefix(value, "[{") {
-			inner := walk(parsed(t, []byte(value)), nil, func(_ []string, value string, key bool) string {
+	return func(path []string, value string, key bool) string {
+		switch {
+		case len(names) == 0:
+			return value
+		case strings.HasPrefix(value, "[{"):
+			return string(encoded(walk(parsed(t, []byte(value)), nil, func(_ []string, value string, key bool) string {
 				if key {
 					return value
 				}
 				return name.ReplaceAllString(value, "${1}${2}"+markWithin+"${3}")
-			})
-			data, _ := json.Marshal(inner) // it was JSON
-			return string(data)
-		}
-		if strings.HasPrefix(value, "{") || strings.Contains(value, ":iam::aws:") ||
-			key && (len(path) == 0 || !slices.Contains(named, path[len(path)-1])) {
+			})))
+		case strings.HasPrefix(value, "{"), strings.Contains(value, ":iam::aws:"),
+			key && (len(path) == 0 || !slices.Contains(named, path[len(path)-1])):
 			return value
 		}
 		return name.ReplaceAllString(value, "${1}${2}"+mark+"${3}")
-	}, text)
+	}
 }
 
-// retag puts the text behind the value of each tag; nil if there is none.
-func retag(t *testing.T, archive *txtar.Archive, text string) *txtar.Archive {
-	tagged := false
-	out := rewritten(t, archive, func(path []string, value string, key bool) string {
-		n := len(path)
-		if !key && n >= 2 && path[n-2] == "tags" || !key && n >= 3 && path[n-3] == "tags" && path[n-1] == "value" {
-			tagged = true
-			return value + mark
-		}
-		return value
-	}, text)
-	if !tagged {
-		return nil
+// retag marks the value of each tag.
+func retag(path []string, value string, key bool) string {
+	n := len(path)
+	if !key && (n >= 2 && path[n-2] == "tags" || n >= 3 && path[n-3] == "tags" && path[n-1] == "value") {
+		return value + mark
 	}
-	return out
+	return value
 }
 
 // mark stands for a hostile text until the JSON is written: not every one goes through an encoder.
@@ -303,18 +315,6 @@ const (
 	mark       = "\uE000"
 	markWithin = "\uE001"
 )
-
-// rewritten is the scenario with each text and name in its JSON as rewrite makes it.
-func rewritten(t *testing.T, archive *txtar.Archive, rewrite rewriter, text string) *txtar.Archive {
-	out := &txtar.Archive{Comment: archive.Comment}
-	for _, f := range archive.Files {
-		if strings.HasSuffix(f.Name, ".json") {
-			f.Data = written(walk(parsed(t, f.Data), nil, rewrite), text)
-		}
-		out.Files = append(out.Files, f)
-	}
-	return out
-}
 
 // rewriter returns what stands in place of a text at the path, or of a name of the object at the path.
 type rewriter func(path []string, value string, key bool) string
@@ -346,35 +346,25 @@ const lengthy = 4
 // alone is the scenario with another event in place of the named one, and without the rest of its events
 // if it has many.
 func alone(archive *txtar.Archive, name string, data []byte) *txtar.Archive {
-	happens := func(f txtar.File) bool {
-		return strings.HasPrefix(f.Name, "event") || strings.HasPrefix(f.Name, "undo") || strings.HasPrefix(f.Name, "release")
+	other := func(f txtar.File) bool { return f.Name != name && happens(f.Name) }
+	out := &txtar.Archive{Comment: archive.Comment, Files: slices.Clone(archive.Files)}
+	if short := slices.DeleteFunc(slices.Clone(out.Files), other); len(out.Files)-len(short) >= lengthy {
+		out.Files = short
 	}
-	events := 0
-	for _, f := range archive.Files {
-		if happens(f) {
-			events++
-		}
-	}
-	out := &txtar.Archive{Comment: archive.Comment}
-	for _, f := range archive.Files {
+	for i, f := range out.Files {
 		if f.Name == name {
-			f.Data = data
-		} else if events > lengthy && happens(f) {
-			continue
+			out.Files[i].Data = data
 		}
-		out.Files = append(out.Files, f)
 	}
 	return out
 }
 
-// written is the value as JSON, with the text in place of its mark.
-func written(value any, text string) []byte {
+func encoded(value any) []byte {
 	data, err := json.Marshal(value)
 	if err != nil {
 		panic(err) // it was JSON
 	}
-	within := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text)
-	return bytes.ReplaceAll(bytes.ReplaceAll(data, []byte(mark), []byte(text)), []byte(markWithin), []byte(within))
+	return data
 }
 
 func parsed(t *testing.T, data []byte) any {
@@ -388,35 +378,11 @@ func parsed(t *testing.T, data []byte) any {
 	return value
 }
 
-// leaf is a text in an event.
-type leaf struct{ path []string }
-
-// general is where it is, whichever of a list it is in.
-func (l leaf) general() []string {
-	general := slices.Clone(l.path)
-	for i, name := range general {
-		if _, err := strconv.Atoi(name); err == nil {
-			general[i] = "*"
-		}
-	}
-	return general
-}
-
-// with is the event with the hostile text behind the one that it has.
-func (l leaf) with(tree any, text string) []byte {
-	return written(walk(tree, nil, func(path []string, value string, key bool) string {
-		if !key && slices.Equal(path, l.path) {
-			return value + mark
-		}
-		return value
-	}), text)
-}
-
-func leaves(value any, path []string) []leaf {
-	var all []leaf
-	walk(value, path, func(at []string, value string, key bool) string {
+// leaves are the paths of the texts in an event.
+func leaves(tree any) (all [][]string) {
+	walk(tree, nil, func(at []string, value string, key bool) string {
 		if !key {
-			all = append(all, leaf{at})
+			all = append(all, at)
 		}
 		return value
 	})

@@ -7,14 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/i18n"
-	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -44,24 +42,24 @@ func bared(t *testing.T) {
 // phrase matches English that somebody has written for people: a word, and another in small letters.
 var phrase = regexp.MustCompile(`\b[A-Za-z][a-z']+(?: [a-z']{2,})+`)
 
+var hangul = regexp.MustCompile(`\p{Hangul}`)
+
 // command matches a command of the AWS CLI.
 var command = regexp.MustCompile(`aws [a-z0-9-]+ [a-z-]+ --.*`)
 
 // korean handles the events with notices in Korean: they are the same notices, all of their words are
 // Korean, and none is left over in English but what came with the scenario and what errors say.
-func (h *harness) korean(t *testing.T, s scenario, english *fixture, file string, archive *txtar.Archive) {
+func (h *harness) korean(t *testing.T, s scenario, english *fixture) {
 	bared(t)
 	s.settings.Language = settings.Korean
 	korean := h.start(t, s)
-	korean.play(t)
-	korean.compareEmails(t, file, archive, emailsKorean)
+	korean.handleAll()
+	korean.compareEmails(t, emailsKorean)
 	s.settings.Language = bare
 	data := h.start(t, s)
-	data.play(t)
+	data.handleAll()
 
-	line := func(m notice.Message) string { return m.ID + " " + m.Line() }
-	want := lines(english, line)
-	if diff := gocmp.Diff(want, lines(korean, line)); diff != "" {
+	if diff := gocmp.Diff(lines(english), lines(korean)); diff != "" {
 		t.Errorf("other notices or subject lines than in English (-English +Korean):\n%s", diff)
 	}
 	for _, m := range korean.sent {
@@ -73,14 +71,15 @@ func (h *harness) korean(t *testing.T, s scenario, english *fixture, file string
 			texts = append(texts, c.Text)
 		}
 		for _, text := range texts {
-			if text != "" && text != "MFA" && strings.IndexFunc(text, func(r rune) bool {
-				return unicode.Is(unicode.Hangul, r)
-			}) < 0 {
+			if text != "" && text != "MFA" && !hangul.MatchString(text) {
 				t.Errorf("notice %s: not in Korean: %q", m.Line(), text)
 			}
 		}
 	}
-	given := s.given + data.errors()
+	given := s.given
+	for _, a := range data.answers {
+		given += fmt.Sprintln(a.err)
+	}
 	for _, m := range data.sent {
 		// Whom it is about is a key of the ledger; rules and pages are called as their publishers do.
 		m.Subject, m.References = "", nil
@@ -97,10 +96,9 @@ func (h *harness) korean(t *testing.T, s scenario, english *fixture, file string
 	korean.check(t)
 }
 
-func lines(w *fixture, line func(notice.Message) string) []string {
-	var all []string
+func lines(w *fixture) (all []string) {
 	for _, m := range w.sent {
-		all = append(all, line(m))
+		all = append(all, m.ID+" "+m.Line())
 	}
 	slices.Sort(all)
 	return all
@@ -119,19 +117,13 @@ func golden(f txtar.File) bool { return order(f) > 0 }
 func order(f txtar.File) int { return slices.Index([]string{"want", emails, emailsKorean}, f.Name) + 1 }
 
 // compareEmails compares the emails with those of the section, if the scenario has it.
-func (w *fixture) compareEmails(t *testing.T, file string, archive *txtar.Archive, section string) {
+func (w *fixture) compareEmails(t *testing.T, section string) {
 	t.Helper()
-	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == section })
-	if i < 0 {
-		return
-	}
 	var b strings.Builder
 	for _, m := range w.sent {
 		fmt.Fprintf(&b, "Subject: %s\n\n%s\n", m.Line(), m.Email())
 	}
-	if *update {
-		write(t, file, archive, section, b.String())
-	} else if diff := gocmp.Diff(string(archive.Files[i].Data), b.String()); diff != "" {
-		t.Errorf("%s: not as expected (-want +got; go test -update writes it):\n%s", section, diff)
+	if slices.ContainsFunc(w.archive.Files, func(f txtar.File) bool { return f.Name == section }) {
+		w.golden(t, section, b.String())
 	}
 }

@@ -122,8 +122,8 @@ type harness struct {
 
 // scenario is one parsed file.
 type scenario struct {
-	title    string
-	name     string
+	file     string
+	archive  *txtar.Archive
 	account  fakeaws.State
 	settings settings.Function
 	events   []step
@@ -138,47 +138,49 @@ type step struct {
 	before *fakeaws.State // what people did to the account before it
 }
 
-func (h *harness) scenario(t *testing.T, file string) {
+// read reads the scenario of the file.
+func (h *harness) read(t testing.TB, file string) scenario {
+	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, want, err := parse(archive, h.described)
+	s, err := parse(archive, h.described)
 	if err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
+	s.file = file
+	return s
+}
 
-	s.name = strings.TrimSuffix(filepath.Base(file), ".txtar")
+func (h *harness) scenario(t *testing.T, file string) {
+	s := h.read(t, file)
 	played := h.start(t, s)
-	got := played.play(t)
+	got := played.play()
 	for _, operation := range slices.Sorted(maps.Keys(played.called)) {
 		h.used[operation] = true
 		if !h.permitted(operation) {
 			t.Errorf("calls %s, which control.json does not permit", operation)
 		}
 	}
-	if *update {
-		write(t, file, archive, "want", got)
-	} else if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("not as expected (-want +got; go test -update writes it):\n%s", diff)
-	}
+	s.golden(t, "want", got)
 	h.played++
 	played.check(t)
-	played.compareEmails(t, file, archive, emails)
+	played.compareEmails(t, emails)
 
 	t.Run("handled again", func(t *testing.T) { played.playAgain(t) })
 	h.count(played.answers, s.settings.Mode)
 	t.Run("observed", func(t *testing.T) { h.observed(t, s, played) })
-	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, played, file, archive) })
+	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, played) })
 	t.Run("with faults", func(t *testing.T) { h.faults(t, played) })
-	t.Run("with hostile names", func(t *testing.T) { h.hostile(t, archive) })
+	t.Run("with hostile names", func(t *testing.T) { h.hostile(t, s.archive) })
 }
 
 // parse reads the sections of a scenario.
-func parse(archive *txtar.Archive, described control.Control) (scenario, string, error) {
-	s := scenario{title: strings.TrimSpace(string(archive.Comment))}
-	if s.title == "" {
-		return s, "", errors.New("the scenario has no title: begin it with a sentence")
+func parse(archive *txtar.Archive, described control.Control) (scenario, error) {
+	s := scenario{archive: archive}
+	if len(bytes.TrimSpace(archive.Comment)) == 0 {
+		return s, errors.New("the scenario has no title: begin it with a sentence")
 	}
 	set := struct {
 		Mode            control.Mode               `json:"mode"`
@@ -188,7 +190,6 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, string,
 		Roles           []string                   `json:"roles"`
 		BlastRadius     int                        `json:"blastRadius"`
 	}{Mode: control.Enforce, BlastRadius: wide, Owners: settings.Owners{Tags: []string{"owner"}}}
-	want := ""
 	var alteration *fakeaws.State
 	for _, f := range archive.Files {
 		var err error
@@ -200,47 +201,41 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, string,
 		case strings.HasPrefix(f.Name, "account-"):
 			alteration = &fakeaws.State{}
 			err = strict(f.Data, alteration)
-		case strings.HasPrefix(f.Name, "event"), strings.HasPrefix(f.Name, "undo"), strings.HasPrefix(f.Name, "release"):
+		case happens(f.Name):
 			s.events = append(s.events, step{f.Name, f.Data, alteration})
 			alteration = nil
 		case f.Name == "drill.json":
 			var d ledger.Drill
 			err = strict(f.Data, &d)
 			s.drills = append(s.drills, d)
-		case f.Name == "want":
-			want = string(f.Data)
-		case f.Name == emails || f.Name == emailsKorean: // see compareEmails
+		case golden(f): // see scenario.golden
 		default:
 			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, " +
 				"undo.json, release.json, drill.json, want")
 		}
 		if err != nil {
-			return s, "", fmt.Errorf("section %s: %w", f.Name, err)
+			return s, fmt.Errorf("section %s: %w", f.Name, err)
 		}
 		if !golden(f) {
 			s.given += string(f.Data)
 		}
 	}
 	if len(s.events) == 0 {
-		return s, "", errors.New("the scenario has no event")
+		return s, errors.New("the scenario has no event")
 	}
-	parameters := map[string]json.RawMessage{}
+	parameters := map[string]any{}
 	for name, p := range described.Parameters {
-		text, err := json.Marshal(p.Default)
-		if err != nil {
-			return s, "", err
-		}
-		parameters[name] = text
+		parameters[name] = p.Default
 	}
 	for name, value := range set.Parameters {
 		if _, ok := parameters[name]; !ok {
-			return s, "", fmt.Errorf("section settings.json: no parameter %q in control.json", name)
+			return s, fmt.Errorf("section settings.json: no parameter %q in control.json", name)
 		}
 		parameters[name] = value
 	}
 	text, err := json.Marshal(parameters)
 	if err != nil {
-		return s, "", err
+		return s, err
 	}
 	s.settings = settings.Function{
 		Mode: set.Mode, Parameters: text, AllowedNetworks: set.AllowedNetworks, Owners: set.Owners,
@@ -253,7 +248,7 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, string,
 	if len(set.AllowedNetworks) > 0 {
 		s.settings.Quarantine.Outside = quarantines + change.OutsideQuarantine
 	}
-	return s, want, nil
+	return s, nil
 }
 
 // quarantines is where the quarantine policies of the scenario's account are.
@@ -265,17 +260,36 @@ func strict(data []byte, into any) error {
 	return decoder.Decode(into)
 }
 
-func write(t *testing.T, file string, archive *txtar.Archive, section, got string) {
-	archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == section })
-	archive.Files = append(archive.Files, txtar.File{Name: section, Data: []byte(got)})
-	slices.SortStableFunc(archive.Files, func(a, b txtar.File) int { return cmp.Compare(order(a), order(b)) })
-	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+// happens reports whether the section of the name is an event or a request.
+func happens(name string) bool {
+	return strings.HasPrefix(name, "event") || strings.HasPrefix(name, "undo") || strings.HasPrefix(name, "release")
+}
+
+// golden compares a section with what came of the scenario, or writes it.
+func (s scenario) golden(t *testing.T, section, got string) {
+	t.Helper()
+	want := ""
+	for _, f := range s.archive.Files {
+		if f.Name == section {
+			want = string(f.Data)
+		}
+	}
+	if !*update {
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: not as expected (-want +got; go test -update writes it):\n%s", section, diff)
+		}
+		return
+	}
+	files := slices.DeleteFunc(s.archive.Files, func(f txtar.File) bool { return f.Name == section })
+	s.archive.Files = append(files, txtar.File{Name: section, Data: []byte(got)})
+	slices.SortStableFunc(s.archive.Files, func(a, b txtar.File) int { return cmp.Compare(order(a), order(b)) })
+	if err := os.WriteFile(s.file, txtar.Format(s.archive), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // play handles the scenario's events and words what happened.
-func (w *fixture) play(t *testing.T) string {
+func (w *fixture) play() string {
 	var b strings.Builder
 	for _, e := range w.events {
 		w.stop()
@@ -318,10 +332,8 @@ func (w *fixture) play(t *testing.T) string {
 				}
 			}
 		}
-		fmt.Fprintf(
-			&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.ledgerCalls(),
-			len(w.sent)-sent,
-		)
+		fmt.Fprintf(&b, "  calls: %s, ledger %d, sns:Publish %d\n", difference(iam, w.account.Calls()), w.ledgerCalls(),
+			len(w.sent)-sent)
 	}
 	w.stop()
 	if diff := gocmp.Diff(w.untouched.State(), w.account.State(), cmpopts.EquateEmpty()); diff == "" {
@@ -341,6 +353,23 @@ func difference(before, after map[string]int) string {
 	return cmp.Or(strings.Join(calls, ", "), "iam 0")
 }
 
+// handleAll handles every event, after what people did before it.
+func (w *fixture) handleAll() []answer {
+	for _, e := range w.events {
+		w.alter(e)
+		_, _ = w.run(e) // an answer has its error
+	}
+	return w.answers
+}
+
+// unchanged checks that the account is what it is to be.
+func (w *fixture) unchanged(t *testing.T, want fakeaws.State, what string) {
+	t.Helper()
+	if diff := gocmp.Diff(want, w.account.State(), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s (-before +after):\n%s", what, diff)
+	}
+}
+
 // playAgain handles every event once more: nothing is changed and nobody is notified.
 func (w *fixture) playAgain(t *testing.T) {
 	before, sent := w.account.State(), len(w.sent)
@@ -349,9 +378,7 @@ func (w *fixture) playAgain(t *testing.T) {
 			t.Errorf("%s: %v", e.name, err)
 		}
 	}
-	if diff := gocmp.Diff(before, w.account.State()); diff != "" {
-		t.Errorf("the account is not as it was (-first +second):\n%s", diff)
-	}
+	w.unchanged(t, before, "handled again, the account is not as it was")
 	for _, m := range w.sent[sent:] {
 		t.Errorf("notified again: %s", m.Line())
 	}
@@ -359,23 +386,20 @@ func (w *fixture) playAgain(t *testing.T) {
 
 // observed handles the events with the control in observe: the account stays as it is.
 func (h *harness) observed(t *testing.T, s scenario, enforced *fixture) {
+	mode := s.settings.Mode
 	s.settings.Mode = control.Observe
 	w := h.start(t, s)
-	for _, e := range w.events {
-		w.alter(e)
-		report, err := w.run(e)
-		if err != nil && !enforced.failing[e.name] {
-			t.Errorf("%s: %v", e.name, err)
+	for _, a := range w.handleAll() {
+		if a.err != nil && !enforced.failing[a.event.name] {
+			t.Errorf("%s: %v", a.event.name, a.err)
 		}
-		if report.Outcome == remediation.Changed {
-			t.Errorf("%s: the outcome is changed", e.name)
+		if a.report.Outcome == remediation.Changed {
+			t.Errorf("%s: the outcome is changed", a.event.name)
 		}
 	}
-	if diff := gocmp.Diff(w.untouched.State(), w.account.State(), cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("observing changed the account (-before +after):\n%s", diff)
-	}
+	w.unchanged(t, w.untouched.State(), "observing changed the account")
 	w.check(t)
-	if enforced.settings.Mode != control.Observe {
+	if mode != control.Observe {
 		h.count(w.answers, control.Observe)
 	}
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,12 +27,7 @@ type Day struct {
 
 // Notified reports whether a notice was about the user.
 func (d Day) Notified(user string) bool {
-	for _, m := range d.Notices {
-		if m.Subject == user {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.Notices, func(m notice.Message) bool { return m.Subject == user })
 }
 
 // Sweeps runs the sweep of the control once a day at three in the morning, with its parameters as
@@ -43,10 +39,8 @@ func Sweeps(t *testing.T, c handler.Control, begin time.Time, days int, found fu
 	var all []Day
 	for i := range days {
 		now := begin.AddDate(0, 0, i)
-		s, _, err := parse(
-			&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{{Name: "event.json", Data: sweepStep(i, now).data}}},
-			h.described,
-		)
+		event := txtar.File{Name: "event.json", Data: sweepStep(i, now).data}
+		s, err := parse(&txtar.Archive{Comment: []byte("A sweep."), Files: []txtar.File{event}}, h.described)
 		if err != nil {
 			t.Fatal(err)
 		}

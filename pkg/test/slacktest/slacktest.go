@@ -66,8 +66,7 @@ func Faults(message []byte) []string {
 				fault("links to %q", address)
 			case !isText && !slices.Contains(
 				[]string{"header", "context", "rich_text", "rich_text_section", "rich_text_list", "rich_text_preformatted", "user"},
-				kind,
-			):
+				kind):
 				fault("an object of type %q", kind)
 			}
 			if !isText {

@@ -4,14 +4,17 @@ package storetest
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -21,73 +24,141 @@ import (
 // noon is a time in the middle of what the tests store.
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
+// check is one test of a store.
+type check struct {
+	*testing.T
+	store ledger.Store
+}
+
+func (c check) must(err error) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+func (c check) put(items ...ledger.Item) {
+	c.Helper()
+	for _, item := range items {
+		if err := c.store.Put(c.Context(), item); err != nil {
+			c.Fatalf("put %s %s: %v", item.Partition, item.Sort, err)
+		}
+	}
+}
+
+func (c check) get(partition, sort string) ledger.Item {
+	c.Helper()
+	item, err := c.store.Get(c.Context(), partition, sort)
+	c.must(err)
+	return item
+}
+
+// found returns what is found, which is no error.
+func (c check) found(items []ledger.Item, err error) []ledger.Item {
+	c.Helper()
+	c.must(err)
+	return items
+}
+
+func (c check) none(items []ledger.Item, err error) {
+	c.Helper()
+	if err != nil || len(items) > 0 {
+		c.Errorf("found %v (%v)", items, err)
+	}
+}
+
+func (c check) equal(want, got any) {
+	c.Helper()
+	if diff := gocmp.Diff(want, got, cmpopts.IgnoreUnexported(ledger.Breaker{})); diff != "" {
+		c.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// row is an item as short as it can be.
+func row(partition, sort, body string) ledger.Item {
+	return ledger.Item{Partition: partition, Sort: sort, Body: body}
+}
+
+// of is an item of a subject.
+func of(subject string, at time.Time, partition, sort, body string) ledger.Item {
+	return ledger.Item{Partition: partition, Sort: sort, Subject: subject, At: at, Body: body}
+}
+
+// as is the item as a version.
+func as(version int64, item ledger.Item) ledger.Item {
+	item.Version = version
+	return item
+}
+
+func bodyOf(i ledger.Item) string      { return i.Body }
+func sortOf(i ledger.Item) string      { return i.Sort }
+func partitionOf(i ledger.Item) string { return i.Partition }
+
+func each[T any](items []ledger.Item, of func(ledger.Item) T) (all []T) {
+	for _, item := range items {
+		all = append(all, of(item))
+	}
+	return all
+}
+
+// oneWins has many write the same version of an item at once: one is let through.
+func (c check) oneWins(partition string) {
+	errs := make([]error, 8)
+	var writers sync.WaitGroup
+	for i := range errs {
+		writers.Go(func() { errs[i] = c.store.Put(c.Context(), row(partition, "s", fmt.Sprint(i))) })
+	}
+	writers.Wait()
+	winner := -1
+	for i, err := range errs {
+		switch {
+		case err == nil && winner >= 0:
+			c.Errorf("writers %d and %d were both let through", winner, i)
+		case err == nil:
+			winner = i
+		case !errors.Is(err, ledger.ErrConflict):
+			c.Errorf("writer %d: error %v, want ErrConflict", i, err)
+		}
+	}
+	c.equal(as(1, row(partition, "s", fmt.Sprint(winner))), c.get(partition, "s"))
+}
+
 // Run tests the store, which is empty.
 func Run(t *testing.T, store ledger.Store) {
 	t.Helper()
 	ctx := t.Context()
-	run := func(name string, test func(*testing.T)) {
-		t.Run(name, test)
-	}
-	put := func(t *testing.T, items ...ledger.Item) {
-		t.Helper()
-		for _, item := range items {
-			if err := store.Put(ctx, item); err != nil {
-				t.Fatalf("put %s %s: %v", item.Partition, item.Sort, err)
-			}
-		}
-	}
-	get := func(t *testing.T, partition, sort string) ledger.Item {
-		t.Helper()
-		item, err := store.Get(ctx, partition, sort)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return item
-	}
-	equal := func(t *testing.T, want, got any) {
-		t.Helper()
-		if diff := gocmp.Diff(want, got); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	}
+	run := func(name string, test func(check)) { t.Run(name, func(t *testing.T) { test(check{t, store}) }) }
 
-	run("an item that is not there has its key and version 0", func(t *testing.T) {
-		equal(t, ledger.Item{Partition: "absent#", Sort: "s"}, get(t, "absent#", "s"))
+	run("an item that is not there has its key and version 0", func(c check) {
+		c.equal(row("absent#", "s", ""), c.get("absent#", "s"))
 	})
-	run("an item comes back as it was put, as version 1", func(t *testing.T) {
-		item := ledger.Item{
-			Partition: "whole#1", Sort: "s", Subject: "alice", At: noon.Add(123 * time.Millisecond),
-			Expires: noon.Add(time.Hour),
-			Body:    "{\"text\":\"한글 \\u0000 <&> 🗝\\n\",\"empty\":\"\"}",
-		}
-		put(t, item)
-		item.Version = 1
-		equal(t, item, get(t, "whole#1", "s"))
+	run("an item comes back as it was put, as version 1", func(c check) {
+		item := of("alice", noon.Add(123*time.Millisecond), "whole#1", "s",
+			"{\"text\":\"한글 \\u0000 <&> 🗝\\n\",\"empty\":\"\"}")
+		item.Expires = noon.Add(time.Hour)
+		c.put(item)
+		c.equal(as(1, item), c.get("whole#1", "s"))
 	})
-	run("an item without subject and expiry has none", func(t *testing.T) {
-		item := ledger.Item{Partition: "bare#1", Sort: "s", Body: "{}"}
-		put(t, item)
-		item.Version = 1
-		equal(t, item, get(t, "bare#1", "s"))
+	run("an item without subject and expiry has none", func(c check) {
+		c.put(row("bare#1", "s", "{}"))
+		c.equal(as(1, row("bare#1", "s", "{}")), c.get("bare#1", "s"))
 	})
-	run("an item of the same partition is another item", func(t *testing.T) {
-		put(t, ledger.Item{Partition: "two#1", Sort: "a", Body: "a"}, ledger.Item{Partition: "two#1", Sort: "b", Body: "b"})
-		equal(t, "a", get(t, "two#1", "a").Body)
-		equal(t, "b", get(t, "two#1", "b").Body)
+	run("an item of the same partition is another item", func(c check) {
+		c.put(row("two#1", "a", "a"), row("two#1", "b", "b"))
+		c.equal("a", c.get("two#1", "a").Body)
+		c.equal("b", c.get("two#1", "b").Body)
 	})
-	run("an item is replaced whole by the next version", func(t *testing.T) {
-		put(t, ledger.Item{Partition: "next#1", Sort: "s", Subject: "nobody-any-more", At: noon, Expires: noon, Body: "1"})
-		item := get(t, "next#1", "s")
-		put(t, ledger.Item{Partition: "next#1", Sort: "s", Version: item.Version, Body: "2"})
-		equal(t, ledger.Item{Partition: "next#1", Sort: "s", Version: 2, Body: "2"}, get(t, "next#1", "s"))
-		left, err := store.Index(ctx, "nobody-any-more", time.Time{})
-		if err != nil || len(left) > 0 {
-			t.Errorf("the index still has %v (%v)", left, err)
-		}
+	run("an item is replaced whole by the next version", func(c check) {
+		item := of("nobody-any-more", noon, "next#1", "s", "1")
+		item.Expires = noon
+		c.put(item)
+		c.put(as(c.get("next#1", "s").Version, row("next#1", "s", "2")))
+		c.equal(as(2, row("next#1", "s", "2")), c.get("next#1", "s"))
+		c.none(store.Index(ctx, "nobody-any-more", time.Time{}))
 	})
-	run("an item past its expiry is kept until the store deletes it", func(t *testing.T) {
-		put(t, ledger.Item{Partition: "past#1", Sort: "s", Expires: noon.AddDate(0, 0, 1), Body: "1"})
-		equal(t, int64(1), get(t, "past#1", "s").Version)
+	run("an item past its expiry is kept until the store deletes it", func(c check) {
+		c.put(ledger.Item{Partition: "past#1", Sort: "s", Expires: noon.AddDate(0, 0, 1), Body: "1"})
+		c.equal(int64(1), c.get("past#1", "s").Version)
 	})
 	for _, tc := range []struct {
 		name    string
@@ -99,132 +170,86 @@ func Run(t *testing.T, store ledger.Store) {
 		{"an item is not put over a version that is still to come", 1, 2},
 		{"an item that is not there is not put over a version", 0, 1},
 	} {
-		run(tc.name, func(t *testing.T) {
+		run(tc.name, func(c check) {
 			partition := fmt.Sprintf("conflict#%d-%d", tc.stored, tc.version)
 			for version := range tc.stored {
-				put(t, ledger.Item{Partition: partition, Sort: "s", Version: version, Body: "kept"})
+				c.put(as(version, row(partition, "s", "kept")))
 			}
-			err := store.Put(ctx, ledger.Item{Partition: partition, Sort: "s", Version: tc.version, Body: "lost"})
+			err := store.Put(ctx, as(tc.version, row(partition, "s", "lost")))
 			if !errors.Is(err, ledger.ErrConflict) {
-				t.Errorf("error %v, want ErrConflict", err)
+				c.Errorf("error %v, want ErrConflict", err)
 			}
-			item := get(t, partition, "s")
+			item := c.get(partition, "s")
 			if conflict := (*ledger.Conflict)(nil); !errors.As(err, &conflict) {
-				t.Errorf("error %T, want one that has the item", err)
+				c.Errorf("error %T, want one that has the item", err)
 			} else {
-				equal(t, item, conflict.Present)
+				c.equal(item, conflict.Present)
 			}
 			if item.Version != tc.stored || item.Body == "lost" {
-				t.Errorf("the item is %+v after the conflict", item)
+				c.Errorf("the item is %+v after the conflict", item)
 			}
 		})
 	}
-	run("of many writers of one version one is let through", func(t *testing.T) {
-		errs := make([]error, 8)
-		var writers sync.WaitGroup
-		for i := range errs {
-			writers.Go(func() {
-				errs[i] = store.Put(ctx, ledger.Item{Partition: "race#1", Sort: "s", Body: fmt.Sprint(i)})
-			})
-		}
-		writers.Wait()
-		winner := -1
-		for i, err := range errs {
-			switch {
-			case err == nil && winner >= 0:
-				t.Errorf("writers %d and %d were both let through", winner, i)
-			case err == nil:
-				winner = i
-			case !errors.Is(err, ledger.ErrConflict):
-				t.Errorf("writer %d: error %v, want ErrConflict", i, err)
-			}
-		}
-		equal(t, ledger.Item{Partition: "race#1", Sort: "s", Version: 1, Body: fmt.Sprint(winner)}, get(t, "race#1", "s"))
-	})
+	run("of many writers of one version one is let through", func(c check) { c.oneWins("race#1") })
 
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-	run("keys are as long as DynamoDB takes them, and no longer", func(t *testing.T) {
-		longest := ledger.Item{Partition: "long#" + strings.Repeat("x", 2043), Sort: strings.Repeat("y", 1024), Body: "{}"}
-		put(t, longest)
-		if item, err := store.Get(ctx, longest.Partition, longest.Sort); err != nil || item.Version != 1 {
-			t.Errorf("the longest keys: version %d, %v", item.Version, err)
-		}
+	run("keys are as long as DynamoDB takes them, and no longer", func(c check) {
+		partition, sort := "long#"+strings.Repeat("x", 2043), strings.Repeat("y", 1024)
+		c.put(row(partition, sort, "{}"))
+		c.equal(int64(1), c.get(partition, sort).Version)
 		for name, item := range map[string]ledger.Item{
-			"partition":   {Partition: longest.Partition + "x", Sort: "s", Body: "{}"},
-			"sort key":    {Partition: "long#", Sort: longest.Sort + "y", Body: "{}"},
-			"no sort key": {Partition: "long#", Body: "{}"}, "no partition": {Sort: "s", Body: "{}"},
-			"item": {Partition: "long#", Sort: "s", Body: strings.Repeat("z", 400*1024)},
+			"partition": row(partition+"x", "s", "{}"), "sort key": row("long#", sort+"y", "{}"),
+			"no sort key": row("long#", "", "{}"), "no partition": row("", "s", "{}"),
+			"item": row("long#", "s", strings.Repeat("z", 400*1024)),
 		} {
 			if err := store.Put(ctx, item); err == nil || errors.Is(err, ledger.ErrConflict) {
-				t.Errorf("%s: %v, want a refusal", name, err)
+				c.Errorf("%s: %v, want a refusal", name, err)
 			}
 		}
 	})
-	run("several items are gathered in the order in which they are asked for", func(t *testing.T) {
-		put(
-			t, ledger.Item{Partition: "gather#1", Sort: "a", Body: "1"},
-			ledger.Item{Partition: "gather#1", Sort: "b", Body: "2"},
-			ledger.Item{Partition: "gather#2", Sort: "a", Subject: "gatherer", At: noon, Body: "3"},
-		)
+	run("several items are gathered in the order in which they are asked for", func(c check) {
+		gatherer := of("gatherer", noon, "gather#2", "a", "3")
+		c.put(row("gather#1", "a", "1"), row("gather#1", "b", "2"), gatherer)
 		key := func(of ledger.Item) ledger.Key { return ledger.Key{Partition: of.Partition, Sort: of.Sort} }
 		want := []ledger.Item{
-			{Partition: "gather#2", Sort: "a", Subject: "gatherer", At: noon, Version: 1, Body: "3"},
-			{Partition: "gather#2", Sort: "none"},
-			{Partition: "gather#1", Sort: "a", Version: 1, Body: "1"}, {Partition: "gather#1", Sort: "b", Version: 1, Body: "2"},
-			{Partition: "gather#1", Sort: "a", Version: 1, Body: "1"},
+			as(1, gatherer), row("gather#2", "none", ""), as(1, row("gather#1", "a", "1")),
+			as(1, row("gather#1", "b", "2")), as(1, row("gather#1", "a", "1")),
 		}
-		found, err := store.BatchGet(ctx, each(want, key)...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		equal(t, want, found)
-		if found, err = store.BatchGet(ctx, key(want[0])); err != nil {
-			t.Fatal(err)
-		}
-		equal(t, want[:1], found)
-		if _, err = store.BatchGet(ctx, key(want[0]), ledger.Key{Partition: "gather#1"}); err == nil {
-			t.Error("an empty sort key is taken")
+		c.equal(want, c.found(store.BatchGet(ctx, each(want, key)...)))
+		c.equal(want[:1], c.found(store.BatchGet(ctx, key(want[0]))))
+		if _, err := store.BatchGet(ctx, key(want[0]), ledger.Key{Partition: "gather#1"}); err == nil {
+			c.Error("an empty sort key is taken")
 		}
 	})
-	run("more items are gathered than one call takes", func(t *testing.T) {
+	run("more items are gathered than one call takes", func(c check) {
 		var keys []ledger.Key
 		for i := range 230 {
 			keys = append(keys, ledger.Key{Partition: "gather#3", Sort: fmt.Sprint(i)})
 			if i%100 == 99 {
-				put(t, ledger.Item{Partition: "gather#3", Sort: fmt.Sprint(i), Body: fmt.Sprint(i)})
+				c.put(row("gather#3", fmt.Sprint(i), fmt.Sprint(i)))
 			}
 		}
-		found, err := store.BatchGet(ctx, keys...)
-		if err != nil || len(found) != len(keys) {
-			t.Fatalf("%d items, %v", len(found), err)
+		found := c.found(store.BatchGet(ctx, keys...))
+		if len(found) != len(keys) {
+			c.Fatalf("%d items", len(found))
 		}
-		equal(t, []string{"99", "199"}, []string{found[99].Body, found[199].Body})
-		equal(t, ledger.Item{Partition: "gather#3", Sort: "229"}, found[229])
+		c.equal([]string{"99", "199"}, []string{found[99].Body, found[199].Body})
+		c.equal(row("gather#3", "229", ""), found[229])
 	})
-	run("a query has the items of one partition by their sort key", func(t *testing.T) {
-		put(t,
-			ledger.Item{Partition: "query#1", Sort: "b", Body: "1"}, ledger.Item{Partition: "query#1", Sort: "a-10", Body: "2"},
-			ledger.Item{Partition: "query#1", Sort: "a-9", Body: "3"}, ledger.Item{Partition: "query#1", Sort: "B", Body: "4"},
-			ledger.Item{Partition: "query#11", Sort: "a", Body: "5"}, ledger.Item{Partition: "query#", Sort: "a", Body: "6"},
-		)
-		found, err := store.Query(ctx, "query#1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		equal(t, []string{"B", "a-10", "a-9", "b"}, each(found, func(i ledger.Item) string { return i.Sort }))
-		equal(t, ledger.Item{Partition: "query#1", Sort: "B", Version: 1, Body: "4"}, found[0])
+	run("a query has the items of one partition by their sort key", func(c check) {
+		c.put(row("query#1", "b", "1"), row("query#1", "a-10", "2"), row("query#1", "a-9", "3"),
+			row("query#1", "B", "4"), row("query#11", "a", "5"), row("query#", "a", "6"))
+		found := c.found(store.Query(ctx, "query#1"))
+		c.equal([]string{"B", "a-10", "a-9", "b"}, each(found, sortOf))
+		c.equal(as(1, row("query#1", "B", "4")), found[0])
 	})
-	run("a query of a partition that is not there has nothing", func(t *testing.T) {
-		if found, err := store.Query(ctx, "nothing#"); err != nil || len(found) > 0 {
-			t.Errorf("found %v (%v)", found, err)
-		}
-	})
+	run("a query of a partition that is not there has nothing", func(c check) { c.none(store.Query(ctx, "nothing#")) })
 
-	run("the index has the items of a subject from a time on, oldest first", func(t *testing.T) {
+	run("the index has the items of a subject from a time on, oldest first", func(c check) {
 		at := func(partition string, at time.Time, subject string) ledger.Item {
-			return ledger.Item{Partition: partition, Sort: "s", Subject: subject, At: at, Body: partition}
+			return of(subject, at, partition, "s", partition)
 		}
-		put(t,
+		c.put(
 			at("index#late", noon.Add(2*time.Hour), "bob"), at("index#early", noon.Add(-time.Hour), "bob"),
 			at("index#exact", noon, "bob"), at("index#just-before", noon.Add(-time.Millisecond), "bob"),
 			// The fraction of a second must not disturb the order: 12:00:01 is before 12:00:01.5.
@@ -233,175 +258,188 @@ func Run(t *testing.T, store ledger.Store) {
 			at("index#abroad", noon.Add(20*time.Minute).In(time.FixedZone("CET", 3600)), "bob"),
 			at("index#other", noon.Add(time.Hour), "bobby"), at("index#nobody", noon.Add(time.Hour), ""),
 		)
-		found, err := store.Index(ctx, "bob", noon)
-		if err != nil {
-			t.Fatal(err)
-		}
-		equal(
-			t, []string{"index#exact", "index#second", "index#fraction", "index#abroad", "index#late"},
-			each(found, func(i ledger.Item) string { return i.Partition }),
-		)
-		if found[0].Body != "index#exact" || found[0].Version != 1 || !found[0].At.Equal(noon) || found[0].Subject != "bob" {
-			t.Errorf("the index has %+v", found[0])
-		}
-		all, err := store.Index(ctx, "bob", time.Time{})
-		if err != nil || len(all) != 7 {
-			t.Errorf("%d items since ever, want 7 (%v)", len(all), err)
+		found := c.found(store.Index(ctx, "bob", noon))
+		c.equal([]string{"index#exact", "index#second", "index#fraction", "index#abroad", "index#late"},
+			each(found, partitionOf))
+		c.equal(as(1, at("index#exact", noon, "bob")), found[0])
+		if all := c.found(store.Index(ctx, "bob", time.Time{})); len(all) != 7 {
+			c.Errorf("%d items since ever, want 7", len(all))
 		}
 	})
-	run("the index is up to date when an item is written again", func(t *testing.T) {
-		put(t, ledger.Item{Partition: "again#1", Sort: "s", Subject: "carol", At: noon, Body: "1"})
-		put(t, ledger.Item{Partition: "again#1", Sort: "s", Subject: "carol", At: noon.Add(time.Hour), Body: "2", Version: 1})
-		found, err := store.Index(ctx, "carol", time.Time{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		equal(
-			t,
-			[]ledger.Item{{Partition: "again#1", Sort: "s", Subject: "carol", At: noon.Add(time.Hour), Body: "2", Version: 2}},
-			found,
-		)
+	run("the index is up to date when an item is written again", func(c check) {
+		later := as(1, of("carol", noon.Add(time.Hour), "again#1", "s", "2"))
+		c.put(of("carol", noon, "again#1", "s", "1"), later)
+		c.equal([]ledger.Item{as(2, later)}, c.found(store.Index(ctx, "carol", time.Time{})))
 	})
-	run("the index of a subject that is not there has nothing", func(t *testing.T) {
-		if found, err := store.Index(ctx, "nobody", time.Time{}); err != nil || len(found) > 0 {
-			t.Errorf("found %v (%v)", found, err)
-		}
+	run("the index of a subject that is not there has nothing", func(c check) {
+		c.none(store.Index(ctx, "nobody", time.Time{}))
 	})
 
-	run("a scan has the items whose partition begins with one of the prefixes", func(t *testing.T) {
-		put(t,
-			ledger.Item{Partition: "scan#1", Sort: "a", Body: "1"}, ledger.Item{Partition: "scan#1", Sort: "b", Body: "2"},
-			ledger.Item{Partition: "scan#2", Sort: "a", Body: "3"}, ledger.Item{Partition: "scandal", Sort: "a", Body: "4"},
-			ledger.Item{Partition: "a-scan#", Sort: "a", Body: "5"},
-		)
-		found, err := store.Scan(ctx, "scan#")
-		if err != nil {
-			t.Fatal(err)
-		}
-		slices.SortFunc(found, func(a, b ledger.Item) int {
+	run("a scan has the items whose partition begins with one of the prefixes", func(c check) {
+		c.put(row("scan#1", "a", "1"), row("scan#1", "b", "2"), row("scan#2", "a", "3"), row("scandal", "a", "4"),
+			row("a-scan#", "a", "5"))
+		byKey := func(a, b ledger.Item) int {
 			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Sort, b.Sort))
-		})
-		equal(t, []string{"1", "2", "3"}, each(found, func(i ledger.Item) string { return i.Body }))
-		if found, err = store.Scan(ctx, "scan#2", "a-scan#"); err != nil {
-			t.Fatal(err)
 		}
-		slices.SortFunc(found, func(a, b ledger.Item) int { return cmp.Compare(a.Body, b.Body) })
-		equal(t, []string{"3", "5"}, each(found, func(i ledger.Item) string { return i.Body }))
-		if found, err := store.Scan(ctx, "nothing#"); err != nil || len(found) > 0 {
-			t.Errorf("found %v (%v)", found, err)
-		}
+		found := c.found(store.Scan(ctx, "scan#"))
+		slices.SortFunc(found, byKey)
+		c.equal([]string{"1", "2", "3"}, each(found, bodyOf))
+		c.equal([]string{"3", "5"}, slices.Sorted(slices.Values(each(c.found(store.Scan(ctx, "scan#2", "a-scan#")), bodyOf))))
+		c.none(store.Scan(ctx, "nothing#"))
 	})
 
-	threads(t, store, run)
+	run("of many first messages of a thread one becomes its root", onlyRoot)
+	run("many who ask for a slot at once get times apart, none of them lost", slotsApart)
 
 	// DynamoDB answers at most 1 MB at a time
 	// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html).
-	run("answers of more than 1 MB are whole", func(t *testing.T) {
+	run("answers of more than 1 MB are whole", func(c check) {
 		const count, size = 30, 50_000
 		var want []string
 		for i := range count {
 			name := fmt.Sprintf("%02d", i)
 			want = append(want, name)
-			put(t, ledger.Item{
-				Partition: "large#1", Sort: name, Subject: "dave", At: noon.Add(time.Duration(i) * time.Minute),
-				Body: name + strings.Repeat("x", size),
-			})
+			c.put(of("dave", noon.Add(time.Duration(i)*time.Minute), "large#1", name, name+strings.Repeat("x", size)))
 		}
-		sorts := func(items []ledger.Item) []string { return each(items, func(i ledger.Item) string { return i.Sort }) }
-		queried, err := store.Query(ctx, "large#1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		equal(t, want, sorts(queried))
-		indexed, err := store.Index(ctx, "dave", noon)
-		if err != nil {
-			t.Fatal(err)
-		}
-		equal(t, want, sorts(indexed))
-		scanned, err := store.Scan(ctx, "large#")
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := sorts(scanned)
-		slices.Sort(got)
-		equal(t, want, got)
-		for _, items := range [][]ledger.Item{queried, indexed, scanned} {
+		scanned := c.found(store.Scan(ctx, "large#"))
+		slices.SortFunc(scanned, func(a, b ledger.Item) int { return cmp.Compare(a.Sort, b.Sort) })
+		for _, items := range [][]ledger.Item{
+			c.found(store.Query(ctx, "large#1")), c.found(store.Index(ctx, "dave", noon)), scanned,
+		} {
+			c.equal(want, each(items, sortOf))
 			for _, item := range items {
 				if len(item.Body) != size+2 {
-					t.Errorf("item %s has %d bytes, want %d", item.Sort, len(item.Body), size+2)
+					c.Errorf("item %s has %d bytes, want %d", item.Sort, len(item.Body), size+2)
 				}
 			}
 		}
 	})
-
-	run("the ledger's contents are its runs, entries, cases and breakers, and nothing else", func(t *testing.T) {
-		book := ledger.New(store)
-		must := func(err error) {
-			t.Helper()
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		for i, key := range []string{"later", "sooner"} {
-			at := noon.Add(-time.Duration(i) * time.Hour)
-			run, err := book.Begin(
-				ctx,
-				ledger.Run{
-					Control: "control", Key: key, Mode: "enforce", Happened: at.Add(-time.Minute), Holder: "test", Until: at,
-				},
-				at,
-			)
-			must(err)
-			must(
-				book.Record(
-					ctx, &run,
-					[]ledger.Entry{{ID: "of-" + key, Control: "control", Run: key, Subject: "erin", At: at, Guard: ledger.Exemption}},
-					true,
-				),
-			)
-			run.Done, run.Outcome = true, "notified"
-			must(book.Finish(ctx, &run))
-			_, err = book.ReviseCase(
-				ctx, ledger.Case{Control: "control", Key: key}, func(c *ledger.Case) { c.Subject, c.Opened = "erin", at },
-			)
-			must(err)
-		}
-		_, err := book.Take(ctx, "control", &ledger.Breaker{}, "step", 1, noon)
-		must(err)
-		must(book.Remember(ctx, "note", "not a part of it", noon))
-		contents, err := book.Contents(ctx)
-		must(err)
-		order := []string{"sooner", "later"}
-		var ran, found, opened []string
-		for _, run := range contents.Runs {
-			ran = append(ran, run.Key)
-			if !run.Done || run.Mode != "enforce" || !run.Happened.Equal(run.At.Add(-time.Minute)) || len(run.Entries) != 1 {
-				t.Errorf("run %+v", run)
-			}
-		}
-		for _, e := range contents.Entries {
-			found = append(found, e.Run)
-			if e.Guard != ledger.Exemption {
-				t.Errorf("entry %+v", e)
-			}
-		}
-		for _, c := range contents.Cases {
-			opened = append(opened, c.Key)
-		}
-		equal(t, [][]string{order, order, order}, [][]string{ran, found, opened})
-		if diff := gocmp.Diff(
-			map[string]ledger.Breaker{"control": {Since: noon, Steps: []string{"step"}}}, contents.Breakers,
-			cmpopts.IgnoreUnexported(ledger.Breaker{}),
-		); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	})
+	run("the ledger's contents are its runs, entries, cases and breakers, and nothing else", contents)
 }
 
-func each[T any](items []ledger.Item, of func(ledger.Item) T) []T {
-	var all []T
-	for _, item := range items {
-		all = append(all, of(item))
+// contents tests what the ledger has of what is written to it.
+func contents(c check) {
+	ctx, book := c.Context(), ledger.New(c.store)
+	for i, key := range []string{"later", "sooner"} {
+		at := noon.Add(-time.Duration(i) * time.Hour)
+		run, err := book.Begin(ctx, ledger.Run{
+			Control: "control", Key: key, Mode: "enforce", Happened: at.Add(-time.Minute), Holder: "test", Until: at,
+		}, at)
+		c.must(err)
+		c.must(book.Record(ctx, &run, []ledger.Entry{
+			{ID: "of-" + key, Control: "control", Run: key, Subject: "erin", At: at, Guard: ledger.Exemption},
+		}, true))
+		run.Done, run.Outcome = true, "notified"
+		c.must(book.Finish(ctx, &run))
+		_, err = book.ReviseCase(ctx, ledger.Case{Control: "control", Key: key},
+			func(c *ledger.Case) { c.Subject, c.Opened = "erin", at })
+		c.must(err)
 	}
-	return all
+	_, err := book.Take(ctx, "control", &ledger.Breaker{}, "step", 1, noon)
+	c.must(err)
+	c.must(book.Remember(ctx, "note", "not a part of it", noon))
+	contents, err := book.Contents(ctx)
+	c.must(err)
+	order := []string{"sooner", "later"}
+	var ran, found, opened []string
+	for _, run := range contents.Runs {
+		ran = append(ran, run.Key)
+		if !run.Done || run.Mode != "enforce" || !run.Happened.Equal(run.At.Add(-time.Minute)) || len(run.Entries) != 1 {
+			c.Errorf("run %+v", run)
+		}
+	}
+	for _, e := range contents.Entries {
+		found = append(found, e.Run)
+		if e.Guard != ledger.Exemption {
+			c.Errorf("entry %+v", e)
+		}
+	}
+	for _, c := range contents.Cases {
+		opened = append(opened, c.Key)
+	}
+	c.equal([][]string{order, order, order}, [][]string{ran, found, opened})
+	c.equal(map[string]ledger.Breaker{"control": {Since: noon, Steps: []string{"step"}}}, contents.Breakers)
+}
+
+// onlyRoot and slotsApart test what many processes at once do with threads and slots: it rests on the
+// store's conditional writes.
+func onlyRoot(c check) {
+	ctx, l := c.Context(), ledger.New(c.store)
+	var begun atomic.Int32
+	var posters sync.WaitGroup
+	for i := range 6 {
+		posters.Go(func() {
+			holder := fmt.Sprint("holder-", i)
+			root, err := l.Thread(ctx, "crowd", holder, noon, noon.Add(time.Minute))
+			for errors.Is(err, ledger.ErrHeld) || errors.Is(err, ledger.ErrConflict) {
+				time.Sleep(time.Millisecond)
+				root, err = l.Thread(ctx, "crowd", holder, noon, noon.Add(time.Minute))
+			}
+			if err == nil && root == "" {
+				begun.Add(1)
+				err = l.BeginThread(ctx, "crowd", holder, "root of "+holder, noon)
+			}
+			if err != nil {
+				c.Error(err)
+			}
+		})
+	}
+	posters.Wait()
+	c.equal(int32(1), begun.Load())
+}
+
+func slotsApart(c check) {
+	got := make([]time.Time, 12)
+	var posters sync.WaitGroup
+	for i := range got {
+		posters.Go(func() {
+			at, err := ledger.New(c.store).Slot(c.Context(), "crowd", time.Second, noon)
+			if err != nil {
+				c.Error(err)
+			}
+			got[i] = at
+		})
+	}
+	posters.Wait()
+	slices.SortFunc(got, time.Time.Compare)
+	for i, at := range got {
+		if want := noon.Add(time.Duration(i) * time.Second); !at.Equal(want) {
+			c.Errorf("slot %d is at %s, want %s", i, at, want)
+		}
+	}
+}
+
+// Again is a table whose first answer to each write is lost on the way: the client makes the write
+// again, as that of the SDK does, and gets the second answer.
+type Again struct{ ledger.Table }
+
+// PutItem writes twice.
+func (a Again) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.PutItemOutput, error) {
+	_, _ = a.Table.PutItem(ctx, in, options...) // nobody hears of it
+	return a.Table.PutItem(ctx, in, options...)
+}
+
+// Lost tests a store all of whose writes are made [Again]. It has none of the items yet that Lost puts.
+func Lost(t *testing.T, store ledger.Store) {
+	t.Helper()
+	run := func(name string, test func(check)) { t.Run(name, func(t *testing.T) { test(check{t, store}) }) }
+	run("a write that was let through is not refused because of itself", func(c check) {
+		for version, body := range []string{"first", "second", "second"} {
+			c.put(as(int64(version), row("lost#1", "s", body)))
+			c.equal(as(int64(version)+1, row("lost#1", "s", body)), c.get("lost#1", "s"))
+		}
+	})
+	run("a write over what somebody else wrote is refused, though it says the same", func(c check) {
+		same := row("lost#2", "s", "the same")
+		c.put(same, as(1, same))
+		for version := range int64(2) {
+			if err := store.Put(c.Context(), as(version, same)); !errors.Is(err, ledger.ErrConflict) {
+				c.Errorf("over version %d: error %v, want ErrConflict", version, err)
+			}
+		}
+		c.equal(as(2, same), c.get("lost#2", "s"))
+	})
+	run("of many writers of one version one is let through", func(c check) { c.oneWins("lost#3") })
 }
