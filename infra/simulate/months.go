@@ -239,7 +239,7 @@ func (w *world) play(ctx context.Context) error {
 		if day < w.o.days {
 			w.at(midnight, w.useKeys)
 			for n, f := range w.functions {
-				if f.Control.Schedule != "" {
+				if f.Runner.Control.Schedule != "" {
 					w.at(midnight.Add(3*time.Hour+time.Duration(n)*time.Minute), func() { w.sweep(f) })
 				}
 			}
@@ -344,7 +344,7 @@ func (w *world) sweep(f *function) {
 		return
 	}
 	e := w.event("daily-sweep", "", nil, thing{}, details{
-		"resources": []any{"arn:aws:events:" + deployment.Region + ":" + number + ":rule/warder-" + f.ID},
+		"resources": []any{deployment.ScheduleARN(number, f.ID)},
 	})
 	w.invokeAt(w.now, &invocation{function: f, event: e, json: e.encode(e.id, w.now), sweep: true})
 }
