@@ -61,8 +61,7 @@ func (c *company) event(sample, about string, u *fakeaws.User, fresh thing, d de
 		}
 	}
 	for path, value := range d {
-		within, name := e.parent(path)
-		if within != nil {
+		if within, name := e.parent(path); within != nil {
 			within[name] = value
 		}
 	}
@@ -100,46 +99,49 @@ func (e event) by(name string, u *fakeaws.User) event {
 	return e
 }
 
+// reports say how a thing of a user is reported that gets a value or loses it: by which samples, of which fresh says
+// what was done just now, and in which parameters the thing and its value are.
+var reports = map[string]struct{ put, gone, fresh, target, value string }{
+	change.ManagedUserPolicy: {
+		put: "direct-policy-attached", gone: "direct-policy-detached", fresh: "direct-policy-attached", target: "policyArn",
+	},
+	change.InlineUserPolicy: {
+		put: "inline-policy-put", gone: "inline-policy-deleted", fresh: "inline-policy-put", target: "policyName",
+		value: "policyDocument",
+	},
+	change.AccessKeyStatus: {
+		put: "access-key-activated", gone: "access-key-deleted", target: "accessKeyId", value: "status",
+	},
+	change.GroupMembership: {put: "user-added-to-group", gone: "user-added-to-group", target: "groupName"},
+	change.PermissionsBoundary: {
+		put: "boundary-put", gone: "boundary-removed", fresh: "boundary-removed", value: "permissionsBoundary",
+	},
+	tagged: {put: "exemption-tag-set", gone: "exemption-tag-removed"},
+}
+
 // changed is the event that says that a thing of a user got a value.
 func (c *company) changed(t thing, value string, u *fakeaws.User) event {
-	of := func(put, gone, parameter string, more details) event {
-		sample, fresh, d := put, t, details{"detail.requestParameters." + parameter: t.target}
-		if value == "" {
-			sample, fresh = gone, thing{}
-		} else {
-			for path, value := range more {
-				d["detail.requestParameters."+path] = value
-			}
-		}
-		return c.event(sample, t.subject, u, fresh, d)
+	const parameters = "detail.requestParameters."
+	by, d, fresh := reports[t.kind], details{}, thing{}
+	sample := by.put
+	if by.target != "" {
+		d[parameters+by.target] = t.target
 	}
-	var e event
-	switch t.kind {
-	case change.ManagedUserPolicy:
-		return of("direct-policy-attached", "direct-policy-detached", "policyArn", nil)
-	case change.InlineUserPolicy:
-		return of("inline-policy-put", "inline-policy-deleted", "policyName", details{"policyDocument": value})
-	case change.AccessKeyStatus:
-		e = of("access-key-activated", "access-key-deleted", "accessKeyId", details{"status": value})
-	case change.GroupMembership:
-		e = of("user-added-to-group", "user-added-to-group", "groupName", nil)
-		if value == "" {
-			e.replace("detail.eventName", "RemoveUserFromGroup")
-		}
-	case change.PermissionsBoundary:
-		if value == "" { // it is lost
-			return c.event("boundary-removed", t.subject, u, t, nil)
-		}
-		e = c.event("boundary-put", t.subject, u, t, details{"detail.requestParameters.permissionsBoundary": value})
-	case tagged:
-		e = c.event("exemption-tag-removed", t.subject, u, t, nil)
-		if value != "" {
-			e = c.event("exemption-tag-set", t.subject, u, t, details{
-				"detail.requestParameters.tags": []any{map[string]any{"key": t.target, "value": value}},
-			})
-		}
+	switch {
+	case value == "":
+		sample = by.gone
+	case by.value != "":
+		d[parameters+by.value] = value
+	case t.kind == tagged:
+		d[parameters+"tags"] = []any{map[string]any{"key": t.target, "value": value}}
 	}
-	e.fresh = thing{}
+	if sample == by.fresh {
+		fresh = t
+	}
+	e := c.event(sample, t.subject, u, fresh, d)
+	if t.kind == change.GroupMembership && value == "" {
+		e.replace("detail.eventName", "RemoveUserFromGroup")
+	}
 	return e
 }
 

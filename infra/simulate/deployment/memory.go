@@ -175,7 +175,9 @@ func (m *Memory) Idle(context.Context) error { return nil }
 func (m *Memory) TakeKept(context.Context) ([]Kept, error) { return take(m, &m.kept), nil }
 
 // TakeNotices returns the notices that were accepted since it was called last.
-func (m *Memory) TakeNotices(context.Context) ([]notice.Message, error) { return take(m, &m.notices), nil }
+func (m *Memory) TakeNotices(context.Context) ([]notice.Message, error) {
+	return take(m, &m.notices), nil
+}
 
 func keep[T any](m *Memory, in *[]T, v T) {
 	m.mu.Lock()
