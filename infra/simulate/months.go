@@ -246,16 +246,14 @@ func (w *world) play(ctx context.Context) error {
 			w.at(midnight.Add(12*time.Hour), w.today)
 		}
 		before := len(w.lines)
-		for {
-			next, ok := w.next(midnight.AddDate(0, 0, 1))
-			if !ok {
-				break
-			}
+		for next := range w.items(midnight.AddDate(0, 0, 1)) {
 			w.pass(max(0, next.at.Sub(w.now)))
-			next.do()
-			if len(w.violations) > 0 || w.err != nil {
-				return w.err
+			if next.do(); len(w.violations) > 0 {
+				return nil
 			}
+		}
+		if w.err != nil {
+			return w.err
 		}
 		if w.o.day != nil {
 			var lines []string

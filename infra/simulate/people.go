@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -102,12 +103,12 @@ func (c *company) at(t time.Time, do func()) {
 	heap.Push(&c.queue, item{t, c.turn, do})
 }
 
-// next takes the next item before a time out of the queue.
-func (c *company) next(before time.Time) (item, bool) {
-	if len(c.queue) == 0 || !c.queue[0].at.Before(before) {
-		return item{}, false
+// items takes out of the queue what is before a time, until a call of people's fails.
+func (c *company) items(before time.Time) iter.Seq[item] {
+	return func(yield func(item) bool) {
+		for c.err == nil && len(c.queue) > 0 && c.queue[0].at.Before(before) && yield(heap.Pop(&c.queue).(item)) {
+		}
 	}
-	return heap.Pop(&c.queue).(item), true
 }
 
 // draw is chance that follows from the seed and from what it is for, and from nothing else.

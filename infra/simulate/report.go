@@ -76,11 +76,7 @@ func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 	for day := range days {
 		midnight := first.AddDate(0, 0, day)
 		c.at(midnight.Add(3*time.Hour), func() { events += sweepAll(c, e.account) })
-		for {
-			next, ok := c.next(midnight.AddDate(0, 0, 1))
-			if !ok || c.err != nil {
-				break
-			}
+		for next := range c.items(midnight.AddDate(0, 0, 1)) {
 			c.now = next.at
 			next.do()
 		}
