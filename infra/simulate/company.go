@@ -161,29 +161,25 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 
 // parameters are what differs from the defaults of a control's parameters.
 func (c choices) parameters(id string) map[string]any {
-	switch id {
-	case "deactivate-stale-access-key":
-		return map[string]any{"maxAgeDays": c.maxAge, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter}
-	case "deactivate-unused-access-key":
-		return map[string]any{"maxUnusedDays": c.maxUnused, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter}
-	case "rotate-access-key":
-		return map[string]any{"maxAgeDays": c.maxAge}
-	case "detach-direct-policy":
-		set := map[string]any{"graceDays": c.grace}
-		if c.moveAccess {
-			set["policyGroups"] = map[string]string{managed + "AmazonS3ReadOnlyAccess": readers}
-		}
-		return set
-	case "require-permissions-boundary":
-		set := map[string]any{"graceDays": c.grace}
-		if c.boundary {
-			set["boundary"] = boundary
-		}
-		return set
-	case "delete-root-access-key":
-		return map[string]any{"accounts": []string{member}, "delete": true, "graceDays": c.grace}
+	all := map[string]map[string]any{
+		"deactivate-stale-access-key": {
+			"maxAgeDays": c.maxAge, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter,
+		},
+		"deactivate-unused-access-key": {
+			"maxUnusedDays": c.maxUnused, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter,
+		},
+		"rotate-access-key":            {"maxAgeDays": c.maxAge},
+		"detach-direct-policy":         {"graceDays": c.grace},
+		"require-permissions-boundary": {"graceDays": c.grace},
+		"delete-root-access-key":       {"accounts": []string{member}, "delete": true, "graceDays": c.grace},
 	}
-	return nil
+	if c.moveAccess {
+		all["detach-direct-policy"]["policyGroups"] = map[string]string{managed + "AmazonS3ReadOnlyAccess": readers}
+	}
+	if c.boundary {
+		all["require-permissions-boundary"]["boundary"] = boundary
+	}
+	return all[id]
 }
 
 // function are the settings of the function of a control.

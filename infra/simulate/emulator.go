@@ -286,15 +286,20 @@ func (e *emulated) Deliver(ctx context.Context, data []byte) ([]deployment.Answe
 			return nil, err
 		}
 	}
-	var answers []deployment.Answer
-	for _, result := range results {
-		r, ok := <-result
-		if !ok {
-			return nil, lambdahost.ErrClosed
+	answers := make([]deployment.Answer, len(matches))
+	for i, result := range results {
+		if answers[i], err = await(result); err != nil {
+			return nil, err
 		}
-		answers = append(answers, answerOf(r))
 	}
 	return answers, nil
+}
+
+func await(result <-chan lambdahost.Result) (deployment.Answer, error) {
+	if r, ok := <-result; ok {
+		return answerOf(r), nil
+	}
+	return deployment.Answer{}, lambdahost.ErrClosed
 }
 
 func (e *emulated) Refuse(ctx context.Context, control string) error {
@@ -312,13 +317,11 @@ func (e *emulated) Idle(ctx context.Context) error { return e.account.Lambda.Idl
 func (e *emulated) TakeKept(ctx context.Context) (kept []deployment.Kept, err error) {
 	queues := map[string]bool{}
 	for _, f := range e.account.Stack.Functions {
-		queues[f.OnFailure] = f.OnFailure != ""
+		queues[f.OnFailure] = true
 	}
-	for queue, there := range queues {
-		if !there {
-			continue
-		}
-		if err := e.account.Drain(ctx, queue, func(body []byte) error {
+	delete(queues, "")
+	for queue := range queues {
+		err = errors.Join(err, e.account.Drain(ctx, queue, func(body []byte) error {
 			var record struct {
 				RequestContext struct{ FunctionARN string }
 				RequestPayload json.RawMessage
@@ -330,11 +333,9 @@ func (e *emulated) TakeKept(ctx context.Context) (kept []deployment.Kept, err er
 			id := emulator.Control(name[strings.LastIndex(name, ":")+1:])
 			kept = append(kept, deployment.Kept{Control: id, Event: record.RequestPayload})
 			return nil
-		}); err != nil {
-			return nil, err
-		}
+		}))
 	}
-	return kept, nil
+	return kept, err
 }
 
 func (e *emulated) Redrive(_ context.Context, k deployment.Kept) (deployment.Answer, error) {
@@ -342,11 +343,7 @@ func (e *emulated) Redrive(_ context.Context, k deployment.Kept) (deployment.Ans
 	if err != nil {
 		return deployment.Answer{}, err
 	}
-	r, ok := <-result
-	if !ok {
-		return deployment.Answer{}, lambdahost.ErrClosed
-	}
-	return answerOf(r), nil
+	return await(result)
 }
 
 func (e *emulated) Ledger() *ledger.Ledger {

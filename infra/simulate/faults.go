@@ -84,25 +84,19 @@ type fault struct {
 
 var errCutOff = errors.New("cut off")
 
+// answers are what is wrong with a call, for the SDK.
+var answers = map[string]error{
+	throttled:  &smithy.GenericAPIError{Code: "Throttling", Message: "Rate exceeded", Fault: smithy.FaultClient},
+	failed:     &smithy.GenericAPIError{Code: "ServiceFailure", Message: "internal error", Fault: smithy.FaultServer},
+	denied:     &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized", Fault: smithy.FaultClient},
+	timedOut:   &aws.RequestCanceledError{Err: context.DeadlineExceeded},
+	answerLost: &aws.RequestCanceledError{Err: context.DeadlineExceeded},
+}
+
 // error is what the SDK makes of it.
 func (f *fault) error(operation string) error {
-	api := func(code string, fault smithy.ErrorFault, message string) error {
-		return &smithy.OperationError{
-			ServiceID: operation, OperationName: operation,
-			Err: &smithy.GenericAPIError{Code: code, Message: message, Fault: fault},
-		}
-	}
-	switch f.kind {
-	case throttled:
-		return api("Throttling", smithy.FaultClient, "Rate exceeded")
-	case failed:
-		return api("ServiceFailure", smithy.FaultServer, "internal error")
-	case denied:
-		return api("AccessDenied", smithy.FaultClient, "not authorized to perform: "+operation)
-	case timedOut, answerLost:
-		return &smithy.OperationError{
-			ServiceID: operation, OperationName: operation, Err: &aws.RequestCanceledError{Err: context.DeadlineExceeded},
-		}
+	if err := answers[f.kind]; err != nil {
+		return &smithy.OperationError{ServiceID: operation, OperationName: operation, Err: err}
 	}
 	return errCutOff
 }
@@ -141,8 +135,9 @@ func (w *world) fault(i *invocation, operation string, after bool) error {
 		}
 		w.count("faults")
 		w.note(i.event.about, "%s of %s: %s", operation, i.ID, f.kind)
-		i.cut = errors.Is(f.error(operation), errCutOff)
-		return f.error(operation)
+		err := f.error(operation)
+		i.cut = errors.Is(err, errCutOff)
+		return err
 	}
 	return nil
 }

@@ -77,6 +77,9 @@ const longest = 15 * time.Minute
 // forever is later than every event.
 var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// redriven is the kind of an event that was kept, and was handed to its control again.
+const redriven = "redriven"
+
 // delivered is an event that arrived, and what came of it at each control.
 type delivered struct {
 	kind       string
@@ -312,7 +315,7 @@ func (l *loadRun) finish(ctx context.Context) (err error) {
 		return err
 	}
 	for _, k := range l.kept {
-		d := delivered{kind: "redriven", begin: l.clock.Add(1), starts: []string{k.Control}}
+		d := delivered{kind: redriven, begin: l.clock.Add(1), starts: []string{k.Control}}
 		answer, err := l.target.Redrive(ctx, k)
 		if err != nil {
 			return err

@@ -425,35 +425,41 @@ func (w *world) react(m notice.Message) {
 	}
 }
 
-// fix does what a notice asks for.
-func (w *world) fix(m notice.Message, r *rand.Rand) {
+// each does what a notice that is about a user who is there asks for, or the opposite: wanted says of a step, and of
+// the value that its thing has now, which value it gets.
+func (w *world) each(m notice.Message, r *rand.Rand, wanted func(ledger.Step, string) (string, bool)) {
 	for _, step := range w.entries[m.Finding].Steps {
-		t, value, u := thingOf(step.Change), step.After, w.user(m.Subject)
-		has := userFacts(m.Subject, u)
-		if t.kind == change.AccessKeyStatus {
-			if value = ""; r.IntN(2) == 0 && has[t] == change.Active {
-				value = change.Inactive
-			}
-		}
-		if u != nil && (t.kind == change.PermissionsBoundary) == (has[t] == "") {
+		u, t := w.user(m.Subject), thingOf(step.Change)
+		if value, does := wanted(step, userFacts(m.Subject, u)[t]); does && u != nil {
 			w.does(actor{name: m.Subject, user: u, r: r, prompt: true}, t, value)
 		}
 	}
 }
 
+// fix does what a notice asks for.
+func (w *world) fix(m notice.Message, r *rand.Rand) {
+	w.each(m, r, func(step ledger.Step, has string) (string, bool) {
+		kind, value := thingOf(step.Change).kind, step.After
+		if kind == change.AccessKeyStatus {
+			if value = ""; r.IntN(2) == 0 && has == change.Active {
+				value = change.Inactive
+			}
+		}
+		return value, (kind == change.PermissionsBoundary) == (has == "")
+	})
+}
+
 // putBack does by hand what undo would do.
 func (w *world) putBack(m notice.Message, r *rand.Rand) {
-	for _, step := range w.entries[m.Finding].Steps {
-		u := w.user(m.Subject)
-		t := thingOf(step.Change)
-		value := userFacts(m.Subject, u)[t]
-		switch {
-		case u == nil:
-		case step.Kind == change.AccessKeyStatus && value == change.Inactive,
-			(step.Kind == change.ManagedUserPolicy || step.Kind == change.InlineUserPolicy) && value == "":
-			w.does(actor{name: m.Subject, user: u, r: r, prompt: true}, t, step.Before)
+	w.each(m, r, func(step ledger.Step, has string) (string, bool) {
+		switch step.Kind {
+		case change.AccessKeyStatus:
+			return step.Before, has == change.Inactive
+		case change.ManagedUserPolicy, change.InlineUserPolicy:
+			return step.Before, has == ""
 		}
-	}
+		return "", false
+	})
 }
 
 // undo is what somebody of the company asks for.

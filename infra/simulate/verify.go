@@ -84,7 +84,8 @@ func (v *verification) sum() (n int) {
 
 // judge judges one thing that a function changed.
 func (w *world) judge(i *invocation, p page, t thing) {
-	was, is := p.before.facts(p.resource)[t], p.after.facts(p.resource)[t]
+	was, is := factsOf(p.before)[t], factsOf(p.after)[t]
+	user, left := p.before.Users[p.name], p.after.Users[p.name]
 	done := fmt.Sprintf("%s, which was %q and is %q, changed by %s on %s", t, short(was), short(is), i.ID, i.what())
 	w.note(p.name, "%s: %s %s: %q -> %q", i.ID, t.kind, t.target, short(was), short(is))
 
@@ -102,13 +103,13 @@ func (w *world) judge(i *invocation, p page, t thing) {
 	w.journal = append(w.journal, p)
 	w.require(observing, p.name, i.Settings.Mode == control.Enforce, "%s only observes: %s", i.ID, done)
 	w.require(haltedNow, p.name, w.halted == 0, "Warder is halted: %s", done)
-	w.require(exemptNow, p.name, !exempt(p.before.user, i.ID, w.now), "%s is exempt: %s", p.name, done)
+	w.require(exemptNow, p.name, !exempt(user, i.ID, w.now), "%s is exempt: %s", p.name, done)
 	hold, held := w.holds[raw(step.Change).key()]
 	w.require(heldNow, p.name, !held || !w.now.Before(hold.Until), "on hold until %s: %s", hold.Until, done)
 
-	w.require(narrower, p.name, access(p.after.user)&^access(p.before.user) == 0, "access is widened: %s", done)
+	w.require(narrower, p.name, access(left)&^access(user) == 0, "access is widened: %s", done)
 	given := t.kind == change.AccessKeyStatus && is == change.Active
-	w.require(narrower, p.name, !given || rotated && was == "" && p.before.user.Tags[rotate] == "yes",
+	w.require(narrower, p.name, !given || rotated && was == "" && user.Tags[rotate] == "yes",
 		"a key is given: %s", done)
 	if t.kind == change.AccessKeyStatus && i.ID != "contain-exposed-key" {
 		first := i.keys[p.name]
@@ -305,9 +306,8 @@ func tally(counts map[string]int, key string, so bool) {
 
 // caseOf is when the open case about a thing is due.
 func (w *world) caseOf(id string, t thing) (due time.Time, open bool) {
-	for _, key := range w.casesOf[id+"#"+t.subject] {
-		c := w.cases[key]
-		about := func(x change.Change) bool { return x.Kind == t.kind && x.Target == t.target }
+	about := func(c change.Change) bool { return c.Kind == t.kind && c.Target == t.target }
+	for _, c := range w.cases[id+"#"+t.subject] {
 		if c.Open() && slices.ContainsFunc(c.Changes, about) {
 			return c.Due, true
 		}
@@ -318,44 +318,42 @@ func (w *world) caseOf(id string, t thing) (due time.Time, open bool) {
 // lacking is what a control has to do something about, by the rules of its README as they read, not by its code.
 func (w *world) lacking(f *function, at time.Time) (all []lack) {
 	old := func(since time.Time, days int) bool { return at.Sub(since) > time.Duration(days)*24*time.Hour }
+	of := func(name string, u *fakeaws.User) {
+		add := func(needs bool, kind, target string, slack int) {
+			if needs {
+				all = append(all, lack{thing{kind, name, target}, slack})
+			}
+		}
+		switch f.ID {
+		case "deactivate-stale-access-key", "deactivate-unused-access-key":
+			for _, k := range u.Keys {
+				from, limit, slack := k.Created, w.chosen.maxAge, 2
+				if f.ID == "deactivate-unused-access-key" {
+					limit = w.chosen.maxUnused
+					if k.Used.After(from) {
+						from = k.Used
+					}
+				}
+				if !k.Changed.IsZero() { // it looks young in the report for a week, see accesskey
+					slack = 9
+				}
+				add(k.Status == change.Active && old(from, limit), change.AccessKeyStatus, k.ID, slack)
+			}
+		case "detach-direct-policy":
+			for _, policy := range u.Attached {
+				gives := policies[policy].allows != 0 && !slices.Contains(given, policy)
+				add(gives, change.ManagedUserPolicy, policy, 2)
+			}
+			for _, policy := range slices.Sorted(maps.Keys(u.Inline)) {
+				add(inline[string(u.Inline[policy])].allows != 0, change.InlineUserPolicy, policy, 2)
+			}
+		case "require-permissions-boundary":
+			add(w.chosen.boundary && u.Boundary == "", change.PermissionsBoundary, name, 2)
+		}
+	}
 	w.fake.With(func(s *fakeaws.State) {
 		for _, name := range slices.Sorted(maps.Keys(s.Users)) {
-			u := s.Users[name]
-			add := func(kind, target string, slack int) { all = append(all, lack{thing{kind, name, target}, slack}) }
-			switch f.ID {
-			case "deactivate-stale-access-key", "deactivate-unused-access-key":
-				for _, k := range u.Keys {
-					from, limit := k.Created, w.chosen.maxAge
-					if f.ID == "deactivate-unused-access-key" {
-						limit = w.chosen.maxUnused
-						if k.Used.After(from) {
-							from = k.Used
-						}
-					}
-					slack := 2
-					if !k.Changed.IsZero() { // it looks young in the report for a week, see accesskey
-						slack = 9
-					}
-					if k.Status == change.Active && old(from, limit) {
-						add(change.AccessKeyStatus, k.ID, slack)
-					}
-				}
-			case "detach-direct-policy":
-				for _, policy := range u.Attached {
-					if policies[policy].allows != 0 && !slices.Contains(given, policy) {
-						add(change.ManagedUserPolicy, policy, 2)
-					}
-				}
-				for _, policy := range slices.Sorted(maps.Keys(u.Inline)) {
-					if inline[string(u.Inline[policy])].allows != 0 {
-						add(change.InlineUserPolicy, policy, 2)
-					}
-				}
-			case "require-permissions-boundary":
-				if w.chosen.boundary && u.Boundary == "" {
-					add(change.PermissionsBoundary, name, 2)
-				}
-			}
+			of(name, s.Users[name])
 		}
 	})
 	return all
