@@ -19,7 +19,6 @@ import (
 // flat is the invariant of load alone.
 const flat = "memory grows no faster than what is kept in it"
 
-// audit goes through a record.
 type audit struct {
 	*runRecord
 	verification
@@ -34,7 +33,6 @@ type write struct {
 	step, control string // of Warder; empty for people
 }
 
-// audit verifies the record.
 func (r *runRecord) audit() verification {
 	a := audit{
 		runRecord: r, verification: verification{checks: map[string]int{}}, runs: map[[2]string]ledger.Run{},
@@ -53,12 +51,10 @@ func (r *runRecord) audit() verification {
 	return a.verification
 }
 
-// repeated reports whether the event had been handled before.
 func repeated(r remediation.Report) bool {
 	return strings.HasPrefix(r.Reason, "this event was handled before")
 }
 
-// ownChange reports whether the event is of what Warder itself did.
 func ownChange(r remediation.Report) bool { return r.Reason == "Warder's own change" }
 
 // nothingLost: every event that a rule of a control matches has an answer of that control; it was handled, and there is

@@ -71,7 +71,6 @@ func openEmulator(ctx context.Context, o *loadOptions, stderr io.Writer) (*emula
 	return e, nil
 }
 
-// start starts the account, and makes the company in it.
 func (e *emulated) start(ctx context.Context, company fakeaws.State, o emulator.Options) (err error) {
 	fmt.Fprintln(o.Stderr, "starting an AWS account on this machine ...")
 	if e.account, err = emulator.Start(ctx, o); err != nil {
@@ -142,7 +141,6 @@ func (e *emulated) done(r lambdahost.Result) {
 	e.consequences = append(e.consequences, answerOf(r))
 }
 
-// answerOf is a function's answer.
 func answerOf(r lambdahost.Result) deployment.Answer {
 	answer := deployment.Answer{Failed: r.Failed, Attempts: r.Attempts, Took: r.Duration}
 	if err := json.Unmarshal(r.Payload, &answer.Report); err != nil || r.Failed {

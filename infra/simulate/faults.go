@@ -48,7 +48,6 @@ var troubles = []struct {
 	}},
 }
 
-// happens does what was drawn.
 func (w *world) happens(o occurrence) {
 	for _, t := range troubles {
 		if t.what == o.what {
@@ -73,7 +72,6 @@ const (
 
 var faultKinds = []string{throttled, failed, timedOut, denied, answerLost, cutOffBefore, cutOffAfter}
 
-// fault is what AWS does to calls of a function.
 type fault struct {
 	control string
 	kind    string
@@ -93,7 +91,6 @@ var answers = map[string]error{
 	answerLost: &aws.RequestCanceledError{Err: context.DeadlineExceeded},
 }
 
-// error is what the SDK makes of it.
 func (f *fault) error(operation string) error {
 	if err := answers[f.kind]; err != nil {
 		return &smithy.OperationError{ServiceID: operation, OperationName: operation, Err: err}
@@ -103,7 +100,6 @@ func (f *fault) error(operation string) error {
 
 func (f *fault) after() bool { return f.kind == answerLost || f.kind == cutOffAfter }
 
-// faultsOf are the faults of a try.
 func (w *world) faultsOf(i *invocation) []*fault {
 	var now []*fault
 	for _, f := range w.brewing {
@@ -142,7 +138,6 @@ func (w *world) fault(i *invocation, operation string, after bool) error {
 	return nil
 }
 
-// around makes a call of a function, with what goes wrong around it.
 func (w *world) around(_ context.Context, c deployment.Call) (any, error) {
 	i := w.running
 	if err := w.fault(i, c.Operation, false); err != nil {

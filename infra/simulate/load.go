@@ -23,26 +23,22 @@ import (
 // A target is an account with Warder in it that takes load.
 type target interface {
 	account
-	// Snapshot is what the account holds.
 	Snapshot(ctx context.Context) (fakeaws.State, error)
 	// Deliver puts an event on the bus and returns an answer of each control that it starts.
 	Deliver(ctx context.Context, event []byte) ([]deployment.Answer, error)
 	// Refuse has the notices of a control refused, of none if it is empty.
 	Refuse(ctx context.Context, control string) error
-	// Idle waits until no function is at work.
 	Idle(ctx context.Context) error
 	// TakeKept takes out of the queues what could not be handled, and Redrive hands it to its control again.
 	TakeKept(ctx context.Context) ([]deployment.Kept, error)
 	Redrive(ctx context.Context, k deployment.Kept) (deployment.Answer, error)
 	Ledger() *ledger.Ledger
-	// TakeNotices returns the notices since it was called last.
 	TakeNotices(ctx context.Context) ([]notice.Message, error)
 	// Calls is how many AWS calls the functions have made.
 	Calls(ctx context.Context) (int, error)
 	// Functions is the resident memory of the functions' processes, and how many these are; 0 where there are none,
 	// or it cannot be read.
 	Functions() (bytes int64, processes int)
-	// Consequences are the answers to events of Warder's own changes.
 	Consequences() []deployment.Answer
 }
 
@@ -90,14 +86,10 @@ type delivered struct {
 
 // memory is what is used, in bytes.
 type memory struct {
-	// Events is how many events had been delivered.
-	Events int `json:"events"`
-	// Functions is the resident memory of the functions' processes, 0 where there are none or it cannot be read;
-	// Processes is how many they are.
-	Functions int64 `json:"functions,omitempty"`
-	Processes int   `json:"processes,omitempty"`
-	// Heap is what this process holds of live objects.
-	Heap int64 `json:"heap"`
+	Events    int   `json:"events"`              // how many events had been delivered
+	Functions int64 `json:"functions,omitempty"` // of the functions' processes, 0 where it cannot be read
+	Processes int   `json:"processes,omitempty"` // how many these are
+	Heap      int64 `json:"heap"`                // what this process holds of live objects
 }
 
 // runRecord is everything that is known of a load, for [runRecord.audit].
@@ -132,7 +124,6 @@ type loadRun struct {
 	mu            sync.Mutex
 }
 
-// runLoad puts a load on the target.
 func runLoad(ctx context.Context, o loadOptions, on target) (*runRecord, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -233,7 +224,6 @@ func (l *loadRun) plan(push func(kind string, at time.Time, json []byte)) {
 	l.at(quiet.Add(3*time.Second), func() { refuse("") })
 }
 
-// dispatch sends an event on its way.
 func (l *loadRun) dispatch(kind string, at time.Time, json []byte, cancel context.CancelCauseFunc) {
 	l.sent++
 	n := l.sent
@@ -260,7 +250,6 @@ func (l *loadRun) dispatch(kind string, at time.Time, json []byte, cancel contex
 	}
 }
 
-// rest waits until nothing is at work.
 func (l *loadRun) rest() error {
 	l.flying.Wait()
 	return l.target.Idle(l.ctx)

@@ -54,7 +54,6 @@ func main() {
 	}
 }
 
-// run runs what the arguments ask for.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root, err := project.Find()
 	if err != nil {
@@ -131,7 +130,6 @@ func (c command) parse(args []string, check func() string) error {
 	return nil
 }
 
-// months simulates months of one company, or of many.
 func (c command) months(ctx context.Context, args []string) error {
 	o := options{samples: c.samples}
 	c.flags.IntVar(&o.days, "days", 400, "")
@@ -178,7 +176,6 @@ func (c command) months(ctx context.Context, args []string) error {
 	return c.printMonths(ctx, all, o, *asJSON)
 }
 
-// load delivers the events of a busy company at once.
 func (c command) load(ctx context.Context, args []string) error {
 	o := loadOptions{samples: c.samples, blast: widest}
 	c.flags.IntVar(&o.events, "events", 10_000, "")
@@ -200,7 +197,6 @@ func (c command) load(ctx context.Context, args []string) error {
 	return c.printLoad(record, o.seed, *asJSON)
 }
 
-// report simulates months on a local account and keeps their evidence.
 func (c command) report(ctx context.Context, args []string) error {
 	o := reportOptions{samples: c.samples, stdout: c.out, stderr: c.errs}
 	c.flags.IntVar(&o.months, "months", 3, "")

@@ -23,38 +23,27 @@ import (
 
 // options say which months are simulated. Everything follows from the seed.
 type options struct {
-	days  int
-	users int
-	seed  uint64
-	// only are the numbers of the occurrences that occur; nil has all.
-	only map[int]bool
-	// alone is the one user that there is on the first day; empty has all.
-	alone string
-	// day, when set, is given what happened on each day.
-	day     func(day time.Time, lines []string)
-	samples fs.FS // of events
-
-	until    time.Time    // when to stop; zero goes on to the end
-	sabotage func(*world) // breaks something, for the tests of the invariants
+	days, users int
+	seed        uint64
+	only        map[int]bool                        // the numbers of the occurrences that occur; nil has all
+	alone       string                              // the one user that there is on the first day; empty has all
+	day         func(day time.Time, lines []string) // when set, is given what happened on each day
+	samples     fs.FS                               // of events
+	until       time.Time                           // when to stop; zero goes on to the end
+	sabotage    func(*world)                        // breaks something, for the tests of the invariants
 }
 
-// summary is what months came to.
 type summary struct {
-	Seed  uint64 `json:"seed"`
-	Days  int    `json:"days"`
-	Users int    `json:"users"`
-	// Counts are how often things happened, were done and were notified.
-	Counts map[string]int `json:"counts"`
-	// Checks are how often each invariant was checked, Sum is all of them.
-	Checks map[string]int `json:"checks"`
-	Sum    int            `json:"sum"`
-	// Violation is nil when all invariants held.
-	Violation *violation `json:"violation,omitempty"`
-	// Occurrences are how many were drawn.
-	Occurrences int `json:"occurrences"`
+	Seed        uint64         `json:"seed"`
+	Days        int            `json:"days"`
+	Users       int            `json:"users"`
+	Counts      map[string]int `json:"counts"`              // how often things happened, were done and were notified
+	Checks      map[string]int `json:"checks"`              // how often each invariant was checked
+	Sum         int            `json:"sum"`                 // of the checks
+	Violation   *violation     `json:"violation,omitempty"` // nil when all invariants held
+	Occurrences int            `json:"occurrences"`         // how many were drawn
 }
 
-// begin is the first day.
 var begin = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // world is the company, the account, and Warder in it, by a clock that jumps: one thing happens at a time.
@@ -78,7 +67,6 @@ type world struct {
 	lines   []line
 }
 
-// function is the function of one control.
 type function struct {
 	*deployment.Function
 	swept   time.Time   // when its last sweep began that came to its end
@@ -198,7 +186,6 @@ func (m inMemory) StartSession(_ context.Context, region, id, owner string) erro
 	return nil
 }
 
-// deployed is what is deployed.
 func (w *world) deployed() deployment.Options {
 	return deployment.Options{
 		Account: w.fake, Store: w.memory, Topic: w, Around: w.around, Settings: w.chosen.function,
@@ -206,7 +193,6 @@ func (w *world) deployed() deployment.Options {
 	}
 }
 
-// deploy makes the functions.
 func (w *world) deploy() (err error) {
 	o := w.deployed()
 	for _, id := range deployment.IDs() {
@@ -436,7 +422,6 @@ func (w *world) each(m notice.Message, r *rand.Rand, wanted func(ledger.Step, st
 	}
 }
 
-// fix does what a notice asks for.
 func (w *world) fix(m notice.Message, r *rand.Rand) {
 	w.each(m, r, func(step ledger.Step, has string) (string, bool) {
 		kind, value := thingOf(step.Change).kind, step.After
@@ -462,7 +447,6 @@ func (w *world) putBack(m notice.Message, r *rand.Rand) {
 	})
 }
 
-// undo is what somebody of the company asks for.
 func (w *world) undo(finding string) {
 	about := w.entries[finding].Subject
 	if w.running != nil || w.entries[finding].ID == "" {
@@ -485,7 +469,6 @@ func (w *world) undo(finding string) {
 	}
 }
 
-// release lets a control go on that its blast radius stopped.
 func (w *world) release(id string) {
 	for _, f := range w.functions {
 		if f.ID != id {
@@ -502,12 +485,10 @@ func (w *world) release(id string) {
 	}
 }
 
-// noted writes a line into the story.
 func (w *world) noted(about, format string, args ...any) {
 	w.lines = append(w.lines, line{w.now, about, fmt.Sprintf(format, args...)})
 }
 
-// line is one line of the story.
 type line struct {
 	at    time.Time
 	about string

@@ -27,16 +27,13 @@ import (
 // An account is what people work on. Their calls make no events: company does.
 type account interface {
 	Config() aws.Config
-	// User returns a copy of a user, nil if there is none.
 	User(ctx context.Context, name string) (*fakeaws.User, error)
 	// Tag sets a tag of a user, and removes it if the value is empty.
 	Tag(ctx context.Context, user, key, value string) error
-	// DropPassword takes the console password from a user.
 	DropPassword(user string)
 	StartSession(ctx context.Context, region, id, owner string) error
 }
 
-// act is what somebody did to a thing, between two moments of the run.
 type act struct {
 	thing
 	value      string
@@ -55,7 +52,6 @@ type company struct {
 	queue   queue
 	turn    int
 	events  int
-	// deliver is given each event, and what becomes of it on its way.
 	deliver func(event, outcome)
 	// note is given what happened about whom, and count what happened.
 	note  func(about, format string, args ...any)
@@ -76,7 +72,6 @@ func newCompany(ctx context.Context, seed uint64, begin time.Time, on account, s
 	}
 }
 
-// item is something that is to happen at a time.
 type item struct {
 	at   time.Time
 	turn int
@@ -97,7 +92,6 @@ func (q *queue) Pop() any {
 	return last
 }
 
-// at has something done at a time.
 func (c *company) at(t time.Time, do func()) {
 	c.turn++
 	heap.Push(&c.queue, item{t, c.turn, do})
@@ -121,7 +115,6 @@ func (c *company) draw(what, of string) *rand.Rand {
 // fail keeps the first error of people's calls.
 func (c *company) fail(err error) { c.err = cmp.Or(c.err, err) }
 
-// user is a copy of a user, nil if there is none.
 func (c *company) user(name string) *fakeaws.User {
 	u, err := c.account.User(c.ctx, name)
 	c.fail(err)

@@ -31,7 +31,6 @@ const (
 
 var errBroken = errors.New("an invariant did not hold")
 
-// results are what is printed of months.
 type results struct {
 	Companies []summary      `json:"companies"`
 	Checks    map[string]int `json:"checks"`
@@ -189,12 +188,11 @@ type figures struct {
 	PerEvent    float64 `json:"callsPerEvent"`
 	P50         float64 `json:"p50Milliseconds"` // of handling one event by one control
 	P95         float64 `json:"p95Milliseconds"`
-	// Consequences are events of Warder's own changes that were left alone.
-	Consequences int      `json:"consequences"`
+
+	Consequences int      `json:"consequences"` // events of Warder's own changes that were left alone
 	Memory       []memory `json:"memory"`
 }
 
-// figures counts.
 func (r *runRecord) figures() figures {
 	f := figures{
 		Events: len(r.delivered), Kept: len(r.kept), Runs: len(r.contents.Runs), Notices: len(r.notices), Calls: r.calls,
@@ -238,7 +236,6 @@ func (r *runRecord) figures() figures {
 
 func tenth(x float64) float64 { return math.Round(x*10) / 10 }
 
-// print prints them for people.
 func (f figures) print(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(figure any, format string, args ...any) {

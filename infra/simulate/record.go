@@ -20,7 +20,6 @@ import (
 // record is what was written to the ledger's table, done to the account and notified, read along here: the invariants
 // are judged by it, and not by what the runner believes.
 type record struct {
-	// What the ledger's table holds.
 	entries   map[string]ledger.Entry
 	bySubject map[string][]string
 	cases     map[string]map[string]ledger.Case // by control and subject, by key
@@ -98,7 +97,6 @@ func (r *record) written(item ledger.Item) {
 	}
 }
 
-// decoded is what an item of the table says.
 func decoded[T any](r *record, item ledger.Item) (v T) {
 	if err := json.Unmarshal([]byte(item.Body), &v); err != nil {
 		r.require(explained, "", false, "the ledger holds what cannot be read: %s: %v", item.Partition, err)
@@ -106,7 +104,6 @@ func decoded[T any](r *record, item ledger.Item) (v T) {
 	return v
 }
 
-// stepOf is a step by its id.
 func (r *record) stepOf(id string) ledger.Step {
 	entry, _, _ := strings.Cut(id, "-")
 	for _, s := range r.entries[entry].Steps {
@@ -129,7 +126,6 @@ type page struct {
 	left          fakeaws.State // and how it left the owner
 }
 
-// saved copies a resource.
 func (w *world) saved(of resource) (is fakeaws.State) {
 	w.fake.With(func(s *fakeaws.State) {
 		switch of.kind {
@@ -144,7 +140,6 @@ func (w *world) saved(of resource) (is fakeaws.State) {
 	return is
 }
 
-// restore makes a resource what it was.
 func (w *world) restore(was fakeaws.State) {
 	w.fake.With(func(s *fakeaws.State) {
 		keep(s.Users, was.Users)
@@ -222,7 +217,6 @@ func (w *world) watched(i *invocation, c deployment.Call) (out any, err error) {
 	return out, nil
 }
 
-// watch records what do changes.
 func (w *world) watch(of resource, do func()) {
 	before := w.saved(of)
 	do()

@@ -10,15 +10,11 @@ import (
 
 // shrunk is the least that was found to break the invariant.
 type shrunk struct {
-	// Only are the numbers of the occurrences that are left, of how many.
-	Only []int `json:"only"`
-	Of   int   `json:"of"`
-	// Alone is the one user who is left, empty if all are.
-	Alone string `json:"alone,omitempty"`
-	// Replays are how many times the company was simulated again for it.
-	Replays int `json:"replays"`
-	// Violation is what it comes to, with the story of it.
-	Violation *violation `json:"violation"`
+	Only      []int      `json:"only"` // the numbers of the occurrences that are left, of how many
+	Of        int        `json:"of"`
+	Alone     string     `json:"alone,omitempty"` // the one user who is left, empty if all are
+	Replays   int        `json:"replays"`         // how many times the company was simulated again for it
+	Violation *violation `json:"violation"`       // what it comes to, with the story of it
 }
 
 // shrink simulates a company that broke an invariant again without this and that, at most the given number of times,

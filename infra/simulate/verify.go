@@ -48,8 +48,7 @@ type violation struct {
 	Subject   string    `json:"subject,omitempty"`
 	At        time.Time `json:"at,omitzero"`
 	What      string    `json:"what"`
-	// Story is what had happened before about the same subject.
-	Story []string `json:"story,omitempty"`
+	Story     []string  `json:"story,omitempty"` // what had happened before about the same subject
 }
 
 func (v violation) String() string { return v.Invariant + ": " + v.What }
@@ -74,7 +73,6 @@ func (v *verification) require(invariant, subject string, holds bool, format str
 	v.violations = append(v.violations, broken)
 }
 
-// sum is how many checks there were.
 func (v *verification) sum() (n int) {
 	for _, times := range v.checks {
 		n += times
@@ -367,7 +365,6 @@ func (w *world) settled() {
 	}
 }
 
-// what names the event.
 func (i *invocation) what() string {
 	if i.sweep {
 		return "its sweep"

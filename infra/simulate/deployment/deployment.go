@@ -37,8 +37,7 @@ type Call struct {
 	Operation string // as "iam:GetUser"
 	// Input is the input of the SDK, or the [ledger.Item] of a write to the ledger.
 	Input any
-	// Do makes the call.
-	Do func() (any, error)
+	Do    func() (any, error)
 }
 
 // Options say what is deployed.
