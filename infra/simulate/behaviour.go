@@ -178,6 +178,11 @@ func acts(samples ...string) func(*company, actor) {
 	return func(c *company, a actor) { c.signs(a, pick(a.r, samples...), nil) }
 }
 
+// behaves reports whether an occurrence is what people do, and not what befalls Warder.
+func behaves(o occurrence) bool {
+	return slices.ContainsFunc(behaviours, func(b behaviour) bool { return b.what == o.what })
+}
+
 func (c *company) occurs(o occurrence) {
 	b := behaviours[slices.IndexFunc(behaviours, func(b behaviour) bool { return b.what == o.what })]
 	a := actor{id: o.id, r: rand.New(rand.NewPCG(o.seed, uint64(o.id)))}

@@ -330,14 +330,11 @@ type memoryTarget struct {
 
 // openMemory opens an account in memory in which the company is.
 func openMemory(o *loadOptions) (target, error) {
-	var err error
-	if o.schedules, err = deployment.Schedules(number); err != nil {
-		return nil, err
-	}
-	rules, err := deployment.NewRules(number, o.schedules)
+	rules, err := deployment.NewRules(number, nil)
 	if err != nil {
 		return nil, err
 	}
+	o.schedules = rules.Schedules
 	m, err := deployment.NewMemory(deployment.MemoryOptions{
 		State: founded(rand.New(rand.NewPCG(o.seed, 1)), o.users, o.from), Rules: rules, Settings: usual(o.blast).function,
 		Environments: workers, Concurrency: iamuser.Concurrency,

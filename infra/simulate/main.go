@@ -198,7 +198,7 @@ func (c command) load(ctx context.Context, args []string) error {
 }
 
 func (c command) report(ctx context.Context, args []string) error {
-	o := reportOptions{samples: c.samples, stdout: c.out, stderr: c.errs}
+	o := reportOptions{command: c}
 	c.flags.IntVar(&o.months, "months", 3, "")
 	c.flags.StringVar(&o.folder, "out", "dist", "")
 	c.flags.StringVar((*string)(&o.language), "language", "", "")

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -160,12 +161,9 @@ func (m inMemory) User(_ context.Context, name string) (u *fakeaws.User, _ error
 func (m inMemory) Tag(_ context.Context, user, key, value string) error {
 	m.watch(resource{"user", user}, func() {
 		m.fake.With(func(s *fakeaws.State) {
-			switch u := s.Users[user]; {
-			case u == nil:
-			case value == "":
-				delete(u.Tags, key)
-			default:
+			if u := s.Users[user]; u != nil {
 				u.Tags[key] = value
+				maps.DeleteFunc(u.Tags, func(_, value string) bool { return value == "" })
 			}
 		})
 	})
@@ -291,33 +289,33 @@ func (w *world) useKeys() {
 // send delivers an event to every function whose rules match it, in its own time, or loses it on the way.
 func (w *world) send(e event, o outcome) {
 	json := e.encode(e.id, w.now)
+	again := json
+	if o.other {
+		again = e.encode(e.id+"-again", w.now)
+	}
 	starts, err := w.rules.Match(json)
 	w.fail(err)
-	for _, f := range w.functions {
-		for _, id := range starts {
-			if id != f.ID {
-				continue
-			}
-			w.count("events")
-			if o.lost {
-				w.count("events lost")
-				w.note(e.about, "the event %s is lost on its way to %s", e.name, f.ID)
-				continue
-			}
-			if o.late > time.Hour {
-				w.count("events late")
-			}
-			w.invokeAt(w.now.Add(o.late), &invocation{function: f, event: e, json: json})
-			if o.twice {
-				w.count("events doubled")
-				again := json
-				if o.other {
-					again = e.encode(e.id+"-again", w.now)
-				}
-				w.invokeAt(w.now.Add(o.late+o.again), &invocation{function: f, event: e, json: again})
-			}
+	for _, id := range starts { // in the order of the functions
+		f := w.function(id)
+		w.count("events")
+		if o.lost {
+			w.count("events lost")
+			w.note(e.about, "the event %s is lost on its way to %s", e.name, id)
+			continue
+		}
+		if o.late > time.Hour {
+			w.count("events late")
+		}
+		w.invokeAt(w.now.Add(o.late), &invocation{function: f, event: e, json: json})
+		if o.twice {
+			w.count("events doubled")
+			w.invokeAt(w.now.Add(o.late+o.again), &invocation{function: f, event: e, json: again})
 		}
 	}
+}
+
+func (w *world) function(id string) *function {
+	return w.functions[slices.IndexFunc(w.functions, func(f *function) bool { return f.ID == id })]
 }
 
 func (w *world) sweep(f *function) {
@@ -391,10 +389,8 @@ func (w *world) react(m notice.Message) {
 			w.at(later, func() { w.fix(m, r) })
 		case p == 4:
 			w.at(later, func() {
-				if u := w.user(m.Subject); u != nil {
-					tag := exemptionUntil(w.now.AddDate(0, 0, 20), m.Control, "more time")
-					w.does(actor{name: m.Subject, user: u, r: r, prompt: true}, thing{tagged, m.Subject, exemption.Tag}, tag)
-				}
+				tag := exemptionUntil(w.now.AddDate(0, 0, 20), m.Control, "more time")
+				w.answers(m, r, thing{tagged, m.Subject, exemption.Tag}, tag)
 			})
 		}
 	case notice.Changed:
@@ -411,14 +407,21 @@ func (w *world) react(m notice.Message) {
 	}
 }
 
-// each does what a notice that is about a user who is there asks for, or the opposite: wanted says of a step, and of
-// the value that its thing has now, which value it gets.
+// each does what a notice asks for, or the opposite: wanted says of a step, and of the value that its thing has now,
+// which value it gets.
 func (w *world) each(m notice.Message, r *rand.Rand, wanted func(ledger.Step, string) (string, bool)) {
 	for _, step := range w.entries[m.Finding].Steps {
-		u, t := w.user(m.Subject), thingOf(step.Change)
-		if value, does := wanted(step, userFacts(m.Subject, u)[t]); does && u != nil {
-			w.does(actor{name: m.Subject, user: u, r: r, prompt: true}, t, value)
+		t := thingOf(step.Change)
+		if value, does := wanted(step, userFacts(m.Subject, w.user(m.Subject))[t]); does {
+			w.answers(m, r, t, value)
 		}
+	}
+}
+
+// answers has the user whom a notice is about, and who is still there, do something.
+func (w *world) answers(m notice.Message, r *rand.Rand, t thing, value string) {
+	if u := w.user(m.Subject); u != nil {
+		w.does(actor{name: m.Subject, user: u, r: r, prompt: true}, t, value)
 	}
 }
 
@@ -470,18 +473,13 @@ func (w *world) undo(finding string) {
 }
 
 func (w *world) release(id string) {
-	for _, f := range w.functions {
-		if f.ID != id {
-			continue
-		}
-		answer, err := f.Runner.Release(context.Background(), remediation.ReleaseRequest{
-			By: "kim@example.com", Reason: "it is right",
-		})
-		w.require(truthful, "", err == nil, "release %s: %v", id, err)
-		w.note("", "released: %s", answer.Text)
-		if answer.Released {
-			f.written = nil
-		}
+	f := w.function(id)
+	request := remediation.ReleaseRequest{By: "kim@example.com", Reason: "it is right"}
+	answer, err := f.Runner.Release(context.Background(), request)
+	w.require(truthful, "", err == nil, "release %s: %v", id, err)
+	w.note("", "released: %s", answer.Text)
+	if answer.Released {
+		f.written = nil
 	}
 }
 

@@ -36,8 +36,7 @@ type record struct {
 	notices  []accepted             // by the topic
 	doubtful map[string]bool        // by id of the notice: whether its sender may not know that it was accepted
 	open     map[*invocation]string // tries that failed
-	missed   map[string]int         // sweeps that a thing was not known in
-	late     map[string]int         // sweeps that a thing was overdue in
+	missed   map[string]int         // sweeps in a row that a thing was not known in, or was overdue in
 
 	verification
 }
@@ -48,7 +47,7 @@ func newRecord() *record {
 		cases: map[string]map[string]ledger.Case{}, holds: map[string]ledger.Hold{}, runs: map[string]bool{},
 		breakers: map[string]ledger.Breaker{}, since: map[thing]time.Time{}, clean: map[string]time.Time{},
 		urgent: map[string]time.Time{}, warned: map[string][]thing{}, made: map[string]bool{}, doubtful: map[string]bool{},
-		open: map[*invocation]string{}, missed: map[string]int{}, late: map[string]int{},
+		open: map[*invocation]string{}, missed: map[string]int{},
 		verification: verification{checks: map[string]int{}},
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -30,11 +28,10 @@ import (
 
 // reportOptions say which months are reported.
 type reportOptions struct {
-	months         int // before this one
-	folder         string
-	language       settings.Language
-	samples        fs.FS
-	stdout, stderr io.Writer
+	command
+	months   int // before this one
+	folder   string
+	language settings.Language
 }
 
 // writeReports simulates some months of a small company on a local account, by the clock of the events: a sweep of
@@ -44,7 +41,7 @@ func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 	first := time.Date(now.Year(), now.Month()-time.Month(o.months), 1, 0, 0, 0, 0, time.UTC)
 	e := &emulated{sessions: map[string]*fakeaws.Session{}}
 	if err := e.start(ctx, founded(rand.New(rand.NewPCG(seed, 1)), users, first), emulator.Options{
-		Mode: "enforce", Stderr: o.stderr,
+		Mode: "enforce", Stderr: o.errs,
 	}); err != nil {
 		return err
 	}
@@ -67,9 +64,9 @@ func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 		c.set(thing{tagged, name, exemption.Tag}, tag)
 	}
 	days := int(now.Sub(first) / (24 * time.Hour))
-	for _, occurrence := range drawn(seed, days, users, first) {
-		if slices.ContainsFunc(behaviours, func(b behaviour) bool { return b.what == occurrence.what }) {
-			c.at(occurrence.at, func() { c.occurs(occurrence) })
+	for _, o := range drawn(seed, days, users, first) {
+		if behaves(o) {
+			c.at(o.at, func() { c.occurs(o) })
 		}
 	}
 	months := map[string]bool{}
@@ -85,7 +82,7 @@ func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 		}
 		months[midnight.Format("2006-01")] = true
 		if next := midnight.AddDate(0, 0, 1); next.Day() == 1 || day == days-1 {
-			fmt.Fprintf(o.stdout, "%s: %d events and sweeps\n", midnight.Format("2006-01"), events)
+			fmt.Fprintf(o.out, "%s: %d events and sweeps\n", midnight.Format("2006-01"), events)
 			events = 0
 		}
 	}
@@ -101,7 +98,7 @@ func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(o.stdout, "open", page)
+		fmt.Fprintln(o.out, "open", page)
 	}
 	return nil
 }
@@ -170,10 +167,10 @@ func (e *emulated) intervene(ctx context.Context, c *company, now time.Time) err
 
 // evidence has a report written, keeps its page and its table in the folder, and returns the file of the page.
 func (e *emulated) evidence(ctx context.Context, month string, o reportOptions) (file string, err error) {
-	request := map[string]string{"month": month}
-	if o.language != "" {
-		request["language"] = string(o.language)
-	}
+	request := struct {
+		Month    string            `json:"month"`
+		Language settings.Language `json:"language,omitempty"`
+	}{month, o.language}
 	answer, err := e.account.Invoke(ctx, "report", object(request))
 	if err != nil {
 		return "", err
@@ -182,7 +179,7 @@ func (e *emulated) evidence(ctx context.Context, month string, o reportOptions) 
 	if err := json.Unmarshal(answer, &made); err != nil {
 		return "", fmt.Errorf("read the answer of report: %w", err)
 	}
-	fmt.Fprintln(o.stdout, strings.TrimSpace(made.Text))
+	fmt.Fprintln(o.out, strings.TrimSpace(made.Text))
 	client := s3.New(e.account.Operator())
 	for _, key := range []string{made.CSV, made.HTML} {
 		body, err := client.GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)

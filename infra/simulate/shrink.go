@@ -83,11 +83,9 @@ func described(o options, only []int) []string {
 			continue
 		}
 		who := ""
-		switch {
-		case occurrence.who < 0:
-		case slices.ContainsFunc(behaviours, func(b behaviour) bool { return b.what == occurrence.what }):
+		if occurrence.who >= 0 && behaves(occurrence) {
 			who = " (" + person(occurrence.who) + ")"
-		default:
+		} else if occurrence.who >= 0 {
 			who = " (" + deployment.IDs()[occurrence.who] + ")"
 		}
 		lines = append(lines, line{occurrence.at, "", occurrence.what + who}.String())

@@ -245,8 +245,8 @@ func (w *world) ended(i *invocation, begin time.Time, report remediation.Report,
 		w.seen(i.function, begin)
 	}
 	w.require(unlost, about, w.runs[key], "%s says that %s is handled, and the ledger does not know", i.ID, i.what())
-	w.require(truthful, about, report.Outcome != remediation.Failed, "%s says that %s failed, and asks for no retry", i.ID,
-		i.what())
+	failed := report.Outcome == remediation.Failed
+	w.require(truthful, about, !failed, "%s says that %s failed, and asks for no retry", i.ID, i.what())
 }
 
 // seen notes what owners were warned of and a sweep that came to its end has found to be right, exempt or on hold: if
@@ -283,23 +283,22 @@ func (w *world) today() {
 			held, exempted := w.now.Before(w.holds[l.key()].Until), exempt(w.user(l.subject), f.ID, w.now)
 			due, open := w.caseOf(f.ID, l.thing)
 			known := exempted || held || open || w.since[l.thing].After(f.swept.Add(-time.Minute))
-			tally(w.missed, key, !known)
-			w.require(covered, l.subject, w.missed[key] <= l.slack, "%s has missed %s in %d sweeps", f.ID, l, w.missed[key])
-			tally(w.late, key, open && !due.IsZero() && f.swept.After(due) && w.halted == 0 && !exempted && !held &&
+			missed := w.tally(key, !known)
+			w.require(covered, l.subject, missed <= l.slack, "%s has missed %s in %d sweeps", f.ID, l, missed)
+			late := w.tally(key+" late", open && !due.IsZero() && f.swept.After(due) && w.halted == 0 && !exempted && !held &&
 				w.breakers[f.ID].Tripped.IsZero())
-			w.require(overdue, l.subject, w.late[key] <= 4, "%s was due on %s, and %s has swept %d times since", l,
-				due.Format(time.DateOnly), f.ID, w.late[key])
+			w.require(overdue, l.subject, late <= 4, "%s was due on %s, and %s has swept %d times since", l,
+				due.Format(time.DateOnly), f.ID, late)
 		}
 	}
 }
 
 // tally counts how often in a row something is so.
-func tally(counts map[string]int, key string, so bool) {
-	if so {
-		counts[key]++
-		return
+func (r *record) tally(what string, so bool) int {
+	if r.missed[what]++; !so {
+		delete(r.missed, what)
 	}
-	delete(counts, key)
+	return r.missed[what]
 }
 
 // caseOf is when the open case about a thing is due.

@@ -116,13 +116,12 @@ func NewUndo(o Options) (u Undo, err error) {
 type Rules struct {
 	account   string
 	patterns  map[string][]pattern.Pattern // by control
-	schedules map[string]string            // control by the ARN of its rule
+	Schedules map[string]string            // the ARNs of the rules that start sweeps, by control
 }
 
-// NewRules reads the rules of all controls. The schedules are the ARNs of the rules that start sweeps, by
-// control.
+// NewRules reads the rules of all controls. Schedules that are nil get ARNs.
 func NewRules(account string, schedules map[string]string) (*Rules, error) {
-	r := &Rules{account: account, patterns: map[string][]pattern.Pattern{}, schedules: map[string]string{}}
+	r := &Rules{account, map[string][]pattern.Pattern{}, map[string]string{}}
 	for _, id := range IDs() {
 		c, err := describe(id)
 		if err != nil {
@@ -135,15 +134,18 @@ func NewRules(account string, schedules map[string]string) (*Rules, error) {
 			}
 			r.patterns[id] = append(r.patterns[id], p)
 		}
+		if c.Schedule != "" {
+			r.Schedules[id] = ScheduleARN(account, id)
+		}
 	}
-	for id, rule := range schedules {
-		r.schedules[rule] = id
+	if schedules != nil {
+		r.Schedules = schedules
 	}
 	return r, nil
 }
 
 // Match names the controls that the event starts, sorted: each once for each of its rules.
-func (r *Rules) Match(event []byte) ([]string, error) {
+func (r *Rules) Match(event []byte) (starts []string, _ error) {
 	var envelope struct {
 		Account, Source string
 		Resources       []string
@@ -155,13 +157,10 @@ func (r *Rules) Match(event []byte) ([]string, error) {
 	if envelope.Account != r.account {
 		return nil, nil
 	}
-	if envelope.Source == "aws.events" && len(envelope.Resources) == 1 {
-		if id := r.schedules[envelope.Resources[0]]; id != "" {
+	for _, id := range IDs() {
+		if rule := r.Schedules[id]; envelope.Source == "aws.events" && slices.Equal(envelope.Resources, []string{rule}) {
 			return []string{id}, nil
 		}
-	}
-	var starts []string
-	for _, id := range IDs() {
 		for _, p := range r.patterns[id] {
 			if p(fields) {
 				starts = append(starts, id)
@@ -169,21 +168,6 @@ func (r *Rules) Match(event []byte) ([]string, error) {
 		}
 	}
 	return starts, nil
-}
-
-// Schedules are ARNs for the rules that start sweeps, by control.
-func Schedules(account string) (map[string]string, error) {
-	schedules := map[string]string{}
-	for _, id := range IDs() {
-		c, err := describe(id)
-		if err != nil {
-			return nil, err
-		}
-		if c.Schedule != "" {
-			schedules[id] = ScheduleARN(account, id)
-		}
-	}
-	return schedules, nil
 }
 
 // ScheduleARN is the ARN of a rule that starts the sweeps of a control.
