@@ -142,7 +142,7 @@ func (e *emulated) done(r lambdahost.Result) {
 }
 
 func answerOf(r lambdahost.Result) deployment.Answer {
-	answer := deployment.Answer{Failed: r.Failed, Attempts: r.Attempts, Took: r.Duration}
+	answer := deployment.Answer{Failed: r.Failed, Took: r.Duration}
 	if err := json.Unmarshal(r.Payload, &answer.Report); err != nil || r.Failed {
 		answer.Failed, answer.Report = true, remediation.Report{Reason: string(r.Payload)}
 	}

@@ -18,8 +18,8 @@ type shrunk struct {
 }
 
 // shrink simulates a company that broke an invariant again without this and that, at most the given number of times,
-// and returns the least that still breaks the same invariant. It halves what is left, and halves the halves (delta
-// debugging: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
+// and returns the least that still breaks the same invariant. It leaves out halves, then quarters, and so on, as delta
+// debugging does (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
 func shrink(ctx context.Context, o options, first *violation, replays int) (shrunk, error) {
 	s := shrunk{Violation: first}
 	o.day = nil
@@ -32,9 +32,6 @@ func shrink(ctx context.Context, o options, first *violation, replays int) (shru
 	}
 	// breaks reports whether the same invariant is broken by these.
 	breaks := func(only []int, alone string) (bool, error) {
-		if s.Replays == replays {
-			return false, nil
-		}
 		s.Replays++
 		try := o
 		try.alone, try.only = alone, map[int]bool{}
@@ -53,23 +50,14 @@ func shrink(ctx context.Context, o options, first *violation, replays int) (shru
 			return s, err
 		}
 	}
-	for parts := 2; len(s.Only) > 0 && s.Replays < replays; {
-		size := (len(s.Only) + parts - 1) / parts
-		found := false
-		for at := 0; at < len(s.Only) && !found; at += size {
+	for size := (len(s.Only) + 1) / 2; size > 0; size /= 2 {
+		for at := 0; at < len(s.Only) && s.Replays < replays; {
 			without := slices.Concat(s.Only[:at], s.Only[min(at+size, len(s.Only)):])
-			var err error
-			if found, err = breaks(without, s.Alone); err != nil {
+			if found, err := breaks(without, s.Alone); err != nil {
 				return s, err
+			} else if !found {
+				at += size
 			}
-		}
-		switch {
-		case found:
-			parts = max(parts-1, 2)
-		case size == 1:
-			return s, nil
-		default:
-			parts = min(2*parts, len(s.Only))
 		}
 	}
 	return s, nil

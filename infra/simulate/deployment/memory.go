@@ -21,10 +21,9 @@ import (
 
 // Answer is what a function answered to an event.
 type Answer struct {
-	Report   remediation.Report
-	Failed   bool // after all tries; the report is empty then
-	Attempts int
-	Took     time.Duration // the last try
+	Report remediation.Report
+	Failed bool          // after all tries; the report is empty then
+	Took   time.Duration // the last try
 }
 
 // Kept is an event that a function could not handle.
@@ -133,25 +132,22 @@ func (m *Memory) Deliver(ctx context.Context, event []byte) ([]Answer, error) {
 // invoke has a function handle an event, as Lambda does with what it is sent: up to three times.
 func (m *Memory) invoke(ctx context.Context, id string, event []byte) Answer {
 	invocation := remediation.Invocation{ID: fmt.Sprint("invocation-", m.invoked.Add(1)), Left: 15 * time.Minute}
-	var answer Answer
-	for {
-		answer.Attempts++
+	for try := 0; ; try++ {
 		f := <-m.idle[id]
 		begin := time.Now()
 		report, err := f.Runner.Run(ctx, invocation, event)
-		answer.Took = time.Since(begin)
+		answer := Answer{report, err != nil, time.Since(begin)}
 		m.idle[id] <- f
 		if err == nil {
-			answer.Report = report
 			return answer
 		}
-		if answer.Attempts > len(pauses) {
+		if try == len(pauses) {
 			keep(m, &m.kept, Kept{id, event})
-			answer.Failed, answer.Report.Control, answer.Report.Reason = true, id, err.Error()
+			answer.Report = remediation.Report{Control: id, Reason: err.Error()}
 			return answer
 		}
 		select {
-		case <-time.After(pauses[answer.Attempts-1]):
+		case <-time.After(pauses[try]):
 		case <-ctx.Done():
 		}
 	}
