@@ -144,13 +144,10 @@ func (w *world) around(_ context.Context, c deployment.Call) (any, error) {
 		return nil, err
 	}
 	out, err := w.watched(i, c)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = w.fault(i, c.Operation, true)
 	}
-	if err := w.fault(i, c.Operation, true); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return out, err
 }
 
 // Publish implements [remediation.Publisher]: SNS.

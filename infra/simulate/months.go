@@ -384,10 +384,10 @@ func (w *world) react(m notice.Message) {
 	later := w.now.Add(time.Hour + time.Duration(r.IntN(8*24))*time.Hour)
 	switch m.Kind {
 	case notice.Warning:
-		switch p := r.IntN(10); {
-		case p < 4:
+		switch r.IntN(10) {
+		case 0, 1, 2, 3:
 			w.at(later, func() { w.fix(m, r) })
-		case p == 4:
+		case 4:
 			w.at(later, func() {
 				tag := exemptionUntil(w.now.AddDate(0, 0, 20), m.Control, "more time")
 				w.answers(m, r, thing{tagged, m.Subject, exemption.Tag}, tag)

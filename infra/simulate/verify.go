@@ -95,8 +95,8 @@ func (w *world) judge(i *invocation, p page, t thing) {
 	rotated := step.Kind == change.AccessKeyRotation
 	if !rotated { // the value of its secret is its last part; what was cut off in between is made anew
 		p.step = step.ID
-		w.require(onlyOnce, p.name, !w.made[step.ID], "made twice: %s", done)
-		w.made[step.ID] = true
+		made := slices.ContainsFunc(w.journal, func(p page) bool { return p.step == step.ID })
+		w.require(onlyOnce, p.name, !made, "made twice: %s", done)
 	}
 	w.journal = append(w.journal, p)
 	w.require(observing, p.name, i.Settings.Mode == control.Enforce, "%s only observes: %s", i.ID, done)
@@ -107,8 +107,7 @@ func (w *world) judge(i *invocation, p page, t thing) {
 
 	w.require(narrower, p.name, access(left)&^access(user) == 0, "access is widened: %s", done)
 	given := t.kind == change.AccessKeyStatus && is == change.Active
-	w.require(narrower, p.name, !given || rotated && was == "" && user.Tags[rotate] == "yes",
-		"a key is given: %s", done)
+	w.require(narrower, p.name, !given || rotated && was == "" && user.Tags[rotate] == "yes", "a key is given: %s", done)
 	if t.kind == change.AccessKeyStatus && i.ID != "contain-exposed-key" {
 		first := i.keys[p.name]
 		w.require(oneKey, p.name, first == "" || first == t.target, "key %s went before in this run: %s", first, done)
