@@ -56,11 +56,10 @@ type emulated struct {
 // more processes this machine has no more to give.
 const environments = 2
 
-// openEmulator starts a local account in which the company is. Whoever calls it closes the account.
+// openEmulator starts a local account in which the company is, for load. Whoever calls it closes the account.
 func openEmulator(ctx context.Context, o *loadOptions, stderr io.Writer) (*emulated, error) {
-	e := &emulated{sessions: map[string]*fakeaws.Session{}}
-	err := e.start(ctx, founded(rand.New(rand.NewPCG(o.seed, 1)), o.users, o.from), emulator.Options{
-		Mode: "enforce", Synth: project.Tour, Unlistened: true, Concurrency: environments, Stderr: stderr, Done: e.done,
+	e, err := startEmulator(ctx, o.seed, o.users, o.from, emulator.Options{
+		Mode: "enforce", Synth: project.Tour, Unlistened: true, Concurrency: environments, Stderr: stderr,
 		Configure: func(_ string, f *settings.Function) { f.BlastRadius = o.blast },
 	})
 	if err != nil {
@@ -71,20 +70,24 @@ func openEmulator(ctx context.Context, o *loadOptions, stderr io.Writer) (*emula
 	return e, nil
 }
 
-func (e *emulated) start(ctx context.Context, company fakeaws.State, o emulator.Options) (err error) {
+func startEmulator(ctx context.Context, seed uint64, users int, from time.Time, o emulator.Options) (*emulated, error) {
+	e := &emulated{sessions: map[string]*fakeaws.Session{}}
 	fmt.Fprintln(o.Stderr, "starting an AWS account on this machine ...")
+	o.Done = e.done
+	var err error
 	if e.account, err = emulator.Start(ctx, o); err != nil {
-		return err
+		return nil, err
 	}
 	e.cfg = e.account.Unrecorded()
 	e.iam = iam.NewFromConfig(e.cfg)
 	if e.inbox, err = e.account.Inbox(ctx, "inbox"); err == nil {
-		err = e.found(ctx, company)
+		err = e.found(ctx, founded(rand.New(rand.NewPCG(seed, 1)), users, from))
 	}
 	if err != nil {
 		e.account.Close()
+		return nil, err
 	}
-	return err
+	return e, nil
 }
 
 // found makes what the stack and moto do not have: policies and groups of the account, buckets, users.

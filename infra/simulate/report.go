@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
@@ -23,7 +23,6 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // reportOptions say which months are reported.
@@ -39,10 +38,8 @@ type reportOptions struct {
 func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 	const users, seed = 20, 11
 	first := time.Date(now.Year(), now.Month()-time.Month(o.months), 1, 0, 0, 0, 0, time.UTC)
-	e := &emulated{sessions: map[string]*fakeaws.Session{}}
-	if err := e.start(ctx, founded(rand.New(rand.NewPCG(seed, 1)), users, first), emulator.Options{
-		Mode: "enforce", Stderr: o.errs,
-	}); err != nil {
+	e, err := startEmulator(ctx, seed, users, first, emulator.Options{Mode: "enforce", Stderr: o.errs})
+	if err != nil {
 		return err
 	}
 	defer e.account.Close()
@@ -116,9 +113,7 @@ func sweepAll(c *company, account *emulator.Account) int {
 		})
 	}
 	sweeps.Wait()
-	for _, err := range faults {
-		c.fail(err)
-	}
+	c.fail(errors.Join(faults...))
 	return len(schedules)
 }
 
