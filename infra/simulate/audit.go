@@ -52,7 +52,7 @@ func (r *runRecord) audit() verification {
 }
 
 func repeated(r remediation.Report) bool {
-	return strings.HasPrefix(r.Reason, "this event was handled before")
+	return strings.HasPrefix(r.Reason, "this event was already handled")
 }
 
 func ownChange(r remediation.Report) bool { return r.Reason == "Warder's own change" }
