@@ -94,9 +94,9 @@ func (c command) printMonths(ctx context.Context, all results, o options, asJSON
 	v := all.Companies[i].Violation
 	o.seed = all.Companies[i].Seed
 	if asJSON {
-		v.print(c.errs)
+		printViolation(c.errs, v)
 	}
-	v.print(out)
+	printViolation(out, v)
 	fmt.Fprintf(c.errs, "seed %d is simulated again, at most %d times, without what it does not need for that …\n",
 		o.seed, replays)
 	least, err := shrink(ctx, o, v, replays)
@@ -109,7 +109,7 @@ func (c command) printMonths(ctx context.Context, all results, o options, asJSON
 	for _, line := range described(o, least.Only) {
 		fmt.Fprintln(out, "  "+line)
 	}
-	least.Violation.print(out)
+	printViolation(out, least.Violation)
 	fmt.Fprintf(out, "\nagain: %s\n", all.Command)
 	return errors.Join(c.encode(asJSON, all), fmt.Errorf("seed %d: %w", o.seed, errBroken))
 }
@@ -124,7 +124,7 @@ func (c command) encode(wanted bool, v any) error {
 	return encoder.Encode(v)
 }
 
-func (v violation) print(out io.Writer) {
+func printViolation(out io.Writer, v *violation) {
 	fmt.Fprintf(out, "\nbroken: %s\n  %s\n\nthe story\n", v.Invariant, v.What)
 	for _, line := range v.Story {
 		fmt.Fprintln(out, "  "+line)
