@@ -18,13 +18,12 @@ const (
 	// Tag is the key of the user's tag with the id of the drill.
 	Tag = "warder:drill"
 
-	// Policy is the name of the one policy that a drill attaches. It has the same path. It grants nothing, see
-	// Document.
+	// Policy is the name of the one policy that a drill attaches. It has the same path. It grants nothing, see Document.
 	Policy = "warder-drill"
 
 	// Document is the policy document. GetCallerIdentity needs no permission, and cannot even be denied
-	// (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html): the policy lets nobody do
-	// anything new.
+	// (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html): the policy lets nobody do anything
+	// new.
 	Document = `{"Version":"2012-10-17","Statement":[{"Sid":"WhatEverybodyMay","Effect":"Allow",` +
 		`"Action":"sts:GetCallerIdentity","Resource":"*"}]}`
 )
@@ -34,8 +33,7 @@ func PolicyARN(partition, account string) string {
 	return "arn:" + partition + ":iam::" + account + ":policy" + Path + Policy
 }
 
-// policy matches the ARN of the policy in any account: IAM attaches only policies of the user's own account, and
-// AWS's.
+// policy matches the ARN of the policy in any account: IAM attaches only policies of the user's own account, and AWS's.
 var policy = lazyregexp.New(`^arn:[a-z-]+:iam::[0-9]{12}:policy` + Path + Policy + `$`)
 
 // IsPolicy reports whether the ARN is that of the policy.
@@ -103,38 +101,31 @@ var Hops = []string{Event, Rule, Function, Change, Notice}
 
 // Answer is the answer of functions/drill. Its JSON stays compatible: fields are added, never renamed.
 type Answer struct {
-	// ID identifies the drill. User is its user, empty if none was created.
-	ID   string `json:"id"`
-	User string `json:"user,omitempty"`
-	// Reason says why the Outcome is not Passed.
+	ID        string     `json:"id"`
+	User      string     `json:"user,omitempty"` // empty if none was created
 	Outcome   Outcome    `json:"outcome"`
-	Reason    string     `json:"reason,omitempty"`
+	Reason    string     `json:"reason,omitempty"` // why the Outcome is not Passed
 	Scenarios []Scenario `json:"scenarios"`
 	// Cleaned are the deleted users: the drill's own, and those of earlier drills that were interrupted.
-	Cleaned []string `json:"cleaned"`
-	// Leftovers are the users that could not be deleted.
+	Cleaned   []string   `json:"cleaned"`
 	Leftovers []Leftover `json:"leftovers,omitempty"`
 }
 
 // Scenario is one violation and its result.
 type Scenario struct {
-	// Name is the scenario's name, Control the id of the control that should act on it.
-	Name    string `json:"name"`
-	Control string `json:"control,omitempty"`
-	// Reason says why the Outcome is not Passed.
+	Name    string  `json:"name"`
+	Control string  `json:"control,omitempty"` // id of the control that should act on it
 	Outcome Outcome `json:"outcome"`
-	Reason  string  `json:"reason,omitempty"`
+	Reason  string  `json:"reason,omitempty"` // why the Outcome is not Passed
 	// Did is the control's action: "changed", "would change", "held", "looked, nothing to do".
-	Did string `json:"did,omitempty"`
-	// Hops are the steps of the scenario, as far as they were seen.
-	Hops []Hop `json:"hops,omitempty"`
+	Did  string `json:"did,omitempty"`
+	Hops []Hop  `json:"hops,omitempty"` // as far as they were seen
 }
 
 // Hop is one step on the way from the call to the notice.
 type Hop struct {
 	Name string `json:"name"`
-	// Seen means that it happened in time.
-	Seen bool `json:"seen"`
+	Seen bool   `json:"seen"` // in time
 	// Seconds counts from the hop before, Total from the call. AWS gives the time of an event in whole seconds.
 	Seconds float64 `json:"seconds"`
 	Total   float64 `json:"total"`
@@ -144,9 +135,7 @@ type Hop struct {
 
 // Leftover is a user that could not be deleted completely.
 type Leftover struct {
-	User string `json:"user"`
-	// Why is AWS's error.
-	Why string `json:"why"`
-	// Remove are the commands that delete it.
-	Remove []string `json:"remove"`
+	User   string   `json:"user"`
+	Why    string   `json:"why"`    // AWS's error
+	Remove []string `json:"remove"` // the commands that delete it
 }

@@ -1,8 +1,10 @@
 package event
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"time"
 )
 
 // AccessFinding is IAM Access Analyzer saying who can reach a resource, or which permissions nobody uses. It is
@@ -39,8 +41,7 @@ type AccessFinding struct {
 // AccessKind is what a finding of Access Analyzer is about.
 type AccessKind string
 
-// The kinds, by detail-type: "Access Analyzer Finding", "Internal Access Finding" and "Unused Access Finding for IAM
-// entities".
+// The kinds.
 const (
 	ExternalAccess AccessKind = "external access"
 	InternalAccess AccessKind = "internal access"
@@ -61,21 +62,21 @@ func (f *AccessFinding) Active() bool { return f.Status == "ACTIVE" && !f.Delete
 
 // accessFinding reads a finding. It wants the id, which two of the three call "id" and one "findingId", the status and
 // the resource.
-func accessFinding(detail Fields, e Event) (*AccessFinding, error) {
-	if detail == nil {
-		return nil, &Error{"detail", "missing or not an object: a finding is needed"}
+func accessFinding(detail Fields, e Event) (Detail, time.Time, error) {
+	if err := detail.require("a finding", "status", "resource"); err != nil {
+		return nil, time.Time{}, err
 	}
 	f := &AccessFinding{
 		Access:         accessKinds[e.DetailType],
-		ID:             detail.text("id"),
+		ID:             cmp.Or(detail.text("id"), detail.text("findingId")),
 		Status:         detail.text("status"),
 		Deleted:        detail.bool("isDeleted"),
 		Type:           detail.text("findingType"),
 		Error:          detail.text("error"),
 		Resource:       detail.text("resource"),
 		ResourceType:   detail.text("resourceType"),
-		Account:        detail.text("accountId"),
-		Region:         detail.text("region"),
+		Account:        cmp.Or(detail.text("accountId"), e.Account),
+		Region:         cmp.Or(detail.text("region"), e.Region),
 		Public:         detail.bool("isPublic"),
 		Principals:     principals(detail.Object("principal")),
 		Actions:        detail.Texts("action"),
@@ -84,23 +85,9 @@ func accessFinding(detail Fields, e Event) (*AccessFinding, error) {
 		UnusedActions:  detail.text("numberOfUnusedActions"),
 	}
 	if f.ID == "" {
-		f.ID = detail.text("findingId")
+		return nil, time.Time{}, &Error{"detail.id", "missing, and so is detail.findingId"}
 	}
-	switch {
-	case f.ID == "":
-		return nil, &Error{"detail.id", "missing, and so is detail.findingId"}
-	case f.Status == "":
-		return nil, &Error{"detail.status", "missing"}
-	case f.Resource == "":
-		return nil, &Error{"detail.resource", "missing"}
-	}
-	if f.Account == "" {
-		f.Account = e.Account
-	}
-	if f.Region == "" {
-		f.Region = e.Region
-	}
-	return f, nil
+	return f, detail.time("updatedAt"), nil
 }
 
 // principals lists the members of a principal, each a text or a list of texts.
@@ -116,4 +103,44 @@ func principals(f Fields) []string {
 		}
 	}
 	return all
+}
+
+// Compliance is AWS Config saying that a resource became compliant with a rule, or ceased to be. It is sent on a change
+// only, best effort, so a resource that stays non-compliant is not heard of again.
+//
+// https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html
+type Compliance struct {
+	Rule         string // configRuleName; Security Hub's own copies have other names
+	ResourceType string // such as "AWS::IAM::User"
+	ResourceID   string // for an IAM user the unique id (AIDA…), not the name
+
+	ComplianceType    string // "COMPLIANT", "NON_COMPLIANT" or "NOT_APPLICABLE"
+	OldComplianceType string // empty the first time
+
+	Account string
+	Region  string
+}
+
+// Compliant reports whether the resource is compliant now.
+func (c *Compliance) Compliant() bool { return c.ComplianceType == "COMPLIANT" }
+
+// NonCompliant reports whether the resource is non-compliant now. Not applicable, as of a deleted user, is neither.
+func (c *Compliance) NonCompliant() bool { return c.ComplianceType == "NON_COMPLIANT" }
+
+// compliance reads a compliance change. It wants the rule, the resource and the new result.
+func compliance(detail Fields, e Event) (Detail, time.Time, error) {
+	if err := detail.require("a compliance change", "configRuleName", "resourceType", "resourceId",
+		"newEvaluationResult.complianceType"); err != nil {
+		return nil, time.Time{}, err
+	}
+	result := detail.Object("newEvaluationResult")
+	return &Compliance{
+		Rule:              detail.text("configRuleName"),
+		ResourceType:      detail.text("resourceType"),
+		ResourceID:        detail.text("resourceId"),
+		ComplianceType:    result.text("complianceType"),
+		OldComplianceType: detail.text("oldEvaluationResult", "complianceType"),
+		Account:           cmp.Or(detail.text("awsAccountId"), e.Account),
+		Region:            cmp.Or(detail.text("awsRegion"), e.Region),
+	}, detail.time("notificationCreationTime"), nil
 }

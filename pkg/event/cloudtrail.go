@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 	"time"
@@ -10,7 +11,6 @@ import (
 //
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 type Record struct {
-	EventVersion     string
 	Name             string    // eventName, such as "AttachUserPolicy"
 	Source           string    // eventSource, such as "iam.amazonaws.com"
 	Type             string    // eventType, such as "AwsApiCall"
@@ -22,7 +22,6 @@ type Record struct {
 	ErrorMessage     string
 	ReadOnly         *bool // nil if the record does not say
 	EventID          string
-	RequestID        string
 	RecipientAccount string
 	Identity         Identity
 	Addendum         Addendum
@@ -101,10 +100,8 @@ func (c *APICall) User() (string, bool) {
 		return "", false
 	}
 	for _, name := range []string{
-		c.Request.text("userName"),
-		c.Response.text("accessKey", "userName"),
-		c.Response.text("loginProfile", "userName"),
-		c.Response.text("user", "userName"),
+		c.Request.text("userName"), c.Response.text("accessKey", "userName"),
+		c.Response.text("loginProfile", "userName"), c.Response.text("user", "userName"),
 	} {
 		if name != "" && name != HiddenUserName {
 			return name, true
@@ -114,6 +111,11 @@ func (c *APICall) User() (string, bool) {
 		return c.Identity.UserName, true
 	}
 	return "", false
+}
+
+func apiCall(detail Fields, e Event) (Detail, time.Time, error) {
+	r, err := record(detail, e)
+	return &APICall{r}, r.Time, err
 }
 
 // SignIn is an event of the sign-in service. Name tells which: ConsoleLogin, SwitchRole, ExitRole, CheckMfa,
@@ -132,25 +134,20 @@ type SignIn struct {
 	MFAUsed       bool
 	MFAIdentifier string // ARN of the device; empty without MFA
 
-	LoginTo       string // URL asked for; absent when signing in from IAM Identity Center
-	MobileVersion bool
-	SAMLProvider  string // ARN; only of a direct SAML federation
-	SwitchFrom    string // of SwitchRole: ARN of who switched, maybe of another account
-	RedirectTo    string // of SwitchRole: URL
+	SAMLProvider string // ARN; only of a direct SAML federation
+	SwitchFrom   string // of SwitchRole: ARN of who switched, maybe of another account
 }
 
-func newSignIn(r Record) *SignIn {
+func signIn(detail Fields, e Event) (Detail, time.Time, error) {
+	r, err := record(detail, e)
 	return &SignIn{
 		Record:        r,
 		Outcome:       r.Response.text(r.Name),
 		MFAUsed:       r.Additional.bool("MFAUsed"),
 		MFAIdentifier: r.Additional.text("MFAIdentifier"),
-		LoginTo:       r.Additional.text("LoginTo"),
-		MobileVersion: r.Additional.bool("MobileVersion"),
 		SAMLProvider:  r.Additional.text("SamlProviderArn"),
 		SwitchFrom:    r.Additional.text("SwitchFrom"),
-		RedirectTo:    r.Additional.text("RedirectTo"),
-	}
+	}, r.Time, err
 }
 
 // Succeeded reports whether the record says that it succeeded. It and Failed are both false of a record without
@@ -178,25 +175,32 @@ type ServiceEvent struct {
 	Details Fields // serviceEventDetails
 }
 
+func serviceEvent(detail Fields, e Event) (Detail, time.Time, error) {
+	r, err := record(detail, e)
+	return &ServiceEvent{r, detail.Object("serviceEventDetails")}, r.Time, err
+}
+
 // record reads what every CloudTrail record has. It wants a name and a source, and a major version that it knows: a new
 // one means that fields were removed or changed their meaning.
 func record(detail Fields, e Event) (Record, error) {
-	if detail == nil {
-		return Record{}, &Error{"detail", "missing or not an object: a CloudTrail record is needed"}
+	if err := detail.require("a CloudTrail record", "eventName", "eventSource"); err != nil {
+		return Record{}, err
+	}
+	if major, _, _ := strings.Cut(detail.text("eventVersion"), "."); major != "" && major != "1" {
+		return Record{}, &Error{"detail.eventVersion", "a major version other than 1: the fields may have changed"}
 	}
 	r := Record{
-		EventVersion:     detail.text("eventVersion"),
 		Name:             detail.text("eventName"),
 		Source:           detail.text("eventSource"),
 		Type:             detail.text("eventType"),
-		Region:           detail.text("awsRegion"),
+		Time:             detail.time("eventTime"),
+		Region:           cmp.Or(detail.text("awsRegion"), e.Region),
 		SourceIP:         detail.text("sourceIPAddress"),
 		UserAgent:        detail.text("userAgent"),
 		ErrorCode:        detail.text("errorCode"),
 		ErrorMessage:     detail.text("errorMessage"),
 		EventID:          detail.text("eventID"),
-		RequestID:        detail.text("requestID"),
-		RecipientAccount: detail.text("recipientAccountId"),
+		RecipientAccount: cmp.Or(detail.text("recipientAccountId"), e.Account),
 		Identity:         identity(detail.Object("userIdentity")),
 
 		VPCEndpoint:        detail.text("vpcEndpointId"),
@@ -210,23 +214,8 @@ func record(detail Fields, e Event) (Record, error) {
 		Additional:                   detail.Object("additionalEventData"),
 		SessionCredentialFromConsole: detail.bool("sessionCredentialFromConsole"),
 	}
-	switch major, _, _ := strings.Cut(r.EventVersion, "."); {
-	case r.Name == "":
-		return Record{}, &Error{"detail.eventName", "missing"}
-	case r.Source == "":
-		return Record{}, &Error{"detail.eventSource", "missing"}
-	case major != "" && major != "1":
-		return Record{}, &Error{"detail.eventVersion", "a major version other than 1: the fields may have changed"}
-	}
-	r.Time, _ = ParseTime(detail.text("eventTime"))
 	if v, ok := detail.Bool("readOnly"); ok {
 		r.ReadOnly = &v
-	}
-	if r.Region == "" {
-		r.Region = e.Region
-	}
-	if r.RecipientAccount == "" {
-		r.RecipientAccount = e.Account
 	}
 	return r, nil
 }

@@ -1,6 +1,6 @@
-// Package event turns the JSON of an EventBridge event into typed values: CloudTrail API calls, console
-// sign-ins and service events, AWS Config compliance changes, findings of IAM Access Analyzer, what AWS Health
-// and Amazon GuardDuty warn of, and scheduled sweeps.
+// Package event turns the JSON of an EventBridge event into typed values: CloudTrail API calls, console sign-ins and
+// service events, AWS Config compliance changes, findings of IAM Access Analyzer, what AWS Health and Amazon GuardDuty
+// warn of, and scheduled sweeps.
 //
 // It is strict about what a type cannot do without and tolerant of everything else: a missing event name is an [Error]
 // that names the field, a field that AWS adds tomorrow is ignored, and an event of a type it does not know decodes into
@@ -12,6 +12,7 @@ package event
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
 //go:embed ko.json
@@ -55,10 +57,9 @@ type Event struct {
 // *[Threat], *[Sweep] or *[Unknown].
 type Detail interface{ detail() }
 
-// Drilled is the source of events that a drill makes up. Nobody but AWS can send events of the
-// sources that it plays, so that it has its own, with AWS's detail: a sign-in, a change of compliance. Whoever
-// may put events on the bus can send such an event: it proves nothing, and [Event.Drill] is to be asked before
-// anything is done because of it.
+// Drilled is the source of events that a drill makes up. Nobody but AWS can send events of the sources that it plays,
+// so that it has its own, with AWS's detail: a sign-in, a change of compliance. Whoever may put events on the bus can
+// send such an event: it proves nothing, and [Event.Drill] is to be asked before anything is done because of it.
 const Drilled = "warder.drill"
 
 // Drill reports whether the event is synthetic.
@@ -78,12 +79,10 @@ type Sweep struct {
 // Unknown is an event of a type this package has no name for. Fields is its detail, nil if that is not an object.
 type Unknown struct{ Fields Fields }
 
-func (*APICall) detail()      {}
-func (*SignIn) detail()       {}
-func (*ServiceEvent) detail() {}
-func (*Compliance) detail()   {}
-func (*Sweep) detail()        {}
-func (*Unknown) detail()      {}
+func (*Record) detail()     {}
+func (*Compliance) detail() {}
+func (*Sweep) detail()      {}
+func (*Unknown) detail()    {}
 
 // Error says why bytes are not an event: they will not become one, so a retry is of no use. Find it with [errors.As].
 type Error struct {
@@ -116,64 +115,11 @@ func Decode(raw []byte) (Event, error) {
 		Account:    envelope.text("account"),
 		Region:     envelope.text("region"),
 		Resources:  envelope.Texts("resources"),
+		Time:       envelope.time("time"),
 	}
-	e.Time, _ = ParseTime(envelope.text("time"))
-
 	detail := envelope.Object("detail")
 	var happened time.Time
-	switch e.kind(detail) {
-	case apiCall:
-		var r Record
-		if r, err = record(detail, e); err == nil {
-			e.Detail, happened = &APICall{Record: r}, r.Time
-		}
-	case signIn:
-		var r Record
-		if r, err = record(detail, e); err == nil {
-			e.Detail, happened = newSignIn(r), r.Time
-		}
-	case serviceEvent:
-		var r Record
-		if r, err = record(detail, e); err == nil {
-			e.Detail, happened = &ServiceEvent{Record: r, Details: detail.Object("serviceEventDetails")}, r.Time
-		}
-	case complianceChange:
-		var c *Compliance
-		if c, err = compliance(detail, e); err == nil {
-			e.Detail = c
-			happened, _ = ParseTime(detail.text("notificationCreationTime"))
-		}
-	case accessAnalyzed:
-		var f *AccessFinding
-		if f, err = accessFinding(detail, e); err == nil {
-			e.Detail = f
-			happened, _ = ParseTime(detail.text("updatedAt"))
-		}
-	case healthEvent:
-		var h *Health
-		if h, err = health(detail, e); err == nil {
-			e.Detail, happened = h, h.Start
-		}
-	case threatFound:
-		var t *Threat
-		if t, err = threat(detail, e); err == nil {
-			e.Detail = t
-			happened, _ = ParseTime(detail.text("updatedAt"))
-		}
-	case scheduled:
-		s := &Sweep{}
-		if len(e.Resources) > 0 {
-			s.Rule = e.Resources[0]
-		}
-		// Without its time one sweep could not be distinguished from the next: the second day's would be "done already".
-		if e.Time.IsZero() {
-			err = &Error{"time", "missing or not a time: a scheduled event is known by its time"}
-		}
-		e.Detail = s
-	default:
-		e.Detail = &Unknown{Fields: detail}
-	}
-	if err != nil {
+	if e.Detail, happened, err = e.decoder(detail)(detail, e); err != nil {
 		return Event{}, err
 	}
 	if e.Time.IsZero() {
@@ -182,18 +128,15 @@ func Decode(raw []byte) (Event, error) {
 	e.digest = digest(raw)
 	if e.Record() != nil {
 		// Without the envelope, and in one order of fields, so that it is the same however the record was wrapped.
-		canonical, err := json.Marshal(detail)
-		if err != nil {
-			return Event{}, &Error{"detail", "cannot be written as JSON again"}
-		}
+		canonical, _ := json.Marshal(detail) // it was JSON
 		e.digest = digest(canonical)
 	}
 	return e, nil
 }
 
-// Key names the thing that happened, the same for each delivery of it: CloudTrail's eventID, or the eventID of
-// the record that this one corrects; of other events the envelope's id, else a digest of the bytes. It is never
-// empty for an event that Decode returned.
+// Key names the thing that happened, the same for each delivery of it: CloudTrail's eventID, or the eventID of the
+// record that this one corrects; of other events the envelope's id, else a digest of the bytes. It is never empty for
+// an event that Decode returned.
 //
 // CloudTrail delivers a duplicate with the same eventID, and a corrected record with a new one and the old one in
 // addendum.originalEventID. An addendum for a delayed record or an outage is a first delivery, so it keeps its own.
@@ -236,70 +179,71 @@ func (e Event) key() string {
 
 // Record is what CloudTrail recorded, nil when the event is not CloudTrail's.
 func (e Event) Record() *Record {
-	switch d := e.Detail.(type) {
-	case *APICall:
-		return &d.Record
-	case *SignIn:
-		return &d.Record
-	case *ServiceEvent:
-		return &d.Record
+	if d, ok := e.Detail.(interface{ record() *Record }); ok {
+		return d.record()
 	}
 	return nil
 }
 
-type kind int
+func (r *Record) record() *Record { return r }
 
-const (
-	other kind = iota
-	apiCall
-	signIn
-	serviceEvent
-	complianceChange
-	accessAnalyzed
-	healthEvent
-	threatFound
-	scheduled
-)
+// A decoder reads the detail of an event, and the time that it gives.
+type decoder func(detail Fields, e Event) (Detail, time.Time, error)
 
-// kind tells which type the event is of. For CloudTrail the record's own eventType decides, because detail-type has two
-// spellings for sign-ins ("Sign In" in what was recorded, "Signin" in the guide).
+func sweep(_ Fields, e Event) (Detail, time.Time, error) {
+	// Without its time one sweep could not be distinguished from the next: the second day's would be "done already".
+	if e.Time.IsZero() {
+		return nil, e.Time, &Error{"time", "missing or not a time: a scheduled event is known by its time"}
+	}
+	s := &Sweep{}
+	if len(e.Resources) > 0 {
+		s.Rule = e.Resources[0]
+	}
+	return s, e.Time, nil
+}
+
+func unknown(detail Fields, _ Event) (Detail, time.Time, error) {
+	return &Unknown{detail}, time.Time{}, nil
+}
+
+// decoders are those of what CloudTrail does not record, by source and detail-type.
+var decoders = map[[2]string]decoder{
+	{"aws.events", "Scheduled Event"}:                                 sweep,
+	{"aws.config", "Config Rules Compliance Change"}:                  compliance,
+	{Drilled, "Config Rules Compliance Change"}:                       compliance,
+	{"aws.access-analyzer", "Access Analyzer Finding"}:                accessFinding,
+	{"aws.access-analyzer", "Internal Access Finding"}:                accessFinding,
+	{"aws.access-analyzer", "Unused Access Finding for IAM entities"}: accessFinding,
+	{"aws.health", "AWS Health Event"}:                                health,
+	{"aws.health", "AWS Health Abuse Event"}:                          health,
+	{"aws.guardduty", "GuardDuty Finding"}:                            threat,
+}
+
+// records are the decoders of what CloudTrail records, by eventType and, for records without one, by detail-type.
+// Insights, network activity, and what comes later have none.
+var records = map[string]decoder{
+	"AwsApiCall": apiCall, "AwsConsoleAction": apiCall, "AwsConsoleSignIn": signIn, "AwsServiceEvent": serviceEvent,
+	"AWS API Call": apiCall, "AWS Console Action": apiCall, "AWS Console Sign In": signIn, "AWS Console Signin": signIn,
+	"AWS Service Event": serviceEvent,
+}
+
+// decoder returns the decoder of the type that the event is of. For CloudTrail the record's own eventType decides,
+// because detail-type has two spellings for sign-ins ("Sign In" in what was recorded, "Signin" in the guide).
 //
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
-func (e Event) kind(detail Fields) kind {
-	switch {
-	case e.Source == "aws.events" && e.DetailType == "Scheduled Event":
-		return scheduled
-	case (e.Source == "aws.config" || e.Drill()) && e.DetailType == "Config Rules Compliance Change":
-		return complianceChange
-	case e.Drill() && strings.HasSuffix(e.DetailType, " via CloudTrail") && detail.text("eventType") == "AwsConsoleSignIn":
-		return signIn
-	case e.Source == "aws.access-analyzer" && accessKinds[e.DetailType] != "":
-		return accessAnalyzed
-	case e.Source == "aws.health" && (e.DetailType == "AWS Health Event" || e.DetailType == "AWS Health Abuse Event"):
-		return healthEvent
-	case e.Source == "aws.guardduty" && e.DetailType == "GuardDuty Finding":
-		return threatFound
-	case !strings.HasPrefix(e.Source, "aws.") || !strings.HasSuffix(e.DetailType, " via CloudTrail"):
-		return other
+func (e Event) decoder(detail Fields) decoder {
+	if d := decoders[[2]string{e.Source, e.DetailType}]; d != nil {
+		return d
 	}
-	switch detail.text("eventType") {
-	case "AwsApiCall", "AwsConsoleAction":
-		return apiCall
-	case "AwsConsoleSignIn":
+	name, recorded := strings.CutSuffix(e.DetailType, " via CloudTrail")
+	kind := detail.text("eventType")
+	if recorded && e.Drill() && kind == "AwsConsoleSignIn" {
 		return signIn
-	case "AwsServiceEvent":
-		return serviceEvent
-	case "":
-		switch strings.TrimSuffix(e.DetailType, " via CloudTrail") {
-		case "AWS API Call", "AWS Console Action":
-			return apiCall
-		case "AWS Console Sign In", "AWS Console Signin":
-			return signIn
-		case "AWS Service Event":
-			return serviceEvent
-		}
 	}
-	return other // insights, network activity, and what comes later
+	if d := records[cmp.Or(kind, name)]; d != nil && recorded && strings.HasPrefix(e.Source, "aws.") {
+		return d
+	}
+	return unknown
 }
 
 // object reads bytes that must be one JSON object and nothing after it.
@@ -333,19 +277,6 @@ func digest(b []byte) string {
 }
 
 // guid reports whether s is a GUID as AWS writes them, such as 37bd1355-17f1-4e7e-8775-1b67b63cefe6.
-func guid(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, c := range s {
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case !strings.ContainsRune("0123456789abcdefABCDEF", c):
-			return false
-		}
-	}
-	return true
-}
+func guid(s string) bool { return len(s) == 36 && guids().MatchString(s) }
+
+var guids = lazyregexp.New(`^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -12,9 +13,7 @@ type Fields map[string]any
 
 // Text is the value at the path: a string as it is, a number or a bool as JSON writes it. AWS is not consistent about
 // which of them it uses. It is false if there is no such value; an empty string is a value.
-func (f Fields) Text(path ...string) (string, bool) {
-	return text(f.at(path))
-}
+func (f Fields) Text(path ...string) (string, bool) { return text(f.at(path)) }
 
 // Bool is the value at the path: true, false, or the strings "true", "false", "Yes", "No" in any case, which is how
 // CloudTrail writes most of its flags. It is false, false if there is no such value.
@@ -77,6 +76,25 @@ func (f Fields) text(path ...string) string {
 	return s
 }
 
+func (f Fields) time(path ...string) time.Time {
+	t, _ := ParseTime(f.text(path...))
+	return t
+}
+
+// require returns an [Error] for the first of the paths in a detail, with dots, that has no text. The name is
+// for a detail that is missing altogether.
+func (f Fields) require(name string, paths ...string) error {
+	if f == nil {
+		return &Error{"detail", "missing or not an object: " + name + " is needed"}
+	}
+	for _, path := range paths {
+		if f.text(strings.Split(path, ".")...) == "" {
+			return &Error{"detail." + path, "missing"}
+		}
+	}
+	return nil
+}
+
 func (f Fields) bool(path ...string) bool {
 	b, _ := f.Bool(path...)
 	return b
@@ -89,10 +107,7 @@ func text(v any) (string, bool) {
 	case json.Number:
 		return v.String(), true
 	case bool:
-		if v {
-			return "true", true
-		}
-		return "false", true
+		return strconv.FormatBool(v), true
 	}
 	return "", false
 }

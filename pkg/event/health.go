@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 )
@@ -11,10 +12,8 @@ import (
 //
 // https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
 type Health struct {
-	ARN        string // eventArn; not unique to an account
 	Service    string // such as "RISK"
 	TypeCode   string // eventTypeCode, such as "AWS_RISK_CREDENTIALS_EXPOSED"
-	Category   string // eventTypeCategory: "issue", "accountNotification", "investigation", "scheduledChange"
 	StatusCode string // "open", "closed" or "upcoming"; empty in events of the schema before 2023
 
 	// CommunicationID is the same for the copies and the pages of one message. It is empty in events of the schema before
@@ -57,32 +56,21 @@ func (h *Health) key() string {
 }
 
 // health reads an event of AWS Health. It wants its type code, without which nothing is known of it.
-func health(detail Fields, e Event) (*Health, error) {
-	if detail == nil {
-		return nil, &Error{"detail", "missing or not an object: a health event is needed"}
+func health(detail Fields, e Event) (Detail, time.Time, error) {
+	if err := detail.require("a health event", "eventTypeCode"); err != nil {
+		return nil, time.Time{}, err
 	}
 	h := &Health{
-		ARN:             detail.text("eventArn"),
 		Service:         detail.text("service"),
 		TypeCode:        detail.text("eventTypeCode"),
-		Category:        detail.text("eventTypeCategory"),
 		StatusCode:      detail.text("statusCode"),
 		CommunicationID: detail.text("communicationId"),
-		Account:         detail.text("affectedAccount"),
-		Region:          detail.text("eventRegion"),
+		Account:         cmp.Or(detail.text("affectedAccount"), e.Account),
+		Region:          cmp.Or(detail.text("eventRegion"), e.Region),
 		Backup:          detail.bool("backupEvent"),
 		Page:            detail.count("page"),
 		Pages:           detail.count("totalPages"),
-	}
-	if h.TypeCode == "" {
-		return nil, &Error{"detail.eventTypeCode", "missing"}
-	}
-	h.Start, _ = ParseTime(detail.text("startTime"))
-	if h.Account == "" {
-		h.Account = e.Account
-	}
-	if h.Region == "" {
-		h.Region = e.Region
+		Start:           detail.time("startTime"),
 	}
 	for _, d := range detail.Objects("eventDescription") {
 		if h.Description == "" || d.text("language") == "en_US" {
@@ -94,14 +82,11 @@ func health(detail Fields, e Event) (*Health, error) {
 			h.Entities = append(h.Entities, HealthEntity{Value: value, Status: entity.text("status")})
 		}
 	}
-	return h, nil
+	return h, h.Start, nil
 }
 
 // count is the number at the path, which AWS writes as a number or as text; 1 if there is none above it.
 func (f Fields) count(path ...string) int {
-	n, err := strconv.Atoi(f.text(path...))
-	if err != nil || n < 1 {
-		return 1
-	}
-	return n
+	n, _ := strconv.Atoi(f.text(path...))
+	return max(n, 1)
 }

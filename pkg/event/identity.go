@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -25,7 +26,7 @@ type Identity struct {
 	AccessKeyID string
 	InvokedBy   string // see Service: it may name the console, behind which there is a person
 	Session     Session
-	OnBehalfOf  OnBehalfOf
+	OnBehalfOf  string // user id of the person of IAM Identity Center for whom the call was made
 }
 
 // Session is the temporary session that the call was made with, zero if it was made with long-lived credentials.
@@ -36,24 +37,13 @@ type Session struct {
 	CreationDate     string // as written
 	// a session of AssumeRoot: a central team's task in a member account, not the root user signing in
 	AssumedRoot bool
-
-	// FederatedProvider is the OpenID Connect provider that vouched for the caller, empty if none did.
-	FederatedProvider string
 }
 
 // Issuer is what the session was issued for: the role that was assumed, or the user that asked for a federated one.
 type Issuer struct {
-	Type        string // "Role", "IAMUser", "Root"
-	ARN         string // includes the role's path, unlike the ARN of the session
-	UserName    string // name of the role or user
-	PrincipalID string
-	AccountID   string
-}
-
-// OnBehalfOf is the person of IAM Identity Center for whom the call was made.
-type OnBehalfOf struct {
-	UserID           string
-	IdentityStoreARN string
+	Type     string // "Role", "IAMUser", "Root"
+	ARN      string // includes the role's path, unlike the ARN of the session
+	UserName string // name of the role or user
 }
 
 // Kind is who somebody is, in the words that people use.
@@ -73,62 +63,40 @@ const (
 	Unidentified   Kind = "unidentified"
 )
 
+var kinds = map[Kind]i18n.Message{
+	Root:           i18n.T("root user"),
+	IAMUser:        i18n.T("IAM user"),
+	AssumedRole:    i18n.T("role"),
+	IdentityCenter: i18n.T("IAM Identity Center user"),
+	SAML:           i18n.T("SAML user"),
+	WebIdentity:    i18n.T("web identity"),
+	Federated:      i18n.T("federated user"),
+	AWSService:     i18n.T("AWS service"),
+	AWSAccount:     i18n.T("AWS account"),
+}
+
 // Describe describes the kind for people.
-func (k Kind) Describe() i18n.Message {
-	switch k {
-	case Root:
-		return i18n.T("root user")
-	case IAMUser:
-		return i18n.T("IAM user")
-	case AssumedRole:
-		return i18n.T("role")
-	case IdentityCenter:
-		return i18n.T("IAM Identity Center user")
-	case SAML:
-		return i18n.T("SAML user")
-	case WebIdentity:
-		return i18n.T("web identity")
-	case Federated:
-		return i18n.T("federated user")
-	case AWSService:
-		return i18n.T("AWS service")
-	case AWSAccount:
-		return i18n.T("AWS account")
-	}
-	return i18n.T("unidentified")
+func (k Kind) Describe() i18n.Message { return i18n.Or(kinds[k], i18n.T("unidentified")) }
+
+// types are the types of identity that are one kind always.
+var types = map[string]Kind{
+	"Root": Root, "IAMUser": IAMUser, "IdentityCenterUser": IdentityCenter, "SAMLUser": SAML,
+	"WebIdentityUser": WebIdentity, "FederatedUser": Federated, "AWSService": AWSService, "AWSAccount": AWSAccount,
 }
 
 // Kind tells who it is. A role that IAM Identity Center made is its user: the role is named AWSReservedSSO_ and lives
 // under the path /aws-reserved/, where nobody else can make one. A role that only has such a name is a role.
 func (i Identity) Kind() Kind {
-	switch i.Type {
-	case "Root":
-		return Root
-	case "IAMUser":
-		return IAMUser
-	case "AssumedRole", "Role":
-		if !strings.HasPrefix(i.RoleName(), "AWSReservedSSO_") {
-			return AssumedRole
-		}
-		// The ARN of a session has no path, so without the issuer there is only the name to go by.
-		if role := i.RoleARN(); role == "" || strings.HasPrefix(resource(role), "role/aws-reserved/sso.amazonaws.com/") {
-			return IdentityCenter
-		}
-		return AssumedRole
-	case "IdentityCenterUser":
-		return IdentityCenter
-	case "SAMLUser":
-		return SAML
-	case "WebIdentityUser":
-		return WebIdentity
-	case "FederatedUser":
-		return Federated
-	case "AWSService":
-		return AWSService
-	case "AWSAccount":
-		return AWSAccount
+	if i.Type != "AssumedRole" && i.Type != "Role" {
+		return cmp.Or(types[i.Type], Unidentified)
 	}
-	return Unidentified
+	// The ARN of a session has no path, so without the issuer there is only the name to go by.
+	role := i.RoleARN()
+	if strings.HasPrefix(i.RoleName(), "AWSReservedSSO_") &&
+		(role == "" || strings.HasPrefix(resource(role), "role/aws-reserved/sso.amazonaws.com/")) {
+		return IdentityCenter
+	}
+	return AssumedRole
 }
 
 // Name is what to call them: the user's name, "role/session", the service, "root". It is never empty, and never to be
@@ -142,18 +110,13 @@ func (i Identity) Describe() i18n.Message {
 	case Root:
 		return i18n.Literal("root")
 	case IAMUser:
-		name = i.UserName
-		if name == "" {
-			name = last(resource(i.ARN), "/")
-		}
+		name = cmp.Or(i.UserName, last(resource(i.ARN), "/"))
 	case AssumedRole, IdentityCenter:
 		name = i.RoleName()
 		if s := i.SessionName(); name != "" && s != "" {
 			name += "/" + s
 		}
-		if name == "" {
-			name = i.OnBehalfOf.UserID
-		}
+		name = cmp.Or(name, i.OnBehalfOf)
 	case Federated:
 		name = last(resource(i.ARN), "/")
 	case AWSService:
@@ -161,35 +124,34 @@ func (i Identity) Describe() i18n.Message {
 	case SAML, WebIdentity:
 		name = i.UserName
 	}
-	switch {
-	case name != "":
-		return i18n.Literal(name)
-	case i.HiddenUser:
+	if name == "" && i.HiddenUser {
 		return i18n.T("a user name that does not exist")
-	case i.UserName != "":
-		return i18n.Literal(i.UserName)
-	case i.ARN != "":
-		return i18n.Literal(i.ARN)
-	case i.PrincipalID != "":
-		return i18n.Literal(i.PrincipalID)
-	case i.InvokedBy != "":
-		return i18n.Literal(i.InvokedBy)
-	case i.AccountID != "":
+	}
+	if name = cmp.Or(name, i.UserName, i.ARN, i.PrincipalID, i.InvokedBy); name != "" {
+		return i18n.Literal(name)
+	}
+	if i.AccountID != "" {
 		return i18n.T("account %s", i.AccountID)
 	}
 	return i18n.T("an unidentified principal")
 }
 
+// session is the names of the role and the session in the ARN of a session, empty if it is of something else.
+func (i Identity) session() (role, session string) {
+	if part := strings.SplitN(resource(i.ARN), "/", 3); len(part) == 3 && part[0] == "assumed-role" {
+		return part[1], part[2]
+	}
+	return "", ""
+}
+
 // SessionName is the name that the session was given, empty if there is none. For IAM Identity Center it is the
 // person's user name; for other roles whatever the caller chose, which proves nothing.
 func (i Identity) SessionName() string {
-	if part := strings.SplitN(resource(i.ARN), "/", 3); len(part) == 3 && part[0] == "assumed-role" {
-		return part[2]
-	}
-	if _, session, ok := strings.Cut(i.PrincipalID, ":"); ok && i.Type == "AssumedRole" {
+	if role, session := i.session(); role+session != "" || i.Type != "AssumedRole" {
 		return session
 	}
-	return ""
+	_, session, _ := strings.Cut(i.PrincipalID, ":")
+	return session
 }
 
 // RoleName is the name of the role that was assumed, empty if none was.
@@ -197,13 +159,8 @@ func (i Identity) RoleName() string {
 	if i.Session.Issuer.Type == "Role" && i.Session.Issuer.UserName != "" {
 		return i.Session.Issuer.UserName
 	}
-	if role := i.RoleARN(); role != "" {
-		return last(resource(role), "/")
-	}
-	if part := strings.SplitN(resource(i.ARN), "/", 3); len(part) == 3 && part[0] == "assumed-role" {
-		return part[1]
-	}
-	return ""
+	role, _ := i.session()
+	return cmp.Or(last(resource(i.RoleARN()), "/"), role)
 }
 
 // RoleARN is the ARN of the role that was assumed, with its path; empty if the record does not have it. It cannot be
@@ -225,6 +182,8 @@ func (i Identity) Service() string {
 }
 
 func identity(f Fields) Identity {
+	session := f.Object("sessionContext")
+	issuer := session.Object("sessionIssuer")
 	i := Identity{
 		Type:        f.text("type"),
 		UserName:    f.text("userName"),
@@ -234,23 +193,16 @@ func identity(f Fields) Identity {
 		AccessKeyID: f.text("accessKeyId"),
 		InvokedBy:   f.text("invokedBy"),
 		Session: Session{
-			MFAAuthenticated:  f.bool("sessionContext", "attributes", "mfaAuthenticated"),
-			CreationDate:      f.text("sessionContext", "attributes", "creationDate"),
-			AssumedRoot:       f.bool("sessionContext", "assumedRoot"),
-			FederatedProvider: f.text("sessionContext", "webIdFederationData", "federatedProvider"),
+			Issuer: Issuer{
+				Type:     issuer.text("type"),
+				ARN:      issuer.text("arn"),
+				UserName: issuer.text("userName"),
+			},
+			MFAAuthenticated: session.bool("attributes", "mfaAuthenticated"),
+			CreationDate:     session.text("attributes", "creationDate"),
+			AssumedRoot:      session.bool("assumedRoot"),
 		},
-		OnBehalfOf: OnBehalfOf{
-			UserID:           f.text("onBehalfOf", "userId"),
-			IdentityStoreARN: f.text("onBehalfOf", "identityStoreArn"),
-		},
-	}
-	issuer := f.Object("sessionContext", "sessionIssuer")
-	i.Session.Issuer = Issuer{
-		Type:        issuer.text("type"),
-		ARN:         issuer.text("arn"),
-		UserName:    issuer.text("userName"),
-		PrincipalID: issuer.text("principalId"),
-		AccountID:   issuer.text("accountId"),
+		OnBehalfOf: f.text("onBehalfOf", "userId"),
 	}
 	if i.UserName == HiddenUserName {
 		i.UserName, i.HiddenUser = "", true

@@ -1,8 +1,10 @@
 package event
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +17,6 @@ import (
 // https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html
 type Threat struct {
 	ID       string
-	ARN      string
 	Type     string  // such as "UnauthorizedAccess:IAMUser/TorIPCaller"
 	Severity float64 // 1 to 10; 7 and above is high, 9 and above critical
 	Title    string  // AWS's words; they may hold names that the attacker chose
@@ -51,75 +52,54 @@ func (*Threat) detail() {}
 func (t *Threat) key() string { return "guardduty:" + t.Account + ":" + t.ID }
 
 // threat reads a GuardDuty finding. It wants the id, the type and a severity that is a number.
-func threat(detail Fields, e Event) (*Threat, error) {
-	if detail == nil {
-		return nil, &Error{"detail", "missing or not an object: a finding is needed"}
-	}
-	service := detail.Object("service")
-	t := &Threat{
-		ID:       detail.text("id"),
-		ARN:      detail.text("arn"),
-		Type:     detail.text("type"),
-		Title:    detail.text("title"),
-		Account:  detail.text("accountId"),
-		Region:   detail.text("region"),
-		Archived: service.bool("archived"),
-		Sample:   sample(service.Object("additionalInfo")),
-		Resource: detail.text("resource", "resourceType"),
-		Count:    service.count("count"),
+func threat(detail Fields, e Event) (Detail, time.Time, error) {
+	if err := detail.require("a finding", "id", "type"); err != nil {
+		return nil, time.Time{}, err
 	}
 	severity, err := strconv.ParseFloat(detail.text("severity"), 64)
-	switch {
-	case t.ID == "":
-		return nil, &Error{"detail.id", "missing"}
-	case t.Type == "":
-		return nil, &Error{"detail.type", "missing"}
-	case err != nil || math.IsNaN(severity) || math.IsInf(severity, 0):
-		return nil, &Error{"detail.severity", "missing or not a number"}
+	if err != nil || math.IsNaN(severity) || math.IsInf(severity, 0) {
+		return nil, time.Time{}, &Error{"detail.severity", "missing or not a number"}
 	}
-	t.Severity = severity
-	t.First, _ = ParseTime(service.text("eventFirstSeen"))
-	t.Last, _ = ParseTime(service.text("eventLastSeen"))
-	if t.Account == "" {
-		t.Account = e.Account
-	}
-	if t.Region == "" {
-		t.Region = e.Region
-	}
+	service := detail.Object("service")
 	call := service.Object("action", "awsApiCallAction")
-	t.API = call.text("api")
-	t.Remote = call.text("remoteIpDetails", "ipAddressV4")
-	if t.Remote == "" {
-		t.Remote = call.text("remoteIpDetails", "ipAddressV6")
-	}
-	t.Country = call.text("remoteIpDetails", "country", "countryName")
-	t.Credentials = credentials(detail, service)
-	return t, nil
+	remote := call.Object("remoteIpDetails")
+	return &Threat{
+		ID:          detail.text("id"),
+		Type:        detail.text("type"),
+		Severity:    severity,
+		Title:       detail.text("title"),
+		Account:     cmp.Or(detail.text("accountId"), e.Account),
+		Region:      cmp.Or(detail.text("region"), e.Region),
+		Archived:    service.bool("archived"),
+		Sample:      sample(service.Object("additionalInfo")),
+		Resource:    detail.text("resource", "resourceType"),
+		Credentials: credentials(detail, service),
+		Count:       service.count("count"),
+		First:       service.time("eventFirstSeen"),
+		Last:        service.time("eventLastSeen"),
+		API:         call.text("api"),
+		Remote:      cmp.Or(remote.text("ipAddressV4"), remote.text("ipAddressV6")),
+		Country:     remote.text("country", "countryName"),
+	}, detail.time("updatedAt"), nil
 }
 
 // credentials is those of an access key finding, and those of the actors of an attack sequence.
 //
 // https://docs.aws.amazon.com/guardduty/latest/APIReference/API_Sequence.html
 func credentials(detail, service Fields) []Credential {
-	var all []Credential
-	add := func(c Credential) {
-		if c != (Credential{}) {
-			all = append(all, c)
-		}
-	}
 	key := detail.Object("resource", "accessKeyDetails")
-	add(Credential{
+	all := []Credential{{
 		AccessKeyID: key.text("accessKeyId"), PrincipalID: key.text("principalId"),
 		UserName: key.text("userName"), UserType: key.text("userType"),
-	})
+	}}
 	for _, actor := range service.Objects("detection", "sequence", "actors") {
 		user := actor.Object("user")
-		add(Credential{
+		all = append(all, Credential{
 			AccessKeyID: user.text("credentialUid"), PrincipalID: user.text("uid"),
 			UserName: user.text("name"), UserType: user.text("type"),
 		})
 	}
-	return all
+	return slices.DeleteFunc(all, func(c Credential) bool { return c == (Credential{}) })
 }
 
 // sample reports whether the finding was made on request. GuardDuty says so in a field of its own, or in an

@@ -1,7 +1,6 @@
-// Package explain answers the question of whoever is on call: why is this key dead, what happened to
-// this user, where did this policy go? It reads the ledger and the account and answers
-// in sentences. Of things that Warder never changed it says so, and who changed them if Warder saw it. It
-// changes nothing.
+// Package explain answers the question of whoever is on call: why is this key dead, what happened to this user, where
+// did this policy go? It reads the ledger and the account and answers in sentences. Of things that Warder never changed
+// it says so, and who changed them if Warder saw it. It changes nothing.
 package explain
 
 import (
@@ -34,22 +33,17 @@ type API interface {
 
 // Request asks about one thing.
 type Request struct {
-	// Key is an access key id, whole or its last four characters.
-	Key string `json:"key,omitempty"`
-	// User is the name of an IAM user.
-	User string `json:"user,omitempty"`
-	// Policy is the ARN of a managed policy.
-	Policy string `json:"policy,omitempty"`
-	// Action is the id of a change, or of a finding with all its changes.
-	Action string `json:"action,omitempty"`
+	Key    string `json:"key,omitempty"` // an access key id, whole or its last four characters
+	User   string `json:"user,omitempty"`
+	Policy string `json:"policy,omitempty"` // ARN of a managed policy
+	Action string `json:"action,omitempty"` // id of a change, or of a finding with all its changes
 }
 
 const forms = `{"key":"AKIA… or its last four characters"}, {"user":"NAME"}, {"policy":"ARN"} or {"action":"ID"}`
 
 // Answer is the history, in words and as data.
 type Answer struct {
-	// Text is for people. It holds no whole access key id.
-	Text    string   `json:"text"`
+	Text    string   `json:"text"` // for people, without whole access key ids
 	Actions []Action `json:"actions"`
 	Cases   []Case   `json:"cases"`
 }
@@ -62,10 +56,8 @@ type Action struct {
 	Status ledger.Status `json:"status"`
 	Reason string        `json:"reason,omitempty"`
 	At     time.Time     `json:"at"`
-	// Event is the key of the event that it was made for.
-	Event string `json:"event"`
-	// Undo is the command that reverts it; empty when it is not in force, or cannot be reverted.
-	Undo string `json:"undo"`
+	Event  string        `json:"event"` // key of the event that it was made for
+	Undo   string        `json:"undo"`  // the command; empty when it is not in force, or cannot be reverted
 }
 
 // Case is something that its owner has time to fix.
@@ -91,16 +83,10 @@ type Reader struct {
 
 // Explain answers the request. A request that is not understood gets an error that says what is.
 func (r Reader) Explain(ctx context.Context, q Request) (Answer, error) {
-	asked := 0
-	for _, what := range []string{q.Key, q.User, q.Policy, q.Action} {
-		if what != "" {
-			asked++
-		}
-	}
-	if asked != 1 {
-		return Answer{},
-			fmt.Errorf("explain request not understood: it names none or more than one of key, user, policy and action; "+
-				"understood are %s", forms)
+	asked := slices.DeleteFunc([]string{q.Key, q.User, q.Policy, q.Action}, func(s string) bool { return s == "" })
+	if len(asked) != 1 {
+		return Answer{}, fmt.Errorf("explain request not understood: it names none or more than one of key, user, policy "+
+			"and action; understood are %s", forms)
 	}
 	t := &answerer{Reader: r, answer: Answer{Actions: []Action{}, Cases: []Case{}}}
 	var err error
@@ -118,7 +104,6 @@ func (r Reader) Explain(ctx context.Context, q Request) (Answer, error) {
 	return t.answer, err
 }
 
-// answerer builds one answer.
 type answerer struct {
 	Reader
 	text   strings.Builder
@@ -128,8 +113,8 @@ type answerer struct {
 // maxWords is longer than any text of Warder's own, in bytes.
 const maxWords = 4000
 
-// addLine adds a line. What goes into it comes from the account, the ledger and the request: it stays in
-// its line, and steers no terminal.
+// addLine adds a line. What goes into it comes from the account, the ledger and the request: it stays in its line, and
+// steers no terminal.
 func (t *answerer) addLine(format string, args ...any) {
 	for i, arg := range args {
 		args[i] = notice.Plain(fmt.Sprint(arg), maxWords)
@@ -137,38 +122,35 @@ func (t *answerer) addLine(format string, args ...any) {
 	fmt.Fprintf(&t.text, format+"\n", args...)
 }
 
-// explainKey explains an access key.
-func (t *answerer) explainKey(ctx context.Context, explainKey string) error {
-	if len(explainKey) < 4 {
+func (t *answerer) explainKey(ctx context.Context, key string) error {
+	if len(key) < 4 {
 		return errors.New("explain request not understood: a key is named by its whole id or its last four characters")
 	}
+	last4 := len(key) == 4
 	all, cases, err := t.Ledger.All(ctx)
 	if err != nil {
 		return err
 	}
 	user, id := "", ""
 	mine := func(c change.Change) bool {
-		if !strings.HasPrefix(c.Kind, "access key") || c.Target != explainKey &&
-			(len(explainKey) != 4 || !strings.HasSuffix(c.Target, explainKey)) {
-			return false
+		found := strings.HasPrefix(c.Kind, "access key") && (c.Target == key || last4 && strings.HasSuffix(c.Target, key))
+		if found {
+			user, id = c.Subject, c.Target
 		}
-		user, id = c.Subject, c.Target
-		return true
+		return found
 	}
-	hint := change.KeyHint(explainKey)
-	found := slices.DeleteFunc(all, func(e ledger.Entry) bool {
-		return !touches(e, mine) && !mentions(e, hint)
-	})
+	hint := change.KeyHint(key)
+	found := slices.DeleteFunc(all, func(e ledger.Entry) bool { return !touches(e, mine) && !mentions(e, hint) })
 	cases = slices.DeleteFunc(cases, func(c ledger.Case) bool { return !slices.ContainsFunc(c.Changes, mine) })
-	if user == "" && len(explainKey) > 4 {
-		out, err := t.API.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &explainKey})
+	if user == "" && !last4 {
+		out, err := t.API.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &key})
 		if err == nil {
-			user, id = aws.ToString(out.UserName), explainKey
+			user, id = aws.ToString(out.UserName), key
 		} else if !change.NotFound(err) && !denied(err) {
 			return fmt.Errorf("get last use of access key %s: %w", hint, err)
 		}
 	}
-	t.addLine("Access key %s%s", hint, of(user))
+	t.addLine("Access key %s%s", hint, within(" of ", user, ""))
 	status, err := t.status(ctx, user, id)
 	if err != nil {
 		return err
@@ -176,9 +158,11 @@ func (t *answerer) explainKey(ctx context.Context, explainKey string) error {
 	switch {
 	case status != "":
 		t.addLine("Now: %s.", strings.ToLower(status))
+	case user == "" && last4:
+		t.addLine("Now: this account has no such key, as far as can be seen by its last four characters in the ledger; " +
+			"give the whole id.")
 	case user == "":
-		t.addLine("Now: this account has no such key, as far as can be seen by its %s.",
-			choose(len(explainKey) == 4, "last four characters in the ledger; give the whole id", "id"))
+		t.addLine("Now: this account has no such key, as far as can be seen by its id.")
 	default:
 		t.addLine("Now: it does not exist any more.")
 	}
@@ -197,25 +181,25 @@ func (t *answerer) status(ctx context.Context, user, id string) (string, error) 
 	if user == "" {
 		return "", nil
 	}
-	kind, err := t.Kinds.Kind(change.Change{Kind: change.AccessKeyStatus})
+	c := change.Change{Kind: change.AccessKeyStatus, Subject: user, Target: id}
+	kind, err := t.Kinds.Kind(c)
 	if err != nil {
 		return "", err
 	}
-	status, err := kind.Read(ctx, change.Change{Kind: change.AccessKeyStatus, Subject: user, Target: id})
+	status, err := kind.Read(ctx, c)
 	if change.NotFound(err) {
 		return "", nil
 	}
 	return status, err
 }
 
-// explainUser explains an IAM user.
-func (t *answerer) explainUser(ctx context.Context, explainUser string) error {
-	found, cases, err := t.Ledger.About(ctx, explainUser, time.Time{})
+func (t *answerer) explainUser(ctx context.Context, user string) error {
+	found, cases, err := t.Ledger.About(ctx, user, time.Time{})
 	if err != nil {
 		return err
 	}
-	t.addLine("IAM user %s", explainUser)
-	contact, err := owner.Book{API: t.API}.Owner(ctx, explainUser)
+	t.addLine("IAM user %s", user)
+	contact, err := owner.Book{API: t.API}.Owner(ctx, user)
 	if err != nil {
 		return err
 	}
@@ -226,10 +210,9 @@ func (t *answerer) explainUser(ctx context.Context, explainUser string) error {
 		t.addLine("Warder has changed nothing about it that is in force.%s", seen(found))
 	}
 	t.addCases(cases)
-	return t.addExemption(ctx, explainUser)
+	return t.addExemption(ctx, user)
 }
 
-// explainPolicy explains a managed policy.
 func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 	all, cases, err := t.Ledger.All(ctx)
 	if err != nil {
@@ -240,13 +223,13 @@ func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 		func(e ledger.Entry) bool { return !touches(e, mine) && e.Subject != arn && !mentions(e, arn) })
 	t.addLine("Policy %s", arn)
 	if !t.addEntries(found, mine) {
-		t.addLine("Warder has changed nothing about it that is in force: what else became of it is not by Warder.%s", seen(found))
+		t.addLine("Warder has changed nothing about it that is in force: what else became of it is not by Warder.%s",
+			seen(found))
 	}
 	t.addCases(slices.DeleteFunc(cases, func(c ledger.Case) bool { return !slices.ContainsFunc(c.Changes, mine) }))
 	return nil
 }
 
-// explainAction explains one change or finding.
 func (t *answerer) explainAction(ctx context.Context, id string) error {
 	of, _, single := strings.Cut(id, "-")
 	e, found, err := t.Ledger.Entry(ctx, of)
@@ -257,7 +240,7 @@ func (t *answerer) explainAction(ctx context.Context, id string) error {
 		t.addLine("Action %s\nThe ledger has none of that id. Notices name the id in square brackets.", id)
 		return nil
 	}
-	t.addLine("Action %s%s", id, about(e))
+	t.addLine("Action %s%s", id, within(", about ", e.Subject, ""))
 	t.addEntries([]ledger.Entry{e}, func(change.Change) bool { return true })
 	return nil
 }
@@ -265,7 +248,7 @@ func (t *answerer) explainAction(ctx context.Context, id string) error {
 // addEntries adds the entries and reports whether one of their changes is in force.
 func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
 	for _, e := range found {
-		t.addLine("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, about(e))
+		t.addLine("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, within(", about ", e.Subject, ""))
 		if e.By != "" {
 			t.addLine("    requested by %s: %s", e.By, e.Reason)
 		} else {
@@ -287,7 +270,7 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 				if s.Status == ledger.Pending && !e.Due.IsZero() {
 					when = ", due " + clock(e.Due)
 				}
-				t.addLine("    %s: %s%s  [%s]%s", status(s.Status), words, when, s.ID, reason(s.Reason))
+				t.addLine("    %s: %s%s  [%s]%s", statuses[s.Status], words, when, s.ID, within(" (", s.Reason, ")"))
 			}
 			t.answer.Actions = append(t.answer.Actions, a)
 		}
@@ -301,15 +284,14 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 			t.addLine("    notified %s (%s) on %s", cmp.Or(told.Owner, "the topic"), told.Kind, clock(told.At))
 		}
 		if e.Run != "" {
-			t.addLine("    because of event %s%s", e.Run, reason(e.Event))
+			t.addLine("    because of event %s%s", e.Run, within(" (", e.Event, ")"))
 		}
 	}
 	return inForce
 }
 
-// addCases adds what is due.
-func (t *answerer) addCases(addCases []ledger.Case) {
-	for _, c := range addCases {
+func (t *answerer) addCases(cases []ledger.Case) {
+	for _, c := range cases {
 		t.answer.Cases = append(t.answer.Cases, Case{
 			Control: c.Control, Subject: c.Subject, Owner: c.Owner, Changes: c.Changes,
 			Opened: c.Opened, Notified: c.Told, Due: c.Due, Closed: c.Closed, Outcome: string(c.Outcome),
@@ -318,11 +300,10 @@ func (t *answerer) addCases(addCases []ledger.Case) {
 			continue
 		}
 		for _, due := range c.Changes {
-			when := "at the next sweep"
-			if !c.Urgent {
-				when = "on " + clock(c.Due)
+			when, told := "on "+clock(c.Due), "its owner is not notified yet"
+			if c.Urgent {
+				when = "at the next sweep"
 			}
-			told := "its owner is not notified yet"
 			if !c.Told.IsZero() {
 				told = fmt.Sprintf("%s was notified on %s", cmp.Or(c.Owner, "the topic"), clock(c.Told))
 			}
@@ -331,7 +312,6 @@ func (t *answerer) addCases(addCases []ledger.Case) {
 	}
 }
 
-// addExemption adds the user's exemption.
 func (t *answerer) addExemption(ctx context.Context, user string) error {
 	if user == "" {
 		return nil
@@ -376,42 +356,20 @@ func seen(found []ledger.Entry) string {
 	return " Warder saw nobody do it."
 }
 
-func about(e ledger.Entry) string {
-	if e.Subject == "" {
-		return ""
-	}
-	return ", about " + e.Subject
+var statuses = map[ledger.Status]string{
+	ledger.Observed: "would have in enforce", ledger.Pending: "announced", ledger.Held: "on hold",
+	ledger.Skipped: "not applied", ledger.Failed: "failed", ledger.Planned: "planned",
 }
 
-func of(user string) string {
-	if user == "" {
-		return ""
-	}
-	return " of " + user
-}
-
-func status(s ledger.Status) string {
-	return map[ledger.Status]string{
-		ledger.Observed: "would have in enforce", ledger.Pending: "announced", ledger.Held: "on hold",
-		ledger.Skipped: "not applied", ledger.Failed: "failed", ledger.Planned: "planned",
-	}[s]
-}
-
-func reason(text string) string {
+// within is the text with something before and after it, empty if the text is.
+func within(before, text, after string) string {
 	if text == "" {
 		return ""
 	}
-	return " (" + text + ")"
+	return before + text + after
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
-
-func choose(yes bool, then, otherwise string) string {
-	if yes {
-		return then
-	}
-	return otherwise
-}
 
 // denied reports whether IAM refuses to say whose a key is, as it does for keys of other accounts.
 func denied(err error) bool {

@@ -1,20 +1,21 @@
-// Package i18n holds the texts for people as formats and arguments, so that they can be rendered in another
-// language than English, in which the code is written.
+// Package i18n holds the texts for people as formats and arguments, so that they can be rendered in another language
+// than English, in which the code is written.
 //
-// A [Message] is an English format and its arguments, which may be Messages themselves; [T] makes one. A
-// catalogue translates: a JSON object from English formats to formats of the language, in a file such as ko.json
-// beside the code that has the texts. The package of the file passes it to [Register] in its init function, and
-// the catalogue is parsed when its language is used for the first time.
+// A [Message] is an English format and its arguments, which may be Messages themselves; [T] makes one. A catalogue
+// translates: a JSON object from English formats to formats of the language, in a file such as ko.json beside the code
+// that has the texts. The package of the file passes it to [Register] in its init function, and the catalogue is parsed
+// when its language is used for the first time.
 //
 // The package never fails: a text that a catalogue lacks is rendered in English. A test finds what is missing.
 //
-// golang.org/x/text/message is the library of the field. It makes a binary 0.2 MB larger, does not render a
-// message inside a message, reads no catalogue from a file, and writes the number 1000 as 1,000 unless it is
-// configured not to. Its plural forms are of no use to Korean, which has none.
+// golang.org/x/text/message is the library of the field. It makes a binary 0.2 MB larger, does not render a message
+// inside a message, reads no catalogue from a file, and writes the number 1000 as 1,000 unless it is configured not to.
+// Its plural forms are of no use to Korean, which has none.
 package i18n
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Message is words for people, in no language yet. The zero Message is empty.
@@ -40,9 +42,8 @@ const (
 	joined             // Messages, with the format between them
 )
 
-// T is the Message of an English format with its arguments, as in [fmt.Sprintf]. The format must be a
-// constant: catalogues are checked against the formats that the code has. Without arguments a
-// percent sign is one.
+// T is the Message of an English format with its arguments, as in [fmt.Sprintf]. The format must be a constant:
+// catalogues are checked against the formats that the code has. Without arguments a percent sign is one.
 func T(format string, args ...any) Message {
 	if false {
 		_ = fmt.Sprintf(format, args...) // go vet checks the calls of F like those of Sprintf
@@ -50,8 +51,8 @@ func T(format string, args ...any) Message {
 	return Message{words, format, args}
 }
 
-// Lookup is the Message of English words that are not known when the code is written, such as the title
-// of a control. A catalogue may have them.
+// Lookup is the Message of English words that are not known when the code is written, such as the title of a control. A
+// catalogue may have them.
 func Lookup(english string) Message { return Message{form: words, format: english} }
 
 // Literal is the Message of what is the same in every language.
@@ -99,8 +100,8 @@ func (t Message) Empty() bool {
 	return t.format == "" && len(t.args) == 0 || t.form == joined && len(t.args) == 0
 }
 
-// Map returns the Message with each of its arguments replaced by what f makes of it. f is not given the
-// Messages among them, but their arguments.
+// Map returns the Message with each of its arguments replaced by what f makes of it. f is not given the Messages among
+// them, but their arguments.
 func (t Message) Map(f func(any) any) Message {
 	args := make([]any, len(t.args))
 	for i, a := range t.args {
@@ -117,8 +118,7 @@ func (t Message) Map(f func(any) any) Message {
 // String is the Message in English.
 func (t Message) String() string { return t.render(nil) }
 
-// In is the Message in the language, an ISO 639-1 code, as far as its catalogues have it, and in English
-// for the rest.
+// In is the Message in the language, an ISO 639-1 code, as far as its catalogues have it, and in English for the rest.
 func (t Message) In(language string) string { return t.render(Catalogue(language)) }
 
 func (t Message) render(catalogue map[string]string) string {
@@ -152,17 +152,15 @@ func (t Message) render(catalogue map[string]string) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// Fault is an error that people are notified of: what went wrong in words for them, because of an error
-// whose words are those of a program, and may be nil.
+// Fault is an error that people are notified of: what went wrong in words for them, because of an error whose words are
+// those of a program, and may be nil.
 type Fault struct {
 	Text Message
 	Err  error
 }
 
-// Error implements error.
 func (f Fault) Error() string { return f.told().String() }
 
-// Unwrap returns the error that it is because of.
 func (f Fault) Unwrap() error { return f.Err }
 
 func (f Fault) told() Message {
@@ -188,8 +186,8 @@ var (
 	read       = map[string]map[string]string{}
 )
 
-// Register adds the catalogue to those of the language. It is a JSON object of strings. A package
-// calls it in an init function with its own. To register the same again does nothing.
+// Register adds the catalogue to those of the language. It is a JSON object of strings. A package calls it in an init
+// function with its own. To register the same again does nothing.
 func Register(language string, catalogue []byte) {
 	lock.Lock()
 	defer lock.Unlock()
@@ -200,8 +198,8 @@ func Register(language string, catalogue []byte) {
 	delete(read, language)
 }
 
-// Catalogue is all that the catalogues of the language have, by English format. It is not to be
-// written to. One that cannot be read counts for nothing: in English it can be notified all the same.
+// Catalogue is all that the catalogues of the language have, by English format. It is not to be written to. One that
+// cannot be read counts for nothing: in English it can be notified all the same.
 func Catalogue(language string) map[string]string {
 	lock.Lock()
 	defer lock.Unlock()
@@ -219,4 +217,45 @@ func Catalogue(language string) map[string]string {
 		read[language] = all
 	}
 	return read[language]
+}
+
+//go:embed ko.json
+var korean []byte
+
+func init() { Register("ko", korean) }
+
+// Day is the day of a time, in UTC.
+func Day(t time.Time) Message {
+	t = t.UTC()
+	return T("%04d-%02d-%02d", t.Year(), int(t.Month()), t.Day())
+}
+
+// Minute is a time to the minute, in UTC.
+func Minute(t time.Time) Message {
+	return T("%s %s UTC", Day(t), t.UTC().Format("15:04"))
+}
+
+// Moment is a time to the second, in UTC.
+func Moment(t time.Time) Message {
+	return T("%s %s UTC", Day(t), t.UTC().Format("15:04:05"))
+}
+
+// Period is a duration of whole days, hours or minutes.
+func Period(d time.Duration) Message {
+	const day = 24 * time.Hour
+	switch {
+	case d/day == 1:
+		return T("1 day")
+	case d/day > 1:
+		return T("%d days", int(d/day))
+	case d/time.Hour == 1:
+		return T("1 hour")
+	case d/time.Hour > 1:
+		return T("%d hours", int(d/time.Hour))
+	case d/time.Minute == 1:
+		return T("1 minute")
+	case d/time.Minute > 1:
+		return T("%d minutes", int(d/time.Minute))
+	}
+	return Literal(d.String())
 }

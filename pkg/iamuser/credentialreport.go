@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,26 +39,23 @@ type ReportPassword struct {
 
 // ReportKey is one of a user's two slots for access keys. The report does not contain the key's id.
 type ReportKey struct {
-	Active bool
-	// Rotated is when the key was created or its status last changed; zero means that there is no key.
-	Rotated time.Time
-	// Used is when it was last used; zero means never, as far as IAM knows.
-	Used time.Time
+	Active  bool
+	Rotated time.Time // when the key was created or its status last changed; zero means that there is no key
+	Used    time.Time // zero means never, as far as IAM knows
 }
 
 // Exists reports whether the slot has a key.
 func (k ReportKey) Exists() bool { return k.Active || !k.Rotated.IsZero() }
 
-// pauses are the waits while IAM generates a report: at most every four hours. IAM's documentation does
-// not say how long that takes
-// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GenerateCredentialReport.html).
+// pauses are the waits while IAM generates a report: at most every four hours. IAM's documentation does not say how
+// long that takes (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GenerateCredentialReport.html).
 var pauses = []time.Duration{
 	500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second,
 	30 * time.Second,
 }
 
-// FetchReport generates the report if IAM has none of the last four hours, waits for it at most a minute,
-// and reads it. Like [ParseReport] it may return users and an error.
+// FetchReport generates the report if IAM has none of the last four hours, waits for it at most a minute, and reads it.
+// Like [ParseReport] it may return users and an error.
 func FetchReport(ctx context.Context, api ReportAPI, sleep func(context.Context, time.Duration)) ([]ReportUser, error) {
 	for _, pause := range append(pauses, 0) {
 		out, err := api.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
@@ -90,9 +88,8 @@ func notReady(err error) bool {
 	return errors.As(err, &absent) || errors.As(err, &expired) || errors.As(err, &pending)
 }
 
-// ParseReport reads a report. It finds columns by name, so that new ones do no harm, and leaves out the root
-// user. A row that it cannot read is an error that names row and column; the users of the other rows are
-// returned with it.
+// ParseReport reads a report. It finds columns by name, so that new ones do no harm, and leaves out the root user. A
+// row that it cannot read is an error that names row and column; the users of the other rows are returned with it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
 func ParseReport(report []byte) ([]ReportUser, error) {
 	rows := csv.NewReader(bytes.NewReader(report))
@@ -147,7 +144,6 @@ func required() []string {
 	return names
 }
 
-// keyColumns are the columns of a user's access keys.
 var keyColumns = [len(ReportUser{}.Keys)]struct{ active, rotated, used string }{
 	{"access_key_1_active", "access_key_1_last_rotated", "access_key_1_last_used_date"},
 	{"access_key_2_active", "access_key_2_last_rotated", "access_key_2_last_used_date"},
@@ -182,10 +178,8 @@ var absent = []string{"N/A", "no_information", "not_supported"}
 
 func (r *row) value(column string) (value string, ok bool) {
 	value = r.fields[r.columns[column]]
-	for _, n := range absent {
-		if strings.EqualFold(value, n) {
-			return "", false
-		}
+	if slices.ContainsFunc(absent, func(n string) bool { return strings.EqualFold(value, n) }) {
+		return "", false
 	}
 	return value, true
 }

@@ -1,13 +1,13 @@
-// Package notice renders notices and publishes them: one SNS message with attributes
-// to filter by and one body for each protocol.
+// Package notice renders notices and publishes them: one SNS message with attributes to filter by and one body for each
+// protocol.
 //
 //   - email: plain text, what happened first, then what was or will be done, what to do, and the details
 //   - sms: one part
 //   - sqs, lambda: stable JSON, the [Message]
 //   - https: the custom notification of Amazon Q Developer in chat applications
 //
-// A notice never holds a secret, a whole access key id or a policy document. The package decides
-// neither what to notify nor whom; it keeps the limits of the protocols.
+// A notice never holds a secret, a whole access key id or a policy document. The package decides neither what to notify
+// nor whom; it keeps the limits of the protocols.
 package notice
 
 import "time"
@@ -40,11 +40,10 @@ type Reference struct {
 	URL   string `json:"url,omitempty"`
 }
 
-// Message is one notice. Its JSON is the body for SQS and Lambda subscribers and stays compatible:
-// fields are added, never renamed.
+// Message is one notice. Its JSON is the body for SQS and Lambda subscribers and stays compatible: fields are added,
+// never renamed.
 type Message struct {
-	// Version is the version of the JSON, "1".
-	Version string `json:"version"`
+	Version string `json:"version"` // of the JSON, "1"
 	// ID is the same for the same notice, however often it is delivered.
 	ID   string `json:"id"`
 	Kind Kind   `json:"kind"`
@@ -57,37 +56,32 @@ type Message struct {
 	Heading string `json:"heading,omitempty"`
 	// Language is that of the words, as an ISO 639-1 code; empty means English.
 	Language string `json:"language,omitempty"`
-	// Text says in one or two sentences what was found.
-	Text string `json:"text"`
+	Text     string `json:"text"` // one or two sentences: what was found
 	// Subject is whom it is about, Owner whom it is addressed to.
 	Subject string `json:"subject,omitempty"`
 	Owner   string `json:"owner,omitempty"`
 	// OwnerSlack is the Slack member id of the owner, when the account knows it.
 	OwnerSlack string `json:"ownerSlack,omitempty"`
 	// Finding is what the ledger keeps it under: explain and undo take it.
-	Finding string `json:"finding,omitempty"`
-	Account string `json:"account"`
-	Region  string `json:"region"`
-	// Time is when it was found.
-	Time  time.Time `json:"time"`
-	Facts []Fact    `json:"facts,omitempty"`
+	Finding string    `json:"finding,omitempty"`
+	Account string    `json:"account"`
+	Region  string    `json:"region"`
+	Time    time.Time `json:"time"` // when it was found
+	Facts   []Fact    `json:"facts,omitempty"`
 	// Due is when the changes are made, for a warning or a reminder.
 	Due time.Time `json:"due,omitzero"`
 	// Changes are what was or would be done, as clauses.
 	Changes []Change `json:"changes,omitempty"`
 	// UnchangedReason says why nothing is changed, where a change would be expected.
 	UnchangedReason string `json:"unchangedReason,omitempty"`
-	// Advice says what the reader should do.
-	Advice string `json:"advice,omitempty"`
-	// Undo is the command that reverts it, which begins with "make ", or why that cannot be; empty when
-	// there is nothing to revert.
+	Advice          string `json:"advice,omitempty"` // what the reader should do
+	// Undo is the command that reverts it, which begins with "make ", or why that cannot be; empty when there is nothing
+	// to revert.
 	Undo       string      `json:"undo,omitempty"`
 	Runbook    string      `json:"runbook,omitempty"`
 	References []Reference `json:"references,omitempty"`
-	// Event is the id of the event that it was found by.
-	Event string `json:"event"`
-	// Drill is the id of the drill that it is part of: nothing has happened to anybody.
-	// Empty for everything else.
+	Event      string      `json:"event"` // id of the event that it was found by
+	// Drill is the id of the drill that it is part of: nothing has happened to anybody. Empty for everything else.
 	Drill string `json:"drill,omitempty"`
 }
 

@@ -17,8 +17,8 @@ import (
 // (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html); room is left for them.
 const maxMessage = 262_144 - 4096
 
-// maxBody is the longest email, maxField the longest text in a message, in bytes; maxItems is how
-// many facts or changes it lists.
+// maxBody is the longest email, maxField the longest text in a message, in bytes; maxItems is how many facts or changes
+// it lists.
 const (
 	maxBody  = 32_000
 	maxField = 4_000
@@ -36,10 +36,9 @@ type Topic struct {
 	ARN string
 }
 
-// Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the
-// attributes control, severity, kind, account and, when there is one, owner; and by drill, which only
-// notices of a drill have: who must not be woken by one subscribes with the filter
-// policy {"drill":[{"exists":false}]}.
+// Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the attributes control,
+// severity, kind, account and, when there is one, owner; and by drill, which only notices of a drill have: who must not
+// be woken by one subscribes with the filter policy {"drill":[{"exists":false}]}.
 func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	body, err := m.Bodies()
 	if err != nil {
@@ -66,8 +65,8 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 }
 
 // Bodies is the SNS message with one body for each protocol
-// (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html).
-// What is too long is cut; the more JSON has to escape, the shorter it is cut.
+// (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html). What is
+// too long is cut; the more JSON has to escape, the shorter it is cut.
 func (m Message) Bodies() (string, error) {
 	m = m.plain()
 	for field, items := maxField, maxItems; ; field, items = field/2, items/2 {
@@ -95,38 +94,31 @@ func (m Message) bodies() (string, error) {
 		"default": email, "email": email, "sms": m.sms(),
 		"sqs": string(data), "lambda": string(data), "https": string(chat),
 	})
-	if err != nil {
-		return "", fmt.Errorf("encode bodies of notice %s: %w", m.ID, err)
-	}
-	return string(bodies), nil
+	return string(bodies), err
 }
 
 // cut returns the message with texts of at most field bytes and lists of at most items.
 func (m Message) cut(field, items int) Message {
-	m.Title, m.Heading, m.Subject, m.Owner = Truncate(m.Title, 200), Truncate(m.Heading, 200), Truncate(m.Subject,
-		400), Truncate(m.Owner, 400)
-	m.Text, m.UnchangedReason, m.Advice = Truncate(m.Text, field), Truncate(m.UnchangedReason,
-		field), Truncate(m.Advice, field)
-	facts := m.Facts
-	m.Facts = nil
-	for i, f := range facts {
-		if i == items {
-			m.Facts = append(m.Facts, Fact{i18n.T("More").In(m.Language),
-				i18n.T("%d more facts are in the ledger", len(facts)-i).In(m.Language)})
-			break
-		}
+	m.Title, m.Heading = Truncate(m.Title, 200), Truncate(m.Heading, 200)
+	m.Subject, m.Owner = Truncate(m.Subject, 400), Truncate(m.Owner, 400)
+	for _, text := range []*string{&m.Text, &m.UnchangedReason, &m.Advice} {
+		*text = Truncate(*text, field)
+	}
+	facts, changes := m.Facts, m.Changes
+	m.Facts, m.Changes = nil, nil
+	for _, f := range facts[:min(items, len(facts))] {
 		m.Facts = append(m.Facts, Fact{Truncate(f.Name, 60), Truncate(f.Value, field/8)})
 	}
-	changes := m.Changes
-	m.Changes = nil
-	for i, c := range changes {
-		if i == items {
-			m.Changes = append(m.Changes,
-				Change{Text: i18n.T("and %d more in the ledger", len(changes)-i).In(m.Language)})
-			break
-		}
+	if n := len(facts) - items; n > 0 {
+		more := i18n.T("%d more facts are in the ledger", n).In(m.Language)
+		m.Facts = append(m.Facts, Fact{i18n.T("More").In(m.Language), more})
+	}
+	for _, c := range changes[:min(items, len(changes))] {
 		c.Text, c.Reason = Truncate(c.Text, field/8), Truncate(c.Reason, field/8)
 		m.Changes = append(m.Changes, c)
+	}
+	if n := len(changes) - items; n > 0 {
+		m.Changes = append(m.Changes, Change{Text: i18n.T("and %d more in the ledger", n).In(m.Language)})
 	}
 	return m
 }
@@ -134,53 +126,48 @@ func (m Message) cut(field, items int) Message {
 // custom is the schema of custom notifications of Amazon Q Developer in chat applications
 // (https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html).
 type custom struct {
-	Version  string         `json:"version"`
-	Source   string         `json:"source"`
-	ID       string         `json:"id"`
-	Content  customContent  `json:"content"`
-	Metadata customMetadata `json:"metadata"`
+	Version string `json:"version"`
+	Source  string `json:"source"`
+	ID      string `json:"id"`
+	Content struct {
+		TextType    string   `json:"textType"`
+		Title       string   `json:"title"`
+		Description string   `json:"description"`
+		NextSteps   []string `json:"nextSteps,omitempty"`
+		Keywords    []string `json:"keywords,omitempty"`
+	} `json:"content"`
+	Metadata struct {
+		ThreadID          string            `json:"threadId"`
+		Summary           string            `json:"summary"`
+		EventType         string            `json:"eventType"`
+		RelatedResources  []string          `json:"relatedResources,omitempty"`
+		AdditionalContext map[string]string `json:"additionalContext"`
+		// EnableCustomActions lets the buttons be shown whose variables the context has.
+		EnableCustomActions bool `json:"enableCustomActions"`
+	} `json:"metadata"`
 }
 
-type customContent struct {
-	TextType    string   `json:"textType"`
-	Title       string   `json:"title"`
-	Description string   `json:"description"`
-	NextSteps   []string `json:"nextSteps,omitempty"`
-	Keywords    []string `json:"keywords,omitempty"`
-}
-
-type customMetadata struct {
-	ThreadID          string            `json:"threadId"`
-	Summary           string            `json:"summary"`
-	EventType         string            `json:"eventType"`
-	RelatedResources  []string          `json:"relatedResources,omitempty"`
-	AdditionalContext map[string]string `json:"additionalContext"`
-	// EnableCustomActions lets the buttons be shown whose variables the context has.
-	EnableCustomActions bool `json:"enableCustomActions"`
-}
-
-// What the buttons of a chat find in the additional context: ids for explain and for undo, the latter
-// when there is something to undo.
+// What the buttons of a chat find in the additional context: ids for explain and for undo, the latter when there is
+// something to undo.
 const (
 	ChatFinding = "finding"
 	ChatUndo    = "undo"
 )
 
-// escape makes the characters harmless that a chat reads as its own in texts of others: mentions of
-// everybody, links that show another address, in Slack's markup
-// (https://docs.slack.dev/messaging/formatting-message-text#escaping) and in that of Teams
-// (https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format).
+// escape makes the characters harmless that a chat reads as its own in texts of others: mentions of everybody, links
+// that show another address, in Slack's markup (https://docs.slack.dev/messaging/formatting-message-text#escaping) and
+// in that of Teams (https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format).
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "](", "] (").Replace
 
-// chat keeps the limits of that schema: title 250 characters, description 8,000, a next step 350,
-// a keyword 75. Counted in bytes here, which is never more lenient.
+// chat keeps the limits of that schema: title 250 characters, description 8,000, a next step 350, a keyword 75. Counted
+// in bytes here, which is never more lenient.
 func (m Message) chat() custom {
 	var text strings.Builder
 	text.WriteString(escape(m.Text))
-	if len(m.Changes) > 0 {
-		fmt.Fprintf(&text, "\n%s", m.ChangesHeading().In(m.Language))
-	}
-	for _, c := range m.Changes {
+	for i, c := range m.Changes {
+		if i == 0 {
+			fmt.Fprintf(&text, "\n%s", m.ChangesHeading().In(m.Language))
+		}
 		fmt.Fprintf(&text, "\n- %s", escape(c.Describe().In(m.Language)))
 	}
 	if m.UnchangedReason != "" {
@@ -192,34 +179,28 @@ func (m Message) chat() custom {
 	for _, f := range m.Facts {
 		fmt.Fprintf(&text, "\n*%s*: %s", escape(f.Name), escape(f.Value))
 	}
-	title := Plain(escape(m.headline(m.Title, m.Language)), 250)
-	var steps []string
+	c := custom{Version: "1.0", Source: "custom", ID: m.ID}
+	c.Content.TextType, c.Content.Title = "client-markdown", Plain(escape(m.headline(m.Title, m.Language)), 250)
+	c.Content.Description = Truncate(text.String(), 8000)
+	c.Content.Keywords = []string{Truncate(m.Control, 75), m.Severity}
 	for _, step := range []string{m.Advice, m.Undo, m.Runbook} {
 		if step != "" {
-			steps = append(steps, Truncate(escape(step), 350))
+			c.Content.NextSteps = append(c.Content.NextSteps, Truncate(escape(step), 350))
 		}
 	}
-	var related []string
+	about := &c.Metadata
+	about.ThreadID, about.Summary, about.EventType = m.Thread, c.Content.Title, string(m.Kind)
+	about.EnableCustomActions = true
 	if m.Subject != "" {
-		related = []string{escape(m.Subject)}
+		about.RelatedResources = []string{escape(m.Subject)}
 	}
-	more := map[string]string{"account": m.Account, "control": m.Control, "owner": escape(m.Owner),
-		"subject": escape(m.Subject)}
+	about.AdditionalContext = map[string]string{"account": m.Account, "control": m.Control,
+		"owner": escape(m.Owner), "subject": escape(m.Subject)}
 	if m.Finding != "" {
-		more[ChatFinding] = m.Finding
+		about.AdditionalContext[ChatFinding] = m.Finding
 		if strings.HasPrefix(m.Undo, "make undo ") {
-			more[ChatUndo] = m.Finding
+			about.AdditionalContext[ChatUndo] = m.Finding
 		}
 	}
-	return custom{
-		Version: "1.0", Source: "custom", ID: m.ID,
-		Content: customContent{
-			TextType: "client-markdown", Title: title, Description: Truncate(text.String(), 8000),
-			NextSteps: steps, Keywords: []string{Truncate(m.Control, 75), m.Severity},
-		},
-		Metadata: customMetadata{
-			ThreadID: m.Thread, Summary: title, EventType: string(m.Kind), RelatedResources: related,
-			AdditionalContext: more, EnableCustomActions: true,
-		},
-	}
+	return c
 }

@@ -11,87 +11,60 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// Describe is what a kind of notice is in two or three words, for subjects and titles.
-func (k Kind) Describe() i18n.Message {
-	switch k {
-	case WouldChange:
-		return i18n.T("would change")
-	case Changed:
-		return i18n.T("changed")
-	case Warning:
-		return i18n.T("will change")
-	case Reminder:
-		return i18n.T("reminder")
-	case Fixed:
-		return i18n.T("resolved")
-	case Held:
-		return i18n.T("on hold")
-	case Undone:
-		return i18n.T("reverted")
-	case Failure:
-		return i18n.T("FAILED")
-	default:
-		return i18n.T("alert")
-	}
+// kinds describe the kinds of notice in two or three words, for subjects and titles.
+var kinds = map[Kind]i18n.Message{
+	Alert: i18n.T("alert"), WouldChange: i18n.T("would change"), Changed: i18n.T("changed"),
+	Warning: i18n.T("will change"), Reminder: i18n.T("reminder"), Fixed: i18n.T("resolved"),
+	Held: i18n.T("on hold"), Undone: i18n.T("reverted"), Failure: i18n.T("FAILED"),
 }
 
-// Severity describes one of the severities.
+// Describe describes the kind in two or three words.
+func (k Kind) Describe() i18n.Message { return i18n.Or(kinds[k], kinds[Alert]) }
+
+var severities = map[string]i18n.Message{
+	"critical": i18n.T("critical"), "high": i18n.T("high"), "medium": i18n.T("medium"), "low": i18n.T("low"),
+}
+
+// Severity describes one of the severities; any other text stays as it is.
 func Severity(severity string) i18n.Message {
-	switch severity {
-	case "critical":
-		return i18n.T("critical")
-	case "high":
-		return i18n.T("high")
-	case "medium":
-		return i18n.T("medium")
-	case "low":
-		return i18n.T("low")
-	}
-	return i18n.Literal(severity)
+	return i18n.Or(severities[severity], i18n.Literal(severity))
 }
 
-// ChangesHeading is the sentence before the changes of the message: whether Warder made them, makes them soon, or
-// does not, and what kept it from that.
+var headings = map[Kind]i18n.Message{
+	WouldChange: i18n.T("This control is in observe mode and changed nothing. In enforce mode, Warder would:"),
+	Changed:     i18n.T("Action taken:"),
+	Held:        i18n.T("Not applied (on hold):"),
+	Undone:      i18n.T("Reverted:"),
+	Failure:     i18n.T("Not everything was applied:"),
+}
+
+// ChangesHeading is the sentence before the changes of the message: whether Warder made them, makes them
+// soon, or does not, and what kept it from that.
 func (m Message) ChangesHeading() i18n.Message {
 	switch m.Kind {
-	case WouldChange:
-		return i18n.T("This control is in observe mode and changed nothing. In enforce mode, Warder would:")
-	case Changed:
-		return i18n.T("Action taken:")
 	case Warning:
 		return i18n.T("Fix this by %s, or Warder will:", i18n.Minute(m.Due))
 	case Reminder:
 		return i18n.T("Not fixed yet. Fix this by %s, or Warder will:", i18n.Minute(m.Due))
-	case Held:
-		return i18n.T("Not applied (on hold):")
-	case Undone:
-		return i18n.T("Reverted:")
-	case Failure:
-		return i18n.T("Not everything was applied:")
-	default:
-		return i18n.T("No action taken:")
 	}
+	return i18n.Or(headings[m.Kind], i18n.T("No action taken:"))
 }
 
-// Describe describes the change with how far it came, where that is not what the reader expects.
+// Describe describes the change with its result, where that is not what the reader expects.
 func (c Change) Describe() i18n.Message {
-	if c.Reason == "" {
+	switch {
+	case c.Reason == "", c.Status == "pending": // the due date says so
 		return i18n.Literal(c.Text)
-	}
-	switch c.Status {
-	case "pending": // the due date says so
-		return i18n.Literal(c.Text)
-	case "failed":
+	case c.Status == "failed":
 		return i18n.T("%s (failed: %s)", c.Text, c.Reason)
-	case "held":
+	case c.Status == "held":
 		return i18n.T("%s (on hold: %s)", c.Text, c.Reason)
-	case "skipped":
+	case c.Status == "skipped":
 		return i18n.T("%s (not applied: %s)", c.Text, c.Reason)
 	}
 	return i18n.T("%s (%s)", c.Text, c.Reason)
 }
 
-// headline is the message in one line of the language.
 func (m Message) headline(title, language string) string {
 	line := i18n.T("[Warder] %s: %s", m.Kind.Describe(), title)
 	if m.Subject != "" {

@@ -40,40 +40,28 @@ func Denies(document string) (bool, error) {
 	}
 }
 
-// list is one string or an array of strings
+// list is one value or an array of them
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html).
-type list []string
+type list[T any] []T
 
-func (l *list) UnmarshalJSON(data []byte) error {
-	var one string
+func (l *list[T]) UnmarshalJSON(data []byte) error {
+	var one T
 	if json.Unmarshal(data, &one) == nil {
-		*l = list{one}
+		*l = list[T]{one}
 		return nil
 	}
-	return json.Unmarshal(data, (*[]string)(l))
+	return json.Unmarshal(data, (*[]T)(l))
 }
 
 type statement struct {
 	Effect    string
-	Action    list
-	NotAction list
-	Resource  list
-	Principal json.RawMessage
+	Action    list[string]
+	NotAction list[string]
+	Resource  list[string]
 }
 
-type statements []statement
-
-func (s *statements) UnmarshalJSON(data []byte) error {
-	var one statement
-	if json.Unmarshal(data, &one) == nil {
-		*s = statements{one}
-		return nil
-	}
-	return json.Unmarshal(data, (*[]statement)(s))
-}
-
-func read(document string) (statements, error) {
-	var d struct{ Statement statements }
+func read(document string) ([]statement, error) {
+	var d struct{ Statement list[statement] }
 	if err := json.Unmarshal([]byte(document), &d); err != nil {
 		return nil, fmt.Errorf("read policy document: %w", err)
 	}

@@ -13,19 +13,18 @@ import (
 type Trust struct {
 	// Everyone means that a statement lets in every AWS account without a condition.
 	Everyone bool
-	// Conditional means that a statement lets in every AWS account under a condition. The condition is not
-	// evaluated: it may leave one account, an organization, or everyone.
+	// Conditional means that a statement lets in every AWS account under a condition. The condition is not evaluated: it
+	// may leave one account, an organization, or everyone.
 	Conditional bool
-	// Accounts are the accounts that are let in, or whose users or roles are: twelve digits, sorted,
-	// each once. A principal that is neither account nor ARN, such as the unique id of a deleted one, is
-	// listed as its text.
+	// Accounts are the accounts that are let in, or whose users or roles are: twelve digits, sorted, each once. A
+	// principal that is neither account nor ARN, such as the unique id of a deleted one, is listed as its text.
 	Accounts []string
 }
 
 // Trusts reads a trust policy. If it cannot be read, it trusts everyone, with an error.
 //
-// It evaluates principals only. It ignores which of the ways to assume a role a statement allows, and
-// every Deny, so it may report a closed role as open, but never an open one as closed.
+// It evaluates principals only. It ignores which of the ways to assume a role a statement allows, and every Deny, so it
+// may report a closed role as open, but never an open one as closed.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 func Trusts(document string) (Trust, error) {
@@ -65,11 +64,7 @@ func readTrust(document string) ([]trustStatement, error) {
 	if err := json.Unmarshal([]byte(document), &d); err != nil {
 		return nil, fmt.Errorf("read trust policy: %w", err)
 	}
-	var one trustStatement
-	if json.Unmarshal(d.Statement, &one) == nil {
-		return []trustStatement{one}, nil
-	}
-	var all []trustStatement
+	var all list[trustStatement]
 	if err := json.Unmarshal(d.Statement, &all); err != nil {
 		return nil, fmt.Errorf("read trust policy: %w", err)
 	}
@@ -88,7 +83,7 @@ func principals(element json.RawMessage) (everyone bool, accounts []string, err 
 		}
 		return false, nil, fmt.Errorf("read trust policy: the principal is a string other than %q", "*")
 	}
-	var kinds map[string]list
+	var kinds map[string]list[string]
 	if err := json.Unmarshal(element, &kinds); err != nil {
 		return false, nil, fmt.Errorf("read trust policy: %w", err)
 	}

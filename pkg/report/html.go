@@ -1,12 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -24,7 +25,6 @@ import (
 //go:embed style.css
 var style string
 
-// page renders one report.
 type page struct {
 	Report
 	translator
@@ -42,6 +42,9 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 	// https://www.w3.org/TR/CSP3/
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; base-uri 'none'; form-action 'none'"
+	meta := func(key, name, content string) *html.Node {
+		return el("meta", attr{key, name}, attr{"content", content})
+	}
 	title := p.T("Warder: evidence of %s", p.period(r.Period)) + ", " + r.Account
 	css := el("style")
 	css.AppendChild(&html.Node{Type: html.TextNode, Data: style}) // as it is: its hash is in the policy
@@ -57,19 +60,18 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 	document.AppendChild(el("html", attr{"lang", string(l)},
 		el("head",
 			el("meta", attr{"charset", "utf-8"}),
-			el("meta", attr{"http-equiv", "Content-Security-Policy"}, attr{"content", policy}),
-			el("meta", attr{"name", "viewport"}, attr{"content", "width=device-width, initial-scale=1"}),
-			el("meta", attr{"name", "referrer"}, attr{"content", "no-referrer"}),
-			el("meta", attr{"name", "robots"}, attr{"content", "noindex"}),
+			meta("http-equiv", "Content-Security-Policy", policy),
+			meta("name", "viewport", "width=device-width, initial-scale=1"),
+			meta("name", "referrer", "no-referrer"), meta("name", "robots", "noindex"),
 			el("title", title), css),
 		el("body",
 			p.header(),
 			el("nav", attr{"aria-label", p.T("Contents")}, el("ol", contents)),
 			el("main", attr{"id", "top"}, p.summary(), bodies),
 			el("footer",
-				el("p",
-					p.T("Made by Warder on %s from its ledger in account %s. Every action, finding and event is identified by its id.",
-						p.minute(r.Made), r.Account))))))
+				el("p", p.T("Made by Warder on %s from its ledger in account %s. Every action, finding and event is identified "+
+					"by its id.",
+					p.minute(r.Made), r.Account))))))
 	if err := html.Render(w, document); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
@@ -80,14 +82,10 @@ func (p *page) minute(t time.Time) string { return t.UTC().Format("2006-01-02 15
 
 func (p *page) header() *html.Node {
 	last := p.To.AddDate(0, 0, -1)
-	facts := el("dl", class("facts"))
-	for _, fact := range [][2]string{
-		{p.T("Account"), p.Account + ", " + p.Region},
-		{p.T("Period"), p.T("%s to %s", p.From.Format(time.DateOnly), last.Format(time.DateOnly)) + " (UTC)"},
-		{p.T("Made on"), p.minute(p.Made)},
-	} {
-		add(facts, el("div", el("dt", fact[0]), el("dd", fact[1])))
-	}
+	fact := func(name, value string) *html.Node { return el("div", el("dt", name), el("dd", value)) }
+	facts := el("dl", class("facts"), fact(p.T("Account"), p.Account+", "+p.Region),
+		fact(p.T("Period"), p.T("%s to %s", p.From.Format(time.DateOnly), last.Format(time.DateOnly))+" (UTC)"),
+		fact(p.T("Made on"), p.minute(p.Made)))
 	head := el("header", el("p", class("product"), "Warder"),
 		el("h1", p.T("Evidence of access control, %s", p.period(p.Period))), facts)
 	if !p.Over() {
@@ -101,32 +99,28 @@ func (p *page) header() *html.Node {
 func (p *page) summary() *html.Node {
 	s := p.Summary()
 	tiles := el("ul", class("tiles"))
-	for _, t := range []struct {
-		link, label string
-		number      int
-		bad         bool
-	}{
-		{"#open", p.T("Findings open at the end"), s.Open, false},
-		{"#changes", p.T("Changes made"), s.Made, false},
-		{"#changes-" + remediation.UndoControl, p.T("Changes reverted"), s.Undone, false},
-		{"#changes", p.T("Not applied: only observed"), s.Observed, false},
-		{"#incidents", p.T("Changes on hold or failed"), s.Stuck, true},
-		{"#alerts", p.T("Alerts"), s.Alerts, false},
-		{"#exemptions", p.T("Exemptions in force"), s.Exempt, false},
-	} {
-		number := el("strong", strconv.Itoa(t.number))
-		if t.bad && t.number > 0 {
-			add(number, class("bad"))
-		}
-		if t.link == "#changes-"+remediation.UndoControl && t.number == 0 {
-			t.link = "#changes"
-		}
-		add(tiles, el("li", el("a", attr{"href", t.link}, number, el("span", t.label))))
+	tile := func(link, label string, number int, parts ...any) {
+		shown := el("strong", strconv.Itoa(number))
+		add(shown, parts...)
+		add(tiles, el("li", el("a", attr{"href", link}, shown, el("span", label))))
 	}
+	undone, stuck := "#changes", []any{}
+	if s.Undone > 0 {
+		undone = "#changes-" + remediation.UndoControl
+	}
+	if s.Stuck > 0 {
+		stuck = append(stuck, class("bad"))
+	}
+	tile("#open", p.T("Findings open at the end"), s.Open)
+	tile("#changes", p.T("Changes made"), s.Made)
+	tile(undone, p.T("Changes reverted"), s.Undone)
+	tile("#changes", p.T("Not applied: only observed"), s.Observed)
+	tile("#incidents", p.T("Changes on hold or failed"), s.Stuck, stuck...)
+	tile("#alerts", p.T("Alerts"), s.Alerts)
+	tile("#exemptions", p.T("Exemptions in force"), s.Exempt)
 	return el("section", attr{"aria-labelledby", "summary-h"}, el("h2", attr{"id", "summary-h"}, p.T("Summary")), tiles)
 }
 
-// A section is a part of the page.
 type section struct {
 	id, title string
 	body      []*html.Node
@@ -145,28 +139,26 @@ func (p *page) sections() []section {
 	}
 }
 
-// A cell of a table is nodes; a table's columns have names, by which a narrow screen shows them.
+// A column of a table has a name, by which a narrow screen shows its cells.
 type column struct{ name, class string }
+
+// A row is the cells of a table's row: each is whatever an element can hold.
+type row []any
 
 // A group is the rows of a table that belong together, under a title.
 type group struct {
 	id    string
 	title []*html.Node
-	rows  [][]*html.Node
+	rows  []row
 }
 
 // maxRows is how many rows of one group are shown; the CSV file has all.
 const maxRows = 500
 
-// heard marks a table whose caption stands above it as a heading: it is there for who does not see.
-func announced(table *html.Node) *html.Node {
-	add(table.FirstChild, class("heard"))
-	return table
-}
-
 // table is a table of groups. It is a list of cards on a narrow screen, so its roles are said.
 func (p *page) table(caption string, columns []column, groups ...group) *html.Node {
 	role := func(name string) attr { return attr{"role", name} }
+	all := attr{"colspan", strconv.Itoa(len(columns))}
 	head := el("tr", role("row"))
 	for _, c := range columns {
 		add(head, el("th", role("columnheader"), attr{"scope", "col"}, class(c.class), c.name))
@@ -175,28 +167,22 @@ func (p *page) table(caption string, columns []column, groups ...group) *html.No
 	for _, g := range groups {
 		body := el("tbody", role("rowgroup"))
 		if g.id != "" {
-			add(body, attr{"id", g.id})
+			add(body, attr{"id", g.id}, el("tr", role("row"), class("group"),
+				el("th", role("rowheader"), attr{"scope", "rowgroup"}, all, g.title)))
 		}
-		if g.title != nil {
-			add(body, el("tr", role("row"), class("group"),
-				el("th", role("rowheader"), attr{"scope", "rowgroup"}, attr{"colspan", strconv.Itoa(len(columns))}, g.title)))
-		}
-		for i, row := range g.rows {
-			if i == maxRows {
-				add(body, el("tr", role("row"), el("td", role("cell"), attr{"colspan", strconv.Itoa(len(columns))},
-					p.T("%d more rows are in the CSV file.", len(g.rows)-maxRows))))
-				break
-			}
+		for _, row := range g.rows[:min(maxRows, len(g.rows))] {
 			line := el("tr", role("row"))
-			for j, cell := range row {
-				kind := columns[j].class
-				if cell == nil || cell.FirstChild == nil {
+			for i, part := range row {
+				kind, cell := columns[i].class, el("div", part)
+				if cell.FirstChild == nil {
 					kind += " none"
 				}
-				add(line, el("td", role("cell"), class(strings.TrimSpace(kind)),
-					attr{"data-label", columns[j].name}, el("div", cell)))
+				add(line, el("td", role("cell"), class(strings.TrimSpace(kind)), attr{"data-label", columns[i].name}, cell))
 			}
 			add(body, line)
+		}
+		if more := len(g.rows) - maxRows; more > 0 {
+			add(body, el("tr", role("row"), el("td", role("cell"), all, p.T("%d more rows are in the CSV file.", more))))
 		}
 		add(t, body)
 	}
@@ -204,62 +190,29 @@ func (p *page) table(caption string, columns []column, groups ...group) *html.No
 }
 
 // grouped sorts rows into a group for each control that has any, with their number.
-func (p *page) grouped(prefix string, rows map[string][][]*html.Node) []group {
+func (p *page) grouped(prefix string, rows map[string][]row) []group {
 	var groups []group
 	for _, c := range p.Controls {
-		if len(rows[c.ID]) == 0 {
-			continue
+		if n := len(rows[c.ID]); n > 0 {
+			title := []*html.Node{el("span", p.titles[c.ID]), el("code", c.ID), el("span", class("count"), strconv.Itoa(n))}
+			groups = append(groups, group{prefix + "-" + c.ID, title, rows[c.ID]})
 		}
-		groups = append(groups, group{
-			id: prefix + "-" + c.ID, rows: rows[c.ID],
-			title: []*html.Node{el("span", p.titles[c.ID]), el("code", c.ID),
-				el("span", class("count"), strconv.Itoa(len(rows[c.ID])))},
-		})
 	}
 	return groups
 }
 
-func words(parts ...any) []*html.Node {
-	var nodes []*html.Node
-	for _, part := range parts {
-		switch part := part.(type) {
-		case string:
-			if part != "" {
-				nodes = append(nodes, &html.Node{Type: html.TextNode, Data: clean(part)})
-			}
-		case *html.Node:
-			if part != nil {
-				nodes = append(nodes, part)
-			}
-		}
-	}
-	return nodes
-}
-
-// lines are parts one under the other; empty ones are left out.
-func lines(parts ...any) []*html.Node {
-	var nodes []*html.Node
-	for _, part := range parts {
-		switch part := part.(type) {
-		case string:
-			if part != "" {
-				nodes = append(nodes, el("div", part))
-			}
-		case *html.Node:
-			if part != nil {
-				nodes = append(nodes, el("div", part))
-			}
-		}
-	}
-	return nodes
-}
-
-func small(text string) *html.Node {
+// some is the element, or nothing if the text is empty.
+func some(tag, text string, parts ...any) *html.Node {
 	if text == "" {
 		return nil
 	}
-	return el("small", text)
+	return el(tag, append(parts, text)...)
 }
+
+func small(text string) *html.Node { return some("small", text) }
+
+// id is an id that can be asked after, whatever it is long.
+func id(text string) *html.Node { return some("code", text, class("id")) }
 
 // when is a time to the minute, in two lines where there is little room.
 func when(t time.Time) *html.Node {
@@ -269,17 +222,11 @@ func when(t time.Time) *html.Node {
 	return el("time", attr{"datetime", t.UTC().Format(time.RFC3339)}, t.UTC().Format("2006-01-02 15:04"))
 }
 
-// id is an id that can be asked after, whatever it is long.
-func id(text string) *html.Node {
-	if text == "" {
-		return nil
-	}
-	return el("code", class("id"), text)
-}
+func badge(kind, text string) *html.Node { return el("span", class("badge "+kind), text) }
 
-func (p *page) badge(kind, text string) *html.Node {
-	return el("span", class("badge "+kind), text)
-}
+func subject(name, owner string) []*html.Node { return lines(foreign(name), small(owner)) }
+
+func (p *page) controlCell(id string) []*html.Node { return lines(p.title(id), el("code", id)) }
 
 func severityClass(s string) string {
 	if control.Severity(s).Rank() == 0 {
@@ -288,63 +235,60 @@ func severityClass(s string) string {
 	return s
 }
 
-// anchor is the id of the row of an action.
 func anchor(action string) string { return "a-" + action }
 
-func (p *page) empty(text string) []*html.Node { return []*html.Node{el("p", class("empty"), text)} }
+func empty(text string) *html.Node { return el("p", class("empty"), text) }
 
 func (p *page) open() []*html.Node {
 	series := p.severities()
 	var layers []layer
-	for _, s := range []control.Severity{control.Low, control.Medium, control.High, control.Critical} {
-		layers = append(layers, layer{p.severity(string(s)), string(s), series[string(s)]})
+	for _, s := range severities {
+		layers = append(layers, layer{p.severity(string(s)), string(s), series[s]})
 	}
-	columns := []column{
-		{p.T("Control"), "broad"}, {p.T("Mode"), ""}, {p.T("Open, day by day"), "wide"}, {p.T("First day"), "number"},
-		{p.T("Peak"), "number"}, {p.T("Last day"), "number"}, {p.T("Changes made"), "number"},
-		{p.T("Alerts"), "number"}, {p.T("Last sweep"), ""},
-	}
-	var rows [][]*html.Node
+	var rows []row
 	for _, c := range p.Controls {
 		if c.Tool {
 			continue
 		}
-		first, most := 0, 0
+		first := 0
 		if len(c.Open) > 0 {
-			first, most = c.Open[0], slices.Max(c.Open)
+			first = c.Open[0]
 		}
-		last := link(most > 0, "open-"+c.ID, c.Now())
-		rows = append(rows, []*html.Node{
-			box(lines(p.titles[c.ID], el("code", c.ID))), box(p.modes(c)),
-			p.spark("spark-"+c.ID, p.T("Open findings: %s", p.titles[c.ID]), c.Open),
-			box(words(strconv.Itoa(first))), box(words(strconv.Itoa(most))), box(words(last)),
-			box(words(link(c.Made > 0, "changes-"+c.ID, c.Made))),
-			box(words(link(c.Alerts > 0, "alerts-"+c.ID, c.Alerts))), box(p.lastSweep(c)),
+		rows = append(rows, row{
+			p.controlCell(c.ID), p.modes(c), p.spark("spark-"+c.ID, p.T("Open findings: %s", p.titles[c.ID]), c.Open),
+			strconv.Itoa(first), strconv.Itoa(c.peak()), link(c.peak() > 0, "open-"+c.ID, c.Now()),
+			link(c.Made > 0, "changes-"+c.ID, c.Made), link(c.Alerts > 0, "alerts-"+c.ID, c.Alerts), p.lastSweep(c),
 		})
 	}
-	found := map[string][][]*html.Node{}
+	found := map[string][]row{}
 	for _, f := range p.Findings {
-		found[f.Control] = append(found[f.Control], []*html.Node{
-			box(lines(foreign(f.Subject), small(f.Owner))),
-			box(lines(f.Title, p.badge(severityClass(f.Severity), p.severity(f.Severity)))),
-			box(lines(when(f.Opened))), box(lines(when(f.Notified))), box(lines(when(f.Due))),
-			box(lines(p.outcome(f.Outcome), when(f.Closed))), box(p.ids(f.ID, f.Last)),
+		ids := lines(id(f.ID), id(f.Last))
+		if f.ID == f.Last {
+			ids = lines(id(f.ID))
+		}
+		found[f.Control] = append(found[f.Control], row{
+			subject(f.Subject, f.Owner), lines(f.Title, badge(severityClass(f.Severity), p.severity(f.Severity))),
+			lines(when(f.Opened)), lines(when(f.Notified)), lines(when(f.Due)),
+			lines(p.or(outcomes[f.Outcome], string(f.Outcome)), when(f.Closed)), ids,
 		})
 	}
 	nodes := []*html.Node{
-		el("p",
-			p.T("What was open at the end of each day, in UTC: found, and neither changed, nor fixed by its owner, nor exempt.")),
+		el("p", p.T("What was open at the end of each day, in UTC: found, and neither changed, nor fixed by its owner, nor "+
+			"exempt.")),
 		p.stacked("chart-open", p.T("Open findings by severity"), false, layers),
-		p.table(p.T("Open findings by control"), columns, group{rows: rows}),
+		p.table(p.T("Open findings by control"), []column{
+			{p.T("Control"), "broad"}, {p.T("Mode"), ""}, {p.T("Open, day by day"), "wide"}, {p.T("First day"), "number"},
+			{p.T("Peak"), "number"}, {p.T("Last day"), "number"}, {p.T("Changes made"), "number"},
+			{p.T("Alerts"), "number"}, {p.T("Last sweep"), ""},
+		}, group{rows: rows}),
 	}
 	if len(p.Findings) == 0 {
-		return append(nodes, p.empty(p.T("Nothing was open at the end of any day."))...)
+		return append(nodes, empty(p.T("Nothing was open at the end of any day.")))
 	}
 	return append(nodes,
 		p.table(p.T("The findings behind the figures, in their state when the report was made"), []column{
-			{p.T("Subject and owner"), "who"}, {p.T("Finding"), ""}, {p.T("Found"), ""},
-			{p.T("Owner notified"), ""}, {p.T("Due"), ""},
-			{p.T("Current state"), ""}, {p.T("Ids"), ""},
+			{p.T("Subject and owner"), "who"}, {p.T("Finding"), ""}, {p.T("Found"), ""}, {p.T("Owner notified"), ""},
+			{p.T("Due"), ""}, {p.T("Current state"), ""}, {p.T("Ids"), ""},
 		}, p.grouped("open", found)...))
 }
 
@@ -356,80 +300,62 @@ func link(listed bool, to string, number int) *html.Node {
 	return el("a", attr{"href", "#" + to}, strconv.Itoa(number))
 }
 
-// box is nodes as the one node that a cell is.
-func box(nodes []*html.Node) *html.Node { return el("div", nodes) }
-
-// ids are two ids, or one if they are the same.
-func (p *page) ids(first, last string) []*html.Node {
-	if first == last {
-		return lines(id(first))
-	}
-	return lines(id(first), id(last))
-}
-
 // modes are the control's mode now, and how it changed in the period.
 func (p *page) modes(c Control) []*html.Node {
-	nodes := lines(p.badge("mode-"+string(c.Mode), p.mode(c.Mode)))
-	for i, m := range c.Modes {
-		if i > 0 {
-			nodes = append(nodes, lines(small(p.T("%s since %s", p.mode(control.Mode(m.Mode)),
-				m.From.UTC().Format(time.DateOnly))))...)
-		}
+	nodes := lines(badge("mode-"+string(c.Mode), p.mode(c.Mode)))
+	for _, m := range c.Modes[min(1, len(c.Modes)):] {
+		since := p.T("%s since %s", p.mode(control.Mode(m.Mode)), m.From.UTC().Format(time.DateOnly))
+		nodes = append(nodes, lines(small(since))...)
 	}
 	return nodes
 }
 
-// swept is when the control went over the whole account last.
-func (p *page) lastSweep(c Control) []*html.Node {
+// lastSweep is when the control went over the whole account last.
+func (p *page) lastSweep(c Control) any {
 	switch {
 	case c.Tool:
-		return words(p.T("on request"))
+		return p.T("on request")
 	case !c.Scheduled:
-		return words(p.T("none: events alone"))
+		return p.T("none: events alone")
 	case c.LastSweep.IsZero():
-		return words(p.T("none on record"))
+		return p.T("none on record")
 	}
 	return lines(when(c.LastSweep), small(p.T("%d in the period", c.Sweeps)))
 }
 
 func (p *page) changesSection() []*html.Node {
-	days := 0
-	if len(p.Controls) > 0 {
-		days = len(p.Controls[0].Open)
+	series, days := map[string][]int{}, len(p.ends())
+	for _, kind := range []string{"done", "back", "seen", "stuck"} {
+		series[kind] = make([]int, days)
 	}
-	done, back, seen, stuck := make([]int, days), make([]int, days), make([]int, days), make([]int, days)
-	rows := map[string][][]*html.Node{}
+	rows := map[string][]row{}
 	for _, c := range p.Changes {
-		if i := int(c.At.Sub(p.From) / day); i < days {
-			switch {
-			case c.By != "" && c.Status.Made():
-				back[i]++
-			case wasMade(c.Status):
-				done[i]++
-			case c.Status == ledger.Observed:
-				seen[i]++
-			case c.Status == ledger.Held || c.Status == ledger.Failed:
-				stuck[i]++
-			}
+		kind, request := statusClass(c), ""
+		if c.By != "" {
+			request = p.T("requested by %s: %s", c.By, c.Why)
 		}
-		rows[c.Control] = append(rows[c.Control], []*html.Node{
-			box(lines(when(c.At), el("code", class("id"), attr{"id", anchor(c.ID)}, c.ID))),
-			box(lines(foreign(c.Subject), small(c.Owner))),
-			box(lines(foreign(c.Text), small(p.requestedBy(c)))),
-			box(lines(p.badge(statusClass(c), p.status(c)), small(c.Reason))),
-			box(p.notices(c)), box(p.undo(c)), box(lines(id(c.Event))),
+		if c.Status == ledger.Undone {
+			kind = "done" // its own change reverted it
+		}
+		if i := int(c.At.Sub(p.From) / day); i < days && c.Status != ledger.Skipped {
+			series[kind][i]++
+		}
+		rows[c.Control] = append(rows[c.Control], row{
+			lines(when(c.At), el("code", class("id"), attr{"id", anchor(c.ID)}, c.ID)), subject(c.Subject, c.Owner),
+			lines(foreign(c.Text), small(request)), lines(badge(statusClass(c), p.status(c)), small(c.Reason)),
+			p.notices(c), p.undo(c), lines(id(c.Event)),
 		})
 	}
 	nodes := []*html.Node{
-		el("p",
-			p.T("Every step that was completed in the period. make explain ID=… explains an action, make undo ID=… REASON=\"…\" reverts it.")),
+		el("p", p.T("Every step that was completed in the period. make explain ID=… explains an action, make undo ID=… "+
+			"REASON=\"…\" reverts it.")),
 		p.stacked("chart-changes", p.T("Changes day by day"), true, []layer{
-			{p.T("applied"), "done", done}, {p.T("reverted"), "back", back}, {p.T("only observed"), "seen", seen},
-			{p.T("on hold or failed"), "stuck", stuck},
+			{p.T("applied"), "done", series["done"]}, {p.T("reverted"), "back", series["back"]},
+			{p.T("only observed"), "seen", series["seen"]}, {p.T("on hold or failed"), "stuck", series["stuck"]},
 		}),
 	}
 	if len(p.Changes) == 0 {
-		return append(nodes, p.empty(p.T("No step was completed in the period."))...)
+		return append(nodes, empty(p.T("No step was completed in the period.")))
 	}
 	return append(nodes, p.table(p.T("Actions by control"), []column{
 		{p.T("When, and action"), ""}, {p.T("Subject and owner"), "who"}, {p.T("Change"), "broad"},
@@ -447,14 +373,6 @@ func statusClass(c Change) string {
 		return "stuck"
 	}
 	return "seen"
-}
-
-// asked is who wanted something reverted, and why.
-func (p *page) requestedBy(c Change) string {
-	if c.By == "" {
-		return ""
-	}
-	return p.T("requested by %s: %s", c.By, c.Why)
 }
 
 // notices are when people were notified of a change, before and after it, and how long that was.
@@ -486,34 +404,28 @@ func (p *page) undo(c Change) []*html.Node {
 }
 
 func (p *page) times() []*html.Node {
-	measure := func(m Measure, n int) *html.Node {
-		if n == 0 {
-			return box(words("–"))
-		}
-		return box(lines(p.took(m.Seconds), el("a", attr{"href", "#" + anchor(m.Action)}, id(m.Action))))
+	measure := func(m Measure) []*html.Node {
+		return lines(p.took(m.Seconds), el("a", attr{"href", "#" + anchor(m.Action)}, id(m.Action)))
 	}
 	table := func(caption string, of func(Control) Timing) *html.Node {
-		var rows [][]*html.Node
+		var rows []row
 		for _, c := range p.Controls {
 			if t := of(c); t.Count > 0 {
-				rows = append(rows, []*html.Node{
-					box(lines(p.titles[c.ID], el("code", c.ID))),
-					box(words(el("a", attr{"href", "#changes-" + c.ID}, strconv.Itoa(t.Count)))),
-					measure(t.Median, t.Count), measure(t.P90, t.Count), measure(t.Max, t.Count),
-				})
+				rows = append(rows, row{p.controlCell(c.ID), link(true, "changes-"+c.ID, t.Count),
+					measure(t.Median), measure(t.P90), measure(t.Max)})
 			}
 		}
 		if rows == nil {
-			return el("p", class("empty"), p.T("%s: none in the period.", caption))
+			return empty(p.T("%s: none in the period.", caption))
 		}
 		return p.table(caption, []column{
-			{p.T("Control"), ""}, {p.T("Changes"), "number"}, {p.T("Median"), ""}, {p.T("p90"), ""},
-			{p.T("Longest"), ""},
+			{p.T("Control"), ""}, {p.T("Changes"), "number"}, {p.T("Median"), ""}, {p.T("p90"), ""}, {p.T("Longest"), ""},
 		}, group{rows: rows})
 	}
 	nodes := []*html.Node{
-		el("p",
-			p.T("Each figure was measured for the action that it names. From event to change: from the time of the event, according to CloudTrail or the sending service, to the change, for changes that were made at once. From notice to change: from when SNS accepted the notice that announced a change to the change.")),
+		el("p", p.T("Each figure was measured for the action that it names. From event to change: from the time of the "+
+			"event, according to CloudTrail or the sending service, to the change, for changes that were made at once. From "+
+			"notice to change: from when SNS accepted the notice that announced a change to the change.")),
 		table(p.T("From event to change"), func(c Control) Timing { return c.AfterEvent }),
 		table(p.T("From notice to change"), func(c Control) Timing { return c.AfterNotice }),
 	}
@@ -526,29 +438,27 @@ func (p *page) times() []*html.Node {
 
 func (p *page) exemptionsSection() []*html.Node {
 	if len(p.Exemptions) == 0 {
-		return p.empty(p.T("No user has an exemption."))
+		return []*html.Node{empty(p.T("No user has an exemption."))}
 	}
-	var rows [][]*html.Node
+	kinds := map[ExemptionState]string{InForce: "done", Soon: "medium", Expired: "low", Malformed: "stuck",
+		NoControl: "stuck"}
+	var rows []row
 	for _, x := range p.Exemptions {
-		kind := map[ExemptionState]string{InForce: "done", Soon: "medium", Expired: "low", Malformed: "stuck",
-			NoControl: "stuck"}[x.State]
-		state := lines(p.badge(kind, p.state(x.State)), small(x.Fault))
+		note, until, covers := x.Fault, "", any(el("code", x.Control))
 		if x.State == InForce || x.State == Soon {
-			state = lines(p.badge(kind, p.state(x.State)), small(p.T("%d days left", x.DaysLeft)))
+			note = p.T("%d days left", x.DaysLeft)
 		}
-		covers := lines(el("code", x.Control))
+		if !x.Until.IsZero() {
+			until = x.Until.Format(time.DateOnly)
+		}
 		switch x.Control {
 		case "":
-			covers = lines(el("bdi", x.Text))
-		case "all":
-			covers = lines(p.T("every control"))
+			covers = foreign(x.Text)
+		case exemption.All:
+			covers = p.T("every control")
 		}
-		until := lines()
-		if !x.Until.IsZero() {
-			until = lines(x.Until.Format(time.DateOnly))
-		}
-		rows = append(rows, []*html.Node{box(words(foreign(x.User))), box(covers), box(until), box(lines(foreign(x.By))),
-			box(lines(foreign(x.Reason))), box(state)})
+		rows = append(rows, row{foreign(x.User), lines(covers), lines(until), lines(foreign(x.By)), lines(foreign(x.Reason)),
+			lines(badge(kinds[x.State], p.or(states[x.State], string(x.State))), small(note))})
 	}
 	return []*html.Node{
 		el("p", p.T("The tags warder:exempt of IAM users, when the report was made.")),
@@ -560,10 +470,10 @@ func (p *page) exemptionsSection() []*html.Node {
 }
 
 func (p *page) coverageSection() []*html.Node {
-	nodes := []*html.Node{el("p",
-		p.T("The rules that a control refers to, and what the control does about them. A rule in this list is checked by Warder; the list does not mean that the account complies with it."))}
+	nodes := []*html.Node{el("p", p.T("The rules that a control refers to, and what the control does about them. A rule "+
+		"in this list is checked by Warder; the list does not mean that the account complies with it."))}
 	for _, f := range p.Coverage {
-		var rows [][]*html.Node
+		var rows []row
 		for _, rule := range f.Rules {
 			name := el("span", rule.ID)
 			if rule.URL != "" {
@@ -571,51 +481,45 @@ func (p *page) coverageSection() []*html.Node {
 			}
 			for _, id := range rule.Controls {
 				c := p.control(id)
-				open := words(link(slices.ContainsFunc(c.Open, func(n int) bool { return n > 0 }), "open-"+c.ID, c.Now()))
-				mode := p.modes(c)
+				cells := row{name, p.controlCell(id), p.modes(c), link(c.peak() > 0, "open-"+c.ID, c.Now()),
+					p.lastSweep(c)}
 				if c.Tool {
-					open, mode = words("–"), words(p.T("tool"))
+					cells[2], cells[3] = p.T("tool"), "–"
 				}
-				rows = append(rows, []*html.Node{box(words(name)), box(lines(p.title(id), el("code", id))), box(mode),
-					box(open), box(p.lastSweep(c))})
+				rows = append(rows, cells)
 				name = el("span", rule.ID)
 			}
 		}
-		title := strings.TrimSpace(f.Name + " " + f.Version)
-		block := el("div", class("framework"), attr{"id", "rules-" + f.ID}, el("h3", title))
+		block := el("div", class("framework"), attr{"id", "rules-" + f.ID}, el("h3", f.title()))
 		if f.Cited {
 			add(block, el("p", class("cited"), p.T("As cited; check the current text.")))
 		}
-		add(block, announced(p.table(p.T("Rules of %s", title), []column{
+		table := p.table(p.T("Rules of %s", f.title()), []column{
 			{p.T("Rule"), ""}, {p.T("Control"), ""}, {p.T("Mode"), ""}, {p.T("Open findings"), "number"},
 			{p.T("Last sweep"), ""},
-		}, group{rows: rows})))
+		}, group{rows: rows})
+		add(table.FirstChild, class("heard")) // the heading above shows the caption
+		add(block, table)
 		nodes = append(nodes, block)
 	}
 	return nodes
 }
 
-func (p *page) title(id string) string {
-	if title := p.titles[id]; title != "" {
-		return title
-	}
-	return id
-}
+func (p *page) title(id string) string { return cmp.Or(p.titles[id], id) }
 
 func (p *page) incidentsSection() []*html.Node {
 	if len(p.Incidents) == 0 {
-		return p.empty(p.T("Nothing kept Warder from working in the period."))
+		return []*html.Node{empty(p.T("Nothing kept Warder from working in the period."))}
 	}
-	var rows [][]*html.Node
+	var rows []row
 	for _, i := range p.Incidents {
-		length := lines(when(i.Until))
+		until := lines(when(i.Until))
 		if i.Kind == Halted && i.Until.IsZero() {
-			length = lines(p.T("ongoing"))
+			until = lines(p.T("ongoing"))
 		}
-		rows = append(rows, []*html.Node{
-			box(lines(when(i.At))), box(length), box(lines(p.incident(i.Kind))),
-			box(lines(foreign(i.Subject), el("code", i.Control))),
-			box(lines(foreign(i.Text), small(i.By))), box(lines(id(i.ID))),
+		rows = append(rows, row{
+			lines(when(i.At)), until, lines(p.or(incidents[i.Kind], string(i.Kind))),
+			lines(foreign(i.Subject), el("code", i.Control)), lines(foreign(i.Text), small(i.By)), lines(id(i.ID)),
 		})
 	}
 	return []*html.Node{p.table(p.T("What kept Warder from working, and what it did not do"), []column{
@@ -626,14 +530,13 @@ func (p *page) incidentsSection() []*html.Node {
 
 func (p *page) alertsSection() []*html.Node {
 	if len(p.Alerts) == 0 {
-		return p.empty(p.T("No alerts were sent."))
+		return []*html.Node{empty(p.T("No alerts were sent."))}
 	}
-	rows := map[string][][]*html.Node{}
+	rows := map[string][]row{}
 	for _, a := range p.Alerts {
-		rows[a.Control] = append(rows[a.Control], []*html.Node{
-			box(lines(when(a.At))), box(words(foreign(a.Subject))), box(lines(a.Title)),
-			box(words(p.badge(severityClass(a.Severity), p.severity(a.Severity)))),
-			box(lines(when(a.Notified))), box(lines(id(a.ID), id(a.Event))),
+		rows[a.Control] = append(rows[a.Control], row{
+			lines(when(a.At)), foreign(a.Subject), lines(a.Title), badge(severityClass(a.Severity), p.severity(a.Severity)),
+			lines(when(a.Notified)), lines(id(a.ID), id(a.Event)),
 		})
 	}
 	return []*html.Node{
@@ -658,21 +561,31 @@ func (p *page) limits() []*html.Node {
 	}
 	list := el("ul")
 	item := func(text string) { add(list, el("li", text)) }
-	item(p.T("Rules other than those listed under 5. A rule is listed for what the control checks, which may be a part of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS number belongs to the version beside it."))
+	item(p.T("Rules other than those listed under 5. A rule is listed for what the control checks, which may be a part " +
+		"of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS number belongs to the " +
+		"version beside it."))
 	if off != nil {
 		item(p.T("Controls that are off and check nothing: %s.", strings.Join(off, ", ")))
 	}
 	if observing != nil {
-		item(p.T("Controls in observe mode, which changed nothing: %s. They record the same finding once a week; it counts as open until eight days after its last record.", strings.Join(observing, ", ")))
+		item(p.T("Controls in observe mode, which changed nothing: %s. They record the same finding once a week; it counts "+
+			"as open until eight days after its last record.", strings.Join(observing, ", ")))
 	}
-	item(p.T("Anything except IAM users, the root user, console sign-ins and what else a control names. Users of IAM Identity Center, roles and other accounts are checked only where a control says so."))
-	item(p.T("Alerts are sent, not followed up: Warder does not know whether somebody fixed what an alert reported, and no alert counts as an open finding."))
-	item(p.T("Exemptions of buckets and other resources that are not users, and exemptions that were removed before the report was made."))
-	item(p.T("Sweeps that found nothing are kept for 30 days, and the last 100 values of the halt switch: what is older is not counted."))
-	item(p.T("When the end of a finding was not recorded, it counts as open until its next record: the figures are never too low."))
-	item(p.T("This report comes from Warder's own records. CloudTrail records the same events and changes independently: look them up by the ids of the events."))
-	item(p.T("Texts of findings and reasons are in the language in which they were recorded. All days and times are " +
-		"in UTC."))
-	return []*html.Node{list, el("p",
-		p.T("The CSV file beside this page holds every record, including those that the page leaves out. To check a figure: count the rows of its control, look up an action with make explain ID=…, and an event with aws cloudtrail lookup-events."))}
+	item(p.T("Anything except IAM users, the root user, console sign-ins and what else a control names. Users of IAM " +
+		"Identity Center, roles and other accounts are checked only where a control says so."))
+	item(p.T("Alerts are sent, not followed up: Warder does not know whether somebody fixed what an alert reported, and " +
+		"no alert counts as an open finding."))
+	item(p.T("Exemptions of buckets and other resources that are not users, and exemptions that were removed before the " +
+		"report was made."))
+	item(p.T("Sweeps that found nothing are kept for 30 days, and the last 100 values of the halt switch: what is older " +
+		"is not counted."))
+	item(p.T("When the end of a finding was not recorded, it counts as open until its next record: the figures are " +
+		"never too low."))
+	item(p.T("This report comes from Warder's own records. CloudTrail records the same events and changes " +
+		"independently: look them up by the ids of the events."))
+	item(p.T("Texts of findings and reasons are in the language in which they were recorded. All days and times are in " +
+		"UTC."))
+	return []*html.Node{list, el("p", p.T("The CSV file beside this page holds every record, including those that the "+
+		"page leaves out. To check a figure: count the rows of its control, look up an action with make explain ID=…, and "+
+		"an event with aws cloudtrail lookup-events."))}
 }

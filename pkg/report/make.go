@@ -26,11 +26,7 @@ const sweep = "Scheduled Event"
 
 // Make makes the report of a period.
 func Make(s Source, p Period, now time.Time) Report {
-	m := maker{Source: s, Report: Report{Version: "1", Account: s.Account, Region: s.Region, Period: p, Made: now.UTC()},
-		runs: map[[2]string]ledger.Run{}}
-	for _, run := range s.Ledger.Runs {
-		m.runs[[2]string{run.Control, run.Key}] = run
-	}
+	m := maker{Source: s, Report: Report{Account: s.Account, Region: s.Region, Period: p, Made: now.UTC()}}
 	// A drill is evidence of itself alone.
 	m.Ledger.Entries = slices.DeleteFunc(slices.Clone(m.Ledger.Entries), func(e ledger.Entry) bool {
 		if e.Drill != "" {
@@ -48,22 +44,19 @@ func Make(s Source, p Period, now time.Time) Report {
 	return m.Report
 }
 
-// maker makes one report.
 type maker struct {
 	Source
 	Report
-	runs map[[2]string]ledger.Run // by control and key
 }
 
-// holds reports whether a time is in the period, and not after the report was made.
+// covers reports whether a time is in the period, and not after the report was made.
 func (m *maker) covers(t time.Time) bool { return m.Period.covers(t) && !t.After(m.Made) }
 
-// seen is how long an observed finding counts as open: observing, a control records the same thing
-// once a week, with the first sweep after that.
+// seen is how long an observed finding counts as open: observing, a control records the same thing once a week, with
+// the first sweep after that.
 const seen = remediation.Weekly + day
 
-// findings follows each matter through its entries, oldest first, from the one that opens it to the
-// one that ends it.
+// findings follows each matter through its entries, oldest first, from the one that opens it to the one that ends it.
 func (m *maker) findings() []Finding {
 	type matter struct{ control, key string }
 	open := map[matter]*Finding{}
@@ -140,26 +133,26 @@ func outcome(e ledger.Entry) (Outcome, time.Time) {
 			at = s.At
 		}
 	}
-	switch {
-	case has[ledger.Failed]:
-		return Failed, at
-	case has[ledger.Held]:
-		return Held, at
-	case has[ledger.Pending], has[ledger.Planned]:
-		return Open, at
-	case has[ledger.Observed]:
-		return Observed, at
-	case has[ledger.Undone]:
-		return Undone, at
-	case has[ledger.Applied], has[ledger.Verified]:
-		return Changed, at
-	default:
-		return NotDone, at
+	for _, worst := range []struct {
+		status  ledger.Status
+		outcome Outcome
+	}{
+		{ledger.Failed, Failed}, {ledger.Held, Held}, {ledger.Pending, Open}, {ledger.Planned, Open},
+		{ledger.Observed, Observed}, {ledger.Undone, Undone}, {ledger.Applied, Changed}, {ledger.Verified, Changed},
+	} {
+		if has[worst.status] {
+			return worst.outcome, at
+		}
 	}
+	return NotDone, at
 }
 
 // changes lists the steps that came to an end in the period.
 func (m *maker) changes(found []Finding) {
+	runs := map[[2]string]ledger.Run{} // by control and key
+	for _, run := range m.Ledger.Runs {
+		runs[[2]string{run.Control, run.Key}] = run
+	}
 	announced := map[string]time.Time{} // by the entry that made what was announced before
 	for _, f := range found {
 		if f.Last != f.ID {
@@ -168,16 +161,15 @@ func (m *maker) changes(found []Finding) {
 	}
 	for _, e := range m.Ledger.Entries {
 		told := outcomeNotice(e)
-		run := m.runs[[2]string{e.Control, e.Run}]
+		run := runs[[2]string{e.Control, e.Run}]
 		for _, s := range e.Steps {
 			if s.Status == ledger.Pending || s.Status == ledger.Planned || !m.covers(s.At) {
 				continue
 			}
 			c := Change{
-				ID: s.ID, Control: e.Control, Subject: e.Subject, Owner: e.Owner, Kind: s.Kind,
-				Text: m.Kinds.Describe(s.Change, wasMade(s.Status)).In(string(m.Language)), Status: s.Status,
-				Reason: s.Reason, At: s.At,
-				Event: e.Run, UndoneBy: s.Undo, By: e.By, Why: e.Reason, Announced: announced[e.ID],
+				ID: s.ID, Control: e.Control, Subject: e.Subject, Owner: e.Owner, Kind: s.Kind, Status: s.Status,
+				Text:   m.Kinds.Describe(s.Change, wasMade(s.Status)).In(string(m.Language)),
+				Reason: s.Reason, At: s.At, Event: e.Run, UndoneBy: s.Undo, By: e.By, Why: e.Reason, Announced: announced[e.ID],
 			}
 			if told != nil {
 				c.Notified, c.Message = told.At, told.Message
@@ -201,9 +193,9 @@ func (m *maker) changes(found []Finding) {
 
 // outcomeNotice is the notice of how an entry came out, nil when there is none.
 func outcomeNotice(e ledger.Entry) *ledger.Notification {
-	for i := len(e.Notifications) - 1; i >= 0; i-- {
-		if kind := e.Notifications[i].Kind; kind != notice.Warning && kind != notice.Reminder {
-			return &e.Notifications[i]
+	for _, n := range slices.Backward(e.Notifications) {
+		if n.Kind != notice.Warning && n.Kind != notice.Reminder {
+			return &n
 		}
 	}
 	return nil
@@ -221,11 +213,11 @@ func (m *maker) alerts() {
 		}
 		m.Alerts = append(m.Alerts, a)
 	}
-	slices.SortStableFunc(m.Alerts,
-		func(a, b Alert) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.At.Compare(b.At)) })
+	slices.SortStableFunc(m.Alerts, func(a, b Alert) int {
+		return cmp.Or(cmp.Compare(a.Control, b.Control), a.At.Compare(b.At))
+	})
 }
 
-// soonDays is how many days before its end an exemption ends soon.
 const soonDays = 30
 
 func (m *maker) exemptions() {
@@ -234,23 +226,22 @@ func (m *maker) exemptions() {
 			if !strings.EqualFold(key, exemption.Tag) {
 				continue
 			}
-			x := Exemption{User: user.Name, Text: text}
 			e, fault := exemption.Parse(text, m.Made)
-			if fault != nil {
+			x := Exemption{User: user.Name, Text: text, Control: e.Control, Until: e.Until, By: e.By, Reason: e.Reason,
+				State: InForce}
+			if fault == nil {
+				x.DaysLeft = e.DaysLeft(m.Made)
+			}
+			switch {
+			case fault != nil:
 				x.State, x.Fault = Malformed, i18n.Error(fault).In(string(m.Language))
-			} else {
-				x.Control, x.Until, x.By, x.Reason, x.DaysLeft = e.Control, e.Until, e.By, e.Reason, e.DaysLeft(m.Made)
-				switch known := slices.ContainsFunc(m.Source.Controls,
-					func(c control.Control) bool { return !c.Tool && c.ID == e.Control }); {
-				case !known && e.Control != exemption.All:
-					x.State, x.Fault = NoControl, translator{m.Language}.T("there is no control %q", e.Control)
-				case x.DaysLeft < 0:
-					x.State = Expired
-				case x.DaysLeft <= soonDays:
-					x.State = Soon
-				default:
-					x.State = InForce
-				}
+			case e.Control != exemption.All && !slices.ContainsFunc(m.Source.Controls,
+				func(c control.Control) bool { return !c.Tool && c.ID == e.Control }):
+				x.State, x.Fault = NoControl, translator{m.Language}.T("there is no control %q", e.Control)
+			case x.DaysLeft < 0:
+				x.State = Expired
+			case x.DaysLeft <= soonDays:
+				x.State = Soon
 			}
 			m.Exemptions = append(m.Exemptions, x)
 		}
@@ -277,26 +268,21 @@ func (m *maker) incidents() {
 		}
 		incident := Incident{Kind: Halted, ID: fmt.Sprintf("halt version %d", set.Version), At: set.At,
 			By: set.By, Text: set.Value}
-		for _, later := range m.Halts[i:] {
-			if later.Value == halt.Go {
-				incident.Until = later.At
-				break
-			}
+		if end := slices.IndexFunc(m.Halts[i:], func(s Switch) bool { return s.Value == halt.Go }); end >= 0 {
+			incident.Until = m.Halts[i+end].At
 		}
 		add(incident)
 	}
 	kinds := map[ledger.Guard]IncidentKind{ledger.Stopped: Stopped, ledger.Released: Released,
 		ledger.Exemption: BadExemption}
+	stuck := map[ledger.Status]IncidentKind{ledger.Failed: FailedChange, ledger.Held: HeldChange}
 	for _, e := range m.Ledger.Entries {
 		if kind, ok := kinds[e.Guard]; ok {
 			add(Incident{Kind: kind, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, By: e.By, Text: e.Text})
 		}
 		for _, s := range e.Steps {
-			switch s.Status {
-			case ledger.Failed:
-				add(Incident{Kind: FailedChange, ID: s.ID, Control: e.Control, Subject: e.Subject, At: s.At, Text: s.Reason})
-			case ledger.Held:
-				add(Incident{Kind: HeldChange, ID: s.ID, Control: e.Control, Subject: e.Subject, At: s.At, Text: s.Reason})
+			if kind, ok := stuck[s.Status]; ok {
+				add(Incident{Kind: kind, ID: s.ID, Control: e.Control, Subject: e.Subject, At: s.At, Text: s.Reason})
 			}
 		}
 		if e.Notify == notice.Alert && len(e.Steps) == 0 && len(e.Notifications) == 0 {
@@ -322,8 +308,8 @@ func (m *maker) drill(e ledger.Entry) {
 	}
 	i := slices.IndexFunc(m.Incidents, func(i Incident) bool { return i.Kind == Drill && i.ID == e.Drill })
 	if i < 0 {
+		i = len(m.Incidents)
 		m.Incidents = append(m.Incidents, Incident{Kind: Drill, ID: e.Drill, Subject: e.Subject, At: e.At})
-		i = len(m.Incidents) - 1
 	}
 	m.Incidents[i].Until = e.At
 }
@@ -331,8 +317,8 @@ func (m *maker) drill(e ledger.Entry) {
 // patience is after how long without a daily sweep one is missed: the alarm's 26 hours.
 const patience = 26 * time.Hour
 
-// missedSweeps finds gaps between the daily sweeps of a control, in the month that runs are
-// remembered for. Before the first remembered sweep nothing can be said.
+// missedSweeps finds gaps between the daily sweeps of a control, in the month that runs are remembered for. Before the
+// first remembered sweep nothing can be said.
 func (m *maker) missedSweeps(add func(Incident)) {
 	for _, c := range m.Source.Controls {
 		if c.Tool || c.Schedule != "rate(1 day)" {
@@ -361,40 +347,29 @@ const remembered = 30 * day
 
 // controls sums up each control, and keeps the findings that its series counts.
 func (m *maker) controls(found []Finding) {
-	index := map[string]*Control{}
-	var all []*Control
+	index, ends := map[string]*Control{}, m.ends()
+	add := func(c Control) *Control {
+		c.Open = make([]int, len(ends))
+		index[c.ID] = &c
+		return &c
+	}
 	for _, c := range m.Source.Controls {
-		control := &Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, Mode: m.Modes[c.ID],
-			Scheduled: c.Schedule != ""}
-		index[c.ID], all = control, append(all, control)
+		add(Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, Mode: m.Modes[c.ID],
+			Scheduled: c.Schedule != ""})
 	}
 	of := func(id string) *Control {
-		if index[id] == nil { // a control of an earlier version
-			index[id] = &Control{ID: id, Title: id}
-			all = append(all, index[id])
+		if c := index[id]; c != nil {
+			return c
 		}
-		return index[id]
-	}
-	var days []time.Time // their ends
-	for begin := m.From; begin.Before(m.Until()); begin = begin.Add(day) {
-		end := begin.Add(day)
-		if end.After(m.Made) {
-			end = m.Made
-		}
-		days = append(days, end)
+		return add(Control{ID: id, Title: id}) // a control of an earlier version
 	}
 	for _, f := range found {
 		counted := false
-		for i, end := range days {
-			if !f.Opened.Before(end) || !f.Closed.IsZero() && f.Closed.Before(end) {
-				continue
+		for i, end := range ends {
+			if f.openAt(end) {
+				of(f.Control).Open[i]++
+				counted = true
 			}
-			c := of(f.Control)
-			if c.Open == nil {
-				c.Open = make([]int, len(days))
-			}
-			c.Open[i]++
-			counted = true
 		}
 		if counted {
 			m.Findings = append(m.Findings, f)
@@ -404,24 +379,12 @@ func (m *maker) controls(found []Finding) {
 		func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Control, b.Control), a.Opened.Compare(b.Opened)) })
 	events, notices := map[string][]Measure{}, map[string][]Measure{}
 	for _, c := range m.Changes {
-		control := of(c.Control)
-		switch {
-		case c.Status == ledger.Undone:
-			control.Made++
-			control.Undone++
-		case c.Status.Made():
-			control.Made++
-		case c.Status == ledger.Observed:
-			control.Observed++
-		case c.Status == ledger.Held:
-			control.Held++
-		case c.Status == ledger.Failed:
-			control.Failed++
+		if wasMade(c.Status) {
+			of(c.Control).Made++
 		}
 		if d, ok := c.afterEvent(); ok {
 			events[c.Control] = append(events[c.Control], Measure{d.Seconds(), c.ID})
-		}
-		if d, ok := c.afterNotice(); ok {
+		} else if d, ok := c.afterNotice(); ok {
 			notices[c.Control] = append(notices[c.Control], Measure{d.Seconds(), c.ID})
 		}
 	}
@@ -440,11 +403,8 @@ func (m *maker) controls(found []Finding) {
 			c.Modes = append(c.Modes, ModeFrom{run.Mode, run.At})
 		}
 	}
-	for _, c := range all {
-		if c.Open == nil {
-			c.Open = make([]int, len(days))
-		}
-		c.AfterEvent, c.AfterNotice = timing(events[c.ID]), timing(notices[c.ID])
+	for id, c := range index {
+		c.AfterEvent, c.AfterNotice = timing(events[id]), timing(notices[id])
 		m.Report.Controls = append(m.Report.Controls, *c)
 	}
 	slices.SortFunc(m.Report.Controls, func(a, b Control) int { return cmp.Compare(a.ID, b.ID) })
@@ -462,32 +422,44 @@ func timing(measures []Measure) Timing {
 	return Timing{Count: len(measures), Median: rank(0.5), P90: rank(0.9), Max: rank(1)}
 }
 
+// severities are all of them, the lowest first.
+var severities = []control.Severity{control.Low, control.Medium, control.High, control.Critical}
+
 // severities are those of the findings that are open at the end of each day.
-func (r Report) severities() map[string][]int {
-	days := 0
-	if len(r.Controls) > 0 {
-		days = len(r.Controls[0].Open)
-	}
-	all := map[string][]int{}
-	for _, s := range []control.Severity{control.Low, control.Medium, control.High, control.Critical} {
-		all[string(s)] = make([]int, days)
+func (r Report) severities() map[control.Severity][]int {
+	all, ends := map[control.Severity][]int{}, r.ends()
+	for _, s := range severities {
+		all[s] = make([]int, len(ends))
 	}
 	for _, f := range r.Findings {
-		series, ok := all[f.Severity]
+		series, ok := all[control.Severity(f.Severity)]
 		if !ok {
-			series = all[string(control.Medium)]
+			series = all[control.Medium]
 		}
-		for i := range series {
-			end := r.From.Add(time.Duration(i+1) * day)
-			if end.After(r.Made) {
-				end = r.Made
-			}
-			if f.Opened.Before(end) && (f.Closed.IsZero() || !f.Closed.Before(end)) {
+		for i, end := range ends {
+			if f.openAt(end) {
 				series[i]++
 			}
 		}
 	}
 	return all
+}
+
+// ends are the ends of the period's days, the last one when the report was made.
+func (r Report) ends() []time.Time {
+	var ends []time.Time
+	for begin := r.From; begin.Before(r.Until()); begin = begin.Add(day) {
+		end := begin.Add(day)
+		if end.After(r.Made) {
+			end = r.Made
+		}
+		ends = append(ends, end)
+	}
+	return ends
+}
+
+func (f Finding) openAt(t time.Time) bool {
+	return f.Opened.Before(t) && (f.Closed.IsZero() || !f.Closed.Before(t))
 }
 
 // Summary is the numbers of a report that stand for the others.
@@ -499,15 +471,24 @@ type Summary struct {
 
 // Summary sums the report up.
 func (r Report) Summary() Summary {
-	s := Summary{Alerts: len(r.Alerts), Undone: r.control(remediation.UndoControl).Made}
+	s := Summary{Alerts: len(r.Alerts)}
 	for _, c := range r.Controls {
-		if c.Tool {
-			continue
+		if !c.Tool {
+			s.Open += c.Now()
 		}
-		s.Open += c.Now()
-		s.Made += c.Made
-		s.Observed += c.Observed
-		s.Stuck += c.Held + c.Failed
+	}
+	for _, c := range r.Changes {
+		switch {
+		case c.Control == remediation.UndoControl && wasMade(c.Status):
+			s.Undone++
+		case r.control(c.Control).Tool:
+		case wasMade(c.Status):
+			s.Made++
+		case c.Status == ledger.Observed:
+			s.Observed++
+		case c.Status == ledger.Held || c.Status == ledger.Failed:
+			s.Stuck++
+		}
 	}
 	for _, x := range r.Exemptions {
 		switch x.State {

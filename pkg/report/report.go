@@ -2,12 +2,14 @@
 // Warder, what was open, what was done, undone and not done in a period, how long it took, who is
 // exempt, which rules that answers for, and what it does not answer for.
 //
-// [Make] turns what the ledger and the account hold into a [Report], which is data alone; [HTML] and
-// [CSV] render it. Every number of a report can be traced: it is the length of a list of the report,
-// or it names the action it was measured at. The package reads nothing and decides nothing.
+// [Make] turns what the ledger and the account hold into a [Report], which is data alone; [HTML] and [CSV] render
+// it. Every number of a report can be traced: it is the length of a list of the report, or it names the action it
+// was measured at. The package reads nothing and decides nothing.
 package report
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -18,20 +20,15 @@ import (
 
 // Source is what a report is made of.
 type Source struct {
-	// Account and Region are where Warder is deployed.
-	Account, Region string
+	Account, Region string // where Warder is deployed
 	// Controls are the descriptions of all controls and tools, Modes the modes of the controls now.
 	Controls []control.Control
 	Modes    map[string]control.Mode
-	// Ledger is all that it holds.
-	Ledger ledger.Contents
-	// Kinds word the changes, in the language.
-	Kinds    change.Registry
+	Ledger   ledger.Contents
+	Kinds    change.Registry // they word the changes, in the language
 	Language settings.Language
-	// Users are all IAM users with their tags, as they are now.
-	Users []User
-	// Halts are the values that the stop switch had, oldest first.
-	Halts []Switch
+	Users    []User   // all IAM users, as they are now
+	Halts    []Switch // the values that the stop switch had, oldest first
 }
 
 // User is an IAM user with its tags.
@@ -42,37 +39,27 @@ type User struct {
 
 // Switch is a value of the stop switch.
 type Switch struct {
-	// Version counts the values; Parameter Store keeps the last 100.
-	Version int64
+	Version int64 // counts the values; Parameter Store keeps the last 100
 	Value   string
 	At      time.Time
-	// By is the ARN of who set it.
-	By string
+	By      string // ARN of who set it
 }
 
-// Report is one period of one account. Its JSON stays compatible: fields are added, never renamed.
+// Report is one period of one account.
 type Report struct {
-	Version string `json:"version"`
-	Account string `json:"account"`
-	Region  string `json:"region"`
+	Account, Region string
 	Period
 	// Made is when the report was made. What came later is not in it, even if the period goes on.
-	Made time.Time `json:"made"`
+	Made time.Time
 
-	// Controls are all controls, by id.
-	Controls []Control `json:"controls"`
-	// Findings are those that were open at the end of one of the period's days.
-	Findings []Finding `json:"findings"`
-	// Changes are all steps that came to an end in the period, and what was reverted in it.
-	Changes []Change `json:"changes"`
-	// Alerts are what people were notified of in the period and nothing was to be changed about.
-	Alerts     []Alert     `json:"alerts"`
-	Exemptions []Exemption `json:"exemptions"`
-	Coverage   []Framework `json:"coverage"`
-	// Incidents are what kept Warder from its work in the period, or should have.
-	Incidents []Incident `json:"incidents"`
-	// Untimed is how many of the changes that an event led to are without its time.
-	Untimed int `json:"untimed"`
+	Controls   []Control // all controls, by id
+	Findings   []Finding // those that were open at the end of one of the period's days
+	Changes    []Change  // all steps that came to an end in the period, and what was reverted in it
+	Alerts     []Alert   // what people were notified of in the period without a change
+	Exemptions []Exemption
+	Coverage   []Framework
+	Incidents  []Incident // what kept Warder from its work in the period, or should have
+	Untimed    int        // how many of the changes that an event led to are without its time
 }
 
 // Over reports whether the period was over when the report was made.
@@ -88,33 +75,23 @@ func (r Report) Until() time.Time {
 
 // Control is what became of one control in the period.
 type Control struct {
-	ID       string           `json:"id"`
-	Title    string           `json:"title"`
-	Severity control.Severity `json:"severity"`
-	// Tool is a function that serves people; it has no mode and finds nothing.
-	Tool bool `json:"tool,omitempty"`
+	ID, Title string
+	Severity  control.Severity
+	Tool      bool // a function that serves people; it has no mode and finds nothing
 	// Mode is the mode when the report was made. Modes are those that runs of the period had, in order.
-	Mode  control.Mode `json:"mode"`
-	Modes []ModeFrom   `json:"modes,omitempty"`
+	Mode  control.Mode
+	Modes []ModeFrom
 	// Open is how many findings were open at the end of each day, up to when the report was made.
-	Open []int `json:"open"`
-	// Alerts, Made, Undone, Observed, Held and Failed count the report's alerts, and its changes by
-	// how they came out.
-	Alerts   int `json:"alerts"`
-	Made     int `json:"made"`
-	Undone   int `json:"undone"`
-	Observed int `json:"observed"`
-	Held     int `json:"held"`
-	Failed   int `json:"failed"`
-	// AfterEvent is the time from what happened to the change, for changes that an event led to at
-	// once. AfterNotice is the time from the notice to the change that it announced.
-	AfterEvent  Timing `json:"afterEvent"`
-	AfterNotice Timing `json:"afterNotice"`
-	// Scheduled says that it sweeps the whole account; Sweeps counts the sweeps that were finished in
-	// the period and are remembered, LastSweep is the last one.
-	Scheduled bool      `json:"scheduled,omitempty"`
-	Sweeps    int       `json:"sweeps"`
-	LastSweep time.Time `json:"lastSweep,omitzero"`
+	Open         []int
+	Alerts, Made int // of the report's alerts and changes
+	// AfterEvent is the time from what happened to the change, for changes that an event led to at once.
+	// AfterNotice is the time from the notice to the change that it announced.
+	AfterEvent, AfterNotice Timing
+	// Scheduled says that it sweeps the whole account; Sweeps counts the sweeps that were finished in the period
+	// and are remembered, LastSweep is the last one.
+	Scheduled bool
+	Sweeps    int
+	LastSweep time.Time
 }
 
 // Now is how many findings are open at the end.
@@ -125,43 +102,39 @@ func (c Control) Now() int {
 	return c.Open[len(c.Open)-1]
 }
 
+func (c Control) peak() int {
+	if len(c.Open) == 0 {
+		return 0
+	}
+	return slices.Max(c.Open)
+}
+
 // ModeFrom is a mode and the first run in it.
 type ModeFrom struct {
-	Mode string    `json:"mode"`
-	From time.Time `json:"from"`
+	Mode string
+	From time.Time
 }
 
 // Timing sums up how long something took. Each measure is one that was taken, at an action.
 type Timing struct {
-	Count  int     `json:"count"`
-	Median Measure `json:"median"`
-	P90    Measure `json:"p90"`
-	Max    Measure `json:"max"`
+	Count            int
+	Median, P90, Max Measure
 }
 
 // Measure is how long one action took.
 type Measure struct {
-	Seconds float64 `json:"seconds"`
-	Action  string  `json:"action,omitempty"`
+	Seconds float64
+	Action  string
 }
 
 // Finding is something that was not as it should be, from when it was found until it was right.
 type Finding struct {
 	// ID is the id of the entry that it was found with, Last of the one that says how it is now.
-	ID       string `json:"id"`
-	Last     string `json:"last"`
-	Control  string `json:"control"`
-	Subject  string `json:"subject"`
-	Owner    string `json:"owner,omitempty"`
-	Title    string `json:"title"`
-	Severity string `json:"severity"`
-	// Opened is when it was found, Told when its owner was notified, Due when it is changed.
-	Opened   time.Time `json:"opened"`
-	Notified time.Time `json:"notified,omitzero"`
-	Due      time.Time `json:"due,omitzero"`
-	// Closed is when it ended; zero while it is open.
-	Closed  time.Time `json:"closed,omitzero"`
-	Outcome Outcome   `json:"outcome"`
+	ID, Last, Control, Subject, Owner, Title, Severity string
+	// Opened is when it was found, Notified when its owner was notified, Due when it is changed, and Closed when
+	// it ended: zero while it is open.
+	Opened, Notified, Due, Closed time.Time
+	Outcome                       Outcome
 }
 
 // Outcome is how a finding ended, or why it is open.
@@ -184,31 +157,22 @@ const (
 // Change is one step, and how far it came.
 type Change struct {
 	// ID is the action's id: undo and explain take it.
-	ID      string        `json:"id"`
-	Control string        `json:"control"`
-	Subject string        `json:"subject"`
-	Owner   string        `json:"owner,omitempty"`
-	Kind    string        `json:"kind"`
-	Text    string        `json:"text"`
-	Status  ledger.Status `json:"status"`
-	Reason  string        `json:"reason,omitempty"`
-	At      time.Time     `json:"at"`
-	// Event is the key of the event it was made for, Happened when that came about; zero if that is
-	// not known, or if it was a sweep.
-	Event    string    `json:"event"`
-	Happened time.Time `json:"happened,omitzero"`
-	// Announced is when its owner was notified that it would be made; zero if it was made at once.
-	Announced time.Time `json:"announced,omitzero"`
-	// Told is when the notice of how it came out was accepted, Message the id that SNS gave it.
-	Notified time.Time `json:"notified,omitzero"`
-	Message  string    `json:"message,omitempty"`
-	// UndoneBy is the id of the action that revert it. Of an action that put something back, By and
-	// Why are who asked for it and the reason.
-	UndoneBy string `json:"undoneBy,omitempty"`
-	By       string `json:"by,omitempty"`
-	Why      string `json:"why,omitempty"`
-	// Undo is the command that reverts it; empty when there is nothing to revert, or no way.
-	Undo string `json:"undo,omitempty"`
+	ID, Control, Subject, Owner, Kind, Text string
+	Status                                  ledger.Status
+	Reason                                  string
+	At                                      time.Time
+	// Event is the key of the event it was made for, Happened when that came about; zero if that is not known, or
+	// if it was a sweep.
+	Event     string
+	Happened  time.Time
+	Announced time.Time // when its owner was notified that it would be made; zero if it was made at once
+	// Notified is when the notice of its result was accepted, Message the id that SNS gave it.
+	Notified time.Time
+	Message  string
+	// UndoneBy is the id of the action that reverted it. Of an action that reverted something, By and Why are who
+	// asked for it and the reason.
+	UndoneBy, By, Why string
+	Undo              string // the command that reverts it; empty when there is nothing to revert, or no way
 }
 
 // afterEvent is the time from what happened to the change; ok is false when there is none to tell.
@@ -223,33 +187,22 @@ func (c Change) afterNotice() (d time.Duration, ok bool) {
 
 func wasMade(s ledger.Status) bool { return s.Made() || s == ledger.Undone }
 
-// Alert is something that people were notified of.
+// Alert is something that people were notified of. ID is the id of its entry.
 type Alert struct {
-	// ID is the id of its entry.
-	ID       string    `json:"id"`
-	Control  string    `json:"control"`
-	Subject  string    `json:"subject,omitempty"`
-	Title    string    `json:"title"`
-	Severity string    `json:"severity"`
-	At       time.Time `json:"at"`
-	Notified time.Time `json:"notified,omitzero"`
-	Event    string    `json:"event,omitempty"`
+	ID, Control, Subject, Title, Severity string
+	At, Notified                          time.Time
+	Event                                 string
 }
 
 // Exemption is a user's tag by which it is to be left unchanged.
 type Exemption struct {
-	User string `json:"user"`
 	// Text is the tag's value as it is.
-	Text    string         `json:"text"`
-	Control string         `json:"control,omitempty"`
-	Until   time.Time      `json:"until,omitzero"`
-	By      string         `json:"by,omitempty"`
-	Reason  string         `json:"reason,omitempty"`
-	State   ExemptionState `json:"state"`
-	// Left is how many days are left, negative when it is over.
-	DaysLeft int `json:"daysLeft"`
-	// Fault says why it is none.
-	Fault string `json:"fault,omitempty"`
+	User, Text, Control string
+	Until               time.Time
+	By, Reason          string
+	State               ExemptionState
+	DaysLeft            int    // negative when it is over
+	Fault               string // why it is none
 }
 
 // ExemptionState is what an exemption is worth.
@@ -266,33 +219,26 @@ const (
 
 // Framework is one set of rules that controls refer to.
 type Framework struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Version string `json:"version,omitempty"`
+	ID, Name, Version string
 	// Cited says that the rules are named as others cited them; the text may be another by now.
-	Cited bool   `json:"cited,omitempty"`
-	Rules []Rule `json:"rules"`
+	Cited bool
+	Rules []Rule
 }
 
 // Rule is one of its rules, and the ids of the controls and tools that refer to it.
 type Rule struct {
-	ID       string   `json:"id"`
-	URL      string   `json:"url,omitempty"`
-	Controls []string `json:"controls"`
+	ID, URL  string
+	Controls []string
 }
 
 // Incident is something that kept Warder from its work.
 type Incident struct {
-	Kind IncidentKind `json:"kind"`
+	Kind IncidentKind
 	// ID is what can be asked after: an action, an entry, an event or a version of the stop switch.
-	ID      string    `json:"id"`
-	Control string    `json:"control,omitempty"`
-	Subject string    `json:"subject,omitempty"`
-	At      time.Time `json:"at"`
+	ID, Control, Subject string
 	// Until is when it ended; zero when it goes on or has no length.
-	Until time.Time `json:"until,omitzero"`
-	By    string    `json:"by,omitempty"`
-	Text  string    `json:"text,omitempty"`
+	At, Until time.Time
+	By, Text  string
 }
 
 // IncidentKind is what kind of incident it is.
@@ -313,3 +259,64 @@ const (
 	// Drill is a drill: what was found and done about its user is in no other list.
 	Drill IncidentKind = "drill"
 )
+
+// Period is whole days in UTC, from From up to and without To.
+type Period struct {
+	From, To time.Time
+}
+
+// maxDays is the longest period, in days: what a page can show, day by day.
+const maxDays = 366
+
+// Month is the month of the given name, as in 2026-10.
+func Month(name string) (Period, error) {
+	from, err := time.Parse("2006-01", name)
+	if err != nil {
+		return Period{}, fmt.Errorf("month %q is not a month such as 2026-10", name)
+	}
+	return Period{from, from.AddDate(0, 1, 0)}, nil
+}
+
+// LastMonth is the last month that was over at now.
+func LastMonth(now time.Time) Period {
+	now = now.UTC()
+	this := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	return Period{this.AddDate(0, -1, 0), this}
+}
+
+// Days is the period from one day to another, both of them included, as in 2026-10-01.
+func Days(first, last string) (Period, error) {
+	from, err := time.Parse(time.DateOnly, first)
+	if err != nil {
+		return Period{}, fmt.Errorf("from %q is not a day such as 2026-10-01", first)
+	}
+	to, err := time.Parse(time.DateOnly, last)
+	if err != nil {
+		return Period{}, fmt.Errorf("to %q is not a day such as 2026-10-31", last)
+	}
+	p := Period{from, to.AddDate(0, 0, 1)}
+	switch {
+	case !to.After(from) && !to.Equal(from):
+		return Period{}, fmt.Errorf("to %s is before from %s", last, first)
+	case p.days() > maxDays:
+		return Period{}, fmt.Errorf("from %s to %s are %d days: at most %d can be reported of at once", first,
+			last, p.days(), maxDays)
+	}
+	return p, nil
+}
+
+func (p Period) days() int { return int(p.To.Sub(p.From) / day) }
+
+// String names the period: 2026-10 for a whole month, else its first and its last day. It is part of
+// the names of files.
+func (p Period) String() string {
+	if p.From.Day() == 1 && p.To.Equal(p.From.AddDate(0, 1, 0)) {
+		return p.From.Format("2006-01")
+	}
+	return p.From.Format(time.DateOnly) + "--" + p.To.AddDate(0, 0, -1).Format(time.DateOnly)
+}
+
+// covers reports whether a time is in the period.
+func (p Period) covers(t time.Time) bool { return !t.Before(p.From) && t.Before(p.To) }
+
+const day = 24 * time.Hour

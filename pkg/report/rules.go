@@ -2,25 +2,23 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
-// framework is one of the sets of rules.
 type framework struct {
 	id, name string
 	cited    bool
 	pattern  func() *regexp.Regexp
 }
 
-// frameworks are the sets of rules that references of controls name, in the order of the report. The
-// pattern matches a reference's title; its first group is the version where there are several, the
-// last one the rules.
+// frameworks are the sets of rules that references of controls name, in the order of the report. The pattern matches a
+// reference's title; its first group is the version where there are several, the last one the rules.
 var frameworks = []framework{
 	{"cis", "CIS AWS Foundations Benchmark", false,
 		lazyregexp.New(`^CIS AWS Foundations Benchmark ([0-9]+\.[0-9]+(?:\.[0-9]+)?) (.+)$`)},
@@ -34,53 +32,48 @@ var frameworks = []framework{
 // asCited is what stands behind the name of a rule that is named as an article cited it.
 const asCited = "(as cited; check the current text)"
 
-// coverage is which rules the controls and tools refer to.
 func coverage(controls []control.Control) []Framework {
-	found := map[string]*Framework{}
-	for _, c := range controls {
-		for _, reference := range c.References {
-			for i, f := range frameworks {
+	var all []Framework
+	for _, f := range frameworks {
+		versions := map[string]*Framework{}
+		for _, c := range controls {
+			for _, reference := range c.References {
 				parts := f.pattern().FindStringSubmatch(reference.Title)
 				if parts == nil {
 					continue
 				}
-				key := strconv.Itoa(i) + parts[1]
-				if found[key] == nil {
-					found[key] = &Framework{ID: strings.Trim(f.id+"-"+strings.ReplaceAll(parts[1], ".", "-"), "-"), Name: f.name,
-						Version: parts[1], Cited: f.cited}
+				version := parts[1]
+				if versions[version] == nil {
+					id := strings.Trim(f.id+"-"+strings.ReplaceAll(version, ".", "-"), "-")
+					versions[version] = &Framework{ID: id, Name: f.name, Version: version, Cited: f.cited}
 				}
 				for _, rule := range rules(parts[2]) {
-					found[key].add(rule, reference.URL, c.ID)
+					versions[version].add(rule, reference.URL, c.ID)
 				}
 			}
 		}
-	}
-	var all []Framework
-	for i := range frameworks {
-		var versions []Framework
-		for key, f := range found {
-			if number := strconv.Itoa(i); strings.HasPrefix(key, number) && key[len(number):] == f.Version {
-				slices.SortFunc(f.Rules, func(a, b Rule) int { return natural(a.ID, b.ID) })
-				versions = append(versions, *f)
-			}
+		for _, version := range slices.SortedFunc(maps.Keys(versions), natural) {
+			v := versions[version]
+			slices.SortFunc(v.Rules, func(a, b Rule) int { return natural(a.ID, b.ID) })
+			all = append(all, *v)
 		}
-		slices.SortFunc(versions, func(a, b Framework) int { return natural(a.Version, b.Version) })
-		all = append(all, versions...)
 	}
 	return all
 }
 
-// rules are the rules that a reference's title lists, with commas between. What stands behind a colon
-// says what the rule wants.
+// rules are the rules that a reference's title lists, with commas between. What stands behind a colon says what the
+// rule wants.
 func rules(list string) []string {
 	list = strings.TrimSpace(strings.TrimSuffix(list, asCited))
 	list, _, _ = strings.Cut(list, ":")
 	var all []string
-	for _, rule := range strings.Split(list, ", ") {
+	for rule := range strings.SplitSeq(list, ", ") {
 		all = append(all, strings.TrimSpace(rule))
 	}
 	return all
 }
+
+func (f *Framework) title() string { return strings.TrimSpace(f.Name + " " + f.Version) }
 
 func (f *Framework) add(id, url, control string) {
 	i := slices.IndexFunc(f.Rules, func(r Rule) bool { return r.ID == id })

@@ -7,6 +7,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -15,133 +16,83 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// tongue renders the words of a page in its language.
+// translator renders the words of a page in its language.
 type translator struct{ language settings.Language }
 
-// say is an English format in the language.
 func (t translator) T(format string, args ...any) string {
 	return i18n.T(format, args...).In(string(t.language))
 }
 
-// named are English words that are not known here, such as the title of a control.
+// lookup is English words that this package does not know, such as the title of a control.
 func (t translator) lookup(english string) string { return i18n.Lookup(english).In(string(t.language)) }
 
-// mode is the word for a mode.
-func (t translator) mode(m control.Mode) string {
-	switch m {
-	case control.Enforce:
-		return t.T("enforce")
-	case control.Observe:
-		return t.T("observe")
-	case control.Off:
-		return t.T("off")
-	}
-	return t.T("not known")
+// or is a message in the language or, without one, the text as it is.
+func (t translator) or(message i18n.Message, text string) string {
+	return i18n.Or(message, i18n.Literal(text)).In(string(t.language))
 }
 
-func (t translator) severity(s string) string {
-	switch control.Severity(s) {
-	case control.Critical:
-		return t.T("critical")
-	case control.High:
-		return t.T("high")
-	case control.Medium:
-		return t.T("medium")
-	case control.Low:
-		return t.T("low")
-	}
-	return s
+var modes = map[control.Mode]i18n.Message{
+	control.Enforce: i18n.T("enforce"),
+	control.Observe: i18n.T("observe"),
+	control.Off:     i18n.T("off"),
+}
+
+func (t translator) mode(m control.Mode) string {
+	return i18n.Or(modes[m], i18n.T("not known")).In(string(t.language))
+}
+
+func (t translator) severity(s string) string { return notice.Severity(s).In(string(t.language)) }
+
+var statuses = map[ledger.Status]i18n.Message{
+	ledger.Applied:  i18n.T("applied and verified"),
+	ledger.Verified: i18n.T("applied and verified"),
+	ledger.Undone:   i18n.T("applied, reverted since"),
+	ledger.Observed: i18n.T("not applied: the control observes"),
+	ledger.Held:     i18n.T("on hold"),
+	ledger.Failed:   i18n.T("failed"),
+	ledger.Skipped:  i18n.T("not needed"),
 }
 
 func (t translator) status(c Change) string {
-	switch c.Status {
-	case ledger.Applied, ledger.Verified:
-		if c.By != "" {
-			return t.T("reverted what was changed")
-		}
-		return t.T("applied and verified")
-	case ledger.Undone:
-		return t.T("applied, reverted since")
-	case ledger.Observed:
-		return t.T("not applied: the control observes")
-	case ledger.Held:
-		return t.T("on hold")
-	case ledger.Failed:
-		return t.T("failed")
-	case ledger.Skipped:
-		return t.T("not needed")
+	if c.By != "" && c.Status.Made() {
+		return t.T("reverted what was changed")
 	}
-	return string(c.Status)
+	return t.or(statuses[c.Status], string(c.Status))
 }
 
-func (t translator) outcome(o Outcome) string {
-	switch o {
-	case Open:
-		return t.T("open")
-	case Observed:
-		return t.T("open: the control observes")
-	case Held:
-		return t.T("open: on hold")
-	case Failed:
-		return t.T("open: the change failed")
-	case Changed:
-		return t.T("changed by Warder")
-	case Undone:
-		return t.T("changed by Warder, reverted by a person")
-	case Fixed:
-		return t.T("fixed by its owner")
-	case SetAside:
-		return t.T("suspended: exempt, or reverted by a person")
-	case NotDone:
-		return t.T("no change was needed")
-	case Unseen:
-		return t.T("no longer found")
-	}
-	return string(o)
+var outcomes = map[Outcome]i18n.Message{
+	Open:     i18n.T("open"),
+	Observed: i18n.T("open: the control observes"),
+	Held:     i18n.T("open: on hold"),
+	Failed:   i18n.T("open: the change failed"),
+	Changed:  i18n.T("changed by Warder"),
+	Undone:   i18n.T("changed by Warder, reverted by a person"),
+	Fixed:    i18n.T("fixed by its owner"),
+	SetAside: i18n.T("suspended: exempt, or reverted by a person"),
+	NotDone:  i18n.T("no change was needed"),
+	Unseen:   i18n.T("no longer found"),
 }
 
-func (t translator) state(s ExemptionState) string {
-	switch s {
-	case InForce:
-		return t.T("in force")
-	case Soon:
-		return t.T("ends soon")
-	case Expired:
-		return t.T("expired")
-	case Malformed:
-		return t.T("invalid format")
-	case NoControl:
-		return t.T("names no control: no effect")
-	}
-	return string(s)
+var states = map[ExemptionState]i18n.Message{
+	InForce:   i18n.T("in force"),
+	Soon:      i18n.T("ends soon"),
+	Expired:   i18n.T("expired"),
+	Malformed: i18n.T("invalid format"),
+	NoControl: i18n.T("names no control: no effect"),
 }
 
-func (t translator) incident(k IncidentKind) string {
-	switch k {
-	case Halted:
-		return t.T("every change halted")
-	case Stopped:
-		return t.T("control stopped: blast radius reached")
-	case Released:
-		return t.T("control released by a person")
-	case BadExemption:
-		return t.T("exemption ends or is invalid")
-	case FailedChange:
-		return t.T("change failed")
-	case HeldChange:
-		return t.T("change on hold")
-	case FailedRun:
-		return t.T("event could not be handled")
-	case UnfinishedRun:
-		return t.T("event not handled completely")
-	case MissedSweep:
-		return t.T("no sweep for over 26 hours")
-	case UntoldIncident:
-		return t.T("alert not delivered")
-	case Drill:
-		return t.T("drill, not counted elsewhere")
-	}
-	return string(k)
+var incidents = map[IncidentKind]i18n.Message{
+	Halted:         i18n.T("every change halted"),
+	Stopped:        i18n.T("control stopped: blast radius reached"),
+	Released:       i18n.T("control released by a person"),
+	BadExemption:   i18n.T("exemption ends or is invalid"),
+	FailedChange:   i18n.T("change failed"),
+	HeldChange:     i18n.T("change on hold"),
+	FailedRun:      i18n.T("event could not be handled"),
+	UnfinishedRun:  i18n.T("event not handled completely"),
+	MissedSweep:    i18n.T("no sweep for over 26 hours"),
+	UntoldIncident: i18n.T("alert not delivered"),
+	Drill:          i18n.T("drill, not counted elsewhere"),
 }
 
 // took describes a duration by its two largest units.
@@ -164,7 +115,6 @@ func (t translator) took(seconds float64) string {
 	}
 }
 
-// period describes the period for a heading.
 func (t translator) period(p Period) string {
 	if len(p.String()) == len("2026-10") {
 		return t.T("%04d-%02d", p.From.Year(), int(p.From.Month()))

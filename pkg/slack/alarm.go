@@ -76,15 +76,10 @@ func (s *sheet) alarm(a Alarm) Post {
 // RenderPlain lays out a message that is neither a notice nor an alarm, such as a test message that
 // somebody publishes by hand.
 func RenderPlain(subject, message string, language settings.Language) Post {
-	return fit(language, func(s *sheet) Post { return s.message(subject, message) })
-}
-
-func (s *sheet) message(subject, message string) Post {
-	title := cmp.Or(s.line(subject, maxHeader), s.t("A message on Warder's topic"))
-	what := paragraph{}
-	what.text(s.plain(message, s.field))
-	return Post{
-		Text:   fallback(title, message),
-		Blocks: append([]api.Block{header(title)}, what.all...),
-	}
+	return fit(language, func(s *sheet) Post {
+		title := cmp.Or(s.line(subject, maxHeader), s.t("A message on Warder's topic"))
+		what := paragraph{}
+		what.text(s.plain(message, s.field))
+		return Post{Text: fallback(title, message), Blocks: append([]api.Block{header(title)}, what.all...)}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -23,8 +24,7 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// Slack's limits, less a margin. They count bytes where Slack counts characters, which is never more
-// lenient.
+// Slack's limits, less a margin. They count bytes where Slack counts characters, which is never more lenient.
 //
 //   - a header has 150 characters
 //     (https://docs.slack.dev/reference/block-kit/blocks/header-block), a block of text 3,000
@@ -53,7 +53,6 @@ type Post struct {
 	Broadcast bool
 }
 
-// attachments returns the details in Slack's format.
 func (p Post) attachments() []api.Attachment {
 	if len(p.Details) == 0 {
 		return nil
@@ -70,7 +69,6 @@ func (p Post) MarshalJSON() ([]byte, error) {
 	}{p.Text, p.Blocks, p.attachments()})
 }
 
-// signs show the severity.
 var signs = map[string]struct{ emoji, color string }{
 	"critical": {"🔴", "#b3001b"},
 	"high":     {"🟠", "#e8590c"},
@@ -78,15 +76,8 @@ var signs = map[string]struct{ emoji, color string }{
 	"low":      {"🔵", "#4a90d9"},
 }
 
-// leads come before the title and name the kind of notice.
-var leads = map[notice.Kind]string{
-	notice.Alert: "alert", notice.WouldChange: "would change", notice.Changed: "changed", notice.Warning: "will change",
-	notice.Reminder: "reminder", notice.Fixed: "resolved", notice.Held: "on hold", notice.Undone: "reverted",
-	notice.Failure: "FAILED",
-}
-
-// Render lays out a notice: what happened, then the changes, the facts, and the commands to copy. Texts
-// that are too long are cut, and the message says so.
+// Render lays out a notice: what happened, then the changes, the facts, and the commands to copy. Texts that are too
+// long are cut, and the message says so.
 func Render(m notice.Message, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post { return s.notice(m) })
 }
@@ -103,10 +94,7 @@ func fit(language settings.Language, lay func(*sheet) Post) Post {
 
 // size is the length of the blocks, without the fallback texts.
 func size(p Post) int {
-	blocks, err := json.Marshal([][]api.Block{p.Blocks, p.Details})
-	if err != nil {
-		panic(fmt.Sprintf("encode blocks: %v", err)) // texts in structs always encode
-	}
+	blocks, _ := json.Marshal([][]api.Block{p.Blocks, p.Details}) // texts in structs always encode
 	return len(blocks)
 }
 
@@ -115,25 +103,21 @@ type sheet struct {
 	language settings.Language
 	// field is the longest text, in bytes; items is how many changes or facts are listed.
 	field, items int
-	// cut means that something was left out.
-	cut bool
+	cut          bool // something was left out
 }
 
-// t translates a message into the language of the deployment.
 func (s *sheet) t(format string, args ...any) string {
 	return i18n.T(format, args...).In(string(s.language))
 }
 
-// term translates a term and capitalizes it.
-func (s *sheet) term(english string) string {
-	term := i18n.Lookup(english).In(string(s.language))
-	first, size := utf8.DecodeRuneInString(term)
-	return string(unicode.ToUpper(first)) + term[size:]
+func (s *sheet) capitalized(message i18n.Message) string {
+	term := message.In(string(s.language))
+	letter, size := utf8.DecodeRuneInString(term)
+	return string(unicode.ToUpper(letter)) + term[size:]
 }
 
-// plain makes text from outside safe to show: without whole access key ids, without control characters
-// other than a new line, with a mark in place of invisible and direction-changing characters, and cut to
-// the limit.
+// plain makes text from outside safe to show: without whole access key ids, without control characters other than a new
+// line, with a mark in place of invisible and direction-changing characters, and cut to the limit.
 func (s *sheet) plain(text string, limit int) string {
 	text = notice.Redact(i18n.Paragraph(text))
 	short := notice.Truncate(text, limit)
@@ -141,7 +125,6 @@ func (s *sheet) plain(text string, limit int) string {
 	return short
 }
 
-// line is a plain text on one line.
 func (s *sheet) line(text string, limit int) string {
 	return s.plain(strings.ReplaceAll(text, "\n", " "), limit)
 }
@@ -151,13 +134,10 @@ func (s *sheet) notice(m notice.Message) Post {
 	if !known {
 		sign = signs["medium"]
 	}
-	severity := strings.ToUpper(s.term(cmp.Or(s.line(m.Severity, 20), "?")))
-	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, severity, s.term(cmp.Or(leads[m.Kind], leads[notice.Alert])))
+	severity := strings.ToUpper(notice.Severity(cmp.Or(s.line(m.Severity, 20), "?")).In(string(s.language)))
+	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, severity, s.capitalized(m.Kind.Describe()))
 	title := s.line(m.Title, maxHeader-len(head))
-	post := Post{
-		Text:  fallback(head+title, m.Text),
-		Color: sign.color,
-	}
+	post := Post{Text: fallback(head+title, m.Text), Color: sign.color}
 	if m.Kind == notice.Changed || m.Kind == notice.Failure {
 		post.Broadcast = m.Severity == "high" || m.Severity == "critical"
 	}
@@ -168,23 +148,17 @@ func (s *sheet) notice(m notice.Message) Post {
 	what.owner(s.t("Owner"), m.OwnerSlack, s.line(m.Owner, 256))
 	post.Blocks = append([]api.Block{header(head + title)}, what.all...)
 
-	post.Details = append(post.Details, s.changes(m)...)
+	post.Details = s.changes(m)
 	rest := paragraph{}
 	rest.fact(s.t("Not changed"), s.plain(m.UnchangedReason, s.field))
 	rest.fact(s.t("What to do"), s.plain(m.Advice, s.field))
 	if !m.Due.IsZero() {
 		rest.fact(s.t("Due"), i18n.Minute(m.Due).In(string(s.language)))
 	}
-	for i, f := range m.Facts {
-		if i == s.items {
-			s.cut = true
-			break
-		}
+	for _, f := range first(s, m.Facts, s.items) {
 		rest.fact(s.line(f.Name, 60), s.line(f.Value, s.field/3))
 	}
-	post.Details = append(post.Details, rest.all...)
-	post.Details = append(post.Details, s.commands(m)...)
-	post.Details = append(post.Details, s.links(m)...)
+	post.Details = slices.Concat(post.Details, rest.all, s.commands(m), s.links(m))
 	about := []string{m.Control, strings.TrimSpace(m.Account + " " + m.Region), s.moment(m.Time), m.Event}
 	if s.cut {
 		about = append(about, s.t("shortened; explain shows everything"))
@@ -198,38 +172,21 @@ func fallback(title, message string) string {
 	return escape(new(sheet).line(title+". "+message, maxText))
 }
 
+// first returns at most limit of the items.
+func first[T any](s *sheet, items []T, limit int) []T {
+	s.cut = s.cut || len(items) > limit
+	return items[:min(limit, len(items))]
+}
+
 // changes lists the changes, made or due, below a label.
 func (s *sheet) changes(m notice.Message) []api.Block {
 	if len(m.Changes) == 0 {
 		return nil
 	}
-	var label string
-	switch m.Kind {
-	case notice.WouldChange:
-		label = s.t("This control is in observe mode and changed nothing. In enforce mode, Warder would:")
-	case notice.Changed:
-		label = s.t("Action taken:")
-	case notice.Warning:
-		label = s.t("Fix this by %s, or Warder will:", i18n.Minute(m.Due))
-	case notice.Reminder:
-		label = s.t("Not fixed yet. Fix this by %s, or Warder will:", i18n.Minute(m.Due))
-	case notice.Held:
-		label = s.t("Not applied (on hold):")
-	case notice.Undone:
-		label = s.t("Reverted:")
-	case notice.Failure:
-		label = s.t("Not everything was applied:")
-	default:
-		label = s.t("No action taken:")
-	}
+	label := m.ChangesHeading().In(string(s.language))
 	list, length := api.NewRichTextList(api.RTEListBullet, 0), 0
 	blocks := []api.Block{api.NewRichTextBlock("", section(text(label, bold)), list)}
-	for i, c := range m.Changes {
-		if i == s.items {
-			s.cut = true
-			list.Elements = append(list.Elements, section(text(s.t("and %d more", len(m.Changes)-i), nil)))
-			break
-		}
+	for _, c := range first(s, m.Changes, s.items) {
 		message := s.line(c.Text, s.field/3)
 		if c.Reason != "" {
 			message += " (" + s.line(c.Reason, s.field/3) + ")"
@@ -244,14 +201,18 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 		}
 		list.Elements = append(list.Elements, item)
 	}
+	if n := len(m.Changes) - s.items; n > 0 {
+		list.Elements = append(list.Elements, section(text(s.t("and %d more", n), nil)))
+	}
 	return blocks
 }
 
-// commands lists commands to copy into a shell.
 func (s *sheet) commands(m notice.Message) []api.Block {
 	var elements []api.RichTextElement
 	add := func(label, command string) {
-		elements = append(elements, section(text(label, bold)), preformatted(s.line(command, 300)))
+		elements = append(elements, section(text(label, bold)), &api.RichTextPreformatted{
+			Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(s.line(command, 300), nil)},
+		})
 	}
 	switch {
 	case strings.HasPrefix(m.Undo, "make "):
@@ -272,7 +233,6 @@ func (s *sheet) commands(m notice.Message) []api.Block {
 	return []api.Block{api.NewRichTextBlock("", elements...)}
 }
 
-// links links to the runbook and to the compliance rules.
 func (s *sheet) links(m notice.Message) []api.Block {
 	line := section()
 	add := func(title, address string, style *api.RichTextSectionTextStyle) {
@@ -289,11 +249,7 @@ func (s *sheet) links(m notice.Message) []api.Block {
 	if m.Runbook != "" {
 		add(s.t("Runbook"), m.Runbook, bold)
 	}
-	for i, r := range m.References {
-		if i == s.items/4 {
-			s.cut = true
-			break
-		}
+	for _, r := range first(s, m.References, s.items/4) {
 		add(r.Title, r.URL, nil)
 	}
 	if len(line.Elements) == 0 {
@@ -302,7 +258,6 @@ func (s *sheet) links(m notice.Message) []api.Block {
 	return []api.Block{api.NewRichTextBlock("", line)}
 }
 
-// small is a line in small print.
 func (s *sheet) small(parts ...string) []api.Block {
 	var kept []string
 	for _, part := range parts {
@@ -323,7 +278,6 @@ type paragraph struct {
 	length int
 }
 
-// line adds a line of the given length.
 func (p *paragraph) line(length int, elements ...api.RichTextSectionElement) {
 	if p.length += length; p.last == nil || p.length > maxBlock {
 		p.last, p.length = section(elements...), length
@@ -367,16 +321,7 @@ func text(content string, style *api.RichTextSectionTextStyle) *api.RichTextSect
 	return api.NewRichTextSectionTextElement(content, style)
 }
 
-func section(elements ...api.RichTextSectionElement) *api.RichTextSection {
-	return api.NewRichTextSection(elements...)
-}
-
-// preformatted is a block to copy.
-func preformatted(command string) *api.RichTextPreformatted {
-	return &api.RichTextPreformatted{
-		Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(command, nil)},
-	}
-}
+var section = api.NewRichTextSection
 
 func header(title string) api.Block { return api.NewHeaderBlock(plainText(title)) }
 

@@ -178,8 +178,15 @@ func check(t *testing.T, post Post) {
 	}
 }
 
+// kinds are all kinds of notice.
+var kinds = []notice.Kind{
+	notice.Alert, notice.WouldChange, notice.Changed, notice.Warning, notice.Reminder, notice.Fixed, notice.Held,
+	notice.Undone, notice.Failure,
+}
+
 func TestRender_EveryKindAndSeverity(t *testing.T) {
-	for kind, lead := range leads {
+	for _, kind := range kinds {
+		lead := kind.Describe().String()
 		for severity, sign := range signs {
 			post := Render(sample(kind, severity), settings.English)
 			check(t, post)
@@ -294,7 +301,7 @@ func FuzzRender(f *testing.F) {
 func TestRender_Korean(t *testing.T) {
 	latin := regexp.MustCompile(`[A-Za-z]{2,}`)
 	names := regexp.MustCompile(`Warder|observe|enforce|explain|undo|make|ID|REASON|UTC|ALARM|OK|CloudWatch`)
-	for kind := range leads {
+	for _, kind := range kinds {
 		for severity := range signs {
 			m := sample(kind, severity)
 			m.Title, m.Text, m.Subject, m.Owner, m.UnchangedReason, m.Advice, m.Finding, m.Control = "제목", "내용", "가", "가", "가",

@@ -1,10 +1,9 @@
-// Package slack lays out notices as Slack messages, and posts them with a bot token or to an incoming
-// webhook.
+// Package slack lays out notices as Slack messages, and posts them with a bot token or to an incoming webhook.
 //
 // Text from outside goes into rich text and plain text objects
-// (https://docs.slack.dev/reference/block-kit/blocks/rich-text-block), in which Slack interprets no
-// markup, mentions or emoji names. The one text with markup, that of notifications, is escaped. Only the
-// owner is mentioned, by a member id.
+// (https://docs.slack.dev/reference/block-kit/blocks/rich-text-block), in which Slack interprets no markup, mentions or
+// emoji names. The one text with markup, that of notifications, is escaped. Only the owner is mentioned, by a member
+// id.
 //
 // No error contains the token or the webhook's address. The package never decides what to notify whom of.
 package slack
@@ -28,19 +27,15 @@ import (
 
 // Client posts to one channel.
 type Client struct {
-	// HTTP makes the requests, see [NewHTTP].
-	HTTP *http.Client
-	// Channel is the channel's id. A webhook needs none: it has its own.
-	Channel string
-	// Secret returns the bot token or the webhook's address. It is called again, with again set, when
-	// Slack refuses the one before.
+	HTTP    *http.Client // see [NewHTTP]
+	Channel string       // the channel's id; a webhook needs none: it has its own
+	// Secret returns the bot token or the webhook's address. It is called again, with again set, when Slack refuses the
+	// one before.
 	Secret func(ctx context.Context, again bool) (string, error)
 	// Slot waits until the rate limit of the name permits a message.
-	Slot func(ctx context.Context, name string) error
-	// Sleep waits.
+	Slot  func(ctx context.Context, name string) error
 	Sleep func(context.Context, time.Duration)
-	// Now returns the time, to compare with the deadline.
-	Now func() time.Time
+	Now   func() time.Time // to compare with the deadline
 }
 
 const (
@@ -50,12 +45,10 @@ const (
 	maxPause   = 30 * time.Second // between tries, if Slack asks for none
 )
 
-// NewHTTP returns the HTTP client of a [Client]. It follows no redirect: only Slack gets the token and the
-// notice. A local address, such as http://127.0.0.1:8080, replaces every server; it must be loopback.
+// NewHTTP returns the HTTP client of a [Client]. It follows no redirect: only Slack gets the token and the notice. A
+// local address, such as http://127.0.0.1:8080, replaces every server; it must be loopback.
 func NewHTTP(local string) (*http.Client, error) {
-	client := &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if local == "" {
 		return client, nil
 	}
@@ -67,15 +60,10 @@ func NewHTTP(local string) (*http.Client, error) {
 	return client, nil
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
+func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
-// redirectTo sends every request to one server.
 type redirectTo struct{ server *url.URL }
 
-// RoundTrip implements [http.RoundTripper].
 func (t redirectTo) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.URL.Scheme, r.URL.Host, r.Host = t.server.Scheme, t.server.Host, ""
@@ -84,10 +72,8 @@ func (t redirectTo) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Error is why a message was not posted. It contains neither the token nor the webhook's address.
 type Error struct {
-	// Why is Slack's name for the error, or what happened.
-	Why string
-	// Todo says what to do about it; empty if unknown.
-	Todo string
+	Why  string // Slack's name for the error, or what happened
+	Todo string // what to do about it; empty if unknown
 	// Auth means that Slack refused the token or the webhook, Thread that the thread does not exist.
 	Auth, Thread bool
 	// Retry means that another try may succeed, but not before After.
@@ -95,7 +81,6 @@ type Error struct {
 	After time.Duration
 }
 
-// Error implements error.
 func (e *Error) Error() string {
 	if e.Todo == "" {
 		return "post to Slack: " + e.Why
@@ -109,13 +94,13 @@ func (c *Client) Threads(ctx context.Context) (bool, error) {
 	return !webhook(secret), err
 }
 
-// Post posts the message, in the thread of the given root or, without one, in the channel. It returns
-// the message's id, which is the root of a thread about it; a webhook returns none.
+// Post posts the message, in the thread of the given root or, without one, in the channel. It returns the message's id,
+// which is the root of a thread about it; a webhook returns none.
 //
-// Transient failures are retried while ctx has time: rate limits after the time that Slack asks for,
-// faults of Slack and lost connections after longer and longer pauses. A message whose answer is lost may
-// be posted twice. Any other refusal is returned as an [Error] at once, except for a token that is refused
-// the first time: it may have been replaced, so it is read and tried once more.
+// Transient failures are retried while ctx has time: rate limits after the time that Slack asks for, faults of Slack
+// and lost connections after longer and longer pauses. A message whose answer is lost may be posted twice. Any other
+// refusal is returned as an [Error] at once, except for a token that is refused the first time: it may have been
+// replaced, so it is read and tried once more.
 func (c *Client) Post(ctx context.Context, p Post, thread string) (string, error) {
 	secret, err := c.Secret(ctx, false)
 	if err != nil {
@@ -159,12 +144,10 @@ func (c *Client) hasTime(ctx context.Context, pause time.Duration) bool {
 	return ctx.Err() == nil && (!limited || c.Now().Add(pause+reserve).Before(end))
 }
 
-// hosts are Slack's hosts for webhooks.
 var hosts = []string{"hooks.slack.com", "hooks.slack-gov.com"}
 
 func webhook(secret string) bool { return strings.HasPrefix(secret, "https://") }
 
-// once tries to post the message one time.
 func (c *Client) once(ctx context.Context, secret string, p Post, thread string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
@@ -214,41 +197,41 @@ func (c *Client) once(ctx context.Context, secret string, p Post, thread string)
 // errNotSlack is an answer without a message id, or not in Slack's format.
 var errNotSlack = errors.New("an answer that is not Slack's")
 
-// todo says what to do about an error, by Slack's name for it
-// (https://docs.slack.dev/reference/methods/chat.postMessage#errors).
-var todo = map[string]string{
-	"not_in_channel":      "invite the app to the channel",
-	"channel_not_found":   "check notify.slack.channel; to a private channel the app must be invited",
-	"is_archived":         "choose another channel, or unarchive this one",
-	"missing_scope":       "give the app the scope chat:write and install it again",
-	"invalid_auth":        newToken,
-	"not_authed":          newToken,
-	"account_inactive":    newToken,
-	"token_expired":       newToken,
-	"token_revoked":       newToken,
-	"restricted_action":   "let the app post to the channel, in the settings of the workspace",
-	"msg_too_long":        defect,
-	"invalid_blocks":      defect,
-	"msg_blocks_too_long": defect,
-}
-
 const (
 	newToken = "put the app's bot token into the secret"
 	defect   = "a defect of Warder: report it"
 )
 
-var (
-	authErrors   = []string{"invalid_auth", "not_authed", "account_inactive", "token_expired", "token_revoked"}
-	threadErrors = []string{
-		"thread_not_found", "message_not_found", "cannot_reply_to_message", "invalid_thread_ts",
-	}
-	transientErrors = []string{
-		"ratelimited", "rate_limited", "service_unavailable", "internal_error", "fatal_error", "request_timeout",
-		"team_added_to_org",
-	}
-	// errorName matches the names of Slack's errors. No other text of an answer is repeated.
-	errorName = lazyregexp.New(`^[a-z][a-z0-9_]{1,60}$`)
-)
+// known are Slack's errors by name (https://docs.slack.dev/reference/methods/chat.postMessage#errors).
+var known = map[string]Error{
+	"not_in_channel":          {Todo: "invite the app to the channel"},
+	"channel_not_found":       {Todo: "check notify.slack.channel; to a private channel the app must be invited"},
+	"is_archived":             {Todo: "choose another channel, or unarchive this one"},
+	"missing_scope":           {Todo: "give the app the scope chat:write and install it again"},
+	"restricted_action":       {Todo: "let the app post to the channel, in the settings of the workspace"},
+	"invalid_auth":            {Todo: newToken, Auth: true},
+	"not_authed":              {Todo: newToken, Auth: true},
+	"account_inactive":        {Todo: newToken, Auth: true},
+	"token_expired":           {Todo: newToken, Auth: true},
+	"token_revoked":           {Todo: newToken, Auth: true},
+	"msg_too_long":            {Todo: defect},
+	"invalid_blocks":          {Todo: defect},
+	"msg_blocks_too_long":     {Todo: defect},
+	"thread_not_found":        {Thread: true},
+	"message_not_found":       {Thread: true},
+	"cannot_reply_to_message": {Thread: true},
+	"invalid_thread_ts":       {Thread: true},
+	"ratelimited":             {Retry: true},
+	"rate_limited":            {Retry: true},
+	"service_unavailable":     {Retry: true},
+	"internal_error":          {Retry: true},
+	"fatal_error":             {Retry: true},
+	"request_timeout":         {Retry: true},
+	"team_added_to_org":       {Retry: true},
+}
+
+// errorName matches the names of Slack's errors. No other text of an answer is repeated.
+var errorName = lazyregexp.New(`^[a-z][a-z0-9_]{1,60}$`)
 
 // classify turns an error into an [Error] without the secret, nil into nil.
 func classify(err error, secret string) error {
@@ -280,10 +263,9 @@ func classify(err error, secret string) error {
 		if !errorName().MatchString(name) || strings.Contains(name, secret) {
 			return &Error{Why: "an error without a name"}
 		}
-		return &Error{
-			Why: name, Todo: todo[name], Retry: slices.Contains(transientErrors, name),
-			Auth: slices.Contains(authErrors, name), Thread: slices.Contains(threadErrors, name),
-		}
+		e := known[name]
+		e.Why = name
+		return &e
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &Error{Why: fmt.Sprintf("no answer within %s", tryTimeout), Retry: true}
 	case errors.As(err, &request):
