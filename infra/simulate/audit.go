@@ -19,7 +19,6 @@ import (
 // flat is the invariant of load alone.
 const flat = "memory grows no faster than what is kept in it"
 
-// audit goes through a record.
 type audit struct {
 	*runRecord
 	verification
@@ -28,16 +27,12 @@ type audit struct {
 	made   []write // by Warder
 }
 
-// write is a value that a thing got, between two moments of the run.
+// write is what Warder or people did to a thing.
 type write struct {
-	thing
-	value      string
-	begin, end int64
-	step       string // of Warder; empty for people
-	control    string
+	act
+	step, control string // of Warder; empty for people
 }
 
-// audit verifies the record.
 func (r *runRecord) audit() verification {
 	a := audit{
 		runRecord: r, verification: verification{checks: map[string]int{}}, runs: map[[2]string]ledger.Run{},
@@ -56,51 +51,41 @@ func (r *runRecord) audit() verification {
 	return a.verification
 }
 
-// repeated reports whether the event had been handled before.
 func repeated(r remediation.Report) bool {
 	return strings.HasPrefix(r.Reason, "this event was already handled")
 }
 
-// ownChange reports whether the event is of what Warder itself did.
 func ownChange(r remediation.Report) bool { return r.Reason == "Warder's own change" }
 
 // nothingLost: every event that a rule of a control matches has an answer of that control; it was handled, and there is
 // a finished run of it, or it was kept, and is handled when it is redriven.
 func (a *audit) nothingLost() {
 	failed := 0
-	handled := func(kind string, answer deployment.Answer) {
+	for d, answer := range a.answers() {
 		r := answer.Report
+		if d.kind == redriven {
+			a.require(unlost, "", !answer.Failed, "an event that was kept for %s failed again: %s", r.Control, r.Reason)
+		} else if answer.Failed {
+			failed++
+		}
 		run, found := a.runs[[2]string{r.Control, r.Event}]
-		a.require(unlost, "", found && run.Done, "%s: %s answered %q to event %s, and the ledger has no finished run of it",
-			kind, r.Control, r.Outcome, r.Event)
+		if !answer.Failed {
+			a.require(unlost, "", found && run.Done,
+				"%s: %s answered %q to event %s, and the ledger has no finished run of it", d.kind, r.Control, r.Outcome, r.Event)
+		}
 	}
 	for _, d := range a.delivered {
 		var answered []string
 		for _, answer := range d.answers {
 			answered = append(answered, answer.Report.Control)
-			if answer.Failed {
-				failed++
-				continue
-			}
-			handled(d.kind, answer)
 		}
 		slices.Sort(answered)
 		a.require(unlost, "", slices.Equal(d.starts, answered),
-			"an event was lost (%s): its rules start %v, answered have %v",
-			d.kind, d.starts, answered)
+			"an event was lost (%s): its rules start %v, answered have %v", d.kind, d.starts, answered)
 	}
-	a.require(unlost, "", failed == len(a.kept), "%d events failed, %d are kept", failed, len(a.kept))
-	a.require(unlost, "", len(a.redriven) == len(a.kept), "%d events are kept, %d were redriven", len(a.kept),
-		len(a.redriven))
-	for _, d := range a.redriven {
-		for _, answer := range d.answers {
-			a.require(unlost, "", !answer.Failed, "an event that was kept for %s failed again: %s", answer.Report.Control,
-				answer.Report.Reason)
-			if !answer.Failed {
-				handled(d.kind, answer)
-			}
-		}
-	}
+	kept, again := len(a.kept), len(a.redriven)
+	a.require(unlost, "", failed == kept, "%d events failed, %d are kept", failed, kept)
+	a.require(unlost, "", again == kept, "%d events are kept, %d were redriven", kept, again)
 	for _, answer := range a.consequences {
 		a.require(onlyOnce, "", !answer.Failed && answer.Report.Outcome == remediation.Nothing,
 			"%s answered %q to what Warder itself did", answer.Report.Control, answer.Report.Outcome)
@@ -127,7 +112,7 @@ func (r *runRecord) answers() iter.Seq2[delivered, deployment.Answer] {
 // verified and the answers do not, or the other way round, is a violation.
 func (a *audit) collectWrites() {
 	for _, act := range a.acts {
-		a.writes[act.thing] = append(a.writes[act.thing], write{act.thing, act.value, act.begin, act.end, "", ""})
+		a.writes[act.thing] = append(a.writes[act.thing], write{act: act})
 	}
 	steps := map[string]ledger.Step{}
 	for _, entry := range a.contents.Entries {
@@ -150,7 +135,7 @@ func (a *audit) collectWrites() {
 			step, found := steps[c.ID]
 			a.require(explained, c.Subject, found && step.Change == c.Change,
 				"%s answered that it made the %s, and the ledger has it otherwise", answer.Report.Control, raw(c.Change))
-			w := write{thingOf(c.Change), c.After, d.begin, d.end, c.ID, answer.Report.Control}
+			w := write{act{thingOf(c.Change), c.After, d.begin, d.end}, c.ID, answer.Report.Control}
 			a.writes[w.thing] = append(a.writes[w.thing], w)
 			a.made = append(a.made, w)
 		}
@@ -174,21 +159,19 @@ func (a *audit) accounted() {
 	things := map[thing]bool{}
 	for _, all := range []iter.Seq[thing]{maps.Keys(a.first), maps.Keys(a.last), maps.Keys(a.writes)} {
 		for t := range all {
-			things[t] = true
+			things[t] = t.kind != change.AccessKeyRotation && t.kind != change.RootKeyDeletion
 		}
 	}
+	maps.DeleteFunc(things, func(_ thing, shows bool) bool { return !shows })
 	for _, t := range slices.SortedFunc(maps.Keys(things), compare) {
-		if t.kind == change.AccessKeyRotation || t.kind == change.RootKeyDeletion {
-			continue
-		}
 		writes, last := a.writes[t], a.last[t]
 		if len(writes) == 0 {
 			if _, was := a.first[t]; !was && t.kind == change.AccessKeyStatus && rotated[t.subject] > 0 {
 				rotated[t.subject]-- // the new key
 				continue
 			}
-			a.require(explained, t.subject, last == a.first[t], "the %s was %q and is %q, and nobody did that", t, a.first[t],
-				last)
+			const form = "the %s was %q and is %q, and nobody did that"
+			a.require(explained, t.subject, last == a.first[t], form, t, a.first[t], last)
 			continue
 		}
 		// What was certainly overwritten was not the last.
@@ -249,8 +232,8 @@ func (a *audit) notified() {
 		}
 	}
 	for s := range topic {
-		a.require(explained, "", false, "a notice of %s (%s) was published, and the ledger does not know of it", s.finding,
-			s.kind)
+		const form = "a notice of %s (%s) was published, and the ledger does not know of it"
+		a.require(explained, "", false, form, s.finding, s.kind)
 	}
 }
 
@@ -271,8 +254,7 @@ func (a *audit) stopped() {
 	}
 	controls := slices.Sorted(maps.Keys(tripped))
 	a.require(radius, "", len(tripped) > 0 == a.reached,
-		"the blast radius of %d is reached by %v, meant to be reached: %t",
-		a.blast, controls, a.reached)
+		"the blast radius of %d is reached by %v, meant to be reached: %t", a.blast, controls, a.reached)
 	for _, w := range a.made {
 		at, known := tripped[w.control]
 		a.require(radius, w.subject, !known || w.begin < at, "%s made the %s %q at %d after it had stopped at %d", w.control,
@@ -301,15 +283,14 @@ func (a *audit) stopped() {
 			most = max(most, end-i)
 		}
 		// An hour begins with the first change in it; any other hour shares in two such hours.
-		a.require(radius, "", most <= 2*a.blast, "%s made %d changes within an hour: the blast radius is %d", control,
-			most, a.blast)
+		form := "%s made %d changes within an hour: the blast radius is %d"
+		a.require(radius, "", most <= 2*a.blast, form, control, most, a.blast)
 		b := a.contents.Breakers[control]
-		a.require(radius, "", len(b.Steps) <= a.blast, "%s was let through %d times in an hour: the blast radius is %d",
-			control,
-			len(b.Steps), a.blast)
+		form = "%s was let through %d times in an hour: the blast radius is %d"
+		a.require(radius, "", len(b.Steps) <= a.blast, form, control, len(b.Steps), a.blast)
 		_, known := tripped[control]
-		a.require(radius, "", known == !b.Tripped.IsZero(), "%s stopped: %t, and the ledger says %v", control, known,
-			b.Tripped)
+		form = "%s stopped: %t, and the ledger says %v"
+		a.require(radius, "", known == !b.Tripped.IsZero(), form, control, known, b.Tripped)
 	}
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -35,109 +37,165 @@ type actor struct {
 	prompt bool
 }
 
+// Whose behaviour it is.
+const (
+	ofCompany = iota // the company's
+	ofPresent        // a user's who is there
+	ofAnyone         // a user's who may have left
+)
+
 // behaviour is what a user does, or what happens to the company.
 type behaviour struct {
 	what    string
 	perYear float64 // how often in months: of a user, or of the company
 	share   int     // how often under load, in a thousand
-	company bool
+	whose   int
 	do      func(c *company, a actor)
 }
 
 var behaviours = []behaviour{
-	{"makes a key", 1.2, 50, false, (*company).makesKey},
-	{"deletes a key", 0.5, 5, false, (*company).deletesKey},
-	{"switches a key", 1, 5, false, (*company).switchesKey},
-	{"goes on holiday", 1.5, 0, false, (*company).goesOnHoliday},
-	{"gets a policy", 1, 90, false, (*company).getsPolicy},
-	{"gets a policy, and AWS Config reports it too", 0, 20, false, func(c *company, a actor) {
-		c.getsPolicy(a)
+	{"makes a key", 1.2, 50, ofPresent, (*company).makesKey},
+	{"deletes a key", 0.5, 5, ofPresent, func(c *company, a actor) {
+		if key, ok := a.key(); ok {
+			c.does(a, thing{change.AccessKeyStatus, a.name, key.ID}, "")
+		}
+	}},
+	{"switches a key", 1, 5, ofPresent, func(c *company, a actor) {
+		if key, ok := a.key(); ok {
+			c.does(a, thing{change.AccessKeyStatus, a.name, key.ID}, switched[key.Status])
+		}
+	}},
+	{"goes on holiday", 1.5, 0, ofAnyone, func(c *company, a actor) {
+		c.away[a.name] = c.now.AddDate(0, 0, pick(a.r, 14, 30, 120))
+		c.note(a.name, "%s is away until %s", a.name, c.away[a.name].Format(time.DateOnly))
+	}},
+	{"gets a policy", 1, 90, ofPresent, (*company).getsPolicy},
+	{"gets a policy, and AWS Config reports it too", 0, 20, ofAnyone, func(c *company, a actor) {
+		if a.user != nil {
+			c.getsPolicy(a)
+		}
 		c.sends(a, c.event("user-policies-noncompliant", a.name, a.user, thing{}, nil))
 	}},
-	{"loses a policy", 0.3, 3, false, (*company).losesPolicy},
-	{"gets an inline policy", 0.4, 45, false, (*company).getsInlinePolicy},
-	{"moves to another group", 0.3, 5, false, (*company).movesGroup},
-	{"is exempted", 0.4, 5, false, (*company).isExempted},
-	{"is no longer exempted", 0.2, 2, false, func(c *company, a actor) {
-		if a.user != nil && a.user.Tags[exemption.Tag] != "" {
+	{"loses a policy", 0.3, 3, ofPresent, func(c *company, a actor) {
+		ours := func(policy string) bool { return !strings.HasPrefix(policy, quarantines) }
+		if i := slices.IndexFunc(a.user.Attached, ours); i >= 0 {
+			c.does(a, thing{change.ManagedUserPolicy, a.name, a.user.Attached[i]}, "")
+		}
+	}},
+	{"gets an inline policy", 0.4, 45, ofPresent, func(c *company, a actor) {
+		t := thing{change.InlineUserPolicy, a.name, pick(a.r, "extra", "more")}
+		document := pick(a.r, allow("s3:Get*"), allow("aws-portal:*"), deny("s3:Put*"))
+		if string(a.user.Inline[t.target]) != document {
+			c.does(a, t, document)
+		}
+	}},
+	{"moves to another group", 0.3, 5, ofPresent, func(c *company, a actor) {
+		t, value := thing{change.GroupMembership, a.name, pick(a.r, "developers", "finance")}, change.Member
+		if slices.Contains(a.user.Groups, t.target) {
+			value = ""
+		}
+		c.does(a, t, value)
+	}},
+	{"is exempted", 0.4, 5, ofPresent, func(c *company, a actor) {
+		from := pick(a.r, append(deployment.IDs(), exemption.All, exemption.All, exemption.All)...)
+		tag := exemptionUntil(c.now.AddDate(0, 0, 1+a.r.IntN(200)), from, "a batch job") // some reach too far
+		if a.r.IntN(5) == 0 {
+			tag = pick(a.r, "yes", "all", from+" until next year by kim for a reason", from+" by kim for ever")
+		}
+		c.does(a, thing{tagged, a.name, exemption.Tag}, tag)
+	}},
+	{"is no longer exempted", 0.2, 2, ofPresent, func(c *company, a actor) {
+		if a.user.Tags[exemption.Tag] != "" {
 			c.does(a, thing{tagged, a.name, exemption.Tag}, "")
 		}
 	}},
-	{"asks for rotation", 0.1, 0, false, func(c *company, a actor) {
-		if a.user != nil {
-			c.set(thing{tagged, a.name, rotate}, "yes")
-		}
+	{"asks for rotation", 0.1, 0, ofPresent, func(c *company, a actor) { c.set(thing{tagged, a.name, rotate}, "yes") }},
+	{"joins", 0.12, 20, ofAnyone, (*company).joins},
+	{"leaves", 0.12, 12, ofPresent, func(c *company, a actor) {
+		c.note(a.name, "%s leaves", a.name)
+		c.deleteUser(a.name)
+		c.sends(a, c.event("user-deleted", a.name, a.user, thing{}, nil))
 	}},
-	{"joins", 0.12, 20, false, (*company).joins},
-	{"leaves", 0.12, 12, false, func(c *company, a actor) {
-		if a.user != nil {
-			c.note(a.name, "%s leaves", a.name)
-			c.deleteUser(a.name)
-			c.sends(a, c.event("user-deleted", a.name, a.user, thing{}, nil))
-		}
-	}},
-	{"signs in", 2, 190, false, (*company).signsIn},
-	{"signs in from outside", 0.06, 30, false, (*company).signsInFromOutside},
-	{"leaks a key", 0.06, 30, false, (*company).leaksKey},
-	{"leaks a key, and two services report it", 0, 10, false, func(c *company, a actor) {
+	{"signs in", 2, 190, ofPresent, acts("iam-console-login-mfa", "iam-console-login-mfa", "iam-console-login-no-mfa",
+		"iam-console-login-failed", "sso-console-login", "role-console-login", "saml-console-login")},
+	{"signs in from outside", 0.06, 30, ofAnyone, (*company).signsInFromOutside},
+	{"leaks a key", 0.06, 30, ofAnyone, (*company).leaksKey},
+	{"leaks a key, and two services report it", 0, 10, ofAnyone, func(c *company, a actor) {
 		c.leaksKey(a)
 		c.leaksKey(a)
 	}},
-	{"loses the boundary", 0.3, 15, false, func(c *company, a actor) {
-		if a.user != nil && a.user.Boundary != "" {
+	{"loses the boundary", 0.3, 15, ofPresent, func(c *company, a actor) {
+		if a.user.Boundary != "" {
 			c.does(a, thing{change.PermissionsBoundary, a.name, a.name}, "")
 		}
 	}},
-	{"starts a session", 0.2, 60, false, (*company).startsSession},
-	{"connects to a machine", 0.2, 50, false, (*company).connects},
-	{"is reported by AWS Config", 2, 90, false, (*company).isReported},
+	{"starts a session", 0.2, 60, ofPresent, (*company).startsSession},
+	{"connects to a machine", 0.2, 50, ofPresent, acts("ssh-key-sent", "ssh-key-sent", "ssh-key-sent",
+		"ssh-key-sent-outside-network", "tunnel-opened", "serial-console-key-sent")},
+	{"is reported by AWS Config", 2, 90, ofAnyone, (*company).isReported},
 
-	{"a bucket becomes public", 8, 25, true, (*company).opensBucket},
-	{"the root user is at work", 2, 30, true, func(c *company, a actor) {
-		c.sends(a, c.event(pick(a.r, "root-console-login", "root-console-login-no-mfa", "root-billing-viewed",
-			"root-bucket-policy-deleted", "root-payment-method-changed"), "", nil, thing{}, nil))
+	{"a bucket becomes public", 8, 25, ofCompany, func(c *company, a actor) {
+		t := thing{change.BucketPublicAccess, bucket(a.r.IntN(buckets)), deployment.Region}
+		c.note(t.subject, "%s becomes public", t.subject)
+		c.set(t, change.Block(&s3.PublicAccessBlock{}))
+		c.sends(a, c.event("bucket-became-public", t.subject, nil, thing{subject: t.subject}, details{
+			"detail.id":       fmt.Sprintf("%08d-2222-4000-8000-%012d", c.events, c.seed),
+			"detail.resource": "arn:aws:s3:::" + t.subject,
+		}))
 	}},
-	{"a policy changes", 6, 130, true, func(c *company, a actor) {
-		who := person(a.r.IntN(100))
-		c.sends(a, c.event(pick(a.r, "policy-created", "policy-version-created-admin", "group-policy-attached",
-			"role-created",
+	{"the root user is at work", 2, 30, ofCompany, happens(nil, "root-console-login", "root-console-login-no-mfa",
+		"root-billing-viewed", "root-bucket-policy-deleted", "root-payment-method-changed")},
+	{"a policy changes", 6, 130, ofCompany, func(c *company, a actor) {
+		a.name = person(a.r.IntN(100))
+		happens(nil, "policy-created", "policy-version-created-admin", "group-policy-attached", "role-created",
 			"trust-policy-changed", "mfa-deactivated", "login-profile-created", "group-inline-policy-put", "cloudtrail-stopped",
-			"admin-policy-attached-to-role", "oidc-provider-created", "warder-rule-disabled"), who, nil, thing{}, nil))
+			"admin-policy-attached-to-role", "oidc-provider-created", "warder-rule-disabled")(c, a)
 	}},
-	{"other access from outside is found", 6, 25, true, func(c *company, a actor) {
-		c.sends(a, c.event(pick(a.r, "role-open-to-other-account", "key-open-to-everybody", "role-permissions-unused"), "",
-			nil,
-			thing{}, details{"detail.id": fmt.Sprintf("%08d-3333-4000-8000-%012d", c.events, c.seed)}))
+	{"other access from outside is found", 6, 25, ofCompany, func(c *company, a actor) {
+		d := details{"detail.id": fmt.Sprintf("%08d-3333-4000-8000-%012d", c.events, c.seed)}
+		happens(d, "role-open-to-other-account", "key-open-to-everybody", "role-permissions-unused")(c, a)
 	}},
-	{"an event is about a user who never was", 0, 25, true, func(c *company, a actor) {
+	{"an event is about a user who never was", 0, 25, ofCompany, func(c *company, a actor) {
 		a.name = fmt.Sprintf("nobody-%d", a.id)
 		pick(a.r, (*company).signsInFromOutside, (*company).isReported, (*company).leaksKey, func(c *company, a actor) {
 			c.sends(a, c.changed(thing{change.ManagedUserPolicy, a.name, direct[0]}, change.Attached, nil))
 		})(c, a)
 	}},
-	{"an event cannot be decoded", 0, 18, true, func(c *company, a actor) {
-		c.sends(a, c.event(pick(a.r, "direct-policy-attached", "iam-console-login-mfa", "root-console-login", "ssh-key-sent",
-			"session-started-inside-network"), "", nil, thing{}, details{"detail.eventVersion": "2.0"}))
-	}},
-	{"an event is of no rule", 0, 50, true, func(c *company, a actor) {
-		c.sends(a, c.event(pick(a.r, "ec2-run-instances", "s3-bucket-created", "mfa-checked", "password-changed",
-			"session-terminated", "direct-policy-attach-denied", "parameter-put"), "", nil, thing{}, nil))
-	}},
+	{"an event cannot be decoded", 0, 18, ofCompany, happens(details{"detail.eventVersion": "2.0"},
+		"direct-policy-attached", "iam-console-login-mfa", "root-console-login", "ssh-key-sent",
+		"session-started-inside-network")},
+	{"an event is of no rule", 0, 50, ofCompany, happens(nil, "ec2-run-instances", "s3-bucket-created", "mfa-checked",
+		"password-changed", "session-terminated", "direct-policy-attach-denied", "parameter-put")},
 }
 
-// occurs does what was drawn.
+// happens sends one of the samples, about the user if there is one.
+func happens(d details, samples ...string) func(*company, actor) {
+	return func(c *company, a actor) { c.sends(a, c.event(pick(a.r, samples...), a.name, a.user, thing{}, d)) }
+}
+
+// acts sends one of the samples as the user's act, who is quarantined if it comes from outside.
+func acts(samples ...string) func(*company, actor) {
+	return func(c *company, a actor) { c.signs(a, pick(a.r, samples...), nil) }
+}
+
+// behaves reports whether an occurrence is what people do, and not what befalls Warder.
+func behaves(o occurrence) bool {
+	return slices.ContainsFunc(behaviours, func(b behaviour) bool { return b.what == o.what })
+}
+
 func (c *company) occurs(o occurrence) {
 	b := behaviours[slices.IndexFunc(behaviours, func(b behaviour) bool { return b.what == o.what })]
 	a := actor{id: o.id, r: rand.New(rand.NewPCG(o.seed, uint64(o.id)))}
-	if !b.company {
+	if b.whose != ofCompany {
 		a.name = person(o.who)
 		a.user = c.user(a.name)
 	}
 	c.count(o.what)
-	b.do(c, a)
+	if b.whose != ofPresent || a.user != nil {
+		b.do(c, a)
+	}
 }
 
-// sends sends an event on its way.
 func (c *company) sends(a actor, e event) { c.deliver(e, deliveryOf(a.r)) }
 
 // does changes a thing of a user and reports it with an event. One act in twenty takes effect some seconds after its
@@ -156,7 +214,7 @@ func (c *company) does(a actor, t thing, value string) {
 }
 
 func (c *company) makesKey(a actor) {
-	if a.user == nil || len(a.user.Keys) == 2 {
+	if len(a.user.Keys) == 2 {
 		return
 	}
 	if key := c.createKey(a.name); key != "" {
@@ -167,7 +225,6 @@ func (c *company) makesKey(a actor) {
 	}
 }
 
-// key is one of the keys of a user.
 func (a actor) key() (k fakeaws.Key, ok bool) {
 	if a.user == nil || len(a.user.Keys) == 0 {
 		return k, false
@@ -175,75 +232,16 @@ func (a actor) key() (k fakeaws.Key, ok bool) {
 	return pick(a.r, a.user.Keys...), true
 }
 
-func (c *company) deletesKey(a actor) {
-	if key, ok := a.key(); ok {
-		c.does(a, thing{change.AccessKeyStatus, a.name, key.ID}, "")
-	}
-}
-
-func (c *company) switchesKey(a actor) {
-	if key, ok := a.key(); ok {
-		c.does(a, thing{change.AccessKeyStatus, a.name, key.ID}, switched[key.Status])
-	}
-}
-
 var switched = map[string]string{change.Active: change.Inactive, change.Inactive: change.Active}
-
-func (c *company) goesOnHoliday(a actor) {
-	c.away[a.name] = c.now.AddDate(0, 0, pick(a.r, 14, 30, 120))
-	c.note(a.name, "%s is away until %s", a.name, c.away[a.name].Format(time.DateOnly))
-}
 
 func (c *company) getsPolicy(a actor) {
 	policy := pick(a.r, direct...)
 	if a.r.IntN(10) == 0 {
 		policy = pick(a.r, given...)
 	}
-	if a.user != nil && !slices.Contains(a.user.Attached, policy) {
+	if !slices.Contains(a.user.Attached, policy) {
 		c.does(a, thing{change.ManagedUserPolicy, a.name, policy}, change.Attached)
 	}
-}
-
-func (c *company) losesPolicy(a actor) {
-	if a.user == nil {
-		return
-	}
-	i := slices.IndexFunc(a.user.Attached, func(policy string) bool { return !strings.HasPrefix(policy, quarantines) })
-	if i >= 0 {
-		c.does(a, thing{change.ManagedUserPolicy, a.name, a.user.Attached[i]}, "")
-	}
-}
-
-func (c *company) getsInlinePolicy(a actor) {
-	t := thing{change.InlineUserPolicy, a.name, pick(a.r, "extra", "more")}
-	document := pick(a.r, allow("s3:Get*"), allow("aws-portal:*"), deny("s3:Put*"))
-	if a.user != nil && string(a.user.Inline[t.target]) != document {
-		c.does(a, t, document)
-	}
-}
-
-func (c *company) movesGroup(a actor) {
-	if a.user == nil {
-		return
-	}
-	t := thing{change.GroupMembership, a.name, pick(a.r, "developers", "finance")}
-	if slices.Contains(a.user.Groups, t.target) {
-		c.does(a, t, "")
-		return
-	}
-	c.does(a, t, change.Member)
-}
-
-func (c *company) isExempted(a actor) {
-	if a.user == nil {
-		return
-	}
-	from := pick(a.r, append(deployment.IDs(), exemption.All, exemption.All, exemption.All)...)
-	tag := exemptionUntil(c.now.AddDate(0, 0, 1+a.r.IntN(200)), from, "a batch job") // some reach too far
-	if a.r.IntN(5) == 0 {
-		tag = pick(a.r, "yes", "all", from+" until next year by kim for a reason", from+" by kim for ever")
-	}
-	c.does(a, thing{tagged, a.name, exemption.Tag}, tag)
 }
 
 func (c *company) joins(a actor) {
@@ -270,26 +268,16 @@ func (c *company) joins(a actor) {
 	c.sends(a, c.event("user-created", name, u, fresh, d))
 }
 
-// quarantined is what signing in from outside leads to.
-func quarantined(name string) thing {
-	return thing{change.ManagedUserPolicy, name, quarantines + change.OutsideQuarantine}
-}
-
-func (c *company) signsIn(a actor) {
-	if a.user == nil {
-		return
-	}
-	sample := pick(a.r, "iam-console-login-mfa", "iam-console-login-mfa", "iam-console-login-no-mfa",
-		"iam-console-login-failed",
-		"sso-console-login", "role-console-login", "saml-console-login")
-	c.sends(a, c.event(sample, a.name, a.user, quarantined(a.name), nil).by(a.name, a.user))
+// signs has an event say that the user did something. If that came from outside, the user is quarantined.
+func (c *company) signs(a actor, sample string, d details) {
+	quarantined := thing{change.ManagedUserPolicy, a.name, quarantines + change.OutsideQuarantine}
+	c.sends(a, c.event(sample, a.name, a.user, quarantined, d).by(a.name, a.user))
 }
 
 func (c *company) signsInFromOutside(a actor) {
 	c.note(a.name, "%s signs in from outside", a.name)
-	c.sends(a, c.event("iam-console-login-outside-network", a.name, a.user, quarantined(a.name), details{
-		"detail.sourceIPAddress": fmt.Sprint(outside, 1+a.r.IntN(250)),
-	}).by(a.name, a.user))
+	from := details{"detail.sourceIPAddress": fmt.Sprint(outside, 1+a.r.IntN(250))}
+	c.signs(a, "iam-console-login-outside-network", from)
 }
 
 // leaksKey has AWS Health or GuardDuty report an access key that is known to others.
@@ -324,15 +312,12 @@ func (c *company) leaksKey(a actor) {
 }
 
 func (c *company) startsSession(a actor) {
-	if a.user == nil {
-		return
-	}
-	sample, region := pick(a.r, "session-started-inside-network", "session-started-outside-network"),
-		pick(a.r, "us-east-1", "ap-northeast-2")
+	sample := pick(a.r, "session-started-inside-network", "session-started-outside-network")
+	region := pick(a.r, "us-east-1", "ap-northeast-2")
 	id := fmt.Sprintf("%s-%017d", a.name, a.id)
 	if sample == "session-started-outside-network" {
 		c.note(a.name, "%s starts a session from outside", a.name)
-		c.acted(thing{change.Session, "", change.SessionTarget(region, id)}, change.Connected, func() error {
+		c.acted(&thing{change.Session, "", change.SessionTarget(region, id)}, change.Connected, func() error {
 			return c.account.StartSession(c.ctx, region, id, "arn:aws:iam::"+number+":user"+a.user.Path+a.name)
 		})
 	}
@@ -341,52 +326,29 @@ func (c *company) startsSession(a actor) {
 	}).by(a.name, a.user))
 }
 
-func (c *company) connects(a actor) {
-	if a.user == nil {
-		return
-	}
-	sample := pick(a.r, "ssh-key-sent", "ssh-key-sent", "ssh-key-sent", "ssh-key-sent-outside-network", "tunnel-opened",
-		"serial-console-key-sent")
-	c.sends(a, c.event(sample, a.name, a.user, quarantined(a.name), nil).by(a.name, a.user))
-}
-
 func (c *company) isReported(a actor) {
-	c.sends(a, c.event(pick(a.r, "access-keys-rotated-noncompliant", "access-keys-rotated-noncompliant",
-		"unused-credentials-noncompliant", "user-policies-noncompliant", "user-policies-compliant"), a.name, a.user,
-		thing{}, nil))
-}
-
-func (c *company) opensBucket(a actor) {
-	t := thing{change.BucketPublicAccess, bucket(a.r.IntN(buckets)), "us-east-1"}
-	c.note(t.subject, "%s becomes public", t.subject)
-	c.set(t, change.Block(&s3.PublicAccessBlock{}))
-	c.sends(a, c.event("bucket-became-public", t.subject, nil, thing{subject: t.subject}, details{
-		"detail.id":       fmt.Sprintf("%08d-2222-4000-8000-%012d", c.events, c.seed),
-		"detail.resource": "arn:aws:s3:::" + t.subject,
-	}))
+	happens(nil, "access-keys-rotated-noncompliant", "access-keys-rotated-noncompliant",
+		"unused-credentials-noncompliant", "user-policies-noncompliant", "user-policies-compliant")(c, a)
 }
 
 // drawn draws what happens in so many days: of everything as often as it happens in a year.
 func drawn(seed uint64, days, users int, begin time.Time) []occurrence {
 	var all []occurrence
 	r := rand.New(rand.NewPCG(seed, 1))
-	add := func(what string, perYear float64, who int) {
-		for n := poisson(r, perYear*float64(days)/365); n > 0; n-- {
-			at := begin.Add(time.Duration(r.IntN(days*24*60*60)) * time.Second)
-			all = append(all, occurrence{what: what, who: who, at: at, seed: r.Uint64()})
-		}
-	}
 	each := func(what string, perYear float64, whole bool, n int) {
+		first := 0
 		if whole {
-			add(what, perYear, -1)
-			return
+			first, n = -1, 0
 		}
-		for who := range n {
-			add(what, perYear, who)
+		for who := first; who < n; who++ {
+			for times := poisson(r, perYear*float64(days)/365); times > 0; times-- {
+				at := begin.Add(time.Duration(r.IntN(days*24*60*60)) * time.Second)
+				all = append(all, occurrence{what: what, who: who, at: at, seed: r.Uint64()})
+			}
 		}
 	}
 	for _, b := range behaviours {
-		each(b.what, b.perYear, b.company, users)
+		each(b.what, b.perYear, b.whose == ofCompany, users)
 	}
 	for _, t := range troubles {
 		each(t.what, t.perYear, t.whole, len(deployment.IDs()))
@@ -410,4 +372,160 @@ func poisson(r *rand.Rand, mean float64) (n int) {
 			return n
 		}
 	}
+}
+
+// ids is what the ids of events begin with: other events in an account are the consequence of what Warder does.
+const ids = "sim-"
+
+type event struct {
+	id     string
+	name   string
+	fields map[string]any
+	// about is the user that it is about. fresh is what it says was done just now: of one without a kind,
+	// everything about its subject is urgent.
+	about string
+	fresh thing
+}
+
+// encode is the event as it is delivered, under an id and with a time.
+func (e event) encode(id string, at time.Time) []byte {
+	e.fields["id"], e.fields["time"] = id, at.UTC().Format(time.RFC3339)
+	return object(e.fields)
+}
+
+// details are what differs from the sample, by path.
+type details map[string]any
+
+// event is the event of a sample, as if it happened now: about a user, u if it is there.
+func (c *company) event(sample, about string, u *fakeaws.User, fresh thing, d details) event {
+	text, ok := c.texts[sample]
+	if !ok {
+		read, err := fs.ReadFile(c.samples, sample+".json")
+		c.fail(err)
+		text = []byte(strings.ReplaceAll(string(read), "111122223333", number))
+		c.texts[sample] = text
+	}
+	var fields map[string]any
+	c.fail(json.Unmarshal(text, &fields))
+	c.events++
+	e := event{id: fmt.Sprintf("%s%08d-%d", ids, c.events, c.seed), name: sample, fields: fields, about: about,
+		fresh: fresh}
+	e.replace("detail.eventTime", c.now.UTC().Format(time.RFC3339))
+	e.replace("detail.eventID", fmt.Sprintf("%08x-0000-4000-8000-%012x", c.events, c.seed))
+	if about != "" {
+		e.replace("detail.requestParameters.userName", about)
+	}
+	if u != nil {
+		e.replace("detail.resourceId", u.ID)
+		for _, result := range []string{"newEvaluationResult", "oldEvaluationResult"} {
+			e.replace("detail."+result+".evaluationResultIdentifier.evaluationResultQualifier.resourceId", u.ID)
+		}
+	}
+	for path, value := range d {
+		if within, name := e.parent(path); within != nil {
+			within[name] = value
+		}
+	}
+	return e
+}
+
+// parent is the object that a path ends in, nil if there is none, and the last name of the path.
+func (e event) parent(path string) (within map[string]any, name string) {
+	names := strings.Split(path, ".")
+	within = e.fields
+	for _, name := range names[:len(names)-1] {
+		within, _ = within[name].(map[string]any)
+	}
+	return within, names[len(names)-1]
+}
+
+// replace sets what the sample has at a path, if it has it.
+func (e event) replace(path string, value any) {
+	if within, name := e.parent(path); within[name] != nil {
+		within[name] = value
+	}
+}
+
+// by is the event made one of what the user did.
+func (e event) by(name string, u *fakeaws.User) event {
+	within, _ := e.parent("detail.userIdentity.type")
+	if within["type"] != "IAMUser" {
+		return e
+	}
+	path := "/"
+	if u != nil {
+		path, within["principalId"] = u.Path, u.ID
+	}
+	within["userName"], within["arn"] = name, "arn:aws:iam::"+number+":user"+path+name
+	return e
+}
+
+// reports say how a thing of a user is reported that gets a value or loses it: by which samples, of which fresh says
+// what was done just now, and in which parameters the thing and its value are.
+var reports = map[string]struct{ put, gone, fresh, target, value string }{
+	change.ManagedUserPolicy: {
+		put: "direct-policy-attached", gone: "direct-policy-detached", fresh: "direct-policy-attached", target: "policyArn",
+	},
+	change.InlineUserPolicy: {
+		put: "inline-policy-put", gone: "inline-policy-deleted", fresh: "inline-policy-put", target: "policyName",
+		value: "policyDocument",
+	},
+	change.AccessKeyStatus: {
+		put: "access-key-activated", gone: "access-key-deleted", target: "accessKeyId", value: "status",
+	},
+	change.GroupMembership: {put: "user-added-to-group", gone: "user-added-to-group", target: "groupName"},
+	change.PermissionsBoundary: {
+		put: "boundary-put", gone: "boundary-removed", fresh: "boundary-removed", value: "permissionsBoundary",
+	},
+	tagged: {put: "exemption-tag-set", gone: "exemption-tag-removed"},
+}
+
+// changed is the event that says that a thing of a user got a value.
+func (c *company) changed(t thing, value string, u *fakeaws.User) event {
+	const parameters = "detail.requestParameters."
+	by, d, fresh := reports[t.kind], details{}, thing{}
+	sample := by.put
+	if by.target != "" {
+		d[parameters+by.target] = t.target
+	}
+	switch {
+	case value == "":
+		sample = by.gone
+	case by.value != "":
+		d[parameters+by.value] = value
+	case t.kind == tagged:
+		d[parameters+"tags"] = []any{map[string]any{"key": t.target, "value": value}}
+	}
+	if sample == by.fresh {
+		fresh = t
+	}
+	e := c.event(sample, t.subject, u, fresh, d)
+	if t.kind == change.GroupMembership && value == "" {
+		e.replace("detail.eventName", "RemoveUserFromGroup")
+	}
+	return e
+}
+
+// outcome is what becomes of an event on its way.
+type outcome struct {
+	lost  bool
+	late  time.Duration
+	twice bool
+	again time.Duration // how much later it comes the second time
+	other bool          // the second time it has another envelope
+}
+
+func deliveryOf(r *rand.Rand) outcome {
+	o := outcome{late: time.Duration(r.IntN(90)) * time.Second}
+	switch r.IntN(25) {
+	case 0:
+		o.lost = true
+	case 1, 2:
+		o.twice, o.again, o.other = true, time.Duration(r.IntN(3)*r.IntN(3600))*time.Second, r.IntN(3) == 0
+	case 3:
+		o.late = 24*time.Hour + time.Duration(r.IntN(3600))*time.Second
+	case 4, 5:
+		o.late += time.Duration(r.IntN(30)) * time.Minute
+	}
+	return o
 }

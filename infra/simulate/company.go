@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/simulate/deployment"
@@ -67,7 +71,6 @@ var policies = map[string]struct {
 	quarantines + change.OutsideQuarantine: {rule{denies: everything}, deny("*")},
 }
 
-// inline are the documents of inline policies that people write.
 var inline = map[string]rule{
 	allow("s3:Get*"):      {allows: readObjects},
 	allow("aws-portal:*"): {allows: readBills},
@@ -101,7 +104,6 @@ var (
 	given = []string{own + "/no-bills", managed + "IAMUserChangePassword"}
 )
 
-// access is what a user may do.
 func access(u *fakeaws.User) right {
 	if u == nil {
 		return 0
@@ -144,7 +146,6 @@ func usual(blast int) choices {
 	}
 }
 
-// choose draws settings.
 func choose(r *rand.Rand) choices {
 	c := choices{
 		grace: pick(r, 7, 7, 3, 14), hold: pick(r, 7, 7, 14), blast: pick(r, 10, 25, 5), maxAge: pick(r, 90, 90, 60),
@@ -161,29 +162,25 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 
 // parameters are what differs from the defaults of a control's parameters.
 func (c choices) parameters(id string) map[string]any {
-	switch id {
-	case "deactivate-stale-access-key":
-		return map[string]any{"maxAgeDays": c.maxAge, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter}
-	case "deactivate-unused-access-key":
-		return map[string]any{"maxUnusedDays": c.maxUnused, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter}
-	case "rotate-access-key":
-		return map[string]any{"maxAgeDays": c.maxAge}
-	case "detach-direct-policy":
-		set := map[string]any{"graceDays": c.grace}
-		if c.moveAccess {
-			set["policyGroups"] = map[string]string{managed + "AmazonS3ReadOnlyAccess": readers}
-		}
-		return set
-	case "require-permissions-boundary":
-		set := map[string]any{"graceDays": c.grace}
-		if c.boundary {
-			set["boundary"] = boundary
-		}
-		return set
-	case "delete-root-access-key":
-		return map[string]any{"accounts": []string{member}, "delete": true, "graceDays": c.grace}
+	all := map[string]map[string]any{
+		"deactivate-stale-access-key": {
+			"maxAgeDays": c.maxAge, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter,
+		},
+		"deactivate-unused-access-key": {
+			"maxUnusedDays": c.maxUnused, "graceDays": c.grace, "deleteAfterDays": c.deleteAfter,
+		},
+		"rotate-access-key":            {"maxAgeDays": c.maxAge},
+		"detach-direct-policy":         {"graceDays": c.grace},
+		"require-permissions-boundary": {"graceDays": c.grace},
+		"delete-root-access-key":       {"accounts": []string{member}, "delete": true, "graceDays": c.grace},
 	}
-	return nil
+	if c.moveAccess {
+		all["detach-direct-policy"]["policyGroups"] = map[string]string{managed + "AmazonS3ReadOnlyAccess": readers}
+	}
+	if c.boundary {
+		all["require-permissions-boundary"]["boundary"] = boundary
+	}
+	return all[id]
 }
 
 // function are the settings of the function of a control.
@@ -264,7 +261,6 @@ func founded(r *rand.Rand, people int, begin time.Time) fakeaws.State {
 	return state
 }
 
-// exemptionUntil is the tag of an exemption.
 func exemptionUntil(until time.Time, from, reason string) string {
 	return fmt.Sprintf("%s until %s by kim@example.com for %s", from, until.Format(time.DateOnly), reason)
 }
@@ -281,7 +277,6 @@ func exempt(u *fakeaws.User, id string, now time.Time) bool {
 	return n == 4 && err == nil && (from == "all" || from == id) && !today.After(end) && end.Sub(today) <= 180*24*time.Hour
 }
 
-// person is the name of a user.
 func person(i int) string { return fmt.Sprintf("user-%03d", i) }
 
 func bucket(i int) string { return fmt.Sprintf("acme-data-%d", i) }
@@ -292,4 +287,101 @@ func object(v any) json.RawMessage {
 		panic(err) // plain data
 	}
 	return text
+}
+
+// thing is one thing in the account that has a value, in the terms of package change. A quarantine is a managed
+// policy here, and the group of a quarantine a group: which of both it is does not show.
+type thing struct{ kind, subject, target string }
+
+func (t thing) String() string { return fmt.Sprintf("%s %s of %s", t.kind, t.target, t.subject) }
+
+func compare(a, b thing) int {
+	return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(a.kind, b.kind), cmp.Compare(a.target, b.target))
+}
+
+func thingOf(c change.Change) thing {
+	switch c.Kind {
+	case change.Quarantine:
+		return thing{change.ManagedUserPolicy, c.Subject, c.Target}
+	case change.QuarantineGroup:
+		return thing{change.GroupMembership, c.Subject, c.Target}
+	case change.AccessKeyDeletion:
+		return thing{change.AccessKeyStatus, c.Subject, c.Target}
+	case change.Session: // its id says whose it is
+		return thing{change.Session, "", c.Target}
+	}
+	return thing{c.Kind, c.Subject, c.Target}
+}
+
+type facts map[thing]string
+
+// factsOf are all things of an account that can be changed here.
+func factsOf(s fakeaws.State) facts {
+	all := facts{}
+	for name, u := range s.Users {
+		maps.Copy(all, userFacts(name, u))
+	}
+	for name, b := range s.Buckets {
+		if value := blockOf(b); value != "" {
+			all[thing{change.BucketPublicAccess, name, b.Region}] = value
+		}
+	}
+	for id, session := range s.Sessions {
+		if session.Status == types.SessionStatusTerminated {
+			continue
+		}
+		all[thing{change.Session, "", change.SessionTarget(session.Region, id)}] = change.Connected
+	}
+	return all
+}
+
+// userFacts are what is so about a user; nothing of one who does not exist.
+func userFacts(name string, u *fakeaws.User) facts {
+	all := facts{}
+	if u == nil {
+		return all
+	}
+	for _, key := range u.Keys {
+		all[thing{change.AccessKeyStatus, name, key.ID}] = key.Status
+	}
+	for _, policy := range u.Attached {
+		all[thing{change.ManagedUserPolicy, name, policy}] = change.Attached
+	}
+	for policy, document := range u.Inline {
+		all[thing{change.InlineUserPolicy, name, policy}] = string(document)
+	}
+	for _, group := range u.Groups {
+		all[thing{change.GroupMembership, name, group}] = change.Member
+	}
+	if u.Boundary != "" {
+		all[thing{change.PermissionsBoundary, name, name}] = u.Boundary
+	}
+	return all
+}
+
+func blockOf(b *fakeaws.Bucket) string {
+	if b == nil || b.Block == nil {
+		return ""
+	}
+	return change.Block(b.Block)
+}
+
+func differences(a, b facts) []thing {
+	differ := map[thing]bool{}
+	for t, value := range a {
+		differ[t] = b[t] != value
+	}
+	for t, value := range b {
+		differ[t] = a[t] != value
+	}
+	maps.DeleteFunc(differ, func(_ thing, differs bool) bool { return !differs })
+	return slices.SortedFunc(maps.Keys(differ), compare)
+}
+
+// short is a value in a message: of a document its first words.
+func short(s string) string {
+	if len(s) > 60 {
+		return s[:60] + "…"
+	}
+	return s
 }

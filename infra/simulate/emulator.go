@@ -56,11 +56,10 @@ type emulated struct {
 // more processes this machine has no more to give.
 const environments = 2
 
-// openEmulator starts a local account in which the company is. Whoever calls it closes the account.
+// openEmulator starts a local account in which the company is, for load. Whoever calls it closes the account.
 func openEmulator(ctx context.Context, o *loadOptions, stderr io.Writer) (*emulated, error) {
-	e := &emulated{sessions: map[string]*fakeaws.Session{}}
-	err := e.start(ctx, founded(rand.New(rand.NewPCG(o.seed, 1)), o.users, o.from), emulator.Options{
-		Mode: "enforce", Synth: project.Tour, Unlistened: true, Concurrency: environments, Stderr: stderr, Done: e.done,
+	e, err := startEmulator(ctx, o.seed, o.users, o.from, emulator.Options{
+		Mode: "enforce", Synth: project.Tour, Unlistened: true, Concurrency: environments, Stderr: stderr,
 		Configure: func(_ string, f *settings.Function) { f.BlastRadius = o.blast },
 	})
 	if err != nil {
@@ -71,21 +70,24 @@ func openEmulator(ctx context.Context, o *loadOptions, stderr io.Writer) (*emula
 	return e, nil
 }
 
-// start starts the account, and makes the company in it.
-func (e *emulated) start(ctx context.Context, company fakeaws.State, o emulator.Options) (err error) {
+func startEmulator(ctx context.Context, seed uint64, users int, from time.Time, o emulator.Options) (*emulated, error) {
+	e := &emulated{sessions: map[string]*fakeaws.Session{}}
 	fmt.Fprintln(o.Stderr, "starting an AWS account on this machine ...")
+	o.Done = e.done
+	var err error
 	if e.account, err = emulator.Start(ctx, o); err != nil {
-		return err
+		return nil, err
 	}
 	e.cfg = e.account.Unrecorded()
 	e.iam = iam.NewFromConfig(e.cfg)
 	if e.inbox, err = e.account.Inbox(ctx, "inbox"); err == nil {
-		err = e.found(ctx, company)
+		err = e.found(ctx, founded(rand.New(rand.NewPCG(seed, 1)), users, from))
 	}
 	if err != nil {
 		e.account.Close()
+		return nil, err
 	}
-	return err
+	return e, nil
 }
 
 // found makes what the stack and moto do not have: policies and groups of the account, buckets, users.
@@ -142,9 +144,8 @@ func (e *emulated) done(r lambdahost.Result) {
 	e.consequences = append(e.consequences, answerOf(r))
 }
 
-// answerOf is a function's answer.
 func answerOf(r lambdahost.Result) deployment.Answer {
-	answer := deployment.Answer{Failed: r.Failed, Attempts: r.Attempts, Took: r.Duration}
+	answer := deployment.Answer{Failed: r.Failed, Took: r.Duration}
 	if err := json.Unmarshal(r.Payload, &answer.Report); err != nil || r.Failed {
 		answer.Failed, answer.Report = true, remediation.Report{Reason: string(r.Payload)}
 	}
@@ -286,15 +287,20 @@ func (e *emulated) Deliver(ctx context.Context, data []byte) ([]deployment.Answe
 			return nil, err
 		}
 	}
-	var answers []deployment.Answer
-	for _, result := range results {
-		r, ok := <-result
-		if !ok {
-			return nil, lambdahost.ErrClosed
+	answers := make([]deployment.Answer, len(matches))
+	for i, result := range results {
+		if answers[i], err = await(result); err != nil {
+			return nil, err
 		}
-		answers = append(answers, answerOf(r))
 	}
 	return answers, nil
+}
+
+func await(result <-chan lambdahost.Result) (deployment.Answer, error) {
+	if r, ok := <-result; ok {
+		return answerOf(r), nil
+	}
+	return deployment.Answer{}, lambdahost.ErrClosed
 }
 
 func (e *emulated) Refuse(ctx context.Context, control string) error {
@@ -312,13 +318,11 @@ func (e *emulated) Idle(ctx context.Context) error { return e.account.Lambda.Idl
 func (e *emulated) TakeKept(ctx context.Context) (kept []deployment.Kept, err error) {
 	queues := map[string]bool{}
 	for _, f := range e.account.Stack.Functions {
-		queues[f.OnFailure] = f.OnFailure != ""
+		queues[f.OnFailure] = true
 	}
-	for queue, there := range queues {
-		if !there {
-			continue
-		}
-		if err := e.account.Drain(ctx, queue, func(body []byte) error {
+	delete(queues, "")
+	for queue := range queues {
+		err = errors.Join(err, e.account.Drain(ctx, queue, func(body []byte) error {
 			var record struct {
 				RequestContext struct{ FunctionARN string }
 				RequestPayload json.RawMessage
@@ -330,11 +334,9 @@ func (e *emulated) TakeKept(ctx context.Context) (kept []deployment.Kept, err er
 			id := emulator.Control(name[strings.LastIndex(name, ":")+1:])
 			kept = append(kept, deployment.Kept{Control: id, Event: record.RequestPayload})
 			return nil
-		}); err != nil {
-			return nil, err
-		}
+		}))
 	}
-	return kept, nil
+	return kept, err
 }
 
 func (e *emulated) Redrive(_ context.Context, k deployment.Kept) (deployment.Answer, error) {
@@ -342,11 +344,7 @@ func (e *emulated) Redrive(_ context.Context, k deployment.Kept) (deployment.Ans
 	if err != nil {
 		return deployment.Answer{}, err
 	}
-	r, ok := <-result
-	if !ok {
-		return deployment.Answer{}, lambdahost.ErrClosed
-	}
-	return answerOf(r), nil
+	return await(result)
 }
 
 func (e *emulated) Ledger() *ledger.Ledger {

@@ -48,7 +48,6 @@ var troubles = []struct {
 	}},
 }
 
-// happens does what was drawn.
 func (w *world) happens(o occurrence) {
 	for _, t := range troubles {
 		if t.what == o.what {
@@ -73,7 +72,6 @@ const (
 
 var faultKinds = []string{throttled, failed, timedOut, denied, answerLost, cutOffBefore, cutOffAfter}
 
-// fault is what AWS does to calls of a function.
 type fault struct {
 	control string
 	kind    string
@@ -84,32 +82,24 @@ type fault struct {
 
 var errCutOff = errors.New("cut off")
 
-// error is what the SDK makes of it.
+// answers are what is wrong with a call, for the SDK.
+var answers = map[string]error{
+	throttled:  &smithy.GenericAPIError{Code: "Throttling", Message: "Rate exceeded", Fault: smithy.FaultClient},
+	failed:     &smithy.GenericAPIError{Code: "ServiceFailure", Message: "internal error", Fault: smithy.FaultServer},
+	denied:     &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized", Fault: smithy.FaultClient},
+	timedOut:   &aws.RequestCanceledError{Err: context.DeadlineExceeded},
+	answerLost: &aws.RequestCanceledError{Err: context.DeadlineExceeded},
+}
+
 func (f *fault) error(operation string) error {
-	api := func(code string, fault smithy.ErrorFault, message string) error {
-		return &smithy.OperationError{
-			ServiceID: operation, OperationName: operation,
-			Err: &smithy.GenericAPIError{Code: code, Message: message, Fault: fault},
-		}
-	}
-	switch f.kind {
-	case throttled:
-		return api("Throttling", smithy.FaultClient, "Rate exceeded")
-	case failed:
-		return api("ServiceFailure", smithy.FaultServer, "internal error")
-	case denied:
-		return api("AccessDenied", smithy.FaultClient, "not authorized to perform: "+operation)
-	case timedOut, answerLost:
-		return &smithy.OperationError{
-			ServiceID: operation, OperationName: operation, Err: &aws.RequestCanceledError{Err: context.DeadlineExceeded},
-		}
+	if err := answers[f.kind]; err != nil {
+		return &smithy.OperationError{ServiceID: operation, OperationName: operation, Err: err}
 	}
 	return errCutOff
 }
 
 func (f *fault) after() bool { return f.kind == answerLost || f.kind == cutOffAfter }
 
-// faultsOf are the faults of a try.
 func (w *world) faultsOf(i *invocation) []*fault {
 	var now []*fault
 	for _, f := range w.brewing {
@@ -141,26 +131,23 @@ func (w *world) fault(i *invocation, operation string, after bool) error {
 		}
 		w.count("faults")
 		w.note(i.event.about, "%s of %s: %s", operation, i.ID, f.kind)
-		i.cut = errors.Is(f.error(operation), errCutOff)
-		return f.error(operation)
+		err := f.error(operation)
+		i.cut = errors.Is(err, errCutOff)
+		return err
 	}
 	return nil
 }
 
-// around makes a call of a function, with what goes wrong around it.
 func (w *world) around(_ context.Context, c deployment.Call) (any, error) {
 	i := w.running
 	if err := w.fault(i, c.Operation, false); err != nil {
 		return nil, err
 	}
 	out, err := w.watched(i, c)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = w.fault(i, c.Operation, true)
 	}
-	if err := w.fault(i, c.Operation, true); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return out, err
 }
 
 // Publish implements [remediation.Publisher]: SNS.

@@ -23,26 +23,22 @@ import (
 // A target is an account with Warder in it that takes load.
 type target interface {
 	account
-	// Snapshot is what the account holds.
 	Snapshot(ctx context.Context) (fakeaws.State, error)
 	// Deliver puts an event on the bus and returns an answer of each control that it starts.
 	Deliver(ctx context.Context, event []byte) ([]deployment.Answer, error)
 	// Refuse has the notices of a control refused, of none if it is empty.
 	Refuse(ctx context.Context, control string) error
-	// Idle waits until no function is at work.
 	Idle(ctx context.Context) error
 	// TakeKept takes out of the queues what could not be handled, and Redrive hands it to its control again.
 	TakeKept(ctx context.Context) ([]deployment.Kept, error)
 	Redrive(ctx context.Context, k deployment.Kept) (deployment.Answer, error)
 	Ledger() *ledger.Ledger
-	// TakeNotices returns the notices since it was called last.
 	TakeNotices(ctx context.Context) ([]notice.Message, error)
 	// Calls is how many AWS calls the functions have made.
 	Calls(ctx context.Context) (int, error)
 	// Functions is the resident memory of the functions' processes, and how many these are; 0 where there are none,
 	// or it cannot be read.
 	Functions() (bytes int64, processes int)
-	// Consequences are the answers to events of Warder's own changes.
 	Consequences() []deployment.Answer
 }
 
@@ -77,6 +73,9 @@ const longest = 15 * time.Minute
 // forever is later than every event.
 var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// redriven is the kind of an event that was kept, and was handed to its control again.
+const redriven = "redriven"
+
 // delivered is an event that arrived, and what came of it at each control.
 type delivered struct {
 	kind       string
@@ -87,14 +86,10 @@ type delivered struct {
 
 // memory is what is used, in bytes.
 type memory struct {
-	// Events is how many events had been delivered.
-	Events int `json:"events"`
-	// Functions is the resident memory of the functions' processes, 0 where there are none or it cannot be read;
-	// Processes is how many they are.
-	Functions int64 `json:"functions,omitempty"`
-	Processes int   `json:"processes,omitempty"`
-	// Heap is what this process holds of live objects.
-	Heap int64 `json:"heap"`
+	Events    int   `json:"events"`              // how many events had been delivered
+	Functions int64 `json:"functions,omitempty"` // of the functions' processes, 0 where it cannot be read
+	Processes int   `json:"processes,omitempty"` // how many these are
+	Heap      int64 `json:"heap"`                // what this process holds of live objects
 }
 
 // runRecord is everything that is known of a load, for [runRecord.audit].
@@ -123,21 +118,12 @@ type loadRun struct {
 	rules  *deployment.Rules
 
 	planned, sent int
-	jobs          chan job
+	slots         chan struct{}
+	flying        sync.WaitGroup
+	oldest        time.Time // when the first arrived of the events that may be on their way
 	mu            sync.Mutex
-	left          *sync.Cond
-	arrives       map[int]time.Time // of events on their way
 }
 
-// job is an event on its way.
-type job struct {
-	n    int
-	at   time.Time
-	kind string
-	json []byte
-}
-
-// runLoad puts a load on the target.
 func runLoad(ctx context.Context, o loadOptions, on target) (*runRecord, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -150,31 +136,39 @@ func runLoad(ctx context.Context, o loadOptions, on target) (*runRecord, error) 
 		return nil, err
 	}
 	l := &loadRun{
-		company: newCompany(ctx, o.seed, o.from, on, o.samples), o: o, target: on, rules: rules, jobs: make(chan job),
-		arrives: map[int]time.Time{}, runRecord: runRecord{first: factsOf(first), blast: o.blast, reached: o.reached},
+		company: newCompany(ctx, o.seed, o.from, on, o.samples), o: o, target: on, rules: rules,
+		slots: make(chan struct{}, workers), runRecord: runRecord{first: factsOf(first), blast: o.blast, reached: o.reached},
 	}
-	l.left = sync.NewCond(&l.mu)
-	l.deliver = l.enqueue
-	l.plan()
-
-	begin := time.Now()
-	var running sync.WaitGroup
-	for range workers {
-		running.Go(func() {
-			for j := range l.jobs {
-				if err := l.send(ctx, j); err != nil {
-					cancel(err)
-				}
+	push := func(kind string, at time.Time, json []byte) {
+		if l.planned < o.events {
+			l.planned++
+			l.at(at, func() { l.dispatch(kind, at, json, cancel) })
+		}
+	}
+	l.deliver = func(e event, o outcome) { // soon, or a day late, or twice: none is lost
+		at := l.now.Add(o.late)
+		json := e.encode(e.id, at)
+		push(e.name, at, json)
+		if at = at.Add(o.again); o.twice {
+			if o.other {
+				json = e.encode(e.id+"-again", at)
 			}
-		})
+			push(e.name, at, json)
+		}
 	}
-	err = l.play(ctx)
-	close(l.jobs)
-	running.Wait()
-	if err := cmp.Or(context.Cause(ctx), err, l.err); err != nil {
-		return nil, err
+	l.plan(push)
+	begin := time.Now()
+	for l.sent < o.events && ctx.Err() == nil && l.err == nil {
+		for next := range l.items(forever) {
+			l.now = next.at
+			next.do()
+		}
+		if l.sent < o.events {
+			l.occurs(occurrence{what: "a policy changes", id: l.turn, seed: l.seed})
+		}
 	}
-	if err := on.Idle(ctx); err != nil {
+	err = l.rest()
+	if err := cmp.Or(context.Cause(ctx), l.err, err); err != nil {
 		return nil, err
 	}
 	l.took = time.Since(begin)
@@ -183,7 +177,7 @@ func runLoad(ctx context.Context, o loadOptions, on target) (*runRecord, error) 
 }
 
 // plan draws what happens. Things happen together: when people are at work, and when a script runs.
-func (l *loadRun) plan() {
+func (l *loadRun) plan(push func(kind string, at time.Time, json []byte)) {
 	r := rand.New(rand.NewPCG(l.seed, 2))
 	total := 0
 	for _, b := range behaviours {
@@ -211,12 +205,13 @@ func (l *loadRun) plan() {
 		for _, id := range slices.Sorted(maps.Keys(l.o.schedules)) {
 			e := l.event("daily-sweep", "", nil, thing{}, details{"resources": []any{l.o.schedules[id]}})
 			at := at.Add(time.Duration(r.IntN(40*60)) * time.Second)
-			l.push(e.name, at, e.encode(e.id, at))
+			push(e.name, at, e.encode(e.id, at))
 		}
 	}
 	// Two sign-ins in the time in which nobody can be notified.
 	quiet := l.o.from.Add(span * 6 / 10)
-	l.at(quiet, func() { l.fail(l.refuse(refused)) })
+	refuse := func(control string) { l.fail(errors.Join(l.rest(), l.target.Refuse(l.ctx, control))) }
+	l.at(quiet, func() { refuse(refused) })
 	for i := range 2 {
 		name := person(i % l.o.users)
 		e := l.event("iam-console-login-no-mfa", name, nil, thing{}, details{
@@ -224,89 +219,40 @@ func (l *loadRun) plan() {
 			"detail.eventTime":       quiet.Format(time.RFC3339),
 		}).by(name, l.user(name))
 		at := quiet.Add(time.Duration(i+1) * time.Second)
-		l.push(e.name, at, e.encode(e.id, at))
+		push(e.name, at, e.encode(e.id, at))
 	}
-	l.at(quiet.Add(3*time.Second), func() { l.fail(l.refuse("")) })
+	l.at(quiet.Add(3*time.Second), func() { refuse("") })
 }
 
-// enqueue has an event delivered: soon, or a day late, or twice. None is lost.
-func (l *loadRun) enqueue(e event, o outcome) {
-	at := l.now.Add(o.late)
-	json := e.encode(e.id, at)
-	l.push(e.name, at, json)
-	if at = at.Add(o.again); o.twice {
-		if o.other {
-			json = e.encode(e.id+"-again", at)
-		}
-		l.push(e.name, at, json)
-	}
-}
-
-func (l *loadRun) push(kind string, at time.Time, json []byte) {
-	if l.planned < l.o.events {
-		l.planned++
-		l.at(at, func() { l.dispatch(job{at: at, kind: kind, json: json}) })
-	}
-}
-
-// play goes through the queue until so many events are sent.
-func (l *loadRun) play(ctx context.Context) error {
-	for ctx.Err() == nil && l.err == nil {
-		next, ok := l.next(forever)
-		if ok {
-			l.now = next.at
-			next.do()
-		} else if l.sent < l.o.events {
-			l.occurs(occurrence{what: "a policy changes", id: l.turn, seed: l.seed})
-		} else {
-			return nil
-		}
-	}
-	return ctx.Err()
-}
-
-// dispatch hands an event to a worker.
-func (l *loadRun) dispatch(j job) {
+func (l *loadRun) dispatch(kind string, at time.Time, json []byte, cancel context.CancelCauseFunc) {
 	l.sent++
-	j.n = l.sent
-	l.wait(j.at.Add(-longest))
-	l.mu.Lock()
-	l.arrives[j.n] = j.at
-	l.mu.Unlock()
-	select {
-	case l.jobs <- j:
-	case <-l.ctx.Done():
-		return
+	n := l.sent
+	if at.Sub(l.oldest) > longest {
+		l.flying.Wait()
+		l.oldest = at
 	}
-	if j.n == l.o.events/10 || j.n == l.o.events/2 {
+	l.slots <- struct{}{}
+	l.flying.Go(func() {
+		defer func() { <-l.slots }()
+		if err := l.send(kind, json, n == l.o.drop); err != nil {
+			cancel(err)
+		}
+	})
+	if n == l.o.events/10 || n == l.o.events/2 {
 		l.fail(l.rest())
 		l.measure()
 	}
 	if l.o.progress != nil {
-		l.o.progress(j.n)
+		l.o.progress(n)
 	}
-	if j.n%200 == 0 {
-		l.fail(l.collect(l.ctx))
-	}
-}
-
-// wait waits until no event is on its way that arrives before that.
-func (l *loadRun) wait(before time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for slices.ContainsFunc(slices.Collect(maps.Values(l.arrives)), before.After) {
-		l.left.Wait()
+	if n%200 == 0 {
+		l.fail(l.collect())
 	}
 }
 
-// rest waits until nothing is at work.
 func (l *loadRun) rest() error {
-	l.wait(forever)
+	l.flying.Wait()
 	return l.target.Idle(l.ctx)
-}
-
-func (l *loadRun) refuse(control string) error {
-	return errors.Join(l.rest(), l.target.Refuse(l.ctx, control))
 }
 
 func (l *loadRun) measure() {
@@ -319,33 +265,31 @@ func (l *loadRun) measure() {
 	l.memory = append(l.memory, m)
 }
 
-// send brings one event to the account.
-func (l *loadRun) send(ctx context.Context, j job) (err error) {
-	d := delivered{kind: j.kind, begin: l.clock.Add(1)}
-	if d.starts, err = l.rules.Match(j.json); err == nil && ctx.Err() == nil && j.n != l.o.drop {
-		d.answers, err = l.target.Deliver(ctx, j.json)
+// send brings one event to the account, or drops it.
+func (l *loadRun) send(kind string, json []byte, drop bool) (err error) {
+	d := delivered{kind: kind, begin: l.clock.Add(1)}
+	if d.starts, err = l.rules.Match(json); err == nil && l.ctx.Err() == nil && !drop {
+		d.answers, err = l.target.Deliver(l.ctx, json)
 	}
 	d.end = l.clock.Add(1)
-	for i := range d.answers {
-		slim(&d.answers[i])
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.delivered = append(l.delivered, d)
-	delete(l.arrives, j.n)
-	l.left.Broadcast()
+	l.delivered = append(l.delivered, slim(d))
 	return err
 }
 
-// slim leaves of an answer what the audit reads.
-func slim(a *deployment.Answer) {
-	a.Report.Notices = nil
-	a.Report.Reason = a.Report.Reason[:min(len(a.Report.Reason), 200)]
+// slim leaves of the answers what the audit reads.
+func slim(d delivered) delivered {
+	for i := range d.answers {
+		r := &d.answers[i].Report
+		r.Notices, r.Reason = nil, r.Reason[:min(len(r.Reason), 200)]
+	}
+	return d
 }
 
 // collect reads the notices that were published.
-func (l *loadRun) collect(ctx context.Context) error {
-	all, err := l.target.TakeNotices(ctx)
+func (l *loadRun) collect() error {
+	all, err := l.target.TakeNotices(l.ctx)
 	for _, m := range all {
 		l.notices = append(l.notices, notice.Message{
 			ID: m.ID, Kind: m.Kind, Control: m.Control, Finding: m.Finding, Subject: m.Subject, Title: m.Title,
@@ -360,32 +304,22 @@ func (l *loadRun) finish(ctx context.Context) (err error) {
 		return err
 	}
 	for _, k := range l.kept {
-		d := delivered{kind: "redriven", begin: l.clock.Add(1), starts: []string{k.Control}}
+		d := delivered{kind: redriven, begin: l.clock.Add(1), starts: []string{k.Control}}
 		answer, err := l.target.Redrive(ctx, k)
 		if err != nil {
 			return err
 		}
-		slim(&answer)
 		d.end, d.answers = l.clock.Add(1), []deployment.Answer{answer}
-		l.redriven = append(l.redriven, d)
+		l.redriven = append(l.redriven, slim(d))
 	}
-	if err := l.target.Idle(ctx); err != nil {
-		return err
-	}
+	err = l.target.Idle(ctx)
 	l.runRecord.acts, l.consequences = l.company.acts, l.target.Consequences()
-	if l.calls, err = l.target.Calls(ctx); err != nil {
-		return err
-	}
-	if err := l.collect(ctx); err != nil {
-		return err
-	}
-	last, err := l.target.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	l.last = factsOf(last)
-	l.contents, err = l.target.Ledger().Contents(ctx)
-	return err
+	calls, err1 := l.target.Calls(ctx)
+	err2 := l.collect()
+	last, err3 := l.target.Snapshot(ctx)
+	contents, err4 := l.target.Ledger().Contents(ctx)
+	l.calls, l.last, l.contents = calls, factsOf(last), contents
+	return errors.Join(err, err1, err2, err3, err4)
 }
 
 // memoryTarget is the account in memory, where the functions run in this process.
@@ -396,14 +330,11 @@ type memoryTarget struct {
 
 // openMemory opens an account in memory in which the company is.
 func openMemory(o *loadOptions) (target, error) {
-	var err error
-	if o.schedules, err = deployment.Schedules(number); err != nil {
-		return nil, err
-	}
-	rules, err := deployment.NewRules(number, o.schedules)
+	rules, err := deployment.NewRules(number, nil)
 	if err != nil {
 		return nil, err
 	}
+	o.schedules = rules.Schedules
 	m, err := deployment.NewMemory(deployment.MemoryOptions{
 		State: founded(rand.New(rand.NewPCG(o.seed, 1)), o.users, o.from), Rules: rules, Settings: usual(o.blast).function,
 		Environments: workers, Concurrency: iamuser.Concurrency,

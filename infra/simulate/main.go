@@ -54,7 +54,6 @@ func main() {
 	}
 }
 
-// run runs what the arguments ask for.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root, err := project.Find()
 	if err != nil {
@@ -68,35 +67,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	c.flags.Usage = func() { fmt.Fprint(stderr, usage) }
 	play := c.months
 	for mode, of := range map[string]func(context.Context, []string) error{"load": c.load, "report": c.report} {
-		args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
-			is := arg == "-"+mode || arg == "--"+mode
-			if is {
-				play = of
-			}
-			return is
-		})
+		if at := max(slices.Index(args, "-"+mode), slices.Index(args, "--"+mode)); at >= 0 {
+			play, args = of, slices.Delete(slices.Clone(args), at, at+1)
+		}
 	}
 	if err := play(ctx, args); !errors.Is(err, flag.ErrHelp) {
 		return err
-	}
-	return nil
-}
-
-// parse reads the flags, of which check says what is wrong with them.
-func (c command) parse(args []string, check func() string) error {
-	if err := c.flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return errUsage
-	}
-	wrong := check()
-	if c.flags.NArg() > 0 {
-		wrong = fmt.Sprintf("simulate takes no %q", c.flags.Arg(0))
-	}
-	if wrong != "" {
-		fmt.Fprintln(c.errs, "simulate:", wrong)
-		return errUsage
 	}
 	return nil
 }
@@ -108,7 +84,52 @@ type command struct {
 	flags     *flag.FlagSet
 }
 
-// months simulates months of one company, or of many.
+// limits are the least and the most of numbers, where a most of 0 is none; texts are what texts can be.
+var (
+	limits = map[string][2]int{
+		"days": {1, 5000}, "users": {1, 900}, "seeds": {1, 0}, "events": {100, 0}, "months": {1, 12},
+	}
+	texts = map[string][]string{
+		"target": {"memory", "emulator"}, "language": {string(settings.English), string(settings.Korean)},
+	}
+)
+
+// parse reads the flags. What is wrong with them beside their limits is what check says.
+func (c command) parse(args []string, check func() string) error {
+	if err := c.flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return err
+	} else if err != nil {
+		return errUsage
+	}
+	wrong := ""
+	c.flags.VisitAll(func(f *flag.Flag) {
+		value := f.Value.String()
+		if limit, ok := limits[f.Name]; ok {
+			want := fmt.Sprintf("%d to %d", limit[0], limit[1])
+			if limit[1] == 0 {
+				want = fmt.Sprint("at least ", limit[0])
+			}
+			if n, _ := strconv.Atoi(value); n < limit[0] || limit[1] > 0 && n > limit[1] {
+				wrong = fmt.Sprintf("-%s %s: want %s", f.Name, value, want)
+			}
+		}
+		if want := texts[f.Name]; want != nil && value != f.DefValue && !slices.Contains(want, value) {
+			wrong = fmt.Sprintf("-%s %q: want %s", f.Name, value, strings.Join(want, " or "))
+		}
+	})
+	if c.flags.NArg() > 0 {
+		wrong = fmt.Sprintf("simulate takes no %q", c.flags.Arg(0))
+	}
+	if wrong == "" && check != nil {
+		wrong = check()
+	}
+	if wrong != "" {
+		fmt.Fprintln(c.errs, "simulate:", wrong)
+		return errUsage
+	}
+	return nil
+}
+
 func (c command) months(ctx context.Context, args []string) error {
 	o := options{samples: c.samples}
 	c.flags.IntVar(&o.days, "days", 400, "")
@@ -120,16 +141,10 @@ func (c command) months(ctx context.Context, args []string) error {
 	verbose := c.flags.Bool("v", false, "")
 	asJSON := c.flags.Bool("json", false, "")
 	if err := c.parse(args, func() string {
-		switch {
-		case o.days < 1 || o.days > 5000:
-			return fmt.Sprintf("-days %d: want 1 to 5000", o.days)
-		case o.users < 1 || o.users > 900:
-			return fmt.Sprintf("-users %d: want 1 to 900", o.users)
-		case *seeds < 1:
-			return fmt.Sprintf("-seeds %d: want at least 1", *seeds)
-		case *seeds > 1 && (*verbose || *only != "" || o.alone != ""):
+		if *seeds > 1 && (*verbose || *only != "" || o.alone != "") {
 			return "-seeds is for many companies, -v, -only and -alone are for one"
-		case *only == "":
+		}
+		if *only == "" {
 			return ""
 		}
 		o.only = map[int]bool{}
@@ -161,30 +176,19 @@ func (c command) months(ctx context.Context, args []string) error {
 	return c.printMonths(ctx, all, o, *asJSON)
 }
 
-// load delivers the events of a busy company at once.
 func (c command) load(ctx context.Context, args []string) error {
 	o := loadOptions{samples: c.samples, blast: widest}
 	c.flags.IntVar(&o.events, "events", 10_000, "")
 	c.flags.IntVar(&o.users, "users", 300, "")
 	c.flags.Uint64Var(&o.seed, "seed", 1, "")
 	on := c.flags.String("target", "memory", "")
-	tight := c.flags.Bool("tight", false, "")
+	c.flags.BoolVar(&o.reached, "tight", false, "")
 	asJSON := c.flags.Bool("json", false, "")
-	if err := c.parse(args, func() string {
-		switch {
-		case o.events < 100:
-			return fmt.Sprintf("-events %d: want at least 100", o.events)
-		case o.users < 1 || o.users > 900:
-			return fmt.Sprintf("-users %d: want 1 to 900", o.users)
-		case *on != "memory" && *on != "emulator":
-			return fmt.Sprintf("-target %q: want memory or emulator", *on)
-		}
-		return ""
-	}); err != nil {
+	if err := c.parse(args, nil); err != nil {
 		return err
 	}
-	if *tight {
-		o.blast, o.reached = deployedRadius, true
+	if o.reached {
+		o.blast = deployedRadius
 	}
 	record, err := c.runLoad(ctx, o, *on == "emulator")
 	if err != nil {
@@ -193,21 +197,12 @@ func (c command) load(ctx context.Context, args []string) error {
 	return c.printLoad(record, o.seed, *asJSON)
 }
 
-// report simulates months on a local account and keeps their evidence.
 func (c command) report(ctx context.Context, args []string) error {
-	o := reportOptions{samples: c.samples, stdout: c.out, stderr: c.errs}
+	o := reportOptions{command: c}
 	c.flags.IntVar(&o.months, "months", 3, "")
 	c.flags.StringVar(&o.folder, "out", "dist", "")
 	c.flags.StringVar((*string)(&o.language), "language", "", "")
-	if err := c.parse(args, func() string {
-		switch {
-		case o.months < 1 || o.months > 12:
-			return fmt.Sprintf("-months %d: want 1 to 12", o.months)
-		case o.language != "" && o.language != settings.English && o.language != settings.Korean:
-			return fmt.Sprintf("-language %q: want en or ko", o.language)
-		}
-		return ""
-	}); err != nil {
+	if err := c.parse(args, nil); err != nil {
 		return err
 	}
 	return writeReports(ctx, o, time.Now().UTC())

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,38 +24,27 @@ import (
 
 // options say which months are simulated. Everything follows from the seed.
 type options struct {
-	days  int
-	users int
-	seed  uint64
-	// only are the numbers of the occurrences that occur; nil has all.
-	only map[int]bool
-	// alone is the one user that there is on the first day; empty has all.
-	alone string
-	// day, when set, is given what happened on each day.
-	day     func(day time.Time, lines []string)
-	samples fs.FS // of events
-
-	until    time.Time    // when to stop; zero goes on to the end
-	sabotage func(*world) // breaks something, for the tests of the invariants
+	days, users int
+	seed        uint64
+	only        map[int]bool                        // the numbers of the occurrences that occur; nil has all
+	alone       string                              // the one user that there is on the first day; empty has all
+	day         func(day time.Time, lines []string) // when set, is given what happened on each day
+	samples     fs.FS                               // of events
+	until       time.Time                           // when to stop; zero goes on to the end
+	sabotage    func(*world)                        // breaks something, for the tests of the invariants
 }
 
-// summary is what months came to.
 type summary struct {
-	Seed  uint64 `json:"seed"`
-	Days  int    `json:"days"`
-	Users int    `json:"users"`
-	// Counts are how often things happened, were done and were notified.
-	Counts map[string]int `json:"counts"`
-	// Checks are how often each invariant was checked, Sum is all of them.
-	Checks map[string]int `json:"checks"`
-	Sum    int            `json:"sum"`
-	// Violation is nil when all invariants held.
-	Violation *violation `json:"violation,omitempty"`
-	// Occurrences are how many were drawn.
-	Occurrences int `json:"occurrences"`
+	Seed        uint64         `json:"seed"`
+	Days        int            `json:"days"`
+	Users       int            `json:"users"`
+	Counts      map[string]int `json:"counts"`              // how often things happened, were done and were notified
+	Checks      map[string]int `json:"checks"`              // how often each invariant was checked
+	Sum         int            `json:"sum"`                 // of the checks
+	Violation   *violation     `json:"violation,omitempty"` // nil when all invariants held
+	Occurrences int            `json:"occurrences"`         // how many were drawn
 }
 
-// begin is the first day.
 var begin = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // world is the company, the account, and Warder in it, by a clock that jumps: one thing happens at a time.
@@ -78,7 +68,6 @@ type world struct {
 	lines   []line
 }
 
-// function is the function of one control.
 type function struct {
 	*deployment.Function
 	swept   time.Time   // when its last sweep began that came to its end
@@ -172,12 +161,9 @@ func (m inMemory) User(_ context.Context, name string) (u *fakeaws.User, _ error
 func (m inMemory) Tag(_ context.Context, user, key, value string) error {
 	m.watch(resource{"user", user}, func() {
 		m.fake.With(func(s *fakeaws.State) {
-			switch u := s.Users[user]; {
-			case u == nil:
-			case value == "":
-				delete(u.Tags, key)
-			default:
+			if u := s.Users[user]; u != nil {
 				u.Tags[key] = value
+				maps.DeleteFunc(u.Tags, func(_, value string) bool { return value == "" })
 			}
 		})
 	})
@@ -198,7 +184,6 @@ func (m inMemory) StartSession(_ context.Context, region, id, owner string) erro
 	return nil
 }
 
-// deployed is what is deployed.
 func (w *world) deployed() deployment.Options {
 	return deployment.Options{
 		Account: w.fake, Store: w.memory, Topic: w, Around: w.around, Settings: w.chosen.function,
@@ -206,7 +191,6 @@ func (w *world) deployed() deployment.Options {
 	}
 }
 
-// deploy makes the functions.
 func (w *world) deploy() (err error) {
 	o := w.deployed()
 	for _, id := range deployment.IDs() {
@@ -239,23 +223,21 @@ func (w *world) play(ctx context.Context) error {
 		if day < w.o.days {
 			w.at(midnight, w.useKeys)
 			for n, f := range w.functions {
-				if f.Control.Schedule != "" {
+				if f.Runner.Control.Schedule != "" {
 					w.at(midnight.Add(3*time.Hour+time.Duration(n)*time.Minute), func() { w.sweep(f) })
 				}
 			}
 			w.at(midnight.Add(12*time.Hour), w.today)
 		}
 		before := len(w.lines)
-		for {
-			next, ok := w.next(midnight.AddDate(0, 0, 1))
-			if !ok {
-				break
-			}
+		for next := range w.items(midnight.AddDate(0, 0, 1)) {
 			w.pass(max(0, next.at.Sub(w.now)))
-			next.do()
-			if len(w.violations) > 0 || w.err != nil {
-				return w.err
+			if next.do(); len(w.violations) > 0 {
+				return nil
 			}
+		}
+		if w.err != nil {
+			return w.err
 		}
 		if w.o.day != nil {
 			var lines []string
@@ -307,33 +289,33 @@ func (w *world) useKeys() {
 // send delivers an event to every function whose rules match it, in its own time, or loses it on the way.
 func (w *world) send(e event, o outcome) {
 	json := e.encode(e.id, w.now)
+	again := json
+	if o.other {
+		again = e.encode(e.id+"-again", w.now)
+	}
 	starts, err := w.rules.Match(json)
 	w.fail(err)
-	for _, f := range w.functions {
-		for _, id := range starts {
-			if id != f.ID {
-				continue
-			}
-			w.count("events")
-			if o.lost {
-				w.count("events lost")
-				w.note(e.about, "the event %s is lost on its way to %s", e.name, f.ID)
-				continue
-			}
-			if o.late > time.Hour {
-				w.count("events late")
-			}
-			w.invokeAt(w.now.Add(o.late), &invocation{function: f, event: e, json: json})
-			if o.twice {
-				w.count("events doubled")
-				again := json
-				if o.other {
-					again = e.encode(e.id+"-again", w.now)
-				}
-				w.invokeAt(w.now.Add(o.late+o.again), &invocation{function: f, event: e, json: again})
-			}
+	for _, id := range starts { // in the order of the functions
+		f := w.function(id)
+		w.count("events")
+		if o.lost {
+			w.count("events lost")
+			w.note(e.about, "the event %s is lost on its way to %s", e.name, id)
+			continue
+		}
+		if o.late > time.Hour {
+			w.count("events late")
+		}
+		w.invokeAt(w.now.Add(o.late), &invocation{function: f, event: e, json: json})
+		if o.twice {
+			w.count("events doubled")
+			w.invokeAt(w.now.Add(o.late+o.again), &invocation{function: f, event: e, json: again})
 		}
 	}
+}
+
+func (w *world) function(id string) *function {
+	return w.functions[slices.IndexFunc(w.functions, func(f *function) bool { return f.ID == id })]
 }
 
 func (w *world) sweep(f *function) {
@@ -344,7 +326,7 @@ func (w *world) sweep(f *function) {
 		return
 	}
 	e := w.event("daily-sweep", "", nil, thing{}, details{
-		"resources": []any{"arn:aws:events:" + deployment.Region + ":" + number + ":rule/warder-" + f.ID},
+		"resources": []any{deployment.ScheduleARN(number, f.ID)},
 	})
 	w.invokeAt(w.now, &invocation{function: f, event: e, json: e.encode(e.id, w.now), sweep: true})
 }
@@ -402,15 +384,13 @@ func (w *world) react(m notice.Message) {
 	later := w.now.Add(time.Hour + time.Duration(r.IntN(8*24))*time.Hour)
 	switch m.Kind {
 	case notice.Warning:
-		switch p := r.IntN(10); {
-		case p < 4:
+		switch r.IntN(10) {
+		case 0, 1, 2, 3:
 			w.at(later, func() { w.fix(m, r) })
-		case p == 4:
+		case 4:
 			w.at(later, func() {
-				if u := w.user(m.Subject); u != nil {
-					tag := exemptionUntil(w.now.AddDate(0, 0, 20), m.Control, "more time")
-					w.does(actor{name: m.Subject, user: u, r: r, prompt: true}, thing{tagged, m.Subject, exemption.Tag}, tag)
-				}
+				tag := exemptionUntil(w.now.AddDate(0, 0, 20), m.Control, "more time")
+				w.answers(m, r, thing{tagged, m.Subject, exemption.Tag}, tag)
 			})
 		}
 	case notice.Changed:
@@ -427,38 +407,49 @@ func (w *world) react(m notice.Message) {
 	}
 }
 
-// fix does what a notice asks for.
-func (w *world) fix(m notice.Message, r *rand.Rand) {
+// each does what a notice asks for, or the opposite: wanted says of a step, and of the value that its thing has now,
+// which value it gets.
+func (w *world) each(m notice.Message, r *rand.Rand, wanted func(ledger.Step, string) (string, bool)) {
 	for _, step := range w.entries[m.Finding].Steps {
-		t, value, u := thingOf(step.Change), step.After, w.user(m.Subject)
-		has := userFacts(m.Subject, u)
-		if t.kind == change.AccessKeyStatus {
-			if value = ""; r.IntN(2) == 0 && has[t] == change.Active {
+		t := thingOf(step.Change)
+		if value, does := wanted(step, userFacts(m.Subject, w.user(m.Subject))[t]); does {
+			w.answers(m, r, t, value)
+		}
+	}
+}
+
+// answers has the user whom a notice is about, and who is still there, do something.
+func (w *world) answers(m notice.Message, r *rand.Rand, t thing, value string) {
+	if u := w.user(m.Subject); u != nil {
+		w.does(actor{name: m.Subject, user: u, r: r, prompt: true}, t, value)
+	}
+}
+
+func (w *world) fix(m notice.Message, r *rand.Rand) {
+	w.each(m, r, func(step ledger.Step, has string) (string, bool) {
+		kind, value := thingOf(step.Change).kind, step.After
+		if kind == change.AccessKeyStatus {
+			if value = ""; r.IntN(2) == 0 && has == change.Active {
 				value = change.Inactive
 			}
 		}
-		if u != nil && (t.kind == change.PermissionsBoundary) == (has[t] == "") {
-			w.does(actor{name: m.Subject, user: u, r: r, prompt: true}, t, value)
-		}
-	}
+		return value, (kind == change.PermissionsBoundary) == (has == "")
+	})
 }
 
 // putBack does by hand what undo would do.
 func (w *world) putBack(m notice.Message, r *rand.Rand) {
-	for _, step := range w.entries[m.Finding].Steps {
-		u := w.user(m.Subject)
-		t := thingOf(step.Change)
-		value := userFacts(m.Subject, u)[t]
-		switch {
-		case u == nil:
-		case step.Kind == change.AccessKeyStatus && value == change.Inactive,
-			(step.Kind == change.ManagedUserPolicy || step.Kind == change.InlineUserPolicy) && value == "":
-			w.does(actor{name: m.Subject, user: u, r: r, prompt: true}, t, step.Before)
+	w.each(m, r, func(step ledger.Step, has string) (string, bool) {
+		switch step.Kind {
+		case change.AccessKeyStatus:
+			return step.Before, has == change.Inactive
+		case change.ManagedUserPolicy, change.InlineUserPolicy:
+			return step.Before, has == ""
 		}
-	}
+		return "", false
+	})
 }
 
-// undo is what somebody of the company asks for.
 func (w *world) undo(finding string) {
 	about := w.entries[finding].Subject
 	if w.running != nil || w.entries[finding].ID == "" {
@@ -481,29 +472,21 @@ func (w *world) undo(finding string) {
 	}
 }
 
-// release lets a control go on that its blast radius stopped.
 func (w *world) release(id string) {
-	for _, f := range w.functions {
-		if f.ID != id {
-			continue
-		}
-		answer, err := f.Runner.Release(context.Background(), remediation.ReleaseRequest{
-			By: "kim@example.com", Reason: "it is right",
-		})
-		w.require(truthful, "", err == nil, "release %s: %v", id, err)
-		w.note("", "released: %s", answer.Text)
-		if answer.Released {
-			f.written = nil
-		}
+	f := w.function(id)
+	request := remediation.ReleaseRequest{By: "kim@example.com", Reason: "it is right"}
+	answer, err := f.Runner.Release(context.Background(), request)
+	w.require(truthful, "", err == nil, "release %s: %v", id, err)
+	w.note("", "released: %s", answer.Text)
+	if answer.Released {
+		f.written = nil
 	}
 }
 
-// noted writes a line into the story.
 func (w *world) noted(about, format string, args ...any) {
 	w.lines = append(w.lines, line{w.now, about, fmt.Sprintf(format, args...)})
 }
 
-// line is one line of the story.
 type line struct {
 	at    time.Time
 	about string

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -26,16 +27,13 @@ import (
 // An account is what people work on. Their calls make no events: company does.
 type account interface {
 	Config() aws.Config
-	// User returns a copy of a user, nil if there is none.
 	User(ctx context.Context, name string) (*fakeaws.User, error)
 	// Tag sets a tag of a user, and removes it if the value is empty.
 	Tag(ctx context.Context, user, key, value string) error
-	// DropPassword takes the console password from a user.
 	DropPassword(user string)
 	StartSession(ctx context.Context, region, id, owner string) error
 }
 
-// act is what somebody did to a thing, between two moments of the run.
 type act struct {
 	thing
 	value      string
@@ -54,7 +52,6 @@ type company struct {
 	queue   queue
 	turn    int
 	events  int
-	// deliver is given each event, and what becomes of it on its way.
 	deliver func(event, outcome)
 	// note is given what happened about whom, and count what happened.
 	note  func(about, format string, args ...any)
@@ -62,7 +59,7 @@ type company struct {
 	// slow has an act take effect later, at a time; nil if all take effect at once.
 	slow  func(at time.Time, do func())
 	away  map[string]time.Time
-	clock *atomic.Int64 // of acts
+	clock atomic.Int64 // of acts
 	acts  []act
 	err   error // the first of a call of people's
 }
@@ -70,12 +67,11 @@ type company struct {
 func newCompany(ctx context.Context, seed uint64, begin time.Time, on account, samples fs.FS) *company {
 	return &company{
 		ctx: ctx, seed: seed, account: on, samples: samples, texts: map[string][]byte{}, iam: iam.NewFromConfig(on.Config()),
-		now: begin, away: map[string]time.Time{}, clock: &atomic.Int64{}, count: func(string) {},
+		now: begin, away: map[string]time.Time{}, count: func(string) {},
 		note: func(string, string, ...any) {},
 	}
 }
 
-// item is something that is to happen at a time.
 type item struct {
 	at   time.Time
 	turn int
@@ -96,18 +92,17 @@ func (q *queue) Pop() any {
 	return last
 }
 
-// at has something done at a time.
 func (c *company) at(t time.Time, do func()) {
 	c.turn++
 	heap.Push(&c.queue, item{t, c.turn, do})
 }
 
-// next takes the next item before a time out of the queue.
-func (c *company) next(before time.Time) (item, bool) {
-	if len(c.queue) == 0 || !c.queue[0].at.Before(before) {
-		return item{}, false
+// items takes out of the queue what is before a time, until a call of people's fails.
+func (c *company) items(before time.Time) iter.Seq[item] {
+	return func(yield func(item) bool) {
+		for c.err == nil && len(c.queue) > 0 && c.queue[0].at.Before(before) && yield(heap.Pop(&c.queue).(item)) {
+		}
 	}
-	return heap.Pop(&c.queue).(item), true
 }
 
 // draw is chance that follows from the seed and from what it is for, and from nothing else.
@@ -120,7 +115,6 @@ func (c *company) draw(what, of string) *rand.Rand {
 // fail keeps the first error of people's calls.
 func (c *company) fail(err error) { c.err = cmp.Or(c.err, err) }
 
-// user is a copy of a user, nil if there is none.
 func (c *company) user(name string) *fakeaws.User {
 	u, err := c.account.User(c.ctx, name)
 	c.fail(err)
@@ -136,12 +130,12 @@ func (c *company) set(t thing, value string) {
 		c.fail(c.account.Tag(c.ctx, t.subject, t.target, value))
 		return
 	}
-	c.acted(t, value, func() error { return c.call(t, value) })
+	c.acted(&t, value, func() error { return c.call(t, value) })
 }
 
 // acted does something to a thing and records it. What somebody does to a user who is gone, and what there is no
 // room for, does nothing.
-func (c *company) acted(t thing, value string, do func() error) bool {
+func (c *company) acted(t *thing, value string, do func() error) bool {
 	begin := c.clock.Add(1)
 	err := do()
 	var full *types.LimitExceededException
@@ -152,69 +146,39 @@ func (c *company) acted(t thing, value string, do func() error) bool {
 		c.fail(fmt.Errorf("make the %s %q: %w", t, value, err))
 		return false
 	}
-	c.acts = append(c.acts, act{t, value, begin, c.clock.Add(1)})
+	c.acts = append(c.acts, act{*t, value, begin, c.clock.Add(1)})
 	return true
 }
 
-// call makes the call that gives a thing a value.
-func (c *company) call(t thing, value string) (err error) {
-	user, target := &t.subject, &t.target
-	switch gone := value == ""; t.kind {
-	case change.ManagedUserPolicy:
-		if gone {
-			_, err = c.iam.DetachUserPolicy(c.ctx, &iam.DetachUserPolicyInput{UserName: user, PolicyArn: target})
-		} else {
-			_, err = c.iam.AttachUserPolicy(c.ctx, &iam.AttachUserPolicyInput{UserName: user, PolicyArn: target})
-		}
-	case change.InlineUserPolicy:
-		if gone {
-			_, err = c.iam.DeleteUserPolicy(c.ctx, &iam.DeleteUserPolicyInput{UserName: user, PolicyName: target})
-		} else {
-			in := &iam.PutUserPolicyInput{UserName: user, PolicyName: target, PolicyDocument: &value}
-			_, err = c.iam.PutUserPolicy(c.ctx, in)
-		}
-	case change.GroupMembership:
-		if gone {
-			_, err = c.iam.RemoveUserFromGroup(c.ctx, &iam.RemoveUserFromGroupInput{UserName: user, GroupName: target})
-		} else {
-			_, err = c.iam.AddUserToGroup(c.ctx, &iam.AddUserToGroupInput{UserName: user, GroupName: target})
-		}
-	case change.PermissionsBoundary:
-		if gone {
-			_, err = c.iam.DeleteUserPermissionsBoundary(c.ctx, &iam.DeleteUserPermissionsBoundaryInput{UserName: user})
-		} else {
-			in := &iam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: &value}
-			_, err = c.iam.PutUserPermissionsBoundary(c.ctx, in)
-		}
-	case change.AccessKeyStatus:
-		if gone {
-			_, err = c.iam.DeleteAccessKey(c.ctx, &iam.DeleteAccessKeyInput{UserName: user, AccessKeyId: target})
-		} else {
-			in := &iam.UpdateAccessKeyInput{UserName: user, AccessKeyId: target, Status: types.StatusType(value)}
-			_, err = c.iam.UpdateAccessKey(c.ctx, in)
-		}
-	case change.BucketPublicAccess:
-		client := s3.New(c.account.Config())
-		err = client.PutBucketPublicAccessBlock(c.ctx, &s3.Bucket{Name: *user, Region: *target}, &s3.PublicAccessBlock{})
+// call makes the call that gives a thing a value. That Warder's kinds make some of these verifies nothing: what is in
+// the account afterwards is read from it.
+func (c *company) call(t thing, value string) error {
+	switch kind := change.ForIAM(c.iam)[t.kind]; {
+	case t.kind == change.BucketPublicAccess:
+		bucket := &s3.Bucket{Name: t.subject, Region: t.target}
+		return s3.New(c.account.Config()).PutBucketPublicAccessBlock(c.ctx, bucket, &s3.PublicAccessBlock{})
+	case t.kind == change.AccessKeyStatus && value == "":
+		in := &iam.DeleteAccessKeyInput{UserName: &t.subject, AccessKeyId: &t.target}
+		_, err := c.iam.DeleteAccessKey(c.ctx, in)
+		return err
+	case kind == nil:
+		return fmt.Errorf("people change no %s", t.kind)
 	default:
-		err = fmt.Errorf("people change no %s", t.kind)
+		return kind.Set(c.ctx, change.Change{Kind: t.kind, Subject: t.subject, Target: t.target, After: value})
 	}
-	return err
 }
 
 // createKey gives the user a new key and returns its id, empty if there is no room for it.
-func (c *company) createKey(user string) (id string) {
-	t := thing{change.AccessKeyStatus, user, ""}
-	if c.acted(t, change.Active, func() error {
+func (c *company) createKey(user string) string {
+	t := thing{kind: change.AccessKeyStatus, subject: user}
+	c.acted(&t, change.Active, func() error {
 		made, err := c.iam.CreateAccessKey(c.ctx, &iam.CreateAccessKeyInput{UserName: &user})
 		if err == nil {
-			id = *made.AccessKey.AccessKeyId
+			t.target = *made.AccessKey.AccessKeyId
 		}
 		return err
-	}) {
-		c.acts[len(c.acts)-1].target = id
-	}
-	return id
+	})
+	return t.target
 }
 
 // createUser adds a user and returns it.
@@ -225,11 +189,10 @@ func (c *company) createUser(name, boundary string) *fakeaws.User {
 	if boundary != "" {
 		in.PermissionsBoundary = &boundary
 	}
-	made := c.acted(thing{change.PermissionsBoundary, name, name}, boundary, func() error {
+	if !c.acted(&thing{change.PermissionsBoundary, name, name}, boundary, func() error {
 		_, err := c.iam.CreateUser(c.ctx, in)
 		return err
-	})
-	if !made {
+	}) {
 		return nil
 	}
 	return c.user(name)
@@ -239,8 +202,7 @@ func (c *company) createUser(name, boundary string) *fakeaws.User {
 // who finds something left begins anew.
 func (c *company) deleteUser(name string) {
 	for range 10 {
-		has := userFacts(name, c.user(name))
-		for _, t := range slices.SortedFunc(maps.Keys(has), compare) {
+		for _, t := range slices.SortedFunc(maps.Keys(userFacts(name, c.user(name))), compare) {
 			c.set(t, "")
 		}
 		c.account.DropPassword(name)

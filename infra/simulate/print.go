@@ -7,27 +7,30 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
+
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // replays is how many times a company that broke an invariant is simulated again, at most.
 const replays = 200
 
-// widest is a blast radius that no load reaches: the largest that there is.
-const widest = 1000
-
-// deployedRadius is the one of cdk.json.
-const deployedRadius = 10
+// widest is a blast radius that no load reaches: the largest that there is. deployedRadius is the one of cdk.json.
+const (
+	widest         = 1000
+	deployedRadius = 10
+)
 
 var errBroken = errors.New("an invariant did not hold")
 
-// results are what is printed of months.
 type results struct {
 	Companies []summary      `json:"companies"`
 	Checks    map[string]int `json:"checks"`
@@ -43,27 +46,25 @@ func simulateAll(ctx context.Context, o options, n int, stderr io.Writer) (resul
 	all := results{Checks: map[string]int{}}
 	var mu sync.Mutex
 	var faults []error
-	next, broken := 0, false
+	var next atomic.Int64
+	var stop atomic.Bool
 	var workers sync.WaitGroup
 	for range min(n, runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
-			mu.Lock()
-			defer mu.Unlock()
-			for next < n && !broken && len(faults) == 0 {
+			for i := next.Add(1); i <= int64(n) && !stop.Load(); i = next.Add(1) {
 				company := o
-				company.seed += uint64(next)
-				next++
-				mu.Unlock()
+				company.seed += uint64(i - 1)
 				s, err := simulate(ctx, company)
 				mu.Lock()
 				all.Companies = append(all.Companies, s)
-				broken = broken || s.Violation != nil
 				if err != nil {
 					faults = append(faults, fmt.Errorf("seed %d: %w", company.seed, err))
 				}
+				stop.Store(stop.Load() || err != nil || s.Violation != nil)
 				if done := len(all.Companies); n > 1 && done%max(n/20, 1) == 0 {
 					fmt.Fprintf(stderr, "%d of %d companies\n", done, n)
 				}
+				mu.Unlock()
 			}
 		})
 	}
@@ -93,7 +94,7 @@ func (c command) printMonths(ctx context.Context, all results, o options, asJSON
 	v := all.Companies[i].Violation
 	o.seed = all.Companies[i].Seed
 	if asJSON {
-		out = c.errs
+		printViolation(c.errs, v)
 	}
 	printViolation(out, v)
 	fmt.Fprintf(c.errs, "seed %d is simulated again, at most %d times, without what it does not need for that …\n",
@@ -103,9 +104,13 @@ func (c command) printMonths(ctx context.Context, all results, o options, asJSON
 		return err
 	}
 	all.Shrunk, all.Command = &least, again(o, least)
-	if !asJSON {
-		least.print(out, o, all.Command)
+	fmt.Fprintf(out, "\nwhat it takes: %d of %d occurrences, found in %d replays\n", len(least.Only), least.Of,
+		least.Replays)
+	for _, line := range described(o, least.Only) {
+		fmt.Fprintln(out, "  "+line)
 	}
+	printViolation(out, least.Violation)
+	fmt.Fprintf(out, "\nagain: %s\n", all.Command)
 	return errors.Join(c.encode(asJSON, all), fmt.Errorf("seed %d: %w", o.seed, errBroken))
 }
 
@@ -126,25 +131,11 @@ func printViolation(out io.Writer, v *violation) {
 	}
 }
 
-// print prints what a violation takes, and how to see it again.
-func (s shrunk) print(out io.Writer, o options, command string) {
-	fmt.Fprintf(out, "\nwhat it takes: %d of %d occurrences, found in %d replays\n", len(s.Only), s.Of, s.Replays)
-	for _, line := range described(o, s.Only) {
-		fmt.Fprintln(out, "  "+line)
-	}
-	printViolation(out, s.Violation)
-	fmt.Fprintf(out, "\nagain: %s\n", command)
-}
-
 // again is the command that simulates what is left.
 func again(o options, s shrunk) string {
 	command := fmt.Sprintf("go run ./infra/simulate -v -days %d -users %d -seed %d", o.days, o.users, o.seed)
-	var ids []string
-	for _, id := range s.Only {
-		ids = append(ids, strconv.Itoa(id))
-	}
-	if len(ids) > 0 {
-		command += " -only " + strings.Join(ids, ",")
+	if len(s.Only) > 0 {
+		command += " -only " + strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Only), "[]"), " ", ",")
 	}
 	if s.Alone != "" {
 		command += " -alone " + s.Alone
@@ -178,10 +169,111 @@ func printCounts(out io.Writer, of map[string]int) {
 	_ = t.Flush() // out says so itself
 }
 
+// figures are what a load came to.
+type figures struct {
+	Events      int     `json:"events"`
+	Started     int     `json:"started"`     // of a control by an event
+	Handled     int     `json:"handled"`     // of these, for the first time
+	Repeated    int     `json:"repeated"`    // had been handled before
+	Own         int     `json:"own"`         // were of what Warder itself did
+	Kept        int     `json:"kept"`        // could not be handled, and were later
+	Undecodable int     `json:"undecodable"` // were recorded, and are not understood
+	Runs        int     `json:"runs"`        // in the ledger
+	Changes     int     `json:"changes"`     // made
+	Held        int     `json:"held"`        // changes that the blast radius held
+	Notices     int     `json:"notices"`
+	Seconds     float64 `json:"seconds"`
+	PerSecond   float64 `json:"eventsPerSecond"`
+	Calls       int     `json:"calls"` // to AWS
+	PerEvent    float64 `json:"callsPerEvent"`
+	P50         float64 `json:"p50Milliseconds"` // of handling one event by one control
+	P95         float64 `json:"p95Milliseconds"`
+
+	Consequences int      `json:"consequences"` // events of Warder's own changes that were left alone
+	Memory       []memory `json:"memory"`
+}
+
+func (r *runRecord) figures() figures {
+	f := figures{
+		Events: len(r.delivered), Kept: len(r.kept), Runs: len(r.contents.Runs), Notices: len(r.notices), Calls: r.calls,
+		Memory: r.memory, Seconds: tenth(r.took.Seconds()), Consequences: len(r.consequences), Started: -len(r.redriven),
+		PerSecond: tenth(float64(len(r.delivered)) / r.took.Seconds()),
+		PerEvent:  tenth(float64(r.calls) / float64(len(r.delivered))),
+	}
+	var took []time.Duration
+	made := map[string]bool{}
+	for _, answer := range r.answers() {
+		took = append(took, answer.Took)
+		f.Started++
+		switch {
+		case answer.Failed: // counted as kept
+		case ownChange(answer.Report):
+			f.Own++
+		case repeated(answer.Report):
+			f.Repeated++
+		default:
+			f.Handled++
+			if answer.Report.Outcome == remediation.Failed {
+				f.Undecodable++
+			}
+		}
+		for _, c := range answer.Report.Changes {
+			if c.Status == ledger.Verified {
+				made[c.ID] = true
+			}
+			if blasted(c) {
+				f.Held++
+			}
+		}
+	}
+	f.Changes = len(made)
+	slices.Sort(took)
+	if n := len(took); n > 0 {
+		f.P50, f.P95 = tenth(took[n/2].Seconds()*1000), tenth(took[n*95/100].Seconds()*1000)
+	}
+	return f
+}
+
+func tenth(x float64) float64 { return math.Round(x*10) / 10 }
+
+func (f figures) print(out io.Writer) {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(figure any, format string, args ...any) {
+		if x, ok := figure.(float64); ok {
+			figure = fmt.Sprintf("%.1f", x)
+		}
+		fmt.Fprintf(table, "%v\t  "+format+"\n", append([]any{figure}, args...)...)
+	}
+	line(f.Events, "events")
+	line(f.Started, "times that one of them started a control")
+	line(f.Handled, "of these were handled, %d of them recorded as undecodable", f.Undecodable)
+	line(f.Repeated, "had been handled before")
+	line(f.Kept, "failed three times, were kept, and were handled when redriven")
+	line(f.Runs, "runs in the ledger")
+	line(f.Changes, "changes made")
+	line(f.Held, "changes held by the blast radius")
+	line(f.Notices, "notices")
+	line(f.Consequences, "events of Warder's own changes, left alone")
+	line(f.PerSecond, "events a second, for %.0f s", f.Seconds)
+	line(f.PerEvent, "AWS calls an event, %d in all", f.Calls)
+	line(f.P50, "ms to handle an event by a control, at the median")
+	line(f.P95, "ms at the 95th percentile")
+	for _, m := range f.Memory {
+		if m.Processes > 0 {
+			line(float64(m.Functions)/1e6, "MB resident, in %d processes of functions after %d events", m.Processes, m.Events)
+		}
+	}
+	for _, m := range f.Memory {
+		line(float64(m.Heap)/1e6, "MB of heap here, after %d events", m.Events)
+	}
+	_ = table.Flush() // out says so itself
+}
+
 // runLoad runs a load on the account in memory, or on a local account.
 func (c command) runLoad(ctx context.Context, o loadOptions, emulated bool) (*runRecord, error) {
 	o.from = time.Now().UTC().AddDate(0, 0, -15).Truncate(24 * time.Hour)
 	var on target
+	var err error
 	if emulated {
 		e, err := openEmulator(ctx, &o, c.errs)
 		if err != nil {
@@ -189,11 +281,8 @@ func (c command) runLoad(ctx context.Context, o loadOptions, emulated bool) (*ru
 		}
 		defer e.account.Close()
 		on = e
-	} else {
-		var err error
-		if on, err = openMemory(&o); err != nil {
-			return nil, err
-		}
+	} else if on, err = openMemory(&o); err != nil {
+		return nil, err
 	}
 	begin, last := time.Now(), time.Now()
 	o.progress = func(delivered int) {
@@ -218,8 +307,9 @@ func (c command) printLoad(record *runRecord, seed uint64, asJSON bool) error {
 			fmt.Fprintf(c.out, "nothing lost: %d checks\n", v.sum())
 		}
 	}
-	err := c.encode(asJSON, map[string]any{"seed": seed, "figures": figures, "checks": v.sum(),
-		"violations": v.violations})
+	err := c.encode(asJSON, map[string]any{
+		"seed": seed, "figures": figures, "checks": v.sum(), "violations": v.violations,
+	})
 	if n := len(v.violations); n > 0 {
 		err = errors.Join(err, fmt.Errorf("%d of %d checks fail; the same events again: -seed %d", n, v.sum(), seed))
 	}

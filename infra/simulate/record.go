@@ -20,11 +20,9 @@ import (
 // record is what was written to the ledger's table, done to the account and notified, read along here: the invariants
 // are judged by it, and not by what the runner believes.
 type record struct {
-	// What the ledger's table holds.
 	entries   map[string]ledger.Entry
 	bySubject map[string][]string
-	cases     map[string]ledger.Case
-	casesOf   map[string][]string
+	cases     map[string]map[string]ledger.Case // by control and subject, by key
 	holds     map[string]ledger.Hold
 	runs      map[string]bool
 	breakers  map[string]ledger.Breaker
@@ -34,23 +32,21 @@ type record struct {
 	clean    map[string]time.Time   // when a sweep last found a thing right, by control and thing
 	urgent   map[string]time.Time   // when an emergency was held, by control and thing
 	warned   map[string][]thing     // what owners were warned of, by control
-	made     map[string]bool        // steps
 	notices  []accepted             // by the topic
 	doubtful map[string]bool        // by id of the notice: whether its sender may not know that it was accepted
 	open     map[*invocation]string // tries that failed
-	missed   map[string]int         // sweeps that a thing was not known in
-	late     map[string]int         // sweeps that a thing was overdue in
+	missed   map[string]int         // sweeps in a row that a thing was not known in, or was overdue in
 
 	verification
 }
 
 func newRecord() *record {
 	return &record{
-		entries: map[string]ledger.Entry{}, bySubject: map[string][]string{}, cases: map[string]ledger.Case{},
-		casesOf: map[string][]string{}, holds: map[string]ledger.Hold{}, runs: map[string]bool{},
+		entries: map[string]ledger.Entry{}, bySubject: map[string][]string{},
+		cases: map[string]map[string]ledger.Case{}, holds: map[string]ledger.Hold{}, runs: map[string]bool{},
 		breakers: map[string]ledger.Breaker{}, since: map[thing]time.Time{}, clean: map[string]time.Time{},
-		urgent: map[string]time.Time{}, warned: map[string][]thing{}, made: map[string]bool{}, doubtful: map[string]bool{},
-		open: map[*invocation]string{}, missed: map[string]int{}, late: map[string]int{},
+		urgent: map[string]time.Time{}, warned: map[string][]thing{}, doubtful: map[string]bool{},
+		open: map[*invocation]string{}, missed: map[string]int{},
 		verification: verification{checks: map[string]int{}},
 	}
 }
@@ -84,11 +80,11 @@ func (r *record) written(item ledger.Item) {
 			return // what is left of one that ended
 		}
 		c := decoded[ledger.Case](r, item)
-		of, id := key+"#"+c.Subject, key+"#"+c.Key
-		if _, known := r.cases[id]; !known {
-			r.casesOf[of] = append(r.casesOf[of], id)
+		of := key + "#" + c.Subject
+		if r.cases[of] == nil {
+			r.cases[of] = map[string]ledger.Case{}
 		}
-		r.cases[id] = c
+		r.cases[of][c.Key] = c
 	case "hold":
 		r.holds[key] = decoded[ledger.Hold](r, item)
 	case "run":
@@ -99,7 +95,6 @@ func (r *record) written(item ledger.Item) {
 	}
 }
 
-// decoded is what an item of the table says.
 func decoded[T any](r *record, item ledger.Item) (v T) {
 	if err := json.Unmarshal([]byte(item.Body), &v); err != nil {
 		r.require(explained, "", false, "the ledger holds what cannot be read: %s: %v", item.Partition, err)
@@ -107,7 +102,6 @@ func decoded[T any](r *record, item ledger.Item) (v T) {
 	return v
 }
 
-// stepOf is a step by its id.
 func (r *record) stepOf(id string) ledger.Step {
 	entry, _, _ := strings.Cut(id, "-")
 	for _, s := range r.entries[entry].Steps {
@@ -121,64 +115,40 @@ func (r *record) stepOf(id string) ledger.Step {
 // resource is a user, a bucket or a secret.
 type resource struct{ kind, name string }
 
-// saved is a resource as it was; nothing if it was not there.
-type saved struct {
-	user   *fakeaws.User
-	bucket *fakeaws.Bucket
-	secret *fakeaws.Secret
-}
-
-func (s saved) facts(of resource) facts {
-	if of.kind == "bucket" && s.bucket != nil {
-		return factsOf(fakeaws.State{Buckets: map[string]*fakeaws.Bucket{of.name: s.bucket}})
-	}
-	return userFacts(of.name, s.user)
-}
-
 // page is something that was done to a resource.
 type page struct {
 	resource
-	before, after saved
-	step          string // what the ledger calls it; empty for what people did
-	owner         string // of a secret that a rotation has written last: whose it is
-	left          saved  // and how it left the owner
+	before, after fakeaws.State // of the one resource, nil where it was not there
+	step          string        // what the ledger calls it; empty for what people did
+	owner         string        // of a secret that a rotation has written last: whose it is
+	left          fakeaws.State // and how it left the owner
 }
 
-// saved copies a resource.
-func (w *world) saved(of resource) (is saved) {
+func (w *world) saved(of resource) (is fakeaws.State) {
 	w.fake.With(func(s *fakeaws.State) {
 		switch of.kind {
 		case "user":
-			is.user = copied(s.Users[of.name])
+			is.Users = map[string]*fakeaws.User{of.name: copied(s.Users[of.name])}
 		case "bucket":
-			is.bucket = shallow(s.Buckets[of.name])
+			is.Buckets = map[string]*fakeaws.Bucket{of.name: shallow(s.Buckets[of.name])}
 		case "secret":
-			is.secret = shallow(s.Secrets[of.name])
+			is.Secrets = map[string]*fakeaws.Secret{of.name: shallow(s.Secrets[of.name])}
 		}
 	})
 	return is
 }
 
-// restore makes a resource what it was.
-func (w *world) restore(of resource, was saved) {
+func (w *world) restore(was fakeaws.State) {
 	w.fake.With(func(s *fakeaws.State) {
-		switch of.kind {
-		case "user":
-			keep(s.Users, of.name, copied(was.user))
-		case "bucket":
-			keep(s.Buckets, of.name, shallow(was.bucket))
-		case "secret":
-			keep(s.Secrets, of.name, shallow(was.secret))
-		}
+		keep(s.Users, was.Users)
+		keep(s.Buckets, was.Buckets)
+		keep(s.Secrets, was.Secrets)
 	})
 }
 
-func keep[T any](all map[string]*T, name string, was *T) {
-	if was == nil {
-		delete(all, name)
-		return
-	}
-	all[name] = was
+func keep[T any](all, was map[string]*T) {
+	maps.Copy(all, was)
+	maps.DeleteFunc(all, func(_ string, v *T) bool { return v == nil })
 }
 
 func shallow[T any](v *T) *T {
@@ -227,13 +197,11 @@ func (w *world) watched(i *invocation, c deployment.Call) (out any, err error) {
 		return out, err
 	}
 	of := resourceOf(c.Input)
-	if fakeaws.Looks(c.Operation) {
-		if i != nil && of.kind == "user" {
-			return w.observed(i, c, of.name)
-		}
-		return c.Do()
+	looks := fakeaws.Looks(c.Operation)
+	if looks && i != nil && of.kind == "user" {
+		return w.observed(i, c, of.name)
 	}
-	if of.kind == "" {
+	if looks || of.kind == "" {
 		return c.Do()
 	}
 	before := w.saved(of)
@@ -247,7 +215,6 @@ func (w *world) watched(i *invocation, c deployment.Call) (out any, err error) {
 	return out, nil
 }
 
-// watch records what do changes.
 func (w *world) watch(of resource, do func()) {
 	before := w.saved(of)
 	do()
@@ -255,7 +222,7 @@ func (w *world) watch(of resource, do func()) {
 }
 
 // recordChange records a change, and judges it if a function made it.
-func (w *world) recordChange(i *invocation, of resource, before saved, operation string) {
+func (w *world) recordChange(i *invocation, of resource, before fakeaws.State, operation string) {
 	p := page{resource: of, before: before, after: w.saved(of)}
 	if of.kind == "secret" { // the last write of a rotation stands for all of it
 		for _, e := range w.entries {
@@ -269,8 +236,8 @@ func (w *world) recordChange(i *invocation, of resource, before saved, operation
 		w.journal = append(w.journal, p)
 		return
 	}
-	differ := differences(before.facts(of), p.after.facts(of))
-	if len(differ) == 0 && (before.user == nil) == (p.after.user == nil) {
+	differ := differences(factsOf(before), factsOf(p.after))
+	if len(differ) == 0 && (before.Users[of.name] == nil) == (p.after.Users[of.name] == nil) {
 		return
 	}
 	if i == nil { // people, or somebody undoes
@@ -290,8 +257,10 @@ func (w *world) recordChange(i *invocation, of resource, before saved, operation
 // account as the change left it and leave it as the change found it; what people did, what was undone before, and what
 // cannot be undone is restored by hand. Then the account is as it was on the first day.
 func (w *world) rewind(first facts) {
-	for at := len(w.journal) - 1; at >= 0 && len(w.violations) == 0; at-- {
-		p := w.journal[at]
+	for _, p := range slices.Backward(w.journal) {
+		if len(w.violations) > 0 {
+			break
+		}
 		w.pass(1)
 		step := w.stepOf(p.step)
 		kind, _ := w.undoer.Kinds.Kind(step.Change)
@@ -301,36 +270,31 @@ func (w *world) rewind(first facts) {
 			if p.owner != "" { // and with the secret goes the key, which came before
 				of, left = resource{"user", p.owner}, p.left
 			}
-			now := differences(left.facts(of), w.saved(of).facts(of))
+			now := differences(factsOf(left), factsOf(w.saved(of)))
 			w.require(rewound, of.name, len(now) == 0, "before %s is undone, %v are not as it left them", p.step, now)
-			kept := len(w.journal)
 			answer, err := w.undoer.Answer(context.Background(), remediation.UndoRequest{
 				Action: p.step, By: "kim@example.com", Reason: "all of it",
 			})
-			w.journal = w.journal[:kept]
 			w.require(rewound, of.name, err == nil && len(answer.Undone) == 1 && len(answer.Refused) == 0,
 				"undo of %s (%s): %+v, %v", p.step, raw(step.Change), answer, err)
 			if p.owner == "" {
-				differ := differences(p.before.facts(of), w.saved(of).facts(of))
+				differ := differences(factsOf(p.before), factsOf(w.saved(of)))
 				w.require(rewound, of.name, len(differ) == 0, "after %s is undone, %v are not as it found them", p.step, differ)
 			}
 		}
 		// When things changed is not undone, and matters to none.
-		w.restore(p.resource, p.before)
+		w.restore(p.before)
 	}
 	last := factsOf(w.fake.State())
 	bySubject := map[string][]thing{}
-	for _, all := range []facts{first, last} {
-		for t := range all {
-			bySubject[t.subject] = nil
-		}
+	for _, t := range slices.Concat(slices.Collect(maps.Keys(first)), slices.Collect(maps.Keys(last))) {
+		bySubject[t.subject] = nil
 	}
 	for _, t := range differences(first, last) {
 		bySubject[t.subject] = append(bySubject[t.subject], t)
 	}
+	delete(bySubject, "") // sessions that ended stay so
 	for subject, differ := range bySubject {
-		if subject != "" { // sessions that ended stay so
-			w.require(rewound, subject, len(differ) == 0, "in the end %v of %s are not as on the first day", differ, subject)
-		}
+		w.require(rewound, subject, len(differ) == 0, "in the end %v of %s are not as on the first day", differ, subject)
 	}
 }

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
@@ -25,16 +23,14 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // reportOptions say which months are reported.
 type reportOptions struct {
-	months         int // before this one
-	folder         string
-	language       settings.Language
-	samples        fs.FS
-	stdout, stderr io.Writer
+	command
+	months   int // before this one
+	folder   string
+	language settings.Language
 }
 
 // writeReports simulates some months of a small company on a local account, by the clock of the events: a sweep of
@@ -42,10 +38,8 @@ type reportOptions struct {
 func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 	const users, seed = 20, 11
 	first := time.Date(now.Year(), now.Month()-time.Month(o.months), 1, 0, 0, 0, 0, time.UTC)
-	e := &emulated{sessions: map[string]*fakeaws.Session{}}
-	if err := e.start(ctx, founded(rand.New(rand.NewPCG(seed, 1)), users, first), emulator.Options{
-		Mode: "enforce", Stderr: o.stderr,
-	}); err != nil {
+	e, err := startEmulator(ctx, seed, users, first, emulator.Options{Mode: "enforce", Stderr: o.errs})
+	if err != nil {
 		return err
 	}
 	defer e.account.Close()
@@ -67,20 +61,16 @@ func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 		c.set(thing{tagged, name, exemption.Tag}, tag)
 	}
 	days := int(now.Sub(first) / (24 * time.Hour))
-	for _, occurrence := range drawn(seed, days, users, first) {
-		if slices.ContainsFunc(behaviours, func(b behaviour) bool { return b.what == occurrence.what }) {
-			c.at(occurrence.at, func() { c.occurs(occurrence) })
+	for _, o := range drawn(seed, days, users, first) {
+		if behaves(o) {
+			c.at(o.at, func() { c.occurs(o) })
 		}
 	}
 	months := map[string]bool{}
 	for day := range days {
 		midnight := first.AddDate(0, 0, day)
 		c.at(midnight.Add(3*time.Hour), func() { events += sweepAll(c, e.account) })
-		for {
-			next, ok := c.next(midnight.AddDate(0, 0, 1))
-			if !ok || c.err != nil {
-				break
-			}
+		for next := range c.items(midnight.AddDate(0, 0, 1)) {
 			c.now = next.at
 			next.do()
 		}
@@ -89,7 +79,7 @@ func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 		}
 		months[midnight.Format("2006-01")] = true
 		if next := midnight.AddDate(0, 0, 1); next.Day() == 1 || day == days-1 {
-			fmt.Fprintf(o.stdout, "%s: %d events and sweeps\n", midnight.Format("2006-01"), events)
+			fmt.Fprintf(o.out, "%s: %d events and sweeps\n", midnight.Format("2006-01"), events)
 			events = 0
 		}
 	}
@@ -105,7 +95,7 @@ func writeReports(ctx context.Context, o reportOptions, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(o.stdout, "open", page)
+		fmt.Fprintln(o.out, "open", page)
 	}
 	return nil
 }
@@ -123,9 +113,7 @@ func sweepAll(c *company, account *emulator.Account) int {
 		})
 	}
 	sweeps.Wait()
-	for _, err := range faults {
-		c.fail(err)
-	}
+	c.fail(errors.Join(faults...))
 	return len(schedules)
 }
 
@@ -174,10 +162,10 @@ func (e *emulated) intervene(ctx context.Context, c *company, now time.Time) err
 
 // evidence has a report written, keeps its page and its table in the folder, and returns the file of the page.
 func (e *emulated) evidence(ctx context.Context, month string, o reportOptions) (file string, err error) {
-	request := map[string]string{"month": month}
-	if o.language != "" {
-		request["language"] = string(o.language)
-	}
+	request := struct {
+		Month    string            `json:"month"`
+		Language settings.Language `json:"language,omitempty"`
+	}{month, o.language}
 	answer, err := e.account.Invoke(ctx, "report", object(request))
 	if err != nil {
 		return "", err
@@ -186,7 +174,7 @@ func (e *emulated) evidence(ctx context.Context, month string, o reportOptions) 
 	if err := json.Unmarshal(answer, &made); err != nil {
 		return "", fmt.Errorf("read the answer of report: %w", err)
 	}
-	fmt.Fprintln(o.stdout, strings.TrimSpace(made.Text))
+	fmt.Fprintln(o.out, strings.TrimSpace(made.Text))
 	client := s3.New(e.account.Operator())
 	for _, key := range []string{made.CSV, made.HTML} {
 		body, err := client.GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)

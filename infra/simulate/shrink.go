@@ -10,20 +10,16 @@ import (
 
 // shrunk is the least that was found to break the invariant.
 type shrunk struct {
-	// Only are the numbers of the occurrences that are left, of how many.
-	Only []int `json:"only"`
-	Of   int   `json:"of"`
-	// Alone is the one user who is left, empty if all are.
-	Alone string `json:"alone,omitempty"`
-	// Replays are how many times the company was simulated again for it.
-	Replays int `json:"replays"`
-	// Violation is what it comes to, with the story of it.
-	Violation *violation `json:"violation"`
+	Only      []int      `json:"only"` // the numbers of the occurrences that are left, of how many
+	Of        int        `json:"of"`
+	Alone     string     `json:"alone,omitempty"` // the one user who is left, empty if all are
+	Replays   int        `json:"replays"`         // how many times the company was simulated again for it
+	Violation *violation `json:"violation"`       // what it comes to, with the story of it
 }
 
 // shrink simulates a company that broke an invariant again without this and that, at most the given number of times,
-// and returns the least that still breaks the same invariant. It halves what is left, and halves the halves (delta
-// debugging: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
+// and returns the least that still breaks the same invariant. It leaves out halves, then quarters, and so on, as delta
+// debugging does (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
 func shrink(ctx context.Context, o options, first *violation, replays int) (shrunk, error) {
 	s := shrunk{Violation: first}
 	o.day = nil
@@ -36,9 +32,6 @@ func shrink(ctx context.Context, o options, first *violation, replays int) (shru
 	}
 	// breaks reports whether the same invariant is broken by these.
 	breaks := func(only []int, alone string) (bool, error) {
-		if s.Replays == replays {
-			return false, nil
-		}
 		s.Replays++
 		try := o
 		try.alone, try.only = alone, map[int]bool{}
@@ -57,23 +50,14 @@ func shrink(ctx context.Context, o options, first *violation, replays int) (shru
 			return s, err
 		}
 	}
-	for parts := 2; len(s.Only) > 0 && s.Replays < replays; {
-		size := (len(s.Only) + parts - 1) / parts
-		found := false
-		for at := 0; at < len(s.Only) && !found; at += size {
+	for size := (len(s.Only) + 1) / 2; size > 0; size /= 2 {
+		for at := 0; at < len(s.Only) && s.Replays < replays; {
 			without := slices.Concat(s.Only[:at], s.Only[min(at+size, len(s.Only)):])
-			var err error
-			if found, err = breaks(without, s.Alone); err != nil {
+			if found, err := breaks(without, s.Alone); err != nil {
 				return s, err
+			} else if !found {
+				at += size
 			}
-		}
-		switch {
-		case found:
-			parts = max(parts-1, 2)
-		case size == 1:
-			return s, nil
-		default:
-			parts = min(2*parts, len(s.Only))
 		}
 	}
 	return s, nil
@@ -87,11 +71,9 @@ func described(o options, only []int) []string {
 			continue
 		}
 		who := ""
-		switch {
-		case occurrence.who < 0:
-		case slices.ContainsFunc(behaviours, func(b behaviour) bool { return b.what == occurrence.what }):
+		if occurrence.who >= 0 && behaves(occurrence) {
 			who = " (" + person(occurrence.who) + ")"
-		default:
+		} else if occurrence.who >= 0 {
 			who = " (" + deployment.IDs()[occurrence.who] + ")"
 		}
 		lines = append(lines, line{occurrence.at, "", occurrence.what + who}.String())

@@ -48,8 +48,7 @@ type violation struct {
 	Subject   string    `json:"subject,omitempty"`
 	At        time.Time `json:"at,omitzero"`
 	What      string    `json:"what"`
-	// Story is what had happened before about the same subject.
-	Story []string `json:"story,omitempty"`
+	Story     []string  `json:"story,omitempty"` // what had happened before about the same subject
 }
 
 func (v violation) String() string { return v.Invariant + ": " + v.What }
@@ -74,7 +73,6 @@ func (v *verification) require(invariant, subject string, holds bool, format str
 	v.violations = append(v.violations, broken)
 }
 
-// sum is how many checks there were.
 func (v *verification) sum() (n int) {
 	for _, times := range v.checks {
 		n += times
@@ -84,7 +82,8 @@ func (v *verification) sum() (n int) {
 
 // judge judges one thing that a function changed.
 func (w *world) judge(i *invocation, p page, t thing) {
-	was, is := p.before.facts(p.resource)[t], p.after.facts(p.resource)[t]
+	was, is := factsOf(p.before)[t], factsOf(p.after)[t]
+	user, left := p.before.Users[p.name], p.after.Users[p.name]
 	done := fmt.Sprintf("%s, which was %q and is %q, changed by %s on %s", t, short(was), short(is), i.ID, i.what())
 	w.note(p.name, "%s: %s %s: %q -> %q", i.ID, t.kind, t.target, short(was), short(is))
 
@@ -96,20 +95,19 @@ func (w *world) judge(i *invocation, p page, t thing) {
 	rotated := step.Kind == change.AccessKeyRotation
 	if !rotated { // the value of its secret is its last part; what was cut off in between is made anew
 		p.step = step.ID
-		w.require(onlyOnce, p.name, !w.made[step.ID], "made twice: %s", done)
-		w.made[step.ID] = true
+		made := slices.ContainsFunc(w.journal, func(p page) bool { return p.step == step.ID })
+		w.require(onlyOnce, p.name, !made, "made twice: %s", done)
 	}
 	w.journal = append(w.journal, p)
 	w.require(observing, p.name, i.Settings.Mode == control.Enforce, "%s only observes: %s", i.ID, done)
 	w.require(haltedNow, p.name, w.halted == 0, "Warder is halted: %s", done)
-	w.require(exemptNow, p.name, !exempt(p.before.user, i.ID, w.now), "%s is exempt: %s", p.name, done)
+	w.require(exemptNow, p.name, !exempt(user, i.ID, w.now), "%s is exempt: %s", p.name, done)
 	hold, held := w.holds[raw(step.Change).key()]
 	w.require(heldNow, p.name, !held || !w.now.Before(hold.Until), "on hold until %s: %s", hold.Until, done)
 
-	w.require(narrower, p.name, access(p.after.user)&^access(p.before.user) == 0, "access is widened: %s", done)
+	w.require(narrower, p.name, access(left)&^access(user) == 0, "access is widened: %s", done)
 	given := t.kind == change.AccessKeyStatus && is == change.Active
-	w.require(narrower, p.name, !given || rotated && was == "" && p.before.user.Tags[rotate] == "yes",
-		"a key is given: %s", done)
+	w.require(narrower, p.name, !given || rotated && was == "" && user.Tags[rotate] == "yes", "a key is given: %s", done)
 	if t.kind == change.AccessKeyStatus && i.ID != "contain-exposed-key" {
 		first := i.keys[p.name]
 		w.require(oneKey, p.name, first == "" || first == t.target, "key %s went before in this run: %s", first, done)
@@ -246,8 +244,8 @@ func (w *world) ended(i *invocation, begin time.Time, report remediation.Report,
 		w.seen(i.function, begin)
 	}
 	w.require(unlost, about, w.runs[key], "%s says that %s is handled, and the ledger does not know", i.ID, i.what())
-	w.require(truthful, about, report.Outcome != remediation.Failed, "%s says that %s failed, and asks for no retry", i.ID,
-		i.what())
+	failed := report.Outcome == remediation.Failed
+	w.require(truthful, about, !failed, "%s says that %s failed, and asks for no retry", i.ID, i.what())
 }
 
 // seen notes what owners were warned of and a sweep that came to its end has found to be right, exempt or on hold: if
@@ -284,30 +282,28 @@ func (w *world) today() {
 			held, exempted := w.now.Before(w.holds[l.key()].Until), exempt(w.user(l.subject), f.ID, w.now)
 			due, open := w.caseOf(f.ID, l.thing)
 			known := exempted || held || open || w.since[l.thing].After(f.swept.Add(-time.Minute))
-			tally(w.missed, key, !known)
-			w.require(covered, l.subject, w.missed[key] <= l.slack, "%s has missed %s in %d sweeps", f.ID, l, w.missed[key])
-			tally(w.late, key, open && !due.IsZero() && f.swept.After(due) && w.halted == 0 && !exempted && !held &&
+			missed := w.tally(key, !known)
+			w.require(covered, l.subject, missed <= l.slack, "%s has missed %s in %d sweeps", f.ID, l, missed)
+			late := w.tally(key+" late", open && !due.IsZero() && f.swept.After(due) && w.halted == 0 && !exempted && !held &&
 				w.breakers[f.ID].Tripped.IsZero())
-			w.require(overdue, l.subject, w.late[key] <= 4, "%s was due on %s, and %s has swept %d times since", l,
-				due.Format(time.DateOnly), f.ID, w.late[key])
+			w.require(overdue, l.subject, late <= 4, "%s was due on %s, and %s has swept %d times since", l,
+				due.Format(time.DateOnly), f.ID, late)
 		}
 	}
 }
 
 // tally counts how often in a row something is so.
-func tally(counts map[string]int, key string, so bool) {
-	if so {
-		counts[key]++
-		return
+func (r *record) tally(what string, so bool) int {
+	if r.missed[what]++; !so {
+		delete(r.missed, what)
 	}
-	delete(counts, key)
+	return r.missed[what]
 }
 
 // caseOf is when the open case about a thing is due.
 func (w *world) caseOf(id string, t thing) (due time.Time, open bool) {
-	for _, key := range w.casesOf[id+"#"+t.subject] {
-		c := w.cases[key]
-		about := func(x change.Change) bool { return x.Kind == t.kind && x.Target == t.target }
+	about := func(c change.Change) bool { return c.Kind == t.kind && c.Target == t.target }
+	for _, c := range w.cases[id+"#"+t.subject] {
 		if c.Open() && slices.ContainsFunc(c.Changes, about) {
 			return c.Due, true
 		}
@@ -318,44 +314,42 @@ func (w *world) caseOf(id string, t thing) (due time.Time, open bool) {
 // lacking is what a control has to do something about, by the rules of its README as they read, not by its code.
 func (w *world) lacking(f *function, at time.Time) (all []lack) {
 	old := func(since time.Time, days int) bool { return at.Sub(since) > time.Duration(days)*24*time.Hour }
+	of := func(name string, u *fakeaws.User) {
+		add := func(needs bool, kind, target string, slack int) {
+			if needs {
+				all = append(all, lack{thing{kind, name, target}, slack})
+			}
+		}
+		switch f.ID {
+		case "deactivate-stale-access-key", "deactivate-unused-access-key":
+			for _, k := range u.Keys {
+				from, limit, slack := k.Created, w.chosen.maxAge, 2
+				if f.ID == "deactivate-unused-access-key" {
+					limit = w.chosen.maxUnused
+					if k.Used.After(from) {
+						from = k.Used
+					}
+				}
+				if !k.Changed.IsZero() { // it looks young in the report for a week, see accesskey
+					slack = 9
+				}
+				add(k.Status == change.Active && old(from, limit), change.AccessKeyStatus, k.ID, slack)
+			}
+		case "detach-direct-policy":
+			for _, policy := range u.Attached {
+				gives := policies[policy].allows != 0 && !slices.Contains(given, policy)
+				add(gives, change.ManagedUserPolicy, policy, 2)
+			}
+			for _, policy := range slices.Sorted(maps.Keys(u.Inline)) {
+				add(inline[string(u.Inline[policy])].allows != 0, change.InlineUserPolicy, policy, 2)
+			}
+		case "require-permissions-boundary":
+			add(w.chosen.boundary && u.Boundary == "", change.PermissionsBoundary, name, 2)
+		}
+	}
 	w.fake.With(func(s *fakeaws.State) {
 		for _, name := range slices.Sorted(maps.Keys(s.Users)) {
-			u := s.Users[name]
-			add := func(kind, target string, slack int) { all = append(all, lack{thing{kind, name, target}, slack}) }
-			switch f.ID {
-			case "deactivate-stale-access-key", "deactivate-unused-access-key":
-				for _, k := range u.Keys {
-					from, limit := k.Created, w.chosen.maxAge
-					if f.ID == "deactivate-unused-access-key" {
-						limit = w.chosen.maxUnused
-						if k.Used.After(from) {
-							from = k.Used
-						}
-					}
-					slack := 2
-					if !k.Changed.IsZero() { // it looks young in the report for a week, see accesskey
-						slack = 9
-					}
-					if k.Status == change.Active && old(from, limit) {
-						add(change.AccessKeyStatus, k.ID, slack)
-					}
-				}
-			case "detach-direct-policy":
-				for _, policy := range u.Attached {
-					if policies[policy].allows != 0 && !slices.Contains(given, policy) {
-						add(change.ManagedUserPolicy, policy, 2)
-					}
-				}
-				for _, policy := range slices.Sorted(maps.Keys(u.Inline)) {
-					if inline[string(u.Inline[policy])].allows != 0 {
-						add(change.InlineUserPolicy, policy, 2)
-					}
-				}
-			case "require-permissions-boundary":
-				if w.chosen.boundary && u.Boundary == "" {
-					add(change.PermissionsBoundary, name, 2)
-				}
-			}
+			of(name, s.Users[name])
 		}
 	})
 	return all
@@ -369,7 +363,6 @@ func (w *world) settled() {
 	}
 }
 
-// what names the event.
 func (i *invocation) what() string {
 	if i.sweep {
 		return "its sweep"

@@ -6,9 +6,11 @@ package deployment
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -35,8 +37,7 @@ type Call struct {
 	Operation string // as "iam:GetUser"
 	// Input is the input of the SDK, or the [ledger.Item] of a write to the ledger.
 	Input any
-	// Do makes the call.
-	Do func() (any, error)
+	Do    func() (any, error)
 }
 
 // Options say what is deployed.
@@ -57,7 +58,6 @@ type Options struct {
 // Function is the function of one control.
 type Function struct {
 	ID       string
-	Control  control.Control
 	Settings settings.Function
 	Runner   *remediation.Runner
 }
@@ -96,7 +96,7 @@ func New(id string, o Options) (*Function, error) {
 	if err := all.Controls[id].Connect(runner, o.Config(), o.Concurrency); err != nil {
 		return nil, fmt.Errorf("set up %s: %w", id, err)
 	}
-	return &Function{ID: id, Control: c, Settings: runner.Settings, Runner: runner}, nil
+	return &Function{id, runner.Settings, runner}, nil
 }
 
 // Undo answers requests to undo, with a runner of its own.
@@ -116,13 +116,12 @@ func NewUndo(o Options) (u Undo, err error) {
 type Rules struct {
 	account   string
 	patterns  map[string][]pattern.Pattern // by control
-	schedules map[string]string            // control by the ARN of its rule
+	Schedules map[string]string            // the ARNs of the rules that start sweeps, by control
 }
 
-// NewRules reads the rules of all controls. The schedules are the ARNs of the rules that start sweeps, by
-// control.
+// NewRules reads the rules of all controls. Schedules that are nil get ARNs.
 func NewRules(account string, schedules map[string]string) (*Rules, error) {
-	r := &Rules{account: account, patterns: map[string][]pattern.Pattern{}, schedules: map[string]string{}}
+	r := &Rules{account, map[string][]pattern.Pattern{}, map[string]string{}}
 	for _, id := range IDs() {
 		c, err := describe(id)
 		if err != nil {
@@ -135,42 +134,35 @@ func NewRules(account string, schedules map[string]string) (*Rules, error) {
 			}
 			r.patterns[id] = append(r.patterns[id], p)
 		}
+		if c.Schedule != "" {
+			r.Schedules[id] = ScheduleARN(account, id)
+		}
 	}
-	for id, rule := range schedules {
-		r.schedules[rule] = id
+	if schedules != nil {
+		r.Schedules = schedules
 	}
 	return r, nil
 }
 
 // Match names the controls that the event starts, sorted: each once for each of its rules.
-func (r *Rules) Match(event []byte) ([]string, error) {
+func (r *Rules) Match(event []byte) (starts []string, _ error) {
 	var envelope struct {
 		Account, Source string
 		Resources       []string
 	}
-	if err := json.Unmarshal(event, &envelope); err != nil {
+	var fields pattern.Event
+	if err := errors.Join(json.Unmarshal(event, &envelope), json.Unmarshal(event, &fields)); err != nil {
 		return nil, fmt.Errorf("read event: %w", err)
 	}
 	if envelope.Account != r.account {
 		return nil, nil
 	}
-	if envelope.Source == "aws.events" && len(envelope.Resources) == 1 {
-		if id := r.schedules[envelope.Resources[0]]; id != "" {
+	for _, id := range IDs() {
+		if rule := r.Schedules[id]; envelope.Source == "aws.events" && slices.Equal(envelope.Resources, []string{rule}) {
 			return []string{id}, nil
 		}
-	}
-	e, err := pattern.ParseEvent(event)
-	if err != nil {
-		return nil, err
-	}
-	var starts []string
-	for _, id := range slices.Sorted(maps.Keys(r.patterns)) {
 		for _, p := range r.patterns[id] {
-			matched, err := p.Match(e)
-			if err != nil {
-				return nil, fmt.Errorf("match the rules of %s: %w", id, err)
-			}
-			if matched {
+			if p(fields) {
 				starts = append(starts, id)
 			}
 		}
@@ -178,38 +170,25 @@ func (r *Rules) Match(event []byte) ([]string, error) {
 	return starts, nil
 }
 
+// ScheduleARN is the ARN of a rule that starts the sweeps of a control.
+func ScheduleARN(account, id string) string {
+	return "arn:aws:events:" + Region + ":" + account + ":rule/warder-" + id
+}
+
 // middleware passes the calls of SDK clients through the hook.
 func (o Options) middleware(stack *middleware.Stack) error {
 	around := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 		out middleware.InitializeOutput, metadata middleware.Metadata, err error,
 	) {
-		out.Result, err = o.Around(ctx, Call{operation(in.Parameters), in.Parameters, func() (any, error) {
+		of := reflect.TypeOf(in.Parameters).Elem()
+		operation := path.Base(of.PkgPath()) + ":" + strings.TrimSuffix(of.Name(), "Input")
+		out.Result, err = o.Around(ctx, Call{operation, in.Parameters, func() (any, error) {
 			out, _, err := next.HandleInitialize(ctx, in)
 			return out.Result, err
 		}})
 		return out, metadata, err
 	}
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Around", around), middleware.Before)
-}
-
-// operation is the operation of an input.
-func operation(input any) string {
-	t := reflect.TypeOf(input).Elem()
-	return t.PkgPath()[strings.LastIndex(t.PkgPath(), "/")+1:] + ":" + strings.TrimSuffix(t.Name(), "Input")
-}
-
-// through makes a call through the hook.
-func through[Out any](ctx context.Context, o Options, operation string, input any, do func() (Out, error)) (Out,
-	error) {
-	out, err := o.Around(ctx, Call{operation, input, func() (any, error) { return do() }})
-	made, _ := out.(Out)
-	return made, err
-}
-
-// store passes the calls to the ledger's table through the hook.
-type store struct {
-	o Options
-	ledger.Store
 }
 
 // Table is the ledger's table, the calls to which go through the hook.
@@ -220,35 +199,42 @@ func (o Options) Table() ledger.Store {
 	return store{o, o.Store}
 }
 
-func (s store) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
-	return through(ctx, s.o, "dynamodb:GetItem", nil, func() (ledger.Item, error) {
-		return s.Store.Get(ctx, partition, sort)
-	})
+// store passes the calls to the ledger's table through the hook.
+type store struct {
+	o Options
+	ledger.Store
 }
 
-func (s store) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
-	return through(ctx, s.o, "dynamodb:BatchGetItem", nil, func() ([]ledger.Item, error) {
-		return s.Store.BatchGet(ctx, keys...)
-	})
+func through[Out any](ctx context.Context, s store, operation string, input any, do func() (Out, error)) (Out, error) {
+	out, err := s.o.Around(ctx, Call{"dynamodb:" + operation, input, func() (any, error) { return do() }})
+	made, _ := out.(Out)
+	return made, err
+}
+
+type items = []ledger.Item
+
+func (s store) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
+	do := func() (ledger.Item, error) { return s.Store.Get(ctx, partition, sort) }
+	return through(ctx, s, "GetItem", nil, do)
+}
+
+func (s store) BatchGet(ctx context.Context, keys ...ledger.Key) (items, error) {
+	return through(ctx, s, "BatchGetItem", nil, func() (items, error) { return s.Store.BatchGet(ctx, keys...) })
 }
 
 func (s store) Put(ctx context.Context, item ledger.Item) error {
-	_, err := through(ctx, s.o, "dynamodb:PutItem", item, func() (any, error) { return nil, s.Store.Put(ctx, item) })
+	_, err := through(ctx, s, "PutItem", item, func() (any, error) { return nil, s.Store.Put(ctx, item) })
 	return err
 }
 
-func (s store) Query(ctx context.Context, partition string) ([]ledger.Item, error) {
-	return through(ctx, s.o, "dynamodb:Query", nil, func() ([]ledger.Item, error) {
-		return s.Store.Query(ctx, partition)
-	})
+func (s store) Query(ctx context.Context, partition string) (items, error) {
+	return through(ctx, s, "Query", nil, func() (items, error) { return s.Store.Query(ctx, partition) })
 }
 
-func (s store) Index(ctx context.Context, subject string, since time.Time) ([]ledger.Item, error) {
-	return through(ctx, s.o, "dynamodb:Query", nil, func() ([]ledger.Item, error) {
-		return s.Store.Index(ctx, subject, since)
-	})
+func (s store) Index(ctx context.Context, subject string, since time.Time) (items, error) {
+	return through(ctx, s, "Query", nil, func() (items, error) { return s.Store.Index(ctx, subject, since) })
 }
 
-func (s store) Scan(ctx context.Context, prefixes ...string) ([]ledger.Item, error) {
-	return through(ctx, s.o, "dynamodb:Scan", nil, func() ([]ledger.Item, error) { return s.Store.Scan(ctx, prefixes...) })
+func (s store) Scan(ctx context.Context, prefixes ...string) (items, error) {
+	return through(ctx, s, "Scan", nil, func() (items, error) { return s.Store.Scan(ctx, prefixes...) })
 }

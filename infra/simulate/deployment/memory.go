@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -20,10 +21,9 @@ import (
 
 // Answer is what a function answered to an event.
 type Answer struct {
-	Report   remediation.Report
-	Failed   bool // after all tries; the report is empty then
-	Attempts int
-	Took     time.Duration // the last try
+	Report remediation.Report
+	Failed bool          // after all tries; the report is empty then
+	Took   time.Duration // the last try
 }
 
 // Kept is an event that a function could not handle.
@@ -43,11 +43,11 @@ type Memory struct {
 	// limit of its own.
 	idle map[string]chan *Function
 
+	refused atomic.Value // the control whose notices are refused
+	invoked atomic.Int64
 	mu      sync.Mutex
-	refused string // the control whose notices are refused
 	kept    []Kept
 	notices []notice.Message
-	invoked int
 }
 
 // MemoryOptions say what runs in a [Memory].
@@ -103,12 +103,10 @@ func (t topic) Publish(_ context.Context, m notice.Message) (string, error) {
 	if _, err := m.Bodies(); err != nil {
 		return "", err
 	}
-	t.of.mu.Lock()
-	defer t.of.mu.Unlock()
-	if t.of.refused == t.control {
+	if t.of.refused.Load() == t.control {
 		return "", errors.New("publish: refused")
 	}
-	t.of.notices = append(t.of.notices, m)
+	keep(t.of, &t.of.notices, m)
 	return "message-" + m.ID, nil
 }
 
@@ -133,31 +131,23 @@ func (m *Memory) Deliver(ctx context.Context, event []byte) ([]Answer, error) {
 
 // invoke has a function handle an event, as Lambda does with what it is sent: up to three times.
 func (m *Memory) invoke(ctx context.Context, id string, event []byte) Answer {
-	m.mu.Lock()
-	m.invoked++
-	invocation := remediation.Invocation{ID: fmt.Sprintf("invocation-%d", m.invoked), Left: 15 * time.Minute}
-	m.mu.Unlock()
-	var answer Answer
-	for {
-		answer.Attempts++
+	invocation := remediation.Invocation{ID: fmt.Sprint("invocation-", m.invoked.Add(1)), Left: 15 * time.Minute}
+	for try := 0; ; try++ {
 		f := <-m.idle[id]
 		begin := time.Now()
 		report, err := f.Runner.Run(ctx, invocation, event)
-		answer.Took = time.Since(begin)
+		answer := Answer{report, err != nil, time.Since(begin)}
 		m.idle[id] <- f
 		if err == nil {
-			answer.Report = report
 			return answer
 		}
-		if answer.Attempts > len(pauses) {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			m.kept = append(m.kept, Kept{id, event})
-			answer.Failed, answer.Report.Control, answer.Report.Reason = true, id, err.Error()
+		if try == len(pauses) {
+			keep(m, &m.kept, Kept{id, event})
+			answer.Report = remediation.Report{Control: id, Reason: err.Error()}
 			return answer
 		}
 		select {
-		case <-time.After(pauses[answer.Attempts-1]):
+		case <-time.After(pauses[try]):
 		case <-ctx.Done():
 		}
 	}
@@ -170,9 +160,7 @@ func (m *Memory) Redrive(ctx context.Context, k Kept) (Answer, error) {
 
 // Refuse refuses the notices of a control, of none if it is empty.
 func (m *Memory) Refuse(_ context.Context, id string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.refused = id
+	m.refused.Store(id)
 	return nil
 }
 
@@ -185,6 +173,12 @@ func (m *Memory) TakeKept(context.Context) ([]Kept, error) { return take(m, &m.k
 // TakeNotices returns the notices that were accepted since it was called last.
 func (m *Memory) TakeNotices(context.Context) ([]notice.Message, error) {
 	return take(m, &m.notices), nil
+}
+
+func keep[T any](m *Memory, in *[]T, v T) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	*in = append(*in, v)
 }
 
 func take[T any](m *Memory, from *[]T) []T {
@@ -225,21 +219,6 @@ func (m *Memory) Functions() (bytes int64, processes int) { return 0, 0 }
 
 // Consequences are the answers to events of Warder's own changes: nothing turns these into events here.
 func (m *Memory) Consequences() []Answer { return nil }
-
-// Schedules are ARNs for the rules that start sweeps, by control.
-func Schedules(account string) (map[string]string, error) {
-	schedules := map[string]string{}
-	for _, id := range IDs() {
-		c, err := describe(id)
-		if err != nil {
-			return nil, err
-		}
-		if c.Schedule != "" {
-			schedules[id] = "arn:aws:events:" + Region + ":" + account + ":rule/warder-" + id
-		}
-	}
-	return schedules, nil
-}
 
 // Enforcing are the settings of the functions as in the account's own, but that every control enforces, by the clock of
 // the events and with that blast radius.

@@ -6,219 +6,150 @@
 package pattern
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// Pattern is an event pattern that has been read.
-type Pattern struct{ fields map[string]any }
+// Event is an event, or an object in it, as encoding/json reads it.
+type Event = map[string]any
 
-// Parse reads a pattern. It does not check it: a filter that is not known is an error of [Pattern.Match].
+// Pattern reports whether an event is one that it is for.
+type Pattern func(Event) bool
+
+// Parse reads a pattern.
 func Parse(text []byte) (Pattern, error) {
-	fields, err := object(text)
-	if err != nil {
-		return Pattern{}, fmt.Errorf("read pattern: %w", err)
+	var fields Event
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return nil, fmt.Errorf("read pattern: %w", err)
 	}
-	return Pattern{fields}, nil
+	return object(fields)
 }
 
-// Event is an event that has been read, for many patterns.
-type Event struct{ fields map[string]any }
-
-// ParseEvent reads an event.
-func ParseEvent(text []byte) (Event, error) {
-	fields, err := object(text)
-	if err != nil {
-		return Event{}, fmt.Errorf("read event: %w", err)
-	}
-	return Event{fields}, nil
-}
-
-// object reads a JSON object. Numbers keep their text.
-func object(text []byte) (map[string]any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var fields map[string]any
-	if err := decoder.Decode(&fields); err != nil {
-		return nil, err
-	}
-	return fields, nil
-}
-
-// Match reports whether the event is one that the pattern is for.
-func (p Pattern) Match(e Event) (bool, error) { return fields(p.fields, e.fields) }
-
-// fields reports whether a level of an event has all that the same level of a pattern asks for.
-func fields(pattern, event map[string]any) (bool, error) {
-	for name, wanted := range pattern {
-		matched, err := field(name, wanted, event)
-		if err != nil || !matched {
-			return false, err
+// object matches an event that has all that the fields ask for.
+func object(fields Event) (Pattern, error) {
+	var all []Pattern
+	for name, wanted := range fields {
+		p, err := field(name, wanted)
+		if err != nil {
+			return nil, fmt.Errorf("match %q: %w", name, err)
 		}
+		all = append(all, p)
 	}
-	return true, nil
+	return func(e Event) bool { return !slices.ContainsFunc(all, func(p Pattern) bool { return !p(e) }) }, nil
 }
 
-func field(name string, wanted any, event map[string]any) (bool, error) {
-	value, there := event[name]
-	switch wanted := wanted.(type) {
-	case map[string]any:
-		return within(wanted, value)
-	case []any:
+func field(name string, wanted any) (Pattern, error) {
+	if inner, ok := wanted.(Event); ok {
+		p, err := object(inner)
+		within := some(func(v any) bool { inner, _ := v.(Event); return p(inner) }) // what is no object has no fields
+		return func(e Event) bool { return within(e[name], true) }, err
+	}
+	list, ok := wanted.([]any)
+	if !ok {
+		return nil, fmt.Errorf("a pattern has objects and lists, not %v", wanted)
+	}
+	var alternatives []Pattern
+	for _, want := range list {
+		inner, filter := want.(Event)
 		if name == "$or" {
-			return either(wanted, event)
-		}
-		return some(wanted, value, there)
-	}
-	return false, fmt.Errorf("match %q: a pattern has objects and lists, not %v", name, wanted)
-}
-
-// within matches an object, or one of a list of objects. What is no object has no fields.
-func within(wanted map[string]any, value any) (bool, error) {
-	if list, ok := value.([]any); ok {
-		for _, item := range list {
-			if matched, err := within(wanted, item); err != nil || matched {
-				return matched, err
+			if !filter {
+				return nil, fmt.Errorf("%v is no pattern", want)
 			}
-		}
-		return false, nil
-	}
-	inner, _ := value.(map[string]any)
-	return fields(wanted, inner)
-}
-
-// either matches the alternatives of "$or".
-func either(alternatives []any, event map[string]any) (bool, error) {
-	for _, alternative := range alternatives {
-		wanted, ok := alternative.(map[string]any)
-		if !ok {
-			return false, fmt.Errorf("match $or: %v is no pattern", alternative)
-		}
-		if matched, err := fields(wanted, event); err != nil || matched {
-			return matched, err
-		}
-	}
-	return false, nil
-}
-
-// some reports whether a value, or one of a list of values, is one of those wanted.
-func some(wanted []any, value any, there bool) (bool, error) {
-	values := []any{value}
-	if list, ok := value.([]any); ok {
-		values = list
-	}
-	for _, want := range wanted {
-		filter, ok := want.(map[string]any)
-		if !ok {
-			if there && slices.ContainsFunc(values, func(v any) bool { return equal(want, v) }) {
-				return true, nil
+			p, err := object(inner)
+			if err != nil {
+				return nil, err
 			}
+			alternatives = append(alternatives, p)
 			continue
 		}
-		if exists, asked := filter["exists"]; asked {
-			// Of leaves only: an object is no value.
-			_, inner := value.(map[string]any)
-			if exists == (there && !inner) {
-				return true, nil
-			}
-			continue
+		passes, err := value(want)
+		if err != nil {
+			return nil, err
 		}
-		for _, v := range values {
-			if matched, err := passes(filter, v); err != nil || matched {
-				return matched, err
-			}
-		}
+		alternatives = append(alternatives, func(e Event) bool { v, there := e[name]; return passes(v, there) })
 	}
-	return false, nil
+	return func(e Event) bool { return slices.ContainsFunc(alternatives, func(p Pattern) bool { return p(e) }) }, nil
 }
 
-// equal compares as EventBridge does: strings byte for byte, numbers by their value.
-func equal(want, v any) bool {
-	a, number := want.(json.Number)
-	b, also := v.(json.Number)
-	if number && also {
-		x, errX := a.Float64()
-		y, errY := b.Float64()
-		return errX == nil && errY == nil && x == y
+// test reports whether the value of a field, if it is there, is wanted.
+type test func(v any, there bool) bool
+
+// some wants a value, or one of a list of values, that passes.
+func some(passes func(any) bool) test {
+	return func(v any, there bool) bool {
+		if list, ok := v.([]any); ok {
+			return slices.ContainsFunc(list, passes)
+		}
+		return there && passes(v)
 	}
-	switch v.(type) {
-	case map[string]any, []any:
-		return false
-	}
-	return want == v
 }
 
-// passes reports whether a value passes a filter.
-func passes(filter map[string]any, v any) (bool, error) {
+var comparisons = map[string]func(text, want string) bool{
+	"prefix": strings.HasPrefix, "suffix": strings.HasSuffix, "wildcard": wildcard,
+}
+
+// value wants a value itself, as EventBridge compares: strings byte for byte, numbers by their value; or what passes
+// a filter.
+func value(want any) (test, error) {
+	filter, ok := want.(Event)
+	if _, list := want.([]any); !ok && !list {
+		return some(func(v any) bool { return v == want }), nil
+	}
 	for name, operand := range filter {
-		text, isText := v.(string)
-		switch name {
-		case "prefix", "suffix", "wildcard":
-			want, ok := operand.(string)
-			if !ok {
-				return false, fmt.Errorf("match: filter %q of %v is not known here", name, operand)
-			}
-			compare := map[string]func(string, string) bool{
-				"prefix": strings.HasPrefix, "suffix": strings.HasSuffix, "wildcard": wildcard,
-			}[name]
-			return isText && compare(text, want), nil
-		case "numeric":
-			return numeric(operand, v)
-		default:
-			return false, fmt.Errorf("match: filter %q is not known here", name)
+		text, isText := operand.(string)
+		compare := comparisons[name]
+		switch {
+		case len(filter) > 1:
+		case name == "exists": // of leaves only: an object is no value
+			return func(v any, there bool) bool { _, inner := v.(Event); return operand == (there && !inner) }, nil
+		case name == "numeric":
+			return numeric(operand)
+		case compare != nil && isText:
+			return some(func(v any) bool { s, ok := v.(string); return ok && compare(s, text) }), nil
 		}
 	}
-	return false, fmt.Errorf("match: an empty filter")
+	return nil, fmt.Errorf("filter %v is not known here", want)
 }
 
 // wildcard matches a text in which each * stands for any text.
 func wildcard(text, want string) bool {
 	parts := strings.Split(want, "*")
 	rest, ok := strings.CutPrefix(text, parts[0])
-	for i, part := range parts[1:] {
-		if !ok {
-			return false
-		}
-		if i == len(parts)-2 {
-			return strings.HasSuffix(rest, part)
-		}
-		_, rest, ok = strings.Cut(rest, part)
+	last := len(parts) - 1
+	if last == 0 {
+		return ok && rest == ""
 	}
-	return ok && rest == ""
+	for _, part := range parts[1:last] {
+		if ok {
+			_, rest, ok = strings.Cut(rest, part)
+		}
+	}
+	return ok && strings.HasSuffix(rest, parts[last])
 }
 
 // numeric matches [operator, number, …]: all of them.
-func numeric(operand, v any) (bool, error) {
-	conditions, ok := operand.([]any)
-	if !ok || len(conditions) == 0 || len(conditions)%2 != 0 {
-		return false, fmt.Errorf("match: numeric %v is none", operand)
-	}
-	number, ok := v.(json.Number)
-	if !ok {
-		return false, nil
-	}
-	value, err := number.Float64()
-	if err != nil {
-		return false, fmt.Errorf("match: numeric: %w", err)
-	}
-	for i := 0; i < len(conditions); i += 2 {
-		limit, err := strconv.ParseFloat(fmt.Sprint(conditions[i+1]), 64)
-		if err != nil {
-			return false, fmt.Errorf("match: numeric: %w", err)
+func numeric(operand any) (test, error) {
+	conditions, _ := operand.([]any)
+	var all []func(float64) bool
+	for pair := range slices.Chunk(conditions, 2) {
+		limit, ok := pair[len(pair)-1].(float64)
+		holds := map[any]func(x float64) bool{
+			"=": func(x float64) bool { return x == limit },
+			"<": func(x float64) bool { return x < limit }, "<=": func(x float64) bool { return x <= limit },
+			">": func(x float64) bool { return x > limit }, ">=": func(x float64) bool { return x >= limit },
+		}[pair[0]]
+		if !ok || holds == nil {
+			return nil, fmt.Errorf("numeric %v is not known here", operand)
 		}
-		holds, known := map[any]bool{
-			"=": value == limit, "<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit,
-		}[conditions[i]]
-		if !known {
-			return false, fmt.Errorf("match: numeric operator %v is not known here", conditions[i])
-		}
-		if !holds {
-			return false, nil
-		}
+		all = append(all, holds)
 	}
-	return true, nil
+	if len(all) == 0 {
+		return nil, fmt.Errorf("numeric %v is none", operand)
+	}
+	return some(func(v any) bool {
+		x, number := v.(float64)
+		return number && !slices.ContainsFunc(all, func(holds func(float64) bool) bool { return !holds(x) })
+	}), nil
 }
