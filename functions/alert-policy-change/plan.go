@@ -23,7 +23,7 @@ import (
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
-	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
+	iam.GetPolicyAPIClient
 	GetPolicyVersion(
 		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
 	) (*iam.GetPolicyVersionOutput, error)
@@ -55,7 +55,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if !ok || slices.Contains(ofWarder, c.Source) && !p.owns(c, a) {
 		return nil, nil
 	}
-	assessments, err := p.assessments(ctx, c, a)
+	assessments, err := a.by(p, ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -87,11 +87,6 @@ type assessment struct {
 	words    i18n.Message
 	because  i18n.Message
 	advice   i18n.Message
-}
-
-// empty reports whether the look adds nothing.
-func (v assessment) empty() bool {
-	return v.title.Empty() && v.severity == "" && v.words.Empty() && v.because.Empty() && v.advice.Empty()
 }
 
 // The advice that assessments do not give themselves.
