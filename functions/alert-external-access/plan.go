@@ -125,7 +125,7 @@ func unused(d *event.AccessFinding, what i18n.Message) assessment {
 // one partner only.
 func facts(e event.Event, d *event.AccessFinding) []remediation.Fact {
 	facts := []remediation.Fact{
-		{Name: i18n.Literal("ARN"), Value: i18n.Literal(d.Resource)}, {Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
+		{Name: i18n.T("Resource ARN"), Value: i18n.Literal(d.Resource)}, {Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
 	}
 	fact := func(name, value i18n.Message) {
 		if !value.Empty() {

@@ -58,7 +58,7 @@ func (r *runRecord) audit() verification {
 
 // repeated reports whether the event had been handled before.
 func repeated(r remediation.Report) bool {
-	return strings.HasPrefix(r.Reason, "this event was handled before")
+	return strings.HasPrefix(r.Reason, "this event was already handled")
 }
 
 // ownChange reports whether the event is of what Warder itself did.

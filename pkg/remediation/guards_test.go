@@ -70,7 +70,7 @@ var guardCases = []guardCase{
 	}, exempt, suppress, "exempt from test until 2026-12-01 by kim: migration", time.Time{}, ""},
 	{"what a person undid is left alone until the hold ends", func(_ *Finding, x *facts) {
 		x.ledger.hold = ledger.Hold{Until: noon.Add(time.Second), By: "kim", Reason: "needed"}
-	}, undone, suppress, "on hold until 2026-12-01: undone by kim: needed", time.Time{}, ""},
+	}, undone, suppress, "on hold until 2026-12-01: reverted by kim: needed", time.Time{}, ""},
 	{"an owner who was not notified is notified first", func(_ *Finding, x *facts) {
 		x.ledger.current = ledger.Case{}
 	}, grace, hold, "its owner was notified", noon.AddDate(0, 0, 7), notice.Warning},
@@ -83,19 +83,19 @@ var guardCases = []guardCase{
 	{"an owner has until the due time", func(_ *Finding, x *facts) {
 		x.ledger.current.Due = noon.Add(time.Second)
 		x.ledger.current.Reminded = 1
-	}, grace, hold, "its owner was told on 2026-11-23; due on 2026-12-01", noon.Add(time.Second), ""},
+	}, grace, hold, "its owner was notified on 2026-11-23; due on 2026-12-01", noon.Add(time.Second), ""},
 	{"an owner is reminded three days before", func(_ *Finding, x *facts) {
 		x.ledger.current.Due = noon.AddDate(0, 0, 3)
-	}, grace, hold, "its owner was told on 2026-11-23; due on 2026-12-04", noon.AddDate(0, 0, 3), notice.Reminder},
+	}, grace, hold, "its owner was notified on 2026-11-23; due on 2026-12-04", noon.AddDate(0, 0, 3), notice.Reminder},
 	{"another key of the user goes first", func(_ *Finding, x *facts) {
 		x.firstKey = "…0001"
-	}, oneKeyPerRun, hold, "the user's other key …0001 goes first; never both in one run", time.Time{}, ""},
+	}, oneKeyPerRun, hold, "the user's other key …0001 comes first; Warder never changes both in one run", time.Time{}, ""},
 	{"what was changed twice in a day is left to people", func(_ *Finding, x *facts) {
 		x.ledger.recent = [][]ledger.RecentChange{nil, {{Step: "a"}, {Step: "b", Actor: "mallory"}}}
-	}, flapping, hold, "put right 2 times within a day, and mallory put it back again", time.Time{}, ""},
+	}, flapping, hold, "changed 2 times within a day, and mallory changed it back each time", time.Time{}, ""},
 	{"no change beyond the blast radius", func(_ *Finding, x *facts) {
 		x.ledger.within = false
-	}, blastRadius, hold, "blast radius: 10 changes in an hour are made, and no more until somebody releases test",
+	}, blastRadius, hold, "blast radius: at most 10 changes an hour; test changes nothing more until it is released",
 		time.Time{}, ""},
 }
 

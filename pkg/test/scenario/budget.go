@@ -35,7 +35,7 @@ func (a answer) path(enforced bool) string {
 		return "undo"
 	case !a.event.isEvent():
 		return "undo, refused"
-	case strings.HasPrefix(a.report.Reason, "this event was handled before"):
+	case strings.HasPrefix(a.report.Reason, "this event was already handled"):
 		return "again"
 	case a.report.Outcome == remediation.Changed:
 		path = "act"
