@@ -1,6 +1,5 @@
-// Package alertconsolelogin is the Lambda function that alerts on sign-ins to the AWS console and
-// of switched roles. It reads nothing and changes nothing. README.md is its runbook, control.json its
-// description.
+// Package alertconsolelogin is the Lambda function that alerts on sign-ins to the AWS console and of switched roles. It
+// reads nothing and changes nothing. README.md is its runbook, control.json its description.
 package alertconsolelogin
 
 import (

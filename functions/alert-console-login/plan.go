@@ -25,8 +25,7 @@ func newPlanner(f settings.Function) remediation.Planner {
 	return planner{allowed: f.AllowedNetworks}
 }
 
-// Plan alerts on the sign-in that the event records. It is what happened, so there is no present
-// state to read.
+// Plan alerts on the sign-in that the event records. It is what happened, so there is no present state to read.
 func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.SignIn)
 	if !ok || d.Name != "ConsoleLogin" && d.Name != "SwitchRole" {

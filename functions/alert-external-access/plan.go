@@ -44,10 +44,7 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	v := assess(d)
 	f := remediation.Finding{
 		Subject: d.Resource, Title: v.title, Severity: v.severity, Text: v.text, Advice: v.advice, Facts: facts(e, d),
-		Handling: remediation.Handling{
-			Fresh: true,
-			Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
-		},
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: d.ID, For: remediation.Weekly}},
 	}
 	if name, ok := user(d); ok && ours {
 		f.User, f.Subject = name, ""
@@ -121,8 +118,7 @@ func unused(d *event.AccessFinding, what i18n.Message) assessment {
 	}
 }
 
-// facts are what lets the reader decide. Of conditions the keys are enough: a value may be known to
-// one partner only.
+// facts are what lets the reader decide. Of conditions the keys are enough: a value may be known to one partner only.
 func facts(e event.Event, d *event.AccessFinding) []remediation.Fact {
 	facts := []remediation.Fact{
 		{Name: i18n.T("Resource ARN"), Value: i18n.Literal(d.Resource)}, {Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},

@@ -18,8 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// quiet is how long the same connection is not notified again: a client that reconnects sends its key
-// each time.
+// quiet is how long the same connection is not notified again: a client that reconnects sends its key each time.
 const quiet = 15 * time.Minute
 
 // readAPI are the operations that the planner decides from.
@@ -39,8 +38,7 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, nil
 }
 
-// Plan alerts on the connection that the event records, and quarantines the IAM user who made it from
-// outside.
+// Plan alerts on the connection that the event records, and quarantines the IAM user who made it from outside.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	call, ok := e.Detail.(*event.APICall)
 	if !ok || call.Failed() || call.Source != "ec2-instance-connect.amazonaws.com" {
@@ -115,9 +113,8 @@ type connection struct {
 	facts    []remediation.Fact
 }
 
-// connected describes what the call opened; ok is false for other calls. Parameters are missing from
-// records that are too large, and their spelling and types are CloudTrail's: sSHPublicKey, and the
-// numbers of a tunnel as text.
+// connected describes what the call opened; ok is false for other calls. Parameters are missing from records that are
+// too large, and their spelling and types are CloudTrail's: sSHPublicKey, and the numbers of a tunnel as text.
 //
 // https://docs.aws.amazon.com/ec2-instance-connect/latest/APIReference/API_Operations.html
 func connected(call *event.APICall) (c connection, ok bool) {

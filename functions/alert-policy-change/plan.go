@@ -144,10 +144,7 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 	}
 	f := remediation.Finding{
 		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)),
-		Handling: remediation.Handling{
-			Fresh: true,
-			Once:  remediation.Once{Key: digest(once), For: quiet},
-		},
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: digest(once), For: quiet}},
 	}
 	switch {
 	case deployed:

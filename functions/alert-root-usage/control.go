@@ -1,6 +1,5 @@
-// Package alertrootusage is the Lambda function that alerts on what the root user does, and once a
-// day of root access keys and missing root MFA. It changes nothing. README.md is its runbook,
-// control.json its description.
+// Package alertrootusage is the Lambda function that alerts on what the root user does, and once a day of root access
+// keys and missing root MFA. It changes nothing. README.md is its runbook, control.json its description.
 package alertrootusage
 
 import (

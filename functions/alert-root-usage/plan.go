@@ -95,11 +95,9 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if keys > 0 {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has an access key"), Severity: control.Critical,
-			Text:   i18n.T("The root user of the account has an access key. Whoever holds it can do everything, and no policy of the account can limit it. This notice repeats weekly until the key is deleted."),
-			Advice: i18n.T("Sign in as root, check under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
-			Handling: remediation.Handling{
-				Once: remediation.Once{Key: "root access key", For: remediation.Weekly},
-			},
+			Text:     i18n.T("The root user of the account has an access key. Whoever holds it can do everything, and no policy of the account can limit it. This notice repeats weekly until the key is deleted."),
+			Advice:   i18n.T("Sign in as root, check under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
+			Handling: remediation.Handling{Once: remediation.Once{Key: "root access key", For: remediation.Weekly}},
 		})
 	}
 	// A member account whose root credentials were removed centrally has no password that MFA could guard. The summary of
@@ -108,11 +106,9 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if mfa == 0 && (password > 0 || !saysPassword) {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has no MFA"), Severity: control.Critical,
-			Text:   i18n.T("The root user of the account can sign in with the password alone. This notice repeats weekly until it has MFA."),
-			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; two devices in two places are better."),
-			Handling: remediation.Handling{
-				Once: remediation.Once{Key: "root MFA", For: remediation.Weekly},
-			},
+			Text:     i18n.T("The root user of the account can sign in with the password alone. This notice repeats weekly until it has MFA."),
+			Advice:   i18n.T("Sign in as root and register an MFA device under Security credentials; two devices in two places are better."),
+			Handling: remediation.Handling{Once: remediation.Once{Key: "root MFA", For: remediation.Weekly}},
 		})
 	}
 	return findings, nil

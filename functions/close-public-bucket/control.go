@@ -1,6 +1,5 @@
-// Package closepublicbucket is the Lambda function that turns on the public access block of S3
-// buckets that Access Analyzer finds to be public. README.md is its runbook, control.json its
-// description.
+// Package closepublicbucket is the Lambda function that turns on the public access block of S3 buckets that Access
+// Analyzer finds to be public. README.md is its runbook, control.json its description.
 package closepublicbucket
 
 import (

@@ -1,6 +1,5 @@
-// Package containexposedkey is the Lambda function that makes an access key inactive and
-// quarantines its user as soon as AWS says that others have the key. README.md is its runbook,
-// control.json its description.
+// Package containexposedkey is the Lambda function that makes an access key inactive and quarantines its user as soon
+// as AWS says that others have the key. README.md is its runbook, control.json its description.
 package containexposedkey
 
 import (

@@ -1,6 +1,5 @@
-// Package deactivateunusedaccesskey is the Lambda function that makes access keys inactive that
-// nobody has used for long, and alerts on console passwords that nobody uses. README.md is its
-// runbook, control.json its description.
+// Package deactivateunusedaccesskey is the Lambda function that makes access keys inactive that nobody has used for
+// long, and alerts on console passwords that nobody uses. README.md is its runbook, control.json its description.
 package deactivateunusedaccesskey
 
 import (

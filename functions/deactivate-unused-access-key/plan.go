@@ -118,9 +118,7 @@ func (p *planner) password(user string, set, used, now time.Time) []remediation.
 		},
 		UnchangedReason: i18n.T("Warder does not delete passwords, because it could not restore them."),
 		Advice:          i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it regularly to make sure that it works."),
-		Handling: remediation.Handling{
-			Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly},
-		},
+		Handling:        remediation.Handling{Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly}},
 	}
 	return []remediation.Finding{f}
 }

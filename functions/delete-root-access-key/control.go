@@ -1,6 +1,5 @@
-// Package deleterootaccesskey is the Lambda function that looks for access keys of the root users
-// of member accounts, and deletes them if it is asked to. README.md is its runbook, control.json its
-// description.
+// Package deleterootaccesskey is the Lambda function that looks for access keys of the root users of member accounts,
+// and deletes them if it is asked to. README.md is its runbook, control.json its description.
 package deleterootaccesskey
 
 import (
@@ -37,9 +36,8 @@ var Control = handler.Control{
 	},
 }
 
-// clients are the client that begins sessions as root, and those of the sessions. The first speaks to
-// the endpoint of the function's region, which is what the SDK does unless it is set otherwise: the global
-// endpoint refuses AssumeRoot.
+// clients are the client that begins sessions as root, and those of the sessions. The first speaks to the endpoint of
+// the function's region, which is what the SDK does unless it is set otherwise: the global endpoint refuses AssumeRoot.
 func clients(cfg aws.Config) (rootkey.Roots, rootkey.Sessions) {
 	return sts.NewFromConfig(cfg), func(session aws.Credentials) rootkey.RootSession {
 		own := cfg.Copy()

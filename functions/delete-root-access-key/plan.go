@@ -167,14 +167,11 @@ func steps(own string) i18n.Message {
 func (p *planner) refused(codes map[string]string) remediation.Finding {
 	f := remediation.Finding{
 		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be checked"),
-		Severity: control.Medium,
-		Text: i18n.T("AWS denies Warder access to the root users of %d of %d accounts.",
-			len(codes), len(p.roots)),
+		Severity:        control.Medium,
+		Text:            i18n.T("AWS denies Warder access to the root users of %d of %d accounts.", len(codes), len(p.roots)),
 		UnchangedReason: i18n.T("Warder cannot tell whether they have root access keys."),
 		Advice:          steps(p.own),
-		Handling: remediation.Handling{
-			Once: remediation.Once{Key: "refused", For: remediation.Weekly},
-		},
+		Handling:        remediation.Handling{Once: remediation.Once{Key: "refused", For: remediation.Weekly}},
 	}
 	for _, root := range p.roots {
 		if code := codes[root]; code != "" {

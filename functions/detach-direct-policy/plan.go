@@ -104,8 +104,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return nil, nil
 }
 
-// scan is one inspection of the account. What users share is read once, by whoever comes first: the others
-// wait for it.
+// scan is one inspection of the account. What users share is read once, by whoever comes first: the others wait for it.
 type scan struct {
 	*planner
 	shared    sync.Mutex
@@ -362,12 +361,11 @@ func decoded(document *string) string {
 // changes take the policy off the user, after the user joined the group that keeps the access if
 // there is one. unchanged says why that cannot be; there are no changes then.
 //
-// None of it widens access. A request is allowed when some statement allows it, none denies it, and
-// the permissions boundary and the organization's policies let it pass. NotAction, NotResource and
-// conditions only choose what a statement applies to, and nothing in one statement depends on
-// another being there. So taking a document whose every statement allows away can only make fewer
-// requests allowed. What could make more is taking a deny away, which is left alone, and joining a
-// group that carries what the user does not have, which is refused.
+// None of it widens access. A request is allowed when some statement allows it, none denies it, and the permissions
+// boundary and the organization's policies let it pass. NotAction, NotResource and conditions only choose what a
+// statement applies to, and nothing in one statement depends on another being there. So taking a document whose every
+// statement allows away can only make fewer requests allowed. What could make more is taking a deny away, which is left
+// alone, and joining a group that carries what the user does not have, which is refused.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 func (v *scan) changes(
@@ -537,9 +535,8 @@ func facts(user string, call *event.APICall) []remediation.Fact {
 	return all
 }
 
-// tool is what manages the account's resources and made the call, empty for a person or program of
-// which nothing is known. CloudFormation calls with the identity of whoever started it; Terraform
-// says its name in the user agent.
+// tool is what manages the account's resources and made the call, empty for a person or program of which nothing is
+// known. CloudFormation calls with the identity of whoever started it; Terraform says its name in the user agent.
 func tool(call *event.APICall) string {
 	switch {
 	case call.Identity.Service() == "cloudformation.amazonaws.com":

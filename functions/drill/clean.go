@@ -18,9 +18,8 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 )
 
-// clean deletes every user that a drill made: while one goes on there is no other, so that all of them
-// are its own or were left. The error says that some could not be looked for; those that could not be
-// deleted are in the answer.
+// clean deletes every user that a drill made: while one goes on there is no other, so that all of them are its own or
+// were left. The error says that some could not be looked for; those that could not be deleted are in the answer.
 func (p *play) clean(ctx context.Context, answer *drill.Answer) error {
 	var faults []error
 	var names []string

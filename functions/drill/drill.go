@@ -25,8 +25,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// users is what a drill does with IAM. All but the list of users is allowed on users below
-// [drill.Path] alone.
+// users is what a drill does with IAM. All but the list of users is allowed on users below [drill.Path] alone.
 type users interface {
 	iamuser.UserLister
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
@@ -94,9 +93,8 @@ type play struct {
 	scenes   []*scene
 }
 
-// Drill makes a user, commits violations with it, watches what comes of them, and deletes the user,
-// whatever happens in between. The error is that of a drill that did not begin; what goes wrong later
-// is in the answer.
+// Drill makes a user, commits violations with it, watches what comes of them, and deletes the user, whatever happens in
+// between. The error is that of a drill that did not begin; what goes wrong later is in the answer.
 func (s *driller) Drill(ctx context.Context, q drill.Request) (drill.Answer, error) {
 	q, err := q.Check()
 	if err != nil {

@@ -75,9 +75,8 @@ func (p *play) scene(c settings.Drilled) *scene {
 // there is nothing to say.
 func (sc *scene) acts() bool { return sc.Scenario != control.OldKey }
 
-// ready reports whether the violation is to be committed now. A user who is quarantined has one more
-// direct policy, of which people would be notified: the sign-in comes when the direct policy is dealt with,
-// or half the time is over.
+// ready reports whether the violation is to be committed now. A user who is quarantined has one more direct policy, of
+// which people would be notified: the sign-in comes when the direct policy is dealt with, or half the time is over.
 func (sc *scene) ready(p *play) bool {
 	if sc.done || !sc.called.IsZero() {
 		return false

@@ -1,6 +1,5 @@
-// Package endoutsidesession is the Lambda function that ends Session Manager sessions that come
-// from outside the allowed networks or are on a closed machine. README.md is its runbook,
-// control.json its description.
+// Package endoutsidesession is the Lambda function that ends Session Manager sessions that come from outside the
+// allowed networks or are on a closed machine. README.md is its runbook, control.json its description.
 package endoutsidesession
 
 import (

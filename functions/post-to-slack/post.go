@@ -85,8 +85,7 @@ type notification struct {
 	post   slack.Post
 }
 
-// read lays out what was published: a notice, an alarm of CloudWatch, or what somebody published by
-// hand.
+// read lays out what was published: a notice, an alarm of CloudWatch, or what somebody published by hand.
 func (p *poster) read(m events.SNSEntity) notification {
 	var n notice.Message
 	if json.Unmarshal([]byte(m.Message), &n) == nil && n.Version != "" && n.ID != "" && n.Kind != "" {
@@ -103,9 +102,8 @@ func (p *poster) read(m events.SNSEntity) notification {
 	return notification{id: "message#" + m.MessageID, post: slack.RenderPlain(m.Subject, m.Message, p.Language)}
 }
 
-// once posts the message unless it was posted before. Two invocations with the same message wait for
-// each other. One that ends in between leaves it open whether it was posted, and the next one posts
-// it: rather twice than not at all.
+// once posts the message unless it was posted before. Two invocations with the same message wait for each other. One
+// that ends in between leaves it open whether it was posted, and the next one posts it: rather twice than not at all.
 func (p *poster) once(ctx context.Context, l notification) (posted bool, err error) {
 	holder := invocation(ctx)
 	name := "slack#" + l.id

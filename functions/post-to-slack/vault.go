@@ -24,8 +24,7 @@ type parameters interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
 }
 
-// vault holds Slack's bot token or the address of the webhook: it is read once, and again when Slack
-// does not take it.
+// vault holds Slack's bot token or the address of the webhook: it is read once, and again when Slack does not take it.
 type vault struct {
 	Slack      settings.Slack
 	Secrets    secrets

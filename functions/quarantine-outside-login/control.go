@@ -1,6 +1,5 @@
-// Package quarantineoutsidelogin is the Lambda function that quarantines an IAM user who signed in
-// to the console from outside the allowed networks. README.md is its runbook, control.json its
-// description.
+// Package quarantineoutsidelogin is the Lambda function that quarantines an IAM user who signed in to the console from
+// outside the allowed networks. README.md is its runbook, control.json its description.
 package quarantineoutsidelogin
 
 import (

@@ -1,6 +1,5 @@
-// Package report is the Lambda function that writes the evidence of a month, or of another period, and
-// says where it is. Its schedule starts it, and a person may; README.md is its runbook, control.json
-// its description.
+// Package report is the Lambda function that writes the evidence of a month, or of another period, and says where it
+// is. Its schedule starts it, and a person may; README.md is its runbook, control.json its description.
 package report
 
 import (

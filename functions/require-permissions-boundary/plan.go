@@ -227,9 +227,7 @@ func (p *planner) missing(e event.Event, users int) remediation.Finding {
 		Facts:           []remediation.Fact{{Name: i18n.T("Policy"), Value: i18n.Literal(p.Boundary)}},
 		UnchangedReason: i18n.T("No user was changed."),
 		Advice:          i18n.T("Create the policy, or correct the parameter boundary in cdk.json and deploy."),
-		Handling: remediation.Handling{
-			Once: remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly},
-		},
+		Handling:        remediation.Handling{Once: remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly}},
 	}
 }
 

@@ -178,9 +178,7 @@ func (p *planner) full(user string, old, other accesskey.Key, now time.Time) rem
 		},
 		UnchangedReason: i18n.T("No new key is created: IAM allows two per user."),
 		Advice:          advice,
-		Handling: remediation.Handling{
-			Once: remediation.Once{Key: "full#" + user, For: remediation.Weekly},
-		},
+		Handling:        remediation.Handling{Once: remediation.Once{Key: "full#" + user, For: remediation.Weekly}},
 	}
 }
 
