@@ -1,19 +1,37 @@
+// Package alertconsolelogin is the Lambda function that alerts on sign-ins to the AWS console and of switched roles. It
+// reads nothing and changes nothing. README.md is its runbook, control.json its description.
 package alertconsolelogin
 
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	New:         func(s handler.Setup) (remediation.Planner, error) { return newPlanner(s.Settings), nil },
+}
 
 // quiet is how long the same sign-in is not notified again: people sign in twice, and a wrong
 // password is tried more than once.

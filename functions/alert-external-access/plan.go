@@ -1,8 +1,11 @@
+// Package alertexternalaccess is the Lambda function that alerts on what IAM Access Analyzer finds.
+// It reads nothing and changes nothing. README.md is its runbook, control.json its description.
 package alertexternalaccess
 
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"maps"
 	"slices"
 	"strings"
@@ -12,10 +15,25 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	New:         func(s handler.Setup) (remediation.Planner, error) { return newPlanner(s.Settings) },
+}
 
 // parameters are those of control.json.
 type parameters struct {

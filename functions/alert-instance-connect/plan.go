@@ -1,15 +1,21 @@
+// Package alertinstanceconnect is the Lambda function that alerts on connections to instances by
+// EC2 Instance Connect, and quarantines an IAM user who makes one from outside the allowed networks.
+// README.md is its runbook, control.json its description.
 package alertinstanceconnect
 
 import (
 	"context"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/base64"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -17,6 +23,24 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New: func(s handler.Setup) (remediation.Planner, error) {
+		p, err := newPlanner(s.IAM, s.Settings)
+		return remediation.Pending(p), err
+	},
+}
 
 // quiet is how long the same connection is not notified again: a client that reconnects sends its key each time.
 const quiet = 15 * time.Minute

@@ -1,11 +1,15 @@
+// Package alertpolicychange is the Lambda function that alerts on every change to who may do what, to the trails that
+// record it, and to Warder itself. README.md is its runbook, control.json its description.
 package alertpolicychange
 
 import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -15,11 +19,29 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New: func(s handler.Setup) (remediation.Planner, error) {
+		return newPlanner(s.IAM, s.Settings, s.Sleep), nil
+	},
+}
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {

@@ -1,10 +1,14 @@
+// Package alertrootusage is the Lambda function that alerts on what the root user does, and once a day of root access
+// keys and missing root MFA. It changes nothing. README.md is its runbook, control.json its description.
 package alertrootusage
 
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -13,12 +17,28 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New:         func(s handler.Setup) (remediation.Planner, error) { return newPlanner(s.IAM, s.Settings) },
+}
 
 // subject is whom every finding is about.
 const subject = "root"

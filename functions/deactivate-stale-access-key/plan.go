@@ -1,15 +1,39 @@
+// Package deactivatestaleaccesskey is the Lambda function that makes access keys inactive once
+// they are older than the allowed age. README.md is its runbook, control.json its description.
 package deactivatestaleaccesskey
 
 import (
 	"context"
+	_ "embed"
+	"reflect"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New: func(s handler.Setup) (remediation.Planner, error) {
+		p, err := newPlanner(s.IAM, s.Ledger, s.Settings, s.Sleep)
+		p.Abreast = s.Concurrency
+		return p, err
+	},
+}
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {

@@ -1,10 +1,14 @@
+// Package detachdirectpolicy is the Lambda function that takes policies off IAM users to whom they
+// are attached directly. README.md is its runbook, control.json its description.
 package detachdirectpolicy
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -17,11 +21,29 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New: func(s handler.Setup) (remediation.Planner, error) {
+		return newPlanner(s.IAM, s.Settings, s.Sleep, s.Concurrency)
+	},
+}
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {

@@ -1,9 +1,14 @@
+// Package endoutsidesession is the Lambda function that ends Session Manager sessions that come from outside the
+// allowed networks or are on a closed machine. README.md is its runbook, control.json its description.
 package endoutsidesession
 
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"fmt"
+	"maps"
+	"reflect"
 	"strings"
 	"time"
 
@@ -14,11 +19,32 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New: func(s handler.Setup) (remediation.Planner, error) {
+		api := ssm.NewFromConfig(s.AWS)
+		maps.Copy(s.Kinds, change.ForSSM(api))
+		p, err := newPlanner(api, s.Settings)
+		return remediation.Pending(p), err
+	},
+}
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {

@@ -1,11 +1,16 @@
+// Package quarantineoutsidelogin is the Lambda function that quarantines an IAM user who signed in to the console from
+// outside the allowed networks. README.md is its runbook, control.json its description.
 package quarantineoutsidelogin
 
 import (
 	"context"
+	_ "embed"
+	"reflect"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -13,6 +18,24 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.Control{
+	Description: description,
+	Korean:      korean,
+	ReadAPI:     reflect.TypeFor[readAPI](),
+	New: func(s handler.Setup) (remediation.Planner, error) {
+		p, err := newPlanner(s.IAM, s.Settings)
+		return remediation.Pending(p), err
+	},
+}
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface{ quarantine.API }
