@@ -9,6 +9,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,11 +131,11 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 type connection struct {
 	title    i18n.Message
 	severity control.Severity
-	did      i18n.Message // what the caller did, after the name
-	more     i18n.Message // what is to be known of it: a sentence
-	target   string       // the instance, or what stands for it
-	end      i18n.Message // how it is ended: a sentence
-	facts    []remediation.Fact
+	did      i18n.Message   // what the caller did, after the name
+	more     i18n.Message   // what is to be known of it: a sentence
+	target   string         // the instance, or what stands for it
+	end      i18n.Message   // how it is ended: a sentence
+	facts    []i18n.Message // names and values
 }
 
 // connected describes what the call opened; ok is false for other calls. Parameters are missing from records that are
@@ -148,11 +149,7 @@ func connected(call *event.APICall) (c connection, ok bool) {
 		}
 		return otherwise
 	}
-	fact := func(name, value i18n.Message) {
-		if !value.Empty() {
-			c.facts = append(c.facts, remediation.Fact{Name: name, Value: value})
-		}
-	}
+	var mode, duration i18n.Message
 	target := func(parts ...i18n.Message) string { return i18n.Join("/", parts...).String() }
 	// Nothing in AWS closes an SSH session.
 	shell := i18n.T("AWS has no API that closes an SSH session: end it on the instance, remove the security group rule that allows it, or stop the instance.")
@@ -174,7 +171,7 @@ func connected(call *event.APICall) (c connection, ok bool) {
 			end:    i18n.T("AWS has no API that closes the serial console session of one instance: end it on the instance, stop the instance, or disable the serial console for the account in this region (ec2:DisableSerialConsoleAccess)."),
 		}
 		if monitor, said := call.Request.Bool("monitorMode"); said && monitor {
-			fact(i18n.T("Mode"), i18n.Literal("monitor"))
+			mode = i18n.Literal("monitor")
 		}
 	case "OpenTunnel":
 		endpoint := param("instanceConnectEndpointId", i18n.T("an endpoint that is not recorded"))
@@ -186,13 +183,15 @@ func connected(call *event.APICall) (c connection, ok bool) {
 			end: i18n.T("AWS has no API that closes a tunnel: remove the security group rule that allows it, or delete the Instance Connect Endpoint."),
 		}
 		if seconds := param("maxTunnelDuration", i18n.Message{}); !seconds.Empty() {
-			fact(i18n.T("Maximum duration"), i18n.T("%s seconds", seconds))
+			duration = i18n.T("%s seconds", seconds)
 		}
 	default:
 		return connection{}, false
 	}
 	key, _ := call.Param("sSHPublicKey")
-	fact(i18n.T("SSH key"), i18n.Literal(fingerprint(key)))
+	c.facts = []i18n.Message{
+		i18n.T("Mode"), mode, i18n.T("Maximum duration"), duration, i18n.T("SSH key"), i18n.Literal(fingerprint(key)),
+	}
 	return c, true
 }
 
@@ -231,33 +230,27 @@ func said(who event.Identity) i18n.Message {
 
 // stop is how to keep them from connecting again.
 func stop(who event.Identity) i18n.Message {
-	switch who.Kind() {
-	case event.Root:
-		return i18n.T("Then change the root password, check its MFA, and delete its access keys.")
-	case event.IAMUser:
-		return i18n.T("Then make the user's access keys inactive, delete the console password, and check what was done on the instance.")
-	case event.IdentityCenter:
-		return i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and check what was done on the instance.")
-	default:
-		return i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and check what was done on the instance.")
-	}
+	return i18n.Or(map[event.Kind]i18n.Message{
+		event.Root:           i18n.T("Then change the root password, check its MFA, and delete its access keys."),
+		event.IAMUser:        i18n.T("Then make the user's access keys inactive, delete the console password, and check what was done on the instance."),
+		event.IdentityCenter: i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and check what was done on the instance."),
+	}[who.Kind()], i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and check what was done on the instance."))
 }
 
 // facts are the lines that let the reader decide.
 func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []remediation.Fact {
-	all := append(
-		[]remediation.Fact{
-			{Name: i18n.T("By"), Value: i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe())},
-		},
-		c.facts...,
-	)
+	key := ""
 	if strings.HasPrefix(call.Identity.AccessKeyID, "AKIA") {
-		all = append(all,
-			remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(call.Identity.AccessKeyID))})
+		key = change.KeyHint(call.Identity.AccessKeyID)
 	}
-	all = append(all, remediation.Fact{Name: i18n.T("From"), Value: origin.Describe()})
-	if call.UserAgent != "" {
-		all = append(all, remediation.Fact{Name: i18n.T("User agent"), Value: i18n.Literal(notice.Agent(call.UserAgent))})
-	}
-	return append(all, remediation.Fact{Name: i18n.T("At"), Value: i18n.Moment(at)})
+	return remediation.Facts(slices.Concat(
+		[]i18n.Message{i18n.T("By"), i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe())},
+		c.facts,
+		[]i18n.Message{
+			i18n.T("Access key"), i18n.Literal(key),
+			i18n.T("From"), origin.Describe(),
+			i18n.T("User agent"), i18n.Literal(notice.Agent(call.UserAgent)),
+			i18n.T("At"), i18n.Moment(at),
+		},
+	)...)
 }

@@ -37,7 +37,10 @@ var Control = handler.Control{
 	Description: description,
 	Korean:      korean,
 	ReadAPI:     reflect.TypeFor[readAPI](),
-	New:         func(s handler.Setup) (remediation.Planner, error) { return newPlanner(s.IAM, s.Settings) },
+	New: func(s handler.Setup) (remediation.Planner, error) {
+		p, err := settings.Parameters[parameters](s.Settings)
+		return &planner{s.IAM, p.SignIns, s.Settings.AllowedNetworks}, err
+	},
 }
 
 // subject is whom every finding is about.
@@ -62,14 +65,6 @@ type planner struct {
 	api     readAPI
 	signIns bool
 	allowed network.Allowed
-}
-
-func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
-	p, err := settings.Parameters[parameters](f)
-	if err != nil {
-		return nil, err
-	}
-	return &planner{api: api, signIns: p.SignIns, allowed: f.AllowedNetworks}, nil
 }
 
 // Plan alerts on the act that the event records, or when the sweep comes, on what the account summary
@@ -287,14 +282,10 @@ func (a act) finding(e event.Event) remediation.Finding {
 		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that issued session key %s: if there is one, it was a central task.",
 			change.KeyHint(key)))
 	}
-	at := a.Time
-	if at.IsZero() {
-		at = e.Time
-	}
 	f := remediation.Finding{
 		Subject: subject, Title: v.title, Severity: v.severity, Text: text, Advice: v.advice,
 		Handling: remediation.Handling{Fresh: true},
-		Facts:    a.facts(at),
+		Facts:    a.facts(cmp.Or(a.Time, e.Time)),
 	}
 	// What takes an account over is notified each time.
 	if v.severity != control.Critical {
@@ -305,36 +296,35 @@ func (a act) finding(e event.Event) remediation.Finding {
 
 // facts are the lines that let the reader decide.
 func (a act) facts(at time.Time) []remediation.Fact {
-	var facts []remediation.Fact
-	fact := func(name, value i18n.Message) {
-		if !value.Empty() {
-			facts = append(facts, remediation.Fact{Name: name, Value: value})
-		}
-	}
-	fact(i18n.T("Call"), i18n.Literal(a.Source+" "+a.Name))
+	target := ""
 	for _, parameter := range targets {
 		if value, ok := a.Request.Text(parameter); ok {
-			fact(i18n.T("Target"), i18n.Literal(notice.Plain(value, 120)))
+			target = value
 			break
 		}
 	}
-	answer := strings.Trim(a.ErrorCode+": "+a.ErrorMessage, ": ")
-	fact(i18n.T("Response"), i18n.Literal(notice.Plain(answer, 200)))
-	fact(i18n.T("From"), a.origin.Describe())
-	session := a.Identity.Session
-	switch {
-	case session.CreationDate == "":
-	case session.MFAAuthenticated:
-		fact(i18n.T("Session"), i18n.T("since %s, with MFA", session.CreationDate))
+	var session i18n.Message
+	switch since := a.Identity.Session.CreationDate; {
+	case since == "":
+	case a.Identity.Session.MFAAuthenticated:
+		session = i18n.T("since %s, with MFA", since)
 	default:
-		fact(i18n.T("Session"), i18n.T("since %s, without MFA", session.CreationDate))
+		session = i18n.T("since %s, without MFA", since)
 	}
+	key := ""
 	if a.Identity.AccessKeyID != "" {
-		fact(i18n.T("Key"), i18n.Literal(change.KeyHint(a.Identity.AccessKeyID)))
+		key = change.KeyHint(a.Identity.AccessKeyID)
 	}
-	fact(i18n.T("User agent"), i18n.Literal(notice.Agent(a.UserAgent)))
-	fact(i18n.T("At"), i18n.Moment(at))
-	return facts
+	return remediation.Facts(
+		i18n.T("Call"), i18n.Literal(a.Source+" "+a.Name),
+		i18n.T("Target"), i18n.Literal(notice.Plain(target, 120)),
+		i18n.T("Response"), i18n.Literal(notice.Plain(strings.Trim(a.ErrorCode+": "+a.ErrorMessage, ": "), 200)),
+		i18n.T("From"), a.origin.Describe(),
+		i18n.T("Session"), session,
+		i18n.T("Key"), i18n.Literal(key),
+		i18n.T("User agent"), i18n.Literal(notice.Agent(a.UserAgent)),
+		i18n.T("At"), i18n.Moment(at),
+	)
 }
 
 // key is the same for the same act of the same session: a session is known by when it began, as the
