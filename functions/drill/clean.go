@@ -51,35 +51,32 @@ func (p *play) clean(ctx context.Context, answer *drill.Answer) error {
 
 // remove deletes a user, if a drill made it. What cannot be deleted is named in the answer.
 func (p *play) remove(ctx context.Context, name string, answer *drill.Answer) error {
+	answer.Leftovers = slices.DeleteFunc(answer.Leftovers, func(l drill.Leftover) bool { return l.User == name })
+	var found bool
 	var err error
 	for _, wait := range []time.Duration{0, pause, 4 * pause} {
 		if wait > 0 {
 			p.sleep(ctx, wait)
 		}
-		var found bool
-		found, err = p.try(ctx, name)
-		if err == nil {
+		if found, err = p.try(ctx, name); err == nil {
 			if found && !slices.Contains(answer.Cleaned, name) {
 				answer.Cleaned = append(answer.Cleaned, name)
 			}
-			answer.Leftovers = slices.DeleteFunc(answer.Leftovers, func(l drill.Leftover) bool { return l.User == name })
 			return nil
 		}
 	}
-	answer.Leftovers = append(slices.DeleteFunc(answer.Leftovers, func(l drill.Leftover) bool {
-		return l.User == name
-	}), drill.Leftover{
-		User: name, Why: notice.Redact(strings.ReplaceAll(err.Error(), "\n", "; ")),
-		Remove: []string{
-			"aws iam list-attached-user-policies --user-name " + name + " --query 'AttachedPolicies[].PolicyArn' --output " +
-				"text | xargs -rn1 aws iam detach-user-policy --user-name " + name + " --policy-arn",
-			"aws iam list-access-keys --user-name " + name + " --query 'AccessKeyMetadata[].AccessKeyId' --output text | " +
-				"xargs -rn1 aws iam delete-access-key --user-name " + name + " --access-key-id",
-			"aws iam delete-user --user-name " + name,
-		},
-	})
+	answer.Leftovers = append(answer.Leftovers, drill.Leftover{User: name, Why: inOneLine(err), Remove: []string{
+		"aws iam list-attached-user-policies --user-name " + name + " --query 'AttachedPolicies[].PolicyArn' --output " +
+			"text | xargs -rn1 aws iam detach-user-policy --user-name " + name + " --policy-arn",
+		"aws iam list-access-keys --user-name " + name + " --query 'AccessKeyMetadata[].AccessKeyId' --output text | " +
+			"xargs -rn1 aws iam delete-access-key --user-name " + name + " --access-key-id",
+		"aws iam delete-user --user-name " + name,
+	}})
 	return fmt.Errorf("user %s of a drill is left", name)
 }
+
+// inOneLine is the text of an error for the answer.
+func inOneLine(err error) string { return notice.Redact(strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
 // try deletes a user with what belongs to it; found is false when there was none that a drill made. Of
 // the policies on it those are detached that a drill, or Warder because of one, attached: a user on
@@ -104,13 +101,13 @@ func (p *play) try(ctx context.Context, name string) (found bool, err error) {
 	for policies.HasMorePages() {
 		page, err := policies.NextPage(ctx)
 		if err != nil {
-			faults = append(faults, unless(change.NotFound, fmt.Errorf("list attached policies of %q: %w", name, err)))
+			faults = append(faults, unlessGone(err, "list attached policies of %q", name))
 			break
 		}
 		for _, policy := range page.AttachedPolicies {
 			if arn := aws.ToString(policy.PolicyArn); arn == p.policy || arn == p.settings.Quarantine.Outside {
 				_, err := p.iam.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: &name, PolicyArn: &arn})
-				faults = append(faults, unless(change.NotFound, wrap(err, "detach policy %s from %q", arn, name)))
+				faults = append(faults, unlessGone(err, "detach policy %s from %q", arn, name))
 			}
 		}
 	}
@@ -118,23 +115,20 @@ func (p *play) try(ctx context.Context, name string) (found bool, err error) {
 	for keys.HasMorePages() {
 		page, err := keys.NextPage(ctx)
 		if err != nil {
-			faults = append(faults, unless(change.NotFound, fmt.Errorf("list access keys of %q: %w", name, err)))
+			faults = append(faults, unlessGone(err, "list access keys of %q", name))
 			break
 		}
 		for _, key := range page.AccessKeyMetadata {
 			_, err := p.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: key.AccessKeyId})
-			faults = append(
-				faults,
-				unless(change.NotFound,
-					wrap(err, "delete access key %s of %q", change.KeyHint(aws.ToString(key.AccessKeyId)), name)),
-			)
+			hint := change.KeyHint(aws.ToString(key.AccessKeyId))
+			faults = append(faults, unlessGone(err, "delete access key %s of %q", hint, name))
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return true, err
 	}
 	_, err = p.iam.DeleteUser(ctx, &iam.DeleteUserInput{UserName: &name})
-	return true, unless(change.NotFound, wrap(err, "delete user %q", name))
+	return true, unlessGone(err, "delete user %q", name)
 }
 
 // user reads a user, and waits for one that the drill has just made.
@@ -142,11 +136,10 @@ func (p *play) user(ctx context.Context, name string) (*types.User, error) {
 	var user *types.User
 	read := func() error {
 		out, err := p.iam.GetUser(ctx, &iam.GetUserInput{UserName: &name})
-		if err != nil {
-			return fmt.Errorf("get user %q: %w", name, err)
+		if err == nil {
+			user = out.User
 		}
-		user = out.User
-		return nil
+		return wrap(err, "get user %q", name)
 	}
 	if name != p.drill.User {
 		err := read()
@@ -163,10 +156,10 @@ func wrap(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// unless is the error unless it is of a kind that is none here.
-func unless(kind func(error) bool, err error) error {
-	if err == nil || kind(err) {
+// unlessGone is the error with what was tried, nil when what it was tried on is gone.
+func unlessGone(err error, format string, args ...any) error {
+	if change.NotFound(err) {
 		return nil
 	}
-	return err
+	return wrap(err, format, args...)
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/handler"
-	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -53,22 +53,20 @@ func newDrill(s handler.Setup) (func(context.Context, drill.Request) (drill.Answ
 
 // users is what a drill does with IAM. All but the list of users is allowed on users below [drill.Path] alone.
 type users interface {
-	iamuser.UserLister
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iam.ListUsersAPIClient
+	iam.GetUserAPIClient
+	iam.ListAccessKeysAPIClient
 	CreateUser(context.Context, *iam.CreateUserInput, ...func(*iam.Options)) (*iam.CreateUserOutput, error)
 	DeleteUser(context.Context, *iam.DeleteUserInput, ...func(*iam.Options)) (*iam.DeleteUserOutput, error)
 	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
+	iam.ListAttachedUserPoliciesAPIClient
 	AttachUserPolicy(
 		context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options),
 	) (*iam.AttachUserPolicyOutput, error)
 	DetachUserPolicy(
 		context.Context, *iam.DetachUserPolicyInput, ...func(*iam.Options),
 	) (*iam.DetachUserPolicyOutput, error)
-	ListAttachedUserPolicies(
-		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListAttachedUserPoliciesOutput, error)
 }
 
 // events is what a drill puts made-up events on the bus with.
@@ -135,8 +133,7 @@ func (s *driller) Drill(ctx context.Context, q drill.Request) (drill.Answer, err
 		p.deadline = end.Add(-cleaning)
 	}
 	answer := drill.Answer{ID: p.drill.ID, Scenarios: []drill.Scenario{}, Cleaned: []string{}}
-	var faults []error
-	faults = append(faults, p.clean(ctx, &answer)) // what drills before left
+	faults := []error{p.clean(ctx, &answer)} // what drills before left
 	err = p.act(ctx, q, &answer)
 	faults = append(faults, err)
 	if errors.Is(err, ledger.ErrNoDrill) {
@@ -207,10 +204,8 @@ func (p *play) act(ctx context.Context, q drill.Request, answer *drill.Answer) e
 		if p.settled() || !p.now().Before(p.deadline) {
 			return nil
 		}
-		select {
-		case <-ctx.Done(): // what was seen until then counts
-			return nil
-		default:
+		if ctx.Err() != nil {
+			return nil // what was seen until then counts
 		}
 		if err := p.goOn(ctx); err != nil {
 			return err
@@ -249,14 +244,8 @@ func (p *play) makeUser(ctx context.Context, q drill.Request) error {
 
 // assess says what came of the whole drill.
 func assess(answer *drill.Answer, fault error) {
-	order := []drill.Outcome{drill.Skipped, drill.Passed, drill.Held, drill.Failed}
 	rank := func(o drill.Outcome) int {
-		for i, candidate := range order {
-			if candidate == o {
-				return i
-			}
-		}
-		return len(order)
+		return slices.Index([]drill.Outcome{drill.Skipped, drill.Passed, drill.Held, drill.Failed}, o)
 	}
 	answer.Outcome = drill.Skipped
 	var reasons []string
@@ -272,8 +261,7 @@ func assess(answer *drill.Answer, fault error) {
 		if answer.Outcome != drill.Failed {
 			reasons = nil
 		}
-		answer.Outcome, reasons = drill.Failed, append([]string{notice.Redact(strings.ReplaceAll(fault.Error(), "\n", "; "))},
-			reasons...)
+		answer.Outcome, reasons = drill.Failed, append([]string{inOneLine(fault)}, reasons...)
 	}
 	answer.Reason = cmp.Or(strings.Join(reasons, "; "), answer.Reason)
 }

@@ -277,30 +277,24 @@ func (sc *scene) read(entry ledger.Entry, p *play) {
 
 // result describes what came of the scene.
 func (sc *scene) result(now time.Time) drill.Scenario {
-	result := drill.Scenario{Name: string(sc.Scenario), Control: sc.Control}
+	result := drill.Scenario{Name: string(sc.Scenario), Control: sc.Control, Outcome: drill.Failed}
 	switch {
 	case sc.skip != "":
 		result.Outcome, result.Reason = drill.Skipped, sc.skip
 		return result
 	case sc.fault != nil:
-		result.Outcome, result.Reason = drill.Failed, "the violation was not committed: "+notice.Redact(sc.fault.Error())
+		result.Reason = "the violation was not committed: " + notice.Redact(sc.fault.Error())
 		return result
 	case sc.called.IsZero():
-		result.Outcome, result.Reason = drill.Failed, "the drill did not come so far"
+		result.Reason = "the drill did not come so far"
 		return result
 	}
-	result.Hops = sc.hops()
-	result.Did = sc.did()
-	missing := ""
-	for _, hop := range result.Hops {
-		if !hop.Seen {
-			missing = cmp.Or(missing,
-				fmt.Sprintf("no %s within %s: %s", hop.Name, now.Sub(sc.called).Round(time.Second), hop.Note))
-		}
-	}
+	result.Hops, result.Did = sc.hops(), sc.did()
+	at := slices.IndexFunc(result.Hops, func(h drill.Hop) bool { return !h.Seen })
 	switch {
-	case missing != "":
-		result.Outcome, result.Reason = drill.Failed, missing
+	case at >= 0:
+		hop, waited := result.Hops[at], now.Sub(sc.called).Round(time.Second)
+		result.Reason = fmt.Sprintf("no %s within %s: %s", hop.Name, waited, hop.Note)
 	case sc.status == ledger.Held:
 		result.Outcome, result.Reason = drill.Held, sc.reason
 	default:
@@ -318,8 +312,6 @@ func (sc *scene) did() string {
 		return "changed"
 	case sc.status == ledger.Observed:
 		return "would change"
-	case sc.status == ledger.Held:
-		return "held"
 	case sc.status != "":
 		return string(sc.status)
 	case !sc.acts():
@@ -330,48 +322,35 @@ func (sc *scene) did() string {
 
 // hops are the steps of the way, as far as they are known.
 func (sc *scene) hops() []drill.Hop {
-	hops := []drill.Hop{
-		{Name: drill.Event, Note: "the drill's queue got no event: are the stack's rules of the drill enabled?"},
-		{Name: drill.Rule, Note: "the same"},
-		{
-			Name: drill.Function,
-			Note: fmt.Sprintf(
-				"nothing is known of a run of %s: is its rule enabled and its function there (make doctor), and what is in the "+
-					"queue Undelivered?",
-				sc.Control,
-			),
-		},
+	var hops []drill.Hop
+	last := sc.called
+	hop := func(name string, at time.Time, missing string) {
+		h := drill.Hop{Name: name, Note: missing}
+		if !at.IsZero() {
+			h.Seen, h.Note, h.Total, h.Seconds = true, "", seconds(at.Sub(sc.called)), seconds(at.Sub(last))
+			if at.After(last) {
+				last = at
+			}
+			if name == drill.Change && sc.status != ledger.Verified {
+				h.Note = sc.did()
+			}
+		}
+		hops = append(hops, h)
 	}
-	times := []time.Time{sc.event, sc.arrived, sc.began}
+	missing := "the drill's queue got no event: are the stack's rules of the drill enabled?"
 	if sc.Scenario == control.DirectPolicy && sc.began.IsZero() {
-		hops[0].Note = "the drill's queue got no event of the call: does a trail of CloudTrail log management events " +
-			"(make doctor)?"
+		missing = "the drill's queue got no event of the call: does a trail of CloudTrail log management events (make doctor)?"
 	}
+	hop(drill.Event, sc.event, missing)
+	hop(drill.Rule, sc.arrived, "the same")
+	hop(drill.Function, sc.began, "nothing is known of a run of "+sc.Control+
+		": is its rule enabled and its function there (make doctor), and what is in the queue Undelivered?")
 	if sc.acts() {
 		log := settings.LogGroupName(sc.Control)
-		hops = append(hops,
-			drill.Hop{
-				Name: drill.Change,
-				Note: cmp.Or(sc.reason, "the function found nothing to change, or did not finish: its log is "+log),
-			})
-		times = append(times, sc.changed)
+		hop(drill.Change, sc.changed,
+			cmp.Or(sc.reason, "the function found nothing to change, or did not finish: its log is "+log))
 		if sc.status != ledger.Held || !sc.quiet {
-			hops = append(hops, drill.Hop{Name: drill.Notice, Note: "SNS did not accept a notice: the function's log is " + log})
-			times = append(times, sc.notified)
-		}
-	}
-	last := sc.called
-	for i, at := range times {
-		if at.IsZero() {
-			continue
-		}
-		hops[i].Seen, hops[i].Note = true, ""
-		hops[i].Total, hops[i].Seconds = seconds(at.Sub(sc.called)), seconds(at.Sub(last))
-		if at.After(last) {
-			last = at
-		}
-		if hops[i].Name == drill.Change && sc.status != ledger.Verified {
-			hops[i].Note = sc.did()
+			hop(drill.Notice, sc.notified, "SNS did not accept a notice: the function's log is "+log)
 		}
 	}
 	return hops
