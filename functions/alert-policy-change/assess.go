@@ -34,15 +34,11 @@ var (
 	switched = byPolicy("policyArn", "versionId", administers, gained(
 		i18n.T("That version grants administrator-level access to every principal that the policy is attached to.")))
 	// The managed policy that was detached denies something: to lose it is to gain rights.
-	detached = byPolicy("policyArn", "", denies, assessment{
-		title: i18n.T("Deny removed"), severity: control.High,
-		because: i18n.T("The policy denies something, which no longer applies here."),
-	})
+	detached = byPolicy("policyArn", "", denies, worse(high, i18n.T("Deny removed"),
+		i18n.T("The policy denies something, which no longer applies here.")))
 	// The new permissions boundary allows everything and denies nothing, so it is none.
-	boundary = byPolicy("permissionsBoundary", "", unlimited, assessment{
-		title: i18n.T("Permissions boundary without limits"), severity: control.High,
-		because: i18n.T("The policy grants administrator-level access, so it limits little or nothing."),
-	})
+	boundary = byPolicy("permissionsBoundary", "", unlimited, worse(high, i18n.T("Permissions boundary without limits"),
+		i18n.T("The policy grants administrator-level access, so it limits little or nothing.")))
 )
 
 // byEvent is for what the event says alone.
@@ -55,14 +51,14 @@ func byEvent(f func(*event.APICall) assessment) assess {
 // byPolicy is for what the document of the managed policy says that a parameter names: the version that
 // another parameter names, or the default one. A policy that is not there is looked for again, because IAM
 // shows new things late.
-func byPolicy(parameter, version string, worse func(string) bool, v assessment) assess {
+func byPolicy(parameter, version string, bad func(string) bool, v assessment) assess {
 	return func(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
 		name, _ := c.Param(parameter)
 		if quarantine(name) && parameter == "policyArn" && version == "" {
 			return []assessment{quarantined(c)}, nil
 		}
 		if name == "" {
-			return []assessment{{because: i18n.T("The event does not say which policy.")}}, nil
+			return noted(i18n.T("The event does not say which policy.")), nil
 		}
 		id := ""
 		if version != "" {
@@ -75,12 +71,10 @@ func byPolicy(parameter, version string, worse func(string) bool, v assessment) 
 		})
 		switch {
 		case change.NotFound(err):
-			return []assessment{{
-				because: i18n.T("The policy has been deleted since; what it allowed or denied cannot be read."),
-			}}, nil
+			return noted(i18n.T("The policy has been deleted since; what it allowed or denied cannot be read.")), nil
 		case err != nil:
 			return nil, err
-		case worse(text):
+		case bad(text):
 			return []assessment{v}, nil
 		}
 		return []assessment{{}}, nil
@@ -101,9 +95,17 @@ func halted(*planner, context.Context, *event.APICall) ([]assessment, error) {
 	}}, nil
 }
 
+// worse is the assessment that a call is worse than it looks.
+func worse(severity control.Severity, title, because i18n.Message) assessment {
+	return assessment{title: title, severity: severity, because: because}
+}
+
+// noted is that a call is as it looks, and what is to be said of it.
+func noted(because i18n.Message) []assessment { return []assessment{{because: because}} }
+
 // gained is the assessment that somebody has administrator rights now.
 func gained(because i18n.Message) assessment {
-	return assessment{title: i18n.T("Administrator rights gained"), severity: control.Critical, because: because}
+	return worse(critical, i18n.T("Administrator rights gained"), because)
 }
 
 // administers and denies assess a document; one that cannot be read does both.
@@ -116,9 +118,8 @@ func submitted(c *event.APICall) assessment {
 	text, ok := c.Param("policyDocument")
 	switch {
 	case !ok:
-		return assessment{
-			severity: control.High, because: i18n.T("The event does not contain the document: read it in the account."),
-		}
+		return worse(high, i18n.Message{},
+			i18n.T("The event does not contain the document: read it in the account."))
 	case administers(text):
 		return gained(i18n.T("Its document grants administrator-level access."))
 	}
@@ -194,31 +195,27 @@ func joined(p *planner, ctx context.Context, c *event.APICall) ([]assessment, er
 
 func left(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
 	return p.group(ctx, c, denies, func(which string) assessment {
-		return assessment{
-			title: i18n.T("Deny removed"), severity: control.High,
-			because: i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which),
-		}
+		return worse(high, i18n.T("Deny removed"),
+			i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which))
 	})
 }
 
 // group assesses a group by the first of its policies that is worse.
 func (p *planner) group(
-	ctx context.Context, c *event.APICall, worse func(string) bool, by func(which string) assessment,
+	ctx context.Context, c *event.APICall, bad func(string) bool, by func(which string) assessment,
 ) ([]assessment, error) {
 	name, ok := c.Param("groupName")
 	if !ok {
-		return []assessment{{because: i18n.T("The event does not say which group.")}}, nil
+		return noted(i18n.T("The event does not say which group.")), nil
 	}
 	which := ""
 	err := iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
-		which, err = p.carried(ctx, name, worse)
+		which, err = p.carried(ctx, name, bad)
 		return err
 	})
 	switch {
 	case change.NotFound(err):
-		return []assessment{{
-			because: i18n.T("The group has been deleted since; what it allowed or denied cannot be read."),
-		}}, nil
+		return noted(i18n.T("The group has been deleted since; what it allowed or denied cannot be read.")), nil
 	case err != nil:
 		return nil, err
 	case which == "":
@@ -234,32 +231,24 @@ func trusted(c *event.APICall) assessment {
 		text, ok = c.Param("assumeRolePolicyDocument")
 	}
 	if !ok {
-		return assessment{
-			severity: control.High, because: i18n.T("The event does not contain the trust policy: read it in the account."),
-		}
+		return worse(high, i18n.Message{},
+			i18n.T("The event does not contain the trust policy: read it in the account."))
 	}
 	t, err := policy.Trusts(text)
 	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })
 	switch {
 	case err != nil:
-		return assessment{
-			severity: control.Critical, because: i18n.T("Its trust policy cannot be parsed, so it may allow everyone to assume the role."),
-		}
+		return worse(critical, i18n.Message{},
+			i18n.T("Its trust policy cannot be parsed, so it may allow everyone to assume the role."))
 	case t.Everyone:
-		return assessment{
-			title: i18n.T("Role trusts everyone"), severity: control.Critical,
-			because: i18n.T("Its trust policy allows every AWS account to assume it."),
-		}
+		return worse(critical, i18n.T("Role trusts everyone"),
+			i18n.T("Its trust policy allows every AWS account to assume it."))
 	case t.Conditional:
-		return assessment{
-			title: i18n.T("Role trusts other accounts"), severity: control.High,
-			because: i18n.T("Its trust policy allows every AWS account to assume it under a condition, which Warder does not evaluate."),
-		}
+		return worse(high, i18n.T("Role trusts other accounts"),
+			i18n.T("Its trust policy allows every AWS account to assume it under a condition, which Warder does not evaluate."))
 	case len(others) > 0:
-		return assessment{
-			title: i18n.T("Role trusts other accounts"), severity: control.High,
-			because: i18n.T("Its trust policy allows %s, outside this account, to assume it.", strings.Join(others, ", ")),
-		}
+		return worse(high, i18n.T("Role trusts other accounts"),
+			i18n.T("Its trust policy allows %s, outside this account, to assume it.", strings.Join(others, ", ")))
 	}
 	return assessment{}
 }
@@ -331,41 +320,31 @@ func (p *planner) managed(ctx context.Context, policyARN, version string) (strin
 	return change.Document(aws.ToString(got.PolicyVersion.Document))
 }
 
-// carried is the first policy of a group, inline or attached, that is worse; empty if none is.
+// carried is the first policy of a group, inline or attached, that is bad; empty if none is.
 // A policy that goes while the group is scanned counts for nothing.
-func (p *planner) carried(ctx context.Context, group string, worse func(string) bool) (string, error) {
-	for pages := iam.NewListGroupPoliciesPaginator(
-		p.api, &iam.ListGroupPoliciesInput{GroupName: &group},
-	); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+func (p *planner) carried(ctx context.Context, group string, bad func(string) bool) (string, error) {
+	inline := iam.NewListGroupPoliciesPaginator(p.api, &iam.ListGroupPoliciesInput{GroupName: &group})
+	for page, err := range iamuser.Pages(ctx, inline, "list inline policies of group %q", group) {
 		if err != nil {
-			return "", fmt.Errorf("list inline policies of group %q: %w", group, err)
+			return "", err
 		}
 		for _, name := range page.PolicyNames {
 			text, err := p.inline(ctx, group, name)
-			if err != nil && !change.NotFound(err) {
-				return "", err
-			}
-			if err == nil && worse(text) {
-				return name, nil
+			if err != nil && !change.NotFound(err) || err == nil && bad(text) {
+				return name, err
 			}
 		}
 	}
-	for pages := iam.NewListAttachedGroupPoliciesPaginator(
-		p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group},
-	); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+	attached := iam.NewListAttachedGroupPoliciesPaginator(p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group})
+	for page, err := range iamuser.Pages(ctx, attached, "list attached policies of group %q", group) {
 		if err != nil {
-			return "", fmt.Errorf("list attached policies of group %q: %w", group, err)
+			return "", err
 		}
-		for _, attached := range page.AttachedPolicies {
-			name := aws.ToString(attached.PolicyArn)
+		for _, policy := range page.AttachedPolicies {
+			name := aws.ToString(policy.PolicyArn)
 			text, err := p.managed(ctx, name, "")
-			if err != nil && !change.NotFound(err) {
-				return "", err
-			}
-			if err == nil && worse(text) {
-				return name, nil
+			if err != nil && !change.NotFound(err) || err == nil && bad(text) {
+				return name, err
 			}
 		}
 	}
