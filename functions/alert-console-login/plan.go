@@ -27,8 +27,7 @@ var (
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.Control{
-	Description: description,
-	Korean:      korean,
+	Description: description, Korean: korean,
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		return planner{s.Settings.AllowedNetworks}, nil
 	},

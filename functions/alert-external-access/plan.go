@@ -30,8 +30,7 @@ var (
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.Control{
-	Description: description,
-	Korean:      korean,
+	Description: description, Korean: korean,
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		p, err := settings.Parameters[parameters](s.Settings)
 		return planner{p}, err

@@ -34,9 +34,7 @@ var (
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.Control{
-	Description: description,
-	Korean:      korean,
-	ReadAPI:     reflect.TypeFor[readAPI](),
+	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[quarantine.API](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		p, err := newPlanner(s.IAM, s.Settings)
 		return remediation.Pending(p), err
@@ -46,16 +44,13 @@ var Control = handler.Control{
 // quiet is how long the same connection is not notified again: a client that reconnects sends its key each time.
 const quiet = 15 * time.Minute
 
-// readAPI are the operations that the planner decides from.
-type readAPI interface{ quarantine.API }
-
 type planner struct {
-	api     readAPI
+	api     quarantine.API
 	allowed network.Allowed
 	policy  string // ARN
 }
 
-func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api quarantine.API, f settings.Function) (remediation.Planner, error) {
 	policy, err := quarantine.Outside(f)
 	if err != nil {
 		return nil, err

@@ -34,9 +34,7 @@ var (
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.Control{
-	Description: description,
-	Korean:      korean,
-	ReadAPI:     reflect.TypeFor[readAPI](),
+	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		p, err := settings.Parameters[parameters](s.Settings)
 		return &planner{s.IAM, p.SignIns, s.Settings.AllowedNetworks}, err

@@ -31,9 +31,7 @@ var (
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.Control{
-	Description: description,
-	Korean:      korean,
-	ReadAPI:     reflect.TypeFor[readAPI](),
+	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		api := s3.New(s.AWS)
 		maps.Copy(s.Kinds, s3.Kinds(api))
@@ -74,27 +72,18 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if err != nil || before == change.Closed {
 		return nil, err
 	}
+	what := i18n.Or(i18n.Literal(strings.Join(d.Actions, ", ")), i18n.T("actions that the finding does not name"))
 	return []remediation.Finding{{
 		Subject: bucket.Resource,
-		Text:    i18n.T("Bucket %s is public: anyone can call %s.", bucket.Resource, what(d.Actions)),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
-			{Name: i18n.T("Finding"), Value: i18n.Literal(d.ID)},
-			{Name: i18n.T("Public access block"), Value: switches(before)},
-		},
+		Text:    i18n.T("Bucket %s is public: anyone can call %s.", bucket.Resource, what),
+		Facts: remediation.Facts(i18n.T("Region"), i18n.Literal(d.Region), i18n.T("Finding"), i18n.Literal(d.ID),
+			i18n.T("Public access block"), switches(before)),
 		Changes: []change.Change{
 			{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed},
 		},
 		Advice:   i18n.T("Find out who made it public, and what was read: CloudTrail has it if data events are on. Then remove the public statement from the bucket's policy or ACL. For a public website put CloudFront in front of the bucket, or exempt the bucket with a tag."),
 		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: d.ID, For: remediation.Weekly}},
 	}}, nil
-}
-
-func what(actions []string) i18n.Message {
-	if len(actions) == 0 {
-		return i18n.T("actions that the finding does not name")
-	}
-	return i18n.Literal(strings.Join(actions, ", "))
 }
 
 // switches describes a public access block for people.

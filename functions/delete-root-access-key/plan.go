@@ -42,9 +42,7 @@ var (
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.Control{
-	Description: description,
-	Korean:      korean,
-	ReadAPI:     reflect.TypeFor[readAPI](),
+	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		api, sessions := clients(s.AWS)
 		maps.Copy(s.Kinds, rootkey.Kinds(api, sessions))

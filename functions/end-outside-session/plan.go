@@ -35,9 +35,7 @@ var (
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.Control{
-	Description: description,
-	Korean:      korean,
-	ReadAPI:     reflect.TypeFor[readAPI](),
+	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		api := ssm.NewFromConfig(s.AWS)
 		maps.Copy(s.Kinds, change.ForSSM(api))

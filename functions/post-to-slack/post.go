@@ -134,20 +134,12 @@ func (p *poster) read(m events.SNSEntity) notification {
 func (p *poster) once(ctx context.Context, l notification) (posted bool, err error) {
 	holder := invocation(ctx)
 	name := "slack#" + l.id
-	for {
-		err := p.Ledger.BeginDelivery(ctx, name, holder, p.Now(), p.end(ctx))
-		switch {
-		case errors.Is(err, ledger.ErrDone):
-			return false, nil
-		case waits(err):
-			if err := p.wait(ctx, retryPause); err != nil {
-				return false, err
-			}
-			continue
-		case err != nil:
-			return false, err
-		}
-		break
+	err = p.patient(ctx, func() error { return p.Ledger.BeginDelivery(ctx, name, holder, p.Now(), p.end(ctx)) })
+	switch {
+	case errors.Is(err, ledger.ErrDone):
+		return false, nil
+	case err != nil:
+		return false, err
 	}
 	err = p.send(ctx, holder, l)
 	return err == nil, errors.Join(err, p.Ledger.EndDelivery(ctx, name, holder, err == nil, p.Now()))
@@ -165,13 +157,12 @@ func (p *poster) send(ctx context.Context, holder string, l notification) error 
 	}
 	name := "slack#" + p.Client.Channel + "#" + l.thread
 	for {
-		root, err := p.Ledger.Thread(ctx, name, holder, p.Now(), p.end(ctx))
+		root := ""
+		err := p.patient(ctx, func() (err error) {
+			root, err = p.Ledger.Thread(ctx, name, holder, p.Now(), p.end(ctx))
+			return err
+		})
 		switch {
-		case waits(err):
-			if err := p.wait(ctx, retryPause); err != nil {
-				return err
-			}
-			continue
 		case err != nil:
 			return err
 		case root == "":
@@ -214,9 +205,17 @@ func (p *poster) wait(ctx context.Context, pause time.Duration) error {
 	return ctx.Err()
 }
 
-// waits reports whether it is somebody else's turn.
-func waits(err error) bool {
-	return errors.Is(err, ledger.ErrHeld) || errors.Is(err, ledger.ErrConflict)
+// patient tries until it is not somebody else's turn.
+func (p *poster) patient(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if !errors.Is(err, ledger.ErrHeld) && !errors.Is(err, ledger.ErrConflict) {
+			return err
+		}
+		if err := p.wait(ctx, retryPause); err != nil {
+			return err
+		}
+	}
 }
 
 // end is when the invocation ends at the latest.

@@ -4,6 +4,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -24,6 +25,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
@@ -99,20 +101,6 @@ type answer struct {
 	Notices []remediation.ReportedNotice `json:"notices"`
 }
 
-// users lists all IAM users with their tags.
-type users interface {
-	GetAccountAuthorizationDetails(
-		context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options),
-	) (*iam.GetAccountAuthorizationDetailsOutput, error)
-}
-
-// switches knows the values that the stop switch had.
-type switches interface {
-	GetParameterHistory(
-		context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options),
-	) (*ssm.GetParameterHistoryOutput, error)
-}
-
 // objects keeps the reports.
 type objects interface {
 	PutObject(ctx context.Context, b *s3.Bucket, account string, o s3.Object) error
@@ -123,8 +111,8 @@ type writer struct {
 	// Runner has the ledger, the topic, the settings and the clock.
 	*remediation.Runner
 	controls []control.Control
-	users    users
-	switches switches
+	users    iam.GetAccountAuthorizationDetailsAPIClient // lists all IAM users with their tags
+	switches ssm.GetParameterHistoryAPIClient            // knows the values that the stop switch had
 	objects  objects
 }
 
@@ -146,10 +134,7 @@ func (q request) period(now time.Time) (report.Period, error) {
 func (w writer) write(ctx context.Context, q request) (answer, error) {
 	now := w.Now()
 	period, err := q.period(now)
-	language := q.Language
-	if language == "" {
-		language = w.Settings.Language
-	}
+	language := cmp.Or(q.Language, w.Settings.Language)
 	switch {
 	case err != nil:
 	case language != settings.English && language != settings.Korean:
@@ -204,10 +189,9 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 	}
 	pages := iam.NewGetAccountAuthorizationDetailsPaginator(w.users,
 		&iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, pages, "list users") {
 		if err != nil {
-			return s, fmt.Errorf("list users: %w", err)
+			return s, err
 		}
 		for _, user := range page.UserDetailList {
 			tags := map[string]string{}
@@ -218,10 +202,9 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 		}
 	}
 	values := ssm.NewGetParameterHistoryPaginator(w.switches, &ssm.GetParameterHistoryInput{Name: &w.Settings.Halt})
-	for values.HasMorePages() {
-		page, err := values.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, values, "get the history of the stop switch") {
 		if err != nil {
-			return s, fmt.Errorf("get the history of the stop switch: %w", err)
+			return s, err
 		}
 		for _, v := range page.Parameters {
 			s.Halts = append(s.Halts, report.Switch{

@@ -35,9 +35,7 @@ var (
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.Control{
-	Description: description,
-	Korean:      korean,
-	ReadAPI:     reflect.TypeFor[readAPI](),
+	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		return newPlanner(s.IAM, s.Settings, s.Sleep)
 	},
@@ -45,9 +43,9 @@ var Control = handler.Control{
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iam.GetUserAPIClient
 	iam.GetAccountAuthorizationDetailsAPIClient
-	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
+	iam.GetPolicyAPIClient
 }
 
 // parameters are those of control.json.

@@ -37,9 +37,7 @@ var (
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.Control{
-	Description: description,
-	Korean:      korean,
-	ReadAPI:     reflect.TypeFor[readAPI](),
+	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
 	New: func(s handler.Setup) (remediation.Planner, error) {
 		api := clients{s.IAM, secretsmanager.NewFromConfig(s.AWS)}
 		maps.Copy(s.Kinds, rotation.Kinds(api.Client, api.secrets))
@@ -61,7 +59,7 @@ type secrets = *secretsmanager.Client
 // readAPI are the operations that the planner decides from. None reads a secret's value.
 type readAPI interface {
 	accesskey.API
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iam.GetUserAPIClient
 	DescribeSecret(
 		context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options),
 	) (*secretsmanager.DescribeSecretOutput, error)
