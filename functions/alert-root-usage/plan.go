@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -166,13 +167,10 @@ var grave = map[string]i18n.Message{
 // billingServices are those in whose events billing work is recorded. Of the account's own settings
 // only the address that invoices go to is among it.
 // https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/logging-using-cloudtrail.html
-var billingServices = map[string]bool{
-	"aws-portal": true, "bcm-data-exports": true, "bcm-pricing-calculator": true, "billing": true, "billingconsole": true,
-	"budgets": true,
-	"ce":      true, "consolidatedbilling": true, "cost-optimization-hub": true, "cur": true,
-	"customer-verification": true,
-	"freetier":              true,
-	"invoicing":             true, "payments": true, "purchase-orders": true, "tax": true, "taxconsole": true,
+var billingServices = []string{
+	"aws-portal", "bcm-data-exports", "bcm-pricing-calculator", "billing", "billingconsole", "budgets", "ce",
+	"consolidatedbilling", "cost-optimization-hub", "cur", "customer-verification", "freetier", "invoicing", "payments",
+	"purchase-orders", "tax", "taxconsole",
 }
 
 // service is the first label of the event source: "iam" of "iam.amazonaws.com".
@@ -183,13 +181,14 @@ func (a act) service() string {
 
 // billing reports whether the act is billing work, which others could do.
 func (a act) billing() bool {
+	known := slices.Contains(billingServices, a.service())
 	switch a.Name {
 	case "SetAdditionalContacts", "SetSecurityQuestions":
 		return false // who AWS believes to own the account
 	case "GetContactInformation", "PutContactInformation":
-		return a.service() == "account" || billingServices[a.service()]
+		return known || a.service() == "account"
 	}
-	return billingServices[a.service()]
+	return known
 }
 
 // own reports whether the act is about the root user's own credentials: it names no other user.
@@ -199,19 +198,18 @@ func (a act) own() bool { return a.service() != "iam" || !a.others }
 func (a act) assess() assessment {
 	title, isGrave := grave[a.service()+":"+a.Name]
 	status, _ := a.Request.Text("status")
+	name := notice.Truncate(a.Name, 40)
 	switch {
 	case a.Identity.Session.AssumedRoot:
 		return assessment{i18n.T("Privileged task of a central root session"), control.Medium,
 			i18n.T("A central team started this session with AssumeRoot. Check that the task was approved; the AssumeRoot event in the management or delegated account names the caller.")}
 	case a.Denied():
-		return assessment{
-			i18n.T("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High,
-			i18n.Sentences(ask, i18n.T("It was blocked this time, probably by a policy of the organization.")),
-		}
+		return assessment{i18n.T("Root user was denied %s", name), control.High,
+			i18n.Sentences(ask, i18n.T("It was blocked this time, probably by a policy of the organization."))}
 	case a.failed && a.Name == "ConsoleLogin":
 		return assessment{i18n.T("Root user sign-in failed"), control.High, ask}
 	case a.failed:
-		return assessment{i18n.T("Root user's %s failed", notice.Truncate(a.Name, 40)), control.High, ask}
+		return assessment{i18n.T("Root user's %s failed", name), control.High, ask}
 	case isGrave && a.own():
 		return assessment{title, control.Critical, alarm}
 	case a.service() == "iam" && a.Name == "UpdateAccessKey" && a.own() && status == "Active":
@@ -222,20 +220,17 @@ func (a act) assess() assessment {
 		return assessment{i18n.T("Root user was asked for MFA"), control.Low,
 			i18n.T("If no sign-in follows, somebody got as far as the MFA prompt: ask who it was, and change the root password if nobody knows.")}
 	case a.Name == "PasswordRecoveryRequested":
-		return assessment{
-			i18n.T("Root user's password reset was requested"), control.High,
-			i18n.Sentences(ask, i18n.T("If you do not recognise this, make sure that the mailbox of the root user is safe.")),
-		}
+		return assessment{i18n.T("Root user's password reset was requested"), control.High,
+			i18n.Sentences(ask, i18n.T("If you do not recognise this, make sure that the mailbox of the root user is safe."))}
 	case a.Name == "SetIAMAccessPreference":
 		return assessment{i18n.T("Root user changed access to billing"), control.Medium,
 			i18n.T("If IAM access to billing is active, give a group or role the billing permissions it needs: then the root user is no longer needed for billing.")}
 	case a.billing():
 		return assessment{i18n.T("Billing work by the root user"), control.Medium, billing}
 	case a.ReadOnly != nil && *a.ReadOnly:
-		return assessment{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.Medium, ask}
-	default:
-		return assessment{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.High, ask}
+		return assessment{i18n.T("Root user called %s", name), control.Medium, ask}
 	}
+	return assessment{i18n.T("Root user called %s", name), control.High, ask}
 }
 
 // maybeCentral reports whether the call may be one of a central root session although the record does

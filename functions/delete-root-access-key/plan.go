@@ -94,14 +94,10 @@ func newPlanner(api readAPI, sessions rootkey.Sessions, f settings.Function) (re
 	for _, account := range p.Accounts {
 		switch {
 		case !number().MatchString(account):
-			faults = append(faults,
-				fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
+			faults = append(faults, fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
 		case account == hub.AccountID:
-			faults = append(
-				faults,
-				fmt.Errorf("parameter accounts: %s is the account that this runs in: its root keys can only be deleted by its "+
-					"root user", account),
-			)
+			faults = append(faults, fmt.Errorf("parameter accounts: %s is the account that this runs in: "+
+				"its root keys can only be deleted by its root user", account))
 		}
 		made.roots = append(made.roots, "arn:"+hub.Partition+":iam::"+account+":root")
 	}
@@ -162,10 +158,8 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 	f := remediation.Finding{
 		Subject: root, Severity: control.High,
 		Text: i18n.T("The root user of account %s has access key %s, which is active.", account, hint),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Account"), Value: i18n.Literal(account)},
-			{Name: i18n.T("Created"), Value: i18n.T("%s, %d days ago", i18n.Day(created), int(now.Sub(created)/(24*time.Hour)))},
-		},
+		Facts: remediation.Facts(i18n.T("Account"), i18n.Literal(account),
+			i18n.T("Created"), i18n.T("%s, %d days ago", i18n.Day(created), int(now.Sub(created)/(24*time.Hour)))),
 		Advice: i18n.T("A root key can do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted."),
 	}
 	if key.Status != types.StatusTypeActive {
@@ -178,11 +172,7 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 		return f
 	}
 	f.Text = i18n.Sentences(f.Text, i18n.T("Its deletion cannot be undone."))
-	f.Advice = i18n.T(
-		"Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before "+
-			"it is deleted.",
-		account,
-	)
+	f.Advice = i18n.T("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before it is deleted.", account)
 	f.Changes = []change.Change{{Kind: change.RootKeyDeletion, Subject: root, Target: id, Before: string(key.Status)}}
 	return f
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,23 +89,20 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if s.id, _ = d.Response.Text("sessionId"); s.id == "" {
 		s.id, _ = d.Param("sessionId")
 	}
+	var err error
 	outside := s.origin.Place == network.Outside
 	// The record of a resumed session does not say where it is.
 	if outside || s.target == "" {
-		if err := p.locate(ctx, &s); err != nil {
-			return nil, err
-		}
+		err = p.locate(ctx, &s)
 	}
-	if !outside {
-		var err error
-		if s.closed, err = p.closed(ctx, d.Region, s.target); err != nil {
-			return nil, err
-		}
-		if s.closed && !s.active {
-			if err := p.locate(ctx, &s); err != nil {
-				return nil, err
-			}
-		}
+	if err == nil && !outside {
+		s.closed, err = p.closed(ctx, d.Region, s.target)
+	}
+	if err == nil && s.closed && !s.active {
+		err = p.locate(ctx, &s)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return s.findings(len(p.allowed) > 0), nil
 }
@@ -132,15 +130,14 @@ func (p *planner) closed(ctx context.Context, region, target string) (bool, erro
 	pages := ssm.NewDescribeInstanceInformationPaginator(p.api, &ssm.DescribeInstanceInformationInput{
 		Filters: []types.InstanceInformationStringFilter{{Key: aws.String("tag:" + p.key), Values: []string{p.value}}},
 	})
+	is := func(machine types.InstanceInformation) bool { return aws.ToString(machine.InstanceId) == target }
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx, func(o *ssm.Options) { o.Region = region })
 		if err != nil {
 			return false, fmt.Errorf("describe the closed machines in %s: %w", region, err)
 		}
-		for _, machine := range page.InstanceInformationList {
-			if aws.ToString(machine.InstanceId) == target {
-				return true, nil
-			}
+		if slices.ContainsFunc(page.InstanceInformationList, is) {
+			return true, nil
 		}
 	}
 	return false, nil
@@ -160,23 +157,22 @@ type session struct {
 func (s session) findings(listed bool) []remediation.Finding {
 	who := s.Identity.Name()
 	machine := i18n.Or(i18n.Literal(s.target), i18n.T("a machine that is not recorded"))
+	from := s.origin.Describe()
 	title, text := i18n.T("Session started"), i18n.T("%s started a session on %s from %s.",
-		s.Identity.Describe(), machine, s.origin.Describe())
+		s.Identity.Describe(), machine, from)
 	if s.Name == "ResumeSession" {
 		title, text = i18n.T("Session resumed"), i18n.T("%s resumed a session on %s from %s.",
-			s.Identity.Describe(), machine, s.origin.Describe())
+			s.Identity.Describe(), machine, from)
 	}
+	document, _ := s.Param("documentName")
 	f := remediation.Finding{
 		Subject: who, Handling: remediation.Handling{Fresh: true}, Text: text,
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Session"), Value: i18n.Or(i18n.Literal(s.id), i18n.T("not recorded"))},
-			{Name: i18n.T("Machine"), Value: i18n.Or(i18n.Literal(s.target), i18n.T("not recorded"))},
-			{Name: i18n.T("Region"), Value: i18n.Literal(s.Region)},
-			{Name: i18n.T("From"), Value: s.origin.Describe()},
-		},
-	}
-	if document, ok := s.Param("documentName"); ok {
-		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Document"), Value: i18n.Literal(document)})
+		Facts: remediation.Facts(
+			i18n.T("Session"), i18n.Or(i18n.Literal(s.id), i18n.T("not recorded")),
+			i18n.T("Machine"), i18n.Or(i18n.Literal(s.target), i18n.T("not recorded")),
+			i18n.T("Region"), i18n.Literal(s.Region), i18n.T("From"), from,
+			i18n.T("Document"), i18n.Literal(document),
+		),
 	}
 	// Only of an IAM user is there an owner to look up.
 	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
@@ -203,12 +199,12 @@ func (s session) findings(listed bool) []remediation.Finding {
 	case s.origin.Place == network.Foreign:
 		f.Title, f.Advice = i18n.T("Session through another VPC"), look
 		f.UnchangedReason = i18n.T("Not ended: the address alone does not show whether it is allowed.")
-		f.Once = remediation.Once{Key: "foreign#" + who + "#" + s.origin.Describe().String(), For: quiet}
+		f.Once = remediation.Once{Key: "foreign#" + who + "#" + from.String(), For: quiet}
 	case !listed && s.origin.Address.IsValid():
 		f.Title, f.Severity = title, control.Low
 		f.UnchangedReason = i18n.T("No allowed network is configured, so no session counts as outside.")
 		f.Advice = i18n.T("List the networks that people work from in allowedNetworks of cdk.json.")
-		f.Once = remediation.Once{Key: "unjudged#" + who + "#" + s.origin.Describe().String(), For: quiet}
+		f.Once = remediation.Once{Key: "unjudged#" + who + "#" + from.String(), For: quiet}
 	default:
 		return nil
 	}

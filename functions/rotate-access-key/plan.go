@@ -173,17 +173,12 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 		Title: i18n.T("New access key"),
 		Text: i18n.T("%s is tagged %s, so it gets a new access key. Access key %s is %d days old; it is stale at %d days.",
 			c.Subject, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Old key is stale on"), Value: i18n.Day(old.Created.Add(p.maxAge))},
-			{Name: i18n.T("Secret"), Value: i18n.T("%s (AWS adds a hyphen and six characters)", where.String())},
-			{
-				Name: i18n.T("Read it as %s", c.Subject),
-				Value: i18n.Literal(
-					fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text",
-						p.hub.Region, name),
-				),
-			},
-		},
+		Facts: remediation.Facts(
+			i18n.T("Old key is stale on"), i18n.Day(old.Created.Add(p.maxAge)),
+			i18n.T("Secret"), i18n.T("%s (AWS adds a hyphen and six characters)", where.String()),
+			i18n.T("Read it as %s", c.Subject), i18n.Literal("aws secretsmanager get-secret-value --region "+p.hub.Region+
+				" --secret-id "+name+" --query SecretString --output text"),
+		),
 		Changes: []change.Change{c},
 		Advice: i18n.T("Once it exists, read the new key with the command in this notice and with access key %s: only %s can read it. Switch over everything that uses the old key, then delete the old key, which this control does not change.",
 			hint, c.Subject),
@@ -193,10 +188,7 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 // full is the finding that the user should have a new key and cannot, because it has two.
 func (p *planner) full(user string, old, other accesskey.Key, now time.Time) remediation.Finding {
 	hint, second := change.KeyHint(old.ID), change.KeyHint(other.ID)
-	advice := i18n.T(
-		"If %s is the replacement, switch over everything that uses %s and delete %s. If not, delete %s: the next sweep creates the new key.",
-		second, hint, hint, second,
-	)
+	advice := i18n.T("If %s is the replacement, switch over everything that uses %s and delete %s. If not, delete %s: the next sweep creates the new key.", second, hint, hint, second)
 	state := i18n.T("%s, Active, created on %s", second, i18n.Day(other.Created))
 	if !other.Active {
 		state = i18n.T("%s, Inactive, created on %s", second, i18n.Day(other.Created))
@@ -206,10 +198,8 @@ func (p *planner) full(user string, old, other accesskey.Key, now time.Time) rem
 		User: user, Title: i18n.T("No room for a new access key"), Severity: control.Medium,
 		Text: i18n.T("%s is tagged %s and already has two access keys. Access key %s is %d days old; it is stale at %d days.",
 			user, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Old key is stale on"), Value: i18n.Day(old.Created.Add(p.maxAge))},
-			{Name: i18n.T("Second key"), Value: state},
-		},
+		Facts: remediation.Facts(i18n.T("Old key is stale on"), i18n.Day(old.Created.Add(p.maxAge)),
+			i18n.T("Second key"), state),
 		UnchangedReason: i18n.T("No new key is created: IAM allows two per user."),
 		Advice:          advice,
 		Handling:        remediation.Handling{Once: remediation.Once{Key: "full#" + user, For: remediation.Weekly}},
