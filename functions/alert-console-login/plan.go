@@ -48,14 +48,12 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Evaluate(&d.Record)}
 	v := s.assessment()
 	f := remediation.Finding{
-		Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice, Facts: s.facts(e),
+		Subject: s.name(), Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice,
+		Facts:    s.facts(e),
 		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: s.key(v), For: quiet}},
 	}
-	// Only of an IAM user is there an owner to look up.
-	if s.kind == event.IAMUser && d.Identity.UserName != "" {
+	if s.kind == event.IAMUser { // of others there is no owner to look up
 		f.User = d.Identity.UserName
-	} else {
-		f.Subject = s.name()
 	}
 	return []remediation.Finding{f}, nil
 }

@@ -61,8 +61,8 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 		Subject: d.Resource, Title: v.title, Severity: v.severity, Text: v.text, Advice: v.advice, Facts: facts(e, d),
 		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: d.ID, For: remediation.Weekly}},
 	}
-	if name, ok := user(d); ok && ours {
-		f.User, f.Subject = name, ""
+	if ours {
+		f.User = user(d)
 	}
 	return []remediation.Finding{f}, nil
 }
@@ -148,13 +148,13 @@ func facts(e event.Event, d *event.AccessFinding) []remediation.Fact {
 	)
 }
 
-// user is the name of the IAM user that the finding is about.
-func user(d *event.AccessFinding) (string, bool) {
+// user is the name of the IAM user that the finding is about, empty if it is about something else.
+func user(d *event.AccessFinding) string {
 	parsed, err := arn.Parse(d.Resource)
 	if err != nil || parsed.Service != "iam" || !strings.HasPrefix(parsed.Resource, "user/") {
-		return "", false
+		return ""
 	}
-	return parsed.Resource[strings.LastIndex(parsed.Resource, "/")+1:], true
+	return parsed.Resource[strings.LastIndex(parsed.Resource, "/")+1:]
 }
 
 // things is what people call the types of resources.

@@ -9,7 +9,6 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -70,17 +69,17 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	}
 	who := call.Identity
 	origin := p.allowed.Evaluate(&call.Record)
-	f := remediation.Finding{
-		Title: c.title, Severity: c.severity,
-		Handling: remediation.Handling{
-			Fresh: true,
-			Alert: true,
-			Once:  remediation.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
-		},
-		Text:  i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),
-		Facts: facts(call, c, origin, e.Time),
-	}
 	outside := origin.Place == network.Outside
+	key := strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|")
+	f := remediation.Finding{
+		Subject: name(who).String(), Title: c.title, Severity: c.severity,
+		Handling: remediation.Handling{Fresh: true, Alert: true, Once: remediation.Once{Key: key, For: quiet}},
+		Text:     i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),
+		Facts:    facts(call, c, origin, e.Time),
+	}
+	if who.Kind() == event.IAMUser {
+		f.User = who.UserName
+	}
 	switch {
 	case who.Kind() == event.Root:
 		f.Severity = control.Critical
@@ -89,18 +88,11 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	case origin.Place == network.Foreign && f.Severity == control.Low:
 		f.Severity = control.Medium
 	}
-	if outside {
-		f.Title = i18n.T("%s from outside", f.Title)
-	}
-	if who.Kind() == event.IAMUser && who.UserName != "" {
-		f.User = who.UserName
-	} else {
-		f.Subject = name(who).String()
-	}
 	f.Advice = i18n.T("Nothing, if it was them. If not: %s %s", c.end, stop(who))
 	if !outside {
 		return []remediation.Finding{f}, nil
 	}
+	f.Title = i18n.T("%s from outside", f.Title)
 	f.Advice = i18n.T("Ask them where they were. If it was not them: %s %s", c.end, stop(who))
 	if f.User == "" || who.AccountID != e.Account {
 		f.UnchangedReason = i18n.T("Only IAM users can be quarantined.")
@@ -234,18 +226,13 @@ func stop(who event.Identity) i18n.Message {
 
 // facts are the lines that let the reader decide.
 func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []remediation.Fact {
-	key := ""
-	if strings.HasPrefix(call.Identity.AccessKeyID, "AKIA") {
-		key = change.KeyHint(call.Identity.AccessKeyID)
-	}
-	return remediation.Facts(slices.Concat(
-		[]i18n.Message{i18n.T("By"), i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe())},
-		c.facts,
-		[]i18n.Message{
-			i18n.T("Access key"), i18n.Literal(key),
-			i18n.T("From"), origin.Describe(),
-			i18n.T("User agent"), i18n.Literal(notice.Agent(call.UserAgent)),
-			i18n.T("At"), i18n.Moment(at),
-		},
+	facts := append([]i18n.Message{
+		i18n.T("By"), i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe()),
+	}, c.facts...)
+	return remediation.Facts(append(facts,
+		i18n.T("Access key"), remediation.LongLivedKey(call.Identity),
+		i18n.T("From"), origin.Describe(),
+		i18n.T("User agent"), i18n.Literal(notice.Agent(call.UserAgent)),
+		i18n.T("At"), i18n.Moment(at),
 	)...)
 }

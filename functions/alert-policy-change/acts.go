@@ -25,6 +25,7 @@ const (
 	critical = control.Critical
 
 	groupName  = arg("groupName")
+	key        = arg("key")
 	name       = arg("name")
 	policyArn  = arg("policyArn")
 	policyName = arg("policyName")
@@ -42,39 +43,39 @@ var acts = map[string]map[string]act{
 		// Policies of users, groups and roles.
 		"AttachUserPolicy": {i18n.T("Policy attached to a user"), medium, "", attached,
 			i18n.T("attached policy %s to %s", policyArn, user)},
-		"AttachGroupPolicy": {i18n.T("Policy attached to a group"), medium, "group/{groupName}", attached,
+		"AttachGroupPolicy": {i18n.T("Policy attached to a group"), medium, "group/${groupName}", attached,
 			i18n.T("attached policy %s to group %s", policyArn, groupName)},
-		"AttachRolePolicy": {i18n.T("Policy attached to a role"), medium, "role/{roleName}", attached,
+		"AttachRolePolicy": {i18n.T("Policy attached to a role"), medium, "role/${roleName}", attached,
 			i18n.T("attached policy %s to role %s", policyArn, roleName)},
 		"DetachUserPolicy": {i18n.T("Policy detached from a user"), low, "", detached,
 			i18n.T("detached policy %s from %s", policyArn, user)},
-		"DetachGroupPolicy": {i18n.T("Policy detached from a group"), low, "group/{groupName}", detached,
+		"DetachGroupPolicy": {i18n.T("Policy detached from a group"), low, "group/${groupName}", detached,
 			i18n.T("detached policy %s from group %s", policyArn, groupName)},
-		"DetachRolePolicy": {i18n.T("Policy detached from a role"), low, "role/{roleName}", detached,
+		"DetachRolePolicy": {i18n.T("Policy detached from a role"), low, "role/${roleName}", detached,
 			i18n.T("detached policy %s from role %s", policyArn, roleName)},
 		"PutUserPolicy": {i18n.T("Inline policy added to a user"), medium, "", document,
 			i18n.T("added inline policy %s to %s", policyName, user)},
-		"PutGroupPolicy": {i18n.T("Inline policy added to a group"), medium, "group/{groupName}", document,
+		"PutGroupPolicy": {i18n.T("Inline policy added to a group"), medium, "group/${groupName}", document,
 			i18n.T("added inline policy %s to group %s", policyName, groupName)},
-		"PutRolePolicy": {i18n.T("Inline policy added to a role"), medium, "role/{roleName}", document,
+		"PutRolePolicy": {i18n.T("Inline policy added to a role"), medium, "role/${roleName}", document,
 			i18n.T("added inline policy %s to role %s", policyName, roleName)},
 		// What these allowed or denied cannot be read any more.
 		"DeleteUserPolicy": {i18n.T("Inline policy of a user deleted"), medium, "", asItIs,
 			i18n.T("deleted inline policy %s of %s", policyName, user)},
-		"DeleteGroupPolicy": {i18n.T("Inline policy of a group deleted"), medium, "group/{groupName}", asItIs,
+		"DeleteGroupPolicy": {i18n.T("Inline policy of a group deleted"), medium, "group/${groupName}", asItIs,
 			i18n.T("deleted inline policy %s of group %s", policyName, groupName)},
-		"DeleteRolePolicy": {i18n.T("Inline policy of a role deleted"), medium, "role/{roleName}", asItIs,
+		"DeleteRolePolicy": {i18n.T("Inline policy of a role deleted"), medium, "role/${roleName}", asItIs,
 			i18n.T("deleted inline policy %s of role %s", policyName, roleName)},
 
 		// Managed policies.
-		"CreatePolicy": {i18n.T("Policy created"), low, "{policy.arn|policyName}", newVersion,
+		"CreatePolicy": {i18n.T("Policy created"), low, "${policy.arn|policyName}", newVersion,
 			i18n.T("created policy %s", policyName)},
-		"CreatePolicyVersion": {i18n.T("Policy version created"), medium, "{policyArn}", newVersion,
+		"CreatePolicyVersion": {i18n.T("Policy version created"), medium, "${policyArn}", newVersion,
 			i18n.T("created a new version of policy %s", policyArn)},
-		"SetDefaultPolicyVersion": {i18n.T("Default version of a policy changed"), medium, "{policyArn}", switched,
+		"SetDefaultPolicyVersion": {i18n.T("Default version of a policy changed"), medium, "${policyArn}", switched,
 			i18n.T("set the default version of policy %s to %s", policyArn, arg("versionId"))},
-		"DeletePolicy": {i18n.T("Policy deleted"), low, "{policyArn}", asItIs, i18n.T("deleted policy %s", policyArn)},
-		"DeletePolicyVersion": {i18n.T("Policy version deleted"), low, "{policyArn}", asItIs,
+		"DeletePolicy": {i18n.T("Policy deleted"), low, "${policyArn}", asItIs, i18n.T("deleted policy %s", policyArn)},
+		"DeletePolicyVersion": {i18n.T("Policy version deleted"), low, "${policyArn}", asItIs,
 			i18n.T("deleted version %s of policy %s", arg("versionId"), policyArn)},
 
 		// Users and groups.
@@ -82,36 +83,36 @@ var acts = map[string]map[string]act{
 		"UpdateUser": {i18n.T("User renamed or moved"), low, "", asItIs,
 			i18n.T("changed the name or path of %s, whose name is %s now", user, arg("newUserName|userName"))},
 		"DeleteUser":  {i18n.T("User deleted"), low, "", asItIs, i18n.T("deleted %s", user)},
-		"CreateGroup": {i18n.T("Group created"), low, "group/{groupName}", asItIs, i18n.T("created group %s", groupName)},
-		"UpdateGroup": {i18n.T("Group renamed or moved"), low, "group/{groupName}", asItIs,
+		"CreateGroup": {i18n.T("Group created"), low, "group/${groupName}", asItIs, i18n.T("created group %s", groupName)},
+		"UpdateGroup": {i18n.T("Group renamed or moved"), low, "group/${groupName}", asItIs,
 			i18n.T("changed the name or path of group %s, whose name is %s now", groupName, arg("newGroupName|groupName"))},
-		"DeleteGroup": {i18n.T("Group deleted"), low, "group/{groupName}", asItIs, i18n.T("deleted group %s", groupName)},
+		"DeleteGroup": {i18n.T("Group deleted"), low, "group/${groupName}", asItIs, i18n.T("deleted group %s", groupName)},
 		"AddUserToGroup": {i18n.T("User added to a group"), medium, "", joined,
 			i18n.T("added %s to group %s", user, groupName)},
 		"RemoveUserFromGroup": {i18n.T("User removed from a group"), low, "", left,
 			i18n.T("removed %s from group %s", user, groupName)},
 
 		// Roles, and who may assume them.
-		"CreateRole": {i18n.T("Role created"), low, "role/{roleName}", trust, i18n.T("created role %s", roleName)},
-		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, "role/{roleName}", trust,
+		"CreateRole": {i18n.T("Role created"), low, "role/${roleName}", trust, i18n.T("created role %s", roleName)},
+		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, "role/${roleName}", trust,
 			i18n.T("changed the trust policy of role %s", roleName)},
-		"DeleteRole": {i18n.T("Role deleted"), low, "role/{roleName}", asItIs, i18n.T("deleted role %s", roleName)},
+		"DeleteRole": {i18n.T("Role deleted"), low, "role/${roleName}", asItIs, i18n.T("deleted role %s", roleName)},
 
 		// Permissions boundaries.
 		"PutUserPermissionsBoundary": {i18n.T("Permissions boundary of a user set"), medium, "", boundary,
 			i18n.T("set policy %s as the permissions boundary of %s", arg("permissionsBoundary"), user)},
-		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, "role/{roleName}", boundary,
+		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, "role/${roleName}", boundary,
 			i18n.T("set policy %s as the permissions boundary of role %s", arg("permissionsBoundary"), roleName)},
 		"DeleteUserPermissionsBoundary": {i18n.T("Permissions boundary of a user removed"), high, "", asItIs,
 			i18n.T("removed the permissions boundary of %s", user)},
-		"DeleteRolePermissionsBoundary": {i18n.T("Permissions boundary of a role removed"), high, "role/{roleName}", asItIs,
+		"DeleteRolePermissionsBoundary": {i18n.T("Permissions boundary of a role removed"), high, "role/${roleName}", asItIs,
 			i18n.T("removed the permissions boundary of role %s", roleName)},
 
 		// What a user signs in and signs requests with.
 		"EnableMFADevice": {i18n.T("MFA device enabled"), low, "", asItIs, i18n.T("enabled an MFA device for %s", user)},
 		"DeactivateMFADevice": {i18n.T("MFA device deactivated"), high, "", asItIs,
 			i18n.T("deactivated an MFA device of %s", user)},
-		"DeleteVirtualMFADevice": {i18n.T("Virtual MFA device deleted"), medium, "{serialNumber}", asItIs,
+		"DeleteVirtualMFADevice": {i18n.T("Virtual MFA device deleted"), medium, "${serialNumber}", asItIs,
 			i18n.T("deleted MFA device %s", arg("serialNumber"))},
 		"CreateLoginProfile": {i18n.T("Console password created"), medium, "", asItIs,
 			i18n.T("created a console password for %s", user)},
@@ -119,10 +120,11 @@ var acts = map[string]map[string]act{
 			i18n.T("changed the console password of %s", user)},
 		"DeleteLoginProfile": {i18n.T("Console password deleted"), low, "", asItIs,
 			i18n.T("deleted the console password of %s", user)},
-		"CreateAccessKey": {i18n.T("Access key created"), medium, "", asItIs, i18n.T("created access key %s of %s", arg("key"), user)},
+		"CreateAccessKey": {i18n.T("Access key created"), medium, "", asItIs,
+			i18n.T("created access key %s of %s", key, user)},
 		"UpdateAccessKey": {i18n.T("Access key deactivated"), low, "", status,
-			i18n.T("made access key %s of %s inactive", arg("key"), user)},
-		"DeleteAccessKey": {i18n.T("Access key deleted"), low, "", asItIs, i18n.T("deleted access key %s of %s", arg("key"), user)},
+			i18n.T("made access key %s of %s inactive", key, user)},
+		"DeleteAccessKey": {i18n.T("Access key deleted"), low, "", asItIs, i18n.T("deleted access key %s of %s", key, user)},
 		"CreateServiceSpecificCredential": {i18n.T("Service credential created"), medium, "", asItIs,
 			i18n.T("created a credential of %s for %s", user, arg("serviceName"))},
 		"UploadSSHPublicKey": {i18n.T("SSH public key uploaded"), medium, "", asItIs,
@@ -131,19 +133,21 @@ var acts = map[string]map[string]act{
 			i18n.T("uploaded a signing certificate of %s", user)},
 
 		// Identity providers, and the account's password policy.
-		"CreateSAMLProvider": {i18n.T("Identity provider created"), high, "{sAMLProviderArn|name}", asItIs,
+		"CreateSAMLProvider": {i18n.T("Identity provider created"), high, "${sAMLProviderArn|name}", asItIs,
 			i18n.T("created SAML provider %s", name)},
-		"UpdateSAMLProvider": {i18n.T("Identity provider changed"), high, "{sAMLProviderArn}", asItIs,
+		"UpdateSAMLProvider": {i18n.T("Identity provider changed"), high, "${sAMLProviderArn}", asItIs,
 			i18n.T("changed SAML provider %s", arg("sAMLProviderArn"))},
-		"DeleteSAMLProvider": {i18n.T("Identity provider deleted"), medium, "{sAMLProviderArn}", asItIs,
+		"DeleteSAMLProvider": {i18n.T("Identity provider deleted"), medium, "${sAMLProviderArn}", asItIs,
 			i18n.T("deleted SAML provider %s", arg("sAMLProviderArn"))},
-		"CreateOpenIDConnectProvider": {i18n.T("Identity provider created"), high, "{openIDConnectProviderArn|url}", asItIs,
+		"CreateOpenIDConnectProvider": {i18n.T("Identity provider created"), high, "${openIDConnectProviderArn|url}", asItIs,
 			i18n.T("created OpenID Connect provider %s", arg("url"))},
-		"AddClientIDToOpenIDConnectProvider": {i18n.T("Identity provider changed"), high, "{openIDConnectProviderArn}", asItIs,
+		"AddClientIDToOpenIDConnectProvider": {
+			i18n.T("Identity provider changed"), high, "${openIDConnectProviderArn}", asItIs,
 			i18n.T("added client %s to OpenID Connect provider %s", arg("clientID"), arg("openIDConnectProviderArn"))},
-		"UpdateOpenIDConnectProviderThumbprint": {i18n.T("Identity provider changed"), high, "{openIDConnectProviderArn}", asItIs,
+		"UpdateOpenIDConnectProviderThumbprint": {
+			i18n.T("Identity provider changed"), high, "${openIDConnectProviderArn}", asItIs,
 			i18n.T("changed the thumbprints of OpenID Connect provider %s", arg("openIDConnectProviderArn"))},
-		"DeleteOpenIDConnectProvider": {i18n.T("Identity provider deleted"), medium, "{openIDConnectProviderArn}", asItIs,
+		"DeleteOpenIDConnectProvider": {i18n.T("Identity provider deleted"), medium, "${openIDConnectProviderArn}", asItIs,
 			i18n.T("deleted OpenID Connect provider %s", arg("openIDConnectProviderArn"))},
 		"UpdateAccountPasswordPolicy": {i18n.T("Password policy changed"), medium, "account", asItIs,
 			i18n.T("changed the account's password policy")},
@@ -157,20 +161,21 @@ var acts = map[string]map[string]act{
 
 	// What records all this.
 	"cloudtrail.amazonaws.com": {
-		"StopLogging": {i18n.T("CloudTrail logging stopped"), critical, "{name}", asItIs, i18n.T("stopped the logging of trail %s", name)},
-		"DeleteTrail": {i18n.T("Trail deleted"), critical, "{name}", asItIs, i18n.T("deleted trail %s", name)},
-		"UpdateTrail": {i18n.T("Trail changed"), high, "{name}", asItIs, i18n.T("changed trail %s", name)},
-		"PutEventSelectors": {i18n.T("Event selectors of a trail changed"), high, "{trailName}", asItIs,
+		"StopLogging": {i18n.T("CloudTrail logging stopped"), critical, "${name}", asItIs,
+			i18n.T("stopped the logging of trail %s", name)},
+		"DeleteTrail": {i18n.T("Trail deleted"), critical, "${name}", asItIs, i18n.T("deleted trail %s", name)},
+		"UpdateTrail": {i18n.T("Trail changed"), high, "${name}", asItIs, i18n.T("changed trail %s", name)},
+		"PutEventSelectors": {i18n.T("Event selectors of a trail changed"), high, "${trailName}", asItIs,
 			i18n.T("changed which events trail %s records", arg("trailName"))},
 	},
 	"config.amazonaws.com": {
-		"StopConfigurationRecorder": {i18n.T("AWS Config recorder stopped"), high, "{configurationRecorderName}", asItIs,
+		"StopConfigurationRecorder": {i18n.T("AWS Config recorder stopped"), high, "${configurationRecorderName}", asItIs,
 			i18n.T("stopped AWS Config recorder %s", arg("configurationRecorderName"))},
-		"DeleteConfigurationRecorder": {i18n.T("AWS Config recorder deleted"), high, "{configurationRecorderName}", asItIs,
+		"DeleteConfigurationRecorder": {i18n.T("AWS Config recorder deleted"), high, "${configurationRecorderName}", asItIs,
 			i18n.T("deleted AWS Config recorder %s", arg("configurationRecorderName"))},
 	},
 	"access-analyzer.amazonaws.com": {
-		"DeleteAnalyzer": {i18n.T("Access analyzer deleted"), high, "{analyzerName}", asItIs,
+		"DeleteAnalyzer": {i18n.T("Access analyzer deleted"), high, "${analyzerName}", asItIs,
 			i18n.T("deleted access analyzer %s", arg("analyzerName"))},
 	},
 
@@ -183,35 +188,37 @@ var acts = map[string]map[string]act{
 		"UpdateFunction":   functionChanged,
 	},
 	"events.amazonaws.com": {
-		"DeleteRule":    {tampered, critical, "{name}", asItIs, i18n.T("deleted rule %s", name)},
-		"DisableRule":   {tampered, critical, "{name}", asItIs, i18n.T("disabled rule %s", name)},
-		"PutRule":       {tampered, critical, "{name}", asItIs, i18n.T("changed rule %s", name)},
-		"PutTargets":    {tampered, critical, "{rule}", asItIs, i18n.T("changed the targets of rule %s", arg("rule"))},
-		"RemoveTargets": {tampered, critical, "{rule}", asItIs, i18n.T("removed targets of rule %s", arg("rule"))},
+		"DeleteRule":    {tampered, critical, "${name}", asItIs, i18n.T("deleted rule %s", name)},
+		"DisableRule":   {tampered, critical, "${name}", asItIs, i18n.T("disabled rule %s", name)},
+		"PutRule":       {tampered, critical, "${name}", asItIs, i18n.T("changed rule %s", name)},
+		"PutTargets":    {tampered, critical, "${rule}", asItIs, i18n.T("changed the targets of rule %s", arg("rule"))},
+		"RemoveTargets": {tampered, critical, "${rule}", asItIs, i18n.T("removed targets of rule %s", arg("rule"))},
 	},
 	"ssm.amazonaws.com": {
-		"PutParameter":     {i18n.T("Warder's halt switch set"), critical, "{name}", halted, i18n.T("set parameter %s", name)},
-		"DeleteParameter":  {tampered, critical, "{name}", asItIs, i18n.T("deleted parameter %s", name)},
-		"DeleteParameters": {tampered, critical, "{halt}", asItIs, i18n.T("deleted parameter %s", arg("halt"))},
+		"PutParameter": {i18n.T("Warder's halt switch set"), critical, "${name}", halted,
+			i18n.T("set parameter %s", name)},
+		"DeleteParameter":  {tampered, critical, "${name}", asItIs, i18n.T("deleted parameter %s", name)},
+		"DeleteParameters": {tampered, critical, "${halt}", asItIs, i18n.T("deleted parameter %s", arg("halt"))},
 	},
 	"dynamodb.amazonaws.com": {
-		"DeleteTable": {tampered, critical, "{tableName}", asItIs, i18n.T("deleted table %s", tableName)},
-		"UpdateContinuousBackups": {tampered, critical, "{tableName}", asItIs,
+		"DeleteTable": {tampered, critical, "${tableName}", asItIs, i18n.T("deleted table %s", tableName)},
+		"UpdateContinuousBackups": {tampered, critical, "${tableName}", asItIs,
 			i18n.T("changed the backups of table %s", tableName)},
-		"UpdateTable": {tampered, critical, "{tableName}", asItIs, i18n.T("changed table %s", tableName)},
-		"UpdateTimeToLive": {tampered, critical, "{tableName}", asItIs,
+		"UpdateTable": {tampered, critical, "${tableName}", asItIs, i18n.T("changed table %s", tableName)},
+		"UpdateTimeToLive": {tampered, critical, "${tableName}", asItIs,
 			i18n.T("changed how long table %s keeps its items", tableName)},
 	},
 	"sns.amazonaws.com": {
-		"DeleteTopic": {tampered, critical, "{topicArn}", asItIs, i18n.T("deleted topic %s", arg("topicArn"))},
-		"SetTopicAttributes": {tampered, critical, "{topicArn}", asItIs,
+		"DeleteTopic": {tampered, critical, "${topicArn}", asItIs, i18n.T("deleted topic %s", arg("topicArn"))},
+		"SetTopicAttributes": {tampered, critical, "${topicArn}", asItIs,
 			i18n.T("changed %s of topic %s", arg("attributeName"), arg("topicArn"))},
-		"SetSubscriptionAttributes": {tampered, high, "{subscriptionArn}", asItIs,
+		"SetSubscriptionAttributes": {tampered, high, "${subscriptionArn}", asItIs,
 			i18n.T("changed %s of subscription %s", arg("attributeName"), arg("subscriptionArn"))},
-		"Unsubscribe": {tampered, high, "{subscriptionArn}", asItIs, i18n.T("ended subscription %s", arg("subscriptionArn"))},
+		"Unsubscribe": {tampered, high, "${subscriptionArn}", asItIs,
+			i18n.T("ended subscription %s", arg("subscriptionArn"))},
 	},
 	"cloudformation.amazonaws.com": {
-		"DeleteStack": {i18n.T("Warder is being deleted"), critical, "{stackName}", asItIs,
+		"DeleteStack": {i18n.T("Warder is being deleted"), critical, "${stackName}", asItIs,
 			i18n.T("is deleting stack %s", arg("stackName"))},
 	},
 }
@@ -225,7 +232,7 @@ var ofWarder = []string{
 // tampered is the title of what somebody did to Warder, functionChanged what they did to a function.
 var (
 	tampered        = i18n.T("Warder was tampered with")
-	functionChanged = act{tampered, critical, "{functionName}", asItIs,
+	functionChanged = act{tampered, critical, "${functionName}", asItIs,
 		i18n.T("called %s on function %s", arg("call"), arg("functionName"))}
 )
 

@@ -261,12 +261,12 @@ func activated(c *event.APICall) assessment {
 	case change.Active:
 		return assessment{
 			title: i18n.T("Access key activated"), severity: control.Medium,
-			words: i18n.T("made access key %s of %s active", arg("key"), arg("user")),
+			words: i18n.T("made access key %s of %s active", key, user),
 		}
 	}
 	return assessment{
 		title: i18n.T("Access key status changed"), severity: control.Medium,
-		words: i18n.T("changed the status of access key %s of %s", arg("key"), arg("user")),
+		words: i18n.T("changed the status of access key %s of %s", key, user),
 	}
 }
 

@@ -514,15 +514,11 @@ func facts(user string, call *event.APICall) []remediation.Fact {
 	if !call.Time.IsZero() {
 		at = i18n.Moment(call.Time)
 	}
-	key := ""
-	if strings.HasPrefix(who.AccessKeyID, "AKIA") {
-		key = change.KeyHint(who.AccessKeyID)
-	}
 	through := i18n.Literal(tool(call))
 	if through.Empty() && call.SessionCredentialFromConsole {
 		through = i18n.T("the AWS Management Console")
 	}
-	return remediation.Facts(i18n.T("By"), by, i18n.T("Access key"), i18n.Literal(key),
+	return remediation.Facts(i18n.T("By"), by, i18n.T("Access key"), remediation.LongLivedKey(who),
 		i18n.T("From"), i18n.Literal(call.SourceIP), i18n.T("At"), at, i18n.T("Through"), through)
 }
 

@@ -174,9 +174,8 @@ func (s session) findings(listed bool) []remediation.Finding {
 			i18n.T("Document"), i18n.Literal(document),
 		),
 	}
-	// Only of an IAM user is there an owner to look up.
-	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
-		f.User, f.Subject = s.Identity.UserName, ""
+	if s.Identity.Kind() == event.IAMUser { // of others there is no owner to look up
+		f.User = s.Identity.UserName
 	}
 	look := i18n.T("Ask them. If it was not them, disable their credentials first, then check the session log and what the machine did since.")
 	switch {

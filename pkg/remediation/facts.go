@@ -2,7 +2,10 @@ package remediation
 
 import (
 	"slices"
+	"strings"
 
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 )
 
@@ -15,4 +18,12 @@ func Facts(pairs ...i18n.Message) []Fact {
 		}
 	}
 	return facts
+}
+
+// LongLivedKey is the access key that somebody called with, as a fact names it; empty if it was a session's.
+func LongLivedKey(who event.Identity) i18n.Message {
+	if !strings.HasPrefix(who.AccessKeyID, "AKIA") {
+		return i18n.Message{}
+	}
+	return i18n.Literal(change.KeyHint(who.AccessKeyID))
 }
