@@ -33,10 +33,6 @@ var Control = handler.Control{
 	},
 }
 
-// quiet is how long the same sign-in is not notified again: people sign in twice, and a wrong
-// password is tried more than once.
-const quiet = 15 * time.Minute
-
 type planner struct{ allowed network.Allowed }
 
 // Plan alerts on the sign-in that the event records. It is what happened, so there is no present state to read.
@@ -50,7 +46,7 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	f := remediation.Finding{
 		Subject: s.name(), Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice,
 		Facts:    s.facts(e),
-		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: s.key(v), For: quiet}},
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: s.key(v), For: remediation.Quiet}},
 	}
 	if s.kind == event.IAMUser { // of others there is no owner to look up
 		f.User = d.Identity.UserName

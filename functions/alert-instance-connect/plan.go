@@ -40,9 +40,6 @@ var Control = handler.Control{
 	},
 }
 
-// quiet is how long the same connection is not notified again: a client that reconnects sends its key each time.
-const quiet = 15 * time.Minute
-
 type planner struct {
 	api     quarantine.API
 	allowed network.Allowed
@@ -73,7 +70,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	key := strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|")
 	f := remediation.Finding{
 		Subject: name(who).String(), Title: c.title, Severity: c.severity,
-		Handling: remediation.Handling{Fresh: true, Alert: true, Once: remediation.Once{Key: key, For: quiet}},
+		Handling: remediation.Handling{Fresh: true, Alert: true, Once: remediation.Once{Key: key, For: remediation.Quiet}},
 		Text:     i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),
 		Facts:    facts(call, c, origin, e.Time),
 	}

@@ -24,6 +24,12 @@ const (
 	high     = control.High
 	critical = control.Critical
 
+	// Whom an act is about.
+	ofGroup  = "group/${groupName}"
+	ofRole   = "role/${roleName}"
+	ofSAML   = "${sAMLProviderArn}"
+	ofOpenID = "${openIDConnectProviderArn}"
+
 	groupName  = arg("groupName")
 	key        = arg("key")
 	name       = arg("name")
@@ -43,28 +49,28 @@ var acts = map[string]map[string]act{
 		// Policies of users, groups and roles.
 		"AttachUserPolicy": {i18n.T("Policy attached to a user"), medium, "", attached,
 			i18n.T("attached policy %s to %s", policyArn, user)},
-		"AttachGroupPolicy": {i18n.T("Policy attached to a group"), medium, "group/${groupName}", attached,
+		"AttachGroupPolicy": {i18n.T("Policy attached to a group"), medium, ofGroup, attached,
 			i18n.T("attached policy %s to group %s", policyArn, groupName)},
-		"AttachRolePolicy": {i18n.T("Policy attached to a role"), medium, "role/${roleName}", attached,
+		"AttachRolePolicy": {i18n.T("Policy attached to a role"), medium, ofRole, attached,
 			i18n.T("attached policy %s to role %s", policyArn, roleName)},
 		"DetachUserPolicy": {i18n.T("Policy detached from a user"), low, "", detached,
 			i18n.T("detached policy %s from %s", policyArn, user)},
-		"DetachGroupPolicy": {i18n.T("Policy detached from a group"), low, "group/${groupName}", detached,
+		"DetachGroupPolicy": {i18n.T("Policy detached from a group"), low, ofGroup, detached,
 			i18n.T("detached policy %s from group %s", policyArn, groupName)},
-		"DetachRolePolicy": {i18n.T("Policy detached from a role"), low, "role/${roleName}", detached,
+		"DetachRolePolicy": {i18n.T("Policy detached from a role"), low, ofRole, detached,
 			i18n.T("detached policy %s from role %s", policyArn, roleName)},
 		"PutUserPolicy": {i18n.T("Inline policy added to a user"), medium, "", document,
 			i18n.T("added inline policy %s to %s", policyName, user)},
-		"PutGroupPolicy": {i18n.T("Inline policy added to a group"), medium, "group/${groupName}", document,
+		"PutGroupPolicy": {i18n.T("Inline policy added to a group"), medium, ofGroup, document,
 			i18n.T("added inline policy %s to group %s", policyName, groupName)},
-		"PutRolePolicy": {i18n.T("Inline policy added to a role"), medium, "role/${roleName}", document,
+		"PutRolePolicy": {i18n.T("Inline policy added to a role"), medium, ofRole, document,
 			i18n.T("added inline policy %s to role %s", policyName, roleName)},
 		// What these allowed or denied cannot be read any more.
 		"DeleteUserPolicy": {i18n.T("Inline policy of a user deleted"), medium, "", asItIs,
 			i18n.T("deleted inline policy %s of %s", policyName, user)},
-		"DeleteGroupPolicy": {i18n.T("Inline policy of a group deleted"), medium, "group/${groupName}", asItIs,
+		"DeleteGroupPolicy": {i18n.T("Inline policy of a group deleted"), medium, ofGroup, asItIs,
 			i18n.T("deleted inline policy %s of group %s", policyName, groupName)},
-		"DeleteRolePolicy": {i18n.T("Inline policy of a role deleted"), medium, "role/${roleName}", asItIs,
+		"DeleteRolePolicy": {i18n.T("Inline policy of a role deleted"), medium, ofRole, asItIs,
 			i18n.T("deleted inline policy %s of role %s", policyName, roleName)},
 
 		// Managed policies.
@@ -83,29 +89,29 @@ var acts = map[string]map[string]act{
 		"UpdateUser": {i18n.T("User renamed or moved"), low, "", asItIs,
 			i18n.T("changed the name or path of %s, whose name is %s now", user, arg("newUserName|userName"))},
 		"DeleteUser":  {i18n.T("User deleted"), low, "", asItIs, i18n.T("deleted %s", user)},
-		"CreateGroup": {i18n.T("Group created"), low, "group/${groupName}", asItIs, i18n.T("created group %s", groupName)},
-		"UpdateGroup": {i18n.T("Group renamed or moved"), low, "group/${groupName}", asItIs,
+		"CreateGroup": {i18n.T("Group created"), low, ofGroup, asItIs, i18n.T("created group %s", groupName)},
+		"UpdateGroup": {i18n.T("Group renamed or moved"), low, ofGroup, asItIs,
 			i18n.T("changed the name or path of group %s, whose name is %s now", groupName, arg("newGroupName|groupName"))},
-		"DeleteGroup": {i18n.T("Group deleted"), low, "group/${groupName}", asItIs, i18n.T("deleted group %s", groupName)},
+		"DeleteGroup": {i18n.T("Group deleted"), low, ofGroup, asItIs, i18n.T("deleted group %s", groupName)},
 		"AddUserToGroup": {i18n.T("User added to a group"), medium, "", joined,
 			i18n.T("added %s to group %s", user, groupName)},
 		"RemoveUserFromGroup": {i18n.T("User removed from a group"), low, "", left,
 			i18n.T("removed %s from group %s", user, groupName)},
 
 		// Roles, and who may assume them.
-		"CreateRole": {i18n.T("Role created"), low, "role/${roleName}", trust, i18n.T("created role %s", roleName)},
-		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, "role/${roleName}", trust,
+		"CreateRole": {i18n.T("Role created"), low, ofRole, trust, i18n.T("created role %s", roleName)},
+		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, ofRole, trust,
 			i18n.T("changed the trust policy of role %s", roleName)},
-		"DeleteRole": {i18n.T("Role deleted"), low, "role/${roleName}", asItIs, i18n.T("deleted role %s", roleName)},
+		"DeleteRole": {i18n.T("Role deleted"), low, ofRole, asItIs, i18n.T("deleted role %s", roleName)},
 
 		// Permissions boundaries.
 		"PutUserPermissionsBoundary": {i18n.T("Permissions boundary of a user set"), medium, "", boundary,
 			i18n.T("set policy %s as the permissions boundary of %s", arg("permissionsBoundary"), user)},
-		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, "role/${roleName}", boundary,
+		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, ofRole, boundary,
 			i18n.T("set policy %s as the permissions boundary of role %s", arg("permissionsBoundary"), roleName)},
 		"DeleteUserPermissionsBoundary": {i18n.T("Permissions boundary of a user removed"), high, "", asItIs,
 			i18n.T("removed the permissions boundary of %s", user)},
-		"DeleteRolePermissionsBoundary": {i18n.T("Permissions boundary of a role removed"), high, "role/${roleName}", asItIs,
+		"DeleteRolePermissionsBoundary": {i18n.T("Permissions boundary of a role removed"), high, ofRole, asItIs,
 			i18n.T("removed the permissions boundary of role %s", roleName)},
 
 		// What a user signs in and signs requests with.
@@ -135,19 +141,17 @@ var acts = map[string]map[string]act{
 		// Identity providers, and the account's password policy.
 		"CreateSAMLProvider": {i18n.T("Identity provider created"), high, "${sAMLProviderArn|name}", asItIs,
 			i18n.T("created SAML provider %s", name)},
-		"UpdateSAMLProvider": {i18n.T("Identity provider changed"), high, "${sAMLProviderArn}", asItIs,
+		"UpdateSAMLProvider": {i18n.T("Identity provider changed"), high, ofSAML, asItIs,
 			i18n.T("changed SAML provider %s", arg("sAMLProviderArn"))},
-		"DeleteSAMLProvider": {i18n.T("Identity provider deleted"), medium, "${sAMLProviderArn}", asItIs,
+		"DeleteSAMLProvider": {i18n.T("Identity provider deleted"), medium, ofSAML, asItIs,
 			i18n.T("deleted SAML provider %s", arg("sAMLProviderArn"))},
 		"CreateOpenIDConnectProvider": {i18n.T("Identity provider created"), high, "${openIDConnectProviderArn|url}", asItIs,
 			i18n.T("created OpenID Connect provider %s", arg("url"))},
-		"AddClientIDToOpenIDConnectProvider": {
-			i18n.T("Identity provider changed"), high, "${openIDConnectProviderArn}", asItIs,
+		"AddClientIDToOpenIDConnectProvider": {i18n.T("Identity provider changed"), high, ofOpenID, asItIs,
 			i18n.T("added client %s to OpenID Connect provider %s", arg("clientID"), arg("openIDConnectProviderArn"))},
-		"UpdateOpenIDConnectProviderThumbprint": {
-			i18n.T("Identity provider changed"), high, "${openIDConnectProviderArn}", asItIs,
+		"UpdateOpenIDConnectProviderThumbprint": {i18n.T("Identity provider changed"), high, ofOpenID, asItIs,
 			i18n.T("changed the thumbprints of OpenID Connect provider %s", arg("openIDConnectProviderArn"))},
-		"DeleteOpenIDConnectProvider": {i18n.T("Identity provider deleted"), medium, "${openIDConnectProviderArn}", asItIs,
+		"DeleteOpenIDConnectProvider": {i18n.T("Identity provider deleted"), medium, ofOpenID, asItIs,
 			i18n.T("deleted OpenID Connect provider %s", arg("openIDConnectProviderArn"))},
 		"UpdateAccountPasswordPolicy": {i18n.T("Password policy changed"), medium, "account", asItIs,
 			i18n.T("changed the account's password policy")},
@@ -195,8 +199,7 @@ var acts = map[string]map[string]act{
 		"RemoveTargets": {tampered, critical, "${rule}", asItIs, i18n.T("removed targets of rule %s", arg("rule"))},
 	},
 	"ssm.amazonaws.com": {
-		"PutParameter": {i18n.T("Warder's halt switch set"), critical, "${name}", halted,
-			i18n.T("set parameter %s", name)},
+		"PutParameter":     {i18n.T("Warder's halt switch set"), critical, "${name}", halted, i18n.T("set parameter %s", name)},
 		"DeleteParameter":  {tampered, critical, "${name}", asItIs, i18n.T("deleted parameter %s", name)},
 		"DeleteParameters": {tampered, critical, "${halt}", asItIs, i18n.T("deleted parameter %s", arg("halt"))},
 	},

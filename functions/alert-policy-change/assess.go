@@ -118,8 +118,7 @@ func submitted(c *event.APICall) assessment {
 	text, ok := c.Param("policyDocument")
 	switch {
 	case !ok:
-		return worse(high, i18n.Message{},
-			i18n.T("The event does not contain the document: read it in the account."))
+		return worse(high, i18n.Message{}, i18n.T("The event does not contain the document: read it in the account."))
 	case administers(text):
 		return gained(i18n.T("Its document grants administrator-level access."))
 	}
@@ -231,8 +230,7 @@ func trusted(c *event.APICall) assessment {
 		text, ok = c.Param("assumeRolePolicyDocument")
 	}
 	if !ok {
-		return worse(high, i18n.Message{},
-			i18n.T("The event does not contain the trust policy: read it in the account."))
+		return worse(high, i18n.Message{}, i18n.T("The event does not contain the trust policy: read it in the account."))
 	}
 	t, err := policy.Trusts(text)
 	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })

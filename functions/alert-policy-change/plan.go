@@ -59,9 +59,6 @@ type planner struct {
 	sleep    func(context.Context, time.Duration)
 }
 
-// quiet is how long the same call by the same caller is not notified again.
-const quiet = 15 * time.Minute
-
 // Plan alerts on one call that changed something. Calls that were refused changed nothing.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	c, ok := e.Detail.(*event.APICall)
@@ -145,7 +142,7 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
 			title, severity = i18n.T("Part of Warder was deleted"), control.Medium
 		}
-		text = i18n.Sentences(text, i18n.T("CloudFormation made this change; its other changes to Warder within %s are not notified one by one.", i18n.Period(quiet)))
+		text = i18n.Sentences(text, i18n.T("CloudFormation made this change; its other changes to Warder within %s are not notified one by one.", i18n.Period(remediation.Quiet)))
 		once = []any{title.String(), c.Identity.ARN}
 	case own:
 		advice = i18n.Or(advice, adviseDeploy)
@@ -158,7 +155,7 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 	}
 	f := remediation.Finding{
 		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)),
-		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: digest(once), For: quiet}},
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: digest(once), For: remediation.Quiet}},
 	}
 	switch {
 	case deployed:

@@ -45,9 +45,6 @@ var Control = handler.Control{
 // subject is whom every finding is about.
 const subject = "root"
 
-// quiet is how long the same act of the same session is not notified again.
-const quiet = 15 * time.Minute
-
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
 	GetAccountSummary(
@@ -282,7 +279,7 @@ func (a act) finding(e event.Event) remediation.Finding {
 	}
 	// What takes an account over is notified each time.
 	if v.severity != control.Critical {
-		f.Once = remediation.Once{Key: a.key(v), For: quiet}
+		f.Once = remediation.Once{Key: a.key(v), For: remediation.Quiet}
 	}
 	return f
 }

@@ -74,10 +74,6 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	return &planner{api: api, allowed: f.AllowedNetworks, key: key, value: value}, nil
 }
 
-// quiet is how long sessions of the same person from the same place are not notified again where they
-// are notified only.
-const quiet = 15 * time.Minute
-
 // Plan assesses the session that the event says was started or resumed.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.APICall)
@@ -198,12 +194,12 @@ func (s session) findings(listed bool) []remediation.Finding {
 	case s.origin.Place == network.Foreign:
 		f.Title, f.Advice = i18n.T("Session through another VPC"), look
 		f.UnchangedReason = i18n.T("Not ended: the address alone does not show whether it is allowed.")
-		f.Once = remediation.Once{Key: "foreign#" + who + "#" + from.String(), For: quiet}
+		f.Once = remediation.Once{Key: "foreign#" + who + "#" + from.String(), For: remediation.Quiet}
 	case !listed && s.origin.Address.IsValid():
 		f.Title, f.Severity = title, control.Low
 		f.UnchangedReason = i18n.T("No allowed network is configured, so no session counts as outside.")
 		f.Advice = i18n.T("List the networks that people work from in allowedNetworks of cdk.json.")
-		f.Once = remediation.Once{Key: "unjudged#" + who + "#" + from.String(), For: quiet}
+		f.Once = remediation.Once{Key: "unjudged#" + who + "#" + from.String(), For: remediation.Quiet}
 	default:
 		return nil
 	}

@@ -3,11 +3,15 @@ package remediation
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 )
+
+// Quiet is how long what somebody does again is not notified again: people try twice, and clients reconnect.
+const Quiet = 15 * time.Minute
 
 // Facts are facts by their names and values in turn, without those that have no value.
 func Facts(pairs ...i18n.Message) []Fact {
