@@ -5,7 +5,7 @@ package alertconsolelogin
 import (
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"strings"
 	"time"
 
@@ -18,20 +18,13 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean,
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		return planner{s.Settings.AllowedNetworks}, nil
-	},
-}
+var Control = handler.NewControl[any](files, func(s handler.Setup) (remediation.Planner, error) {
+	return planner{s.Settings.AllowedNetworks}, nil
+})
 
 type planner struct{ allowed network.Allowed }
 

@@ -5,7 +5,7 @@ package alertexternalaccess
 import (
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"maps"
 	"slices"
 	"strings"
@@ -21,21 +21,14 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean,
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		p, err := settings.Parameters[parameters](s.Settings)
-		return planner{p}, err
-	},
-}
+var Control = handler.NewControl[any](files, func(s handler.Setup) (remediation.Planner, error) {
+	p, err := settings.Parameters[parameters](s.Settings)
+	return planner{p}, err
+})
 
 // parameters are those of control.json.
 type parameters struct {

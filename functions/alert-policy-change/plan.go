@@ -6,11 +6,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -27,20 +26,13 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		return &planner{s.IAM, s.Settings, s.Sleep}, nil
-	},
-}
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	return &planner{s.IAM, s.Settings, s.Sleep}, nil
+})
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {

@@ -5,10 +5,9 @@ package alertrootusage
 import (
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -26,21 +25,14 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		p, err := settings.Parameters[parameters](s.Settings)
-		return &planner{s.IAM, p.SignIns, s.Settings.AllowedNetworks}, err
-	},
-}
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	p, err := settings.Parameters[parameters](s.Settings)
+	return &planner{s.IAM, p.SignIns, s.Settings.AllowedNetworks}, err
+})
 
 // subject is whom every finding is about.
 const subject = "root"

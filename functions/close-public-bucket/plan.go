@@ -4,11 +4,10 @@ package closepublicbucket
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"strings"
 	"time"
 
@@ -22,22 +21,15 @@ import (
 	"github.com/warder-aws/warder/pkg/s3"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		api := s3.New(s.AWS)
-		maps.Copy(s.Kinds, s3.Kinds(api))
-		return remediation.Pending(&planner{api: api}), nil
-	},
-}
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	api := s3.New(s.AWS)
+	maps.Copy(s.Kinds, s3.Kinds(api))
+	return remediation.Pending(&planner{api: api}), nil
+})
 
 // readAPI is the operation that the planner decides from.
 type readAPI interface {

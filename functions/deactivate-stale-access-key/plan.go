@@ -4,9 +4,8 @@ package deactivatestaleaccesskey
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
-	"reflect"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/accesskey"
@@ -17,26 +16,19 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[accesskey.API](),
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		q, err := settings.Parameters[parameters](s.Settings)
-		deletion, wrong := accesskey.NewDeletion(q.DeleteAfterDays, s.Settings)
-		p := &planner{s.IAM, accesskey.Days(q.MaxAgeDays), accesskey.Days(s.Settings.Days(settings.NoticeDays))}
-		return accesskey.Sweep{
-			API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-stale-access-key", Abreast: s.Concurrency,
-			Limit: p.maxAge - p.notice, Judge: p.assess, Deletion: deletion,
-		}, errors.Join(err, wrong)
-	},
-}
+var Control = handler.NewControl[accesskey.API](files, func(s handler.Setup) (remediation.Planner, error) {
+	q, err := settings.Parameters[parameters](s.Settings)
+	deletion, wrong := accesskey.NewDeletion(q.DeleteAfterDays, s.Settings)
+	p := &planner{s.IAM, accesskey.Days(q.MaxAgeDays), accesskey.Days(s.Settings.Days(settings.NoticeDays))}
+	return accesskey.Sweep{
+		API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-stale-access-key", Abreast: s.Concurrency,
+		Limit: p.maxAge - p.notice, Judge: p.assess, Deletion: deletion,
+	}, errors.Join(err, wrong)
+})
 
 // parameters are those of control.json.
 type parameters struct {

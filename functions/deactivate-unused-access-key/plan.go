@@ -5,10 +5,9 @@ package deactivateunusedaccesskey
 import (
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,26 +23,19 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		q, err := settings.Parameters[parameters](s.Settings)
-		deletion, wrong := accesskey.NewDeletion(q.DeleteAfterDays, s.Settings)
-		p := &planner{s.IAM, accesskey.Days(q.MaxUnusedDays), accesskey.Days(s.Settings.Days(settings.NoticeDays))}
-		return accesskey.Sweep{
-			API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-unused-access-key", Abreast: s.Concurrency,
-			Limit: p.max - p.notice, ByUse: true, Judge: p.assess, User: p.user, Report: p.reported, Deletion: deletion,
-		}, errors.Join(err, wrong)
-	},
-}
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	q, err := settings.Parameters[parameters](s.Settings)
+	deletion, wrong := accesskey.NewDeletion(q.DeleteAfterDays, s.Settings)
+	p := &planner{s.IAM, accesskey.Days(q.MaxUnusedDays), accesskey.Days(s.Settings.Days(settings.NoticeDays))}
+	return accesskey.Sweep{
+		API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-unused-access-key", Abreast: s.Concurrency,
+		Limit: p.max - p.notice, ByUse: true, Judge: p.assess, User: p.user, Report: p.reported, Deletion: deletion,
+	}, errors.Join(err, wrong)
+})
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {

@@ -5,11 +5,10 @@ package deleterootaccesskey
 import (
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -33,22 +32,15 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		api, sessions := clients(s.AWS)
-		maps.Copy(s.Kinds, rootkey.Kinds(api, sessions))
-		return newPlanner(api, sessions, s.Settings)
-	},
-}
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	api, sessions := clients(s.AWS)
+	maps.Copy(s.Kinds, rootkey.Kinds(api, sessions))
+	return newPlanner(api, sessions, s.Settings)
+})
 
 // clients are the client that begins sessions as root, and those of the sessions. The first speaks to the endpoint of
 // the function's region, which is what the SDK does unless it is set otherwise: the global endpoint refuses AssumeRoot.

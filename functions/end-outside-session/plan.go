@@ -5,10 +5,9 @@ package endoutsidesession
 import (
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -27,23 +26,16 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		api := ssm.NewFromConfig(s.AWS)
-		maps.Copy(s.Kinds, change.ForSSM(api))
-		p, err := newPlanner(api, s.Settings)
-		return remediation.Pending(p), err
-	},
-}
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	api := ssm.NewFromConfig(s.AWS)
+	maps.Copy(s.Kinds, change.ForSSM(api))
+	p, err := newPlanner(api, s.Settings)
+	return remediation.Pending(p), err
+})
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {

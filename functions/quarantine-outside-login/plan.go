@@ -4,8 +4,7 @@ package quarantineoutsidelogin
 
 import (
 	"context"
-	_ "embed"
-	"reflect"
+	"embed"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -19,21 +18,14 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[quarantine.API](),
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		p, err := newPlanner(s.IAM, s.Settings)
-		return remediation.Pending(p), err
-	},
-}
+var Control = handler.NewControl[quarantine.API](files, func(s handler.Setup) (remediation.Planner, error) {
+	p, err := newPlanner(s.IAM, s.Settings)
+	return remediation.Pending(p), err
+})
 
 type planner struct {
 	api     quarantine.API

@@ -5,10 +5,9 @@ package rotateaccesskey
 import (
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"time"
 
@@ -28,24 +27,17 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
+//go:embed control.json ko.json
+var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.Control{
-	Description: description, Korean: korean, ReadAPI: reflect.TypeFor[readAPI](),
-	New: func(s handler.Setup) (remediation.Planner, error) {
-		api := clients{s.IAM, secretsmanager.NewFromConfig(s.AWS)}
-		maps.Copy(s.Kinds, rotation.Kinds(api.Client, api.secrets))
-		p, err := newPlanner(api, s.Ledger, s.Sleep, s.Settings)
-		p.Abreast = s.Concurrency
-		return p, err
-	},
-}
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	api := clients{s.IAM, secretsmanager.NewFromConfig(s.AWS)}
+	maps.Copy(s.Kinds, rotation.Kinds(api.Client, api.secrets))
+	p, err := newPlanner(api, s.Ledger, s.Sleep, s.Settings)
+	p.Abreast = s.Concurrency
+	return p, err
+})
 
 // clients are those of the two services that the planner reads from.
 type clients struct {
