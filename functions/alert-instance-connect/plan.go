@@ -40,10 +40,7 @@ type planner struct {
 
 func newPlanner(api quarantine.API, f settings.Function) (remediation.Planner, error) {
 	policy, err := quarantine.Outside(f)
-	if err != nil {
-		return nil, err
-	}
-	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, nil
+	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, err
 }
 
 // Plan alerts on the connection that the event records, and quarantines the IAM user who made it from outside.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,22 +84,13 @@ func switches(value string) i18n.Message {
 	if value == "" {
 		return i18n.T("none")
 	}
-	var b s3.PublicAccessBlock
-	if err := json.Unmarshal([]byte(value), &b); err != nil {
+	var block map[string]bool
+	if err := json.Unmarshal([]byte(value), &block); err != nil {
 		return i18n.Literal(value)
 	}
-	var on []string
-	for _, s := range []struct {
-		on   bool
-		name string
-	}{
-		{b.BlockPublicAcls, "BlockPublicAcls"}, {b.IgnorePublicAcls, "IgnorePublicAcls"},
-		{b.BlockPublicPolicy, "BlockPublicPolicy"}, {b.RestrictPublicBuckets, "RestrictPublicBuckets"},
-	} {
-		if s.on {
-			on = append(on, s.name)
-		}
-	}
+	on := slices.DeleteFunc(
+		[]string{"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"},
+		func(name string) bool { return !block[strings.ToLower(name[:1])+name[1:]] })
 	if len(on) == 0 {
 		return i18n.T("all four settings off")
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -161,8 +162,15 @@ func lastUse(key string, used *types.AccessKeyLastUsed) remediation.Fact {
 
 // contain makes a user's keys inactive and quarantines the user.
 func (v *scan) contain(ctx context.Context, w *victim) error {
-	keys, err := v.keys(ctx, w.user)
+	var keys []types.AccessKeyMetadata
 	var look quarantine.Inspection
+	var err error
+	pages := iam.NewListAccessKeysPaginator(v.api, &iam.ListAccessKeysInput{UserName: &w.user})
+	for page, fault := range iamuser.Pages(ctx, pages, "list access keys of %q", w.user) {
+		if err = fault; err == nil {
+			keys = append(keys, page.AccessKeyMetadata...)
+		}
+	}
 	if err == nil {
 		look, err = quarantine.At(ctx, v.api, w.user, v.policy)
 	}
@@ -242,19 +250,6 @@ func (v *scan) contain(ctx context.Context, w *victim) error {
 func (v *scan) once(who string, keys ...string) remediation.Once {
 	key := v.report.title.String() + "#" + who + "#" + strings.Join(keys, "#")
 	return remediation.Once{Key: key, For: remediation.Weekly}
-}
-
-func (v *scan) keys(ctx context.Context, user string) ([]types.AccessKeyMetadata, error) {
-	var keys []types.AccessKeyMetadata
-	pages := iam.NewListAccessKeysPaginator(v.api, &iam.ListAccessKeysInput{UserName: &user})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("list access keys of %q: %w", user, err)
-		}
-		keys = append(keys, page.AccessKeyMetadata...)
-	}
-	return keys, nil
 }
 
 // alert is about credentials that cannot be contained by a change to a user, and what to do instead.

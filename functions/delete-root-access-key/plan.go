@@ -36,7 +36,7 @@ import (
 var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+var Control = handler.NewControl[rootkey.Roots](files, func(s handler.Setup) (remediation.Planner, error) {
 	api, sessions := clients(s.AWS)
 	maps.Copy(s.Kinds, rootkey.Kinds(api, sessions))
 	return newPlanner(api, sessions, s.Settings)
@@ -52,10 +52,6 @@ func clients(cfg aws.Config) (rootkey.Roots, rootkey.Sessions) {
 	}
 }
 
-// readAPI is the operation that the planner's sessions begin with. In them it can only look: it asks
-// for the task of auditing, and for no other.
-type readAPI interface{ rootkey.Roots }
-
 // parameters are those of control.json.
 type parameters struct {
 	Accounts []string `json:"accounts"`
@@ -63,7 +59,7 @@ type parameters struct {
 }
 
 type planner struct {
-	api      readAPI
+	api      rootkey.Roots // begins sessions for the task of auditing alone: in them the planner can only look
 	sessions rootkey.Sessions
 	roots    []string // ARNs of the root users to scan
 	delete   bool
@@ -72,7 +68,7 @@ type planner struct {
 
 var number = lazyregexp.New(`^[0-9]{12}$`)
 
-func newPlanner(api readAPI, sessions rootkey.Sessions, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api rootkey.Roots, sessions rootkey.Sessions, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -169,17 +165,6 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 	return f
 }
 
-// steps switch on what is missing (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html).
-func steps(own string) i18n.Message {
-	return i18n.T(`In the management account: (1) aws organizations enable-aws-service-access `+
-		`--service-principal iam.amazonaws.com `+
-		`(2) aws iam enable-organizations-root-credentials-management `+
-		`(3) if Warder is in another account: aws organizations register-delegated-administrator `+
-		`--service-principal iam.amazonaws.com --account-id %s. `+
-		`If that is so already, the accounts are no members of the organization, `+
-		`or a policy of it denies sts:AssumeRoot.`, own)
-}
-
 // refused is the finding that accounts could not be scanned.
 func (p *planner) refused(codes map[string]string) remediation.Finding {
 	f := remediation.Finding{
@@ -187,8 +172,15 @@ func (p *planner) refused(codes map[string]string) remediation.Finding {
 		Severity:        control.Medium,
 		Text:            i18n.T("AWS denies Warder access to the root users of %d of %d accounts.", len(codes), len(p.roots)),
 		UnchangedReason: i18n.T("Warder cannot tell whether they have root access keys."),
-		Advice:          steps(p.own),
-		Handling:        remediation.Handling{Once: remediation.Once{Key: "refused", For: remediation.Weekly}},
+		// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html
+		Advice: i18n.T(`In the management account: (1) aws organizations enable-aws-service-access `+
+			`--service-principal iam.amazonaws.com `+
+			`(2) aws iam enable-organizations-root-credentials-management `+
+			`(3) if Warder is in another account: aws organizations register-delegated-administrator `+
+			`--service-principal iam.amazonaws.com --account-id %s. `+
+			`If that is so already, the accounts are no members of the organization, `+
+			`or a policy of it denies sts:AssumeRoot.`, p.own),
+		Handling: remediation.Handling{Once: remediation.Once{Key: "refused", For: remediation.Weekly}},
 	}
 	for _, root := range p.roots {
 		if code := codes[root]; code != "" {

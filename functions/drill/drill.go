@@ -71,14 +71,12 @@ type users interface {
 	) (*iam.DetachUserPolicyOutput, error)
 }
 
-// events is what a drill puts made-up events on the bus with.
+// events is what a drill puts made-up events on the bus with, arrivals the queue where it sees its events arrive.
 type events interface {
 	PutEvents(
 		context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options),
 	) (*eventbridge.PutEventsOutput, error)
 }
-
-// arrivals is the queue in which a drill sees its events arrive.
 type arrivals interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
@@ -283,10 +281,8 @@ func (p *play) measure(ctx context.Context, answer drill.Answer) {
 			p.log.LogAttrs(ctx, slog.LevelInfo, "hop", append([]slog.Attr{slog.String("drill", answer.ID)}, attrs...)...)
 		}
 	}
-	p.log.InfoContext(
-		ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned,
-		"left", len(answer.Leftovers),
-	)
+	p.log.InfoContext(ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason,
+		"cleaned", answer.Cleaned, "left", len(answer.Leftovers))
 }
 
 // clean deletes every user that a drill made: while one goes on there is no other, so that all of them are its own or
@@ -298,10 +294,9 @@ func (p *play) clean(ctx context.Context, answer *drill.Answer) error {
 		names = append(names, p.drill.User) // the list may not show it yet
 	}
 	pages := iam.NewListUsersPaginator(p.iam, &iam.ListUsersInput{PathPrefix: aws.String(drill.Path)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, pages, "list users below %s", drill.Path) {
 		if err != nil {
-			faults = append(faults, fmt.Errorf("list users below %s: %w", drill.Path, err))
+			faults = append(faults, err)
 			break
 		}
 		for _, user := range page.Users {
@@ -369,37 +364,35 @@ func (p *play) try(ctx context.Context, name string) (found bool, err error) {
 	}
 	var faults []error
 	policies := iam.NewListAttachedUserPoliciesPaginator(p.iam, &iam.ListAttachedUserPoliciesInput{UserName: &name})
-	for policies.HasMorePages() {
-		page, err := policies.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, policies, "list attached policies of %q", name) {
 		if err != nil {
-			faults = append(faults, unlessGone(err, "list attached policies of %q", name))
+			faults = append(faults, unlessGone(err))
 			break
 		}
 		for _, policy := range page.AttachedPolicies {
 			if arn := aws.ToString(policy.PolicyArn); arn == p.policy || arn == p.settings.Quarantine.Outside {
 				_, err := p.iam.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: &name, PolicyArn: &arn})
-				faults = append(faults, unlessGone(err, "detach policy %s from %q", arn, name))
+				faults = append(faults, unlessGone(wrap(err, "detach policy %s from %q", arn, name)))
 			}
 		}
 	}
 	keys := iam.NewListAccessKeysPaginator(p.iam, &iam.ListAccessKeysInput{UserName: &name})
-	for keys.HasMorePages() {
-		page, err := keys.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, keys, "list access keys of %q", name) {
 		if err != nil {
-			faults = append(faults, unlessGone(err, "list access keys of %q", name))
+			faults = append(faults, unlessGone(err))
 			break
 		}
 		for _, key := range page.AccessKeyMetadata {
 			_, err := p.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: key.AccessKeyId})
 			hint := change.KeyHint(aws.ToString(key.AccessKeyId))
-			faults = append(faults, unlessGone(err, "delete access key %s of %q", hint, name))
+			faults = append(faults, unlessGone(wrap(err, "delete access key %s of %q", hint, name)))
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return true, err
 	}
 	_, err = p.iam.DeleteUser(ctx, &iam.DeleteUserInput{UserName: &name})
-	return true, unlessGone(err, "delete user %q", name)
+	return true, unlessGone(wrap(err, "delete user %q", name))
 }
 
 // user reads a user, and waits for one that the drill has just made.
@@ -427,10 +420,10 @@ func wrap(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// unlessGone is the error with what was tried, nil when what it was tried on is gone.
-func unlessGone(err error, format string, args ...any) error {
+// unlessGone is the error, nil if it says that what something was tried on is gone.
+func unlessGone(err error) error {
 	if change.NotFound(err) {
 		return nil
 	}
-	return wrap(err, format, args...)
+	return err
 }

@@ -159,9 +159,8 @@ func (p *play) arrivals(ctx context.Context) error {
 		}
 		for _, message := range out.Messages {
 			p.arrived(message)
-			if _, err := p.queue.DeleteMessage(
-				ctx, &sqs.DeleteMessageInput{QueueUrl: &p.settings.Drill, ReceiptHandle: message.ReceiptHandle},
-			); err != nil {
+			seen := &sqs.DeleteMessageInput{QueueUrl: &p.settings.Drill, ReceiptHandle: message.ReceiptHandle}
+			if _, err := p.queue.DeleteMessage(ctx, seen); err != nil {
 				return fmt.Errorf("delete from the drill's queue: %w", err)
 			}
 		}
@@ -184,9 +183,8 @@ func (p *play) arrived(message sqstypes.Message) {
 		sc.key, sc.event, sc.arrived = e.Key(), e.Time, p.now()
 		// In milliseconds
 		// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html).
-		if sent, err := strconv.ParseInt(
-			message.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)], 10, 64,
-		); err == nil {
+		stamp := message.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)]
+		if sent, err := strconv.ParseInt(stamp, 10, 64); err == nil {
 			sc.arrived = time.UnixMilli(sent)
 		}
 	}

@@ -45,11 +45,10 @@ func newPoster(s handler.Setup) (func(context.Context, json.RawMessage) (answer,
 	return p.post, nil
 }
 
-// every is how far apart messages in a channel are
-// (https://docs.slack.dev/apis/web-api/rate-limits: one a second, short bursts of more).
-const every = time.Second
-
 const (
+	// every is how far apart messages in a channel are
+	// (https://docs.slack.dev/apis/web-api/rate-limits: one a second, short bursts of more).
+	every = time.Second
 	// reserve is what is left of an invocation's time to record what came of it.
 	reserve = 5 * time.Second
 	// retryPause is how long somebody else is given before the next try.

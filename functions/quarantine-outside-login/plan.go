@@ -35,10 +35,7 @@ type planner struct {
 
 func newPlanner(api quarantine.API, f settings.Function) (remediation.Planner, error) {
 	policy, err := quarantine.Outside(f)
-	if err != nil {
-		return nil, err
-	}
-	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, nil
+	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, err
 }
 
 // Plan quarantines the IAM user who signed in from outside. It acts on nobody else: what the root
@@ -72,11 +69,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return []remediation.Finding{{
 		User:  user,
 		Title: i18n.T("User signed in from outside the allowed networks"),
-		Text: i18n.Sentences(
-			i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.",
-				user, s.RecipientAccount, s.Region, origin.Describe()),
-			look.Note,
-		),
+		Text: i18n.Sentences(i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.",
+			user, s.RecipientAccount, s.Region, origin.Describe()), look.Note),
 		Facts: remediation.Facts(
 			i18n.T("From"), origin.Describe(), i18n.T("MFA"), mfa,
 			i18n.T("User agent"), i18n.Literal(notice.Agent(s.UserAgent)), i18n.T("At"), i18n.Moment(e.Time),

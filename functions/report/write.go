@@ -153,6 +153,7 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 	name := w.Account + "/" + period.String() + "." + string(language)
 	a := answer{Bucket: w.Settings.Reports, Region: w.Region, HTML: name + ".html", CSV: name + ".csv"}
 	a.Console = console(a.Region, a.Bucket, a.HTML)
+	bucket := &s3.Bucket{Name: a.Bucket, Region: a.Region}
 	for _, file := range []struct {
 		key, kind string
 		render    func(*bytes.Buffer) error
@@ -164,11 +165,8 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 		if err := file.render(&body); err != nil {
 			return answer{}, err
 		}
-		err := w.objects.PutObject(
-			ctx, &s3.Bucket{Name: a.Bucket, Region: a.Region}, w.Account,
-			s3.Object{Key: file.key, Type: file.kind, Body: body.Bytes()},
-		)
-		if err != nil {
+		object := s3.Object{Key: file.key, Type: file.kind, Body: body.Bytes()}
+		if err := w.objects.PutObject(ctx, bucket, w.Account, object); err != nil {
 			return answer{}, fmt.Errorf("put %s into the bucket of reports: %w", file.key, err)
 		}
 	}
