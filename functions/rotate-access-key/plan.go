@@ -59,10 +59,7 @@ type readAPI interface {
 
 // A user is given new keys if it has this tag with this value, to the letter: IAM lets the function
 // create keys of such users only, and compares like that (control.json).
-const (
-	tag    = "warder:rotate"
-	wanted = "yes"
-)
+const tag, wanted = "warder:rotate", "yes"
 
 // parameters are those of control.json.
 type parameters struct {
