@@ -125,9 +125,9 @@ func TestReport_LastMonth(t *testing.T) {
 		Bucket: bucket, Region: "us-east-1", HTML: "111122223333/2026-10.en.html", CSV: "111122223333/2026-10.en.csv",
 		Console: "https://us-east-1.console.aws.amazon.com/s3/object/warder-reports" +
 			"?prefix=111122223333%2F2026-10.en.html&region=us-east-1",
-		Text: "Open at the end: 0 findings. Alerts: 0.\nChanges: 1 made, 0 put back, 0 only observed, 0 held back or " +
+		Text: "Open at the end: 0 findings. Alerts: 0.\nChanges: 1 made, 0 reverted, 0 only observed, 0 on hold or " +
 			"failed.\n" +
-			"Exemptions: 1 in force, 1 of them end within 30 days, 1 are not honoured.",
+			"Exemptions: 1 in force, 1 of them end within 30 days, 1 invalid.",
 		Outcome: remediation.Notified,
 		Notices: []remediation.ReportedNotice{{Kind: notice.Alert, Severity: "low", Title: "Evidence of 2026-10"}},
 	}

@@ -14,7 +14,7 @@ type Queued struct {
 	Events      int `json:"events"`
 	// Done events were handled, each with one notice; Kept events ended in the queue of failed ones.
 	Done     int `json:"done"`
-	Notified int `json:"told"`
+	Notified int `json:"notified"`
 	Kept     int `json:"kept"`
 	// Retried events took more than one attempt: the topic refuses the first two notices.
 	Retried int `json:"retried"`

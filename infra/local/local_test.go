@@ -496,10 +496,10 @@ func TestSend_RunningAccount(t *testing.T) {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
 	if !strings.Contains(stdout, "events/root-console-login.json\n") ||
-		!strings.Contains(stdout, "alert-console-login: told") {
+		!strings.Contains(stdout, "alert-console-login: notified") {
 		t.Errorf("output %s", stdout)
 	}
-	r.printed(t, "alert-console-login told")
+	r.printed(t, "alert-console-login notified")
 	if _, _, err := command(t, "send", "--mode", "enforce", "events/root-console-login.json"); err == nil {
 		t.Error("--mode is taken for an account that has its mode already")
 	}

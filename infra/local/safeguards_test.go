@@ -122,7 +122,7 @@ func TestOnCall(t *testing.T) {
 				t.Errorf("%v: actions %+v, want the one", request, answer.Actions)
 			}
 			for _, want := range []string{
-				"detached policy " + policy + " from alice", "alice@example.com (changed)", "made so by operator",
+				"detached policy " + policy + " from alice", "alice@example.com (changed)", "caused by operator",
 				"make undo ID=" + action,
 			} {
 				if !strings.Contains(answer.Text, want) {

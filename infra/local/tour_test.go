@@ -178,7 +178,7 @@ func sentSamples(t *testing.T) *sampled {
 				for _, d := range deliveries {
 					o := readOutcome(d.Function, d.Payload, d.Failed)
 					count[string(o.Outcome)]++
-					speaks := o.Outcome == "told" || o.Outcome == "changed" || o.Outcome == "would_change"
+					speaks := o.Outcome == "notified" || o.Outcome == "changed" || o.Outcome == "would_change"
 					switch {
 					case !speaks && o.Outcome != "nothing" && o.Outcome != "skipped", o.Outcome == never:
 						wrong("in %s: %s: %s %s: %s", mode, file, o.Control, o.Outcome, o.Reason)
@@ -210,7 +210,7 @@ func TestSamples_NoFailure(t *testing.T) {
 	}
 	t.Logf("outcomes: %v", all.counts)
 	for mode, count := range all.counts {
-		if count["told"] == 0 || count["nothing"] == 0 {
+		if count["notified"] == 0 || count["nothing"] == 0 {
 			t.Errorf("in %s: outcomes %v", mode, count)
 		}
 	}

@@ -392,7 +392,7 @@ func digest(user iamuser.ReportUser) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:8]))[:12]
 }
 
-// InTurn orders a user's findings about active keys, one finding a key: of several that are due the
+// OneKeyPerUser orders a user's findings about active keys, one finding a key: of several that are due the
 // key that was used least recently goes first, and the others stay for a later run, so that no user
 // is left without a key at once. soon is the title of a finding that is not due yet.
 func OneKeyPerUser(found map[string]remediation.Finding, keys []Key, now time.Time, soon i18n.Message) []remediation.Finding {

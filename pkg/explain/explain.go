@@ -184,7 +184,7 @@ func (t *answerer) explainKey(ctx context.Context, explainKey string) error {
 	}
 	made := t.addEntries(found, mine)
 	if (status == change.Inactive || status == "" && user != "") && !made {
-		t.addLine("Not by Warder: no change of Warder's made it so.%s", seen(found))
+		t.addLine("Not by Warder: none of its changes caused this.%s", seen(found))
 	} else if len(found) == 0 {
 		t.addLine("Warder has done nothing about it.")
 	}
@@ -267,7 +267,7 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 	for _, e := range found {
 		t.addLine("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, about(e))
 		if e.By != "" {
-			t.addLine("    asked for by %s: %s", e.By, e.Reason)
+			t.addLine("    requested by %s: %s", e.By, e.Reason)
 		} else {
 			t.addLine("    %s", e.Text)
 		}
@@ -279,9 +279,9 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 			case s.Status.Made():
 				inForce = inForce || mine(s.Change)
 				a.Undo = remediation.UndoCommand(t.Kinds, s)
-				t.addLine("    %s  [%s]; to undo: %s", words, s.ID, cmp.Or(a.Undo, "impossible"))
+				t.addLine("    %s  [%s]; undo: %s", words, s.ID, cmp.Or(a.Undo, "impossible"))
 			case s.Status == ledger.Undone:
-				t.addLine("    %s  [%s], and it was put back by %s", words, s.ID, s.Undo)
+				t.addLine("    %s  [%s], reverted by %s", words, s.ID, s.Undo)
 			default:
 				when := ""
 				if s.Status == ledger.Pending && !e.Due.IsZero() {
@@ -292,13 +292,13 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 			t.answer.Actions = append(t.answer.Actions, a)
 		}
 		if e.UnchangedReason != "" {
-			t.addLine("    left alone: %s", e.UnchangedReason)
+			t.addLine("    not changed: %s", e.UnchangedReason)
 		}
 		if e.Actor != "" && e.By == "" {
-			t.addLine("    made so by %s", e.Actor)
+			t.addLine("    caused by %s", e.Actor)
 		}
 		for _, told := range e.Notifications {
-			t.addLine("    told %s (%s) on %s", cmp.Or(told.Owner, "the topic"), told.Kind, clock(told.At))
+			t.addLine("    notified %s (%s) on %s", cmp.Or(told.Owner, "the topic"), told.Kind, clock(told.At))
 		}
 		if e.Run != "" {
 			t.addLine("    because of event %s%s", e.Run, reason(e.Event))
@@ -322,9 +322,9 @@ func (t *answerer) addCases(addCases []ledger.Case) {
 			if !c.Urgent {
 				when = "on " + clock(c.Due)
 			}
-			told := "its owner is not told yet"
+			told := "its owner is not notified yet"
 			if !c.Told.IsZero() {
-				told = fmt.Sprintf("%s was told on %s", cmp.Or(c.Owner, "the topic"), clock(c.Told))
+				told = fmt.Sprintf("%s was notified on %s", cmp.Or(c.Owner, "the topic"), clock(c.Told))
 			}
 			t.addLine("\nDue %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), told)
 		}
@@ -348,7 +348,7 @@ func (t *answerer) addExemption(ctx context.Context, user string) error {
 	e, fault := exemption.Parse(text, now)
 	switch {
 	case fault != nil:
-		t.addLine("\nExemption not honoured: %v.", fault)
+		t.addLine("\nInvalid exemption: %v.", fault)
 	case e.DaysLeft(now) < 0:
 		t.addLine("\nThe exemption of %s is over: %s.", user, e.Describe())
 	default:
@@ -371,7 +371,7 @@ func mentions(e ledger.Entry, what string) bool {
 // seen says whether the alerts show who did something.
 func seen(found []ledger.Entry) string {
 	if slices.ContainsFunc(found, func(e ledger.Entry) bool { return len(e.Steps) == 0 }) {
-		return " Warder saw what is told of above."
+		return " Warder saw what is reported above."
 	}
 	return " Warder saw nobody do it."
 }
@@ -392,8 +392,8 @@ func of(user string) string {
 
 func status(s ledger.Status) string {
 	return map[ledger.Status]string{
-		ledger.Observed: "would have in enforce", ledger.Pending: "announced", ledger.Held: "held back",
-		ledger.Skipped: "not done", ledger.Failed: "failed", ledger.Planned: "planned",
+		ledger.Observed: "would have in enforce", ledger.Pending: "announced", ledger.Held: "on hold",
+		ledger.Skipped: "not applied", ledger.Failed: "failed", ledger.Planned: "planned",
 	}[s]
 }
 

@@ -65,9 +65,9 @@ func TestLambdaCanReadWhenALineWasWrittenAndAtWhichLevel(t *testing.T) {
 func TestWhatPeopleReadComesBeforeWhatIsForCloudWatch(t *testing.T) {
 	var metrics metric.Sheet
 	metrics.Add(metric.Findings, 2)
-	line := invoked(nil, metrics, "outcome", "told")
+	line := invoked(nil, metrics, "outcome", "notified")
 	want := regexp.MustCompile(
-		`^{"timestamp":"[^"]+","level":"INFO","msg":"invocation","control":"c","request_id":"r-1","outcome":"told",` +
+		`^{"timestamp":"[^"]+","level":"INFO","msg":"invocation","control":"c","request_id":"r-1","outcome":"notified",` +
 			`"Control":"c","Findings":2,` +
 			`"_aws":{"Timestamp":[0-9]{13},"CloudWatchMetrics":\[{"Namespace":"Warder","Dimensions":\[\["Control"\]\],` +
 			`"Metrics":\[{"Name":"Findings","Unit":"Count"}\]}\]}}\n$`,

@@ -29,7 +29,7 @@ type Case struct {
 	// Opened is when it was found, Told when SNS accepted the notice about it: grace counts from
 	// then. Due is when the changes are made.
 	Opened time.Time `json:"opened"`
-	Told   time.Time `json:"told,omitzero"`
+	Told   time.Time `json:"notified,omitzero"`
 	Due    time.Time `json:"due,omitzero"`
 	// Reminded is for how many days before Due the last reminder was sent; 0 means none was.
 	Reminded int `json:"reminded,omitempty"`

@@ -37,7 +37,7 @@ const (
 	Failed   Status = "failed"       // tried and not so; the reason says why
 	Skipped  Status = "skipped"      // rightly not done; the reason says why
 	Held     Status = "held"         // not done now; the reason says why, and a later sweep tries again
-	Pending  Status = "waiting"      // its owner was notified, and has until the due time
+	Pending  Status = "pending"      // its owner was notified, and has until the due time
 	Observed Status = "would_change" // not done because the control only observes
 	Undone   Status = "undone"       // done, and reverted
 )
@@ -116,7 +116,7 @@ type Entry struct {
 	Facts    []notice.Fact `json:"facts,omitempty"`
 	Advice   string        `json:"advice,omitempty"`
 	// UnchangedReason says why nothing is changed about it, where a reader would expect a change.
-	UnchangedReason string `json:"left,omitempty"`
+	UnchangedReason string `json:"unchangedReason,omitempty"`
 	// Notify is the notice to send when no change requires another; empty means none.
 	Notify notice.Kind `json:"tell,omitempty"`
 	// Case is the key of the case that it belongs to; empty when it belongs to none.
@@ -134,7 +134,7 @@ type Entry struct {
 	Reason string `json:"reason,omitempty"`
 
 	Steps         []Step         `json:"steps,omitempty"`
-	Notifications []Notification `json:"told,omitempty"`
+	Notifications []Notification `json:"notified,omitempty"`
 
 	version int64
 }

@@ -94,12 +94,12 @@ func TestJudge(t *testing.T) {
 		"a listed address in another account's VPC proves nothing": {
 			office, event.Record{SourceIP: "203.0.113.24", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: "444455556666",
 				RecipientAccount: own},
-			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of account 444455556666, where any address can be had",
+			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of account 444455556666, where any address can be chosen",
 		},
 		"a listed address in nobody knows whose VPC proves nothing": {
 			office, event.Record{SourceIP: "203.0.113.24", VPCEndpoint: "vpce-0a1b", RecipientAccount: own},
 			Foreign, "203.0.113.24 through VPC endpoint vpce-0a1b of an account that is not recorded, where any address " +
-				"can be had",
+				"can be chosen",
 		},
 		"without a list another account's VPC is named and not judged": {
 			nil, event.Record{SourceIP: "10.20.3.4", VPCEndpoint: "vpce-0a1b", VPCEndpointAccount: "444455556666",

@@ -76,7 +76,7 @@ type Message struct {
 	// Changes are what was or would be done, as clauses.
 	Changes []Change `json:"changes,omitempty"`
 	// UnchangedReason says why nothing is changed, where a change would be expected.
-	UnchangedReason string `json:"left,omitempty"`
+	UnchangedReason string `json:"unchangedReason,omitempty"`
 	// Advice says what the reader should do.
 	Advice string `json:"advice,omitempty"`
 	// Undo is the command that reverts it, which begins with "make ", or why that cannot be; empty when

@@ -34,13 +34,13 @@ func sample() Message {
 func TestEmailSaysFirstWhatHappenedThenWhatToDo(t *testing.T) {
 	want := `Policy X was attached directly to alice.
 
-Warder did:
+Action taken:
   - detached policy X from alice  [abc-1]
 
 What to do: Use a group.
 
-What: Direct policy on a user
-Who: alice
+Title: Direct policy on a user
+Resource: alice
 Owner: alice@example.com
 Attached by: mallory from 203.0.113.9
 Severity: high
@@ -60,12 +60,12 @@ func TestEachKindSaysWhatItIs(t *testing.T) {
 	for kind, want := range map[Kind][2]string{
 		WouldChange: {"[Warder] would change: ", "changed nothing"},
 		Changed:     {"[Warder] changed: ", "Action taken:"},
-		Warning:     {"[Warder] will change: ", "Unless it is put right before, Warder will on 2026-12-05 00:00 UTC:"},
+		Warning:     {"[Warder] will change: ", "Fix this by 2026-12-05 00:00 UTC, or Warder will:"},
 		Reminder: {"[Warder] reminder: ",
-			"It is not put right yet. Unless it is before, Warder will on 2026-12-05 00:00 UTC:"},
-		Fixed:   {"[Warder] thank you: ", "Policy X"},
-		Undone:  {"[Warder] undone: ", "Reverted:"},
-		Held:    {"[Warder] held back: ", "Not applied (on hold):"},
+			"Not fixed yet. Fix this by 2026-12-05 00:00 UTC, or Warder will:"},
+		Fixed:   {"[Warder] resolved: ", "Policy X"},
+		Undone:  {"[Warder] reverted: ", "Reverted:"},
+		Held:    {"[Warder] on hold: ", "Not applied (on hold):"},
 		Failure: {"[Warder] FAILED: ", "Not everything was applied:"},
 		Alert:   {"[Warder] alert: ", "Policy X"},
 	} {
@@ -93,7 +93,7 @@ func TestANoticeInKoreanHasItsSubjectLineInEnglish(t *testing.T) {
 
 func TestAChangeSaysWhatKeptIt(t *testing.T) {
 	for status, want := range map[string]string{
-		"waiting": "x", "failed": "x (failed: because)", "held": "x (held back: because)", "skipped": "x (not done: because)",
+		"pending": "x", "failed": "x (failed: because)", "held": "x (on hold: because)", "skipped": "x (not applied: because)",
 		"verified": "x (because)",
 	} {
 		if got := (Change{Text: "x", Status: status, Reason: "because"}).Describe().String(); got != want {

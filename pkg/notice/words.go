@@ -50,7 +50,7 @@ func Severity(severity string) i18n.Message {
 	return i18n.Literal(severity)
 }
 
-// Acts is the sentence before the changes of the message: whether Warder made them, makes them soon, or
+// ChangesHeading is the sentence before the changes of the message: whether Warder made them, makes them soon, or
 // does not, and what kept it from that.
 func (m Message) ChangesHeading() i18n.Message {
 	switch m.Kind {
@@ -79,7 +79,7 @@ func (c Change) Describe() i18n.Message {
 		return i18n.Literal(c.Text)
 	}
 	switch c.Status {
-	case "waiting": // the due date says so
+	case "pending": // the due date says so
 		return i18n.Literal(c.Text)
 	case "failed":
 		return i18n.T("%s (failed: %s)", c.Text, c.Reason)

@@ -2,9 +2,14 @@ package remediation
 
 import (
 	"errors"
+	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
@@ -215,4 +220,23 @@ func TestGuard_Reminder(t *testing.T) {
 			t.Errorf("%d, want 0", got)
 		}
 	})
+}
+
+func TestGuards_AreInTheOrderOfTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(readme), "<!-- guards -->")
+	list, _, _ = strings.Cut(list, "<!-- end guards -->")
+	var listed, asked []string
+	for _, m := range regexp.MustCompile(`(?m)^\d+\. \*\*(.+?)\*\*`).FindAllStringSubmatch(list, -1) {
+		listed = append(listed, m[1])
+	}
+	for _, g := range guards {
+		asked = append(asked, string(g.name))
+	}
+	if diff := cmp.Diff(asked, listed); diff != "" {
+		t.Errorf("guards (-as they are asked +README.md):\n%s", diff)
+	}
 }

@@ -19,7 +19,7 @@ const (
 	Failed      Outcome = "failed"       // something was tried and is not so
 	Changed     Outcome = "changed"      // something was changed
 	WouldChange Outcome = "would_change" // something would have been changed in enforce
-	Notified    Outcome = "told"         // somebody was notified of something
+	Notified    Outcome = "notified"     // somebody was notified of something
 	Skipped     Outcome = "skipped"      // something was rightly not done; the reason says why
 	Nothing     Outcome = "nothing"      // there was nothing to do
 )

@@ -15,7 +15,7 @@ import (
 // translated.
 var columns = []string{
 	"record", "id", "control", "severity", "subject", "owner", "what", "status", "reason",
-	"opened_or_happened", "told", "due_or_until", "changed_or_closed", "seconds_event_to_change",
+	"opened_or_happened", "notified", "due_or_until", "changed_or_closed", "seconds_event_to_change",
 	"seconds_notice_to_change",
 	"undone_by", "by", "why", "event", "sns_message", "last_entry",
 }
@@ -56,7 +56,7 @@ func CSV(w io.Writer, r Report) error {
 		write(map[string]string{
 			"record": "finding", "id": f.ID, "control": f.Control, "severity": f.Severity, "subject": f.Subject,
 			"owner": f.Owner, "what": f.Title,
-			"status": string(f.Outcome), "opened_or_happened": stamp(f.Opened), "told": stamp(f.Notified),
+			"status": string(f.Outcome), "opened_or_happened": stamp(f.Opened), "notified": stamp(f.Notified),
 			"due_or_until":      stamp(f.Due),
 			"changed_or_closed": stamp(f.Closed), "last_entry": f.Last,
 		})
@@ -64,7 +64,7 @@ func CSV(w io.Writer, r Report) error {
 	for _, c := range r.Changes {
 		values := map[string]string{
 			"record": "change", "id": c.ID, "control": c.Control, "subject": c.Subject, "owner": c.Owner, "what": c.Text,
-			"status": string(c.Status), "reason": c.Reason, "opened_or_happened": stamp(c.Happened), "told": stamp(c.Notified),
+			"status": string(c.Status), "reason": c.Reason, "opened_or_happened": stamp(c.Happened), "notified": stamp(c.Notified),
 			"due_or_until": stamp(c.Announced), "changed_or_closed": stamp(c.At), "undone_by": c.UndoneBy,
 			"by": c.By, "why": c.Why,
 			"event": c.Event, "sns_message": c.Message,
@@ -80,7 +80,7 @@ func CSV(w io.Writer, r Report) error {
 	for _, a := range r.Alerts {
 		write(map[string]string{
 			"record": "alert", "id": a.ID, "control": a.Control, "severity": a.Severity, "subject": a.Subject, "what": a.Title,
-			"opened_or_happened": stamp(a.At), "told": stamp(a.Notified), "event": a.Event,
+			"opened_or_happened": stamp(a.At), "notified": stamp(a.Notified), "event": a.Event,
 		})
 	}
 	for _, x := range r.Exemptions {

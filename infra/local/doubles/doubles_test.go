@@ -191,7 +191,7 @@ func TestDoubles_EveryOperation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	grants, err := os.ReadFile(filepath.Join(string(root), "infra", "testdata", "grants.golden"))
+	grants, err := os.ReadFile(filepath.Join(string(root), "infra", "stack", "testdata", "grants.golden"))
 	if err != nil {
 		t.Fatal(err)
 	}

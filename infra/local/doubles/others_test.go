@@ -527,7 +527,10 @@ func bare(id string) fakeaws.State {
 func block(id, region string) func(p *place) (string, error) {
 	return func(p *place) (string, error) {
 		out, err := p.s3.GetBucketPublicAccessBlock(p.t.Context(), &s3.Bucket{Name: id, Region: region})
-		return fmt.Sprintf("%+v", *out), err
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%+v", *out), nil
 	}
 }
 

@@ -151,6 +151,7 @@ func parameters(req request) map[string]string {
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 func s3Action(method string, address *url.URL) string {
 	query := address.Query()
+	query.Del("x-id") // the SDK's own name of the operation, which S3 does not read
 	verb := "Put"
 	if method == http.MethodGet {
 		verb = "Get"

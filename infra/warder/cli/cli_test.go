@@ -508,7 +508,7 @@ drill abc: failed, old access key: no function within 2m0s: why
 
 const reportAnswer = `{"bucket":"reports","region":"us-east-1","html":"111122223333/2026-10.ko.html",` +
 	`"csv":"111122223333/2026-10.ko.csv",` +
-	`"console":"https://console.example/2026-10","text":"one\ntwo\nthree","outcome":"told"}`
+	`"console":"https://console.example/2026-10","text":"one\ntwo\nthree","outcome":"notified"}`
 
 func TestReport(t *testing.T) {
 	a := &fakeAccount{functions: map[string]string{"warder-report": reportAnswer}}

@@ -359,7 +359,7 @@ func Run(t *testing.T, store ledger.Store) {
 					true,
 				),
 			)
-			run.Done, run.Outcome = true, "told"
+			run.Done, run.Outcome = true, "notified"
 			must(book.Finish(ctx, &run))
 			_, err = book.ReviseCase(
 				ctx, ledger.Case{Control: "control", Key: key}, func(c *ledger.Case) { c.Subject, c.Opened = "erin", at },
