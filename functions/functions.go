@@ -1,6 +1,5 @@
-// Package functions holds Warder's functions, one folder each, and knows the
-// description of every one of them. It is the only list of controls: a folder
-// with a control.json is a control.
+// Package functions holds Warder's functions, one folder each, and knows the description of every one of them. It is
+// the only list of controls: a folder with a control.json is a control.
 package functions
 
 import (
@@ -14,8 +13,7 @@ import (
 //go:embed */control.json */ko.json
 var files embed.FS
 
-// Controls is every control, sorted by id. An error means that a control.json
-// is wrong; it names file and field.
+// Controls is every control, sorted by id. An error means that a control.json is wrong; it names file and field.
 func Controls() ([]control.Control, error) { return control.Load(files) }
 
 // Catalogues are those of every function's words in a language, for pkg/i18n: what

@@ -1,32 +1,34 @@
+// Package alertconsolelogin is the Lambda function that alerts on sign-ins to the AWS console and of switched roles. It
+// reads nothing and changes nothing. README.md is its runbook, control.json its description.
 package alertconsolelogin
 
 import (
 	"cmp"
 	"context"
+	"embed"
 	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// quiet is how long the same sign-in is not notified again: people sign in twice, and a wrong
-// password is tried more than once.
-const quiet = 15 * time.Minute
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[any](files, func(s handler.Setup) (remediation.Planner, error) {
+	return planner{s.Settings.AllowedNetworks}, nil
+})
 
 type planner struct{ allowed network.Allowed }
 
-func newPlanner(f settings.Function) remediation.Planner {
-	return planner{allowed: f.AllowedNetworks}
-}
-
-// Plan alerts on the sign-in that the event records. It is what happened, so there is no present
-// state to read.
+// Plan alerts on the sign-in that the event records. It is what happened, so there is no present state to read.
 func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.SignIn)
 	if !ok || d.Name != "ConsoleLogin" && d.Name != "SwitchRole" {
@@ -35,14 +37,12 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Evaluate(&d.Record)}
 	v := s.assessment()
 	f := remediation.Finding{
-		Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice, Facts: s.facts(e),
-		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: s.key(v), For: quiet}},
+		Subject: s.name(), Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice,
+		Facts:    s.facts(e),
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: s.key(v), For: remediation.Quiet}},
 	}
-	// Only of an IAM user is there an owner to look up.
-	if s.kind == event.IAMUser && d.Identity.UserName != "" {
+	if s.kind == event.IAMUser { // of others there is no owner to look up
 		f.User = d.Identity.UserName
-	} else {
-		f.Subject = s.name()
 	}
 	return []remediation.Finding{f}, nil
 }
@@ -147,20 +147,13 @@ func (s signIn) assessment() assessment {
 
 // stop is how to keep them out.
 func (s signIn) stop() i18n.Message {
-	switch s.kind {
-	case event.Root:
-		return i18n.T("change the root password, check its MFA, delete its access keys, and check what was done.")
-	case event.IAMUser:
-		return i18n.T("delete the console password, make the access keys inactive, and check what the user did.")
-	case event.IdentityCenter:
-		return i18n.T("disable the user in IAM Identity Center, end their sessions there, and check what they did.")
-	case event.SAML:
-		return i18n.T("disable the user at the identity provider, revoke the role's active sessions in IAM, and check what they did.")
-	case event.Federated:
-		return i18n.T("make the access keys of the IAM user that requested the session inactive, and check what they did.")
-	default:
-		return i18n.T("revoke the role's active sessions in IAM, find out who assumed it, and check what they did.")
-	}
+	return i18n.Or(map[event.Kind]i18n.Message{
+		event.Root:           i18n.T("change the root password, check its MFA, delete its access keys, and check what was done."),
+		event.IAMUser:        i18n.T("delete the console password, make the access keys inactive, and check what the user did."),
+		event.IdentityCenter: i18n.T("disable the user in IAM Identity Center, end their sessions there, and check what they did."),
+		event.SAML:           i18n.T("disable the user at the identity provider, revoke the role's active sessions in IAM, and check what they did."),
+		event.Federated:      i18n.T("make the access keys of the IAM user that requested the session inactive, and check what they did."),
+	}[s.kind], i18n.T("revoke the role's active sessions in IAM, find out who assumed it, and check what they did."))
 }
 
 // withoutMFA reports whether the record says that no MFA was used, of those of whom AWS records it:
@@ -195,27 +188,17 @@ func (s signIn) called() i18n.Message {
 
 // who is the kind of who signs in, at the beginning of words.
 func (s signIn) who() i18n.Message {
-	switch s.kind {
-	case event.Root:
-		return i18n.T("Root user")
-	case event.IAMUser:
-		return i18n.T("IAM user")
-	case event.AssumedRole:
-		return i18n.T("Role")
-	case event.IdentityCenter:
-		return i18n.T("IAM Identity Center user")
-	case event.SAML:
-		return i18n.T("SAML user")
-	case event.WebIdentity:
-		return i18n.T("Web identity")
-	case event.Federated:
-		return i18n.T("Federated user")
-	case event.AWSService:
-		return i18n.T("AWS service")
-	case event.AWSAccount:
-		return i18n.T("AWS account")
-	}
-	return i18n.T("Unidentified")
+	return i18n.Or(map[event.Kind]i18n.Message{
+		event.Root:           i18n.T("Root user"),
+		event.IAMUser:        i18n.T("IAM user"),
+		event.AssumedRole:    i18n.T("Role"),
+		event.IdentityCenter: i18n.T("IAM Identity Center user"),
+		event.SAML:           i18n.T("SAML user"),
+		event.WebIdentity:    i18n.T("Web identity"),
+		event.Federated:      i18n.T("Federated user"),
+		event.AWSService:     i18n.T("AWS service"),
+		event.AWSAccount:     i18n.T("AWS account"),
+	}[s.kind], i18n.T("Unidentified"))
 }
 
 // text says who came from where.
@@ -257,27 +240,20 @@ func (s signIn) reason() i18n.Message {
 
 // facts are the lines that let the reader decide.
 func (s signIn) facts(e event.Event) []remediation.Fact {
-	at := s.Time
-	if at.IsZero() {
-		at = e.Time
-	}
-	var facts []remediation.Fact
-	fact := func(name, value i18n.Message) {
-		if !value.Empty() {
-			facts = append(facts, remediation.Fact{Name: name, Value: value})
-		}
-	}
-	fact(i18n.T("Kind"), s.kind.Describe())
+	role := ""
 	if s.kind == event.IdentityCenter || s.kind == event.SAML {
-		fact(i18n.T("Role"), i18n.Literal(s.Identity.RoleName()))
+		role = s.Identity.RoleName()
 	}
-	fact(i18n.T("Provider"), i18n.Literal(s.SAMLProvider))
-	fact(i18n.T("Switched from"), i18n.Literal(s.SwitchFrom))
-	fact(i18n.T("From"), s.origin.Describe())
-	fact(i18n.T("MFA"), s.mfa())
-	fact(i18n.T("User agent"), i18n.Literal(notice.Agent(s.UserAgent)))
-	fact(i18n.T("At"), i18n.Moment(at))
-	return facts
+	return remediation.Facts(
+		i18n.T("Kind"), s.kind.Describe(),
+		i18n.T("Role"), i18n.Literal(role),
+		i18n.T("Provider"), i18n.Literal(s.SAMLProvider),
+		i18n.T("Switched from"), i18n.Literal(s.SwitchFrom),
+		i18n.T("From"), s.origin.Describe(),
+		i18n.T("MFA"), s.mfa(),
+		i18n.T("User agent"), i18n.Literal(notice.Agent(s.UserAgent)),
+		i18n.T("At"), i18n.Moment(cmp.Or(s.Time, e.Time)),
+	)
 }
 
 // mfa describes what is known about MFA.

@@ -1,8 +1,11 @@
+// Package alertexternalaccess is the Lambda function that alerts on what IAM Access Analyzer finds.
+// It reads nothing and changes nothing. README.md is its runbook, control.json its description.
 package alertexternalaccess
 
 import (
 	"cmp"
 	"context"
+	"embed"
 	"maps"
 	"slices"
 	"strings"
@@ -12,10 +15,20 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[any](files, func(s handler.Setup) (remediation.Planner, error) {
+	p, err := settings.Parameters[parameters](s.Settings)
+	return planner{p}, err
+})
 
 // parameters are those of control.json.
 type parameters struct {
@@ -23,11 +36,6 @@ type parameters struct {
 }
 
 type planner struct{ parameters }
-
-func newPlanner(f settings.Function) (remediation.Planner, error) {
-	p, err := settings.Parameters[parameters](f)
-	return planner{p}, err
-}
 
 // Plan alerts on the finding while it stands. Access Analyzer sends it again whenever it looks again
 // and something about it is new: it is notified once a week.
@@ -44,13 +52,10 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	v := assess(d)
 	f := remediation.Finding{
 		Subject: d.Resource, Title: v.title, Severity: v.severity, Text: v.text, Advice: v.advice, Facts: facts(e, d),
-		Handling: remediation.Handling{
-			Fresh: true,
-			Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
-		},
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: d.ID, For: remediation.Weekly}},
 	}
-	if name, ok := user(d); ok && ours {
-		f.User, f.Subject = name, ""
+	if ours {
+		f.User = user(d)
 	}
 	return []remediation.Finding{f}, nil
 }
@@ -77,97 +82,93 @@ func assess(d *event.AccessFinding) assessment {
 	case d.Access == event.UnusedAccess:
 		return unused(d, thing(d))
 	case d.Access == event.InternalAccess:
-		return assessment{
-			i18n.T("Access inside to a critical resource"), control.Low,
-			i18n.T("A principal inside the account or organization can call %s on %s.", actions, what), archive,
-		}
+		return assessment{i18n.T("Access inside to a critical resource"), control.Low,
+			i18n.T("A principal inside the account or organization can call %s on %s.", actions, what), archive}
 	case d.Public:
-		return assessment{
-			i18n.T("Resource open to everyone"), control.High, i18n.T("Anyone can call %s on %s.", actions, what), archive,
-		}
+		return assessment{i18n.T("Resource open to everyone"), control.High,
+			i18n.T("Anyone can call %s on %s.", actions, what), archive}
 	default:
-		return assessment{
-			i18n.T("Resource accessible from outside"), control.Medium,
-			i18n.T("A principal outside the zone of trust can call %s on %s.", actions, what), archive,
-		}
+		return assessment{i18n.T("Resource accessible from outside"), control.Medium,
+			i18n.T("A principal outside the zone of trust can call %s on %s.", actions, what), archive}
 	}
 }
 
 // unused describes a finding of unused access.
 func unused(d *event.AccessFinding, what i18n.Message) assessment {
+	v := assessment{severity: control.Low}
 	switch d.Type {
 	case "UnusedIAMRole":
-		return assessment{
-			i18n.T("Unused role"), control.Low, i18n.T("%s is not used.", what), i18n.T("Find out who owns it, and delete it."),
-		}
+		v.title, v.text = i18n.T("Unused role"), i18n.T("%s is not used.", what)
+		v.advice = i18n.T("Find out who owns it, and delete it.")
 	case "UnusedIAMUserAccessKey":
-		return assessment{
-			i18n.T("Unused access key"), control.Low, i18n.T("An access key of %s is not used.", what),
-			i18n.T("Make the key inactive, and delete it once nothing breaks."),
-		}
+		v.title, v.text = i18n.T("Unused access key"), i18n.T("An access key of %s is not used.", what)
+		v.advice = i18n.T("Make the key inactive, and delete it once nothing breaks.")
 	case "UnusedIAMUserPassword":
-		return assessment{
-			i18n.T("Unused console password"), control.Low, i18n.T("The console password of %s is not used.", what),
-			i18n.T("Delete the password, unless somebody needs it soon."),
-		}
+		v.title, v.text = i18n.T("Unused console password"), i18n.T("The console password of %s is not used.", what)
+		v.advice = i18n.T("Delete the password, unless somebody needs it soon.")
 	case "UnusedPermission":
-		return assessment{i18n.T("Unused permissions"), control.Low, i18n.T("Some permissions of %s are not used.", what),
-			i18n.T("Remove them from its policies; Access Analyzer proposes policies without them.")}
+		v.title, v.text = i18n.T("Unused permissions"), i18n.T("Some permissions of %s are not used.", what)
+		v.advice = i18n.T("Remove them from its policies; Access Analyzer proposes policies without them.")
 	default:
-		return assessment{
-			i18n.T("Unused access"), control.Low, i18n.T("The access of %s is not used.", what),
-			i18n.T("Remove what nobody needs."),
-		}
+		v.title, v.text = i18n.T("Unused access"), i18n.T("The access of %s is not used.", what)
+		v.advice = i18n.T("Remove what nobody needs.")
 	}
+	return v
 }
 
-// facts are what lets the reader decide. Of conditions the keys are enough: a value may be known to
-// one partner only.
+// facts are what lets the reader decide. Of conditions the keys are enough: a value may be known to one partner only.
 func facts(e event.Event, d *event.AccessFinding) []remediation.Fact {
-	facts := []remediation.Fact{
-		{Name: i18n.T("Resource ARN"), Value: i18n.Literal(d.Resource)}, {Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
-	}
-	fact := func(name, value i18n.Message) {
-		if !value.Empty() {
-			facts = append(facts, remediation.Fact{Name: name, Value: value})
-		}
-	}
+	account, analyzer := "", ""
 	if d.Account != e.Account {
-		fact(i18n.T("Account"), i18n.Literal(d.Account))
+		account = d.Account
 	}
-	fact(i18n.T("Principal"), i18n.Literal(strings.Join(d.Principals, ", ")))
-	fact(i18n.T("Conditions on"), i18n.Literal(strings.Join(slices.Sorted(maps.Keys(d.Condition)), ", ")))
-	if d.UnusedServices != "" && d.UnusedActions != "" {
-		fact(i18n.T("Unused"), i18n.T("%s services, %s actions", d.UnusedServices, d.UnusedActions))
-	}
-	fact(i18n.T("Finding"), i18n.Literal(d.ID))
 	if len(e.Resources) > 0 {
-		fact(i18n.T("Analyzer"), i18n.Literal(e.Resources[0]))
+		analyzer = e.Resources[0]
 	}
-	return facts
+	var unused i18n.Message
+	if d.UnusedServices != "" && d.UnusedActions != "" {
+		unused = i18n.T("%s services, %s actions", d.UnusedServices, d.UnusedActions)
+	}
+	return remediation.Facts(
+		i18n.T("Resource ARN"), i18n.Literal(d.Resource),
+		i18n.T("Region"), i18n.Literal(d.Region),
+		i18n.T("Account"), i18n.Literal(account),
+		i18n.T("Principal"), i18n.Literal(strings.Join(d.Principals, ", ")),
+		i18n.T("Conditions on"), i18n.Literal(strings.Join(slices.Sorted(maps.Keys(d.Condition)), ", ")),
+		i18n.T("Unused"), unused,
+		i18n.T("Finding"), i18n.Literal(d.ID),
+		i18n.T("Analyzer"), i18n.Literal(analyzer),
+	)
 }
 
-// user is the name of the IAM user that the finding is about.
-func user(d *event.AccessFinding) (string, bool) {
+// user is the name of the IAM user that the finding is about, empty if it is about something else.
+func user(d *event.AccessFinding) string {
 	parsed, err := arn.Parse(d.Resource)
 	if err != nil || parsed.Service != "iam" || !strings.HasPrefix(parsed.Resource, "user/") {
-		return "", false
+		return ""
 	}
-	return parsed.Resource[strings.LastIndex(parsed.Resource, "/")+1:], true
+	return parsed.Resource[strings.LastIndex(parsed.Resource, "/")+1:]
 }
 
 // things is what people call the types of resources.
 var things = map[string]i18n.Message{
-	"AWS::S3::Bucket": i18n.T("bucket"), "AWS::S3Express::DirectoryBucket": i18n.T("directory bucket"),
-	"AWS::IAM::Role": i18n.T("role"), "AWS::IAM::User": i18n.T("user"),
-	"AWS::KMS::Key": i18n.T("key"), "AWS::SecretsManager::Secret": i18n.T("secret"), "AWS::SQS::Queue": i18n.T("queue"),
-	"AWS::SNS::Topic":       i18n.T("topic"),
-	"AWS::Lambda::Function": i18n.T("function"), "AWS::Lambda::LayerVersion": i18n.T("layer"),
-	"AWS::EFS::FileSystem": i18n.T("file system"),
-	"AWS::EC2::Snapshot":   i18n.T("snapshot"), "AWS::RDS::DBSnapshot": i18n.T("database snapshot"),
-	"AWS::RDS::DBClusterSnapshot": i18n.T("database cluster snapshot"),
-	"AWS::ECR::Repository":        i18n.T("repository"), "AWS::DynamoDB::Table": i18n.T("table"),
-	"AWS::DynamoDB::Stream": i18n.T("stream"),
+	"AWS::DynamoDB::Stream":           i18n.T("stream"),
+	"AWS::DynamoDB::Table":            i18n.T("table"),
+	"AWS::EC2::Snapshot":              i18n.T("snapshot"),
+	"AWS::ECR::Repository":            i18n.T("repository"),
+	"AWS::EFS::FileSystem":            i18n.T("file system"),
+	"AWS::IAM::Role":                  i18n.T("role"),
+	"AWS::IAM::User":                  i18n.T("user"),
+	"AWS::KMS::Key":                   i18n.T("key"),
+	"AWS::Lambda::Function":           i18n.T("function"),
+	"AWS::Lambda::LayerVersion":       i18n.T("layer"),
+	"AWS::RDS::DBClusterSnapshot":     i18n.T("database cluster snapshot"),
+	"AWS::RDS::DBSnapshot":            i18n.T("database snapshot"),
+	"AWS::S3::Bucket":                 i18n.T("bucket"),
+	"AWS::S3Express::DirectoryBucket": i18n.T("directory bucket"),
+	"AWS::SecretsManager::Secret":     i18n.T("secret"),
+	"AWS::SNS::Topic":                 i18n.T("topic"),
+	"AWS::SQS::Queue":                 i18n.T("queue"),
 }
 
 // thing is the resource in short: "role partner-import".

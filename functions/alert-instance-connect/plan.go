@@ -1,8 +1,12 @@
+// Package alertinstanceconnect is the Lambda function that alerts on connections to instances by
+// EC2 Instance Connect, and quarantines an IAM user who makes one from outside the allowed networks.
+// README.md is its runbook, control.json its description.
 package alertinstanceconnect
 
 import (
 	"context"
 	"crypto/sha256"
+	"embed"
 	"encoding/base64"
 	"strings"
 	"time"
@@ -10,6 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -18,29 +23,27 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// quiet is how long the same connection is not notified again: a client that reconnects sends its key
-// each time.
-const quiet = 15 * time.Minute
+//go:embed control.json ko.json
+var files embed.FS
 
-// readAPI are the operations that the planner decides from.
-type readAPI interface{ quarantine.API }
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[quarantine.API](files, func(s handler.Setup) (remediation.Planner, error) {
+	p, err := newPlanner(s.IAM, s.Settings)
+	return remediation.Pending(p), err
+})
 
 type planner struct {
-	api     readAPI
+	api     quarantine.API
 	allowed network.Allowed
 	policy  string // ARN
 }
 
-func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api quarantine.API, f settings.Function) (remediation.Planner, error) {
 	policy, err := quarantine.Outside(f)
-	if err != nil {
-		return nil, err
-	}
-	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, nil
+	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, err
 }
 
-// Plan alerts on the connection that the event records, and quarantines the IAM user who made it from
-// outside.
+// Plan alerts on the connection that the event records, and quarantines the IAM user who made it from outside.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	call, ok := e.Detail.(*event.APICall)
 	if !ok || call.Failed() || call.Source != "ec2-instance-connect.amazonaws.com" {
@@ -52,17 +55,17 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	}
 	who := call.Identity
 	origin := p.allowed.Evaluate(&call.Record)
-	f := remediation.Finding{
-		Title: c.title, Severity: c.severity,
-		Handling: remediation.Handling{
-			Fresh: true,
-			Alert: true,
-			Once:  remediation.Once{Key: strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|"), For: quiet},
-		},
-		Text:  i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),
-		Facts: facts(call, c, origin, e.Time),
-	}
 	outside := origin.Place == network.Outside
+	key := strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|")
+	f := remediation.Finding{
+		Subject: name(who).String(), Title: c.title, Severity: c.severity,
+		Handling: remediation.Handling{Fresh: true, Alert: true, Once: remediation.Once{Key: key, For: remediation.Quiet}},
+		Text:     i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),
+		Facts:    facts(call, c, origin, e.Time),
+	}
+	if who.Kind() == event.IAMUser {
+		f.User = who.UserName
+	}
 	switch {
 	case who.Kind() == event.Root:
 		f.Severity = control.Critical
@@ -71,18 +74,11 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	case origin.Place == network.Foreign && f.Severity == control.Low:
 		f.Severity = control.Medium
 	}
-	if outside {
-		f.Title = i18n.T("%s from outside", f.Title)
-	}
-	if who.Kind() == event.IAMUser && who.UserName != "" {
-		f.User = who.UserName
-	} else {
-		f.Subject = name(who).String()
-	}
 	f.Advice = i18n.T("Nothing, if it was them. If not: %s %s", c.end, stop(who))
 	if !outside {
 		return []remediation.Finding{f}, nil
 	}
+	f.Title = i18n.T("%s from outside", f.Title)
 	f.Advice = i18n.T("Ask them where they were. If it was not them: %s %s", c.end, stop(who))
 	if f.User == "" || who.AccountID != e.Account {
 		f.UnchangedReason = i18n.T("Only IAM users can be quarantined.")
@@ -108,16 +104,15 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 type connection struct {
 	title    i18n.Message
 	severity control.Severity
-	did      i18n.Message // what the caller did, after the name
-	more     i18n.Message // what is to be known of it: a sentence
-	target   string       // the instance, or what stands for it
-	end      i18n.Message // how it is ended: a sentence
-	facts    []remediation.Fact
+	did      i18n.Message   // what the caller did, after the name
+	more     i18n.Message   // what is to be known of it: a sentence
+	target   string         // the instance, or what stands for it
+	end      i18n.Message   // how it is ended: a sentence
+	facts    []i18n.Message // names and values
 }
 
-// connected describes what the call opened; ok is false for other calls. Parameters are missing from
-// records that are too large, and their spelling and types are CloudTrail's: sSHPublicKey, and the
-// numbers of a tunnel as text.
+// connected describes what the call opened; ok is false for other calls. Parameters are missing from records that are
+// too large, and their spelling and types are CloudTrail's: sSHPublicKey, and the numbers of a tunnel as text.
 //
 // https://docs.aws.amazon.com/ec2-instance-connect/latest/APIReference/API_Operations.html
 func connected(call *event.APICall) (c connection, ok bool) {
@@ -127,11 +122,7 @@ func connected(call *event.APICall) (c connection, ok bool) {
 		}
 		return otherwise
 	}
-	fact := func(name, value i18n.Message) {
-		if !value.Empty() {
-			c.facts = append(c.facts, remediation.Fact{Name: name, Value: value})
-		}
-	}
+	var mode, duration i18n.Message
 	target := func(parts ...i18n.Message) string { return i18n.Join("/", parts...).String() }
 	// Nothing in AWS closes an SSH session.
 	shell := i18n.T("AWS has no API that closes an SSH session: end it on the instance, remove the security group rule that allows it, or stop the instance.")
@@ -153,7 +144,7 @@ func connected(call *event.APICall) (c connection, ok bool) {
 			end:    i18n.T("AWS has no API that closes the serial console session of one instance: end it on the instance, stop the instance, or disable the serial console for the account in this region (ec2:DisableSerialConsoleAccess)."),
 		}
 		if monitor, said := call.Request.Bool("monitorMode"); said && monitor {
-			fact(i18n.T("Mode"), i18n.Literal("monitor"))
+			mode = i18n.Literal("monitor")
 		}
 	case "OpenTunnel":
 		endpoint := param("instanceConnectEndpointId", i18n.T("an endpoint that is not recorded"))
@@ -165,13 +156,15 @@ func connected(call *event.APICall) (c connection, ok bool) {
 			end: i18n.T("AWS has no API that closes a tunnel: remove the security group rule that allows it, or delete the Instance Connect Endpoint."),
 		}
 		if seconds := param("maxTunnelDuration", i18n.Message{}); !seconds.Empty() {
-			fact(i18n.T("Maximum duration"), i18n.T("%s seconds", seconds))
+			duration = i18n.T("%s seconds", seconds)
 		}
 	default:
 		return connection{}, false
 	}
 	key, _ := call.Param("sSHPublicKey")
-	fact(i18n.T("SSH key"), i18n.Literal(fingerprint(key)))
+	c.facts = []i18n.Message{
+		i18n.T("Mode"), mode, i18n.T("Maximum duration"), duration, i18n.T("SSH key"), i18n.Literal(fingerprint(key)),
+	}
 	return c, true
 }
 
@@ -210,33 +203,22 @@ func said(who event.Identity) i18n.Message {
 
 // stop is how to keep them from connecting again.
 func stop(who event.Identity) i18n.Message {
-	switch who.Kind() {
-	case event.Root:
-		return i18n.T("Then change the root password, check its MFA, and delete its access keys.")
-	case event.IAMUser:
-		return i18n.T("Then make the user's access keys inactive, delete the console password, and check what was done on the instance.")
-	case event.IdentityCenter:
-		return i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and check what was done on the instance.")
-	default:
-		return i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and check what was done on the instance.")
-	}
+	return i18n.Or(map[event.Kind]i18n.Message{
+		event.Root:           i18n.T("Then change the root password, check its MFA, and delete its access keys."),
+		event.IAMUser:        i18n.T("Then make the user's access keys inactive, delete the console password, and check what was done on the instance."),
+		event.IdentityCenter: i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and check what was done on the instance."),
+	}[who.Kind()], i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and check what was done on the instance."))
 }
 
 // facts are the lines that let the reader decide.
 func facts(call *event.APICall, c connection, origin network.Origin, at time.Time) []remediation.Fact {
-	all := append(
-		[]remediation.Fact{
-			{Name: i18n.T("By"), Value: i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe())},
-		},
-		c.facts...,
-	)
-	if strings.HasPrefix(call.Identity.AccessKeyID, "AKIA") {
-		all = append(all,
-			remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(call.Identity.AccessKeyID))})
-	}
-	all = append(all, remediation.Fact{Name: i18n.T("From"), Value: origin.Describe()})
-	if call.UserAgent != "" {
-		all = append(all, remediation.Fact{Name: i18n.T("User agent"), Value: i18n.Literal(notice.Agent(call.UserAgent))})
-	}
-	return append(all, remediation.Fact{Name: i18n.T("At"), Value: i18n.Moment(at)})
+	facts := append([]i18n.Message{
+		i18n.T("By"), i18n.T("%s (%s)", call.Identity.Describe(), call.Identity.Kind().Describe()),
+	}, c.facts...)
+	return remediation.Facts(append(facts,
+		i18n.T("Access key"), remediation.LongLivedKey(call.Identity),
+		i18n.T("From"), origin.Describe(),
+		i18n.T("User agent"), i18n.Literal(notice.Agent(call.UserAgent)),
+		i18n.T("At"), i18n.Moment(at),
+	)...)
 }

@@ -14,7 +14,7 @@ type act struct {
 	title    i18n.Message     // what happened
 	severity control.Severity // unless the call turns out to be worse
 	subject  string           // whom it is about, when that is no IAM user, with args in braces
-	by       evidence         // what makes it worse
+	by       assess           // what says whether it is worse than it looks
 	action   i18n.Message     // what the caller did, with an arg for each argument
 }
 
@@ -24,31 +24,20 @@ const (
 	high     = control.High
 	critical = control.Critical
 
-	user       = arg("user")
+	// Whom an act is about.
+	ofGroup  = "group/${groupName}"
+	ofRole   = "role/${roleName}"
+	ofSAML   = "${sAMLProviderArn}"
+	ofOpenID = "${openIDConnectProviderArn}"
+
 	groupName  = arg("groupName")
-	roleName   = arg("roleName")
+	key        = arg("key")
+	name       = arg("name")
 	policyArn  = arg("policyArn")
 	policyName = arg("policyName")
-)
-
-// evidence is what says whether a call is worse than it looks.
-type evidence int
-
-const (
-	asItIs       evidence = iota
-	byDocument            // the policy document that was put gives administrator rights
-	byNewVersion          // the same; it may not be in effect
-	byPolicy              // the managed policy that was attached does
-	byVersion             // the version that was made the default does
-	byGroup               // a policy of the group that was joined does
-	byDetached            // the managed policy that was detached denies something
-	byLeft                // a policy of the group that was left denies something
-	byBoundary            // the new permissions boundary sets no limit
-	byTrust               // the trust policy lets other accounts in
-	byStatus              // the access key was made active
-	byTag                 // the tag is an exemption; no other tag matters
-	byUser                // the new user is exempt from birth
-	byHalt                // it is no worse; the notice explains it
+	roleName   = arg("roleName")
+	tableName  = arg("tableName")
+	user       = arg("user")
 )
 
 // acts are the calls that somebody is alerted on, by event source and event name; those of Lambda by the
@@ -58,82 +47,78 @@ const (
 var acts = map[string]map[string]act{
 	"iam.amazonaws.com": {
 		// Policies of users, groups and roles.
-		"AttachUserPolicy": {i18n.T("Policy attached to a user"), medium, "", byPolicy,
+		"AttachUserPolicy": {i18n.T("Policy attached to a user"), medium, "", attached,
 			i18n.T("attached policy %s to %s", policyArn, user)},
-		"AttachGroupPolicy": {i18n.T("Policy attached to a group"), medium, "group/{groupName}", byPolicy,
+		"AttachGroupPolicy": {i18n.T("Policy attached to a group"), medium, ofGroup, attached,
 			i18n.T("attached policy %s to group %s", policyArn, groupName)},
-		"AttachRolePolicy": {i18n.T("Policy attached to a role"), medium, "role/{roleName}", byPolicy,
+		"AttachRolePolicy": {i18n.T("Policy attached to a role"), medium, ofRole, attached,
 			i18n.T("attached policy %s to role %s", policyArn, roleName)},
-		"DetachUserPolicy": {i18n.T("Policy detached from a user"), low, "", byDetached,
+		"DetachUserPolicy": {i18n.T("Policy detached from a user"), low, "", detached,
 			i18n.T("detached policy %s from %s", policyArn, user)},
-		"DetachGroupPolicy": {i18n.T("Policy detached from a group"), low, "group/{groupName}", byDetached,
+		"DetachGroupPolicy": {i18n.T("Policy detached from a group"), low, ofGroup, detached,
 			i18n.T("detached policy %s from group %s", policyArn, groupName)},
-		"DetachRolePolicy": {i18n.T("Policy detached from a role"), low, "role/{roleName}", byDetached,
+		"DetachRolePolicy": {i18n.T("Policy detached from a role"), low, ofRole, detached,
 			i18n.T("detached policy %s from role %s", policyArn, roleName)},
-		"PutUserPolicy": {i18n.T("Inline policy added to a user"), medium, "", byDocument,
+		"PutUserPolicy": {i18n.T("Inline policy added to a user"), medium, "", document,
 			i18n.T("added inline policy %s to %s", policyName, user)},
-		"PutGroupPolicy": {i18n.T("Inline policy added to a group"), medium, "group/{groupName}", byDocument,
+		"PutGroupPolicy": {i18n.T("Inline policy added to a group"), medium, ofGroup, document,
 			i18n.T("added inline policy %s to group %s", policyName, groupName)},
-		"PutRolePolicy": {i18n.T("Inline policy added to a role"), medium, "role/{roleName}", byDocument,
+		"PutRolePolicy": {i18n.T("Inline policy added to a role"), medium, ofRole, document,
 			i18n.T("added inline policy %s to role %s", policyName, roleName)},
 		// What these allowed or denied cannot be read any more.
 		"DeleteUserPolicy": {i18n.T("Inline policy of a user deleted"), medium, "", asItIs,
 			i18n.T("deleted inline policy %s of %s", policyName, user)},
-		"DeleteGroupPolicy": {i18n.T("Inline policy of a group deleted"), medium, "group/{groupName}", asItIs,
+		"DeleteGroupPolicy": {i18n.T("Inline policy of a group deleted"), medium, ofGroup, asItIs,
 			i18n.T("deleted inline policy %s of group %s", policyName, groupName)},
-		"DeleteRolePolicy": {i18n.T("Inline policy of a role deleted"), medium, "role/{roleName}", asItIs,
+		"DeleteRolePolicy": {i18n.T("Inline policy of a role deleted"), medium, ofRole, asItIs,
 			i18n.T("deleted inline policy %s of role %s", policyName, roleName)},
 
 		// Managed policies.
-		"CreatePolicy": {i18n.T("Policy created"), low, "{policy.arn|policyName}", byNewVersion,
+		"CreatePolicy": {i18n.T("Policy created"), low, "${policy.arn|policyName}", newVersion,
 			i18n.T("created policy %s", policyName)},
-		"CreatePolicyVersion": {i18n.T("Policy version created"), medium, "{policyArn}", byNewVersion,
+		"CreatePolicyVersion": {i18n.T("Policy version created"), medium, "${policyArn}", newVersion,
 			i18n.T("created a new version of policy %s", policyArn)},
-		"SetDefaultPolicyVersion": {i18n.T("Default version of a policy changed"), medium, "{policyArn}", byVersion,
+		"SetDefaultPolicyVersion": {i18n.T("Default version of a policy changed"), medium, "${policyArn}", switched,
 			i18n.T("set the default version of policy %s to %s", policyArn, arg("versionId"))},
-		"DeletePolicy": {i18n.T("Policy deleted"), low, "{policyArn}", asItIs,
-			i18n.T("deleted policy %s", policyArn)},
-		"DeletePolicyVersion": {i18n.T("Policy version deleted"), low, "{policyArn}", asItIs,
+		"DeletePolicy": {i18n.T("Policy deleted"), low, "${policyArn}", asItIs, i18n.T("deleted policy %s", policyArn)},
+		"DeletePolicyVersion": {i18n.T("Policy version deleted"), low, "${policyArn}", asItIs,
 			i18n.T("deleted version %s of policy %s", arg("versionId"), policyArn)},
 
 		// Users and groups.
-		"CreateUser": {i18n.T("User created"), medium, "", byUser, i18n.T("created %s", user)},
+		"CreateUser": {i18n.T("User created"), medium, "", created, i18n.T("created %s", user)},
 		"UpdateUser": {i18n.T("User renamed or moved"), low, "", asItIs,
 			i18n.T("changed the name or path of %s, whose name is %s now", user, arg("newUserName|userName"))},
-		"DeleteUser": {i18n.T("User deleted"), low, "", asItIs, i18n.T("deleted %s", user)},
-		"CreateGroup": {i18n.T("Group created"), low, "group/{groupName}", asItIs,
-			i18n.T("created group %s", groupName)},
-		"UpdateGroup": {i18n.T("Group renamed or moved"), low, "group/{groupName}", asItIs,
+		"DeleteUser":  {i18n.T("User deleted"), low, "", asItIs, i18n.T("deleted %s", user)},
+		"CreateGroup": {i18n.T("Group created"), low, ofGroup, asItIs, i18n.T("created group %s", groupName)},
+		"UpdateGroup": {i18n.T("Group renamed or moved"), low, ofGroup, asItIs,
 			i18n.T("changed the name or path of group %s, whose name is %s now", groupName, arg("newGroupName|groupName"))},
-		"DeleteGroup": {i18n.T("Group deleted"), low, "group/{groupName}", asItIs,
-			i18n.T("deleted group %s", groupName)},
-		"AddUserToGroup": {i18n.T("User added to a group"), medium, "", byGroup,
+		"DeleteGroup": {i18n.T("Group deleted"), low, ofGroup, asItIs, i18n.T("deleted group %s", groupName)},
+		"AddUserToGroup": {i18n.T("User added to a group"), medium, "", joined,
 			i18n.T("added %s to group %s", user, groupName)},
-		"RemoveUserFromGroup": {i18n.T("User removed from a group"), low, "", byLeft,
+		"RemoveUserFromGroup": {i18n.T("User removed from a group"), low, "", left,
 			i18n.T("removed %s from group %s", user, groupName)},
 
 		// Roles, and who may assume them.
-		"CreateRole": {i18n.T("Role created"), low, "role/{roleName}", byTrust, i18n.T("created role %s", roleName)},
-		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, "role/{roleName}", byTrust,
+		"CreateRole": {i18n.T("Role created"), low, ofRole, trust, i18n.T("created role %s", roleName)},
+		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, ofRole, trust,
 			i18n.T("changed the trust policy of role %s", roleName)},
-		"DeleteRole": {i18n.T("Role deleted"), low, "role/{roleName}", asItIs, i18n.T("deleted role %s", roleName)},
+		"DeleteRole": {i18n.T("Role deleted"), low, ofRole, asItIs, i18n.T("deleted role %s", roleName)},
 
 		// Permissions boundaries.
-		"PutUserPermissionsBoundary": {i18n.T("Permissions boundary of a user set"), medium, "", byBoundary,
+		"PutUserPermissionsBoundary": {i18n.T("Permissions boundary of a user set"), medium, "", boundary,
 			i18n.T("set policy %s as the permissions boundary of %s", arg("permissionsBoundary"), user)},
-		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, "role/{roleName}", byBoundary,
+		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, ofRole, boundary,
 			i18n.T("set policy %s as the permissions boundary of role %s", arg("permissionsBoundary"), roleName)},
 		"DeleteUserPermissionsBoundary": {i18n.T("Permissions boundary of a user removed"), high, "", asItIs,
 			i18n.T("removed the permissions boundary of %s", user)},
-		"DeleteRolePermissionsBoundary": {i18n.T("Permissions boundary of a role removed"), high, "role/{roleName}", asItIs,
+		"DeleteRolePermissionsBoundary": {i18n.T("Permissions boundary of a role removed"), high, ofRole, asItIs,
 			i18n.T("removed the permissions boundary of role %s", roleName)},
 
 		// What a user signs in and signs requests with.
-		"EnableMFADevice": {i18n.T("MFA device enabled"), low, "", asItIs,
-			i18n.T("enabled an MFA device for %s", user)},
+		"EnableMFADevice": {i18n.T("MFA device enabled"), low, "", asItIs, i18n.T("enabled an MFA device for %s", user)},
 		"DeactivateMFADevice": {i18n.T("MFA device deactivated"), high, "", asItIs,
 			i18n.T("deactivated an MFA device of %s", user)},
-		"DeleteVirtualMFADevice": {i18n.T("Virtual MFA device deleted"), medium, "{serialNumber}", asItIs,
+		"DeleteVirtualMFADevice": {i18n.T("Virtual MFA device deleted"), medium, "${serialNumber}", asItIs,
 			i18n.T("deleted MFA device %s", arg("serialNumber"))},
 		"CreateLoginProfile": {i18n.T("Console password created"), medium, "", asItIs,
 			i18n.T("created a console password for %s", user)},
@@ -142,11 +127,10 @@ var acts = map[string]map[string]act{
 		"DeleteLoginProfile": {i18n.T("Console password deleted"), low, "", asItIs,
 			i18n.T("deleted the console password of %s", user)},
 		"CreateAccessKey": {i18n.T("Access key created"), medium, "", asItIs,
-			i18n.T("created access key %s of %s", arg("key"), user)},
-		"UpdateAccessKey": {i18n.T("Access key deactivated"), low, "", byStatus,
-			i18n.T("made access key %s of %s inactive", arg("key"), user)},
-		"DeleteAccessKey": {i18n.T("Access key deleted"), low, "", asItIs,
-			i18n.T("deleted access key %s of %s", arg("key"), user)},
+			i18n.T("created access key %s of %s", key, user)},
+		"UpdateAccessKey": {i18n.T("Access key deactivated"), low, "", status,
+			i18n.T("made access key %s of %s inactive", key, user)},
+		"DeleteAccessKey": {i18n.T("Access key deleted"), low, "", asItIs, i18n.T("deleted access key %s of %s", key, user)},
 		"CreateServiceSpecificCredential": {i18n.T("Service credential created"), medium, "", asItIs,
 			i18n.T("created a credential of %s for %s", user, arg("serviceName"))},
 		"UploadSSHPublicKey": {i18n.T("SSH public key uploaded"), medium, "", asItIs,
@@ -155,23 +139,19 @@ var acts = map[string]map[string]act{
 			i18n.T("uploaded a signing certificate of %s", user)},
 
 		// Identity providers, and the account's password policy.
-		"CreateSAMLProvider": {i18n.T("Identity provider created"), high, "{sAMLProviderArn|name}", asItIs,
-			i18n.T("created SAML provider %s", arg("name"))},
-		"UpdateSAMLProvider": {i18n.T("Identity provider changed"), high, "{sAMLProviderArn}", asItIs,
+		"CreateSAMLProvider": {i18n.T("Identity provider created"), high, "${sAMLProviderArn|name}", asItIs,
+			i18n.T("created SAML provider %s", name)},
+		"UpdateSAMLProvider": {i18n.T("Identity provider changed"), high, ofSAML, asItIs,
 			i18n.T("changed SAML provider %s", arg("sAMLProviderArn"))},
-		"DeleteSAMLProvider": {i18n.T("Identity provider deleted"), medium, "{sAMLProviderArn}", asItIs,
+		"DeleteSAMLProvider": {i18n.T("Identity provider deleted"), medium, ofSAML, asItIs,
 			i18n.T("deleted SAML provider %s", arg("sAMLProviderArn"))},
-		"CreateOpenIDConnectProvider": {i18n.T("Identity provider created"), high, "{openIDConnectProviderArn|url}", asItIs,
+		"CreateOpenIDConnectProvider": {i18n.T("Identity provider created"), high, "${openIDConnectProviderArn|url}", asItIs,
 			i18n.T("created OpenID Connect provider %s", arg("url"))},
-		"AddClientIDToOpenIDConnectProvider": {i18n.T(
-			"Identity provider changed",
-		), high, "{openIDConnectProviderArn}", asItIs,
+		"AddClientIDToOpenIDConnectProvider": {i18n.T("Identity provider changed"), high, ofOpenID, asItIs,
 			i18n.T("added client %s to OpenID Connect provider %s", arg("clientID"), arg("openIDConnectProviderArn"))},
-		"UpdateOpenIDConnectProviderThumbprint": {i18n.T(
-			"Identity provider changed",
-		), high, "{openIDConnectProviderArn}", asItIs,
+		"UpdateOpenIDConnectProviderThumbprint": {i18n.T("Identity provider changed"), high, ofOpenID, asItIs,
 			i18n.T("changed the thumbprints of OpenID Connect provider %s", arg("openIDConnectProviderArn"))},
-		"DeleteOpenIDConnectProvider": {i18n.T("Identity provider deleted"), medium, "{openIDConnectProviderArn}", asItIs,
+		"DeleteOpenIDConnectProvider": {i18n.T("Identity provider deleted"), medium, ofOpenID, asItIs,
 			i18n.T("deleted OpenID Connect provider %s", arg("openIDConnectProviderArn"))},
 		"UpdateAccountPasswordPolicy": {i18n.T("Password policy changed"), medium, "account", asItIs,
 			i18n.T("changed the account's password policy")},
@@ -179,75 +159,69 @@ var acts = map[string]map[string]act{
 			i18n.T("deleted the account's password policy")},
 
 		// Exemptions.
-		"TagUser": {i18n.T("Exemption set"), medium, "", byTag, i18n.T("set the tag %s of %s", exemptTag, user)},
-		"UntagUser": {i18n.T("Exemption removed"), low, "", byTag,
-			i18n.T("removed the tag %s of %s", exemptTag, user)},
+		"TagUser":   {exempted, medium, "", exemption, setTag},
+		"UntagUser": {i18n.T("Exemption removed"), low, "", exemption, i18n.T("removed the tag %s of %s", exemptTag, user)},
 	},
 
 	// What records all this.
 	"cloudtrail.amazonaws.com": {
-		"StopLogging": {i18n.T("CloudTrail logging stopped"), critical, "{name}", asItIs, i18n.T("stopped the logging of trail %s", arg("name"))},
-		"DeleteTrail": {i18n.T("Trail deleted"), critical, "{name}", asItIs, i18n.T("deleted trail %s", arg("name"))},
-		"UpdateTrail": {i18n.T("Trail changed"), high, "{name}", asItIs, i18n.T("changed trail %s", arg("name"))},
-		"PutEventSelectors": {i18n.T("Event selectors of a trail changed"), high, "{trailName}", asItIs,
+		"StopLogging": {i18n.T("CloudTrail logging stopped"), critical, "${name}", asItIs,
+			i18n.T("stopped the logging of trail %s", name)},
+		"DeleteTrail": {i18n.T("Trail deleted"), critical, "${name}", asItIs, i18n.T("deleted trail %s", name)},
+		"UpdateTrail": {i18n.T("Trail changed"), high, "${name}", asItIs, i18n.T("changed trail %s", name)},
+		"PutEventSelectors": {i18n.T("Event selectors of a trail changed"), high, "${trailName}", asItIs,
 			i18n.T("changed which events trail %s records", arg("trailName"))},
 	},
 	"config.amazonaws.com": {
-		"StopConfigurationRecorder": {i18n.T("AWS Config recorder stopped"), high, "{configurationRecorderName}", asItIs,
+		"StopConfigurationRecorder": {i18n.T("AWS Config recorder stopped"), high, "${configurationRecorderName}", asItIs,
 			i18n.T("stopped AWS Config recorder %s", arg("configurationRecorderName"))},
-		"DeleteConfigurationRecorder": {i18n.T("AWS Config recorder deleted"), high, "{configurationRecorderName}", asItIs,
+		"DeleteConfigurationRecorder": {i18n.T("AWS Config recorder deleted"), high, "${configurationRecorderName}", asItIs,
 			i18n.T("deleted AWS Config recorder %s", arg("configurationRecorderName"))},
 	},
 	"access-analyzer.amazonaws.com": {
-		"DeleteAnalyzer": {i18n.T("Access analyzer deleted"), high, "{analyzerName}", asItIs,
+		"DeleteAnalyzer": {i18n.T("Access analyzer deleted"), high, "${analyzerName}", asItIs,
 			i18n.T("deleted access analyzer %s", arg("analyzerName"))},
 	},
 
 	// Warder itself.
 	"lambda.amazonaws.com": {
-		"AddPermission": {tampered, critical, "{functionName}", asItIs,
-			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
-		"DeleteFunction": {tampered, critical, "{functionName}", asItIs,
-			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
-		"PutFunction": {tampered, critical, "{functionName}", asItIs,
-			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
-		"RemovePermission": {tampered, critical, "{functionName}", asItIs,
-			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
-		"UpdateFunction": {tampered, critical, "{functionName}", asItIs,
-			i18n.T("called %s on function %s", arg("call"), arg("functionName"))},
+		"AddPermission":    functionChanged,
+		"DeleteFunction":   functionChanged,
+		"PutFunction":      functionChanged,
+		"RemovePermission": functionChanged,
+		"UpdateFunction":   functionChanged,
 	},
 	"events.amazonaws.com": {
-		"DeleteRule":    {tampered, critical, "{name}", asItIs, i18n.T("deleted rule %s", arg("name"))},
-		"DisableRule":   {tampered, critical, "{name}", asItIs, i18n.T("disabled rule %s", arg("name"))},
-		"PutRule":       {tampered, critical, "{name}", asItIs, i18n.T("changed rule %s", arg("name"))},
-		"PutTargets":    {tampered, critical, "{rule}", asItIs, i18n.T("changed the targets of rule %s", arg("rule"))},
-		"RemoveTargets": {tampered, critical, "{rule}", asItIs, i18n.T("removed targets of rule %s", arg("rule"))},
+		"DeleteRule":    {tampered, critical, "${name}", asItIs, i18n.T("deleted rule %s", name)},
+		"DisableRule":   {tampered, critical, "${name}", asItIs, i18n.T("disabled rule %s", name)},
+		"PutRule":       {tampered, critical, "${name}", asItIs, i18n.T("changed rule %s", name)},
+		"PutTargets":    {tampered, critical, "${rule}", asItIs, i18n.T("changed the targets of rule %s", arg("rule"))},
+		"RemoveTargets": {tampered, critical, "${rule}", asItIs, i18n.T("removed targets of rule %s", arg("rule"))},
 	},
 	"ssm.amazonaws.com": {
-		"PutParameter": {i18n.T("Warder's halt switch set"), critical, "{name}", byHalt,
-			i18n.T("set parameter %s", arg("name"))},
-		"DeleteParameter":  {tampered, critical, "{name}", asItIs, i18n.T("deleted parameter %s", arg("name"))},
-		"DeleteParameters": {tampered, critical, "{halt}", asItIs, i18n.T("deleted parameter %s", arg("halt"))},
+		"PutParameter":     {i18n.T("Warder's halt switch set"), critical, "${name}", halted, i18n.T("set parameter %s", name)},
+		"DeleteParameter":  {tampered, critical, "${name}", asItIs, i18n.T("deleted parameter %s", name)},
+		"DeleteParameters": {tampered, critical, "${halt}", asItIs, i18n.T("deleted parameter %s", arg("halt"))},
 	},
 	"dynamodb.amazonaws.com": {
-		"DeleteTable": {tampered, critical, "{tableName}", asItIs, i18n.T("deleted table %s", arg("tableName"))},
-		"UpdateContinuousBackups": {tampered, critical, "{tableName}", asItIs,
-			i18n.T("changed the backups of table %s", arg("tableName"))},
-		"UpdateTable": {tampered, critical, "{tableName}", asItIs, i18n.T("changed table %s", arg("tableName"))},
-		"UpdateTimeToLive": {tampered, critical, "{tableName}", asItIs,
-			i18n.T("changed how long table %s keeps its items", arg("tableName"))},
+		"DeleteTable": {tampered, critical, "${tableName}", asItIs, i18n.T("deleted table %s", tableName)},
+		"UpdateContinuousBackups": {tampered, critical, "${tableName}", asItIs,
+			i18n.T("changed the backups of table %s", tableName)},
+		"UpdateTable": {tampered, critical, "${tableName}", asItIs, i18n.T("changed table %s", tableName)},
+		"UpdateTimeToLive": {tampered, critical, "${tableName}", asItIs,
+			i18n.T("changed how long table %s keeps its items", tableName)},
 	},
 	"sns.amazonaws.com": {
-		"DeleteTopic": {tampered, critical, "{topicArn}", asItIs, i18n.T("deleted topic %s", arg("topicArn"))},
-		"SetTopicAttributes": {tampered, critical, "{topicArn}", asItIs,
+		"DeleteTopic": {tampered, critical, "${topicArn}", asItIs, i18n.T("deleted topic %s", arg("topicArn"))},
+		"SetTopicAttributes": {tampered, critical, "${topicArn}", asItIs,
 			i18n.T("changed %s of topic %s", arg("attributeName"), arg("topicArn"))},
-		"SetSubscriptionAttributes": {tampered, high, "{subscriptionArn}", asItIs,
+		"SetSubscriptionAttributes": {tampered, high, "${subscriptionArn}", asItIs,
 			i18n.T("changed %s of subscription %s", arg("attributeName"), arg("subscriptionArn"))},
-		"Unsubscribe": {tampered, high, "{subscriptionArn}", asItIs,
+		"Unsubscribe": {tampered, high, "${subscriptionArn}", asItIs,
 			i18n.T("ended subscription %s", arg("subscriptionArn"))},
 	},
 	"cloudformation.amazonaws.com": {
-		"DeleteStack": {i18n.T("Warder is being deleted"), critical, "{stackName}", asItIs,
+		"DeleteStack": {i18n.T("Warder is being deleted"), critical, "${stackName}", asItIs,
 			i18n.T("is deleting stack %s", arg("stackName"))},
 	},
 }
@@ -258,8 +232,12 @@ var ofWarder = []string{
 	"sns.amazonaws.com", "ssm.amazonaws.com",
 }
 
-// tampered is the title of what somebody did to Warder.
-var tampered = i18n.T("Warder was tampered with")
+// tampered is the title of what somebody did to Warder, functionChanged what they did to a function.
+var (
+	tampered        = i18n.T("Warder was tampered with")
+	functionChanged = act{tampered, critical, "${functionName}", asItIs,
+		i18n.T("called %s on function %s", arg("call"), arg("functionName"))}
+)
 
 // exemptTag is the key of the tag that exempts a user. IAM compares keys without regard to case
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).

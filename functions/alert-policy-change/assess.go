@@ -18,71 +18,117 @@ import (
 	"github.com/warder-aws/warder/pkg/policy"
 )
 
-// assessments returns what a call means for the account as it is now. There may be none, for a call
-// that turns out to be not worth an alert. What no longer exists is assessed by the event alone.
-func (p *planner) assessments(ctx context.Context, c *event.APICall, a act) ([]assessment, error) {
-	var v assessment
-	var err error
-	switch a.by {
-	case byDocument:
-		v = document(c)
-	case byNewVersion:
-		v = newVersion(c)
-	case byPolicy:
-		v, err = p.attached(ctx, c)
-	case byVersion:
-		v, err = p.switched(ctx, c)
-	case byGroup, byLeft:
-		v, err = p.group(ctx, c, a.by)
-	case byDetached:
-		v, err = p.detached(ctx, c)
-	case byBoundary:
-		v, err = p.boundary(ctx, c)
-	case byTrust:
-		v = trust(c)
-	case byStatus:
-		v = status(c)
-	case byTag:
-		return exemption(c), nil
-	case byHalt:
-		v = assessment{
-			because: i18n.T("Any value except no stops every change that Warder would make; CloudTrail does not record the present value."),
-			advice:  i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack and set the parameter to no."),
-		}
-	case byUser:
-		return append([]assessment{{}}, exemption(c)...), nil
-	case asItIs:
+// assess says what a call means for the account as it is now. There may be no assessment, for a call that
+// turns out to be not worth an alert. What no longer exists is assessed by the event alone.
+type assess func(*planner, context.Context, *event.APICall) ([]assessment, error)
+
+// The ways to assess a call.
+var (
+	asItIs     = byEvent(func(*event.APICall) assessment { return assessment{} })
+	document   = byEvent(submitted) // the policy document that was put gives administrator rights
+	newVersion = byEvent(version)   // the same; it may not be in effect
+	trust      = byEvent(trusted)   // the trust policy lets other accounts in
+	status     = byEvent(activated) // the access key was made active
+	// The managed policy that was attached gives administrator rights, or the version that became the default.
+	attached = byPolicy("policyArn", "", administers, gained(i18n.T("The policy grants administrator-level access.")))
+	switched = byPolicy("policyArn", "versionId", administers, gained(
+		i18n.T("That version grants administrator-level access to every principal that the policy is attached to.")))
+	// The managed policy that was detached denies something: to lose it is to gain rights.
+	detached = byPolicy("policyArn", "", denies, worse(high, i18n.T("Deny removed"),
+		i18n.T("The policy denies something, which no longer applies here.")))
+	// The new permissions boundary allows everything and denies nothing, so it is none.
+	boundary = byPolicy("permissionsBoundary", "", unlimited, worse(high, i18n.T("Permissions boundary without limits"),
+		i18n.T("The policy grants administrator-level access, so it limits little or nothing.")))
+)
+
+// byEvent is for what the event says alone.
+func byEvent(f func(*event.APICall) assessment) assess {
+	return func(_ *planner, _ context.Context, c *event.APICall) ([]assessment, error) {
+		return []assessment{f(c)}, nil
 	}
-	return []assessment{v}, err
 }
+
+// byPolicy is for what the document of the managed policy says that a parameter names: the version that
+// another parameter names, or the default one. A policy that is not there is looked for again, because IAM
+// shows new things late.
+func byPolicy(parameter, version string, bad func(string) bool, v assessment) assess {
+	return func(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
+		name, _ := c.Param(parameter)
+		if quarantine(name) && parameter == "policyArn" && version == "" {
+			return []assessment{quarantined(c)}, nil
+		}
+		if name == "" {
+			return noted(i18n.T("The event does not say which policy.")), nil
+		}
+		id := ""
+		if version != "" {
+			id, _ = c.Param(version)
+		}
+		text := ""
+		err := iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
+			text, err = p.managed(ctx, name, id)
+			return err
+		})
+		switch {
+		case change.NotFound(err):
+			return noted(i18n.T("The policy has been deleted since; what it allowed or denied cannot be read.")), nil
+		case err != nil:
+			return nil, err
+		case bad(text):
+			return []assessment{v}, nil
+		}
+		return []assessment{{}}, nil
+	}
+}
+
+// created assesses a new user, who may be exempt from birth.
+func created(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
+	exempt, err := exemption(p, ctx, c)
+	return append([]assessment{{}}, exempt...), err
+}
+
+// halted explains the halt switch; the call is no worse than it looks.
+func halted(*planner, context.Context, *event.APICall) ([]assessment, error) {
+	return []assessment{{
+		because: i18n.T("Any value except no stops every change that Warder would make; CloudTrail does not record the present value."),
+		advice:  i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack and set the parameter to no."),
+	}}, nil
+}
+
+// worse is the assessment that a call is worse than it looks.
+func worse(severity control.Severity, title, because i18n.Message) assessment {
+	return assessment{title: title, severity: severity, because: because}
+}
+
+// noted is that a call is as it looks, and what is to be said of it.
+func noted(because i18n.Message) []assessment { return []assessment{{because: because}} }
 
 // gained is the assessment that somebody has administrator rights now.
 func gained(because i18n.Message) assessment {
-	return assessment{title: i18n.T("Administrator rights gained"), severity: control.Critical, because: because}
+	return worse(critical, i18n.T("Administrator rights gained"), because)
 }
 
 // administers and denies assess a document; one that cannot be read does both.
 func administers(text string) bool { yes, _ := policy.Administers(text); return yes }
 func denies(text string) bool      { yes, _ := policy.Denies(text); return yes }
+func unlimited(text string) bool   { return administers(text) && !denies(text) }
 
-// document assesses a document that was put, which the event holds as it was submitted.
-func document(c *event.APICall) assessment {
+// submitted assesses a document that was put, which the event holds as it was submitted.
+func submitted(c *event.APICall) assessment {
 	text, ok := c.Param("policyDocument")
 	switch {
 	case !ok:
-		return assessment{
-			severity: control.High, because: i18n.T("The event does not contain the document: read it in the account."),
-		}
+		return worse(high, i18n.Message{}, i18n.T("The event does not contain the document: read it in the account."))
 	case administers(text):
 		return gained(i18n.T("Its document grants administrator-level access."))
 	}
 	return assessment{}
 }
 
-// newVersion assesses the document of a managed policy, which is in effect only if it is the default
+// version assesses the document of a managed policy, which is in effect only if it is the default
 // version and somebody holds the policy. Who holds it is not read.
-func newVersion(c *event.APICall) assessment {
-	v := document(c)
+func version(c *event.APICall) assessment {
+	v := submitted(c)
 	if v.severity == control.Critical {
 		v.because = i18n.T("Its new document grants administrator-level access.")
 	}
@@ -123,170 +169,128 @@ func quarantine(policyARN string) bool {
 
 var adviseQuarantine = i18n.T("Make the user's access keys inactive, check what they were used for, and issue new ones. Keep the policy until then: it does not stop everything, but it limits what an attacker can do.")
 
-// attached assesses a managed policy that was attached.
-func (p *planner) attached(ctx context.Context, c *event.APICall) (assessment, error) {
-	name, _ := c.Param("policyArn")
-	if quarantine(name) {
-		v := assessment{
-			title: i18n.T("Quarantine policy attached"), severity: control.Critical, advice: adviseQuarantine,
-			because: i18n.T("AWS attaches this policy when it finds an access key in public: the key is probably leaked."),
-		}
-		if c.Identity.Kind() == event.AWSService || c.Identity.Service() != "" {
-			v.title = i18n.T("AWS quarantined a user")
-		}
-		return v, nil
+// quarantined assesses that one of those policies was attached or detached.
+func quarantined(c *event.APICall) assessment {
+	v := assessment{
+		title: i18n.T("Quarantine policy attached"), severity: control.Critical, advice: adviseQuarantine,
+		because: i18n.T("AWS attaches this policy when it finds an access key in public: the key is probably leaked."),
 	}
-	text, v, err := p.read(ctx, name, "")
-	if err == nil && v.empty() && administers(text) {
-		v = gained(i18n.T("The policy grants administrator-level access."))
+	switch {
+	case strings.HasPrefix(c.Name, "Detach"):
+		v.title = i18n.T("Quarantine removed")
+		v.because = i18n.T("AWS had attached this policy because an access key was probably leaked.")
+	case c.Identity.Kind() == event.AWSService || c.Identity.Service() != "":
+		v.title = i18n.T("AWS quarantined a user")
 	}
-	return v, err
+	return v
 }
 
-// switched assesses the version that a policy was switched to.
-func (p *planner) switched(ctx context.Context, c *event.APICall) (assessment, error) {
-	name, _ := c.Param("policyArn")
-	version, _ := c.Param("versionId")
-	text, v, err := p.read(ctx, name, version)
-	if err == nil && v.empty() && administers(text) {
-		v = gained(i18n.T("That version grants administrator-level access to every principal that the policy is attached to."))
-	}
-	return v, err
+// joined assesses what a user gains by joining a group, left what no longer denies it after leaving.
+func joined(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
+	return p.group(ctx, c, administers, func(which string) assessment {
+		return gained(i18n.T("Policy %s of the group gives administrator rights.", which))
+	})
 }
 
-// detached assesses a managed policy that was detached: to lose a policy that denies is to gain rights.
-func (p *planner) detached(ctx context.Context, c *event.APICall) (assessment, error) {
-	name, _ := c.Param("policyArn")
-	if quarantine(name) {
-		return assessment{
-			title: i18n.T("Quarantine removed"), severity: control.Critical, advice: adviseQuarantine,
-			because: i18n.T("AWS had attached this policy because an access key was probably leaked."),
-		}, nil
-	}
-	text, v, err := p.read(ctx, name, "")
-	if err == nil && v.empty() && denies(text) {
-		v = assessment{
-			title: i18n.T("Deny removed"), severity: control.High,
-			because: i18n.T("The policy denies something, which no longer applies here."),
-		}
-	}
-	return v, err
+func left(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
+	return p.group(ctx, c, denies, func(which string) assessment {
+		return worse(high, i18n.T("Deny removed"),
+			i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which))
+	})
 }
 
-// boundary assesses a new permissions boundary: one that allows everything and denies nothing is none.
-func (p *planner) boundary(ctx context.Context, c *event.APICall) (assessment, error) {
-	name, _ := c.Param("permissionsBoundary")
-	text, v, err := p.read(ctx, name, "")
-	if err == nil && v.empty() && administers(text) && !denies(text) {
-		v = assessment{
-			title: i18n.T("Permissions boundary without limits"), severity: control.High,
-			because: i18n.T("The policy grants administrator-level access, so it limits little or nothing."),
-		}
-	}
-	return v, err
-}
-
-// group assesses what a user gains by joining a group, or what no longer denies it after leaving.
-func (p *planner) group(ctx context.Context, c *event.APICall, by evidence) (assessment, error) {
+// group assesses a group by the first of its policies that is worse.
+func (p *planner) group(
+	ctx context.Context, c *event.APICall, bad func(string) bool, by func(which string) assessment,
+) ([]assessment, error) {
 	name, ok := c.Param("groupName")
 	if !ok {
-		return assessment{because: i18n.T("The event does not say which group.")}, nil
-	}
-	worse := administers
-	if by == byLeft {
-		worse = denies
+		return noted(i18n.T("The event does not say which group.")), nil
 	}
 	which := ""
 	err := iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
-		which, err = p.carried(ctx, name, worse)
+		which, err = p.carried(ctx, name, bad)
 		return err
 	})
 	switch {
 	case change.NotFound(err):
-		return assessment{because: i18n.T("The group has been deleted since; what it allowed or denied cannot be read.")}, nil
-	case err != nil || which == "":
-		return assessment{}, err
-	case by == byLeft:
-		return assessment{
-			title: i18n.T("Deny removed"), severity: control.High,
-			because: i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which),
-		}, nil
+		return noted(i18n.T("The group has been deleted since; what it allowed or denied cannot be read.")), nil
+	case err != nil:
+		return nil, err
+	case which == "":
+		return []assessment{{}}, nil
 	}
-	return gained(i18n.T("Policy %s of the group gives administrator rights.", which)), nil
+	return []assessment{by(which)}, nil
 }
 
-// trust assesses whom a role lets in.
-func trust(c *event.APICall) assessment {
+// trusted assesses whom a role lets in.
+func trusted(c *event.APICall) assessment {
 	text, ok := c.Param("policyDocument")
 	if !ok {
 		text, ok = c.Param("assumeRolePolicyDocument")
 	}
 	if !ok {
-		return assessment{
-			severity: control.High, because: i18n.T("The event does not contain the trust policy: read it in the account."),
-		}
+		return worse(high, i18n.Message{}, i18n.T("The event does not contain the trust policy: read it in the account."))
 	}
 	t, err := policy.Trusts(text)
 	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })
 	switch {
 	case err != nil:
-		return assessment{
-			severity: control.Critical, because: i18n.T("Its trust policy cannot be parsed, so it may allow everyone to assume the role."),
-		}
+		return worse(critical, i18n.Message{},
+			i18n.T("Its trust policy cannot be parsed, so it may allow everyone to assume the role."))
 	case t.Everyone:
-		return assessment{
-			title: i18n.T("Role trusts everyone"), severity: control.Critical,
-			because: i18n.T("Its trust policy allows every AWS account to assume it."),
-		}
+		return worse(critical, i18n.T("Role trusts everyone"),
+			i18n.T("Its trust policy allows every AWS account to assume it."))
 	case t.Conditional:
-		return assessment{
-			title: i18n.T("Role trusts other accounts"), severity: control.High,
-			because: i18n.T("Its trust policy allows every AWS account to assume it under a condition, which Warder does not evaluate."),
-		}
+		return worse(high, i18n.T("Role trusts other accounts"),
+			i18n.T("Its trust policy allows every AWS account to assume it under a condition, which Warder does not evaluate."))
 	case len(others) > 0:
-		return assessment{
-			title: i18n.T("Role trusts other accounts"), severity: control.High,
-			because: i18n.T("Its trust policy allows %s, outside this account, to assume it.", strings.Join(others, ", ")),
-		}
+		return worse(high, i18n.T("Role trusts other accounts"),
+			i18n.T("Its trust policy allows %s, outside this account, to assume it.", strings.Join(others, ", ")))
 	}
 	return assessment{}
 }
 
-// status distinguishes an access key that was made active from one that was made inactive.
-func status(c *event.APICall) assessment {
+// activated distinguishes an access key that was made active from one that was made inactive.
+func activated(c *event.APICall) assessment {
 	switch status, _ := c.Param("status"); status {
 	case change.Inactive:
 		return assessment{}
 	case change.Active:
 		return assessment{
 			title: i18n.T("Access key activated"), severity: control.Medium,
-			words: i18n.T("made access key %s of %s active", arg("key"), arg("user")),
+			words: i18n.T("made access key %s of %s active", key, user),
 		}
 	}
 	return assessment{
 		title: i18n.T("Access key status changed"), severity: control.Medium,
-		words: i18n.T("changed the status of access key %s of %s", arg("key"), arg("user")),
+		words: i18n.T("changed the status of access key %s of %s", key, user),
 	}
 }
 
+// The title and the words of the tag that exempts a user.
+var (
+	exempted = i18n.T("Exemption set")
+	setTag   = i18n.T("set the tag %s of %s", exemptTag, user)
+)
+
 // exemption alerts on the tag that exempts a user, and on no other.
-func exemption(c *event.APICall) []assessment {
+func exemption(_ *planner, _ context.Context, c *event.APICall) ([]assessment, error) {
 	for _, tag := range c.Request.Objects("tags") {
 		if key, _ := tag.Text("key"); strings.EqualFold(key, exemptTag) {
 			value, _ := tag.Text("value")
 			return []assessment{{
-				title: acts[c.Source]["TagUser"].title, words: acts[c.Source]["TagUser"].action, severity: control.Medium,
-				because: i18n.T("Its value is %q.", value),
-				advice:  i18n.T("An exemption keeps Warder from changing a user. Make sure that the approver it names knows about it; if not, remove the tag."),
-			}}
+				title: exempted, words: setTag, severity: control.Medium, because: i18n.T("Its value is %q.", value),
+				advice: i18n.T("An exemption keeps Warder from changing a user. Make sure that the approver it names knows about it; if not, remove the tag."),
+			}}, nil
 		}
 	}
-	if slices.ContainsFunc(
-		c.Request.Texts("tagKeys"), func(key string) bool { return strings.EqualFold(key, exemptTag) },
-	) {
-		return []assessment{{}}
+	for _, key := range c.Request.Texts("tagKeys") {
+		if strings.EqualFold(key, exemptTag) {
+			return []assessment{{}}, nil
+		}
 	}
-	return nil
+	return nil, nil
 }
 
 // resource is the last part of an ARN, empty if it is none.
@@ -296,23 +300,6 @@ func resource(name string) string {
 		return ""
 	}
 	return parsed.Resource
-}
-
-// read returns the document of a version of a managed policy, the default one if none is named. A
-// policy that is not there is looked for again, because IAM shows new things late; the assessment is
-// not empty if it cannot be found, and says so.
-func (p *planner) read(ctx context.Context, policyARN, version string) (text string, v assessment, err error) {
-	if policyARN == "" {
-		return "", assessment{because: i18n.T("The event does not say which policy.")}, nil
-	}
-	err = iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
-		text, err = p.managed(ctx, policyARN, version)
-		return err
-	})
-	if change.NotFound(err) {
-		return "", assessment{because: i18n.T("The policy has been deleted since; what it allowed or denied cannot be read.")}, nil
-	}
-	return text, assessment{}, err
 }
 
 // managed is the document of a version of a managed policy, the default one if none is named.
@@ -331,41 +318,31 @@ func (p *planner) managed(ctx context.Context, policyARN, version string) (strin
 	return change.Document(aws.ToString(got.PolicyVersion.Document))
 }
 
-// carried is the first policy of a group, inline or attached, that is worse; empty if none is.
+// carried is the first policy of a group, inline or attached, that is bad; empty if none is.
 // A policy that goes while the group is scanned counts for nothing.
-func (p *planner) carried(ctx context.Context, group string, worse func(string) bool) (string, error) {
-	for pages := iam.NewListGroupPoliciesPaginator(
-		p.api, &iam.ListGroupPoliciesInput{GroupName: &group},
-	); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+func (p *planner) carried(ctx context.Context, group string, bad func(string) bool) (string, error) {
+	inline := iam.NewListGroupPoliciesPaginator(p.api, &iam.ListGroupPoliciesInput{GroupName: &group})
+	for page, err := range iamuser.Pages(ctx, inline, "list inline policies of group %q", group) {
 		if err != nil {
-			return "", fmt.Errorf("list inline policies of group %q: %w", group, err)
+			return "", err
 		}
 		for _, name := range page.PolicyNames {
 			text, err := p.inline(ctx, group, name)
-			if err != nil && !change.NotFound(err) {
-				return "", err
-			}
-			if err == nil && worse(text) {
-				return name, nil
+			if err != nil && !change.NotFound(err) || err == nil && bad(text) {
+				return name, err
 			}
 		}
 	}
-	for pages := iam.NewListAttachedGroupPoliciesPaginator(
-		p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group},
-	); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+	attached := iam.NewListAttachedGroupPoliciesPaginator(p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group})
+	for page, err := range iamuser.Pages(ctx, attached, "list attached policies of group %q", group) {
 		if err != nil {
-			return "", fmt.Errorf("list attached policies of group %q: %w", group, err)
+			return "", err
 		}
-		for _, attached := range page.AttachedPolicies {
-			name := aws.ToString(attached.PolicyArn)
+		for _, policy := range page.AttachedPolicies {
+			name := aws.ToString(policy.PolicyArn)
 			text, err := p.managed(ctx, name, "")
-			if err != nil && !change.NotFound(err) {
-				return "", err
-			}
-			if err == nil && worse(text) {
-				return name, nil
+			if err != nil && !change.NotFound(err) || err == nil && bad(text) {
+				return name, err
 			}
 		}
 	}

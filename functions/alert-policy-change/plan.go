@@ -1,11 +1,15 @@
+// Package alertpolicychange is the Lambda function that alerts on every change to who may do what, to the trails that
+// record it, and to Warder itself. README.md is its runbook, control.json its description.
 package alertpolicychange
 
 import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"embed"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -15,15 +19,24 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	return &planner{s.IAM, s.Settings, s.Sleep}, nil
+})
+
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
-	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
+	iam.GetPolicyAPIClient
 	GetPolicyVersion(
 		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
 	) (*iam.GetPolicyVersionOutput, error)
@@ -38,13 +51,6 @@ type planner struct {
 	sleep    func(context.Context, time.Duration)
 }
 
-func newPlanner(api readAPI, f settings.Function, sleep func(context.Context, time.Duration)) remediation.Planner {
-	return &planner{api: api, settings: f, sleep: sleep}
-}
-
-// quiet is how long the same call by the same caller is not notified again.
-const quiet = 15 * time.Minute
-
 // Plan alerts on one call that changed something. Calls that were refused changed nothing.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	c, ok := e.Detail.(*event.APICall)
@@ -55,7 +61,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if !ok || slices.Contains(ofWarder, c.Source) && !p.owns(c, a) {
 		return nil, nil
 	}
-	assessments, err := p.assessments(ctx, c, a)
+	assessments, err := a.by(p, ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -87,11 +93,6 @@ type assessment struct {
 	words    i18n.Message
 	because  i18n.Message
 	advice   i18n.Message
-}
-
-// empty reports whether the look adds nothing.
-func (v assessment) empty() bool {
-	return v.title.Empty() && v.severity == "" && v.words.Empty() && v.because.Empty() && v.advice.Empty()
 }
 
 // The advice that assessments do not give themselves.
@@ -133,10 +134,7 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
 			title, severity = i18n.T("Part of Warder was deleted"), control.Medium
 		}
-		text = i18n.Sentences(
-			text,
-			i18n.T("CloudFormation made this change; its other changes to Warder within %s are not notified one by one.", i18n.Period(quiet)),
-		)
+		text = i18n.Sentences(text, i18n.T("CloudFormation made this change; its other changes to Warder within %s are not notified one by one.", i18n.Period(remediation.Quiet)))
 		once = []any{title.String(), c.Identity.ARN}
 	case own:
 		advice = i18n.Or(advice, adviseDeploy)
@@ -149,16 +147,13 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 	}
 	f := remediation.Finding{
 		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)),
-		Handling: remediation.Handling{
-			Fresh: true,
-			Once:  remediation.Once{Key: digest(once), For: quiet},
-		},
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: digest(once), For: remediation.Quiet}},
 	}
 	switch {
 	case deployed:
 		f.Subject = settings.Product
 	case a.subject != "":
-		f.Subject = p.fill(c, a.subject)
+		f.Subject = os.Expand(a.subject, func(names string) string { return cmp.Or(p.value(c, names), "(not in the event)") })
 	case named: // a user that was renamed is found under its new name
 		f.User = cmp.Or(p.value(c, "newUserName"), user)
 	case root:
@@ -171,10 +166,9 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 
 // advise is the advice for a call about nothing of Warder's.
 func advise(c *event.APICall, severity control.Severity) i18n.Message {
+	recorders := []string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}
 	switch {
-	case slices.Contains(
-		[]string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}, c.Source,
-	):
+	case slices.Contains(recorders, c.Source):
 		return adviseRecord
 	case severity.Rank() >= control.High.Rank():
 		return adviseStop
@@ -196,21 +190,18 @@ func facts(c *event.APICall) []remediation.Fact {
 	if c.Identity.Kind() != event.Root {
 		by = i18n.T("%s (%s)", c.Identity.Describe(), by)
 	}
-	if strings.HasPrefix(c.Identity.AccessKeyID, "AKIA") {
-		by = i18n.T("%s, access key %s", by, change.KeyHint(c.Identity.AccessKeyID))
+	if key := remediation.LongLivedKey(c.Identity); !key.Empty() {
+		by = i18n.T("%s, access key %s", by, key)
 	}
-	all := []remediation.Fact{{Name: i18n.T("By"), Value: by}}
+	from, call := "", i18n.Literal(c.Name)
 	if address, ok := c.Address(); ok {
-		all = append(all, remediation.Fact{Name: i18n.T("From"), Value: i18n.Literal(address.String())})
+		from = address.String()
 	}
-	if service := c.Identity.Service(); service != "" {
-		all = append(all, remediation.Fact{Name: i18n.T("Through"), Value: i18n.Literal(service)})
-	}
-	call := i18n.Literal(c.Name)
 	if !c.Time.IsZero() {
 		call = i18n.Join(", ", call, i18n.Moment(c.Time))
 	}
-	return append(all, remediation.Fact{Name: i18n.T("Call"), Value: call})
+	return remediation.Facts(i18n.T("By"), by, i18n.T("From"), i18n.Literal(from),
+		i18n.T("Through"), i18n.Literal(c.Identity.Service()), i18n.T("Call"), call)
 }
 
 // filled is what stands for an arg in the words of acts.
@@ -225,21 +216,6 @@ func (p *planner) filled(c *event.APICall, names string) i18n.Message {
 		return i18n.T("a user that the event does not name")
 	}
 	return i18n.Or(i18n.Literal(p.value(c, names)), i18n.T("(not in the event)"))
-}
-
-// fill puts values into the braces of a subject of acts.
-func (p *planner) fill(c *event.APICall, text string) string {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(text, "{")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		names, after, _ := strings.Cut(rest, "}")
-		b.WriteString(cmp.Or(p.value(c, names), "(not in the event)"))
-		text = after
-	}
 }
 
 // value is what the call says under the first of the names, separated by bars, that it has; empty
@@ -290,7 +266,7 @@ func (p *planner) owns(c *event.APICall, a act) bool {
 		switch {
 		case c.Name == "CreateRole" || c.Name == "CreatePolicy":
 			return param("path") == settings.RolePath || slices.Contains(p.settings.Roles, param("roleName"))
-		case a.subject == "{policyArn}":
+		case a.subject == "${policyArn}":
 			return strings.HasPrefix(resource(param("policyArn")), "policy"+settings.RolePath)
 		}
 		return slices.Contains(p.settings.Roles, param("roleName"))

@@ -1,10 +1,14 @@
+// Package alertrootusage is the Lambda function that alerts on what the root user does, and once a day of root access
+// keys and missing root MFA. It changes nothing. README.md is its runbook, control.json its description.
 package alertrootusage
 
 import (
 	"cmp"
 	"context"
+	"embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +17,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -20,11 +25,17 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	p, err := settings.Parameters[parameters](s.Settings)
+	return &planner{s.IAM, p.SignIns, s.Settings.AllowedNetworks}, err
+})
+
 // subject is whom every finding is about.
 const subject = "root"
-
-// quiet is how long the same act of the same session is not notified again.
-const quiet = 15 * time.Minute
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
@@ -42,14 +53,6 @@ type planner struct {
 	api     readAPI
 	signIns bool
 	allowed network.Allowed
-}
-
-func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
-	p, err := settings.Parameters[parameters](f)
-	if err != nil {
-		return nil, err
-	}
-	return &planner{api: api, signIns: p.SignIns, allowed: f.AllowedNetworks}, nil
 }
 
 // Plan alerts on the act that the event records, or when the sweep comes, on what the account summary
@@ -95,11 +98,9 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if keys > 0 {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has an access key"), Severity: control.Critical,
-			Text:   i18n.T("The root user of the account has an access key. Whoever holds it can do everything, and no policy of the account can limit it. This notice repeats weekly until the key is deleted."),
-			Advice: i18n.T("Sign in as root, check under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
-			Handling: remediation.Handling{
-				Once: remediation.Once{Key: "root access key", For: remediation.Weekly},
-			},
+			Text:     i18n.T("The root user of the account has an access key. Whoever holds it can do everything, and no policy of the account can limit it. This notice repeats weekly until the key is deleted."),
+			Advice:   i18n.T("Sign in as root, check under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
+			Handling: remediation.Handling{Once: remediation.Once{Key: "root access key", For: remediation.Weekly}},
 		})
 	}
 	// A member account whose root credentials were removed centrally has no password that MFA could guard. The summary of
@@ -108,11 +109,9 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if mfa == 0 && (password > 0 || !saysPassword) {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has no MFA"), Severity: control.Critical,
-			Text:   i18n.T("The root user of the account can sign in with the password alone. This notice repeats weekly until it has MFA."),
-			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; two devices in two places are better."),
-			Handling: remediation.Handling{
-				Once: remediation.Once{Key: "root MFA", For: remediation.Weekly},
-			},
+			Text:     i18n.T("The root user of the account can sign in with the password alone. This notice repeats weekly until it has MFA."),
+			Advice:   i18n.T("Sign in as root and register an MFA device under Security credentials; two devices in two places are better."),
+			Handling: remediation.Handling{Once: remediation.Once{Key: "root MFA", For: remediation.Weekly}},
 		})
 	}
 	return findings, nil
@@ -157,13 +156,10 @@ var grave = map[string]i18n.Message{
 // billingServices are those in whose events billing work is recorded. Of the account's own settings
 // only the address that invoices go to is among it.
 // https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/logging-using-cloudtrail.html
-var billingServices = map[string]bool{
-	"aws-portal": true, "bcm-data-exports": true, "bcm-pricing-calculator": true, "billing": true, "billingconsole": true,
-	"budgets": true,
-	"ce":      true, "consolidatedbilling": true, "cost-optimization-hub": true, "cur": true,
-	"customer-verification": true,
-	"freetier":              true,
-	"invoicing":             true, "payments": true, "purchase-orders": true, "tax": true, "taxconsole": true,
+var billingServices = []string{
+	"aws-portal", "bcm-data-exports", "bcm-pricing-calculator", "billing", "billingconsole", "budgets", "ce",
+	"consolidatedbilling", "cost-optimization-hub", "cur", "customer-verification", "freetier", "invoicing", "payments",
+	"purchase-orders", "tax", "taxconsole",
 }
 
 // service is the first label of the event source: "iam" of "iam.amazonaws.com".
@@ -174,13 +170,14 @@ func (a act) service() string {
 
 // billing reports whether the act is billing work, which others could do.
 func (a act) billing() bool {
+	known := slices.Contains(billingServices, a.service())
 	switch a.Name {
 	case "SetAdditionalContacts", "SetSecurityQuestions":
 		return false // who AWS believes to own the account
 	case "GetContactInformation", "PutContactInformation":
-		return a.service() == "account" || billingServices[a.service()]
+		return known || a.service() == "account"
 	}
-	return billingServices[a.service()]
+	return known
 }
 
 // own reports whether the act is about the root user's own credentials: it names no other user.
@@ -190,19 +187,18 @@ func (a act) own() bool { return a.service() != "iam" || !a.others }
 func (a act) assess() assessment {
 	title, isGrave := grave[a.service()+":"+a.Name]
 	status, _ := a.Request.Text("status")
+	name := notice.Truncate(a.Name, 40)
 	switch {
 	case a.Identity.Session.AssumedRoot:
 		return assessment{i18n.T("Privileged task of a central root session"), control.Medium,
 			i18n.T("A central team started this session with AssumeRoot. Check that the task was approved; the AssumeRoot event in the management or delegated account names the caller.")}
 	case a.Denied():
-		return assessment{
-			i18n.T("Root user was denied %s", notice.Truncate(a.Name, 40)), control.High,
-			i18n.Sentences(ask, i18n.T("It was blocked this time, probably by a policy of the organization.")),
-		}
+		return assessment{i18n.T("Root user was denied %s", name), control.High,
+			i18n.Sentences(ask, i18n.T("It was blocked this time, probably by a policy of the organization."))}
 	case a.failed && a.Name == "ConsoleLogin":
 		return assessment{i18n.T("Root user sign-in failed"), control.High, ask}
 	case a.failed:
-		return assessment{i18n.T("Root user's %s failed", notice.Truncate(a.Name, 40)), control.High, ask}
+		return assessment{i18n.T("Root user's %s failed", name), control.High, ask}
 	case isGrave && a.own():
 		return assessment{title, control.Critical, alarm}
 	case a.service() == "iam" && a.Name == "UpdateAccessKey" && a.own() && status == "Active":
@@ -213,20 +209,17 @@ func (a act) assess() assessment {
 		return assessment{i18n.T("Root user was asked for MFA"), control.Low,
 			i18n.T("If no sign-in follows, somebody got as far as the MFA prompt: ask who it was, and change the root password if nobody knows.")}
 	case a.Name == "PasswordRecoveryRequested":
-		return assessment{
-			i18n.T("Root user's password reset was requested"), control.High,
-			i18n.Sentences(ask, i18n.T("If you do not recognise this, make sure that the mailbox of the root user is safe.")),
-		}
+		return assessment{i18n.T("Root user's password reset was requested"), control.High,
+			i18n.Sentences(ask, i18n.T("If you do not recognise this, make sure that the mailbox of the root user is safe."))}
 	case a.Name == "SetIAMAccessPreference":
 		return assessment{i18n.T("Root user changed access to billing"), control.Medium,
 			i18n.T("If IAM access to billing is active, give a group or role the billing permissions it needs: then the root user is no longer needed for billing.")}
 	case a.billing():
 		return assessment{i18n.T("Billing work by the root user"), control.Medium, billing}
 	case a.ReadOnly != nil && *a.ReadOnly:
-		return assessment{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.Medium, ask}
-	default:
-		return assessment{i18n.T("Root user called %s", notice.Truncate(a.Name, 40)), control.High, ask}
+		return assessment{i18n.T("Root user called %s", name), control.Medium, ask}
 	}
+	return assessment{i18n.T("Root user called %s", name), control.High, ask}
 }
 
 // maybeCentral reports whether the call may be one of a central root session although the record does
@@ -271,54 +264,49 @@ func (a act) finding(e event.Event) remediation.Finding {
 		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that issued session key %s: if there is one, it was a central task.",
 			change.KeyHint(key)))
 	}
-	at := a.Time
-	if at.IsZero() {
-		at = e.Time
-	}
 	f := remediation.Finding{
 		Subject: subject, Title: v.title, Severity: v.severity, Text: text, Advice: v.advice,
 		Handling: remediation.Handling{Fresh: true},
-		Facts:    a.facts(at),
+		Facts:    a.facts(cmp.Or(a.Time, e.Time)),
 	}
 	// What takes an account over is notified each time.
 	if v.severity != control.Critical {
-		f.Once = remediation.Once{Key: a.key(v), For: quiet}
+		f.Once = remediation.Once{Key: a.key(v), For: remediation.Quiet}
 	}
 	return f
 }
 
 // facts are the lines that let the reader decide.
 func (a act) facts(at time.Time) []remediation.Fact {
-	var facts []remediation.Fact
-	fact := func(name, value i18n.Message) {
-		if !value.Empty() {
-			facts = append(facts, remediation.Fact{Name: name, Value: value})
-		}
-	}
-	fact(i18n.T("Call"), i18n.Literal(a.Source+" "+a.Name))
+	target := ""
 	for _, parameter := range targets {
 		if value, ok := a.Request.Text(parameter); ok {
-			fact(i18n.T("Target"), i18n.Literal(notice.Plain(value, 120)))
+			target = value
 			break
 		}
 	}
-	answer := strings.Trim(a.ErrorCode+": "+a.ErrorMessage, ": ")
-	fact(i18n.T("Response"), i18n.Literal(notice.Plain(answer, 200)))
-	fact(i18n.T("From"), a.origin.Describe())
-	session := a.Identity.Session
-	switch {
-	case session.CreationDate == "":
-	case session.MFAAuthenticated:
-		fact(i18n.T("Session"), i18n.T("since %s, with MFA", session.CreationDate))
+	var session i18n.Message
+	switch since := a.Identity.Session.CreationDate; {
+	case since == "":
+	case a.Identity.Session.MFAAuthenticated:
+		session = i18n.T("since %s, with MFA", since)
 	default:
-		fact(i18n.T("Session"), i18n.T("since %s, without MFA", session.CreationDate))
+		session = i18n.T("since %s, without MFA", since)
 	}
+	key := ""
 	if a.Identity.AccessKeyID != "" {
-		fact(i18n.T("Key"), i18n.Literal(change.KeyHint(a.Identity.AccessKeyID)))
+		key = change.KeyHint(a.Identity.AccessKeyID)
 	}
-	fact(i18n.T("User agent"), i18n.Literal(notice.Agent(a.UserAgent)))
-	fact(i18n.T("At"), i18n.Moment(at))
-	return facts
+	return remediation.Facts(
+		i18n.T("Call"), i18n.Literal(a.Source+" "+a.Name),
+		i18n.T("Target"), i18n.Literal(notice.Plain(target, 120)),
+		i18n.T("Response"), i18n.Literal(notice.Plain(strings.Trim(a.ErrorCode+": "+a.ErrorMessage, ": "), 200)),
+		i18n.T("From"), a.origin.Describe(),
+		i18n.T("Session"), session,
+		i18n.T("Key"), i18n.Literal(key),
+		i18n.T("User agent"), i18n.Literal(notice.Agent(a.UserAgent)),
+		i18n.T("At"), i18n.Moment(at),
+	)
 }
 
 // key is the same for the same act of the same session: a session is known by when it began, as the

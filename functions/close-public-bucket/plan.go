@@ -1,9 +1,14 @@
+// Package closepublicbucket is the Lambda function that turns on the public access block of S3 buckets that Access
+// Analyzer finds to be public. README.md is its runbook, control.json its description.
 package closepublicbucket
 
 import (
 	"context"
+	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,10 +16,21 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
 )
+
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	api := s3.New(s.AWS)
+	maps.Copy(s.Kinds, s3.Kinds(api))
+	return remediation.Pending(&planner{api: api}), nil
+})
 
 // readAPI is the operation that the planner decides from.
 type readAPI interface {
@@ -49,30 +65,18 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if err != nil || before == change.Closed {
 		return nil, err
 	}
+	what := i18n.Or(i18n.Literal(strings.Join(d.Actions, ", ")), i18n.T("actions that the finding does not name"))
 	return []remediation.Finding{{
 		Subject: bucket.Resource,
-		Text:    i18n.T("Bucket %s is public: anyone can call %s.", bucket.Resource, what(d.Actions)),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Region"), Value: i18n.Literal(d.Region)},
-			{Name: i18n.T("Finding"), Value: i18n.Literal(d.ID)},
-			{Name: i18n.T("Public access block"), Value: switches(before)},
-		},
+		Text:    i18n.T("Bucket %s is public: anyone can call %s.", bucket.Resource, what),
+		Facts: remediation.Facts(i18n.T("Region"), i18n.Literal(d.Region), i18n.T("Finding"), i18n.Literal(d.ID),
+			i18n.T("Public access block"), switches(before)),
 		Changes: []change.Change{
 			{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed},
 		},
-		Advice: i18n.T("Find out who made it public, and what was read: CloudTrail has it if data events are on. Then remove the public statement from the bucket's policy or ACL. For a public website put CloudFront in front of the bucket, or exempt the bucket with a tag."),
-		Handling: remediation.Handling{
-			Fresh: true,
-			Once:  remediation.Once{Key: d.ID, For: remediation.Weekly},
-		},
+		Advice:   i18n.T("Find out who made it public, and what was read: CloudTrail has it if data events are on. Then remove the public statement from the bucket's policy or ACL. For a public website put CloudFront in front of the bucket, or exempt the bucket with a tag."),
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: d.ID, For: remediation.Weekly}},
 	}}, nil
-}
-
-func what(actions []string) i18n.Message {
-	if len(actions) == 0 {
-		return i18n.T("actions that the finding does not name")
-	}
-	return i18n.Literal(strings.Join(actions, ", "))
 }
 
 // switches describes a public access block for people.
@@ -80,22 +84,13 @@ func switches(value string) i18n.Message {
 	if value == "" {
 		return i18n.T("none")
 	}
-	var b s3.PublicAccessBlock
-	if err := json.Unmarshal([]byte(value), &b); err != nil {
+	var block map[string]bool
+	if err := json.Unmarshal([]byte(value), &block); err != nil {
 		return i18n.Literal(value)
 	}
-	var on []string
-	for _, s := range []struct {
-		on   bool
-		name string
-	}{
-		{b.BlockPublicAcls, "BlockPublicAcls"}, {b.IgnorePublicAcls, "IgnorePublicAcls"},
-		{b.BlockPublicPolicy, "BlockPublicPolicy"}, {b.RestrictPublicBuckets, "RestrictPublicBuckets"},
-	} {
-		if s.on {
-			on = append(on, s.name)
-		}
-	}
+	on := slices.DeleteFunc(
+		[]string{"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"},
+		func(name string) bool { return !block[strings.ToLower(name[:1])+name[1:]] })
 	if len(on) == 0 {
 		return i18n.T("all four settings off")
 	}

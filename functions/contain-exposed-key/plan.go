@@ -1,7 +1,10 @@
+// Package containexposedkey is the Lambda function that makes an access key inactive and quarantines its user as soon
+// as AWS says that others have the key. README.md is its runbook, control.json its description.
 package containexposedkey
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,11 +19,21 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	return remediation.Pending(newPlanner(s.IAM, s.Settings)), nil
+})
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
@@ -28,7 +41,7 @@ type readAPI interface {
 	GetAccessKeyLastUsed(
 		context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options),
 	) (*iam.GetAccessKeyLastUsedOutput, error)
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iam.GetUserAPIClient
 	iam.ListAccessKeysAPIClient
 }
 
@@ -61,12 +74,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	}
 	var faults []error
 	for _, user := range v.order {
-		f, err := v.contain(ctx, v.victims[user])
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		v.findings = append(v.findings, f...)
+		faults = append(faults, v.contain(ctx, v.victims[user]))
 	}
 	return v.findings, errors.Join(faults...)
 }
@@ -153,18 +161,31 @@ func lastUse(key string, used *types.AccessKeyLastUsed) remediation.Fact {
 }
 
 // contain makes a user's keys inactive and quarantines the user.
-func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, error) {
-	keys, err := v.keys(ctx, w.user)
+func (v *scan) contain(ctx context.Context, w *victim) error {
+	var keys []types.AccessKeyMetadata
 	var look quarantine.Inspection
+	var err error
+	pages := iam.NewListAccessKeysPaginator(v.api, &iam.ListAccessKeysInput{UserName: &w.user})
+	for page, fault := range iamuser.Pages(ctx, pages, "list access keys of %q", w.user) {
+		if err = fault; err == nil {
+			keys = append(keys, page.AccessKeyMetadata...)
+		}
+	}
 	if err == nil {
 		look, err = quarantine.At(ctx, v.api, w.user, v.policy)
 	}
 	if change.NotFound(err) {
-		v.missing(w)
-		return nil, nil
+		// Deleted a moment ago or, if a key says that it is theirs, maybe no user but the root user.
+		for _, key := range w.keys {
+			v.alert(suspect{kind: event.IAMUser, key: key})
+		}
+		if len(w.keys) == 0 {
+			v.alert(suspect{kind: event.IAMUser, user: w.user})
+		}
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 
 	var hints, inactive, others []string
@@ -192,11 +213,7 @@ func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, e
 
 	f := remediation.Finding{
 		User: w.user, Title: v.report.title, Severity: control.Critical,
-		Handling: remediation.Handling{
-			Fresh: true,
-			Alert: true,
-			Once:  remediation.Once{Key: v.report.title.String() + "#" + w.user + "#" + strings.Join(hints, "#"), For: remediation.Weekly},
-		}, Changes: changes,
+		Handling: remediation.Handling{Fresh: true, Alert: true, Once: v.once(w.user, hints...)}, Changes: changes,
 		Facts:  append(slices.Clone(v.report.facts), w.used...),
 		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not recognise: users, access keys, roles, instances, functions. Sessions of roles that were assumed with it last up to twelve hours: revoke them in IAM. Replace the key, preferably with a role, and delete it; answer the support case if AWS opened one. Only then undo this."),
 	}
@@ -219,115 +236,64 @@ func (v *scan) contain(ctx context.Context, w *victim) ([]remediation.Finding, e
 	}
 	f.Text = i18n.Sentences(append(text, look.Note)...)
 	if len(others) > 0 {
-		f.Facts = append(
-			f.Facts,
-			remediation.Fact{
-				Name:  i18n.T("Other keys"),
-				Value: i18n.T("%s: still active, but denied everything while the user is quarantined", strings.Join(others, ", ")),
-			},
-		)
+		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Other keys"), Value: i18n.T(
+			"%s: still active, but denied everything while the user is quarantined", strings.Join(others, ", "))})
 	}
 	if len(changes) == 0 {
 		f.UnchangedReason = i18n.T("Warder has already done all that it can.")
 	}
-	return []remediation.Finding{f}, nil
+	v.findings = append(v.findings, f)
+	return nil
 }
 
-// missing is about a victim whom IAM does not have: deleted a moment ago or, if a key says that it is
-// theirs, maybe no user but the root user.
-func (v *scan) missing(w *victim) {
-	for _, key := range w.keys {
-		v.alert(suspect{kind: event.IAMUser, key: key})
-	}
-	if len(w.keys) == 0 {
-		v.alert(suspect{kind: event.IAMUser, user: w.user})
-	}
-}
-
-func (v *scan) keys(ctx context.Context, user string) ([]types.AccessKeyMetadata, error) {
-	var keys []types.AccessKeyMetadata
-	pages := iam.NewListAccessKeysPaginator(v.api, &iam.ListAccessKeysInput{UserName: &user})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("list access keys of %q: %w", user, err)
-		}
-		keys = append(keys, page.AccessKeyMetadata...)
-	}
-	return keys, nil
+// once keeps a report about somebody from being notified more than once a week.
+func (v *scan) once(who string, keys ...string) remediation.Once {
+	key := v.report.title.String() + "#" + who + "#" + strings.Join(keys, "#")
+	return remediation.Once{Key: key, For: remediation.Weekly}
 }
 
 // alert is about credentials that cannot be contained by a change to a user, and what to do instead.
 func (v *scan) alert(s suspect) {
 	f := remediation.Finding{
 		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical,
-		Handling: remediation.Handling{
-			Fresh: true,
-			Once:  remediation.Once{Key: v.report.title.String() + "#" + s.called().String() + "#" + s.key, For: remediation.Weekly},
-		},
-		Text: v.report.describe(s.credentials()), Facts: slices.Clone(v.report.facts),
+		Handling: remediation.Handling{Fresh: true, Once: v.once(s.called().String(), s.key)},
+		Text:     v.report.describe(s.credentials()), Facts: slices.Clone(v.report.facts),
 	}
 	if s.key != "" && s.called().String() != "access key "+change.KeyHint(s.key) {
 		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(s.key))})
 	}
-	see := i18n.T("Find out in CloudTrail, in every region, what was done with them.")
-	switch s.kind {
-	case event.Root:
-		f.UnchangedReason = i18n.T("Only the root user can change the credentials of the root user.")
-		f.Advice = i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then contact AWS Support.")
-	case event.AssumedRole:
-		f.UnchangedReason = i18n.T("A role cannot be quarantined: denying it would deny everyone who assumes it.")
-		f.Advice = i18n.Sentences(
-			i18n.T(
-				"Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: find the instance, function or person that had the credentials.",
-			),
-			see,
-		)
-	case event.IdentityCenter:
-		f.UnchangedReason = i18n.T("A user of IAM Identity Center cannot be quarantined: AWS does not allow changes to the role that it uses.")
-		f.Advice = i18n.Sentences(
-			i18n.T(
-				"Disable the user in IAM Identity Center and end their sessions there; a session of the role lasts until it expires, so remove the permission set as well.",
-			),
-			see,
-		)
-	case event.Federated:
-		f.UnchangedReason = i18n.T("A federated user cannot be quarantined: its session comes from an IAM user that the report does not name.")
-		f.Advice = i18n.Sentences(
-			i18n.T(
-				"Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s "+
-					"to the user.",
-				change.KeyQuarantine,
-			),
-			see,
-		)
-	case event.IAMUser:
-		switch {
-		case temporary(s.key) && s.user == "":
-			f.UnchangedReason = i18n.T("It belongs to a session, and the report does not name its principal.")
-			f.Advice = i18n.T(
-				"Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: "+
-					"make the access keys inactive, and attach %s to the user.",
-				change.KeyQuarantine,
-			)
-		case s.key != "" && s.user == "":
-			f.UnchangedReason = i18n.T("No user of this account has this key: it was deleted, or it is the root user's.")
-			f.Advice = i18n.Sentences(
-				i18n.T(
-					"Check whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now.",
-				),
-				see,
-			)
-		default:
-			f.UnchangedReason = i18n.T("This account no longer has this user: it was deleted, or recreated under the same name.")
-			f.Advice = i18n.T("Find out in CloudTrail who deleted the user, and what was done with the credentials before.")
-		}
-	default:
-		f.UnchangedReason = i18n.T("It is neither an access key nor a user, so there is nothing to make inactive.")
-		f.Advice = i18n.Sentences(
-			i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials it is about."),
-			see,
-		)
-	}
+	f.UnchangedReason, f.Advice = s.remedy()
 	v.findings = append(v.findings, f)
+}
+
+// remedy says why Warder changes nothing about credentials, and what to do instead.
+func (s suspect) remedy() (unchanged, advice i18n.Message) {
+	see := i18n.T("Find out in CloudTrail, in every region, what was done with them.")
+	switch {
+	case s.kind == event.Root:
+		return i18n.T("Only the root user can change the credentials of the root user."),
+			i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then contact AWS Support.")
+	case s.kind == event.AssumedRole:
+		return i18n.T("A role cannot be quarantined: denying it would deny everyone who assumes it."),
+			i18n.Sentences(i18n.T("Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: find the instance, function or person that had the credentials."), see)
+	case s.kind == event.IdentityCenter:
+		return i18n.T("A user of IAM Identity Center cannot be quarantined: AWS does not allow changes to the role that it uses."),
+			i18n.Sentences(i18n.T("Disable the user in IAM Identity Center and end their sessions there; a session of the role lasts until it expires, so remove the permission set as well."), see)
+	case s.kind == event.Federated:
+		return i18n.T("A federated user cannot be quarantined: its session comes from an IAM user that the report does not name."),
+			i18n.Sentences(i18n.T("Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s to the user.",
+				change.KeyQuarantine), see)
+	case s.kind != event.IAMUser:
+		return i18n.T("It is neither an access key nor a user, so there is nothing to make inactive."),
+			i18n.Sentences(i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials it is about."), see)
+	case s.user != "" || s.key == "":
+		return i18n.T("This account no longer has this user: it was deleted, or recreated under the same name."),
+			i18n.T("Find out in CloudTrail who deleted the user, and what was done with the credentials before.")
+	case temporary(s.key):
+		return i18n.T("It belongs to a session, and the report does not name its principal."),
+			i18n.T("Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: make the access keys inactive, and attach %s to the user.",
+				change.KeyQuarantine)
+	}
+	return i18n.T("No user of this account has this key: it was deleted, or it is the root user's."),
+		i18n.Sentences(i18n.T("Check whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now."), see)
 }

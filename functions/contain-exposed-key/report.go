@@ -2,6 +2,7 @@ package containexposedkey
 
 import (
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
@@ -18,8 +19,8 @@ const minSeverity = 7
 
 // report is what AWS says about credentials, whichever service says it.
 type report struct {
-	title    i18n.Message                       // of the notice
-	describe func(of i18n.Message) i18n.Message // who says what of the credentials
+	title    i18n.Message // of the notice
+	words    i18n.Message // who says what of them
 	facts    []remediation.Fact
 	suspects []suspect
 }
@@ -33,28 +34,27 @@ type suspect struct {
 	name string // what the report calls it, if it is no IAM user
 }
 
+// them stands for the credentials in the words of a report.
+const them = "credentials"
+
+// describe is what the report says of credentials.
+func (r *report) describe(of i18n.Message) i18n.Message {
+	return r.words.Map(func(any) any { return of })
+}
+
 // The codes by which AWS Health says that credentials are at risk: each with what it says of them.
 // They are those of the rule in control.json.
-var codes = map[string]struct {
-	title    i18n.Message
-	describe func(of i18n.Message) i18n.Message
-}{
-	"AWS_RISK_CREDENTIALS_EXPOSED": {i18n.T(
-		"Credentials publicly exposed",
-	), func(of i18n.Message) i18n.Message { return i18n.T("AWS reports %s as publicly exposed.", of) }},
-	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED": {i18n.T(
-		"Credentials possibly publicly exposed",
-	), func(of i18n.Message) i18n.Message { return i18n.T("AWS reports %s as possibly publicly exposed.", of) }},
-	"AWS_RISK_CREDENTIALS_COMPROMISED": {i18n.T(
-		"Credentials compromised",
-	), func(of i18n.Message) i18n.Message { return i18n.T("AWS reports %s as compromised.", of) }},
+var codes = map[string]struct{ title, words i18n.Message }{
+	"AWS_RISK_CREDENTIALS_EXPOSED": {
+		i18n.T("Credentials publicly exposed"), i18n.T("AWS reports %s as publicly exposed.", them)},
+	"AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED": {
+		i18n.T("Credentials possibly publicly exposed"), i18n.T("AWS reports %s as possibly publicly exposed.", them)},
+	"AWS_RISK_CREDENTIALS_COMPROMISED": {
+		i18n.T("Credentials compromised"), i18n.T("AWS reports %s as compromised.", them)},
 	"AWS_RISK_CREDENTIALS_COMPROMISE_SUSPECTED": {
-		i18n.T("Credentials possibly compromised"),
-		func(of i18n.Message) i18n.Message { return i18n.T("AWS reports %s as possibly compromised.", of) },
-	},
-	"AWS_RISK_IAM_QUARANTINE": {i18n.T("AWS quarantined a user"), func(of i18n.Message) i18n.Message {
-		return i18n.T("AWS reports that it has quarantined a user because %s may be compromised.", of)
-	}},
+		i18n.T("Credentials possibly compromised"), i18n.T("AWS reports %s as possibly compromised.", them)},
+	"AWS_RISK_IAM_QUARANTINE": {i18n.T("AWS quarantined a user"),
+		i18n.T("AWS reports that it has quarantined a user because %s may be compromised.", them)},
 }
 
 // read returns what the event reports, nil if it is nothing to act on: of another account, settled
@@ -74,11 +74,8 @@ func health(h *event.Health, e event.Event) *report {
 	if !ok || h.Closed() || h.Account != e.Account {
 		return nil
 	}
-	r := &report{title: code.title, describe: code.describe}
-	r.fact(i18n.T("Reported by"), i18n.Literal("AWS Health, "+h.TypeCode))
-	if !h.Start.IsZero() {
-		r.fact(i18n.T("Since"), i18n.Minute(h.Start))
-	}
+	r := &report{title: code.title, words: code.words, facts: remediation.Facts(
+		i18n.T("Reported by"), i18n.Literal("AWS Health, "+h.TypeCode), i18n.T("Since"), since(h.Start))}
 	for _, entity := range h.Entities {
 		r.suspects = append(r.suspects, named(entity.Value))
 	}
@@ -126,17 +123,16 @@ func threat(t *event.Threat, e event.Event) *report {
 		t.Resource != "AccessKey" && !sequence {
 		return nil
 	}
-	r := &report{title: i18n.T("Credentials misused"), describe: func(of i18n.Message) i18n.Message {
-		return i18n.T("GuardDuty reports that an attacker seems to use %s.", of)
-	}}
-	r.fact(i18n.T("Reported by"), i18n.T("GuardDuty, %s, severity %g", t.Type, t.Severity))
-	r.fact(i18n.T("Finding"), i18n.Literal(notice.Plain(t.Title, 200)))
-	r.fact(i18n.T("From"), i18n.Literal(strings.Trim(t.Remote+", "+notice.Plain(t.Country, 60), ", ")))
-	r.fact(i18n.T("Last call"), i18n.Literal(notice.Plain(t.API, 100)))
-	if !t.First.IsZero() {
-		r.fact(i18n.T("Since"), i18n.Minute(t.First))
-	}
-	r.fact(i18n.T("Region"), i18n.Literal(t.Region))
+	r := &report{title: i18n.T("Credentials misused")}
+	r.words = i18n.T("GuardDuty reports that an attacker seems to use %s.", them)
+	r.facts = remediation.Facts(
+		i18n.T("Reported by"), i18n.T("GuardDuty, %s, severity %g", t.Type, t.Severity),
+		i18n.T("Finding"), i18n.Literal(notice.Plain(t.Title, 200)),
+		i18n.T("From"), i18n.Literal(strings.Trim(t.Remote+", "+notice.Plain(t.Country, 60), ", ")),
+		i18n.T("Last call"), i18n.Literal(notice.Plain(t.API, 100)),
+		i18n.T("Since"), since(t.First),
+		i18n.T("Region"), i18n.Literal(t.Region),
+	)
 	for _, c := range t.Credentials {
 		r.suspects = append(r.suspects, used(c))
 	}
@@ -167,10 +163,11 @@ func used(c event.Credential) suspect {
 	return s
 }
 
-func (r *report) fact(name, value i18n.Message) {
-	if !value.Empty() {
-		r.facts = append(r.facts, remediation.Fact{Name: name, Value: value})
+func since(t time.Time) i18n.Message {
+	if t.IsZero() {
+		return i18n.Message{}
 	}
+	return i18n.Minute(t)
 }
 
 // called is whom a notice is about.

@@ -1,20 +1,34 @@
+// Package deactivatestaleaccesskey is the Lambda function that makes access keys inactive once
+// they are older than the allowed age. README.md is its runbook, control.json its description.
 package deactivatestaleaccesskey
 
 import (
 	"context"
+	"embed"
+	"errors"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// readAPI are the operations that the planner decides from.
-type readAPI interface {
-	accesskey.API
-}
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[accesskey.API](files, func(s handler.Setup) (remediation.Planner, error) {
+	q, err := settings.Parameters[parameters](s.Settings)
+	deletion, wrong := accesskey.NewDeletion(q.DeleteAfterDays, s.Settings)
+	p := &planner{s.IAM, accesskey.Days(q.MaxAgeDays), accesskey.Days(s.Settings.Days(settings.NoticeDays))}
+	return accesskey.Sweep{
+		API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-stale-access-key", Abreast: s.Concurrency,
+		Limit: p.maxAge - p.notice, Judge: p.assess, Deletion: deletion,
+	}, errors.Join(err, wrong)
+})
 
 // parameters are those of control.json.
 type parameters struct {
@@ -23,27 +37,9 @@ type parameters struct {
 }
 
 type planner struct {
-	api    readAPI
+	api    accesskey.API
 	maxAge time.Duration
 	notice time.Duration
-}
-
-func newPlanner(
-	api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration),
-) (accesskey.Sweep, error) {
-	s, err := settings.Parameters[parameters](f)
-	if err != nil {
-		return accesskey.Sweep{}, err
-	}
-	deletion, err := accesskey.NewDeletion(s.DeleteAfterDays, f)
-	if err != nil {
-		return accesskey.Sweep{}, err
-	}
-	p := &planner{api: api, maxAge: accesskey.Days(s.MaxAgeDays), notice: accesskey.Days(f.Days(settings.NoticeDays))}
-	return accesskey.Sweep{
-		API: api, Ledger: memory, Sleep: sleep, Control: "deactivate-stale-access-key",
-		Limit: p.maxAge - p.notice, Judge: p.assess, Deletion: deletion,
-	}, nil
 }
 
 // assess is a finding for each of a user's active keys that is stale or soon will be.
@@ -51,6 +47,7 @@ func (p *planner) assess(
 	ctx context.Context, user string, all []accesskey.Key, now time.Time,
 ) ([]remediation.Finding, error) {
 	var keys []accesskey.Key
+	found := map[string]remediation.Finding{}
 	for _, k := range all {
 		// Older than the allowed age, not as old: at 90 days to the second a key is not stale.
 		// The age counts from the creation: switching a key off and on does not make it young.
@@ -61,28 +58,20 @@ func (p *planner) assess(
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			keys = append(keys, k)
+		if !ok {
+			continue
 		}
-	}
-	found := map[string]remediation.Finding{}
-	for _, k := range keys {
-		due := k.Created.Add(p.maxAge + time.Second)
-		age := int(now.Sub(k.Created) / accesskey.Days(1))
-		hint := change.KeyHint(k.ID)
+		keys = append(keys, k)
+		age, allowed := int(now.Sub(k.Created)/accesskey.Days(1)), int(p.maxAge/accesskey.Days(1))
 		found[k.ID] = remediation.Finding{
-			User:  user,
-			Title: i18n.T("Stale access key"),
+			User: user, Title: i18n.T("Stale access key"),
 			Text: i18n.T("Access key %s of %s is %d days old; the allowed age is %d days.",
-				hint, user, age, int(p.maxAge/accesskey.Days(1))),
-			Facts: []remediation.Fact{
-				{Name: i18n.T("Created"), Value: i18n.Day(k.Created)},
-				{Name: i18n.T("Last used"), Value: k.Usage()},
-			},
+				change.KeyHint(k.ID), user, age, allowed),
+			Facts: remediation.Facts(i18n.T("Created"), i18n.Day(k.Created), i18n.T("Last used"), k.Usage()),
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
-			Handling: remediation.Handling{Due: due},
+			Handling: remediation.Handling{Due: k.Created.Add(p.maxAge + time.Second)},
 			Advice:   i18n.T("Create a new access key, switch over everything that uses the old one, then delete the old one. Better: use a role, which needs no key."),
 		}
 	}

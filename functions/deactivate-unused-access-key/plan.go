@@ -1,7 +1,12 @@
+// Package deactivateunusedaccesskey is the Lambda function that makes access keys inactive that nobody has used for
+// long, and alerts on console passwords that nobody uses. README.md is its runbook, control.json its description.
 package deactivateunusedaccesskey
 
 import (
+	"cmp"
 	"context"
+	"embed"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,12 +15,27 @@ import (
 
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	q, err := settings.Parameters[parameters](s.Settings)
+	deletion, wrong := accesskey.NewDeletion(q.DeleteAfterDays, s.Settings)
+	p := &planner{s.IAM, accesskey.Days(q.MaxUnusedDays), accesskey.Days(s.Settings.Days(settings.NoticeDays))}
+	return accesskey.Sweep{
+		API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-unused-access-key", Abreast: s.Concurrency,
+		Limit: p.max - p.notice, ByUse: true, Judge: p.assess, User: p.user, Report: p.reported, Deletion: deletion,
+	}, errors.Join(err, wrong)
+})
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
@@ -34,24 +54,6 @@ type planner struct {
 	api    readAPI
 	max    time.Duration
 	notice time.Duration
-}
-
-func newPlanner(
-	api readAPI, memory accesskey.Ledger, f settings.Function, sleep func(context.Context, time.Duration),
-) (accesskey.Sweep, error) {
-	s, err := settings.Parameters[parameters](f)
-	if err != nil {
-		return accesskey.Sweep{}, err
-	}
-	deletion, err := accesskey.NewDeletion(s.DeleteAfterDays, f)
-	if err != nil {
-		return accesskey.Sweep{}, err
-	}
-	p := &planner{api: api, max: accesskey.Days(s.MaxUnusedDays), notice: accesskey.Days(f.Days(settings.NoticeDays))}
-	return accesskey.Sweep{
-		API: api, Ledger: memory, Sleep: sleep, Control: "deactivate-unused-access-key",
-		Limit: p.max - p.notice, ByUse: true, Judge: p.assess, User: p.user, Report: p.reported, Deletion: deletion,
-	}, nil
 }
 
 // user assesses what one user has, as it is now.
@@ -78,10 +80,8 @@ func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remed
 	if err != nil {
 		return nil, fmt.Errorf("get user %q: %w", user, err)
 	}
-	return append(
-		findings,
-		p.password(user, aws.ToTime(profile.LoginProfile.CreateDate), aws.ToTime(described.User.PasswordLastUsed), now)...,
-	), nil
+	set, used := aws.ToTime(profile.LoginProfile.CreateDate), aws.ToTime(described.User.PasswordLastUsed)
+	return append(findings, p.password(user, set, used, now)...), nil
 }
 
 // reported assesses what the credential report says of a user's password: that it is some hours old
@@ -90,11 +90,7 @@ func (p *planner) reported(user iamuser.ReportUser, now time.Time) []remediation
 	if !user.Password.Enabled {
 		return nil
 	}
-	set := user.Password.Changed
-	if set.IsZero() {
-		set = user.Created
-	}
-	return p.password(user.Name, set, user.Password.Used, now)
+	return p.password(user.Name, cmp.Or(user.Password.Changed, user.Created), user.Password.Used, now)
 }
 
 // password is a finding if a console password that was set at one time and last used at another,
@@ -108,21 +104,15 @@ func (p *planner) password(user string, set, used, now time.Time) []remediation.
 	if now.Sub(since) <= p.max {
 		return nil
 	}
-	f := remediation.Finding{
+	return []remediation.Finding{{
 		User: user, Title: i18n.T("Unused console password"),
 		Text: i18n.T("The console password of %s was not used for %d days; the allowed time is %d days.",
 			user, int(now.Sub(since)/accesskey.Days(1)), int(p.max/accesskey.Days(1))),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Set"), Value: i18n.Day(set)},
-			{Name: i18n.T("Last used"), Value: accesskey.Date(used)},
-		},
+		Facts:           remediation.Facts(i18n.T("Set"), i18n.Day(set), i18n.T("Last used"), accesskey.Date(used)),
 		UnchangedReason: i18n.T("Warder does not delete passwords, because it could not restore them."),
 		Advice:          i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it regularly to make sure that it works."),
-		Handling: remediation.Handling{
-			Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly},
-		},
-	}
-	return []remediation.Finding{f}
+		Handling:        remediation.Handling{Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly}},
+	}}
 }
 
 // assess is a finding for each of a user's active keys that is unused or soon will be.
@@ -130,8 +120,8 @@ func (p *planner) assess(
 	ctx context.Context, user string, all []accesskey.Key, now time.Time,
 ) ([]remediation.Finding, error) {
 	var keys []accesskey.Key
-	for i := range all {
-		k := &all[i]
+	found := map[string]remediation.Finding{}
+	for _, k := range all {
 		// A key is not unused for longer than it exists.
 		if !k.Active || now.Sub(k.Created) <= p.max-p.notice {
 			continue
@@ -140,15 +130,13 @@ func (p *planner) assess(
 		if err != nil {
 			return nil, err
 		}
-		if ok && now.Sub(since(*k)) > p.max-p.notice {
-			keys = append(keys, *k)
+		// One that was never used counts from when it was created.
+		since := cmp.Or(k.Used, k.Created)
+		if !ok || now.Sub(since) <= p.max-p.notice {
+			continue
 		}
-	}
-	found := map[string]remediation.Finding{}
-	for _, k := range keys {
-		due := since(k).Add(p.max + time.Second)
-		hint := change.KeyHint(k.ID)
-		days, allowed := int(now.Sub(since(k))/accesskey.Days(1)), int(p.max/accesskey.Days(1))
+		keys = append(keys, k)
+		hint, days, allowed := change.KeyHint(k.ID), int(now.Sub(since)/accesskey.Days(1)), int(p.max/accesskey.Days(1))
 		text := i18n.T("Access key %s of %s was not used for %d days; the allowed time is %d days.",
 			hint, user, days, allowed)
 		if k.Used.IsZero() {
@@ -156,27 +144,14 @@ func (p *planner) assess(
 				hint, user, days, allowed)
 		}
 		found[k.ID] = remediation.Finding{
-			User:  user,
-			Title: i18n.T("Unused access key"),
-			Text:  text,
-			Facts: []remediation.Fact{
-				{Name: i18n.T("Created"), Value: i18n.Day(k.Created)},
-				{Name: i18n.T("Last used"), Value: k.Usage()},
-			},
+			User: user, Title: i18n.T("Unused access key"), Text: text,
+			Facts: remediation.Facts(i18n.T("Created"), i18n.Day(k.Created), i18n.T("Last used"), k.Usage()),
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
-			Handling: remediation.Handling{Due: due},
+			Handling: remediation.Handling{Due: since.Add(p.max + time.Second)},
 			Advice:   i18n.T("Delete the key if nothing needs it. If it is needed rarely: use a role, or ask for an exemption. Using the key once also resolves this."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon count as unused")), nil
-}
-
-// since is when the key was last used, or created if it never was.
-func since(k accesskey.Key) time.Time {
-	if k.Used.IsZero() {
-		return k.Created
-	}
-	return k.Used
 }

@@ -1,22 +1,29 @@
+// Package deleterootaccesskey is the Lambda function that looks for access keys of the root users of member accounts,
+// and deletes them if it is asked to. README.md is its runbook, control.json its description.
 package deleterootaccesskey
 
 import (
 	"cmp"
 	"context"
+	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -25,9 +32,25 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// readAPI is the operation that the planner's sessions begin with. In them it can only look: it asks
-// for the task of auditing, and for no other.
-type readAPI interface{ rootkey.Roots }
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[rootkey.Roots](files, func(s handler.Setup) (remediation.Planner, error) {
+	api, sessions := clients(s.AWS)
+	maps.Copy(s.Kinds, rootkey.Kinds(api, sessions))
+	return newPlanner(api, sessions, s.Settings)
+})
+
+// clients are the client that begins sessions as root, and those of the sessions. The first speaks to the endpoint of
+// the function's region, which is what the SDK does unless it is set otherwise: the global endpoint refuses AssumeRoot.
+func clients(cfg aws.Config) (rootkey.Roots, rootkey.Sessions) {
+	return sts.NewFromConfig(cfg), func(session aws.Credentials) rootkey.RootSession {
+		own := cfg.Copy()
+		own.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return session, nil })
+		return iam.NewFromConfig(own)
+	}
+}
 
 // parameters are those of control.json.
 type parameters struct {
@@ -36,7 +59,7 @@ type parameters struct {
 }
 
 type planner struct {
-	api      readAPI
+	api      rootkey.Roots // begins sessions for the task of auditing alone: in them the planner can only look
 	sessions rootkey.Sessions
 	roots    []string // ARNs of the root users to scan
 	delete   bool
@@ -45,7 +68,7 @@ type planner struct {
 
 var number = lazyregexp.New(`^[0-9]{12}$`)
 
-func newPlanner(api readAPI, sessions rootkey.Sessions, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api rootkey.Roots, sessions rootkey.Sessions, f settings.Function) (remediation.Planner, error) {
 	p, err := settings.Parameters[parameters](f)
 	if err != nil {
 		return nil, err
@@ -59,14 +82,10 @@ func newPlanner(api readAPI, sessions rootkey.Sessions, f settings.Function) (re
 	for _, account := range p.Accounts {
 		switch {
 		case !number().MatchString(account):
-			faults = append(faults,
-				fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
+			faults = append(faults, fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
 		case account == hub.AccountID:
-			faults = append(
-				faults,
-				fmt.Errorf("parameter accounts: %s is the account that this runs in: its root keys can only be deleted by its "+
-					"root user", account),
-			)
+			faults = append(faults, fmt.Errorf("parameter accounts: %s is the account that this runs in: "+
+				"its root keys can only be deleted by its root user", account))
 		}
 		made.roots = append(made.roots, "arn:"+hub.Partition+":iam::"+account+":root")
 	}
@@ -127,10 +146,8 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 	f := remediation.Finding{
 		Subject: root, Severity: control.High,
 		Text: i18n.T("The root user of account %s has access key %s, which is active.", account, hint),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Account"), Value: i18n.Literal(account)},
-			{Name: i18n.T("Created"), Value: i18n.T("%s, %d days ago", i18n.Day(created), int(now.Sub(created)/(24*time.Hour)))},
-		},
+		Facts: remediation.Facts(i18n.T("Account"), i18n.Literal(account),
+			i18n.T("Created"), i18n.T("%s, %d days ago", i18n.Day(created), int(now.Sub(created)/(24*time.Hour)))),
 		Advice: i18n.T("A root key can do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted."),
 	}
 	if key.Status != types.StatusTypeActive {
@@ -143,38 +160,27 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 		return f
 	}
 	f.Text = i18n.Sentences(f.Text, i18n.T("Its deletion cannot be undone."))
-	f.Advice = i18n.T(
-		"Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before "+
-			"it is deleted.",
-		account,
-	)
+	f.Advice = i18n.T("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before it is deleted.", account)
 	f.Changes = []change.Change{{Kind: change.RootKeyDeletion, Subject: root, Target: id, Before: string(key.Status)}}
 	return f
-}
-
-// steps switch on what is missing (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html).
-func steps(own string) i18n.Message {
-	return i18n.T(`In the management account: (1) aws organizations enable-aws-service-access `+
-		`--service-principal iam.amazonaws.com `+
-		`(2) aws iam enable-organizations-root-credentials-management `+
-		`(3) if Warder is in another account: aws organizations register-delegated-administrator `+
-		`--service-principal iam.amazonaws.com --account-id %s. `+
-		`If that is so already, the accounts are no members of the organization, `+
-		`or a policy of it denies sts:AssumeRoot.`, own)
 }
 
 // refused is the finding that accounts could not be scanned.
 func (p *planner) refused(codes map[string]string) remediation.Finding {
 	f := remediation.Finding{
 		Subject: "member accounts", Title: i18n.T("Root users of member accounts cannot be checked"),
-		Severity: control.Medium,
-		Text: i18n.T("AWS denies Warder access to the root users of %d of %d accounts.",
-			len(codes), len(p.roots)),
+		Severity:        control.Medium,
+		Text:            i18n.T("AWS denies Warder access to the root users of %d of %d accounts.", len(codes), len(p.roots)),
 		UnchangedReason: i18n.T("Warder cannot tell whether they have root access keys."),
-		Advice:          steps(p.own),
-		Handling: remediation.Handling{
-			Once: remediation.Once{Key: "refused", For: remediation.Weekly},
-		},
+		// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html
+		Advice: i18n.T(`In the management account: (1) aws organizations enable-aws-service-access `+
+			`--service-principal iam.amazonaws.com `+
+			`(2) aws iam enable-organizations-root-credentials-management `+
+			`(3) if Warder is in another account: aws organizations register-delegated-administrator `+
+			`--service-principal iam.amazonaws.com --account-id %s. `+
+			`If that is so already, the accounts are no members of the organization, `+
+			`or a policy of it denies sts:AssumeRoot.`, p.own),
+		Handling: remediation.Handling{Once: remediation.Once{Key: "refused", For: remediation.Weekly}},
 	}
 	for _, root := range p.roots {
 		if code := codes[root]; code != "" {

@@ -1,7 +1,10 @@
+// Package detachdirectpolicy is the Lambda function that takes policies off IAM users to whom they
+// are attached directly. README.md is its runbook, control.json its description.
 package detachdirectpolicy
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,12 +19,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
+	"github.com/warder-aws/warder/pkg/policy"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	return newPlanner(s.IAM, s.Settings, s.Sleep, s.Concurrency)
+})
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
@@ -30,7 +44,7 @@ type readAPI interface {
 	iam.ListAttachedUserPoliciesAPIClient
 	iam.ListUserPoliciesAPIClient
 	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
-	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
+	iam.GetPolicyAPIClient
 	GetPolicyVersion(
 		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
 	) (*iam.GetPolicyVersionOutput, error)
@@ -71,10 +85,7 @@ func newPlanner(
 			faults = append(faults, fmt.Errorf("read policyGroups: %q has no group", policy))
 		}
 	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
-	return &planner{api: api, groups: p.PolicyGroups, sleep: sleep, concurrency: concurrency}, nil
+	return &planner{api: api, groups: p.PolicyGroups, sleep: sleep, concurrency: concurrency}, errors.Join(faults...)
 }
 
 // direct is one policy that is attached directly to a user.
@@ -104,8 +115,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return nil, nil
 }
 
-// scan is one inspection of the account. What users share is read once, by whoever comes first: the others
-// wait for it.
+// scan is one inspection of the account. What users share is read once, by whoever comes first: the others wait for it.
 type scan struct {
 	*planner
 	shared    sync.Mutex
@@ -130,12 +140,11 @@ func (v *scan) sweep(ctx context.Context, after string) ([]remediation.Finding, 
 	})
 	var all []remediation.Finding
 	var faults []error
-	for i, l := range results {
-		if l.err != nil {
-			faults = append(faults, l.err)
-			continue
+	for i, r := range results {
+		all = append(all, r.findings...)
+		if r.err != nil {
+			faults = append(faults, r.err)
 		}
-		all = append(all, l.findings...)
 		if len(faults) == 0 {
 			after = users[i]
 		}
@@ -154,10 +163,9 @@ func (v *scan) everybody(ctx context.Context) (map[string][]direct, error) {
 	pages := iam.NewGetAccountAuthorizationDetailsPaginator(v.api, &iam.GetAccountAuthorizationDetailsInput{
 		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(1000),
 	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, pages, "get account authorization details") {
 		if err != nil {
-			return nil, fmt.Errorf("get account authorization details: %w", err)
+			return nil, err
 		}
 		for _, user := range page.UserDetailList {
 			var held []direct
@@ -213,11 +221,8 @@ func named(call *event.APICall) direct {
 // user scans a user that no call names. One that is gone has no policy.
 func (v *scan) user(ctx context.Context, user string) ([]remediation.Finding, error) {
 	held, err := v.held(ctx, user)
-	if change.NotFound(err) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, err
+		return nil, unlessGone(err)
 	}
 	return v.assess(ctx, user, held, nil)
 }
@@ -227,20 +232,18 @@ func (v *scan) user(ctx context.Context, user string) ([]remediation.Finding, er
 func (v *scan) held(ctx context.Context, user string) ([]direct, error) {
 	var held []direct
 	managed := iam.NewListAttachedUserPoliciesPaginator(v.api, &iam.ListAttachedUserPoliciesInput{UserName: &user})
-	for managed.HasMorePages() {
-		page, err := managed.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, managed, "list attached policies of %q", user) {
 		if err != nil {
-			return nil, fmt.Errorf("list attached policies of %q: %w", user, err)
+			return nil, err
 		}
 		for _, policy := range page.AttachedPolicies {
 			held = append(held, direct{change.ManagedUserPolicy, aws.ToString(policy.PolicyArn)})
 		}
 	}
 	inline := iam.NewListUserPoliciesPaginator(v.api, &iam.ListUserPoliciesInput{UserName: &user})
-	for inline.HasMorePages() {
-		page, err := inline.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, inline, "list inline policies of %q", user) {
 		if err != nil {
-			return nil, fmt.Errorf("list inline policies of %q: %w", user, err)
+			return nil, err
 		}
 		for _, name := range page.PolicyNames {
 			held = append(held, direct{change.InlineUserPolicy, name})
@@ -259,44 +262,46 @@ func (v *scan) assess(
 		if call != nil && named(call) == policy {
 			by = call
 		}
-		f, ok, err := v.finding(ctx, user, policy, held, by)
+		f, err := v.finding(ctx, user, policy, held, by)
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case !ok:
-		case by != nil:
-			findings = slices.Insert(findings, 0, f) // what just happened does not wait for the rest
-		default:
-			findings = append(findings, f)
+		if by != nil {
+			findings = slices.Concat(f, findings) // what just happened does not wait for the rest
+		} else {
+			findings = append(findings, f...)
 		}
 	}
 	return findings, nil
 }
 
 // finding assesses one policy. by is the call that attached it, nil when that is not what the event is
-// about. ok is false when the policy is gone.
+// about. There is none when the policy is gone.
 func (v *scan) finding(
 	ctx context.Context, user string, policy direct, held []direct, by *event.APICall,
-) (f remediation.Finding, ok bool, err error) {
+) ([]remediation.Finding, error) {
 	found, known := byName(policy)
 	document := ""
 	if !known {
-		document, ok, err = v.document(ctx, user, policy)
-		if err != nil || !ok {
-			return f, false, err
+		var err error
+		document, err = v.document(ctx, user, policy)
+		if err != nil && policy.kind == change.InlineUserPolicy {
+			return nil, unlessGone(err)
+		}
+		if err != nil {
+			return nil, err
 		}
 		found = byDocument(policy, document)
 	}
-	f = remediation.Finding{
+	f := remediation.Finding{
 		User: user, Title: found.title, Severity: found.severity,
 		Text:            i18n.Sentences(describe(user, policy, by != nil), found.rights),
 		UnchangedReason: found.unchangedReason, Advice: found.advice,
 	}
 	if f.UnchangedReason.Empty() {
-		f.Changes, f.UnchangedReason, err = v.changes(ctx, user, policy, document, held)
-		if err != nil {
-			return f, false, err
+		var err error
+		if f.Changes, f.UnchangedReason, err = v.changes(ctx, user, policy, document, held); err != nil {
+			return nil, err
 		}
 		f.Advice = v.advice(policy, found, f.UnchangedReason, by)
 	}
@@ -306,25 +311,22 @@ func (v *scan) finding(
 	case !f.UnchangedReason.Empty():
 		f.Once = remediation.Once{Key: user + "#" + policy.kind + "#" + policy.target, For: remediation.Weekly}
 	}
-	return f, true, nil
+	return []remediation.Finding{f}, nil
 }
 
-// document is the document of a policy, byte for byte. ok is false when an inline policy is gone.
-func (v *scan) document(ctx context.Context, user string, policy direct) (document string, ok bool, err error) {
+// document is the document of a policy, byte for byte.
+func (v *scan) document(ctx context.Context, user string, policy direct) (document string, err error) {
 	if policy.kind == change.InlineUserPolicy {
 		got, err := v.api.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &user, PolicyName: &policy.target})
-		if change.NotFound(err) {
-			return "", false, nil
-		}
 		if err != nil {
-			return "", false, fmt.Errorf("get inline policy %q of %q: %w", policy.target, user, err)
+			return "", fmt.Errorf("get inline policy %q of %q: %w", policy.target, user, err)
 		}
-		return decoded(got.PolicyDocument), true, nil
+		return decoded(got.PolicyDocument), nil
 	}
 	v.shared.Lock()
 	defer v.shared.Unlock()
 	if document, ok := v.documents[policy.target]; ok {
-		return document, true, nil
+		return document, nil
 	}
 	// While a policy is attached it cannot be deleted, so one that is gone is not shown yet, or was
 	// detached a moment ago: that is for the retry to see, and not for guessing.
@@ -333,20 +335,16 @@ func (v *scan) document(ctx context.Context, user string, policy direct) (docume
 		if err != nil {
 			return fmt.Errorf("get policy %s: %w", policy.target, err)
 		}
-		version, err := v.api.GetPolicyVersion(ctx,
-			&iam.GetPolicyVersionInput{PolicyArn: &policy.target, VersionId: described.Policy.DefaultVersionId})
+		id := described.Policy.DefaultVersionId
+		version, err := v.api.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: &policy.target, VersionId: id})
 		if err != nil {
-			return fmt.Errorf("get version %s of policy %s: %w",
-				aws.ToString(described.Policy.DefaultVersionId), policy.target, err)
+			return fmt.Errorf("get version %s of policy %s: %w", aws.ToString(id), policy.target, err)
 		}
 		document = decoded(version.PolicyVersion.Document)
+		v.documents[policy.target] = document
 		return nil
 	})
-	if err != nil {
-		return "", false, err
-	}
-	v.documents[policy.target] = document
-	return document, true, nil
+	return document, err
 }
 
 // decoded is the text of a document, empty if it cannot be decoded: it is then left alone like any
@@ -362,54 +360,45 @@ func decoded(document *string) string {
 // changes take the policy off the user, after the user joined the group that keeps the access if
 // there is one. unchanged says why that cannot be; there are no changes then.
 //
-// None of it widens access. A request is allowed when some statement allows it, none denies it, and
-// the permissions boundary and the organization's policies let it pass. NotAction, NotResource and
-// conditions only choose what a statement applies to, and nothing in one statement depends on
-// another being there. So taking a document whose every statement allows away can only make fewer
-// requests allowed. What could make more is taking a deny away, which is left alone, and joining a
-// group that carries what the user does not have, which is refused.
+// None of it widens access. A request is allowed when some statement allows it, none denies it, and the permissions
+// boundary and the organization's policies let it pass. NotAction, NotResource and conditions only choose what a
+// statement applies to, and nothing in one statement depends on another being there. So taking a document whose every
+// statement allows away can only make fewer requests allowed. What could make more is taking a deny away, which is left
+// alone, and joining a group that carries what the user does not have, which is refused.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 func (v *scan) changes(
 	ctx context.Context, user string, policy direct, document string, held []direct,
 ) (changes []change.Change, unchanged i18n.Message, err error) {
-	if policy.kind == change.InlineUserPolicy {
-		return []change.Change{
-			{Kind: policy.kind, Subject: user, Target: policy.target, Before: document},
-		}, i18n.Message{}, nil
-	}
 	detach := change.Change{Kind: policy.kind, Subject: user, Target: policy.target, Before: change.Attached}
 	group := v.groups[policy.target]
-	if group == "" {
-		return []change.Change{detach}, i18n.Message{}, nil
+	switch {
+	case policy.kind == change.InlineUserPolicy:
+		detach.Before = document
+		return []change.Change{detach}, unchanged, nil
+	case group == "":
+		return []change.Change{detach}, unchanged, nil
 	}
 	carried, err := v.carries(ctx, group)
-	if err != nil {
-		return nil, i18n.Message{}, err
-	}
 	switch {
+	case err != nil:
+		return nil, unchanged, err
 	case carried == nil:
 		return nil, i18n.T("policyGroups names group %s for this access, but the group does not exist: the access would be lost.", group), nil
 	case !slices.Contains(carried, policy):
-		return nil, i18n.T(
-			"policyGroups names group %s for this access, but the group does not have the policy: the access would be lost.",
-			group,
-		), nil
+		return nil, i18n.T("policyGroups names group %s for this access, but the group does not have the policy: the access would be lost.", group), nil
 	}
 	join := change.Change{Kind: change.GroupMembership, Subject: user, Target: group, After: change.Member}
 	member, err := v.member(ctx, user, group)
 	switch {
 	case err != nil:
-		return nil, i18n.Message{}, err
+		return nil, unchanged, err
 	case member:
-		return []change.Change{detach}, i18n.Message{}, nil
+		return []change.Change{detach}, unchanged, nil
 	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.Contains(held, c) }):
-		return nil, i18n.T(
-			"policyGroups names group %s for this access, but the group has policies that the user does not have: joining it would change what the user may do.",
-			group,
-		), nil
+		return nil, i18n.T("policyGroups names group %s for this access, but the group has policies that the user does not have: joining it would change what the user may do.", group), nil
 	}
-	return []change.Change{join, detach}, i18n.Message{}, nil
+	return []change.Change{join, detach}, unchanged, nil
 }
 
 // inGroup is the kind of a group's inline policy, which no user can hold directly.
@@ -424,26 +413,18 @@ func (v *scan) carries(ctx context.Context, group string) ([]direct, error) {
 	}
 	carried := []direct{}
 	managed := iam.NewListAttachedGroupPoliciesPaginator(v.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group})
-	for managed.HasMorePages() {
-		page, err := managed.NextPage(ctx)
-		if change.NotFound(err) {
-			return nil, nil
-		}
+	for page, err := range iamuser.Pages(ctx, managed, "list attached policies of group %q", group) {
 		if err != nil {
-			return nil, fmt.Errorf("list attached policies of group %q: %w", group, err)
+			return nil, unlessGone(err)
 		}
 		for _, policy := range page.AttachedPolicies {
 			carried = append(carried, direct{change.ManagedUserPolicy, aws.ToString(policy.PolicyArn)})
 		}
 	}
 	inline := iam.NewListGroupPoliciesPaginator(v.api, &iam.ListGroupPoliciesInput{GroupName: &group})
-	for inline.HasMorePages() {
-		page, err := inline.NextPage(ctx)
-		if change.NotFound(err) {
-			return nil, nil
-		}
+	for page, err := range iamuser.Pages(ctx, inline, "list inline policies of group %q", group) {
 		if err != nil {
-			return nil, fmt.Errorf("list inline policies of group %q: %w", group, err)
+			return nil, unlessGone(err)
 		}
 		for _, name := range page.PolicyNames {
 			carried = append(carried, direct{inGroup, name})
@@ -456,19 +437,23 @@ func (v *scan) carries(ctx context.Context, group string) ([]direct, error) {
 // member reports whether the user is in the group. A user that is gone is in none.
 func (v *scan) member(ctx context.Context, user, group string) (bool, error) {
 	pages := iam.NewListGroupsForUserPaginator(v.api, &iam.ListGroupsForUserInput{UserName: &user})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if change.NotFound(err) {
-			return false, nil
-		}
+	for page, err := range iamuser.Pages(ctx, pages, "list groups of %q", user) {
 		if err != nil {
-			return false, fmt.Errorf("list groups of %q: %w", user, err)
+			return false, unlessGone(err)
 		}
 		if slices.ContainsFunc(page.Groups, func(g types.Group) bool { return aws.ToString(g.GroupName) == group }) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// unlessGone is the error, nil if it says that what was asked for is not there.
+func unlessGone(err error) error {
+	if change.NotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // advice says what to do about a policy that is taken off, or that only its group keeps from that.
@@ -516,30 +501,20 @@ func facts(user string, call *event.APICall) []remediation.Fact {
 	case who.Kind() == event.IAMUser && who.UserName == user:
 		by = i18n.T("%s, to itself", by)
 	}
-	all := []remediation.Fact{{Name: i18n.T("By"), Value: by}}
-	add := func(name, value i18n.Message) {
-		if !value.Empty() {
-			all = append(all, remediation.Fact{Name: name, Value: value})
-		}
-	}
-	if strings.HasPrefix(who.AccessKeyID, "AKIA") {
-		add(i18n.T("Access key"), i18n.Literal(change.KeyHint(who.AccessKeyID)))
-	}
-	add(i18n.T("From"), i18n.Literal(call.SourceIP))
+	var at i18n.Message
 	if !call.Time.IsZero() {
-		add(i18n.T("At"), i18n.Moment(call.Time))
+		at = i18n.Moment(call.Time)
 	}
 	through := i18n.Literal(tool(call))
 	if through.Empty() && call.SessionCredentialFromConsole {
 		through = i18n.T("the AWS Management Console")
 	}
-	add(i18n.T("Through"), through)
-	return all
+	return remediation.Facts(i18n.T("By"), by, i18n.T("Access key"), remediation.LongLivedKey(who),
+		i18n.T("From"), i18n.Literal(call.SourceIP), i18n.T("At"), at, i18n.T("Through"), through)
 }
 
-// tool is what manages the account's resources and made the call, empty for a person or program of
-// which nothing is known. CloudFormation calls with the identity of whoever started it; Terraform
-// says its name in the user agent.
+// tool is what manages the account's resources and made the call, empty for a person or program of which nothing is
+// known. CloudFormation calls with the identity of whoever started it; Terraform says its name in the user agent.
 func tool(call *event.APICall) string {
 	switch {
 	case call.Identity.Service() == "cloudformation.amazonaws.com":
@@ -550,5 +525,96 @@ func tool(call *event.APICall) string {
 		return call.Identity.Service()
 	default:
 		return ""
+	}
+}
+
+// assessment is what a policy is found to be, apart from being attached directly.
+type assessment struct {
+	title           i18n.Message     // empty: the finding's own
+	severity        control.Severity // empty: the control's
+	rights          i18n.Message     // a sentence to add when it gives a lot
+	unchangedReason i18n.Message     // why it stays; empty: it goes
+	advice          i18n.Message     // what to do about one that stays
+}
+
+// byName assesses the policies of AWS that stay whatever their documents say today. ok is false for
+// all others: a customer's policy of the same name is assessed by its document.
+func byName(d direct) (v assessment, ok bool) {
+	parsed, err := arn.Parse(d.target)
+	if d.kind != change.ManagedUserPolicy || err != nil || parsed.Service != "iam" || parsed.AccountID != "aws" {
+		return assessment{}, false
+	}
+	switch name := parsed.Resource[strings.LastIndex(parsed.Resource, "/")+1:]; {
+	case strings.HasPrefix(name, "AWSCompromisedKeyQuarantine"):
+		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html
+		return assessment{
+			title: i18n.T("Quarantine policy on a user"), severity: control.Critical,
+			unchangedReason: i18n.T("AWS attaches this policy to a user whose access key is exposed. Detaching it would allow the holder of the key to do more."),
+			advice: i18n.T("Make the user's access keys inactive now: the policy does not stop them. Find out what was done " +
+				"with them. Detach the policy only when the AWS support case says so."),
+		}, true
+	case name == "AWSDenyAll":
+		return denies, true
+	case name == "IAMUserChangePassword":
+		return assessment{
+			severity:        control.Low,
+			unchangedReason: i18n.T("The console attaches this policy to a user who has to choose a new password at the first sign-in; without it the user may be unable to."),
+			advice: i18n.T("Let the account's password policy, or a group, allow users to change their password, then detach " +
+				"this policy."),
+		}, true
+	}
+	return assessment{}, false
+}
+
+var denies = assessment{
+	severity:        control.Medium,
+	unchangedReason: i18n.T("The policy denies something: detaching it would allow the user to do more."),
+	advice:          i18n.T("If the policy also allows something, grant that through a group and keep the deny. A permanent deny belongs in a permissions boundary or a service control policy."),
+}
+
+// byDocument assesses a policy by what it says.
+func byDocument(d direct, document string) assessment {
+	var v assessment
+	denying, err := policy.Denies(document)
+	switch {
+	case err != nil:
+		return assessment{
+			severity:        control.Critical,
+			unchangedReason: i18n.T("The policy document cannot be parsed, so it may deny something."),
+			advice:          i18n.T("Read the document, grant what it allows through a group, then detach the policy."),
+		}
+	case denying:
+		v = denies
+	case d.kind == change.InlineUserPolicy && policy.AllowsOnly(document, "ses:SendRawEmail", "ses:SendEmail"):
+		// https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
+		v = assessment{
+			severity:        control.Low,
+			unchangedReason: i18n.T("The policy only allows sending mail with Amazon SES, as an SMTP user needs; without it the mail would stop."),
+			advice:          i18n.T("Add the user to a group that allows the same, check that mail is still sent, then delete the inline policy."),
+		}
+	}
+	if change.IsQuarantine(d.target) {
+		v = quarantined(denying && err == nil)
+	}
+	if administers, err := policy.Administers(document); err != nil || administers {
+		v.severity, v.rights = control.Critical, i18n.T("Grants administrator-level access.")
+	}
+	return v
+}
+
+// quarantined assesses one of Warder's own quarantine policies, which stay whatever they say: one that
+// does not deny is not what the stack has deployed.
+func quarantined(denying bool) assessment {
+	if !denying {
+		return assessment{
+			title: i18n.T("Quarantine policy does not deny"), severity: control.Critical,
+			unchangedReason: i18n.T("The policy has the name of one of Warder's quarantine policies, but another document."),
+			advice:          i18n.T("Find out in CloudTrail who changed it. Deploy Warder again, which restores its document, or detach the policy if it is not Warder's."),
+		}
+	}
+	return assessment{
+		title: i18n.T("User is in quarantine"), severity: control.High,
+		unchangedReason: i18n.T("Warder has quarantined the user with this policy. Detaching it would allow the holder of the user's credentials to do more."),
+		advice:          i18n.T("Find out why, with make explain. When the user may work again, undo the quarantine."),
 	}
 }

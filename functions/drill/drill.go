@@ -1,23 +1,30 @@
+// Package drill is the Lambda function that rehearses an incident. A person invokes it; README.md is
+// its runbook, control.json its description.
 package drill
 
 import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
@@ -25,35 +32,51 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// users is what a drill does with IAM. All but the list of users is allowed on users below
-// [drill.Path] alone.
+//go:embed control.json
+var description []byte
+
+// Tool is the whole tool: its program and its tests are made from it.
+var Tool = handler.Tool[drill.Request, drill.Answer]{Description: description, New: newDrill}
+
+func newDrill(s handler.Setup) (func(context.Context, drill.Request) (drill.Answer, error), error) {
+	topic, err := arn.Parse(s.Settings.Topic)
+	if err != nil {
+		return nil, fmt.Errorf("read the topic's ARN: %w", err)
+	}
+	if s.Settings.Drill == "" || s.Settings.Bus == "" {
+		return nil, errors.New("there is no queue to watch, or no bus: deploy the stack again")
+	}
+	return (&driller{
+		iam: s.IAM, bus: eventbridge.NewFromConfig(s.AWS), queue: sqs.NewFromConfig(s.AWS),
+		ledger: s.Ledger, settings: s.Settings, policy: drill.PolicyARN(topic.Partition, s.Settings.Account),
+		partition: topic.Partition, region: s.Region, now: s.Now, sleep: s.Sleep, log: s.Log,
+	}).Drill, nil
+}
+
+// users is what a drill does with IAM. All but the list of users is allowed on users below [drill.Path] alone.
 type users interface {
-	iamuser.UserLister
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iam.ListUsersAPIClient
+	iam.GetUserAPIClient
+	iam.ListAccessKeysAPIClient
 	CreateUser(context.Context, *iam.CreateUserInput, ...func(*iam.Options)) (*iam.CreateUserOutput, error)
 	DeleteUser(context.Context, *iam.DeleteUserInput, ...func(*iam.Options)) (*iam.DeleteUserOutput, error)
 	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
 	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
+	iam.ListAttachedUserPoliciesAPIClient
 	AttachUserPolicy(
 		context.Context, *iam.AttachUserPolicyInput, ...func(*iam.Options),
 	) (*iam.AttachUserPolicyOutput, error)
 	DetachUserPolicy(
 		context.Context, *iam.DetachUserPolicyInput, ...func(*iam.Options),
 	) (*iam.DetachUserPolicyOutput, error)
-	ListAttachedUserPolicies(
-		context.Context, *iam.ListAttachedUserPoliciesInput, ...func(*iam.Options),
-	) (*iam.ListAttachedUserPoliciesOutput, error)
 }
 
-// events is what a drill puts made-up events on the bus with.
+// events is what a drill puts made-up events on the bus with, arrivals the queue where it sees its events arrive.
 type events interface {
 	PutEvents(
 		context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options),
 	) (*eventbridge.PutEventsOutput, error)
 }
-
-// arrivals is the queue in which a drill sees its events arrive.
 type arrivals interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
@@ -94,9 +117,8 @@ type play struct {
 	scenes   []*scene
 }
 
-// Drill makes a user, commits violations with it, watches what comes of them, and deletes the user,
-// whatever happens in between. The error is that of a drill that did not begin; what goes wrong later
-// is in the answer.
+// Drill makes a user, commits violations with it, watches what comes of them, and deletes the user, whatever happens in
+// between. The error is that of a drill that did not begin; what goes wrong later is in the answer.
 func (s *driller) Drill(ctx context.Context, q drill.Request) (drill.Answer, error) {
 	q, err := q.Check()
 	if err != nil {
@@ -111,8 +133,7 @@ func (s *driller) Drill(ctx context.Context, q drill.Request) (drill.Answer, err
 		p.deadline = end.Add(-cleaning)
 	}
 	answer := drill.Answer{ID: p.drill.ID, Scenarios: []drill.Scenario{}, Cleaned: []string{}}
-	var faults []error
-	faults = append(faults, p.clean(ctx, &answer)) // what drills before left
+	faults := []error{p.clean(ctx, &answer)} // what drills before left
 	err = p.act(ctx, q, &answer)
 	faults = append(faults, err)
 	if errors.Is(err, ledger.ErrNoDrill) {
@@ -183,10 +204,8 @@ func (p *play) act(ctx context.Context, q drill.Request, answer *drill.Answer) e
 		if p.settled() || !p.now().Before(p.deadline) {
 			return nil
 		}
-		select {
-		case <-ctx.Done(): // what was seen until then counts
-			return nil
-		default:
+		if ctx.Err() != nil {
+			return nil // what was seen until then counts
 		}
 		if err := p.goOn(ctx); err != nil {
 			return err
@@ -225,14 +244,8 @@ func (p *play) makeUser(ctx context.Context, q drill.Request) error {
 
 // assess says what came of the whole drill.
 func assess(answer *drill.Answer, fault error) {
-	order := []drill.Outcome{drill.Skipped, drill.Passed, drill.Held, drill.Failed}
 	rank := func(o drill.Outcome) int {
-		for i, candidate := range order {
-			if candidate == o {
-				return i
-			}
-		}
-		return len(order)
+		return slices.Index([]drill.Outcome{drill.Skipped, drill.Passed, drill.Held, drill.Failed}, o)
 	}
 	answer.Outcome = drill.Skipped
 	var reasons []string
@@ -248,8 +261,7 @@ func assess(answer *drill.Answer, fault error) {
 		if answer.Outcome != drill.Failed {
 			reasons = nil
 		}
-		answer.Outcome, reasons = drill.Failed, append([]string{notice.Redact(strings.ReplaceAll(fault.Error(), "\n", "; "))},
-			reasons...)
+		answer.Outcome, reasons = drill.Failed, append([]string{inOneLine(fault)}, reasons...)
 	}
 	answer.Reason = cmp.Or(strings.Join(reasons, "; "), answer.Reason)
 }
@@ -269,8 +281,149 @@ func (p *play) measure(ctx context.Context, answer drill.Answer) {
 			p.log.LogAttrs(ctx, slog.LevelInfo, "hop", append([]slog.Attr{slog.String("drill", answer.ID)}, attrs...)...)
 		}
 	}
-	p.log.InfoContext(
-		ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason, "cleaned", answer.Cleaned,
-		"left", len(answer.Leftovers),
-	)
+	p.log.InfoContext(ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason,
+		"cleaned", answer.Cleaned, "left", len(answer.Leftovers))
+}
+
+// clean deletes every user that a drill made: while one goes on there is no other, so that all of them are its own or
+// were left. The error says that some could not be looked for; those that could not be deleted are in the answer.
+func (p *play) clean(ctx context.Context, answer *drill.Answer) error {
+	var faults []error
+	var names []string
+	if p.made {
+		names = append(names, p.drill.User) // the list may not show it yet
+	}
+	pages := iam.NewListUsersPaginator(p.iam, &iam.ListUsersInput{PathPrefix: aws.String(drill.Path)})
+	for page, err := range iamuser.Pages(ctx, pages, "list users below %s", drill.Path) {
+		if err != nil {
+			faults = append(faults, err)
+			break
+		}
+		for _, user := range page.Users {
+			if name := aws.ToString(user.UserName); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	for _, name := range names {
+		// Where another drill took this one's place, the others are not left over.
+		if err := p.goOn(ctx); err != nil && name != p.drill.User {
+			return errors.Join(append(faults, err)...)
+		}
+		faults = append(faults, p.remove(ctx, name, answer))
+	}
+	return errors.Join(faults...)
+}
+
+// remove deletes a user, if a drill made it. What cannot be deleted is named in the answer.
+func (p *play) remove(ctx context.Context, name string, answer *drill.Answer) error {
+	answer.Leftovers = slices.DeleteFunc(answer.Leftovers, func(l drill.Leftover) bool { return l.User == name })
+	var found bool
+	var err error
+	for _, wait := range []time.Duration{0, pause, 4 * pause} {
+		if wait > 0 {
+			p.sleep(ctx, wait)
+		}
+		if found, err = p.try(ctx, name); err == nil {
+			if found && !slices.Contains(answer.Cleaned, name) {
+				answer.Cleaned = append(answer.Cleaned, name)
+			}
+			return nil
+		}
+	}
+	answer.Leftovers = append(answer.Leftovers, drill.Leftover{User: name, Why: inOneLine(err), Remove: []string{
+		"aws iam list-attached-user-policies --user-name " + name + " --query 'AttachedPolicies[].PolicyArn' --output " +
+			"text | xargs -rn1 aws iam detach-user-policy --user-name " + name + " --policy-arn",
+		"aws iam list-access-keys --user-name " + name + " --query 'AccessKeyMetadata[].AccessKeyId' --output text | " +
+			"xargs -rn1 aws iam delete-access-key --user-name " + name + " --access-key-id",
+		"aws iam delete-user --user-name " + name,
+	}})
+	return fmt.Errorf("user %s of a drill is left", name)
+}
+
+// inOneLine is the text of an error for the answer.
+func inOneLine(err error) string { return notice.Redact(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+
+// try deletes a user with what belongs to it; found is false when there was none that a drill made. Of
+// the policies on it those are detached that a drill, or Warder because of one, attached: a user on
+// which somebody put something else is left to them.
+func (p *play) try(ctx context.Context, name string) (found bool, err error) {
+	user, err := p.user(ctx, name)
+	if change.NotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	tags := map[string]string{}
+	for _, tag := range user.Tags {
+		tags[strings.ToLower(aws.ToString(tag.Key))] = aws.ToString(tag.Value)
+	}
+	if _, ours := drill.Made(name, aws.ToString(user.Path), tags); !ours {
+		return false, nil
+	}
+	var faults []error
+	policies := iam.NewListAttachedUserPoliciesPaginator(p.iam, &iam.ListAttachedUserPoliciesInput{UserName: &name})
+	for page, err := range iamuser.Pages(ctx, policies, "list attached policies of %q", name) {
+		if err != nil {
+			faults = append(faults, unlessGone(err))
+			break
+		}
+		for _, policy := range page.AttachedPolicies {
+			if arn := aws.ToString(policy.PolicyArn); arn == p.policy || arn == p.settings.Quarantine.Outside {
+				_, err := p.iam.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: &name, PolicyArn: &arn})
+				faults = append(faults, unlessGone(wrap(err, "detach policy %s from %q", arn, name)))
+			}
+		}
+	}
+	keys := iam.NewListAccessKeysPaginator(p.iam, &iam.ListAccessKeysInput{UserName: &name})
+	for page, err := range iamuser.Pages(ctx, keys, "list access keys of %q", name) {
+		if err != nil {
+			faults = append(faults, unlessGone(err))
+			break
+		}
+		for _, key := range page.AccessKeyMetadata {
+			_, err := p.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: key.AccessKeyId})
+			hint := change.KeyHint(aws.ToString(key.AccessKeyId))
+			faults = append(faults, unlessGone(wrap(err, "delete access key %s of %q", hint, name)))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return true, err
+	}
+	_, err = p.iam.DeleteUser(ctx, &iam.DeleteUserInput{UserName: &name})
+	return true, unlessGone(wrap(err, "delete user %q", name))
+}
+
+// user reads a user, and waits for one that the drill has just made.
+func (p *play) user(ctx context.Context, name string) (*types.User, error) {
+	var user *types.User
+	read := func() error {
+		out, err := p.iam.GetUser(ctx, &iam.GetUserInput{UserName: &name})
+		if err == nil {
+			user = out.User
+		}
+		return wrap(err, "get user %q", name)
+	}
+	if name != p.drill.User {
+		err := read()
+		return user, err
+	}
+	err := iamuser.RetryUntilVisible(ctx, p.sleep, read)
+	return user, err
+}
+
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+// unlessGone is the error, nil if it says that what something was tried on is gone.
+func unlessGone(err error) error {
+	if change.NotFound(err) {
+		return nil
+	}
+	return err
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,6 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -75,9 +79,8 @@ func (p *play) scene(c settings.Drilled) *scene {
 // there is nothing to say.
 func (sc *scene) acts() bool { return sc.Scenario != control.OldKey }
 
-// ready reports whether the violation is to be committed now. A user who is quarantined has one more
-// direct policy, of which people would be notified: the sign-in comes when the direct policy is dealt with,
-// or half the time is over.
+// ready reports whether the violation is to be committed now. A user who is quarantined has one more direct policy, of
+// which people would be notified: the sign-in comes when the direct policy is dealt with, or half the time is over.
 func (sc *scene) ready(p *play) bool {
 	if sc.done || !sc.called.IsZero() {
 		return false
@@ -156,9 +159,8 @@ func (p *play) arrivals(ctx context.Context) error {
 		}
 		for _, message := range out.Messages {
 			p.arrived(message)
-			if _, err := p.queue.DeleteMessage(
-				ctx, &sqs.DeleteMessageInput{QueueUrl: &p.settings.Drill, ReceiptHandle: message.ReceiptHandle},
-			); err != nil {
+			seen := &sqs.DeleteMessageInput{QueueUrl: &p.settings.Drill, ReceiptHandle: message.ReceiptHandle}
+			if _, err := p.queue.DeleteMessage(ctx, seen); err != nil {
 				return fmt.Errorf("delete from the drill's queue: %w", err)
 			}
 		}
@@ -181,9 +183,8 @@ func (p *play) arrived(message sqstypes.Message) {
 		sc.key, sc.event, sc.arrived = e.Key(), e.Time, p.now()
 		// In milliseconds
 		// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html).
-		if sent, err := strconv.ParseInt(
-			message.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)], 10, 64,
-		); err == nil {
+		stamp := message.Attributes[string(sqstypes.MessageSystemAttributeNameSentTimestamp)]
+		if sent, err := strconv.ParseInt(stamp, 10, 64); err == nil {
 			sc.arrived = time.UnixMilli(sent)
 		}
 	}
@@ -278,30 +279,24 @@ func (sc *scene) read(entry ledger.Entry, p *play) {
 
 // result describes what came of the scene.
 func (sc *scene) result(now time.Time) drill.Scenario {
-	result := drill.Scenario{Name: string(sc.Scenario), Control: sc.Control}
+	result := drill.Scenario{Name: string(sc.Scenario), Control: sc.Control, Outcome: drill.Failed}
 	switch {
 	case sc.skip != "":
 		result.Outcome, result.Reason = drill.Skipped, sc.skip
 		return result
 	case sc.fault != nil:
-		result.Outcome, result.Reason = drill.Failed, "the violation was not committed: "+notice.Redact(sc.fault.Error())
+		result.Reason = "the violation was not committed: " + notice.Redact(sc.fault.Error())
 		return result
 	case sc.called.IsZero():
-		result.Outcome, result.Reason = drill.Failed, "the drill did not come so far"
+		result.Reason = "the drill did not come so far"
 		return result
 	}
-	result.Hops = sc.hops()
-	result.Did = sc.did()
-	missing := ""
-	for _, hop := range result.Hops {
-		if !hop.Seen {
-			missing = cmp.Or(missing,
-				fmt.Sprintf("no %s within %s: %s", hop.Name, now.Sub(sc.called).Round(time.Second), hop.Note))
-		}
-	}
+	result.Hops, result.Did = sc.hops(), sc.did()
+	at := slices.IndexFunc(result.Hops, func(h drill.Hop) bool { return !h.Seen })
 	switch {
-	case missing != "":
-		result.Outcome, result.Reason = drill.Failed, missing
+	case at >= 0:
+		hop, waited := result.Hops[at], now.Sub(sc.called).Round(time.Second)
+		result.Reason = fmt.Sprintf("no %s within %s: %s", hop.Name, waited, hop.Note)
 	case sc.status == ledger.Held:
 		result.Outcome, result.Reason = drill.Held, sc.reason
 	default:
@@ -319,8 +314,6 @@ func (sc *scene) did() string {
 		return "changed"
 	case sc.status == ledger.Observed:
 		return "would change"
-	case sc.status == ledger.Held:
-		return "held"
 	case sc.status != "":
 		return string(sc.status)
 	case !sc.acts():
@@ -331,48 +324,35 @@ func (sc *scene) did() string {
 
 // hops are the steps of the way, as far as they are known.
 func (sc *scene) hops() []drill.Hop {
-	hops := []drill.Hop{
-		{Name: drill.Event, Note: "the drill's queue got no event: are the stack's rules of the drill enabled?"},
-		{Name: drill.Rule, Note: "the same"},
-		{
-			Name: drill.Function,
-			Note: fmt.Sprintf(
-				"nothing is known of a run of %s: is its rule enabled and its function there (make doctor), and what is in the "+
-					"queue Undelivered?",
-				sc.Control,
-			),
-		},
+	var hops []drill.Hop
+	last := sc.called
+	hop := func(name string, at time.Time, missing string) {
+		h := drill.Hop{Name: name, Note: missing}
+		if !at.IsZero() {
+			h.Seen, h.Note, h.Total, h.Seconds = true, "", seconds(at.Sub(sc.called)), seconds(at.Sub(last))
+			if at.After(last) {
+				last = at
+			}
+			if name == drill.Change && sc.status != ledger.Verified {
+				h.Note = sc.did()
+			}
+		}
+		hops = append(hops, h)
 	}
-	times := []time.Time{sc.event, sc.arrived, sc.began}
+	missing := "the drill's queue got no event: are the stack's rules of the drill enabled?"
 	if sc.Scenario == control.DirectPolicy && sc.began.IsZero() {
-		hops[0].Note = "the drill's queue got no event of the call: does a trail of CloudTrail log management events " +
-			"(make doctor)?"
+		missing = "the drill's queue got no event of the call: does a trail of CloudTrail log management events (make doctor)?"
 	}
+	hop(drill.Event, sc.event, missing)
+	hop(drill.Rule, sc.arrived, "the same")
+	hop(drill.Function, sc.began, "nothing is known of a run of "+sc.Control+
+		": is its rule enabled and its function there (make doctor), and what is in the queue Undelivered?")
 	if sc.acts() {
 		log := settings.LogGroupName(sc.Control)
-		hops = append(hops,
-			drill.Hop{
-				Name: drill.Change,
-				Note: cmp.Or(sc.reason, "the function found nothing to change, or did not finish: its log is "+log),
-			})
-		times = append(times, sc.changed)
+		hop(drill.Change, sc.changed,
+			cmp.Or(sc.reason, "the function found nothing to change, or did not finish: its log is "+log))
 		if sc.status != ledger.Held || !sc.quiet {
-			hops = append(hops, drill.Hop{Name: drill.Notice, Note: "SNS did not accept a notice: the function's log is " + log})
-			times = append(times, sc.notified)
-		}
-	}
-	last := sc.called
-	for i, at := range times {
-		if at.IsZero() {
-			continue
-		}
-		hops[i].Seen, hops[i].Note = true, ""
-		hops[i].Total, hops[i].Seconds = seconds(at.Sub(sc.called)), seconds(at.Sub(last))
-		if at.After(last) {
-			last = at
-		}
-		if hops[i].Name == drill.Change && sc.status != ledger.Verified {
-			hops[i].Note = sc.did()
+			hop(drill.Notice, sc.notified, "SNS did not accept a notice: the function's log is "+log)
 		}
 	}
 	return hops
@@ -382,4 +362,80 @@ func (sc *scene) hops() []drill.Hop {
 // an event has whole seconds.
 func seconds(d time.Duration) float64 {
 	return max(0, d.Round(time.Millisecond).Seconds())
+}
+
+// outside are addresses that nobody has: those of documentation, RFC 5737 and 3849.
+var outside = []netip.Addr{
+	netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.1"),
+	netip.MustParseAddr("2001:db8::1"),
+}
+
+// put puts one event on the bus, with the detail as AWS sends it, and returns the id that it got. The
+// role may put events of no other source; events:source may have several values, so that the condition
+// is about all of them, and that there are some.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+func (p *play) put(ctx context.Context, kind string, at time.Time, detail map[string]any) (id string, err error) {
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return "", fmt.Errorf("encode event: %w", err)
+	}
+	out, err := p.bus.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
+		EventBusName: &p.settings.Bus, Source: aws.String(event.Drilled), DetailType: &kind, Detail: aws.String(string(text)),
+		Time: &at,
+	}}})
+	if err == nil && len(out.Entries) != 1 {
+		err = errors.New("no answer about the event")
+	}
+	if err == nil && aws.ToString(out.Entries[0].ErrorCode) != "" {
+		err = fmt.Errorf("%s: %s", *out.Entries[0].ErrorCode, aws.ToString(out.Entries[0].ErrorMessage))
+	}
+	if err != nil {
+		return "", fmt.Errorf("put an event on the bus %s: %w", p.settings.Bus, err)
+	}
+	return aws.ToString(out.Entries[0].EventId), nil
+}
+
+// oldKey is the event of AWS Config that the user has an access key that is too old.
+// https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html
+func (p *play) oldKey(rule string, at time.Time) map[string]any {
+	stamp := at.UTC().Format("2006-01-02T15:04:05.000Z")
+	return map[string]any{
+		"resourceId": p.drill.UserID, "resourceType": "AWS::IAM::User", "awsRegion": p.region,
+		"awsAccountId":   p.settings.Account,
+		"configRuleName": rule,
+		"configRuleARN": "arn:" + p.partition + ":config:" + p.region + ":" + p.settings.Account +
+			":config-rule/config-rule-" + p.drill.ID,
+		"recordVersion": "1.0", "messageType": "ComplianceChangeNotification", "notificationCreationTime": stamp,
+		"newEvaluationResult": map[string]any{
+			"evaluationResultIdentifier": map[string]any{
+				"evaluationResultQualifier": map[string]any{
+					"configRuleName": rule, "resourceType": "AWS::IAM::User", "resourceId": p.drill.UserID,
+					"evaluationMode": "DETECTIVE",
+				},
+				"orderingTimestamp": stamp,
+			},
+			"complianceType": "NON_COMPLIANT", "resultRecordedTime": stamp, "configRuleInvokedTime": stamp,
+		},
+	}
+}
+
+// signIn is the event of a console sign-in of the user that succeeded.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html
+func (p *play) signIn(id string, from netip.Addr, at time.Time) map[string]any {
+	return map[string]any{
+		"eventVersion": "1.11", "eventType": "AwsConsoleSignIn", "eventCategory": "Management", "managementEvent": true,
+		"readOnly":    false,
+		"eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "eventTime": at.UTC().Format(time.RFC3339),
+		"eventID":   id,
+		"awsRegion": p.region, "recipientAccountId": p.settings.Account, "sourceIPAddress": from.String(),
+		"userAgent": "warder-drill",
+		"userIdentity": map[string]any{
+			"type": "IAMUser", "principalId": p.drill.UserID, "accountId": p.settings.Account, "userName": p.drill.User,
+			"arn": "arn:" + p.partition + ":iam::" + p.settings.Account + ":user" + drill.Path + p.drill.User,
+		},
+		"requestParameters": nil, "responseElements": map[string]any{"ConsoleLogin": "Success"},
+		"additionalEventData": map[string]any{
+			"LoginTo": "https://console.aws.amazon.com/console/home", "MobileVersion": "No", "MFAUsed": "No",
+		},
+	}
 }

@@ -1,9 +1,14 @@
+// Package endoutsidesession is the Lambda function that ends Session Manager sessions that come from outside the
+// allowed networks or are on a closed machine. README.md is its runbook, control.json its description.
 package endoutsidesession
 
 import (
 	"cmp"
 	"context"
+	"embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,11 +19,23 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	api := ssm.NewFromConfig(s.AWS)
+	maps.Copy(s.Kinds, change.ForSSM(api))
+	p, err := newPlanner(api, s.Settings)
+	return remediation.Pending(p), err
+})
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
@@ -49,10 +66,6 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 	return &planner{api: api, allowed: f.AllowedNetworks, key: key, value: value}, nil
 }
 
-// quiet is how long sessions of the same person from the same place are not notified again where they
-// are notified only.
-const quiet = 15 * time.Minute
-
 // Plan assesses the session that the event says was started or resumed.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.APICall)
@@ -64,23 +77,20 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if s.id, _ = d.Response.Text("sessionId"); s.id == "" {
 		s.id, _ = d.Param("sessionId")
 	}
+	var err error
 	outside := s.origin.Place == network.Outside
 	// The record of a resumed session does not say where it is.
 	if outside || s.target == "" {
-		if err := p.locate(ctx, &s); err != nil {
-			return nil, err
-		}
+		err = p.locate(ctx, &s)
 	}
-	if !outside {
-		var err error
-		if s.closed, err = p.closed(ctx, d.Region, s.target); err != nil {
-			return nil, err
-		}
-		if s.closed && !s.active {
-			if err := p.locate(ctx, &s); err != nil {
-				return nil, err
-			}
-		}
+	if err == nil && !outside {
+		s.closed, err = p.closed(ctx, d.Region, s.target)
+	}
+	if err == nil && s.closed && !s.active {
+		err = p.locate(ctx, &s)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return s.findings(len(p.allowed) > 0), nil
 }
@@ -108,15 +118,14 @@ func (p *planner) closed(ctx context.Context, region, target string) (bool, erro
 	pages := ssm.NewDescribeInstanceInformationPaginator(p.api, &ssm.DescribeInstanceInformationInput{
 		Filters: []types.InstanceInformationStringFilter{{Key: aws.String("tag:" + p.key), Values: []string{p.value}}},
 	})
+	is := func(machine types.InstanceInformation) bool { return aws.ToString(machine.InstanceId) == target }
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx, func(o *ssm.Options) { o.Region = region })
 		if err != nil {
 			return false, fmt.Errorf("describe the closed machines in %s: %w", region, err)
 		}
-		for _, machine := range page.InstanceInformationList {
-			if aws.ToString(machine.InstanceId) == target {
-				return true, nil
-			}
+		if slices.ContainsFunc(page.InstanceInformationList, is) {
+			return true, nil
 		}
 	}
 	return false, nil
@@ -136,27 +145,25 @@ type session struct {
 func (s session) findings(listed bool) []remediation.Finding {
 	who := s.Identity.Name()
 	machine := i18n.Or(i18n.Literal(s.target), i18n.T("a machine that is not recorded"))
+	from := s.origin.Describe()
 	title, text := i18n.T("Session started"), i18n.T("%s started a session on %s from %s.",
-		s.Identity.Describe(), machine, s.origin.Describe())
+		s.Identity.Describe(), machine, from)
 	if s.Name == "ResumeSession" {
 		title, text = i18n.T("Session resumed"), i18n.T("%s resumed a session on %s from %s.",
-			s.Identity.Describe(), machine, s.origin.Describe())
+			s.Identity.Describe(), machine, from)
 	}
+	document, _ := s.Param("documentName")
 	f := remediation.Finding{
 		Subject: who, Handling: remediation.Handling{Fresh: true}, Text: text,
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Session"), Value: i18n.Or(i18n.Literal(s.id), i18n.T("not recorded"))},
-			{Name: i18n.T("Machine"), Value: i18n.Or(i18n.Literal(s.target), i18n.T("not recorded"))},
-			{Name: i18n.T("Region"), Value: i18n.Literal(s.Region)},
-			{Name: i18n.T("From"), Value: s.origin.Describe()},
-		},
+		Facts: remediation.Facts(
+			i18n.T("Session"), i18n.Or(i18n.Literal(s.id), i18n.T("not recorded")),
+			i18n.T("Machine"), i18n.Or(i18n.Literal(s.target), i18n.T("not recorded")),
+			i18n.T("Region"), i18n.Literal(s.Region), i18n.T("From"), from,
+			i18n.T("Document"), i18n.Literal(document),
+		),
 	}
-	if document, ok := s.Param("documentName"); ok {
-		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Document"), Value: i18n.Literal(document)})
-	}
-	// Only of an IAM user is there an owner to look up.
-	if s.Identity.Kind() == event.IAMUser && s.Identity.UserName != "" {
-		f.User, f.Subject = s.Identity.UserName, ""
+	if s.Identity.Kind() == event.IAMUser { // of others there is no owner to look up
+		f.User = s.Identity.UserName
 	}
 	look := i18n.T("Ask them. If it was not them, disable their credentials first, then check the session log and what the machine did since.")
 	switch {
@@ -179,12 +186,12 @@ func (s session) findings(listed bool) []remediation.Finding {
 	case s.origin.Place == network.Foreign:
 		f.Title, f.Advice = i18n.T("Session through another VPC"), look
 		f.UnchangedReason = i18n.T("Not ended: the address alone does not show whether it is allowed.")
-		f.Once = remediation.Once{Key: "foreign#" + who + "#" + s.origin.Describe().String(), For: quiet}
+		f.Once = remediation.Once{Key: "foreign#" + who + "#" + from.String(), For: remediation.Quiet}
 	case !listed && s.origin.Address.IsValid():
 		f.Title, f.Severity = title, control.Low
 		f.UnchangedReason = i18n.T("No allowed network is configured, so no session counts as outside.")
 		f.Advice = i18n.T("List the networks that people work from in allowedNetworks of cdk.json.")
-		f.Once = remediation.Once{Key: "unjudged#" + who + "#" + s.origin.Describe().String(), For: quiet}
+		f.Once = remediation.Once{Key: "unjudged#" + who + "#" + from.String(), For: remediation.Quiet}
 	default:
 		return nil
 	}

@@ -1,26 +1,54 @@
+// Package posttoslack is the Lambda function that posts notices and alarms to Slack. The topic
+// starts it; README.md is its runbook, control.json its description.
 package posttoslack
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/slack"
 )
 
-// every is how far apart messages in a channel are
-// (https://docs.slack.dev/apis/web-api/rate-limits: one a second, short bursts of more).
-const every = time.Second
+//go:embed control.json
+var description []byte
+
+// Tool is the whole tool: its program and its tests are made from it.
+var Tool = handler.Tool[json.RawMessage, answer]{Description: description, New: newPoster}
+
+func newPoster(s handler.Setup) (func(context.Context, json.RawMessage) (answer, error), error) {
+	http, err := slack.NewHTTP(s.Settings.SlackLocal)
+	if err != nil {
+		return nil, err
+	}
+	p := &poster{Ledger: s.Ledger, Language: s.Settings.Language, Now: s.Now, Sleep: s.Sleep}
+	p.Client = &slack.Client{
+		HTTP: http, Channel: s.Settings.Slack.Channel, Slot: p.slot, Sleep: s.Sleep, Now: s.Now,
+		Secret: (&vault{
+			Slack: s.Settings.Slack, Secrets: secretsmanager.NewFromConfig(s.AWS), Parameters: ssm.NewFromConfig(s.AWS),
+		}).read,
+	}
+	return p.post, nil
+}
 
 const (
+	// every is how far apart messages in a channel are
+	// (https://docs.slack.dev/apis/web-api/rate-limits: one a second, short bursts of more).
+	every = time.Second
 	// reserve is what is left of an invocation's time to record what came of it.
 	reserve = 5 * time.Second
 	// retryPause is how long somebody else is given before the next try.
@@ -85,8 +113,7 @@ type notification struct {
 	post   slack.Post
 }
 
-// read lays out what was published: a notice, an alarm of CloudWatch, or what somebody published by
-// hand.
+// read lays out what was published: a notice, an alarm of CloudWatch, or what somebody published by hand.
 func (p *poster) read(m events.SNSEntity) notification {
 	var n notice.Message
 	if json.Unmarshal([]byte(m.Message), &n) == nil && n.Version != "" && n.ID != "" && n.Kind != "" {
@@ -103,26 +130,17 @@ func (p *poster) read(m events.SNSEntity) notification {
 	return notification{id: "message#" + m.MessageID, post: slack.RenderPlain(m.Subject, m.Message, p.Language)}
 }
 
-// once posts the message unless it was posted before. Two invocations with the same message wait for
-// each other. One that ends in between leaves it open whether it was posted, and the next one posts
-// it: rather twice than not at all.
+// once posts the message unless it was posted before. Two invocations with the same message wait for each other. One
+// that ends in between leaves it open whether it was posted, and the next one posts it: rather twice than not at all.
 func (p *poster) once(ctx context.Context, l notification) (posted bool, err error) {
 	holder := invocation(ctx)
 	name := "slack#" + l.id
-	for {
-		err := p.Ledger.BeginDelivery(ctx, name, holder, p.Now(), p.end(ctx))
-		switch {
-		case errors.Is(err, ledger.ErrDone):
-			return false, nil
-		case waits(err):
-			if err := p.wait(ctx, retryPause); err != nil {
-				return false, err
-			}
-			continue
-		case err != nil:
-			return false, err
-		}
-		break
+	err = p.patient(ctx, func() error { return p.Ledger.BeginDelivery(ctx, name, holder, p.Now(), p.end(ctx)) })
+	switch {
+	case errors.Is(err, ledger.ErrDone):
+		return false, nil
+	case err != nil:
+		return false, err
 	}
 	err = p.send(ctx, holder, l)
 	return err == nil, errors.Join(err, p.Ledger.EndDelivery(ctx, name, holder, err == nil, p.Now()))
@@ -140,13 +158,12 @@ func (p *poster) send(ctx context.Context, holder string, l notification) error 
 	}
 	name := "slack#" + p.Client.Channel + "#" + l.thread
 	for {
-		root, err := p.Ledger.Thread(ctx, name, holder, p.Now(), p.end(ctx))
+		root := ""
+		err := p.patient(ctx, func() (err error) {
+			root, err = p.Ledger.Thread(ctx, name, holder, p.Now(), p.end(ctx))
+			return err
+		})
 		switch {
-		case waits(err):
-			if err := p.wait(ctx, retryPause); err != nil {
-				return err
-			}
-			continue
 		case err != nil:
 			return err
 		case root == "":
@@ -189,9 +206,17 @@ func (p *poster) wait(ctx context.Context, pause time.Duration) error {
 	return ctx.Err()
 }
 
-// waits reports whether it is somebody else's turn.
-func waits(err error) bool {
-	return errors.Is(err, ledger.ErrHeld) || errors.Is(err, ledger.ErrConflict)
+// patient tries until it is not somebody else's turn.
+func (p *poster) patient(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if !errors.Is(err, ledger.ErrHeld) && !errors.Is(err, ledger.ErrConflict) {
+			return err
+		}
+		if err := p.wait(ctx, retryPause); err != nil {
+			return err
+		}
+	}
 }
 
 // end is when the invocation ends at the latest.
@@ -208,4 +233,51 @@ func invocation(ctx context.Context) string {
 		return lc.AwsRequestID
 	}
 	return "unknown"
+}
+
+// secrets and parameters list the operations that a [vault] reads with.
+type secrets interface {
+	GetSecretValue(
+		context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+	) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+type parameters interface {
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
+// vault holds Slack's bot token or the address of the webhook: it is read once, and again when Slack does not take it.
+type vault struct {
+	Slack      settings.Slack
+	Secrets    secrets
+	Parameters parameters
+
+	kept string
+}
+
+// read returns the secret. Its errors hold the secret's name, never the secret.
+func (v *vault) read(ctx context.Context, again bool) (string, error) {
+	if v.kept != "" && !again {
+		return v.kept, nil
+	}
+	var value string
+	switch {
+	case v.Slack.Secret != "":
+		out, err := v.Secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &v.Slack.Secret})
+		if err != nil {
+			return "", fmt.Errorf("get secret %q: %w", v.Slack.Secret, err)
+		}
+		value = aws.ToString(out.SecretString)
+	case v.Slack.Parameter != "":
+		out, err := v.Parameters.GetParameter(ctx,
+			&ssm.GetParameterInput{Name: &v.Slack.Parameter, WithDecryption: aws.Bool(true)})
+		if err != nil {
+			return "", fmt.Errorf("get parameter %q: %w", v.Slack.Parameter, err)
+		}
+		value = aws.ToString(out.Parameter.Value)
+	default:
+		return "", errors.New("no secret is set: set notify.slack.secret or notify.slack.parameter")
+	}
+	v.kept = strings.TrimSpace(value)
+	return v.kept, nil
 }

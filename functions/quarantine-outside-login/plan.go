@@ -1,11 +1,15 @@
+// Package quarantineoutsidelogin is the Lambda function that quarantines an IAM user who signed in to the console from
+// outside the allowed networks. README.md is its runbook, control.json its description.
 package quarantineoutsidelogin
 
 import (
 	"context"
+	"embed"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -14,21 +18,24 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// readAPI are the operations that the planner decides from.
-type readAPI interface{ quarantine.API }
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[quarantine.API](files, func(s handler.Setup) (remediation.Planner, error) {
+	p, err := newPlanner(s.IAM, s.Settings)
+	return remediation.Pending(p), err
+})
 
 type planner struct {
-	api     readAPI
+	api     quarantine.API
 	allowed network.Allowed
 	policy  string // ARN
 }
 
-func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
+func newPlanner(api quarantine.API, f settings.Function) (remediation.Planner, error) {
 	policy, err := quarantine.Outside(f)
-	if err != nil {
-		return nil, err
-	}
-	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, nil
+	return &planner{api: api, allowed: f.AllowedNetworks, policy: policy}, err
 }
 
 // Plan quarantines the IAM user who signed in from outside. It acts on nobody else: what the root
@@ -62,17 +69,12 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	return []remediation.Finding{{
 		User:  user,
 		Title: i18n.T("User signed in from outside the allowed networks"),
-		Text: i18n.Sentences(
-			i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.",
-				user, s.RecipientAccount, s.Region, origin.Describe()),
-			look.Note,
+		Text: i18n.Sentences(i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.",
+			user, s.RecipientAccount, s.Region, origin.Describe()), look.Note),
+		Facts: remediation.Facts(
+			i18n.T("From"), origin.Describe(), i18n.T("MFA"), mfa,
+			i18n.T("User agent"), i18n.Literal(notice.Agent(s.UserAgent)), i18n.T("At"), i18n.Moment(e.Time),
 		),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("From"), Value: origin.Describe()},
-			{Name: i18n.T("MFA"), Value: mfa},
-			{Name: i18n.T("User agent"), Value: i18n.Literal(notice.Agent(s.UserAgent))},
-			{Name: i18n.T("At"), Value: i18n.Moment(e.Time)},
-		},
 		Changes: []change.Change{look.Change},
 		Advice:  i18n.T("Ask them where they were. If it was them: undo this, or ask them to connect from an allowed network, where the quarantine lets them work. If not: delete the console password, make the access keys inactive, and check what they did. The quarantine denies the user's requests to AWS from outside. It does not prevent signing in, and sessions of roles that they switched to before stay active: revoke them in IAM."),
 		Handling: remediation.Handling{

@@ -1,12 +1,18 @@
+// Package report is the Lambda function that writes the evidence of a month, or of another period, and says where it
+// is. Its schedule starts it, and a person may; README.md is its runbook, control.json its description.
 package report
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,8 +20,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
@@ -23,6 +33,41 @@ import (
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
 )
+
+var (
+	//go:embed control.json
+	description []byte
+	//go:embed ko.json
+	korean []byte
+)
+
+// Tool is the whole tool: its program and its tests are made from it.
+var Tool = handler.Tool[request, answer]{Description: description, Korean: korean, New: newWriter}
+
+func newWriter(s handler.Setup) (func(context.Context, request) (answer, error), error) {
+	maps.Copy(s.Kinds, change.Described())
+	w := writer{Runner: s.Runner, users: s.IAM, switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS)}
+	// To read all of them takes longer than a cold start may.
+	controls := sync.OnceValues(described)
+	return func(ctx context.Context, q request) (a answer, err error) {
+		if w.controls, err = controls(); err != nil {
+			return answer{}, err
+		}
+		return w.write(ctx, q)
+	}, nil
+}
+
+// described is every control, and makes known what they are called in other languages.
+func described() ([]control.Control, error) {
+	catalogues, err := functions.Catalogues(string(settings.Korean))
+	if err != nil {
+		return nil, err
+	}
+	for _, catalogue := range catalogues {
+		i18n.Register(string(settings.Korean), catalogue)
+	}
+	return functions.Controls()
+}
 
 // request asks for a report. An empty one, which the schedule sends, is for the last month.
 type request struct {
@@ -56,20 +101,6 @@ type answer struct {
 	Notices []remediation.ReportedNotice `json:"notices"`
 }
 
-// users lists all IAM users with their tags.
-type users interface {
-	GetAccountAuthorizationDetails(
-		context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options),
-	) (*iam.GetAccountAuthorizationDetailsOutput, error)
-}
-
-// switches knows the values that the stop switch had.
-type switches interface {
-	GetParameterHistory(
-		context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options),
-	) (*ssm.GetParameterHistoryOutput, error)
-}
-
 // objects keeps the reports.
 type objects interface {
 	PutObject(ctx context.Context, b *s3.Bucket, account string, o s3.Object) error
@@ -80,8 +111,8 @@ type writer struct {
 	// Runner has the ledger, the topic, the settings and the clock.
 	*remediation.Runner
 	controls []control.Control
-	users    users
-	switches switches
+	users    iam.GetAccountAuthorizationDetailsAPIClient // lists all IAM users with their tags
+	switches ssm.GetParameterHistoryAPIClient            // knows the values that the stop switch had
 	objects  objects
 }
 
@@ -103,10 +134,7 @@ func (q request) period(now time.Time) (report.Period, error) {
 func (w writer) write(ctx context.Context, q request) (answer, error) {
 	now := w.Now()
 	period, err := q.period(now)
-	language := q.Language
-	if language == "" {
-		language = w.Settings.Language
-	}
+	language := cmp.Or(q.Language, w.Settings.Language)
 	switch {
 	case err != nil:
 	case language != settings.English && language != settings.Korean:
@@ -125,6 +153,7 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 	name := w.Account + "/" + period.String() + "." + string(language)
 	a := answer{Bucket: w.Settings.Reports, Region: w.Region, HTML: name + ".html", CSV: name + ".csv"}
 	a.Console = console(a.Region, a.Bucket, a.HTML)
+	bucket := &s3.Bucket{Name: a.Bucket, Region: a.Region}
 	for _, file := range []struct {
 		key, kind string
 		render    func(*bytes.Buffer) error
@@ -136,11 +165,8 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 		if err := file.render(&body); err != nil {
 			return answer{}, err
 		}
-		err := w.objects.PutObject(
-			ctx, &s3.Bucket{Name: a.Bucket, Region: a.Region}, w.Account,
-			s3.Object{Key: file.key, Type: file.kind, Body: body.Bytes()},
-		)
-		if err != nil {
+		object := s3.Object{Key: file.key, Type: file.kind, Body: body.Bytes()}
+		if err := w.objects.PutObject(ctx, bucket, w.Account, object); err != nil {
 			return answer{}, fmt.Errorf("put %s into the bucket of reports: %w", file.key, err)
 		}
 	}
@@ -161,10 +187,9 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 	}
 	pages := iam.NewGetAccountAuthorizationDetailsPaginator(w.users,
 		&iam.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeUser}})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, pages, "list users") {
 		if err != nil {
-			return s, fmt.Errorf("list users: %w", err)
+			return s, err
 		}
 		for _, user := range page.UserDetailList {
 			tags := map[string]string{}
@@ -175,10 +200,9 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 		}
 	}
 	values := ssm.NewGetParameterHistoryPaginator(w.switches, &ssm.GetParameterHistoryInput{Name: &w.Settings.Halt})
-	for values.HasMorePages() {
-		page, err := values.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, values, "get the history of the stop switch") {
 		if err != nil {
-			return s, fmt.Errorf("get the history of the stop switch: %w", err)
+			return s, err
 		}
 		for _, v := range page.Parameters {
 			s.Halts = append(s.Halts, report.Switch{

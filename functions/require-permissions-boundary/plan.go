@@ -1,7 +1,10 @@
+// Package requirepermissionsboundary is the Lambda function that puts a permissions boundary on
+// IAM users who have none. README.md is its runbook, control.json its description.
 package requirepermissionsboundary
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,17 +18,26 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	return newPlanner(s.IAM, s.Settings, s.Sleep)
+})
+
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iam.GetUserAPIClient
 	iam.GetAccountAuthorizationDetailsAPIClient
-	GetPolicy(context.Context, *iam.GetPolicyInput, ...func(*iam.Options)) (*iam.GetPolicyOutput, error)
+	iam.GetPolicyAPIClient
 }
 
 // parameters are those of control.json.
@@ -88,7 +100,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		if err != nil || !ok {
 			return nil, err
 		}
-		if f, ok := p.assess(u); ok {
+		for _, f := range p.assess(u) {
 			found = append(found, fresh(f, d))
 		}
 	case *event.Sweep:
@@ -97,9 +109,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			return nil, err
 		}
 		for _, u := range users {
-			if f, ok := p.assess(u); ok {
-				found = append(found, f)
-			}
+			found = append(found, p.assess(u)...)
 		}
 	}
 	return p.possible(ctx, e, found)
@@ -132,35 +142,30 @@ type user struct {
 // read reads one user. One that was created just now may not be there yet.
 func (p *planner) read(ctx context.Context, name string) (u user, ok bool, err error) {
 	var out *iam.GetUserOutput
-	err = iamuser.RetryUntilVisible(ctx, p.sleep, func() error {
-		var err error
+	err = iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
 		out, err = p.api.GetUser(ctx, &iam.GetUserInput{UserName: &name})
 		return err
 	})
-	if change.NotFound(err) {
+	switch {
+	case change.NotFound(err):
 		return user{}, false, nil
-	}
-	if err != nil {
+	case err != nil:
 		return user{}, false, fmt.Errorf("get user %q: %w", name, err)
 	}
 	return user{name, aws.ToString(out.User.Path), boundary(out.User.PermissionsBoundary)}, true, nil
 }
 
-// page is how many users IAM gives at once at most, in
-// https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html.
-const page = 1000
-
 // all reads every user: five calls for the 5,000 that an account can have, where ListUsers would
-// leave the boundary to one GetUser for each.
+// leave the boundary to one GetUser for each. IAM gives at most 1,000 at once
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html).
 func (p *planner) all(ctx context.Context) ([]user, error) {
 	var users []user
 	pages := iam.NewGetAccountAuthorizationDetailsPaginator(p.api, &iam.GetAccountAuthorizationDetailsInput{
-		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(page),
+		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(1000),
 	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range iamuser.Pages(ctx, pages, "get account authorization details") {
 		if err != nil {
-			return nil, fmt.Errorf("get account authorization details: %w", err)
+			return nil, err
 		}
 		for _, u := range page.UserDetailList {
 			users = append(users, user{aws.ToString(u.UserName), aws.ToString(u.Path), boundary(u.PermissionsBoundary)})
@@ -177,36 +182,33 @@ func boundary(b *types.AttachedPermissionsBoundary) string {
 }
 
 // assess says what is wrong with a user's boundary, if something is.
-func (p *planner) assess(u user) (remediation.Finding, bool) {
+func (p *planner) assess(u user) []remediation.Finding {
 	excepted := slices.ContainsFunc(p.ExceptPaths, func(path string) bool { return strings.HasPrefix(u.path, path) })
 	if excepted || u.boundary == p.Boundary || slices.Contains(p.OtherBoundaries, u.boundary) {
-		return remediation.Finding{}, false
+		return nil
 	}
-	f := remediation.Finding{User: u.name, Facts: []remediation.Fact{
-		{Name: i18n.T("Permissions boundary"), Value: i18n.Or(i18n.Literal(u.boundary), i18n.T("none"))},
-		{Name: i18n.T("Required"), Value: i18n.Literal(p.Boundary)},
-	}}
+	f := remediation.Finding{User: u.name, Facts: remediation.Facts(
+		i18n.T("Permissions boundary"), i18n.Or(i18n.Literal(u.boundary), i18n.T("none")),
+		i18n.T("Required"), i18n.Literal(p.Boundary))}
 	if u.boundary == "" {
 		f.Text = i18n.T("%s has no permissions boundary.", u.name)
 		f.Advice = i18n.T("Set the boundary when creating users: aws iam create-user --permissions-boundary. The user may do what both its policies and the boundary allow.")
 		f.Changes = []change.Change{{Kind: change.PermissionsBoundary, Subject: u.name, Target: u.name, After: p.Boundary}}
-		return f, true
+		return []remediation.Finding{f}
 	}
 	f.Title = i18n.T("Another permissions boundary on a user")
 	f.Text = i18n.T("%s has a permissions boundary other than the required one.", u.name)
 	f.UnchangedReason = i18n.T("Not replaced: the required boundary may allow what this one does not.")
 	f.Advice = i18n.T("Compare the two policies. If the other one is equivalent, list it in otherBoundaries; if not, set the required one on the user.")
 	f.Once = remediation.Once{Key: "other#" + u.name + "#" + u.boundary, For: remediation.Weekly}
-	return f, true
+	return []remediation.Finding{f}
 }
 
 // fresh describes a finding about the user that the call is about.
 func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 	f.Fresh = true
-	f.Facts = append(
-		f.Facts, remediation.Fact{Name: i18n.T("By"), Value: d.Identity.Describe()},
-		remediation.Fact{Name: i18n.T("Call"), Value: i18n.Literal(d.Name)},
-	)
+	f.Facts = append(f.Facts, remediation.Facts(
+		i18n.T("By"), d.Identity.Describe(), i18n.T("Call"), i18n.Literal(d.Name))...)
 	switch {
 	case len(f.Changes) == 0:
 	case d.Name == "CreateUser":
@@ -227,9 +229,7 @@ func (p *planner) missing(e event.Event, users int) remediation.Finding {
 		Facts:           []remediation.Fact{{Name: i18n.T("Policy"), Value: i18n.Literal(p.Boundary)}},
 		UnchangedReason: i18n.T("No user was changed."),
 		Advice:          i18n.T("Create the policy, or correct the parameter boundary in cdk.json and deploy."),
-		Handling: remediation.Handling{
-			Once: remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly},
-		},
+		Handling:        remediation.Handling{Once: remediation.Once{Key: "missing#" + p.Boundary, For: remediation.Weekly}},
 	}
 }
 

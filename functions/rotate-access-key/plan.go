@@ -1,9 +1,13 @@
+// Package rotateaccesskey is the Lambda function that gives users a new access key before the old
+// one gets stale. README.md is its runbook, control.json its description.
 package rotateaccesskey
 
 import (
 	"cmp"
 	"context"
+	"embed"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,16 +20,38 @@ import (
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	api := clients{s.IAM, secretsmanager.NewFromConfig(s.AWS)}
+	maps.Copy(s.Kinds, rotation.Kinds(api.Client, api.secrets))
+	p, err := newPlanner(api, s.Ledger, s.Sleep, s.Settings)
+	p.Abreast = s.Concurrency
+	return p, err
+})
+
+// clients are those of the two services that the planner reads from.
+type clients struct {
+	*iam.Client
+	secrets
+}
+
+// secrets is the client of Secrets Manager; a name of its own, because both are called Client.
+type secrets = *secretsmanager.Client
+
 // readAPI are the operations that the planner decides from. None reads a secret's value.
 type readAPI interface {
 	accesskey.API
-	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iam.GetUserAPIClient
 	DescribeSecret(
 		context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options),
 	) (*secretsmanager.DescribeSecretOutput, error)
@@ -33,10 +59,7 @@ type readAPI interface {
 
 // A user is given new keys if it has this tag with this value, to the letter: IAM lets the function
 // create keys of such users only, and compares like that (control.json).
-const (
-	tag    = "warder:rotate"
-	wanted = "yes"
-)
+const tag, wanted = "warder:rotate", "yes"
 
 // parameters are those of control.json.
 type parameters struct {
@@ -139,17 +162,12 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 		Title: i18n.T("New access key"),
 		Text: i18n.T("%s is tagged %s, so it gets a new access key. Access key %s is %d days old; it is stale at %d days.",
 			c.Subject, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Old key is stale on"), Value: i18n.Day(old.Created.Add(p.maxAge))},
-			{Name: i18n.T("Secret"), Value: i18n.T("%s (AWS adds a hyphen and six characters)", where.String())},
-			{
-				Name: i18n.T("Read it as %s", c.Subject),
-				Value: i18n.Literal(
-					fmt.Sprintf("aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text",
-						p.hub.Region, name),
-				),
-			},
-		},
+		Facts: remediation.Facts(
+			i18n.T("Old key is stale on"), i18n.Day(old.Created.Add(p.maxAge)),
+			i18n.T("Secret"), i18n.T("%s (AWS adds a hyphen and six characters)", where.String()),
+			i18n.T("Read it as %s", c.Subject), i18n.Literal("aws secretsmanager get-secret-value --region "+p.hub.Region+
+				" --secret-id "+name+" --query SecretString --output text"),
+		),
 		Changes: []change.Change{c},
 		Advice: i18n.T("Once it exists, read the new key with the command in this notice and with access key %s: only %s can read it. Switch over everything that uses the old key, then delete the old key, which this control does not change.",
 			hint, c.Subject),
@@ -159,10 +177,7 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 // full is the finding that the user should have a new key and cannot, because it has two.
 func (p *planner) full(user string, old, other accesskey.Key, now time.Time) remediation.Finding {
 	hint, second := change.KeyHint(old.ID), change.KeyHint(other.ID)
-	advice := i18n.T(
-		"If %s is the replacement, switch over everything that uses %s and delete %s. If not, delete %s: the next sweep creates the new key.",
-		second, hint, hint, second,
-	)
+	advice := i18n.T("If %s is the replacement, switch over everything that uses %s and delete %s. If not, delete %s: the next sweep creates the new key.", second, hint, hint, second)
 	state := i18n.T("%s, Active, created on %s", second, i18n.Day(other.Created))
 	if !other.Active {
 		state = i18n.T("%s, Inactive, created on %s", second, i18n.Day(other.Created))
@@ -172,15 +187,11 @@ func (p *planner) full(user string, old, other accesskey.Key, now time.Time) rem
 		User: user, Title: i18n.T("No room for a new access key"), Severity: control.Medium,
 		Text: i18n.T("%s is tagged %s and already has two access keys. Access key %s is %d days old; it is stale at %d days.",
 			user, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: []remediation.Fact{
-			{Name: i18n.T("Old key is stale on"), Value: i18n.Day(old.Created.Add(p.maxAge))},
-			{Name: i18n.T("Second key"), Value: state},
-		},
+		Facts: remediation.Facts(i18n.T("Old key is stale on"), i18n.Day(old.Created.Add(p.maxAge)),
+			i18n.T("Second key"), state),
 		UnchangedReason: i18n.T("No new key is created: IAM allows two per user."),
 		Advice:          advice,
-		Handling: remediation.Handling{
-			Once: remediation.Once{Key: "full#" + user, For: remediation.Weekly},
-		},
+		Handling:        remediation.Handling{Once: remediation.Once{Key: "full#" + user, For: remediation.Weekly}},
 	}
 }
 

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"embed"
 	"reflect"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,6 +25,22 @@ type Control struct {
 	// ReadAPI is the interface of the operations that the planner reads with; nil if it reads nothing.
 	// Nothing else reaches the planner, so it cannot write.
 	ReadAPI reflect.Type
+}
+
+// NewControl is a control of the files control.json and ko.json, whose planner reads with ReadAPI.
+func NewControl[ReadAPI any](files embed.FS, planner func(Setup) (remediation.Planner, error)) Control {
+	read := func(name string) []byte {
+		data, err := files.ReadFile(name)
+		if err != nil {
+			panic(err) // the compiler has embedded it
+		}
+		return data
+	}
+	c := Control{Description: read("control.json"), Korean: read("ko.json"), New: planner}
+	if api := reflect.TypeFor[ReadAPI](); api.NumMethod() > 0 {
+		c.ReadAPI = api
+	}
+	return c
 }
 
 // Tool is all of one tool: a function that a person invokes with a request and that answers it.

@@ -33,7 +33,7 @@ import (
 // Run serves a control. It ends the process when the function is not set up as it must be: nothing runs then.
 //
 // Beside events it takes {"release":{"by":"…","reason":"…"}}, which ends the stop by the blast radius.
-func Run(c Control) {
+func (c Control) Run() {
 	serve(c.Description, func(runner *remediation.Runner, cfg aws.Config) (handler, error) {
 		if err := c.Connect(runner, cfg, iamuser.Concurrency); err != nil {
 			return nil, err
@@ -68,7 +68,7 @@ func release(raw []byte) (remediation.ReleaseRequest, bool) {
 }
 
 // Serve serves a tool. It ends the process when the function is not set up as it must be.
-func Serve[Request, Answer any](t Tool[Request, Answer]) {
+func (t Tool[Request, Answer]) Serve() {
 	serve(t.Description, func(runner *remediation.Runner, cfg aws.Config) (handler, error) {
 		answer, err := t.Connect(runner, cfg)
 		if err != nil {

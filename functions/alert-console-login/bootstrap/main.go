@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function alert-console-login.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/alert-console-login"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/alert-console-login"
 
-func main() { handler.Run(alertconsolelogin.Control) }
+func main() { alertconsolelogin.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function alert-external-access.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/alert-external-access"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/alert-external-access"
 
-func main() { handler.Run(alertexternalaccess.Control) }
+func main() { alertexternalaccess.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function alert-instance-connect.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/alert-instance-connect"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/alert-instance-connect"
 
-func main() { handler.Run(alertinstanceconnect.Control) }
+func main() { alertinstanceconnect.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function alert-policy-change.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/alert-policy-change"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/alert-policy-change"
 
-func main() { handler.Run(alertpolicychange.Control) }
+func main() { alertpolicychange.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function alert-root-usage.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/alert-root-usage"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/alert-root-usage"
 
-func main() { handler.Run(alertrootusage.Control) }
+func main() { alertrootusage.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function close-public-bucket.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/close-public-bucket"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/close-public-bucket"
 
-func main() { handler.Run(closepublicbucket.Control) }
+func main() { closepublicbucket.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function contain-exposed-key.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/contain-exposed-key"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/contain-exposed-key"
 
-func main() { handler.Run(containexposedkey.Control) }
+func main() { containexposedkey.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function deactivate-stale-access-key.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/deactivate-stale-access-key"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/deactivate-stale-access-key"
 
-func main() { handler.Run(deactivatestaleaccesskey.Control) }
+func main() { deactivatestaleaccesskey.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function deactivate-unused-access-key.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/deactivate-unused-access-key"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/deactivate-unused-access-key"
 
-func main() { handler.Run(deactivateunusedaccesskey.Control) }
+func main() { deactivateunusedaccesskey.Control.Run() }

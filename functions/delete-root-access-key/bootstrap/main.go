@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function delete-root-access-key.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/delete-root-access-key"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/delete-root-access-key"
 
-func main() { handler.Run(deleterootaccesskey.Control) }
+func main() { deleterootaccesskey.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function detach-direct-policy.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/detach-direct-policy"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/detach-direct-policy"
 
-func main() { handler.Run(detachdirectpolicy.Control) }
+func main() { detachdirectpolicy.Control.Run() }

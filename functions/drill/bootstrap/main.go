@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function drill.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/drill"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/drill"
 
-func main() { handler.Serve(drill.Tool) }
+func main() { drill.Tool.Serve() }

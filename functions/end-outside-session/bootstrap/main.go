@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function end-outside-session.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/end-outside-session"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/end-outside-session"
 
-func main() { handler.Run(endoutsidesession.Control) }
+func main() { endoutsidesession.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function explain.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/explain"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/explain"
 
-func main() { handler.Serve(explain.Tool) }
+func main() { explain.Tool.Serve() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function post-to-slack.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/post-to-slack"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/post-to-slack"
 
-func main() { handler.Serve(posttoslack.Tool) }
+func main() { posttoslack.Tool.Serve() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function quarantine-outside-login.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/quarantine-outside-login"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/quarantine-outside-login"
 
-func main() { handler.Run(quarantineoutsidelogin.Control) }
+func main() { quarantineoutsidelogin.Control.Run() }

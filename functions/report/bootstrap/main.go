@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function report.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/report"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/report"
 
-func main() { handler.Serve(report.Tool) }
+func main() { report.Tool.Serve() }

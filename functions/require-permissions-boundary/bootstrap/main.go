@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function require-permissions-boundary.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/require-permissions-boundary"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/require-permissions-boundary"
 
-func main() { handler.Run(requirepermissionsboundary.Control) }
+func main() { requirepermissionsboundary.Control.Run() }

@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function rotate-access-key.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/rotate-access-key"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/rotate-access-key"
 
-func main() { handler.Run(rotateaccesskey.Control) }
+func main() { rotateaccesskey.Control.Run() }

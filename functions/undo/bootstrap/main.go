@@ -1,9 +1,6 @@
 // Command bootstrap is the Lambda function undo.
 package main
 
-import (
-	"github.com/warder-aws/warder/functions/undo"
-	"github.com/warder-aws/warder/pkg/handler"
-)
+import "github.com/warder-aws/warder/functions/undo"
 
-func main() { handler.Serve(undo.Tool) }
+func main() { undo.Tool.Serve() }
