@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -74,11 +75,15 @@ func hubOf(region string) string {
 	return "us-east-1"
 }
 
-// Codes of AWS: of credentials that it does not accept, and of calls that they may not make.
+// Codes of AWS: of credentials that it does not accept, of what is not there, and of calls that may not be made.
 var (
 	unaccepted = []string{
 		"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId", "InvalidToken",
 		"SignatureDoesNotMatch", "InvalidSignatureException", "UnrecognizedClientException", "AuthFailure",
+	}
+	missing = []string{
+		"ResourceNotFoundException", "NoSuchEntity", "ParameterNotFound", "NotFound", "NotFoundException",
+		"NoSuchConfigRuleException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist",
 	}
 	denied = []string{
 		"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException", "UnauthorizedOperation",
@@ -90,6 +95,9 @@ func Coded(err error, codes ...string) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && slices.Contains(codes, api.ErrorCode())
 }
+
+// Missing reports whether err says that what was asked for is not there.
+func Missing(err error) bool { return Coded(err, missing...) }
 
 // NoStack reports whether err says that there is no such stack. CloudFormation has no code of its own for it.
 func NoStack(err error) bool {
@@ -111,12 +119,12 @@ func Cause(err error) error {
 	var address *url.Error
 	var network net.Error
 	var operation *smithy.OperationError
-	switch {
-	case errors.As(err, &api) && Coded(err, unaccepted...):
+	switch isAPI := errors.As(err, &api); {
+	case Coded(err, unaccepted...):
 		return fmt.Errorf("AWS does not accept these credentials (%s); %s", api.ErrorCode(), login)
-	case errors.As(err, &api) && Coded(err, denied...):
+	case Coded(err, denied...):
 		return fmt.Errorf("access denied: %s", api.ErrorMessage())
-	case errors.As(err, &api):
+	case isAPI:
 		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
 	case errors.Is(err, context.Canceled):
 		return context.Canceled
@@ -132,6 +140,20 @@ func Cause(err error) error {
 		return operation.Err
 	}
 	return err
+}
+
+// Each does something with each of some things, a few at once.
+func Each[T any](things []T, atOnce int, do func(int, T)) {
+	var group sync.WaitGroup
+	turns := make(chan struct{}, atOnce)
+	for i, thing := range things {
+		turns <- struct{}{}
+		group.Go(func() {
+			defer func() { <-turns }()
+			do(i, thing)
+		})
+	}
+	group.Wait()
 }
 
 // Pages are the pages of a paginator of the SDK, up to the first error.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,10 +40,10 @@ var partitions = map[string]string{"us-east-1": "aws", "us-gov-west-1": "aws-us-
 // credentials finds out whose the credentials are. Without that nothing else can be said.
 func (d *doctor) credentials(ctx context.Context, l *lines) error {
 	hub := d.Settings.HubRegion
-	caller, err := sts.NewFromConfig(d.in(hub)).GetCallerIdentity(ctx, nil)
+	caller, err := sts.NewFromConfig(d.Config).GetCallerIdentity(ctx, nil)
 	if err != nil {
-		do := "hubRegion %s is of the partition %s: credentials of another are not known there"
-		l.problem(fmt.Sprintf(do, hub, partitions[hub]), "%v", account.Cause(err))
+		l.problem(fmt.Sprintf("hubRegion %s is of the partition %s: credentials of another are not known there", hub,
+			partitions[hub]), "%v", account.Cause(err))
 		return nil
 	}
 	who, err := arn.Parse(aws.ToString(caller.Arn))
@@ -99,35 +100,24 @@ func (d *doctor) bootstrap(ctx context.Context, l *lines, region string) error {
 		return nil
 	}
 	do := fmt.Sprintf("node_modules/.bin/cdk bootstrap --app cdk.out aws://%s/%s", d.id, region)
-	noted, err := d.parameter(ctx, region, bootstrapVersion)
-	if account.Coded(err, "ParameterNotFound") {
-		l.problem(do, "the CDK has not bootstrapped %s: make deploy will fail", region)
-		return nil
-	}
+	out, err := ssm.NewFromConfig(d.in(region)).GetParameter(ctx,
+		&ssm.GetParameterInput{Name: aws.String(bootstrapVersion)})
 	if err != nil {
-		return err
+		return l.missing(err, do, "the CDK has not bootstrapped %s: make deploy will fail", region)
 	}
-	version, err := strconv.Atoi(aws.ToString(noted.Value))
-	if err != nil || version < neededVersion {
-		l.problem(do, "bootstrapped at version %s, and %d is needed", aws.ToString(noted.Value), neededVersion)
+	version := aws.ToString(out.Parameter.Value)
+	if n, err := strconv.Atoi(version); err != nil || n < neededVersion {
+		l.problem(do, "bootstrapped at version %s, and %d is needed", version, neededVersion)
 	}
-	l.ok("version %d", version)
+	l.ok("version %s", version)
 	return nil
-}
-
-func (d *doctor) parameter(ctx context.Context, region, name string) (*ssmtypes.Parameter, error) {
-	out, err := ssm.NewFromConfig(d.in(region)).GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
-	if err != nil {
-		return nil, err
-	}
-	return out.Parameter, nil
 }
 
 // trail checks that one trail logs management events: EventBridge gets API calls only while one does
 // (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html). A trail
 // of the organization, which members see as a shadow trail, does as well as the account's own.
 func (d *doctor) trail(ctx context.Context, l *lines) error {
-	client := cloudtrail.NewFromConfig(d.in(d.Settings.HubRegion))
+	client := cloudtrail.NewFromConfig(d.Config)
 	out, err := client.DescribeTrails(ctx, &cloudtrail.DescribeTrailsInput{IncludeShadowTrails: aws.Bool(true)})
 	if err != nil {
 		return err
@@ -199,39 +189,37 @@ func trailFault(ctx context.Context, client *cloudtrail.Client, trail trailtypes
 // about management events may keep to reads or writes, or to some services.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
 func unloggedAdvanced(selectors []trailtypes.AdvancedEventSelector) string {
-	var seen []string // true and false: readOnly
-	fault := "logs no management events"
+	reads, writes, fault := false, false, "logs no management events"
 	for _, selector := range selectors {
-		management, narrow, types := false, "", []string{"true", "false"}
+		management, narrow, readOnly := false, "", []string{"true", "false"}
 		for _, field := range selector.FieldSelectors {
-			switch aws.ToString(field.Field) {
-			case "eventCategory":
+			switch name := aws.ToString(field.Field); {
+			case name == "eventCategory":
 				management = slices.Contains(field.Equals, "Management")
-			case "readOnly":
-				types = field.Equals
-			case "eventSource":
+			case name == "readOnly":
+				readOnly = field.Equals
+			case name == "eventSource" && field.NotEquals == nil:
+				narrow = "most services"
+			case name == "eventSource":
 				for _, left := range field.NotEquals {
 					// Two services have so many events that they may be left out; Warder listens to neither.
 					if left != "kms.amazonaws.com" && left != "rdsdata.amazonaws.com" {
 						narrow = left
 					}
 				}
-				if field.NotEquals == nil {
-					narrow = "most services"
-				}
 			default:
-				narrow = "what is not " + aws.ToString(field.Field)
+				narrow = "what is not " + name
 			}
 		}
 		switch {
-		case !management:
-		case narrow != "":
+		case management && narrow != "":
 			fault = "leaves out management events of " + narrow
-		default:
-			seen = append(seen, types...)
+		case management:
+			reads = reads || slices.Contains(readOnly, "true")
+			writes = writes || slices.Contains(readOnly, "false")
 		}
 	}
-	switch reads, writes := slices.Contains(seen, "true"), slices.Contains(seen, "false"); {
+	switch {
 	case reads && writes:
 		return ""
 	case reads:
@@ -309,14 +297,10 @@ func recordsUsers(group *configtypes.RecordingGroup) bool {
 	if group == nil {
 		return false // all but the global resource types
 	}
-	strategy := configtypes.RecordingStrategyType("")
-	if group.RecordingStrategy != nil {
-		strategy = group.RecordingStrategy.UseOnly
-	}
-	switch {
-	case strategy == configtypes.RecordingStrategyTypeExclusionByResourceTypes:
+	switch s := group.RecordingStrategy; {
+	case s != nil && s.UseOnly == configtypes.RecordingStrategyTypeExclusionByResourceTypes:
 		return group.ExclusionByResourceTypes == nil || !slices.Contains(group.ExclusionByResourceTypes.ResourceTypes, user)
-	case strategy == configtypes.RecordingStrategyTypeInclusionByResourceTypes, !group.AllSupported:
+	case s != nil && s.UseOnly == configtypes.RecordingStrategyTypeInclusionByResourceTypes, !group.AllSupported:
 		return slices.Contains(group.ResourceTypes, user)
 	}
 	return group.IncludeGlobalResourceTypes
@@ -330,13 +314,13 @@ func (d *doctor) configured(ctx context.Context, l *lines) error {
 		out, err := client.DescribeConfigRules(ctx, &configservice.DescribeConfigRulesInput{ConfigRuleNames: []string{name}})
 		created := d.Settings.CreateConfigRules && strings.HasPrefix(name, settings.Product+"-")
 		switch {
-		case account.Coded(err, "NoSuchConfigRuleException") && created:
+		case account.Missing(err) && created:
 			l.remark(deploy, "%s is not there yet", name)
-		case account.Coded(err, "NoSuchConfigRuleException"):
-			l.problem(fmt.Sprintf("correct configRules in cdk.json, or make the rule in %s", region),
-				"%s is not a Config rule of %s", name, region)
 		case err != nil:
-			return err
+			if err := l.missing(err, "correct configRules in cdk.json, or make the rule in "+region,
+				"%s is not a Config rule of %s", name, region); err != nil {
+				return err
+			}
 		case !slices.ContainsFunc(out.ConfigRules, func(r configtypes.ConfigRule) bool {
 			return r.ConfigRuleState == configtypes.ConfigRuleStateActive ||
 				r.ConfigRuleState == configtypes.ConfigRuleStateEvaluating
@@ -371,16 +355,13 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 	var found []snstypes.Subscription
 	for page, err := range account.Pages(ctx, sns.NewListSubscriptionsByTopicPaginator(sns.NewFromConfig(d.in(at.Region)),
 		&sns.ListSubscriptionsByTopicInput{TopicArn: &topic})) {
-		switch {
-		case account.Coded(err, "NotFound", "NotFoundException"):
-			l.problem("make deploy; or correct notify.topic in cdk.json", "the topic %s does not exist", topic)
-			return nil
-		case err != nil && elsewhere && at.AccountID != d.id:
-			l.add(unknown, fmt.Sprintf("look at the topic's subscriptions with credentials of account %s", at.AccountID),
+		if err != nil && !account.Missing(err) && at.AccountID != d.id {
+			l.add(unknown, "look at the topic's subscriptions with credentials of account "+at.AccountID,
 				"the topic is of account %s: who is subscribed cannot be read from here", at.AccountID)
 			return nil
-		case err != nil:
-			return err
+		}
+		if err != nil {
+			return l.missing(err, "make deploy; or correct notify.topic in cdk.json", "the topic %s does not exist", topic)
 		}
 		found = append(found, page.Subscriptions...)
 	}
@@ -445,31 +426,28 @@ func masked(protocol, endpoint string) string {
 
 // slack checks that what holds Slack's token or webhook is there. It never reads what it holds.
 func (d *doctor) slack(ctx context.Context, l *lines) error {
-	cfg, set := d.in(d.Settings.HubRegion), d.Settings.Notify.Slack
-	with := " with the bot token or the webhook's address, in " + d.Settings.HubRegion
+	set, with := d.Settings.Notify.Slack, " with the bot token or the webhook's address, in "+d.Settings.HubRegion
 	// Only the function may read what the secret or parameter holds.
 	const try = "to see whether Slack accepts it, send a message as functions/post-to-slack/README.md shows"
 	if set.Secret != "" {
-		out, err := secretsmanager.NewFromConfig(cfg).DescribeSecret(ctx,
+		out, err := secretsmanager.NewFromConfig(d.Config).DescribeSecret(ctx,
 			&secretsmanager.DescribeSecretInput{SecretId: &set.Secret})
-		switch {
-		case account.Coded(err, "ResourceNotFoundException"):
-			l.problem("aws secretsmanager create-secret --name "+set.Secret+with, "the secret %s is not there", set.Secret)
-		case err != nil:
-			return err
-		case out.DeletedDate != nil:
+		if err != nil {
+			return l.missing(err, "aws secretsmanager create-secret --name "+set.Secret+with, "the secret %s is not there",
+				set.Secret)
+		}
+		if out.DeletedDate != nil {
 			l.problem("aws secretsmanager restore-secret --secret-id "+set.Secret,
 				"the secret %s is to be deleted, and cannot be read", set.Secret)
-		default:
-			l.add(ok, try, "the secret %s is there", set.Secret)
 		}
+		l.add(ok, try, "the secret %s is there", set.Secret)
 		return nil
 	}
-	named := ssmtypes.ParameterStringFilter{
-		Key: aws.String("Name"), Option: aws.String("Equals"), Values: []string{set.Parameter},
-	}
-	out, err := ssm.NewFromConfig(cfg).DescribeParameters(ctx,
-		&ssm.DescribeParametersInput{ParameterFilters: []ssmtypes.ParameterStringFilter{named}})
+	out, err := ssm.NewFromConfig(d.Config).DescribeParameters(ctx, &ssm.DescribeParametersInput{
+		ParameterFilters: []ssmtypes.ParameterStringFilter{
+			{Key: aws.String("Name"), Option: aws.String("Equals"), Values: []string{set.Parameter}},
+		},
+	})
 	create := "aws ssm put-parameter --type SecureString --overwrite --name " + set.Parameter + with
 	switch {
 	case err != nil:
@@ -478,25 +456,21 @@ func (d *doctor) slack(ctx context.Context, l *lines) error {
 		l.problem(create, "the parameter %s is not there", set.Parameter)
 	case out.Parameters[0].Type != ssmtypes.ParameterTypeSecureString:
 		l.problem(create, "the parameter %s is no SecureString: whoever may read parameters can read it", set.Parameter)
-	default:
-		l.add(ok, try, "the parameter %s is there", set.Parameter)
 	}
+	l.add(ok, try, "the parameter %s is there", set.Parameter)
 	return nil
 }
 
 // halt checks the switch that stops every change.
 func (d *doctor) halt(ctx context.Context, l *lines) error {
-	switched, err := d.parameter(ctx, d.Settings.HubRegion, settings.HaltParameter)
-	if account.Coded(err, "ParameterNotFound") {
-		l.problem("warder resume, or make deploy", "the parameter %s does not exist: nothing is changed until it does",
-			settings.HaltParameter)
-		return nil
-	}
+	out, err := ssm.NewFromConfig(d.Config).GetParameter(ctx,
+		&ssm.GetParameterInput{Name: aws.String(settings.HaltParameter)})
 	if err != nil {
-		return err
+		return l.missing(err, "warder resume, or make deploy",
+			"the parameter %s does not exist: nothing is changed until it does", settings.HaltParameter)
 	}
-	since := day(aws.ToTime(switched.LastModifiedDate))
-	if value := aws.ToString(switched.Value); value != halt.Go {
+	since := day(aws.ToTime(out.Parameter.LastModifiedDate))
+	if value := aws.ToString(out.Parameter.Value); value != halt.Go {
 		l.problem("warder resume, once the reason is over", "nothing is changed since %s: %s", since, value)
 	}
 	l.ok("off since %s", since)
@@ -526,29 +500,11 @@ func (d *doctor) queues(ctx context.Context, l *lines) error {
 			continue
 		}
 		for _, id := range s.keepers() {
-			address := s.physical[id]
-			out, err := sqs.NewFromConfig(d.in(s.region)).GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-				QueueUrl: &address, AttributeNames: []sqstypes.QueueAttributeName{
-					sqstypes.QueueAttributeNameApproximateNumberOfMessages,
-					sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-				},
-			})
-			switch {
-			case account.Coded(err, "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
-				l.problem(redeploy, "the queue of %s in %s does not exist: what fails is lost", id, s.region)
-				continue
-			case err != nil:
-				l.unread(err)
-				continue
-			}
 			checked++
-			pending := 0
-			for _, count := range out.Attributes {
-				n, err := strconv.Atoi(count)
-				if err != nil {
-					l.unread(fmt.Errorf("sqs:GetQueueAttributes: %w", err))
-				}
-				pending += n
+			pending, err := d.pending(ctx, s.region, s.physical[id])
+			if err = l.missing(err, redeploy, "the queue of %s in %s does not exist: what fails is lost", id,
+				s.region); err != nil {
+				l.unread(err)
 			}
 			if pending > 0 {
 				l.problem("find out why in the functions' logs, fix it, then warder redrive", "%s in %s (%s)",
@@ -558,6 +514,25 @@ func (d *doctor) queues(ctx context.Context, l *lines) error {
 	}
 	l.ok("%s, nothing in them", terminal.Count(checked, "queue"))
 	return nil
+}
+
+// pending is how many messages wait in a queue.
+func (d *doctor) pending(ctx context.Context, region, url string) (int, error) {
+	out, err := sqs.NewFromConfig(d.in(region)).GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{
+			sqstypes.QueueAttributeNameApproximateNumberOfMessages,
+			sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		},
+	})
+	if err != nil {
+		return 0, err
+	}
+	sum := 0
+	for _, count := range out.Attributes {
+		n, e := strconv.Atoi(count)
+		sum, err = sum+n, errors.Join(err, e)
+	}
+	return sum, err
 }
 
 // late is how old a control's last sweep may be: a day, and two hours for one that started late or

@@ -68,6 +68,15 @@ func (l *lines) unread(err error) {
 		strings.TrimPrefix(fmt.Sprintf("%s: %v", operation, account.Cause(err)), ": "))
 }
 
+// missing adds that something is not there if err says so. Any other error it returns.
+func (l *lines) missing(err error, do, format string, args ...any) error {
+	if !account.Missing(err) {
+		return err
+	}
+	l.problem(do, format, args...)
+	return nil
+}
+
 // InOrder reports whether no line is a problem or not known.
 func InOrder(lines []Line) bool {
 	return !slices.ContainsFunc(lines, func(l Line) bool { return l.State == problem || l.State == unknown })
@@ -106,11 +115,10 @@ var operations = []string{
 
 // Options are what an account is examined with.
 type Options struct {
-	Settings account.Settings
-	// SettingsErr is why the settings could not be read; nothing but the credentials is checked then.
-	SettingsErr error
+	Settings    account.Settings
+	SettingsErr error             // why they could not be read; nothing but the credentials is checked then
 	Controls    []control.Control // and tools
-	Config      aws.Config        // of the hub's region
+	Config      aws.Config
 	Now         func() time.Time
 }
 
@@ -136,8 +144,8 @@ func Examine(ctx context.Context, o Options) []Line { return newDoctor(o).examin
 
 func newDoctor(o Options) *doctor {
 	o.Config = readonly.New(o.Config, operations).Config(o.Config, func(string) {})
-	d := &doctor{Options: o}
-	d.store = ledger.Dynamo{API: dynamodb.NewFromConfig(d.in(o.Settings.HubRegion)), Name: settings.TableName}
+	o.Config.Region = o.Settings.HubRegion
+	d := &doctor{Options: o, store: ledger.Dynamo{API: dynamodb.NewFromConfig(o.Config), Name: settings.TableName}}
 	if o.Settings.Synth != "" {
 		d.synth = func(stack string) (synth, error) {
 			return readSynth(filepath.Join(o.Settings.Synth, stack+".template.json"), o.Settings.File)
@@ -170,23 +178,16 @@ const checksAtOnce = 6
 // together runs the checks, and returns their lines in the checks' order.
 func together(ctx context.Context, checks ...check) []Line {
 	added := make([][]Line, len(checks))
-	var group sync.WaitGroup
-	turns := make(chan struct{}, checksAtOnce)
-	for i, c := range checks {
-		turns <- struct{}{}
-		group.Go(func() {
-			defer func() { <-turns }()
-			l := &lines{check: c.name}
-			if err := c.run(ctx, l); err != nil {
-				l.unread(err)
-			}
-			if !InOrder(l.added) { // what is not in order in one respect is not called ok for another
-				l.added = slices.DeleteFunc(l.added, func(line Line) bool { return line.State == ok })
-			}
-			added[i] = l.added
-		})
-	}
-	group.Wait()
+	account.Each(checks, checksAtOnce, func(i int, c check) {
+		l := &lines{check: c.name}
+		if err := c.run(ctx, l); err != nil {
+			l.unread(err)
+		}
+		if !InOrder(l.added) { // what is not in order in one respect is not called ok for another
+			l.added = slices.DeleteFunc(l.added, func(line Line) bool { return line.State == ok })
+		}
+		added[i] = l.added
+	})
 	return slices.Concat(added...)
 }
 

@@ -111,10 +111,7 @@ func (d *doctor) checkStack(ctx context.Context, l *lines, s *stack) error {
 	for _, id := range s.of("AWS::Events::EventBus") {
 		bus := s.physical[id]
 		_, err := eventbridge.NewFromConfig(cfg).DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &bus})
-		switch {
-		case account.Coded(err, "ResourceNotFoundException"):
-			l.problem(redeploy, "the bus %s does not exist: what other regions forward is lost", bus)
-		case err != nil:
+		if err = l.missing(err, redeploy, "the bus %s does not exist: what other regions forward is lost", bus); err != nil {
 			l.unread(err)
 		}
 	}
@@ -150,7 +147,8 @@ func (d *doctor) compare(l *lines, s *stack) {
 	if d.synth == nil {
 		return
 	}
-	const again, notKnown = "make synth, and run it again", "whether it is what the sources here would deploy is not known: "
+	const again = "make synth, and run it again"
+	const notKnown = "whether it is what the sources here would deploy is not known: "
 	local, err := d.synth(s.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -178,13 +176,9 @@ func (d *doctor) compare(l *lines, s *stack) {
 		}
 	}
 	if len(differ) > 0 {
-		verb := "differ"
-		if len(differ) == 1 {
-			verb = "differs"
-		}
 		l.remark("make diff shows it, make deploy puts it into force",
-			"another version than the one synthesized here: %s %s, such as %s", terminal.Count(len(differ), "resource"), verb,
-			differ[0])
+			"another version than the one synthesized here: %s, such as %s",
+			number(len(differ), "resource differs", "resources differ"), differ[0])
 	}
 }
 
@@ -290,11 +284,8 @@ func (d *doctor) started(ctx context.Context, l *lines, s *stack, r rule, target
 	out, err := client.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &name, EventBusName: bus})
 	const disabled = eventtypes.RuleStateDisabled
 	switch {
-	case account.Coded(err, "ResourceNotFoundException"):
-		l.problem(redeploy, "the rule %s does not exist", name)
-		return nil
 	case err != nil:
-		return err
+		return l.missing(err, redeploy, "the rule %s does not exist", name)
 	case out.State != r.State && r.State == disabled:
 		l.problem("aws events disable-rule --name "+options, "the rule %s is on, and the control is off", name)
 	case out.State != r.State && out.State == disabled:
@@ -361,16 +352,14 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 			return err
 		}
 	}
-	out, err := lambda.NewFromConfig(d.in(d.Settings.HubRegion)).GetFunctionConfiguration(ctx,
+	out, err := lambda.NewFromConfig(d.Config).GetFunctionConfiguration(ctx,
 		&lambda.GetFunctionConfigurationInput{FunctionName: &name})
-	switch {
-	case account.Coded(err, "ResourceNotFoundException"):
-		l.problem(deploy, "the function %s is not there", name)
-		return nil
-	case err != nil:
-		d.mu.Lock()
-		d.unread = err
-		d.mu.Unlock()
+	if err != nil {
+		if err = l.missing(err, deploy, "the function %s is not there", name); err != nil {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.unread = err
+		}
 		return err
 	}
 	// A function is inactive after weeks without use; the next event activates it.
@@ -403,8 +392,8 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 	}
 	if common(got) != common(want) {
 		d.mu.Lock()
+		defer d.mu.Unlock()
 		d.differing = append(d.differing, c.ID)
-		d.mu.Unlock()
 	}
 	switch {
 	case c.Tool:
@@ -430,11 +419,7 @@ func (d *doctor) settingsOfFunctions(_ context.Context, l *lines) error {
 	slices.Sort(d.differing)
 	switch n := len(d.differing); {
 	case n > 0:
-		verb := "have"
-		if n == 1 {
-			verb = "has"
-		}
-		l.problem(deploy, "%s %s other settings than %s, such as %s", terminal.Count(n, "function"), verb,
+		l.problem(deploy, "%s other settings than %s, such as %s", number(n, "function has", "functions have"),
 			d.Settings.Source, d.differing[0])
 		return nil
 	case d.unread != nil:
@@ -459,10 +444,8 @@ func (d *doctor) checkRegionStack(ctx context.Context, l *lines, s *stack) error
 	}
 	for _, id := range s.of("AWS::IAM::Role") {
 		role := s.physical[id]
-		switch _, err := iam.NewFromConfig(d.in(s.region)).GetRole(ctx, &iam.GetRoleInput{RoleName: &role}); {
-		case account.Coded(err, "NoSuchEntity"):
-			l.problem(redeploy, "the role %s that forwards its events does not exist", role)
-		case err != nil:
+		_, err := iam.NewFromConfig(d.in(s.region)).GetRole(ctx, &iam.GetRoleInput{RoleName: &role})
+		if err = l.missing(err, redeploy, "the role %s that forwards its events does not exist", role); err != nil {
 			l.unread(err)
 		}
 	}
@@ -472,19 +455,27 @@ func (d *doctor) checkRegionStack(ctx context.Context, l *lines, s *stack) error
 	return nil
 }
 
+func number(n int, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // day is a time as lines show it.
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // ago is how long before now a time is, in the unit that people would say it in.
 func ago(now, t time.Time) string {
-	switch passed := now.Sub(t); {
+	passed := now.Sub(t)
+	unit, name := 24*time.Hour, "days"
+	switch {
 	case passed < 2*time.Minute:
 		return "just now"
 	case passed < 2*time.Hour:
-		return fmt.Sprintf("%d minutes ago", int(passed.Minutes()))
+		unit, name = time.Minute, "minutes"
 	case passed < 48*time.Hour:
-		return fmt.Sprintf("%d hours ago", int(passed.Hours()))
-	default:
-		return fmt.Sprintf("%d days ago", int(passed.Hours()/24))
+		unit, name = time.Hour, "hours"
 	}
+	return fmt.Sprintf("%d %s ago", passed/unit, name)
 }
