@@ -156,6 +156,13 @@ func Each[T any](things []T, atOnce int, do func(int, T)) {
 	group.Wait()
 }
 
+// ScheduledEvent is what a scheduled rule sends.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+func ScheduledEvent(id, account, region string, at time.Time) json.RawMessage {
+	return fmt.Appendf(nil, `{"version":"0","id":%q,"detail-type":"Scheduled Event","source":"aws.events","account":%q,`+
+		`"time":%q,"region":%q,"resources":[],"detail":{}}`, id, account, at.UTC().Format(time.RFC3339), region)
+}
+
 // Pages are the pages of a paginator of the SDK, up to the first error.
 func Pages[Page, Options any](ctx context.Context, p interface {
 	HasMorePages() bool

@@ -239,13 +239,8 @@ func (s *session) sweepControl(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	// What a scheduled rule sends.
-	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
-	report, err := ask[remediation.Report](ctx, s, id, map[string]any{
-		"version": "0", "id": "sweep-" + rand.Text(), "detail-type": "Scheduled Event", "source": "aws.events",
-		"account": aws.ToString(caller.Account), "time": s.Now().UTC().Format(time.RFC3339), "region": s.cfg.Region,
-		"resources": []string{}, "detail": map[string]any{},
-	})
+	event := account.ScheduledEvent("sweep-"+rand.Text(), aws.ToString(caller.Account), s.cfg.Region, s.Now())
+	report, err := ask[remediation.Report](ctx, s, id, event)
 	if err != nil {
 		return err
 	}
