@@ -57,8 +57,7 @@ type app struct {
 	controls []control.Control // and tools
 	json     bool
 	settings string // file
-	by       string
-	started  bool // the command line was understood
+	started  bool   // the command line was understood
 	config   func(ctx context.Context, hub string) (aws.Config, error)
 }
 
@@ -173,6 +172,7 @@ type flag struct {
 type command struct {
 	name, short, long, example string
 	flags                      []flag
+	by                         *string      // where it goes who asks; nil for a command that needs not know
 	check                      func() error // of the flags; nil for none
 	run                        func(context.Context, *session) error
 }
@@ -189,11 +189,17 @@ func (a *app) add(d command) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := a.connect(c.Context())
+			if err == nil && d.by != nil {
+				*d.by, err = s.requester(c.Context(), *d.by)
+			}
 			if err != nil {
 				return err
 			}
 			return d.run(c.Context(), s)
 		},
+	}
+	if d.by != nil {
+		d.flags = append(d.flags, flag{"by", "who asks (default: $BY, or whose the credentials are)", d.by})
 	}
 	// A shell can complete the values that are known.
 	known := map[string][]string{"control": a.ids(), "language": {"en", "ko"}}
@@ -252,11 +258,6 @@ func oneOf(flags ...flag) error {
 	default:
 		return misuse("%s exclude each other: give one of %s", strings.Join(given, " and "), all)
 	}
-}
-
-// byFlag is the flag of who asks.
-func (a *app) byFlag() flag {
-	return flag{"by", "who asks (default: $BY, or whose the credentials are)", &a.by}
 }
 
 // known is the control of an id, or an error that names those there are.
@@ -324,8 +325,8 @@ func (s *session) readSettings(ctx context.Context) (account.Settings, error) {
 }
 
 // requester is who asks: who was named, else whoever the credentials belong to.
-func (s *session) requester(ctx context.Context) (string, error) {
-	if by := cmp.Or(s.by, strings.TrimSpace(os.Getenv("BY"))); by != "" {
+func (s *session) requester(ctx context.Context, named string) (string, error) {
+	if by := cmp.Or(named, strings.TrimSpace(os.Getenv("BY"))); by != "" {
 		return by, nil
 	}
 	caller, err := s.caller(ctx)
@@ -374,4 +375,17 @@ func ask[Answer any](
 		return answer, fmt.Errorf("read answer of %s: %w", name, err)
 	}
 	return answer, nil
+}
+
+// relay is ask, and shows the answer. shown says whether all was done, and prints the answer as text.
+func relay[Answer any](
+	ctx context.Context, s *session, id string, request any, shown func(Answer) (whole bool, text func()),
+	options ...func(*lambda.Options),
+) error {
+	answer, err := ask[Answer](ctx, s, id, request, options...)
+	if err != nil {
+		return err
+	}
+	whole, text := shown(answer)
+	return s.show(answer, whole, text)
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,6 +23,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/warder-aws/warder/infra/warder/account"
+	"github.com/warder-aws/warder/infra/warder/doctor"
+	"github.com/warder-aws/warder/infra/warder/preview"
 	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
@@ -45,11 +48,9 @@ func (a *app) explain() *cobra.Command {
 		example: "  warder explain --user alice\n  warder explain --key 1A2B",
 		flags:   flags, check: func() error { return oneOf(flags...) },
 		run: func(ctx context.Context, s *session) error {
-			answer, err := ask[explain.Answer](ctx, s, "explain", q)
-			if err != nil {
-				return err
-			}
-			return a.show(answer, true, func() { fmt.Fprintln(a.Out, terminal.Lines(answer.Text)) })
+			return relay(ctx, s, "explain", q, func(answer explain.Answer) (bool, func()) {
+				return true, func() { fmt.Fprintln(a.Out, terminal.Lines(answer.Text)) }
+			})
 		},
 	})
 }
@@ -68,7 +69,7 @@ func (a *app) undo() *cobra.Command {
 		name: "undo", short: "Put back what was changed",
 		example: "  warder undo --id abcdefghij-1 --reason \"needed until Friday\"\n" +
 			"  warder undo --user alice --since 2026-11-21 --reason \"release night\"",
-		flags: append(slices.Clone(what), since, reason, a.byFlag()),
+		flags: append(slices.Clone(what), since, reason),
 		check: func() error {
 			if err := oneOf(what...); err != nil {
 				return err
@@ -87,21 +88,16 @@ func (a *app) undo() *cobra.Command {
 			}
 			return need(reason)
 		},
-		run: func(ctx context.Context, s *session) (err error) {
-			if q.By, err = s.requester(ctx); err != nil {
-				return err
-			}
+		by: &q.By,
+		run: func(ctx context.Context, s *session) error {
 			if q.Action == "" && !yes {
 				if err := s.confirmUndo(ctx, q); err != nil {
 					return err
 				}
 			}
-			answer, err := ask[remediation.UndoAnswer](ctx, s, "undo", q)
-			if err != nil {
-				return err
-			}
-			return a.show(answer, len(answer.Refused) == 0 && len(answer.Undone) > 0,
-				func() { a.printUndo(answer, "undone") })
+			return relay(ctx, s, "undo", q, func(answer remediation.UndoAnswer) (bool, func()) {
+				return len(answer.Refused) == 0 && len(answer.Undone) > 0, func() { a.printUndo(answer, "undone") }
+			})
 		},
 	})
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -127,18 +123,18 @@ func (a *app) printUndo(answer remediation.UndoAnswer, verb string) {
 // confirmUndo shows what would be put back, and asks.
 func (s *session) confirmUndo(ctx context.Context, q remediation.UndoRequest) error {
 	q.Preview = true
-	answer, err := ask[remediation.UndoAnswer](ctx, s, "undo", q)
+	changes := 0
+	err := relay(ctx, s, "undo", q, func(answer remediation.UndoAnswer) (bool, func()) {
+		changes = len(answer.Undone)
+		return changes > 0, func() { s.printUndo(answer, "would undo") }
+	})
 	if err != nil {
-		return err
-	}
-	if err := s.show(map[string]any{"preview": answer}, len(answer.Undone) > 0,
-		func() { s.printUndo(answer, "would undo") }); err != nil {
 		return err
 	}
 	if s.json || !terminal.Is(s.In) {
 		return errors.New("nothing was undone: there is nobody to ask; repeat it with --yes (with make: YES=1)")
 	}
-	fmt.Fprintf(s.Err, "Undo %s? [y/N] ", terminal.Count(len(answer.Undone), "change"))
+	fmt.Fprintf(s.Err, "Undo %s? [y/N] ", terminal.Count(changes, "change"))
 	line, _ := bufio.NewReader(s.In).ReadString('\n') // no answer is no
 	if reply := strings.ToLower(strings.TrimSpace(line)); reply != "y" && reply != "yes" {
 		return errors.New("nothing was undone")
@@ -147,15 +143,11 @@ func (s *session) confirmUndo(ctx context.Context, q remediation.UndoRequest) er
 }
 
 func (a *app) halt() *cobra.Command {
-	reason := flag{"reason", "why", new(string)}
+	reason, by := flag{"reason", "why", new(string)}, ""
 	return a.add(command{
 		name: "halt", short: "Stop every change; notices go on", example: "  warder halt --reason \"incident 42\"",
-		flags: []flag{reason, a.byFlag()}, check: func() error { return need(reason) },
+		flags: []flag{reason}, by: &by, check: func() error { return need(reason) },
 		run: func(ctx context.Context, s *session) error {
-			by, err := s.requester(ctx)
-			if err != nil {
-				return err
-			}
 			// Never halt.Go, whatever the reason is.
 			return s.setHalt(ctx, fmt.Sprintf("%s (by %s at %s)", *reason.value, by, a.Now().UTC().Format(time.RFC3339)))
 		},
@@ -188,11 +180,12 @@ func (s *session) setHalt(ctx context.Context, value string) error {
 }
 
 func (a *app) release() *cobra.Command {
-	reason, id := flag{"reason", "why", new(string)}, flag{"control", "`id` of the control", new(string)}
+	var q remediation.ReleaseRequest
+	reason, id := flag{"reason", "why", &q.Reason}, flag{"control", "`id` of the control", new(string)}
 	return a.add(command{
 		name: "release", short: "Let a control go on that its blast radius stopped",
 		example: "  warder release --control detach-direct-policy --reason \"read the list\"",
-		flags:   []flag{id, reason, a.byFlag()},
+		flags:   []flag{id, reason}, by: &q.By,
 		check: func() error {
 			if err := need(id, reason); err != nil {
 				return err
@@ -201,16 +194,10 @@ func (a *app) release() *cobra.Command {
 			return err
 		},
 		run: func(ctx context.Context, s *session) error {
-			by, err := s.requester(ctx)
-			if err != nil {
-				return err
-			}
-			request := map[string]any{"release": remediation.ReleaseRequest{By: by, Reason: *reason.value}}
-			answer, err := ask[remediation.ReleaseAnswer](ctx, s, *id.value, request)
-			if err != nil {
-				return err
-			}
-			return a.show(answer, true, func() { a.print("%s", answer.Text) })
+			request := map[string]any{"release": q}
+			return relay(ctx, s, *id.value, request, func(answer remediation.ReleaseAnswer) (bool, func()) {
+				return true, func() { a.print("%s", answer.Text) }
+			})
 		},
 	})
 }
@@ -240,20 +227,20 @@ func (s *session) sweepControl(ctx context.Context, id string) error {
 		return err
 	}
 	event := account.ScheduledEvent("sweep-"+rand.Text(), aws.ToString(caller.Account), s.cfg.Region, s.Now())
-	report, err := ask[remediation.Report](ctx, s, id, event)
-	if err != nil {
-		return err
-	}
-	return s.show(report, report.Outcome != remediation.Failed, func() {
-		s.print("%s: %s", id, because(string(report.Outcome), report.Reason))
-		for _, made := range report.Changes {
-			s.print("  %s %s of %s: %s (%s)", made.Kind, change.Hint(made.Change), made.Subject,
-				because(string(made.Status), made.Reason), made.ID)
-		}
-		for _, sent := range report.Notices {
-			s.print("  notified %s: %s", cmp.Or(sent.Owner, "the topic"), sent.Title)
-		}
+	return relay(ctx, s, id, event, func(report remediation.Report) (bool, func()) {
+		return report.Outcome != remediation.Failed, func() { s.printReport(id, report) }
 	})
+}
+
+func (a *app) printReport(id string, report remediation.Report) {
+	a.print("%s: %s", id, because(string(report.Outcome), report.Reason))
+	for _, made := range report.Changes {
+		a.print("  %s %s of %s: %s (%s)", made.Kind, change.Hint(made.Change), made.Subject,
+			because(string(made.Status), made.Reason), made.ID)
+	}
+	for _, sent := range report.Notices {
+		a.print("  notified %s: %s", cmp.Or(sent.Owner, "the topic"), sent.Title)
+	}
 }
 
 func because(what, reason string) string { return strings.TrimSuffix(what+", "+reason, ", ") }
@@ -342,13 +329,12 @@ func (s *session) fetch(ctx context.Context, made *madeReport, folder string) er
 }
 
 func (a *app) drill() *cobra.Command {
-	minutes := flag{
-		"minutes", fmt.Sprintf("`minutes` to wait at most, up to %d (default %d)", drill.MaxMinutes, drill.Minutes), new(string),
-	}
+	minutes := flag{"minutes", "", new(string)}
+	minutes.help = fmt.Sprintf("`minutes` to wait at most, up to %d (default %d)", drill.MaxMinutes, drill.Minutes)
 	var request drill.Request
 	return a.add(command{
 		name: "drill", short: "Rehearse an incident, measure each step, and clean up",
-		example: "  warder drill --minutes 5", flags: []flag{minutes, a.byFlag()},
+		example: "  warder drill --minutes 5", flags: []flag{minutes}, by: &request.By,
 		check: func() (err error) {
 			if *minutes.value == "" {
 				return nil
@@ -360,9 +346,6 @@ func (a *app) drill() *cobra.Command {
 			return nil
 		},
 		run: func(ctx context.Context, s *session) (err error) {
-			if request.By, err = s.requester(ctx); err != nil {
-				return err
-			}
 			if request, err = request.Check(); err != nil {
 				return err
 			}
@@ -372,11 +355,9 @@ func (a *app) drill() *cobra.Command {
 			}
 			// Asked twice, it would find itself running.
 			once := func(o *lambda.Options) { o.RetryMaxAttempts = 1 }
-			answer, err := ask[drill.Answer](ctx, s, "drill", request, once)
-			if err != nil {
-				return err
-			}
-			return a.show(answer, answer.Outcome != drill.Failed, func() { a.printDrill(answer) })
+			return relay(ctx, s, "drill", request, func(answer drill.Answer) (bool, func()) {
+				return answer.Outcome != drill.Failed, func() { a.printDrill(answer) }
+			}, once)
 		},
 	})
 }
@@ -423,4 +404,108 @@ func (a *app) printDrill(answer drill.Answer) {
 		}
 	}
 	a.print("drill %s: %s", answer.ID, because(string(answer.Outcome), answer.Reason))
+}
+
+func (a *app) doctor() *cobra.Command {
+	return a.add(command{
+		name: "doctor", short: "Check what Warder needs of the account, and how it is there",
+		long: `Check what Warder needs of the account, and how it is there. It only reads. AWS's policies SecurityAudit and
+ViewOnlyAccess, and dynamodb:GetItem and dynamodb:Scan on the table warder, are enough. The lines stand in the
+order in which somebody would fix them. The exit status is 0 when there is no problem and everything is known.
+
+The settings are those that the stack warder was deployed with, or those of --settings. With --settings cdk.json
+what is deployed is compared with the templates that were synthesized beside it.`,
+		example: "  warder doctor\n  warder doctor --settings cdk.json",
+		run: func(ctx context.Context, s *session) error {
+			set, err := s.readSettings(ctx)
+			lines := doctor.Examine(ctx, doctor.Options{
+				Settings: set, SettingsErr: err, Controls: a.controls, Config: s.cfg, Now: a.Now,
+			})
+			return a.show(map[string]any{"settings": set.Source, "lines": lines}, doctor.InOrder(lines), func() {
+				a.print("Settings: %s", set.Source)
+				a.print("")
+				doctor.Print(a.Out, lines, terminal.For(a.Out))
+			})
+		},
+	})
+}
+
+func (a *app) preview() *cobra.Command {
+	var only []string
+	c := a.add(command{
+		name:  "preview [CONTROL...]",
+		short: "Show whom it would notify of what, and what it would change, on the first day of enforce",
+		long: `Show whom Warder would notify of what, and what it would change when, on the first day of enforce. Its
+controls run in this process, and read the account of the credentials; an operation that does not only read is
+refused before it is sent. AWS's policy SecurityAudit is enough, but for iam:GenerateCredentialReport.
+
+The settings are those that the stack warder was deployed with, or those of --settings, or the defaults.`,
+		example: "  warder preview\n  warder preview --settings cdk.json detach-direct-policy",
+		run: func(ctx context.Context, s *session) error {
+			update, end := a.progress()
+			defer end()
+			update(func() string { return "reading the settings" })
+			set, err := s.readSettings(ctx)
+			if err != nil {
+				return err
+			}
+			result, err := preview.Run(ctx, preview.Options{
+				Settings: set.Settings, Source: set.Source, Controls: a.controls, Only: only, Config: s.cfg, Now: a.Now,
+				Progress: func(done, total int, calls func() int) {
+					update(func() string {
+						return fmt.Sprintf("%d of %d controls, %s", done, total, terminal.Count(calls(), "call"))
+					})
+				},
+			})
+			end()
+			if err != nil && !errors.Is(err, preview.ErrIncomplete) {
+				return account.Cause(err)
+			}
+			return a.show(result, err == nil, func() { result.Print(a.Out, terminal.For(a.Out)) })
+		},
+	})
+	c.ValidArgs = a.ids()
+	c.Args = func(_ *cobra.Command, args []string) error {
+		only = args
+		for _, id := range args {
+			if _, err := a.known(id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return c
+}
+
+// tick is how often the line of progress is written anew.
+const tick = 200 * time.Millisecond
+
+// progress keeps one line on a terminal up to date until its end; elsewhere it prints a line for each update.
+func (a *app) progress() (update func(line func() string), end func()) {
+	live, updates, ended := terminal.Is(a.Err), make(chan func() string), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticks := time.NewTicker(tick)
+		defer ticks.Stop()
+		line := func() string { return "" }
+		for open := true; open; {
+			select {
+			case line, open = <-updates:
+				if open && !live {
+					fmt.Fprintln(a.Err, line())
+				}
+			case <-ticks.C:
+			}
+			if open && live {
+				fmt.Fprintf(a.Err, "\r\x1b[K%s", line())
+			}
+		}
+		if live {
+			fmt.Fprint(a.Err, "\r\x1b[K")
+		}
+	}()
+	return func(line func() string) { updates <- line }, sync.OnceFunc(func() {
+		close(updates)
+		<-ended
+	})
 }

@@ -222,7 +222,7 @@ func (d *doctor) examine(ctx context.Context) []Line {
 	for i, region := range d.Settings.Regions {
 		s := &d.regionStacks[i]
 		s.name, s.region = settings.Product+"-"+region, region
-		stacks = append(stacks, check{"stack " + s.name, of(d.checkRegionStack, s)})
+		stacks = append(stacks, check{"stack " + s.name, of(d.checkStack, s)})
 	}
 	found = append(found, together(ctx, stacks...)...)
 	for _, c := range d.Controls {

@@ -115,14 +115,33 @@ func (d *doctor) checkStack(ctx context.Context, l *lines, s *stack) error {
 			l.unread(err)
 		}
 	}
-	for _, r := range s.rules("hub") { // those of controls have lines of their own
-		if err := d.started(ctx, l, s, r, ""); err != nil {
+	rules, target := s.rules("hub"), "" // those of controls have lines of their own
+	if s.region != d.Settings.HubRegion {
+		rules, target = s.rules(""), fmt.Sprintf(":%s:%s:event-bus/%s", d.Settings.HubRegion, d.id, settings.Product)
+		if len(rules) == 0 {
+			l.problem(deploy, "its stack has no rule: no event is forwarded")
+		}
+		d.forwarders(ctx, l, s)
+	}
+	for _, r := range rules {
+		if err := d.started(ctx, l, s, r, target); err != nil {
 			return err
 		}
 	}
 	d.compare(l, s)
 	l.ok("%s since %s, %s", status, day(s.changed), terminal.Count(len(s.physical), "resource"))
 	return nil
+}
+
+// forwarders checks that the roles are there with which the rules of a region forward to the hub's bus.
+func (d *doctor) forwarders(ctx context.Context, l *lines, s *stack) {
+	for _, id := range s.of("AWS::IAM::Role") {
+		role := s.physical[id]
+		_, err := iam.NewFromConfig(d.in(s.region)).GetRole(ctx, &iam.GetRoleInput{RoleName: &role})
+		if err = l.missing(err, redeploy, "the role %s that forwards its events does not exist", role); err != nil {
+			l.unread(err)
+		}
+	}
 }
 
 // read reads the stack's template and the names of its resources.
@@ -426,32 +445,6 @@ func (d *doctor) settingsOfFunctions(_ context.Context, l *lines) error {
 		return d.unread
 	}
 	l.ok("every function has the settings (%s)", d.Settings.Source)
-	return nil
-}
-
-// checkRegionStack checks a region: its stack, and that each of its rules forwards to the hub's bus with a
-// role that is there.
-func (d *doctor) checkRegionStack(ctx context.Context, l *lines, s *stack) error {
-	if err := d.checkStack(ctx, l, s); err != nil || !s.deployed {
-		return err
-	}
-	bus := fmt.Sprintf(":%s:%s:event-bus/%s", d.Settings.HubRegion, d.id, settings.Product)
-	rules := s.rules("")
-	for _, r := range rules {
-		if err := d.started(ctx, l, s, r, bus); err != nil {
-			return err
-		}
-	}
-	for _, id := range s.of("AWS::IAM::Role") {
-		role := s.physical[id]
-		_, err := iam.NewFromConfig(d.in(s.region)).GetRole(ctx, &iam.GetRoleInput{RoleName: &role})
-		if err = l.missing(err, redeploy, "the role %s that forwards its events does not exist", role); err != nil {
-			l.unread(err)
-		}
-	}
-	if len(rules) == 0 {
-		l.problem(deploy, "its stack has no rule: no event is forwarded")
-	}
 	return nil
 }
 
