@@ -250,14 +250,14 @@ func oneOf(flags ...flag) error {
 			given = append(given, "--"+f.name)
 		}
 	}
-	switch all := strings.Join(names, ", "); len(given) {
-	case 0:
+	all := strings.Join(names, ", ")
+	switch {
+	case len(given) == 0:
 		return misuse("one of %s is required (with make: %s=…)", all, strings.ToUpper(flags[0].name))
-	case 1:
-		return nil
-	default:
+	case len(given) > 1:
 		return misuse("%s exclude each other: give one of %s", strings.Join(given, " and "), all)
 	}
+	return nil
 }
 
 // known is the control of an id, or an error that names those there are.
@@ -301,25 +301,25 @@ func (a *app) show(answer any, whole bool, text func()) error {
 // A session is a connection to the account that Warder is deployed in.
 type session struct {
 	*app
-	cfg aws.Config // of the hub's region
+	cfg  aws.Config       // of the hub's region
+	file account.Settings // those that were named
 }
 
-func (a *app) connect(ctx context.Context) (*session, error) {
-	var file account.Settings
-	var err error
+func (a *app) connect(ctx context.Context) (s *session, err error) {
+	s = &session{app: a}
 	if a.settings != "" {
-		if file, err = account.Read(a.settings, a.controls); err != nil {
+		if s.file, err = account.Read(a.settings, a.controls); err != nil {
 			return nil, err
 		}
 	}
-	cfg, err := a.config(ctx, file.HubRegion)
-	return &session{a, cfg}, err
+	s.cfg, err = a.config(ctx, s.file.HubRegion)
+	return s, err
 }
 
-// readSettings reads the settings of the file that was named, or else those that were deployed.
+// readSettings returns the settings of the file that was named, or else reads those that were deployed.
 func (s *session) readSettings(ctx context.Context) (account.Settings, error) {
 	if s.settings != "" {
-		return account.Read(s.settings, s.controls)
+		return s.file, nil
 	}
 	return account.Deployed(ctx, s.cfg, s.controls)
 }

@@ -114,7 +114,7 @@ func FuzzKept(f *testing.F) {
 		var out bytes.Buffer
 		a := &app{Process: Process{Out: &out}, controls: controls}
 		r := &redriver{
-			session: &session{a, fakeConfig(&keeping{})},
+			session: &session{app: a, cfg: fakeConfig(&keeping{})},
 			account: "111122223333", sent: map[string]bool{}, emptied: map[string]bool{},
 		}
 		parcels, instead, err := r.open(t.Context(), queue{name: name}, m)

@@ -25,12 +25,8 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// A queue is one that keeps what could not be done or handed over.
-type queue struct {
-	region string
-	name   string // Failed or Undelivered
-	url    string
-}
+// A queue is one that keeps what could not be done or handed over. Its name is Failed or Undelivered.
+type queue struct{ region, name, url string }
 
 const (
 	failedQueue      = "Failed"
@@ -52,16 +48,6 @@ type message struct {
 	Text   string `json:"text"`
 }
 
-func (a *app) redrive() *cobra.Command {
-	return a.add(command{
-		name: "redrive", short: "Send again what is kept in the queues Failed and Undelivered",
-		long: `Send what is kept in the queues Failed and Undelivered to the functions that it was for, and remove it
-once it was accepted. What is not understood stays where it is. Sending something twice does no harm: a control
-handles an event once.`,
-		run: func(ctx context.Context, s *session) error { return s.emptyQueues(ctx) },
-	})
-}
-
 // redriver is one go over all queues.
 type redriver struct {
 	*session
@@ -72,37 +58,44 @@ type redriver struct {
 	messages    []message
 }
 
-func (s *session) emptyQueues(ctx context.Context) error {
-	caller, err := s.caller(ctx)
-	if err != nil {
-		return err
-	}
-	set, err := s.readSettings(ctx)
-	if err != nil {
-		return err
-	}
-	r := &redriver{session: s, account: aws.ToString(caller.Account), sent: map[string]bool{}, emptied: map[string]bool{}}
-	for _, region := range set.Regions {
-		if err := r.emptyStack(ctx, region, settings.Product+"-"+region); err != nil {
-			return err
-		}
-	}
-	// The hub comes last: what it keeps may say that a region keeps something.
-	if err := r.emptyStack(ctx, s.cfg.Region, settings.Product); err != nil {
-		return err
-	}
-	return s.show(map[string]any{"sent": r.again, "left": r.left, "messages": r.messages}, r.left == 0, func() {
-		s.print("%s sent again, %d left", terminal.Count(r.again, "message"), r.left)
+func (a *app) redrive() *cobra.Command {
+	return a.add(command{
+		name: "redrive", short: "Send again what is kept in the queues Failed and Undelivered",
+		long: `Send what is kept in the queues Failed and Undelivered to the functions that it was for, and remove it
+once it was accepted. What is not understood stays where it is. Sending something twice does no harm: a control
+handles an event once.`,
+		run: func(ctx context.Context, s *session) error {
+			caller, err := s.caller(ctx)
+			if err != nil {
+				return err
+			}
+			set, err := s.readSettings(ctx)
+			if err != nil {
+				return err
+			}
+			r := &redriver{session: s, account: aws.ToString(caller.Account), sent: map[string]bool{}, emptied: map[string]bool{}}
+			// The hub comes last: what it keeps may say that a region keeps something.
+			for _, region := range append(slices.Clone(set.Regions), s.cfg.Region) {
+				if err := r.emptyStack(ctx, region); err != nil {
+					return err
+				}
+			}
+			return s.show(map[string]any{"sent": r.again, "left": r.left, "messages": r.messages}, r.left == 0, func() {
+				s.print("%s sent again, %d left", terminal.Count(r.again, "message"), r.left)
+			})
+		},
 	})
 }
 
 // logical is the id that the CDK gives a queue at the top of a stack: its name, and a hash.
 var logical = regexp.MustCompile(`^(` + failedQueue + `|` + undeliveredQueue + `)[0-9A-F]{8}$`)
 
-// emptyStack empties the queues of a stack that keep something, those of functions first.
-func (r *redriver) emptyStack(ctx context.Context, region, stack string) error {
-	cfg := r.cfg.Copy()
-	cfg.Region = region
+// emptyStack empties the queues of a region's stack that keep something, those of functions first.
+func (r *redriver) emptyStack(ctx context.Context, region string) error {
+	cfg, stack := r.cfg.Copy(), settings.Product
+	if region != cfg.Region {
+		cfg.Region, stack = region, stack+"-"+region
+	}
 	resources, err := account.Resources(ctx, cfg, stack)
 	if err != nil {
 		return fmt.Errorf("list the resources of stack %s in %s: %w", stack, region, account.Cause(err))
@@ -219,7 +212,7 @@ func (r *redriver) handle(ctx context.Context, client *sqs.Client, q queue, m sq
 // subject names what is in a payload.
 func subject(payload json.RawMessage) string {
 	var event struct {
-		ID         string `json:"id"`
+		ID         string
 		DetailType string `json:"detail-type"`
 		Detail     struct{ EventName string }
 		Records    []struct{ Sns struct{ MessageID string } }
@@ -229,63 +222,55 @@ func subject(payload json.RawMessage) string {
 		return "notice " + event.Records[0].Sns.MessageID
 	case err == nil && event.DetailType != "":
 		return fmt.Sprintf("%s, event %s", strings.TrimSuffix(event.DetailType+": "+event.Detail.EventName, ": "), event.ID)
-	default:
-		return fmt.Sprintf("a request of %d bytes", len(payload))
 	}
+	return fmt.Sprintf("a request of %d bytes", len(payload))
 }
 
 // open reads what a message keeps, and whom it was for; without anything to send, what it was instead. The error says
 // that it is not understood.
-func (r *redriver) open(
-	ctx context.Context, q queue, m sqstypes.Message,
-) (parcels []parcel, instead string, err error) {
+func (r *redriver) open(ctx context.Context, q queue, m sqstypes.Message) (_ []parcel, instead string, err error) {
 	body := []byte(aws.ToString(m.Body))
-	if !json.Valid(body) {
-		return nil, "", errors.New("not understood: no JSON")
-	}
-	if q.name == failedQueue {
-		parcels, err = r.record(body)
-		return parcels, "", err
-	}
 	var event struct {
 		Source, Region, Type, TopicArn string
 		DetailType                     string `json:"detail-type"`
 	}
 	err = json.Unmarshal(body, &event)
 	attribute := func(name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) }
-	target := attribute("TARGET_ARN")
-	at, _ := arn.Parse(target)
-	switch {
-	case err == nil && len(m.MessageAttributes) == 0 && event.Source == "aws.cloudwatch" &&
-		event.DetailType == "CloudWatch Alarm State Change":
-		if !r.emptied[event.Region] {
-			return nil, "", fmt.Errorf("the region %s has events that did not reach the hub, and they are not all sent",
-				event.Region)
-		}
-		return nil, "the region " + event.Region + " has reported that it keeps events: they are sent", nil
-	case err != nil:
-		return nil, "", errors.New("not understood: no event")
-	case target == "" && event.Type == "Notification" && event.TopicArn != "":
-		parcels, err = r.notice(body)
-		return parcels, "", err
-	case target == "":
-		return nil, "", errors.New("not understood: nothing says whom it was for")
-	}
-	// What EventBridge could not hand over.
+	target, parcels := attribute("TARGET_ARN"), []parcel(nil)
+	// Of what EventBridge could not hand over.
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 	reason := because(strings.TrimSpace("not delivered "+attribute("ERROR_CODE")), attribute("ERROR_MESSAGE"))
-	if at.Service == "events" && at.AccountID == r.account && at.Region == r.cfg.Region {
+	switch at, _ := arn.Parse(target); {
+	case !json.Valid(body):
+		err = errors.New("not understood: no JSON")
+	case q.name == failedQueue:
+		parcels, err = r.record(body)
+	case err != nil:
+		err = errors.New("not understood: no event")
+	case len(m.MessageAttributes) == 0 && event.Source == "aws.cloudwatch" &&
+		event.DetailType == "CloudWatch Alarm State Change":
+		if !r.emptied[event.Region] {
+			err = fmt.Errorf("the region %s has events that did not reach the hub, and they are not all sent", event.Region)
+			break
+		}
+		instead = "the region " + event.Region + " has reported that it keeps events: they are sent"
+	case target == "" && event.Type == "Notification" && event.TopicArn != "":
+		parcels, err = r.notice(body)
+	case target == "":
+		err = errors.New("not understood: nothing says whom it was for")
+	case at.Service == "events" && at.AccountID == r.account && at.Region == r.cfg.Region:
 		parcels, err = r.forwarded(ctx, body, reason)
-		return parcels, "", err
+	default:
+		var c control.Control
+		if c, err = r.function(target); err != nil {
+			break
+		}
+		if c.Tool { // its schedule sends it an empty request in place of the event
+			body = []byte("{}")
+		}
+		parcels = []parcel{{c, body, reason}}
 	}
-	c, err := r.function(target)
-	if err != nil {
-		return nil, "", err
-	}
-	if c.Tool { // its schedule sends it an empty request in place of the event
-		body = []byte("{}")
-	}
-	return []parcel{{c, body, reason}}, "", nil
+	return parcels, instead, err
 }
 
 // record reads what Lambda keeps of an event that failed in all its tries.

@@ -340,11 +340,12 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 	topic := d.Settings.Notify.Topic
 	elsewhere := topic != ""
 	if !elsewhere {
-		if d.hub.err != nil {
-			return d.hub.err
+		hub := d.stacks[0]
+		if hub.err != nil {
+			return hub.err
 		}
-		for _, id := range d.hub.of("AWS::SNS::Topic") {
-			topic = d.hub.physical[id]
+		for _, id := range hub.of("AWS::SNS::Topic") {
+			topic = hub.physical[id]
 		}
 	}
 	at, err := arn.Parse(topic)
@@ -427,6 +428,9 @@ func masked(protocol, endpoint string) string {
 // slack checks that what holds Slack's token or webhook is there. It never reads what it holds.
 func (d *doctor) slack(ctx context.Context, l *lines) error {
 	set, with := d.Settings.Notify.Slack, " with the bot token or the webhook's address, in "+d.Settings.HubRegion
+	if !set.On() {
+		return nil
+	}
 	// Only the function may read what the secret or parameter holds.
 	const try = "to see whether Slack accepts it, send a message as functions/post-to-slack/README.md shows"
 	if set.Secret != "" {
@@ -494,7 +498,7 @@ func (d *doctor) breakers(_ context.Context, l *lines) error {
 // hub and in each region.
 func (d *doctor) queues(ctx context.Context, l *lines) error {
 	checked := 0
-	for _, s := range append([]stack{d.hub}, d.regionStacks...) {
+	for _, s := range d.stacks {
 		if s.err != nil {
 			l.unread(s.err)
 			continue
@@ -573,7 +577,7 @@ func (d *doctor) sweeps(_ context.Context, l *lines) error {
 			if done.At.Before(oldest) {
 				oldest = done.At
 			}
-		case last.At.IsZero() && now.Sub(d.hub.changed) <= late:
+		case last.At.IsZero() && now.Sub(d.stacks[0].changed) <= late:
 			pending++
 		case last.At.IsZero():
 			l.problem(again, "%s has never swept the account", c.ID)
@@ -584,7 +588,7 @@ func (d *doctor) sweeps(_ context.Context, l *lines) error {
 		}
 	}
 	within := fmt.Sprintf("%s within %d hours", terminal.Count(swept, "control"), int(late.Hours()))
-	switch deployed := ago(now, d.hub.changed); {
+	switch deployed := ago(now, d.stacks[0].changed); {
 	case !InOrder(l.added):
 	case pending > 0 && swept == 0:
 		l.remark("", "none yet: deployed %s, each control's first comes within a day", deployed)

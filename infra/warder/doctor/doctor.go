@@ -129,10 +129,9 @@ type doctor struct {
 	contents func() (ledger.Contents, error)   // of the ledger, read once
 	synth    func(stack string) (synth, error) // what was synthesized; nil if nothing is known of that
 
-	id           string // of the account
-	partition    string
-	hub          stack
-	regionStacks []stack
+	id        string // of the account
+	partition string
+	stacks    []*stack // the hub's first
 
 	mu        sync.Mutex
 	differing []string // controls and tools whose functions have other settings
@@ -212,39 +211,37 @@ func (d *doctor) examine(ctx context.Context) []Line {
 	}
 	found = append(found, together(ctx, before...)...)
 
-	d.hub = stack{name: settings.Product, region: d.Settings.HubRegion}
-	found = append(found, together(ctx, check{"stack " + d.hub.name, of(d.checkStack, &d.hub)})...)
-	if !d.hub.deployed {
+	d.stacks = []*stack{{name: settings.Product, region: d.Settings.HubRegion}}
+	hub := d.stacks[0]
+	found = append(found, together(ctx, check{"stack " + hub.name, of(d.checkStack, hub)})...)
+	if !hub.deployed {
 		return found
 	}
-	var stacks, functions []check
-	d.regionStacks = make([]stack, len(d.Settings.Regions))
-	for i, region := range d.Settings.Regions {
-		s := &d.regionStacks[i]
-		s.name, s.region = settings.Product+"-"+region, region
-		stacks = append(stacks, check{"stack " + s.name, of(d.checkStack, s)})
+	var regions, functions []check
+	for _, region := range d.Settings.Regions {
+		s := &stack{name: settings.Product + "-" + region, region: region}
+		d.stacks = append(d.stacks, s)
+		regions = append(regions, check{"stack " + s.name, of(d.checkStack, s)})
 	}
-	found = append(found, together(ctx, stacks...)...)
+	found = append(found, together(ctx, regions...)...)
 	for _, c := range d.Controls {
 		switch {
 		case !c.Tool:
 			functions = append(functions, check{"control " + c.ID, of(d.function, c)})
-		case d.Settings.Notify.Slack.On() || !names(c, control.Slack): // without Slack what posts there is not deployed
+		case d.Settings.Notify.Slack.On() || !postsToSlack(c): // without Slack what posts there is not deployed
 			functions = append(functions, check{"tool " + c.ID, of(d.function, c)})
 		}
 	}
 	own := together(ctx, functions...)
-	found = append(found, together(ctx, check{"settings", d.settingsOfFunctions})...)
-	rest := []check{{"subscriptions", d.subscriptions}}
-	if d.Settings.Notify.Slack.On() {
-		rest = append(rest, check{"slack", d.slack})
+	found = append(append(found, together(ctx, check{"settings", d.settingsOfFunctions})...), own...)
+	rest := []check{
+		{"subscriptions", d.subscriptions}, {"slack", d.slack}, {"halt", d.halt}, {"blast radius", d.breakers},
+		{"queues", d.queues}, {"sweeps", d.sweeps},
 	}
-	rest = append(rest, check{"halt", d.halt}, check{"blast radius", d.breakers}, check{"queues", d.queues},
-		check{"sweeps", d.sweeps})
-	return slices.Concat(found, own, together(ctx, rest...))
+	return append(found, together(ctx, rest...)...)
 }
 
-// names reports whether c may do something with a resource of Warder's own.
-func names(c control.Control, own string) bool {
-	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool { return slices.Contains(p.Resources, own) })
+func postsToSlack(c control.Control) bool {
+	return slices.ContainsFunc(c.Permissions,
+		func(p control.Permission) bool { return slices.Contains(p.Resources, control.Slack) })
 }

@@ -355,19 +355,20 @@ func fits(want, got any, account string) bool {
 
 // function checks a control or a tool: what starts it is there and on, and its function is and is as the settings say.
 func (d *doctor) function(ctx context.Context, l *lines, c control.Control) error {
-	rules, mode, name := d.hub.rules(c.ID), control.Enforce, settings.FunctionName(c.ID)
+	hub, mode, name := d.stacks[0], control.Enforce, settings.FunctionName(c.ID)
+	rules := hub.rules(c.ID)
 	if !c.Tool {
 		mode = d.Settings.Controls[c.ID].Mode
 	}
 	switch {
-	case d.hub.err != nil && (!c.Tool || len(rules) > 0):
-		l.unread(d.hub.err)
+	case hub.err != nil && (!c.Tool || len(rules) > 0):
+		l.unread(hub.err)
 		rules = nil
 	case !c.Tool && len(rules) == 0:
 		l.problem(deploy, "the deployed stack has no rule that starts it")
 	}
 	for _, r := range rules {
-		if err := d.started(ctx, l, &d.hub, r, ":function:"+name); err != nil {
+		if err := d.started(ctx, l, hub, r, ":function:"+name); err != nil {
 			return err
 		}
 	}
