@@ -9,14 +9,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -106,11 +104,11 @@ func NoStack(err error) bool {
 
 // Denial is the code with which AWS refuses a call for want of permission, empty if err is something else.
 func Denial(err error) string {
-	i := slices.IndexFunc(denied, func(code string) bool { return Coded(err, code) })
-	if i < 0 {
-		return ""
+	var api smithy.APIError
+	if errors.As(err, &api) && slices.Contains(denied, api.ErrorCode()) {
+		return api.ErrorCode()
 	}
-	return denied[i]
+	return ""
 }
 
 // Cause says what an error of the SDK comes to, without the SDK's own words, and what to do about it.
@@ -142,20 +140,6 @@ func Cause(err error) error {
 	return err
 }
 
-// Each does something with each of some things, a few at once.
-func Each[T any](things []T, atOnce int, do func(int, T)) {
-	var group sync.WaitGroup
-	turns := make(chan struct{}, atOnce)
-	for i, thing := range things {
-		turns <- struct{}{}
-		group.Go(func() {
-			defer func() { <-turns }()
-			do(i, thing)
-		})
-	}
-	group.Wait()
-}
-
 // ScheduledEvent is what a scheduled rule sends.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
 func ScheduledEvent(id, account, region string, at time.Time) json.RawMessage {
@@ -163,25 +147,13 @@ func ScheduledEvent(id, account, region string, at time.Time) json.RawMessage {
 		`"time":%q,"region":%q,"resources":[],"detail":{}}`, id, account, at.UTC().Format(time.RFC3339), region)
 }
 
-// Pages are the pages of a paginator of the SDK, up to the first error.
-func Pages[Page, Options any](ctx context.Context, p interface {
-	HasMorePages() bool
-	NextPage(context.Context, ...func(*Options)) (Page, error)
-}) iter.Seq2[Page, error] {
-	return func(yield func(Page, error) bool) {
-		for p.HasMorePages() {
-			if page, err := p.NextPage(ctx); !yield(page, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
 // Resources are those of a stack.
 func Resources(ctx context.Context, cfg aws.Config, stack string) ([]types.StackResourceSummary, error) {
 	var found []types.StackResourceSummary
-	for page, err := range Pages(ctx, cloudformation.NewListStackResourcesPaginator(cloudformation.NewFromConfig(cfg),
-		&cloudformation.ListStackResourcesInput{StackName: &stack})) {
+	pages := cloudformation.NewListStackResourcesPaginator(cloudformation.NewFromConfig(cfg),
+		&cloudformation.ListStackResourcesInput{StackName: &stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}

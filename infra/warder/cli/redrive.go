@@ -73,7 +73,8 @@ handles an event once.`,
 			if err != nil {
 				return err
 			}
-			r := &redriver{session: s, account: aws.ToString(caller.Account), sent: map[string]bool{}, emptied: map[string]bool{}}
+			r := &redriver{session: s, account: aws.ToString(caller.Account)}
+			r.sent, r.emptied = map[string]bool{}, map[string]bool{}
 			// The hub comes last: what it keeps may say that a region keeps something.
 			for _, region := range append(slices.Clone(set.Regions), s.cfg.Region) {
 				if err := r.emptyStack(ctx, region); err != nil {

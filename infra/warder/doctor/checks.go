@@ -310,25 +310,24 @@ func recordsUsers(group *configtypes.RecordingGroup) bool {
 func (d *doctor) configured(ctx context.Context, l *lines) error {
 	names, region := d.configRules(), d.Settings.ConfigRegion
 	client := configservice.NewFromConfig(d.in(region))
+	working := []configtypes.ConfigRuleState{configtypes.ConfigRuleStateActive, configtypes.ConfigRuleStateEvaluating}
 	for _, name := range names {
 		out, err := client.DescribeConfigRules(ctx, &configservice.DescribeConfigRulesInput{ConfigRuleNames: []string{name}})
 		created := d.Settings.CreateConfigRules && strings.HasPrefix(name, settings.Product+"-")
 		switch {
 		case account.Missing(err) && created:
 			l.remark(deploy, "%s is not there yet", name)
+		case account.Missing(err):
+			l.problem("correct configRules in cdk.json, or make the rule in "+region, "%s is not a Config rule of %s", name,
+				region)
 		case err != nil:
-			if err := l.missing(err, "correct configRules in cdk.json, or make the rule in "+region,
-				"%s is not a Config rule of %s", name, region); err != nil {
-				return err
-			}
-		case !slices.ContainsFunc(out.ConfigRules, func(r configtypes.ConfigRule) bool {
-			return r.ConfigRuleState == configtypes.ConfigRuleStateActive ||
-				r.ConfigRuleState == configtypes.ConfigRuleStateEvaluating
-		}):
+			return err
+		case !slices.ContainsFunc(out.ConfigRules,
+			func(r configtypes.ConfigRule) bool { return slices.Contains(working, r.ConfigRuleState) }):
 			l.problem("look at the rule in AWS Config", "%s is not active", name)
 		}
 	}
-	if len(l.added) == 0 {
+	if len(l.added) == 0 && len(names) > 0 {
 		l.ok("%s in %s: %s", terminal.Count(len(names), "rule"), region, strings.Join(names, ", "))
 	}
 	return nil
@@ -354,8 +353,10 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 		return nil
 	}
 	var found []snstypes.Subscription
-	for page, err := range account.Pages(ctx, sns.NewListSubscriptionsByTopicPaginator(sns.NewFromConfig(d.in(at.Region)),
-		&sns.ListSubscriptionsByTopicInput{TopicArn: &topic})) {
+	pages := sns.NewListSubscriptionsByTopicPaginator(sns.NewFromConfig(d.in(at.Region)),
+		&sns.ListSubscriptionsByTopicInput{TopicArn: &topic})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
 		if err != nil && !account.Missing(err) && at.AccountID != d.id {
 			l.add(unknown, "look at the topic's subscriptions with credentials of account "+at.AccountID,
 				"the topic is of account %s: who is subscribed cannot be read from here", at.AccountID)
@@ -370,37 +371,31 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 		return fmt.Sprintf("aws sns subscribe --region %s --topic-arn %s --protocol %s --notification-endpoint ADDRESS",
 			at.Region, topic, protocol)
 	}
-	confirmed := 0
+	confirmed, subscribed := 0, map[string]bool{}
 	for _, s := range found {
-		protocol := aws.ToString(s.Protocol)
+		protocol, endpoint := aws.ToString(s.Protocol), aws.ToString(s.Endpoint)
+		subscribed[protocol+" "+strings.ToLower(endpoint)] = true
 		// https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
-		switch who := masked(protocol, aws.ToString(s.Endpoint)); aws.ToString(s.SubscriptionArn) {
+		switch aws.ToString(s.SubscriptionArn) {
 		case "PendingConfirmation":
 			l.problem("open the mail from AWS Notifications and confirm; for another mail: "+again(protocol),
-				"%s has not confirmed", who)
+				"%s has not confirmed", masked(protocol, endpoint))
 		case "Deleted":
-			l.problem(again(protocol), "%s has unsubscribed", who)
+			l.problem(again(protocol), "%s has unsubscribed", masked(protocol, endpoint))
 		default:
 			confirmed++
 		}
 	}
-	subscribed := func(protocol string, is func(endpoint string) bool) bool {
-		return slices.ContainsFunc(found, func(s snstypes.Subscription) bool {
-			return aws.ToString(s.Protocol) == protocol && is(aws.ToString(s.Endpoint))
-		})
-	}
-	if !elsewhere {
-		for _, address := range slices.Concat(d.Settings.Notify.Emails, d.Settings.Owners.Addresses()) {
-			if !subscribed("email", func(endpoint string) bool { return strings.EqualFold(endpoint, address) }) {
-				l.problem(again("email"), "%s of the settings is not subscribed", masked("email", address))
-			}
+	for _, address := range slices.Concat(d.Settings.Notify.Emails, d.Settings.Owners.Addresses()) {
+		if !elsewhere && !subscribed["email "+strings.ToLower(address)] {
+			l.problem(again("email"), "%s of the settings is not subscribed", masked("email", address))
 		}
-		for _, c := range d.Controls {
-			function := ":function:" + settings.FunctionName(c.ID)
-			if c.Subscribes && d.Settings.Notify.Slack.On() &&
-				!subscribed("lambda", func(endpoint string) bool { return strings.HasSuffix(endpoint, function) }) {
-				l.problem(redeploy, "%s is not subscribed", c.ID)
-			}
+	}
+	for _, c := range d.Controls {
+		function := fmt.Sprintf("lambda arn:%s:lambda:%s:%s:function:%s", d.partition, at.Region, d.id,
+			settings.FunctionName(c.ID))
+		if !elsewhere && c.Subscribes && d.Settings.Notify.Slack.On() && !subscribed[function] {
+			l.problem(redeploy, "%s is not subscribed", c.ID)
 		}
 	}
 	if confirmed == 0 && InOrder(l.added) {
@@ -559,15 +554,13 @@ func (d *doctor) sweeps(_ context.Context, l *lines) error {
 			continue
 		}
 		var last, done ledger.Run
-		for _, run := range contents.Runs {
-			if run.Control != c.ID || run.Event != scheduled {
-				continue
-			}
-			if run.At.After(last.At) {
+		for _, run := range contents.Runs { // the first begun comes first
+			switch {
+			case run.Control != c.ID || run.Event != scheduled:
+			case run.Done:
+				last, done = run, run
+			default:
 				last = run
-			}
-			if run.Done && run.At.After(done.At) {
-				done = run
 			}
 		}
 		again := "read the function's log, then warder sweep --control " + c.ID

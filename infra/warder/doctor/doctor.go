@@ -171,22 +171,23 @@ func of[T any](run func(context.Context, *lines, T) error, thing T) func(context
 	return func(ctx context.Context, l *lines) error { return run(ctx, l, thing) }
 }
 
-// checksAtOnce is how many checks run together: few enough for the rates that AWS allows.
-const checksAtOnce = 6
-
-// together runs the checks, and returns their lines in the checks' order.
+// together runs the checks, and returns their lines in the checks' order. How much is read at once is for the gate.
 func together(ctx context.Context, checks ...check) []Line {
 	added := make([][]Line, len(checks))
-	account.Each(checks, checksAtOnce, func(i int, c check) {
-		l := &lines{check: c.name}
-		if err := c.run(ctx, l); err != nil {
-			l.unread(err)
-		}
-		if !InOrder(l.added) { // what is not in order in one respect is not called ok for another
-			l.added = slices.DeleteFunc(l.added, func(line Line) bool { return line.State == ok })
-		}
-		added[i] = l.added
-	})
+	var group sync.WaitGroup
+	for i, c := range checks {
+		group.Go(func() {
+			l := &lines{check: c.name}
+			if err := c.run(ctx, l); err != nil {
+				l.unread(err)
+			}
+			if !InOrder(l.added) { // what is not in order in one respect is not called ok for another
+				l.added = slices.DeleteFunc(l.added, func(line Line) bool { return line.State == ok })
+			}
+			added[i] = l.added
+		})
+	}
+	group.Wait()
 	return slices.Concat(added...)
 }
 
@@ -205,10 +206,8 @@ func (d *doctor) examine(ctx context.Context) []Line {
 		before = append(before, check{"region " + region, of(d.region, region)})
 		bootstraps = append(bootstraps, check{"bootstrap " + region, of(d.bootstrap, region)})
 	}
-	before = append(append(before, bootstraps...), check{"trail", d.trail}, check{"recorder", d.recorder})
-	if len(d.configRules()) > 0 {
-		before = append(before, check{"config rules", d.configured})
-	}
+	before = append(append(before, bootstraps...), check{"trail", d.trail}, check{"recorder", d.recorder},
+		check{"config rules", d.configured})
 	found = append(found, together(ctx, before...)...)
 
 	d.stacks = []*stack{{name: settings.Product, region: d.Settings.HubRegion}}

@@ -56,7 +56,7 @@ func readSynth(path, settings string) (synth, error) {
 	made, errMade := os.Stat(path)
 	set, errSet := os.Stat(settings)
 	if err := cmp.Or(err, errMade, errSet); err != nil {
-		return synth{}, fmt.Errorf("read template: %w", err)
+		return synth{}, err
 	}
 	return synth{data, !made.ModTime().Before(set.ModTime())}, nil
 }
@@ -168,21 +168,20 @@ func (d *doctor) compare(l *lines, s *stack) {
 	}
 	const again = "make synth, and run it again"
 	const notKnown = "whether it is what the sources here would deploy is not known: "
+	var t template
 	local, err := d.synth(s.name)
+	if err == nil {
+		err = json.Unmarshal(local.template, &t)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		l.remark(again, notKnown+"nothing is synthesized here")
 		return
 	case err != nil:
-		l.add(unknown, "", "%v", err)
+		l.add(unknown, again, "read template: %v", err)
 		return
 	case !local.settled:
 		l.remark(again, notKnown+"the settings are newer than the synthesized template")
-		return
-	}
-	var t template
-	if err := json.Unmarshal(local.template, &t); err != nil {
-		l.add(unknown, again, "read template: %v", err)
 		return
 	}
 	all := maps.Clone(s.template.Resources)

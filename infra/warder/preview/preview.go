@@ -94,12 +94,8 @@ type Total struct {
 var ErrIncomplete = errors.New("not everything could be read")
 
 const (
-	// attempts is how often a read is tried at most: IAM throttles whoever reads a large account.
-	attempts = 10
-	// timeout is how long one control may read the account.
-	timeout = time.Hour
-	// controlsAtOnce is how many controls read at once.
-	controlsAtOnce = 3
+	attempts = 10        // how often a read is tried at most: IAM throttles whoever reads a large account
+	timeout  = time.Hour // how long one control may read the account
 )
 
 // Options are what a preview is made of.
@@ -185,14 +181,18 @@ func (p *previewer) make(ctx context.Context) error {
 	p.partition = named.Partition
 	outcomes := make([]*outcome, len(swept))
 	var mu sync.Mutex
+	var group sync.WaitGroup
 	done := 0
-	account.Each(swept, controlsAtOnce, func(i int, c control.Control) {
-		outcomes[i] = p.run(ctx, c)
-		mu.Lock()
-		defer mu.Unlock()
-		done++
-		p.Progress(done, len(swept), p.gate.Count)
-	})
+	for i, c := range swept {
+		group.Go(func() {
+			outcomes[i] = p.run(ctx, c)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			p.Progress(done, len(swept), p.gate.Count)
+		})
+	}
+	group.Wait()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
