@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
@@ -31,17 +32,14 @@ import (
 // login is what to do about credentials.
 const login = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run: aws sso login"
 
-// ErrNoCredentials says that there are none in the environment.
-var ErrNoCredentials = errors.New("no AWS credentials: " + login)
-
 // credentialsTimeout is how long to look for credentials, the metadata of a machine in EC2 included.
 const credentialsTimeout = 5 * time.Second
 
 // Config is the configuration for the account, in the region where Warder is.
 func Config(ctx context.Context, hub string) (aws.Config, error) {
-	silent := config.WithLogger(logging.Nop{}) // what goes wrong is an error, in plain words
-	paced := config.WithRetryer(func() aws.Retryer { return retry.NewAdaptiveMode() })
-	cfg, err := config.LoadDefaultConfig(ctx, silent, paced)
+	pace := retry.NewAdaptiveMode() // of all clients together
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(func() aws.Retryer { return pace }),
+		config.WithLogger(logging.Nop{})) // what goes wrong is an error, in plain words
 	var missing config.SharedConfigProfileNotExistError
 	switch {
 	case errors.As(err, &missing):
@@ -54,13 +52,14 @@ func Config(ctx context.Context, hub string) (aws.Config, error) {
 	cfg.Region = cmp.Or(hub, hubOf(cfg.Region))
 	soon, cancel := context.WithTimeout(ctx, credentialsTimeout)
 	defer cancel()
-	if _, err := cfg.Credentials.Retrieve(soon); err != nil {
-		if text := expired(err); text != "" {
-			return cfg, errors.New(text)
-		}
-		return cfg, ErrNoCredentials
+	_, err = cfg.Credentials.Retrieve(soon)
+	if err == nil {
+		return cfg, nil
 	}
-	return cfg, nil
+	if text := strings.ToLower(err.Error()); strings.Contains(text, "sso") || strings.Contains(text, "expired") {
+		return cfg, errors.New("the login has expired or was never made; run: aws sso login")
+	}
+	return cfg, errors.New("no AWS credentials: " + login)
 }
 
 // hubOf is the region in which IAM's events arrive in the partition of a region.
@@ -74,19 +73,15 @@ func hubOf(region string) string {
 	return "us-east-1"
 }
 
-// expired says that a login has ended, empty if that is not why credentials are missing.
-func expired(err error) string {
-	if text := strings.ToLower(err.Error()); strings.Contains(text, "sso") || strings.Contains(text, "expired") {
-		return "the login has expired or was never made; run: aws sso login"
-	}
-	return ""
-}
-
-// Codes of AWS: of credentials that it does not accept, and of calls that they may not make.
+// Codes of AWS: of credentials that it does not accept, of what is not there, and of calls that may not be made.
 var (
 	unaccepted = []string{
 		"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId", "InvalidToken",
 		"SignatureDoesNotMatch", "InvalidSignatureException", "UnrecognizedClientException", "AuthFailure",
+	}
+	missing = []string{
+		"ResourceNotFoundException", "NoSuchEntity", "ParameterNotFound", "NotFound", "NotFoundException",
+		"NoSuchConfigRuleException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist",
 	}
 	denied = []string{
 		"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException", "UnauthorizedOperation",
@@ -94,20 +89,24 @@ var (
 )
 
 // Coded reports whether err is one of AWS's with one of the codes.
-func Coded(err error, codes ...string) bool { return slices.Contains(codes, code(err)) }
-
-func code(err error) string {
+func Coded(err error, codes ...string) bool {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return ""
-	}
-	return api.ErrorCode()
+	return errors.As(err, &api) && slices.Contains(codes, api.ErrorCode())
+}
+
+// Missing reports whether err says that what was asked for is not there.
+func Missing(err error) bool { return Coded(err, missing...) }
+
+// NoStack reports whether err says that there is no such stack. CloudFormation has no code of its own for it.
+func NoStack(err error) bool {
+	return Coded(err, "ValidationError") && strings.Contains(err.Error(), "does not exist")
 }
 
 // Denial is the code with which AWS refuses a call for want of permission, empty if err is something else.
 func Denial(err error) string {
-	if Coded(err, denied...) {
-		return code(err)
+	var api smithy.APIError
+	if errors.As(err, &api) && slices.Contains(denied, api.ErrorCode()) {
+		return api.ErrorCode()
 	}
 	return ""
 }
@@ -118,12 +117,12 @@ func Cause(err error) error {
 	var address *url.Error
 	var network net.Error
 	var operation *smithy.OperationError
-	switch {
-	case errors.As(err, &api) && Coded(err, unaccepted...):
+	switch isAPI := errors.As(err, &api); {
+	case Coded(err, unaccepted...):
 		return fmt.Errorf("AWS does not accept these credentials (%s); %s", api.ErrorCode(), login)
-	case errors.As(err, &api) && Coded(err, denied...):
+	case Coded(err, denied...):
 		return fmt.Errorf("access denied: %s", api.ErrorMessage())
-	case errors.As(err, &api):
+	case isAPI:
 		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
 	case errors.Is(err, context.Canceled):
 		return context.Canceled
@@ -141,15 +140,34 @@ func Cause(err error) error {
 	return err
 }
 
+// ScheduledEvent is what a scheduled rule sends.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+func ScheduledEvent(id, account, region string, at time.Time) json.RawMessage {
+	return fmt.Appendf(nil, `{"version":"0","id":%q,"detail-type":"Scheduled Event","source":"aws.events","account":%q,`+
+		`"time":%q,"region":%q,"resources":[],"detail":{}}`, id, account, at.UTC().Format(time.RFC3339), region)
+}
+
+// Resources are those of a stack.
+func Resources(ctx context.Context, cfg aws.Config, stack string) ([]types.StackResourceSummary, error) {
+	var found []types.StackResourceSummary
+	pages := cloudformation.NewListStackResourcesPaginator(cloudformation.NewFromConfig(cfg),
+		&cloudformation.ListStackResourcesInput{StackName: &stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, page.StackResourceSummaries...)
+	}
+	return found, nil
+}
+
 // Settings are those of Warder, and where they come from.
 type Settings struct {
 	settings.Settings
-	// Source names where they come from.
-	Source string
-	// File is the file, empty if they were not read from one.
-	File string
-	// Synth is the folder of the templates that were synthesized with the file; empty if it names none.
-	Synth string
+	Source string // names where they come from
+	File   string // empty if they were not read from one
+	Synth  string // folder of the templates that were synthesized with the file; empty if it names none
 }
 
 // Read reads settings from a file: cdk.json, or an object of settings alone.
@@ -172,59 +190,48 @@ func Read(path string, controls []control.Control) (Settings, error) {
 	if cdk.Output != "" {
 		s.Synth = filepath.Join(filepath.Dir(path), cdk.Output)
 	}
-	s.Settings, err = parse(data, controls)
-	if err != nil {
-		return s, fmt.Errorf("read settings: %s: %w", path, err)
-	}
-	return s, nil
+	return s, s.parse(data, controls, "read settings: "+path)
 }
 
 // Faults are all that is wrong with settings, a line each.
 type Faults struct{ error }
 
-func parse(data []byte, controls []control.Control) (settings.Settings, error) {
+func (s *Settings) parse(data []byte, controls []control.Control, what string) (err error) {
 	if len(data) == 0 {
 		data = []byte("{}")
 	}
-	s, err := settings.Parse(data, controls)
+	parsed, err := settings.Parse(data, controls)
 	if err != nil {
-		return s, Faults{err}
+		return fmt.Errorf("%s: %w", what, Faults{err})
 	}
-	return s, nil
+	s.Settings = parsed
+	return nil
 }
 
 // Deployed reads the settings that Warder was deployed with: its stack has them as metadata. Where it is not
 // deployed they are the defaults.
 func Deployed(ctx context.Context, cfg aws.Config, controls []control.Control) (Settings, error) {
 	stack := settings.Product
-	out, err := cloudformation.NewFromConfig(cfg).GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack})
+	where := fmt.Sprintf("the stack %s in %s", stack, cfg.Region)
 	s := Settings{Settings: settings.Settings{HubRegion: cfg.Region}, Source: "not known"}
 	var template struct {
 		Metadata map[string]json.RawMessage
 	}
+	out, err := cloudformation.NewFromConfig(cfg).GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack})
 	switch {
-	// CloudFormation has no code of its own for it.
-	case Coded(err, "ValidationError") && strings.Contains(err.Error(), "does not exist"):
+	case NoStack(err):
 		s.Source = fmt.Sprintf("the defaults: there is no stack %s in %s", stack, cfg.Region)
-		template.Metadata = map[string]json.RawMessage{stack: fmt.Appendf(nil, `{"hubRegion":%q}`, cfg.Region)}
+		return s, s.parse(fmt.Appendf(nil, `{"hubRegion":%q}`, cfg.Region), controls, "read the defaults")
 	case err != nil:
-		return s, fmt.Errorf("read the settings of the stack %s in %s: %w; or name a file: --settings cdk.json",
-			stack, cfg.Region, Cause(err))
-	default:
-		s.Source = fmt.Sprintf("those of the stack %s in %s", stack, cfg.Region)
-		if err := json.Unmarshal([]byte(aws.ToString(out.TemplateBody)), &template); err != nil {
-			return s, fmt.Errorf("read the template of the stack %s in %s: %w", stack, cfg.Region, err)
-		}
+		return s, fmt.Errorf("read the settings of %s: %w; or name a file: --settings cdk.json", where, Cause(err))
+	}
+	s.Source = "those of " + where
+	if err := json.Unmarshal([]byte(aws.ToString(out.TemplateBody)), &template); err != nil {
+		return s, fmt.Errorf("read the template of %s: %w", where, err)
 	}
 	given, ok := template.Metadata[stack]
 	if !ok {
-		return s, fmt.Errorf("the stack %s in %s does not say its settings; name a file: --settings cdk.json",
-			stack, cfg.Region)
+		return s, fmt.Errorf("%s does not say its settings; name a file: --settings cdk.json", where)
 	}
-	parsed, err := parse(given, controls)
-	if err != nil {
-		return s, fmt.Errorf("read the settings of the stack %s in %s: %w", stack, cfg.Region, err)
-	}
-	s.Settings = parsed
-	return s, nil
+	return s, s.parse(given, controls, "read the settings of "+where)
 }

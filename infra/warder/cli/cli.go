@@ -4,7 +4,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,14 +15,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/warder/account"
-	"github.com/warder-aws/warder/infra/warder/preview"
 	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // A Process is what the command runs in.
@@ -51,9 +57,8 @@ type app struct {
 	controls []control.Control // and tools
 	json     bool
 	settings string // file
-	by       string
-	started  bool // the command line was understood
-	connect  func(context.Context, *app) (*session, error)
+	started  bool   // the command line was understood
+	config   func(ctx context.Context, hub string) (aws.Config, error)
 }
 
 // Run does what the arguments say and returns the exit status.
@@ -63,20 +68,19 @@ func Run(ctx context.Context, args []string, p Process) int {
 		fmt.Fprintln(p.Err, terminal.Lines("warder: "+err.Error()))
 		return failed
 	}
-	a := &app{Process: p, controls: controls, connect: connect}
-	return a.run(ctx, args)
+	return (&app{Process: p, controls: controls, config: account.Config}).run(ctx, args)
 }
 
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
-	var misuse *usageError
+	var misuse usageError
 	var faults account.Faults
 	switch {
 	case err == nil:
 		return done
-	case errors.Is(err, errIncomplete), errors.Is(err, preview.ErrIncomplete): // the answer has said why
+	case errors.Is(err, errIncomplete): // the answer has said why
 		return failed
 	case errors.As(err, &faults), strings.HasPrefix(err.Error(), "unknown command "): // these have several lines
 		fmt.Fprintln(a.Err, terminal.Lines("warder: "+err.Error()))
@@ -94,11 +98,11 @@ func (a *app) run(ctx context.Context, args []string) int {
 var errIncomplete = errors.New("not all was done")
 
 // A usageError is a command line that is not understood.
-type usageError struct{ text string }
+type usageError string
 
-func (e *usageError) Error() string { return e.text }
+func (e usageError) Error() string { return string(e) }
 
-func misuse(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+func misuse(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
 // root is the command with all its subcommands.
 func (a *app) root() *cobra.Command {
@@ -131,24 +135,16 @@ func flagError(command *cobra.Command, err error) error {
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	if near := nearest(command, unknown.GetSpecifiedName()); near != "" {
-		return misuse("%v: did you mean --%s?", err, near)
-	}
-	var names []string
-	command.LocalFlags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-	return misuse("%v: %s has %s", err, command.Name(), strings.Join(names, ", "))
-}
-
-// nearest is the flag of a command whose name is like the given one, as cobra compares names of commands.
-func nearest(command *cobra.Command, name string) string {
-	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
+	// As cobra compares names of commands.
+	flags, names := &cobra.Command{SuggestionsMinimumDistance: 2}, []string{}
 	command.Flags().VisitAll(func(f *pflag.Flag) {
 		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
 	})
-	if found := flags.SuggestionsFor(strings.ToLower(name)); len(found) > 0 {
-		return found[0]
+	if near := flags.SuggestionsFor(strings.ToLower(unknown.GetSpecifiedName())); len(near) > 0 {
+		return misuse("%v: did you mean --%s?", err, near[0])
 	}
-	return ""
+	command.LocalFlags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return misuse("%v: %s has %s", err, command.Name(), strings.Join(names, ", "))
 }
 
 // noArguments refuses arguments that are no flags, and names the flag that was meant.
@@ -172,24 +168,47 @@ type flag struct {
 	value      *string
 }
 
-// command makes a subcommand. run is called with a connection to the account.
-func (a *app) command(
-	use, short, example string, flags []flag, run func(context.Context, *session) error,
-) *cobra.Command {
+// A command is one of those of warder.
+type command struct {
+	name, short, long, example string
+	flags                      []flag
+	by                         *string      // where it goes who asks; nil for a command that needs not know
+	check                      func() error // of the flags; nil for none
+	run                        func(context.Context, *session) error
+}
+
+// add makes a command.
+func (a *app) add(d command) *cobra.Command {
 	c := &cobra.Command{
-		Use: use, Short: short, Example: example, Args: noArguments,
+		Use: d.name, Short: d.short, Long: d.long, Example: d.example, Args: noArguments,
+		PreRunE: func(*cobra.Command, []string) error {
+			if d.check == nil {
+				return nil
+			}
+			return d.check()
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := a.connect(c.Context(), a)
+			s, err := a.connect(c.Context())
+			if err == nil && d.by != nil {
+				*d.by, err = s.requester(c.Context(), *d.by)
+			}
 			if err != nil {
 				return err
 			}
-			return run(c.Context(), s)
+			return d.run(c.Context(), s)
 		},
 	}
-	for _, f := range flags {
-		c.Flags().StringVar(f.value, f.name, "", f.help)
+	if d.by != nil {
+		d.flags = append(d.flags, flag{"by", "who asks (default: $BY, or whose the credentials are)", d.by})
 	}
-	a.complete(c)
+	// A shell can complete the values that are known.
+	known := map[string][]string{"control": a.ids(), "language": {"en", "ko"}}
+	for _, f := range d.flags {
+		c.Flags().StringVar(f.value, f.name, "", f.help)
+		if values := known[f.name]; values != nil {
+			_ = c.RegisterFlagCompletionFunc(f.name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
 	return c
 }
 
@@ -205,15 +224,6 @@ func trim(c *cobra.Command) (err error) {
 		}
 	})
 	return err
-}
-
-// complete lets a shell complete the values that are known.
-func (a *app) complete(c *cobra.Command) {
-	for name, values := range map[string][]string{"control": a.ids(), "language": {"en", "ko"}} {
-		if c.Flags().Lookup(name) != nil {
-			_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-		}
-	}
 }
 
 // required is the error of a flag without a value, in the forms of the command line and of make.
@@ -240,27 +250,14 @@ func oneOf(flags ...flag) error {
 			given = append(given, "--"+f.name)
 		}
 	}
-	switch all := strings.Join(names, ", "); len(given) {
-	case 0:
+	all := strings.Join(names, ", ")
+	switch {
+	case len(given) == 0:
 		return misuse("one of %s is required (with make: %s=…)", all, strings.ToUpper(flags[0].name))
-	case 1:
-		return nil
-	default:
+	case len(given) > 1:
 		return misuse("%s exclude each other: give one of %s", strings.Join(given, " and "), all)
 	}
-}
-
-// byFlag is the flag of who asks.
-func (a *app) byFlag() flag {
-	return flag{"by", "who asks (default: $BY, or whose the credentials are)", &a.by}
-}
-
-// who is who asks, if that was said.
-func (a *app) who() string {
-	if a.by != "" {
-		return a.by
-	}
-	return strings.TrimSpace(os.Getenv("BY"))
+	return nil
 }
 
 // known is the control of an id, or an error that names those there are.
@@ -288,11 +285,107 @@ func (a *app) print(format string, args ...any) {
 	fmt.Fprintln(a.Out, terminal.Plain(fmt.Sprintf(format, args...)))
 }
 
-// show prints an answer: as JSON if that is asked for, else as text.
-func (a *app) show(answer any, text func()) error {
-	if a.json {
-		return terminal.JSON(a.Out, answer)
+// show prints an answer: as JSON if that is asked for, else as text. whole is whether it says that all was done.
+func (a *app) show(answer any, whole bool, text func()) error {
+	if !a.json {
+		text()
+	} else if err := terminal.JSON(a.Out, answer); err != nil {
+		return err
 	}
-	text()
+	if !whole {
+		return errIncomplete
+	}
 	return nil
+}
+
+// A session is a connection to the account that Warder is deployed in.
+type session struct {
+	*app
+	cfg  aws.Config       // of the hub's region
+	file account.Settings // those that were named
+}
+
+func (a *app) connect(ctx context.Context) (s *session, err error) {
+	s = &session{app: a}
+	if a.settings != "" {
+		if s.file, err = account.Read(a.settings, a.controls); err != nil {
+			return nil, err
+		}
+	}
+	s.cfg, err = a.config(ctx, s.file.HubRegion)
+	return s, err
+}
+
+// readSettings returns the settings of the file that was named, or else reads those that were deployed.
+func (s *session) readSettings(ctx context.Context) (account.Settings, error) {
+	if s.settings != "" {
+		return s.file, nil
+	}
+	return account.Deployed(ctx, s.cfg, s.controls)
+}
+
+// requester is who asks: who was named, else whoever the credentials belong to.
+func (s *session) requester(ctx context.Context, named string) (string, error) {
+	if by := cmp.Or(named, strings.TrimSpace(os.Getenv("BY"))); by != "" {
+		return by, nil
+	}
+	caller, err := s.caller(ctx)
+	return aws.ToString(caller.Arn), err
+}
+
+func (s *session) caller(ctx context.Context) (*sts.GetCallerIdentityOutput, error) {
+	caller, err := sts.NewFromConfig(s.cfg).GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return &sts.GetCallerIdentityOutput{}, fmt.Errorf("find out whose the credentials are: %w", account.Cause(err))
+	}
+	return caller, nil
+}
+
+// functionTimeout is longer than Lambda lets a function run.
+const functionTimeout = 16 * time.Minute
+
+// ask asks the function of a control or a tool and waits for its answer.
+func ask[Answer any](
+	ctx context.Context, s *session, id string, request any, options ...func(*lambda.Options),
+) (answer Answer, err error) {
+	name := settings.FunctionName(id)
+	payload, err := json.Marshal(request)
+	if err != nil {
+		return answer, fmt.Errorf("encode request to %s: %w", name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, functionTimeout)
+	defer cancel()
+	out, err := lambda.NewFromConfig(s.cfg).Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: payload},
+		options...)
+	var missing *lambdatypes.ResourceNotFoundException
+	switch {
+	case errors.As(err, &missing):
+		return answer, fmt.Errorf("invoke %s: it is not deployed in %s of this account", name, s.cfg.Region)
+	case err != nil:
+		return answer, fmt.Errorf("invoke %s: %w", name, account.Cause(err))
+	case out.FunctionError != nil:
+		// https://docs.aws.amazon.com/lambda/latest/dg/golang-exceptions.html
+		var failure struct{ ErrorMessage string }
+		if json.Unmarshal(out.Payload, &failure) != nil || failure.ErrorMessage == "" {
+			failure.ErrorMessage = string(out.Payload)
+		}
+		return answer, fmt.Errorf("%s failed: %s", name, terminal.Plain(failure.ErrorMessage))
+	}
+	if err := json.Unmarshal(out.Payload, &answer); err != nil {
+		return answer, fmt.Errorf("read answer of %s: %w", name, err)
+	}
+	return answer, nil
+}
+
+// relay is ask, and shows the answer. shown says whether all was done, and prints the answer as text.
+func relay[Answer any](
+	ctx context.Context, s *session, id string, request any, shown func(Answer) (whole bool, text func()),
+	options ...func(*lambda.Options),
+) error {
+	answer, err := ask[Answer](ctx, s, id, request, options...)
+	if err != nil {
+		return err
+	}
+	whole, text := shown(answer)
+	return s.show(answer, whole, text)
 }

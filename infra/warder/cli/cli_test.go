@@ -6,22 +6,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/test/hostile"
 )
 
@@ -78,22 +82,45 @@ func (a *fakeAccount) GetCallerIdentity(
 	}, nil
 }
 
-func (a *fakeAccount) GetObject(_ context.Context, b *s3.Bucket, key string) ([]byte, error) {
-	if b.Name != "reports" || b.Region != "us-east-1" {
+func (a *fakeAccount) GetObject(
+	ctx context.Context,
+	in *s3.GetObjectInput,
+	_ ...func(*s3.Options),
+) (*s3.GetObjectOutput, error) {
+	if *in.Bucket != "reports" || awsmiddleware.GetRegion(ctx) != "us-east-1" {
 		return nil, &smithy.GenericAPIError{Code: "NoSuchBucket"}
 	}
-	return []byte("what is in " + key), nil
+	return &s3.GetObjectOutput{Body: io.NopCloser(strings.NewReader("what is in " + *in.Key))}, nil
 }
 
 // ask runs the command against the account; by is $BY.
 func (a *fakeAccount) ask(t *testing.T, by string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	t.Setenv("BY", by)
-	return run(t, func(s *session) { s.lambda, s.ssm, s.sts, s.objects = a, a, a, a }, args...)
+	return run(t, a, args...)
 }
 
-// run runs the command with the clients that fill sets.
-func run(t *testing.T, fill func(*session), args ...string) (status int, stdout, stderr string) {
+// answerer has the methods of a fake answer the calls of the SDK's clients, by the names of the operations.
+func answerer(fake any) func(*middleware.Stack) error {
+	return func(stack *middleware.Stack) error {
+		return stack.Serialize.Add(middleware.SerializeMiddlewareFunc("fake", func(
+			ctx context.Context, in middleware.SerializeInput, _ middleware.SerializeHandler,
+		) (middleware.SerializeOutput, middleware.Metadata, error) {
+			method := reflect.ValueOf(fake).MethodByName(awsmiddleware.GetOperationName(ctx))
+			got := method.Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(in.Parameters)})
+			err, _ := got[1].Interface().(error)
+			return middleware.SerializeOutput{Result: got[0].Interface()}, middleware.Metadata{}, err
+		}), middleware.Before)
+	}
+}
+
+// fakeConfig is the configuration for an account that a fake answers for.
+func fakeConfig(fake any) aws.Config {
+	return aws.Config{Region: "us-east-1", APIOptions: []func(*middleware.Stack) error{answerer(fake)}}
+}
+
+// run runs the command in an account that a fake answers for.
+func run(t *testing.T, fake any, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	a := &app{
@@ -109,11 +136,7 @@ func run(t *testing.T, fill func(*session), args ...string) (status int, stdout,
 			{ID: "post-to-slack", Tool: true, Subscribes: true},
 			{ID: "undo", Tool: true},
 		},
-		connect: func(_ context.Context, a *app) (*session, error) {
-			s := &session{app: a, region: "us-east-1"}
-			fill(s)
-			return s, nil
-		},
+		config: func(context.Context, string) (aws.Config, error) { return fakeConfig(fake), nil },
 	}
 	status = a.run(t.Context(), args)
 	return status, out.String(), errs.String()

@@ -7,21 +7,27 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/spf13/cobra"
 
 	"github.com/warder-aws/warder/infra/warder/account"
+	"github.com/warder-aws/warder/infra/warder/doctor"
+	"github.com/warder-aws/warder/infra/warder/preview"
 	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/explain"
 	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/remediation"
@@ -37,17 +43,16 @@ func (a *app) explain() *cobra.Command {
 		{"policy", "`ARN` of a managed policy", &q.Policy},
 		{"id", "`id` of an action, as notices give it", &q.Action},
 	}
-	c := a.command("explain", "Show what was done to a user, key or policy, and why",
-		"  warder explain --user alice\n  warder explain --key 1A2B", flags,
-		func(ctx context.Context, s *session) error {
-			var answer explain.Answer
-			if err := s.invoke(ctx, "explain", q, &answer); err != nil {
-				return err
-			}
-			return a.show(answer, func() { fmt.Fprintln(a.Out, terminal.Lines(answer.Text)) })
-		})
-	c.PreRunE = func(*cobra.Command, []string) error { return oneOf(flags...) }
-	return c
+	return a.add(command{
+		name: "explain", short: "Show what was done to a user, key or policy, and why",
+		example: "  warder explain --user alice\n  warder explain --key 1A2B",
+		flags:   flags, check: func() error { return oneOf(flags...) },
+		run: func(ctx context.Context, s *session) error {
+			return relay(ctx, s, "explain", q, func(answer explain.Answer) (bool, func()) {
+				return true, func() { fmt.Fprintln(a.Out, terminal.Lines(answer.Text)) }
+			})
+		},
+	})
 }
 
 func (a *app) undo() *cobra.Command {
@@ -60,50 +65,42 @@ func (a *app) undo() *cobra.Command {
 		{"run", "`key` of an event: what was done because of it", &q.Run},
 	}
 	since := flag{"since", "`time` such as 2026-11-21T03:00:00Z, or a day in UTC; with --user", &q.Since}
-	c := a.command("undo", "Put back what was changed",
-		"  warder undo --id abcdefghij-1 --reason \"needed until Friday\"\n"+
+	c := a.add(command{
+		name: "undo", short: "Put back what was changed",
+		example: "  warder undo --id abcdefghij-1 --reason \"needed until Friday\"\n" +
 			"  warder undo --user alice --since 2026-11-21 --reason \"release night\"",
-		append(what, since, reason, a.byFlag()),
-		func(ctx context.Context, s *session) (err error) {
-			if q.By, err = s.requester(ctx); err != nil {
+		flags: append(slices.Clone(what), since, reason),
+		check: func() error {
+			if err := oneOf(what...); err != nil {
 				return err
 			}
+			if q.User != "" && q.Since == "" {
+				return required("since")
+			}
+			if q.User == "" && q.Since != "" {
+				return misuse("--since belongs to --user")
+			}
+			if day, err := time.Parse(time.DateOnly, q.Since); err == nil {
+				q.Since = day.Format(time.RFC3339)
+			}
+			if _, err := time.Parse(time.RFC3339, q.Since); q.Since != "" && err != nil {
+				return misuse("--since %q is not understood: write a time such as 2026-11-21T03:00:00Z, or a day", q.Since)
+			}
+			return need(reason)
+		},
+		by: &q.By,
+		run: func(ctx context.Context, s *session) error {
 			if q.Action == "" && !yes {
 				if err := s.confirmUndo(ctx, q); err != nil {
 					return err
 				}
 			}
-			var answer remediation.UndoAnswer
-			if err := s.invoke(ctx, "undo", q, &answer); err != nil {
-				return err
-			}
-			if err := a.show(answer, func() { a.printUndo(answer, "undone") }); err != nil {
-				return err
-			}
-			if len(answer.Refused) > 0 || len(answer.Undone) == 0 {
-				return errIncomplete
-			}
-			return nil
-		})
+			return relay(ctx, s, "undo", q, func(answer remediation.UndoAnswer) (bool, func()) {
+				return len(answer.Refused) == 0 && len(answer.Undone) > 0, func() { a.printUndo(answer, "undone") }
+			})
+		},
+	})
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	c.PreRunE = func(*cobra.Command, []string) error {
-		if err := oneOf(what...); err != nil {
-			return err
-		}
-		if q.User != "" && q.Since == "" {
-			return required("since")
-		}
-		if q.User == "" && q.Since != "" {
-			return misuse("--since belongs to --user")
-		}
-		if day, err := time.Parse(time.DateOnly, q.Since); err == nil {
-			q.Since = day.Format(time.RFC3339)
-		}
-		if _, err := time.Parse(time.RFC3339, q.Since); q.Since != "" && err != nil {
-			return misuse("--since %q is not understood: write a time such as 2026-11-21T03:00:00Z, or a day", q.Since)
-		}
-		return need(reason)
-	}
 	return c
 }
 
@@ -126,24 +123,18 @@ func (a *app) printUndo(answer remediation.UndoAnswer, verb string) {
 // confirmUndo shows what would be put back, and asks.
 func (s *session) confirmUndo(ctx context.Context, q remediation.UndoRequest) error {
 	q.Preview = true
-	var answer remediation.UndoAnswer
-	if err := s.invoke(ctx, "undo", q, &answer); err != nil {
+	changes := 0
+	err := relay(ctx, s, "undo", q, func(answer remediation.UndoAnswer) (bool, func()) {
+		changes = len(answer.Undone)
+		return changes > 0, func() { s.printUndo(answer, "would undo") }
+	})
+	if err != nil {
 		return err
 	}
-	if s.json {
-		if err := terminal.JSON(s.Out, map[string]any{"preview": answer}); err != nil {
-			return err
-		}
-	} else {
-		s.printUndo(answer, "would undo")
-	}
-	switch {
-	case len(answer.Undone) == 0:
-		return errIncomplete
-	case s.json, !terminal.Is(s.In):
+	if s.json || !terminal.Is(s.In) {
 		return errors.New("nothing was undone: there is nobody to ask; repeat it with --yes (with make: YES=1)")
 	}
-	fmt.Fprintf(s.Err, "Undo %s? [y/N] ", terminal.Count(len(answer.Undone), "change"))
+	fmt.Fprintf(s.Err, "Undo %s? [y/N] ", terminal.Count(changes, "change"))
 	line, _ := bufio.NewReader(s.In).ReadString('\n') // no answer is no
 	if reply := strings.ToLower(strings.TrimSpace(line)); reply != "y" && reply != "yes" {
 		return errors.New("nothing was undone")
@@ -152,35 +143,21 @@ func (s *session) confirmUndo(ctx context.Context, q remediation.UndoRequest) er
 }
 
 func (a *app) halt() *cobra.Command {
-	reason := flag{"reason", "why", new(string)}
-	c := a.command("halt", "Stop every change; notices go on", "  warder halt --reason \"incident 42\"",
-		[]flag{reason, a.byFlag()}, func(ctx context.Context, s *session) error {
-			by, err := s.requester(ctx)
-			if err != nil {
-				return err
-			}
+	reason, by := flag{"reason", "why", new(string)}, ""
+	return a.add(command{
+		name: "halt", short: "Stop every change; notices go on", example: "  warder halt --reason \"incident 42\"",
+		flags: []flag{reason}, by: &by, check: func() error { return need(reason) },
+		run: func(ctx context.Context, s *session) error {
 			// Never halt.Go, whatever the reason is.
-			value := fmt.Sprintf("%s (by %s at %s)", *reason.value, by, a.Now().UTC().Format(time.RFC3339))
-			if err := s.setHalt(ctx, value); err != nil {
-				return err
-			}
-			return a.show(map[string]any{"halted": true, "value": value}, func() {
-				a.print("Warder is halted: %s", value)
-				a.print("Nothing is changed until warder resume; notices go on.")
-			})
-		})
-	c.PreRunE = func(*cobra.Command, []string) error { return need(reason) }
-	return c
+			return s.setHalt(ctx, fmt.Sprintf("%s (by %s at %s)", *reason.value, by, a.Now().UTC().Format(time.RFC3339)))
+		},
+	})
 }
 
 func (a *app) resume() *cobra.Command {
-	return a.command("resume", "Let changes be made again", "", nil, func(ctx context.Context, s *session) error {
-		if err := s.setHalt(ctx, halt.Go); err != nil {
-			return err
-		}
-		return a.show(map[string]any{"halted": false, "value": halt.Go}, func() {
-			a.print("Warder is not halted. The next sweeps do what is pending, or now: warder sweep --control ID")
-		})
+	return a.add(command{
+		name: "resume", short: "Let changes be made again",
+		run: func(ctx context.Context, s *session) error { return s.setHalt(ctx, halt.Go) },
 	})
 }
 
@@ -189,54 +166,59 @@ func (s *session) setHalt(ctx context.Context, value string) error {
 		Name: aws.String(settings.HaltParameter), Value: &value,
 		Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
 	}
-	if _, err := s.ssm.PutParameter(ctx, in); err != nil {
+	if _, err := ssm.NewFromConfig(s.cfg).PutParameter(ctx, in); err != nil {
 		return fmt.Errorf("put parameter %s: %w", settings.HaltParameter, account.Cause(err))
 	}
-	return nil
+	return s.show(map[string]any{"halted": value != halt.Go, "value": value}, true, func() {
+		if value == halt.Go {
+			s.print("Warder is not halted. The next sweeps do what is pending, or now: warder sweep --control ID")
+			return
+		}
+		s.print("Warder is halted: %s", value)
+		s.print("Nothing is changed until warder resume; notices go on.")
+	})
 }
 
 func (a *app) release() *cobra.Command {
-	reason, id := flag{"reason", "why", new(string)}, flag{"control", "`id` of the control", new(string)}
-	c := a.command("release", "Let a control go on that its blast radius stopped",
-		"  warder release --control detach-direct-policy --reason \"read the list\"",
-		[]flag{id, reason, a.byFlag()}, func(ctx context.Context, s *session) error {
-			by, err := s.requester(ctx)
-			if err != nil {
+	var q remediation.ReleaseRequest
+	reason, id := flag{"reason", "why", &q.Reason}, flag{"control", "`id` of the control", new(string)}
+	return a.add(command{
+		name: "release", short: "Let a control go on that its blast radius stopped",
+		example: "  warder release --control detach-direct-policy --reason \"read the list\"",
+		flags:   []flag{id, reason}, by: &q.By,
+		check: func() error {
+			if err := need(id, reason); err != nil {
 				return err
 			}
-			request := map[string]any{"release": remediation.ReleaseRequest{By: by, Reason: *reason.value}}
-			var answer remediation.ReleaseAnswer
-			if err := s.invoke(ctx, *id.value, request, &answer); err != nil {
-				return err
-			}
-			return a.show(answer, func() { a.print("%s", answer.Text) })
-		})
-	c.PreRunE = func(*cobra.Command, []string) error {
-		if err := need(id, reason); err != nil {
+			_, err := a.known(*id.value)
 			return err
-		}
-		_, err := a.known(*id.value)
-		return err
-	}
-	return c
+		},
+		run: func(ctx context.Context, s *session) error {
+			request := map[string]any{"release": q}
+			return relay(ctx, s, *id.value, request, func(answer remediation.ReleaseAnswer) (bool, func()) {
+				return true, func() { a.print("%s", answer.Text) }
+			})
+		},
+	})
 }
 
 func (a *app) sweep() *cobra.Command {
 	id := flag{"control", "`id` of the control", new(string)}
-	c := a.command("sweep", "Run a control over the whole account now, as its schedule does once a day",
-		"  warder sweep --control detach-direct-policy", []flag{id},
-		func(ctx context.Context, s *session) error { return s.sweepControl(ctx, *id.value) })
-	c.PreRunE = func(*cobra.Command, []string) error {
-		if err := need(id); err != nil {
+	return a.add(command{
+		name: "sweep", short: "Run a control over the whole account now, as its schedule does once a day",
+		example: "  warder sweep --control detach-direct-policy", flags: []flag{id},
+		check: func() error {
+			if err := need(id); err != nil {
+				return err
+			}
+			chosen, err := a.known(*id.value)
+			if err == nil && chosen.Schedule == "" {
+				err = misuse("%s has no sweep: it acts on events alone", chosen.ID)
+			}
 			return err
-		}
-		chosen, err := a.known(*id.value)
-		if err == nil && chosen.Schedule == "" {
-			err = misuse("%s has no sweep: it acts on events alone", chosen.ID)
-		}
-		return err
-	}
-	return c
+		},
+		run: func(ctx context.Context, s *session) error { return s.sweepControl(ctx, *id.value) },
+	})
 }
 
 func (s *session) sweepControl(ctx context.Context, id string) error {
@@ -244,39 +226,24 @@ func (s *session) sweepControl(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	// What a scheduled rule sends.
-	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
-	event := map[string]any{
-		"version": "0", "id": "sweep-" + rand.Text(), "detail-type": "Scheduled Event", "source": "aws.events",
-		"account": aws.ToString(caller.Account), "time": s.Now().UTC().Format(time.RFC3339), "region": s.region,
-		"resources": []string{}, "detail": map[string]any{},
-	}
-	var report remediation.Report
-	if err := s.invoke(ctx, id, event, &report); err != nil {
-		return err
-	}
-	err = s.show(report, func() {
-		s.print("%s: %s", id, because(string(report.Outcome), report.Reason))
-		for _, made := range report.Changes {
-			s.print("  %s %s of %s: %s (%s)", made.Kind, change.Hint(made.Change), made.Subject,
-				because(string(made.Status), made.Reason), made.ID)
-		}
-		for _, sent := range report.Notices {
-			s.print("  notified %s: %s", cmp.Or(sent.Owner, "the topic"), sent.Title)
-		}
+	event := account.ScheduledEvent("sweep-"+rand.Text(), aws.ToString(caller.Account), s.cfg.Region, s.Now())
+	return relay(ctx, s, id, event, func(report remediation.Report) (bool, func()) {
+		return report.Outcome != remediation.Failed, func() { s.printReport(id, report) }
 	})
-	if err == nil && report.Outcome == remediation.Failed {
-		err = errIncomplete
-	}
-	return err
 }
 
-func because(what, reason string) string {
-	if reason == "" {
-		return what
+func (a *app) printReport(id string, report remediation.Report) {
+	a.print("%s: %s", id, because(string(report.Outcome), report.Reason))
+	for _, made := range report.Changes {
+		a.print("  %s %s of %s: %s (%s)", made.Kind, change.Hint(made.Change), made.Subject,
+			because(string(made.Status), made.Reason), made.ID)
 	}
-	return what + ", " + reason
+	for _, sent := range report.Notices {
+		a.print("  notified %s: %s", cmp.Or(sent.Owner, "the topic"), sent.Title)
+	}
 }
+
+func because(what, reason string) string { return strings.TrimSuffix(what+", "+reason, ", ") }
 
 // A madeReport is where the evidence of a period is.
 type madeReport struct {
@@ -291,32 +258,43 @@ type madeReport struct {
 }
 
 func (a *app) report() *cobra.Command {
-	asked, out := map[string]*string{}, ""
-	period := func(name, help string) flag {
-		asked[name] = new(string)
-		return flag{name, help, asked[name]}
+	var out string
+	var period struct {
+		From     string `json:"from,omitempty"`
+		Language string `json:"language,omitempty"`
+		Month    string `json:"month,omitempty"`
+		To       string `json:"to,omitempty"`
 	}
-	flags := []flag{
-		period("month", "`month` such as 2026-10 (default: last month)"), period("from", "first `day` of a period"),
-		period("to", "last `day` of a period"), period("language", "`language` of the report: en or ko"),
-		{"out", "`folder` to keep the page and the table in", &out},
-	}
-	c := a.command("report", "Write the evidence of a period, and fetch it",
-		"  warder report --month 2026-10 --out dist", flags, func(ctx context.Context, s *session) error {
-			request := map[string]string{}
-			for name, value := range asked {
-				request[name] = *value
+	return a.add(command{
+		name: "report", short: "Write the evidence of a period, and fetch it",
+		example: "  warder report --month 2026-10 --out dist",
+		flags: []flag{
+			{"month", "`month` such as 2026-10 (default: last month)", &period.Month},
+			{"from", "first `day` of a period", &period.From},
+			{"to", "last `day` of a period", &period.To},
+			{"language", "`language` of the report: en or ko", &period.Language},
+			{"out", "`folder` to keep the page and the table in", &out},
+		},
+		check: func() error {
+			switch {
+			case period.Month != "" && period.From+period.To != "":
+				return misuse("--month and --from with --to exclude each other")
+			case period.From != "" && period.To == "":
+				return required("to")
+			case period.To != "" && period.From == "":
+				return required("from")
 			}
-			maps.DeleteFunc(request, func(_, value string) bool { return value == "" })
-			var made madeReport
-			err := s.invoke(ctx, "report", request, &made)
+			return nil
+		},
+		run: func(ctx context.Context, s *session) error {
+			made, err := ask[madeReport](ctx, s, "report", period)
 			if err == nil && out != "" {
 				err = s.fetch(ctx, &made, out)
 			}
 			if err != nil {
 				return err
 			}
-			return a.show(made, func() {
+			return a.show(made, true, func() {
 				fmt.Fprintln(a.Out, terminal.Lines(made.Text))
 				a.print("page   %s", made.Console)
 				a.print("table  s3://%s/%s", made.Bucket, made.CSV)
@@ -327,19 +305,8 @@ func (a *app) report() *cobra.Command {
 					a.print("wrote  %s", file)
 				}
 			})
-		})
-	c.PreRunE = func(*cobra.Command, []string) error {
-		switch month, from, to := *asked["month"], *asked["from"], *asked["to"]; {
-		case month != "" && from+to != "":
-			return misuse("--month and --from with --to exclude each other")
-		case from != "" && to == "":
-			return required("to")
-		case to != "" && from == "":
-			return required("from")
-		}
-		return nil
-	}
-	return c
+		},
+	})
 }
 
 // fetch keeps the page and the table of a report in a folder.
@@ -348,7 +315,7 @@ func (s *session) fetch(ctx context.Context, made *madeReport, folder string) er
 		return fmt.Errorf("make folder: %w", err)
 	}
 	for _, key := range []string{made.CSV, made.HTML} {
-		body, err := s.objects.GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)
+		body, err := s3.New(s.cfg).GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)
 		if err != nil {
 			return fmt.Errorf("get %s: %w", key, account.Cause(err))
 		}
@@ -359,4 +326,186 @@ func (s *session) fetch(ctx context.Context, made *madeReport, folder string) er
 		made.Files = append(made.Files, file)
 	}
 	return nil
+}
+
+func (a *app) drill() *cobra.Command {
+	minutes := flag{"minutes", "", new(string)}
+	minutes.help = fmt.Sprintf("`minutes` to wait at most, up to %d (default %d)", drill.MaxMinutes, drill.Minutes)
+	var request drill.Request
+	return a.add(command{
+		name: "drill", short: "Rehearse an incident, measure each step, and clean up",
+		example: "  warder drill --minutes 5", flags: []flag{minutes}, by: &request.By,
+		check: func() (err error) {
+			if *minutes.value == "" {
+				return nil
+			}
+			request.Minutes, err = strconv.Atoi(*minutes.value)
+			if err != nil || request.Minutes < 1 || request.Minutes > drill.MaxMinutes {
+				return misuse("--minutes %q is not understood: want 1 to %d", *minutes.value, drill.MaxMinutes)
+			}
+			return nil
+		},
+		run: func(ctx context.Context, s *session) (err error) {
+			if request, err = request.Check(); err != nil {
+				return err
+			}
+			if !a.json {
+				a.print("Drill running (%s at most). It cleans up after itself, also when this command is ended.",
+					terminal.Count(request.Minutes, "minute"))
+			}
+			// Asked twice, it would find itself running.
+			once := func(o *lambda.Options) { o.RetryMaxAttempts = 1 }
+			return relay(ctx, s, "drill", request, func(answer drill.Answer) (bool, func()) {
+				return answer.Outcome != drill.Failed, func() { a.printDrill(answer) }
+			}, once)
+		},
+	})
+}
+
+// printDrill prints the seconds of each hop by scenario: those since the hop before, and in the last column those
+// since the call.
+func (a *app) printDrill(answer drill.Answer) {
+	rows := [][]string{slices.Concat([]string{"scenario", "control", "result"}, drill.Hops, []string{"total"})}
+	for _, sc := range answer.Scenarios {
+		result := sc.Did
+		if sc.Outcome == drill.Failed || sc.Outcome == drill.Skipped {
+			result = string(sc.Outcome)
+		}
+		row, total := []string{sc.Name, sc.Control, result}, ""
+		for _, name := range drill.Hops {
+			at := slices.IndexFunc(sc.Hops, func(h drill.Hop) bool { return h.Name == name })
+			switch {
+			case at < 0:
+				row = append(row, "-")
+			case !sc.Hops[at].Seen:
+				row = append(row, "MISSING")
+			default:
+				row = append(row, fmt.Sprintf("%.2f s", sc.Hops[at].Seconds))
+				total = fmt.Sprintf("%.2f s", sc.Hops[at].Total)
+			}
+		}
+		rows = append(rows, append(row, total))
+	}
+	a.print("")
+	terminal.Table(a.Out, "", rows)
+	a.print("")
+	for _, sc := range answer.Scenarios {
+		if sc.Reason != "" {
+			a.print("%s %s: %s", sc.Name, sc.Outcome, sc.Reason)
+		}
+	}
+	for _, user := range answer.Cleaned {
+		a.print("deleted %s", user)
+	}
+	for _, left := range answer.Leftovers {
+		a.print("LEFT    %s: %s; warder drill tries again, and this removes it:", left.User, left.Why)
+		for _, command := range left.Remove {
+			a.print("        %s", command)
+		}
+	}
+	a.print("drill %s: %s", answer.ID, because(string(answer.Outcome), answer.Reason))
+}
+
+func (a *app) doctor() *cobra.Command {
+	return a.add(command{
+		name: "doctor", short: "Check what Warder needs of the account, and how it is there",
+		long: `Check what Warder needs of the account, and how it is there. It only reads. AWS's policies SecurityAudit and
+ViewOnlyAccess, and dynamodb:GetItem and dynamodb:Scan on the table warder, are enough. The lines stand in the
+order in which somebody would fix them. The exit status is 0 when there is no problem and everything is known.
+
+The settings are those that the stack warder was deployed with, or those of --settings. With --settings cdk.json
+what is deployed is compared with the templates that were synthesized beside it.`,
+		example: "  warder doctor\n  warder doctor --settings cdk.json",
+		run: func(ctx context.Context, s *session) error {
+			set, err := s.readSettings(ctx)
+			lines := doctor.Examine(ctx, doctor.Options{
+				Settings: set, SettingsErr: err, Controls: a.controls, Config: s.cfg, Now: a.Now,
+			})
+			return a.show(map[string]any{"settings": set.Source, "lines": lines}, doctor.InOrder(lines), func() {
+				a.print("Settings: %s", set.Source)
+				a.print("")
+				doctor.Print(a.Out, lines, terminal.For(a.Out))
+			})
+		},
+	})
+}
+
+func (a *app) preview() *cobra.Command {
+	var only []string
+	c := a.add(command{
+		name:  "preview [CONTROL...]",
+		short: "Show whom it would notify of what, and what it would change, on the first day of enforce",
+		long: `Show whom Warder would notify of what, and what it would change when, on the first day of enforce. Its
+controls run in this process, and read the account of the credentials; an operation that does not only read is
+refused before it is sent. AWS's policy SecurityAudit is enough, but for iam:GenerateCredentialReport.
+
+The settings are those that the stack warder was deployed with, or those of --settings, or the defaults.`,
+		example: "  warder preview\n  warder preview --settings cdk.json detach-direct-policy",
+		run: func(ctx context.Context, s *session) error {
+			update, end := a.progress()
+			defer end()
+			update(func() string { return "reading the settings" })
+			set, err := s.readSettings(ctx)
+			if err != nil {
+				return err
+			}
+			result, err := preview.Run(ctx, preview.Options{
+				Settings: set.Settings, Source: set.Source, Controls: a.controls, Only: only, Config: s.cfg, Now: a.Now,
+				Progress: func(done, total int, calls func() int) {
+					update(func() string {
+						return fmt.Sprintf("%d of %d controls, %s", done, total, terminal.Count(calls(), "call"))
+					})
+				},
+			})
+			end()
+			if err != nil && !errors.Is(err, preview.ErrIncomplete) {
+				return account.Cause(err)
+			}
+			return a.show(result, err == nil, func() { result.Print(a.Out, terminal.For(a.Out)) })
+		},
+	})
+	c.ValidArgs = a.ids()
+	c.Args = func(_ *cobra.Command, args []string) error {
+		only = args
+		for _, id := range args {
+			if _, err := a.known(id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return c
+}
+
+// tick is how often the line of progress is written anew.
+const tick = 200 * time.Millisecond
+
+// progress keeps one line on a terminal up to date until its end; elsewhere it prints a line for each update.
+func (a *app) progress() (update func(line func() string), end func()) {
+	live, updates, ended := terminal.Is(a.Err), make(chan func() string), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticks := time.NewTicker(tick)
+		defer ticks.Stop()
+		line := func() string { return "" }
+		for open := true; open; {
+			select {
+			case line, open = <-updates:
+				if open && !live {
+					fmt.Fprintln(a.Err, line())
+				}
+			case <-ticks.C:
+			}
+			if open && live {
+				fmt.Fprintf(a.Err, "\r\x1b[K%s", line())
+			}
+		}
+		if live {
+			fmt.Fprint(a.Err, "\r\x1b[K")
+		}
+	}()
+	return func(line func() string) { updates <- line }, sync.OnceFunc(func() {
+		close(updates)
+		<-ended
+	})
 }

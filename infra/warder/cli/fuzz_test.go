@@ -114,10 +114,14 @@ func FuzzKept(f *testing.F) {
 		var out bytes.Buffer
 		a := &app{Process: Process{Out: &out}, controls: controls}
 		r := &redriver{
-			session: &session{app: a, region: "us-east-1", events: &keeping{}},
+			session: &session{app: a, cfg: fakeConfig(&keeping{})},
 			account: "111122223333", sent: map[string]bool{}, emptied: map[string]bool{},
 		}
-		parcels, instead, why := r.open(t.Context(), queue{name: name}, m)
+		parcels, instead, err := r.open(t.Context(), queue{name: name}, m)
+		why := ""
+		if err != nil {
+			why = err.Error()
+		}
 		if (len(parcels) == 0) == (instead == "" && why == "") {
 			t.Fatalf("%q: %d to send, %q, %q", body, len(parcels), instead, why)
 		}

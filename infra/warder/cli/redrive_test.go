@@ -29,12 +29,23 @@ type held struct {
 
 // keeping is a stack with its queues, by their URL, in an account whose functions accept what they are sent.
 type keeping struct {
+	fakeAccount
 	queues   map[string][]*held
 	sent     []string // function and payload
 	refuse   string   // the function that cannot be invoked
 	status   int32    // of what Lambda answers; 0 means 202, accepted
 	stuck    bool     // messages cannot be removed
 	onInvoke func()
+}
+
+func (k *keeping) GetTemplate(
+	context.Context,
+	*cloudformation.GetTemplateInput,
+	...func(*cloudformation.Options),
+) (*cloudformation.GetTemplateOutput, error) {
+	return &cloudformation.GetTemplateOutput{
+		TemplateBody: aws.String(`{"Metadata":{"warder":{"regions":["us-west-2"]}}}`),
+	}, nil
 }
 
 func (k *keeping) ListStackResources(
@@ -156,12 +167,7 @@ func (k *keeping) TestEventPattern(
 // redrive runs warder redrive.
 func (k *keeping) redrive(t *testing.T) (status int, lines []string) {
 	t.Helper()
-	status, stdout, stderr := run(t, func(s *session) {
-		s.lambda, s.sts, s.events = k, new(fakeAccount), k
-		s.places = func(context.Context) ([]place, error) {
-			return []place{{"us-east-1", "warder", k, k}, {"us-west-2", "warder-us-west-2", k, k}}, nil
-		}
-	}, "redrive")
+	status, stdout, stderr := run(t, k, "redrive")
 	if stderr != "" {
 		t.Errorf("error %s", stderr)
 	}

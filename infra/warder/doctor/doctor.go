@@ -5,93 +5,182 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/warder-aws/warder/infra/warder/account"
+	"github.com/warder-aws/warder/infra/warder/readonly"
+	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
+// State is what a line comes to.
+type State string
+
+// The states.
+const (
+	ok      State = "ok"
+	problem State = "problem"   // something does not work, or will not
+	unknown State = "not known" // it could not be read
+	remark  State = "remark"    // it works; somebody may want to know
+)
+
+// A Line is one thing that was checked.
+type Line struct {
+	Check string `json:"check"` // what was checked, the same words each time
+	State State  `json:"state"`
+	Text  string `json:"text"`         // how it is
+	Do    string `json:"do,omitempty"` // what to do about it
+}
+
+// lines collects the lines of one check.
+type lines struct {
+	check string
+	added []Line
+}
+
+func (l *lines) add(state State, do, format string, args ...any) {
+	text := terminal.Plain(fmt.Sprintf(format, args...))
+	l.added = append(l.added, Line{Check: l.check, State: state, Text: text, Do: terminal.Plain(do)})
+}
+
+func (l *lines) ok(format string, args ...any)          { l.add(ok, "", format, args...) }
+func (l *lines) problem(do, format string, args ...any) { l.add(problem, do, format, args...) }
+func (l *lines) remark(do, format string, args ...any)  { l.add(remark, do, format, args...) }
+
+// unread adds that what an operation answers is not known.
+func (l *lines) unread(err error) {
+	operation := readonly.Operation(err)
+	if code := account.Denial(err); code != "" {
+		l.add(unknown, "use credentials that may call "+operation, "these credentials may not call %s (%s)", operation, code)
+		return
+	}
+	l.add(unknown, "run it again; if it stays so, check the network and the service's health", "%s",
+		strings.TrimPrefix(fmt.Sprintf("%s: %v", operation, account.Cause(err)), ": "))
+}
+
+// missing adds that something is not there if err says so. Any other error it returns.
+func (l *lines) missing(err error, do, format string, args ...any) error {
+	if !account.Missing(err) {
+		return err
+	}
+	l.problem(do, format, args...)
+	return nil
+}
+
+// InOrder reports whether no line is a problem or not known.
+func InOrder(lines []Line) bool {
+	return !slices.ContainsFunc(lines, func(l Line) bool { return l.State == problem || l.State == unknown })
+}
+
+// Print prints lines for people: each problem with what to do below it.
+func Print(out io.Writer, lines []Line, style terminal.Style) {
+	colours := map[State]string{ok: terminal.Green, problem: terminal.Red, unknown: terminal.Yellow, remark: terminal.Cyan}
+	width, count := 0, map[State]int{}
+	for _, line := range lines {
+		width = max(width, len(line.Check))
+		count[line.State]++
+	}
+	for _, line := range lines {
+		state := style.Paint(colours[line.State], fmt.Sprintf("%-9s", line.State))
+		fmt.Fprintf(out, "%s  %-*s  %s\n", state, width, line.Check, line.Text)
+		if line.Do != "" {
+			fmt.Fprintf(out, "%9s  %-*s  -> %s\n", "", width, "", line.Do)
+		}
+	}
+	fmt.Fprintf(out, "\n%d ok, %s, %s, %d not known\n", count[ok], terminal.Count(count[problem], "problem"),
+		terminal.Count(count[remark], "remark"), count[unknown])
+}
+
+// operations are all that the doctor calls: others are refused before they are sent.
+var operations = []string{
+	"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
+	"cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus",
+	"config:DescribeConfigRules", "config:DescribeConfigurationRecorderStatus", "config:DescribeConfigurationRecorders",
+	"dynamodb:GetItem", "dynamodb:Scan",
+	"events:DescribeEventBus", "events:DescribeRule", "events:ListTargetsByRule",
+	"iam:GetRole", "lambda:GetFunctionConfiguration", "secretsmanager:DescribeSecret",
+	"sns:ListSubscriptionsByTopic", "sqs:GetQueueAttributes", "ssm:DescribeParameters", "ssm:GetParameter",
+	"sts:GetCallerIdentity",
+}
+
 // Options are what an account is examined with.
 type Options struct {
-	Settings account.Settings
-	// SettingsErr is why the settings could not be read; nothing but the credentials is checked then.
-	SettingsErr error
+	Settings    account.Settings
+	SettingsErr error             // why they could not be read; nothing but the credentials is checked then
 	Controls    []control.Control // and tools
-	Config      aws.Config        // of the hub's region
+	Config      aws.Config
 	Now         func() time.Time
 }
 
+// A doctor examines one account.
+type doctor struct {
+	Options
+	store    ledger.Store
+	contents func() (ledger.Contents, error)   // of the ledger, read once
+	synth    func(stack string) (synth, error) // what was synthesized; nil if nothing is known of that
+
+	id        string // of the account
+	partition string
+	stacks    []*stack // the hub's first
+
+	mu        sync.Mutex
+	differing []string // controls and tools whose functions have other settings
+	unread    error    // why a function could not be read, nil when all were
+}
+
 // Examine makes every check that can be made, in the order in which somebody would put things right.
-func Examine(ctx context.Context, o Options) []Line {
-	d := &doctor{
-		settings: o.Settings.Settings, source: o.Settings.Source, settingsErr: o.SettingsErr,
-		controls: o.Controls, now: o.Now, account: newAccount(o.Config),
-	}
+func Examine(ctx context.Context, o Options) []Line { return newDoctor(o).examine(ctx) }
+
+func newDoctor(o Options) *doctor {
+	o.Config = readonly.New(o.Config, operations).Config(o.Config, func(string) {})
+	o.Config.Region = o.Settings.HubRegion
+	d := &doctor{Options: o, store: ledger.Dynamo{API: dynamodb.NewFromConfig(o.Config), Name: settings.TableName}}
 	if o.Settings.Synth != "" {
 		d.synth = func(stack string) (synth, error) {
 			return readSynth(filepath.Join(o.Settings.Synth, stack+".template.json"), o.Settings.File)
 		}
 	}
-	return d.examine(ctx)
+	return d
 }
 
-// A doctor examines one account.
-type doctor struct {
-	settings    settings.Settings
-	source      string // of the settings
-	settingsErr error
-	controls    []control.Control // and tools
-	now         func() time.Time
-	account     func(region string) clients
-	// synth reads what was synthesized for a stack; nil if nothing is known of that.
-	synth func(stack string) (synth, error)
-
-	id           string // of the account
-	partition    string
-	hub          stack
-	regionStacks []stack
-
-	mu        sync.Mutex
-	differing []string // controls and tools whose functions have other settings
-	unread    error    // why a function could not be read, nil when all were
-
-	reading     sync.Once
-	contents    ledger.Contents
-	contentsErr error
+// in is the configuration for a region.
+func (d *doctor) in(region string) aws.Config {
+	cfg := d.Config.Copy()
+	cfg.Region = region
+	return cfg
 }
 
-// check is one check, which adds its lines.
+// check is one check. It adds its lines, or returns why it could not read.
 type check struct {
 	name string
-	run  func(context.Context, *lines)
+	run  func(context.Context, *lines) error
 }
 
-// checksAtOnce is how many checks run together: few enough for the rates that AWS allows.
-const checksAtOnce = 6
+// of makes the check of one of several things of a sort.
+func of[T any](run func(context.Context, *lines, T) error, thing T) func(context.Context, *lines) error {
+	return func(ctx context.Context, l *lines) error { return run(ctx, l, thing) }
+}
 
-// together runs the checks, and returns their lines in the checks' order.
-func together(ctx context.Context, checks []check) []Line {
+// together runs the checks, and returns their lines in the checks' order. How much is read at once is for the gate.
+func together(ctx context.Context, checks ...check) []Line {
 	added := make([][]Line, len(checks))
 	var group sync.WaitGroup
-	turns := make(chan struct{}, checksAtOnce)
 	for i, c := range checks {
-		turns <- struct{}{}
 		group.Go(func() {
-			defer func() { <-turns }()
 			l := &lines{check: c.name}
-			c.run(ctx, l)
+			if err := c.run(ctx, l); err != nil {
+				l.unread(err)
+			}
 			if !InOrder(l.added) { // what is not in order in one respect is not called ok for another
 				l.added = slices.DeleteFunc(l.added, func(line Line) bool { return line.State == ok })
 			}
@@ -103,173 +192,55 @@ func together(ctx context.Context, checks []check) []Line {
 }
 
 func (d *doctor) examine(ctx context.Context) []Line {
-	found := together(ctx, []check{{"credentials", d.credentials}})
+	found := together(ctx, check{"credentials", d.credentials})
 	if found[0].State != ok {
 		return found // nothing else can be read
 	}
-	if d.settingsErr != nil {
-		l := &lines{check: "settings"}
-		l.add(unknown, "name the file that it is deployed with: --settings cdk.json", "%v", d.settingsErr)
-		return append(found, l.added...)
+	if d.SettingsErr != nil {
+		return append(found, Line{"settings", unknown, terminal.Plain(d.SettingsErr.Error()),
+			"name the file that it is deployed with: --settings cdk.json"})
 	}
+	d.contents = sync.OnceValues(func() (ledger.Contents, error) { return ledger.New(d.store).Contents(ctx) })
 	var before, bootstraps []check
-	for _, region := range d.regions() {
-		before = append(before, check{"region " + region, func(ctx context.Context, l *lines) { d.region(ctx, l, region) }})
-		bootstraps = append(bootstraps, check{"bootstrap " + region, func(ctx context.Context, l *lines) {
-			d.bootstrap(ctx, l, region)
-		}})
+	for _, region := range append([]string{d.Settings.HubRegion}, d.Settings.Regions...) {
+		before = append(before, check{"region " + region, of(d.region, region)})
+		bootstraps = append(bootstraps, check{"bootstrap " + region, of(d.bootstrap, region)})
 	}
-	before = append(append(before, bootstraps...), check{"trail", d.trail}, check{"recorder", d.recorder})
-	if len(d.configRules()) > 0 {
-		before = append(before, check{"config rules", d.configured})
-	}
-	found = append(found, together(ctx, before)...)
+	before = append(append(before, bootstraps...), check{"trail", d.trail}, check{"recorder", d.recorder},
+		check{"config rules", d.configured})
+	found = append(found, together(ctx, before...)...)
 
-	found = append(found, together(ctx, []check{{"stack " + settings.Product, func(ctx context.Context, l *lines) {
-		d.hub = d.readStack(ctx, l, settings.Product, d.settings.HubRegion)
-	}}})...)
-	if !d.hub.deployed {
+	d.stacks = []*stack{{name: settings.Product, region: d.Settings.HubRegion}}
+	hub := d.stacks[0]
+	found = append(found, together(ctx, check{"stack " + hub.name, of(d.checkStack, hub)})...)
+	if !hub.deployed {
 		return found
 	}
-	var stacks []check
-	d.regionStacks = make([]stack, len(d.settings.Regions))
-	for i, region := range d.settings.Regions {
-		name := settings.Product + "-" + region
-		stacks = append(stacks, check{"stack " + name, func(ctx context.Context, l *lines) {
-			d.regionStacks[i] = d.regionStack(ctx, l, name, region)
-		}})
+	var regions, functions []check
+	for _, region := range d.Settings.Regions {
+		s := &stack{name: settings.Product + "-" + region, region: region}
+		d.stacks = append(d.stacks, s)
+		regions = append(regions, check{"stack " + s.name, of(d.checkStack, s)})
 	}
-	found = append(found, together(ctx, stacks)...)
-	own := together(ctx, d.functions())
-	found = append(found, together(ctx, []check{{"settings", d.settingsOfFunctions}})...)
-	return slices.Concat(found, own, together(ctx, d.rest()))
-}
-
-// functions are the checks of each control and tool.
-func (d *doctor) functions() []check {
-	var checks []check
-	for _, c := range d.controls {
-		if c.Tool && !d.settings.Notify.Slack.On() && names(c, control.Slack) {
-			continue // there is nothing that it could post to: it is not deployed
-		}
-		if c.Tool {
-			checks = append(checks, check{"tool " + c.ID, func(ctx context.Context, l *lines) { d.tool(ctx, l, c) }})
-		} else {
-			checks = append(checks, check{"control " + c.ID, func(ctx context.Context, l *lines) { d.control(ctx, l, c) }})
+	found = append(found, together(ctx, regions...)...)
+	for _, c := range d.Controls {
+		switch {
+		case !c.Tool:
+			functions = append(functions, check{"control " + c.ID, of(d.function, c)})
+		case d.Settings.Notify.Slack.On() || !postsToSlack(c): // without Slack what posts there is not deployed
+			functions = append(functions, check{"tool " + c.ID, of(d.function, c)})
 		}
 	}
-	return checks
+	own := together(ctx, functions...)
+	found = append(append(found, together(ctx, check{"settings", d.settingsOfFunctions})...), own...)
+	rest := []check{
+		{"subscriptions", d.subscriptions}, {"slack", d.slack}, {"halt", d.halt}, {"blast radius", d.breakers},
+		{"queues", d.queues}, {"sweeps", d.sweeps},
+	}
+	return append(found, together(ctx, rest...)...)
 }
 
-// rest are the checks of what they share.
-func (d *doctor) rest() []check {
-	checks := []check{{"subscriptions", d.subscriptions}}
-	if d.settings.Notify.Slack.On() {
-		checks = append(checks, check{"slack", d.slack})
-	}
-	checks = append(checks, check{"halt", d.halt}, check{"blast radius", d.breakers}, check{"queues", d.queues},
-		check{"sweeps", d.sweeps})
-	return checks
-}
-
-// names reports whether c may do something with a resource of Warder's own.
-func names(c control.Control, own string) bool {
-	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool { return slices.Contains(p.Resources, own) })
-}
-
-// regions are the hub's and the others, the hub's first.
-func (d *doctor) regions() []string {
-	return append([]string{d.settings.HubRegion}, d.settings.Regions...)
-}
-
-func (d *doctor) in(region string) clients { return d.account(region) }
-
-// partitions are the partitions by the region in which IAM's events arrive.
-var partitions = map[string]string{"us-east-1": "aws", "us-gov-west-1": "aws-us-gov", "cn-north-1": "aws-cn"}
-
-// credentials finds out whose the credentials are. Without that nothing else can be said.
-func (d *doctor) credentials(ctx context.Context, l *lines) {
-	hub := d.settings.HubRegion
-	caller, err := d.in(hub).sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		do := "hubRegion %s is of the partition %s: credentials of another are not known there"
-		l.problem(fmt.Sprintf(do, hub, partitions[hub]), "%v", account.Cause(err))
-		return
-	}
-	who, err := arn.Parse(aws.ToString(caller.Arn))
-	if err != nil {
-		l.unread("sts:GetCallerIdentity", err)
-		return
-	}
-	d.id, d.partition = aws.ToString(caller.Account), who.Partition
-	if who.Partition != partitions[hub] {
-		l.problem("set hubRegion in cdk.json to the region of the partition "+who.Partition+" where IAM's events arrive",
-			"the account %s is in the partition %s, and hubRegion %s is in %s", d.id, who.Partition, hub, partitions[hub])
-		return
-	}
-	l.ok("account %s, partition %s, as %s", d.id, d.partition, aws.ToString(caller.Arn))
-}
-
-// signIns are regions in which AWS records console sign-ins of IAM users who have one, two or more
-// tabs open, whatever region they work in, beside the hub's.
-// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html
-var signIns = []string{"ap-southeast-2", "eu-north-1", "us-east-2"}
-
-// region checks that a region of the settings can be used.
-func (d *doctor) region(ctx context.Context, l *lines, region string) {
-	if region != d.settings.HubRegion {
-		switch _, err := d.in(region).sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); {
-		case account.Coded(err, "InvalidClientTokenId", "UnrecognizedClientException", "RegionDisabledException"):
-			l.problem("enable the region for the account, or remove it from regions in cdk.json", "not enabled for this account")
-			return
-		case err != nil:
-			l.unread("sts:GetCallerIdentity", err)
-			return
-		}
-		l.ok("enabled; its events are to go to %s", d.settings.HubRegion)
-		return
-	}
-	l.ok("where IAM's events of this partition arrive")
-	var missing []string
-	for _, r := range signIns {
-		if d.partition == "aws" && !slices.Contains(d.settings.Regions, r) {
-			missing = append(missing, r)
-		}
-	}
-	if len(missing) > 0 {
-		l.remark("add them to regions in cdk.json", "console sign-ins are also recorded in %s, which are not among regions",
-			strings.Join(missing, ", "))
-	}
-}
-
-// bootstrapVersion is where the CDK notes that a region is bootstrapped, and neededVersion what the
-// stack's synthesizer asks for.
-// https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
-const (
-	bootstrapVersion = "/cdk-bootstrap/hnb659fds/version"
-	neededVersion    = 6
-)
-
-// bootstrap checks that the CDK can deploy to a region.
-func (d *doctor) bootstrap(ctx context.Context, l *lines, region string) {
-	if d.settings.AssetBucket != "" {
-		l.ok("not needed: the functions' code comes from the bucket %s", d.settings.AssetBucket)
-		return
-	}
-	do := fmt.Sprintf("node_modules/.bin/cdk bootstrap --app cdk.out aws://%s/%s", d.id, region)
-	out, err := d.in(region).ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(bootstrapVersion)})
-	switch {
-	case account.Coded(err, "ParameterNotFound"):
-		l.problem(do, "the CDK has not bootstrapped %s: make deploy will fail", region)
-		return
-	case err != nil:
-		l.unread("ssm:GetParameter", err)
-		return
-	}
-	switch version, err := strconv.Atoi(aws.ToString(out.Parameter.Value)); {
-	case err != nil || version < neededVersion:
-		l.problem(do, "bootstrapped at version %s, and %d is needed", aws.ToString(out.Parameter.Value), neededVersion)
-	default:
-		l.ok("version %d", version)
-	}
+func postsToSlack(c control.Control) bool {
+	return slices.ContainsFunc(c.Permissions,
+		func(p control.Permission) bool { return slices.Contains(p.Resources, control.Slack) })
 }

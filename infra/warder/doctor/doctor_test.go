@@ -418,7 +418,7 @@ func TestAFreshDeploymentHasNotSweptYet(t *testing.T) {
 	w := newWorld(t)
 	w.forget()
 	d := w.doctor()
-	d.now = func() time.Time { return now.Add(-98 * time.Hour) }
+	d.Now = func() time.Time { return now.Add(-98 * time.Hour) }
 	if got, want := text(d.examine(t.Context())), "remark: sweeps: none yet: deployed 2 hours ago, each control's "+
 		"first comes within a day\n"; got != want {
 		t.Errorf("lines that are not ok:\n%s\nwant\n%s", got, want)
@@ -452,7 +452,7 @@ func TestPrint(t *testing.T) {
 
 func TestExamine_SettingsUnreadable(t *testing.T) {
 	d := newWorld(t).doctor()
-	d.settingsErr = errors.New("read the settings of the stack warder: access denied")
+	d.SettingsErr = errors.New("read the settings of the stack warder: access denied")
 	lines := d.examine(t.Context())
 	if len(lines) != 2 || lines[1].State != unknown || !strings.Contains(lines[1].Do, "--settings cdk.json") {
 		t.Errorf("lines %+v", lines)
@@ -469,22 +469,23 @@ func TestExamine_OnlyReads(t *testing.T) {
 		}
 	}
 	sent := 0
-	c := newAccount(aws.Config{
+	d := newDoctor(Options{Config: aws.Config{
 		Region: hub, Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 		HTTPClient: sender(func(*http.Request) (*http.Response, error) {
 			sent++
 			return nil, errors.New("sent")
 		}),
-	})(hub)
+	}})
+	client := ssm.NewFromConfig(d.in(hub))
 	name := settings.HaltParameter
-	if _, err := c.ssm.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Value: &name}); err == nil ||
+	if _, err := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Value: &name}); err == nil ||
 		!strings.Contains(err.Error(), "ssm:PutParameter is refused") || sent > 0 {
 		t.Errorf("a write: %v, %d requests", err, sent)
 	}
-	if _, err := c.ssm.GetParameter(t.Context(), &ssm.GetParameterInput{Name: &name}); err == nil || sent == 0 {
+	if _, err := client.GetParameter(t.Context(), &ssm.GetParameterInput{Name: &name}); err == nil || sent == 0 {
 		t.Errorf("a read: %v, %d requests", err, sent)
 	}
-	store := ledger.New(c.store)
+	store := ledger.New(d.store)
 	if _, err := store.Begin(t.Context(), ledger.Run{Control: "c", Key: "k", Until: now}, now); err == nil ||
 		!strings.Contains(err.Error(), "dynamodb:PutItem is refused") {
 		t.Errorf("a write to the ledger: %v", err)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/warder-aws/warder/pkg/test/hostile"
 )
 
@@ -17,7 +19,7 @@ func TestNothingInTheAccountSteersTheTerminal(t *testing.T) {
 		l.ok("%s is there", text)
 		l.problem("aws sns subscribe "+text, "%s is not there", text)
 		l.remark(text, "%s", text)
-		l.unread(text, errors.New(text))
+		l.unread(&smithy.OperationError{ServiceID: text, OperationName: text, Err: errors.New(text)})
 		var out bytes.Buffer
 		Print(&out, l.added, false)
 		if why := hostile.Steers(out.String()); why != "" {

@@ -35,6 +35,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -300,20 +301,17 @@ func (w *world) examine(t *testing.T) []Line {
 }
 
 func (w *world) doctor() *doctor {
-	d := &doctor{
-		settings: w.settings, source: "cdk.json", controls: w.controls, now: func() time.Time { return now },
-		synth: func(stack string) (synth, error) {
-			if s, ok := w.synth[stack]; ok {
-				return s, nil
-			}
-			return synth{}, fs.ErrNotExist
-		},
-	}
-	inner := newAccount(aws.Config{APIOptions: []func(*middleware.Stack) error{w.answer}})
-	d.account = func(region string) clients {
-		c := inner(region)
-		c.store = reader{w, region}
-		return c
+	d := newDoctor(Options{
+		Settings: account.Settings{Settings: w.settings, Source: "cdk.json"}, Controls: w.controls,
+		Now:    func() time.Time { return now },
+		Config: aws.Config{APIOptions: []func(*middleware.Stack) error{w.answer}},
+	})
+	d.store = reader{w, hub}
+	d.synth = func(stack string) (synth, error) {
+		if s, ok := w.synth[stack]; ok {
+			return s, nil
+		}
+		return synth{}, fs.ErrNotExist
 	}
 	return d
 }
@@ -558,7 +556,8 @@ func (r reader) Index(ctx context.Context, subject string, since time.Time) ([]l
 
 func (r reader) Scan(ctx context.Context, prefixes ...string) ([]ledger.Item, error) {
 	if err := r.may("dynamodb:Scan"); err != nil {
-		return nil, fmt.Errorf("scan the ledger: %w", err)
+		failed := &smithy.OperationError{ServiceID: "DynamoDB", OperationName: "Scan", Err: err}
+		return nil, fmt.Errorf("scan the ledger: %w", failed)
 	}
 	return r.store.Scan(ctx, prefixes...)
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -22,7 +23,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/warder-aws/warder/functions/all"
+	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/infra/warder/readonly"
+	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -91,12 +94,8 @@ type Total struct {
 var ErrIncomplete = errors.New("not everything could be read")
 
 const (
-	// attempts is how often a read is tried at most: IAM throttles whoever reads a large account.
-	attempts = 10
-	// timeout is how long one control may read the account.
-	timeout = time.Hour
-	// controlsAtOnce is how many controls read at once.
-	controlsAtOnce = 3
+	attempts = 10        // how often a read is tried at most: IAM throttles whoever reads a large account
+	timeout  = time.Hour // how long one control may read the account
 )
 
 // Options are what a preview is made of.
@@ -118,16 +117,8 @@ func Reads(controls []control.Control) []string {
 	reads := []string{"iam:GetUser", "sts:GetCallerIdentity"}
 	for _, c := range controls {
 		for _, p := range c.Permissions {
-			for _, action := range p.Actions {
-				_, name, _ := strings.Cut(action, ":")
-				read := slices.ContainsFunc([]string{"Get", "List", "Describe"}, func(verb string) bool {
-					return strings.HasPrefix(name, verb)
-				})
-				read = read && !strings.HasPrefix(name, "GetSecret")
-				read = read || action == readonly.AssumeRoot || action == readonly.GenerateCredentialReport
-				if read && !c.Tool {
-					reads = append(reads, action)
-				}
+			if !c.Tool {
+				reads = append(reads, slices.DeleteFunc(slices.Clone(p.Actions), func(a string) bool { return !isRead(a) })...)
 			}
 		}
 	}
@@ -135,54 +126,78 @@ func Reads(controls []control.Control) []string {
 	return slices.Compact(reads)
 }
 
+func isRead(action string) bool {
+	_, name, _ := strings.Cut(action, ":")
+	return action == readonly.AssumeRoot || action == readonly.GenerateCredentialReport ||
+		!strings.HasPrefix(name, "GetSecret") && slices.ContainsFunc([]string{"Get", "List", "Describe"},
+			func(verb string) bool { return strings.HasPrefix(name, verb) })
+}
+
 // previewer is one preview in the making.
 type previewer struct {
 	Options
 	gate      *readonly.Gate
 	halt      remediation.HaltSwitch
-	clock     func() time.Time
 	partition string
-	preview   *Preview
+	preview   Preview
 }
 
 // Run makes a preview. The error is ErrIncomplete if a control could not read everything.
-func Run(ctx context.Context, o Options) (Preview, error) { return newPreviewer(o).make(ctx) }
+func Run(ctx context.Context, o Options) (Preview, error) {
+	p := newPreviewer(o)
+	err := p.make(ctx)
+	return p.preview, err
+}
 
 func newPreviewer(o Options) *previewer {
 	o.Config = o.Config.Copy()
 	o.Config.Retryer = func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewAdaptiveMode(), attempts) }
-	at := o.Now().UTC().Truncate(time.Second)
 	return &previewer{
 		Options: o, gate: readonly.New(o.Config, Reads(o.Controls)), halt: halted{},
-		clock: func() time.Time { return at }, // a preview is of one moment
-		preview: &Preview{
-			Region: o.Settings.HubRegion, Settings: o.Source, At: at, BlastRadius: o.Settings.BlastRadius,
-			Lines: []Line{}, Controls: []Total{}, Off: []string{}, EventsOnly: []string{},
+		preview: Preview{
+			Region: o.Settings.HubRegion, Settings: o.Source, At: o.Now().UTC().Truncate(time.Second),
+			BlastRadius: o.Settings.BlastRadius,
+			Lines:       []Line{}, Controls: []Total{}, Off: []string{}, EventsOnly: []string{},
 		},
 	}
 }
 
-func (p *previewer) make(ctx context.Context) (Preview, error) {
-	result := p.preview
+func (p *previewer) make(ctx context.Context) error {
+	result := &p.preview
 	swept, err := p.choose()
 	if err != nil {
-		return *result, err
+		return err
 	}
 	p.Progress(0, len(swept), p.gate.Count)
-	caller, err := sts.NewFromConfig(p.gate.Config(p.Config, func(string) {})).
-		GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	caller, err := sts.NewFromConfig(p.gate.Config(p.Config, func(string) {})).GetCallerIdentity(ctx, nil)
 	if err != nil {
-		return *result, fmt.Errorf("find out whose account it is, in %s: %w", result.Region, err)
+		return fmt.Errorf("find out whose account it is, in %s: %w", result.Region, err)
 	}
 	result.Account, result.Caller = aws.ToString(caller.Account), aws.ToString(caller.Arn)
 	named, err := arn.Parse(result.Caller)
 	if err != nil {
-		return *result, fmt.Errorf("find out whose account it is, in %s: %w", result.Region, err)
+		return fmt.Errorf("find out whose account it is, in %s: %w", result.Region, err)
 	}
 	p.partition = named.Partition
-	p.sweep(ctx, swept)
+	outcomes := make([]*outcome, len(swept))
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	done := 0
+	for i, c := range swept {
+		group.Go(func() {
+			outcomes[i] = p.run(ctx, c)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			p.Progress(done, len(swept), p.gate.Count)
+		})
+	}
+	group.Wait()
 	if err := ctx.Err(); err != nil {
-		return *result, err
+		return err
+	}
+	for i, c := range swept {
+		result.add(c, outcomes[i])
 	}
 	result.Reads = p.gate.Count()
 	day := func(l Line) time.Time { return l.Due.Truncate(24 * time.Hour) }
@@ -191,22 +206,20 @@ func (p *previewer) make(ctx context.Context) (Preview, error) {
 			cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Control, b.Control))
 	})
 	if slices.ContainsFunc(result.Controls, func(t Total) bool { return t.Failed }) {
-		return *result, ErrIncomplete
+		return ErrIncomplete
 	}
-	return *result, nil
+	return nil
 }
 
 // choose returns the controls to run, and notes why others are not run.
-func (p *previewer) choose() ([]control.Control, error) {
-	var swept []control.Control
-	for _, id := range p.Only {
-		if !slices.ContainsFunc(p.Controls, func(c control.Control) bool { return c.ID == id && !c.Tool }) {
-			return nil, fmt.Errorf("there is no control %q", id)
-		}
-	}
+func (p *previewer) choose() (swept []control.Control, err error) {
+	unknown := slices.Clone(p.Only)
 	for _, c := range p.Controls {
+		if c.Tool || len(p.Only) > 0 && !slices.Contains(p.Only, c.ID) {
+			continue
+		}
+		unknown = slices.DeleteFunc(unknown, func(id string) bool { return id == c.ID })
 		switch {
-		case c.Tool, len(p.Only) > 0 && !slices.Contains(p.Only, c.ID):
 		case p.Settings.Controls[c.ID].Mode == control.Off:
 			p.preview.Off = append(p.preview.Off, c.ID)
 		case c.Schedule == "":
@@ -215,30 +228,10 @@ func (p *previewer) choose() ([]control.Control, error) {
 			swept = append(swept, c)
 		}
 	}
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("there is no control %q", unknown[0])
+	}
 	return swept, nil
-}
-
-// sweep runs each control as its schedule would, a few at a time.
-func (p *previewer) sweep(ctx context.Context, controls []control.Control) {
-	outcomes := make([]*outcome, len(controls))
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	turns, done := make(chan struct{}, controlsAtOnce), 0
-	for i, c := range controls {
-		turns <- struct{}{}
-		group.Go(func() {
-			defer func() { <-turns }()
-			outcomes[i] = p.run(ctx, c)
-			mu.Lock()
-			defer mu.Unlock()
-			done++
-			p.Progress(done, len(controls), p.gate.Count)
-		})
-	}
-	group.Wait()
-	for i, c := range controls {
-		p.preview.add(c, outcomes[i])
-	}
 }
 
 // An outcome is what came of running one control.
@@ -274,7 +267,7 @@ func (halted) Check(context.Context) (i18n.Message, time.Time, error) {
 	return i18n.Literal("preview"), time.Time{}, nil
 }
 
-// run runs one control over the account.
+// run runs one control over the account, as its schedule would.
 func (p *previewer) run(ctx context.Context, c control.Control) *outcome {
 	o := &outcome{}
 	cfg := p.gate.Config(p.Config, func(operation string) {
@@ -284,15 +277,8 @@ func (p *previewer) run(ctx context.Context, c control.Control) *outcome {
 	})
 	runner, err := p.runner(c, cfg, o)
 	if err == nil {
-		var event []byte
-		event, err = json.Marshal(map[string]any{
-			"version": "0", "id": "preview-" + c.ID, "detail-type": "Scheduled Event", "source": "aws.events",
-			"account": p.preview.Account, "time": p.preview.At.Format(time.RFC3339), "region": p.preview.Region,
-			"resources": []string{}, "detail": map[string]any{},
-		})
-		if err == nil {
-			o.report, err = runner.Run(ctx, remediation.Invocation{ID: "preview", Left: timeout}, event)
-		}
+		event := account.ScheduledEvent("preview-"+c.ID, p.preview.Account, p.preview.Region, p.preview.At)
+		o.report, err = runner.Run(ctx, remediation.Invocation{ID: "preview", Left: timeout}, event)
 	}
 	switch {
 	case o.failed != "":
@@ -308,21 +294,22 @@ func (p *previewer) run(ctx context.Context, c control.Control) *outcome {
 func (p *previewer) runner(
 	c control.Control, cfg aws.Config, topic remediation.Publisher,
 ) (*remediation.Runner, error) {
-	account, region := p.preview.Account, p.preview.Region
-	told := p.Settings.Function(c)
-	told.Mode, told.Account = control.Enforce, account
-	topicARN := arn.ARN{Partition: p.partition, Service: "sns", Region: region, AccountID: account, Resource: "preview"}
-	told.Topic = topicARN.String()
-	quarantine := arn.ARN{Partition: p.partition, Service: "iam", AccountID: account}
-	quarantine.Resource = "policy" + change.QuarantinePath + change.KeyQuarantine
-	told.Quarantine.Key = quarantine.String()
-	if len(told.AllowedNetworks) > 0 {
-		quarantine.Resource = "policy" + change.QuarantinePath + change.OutsideQuarantine
-		told.Quarantine.Outside = quarantine.String()
+	own := arn.ARN{Partition: p.partition, Service: "iam", AccountID: p.preview.Account}
+	policy := func(name string) string {
+		own.Resource = "policy" + change.QuarantinePath + name
+		return own.String()
 	}
+	given := p.Settings.Function(c)
+	given.Mode, given.Account = control.Enforce, p.preview.Account
+	given.Topic = fmt.Sprintf("arn:%s:sns:%s:%s:preview", p.partition, p.preview.Region, p.preview.Account)
+	given.Quarantine.Key = policy(change.KeyQuarantine)
+	if len(given.AllowedNetworks) > 0 {
+		given.Quarantine.Outside = policy(change.OutsideQuarantine)
+	}
+	now := func() time.Time { return p.preview.At } // a preview is of one moment
 	runner := &remediation.Runner{
-		Control: c, Settings: told, Ledger: ledger.New(&ledger.Memory{}), Topic: topic,
-		Environment: remediation.Environment{Now: p.clock, Sleep: sleep, Log: slog.New(slog.DiscardHandler)},
+		Control: c, Settings: given, Ledger: ledger.New(&ledger.Memory{}), Topic: topic,
+		Environment: remediation.Environment{Now: now, Sleep: sleep, Log: slog.New(slog.DiscardHandler)},
 	}
 	if err := all.Controls[c.ID].Connect(runner, cfg, iamuser.Concurrency); err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)
@@ -386,13 +373,79 @@ func (p *Preview) add(c control.Control, o *outcome) {
 	p.Controls = append(p.Controls, total)
 }
 
-// Immediate is how many changes a control would make at once.
-func (p Preview) Immediate(id string) int {
-	n := 0
+// Print prints the preview for people.
+func (p Preview) Print(out io.Writer, style terminal.Style) {
+	fmt.Fprintf(out, "Account %s in %s, as %s, %s. Nothing was changed: %s, and all of them only read.\nSettings: %s.\n\n",
+		p.Account, p.Region, terminal.Plain(p.Caller), p.At.Format("2006-01-02 15:04 MST"),
+		terminal.Count(p.Reads, "call"), terminal.Plain(p.Settings))
+	if len(p.Lines) > 0 {
+		fmt.Fprintln(out, style.Paint(terminal.Bold, "On the first day of enforce"))
+		rows := [][]string{{"WHEN", "NOTIFIED", "SUBJECT", "ACTION", "CONTROL"}}
+		for _, line := range p.Lines {
+			rows = append(rows, line.row())
+		}
+		terminal.Table(out, "  ", rows)
+		fmt.Fprintln(out)
+	}
+	fmt.Fprintln(out, style.Paint(terminal.Bold, "Summary"))
+	rows := [][]string{{"CONTROL", "FINDINGS", "USERS", "CHANGES", "FIRST CHANGE", ""}}
+	for _, t := range p.Controls {
+		first := "-"
+		switch {
+		case t.First.Equal(p.At):
+			first = AtOnce
+		case !t.First.IsZero():
+			first = t.First.UTC().Format(time.DateOnly)
+		}
+		note := terminal.Short(t.Reason, 120)
+		if t.Failed {
+			note = "INCOMPLETE: " + note
+		}
+		n := strconv.Itoa
+		rows = append(rows, []string{t.Control, n(t.Findings), n(t.Users), n(t.Changes), first, note})
+	}
+	terminal.Table(out, "  ", rows)
+	for _, t := range p.Controls {
+		if n := p.atOnce(t.Control); p.BlastRadius > 0 && n > p.BlastRadius {
+			fmt.Fprintf(out, "%s: of %d changes at once %d are made in the first hour; it stops then until "+
+				"warder release --control %[1]s\n", t.Control, n, p.BlastRadius)
+		}
+	}
+	if len(p.EventsOnly) > 0 {
+		fmt.Fprintf(out, "cannot be foreseen, as they act on events alone: %s\n", strings.Join(p.EventsOnly, ", "))
+	}
+	if len(p.Off) > 0 {
+		fmt.Fprintf(out, "off in the settings: %s\n", strings.Join(p.Off, ", "))
+	}
+}
+
+// atOnce is how many changes a control would make at once.
+func (p Preview) atOnce(id string) (n int) {
 	for _, line := range p.Lines {
 		if line.Control == id && line.When == AtOnce {
 			n += len(line.Changes)
 		}
 	}
 	return n
+}
+
+// row is the line in the table.
+func (l Line) row() []string {
+	when, notified := l.When, cmp.Or(l.Owner, "the topic")
+	action := strings.Join(l.Changes, "; ")
+	switch l.When {
+	case Due:
+		when = l.Due.UTC().Format(time.DateOnly)
+	case NotifyOnly:
+		action = l.Title
+		if l.Reason != "" {
+			action += " (not changed: " + l.Reason + ")"
+		}
+	case Never:
+		notified = "nobody"
+		action += ": not changed: " + l.Reason
+	case Failed:
+		action = cmp.Or(action, l.Title) + ": could not be evaluated: " + l.Reason
+	}
+	return []string{when, notified, terminal.Short(l.Subject, 40), terminal.Short(action, 160), l.Control}
 }

@@ -12,11 +12,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 )
 
@@ -39,10 +41,8 @@ type Gate struct {
 	reads  []string
 	client aws.HTTPClient
 	turns  chan struct{}
-
-	mu    sync.Mutex
-	count int
-	seen  map[string]*response
+	count  atomic.Int64
+	seen   sync.Map // *response by request
 }
 
 // New returns a gate that lets reads, named as in a policy, pass to the HTTP client of cfg.
@@ -51,15 +51,11 @@ func New(cfg aws.Config, reads []string) *Gate {
 	if client == nil {
 		client = awshttp.NewBuildableClient()
 	}
-	return &Gate{reads: reads, client: client, turns: make(chan struct{}, readsAtOnce), seen: map[string]*response{}}
+	return &Gate{reads: reads, client: client, turns: make(chan struct{}, readsAtOnce)}
 }
 
 // Count is how many requests have been sent.
-func (g *Gate) Count() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.count
-}
+func (g *Gate) Count() int { return int(g.count.Load()) }
 
 // A RefusedError is the error of an operation that does not only read.
 type RefusedError struct{ Operation string }
@@ -75,7 +71,7 @@ func (g *Gate) Config(cfg aws.Config, refused func(operation string)) aws.Config
 	check := middleware.InitializeMiddlewareFunc("OnlyReads", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 	) (middleware.InitializeOutput, middleware.Metadata, error) {
-		operation := prefix(awsmiddleware.GetServiceID(ctx)) + ":" + awsmiddleware.GetOperationName(ctx)
+		operation := name(awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx))
 		if !slices.Contains(g.reads, operation) || operation == AssumeRoot && !audits(in.Parameters) {
 			refused(operation)
 			return middleware.InitializeOutput{}, middleware.Metadata{}, &RefusedError{operation}
@@ -88,15 +84,22 @@ func (g *Gate) Config(cfg aws.Config, refused func(operation string)) aws.Config
 	return cfg
 }
 
-// prefix is that of a service's actions in policies.
-func prefix(service string) string {
-	switch service {
-	case "EventBridge":
-		return "events"
-	case "Config Service":
-		return "config"
+// name is that of an operation in policies.
+func name(service, operation string) string {
+	prefix, renamed := map[string]string{"EventBridge": "events", "Config Service": "config"}[service]
+	if !renamed {
+		prefix = strings.ToLower(strings.ReplaceAll(service, " ", ""))
 	}
-	return strings.ToLower(strings.ReplaceAll(service, " ", ""))
+	return prefix + ":" + operation
+}
+
+// Operation names the operation of a client's error as in a policy, empty if it is of none.
+func Operation(err error) string {
+	var of *smithy.OperationError
+	if !errors.As(err, &of) {
+		return ""
+	}
+	return name(of.ServiceID, of.OperationName)
 }
 
 // passed is the key of the context under which the middleware leaves the operation that it let pass.
@@ -135,13 +138,8 @@ func (g *Gate) Do(request *http.Request) (*http.Response, error) {
 	}
 	signer, _, _ := strings.Cut(request.Header.Get("Authorization"), "/")
 	key := strings.Join([]string{operation, request.URL.String(), signer, string(body)}, "\n")
-	g.mu.Lock()
-	r := g.seen[key]
-	if r == nil {
-		r = &response{}
-		g.seen[key] = r
-	}
-	g.mu.Unlock()
+	seen, _ := g.seen.LoadOrStore(key, &response{})
+	r := seen.(*response)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.answer == nil {
@@ -167,8 +165,6 @@ func (g *Gate) send(request *http.Request) (*http.Response, error) {
 	case <-request.Context().Done():
 		return nil, request.Context().Err()
 	}
-	g.mu.Lock()
-	g.count++
-	g.mu.Unlock()
+	g.count.Add(1)
 	return g.client.Do(request)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/mattn/go-isatty"
 
@@ -86,13 +87,11 @@ func Table(out io.Writer, indent string, rows [][]string) {
 	var text bytes.Buffer
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
+		cells := make([]string, len(row))
 		for i, cell := range row {
-			if i > 0 {
-				fmt.Fprint(w, "\t")
-			}
-			fmt.Fprint(w, Plain(cell))
+			cells[i] = Plain(cell)
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	_ = w.Flush() // a buffer takes everything
 	for line := range strings.Lines(text.String()) {
@@ -111,13 +110,12 @@ func JSON(out io.Writer, value any) error {
 	}
 	var escaped strings.Builder
 	for _, r := range notice.Redact(text.String()) {
-		switch {
-		case r == '\n', !unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
+		if r == '\n' || !unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			escaped.WriteRune(r)
-		case r > 0xffff: // as a surrogate pair
-			fmt.Fprintf(&escaped, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
-		default:
-			fmt.Fprintf(&escaped, `\u%04x`, r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&escaped, `\u%04x`, unit)
 		}
 	}
 	_, err := io.WriteString(out, escaped.String())
