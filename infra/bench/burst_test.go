@@ -7,11 +7,11 @@ import (
 
 func TestBursts_EveryPathAgainstTheFloor(t *testing.T) {
 	const events = 5
-	all, err := bursts(t.Context(), events, t.Logf)
+	all, err := newBench(t).bursts(t.Context(), events)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := 1 + 2*len(paths); len(all) != want {
+	if want := 1 + 2*3; len(all) != want { // the floor, and each pass on moto and in memory
 		t.Fatalf("%d rows, want %d: %+v", len(all), want, all)
 	}
 	for i, b := range all {
@@ -27,7 +27,7 @@ func TestBursts_EveryPathAgainstTheFloor(t *testing.T) {
 func TestQueues_NoEventIsLost(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	const events = 10
-	all, err := queues(t.Context(), events)
+	all, err := newBench(t).queues(t.Context(), events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,16 +52,17 @@ func TestQueues_NoEventIsLost(t *testing.T) {
 func TestWarmFunction_KeepsItsConnections(t *testing.T) {
 	t.Parallel()
 	const events = 20
-	a, err := openAccount(t.Context(), burdened(events).Users)
+	b := newBench(t)
+	a, err := b.open(t.Context(), burdened(events).Users)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.close()
-	function, err := a.oneCore(paths[0].control)
+	defer a.Close()
+	function, err := a.oneCore(bursts[0].control)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent, err := samples(a.root, paths[0].sample, events)
+	sent, err := b.samples(bursts[0].sample, events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestWarmFunction_KeepsItsConnections(t *testing.T) {
 		service, _, _ := strings.Cut(operation, ":")
 		services[service], calls = true, calls+n
 	}
-	if made := a.connections.Load(); made >= events || len(services) < 3 || calls < 10*events {
+	if made := a.meter.connections.Load(); made >= events || len(services) < 3 || calls < 10*events {
 		t.Errorf("%d connections for %d calls to %d services of %d events", made, calls, len(services), events)
 	}
 }

@@ -6,16 +6,17 @@ import (
 	"compress/flate"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
+	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
@@ -57,8 +58,7 @@ type subject struct {
 
 // coldStarts starts every function and the floor so many times, in turns, and measures until the
 // first event is handled.
-func coldStarts(ctx context.Context, runs int, progress progressFunc) (Started, map[string]Function, error) {
-	fail := func(err error) (Started, map[string]Function, error) { return Started{}, nil, err }
+func (b bench) coldStarts(ctx context.Context, runs int) (floor Started, all map[string]Function, err error) {
 	now := time.Now()
 	users := crowd(10, now).Users
 	for _, name := range []string{"alice", "bob", "ci-deploy", "dave"} { // the users in the samples
@@ -66,35 +66,31 @@ func coldStarts(ctx context.Context, runs int, progress progressFunc) (Started, 
 			Created: now.AddDate(-1, 0, 0), Attached: []string{"arn:aws:iam::aws:policy/AdministratorAccess"},
 		}
 	}
-	a, err := openAccount(ctx, users)
+	a, err := b.open(ctx, users)
 	if err != nil {
-		return fail(err)
+		return floor, nil, err
 	}
-	defer a.close()
-	subjects, err := a.subjects()
+	defer a.Close()
+	subjects, err := b.subjects(a)
 	if err != nil {
-		return fail(err)
+		return floor, nil, err
 	}
 	for run := range runs {
 		for _, s := range subjects {
 			started, err := s.start(ctx, run)
 			if err != nil {
-				return fail(err)
+				return floor, nil, fmt.Errorf("start %s: %w", s.Name, err)
 			}
 			s.each = append(s.each, started)
 		}
-		progress("start %d of %d of %d functions", run+1, runs, len(subjects))
+		b.progress("start %d of %d of %d functions", run+1, runs, len(subjects))
 	}
-	floor, all := medians(subjects[0].each), map[string]Function{}
+	floor, all = medians(subjects[0].each), map[string]Function{}
 	for _, s := range subjects[1:] {
 		f := Function{Started: medians(s.each)}
 		f.InitRatio, f.RSSRatio = f.InitMS/floor.InitMS, f.RSSKB/floor.RSSKB
-		binary, err := a.root.Deployed(s.Name)
-		if err != nil {
-			return fail(err)
-		}
-		if f.Size, err = sizeOf(binary); err != nil {
-			return fail(err)
+		if f.Size, err = b.sizeOf(s.Name); err != nil {
+			return floor, nil, err
 		}
 		all[s.Name] = f
 	}
@@ -109,20 +105,20 @@ var requests = map[string]string{
 }
 
 // subjects returns the floor and all functions, in that order, each with its event.
-func (a *meteredAccount) subjects() ([]*subject, error) {
+func (b bench) subjects(a *meteredAccount) ([]*subject, error) {
 	controls, err := functions.Controls()
 	if err != nil {
 		return nil, err
 	}
-	binary, err := a.root.Binary(floorName)
+	events, err := b.firstEvents()
 	if err != nil {
 		return nil, err
 	}
-	events, err := a.samples()
+	floor, err := floorFunction(b.root)
 	if err != nil {
 		return nil, err
 	}
-	all := []*subject{{event: events["detach-direct-policy"], Function: floorFunction(binary)}}
+	all := []*subject{{Function: floor, event: events["detach-direct-policy"]}}
 	for _, c := range controls {
 		// In observe a finding stays as it is, for the next run.
 		f, err := a.function(c.ID, func(f *settings.Function) {
@@ -144,17 +140,18 @@ func (a *meteredAccount) subjects() ([]*subject, error) {
 	return all, nil
 }
 
-func floorFunction(binary string) lambdahost.Function {
+func floorFunction(root project.Root) (lambdahost.Function, error) {
+	binary, err := root.Binary(floorName)
 	return lambdahost.Function{Name: floorName, Binary: binary, Timeout: time.Minute, Env: map[string]string{
 		"AWS_LAMBDA_FUNCTION_NAME": floorName, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-	}}
+	}}, err
 }
 
-// samples returns for each function the first sample in events/ that starts it.
-func (a *meteredAccount) samples() (map[string][]byte, error) {
-	routes, err := os.ReadFile(filepath.Join(string(a.root), "events/routes.golden"))
+// firstEvents returns for each function the first sample in events/ that starts it.
+func (b bench) firstEvents() (map[string][]byte, error) {
+	routes, err := b.event("routes.golden")
 	if err != nil {
-		return nil, fmt.Errorf("read routes: %w", err)
+		return nil, err
 	}
 	events := map[string][]byte{}
 	for line := range strings.Lines(string(routes)) {
@@ -162,9 +159,9 @@ func (a *meteredAccount) samples() (map[string][]byte, error) {
 		if filepath.Base(file) == "daily-sweep.json" {
 			continue // each control has a sweep of its own
 		}
-		data, err := os.ReadFile(filepath.Join(string(a.root), file))
+		data, err := b.event(file)
 		if err != nil {
-			return nil, fmt.Errorf("read event: %w", err)
+			return nil, err
 		}
 		for id := range strings.SplitSeq(started, ",") {
 			if events[id] == nil {
@@ -189,73 +186,99 @@ func (s *subject) start(ctx context.Context, run int) (started Started, err erro
 	defer h.Close()
 	init, err := h.Warm(ctx, s.Name)
 	if err != nil {
-		return Started{}, fmt.Errorf("start %s: %w", s.Name, err)
+		return started, err
 	}
 	pid := h.Processes()[0]
 	resident, err := memoryKB(pid, "VmRSS")
 	if err != nil {
-		return Started{}, err
+		return started, err
 	}
 	result, err := h.Invoke(ctx, s.Name, event)
 	if err != nil {
-		return Started{}, fmt.Errorf("start %s: %w", s.Name, err)
+		return started, err
 	}
 	peak, err := memoryKB(pid, "VmHWM")
 	if err != nil {
-		return Started{}, err
+		return started, err
 	}
 	cpu, err := processorTime(pid)
-	if err != nil {
-		return Started{}, err
-	}
 	ms := func(d time.Duration) float64 { return d.Seconds() * 1000 }
 	return Started{
 		InitMS: ms(init), RSSKB: float64(resident), FirstMS: ms(result.Duration), CPUMS: ms(cpu), HighKB: float64(peak),
-	}, nil
+	}, err
 }
 
 // medians returns the medians of each of the values.
-func medians(each []Started) (median Started) {
-	for _, value := range []func(*Started) *float64{
-		func(s *Started) *float64 { return &s.InitMS },
-		func(s *Started) *float64 { return &s.RSSKB },
-		func(s *Started) *float64 { return &s.FirstMS },
-		func(s *Started) *float64 { return &s.CPUMS },
-		func(s *Started) *float64 { return &s.HighKB },
-	} {
+func medians(each []Started) Started {
+	median := func(value func(Started) float64) float64 {
 		var values []float64
 		for _, s := range each {
-			values = append(values, *value(&s))
+			values = append(values, value(s))
 		}
 		slices.Sort(values)
-		*value(&median) = (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+		return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 	}
-	return median
+	return Started{
+		InitMS:  median(func(s Started) float64 { return s.InitMS }),
+		RSSKB:   median(func(s Started) float64 { return s.RSSKB }),
+		FirstMS: median(func(s Started) float64 { return s.FirstMS }),
+		CPUMS:   median(func(s Started) float64 { return s.CPUMS }),
+		HighKB:  median(func(s Started) float64 { return s.HighKB }),
+	}
 }
 
-// sizeOf measures the binary, as it is and deflated.
-func sizeOf(binary string) (Size, error) {
-	file, err := os.Open(binary)
+// sizeOf measures the binary of a function that is deployed, as it is and deflated.
+func (b bench) sizeOf(id string) (Size, error) {
+	file, err := b.root.Deployed(id)
+	if err != nil {
+		return Size{}, err
+	}
+	binary, err := os.ReadFile(file)
 	if err != nil {
 		return Size{}, fmt.Errorf("measure binary: %w", err)
 	}
-	defer file.Close()
-	var zipped counter
+	var zipped bytes.Buffer                                           // takes whatever is written
 	deflated, _ := flate.NewWriter(&zipped, flate.DefaultCompression) // fails only for an unknown level
-	size, err := io.Copy(deflated, file)
-	if err == nil {
-		err = deflated.Close()
-	}
-	if err != nil {
-		return Size{}, fmt.Errorf("measure binary: %w", err)
-	}
-	return Size{BinaryBytes: size, ZipBytes: int64(zipped)}, nil
+	_, _ = deflated.Write(binary)
+	_ = deflated.Close()
+	return Size{BinaryBytes: int64(len(binary)), ZipBytes: int64(zipped.Len())}, nil
 }
 
-// counter counts the bytes that are written to it.
-type counter int64
+// memoryKB returns a field of a process's memory: VmHWM for its peak, VmRSS for what is resident now.
+// https://docs.kernel.org/filesystems/proc.html
+func memoryKB(pid int, field string) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
+			return strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("read the memory of process %d: no %s", pid, field)
+}
 
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
+// processorTime returns how long the process has run on a processor: the sum of its threads.
+// https://docs.kernel.org/scheduler/sched-stats.html: the first field, in nanoseconds
+func processorTime(pid int) (sum time.Duration, err error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(files) == 0 {
+		return 0, fmt.Errorf("read the processor time of process %d: no threads (%w)", pid, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if os.IsNotExist(err) { // the thread has ended
+			continue
+		}
+		var n time.Duration
+		if err == nil {
+			_, err = fmt.Sscan(string(data), &n)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("read the processor time of process %d: %w", pid, err)
+		}
+		sum += n
+	}
+	return sum, nil
 }

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 const usage = `go run ./infra/bench [-runs N] [-warm TIME] [-users N,N...] [-events N] [-out DIR] [-json]
@@ -39,22 +41,31 @@ func main() {
 	}
 	err := command(ctx, args, os.Stdout, os.Stderr)
 	stop()
-	switch {
-	case err == nil:
-	case errors.Is(err, errUsage):
+	if errors.Is(err, errUsage) {
 		os.Exit(2)
-	default:
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// newFlags returns the flags of a command.
-func newFlags(name string, stderr io.Writer) *flag.FlagSet {
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+// parse reads the arguments of a command, which have to be flags. check returns what is wrong with their values.
+func parse(flags *flag.FlagSet, args []string, stderr io.Writer, check func() error) error {
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
-	return flags
+	if flags.Parse(args) != nil {
+		return errUsage
+	}
+	err := check()
+	if flags.NArg() > 0 {
+		err = fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return errUsage
+	}
+	return nil
 }
 
 // figures are all measurements, as dist/bench.json has them.
@@ -68,63 +79,63 @@ type figures struct {
 	Queue     []Queued            `json:"queue,omitempty"`
 }
 
-// queued is how many events arrive at once at a function with a concurrency limit.
-const queued = 24
-
-// progressFunc prints a line about a long measurement.
-type progressFunc func(format string, args ...any)
+// A bench measures the functions of a checkout.
+type bench struct {
+	root     project.Root
+	progress func(format string, args ...any) // prints a line about a long measurement
+}
 
 // speed is the command that measures.
 func speed(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := newFlags("bench", stderr)
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	runs := flags.Int("runs", 30, "")
 	users := flags.String("users", "100,1000,5000", "")
 	warm := flags.String("warm", "500ms", "")
 	events := flags.Int("events", 300, "")
 	out := flags.String("out", "dist", "")
 	machine := flags.Bool("json", false, "")
-	if flags.Parse(args) != nil {
-		return errUsage
-	}
-	sizes, err := parseSizes(*users)
-	switch {
-	case flags.NArg() > 0:
-		err = fmt.Errorf("unknown argument %q", flags.Arg(0))
-	case *runs < 1:
-		err = fmt.Errorf("-runs %d: want at least 1", *runs)
-	case *events < 0:
-		err = fmt.Errorf("-events %d: want at least 1, or 0 for no burst", *events)
-	}
+	var sizes []int
+	err := parse(flags, args, stderr, func() (err error) {
+		switch {
+		case *runs < 1:
+			return fmt.Errorf("-runs %d: want at least 1", *runs)
+		case *events < 0:
+			return fmt.Errorf("-events %d: want at least 1, or 0 for no burst", *events)
+		}
+		sizes, err = parseSizes(*users)
+		return err
+	})
 	if err != nil {
-		fmt.Fprintln(stderr, "bench:", err)
-		return errUsage
+		return err
 	}
 	last := time.Now()
-	progress := func(format string, args ...any) {
+	b := bench{progress: func(format string, args ...any) {
 		if time.Since(last) > 5*time.Second {
 			last = time.Now()
 			fmt.Fprintf(stderr, format+"\n", args...)
 		}
+	}}
+	if b.root, err = project.Find(); err != nil {
+		return err
 	}
 	var f figures
-	if f.Floor, f.Functions, err = coldStarts(ctx, *runs, progress); err != nil {
+	if f.Floor, f.Functions, err = b.coldStarts(ctx, *runs); err != nil {
 		return err
 	}
 	if *warm != "0" {
-		progress("running the Go benchmarks ...")
-		if f.Warm, err = benchmarks(ctx, *warm); err != nil {
+		if f.Warm, err = b.benchmarks(ctx, *warm); err != nil {
 			return err
 		}
 	}
-	if f.Sweep, err = sweeps(ctx, sizes, progress); err != nil {
+	if f.Sweep, err = b.sweeps(ctx, sizes); err != nil {
 		return err
 	}
 	f.Fits = fits(f.Sweep)
 	if *events > 0 {
-		if f.Burst, err = bursts(ctx, *events, progress); err != nil {
+		if f.Burst, err = b.bursts(ctx, *events); err != nil {
 			return err
 		}
-		if f.Queue, err = queues(ctx, queued); err != nil {
+		if f.Queue, err = b.queues(ctx, queued); err != nil {
 			return err
 		}
 	}
@@ -157,14 +168,14 @@ func parseSizes(list string) (sizes []int, err error) {
 // write writes the figures into the folder and returns what it has written.
 func (f *figures) write(folder string) ([]byte, error) {
 	data, err := json.MarshalIndent(f, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("encode figures: %w", err)
-	}
 	data = append(data, '\n')
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("write figures: %w", err)
+	if err == nil {
+		err = os.MkdirAll(folder, 0o755)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "bench.json"), data, 0o644); err != nil {
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, "bench.json"), data, 0o644)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("write figures: %w", err)
 	}
 	return data, nil

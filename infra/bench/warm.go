@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/warder-aws/warder/infra/local/project"
 )
 
 // Warm is the result of one Go benchmark: our own code, apart from waiting for AWS.
@@ -28,48 +27,30 @@ type Warm struct {
 }
 
 // benchmarks runs the Go benchmarks that compare what they measure with something, each for so
-// long, as "1s" or "10x". It needs the sources, and Go.
-func benchmarks(ctx context.Context, each string) ([]Warm, error) {
-	root, err := project.Find()
-	if err != nil {
-		return nil, err
-	}
-	folders, err := comparing(root)
-	if err != nil {
-		return nil, err
-	}
-	args := append([]string{"test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", each}, folders...)
-	command := exec.CommandContext(ctx, "go", args...)
-	command.Dir = string(root)
-	out, err := command.CombinedOutput()
-	if err != nil {
-		return nil, fmt.Errorf("run benchmarks: %w:\n%s", err, out)
-	}
-	return parseBenchmarks(string(out)), nil
-}
-
-// comparing lists the folders of the packages whose benchmarks compare. Others measure test doubles.
-func comparing(root project.Root) ([]string, error) {
-	var folders []string
-	for _, pattern := range []string{"pkg/*/*_test.go", "functions/*/*_test.go"} {
-		files, err := filepath.Glob(filepath.Join(string(root), pattern))
-		if err != nil {
-			return nil, fmt.Errorf("find benchmarks: %w", err)
-		}
+// long, as "1s" or "10x". It needs the sources, and Go. Other benchmarks measure test doubles.
+func (b bench) benchmarks(ctx context.Context, each string) ([]Warm, error) {
+	b.progress("running the Go benchmarks ...")
+	folders := map[string]bool{}
+	for _, below := range []string{"pkg", "functions"} {
+		files, _ := filepath.Glob(filepath.Join(string(b.root), below, "*/*_test.go")) // fails only for a bad pattern
 		for _, file := range files {
 			source, err := os.ReadFile(file)
 			if err != nil {
 				return nil, fmt.Errorf("find benchmarks: %w", err)
 			}
 			if bytes.Contains(source, []byte("benchratio.Compare(")) || bytes.Contains(source, []byte("scenario.Bench(")) {
-				folders = append(folders, filepath.Dir(file))
+				folders[filepath.Dir(file)] = true
 			}
 		}
 	}
-	if len(folders) == 0 {
-		return nil, fmt.Errorf("find benchmarks: none in %s", root)
+	args := []string{"test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", each}
+	command := exec.CommandContext(ctx, "go", slices.AppendSeq(args, maps.Keys(folders))...)
+	command.Dir = string(b.root)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("run benchmarks: %w:\n%s", err, out)
 	}
-	return slices.Compact(folders), nil
+	return parseBenchmarks(string(out)), nil
 }
 
 // parseBenchmarks reads what go test prints, and returns the benchmarks with a ratio.

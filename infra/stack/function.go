@@ -1,12 +1,17 @@
 package stack
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -25,6 +30,9 @@ const (
 	// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 	retries         = 2
 	maxEventSeconds = 6 * 60 * 60
+
+	// scheduledInput is what a tool's schedule sends in place of an event: no request.
+	scheduledInput = "{}"
 )
 
 // function is the function of a control or a tool, with its role.
@@ -33,13 +41,89 @@ type function struct {
 	role   awsiam.Role
 }
 
-// newFunction adds a function, its log group and its role to the construct. The
-// role allows what control.json lists, writing the log, the plumbing, and nothing else.
-func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbing ...awsiam.PolicyStatement) function {
-	logs := newLogGroup(scope, c.ID, h.props.Settings.LogRetentionDays)
-	role := h.newRole(scope, c, append(plumbing,
-		// Lambda itself writes the log with this role.
-		allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{*logs.LogGroupArn()}, nil)))
+// addFunction adds a control or a tool to the hub: its function, and what starts it. Its tag on every resource
+// names the owner. A person invokes a tool and waits for it. What else starts a function is retried and then
+// kept; a tool that is subscribed to the topic retries by itself what is worth it.
+func (h *Hub) addFunction(c control.Control) function {
+	scope := constructs.NewConstruct(h.Stack, jsii.String(pascal(c.ID)))
+	awscdk.Tags_Of(scope).Add(jsii.String(settings.Product), jsii.String(c.ID), nil)
+	fails := may(h.Failed.QueueArn(), "sqs:SendMessage") // Lambda hands over a failed event with the function's role
+	byPersonOnly := c.Tool && c.Schedule == "" && !c.Subscribes
+	var plumbing []awsiam.PolicyStatement
+	if !c.Tool {
+		plumbing = h.runs(c, fails)
+	} else if !byPersonOnly {
+		plumbing = append(plumbing, fails)
+	}
+	f := h.newFunction(scope, c, plumbing)
+	if !byPersonOnly {
+		tries := retries
+		if c.Subscribes {
+			tries = 0
+		}
+		awslambda.NewCfnEventInvokeConfig(scope, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
+			FunctionName:             f.lambda.FunctionName(),
+			Qualifier:                jsii.String("$LATEST"),
+			MaximumRetryAttempts:     jsii.Number(tries),
+			MaximumEventAgeInSeconds: jsii.Number(maxEventSeconds),
+			DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
+				OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: h.Failed.QueueArn()},
+			},
+		})
+	}
+	h.addRules(scope, c, f)
+	if c.Subscribes {
+		h.subscribe(scope, f)
+	}
+	return f
+}
+
+// runs is what the function of every control may do for the runner.
+func (h *Hub) runs(c control.Control, fails awsiam.PolicyStatement) []awsiam.PolicyStatement {
+	ledger := []string{"dynamodb:GetItem", "dynamodb:PutItem"}
+	if c.Schedule != "" { // a sweep lists the open cases
+		ledger = append(ledger, "dynamodb:Query")
+	}
+	if changes(c) { // the guards' entries are read at once
+		ledger = append(ledger, "dynamodb:BatchGetItem")
+	}
+	statements := []awsiam.PolicyStatement{
+		may(h.Ledger.TableArn(), ledger...),
+		may(h.Topic.TopicArn(), "sns:Publish"),
+		may(h.Halt.ParameterArn(), "ssm:GetParameter"),
+		fails,
+	}
+	if h.Key != nil {
+		statements = append(statements, allow([]string{"kms:Decrypt", "kms:GenerateDataKey"},
+			[]string{*h.Key.KeyArn()}, conditionMap{"StringEquals": {viaService: viaSNS(*h.Region())}}))
+	}
+	return statements
+}
+
+// changes reports whether the control has a permission for anything but reading.
+func changes(c control.Control) bool {
+	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+		return slices.ContainsFunc(p.Actions, func(action string) bool {
+			_, name, _ := strings.Cut(action, ":")
+			return !slices.ContainsFunc([]string{"Describe", "Generate", "Get", "List"}, func(verb string) bool {
+				return strings.HasPrefix(name, verb)
+			})
+		})
+	})
+}
+
+// newFunction adds a function, its log group and its role to the construct. The role allows what control.json
+// lists, writing the log, the plumbing, and nothing else. The log group outlives the control, so that what
+// happened stays readable.
+func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbing []awsiam.PolicyStatement) function {
+	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
+		LogGroupName:  jsii.String(settings.LogGroupName(c.ID)),
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
+	})
+	// The construct's own property is an enumeration; the resource takes the days.
+	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(h.props.Settings.LogRetentionDays))
+	// Lambda itself writes the log with this role.
+	role := h.newRole(scope, c, append(plumbing, may(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")))
 	lambda := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
 		FunctionName:          jsii.String(settings.FunctionName(c.ID)),
 		Description:           jsii.String(c.Summary),
@@ -59,38 +143,84 @@ func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbin
 	return function{lambda, role}
 }
 
-// configure gives the function its settings.
-func (f function) configure(s settings.Function) {
-	f.lambda.AddEnvironment(jsii.String(settings.Variable), jsii.String(s.Env()[settings.Variable]), nil)
+// pascal is "detach-direct-policy" as "DetachDirectPolicy".
+func pascal(id string) string {
+	var out strings.Builder
+	for word := range strings.SplitSeq(id, "-") {
+		out.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return out.String()
 }
 
-// newLogGroup adds the log group of a function. It outlives the control, so that what happened stays readable.
-func newLogGroup(scope constructs.Construct, id string, days int) awslogs.LogGroup {
-	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String(settings.LogGroupName(id)),
-		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
-	})
-	// The construct's own property is an enumeration; the resource takes the days.
-	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(days))
-	return logs
+const (
+	enabled  = "ENABLED"
+	disabled = "DISABLED"
+	// withReads lets the pattern alone decide: ENABLED would drop read-only calls,
+	// some of which matter (root listing its keys).
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
+	withReads = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+)
+
+// addRules adds what starts a function: a rule for each pattern of control.json, limited to this account, and
+// one for the schedule. Events of other regions arrive on the hub's bus, which has rules of its own. In mode
+// off the rules are disabled.
+func (h *Hub) addRules(scope constructs.Construct, c control.Control, f function) {
+	add := func(id string, rule awsevents.CfnRuleProps, input *string) {
+		if h.props.off(c) {
+			rule.State = jsii.String(disabled)
+		}
+		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.lambda.FunctionArn(), Input: input}
+		made := newRule(scope, id, rule, target, h.Undelivered)
+		mayInvoke(scope, id+"Permission", f, "events", made.AttrArn())
+	}
+	for i, p := range patterns(c, h.props.Settings) {
+		add(fmt.Sprintf("Rule%d", i+1), listen(h.Stack, c.Title, withReads, p), nil)
+		if p = h.onBus(c, p); p != nil {
+			rule := listen(h.Stack, c.Title+": in other regions, and in a drill", withReads, p)
+			rule.EventBusName = h.Bus.Ref()
+			add(fmt.Sprintf("Bus%d", i+1), rule, nil)
+		}
+	}
+	if c.Schedule == "" {
+		return
+	}
+	description, input := c.Title+": sweep of the whole account", (*string)(nil)
+	if c.Tool {
+		description, input = c.Title, jsii.String(scheduledInput)
+	}
+	add("Schedule", awsevents.CfnRuleProps{
+		Description: jsii.String(description), ScheduleExpression: jsii.String(c.Schedule), State: jsii.String(enabled),
+	}, input)
 }
 
-// mayFail allows Lambda to hand over a failed event with the function's role.
-func (h *Hub) mayFail() awsiam.PolicyStatement {
-	return allow([]string{"sqs:SendMessage"}, []string{*h.Failed.QueueArn()}, nil)
+// onBus returns the pattern of a control for events on the hub's bus, nil when none come there.
+func (h *Hub) onBus(c control.Control, p pattern) pattern {
+	regions := len(h.props.Settings.Regions) > 0
+	if h.Drill != nil {
+		if drilled := p.drilled(c.Drill.Source(), !regions); drilled != nil {
+			return drilled
+		}
+	}
+	if regions && p.regional() {
+		return p
+	}
+	return nil
 }
 
-// retry has Lambda retry a failed run so often, and then keep the event.
-func (h *Hub) retry(scope constructs.Construct, f function, tries int) {
-	awslambda.NewCfnEventInvokeConfig(scope, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
-		FunctionName:             f.lambda.FunctionName(),
-		Qualifier:                jsii.String("$LATEST"),
-		MaximumRetryAttempts:     jsii.Number(tries),
-		MaximumEventAgeInSeconds: jsii.Number(maxEventSeconds),
-		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: h.Failed.QueueArn()},
-		},
-	})
+// listen returns a rule for events of the stack's own account.
+func listen(stack awscdk.Stack, description, state string, p pattern) awsevents.CfnRuleProps {
+	return awsevents.CfnRuleProps{
+		Description: jsii.String(description), EventPattern: p.of(stack.Account()), State: jsii.String(state),
+	}
+}
+
+// newRule adds a rule with one target. Undelivered keeps the events that EventBridge cannot hand over.
+func newRule(scope constructs.Construct, id string, rule awsevents.CfnRuleProps,
+	target awsevents.CfnRule_TargetProperty, undelivered awssqs.Queue,
+) awsevents.CfnRule {
+	target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: undelivered.QueueArn()}
+	rule.Targets = &[]any{&target}
+	return awsevents.NewCfnRule(scope, jsii.String(id), &rule)
 }
 
 // mayInvoke allows a service to invoke the function for one of its resources.
@@ -103,18 +233,18 @@ func mayInvoke(scope constructs.Construct, id string, f function, service string
 	})
 }
 
-// newTagged adds the construct of a control or a tool. Its tag on every resource names the owner.
-func newTagged(scope constructs.Construct, c control.Control) constructs.Construct {
-	construct := constructs.NewConstruct(scope, jsii.String(pascal(c.ID)))
-	awscdk.Tags_Of(construct).Add(jsii.String(settings.Product), jsii.String(c.ID), nil)
-	return construct
-}
-
-// pascal is "detach-direct-policy" as "DetachDirectPolicy".
-func pascal(id string) string {
-	var out strings.Builder
-	for _, word := range strings.Split(id, "-") {
-		out.WriteString(strings.ToUpper(word[:1]) + word[1:])
-	}
-	return out.String()
+// subscribe starts the function for every notice of the topic. What SNS cannot
+// hand over is kept with what EventBridge cannot.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
+func (h *Hub) subscribe(scope constructs.Construct, f function) {
+	topic := h.Topic.TopicArn()
+	awssns.NewCfnSubscription(scope, jsii.String("Subscription"), &awssns.CfnSubscriptionProps{
+		TopicArn:      topic,
+		Protocol:      jsii.String("lambda"),
+		Endpoint:      f.lambda.FunctionArn(),
+		RedrivePolicy: map[string]any{"deadLetterTargetArn": h.Undelivered.QueueArn()},
+	})
+	mayInvoke(scope, "SubscriptionPermission", f, "sns", topic)
+	h.Undelivered.AddToResourcePolicy(
+		allowService("sns", h.Undelivered.QueueArn(), "ArnEquals", "aws:SourceArn", topic, "sqs:SendMessage"))
 }

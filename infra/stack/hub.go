@@ -73,8 +73,7 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 		newRegionAlarmRule(hub)
 	}
 	if props.anyUses(control.DrillQueue) {
-		hub.Drill = newDrillQueue(hub)
-		newDrillPolicy(stack)
+		hub.Drill = newDrill(hub)
 	}
 	tag(stack, "hub", s)
 	hub.addFunctions()
@@ -103,11 +102,7 @@ func (h *Hub) addFunctions() {
 	r := references{account: *h.Account(), topic: *h.Topic.TopicArn()}
 	var functions []function
 	for _, c := range h.props.Controls {
-		add := h.addControl
-		if c.Tool {
-			add = h.addTool
-		}
-		f := add(c)
+		f := h.addFunction(c)
 		functions = append(functions, f)
 		r.roles = append(r.roles, *f.role.RoleName())
 	}
@@ -123,7 +118,8 @@ func (h *Hub) addFunctions() {
 		r.bus = *h.Bus.Ref()
 	}
 	for i, c := range h.props.Controls {
-		functions[i].configure(h.props.functionSettings(c, r))
+		document := h.props.functionSettings(c, r).Env()[settings.Variable]
+		functions[i].lambda.AddEnvironment(jsii.String(settings.Variable), jsii.String(document), nil)
 	}
 }
 

@@ -40,15 +40,12 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 		Description: jsii.String("What the rules of Warder in " + region + " may do: put events on the hub's bus"),
 		AssumedBy:   servicePrincipal("events"),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
-			"forward": document(allow([]string{"events:PutEvents"}, []string{*bus}, nil)),
+			"forward": document(may(bus, "events:PutEvents")),
 		},
 	})
 	add := func(id, description string, p pattern) {
-		newRule(stack, id, awsevents.CfnRuleProps{
-			Description:  jsii.String(description),
-			EventPattern: p.of(stack.Account()),
-			State:        jsii.String(withReads),
-		}, awsevents.CfnRule_TargetProperty{Id: jsii.String("Hub"), Arn: bus, RoleArn: role.RoleArn()}, undelivered)
+		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Hub"), Arn: bus, RoleArn: role.RoleArn()}
+		newRule(stack, id, listen(stack, description, withReads, p), target, undelivered)
 	}
 	for i, p := range hub.props.forwarded() {
 		add(fmt.Sprintf("Forward%d", i+1), "Forwards to the hub what starts a control", p)
@@ -78,10 +75,8 @@ const alarmChange = "CloudWatch Alarm State Change"
 // of the hub: there is one queue to look at, and one alarm.
 func newRegionAlarmRule(h *Hub) {
 	alarms := pattern{"source": []any{"aws.cloudwatch"}, "detail-type": []any{alarmChange}}
-	newRule(h.Stack, "RegionAlarms", awsevents.CfnRuleProps{
-		Description:  jsii.String("A region has events that did not reach the hub"),
-		EventBusName: h.Bus.Ref(),
-		EventPattern: alarms.of(h.Account()),
-		State:        jsii.String(enabled),
-	}, awsevents.CfnRule_TargetProperty{Id: jsii.String("Queue"), Arn: h.Undelivered.QueueArn()}, h.Undelivered)
+	rule := listen(h.Stack, "A region has events that did not reach the hub", enabled, alarms)
+	rule.EventBusName = h.Bus.Ref()
+	target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Queue"), Arn: h.Undelivered.QueueArn()}
+	newRule(h.Stack, "RegionAlarms", rule, target, h.Undelivered)
 }

@@ -102,6 +102,11 @@ func document(statements ...awsiam.PolicyStatement) awsiam.PolicyDocument {
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})
 }
 
+// may is a statement of a role about one resource.
+func may(resource *string, actions ...string) awsiam.PolicyStatement {
+	return allow(actions, []string{*resource}, nil)
+}
+
 // allow is a statement of a role.
 func allow(actions, resources []string, when conditionMap) awsiam.PolicyStatement {
 	props := &awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: substitute(resources)}
