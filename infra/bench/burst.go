@@ -134,8 +134,7 @@ type Queued struct {
 	Kept     int `json:"kept"`
 	// Retried events took more than one attempt: the topic refuses the first two notices.
 	Retried int `json:"retried"`
-	// Waited events had no environment when the first was done; Overtaken events were done after one that
-	// came later.
+	// Waited events had no environment when the first was done; Overtaken events were done after one that came later.
 	Waited    int     `json:"waited"`
 	Overtaken int     `json:"overtaken"`
 	Seconds   float64 `json:"seconds"`

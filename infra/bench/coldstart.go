@@ -5,8 +5,11 @@ import (
 	"cmp"
 	"compress/flate"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -38,15 +41,10 @@ type Started struct {
 // A Function has the figures of one function.
 type Function struct {
 	Started
-	InitRatio float64 `json:"init_ratio"` // against the floor
-	RSSRatio  float64 `json:"rss_ratio"`
-	Size
-}
-
-// A Size is how large the deployed function is, in bytes.
-type Size struct {
-	BinaryBytes int64 `json:"binary_bytes"`
-	ZipBytes    int64 `json:"zip_bytes"` // what Lambda fetches: the binary, deflated
+	InitRatio   float64 `json:"init_ratio"` // against the floor
+	RSSRatio    float64 `json:"rss_ratio"`
+	BinaryBytes int     `json:"binary_bytes"` // of what is deployed
+	ZipBytes    int     `json:"zip_bytes"`    // what Lambda fetches: the binary, deflated
 }
 
 // subject is a function that is started again and again.
@@ -89,9 +87,19 @@ func (b bench) coldStarts(ctx context.Context, runs int) (floor Started, all map
 	for _, s := range subjects[1:] {
 		f := Function{Started: medians(s.each)}
 		f.InitRatio, f.RSSRatio = f.InitMS/floor.InitMS, f.RSSKB/floor.RSSKB
-		if f.Size, err = b.sizeOf(s.Name); err != nil {
+		file, err := b.root.Deployed(s.Name)
+		if err != nil {
 			return floor, nil, err
 		}
+		binary, err := os.ReadFile(file)
+		if err != nil {
+			return floor, nil, fmt.Errorf("measure binary: %w", err)
+		}
+		var zipped bytes.Buffer                                           // takes whatever is written
+		deflated, _ := flate.NewWriter(&zipped, flate.DefaultCompression) // fails only for an unknown level
+		_, _ = deflated.Write(binary)
+		_ = deflated.Close()
+		f.BinaryBytes, f.ZipBytes = len(binary), zipped.Len()
 		all[s.Name] = f
 	}
 	return floor, all, nil
@@ -227,23 +235,6 @@ func medians(each []Started) Started {
 	}
 }
 
-// sizeOf measures the binary of a function that is deployed, as it is and deflated.
-func (b bench) sizeOf(id string) (Size, error) {
-	file, err := b.root.Deployed(id)
-	if err != nil {
-		return Size{}, err
-	}
-	binary, err := os.ReadFile(file)
-	if err != nil {
-		return Size{}, fmt.Errorf("measure binary: %w", err)
-	}
-	var zipped bytes.Buffer                                           // takes whatever is written
-	deflated, _ := flate.NewWriter(&zipped, flate.DefaultCompression) // fails only for an unknown level
-	_, _ = deflated.Write(binary)
-	_ = deflated.Close()
-	return Size{BinaryBytes: int64(len(binary)), ZipBytes: int64(zipped.Len())}, nil
-}
-
 // memoryKB returns a field of a process's memory: VmHWM for its peak, VmRSS for what is resident now.
 // https://docs.kernel.org/filesystems/proc.html
 func memoryKB(pid int, field string) (int64, error) {
@@ -272,13 +263,81 @@ func processorTime(pid int) (sum time.Duration, err error) {
 			continue
 		}
 		var n time.Duration
-		if err == nil {
-			_, err = fmt.Sscan(string(data), &n)
-		}
-		if err != nil {
-			return 0, fmt.Errorf("read the processor time of process %d: %w", pid, err)
+		if _, scanned := fmt.Sscan(string(data), &n); err != nil || scanned != nil {
+			return 0, fmt.Errorf("read the processor time of process %d: %w", pid, errors.Join(err, scanned))
 		}
 		sum += n
 	}
 	return sum, nil
+}
+
+// Warm is the result of one Go benchmark: our own code, apart from waiting for AWS.
+type Warm struct {
+	Name        string  `json:"name"`    // as Decode/root-console-login/event.Decode
+	Package     string  `json:"package"` // below the module
+	Nanoseconds float64 `json:"ns_per_op"`
+	Bytes       float64 `json:"bytes_per_op"`
+	Allocations float64 `json:"allocs_per_op"`
+	// TimeRatio and MemoryRatio compare with the benchmark of the same run that has the ratios 1 (see package benchratio).
+	TimeRatio   float64 `json:"time_ratio"`
+	MemoryRatio float64 `json:"memory_ratio"`
+}
+
+// benchmarks runs the Go benchmarks that compare what they measure with something, each for so
+// long, as "1s" or "10x". It needs the sources, and Go. Other benchmarks measure test doubles.
+func (b bench) benchmarks(ctx context.Context, each string) ([]Warm, error) {
+	b.progress("running the Go benchmarks ...")
+	folders := map[string]bool{}
+	for _, below := range []string{"pkg", "functions"} {
+		files, _ := filepath.Glob(filepath.Join(string(b.root), below, "*/*_test.go")) // fails only for a bad pattern
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("find benchmarks: %w", err)
+			}
+			if bytes.Contains(source, []byte("benchratio.Compare(")) || bytes.Contains(source, []byte("scenario.Bench(")) {
+				folders[filepath.Dir(file)] = true
+			}
+		}
+	}
+	args := []string{"test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", each}
+	command := exec.CommandContext(ctx, "go", slices.AppendSeq(args, maps.Keys(folders))...)
+	command.Dir = string(b.root)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("run benchmarks: %w:\n%s", err, out)
+	}
+	return parseBenchmarks(string(out)), nil
+}
+
+// parseBenchmarks reads what go test prints, and returns the benchmarks with a ratio.
+// https://go.dev/design/14313-benchmark-format
+func parseBenchmarks(out string) []Warm {
+	var all []Warm
+	folder := ""
+	for line := range strings.Lines(out) {
+		if pkg, ok := strings.CutPrefix(line, "pkg: "); ok {
+			_, folder, _ = strings.Cut(strings.TrimSpace(pkg), "/warder/")
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		values := map[string]float64{} // by unit
+		for i := 2; i+1 < len(fields); i += 2 {
+			values[fields[i+1]], _ = strconv.ParseFloat(fields[i], 64)
+		}
+		if values["x-time"] == 0 {
+			continue
+		}
+		name := strings.TrimPrefix(fields[0], "Benchmark")
+		if i := strings.LastIndexByte(name, '-'); i > 0 { // the number of processors
+			name = name[:i]
+		}
+		all = append(all, Warm{
+			Name: name, Package: folder, Nanoseconds: values["ns/op"], Bytes: values["B/op"],
+			Allocations: values["allocs/op"], TimeRatio: values["x-time"], MemoryRatio: values["x-memory"],
+		})
+	}
+	return all
 }

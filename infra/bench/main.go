@@ -5,18 +5,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"text/tabwriter"
 	"time"
 
 	"github.com/warder-aws/warder/infra/local/project"
@@ -179,4 +183,87 @@ func (f *figures) write(folder string) ([]byte, error) {
 		return nil, fmt.Errorf("write figures: %w", err)
 	}
 	return data, nil
+}
+
+// targets are what the functions should be, against the floor of the same run.
+var targets = []struct {
+	name  string
+	limit float64
+	of    func(Function) float64
+}{
+	{"cold start below three times the floor", 3, func(f Function) float64 { return f.InitRatio }},
+	{"memory below twice the floor", 2, func(f Function) float64 { return f.RSSRatio }},
+	{"zip below 5 MB", 5, func(f Function) float64 { return float64(f.ZipBytes) / 1e6 }},
+}
+
+// printTable prints a title, a header and rows, whose columns have tabs between them.
+func printTable[T any](w io.Writer, title, header string, rows []T, format func(T) string) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Fprint(w, title+"\n\n")
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, header)
+	for _, row := range rows {
+		fmt.Fprintln(table, format(row))
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print table: %w", err)
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// print prints the figures as tables.
+func (f *figures) print(w io.Writer, runs int) error {
+	functions := maps.Clone(f.Functions)
+	functions[floorName] = Function{Started: f.Floor, InitRatio: 1, RSSRatio: 1}
+	names := append([]string{floorName}, slices.Sorted(maps.Keys(f.Functions))...)
+	return errors.Join(
+		printTable(w,
+			fmt.Sprintf("Cold starts: medians of %d, each function against the floor, which does nothing.", runs),
+			"init ms\t×\tMB\t×\tfirst event ms\tCPU ms\tpeak MB\tbinary MB\tzip MB\t \tfunction",
+			names, func(name string) string {
+				f := functions[name]
+				return fmt.Sprintf("%.1f\t%.2f\t%.1f\t%.2f\t%.1f\t%.1f\t%.1f\t%.2f\t%.2f\t \t%s", f.InitMS, f.InitRatio,
+					f.RSSKB/1024, f.RSSRatio, f.FirstMS, f.CPUMS, f.HighKB/1024,
+					float64(f.BinaryBytes)/1e6, float64(f.ZipBytes)/1e6, name)
+			}),
+		f.printTargets(w),
+		printTable(w, "The warm path: our own code, each benchmark against the first of its group.",
+			"µs\t×\tkB\t×\tallocations\t \tbenchmark", f.Warm, func(w Warm) string {
+				return fmt.Sprintf("%.1f\t%.2f\t%.1f\t%.2f\t%.0f\t \t%s: %s",
+					w.Nanoseconds/1000, w.TimeRatio, w.Bytes/1000, w.MemoryRatio, w.Allocations, w.Package, w.Name)
+			}),
+		printTable(w, "The first sweep of an account in which one user in a hundred has a finding.",
+			"users\tcalls\tIAM\tledger\tseconds\tpeak MB\ton\t \tcontrol", f.Sweep, func(s Swept) string {
+				return fmt.Sprintf("%d\t%d\t%d\t%d\t%.2f\t%.1f\t%s\t \t%s",
+					s.Users, s.Calls, s.IAM, s.Ledger, s.Seconds, float64(s.RSSKB)/1024, s.On, s.Control)
+			}),
+		printTable(w, "A burst through one warm function, one event after the other; in memory no requests are signed.",
+			"events\ta second and core\ta second\t×\ton\t \tfunction", f.Burst, func(b Bursted) string {
+				return fmt.Sprintf("%d\t%.0f\t%.0f\t%.1f\t%s\t \t%s: %s",
+					b.Events, b.PerSecond, b.Elapsed, b.Ratio, b.On, b.Function, b.Path)
+			}),
+		printTable(w, "Events that arrive at once at a function with a concurrency limit; the topic refuses two notices.",
+			"limit\tevents\twaited\tovertaken\tretried\tdone\tnotified\tlost\tseconds\t", f.Queue, func(q Queued) string {
+				return fmt.Sprintf("%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t", q.Concurrency, q.Events, q.Waited,
+					q.Overtaken, q.Retried, q.Done, q.Notified, q.Events-q.Done-q.Kept, q.Seconds)
+			}),
+	)
+}
+
+func (f *figures) printTargets(w io.Writer) error {
+	for _, target := range targets {
+		worst := slices.MaxFunc(slices.Sorted(maps.Keys(f.Functions)), func(a, b string) int {
+			return cmp.Compare(target.of(f.Functions[a]), target.of(f.Functions[b]))
+		})
+		value, result := target.of(f.Functions[worst]), "met"
+		if value >= target.limit {
+			result = "MISSED"
+		}
+		fmt.Fprintf(w, "%-8s%s: at most %.2f (%s)\n", result, target.name, value, worst)
+	}
+	_, err := fmt.Fprintln(w)
+	return err
 }

@@ -165,8 +165,7 @@ type Fit struct {
 	Of      string `json:"of"` // calls, seconds or rss_kb, which is in MB here
 	// Power is the slope on logarithmic axes: the measure grows as the number of users to the Power.
 	Power float64 `json:"power"`
-	// Base and PerUser are the line Base + PerUser × users; R2 is the share of the variance that it
-	// explains, 1 being all.
+	// Base and PerUser are the line Base + PerUser × users; R2 is the share of the variance that it explains, 1 being all.
 	Base    float64 `json:"base"`
 	PerUser float64 `json:"per_user"`
 	R2      float64 `json:"r2"`

@@ -1,15 +1,23 @@
 package stack
 
 import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -35,16 +43,10 @@ const (
 	scheduledInput = "{}"
 )
 
-// function is the function of a control or a tool, with its role.
-type function struct {
-	lambda awslambda.Function
-	role   awsiam.Role
-}
-
 // addFunction adds a control or a tool to the hub: its function, and what starts it. Its tag on every resource
 // names the owner. A person invokes a tool and waits for it. What else starts a function is retried and then
 // kept; a tool that is subscribed to the topic retries by itself what is worth it.
-func (h *Hub) addFunction(c control.Control) function {
+func (h *Hub) addFunction(c control.Control) awslambda.Function {
 	scope := constructs.NewConstruct(h.Stack, jsii.String(pascal(c.ID)))
 	awscdk.Tags_Of(scope).Add(jsii.String(settings.Product), jsii.String(c.ID), nil)
 	fails := may(h.Failed.QueueArn(), "sqs:SendMessage") // Lambda hands over a failed event with the function's role
@@ -62,7 +64,7 @@ func (h *Hub) addFunction(c control.Control) function {
 			tries = 0
 		}
 		awslambda.NewCfnEventInvokeConfig(scope, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
-			FunctionName:             f.lambda.FunctionName(),
+			FunctionName:             f.FunctionName(),
 			Qualifier:                jsii.String("$LATEST"),
 			MaximumRetryAttempts:     jsii.Number(tries),
 			MaximumEventAgeInSeconds: jsii.Number(maxEventSeconds),
@@ -115,7 +117,8 @@ func changes(c control.Control) bool {
 // newFunction adds a function, its log group and its role to the construct. The role allows what control.json
 // lists, writing the log, the plumbing, and nothing else. The log group outlives the control, so that what
 // happened stays readable.
-func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbing []awsiam.PolicyStatement) function {
+func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbing []awsiam.PolicyStatement,
+) awslambda.Function {
 	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String(settings.LogGroupName(c.ID)),
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
@@ -124,7 +127,7 @@ func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbin
 	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(h.props.Settings.LogRetentionDays))
 	// Lambda itself writes the log with this role.
 	role := h.newRole(scope, c, append(plumbing, may(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")))
-	lambda := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
+	made := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
 		FunctionName:          jsii.String(settings.FunctionName(c.ID)),
 		Description:           jsii.String(c.Summary),
 		Runtime:               awslambda.Runtime_PROVIDED_AL2023(),
@@ -139,8 +142,8 @@ func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbin
 		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_INFO,
 	})
 	// The function refers to its role; the CDK says so a second time.
-	lambda.Node().DefaultChild().(awslambda.CfnFunction).AddDeletionOverride(jsii.String("DependsOn"))
-	return function{lambda, role}
+	made.Node().DefaultChild().(awslambda.CfnFunction).AddDeletionOverride(jsii.String("DependsOn"))
+	return made
 }
 
 // pascal is "detach-direct-policy" as "DetachDirectPolicy".
@@ -164,21 +167,20 @@ const (
 // addRules adds what starts a function: a rule for each pattern of control.json, limited to this account, and
 // one for the schedule. Events of other regions arrive on the hub's bus, which has rules of its own. In mode
 // off the rules are disabled.
-func (h *Hub) addRules(scope constructs.Construct, c control.Control, f function) {
+func (h *Hub) addRules(scope constructs.Construct, c control.Control, f awslambda.Function) {
 	add := func(id string, rule awsevents.CfnRuleProps, input *string) {
 		if h.props.off(c) {
 			rule.State = jsii.String(disabled)
 		}
-		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.lambda.FunctionArn(), Input: input}
+		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.FunctionArn(), Input: input}
 		made := newRule(scope, id, rule, target, h.Undelivered)
 		mayInvoke(scope, id+"Permission", f, "events", made.AttrArn())
 	}
 	for i, p := range patterns(c, h.props.Settings) {
-		add(fmt.Sprintf("Rule%d", i+1), listen(h.Stack, c.Title, withReads, p), nil)
+		add(fmt.Sprintf("Rule%d", i+1), listen(h.Stack, nil, c.Title, withReads, p), nil)
 		if p = h.onBus(c, p); p != nil {
-			rule := listen(h.Stack, c.Title+": in other regions, and in a drill", withReads, p)
-			rule.EventBusName = h.Bus.Ref()
-			add(fmt.Sprintf("Bus%d", i+1), rule, nil)
+			description := c.Title + ": in other regions, and in a drill"
+			add(fmt.Sprintf("Bus%d", i+1), listen(h.Stack, h.Bus.Ref(), description, withReads, p), nil)
 		}
 	}
 	if c.Schedule == "" {
@@ -207,11 +209,18 @@ func (h *Hub) onBus(c control.Control, p pattern) pattern {
 	return nil
 }
 
-// listen returns a rule for events of the stack's own account.
-func listen(stack awscdk.Stack, description, state string, p pattern) awsevents.CfnRuleProps {
+// listen returns a rule for events of the stack's own account, on its bus or, without one, the default bus.
+func listen(stack awscdk.Stack, bus *string, description, state string, p pattern) awsevents.CfnRuleProps {
 	return awsevents.CfnRuleProps{
-		Description: jsii.String(description), EventPattern: p.of(stack.Account()), State: jsii.String(state),
+		Description: jsii.String(description), EventBusName: bus, EventPattern: p.of(stack.Account()),
+		State: jsii.String(state),
 	}
+}
+
+// keep adds a rule that puts events of the account into a queue.
+func (h *Hub) keep(id string, bus *string, description string, p pattern, queue awssqs.Queue) awsevents.CfnRule {
+	target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Queue"), Arn: queue.QueueArn()}
+	return newRule(h.Stack, id, listen(h.Stack, bus, description, enabled, p), target, h.Undelivered)
 }
 
 // newRule adds a rule with one target. Undelivered keeps the events that EventBridge cannot hand over.
@@ -224,10 +233,10 @@ func newRule(scope constructs.Construct, id string, rule awsevents.CfnRuleProps,
 }
 
 // mayInvoke allows a service to invoke the function for one of its resources.
-func mayInvoke(scope constructs.Construct, id string, f function, service string, source *string) {
+func mayInvoke(scope constructs.Construct, id string, f awslambda.Function, service string, source *string) {
 	awslambda.NewCfnPermission(scope, jsii.String(id), &awslambda.CfnPermissionProps{
 		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: f.lambda.FunctionArn(),
+		FunctionName: f.FunctionArn(),
 		Principal:    jsii.String(service + ".amazonaws.com"),
 		SourceArn:    source,
 	})
@@ -236,15 +245,64 @@ func mayInvoke(scope constructs.Construct, id string, f function, service string
 // subscribe starts the function for every notice of the topic. What SNS cannot
 // hand over is kept with what EventBridge cannot.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
-func (h *Hub) subscribe(scope constructs.Construct, f function) {
+func (h *Hub) subscribe(scope constructs.Construct, f awslambda.Function) {
 	topic := h.Topic.TopicArn()
 	awssns.NewCfnSubscription(scope, jsii.String("Subscription"), &awssns.CfnSubscriptionProps{
 		TopicArn:      topic,
 		Protocol:      jsii.String("lambda"),
-		Endpoint:      f.lambda.FunctionArn(),
+		Endpoint:      f.FunctionArn(),
 		RedrivePolicy: map[string]any{"deadLetterTargetArn": h.Undelivered.QueueArn()},
 	})
 	mayInvoke(scope, "SubscriptionPermission", f, "sns", topic)
 	h.Undelivered.AddToResourcePolicy(
 		allowService("sns", h.Undelivered.QueueArn(), "ArnEquals", "aws:SourceArn", topic, "sqs:SendMessage"))
+}
+
+// CodeFolder is the folder of the synthesized app with the archives to upload to the settings' bucket.
+const CodeFolder = "code"
+
+// code is the code of the function of id. With a bucket in the settings it is an archive under a name that changes with
+// its content, which is written to CodeFolder; Lambda wants it in the function's own region.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html
+func code(stack awscdk.Stack, id, binaries string, s settings.Settings) awslambda.Code {
+	folder := filepath.Join(binaries, id)
+	if s.AssetBucket == "" {
+		return awslambda.Code_FromAsset(jsii.String(folder), nil)
+	}
+	archive, err := archived(filepath.Join(folder, "bootstrap"))
+	key := fmt.Sprintf("%s/%s/%.16x.zip", settings.Product, id, sha256.Sum256(archive))
+	out := filepath.Join(*awscdk.Stage_Of(stack).Outdir(), CodeFolder, key)
+	err = errors.Join(err, os.MkdirAll(filepath.Dir(out), 0o755), os.WriteFile(out, archive, 0o644))
+	if err != nil {
+		panic(fmt.Errorf("write code of %q: %w", id, err)) // Validate has found the binary
+	}
+	const bucket = "Code"
+	imported, ok := stack.Node().TryFindChild(jsii.String(bucket)).(awss3.IBucket)
+	if !ok {
+		name := jsii.String(s.AssetBucket)
+		if strings.Contains(s.AssetBucket, "${") {
+			name = awscdk.Fn_Sub(name, nil)
+		}
+		imported = awss3.Bucket_FromBucketName(stack, jsii.String(bucket), name)
+	}
+	return awslambda.Code_FromBucket(imported, jsii.String(key), nil)
+}
+
+// archived is a zip archive with one executable file in it, the same for the same content.
+func archived(file string) ([]byte, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read binary: %w", err)
+	}
+	var out bytes.Buffer // takes whatever is written
+	archive := zip.NewWriter(&out)
+	header := &zip.FileHeader{
+		Name: filepath.Base(file), Method: zip.Deflate,
+		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), // the earliest that the format has
+	}
+	header.SetMode(0o755)
+	entry, _ := archive.CreateHeader(header)
+	_, _ = entry.Write(content)
+	_ = archive.Close()
+	return out.Bytes(), nil
 }

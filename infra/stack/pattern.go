@@ -90,7 +90,8 @@ func (p pattern) named(names map[string][]string) pattern {
 	if len(more) == len(listed) {
 		return p
 	}
-	return p.with("detail", pattern(p["detail"].(map[string]any)).with("configRuleName", more))
+	detail := pattern(p["detail"].(map[string]any)).with("configRuleName", more)
+	return p.with("detail", map[string]any(detail))
 }
 
 // drilled lists the controls that a drill checks, in the order of the scenarios.
@@ -126,12 +127,11 @@ func (p *HubProps) forwarded() []pattern {
 	return forwarding(slices.DeleteFunc(all, func(q pattern) bool { return !q.regional() }))
 }
 
-// forwarding returns patterns that together match what the given ones match, each event
-// only once: EventBridge forwards and bills an event for each rule that matches it.
-// There is a pattern for each source and detail-type, because an event has one of each;
-// the rest of a control's pattern is an alternative of "$or". A pattern with a filter for
-// its source (root's calls of any service) is an alternative for every source that others
-// name, and has a pattern of its own that matches anything but those.
+// forwarding returns patterns that together match what the given ones match, each event only once: EventBridge forwards
+// and bills an event for each rule that matches it. There is a pattern for each source and detail-type, because an
+// event has one of each; the rest of a control's pattern is an alternative of "$or". A pattern with a filter for its
+// source (root's calls of any service) is an alternative for every source that others name, and has a pattern of its
+// own that matches anything but those.
 func forwarding(all []pattern) []pattern {
 	named := func(p pattern) bool { return plain(p.list("source")) }
 	var exact []any

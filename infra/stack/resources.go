@@ -79,11 +79,10 @@ func newQueue(stack awscdk.Stack, id string) awssqs.Queue {
 	})
 }
 
-// newUndelivered adds the one queue of a stack for what EventBridge could not hand
-// over: the dead-letter queue of every rule's target. Only rules of this account,
-// which the ARN names, and of this stack may write to it: the stack's name begins the
-// names of its rules, and the bus's name is the hub's. A stack that a StackSet makes
-// has the StackSet's name after a word of its own.
+// newUndelivered adds the one queue of a stack for what EventBridge could not hand over: the dead-letter queue of every
+// rule's target. Only rules of this account, which the ARN names, and of this stack may write to it: the stack's name
+// begins the names of its rules, and the bus's name is the hub's. A stack that a StackSet makes has the StackSet's name
+// after a word of its own.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 func newUndelivered(stack awscdk.Stack, s settings.Settings) awssqs.Queue {
 	queue := newQueue(stack, "Undelivered")
@@ -185,8 +184,7 @@ func viaSNS(region string) []string {
 	return via
 }
 
-// newPolicy adds a policy with a document of Warder's own. It has a name, because functions may attach it and
-// no other.
+// newPolicy adds a policy with a document of Warder's own. It has a name, because functions may attach it and no other.
 func newPolicy(stack awscdk.Stack, id, path, name, text, description string) awsiam.CfnManagedPolicy {
 	var document any
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
@@ -200,14 +198,12 @@ func newPolicy(stack awscdk.Stack, id, path, name, text, description string) aws
 	})
 }
 
-// newQuarantine adds the policies that keep a user from acting, and for each a
-// group that carries it, for users who can take no more policies. They apply to
-// nobody until a control attaches one.
+// newQuarantine adds the policies that keep a user from acting, and for each a group that carries it, for users who can
+// take no more policies. They apply to nobody until a control attaches one.
 //
-// When a document changes, as it does with allowedNetworks, IAM makes the new text the
-// default version of the same policy, for those who are under it as well. Without
-// allowedNetworks there is nothing to be outside of, and no policy for it; one that
-// is attached to somebody stays in the account, because CloudFormation cannot delete it.
+// When a document changes, as it does with allowedNetworks, IAM makes the new text the default version of the same
+// policy, for those who are under it as well. Without allowedNetworks there is nothing to be outside of, and no policy
+// for it; one that is attached to somebody stays in the account, because CloudFormation cannot delete it.
 func newQuarantine(stack awscdk.Stack, s settings.Settings) (arns settings.Quarantine) {
 	deny := func(id, name, document, description string) string {
 		policy := newPolicy(stack, id, change.QuarantinePath, name, document, description)
@@ -231,18 +227,15 @@ func newQuarantine(stack awscdk.Stack, s settings.Settings) (arns settings.Quara
 // users and what it puts on the bus itself, and the policy that it attaches to its own users.
 func newDrill(h *Hub) awssqs.Queue {
 	queue := newQueue(h.Stack, "DrillArrivals")
-	var arns []*string
-	add := func(id string, bus *string, p pattern) {
-		rule := listen(h.Stack, "Drill: when its events arrive", enabled, p)
-		rule.EventBusName = bus
-		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Queue"), Arn: queue.QueueArn()}
-		arns = append(arns, newRule(h.Stack, id, rule, target, h.Undelivered).AttrArn())
-	}
+	const description = "Drill: when its events arrive"
 	users := map[string]any{"userName": []any{map[string]any{"prefix": drill.Prefix}}}
-	add("DrillCalls", nil, pattern{"source": []any{"aws.iam"}, "detail": map[string]any{"requestParameters": users}})
-	add("DrillEvents", h.Bus.Ref(), pattern{"source": []any{event.Drilled}})
+	calls := pattern{"source": []any{"aws.iam"}, "detail": map[string]any{"requestParameters": users}}
+	rules := []*string{
+		h.keep("DrillCalls", nil, description, calls, queue).AttrArn(),
+		h.keep("DrillEvents", h.Bus.Ref(), description, pattern{"source": []any{event.Drilled}}, queue).AttrArn(),
+	}
 	queue.AddToResourcePolicy(
-		allowService("events", queue.QueueArn(), "ArnEquals", "aws:SourceArn", &arns, "sqs:SendMessage"))
+		allowService("events", queue.QueueArn(), "ArnEquals", "aws:SourceArn", &rules, "sqs:SendMessage"))
 	newPolicy(h.Stack, "DrillPolicy", drill.Path, drill.Policy, drill.Document,
 		"Allows what is allowed to everybody: a drill attaches it to a user of its own, to see it detached")
 	return queue

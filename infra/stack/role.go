@@ -38,32 +38,15 @@ func (h *Hub) newRole(scope constructs.Construct, c control.Control, plumbing []
 	})
 }
 
-// resources returns the resources of a permission, those of Warder's own as their ARNs. A resource that is not
-// deployed is left out: the key of a topic without one, and Slack's secret or parameter, whichever the settings
-// do not name.
+// resources returns the resources of a permission, those of Warder's own as their ARNs. A resource that is not deployed
+// is left out: the key of a topic without one, and Slack's secret or parameter, whichever the settings do not name.
 func (h *Hub) resources(p control.Permission) []string {
 	var filled []string
 	for _, resource := range p.Resources {
-		switch resource {
-		case control.Ledger:
-			resource = *h.Ledger.TableArn()
-		case control.LedgerBySubject:
-			resource = *h.Ledger.TableArn() + "/index/" + subjectIndex
-		case control.Topic:
-			resource = *h.Topic.TopicArn()
-		case control.TopicKey:
-			resource = ""
-			if h.Key != nil {
-				resource = *h.Key.KeyArn()
-			}
-		case control.Reports:
-			resource = *h.Reports.BucketArn() + "/*"
-		case control.DrillQueue:
-			resource = *h.Drill.QueueArn()
-		case control.Bus:
-			resource = *h.Bus.AttrArn()
-		case control.Slack:
+		if resource == control.Slack {
 			resource = slackARN(h.props.Settings.Notify.Slack, p.Actions)
+		} else if slices.Contains(control.Own, resource) {
+			resource = h.own[resource]
 		}
 		if resource != "" {
 			filled = append(filled, resource)
