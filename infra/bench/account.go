@@ -19,7 +19,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -285,16 +284,11 @@ func burdened(users int) fakeaws.State {
 // A meter is the endpoint of the functions in a measurement. It counts each call and forwards it to moto.
 type meter struct {
 	http.Server
-	moto        *httputil.ReverseProxy
-	connections atomic.Int64 // how many were made
+	moto *httputil.ReverseProxy
 
-	mu    sync.Mutex
-	calls map[string]int // by operation, such as iam:ListAccessKeys
-	open  map[string]int // calls without an answer yet, by service
-	most  map[string]int // the most of them at once, by service
-
-	refuse  func(operation string) (code string) // the error code to refuse a call with, empty for none
-	latency time.Duration                        // is added to every call
+	mu     sync.Mutex
+	calls  map[string]int                       // by operation, such as iam:ListAccessKeys
+	refuse func(operation string) (code string) // the error code to refuse a call with, empty for none
 }
 
 // startMeter starts a meter before moto at the address, and returns its own address.
@@ -312,15 +306,10 @@ func startMeter(ctx context.Context, address string) (*meter, string, error) {
 			r.SetURL(to)
 			r.Out.Header.Set("X-Moto-Account-Id", moto.AccountID)
 		}},
+		calls:  map[string]int{},
 		refuse: func(string) string { return "" },
 	}
-	m.reset()
 	m.Handler, m.ReadHeaderTimeout = http.HandlerFunc(m.serve), 10*time.Second
-	m.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			m.connections.Add(1)
-		}
-	}
 	go func() { _ = m.Serve(listener) }()
 	return m, "http://" + listener.Addr().String(), nil
 }
@@ -344,14 +333,7 @@ func (m *meter) serve(w http.ResponseWriter, r *http.Request) {
 	} else if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") != "" {
 		name = form.Get("Action")
 	}
-	code := m.count(service, name)
-	defer func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.open[service]--
-	}()
-	time.Sleep(m.latency)
-	if code != "" {
+	if code := m.count(service + ":" + name); code != "" {
 		// As services answer that speak the query protocol, such as IAM and SNS:
 		// https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 		w.Header().Set("Content-Type", "text/xml")
@@ -365,25 +347,18 @@ func (m *meter) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // count counts a call that begins, and returns the code to refuse it with.
-func (m *meter) count(service, name string) (code string) {
+func (m *meter) count(operation string) (code string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls[service+":"+name]++
-	m.open[service]++
-	m.most[service] = max(m.most[service], m.open[service])
-	return m.refuse(service + ":" + name)
+	m.calls[operation]++
+	return m.refuse(operation)
 }
 
-// reset sets all counts to zero.
-func (m *meter) reset() {
+// take returns the calls by operation since it was called last.
+func (m *meter) take() map[string]int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls, m.open, m.most = map[string]int{}, map[string]int{}, map[string]int{}
-}
-
-// counted returns the calls since reset, by operation.
-func (m *meter) counted() map[string]int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return maps.Clone(m.calls)
+	calls := m.calls
+	m.calls = map[string]int{}
+	return calls
 }

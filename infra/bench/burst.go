@@ -178,7 +178,7 @@ func (a *meteredAccount) queue(sent [][]byte, concurrency int) (q Queued, err er
 		return q, err
 	}
 	function.Concurrency = concurrency
-	a.meter.reset()
+	a.meter.take()
 	refused := 0
 	a.meter.refuse = func(operation string) string {
 		if operation != "sns:Publish" || refused == refusals {
@@ -224,6 +224,6 @@ func (a *meteredAccount) queue(sent [][]byte, concurrency int) (q Queued, err er
 		latest = max(latest, d.nth)
 	}
 	q.Seconds = time.Since(begin).Seconds()
-	q.Notified = a.meter.counted()["sns:Publish"] - refused
+	q.Notified = a.meter.take()["sns:Publish"] - refused
 	return q, nil
 }

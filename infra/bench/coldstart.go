@@ -197,23 +197,14 @@ func (s *subject) start(ctx context.Context, run int) (started Started, err erro
 		return started, err
 	}
 	pid := h.Processes()[0]
-	resident, err := memoryKB(pid, "VmRSS")
-	if err != nil {
-		return started, err
-	}
-	result, err := h.Invoke(ctx, s.Name, event)
-	if err != nil {
-		return started, err
-	}
-	peak, err := memoryKB(pid, "VmHWM")
-	if err != nil {
-		return started, err
-	}
-	cpu, err := processorTime(pid)
+	resident, err1 := memoryKB(pid, "VmRSS")
+	result, err2 := h.Invoke(ctx, s.Name, event)
+	peak, err3 := memoryKB(pid, "VmHWM")
+	cpu, err4 := processorTime(pid)
 	ms := func(d time.Duration) float64 { return d.Seconds() * 1000 }
 	return Started{
 		InitMS: ms(init), RSSKB: float64(resident), FirstMS: ms(result.Duration), CPUMS: ms(cpu), HighKB: float64(peak),
-	}, err
+	}, errors.Join(err1, err2, err3, err4)
 }
 
 // medians returns the medians of each of the values.

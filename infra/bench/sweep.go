@@ -76,11 +76,11 @@ func (a *meteredAccount) sweep(ctx context.Context, users int, control string, n
 	}
 	h := newHost(function)
 	defer h.Close()
-	a.meter.reset()
+	a.meter.take()
 	if s, err = sweepOn(ctx, h, now, Swept{Users: users, Control: control, On: Moto}); err != nil {
 		return s, err
 	}
-	s.count(a.meter.counted())
+	s.count(a.meter.take())
 	s.RSSKB, err = memoryKB(h.Processes()[0], "VmHWM")
 	return s, err
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,7 +105,24 @@ func TestSweep_ThrottledIsSlowerAndDoesNotFail(t *testing.T) {
 	}
 	defer a.Close()
 	const control = "deactivate-stale-access-key"
-	a.meter.latency = 200 * time.Millisecond // more than the pace, so that users are looked at side by side
+	var mu sync.Mutex
+	var open, most int // calls to IAM without an answer yet, and the most of them at once
+	serve := a.meter.Handler
+	a.meter.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Authorization"), "/iam/") {
+			mu.Lock()
+			open++
+			most = max(most, open)
+			mu.Unlock()
+			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
+				open--
+			}()
+		}
+		time.Sleep(200 * time.Millisecond) // more than the pace, so that users are looked at side by side
+		serve.ServeHTTP(w, r)
+	})
 	asked := 0
 	a.meter.refuse = func(operation string) string {
 		if operation != "iam:ListAccessKeys" {
@@ -120,7 +140,7 @@ func TestSweep_ThrottledIsSlowerAndDoesNotFail(t *testing.T) {
 	if asked != users+refusals {
 		t.Errorf("asked for the keys of %d users %d times, want %d", users, asked, users+refusals)
 	}
-	if most := a.meter.most["iam"]; most < 2 || most > iamuser.Concurrency {
+	if most < 2 || most > iamuser.Concurrency {
 		t.Errorf("%d calls to IAM at a time, want 2 to %d", most, iamuser.Concurrency)
 	}
 	t.Attr("calls", strconv.Itoa(got.Calls))

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -75,8 +76,8 @@ type watch struct {
 	namespace, name  string
 	dimension, value string // the value may be a reference
 	statistic        string
-	period, periods  int // seconds; all periods have to be beyond the threshold
-	comparison       string
+	period, periods  int    // seconds, an hour when 0; all periods have to be beyond the threshold, 1 when 0
+	comparison       string // atLeast when empty
 	threshold        float64
 	missing          string
 	plus             string // another metric beside it, whose values are added
@@ -100,8 +101,8 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 		"An event or a notice did not reach its function and is kept in the queue Undelivered, for 14 days. "+
 			"Check that the function exists and can be invoked: make doctor. Then: make redrive. See %s.", handbook)
 	halted := watch{
-		namespace: metric.Namespace, name: metric.HaltedHours.Name, statistic: "Maximum", period: hour, periods: 1,
-		comparison: atLeast, threshold: haltHours, missing: missingIsStale,
+		namespace: metric.Namespace, name: metric.HaltedHours.Name, statistic: "Maximum",
+		threshold: haltHours, missing: missingIsStale,
 	}
 	add("HaltAlarm", "halted", halted,
 		"Warder has been halted for %d hours or more: it notifies, and changes nothing. "+
@@ -113,8 +114,7 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 			// By the minute, so that a release soon after is seen apart.
 			open := watch{
 				namespace: metric.Namespace, name: metric.BreakerOpen.Name, dimension: metric.Control, value: c.ID,
-				statistic: "Maximum", period: minute, periods: 1,
-				comparison: atLeast, threshold: 1, missing: missingIsStale,
+				statistic: "Maximum", period: minute, threshold: 1, missing: missingIsStale,
 			}
 			add(id+"BreakerAlarm", c.ID+"-breaker", open,
 				"%s has stopped itself: more than %d changes in an hour were due. "+
@@ -123,9 +123,8 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 					"and set the control to observe. %[3]s", c.ID, h.props.Settings.BlastRadius, see)
 		}
 		errors := watch{
-			namespace: "AWS/Lambda", name: "Errors", plus: "Throttles",
-			dimension: "FunctionName", value: settings.FunctionName(c.ID), statistic: "Sum", period: hour, periods: 1,
-			comparison: atLeast, threshold: errorsAnHour, missing: missingIsFine,
+			namespace: "AWS/Lambda", name: "Errors", plus: "Throttles", dimension: "FunctionName",
+			value: settings.FunctionName(c.ID), statistic: "Sum", threshold: errorsAnHour, missing: missingIsFine,
 		}
 		add(id+"ErrorAlarm", c.ID+"-errors", errors,
 			"The function %s failed or was throttled %d times or more within an hour. "+
@@ -134,8 +133,7 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 		if !c.Tool && c.Schedule != "" {
 			none := watch{
 				namespace: metric.Namespace, name: metric.Sweeps.Name, dimension: metric.Control, value: c.ID,
-				statistic: "Sum", period: hour, periods: sweepHours,
-				comparison: "LessThanThreshold", threshold: 1, missing: missingIsBad,
+				statistic: "Sum", periods: sweepHours, comparison: "LessThanThreshold", threshold: 1, missing: missingIsBad,
 			}
 			description := fmt.Sprintf("%s has not completed a sweep in %d hours: "+
 				"what its events missed is not found, and pending changes are not made. "+
@@ -168,20 +166,21 @@ func (h *Hub) runbook(c control.Control) string {
 func notEmpty(queue awssqs.Queue) watch {
 	return watch{
 		namespace: "AWS/SQS", name: "ApproximateNumberOfMessagesVisible",
-		dimension: "QueueName", value: *queue.QueueName(), statistic: "Maximum", period: 5 * minute, periods: 1,
-		comparison: "GreaterThanThreshold", threshold: 0, missing: missingIsFine,
+		dimension: "QueueName", value: *queue.QueueName(), statistic: "Maximum", period: 5 * minute,
+		comparison: "GreaterThanThreshold", missing: missingIsFine,
 	}
 }
 
 // alarm returns the props of an alarm that notifies nobody.
 func (w watch) alarm(name, description string) *awscloudwatch.CfnAlarmProps {
+	periods, period := jsii.Number(cmp.Or(w.periods, 1)), jsii.Number(cmp.Or(w.period, hour))
 	props := &awscloudwatch.CfnAlarmProps{
 		AlarmName:          jsii.String(name),
 		AlarmDescription:   jsii.String(description),
-		ComparisonOperator: jsii.String(w.comparison),
+		ComparisonOperator: jsii.String(cmp.Or(w.comparison, atLeast)),
 		Threshold:          jsii.Number(w.threshold),
-		EvaluationPeriods:  jsii.Number(w.periods),
-		DatapointsToAlarm:  jsii.Number(w.periods),
+		EvaluationPeriods:  periods,
+		DatapointsToAlarm:  periods,
 		TreatMissingData:   jsii.String(w.missing),
 	}
 	var dimensions *[]any
@@ -192,7 +191,7 @@ func (w watch) alarm(name, description string) *awscloudwatch.CfnAlarmProps {
 	}
 	if w.plus == "" {
 		props.Namespace, props.MetricName, props.Dimensions = jsii.String(w.namespace), jsii.String(w.name), dimensions
-		props.Statistic, props.Period = jsii.String(w.statistic), jsii.Number(w.period)
+		props.Statistic, props.Period = jsii.String(w.statistic), period
 		return props
 	}
 	query := func(id, name string) *awscloudwatch.CfnAlarm_MetricDataQueryProperty {
@@ -202,7 +201,7 @@ func (w watch) alarm(name, description string) *awscloudwatch.CfnAlarmProps {
 				Metric: &awscloudwatch.CfnAlarm_MetricProperty{
 					Namespace: jsii.String(w.namespace), MetricName: jsii.String(name), Dimensions: dimensions,
 				},
-				Period: jsii.Number(w.period), Stat: jsii.String(w.statistic),
+				Period: period, Stat: jsii.String(w.statistic),
 			},
 		}
 	}

@@ -71,12 +71,13 @@ func (h *Hub) inRegion(conditions conditionMap) conditionMap {
 // are for the other of the two. Secrets Manager appends a hyphen and six characters to the name of a secret.
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
 func slackARN(slack settings.Slack, actions []string) string {
-	const prefix = "arn:${AWS::Partition}:%:${AWS::Region}:${AWS::AccountId}:"
-	switch service, _, _ := strings.Cut(actions[0], ":"); {
+	service, _, _ := strings.Cut(actions[0], ":")
+	prefix := "arn:${AWS::Partition}:" + service + ":${AWS::Region}:${AWS::AccountId}:"
+	switch {
 	case service == "secretsmanager" && slack.Secret != "":
-		return strings.Replace(prefix, "%", service, 1) + "secret:" + slack.Secret + "-??????"
+		return prefix + "secret:" + slack.Secret + "-??????"
 	case service == "ssm" && slack.Parameter != "":
-		return strings.Replace(prefix, "%", service, 1) + "parameter/" + strings.TrimPrefix(slack.Parameter, "/")
+		return prefix + "parameter/" + strings.TrimPrefix(slack.Parameter, "/")
 	}
 	return ""
 }
