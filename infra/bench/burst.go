@@ -3,39 +3,25 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/infra/local/lambdahost"
-	"github.com/warder-aws/warder/infra/local/moto"
-	"github.com/warder-aws/warder/infra/local/project"
-	"github.com/warder-aws/warder/infra/simulate/deployment"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
-// unreached is a blast radius that no burst reaches: the largest that the settings allow.
-const unreached = 1000
-
-// A path is a way of events through a function.
-type path struct {
-	name    string
+// A burst is many events for one function.
+type burst struct {
 	control string
-	sample  string // in events/
-	// again repeats the events of the path before, which were handled.
-	again bool
+	sample  string   // in events/
+	passes  []string // what the function does with the events each time that it gets them
 }
 
-// paths are the measured ones. The first does most: it reads, changes, verifies and notifies.
-var paths = []path{
-	{name: "acts", control: "detach-direct-policy", sample: "direct-policy-attached.json"},
-	{name: "was handled before", control: "detach-direct-policy", sample: "direct-policy-attached.json", again: true},
-	{name: "notifies", control: "alert-console-login", sample: "iam-console-login-no-mfa.json"},
+// bursts are the measured ones. The first does most: it reads, changes, verifies and notifies.
+var bursts = []burst{
+	{"detach-direct-policy", "direct-policy-attached.json", []string{"acts", "was handled before"}},
+	{"alert-console-login", "iam-console-login-no-mfa.json", []string{"notifies"}},
 }
 
 // Bursted is how many events a warm function handles.
@@ -59,185 +45,185 @@ const warming = 20
 // bursts measures how many events one warm function handles on one core, with so many events on each
 // path: the real bootstrap on moto, beside our own code in memory and the floor. Events are handled one
 // after the other, as by one environment of Lambda.
-func bursts(ctx context.Context, events int, progress progressFunc) ([]Bursted, error) {
+func (b bench) bursts(ctx context.Context, events int) ([]Bursted, error) {
 	state := burdened(events + warming)
-	a, err := openAccount(ctx, state.Users)
+	a, err := b.open(ctx, state.Users)
 	if err != nil {
 		return nil, err
 	}
-	defer a.close()
-	floor, err := a.burstFloor(ctx, events)
-	if err != nil {
-		return nil, err
-	}
-	onMoto, err := a.bursts(ctx, events, progress)
-	if err != nil {
-		return nil, err
-	}
-	inMemory, err := burstsInMemory(ctx, a.root, state, events)
-	if err != nil {
-		return nil, err
-	}
-	all := slices.Concat([]Bursted{floor}, onMoto, inMemory)
-	for i := range all {
-		all[i].Ratio = floor.PerSecond / all[i].PerSecond
-	}
-	return all, nil
-}
-
-func (a *meteredAccount) burstFloor(ctx context.Context, events int) (Bursted, error) {
-	binary, err := a.root.Binary(floorName)
-	if err != nil {
-		return Bursted{}, err
-	}
-	f := floorFunction(binary)
-	f.Env["GOMAXPROCS"] = "1"
-	h := newHost(f)
-	defer h.Close()
-	p := paths[0]
-	p.control, p.name = floorName, "does nothing"
-	return burstOn(ctx, a.root, h, floorName, p, events)
-}
-
-// bursts sends the events of each path through the function of its control.
-func (a *meteredAccount) bursts(ctx context.Context, events int, progress progressFunc) (all []Bursted, err error) {
-	var h *lambdahost.Host
-	defer func() {
-		if h != nil {
-			h.Close()
-		}
-	}()
-	for _, p := range paths {
-		function, err := a.oneCore(p.control)
-		if err != nil {
-			return nil, err
-		}
-		if !p.again {
-			if h != nil {
-				h.Close()
+	defer a.Close()
+	all, err := b.burst(ctx, a, nil, burst{floorName, bursts[0].sample, []string{"does nothing"}}, events)
+	for _, memory := range []*fakeaws.State{nil, &state} {
+		for _, burst := range bursts {
+			if err != nil {
+				return nil, err
 			}
-			h = newHost(function)
+			var more []Bursted
+			more, err = b.burst(ctx, a, memory, burst, events)
+			all = append(all, more...)
 		}
-		b, err := burstOn(ctx, a.root, h, function.Name, p, events)
-		if err != nil {
-			return nil, err
-		}
-		b.On = Moto
-		progress("%s, which %s: %.0f events a second and core, %.0f a second", b.Function, b.Path, b.PerSecond, b.Elapsed)
-		all = append(all, b)
 	}
-	return all, nil
+	for i := range all {
+		all[i].Ratio = all[0].PerSecond / all[i].PerSecond
+	}
+	return all, err
 }
 
-// oneCore is the function of a control on one core, with a blast radius that it does not reach.
-func (a *meteredAccount) oneCore(control string) (lambdahost.Function, error) {
-	f, err := a.function(control, func(f *settings.Function) { f.BlastRadius = unreached })
+// burst sends a burst through a function on the account, or over a state in memory.
+func (b bench) burst(ctx context.Context, a *meteredAccount, state *fakeaws.State, s burst, events int,
+) (all []Bursted, err error) {
+	sent, err := b.samples(s.sample, events+warming)
 	if err != nil {
-		return lambdahost.Function{}, err
+		return nil, err
 	}
-	f.Env["GOMAXPROCS"] = "1"
-	return f, nil
-}
-
-// burstOn has a function on a host handle the events of a path, and leaves it running.
-func burstOn(ctx context.Context, root project.Root, h *lambdahost.Host, name string, p path, events int,
-) (Bursted, error) {
-	return burst(root, p, events,
-		func(event []byte) error { _, err := invoke(ctx, h, name, event); return err },
-		func() (time.Duration, error) { return processorTime(h.Processes()[0]) })
-}
-
-// burstsInMemory handles the events of each path in this process, on one core.
-func burstsInMemory(ctx context.Context, root project.Root, state fakeaws.State, events int) ([]Bursted, error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	var all []Bursted
-	var account *deployment.Memory
-	for _, p := range paths {
-		if !p.again {
-			var err error
-			if account, err = inMemory(root, state, p.control, unreached); err != nil {
+	var p place
+	on := Moto
+	if state != nil {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+		on = Memory
+		p, err = b.inMemory(*state, s.control, func(s *settings.Settings) { s.BlastRadius = unreached })
+	} else {
+		var f lambdahost.Function
+		f, err = a.oneCore(s.control)
+		p = newHost(f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	if s.control == floorName {
+		on = ""
+	}
+	n := float64(events)
+	for _, pass := range s.passes {
+		var begin time.Time
+		var before time.Duration
+		for i, event := range sent {
+			if i == warming {
+				if before, err = p.processorTime(); err != nil {
+					return nil, err
+				}
+				begin = time.Now()
+			}
+			if _, err := p.handle(ctx, event); err != nil {
 				return nil, err
 			}
 		}
-		begin := time.Now()
-		b, err := burst(root, p, events, func(event []byte) error {
-			answers, err := account.Deliver(ctx, event)
-			if err == nil && (len(answers) != 1 || answers[0].Failed) {
-				err = fmt.Errorf("deliver to %s in memory: %+v", p.control, answers)
-			}
-			return err
-		}, func() (time.Duration, error) { return time.Since(begin), nil })
+		elapsed := time.Since(begin).Seconds()
+		after, err := p.processorTime()
 		if err != nil {
 			return nil, err
 		}
-		b.On = Memory
-		all = append(all, b)
+		made := Bursted{
+			Function: s.control, Path: pass, On: on, Events: events,
+			PerSecond: n / (after - before).Seconds(), Elapsed: n / elapsed,
+		}
+		b.progress("%s, which %s: %.0f events a second and core", made.Function, made.Path, made.PerSecond)
+		all = append(all, made)
 	}
 	return all, nil
 }
 
-// burst handles the events of a path one after the other, and compares what the processor's clock shows.
-func burst(root project.Root, p path, events int, handle func([]byte) error, clock func() (time.Duration, error),
-) (Bursted, error) {
-	sent, err := samples(root, p.sample, events+warming)
+// Queued has the outcomes of events that arrived at once at a function with a concurrency limit.
+type Queued struct {
+	Concurrency int `json:"concurrency"`
+	Events      int `json:"events"`
+	// Done events were handled, each with one notice; Kept events ended in the queue of failed ones.
+	Done     int `json:"done"`
+	Notified int `json:"notified"`
+	Kept     int `json:"kept"`
+	// Retried events took more than one attempt: the topic refuses the first two notices.
+	Retried int `json:"retried"`
+	// Waited events had no environment when the first was done; Overtaken events were done after one that came later.
+	Waited    int     `json:"waited"`
+	Overtaken int     `json:"overtaken"`
+	Seconds   float64 `json:"seconds"`
+}
+
+const (
+	queued   = 24 // events arrive at once at a function with a concurrency limit
+	refusals = 2  // notices are refused by the topic at first
+)
+
+// queues sends so many events at once to a function that may handle one at a time, two, four: what
+// reserved concurrency does. The template reserves none, so that Lambda starts as many environments as
+// there are events, up to the account's limit. Events beyond a limit wait in Lambda's own queue, which
+// tries to start them for six hours as the template has it, keeps no order and loses none.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+func (b bench) queues(ctx context.Context, events int) (all []Queued, err error) {
+	limits := []int{1, 2, 4}
+	a, err := b.open(ctx, burdened(events*len(limits)).Users)
 	if err != nil {
-		return Bursted{}, err
+		return nil, err
 	}
-	var begin time.Time
-	var before time.Duration
+	defer a.Close()
+	sent, err := b.samples(bursts[0].sample, events*len(limits))
+	if err != nil {
+		return nil, err
+	}
+	for i, concurrency := range limits {
+		q, err := a.queue(sent[i*events:(i+1)*events], concurrency)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, q)
+	}
+	return all, nil
+}
+
+// queue sends the events at once.
+func (a *meteredAccount) queue(sent [][]byte, concurrency int) (q Queued, err error) {
+	function, err := a.oneCore(bursts[0].control)
+	if err != nil {
+		return q, err
+	}
+	function.Concurrency = concurrency
+	a.meter.take()
+	refused := 0
+	a.meter.refuse = func(operation string) string {
+		if operation != "sns:Publish" || refused == refusals {
+			return ""
+		}
+		refused++
+		return "AuthorizationError"
+	}
+	type done struct {
+		nth    int
+		result lambdahost.Result
+	}
+	results := make(chan done, len(sent))
+	h := newHost(function)
+	defer h.Close()
+	begin := time.Now()
 	for i, event := range sent {
-		if i == warming {
-			if before, err = clock(); err != nil {
-				return Bursted{}, err
-			}
-			begin = time.Now()
+		answer, err := h.Send(function.Name, event)
+		if err != nil {
+			return q, fmt.Errorf("send %s an event: %w", function.Name, err)
 		}
-		if err := handle(event); err != nil {
-			return Bursted{}, err
+		go func() { results <- done{i, <-answer} }()
+	}
+	q = Queued{Concurrency: concurrency, Events: len(sent)}
+	latest := -1
+	for n := range sent {
+		d := <-results
+		if n == 0 {
+			q.Waited = len(sent) - 1 - len(h.Processes())
 		}
-	}
-	elapsed := time.Since(begin)
-	after, err := clock()
-	n := float64(events)
-	return Bursted{
-		Function: p.control, Path: p.name, Events: events,
-		PerSecond: n / (after - before).Seconds(), Elapsed: n / elapsed.Seconds(),
-	}, err
-}
-
-// burdened is an account of so many users, each with the direct policy of the sample.
-func burdened(users int) fakeaws.State {
-	const policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
-	state := fakeaws.State{
-		ID: moto.AccountID, Halt: "no", Users: map[string]*fakeaws.User{},
-		Policies: map[string]fakeaws.Document{policy: document},
-	}
-	for i := range users {
-		state.Users[user(i)] = &fakeaws.User{
-			Created: time.Now().AddDate(-1, 0, 0), Tags: map[string]string{"owner": "owner@example.com"},
-			Attached: []string{policy},
+		switch {
+		case d.result.Failed:
+			q.Kept++
+		case d.result.Attempts > 0:
+			q.Done++
 		}
+		if d.result.Attempts > 1 {
+			q.Retried++
+		}
+		if d.nth < latest {
+			q.Overtaken++
+		}
+		latest = max(latest, d.nth)
 	}
-	return state
-}
-
-func user(i int) string { return fmt.Sprintf("user-%04d", i) }
-
-// sampleID matches the ids of an event and of its CloudTrail record.
-var sampleID = regexp.MustCompile(`("id"|"eventID"): "[0-9a-f]{8}`)
-
-// samples returns so many events like a sample, each about a user of its own.
-func samples(root project.Root, name string, n int) ([][]byte, error) {
-	sample, err := os.ReadFile(filepath.Join(string(root), "events", name))
-	if err != nil {
-		return nil, fmt.Errorf("read the sample: %w", err)
-	}
-	events := make([][]byte, n)
-	for i := range n {
-		text := sampleID.ReplaceAllString(string(sample), fmt.Sprintf(`$1: "%08x`, i))
-		events[i] = []byte(strings.NewReplacer(
-			`"bob"`, `"`+user(i)+`"`, "user/bob", "user/"+user(i), "111122223333", moto.AccountID,
-		).Replace(text))
-	}
-	return events, nil
+	q.Seconds = time.Since(begin).Seconds()
+	q.Notified = a.meter.take()["sns:Publish"] - refused
+	return q, nil
 }

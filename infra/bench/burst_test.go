@@ -1,17 +1,19 @@
 package main
 
 import (
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
 func TestBursts_EveryPathAgainstTheFloor(t *testing.T) {
 	const events = 5
-	all, err := bursts(t.Context(), events, t.Logf)
+	all, err := newBench(t).bursts(t.Context(), events)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := 1 + 2*len(paths); len(all) != want {
+	if want := 1 + 2*3; len(all) != want { // the floor, and each pass on moto and in memory
 		t.Fatalf("%d rows, want %d: %+v", len(all), want, all)
 	}
 	for i, b := range all {
@@ -27,7 +29,7 @@ func TestBursts_EveryPathAgainstTheFloor(t *testing.T) {
 func TestQueues_NoEventIsLost(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	const events = 10
-	all, err := queues(t.Context(), events)
+	all, err := newBench(t).queues(t.Context(), events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,19 +54,26 @@ func TestQueues_NoEventIsLost(t *testing.T) {
 func TestWarmFunction_KeepsItsConnections(t *testing.T) {
 	t.Parallel()
 	const events = 20
-	a, err := openAccount(t.Context(), burdened(events).Users)
+	b := newBench(t)
+	a, err := b.open(t.Context(), burdened(events).Users)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.close()
-	function, err := a.oneCore(paths[0].control)
+	defer a.Close()
+	function, err := a.oneCore(bursts[0].control)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent, err := samples(a.root, paths[0].sample, events)
+	sent, err := b.samples(bursts[0].sample, events)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var connections sync.Map // by the address of the function's end
+	serve := a.meter.Handler
+	a.meter.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		connections.Store(r.RemoteAddr, true)
+		serve.ServeHTTP(w, r)
+	})
 	h := newHost(function)
 	defer h.Close()
 	for i, event := range sent {
@@ -74,11 +83,13 @@ func TestWarmFunction_KeepsItsConnections(t *testing.T) {
 	}
 	services := map[string]bool{}
 	calls := 0
-	for operation, n := range a.meter.counted() {
+	for operation, n := range a.meter.take() {
 		service, _, _ := strings.Cut(operation, ":")
 		services[service], calls = true, calls+n
 	}
-	if made := a.connections.Load(); made >= events || len(services) < 3 || calls < 10*events {
+	made := 0
+	connections.Range(func(any, any) bool { made++; return true })
+	if made == 0 || made >= events || len(services) < 3 || calls < 10*events {
 		t.Errorf("%d connections for %d calls to %d services of %d events", made, calls, len(services), events)
 	}
 }

@@ -5,17 +5,21 @@ import (
 	"cmp"
 	"compress/flate"
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
+	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
@@ -37,15 +41,10 @@ type Started struct {
 // A Function has the figures of one function.
 type Function struct {
 	Started
-	InitRatio float64 `json:"init_ratio"` // against the floor
-	RSSRatio  float64 `json:"rss_ratio"`
-	Size
-}
-
-// A Size is how large the deployed function is, in bytes.
-type Size struct {
-	BinaryBytes int64 `json:"binary_bytes"`
-	ZipBytes    int64 `json:"zip_bytes"` // what Lambda fetches: the binary, deflated
+	InitRatio   float64 `json:"init_ratio"` // against the floor
+	RSSRatio    float64 `json:"rss_ratio"`
+	BinaryBytes int     `json:"binary_bytes"` // of what is deployed
+	ZipBytes    int     `json:"zip_bytes"`    // what Lambda fetches: the binary, deflated
 }
 
 // subject is a function that is started again and again.
@@ -57,8 +56,7 @@ type subject struct {
 
 // coldStarts starts every function and the floor so many times, in turns, and measures until the
 // first event is handled.
-func coldStarts(ctx context.Context, runs int, progress progressFunc) (Started, map[string]Function, error) {
-	fail := func(err error) (Started, map[string]Function, error) { return Started{}, nil, err }
+func (b bench) coldStarts(ctx context.Context, runs int) (floor Started, all map[string]Function, err error) {
 	now := time.Now()
 	users := crowd(10, now).Users
 	for _, name := range []string{"alice", "bob", "ci-deploy", "dave"} { // the users in the samples
@@ -66,36 +64,42 @@ func coldStarts(ctx context.Context, runs int, progress progressFunc) (Started, 
 			Created: now.AddDate(-1, 0, 0), Attached: []string{"arn:aws:iam::aws:policy/AdministratorAccess"},
 		}
 	}
-	a, err := openAccount(ctx, users)
+	a, err := b.open(ctx, users)
 	if err != nil {
-		return fail(err)
+		return floor, nil, err
 	}
-	defer a.close()
-	subjects, err := a.subjects()
+	defer a.Close()
+	subjects, err := b.subjects(a)
 	if err != nil {
-		return fail(err)
+		return floor, nil, err
 	}
 	for run := range runs {
 		for _, s := range subjects {
 			started, err := s.start(ctx, run)
 			if err != nil {
-				return fail(err)
+				return floor, nil, fmt.Errorf("start %s: %w", s.Name, err)
 			}
 			s.each = append(s.each, started)
 		}
-		progress("start %d of %d of %d functions", run+1, runs, len(subjects))
+		b.progress("start %d of %d of %d functions", run+1, runs, len(subjects))
 	}
-	floor, all := medians(subjects[0].each), map[string]Function{}
+	floor, all = medians(subjects[0].each), map[string]Function{}
 	for _, s := range subjects[1:] {
 		f := Function{Started: medians(s.each)}
 		f.InitRatio, f.RSSRatio = f.InitMS/floor.InitMS, f.RSSKB/floor.RSSKB
-		binary, err := a.root.Deployed(s.Name)
+		file, err := b.root.Deployed(s.Name)
 		if err != nil {
-			return fail(err)
+			return floor, nil, err
 		}
-		if f.Size, err = sizeOf(binary); err != nil {
-			return fail(err)
+		binary, err := os.ReadFile(file)
+		if err != nil {
+			return floor, nil, fmt.Errorf("measure binary: %w", err)
 		}
+		var zipped bytes.Buffer                                           // takes whatever is written
+		deflated, _ := flate.NewWriter(&zipped, flate.DefaultCompression) // fails only for an unknown level
+		_, _ = deflated.Write(binary)
+		_ = deflated.Close()
+		f.BinaryBytes, f.ZipBytes = len(binary), zipped.Len()
 		all[s.Name] = f
 	}
 	return floor, all, nil
@@ -109,20 +113,20 @@ var requests = map[string]string{
 }
 
 // subjects returns the floor and all functions, in that order, each with its event.
-func (a *meteredAccount) subjects() ([]*subject, error) {
+func (b bench) subjects(a *meteredAccount) ([]*subject, error) {
 	controls, err := functions.Controls()
 	if err != nil {
 		return nil, err
 	}
-	binary, err := a.root.Binary(floorName)
+	events, err := b.firstEvents()
 	if err != nil {
 		return nil, err
 	}
-	events, err := a.samples()
+	floor, err := floorFunction(b.root)
 	if err != nil {
 		return nil, err
 	}
-	all := []*subject{{event: events["detach-direct-policy"], Function: floorFunction(binary)}}
+	all := []*subject{{Function: floor, event: events["detach-direct-policy"]}}
 	for _, c := range controls {
 		// In observe a finding stays as it is, for the next run.
 		f, err := a.function(c.ID, func(f *settings.Function) {
@@ -144,17 +148,18 @@ func (a *meteredAccount) subjects() ([]*subject, error) {
 	return all, nil
 }
 
-func floorFunction(binary string) lambdahost.Function {
+func floorFunction(root project.Root) (lambdahost.Function, error) {
+	binary, err := root.Binary(floorName)
 	return lambdahost.Function{Name: floorName, Binary: binary, Timeout: time.Minute, Env: map[string]string{
 		"AWS_LAMBDA_FUNCTION_NAME": floorName, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-	}}
+	}}, err
 }
 
-// samples returns for each function the first sample in events/ that starts it.
-func (a *meteredAccount) samples() (map[string][]byte, error) {
-	routes, err := os.ReadFile(filepath.Join(string(a.root), "events/routes.golden"))
+// firstEvents returns for each function the first sample in events/ that starts it.
+func (b bench) firstEvents() (map[string][]byte, error) {
+	routes, err := b.event("routes.golden")
 	if err != nil {
-		return nil, fmt.Errorf("read routes: %w", err)
+		return nil, err
 	}
 	events := map[string][]byte{}
 	for line := range strings.Lines(string(routes)) {
@@ -162,9 +167,9 @@ func (a *meteredAccount) samples() (map[string][]byte, error) {
 		if filepath.Base(file) == "daily-sweep.json" {
 			continue // each control has a sweep of its own
 		}
-		data, err := os.ReadFile(filepath.Join(string(a.root), file))
+		data, err := b.event(file)
 		if err != nil {
-			return nil, fmt.Errorf("read event: %w", err)
+			return nil, err
 		}
 		for id := range strings.SplitSeq(started, ",") {
 			if events[id] == nil {
@@ -189,73 +194,141 @@ func (s *subject) start(ctx context.Context, run int) (started Started, err erro
 	defer h.Close()
 	init, err := h.Warm(ctx, s.Name)
 	if err != nil {
-		return Started{}, fmt.Errorf("start %s: %w", s.Name, err)
+		return started, err
 	}
 	pid := h.Processes()[0]
-	resident, err := memoryKB(pid, "VmRSS")
-	if err != nil {
-		return Started{}, err
-	}
-	result, err := h.Invoke(ctx, s.Name, event)
-	if err != nil {
-		return Started{}, fmt.Errorf("start %s: %w", s.Name, err)
-	}
-	peak, err := memoryKB(pid, "VmHWM")
-	if err != nil {
-		return Started{}, err
-	}
-	cpu, err := processorTime(pid)
-	if err != nil {
-		return Started{}, err
-	}
+	resident, err1 := memoryKB(pid, "VmRSS")
+	result, err2 := h.Invoke(ctx, s.Name, event)
+	peak, err3 := memoryKB(pid, "VmHWM")
+	cpu, err4 := processorTime(pid)
 	ms := func(d time.Duration) float64 { return d.Seconds() * 1000 }
 	return Started{
 		InitMS: ms(init), RSSKB: float64(resident), FirstMS: ms(result.Duration), CPUMS: ms(cpu), HighKB: float64(peak),
-	}, nil
+	}, errors.Join(err1, err2, err3, err4)
 }
 
 // medians returns the medians of each of the values.
-func medians(each []Started) (median Started) {
-	for _, value := range []func(*Started) *float64{
-		func(s *Started) *float64 { return &s.InitMS },
-		func(s *Started) *float64 { return &s.RSSKB },
-		func(s *Started) *float64 { return &s.FirstMS },
-		func(s *Started) *float64 { return &s.CPUMS },
-		func(s *Started) *float64 { return &s.HighKB },
-	} {
+func medians(each []Started) Started {
+	median := func(value func(Started) float64) float64 {
 		var values []float64
 		for _, s := range each {
-			values = append(values, *value(&s))
+			values = append(values, value(s))
 		}
 		slices.Sort(values)
-		*value(&median) = (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+		return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 	}
-	return median
+	return Started{
+		InitMS:  median(func(s Started) float64 { return s.InitMS }),
+		RSSKB:   median(func(s Started) float64 { return s.RSSKB }),
+		FirstMS: median(func(s Started) float64 { return s.FirstMS }),
+		CPUMS:   median(func(s Started) float64 { return s.CPUMS }),
+		HighKB:  median(func(s Started) float64 { return s.HighKB }),
+	}
 }
 
-// sizeOf measures the binary, as it is and deflated.
-func sizeOf(binary string) (Size, error) {
-	file, err := os.Open(binary)
+// memoryKB returns a field of a process's memory: VmHWM for its peak, VmRSS for what is resident now.
+// https://docs.kernel.org/filesystems/proc.html
+func memoryKB(pid int, field string) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return Size{}, fmt.Errorf("measure binary: %w", err)
+		return 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
 	}
-	defer file.Close()
-	var zipped counter
-	deflated, _ := flate.NewWriter(&zipped, flate.DefaultCompression) // fails only for an unknown level
-	size, err := io.Copy(deflated, file)
-	if err == nil {
-		err = deflated.Close()
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
+			return strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+		}
 	}
-	if err != nil {
-		return Size{}, fmt.Errorf("measure binary: %w", err)
-	}
-	return Size{BinaryBytes: size, ZipBytes: int64(zipped)}, nil
+	return 0, fmt.Errorf("read the memory of process %d: no %s", pid, field)
 }
 
-// counter counts the bytes that are written to it.
-type counter int64
+// processorTime returns how long the process has run on a processor: the sum of its threads.
+// https://docs.kernel.org/scheduler/sched-stats.html: the first field, in nanoseconds
+func processorTime(pid int) (sum time.Duration, err error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(files) == 0 {
+		return 0, fmt.Errorf("read the processor time of process %d: no threads (%w)", pid, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if os.IsNotExist(err) { // the thread has ended
+			continue
+		}
+		var n time.Duration
+		if _, scanned := fmt.Sscan(string(data), &n); err != nil || scanned != nil {
+			return 0, fmt.Errorf("read the processor time of process %d: %w", pid, errors.Join(err, scanned))
+		}
+		sum += n
+	}
+	return sum, nil
+}
 
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
+// Warm is the result of one Go benchmark: our own code, apart from waiting for AWS.
+type Warm struct {
+	Name        string  `json:"name"`    // as Decode/root-console-login/event.Decode
+	Package     string  `json:"package"` // below the module
+	Nanoseconds float64 `json:"ns_per_op"`
+	Bytes       float64 `json:"bytes_per_op"`
+	Allocations float64 `json:"allocs_per_op"`
+	// TimeRatio and MemoryRatio compare with the benchmark of the same run that has the ratios 1 (see package benchratio).
+	TimeRatio   float64 `json:"time_ratio"`
+	MemoryRatio float64 `json:"memory_ratio"`
+}
+
+// benchmarks runs the Go benchmarks that compare what they measure with something, each for so
+// long, as "1s" or "10x". It needs the sources, and Go. Other benchmarks measure test doubles.
+func (b bench) benchmarks(ctx context.Context, each string) ([]Warm, error) {
+	b.progress("running the Go benchmarks ...")
+	folders := map[string]bool{}
+	for _, below := range []string{"pkg", "functions"} {
+		files, _ := filepath.Glob(filepath.Join(string(b.root), below, "*/*_test.go")) // fails only for a bad pattern
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("find benchmarks: %w", err)
+			}
+			if bytes.Contains(source, []byte("benchratio.Compare(")) || bytes.Contains(source, []byte("scenario.Bench(")) {
+				folders[filepath.Dir(file)] = true
+			}
+		}
+	}
+	args := []string{"test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", each}
+	command := exec.CommandContext(ctx, "go", slices.AppendSeq(args, maps.Keys(folders))...)
+	command.Dir = string(b.root)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("run benchmarks: %w:\n%s", err, out)
+	}
+	return parseBenchmarks(string(out)), nil
+}
+
+// parseBenchmarks reads what go test prints, and returns the benchmarks with a ratio.
+// https://go.dev/design/14313-benchmark-format
+func parseBenchmarks(out string) []Warm {
+	var all []Warm
+	folder := ""
+	for line := range strings.Lines(out) {
+		if pkg, ok := strings.CutPrefix(line, "pkg: "); ok {
+			_, folder, _ = strings.Cut(strings.TrimSpace(pkg), "/warder/")
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		values := map[string]float64{} // by unit
+		for i := 2; i+1 < len(fields); i += 2 {
+			values[fields[i+1]], _ = strconv.ParseFloat(fields[i], 64)
+		}
+		if values["x-time"] == 0 {
+			continue
+		}
+		name := strings.TrimPrefix(fields[0], "Benchmark")
+		if i := strings.LastIndexByte(name, '-'); i > 0 { // the number of processors
+			name = name[:i]
+		}
+		all = append(all, Warm{
+			Name: name, Package: folder, Nanoseconds: values["ns/op"], Bytes: values["B/op"],
+			Allocations: values["allocs/op"], TimeRatio: values["x-time"], MemoryRatio: values["x-memory"],
+		})
+	}
+	return all
 }

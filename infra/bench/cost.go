@@ -1,41 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
-	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
-// List prices in US dollars, us-east-1, without any free tier, as of [priced].
-const (
-	priced = "2026-11-21"
-
-	perAlarmMetric = 0.10             // and month; https://aws.amazon.com/cloudwatch/pricing/
-	perComposite   = 0.50             // and month: an alarm of alarms
-	perMetric      = 0.30             // and month of 730 hours, for the hours with values
-	perDashboard   = 3.00             // and month
-	perLogGB       = 0.50             // taken in
-	perKey         = 1.00             // and month; https://aws.amazon.com/kms/pricing/
-	perKeyCall     = 0.03 / 10_000    //
-	perInvocation  = 0.20 / 1_000_000 // https://aws.amazon.com/lambda/pricing/
-	perGBSecond    = 0.0000133334     // arm64
-	perRead        = 0.125 / 1_000_000
-	perWrite       = 0.625 / 1_000_000 // https://aws.amazon.com/dynamodb/pricing/on-demand/
-	perPublish     = 0.50 / 1_000_000  // https://aws.amazon.com/sns/pricing/
-	perEmail       = 2.00 / 100_000
-)
+// priced is when the prices were read: list prices in US dollars, us-east-1, without any free tier.
+const priced = "2026-11-21"
 
 // Assumptions: a local account cannot measure these.
 const (
@@ -43,7 +27,6 @@ const (
 	secondsCold    = 0.15 // of a function's start
 	memoryGB       = 0.25 // of a function
 	unitsPerWrite  = 6    // an item of up to 3 KB, and its copy in the index
-	unitsPerRead   = 1    // an item of up to 4 KB, consistent
 	emails         = 2    // for a notice: its owner and one address of notify
 	hoursPerMonth  = 730
 )
@@ -67,26 +50,22 @@ var month = []struct {
 	{"daily-sweep.json", 30},
 }
 
-// consumption counts what AWS bills by use.
+// consumption counts what AWS bills by use. Each thing counts as often as what happens now does in the month.
 type consumption struct {
-	invocations, reads, writes, publishes, calls, logBytes float64
+	mu                                                     sync.Mutex
+	times                                                  float64
+	invocations, logBytes, reads, writes, calls, publishes float64
 	metrics                                                map[string]float64 // invocations by metric and function
 }
 
-// recorder records the invocations on a local account.
-type recorder struct {
-	mu   sync.Mutex
-	used consumption
-}
+func newConsumption() *consumption { return &consumption{metrics: map[string]float64{}} }
 
-func newRecorder() *recorder { return &recorder{used: consumption{metrics: map[string]float64{}}} }
-
-// done records one invocation: its log, and the metrics in it.
-func (r *recorder) done(result lambdahost.Result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.used.invocations++
-	r.used.logBytes += float64(len(result.Log))
+// invoked counts one invocation: its log, and the metrics in it.
+func (c *consumption) invoked(result lambdahost.Result) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.invocations += c.times
+	c.logBytes += c.times * float64(len(result.Log))
 	for line := range strings.Lines(string(result.Log)) {
 		var l struct {
 			AWS struct {
@@ -106,36 +85,28 @@ func (r *recorder) done(result lambdahost.Result) {
 					of = result.Function
 				}
 				for _, metric := range directive.Metrics {
-					r.used.metrics[metric.Name+" "+of]++
+					c.metrics[metric.Name+" "+of] += c.times
 				}
 			}
 		}
 	}
 }
 
-// take returns the consumption since the last time, with the calls of the functions.
-func (r *recorder) take(calls []endpoint.Call) consumption {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	u := r.used
-	r.used = consumption{metrics: map[string]float64{}}
-	for _, call := range calls {
-		if call.By != "" { // a service's, which is in its own price
-			continue
-		}
-		u.calls++
-		switch call.Action {
-		case "dynamodb:BatchGetItem": // a hold, the recent changes, a breaker and a case
-			u.reads += 4
-		case "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan":
-			u.reads++
-		case "dynamodb:PutItem", "dynamodb:UpdateItem":
-			u.writes++
-		case "sns:Publish":
-			u.publishes++
-		}
+// called counts a call of a function.
+func (c *consumption) called(action string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls += c.times
+	switch action {
+	case "dynamodb:BatchGetItem": // a hold, the recent changes, a breaker and a case
+		c.reads += 4 * c.times
+	case "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan":
+		c.reads += c.times
+	case "dynamodb:PutItem", "dynamodb:UpdateItem":
+		c.writes += c.times
+	case "sns:Publish":
+		c.publishes += c.times
 	}
-	return u
 }
 
 // An item is a line of the estimate.
@@ -149,28 +120,36 @@ type item struct {
 
 // cost is the command that plays a month on a local account and prices it.
 func cost(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := newFlags("cost", stderr)
+	flags := flag.NewFlagSet("cost", flag.ContinueOnError)
 	machine := flags.Bool("json", false, "")
-	if flags.Parse(args) != nil {
-		return errUsage
-	}
-	if flags.NArg() > 0 {
-		fmt.Fprintf(stderr, "bench: unknown argument %q\n", flags.Arg(0))
-		return errUsage
+	if err := parse(flags, args, stderr, func() error { return nil }); err != nil {
+		return err
 	}
 	root, err := project.Find()
 	if err != nil {
 		return err
 	}
-	used, err := playMonth(ctx, root, stderr)
+	used, err := playMonth(ctx, bench{root: root}, stderr)
 	if err != nil {
 		return err
 	}
-	items, err := fixedItems(root)
+	deployed, err := root.Templates(project.Deployed)
 	if err != nil {
 		return err
 	}
-	items = append(items, used.items()...)
+	var templates [][]byte
+	for _, t := range deployed {
+		template, err := os.ReadFile(t.Path)
+		if err != nil {
+			return fmt.Errorf("read template: %w", err)
+		}
+		templates = append(templates, template)
+	}
+	items, err := priceTemplates(templates)
+	if err != nil {
+		return err
+	}
+	items = append(items, used.price()...)
 	sum := 0.0
 	for _, i := range items {
 		sum += i.USD
@@ -186,18 +165,19 @@ func cost(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // playMonth delivers each event of the month once, and returns the consumption of all.
-func playMonth(ctx context.Context, root project.Root, stderr io.Writer) (*consumption, error) {
-	r, total := newRecorder(), &consumption{metrics: map[string]float64{}}
-	account, err := emulator.Start(ctx, emulator.Options{Mode: "enforce", Done: r.done, Stderr: stderr})
+func playMonth(ctx context.Context, b bench, stderr io.Writer) (*consumption, error) {
+	used := newConsumption()
+	account, err := emulator.Start(ctx, emulator.Options{Mode: "enforce", Done: used.invoked, Stderr: stderr})
 	if err != nil {
 		return nil, err
 	}
 	defer account.Close()
 	for _, entry := range month {
-		event, err := os.ReadFile(filepath.Join(string(root), "events", entry.event))
+		event, err := b.event(entry.event)
 		if err != nil {
-			return nil, fmt.Errorf("read event: %w", err)
+			return nil, err
 		}
+		used.times = float64(entry.times)
 		if _, err := account.Send(ctx, event); err != nil {
 			return nil, fmt.Errorf("send %s: %w", entry.event, err)
 		}
@@ -205,71 +185,53 @@ func playMonth(ctx context.Context, root project.Root, stderr io.Writer) (*consu
 		if err != nil {
 			return nil, err
 		}
-		total.add(r.take(calls), float64(entry.times))
+		for _, call := range calls {
+			if call.By == "" { // else a service's, which is in its own price
+				used.called(call.Action)
+			}
+		}
 	}
-	return total, nil
+	return used, nil
 }
 
-func (c *consumption) add(d consumption, times float64) {
-	c.invocations += d.invocations * times
-	c.reads += d.reads * times
-	c.writes += d.writes * times
-	c.publishes += d.publishes * times
-	c.calls += d.calls * times
-	c.logBytes += d.logBytes * times
-	for name, n := range d.metrics {
-		c.metrics[name] += n * times
-	}
-}
-
-// items prices the consumption of a month.
-func (c *consumption) items() []item {
+// price prices the consumption of a month.
+func (c *consumption) price() []item {
 	hours := 0.0
 	for _, n := range c.metrics {
 		hours += min(n, hoursPerMonth) // every value in an hour of its own: never more than this
 	}
+	inMetrics := fmt.Sprintf("months, of %d metrics with a value in %.0f hours", len(c.metrics), hours)
+	inTime := fmt.Sprintf("GB-seconds: %.0f calls of %v s, and starts of %v s", c.calls, secondsPerCall, secondsCold)
+	inWrites := fmt.Sprintf("units: %.0f writes of %d", c.writes, unitsPerWrite)
 	seconds := c.invocations*secondsCold + c.calls*secondsPerCall
-	return []item{
-		priceOf("custom metrics", hours/hoursPerMonth,
-			fmt.Sprintf("months, of %d metrics with a value in %.0f hours", len(c.metrics), hours), perMetric),
-		priceOf("logs", c.logBytes/(1<<30), "GB", perLogGB),
-		priceOf("Lambda, time", memoryGB*seconds,
-			fmt.Sprintf("GB-seconds: %.0f calls of %v s, and starts of %v s", c.calls, secondsPerCall, secondsCold),
-			perGBSecond),
-		priceOf("Lambda, requests", c.invocations, "invocations", perInvocation),
-		priceOf("DynamoDB, writes", c.writes*unitsPerWrite,
-			fmt.Sprintf("units: %.0f writes of %d", c.writes, unitsPerWrite), perWrite),
-		priceOf("DynamoDB, reads", c.reads*unitsPerRead, "units", perRead),
-		priceOf("emails", c.publishes*emails, fmt.Sprintf("of %.0f notices", c.publishes), perEmail),
-		priceOf("SNS, requests", c.publishes, "notices", perPublish),
-		priceOf("KMS, requests", c.publishes*2, "", perKeyCall),
-	}
+	return price(
+		// https://aws.amazon.com/cloudwatch/pricing/: a metric for the hours with values, a log when it is taken in
+		item{What: "custom metrics", Quantity: hours / hoursPerMonth, Unit: inMetrics, Price: 0.30},
+		item{What: "logs", Quantity: c.logBytes / (1 << 30), Unit: "GB", Price: 0.50},
+		// https://aws.amazon.com/lambda/pricing/: arm64
+		item{What: "Lambda, time", Quantity: memoryGB * seconds, Unit: inTime, Price: 0.0000133334},
+		item{What: "Lambda, requests", Quantity: c.invocations, Unit: "invocations", Price: 0.20 / 1_000_000},
+		// https://aws.amazon.com/dynamodb/pricing/on-demand/: a read is of an item of up to 4 KB, consistent
+		item{What: "DynamoDB, writes", Quantity: c.writes * unitsPerWrite, Unit: inWrites, Price: 0.625 / 1_000_000},
+		item{What: "DynamoDB, reads", Quantity: c.reads, Unit: "units", Price: 0.125 / 1_000_000},
+		// https://aws.amazon.com/sns/pricing/
+		item{What: "emails", Quantity: c.publishes * emails, Unit: fmt.Sprintf("of %.0f notices", c.publishes),
+			Price: 2.00 / 100_000},
+		item{What: "SNS, requests", Quantity: c.publishes, Unit: "notices", Price: 0.50 / 1_000_000},
+		item{What: "KMS, requests", Quantity: c.publishes * 2, Price: 0.03 / 10_000}, // https://aws.amazon.com/kms/pricing/
+	)
 }
 
-func priceOf(what string, quantity float64, unit string, price float64) item {
-	return item{what, quantity, unit, price, quantity * price}
+func price(items ...item) []item {
+	for i := range items {
+		items[i].USD = items[i].Quantity * items[i].Price
+	}
+	return items
 }
 
-// fixedItems prices the deployed stacks while nothing happens.
-func fixedItems(root project.Root) ([]item, error) {
-	templates, err := root.Templates(project.Deployed)
-	if err != nil {
-		return nil, err
-	}
-	var bodies [][]byte
-	for _, template := range templates {
-		body, err := os.ReadFile(template.Path)
-		if err != nil {
-			return nil, fmt.Errorf("read template: %w", err)
-		}
-		bodies = append(bodies, body)
-	}
-	return priceTemplates(bodies)
-}
-
+// priceTemplates prices the deployed stacks while nothing happens. An alarm is paid for each metric it watches.
 func priceTemplates(templates [][]byte) ([]item, error) {
-	count := map[string]int{} // by type
-	alarmMetrics := 0
+	count := map[string]float64{} // by type
 	for _, template := range templates {
 		var t struct {
 			Resources map[string]struct {
@@ -283,23 +245,20 @@ func priceTemplates(templates [][]byte) ([]item, error) {
 			return nil, fmt.Errorf("decode template: %w", err)
 		}
 		for _, r := range t.Resources {
-			count[r.Type]++
-			if r.Type == "AWS::CloudWatch::Alarm" {
-				stats := 0
-				for _, m := range r.Properties.Metrics {
-					if m.MetricStat != nil {
-						stats++
-					}
+			watched := 0.0
+			for _, m := range r.Properties.Metrics {
+				if m.MetricStat != nil {
+					watched++
 				}
-				alarmMetrics += max(stats, 1)
 			}
+			count[r.Type] += cmp.Or(watched, 1)
 		}
 	}
-	items := []item{
-		priceOf("KMS keys", float64(count["AWS::KMS::Key"]), "months", perKey),
-		priceOf("alarms", float64(alarmMetrics), "watched metrics", perAlarmMetric),
-		priceOf("alarms of alarms", float64(count["AWS::CloudWatch::CompositeAlarm"]), "months", perComposite),
-		priceOf("dashboards", float64(count["AWS::CloudWatch::Dashboard"]), "months", perDashboard),
-	}
+	items := price(
+		item{What: "KMS keys", Quantity: count["AWS::KMS::Key"], Unit: "months", Price: 1.00},
+		item{What: "alarms", Quantity: count["AWS::CloudWatch::Alarm"], Unit: "watched metrics", Price: 0.10},
+		item{What: "alarms of alarms", Quantity: count["AWS::CloudWatch::CompositeAlarm"], Unit: "months", Price: 0.50},
+		item{What: "dashboards", Quantity: count["AWS::CloudWatch::Dashboard"], Unit: "months", Price: 3.00},
+	)
 	return slices.DeleteFunc(items, func(i item) bool { return i.Quantity == 0 }), nil
 }

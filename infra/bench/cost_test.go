@@ -33,18 +33,17 @@ func TestCost_FixedItemsFromTheTemplate(t *testing.T) {
 }
 
 func TestCost_MetricIsBilledForHoursWithValues(t *testing.T) {
-	r := newRecorder()
-	r.done(lambdahost.Result{Function: "warder-a", Log: []byte(`plain text
+	total := newConsumption()
+	total.times = 1460 // more often than there are hours
+	total.invoked(lambdahost.Result{Function: "warder-a", Log: []byte(`plain text
 {"msg":"invocation","Findings":0,"_aws":{"Timestamp":1,"CloudWatchMetrics":[` +
 		`{"Namespace":"Warder","Dimensions":[["Control"]],"Metrics":[{"Name":"Findings"}]},` +
 		`{"Namespace":"Warder","Dimensions":[[]],"Metrics":[{"Name":"HaltedHours"}]}]}}
 `)})
-	total := consumption{metrics: map[string]float64{}}
-	total.add(r.used, 1460) // more often than there are hours
 	if diff := cmp.Diff(map[string]float64{"Findings warder-a": 1460, "HaltedHours ": 1460}, total.metrics); diff != "" {
 		t.Fatalf("values (-want +got):\n%s", diff)
 	}
-	metrics := total.items()[0]
+	metrics := total.price()[0]
 	if metrics.What != "custom metrics" || metrics.Quantity != 2 || metrics.USD != 0.6 {
 		t.Errorf("priced as %+v, want 2 metrics for a whole month", metrics)
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"testing"
+
+	"github.com/warder-aws/warder/infra/local/project"
 )
 
 func TestMain(m *testing.M) {
@@ -11,4 +13,14 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	os.Exit(m.Run())
+}
+
+// newBench returns a bench of this checkout, whose progress is the test's log.
+func newBench(t *testing.T) bench {
+	t.Helper()
+	root, err := project.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bench{root, t.Logf}
 }

@@ -1,19 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
+	"math"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/infra/local/moto"
-	"github.com/warder-aws/warder/infra/local/project"
-	"github.com/warder-aws/warder/infra/simulate/deployment"
-	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
@@ -24,12 +19,6 @@ var sweepers = []string{
 	"deactivate-stale-access-key", "deactivate-unused-access-key", "detach-direct-policy",
 	"require-permissions-boundary", "rotate-access-key",
 }
-
-// Where a sweep or a burst is measured.
-const (
-	Moto   = "moto"   // the real bootstrap, over the Runtime API
-	Memory = "memory" // planner, runner and ledger in this process
-)
 
 // Swept has the figures of one control's sweep.
 type Swept struct {
@@ -48,83 +37,72 @@ type Swept struct {
 
 // sweeps measures the first sweep of each of the controls over accounts of so many users, as
 // [fakeaws.Large] has them: the most expensive one, because the ledger is empty.
-func sweeps(ctx context.Context, sizes []int, progress progressFunc) ([]Swept, error) {
-	var all []Swept
+func (b bench) sweeps(ctx context.Context, sizes []int) (all []Swept, err error) {
 	for _, users := range sizes {
-		more, err := sweepsOf(ctx, users, progress)
+		now := time.Now().UTC().Truncate(time.Second)
+		state := crowd(users, now)
+		for _, control := range sweepers { // before there is anything else on the heap
+			swept, err := b.sweepInMemory(ctx, state, control, now)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, swept)
+		}
+		a, err := b.open(ctx, state.Users)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, more...)
+		for _, control := range sweepers {
+			var swept Swept
+			if swept, err = a.sweep(ctx, users, control, now); err != nil {
+				break
+			}
+			b.progress("%s, %d users: %d calls, %.1f s, %d kB", control, users, swept.Calls, swept.Seconds, swept.RSSKB)
+			all = append(all, swept)
+		}
+		a.Close()
+		if err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
-}
-
-func sweepsOf(ctx context.Context, users int, progress progressFunc) ([]Swept, error) {
-	root, err := project.Find()
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now().UTC().Truncate(time.Second)
-	state := crowd(users, now)
-	var all []Swept
-	for _, control := range sweepers { // before there is anything else on the heap
-		swept, err := sweepInMemory(ctx, root, state, control, now)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, swept)
-	}
-	a, err := openAccount(ctx, state.Users)
-	if err != nil {
-		return nil, err
-	}
-	defer a.close()
-	for _, control := range sweepers {
-		swept, err := a.sweep(ctx, users, control, now)
-		if err != nil {
-			return nil, err
-		}
-		progress("%s, %d users: %d calls, %.1f s, %d kB", control, users, swept.Calls, swept.Seconds, swept.RSSKB)
-		all = append(all, swept)
-	}
-	return all, nil
-}
-
-// crowd is an account of so many users, of whom one in a hundred has a finding for every control.
-func crowd(users int, now time.Time) fakeaws.State {
-	state := fakeaws.Large(users, now, now)
-	state.ID, state.Halt = moto.AccountID, "no"
-	arn := "arn:aws:iam::" + moto.AccountID + ":policy/" + boundary
-	state.Policies[arn] = document
-	for i := range users {
-		one := state.Users[user(i)]
-		if fakeaws.Matters(i) {
-			one.Tags["warder:rotate"] = "yes"
-			continue
-		}
-		one.Boundary = arn
-	}
-	return state
 }
 
 // sweep has the control's function sweep the account.
-func (a *meteredAccount) sweep(ctx context.Context, users int, control string, now time.Time) (Swept, error) {
+func (a *meteredAccount) sweep(ctx context.Context, users int, control string, now time.Time) (s Swept, err error) {
 	function, err := a.function(control, func(*settings.Function) {})
 	if err != nil {
-		return Swept{}, err
+		return s, err
 	}
 	h := newHost(function)
 	defer h.Close()
-	a.meter.reset()
-	result, err := invoke(ctx, h, function.Name, sweepEvent(control, now))
-	if err != nil {
-		return Swept{}, err
+	a.meter.take()
+	if s, err = sweepOn(ctx, h, now, Swept{Users: users, Control: control, On: Moto}); err != nil {
+		return s, err
 	}
-	swept := Swept{Users: users, Control: control, On: Moto, Seconds: result.Duration.Seconds()}
-	swept.count(a.meter.counted())
-	swept.RSSKB, err = memoryKB(h.Processes()[0], "VmHWM")
-	return swept, err
+	s.count(a.meter.take())
+	s.RSSKB, err = memoryKB(h.Processes()[0], "VmHWM")
+	return s, err
+}
+
+// sweepInMemory has the control sweep a copy of the state in this process.
+func (b bench) sweepInMemory(ctx context.Context, state fakeaws.State, id string, now time.Time) (s Swept, err error) {
+	account, err := b.inMemory(state, id, func(*settings.Settings) {})
+	if err != nil {
+		return s, err
+	}
+	runtime.GC()
+	heapGrowth := watchHeap()
+	s, err = sweepOn(ctx, account, now, Swept{Users: len(state.Users), Control: id, On: Memory})
+	s.RSSKB = heapGrowth() / 1024
+	s.count(account.CallsByOperation())
+	return s, err
+}
+
+func sweepOn(ctx context.Context, p place, now time.Time, s Swept) (Swept, error) {
+	took, err := p.handle(ctx, sweepEvent(s.Control, now))
+	s.Seconds = took.Seconds()
+	return s, err
 }
 
 // count adds calls by operation.
@@ -140,57 +118,11 @@ func (s *Swept) count(calls map[string]int) {
 	}
 }
 
-// sweepInMemory has the control sweep a copy of the state in this process.
-func sweepInMemory(ctx context.Context, root project.Root, state fakeaws.State, id string, now time.Time,
-) (Swept, error) {
-	account, err := inMemory(root, state, id, 0)
-	if err != nil {
-		return Swept{}, err
-	}
-	runtime.GC()
-	heapGrowth := watchHeap()
-	begin := time.Now()
-	answers, err := account.Deliver(ctx, sweepEvent(id, now))
-	swept := Swept{Users: len(state.Users), Control: id, On: Memory, Seconds: time.Since(begin).Seconds()}
-	swept.RSSKB = heapGrowth() / 1024
-	if err == nil && (len(answers) != 1 || answers[0].Failed) {
-		err = fmt.Errorf("%+v", answers)
-	}
-	if err != nil {
-		return Swept{}, fmt.Errorf("sweep with %s in memory: %w", id, err)
-	}
-	swept.count(account.CallsByOperation())
-	return swept, nil
-}
-
-// inMemory is an account in memory with the one control. A blast radius of 0 is that of the settings.
-func inMemory(root project.Root, state fakeaws.State, id string, blastRadius int) (*deployment.Memory, error) {
-	all, err := functions.Controls()
-	if err != nil {
-		return nil, err
-	}
-	set, err := root.TourSettings(all)
-	if err != nil {
-		return nil, err
-	}
-	rules, err := deployment.NewRules(state.ID, map[string]string{id: ruleARN(id)})
-	if err != nil {
-		return nil, err
-	}
-	return deployment.NewMemory(deployment.MemoryOptions{
-		State: state, Rules: rules, Controls: []string{id}, Environments: 1, Concurrency: iamuser.Concurrency,
-		Settings: deployment.Enforcing(set, state.ID, cmp.Or(blastRadius, set.BlastRadius)),
-	})
-}
-
-// heap is the metric of the bytes of the objects on the heap, garbage that is not yet found included.
-const heap = "/memory/classes/heap/objects:bytes"
-
-// watchHeap reads the size of the heap every millisecond. The function that it returns ends that, and
-// returns by how many bytes the heap has grown at most.
+// watchHeap reads the size of the heap every millisecond, garbage that is not yet found included. The
+// function that it returns ends that, and returns by how many bytes the heap has grown at most.
 func watchHeap() func() int64 {
 	read := func() int64 {
-		sample := []metrics.Sample{{Name: heap}}
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 		metrics.Read(sample)
 		return int64(sample[0].Value.Uint64())
 	}
@@ -214,4 +146,75 @@ func watchHeap() func() int64 {
 		close(end)
 		return <-most - before
 	}
+}
+
+// measures are the properties of a sweep whose growth is fitted, by their names in the JSON of [Swept].
+var measures = []struct {
+	name string
+	of   func(Swept) float64
+}{
+	{"calls", func(s Swept) float64 { return float64(s.Calls) }},
+	{"seconds", func(s Swept) float64 { return s.Seconds }},
+	{"rss_kb", func(s Swept) float64 { return float64(s.RSSKB) / 1024 }},
+}
+
+// A Fit is how a measure grows with the number of users, by least squares.
+type Fit struct {
+	Control string `json:"control"`
+	On      string `json:"on"`
+	Of      string `json:"of"` // calls, seconds or rss_kb, which is in MB here
+	// Power is the slope on logarithmic axes: the measure grows as the number of users to the Power.
+	Power float64 `json:"power"`
+	// Base and PerUser are the line Base + PerUser × users; R2 is the share of the variance that it explains, 1 being all.
+	Base    float64 `json:"base"`
+	PerUser float64 `json:"per_user"`
+	R2      float64 `json:"r2"`
+}
+
+// fits fits every measure of every control that was measured at two sizes or more.
+func fits(all []Swept) (fitted []Fit) {
+	done := map[Fit]bool{}
+	for _, first := range all {
+		for _, m := range measures {
+			fit := Fit{Control: first.Control, On: first.On, Of: m.name}
+			if done[fit] {
+				continue
+			}
+			done[fit] = true
+			var x, y, logX, logY []float64
+			for _, s := range all {
+				if s.Control == fit.Control && s.On == fit.On {
+					x, y = append(x, float64(s.Users)), append(y, m.of(s))
+					// A thousandth stands for nothing, which has no logarithm.
+					logX, logY = append(logX, math.Log(float64(s.Users))), append(logY, math.Log(max(m.of(s), 0.001)))
+				}
+			}
+			if len(x) > 1 {
+				_, fit.Power, _ = leastSquares(logX, logY)
+				fit.Base, fit.PerUser, fit.R2 = leastSquares(x, y)
+				fitted = append(fitted, fit)
+			}
+		}
+	}
+	return fitted
+}
+
+// leastSquares returns the line base + slope × x that is nearest to the points, and its coefficient of
+// determination: 1 if y does not vary.
+func leastSquares(x, y []float64) (base, slope, r2 float64) {
+	n := float64(len(x))
+	var meanX, meanY float64
+	for i := range x {
+		meanX, meanY = meanX+x[i]/n, meanY+y[i]/n
+	}
+	var xx, xy, yy float64
+	for i := range x {
+		dx, dy := x[i]-meanX, y[i]-meanY
+		xx, xy, yy = xx+dx*dx, xy+dx*dy, yy+dy*dy
+	}
+	slope, r2 = xy/xx, 1
+	if slices.Min(y) < slices.Max(y) {
+		r2 = xy * xy / (xx * yy)
+	}
+	return meanY - slope*meanX, slope, r2
 }

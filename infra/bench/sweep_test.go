@@ -1,23 +1,22 @@
 package main
 
 import (
+	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/iamuser"
 )
 
 var now = time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
 
 func TestSweep_CallsGrowNoFasterThanUsers(t *testing.T) {
-	root, err := project.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := newBench(t)
 	// One user in a hundred matters. Of access keys the first sweep looks besides at those whose day it
 	// is, a seventh of the users, and at a hundred in all at least.
 	want := map[string][]int{
@@ -31,7 +30,7 @@ func TestSweep_CallsGrowNoFasterThanUsers(t *testing.T) {
 	for _, control := range sweepers {
 		var before Swept
 		for _, users := range []int{100, 1000, 5000} {
-			swept, err := sweepInMemory(t.Context(), root, crowd(users, now), control, now)
+			swept, err := b.sweepInMemory(t.Context(), crowd(users, now), control, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,14 +49,11 @@ func TestSweep_CallsGrowNoFasterThanUsers(t *testing.T) {
 
 // 5,000 users with 10,000 keys are as many as IAM allows.
 func TestSweep_HeapLeavesRoomAtIAMsLimit(t *testing.T) {
-	root, err := project.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := newBench(t)
 	// Half of a Lambda of 128 MB; the Go runtime and the code take 25 MB of it.
 	const most = 64 << 10
 	for _, control := range sweepers {
-		swept, err := sweepInMemory(t.Context(), root, crowd(5000, now), control, now)
+		swept, err := b.sweepInMemory(t.Context(), crowd(5000, now), control, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,17 +66,18 @@ func TestSweep_HeapLeavesRoomAtIAMsLimit(t *testing.T) {
 func TestSweep_RealFunctionMakesNoMoreCallsThanInMemory(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	state := crowd(200, now)
-	a, err := openAccount(t.Context(), state.Users)
+	b := newBench(t)
+	a, err := b.open(t.Context(), state.Users)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.close()
+	defer a.Close()
 	for _, control := range []string{"detach-direct-policy", "require-permissions-boundary"} {
 		deployed, err := a.sweep(t.Context(), 200, control, now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		memory, err := sweepInMemory(t.Context(), a.root, state, control, now)
+		memory, err := b.sweepInMemory(t.Context(), state, control, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,13 +98,31 @@ func TestSweep_ThrottledIsSlowerAndDoesNotFail(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	const users, refusals = 10, 2
 	state := crowd(users, now)
-	a, err := openAccount(t.Context(), state.Users)
+	b := newBench(t)
+	a, err := b.open(t.Context(), state.Users)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.close()
+	defer a.Close()
 	const control = "deactivate-stale-access-key"
-	a.meter.latency = 200 * time.Millisecond // more than the pace, so that users are looked at side by side
+	var mu sync.Mutex
+	var open, most int // calls to IAM without an answer yet, and the most of them at once
+	serve := a.meter.Handler
+	a.meter.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Authorization"), "/iam/") {
+			mu.Lock()
+			open++
+			most = max(most, open)
+			mu.Unlock()
+			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
+				open--
+			}()
+		}
+		time.Sleep(200 * time.Millisecond) // more than the pace, so that users are looked at side by side
+		serve.ServeHTTP(w, r)
+	})
 	asked := 0
 	a.meter.refuse = func(operation string) string {
 		if operation != "iam:ListAccessKeys" {
@@ -125,7 +140,7 @@ func TestSweep_ThrottledIsSlowerAndDoesNotFail(t *testing.T) {
 	if asked != users+refusals {
 		t.Errorf("asked for the keys of %d users %d times, want %d", users, asked, users+refusals)
 	}
-	if most := a.meter.most["iam"]; most < 2 || most > iamuser.Concurrency {
+	if most < 2 || most > iamuser.Concurrency {
 		t.Errorf("%d calls to IAM at a time, want 2 to %d", most, iamuser.Concurrency)
 	}
 	t.Attr("calls", strconv.Itoa(got.Calls))

@@ -123,7 +123,7 @@ func TestAlarms_NotifyTheTopic(t *testing.T) {
 	}
 	slices.Sort(sweeps)
 	if diff := cmp.Diff(silent, sweeps); diff != "" {
-		t.Errorf("silent alarms, and those that %s notifies of (-silent +notified):\n%s", sweepsAlarm, diff)
+		t.Errorf("silent alarms, and those that %s notifies of (-silent +notified):\n%s", "warder-no-sweep", diff)
 	}
 }
 

@@ -16,8 +16,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// withoutIAM is the regions in which AWS Config has no rules about IAM users: those
-// that came after February 2022.
+// withoutIAM is the regions in which AWS Config has no rules about IAM users: those that came after February 2022.
 // https://docs.aws.amazon.com/config/latest/developerguide/access-keys-rotated.html
 // https://docs.aws.amazon.com/config/latest/developerguide/iam-user-no-policies-check.html
 // https://docs.aws.amazon.com/config/latest/developerguide/iam-user-unused-credentials-check.html
@@ -33,9 +32,8 @@ type configRule struct {
 	by     string            // the first control that uses it
 }
 
-// configRules lists the managed rules of the controls that are on, each once, sorted by
-// name. The error names controls that share a rule and set its parameters differently,
-// and rules of the settings that start no control.
+// configRules lists the managed rules of the controls that are on, each once, sorted by name. The error names controls
+// that share a rule and set its parameters differently, and rules of the settings that start no control.
 func (p *HubProps) configRules() ([]configRule, error) {
 	made := map[string]configRule{}
 	known := map[string]bool{}
@@ -75,10 +73,7 @@ func (p *HubProps) configRules() ([]configRule, error) {
 		faults = append(faults, fmt.Errorf("configRegion: AWS Config has no rules about IAM users in %s: "+
 			"choose one of the older regions, such as %s", region, p.Settings.HubRegion))
 	}
-	var rules []configRule
-	for _, name := range slices.Sorted(maps.Keys(made)) {
-		rules = append(rules, made[name])
-	}
+	rules := slices.SortedFunc(maps.Values(made), func(a, b configRule) int { return strings.Compare(a.Name, b.Name) })
 	return rules, errors.Join(faults...)
 }
 
@@ -91,18 +86,14 @@ func plainText(value json.RawMessage) string {
 	return string(value)
 }
 
-// newConfigRules adds the managed rules to the stack of the region that the settings
-// name. Periodic rules belong in one region: in each they would evaluate all users
-// again. The region needs a recorder already.
+// newConfigRules adds the managed rules to the stack of the region that the settings name. Periodic rules belong in one
+// region: in each they would evaluate all users again. The region needs a recorder already.
 // https://docs.aws.amazon.com/config/latest/developerguide/select-resources.html
 func newConfigRules(stack awscdk.Stack, props *HubProps, region string) {
 	if !props.Settings.CreateConfigRules || props.Settings.ConfigRegion != region {
 		return
 	}
-	rules, err := props.configRules()
-	if err != nil {
-		panic(err) // Validate has returned it
-	}
+	rules, _ := props.configRules() // Validate has returned the error
 	for _, rule := range rules {
 		made := &awsconfig.CfnConfigRuleProps{
 			ConfigRuleName: jsii.String(settings.Product + "-" + rule.Name),

@@ -1,12 +1,25 @@
 package stack
 
 import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -25,22 +38,96 @@ const (
 	// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 	retries         = 2
 	maxEventSeconds = 6 * 60 * 60
+
+	// scheduledInput is what a tool's schedule sends in place of an event: no request.
+	scheduledInput = "{}"
 )
 
-// function is the function of a control or a tool, with its role.
-type function struct {
-	lambda awslambda.Function
-	role   awsiam.Role
+// addFunction adds a control or a tool to the hub: its function, and what starts it. Its tag on every resource
+// names the owner. A person invokes a tool and waits for it. What else starts a function is retried and then
+// kept; a tool that is subscribed to the topic retries by itself what is worth it.
+func (h *Hub) addFunction(c control.Control) awslambda.Function {
+	scope := constructs.NewConstruct(h.Stack, jsii.String(pascal(c.ID)))
+	awscdk.Tags_Of(scope).Add(jsii.String(settings.Product), jsii.String(c.ID), nil)
+	fails := may(h.Failed.QueueArn(), "sqs:SendMessage") // Lambda hands over a failed event with the function's role
+	byPersonOnly := c.Tool && c.Schedule == "" && !c.Subscribes
+	var plumbing []awsiam.PolicyStatement
+	if !c.Tool {
+		plumbing = h.runs(c, fails)
+	} else if !byPersonOnly {
+		plumbing = append(plumbing, fails)
+	}
+	f := h.newFunction(scope, c, plumbing)
+	if !byPersonOnly {
+		tries := retries
+		if c.Subscribes {
+			tries = 0
+		}
+		awslambda.NewCfnEventInvokeConfig(scope, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
+			FunctionName:             f.FunctionName(),
+			Qualifier:                jsii.String("$LATEST"),
+			MaximumRetryAttempts:     jsii.Number(tries),
+			MaximumEventAgeInSeconds: jsii.Number(maxEventSeconds),
+			DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
+				OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: h.Failed.QueueArn()},
+			},
+		})
+	}
+	h.addRules(scope, c, f)
+	if c.Subscribes {
+		h.subscribe(scope, f)
+	}
+	return f
 }
 
-// newFunction adds a function, its log group and its role to the construct. The
-// role allows what control.json lists, writing the log, the plumbing, and nothing else.
-func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbing ...awsiam.PolicyStatement) function {
-	logs := newLogGroup(scope, c.ID, h.props.Settings.LogRetentionDays)
-	role := h.newRole(scope, c, append(plumbing,
-		// Lambda itself writes the log with this role.
-		allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{*logs.LogGroupArn()}, nil)))
-	lambda := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
+// runs is what the function of every control may do for the runner.
+func (h *Hub) runs(c control.Control, fails awsiam.PolicyStatement) []awsiam.PolicyStatement {
+	ledger := []string{"dynamodb:GetItem", "dynamodb:PutItem"}
+	if c.Schedule != "" { // a sweep lists the open cases
+		ledger = append(ledger, "dynamodb:Query")
+	}
+	if changes(c) { // the guards' entries are read at once
+		ledger = append(ledger, "dynamodb:BatchGetItem")
+	}
+	statements := []awsiam.PolicyStatement{
+		may(h.Ledger.TableArn(), ledger...),
+		may(h.Topic.TopicArn(), "sns:Publish"),
+		may(h.Halt.ParameterArn(), "ssm:GetParameter"),
+		fails,
+	}
+	if h.Key != nil {
+		statements = append(statements, allow([]string{"kms:Decrypt", "kms:GenerateDataKey"},
+			[]string{*h.Key.KeyArn()}, conditionMap{"StringEquals": {viaService: viaSNS(*h.Region())}}))
+	}
+	return statements
+}
+
+// changes reports whether the control has a permission for anything but reading.
+func changes(c control.Control) bool {
+	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+		return slices.ContainsFunc(p.Actions, func(action string) bool {
+			_, name, _ := strings.Cut(action, ":")
+			return !slices.ContainsFunc([]string{"Describe", "Generate", "Get", "List"}, func(verb string) bool {
+				return strings.HasPrefix(name, verb)
+			})
+		})
+	})
+}
+
+// newFunction adds a function, its log group and its role to the construct. The role allows what control.json
+// lists, writing the log, the plumbing, and nothing else. The log group outlives the control, so that what
+// happened stays readable.
+func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbing []awsiam.PolicyStatement,
+) awslambda.Function {
+	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
+		LogGroupName:  jsii.String(settings.LogGroupName(c.ID)),
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
+	})
+	// The construct's own property is an enumeration; the resource takes the days.
+	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(h.props.Settings.LogRetentionDays))
+	// Lambda itself writes the log with this role.
+	role := h.newRole(scope, c, append(plumbing, may(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")))
+	made := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
 		FunctionName:          jsii.String(settings.FunctionName(c.ID)),
 		Description:           jsii.String(c.Summary),
 		Runtime:               awslambda.Runtime_PROVIDED_AL2023(),
@@ -55,66 +142,167 @@ func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbin
 		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_INFO,
 	})
 	// The function refers to its role; the CDK says so a second time.
-	lambda.Node().DefaultChild().(awslambda.CfnFunction).AddDeletionOverride(jsii.String("DependsOn"))
-	return function{lambda, role}
-}
-
-// configure gives the function its settings.
-func (f function) configure(s settings.Function) {
-	f.lambda.AddEnvironment(jsii.String(settings.Variable), jsii.String(s.Env()[settings.Variable]), nil)
-}
-
-// newLogGroup adds the log group of a function. It outlives the control, so that what happened stays readable.
-func newLogGroup(scope constructs.Construct, id string, days int) awslogs.LogGroup {
-	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String(settings.LogGroupName(id)),
-		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
-	})
-	// The construct's own property is an enumeration; the resource takes the days.
-	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(days))
-	return logs
-}
-
-// mayFail allows Lambda to hand over a failed event with the function's role.
-func (h *Hub) mayFail() awsiam.PolicyStatement {
-	return allow([]string{"sqs:SendMessage"}, []string{*h.Failed.QueueArn()}, nil)
-}
-
-// retry has Lambda retry a failed run so often, and then keep the event.
-func (h *Hub) retry(scope constructs.Construct, f function, tries int) {
-	awslambda.NewCfnEventInvokeConfig(scope, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
-		FunctionName:             f.lambda.FunctionName(),
-		Qualifier:                jsii.String("$LATEST"),
-		MaximumRetryAttempts:     jsii.Number(tries),
-		MaximumEventAgeInSeconds: jsii.Number(maxEventSeconds),
-		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: h.Failed.QueueArn()},
-		},
-	})
-}
-
-// mayInvoke allows a service to invoke the function for one of its resources.
-func mayInvoke(scope constructs.Construct, id string, f function, service string, source *string) {
-	awslambda.NewCfnPermission(scope, jsii.String(id), &awslambda.CfnPermissionProps{
-		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: f.lambda.FunctionArn(),
-		Principal:    jsii.String(service + ".amazonaws.com"),
-		SourceArn:    source,
-	})
-}
-
-// newTagged adds the construct of a control or a tool. Its tag on every resource names the owner.
-func newTagged(scope constructs.Construct, c control.Control) constructs.Construct {
-	construct := constructs.NewConstruct(scope, jsii.String(pascal(c.ID)))
-	awscdk.Tags_Of(construct).Add(jsii.String(settings.Product), jsii.String(c.ID), nil)
-	return construct
+	made.Node().DefaultChild().(awslambda.CfnFunction).AddDeletionOverride(jsii.String("DependsOn"))
+	return made
 }
 
 // pascal is "detach-direct-policy" as "DetachDirectPolicy".
 func pascal(id string) string {
 	var out strings.Builder
-	for _, word := range strings.Split(id, "-") {
+	for word := range strings.SplitSeq(id, "-") {
 		out.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	return out.String()
+}
+
+const (
+	enabled  = "ENABLED"
+	disabled = "DISABLED"
+	// withReads lets the pattern alone decide: ENABLED would drop read-only calls,
+	// some of which matter (root listing its keys).
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
+	withReads = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+)
+
+// addRules adds what starts a function: a rule for each pattern of control.json, limited to this account, and
+// one for the schedule. Events of other regions arrive on the hub's bus, which has rules of its own. In mode
+// off the rules are disabled.
+func (h *Hub) addRules(scope constructs.Construct, c control.Control, f awslambda.Function) {
+	add := func(id string, rule awsevents.CfnRuleProps, input *string) {
+		if h.props.off(c) {
+			rule.State = jsii.String(disabled)
+		}
+		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.FunctionArn(), Input: input}
+		made := newRule(scope, id, rule, target, h.Undelivered)
+		mayInvoke(scope, id+"Permission", f, "events", made.AttrArn())
+	}
+	for i, p := range patterns(c, h.props.Settings) {
+		add(fmt.Sprintf("Rule%d", i+1), listen(h.Stack, nil, c.Title, withReads, p), nil)
+		if p = h.onBus(c, p); p != nil {
+			description := c.Title + ": in other regions, and in a drill"
+			add(fmt.Sprintf("Bus%d", i+1), listen(h.Stack, h.Bus.Ref(), description, withReads, p), nil)
+		}
+	}
+	if c.Schedule == "" {
+		return
+	}
+	description, input := c.Title+": sweep of the whole account", (*string)(nil)
+	if c.Tool {
+		description, input = c.Title, jsii.String(scheduledInput)
+	}
+	add("Schedule", awsevents.CfnRuleProps{
+		Description: jsii.String(description), ScheduleExpression: jsii.String(c.Schedule), State: jsii.String(enabled),
+	}, input)
+}
+
+// onBus returns the pattern of a control for events on the hub's bus, nil when none come there.
+func (h *Hub) onBus(c control.Control, p pattern) pattern {
+	regions := len(h.props.Settings.Regions) > 0
+	if h.Drill != nil {
+		if drilled := p.drilled(c.Drill.Source(), !regions); drilled != nil {
+			return drilled
+		}
+	}
+	if regions && p.regional() {
+		return p
+	}
+	return nil
+}
+
+// listen returns a rule for events of the stack's own account, on its bus or, without one, the default bus.
+func listen(stack awscdk.Stack, bus *string, description, state string, p pattern) awsevents.CfnRuleProps {
+	return awsevents.CfnRuleProps{
+		Description: jsii.String(description), EventBusName: bus, EventPattern: p.of(stack.Account()),
+		State: jsii.String(state),
+	}
+}
+
+// keep adds a rule that puts events of the account into a queue.
+func (h *Hub) keep(id string, bus *string, description string, p pattern, queue awssqs.Queue) awsevents.CfnRule {
+	target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Queue"), Arn: queue.QueueArn()}
+	return newRule(h.Stack, id, listen(h.Stack, bus, description, enabled, p), target, h.Undelivered)
+}
+
+// newRule adds a rule with one target. Undelivered keeps the events that EventBridge cannot hand over.
+func newRule(scope constructs.Construct, id string, rule awsevents.CfnRuleProps,
+	target awsevents.CfnRule_TargetProperty, undelivered awssqs.Queue,
+) awsevents.CfnRule {
+	target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: undelivered.QueueArn()}
+	rule.Targets = &[]any{&target}
+	return awsevents.NewCfnRule(scope, jsii.String(id), &rule)
+}
+
+// mayInvoke allows a service to invoke the function for one of its resources.
+func mayInvoke(scope constructs.Construct, id string, f awslambda.Function, service string, source *string) {
+	awslambda.NewCfnPermission(scope, jsii.String(id), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: f.FunctionArn(),
+		Principal:    jsii.String(service + ".amazonaws.com"),
+		SourceArn:    source,
+	})
+}
+
+// subscribe starts the function for every notice of the topic. What SNS cannot
+// hand over is kept with what EventBridge cannot.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
+func (h *Hub) subscribe(scope constructs.Construct, f awslambda.Function) {
+	topic := h.Topic.TopicArn()
+	awssns.NewCfnSubscription(scope, jsii.String("Subscription"), &awssns.CfnSubscriptionProps{
+		TopicArn:      topic,
+		Protocol:      jsii.String("lambda"),
+		Endpoint:      f.FunctionArn(),
+		RedrivePolicy: map[string]any{"deadLetterTargetArn": h.Undelivered.QueueArn()},
+	})
+	mayInvoke(scope, "SubscriptionPermission", f, "sns", topic)
+	h.Undelivered.AddToResourcePolicy(
+		allowService("sns", h.Undelivered.QueueArn(), "ArnEquals", "aws:SourceArn", topic, "sqs:SendMessage"))
+}
+
+// CodeFolder is the folder of the synthesized app with the archives to upload to the settings' bucket.
+const CodeFolder = "code"
+
+// code is the code of the function of id. With a bucket in the settings it is an archive under a name that changes with
+// its content, which is written to CodeFolder; Lambda wants it in the function's own region.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html
+func code(stack awscdk.Stack, id, binaries string, s settings.Settings) awslambda.Code {
+	folder := filepath.Join(binaries, id)
+	if s.AssetBucket == "" {
+		return awslambda.Code_FromAsset(jsii.String(folder), nil)
+	}
+	archive, err := archived(filepath.Join(folder, "bootstrap"))
+	key := fmt.Sprintf("%s/%s/%.16x.zip", settings.Product, id, sha256.Sum256(archive))
+	out := filepath.Join(*awscdk.Stage_Of(stack).Outdir(), CodeFolder, key)
+	err = errors.Join(err, os.MkdirAll(filepath.Dir(out), 0o755), os.WriteFile(out, archive, 0o644))
+	if err != nil {
+		panic(fmt.Errorf("write code of %q: %w", id, err)) // Validate has found the binary
+	}
+	const bucket = "Code"
+	imported, ok := stack.Node().TryFindChild(jsii.String(bucket)).(awss3.IBucket)
+	if !ok {
+		name := jsii.String(s.AssetBucket)
+		if strings.Contains(s.AssetBucket, "${") {
+			name = awscdk.Fn_Sub(name, nil)
+		}
+		imported = awss3.Bucket_FromBucketName(stack, jsii.String(bucket), name)
+	}
+	return awslambda.Code_FromBucket(imported, jsii.String(key), nil)
+}
+
+// archived is a zip archive with one executable file in it, the same for the same content.
+func archived(file string) ([]byte, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read binary: %w", err)
+	}
+	var out bytes.Buffer // takes whatever is written
+	archive := zip.NewWriter(&out)
+	header := &zip.FileHeader{
+		Name: filepath.Base(file), Method: zip.Deflate,
+		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), // the earliest that the format has
+	}
+	header.SetMode(0o755)
+	entry, _ := archive.CreateHeader(header)
+	_, _ = entry.Write(content)
+	_ = archive.Close()
+	return out.Bytes(), nil
 }

@@ -7,15 +7,22 @@ package stack
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -29,14 +36,12 @@ type HubProps struct {
 	// Default: the settings of an empty object. Every control observes, the hub is in us-east-1.
 	Settings settings.Settings
 
-	// Controls describe the controls and tools to deploy. What the settings have no use for is left out, such as
-	// the tool that posts to Slack when they name no token.
-	// Default: everything in package functions.
+	// Controls describe the controls and tools to deploy. What the settings have no use for is left out, such as the tool
+	// that posts to Slack when they name no token. Default: everything in package functions.
 	Controls []control.Control
 
-	// Binaries is the folder that holds one folder for each control and tool, named for its id, with its
-	// executable `bootstrap` for linux/arm64. A relative path is relative to the working directory.
-	// Default: [DefaultBinaries].
+	// Binaries is the folder that holds one folder for each control and tool, named for its id, with its executable
+	// `bootstrap` for linux/arm64. A relative path is relative to the working directory. Default: [DefaultBinaries].
 	Binaries string
 }
 
@@ -127,4 +132,104 @@ func NewStacks(scope constructs.Construct, props *HubProps) *Hub {
 		NewRegion(scope, settings.Product+"-"+region, &RegionProps{Hub: hub, Region: region})
 	}
 	return hub
+}
+
+// Validate returns every fault that would otherwise surface as a panic of the CDK or as a refused deployment.
+// [NewHub] panics with the same error.
+func (p *HubProps) Validate() error {
+	p, err := p.withDefaults()
+	if err != nil {
+		return err
+	}
+	faults := p.validatePatterns()
+	for _, c := range p.Controls {
+		bootstrap := filepath.Join(p.Binaries, c.ID, "bootstrap")
+		if _, err := os.Stat(bootstrap); err != nil {
+			faults = append(faults, fmt.Errorf("find binary of %q: %w (make build builds it)", c.ID, err))
+		}
+		size := settings.EnvSize(p.functionSettings(c, longestNames(len(p.Controls))).Env())
+		if size > settings.MaxEnv {
+			faults = append(faults, fmt.Errorf("environment of %q: up to %d bytes, Lambda takes %d: "+
+				"shorten owners, allowedNetworks or its parameters in cdk.json", c.ID, size, settings.MaxEnv))
+		}
+	}
+	size := len(quarantine.OutsideDocument(p.Settings.AllowedNetworks))
+	if size > quarantine.MaxDocument {
+		faults = append(faults, fmt.Errorf("policy %s: %d characters, IAM takes %d: "+
+			"list fewer or wider allowedNetworks in cdk.json", change.OutsideQuarantine, size, quarantine.MaxDocument))
+	}
+	// SNS accepts a message only in the topic's own region, and an alarm notifies only topics of its own.
+	for name, address := range map[string]string{
+		"topic": p.Settings.Notify.Topic, "topicKey": p.Settings.Notify.TopicKey,
+	} {
+		if named, err := arn.Parse(address); err == nil && named.Region != p.Settings.HubRegion {
+			faults = append(faults, fmt.Errorf("notify.%s is in %q: it has to be in the hub's region %s, "+
+				"where the functions and the alarms are", name, named.Region, p.Settings.HubRegion))
+		}
+	}
+	if _, err := p.configRules(); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// validatePatterns finds patterns that are too long for EventBridge, because of the account, the names of
+// Config rules or a region's alternatives.
+func (p *HubProps) validatePatterns() (faults []error) {
+	check := func(what string, q pattern) {
+		if size := utf8.RuneCountInString(q.of(jsii.String(longest("", 12))).text()); size > control.MaxPattern {
+			faults = append(faults, fmt.Errorf("%s has a pattern of %d characters, EventBridge takes %d: "+
+				"name fewer configRules in cdk.json", what, size, control.MaxPattern))
+		}
+	}
+	for _, c := range p.Controls {
+		for i, q := range patterns(c, p.Settings) {
+			check(fmt.Sprintf("rule %d of %s", i+1, c.ID), q)
+			if drilled := q.drilled(c.Drill.Source(), false); drilled != nil {
+				check(fmt.Sprintf("rule %d of %s, on the bus", i+1, c.ID), drilled)
+			}
+		}
+	}
+	if len(p.Settings.Regions) > 0 {
+		for i, q := range p.forwarded() {
+			check(fmt.Sprintf("rule %d of a region", i+1), q)
+		}
+	}
+	return faults
+}
+
+// longestNames returns the longest names of resources that CloudFormation can choose, for so many functions.
+func longestNames(functions int) settings.Function {
+	policy := "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath
+	return settings.Function{
+		Account:    longest("", 12),
+		Topic:      longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),       // CreateTopic, Name
+		Reports:    longest("", 63),                                                      // CreateBucket, Bucket
+		Drill:      longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80), // CreateQueue, QueueName
+		Bus:        settings.Product,
+		Quarantine: settings.Quarantine{Key: policy + change.KeyQuarantine, Outside: policy + change.OutsideQuarantine},
+		Roles:      slices.Repeat([]string{longest("", 64)}, functions), // CreateRole, RoleName
+	}
+}
+
+func longest(prefix string, name int) string { return fmt.Sprintf("%s%0*d", prefix, name, 0) }
+
+// functionSettings returns the settings of the function of c, with the names of the deployed resources that it uses. It
+// knows the roles of all functions, so that it does not take another function's change for somebody else's.
+func (p *HubProps) functionSettings(c control.Control, names settings.Function) settings.Function {
+	f := p.Settings.Function(c)
+	f.Topic, f.Account, f.Roles, f.Quarantine = names.Topic, names.Account, names.Roles, names.Quarantine
+	if uses(c, control.Reports) {
+		f.Reports = names.Reports
+	}
+	if uses(c, control.DrillQueue) {
+		f.Drill, f.Drilled = names.Drill, p.drilled()
+	}
+	if uses(c, control.Bus) {
+		f.Bus = names.Bus
+	}
+	if uses(c, control.Slack) {
+		f.Slack = p.Settings.Notify.Slack
+	}
+	return f
 }

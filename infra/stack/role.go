@@ -38,32 +38,15 @@ func (h *Hub) newRole(scope constructs.Construct, c control.Control, plumbing []
 	})
 }
 
-// resources returns the resources of a permission, those of Warder's own as their ARNs. A resource that is not
-// deployed is left out: the key of a topic without one, and Slack's secret or parameter, whichever the settings
-// do not name.
+// resources returns the resources of a permission, those of Warder's own as their ARNs. A resource that is not deployed
+// is left out: the key of a topic without one, and Slack's secret or parameter, whichever the settings do not name.
 func (h *Hub) resources(p control.Permission) []string {
 	var filled []string
 	for _, resource := range p.Resources {
-		switch resource {
-		case control.Ledger:
-			resource = *h.Ledger.TableArn()
-		case control.LedgerBySubject:
-			resource = *h.Ledger.TableArn() + "/index/" + subjectIndex
-		case control.Topic:
-			resource = *h.Topic.TopicArn()
-		case control.TopicKey:
-			resource = ""
-			if h.Key != nil {
-				resource = *h.Key.KeyArn()
-			}
-		case control.Reports:
-			resource = *h.Reports.BucketArn() + "/*"
-		case control.DrillQueue:
-			resource = *h.Drill.QueueArn()
-		case control.Bus:
-			resource = *h.Bus.AttrArn()
-		case control.Slack:
+		if resource == control.Slack {
 			resource = slackARN(h.props.Settings.Notify.Slack, p.Actions)
+		} else if slices.Contains(control.Own, resource) {
+			resource = h.own[resource]
 		}
 		if resource != "" {
 			filled = append(filled, resource)
@@ -88,18 +71,24 @@ func (h *Hub) inRegion(conditions conditionMap) conditionMap {
 // are for the other of the two. Secrets Manager appends a hyphen and six characters to the name of a secret.
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
 func slackARN(slack settings.Slack, actions []string) string {
-	const prefix = "arn:${AWS::Partition}:%:${AWS::Region}:${AWS::AccountId}:"
-	switch service, _, _ := strings.Cut(actions[0], ":"); {
+	service, _, _ := strings.Cut(actions[0], ":")
+	prefix := "arn:${AWS::Partition}:" + service + ":${AWS::Region}:${AWS::AccountId}:"
+	switch {
 	case service == "secretsmanager" && slack.Secret != "":
-		return strings.Replace(prefix, "%", service, 1) + "secret:" + slack.Secret + "-??????"
+		return prefix + "secret:" + slack.Secret + "-??????"
 	case service == "ssm" && slack.Parameter != "":
-		return strings.Replace(prefix, "%", service, 1) + "parameter/" + strings.TrimPrefix(slack.Parameter, "/")
+		return prefix + "parameter/" + strings.TrimPrefix(slack.Parameter, "/")
 	}
 	return ""
 }
 
 func document(statements ...awsiam.PolicyStatement) awsiam.PolicyDocument {
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})
+}
+
+// may is a statement of a role about one resource.
+func may(resource *string, actions ...string) awsiam.PolicyStatement {
+	return allow(actions, []string{*resource}, nil)
 }
 
 // allow is a statement of a role.

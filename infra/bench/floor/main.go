@@ -1,5 +1,4 @@
-// Command floor is the smallest Lambda function that there can be in Go: what every other is measured
-// against.
+// Command floor is the smallest Lambda function that there can be in Go: what every other is measured against.
 package main
 
 import (

@@ -1,0 +1,242 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/quarantine"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// subjectIndex is the ledger's index by the subject of an entry.
+const subjectIndex = "subject"
+
+// newLedger adds the table of what was done and what undoes it. It outlives the stack.
+func newLedger(stack awscdk.Stack) awsdynamodb.Table {
+	text := func(name string) *awsdynamodb.Attribute {
+		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
+	}
+	table := awsdynamodb.NewTable(stack, jsii.String("Ledger"), &awsdynamodb.TableProps{
+		TableName:           jsii.String(settings.TableName),
+		PartitionKey:        text("pk"),
+		SortKey:             text("sk"),
+		TimeToLiveAttribute: jsii.String("expires"),
+		BillingMode:         awsdynamodb.BillingMode_PAY_PER_REQUEST,
+		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
+			PointInTimeRecoveryEnabled: jsii.Bool(true),
+		},
+		DeletionProtection: jsii.Bool(true),
+		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
+	})
+	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
+		IndexName: jsii.String(subjectIndex), PartitionKey: text("subject"), SortKey: text("at"),
+	})
+	return table
+}
+
+const (
+	queueDays      = 14 // SQS keeps a message no longer
+	unfinishedDays = 7  // when the parts of an upload that never ended are dropped
+)
+
+// newReports is the bucket of reports, which are evidence: it is nobody else's to
+// read, a report that is written again keeps what it was, and it outlives the stack.
+func newReports(stack awscdk.Stack) awss3.Bucket {
+	return awss3.NewBucket(stack, jsii.String("Reports"), &awss3.BucketProps{
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		Encryption:        awss3.BucketEncryption_S3_MANAGED,
+		EnforceSSL:        jsii.Bool(true),
+		Versioned:         jsii.Bool(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+		LifecycleRules: &[]*awss3.LifecycleRule{{
+			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(unfinishedDays)),
+		}},
+	})
+}
+
+// newQueue adds an encrypted queue.
+func newQueue(stack awscdk.Stack, id string) awssqs.Queue {
+	return awssqs.NewQueue(stack, jsii.String(id), &awssqs.QueueProps{
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(queueDays)),
+	})
+}
+
+// newUndelivered adds the one queue of a stack for what EventBridge could not hand over: the dead-letter queue of every
+// rule's target. Only rules of this account, which the ARN names, and of this stack may write to it: the stack's name
+// begins the names of its rules, and the bus's name is the hub's. A stack that a StackSet makes has the StackSet's name
+// after a word of its own.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+func newUndelivered(stack awscdk.Stack, s settings.Settings) awssqs.Queue {
+	queue := newQueue(stack, "Undelivered")
+	const rule = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
+	rules := []string{rule + *stack.StackName() + "*"}
+	if s.AssetBucket != "" {
+		rules = append(rules, rule+"StackSet-"+settings.Product+"*")
+	}
+	queue.AddToResourcePolicy(allowService("events", queue.QueueArn(), "ArnLike", "aws:SourceArn",
+		substitute(rules), "sqs:SendMessage"))
+	return queue
+}
+
+// newBus adds the bus for events that AWS does not put on the hub's default bus. It
+// has no policy: only this account's own roles may put events on it.
+func newBus(stack awscdk.Stack) awsevents.CfnEventBus {
+	return awsevents.NewCfnEventBus(stack, jsii.String("Bus"), &awsevents.CfnEventBusProps{
+		Name:        jsii.String(settings.Product),
+		Description: jsii.String("What happens in other regions, and what a drill makes of it"),
+	})
+}
+
+// newTopicAndKey returns the topic of all notices and its key: the stack's own, or those that the settings
+// name. Who may publish to a topic elsewhere, and who is subscribed to it, is decided there.
+func newTopicAndKey(stack awscdk.Stack, s settings.Settings) (awssns.ITopic, awskms.IKey) {
+	if s.Notify.Topic == "" {
+		key := newTopicKey(stack)
+		return newTopic(stack, key, s), key
+	}
+	topic := awssns.Topic_FromTopicArn(stack, jsii.String("Notices"), jsii.String(s.Notify.Topic))
+	if s.Notify.TopicKey == "" {
+		return topic, nil
+	}
+	return topic, awskms.Key_FromKeyArn(stack, jsii.String("TopicKey"), jsii.String(s.Notify.TopicKey))
+}
+
+// newTopic adds the stack's own topic. The addresses of notify get every notice, those of owners only the ones
+// addressed to them. Each has to confirm once, in a mail that SNS sends.
+func newTopic(stack awscdk.Stack, key awskms.Key, s settings.Settings) awssns.Topic {
+	topic := awssns.NewTopic(stack, jsii.String("Notices"), &awssns.TopicProps{
+		DisplayName: jsii.String("Warder"), // the sender of emails
+		MasterKey:   key,
+		EnforceSSL:  jsii.Bool(true),
+	})
+	subscribe := func(email string, filter *map[string]awssns.SubscriptionFilter) {
+		awssns.NewSubscription(topic, jsii.String(email), &awssns.SubscriptionProps{
+			Topic: topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(email), FilterPolicy: filter,
+		})
+	}
+	for _, email := range s.Notify.Emails {
+		subscribe(email, nil)
+	}
+	for _, email := range s.Owners.Addresses() {
+		if !slices.Contains(s.Notify.Emails, email) {
+			only := awssns.SubscriptionFilter_StringFilter(&awssns.StringConditions{Allowlist: jsii.Strings(email)})
+			subscribe(email, &map[string]awssns.SubscriptionFilter{"owner": only})
+		}
+	}
+	return topic
+}
+
+// newTopicKey adds the key that encrypts the topic's messages at rest. The functions' roles decide who uses
+// it, only through SNS; the account's own IAM decides who manages it.
+func newTopicKey(stack awscdk.Stack) awskms.Key {
+	account := func(conditions map[string]any, actions ...string) awsiam.PolicyStatement {
+		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewAccountRootPrincipal()},
+			Actions:    jsii.Strings(actions...),
+			Resources:  jsii.Strings("*"), // in a key policy: this key
+			Conditions: &conditions,
+		})
+	}
+	return awskms.NewKey(stack, jsii.String("TopicKey"), &awskms.KeyProps{
+		Description:       jsii.String("Messages of Warder's topic"),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_DESTROY, // SNS keeps no message that it has delivered
+		Policy: document(
+			account(map[string]any{},
+				"kms:CancelKeyDeletion", "kms:DescribeKey", "kms:DisableKey", "kms:DisableKeyRotation", "kms:EnableKey",
+				"kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListGrants",
+				"kms:ListKeyPolicies", "kms:ListResourceTags", "kms:PutKeyPolicy", "kms:RevokeGrant",
+				"kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription"),
+			account(map[string]any{"StringEquals": map[string]any{viaService: viaSNS(*stack.Region())}},
+				"kms:Decrypt", "kms:GenerateDataKey")),
+	})
+}
+
+// viaService is the condition key for the service through which a key is used.
+const viaService = "kms:ViaService"
+
+// viaSNS returns the values of kms:ViaService for what SNS does for a caller. AWS's pages do not say which of
+// its two domains the value has in China: both are listed.
+// https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+func viaSNS(region string) []string {
+	via := []string{"sns." + region + ".amazonaws.com"}
+	if strings.HasPrefix(region, "cn-") {
+		via = append(via, via[0]+".cn")
+	}
+	return via
+}
+
+// newPolicy adds a policy with a document of Warder's own. It has a name, because functions may attach it and no other.
+func newPolicy(stack awscdk.Stack, id, path, name, text, description string) awsiam.CfnManagedPolicy {
+	var document any
+	if err := json.Unmarshal([]byte(text), &document); err != nil {
+		panic(fmt.Sprintf("decode policy %s: %v", name, err))
+	}
+	return awsiam.NewCfnManagedPolicy(stack, jsii.String(id), &awsiam.CfnManagedPolicyProps{
+		ManagedPolicyName: jsii.String(name),
+		Path:              jsii.String(path),
+		Description:       jsii.String(description),
+		PolicyDocument:    document,
+	})
+}
+
+// newQuarantine adds the policies that keep a user from acting, and for each a group that carries it, for users who can
+// take no more policies. They apply to nobody until a control attaches one.
+//
+// When a document changes, as it does with allowedNetworks, IAM makes the new text the default version of the same
+// policy, for those who are under it as well. Without allowedNetworks there is nothing to be outside of, and no policy
+// for it; one that is attached to somebody stays in the account, because CloudFormation cannot delete it.
+func newQuarantine(stack awscdk.Stack, s settings.Settings) (arns settings.Quarantine) {
+	deny := func(id, name, document, description string) string {
+		policy := newPolicy(stack, id, change.QuarantinePath, name, document, description)
+		awsiam.NewCfnGroup(stack, jsii.String(id+"Group"), &awsiam.CfnGroupProps{
+			GroupName:         jsii.String(name),
+			Path:              jsii.String(change.QuarantinePath),
+			ManagedPolicyArns: &[]any{policy.Ref()},
+		})
+		return *policy.Ref()
+	}
+	arns.Key = deny("KeyQuarantine", change.KeyQuarantine, quarantine.KeyDocument(),
+		"Denies everything to a user whose access key is known to others")
+	if len(s.AllowedNetworks) > 0 {
+		arns.Outside = deny("OutsideQuarantine", change.OutsideQuarantine, quarantine.OutsideDocument(s.AllowedNetworks),
+			"Denies what comes from outside the allowed networks to a user who signed in from there")
+	}
+	return arns
+}
+
+// newDrill adds the queue from which a drill learns when each of its events arrived, the IAM calls about its own
+// users and what it puts on the bus itself, and the policy that it attaches to its own users.
+func newDrill(h *Hub) awssqs.Queue {
+	queue := newQueue(h.Stack, "DrillArrivals")
+	const description = "Drill: when its events arrive"
+	users := map[string]any{"userName": []any{map[string]any{"prefix": drill.Prefix}}}
+	calls := pattern{"source": []any{"aws.iam"}, "detail": map[string]any{"requestParameters": users}}
+	rules := []*string{
+		h.keep("DrillCalls", nil, description, calls, queue).AttrArn(),
+		h.keep("DrillEvents", h.Bus.Ref(), description, pattern{"source": []any{event.Drilled}}, queue).AttrArn(),
+	}
+	queue.AddToResourcePolicy(
+		allowService("events", queue.QueueArn(), "ArnEquals", "aws:SourceArn", &rules, "sqs:SendMessage"))
+	newPolicy(h.Stack, "DrillPolicy", drill.Path, drill.Policy, drill.Document,
+		"Allows what is allowed to everybody: a drill attaches it to a user of its own, to see it detached")
+	return queue
+}
