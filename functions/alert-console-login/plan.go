@@ -71,18 +71,22 @@ func (s signIn) assessment() assessment {
 			i18n.T("If they should have access, check the role's trust policy. If not, find out who tried, and from where.")}
 	case s.Failed() && s.Identity.HiddenUser:
 		return assessment{i18n.T("Sign-in failed: unknown user name"), control.Medium,
-			i18n.Sentences(s.reason(), i18n.T("AWS does not record what was typed, because people sometimes type their password there.")),
-			i18n.T("A single failure is usually a typo. Many from one address mean that somebody is trying user names: block the address where you can, and make sure that every user has MFA.")}
+			i18n.Sentences(s.reason(), i18n.T("AWS does not record what was typed, because people sometimes type their "+
+				"password there.")),
+			i18n.T("A single failure is usually a typo. Many from one address mean that somebody is trying user names: block " +
+				"the address where you can, and make sure that every user has MFA.")}
 	case s.Failed() && strings.HasPrefix(s.ErrorMessage, "Authorization denied because of a"):
 		return assessment{i18n.T("%s sign-in refused by a policy", s.who()), control.Medium,
 			i18n.Sentences(s.reason(), i18n.T("The sign-in policy of the account or organization blocked it.")),
 			i18n.T("Ask whether it was them. If not, somebody else knows the password: change it.")}
 	case s.Failed() && root:
 		return assessment{i18n.T("Root user sign-in failed"), control.High, s.reason(),
-			i18n.T("Ask the people who may use the root user. If it was none of them, somebody knows its email address: change the password, and check its MFA.")}
+			i18n.T("Ask the people who may use the root user. If it was none of them, somebody knows its email address: " +
+				"change the password, and check its MFA.")}
 	case s.Failed():
 		return assessment{i18n.T("%s sign-in failed", s.who()), control.Medium, s.reason(),
-			i18n.T("A single failure is usually a typo. If it was not them, somebody is trying their password: change it, and inform the security team.")}
+			i18n.T("A single failure is usually a typo. If it was not them, somebody is trying their password: change it, " +
+				"and inform the security team.")}
 	case !s.Succeeded():
 		return assessment{i18n.T("%s sign-in, outcome not recorded", s.who()), control.Medium, i18n.T("The record does not " +
 			"say whether it succeeded."),
@@ -128,7 +132,8 @@ func (s signIn) assessment() assessment {
 		advice = append(advice, i18n.T("Register an MFA device for them today."))
 	}
 	if posing {
-		v.more = i18n.Sentences(v.more, i18n.T("The role has a name like those of IAM Identity Center but is not one of them."))
+		v.more = i18n.Sentences(v.more,
+			i18n.T("The role has a name like those of IAM Identity Center but is not one of them."))
 		advice = append(advice, i18n.T("Find out who created the role and who may assume it."))
 	}
 	if s.origin.Place == network.Foreign {
@@ -148,11 +153,16 @@ func (s signIn) assessment() assessment {
 // stop is how to keep them out.
 func (s signIn) stop() i18n.Message {
 	return i18n.Or(map[event.Kind]i18n.Message{
-		event.Root:           i18n.T("change the root password, check its MFA, delete its access keys, and check what was done."),
-		event.IAMUser:        i18n.T("delete the console password, make the access keys inactive, and check what the user did."),
-		event.IdentityCenter: i18n.T("disable the user in IAM Identity Center, end their sessions there, and check what they did."),
-		event.SAML:           i18n.T("disable the user at the identity provider, revoke the role's active sessions in IAM, and check what they did."),
-		event.Federated:      i18n.T("make the access keys of the IAM user that requested the session inactive, and check what they did."),
+		event.Root: i18n.T("change the root password, check its MFA, delete its access keys, and check what was " +
+			"done."),
+		event.IAMUser: i18n.T("delete the console password, make the access keys inactive, and check what the user " +
+			"did."),
+		event.IdentityCenter: i18n.T("disable the user in IAM Identity Center, end their sessions there, and check what " +
+			"they did."),
+		event.SAML: i18n.T("disable the user at the identity provider, revoke the role's active sessions in " +
+			"IAM, and check what they did."),
+		event.Federated: i18n.T("make the access keys of the IAM user that requested the session inactive, and check " +
+			"what they did."),
 	}[s.kind], i18n.T("revoke the role's active sessions in IAM, find out who assumed it, and check what they did."))
 }
 
@@ -221,7 +231,8 @@ func (s signIn) text() i18n.Message {
 	case s.Name == "SwitchRole":
 		return i18n.T("Somebody switched to %s in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Failed() && s.Identity.HiddenUser:
-		return i18n.T("Somebody tried to sign in as %s to the console of account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("Somebody tried to sign in as %s to the console of account %s (%s) from %s.", who,
+			account, region, from)
 	case s.Failed():
 		return i18n.T("%s could not sign in to the console of account %s (%s) from %s.", who, account, region, from)
 	case !s.Succeeded():

@@ -73,12 +73,14 @@ func assess(d *event.AccessFinding) assessment {
 	if len(d.Condition) > 0 {
 		what = i18n.T("%s, under conditions", what)
 	}
-	archive := i18n.T("If this is intended, archive the finding, with an archive rule if there are more of its kind. If not, remove the access from the policy.")
+	archive := i18n.T("If this is intended, archive the finding, with an archive rule if there are more of its kind. " +
+		"If not, remove the access from the policy.")
 	switch {
 	case d.Error != "":
 		return assessment{i18n.T("Access could not be analyzed"), control.Low, i18n.T("Access Analyzer could not analyze "+
 			"%s: %s.", thing(d), d.Error),
-			i18n.T("Find out what keeps Access Analyzer from reading the resource, such as a policy that denies its service-linked role.")}
+			i18n.T("Find out what keeps Access Analyzer from reading the resource, such as a policy that denies its " +
+				"service-linked role.")}
 	case d.Access == event.UnusedAccess:
 		return unused(d, thing(d))
 	case d.Access == event.InternalAccess:

@@ -95,7 +95,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	default:
 		f.Changes = []change.Change{look.Change}
 		f.Text = i18n.Sentences(f.Text,
-			i18n.T("The quarantine keeps the user from opening more connections; it does not end those that are open."), look.Note)
+			i18n.T("The quarantine keeps the user from opening more connections; it does not end those that are "+
+				"open."), look.Note)
 	}
 	return []remediation.Finding{f}, nil
 }
@@ -125,7 +126,8 @@ func connected(call *event.APICall) (c connection, ok bool) {
 	var mode, duration i18n.Message
 	target := func(parts ...i18n.Message) string { return i18n.Join("/", parts...).String() }
 	// Nothing in AWS closes an SSH session.
-	shell := i18n.T("AWS has no API that closes an SSH session: end it on the instance, remove the security group rule that allows it, or stop the instance.")
+	shell := i18n.T("AWS has no API that closes an SSH session: end it on the instance, remove the security group rule " +
+		"that allows it, or stop the instance.")
 	instance := param("instanceId", i18n.T("an instance that is not recorded"))
 	switch call.Name {
 	case "SendSSHPublicKey":
@@ -141,7 +143,9 @@ func connected(call *event.APICall) (c connection, ok bool) {
 			target: target(instance, param("serialPort", i18n.Literal("0"))),
 			did:    i18n.T("sent an SSH key to the serial console of %s", instance),
 			more:   i18n.T("The serial console works independently of the instance's network."),
-			end:    i18n.T("AWS has no API that closes the serial console session of one instance: end it on the instance, stop the instance, or disable the serial console for the account in this region (ec2:DisableSerialConsoleAccess)."),
+			end: i18n.T("AWS has no API that closes the serial console session of one instance: end it on the instance, " +
+				"stop the instance, or disable the serial console for the account in this region " +
+				"(ec2:DisableSerialConsoleAccess)."),
 		}
 		if monitor, said := call.Request.Bool("monitorMode"); said && monitor {
 			mode = i18n.Literal("monitor")
@@ -153,7 +157,8 @@ func connected(call *event.APICall) (c connection, ok bool) {
 		c = connection{
 			title: i18n.T("Tunnel opened to an instance"), severity: control.Low, target: target(endpoint, address, port),
 			did: i18n.T("opened a tunnel to %s port %s through %s", address, port, endpoint),
-			end: i18n.T("AWS has no API that closes a tunnel: remove the security group rule that allows it, or delete the Instance Connect Endpoint."),
+			end: i18n.T("AWS has no API that closes a tunnel: remove the security group rule that allows it, or delete the " +
+				"Instance Connect Endpoint."),
 		}
 		if seconds := param("maxTunnelDuration", i18n.Message{}); !seconds.Empty() {
 			duration = i18n.T("%s seconds", seconds)
@@ -204,10 +209,13 @@ func said(who event.Identity) i18n.Message {
 // stop is how to keep them from connecting again.
 func stop(who event.Identity) i18n.Message {
 	return i18n.Or(map[event.Kind]i18n.Message{
-		event.Root:           i18n.T("Then change the root password, check its MFA, and delete its access keys."),
-		event.IAMUser:        i18n.T("Then make the user's access keys inactive, delete the console password, and check what was done on the instance."),
-		event.IdentityCenter: i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and check what was done on the instance."),
-	}[who.Kind()], i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and check what was done on the instance."))
+		event.Root: i18n.T("Then change the root password, check its MFA, and delete its access keys."),
+		event.IAMUser: i18n.T("Then make the user's access keys inactive, delete the console password, and check " +
+			"what was done on the instance."),
+		event.IdentityCenter: i18n.T("Then disable the user in IAM Identity Center, end their sessions there, and check " +
+			"what was done on the instance."),
+	}[who.Kind()], i18n.T("Then revoke the role's active sessions in IAM, find out who assumed it, and check what was "+
+		"done on the instance."))
 }
 
 // facts are the lines that let the reader decide.

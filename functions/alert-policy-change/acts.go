@@ -199,7 +199,8 @@ var acts = map[string]map[string]act{
 		"RemoveTargets": {tampered, critical, "${rule}", asItIs, i18n.T("removed targets of rule %s", arg("rule"))},
 	},
 	"ssm.amazonaws.com": {
-		"PutParameter":     {i18n.T("Warder's halt switch set"), critical, "${name}", halted, i18n.T("set parameter %s", name)},
+		"PutParameter": {i18n.T("Warder's halt switch set"), critical, "${name}", halted,
+			i18n.T("set parameter %s", name)},
 		"DeleteParameter":  {tampered, critical, "${name}", asItIs, i18n.T("deleted parameter %s", name)},
 		"DeleteParameters": {tampered, critical, "${halt}", asItIs, i18n.T("deleted parameter %s", arg("halt"))},
 	},

@@ -90,8 +90,10 @@ func created(p *planner, ctx context.Context, c *event.APICall) ([]assessment, e
 // halted explains the halt switch; the call is no worse than it looks.
 func halted(*planner, context.Context, *event.APICall) ([]assessment, error) {
 	return []assessment{{
-		because: i18n.T("Any value except no stops every change that Warder would make; CloudTrail does not record the present value."),
-		advice:  i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack and set the parameter to no."),
+		because: i18n.T("Any value except no stops every change that Warder would make; CloudTrail does not record the " +
+			"present value."),
+		advice: i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack and set the " +
+			"parameter to no."),
 	}}, nil
 }
 
@@ -143,7 +145,8 @@ func version(c *event.APICall) assessment {
 	case !inEffect:
 		rest = i18n.T("It takes effect only when it becomes the default version.")
 	case v.severity == control.Critical:
-		v.because = i18n.T("Its new document grants administrator-level access to every principal that the policy is attached to.")
+		v.because = i18n.T("Its new document grants administrator-level access to every principal that the policy is " +
+			"attached to.")
 		return v
 	default:
 		return v
@@ -167,7 +170,8 @@ func quarantine(policyARN string) bool {
 		strings.HasPrefix(parsed.Resource, "policy/AWSCompromisedKeyQuarantine")
 }
 
-var adviseQuarantine = i18n.T("Make the user's access keys inactive, check what they were used for, and issue new ones. Keep the policy until then: it does not stop everything, but it limits what an attacker can do.")
+var adviseQuarantine = i18n.T("Make the user's access keys inactive, check what they were used for, and issue new " +
+	"ones. Keep the policy until then: it does not stop everything, but it limits what an attacker can do.")
 
 // quarantined assesses that one of those policies was attached or detached.
 func quarantined(c *event.APICall) assessment {
@@ -281,7 +285,8 @@ func exemption(_ *planner, _ context.Context, c *event.APICall) ([]assessment, e
 			value, _ := tag.Text("value")
 			return []assessment{{
 				title: exempted, words: setTag, severity: control.Medium, because: i18n.T("Its value is %q.", value),
-				advice: i18n.T("An exemption keeps Warder from changing a user. Make sure that the approver it names knows about it; if not, remove the tag."),
+				advice: i18n.T("An exemption keeps Warder from changing a user. Make sure that the approver it names knows " +
+					"about it; if not, remove the tag."),
 			}}, nil
 		}
 	}

@@ -97,10 +97,14 @@ type assessment struct {
 
 // The advice that assessments do not give themselves.
 var (
-	adviseCheck  = i18n.T("Nothing to do if this was intended. If not, revert it and find out who uses the caller's credentials.")
-	adviseStop   = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack: make the caller's credentials inactive first, then revert the change.")
-	adviseRecord = i18n.T("First make it work again as before: until then activity is not recorded and does not reach Warder. Then find out who did this and why.")
-	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack, and do not rely on Warder's notices, nor on their absence. Then deploy Warder again.")
+	adviseCheck = i18n.T("Nothing to do if this was intended. If not, revert it and find out who uses the caller's " +
+		"credentials.")
+	adviseStop = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack: make the " +
+		"caller's credentials inactive first, then revert the change.")
+	adviseRecord = i18n.T("First make it work again as before: until then activity is not recorded and does not reach " +
+		"Warder. Then find out who did this and why.")
+	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack, and do not " +
+		"rely on Warder's notices, nor on their absence. Then deploy Warder again.")
 )
 
 // finding describes a call. In CloudFormation's hands what is medium is low, because somebody wrote and
@@ -134,7 +138,8 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
 			title, severity = i18n.T("Part of Warder was deleted"), control.Medium
 		}
-		text = i18n.Sentences(text, i18n.T("CloudFormation made this change; its other changes to Warder within %s are not notified one by one.", i18n.Period(remediation.Quiet)))
+		text = i18n.Sentences(text, i18n.T("CloudFormation made this change; its other changes to Warder within %s are "+
+			"not notified one by one.", i18n.Period(remediation.Quiet)))
 		once = []any{title.String(), c.Identity.ARN}
 	case own:
 		advice = i18n.Or(advice, adviseDeploy)

@@ -98,8 +98,10 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if keys > 0 {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has an access key"), Severity: control.Critical,
-			Text:     i18n.T("The root user of the account has an access key. Whoever holds it can do everything, and no policy of the account can limit it. This notice repeats weekly until the key is deleted."),
-			Advice:   i18n.T("Sign in as root, check under Security credentials when the key was last used, move what uses it to a role, make the key inactive, then delete it."),
+			Text: i18n.T("The root user of the account has an access key. Whoever holds it can do everything, and no " +
+				"policy of the account can limit it. This notice repeats weekly until the key is deleted."),
+			Advice: i18n.T("Sign in as root, check under Security credentials when the key was last used, move what uses " +
+				"it to a role, make the key inactive, then delete it."),
 			Handling: remediation.Handling{Once: remediation.Once{Key: "root access key", For: remediation.Weekly}},
 		})
 	}
@@ -109,8 +111,10 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 	if mfa == 0 && (password > 0 || !saysPassword) {
 		findings = append(findings, remediation.Finding{
 			Subject: subject, Title: i18n.T("Root user has no MFA"), Severity: control.Critical,
-			Text:     i18n.T("The root user of the account can sign in with the password alone. This notice repeats weekly until it has MFA."),
-			Advice:   i18n.T("Sign in as root and register an MFA device under Security credentials; two devices in two places are better."),
+			Text: i18n.T("The root user of the account can sign in with the password alone. This notice repeats weekly " +
+				"until it has MFA."),
+			Advice: i18n.T("Sign in as root and register an MFA device under Security credentials; two devices in two " +
+				"places are better."),
 			Handling: remediation.Handling{Once: remediation.Once{Key: "root MFA", For: remediation.Weekly}},
 		})
 	}
@@ -133,9 +137,12 @@ type assessment struct {
 }
 
 var (
-	ask     = i18n.T("Ask who used the root user and why, and keep the answer: auditors report root use without a documented purpose.")
-	alarm   = i18n.T("If you do not recognise this, the account is compromised: change the root password and MFA, delete root access keys, and contact AWS Support.")
-	billing = i18n.T("Billing does not need the root user: activate IAM access to billing once (Account, IAM user and role access to Billing information), then give a group or role the billing permissions it needs.")
+	ask = i18n.T("Ask who used the root user and why, and keep the answer: auditors report root use without a " +
+		"documented purpose.")
+	alarm = i18n.T("If you do not recognise this, the account is compromised: change the root password and MFA, " +
+		"delete root access keys, and contact AWS Support.")
+	billing = i18n.T("Billing does not need the root user: activate IAM access to billing once (Account, IAM user and " +
+		"role access to Billing information), then give a group or role the billing permissions it needs.")
 )
 
 // grave are the acts that take an account over or give it away, by service and name.
@@ -191,7 +198,8 @@ func (a act) assess() assessment {
 	switch {
 	case a.Identity.Session.AssumedRoot:
 		return assessment{i18n.T("Privileged task of a central root session"), control.Medium,
-			i18n.T("A central team started this session with AssumeRoot. Check that the task was approved; the AssumeRoot event in the management or delegated account names the caller.")}
+			i18n.T("A central team started this session with AssumeRoot. Check that the task was approved; the AssumeRoot " +
+				"event in the management or delegated account names the caller.")}
 	case a.Denied():
 		return assessment{i18n.T("Root user was denied %s", name), control.High,
 			i18n.Sentences(ask, i18n.T("It was blocked this time, probably by a policy of the organization."))}
@@ -207,13 +215,15 @@ func (a act) assess() assessment {
 		return assessment{i18n.T("Root user signed in"), control.High, ask}
 	case a.Name == "CheckMfa":
 		return assessment{i18n.T("Root user was asked for MFA"), control.Low,
-			i18n.T("If no sign-in follows, somebody got as far as the MFA prompt: ask who it was, and change the root password if nobody knows.")}
+			i18n.T("If no sign-in follows, somebody got as far as the MFA prompt: ask who it was, and change the root " +
+				"password if nobody knows.")}
 	case a.Name == "PasswordRecoveryRequested":
 		return assessment{i18n.T("Root user's password reset was requested"), control.High,
 			i18n.Sentences(ask, i18n.T("If you do not recognise this, make sure that the mailbox of the root user is safe."))}
 	case a.Name == "SetIAMAccessPreference":
 		return assessment{i18n.T("Root user changed access to billing"), control.Medium,
-			i18n.T("If IAM access to billing is active, give a group or role the billing permissions it needs: then the root user is no longer needed for billing.")}
+			i18n.T("If IAM access to billing is active, give a group or role the billing permissions it needs: then the root " +
+				"user is no longer needed for billing.")}
 	case a.billing():
 		return assessment{i18n.T("Billing work by the root user"), control.Medium, billing}
 	case a.ReadOnly != nil && *a.ReadOnly:
@@ -261,8 +271,10 @@ func (a act) finding(e event.Event) remediation.Finding {
 	case strings.HasPrefix(key, "AKIA"):
 		text = i18n.Sentences(text, i18n.T("It used the root access key %s, which should not exist.", change.KeyHint(key)))
 	case a.maybeCentral():
-		v.advice = i18n.Sentences(v.advice, i18n.T("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot call that issued session key %s: if there is one, it was a central task.",
-			change.KeyHint(key)))
+		v.advice = i18n.Sentences(v.advice,
+			i18n.T("If your organization uses AssumeRoot, look in the management or delegated account for the AssumeRoot "+
+				"call that issued session key %s: if there is one, it was a central task.",
+				change.KeyHint(key)))
 	}
 	f := remediation.Finding{
 		Subject: subject, Title: v.title, Severity: v.severity, Text: text, Advice: v.advice,

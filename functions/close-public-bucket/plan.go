@@ -74,7 +74,9 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		Changes: []change.Change{
 			{Kind: change.BucketPublicAccess, Subject: bucket.Resource, Target: d.Region, Before: before, After: change.Closed},
 		},
-		Advice:   i18n.T("Find out who made it public, and what was read: CloudTrail has it if data events are on. Then remove the public statement from the bucket's policy or ACL. For a public website put CloudFront in front of the bucket, or exempt the bucket with a tag."),
+		Advice: i18n.T("Find out who made it public, and what was read: CloudTrail has it if data events are on. Then " +
+			"remove the public statement from the bucket's policy or ACL. For a public website put CloudFront in front of " +
+			"the bucket, or exempt the bucket with a tag."),
 		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: d.ID, For: remediation.Weekly}},
 	}}, nil
 }

@@ -214,8 +214,11 @@ func (v *scan) contain(ctx context.Context, w *victim) error {
 	f := remediation.Finding{
 		User: w.user, Title: v.report.title, Severity: control.Critical,
 		Handling: remediation.Handling{Fresh: true, Alert: true, Once: v.once(w.user, hints...)}, Changes: changes,
-		Facts:  append(slices.Clone(v.report.facts), w.used...),
-		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not recognise: users, access keys, roles, instances, functions. Sessions of roles that were assumed with it last up to twelve hours: revoke them in IAM. Replace the key, preferably with a role, and delete it; answer the support case if AWS opened one. Only then undo this."),
+		Facts: append(slices.Clone(v.report.facts), w.used...),
+		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not " +
+			"recognise: users, access keys, roles, instances, functions. Sessions of roles that were assumed with it last up " +
+			"to twelve hours: revoke them in IAM. Replace the key, preferably with a role, and delete it; answer the support " +
+			"case if AWS opened one. Only then undo this."),
 	}
 	of := i18n.T("access key %s of %s", i18n.And(hints...), w.user)
 	if len(hints) == 0 {
@@ -224,7 +227,8 @@ func (v *scan) contain(ctx context.Context, w *victim) error {
 	text := []i18n.Message{v.report.describe(of)}
 	switch {
 	case len(hints) == 0 && w.gone:
-		text = append(text, i18n.T("The key that it names no longer exists, but sessions that were created with it may still be active."))
+		text = append(text, i18n.T("The key that it names no longer exists, but sessions that were created with it may "+
+			"still be active."))
 	case len(hints) == 0:
 		text = append(text, i18n.T("The report names no key, so this applies to every key of the user."))
 	}
@@ -272,28 +276,37 @@ func (s suspect) remedy() (unchanged, advice i18n.Message) {
 	switch {
 	case s.kind == event.Root:
 		return i18n.T("Only the root user can change the credentials of the root user."),
-			i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email address, and look for sessions in the event history. Then contact AWS Support.")
+			i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email " +
+				"address, and look for sessions in the event history. Then contact AWS Support.")
 	case s.kind == event.AssumedRole:
 		return i18n.T("A role cannot be quarantined: denying it would deny everyone who assumes it."),
-			i18n.Sentences(i18n.T("Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the leak: find the instance, function or person that had the credentials."), see)
+			i18n.Sentences(i18n.T("Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the "+
+				"leak: find the instance, function or person that had the credentials."), see)
 	case s.kind == event.IdentityCenter:
-		return i18n.T("A user of IAM Identity Center cannot be quarantined: AWS does not allow changes to the role that it uses."),
-			i18n.Sentences(i18n.T("Disable the user in IAM Identity Center and end their sessions there; a session of the role lasts until it expires, so remove the permission set as well."), see)
+		return i18n.T("A user of IAM Identity Center cannot be quarantined: AWS does not allow changes to the role that " +
+				"it uses."),
+			i18n.Sentences(i18n.T("Disable the user in IAM Identity Center and end their sessions there; a session of the "+
+				"role lasts until it expires, so remove the permission set as well."), see)
 	case s.kind == event.Federated:
-		return i18n.T("A federated user cannot be quarantined: its session comes from an IAM user that the report does not name."),
-			i18n.Sentences(i18n.T("Find in CloudTrail who called GetFederationToken for it. Make that user's access keys inactive, and attach %s to the user.",
+		return i18n.T("A federated user cannot be quarantined: its session comes from an IAM user that the report does " +
+				"not name."),
+			i18n.Sentences(i18n.T("Find in CloudTrail who called GetFederationToken for it. Make that user's access keys "+
+				"inactive, and attach %s to the user.",
 				change.KeyQuarantine), see)
 	case s.kind != event.IAMUser:
 		return i18n.T("It is neither an access key nor a user, so there is nothing to make inactive."),
-			i18n.Sentences(i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose credentials it is about."), see)
+			i18n.Sentences(i18n.T("Open the report in the AWS Health Dashboard or in GuardDuty, and find out whose "+
+				"credentials it is about."), see)
 	case s.user != "" || s.key == "":
 		return i18n.T("This account no longer has this user: it was deleted, or recreated under the same name."),
 			i18n.T("Find out in CloudTrail who deleted the user, and what was done with the credentials before.")
 	case temporary(s.key):
 		return i18n.T("It belongs to a session, and the report does not name its principal."),
-			i18n.T("Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a user's: make the access keys inactive, and attach %s to the user.",
+			i18n.T("Find in CloudTrail whose session it is. If a role's: revoke the role's active sessions in IAM. If a "+
+				"user's: make the access keys inactive, and attach %s to the user.",
 				change.KeyQuarantine)
 	}
 	return i18n.T("No user of this account has this key: it was deleted, or it is the root user's."),
-		i18n.Sentences(i18n.T("Check whether the root user has access keys (IAM → Dashboard). If so, sign in as the root user and delete them now."), see)
+		i18n.Sentences(i18n.T("Check whether the root user has access keys (IAM → Dashboard). If so, sign in as the root "+
+			"user and delete them now."), see)
 }

@@ -72,7 +72,8 @@ func (p *planner) assess(
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Handling: remediation.Handling{Due: k.Created.Add(p.maxAge + time.Second)},
-			Advice:   i18n.T("Create a new access key, switch over everything that uses the old one, then delete the old one. Better: use a role, which needs no key."),
+			Advice: i18n.T("Create a new access key, switch over everything that uses the old one, then delete the old " +
+				"one. Better: use a role, which needs no key."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon be stale")), nil

@@ -110,8 +110,9 @@ func (p *planner) password(user string, set, used, now time.Time) []remediation.
 			user, int(now.Sub(since)/accesskey.Days(1)), int(p.max/accesskey.Days(1))),
 		Facts:           remediation.Facts(i18n.T("Set"), i18n.Day(set), i18n.T("Last used"), accesskey.Date(used)),
 		UnchangedReason: i18n.T("Warder does not delete passwords, because it could not restore them."),
-		Advice:          i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in with it regularly to make sure that it works."),
-		Handling:        remediation.Handling{Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly}},
+		Advice: i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in " +
+			"with it regularly to make sure that it works."),
+		Handling: remediation.Handling{Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly}},
 	}}
 }
 
@@ -150,7 +151,8 @@ func (p *planner) assess(
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Handling: remediation.Handling{Due: since.Add(p.max + time.Second)},
-			Advice:   i18n.T("Delete the key if nothing needs it. If it is needed rarely: use a role, or ask for an exemption. Using the key once also resolves this."),
+			Advice: i18n.T("Delete the key if nothing needs it. If it is needed rarely: use a role, or ask for an " +
+				"exemption. Using the key once also resolves this."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon count as unused")), nil

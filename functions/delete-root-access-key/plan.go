@@ -82,7 +82,8 @@ func newPlanner(api rootkey.Roots, sessions rootkey.Sessions, f settings.Functio
 	for _, account := range p.Accounts {
 		switch {
 		case !number().MatchString(account):
-			faults = append(faults, fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 digits", account))
+			faults = append(faults, fmt.Errorf("parameter accounts: %q is not the number of an account: want 12 "+
+				"digits", account))
 		case account == hub.AccountID:
 			faults = append(faults, fmt.Errorf("parameter accounts: %s is the account that this runs in: "+
 				"its root keys can only be deleted by its root user", account))
@@ -148,7 +149,8 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 		Text: i18n.T("The root user of account %s has access key %s, which is active.", account, hint),
 		Facts: remediation.Facts(i18n.T("Account"), i18n.Literal(account),
 			i18n.T("Created"), i18n.T("%s, %d days ago", i18n.Day(created), int(now.Sub(created)/(24*time.Hour)))),
-		Advice: i18n.T("A root key can do everything that no policy of the organization denies. Move what uses it to a role, make the key inactive as root for a week, then have it deleted."),
+		Advice: i18n.T("A root key can do everything that no policy of the organization denies. Move what uses it to a " +
+			"role, make the key inactive as root for a week, then have it deleted."),
 	}
 	if key.Status != types.StatusTypeActive {
 		f.Severity = control.Medium
@@ -160,7 +162,8 @@ func (p *planner) key(root string, key types.AccessKeyMetadata, now time.Time) r
 		return f
 	}
 	f.Text = i18n.Sentences(f.Text, i18n.T("Its deletion cannot be undone."))
-	f.Advice = i18n.T("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete to false, before it is deleted.", account)
+	f.Advice = i18n.T("Move what uses it to a role. To keep the key, take %s off the parameter accounts, or set delete "+
+		"to false, before it is deleted.", account)
 	f.Changes = []change.Change{{Kind: change.RootKeyDeletion, Subject: root, Target: id, Before: string(key.Status)}}
 	return f
 }

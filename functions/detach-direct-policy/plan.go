@@ -384,9 +384,11 @@ func (v *scan) changes(
 	case err != nil:
 		return nil, unchanged, err
 	case carried == nil:
-		return nil, i18n.T("policyGroups names group %s for this access, but the group does not exist: the access would be lost.", group), nil
+		return nil, i18n.T("policyGroups names group %s for this access, but the group does not exist: the access would "+
+			"be lost.", group), nil
 	case !slices.Contains(carried, policy):
-		return nil, i18n.T("policyGroups names group %s for this access, but the group does not have the policy: the access would be lost.", group), nil
+		return nil, i18n.T("policyGroups names group %s for this access, but the group does not have the policy: the "+
+			"access would be lost.", group), nil
 	}
 	join := change.Change{Kind: change.GroupMembership, Subject: user, Target: group, After: change.Member}
 	member, err := v.member(ctx, user, group)
@@ -396,7 +398,8 @@ func (v *scan) changes(
 	case member:
 		return []change.Change{detach}, unchanged, nil
 	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.Contains(held, c) }):
-		return nil, i18n.T("policyGroups names group %s for this access, but the group has policies that the user does not have: joining it would change what the user may do.", group), nil
+		return nil, i18n.T("policyGroups names group %s for this access, but the group has policies that the user does "+
+			"not have: joining it would change what the user may do.", group), nil
 	}
 	return []change.Change{join, detach}, unchanged, nil
 }
@@ -472,7 +475,8 @@ func (v *scan) advice(policy direct, found assessment, unchanged i18n.Message, b
 		advice = i18n.Sentences(i18n.T("Find out in CloudTrail what was done with these rights in the meantime."), advice)
 	}
 	if tool := tool(by); tool != "" {
-		advice = i18n.Sentences(advice, i18n.T("Also remove the policy from the configuration of %s, or it will come back.", tool))
+		advice = i18n.Sentences(advice,
+			i18n.T("Also remove the policy from the configuration of %s, or it will come back.", tool))
 	}
 	return advice
 }
@@ -549,7 +553,8 @@ func byName(d direct) (v assessment, ok bool) {
 		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html
 		return assessment{
 			title: i18n.T("Quarantine policy on a user"), severity: control.Critical,
-			unchangedReason: i18n.T("AWS attaches this policy to a user whose access key is exposed. Detaching it would allow the holder of the key to do more."),
+			unchangedReason: i18n.T("AWS attaches this policy to a user whose access key is exposed. Detaching it would " +
+				"allow the holder of the key to do more."),
 			advice: i18n.T("Make the user's access keys inactive now: the policy does not stop them. Find out what was done " +
 				"with them. Detach the policy only when the AWS support case says so."),
 		}, true
@@ -557,8 +562,9 @@ func byName(d direct) (v assessment, ok bool) {
 		return denies, true
 	case name == "IAMUserChangePassword":
 		return assessment{
-			severity:        control.Low,
-			unchangedReason: i18n.T("The console attaches this policy to a user who has to choose a new password at the first sign-in; without it the user may be unable to."),
+			severity: control.Low,
+			unchangedReason: i18n.T("The console attaches this policy to a user who has to choose a new password at the " +
+				"first sign-in; without it the user may be unable to."),
 			advice: i18n.T("Let the account's password policy, or a group, allow users to change their password, then detach " +
 				"this policy."),
 		}, true
@@ -569,7 +575,8 @@ func byName(d direct) (v assessment, ok bool) {
 var denies = assessment{
 	severity:        control.Medium,
 	unchangedReason: i18n.T("The policy denies something: detaching it would allow the user to do more."),
-	advice:          i18n.T("If the policy also allows something, grant that through a group and keep the deny. A permanent deny belongs in a permissions boundary or a service control policy."),
+	advice: i18n.T("If the policy also allows something, grant that through a group and keep the deny. A " +
+		"permanent deny belongs in a permissions boundary or a service control policy."),
 }
 
 // byDocument assesses a policy by what it says.
@@ -588,9 +595,11 @@ func byDocument(d direct, document string) assessment {
 	case d.kind == change.InlineUserPolicy && policy.AllowsOnly(document, "ses:SendRawEmail", "ses:SendEmail"):
 		// https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
 		v = assessment{
-			severity:        control.Low,
-			unchangedReason: i18n.T("The policy only allows sending mail with Amazon SES, as an SMTP user needs; without it the mail would stop."),
-			advice:          i18n.T("Add the user to a group that allows the same, check that mail is still sent, then delete the inline policy."),
+			severity: control.Low,
+			unchangedReason: i18n.T("The policy only allows sending mail with Amazon SES, as an SMTP user needs; without it " +
+				"the mail would stop."),
+			advice: i18n.T("Add the user to a group that allows the same, check that mail is still sent, then " +
+				"delete the inline policy."),
 		}
 	}
 	if change.IsQuarantine(d.target) {
@@ -609,12 +618,14 @@ func quarantined(denying bool) assessment {
 		return assessment{
 			title: i18n.T("Quarantine policy does not deny"), severity: control.Critical,
 			unchangedReason: i18n.T("The policy has the name of one of Warder's quarantine policies, but another document."),
-			advice:          i18n.T("Find out in CloudTrail who changed it. Deploy Warder again, which restores its document, or detach the policy if it is not Warder's."),
+			advice: i18n.T("Find out in CloudTrail who changed it. Deploy Warder again, which restores its " +
+				"document, or detach the policy if it is not Warder's."),
 		}
 	}
 	return assessment{
 		title: i18n.T("User is in quarantine"), severity: control.High,
-		unchangedReason: i18n.T("Warder has quarantined the user with this policy. Detaching it would allow the holder of the user's credentials to do more."),
-		advice:          i18n.T("Find out why, with make explain. When the user may work again, undo the quarantine."),
+		unchangedReason: i18n.T("Warder has quarantined the user with this policy. Detaching it would allow the holder of " +
+			"the user's credentials to do more."),
+		advice: i18n.T("Find out why, with make explain. When the user may work again, undo the quarantine."),
 	}
 }

@@ -341,7 +341,8 @@ func (sc *scene) hops() []drill.Hop {
 	}
 	missing := "the drill's queue got no event: are the stack's rules of the drill enabled?"
 	if sc.Scenario == control.DirectPolicy && sc.began.IsZero() {
-		missing = "the drill's queue got no event of the call: does a trail of CloudTrail log management events (make doctor)?"
+		missing = "the drill's queue got no event of the call: does a trail of CloudTrail log management events (make " +
+			"doctor)?"
 	}
 	hop(drill.Event, sc.event, missing)
 	hop(drill.Rule, sc.arrived, "the same")

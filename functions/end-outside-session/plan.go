@@ -165,7 +165,8 @@ func (s session) findings(listed bool) []remediation.Finding {
 	if s.Identity.Kind() == event.IAMUser { // of others there is no owner to look up
 		f.User = s.Identity.UserName
 	}
-	look := i18n.T("Ask them. If it was not them, disable their credentials first, then check the session log and what the machine did since.")
+	look := i18n.T("Ask them. If it was not them, disable their credentials first, then check the session log and what " +
+		"the machine did since.")
 	switch {
 	case s.origin.Place == network.Outside || s.closed:
 		f.Advice = look

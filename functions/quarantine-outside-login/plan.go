@@ -76,7 +76,10 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			i18n.T("User agent"), i18n.Literal(notice.Agent(s.UserAgent)), i18n.T("At"), i18n.Moment(e.Time),
 		),
 		Changes: []change.Change{look.Change},
-		Advice:  i18n.T("Ask them where they were. If it was them: undo this, or ask them to connect from an allowed network, where the quarantine lets them work. If not: delete the console password, make the access keys inactive, and check what they did. The quarantine denies the user's requests to AWS from outside. It does not prevent signing in, and sessions of roles that they switched to before stay active: revoke them in IAM."),
+		Advice: i18n.T("Ask them where they were. If it was them: undo this, or ask them to connect from an allowed " +
+			"network, where the quarantine lets them work. If not: delete the console password, make the access keys " +
+			"inactive, and check what they did. The quarantine denies the user's requests to AWS from outside. It does not " +
+			"prevent signing in, and sessions of roles that they switched to before stay active: revoke them in IAM."),
 		Handling: remediation.Handling{
 			Fresh: true,
 			// Where it is only observed, the user signs in again and again.

@@ -238,15 +238,18 @@ func (w writer) notify(ctx context.Context, r report.Report, a *answer, text i18
 	}
 	language := string(w.Settings.Language)
 	entry := ledger.Entry{
-		ID: remediation.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Notify: notice.Alert, Severity: string(control.Low),
-		Title: title.In(language), Heading: title.String(), Text: text.In(language),
+		ID: remediation.EntryID(report.Tool, a.HTML, r.Over()), Control: report.Tool, At: now, Notify: notice.Alert,
+		Severity: string(control.Low),
+		Title:    title.In(language), Heading: title.String(), Text: text.In(language),
 		Facts: []notice.Fact{
 			{Name: i18n.T("Report").In(language), Value: a.Console},
 			{Name: i18n.T("Table").In(language), Value: console(a.Region, a.Bucket, a.CSV)},
 		},
-		Advice: i18n.T("Read it, and keep it with the audit evidence. Opening it needs s3:GetObject on the bucket %s.", a.Bucket).In(language),
+		Advice: i18n.T("Read it, and keep it with the audit evidence. Opening it needs s3:GetObject on the bucket %s.",
+			a.Bucket).In(language),
 	}
-	a.Outcome, a.Reason, a.Notices = remediation.Skipped, i18n.T("already notified").In(language), []remediation.ReportedNotice{}
+	a.Outcome, a.Reason = remediation.Skipped, i18n.T("already notified").In(language)
+	a.Notices = []remediation.ReportedNotice{}
 	first, err := w.Notify(ctx, entry)
 	if first {
 		a.Outcome, a.Reason = remediation.Notified, ""

@@ -192,14 +192,16 @@ func (p *planner) assess(u user) []remediation.Finding {
 		i18n.T("Required"), i18n.Literal(p.Boundary))}
 	if u.boundary == "" {
 		f.Text = i18n.T("%s has no permissions boundary.", u.name)
-		f.Advice = i18n.T("Set the boundary when creating users: aws iam create-user --permissions-boundary. The user may do what both its policies and the boundary allow.")
+		f.Advice = i18n.T("Set the boundary when creating users: aws iam create-user --permissions-boundary. The user may " +
+			"do what both its policies and the boundary allow.")
 		f.Changes = []change.Change{{Kind: change.PermissionsBoundary, Subject: u.name, Target: u.name, After: p.Boundary}}
 		return []remediation.Finding{f}
 	}
 	f.Title = i18n.T("Another permissions boundary on a user")
 	f.Text = i18n.T("%s has a permissions boundary other than the required one.", u.name)
 	f.UnchangedReason = i18n.T("Not replaced: the required boundary may allow what this one does not.")
-	f.Advice = i18n.T("Compare the two policies. If the other one is equivalent, list it in otherBoundaries; if not, set the required one on the user.")
+	f.Advice = i18n.T("Compare the two policies. If the other one is equivalent, list it in otherBoundaries; if not, " +
+		"set the required one on the user.")
 	f.Once = remediation.Once{Key: "other#" + u.name + "#" + u.boundary, For: remediation.Weekly}
 	return []remediation.Finding{f}
 }
@@ -223,9 +225,10 @@ func fresh(f remediation.Finding, d *event.APICall) remediation.Finding {
 // missing says that the configured boundary cannot be put on anybody.
 func (p *planner) missing(e event.Event, users int) remediation.Finding {
 	return remediation.Finding{
-		Subject:         "account " + e.Account,
-		Title:           i18n.T("The required permissions boundary does not exist"),
-		Text:            i18n.T("The policy that is configured as the permissions boundary does not exist. It would apply to %s.", count(users)),
+		Subject: "account " + e.Account,
+		Title:   i18n.T("The required permissions boundary does not exist"),
+		Text: i18n.T("The policy that is configured as the permissions boundary does not exist. It would apply "+
+			"to %s.", count(users)),
 		Facts:           []remediation.Fact{{Name: i18n.T("Policy"), Value: i18n.Literal(p.Boundary)}},
 		UnchangedReason: i18n.T("No user was changed."),
 		Advice:          i18n.T("Create the policy, or correct the parameter boundary in cdk.json and deploy."),

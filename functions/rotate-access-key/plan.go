@@ -169,7 +169,9 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 				" --secret-id "+name+" --query SecretString --output text"),
 		),
 		Changes: []change.Change{c},
-		Advice: i18n.T("Once it exists, read the new key with the command in this notice and with access key %s: only %s can read it. Switch over everything that uses the old key, then delete the old key, which this control does not change.",
+		Advice: i18n.T("Once it exists, read the new key with the command in this notice and with access key %s: only %s "+
+			"can read it. Switch over everything that uses the old key, then delete the old key, which this control does not "+
+			"change.",
 			hint, c.Subject),
 	}
 }
@@ -177,7 +179,8 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 // full is the finding that the user should have a new key and cannot, because it has two.
 func (p *planner) full(user string, old, other accesskey.Key, now time.Time) remediation.Finding {
 	hint, second := change.KeyHint(old.ID), change.KeyHint(other.ID)
-	advice := i18n.T("If %s is the replacement, switch over everything that uses %s and delete %s. If not, delete %s: the next sweep creates the new key.", second, hint, hint, second)
+	advice := i18n.T("If %s is the replacement, switch over everything that uses %s and delete %s. If not, delete %s: "+
+		"the next sweep creates the new key.", second, hint, hint, second)
 	state := i18n.T("%s, Active, created on %s", second, i18n.Day(other.Created))
 	if !other.Active {
 		state = i18n.T("%s, Inactive, created on %s", second, i18n.Day(other.Created))

@@ -87,7 +87,8 @@ func TestADrillThatIsKilledIsCleanedUpByTheNext(t *testing.T) {
 		t.Errorf("the drill that was killed: %s", came.output)
 	}
 	output, err := ask("drill", "--minutes=2")
-	if err != nil || !strings.Contains(output, "deleted "+left+"\n") || strings.Count(output, "deleted ") != 2 || !strings.HasSuffix(output, ": passed\n") {
+	if err != nil || !strings.Contains(output, "deleted "+left+"\n") || strings.Count(output, "deleted ") != 2 ||
+		!strings.HasSuffix(output, ": passed\n") {
 		t.Errorf("the next drill: %v; want that it passes and deletes %s", err, left)
 	}
 	asBefore(t, client, before)

@@ -136,7 +136,8 @@ func TestContributing_ShowsWhatSimulatePrints(t *testing.T) {
 	}
 	out, _, err := ran(t, strings.Fields(shown[1])...)
 	if err != nil || !strings.HasSuffix(out, "\n"+shown[2]+"\n") {
-		t.Errorf("CONTRIBUTING.md shows %q, and simulate %s ends with\n%s%v", shown[2], shown[1], out[max(0, len(out)-60):], err)
+		t.Errorf("CONTRIBUTING.md shows %q, and simulate %s ends with\n%s%v", shown[2], shown[1],
+			out[max(0, len(out)-60):], err)
 	}
 }
 

@@ -384,7 +384,8 @@ func digest(user iamuser.ReportUser) string {
 // OneKeyPerUser orders a user's findings about active keys, one finding a key: of several that are due the
 // key that was used least recently goes first, and the others stay for a later run, so that no user
 // is left without a key at once. soon is the title of a finding that is not due yet.
-func OneKeyPerUser(found map[string]remediation.Finding, keys []Key, now time.Time, soon i18n.Message) []remediation.Finding {
+func OneKeyPerUser(found map[string]remediation.Finding, keys []Key, now time.Time,
+	soon i18n.Message) []remediation.Finding {
 	slices.SortFunc(keys, func(a, b Key) int { return cmp.Or(a.Used.Compare(b.Used), a.Created.Compare(b.Created)) })
 	var findings []remediation.Finding
 	for _, k := range keys {

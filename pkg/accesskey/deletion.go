@@ -40,7 +40,8 @@ const slack = time.Hour
 
 // deletions are the keys, by user, whose deletion is announced or due: those of the cases that ended with a key made
 // inactive, by their entries, where a change that was undone is no longer in force.
-func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser, now time.Time) (map[string][]completedChange, error) {
+func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser,
+	now time.Time) (map[string][]completedChange, error) {
 	found := map[string][]completedChange{}
 	if s.Deletion.After == 0 {
 		return found, nil
@@ -86,11 +87,13 @@ func (d Deletion) finding(user string, k Key, at time.Time) remediation.Finding 
 	return remediation.Finding{
 		User:  user,
 		Title: i18n.T("Inactive access key"),
-		Text: i18n.T("Warder made access key %s of %s inactive on %s, and nobody has activated it since. After %d days Warder deletes such a key, which cannot be undone.",
+		Text: i18n.T("Warder made access key %s of %s inactive on %s, and nobody has activated it since. After %d days "+
+			"Warder deletes such a key, which cannot be undone.",
 			change.KeyHint(k.ID), user, i18n.Day(at), int(d.After/day)),
 		Facts:    []remediation.Fact{{Name: i18n.T("Created"), Value: i18n.Day(k.Created)}},
 		Changes:  []change.Change{{Kind: change.AccessKeyDeletion, Subject: user, Target: k.ID, Before: change.Inactive}},
 		Handling: remediation.Handling{Due: at.Add(d.After), OneKeyPerRun: user},
-		Advice:   i18n.T("If something still needs the key, activate it or ask for an exemption before it is deleted; after that you need a new key. Otherwise there is nothing to do."),
+		Advice: i18n.T("If something still needs the key, activate it or ask for an exemption before it is deleted; " +
+			"after that you need a new key. Otherwise there is nothing to do."),
 	}
 }

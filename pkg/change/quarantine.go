@@ -85,7 +85,8 @@ func (quarantineGroup) Describe(c Change, done bool) i18n.Message {
 func explainLimit(err error, what i18n.Message) error {
 	var full *types.LimitExceededException
 	if errors.As(err, &full) {
-		return i18n.Fault{Text: i18n.T("not quarantined: %s; detach one, or delete the user's password and make its access keys inactive", what), Err: err}
+		return i18n.Fault{Text: i18n.T("not quarantined: %s; detach one, or delete the user's password and make its "+
+			"access keys inactive", what), Err: err}
 	}
 	return err
 }

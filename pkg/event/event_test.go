@@ -128,11 +128,15 @@ func TestAnErrorHoldsNothingOfTheEvent(t *testing.T) {
 func TestTheTypeFollowsFromSourceAndDetailType(t *testing.T) {
 	const record = `"detail":{"eventName":"ConsoleLogin","eventSource":"signin.amazonaws.com"%}`
 	for name, c := range map[string]struct{ raw, want string }{
-		"a sign-in, as it was recorded":     {`{"source":"aws.signin","detail-type":"AWS Console Sign In via CloudTrail",` + record + `}`, "sign-in"},
-		"a sign-in, as the guide spells it": {`{"source":"aws.signin","detail-type":"AWS Console Signin via CloudTrail",` + record + `}`, "sign-in"},
-		"a sign-in that says so itself":     {`{"source":"aws.signin","detail-type":"AWS Console Sign-In via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsConsoleSignIn"`, 1) + `}`, "sign-in"},
-		"a console action":                  {`{"source":"aws.billingconsole","detail-type":"AWS Console Action via CloudTrail",` + record + `}`, "call"},
-		"a service event":                   {`{"source":"aws.kms","detail-type":"AWS Service Event via CloudTrail",` + record + `}`, "service event"},
+		"a sign-in, as it was recorded": {`{"source":"aws.signin","detail-type":"AWS Console Sign In via CloudTrail",` +
+			record + `}`, "sign-in"},
+		"a sign-in, as the guide spells it": {`{"source":"aws.signin","detail-type":"AWS Console Signin via CloudTrail",` +
+			record + `}`, "sign-in"},
+		"a sign-in that says so itself": {`{"source":"aws.signin","detail-type":"AWS Console Sign-In via CloudTrail",` +
+			strings.Replace(record, "%", `,"eventType":"AwsConsoleSignIn"`, 1) + `}`, "sign-in"},
+		"a console action": {`{"source":"aws.billingconsole","detail-type":"AWS Console Action via CloudTrail",` + record + `}`, "call"},
+		"a service event": {`{"source":"aws.kms","detail-type":"AWS Service Event via CloudTrail",` +
+			record + `}`, "service event"},
 		"an insight": {`{"source":"aws.iam","detail-type":"AWS Insight via CloudTrail",` +
 			record + `}`, "unknown"},
 		"network activity":                            {`{"source":"aws.s3","detail-type":"AWS Network Activity Event via CloudTrail",` + strings.Replace(record, "%", `,"eventType":"AwsVpceEvent"`, 1) + `}`, "unknown"},
@@ -225,7 +229,8 @@ func TestTheSameThingHasTheSameKey(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ raw, want string }{
 		"a health event": {health(`,"communicationId":"c-1"`), "health:111122223333:c-1"},
-		"its copy":       {health(`,"communicationId":"c-1","backupEvent":"true","page":"1","totalPages":"1"`), "health:111122223333:c-1"},
+		"its copy": {health(`,"communicationId":"c-1","backupEvent":"true","page":"1","totalPages":"1"`),
+			"health:111122223333:c-1"},
 		"its second page": {health(`,"communicationId":"c-1","page":"2","totalPages":"2"`),
 			"health:111122223333:c-1:2"},
 		"a health event to a gathering account": {health(`,"communicationId":"c-1","affectedAccount":"444455556666"`),
@@ -313,8 +318,9 @@ func TestWhichErrorCodesMeanDenied(t *testing.T) {
 	for code, want := range map[string]bool{
 		"AccessDenied": true, "AccessDeniedException": true, "UnauthorizedOperation": true,
 		"Client.UnauthorizedOperation": true,
-		"":                             false, "NoSuchEntity": false, "NoSuchEntityException": false, "LimitExceededException": false,
-		"AccessDeniedX": false,
+		"":                             false, "NoSuchEntity": false, "NoSuchEntityException": false,
+		"LimitExceededException": false,
+		"AccessDeniedX":          false,
 	} {
 		r := decode(t, call(`"errorCode":"`+code+`"`)).Record()
 		if r.Denied() != want || r.Failed() != (code != "") {
@@ -353,16 +359,19 @@ func TestRareIdentities(t *testing.T) {
 		kind     event.Kind
 		want     string
 	}{
-		"another account": {`{"type":"AWSAccount","accountId":"444455556666","principalId":"AIDAEXAMPLE"}`, event.AWSAccount, "AIDAEXAMPLE"},
+		"another account": {`{"type":"AWSAccount","accountId":"444455556666","principalId":"AIDAEXAMPLE"}`,
+			event.AWSAccount, "AIDAEXAMPLE"},
 		"another account and no more": {`{"type":"AWSAccount","accountId":"444455556666"}`, event.AWSAccount,
 			"account 444455556666"},
 		"a SAML user assuming a role": {`{"type":"SAMLUser","userName":"erin@example.com","principalId":"x:y"}`,
 			event.SAML, "erin@example.com"},
-		"a web identity assuming a role": {`{"type":"WebIdentityUser","userName":"repo:example/app","principalId":"x:y"}`, event.WebIdentity, "repo:example/app"},
+		"a web identity assuming a role": {`{"type":"WebIdentityUser","userName":"repo:example/app","principalId":"x:y"}`,
+			event.WebIdentity, "repo:example/app"},
 		"a person of IAM Identity Center": {`{"type":"IdentityCenterUser","onBehalfOf":{"userId":"u-1"}}`,
 			event.IdentityCenter, "u-1"},
-		"an IAM user of whom only the ARN is": {`{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/team/data/carol"}`, event.IAMUser, "carol"},
-		"a role of which only the ARN is":     {`{"type":"AssumedRole","arn":"arn:aws-cn:sts::111122223333:assumed-role/build/run-1"}`, event.AssumedRole, "build/run-1"},
+		"an IAM user of whom only the ARN is": {`{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/team/data/carol"}`,
+			event.IAMUser, "carol"},
+		"a role of which only the ARN is": {`{"type":"AssumedRole","arn":"arn:aws-cn:sts::111122223333:assumed-role/build/run-1"}`, event.AssumedRole, "build/run-1"},
 		"a role of which only the principal is": {`{"type":"AssumedRole","principalId":"AROAEXAMPLE:run-1"}`,
 			event.AssumedRole, "AROAEXAMPLE:run-1"},
 		"a role by Identity Center, ARN missing": {`{"type":"AssumedRole","sessionContext":{"sessionIssuer":{"type":"Role","userName":"AWSReservedSSO_Dev_0"}}}`, event.IdentityCenter, "AWSReservedSSO_Dev_0"},

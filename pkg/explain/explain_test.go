@@ -109,7 +109,8 @@ func reader(t *testing.T) Reader {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return Reader{Ledger: l, Kinds: change.ForIAM(a.IAM()), API: a.IAM(), Now: func() time.Time { return at("2026-11-21T00:00:00Z") }}
+	return Reader{Ledger: l, Kinds: change.ForIAM(a.IAM()), API: a.IAM(),
+		Now: func() time.Time { return at("2026-11-21T00:00:00Z") }}
 }
 
 func TestAnswers(t *testing.T) {

@@ -93,7 +93,8 @@ func TestANoticeInKoreanHasItsSubjectLineInEnglish(t *testing.T) {
 
 func TestAChangeSaysWhatKeptIt(t *testing.T) {
 	for status, want := range map[string]string{
-		"pending": "x", "failed": "x (failed: because)", "held": "x (on hold: because)", "skipped": "x (not applied: because)",
+		"pending": "x", "failed": "x (failed: because)", "held": "x (on hold: because)",
+		"skipped":  "x (not applied: because)",
 		"verified": "x (because)",
 	} {
 		if got := (Change{Text: "x", Status: status, Reason: "because"}).Describe().String(); got != want {

@@ -41,7 +41,8 @@ func FuzzOwner(f *testing.F) {
 			t.Fatalf("%+v: %s", got, got.Missing)
 		}
 		// Without any rule there is nobody but the subscribers.
-		if got, err := (Book{API: a.IAM(), Owners: settings.Owners{}}).Owner(t.Context(), name); err != nil || got.Address != "" ||
+		if got, err := (Book{API: a.IAM(), Owners: settings.Owners{}}).Owner(t.Context(), name); err != nil ||
+			got.Address != "" ||
 			got.Slack != "" {
 			t.Fatalf("nobody is named, and %+v is told (%v)", got, err)
 		}

@@ -94,7 +94,8 @@ var guardCases = []guardCase{
 	}, grace, hold, "its owner was notified on 2026-11-23; due on 2026-12-04", noon.AddDate(0, 0, 3), notice.Reminder},
 	{"another key of the user goes first", func(_ *Finding, x *facts) {
 		x.firstKey = "…0001"
-	}, oneKeyPerRun, hold, "the user's other key …0001 comes first; Warder never changes both in one run", time.Time{}, ""},
+	}, oneKeyPerRun, hold, "the user's other key …0001 comes first; Warder never changes both in one " +
+		"run", time.Time{}, ""},
 	{"what was changed twice in a day is left to people", func(_ *Finding, x *facts) {
 		x.ledger.recent = [][]ledger.RecentChange{nil, {{Step: "a"}, {Step: "b", Actor: "mallory"}}}
 	}, flapping, hold, "changed 2 times within a day, and mallory changed it back each time", time.Time{}, ""},

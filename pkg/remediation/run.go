@@ -385,9 +385,11 @@ func (r *run) notifyStopped(ctx context.Context) error {
 	entry := r.recorder.newEntry(digest(r.Control.ID, "blast radius", r.trippedAt.Unix()), control.High)
 	entry.Notify, entry.Guard = notice.Alert, ledger.Stopped
 	r.word(&entry, i18n.T("Blast radius reached"),
-		i18n.T("%s made %d changes within an hour and stopped. It changes nothing more until it is released; the next sweep then applies what is pending.",
+		i18n.T("%s made %d changes within an hour and stopped. It changes nothing more until it is released; the next "+
+			"sweep then applies what is pending.",
 			r.Control.ID, r.Settings.BlastRadius),
-		i18n.T("Read the pending changes. If they are right: make release CONTROL=%s REASON=\"why\". If not: set the control to observe, and undo what was changed.", r.Control.ID))
+		i18n.T("Read the pending changes. If they are right: make release CONTROL=%s REASON=\"why\". If not: set the "+
+			"control to observe, and undo what was changed.", r.Control.ID))
 	for _, step := range r.held {
 		waits := Fact{Name: i18n.T("Pending"), Value: r.Kinds.Describe(step.Change, false)}
 		entry.Facts = append(entry.Facts, r.fact(waits))

@@ -266,7 +266,8 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 			q.By, entry.Control, entry.Subject, i18n.Minute(entry.At), q.Reason)),
 	}
 	if u.widens(steps[0].Inverse()) {
-		inverse.Advice = u.render(i18n.T("Warder does not change it again until %s; after that it starts with a new notice. Fix it before then, or ask for an exemption.", i18n.Day(u.holdUntil(now))))
+		inverse.Advice = u.render(i18n.T("Warder does not change it again until %s; after that it starts with a new "+
+			"notice. Fix it before then, or ask for an exemption.", i18n.Day(u.holdUntil(now))))
 	}
 	for i, step := range steps {
 		back := ledger.Step{Change: step.Inverse(), ID: stepID(id, i), Status: ledger.Planned, At: now}
