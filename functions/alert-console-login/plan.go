@@ -1,30 +1,18 @@
-// Package alertconsolelogin is the Lambda function that alerts on sign-ins to the AWS console and of switched roles. It
-// reads nothing and changes nothing. README.md is its runbook, control.json its description.
 package alertconsolelogin
 
 import (
 	"cmp"
 	"context"
-	"embed"
 	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 )
-
-//go:embed control.json ko.json
-var files embed.FS
-
-// Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[any](files, func(s handler.Setup) (remediation.Planner, error) {
-	return planner{s.Settings.AllowedNetworks}, nil
-})
 
 type planner struct{ allowed network.Allowed }
 

@@ -1,11 +1,8 @@
-// Package alertexternalaccess is the Lambda function that alerts on what IAM Access Analyzer finds.
-// It reads nothing and changes nothing. README.md is its runbook, control.json its description.
 package alertexternalaccess
 
 import (
 	"cmp"
 	"context"
-	"embed"
 	"maps"
 	"slices"
 	"strings"
@@ -15,20 +12,9 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/settings"
 )
-
-//go:embed control.json ko.json
-var files embed.FS
-
-// Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[any](files, func(s handler.Setup) (remediation.Planner, error) {
-	p, err := settings.Parameters[parameters](s.Settings)
-	return planner{p}, err
-})
 
 // parameters are those of control.json.
 type parameters struct {

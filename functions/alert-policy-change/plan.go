@@ -1,12 +1,9 @@
-// Package alertpolicychange is the Lambda function that alerts on every change to who may do what, to the trails that
-// record it, and to Warder itself. README.md is its runbook, control.json its description.
 package alertpolicychange
 
 import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"embed"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,36 +11,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
-
-//go:embed control.json ko.json
-var files embed.FS
-
-// Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
-	return &planner{s.IAM, s.Settings, s.Sleep}, nil
-})
-
-// readAPI are the operations that the planner decides from.
-type readAPI interface {
-	iam.GetPolicyAPIClient
-	GetPolicyVersion(
-		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
-	) (*iam.GetPolicyVersionOutput, error)
-	iam.ListAttachedGroupPoliciesAPIClient
-	iam.ListGroupPoliciesAPIClient
-	GetGroupPolicy(context.Context, *iam.GetGroupPolicyInput, ...func(*iam.Options)) (*iam.GetGroupPolicyOutput, error)
-}
 
 type planner struct {
 	api      readAPI

@@ -1,10 +1,7 @@
-// Package containexposedkey is the Lambda function that makes an access key inactive and quarantines its user as soon
-// as AWS says that others have the key. README.md is its runbook, control.json its description.
 package containexposedkey
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,31 +16,12 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
-
-//go:embed control.json ko.json
-var files embed.FS
-
-// Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
-	return remediation.Pending(newPlanner(s.IAM, s.Settings)), nil
-})
-
-// readAPI are the operations that the planner decides from.
-type readAPI interface {
-	quarantine.API
-	GetAccessKeyLastUsed(
-		context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options),
-	) (*iam.GetAccessKeyLastUsedOutput, error)
-	iam.GetUserAPIClient
-	iam.ListAccessKeysAPIClient
-}
 
 type planner struct {
 	api    readAPI

@@ -1,14 +1,10 @@
-// Package deleterootaccesskey is the Lambda function that looks for access keys of the root users of member accounts,
-// and deletes them if it is asked to. README.md is its runbook, control.json its description.
 package deleterootaccesskey
 
 import (
 	"cmp"
 	"context"
-	"embed"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +19,6 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -31,16 +26,6 @@ import (
 	"github.com/warder-aws/warder/pkg/rootkey"
 	"github.com/warder-aws/warder/pkg/settings"
 )
-
-//go:embed control.json ko.json
-var files embed.FS
-
-// Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[rootkey.Roots](files, func(s handler.Setup) (remediation.Planner, error) {
-	api, sessions := clients(s.AWS)
-	maps.Copy(s.Kinds, rootkey.Kinds(api, sessions))
-	return newPlanner(api, sessions, s.Settings)
-})
 
 // clients are the client that begins sessions as root, and those of the sessions. The first speaks to the endpoint of
 // the function's region, which is what the SDK does unless it is set otherwise: the global endpoint refuses AssumeRoot.

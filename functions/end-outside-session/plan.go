@@ -1,13 +1,9 @@
-// Package endoutsidesession is the Lambda function that ends Session Manager sessions that come from outside the
-// allowed networks or are on a closed machine. README.md is its runbook, control.json its description.
 package endoutsidesession
 
 import (
 	"cmp"
 	"context"
-	"embed"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,29 +15,11 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
-
-//go:embed control.json ko.json
-var files embed.FS
-
-// Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
-	api := ssm.NewFromConfig(s.AWS)
-	maps.Copy(s.Kinds, change.ForSSM(api))
-	p, err := newPlanner(api, s.Settings)
-	return remediation.Pending(p), err
-})
-
-// readAPI are the operations that the planner decides from.
-type readAPI interface {
-	ssm.DescribeSessionsAPIClient
-	ssm.DescribeInstanceInformationAPIClient
-}
 
 // parameters are those of control.json.
 type parameters struct {

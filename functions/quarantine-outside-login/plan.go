@@ -1,15 +1,11 @@
-// Package quarantineoutsidelogin is the Lambda function that quarantines an IAM user who signed in to the console from
-// outside the allowed networks. README.md is its runbook, control.json its description.
 package quarantineoutsidelogin
 
 import (
 	"context"
-	"embed"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -17,15 +13,6 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
-
-//go:embed control.json ko.json
-var files embed.FS
-
-// Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[quarantine.API](files, func(s handler.Setup) (remediation.Planner, error) {
-	p, err := newPlanner(s.IAM, s.Settings)
-	return remediation.Pending(p), err
-})
 
 type planner struct {
 	api     quarantine.API

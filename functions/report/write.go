@@ -1,5 +1,3 @@
-// Package report is the Lambda function that writes the evidence of a month, or of another period, and says where it
-// is. Its schedule starts it, and a person may; README.md is its runbook, control.json its description.
 package report
 
 import (
@@ -9,10 +7,8 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,9 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/functions"
-	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -33,29 +27,6 @@ import (
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
 )
-
-var (
-	//go:embed control.json
-	description []byte
-	//go:embed ko.json
-	korean []byte
-)
-
-// Tool is the whole tool: its program and its tests are made from it.
-var Tool = handler.Tool[request, answer]{Description: description, Korean: korean, New: newWriter}
-
-func newWriter(s handler.Setup) (func(context.Context, request) (answer, error), error) {
-	maps.Copy(s.Kinds, change.Described())
-	w := writer{Runner: s.Runner, users: s.IAM, switches: ssm.NewFromConfig(s.AWS), objects: s3.New(s.AWS)}
-	// To read all of them takes longer than a cold start may.
-	controls := sync.OnceValues(described)
-	return func(ctx context.Context, q request) (a answer, err error) {
-		if w.controls, err = controls(); err != nil {
-			return answer{}, err
-		}
-		return w.write(ctx, q)
-	}, nil
-}
 
 // described is every control, and makes known what they are called in other languages.
 func described() ([]control.Control, error) {

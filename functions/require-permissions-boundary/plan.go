@@ -1,10 +1,7 @@
-// Package requirepermissionsboundary is the Lambda function that puts a permissions boundary on
-// IAM users who have none. README.md is its runbook, control.json its description.
 package requirepermissionsboundary
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,27 +15,11 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
-
-//go:embed control.json ko.json
-var files embed.FS
-
-// Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
-	return newPlanner(s.IAM, s.Settings, s.Sleep)
-})
-
-// readAPI are the operations that the planner decides from.
-type readAPI interface {
-	iam.GetUserAPIClient
-	iam.GetAccountAuthorizationDetailsAPIClient
-	iam.GetPolicyAPIClient
-}
 
 // parameters are those of control.json.
 type parameters struct {

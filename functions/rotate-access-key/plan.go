@@ -1,13 +1,9 @@
-// Package rotateaccesskey is the Lambda function that gives users a new access key before the old
-// one gets stale. README.md is its runbook, control.json its description.
 package rotateaccesskey
 
 import (
 	"cmp"
 	"context"
-	"embed"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -20,24 +16,11 @@ import (
 	"github.com/warder-aws/warder/pkg/accesskey"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
-
-//go:embed control.json ko.json
-var files embed.FS
-
-// Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
-	api := clients{s.IAM, secretsmanager.NewFromConfig(s.AWS)}
-	maps.Copy(s.Kinds, rotation.Kinds(api.Client, api.secrets))
-	p, err := newPlanner(api, s.Ledger, s.Sleep, s.Settings)
-	p.Abreast = s.Concurrency
-	return p, err
-})
 
 // clients are those of the two services that the planner reads from.
 type clients struct {
@@ -47,15 +30,6 @@ type clients struct {
 
 // secrets is the client of Secrets Manager; a name of its own, because both are called Client.
 type secrets = *secretsmanager.Client
-
-// readAPI are the operations that the planner decides from. None reads a secret's value.
-type readAPI interface {
-	accesskey.API
-	iam.GetUserAPIClient
-	DescribeSecret(
-		context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options),
-	) (*secretsmanager.DescribeSecretOutput, error)
-}
 
 // A user is given new keys if it has this tag with this value, to the letter: IAM lets the function
 // create keys of such users only, and compares like that (control.json).

@@ -1,0 +1,31 @@
+// Package endoutsidesession is the Lambda function that ends Session Manager sessions that come from outside the
+// allowed networks or are on a closed machine. README.md is its runbook, control.json its description.
+package endoutsidesession
+
+import (
+	"embed"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/remediation"
+)
+
+//go:embed control.json ko.json
+var files embed.FS
+
+// Control is the whole control: its program, its tests and the simulator are made from it.
+var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
+	api := ssm.NewFromConfig(s.AWS)
+	maps.Copy(s.Kinds, change.ForSSM(api))
+	p, err := newPlanner(api, s.Settings)
+	return remediation.Pending(p), err
+})
+
+// readAPI are the operations that the planner decides from.
+type readAPI interface {
+	ssm.DescribeSessionsAPIClient
+	ssm.DescribeInstanceInformationAPIClient
+}

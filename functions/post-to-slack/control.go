@@ -1,0 +1,36 @@
+// Package posttoslack is the Lambda function that posts notices and alarms to Slack. The topic
+// starts it; README.md is its runbook, control.json its description.
+package posttoslack
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/slack"
+)
+
+//go:embed control.json
+var description []byte
+
+// Tool is the whole tool: its program and its tests are made from it.
+var Tool = handler.Tool[json.RawMessage, answer]{Description: description, New: newPoster}
+
+func newPoster(s handler.Setup) (func(context.Context, json.RawMessage) (answer, error), error) {
+	http, err := slack.NewHTTP(s.Settings.SlackLocal)
+	if err != nil {
+		return nil, err
+	}
+	p := &poster{Ledger: s.Ledger, Language: s.Settings.Language, Now: s.Now, Sleep: s.Sleep}
+	p.Client = &slack.Client{
+		HTTP: http, Channel: s.Settings.Slack.Channel, Slot: p.slot, Sleep: s.Sleep, Now: s.Now,
+		Secret: (&vault{
+			Slack: s.Settings.Slack, Secrets: secretsmanager.NewFromConfig(s.AWS), Parameters: ssm.NewFromConfig(s.AWS),
+		}).read,
+	}
+	return p.post, nil
+}
