@@ -21,7 +21,7 @@ var Control = handler.NewControl[accesskey.API](files, func(s handler.Setup) (re
 	deletion, wrong := accesskey.NewDeletion(q.DeleteAfterDays, s.Settings)
 	p := &planner{s.IAM, accesskey.Days(q.MaxAgeDays), accesskey.Days(s.Settings.Days(settings.NoticeDays))}
 	return accesskey.Sweep{
-		API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-stale-access-key", Abreast: s.Concurrency,
-		Limit: p.maxAge - p.notice, Judge: p.assess, Deletion: deletion,
+		API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-stale-access-key", Concurrency: s.Concurrency,
+		Limit: p.maxAge - p.notice, Evaluate: p.assess, Deletion: deletion,
 	}, errors.Join(err, wrong)
 })

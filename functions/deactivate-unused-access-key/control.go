@@ -25,8 +25,8 @@ var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediat
 	deletion, wrong := accesskey.NewDeletion(q.DeleteAfterDays, s.Settings)
 	p := &planner{s.IAM, accesskey.Days(q.MaxUnusedDays), accesskey.Days(s.Settings.Days(settings.NoticeDays))}
 	return accesskey.Sweep{
-		API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-unused-access-key", Abreast: s.Concurrency,
-		Limit: p.max - p.notice, ByUse: true, Judge: p.assess, User: p.user, Report: p.reported, Deletion: deletion,
+		API: s.IAM, Ledger: s.Ledger, Sleep: s.Sleep, Control: "deactivate-unused-access-key", Concurrency: s.Concurrency,
+		Limit: p.max - p.notice, ByUse: true, Evaluate: p.assess, User: p.user, Report: p.reported, Deletion: deletion,
 	}, errors.Join(err, wrong)
 })
 

@@ -190,7 +190,7 @@ func named(call *event.APICall) direct {
 	return direct{}
 }
 
-// user scans a user that no call names. One that is gone has no policy.
+// user scans a user that no call names. One that no longer exists has no policy.
 func (v *scan) user(ctx context.Context, user string) ([]remediation.Finding, error) {
 	held, err := v.held(ctx, user)
 	if err != nil {
@@ -248,7 +248,7 @@ func (v *scan) assess(
 }
 
 // finding assesses one policy. by is the call that attached it, nil when that is not what the event is
-// about. There is none when the policy is gone.
+// about. There is none when the policy no longer exists.
 func (v *scan) finding(
 	ctx context.Context, user string, policy direct, held []direct, by *event.APICall,
 ) ([]remediation.Finding, error) {
@@ -300,7 +300,7 @@ func (v *scan) document(ctx context.Context, user string, policy direct) (docume
 	if document, ok := v.documents[policy.target]; ok {
 		return document, nil
 	}
-	// While a policy is attached it cannot be deleted, so one that is gone is not shown yet, or was
+	// While a policy is attached it cannot be deleted, so one that no longer exists is not shown yet, or was
 	// detached a moment ago: that is for the retry to see, and not for guessing.
 	err = iamuser.RetryUntilVisible(ctx, v.sleep, func() error {
 		described, err := v.api.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &policy.target})
@@ -319,7 +319,7 @@ func (v *scan) document(ctx context.Context, user string, policy direct) (docume
 	return document, err
 }
 
-// decoded is the text of a document, empty if it cannot be decoded: it is then left alone like any
+// decoded is the text of a document, empty if it cannot be decoded: it is then left unchanged like any
 // document that cannot be read.
 func decoded(document *string) string {
 	text, err := change.Document(aws.ToString(document))
@@ -409,7 +409,7 @@ func (v *scan) carries(ctx context.Context, group string) ([]direct, error) {
 	return carried, nil
 }
 
-// member reports whether the user is in the group. A user that is gone is in none.
+// member reports whether the user is in the group. A user that no longer exists is in none.
 func (v *scan) member(ctx context.Context, user, group string) (bool, error) {
 	pages := iam.NewListGroupsForUserPaginator(v.api, &iam.ListGroupsForUserInput{UserName: &user})
 	for page, err := range iamuser.Pages(ctx, pages, "list groups of %q", user) {

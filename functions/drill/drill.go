@@ -395,7 +395,7 @@ func wrap(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// unlessGone is the error, nil if it says that what something was tried on is gone.
+// unlessGone returns the error, or nil if it says that the target no longer exists.
 func unlessGone(err error) error {
 	if change.NotFound(err) {
 		return nil

@@ -514,7 +514,7 @@ func drillUsers(w *fixture) (names []string) {
 	return names
 }
 
-// Whatever call goes wrong, before or after it took effect: what the drill made is gone, or it is said
+// Whatever call goes wrong, before or after it took effect: what the drill made no longer exists, or it is said
 // to be left; nobody else is touched; and the next drill leaves nothing.
 func TestDrill_EveryFault(t *testing.T) {
 	for _, after := range []bool{false, true} {

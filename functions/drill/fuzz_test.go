@@ -16,7 +16,7 @@ import (
 )
 
 // Whatever comes into the queue that a drill watches: a violation is seen only if the event is that of the
-// drill's own user and policy, or one that the drill made up itself.
+// drill's own user and policy, or one that the drill made itself.
 func FuzzArrived(f *testing.F) {
 	files, err := filepath.Glob("../../events/*.json")
 	if err != nil || len(files) == 0 {

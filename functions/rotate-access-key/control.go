@@ -24,7 +24,7 @@ var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediat
 	api := clients{s.IAM, secretsmanager.NewFromConfig(s.AWS)}
 	maps.Copy(s.Kinds, rotation.Kinds(api.Client, api.secrets))
 	p, err := newPlanner(api, s.Ledger, s.Sleep, s.Settings)
-	p.Abreast = s.Concurrency
+	p.Concurrency = s.Concurrency
 	return p, err
 })
 

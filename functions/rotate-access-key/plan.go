@@ -65,11 +65,11 @@ func newPlanner(
 	}
 	made := &planner{api: api, maxAge: accesskey.Days(p.MaxAgeDays), before: accesskey.Days(p.RotateBeforeDays), hub: hub}
 	return accesskey.Sweep{
-		API: api, Ledger: l, Sleep: sleep, Control: "rotate-access-key", Limit: made.maxAge - made.before, Judge: made.user,
+		API: api, Ledger: l, Sleep: sleep, Control: "rotate-access-key", Limit: made.maxAge - made.before, Evaluate: made.user,
 	}, nil
 }
 
-// user assesses one user's keys. A user that is gone has none.
+// user assesses one user's keys. A user that no longer exists has none.
 func (p *planner) user(
 	ctx context.Context, user string, keys []accesskey.Key, now time.Time,
 ) ([]remediation.Finding, error) {

@@ -233,7 +233,7 @@ func TestUp_DetachesDirectPolicy(t *testing.T) {
 				t.Fatal(err)
 			}
 			for attached(t, client, state) > 0 {
-				// How long it takes is told, not tested: a machine may be busy.
+				// How long it takes is printed, not tested: a machine may be busy.
 				if time.Since(begin) > patience {
 					t.Fatal("the policy is still attached")
 				}

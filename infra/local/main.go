@@ -1,7 +1,7 @@
 // Command local runs an AWS account on this machine, with Warder in it: the synthesized template,
 // the real function binaries, the event patterns as they would be deployed.
 //
-// The account lives in memory, listens on loopback alone and is gone when the command ends. The
+// The account lives in memory, listens on loopback alone and ends with the command. The
 // user's own AWS configuration is never read.
 package main
 

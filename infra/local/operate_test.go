@@ -88,7 +88,7 @@ func (r *running) fault(t *testing.T, f *endpoint.Fault) {
 	}
 }
 
-// The story of an incident of Warder's own: functions fail, their events are kept, the cause is put right, and what was
+// The scenario of an incident of Warder's own: functions fail, their events are kept, the cause is fixed, and what was
 // kept is sent again. Then what the log has is held against what people look for in it.
 func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 	t.Parallel()
@@ -192,7 +192,7 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 		return
 	}
 
-	// A change that fails, one that is held back, and a sweep, for the lines that only those write.
+	// A change that fails, one that is put on hold, and a sweep, for the lines that only those write.
 	r.fault(t, &endpoint.Fault{
 		Operation: "iam:DetachUserPolicy", Status: 403, Code: "AccessDenied", Message: "refused for the test",
 	})
@@ -259,8 +259,8 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 				t.Errorf("invocation without metrics: %v", line)
 			}
 		}
-		// Three events failed in three tries each, twice over; three changes were made, one was held back, and one failed and
-		// waits.
+		// Three events failed in three tries each, twice over; three changes were made, one was put on hold, and one
+		// failed and waits.
 		for name, want := range map[string]float64{"Changes": 3, "Sweeps": 1, "OpenCases": 2} {
 			if got[name] != want {
 				t.Errorf("%s is %v in sum, want %v", name, got[name], want)

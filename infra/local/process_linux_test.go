@@ -53,7 +53,7 @@ func descendants(t *testing.T, pid int) []int {
 	return found
 }
 
-// alive tells whether there is such a process; one that waits to be reaped is not.
+// alive reports whether there is such a process; one that waits to be reaped is not.
 func alive(pid int) bool {
 	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return false

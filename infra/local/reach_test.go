@@ -207,7 +207,7 @@ func (r *reacher) bounded() {
 	r.undone(map[string]string{"user": "bea", "since": since()})
 }
 
-// inline: an inline policy, which is removed, put back and removed.
+// inline: an inline policy, which is removed, reverted and removed.
 func (r *reacher) inline() {
 	r.user("ines")
 	_, err := r.iam.PutUserPolicy(r.Context(), &iam.PutUserPolicyInput{UserName: aws.String("ines"),
@@ -217,7 +217,7 @@ func (r *reacher) inline() {
 	r.undone(map[string]string{"user": "ines", "since": since()})
 }
 
-// rotated: a rotation that is cut off and taken up again, and one that is put back and made anew.
+// rotated: a rotation that is cut off and taken up again, and one that is reverted and made anew.
 func (r *reacher) rotated() {
 	const control = "rotate-access-key"
 	ctx := r.Context()

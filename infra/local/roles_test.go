@@ -169,7 +169,7 @@ func elsewhere(call iamsim.Request) []iamsim.Request {
 	return []iamsim.Request{there, abroad}
 }
 
-// A world is what the requests are about: the account that they are judged in.
+// A world is what the requests are about: the account that they are evaluated in.
 type world struct {
 	arns      map[string]string // by logical id without the CDK's hash
 	keyPolicy json.RawMessage
@@ -576,7 +576,7 @@ func TestRoles_PermissionTooManyOrTooFew(t *testing.T) {
 	t.Logf("%d changed roles, %d questions", len(variants), q.asked)
 }
 
-// Every role of every template that is synthesized is judged: it is in the template of the tour with
+// Every role of every template that is synthesized is evaluated: it is in the template of the tour with
 // the very same policies.
 func TestRoles_EveryTemplate(t *testing.T) {
 	found := map[project.Synth]map[string]any{project.Deployed: {}, project.Tour: {}}
@@ -621,7 +621,7 @@ func TestRoles_EveryTemplate(t *testing.T) {
 	}
 }
 
-// The list that people review is of what was judged: as many resources for each action of each role.
+// The list that people review is of what was evaluated: as many resources for each action of each role.
 func TestRoles_ReviewedList(t *testing.T) {
 	data, err := os.ReadFile("infra/stack/testdata/grants.golden")
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	changes "github.com/warder-aws/warder/pkg/change"
 )
 
-// The whole way of a new access key: made, stored, told of, put back; and its secret nowhere else.
+// The whole way of a new access key: made, stored, reported, reverted; and its secret nowhere else.
 func TestRotation_SecretNowhereElse(t *testing.T) {
 	t.Parallel()
 	r := startUp(t, "--mode", "enforce")

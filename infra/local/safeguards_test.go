@@ -199,7 +199,7 @@ func TestOnCall(t *testing.T) {
 		var answer struct {
 			Undone  []any
 			Refused []struct{ Action, Why string }
-			// Putting a policy on a user who is gone is an error of IAM.
+			// Putting a policy on a user who no longer exists is an error of IAM.
 			ErrorMessage string
 		}
 		invoke(t, "undo", map[string]string{"action": id, "by": "kim@example.com", "reason": "r"}, &answer)

@@ -195,7 +195,7 @@ func (s *stage) invoke(control, payload string) ([]byte, error) {
 	return answer, nil
 }
 
-// undo has the undo function put back an action, or all of a run. An error says why it refused.
+// undo has the undo function revert an action, or all of a run. An error says why it refused.
 func (s *stage) undo(action, reason string) ([]byte, error) {
 	payload, err := json.Marshal(map[string]string{"action": action, "by": "kim@example.com", "reason": reason})
 	if err != nil {

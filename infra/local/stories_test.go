@@ -19,13 +19,13 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// sections of a story that are events, and those of them that the rules are to keep from the control.
+// sections of a scenario that are events, and those of them that the rules are to keep from the control.
 var (
 	eventSection       = regexp.MustCompile(`^event(-\d+)?\.json$`)
 	undeliveredSection = regexp.MustCompile(`^event.*undelivered.*\.json$`)
 )
 
-// A story is only worth something if its event would reach the control that the story is of.
+// A scenario is only worth something if its event would reach the control that the scenario is of.
 func TestScenarios_EventsAreDelivered(t *testing.T) {
 	t.Parallel()
 	stories, err := filepath.Glob("functions/*/testdata/*.txtar")
@@ -76,7 +76,8 @@ func TestScenarios_EventsAreDelivered(t *testing.T) {
 	}
 }
 
-// putStory puts a story's event where it comes from: one of a drill is no service's, and goes over the stack's own bus.
+// putStory puts a scenario's event where it comes from: one of a drill is no service's, and goes over the
+// stack's own bus.
 func putStory(ctx context.Context, rules *eventbridge.Bus, e eventfile.Event) ([]eventbridge.Match, error) {
 	if e.Source != typed.Drilled {
 		return rules.Put(ctx, e)

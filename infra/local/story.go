@@ -110,10 +110,10 @@ func (s scene) stepsOf(steps []step, all bool) ([]step, error) {
 	return chosen, nil
 }
 
-// errStory is the error of a story with a step that failed.
+// errStory is the error of a scenario with a step that failed.
 var errStory = errors.New("not every step passed")
 
-// A performance is how to play a story, and what came of it.
+// A performance is how to play a scenario, and what came of it.
 type performance struct {
 	printer printer
 	verbose bool   // print every notice in full

@@ -1,4 +1,4 @@
-// Command simulate simulates a made-up company with Warder in it: its people, its AWS account, the real handlers of
+// Command simulate simulates a fictional company with Warder in it: its people, its AWS account, the real handlers of
 // all controls, faults of AWS and of the delivery of events. It verifies what Warder promises by what is in the
 // account, in the ledger and in the notices, and never by what Warder's code says. It calls no AWS account.
 package main

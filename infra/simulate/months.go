@@ -495,7 +495,7 @@ type line struct {
 
 func (l line) String() string { return l.at.UTC().Format("2006-01-02 15:04:05  ") + l.text }
 
-// story is what happened to a subject, and to Warder as a whole, in its last lines.
+// scenario is what happened to a subject, and to Warder as a whole, in its last lines.
 func (w *world) story(subject string) []string {
 	var lines []string
 	for _, l := range w.lines {

@@ -133,8 +133,8 @@ func (c *company) set(t thing, value string) {
 	c.acted(&t, value, func() error { return c.call(t, value) })
 }
 
-// acted does something to a thing and records it. What somebody does to a user who is gone, and what there is no
-// room for, does nothing.
+// acted does something to a thing and records it. What somebody does to a user who no longer exists, and what
+// there is no room for, does nothing.
 func (c *company) acted(t *thing, value string, do func() error) bool {
 	begin := c.clock.Add(1)
 	err := do()

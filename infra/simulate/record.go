@@ -18,7 +18,7 @@ import (
 )
 
 // record is what was written to the ledger's table, done to the account and notified, read along here: the invariants
-// are judged by it, and not by what the runner believes.
+// are evaluated by it, and not by what the runner believes.
 type record struct {
 	entries   map[string]ledger.Entry
 	bySubject map[string][]string
@@ -221,7 +221,7 @@ func (w *world) watch(of resource, do func()) {
 	w.journal = append(w.journal, page{resource: of, before: before, after: w.saved(of)})
 }
 
-// recordChange records a change, and judges it if a function made it.
+// recordChange records a change, and evaluates it if a function made it.
 func (w *world) recordChange(i *invocation, of resource, before fakeaws.State, operation string) {
 	p := page{resource: of, before: before, after: w.saved(of)}
 	if of.kind == "secret" { // the last write of a rotation stands for all of it

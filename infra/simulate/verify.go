@@ -15,9 +15,9 @@ import (
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
-// The invariants. They are judged by what is in the account, in the ledger's table and in the notices that were
-// accepted, with rules of their own: none calls what it judges. Months are judged as they happen, here; what happened
-// at once is judged from its record, see audit.
+// The invariants. They are evaluated by what is in the account, in the ledger's table and in the notices that
+// were accepted, with rules of their own: none calls what it evaluates. Months are evaluated as they happen,
+// here; what happened at once is evaluated from its record, see audit.
 const (
 	noticeFirst = "nobody is acted on without notice, or within grace"
 	narrower    = "nobody's access is widened"
@@ -80,7 +80,7 @@ func (v *verification) sum() (n int) {
 	return n
 }
 
-// judge judges one thing that a function changed.
+// judge evaluates one thing that a function changed.
 func (w *world) judge(i *invocation, p page, t thing) {
 	was, is := factsOf(p.before)[t], factsOf(p.after)[t]
 	user, left := p.before.Users[p.name], p.after.Users[p.name]
@@ -175,7 +175,7 @@ func (i *invocation) emergency(name string, changes []change.Change) bool {
 		slices.ContainsFunc(changes, func(c change.Change) bool { return fresh == thingOf(c) }))
 }
 
-// notified judges a notice as it is accepted.
+// notified evaluates a notice as it is accepted.
 func (w *world) notified(m notice.Message, body string) {
 	w.count("notices")
 	w.count("notices " + string(m.Kind))
@@ -210,7 +210,7 @@ func (w *world) notified(m notice.Message, body string) {
 	w.react(m)
 }
 
-// isSo judges that a change which is said to be made is so in the account.
+// isSo evaluates that a change which is said to be made is so in the account.
 func (w *world) isSo(c change.Change) {
 	t := thingOf(c)
 	switch t.kind {
@@ -221,7 +221,7 @@ func (w *world) isSo(c change.Change) {
 	w.require(truthful, c.Subject, got == c.After, "%s is said to be %q and is %q", t, short(c.After), short(got))
 }
 
-// ended judges what an invocation came to.
+// ended evaluates what an invocation came to.
 func (w *world) ended(i *invocation, begin time.Time, report remediation.Report, err error) {
 	for _, c := range report.Changes {
 		if c.Status == ledger.Verified {
@@ -271,7 +271,7 @@ type lack struct {
 	slack int // how many sweeps may miss it
 }
 
-// today judges, once a day, whether everything that is not compliant is known.
+// today evaluates, once a day, whether everything that is not compliant is known.
 func (w *world) today() {
 	for _, f := range w.functions {
 		if f.Settings.Mode != control.Enforce || f.swept.Before(w.now.Add(-12*time.Hour)) {
@@ -355,7 +355,7 @@ func (w *world) lacking(f *function, at time.Time) (all []lack) {
 	return all
 }
 
-// settled judges, when all is over, that every event came to its end.
+// settled evaluates, when all is over, that every event came to its end.
 func (w *world) settled() {
 	left := slices.SortedFunc(maps.Keys(w.open), func(a, b *invocation) int { return strings.Compare(a.id, b.id) })
 	for _, i := range left {

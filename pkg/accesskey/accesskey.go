@@ -128,18 +128,18 @@ func Date(used time.Time) i18n.Message {
 
 // Sweep finds the users to look at, and looks at them.
 type Sweep struct {
-	API     API
-	Ledger  Ledger
-	Sleep   func(context.Context, time.Duration)
-	Abreast int           // how many users are looked at side by side; one after the other if it is 0
-	Control string        // the id of the control, whose cases and notes are meant
-	Limit   time.Duration // the age from which on a key is to be evaluated
+	API         API
+	Ledger      Ledger
+	Sleep       func(context.Context, time.Duration)
+	Concurrency int           // how many users are looked at side by side; one after the other if it is 0
+	Control     string        // the id of the control, whose cases and notes are meant
+	Limit       time.Duration // the age from which on a key is to be evaluated
 	// ByUse says that a key's age counts from its last use, and from its creation only if it was
 	// never used. Otherwise it always counts from the creation.
 	ByUse bool
 	// Judge evaluates the keys of one user; it may be called for several at a time. With ByUse it has asked for the
 	// last use of every active key that was created longer ago than Limit.
-	Judge func(ctx context.Context, user string, keys []Key, now time.Time) ([]remediation.Finding, error)
+	Evaluate func(ctx context.Context, user string, keys []Key, now time.Time) ([]remediation.Finding, error)
 	// User evaluates the user that AWS Config names; nil if that is Judge with the user's keys.
 	User func(ctx context.Context, user string, now time.Time) ([]remediation.Finding, error)
 	// Report evaluates a row of the credential report by itself; nil if there is nothing to evaluate.
@@ -183,7 +183,7 @@ func (s Sweep) Plan(ctx context.Context, e event.Event, now time.Time) ([]remedi
 	if err != nil {
 		return nil, err
 	}
-	return s.Judge(ctx, user, keys, now)
+	return s.Evaluate(ctx, user, keys, now)
 }
 
 // Sweep implements [remediation.Sweeper]: it looks at all users that matter, after the one that the event
@@ -228,7 +228,7 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case,
 			names = append(names, user.Name)
 		}
 	}
-	looks := iamuser.ForEach(ctx, names, s.Abreast, func() { s.Sleep(ctx, iamuser.Pace) }, func(user string) inspection {
+	looks := iamuser.ForEach(ctx, names, s.Concurrency, func() { s.Sleep(ctx, iamuser.Pace) }, func(user string) inspection {
 		return s.inspect(ctx, user, deletions[user], now)
 	})
 
@@ -294,7 +294,7 @@ func (s Sweep) inspect(ctx context.Context, user string, deletions []completedCh
 		return inspection{err: err}
 	}
 	seen := inspection{oldest: now}
-	if seen.findings, seen.err = s.Judge(ctx, user, keys, now); seen.err != nil {
+	if seen.findings, seen.err = s.Evaluate(ctx, user, keys, now); seen.err != nil {
 		return seen
 	}
 	for _, k := range keys {

@@ -39,7 +39,7 @@ type swept struct {
 func newSweep(a *fakeaws.Account, l *ledger.Ledger) *swept {
 	s := &swept{account: a, fault: map[string]error{}}
 	s.Sweep = accesskey.Sweep{API: a.IAM(), Ledger: l, Sleep: func(context.Context, time.Duration) {}, Control: "test",
-		Limit: 90 * day, Judge: s.judge}
+		Limit: 90 * day, Evaluate: s.judge}
 	return s
 }
 
@@ -185,10 +185,10 @@ func TestUsersLookedAtSideBySideAreFoundInTheSameOrderAsOneAfterTheOther(t *test
 	found := map[int][]string{}
 	for _, abreast := range []int{0, iamuser.Concurrency} {
 		s := newSweep(fakeaws.New(crowd(500, begin.AddDate(-1, 0, 0))), ledger.New(&ledger.Memory{}))
-		s.Abreast = abreast
+		s.Concurrency = abreast
 		rests := 0
 		s.Sleep = func(context.Context, time.Duration) { rests++ }
-		s.Judge = func(_ context.Context, user string, _ []accesskey.Key, _ time.Time) ([]remediation.Finding, error) {
+		s.Evaluate = func(_ context.Context, user string, _ []accesskey.Key, _ time.Time) ([]remediation.Finding, error) {
 			runtime.Gosched() // to the others
 			if user == "user-0003" {
 				return nil, errors.New("refused")

@@ -429,7 +429,7 @@ func list[T ~string](values []T) string {
 	return strings.Join(words, ", ")
 }
 
-// Scenario is a violation that an incident rehearsal commits, to see what a control makes of it.
+// Scenario is a violation that a drill commits, to see what a control makes of it.
 type Scenario string
 
 // The scenarios.
@@ -443,7 +443,7 @@ const (
 // Scenarios are all of them, in the order of a drill.
 var Scenarios = []Scenario{DirectPolicy, OldKey, OutsideSignIn}
 
-// Source is the source of the event that is made up; empty when none is, because the drill makes the call itself.
+// Source is the source of the event that is synthetic; empty when none is, because the drill makes the call itself.
 func (s Scenario) Source() string {
 	return map[Scenario]string{OldKey: "aws.config", OutsideSignIn: "aws.signin"}[s]
 }

@@ -1,4 +1,4 @@
-// Package drill defines how to recognize an incident rehearsal: by its users, by the source of its events, by the one
+// Package drill defines how to recognize a drill: by its users, by the source of its events, by the one
 // policy that it attaches. It also has the request and the answer of functions/drill. It calls nothing and decides
 // nothing.
 package drill

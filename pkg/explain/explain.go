@@ -280,8 +280,8 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 		if e.Actor != "" && e.By == "" {
 			t.addLine("    caused by %s", e.Actor)
 		}
-		for _, told := range e.Notifications {
-			t.addLine("    notified %s (%s) on %s", cmp.Or(told.Owner, "the topic"), told.Kind, clock(told.At))
+		for _, n := range e.Notifications {
+			t.addLine("    notified %s (%s) on %s", cmp.Or(n.Owner, "the topic"), n.Kind, clock(n.At))
 		}
 		if e.Run != "" {
 			t.addLine("    because of event %s%s", e.Run, within(" (", e.Event, ")"))
@@ -294,20 +294,20 @@ func (t *answerer) addCases(cases []ledger.Case) {
 	for _, c := range cases {
 		t.answer.Cases = append(t.answer.Cases, Case{
 			Control: c.Control, Subject: c.Subject, Owner: c.Owner, Changes: c.Changes,
-			Opened: c.Opened, Notified: c.Told, Due: c.Due, Closed: c.Closed, Outcome: string(c.Outcome),
+			Opened: c.Opened, Notified: c.Notified, Due: c.Due, Closed: c.Closed, Outcome: string(c.Outcome),
 		})
 		if !c.Open() {
 			continue
 		}
 		for _, due := range c.Changes {
-			when, told := "on "+clock(c.Due), "its owner is not notified yet"
+			when, notified := "on "+clock(c.Due), "its owner is not notified yet"
 			if c.Urgent {
 				when = "at the next sweep"
 			}
-			if !c.Told.IsZero() {
-				told = fmt.Sprintf("%s was notified on %s", cmp.Or(c.Owner, "the topic"), clock(c.Told))
+			if !c.Notified.IsZero() {
+				notified = fmt.Sprintf("%s was notified on %s", cmp.Or(c.Owner, "the topic"), clock(c.Notified))
 			}
-			t.addLine("\nDue %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), told)
+			t.addLine("\nDue %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), notified)
 		}
 	}
 }

@@ -159,11 +159,11 @@ type Fault struct {
 	Err  error
 }
 
-func (f Fault) Error() string { return f.told().String() }
+func (f Fault) Error() string { return f.message().String() }
 
 func (f Fault) Unwrap() error { return f.Err }
 
-func (f Fault) told() Message {
+func (f Fault) message() Message {
 	if f.Err == nil {
 		return f.Text
 	}
@@ -174,7 +174,7 @@ func (f Fault) told() Message {
 func Error(err error) Message {
 	var f Fault
 	if errors.As(err, &f) {
-		return f.told()
+		return f.message()
 	}
 	return Literal(err.Error())
 }

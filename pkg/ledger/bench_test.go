@@ -84,7 +84,7 @@ func BenchmarkLedger(b *testing.B) {
 	ctx := context.Background()
 	l := ledger.New(ledger.Dynamo{API: shelf{body: string(text)}, Name: "warder"})
 	open, err := json.Marshal(ledger.Case{Control: "c", Key: "k", Subject: "alice", Owner: "alice@example.com",
-		Title: entry.Title, Changes: []change.Change{key}, Opened: noon, Told: noon, Due: noon.Add(7 * day)})
+		Title: entry.Title, Changes: []change.Change{key}, Opened: noon, Notified: noon, Due: noon.Add(7 * day)})
 	if err != nil {
 		b.Fatal(err)
 	}

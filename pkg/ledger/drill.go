@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Drill is an incident rehearsal, as far as a control that meets its user, and the next drill, must know of it.
+// Drill is a drill, as far as a control that meets its user, and the next drill, must know of it.
 type Drill struct {
 	ID string `json:"id"`
 	// User is the name of the user that it makes, recorded before it is made; UserID is the user's

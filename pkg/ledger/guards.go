@@ -24,9 +24,9 @@ type Case struct {
 	Changes    []change.Change `json:"changes"`            // what is due
 	// Opened is when it was found, Told when SNS accepted the notice: grace counts from then. Due is when it is acted
 	// on.
-	Opened time.Time `json:"opened"`
-	Told   time.Time `json:"notified,omitzero"`
-	Due    time.Time `json:"due,omitzero"`
+	Opened   time.Time `json:"opened"`
+	Notified time.Time `json:"notified,omitzero"`
+	Due      time.Time `json:"due,omitzero"`
 	// Reminded is for how many days before Due the last reminder was sent; 0 means none was.
 	Reminded int `json:"reminded,omitempty"`
 	// Urgent says that its changes are due at once, without another notice: they were held when they were to be made.

@@ -103,7 +103,7 @@ type Entry struct {
 	// UnchangedReason says why nothing is changed about it, where a reader would expect a change.
 	UnchangedReason string `json:"unchangedReason,omitempty"`
 	// Notify is the notice to send when no change requires another; empty means none.
-	Notify notice.Kind `json:"tell,omitempty"`
+	Notify notice.Kind `json:"notify,omitempty"`
 	Case   string      `json:"case,omitempty"`  // the key of the case that it belongs to; empty when it belongs to none
 	Guard  Guard       `json:"guard,omitempty"` // the safeguard that it is about; empty for what was found in the account
 	// Thread is that of the entry that this one is about, as an undo is; empty means its own.

@@ -391,12 +391,12 @@ func TestCases(t *testing.T) {
 			same(t, ledger.Case{Control: "c", Key: "k"}, *c)
 			c.Subject, c.Opened, c.Changes = "alice", noon, []change.Change{key}
 		}))
-		must(t, revise(ctx, l, "c", "k", func(c *ledger.Case) { c.Told = noon.Add(minute) }))
+		must(t, revise(ctx, l, "c", "k", func(c *ledger.Case) { c.Notified = noon.Add(minute) }))
 		got, ok, err := l.Case(ctx, "c", "k")
 		if err != nil || !ok {
 			t.Fatalf("%t, %v", ok, err)
 		}
-		same(t, ledger.Case{Control: "c", Key: "k", Subject: "alice", Opened: noon, Told: noon.Add(minute),
+		same(t, ledger.Case{Control: "c", Key: "k", Subject: "alice", Opened: noon, Notified: noon.Add(minute),
 			Changes: []change.Change{key}}, got)
 	})
 	t.Run("what somebody else wrote meanwhile is not lost", func(t *testing.T) {

@@ -57,7 +57,7 @@ func (l *Ledger) BeginThread(ctx context.Context, name, holder, root string, now
 	return err
 }
 
-// EndThread forgets the thread if it has the given root: that message is gone, and the next one begins anew.
+// EndThread forgets the thread if it has the given root: that message no longer exists, and the next one begins anew.
 func (l *Ledger) EndThread(ctx context.Context, name, root string, now time.Time) error {
 	_, err := revise(ctx, l, threads+name, "thread", func(t *Thread, _ bool) (Item, bool, error) {
 		if t.Root != root {

@@ -77,7 +77,7 @@ var (
 // Hop is the dimension whose value is a hop of a drill: package drill has their names.
 const Hop = "Hop"
 
-// DrillSeconds is the time that one hop of an incident rehearsal took, one value a scenario.
+// DrillSeconds is the time that one hop of a drill took, one value a scenario.
 var DrillSeconds = Metric{"DrillSeconds", Seconds, Hop}
 
 // All is every metric of a control.

@@ -115,7 +115,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// FuzzJudge compares the verdict with one that is reached bit by bit.
+// FuzzJudge compares the assessment with one that is reached bit by bit.
 func FuzzJudge(f *testing.F) {
 	for _, address := range []string{
 		"203.0.113.1", "203.0.113.10", "203.0.11.31", "::ffff:203.0.113.1", "2001:db8::1", "fe80::1%eth0", "AWS Internal", "",

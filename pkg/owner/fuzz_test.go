@@ -9,7 +9,7 @@ import (
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
-// Whatever tags, path and name a user has: somebody is told, of a tag exactly what it says, and nobody is
+// Whatever tags, path and name a user has: somebody is notified, of a tag exactly what it says, and nobody is
 // mentioned but a member.
 func FuzzOwner(f *testing.F) {
 	f.Add("alice", "/team/", "owner", "kim@example.com", "U024BE7LH")

@@ -43,7 +43,7 @@ func (willing) Owner(context.Context, string) (owner.Contact, error) {
 	return owner.Contact{ID: "AIDAEXAMPLE"}, nil
 }
 
-// An event through the runner, all but the network: one that means nothing, one that is told of, and
+// An event through the runner, all but the network: one that means nothing, one that is reported, and
 // one that is acted on, measured by what it takes to read its JSON.
 func BenchmarkRun(b *testing.B) {
 	description, err := os.ReadFile("testdata/control.json")

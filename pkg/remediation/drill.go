@@ -15,7 +15,7 @@ import (
 	"github.com/warder-aws/warder/pkg/owner"
 )
 
-// rehearsed reports whether the event calls itself one of a drill: it is made up, or records that the one policy of
+// rehearsed reports whether the event calls itself one of a drill: it is synthetic, or records that the one policy of
 // drills was attached to a user named like a drill's. It proves nothing and allows nothing.
 func rehearsed(e event.Event) bool {
 	if e.Drill() {

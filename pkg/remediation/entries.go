@@ -17,7 +17,7 @@ import (
 	"github.com/warder-aws/warder/pkg/owner"
 )
 
-// recorder words what was found as entries of the ledger.
+// recorder describes what was found as entries of the ledger.
 type recorder struct {
 	*session
 	reader *reader
@@ -30,7 +30,7 @@ func (r *recorder) newEntry(id string, severity control.Severity) ledger.Entry {
 	}
 }
 
-// entry words a finding. An error says that its owner could not be read.
+// entry describes a finding. An error says that its owner could not be read.
 func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	heading := "" // the title in English, where that is known to be another one
 	if f.held != nil {
@@ -190,7 +190,7 @@ func (r *recorder) remediated(ctx context.Context, ongoing map[string]bool) ([]l
 		for _, change := range c.Changes {
 			e.Facts = append(e.Facts, r.fact(Fact{i18n.T("No longer due"), r.Kinds.Describe(change, false)}))
 		}
-		if c.Told.IsZero() {
+		if c.Notified.IsZero() {
 			e.Notify = quiet
 		}
 		entries = append(entries, e)

@@ -85,7 +85,7 @@ func TestGuards_UserNotVisible(t *testing.T) {
 			t.Errorf("try %d: %+v, %v", try, report, err)
 		}
 	}
-	// Shown to nobody for minutes, the user is gone.
+	// Shown to nobody for minutes, the user no longer exists.
 	if report, err := run(r, "a", sweep); err != nil || report.Outcome != remediation.Skipped ||
 		report.Reason != "it no longer exists" {
 		t.Errorf("last try: %+v, %v", report, err)

@@ -30,8 +30,8 @@ func (s *sent) Publish(_ context.Context, m notice.Message) (string, error) {
 	return "m", err
 }
 
-// Whatever is asked to be put back: only what the request names is put back, by somebody and for a reason
-// that can be seen, and the owner is told of it.
+// Whatever is asked to be reverted: only what the request names is reverted, by somebody and for a reason
+// that can be seen, and the owner is notified of it.
 func FuzzUndo(f *testing.F) {
 	for _, seed := range []string{
 		`{"action":"acted1-1","by":"kim","reason":"why"}`, `{"action":"acted1","by":"kim","reason":"why"}`,

@@ -77,7 +77,7 @@ func (x facts) observing() bool { return x.settings.Mode != control.Enforce }
 func assessHalt(_ Finding, x facts) decision { return stop(!x.halted.Empty(), hold, x.halted) }
 
 // assessExistence suppresses what is about a user or a resource that does not exist any more, and what was
-// held back about a user whose name another one has now.
+// put on hold about a user whose name another one has now.
 func assessExistence(f Finding, x facts) decision {
 	gone := x.tags == nil || f.held != nil && f.held.Key != x.ledger.key
 	return stop(gone, suppress, i18n.T("it no longer exists"))
@@ -116,11 +116,11 @@ func assessGrace(f Finding, x facts) decision {
 func awaitOwner(f Finding, x facts) decision {
 	c := x.ledger.current
 	switch {
-	case !isOpen(c) || c.Told.IsZero():
+	case !isOpen(c) || c.Notified.IsZero():
 		due := later(f.Due, x.now.Add(gracePeriod(x.settings)))
 		return decision{answer: hold, why: i18n.T("its owner was notified"), until: due, notify: notice.Warning}
 	case x.now.Before(c.Due):
-		why := i18n.T("its owner was notified on %s; due on %s", i18n.Day(c.Told), i18n.Day(c.Due))
+		why := i18n.T("its owner was notified on %s; due on %s", i18n.Day(c.Notified), i18n.Day(c.Due))
 		d := decision{answer: hold, why: why, until: c.Due}
 		if reminder(c, x.now) > 0 {
 			d.notify = notice.Reminder
@@ -143,7 +143,7 @@ func reminder(c ledger.Case, now time.Time) int {
 		}
 		begin := c.Due.Add(-time.Duration(days) * day)
 		// The owner of a case that was opened later than that has just been notified.
-		if !now.Before(begin) && c.Told.Before(begin) {
+		if !now.Before(begin) && c.Notified.Before(begin) {
 			return days
 		}
 	}

@@ -33,7 +33,7 @@ func permitted(at stage) facts {
 		ledger: ledgerFacts{
 			key: "k", within: true,
 			current: ledger.Case{
-				Opened: noon.AddDate(0, 0, -8), Told: noon.AddDate(0, 0, -8), Due: noon.AddDate(0, 0, -1),
+				Opened: noon.AddDate(0, 0, -8), Notified: noon.AddDate(0, 0, -8), Due: noon.AddDate(0, 0, -1),
 			},
 		},
 	}
@@ -193,7 +193,7 @@ func TestGuard_OneKeyPerRunNotifiesTheOwnerOfTheOtherKey(t *testing.T) {
 }
 
 func TestGuard_Reminder(t *testing.T) {
-	c := ledger.Case{Told: noon, Due: noon.AddDate(0, 0, 7)}
+	c := ledger.Case{Notified: noon, Due: noon.AddDate(0, 0, 7)}
 	for _, tc := range []struct {
 		name     string
 		days     float64 // after the notice
@@ -216,7 +216,7 @@ func TestGuard_Reminder(t *testing.T) {
 		})
 	}
 	t.Run("a case that was opened two days before it is due has just been notified", func(t *testing.T) {
-		c := ledger.Case{Told: noon, Due: noon.AddDate(0, 0, 2)}
+		c := ledger.Case{Notified: noon, Due: noon.AddDate(0, 0, 2)}
 		if got := reminder(c, noon); got != 0 {
 			t.Errorf("%d, want 0", got)
 		}

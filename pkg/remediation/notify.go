@@ -45,7 +45,7 @@ func (n notifier) publish(ctx context.Context, entry *ledger.Entry, kind notice.
 	return nil
 }
 
-// message words the entry as a notice.
+// message describes the entry as a notice.
 func (n notifier) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
 	m := notice.Message{
 		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),

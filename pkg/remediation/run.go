@@ -111,7 +111,7 @@ func (r *run) handle(ctx context.Context) error {
 }
 
 // plan returns the entries of what the planner finds. Subjects that an earlier try of this run handled are
-// left alone: what is found about them now is a consequence of what was done. A subject that cannot be
+// left unchanged: what is found about them now is a consequence of what was done. A subject that cannot be
 // handled whole is left to the retry. ongoing are the cases that go on. after is the user up to which a
 // sweep came before its time was over, if it was.
 func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (

@@ -247,7 +247,7 @@ func TestRun_OwnRoles(t *testing.T) {
 	}
 }
 
-// One incident is one thread: what is undone is told where the change was told.
+// One incident is one thread: what is undone is notified where the change was notified.
 func TestUndo_ThreadOfTheChange(t *testing.T) {
 	fresh := func(event.Event) ([]remediation.Finding, error) {
 		f := detach()
@@ -321,7 +321,7 @@ func TestGrace_CountsFromAcceptedNotice(t *testing.T) {
 	}
 }
 
-// Whose user cannot be read is told of and not acted on, even if the guards can read it a moment later:
+// Whose user cannot be read is reported and not acted on, even if the guards can read it a moment later:
 // whether its owner was warned is not known.
 func TestUnread_NoChangeWithoutNotice(t *testing.T) {
 	r, a, box := newRunner(t, finding(detach()))
@@ -352,7 +352,7 @@ func TestUnread_NoChangeWithoutNotice(t *testing.T) {
 	}
 }
 
-// What could not wait and was held back because its user could not be read is done by the next sweep.
+// What could not wait and was put on hold because its user could not be read is done by the next sweep.
 func TestUnread_FreshIsNotForgotten(t *testing.T) {
 	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		f := detach()

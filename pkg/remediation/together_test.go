@@ -64,7 +64,7 @@ func (k kind) Set(ctx context.Context, c change.Change) error {
 	return err
 }
 
-// Lambda runs a function as often at a time as there are events. Two that tell of the same thing can be
+// Lambda runs a function as often at a time as there are events. Two that alert on the same thing can be
 // handled at the same moment: here the second is handled between any two calls of the first, while the
 // first may still be at it, or has to begin anew.
 func TestRun_ConcurrentEvents(t *testing.T) {

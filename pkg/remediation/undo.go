@@ -31,7 +31,7 @@ type UndoRequest struct {
 	// Chat is the Action of somebody who presses a button in a chat, in place of all of the above: the
 	// command of a button has room for one name. The chat knows whose button it was.
 	Chat string `json:"chat,omitempty"`
-	// Preview asks what would be put back and what would be refused; nothing is changed or recorded.
+	// Preview asks what would be reverted and what would be refused; nothing is changed or recorded.
 	Preview bool `json:"preview,omitempty"`
 }
 

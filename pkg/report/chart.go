@@ -88,11 +88,11 @@ func (p *page) stacked(id, title string, bars bool, layers []layer) *html.Node {
 
 func (p *page) day(i int) string { return p.From.AddDate(0, 0, i).Format(time.DateOnly) }
 
-func drawing(id, title, told string, width float64, parts ...any) *html.Node {
+func drawing(id, title, description string, width float64, parts ...any) *html.Node {
 	svg := el("svg", attr{"viewBox", fmt.Sprintf("0 0 %g %d", width, height)}, attr{"preserveAspectRatio", "none"},
 		attr{"role", "img"}, attr{"aria-labelledby", id + "-title " + id + "-desc"},
 		attr{"xmlns", "http://www.w3.org/2000/svg"},
-		el("title", attr{"id", id + "-title"}, title), el("desc", attr{"id", id + "-desc"}, told))
+		el("title", attr{"id", id + "-title"}, title), el("desc", attr{"id", id + "-desc"}, description))
 	add(svg, parts...)
 	return svg
 }

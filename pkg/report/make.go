@@ -160,7 +160,7 @@ func (m *maker) changes(found []Finding) {
 		}
 	}
 	for _, e := range m.Ledger.Entries {
-		told := outcomeNotice(e)
+		sent := outcomeNotice(e)
 		run := runs[[2]string{e.Control, e.Run}]
 		for _, s := range e.Steps {
 			if s.Status == ledger.Pending || s.Status == ledger.Planned || !m.covers(s.At) {
@@ -171,8 +171,8 @@ func (m *maker) changes(found []Finding) {
 				Text:   m.Kinds.Describe(s.Change, wasMade(s.Status)).In(string(m.Language)),
 				Reason: s.Reason, At: s.At, Event: e.Run, UndoneBy: s.Undo, By: e.By, Why: e.Reason, Announced: announced[e.ID],
 			}
-			if told != nil {
-				c.Notified, c.Message = told.At, told.Message
+			if sent != nil {
+				c.Notified, c.Message = sent.At, sent.Message
 			}
 			if e.Event != sweep && e.Control != remediation.UndoControl {
 				c.Happened = run.Happened
@@ -208,8 +208,8 @@ func (m *maker) alerts() {
 		}
 		a := Alert{ID: e.ID, Control: e.Control, Subject: e.Subject, Title: e.Title, Severity: e.Severity,
 			At: e.At, Event: e.Run}
-		if told := e.Notice(notice.Alert); told != nil {
-			a.Notified = told.At
+		if sent := e.Notice(notice.Alert); sent != nil {
+			a.Notified = sent.At
 		}
 		m.Alerts = append(m.Alerts, a)
 	}
@@ -286,7 +286,7 @@ func (m *maker) incidents() {
 			}
 		}
 		if e.Notify == notice.Alert && len(e.Steps) == 0 && len(e.Notifications) == 0 {
-			add(Incident{Kind: UntoldIncident, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, Text: e.Title})
+			add(Incident{Kind: UndeliveredIncident, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, Text: e.Title})
 		}
 	}
 	for _, run := range m.Ledger.Runs {

@@ -246,16 +246,16 @@ type IncidentKind string
 
 // The kinds of incident.
 const (
-	Halted         IncidentKind = "halted"
-	Stopped        IncidentKind = "stopped"
-	Released       IncidentKind = "released"
-	BadExemption   IncidentKind = "exemption"
-	FailedChange   IncidentKind = "failed change"
-	HeldChange     IncidentKind = "held change"
-	FailedRun      IncidentKind = "failed run"
-	UnfinishedRun  IncidentKind = "unfinished run"
-	MissedSweep    IncidentKind = "missed sweep"
-	UntoldIncident IncidentKind = "not told"
+	Halted              IncidentKind = "halted"
+	Stopped             IncidentKind = "stopped"
+	Released            IncidentKind = "released"
+	BadExemption        IncidentKind = "exemption"
+	FailedChange        IncidentKind = "failed change"
+	HeldChange          IncidentKind = "held change"
+	FailedRun           IncidentKind = "failed run"
+	UnfinishedRun       IncidentKind = "unfinished run"
+	MissedSweep         IncidentKind = "missed sweep"
+	UndeliveredIncident IncidentKind = "not delivered"
 	// Drill is a drill: what was found and done about its user is in no other list.
 	Drill IncidentKind = "drill"
 )

@@ -82,17 +82,17 @@ var states = map[ExemptionState]i18n.Message{
 }
 
 var incidents = map[IncidentKind]i18n.Message{
-	Halted:         i18n.T("every change halted"),
-	Stopped:        i18n.T("control stopped: blast radius reached"),
-	Released:       i18n.T("control released by a person"),
-	BadExemption:   i18n.T("exemption ends or is invalid"),
-	FailedChange:   i18n.T("change failed"),
-	HeldChange:     i18n.T("change on hold"),
-	FailedRun:      i18n.T("event could not be handled"),
-	UnfinishedRun:  i18n.T("event not handled completely"),
-	MissedSweep:    i18n.T("no sweep for over 26 hours"),
-	UntoldIncident: i18n.T("alert not delivered"),
-	Drill:          i18n.T("drill, not counted elsewhere"),
+	Halted:              i18n.T("every change halted"),
+	Stopped:             i18n.T("control stopped: blast radius reached"),
+	Released:            i18n.T("control released by a person"),
+	BadExemption:        i18n.T("exemption ends or is invalid"),
+	FailedChange:        i18n.T("change failed"),
+	HeldChange:          i18n.T("change on hold"),
+	FailedRun:           i18n.T("event could not be handled"),
+	UnfinishedRun:       i18n.T("event not handled completely"),
+	MissedSweep:         i18n.T("no sweep for over 26 hours"),
+	UndeliveredIncident: i18n.T("alert not delivered"),
+	Drill:               i18n.T("drill, not counted elsewhere"),
 }
 
 // took describes a duration by its two largest units.

@@ -1,5 +1,5 @@
 // Package doubles holds the accounts that tests run against to AWS. There are two: the one in memory of
-// pkg/test/fakeaws, which stories, faults and simulations use, and moto behind the front, which is the local
+// pkg/test/fakeaws, which scenarios, faults and simulations use, and moto behind the front, which is the local
 // account. The table of this package is of every operation that a function may call, with what AWS
 // documents that it answers, and is run against both. Where moto does otherwise the table says so, and
 // why that does no harm; what it says is checked as well, so that it does not outlive the difference.

@@ -2,7 +2,7 @@
 // synthesized templates, the function binaries run as Lambda runs them, and an endpoint on loopback turns
 // calls into the events that the templates' rules match.
 //
-// The account is in memory and is gone when it is closed. It never reads the user's own AWS configuration,
+// The account is in memory and ends when it is closed. It never reads the user's own AWS configuration,
 // and never listens beyond loopback.
 package emulator
 
@@ -233,7 +233,7 @@ func deployed(hub stack.Stack) []endpoint.Deployed {
 	return all
 }
 
-// Close ends the account and everything that it started, and waits until that is gone.
+// Close ends the account and everything that it started, and waits until that has ended.
 func (a *Account) Close() {
 	if a.server != nil {
 		_ = a.server.Close()

@@ -531,7 +531,7 @@ func TestHandler_RecordsCalls(t *testing.T) {
 	}
 }
 
-// What AWS judges a call by is more than its parameters say: the tags of a user, the path of a group,
+// What AWS evaluates a call by is more than its parameters say: the tags of a user, the path of a group,
 // whose key it is, the whole ARN of a secret, and what a service does in turn.
 func TestHandler_RecordsConditions(t *testing.T) {
 	a := newAccount(t)

@@ -300,7 +300,7 @@ func (h *Host) Processes() []int {
 	return processes
 }
 
-// Close ends every process and waits until all are gone. Events that are not done with are dropped.
+// Close ends every process and waits until all have ended. Events that are not done with are dropped.
 func (h *Host) Close() {
 	h.cancel()
 	_ = h.Idle(context.Background())

@@ -233,7 +233,7 @@ func (p *process) waitReady(ctx context.Context) bool {
 	return false
 }
 
-// stop kills the process with all that it started and waits until it is gone.
+// stop kills the process with all that it started and waits until it has ended.
 func (p *process) stop() {
 	_ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL)
 	<-p.exited

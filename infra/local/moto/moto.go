@@ -173,7 +173,7 @@ func (s *Server) Done() <-chan struct{} { return s.done }
 // Stderr is the end of what the servers of this process wrote on standard error.
 func (s *Server) Stderr() string { return s.launcher.stderr.String() }
 
-// Close ends the server and waits until it is gone.
+// Close ends the server and waits until it has ended.
 func (s *Server) Close() {
 	s.launcher.ask("end %d", s.process)
 	<-s.done

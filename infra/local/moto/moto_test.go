@@ -215,7 +215,7 @@ func TestServer_EndsWithLauncher(t *testing.T) {
 	}
 }
 
-// answers tells whether anything listens at a port.
+// answers reports whether anything listens at a port.
 func answers(port int) bool {
 	connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {

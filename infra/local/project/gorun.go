@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// EndWithGoRun ends the context when the command was started by `go run` and that is gone. go run
+// EndWithGoRun ends the context when the command was started by `go run` and that has ended. go run
 // hands on no signal: whoever ends it by its process id would leave this process behind.
 func EndWithGoRun(ctx context.Context) context.Context {
 	binary, err := os.Executable()

@@ -203,7 +203,7 @@ func (m *Memory) Calls(context.Context) (total int, _ error) {
 	return total, nil
 }
 
-// CallsByOperation are the calls by operation. Calls to the ledger are not told apart, and notices are those that
+// CallsByOperation are the calls by operation. Calls to the ledger are not distinguished, and notices are those that
 // nobody has taken.
 func (m *Memory) CallsByOperation() map[string]int {
 	calls := m.Account.Calls()

@@ -29,7 +29,7 @@ import (
 	"github.com/warder-aws/warder/pkg/test/hostile"
 )
 
-// fakeAccount is an account with functions that answer what they are told to.
+// fakeAccount is an account with functions that answer what they are configured to.
 type fakeAccount struct {
 	functions map[string]string // by name, what it answers; an error when it begins with !, one of the call with ?
 	asked     []string          // function and request, in order

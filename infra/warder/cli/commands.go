@@ -120,7 +120,7 @@ func (a *app) printUndo(answer remediation.UndoAnswer, verb string) {
 	}
 }
 
-// confirmUndo shows what would be put back, and asks.
+// confirmUndo shows what would be reverted, and asks.
 func (s *session) confirmUndo(ctx context.Context, q remediation.UndoRequest) error {
 	q.Preview = true
 	changes := 0

@@ -53,7 +53,7 @@ type Preview struct {
 	BlastRadius int `json:"blastRadius"`
 }
 
-// A Line is one thing that somebody would be notified of, or that would be left alone.
+// A Line is one thing that somebody would be notified of, or that would be left unchanged.
 type Line struct {
 	Control  string    `json:"control"`
 	When     string    `json:"when"`

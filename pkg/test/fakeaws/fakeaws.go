@@ -1,7 +1,7 @@
 // Package fakeaws is an AWS account in memory, for tests: IAM users with their keys, policies and
 // groups, buckets, secrets, sessions and the machines they are on, topics, queues and buses, behind the
 // methods of the AWS SDK, and behind clients of the SDK that [Account.Config] makes. It is stateful,
-// pages its lists two by two, answers with the SDK's errors, counts every call, and can be told to refuse
+// pages its lists two by two, answers with the SDK's errors, counts every call, and can be made to refuse
 // one. It does not check permissions by itself and knows no operation that Warder does not use. What it
 // answers is held to AWS by infra/local/doubles.
 package fakeaws
@@ -24,7 +24,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// State is everything that the account holds. It is what a story's account.json says.
+// State is everything that the account holds. It is what a scenario's account.json says.
 type State struct {
 	// ID is the account's number, 111122223333 if none is given.
 	ID string `json:"id,omitempty"`

@@ -12,7 +12,7 @@ import (
 // Quoted are texts that try to be more than the name or the tag that they are put into, by what they
 // try. IAM and CloudTrail let few of them into a name; an event may hold anything.
 //
-// Whatever they forge holds the word [Word], so that what came of them can be told from what Warder
+// Whatever they forge holds the word [Word], so that what came of them can be distinguished from what Warder
 // says itself. The texts are as they stand between the quotes of a JSON string.
 var Quoted = map[string]string{
 	"markup": `<script>forged()</script><img src=x onerror=forged()>&lt;b&gt;forged`,

@@ -129,7 +129,7 @@ func (p Policy) Limits() []Limit {
 func (p Policy) Unlimited(l Limit) Policy { return p.limited(l, nil) }
 
 // WithoutValue is the policy whose condition has not the value; without its last value the condition
-// is gone.
+// no longer exists.
 func (p Policy) WithoutValue(l Limit, value string) Policy {
 	return p.limited(l, p[l.Statement].Condition[l.Operator][l.Key].without(value))
 }

@@ -105,7 +105,7 @@ func (w *fixture) unfinishedRun(key string) (falseClaims []string) {
 			}
 		}
 		if len(entry.Notifications) == 0 && (entry.Notify == notice.Alert || entry.Notify == notice.Warning) {
-			claim("nobody was told of entry %s: %s", id, entry.Title)
+			claim("nobody was notified of entry %s: %s", id, entry.Title)
 		}
 	}
 	return falseClaims

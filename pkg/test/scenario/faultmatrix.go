@@ -57,17 +57,17 @@ type tally struct {
 //
 //   - the account is the same as without the fault, and every change was made once;
 //   - every notice was sent, and none that is not sent without the fault, but that something failed or
-//     was held back; who gets the same one twice knows it by its id;
+//     was put on hold; who gets the same one twice knows it by its id;
 //   - nothing was reported or notified as done, and no run kept as done, that is not;
 //   - what a guard could not be read for was not changed in that try, and after the last one somebody
 //     knows: by a notice, or, when the ledger cannot be reached, because the function fails.
 //
 // An answer of the service that there is no such thing is no failure, and the function may believe it:
-// nobody waits for what is gone. If it was one of those that IAM gives until it has become consistent,
+// nobody waits for what no longer exists. If it was one of those that IAM gives until it has become consistent,
 // then the next look at the same thing, by another event or by the sweeps that follow, makes it good:
-// when what was taken for put right has had its notice and its grace again, the account is the same,
+// when what was taken for fixed has had its notice and its grace again, the account is the same,
 // every change was made once, every notice that is sent without the fault is sent, and the rest holds as
-// above. The answer that the halt switch, the topic or the ledger's table is gone is a failure like any
+// above. The answer that the halt switch, the topic or the ledger's table no longer exists is a failure like any
 // other.
 func (h *harness) matrix(faultless *fixture) tally {
 	all := tally{kinds: map[string]int{}}
@@ -397,10 +397,10 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 		}
 	}
 	if looked && slices.ContainsFunc(w.events, func(e step) bool { return !e.isEvent() }) {
-		// What a person puts back and what not depends on when it was made.
+		// What a person reverts and what not depends on when it was made.
 		return wrong
 	}
-	// That a try failed, or was held back because something could not be read, is notified as well.
+	// That a try failed, or was put on hold because something could not be read, is notified as well.
 	beside := func(notified string) bool {
 		kind, _, _ := strings.Cut(notified, " ")
 		failed := kind == string(notice.Failure) || kind == string(notice.Held)
@@ -420,7 +420,7 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 }
 
 // titles are the kinds and titles of notices, without their ids. Whether something is warned of, reminded of
-// or held back depends on when it is found, and what an alert is called on how much could be read;
+// or put on hold depends on when it is found, and what an alert is called on how much could be read;
 // one may have said what would be changed.
 func titles(notices []string) []string {
 	var all []string

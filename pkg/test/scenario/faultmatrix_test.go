@@ -341,7 +341,7 @@ func (t *numbered) Publish(ctx context.Context, m notice.Message) (string, error
 	return t.fixture.Publish(ctx, m)
 }
 
-// discreet keeps to itself what was held back and what failed.
+// discreet keeps to itself what was put on hold and what failed.
 type discreet struct{ *fixture }
 
 func (t discreet) Publish(ctx context.Context, m notice.Message) (string, error) {

@@ -16,7 +16,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// bare is a language in which nothing is left of a text but what is filled in. Whatever words a notice
+// bare is a language in which nothing is left of a text but what is filled in. Whatever describes a notice
 // in it has come from no catalogue.
 const bare settings.Language = "x-bare"
 

@@ -288,7 +288,7 @@ func (s scenario) golden(t *testing.T, section, got string) {
 	}
 }
 
-// play handles the scenario's events and words what happened.
+// play handles the scenario's events and describes what happened.
 func (w *fixture) play() string {
 	var b strings.Builder
 	for _, e := range w.events {
@@ -342,7 +342,7 @@ func (w *fixture) play() string {
 	return b.String()
 }
 
-// difference words the calls that were made between two counts.
+// difference describes the calls that were made between two counts.
 func difference(before, after map[string]int) string {
 	var calls []string
 	for _, operation := range slices.Sorted(maps.Keys(after)) {
