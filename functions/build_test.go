@@ -116,7 +116,7 @@ func TestBuild_OnlyWhatChanged(t *testing.T) {
 		want   []string
 	}{
 		{"nothing", nil},
-		{"functions/undo/tool.go", []string{"undo"}},
+		{"functions/undo/control.go", []string{"undo"}},
 		{"functions/undo/bootstrap/main.go", []string{"undo"}},
 		{"functions/detach-direct-policy/plan.go", []string{"detach-direct-policy"}},
 		// the evidence describes every control
@@ -247,7 +247,7 @@ func TestBuild_Reproducible(t *testing.T) {
 		t.Errorf("the same sources gave %d and %d bytes that differ", len(first), len(again))
 	}
 	other := build(func(folder string) {
-		file := filepath.Join(folder, "functions/undo/tool.go")
+		file := filepath.Join(folder, "functions/undo/control.go")
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
