@@ -85,7 +85,7 @@ var acts = map[string]map[string]act{
 			i18n.T("deleted version %s of policy %s", arg("versionId"), policyArn)},
 
 		// Users and groups.
-		"CreateUser": {i18n.T("User created"), medium, "", created, i18n.T("created %s", user)},
+		"CreateUser": {i18n.T("User created"), medium, "", (*planner).created, i18n.T("created %s", user)},
 		"UpdateUser": {i18n.T("User renamed or moved"), low, "", asItIs,
 			i18n.T("changed the name or path of %s, whose name is %s now", user, arg("newUserName|userName"))},
 		"DeleteUser":  {i18n.T("User deleted"), low, "", asItIs, i18n.T("deleted %s", user)},
@@ -93,9 +93,9 @@ var acts = map[string]map[string]act{
 		"UpdateGroup": {i18n.T("Group renamed or moved"), low, ofGroup, asItIs,
 			i18n.T("changed the name or path of group %s, whose name is %s now", groupName, arg("newGroupName|groupName"))},
 		"DeleteGroup": {i18n.T("Group deleted"), low, ofGroup, asItIs, i18n.T("deleted group %s", groupName)},
-		"AddUserToGroup": {i18n.T("User added to a group"), medium, "", joined,
+		"AddUserToGroup": {i18n.T("User added to a group"), medium, "", (*planner).joined,
 			i18n.T("added %s to group %s", user, groupName)},
-		"RemoveUserFromGroup": {i18n.T("User removed from a group"), low, "", left,
+		"RemoveUserFromGroup": {i18n.T("User removed from a group"), low, "", (*planner).left,
 			i18n.T("removed %s from group %s", user, groupName)},
 
 		// Roles, and who may assume them.
@@ -159,8 +159,9 @@ var acts = map[string]map[string]act{
 			i18n.T("deleted the account's password policy")},
 
 		// Exemptions.
-		"TagUser":   {exempted, medium, "", exemption, setTag},
-		"UntagUser": {i18n.T("Exemption removed"), low, "", exemption, i18n.T("removed the tag %s of %s", exemptTag, user)},
+		"TagUser":   {exempted, medium, "", (*planner).exemption, setTag},
+		"UntagUser": {i18n.T("Exemption removed"), low, "", (*planner).exemption,
+			i18n.T("removed the tag %s of %s", exemptTag, user)},
 	},
 
 	// What records all this.
@@ -199,7 +200,7 @@ var acts = map[string]map[string]act{
 		"RemoveTargets": {tampered, critical, "${rule}", asItIs, i18n.T("removed targets of rule %s", arg("rule"))},
 	},
 	"ssm.amazonaws.com": {
-		"PutParameter": {i18n.T("Warder's halt switch set"), critical, "${name}", halted,
+		"PutParameter": {i18n.T("Warder's halt switch set"), critical, "${name}", (*planner).halted,
 			i18n.T("set parameter %s", name)},
 		"DeleteParameter":  {tampered, critical, "${name}", asItIs, i18n.T("deleted parameter %s", name)},
 		"DeleteParameters": {tampered, critical, "${halt}", asItIs, i18n.T("deleted parameter %s", arg("halt"))},

@@ -82,13 +82,13 @@ func byPolicy(parameter, version string, bad func(string) bool, v assessment) as
 }
 
 // created assesses a new user, who may be exempt from birth.
-func created(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
-	exempt, err := exemption(p, ctx, c)
+func (p *planner) created(ctx context.Context, c *event.APICall) ([]assessment, error) {
+	exempt, err := p.exemption(ctx, c)
 	return append([]assessment{{}}, exempt...), err
 }
 
 // halted explains the halt switch; the call is no worse than it looks.
-func halted(*planner, context.Context, *event.APICall) ([]assessment, error) {
+func (*planner) halted(context.Context, *event.APICall) ([]assessment, error) {
 	return []assessment{{
 		because: i18n.T("Any value except no stops every change that Warder would make; CloudTrail does not record the " +
 			"present value."),
@@ -190,13 +190,13 @@ func quarantined(c *event.APICall) assessment {
 }
 
 // joined assesses what a user gains by joining a group, left what no longer denies it after leaving.
-func joined(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
+func (p *planner) joined(ctx context.Context, c *event.APICall) ([]assessment, error) {
 	return p.group(ctx, c, administers, func(which string) assessment {
 		return gained(i18n.T("Policy %s of the group gives administrator rights.", which))
 	})
 }
 
-func left(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
+func (p *planner) left(ctx context.Context, c *event.APICall) ([]assessment, error) {
 	return p.group(ctx, c, denies, func(which string) assessment {
 		return worse(high, i18n.T("Deny removed"),
 			i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which))
@@ -279,7 +279,7 @@ var (
 )
 
 // exemption alerts on the tag that exempts a user, and on no other.
-func exemption(_ *planner, _ context.Context, c *event.APICall) ([]assessment, error) {
+func (*planner) exemption(_ context.Context, c *event.APICall) ([]assessment, error) {
 	for _, tag := range c.Request.Objects("tags") {
 		if key, _ := tag.Text("key"); strings.EqualFold(key, exemptTag) {
 			value, _ := tag.Text("value")

@@ -65,7 +65,8 @@ func newPlanner(
 	}
 	made := &planner{api: api, maxAge: accesskey.Days(p.MaxAgeDays), before: accesskey.Days(p.RotateBeforeDays), hub: hub}
 	return accesskey.Sweep{
-		API: api, Ledger: l, Sleep: sleep, Control: "rotate-access-key", Limit: made.maxAge - made.before, Evaluate: made.user,
+		API: api, Ledger: l, Sleep: sleep, Control: "rotate-access-key",
+		Limit: made.maxAge - made.before, Evaluate: made.user,
 	}, nil
 }
 

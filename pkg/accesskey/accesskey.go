@@ -228,7 +228,8 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case,
 			names = append(names, user.Name)
 		}
 	}
-	looks := iamuser.ForEach(ctx, names, s.Concurrency, func() { s.Sleep(ctx, iamuser.Pace) }, func(user string) inspection {
+	pause := func() { s.Sleep(ctx, iamuser.Pace) }
+	looks := iamuser.ForEach(ctx, names, s.Concurrency, pause, func(user string) inspection {
 		return s.inspect(ctx, user, deletions[user], now)
 	})
 

@@ -112,7 +112,8 @@ func TestABucketIsClosedAndOpenedAgain(t *testing.T) {
 			}
 		})
 	}
-	kind, err := s3.Kinds(s3.New(fakeaws.New(fakeaws.State{}).Config())).Kind(change.Change{Kind: change.BucketPublicAccess})
+	kinds := s3.Kinds(s3.New(fakeaws.New(fakeaws.State{}).Config()))
+	kind, err := kinds.Kind(change.Change{Kind: change.BucketPublicAccess})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -430,9 +430,11 @@ func TestFieldsAreSafeToAskForAnything(t *testing.T) {
 
 func TestHealthEventsAreReadAsAWSWritesThem(t *testing.T) {
 	h := decode(t, `{"source":"aws.health","detail-type":"AWS Health Event","account":"111122223333","region":"us-west-2","detail":{
-		"eventTypeCode":"AWS_RISK_CREDENTIALS_COMPROMISED","backupEvent":"true","page":"2","totalPages":"3","statusCode":"open",
+		"eventTypeCode":"AWS_RISK_CREDENTIALS_COMPROMISED","backupEvent":"true","page":"2","totalPages":"3",
+		"statusCode":"open",
 		"startTime":"Fri, 3 Jun 2022 05:01:10 GMT",
-		"eventDescription":[{"language":"ja_JP","latestDescription":"..."},{"language":"en_US","latestDescription":"Your key"},{"language":"de_DE","latestDescription":"Ihr"}],
+		"eventDescription":[{"language":"ja_JP","latestDescription":"..."},
+			{"language":"en_US","latestDescription":"Your key"},{"language":"de_DE","latestDescription":"Ihr"}],
 		"affectedEntities":[{"entityValue":"AKIAALICEQRSTEXAMPLE","status":"IMPAIRED"},{"entityValue":""},"x",{"entityValue":"bob"}]}}`).Detail.(*event.Health)
 	want := &event.Health{
 		TypeCode: "AWS_RISK_CREDENTIALS_COMPROMISED", StatusCode: "open", Account: "111122223333", Region: "us-west-2",

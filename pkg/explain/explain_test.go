@@ -103,7 +103,9 @@ func reader(t *testing.T) Reader {
 		}
 	}
 	if _, err := l.ReviseCase(ctx, ledger.Case{Control: "deactivate-unused-access-key", Key: "c1"}, func(c *ledger.Case) {
-		c.Subject, c.Owner, c.Opened, c.Notified, c.Due = "bob", "bob@example.com", at("2026-11-20T03:00:00Z"), at("2026-11-20T03:00:01Z"), at("2026-12-04T03:00:01Z")
+		c.Subject, c.Owner = "bob", "bob@example.com"
+		c.Opened, c.Notified = at("2026-11-20T03:00:00Z"), at("2026-11-20T03:00:01Z")
+		c.Due = at("2026-12-04T03:00:01Z")
 		c.Changes = []change.Change{{Kind: change.AccessKeyStatus, Subject: "bob", Target: "AKIAEXAMPLEBOBKEY001",
 			Before: change.Active, After: change.Inactive}}
 	}); err != nil {

@@ -48,6 +48,7 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
+// Get implements [Store].
 func (d Dynamo) Get(ctx context.Context, partition, sort string) (Item, error) {
 	in := &dynamodb.GetItemInput{TableName: &d.Name, ConsistentRead: aws.Bool(true), Key: keyOf(partition, sort)}
 	out, err := d.API.GetItem(ctx, in)
@@ -165,6 +166,7 @@ func (d Dynamo) Put(ctx context.Context, item Item) error {
 	return nil
 }
 
+// Query implements [Store].
 func (d Dynamo) Query(ctx context.Context, partition string) ([]Item, error) {
 	return d.query(ctx, &dynamodb.QueryInput{
 		TableName: &d.Name, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk"),
@@ -172,6 +174,7 @@ func (d Dynamo) Query(ctx context.Context, partition string) ([]Item, error) {
 	})
 }
 
+// Index implements [Store].
 func (d Dynamo) Index(ctx context.Context, subject string, since time.Time) ([]Item, error) {
 	return d.query(ctx, &dynamodb.QueryInput{
 		TableName: &d.Name, IndexName: aws.String("subject"),
@@ -198,6 +201,7 @@ func (d Dynamo) query(ctx context.Context, in *dynamodb.QueryInput) ([]Item, err
 	return items, nil
 }
 
+// Scan implements [Store].
 func (d Dynamo) Scan(ctx context.Context, prefixes ...string) ([]Item, error) {
 	var items []Item
 	filters, values := make([]string, len(prefixes)), map[string]types.AttributeValue{}

@@ -160,8 +160,10 @@ type Run struct {
 }
 
 var (
-	ErrDone = errors.New("the run is finished")                   // says that the run was finished before
-	ErrHeld = errors.New("the run is held by another invocation") // says that another invocation works on the run
+	// ErrDone says that the run was finished before.
+	ErrDone = errors.New("the run is finished")
+	// ErrHeld says that another invocation works on the run.
+	ErrHeld = errors.New("the run is held by another invocation")
 )
 
 // Ledger is the memory of one account. After an error of one of its methods nothing may be changed in the account.

@@ -67,11 +67,13 @@ func (m *Memory) Peek(partition, sort string) (item Item, ok bool) {
 	return item, ok
 }
 
+// Get implements [Store].
 func (m *Memory) Get(ctx context.Context, partition, sort string) (Item, error) {
 	found, err := m.BatchGet(ctx, Key{partition, sort})
 	return append(found, Item{Partition: partition, Sort: sort})[0], err
 }
 
+// BatchGet implements [Store].
 func (m *Memory) BatchGet(_ context.Context, keys ...Key) (found []Item, err error) {
 	operation := "dynamodb:BatchGetItem"
 	if len(keys) == 1 {
@@ -91,6 +93,7 @@ func (m *Memory) BatchGet(_ context.Context, keys ...Key) (found []Item, err err
 	return found, err
 }
 
+// Put implements [Store].
 func (m *Memory) Put(_ context.Context, item Item) error {
 	return m.call("dynamodb:PutItem", func() error {
 		if err := item.check(); err != nil {
@@ -109,6 +112,7 @@ func (m *Memory) Put(_ context.Context, item Item) error {
 	})
 }
 
+// Query implements [Store].
 func (m *Memory) Query(_ context.Context, partition string) (found []Item, err error) {
 	err = m.call("dynamodb:Query", func() error {
 		found = slices.Collect(maps.Values(m.items[partition]))
@@ -118,6 +122,7 @@ func (m *Memory) Query(_ context.Context, partition string) (found []Item, err e
 	return found, err
 }
 
+// Index implements [Store].
 func (m *Memory) Index(_ context.Context, subject string, since time.Time) (found []Item, err error) {
 	err = m.call("dynamodb:Query", func() error {
 		found = m.find(func(i Item) bool { return subject != "" && i.Subject == subject && !i.At.Before(since) })
@@ -129,6 +134,7 @@ func (m *Memory) Index(_ context.Context, subject string, since time.Time) (foun
 	return found, err
 }
 
+// Scan implements [Store].
 func (m *Memory) Scan(_ context.Context, prefixes ...string) (found []Item, err error) {
 	err = m.call("dynamodb:Scan", func() error {
 		found = m.find(func(i Item) bool {

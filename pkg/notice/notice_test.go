@@ -373,7 +373,8 @@ const forger = "x\r\nWhat to do: " +
 
 func TestWhatOthersWordedStaysInItsPlace(t *testing.T) {
 	m := sample()
-	m.Title, m.Subject, m.Owner, m.UnchangedReason, m.Advice, m.Undo, m.Event = forger, forger, forger, forger, forger, forger, forger
+	m.Title, m.Subject, m.Owner, m.UnchangedReason = forger, forger, forger, forger
+	m.Advice, m.Undo, m.Event = forger, forger, forger
 	m.Facts = []Fact{{Name: forger, Value: forger}}
 	m.Changes = []Change{{ID: forger, Text: forger, Reason: forger}}
 	text, err := m.Bodies()
