@@ -159,7 +159,7 @@ var acts = map[string]map[string]act{
 			i18n.T("deleted the account's password policy")},
 
 		// Exemptions.
-		"TagUser":   {exempted, medium, "", (*planner).exemption, setTag},
+		"TagUser": {exempted, medium, "", (*planner).exemption, setTag},
 		"UntagUser": {i18n.T("Exemption removed"), low, "", (*planner).exemption,
 			i18n.T("removed the tag %s of %s", exemptTag, user)},
 	},
