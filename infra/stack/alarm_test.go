@@ -328,25 +328,12 @@ func TestDashboard_EveryAlarm(t *testing.T) {
 
 // The golden file is for people: what the dashboard shows, to be read and reviewed.
 func TestDashboard_Golden(t *testing.T) {
-	const golden = "testdata/dashboard.golden.json"
 	var got bytes.Buffer
 	if err := json.Indent(&got, []byte(bodyOf(t, load(t, deployed))), "", "  "); err != nil {
 		t.Fatal(err)
 	}
 	got.WriteByte('\n')
-	if *update {
-		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatalf("read golden file (go test ./infra/stack -update writes it): %v", err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("dashboard differs from %s; when the change is meant, go test ./infra/stack -update and review it (-want "+
-			"+got):\n%s", golden, diff)
-	}
+	compareGolden(t, "dashboard.golden.json", got.String())
 }
 
 func TestQueries_LogsOfWatchedFunctions(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -135,15 +136,10 @@ func added(first, second string) string {
 	return "\n" + strings.Join(blocks, "\n\n") + "\n"
 }
 
-func TestGrants_Golden(t *testing.T) {
-	const golden = "testdata/grants.golden"
-	got := "# Who may do what in a deployed account: every policy of the synthesized templates.\n" +
-		"# Of a role: action, resource. Of a queue, topic or key: who, action, resource.\n" +
-		"# Written by go test ./infra/stack -update; review every line that changes.\n" +
-		grants(load(t, deployed)) + "\n# In each other region, when the settings name any.\n" +
-		grants(load(t, abroad["aws"]).sibling(t, "warder-eu-west-1")) +
-		"\n# What Slack and chat add, when the settings name them.\n" +
-		added(grants(load(t, deployed)), grants(load(t, withSlack)))
+// compareGolden compares what is synthesized with the reviewed file in testdata, or writes the file.
+func compareGolden(t *testing.T, name, got string) {
+	t.Helper()
+	golden := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -154,9 +150,20 @@ func TestGrants_Golden(t *testing.T) {
 		t.Fatalf("read golden file (go test ./infra/stack -update writes it): %v", err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("grants differ from %s; when the change is meant, go test ./infra/stack -update and review it (-want "+
-			"+got):\n%s", golden, diff)
+		t.Errorf("%s differs; when the change is meant, go test ./infra/stack -update and review it (-want +got):\n%s",
+			golden, diff)
 	}
+}
+
+func TestGrants_Golden(t *testing.T) {
+	got := "# Who may do what in a deployed account: every policy of the synthesized templates.\n" +
+		"# Of a role: action, resource. Of a queue, topic or key: who, action, resource.\n" +
+		"# Written by go test ./infra/stack -update; review every line that changes.\n" +
+		grants(load(t, deployed)) + "\n# In each other region, when the settings name any.\n" +
+		grants(load(t, abroad["aws"]).sibling(t, "warder-eu-west-1")) +
+		"\n# What Slack and chat add, when the settings name them.\n" +
+		added(grants(load(t, deployed)), grants(load(t, withSlack)))
+	compareGolden(t, "grants.golden", got)
 }
 
 func TestGrants_NoWildcardAction(t *testing.T) {

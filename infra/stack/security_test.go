@@ -158,23 +158,10 @@ func inventory(tmpl template) string {
 }
 
 func TestResources_Golden(t *testing.T) {
-	const golden = "testdata/resources.golden"
 	hub := load(t, deployed)
 	region := load(t, abroad["aws"]).sibling(t, "warder-eu-west-1")
 	got := "# What is deployed, by type and logical id; written by go test ./infra/stack -update.\n# A line that goes " +
 		"or changes is a resource that goes, or is made anew: review each.\n\n" +
 		"## The hub, with the settings of cdk.json\n" + inventory(hub) + "\n## Another region\n" + inventory(region)
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatalf("read golden file (go test ./infra/stack -update writes it): %v", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("resources differ from %s; when the change is meant, go test ./infra/stack -update and review it (-want "+
-			"+got):\n%s", golden, diff)
-	}
+	compareGolden(t, "resources.golden", got)
 }
