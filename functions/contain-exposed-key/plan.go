@@ -191,8 +191,11 @@ func (v *scan) contain(ctx context.Context, w *victim) error {
 
 	f := remediation.Finding{
 		User: w.user, Title: v.report.title, Severity: control.Critical,
-		Handling: remediation.Handling{Fresh: true, Alert: true, Once: v.once(w.user, hints...)}, Changes: changes,
-		Facts: append(slices.Clone(v.report.facts), w.used...),
+		Handling: remediation.Handling{
+			Fresh: true, Urgency: remediation.Containment, Alert: true, Once: v.once(w.user, hints...),
+		},
+		Changes: changes,
+		Facts:   append(slices.Clone(v.report.facts), w.used...),
 		Advice: i18n.T("Find out in CloudTrail, in every region, what was done with it, and remove what you do not " +
 			"recognise: users, access keys, roles, instances, functions. Sessions of roles that were assumed with it last up " +
 			"to twelve hours: revoke them in IAM. Replace the key, preferably with a role, and delete it; answer the support " +

@@ -279,6 +279,9 @@ func (v *scan) finding(
 	}
 	switch {
 	case by != nil:
+		if found.administers {
+			f.Urgency = remediation.Emergency
+		}
 		f.Fresh, f.Title, f.Facts = true, i18n.Or(f.Title, i18n.T("Policy attached directly to a user")), facts(user, by)
 	case !f.UnchangedReason.Empty():
 		f.Once = remediation.Once{Key: user + "#" + policy.kind + "#" + policy.target, For: remediation.Weekly}
@@ -509,6 +512,7 @@ type assessment struct {
 	title           i18n.Message     // empty: the finding's own
 	severity        control.Severity // empty: the control's
 	rights          i18n.Message     // a sentence to add when it gives a lot
+	administers     bool             // it gives the rights of an administrator
 	unchangedReason i18n.Message     // why it stays; empty: it goes
 	advice          i18n.Message     // what to do about one that stays
 }
@@ -578,6 +582,7 @@ func byDocument(d direct, document string) assessment {
 		v = quarantined(denying && err == nil)
 	}
 	if administers, err := policy.Administers(document); err != nil || administers {
+		v.administers = true
 		v.severity, v.rights = control.Critical, i18n.T("Grants administrator-level access.")
 	}
 	return v

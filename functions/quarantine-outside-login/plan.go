@@ -68,7 +68,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 			"inactive, and check what they did. The quarantine denies the user's requests to AWS from outside. It does not " +
 			"prevent signing in, and sessions of roles that they switched to before stay active: revoke them in IAM."),
 		Handling: remediation.Handling{
-			Fresh: true,
+			Fresh: true, Urgency: remediation.Emergency,
 			// Where it is only observed, the user signs in again and again.
 			Once: remediation.Once{Key: user, For: 24 * time.Hour},
 		},

@@ -264,8 +264,36 @@ type Breaker struct {
 	Released time.Time `json:"released,omitzero"`
 	By       string    `json:"by,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
+	// Emergencies are the ids of the entries that did not wait, in the hour that began at EmergenciesSince.
+	Emergencies      []string  `json:"emergencies,omitempty"`
+	EmergenciesSince time.Time `json:"emergenciesSince,omitzero"`
 
 	version int64
+}
+
+// maxEmergencies is how many emergencies of an hour are counted: an item of DynamoDB has no room for all that may come.
+const maxEmergencies = 1000
+
+// CountEmergency counts an entry that does not wait, once, in the hour before now. b is the breaker as it was read,
+// and is what it is then. It never stops the control.
+func (l *Ledger) CountEmergency(ctx context.Context, control string, b *Breaker, entry string, now time.Time) error {
+	counted, version, err := rewrite(ctx, l, breakers+control, "breaker", *b, b.version,
+		func(b *Breaker, _ bool) (Item, bool, error) {
+			switch {
+			case slices.Contains(b.Emergencies, entry):
+				return Item{}, false, nil
+			case now.Sub(b.EmergenciesSince).Abs() >= time.Hour:
+				b.EmergenciesSince, b.Emergencies = now, []string{entry}
+			case len(b.Emergencies) < maxEmergencies:
+				b.Emergencies = append(b.Emergencies, entry)
+			default:
+				return Item{}, false, nil
+			}
+			return Item{}, true, nil
+		})
+	counted.version = version
+	*b = counted
+	return err
 }
 
 // Take lets one step through if the control has not let limit steps through in the hour before now;

@@ -74,6 +74,7 @@ const (
 	Stopped   Guard = "stopped"   // a control has reached its blast radius
 	Released  Guard = "released"  // a person let such a control go on
 	Exemption Guard = "exemption" // an exemption ends soon, or is none
+	Crowded   Guard = "crowded"   // a control acts on more emergencies than it may make changes, and asks
 	Unread    Guard = "unread"    // what allows the changes could not be read: nothing is decided about them
 )
 
@@ -108,8 +109,10 @@ type Entry struct {
 	Guard  Guard       `json:"guard,omitempty"` // the safeguard that it is about; empty for what was found in the account
 	// Thread is that of the entry that this one is about, as an undo is; empty means its own.
 	Thread string    `json:"thread,omitempty"`
-	Due    time.Time `json:"due,omitzero"`    // when its changes are due, for a case
-	Drill  string    `json:"drill,omitempty"` // the id of the drill that made the user; empty for everybody else
+	Due    time.Time `json:"due,omitzero"` // when its changes are due, for a case
+	// Urgency names what its changes do not wait for; empty for what every safeguard applies to.
+	Urgency string `json:"urgency,omitempty"`
+	Drill   string `json:"drill,omitempty"` // the id of the drill that made the user; empty for everybody else
 	// By and Reason are who asked for it and why, for what a person did.
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`

@@ -132,6 +132,24 @@ func TestDecide_Fresh(t *testing.T) {
 	}
 }
 
+func TestDecide_Urgency(t *testing.T) {
+	waitsFor := map[Urgency][]guardName{
+		Emergency:   {neverWidens, mode, halt, existence, exempt, undone},
+		Containment: {neverWidens, mode, halt, existence, undone},
+	}
+	for urgency, guards := range waitsFor {
+		for _, tc := range guardCases {
+			f, x := found(), permitted(guardOf(t, tc.guard).stages)
+			f.Urgency = urgency
+			tc.set(&f, &x)
+			d := decide(f, x)
+			if waits := slices.Contains(guards, tc.guard); waits != (d.answer != permit) || waits && d.guard != tc.guard {
+				t.Errorf("%s: %s: %+v", urgency, tc.name, d)
+			}
+		}
+	}
+}
+
 func TestDecide_Status(t *testing.T) {
 	want := map[guardName]ledger.Status{
 		grace: ledger.Pending, oneKeyPerRun: ledger.Pending,

@@ -44,6 +44,7 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	for _, fact := range f.Facts {
 		entry.Facts = append(entry.Facts, r.fact(fact))
 	}
+	entry.Urgency = string(f.Urgency)
 	if f.Alert {
 		entry.Notify = notice.Alert
 	}

@@ -98,9 +98,10 @@ type Finding struct {
 
 // Handling is how a finding is to be handled. The zero value gives notice, then grace, then makes the changes.
 type Handling struct {
-	Fresh bool      // marks what the event itself names: it is acted on at once, without grace
-	Alert bool      // has its owner notified even if no change is made, because of an exemption, a hold or somebody faster
-	Due   time.Time // when the changes become right, if that is still to come: the owner is notified before
+	Fresh   bool      // marks what the event itself names: it is acted on at once, without grace
+	Urgency Urgency   // says which guards cannot keep it waiting
+	Alert   bool      // has its owner notified even if no change is made, because of an exemption, a hold or somebody faster
+	Due     time.Time // when the changes become right, if that is still to come: the owner is notified before
 	// OneKeyPerRun is the user of whose access keys at most one goes in a run; empty if the finding is not
 	// about keys, or they may all go. Of several findings that are due the first is acted on, and the
 	// others stay for a later run; their owner is notified of them all the same.
@@ -109,6 +110,23 @@ type Handling struct {
 
 	held *ledger.Case // the case that the finding comes from, for one that was held
 }
+
+// Urgency says what a finding does not wait for.
+type Urgency string
+
+const (
+	// Ordinary is what every guard applies to.
+	Ordinary Urgency = ""
+	// Emergency is what gives administrator rights, if it was made just now, and what stops somebody who got in. It does
+	// not wait for grace, another key, flapping or the blast radius, and does not count against the blast radius of the
+	// rest. Halt, mode, exemptions and what a person undid apply to it.
+	Emergency Urgency = "emergency"
+	// Containment is an emergency that no exemption stops: credentials are in the wrong hands.
+	Containment Urgency = "containment"
+)
+
+// Emergency reports whether the finding must not wait.
+func (u Urgency) Emergency() bool { return u == Emergency || u == Containment }
 
 // Fact is one line of a finding.
 type Fact struct {

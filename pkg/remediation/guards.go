@@ -52,8 +52,20 @@ var guards = []guard{
 	{blastRadius, applying, []fact{guardState, blastShare}, ledger.Held, metric.SkippedHeld, assessBlastRadius},
 }
 
-// bypasses reports whether the guard does not apply to the finding: what an event names does not wait.
-func (f Finding) bypasses(g guardName) bool { return f.Fresh && (g == grace || g == oneKeyPerRun) }
+// bypasses reports whether the guard does not apply to the finding: what an event names does not wait for its owner,
+// an emergency for nothing that others did, and containment not even for an exemption.
+func (f Finding) bypasses(g guardName) bool {
+	switch g {
+	case grace, oneKeyPerRun:
+		return f.Fresh || f.Urgency.Emergency()
+	case flapping, blastRadius:
+		return f.Urgency.Emergency()
+	case exempt:
+		return f.Urgency == Containment
+	default:
+		return false
+	}
+}
 
 // stop is a decision for the case that something stands in the way.
 func stop(in bool, answer answer, why i18n.Message) decision {
@@ -264,7 +276,9 @@ type decision struct {
 // what an early guard stops costs no further call, and nothing that is unknown permits anything.
 func decide(f Finding, x facts) decision {
 	for _, g := range guards {
-		if g.stages&x.stage == 0 || f.bypasses(g.name) {
+		bypassed := f.bypasses(g.name)
+		// Right before the changes are made all is read: who makes them needs it, and emergencies are counted.
+		if g.stages&x.stage == 0 || bypassed && x.stage == planning {
 			continue
 		}
 		for _, needed := range g.reads {
@@ -276,7 +290,7 @@ func decide(f Finding, x facts) decision {
 				}
 			}
 		}
-		if d := g.assess(f, x); d.answer != permit {
+		if d := g.assess(f, x); d.answer != permit && !bypassed {
 			d.guard, d.status, d.skipped = g.name, g.status, g.skipped
 			return d
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
+	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
 )
 
@@ -54,7 +55,9 @@ func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.E
 			x.ledger.recent = append(x.ledger.recent, recent.Done(step.ID, r.now))
 		}
 	case blastShare:
-		if x.ledger.within, err = r.takeShare(ctx, entry, &x.ledger.state.Breaker); err != nil {
+		if f.Urgency.Emergency() {
+			r.countEmergency(ctx, entry, &x.ledger.state.Breaker)
+		} else if x.ledger.within, err = r.takeShare(ctx, entry, &x.ledger.state.Breaker); err != nil {
 			return unreadable(i18n.T("the blast radius cannot be counted"))
 		}
 	}
@@ -129,6 +132,16 @@ func (r *reader) prefetch(ctx context.Context, findings []Finding) {
 	}
 	if state, err := r.Ledger.Holds(ctx, r.Control.ID, "", changes); err == nil {
 		r.prefetched = state
+	}
+}
+
+// countEmergency counts what is still to be made of an emergency. It goes on when it cannot be counted.
+func (r *reader) countEmergency(ctx context.Context, entry *ledger.Entry, b *ledger.Breaker) {
+	if !anyStep(entry, ledger.Planned, ledger.Failed, ledger.Held) {
+		return
+	}
+	if err := r.Ledger.CountEmergency(ctx, r.Control.ID, b, entry.ID, r.now); err != nil {
+		r.log.ErrorContext(ctx, "count emergency", "id", entry.ID, "error", notice.Redact(err.Error()))
 	}
 }
 

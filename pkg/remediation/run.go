@@ -29,9 +29,8 @@ type run struct {
 	applier   *applier
 	notifier  notifier
 	budget    budget
-	drillUser string        // the user of the drill whose event it is; empty for other events
-	held      []ledger.Step // what the blast radius held
-	trippedAt time.Time     // when it was reached
+	drillUser string // the user of the drill whose event it is; empty for other events
+	limits    limits // what the run met of them
 }
 
 // budget is the time of a run: how long planning may take, and whether nothing more should be begun.
@@ -107,7 +106,7 @@ func (r *run) handle(ctx context.Context) error {
 			faults = append(faults, r.cases.suspend(ctx, key))
 		}
 	}
-	return errors.Join(append(faults, r.notifyStopped(ctx))...)
+	return errors.Join(append(faults, r.notifyLimits(ctx))...)
 }
 
 // plan returns the entries of what the planner finds. Subjects that an earlier try of this run handled are
@@ -253,16 +252,23 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 	}
 	switch {
 	case d.guard == blastRadius && d.err == nil:
-		r.held, r.trippedAt = append(r.held, entry.Steps...), x.ledger.state.Breaker.Tripped
+		r.limits.held, r.limits.trippedAt = append(r.limits.held, entry.Steps...), x.ledger.state.Breaker.Tripped
+	case d.answer == permit && at == applying && f.Urgency.Emergency():
+		r.limits.emergencies = x.ledger.state.Breaker
 	case d.answer == permit && f.OneKeyPerRun != "":
 		r.reader.firstKeys[f.OneKeyPerRun] = change.Hint(f.Changes[0])
 	}
 	return d
 }
 
+// recorded is the finding of an entry, as far as the guards need it.
+func recorded(entry *ledger.Entry) Finding {
+	return Finding{Changes: changesOf(entry), Handling: Handling{Urgency: Urgency(entry.Urgency)}}
+}
+
 // permit decides whether the steps of a recorded entry may be made now. An error asks for a retry.
 func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
-	d := r.decide(ctx, Finding{Changes: changesOf(entry)}, entry, applying)
+	d := r.decide(ctx, recorded(entry), entry, applying)
 	if d.err != nil {
 		return d
 	}
@@ -375,31 +381,6 @@ func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried 
 	r.log.InfoContext(ctx, "notice", "id", entry.ID, "kind", kind, "severity", entry.Severity, "title", entry.Title,
 		"subject", entry.Subject, "owner", entry.Owner, "message", entry.Notice(kind).Message)
 	return r.Ledger.Update(ctx, entry)
-}
-
-// notifyStopped alerts once about what waits since the blast radius was reached.
-func (r *run) notifyStopped(ctx context.Context) error {
-	if len(r.held) == 0 {
-		return nil
-	}
-	entry := r.recorder.newEntry(digest(r.Control.ID, "blast radius", r.trippedAt.Unix()), control.High)
-	entry.Notify, entry.Guard = notice.Alert, ledger.Stopped
-	r.word(&entry, i18n.T("Blast radius reached"),
-		i18n.T("%s made %d changes within an hour and stopped. It changes nothing more until it is released; the next "+
-			"sweep then applies what is pending.",
-			r.Control.ID, r.Settings.BlastRadius),
-		i18n.T("Read the pending changes. If they are right: make release CONTROL=%s REASON=\"why\". If not: set the "+
-			"control to observe, and undo what was changed.", r.Control.ID))
-	for _, step := range r.held {
-		waits := Fact{Name: i18n.T("Pending"), Value: r.Kinds.Describe(step.Change, false)}
-		entry.Facts = append(entry.Facts, r.fact(waits))
-	}
-	// If an earlier run has alerted about it, the entry is there, and its notice with it.
-	entries := []ledger.Entry{entry}
-	if err := r.Ledger.Record(ctx, &r.record, entries, r.record.Planned); err != nil {
-		return err
-	}
-	return r.notify(ctx, &entries[0], false, false)
 }
 
 // session is what the parts of a run share.
