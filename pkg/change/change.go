@@ -27,6 +27,9 @@ func init() { i18n.Register("ko", korean) }
 type Change struct {
 	Kind    string `json:"kind"`    // names the entry of the registry that reads and sets the thing
 	Subject string `json:"subject"` // whom the thing belongs to: the name of an IAM user, or what the kind says
+	// SubjectID is the unique id of the IAM user that the thing belongs to: the name is a label, which the user may lose
+	// and another get. It is empty for what belongs to no IAM user, and for a user that could not be read.
+	SubjectID string `json:"subjectId,omitempty"`
 	// Target is the thing: an access key id, a policy ARN, the name of an inline policy, a group, or what the kind says.
 	Target string `json:"target"`
 	Before string `json:"before"` // the value that was found. The empty string means that the thing is absent
@@ -37,6 +40,19 @@ type Change struct {
 func (c Change) Inverse() Change {
 	c.Before, c.After = c.After, c.Before
 	return c
+}
+
+// Thing names what c changes: the same whatever its subject is called at the time, and another one for another user
+// that gets the name later.
+func (c Change) Thing() string {
+	subject, target := c.Subject, c.Target
+	if c.SubjectID != "" {
+		subject = c.SubjectID
+		if target == c.Subject { // as of a permissions boundary, of which a user has one
+			target = subject
+		}
+	}
+	return c.Kind + "#" + subject + "#" + target
 }
 
 // Kind reads and sets one kind of thing.

@@ -76,6 +76,9 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		entry.Case = f.key(entry.UserID)
 	}
 	for i, c := range f.Changes {
+		if f.User != "" && c.Subject == f.User {
+			c.SubjectID = cmp.Or(entry.UserID, c.SubjectID)
+		}
 		entry.Steps = append(entry.Steps, ledger.Step{Change: c, ID: stepID(id, i), Status: ledger.Planned, At: r.now})
 	}
 	return entry, unread
