@@ -24,10 +24,10 @@ import (
 )
 
 const usage = `usage: go run ./infra/simulate [-days N] [-users N] [-seed N] [-seeds N] [-v] [-json] [-only IDS]
-               [-alone USER]
+               [-alone USER] [-shrink TIME]
         simulate months of a company in memory, faults and all, and verify after each step what is promised;
-        -seeds simulates many companies, -v prints each day; what breaks a promise is shrunk, and -only and
-        -alone simulate what is left of it
+        -seeds simulates many companies, -v prints each day; what breaks a promise is printed, and then
+        shrunk for at most -shrink (2m); -only and -alone simulate what is left of it
    or: go run ./infra/simulate -load [-target memory|emulator] [-events N] [-users N] [-seed N] [-tight] [-json]
         deliver the events of a busy company at once, and verify that none is lost, that nothing is done or
         notified twice, and that the ledger has what the account shows; in memory, or with the real binaries
@@ -138,6 +138,7 @@ func (c command) months(ctx context.Context, args []string) error {
 	seeds := c.flags.Int("seeds", 1, "")
 	only := c.flags.String("only", "", "")
 	c.flags.StringVar(&o.alone, "alone", "", "")
+	c.flags.DurationVar(&o.shrink, "shrink", 2*time.Minute, "")
 	verbose := c.flags.Bool("v", false, "")
 	asJSON := c.flags.Bool("json", false, "")
 	if err := c.parse(args, func() string {

@@ -32,6 +32,7 @@ type options struct {
 	samples     fs.FS                               // of events
 	until       time.Time                           // when to stop; zero goes on to the end
 	sabotage    func(*world)                        // breaks something, for the tests of the invariants
+	shrink      time.Duration                       // how long what breaks an invariant is shrunk, at most
 }
 
 type summary struct {

@@ -198,7 +198,7 @@ func TestAViolationShrinks(t *testing.T) {
 			break
 		}
 	}
-	s, err := shrink(t.Context(), o, first, 300)
+	s, err := shrink(t.Context(), o, first, effort{300, time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// replays is how many times a company that broke an invariant is simulated again, at most.
+// replays is how many times a company that broke an invariant is simulated again to shrink it, at most.
 const replays = 200
 
 // widest is a blast radius that no load reaches: the largest that there is. deployedRadius is the one of cdk.json.
@@ -97,9 +97,9 @@ func (c command) printMonths(ctx context.Context, all results, o options, asJSON
 		printViolation(c.errs, v)
 	}
 	printViolation(out, v)
-	fmt.Fprintf(c.errs, "seed %d is simulated again, at most %d times, without what it does not need for that …\n",
-		o.seed, replays)
-	least, err := shrink(ctx, o, v, replays)
+	fmt.Fprintf(c.errs, "seed %d is simulated again for at most %s (-shrink), without what it does not need for that …\n",
+		o.seed, o.shrink)
+	least, err := shrink(ctx, o, v, effort{replays, o.shrink})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/warder-aws/warder/infra/simulate/deployment"
 )
@@ -17,10 +18,18 @@ type shrunk struct {
 	Violation *violation `json:"violation"`       // what it comes to, with the story of it
 }
 
-// shrink simulates a company that broke an invariant again without this and that, at most the given number of times,
-// and returns the least that still breaks the same invariant. It leaves out halves, then quarters, and so on, as delta
-// debugging does (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
-func shrink(ctx context.Context, o options, first *violation, replays int) (shrunk, error) {
+// effort is the most that shrinking takes.
+type effort struct {
+	replays int
+	time    time.Duration
+}
+
+// shrink simulates a company that broke an invariant again without this and that, and returns the least that was found
+// to break the same invariant within the effort. It leaves out halves, then quarters, and so on, as delta debugging
+// does (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
+func shrink(ctx context.Context, o options, first *violation, most effort) (shrunk, error) {
+	limited, cancel := context.WithTimeout(ctx, most.time)
+	defer cancel()
 	s := shrunk{Violation: first}
 	o.day = nil
 	o.until = first.At.AddDate(0, 0, 2)
@@ -38,7 +47,10 @@ func shrink(ctx context.Context, o options, first *violation, replays int) (shru
 		for _, id := range only {
 			try.only[id] = true
 		}
-		summary, err := simulate(ctx, try)
+		summary, err := simulate(limited, try)
+		if limited.Err() != nil && ctx.Err() == nil {
+			return false, nil // this replay did not come to its end
+		}
 		if err != nil || summary.Violation == nil || summary.Violation.Invariant != first.Invariant {
 			return false, err
 		}
@@ -50,8 +62,9 @@ func shrink(ctx context.Context, o options, first *violation, replays int) (shru
 			return s, err
 		}
 	}
+	spent := func() bool { return s.Replays >= most.replays || limited.Err() != nil }
 	for size := (len(s.Only) + 1) / 2; size > 0; size /= 2 {
-		for at := 0; at < len(s.Only) && s.Replays < replays; {
+		for at := 0; at < len(s.Only) && !spent(); {
 			without := slices.Concat(s.Only[:at], s.Only[min(at+size, len(s.Only)):])
 			if found, err := breaks(without, s.Alone); err != nil {
 				return s, err
