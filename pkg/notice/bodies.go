@@ -75,19 +75,14 @@ func (m Message) SMS() string { return m.plain().sms() }
 func (m Message) sms() string {
 	text := i18n.T("Warder %s (%s): %s, %s, account %s", m.Kind.Describe(), Severity(m.Severity), m.Title,
 		i18n.Lookup(m.Subject), m.Account).In(m.Language)
-	text = Truncate(text, 140)
-	for limit := len(text); len(text) > 0 && !fits(text); limit-- {
+	if strings.IndexFunc(text, func(r rune) bool { return r > '~' }) < 0 {
+		return Truncate(text, 140)
+	}
+	text = Truncate(text, 70*3) // no character of UTF-16 takes more bytes
+	for limit := len(text); len(utf16.Encode([]rune(text))) > 70; limit-- {
 		text = Truncate(text, limit)
 	}
 	return text
-}
-
-// fits reports whether a text goes into one part of an SMS.
-func fits(text string) bool {
-	if strings.IndexFunc(text, func(r rune) bool { return r > '~' }) < 0 {
-		return len(text) <= 140
-	}
-	return len(utf16.Encode([]rune(text))) <= 70
 }
 
 // Line is the subject line of an email, in English: printable ASCII, at most 99 characters
