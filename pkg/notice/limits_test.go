@@ -80,6 +80,9 @@ func TestBodies_AreCutToWhatSNSTakes(t *testing.T) {
 	if len(text) > maxMessage || len(text) < maxMessage/8 {
 		t.Errorf("%d bytes of at most %d", len(text), maxMessage)
 	}
+	if back := published(t, m); len(back.Text) >= maxField || len(back.Facts) >= maxItems {
+		t.Errorf("a text of %d bytes and %d facts are left: both are halved", len(back.Text), len(back.Facts))
+	}
 	if maxMessage+4096 != 256<<10 {
 		t.Errorf("SNS takes 256 KiB with 4 KiB of attributes in it, not %d", maxMessage)
 	}
@@ -110,7 +113,7 @@ func TestSMS_FillsItsPart(t *testing.T) {
 		t.Errorf("%d bytes of 140", got)
 	}
 	m.Title = strings.Repeat("키", 200)
-	if got := len(utf16.Encode([]rune(m.SMS()))); got < 68 || got > 70 {
+	if got := len(utf16.Encode([]rune(m.SMS()))); got != 70 {
 		t.Errorf("%d characters of 70", got)
 	}
 	m.Title = "~ is ASCII " + strings.Repeat("~", 200)
