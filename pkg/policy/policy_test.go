@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 )
 
@@ -14,10 +15,11 @@ func TestDenies(t *testing.T) {
 		{"one statement that allows", `{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}`, false, false},
 		{"a deny among several statements", `{"Statement":[{"Effect":"Allow"},{"Effect":"Deny","NotAction":"iam:*"}]}`, true,
 			false},
-		{"a deny in another case", `{"statement":[{"effect":"deny"}]}`, true, false},
-		{"a deny hidden behind a second effect", `{"Statement":[{"Effect":"Deny","Effect":"Allow"}]}`, true, false},
-		{"an effect nobody knows", `{"Statement":[{"Effect":"Perhaps"}]}`, true, false},
+		{"a deny in another case", `{"statement":[{"effect":"deny"}]}`, true, true},
+		{"a deny hidden behind a second effect", `{"Statement":[{"Effect":"Deny","Effect":"Allow"}]}`, true, true},
+		{"an effect nobody knows", `{"Statement":[{"Effect":"Perhaps"}]}`, true, true},
 		{"the word as an action or an id", `{"Statement":[{"Sid":"Deny","Effect":"Allow","Action":"x:Deny"}]}`, false, false},
+		{"the element as an id", `{"Statement":[{"Sid":"Effect","Effect":"Allow","Action":"x:Effect"}]}`, false, false},
 		{"text that is no document", `{"Statement":`, true, true},
 		{"two documents", `{} {"Effect":"Allow"}`, true, true},
 		{"nothing", ``, true, true},
@@ -40,6 +42,25 @@ func TestAdministers(t *testing.T) {
 		{"everything, in lists and with a colon",
 			`{"Statement":{"Effect":"Allow","Action":["s3:Get*","*:*"],"Resource":["*"]}}`, true},
 		{"all of IAM", `{"Statement":[{"Effect":"Allow","Action":"IAM:*","Resource":"*"}]}`, true},
+		{"everything, on all ARNs", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"arn:*"}]}`, true},
+		{"everything, on all but one", `{"Statement":[{"Effect":"Allow","Action":"*","NotResource":"arn:aws:s3:::b"}]}`, true},
+		{"everything, beside a deny of little", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
+			`{"Effect":"Deny","Action":"s3:DeleteBucket","Resource":"*"}]}`, true},
+		{"everything, beside a deny under a condition", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
+			`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}`, true},
+		{"everything, and denied", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
+			`{"Effect":"Deny","NotAction":"s3:Get*","Resource":"*"}]}`, false},
+		{"everything on IAM's resources", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"arn:aws:iam::*:*"}]}`,
+			true},
+		{"all of IAM, with more stars", `{"Statement":[{"Effect":"Allow","Action":"iam:**","Resource":"*"}]}`, true},
+		{"all of IAM, with a question mark", `{"Statement":[{"Effect":"Allow","Action":"iam:?*","Resource":"*"}]}`, true},
+		{"all of IAM, in pieces", `{"Statement":[{"Effect":"Allow","Action":["iam:*a*","iam:*e*","iam:*i*","iam:*o*"],` +
+			`"Resource":["arn:aws:iam::*:role/*","arn:aws:iam::*:user/*"]}]}`, true},
+		{"all of IAM, on its ARNs", `{"Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam::*:*"}]}`, true},
+		{"all of IAM, to read", `{"Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*"],"Resource":"*"}]}`, false},
+		{"everything but little, on all ARNs",
+			`{"Statement":[{"Effect":"Allow","NotAction":["s3:*","iam:Delete*"],"Resource":"arn:*"}]}`, true},
+		{"everything, without a resource", `{"Statement":[{"Effect":"Allow","Action":"*"}]}`, true},
 		{"everything but a little", `{"Statement":[{"Effect":"Allow","NotAction":"s3:*","Resource":"*"}]}`, true},
 		{"all of one service", `{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`, false},
 		{"everything on one bucket", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::b/*"}]}`, false},
@@ -92,9 +113,36 @@ func TestAllowsOnly(t *testing.T) {
 	}
 }
 
+func TestOnlyDenies(t *testing.T) {
+	for _, tc := range []struct {
+		name, document, want string
+		ok                   bool
+	}{
+		{"the allowing one goes, all else stays", "{ \"Version\":\"2012-10-17\",\n \"Statement\" : [ {\"Effect\":\"Allow\",\"Action\":\"*\"," +
+			"\"Resource\":\"*\"} ,\t{ \"Sid\":\"{Allow}\", \"Effect\":\"Deny\",\"Action\":\"s3:*\",\"Resource\":\"*\" }\n], \"Id\":\"x\" }",
+			"{ \"Version\":\"2012-10-17\",\n \"Statement\" : [ { \"Sid\":\"{Allow}\", \"Effect\":\"Deny\",\"Action\":\"s3:*\"," +
+				"\"Resource\":\"*\" }\n], \"Id\":\"x\" }", true},
+		{"several", `{"Statement":[{"Effect":"Deny","Action":"a:*"},{"Effect":"Allow"},{"Effect":"Deny","Action":"b:*"}]}`,
+			`{"Statement":[{"Effect":"Deny","Action":"a:*"},{"Effect":"Deny","Action":"b:*"}]}`, true},
+		{"only denies", `{"Statement": {"Effect":"Deny","Action":"a:*"}}`, `{"Statement": {"Effect":"Deny","Action":"a:*"}}`, true},
+		{"denies nothing", `{"Statement":[{"Effect":"Allow"}]}`, "", false},
+		{"one that allows", `{"Statement":{"Effect":"Allow"}}`, "", false},
+		{"text that is no document", `nope`, "", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got, ok := OnlyDenies(tc.document); got != tc.want || ok != tc.ok {
+				t.Errorf("%q, %v", got, ok)
+			}
+		})
+	}
+}
+
 func FuzzDenies(f *testing.F) {
 	f.Add(`{"Statement":[{"Effect":"Deny"}]}`)
 	f.Add(`{"Statement":{"Effect":"Allow"}}`)
+	f.Add(`{"Version":"2012-10-17","Id":"i","Statement":[{"Sid":"Deny","Effect":"Allow","NotAction":["iam:*",null],` +
+		`"NotResource":"arn:aws:s3:::${aws:username}*"},{"Effect":"Deny","Action":"*","Resource":"*",` +
+		`"Condition":{"Bool":{"aws:ViaAWSService":false}}}]}`)
 	f.Fuzz(func(t *testing.T, document string) {
 		denies, err := Denies(document)
 		if err != nil && !denies {
@@ -105,6 +153,17 @@ func FuzzDenies(f *testing.F) {
 		}
 		if AllowsOnly(document, "ses:SendRawEmail") && (denies || err != nil) {
 			t.Error("a document that denies or cannot be read allows only what it should")
+		}
+		if v := Assess(Holder{}, document); (v.Err != nil) != (v.Level == Unreadable) || v.Level > Harmless && v.Describe().Empty() {
+			t.Errorf("verdict %v", v)
+		}
+		if rest, ok := OnlyDenies(document); ok {
+			statements, err := parse(rest)
+			all, _ := parse(document)
+			if err != nil || slices.ContainsFunc(statements, func(s statement) bool { return s.allow }) ||
+				len(statements) != len(slices.DeleteFunc(all, func(s statement) bool { return s.allow })) {
+				t.Errorf("what is left is %s", rest)
+			}
 		}
 		// Whatever stands in a document, a Deny beside it is seen, and so are all rights.
 		var parsed map[string]json.RawMessage

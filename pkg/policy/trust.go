@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -28,23 +26,18 @@ type Trust struct {
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 func Trusts(document string) (Trust, error) {
-	all, err := readTrust(document)
+	statements, err := parse(document)
 	if err != nil {
 		return Trust{Everyone: true}, err
 	}
 	var trust Trust
-	for _, s := range all {
-		if strings.EqualFold(s.Effect, "Deny") {
+	for _, s := range statements {
+		if !s.allow {
 			continue
 		}
-		everyone, accounts, err := principals(s.Principal)
-		if err != nil {
-			return Trust{Everyone: true}, err
-		}
-		// Everyone except some is everyone: anyone can open another account.
-		everyone = everyone || len(s.NotPrincipal) > 0
-		trust.Everyone = trust.Everyone || everyone && len(s.Condition) == 0
-		trust.Conditional = trust.Conditional || everyone && len(s.Condition) > 0
+		everyone, accounts := s.trusted()
+		trust.Everyone = trust.Everyone || everyone && len(s.conditions) == 0
+		trust.Conditional = trust.Conditional || everyone && len(s.conditions) > 0
 		trust.Accounts = append(trust.Accounts, accounts...)
 	}
 	slices.Sort(trust.Accounts)
@@ -52,42 +45,12 @@ func Trusts(document string) (Trust, error) {
 	return trust, nil
 }
 
-type trustStatement struct {
-	Effect       string
-	Principal    json.RawMessage
-	NotPrincipal json.RawMessage
-	Condition    map[string]json.RawMessage
-}
-
-func readTrust(document string) ([]trustStatement, error) {
-	var d struct{ Statement json.RawMessage }
-	if err := json.Unmarshal([]byte(document), &d); err != nil {
-		return nil, fmt.Errorf("read trust policy: %w", err)
+// trusted are the accounts that a statement lets in.
+func (s *statement) trusted() (everyone bool, accounts []string) {
+	if s.notPrincipal {
+		return true, nil // everyone except some is everyone: anyone can open another account
 	}
-	var all list[trustStatement]
-	if err := json.Unmarshal(d.Statement, &all); err != nil {
-		return nil, fmt.Errorf("read trust policy: %w", err)
-	}
-	return all, nil
-}
-
-// principals reads the Principal of a statement: "*", or an object of lists by kind.
-func principals(element json.RawMessage) (everyone bool, accounts []string, err error) {
-	if len(element) == 0 {
-		return false, nil, nil
-	}
-	var text string
-	if json.Unmarshal(element, &text) == nil {
-		if everything(text) {
-			return true, nil, nil
-		}
-		return false, nil, fmt.Errorf("read trust policy: the principal is a string other than %q", "*")
-	}
-	var kinds map[string]list[string]
-	if err := json.Unmarshal(element, &kinds); err != nil {
-		return false, nil, fmt.Errorf("read trust policy: %w", err)
-	}
-	for kind, names := range kinds {
+	for kind, names := range s.principals {
 		for _, name := range names {
 			account := name
 			if parsed, err := arn.Parse(name); err == nil {
@@ -101,5 +64,5 @@ func principals(element json.RawMessage) (everyone bool, accounts []string, err 
 			}
 		}
 	}
-	return everyone, accounts, nil
+	return everyone, accounts
 }
