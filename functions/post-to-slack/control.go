@@ -25,7 +25,10 @@ func newPoster(s handler.Setup) (func(context.Context, json.RawMessage) (answer,
 	if err != nil {
 		return nil, err
 	}
-	p := &poster{Ledger: s.Ledger, Language: s.Settings.Language, Now: s.Now, Sleep: s.Sleep}
+	p := &poster{
+		Ledger: s.Ledger, Language: s.Settings.Language, Runbooks: s.Settings.Runbooks, Account: s.Account, Region: s.Region,
+		Now: s.Now, Sleep: s.Sleep, Log: s.Log,
+	}
 	p.Client = &slack.Client{
 		HTTP: http, Channel: s.Settings.Slack.Channel, Slot: p.slot, Sleep: s.Sleep, Now: s.Now,
 		Secret: (&vault{

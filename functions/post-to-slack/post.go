@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -36,21 +39,31 @@ var errTime = errors.New("no time left: too many messages wait for the same chan
 	"this one")
 
 // poster posts what the topic publishes.
+//
+// Whoever may publish to the topic, or invoke the function, can hand it anything. A notice is posted if the ledger has
+// its entry with the record that this very text was published about it, and an alarm if it is one of Warder's, of which
+// the name, the states and the time are taken. Of anything else nothing is shown but that it came.
 type poster struct {
-	Client   *slack.Client
-	Ledger   *ledger.Ledger
-	Language settings.Language
-	Now      func() time.Time
-	Sleep    func(context.Context, time.Duration)
+	Client          *slack.Client
+	Ledger          *ledger.Ledger
+	Language        settings.Language
+	Runbooks        string // address that the id of a control is appended to; empty: none
+	Account, Region string // those of the ledger and of Warder's alarms
+	Now             func() time.Time
+	Sleep           func(context.Context, time.Duration)
+	Log             *slog.Logger
 }
 
 // answer is what the function answers.
 type answer struct {
-	// Outcome is "posted", or "nothing" when all had been posted before.
+	// Outcome is "posted", or "nothing" when all had been posted before or were not to be posted.
 	Outcome string `json:"outcome"`
 	// Posted is how many messages were posted, Doubled how many had been posted before.
 	Posted  int `json:"posted"`
 	Doubled int `json:"doubled"`
+	// Dropped is how many were not posted: notices of another account, which its own Warder posts, and what
+	// is neither notice nor alarm, soon after another such message.
+	Dropped int `json:"dropped,omitempty"`
 }
 
 // post posts the messages of an event of SNS
@@ -65,7 +78,15 @@ func (p *poster) post(ctx context.Context, raw json.RawMessage) (answer, error) 
 	a.Outcome = "nothing"
 	var faults []error
 	for _, record := range event.Records {
-		l := p.read(record.SNS)
+		l, err := p.read(ctx, record.SNS)
+		switch {
+		case err != nil:
+			faults = append(faults, fmt.Errorf("message %.64q: %w", record.SNS.MessageID, err))
+			continue
+		case l.id == "":
+			a.Dropped++
+			continue
+		}
 		posted, err := p.once(ctx, l)
 		switch {
 		case err != nil:
@@ -82,28 +103,90 @@ func (p *poster) post(ctx context.Context, raw json.RawMessage) (answer, error) 
 
 // notification is one message on its way.
 type notification struct {
-	// id is the same however often it is delivered.
+	// id is the same however often it is delivered; empty for what is not to be posted.
 	id string
 	// thread is the same for all about one incident; empty for what stands alone.
 	thread string
 	post   slack.Post
 }
 
-// read lays out what was published: a notice, an alarm of CloudWatch, or what somebody published by hand.
-func (p *poster) read(m events.SNSEntity) notification {
+// read lays out what was published: a notice, an alarm of CloudWatch, or that somebody published something else.
+func (p *poster) read(ctx context.Context, m events.SNSEntity) (notification, error) {
 	var n notice.Message
 	if json.Unmarshal([]byte(m.Message), &n) == nil && n.Version != "" && n.ID != "" && n.Kind != "" {
+		if n.Account != p.Account {
+			p.Log.WarnContext(ctx, "not posted: a notice of another account, which its own Warder posts",
+				"message", notice.Plain(m.MessageID, 64), "account", notice.Plain(n.Account, 64))
+			return notification{}, nil
+		}
+		proven, err := p.prove(ctx, n, m.Message)
+		if err != nil {
+			return notification{}, err
+		}
+		if !proven {
+			return p.unverified(ctx, m)
+		}
+		if n.Runbook != "" && functions.Exists(n.Control) {
+			n.Runbook = p.Runbooks + n.Control
+		} else {
+			n.Runbook = ""
+		}
 		l := notification{id: n.ID, post: slack.Render(n, p.Language)}
 		if n.Thread != "" {
 			l.thread = n.Account + "#" + n.Thread
 		}
-		return l
+		return l, nil
 	}
-	if a, ok := slack.ParseAlarm([]byte(m.Message)); ok {
-		name := "alarm#" + a.Account + "#" + a.Region + "#" + a.Name
-		return notification{id: name + "#" + a.State + "#" + a.Changed, thread: name, post: slack.RenderAlarm(a, p.Language)}
+	if a, ok := slack.ParseAlarm([]byte(m.Message), p.Account, p.Region); ok {
+		post := slack.RenderAlarm(a, p.Language, functions.Exists)
+		return notification{id: a.ID(), thread: a.Thread(), post: post}, nil
 	}
-	return notification{id: "message#" + m.MessageID, post: slack.RenderPlain(m.Subject, m.Message, p.Language)}
+	return p.unverified(ctx, m)
+}
+
+// settle is how long the runner may need to record in the ledger that a notice was accepted: it does so right after it
+// has published it.
+const settle = 10 * time.Second
+
+// prove reports whether the ledger has the notice: the entry that it names, with the record that this very text was
+// published about it.
+func (p *poster) prove(ctx context.Context, n notice.Message, text string) (bool, error) {
+	if !notice.ID(n.Finding) {
+		return false, nil
+	}
+	sum := notice.Sum(text)
+	published := func(r ledger.Notification) bool { return r.Kind == n.Kind && r.Sum == sum }
+	for waited := time.Duration(0); ; waited += retryPause {
+		entry, found, err := p.Ledger.Entry(ctx, n.Finding)
+		switch {
+		case err != nil || !found: // an entry is recorded before its notice is published
+			return false, err
+		case slices.ContainsFunc(entry.Notifications, published):
+			return true, nil
+		case waited >= settle:
+			return false, nil
+		}
+		if err := p.wait(ctx, retryPause); err != nil {
+			return false, err
+		}
+	}
+}
+
+// quiet is for how long only the first message is shown that is neither a notice nor an alarm: whoever publishes many
+// must not make the notices wait.
+const quiet = 5 * time.Minute
+
+// unverified is the message that somebody else than Warder and CloudWatch published something, of which nothing is
+// shown; none if there was another one just before.
+func (p *poster) unverified(ctx context.Context, m events.SNSEntity) (notification, error) {
+	p.Log.WarnContext(ctx, "unverified message on the topic", "message", notice.Plain(m.MessageID, 64),
+		"bytes", len(m.Message))
+	id, now := "unverified#"+notice.Sum(m.MessageID), p.Now()
+	first, err := p.Ledger.Once(ctx, "slack#unverified", id, now, now.Add(quiet))
+	if err != nil || !first {
+		return notification{}, err
+	}
+	return notification{id: id, post: slack.RenderUnverified(m.MessageID, len(m.Message), quiet, p.Language)}, nil
 }
 
 // once posts the message unless it was posted before. Two invocations with the same message wait for each other. One

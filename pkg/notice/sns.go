@@ -2,6 +2,8 @@ package notice
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -68,33 +70,52 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 // (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html). What is
 // too long is cut; the more JSON has to escape, the shorter it is cut.
 func (m Message) Bodies() (string, error) {
+	bodies, _, err := m.fitting()
+	return bodies, err
+}
+
+// Sum is that of the body for functions: see [Sum].
+func (m Message) Sum() (string, error) {
+	_, data, err := m.fitting()
+	return Sum(data), err
+}
+
+// Sum is a digest of the body for functions, by which a notice is known that was published: the ledger keeps it.
+func Sum(body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
+}
+
+// fitting returns all bodies, as SNS takes them, and the one for functions.
+func (m Message) fitting() (bodies, data string, err error) {
 	m = m.plain()
 	for field, items := maxField, maxItems; ; field, items = field/2, items/2 {
-		bodies, err := m.cut(field, items).bodies()
+		bodies, data, err = m.cut(field, items).bodies()
 		if err != nil || len(bodies) <= maxMessage {
-			return bodies, err
+			return bodies, data, err
 		}
 		if field == 0 {
-			return "", fmt.Errorf("notice %s has %d bytes with everything cut: SNS takes %d", m.ID, len(bodies), maxMessage)
+			err = fmt.Errorf("notice %s has %d bytes with everything cut: SNS takes %d", m.ID, len(bodies), maxMessage)
+			return "", "", err
 		}
 	}
 }
 
-func (m Message) bodies() (string, error) {
+func (m Message) bodies() (all, body string, err error) {
 	data, err := json.Marshal(m)
 	if err != nil {
-		return "", fmt.Errorf("encode notice %s: %w", m.ID, err)
+		return "", "", fmt.Errorf("encode notice %s: %w", m.ID, err)
 	}
 	chat, err := json.Marshal(m.chat())
 	if err != nil {
-		return "", fmt.Errorf("encode notice %s for chat: %w", m.ID, err)
+		return "", "", fmt.Errorf("encode notice %s for chat: %w", m.ID, err)
 	}
 	email := m.email()
 	bodies, err := json.Marshal(map[string]string{
 		"default": email, "email": email, "sms": m.sms(),
 		"sqs": string(data), "lambda": string(data), "https": string(chat),
 	})
-	return string(bodies), err
+	return string(bodies), string(data), err
 }
 
 // cut returns the message with texts of at most field bytes and lists of at most items.
@@ -183,7 +204,9 @@ func (m Message) chat() custom {
 	c.Content.TextType, c.Content.Title = "client-markdown", Plain(escape(m.headline(m.Title, m.Language)), 250)
 	c.Content.Description = Truncate(text.String(), 8000)
 	c.Content.Keywords = []string{Truncate(m.Control, 75), m.Severity}
-	for _, step := range []string{m.Advice, m.Undo, m.Runbook} {
+	command := m.Command()
+	undo := i18n.Or(command, m.final()).In(m.Language)
+	for _, step := range []string{m.Advice, undo, m.Runbook} {
 		if step != "" {
 			c.Content.NextSteps = append(c.Content.NextSteps, Truncate(escape(step), 350))
 		}
@@ -196,9 +219,9 @@ func (m Message) chat() custom {
 	}
 	about.AdditionalContext = map[string]string{"account": m.Account, "control": m.Control,
 		"owner": escape(m.Owner), "subject": escape(m.Subject)}
-	if m.Finding != "" {
+	if ID(m.Finding) {
 		about.AdditionalContext[ChatFinding] = m.Finding
-		if strings.HasPrefix(m.Undo, "make undo ") {
+		if !command.Empty() {
 			about.AdditionalContext[ChatUndo] = m.Finding
 		}
 	}

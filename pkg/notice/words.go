@@ -2,8 +2,10 @@ package notice
 
 import (
 	_ "embed"
+	"strings"
 
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
 //go:embed ko.json
@@ -63,6 +65,36 @@ func (c Change) Describe() i18n.Message {
 		return i18n.T("%s (not applied: %s)", c.Text, c.Reason)
 	}
 	return i18n.T("%s (%s)", c.Text, c.Reason)
+}
+
+// UndoCommand is the command that reverts what has the id in the ledger.
+func UndoCommand(id string) i18n.Message { return i18n.T(`make undo ID=%s REASON="why"`, id) }
+
+// ids matches the ids of the ledger: of an entry, as in abcdefghij, and of one of its changes, as in abcdefghij-1.
+var ids = lazyregexp.New(`^[a-z2-7]{10}(?:-[1-9][0-9]{0,3})?$`)
+
+// ID reports whether the text has the form of an id of the ledger. Nothing else becomes part of a command: a message
+// may come from anybody who may publish to the topic.
+func ID(text string) bool { return ids().MatchString(text) }
+
+// Command is the command that reverts what the message is about; empty when there is nothing to revert, or
+// the message does not say under which id the ledger has it. It is made from the id, never taken from the message.
+func (m Message) Command() i18n.Message {
+	if !m.asksToUndo() || !ID(m.Finding) {
+		return i18n.Message{}
+	}
+	return UndoCommand(m.Finding)
+}
+
+// asksToUndo reports whether Undo is a command, and not why there is none.
+func (m Message) asksToUndo() bool { return strings.HasPrefix(m.Undo, "make ") }
+
+// final is why what the message is about cannot be reverted, empty if it can be, or nothing is to be said about it.
+func (m Message) final() i18n.Message {
+	if m.asksToUndo() {
+		return i18n.Message{}
+	}
+	return i18n.Literal(m.Undo)
 }
 
 func (m Message) headline(title, language string) string {

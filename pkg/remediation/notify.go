@@ -36,11 +36,16 @@ func (r *Runner) notifyOnce(ctx context.Context, entry *ledger.Entry, kind notic
 
 // publish publishes the notice of an entry, and notes in the entry that it was accepted.
 func (n notifier) publish(ctx context.Context, entry *ledger.Entry, kind notice.Kind) error {
-	id, err := n.Topic.Publish(ctx, n.message(entry, kind))
+	m := n.message(entry, kind)
+	sum, err := m.Sum()
 	if err != nil {
 		return err
 	}
-	accepted := ledger.Notification{Kind: kind, Owner: entry.Owner, Message: id, At: n.clock()}
+	id, err := n.Topic.Publish(ctx, m)
+	if err != nil {
+		return err
+	}
+	accepted := ledger.Notification{Kind: kind, Owner: entry.Owner, Message: id, Sum: sum, At: n.clock()}
 	entry.Notifications = append(entry.Notifications, accepted)
 	return nil
 }
@@ -83,7 +88,7 @@ func (n notifier) undoCommand(entry *ledger.Entry) string {
 			return n.render(i18n.T("This cannot be undone: %s.", kind.Final()))
 		}
 	}
-	return n.render(undoCommand(entry.ID))
+	return n.render(notice.UndoCommand(entry.ID))
 }
 
 // UndoCommand is the command that reverts one step, empty when it cannot be reverted.
@@ -91,10 +96,8 @@ func UndoCommand(kinds change.Registry, step ledger.Step) string {
 	if kind, err := kinds.Kind(step.Change); err != nil || !kind.Final().Empty() {
 		return ""
 	}
-	return undoCommand(step.ID).String()
+	return notice.UndoCommand(step.ID).String()
 }
-
-func undoCommand(id string) i18n.Message { return i18n.T(`make undo ID=%s REASON="why"`, id) }
 
 // cited is the title of a reference. Rules are cited with a remark, which is in English in every control.json.
 func cited(title string) i18n.Message {

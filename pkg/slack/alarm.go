@@ -1,55 +1,122 @@
 package slack
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	api "github.com/slack-go/slack"
 
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// Alarm is the message that CloudWatch publishes when an alarm changes its state
-// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html):
-// the fields that metric and composite alarms share.
+// Alarm is what is taken from the message that CloudWatch publishes when an alarm changes its state
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html): the fields that
+// metric and composite alarms share, of which each has one of few forms. Its texts are not: whoever may publish to the
+// topic can write them.
 type Alarm struct {
-	Name        string `json:"AlarmName"`
-	Description string `json:"AlarmDescription"`
-	ARN         string `json:"AlarmArn"`
-	Account     string `json:"AWSAccountId"`
-	Region      string `json:"Region"` // the name for people, as in US East (N. Virginia)
-	State       string `json:"NewStateValue"`
-	Before      string `json:"OldStateValue"`
-	Reason      string `json:"NewStateReason"`
-	Changed     string `json:"StateChangeTime"` // as in 2026-11-21T03:00:00.123+0000
+	ARN     arn.ARN
+	Name    string // as in warder-failed
+	State   string // "ALARM", "OK" or "INSUFFICIENT_DATA"
+	Before  string // the same, or empty
+	Changed time.Time
 }
 
-// ParseAlarm decodes the message of an alarm; ok is false for any other message.
-func ParseAlarm(message []byte) (a Alarm, ok bool) {
-	if json.Unmarshal(message, &a) != nil {
+// states are those of an alarm
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html).
+var states = map[string]bool{"ALARM": true, "OK": true, "INSUFFICIENT_DATA": true}
+
+// alarmName matches the names of Warder's alarms.
+var alarmName = lazyregexp.New(`^` + settings.Product + `(-[a-z0-9]{1,40}){1,12}$`)
+
+// ParseAlarm decodes the message of one of Warder's alarms in the account and the region; ok is false for any other
+// message.
+func ParseAlarm(message []byte, account, region string) (a Alarm, ok bool) {
+	var m struct {
+		AlarmName, AlarmArn, AWSAccountId, NewStateValue, OldStateValue, StateChangeTime string
+	}
+	if json.Unmarshal(message, &m) != nil || !alarmName().MatchString(m.AlarmName) {
 		return Alarm{}, false
 	}
-	return a, a.Name != "" && a.State != ""
-}
-
-// changed formats the time of the change as other messages do, if it is a time.
-func (s *sheet) changed(a Alarm) string {
+	a = Alarm{Name: m.AlarmName, State: m.NewStateValue, Before: m.OldStateValue}
+	var faults [2]error
+	a.ARN, faults[0] = arn.Parse(m.AlarmArn)
 	for _, layout := range []string{"2006-01-02T15:04:05.999-0700", time.RFC3339} {
-		if at, err := time.Parse(layout, a.Changed); err == nil {
-			return s.moment(at)
+		if a.Changed, faults[1] = time.Parse(layout, m.StateChangeTime); faults[1] == nil {
+			break
 		}
 	}
-	return a.Changed
+	return a, faults == [2]error{} && m.AWSAccountId == account && a.ARN.AccountID == account &&
+		a.ARN.Region == region && a.ARN.Service == "cloudwatch" && a.ARN.Resource == "alarm:"+a.Name &&
+		strings.HasPrefix(a.ARN.Partition, "aws") && states[a.State] && (a.Before == "" || states[a.Before])
 }
 
-// RenderAlarm lays out an alarm. Its description, which says what to do, comes first.
-func RenderAlarm(a Alarm, language settings.Language) Post {
-	return fit(language, func(s *sheet) Post { return s.alarm(a) })
+// ID is the same for the same change of state, Thread for all of one alarm.
+func (a Alarm) ID() string {
+	return a.Thread() + "#" + a.State + "#" + a.Changed.UTC().Format(time.RFC3339Nano)
+}
+func (a Alarm) Thread() string { return "alarm#" + a.ARN.String() }
+
+// RenderAlarm lays out an alarm. What to do comes first: Warder says that itself, by the alarm's name. exists says
+// whether there is a control or a tool of an id.
+func RenderAlarm(a Alarm, language settings.Language, exists func(id string) bool) Post {
+	return fit(language, func(s *sheet) Post { return s.alarm(a, exists) })
 }
 
-func (s *sheet) alarm(a Alarm) Post {
+// advice says what an alarm means and what to do, by its name.
+func (a Alarm) advice(exists func(string) bool) i18n.Message {
+	name := strings.TrimPrefix(a.Name, settings.Product+"-")
+	switch name {
+	case "failed":
+		return i18n.T("An event could not be handled in all its tries. It is kept in the queue Failed for 14 days. Read " +
+			"why in the saved query warder/failures, fix the cause, then: make redrive.")
+	case "undelivered":
+		return i18n.T("An event or a notice did not reach its function. It is kept in the queue Undelivered for 14 days. " +
+			"Check that the function exists and can be invoked: make doctor. Then: make redrive.")
+	case "halted":
+		return i18n.T("Warder has been halted for hours: it notifies, and changes nothing. Who halted it and why: make " +
+			"doctor. To end it: make resume.")
+	case "no-sweep":
+		return i18n.T("A control has not completed a sweep in time. The alarms that end in -sweep say which one.")
+	}
+	if id, ok := strings.CutSuffix(name, "-breaker"); ok && exists(id) {
+		return i18n.T("%s has stopped itself: too many changes in an hour were due. Read what is pending, in its notice or "+
+			"in the saved query warder/last actions. If that is right: make release CONTROL=%[1]s REASON=\"why\". If not: "+
+			"make halt REASON=\"why\".", id)
+	}
+	if id, ok := strings.CutSuffix(name, "-errors"); ok && exists(id) {
+		return i18n.T("The function %s failed or was throttled several times within an hour. Read why in the saved query "+
+			"warder/failures. What failed in every try is kept in the queue Failed.", settings.FunctionName(id))
+	}
+	if id, ok := strings.CutSuffix(name, "-sweep"); ok && exists(id) {
+		return i18n.T("%s has not completed a sweep in time. Sweep now and read the answer: make sweep CONTROL=%[1]s.", id)
+	}
+	return i18n.T("The description of the alarm in CloudWatch says what to do.")
+}
+
+// consoles are the addresses of the console, by partition
+// (https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html).
+var consoles = map[string]string{"aws": "console.aws.amazon.com", "aws-us-gov": "console.amazonaws-us-gov.com",
+	"aws-cn": "console.amazonaws.cn"}
+
+// console is the address of the alarm in the console, empty in a partition whose console is not known.
+func (a Alarm) console() string {
+	host := consoles[a.ARN.Partition]
+	if host == "" {
+		return ""
+	}
+	if a.ARN.Partition == "aws" {
+		host = a.ARN.Region + "." + host
+	}
+	return "https://" + host + "/cloudwatch/home?region=" + url.QueryEscape(a.ARN.Region) + "#alarmsV2:alarm/" + a.Name
+}
+
+func (s *sheet) alarm(a Alarm, exists func(string) bool) Post {
 	emoji, color := "⚪", "#8d8d8d"
 	switch a.State {
 	case "ALARM":
@@ -59,27 +126,44 @@ func (s *sheet) alarm(a Alarm) Post {
 	}
 	head := fmt.Sprintf("%s %s · ", emoji, s.line(a.State, 30))
 	title := s.line(a.Name, maxHeader-len(head))
+	advice := a.advice(exists).In(string(s.language))
 	what := paragraph{}
-	what.text(cmp.Or(s.plain(a.Description, s.field), s.t("The alarm has no description.")))
+	what.text(advice)
 	why := paragraph{}
-	why.fact(s.t("Reason"), s.plain(a.Reason, s.field))
 	why.fact(s.t("Before"), s.line(a.Before, 30))
-	return Post{
-		Text:      fallback(head+title, a.Description),
+	post := Post{
+		Text:      fallback(head+title, advice),
 		Blocks:    append([]api.Block{header(head + title)}, what.all...),
 		Color:     color,
-		Details:   append(why.all, s.small("CloudWatch", a.Account, a.Region, s.changed(a))...),
+		Details:   why.all,
 		Broadcast: a.State == "ALARM",
 	}
+	if address := a.console(); address != "" {
+		link := api.NewRichTextSectionLinkElement(address, "CloudWatch", bold)
+		post.Details = append(post.Details, api.NewRichTextBlock("", section(link)))
+	}
+	about := s.small("CloudWatch", strings.TrimSpace(a.ARN.AccountID+" "+a.ARN.Region), s.moment(a.Changed))
+	post.Details = append(post.Details, about...)
+	return post
 }
 
-// RenderPlain lays out a message that is neither a notice nor an alarm, such as a test message that
-// somebody publishes by hand.
-func RenderPlain(subject, message string, language settings.Language) Post {
+// messageID matches the ids that SNS gives to messages.
+var messageID = lazyregexp.New(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// RenderUnverified lays out what somebody else than Warder and CloudWatch published, by the id that SNS gave it and its
+// size in bytes. It shows nothing of it: no text, no link, no command. quiet is for how long others are not shown.
+func RenderUnverified(id string, size int, quiet time.Duration, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post {
-		title := cmp.Or(s.line(subject, maxHeader), s.t("A message on Warder's topic"))
+		title := "⚠️ " + s.t("Unverified message on Warder's topic")
+		words := s.t("Somebody published %d bytes that are neither a notice in Warder's ledger nor one of its alarms. They "+
+			"are not shown. If this was not your test, find out who may publish to the topic. What follows within %s is only "+
+			"in this function's log.", size, i18n.Period(quiet))
 		what := paragraph{}
-		what.text(s.plain(message, s.field))
-		return Post{Text: fallback(title, message), Blocks: append([]api.Block{header(title)}, what.all...)}
+		what.text(words)
+		post := Post{Text: fallback(title, words), Blocks: append([]api.Block{header(title)}, what.all...), Color: "#8d8d8d"}
+		if messageID().MatchString(id) {
+			post.Details = s.small(id)
+		}
+		return post
 	})
 }

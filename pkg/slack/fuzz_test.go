@@ -1,7 +1,9 @@
 package slack
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -14,15 +16,15 @@ func FuzzAlarm(f *testing.F) {
 	f.Add([]byte(`{"AlarmName":"x","NewStateValue":":fire:","NewStateReason":"AKIAIOSFODNN7EXAMPLE","Region":"` +
 		"\\u0000" + `"}`))
 	f.Fuzz(func(t *testing.T, message []byte) {
-		a, ok := ParseAlarm(message)
+		a, ok := ParseAlarm(message, "111122223333", "us-east-1")
 		if !ok {
-			check(t, RenderPlain(string(message), string(message), settings.Korean))
+			check(t, RenderUnverified(string(message), len(message), time.Hour, settings.Korean))
 			return
 		}
-		if a.Name == "" || a.State == "" {
+		if !strings.HasPrefix(a.Name, "warder-") || a.ARN.AccountID != "111122223333" {
 			t.Fatalf("taken for an alarm: %+v", a)
 		}
-		check(t, RenderAlarm(a, settings.English))
-		check(t, RenderAlarm(a, settings.Korean))
+		check(t, RenderAlarm(a, settings.English, exists))
+		check(t, RenderAlarm(a, settings.Korean, exists))
 	})
 }

@@ -76,8 +76,8 @@ var signs = map[string]struct{ emoji, color string }{
 	"low":      {"🔵", "#4a90d9"},
 }
 
-// Render lays out a notice: what happened, then the changes, the facts, and the commands to copy. Texts that are too
-// long are cut, and the message says so.
+// Render lays out a notice: what happened, then the changes, the facts, and the commands to copy, which are made from
+// the ids in it. Texts that are too long are cut, and the message says so.
 func Render(m notice.Message, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post { return s.notice(m) })
 }
@@ -192,8 +192,8 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 			message += " (" + s.line(c.Reason, s.field/3) + ")"
 		}
 		item := section(text(cmp.Or(message, "?"), nil))
-		if id := s.line(c.ID, 64); id != "" {
-			item.Elements = append(item.Elements, text(" ", nil), text(id, code))
+		if notice.ID(c.ID) {
+			item.Elements = append(item.Elements, text(" ", nil), text(c.ID, code))
 		}
 		if length += len(message) + len(c.ID); length > maxBlock {
 			list, length = api.NewRichTextList(api.RTEListBullet, 0), len(message)+len(c.ID)
@@ -214,18 +214,18 @@ func (s *sheet) commands(m notice.Message) []api.Block {
 			Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(s.line(command, 300), nil)},
 		})
 	}
-	switch {
-	case strings.HasPrefix(m.Undo, "make "):
+	switch undo := m.Command(); {
+	case !undo.Empty():
 		label := s.t("Undo:")
 		if m.Kind == notice.Undone {
 			label = s.t("Revoke this undo:")
 		}
-		add(label, m.Undo)
-	case m.Undo != "":
+		add(label, undo.In(string(s.language)))
+	case m.Undo != "" && !strings.HasPrefix(m.Undo, "make "):
 		elements = append(elements, section(text(s.line(m.Undo, 300), bold)))
 	}
-	if id := s.line(m.Finding, 64); id != "" {
-		add(s.t("Full history:"), "make explain ID="+id)
+	if notice.ID(m.Finding) {
+		add(s.t("Full history:"), "make explain ID="+m.Finding)
 	}
 	if elements == nil {
 		return nil

