@@ -6,7 +6,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"strings"
 
 	"github.com/warder-aws/warder/pkg/control"
 )
@@ -16,12 +15,6 @@ var files embed.FS
 
 // Controls is every control, sorted by id. An error means that a control.json is wrong; it names file and field.
 func Controls() ([]control.Control, error) { return control.Load(files) }
-
-// Exists reports whether there is a control or a tool of the id.
-func Exists(id string) bool {
-	_, err := fs.Stat(files, id+"/control.json") // an id that is no name of a folder is no valid path
-	return err == nil && !strings.Contains(id, "/")
-}
 
 // Catalogues are those of every function's words in a language, for pkg/i18n: what
 // is about all controls, such as their titles, needs them all.

@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -126,10 +125,8 @@ func (p *poster) read(ctx context.Context, m events.SNSEntity) (notification, er
 		if !proven {
 			return p.unverified(ctx, m)
 		}
-		if n.Runbook != "" && functions.Exists(n.Control) {
+		if n.Runbook != "" {
 			n.Runbook = p.Runbooks + n.Control
-		} else {
-			n.Runbook = ""
 		}
 		l := notification{id: n.ID, post: slack.Render(n, p.Language)}
 		if n.Thread != "" {
@@ -138,7 +135,7 @@ func (p *poster) read(ctx context.Context, m events.SNSEntity) (notification, er
 		return l, nil
 	}
 	if a, ok := slack.ParseAlarm([]byte(m.Message), p.Account, p.Region); ok {
-		post := slack.RenderAlarm(a, p.Language, functions.Exists)
+		post := slack.RenderAlarm(a, p.Language)
 		return notification{id: a.ID(), thread: a.Thread(), post: post}, nil
 	}
 	return p.unverified(ctx, m)

@@ -62,14 +62,13 @@ func (a Alarm) ID() string {
 }
 func (a Alarm) Thread() string { return "alarm#" + a.ARN.String() }
 
-// RenderAlarm lays out an alarm. What to do comes first: Warder says that itself, by the alarm's name. exists says
-// whether there is a control or a tool of an id.
-func RenderAlarm(a Alarm, language settings.Language, exists func(id string) bool) Post {
-	return fit(language, func(s *sheet) Post { return s.alarm(a, exists) })
+// RenderAlarm lays out an alarm. What to do comes first: Warder says that itself, by the alarm's name.
+func RenderAlarm(a Alarm, language settings.Language) Post {
+	return fit(language, func(s *sheet) Post { return s.alarm(a) })
 }
 
 // advice says what an alarm means and what to do, by its name.
-func (a Alarm) advice(exists func(string) bool) i18n.Message {
+func (a Alarm) advice() i18n.Message {
 	name := strings.TrimPrefix(a.Name, settings.Product+"-")
 	switch name {
 	case "failed":
@@ -84,16 +83,16 @@ func (a Alarm) advice(exists func(string) bool) i18n.Message {
 	case "no-sweep":
 		return i18n.T("A control has not completed a sweep in time. The alarms that end in -sweep say which one.")
 	}
-	if id, ok := strings.CutSuffix(name, "-breaker"); ok && exists(id) {
+	if id, ok := strings.CutSuffix(name, "-breaker"); ok {
 		return i18n.T("%s has stopped itself: too many changes in an hour were due. Read what is pending, in its notice or "+
 			"in the saved query warder/last actions. If that is right: make release CONTROL=%[1]s REASON=\"why\". If not: "+
 			"make halt REASON=\"why\".", id)
 	}
-	if id, ok := strings.CutSuffix(name, "-errors"); ok && exists(id) {
+	if id, ok := strings.CutSuffix(name, "-errors"); ok {
 		return i18n.T("The function %s failed or was throttled several times within an hour. Read why in the saved query "+
 			"warder/failures. What failed in every try is kept in the queue Failed.", settings.FunctionName(id))
 	}
-	if id, ok := strings.CutSuffix(name, "-sweep"); ok && exists(id) {
+	if id, ok := strings.CutSuffix(name, "-sweep"); ok {
 		return i18n.T("%s has not completed a sweep in time. Sweep now and read the answer: make sweep CONTROL=%[1]s.", id)
 	}
 	return i18n.T("The description of the alarm in CloudWatch says what to do.")
@@ -116,7 +115,7 @@ func (a Alarm) console() string {
 	return "https://" + host + "/cloudwatch/home?region=" + url.QueryEscape(a.ARN.Region) + "#alarmsV2:alarm/" + a.Name
 }
 
-func (s *sheet) alarm(a Alarm, exists func(string) bool) Post {
+func (s *sheet) alarm(a Alarm) Post {
 	emoji, color := "⚪", "#8d8d8d"
 	switch a.State {
 	case "ALARM":
@@ -126,7 +125,7 @@ func (s *sheet) alarm(a Alarm, exists func(string) bool) Post {
 	}
 	head := fmt.Sprintf("%s %s · ", emoji, s.line(a.State, 30))
 	title := s.line(a.Name, maxHeader-len(head))
-	advice := a.advice(exists).In(string(s.language))
+	advice := a.advice().In(string(s.language))
 	what := paragraph{}
 	what.text(advice)
 	why := paragraph{}

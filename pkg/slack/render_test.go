@@ -79,9 +79,6 @@ func hostile() notice.Message {
 	return m
 }
 
-// exists is how the functions of a deployment are known.
-func exists(id string) bool { return id == "detach-direct-policy" }
-
 const unverifiedID = "0a1b2c3d-0a1b-4c3d-8e9f-0a1b2c3d4e5f"
 
 const alarm = `{"AlarmName":"warder-failed",
@@ -110,10 +107,10 @@ func TestRender_Golden(t *testing.T) {
 	if !ok {
 		t.Fatal("the alarm was not understood")
 	}
-	posts["alarm"] = RenderAlarm(a, settings.English, exists)
+	posts["alarm"] = RenderAlarm(a, settings.English)
 	a.State, a.Before = "OK", "ALARM"
-	posts["alarm-over"] = RenderAlarm(a, settings.English, exists)
-	posts["alarm-over-ko"] = RenderAlarm(a, settings.Korean, exists)
+	posts["alarm-over"] = RenderAlarm(a, settings.English)
+	posts["alarm-over-ko"] = RenderAlarm(a, settings.Korean)
 	m := sample(notice.Warning, "high")
 	m.Title, m.Text, m.Advice = "사용자에게 직접 연결된 정책", "AdministratorAccess 정책이 alice 사용자에게 직접 연결되었습니다.",
 		"그룹을 통해 권한을 부여하시기 바랍니다."
@@ -257,7 +254,7 @@ func TestRender_LongTextsAreCut(t *testing.T) {
 		}
 		check(t, RenderUnverified(strings.Repeat(filler, 10_000), 10_000, time.Hour, settings.English))
 		long := strings.Repeat(filler, 10_000)
-		check(t, RenderAlarm(Alarm{Name: long, State: long, Before: long}, settings.English, exists))
+		check(t, RenderAlarm(Alarm{Name: long, State: long, Before: long}, settings.English))
 	}
 	data, err := json.Marshal(Render(sample(notice.Changed, "high"), settings.English))
 	if err != nil || strings.Contains(string(data), "shortened") {
@@ -268,7 +265,7 @@ func TestRender_LongTextsAreCut(t *testing.T) {
 func TestRender_EmptyNotice(t *testing.T) {
 	check(t, Render(notice.Message{}, settings.English))
 	check(t, RenderUnverified("", 0, 0, settings.English))
-	check(t, RenderAlarm(Alarm{}, settings.English, exists))
+	check(t, RenderAlarm(Alarm{}, settings.English))
 }
 
 func TestParseAlarm(t *testing.T) {
@@ -299,17 +296,15 @@ func TestParseAlarm(t *testing.T) {
 func TestRenderAlarm_Advice(t *testing.T) {
 	for name, want := range map[string]string{
 		"warder-failed": "make redrive", "warder-undelivered": "make doctor", "warder-halted": "make resume",
-		"warder-no-sweep":                           "that end in -sweep",
-		"warder-detach-direct-policy-breaker":       "make release CONTROL=detach-direct-policy REASON=",
-		"warder-detach-direct-policy-errors":        "warder-detach-direct-policy failed",
-		"warder-detach-direct-policy-sweep":         "make sweep CONTROL=detach-direct-policy.",
-		"warder-x-breaker":                          "The description of the alarm in CloudWatch",
-		"warder-detach-direct-policy":               "The description of the alarm in CloudWatch",
-		"warder-detach-direct-policy-breaker-sweep": "The description of the alarm in CloudWatch",
+		"warder-no-sweep":                     "that end in -sweep",
+		"warder-detach-direct-policy-breaker": "make release CONTROL=detach-direct-policy REASON=",
+		"warder-detach-direct-policy-errors":  "warder-detach-direct-policy failed",
+		"warder-detach-direct-policy-sweep":   "make sweep CONTROL=detach-direct-policy.",
+		"warder-detach-direct-policy":         "The description of the alarm in CloudWatch",
 	} {
 		for _, language := range []settings.Language{settings.English, settings.Korean} {
 			a, ok := ParseAlarm([]byte(strings.ReplaceAll(alarm, "warder-failed", name)), "111122223333", "us-east-1")
-			post := RenderAlarm(a, language, exists)
+			post := RenderAlarm(a, language)
 			data := string(indented(t, post))
 			if !ok || language == settings.English && !strings.Contains(data, want) ||
 				strings.Contains(want, "make ") && !strings.Contains(data, want[:10]) ||
@@ -355,7 +350,7 @@ func FuzzRender(f *testing.F) {
 		}
 		check(t, Render(m, settings.English))
 		check(t, RenderUnverified(title, count, time.Hour, settings.English))
-		check(t, RenderAlarm(Alarm{Name: title, State: severity, Before: words}, settings.English, exists))
+		check(t, RenderAlarm(Alarm{Name: title, State: severity, Before: words}, settings.English))
 	})
 }
 
@@ -387,8 +382,7 @@ func TestRender_Korean(t *testing.T) {
 		"failed", "undelivered", "halted", "no-sweep", "x", "detach-direct-policy-breaker", "detach-direct-policy-errors",
 		"detach-direct-policy-sweep",
 	} {
-		koreanOnly(t, RenderAlarm(Alarm{Name: "warder-" + name, State: "OK", Before: "ALARM", Changed: noon}, settings.Korean,
-			exists), latin, names)
+		koreanOnly(t, RenderAlarm(Alarm{Name: "warder-" + name, State: "OK", Before: "ALARM", Changed: noon}, settings.Korean), latin, names)
 	}
 	koreanOnly(t, RenderUnverified("", 17, time.Hour, settings.Korean), latin, names)
 }
