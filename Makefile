@@ -212,6 +212,10 @@ fmt: ## format the Go sources
 sizes: $(ARM64) ## fail if a function's binary has reached 14 MB, or 5 MB as Lambda fetches it
 	@.ci/sizes $(ARM64)
 
+.PHONY: mutants
+mutants: ## break the packages that decide, one operator at a time, and see that a test notices: ARGS="pkg/policy"
+	@.ci/mutants $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## fuzz every fuzz target for FUZZTIME (10s), or those of ARGS="pkg/slack"
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz $(ARGS)

@@ -64,18 +64,15 @@ const ellipsis = "..."
 // at most limit bytes. It never splits a rune; bytes that are no UTF-8 become U+FFFD first. A limit below 1 gives the
 // empty string.
 func Truncate(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	s, limit = strings.ToValidUTF8(s, "\uFFFD"), max(limit, 0)
 	if len(s) <= limit {
 		return s
 	}
-	if limit <= len(ellipsis) {
-		return ellipsis[:max(limit, 0)]
-	}
-	cut := limit - len(ellipsis)
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
+	cut := max(limit-len(ellipsis), 0)
+	for !utf8.RuneStart(s[cut]) {
 		cut--
 	}
-	return s[:cut] + ellipsis
+	return s[:cut] + ellipsis[:min(limit, len(ellipsis))]
 }
 
 // member is what the id of a member of a Slack workspace looks like
