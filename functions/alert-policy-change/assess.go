@@ -29,17 +29,31 @@ var (
 	newVersion = byEvent(version)   // the same; it may not be in effect
 	trust      = byEvent(trusted)   // the trust policy lets other accounts in
 	status     = byEvent(activated) // the access key was made active
-	// The managed policy that was attached gives administrator rights, or the version that became the default.
-	attached = byPolicy("policyArn", "", administers, gained(i18n.T("The policy grants administrator-level access.")))
-	switched = byPolicy("policyArn", "versionId", administers, gained(
-		i18n.T("That version grants administrator-level access to every principal that the policy is attached to.")))
+	// The rights that the managed policy gives that was attached, or the version that became the default.
+	attached = byPolicy("policyArn", "", func(c *event.APICall, text string) assessment {
+		return gained(assessRights(c, text), i18n.Message{})
+	})
+	switched = byPolicy("policyArn", "versionId", func(c *event.APICall, text string) assessment {
+		return gained(assessRights(c, text), everyHolder)
+	})
 	// The managed policy that was detached denies something: to lose it is to gain rights.
-	detached = byPolicy("policyArn", "", denies, worse(high, i18n.T("Deny removed"),
-		i18n.T("The policy denies something, which no longer applies here.")))
-	// The new permissions boundary allows everything and denies nothing, so it is none.
-	boundary = byPolicy("permissionsBoundary", "", unlimited, worse(high, i18n.T("Permissions boundary without limits"),
-		i18n.T("The policy grants administrator-level access, so it limits little or nothing.")))
+	detached = byPolicy("policyArn", "", func(_ *event.APICall, text string) assessment {
+		if !denies(text) {
+			return assessment{}
+		}
+		return worse(high, i18n.T("Deny removed"), i18n.T("The policy denies something, which no longer applies here."))
+	})
+	// The new permissions boundary allows what makes an administrator, so it is none.
+	boundary = byPolicy("permissionsBoundary", "", func(_ *event.APICall, text string) assessment {
+		if policy.Bounds(text) {
+			return assessment{}
+		}
+		return worse(high, i18n.T("Permissions boundary without limits"),
+			i18n.T("The policy grants administrator-level access, so it limits little or nothing."))
+	})
 )
+
+var everyHolder = i18n.T("This applies to every principal that the policy is attached to.")
 
 // byEvent is for what the event says alone.
 func byEvent(f func(*event.APICall) assessment) assess {
@@ -51,7 +65,7 @@ func byEvent(f func(*event.APICall) assessment) assess {
 // byPolicy is for what the document of the managed policy says that a parameter names: the version that
 // another parameter names, or the default one. A policy that is not there is looked for again, because IAM
 // shows new things late.
-func byPolicy(parameter, version string, bad func(string) bool, v assessment) assess {
+func byPolicy(parameter, version string, of func(c *event.APICall, text string) assessment) assess {
 	return func(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
 		name, _ := c.Param(parameter)
 		if quarantine(name) && parameter == "policyArn" && version == "" {
@@ -74,10 +88,8 @@ func byPolicy(parameter, version string, bad func(string) bool, v assessment) as
 			return noted(i18n.T("The policy has been deleted since; what it allowed or denied cannot be read.")), nil
 		case err != nil:
 			return nil, err
-		case bad(text):
-			return []assessment{v}, nil
 		}
-		return []assessment{{}}, nil
+		return []assessment{of(c, text)}, nil
 	}
 }
 
@@ -105,56 +117,65 @@ func worse(severity control.Severity, title, because i18n.Message) assessment {
 // noted is that a call is as it looks, and what is to be said of it.
 func noted(because i18n.Message) []assessment { return []assessment{{because: because}} }
 
-// gained is the assessment that somebody has administrator rights now.
-func gained(because i18n.Message) assessment {
-	return worse(critical, i18n.T("Administrator rights gained"), because)
+// gained is the assessment that somebody has the rights now that documents give, and what else there is to say if they
+// are those of an administrator, or lead there.
+func gained(v policy.Verdict, rest i18n.Message) assessment {
+	switch {
+	case v.Level >= policy.Administrator:
+		return worse(critical, i18n.T("Administrator rights gained"), i18n.Sentences(v.Describe(), rest))
+	case v.Level == policy.Escalates:
+		return worse(high, i18n.T("Rights gained that lead to administrator"), i18n.Sentences(v.Describe(), rest))
+	}
+	return assessment{}
 }
 
-// administers and denies assess a document; one that cannot be read does both.
-func administers(text string) bool { yes, _ := policy.Administers(text); return yes }
-func denies(text string) bool      { yes, _ := policy.Denies(text); return yes }
-func unlimited(text string) bool   { return administers(text) && !denies(text) }
+// assessRights assesses documents that the call gives to whom it names.
+func assessRights(c *event.APICall, texts ...string) policy.Verdict {
+	param := func(name string) string { value, _ := c.Param(name); return value }
+	return policy.Assess(policy.Holder{
+		Account: c.RecipientAccount, User: param("userName"), Group: param("groupName"), Role: param("roleName"),
+		Policy: param("policyArn"),
+	}, texts...)
+}
+
+// denies assesses a document; one that cannot be read denies.
+func denies(text string) bool { yes, _ := policy.Denies(text); return yes }
 
 // submitted assesses a document that was put, which the event holds as it was submitted.
 func submitted(c *event.APICall) assessment {
 	text, ok := c.Param("policyDocument")
-	switch {
-	case !ok:
+	if !ok {
 		return worse(high, i18n.Message{}, i18n.T("The event does not contain the document: read it in the account."))
-	case administers(text):
-		return gained(i18n.T("Its document grants administrator-level access."))
 	}
-	return assessment{}
+	return gained(assessRights(c, text), i18n.Message{})
 }
 
 // version assesses the document of a managed policy, which is in effect only if it is the default
 // version and somebody holds the policy. Who holds it is not read.
 func version(c *event.APICall) assessment {
 	v := submitted(c)
-	if v.severity == control.Critical {
-		v.because = i18n.T("Its new document grants administrator-level access.")
-	}
 	inEffect, _ := c.Request.Bool("setAsDefault")
 	if isDefault, ok := c.Response.Bool("policyVersion", "isDefaultVersion"); ok {
 		inEffect = isDefault
 	}
-	var rest i18n.Message
+	rest := i18n.T("It takes effect only when it becomes the default version.")
 	switch {
 	case c.Name == "CreatePolicy":
 		rest = i18n.T("It is not attached to anyone yet.")
-	case !inEffect:
-		rest = i18n.T("It takes effect only when it becomes the default version.")
-	case v.severity == control.Critical:
-		v.because = i18n.T("Its new document grants administrator-level access to every principal that the policy is " +
-			"attached to.")
+	case inEffect && !v.title.Empty():
+		v.because = i18n.Sentences(v.because, everyHolder)
 		return v
-	default:
+	case inEffect:
 		return v
 	}
 	v.because = i18n.Sentences(v.because, rest)
 	switch v.severity {
 	case control.Critical:
 		v.title, v.severity = i18n.T("Policy with administrator rights created"), control.High
+	case control.High:
+		if !v.title.Empty() {
+			v.title = i18n.T("Policy that leads to administrator created")
+		}
 	case "":
 		v.severity = control.Low
 	}
@@ -189,31 +210,52 @@ func quarantined(c *event.APICall) assessment {
 	return v
 }
 
-// joined assesses what a user gains by joining a group, left what no longer denies it after leaving.
+// joined assesses what a user gains by joining a group: what one of its policies gives, or else all of them together.
 func (p *planner) joined(ctx context.Context, c *event.APICall) ([]assessment, error) {
-	return p.group(ctx, c, administers, func(which string) assessment {
-		return gained(i18n.T("Policy %s of the group gives administrator rights.", which))
+	return p.group(ctx, c, func(carried []carries) assessment {
+		worst, texts := assessment{}, []string{}
+		for _, one := range carried {
+			v := gained(assessRights(c, one.text), i18n.T("The group has it from policy %s.", one.name))
+			if v.severity.Rank() > worst.severity.Rank() {
+				worst = v
+			}
+			texts = append(texts, one.text)
+		}
+		together := gained(assessRights(c, texts...), i18n.T("The policies of the group give it together."))
+		if together.severity.Rank() > worst.severity.Rank() {
+			return together
+		}
+		return worst
 	})
 }
 
+// left assesses what no longer denies a user something who left a group.
 func (p *planner) left(ctx context.Context, c *event.APICall) ([]assessment, error) {
-	return p.group(ctx, c, denies, func(which string) assessment {
-		return worse(high, i18n.T("Deny removed"),
-			i18n.T("Policy %s of the group denies something; that no longer holds for the user.", which))
+	return p.group(ctx, c, func(carried []carries) assessment {
+		for _, one := range carried {
+			if denies(one.text) {
+				return worse(high, i18n.T("Deny removed"),
+					i18n.T("Policy %s of the group denies something; that no longer holds for the user.", one.name))
+			}
+		}
+		return assessment{}
 	})
 }
 
-// group assesses a group by the first of its policies that is worse.
+// carries is a policy of a group: its name or ARN, and its document.
+type carries struct{ name, text string }
+
+// group assesses a group by its policies.
 func (p *planner) group(
-	ctx context.Context, c *event.APICall, bad func(string) bool, by func(which string) assessment,
+	ctx context.Context, c *event.APICall, by func([]carries) assessment,
 ) ([]assessment, error) {
 	name, ok := c.Param("groupName")
 	if !ok {
 		return noted(i18n.T("The event does not say which group.")), nil
 	}
-	which := ""
+	var carried []carries
 	err := iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
-		which, err = p.carried(ctx, name, bad)
+		carried, err = p.carried(ctx, name)
 		return err
 	})
 	switch {
@@ -221,10 +263,8 @@ func (p *planner) group(
 		return noted(i18n.T("The group has been deleted since; what it allowed or denied cannot be read.")), nil
 	case err != nil:
 		return nil, err
-	case which == "":
-		return []assessment{{}}, nil
 	}
-	return []assessment{by(which)}, nil
+	return []assessment{by(carried)}, nil
 }
 
 // trusted assesses whom a role lets in.
@@ -323,35 +363,44 @@ func (p *planner) managed(ctx context.Context, policyARN, version string) (strin
 	return change.Document(aws.ToString(got.PolicyVersion.Document))
 }
 
-// carried is the first policy of a group, inline or attached, that is bad; empty if none is.
-// A policy that goes while the group is scanned counts for nothing.
-func (p *planner) carried(ctx context.Context, group string, bad func(string) bool) (string, error) {
+// carried are the policies of a group, inline or attached. A policy that goes while the group is scanned is left out.
+func (p *planner) carried(ctx context.Context, group string) ([]carries, error) {
+	var all []carries
+	add := func(name, text string, err error) error {
+		if err == nil {
+			all = append(all, carries{name, text})
+		}
+		if change.NotFound(err) {
+			return nil
+		}
+		return err
+	}
 	inline := iam.NewListGroupPoliciesPaginator(p.api, &iam.ListGroupPoliciesInput{GroupName: &group})
 	for page, err := range iamuser.Pages(ctx, inline, "list inline policies of group %q", group) {
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		for _, name := range page.PolicyNames {
 			text, err := p.inline(ctx, group, name)
-			if err != nil && !change.NotFound(err) || err == nil && bad(text) {
-				return name, err
+			if err := add(name, text, err); err != nil {
+				return nil, err
 			}
 		}
 	}
 	attached := iam.NewListAttachedGroupPoliciesPaginator(p.api, &iam.ListAttachedGroupPoliciesInput{GroupName: &group})
 	for page, err := range iamuser.Pages(ctx, attached, "list attached policies of group %q", group) {
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		for _, policy := range page.AttachedPolicies {
 			name := aws.ToString(policy.PolicyArn)
 			text, err := p.managed(ctx, name, "")
-			if err != nil && !change.NotFound(err) || err == nil && bad(text) {
-				return name, err
+			if err := add(name, text, err); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return "", nil
+	return all, nil
 }
 
 // inline is the document of an inline policy of a group.

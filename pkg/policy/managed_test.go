@@ -49,12 +49,12 @@ print(json.dumps({name: policy["Document"] for name, policy in policies.items()}
 // The golden file has each of AWS's managed policies that is not harmless, its level and the ways, to be read for false
 // alarms. What is surprising in it:
 //
-//   - AWSMcpServiceActionsFullAccess allows everything to who comes through AWS's MCP servers: a condition is taken to be
-//     met.
-//   - AIDevOpsAgentActionsPolicy and PowerUserAccess allow all but IAM and a few more. With the roles that exist that is
-//     nearly everything.
-//   - SecretsManagerReadWrite and AWSCloudFormationFullAccess may execute change sets of existing stacks, which run with
-//     the stack's role.
+//   - AWSMcpServiceActionsFullAccess allows everything to who comes through AWS's MCP servers: a condition is taken to
+//     be met.
+//   - AIDevOpsAgentActionsPolicy and PowerUserAccess allow all but IAM and a few more. With the roles that exist that
+//     is nearly everything.
+//   - SecretsManagerReadWrite and AWSCloudFormationFullAccess may execute change sets of existing stacks, which run
+//     with the stack's role.
 //   - The policies of AWS's own service roles are among them: on a user they are as dangerous as they look.
 func TestAssess_AWSManaged(t *testing.T) {
 	all := awsManaged(t)

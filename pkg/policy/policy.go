@@ -29,6 +29,14 @@ func Administers(document string) (bool, error) {
 	return v.Level >= Administrator, v.Err
 }
 
+// Bounds reports whether the document keeps whoever has it as a permissions boundary from being an administrator. One
+// that allows everything does, if it denies most of what changes rights. It is false for a document that cannot be read.
+func Bounds(document string) bool {
+	v := Assess(Holder{}, document)
+	denies, err := Denies(document)
+	return err == nil && !v.IAM && (v.Level < Administrator || denies)
+}
+
 // AllowsOnly reports whether the document allows some of the given actions and nothing else. It is false for a
 // document that cannot be read, that denies, or that has a wildcard in an action.
 func AllowsOnly(document string, actions ...string) bool {

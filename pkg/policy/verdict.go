@@ -37,12 +37,14 @@ type Verdict struct {
 	Level Level
 	Ways  []Way // in the order of the table; of an administrator the first says why
 	Err   error // why a document cannot be read; else nil
+	IAM   bool  // an administrator can use nearly all of IAM
 }
 
 // Way is one way to become an administrator.
 type Way struct {
 	Text   i18n.Message // can give itself any policy: iam:PutUserPolicy on every user
 	Rights []string     // iam:PutUserPolicy; those of a way that needs several, in the order of the table
+	what   string       // the beginning of Text, which several ways may share
 }
 
 // maxWays is how many ways a description names.
@@ -58,15 +60,26 @@ func (v Verdict) Describe() i18n.Message {
 	case v.Level == Administrator:
 		return i18n.T("Grants administrator-level access: %s.", v.Ways[0].Text)
 	}
-	var named []i18n.Message
-	for _, w := range v.Ways[:min(maxWays, len(v.Ways))] {
-		named = append(named, w.Text)
+	// One way of each sort says more than several of one.
+	var named []Way
+	for _, w := range v.Ways {
+		if len(named) < maxWays && !slices.ContainsFunc(named, func(n Way) bool { return n.what == w.what }) {
+			named = append(named, w)
+		}
 	}
-	text := i18n.Join("; ", named...)
-	if more := len(v.Ways) - maxWays; more > 0 {
+	var texts []i18n.Message
+	for _, w := range named {
+		texts = append(texts, w.Text)
+	}
+	text := i18n.Join("; ", texts...)
+	switch more := len(v.Ways) - len(named); more {
+	case 0:
+		return i18n.T("Leads to administrator rights: %s.", text)
+	case 1:
+		return i18n.T("Leads to administrator rights: %s; and in another way.", text)
+	default:
 		return i18n.T("Leads to administrator rights: %s; and in %d other ways.", text, more)
 	}
-	return i18n.T("Leads to administrator rights: %s.", text)
 }
 
 // Holder is who holds the documents, as far as it is known. The zero Holder may be anybody.
@@ -98,8 +111,8 @@ func Assess(holder Holder, documents ...string) Verdict {
 		}
 		h.add(statements)
 	}
-	v := Verdict{Ways: h.administers()}
-	if len(v.Ways) > 0 {
+	v := Verdict{}
+	if v.Ways, v.IAM = h.administers(); len(v.Ways) > 0 {
 		v.Level = Administrator
 	}
 	v.Ways = append(v.Ways, h.escalates()...)

@@ -31,7 +31,8 @@ var published []byte
 var oneOfEach = []string{
 	"arn:aws:iam::123456789012:user/reader", "arn:aws:iam::123456789012:group/readers",
 	"arn:aws:iam::123456789012:role/reader", "arn:aws:iam::123456789012:policy/reading",
-	"arn:aws:lambda:us-east-1:123456789012:function:resize", "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0",
+	"arn:aws:lambda:us-east-1:123456789012:function:resize",
+	"arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0",
 	"arn:aws:ec2:us-east-1:123456789012:launch-template/lt-0123456789abcdef0",
 	"arn:aws:codebuild:us-east-1:123456789012:project/docs", "arn:aws:glue:us-east-1:123456789012:job/copy",
 	"arn:aws:cloudformation:us-east-1:123456789012:stack/docs/1", "arn:aws:ecs:us-east-1:123456789012:cluster/docs",
@@ -140,7 +141,8 @@ func TestAssess_Levels(t *testing.T) {
 		{"the group that holds it", Holder{Account: ownAccount, Group: "devs"},
 			[]string{document(t, []string{"iam:PutGroupPolicy"}, "arn:aws:iam::123456789012:group/devs")}, Escalates, ""},
 		{"the policy itself", Holder{Account: ownAccount, Policy: "arn:aws:iam::123456789012:policy/team/x"},
-			[]string{document(t, []string{"iam:CreatePolicyVersion"}, "arn:aws:iam::123456789012:policy/team/x")}, Escalates, ""},
+			[]string{document(t, []string{"iam:CreatePolicyVersion"}, "arn:aws:iam::123456789012:policy/team/x")}, Escalates,
+			"on itself"},
 		{"another policy", Holder{Account: ownAccount, Policy: "arn:aws:iam::123456789012:policy/team/x"},
 			[]string{document(t, []string{"iam:CreatePolicyVersion"}, "arn:aws:iam::123456789012:policy/x")}, Harmless, ""},
 		{"two documents that need each other", alice, []string{
@@ -178,16 +180,23 @@ func TestAssess_Levels(t *testing.T) {
 			"arn:aws:ssm:*:*:document/ops-*", "arn:aws:ec2:*:*:instance/*")}, Escalates, ""},
 		{"reading", alice, []string{document(t, []string{"iam:Get*", "iam:List*", "s3:*"}, "*")}, Harmless, ""},
 		{"everything", alice, []string{document(t, []string{"*"}, "*")}, Administrator,
+			"Grants administrator-level access: every action on every resource."},
+		{"everything, beside a deny", alice, []string{document(t, []string{"*"}, "*"),
+			`{"Statement":{"Effect":"Deny","Action":"s3:DeleteBucket","Resource":"arn:aws:s3:::logs"}}`}, Administrator,
 			"Grants administrator-level access: nearly every action on nearly every resource."},
+		{"several ways of a sort and others", alice, []string{document(t, []string{"iam:Put*Policy", "sts:AssumeRole",
+			"iam:PassRole", "ec2:RunInstances", "ssm:StartSession"}, "*")}, Escalates,
+			"with ec2:RunInstances; and in 3 other ways."},
 		{"a document that cannot be read beside one that can", alice, []string{document(t, []string{"s3:*"}, "*"), `{}`},
 			Unreadable, "cannot be read"},
 		{"nothing", alice, nil, Harmless, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			v := Assess(tc.holder, tc.documents...)
-			if v.Level != tc.want || (v.Err != nil) != (tc.want == Unreadable) || v.Describe().Empty() != (tc.want == Harmless) ||
-				!strings.Contains(v.Describe().String(), tc.says) {
-				t.Errorf("%v, %v: %q", v.Level, v.Err, v.Describe())
+			says := v.Describe().String()
+			if v.Level != tc.want || (v.Err != nil) != (tc.want == Unreadable) || (says == "") != (tc.want == Harmless) ||
+				!strings.Contains(says, tc.says) {
+				t.Errorf("%v, %v: %q", v.Level, v.Err, says)
 			}
 		})
 	}

@@ -402,7 +402,7 @@ func (h *held) way(p *prepared) (Way, bool) {
 	if far < itself || far == itself && !p.self || !h.commands(rights[0]) {
 		return Way{}, false
 	}
-	return Way{Text: p.describe(rights, far), Rights: rights}, true
+	return Way{p.describe(rights, far), rights, p.what.String()}, true
 }
 
 // commands reports whether a right that sends a command is held to documents with which nobody can do much.
@@ -488,14 +488,16 @@ var sample = []string{
 	"sqs:SendMessage",
 }
 
-// administers says why the holder is an administrator; nothing if it is none.
-func (h *held) administers() []Way {
-	all, allBut := false, false
+// administers says why the holder is an administrator, nothing if it is none; and whether it has nearly all of IAM.
+func (h *held) administers() (ways []Way, iam bool) {
+	all, allBut, plain := false, false, false
 	for _, s := range h.allows[""] {
 		if s.action.not {
 			allBut = true
 		} else if slices.ContainsFunc(s.action.patterns, func(p string) bool { return covers(p, "*:*") }) {
 			all = true
+			plain = plain || len(s.conditions) == 0 && len(h.denies) == 0 && !s.resource.not &&
+				slices.ContainsFunc(s.resources, func(r resource) bool { return r.all })
 		}
 	}
 	possible := 0
@@ -508,7 +510,7 @@ func (h *held) administers() []Way {
 			}
 		}
 	}
-	iam := !slices.ContainsFunc(allOfIAM, func(of struct {
+	iam = !slices.ContainsFunc(allOfIAM, func(of struct {
 		kind    resource
 		actions []string
 	}) bool {
@@ -516,11 +518,13 @@ func (h *held) administers() []Way {
 	})
 	switch {
 	case 2*possible < len(sample) && !iam:
-		return nil
+		return nil, false
 	case 2*possible < len(sample):
-		return []Way{{Text: i18n.T("nearly all of IAM"), Rights: []string{"iam:*"}}}
+		return []Way{{Text: i18n.T("nearly all of IAM"), Rights: []string{"iam:*"}}}, iam
+	case plain:
+		return []Way{{Text: i18n.T("every action on every resource"), Rights: []string{"*"}}}, iam
 	case iam && all && possible == len(sample):
-		return []Way{{Text: i18n.T("nearly every action on nearly every resource"), Rights: []string{"*"}}}
+		return []Way{{Text: i18n.T("nearly every action on nearly every resource"), Rights: []string{"*"}}}, iam
 	}
-	return []Way{{Text: i18n.T("nearly every action but some"), Rights: []string{"*"}}}
+	return []Way{{Text: i18n.T("nearly every action but some"), Rights: []string{"*"}}}, iam
 }
