@@ -160,7 +160,7 @@ func (s signIn) stop() i18n.Message {
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html
 func (s signIn) withoutMFA() bool {
 	_, recorded := s.Additional.Bool("MFAUsed")
-	return s.Name == "ConsoleLogin" && (s.kind == event.IAMUser || s.kind == event.Root) && recorded && !s.MFAUsed
+	return s.Name == "ConsoleLogin" && (s.kind == event.IAMUser || s.kind == event.Root) && recorded && !s.WithMFA()
 }
 
 // posing reports whether a role of the account bears a name of IAM Identity Center.
@@ -263,11 +263,11 @@ func (s signIn) mfa() i18n.Message {
 		return i18n.T("yes, in the session that signed in")
 	case s.kind != event.IAMUser && s.kind != event.Root:
 		return i18n.T("not known: AWS records it for IAM users and the root user only")
+	case s.MFAIdentifier != "":
+		return i18n.T("yes, %s", s.MFAIdentifier)
 	case !recorded:
 		return i18n.T("not recorded")
-	case s.MFAUsed && s.MFAIdentifier != "":
-		return i18n.T("yes, %s", s.MFAIdentifier)
-	case s.MFAUsed:
+	case s.WithMFA():
 		return i18n.T("yes")
 	default:
 		return i18n.T("no")

@@ -240,16 +240,19 @@ func functionName(name string) string {
 // Warder's do not count, but for functions and rules: what begins with "warder-" there is Warder's.
 func (p *planner) owns(c *event.APICall, a act) bool {
 	param := func(name string) string { value, _ := c.Param(name); return value }
+	role := func(name string) bool {
+		return slices.ContainsFunc(p.settings.Roles, func(own string) bool { return change.SameName(own, name) })
+	}
 	prefix := settings.FunctionName("")
 	switch c.Source {
 	case "iam.amazonaws.com":
 		switch {
 		case c.Name == "CreateRole" || c.Name == "CreatePolicy":
-			return param("path") == settings.RolePath || slices.Contains(p.settings.Roles, param("roleName"))
+			return param("path") == settings.RolePath || role(param("roleName"))
 		case a.subject == "${policyArn}":
-			return strings.HasPrefix(resource(param("policyArn")), "policy"+settings.RolePath)
+			return strings.HasPrefix(strings.ToLower(resource(param("policyArn"))), "policy"+settings.RolePath)
 		}
-		return slices.Contains(p.settings.Roles, param("roleName"))
+		return role(param("roleName"))
 	case "lambda.amazonaws.com":
 		return strings.HasPrefix(functionName(param("functionName")), prefix)
 	case "events.amazonaws.com":

@@ -217,7 +217,7 @@ func (a act) assess() assessment {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-track-privileged-tasks.html
 func (a act) maybeCentral() bool {
 	return strings.HasPrefix(a.Identity.AccessKeyID, "ASIA") && !a.Identity.Session.AssumedRoot &&
-		!a.Identity.Session.MFAAuthenticated &&
+		!a.WithMFA() &&
 		a.Type == "AwsApiCall" && !a.SessionCredentialFromConsole && a.Identity.InvokedBy == ""
 }
 
@@ -279,7 +279,7 @@ func (a act) facts(at time.Time) []remediation.Fact {
 	var session i18n.Message
 	switch since := a.Identity.Session.CreationDate; {
 	case since == "":
-	case a.Identity.Session.MFAAuthenticated:
+	case a.WithMFA():
 		session = i18n.T("since %s, with MFA", since)
 	default:
 		session = i18n.T("since %s, without MFA", since)

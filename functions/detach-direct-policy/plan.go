@@ -66,6 +66,11 @@ type direct struct {
 	target string // the ARN, or the name of the inline policy
 }
 
+// is reports whether it is the same policy: a call may write a name in another case than IAM keeps it in.
+func (d direct) is(other direct) bool {
+	return d.kind == other.kind && change.SameName(d.target, other.target)
+}
+
 // Plan scans the policies of the user that the event names, or of every user when the sweep comes.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	v := &scan{planner: p, documents: map[string]string{}, carried: map[string][]direct{}}
@@ -166,7 +171,7 @@ func (v *scan) called(ctx context.Context, call *event.APICall) ([]remediation.F
 	var held []direct
 	err := iamuser.RetryUntilVisible(ctx, v.sleep, func() (err error) {
 		held, err = v.held(ctx, user)
-		if err == nil && fresh.target != "" && !slices.Contains(held, fresh) {
+		if err == nil && fresh.target != "" && !slices.ContainsFunc(held, fresh.is) {
 			err = &types.NoSuchEntityException{Message: aws.String("the user does not have the policy")}
 		}
 		return err
@@ -231,7 +236,7 @@ func (v *scan) assess(
 	var findings []remediation.Finding
 	for _, policy := range held {
 		var by *event.APICall
-		if call != nil && named(call) == policy {
+		if call != nil && named(call).is(policy) {
 			by = call
 		}
 		f, err := v.finding(ctx, user, policy, held, by)
@@ -361,7 +366,7 @@ func (v *scan) changes(
 	case carried == nil:
 		return nil, i18n.T("policyGroups names group %s for this access, but the group does not exist: the access would "+
 			"be lost.", group), nil
-	case !slices.Contains(carried, policy):
+	case !slices.ContainsFunc(carried, policy.is):
 		return nil, i18n.T("policyGroups names group %s for this access, but the group does not have the policy: the "+
 			"access would be lost.", group), nil
 	}
@@ -372,7 +377,7 @@ func (v *scan) changes(
 		return nil, unchanged, err
 	case member:
 		return []change.Change{detach}, unchanged, nil
-	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.Contains(held, c) }):
+	case slices.ContainsFunc(carried, func(c direct) bool { return !slices.ContainsFunc(held, c.is) }):
 		return nil, i18n.T("policyGroups names group %s for this access, but the group has policies that the user does "+
 			"not have: joining it would change what the user may do.", group), nil
 	}
@@ -477,7 +482,7 @@ func facts(user string, call *event.APICall) []remediation.Fact {
 	switch {
 	case who.Kind() == event.Root:
 		by = who.Kind().Describe()
-	case who.Kind() == event.IAMUser && who.UserName == user:
+	case who.Kind() == event.IAMUser && change.SameName(who.UserName, user):
 		by = i18n.T("%s, to itself", by)
 	}
 	var at i18n.Message

@@ -50,7 +50,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		return nil, err
 	}
 	mfa := i18n.T("no")
-	if s.MFAUsed {
+	if s.WithMFA() {
 		mfa = i18n.T("yes")
 	}
 	return []remediation.Finding{{

@@ -165,7 +165,8 @@ func boundary(b *types.AttachedPermissionsBoundary) string {
 // assess says what is wrong with a user's boundary, if something is.
 func (p *planner) assess(u user) []remediation.Finding {
 	excepted := slices.ContainsFunc(p.ExceptPaths, func(path string) bool { return strings.HasPrefix(u.path, path) })
-	if excepted || u.boundary == p.Boundary || slices.Contains(p.OtherBoundaries, u.boundary) {
+	same := func(arn string) bool { return change.SameName(arn, u.boundary) }
+	if excepted || same(p.Boundary) || slices.ContainsFunc(p.OtherBoundaries, same) {
 		return nil
 	}
 	f := remediation.Finding{User: u.name, Facts: remediation.Facts(

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -106,6 +107,11 @@ func KeyHint(id string) string {
 	return "…" + id[len(id)-4:]
 }
 
+// SameName reports whether two names, or two ARNs, are those of one user, group, role or policy. IAM tells them apart
+// without case (https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html), and a call may write a name
+// in another case than IAM keeps it in. Unique ids, paths and access key ids are not names.
+func SameName(a, b string) bool { return strings.EqualFold(a, b) }
+
 type accessKeyStatus struct{ iamKind }
 
 func (k accessKeyStatus) Read(ctx context.Context, c Change) (string, error) {
@@ -155,7 +161,7 @@ func (k managedUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 			return "", Wrap(err, "list attached policies of %q", c.Subject)
 		}
 		for _, policy := range page.AttachedPolicies {
-			if aws.ToString(policy.PolicyArn) == c.Target {
+			if SameName(aws.ToString(policy.PolicyArn), c.Target) {
 				return Attached, nil
 			}
 		}
@@ -246,7 +252,7 @@ func (k groupMembership) Read(ctx context.Context, c Change) (string, error) {
 			return "", Wrap(err, "list groups of %q", c.Subject)
 		}
 		for _, group := range page.Groups {
-			if aws.ToString(group.GroupName) == c.Target {
+			if SameName(aws.ToString(group.GroupName), c.Target) {
 				return Member, nil
 			}
 		}

@@ -89,6 +89,29 @@ func TestEveryKindOfIAMCanBeSetReadAndReverted(t *testing.T) {
 	}
 }
 
+// IAM tells names apart without case: what is asked for in another case is what IAM has.
+func TestRead_NamesInAnotherCase(t *testing.T) {
+	a := accountOf(&fakeaws.User{Attached: []string{admin}, Groups: []string{"Admins"}})
+	kinds := change.ForIAM(a.IAM())
+	for _, tc := range []struct {
+		c    change.Change
+		want string
+	}{
+		{change.Change{Kind: change.ManagedUserPolicy, Target: strings.ToLower(admin)}, change.Attached},
+		{change.Change{Kind: change.GroupMembership, Target: "ADMINS"}, change.Member},
+		{change.Change{Kind: change.GroupMembership, Target: "admin"}, ""},
+	} {
+		tc.c.Subject = "alice"
+		kind, err := kinds.Kind(tc.c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := kind.Read(t.Context(), tc.c); err != nil || got != tc.want {
+			t.Errorf("%s: %q, %v, want %q", tc.c.Target, got, err, tc.want)
+		}
+	}
+}
+
 func TestNarrows(t *testing.T) {
 	c := func(kind, target, before, after string) change.Change {
 		return change.Change{Kind: kind, Subject: "alice", Target: target, Before: before, After: after}

@@ -58,7 +58,9 @@ func (quarantine) Describe(c Change, done bool) i18n.Message {
 
 type quarantineGroup struct{ groupMembership }
 
-func isQuarantineGroup(name string) bool { return name == OutsideQuarantine || name == KeyQuarantine }
+func isQuarantineGroup(name string) bool {
+	return SameName(name, OutsideQuarantine) || SameName(name, KeyQuarantine)
+}
 
 func (k quarantineGroup) Set(ctx context.Context, c Change) error {
 	if !isQuarantineGroup(c.Target) {

@@ -150,6 +150,12 @@ func signIn(detail Fields, e Event) (Detail, time.Time, error) {
 	}, r.Time, err
 }
 
+// WithMFA reports whether the record says in any of the places that AWS has for it that MFA was used: in its own word,
+// by the device, or in the session that signed in.
+func (r *Record) WithMFA() bool {
+	return r.Additional.bool("MFAUsed") || r.Additional.text("MFAIdentifier") != "" || r.Identity.Session.MFAAuthenticated
+}
+
 // Succeeded reports whether the record says that it succeeded. It and Failed are both false of a record without
 // outcome.
 func (s *SignIn) Succeeded() bool { return strings.EqualFold(s.Outcome, "Success") }

@@ -110,7 +110,9 @@ func (i Identity) Describe() i18n.Message {
 	case Root:
 		return i18n.Literal("root")
 	case IAMUser:
-		name = cmp.Or(i.UserName, last(resource(i.ARN), "/"))
+		if name = cmp.Or(i.UserName, last(resource(i.ARN), "/")); strings.EqualFold(name, "root") {
+			return i18n.T("IAM user %s", name) // anybody may be named so who may create users
+		}
 	case AssumedRole, IdentityCenter:
 		name = i.RoleName()
 		if s := i.SessionName(); name != "" && s != "" {

@@ -92,9 +92,8 @@ func notReady(err error) bool {
 // row that it cannot read is an error that names row and column; the users of the other rows are returned with it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
 func ParseReport(report []byte) ([]ReportUser, error) {
-	rows := csv.NewReader(bytes.NewReader(report))
-	rows.ReuseRecord = true
-	header, err := rows.Read()
+	first, rest, _ := bytes.Cut(report, []byte("\n"))
+	header, err := split(first)
 	if err != nil {
 		return nil, fmt.Errorf("read credential report: %w", err)
 	}
@@ -112,15 +111,20 @@ func ParseReport(report []byte) ([]ReportUser, error) {
 		return nil, err
 	}
 	var users []ReportUser
-	for {
-		fields, err := rows.Read()
-		if err == io.EOF {
-			return users, errors.Join(faults...)
+	line := 1
+	for text := range bytes.Lines(rest) {
+		line++
+		fields, err := split(text)
+		switch {
+		case err == io.EOF: // an empty line
+			continue
+		case err == nil && len(fields) != len(header):
+			err = csv.ErrFieldCount
 		}
 		if err != nil {
-			return users, errors.Join(append(faults, fmt.Errorf("read credential report: %w", err))...)
+			faults = append(faults, fmt.Errorf("read credential report: line %d: %w", line, err))
+			continue
 		}
-		line, _ := rows.FieldPos(0)
 		r := row{columns: columns, fields: fields, line: line}
 		user := r.user()
 		switch {
@@ -131,6 +135,21 @@ func ParseReport(report []byte) ([]ReportUser, error) {
 			users = append(users, user)
 		}
 	}
+	return users, errors.Join(faults...)
+}
+
+// split returns the fields of one row. Each is read by itself, so that a quote that nothing closes costs its row, and
+// not all that follow: no value of a report has a line break.
+func split(line []byte) ([]string, error) {
+	if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 && bytes.IndexByte(line, '"') < 0 {
+		return strings.Split(string(line), ","), nil
+	}
+	fields, err := csv.NewReader(bytes.NewReader(line)).Read()
+	var fault *csv.ParseError
+	if errors.As(err, &fault) {
+		err = fault.Err // the line is another one
+	}
+	return fields, err
 }
 
 // root is the root user's name in the report. No IAM user can have it.

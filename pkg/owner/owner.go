@@ -8,6 +8,8 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -75,7 +77,7 @@ func (b Book) find(user, path string, tags map[string]string) Contact {
 			return Contact{Address: address}
 		}
 	}
-	if address := cmp.Or(longest(b.Owners.Paths, path), longest(b.Owners.Prefixes, user)); address != "" {
+	if address := cmp.Or(longest(b.Owners.Paths, path, strings.HasPrefix), longest(b.Owners.Prefixes, user, named)); address != "" {
 		return Contact{Address: address}
 	}
 	missing := i18n.T("unknown")
@@ -89,10 +91,16 @@ func (b Book) find(user, path string, tags map[string]string) Contact {
 	return Contact{Address: b.Owners.Default, Missing: missing}
 }
 
-func longest(contacts map[string]string, of string) string {
+// named reports whether a user's name begins so: IAM tells names apart without case.
+func named(name, beginning string) bool {
+	return len(name) >= len(beginning) && change.SameName(name[:len(beginning)], beginning)
+}
+
+// longest is the contact of the longest beginning that fits; of equal ones, in another case, the first in order.
+func longest(contacts map[string]string, of string, begins func(text, beginning string) bool) string {
 	best := ""
-	for beginning := range contacts {
-		if strings.HasPrefix(of, beginning) && len(beginning) > len(best) {
+	for _, beginning := range slices.Sorted(maps.Keys(contacts)) {
+		if begins(of, beginning) && len(beginning) > len(best) {
 			best = beginning
 		}
 	}

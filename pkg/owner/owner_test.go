@@ -27,6 +27,7 @@ func TestOwner(t *testing.T) {
 		"other":       {Path: "/teams/"},
 		"ci-build":    {},
 		"ci-deploy-1": {},
+		"CI-Deploy-2": {},
 		"nobody":      {Tags: map[string]string{"cost": "42"}},
 	}})
 	const missing = "unknown: the user has no tag owner or email"
@@ -38,6 +39,7 @@ func TestOwner(t *testing.T) {
 		{"a path that only looks alike", "other", "security@example.com", missing},
 		{"a prefix", "ci-build", "ci@example.com", ""},
 		{"the longest prefix that fits", "ci-deploy-1", "deploy@example.com", ""},
+		{"a prefix in another case", "CI-Deploy-2", "deploy@example.com", ""},
 		{"nothing fits: the default, and which tag was missing", "nobody", "security@example.com", missing},
 		{"the user is gone", "gone", "security@example.com", missing},
 	} {

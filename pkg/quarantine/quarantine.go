@@ -125,7 +125,7 @@ func At(ctx context.Context, api API, user, policy string) (Inspection, error) {
 		}
 		attached += len(page.AttachedPolicies)
 		for _, p := range page.AttachedPolicies {
-			if arn := aws.ToString(p.PolicyArn); arn == policy || arn == folder+change.KeyQuarantine {
+			if arn := aws.ToString(p.PolicyArn); change.SameName(arn, policy) || change.SameName(arn, folder+change.KeyQuarantine) {
 				return Inspection{In: true}, nil
 			}
 		}
@@ -143,7 +143,7 @@ func At(ctx context.Context, api API, user, policy string) (Inspection, error) {
 			return Inspection{}, fmt.Errorf("list groups of %q: %w", user, err)
 		}
 		for _, g := range page.Groups {
-			if group := aws.ToString(g.GroupName); group == name || group == change.KeyQuarantine {
+			if group := aws.ToString(g.GroupName); change.SameName(group, name) || change.SameName(group, change.KeyQuarantine) {
 				return Inspection{In: true}, nil
 			}
 		}
