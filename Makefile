@@ -195,6 +195,10 @@ test: local $(TOUR) .venv-checkov/installed ## run every test, and list the slow
 simulate: ## simulate months of a company and verify every promise, or keep their evidence in dist: ARGS="-report"
 	@go run ./infra/simulate $(ARGS)
 
+.PHONY: attacks
+attacks: local $(TOUR) $(WARDER) ## play every attack on local accounts, and write docs/attacks.md: ARGS="--run rename"
+	@go run ./infra/local attacks --write docs/attacks.md $(ARGS)
+
 .PHONY: load
 load: ## deliver ten thousand events at once and verify that none is lost: ARGS="-target emulator"
 	@go run ./infra/simulate -load $(ARGS)

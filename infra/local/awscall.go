@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"encoding/xml"
@@ -66,10 +67,21 @@ func fields(shorthand string) map[string]string {
 }
 
 // targets are the services of which a call is JSON, and how their operations are named.
-var targets = map[string]string{"ssm": "AmazonSSM", "secretsmanager": "secretsmanager", "dynamodb": "DynamoDB_20120810"}
+var targets = map[string]string{
+	"ssm": "AmazonSSM", "secretsmanager": "secretsmanager", "dynamodb": "DynamoDB_20120810", "events": "AWSEvents",
+	"kms": "TrentService", "logs": "Logs_20140328", "sqs": "AmazonSQS",
+}
+
+// versions are those of the query APIs other than IAM's and STS's.
+var versions = map[string]string{"sns": "2010-03-31", "cloudwatch": "2010-08-01"}
 
 // failureCode is where an answer says what was wrong.
 var failureCode = regexp.MustCompile(`(?:<Code>|"__type": ?")([^<"]+)`)
+
+// A refusal is the error of a call that AWS refused.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
 
 // call makes the call of a command line of the AWS CLI at the endpoint, with an access key, and returns the body
 // of the answer. It knows what scripts need of the CLI, starts no process, and signs with nothing: the
@@ -96,8 +108,11 @@ func (s script) call(endpoint, accessKey string, args []string) (string, error) 
 		request, err = s3Request(s.ctx, endpoint, args[1], o)
 	case targets[service] != "":
 		request, err = jsonRequest(s.ctx, endpoint, targets[service]+"."+pascal(args[1]), o)
+	case service == "lambda":
+		request, err = http.NewRequestWithContext(s.ctx, http.MethodPost,
+			endpoint+"/2015-03-31/functions/"+o.one("function-name")+"/invocations", strings.NewReader(o.one("payload")))
 	default:
-		request, err = formRequest(s.ctx, endpoint, pascal(args[1]), o)
+		request, err = formRequest(s.ctx, endpoint, pascal(args[1]), versions[service], o)
 	}
 	if err != nil {
 		return "", err
@@ -118,7 +133,10 @@ func (s script) call(endpoint, accessKey string, args []string) (string, error) 
 		if code == nil {
 			code = []string{"", response.Status}
 		}
-		return string(body), fmt.Errorf("aws %s %s: %s", args[0], args[1], code[1])
+		if response.StatusCode == http.StatusNotImplemented {
+			return string(body), fmt.Errorf("aws %s %s: the account does not have it", args[0], args[1])
+		}
+		return string(body), &refusal{fmt.Sprintf("aws %s %s: %s", args[0], args[1], code[1])}
 	}
 	if args[1] == "get-object" {
 		return "", os.WriteFile(s.MkAbs(o.rest[0]), body, 0o600)
@@ -127,8 +145,8 @@ func (s script) call(endpoint, accessKey string, args []string) (string, error) 
 }
 
 // formRequest is a call of the query protocol, which IAM and STS speak.
-func formRequest(ctx context.Context, endpoint, action string, o options) (*http.Request, error) {
-	form := url.Values{"Action": {action}, "Version": {"2010-05-08"}}
+func formRequest(ctx context.Context, endpoint, action, version string, o options) (*http.Request, error) {
+	form := url.Values{"Action": {action}, "Version": {cmp.Or(version, "2010-05-08")}}
 	for name, values := range o.values {
 		for i, value := range values {
 			switch member := fmt.Sprintf("%s.member.%d", pascal(name), i+1); {
@@ -150,13 +168,22 @@ func formRequest(ctx context.Context, endpoint, action string, o options) (*http
 	return request, err
 }
 
+// plainJSON are parameters that are strings, even where a string is JSON.
+var plainJSON = map[string]bool{
+	"SecretString": true, "Value": true, "Policy": true, "EventPattern": true,
+	"MessageBody": true}
+
 // jsonRequest is a call of the JSON protocol. An option without a value is true.
 func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http.Request, error) {
 	input := map[string]any{}
 	for name, values := range o.values {
 		input[pascal(name)] = o.one(name)
-		if values == nil {
+		structure := strings.ContainsAny(o.one(name)[:min(1, len(o.one(name)))], "{[")
+		switch {
+		case values == nil:
 			input[pascal(name)] = true
+		case structure && !plainJSON[pascal(name)] && json.Valid([]byte(o.one(name))):
+			input[pascal(name)] = json.RawMessage(o.one(name))
 		}
 	}
 	body, err := json.Marshal(input)

@@ -100,10 +100,12 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		}
 		return all.String(), nil
 	}}
+	s.withAttacks(all, run)
 	commands := map[string]func(*testscript.TestScript, bool, []string){}
 	for name := range all {
 		commands[name] = func(t *testscript.TestScript, neg bool, args []string) {
 			out, err := run(name, t, args)
+			neg = s.asserts(name, neg, err)
 			_, _ = t.Stdout().Write([]byte(out)) // to memory
 			switch {
 			case !neg:

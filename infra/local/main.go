@@ -49,8 +49,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(upCommand(), storyCommand("demo"), storyCommand("tour"), routeCommand(), sendCommand(),
-		invokeCommand())
+	root.AddCommand(upCommand(), storyCommand("demo"), storyCommand("tour"), attacksCommand(), routeCommand(),
+		sendCommand(), invokeCommand())
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
 	switch {

@@ -17,6 +17,7 @@ type outcome struct {
 	File    string `json:"file,omitempty"`
 	Through string `json:"through,omitempty"` // the rule that forwarded the event from its region
 	remediation.Report
+	dropped bool // whether the function failed in each attempt, so that the event is in its failure queue
 }
 
 // readOutcome is a function's answer, or its error as an outcome.
@@ -34,7 +35,7 @@ func readOutcome(function string, payload []byte, failed bool) outcome {
 			Outcome: remediation.Failed, Reason: fmt.Sprintf("the answer is none of a control: %s", payload),
 		}
 	}
-	o.Control = emulator.Control(function)
+	o.Control, o.dropped = emulator.Control(function), failed
 	o.Changes = append([]remediation.ReportedChange{}, o.Changes...) // a list in JSON, even without any
 	o.Notices = append([]remediation.ReportedNotice{}, o.Notices...)
 	return o

@@ -34,6 +34,8 @@ type stage struct {
 	out     string         // folder to keep reports in; empty for none
 	inbox   emulator.Inbox // receives the notices, as people do
 	began   time.Time      // when the last call or event was made
+	later   time.Duration  // how much later than now what happens is
+	attack  *field         // of an attack; nil for a step
 
 	mu       sync.Mutex
 	outcomes []outcome
@@ -103,6 +105,7 @@ func (s *stage) say(format string, args ...any) {
 func (s *stage) variables() []string {
 	now := time.Now().UTC()
 	vars := []string{
+		"NOW=" + now.Format(time.RFC3339), "TABLE=" + settings.TableName, "TOPIC=" + s.account.Stack.Outputs["TopicArn"],
 		"ACCOUNT=" + moto.AccountID, "MONTH=" + now.Format("2006-01"),
 		"IN_10_DAYS=" + now.AddDate(0, 0, 10).Format(time.DateOnly),
 	}
@@ -134,7 +137,7 @@ func (s *stage) settle() ([]outcome, []message.Message, error) {
 
 // sweep starts a control by its schedule, so many days from now.
 func (s *stage) sweep(control string, days int) error {
-	at, when := time.Now().AddDate(0, 0, days), fmt.Sprintf("in %d days", days)
+	at, when := time.Now().Add(s.later).AddDate(0, 0, days), fmt.Sprintf("in %d days", days)
 	switch {
 	case days < 0:
 		when = fmt.Sprintf("%d days ago", -days)
@@ -162,7 +165,7 @@ func (s *stage) event(name string, times int, pairs ...string) error {
 	if err := json.Unmarshal(event.JSON, &its); err != nil {
 		return fmt.Errorf("read events/%s.json: %w", name, err)
 	}
-	now := time.Now().UTC()
+	now := time.Now().Add(s.later).UTC()
 	pairs = append(slices.Clone(pairs), "111122223333", moto.AccountID, its.Time, now.Format(time.RFC3339),
 		its.ID, its.ID+"-"+strconv.FormatInt(now.UnixNano(), 36))
 	data := []byte(strings.NewReplacer(pairs...).Replace(string(event.JSON)))

@@ -205,6 +205,9 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 	return a, nil
 }
 
+// Order is how a script decides what comes first.
+func (a *Account) Order() *endpoint.Handler { return a.endpoint }
+
 // CheckLoopback refuses an address that other machines could reach.
 func CheckLoopback(address string) error {
 	name, _, err := net.SplitHostPort(address)

@@ -85,6 +85,7 @@ type Handler struct {
 	groups  map[string]string      // paths, by name
 	calls   []Call
 	faults  []Fault
+	order   order
 }
 
 // maxRemembered bounds what is kept of calls and of sessions.
@@ -183,6 +184,7 @@ func (h *Handler) api(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) answer(ctx context.Context, req request) answer {
 	function := h.Functions[req.accessKey]
 	if function != "" {
+		h.interrupt(function, req.service+":"+req.action)
 		if fault, ok := h.fault(function, req.service+":"+req.action); ok {
 			return failure(req, fault.Status, fault.Code, fault.Message)
 		}
@@ -267,7 +269,7 @@ func (h *Handler) change(ctx context.Context, req request) answer {
 	}
 	data, err := cloudtrail.Event(cloudtrail.Call{
 		Form: req.form, Status: result.status, Answer: result.body, RequestID: result.header.Get("X-Amzn-Requestid"),
-		UserAgent: req.UserAgent(), Host: req.Host, Region: h.Region, Caller: identity, At: time.Now(),
+		UserAgent: req.UserAgent(), Host: req.Host, Region: h.Region, Caller: identity, At: h.now(),
 	})
 	if err == nil {
 		err = h.put(ctx, data)
@@ -300,6 +302,9 @@ type delivering struct {
 
 // start sends the functions of the matches their events, and puts into queues what is for queues.
 func (h *Handler) start(ctx context.Context, matches []eventbridge.Match) ([]delivering, error) {
+	if h.hold(matches) {
+		return nil, nil
+	}
 	var started []delivering
 	for _, match := range matches {
 		if match.Role != "" {

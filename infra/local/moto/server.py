@@ -53,8 +53,10 @@ from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.core.responses import ActionResult, EmptyResult  # noqa: E402
 from moto.core.utils import get_service_model  # noqa: E402
 from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
+from moto.iam.exceptions import EntityAlreadyExists  # noqa: E402
 from moto.iam.models import (  # noqa: E402
     AccessKeyLastUsed,
+    IAMBackend,
     User,
     get_account_id_from,
     iam_backends,
@@ -88,6 +90,25 @@ def create_user_with_unique_id(self, *args, **kwargs):
 
 
 User.__init__ = create_user_with_unique_id
+
+
+update_user = IAMBackend.update_user
+
+
+def update_user_with_all(self, user_name, new_path=None, new_user_name=None):
+    """A user that is renamed or moved keeps its tags and keys. moto keeps tags by ARN and keys by name."""
+    user = self.get_user(user_name)
+    if new_user_name and new_user_name != user_name and new_user_name in self.users:
+        raise EntityAlreadyExists(f"User with name {new_user_name} already exists.")
+    arn, tags = user.arn, self.tagger.list_tags_for_resource(user.arn)["Tags"]
+    update_user(self, user_name, new_path, new_user_name)
+    self.tagger.delete_all_tags_for_resource(arn)
+    self.tagger.tag_resource(user.arn, tags)
+    for key in user.access_keys:
+        key.user_name = user.name
+
+
+IAMBackend.update_user = update_user_with_all
 
 
 # Users have a permissions boundary in AWS; moto has it for roles only.
