@@ -283,9 +283,6 @@ func (s script) recorded(args []string) (string, error) {
 	}
 	now := time.Now().Add(s.later).UTC().Format(time.RFC3339)
 	service, _, _ := strings.Cut(args[1], ".")
-	if service == "monitoring" {
-		service = "cloudwatch"
-	}
 	event, err := json.Marshal(map[string]any{
 		"version": "0", "id": eventfile.NewID(), "detail-type": "AWS API Call via CloudTrail", "source": "aws." + service,
 		"account": moto.AccountID, "time": now, "region": "us-east-1", "resources": []string{},
