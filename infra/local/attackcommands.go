@@ -29,6 +29,7 @@ import (
 // A field is what an attack knows beside its stage.
 type field struct {
 	keys     map[string]string // access keys, by the attacker's name
+	second   *emulator.Inbox   // of the topic that needs nothing of Warder's; nil without one
 	notices  []message.Message // since the last settle
 	outcomes []outcome
 	asserted int  // how many assertions were made
@@ -124,6 +125,14 @@ func (s *stage) asserts(name string, neg bool, err error) bool {
 // gather waits, and keeps what came of what happened. $ACTION and $RUN are the last change.
 func (s script) gather() error {
 	outcomes, notices, err := s.settle()
+	if s.attack.second != nil && err == nil {
+		var texts []string
+		texts, err = s.attack.second.Texts(s.ctx)
+		for _, text := range texts { // plain text, from EventBridge: it is as urgent as anything can be
+			title, _, _ := strings.Cut(text, "\n")
+			notices = append(notices, message.Message{Severity: "critical", Control: "eventbridge", Title: title, Text: text})
+		}
+	}
 	s.attack.outcomes = append(s.attack.outcomes, outcomes...)
 	s.attack.notices = append(s.attack.notices, notices...)
 	for _, o := range outcomes {

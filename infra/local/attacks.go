@@ -249,7 +249,18 @@ func (a *assault) openField(ctx context.Context, script attack) (*stage, error) 
 		ctx: ctx, printer: printer{out: out}, verbose: a.verbose, worked: map[string]bool{},
 		attack: &field{keys: map[string]string{}},
 	}
-	return s, s.open(emulator.Options{Mode: script.mode, Synth: script.synth, Stderr: a.stderr})
+	if err := s.open(emulator.Options{Mode: script.mode, Synth: script.synth, Stderr: a.stderr}); err != nil {
+		return s, err
+	}
+	if topic := s.account.Stack.Outputs["WatchTopicArn"]; topic != "" {
+		second, err := s.account.Subscribe(ctx, "second-inbox", topic)
+		if err != nil {
+			s.account.Close()
+			return s, err
+		}
+		s.attack.second = &second
+	}
+	return s, nil
 }
 
 // done prints what came of one attack, on a terminal with how many there are.

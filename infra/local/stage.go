@@ -105,7 +105,9 @@ func (s *stage) say(format string, args ...any) {
 func (s *stage) variables() []string {
 	now := time.Now().UTC()
 	vars := []string{
-		"NOW=" + now.Format(time.RFC3339), "TABLE=" + settings.TableName, "TOPIC=" + s.account.Stack.Outputs["TopicArn"],
+		"NOW=" + now.Format(time.RFC3339), "YEAR=" + now.Format("2006"), "TODAY=" + now.Format(time.DateOnly),
+		"NEXT_YEAR=" + now.AddDate(1, 0, 0).Format("2006"), "TABLE=" + settings.TableName,
+		"TOPIC=" + s.account.Stack.Outputs["TopicArn"],
 		"ACCOUNT=" + moto.AccountID, "MONTH=" + now.Format("2006-01"),
 		"IN_10_DAYS=" + now.AddDate(0, 0, 10).Format(time.DateOnly),
 	}
@@ -176,7 +178,7 @@ func (s *stage) event(name string, times int, pairs ...string) error {
 		if err != nil {
 			return err
 		}
-		if len(deliveries) == 0 {
+		if len(deliveries) == 0 && !s.account.Order().Held() {
 			return errors.New("no deployed rule matches the event")
 		}
 	}

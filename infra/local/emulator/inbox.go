@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,15 +34,20 @@ type Inbox struct {
 	queue   string // ARN
 }
 
-// Inbox subscribes a queue of that name to the topic.
+// Inbox subscribes a queue of that name to the topic of notices.
 func (a *Account) Inbox(ctx context.Context, name string) (Inbox, error) {
+	return a.Subscribe(ctx, name, a.Stack.Outputs["TopicArn"])
+}
+
+// Subscribe subscribes a queue of that name to a topic.
+func (a *Account) Subscribe(ctx context.Context, name, topic string) (Inbox, error) {
 	cfg := a.Unrecorded()
 	if _, err := sqs.NewFromConfig(cfg).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name}); err != nil {
 		return Inbox{}, fmt.Errorf("create queue %s: %w", name, err)
 	}
 	queue := "arn:aws:sqs:" + Region + ":" + moto.AccountID + ":" + name
 	if _, err := sns.NewFromConfig(cfg).Subscribe(ctx, &sns.SubscribeInput{
-		TopicArn: aws.String(a.Stack.Outputs["TopicArn"]), Protocol: aws.String("sqs"), Endpoint: &queue,
+		TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &queue,
 	}); err != nil {
 		return Inbox{}, fmt.Errorf("subscribe to the topic: %w", err)
 	}
@@ -52,17 +56,33 @@ func (a *Account) Inbox(ctx context.Context, name string) (Inbox, error) {
 
 // Take returns the notices that came since it was called last.
 func (i Inbox) Take(ctx context.Context) ([]notice.Message, error) {
+	texts, err := i.Texts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var notices []notice.Message
-	err := i.account.Drain(ctx, i.queue, func(body []byte) error {
-		var envelope struct{ Message string }
+	for _, text := range texts {
 		var m notice.Message
-		if err := errors.Join(json.Unmarshal(body, &envelope), json.Unmarshal([]byte(envelope.Message), &m)); err != nil {
-			return fmt.Errorf("read a notice: %w", err)
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			return notices, fmt.Errorf("read a notice: %w", err)
 		}
 		notices = append(notices, m)
+	}
+	return notices, nil
+}
+
+// Texts returns the messages that came since it was called last, whatever is in them.
+func (i Inbox) Texts(ctx context.Context) ([]string, error) {
+	var texts []string
+	err := i.account.Drain(ctx, i.queue, func(body []byte) error {
+		var envelope struct{ Message string }
+		if err := json.Unmarshal(body, &envelope); err != nil {
+			return fmt.Errorf("read a message: %w", err)
+		}
+		texts = append(texts, envelope.Message)
 		return nil
 	})
-	return notices, err
+	return texts, err
 }
 
 // Schedules are the ARNs of the rules that start sweeps, by control.

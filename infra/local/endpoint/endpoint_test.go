@@ -43,8 +43,9 @@ const functionKey = "ASIATHEFUNCTION"
 // An account is a handler with one function, which every event from aws.iam and mine starts. The
 // function cannot run: what it would have been given is what the tests look at.
 type account struct {
-	url  string
-	host *lambdahost.Host
+	url     string
+	host    *lambdahost.Host
+	handler *endpoint.Handler
 
 	mu     sync.Mutex
 	events [][]byte
@@ -79,7 +80,7 @@ func newAccount(t *testing.T) *account {
 		},
 	})
 	t.Cleanup(a.host.Close)
-	endpoint := httptest.NewServer(endpoint.New(endpoint.Config{
+	a.handler = endpoint.New(endpoint.Config{
 		Moto: server, EventBridge: rules, Lambda: a.host, Account: moto.AccountID, Region: mototest.Region,
 		Functions: map[string]string{functionKey: "warder-test"}, Keys: map[string]string{
 			"arn:aws:sns:us-east-1:123456789012:heard": "arn:the:key",
@@ -87,9 +88,10 @@ func newAccount(t *testing.T) *account {
 		Listeners: []endpoint.Listener{
 			{Subscription: "arn:the:subscription", Topic: "arn:aws:sns:us-east-1:123456789012:heard", Function: "warder-test"},
 		},
-	}))
-	t.Cleanup(endpoint.Close)
-	a.url = endpoint.URL
+	})
+	front := httptest.NewServer(a.handler)
+	t.Cleanup(front.Close)
+	a.url = front.URL
 	return a
 }
 

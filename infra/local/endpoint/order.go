@@ -93,6 +93,13 @@ func (h *Handler) hold(matches []eventbridge.Match) bool {
 	return h.order.held
 }
 
+// Held reports whether events are held back.
+func (h *Handler) Held() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.order.held
+}
+
 // Shift makes calls happen so much later than now, as far as events say.
 func (h *Handler) Shift(by time.Duration) {
 	h.mu.Lock()
