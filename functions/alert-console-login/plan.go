@@ -19,10 +19,16 @@ type planner struct{ allowed network.Allowed }
 // Plan alerts on the sign-in that the event records. It is what happened, so there is no present state to read.
 func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.SignIn)
-	if !ok || d.Name != "ConsoleLogin" && d.Name != "SwitchRole" {
+	if call, isCall := e.Detail.(*event.APICall); isCall {
+		d, ok = call.SignIn()
+	}
+	if !ok || d.Name != "ConsoleLogin" && d.Name != "SwitchRole" && !d.ForProgram() {
 		return nil, nil
 	}
 	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Evaluate(&d.Record)}
+	if d.Renewed() && !s.Failed() && s.origin.Place != network.Outside && s.origin.Place != network.Foreign {
+		return nil, nil // a program goes on with what it was signed in for
+	}
 	v := s.assessment()
 	f := remediation.Finding{
 		Subject: s.name(), Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice,
@@ -67,6 +73,14 @@ func (s signIn) assessment() assessment {
 		return assessment{i18n.T("%s sign-in refused by a policy", s.who()), control.Medium,
 			i18n.Sentences(s.reason(), i18n.T("The sign-in policy of the account or organization blocked it.")),
 			i18n.T("Ask whether it was them. If not, somebody else knows the password: change it.")}
+	case s.Failed() && s.ForProgram():
+		severity := control.Medium
+		if root {
+			severity = control.High
+		}
+		return assessment{i18n.T("%s sign-in for a program failed", s.who()), severity, s.reason(),
+			i18n.T("Ask whether it was them. If not, somebody has their password or their session: change the password, and " +
+				"check what they did.")}
 	case s.Failed() && root:
 		return assessment{i18n.T("Root user sign-in failed"), control.High, s.reason(),
 			i18n.T("Ask the people who may use the root user. If it was none of them, somebody knows its email address: " +
@@ -83,8 +97,11 @@ func (s signIn) assessment() assessment {
 
 	v := assessment{title: i18n.T("%s signed in", s.who()), severity: control.Low}
 	var advice []i18n.Message
-	if s.Name == "SwitchRole" {
+	switch {
+	case s.Name == "SwitchRole":
 		v.title = i18n.T("Role switched in the console")
+	case s.ForProgram():
+		v.title = i18n.T("%s signed in for a program", s.who())
 	}
 	if root {
 		v.severity = control.High
@@ -160,7 +177,10 @@ func (s signIn) stop() i18n.Message {
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html
 func (s signIn) withoutMFA() bool {
 	_, recorded := s.Additional.Bool("MFAUsed")
-	return s.Name == "ConsoleLogin" && (s.kind == event.IAMUser || s.kind == event.Root) && recorded && !s.WithMFA()
+	if s.ForProgram() { // of which the session of the browser says it
+		recorded = recorded || s.Identity.Session.CreationDate != ""
+	}
+	return s.Name != "SwitchRole" && (s.kind == event.IAMUser || s.kind == event.Root) && recorded && !s.WithMFA()
 }
 
 // posing reports whether a role of the account bears a name of IAM Identity Center.
@@ -218,6 +238,12 @@ func (s signIn) text() i18n.Message {
 		return i18n.T("Switching to %s failed in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.Name == "SwitchRole":
 		return i18n.T("Somebody switched to %s in the console of account %s (%s) from %s.", who, account, region, from)
+	case s.ForProgram() && s.Failed():
+		return i18n.T("%s could not sign in for a program (aws login) in account %s (%s) from %s.", who, account, region, from)
+	case s.ForProgram() && s.Renewed():
+		return i18n.T("A program of %s renewed its sign-in (aws login) in account %s (%s) from %s.", who, account, region, from)
+	case s.ForProgram():
+		return i18n.T("%s signed in for a program (aws login) in account %s (%s) from %s.", who, account, region, from)
 	case s.Failed() && s.Identity.HiddenUser:
 		return i18n.T("Somebody tried to sign in as %s to the console of account %s (%s) from %s.", who,
 			account, region, from)
@@ -265,6 +291,8 @@ func (s signIn) mfa() i18n.Message {
 		return i18n.T("not known: AWS records it for IAM users and the root user only")
 	case s.MFAIdentifier != "":
 		return i18n.T("yes, %s", s.MFAIdentifier)
+	case !recorded && s.withoutMFA():
+		return i18n.T("no")
 	case !recorded:
 		return i18n.T("not recorded")
 	case s.WithMFA():
@@ -281,8 +309,12 @@ func (s signIn) key(v assessment) string {
 	if s.origin.Address.IsValid() {
 		address = s.origin.Address.String()
 	}
+	name := s.Name
+	if s.ForProgram() {
+		name = "program" // two calls make one sign-in
+	}
 	return strings.Join([]string{
-		s.Name, string(s.kind), s.Identity.Name(), s.SAMLProvider, s.SwitchFrom, address, s.VPCEndpoint,
+		name, string(s.kind), s.Identity.Name(), s.SAMLProvider, s.SwitchFrom, address, s.VPCEndpoint,
 		cmp.Or(s.Outcome, "none"), v.title.String(),
 	}, "|")
 }

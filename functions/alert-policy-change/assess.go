@@ -204,7 +204,7 @@ func quarantined(c *event.APICall) assessment {
 	case strings.HasPrefix(c.Name, "Detach"):
 		v.title = i18n.T("Quarantine removed")
 		v.because = i18n.T("AWS had attached this policy because an access key was probably leaked.")
-	case c.Identity.Kind() == event.AWSService || c.Identity.Service() != "":
+	case c.Identity.ByAWS():
 		v.title = i18n.T("AWS quarantined a user")
 	}
 	return v

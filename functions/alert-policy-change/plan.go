@@ -181,7 +181,7 @@ func facts(c *event.APICall) []remediation.Fact {
 		call = i18n.Join(", ", call, i18n.Moment(c.Time))
 	}
 	return remediation.Facts(i18n.T("By"), by, i18n.T("From"), i18n.Literal(from),
-		i18n.T("Through"), i18n.Literal(c.Identity.Service()), i18n.T("Call"), call)
+		i18n.T("Through"), i18n.Literal(c.Identity.Through()), i18n.T("Call"), call)
 }
 
 // filled is what stands for an arg in the words of acts.

@@ -42,10 +42,13 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	case *event.Sweep:
 		return p.sweep(ctx)
 	case *event.APICall:
+		// alert-console-login alerts on sign-ins, those for programs included, with what only a sign-in has.
+		if _, signsIn := d.SignIn(); signsIn && !p.signIns {
+			return nil, nil
+		}
 		_, others := d.User()
 		a = act{Record: &d.Record, failed: d.Failed(), others: others}
 	case *event.SignIn:
-		// alert-console-login alerts on sign-ins, with what only a sign-in has.
 		if d.Name == "ConsoleLogin" && !p.signIns {
 			return nil, nil
 		}
@@ -54,7 +57,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		// What a service did by itself is no use of the root user, whoever the record names.
 		return nil, nil
 	}
-	if a.Identity.Kind() != event.Root || a.Identity.Service() != "" {
+	if a.Identity.Kind() != event.Root || a.Identity.ByAWS() {
 		return nil, nil
 	}
 	a.origin = p.allowed.Evaluate(a.Record)
@@ -245,6 +248,11 @@ func (a act) finding(e event.Event) remediation.Finding {
 		text = i18n.T("%s called %s of %s in account %s (%s) from %s; the call failed.",
 			who, a.Name, a.service(), account, region, from)
 	}
+	if a.Identity.ByAgent() {
+		v.severity = control.Critical
+		v.advice = i18n.Sentences(i18n.T("A program called for the root user through the AWS MCP Server: find out who runs "+
+			"it, and end its session. The root user is not for programs."), v.advice)
+	}
 	key := a.Identity.AccessKeyID
 	switch {
 	case strings.HasPrefix(key, "AKIA"):
@@ -260,8 +268,8 @@ func (a act) finding(e event.Event) remediation.Finding {
 		Handling: remediation.Handling{Fresh: true},
 		Facts:    a.facts(cmp.Or(a.Time, e.Time)),
 	}
-	// What takes an account over is notified each time.
-	if v.severity != control.Critical {
+	// What takes an account over is notified each time. A program repeats itself.
+	if v.severity != control.Critical || a.Identity.ByAgent() {
 		f.Once = remediation.Once{Key: a.key(v), For: remediation.Quiet}
 	}
 	return f
@@ -293,6 +301,7 @@ func (a act) facts(at time.Time) []remediation.Fact {
 		i18n.T("Target"), i18n.Literal(notice.Plain(target, 120)),
 		i18n.T("Response"), i18n.Literal(notice.Plain(strings.Trim(a.ErrorCode+": "+a.ErrorMessage, ": "), 200)),
 		i18n.T("From"), a.origin.Describe(),
+		i18n.T("Through"), i18n.Literal(a.Identity.Through()),
 		i18n.T("Session"), session,
 		i18n.T("Key"), i18n.Literal(key),
 		i18n.T("User agent"), i18n.Literal(notice.Agent(a.UserAgent)),

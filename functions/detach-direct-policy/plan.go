@@ -506,7 +506,7 @@ func tool(call *event.APICall) string {
 	case strings.Contains(call.UserAgent, "Terraform"):
 		return "Terraform"
 	case call.Identity.Kind() != event.AWSService:
-		return call.Identity.Service()
+		return call.Identity.Through()
 	default:
 		return ""
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/network"
+	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -47,6 +48,10 @@ func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
 // Plan assesses the session that the event says was started or resumed.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	d, ok := e.Detail.(*event.APICall)
+	if ok && !d.Failed() && (d.Source == "ecs.amazonaws.com" && d.Name == "ExecuteCommand" ||
+		d.Source == "ssm.amazonaws.com" && d.Name == "SendCommand") {
+		return command(d, p.allowed.Evaluate(&d.Record)), nil
+	}
 	if !ok || d.Source != "ssm.amazonaws.com" || d.Name != "StartSession" && d.Name != "ResumeSession" || d.Failed() {
 		return nil, nil
 	}
@@ -109,6 +114,9 @@ func (p *planner) closed(ctx context.Context, region, target string) (bool, erro
 	return false, nil
 }
 
+var adviseLook = i18n.T("Ask them. If it was not them, disable their credentials first, then check the session log and " +
+	"what the machine did since.")
+
 // session is one session with what is made of it.
 type session struct {
 	*event.APICall
@@ -143,8 +151,7 @@ func (s session) findings(listed bool) []remediation.Finding {
 	if s.Identity.Kind() == event.IAMUser { // of others there is no owner to look up
 		f.User = s.Identity.UserName
 	}
-	look := i18n.T("Ask them. If it was not them, disable their credentials first, then check the session log and what " +
-		"the machine did since.")
+	look := adviseLook
 	switch {
 	case s.origin.Place == network.Outside || s.closed:
 		f.Advice = look
@@ -171,6 +178,59 @@ func (s session) findings(listed bool) []remediation.Finding {
 		f.UnchangedReason = i18n.T("No allowed network is configured, so no session counts as outside.")
 		f.Advice = i18n.T("List the networks that people work from in allowedNetworks of cdk.json.")
 		f.Once = remediation.Once{Key: "unjudged#" + who + "#" + from.String(), For: remediation.Quiet}
+	default:
+		return nil
+	}
+	return []remediation.Finding{f}
+}
+
+// command is what is to be said of a command that was run on machines or in a container: nothing ends it, so that it is
+// an alert. From inside, and by services and pipelines that call from no address, it is daily work.
+func command(d *event.APICall, origin network.Origin) []remediation.Finding {
+	who, from := d.Identity.Name(), origin.Describe()
+	var targets []string
+	for _, name := range d.Request.Texts("instanceIds") {
+		targets = append(targets, notice.Plain(name, 60))
+	}
+	where, within := i18n.T("Machines"), i18n.Message{}
+	title, text := i18n.T("Command run on machines"), i18n.T("%s ran a command on %s from %s.", d.Identity.Describe(),
+		i18n.Or(i18n.Literal(strings.Join(targets[:min(len(targets), 5)], ", ")), i18n.T("a machine that is not recorded")),
+		from)
+	if d.Name == "ExecuteCommand" {
+		task, _ := d.Param("task")
+		container, _ := d.Param("container")
+		cluster, _ := d.Param("cluster")
+		task, container = notice.Plain(task, 200), notice.Plain(container, 200)
+		targets, within = append(targets, strings.Trim(task+", "+container, ", ")), i18n.Literal(notice.Plain(cluster, 200))
+		where, title = i18n.T("Container"), i18n.T("Command run in a container")
+		inside := i18n.T("a container that is not recorded")
+		if name := cmp.Or(container, task); name != "" {
+			inside = i18n.T("container %s", name)
+		}
+		text = i18n.T("%s ran a command in %s from %s.", d.Identity.Describe(), inside, from)
+	}
+	document, _ := d.Param("documentName")
+	f := remediation.Finding{
+		Subject: who, Text: text,
+		Facts: remediation.Facts(
+			where, i18n.Or(i18n.Literal(strings.Join(targets[:min(len(targets), 10)], ", ")), i18n.T("not recorded")),
+			i18n.T("Cluster"), within, i18n.T("Region"), i18n.Literal(d.Region), i18n.T("From"), from,
+			i18n.T("Document"), i18n.Literal(document),
+		),
+		UnchangedReason: i18n.T("Not ended: what was run with ECS Exec or Run Command cannot be ended from here."),
+		Advice:          adviseLook,
+		Handling: remediation.Handling{
+			Fresh: true, Once: remediation.Once{Key: d.Name + "#" + who + "#" + from.String(), For: remediation.Quiet},
+		},
+	}
+	if d.Identity.Kind() == event.IAMUser { // of others there is no owner to look up
+		f.User = d.Identity.UserName
+	}
+	switch origin.Place {
+	case network.Outside:
+		f.Title = i18n.T("%s from outside", title)
+	case network.Foreign:
+		f.Title, f.Severity = i18n.T("%s through another VPC", title), control.Medium
 	default:
 		return nil
 	}

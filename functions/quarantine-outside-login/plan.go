@@ -31,7 +31,10 @@ func newPlanner(api quarantine.API, f settings.Function) (remediation.Planner, e
 // no network is listed, the record has no address, or it came through somebody else's VPC.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	s, ok := e.Detail.(*event.SignIn)
-	if !ok || s.Name != "ConsoleLogin" || !s.Succeeded() || s.Failed() {
+	if call, isCall := e.Detail.(*event.APICall); isCall {
+		s, ok = call.SignIn()
+	}
+	if !ok || s.Name != "ConsoleLogin" && !s.ForProgram() || !s.Succeeded() || s.Failed() {
 		return nil, nil
 	}
 	user := s.Identity.UserName
@@ -53,11 +56,16 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if s.WithMFA() {
 		mfa = i18n.T("yes")
 	}
+	text := i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.",
+		user, s.RecipientAccount, s.Region, origin.Describe())
+	if s.ForProgram() {
+		text = i18n.T("IAM user %s signed in for a program (aws login) in account %s (%s) from %s.",
+			user, s.RecipientAccount, s.Region, origin.Describe())
+	}
 	return []remediation.Finding{{
 		User:  user,
 		Title: i18n.T("User signed in from outside the allowed networks"),
-		Text: i18n.Sentences(i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.",
-			user, s.RecipientAccount, s.Region, origin.Describe()), look.Note),
+		Text:  i18n.Sentences(text, look.Note),
 		Facts: remediation.Facts(
 			i18n.T("From"), origin.Describe(), i18n.T("MFA"), mfa,
 			i18n.T("User agent"), i18n.Literal(notice.Agent(s.UserAgent)), i18n.T("At"), i18n.Moment(e.Time),

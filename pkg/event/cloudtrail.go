@@ -172,6 +172,39 @@ func (s *SignIn) Kind() Kind {
 	return s.Identity.Kind()
 }
 
+// programs are the calls by which a person signs in for a program: aws login, and agents that use the AWS MCP Server.
+// The browser authorizes it, then the program gets a token, and a new one from time to time
+// (https://docs.aws.amazon.com/signin/latest/APIReference/API_CreateOAuth2Token.html).
+var programs = map[string]bool{"AuthorizeOAuth2Access": true, "CreateOAuth2Token": true}
+
+// SignIn is the sign-in for a program that the call is; ok is false for any other call.
+func (c *APICall) SignIn() (s *SignIn, ok bool) {
+	if c.Source != "signin.amazonaws.com" || !programs[c.Name] {
+		return nil, false
+	}
+	s = &SignIn{Record: c.Record, Outcome: "Success", MFAUsed: c.Additional.bool("MFAUsed"),
+		MFAIdentifier: c.Additional.text("MFAIdentifier"), SAMLProvider: c.Additional.text("SamlProviderArn")}
+	if c.Failed() {
+		s.Outcome = "Failure"
+	}
+	return s, true
+}
+
+// ForProgram reports whether somebody signed in for a program, and not to the console.
+func (s *SignIn) ForProgram() bool { return programs[s.Name] }
+
+// Renewed reports whether a program that had signed in before got a new token: nobody typed anything.
+func (s *SignIn) Renewed() bool {
+	for _, name := range []string{"grantType", "grant_type"} {
+		for _, path := range [][]string{{name}, {"tokenInput", name}} {
+			if s.Request.text(path...) == "refresh_token" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // ServiceEvent is something that an AWS service did by itself: nobody called. Its identity may be empty, or
 // name the root user because the account is the only owner there is; that is no use of the root user.
 //

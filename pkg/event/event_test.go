@@ -533,3 +533,62 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Who made a call, where AWS names something in the person's place.
+func TestIdentity_ByAWS(t *testing.T) {
+	for invokedBy, want := range map[string]struct {
+		byAWS, agent     bool
+		service, through string
+	}{
+		"":                             {},
+		"signin.amazonaws.com":         {},
+		"aws-mcp.amazonaws.com":        {agent: true, through: "AWS MCP Server"},
+		"AWS Internal":                 {byAWS: true, service: "AWS Internal", through: "AWS Internal"},
+		"cloudformation.amazonaws.com": {true, false, "cloudformation.amazonaws.com", "cloudformation.amazonaws.com"},
+		"aws-mcp.amazonaws.com.evil":   {false, false, "aws-mcp.amazonaws.com.evil", "aws-mcp.amazonaws.com.evil"},
+		"new.amazonaws.com":            {false, false, "new.amazonaws.com", "new.amazonaws.com"},
+	} {
+		for _, kind := range []string{"Root", "IAMUser", "AssumedRole"} {
+			i := event.Identity{Type: kind, InvokedBy: invokedBy}
+			if i.ByAWS() != want.byAWS || i.ByAgent() != want.agent || i.Service() != want.service ||
+				i.Through() != want.through {
+				t.Errorf("%s by %q: %t, %t, %q, %q", kind, invokedBy, i.ByAWS(), i.ByAgent(), i.Service(), i.Through())
+			}
+		}
+	}
+	if !(event.Identity{Type: "AWSService", InvokedBy: "new.amazonaws.com"}).ByAWS() {
+		t.Error("a service is not AWS")
+	}
+}
+
+func TestAPICall_SignIn(t *testing.T) {
+	const fields = `"eventVersion":"1.11","eventSource":"signin.amazonaws.com","eventType":"AwsApiCall"`
+	decoded := func(more string) *event.APICall {
+		return decode(t, `{"source":"aws.signin","detail-type":"AWS API Call via CloudTrail","account":"111122223333",`+
+			`"time":"2026-11-16T09:00:00Z","detail":{`+fields+more+`}}`).Detail.(*event.APICall)
+	}
+	for more, want := range map[string]string{
+		`,"eventName":"CreateOAuth2Token","requestParameters":null`:                                  "Success",
+		`,"eventName":"CreateOAuth2Token","requestParameters":{"grantType":"refresh_token"}`:         "Success, renewed",
+		`,"eventName":"CreateOAuth2Token","requestParameters":{"grant_type":"refresh_token"}`:        "Success, renewed",
+		`,"eventName":"CreateOAuth2Token","requestParameters":{"tokenInput":{"grantType":7}}`:        "Success",
+		`,"eventName":"AuthorizeOAuth2Access","errorCode":"AccessDenied","errorMessage":"no such x"`: "Failure",
+		`,"eventName":"GetResourcePolicy"`:                                                           "",
+	} {
+		got := ""
+		if s, ok := decoded(more).SignIn(); ok {
+			if got = s.Outcome; s.Renewed() {
+				got += ", renewed"
+			}
+			if !s.ForProgram() || s.Failed() == s.Succeeded() {
+				t.Errorf("%s: %+v", more, s)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", more, got, want)
+		}
+	}
+	if _, ok := (&event.APICall{Record: event.Record{Source: "iam.amazonaws.com", Name: "CreateOAuth2Token"}}).SignIn(); ok {
+		t.Error("a call of another service is a sign-in")
+	}
+}

@@ -24,7 +24,7 @@ type Identity struct {
 	PrincipalID string // unique id, for a role with ":" and the session name after it
 	AccountID   string
 	AccessKeyID string
-	InvokedBy   string // see Service: it may name the console, behind which there is a person
+	InvokedBy   string // see ByAWS: it may name the console or another tool, behind which there is a person
 	Session     Session
 	OnBehalfOf  string // user id of the person of IAM Identity Center for whom the call was made
 }
@@ -174,14 +174,62 @@ func (i Identity) RoleARN() string {
 	return ""
 }
 
+// tools are what people and their programs work with, by their InvokedBy: what these call is the person's call, and no
+// call of the person's is recorded beside it.
+//
+//   - the console, in older records
+//   - the AWS MCP Server, through which an agent calls with the credentials of whoever runs it; the address and the user
+//     agent are its name as well
+//     (https://docs.aws.amazon.com/agent-toolkit/latest/userguide/logging-using-cloudtrail.html)
+var tools = map[string]string{
+	"signin.amazonaws.com": "AWS Management Console", "aws-mcp.amazonaws.com": "AWS MCP Server",
+}
+
+// forwarding are the services that go on, with the rights of the caller, with what the caller has asked of them. What
+// was asked has a record of its own, so that theirs are a consequence: forward access sessions
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html,
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-calledvia).
+// What is not listed is taken for a person's call: it is better notified twice than not at all.
+var forwarding = map[string]bool{
+	"AWS Internal": true, "access-analyzer.amazonaws.com": true, "athena.amazonaws.com": true,
+	"autoscaling.amazonaws.com": true, "backup.amazonaws.com": true, "batch.amazonaws.com": true,
+	"cloudformation.amazonaws.com": true, "cloudfront.amazonaws.com": true, "cloudtrail.amazonaws.com": true,
+	"config.amazonaws.com": true, "dynamodb.amazonaws.com": true, "ec2.amazonaws.com": true, "ecs.amazonaws.com": true,
+	"eks.amazonaws.com": true, "elasticbeanstalk.amazonaws.com": true, "elasticfilesystem.amazonaws.com": true,
+	"elasticloadbalancing.amazonaws.com": true, "elasticmapreduce.amazonaws.com": true, "glue.amazonaws.com": true,
+	"guardduty.amazonaws.com": true, "health.amazonaws.com": true, "imagebuilder.amazonaws.com": true,
+	"kms.amazonaws.com": true, "lambda.amazonaws.com": true, "organizations.amazonaws.com": true, "ram.amazonaws.com": true,
+	"rds.amazonaws.com": true, "redshift.amazonaws.com": true, "s3.amazonaws.com": true, "sagemaker.amazonaws.com": true,
+	"secretsmanager.amazonaws.com": true, "securityhub.amazonaws.com": true, "servicecatalog.amazonaws.com": true,
+	"sns.amazonaws.com": true, "sqs.amazonaws.com": true, "ssm.amazonaws.com": true, "states.amazonaws.com": true,
+	"sso.amazonaws.com": true, "support.amazonaws.com": true, "trustedadvisor.amazonaws.com": true,
+}
+
+// ByAWS reports whether AWS made the call by itself, or as a consequence of a call that has a record of its own. A
+// person's call may name what it was made with in InvokedBy as well: the console, the AWS MCP Server, and whatever is
+// not known.
+func (i Identity) ByAWS() bool { return i.Kind() == AWSService || forwarding[i.InvokedBy] }
+
 // Service is the AWS service that made the call for the identity, such as "cloudformation.amazonaws.com" or "AWS
-// Internal"; empty if none did. The console is none: older records name signin.amazonaws.com for what people did there.
+// Internal"; empty if none did. A person's tool is none.
 func (i Identity) Service() string {
-	if i.InvokedBy == "signin.amazonaws.com" {
+	if tools[i.InvokedBy] != "" {
 		return ""
 	}
 	return i.InvokedBy
 }
+
+// Through is what made the call in the identity's place, for people: a tool by its name, but for the console, or a
+// service.
+func (i Identity) Through() string {
+	if i.InvokedBy == "signin.amazonaws.com" {
+		return ""
+	}
+	return cmp.Or(tools[i.InvokedBy], i.InvokedBy)
+}
+
+// ByAgent reports whether the call came through the AWS MCP Server, which calls for programs that act by themselves.
+func (i Identity) ByAgent() bool { return i.InvokedBy == "aws-mcp.amazonaws.com" }
 
 func identity(f Fields) Identity {
 	session := f.Object("sessionContext")
