@@ -350,7 +350,8 @@ func decoded(document *string) string {
 func (v *scan) changes(
 	ctx context.Context, user string, policy direct, document string, held []direct,
 ) (changes []change.Change, unchanged i18n.Message, err error) {
-	detach := change.Change{Kind: policy.kind, Subject: user, Target: policy.target, Before: change.Attached}
+	detach := change.Change{Kind: policy.kind, Subject: user, Target: policy.target, Before: change.Attached,
+		Content: change.Content(document)}
 	group := v.groups[policy.target]
 	switch {
 	case policy.kind == change.InlineUserPolicy:

@@ -10,7 +10,9 @@ package change
 
 import (
 	"context"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,6 +36,15 @@ type Change struct {
 	Target string `json:"target"`
 	Before string `json:"before"` // the value that was found. The empty string means that the thing is absent
 	After  string `json:"after"`  // the value that it gets. The empty string means that the thing is taken away
+	// Content is a digest of what the policy says that the change is about, see [Content]: another may have its name
+	// later. It is empty for what is no policy.
+	Content string `json:"content,omitempty"`
+}
+
+// Content is the digest of a policy document.
+func Content(document string) string {
+	sum := sha256.Sum256([]byte(document))
+	return hex.EncodeToString(sum[:])
 }
 
 // Inverse is the change that reverts what c did.

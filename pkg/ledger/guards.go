@@ -150,7 +150,7 @@ func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, known 
 	for _, c := range changes {
 		hold, read := s.holds[thing(c)]
 		known = known && read
-		if now.Before(hold.Until) && h.Until.IsZero() {
+		if h.Until.IsZero() && hold.covers(c, now) {
 			h = hold
 		}
 	}
@@ -242,6 +242,14 @@ type Hold struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
 	Action string    `json:"action"` // the id of the step that was undone
+	// Content is the digest of the policy that was put back: another under its name is not on hold. It is empty for what
+	// is no policy, and for holds from before it was kept, which go by the name alone.
+	Content string `json:"content,omitempty"`
+}
+
+// covers reports whether the hold is in force at now on what c takes away.
+func (h Hold) covers(c change.Change, now time.Time) bool {
+	return now.Before(h.Until) && (h.Content == "" || h.Content == c.Content)
 }
 
 func thing(c change.Change) string { return c.Kind + "#" + c.Subject + "#" + c.Target }
