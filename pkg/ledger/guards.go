@@ -29,8 +29,12 @@ type Case struct {
 	Due      time.Time `json:"due,omitzero"`
 	// Reminded is for how many days before Due the last reminder was sent; 0 means none was.
 	Reminded int `json:"reminded,omitempty"`
-	// Urgent says that its changes are due at once, without another notice: they were held when they were to be made.
-	Urgent bool `json:"urgent,omitempty"`
+	// Urgent says that its changes were held when they were to be made, since UrgentSince. For a day they are due at once
+	// then. HeldNotified is when its owner was last notified that they are held.
+	Urgent       bool      `json:"urgent,omitempty"`
+	UrgentSince  time.Time `json:"urgentSince,omitzero"`
+	HeldNotified time.Time `json:"heldNotified,omitzero"`
+	Urgency      string    `json:"urgency,omitempty"` // what its changes do not wait for, see [Entry]
 	// Closed is when it ended, Outcome how.
 	Closed  time.Time   `json:"closed,omitzero"`
 	Outcome CaseOutcome `json:"outcome,omitempty"`

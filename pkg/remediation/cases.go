@@ -93,12 +93,17 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 			c.Closed, c.Outcome = b.now, ledger.Fixed
 			return
 		case anyStep(entry, ledger.Held):
-			c.Urgent = true
+			if !c.Urgent {
+				c.Urgent, c.UrgentSince = true, b.now
+			}
+			if held := entry.Notice(notice.Held); held != nil && entry.Guard == "" {
+				c.HeldNotified = held.At
+			}
 		case !anyStep(entry, ledger.Failed, ledger.Planned):
 			c.Closed, c.Outcome, c.Made = b.now, ledger.Acted, entry.ID
 		}
 		c.User, c.Owner, c.OwnerSlack = entry.User, entry.Owner, entry.OwnerSlack
 		c.Title, c.Heading, c.Severity = entry.Title, entry.Heading, entry.Severity
-		c.Changes = changesOf(entry)
+		c.Changes, c.Urgency = changesOf(entry), entry.Urgency
 	})
 }

@@ -177,7 +177,7 @@ func (pending) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ tim
 		f := Finding{
 			Title: i18n.Literal(c.Title), Severity: control.Severity(c.Severity), Changes: c.Changes,
 			Text:     i18n.T("%s (%s): this was due on %s and was on hold then.", c.Title, c.Subject, i18n.Minute(c.Opened)),
-			Handling: Handling{held: &c},
+			Handling: Handling{held: &c, Urgency: Urgency(c.Urgency)},
 		}
 		if c.User {
 			f.User = c.Subject

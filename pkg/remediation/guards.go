@@ -2,8 +2,10 @@ package remediation
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -52,11 +54,13 @@ var guards = []guard{
 	{blastRadius, applying, []fact{guardState, blastShare}, ledger.Held, metric.SkippedHeld, assessBlastRadius},
 }
 
-// bypasses reports whether the guard does not apply to the finding: what an event names does not wait for its owner,
-// an emergency for nothing that others did, and containment not even for an exemption.
+// bypasses reports whether the guard does not apply to the finding: an emergency waits for nothing that others did,
+// and containment not even for an exemption. Whether what an event names is new is for grace to see.
 func (f Finding) bypasses(g guardName) bool {
 	switch g {
-	case grace, oneKeyPerRun:
+	case grace:
+		return f.Urgency.Emergency() && !f.Fresh
+	case oneKeyPerRun:
 		return f.Fresh || f.Urgency.Emergency()
 	case flapping, blastRadius:
 		return f.Urgency.Emergency()
@@ -112,12 +116,13 @@ func assessHold(_ Finding, x facts) decision {
 	return stop(x.now.Before(h.Until), suppress, why)
 }
 
-// assessGrace gives the owner the days of grace, counted from the notice that was accepted.
+// assessGrace gives the owner the days of grace, counted from the notice that was accepted. What an event names has
+// none, unless it was so before and its owner has a due date.
 func assessGrace(f Finding, x facts) decision {
 	switch c := x.ledger.current; {
 	case x.observing():
 		return stop(f.Due.After(x.now), hold, i18n.T("due on %s", i18n.Day(f.Due)))
-	case gracePeriod(x.settings) == 0 && !f.Due.After(x.now), isOpen(c) && c.Urgent:
+	case gracePeriod(x.settings) == 0 && !f.Due.After(x.now), urgent(c, x.now), f.Fresh && !promised(f, x):
 		return decision{}
 	default:
 		return awaitOwner(f, x)
@@ -140,6 +145,39 @@ func awaitOwner(f Finding, x facts) decision {
 		return d
 	}
 	return decision{}
+}
+
+// urgentFor is how long what was to be made at once, and was held, is made without another notice: until a sweep has
+// come. What was urgent is not any more some days later: its owner, who was notified that it is held, gets the grace
+// period then. An emergency stays one.
+const urgentFor = day
+
+func urgent(c ledger.Case, now time.Time) bool {
+	since := c.UrgentSince
+	if since.IsZero() {
+		since = c.Opened // of a case from before it was kept
+	}
+	return isOpen(c) && c.Urgent && (now.Sub(since) <= urgentFor || Urgency(c.Urgency).Emergency())
+}
+
+// lateEvent is how old an event is that cannot cut a promised grace period short. CloudTrail delivers within about
+// five minutes (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html).
+const lateEvent = 15 * time.Minute
+
+// promised reports whether the owner of what an event names has a due date for the same: it was so before the call,
+// which made nothing then, or the event is late, and something else has found it meanwhile. What another event found
+// a moment after the call is what the call made.
+func promised(f Finding, x facts) bool {
+	c, at := x.ledger.current, x.ledger.happened
+	if !isOpen(c) || c.Notified.IsZero() || !sameContent(c.Changes, f.Changes) {
+		return false
+	}
+	return c.Opened.Before(at) || later(c.Opened, x.now).Sub(at) > lateEvent
+}
+
+// sameContent reports whether changes that are about the same things are about the same policies in them.
+func sameContent(a, b []change.Change) bool {
+	return slices.EqualFunc(a, b, func(a, b change.Change) bool { return a.Content == b.Content })
 }
 
 func isOpen(c ledger.Case) bool { return !c.Opened.IsZero() && c.Open() }
@@ -241,6 +279,8 @@ type ledgerFacts struct {
 	recent  [][]ledger.RecentChange // what others than each step did to the same in the last day
 	actor   string                  // who made the changes necessary, if the event says so
 	within  bool                    // the changes are within the blast radius
+	// happened is when the event came about.
+	happened time.Time
 }
 
 const day = 24 * time.Hour

@@ -140,7 +140,7 @@ func TestMetrics_EveryRun(t *testing.T) {
 			_ *fakeaws.Account) {
 			spend(t, r, 1)
 		}, nil, attached,
-			with(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0, "BreakerOpen": 1.0})},
+			with(map[string]any{"Findings": 1.0, "Notices": 2.0, "Skipped": 1.0, "SkippedHeld": 1.0, "BreakerOpen": 1.0})},
 		{"a sweep of a control that is stopped", finding(), func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
 			spend(t, r, 2)
 		}, nil, sweep, sweeping(map[string]any{"BreakerOpen": 1.0})},

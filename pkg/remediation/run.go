@@ -191,6 +191,9 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 		entry.Case = f.held.Key // it was held when it could not be read whose it is
 	}
 	d := r.decide(ctx, f, &entry, planning)
+	if c := r.cases.known[entry.Case]; urgent(c, r.now) {
+		entry.Urgency = cmp.Or(entry.Urgency, c.Urgency) // it was an emergency when it was held
+	}
 	var alerts []ledger.Entry
 	switch {
 	case d.err != nil:
@@ -244,7 +247,7 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 	x := facts{
 		stage: at, now: r.now, control: r.Control.ID, settings: r.Settings, widens: r.Kinds.Narrows(f.Changes),
 		known: map[fact]error{}, firstKey: r.reader.firstKeys[f.OneKeyPerRun],
-		ledger: ledgerFacts{key: entry.Case, actor: entry.Actor},
+		ledger: ledgerFacts{key: entry.Case, actor: entry.Actor, happened: happened(r.event)},
 	}
 	d := decide(f, x)
 	for ; d.needs != ""; d = decide(f, x) {
@@ -273,10 +276,12 @@ func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
 		return d
 	}
 	switch d.guard {
-	case halt: // once a week its owner is notified that the same is held
-		var first bool
-		if first, d.err = r.firstTime(ctx, Once{Key: "held#" + entry.Case, For: Weekly}); d.err == nil && !first {
+	case halt, blastRadius: // once a week its owner is notified that the same is held
+		if r.now.Sub(r.cases.known[entry.Case].HeldNotified) < Weekly {
 			entry.Notify = quiet
+		}
+		if d.guard == blastRadius {
+			r.report.Metrics.Set(metric.BreakerOpen, 1)
 		}
 	case flapping:
 		// Its case ends: a new one begins with a notice, if it is still so then. The entry lets go of the case
@@ -286,9 +291,6 @@ func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
 		} else {
 			entry.Case = ""
 		}
-	case blastRadius:
-		entry.Notify = quiet
-		r.report.Metrics.Set(metric.BreakerOpen, 1)
 	}
 	return d
 }

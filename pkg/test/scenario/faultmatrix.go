@@ -401,13 +401,18 @@ func (w *fixture) differs(want outcome, looked bool) (wrong []string) {
 		return wrong
 	}
 	// That a try failed, or was put on hold because something could not be read, is notified as well.
+	if looked {
+		want.notices, got.notices = titles(want.notices), titles(got.notices)
+	}
+	wanted := map[string]int{} // under a blast radius several have one name, see fixture.notices
+	for _, notified := range want.notices {
+		wanted[notified]++
+	}
 	beside := func(notified string) bool {
 		kind, _, _ := strings.Cut(notified, " ")
 		failed := kind == string(notice.Failure) || kind == string(notice.Held)
-		return (looked || failed) && !slices.Contains(want.notices, notified)
-	}
-	if looked {
-		want.notices, got.notices = titles(want.notices), titles(got.notices)
+		wanted[notified]--
+		return (looked || failed) && wanted[notified] < 0
 	}
 	if diff := gocmp.Diff(want.notices, slices.DeleteFunc(got.notices, beside), cmpopts.EquateEmpty()); diff != "" {
 		wrong = append(wrong, "other notices (-without +with the fault):\n"+diff)
