@@ -83,6 +83,8 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 			*c = ledger.Case{Control: c.Control, Key: c.Key, Subject: entry.Subject, Opened: entry.At, Entry: entry.ID}
 		}
 		switch {
+		case entry.Guard == ledger.Unread && !c.Notified.IsZero():
+			return // nothing is decided about what could not be read: its due date stands
 		case entry.Notify == notice.Warning:
 			// SNS may have taken its time to accept what says when it is due.
 			accepted := entry.Notice(notice.Warning).At
