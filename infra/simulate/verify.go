@@ -101,8 +101,10 @@ func (w *world) judge(i *invocation, p page, t thing) {
 	w.journal = append(w.journal, p)
 	w.require(observing, p.name, i.Settings.Mode == control.Enforce, "%s only observes: %s", i.ID, done)
 	w.require(haltedNow, p.name, w.halted == 0, "Warder is halted: %s", done)
-	w.require(exemptNow, p.name, !exempt(user, i.ID, w.now), "%s is exempt: %s", p.name, done)
+	contains := i.ID == "contain-exposed-key" // no tag stops it
+	w.require(exemptNow, p.name, contains || !exempt(user, i.ID, w.now), "%s is exempt: %s", p.name, done)
 	hold, held := w.holds[raw(step.Change).key()]
+	held = held && (t.kind != change.InlineUserPolicy || hold.Content == change.Content(was))
 	w.require(heldNow, p.name, !held || !w.now.Before(hold.Until), "on hold until %s: %s", hold.Until, done)
 
 	w.require(narrower, p.name, access(left)&^access(user) == 0, "access is widened: %s", done)
@@ -114,7 +116,12 @@ func (w *world) judge(i *invocation, p page, t thing) {
 		i.keys[p.name] = t.target
 	}
 
-	i.written = append(slices.DeleteFunc(i.written, func(t time.Time) bool { return w.now.Sub(t) >= time.Hour }), w.now)
+	i.written = slices.DeleteFunc(i.written, func(t time.Time) bool { return w.now.Sub(t) >= time.Hour })
+	// What contains an incident, and what takes administrator rights that were given just now, does not count.
+	administers := policies[t.target].allows == everything || inline[was].allows == everything
+	if !contains && i.ID != "quarantine-outside-login" && !(administers && entry.Urgency != "") {
+		i.written = append(i.written, w.now)
+	}
 	w.require(radius, p.name, len(i.written) <= i.Settings.BlastRadius, "%d changes in an hour: %s", len(i.written), done)
 	w.require(noticeFirst, p.name, rotated || w.may(i, step, entry), "not notified in time: %s", done)
 }
@@ -151,8 +158,9 @@ func (w *world) may(i *invocation, step *ledger.Step, entry *ledger.Entry) bool 
 	// What a sweep has found to be right since then is notified of anew.
 	since := w.clean[key]
 	grace := time.Duration(w.chosen.grace) * 24 * time.Hour
-	if at, ok := w.urgent[key]; ok && !at.Before(since) {
-		return true // an emergency that was held when its event came
+	// What could not wait when its event came, and was held, need not wait for a day.
+	if at, ok := w.urgent[key]; ok && !at.Before(since) && (w.now.Sub(at) <= 24*time.Hour || entry.Urgency != "") {
+		return true
 	}
 	return slices.ContainsFunc(w.notices, func(n accepted) bool {
 		if n.control != i.ID || !n.about[about] || n.at.Before(since) {
@@ -161,8 +169,10 @@ func (w *world) may(i *invocation, step *ledger.Step, entry *ledger.Entry) bool 
 		switch n.kind {
 		case notice.Warning:
 			return !n.at.Add(grace).After(w.now)
-		case notice.Held, notice.Failure, notice.Alert, notice.Changed:
-			return true // what could not wait was held, and its owner was notified
+		case notice.Held:
+			return w.now.Sub(n.at) <= 24*time.Hour || entry.Urgency != ""
+		case notice.Failure, notice.Alert, notice.Changed:
+			return true // what could not wait failed or was held, and its owner was notified
 		}
 		return false
 	})
