@@ -39,6 +39,10 @@ func TestUpdateUser(t *testing.T) {
 	if err != nil || len(tags.Tags) != 1 || *tags.Tags[0].Value != "alice" {
 		t.Errorf("tags %v (%v), want those of alice", tags, err)
 	}
+	if found, err := client.GetUser(t.Context(), &iam.GetUserInput{UserName: aws.String("SMITH")}); err != nil ||
+		aws.ToString(found.User.UserName) != "smith" {
+		t.Errorf("SMITH is %v (%v), want smith: IAM does not distinguish names by case", found, err)
+	}
 	used, err := client.GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{
 		AccessKeyId: key.AccessKey.AccessKeyId,
 	})

@@ -111,6 +111,20 @@ def update_user_with_all(self, user_name, new_path=None, new_user_name=None):
 IAMBackend.update_user = update_user_with_all
 
 
+get_user = IAMBackend.get_user
+
+
+def get_user_in_any_case(self, name):
+    """IAM does not distinguish names by case; moto does.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html"""
+    if name and name not in self.users:
+        name = next((known for known in self.users if known.lower() == name.lower()), name)
+    return get_user(self, name)
+
+
+IAMBackend.get_user = get_user_in_any_case
+
+
 # Users have a permissions boundary in AWS; moto has it for roles only.
 
 
