@@ -154,7 +154,7 @@ func TestQuarantine_PoliciesOfAWS(t *testing.T) {
 
 func TestOwns_SimilarNames(t *testing.T) {
 	p := &planner{settings: settings.Function{
-		Table: "warder", Topic: "arn:aws:sns:us-east-1:111122223333:warder-Notices", Halt: "/warder/halt",
+		Table: "warder", LedgerKey: "arn:aws:kms:us-east-1:111122223333:key/1", Topic: "arn:aws:sns:us-east-1:111122223333:warder-Notices", Halt: "/warder/halt",
 		Roles: []string{"warder-self"},
 	}}
 	for _, tc := range []struct {

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -57,6 +58,7 @@ func (h *Hub) addFunction(c control.Control) awslambda.Function {
 	} else if !byPersonOnly {
 		plumbing = append(plumbing, fails)
 	}
+	plumbing = append(plumbing, h.seals(c)...)
 	f := h.newFunction(scope, c, plumbing)
 	if !byPersonOnly {
 		tries := retries
@@ -100,6 +102,25 @@ func (h *Hub) runs(c control.Control, fails awsiam.PolicyStatement) []awsiam.Pol
 			[]string{*h.Key.KeyArn()}, conditionMap{"StringEquals": {viaService: viaSNS(*h.Region())}}))
 	}
 	return statements
+}
+
+// seals is what a function that uses the ledger may do for its seals: open their secret, and make it if it writes.
+func (h *Hub) seals(c control.Control) []awsiam.PolicyStatement {
+	reads, writes := !c.Tool, !c.Tool
+	for _, p := range c.Permissions {
+		own := slices.Contains(p.Resources, control.Ledger)
+		reads, writes = reads || own, writes || own && slices.Contains(p.Actions, "dynamodb:PutItem")
+	}
+	if !reads {
+		return nil
+	}
+	actions := []string{"kms:Decrypt"}
+	if writes {
+		actions = append(actions, "kms:GenerateDataKey")
+	}
+	return []awsiam.PolicyStatement{
+		allow(actions, []string{*h.LedgerKey.KeyArn()}, conditionMap{"StringEquals": {ledgerContext: {ledger.Purpose}}}),
+	}
 }
 
 // changes reports whether the control has a permission for anything but reading.

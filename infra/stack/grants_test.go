@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -227,7 +228,9 @@ func TestRoles_ExactlyControlJSONAndPlumbing(t *testing.T) {
 	plumbing := []string{
 		"allow dynamodb:GetItem on ${Ledger.Arn}",
 		"allow dynamodb:PutItem on ${Ledger.Arn}",
+		"allow kms:Decrypt on ${TopicKey.Arn}" + forLedger,
 		"allow kms:Decrypt on ${TopicKey.Arn} if kms:ViaService StringEquals sns.us-east-1.amazonaws.com",
+		"allow kms:GenerateDataKey on ${TopicKey.Arn}" + forLedger,
 		"allow kms:GenerateDataKey on ${TopicKey.Arn} if kms:ViaService StringEquals sns.us-east-1.amazonaws.com",
 		"allow sns:Publish on ${Notices}",
 		"allow sqs:SendMessage on ${Failed.Arn}",
@@ -252,6 +255,12 @@ func TestRoles_ExactlyControlJSONAndPlumbing(t *testing.T) {
 			} else if c.Schedule != "" || c.Subscribes {
 				want = append(want, "allow sqs:SendMessage on ${Failed.Arn}")
 			}
+			if c.Tool && named(c, "dynamodb:GetItem") {
+				want = append(want, "allow kms:Decrypt on ${TopicKey.Arn}"+forLedger)
+			}
+			if c.Tool && named(c, "dynamodb:PutItem") {
+				want = append(want, "allow kms:GenerateDataKey on ${TopicKey.Arn}"+forLedger)
+			}
 			for _, p := range c.Permissions {
 				for _, action := range p.Actions {
 					for _, r := range p.Resources {
@@ -267,6 +276,16 @@ func TestRoles_ExactlyControlJSONAndPlumbing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forLedger ends what is granted of the key for the seals of the ledger.
+const forLedger = " if kms:EncryptionContext:warder:purpose StringEquals ledger"
+
+// named reports whether the control has a permission for an action on the ledger.
+func named(c control.Control, action string) bool {
+	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+		return slices.Contains(p.Resources, control.Ledger) && slices.Contains(p.Actions, action)
+	})
 }
 
 // own is what stands in the template for a resource that a tool names.
@@ -285,7 +304,10 @@ func granted(tmpl template, function resource) []string {
 	return got
 }
 
-func TestTopicKey_OnlyThroughSNS(t *testing.T) {
+// The key is used for messages, only through SNS, and for the ledger's seals, only by Warder's roles.
+func TestTopicKey_OnlyThroughSNSAndForTheLedger(t *testing.T) {
+	const byOwnRoles = " if aws:PrincipalArn ArnLike arn:${AWS::Partition}:iam::${AWS::AccountId}:role/warder/* and" +
+		" kms:EncryptionContext:warder:purpose StringEquals ledger"
 	checked := 0
 	for name, documents := range policies(load(t, deployed)) {
 		for _, document := range documents {
@@ -300,7 +322,11 @@ func TestTopicKey_OnlyThroughSNS(t *testing.T) {
 						strings.HasSuffix(line, " if aws:SourceAccount StringEquals ${AWS::AccountId}") {
 						continue
 					}
-					if !strings.Contains(line, " if kms:ViaService StringEquals sns.") {
+					ledger := forLedger
+					if name == "TopicKey" {
+						ledger = byOwnRoles
+					}
+					if !strings.Contains(line, " if kms:ViaService StringEquals sns.") && !strings.HasSuffix(line, ledger) {
 						t.Errorf("%s: %s", name, line)
 					}
 				}

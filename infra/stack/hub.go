@@ -35,6 +35,8 @@ type Hub struct {
 	Key    awskms.IKey   // of the topic; nil if the settings name a topic without one
 	Halt   awsssm.StringParameter
 
+	LedgerKey awskms.Key // of the secret that the ledger's items are sealed with
+
 	Failed      awssqs.Queue // what a function could not handle in all its tries
 	Undelivered awssqs.Queue // what EventBridge or SNS could not hand to a function
 
@@ -58,8 +60,8 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	stack := newStack(scope, id, s, s.HubRegion,
 		"Warder keeps the IAM of this account in order, notifies people before and after, and can undo what it did")
 	hub := &Hub{Stack: stack, props: props}
-	hub.Topic, hub.Key = newTopicAndKey(stack, s)
-	hub.Ledger = newLedger(stack)
+	hub.addTopicAndKeys()
+	hub.Ledger = newLedger(stack, s)
 	hub.Halt = awsssm.NewStringParameter(stack, jsii.String("Halt"), &awsssm.StringParameterProps{
 		ParameterName: jsii.String(settings.HaltParameter),
 		Description:   jsii.String("Any value except no: Warder changes nothing and still notifies"),
@@ -117,7 +119,7 @@ func newStack(scope constructs.Construct, id string, s settings.Settings, region
 
 // addFunctions adds the controls, the tools and what their functions refer to.
 func (h *Hub) addFunctions() {
-	h.names.Account, h.names.Topic = *h.Account(), *h.Topic.TopicArn()
+	h.names.Account, h.names.Topic, h.names.LedgerKey = *h.Account(), *h.Topic.TopicArn(), *h.LedgerKey.KeyArn()
 	var functions []awslambda.Function
 	for _, c := range h.props.Controls {
 		f := h.addFunction(c)

@@ -47,8 +47,64 @@ func TestLedger_RetainedAndRestorable(t *testing.T) {
 		}},
 		"Tags": []any{map[string]any{"Key": "warder", "Value": "hub"}},
 	}
+	delete(table.Properties, "ResourcePolicy") // see TestLedger_OnlyWarderWrites
 	if diff := cmp.Diff(want, table.Properties); diff != "" {
 		t.Errorf("ledger (-want +got):\n%s", diff)
+	}
+}
+
+// administers is who may manage what the ledger rests on, as the policies say it.
+const administers = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root, " +
+	"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/cdk-*-cfn-exec-role-*, " +
+	"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/stacksets-exec-*, " +
+	"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/AWSCloudFormationStackSetExecutionRole, " +
+	"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/OrganizationAccountAccessRole, " +
+	"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-reserved/sso.amazonaws.com/" +
+	"*AWSReservedSSO_AdministratorAccess_*"
+
+// Nobody but Warder writes items, whatever else they may do; and what keeps it so, the policies of the table and of the
+// key, only an administrator changes.
+func TestLedger_OnlyWarderWrites(t *testing.T) {
+	var writes, manages []string
+	tmpl := load(t, deployed)
+	table := tmpl.one(t, "AWS::DynamoDB::Table", func(resource) bool { return true })
+	for _, s := range statements(table.get("ResourcePolicy.PolicyDocument")) {
+		for _, line := range statementLines(s) {
+			action, whom, _ := strings.Cut(line, " on * if ")
+			switch whom {
+			case "aws:PrincipalArn ArnNotLike arn:${AWS::Partition}:iam::${AWS::AccountId}:role/warder/*":
+				writes = append(writes, action)
+			case "aws:PrincipalArn ArnNotLike " + administers:
+				manages = append(manages, action)
+			default:
+				t.Errorf("unexpected: %s", line)
+			}
+		}
+	}
+	deny := func(names ...string) (lines []string) {
+		for _, name := range names {
+			lines = append(lines, "deny * dynamodb:"+name)
+		}
+		return lines
+	}
+	if diff := cmp.Diff(deny("BatchWriteItem", "DeleteItem", "PartiQLDelete", "PartiQLInsert", "PartiQLUpdate", "PutItem",
+		"UpdateItem"), writes); diff != "" {
+		t.Errorf("denied to everybody but Warder's roles (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(deny("DeleteResourcePolicy", "DeleteTable", "PutResourcePolicy", "UpdateContinuousBackups",
+		"UpdateTable", "UpdateTimeToLive"), manages); diff != "" {
+		t.Errorf("denied to everybody but administrators (-want +got):\n%s", diff)
+	}
+	key := tmpl.one(t, "AWS::KMS::Key", func(resource) bool { return true })
+	for _, s := range statements(key.get("KeyPolicy")) {
+		for _, line := range statementLines(s) {
+			reads := strings.Contains(line, " kms:Get") || strings.Contains(line, " kms:List") ||
+				strings.Contains(line, " kms:Describe")
+			uses := strings.Contains(line, " kms:Decrypt ") || strings.Contains(line, " kms:GenerateDataKey ")
+			if !reads && !uses && !strings.HasSuffix(line, " if aws:PrincipalArn ArnLike "+administers) {
+				t.Errorf("whoever may do this could write the ledger, or stop it: %s", line)
+			}
+		}
 	}
 }
 

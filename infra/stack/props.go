@@ -203,6 +203,7 @@ func longestNames(functions int) settings.Function {
 	policy := "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath
 	return settings.Function{
 		Account:    longest("", 12),
+		LedgerKey:  "arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
 		Topic:      longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),       // CreateTopic, Name
 		Reports:    longest("", 63),                                                      // CreateBucket, Bucket
 		Drill:      longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80), // CreateQueue, QueueName
@@ -219,6 +220,7 @@ func longest(prefix string, name int) string { return fmt.Sprintf("%s%0*d", pref
 func (p *HubProps) functionSettings(c control.Control, names settings.Function) settings.Function {
 	f := p.Settings.Function(c)
 	f.Topic, f.Account, f.Roles, f.Quarantine = names.Topic, names.Account, names.Roles, names.Quarantine
+	f.LedgerKey = names.LedgerKey
 	if uses(c, control.Reports) {
 		f.Reports = names.Reports
 	}

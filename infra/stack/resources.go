@@ -19,6 +19,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -27,7 +28,7 @@ import (
 const subjectIndex = "subject"
 
 // newLedger adds the table of what was done and what undoes it. It outlives the stack.
-func newLedger(stack awscdk.Stack) awsdynamodb.Table {
+func newLedger(stack awscdk.Stack, s settings.Settings) awsdynamodb.Table {
 	text := func(name string) *awsdynamodb.Attribute {
 		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
 	}
@@ -42,6 +43,7 @@ func newLedger(stack awscdk.Stack) awsdynamodb.Table {
 		},
 		DeletionProtection: jsii.Bool(true),
 		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
+		ResourcePolicy:     newLedgerPolicy(s),
 	})
 	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
 		IndexName: jsii.String(subjectIndex), PartitionKey: text("subject"), SortKey: text("at"),
@@ -105,18 +107,21 @@ func newBus(stack awscdk.Stack) awsevents.CfnEventBus {
 	})
 }
 
-// newTopicAndKey returns the topic of all notices and its key: the stack's own, or those that the settings
-// name. Who may publish to a topic elsewhere, and who is subscribed to it, is decided there.
-func newTopicAndKey(stack awscdk.Stack, s settings.Settings) (awssns.ITopic, awskms.IKey) {
+// addTopicAndKeys adds the topic of all notices and its key, the stack's own or those that the settings name, and the
+// key of the ledger: that of the stack's own topic, or one for it alone. Who may publish to a topic elsewhere, and who
+// is subscribed to it, is decided there.
+func (h *Hub) addTopicAndKeys() {
+	s := h.props.Settings
 	if s.Notify.Topic == "" {
-		key := newTopicKey(stack)
-		return newTopic(stack, key, s), key
+		h.LedgerKey = newKey(h.Stack, "TopicKey", "Messages of Warder's topic, and seals of its ledger", true, s)
+		h.Key, h.Topic = h.LedgerKey, newTopic(h.Stack, h.LedgerKey, s)
+		return
 	}
-	topic := awssns.Topic_FromTopicArn(stack, jsii.String("Notices"), jsii.String(s.Notify.Topic))
-	if s.Notify.TopicKey == "" {
-		return topic, nil
+	h.LedgerKey = newKey(h.Stack, "LedgerKey", "Seals of Warder's ledger", false, s)
+	h.Topic = awssns.Topic_FromTopicArn(h.Stack, jsii.String("Notices"), jsii.String(s.Notify.Topic))
+	if s.Notify.TopicKey != "" {
+		h.Key = awskms.Key_FromKeyArn(h.Stack, jsii.String("TopicKey"), jsii.String(s.Notify.TopicKey))
 	}
-	return topic, awskms.Key_FromKeyArn(stack, jsii.String("TopicKey"), jsii.String(s.Notify.TopicKey))
 }
 
 // newTopic adds the stack's own topic. The addresses of notify get every notice, those of owners only the ones
@@ -144,9 +149,14 @@ func newTopic(stack awscdk.Stack, key awskms.Key, s settings.Settings) awssns.To
 	return topic
 }
 
-// newTopicKey adds the key that encrypts the topic's messages at rest. The functions' roles decide who uses
-// it, only through SNS; the account's own IAM decides who manages it.
-func newTopicKey(stack awscdk.Stack) awskms.Key {
+// newKey adds the key of the topic's messages, if it is for the topic, and of the secret of the ledger's seals. The
+// functions' roles decide who uses it for messages, only through SNS. For the ledger only roles under Warder's own path
+// use it, and who manages it is an administrator: whoever could write its policy could write the ledger. It outlives
+// the stack, as the ledger does.
+//
+// KMS refuses a policy that would keep who deploys it from writing it again, before anything is changed.
+// https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+func newKey(stack awscdk.Stack, id, description string, topic bool, s settings.Settings) awskms.Key {
 	account := func(conditions map[string]any, actions ...string) awsiam.PolicyStatement {
 		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Principals: &[]awsiam.IPrincipal{awsiam.NewAccountRootPrincipal()},
@@ -155,19 +165,72 @@ func newTopicKey(stack awscdk.Stack) awskms.Key {
 			Conditions: &conditions,
 		})
 	}
-	return awskms.NewKey(stack, jsii.String("TopicKey"), &awskms.KeyProps{
-		Description:       jsii.String("Messages of Warder's topic"),
-		EnableKeyRotation: jsii.Bool(true),
-		RemovalPolicy:     awscdk.RemovalPolicy_DESTROY, // SNS keeps no message that it has delivered
-		Policy: document(
-			account(map[string]any{},
-				"kms:CancelKeyDeletion", "kms:DescribeKey", "kms:DisableKey", "kms:DisableKeyRotation", "kms:EnableKey",
-				"kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListGrants",
-				"kms:ListKeyPolicies", "kms:ListResourceTags", "kms:PutKeyPolicy", "kms:RevokeGrant",
-				"kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription"),
+	statements := []awsiam.PolicyStatement{
+		account(map[string]any{},
+			"kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListGrants", "kms:ListKeyPolicies",
+			"kms:ListResourceTags"),
+		account(map[string]any{"ArnLike": map[string]any{principalARN: administrators(s)}},
+			"kms:CancelKeyDeletion", "kms:DisableKey", "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation",
+			"kms:PutKeyPolicy", "kms:RevokeGrant", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource",
+			"kms:UpdateKeyDescription"),
+		account(map[string]any{
+			"ArnLike":      map[string]any{principalARN: substitute([]string{ownRoles})},
+			"StringEquals": map[string]any{ledgerContext: ledger.Purpose},
+		}, "kms:Decrypt", "kms:GenerateDataKey"),
+	}
+	if topic {
+		statements = append(statements,
 			account(map[string]any{"StringEquals": map[string]any{viaService: viaSNS(*stack.Region())}},
-				"kms:Decrypt", "kms:GenerateDataKey")),
+				"kms:Decrypt", "kms:GenerateDataKey"))
+	}
+	return awskms.NewKey(stack, jsii.String(id), &awskms.KeyProps{
+		Description:       jsii.String(description),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
+		Policy:            document(statements...),
 	})
+}
+
+// principalARN is the condition key for who calls: of a session the ARN of its role.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+const principalARN = "aws:PrincipalArn"
+
+// ledgerContext is the condition key for what the ledger's secret is encrypted with.
+const ledgerContext = "kms:EncryptionContext:" + ledger.PurposeKey
+
+// ownRoles is the ARNs of Warder's roles. Only who may create roles could add one, and that is an administrator.
+const ownRoles = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role" + settings.RolePath + "*"
+
+// administrators returns the ARNs of who may manage what the ledger rests on, the root user among them.
+func administrators(s settings.Settings) *[]*string {
+	const account = "arn:${AWS::Partition}:iam::${AWS::AccountId}:"
+	arns := []string{account + "root"}
+	for _, name := range s.Administrators {
+		arns = append(arns, account+name)
+	}
+	return substitute(arns)
+}
+
+// newLedgerPolicy is the table's own policy: only Warder's roles write items, and only administrators change or
+// delete the table and this policy, whatever else their policies allow. The root user can always delete the policy.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-considerations.html
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteResourcePolicy.html
+func newLedgerPolicy(s settings.Settings) awsiam.PolicyDocument {
+	deny := func(but *[]*string, actions ...string) awsiam.PolicyStatement {
+		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Effect:     awsiam.Effect_DENY,
+			Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
+			Actions:    jsii.Strings(actions...),
+			Resources:  jsii.Strings("*"), // in the policy of a table: this table; its ARN would refer to itself
+			Conditions: &map[string]any{"ArnNotLike": map[string]any{principalARN: but}},
+		})
+	}
+	return document(
+		deny(substitute([]string{ownRoles}), "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PartiQLDelete",
+			"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+		deny(administrators(s), "dynamodb:DeleteResourcePolicy", "dynamodb:DeleteTable", "dynamodb:PutResourcePolicy",
+			"dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive"),
+	)
 }
 
 // viaService is the condition key for the service through which a key is used.

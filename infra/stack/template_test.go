@@ -267,7 +267,7 @@ func (t template) function(tt *testing.T, id string) resource {
 }
 
 // reference is a reference where the settings of a function want an ARN.
-var reference = regexp.MustCompile(`"(topic|key|outside)":"\$\{`)
+var reference = regexp.MustCompile(`"(topic|key|ledgerKey|outside)":"\$\{`)
 
 // settings is the settings that a function reads, with "arn:${Name}" for the ARN of what the template
 // names so.

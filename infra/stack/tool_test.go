@@ -63,6 +63,7 @@ func TestTool_ResourcesItNames(t *testing.T) {
 		"allow dynamodb:GetItem on ${Ledger.Arn}",
 		"allow dynamodb:Query on ${Ledger.Arn}/index/subject",
 		"allow events:PutEvents on ${Bus.Arn}",
+		"allow kms:Decrypt on ${TopicKey.Arn}" + forLedger,
 		"allow kms:GenerateDataKey on ${TopicKey.Arn} if kms:ViaService StringEquals sns.us-east-1.amazonaws.com",
 		"allow logs:CreateLogStream on ${AskLedgerLogs.Arn}",
 		"allow logs:PutLogEvents on ${AskLedgerLogs.Arn}",

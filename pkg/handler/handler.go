@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/warder-aws/warder/pkg/control"
@@ -158,10 +159,12 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 	if err != nil {
 		return nil, err
 	}
+	table := ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: set.Table}
+	secret := &ledger.Envelope{Table: table, KMS: kms.NewFromConfig(cfg), Name: set.LedgerKey}
 	handle, err := build(&remediation.Runner{
 		Control:  c,
 		Settings: set,
-		Ledger:   ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: set.Table}),
+		Ledger:   ledger.New(&ledger.Sealed{Unsealed: table, Keys: secret}),
 		// The topic may be one of another account, in another region.
 		Topic: notice.Topic{
 			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic,

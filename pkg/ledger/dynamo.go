@@ -27,13 +27,14 @@ type Table interface {
 }
 
 // Dynamo is a store in a DynamoDB table with the string keys pk and sk, the time to live attribute expires, and a
-// global index named subject over the strings subject and at. The string write names the write that made an item.
+// global index named subject over the strings subject and at. The string write names the write that made an item,
+// the string seal proves whose write it was.
 type Dynamo struct {
 	API  Table
 	Name string
 }
 
-var _ Store = Dynamo{}
+var _ Unsealed = Dynamo{}
 
 // instant is RFC 3339 in UTC with a fixed width, so that the index sorts by time.
 const instant = "2006-01-02T15:04:05.000Z"
@@ -131,10 +132,35 @@ func (d Dynamo) gather(ctx context.Context, keys []map[string]types.AttributeVal
 // ReturnValuesOnConditionCheckFailure in
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
 func (d Dynamo) Put(ctx context.Context, item Item) error {
+	in := &dynamodb.PutItemInput{ConditionExpression: aws.String("attribute_not_exists(pk)")}
+	if item.Version > 0 {
+		in.ConditionExpression = aws.String("version = :version")
+		in.ExpressionAttributeValues = map[string]types.AttributeValue{":version": number(item.Version)}
+	}
+	return d.put(ctx, in, item)
+}
+
+// Overwrite implements [Unsealed]. An attribute of another type than string counts as the empty seal.
+func (d Dynamo) Overwrite(ctx context.Context, item Item, seal string) error {
+	condition := "seal = :seal"
+	values := map[string]types.AttributeValue{":seal": text(seal)}
+	if seal == "" {
+		condition += " OR attribute_not_exists(seal) OR NOT attribute_type(seal, :string)"
+		values[":string"] = text("S")
+	}
+	item.Version = 0
+	return d.put(ctx, &dynamodb.PutItemInput{ConditionExpression: &condition, ExpressionAttributeValues: values}, item)
+}
+
+// put writes the item on the condition of in.
+func (d Dynamo) put(ctx context.Context, in *dynamodb.PutItemInput, item Item) error {
 	name := rand.Text()
 	attributes := map[string]types.AttributeValue{
 		"pk": text(item.Partition), "sk": text(item.Sort), "body": text(item.Body),
 		"version": number(item.Version + 1), "write": text(name),
+	}
+	if item.Seal != "" {
+		attributes["seal"] = text(item.Seal)
 	}
 	if item.Subject != "" {
 		attributes["subject"], attributes["at"] = text(item.Subject), text(item.At.UTC().Format(instant))
@@ -142,14 +168,8 @@ func (d Dynamo) Put(ctx context.Context, item Item) error {
 	if !item.Expires.IsZero() {
 		attributes["expires"] = number(item.Expires.Unix())
 	}
-	in := &dynamodb.PutItemInput{
-		TableName: &d.Name, Item: attributes, ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}
-	if item.Version > 0 {
-		in.ConditionExpression = aws.String("version = :version")
-		in.ExpressionAttributeValues = map[string]types.AttributeValue{":version": number(item.Version)}
-	}
+	in.TableName, in.Item = &d.Name, attributes
+	in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
 	_, err := d.API.PutItem(ctx, in)
 	var refused *types.ConditionalCheckFailedException
 	if errors.As(err, &refused) {
@@ -225,7 +245,8 @@ func (d Dynamo) Scan(ctx context.Context, prefixes ...string) ([]Item, error) {
 	return items, nil
 }
 
-// decode reads an item as Put writes it. An attribute that is missing is the zero value.
+// decode reads an item as Put writes it. An attribute that is missing, or of another type, is the zero value; without
+// a version that Put writes the version is -1.
 func decode(attributes map[string]types.AttributeValue) Item {
 	str := func(name string) (value string) {
 		if s, ok := attributes[name].(*types.AttributeValueMemberS); ok {
@@ -241,6 +262,10 @@ func decode(attributes map[string]types.AttributeValue) Item {
 	}
 	item := Item{
 		Partition: str("pk"), Sort: str("sk"), Subject: str("subject"), Body: str("body"), Version: num("version"),
+		Seal: str("seal"),
+	}
+	if len(attributes) > 0 && item.Version < 1 {
+		item.Version = -1
 	}
 	if at, err := time.Parse(time.RFC3339, str("at")); err == nil {
 		item.At = at

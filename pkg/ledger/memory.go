@@ -19,7 +19,7 @@ type Memory struct {
 	Fault func(operation string, after bool) error
 }
 
-var _ Store = (*Memory)(nil)
+var _ Unsealed = (*Memory)(nil)
 
 func (m *Memory) call(operation string, run func() error) error {
 	m.mu.Lock()
@@ -103,13 +103,47 @@ func (m *Memory) Put(_ context.Context, item Item) error {
 			present.Partition, present.Sort = item.Partition, item.Sort
 			return &Conflict{present}
 		}
-		item.Version++
-		if m.items[item.Partition] == nil {
-			m.items[item.Partition] = map[string]Item{}
-		}
-		m.items[item.Partition][item.Sort] = item
+		m.write(item)
 		return nil
 	})
+}
+
+// Overwrite implements [Unsealed].
+func (m *Memory) Overwrite(_ context.Context, item Item, seal string) error {
+	return m.call("dynamodb:PutItem", func() error {
+		if err := item.check(); err != nil {
+			return err
+		}
+		present, found := m.items[item.Partition][item.Sort]
+		if found && present.Seal != seal {
+			return &Conflict{present}
+		}
+		item.Version = 0
+		m.write(item)
+		return nil
+	})
+}
+
+func (m *Memory) write(item Item) {
+	item.Version++
+	if m.items[item.Partition] == nil {
+		m.items[item.Partition] = map[string]Item{}
+	}
+	m.items[item.Partition][item.Sort] = item
+}
+
+// Forge writes an item just as it is, as somebody does who may write to the table and is not Warder.
+func (m *Memory) Forge(item Item) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.items == nil {
+		m.items = map[string]map[string]Item{}
+	}
+	if item.Version == 0 {
+		item.Version = -1
+	}
+	item.Version--
+	m.write(item)
 }
 
 // Query implements [Store].

@@ -14,8 +14,9 @@ type Item struct {
 	Subject string
 	At      time.Time
 	Expires time.Time // when it may be deleted; zero keeps it
-	Version int64     // counts its writes; 0 means that it is not there
+	Version int64     // counts its writes; 0 means that it is not there, less that what is there was not written by Put
 	Body    string    // its JSON
+	Seal    string    // proves who wrote it, see [Sealed]; empty in a store that is not sealed
 }
 
 // What DynamoDB takes, in bytes: the keys of a partition, of the table and of the index, a sort key, and

@@ -74,7 +74,12 @@ type Invocation struct {
 // same, and what was measured. Bytes that are no event are recorded and not retried.
 //
 // Lines of the log that it writes have the event's key, so that they are found with each other.
-func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (report Report, err error) {
+func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, error) {
+	report, err := r.runEvent(ctx, by, raw)
+	return report, errors.Join(err, r.notifyForged(ctx))
+}
+
+func (r *Runner) runEvent(ctx context.Context, by Invocation, raw []byte) (report Report, err error) {
 	report = Report{
 		Control: r.Control.ID, Outcome: Nothing, Severity: r.Control.Severity, Event: digest(raw),
 		Changes: []ReportedChange{}, Notices: []ReportedNotice{},

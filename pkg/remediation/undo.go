@@ -121,6 +121,9 @@ func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	for i := range found {
 		faults = append(faults, u.revert(ctx, &found[i], q, &answer))
 	}
+	if !q.Preview {
+		faults = append(faults, u.notifyForged(ctx))
+	}
 	return answer, errors.Join(faults...)
 }
 

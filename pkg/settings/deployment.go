@@ -61,6 +61,18 @@ func parseConfigRules(n *strictjson.Node) map[string][]string {
 	return rules
 }
 
+// principal is the end of the ARN of a role or user of IAM, with wildcards in it: at least three other characters in a row.
+var principal = lazyregexp.New(`^(role|user)/[A-Za-z0-9_+=,.@*?/-]*[A-Za-z0-9_+=,.@-]{3}[A-Za-z0-9_+=,.@*?/-]*$`)
+
+// parseAdministrators reads who may manage what the ledger rests on.
+func parseAdministrators(r reader) []string {
+	for _, item := range r.node("administrators").Items() {
+		item.Refuse(strictjson.String, !principal().MatchString(item.Text()),
+			"%q is no role or user such as \"role/deploy-*\"", item.Text())
+	}
+	return read[[]string](r, "administrators")
+}
+
 func parseBucket(n *strictjson.Node) string {
 	name := n.Text()
 	plain := strings.NewReplacer("${AWS::AccountId}", "000000000000", "${AWS::Region}", "us-gov-west-1").Replace(name)

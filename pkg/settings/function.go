@@ -29,12 +29,13 @@ type Function struct {
 	BlastRadius     int             `json:"blastRadius"` // changes that the control may make in an hour
 	HoldDays        int             `json:"holdDays"`    // days that sweeps leave alone what was undone
 	Runbooks        string          `json:"runbooks"`
-	Language        Language        `json:"language"` // of every notice
-	Table           string          `json:"table"`    // DynamoDB table
-	Topic           string          `json:"topic"`    // ARN of the SNS topic
-	Account         string          `json:"account"`  // id of the account of the stack; the topic may be in another
-	Halt            string          `json:"halt"`     // name of the SSM parameter
-	Roles           []string        `json:"roles"`    // names of all of Warder's roles, under RolePath
+	Language        Language        `json:"language"`  // of every notice
+	Table           string          `json:"table"`     // DynamoDB table
+	LedgerKey       string          `json:"ledgerKey"` // ARN of the KMS key that the secret of the table's seals is kept with
+	Topic           string          `json:"topic"`     // ARN of the SNS topic
+	Account         string          `json:"account"`   // id of the account of the stack; the topic may be in another
+	Halt            string          `json:"halt"`      // name of the SSM parameter
+	Roles           []string        `json:"roles"`     // names of all of Warder's roles, under RolePath
 	Quarantine      Quarantine      `json:"quarantine"`
 	EventClock      bool            `json:"eventClock,omitempty"` // local account: "now" is the event's time
 
@@ -147,6 +148,7 @@ func (f Function) check(root *strictjson.Node) {
 	text("language", slices.Contains(languages, f.Language), fmt.Sprintf("one of %v", languages))
 	text("topic", strings.HasPrefix(f.Topic, "arn:"), "the ARN of a topic")
 	text("table", f.Table != "", aName)
+	text("ledgerKey", strings.HasPrefix(f.LedgerKey, "arn:"), "the ARN of a KMS key")
 	text("account", f.Account != "", aName)
 	text("halt", f.Halt != "", aName)
 	want(root.Field("roles"), strictjson.Array, len(f.Roles) > 0, "the names of Warder's roles")

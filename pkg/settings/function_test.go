@@ -23,6 +23,7 @@ func lookup(env map[string]string) func(string) (string, bool) {
 func deployed(f Function) Function {
 	f.Topic, f.Account = "arn:aws:sns:us-east-1:123456789012:notices", "123456789012"
 	f.Roles = []string{"warder-a-1", "warder-b-2"}
+	f.LedgerKey = "arn:aws:kms:us-east-1:123456789012:key/1"
 	f.Quarantine.Key = "arn:aws:iam::123456789012:policy/warder/key"
 	return f
 }
@@ -83,6 +84,7 @@ func TestEnv(t *testing.T) {
 	want := `{"mode":"enforce","parameters":{"maxAgeDays":30},"allowedNetworks":["203.0.113.0/24"],` +
 		`"owners":{"tags":["owner"],"paths":{"/a&b/":"a@example.com"},"prefixes":{},"default":"","slack":""},` +
 		`"blastRadius":10,"holdDays":7,"runbooks":"https://example.com/","language":"ko","table":"warder",` +
+		`"ledgerKey":"arn:aws:kms:us-east-1:123456789012:key/1",` +
 		`"topic":"arn:aws:sns:us-east-1:123456789012:notices","account":"123456789012","halt":"/warder/halt",` +
 		`"roles":["warder-a-1","warder-b-2"],"quarantine":{"key":"arn:aws:iam::123456789012:policy/warder/key"}`
 	if diff := cmp.Diff(map[string]string{Variable: want + "}"}, f.Env()); diff != "" {
@@ -143,11 +145,11 @@ func TestFromEnv_Refuses(t *testing.T) {
 		{"parameters that are no object", `"parameters":{}`, `"parameters":[]`,
 			"parameters: want an object, got an array"},
 		{"a field that does not exist", `"mode"`, `"region":"x","mode"`, "region: unknown field: known here are mode, " +
-			"parameters, allowedNetworks, owners, blastRadius, holdDays, runbooks, language, table, topic, account, halt, " +
-			"roles, quarantine, eventClock, slack, reports, drill, bus, drilled, modes, slackLocal"},
+			"parameters, allowedNetworks, owners, blastRadius, holdDays, runbooks, language, table, ledgerKey, topic, " +
+			"account, halt, roles, quarantine, eventClock, slack, reports, drill, bus, drilled, modes, slackLocal"},
 		{"a field of another case", `"mode"`, `"Mode":"enforce","mode"`, "Mode: unknown field: known here are mode, " +
-			"parameters, allowedNetworks, owners, blastRadius, holdDays, runbooks, language, table, topic, account, halt, " +
-			"roles, quarantine, eventClock, slack, reports, drill, bus, drilled, modes, slackLocal"},
+			"parameters, allowedNetworks, owners, blastRadius, holdDays, runbooks, language, table, ledgerKey, topic, " +
+			"account, halt, roles, quarantine, eventClock, slack, reports, drill, bus, drilled, modes, slackLocal"},
 		{"a field that is written twice", `"mode"`, `"mode":"enforce","mode"`, "mode: written twice"},
 		{"something after the settings", `}}`, `}} {}`, "line 1: invalid character '{' after top-level value"},
 		{"no JSON", text, ``, "line 1: unexpected end of JSON input"},

@@ -35,13 +35,15 @@ func LogGroupName(id string) string { return "/aws/lambda/" + FunctionName(id) }
 
 // Settings is the "warder" context of cdk.json with every default filled in.
 type Settings struct {
-	HubRegion         string         // where IAM's events arrive, and Warder is deployed
-	Regions           []string       // the others that are listened to, sorted; never the hub's
-	AllowedNetworks   []netip.Prefix // networks people sign in from; empty: no opinion
-	Owners            Owners
-	Notify            Notify
-	BlastRadius       int    // changes that one control may make in an hour
-	HoldDays          int    // days that sweeps leave alone what was undone
+	HubRegion       string         // where IAM's events arrive, and Warder is deployed
+	Regions         []string       // the others that are listened to, sorted; never the hub's
+	AllowedNetworks []netip.Prefix // networks people sign in from; empty: no opinion
+	Owners          Owners
+	Notify          Notify
+	BlastRadius     int // changes that one control may make in an hour
+	HoldDays        int // days that sweeps leave alone what was undone
+	// Administrators are the roles and users of the account, as in role/deploy*, that may manage the ledger's table and key.
+	Administrators    []string
 	Runbooks          string // https address that the control id is appended to, ends with /
 	LogRetentionDays  int
 	CreateConfigRules bool                // deploy the AWS Config rules that controls listen to
@@ -144,6 +146,7 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 		Notify:            parseNotify(r, hub),
 		BlastRadius:       read[int](r, "blastRadius"),
 		HoldDays:          read[int](r, "holdDays"),
+		Administrators:    parseAdministrators(r),
 		Runbooks:          parseRunbooks(r),
 		LogRetentionDays:  parseRetention(r),
 		CreateConfigRules: r.node("createConfigRules").Bool(),

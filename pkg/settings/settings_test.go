@@ -40,9 +40,13 @@ func TestNothingSetMeansTheDefaults(t *testing.T) {
 			Prefixes: map[string]string{},
 			Slack:    "slack",
 		},
-		Notify:           Notify{Language: English},
-		BlastRadius:      10,
-		HoldDays:         7,
+		Notify:      Notify{Language: English},
+		BlastRadius: 10,
+		HoldDays:    7,
+		Administrators: []string{
+			"role/cdk-*-cfn-exec-role-*", "role/stacksets-exec-*", "role/AWSCloudFormationStackSetExecutionRole",
+			"role/OrganizationAccountAccessRole", "role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_AdministratorAccess_*",
+		},
 		Runbooks:         "https://github.com/warder-aws/warder/tree/main/functions/",
 		LogRetentionDays: 400,
 		Controls: map[string]Control{
@@ -78,6 +82,7 @@ const whole = `{
 	"tags": {"team": "platform"},
 	"notify": {"emails": ["on-call@example.com"], "language": "ko",
 		"slack": {"channel": "C024BE91L", "secret": "warder/slack"}},
+	"administrators": ["role/deploy-*", "user/kim"],
 	"runbooks": "https://wiki.example.com/warder/",
 	"logRetentionDays": 731,
 	"controls": {
@@ -114,6 +119,7 @@ func TestWhatIsSetIsRead(t *testing.T) {
 		},
 		BlastRadius:      10,
 		HoldDays:         7,
+		Administrators:   []string{"role/deploy-*", "user/kim"},
 		Runbooks:         "https://wiki.example.com/warder/",
 		LogRetentionDays: 731,
 		Controls: map[string]Control{
@@ -137,7 +143,8 @@ func TestParseRefuses(t *testing.T) {
 		{"a key that does not exist, naming those that do", `"runbooks"`, `"runbook"`,
 			[]string{
 				`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, owners, notify, blastRadius, ` +
-					`holdDays, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, tags, controls`,
+					`holdDays, administrators, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, ` +
+					`assetBucket, tags, controls`,
 			}},
 		{"a region where IAM's events never arrive", `"hubRegion": "us-gov-west-1"`, `"hubRegion": "eu-west-1"`,
 			[]string{
@@ -186,6 +193,10 @@ func TestParseRefuses(t *testing.T) {
 			`team/data`,
 			[]string{`owners.paths.team/data: an IAM path begins and ends with /`},
 		},
+		{"everybody as an administrator", `role/deploy-*`, `role/*`,
+			[]string{`administrators[0]: "role/*" is no role or user such as "role/deploy-*"`}},
+		{"an administrator by the whole ARN", `user/kim`, `arn:aws:iam::111122223333:user/kim`,
+			[]string{`administrators[1]: "arn:aws:iam::111122223333:user/kim" is no role or user such as "role/deploy-*"`}},
 		{"an empty prefix", `"ci-"`, `""`, []string{`owners.prefixes."": an empty prefix is every user: use default`}},
 		{
 			"an owner that is no address",
@@ -307,7 +318,7 @@ func TestParseRefuses(t *testing.T) {
 			`"10.0.0.1/8"], "y": 2,`,
 			[]string{
 				`y: unknown field: known here are hubRegion, regions, allowedNetworks, owners, notify, blastRadius, holdDays, ` +
-					`runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, tags, controls`,
+					`administrators, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, tags, controls`,
 				`hubRegion: want a string, got a number`,
 				`allowedNetworks[0]: "x" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`,
 				`allowedNetworks[1]: "10.0.0.1/8" has address bits beyond its prefix: write "10.0.0.0/8"`,

@@ -178,7 +178,10 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 	if err != nil {
 		return nil, err
 	}
-	environments := map[string]map[string]string{}
+	environments, roles := map[string]map[string]string{}, map[string]string{}
+	for _, f := range a.Stack.Functions {
+		roles[f.Name] = f.Role
+	}
 	for _, f := range functions {
 		environments[f.Name] = f.Env
 	}
@@ -199,6 +202,7 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 	a.endpoint = endpoint.New(endpoint.Config{
 		Moto: a.Moto, EventBridge: a.EventBridge, Lambda: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
 		Listeners: listeners, Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
+		Policies: a.Stack.Policies, Roles: roles,
 	})
 	a.server = &http.Server{Handler: a.endpoint, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = a.server.Serve(listener) }()

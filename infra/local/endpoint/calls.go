@@ -83,6 +83,14 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 	if source := named["Entries.0.Source"]; source != "" {
 		call.Conditions["events:source"] = source
 	}
+	if call.Action == "kms:Decrypt" || call.Action == "kms:GenerateDataKey" {
+		call.Resource = named["KeyId"] // an ARN
+		var in struct{ EncryptionContext map[string]string }
+		_ = json.Unmarshal(req.body, &in) // what cannot be read has none
+		for key, value := range in.EncryptionContext {
+			call.Conditions["kms:EncryptionContext:"+key] = value
+		}
+	}
 	// The ARN of a bucket does not say whose it is.
 	if req.service == "s3" {
 		call.Conditions["aws:ResourceAccount"] = h.Account

@@ -6,7 +6,8 @@
 // it, serves Lambda's Invoke, and refuses the keys that AWS would
 // refuse. It does not check signatures. Of permissions it checks those of IAM users, for IAM calls
 // that change something, with moto's own evaluation (actions and resources, no conditions);
-// functions are never denied anything here, their calls are recorded instead.
+// functions are never denied anything here, their calls are recorded instead. Who may write to a table of
+// the template, and use or manage a key of it, is what their own policies say, for whoever calls.
 //
 // The routes under /_warder/ are the account's own, for tests, the demo and `send`:
 //
@@ -68,6 +69,10 @@ type Config struct {
 	Deployed     []Deployed
 	// Keys are the ARNs of the keys that topics are encrypted with, by the ARN of the topic.
 	Keys map[string]string
+	// Roles are the ARNs of the functions' roles, by the function's name.
+	Roles map[string]string
+	// Policies are the policies of tables and keys, by ARN. What they do not let a caller do is refused.
+	Policies map[string][]byte
 }
 
 // A Handler serves the endpoint.
@@ -86,6 +91,7 @@ type Handler struct {
 	calls   []Call
 	faults  []Fault
 	order   order
+	guarded map[string]policy // by ARN of the table or the key
 }
 
 // maxRemembered bounds what is kept of calls and of sessions.
@@ -96,6 +102,10 @@ func New(config Config) *Handler {
 	h := &Handler{
 		Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{},
 		owners: map[string]string{}, since: map[string]time.Time{}, users: map[string]user{}, groups: map[string]string{},
+		guarded: map[string]policy{},
+	}
+	for arn, text := range config.Policies {
+		h.guarded[arn] = parsePolicy(text)
 	}
 	h.routes.HandleFunc("POST /_warder/age", h.age)
 	h.routes.HandleFunc("GET /_warder/calls", h.listCalls)
@@ -201,6 +211,9 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 			return failure(req, http.StatusForbidden, code, "The security token included in the request is invalid.")
 		}
 	}
+	if refused, ok := h.refused(ctx, req); ok {
+		return refused
+	}
 	switch {
 	case asRootOfMember(req):
 		return h.asRoot(ctx, req)
@@ -230,7 +243,11 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 		h.rememberSession(req.accessKey, answer)
 		return answer
 	}
-	return h.forward(ctx, req)
+	answer := h.forward(ctx, req)
+	if answer.status == http.StatusOK && (req.service == "dynamodb" || req.service == "kms") {
+		h.follows(req)
+	}
+	return answer
 }
 
 // switchRule turns a rule off or on. moto notes it, and delivers as before.

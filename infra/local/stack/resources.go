@@ -170,7 +170,8 @@ func (m *maker) configRule(_ string, p struct {
 
 func (m *maker) table(name string, p struct {
 	dynamodb.CreateTableInput
-	SSESpecification                 any // is named otherwise in the API, and makes no difference here
+	ResourcePolicy                   struct{ PolicyDocument document } // the endpoint goes by it
+	SSESpecification                 any                               // is named otherwise in the API, and makes no difference here
 	TimeToLiveSpecification          *ddbtypes.TimeToLiveSpecification
 	PointInTimeRecoverySpecification *ddbtypes.PointInTimeRecoverySpecification
 }) (made, error) {
@@ -192,7 +193,11 @@ func (m *maker) table(name string, p struct {
 			return made{}, err
 		}
 	}
-	return with(*p.TableName, "Arn", m.arn("dynamodb", "table/"+*p.TableName)), nil
+	arn := m.arn("dynamodb", "table/"+*p.TableName)
+	if text := p.ResourcePolicy.PolicyDocument; text != "" {
+		m.policies[arn] = []byte(text)
+	}
+	return with(*p.TableName, "Arn", arn), nil
 }
 
 func (m *maker) eventBus(_ string, p struct{ Name string }) (made, error) {
@@ -342,6 +347,7 @@ func (m *maker) key(_ string, p struct {
 		return made{}, err
 	}
 	id, arn := *key.KeyMetadata.KeyId, *key.KeyMetadata.Arn
+	m.policies[arn] = []byte(p.KeyPolicy)
 	return with(id, "Arn", arn, "KeyId", id), nil
 }
 

@@ -97,6 +97,7 @@ type Stack struct {
 	Resources     []Resource          // sorted by logical id
 	Targets       map[string][]string // ARNs that each rule starts, by the rule's name
 	Keys          map[string]string   // ARNs of the keys that topics are encrypted with, by the topic's ARN
+	Policies      map[string][]byte   // policies of tables and keys, by ARN
 	Regions       []Stack             // of the hub: the stacks of the other regions
 }
 
@@ -113,6 +114,7 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 		ctx: ctx, Clients: clients, template: t, name: name, account: account, region: region,
 		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{},
 		queues: map[string]bool{}, targets: map[string][]string{}, keys: map[string]string{}, allowed: map[string]bool{},
+		policies: map[string][]byte{},
 	}
 	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {
 		if t.Resources[logicalID].Type == metadata {
@@ -144,11 +146,12 @@ type maker struct {
 	queues    map[string]bool // by ARN
 	targets   map[string][]string
 	keys      map[string]string // of topics
+	policies  map[string][]byte // of tables and keys, by ARN
 	allowed   map[string]bool   // ARN of a rule or topic, and of the function that it may start
 }
 
 func (m *maker) stack() (Stack, error) {
-	stack := Stack{Name: m.name, Region: m.region, Targets: m.targets, Keys: m.keys, Outputs: map[string]string{}}
+	stack := Stack{Name: m.name, Region: m.region, Targets: m.targets, Keys: m.keys, Policies: m.policies, Outputs: map[string]string{}}
 	for _, id := range slices.Sorted(maps.Keys(m.made)) {
 		stack.Resources = append(stack.Resources, Resource{id, m.template.Resources[id].Type, m.made[id].ref})
 	}

@@ -64,7 +64,7 @@ func (w *fixture) unmadeNotices(m notice.Message) (falseClaims []string) {
 	if m.Kind != notice.Changed && m.Kind != notice.Undone {
 		return nil
 	}
-	entry, found, err := ledger.New(w.store).Entry(context.Background(), m.Finding)
+	entry, found, err := sealed(w.store).Entry(context.Background(), m.Finding)
 	if err != nil || !found {
 		return []string{fmt.Sprintf("notice %q is about a change that the ledger does not have (%v)", m.Line(), err)}
 	}
@@ -85,7 +85,7 @@ func (w *fixture) unmadeNotices(m notice.Message) (falseClaims []string) {
 
 // unfinishedRun returns what is left to do of a run that the ledger says is done.
 func (w *fixture) unfinishedRun(key string) (falseClaims []string) {
-	ctx, book := context.Background(), ledger.New(w.store)
+	ctx, book := context.Background(), sealed(w.store)
 	run, found, err := book.Run(ctx, w.harness.described.ID, key)
 	if err != nil || !found || !run.Done {
 		return []string{fmt.Sprintf("the run was handled, and the ledger does not have it as done (%v)", err)}

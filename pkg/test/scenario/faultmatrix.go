@@ -354,7 +354,7 @@ func (w *fixture) expire() error {
 	items, err := w.store.Scan(context.Background(), "run#", "rounds#")
 	for _, i := range items {
 		if i.Body = claim.ReplaceAllString(i.Body, ""); err == nil {
-			err = w.store.Put(context.Background(), i)
+			err = seal(w.store).Put(context.Background(), i)
 		}
 	}
 	return err
@@ -376,7 +376,7 @@ func (b unreadGuard) held(r remediation.Report) bool {
 // made reports whether the store has the change as made.
 func made(store *ledger.Memory, id string) bool {
 	entryID, _, _ := strings.Cut(id, "-")
-	entry, _, err := ledger.New(store).Entry(context.Background(), entryID)
+	entry, _, err := sealed(store).Entry(context.Background(), entryID)
 	return err == nil && slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool {
 		return s.ID == id && s.Status.Made()
 	})

@@ -158,7 +158,7 @@ const wide = 10
 // memory is the table, as the fixture's ledger reaches it.
 type memory struct{ *fixture }
 
-var _ ledger.Store = memory{}
+var _ ledger.Unsealed = memory{}
 
 // guards is what an item is read for: a hold and the rounds of a day keep one thing from being changed,
 // the breaker keeps everything from it.
@@ -214,6 +214,20 @@ func (m memory) Put(ctx context.Context, item ledger.Item) error {
 	return err
 }
 
+// Overwrite implements [ledger.Unsealed].
+func (m memory) Overwrite(ctx context.Context, item ledger.Item, seal string) error {
+	_, err := reach(m, "dynamodb:PutItem", "", func() (any, error) { return nil, m.store.Overwrite(ctx, item, seal) })
+	return err
+}
+
+// secret is what the ledger is sealed with.
+var secret = ledger.FixedKey("of the scenarios")
+
+// sealed is the ledger in a store, for who is Warder.
+func sealed(store ledger.Unsealed) *ledger.Ledger { return ledger.New(seal(store)) }
+
+func seal(store ledger.Unsealed) ledger.Store { return &ledger.Sealed{Unsealed: store, Keys: secret} }
+
 // Query implements [ledger.Store].
 func (m memory) Query(ctx context.Context, partition string) ([]ledger.Item, error) {
 	return reach(m, "dynamodb:Query", "", func() ([]ledger.Item, error) { return m.store.Query(ctx, partition) })
@@ -252,7 +266,7 @@ func (h *harness) start(t testing.TB, s scenario) *fixture {
 	}
 	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine)
 	for _, d := range s.drills {
-		if err := ledger.New(w.store).KeepDrill(context.Background(), d, d.At); err != nil {
+		if err := sealed(w.store).KeepDrill(context.Background(), d, d.At); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -296,7 +310,7 @@ func (w *fixture) newRunner(a *fakeaws.Account) (*remediation.Runner, error) {
 // bareRunner is the runner of a function that has no clients yet.
 func (w *fixture) bareRunner() *remediation.Runner {
 	return &remediation.Runner{
-		Control: w.harness.described, Settings: w.settings, Ledger: ledger.New(memory{w}), Topic: w,
+		Control: w.harness.described, Settings: w.settings, Ledger: sealed(memory{w}), Topic: w,
 		Environment: remediation.Environment{
 			Now:   func() time.Time { return w.now },
 			Sleep: func(context.Context, time.Duration) {},
