@@ -48,6 +48,8 @@ func policies(tmpl template) map[string][]any {
 			documents[name] = append(documents[name], r.get("AssumeRolePolicyDocument"))
 		case r.get("PolicyDocument") != nil:
 			documents[name] = append(documents[name], r.get("PolicyDocument"))
+		case r.get("ResourcePolicy") != nil:
+			documents[name] = append(documents[name], r.get("ResourcePolicy.PolicyDocument"))
 		case r.get("KeyPolicy") != nil:
 			documents[name] = append(documents[name], r.get("KeyPolicy"))
 		}

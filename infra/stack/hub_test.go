@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,8 +48,9 @@ func TestLedger_RetainedAndRestorable(t *testing.T) {
 		}},
 		"Tags": []any{map[string]any{"Key": "warder", "Value": "hub"}},
 	}
-	delete(table.Properties, "ResourcePolicy") // see TestLedger_OnlyWarderWrites
-	if diff := cmp.Diff(want, table.Properties); diff != "" {
+	properties := maps.Clone(table.Properties)
+	delete(properties, "ResourcePolicy") // see TestLedger_OnlyWarderWrites
+	if diff := cmp.Diff(want, properties); diff != "" {
 		t.Errorf("ledger (-want +got):\n%s", diff)
 	}
 }
