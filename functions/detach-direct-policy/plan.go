@@ -73,7 +73,7 @@ func (d direct) is(other direct) bool {
 
 // Plan scans the policies of the user that the event names, or of every user when the sweep comes.
 func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
-	v := &scan{planner: p, documents: map[string]string{}, carried: map[string][]direct{}}
+	v := &scan{planner: p, account: e.Account, documents: map[string]string{}, carried: map[string][]direct{}}
 	switch d := e.Detail.(type) {
 	case *event.APICall:
 		return v.called(ctx, d)
@@ -95,6 +95,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 // scan is one inspection of the account. What users share is read once, by whoever comes first: the others wait for it.
 type scan struct {
 	*planner
+	account   string
 	shared    sync.Mutex
 	documents map[string]string   // of managed policies, by ARN
 	carried   map[string][]direct // by group; nil when there is no such group
@@ -233,13 +234,17 @@ func (v *scan) held(ctx context.Context, user string) ([]direct, error) {
 func (v *scan) assess(
 	ctx context.Context, user string, held []direct, call *event.APICall,
 ) ([]remediation.Finding, error) {
+	documents, err := v.read(ctx, user, held)
+	if err != nil {
+		return nil, err
+	}
 	var findings []remediation.Finding
 	for _, policy := range held {
 		var by *event.APICall
 		if call != nil && named(call).is(policy) {
 			by = call
 		}
-		f, err := v.finding(ctx, user, policy, held, by)
+		f, err := v.finding(ctx, user, policy, held, documents, by)
 		if err != nil {
 			return nil, err
 		}
@@ -255,20 +260,17 @@ func (v *scan) assess(
 // finding assesses one policy. by is the call that attached it, nil when that is not what the event is
 // about. There is none when the policy no longer exists.
 func (v *scan) finding(
-	ctx context.Context, user string, policy direct, held []direct, by *event.APICall,
+	ctx context.Context, user string, policy direct, held []direct, documents map[direct]string, by *event.APICall,
 ) ([]remediation.Finding, error) {
 	found, known := byName(policy)
-	document := ""
+	document, there := documents[policy]
+	if !known && !there {
+		return nil, nil
+	}
 	if !known {
-		var err error
-		document, err = v.document(ctx, user, policy)
-		if err != nil && policy.kind == change.InlineUserPolicy {
-			return nil, unlessGone(err)
-		}
-		if err != nil {
-			return nil, err
-		}
+		made, together := v.verdict(user, policy, documents)
 		found = byDocument(policy, document)
+		found.give(made, together)
 	}
 	f := remediation.Finding{
 		User: user, Title: found.title, Severity: found.severity,
@@ -586,10 +588,6 @@ func byDocument(d direct, document string) assessment {
 	}
 	if change.IsQuarantine(d.target) {
 		v = quarantined(denying && err == nil)
-	}
-	if administers, err := policy.Administers(document); err != nil || administers {
-		v.administers = true
-		v.severity, v.rights = control.Critical, i18n.T("Grants administrator-level access.")
 	}
 	return v
 }

@@ -124,10 +124,11 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Line{{
-		Control: direct, When: Due, Due: now.AddDate(0, 0, 7), Owner: "alice@example.com", Subject: "alice", Severity: "high",
-		Title:   "Direct policy on a user",
-		Text:    "Policy arn:aws:iam::aws:policy/ReadOnlyAccess is attached directly to alice.",
-		Changes: []string{"detach policy arn:aws:iam::aws:policy/ReadOnlyAccess from alice"},
+		Control: direct, When: Due, Due: now.AddDate(0, 0, 7), Owner: "alice@example.com", Subject: "alice",
+		Severity: "medium",
+		Title:    "Direct policy on a user",
+		Text:     "Policy arn:aws:iam::aws:policy/ReadOnlyAccess is attached directly to alice.",
+		Changes:  []string{"detach policy arn:aws:iam::aws:policy/ReadOnlyAccess from alice"},
 	}}
 	if diff := cmp.Diff(want, p.Lines); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
