@@ -281,6 +281,14 @@ func (v *scan) finding(
 			return nil, err
 		}
 		f.Advice = v.advice(policy, found, f.UnchangedReason, by)
+		if keep := found.keep != "" && f.UnchangedReason.Empty() && f.Changes[0].Kind != change.GroupMembership; keep {
+			if f.Changes, f.UnchangedReason, err = v.keepDeny(ctx, user, found.keep, f.Changes[0], held); err != nil {
+				return nil, err
+			}
+			if f.Advice = i18n.Sentences(f.Advice, i18n.T("What the policy denies stays denied.")); len(f.Changes) == 0 {
+				f.Advice = denies.advice
+			}
+		}
 	}
 	switch {
 	case by != nil:
@@ -519,6 +527,7 @@ type assessment struct {
 	severity        control.Severity // empty: the control's
 	rights          i18n.Message     // a sentence to add when it gives a lot
 	administers     bool             // it gives the rights of an administrator
+	keep            string           // the document without what it allows: that stays when the policy goes
 	unchangedReason i18n.Message     // why it stays; empty: it goes
 	advice          i18n.Message     // what to do about one that stays
 }
@@ -590,6 +599,10 @@ func byDocument(d direct, document string) assessment {
 	if administers, err := policy.Administers(document); err != nil || administers {
 		v.administers = true
 		v.severity, v.rights = control.Critical, i18n.T("Grants administrator-level access.")
+		// Nobody keeps such rights because of a Deny beside them.
+		if rest, ok := policy.OnlyDenies(document); ok && !change.IsQuarantine(d.target) {
+			v.keep, v.unchangedReason, v.advice = rest, i18n.Message{}, i18n.Message{}
+		}
 	}
 	return v
 }
