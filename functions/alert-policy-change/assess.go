@@ -13,6 +13,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/policy"
@@ -321,17 +322,22 @@ var (
 // exemption alerts on the tag that exempts a user, and on no other.
 func (*planner) exemption(_ context.Context, c *event.APICall) ([]assessment, error) {
 	for _, tag := range c.Request.Objects("tags") {
-		if key, _ := tag.Text("key"); strings.EqualFold(key, exemptTag) {
+		if key, _ := tag.Text("key"); exemption.IsTag(strings.ToLower(key)) {
 			value, _ := tag.Text("value")
+			severity, because := control.Medium, i18n.T("Its value is %q.", value)
+			if name, _ := c.User(); c.Identity.Kind() == event.IAMUser && strings.EqualFold(name, c.Identity.UserName) {
+				severity = control.High
+				because = i18n.Sentences(because, i18n.T("An exemption that its subject set itself is not honoured."))
+			}
 			return []assessment{{
-				title: exempted, words: setTag, severity: control.Medium, because: i18n.T("Its value is %q.", value),
+				title: exempted, words: setTag, severity: severity, because: because,
 				advice: i18n.T("An exemption keeps Warder from changing a user. Make sure that the approver it names knows " +
 					"about it; if not, remove the tag."),
 			}}, nil
 		}
 	}
 	for _, key := range c.Request.Texts("tagKeys") {
-		if strings.EqualFold(key, exemptTag) {
+		if exemption.IsTag(strings.ToLower(key)) {
 			return []assessment{{}}, nil
 		}
 	}

@@ -260,29 +260,42 @@ func (v *scan) assess(
 // finding assesses one policy. by is the call that attached it, nil when that is not what the event is
 // about. There is none when the policy no longer exists.
 func (v *scan) finding(
-	ctx context.Context, user string, policy direct, held []direct, documents map[direct]string, by *event.APICall,
+	ctx context.Context, user string, d direct, held []direct, documents map[direct]string, by *event.APICall,
 ) ([]remediation.Finding, error) {
-	found, known := byName(policy)
-	document, there := documents[policy]
+	found, known := byName(d)
+	document, there := documents[d]
 	if !known && !there {
 		return nil, nil
 	}
 	if !known {
-		made, together := v.verdict(user, policy, documents)
-		found = byDocument(policy, document)
+		made, together := v.verdict(user, d, documents)
+		found = byDocument(d, document)
 		found.give(made, together)
+		// Nobody keeps such rights because of a Deny beside them.
+		if rest, ok := policy.OnlyDenies(document); ok && made.Level == policy.Administrator && !together &&
+			!change.IsQuarantine(d.target) {
+			found.keep, found.unchangedReason, found.advice = rest, i18n.Message{}, i18n.Message{}
+		}
 	}
 	f := remediation.Finding{
 		User: user, Title: found.title, Severity: found.severity,
-		Text:            i18n.Sentences(describe(user, policy, by != nil), found.rights),
+		Text:            i18n.Sentences(describe(user, d, by != nil), found.rights),
 		UnchangedReason: found.unchangedReason, Advice: found.advice,
 	}
 	if f.UnchangedReason.Empty() {
 		var err error
-		if f.Changes, f.UnchangedReason, err = v.changes(ctx, user, policy, document, held); err != nil {
+		if f.Changes, f.UnchangedReason, err = v.changes(ctx, user, d, document, held); err != nil {
 			return nil, err
 		}
-		f.Advice = v.advice(policy, found, f.UnchangedReason, by)
+		f.Advice = v.advice(d, found, f.UnchangedReason, by)
+		if keep := found.keep != "" && f.UnchangedReason.Empty() && f.Changes[0].Kind != change.GroupMembership; keep {
+			if f.Changes, f.UnchangedReason, err = v.keepDeny(ctx, user, found.keep, f.Changes[0], held); err != nil {
+				return nil, err
+			}
+			if f.Advice = i18n.Sentences(f.Advice, i18n.T("What the policy denies stays denied.")); len(f.Changes) == 0 {
+				f.Advice = denies.advice
+			}
+		}
 	}
 	switch {
 	case by != nil:
@@ -291,7 +304,7 @@ func (v *scan) finding(
 		}
 		f.Fresh, f.Title, f.Facts = true, i18n.Or(f.Title, i18n.T("Policy attached directly to a user")), facts(user, by)
 	case !f.UnchangedReason.Empty():
-		f.Once = remediation.Once{Key: user + "#" + policy.kind + "#" + policy.target, For: remediation.Weekly}
+		f.Once = remediation.Once{Key: user + "#" + d.kind + "#" + d.target, For: remediation.Weekly}
 	}
 	return []remediation.Finding{f}, nil
 }
@@ -521,6 +534,7 @@ type assessment struct {
 	severity        control.Severity // empty: the control's
 	rights          i18n.Message     // a sentence to add when it gives a lot
 	administers     bool             // it gives the rights of an administrator
+	keep            string           // the document without what it allows: that stays when the policy goes
 	unchangedReason i18n.Message     // why it stays; empty: it goes
 	advice          i18n.Message     // what to do about one that stays
 }

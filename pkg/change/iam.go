@@ -217,18 +217,36 @@ func (k inlineUserPolicy) Set(ctx context.Context, c Change) error {
 	return Wrap(err, "delete inline policy %q of %q", c.Target, c.Subject)
 }
 
-// Widens implements [Kind]: a document that denies nothing is all that may go.
+// Widens implements [Kind]: a document that denies nothing may go, and statements that allow may go from one that
+// does. A document that only denies may come.
 func (inlineUserPolicy) Widens(c Change, _ []Change) bool {
+	if c.After != "" {
+		rest, denies := policy.OnlyDenies(c.Before)
+		return !(c.Before == "" && onlyDenies(c.After) || denies && c.After == rest)
+	}
 	denies, err := policy.Denies(c.Before)
-	return c.After != "" || denies || err != nil
+	return denies || err != nil
 }
 
 func (inlineUserPolicy) Describe(c Change, done bool) i18n.Message {
-	if c.After != "" {
+	switch rest, denies := policy.OnlyDenies(c.Before); {
+	case c.After != "" && denies && c.After == rest:
+		return pick(done,
+			i18n.T("removed what inline policy %s of %s allows (its document is kept in the ledger)", c.Target, c.Subject),
+			i18n.T("remove what inline policy %s of %s allows (its document is kept in the ledger)", c.Target, c.Subject))
+	case c.After != "" && c.Before == "" && onlyDenies(c.After):
+		return i18n.T("put inline policy %s, which only denies, on %s", c.Target, c.Subject)
+	case c.After != "":
 		return i18n.T("restore inline policy %s of %s", c.Target, c.Subject)
 	}
 	return pick(done, i18n.T("removed inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject),
 		i18n.T("remove inline policy %s of %s (its document is kept in the ledger)", c.Target, c.Subject))
+}
+
+// onlyDenies reports whether the document denies something and allows nothing.
+func onlyDenies(document string) bool {
+	rest, denies := policy.OnlyDenies(document)
+	return denies && rest == document
 }
 
 // Document decodes the text of a policy as IAM returns it: URL-encoded after RFC 3986, which the

@@ -8,6 +8,8 @@ package exemption
 
 import (
 	_ "embed"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,23 @@ func init() { i18n.Register("ko", korean) }
 // Tag is the key of the tag. IAM compares tag keys without regard to case
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
 const Tag = "warder:exempt"
+
+// IsTag reports whether a tag of the key, in lower case, is an exemption: [Tag], or Tag and a name of one's choice after
+// a colon or a slash, so that one can be exempt from several controls.
+func IsTag(key string) bool {
+	rest, ok := strings.CutPrefix(key, Tag)
+	return ok && (rest == "" || rest[0] == ':' || rest[0] == '/')
+}
+
+// Values are the values of the exemptions among tags whose keys are in lower case, in the order of the keys.
+func Values(tags map[string]string) (values []string) {
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		if IsTag(key) {
+			values = append(values, tags[key])
+		}
+	}
+	return values
+}
 
 // MaxDays is how far away the end may be, in days.
 const MaxDays = 180

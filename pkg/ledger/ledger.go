@@ -198,6 +198,7 @@ const (
 	slots      = "slot#"
 	deliveries = "delivery#"
 	drills     = "drill#"
+	taggings   = "tagging#"
 )
 
 // key is that of an item, as short as DynamoDB takes it.

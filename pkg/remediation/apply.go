@@ -109,6 +109,9 @@ func (a *applier) change(ctx context.Context, kind change.Kind, step ledger.Step
 			return needless, nil
 		case present == step.After:
 			needless = i18n.T("it is already in that state")
+		case present != step.Before && step.Before == "" && step.Kind == change.InlineUserPolicy:
+			// What comes after it takes a policy whose deny it is to keep.
+			return needless, i18n.Fault{Text: i18n.T("it has changed since")}
 		case present != step.Before:
 			needless = i18n.T("it has changed since")
 		default:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -146,10 +147,40 @@ const lastDays = 7
 // exemptionAlert is an alert that the exemption of the entry's subject ends soon, or is none.
 func (r *recorder) exemptionAlert(ctx context.Context, entry ledger.Entry) ([]ledger.Entry, error) {
 	tags, err := r.reader.subjectTags(ctx, &entry)
-	text, tagged := tags[exemption.Tag]
-	if err != nil || !tagged {
+	if err != nil {
 		return nil, err
 	}
+	if alert, err := r.selfSetAlert(ctx, entry); err != nil || len(alert) > 0 {
+		return alert, err
+	}
+	for _, text := range exemption.Values(tags) {
+		if alert, err := r.exemptionAlertOf(ctx, entry, text); err != nil || len(alert) > 0 {
+			return alert, err
+		}
+	}
+	return nil, nil
+}
+
+// selfSetAlert is an alert that the entry's subject has exempted itself.
+func (r *recorder) selfSetAlert(ctx context.Context, entry ledger.Entry) ([]ledger.Entry, error) {
+	if !entry.User || len(exemption.Values(r.reader.contacts[entry.Subject].Tags)) == 0 {
+		return nil, nil
+	}
+	contact := r.reader.contacts[entry.Subject]
+	void, err := r.reader.selfSet(ctx, contact.ID, contact.Tags)
+	for _, key := range slices.Sorted(maps.Keys(void)) {
+		return r.aboutExemption(ctx, entry, control.High,
+			Once{Key: "exemption#" + entry.Subject + "#" + digest(key, void[key].Value, "self"), For: Weekly},
+			i18n.T("Exemption is not honoured"),
+			i18n.T("%s set the tag %s itself, as %s, on %s. An exemption that its subject set itself is none.",
+				entry.Subject, key, void[key].By, i18n.Minute(void[key].At)),
+			i18n.T("Find out who uses the credentials of the user. If the exemption is right, let somebody else set the tag."))
+	}
+	return nil, err
+}
+
+// exemptionAlertOf is an alert about one exemption.
+func (r *recorder) exemptionAlertOf(ctx context.Context, entry ledger.Entry, text string) ([]ledger.Entry, error) {
 	var title, body, advice i18n.Message
 	once := Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: Weekly}
 	switch e, fault := exemption.Parse(text, r.now); {
@@ -166,8 +197,15 @@ func (r *recorder) exemptionAlert(ctx context.Context, entry ledger.Entry) ([]le
 	default:
 		return nil, nil
 	}
+	return r.aboutExemption(ctx, entry, control.Medium, once, title, body, advice)
+}
+
+// aboutExemption makes the entry an alert about an exemption, unless somebody was notified of the same lately.
+func (r *recorder) aboutExemption(
+	ctx context.Context, entry ledger.Entry, severity control.Severity, once Once, title, body, advice i18n.Message,
+) ([]ledger.Entry, error) {
 	entry.ID, entry.Guard = digest(entry.Run, entry.Control, entry.Subject, title.String()), ledger.Exemption
-	entry.Notify, entry.Severity = notice.Alert, string(control.Medium)
+	entry.Notify, entry.Severity = notice.Alert, string(severity)
 	entry.Steps, entry.Facts, entry.UnchangedReason = nil, nil, ""
 	r.word(&entry, title, body, advice)
 	if first, err := r.firstTime(ctx, once); err != nil || !first {

@@ -99,14 +99,15 @@ func assessExistence(f Finding, x facts) decision {
 	return stop(gone, suppress, i18n.T("it no longer exists"))
 }
 
-// assessExemption goes by the tag of the subject. One that is malformed exempts from nothing: its owner is alerted.
+// assessExemption goes by the tags of the subject. One that is malformed, or that the subject set itself and is not
+// among them, exempts from nothing: its owner is alerted.
 func assessExemption(_ Finding, x facts) decision {
-	text, tagged := x.tags[exemption.Tag]
-	if !tagged {
-		return decision{}
+	for _, text := range exemption.Values(x.tags) {
+		if e, err := exemption.Parse(text, x.now); err == nil && e.Covers(x.control, x.now) {
+			return stop(true, suppress, e.Describe())
+		}
 	}
-	e, err := exemption.Parse(text, x.now)
-	return stop(err == nil && e.Covers(x.control, x.now), suppress, e.Describe())
+	return decision{}
 }
 
 // assessHold leaves alone what a person undid, for a time.

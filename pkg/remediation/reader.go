@@ -20,8 +20,9 @@ type reader struct {
 	// contacts and tags, of what is no IAM user, are those that were read in this run, by subject.
 	contacts   map[string]owner.Contact
 	tags       map[string]map[string]string
-	prefetched ledger.GuardState // the holds on all that a sweep found, for planning
-	firstKeys  map[string]string // the access keys that go in this run, by their users
+	prefetched ledger.GuardState                    // the holds on all that a sweep found, for planning
+	firstKeys  map[string]string                    // the access keys that go in this run, by their users
+	taggings   map[string]map[string]ledger.Tagging // who gave users their tags, by the users' unique ids
 	haltRead   bool
 }
 
@@ -86,7 +87,11 @@ func (r *reader) subjectTags(ctx context.Context, entry *ledger.Entry) (map[stri
 		if contact.Tags == nil && contact.ID != "" {
 			contact.Tags = map[string]string{}
 		}
-		return contact.Tags, err
+		if err != nil || len(contact.Tags) == 0 {
+			return contact.Tags, err
+		}
+		void, err := r.selfSet(ctx, contact.ID, contact.Tags)
+		return without(contact.Tags, void), err
 	}
 	for _, step := range entry.Steps {
 		if kind, ok := r.Kinds[step.Kind].(change.Tagged); ok {

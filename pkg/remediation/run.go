@@ -46,6 +46,7 @@ func newRun(s *session, b budget) *run {
 	r.reader = &reader{
 		session: s, cases: r.cases, applier: r.applier, contacts: map[string]owner.Contact{},
 		tags: map[string]map[string]string{}, firstKeys: map[string]string{},
+		taggings: map[string]map[string]ledger.Tagging{},
 	}
 	r.recorder = &recorder{s, r.reader}
 	return r
@@ -62,6 +63,9 @@ func (r *run) handle(ctx context.Context) error {
 	}
 	outOfTime := func(left int) error {
 		return errors.Join(append(faults, fmt.Errorf("out of time: %d findings are left to the retry", left))...)
+	}
+	if err := r.keepTagging(ctx); err != nil {
+		return err
 	}
 	for i, id := range r.record.Entries {
 		if r.budget.spent() {

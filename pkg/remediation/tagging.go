@@ -1,0 +1,91 @@
+package remediation
+
+import (
+	"context"
+	"maps"
+	"strings"
+
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/exemption"
+	"github.com/warder-aws/warder/pkg/ledger"
+)
+
+// keepTagging remembers who gave a user its exemption, if that is what the event is about: an exemption that its
+// subject set itself is none. IAM compares the keys of tags, and the names of users, without case.
+func (r *run) keepTagging(ctx context.Context) error {
+	call, ok := r.event.Detail.(*event.APICall)
+	if !ok || call.Failed() || call.Name != "TagUser" {
+		return nil
+	}
+	name, ok := call.User()
+	if !ok {
+		return nil
+	}
+	for _, tag := range call.Request.Objects("tags") {
+		key, _ := tag.Text("key")
+		value, _ := tag.Text("value")
+		if key = strings.ToLower(key); !exemption.IsTag(key) {
+			continue
+		}
+		t := ledger.Tagging{Value: change.Content(value), By: call.Identity.Name(), At: happened(r.event)}
+		id := ""
+		if t.Self = self(call.Identity, name); t.Self && call.Identity.Kind() == event.IAMUser {
+			id = call.Identity.PrincipalID
+		} else {
+			contact, err := r.reader.contact(ctx, name)
+			if err != nil {
+				return err
+			}
+			id = contact.ID
+		}
+		if id == "" {
+			continue // the user does not exist any more
+		}
+		if err := r.Ledger.KeepTagging(ctx, id, key, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// self reports whether the user of the name made the call, with a key or password, or with a session that it got for
+// itself. The name of a role's session proves nothing.
+func self(who event.Identity, name string) bool {
+	switch who.Kind() {
+	case event.IAMUser:
+		return strings.EqualFold(who.UserName, name)
+	case event.Federated:
+		return who.Session.Issuer.Type == "IAMUser" && strings.EqualFold(who.Session.Issuer.UserName, name)
+	}
+	return false
+}
+
+// selfSet are the keys of the exemptions among the tags that the user of the unique id gave itself.
+func (r *reader) selfSet(ctx context.Context, userID string, tags map[string]string) (map[string]ledger.Tagging, error) {
+	void := map[string]ledger.Tagging{}
+	if userID == "" || len(exemption.Values(tags)) == 0 {
+		return void, nil
+	}
+	known, err := once(r.taggings, userID, func() (map[string]ledger.Tagging, error) {
+		return r.Ledger.Taggings(ctx, userID)
+	})
+	for key, t := range known {
+		if value, tagged := tags[key]; tagged && t.Self && t.Value == change.Content(value) {
+			void[key] = t
+		}
+	}
+	return void, err
+}
+
+// without is the tags but for those of the keys.
+func without[T any](tags map[string]string, keys map[string]T) map[string]string {
+	if len(keys) == 0 {
+		return tags
+	}
+	rest := maps.Clone(tags)
+	for key := range keys {
+		delete(rest, key)
+	}
+	return rest
+}
