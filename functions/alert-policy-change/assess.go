@@ -99,16 +99,6 @@ func (p *planner) created(ctx context.Context, c *event.APICall) ([]assessment, 
 	return append([]assessment{{}}, exempt...), err
 }
 
-// halted explains the halt switch; the call is no worse than it looks.
-func (*planner) halted(context.Context, *event.APICall) ([]assessment, error) {
-	return []assessment{{
-		because: i18n.T("Any value except no stops every change that Warder would make; CloudTrail does not record the " +
-			"present value."),
-		advice: i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack and set the " +
-			"parameter to no."),
-	}}, nil
-}
-
 // worse is the assessment that a call is worse than it looks.
 func worse(severity control.Severity, title, because i18n.Message) assessment {
 	return assessment{title: title, severity: severity, because: because}

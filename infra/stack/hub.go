@@ -118,6 +118,10 @@ func newStack(scope constructs.Construct, id string, s settings.Settings, region
 // addFunctions adds the controls, the tools and what their functions refer to.
 func (h *Hub) addFunctions() {
 	h.names.Account, h.names.Topic = *h.Account(), *h.Topic.TopicArn()
+	h.names.Own.Stack = *awscdk.Aws_STACK_NAME()
+	if h.Key != nil {
+		h.names.Own.Keys = []string{*h.Key.KeyArn()}
+	}
 	var functions []awslambda.Function
 	for _, c := range h.props.Controls {
 		f := h.addFunction(c)
