@@ -36,14 +36,11 @@ const (
 	policyArn  = arg("policyArn")
 	policyName = arg("policyName")
 	roleName   = arg("roleName")
-	tableName  = arg("tableName")
 	user       = arg("user")
 )
 
-// acts are the calls that somebody is alerted on, by event source and event name; those of Lambda by the
-// beginning of the name, because CloudTrail appends the version of the API
-// (https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html). The rules of
-// control.json deliver these and no others.
+// acts are the calls that somebody is alerted on, by event source and event name. The rules of control.json deliver
+// these and no others. What becomes of Warder's own functions, rules and topics is for alert-warder-change.
 var acts = map[string]map[string]act{
 	"iam.amazonaws.com": {
 		// Policies of users, groups and roles.
@@ -183,63 +180,10 @@ var acts = map[string]map[string]act{
 		"DeleteAnalyzer": {i18n.T("Access analyzer deleted"), high, "${analyzerName}", asItIs,
 			i18n.T("deleted access analyzer %s", arg("analyzerName"))},
 	},
-
-	// Warder itself.
-	"lambda.amazonaws.com": {
-		"AddPermission":    functionChanged,
-		"DeleteFunction":   functionChanged,
-		"PutFunction":      functionChanged,
-		"RemovePermission": functionChanged,
-		"UpdateFunction":   functionChanged,
-	},
-	"events.amazonaws.com": {
-		"DeleteRule":    {tampered, critical, "${name}", asItIs, i18n.T("deleted rule %s", name)},
-		"DisableRule":   {tampered, critical, "${name}", asItIs, i18n.T("disabled rule %s", name)},
-		"PutRule":       {tampered, critical, "${name}", asItIs, i18n.T("changed rule %s", name)},
-		"PutTargets":    {tampered, critical, "${rule}", asItIs, i18n.T("changed the targets of rule %s", arg("rule"))},
-		"RemoveTargets": {tampered, critical, "${rule}", asItIs, i18n.T("removed targets of rule %s", arg("rule"))},
-	},
-	"ssm.amazonaws.com": {
-		"PutParameter": {i18n.T("Warder's halt switch set"), critical, "${name}", (*planner).halted,
-			i18n.T("set parameter %s", name)},
-		"DeleteParameter":  {tampered, critical, "${name}", asItIs, i18n.T("deleted parameter %s", name)},
-		"DeleteParameters": {tampered, critical, "${halt}", asItIs, i18n.T("deleted parameter %s", arg("halt"))},
-	},
-	"dynamodb.amazonaws.com": {
-		"DeleteTable": {tampered, critical, "${tableName}", asItIs, i18n.T("deleted table %s", tableName)},
-		"UpdateContinuousBackups": {tampered, critical, "${tableName}", asItIs,
-			i18n.T("changed the backups of table %s", tableName)},
-		"UpdateTable": {tampered, critical, "${tableName}", asItIs, i18n.T("changed table %s", tableName)},
-		"UpdateTimeToLive": {tampered, critical, "${tableName}", asItIs,
-			i18n.T("changed how long table %s keeps its items", tableName)},
-	},
-	"sns.amazonaws.com": {
-		"DeleteTopic": {tampered, critical, "${topicArn}", asItIs, i18n.T("deleted topic %s", arg("topicArn"))},
-		"SetTopicAttributes": {tampered, critical, "${topicArn}", asItIs,
-			i18n.T("changed %s of topic %s", arg("attributeName"), arg("topicArn"))},
-		"SetSubscriptionAttributes": {tampered, high, "${subscriptionArn}", asItIs,
-			i18n.T("changed %s of subscription %s", arg("attributeName"), arg("subscriptionArn"))},
-		"Unsubscribe": {tampered, high, "${subscriptionArn}", asItIs,
-			i18n.T("ended subscription %s", arg("subscriptionArn"))},
-	},
-	"cloudformation.amazonaws.com": {
-		"DeleteStack": {i18n.T("Warder is being deleted"), critical, "${stackName}", asItIs,
-			i18n.T("is deleting stack %s", arg("stackName"))},
-	},
 }
 
-// ofWarder are the sources of calls that matter only if they are about a part of Warder.
-var ofWarder = []string{
-	"cloudformation.amazonaws.com", "dynamodb.amazonaws.com", "events.amazonaws.com", "lambda.amazonaws.com",
-	"sns.amazonaws.com", "ssm.amazonaws.com",
-}
-
-// tampered is the title of what somebody did to Warder, functionChanged what they did to a function.
-var (
-	tampered        = i18n.T("Warder was tampered with")
-	functionChanged = act{tampered, critical, "${functionName}", asItIs,
-		i18n.T("called %s on function %s", arg("call"), arg("functionName"))}
-)
+// tampered is the title of what somebody did to a role or policy of Warder's.
+var tampered = i18n.T("Warder was tampered with")
 
 // exemptTag is the key of the tag that exempts a user. IAM compares keys without regard to case
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).

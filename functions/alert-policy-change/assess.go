@@ -72,6 +72,9 @@ func byPolicy(parameter, version string, of func(c *event.APICall, text string) 
 		if quarantine(name) && parameter == "policyArn" && version == "" {
 			return []assessment{quarantined(c)}, nil
 		}
+		if p.ownQuarantine(name) && strings.HasPrefix(c.Name, "Detach") {
+			return []assessment{released}, nil
+		}
 		if name == "" {
 			return noted(i18n.T("The event does not say which policy.")), nil
 		}
@@ -98,16 +101,6 @@ func byPolicy(parameter, version string, of func(c *event.APICall, text string) 
 func (p *planner) created(ctx context.Context, c *event.APICall) ([]assessment, error) {
 	exempt, err := p.exemption(ctx, c)
 	return append([]assessment{{}}, exempt...), err
-}
-
-// halted explains the halt switch; the call is no worse than it looks.
-func (*planner) halted(context.Context, *event.APICall) ([]assessment, error) {
-	return []assessment{{
-		because: i18n.T("Any value except no stops every change that Warder would make; CloudTrail does not record the " +
-			"present value."),
-		advice: i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack and set the " +
-			"parameter to no."),
-	}}, nil
 }
 
 // worse is the assessment that a call is worse than it looks.
@@ -211,6 +204,20 @@ func quarantined(c *event.APICall) assessment {
 	return v
 }
 
+// ownQuarantine reports whether a policy is one with which Warder keeps a user from acting.
+func (p *planner) ownQuarantine(policyARN string) bool {
+	own := p.settings.Quarantine
+	return policyARN != "" && (strings.EqualFold(policyARN, own.Key) || strings.EqualFold(policyARN, own.Outside))
+}
+
+// released is the assessment that somebody took Warder's quarantine off: what Warder itself reverts is not reported.
+var released = assessment{
+	title: i18n.T("Quarantine removed"), severity: control.Critical,
+	because: i18n.T("Warder had quarantined the user: an access key was exposed, or a sign-in came from outside."),
+	advice: i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack: make the caller's " +
+		"credentials inactive first, then revert the change."),
+}
+
 // joined assesses what a user gains by joining a group: what one of its policies gives, or else all of them together.
 func (p *planner) joined(ctx context.Context, c *event.APICall) ([]assessment, error) {
 	return p.group(ctx, c, func(carried []carries) assessment {
@@ -234,6 +241,9 @@ func (p *planner) joined(ctx context.Context, c *event.APICall) ([]assessment, e
 func (p *planner) left(ctx context.Context, c *event.APICall) ([]assessment, error) {
 	return p.group(ctx, c, func(carried []carries) assessment {
 		for _, one := range carried {
+			if p.ownQuarantine(one.name) {
+				return released
+			}
 			if denies(one.text) {
 				return worse(high, i18n.T("Deny removed"),
 					i18n.T("Policy %s of the group denies something; that no longer holds for the user.", one.name))

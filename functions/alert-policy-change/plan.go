@@ -15,7 +15,6 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
-	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -32,8 +31,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if !ok || c.Failed() {
 		return nil, nil
 	}
-	a, ok := find(c)
-	if !ok || slices.Contains(ofWarder, c.Source) && !p.owns(c, a) {
+	a, ok := acts[c.Source][c.Name]
+	if !ok {
 		return nil, nil
 	}
 	assessments, err := a.by(p, ctx, c)
@@ -45,20 +44,6 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		findings = append(findings, p.finding(c, a, v))
 	}
 	return findings, nil
-}
-
-// find is what acts says of a call.
-func find(c *event.APICall) (act, bool) {
-	if c.Source != "lambda.amazonaws.com" {
-		a, ok := acts[c.Source][c.Name]
-		return a, ok
-	}
-	for name, a := range acts[c.Source] {
-		if strings.HasPrefix(c.Name, name) {
-			return a, true
-		}
-	}
-	return act{}, false
 }
 
 // assessment is what reading the account adds to what acts has about a call. What is empty stays.
@@ -117,11 +102,8 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 			"not notified one by one.", i18n.Period(remediation.Quiet)))
 		once = []any{title.String(), c.Identity.ARN}
 	case own:
-		advice = i18n.Or(advice, adviseDeploy)
-		if !slices.Contains(ofWarder, c.Source) {
-			title, severity = tampered, control.Critical
-			text = i18n.Sentences(text, i18n.T("The changed resource belongs to Warder."))
-		}
+		title, severity, advice = tampered, control.Critical, i18n.Or(advice, adviseDeploy)
+		text = i18n.Sentences(text, i18n.T("The changed resource belongs to Warder."))
 	case byTemplate && severity == control.Medium:
 		severity = control.Low
 	}
@@ -206,18 +188,11 @@ func (p *planner) value(c *event.APICall, names string) string {
 		switch name {
 		case "key":
 			value = change.KeyHint(p.value(c, "accessKeyId|accessKey.accessKeyId"))
-		case "call":
-			value = c.Name
-		case "halt":
-			value = p.settings.Halt
 		default:
 			path := strings.Split(name, ".")
 			if value, _ = c.Request.Text(path...); value == "" {
 				value, _ = c.Response.Text(path...)
 			}
-		}
-		if name == "functionName" {
-			value = functionName(value)
 		}
 		if value != "" {
 			return value
@@ -226,61 +201,23 @@ func (p *planner) value(c *event.APICall, names string) string {
 	return ""
 }
 
-// functionName is the name of a function that is given by its name or by its ARN
-// (https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html).
-func functionName(name string) string {
-	if _, after, ok := strings.Cut(name, "function:"); ok {
-		name = after
-	}
-	name, _, _ = strings.Cut(name, ":")
-	return name
-}
-
-// owns reports whether a call is about a part of Warder. Names that only begin or end like one of
-// Warder's do not count, but for functions and rules: what begins with "warder-" there is Warder's.
+// owns reports whether a call is about a role or a policy of Warder's. Names that only begin or end like one of
+// Warder's do not count.
 func (p *planner) owns(c *event.APICall, a act) bool {
 	param := func(name string) string { value, _ := c.Param(name); return value }
 	role := func(name string) bool {
 		return slices.ContainsFunc(p.settings.Roles, func(own string) bool { return change.SameName(own, name) })
 	}
-	prefix := settings.FunctionName("")
-	switch c.Source {
-	case "iam.amazonaws.com":
-		switch {
-		case c.Name == "CreateRole" || c.Name == "CreatePolicy":
-			return param("path") == settings.RolePath || role(param("roleName"))
-		case a.subject == "${policyArn}":
-			return strings.HasPrefix(strings.ToLower(resource(param("policyArn"))), "policy"+settings.RolePath)
-		}
-		return role(param("roleName"))
-	case "lambda.amazonaws.com":
-		return strings.HasPrefix(functionName(param("functionName")), prefix)
-	case "events.amazonaws.com":
-		rule := cmp.Or(param("name"), param("rule"))
-		return strings.HasPrefix(rule, prefix) || strings.HasPrefix(rule, stackSet)
-	case "ssm.amazonaws.com":
-		return param("name") == p.settings.Halt || slices.Contains(c.Request.Texts("names"), p.settings.Halt)
-	case "dynamodb.amazonaws.com":
-		table := param("tableName")
-		return table == p.settings.Table || resource(table) == "table/"+p.settings.Table
-	case "sns.amazonaws.com":
-		return param("topicArn") == p.settings.Topic || strings.HasPrefix(param("subscriptionArn"), p.settings.Topic+":")
-	case "cloudformation.amazonaws.com":
-		name := param("stackName")
-		if _, id, ok := strings.Cut(resource(name), "stack/"); ok {
-			name, _, _ = strings.Cut(id, "/")
-		}
-		return name == settings.Product || regionStack().MatchString(name) || strings.HasPrefix(name, stackSet)
+	switch {
+	case c.Source != "iam.amazonaws.com":
+		return false
+	case c.Name == "CreateRole" || c.Name == "CreatePolicy":
+		return param("path") == settings.RolePath || role(param("roleName"))
+	case a.subject == "${policyArn}":
+		return strings.HasPrefix(strings.ToLower(resource(param("policyArn"))), "policy"+settings.RolePath)
 	}
-	return false
+	return role(param("roleName"))
 }
-
-// stackSet begins the name of a stack that a StackSet named for Warder has made, and of its rules.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-concepts.html
-const stackSet = "StackSet-" + settings.Product + "-"
-
-// regionStack is the name of the stack of a region beside the hub's.
-var regionStack = lazyregexp.New(`^` + settings.Product + `-[a-z]{2}(-[a-z]+)+-[1-9]$`)
 
 // digest is a short name for what it is given: 80 bits of a SHA-256 in hexadecimal.
 func digest(parts []any) string {

@@ -10,6 +10,7 @@ import (
 	alertinstanceconnect "github.com/warder-aws/warder/functions/alert-instance-connect"
 	alertpolicychange "github.com/warder-aws/warder/functions/alert-policy-change"
 	alertrootusage "github.com/warder-aws/warder/functions/alert-root-usage"
+	alertwarderchange "github.com/warder-aws/warder/functions/alert-warder-change"
 	closepublicbucket "github.com/warder-aws/warder/functions/close-public-bucket"
 	containexposedkey "github.com/warder-aws/warder/functions/contain-exposed-key"
 	deactivatestaleaccesskey "github.com/warder-aws/warder/functions/deactivate-stale-access-key"
@@ -31,6 +32,7 @@ var Controls = map[string]handler.Control{
 	"alert-instance-connect":       alertinstanceconnect.Control,
 	"alert-policy-change":          alertpolicychange.Control,
 	"alert-root-usage":             alertrootusage.Control,
+	"alert-warder-change":          alertwarderchange.Control,
 	"close-public-bucket":          closepublicbucket.Control,
 	"contain-exposed-key":          containexposedkey.Control,
 	"deactivate-stale-access-key":  deactivatestaleaccesskey.Control,

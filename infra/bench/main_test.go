@@ -147,6 +147,7 @@ func TestColdStart_LittleBeforeMain(t *testing.T) {
 	}
 	more := map[string]int{ // and why
 		"functions/alert-policy-change": 250, // the table of all calls that it alerts on
+		"functions/alert-warder-change": 250, // the same
 	}
 	for _, c := range all {
 		binary, err := root.Binary(c.ID)

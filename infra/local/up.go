@@ -60,8 +60,10 @@ export AWS_REGION=%s
 export AWS_DEFAULT_REGION=%[4]s
 # AWS CLI 1 takes no notice of AWS_ENDPOINT_URL for sqs: add --endpoint-url $AWS_ENDPOINT_URL
 # topic %s
+# second topic %s
 ready: %d functions; Ctrl-C ends the account
-`, a.URL, a.AccessKey, a.Secret, emulator.Region, a.Stack.Outputs["TopicArn"], len(a.Stack.Functions))
+`, a.URL, a.AccessKey, a.Secret, emulator.Region, a.Stack.Outputs["TopicArn"], a.Stack.Outputs["WatchTopicArn"],
+		len(a.Stack.Functions))
 
 	select {
 	case <-ctx.Done():

@@ -80,6 +80,7 @@ type watch struct {
 	comparison       string // atLeast when empty
 	threshold        float64
 	missing          string
+	twice            bool   // the alarm notifies both topics
 	plus             string // another metric beside it, whose values are added
 }
 
@@ -89,15 +90,19 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 	var names []string
 	add := func(id, name string, w watch, description string, values ...any) {
 		props := w.alarm(settings.Product+"-"+name, fmt.Sprintf(description, values...))
-		props.AlarmActions = &[]any{h.Topic.TopicArn()}
-		props.OkActions = props.AlarmActions
+		props.AlarmActions, props.OkActions = &[]any{h.Topic.TopicArn()}, &[]any{h.Topic.TopicArn()}
+		if w.twice {
+			props.AlarmActions = h.bothTopics()
+		}
 		awscloudwatch.NewCfnAlarm(h.Stack, jsii.String(id), props)
 		names = append(names, *props.AlarmName)
 	}
-	add("FailedAlarm", "failed", notEmpty(h.Failed),
+	failed, undelivered := notEmpty(h.Failed), notEmpty(h.Undelivered)
+	failed.twice, undelivered.twice = true, true
+	add("FailedAlarm", "failed", failed,
 		"An event could not be handled in all its tries and is kept in the queue Failed, for 14 days. "+
 			"Read why in the saved query warder/failures, fix the cause, then: make redrive. See %s.", handbook)
-	add("UndeliveredAlarm", "undelivered", notEmpty(h.Undelivered),
+	add("UndeliveredAlarm", "undelivered", undelivered,
 		"An event or a notice did not reach its function and is kept in the queue Undelivered, for 14 days. "+
 			"Check that the function exists and can be invoked: make doctor. Then: make redrive. See %s.", handbook)
 	halted := watch{
@@ -151,6 +156,10 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 	}
 	return names
 }
+
+// bothTopics are for alarms that go off as well when nothing can be published to the topic of notices: then events fail
+// in all their tries, and sweeps do not come to their end.
+func (h *Hub) bothTopics() *[]any { return &[]any{h.Topic.TopicArn(), h.Watch.TopicArn()} }
 
 // runbook returns the address of the page about a control or a tool.
 func (h *Hub) runbook(c control.Control) string {
@@ -230,7 +239,7 @@ func (h *Hub) newSweepAlarm(sweeps []awscloudwatch.CfnAlarm) string {
 			"the alarms that end in -sweep say which one, and what to do. After the first deployment it is on until "+
 			"the first sweeps. Sweep now: make sweep CONTROL=... See %s.", sweepHours, handbook)),
 		AlarmRule:    jsii.String(strings.Join(rule, " OR ")),
-		AlarmActions: &[]any{h.Topic.TopicArn()},
+		AlarmActions: h.bothTopics(),
 		OkActions:    &[]any{h.Topic.TopicArn()},
 	})
 	return name

@@ -251,7 +251,7 @@ func TestRoles_ExactlyControlJSONAndPlumbing(t *testing.T) {
 					want = append(want, "allow dynamodb:Query on ${Ledger.Arn}")
 				}
 				if !slices.Contains([]string{"alert-console-login", "alert-external-access", "alert-policy-change",
-					"alert-root-usage"}, c.ID) { // they change nothing
+					"alert-root-usage", "alert-warder-change"}, c.ID) { // they change nothing
 					want = append(want, "allow dynamodb:BatchGetItem on ${Ledger.Arn}")
 				}
 			} else if c.Schedule != "" || c.Subscribes {

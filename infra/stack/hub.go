@@ -32,6 +32,7 @@ type Hub struct {
 
 	Ledger awsdynamodb.Table
 	Topic  awssns.ITopic // of all notices: the stack's own, or the one that the settings name
+	Watch  awssns.Topic  // the second one, for when somebody switches off a part of Warder
 	Key    awskms.IKey   // of the topic; nil if the settings name a topic without one
 	Halt   awsssm.StringParameter
 
@@ -69,6 +70,7 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	})
 	hub.Failed = newQueue(stack, "Failed")
 	hub.Undelivered = newUndelivered(stack, s)
+	hub.Watch = newWatch(hub)
 	hub.own = map[string]string{
 		control.Ledger:          *hub.Ledger.TableArn(),
 		control.LedgerBySubject: *hub.Ledger.TableArn() + "/index/" + subjectIndex,
@@ -120,6 +122,10 @@ func newStack(scope constructs.Construct, id string, s settings.Settings, region
 // addFunctions adds the controls, the tools and what their functions refer to.
 func (h *Hub) addFunctions() {
 	h.names.Account, h.names.Topic, h.names.LedgerKey = *h.Account(), *h.Topic.TopicArn(), *h.LedgerKey.KeyArn()
+	h.names.Own.Stack, h.names.Own.Topics = *awscdk.Aws_STACK_NAME(), []string{*h.Watch.TopicArn()}
+	if h.Key != nil {
+		h.names.Own.Keys = []string{*h.Key.KeyArn()}
+	}
 	var functions []awslambda.Function
 	for _, c := range h.props.Controls {
 		f := h.addFunction(c)

@@ -28,7 +28,7 @@ func TestTopic_Elsewhere(t *testing.T) {
 	for name, from := range map[string]func() (template, error){elsewhereKey: toElsewhere, "": toElsewhereWithoutKey} {
 		tmpl := load(t, from)
 		for _, kind := range []string{"AWS::SNS::Topic", "AWS::SNS::TopicPolicy"} {
-			if own := tmpl.all(kind); len(own) > 0 {
+			if own := tmpl.where(kind, ofNotices); len(own) > 0 {
 				t.Errorf("%v is there beside the topic elsewhere", own)
 			}
 		}

@@ -112,6 +112,13 @@ func uses(c control.Control, own ...string) bool {
 	})
 }
 
+// watches reports whether c looks at Warder's own stack, and has to know what belongs to it.
+func watches(c control.Control) bool {
+	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+		return slices.Contains(p.Actions, "cloudformation:DescribeStacks")
+	})
+}
+
 // off reports whether the settings switch the control off.
 func (p *HubProps) off(c control.Control) bool { return p.Settings.Controls[c.ID].Mode == control.Off }
 
@@ -210,6 +217,11 @@ func longestNames(functions int) settings.Function {
 		Bus:        settings.Product,
 		Quarantine: settings.Quarantine{Key: policy + change.KeyQuarantine, Outside: policy + change.OutsideQuarantine},
 		Roles:      slices.Repeat([]string{longest("", 64)}, functions), // CreateRole, RoleName
+		Own: settings.Own{
+			Stack:  longest("", 128), // CreateStack, StackName
+			Topics: []string{longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256)},
+			Keys:   []string{longest("arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/", 36)},
+		},
 	}
 }
 
@@ -221,6 +233,9 @@ func (p *HubProps) functionSettings(c control.Control, names settings.Function) 
 	f := p.Settings.Function(c)
 	f.Topic, f.Account, f.Roles, f.Quarantine = names.Topic, names.Account, names.Roles, names.Quarantine
 	f.LedgerKey = names.LedgerKey
+	if watches(c) {
+		f.Own = names.Own
+	}
 	if uses(c, control.Reports) {
 		f.Reports = names.Reports
 	}

@@ -142,7 +142,7 @@ func TestRegion_HubLearnsOfUndeliveredEvents(t *testing.T) {
 		t.Errorf("alarm %v, want one on any message in %s", alarm.Properties, undelivered.id)
 	}
 	rule := region.one(t, "AWS::Events::Rule",
-		func(r resource) bool { return text(r.get("EventPattern.source")) == "aws.cloudwatch" })
+		func(r resource) bool { return text(r.get("EventPattern.detail-type")) == alarmChange })
 	if !(resource{Properties: map[string]any{"alarm": rule.get("EventPattern.resources.0")}}).refers("alarm", alarm) ||
 		text(rule.get("EventPattern.detail.state.value")) != "ALARM" {
 		t.Errorf("pattern %v, want the alarm going off", rule.get("EventPattern"))

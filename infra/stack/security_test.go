@@ -19,6 +19,8 @@ import (
 var accepted = map[string]string{
 	"CKV_AWS_18 AWS::S3::Bucket": "the log of who read a report would need a bucket of its own; the data events of a " +
 		"trail show the same",
+	"CKV_AWS_26 AWS::SNS::Topic": "the second topic is for when the key of the first one is disabled: with a key of its " +
+		"own it could be silenced in the same way; its messages hold no secret",
 	"CKV_AWS_27 AWS::SQS::Queue": "every queue is encrypted, with the key of SQS; the check looks for a key of KMS",
 	"CKV_AWS_115 AWS::Lambda::Function": "a new account has ten concurrent executions and lets none of them be " +
 		"reserved: the stack could not be deployed; " +

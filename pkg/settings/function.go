@@ -47,8 +47,16 @@ type Function struct {
 	Drilled []Drilled `json:"drilled,omitempty"` // the controls that are part of a drill
 	// Modes is the mode of every control, by id, for a tool that writes reports.
 	Modes map[string]control.Mode `json:"modes,omitempty"`
+	Own   Own                     `json:"own,omitzero"` // of the control that watches Warder
 	// SlackLocal is the loopback address that stands for Slack in the local account; empty: Slack itself.
 	SlackLocal string `json:"slackLocal,omitempty"`
+}
+
+// Own is what the control that watches Warder knows of the deployment beside the names that all functions know.
+type Own struct {
+	Stack  string   `json:"stack,omitempty"`  // name of the hub's stack
+	Topics []string `json:"topics,omitempty"` // ARNs of topics beside Topic
+	Keys   []string `json:"keys,omitempty"`   // ARNs of keys
 }
 
 // Quarantine is the ARNs of the policies of the stack that keep users from acting.

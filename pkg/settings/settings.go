@@ -77,11 +77,26 @@ func (o Owners) Addresses() []string {
 // Notify is who is notified of everything, and how.
 type Notify struct {
 	Emails   []string // subscribed to the topic; each must confirm once
+	Watchers []string // subscribed to the second topic; empty: see [Settings.Watchers]
 	Language Language // of every notice
 	Slack    Slack    // where notices are posted; zero: nowhere
 	Chat     bool     // deploy the buttons of Amazon Q Developer in chat applications
 	Topic    string   // ARN of a topic elsewhere, as in a security account; empty: the stack's own
 	TopicKey string   // ARN of the KMS key of Topic; empty: it has none
+}
+
+// Watchers are who is notified on the second topic when somebody switches off a part of Warder: those that the settings
+// name for that, or else those who get every notice, or else the default owner.
+func (s Settings) Watchers() []string {
+	switch {
+	case len(s.Notify.Watchers) > 0:
+		return s.Notify.Watchers
+	case len(s.Notify.Emails) > 0:
+		return s.Notify.Emails
+	case s.Owners.Default != "":
+		return []string{s.Owners.Default}
+	}
+	return nil
 }
 
 // Language is the language of notices, as an ISO 639-1 code.
@@ -239,6 +254,7 @@ func parseNotify(r reader, hub string) Notify {
 	emails := r.node("notify.emails")
 	notify := Notify{
 		Emails:   emails.Texts(),
+		Watchers: parseEmails(r.node("notify.watchers")),
 		Language: read[Language](r, "notify.language"),
 		Slack:    parseSlack(r),
 		Chat:     r.node("notify.chat").Bool(),
@@ -255,12 +271,18 @@ func parseNotify(r reader, hub string) Notify {
 	if notify.Topic != "" && len(notify.Emails) > 0 {
 		emails.Faultf("addresses cannot be subscribed to a topic elsewhere: subscribe them there, or leave topic out")
 	}
-	for i, item := range emails.Items() {
-		checkEmail(item)
-		email := notify.Emails[i]
-		item.Refuse(strictjson.String, slices.Contains(notify.Emails[:i], email), "%q is listed twice", email)
-	}
+	parseEmails(emails)
 	return notify
+}
+
+// parseEmails reads addresses, each of which is listed once.
+func parseEmails(n *strictjson.Node) []string {
+	emails := n.Texts()
+	for i, item := range n.Items() {
+		checkEmail(item)
+		item.Refuse(strictjson.String, slices.Contains(emails[:i], emails[i]), "%q is listed twice", emails[i])
+	}
+	return emails
 }
 
 // checkEmail wants a bare address, without a name or angle brackets.

@@ -210,7 +210,7 @@ func TestParseRefuses(t *testing.T) {
 			"a notify key that does not exist",
 			`"emails"`,
 			`"mails"`,
-			[]string{`notify.mails: unknown field: known here are emails, language, slack, chat, topic, topicKey`},
+			[]string{`notify.mails: unknown field: known here are emails, watchers, language, slack, chat, topic, topicKey`},
 		},
 		{"a language without a catalogue", `"ko"`, `"kr"`, []string{`notify.language: "kr" is not one of en, ko`}},
 		{"a channel by its name", `C024BE91L`, `#security`,

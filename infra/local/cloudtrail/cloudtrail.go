@@ -1,8 +1,9 @@
-// Package cloudtrail turns calls to the IAM API into the CloudTrail events that EventBridge would carry.
+// Package cloudtrail turns calls to the IAM API, and calls of other services that change what Warder has there, into the
+// CloudTrail events that EventBridge would carry.
 //
-// It sees the call as it went over the wire (a form, an XML answer) and knows of IAM only what the
-// form of a CloudTrail record needs: which parameters are secret, which are not strings. It never
-// decides whether an event is delivered.
+// It sees the call as it went over the wire (a form or JSON, an answer of XML or JSON) and knows of a service only what
+// the form of a CloudTrail record needs: which parameters are secret, which are not strings. It never decides whether
+// an event is delivered.
 package cloudtrail
 
 import (
@@ -82,31 +83,34 @@ func (id Identity) userIdentity() map[string]any {
 	return record
 }
 
-// A Call is one call to the IAM API and its answer.
+// A Call is one call to an API and its answer.
 type Call struct {
-	Form      url.Values // with Action
+	Service   string     // as events name it, see [Recorded]; empty for iam
+	Name      string     // as events name the call; empty for the form's Action
+	Form      url.Values // with Action, or else
+	Body      []byte     // JSON
 	Status    int        // HTTP status of the answer
-	Answer    []byte     // XML
+	Answer    []byte     // XML if the call was a form, else JSON
 	RequestID string
 	UserAgent string
 	Host      string // the Host header of the request
-	Region    string // where CloudTrail logs IAM: us-east-1
+	Region    string // where CloudTrail logs it: IAM's in us-east-1
 	Caller    Identity
 	At        time.Time
 }
 
-// Event is the EventBridge event of the call: `AWS API Call via CloudTrail` from aws.iam, whose
-// detail is the CloudTrail record.
+// Event is the EventBridge event of the call: `AWS API Call via CloudTrail`, whose detail is the CloudTrail record.
 func Event(call Call) (json.RawMessage, error) {
+	call.Service, call.Name = cmp.Or(call.Service, "iam"), cmp.Or(call.Name, call.Form.Get("Action"))
 	record, err := record(call)
 	if err != nil {
-		return nil, fmt.Errorf("record %s: %w", call.Form.Get("Action"), err)
+		return nil, fmt.Errorf("record %s: %w", call.Name, err)
 	}
 	event, err := json.Marshal(map[string]any{
 		"version":     "0",
 		"id":          eventfile.NewID(),
 		"detail-type": "AWS API Call via CloudTrail",
-		"source":      "aws.iam",
+		"source":      "aws." + call.Service,
 		"account":     call.Caller.Account,
 		"time":        call.At.UTC().Format(time.RFC3339),
 		"region":      call.Region,
@@ -114,7 +118,7 @@ func Event(call Call) (json.RawMessage, error) {
 		"detail":      record,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("encode event of %s: %w", call.Form.Get("Action"), err)
+		return nil, fmt.Errorf("encode event of %s: %w", call.Name, err)
 	}
 	return event, nil
 }
@@ -124,8 +128,8 @@ func record(call Call) (map[string]any, error) {
 		"eventVersion":       "1.11",
 		"userIdentity":       call.Caller.userIdentity(),
 		"eventTime":          call.At.UTC().Format(time.RFC3339),
-		"eventSource":        "iam.amazonaws.com",
-		"eventName":          call.Form.Get("Action"),
+		"eventSource":        call.Service + ".amazonaws.com",
+		"eventName":          call.Name,
 		"awsRegion":          call.Region,
 		"sourceIPAddress":    "127.0.0.1",
 		"userAgent":          call.UserAgent,
@@ -143,6 +147,9 @@ func record(call Call) (map[string]any, error) {
 			"cipherSuite":              "TLS_AES_128_GCM_SHA256",
 			"clientProvidedHostHeader": call.Host,
 		},
+	}
+	if call.Form == nil {
+		return record, recordJSON(record, call)
 	}
 	if call.Status >= 300 {
 		code, message, err := failure(call.Answer)

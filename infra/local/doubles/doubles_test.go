@@ -86,7 +86,7 @@ func newPlace(cfg aws.Config) *place {
 
 // table is all trials, in the order in which they are made.
 func table() []trial {
-	return slices.Concat(users, keys, policies, groups, reports, rootSessions, systems, storedSecrets, buckets, messages)
+	return slices.Concat(users, keys, policies, groups, reports, rootSessions, systems, storedSecrets, buckets, messages, stacks)
 }
 
 // name is the name that a trial's things have.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -799,3 +800,12 @@ var messages = []trial{
 		do: putEvents("warder", slices.Repeat([]string{`{}`}, 11)...),
 	},
 }
+
+var stacks = []trial{{
+	operation: "cloudformation:DescribeStacks", name: "a stack that is not there", want: "ValidationError",
+	do: func(p *place, id string) (string, error) {
+		_, err := cloudformation.NewFromConfig(p.cfg).DescribeStacks(p.t.Context(),
+			&cloudformation.DescribeStacksInput{StackName: &id})
+		return "", err
+	},
+}}

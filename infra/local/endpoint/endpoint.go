@@ -37,6 +37,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/warder-aws/warder/infra/local/cloudtrail"
@@ -92,6 +93,7 @@ type Handler struct {
 	faults  []Fault
 	order   order
 	guarded map[string]policy // by ARN of the table or the key
+	off     map[string]bool   // ids of keys that are disabled, and names of functions that do not run
 }
 
 // maxRemembered bounds what is kept of calls and of sessions.
@@ -102,7 +104,7 @@ func New(config Config) *Handler {
 	h := &Handler{
 		Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{},
 		owners: map[string]string{}, since: map[string]time.Time{}, users: map[string]user{}, groups: map[string]string{},
-		guarded: map[string]policy{},
+		guarded: map[string]policy{}, off: map[string]bool{},
 	}
 	for arn, text := range config.Policies {
 		h.guarded[arn] = parsePolicy(text)
@@ -122,6 +124,9 @@ func New(config Config) *Handler {
 // ServeHTTP serves one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Only these know of paths. A mux would tidy the paths of API calls, and some have odd ones.
+	if h.changeFunction(w, r) {
+		return
+	}
 	if strings.HasPrefix(r.URL.Path, "/_warder/") || strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") {
 		h.routes.ServeHTTP(w, r)
 		return
@@ -187,6 +192,10 @@ func (h *Handler) api(w http.ResponseWriter, r *http.Request) {
 			about = user{path: req.form.Get("Path")} // that it is made with
 		}
 		h.record(r.Context(), function, req, about, answer)
+	}
+	h.followChange(req, answer)
+	if err := h.recordChange(r.Context(), req, req.action, answer); err != nil {
+		answer = failure(req, http.StatusInternalServerError, "InternalFailure", err.Error())
 	}
 	answer.write(w)
 }
@@ -330,10 +339,19 @@ func (h *Handler) start(ctx context.Context, matches []eventbridge.Match) ([]del
 				Conditions: map[string]string{"events:source": match.Source},
 			})
 		}
+		if match.Topic != "" {
+			if err := h.tell(ctx, match.Topic, string(match.Event)); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if match.Queue != "" {
 			if err := h.enqueue(ctx, match.Queue, match.Event); err != nil {
 				return nil, err
 			}
+			continue
+		}
+		if h.functionOff(match.Function) {
 			continue
 		}
 		result, err := h.Lambda.Send(match.Function, match.Event)
@@ -353,6 +371,17 @@ func (h *Handler) enqueue(ctx context.Context, arn string, event []byte) error {
 		QueueUrl: &url, MessageBody: aws.String(string(event)),
 	}); err != nil {
 		return fmt.Errorf("send to queue %s: %w", name, err)
+	}
+	return nil
+}
+
+// tell publishes what EventBridge sends to a topic. A topic under a disabled key takes nothing.
+func (h *Handler) tell(ctx context.Context, topic, text string) error {
+	if h.keyOff(topic) {
+		return nil // EventBridge tries for a day, and then keeps the event in the queue of what was not delivered
+	}
+	if _, err := sns.NewFromConfig(h.moto()).Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: &text}); err != nil {
+		return fmt.Errorf("publish to topic %s: %w", topic, err)
 	}
 	return nil
 }

@@ -46,6 +46,10 @@ func (h *Handler) subscriptions(ctx context.Context, req request) answer {
 
 // publish publishes to a topic and starts the functions that subscribe it.
 func (h *Handler) publish(ctx context.Context, req request) answer {
+	if h.keyOff(req.form.Get("TopicArn")) {
+		// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
+		return failure(req, http.StatusBadRequest, "KMSDisabled", "The key of the topic is disabled.")
+	}
 	result := h.forward(ctx, req)
 	if result.status != http.StatusOK {
 		return result

@@ -31,27 +31,30 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// A Rule is a rule of a template and one target of it: exactly one of Function, Queue and Forward.
+// A Rule is a rule of a template and one target of it: exactly one of Function, Queue, Topic and Forward.
 type Rule struct {
-	Name     string
-	Region   string // empty for the region of the bus
-	Bus      string // name of its event bus; empty for the default bus
-	Function string // name
-	Queue    string // ARN of an SQS queue
-	Forward  string // ARN of another event bus
-	Role     string // ARN of the role that it forwards with
-	Input    string // JSON that the target gets in place of the event
-	Pattern  string // JSON; empty for a rule that has a schedule alone
-	Schedule string // rate() or cron(); empty for a rule that has a pattern alone
-	State    string // as EventBridge names it; ENABLED when empty
-	Disabled bool
+	Name        string
+	Region      string       // empty for the region of the bus
+	Bus         string       // name of its event bus; empty for the default bus
+	Function    string       // name
+	Queue       string       // ARN of an SQS queue
+	Topic       string       // ARN of an SNS topic
+	Transformer *Transformer // makes the topic's message of the event; nil for the event itself
+	Forward     string       // ARN of another event bus
+	Role        string       // ARN of the role that it forwards with
+	Input       string       // JSON that the target gets in place of the event
+	Pattern     string       // JSON; empty for a rule that has a schedule alone
+	Schedule    string       // rate() or cron(); empty for a rule that has a pattern alone
+	State       string       // as EventBridge names it; ENABLED when empty
+	Disabled    bool
 }
 
-// A Match is an event for a function or for a queue.
+// A Match is an event for a function, for a queue or for a topic.
 type Match struct {
 	Rule     string
 	Function string          // name, or
-	Queue    string          // ARN
+	Queue    string          // ARN, or
+	Topic    string          // ARN; Event is the message then, which need not be JSON
 	Through  string          // the rule that forwarded the event here; empty when it happened here
 	To       string          // ARN of the bus that it forwarded it to,
 	Role     string          // and of the role that it did so with
@@ -273,7 +276,10 @@ func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error)
 }
 
 func match(rule Rule, event eventfile.Event, through Rule) Match {
-	m := Match{Rule: rule.Name, Function: rule.Function, Queue: rule.Queue, Event: event.JSON}
+	m := Match{Rule: rule.Name, Function: rule.Function, Queue: rule.Queue, Topic: rule.Topic, Event: event.JSON}
+	if rule.Transformer != nil {
+		m.Event = json.RawMessage(rule.Transformer.Text(event.JSON))
+	}
 	if through.Name != "" {
 		m.Through, m.To, m.Role, m.Source = through.Name, through.Forward, through.Role, event.Source
 	}

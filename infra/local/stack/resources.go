@@ -211,7 +211,7 @@ func (m *maker) rule(name string, p struct {
 	EventPattern                            document
 	Targets                                 []struct {
 		Arn, Input, InputPath, RoleArn string
-		InputTransformer               any
+		InputTransformer               *eventbridge.Transformer
 	}
 }) (made, error) {
 	name = *or(p.Name, name)
@@ -219,10 +219,9 @@ func (m *maker) rule(name string, p struct {
 		p.EventBusName = ""
 	}
 	for _, target := range p.Targets {
-		if target.InputPath != "" || target.InputTransformer != nil {
+		if target.InputPath != "" || target.InputTransformer != nil && !m.topics[target.Arn] {
 			return made{}, fmt.Errorf(
-				"target %s: the local account hands over the event or a constant, nothing made of the event",
-				target.Arn)
+				"target %s: the local account hands over the event or a constant, and to a topic a text", target.Arn)
 		}
 		rule := eventbridge.Rule{
 			Name: name, Region: m.region, Bus: p.EventBusName, Pattern: string(p.EventPattern),
@@ -234,10 +233,12 @@ func (m *maker) rule(name string, p struct {
 			rule.Function = function.Name
 		case m.queues[target.Arn]:
 			rule.Queue = target.Arn
+		case m.topics[target.Arn]:
+			rule.Topic, rule.Transformer = target.Arn, target.InputTransformer
 		case strings.HasPrefix(target.Arn, "arn:aws:events:") && strings.Contains(target.Arn, ":event-bus/"):
 			rule.Forward, rule.Role = target.Arn, target.RoleArn
 		default:
-			return made{}, fmt.Errorf("target %s: no function or queue of the template, and no event bus", target.Arn)
+			return made{}, fmt.Errorf("target %s: no function, queue or topic of the template, and no event bus", target.Arn)
 		}
 		m.rules = append(m.rules, rule)
 	}
@@ -442,6 +443,7 @@ func (m *maker) topic(name string, p struct {
 	if strings.HasPrefix(p.KmsMasterKeyId, "arn:") { // any other is AWS's own, which asks nobody
 		m.keys[*topic.TopicArn] = p.KmsMasterKeyId
 	}
+	m.topics[*topic.TopicArn] = true
 	return with(*topic.TopicArn, "TopicArn", *topic.TopicArn, "TopicName", *p.TopicName), nil
 }
 

@@ -113,8 +113,8 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 	m := &maker{
 		ctx: ctx, Clients: clients, template: t, name: name, account: account, region: region,
 		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{},
-		queues: map[string]bool{}, targets: map[string][]string{}, keys: map[string]string{}, allowed: map[string]bool{},
-		policies: map[string][]byte{},
+		queues: map[string]bool{}, topics: map[string]bool{}, targets: map[string][]string{}, keys: map[string]string{},
+		allowed: map[string]bool{}, policies: map[string][]byte{},
 	}
 	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {
 		if t.Resources[logicalID].Type == metadata {
@@ -144,6 +144,7 @@ type maker struct {
 	buses     []string
 	listeners []Subscription
 	queues    map[string]bool // by ARN
+	topics    map[string]bool // by ARN
 	targets   map[string][]string
 	keys      map[string]string // of topics
 	policies  map[string][]byte // of tables and keys, by ARN

@@ -19,6 +19,7 @@ func clone(s State) State {
 		Members: pointers(s.Members, Member.clone), Buckets: pointers(s.Buckets, Bucket.clone),
 		Sessions: pointers(s.Sessions, same), Nodes: pointers(s.Nodes, Node.clone),
 		Topics: pointers(s.Topics, Topic.clone), Queues: pointers(s.Queues, Queue.clone), Buses: pointers(s.Buses, Bus.clone),
+		Stacks:  pointers(s.Stacks, Stack.clone),
 		Summary: values(s.Summary, same), Policies: values(s.Policies, same),
 	}
 }
@@ -79,6 +80,11 @@ func (q Queue) clone() Queue {
 func (b Bus) clone() Bus {
 	b.Events = list(b.Events, func(p Put) Put { p.Time = utc(p.Time); return p })
 	return b
+}
+
+func (s Stack) clone() Stack {
+	s.Created, s.Updated = utc(s.Created), utc(s.Updated)
+	return s
 }
 
 func same[T any](v T) T { return v }

@@ -46,6 +46,8 @@ type State struct {
 	Topics map[string]*Topic `json:"topics,omitempty"`
 	Queues map[string]*Queue `json:"queues,omitempty"`
 	Buses  map[string]*Bus   `json:"buses,omitempty"`
+	// Stacks are CloudFormation's, by name.
+	Stacks map[string]*Stack `json:"stacks,omitempty"`
 }
 
 // User is an IAM user.
@@ -189,6 +191,7 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.Topics, state.Topics)
 	alter(&a.state.Queues, state.Queues)
 	alter(&a.state.Buses, state.Buses)
+	alter(&a.state.Stacks, state.Stacks)
 	alter(&a.state.Groups, state.Groups)
 	for arn, document := range state.Policies {
 		put(&a.state.Policies, arn, document)

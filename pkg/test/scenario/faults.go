@@ -71,6 +71,7 @@ var message = aws.String("a fault of the scenario")
 // others are of all services of its protocol.
 //
 //   - https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
+//   - https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html
 //   - https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 //   - https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html
 //   - https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html
@@ -81,6 +82,9 @@ var services = map[string]codes{
 	"iam": {
 		generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied"),
 		&iam.NoSuchEntityException{Message: message},
+	},
+	"cloudformation": {
+		generic("Throttling"), generic("InternalFailure"), generic("AccessDenied"), generic("ValidationError"),
 	},
 	"sts": {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied"), nil},
 	"ssm": {

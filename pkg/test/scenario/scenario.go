@@ -244,6 +244,10 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 		Halt:  "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
 		BlastRadius: set.BlastRadius, HoldDays: 7,
 		Quarantine: settings.Quarantine{Key: quarantines + change.KeyQuarantine},
+		Own: settings.Own{
+			Stack: "warder", Topics: []string{"arn:aws:sns:us-east-1:111122223333:warder-Watch"},
+			Keys: []string{"arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000a"},
+		},
 	}
 	if len(set.AllowedNetworks) > 0 {
 		s.settings.Quarantine.Outside = quarantines + change.OutsideQuarantine

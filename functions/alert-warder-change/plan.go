@@ -1,0 +1,199 @@
+package alertwarderchange
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+type planner struct {
+	api      readAPI
+	settings settings.Function
+	hub      string // region
+}
+
+// Plan alerts on one call that changed something of Warder's. Calls that were refused changed nothing.
+func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
+	c, ok := e.Detail.(*event.APICall)
+	if !ok || c.Failed() || c.ReadOnly != nil && *c.ReadOnly {
+		return nil, nil
+	}
+	about := p.about(c)
+	a := find(c)
+	if len(about) == 0 || a.severity == "" {
+		return nil, nil
+	}
+	if a.by != nil {
+		a = a.by(c)
+	}
+	byTemplate := c.Source != formation && c.Identity.Service() == formation
+	deployed := false
+	if byTemplate {
+		var err error
+		if deployed, err = p.deployed(ctx, c, about); err != nil {
+			return nil, err
+		}
+	}
+	return []remediation.Finding{p.finding(c, a, about, byTemplate, deployed)}, nil
+}
+
+// formation is the source of CloudFormation's own calls, and the service of those that it makes for a stack.
+const formation = "cloudformation.amazonaws.com"
+
+// version is what Lambda appends to the names of its calls, as in UpdateFunctionCode20150331v2.
+// https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
+var apiVersion = lazyregexp.New(`20[0-9]{6}(v[0-9]+)?$`)
+
+// find is what acts says of a call.
+func find(c *event.APICall) act {
+	name := c.Name
+	if c.Source == "lambda.amazonaws.com" {
+		name = apiVersion().ReplaceAllString(name, "")
+	}
+	if a, ok := acts[c.Source][name]; ok {
+		return a
+	}
+	return unknown
+}
+
+// deploymentTime is how long after its begin a deployment of Warder may still be reported by CloudTrail.
+const deploymentTime = 30 * time.Minute
+
+// deployed reports whether CloudFormation made the call for a stack of Warder's: CloudTrail does not name the stack,
+// but one of Warder's is being changed, or was when the call was made. Stacks that a StackSet makes in other regions
+// have names that nobody knows beforehand: their rules' names must do.
+func (p *planner) deployed(ctx context.Context, c *event.APICall, about []thing) (bool, error) {
+	name := cmp.Or(p.settings.Own.Stack, settings.Product)
+	if c.Region != p.hub {
+		if slices.ContainsFunc(about, func(t thing) bool { return strings.HasPrefix(t.name, stackSet) }) {
+			return true, nil
+		}
+		name = settings.Product + "-" + c.Region
+	}
+	out, err := p.api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name},
+		func(o *cloudformation.Options) { o.Region = c.Region })
+	var refused smithy.APIError
+	// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+	if err != nil && (!errors.As(err, &refused) || refused.ErrorCode() != "ValidationError") {
+		return false, fmt.Errorf("describe stack %s: %w", name, err)
+	}
+	if err != nil || len(out.Stacks) == 0 {
+		return false, nil
+	}
+	stack := out.Stacks[0]
+	begun := aws.ToTime(cmp.Or(stack.DeletionTime, stack.LastUpdatedTime, stack.CreationTime))
+	passed := c.Time.Sub(begun)
+	// CloudTrail's times are whole seconds.
+	return passed > -time.Minute &&
+		(passed < deploymentTime || strings.HasSuffix(string(stack.StackStatus), "_IN_PROGRESS")), nil
+}
+
+// The titles, and the advice.
+var (
+	tampered = i18n.T("Warder was tampered with")
+	changed  = i18n.T("Warder was changed")
+	titles   = map[string]i18n.Message{
+		"DeleteStack": i18n.T("Warder is being deleted"), "DeleteStackInstances": i18n.T("Warder is being deleted"),
+		"DeleteStackSet": i18n.T("Warder is being deleted"), "PutParameter": i18n.T("Warder's halt switch set"),
+		"UpdateStack": i18n.T("Warder is being deployed"), "ExecuteChangeSet": i18n.T("Warder is being deployed"),
+		"CreateStack": i18n.T("Warder is being deployed"),
+	}
+
+	adviseCheck = i18n.T("Nothing to do if this was intended. If not, revert it and find out who uses the caller's " +
+		"credentials.")
+	adviseHalt = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack and set the " +
+		"parameter to no.")
+	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack, and do not " +
+		"rely on Warder's notices, nor on their absence. Then deploy Warder again.")
+)
+
+// finding describes a call about things of Warder's.
+func (p *planner) finding(
+	c *event.APICall, a act, about []thing, byTemplate, deployed bool,
+) remediation.Finding {
+	text := i18n.Sentences(i18n.T("%s called %s on %s.", actor(c), c.Name, describe(about)), a.effect)
+	f := remediation.Finding{
+		Title: titles[c.Name], Severity: a.severity, Subject: about[0].name, Facts: facts(c), Text: text,
+		Advice: adviseDeploy,
+	}
+	once := []any{c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, a.severity}
+	switch {
+	case deployed:
+		f.Title, f.Severity, f.Advice, f.Subject = i18n.T("Warder was deployed"), low, adviseCheck, settings.Product
+		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
+			f.Title, f.Severity = i18n.T("Part of Warder was deleted"), medium
+		}
+		f.Text = i18n.Sentences(i18n.T("%s called %s on %s.", actor(c), c.Name, describe(about)),
+			i18n.T("CloudFormation made this change; its other changes to Warder within %s are not notified one by one.",
+				i18n.Period(remediation.Quiet)))
+		once = []any{f.Title.String(), c.Identity.ARN}
+	case byTemplate:
+		f.Text = i18n.Sentences(text, i18n.T("CloudFormation made this change, for a stack that is not Warder's."))
+	case c.Name == "PutParameter":
+		f.Advice = adviseHalt
+	case a.severity.Rank() < high.Rank():
+		f.Advice = adviseCheck
+	}
+	if f.Title.Empty() {
+		f.Title = tampered
+		if f.Severity.Rank() < high.Rank() {
+			f.Title = changed
+		}
+	}
+	f.Handling = remediation.Handling{Fresh: true, Once: remediation.Once{Key: digest(once), For: remediation.Quiet}}
+	return f
+}
+
+// actor is the caller at the beginning of a sentence.
+func actor(c *event.APICall) i18n.Message {
+	if c.Identity.Kind() == event.Root {
+		return i18n.T("The root user")
+	}
+	return c.Identity.Describe()
+}
+
+// facts are who called, from where, and what.
+func facts(c *event.APICall) []remediation.Fact {
+	by := c.Identity.Kind().Describe()
+	if c.Identity.Kind() != event.Root {
+		by = i18n.T("%s (%s)", c.Identity.Describe(), by)
+	}
+	if key := remediation.LongLivedKey(c.Identity); !key.Empty() {
+		by = i18n.T("%s, access key %s", by, key)
+	}
+	from, call := "", i18n.Literal(c.Name)
+	if address, ok := c.Address(); ok {
+		from = address.String()
+	}
+	if !c.Time.IsZero() {
+		call = i18n.Join(", ", call, i18n.Moment(c.Time))
+	}
+	return remediation.Facts(i18n.T("By"), by, i18n.T("From"), i18n.Literal(from),
+		i18n.T("Through"), i18n.Literal(c.Identity.Service()), i18n.T("Call"), call)
+}
+
+// digest is a short name for what it is given: 80 bits of a SHA-256 in hexadecimal.
+func digest(parts []any) string {
+	text, err := json.Marshal(parts)
+	if err != nil {
+		panic(err) // strings and what was decoded from JSON
+	}
+	sum := sha256.Sum256(text)
+	return fmt.Sprintf("%x", sum[:10])
+}

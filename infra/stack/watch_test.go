@@ -1,0 +1,109 @@
+package stack
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWatch_NeedsNothingOfTheFirstWay(t *testing.T) {
+	tmpl := load(t, custom)
+	topic := tmpl.named(t, "AWS::SNS::Topic", "Watch")
+	if key := topic.get("KmsMasterKeyId"); key != nil {
+		t.Errorf("the second topic rests under the key %v: disabled, it would silence both", key)
+	}
+	rules := tmpl.where("AWS::Events::Rule", func(r resource) bool { return r.refers("Targets.0.Arn", topic) })
+	if len(rules) != 2 {
+		t.Fatalf("%d rules publish to the second topic, want 2", len(rules))
+	}
+	for _, r := range rules {
+		if r.get("State") != "ENABLED" || r.get("Targets.0.InputTransformer.InputTemplate") == nil {
+			t.Errorf("%s: state %v, targets %v", r.id, r.get("State"), r.get("Targets"))
+		}
+		if many := r.get("Targets.1"); many != nil {
+			t.Errorf("%s has a second target: %v", r.id, many)
+		}
+	}
+	policy := text(tmpl.named(t, "AWS::SNS::TopicPolicy", "WatchPolicy").get("PolicyDocument"))
+	for _, service := range []string{"events.amazonaws.com", "cloudwatch.amazonaws.com"} {
+		if !strings.Contains(policy, service) {
+			t.Errorf("%s may not publish to the second topic: %s", service, policy)
+		}
+	}
+}
+
+func TestWatch_Subscriptions(t *testing.T) {
+	tmpl := load(t, custom)
+	topic := tmpl.named(t, "AWS::SNS::Topic", "Watch")
+	var got []string
+	for _, s := range tmpl.where("AWS::SNS::Subscription", func(r resource) bool { return r.refers("TopicArn", topic) }) {
+		got = append(got, s.get("Endpoint").(string))
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"on-call@example.com", "security@example.com"}, got); diff != "" {
+		t.Errorf("subscribed to the second topic (-want +got):\n%s", diff)
+	}
+}
+
+// What tells that nothing can be published to the topic of notices does not go there alone.
+func TestWatch_AlarmsOfADeadTopic(t *testing.T) {
+	tmpl := load(t, deployed)
+	topic := tmpl.named(t, "AWS::SNS::Topic", "Watch")
+	var got []string
+	for _, kind := range []string{"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"} {
+		for _, alarm := range tmpl.where(kind, func(r resource) bool { return r.refers("AlarmActions.1", topic) }) {
+			got = append(got, alarm.get("AlarmName").(string))
+		}
+	}
+	if diff := cmp.Diff([]string{"warder-failed", "warder-undelivered", "warder-no-sweep"}, got); diff != "" {
+		t.Errorf("alarms that notify both topics (-want +got):\n%s", diff)
+	}
+}
+
+// Each way reports what would switch off the other: what is deployed is named so that both patterns match it.
+func TestWatch_EachWayReportsTheOther(t *testing.T) {
+	var patterns []struct {
+		Source []string
+		Detail struct {
+			EventName []any
+			Or        []struct{ EventName []any } `json:"$or"`
+		}
+	}
+	if err := json.Unmarshal(silencing, &patterns); err != nil {
+		t.Fatal(err)
+	}
+	var calls []string
+	add := func(names []any) {
+		for _, name := range names {
+			if filter, ok := name.(map[string]any); ok {
+				name = filter["prefix"]
+			}
+			calls = append(calls, name.(string))
+		}
+	}
+	for _, p := range patterns {
+		add(p.Detail.EventName)
+		for _, or := range p.Detail.Or {
+			add(or.EventName)
+		}
+	}
+	for _, call := range []string{
+		"DisableRule", "DeleteRule", "PutRule", "RemoveTargets", "PutTargets", // a rule
+		"DeleteFunction", "UpdateFunction", "PutFunctionConcurrency", "RemovePermission", // a function
+		"DeleteTopic", "SetTopicAttributes", "PutDataProtectionPolicy", "Unsubscribe", "SetSubscriptionAttributes",
+		"DeleteAlarms", "DisableAlarmActions", "PurgeQueue", "SetQueueAttributes", "DeleteQueue", "DeleteLogGroup",
+		"DeleteTable", "PutResourcePolicy", "DeleteStack", "UpdateStack", "ExecuteChangeSet",
+	} {
+		if !slices.Contains(calls, call) {
+			t.Errorf("the second way does not report %s", call)
+		}
+	}
+	key := load(t, deployed).named(t, "AWS::KMS::Key", "TopicKey")
+	if found := text(load(t, deployed).named(t, "AWS::Events::Rule", "Watch2").get("EventPattern")); !strings.Contains(
+		found, "DisableKey") || !strings.Contains(found, key.id) {
+		t.Errorf("the second way does not report that the key %s is disabled: %s", key.id, found)
+	}
+}
