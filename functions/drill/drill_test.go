@@ -139,7 +139,9 @@ func (w *fixture) AttachUserPolicy(
 	w.handles++
 	detail := fmt.Sprintf(`{"eventVersion":"1.11","eventType":"AwsApiCall","eventSource":"iam.amazonaws.com",
 		"eventName":"AttachUserPolicy","eventTime":%q,"eventID":"00000000-0000-4000-8000-%012d",
-		"requestParameters":{"userName":%q,"policyArn":%q},"userIdentity":{"type":"AssumedRole"}}`,
+		"requestParameters":{"userName":%q,"policyArn":%q},"userIdentity":{"type":"AssumedRole",
+		"arn":"arn:aws:sts::111122223333:assumed-role/warder-self/warder-drill","sessionContext":{"sessionIssuer":{
+		"type":"Role","arn":"arn:aws:iam::111122223333:role/warder/warder-self"}}}}`,
 		stamp, w.handles, *in.UserName, *in.PolicyArn)
 	w.send("aws.iam", "AWS API Call via CloudTrail", "e-1", stamp, json.RawMessage(detail), 120*time.Second)
 	return out, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
@@ -13,6 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // rehearsed reports whether the event calls itself one of a drill: it is synthetic, or records that the one policy of
@@ -28,6 +30,18 @@ func rehearsed(e event.Event) bool {
 	user, _ := call.User()
 	policy, _ := call.Param("policyArn")
 	return drill.Named(user) && drill.IsPolicy(policy)
+}
+
+// byDrill reports whether the event records that the drill attached its policy to a user: the call is one of Warder's own
+// roles, and of the session that Lambda begins for the drill's function, which it names like it.
+func (r *Runner) byDrill(e event.Event) bool {
+	return rehearsed(e) && r.byWarder(e) && e.Record().Identity.SessionName() == settings.FunctionName("drill")
+}
+
+// within reports whether what the event reports happened while the drill went on. AWS gives the time in whole seconds.
+func within(d ledger.Drill, e event.Event) bool {
+	at := happened(e)
+	return !at.Before(d.At.Truncate(time.Second)) && !at.After(d.Until)
 }
 
 var errNotOfDrill = errors.New("what was found is about somebody else than the drill's user")
@@ -85,6 +99,8 @@ func (r *run) findDrillUser(ctx context.Context) (user string, refused i18n.Mess
 		return "", refused, fmt.Errorf("look up the user of drill %s: %w", d.ID, err)
 	case contact.ID == "":
 		return "", i18n.T("refused: this is a drill event, but the user of drill %s no longer exists", d.ID), nil
+	case !within(d, r.event):
+		return "", i18n.T("refused: this is a drill event, but drill %s did not go on then", d.ID), nil
 	case !madeBy(d, contact):
 		return "", i18n.T("refused: this is a drill event, but %s is not the user that drill %s created",
 			notice.Truncate(d.User, 64), d.ID), nil

@@ -68,7 +68,7 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		}
 		if err == nil {
 			// Who cannot be read may only be named like the user of a drill.
-			if err := r.markDrill(ctx, &entry, contact); err != nil {
+			if err := r.markDrill(ctx, &entry, f, contact); err != nil {
 				return entry, err
 			}
 		}
@@ -87,10 +87,11 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 
 func stepID(entry string, i int) string { return fmt.Sprintf("%s-%d", entry, i+1) }
 
-// markDrill marks an entry about a drill's user, so that nobody takes it for an incident: the ledger knows the drill,
-// and the user, if it still exists, is the one that the drill made. Who is only named like one is an incident.
-func (r *recorder) markDrill(ctx context.Context, entry *ledger.Entry, contact owner.Contact) error {
-	if !drill.Named(entry.Subject) {
+// markDrill marks an entry about what a drill did to its user, so that nobody takes it for an incident: the ledger
+// knows the drill, the user, if it still exists, is the one that the drill made, and the drill itself did it while it
+// went on. Who is only named like one, and what others do to its user, is an incident.
+func (r *recorder) markDrill(ctx context.Context, entry *ledger.Entry, f Finding, contact owner.Contact) error {
+	if !drill.Named(entry.Subject) || !r.event.Drill() && (!r.byDrill(r.event) || !f.Fresh) {
 		return nil
 	}
 	drills, err := r.Ledger.Drills(ctx)
@@ -98,7 +99,7 @@ func (r *recorder) markDrill(ctx context.Context, entry *ledger.Entry, contact o
 		return err
 	}
 	for _, d := range drills {
-		if d.User == entry.Subject && (contact.ID == "" || madeBy(d, contact)) {
+		if d.User == entry.Subject && (contact.ID == "" || madeBy(d, contact)) && within(d, r.event) {
 			entry.Drill, entry.Title = d.ID, r.render(i18n.T("Drill: %s", entry.Title))
 			if entry.Heading != "" {
 				entry.Heading = i18n.T("Drill: %s", entry.Heading).String()

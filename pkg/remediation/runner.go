@@ -149,8 +149,13 @@ func (r *Runner) runEvent(ctx context.Context, by Invocation, raw []byte) (repor
 // own reports whether one of Warder's own functions made the call that e records. Roles are compared by their
 // exact ARN. What a drill does to its user is there to be acted on.
 func (r *Runner) own(e event.Event) bool {
+	return !rehearsed(e) && r.byWarder(e)
+}
+
+// byWarder reports whether one of Warder's roles made the call that e records, if it records one.
+func (r *Runner) byWarder(e event.Event) bool {
 	record := e.Record()
-	if record == nil || rehearsed(e) {
+	if record == nil {
 		return false
 	}
 	role, err := arn.Parse(record.Identity.RoleARN())
