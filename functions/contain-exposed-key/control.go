@@ -1,5 +1,6 @@
 // Package containexposedkey is the Lambda function that makes an access key inactive and quarantines its user as soon
-// as AWS says that others have the key. README.md is its runbook, control.json its description.
+// as AWS says that others have the key, revokes sessions of roles that others have, and keeps it so. README.md is its
+// runbook, control.json its description.
 package containexposedkey
 
 import (
@@ -18,7 +19,7 @@ var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
-	return remediation.Pending(newPlanner(s.IAM, s.Settings)), nil
+	return newPlanner(s.IAM, s.Settings), nil
 })
 
 // readAPI are the operations that the planner decides from.
@@ -29,4 +30,8 @@ type readAPI interface {
 	) (*iam.GetAccessKeyLastUsedOutput, error)
 	iam.GetUserAPIClient
 	iam.ListAccessKeysAPIClient
+	iam.ListUsersAPIClient
+	iam.ListEntitiesForPolicyAPIClient
+	GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error)
+	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error)
 }

@@ -32,38 +32,56 @@ func newPlanner(api readAPI, f settings.Function) remediation.Planner {
 	return &planner{api: api, policy: f.Quarantine.Key}
 }
 
-// Plan contains what an event of AWS Health or GuardDuty says is in the hands of others: the access
-// key is made inactive first, then its user is quarantined, because sessions that were made with the
-// key go on without it. What is no user's cannot be contained like this: the notice says what to do.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
-	r := read(e)
-	if r == nil {
-		return nil, nil
-	}
-	v := &scan{planner: p, report: r, victims: map[string]*victim{}}
+// Plan implements [remediation.Planner].
+func (p *planner) Plan(context.Context, event.Event, time.Time) ([]remediation.Finding, error) {
+	return nil, errMemory
+}
+
+var errMemory = errors.New("this planner needs to know what was contained before: see Keep")
+
+// scan contains everybody whom a report names as being in the hands of others: the user of an access key is quarantined
+// first, because that stops its sessions as well, then the key is made inactive; sessions of a role are revoked. What
+// cannot be contained like this is notified, with what to do. What IAM refuses to say of one keeps nobody else from being
+// contained.
+func (p *planner) scan(
+	ctx context.Context, r *report, m remediation.Memory, now time.Time,
+) ([]remediation.Finding, error) {
+	v := &scan{planner: p, report: r, memory: m, now: now, victims: map[string]*victim{}, roles: map[string]*impersonated{}}
+	var faults []error
 	for _, s := range r.suspects {
-		// Until it is known whose every key is, there is no saying that a user's are all there.
-		if err := v.find(ctx, s); err != nil {
+		err := v.find(ctx, s)
+		if err != nil && !refused(err) {
+			// Until it is known whose every key is, there is no saying that a user's are all there.
 			return nil, err
 		}
+		faults = append(faults, err)
 	}
 	if len(r.suspects) == 0 {
 		v.alert(suspect{kind: event.Unidentified})
 	}
-	var faults []error
 	for _, user := range v.order {
 		faults = append(faults, v.contain(ctx, v.victims[user]))
 	}
+	for _, role := range v.roleOrder {
+		faults = append(faults, v.revoke(ctx, v.roles[role]))
+	}
+	v.alertStrays()
 	return v.findings, errors.Join(faults...)
 }
 
 // scan is one inspection of the account because of a report.
 type scan struct {
 	*planner
-	report   *report
-	victims  map[string]*victim // by user
-	order    []string           // users, in the order of the report
-	findings []remediation.Finding
+	report    *report
+	memory    remediation.Memory
+	now       time.Time
+	victims   map[string]*victim // by user
+	order     []string           // users, in the order of the report
+	roles     map[string]*impersonated
+	roleOrder []string
+	strays    []string          // access keys that no user has
+	holders   map[string]string // the users of all access keys, if they were listed
+	findings  []remediation.Finding
 }
 
 // victim is an IAM user whose credentials others have.
@@ -78,22 +96,25 @@ type victim struct {
 // find finds the user whom a suspect is, or reports that there is none. A key says best whose it is:
 // names are used again after a user was deleted.
 func (v *scan) find(ctx context.Context, s suspect) error {
-	if s.kind != event.IAMUser || s.user == "" && temporary(s.key) {
+	switch {
+	case s.kind == event.AssumedRole:
+		return v.findRole(ctx, s)
+	case s.kind != event.IAMUser || s.user == "" && temporary(s.key):
 		v.alert(s)
 		return nil
 	}
 	if s.key != "" && !temporary(s.key) && keyID(s.key) {
-		out, err := v.api.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &s.key})
-		if err == nil && aws.ToString(out.UserName) != "" {
-			w := v.victim(*out.UserName)
+		user, used, err := v.holder(ctx, s.key)
+		if err != nil {
+			return v.unreadable(s, fmt.Errorf("look up access key %s: %w", change.KeyHint(s.key), err))
+		}
+		if user != "" {
+			w := v.victim(user)
 			if !slices.Contains(w.keys, s.key) {
 				w.keys = append(w.keys, s.key)
-				w.used = append(w.used, lastUse(s.key, out.AccessKeyLastUsed))
+				w.used = append(w.used, lastUse(s.key, used)...)
 			}
 			return nil
-		}
-		if err != nil && !unknown(err) {
-			return fmt.Errorf("look up access key %s: %w", change.KeyHint(s.key), err)
 		}
 		if s.user == "" {
 			v.alert(s)
@@ -114,11 +135,53 @@ func (v *scan) find(ctx context.Context, s suspect) error {
 	return nil
 }
 
-// unknown reports whether IAM does not know an access key, or will not say: of keys of other accounts
-// and of the root user it says either.
-func unknown(err error) bool {
+// holder returns the user of an access key and its last use, the empty name if no user of the account has it. IAM
+// answers NoSuchEntity for a key that does not exist. For one of another account or of the root user it refuses, as it
+// does if the function's right to ask was taken: then every user's keys are listed.
+func (v *scan) holder(ctx context.Context, key string) (string, *types.AccessKeyLastUsed, error) {
+	out, err := v.api.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &key})
+	switch {
+	case err == nil && aws.ToString(out.UserName) != "":
+		return *out.UserName, out.AccessKeyLastUsed, nil
+	case err != nil && !change.NotFound(err) && !refused(err):
+		return "", nil, err
+	case err == nil || change.NotFound(err):
+		return "", nil, nil
+	}
+	if v.holders == nil {
+		holders := map[string]string{}
+		for user, err := range iamuser.All(ctx, v.api) {
+			if err != nil {
+				return "", nil, err
+			}
+			keys, err := v.keysOf(ctx, aws.ToString(user.UserName))
+			if err != nil && !change.NotFound(err) {
+				return "", nil, err
+			}
+			for _, k := range keys {
+				holders[aws.ToString(k.AccessKeyId)] = aws.ToString(user.UserName)
+			}
+		}
+		v.holders = holders
+	}
+	return v.holders[key], nil, nil
+}
+
+// refused reports whether IAM will not answer.
+func refused(err error) bool {
 	var answer smithy.APIError
-	return change.NotFound(err) || errors.As(err, &answer) && answer.ErrorCode() == "AccessDenied"
+	return errors.As(err, &answer) && answer.ErrorCode() == "AccessDenied"
+}
+
+func (p *planner) keysOf(ctx context.Context, user string) (keys []types.AccessKeyMetadata, err error) {
+	pages := iam.NewListAccessKeysPaginator(p.api, &iam.ListAccessKeysInput{UserName: &user})
+	for page, err := range iamuser.Pages(ctx, pages, "list access keys of %q", user) {
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, page.AccessKeyMetadata...)
+	}
+	return keys, nil
 }
 
 func (v *scan) victim(user string) *victim {
@@ -129,30 +192,27 @@ func (v *scan) victim(user string) *victim {
 	return v.victims[user]
 }
 
-func lastUse(key string, used *types.AccessKeyLastUsed) remediation.Fact {
+// lastUse is the fact of when a key was used; none if it is not known.
+func lastUse(key string, used *types.AccessKeyLastUsed) []remediation.Fact {
+	if used == nil {
+		return nil
+	}
 	text := i18n.T("never")
-	if used != nil && used.LastUsedDate != nil {
+	if used.LastUsedDate != nil {
 		text = i18n.T("%s, %s in %s",
 			i18n.Minute(*used.LastUsedDate), aws.ToString(used.ServiceName), aws.ToString(used.Region))
 	}
-	return remediation.Fact{Name: i18n.T("%s last used", change.KeyHint(key)), Value: text}
+	return []remediation.Fact{{Name: i18n.T("%s last used", change.KeyHint(key)), Value: text}}
 }
 
-// contain makes a user's keys inactive and quarantines the user.
+// contain quarantines a user and makes its keys inactive.
 func (v *scan) contain(ctx context.Context, w *victim) error {
-	var keys []types.AccessKeyMetadata
-	var look quarantine.Inspection
-	var err error
-	pages := iam.NewListAccessKeysPaginator(v.api, &iam.ListAccessKeysInput{UserName: &w.user})
-	for page, fault := range iamuser.Pages(ctx, pages, "list access keys of %q", w.user) {
-		if err = fault; err == nil {
-			keys = append(keys, page.AccessKeyMetadata...)
-		}
+	keys, err := v.keysOf(ctx, w.user)
+	look, lookErr := quarantine.Inspection{}, err
+	if !change.NotFound(err) {
+		look, lookErr = quarantine.At(ctx, v.api, w.user, v.policy)
 	}
-	if err == nil {
-		look, err = quarantine.At(ctx, v.api, w.user, v.policy)
-	}
-	if change.NotFound(err) {
+	if change.NotFound(lookErr) {
 		// Deleted a moment ago or, if a key says that it is theirs, maybe no user but the root user.
 		for _, key := range w.keys {
 			v.alert(suspect{kind: event.IAMUser, key: key})
@@ -162,12 +222,20 @@ func (v *scan) contain(ctx context.Context, w *victim) error {
 		}
 		return nil
 	}
-	if err != nil {
+	if err := errors.Join(err, lookErr); err != nil {
 		return err
 	}
+	v.findings = append(v.findings, v.finding(w, keys, look))
+	return nil
+}
 
+// finding is what is to be done about a user.
+func (v *scan) finding(w *victim, keys []types.AccessKeyMetadata, look quarantine.Inspection) remediation.Finding {
 	var hints, inactive, others []string
 	var changes []change.Change
+	if !look.In {
+		changes = append(changes, look.Change)
+	}
 	for _, k := range keys {
 		id, hint := aws.ToString(k.AccessKeyId), change.KeyHint(aws.ToString(k.AccessKeyId))
 		named := slices.Contains(w.keys, id)
@@ -175,9 +243,7 @@ func (v *scan) contain(ctx context.Context, w *victim) error {
 		case named && k.Status != types.StatusTypeActive:
 			inactive = append(inactive, hint)
 		case (named || w.all) && k.Status == types.StatusTypeActive:
-			changes = append(changes, change.Change{
-				Kind: change.AccessKeyStatus, Subject: w.user, Target: id, Before: change.Active, After: change.Inactive,
-			})
+			changes = append(changes, deactivate(w.user, id))
 		case k.Status == types.StatusTypeActive:
 			others = append(others, hint)
 		}
@@ -185,10 +251,6 @@ func (v *scan) contain(ctx context.Context, w *victim) error {
 	for _, id := range w.keys {
 		hints = append(hints, change.KeyHint(id))
 	}
-	if !look.In {
-		changes = append(changes, look.Change)
-	}
-
 	f := remediation.Finding{
 		User: w.user, Title: v.report.title, Severity: control.Critical,
 		Handling: remediation.Handling{
@@ -227,8 +289,13 @@ func (v *scan) contain(ctx context.Context, w *victim) error {
 	if len(changes) == 0 {
 		f.UnchangedReason = i18n.T("Warder has already done all that it can.")
 	}
-	v.findings = append(v.findings, f)
-	return nil
+	return f
+}
+
+func deactivate(user, key string) change.Change {
+	return change.Change{
+		Kind: change.AccessKeyStatus, Subject: user, Target: key, Before: change.Active, After: change.Inactive,
+	}
 }
 
 // once keeps a report about somebody from being notified more than once a week.
@@ -237,8 +304,19 @@ func (v *scan) once(who string, keys ...string) remediation.Once {
 	return remediation.Once{Key: key, For: remediation.Weekly}
 }
 
-// alert is about credentials that cannot be contained by a change to a user, and what to do instead.
+// alert is about credentials that cannot be contained by a change to a user, and what to do instead. All keys that no
+// user has are one alert.
 func (v *scan) alert(s suspect) {
+	if s.kind == event.IAMUser && s.user == "" && s.key != "" && !temporary(s.key) {
+		if !slices.Contains(v.strays, s.key) {
+			v.strays = append(v.strays, s.key)
+		}
+		return
+	}
+	v.findings = append(v.findings, v.alertOf(s))
+}
+
+func (v *scan) alertOf(s suspect) remediation.Finding {
 	f := remediation.Finding{
 		Subject: s.called().String(), Title: v.report.title, Severity: control.Critical,
 		Handling: remediation.Handling{Fresh: true, Once: v.once(s.called().String(), s.key)},
@@ -248,7 +326,49 @@ func (v *scan) alert(s suspect) {
 		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(change.KeyHint(s.key))})
 	}
 	f.UnchangedReason, f.Advice = s.remedy()
+	return f
+}
+
+// maxNamed is how many of many access keys a notice names.
+const maxNamed = 10
+
+// alertStrays alerts on the keys that no user has.
+func (v *scan) alertStrays() {
+	if len(v.strays) == 0 {
+		return
+	}
+	f := v.alertOf(suspect{kind: event.IAMUser, key: v.strays[0]})
+	if n := len(v.strays); n > 1 {
+		var hints []string
+		for _, key := range v.strays[:min(n, maxNamed)] {
+			hints = append(hints, change.KeyHint(key))
+		}
+		many := i18n.T("%d access keys", n)
+		f.Subject, f.Text = many.String(), v.report.describe(many)
+		f.Once = v.once(f.Subject, v.strays...)
+		named := i18n.Literal(strings.Join(hints, ", "))
+		if n > maxNamed {
+			named = i18n.T("%s and %d more", named, n-maxNamed)
+		}
+		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Access keys"), Value: named})
+		f.UnchangedReason = i18n.T("No user of this account has these keys: they were deleted, or belong to the root user.")
+	}
 	v.findings = append(v.findings, f)
+}
+
+// unreadable alerts on a key of which IAM refuses to say whose it is. It returns the error, which asks for a retry; any
+// other error is left to the retry without an alert.
+func (v *scan) unreadable(s suspect, err error) error {
+	if !refused(err) {
+		return err
+	}
+	f := v.alertOf(s)
+	f.UnchangedReason = i18n.T("NOT CONTAINED: whose it is could not be read, because IAM refuses to say. Warder tries again, " +
+		"and notifies if it finds the user.")
+	f.Advice = i18n.T("Look for the key in IAM now, make it inactive, and attach %s to its user. Then find out why "+
+		"Warder's role may not read IAM: a service control policy or a boundary.", change.KeyQuarantine)
+	v.findings = append(v.findings, f)
+	return err
 }
 
 // remedy says why Warder changes nothing about credentials, and what to do instead.
@@ -260,9 +380,9 @@ func (s suspect) remedy() (unchanged, advice i18n.Message) {
 			i18n.T("Sign in as the root user now: delete its access keys, change the password, check its MFA and its email " +
 				"address, and look for sessions in the event history. Then contact AWS Support.")
 	case s.kind == event.AssumedRole:
-		return i18n.T("A role cannot be quarantined: denying it would deny everyone who assumes it."),
-			i18n.Sentences(i18n.T("Revoke the role's active sessions in IAM (the role → Revoke sessions). Then stop the "+
-				"leak: find the instance, function or person that had the credentials."), see)
+		return i18n.Or(s.fixed, i18n.T("The report does not name a role that this account has.")),
+			i18n.Sentences(i18n.T("Find the role in CloudTrail and revoke its active sessions in IAM (the role → Revoke "+
+				"sessions). Then stop the leak: find the instance, function or person that had the credentials."), see)
 	case s.kind == event.IdentityCenter:
 		return i18n.T("A user of IAM Identity Center cannot be quarantined: AWS does not allow changes to the role that " +
 				"it uses."),

@@ -12,6 +12,8 @@ import (
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
@@ -83,6 +85,42 @@ var quarantined = settings.Function{
 	Quarantine: settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"},
 }
 
+// look is what the planner finds when nothing was contained before.
+func look(t *testing.T, a *fakeaws.Account, e event.Event) ([]remediation.Finding, error) {
+	t.Helper()
+	r := remediation.Runner{Control: control.Control{ID: "contain-exposed-key"}, Ledger: ledger.New(&ledger.Memory{})}
+	return remediation.Inspect(t.Context(), newPlanner(a.IAM(), quarantined), e, r.Memory(), time.Time{})
+}
+
+// denying refuses some operations.
+func denying(a *fakeaws.Account, operations ...string) *fakeaws.Account {
+	a.Fault = func(operation string, after bool) error {
+		if slices.Contains(operations, operation) && !after {
+			return &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}
+		}
+		return nil
+	}
+	return a
+}
+
+// That IAM refuses to say whose a key is does not say that it is nobody's.
+func TestPlan_RefusedKeyIsLookedForInEveryUser(t *testing.T) {
+	findings, err := look(t, denying(twoUsers(), "iam:GetAccessKeyLastUsed"), leaked(bobsKey))
+	if err != nil || len(findings) != 1 || findings[0].User != "bob" || len(findings[0].Changes) != 2 {
+		t.Errorf("findings %+v, %v; want bob contained", findings, err)
+	}
+}
+
+func TestPlan_UnreadableKeyIsNotified(t *testing.T) {
+	findings, err := look(t, denying(twoUsers(), "iam:GetAccessKeyLastUsed", "iam:ListUsers"), leaked(bobsKey))
+	if err == nil {
+		t.Error("no error: it is not tried again")
+	}
+	if len(findings) != 1 || !strings.Contains(findings[0].UnchangedReason.String(), "could not be read") {
+		t.Errorf("findings %+v, want an alert that it could not be read", findings)
+	}
+}
+
 func TestPlan_KeyUnknownToIAM(t *testing.T) {
 	a := twoUsers()
 	a.Fault = func(operation string, after bool) error {
@@ -91,7 +129,7 @@ func TestPlan_KeyUnknownToIAM(t *testing.T) {
 		}
 		return nil
 	}
-	findings, err := newPlanner(a.IAM(), quarantined).Plan(t.Context(), leaked("AKIAEXAMPLEFOREIGN01"), time.Time{})
+	findings, err := look(t, a, leaked("AKIAEXAMPLEFOREIGN01"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +150,7 @@ func TestPlan_OneUserUnreadable(t *testing.T) {
 		}
 		return nil
 	}
-	findings, err := newPlanner(a.IAM(), quarantined).Plan(t.Context(), leaked(alicesKey, bobsKey), time.Time{})
+	findings, err := look(t, a, leaked(alicesKey, bobsKey))
 	if err == nil || !strings.Contains(err.Error(), `"alice"`) {
 		t.Errorf("error %v, want one that names alice", err)
 	}
@@ -121,8 +159,8 @@ func TestPlan_OneUserUnreadable(t *testing.T) {
 	}
 }
 
-func TestPlan_KeyBeforeQuarantine(t *testing.T) {
-	findings, err := newPlanner(twoUsers().IAM(), quarantined).Plan(t.Context(), leaked(alicesKey), time.Time{})
+func TestPlan_QuarantineBeforeKey(t *testing.T) {
+	findings, err := look(t, twoUsers(), leaked(alicesKey))
 	if err != nil || len(findings) != 1 {
 		t.Fatalf("findings %+v, %v", findings, err)
 	}
@@ -130,7 +168,7 @@ func TestPlan_KeyBeforeQuarantine(t *testing.T) {
 	for _, c := range findings[0].Changes {
 		kinds = append(kinds, c.Kind)
 	}
-	if !slices.Equal(kinds, []string{"access key status", "quarantine"}) {
+	if !slices.Equal(kinds, []string{"quarantine", "access key status"}) {
 		t.Errorf("changes in the order %q", kinds)
 	}
 }

@@ -1,6 +1,7 @@
 package containexposedkey
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type report struct {
 	words    i18n.Message // who says what of them
 	facts    []remediation.Fact
 	suspects []suspect
+	last     time.Time // when the credentials were last in use, as far as the report says
 }
 
 // suspect is whose credentials a report is about. Empty fields are not known.
@@ -30,8 +32,10 @@ type suspect struct {
 	kind event.Kind
 	key  string // access key id
 	user string // name of an IAM user
-	id   string // unique id of that user
+	id   string // unique id of that user, or "AROA…:name" of a role's session
 	name string // what the report calls it, if it is no IAM user
+	// fixed says why a role's sessions cannot be revoked; empty if they can.
+	fixed i18n.Message
 }
 
 // them stands for the credentials in the words of a report.
@@ -74,7 +78,7 @@ func health(h *event.Health, e event.Event) *report {
 	if !ok || h.Closed() || h.Account != e.Account {
 		return nil
 	}
-	r := &report{title: code.title, words: code.words, facts: remediation.Facts(
+	r := &report{title: code.title, words: code.words, last: e.Time, facts: remediation.Facts(
 		i18n.T("Reported by"), i18n.Literal("AWS Health, "+h.TypeCode), i18n.T("Since"), since(h.Start))}
 	for _, entity := range h.Entities {
 		r.suspects = append(r.suspects, named(entity.Value))
@@ -99,7 +103,10 @@ func named(value string) suspect {
 	case parsed.Service == "iam" && kind == "user":
 		return suspect{kind: event.IAMUser, user: last}
 	case parsed.Service == "iam" && kind == "role":
-		return suspect{kind: event.AssumedRole, name: last}
+		return role(last, "")
+	case parsed.Service == "sts" && kind == "assumed-role":
+		name, _, _ := strings.Cut(rest, "/")
+		return role(name, "")
 	default:
 		return suspect{kind: event.Unidentified, name: value}
 	}
@@ -117,10 +124,31 @@ func keyID(text string) bool {
 // temporary reports whether an access key id is that of a session.
 func temporary(key string) bool { return strings.HasPrefix(key, "ASIA") }
 
+// attackers are the types of findings that say, at medium severity too, that credentials are in the hands of somebody
+// else. They are those of the rule in control.json.
+// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-types-iam.html
+var attackers = []string{
+	":IAMUser/TorIPCaller", ":IAMUser/MaliciousIPCaller", ":IAMUser/MaliciousIPCaller.Custom",
+	":IAMUser/ConsoleLoginSuccess.B", ":IAMUser/InstanceCredentialExfiltration.InsideAWS",
+	":IAMUser/InstanceCredentialExfiltration.OutsideAWS",
+}
+
 func threat(t *event.Threat, e event.Event) *report {
-	sequence := strings.HasPrefix(t.Type, "AttackSequence:IAM/") || strings.HasPrefix(t.Type, "AttackSequence:S3/")
-	if t.Sample || t.Archived || t.Severity < minSeverity || t.Account != e.Account ||
-		t.Resource != "AccessKey" && !sequence {
+	named := slices.ContainsFunc(attackers, func(suffix string) bool { return strings.HasSuffix(t.Type, suffix) })
+	if t.Sample || t.Archived || t.Severity < minSeverity && !named || t.Account != e.Account {
+		return nil
+	}
+	// Of what is about a bucket, a machine or a cluster, the credentials that it names are our business.
+	family, _, _ := strings.Cut(strings.TrimPrefix(t.Type, "AttackSequence:"), "/")
+	about := t.Resource == "AccessKey" ||
+		strings.HasPrefix(t.Type, "AttackSequence:") && (family == "IAM" || family == "S3")
+	var suspects []suspect
+	for _, c := range t.Credentials {
+		if s := used(c); about || s.kind != event.Unidentified || keyID(s.key) {
+			suspects = append(suspects, s)
+		}
+	}
+	if len(suspects) == 0 && !about {
 		return nil
 	}
 	r := &report{title: i18n.T("Credentials misused")}
@@ -133,9 +161,7 @@ func threat(t *event.Threat, e event.Event) *report {
 		i18n.T("Since"), since(t.First),
 		i18n.T("Region"), i18n.Literal(t.Region),
 	)
-	for _, c := range t.Credentials {
-		r.suspects = append(r.suspects, used(c))
-	}
+	r.suspects, r.last = suspects, known(t.Last, t.First, e.Time)
 	return r
 }
 
@@ -151,16 +177,56 @@ func used(c event.Credential) suspect {
 	case "Root":
 		s.kind, s.name = event.Root, "root"
 	case "AssumedRole", "Role":
-		s.kind = event.AssumedRole
-		if strings.HasPrefix(c.UserName, "AWSReservedSSO_") {
-			s.kind = event.IdentityCenter
-		}
+		key := s.key
+		s = role(c.UserName, c.PrincipalID)
+		s.key = key
 	case "FederatedUser":
 		s.kind = event.Federated
+	case "":
+		s = untyped(s, c)
 	default:
 		s.kind = event.Unidentified
 	}
 	return s
+}
+
+// untyped is whom GuardDuty means if it does not say what it is, as of an access key among the resources of a sequence.
+func untyped(s suspect, c event.Credential) suspect {
+	switch {
+	case strings.HasPrefix(c.PrincipalID, "AROA"):
+		key := s.key
+		s = role(c.UserName, c.PrincipalID)
+		s.key = key
+	case strings.HasPrefix(c.PrincipalID, "AIDA"):
+		s.kind, s.user, s.name, s.id = event.IAMUser, c.UserName, "", c.PrincipalID
+	case keyID(c.AccessKeyID):
+		s.kind, s.name = event.IAMUser, ""
+	default:
+		s.kind = event.Unidentified
+	}
+	return s
+}
+
+// role is a role, and the session "AROA…:name" if that is known.
+func role(name, session string) suspect {
+	s := suspect{kind: event.AssumedRole, name: name}
+	if strings.HasPrefix(session, "AROA") {
+		s.id = session
+	}
+	if strings.HasPrefix(name, "AWSReservedSSO_") {
+		s.kind = event.IdentityCenter
+	}
+	return s
+}
+
+// known is the first time that is known.
+func known(times ...time.Time) time.Time {
+	for _, t := range times {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return time.Time{}
 }
 
 func since(t time.Time) i18n.Message {

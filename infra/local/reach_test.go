@@ -75,7 +75,7 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.failed,
+		r.revoked, r.failed,
 	} {
 		play()
 	}
@@ -198,6 +198,24 @@ func (r *reacher) full() {
 	r.must(r.event("iam-console-login-outside-network", 1, "alice", "fay"))
 	r.must(r.event("ssh-key-sent-outside-network", 1, "alice", "finn"))
 	r.undone(map[string]string{"user": "fay", "since": since()})
+}
+
+// revoked: the session of a role, which is revoked, reverted and revoked, and a key that IAM refuses to look up.
+func (r *reacher) revoked() {
+	ctx := r.Context()
+	role, err := r.quiet.CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName: aws.String("deploy"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`),
+	})
+	r.must(err)
+	r.must(r.event("access-key-misused", 1, `"IAMUser"`, `"AssumedRole"`, `"alice"`, `"deploy"`, "AIDAALICEQRSTUEXAMPLE",
+		*role.Role.RoleId+":ci-42", "d2b2c0ffd6be5ef7bb0f1ee2e2ae7188", "d2b2c0ffd6be5ef7bb0f1ee2e2ae7199"))
+	r.undone(map[string]string{"user": *role.Role.Arn, "since": "2026-01-01T00:00:00Z"})
+	r.user("rita")
+	r.must(r.account.Fail(ctx, endpoint.Fault{
+		Operation: "iam:GetAccessKeyLastUsed", Function: settings.FunctionName(contains), Status: 403, Code: "AccessDenied",
+		Message: "refused", Times: 1,
+	}))
+	r.must(r.event("access-key-leaked", 1, "AKIACIDEPLOYQEXAMPLE", r.key("rita", 1, 0)))
 }
 
 // bounded: a boundary of AWS, which is put on, taken off and put on again.

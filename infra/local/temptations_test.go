@@ -178,6 +178,8 @@ var tempting = []temptation{
 		"make an administrator of a function", "iam:AttachRolePolicy", "role/warder/warder-UndoRole",
 		policyARN(administratorAccess), nil,
 	},
+	{"write a role a policy", "iam:PutRolePolicy", "role/admin", nil, []string{contains, undoes}},
+	{"take a role's policy", "iam:DeleteRolePolicy", "role/admin", nil, []string{undoes}},
 	{"write a function a policy", "iam:PutRolePolicy", "role/warder/warder-UndoRole", nil, nil},
 	{"open a role to others", "iam:UpdateAssumeRolePolicy", "role/admin", nil, nil},
 	{"take a role's boundary", "iam:DeleteRolePermissionsBoundary", "role/admin", nil, nil},

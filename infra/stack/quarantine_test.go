@@ -54,17 +54,25 @@ func TestQuarantine_Policies(t *testing.T) {
 	}
 }
 
+// Who is under a quarantine stays there when the networks are taken out of the settings: the policies are always there.
 func TestQuarantine_NoAllowedNetworks(t *testing.T) {
 	tmpl := load(t, deployed) // cdk.json lists none
-	policy, _ := quarantined(t, tmpl, change.KeyQuarantine)
 	denying := tmpl.where("AWS::IAM::ManagedPolicy",
 		func(r resource) bool { return r.get("ManagedPolicyName") != drill.Policy })
-	if n, m := len(denying), len(tmpl.all("AWS::IAM::Group")); n != 1 || m != 1 {
-		t.Errorf("%d policies and %d groups, want those of exposed keys alone", n, m)
+	if n, m := len(denying), len(tmpl.all("AWS::IAM::Group")); n != 2 || m != 2 {
+		t.Errorf("%d policies and %d groups, want those of both quarantines", n, m)
+	}
+	policy, _ := quarantined(t, tmpl, change.OutsideQuarantine)
+	var want any
+	if err := json.Unmarshal([]byte(quarantine.KeyDocument()), &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, policy.get("PolicyDocument")); diff != "" {
+		t.Errorf("without networks everything is outside (-want +got):\n%s", diff)
 	}
 	for _, c := range controls(t) {
 		got := tmpl.settings(t, c.ID).Quarantine
-		if want := (settings.Quarantine{Key: "arn:${" + hash.ReplaceAllString(policy.id, "") + "}"}); got != want {
+		if want := (settings.Quarantine{Key: "arn:${KeyQuarantine}", Outside: "arn:${OutsideQuarantine}"}); got != want {
 			t.Errorf("%s has the quarantine %v, want %v", c.ID, got, want)
 		}
 	}

@@ -265,8 +265,8 @@ func newPolicy(stack awscdk.Stack, id, path, name, text, description string) aws
 // take no more policies. They apply to nobody until a control attaches one.
 //
 // When a document changes, as it does with allowedNetworks, IAM makes the new text the default version of the same
-// policy, for those who are under it as well. Without allowedNetworks there is nothing to be outside of, and no policy
-// for it; one that is attached to somebody stays in the account, because CloudFormation cannot delete it.
+// policy, for those who are under it as well. Both are there whatever the settings are: who is under one is not let go
+// because somebody took the networks out of the settings.
 func newQuarantine(stack awscdk.Stack, s settings.Settings) (arns settings.Quarantine) {
 	deny := func(id, name, document, description string) string {
 		policy := newPolicy(stack, id, change.QuarantinePath, name, document, description)
@@ -279,10 +279,8 @@ func newQuarantine(stack awscdk.Stack, s settings.Settings) (arns settings.Quara
 	}
 	arns.Key = deny("KeyQuarantine", change.KeyQuarantine, quarantine.KeyDocument(),
 		"Denies everything to a user whose access key is known to others")
-	if len(s.AllowedNetworks) > 0 {
-		arns.Outside = deny("OutsideQuarantine", change.OutsideQuarantine, quarantine.OutsideDocument(s.AllowedNetworks),
-			"Denies what comes from outside the allowed networks to a user who signed in from there")
-	}
+	arns.Outside = deny("OutsideQuarantine", change.OutsideQuarantine, quarantine.OutsideDocument(s.AllowedNetworks),
+		"Denies what comes from outside the allowed networks to a user who signed in from there")
 	return arns
 }
 

@@ -27,6 +27,11 @@ func (h *Hub) newRole(scope constructs.Construct, c control.Control, plumbing []
 			if resources := h.resources(p); len(resources) > 0 {
 				statements = append(statements, allow(p.Actions, resources, h.inRegion(p.Conditions)))
 			}
+			if len(p.Except) > 0 {
+				statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Effect: awsiam.Effect_DENY, Actions: jsii.Strings(p.Actions...), Resources: substitute(p.Except),
+				}))
+			}
 		}
 		policies["control"] = document(statements...)
 	}

@@ -45,6 +45,11 @@ type IAM interface {
 		...func(*iam.Options)) (*iam.PutUserPermissionsBoundaryOutput, error)
 	DeleteUserPermissionsBoundary(context.Context, *iam.DeleteUserPermissionsBoundaryInput,
 		...func(*iam.Options)) (*iam.DeleteUserPermissionsBoundaryOutput, error)
+
+	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error)
+	PutRolePolicy(context.Context, *iam.PutRolePolicyInput, ...func(*iam.Options)) (*iam.PutRolePolicyOutput, error)
+	DeleteRolePolicy(context.Context, *iam.DeleteRolePolicyInput,
+		...func(*iam.Options)) (*iam.DeleteRolePolicyOutput, error)
 }
 
 // ForIAM returns a registry of every kind of IAM change.
@@ -59,6 +64,7 @@ func ForIAM(api IAM) Registry {
 		permissionsBoundary{named(PermissionsBoundary)},
 		quarantine{managedUserPolicy{named(Quarantine)}},
 		quarantineGroup{groupMembership{named(QuarantineGroup)}},
+		roleSessions{named(RoleSessions)},
 	)
 }
 

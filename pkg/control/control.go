@@ -72,6 +72,7 @@ func (m Mode) Valid() bool { return slices.Contains(modes, m) }
 type Permission struct {
 	Actions    []string                       // "service:Action", no wildcard
 	Resources  []string                       // ARNs; or "*", see unscopedActions; or of a tool, see Own
+	Except     []string                       // ARNs of those that the actions are denied on, whatever else allows them
 	Conditions map[string]map[string][]string // operator → key → values; nil: none
 }
 
@@ -290,10 +291,11 @@ func refuse(n *strictjson.Node, why string) {
 func parsePermissions(n *strictjson.Node, tool bool) []Permission {
 	var permissions []Permission
 	for _, item := range n.Items() {
-		item.Fields("actions", "resources", "conditions")
+		item.Fields("actions", "resources", "except", "conditions")
 		p := Permission{
 			Actions:    item.Required("actions").Texts(),
 			Resources:  item.Required("resources").Texts(),
+			Except:     item.Field("except").Texts(),
 			Conditions: parseConditions(item.Field("conditions")),
 		}
 		empty(item.Field("actions"))
@@ -302,6 +304,9 @@ func parsePermissions(n *strictjson.Node, tool bool) []Permission {
 			checkAction(a)
 		}
 		for _, r := range item.Field("resources").Items() {
+			checkResource(r, p, tool)
+		}
+		for _, r := range item.Field("except").Items() {
 			checkResource(r, p, tool)
 		}
 		permissions = append(permissions, p)

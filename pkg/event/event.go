@@ -144,7 +144,7 @@ func Decode(raw []byte) (Event, error) {
 // record is the key, so that one of them is not taken for a second delivery of another.
 //
 // AWS Health sends copies of a message, and GuardDuty sends a finding again while it goes on: these are known by the
-// account with the communicationId and with the finding's id.
+// account with the communicationId or the finding's id, and by what they say; see [Event.Ongoing].
 //
 // The key of a made-up event is none that an event of AWS can have: it cannot pass for a delivery of one.
 //
@@ -154,6 +154,16 @@ func (e Event) Key() string {
 		return Drilled + ":" + e.key()
 	}
 	return e.key()
+}
+
+// Ongoing reports whether the event says how something is, and not what happened once: the same again, later, is true
+// again, whatever was done about it meanwhile.
+func (e Event) Ongoing() bool {
+	switch e.Detail.(type) {
+	case *Health, *Threat:
+		return !e.Drill()
+	}
+	return false
 }
 
 func (e Event) key() string {
@@ -269,6 +279,12 @@ func object(raw []byte) (Fields, error) {
 		return nil, &Error{"", "more than one JSON value"}
 	}
 	return f, nil
+}
+
+// said is a short digest of what an event says.
+func said(what ...any) string {
+	text, _ := json.Marshal(what) // texts
+	return strings.TrimPrefix(digest(text), "sha256:")[:16]
 }
 
 func digest(b []byte) string {

@@ -228,22 +228,38 @@ func TestTheSameThingHasTheSameKey(t *testing.T) {
 		return `{"id":"e-1","source":"aws.guardduty","account":"111122223333","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8` + account + `}}`
 	}
 	for name, c := range map[string]struct{ raw, want string }{
-		"a health event": {health(`,"communicationId":"c-1"`), "health:111122223333:c-1"},
+		"a health event": {health(`,"communicationId":"c-1"`), "health:111122223333:c-1:8d3641bc1687f690"},
 		"its copy": {health(`,"communicationId":"c-1","backupEvent":"true","page":"1","totalPages":"1"`),
-			"health:111122223333:c-1"},
+			"health:111122223333:c-1:8d3641bc1687f690"},
 		"its second page": {health(`,"communicationId":"c-1","page":"2","totalPages":"2"`),
-			"health:111122223333:c-1:2"},
+			"health:111122223333:c-1:2:8d3641bc1687f690"},
 		"a health event to a gathering account": {health(`,"communicationId":"c-1","affectedAccount":"444455556666"`),
-			"health:444455556666:c-1"},
+			"health:444455556666:c-1:8d3641bc1687f690"},
 		"a health event of the schema before 2023":   {health(``), "e-1"},
-		"a GuardDuty finding":                        {threat(``), "guardduty:111122223333:f"},
-		"a GuardDuty finding in a delegated account": {threat(`,"accountId":"444455556666"`), "guardduty:444455556666:f"},
+		"a GuardDuty finding":                        {threat(``), "guardduty:111122223333:f:1d8fc6ceb1f94c63"},
+		"a GuardDuty finding in a delegated account": {threat(`,"accountId":"444455556666"`), "guardduty:444455556666:f:1d8fc6ceb1f94c63"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := decode(t, c.raw).Key(); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
+	}
+
+	for name, more := range map[string]string{
+		"an update that names another key": health(`,"communicationId":"c-1","affectedEntities":[{"entityValue":"AKIAX"}]`),
+		"an update that closes it":         health(`,"communicationId":"c-1","statusCode":"closed"`),
+	} {
+		if decode(t, more).Key() == decode(t, health(`,"communicationId":"c-1"`)).Key() {
+			t.Errorf("%s has the key of what was said before", name)
+		}
+	}
+	actors := func(names string) string {
+		return threat(`,"service":{"detection":{"sequence":{"actors":[` + names + `]}}}`)
+	}
+	const alice, bob = `{"user":{"name":"alice"}}`, `{"user":{"name":"bob"}}`
+	if decode(t, actors(alice)).Key() == decode(t, actors(alice+","+bob)).Key() {
+		t.Error("a finding with one actor more has the key that it had before")
 	}
 
 	// Recordings edited by hand: "1" is no id.
@@ -457,6 +473,36 @@ func TestSampleFindingsOfGuardDutyAreKnown(t *testing.T) {
 		if f.Sample != want {
 			t.Errorf("%s: sample %v, want %v", info, f.Sample, want)
 		}
+	}
+}
+
+func TestCredentialsOfAFinding(t *testing.T) {
+	for name, c := range map[string]struct {
+		detail string
+		want   []event.Credential
+	}{
+		"of a bucket's finding": {
+			`"resource":{"resourceType":"S3Bucket","s3BucketDetails":[{}],"accessKeyDetails":{"accessKeyId":"AKIAB","userType":"IAMUser","userName":"bob","principalId":"AIDAB"}}`,
+			[]event.Credential{{AccessKeyID: "AKIAB", PrincipalID: "AIDAB", UserName: "bob", UserType: "IAMUser"}},
+		},
+		"of the actors and the keys of a sequence, each once": {
+			`"resource":{"resourceType":"AttackSequence"},"service":{"detection":{"sequence":{"actors":[{"id":"a"},7,
+				{"user":{"name":"bob","uid":"AIDAB","type":"IAMUser","credentialUid":"AKIAB"}}],"resources":[
+				{"resourceType":"ACCESS_KEY","uid":"AKIAB","data":{"accessKey":{"userName":"bob","principalId":"AIDAB","userType":"IAMUser"}}},
+				{"resourceType":"EC2_INSTANCE","uid":"i-1","data":{"ec2Instance":{}}},
+				{"resourceType":"AccessKey","name":"AKIAC"}]}}}`,
+			[]event.Credential{{AccessKeyID: "AKIAB", PrincipalID: "AIDAB", UserName: "bob", UserType: "IAMUser"},
+				{AccessKeyID: "AKIAC"}},
+		},
+		"of none": {`"resource":{"resourceType":"Instance"},"service":{"detection":{"sequence":[]}}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := decode(t, `{"source":"aws.guardduty","detail-type":"GuardDuty Finding","detail":{"id":"f","type":"t","severity":8,`+
+				c.detail+`}}`).Detail.(*event.Threat)
+			if diff := cmp.Diff(c.want, f.Credentials); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -41,9 +41,9 @@ func (*Health) detail() {}
 // Closed reports whether AWS takes the matter for settled.
 func (h *Health) Closed() bool { return h.StatusCode == "closed" }
 
-// key names one message to one account, whichever region it came to: account and communicationId, which AWS says tell
-// duplicates, and the page, as the pages of a message share its id and are no duplicates. Without communicationId there
-// is none; there were no copies then.
+// key names what one message says to one account, whichever region it came to: account and communicationId, which AWS
+// says tell duplicates, the page, as the pages of a message share its id and are no duplicates, and what it says, as AWS
+// updates it. Without communicationId there is none; there were no copies then.
 func (h *Health) key() string {
 	if h.Account == "" || h.CommunicationID == "" {
 		return ""
@@ -52,7 +52,7 @@ func (h *Health) key() string {
 	if h.Pages > 1 {
 		key += ":" + strconv.Itoa(h.Page)
 	}
-	return key
+	return key + ":" + said(h.TypeCode, h.StatusCode, h.Entities)
 }
 
 // health reads an event of AWS Health. It wants its type code, without which nothing is known of it.

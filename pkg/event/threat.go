@@ -26,7 +26,7 @@ type Threat struct {
 	Sample   bool // made on request, to try things out: nothing happened
 	Archived bool
 
-	Resource    string // resource.resourceType: "AccessKey" for credentials, "AttackSequence" for several steps
+	Resource    string // resource.resourceType: "AccessKey", "S3Bucket", "AttackSequence" for several steps, and others
 	Credentials []Credential
 
 	Count       int // how often it was seen, 1 or more
@@ -41,15 +41,18 @@ type Threat struct {
 // https://docs.aws.amazon.com/guardduty/latest/APIReference/API_AccessKeyDetails.html
 type Credential struct {
 	AccessKeyID string // AKIA… of a user or the root user, ASIA… of a session; of a sample "GeneratedFinding…"
-	PrincipalID string // AIDA… of an IAM user
+	PrincipalID string // AIDA… of an IAM user, AROA…:NAME of a role's session
 	UserName    string // of an IAM user or, with another UserType, of the role or session
 	UserType    string // "IAMUser", "Root", "AssumedRole", "Role", "FederatedUser" and others
 }
 
 func (*Threat) detail() {}
 
-// key names the finding in its account, the same for each time it is sent.
-func (t *Threat) key() string { return "guardduty:" + t.Account + ":" + t.ID }
+// key names the finding in its account and whose credentials it is about, the same for each time that it is sent: an
+// update may add actors.
+func (t *Threat) key() string {
+	return "guardduty:" + t.Account + ":" + t.ID + ":" + said(t.Credentials)
+}
 
 // threat reads a GuardDuty finding. It wants the id, the type and a severity that is a number.
 func threat(detail Fields, e Event) (Detail, time.Time, error) {
@@ -83,23 +86,45 @@ func threat(detail Fields, e Event) (Detail, time.Time, error) {
 	}, detail.time("updatedAt"), nil
 }
 
-// credentials is those of an access key finding, and those of the actors of an attack sequence.
+// credentials is those of the resource, and of an attack sequence those of its actors and of the access keys among its
+// resources. An actor or a resource that is something else has none.
 //
 // https://docs.aws.amazon.com/guardduty/latest/APIReference/API_Sequence.html
+// https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ResourceV2.html
 func credentials(detail, service Fields) []Credential {
-	key := detail.Object("resource", "accessKeyDetails")
-	all := []Credential{{
-		AccessKeyID: key.text("accessKeyId"), PrincipalID: key.text("principalId"),
-		UserName: key.text("userName"), UserType: key.text("userType"),
-	}}
-	for _, actor := range service.Objects("detection", "sequence", "actors") {
+	all := []Credential{keyDetails(detail.Object("resource", "accessKeyDetails"))}
+	sequence := service.Object("detection", "sequence")
+	for _, actor := range sequence.Objects("actors") {
 		user := actor.Object("user")
 		all = append(all, Credential{
 			AccessKeyID: user.text("credentialUid"), PrincipalID: user.text("uid"),
 			UserName: user.text("name"), UserType: user.text("type"),
 		})
 	}
-	return slices.DeleteFunc(all, func(c Credential) bool { return c == (Credential{}) })
+	for _, resource := range sequence.Objects("resources") {
+		kind := strings.ReplaceAll(resource.text("resourceType"), "_", "")
+		details := resource.Object("data", "accessKey")
+		if !strings.EqualFold(kind, "AccessKey") && details == nil {
+			continue
+		}
+		c := keyDetails(details)
+		c.AccessKeyID = cmp.Or(c.AccessKeyID, resource.text("uid"), resource.text("name"))
+		all = append(all, c)
+	}
+	var distinct []Credential
+	for _, c := range all {
+		if c != (Credential{}) && !slices.Contains(distinct, c) {
+			distinct = append(distinct, c)
+		}
+	}
+	return distinct
+}
+
+func keyDetails(f Fields) Credential {
+	return Credential{
+		AccessKeyID: f.text("accessKeyId"), PrincipalID: f.text("principalId"),
+		UserName: f.text("userName"), UserType: f.text("userType"),
+	}
 }
 
 // sample reports whether the finding was made on request. GuardDuty says so in a field of its own, or in an

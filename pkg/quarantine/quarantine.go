@@ -59,8 +59,8 @@ func KeyDocument() string {
 	return document(statement{Sid: "WarderDeniesEverything", Effect: "Deny", Action: "*", Resource: "*"})
 }
 
-// OutsideDocument is the policy of a user who came from outside the networks, of which there must be
-// one: it denies everything but what comes from them.
+// OutsideDocument is the policy of a user who came from outside the networks: it denies everything but what comes from
+// them. Without networks everything is outside.
 //
 // A request through a VPC endpoint has no aws:SourceIp, and a missing key is in no network, so the
 // first statement leaves those to the others: they are evaluated by their address in the VPC, and only
@@ -77,6 +77,9 @@ func OutsideDocument(networks []netip.Prefix) string {
 		return statement{Sid: sid, Effect: "Deny", Action: "*", Resource: "*", Condition: map[string]map[string]any{
 			"Bool": {"aws:ViaAWSService": "false"}, "Null": {"aws:SourceVpce": throughEndpoint}, operator: {key: value},
 		}}
+	}
+	if len(networks) == 0 {
+		return document(statement{Sid: "WarderDeniesEverything", Effect: "Deny", Action: "*", Resource: "*"})
 	}
 	return document(
 		deny("WarderDeniesFromOutside", "true", "NotIpAddress", "aws:SourceIp", networks),

@@ -94,7 +94,7 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 		case len(entry.Steps) == 0:
 			c.Closed, c.Outcome = b.now, ledger.Fixed
 			return
-		case anyStep(entry, ledger.Held):
+		case anyStep(entry, ledger.Held), Urgency(entry.Urgency) == Containment && anyStep(entry, ledger.Failed):
 			if !c.Urgent {
 				c.Urgent, c.UrgentSince = true, b.now
 			}

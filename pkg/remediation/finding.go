@@ -52,15 +52,16 @@ type Sweeper interface {
 // ErrSweep is the answer of a [Sweeper] to a sweep without the cases, which must not look like one without findings.
 var ErrSweep = errors.New("this planner sweeps over the open cases, and was not given them")
 
-// Inspect has the planner look at what the event is about; cases returns the open cases for a sweep over them.
-func Inspect(
-	ctx context.Context, p Planner, e event.Event, cases func(context.Context) ([]ledger.Case, error), now time.Time,
-) ([]Finding, error) {
+// Inspect has the planner look at what the event is about, with what it has to know of the control's own work.
+func Inspect(ctx context.Context, p Planner, e event.Event, m Memory, now time.Time) ([]Finding, error) {
+	if keeper, ok := p.(Keeper); ok {
+		return keeper.Keep(ctx, e, m, now)
+	}
 	sweeper, ok := p.(Sweeper)
 	if _, sweep := e.Detail.(*event.Sweep); !ok || !sweep {
 		return p.Plan(ctx, e, now)
 	}
-	open, err := cases(ctx)
+	open, err := m.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,8 @@ type Finding struct {
 	Text   i18n.Message
 	Facts  []Fact
 	Advice i18n.Message
-	// Changes remediate it, in this order; if one fails the rest is not tried. None makes the finding an alert.
+	// Changes remediate it, in this order; if one fails the rest is not tried, but see [Containment]. None makes the
+	// finding an alert.
 	Changes         []change.Change
 	UnchangedReason i18n.Message // says why there is no change where a reader would expect one
 	Handling
@@ -121,7 +123,8 @@ const (
 	// not wait for grace, another key, flapping or the blast radius, and does not count against the blast radius of the
 	// rest. Halt, mode, exemptions and what a person undid apply to it.
 	Emergency Urgency = "emergency"
-	// Containment is an emergency that no exemption stops: credentials are in the wrong hands.
+	// Containment is an emergency that no exemption stops: credentials are in the wrong hands. Its changes do not depend on
+	// each other: all are tried.
 	Containment Urgency = "containment"
 )
 

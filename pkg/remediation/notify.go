@@ -72,6 +72,9 @@ func (n notifier) message(entry *ledger.Entry, kind notice.Kind) notice.Message 
 			Status: string(step.Status), Reason: step.Reason,
 		})
 	}
+	if open := n.open(entry); !open.Empty() {
+		m.Text = n.render(i18n.Sentences(open, i18n.Literal(entry.Text)))
+	}
 	if kind == notice.Changed || kind == notice.Undone {
 		m.Undo = n.undoCommand(entry)
 	}

@@ -126,7 +126,7 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 		e.Detail = &event.Sweep{Rule: sweep.Rule, After: r.record.After}
 	}
 	planning, cancel := context.WithTimeout(ctx, r.budget.planning)
-	findings, err := Inspect(planning, r.Planner, e, r.cases.open, r.now)
+	findings, err := Inspect(planning, r.Planner, e, memory{r.Ledger, r.Control.ID, r.cases.open, r.clock}, r.now)
 	cancel()
 	if err != nil {
 		faults = append(faults, fmt.Errorf("plan: %w", err))
@@ -140,7 +140,8 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 	}
 	stuck, listed := map[string]bool{}, map[string]bool{}
 	for _, f := range findings {
-		if handled[f.subject()] {
+		// What is still to be contained is contained, whatever was done about the same subject before.
+		if handled[f.subject()] && (f.Urgency != Containment || len(f.Changes) == 0) {
 			entry, err := r.recorder.entry(ctx, f)
 			if err != nil {
 				faults = append(faults, err)
@@ -185,6 +186,10 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 		}
 		return "", entries, err
 	}
+	f, err = r.containment().withoutUndone(ctx, f)
+	if err != nil {
+		return "", nil, err
+	}
 	entry, err := r.recorder.entry(ctx, f)
 	if err != nil {
 		err = i18n.Fault{Text: i18n.T("the exemption of %q cannot be read", entry.Subject), Err: err}
@@ -219,7 +224,11 @@ func (r *run) conclude(ctx context.Context, f Finding, entry ledger.Entry, d dec
 	one := []ledger.Entry{entry}
 	switch {
 	case d.answer == permit && r.enforcing():
-		return one, nil
+		var err error
+		if f.Alert { // the notice about the change says what an alert would say
+			_, err = r.firstTime(ctx, f.Once)
+		}
+		return one, err
 	case d.answer == permit:
 		once := f.Once
 		if once.Key == "" && !f.Fresh {
@@ -239,8 +248,15 @@ func (r *run) conclude(ctx context.Context, f Finding, entry ledger.Entry, d dec
 		}
 	}
 	if d.answer == suppress && f.Alert {
+		once := f.Once
+		if d.guard == undone && f.Urgency == Containment {
+			var err error
+			if once, err = r.containment().uncontained(ctx, f, &entry); err != nil {
+				return nil, err
+			}
+		}
 		entry.Case, entry.UnchangedReason = "", cmp.Or(entry.UnchangedReason, r.render(d.why)+".")
-		return r.recorder.unlessRepeated(ctx, f.Once, []ledger.Entry{entry})
+		return r.recorder.unlessRepeated(ctx, once, []ledger.Entry{entry})
 	}
 	r.report.steps(&entry)
 	return nil, nil
@@ -317,7 +333,8 @@ func (r *run) finish(ctx context.Context, entry *ledger.Entry) error {
 	return errors.Join(applyErr, err)
 }
 
-// act settles the steps of an entry, in order, as far as it can. settled asks to record the entry as it is then.
+// act settles the steps of an entry, in order, as far as it can. settled asks to record the entry as it is then. The
+// steps of a containment do not depend on each other: one that fails keeps no other from being tried.
 func (r *run) act(ctx context.Context, entry *ledger.Entry) (settled bool, err error) {
 	unsettled := slices.ContainsFunc(entry.Steps, func(s ledger.Step) bool { return !s.Status.Settled() })
 	if entry.Guard == ledger.Unread || !unsettled {
@@ -325,6 +342,8 @@ func (r *run) act(ctx context.Context, entry *ledger.Entry) (settled bool, err e
 	}
 	d := r.permit(ctx, entry)
 	failed, lacking := d.err, false
+	independent := Urgency(entry.Urgency) == Containment
+	var absent []*ledger.Step // AWS says that what they need does not exist
 	for i := range entry.Steps {
 		step := &entry.Steps[i]
 		end := func(status ledger.Status, why i18n.Message) { step.Status, step.Reason = status, r.render(why) }
@@ -334,14 +353,16 @@ func (r *run) act(ctx context.Context, entry *ledger.Entry) (settled bool, err e
 		case d.answer != permit && !made:
 			end(d.status, d.why)
 			r.report.skip(d.skipped, 1)
-		case failed != nil && !made:
+		case failed != nil && !made && !independent:
 			end(ledger.Failed, i18n.T("not tried: the previous change failed"))
 		case lacking:
 			end(ledger.Skipped, i18n.T("not tried: what the previous change needs no longer exists"))
 			r.report.skip(metric.SkippedMoot, 1)
 		default:
 			err := r.applier.apply(ctx, entry, step)
-			if lacking = errors.Is(err, errPrerequisite); !lacking {
+			if lacking = errors.Is(err, errPrerequisite); independent && lacking {
+				absent, lacking = append(absent, step), false
+			} else if !lacking {
 				failed = errors.Join(failed, err)
 			}
 			if step.Status == ledger.Skipped {
@@ -354,6 +375,13 @@ func (r *run) act(ctx context.Context, entry *ledger.Entry) (settled bool, err e
 			level = slog.LevelError
 		}
 		r.log.Log(ctx, level, "change", changeAttrs(*step)...)
+	}
+	if len(absent) > 0 && anyStep(entry, ledger.Applied, ledger.Verified) {
+		// The other step shows that the user exists.
+		for _, step := range absent {
+			step.Status = ledger.Failed
+		}
+		failed = errors.Join(failed, errPrerequisite)
 	}
 	return true, failed
 }

@@ -106,10 +106,10 @@ func (r *Runner) runEvent(ctx context.Context, by Invocation, raw []byte) (repor
 	for _, m := range always {
 		report.Metrics.Add(m, 0)
 	}
-	record, err := r.Ledger.Begin(ctx, ledger.Run{
+	record, err := r.begin(ctx, ledger.Run{
 		Control: r.Control.ID, Key: report.Event, Event: describe(e), Mode: string(r.Settings.Mode), Happened: happened(e),
 		Holder: by.ID, Until: now.Add(by.Left),
-	}, now)
+	}, e, now)
 	switch {
 	case errors.Is(err, ledger.ErrDone):
 		report.skip(metric.SkippedRepeated, 1)
@@ -144,6 +144,20 @@ func (r *Runner) runEvent(ctx context.Context, by Invocation, raw []byte) (repor
 	err = errors.Join(err, r.Ledger.Finish(ctx, &run.record))
 	run.measure(ctx, err == nil)
 	return report, err
+}
+
+// begin claims the run of an event. One that says how something is, and comes again after its run was done, gets a run
+// of its own, which finds what is so now: one for each event, and for each delivery of an event that was handled.
+func (r *Runner) begin(ctx context.Context, run ledger.Run, e event.Event, now time.Time) (ledger.Run, error) {
+	record, err := r.Ledger.Begin(ctx, run, now)
+	for _, again := range []string{e.ID, run.Holder} {
+		if !errors.Is(err, ledger.ErrDone) || !e.Ongoing() || record.Holder == run.Holder {
+			break
+		}
+		run.Key += "#" + again
+		record, err = r.Ledger.Begin(ctx, run, now)
+	}
+	return record, err
 }
 
 // own reports whether one of Warder's own functions made the call that e records. Roles are compared by their

@@ -86,7 +86,8 @@ func newPlace(cfg aws.Config) *place {
 
 // table is all trials, in the order in which they are made.
 func table() []trial {
-	return slices.Concat(users, keys, policies, groups, reports, rootSessions, systems, storedSecrets, buckets, messages, stacks)
+	return slices.Concat(users, keys, policies, groups, roles, reports, rootSessions, systems, storedSecrets, buckets, messages,
+		stacks)
 }
 
 // name is the name that a trial's things have.
@@ -102,6 +103,7 @@ func start() fakeaws.State {
 		with := of.state(name(n))
 		maps.Copy(s.Users, with.Users)
 		maps.Copy(s.Groups, with.Groups)
+		maps.Copy(s.Roles, with.Roles)
 		maps.Copy(s.Buckets, with.Buckets)
 		maps.Copy(s.Sessions, with.Sessions)
 		maps.Copy(s.Nodes, with.Nodes)

@@ -53,6 +53,7 @@ const (
 func fixtures() fakeaws.State {
 	s := fakeaws.State{
 		ID: number, Users: map[string]*fakeaws.User{}, Groups: map[string]*fakeaws.Group{},
+		Roles:    map[string]*fakeaws.Role{},
 		Policies: map[string]fakeaws.Document{},
 		Buckets:  map[string]*fakeaws.Bucket{}, Sessions: map[string]*fakeaws.Session{}, Nodes: map[string]*fakeaws.Node{},
 		Summary: map[string]int32{"AccountAccessKeysPresent": 0, "AccountMFAEnabled": 0},

@@ -2,6 +2,7 @@ package doubles
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -87,6 +88,18 @@ func seed(t *testing.T, server *moto.Server, cfg aws.Config, s fakeaws.State) {
 		for _, inline := range slices.Sorted(maps.Keys(group.Inline)) {
 			_, err := users.PutGroupPolicy(t.Context(), &iam.PutGroupPolicyInput{
 				GroupName: &name, PolicyName: &inline, PolicyDocument: aws.String(string(group.Inline[inline])),
+			})
+			must(name, err)
+		}
+	}
+	for name, role := range s.Roles {
+		_, err := users.CreateRole(t.Context(), &iam.CreateRoleInput{
+			RoleName: &name, Path: aws.String(cmp.Or(role.Path, "/")), AssumeRolePolicyDocument: aws.String(string(document)),
+		})
+		must(name, err)
+		for inline, text := range role.Inline {
+			_, err := users.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
+				RoleName: &name, PolicyName: &inline, PolicyDocument: aws.String(string(text)),
 			})
 			must(name, err)
 		}

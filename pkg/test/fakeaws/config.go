@@ -108,6 +108,8 @@ func (c call) find(kind reflect.Type, in any) (any, error) {
 		return lookUp(c.state.Users, named("UserName"), "The user with name %s cannot be found.")
 	case reflect.TypeFor[*Group]():
 		return lookUp(c.state.Groups, named("GroupName"), "The group with name %s cannot be found.")
+	case reflect.TypeFor[*Role]():
+		return lookUp(c.state.Roles, named("RoleName"), "The role with name %s cannot be found.")
 	case reflect.TypeFor[*Bucket]():
 		return c.bucket(named("Bucket"))
 	case reflect.TypeFor[*Queue]():

@@ -15,6 +15,8 @@ func clone(s State) State {
 		ID: s.ID, Halt: s.Halt,
 		Halts: list(s.Halts, func(v Value) Value { v.At = utc(v.At); return v }),
 		Users: pointers(s.Users, User.clone), Groups: pointers(s.Groups, Group.clone),
+		Foreign: list(s.Foreign, same),
+		Roles:   pointers(s.Roles, Role.clone),
 		Secrets: pointers(s.Secrets, Secret.clone),
 		Members: pointers(s.Members, Member.clone), Buckets: pointers(s.Buckets, Bucket.clone),
 		Sessions: pointers(s.Sessions, same), Nodes: pointers(s.Nodes, Node.clone),

@@ -31,10 +31,13 @@ type State struct {
 	// Halt is the value of the halt switch; "no" if none is given, unreadable if "unreadable".
 	Halt string `json:"halt,omitempty"`
 	// Halts are the values that it had.
-	Halts    []Value             `json:"halts,omitempty"`
-	Summary  map[string]int32    `json:"summary,omitempty"`
-	Users    map[string]*User    `json:"users,omitempty"`
-	Groups   map[string]*Group   `json:"groups,omitempty"`
+	Halts   []Value           `json:"halts,omitempty"`
+	Summary map[string]int32  `json:"summary,omitempty"`
+	Users   map[string]*User  `json:"users,omitempty"`
+	Groups  map[string]*Group `json:"groups,omitempty"`
+	Roles   map[string]*Role  `json:"roles,omitempty"`
+	// Foreign are access keys of other accounts: IAM refuses to say whose they are.
+	Foreign  []string            `json:"foreign,omitempty"`
 	Policies map[string]Document `json:"policies,omitempty"`
 	Secrets  map[string]*Secret  `json:"secrets,omitempty"`
 	// Members are the member accounts of the organization, by number.
@@ -150,6 +153,10 @@ func (a *Account) complete() {
 			a.known[policy] = true
 		}
 	}
+	for name, role := range a.state.Roles {
+		role.Path = cmp.Or(role.Path, "/")
+		role.ID = cmp.Or(role.ID, "AROA"+strings.ToUpper(fmt.Sprintf("%x", name+"XXXXXXXX"))[:16])
+	}
 	for _, group := range a.state.Groups {
 		for _, policy := range group.Attached {
 			a.known[policy] = true
@@ -193,6 +200,7 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.Buses, state.Buses)
 	alter(&a.state.Stacks, state.Stacks)
 	alter(&a.state.Groups, state.Groups)
+	alter(&a.state.Roles, state.Roles)
 	for arn, document := range state.Policies {
 		put(&a.state.Policies, arn, document)
 	}

@@ -234,6 +234,9 @@ func (c call) GetAccessKeyLastUsed(in *iam.GetAccessKeyLastUsedInput) (any, erro
 		}
 		return &iam.GetAccessKeyLastUsedOutput{UserName: new(name), AccessKeyLastUsed: used}, nil
 	}
+	if slices.Contains(c.state.Foreign, *in.AccessKeyId) {
+		return nil, refused("AccessDenied", "User is not authorized to perform: iam:GetAccessKeyLastUsed")
+	}
 	return nil, noKey(*in.AccessKeyId)
 }
 

@@ -10,19 +10,19 @@ import (
 	"slices"
 )
 
-// A Statement of a policy of an identity that allows something.
+// A Statement of a policy of an identity.
 type Statement struct {
 	Sid       string                     `json:",omitempty"`
-	Effect    string                     // Allow
+	Effect    string                     // Allow or Deny
 	Action    list                       // iam:GetUser
 	Resource  list                       // ARNs, with wildcards
 	Condition map[string]map[string]list `json:",omitempty"` // values by operator, by key
 }
 
-// A Policy is what its statements allow.
+// A Policy is what its statements allow, but for what they deny.
 type Policy []Statement
 
-// ParsePolicy reads the document of a policy. One that denies, or allows all but something, is an
+// ParsePolicy reads the document of a policy. One that allows all but something, or denies under a condition, is an
 // error: what is made of a policy here would not be true of it.
 func ParsePolicy(document []byte) (Policy, error) {
 	var read struct {
@@ -35,8 +35,9 @@ func ParsePolicy(document []byte) (Policy, error) {
 		return nil, fmt.Errorf("decode policy: %w", err)
 	}
 	for _, s := range read.Statement {
-		if s.Effect != "Allow" || len(s.Action) == 0 || len(s.Resource) == 0 {
-			return nil, errors.New("decode policy: a statement that does not allow actions on resources")
+		denies := s.Effect == "Deny" && len(s.Condition) == 0
+		if s.Effect != "Allow" && !denies || len(s.Action) == 0 || len(s.Resource) == 0 {
+			return nil, errors.New("decode policy: a statement that neither allows nor denies actions on resources")
 		}
 	}
 	return read.Statement, nil
@@ -64,6 +65,9 @@ type Grant struct {
 func (p Policy) Grants() []Grant {
 	var all []Grant
 	for i, s := range p {
+		if s.Effect == "Deny" {
+			continue
+		}
 		for _, action := range s.Action {
 			for _, resource := range s.Resource {
 				all = append(all, Grant{i, action, resource})

@@ -99,7 +99,8 @@ func TestGrants_OneChange(t *testing.T) {
 
 func TestGrants_BadPolicy(t *testing.T) {
 	for name, document := range map[string]string{
-		"one that denies":                   `{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`,
+		"one that denies under a condition": `{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*",` +
+			`"Condition":{"Bool":{"k":"true"}}}]}`,
 		"one that allows all but something": `{"Statement":[{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}]}`,
 		"one on all but something": `{"Statement":[{"Effect":"Allow","Action":"iam:GetUser",` +
 			`"NotResource":"arn:a"}]}`,

@@ -9,7 +9,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/handler"
-	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/test/benchratio"
 )
@@ -25,12 +24,11 @@ func Bench(b *testing.B, c handler.Control, name string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	none := func(context.Context) ([]ledger.Case, error) { return nil, nil }
 	benchratio.Compare(b,
 		benchratio.Side{Name: "json.Unmarshal", Do: func() error { var v any; return json.Unmarshal(s.events[0].data, &v) }},
 		benchratio.Side{Name: "Plan of " + strings.ReplaceAll(name, "-", " "), Do: func() error {
 			w.calls = w.calls[:0]
-			_, err := remediation.Inspect(context.Background(), w.runner.Planner, e, none, e.Time)
+			_, err := remediation.Inspect(context.Background(), w.runner.Planner, e, w.runner.Memory(), e.Time)
 			return err
 		}},
 	)
