@@ -384,10 +384,12 @@ func (always) Check(context.Context) (i18n.Message, time.Time, error) {
 	return i18n.Literal("halted"), time.Time{}, nil
 }
 
-// asRead are the cases that were read.
-func asRead(open []ledger.Case) func(context.Context) ([]ledger.Case, error) {
-	return func(context.Context) ([]ledger.Case, error) { return open, nil }
-}
+// asRead is what the ledger has, with the open cases as they were read.
+type asRead []ledger.Case
+
+func (a asRead) Open(context.Context) ([]ledger.Case, error) { return a, nil }
+
+func (asRead) Kept(context.Context, string) ([]remediation.Kept, error) { return nil, nil }
 
 // blunt takes away what denies, as if it gave something.
 type blunt struct {
