@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -19,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/functions"
@@ -123,7 +125,11 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	rules, queues := eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
 	topics, parameters := sns.NewFromConfig(cfg), ssm.NewFromConfig(cfg)
 	trails, recorders := cloudtrail.NewFromConfig(cfg), configservice.NewFromConfig(cfg)
-	book := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: settings.TableName})
+	// Nobody else writes the table.
+	own := cfg.Copy()
+	own.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg),
+		"arn:aws:iam::123456789012:role/warder/warder-detach-direct-policy")
+	book := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(own), Name: settings.TableName})
 	schedule, failed := named(t, rules, "warder-DetachDirectPolicySchedule"), queueOf(t, queues, "warder-Failed")
 	var subscription string
 	listed, err := topics.ListSubscriptionsByTopic(t.Context(), &sns.ListSubscriptionsByTopicInput{TopicArn: &r.topic})

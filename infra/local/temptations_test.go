@@ -178,6 +178,7 @@ var tempting = []temptation{
 		"make an administrator of a function", "iam:AttachRolePolicy", "role/warder/warder-UndoRole",
 		policyARN(administratorAccess), nil,
 	},
+	{"see who is quarantined", "iam:ListEntitiesForPolicy", "policy/warder/warder-key-quarantine", nil, nil},
 	{"write a role a policy", "iam:PutRolePolicy", "role/admin", nil, []string{contains, undoes}},
 	{"take a role's policy", "iam:DeleteRolePolicy", "role/admin", nil, []string{undoes}},
 	{"write a function a policy", "iam:PutRolePolicy", "role/warder/warder-UndoRole", nil, nil},

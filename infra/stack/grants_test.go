@@ -269,6 +269,9 @@ func TestRoles_ExactlyControlJSONAndPlumbing(t *testing.T) {
 						want = append(want, "allow "+action+" on "+own.Replace(r)+strings.ReplaceAll(conditions(p.Conditions),
 							"sns.${AWS::Region}.", "sns.us-east-1."))
 					}
+					for _, r := range p.Except {
+						want = append(want, "deny "+action+" on "+r)
+					}
 				}
 			}
 			got := granted(tmpl, tmpl.function(t, c.ID))

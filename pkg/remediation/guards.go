@@ -151,7 +151,7 @@ func awaitOwner(f Finding, x facts) decision {
 // urgentFor is how long what was to be made at once, and was held, is made without another notice: until a sweep has
 // come. What was urgent is not any more some days later: its owner, who was notified that it is held, gets the grace
 // period then. An emergency stays one.
-const urgentFor = day
+const urgentFor = day + 2*time.Hour // the next daily sweep, if it is late
 
 func urgent(c ledger.Case, now time.Time) bool {
 	since := c.UrgentSince

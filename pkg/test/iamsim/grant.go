@@ -77,6 +77,11 @@ func (p Policy) Grants() []Grant {
 	return all
 }
 
+// Allowing is the policy without what it denies.
+func (p Policy) Allowing() Policy {
+	return slices.DeleteFunc(slices.Clone(p), func(s Statement) bool { return s.Effect == "Deny" })
+}
+
 // Without is the policy with everything but the grant.
 func (p Policy) Without(g Grant) Policy {
 	var rest Policy
