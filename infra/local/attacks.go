@@ -31,6 +31,7 @@ type attack struct {
 	by         string // how it is withstood
 	open       string // why it is not withstood yet; empty for one that must be
 	mode       string // of the controls
+	slack      bool   // whether notices are posted to Slack, which takes a message a second
 	synth      project.Synth
 }
 
@@ -151,16 +152,18 @@ func readAttack(file, script string) (attack, error) {
 			a.open = value
 		case "mode":
 			a.mode = value
+		case "slack":
+			a.slack = value == "yes"
 		case "settings":
 			a.synth = map[string]project.Synth{"deployed": project.Deployed, "tour": project.Tour}[value]
 		default:
-			return a, fmt.Errorf("%s: %q: want kind, by, open, mode or settings", file, text)
+			return a, fmt.Errorf("%s: %q: want kind, by, open, mode, slack or settings", file, text)
 		}
 	}
 	known := slices.ContainsFunc(attackKinds, func(k struct{ id, title string }) bool { return k.id == a.kind })
 	if a.title == "" || a.by == "" || !known || a.synth == "" || a.mode != "enforce" && a.mode != "observe" {
 		return a, fmt.Errorf("%s: want a title, and below it # kind: KIND, # by: HOW IT IS WITHSTOOD, and if need be "+
-			"# open: WHY, # mode: observe, # settings: deployed", file)
+			"# open: WHY, # mode: observe, # slack: yes, # settings: deployed", file)
 	}
 	return a, nil
 }
@@ -249,7 +252,9 @@ func (a *assault) openField(ctx context.Context, script attack) (*stage, error) 
 		ctx: ctx, printer: printer{out: out}, verbose: a.verbose, worked: map[string]bool{},
 		attack: &field{keys: map[string]string{}},
 	}
-	if err := s.open(emulator.Options{Mode: script.mode, Synth: script.synth, Stderr: a.stderr}); err != nil {
+	if err := s.open(emulator.Options{
+		Mode: script.mode, Synth: script.synth, Unlistened: !script.slack, Stderr: a.stderr,
+	}); err != nil {
 		return s, err
 	}
 	if topic := s.account.Stack.Outputs["WatchTopicArn"]; topic != "" {
