@@ -40,7 +40,7 @@ func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
 		slices.Sort(linked[id])
 	}
 	for _, c := range all {
-		want := []string{"dynamodb", "iam", "kms", "sns", "ssm"} // the runner's
+		want := []string{"dynamodb", "iam", "kms", "sns", "ssm"} // the runner's: KMS opens the secret of the ledger's seals
 		for _, p := range c.Permissions {
 			for _, action := range p.Actions {
 				service, _, _ := strings.Cut(action, ":")

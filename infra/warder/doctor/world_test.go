@@ -257,6 +257,7 @@ func (w *world) set(t *testing.T, text string) {
 	w.settings = s
 	for _, c := range w.controls {
 		f := s.Function(c)
+		f.LedgerKey = "arn:aws:kms:us-east-1:111122223333:key/1"
 		f.Topic, f.Account, f.Roles = "arn:aws:sns:us-east-1:123456789012:t", "123456789012", []string{"warder-a"}
 		f.Quarantine.Key = "arn:aws:iam::123456789012:policy/warder/key"
 		w.functions[settings.FunctionName(c.ID)] = &lambda.GetFunctionConfigurationOutput{
