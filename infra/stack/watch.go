@@ -18,8 +18,8 @@ var silencing []byte
 
 // newWatch adds the second way: a topic without a key, and rules that send it the calls that could silence Warder, with
 // no function between. alert-warder-change reports the same calls through its function, the topic of notices and its
-// key, so that whatever is switched off of one way is reported by the other. EventBridge cannot publish to a topic under
-// SNS's own key, and one of the stack's could be disabled like the first; the messages hold no secret.
+// key, so that whatever is switched off of one way is reported by the other. EventBridge cannot publish to a topic
+// under SNS's own key, and one of the stack's could be disabled like the first; the messages hold no secret.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
 func newWatch(h *Hub) awssns.Topic {
 	topic := awssns.NewTopic(h.Stack, jsii.String("Watch"), &awssns.TopicProps{

@@ -1,5 +1,5 @@
-// Package cloudtrail turns calls to the IAM API, and calls of other services that change what Warder has there, into the
-// CloudTrail events that EventBridge would carry.
+// Package cloudtrail turns calls to the IAM API, and calls of other services that change what Warder has there, into
+// the CloudTrail events that EventBridge would carry.
 //
 // It sees the call as it went over the wire (a form or JSON, an answer of XML or JSON) and knows of a service only what
 // the form of a CloudTrail record needs: which parameters are secret, which are not strings. It never decides whether

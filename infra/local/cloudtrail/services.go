@@ -27,8 +27,8 @@ var data = []string{
 // for any other call. IAM's calls are for [Mutating].
 func Recorded(service, action string) (name string, ok bool) {
 	name, ok = services[service]
-	reading := slices.ContainsFunc([]string{"BatchGet", "Describe", "Filter", "Get", "List", "StartQuery", "Test", "Verify"},
-		func(verb string) bool { return strings.HasPrefix(action, verb) })
+	verbs := []string{"BatchGet", "Describe", "Filter", "Get", "List", "StartQuery", "Test", "Verify"}
+	reading := slices.ContainsFunc(verbs, func(verb string) bool { return strings.HasPrefix(action, verb) })
 	if !ok || action == "" || reading || slices.Contains(data, action) {
 		return "", false
 	}

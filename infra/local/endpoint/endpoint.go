@@ -380,7 +380,8 @@ func (h *Handler) tell(ctx context.Context, topic, text string) error {
 	if h.keyOff(topic) {
 		return nil // EventBridge tries for a day, and then keeps the event in the queue of what was not delivered
 	}
-	if _, err := sns.NewFromConfig(h.moto()).Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: &text}); err != nil {
+	input := &sns.PublishInput{TopicArn: &topic, Message: &text}
+	if _, err := sns.NewFromConfig(h.moto()).Publish(ctx, input); err != nil {
 		return fmt.Errorf("publish to topic %s: %w", topic, err)
 	}
 	return nil

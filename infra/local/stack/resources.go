@@ -220,8 +220,8 @@ func (m *maker) rule(name string, p struct {
 	}
 	for _, target := range p.Targets {
 		if target.InputPath != "" || target.InputTransformer != nil && !m.topics[target.Arn] {
-			return made{}, fmt.Errorf(
-				"target %s: the local account hands over the event or a constant, and to a topic a text", target.Arn)
+			return made{}, fmt.Errorf("target %s: the local account hands over the event or a constant, "+
+				"nothing made of the event but to a topic", target.Arn)
 		}
 		rule := eventbridge.Rule{
 			Name: name, Region: m.region, Bus: p.EventBusName, Pattern: string(p.EventPattern),
