@@ -154,9 +154,9 @@ var messageID = lazyregexp.New(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 func RenderUnverified(id string, size int, quiet time.Duration, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post {
 		title := "⚠️ " + s.t("Unverified message on Warder's topic")
-		words := s.t("Somebody published %d bytes that are neither a notice in Warder's ledger nor one of its alarms. They "+
+		words := i18n.T("Somebody published %d bytes that are neither a notice in Warder's ledger nor one of its alarms. They "+
 			"are not shown. If this was not your test, find out who may publish to the topic. What follows within %s is only "+
-			"in this function's log.", size, i18n.Period(quiet))
+			"in this function's log.", size, i18n.Period(quiet)).In(string(s.language))
 		what := paragraph{}
 		what.text(words)
 		post := Post{Text: fallback(title, words), Blocks: append([]api.Block{header(title)}, what.all...), Color: "#8d8d8d"}
