@@ -75,7 +75,7 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.revoked, r.failed,
+		r.revoked, r.kept, r.deployed, r.failed,
 	} {
 		play()
 	}
@@ -235,6 +235,28 @@ func (r *reacher) inline() {
 	r.undone(map[string]string{"user": "ines", "since": since()})
 }
 
+// kept: a managed policy that gives everything and denies something, which is detached, and what it denies is kept.
+func (r *reacher) kept() {
+	r.user("kepa")
+	made, err := r.quiet.CreatePolicy(r.Context(), &iam.CreatePolicyInput{
+		PolicyName: aws.String("all-but-trails"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[` +
+			`{"Effect":"Allow","Action":"*","Resource":"*"},` +
+			`{"Effect":"Deny","Action":"cloudtrail:StopLogging","Resource":"*"}]}`),
+	})
+	r.must(err)
+	_, err = r.iam.AttachUserPolicy(r.Context(), &iam.AttachUserPolicyInput{
+		UserName: aws.String("kepa"), PolicyArn: made.Policy.Arn,
+	})
+	r.must(err)
+	r.idle()
+}
+
+// deployed: CloudFormation changes a function, as a deployment does.
+func (r *reacher) deployed() {
+	const by = "cloudformation.amazonaws.com"
+	r.must(r.event("warder-function-changed", 1, "203.0.113.24", by, `"bob"`, `"bob","invokedBy":"`+by+`"`))
+}
+
 // rotated: a rotation that is cut off and taken up again, and one that is reverted and made anew.
 func (r *reacher) rotated() {
 	const control = "rotate-access-key"
@@ -266,7 +288,7 @@ func (r *reacher) rotated() {
 
 // deleted: keys that stay inactive are deleted in the end.
 func (r *reacher) deleted() {
-	r.user("dora")
+	r.user("kepa")
 	r.key("dora", 91, 1)
 	r.user("dirk")
 	r.key("dirk", 200, 95)

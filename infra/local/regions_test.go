@@ -79,7 +79,9 @@ func TestRegions_EachEventOnce(t *testing.T) {
 				if match.Through != "" {
 					t.Errorf("%s happened in the hub's region, and came through %s", file, match.Through)
 				}
-				want = append(want, match.Function)
+				if match.Function != "" { // the second way publishes by itself
+					want = append(want, match.Function)
+				}
 			}
 			for _, match := range there {
 				if !strings.HasPrefix(match.Through, "warder-"+elsewhere+"-Forward") {

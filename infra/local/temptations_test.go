@@ -131,7 +131,7 @@ var tempting = []temptation{
 		"shut a user out for where it is", "iam:AttachUserPolicy", "user/alice", policyARN(outsidePolicy),
 		[]string{connects, outside, undoes},
 	},
-	{"write a user a policy", "iam:PutUserPolicy", "user/alice", nil, []string{undoes}},
+	{"write a user a policy", "iam:PutUserPolicy", "user/alice", nil, []string{detaches, undoes}},
 	{"delete a user's own policy", "iam:DeleteUserPolicy", "user/alice", nil, []string{detaches, undoes}},
 	{
 		"take a user's policy", "iam:DetachUserPolicy", "user/alice", policyARN(administratorAccess),

@@ -65,8 +65,8 @@ func TestAssess_PublishedWays(t *testing.T) {
 // Each row of the table is a way with its rights alone, in any case and in several documents, and none without one of
 // them or on one resource.
 func TestAssess_EachRow(t *testing.T) {
-	for i := range table {
-		p := &table[i]
+	for i := range table() {
+		p := &table()[i]
 		var rights []string
 		for _, alternatives := range p.rights {
 			rights = append(rights, alternatives[len(alternatives)-1])

@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/warder-aws/warder/pkg/i18n"
 )
@@ -74,49 +75,51 @@ var (
 	organization = i18n.T("can give itself access to the accounts of the organization")
 )
 
-var direct = []way{
-	// Its own rights.
-	{givePolicy, users, true, []string{"iam:PutUserPolicy"}},
-	{givePolicy, users, true, []string{"iam:AttachUserPolicy"}},
-	{givePolicy, groups, true, []string{"iam:PutGroupPolicy"}},
-	{givePolicy, groups, true, []string{"iam:AttachGroupPolicy"}},
-	{givePolicy, roles, true, []string{"iam:PutRolePolicy"}},
-	{givePolicy, roles, true, []string{"iam:AttachRolePolicy"}},
-	{rewrite, policies, true, []string{"iam:CreatePolicyVersion"}},
-	{rewrite, policies, true, []string{"iam:SetDefaultPolicyVersion"}},
-	{joinGroups, groups, false, []string{"iam:AddUserToGroup"}},
-	{unbound, users, true, []string{"iam:DeleteUserPermissionsBoundary"}},
-	{unbound, users, true, []string{"iam:PutUserPermissionsBoundary"}},
-	{unbound, roles, true, []string{"iam:DeleteRolePermissionsBoundary"}},
-	{unbound, roles, true, []string{"iam:PutRolePermissionsBoundary"}},
+func direct() []way {
+	return []way{
+		// Its own rights.
+		{givePolicy, users, true, []string{"iam:PutUserPolicy"}},
+		{givePolicy, users, true, []string{"iam:AttachUserPolicy"}},
+		{givePolicy, groups, true, []string{"iam:PutGroupPolicy"}},
+		{givePolicy, groups, true, []string{"iam:AttachGroupPolicy"}},
+		{givePolicy, roles, true, []string{"iam:PutRolePolicy"}},
+		{givePolicy, roles, true, []string{"iam:AttachRolePolicy"}},
+		{rewrite, policies, true, []string{"iam:CreatePolicyVersion"}},
+		{rewrite, policies, true, []string{"iam:SetDefaultPolicyVersion"}},
+		{joinGroups, groups, false, []string{"iam:AddUserToGroup"}},
+		{unbound, users, true, []string{"iam:DeleteUserPermissionsBoundary"}},
+		{unbound, users, true, []string{"iam:PutUserPermissionsBoundary"}},
+		{unbound, roles, true, []string{"iam:DeleteRolePermissionsBoundary"}},
+		{unbound, roles, true, []string{"iam:PutRolePermissionsBoundary"}},
 
-	// Somebody else's.
-	{takeUser, users, false, []string{"iam:CreateAccessKey"}},
-	{takeUser, users, false, []string{"iam:CreateLoginProfile"}},
-	{takeUser, users, false, []string{"iam:UpdateLoginProfile"}},
-	{takeUser, users, false, []string{"iam:CreateServiceSpecificCredential"}},
-	{takeUser, users, false, []string{"iam:ResetServiceSpecificCredential"}},
-	{takeUser, users, false, []string{"iam:UploadSigningCertificate"}},
-	{takeUser, users, false, []string{"iam:UploadSSHPublicKey"}},
-	{weakenUser, users, false, []string{"iam:DeactivateMFADevice"}},
-	{weakenUser, users, false, []string{"iam:ResyncMFADevice"}},
-	{letIn, roles, false, []string{"iam:UpdateAssumeRolePolicy"}},
-	{assumeRole, roles, false, []string{"sts:AssumeRole"}},
-	{signInAs, providers, false, []string{"iam:UpdateSAMLProvider"}},
-	{signInAs, providers, false, []string{"iam:AddClientIDToOpenIDConnectProvider"}},
-	{signInAs, providers, false, []string{"iam:UpdateOpenIDConnectProviderThumbprint"}},
-	{assumeRole, profiles, false, []string{"iam:AddRoleToInstanceProfile", "iam:PassRole"}},
+		// Somebody else's.
+		{takeUser, users, false, []string{"iam:CreateAccessKey"}},
+		{takeUser, users, false, []string{"iam:CreateLoginProfile"}},
+		{takeUser, users, false, []string{"iam:UpdateLoginProfile"}},
+		{takeUser, users, false, []string{"iam:CreateServiceSpecificCredential"}},
+		{takeUser, users, false, []string{"iam:ResetServiceSpecificCredential"}},
+		{takeUser, users, false, []string{"iam:UploadSigningCertificate"}},
+		{takeUser, users, false, []string{"iam:UploadSSHPublicKey"}},
+		{weakenUser, users, false, []string{"iam:DeactivateMFADevice"}},
+		{weakenUser, users, false, []string{"iam:ResyncMFADevice"}},
+		{letIn, roles, false, []string{"iam:UpdateAssumeRolePolicy"}},
+		{assumeRole, roles, false, []string{"sts:AssumeRole"}},
+		{signInAs, providers, false, []string{"iam:UpdateSAMLProvider"}},
+		{signInAs, providers, false, []string{"iam:AddClientIDToOpenIDConnectProvider"}},
+		{signInAs, providers, false, []string{"iam:UpdateOpenIDConnectProviderThumbprint"}},
+		{assumeRole, profiles, false, []string{"iam:AddRoleToInstanceProfile", "iam:PassRole"}},
 
-	// The organization, and IAM Identity Center.
-	{organization, anything, false, []string{"sts:AssumeRoot"}},
-	{organization, anything, false, []string{"sso:CreateAccountAssignment"}},
-	{organization, anything, false, []string{"sso:PutInlinePolicyToPermissionSet"}},
-	{organization, anything, false, []string{"sso:AttachManagedPolicyToPermissionSet"}},
-	{organization, anything, false, []string{"sso:AttachCustomerManagedPolicyReferenceToPermissionSet"}},
-	{organization, anything, false, []string{"sso:DeletePermissionsBoundaryFromPermissionSet"}},
-	{organization, anything, false, []string{"sso-directory:AddMemberToGroup"}},
-	{organization, anything, false, []string{"sso-directory:UpdatePassword"}},
-	{organization, anything, false, []string{"identitystore:CreateGroupMembership"}},
+		// The organization, and IAM Identity Center.
+		{organization, anything, false, []string{"sts:AssumeRoot"}},
+		{organization, anything, false, []string{"sso:CreateAccountAssignment"}},
+		{organization, anything, false, []string{"sso:PutInlinePolicyToPermissionSet"}},
+		{organization, anything, false, []string{"sso:AttachManagedPolicyToPermissionSet"}},
+		{organization, anything, false, []string{"sso:AttachCustomerManagedPolicyReferenceToPermissionSet"}},
+		{organization, anything, false, []string{"sso:DeletePermissionsBoundaryFromPermissionSet"}},
+		{organization, anything, false, []string{"sso-directory:AddMemberToGroup"}},
+		{organization, anything, false, []string{"sso-directory:UpdatePassword"}},
+		{organization, anything, false, []string{"identitystore:CreateGroupMembership"}},
+	}
 }
 
 // pass is a service that runs what its caller wants with a role that its caller passes.
@@ -126,130 +129,132 @@ type pass struct {
 	rights     [][]string
 }
 
-var passing = []pass{
-	{"AWS Lambda", []string{"lambda.amazonaws.com", "edgelambda.amazonaws.com"}, [][]string{
-		{"lambda:CreateFunction", "lambda:InvokeFunction|lambda:InvokeAsync|lambda:CreateEventSourceMapping|" +
-			"lambda:AddPermission|lambda:CreateFunctionUrlConfig|lambda:InvokeFunctionUrl|events:PutTargets|" +
-			"s3:PutBucketNotification|sns:Subscribe|scheduler:CreateSchedule|states:StartExecution"},
-		{"lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode"},
-	}},
-	{"Amazon EC2", []string{"ec2.amazonaws.com"}, [][]string{
-		{"ec2:RunInstances"}, {"ec2:RequestSpotInstances"}, {"ec2:RequestSpotFleet"},
-		{"ec2:CreateLaunchTemplate|ec2:CreateLaunchTemplateVersion", "ec2:CreateFleet|autoscaling:CreateAutoScalingGroup|" +
-			"autoscaling:UpdateAutoScalingGroup|ec2:ModifyLaunchTemplate"},
-		{"autoscaling:CreateLaunchConfiguration", "autoscaling:CreateAutoScalingGroup|autoscaling:UpdateAutoScalingGroup"},
-		{"ec2:AssociateIamInstanceProfile"}, {"ec2:ReplaceIamInstanceProfileAssociation"},
-	}},
-	{"AWS CloudFormation", []string{"cloudformation.amazonaws.com"}, [][]string{
-		{"cloudformation:CreateStack"}, {"cloudformation:UpdateStack"},
-		{"cloudformation:CreateStackSet", "cloudformation:CreateStackInstances"}, {"cloudformation:UpdateStackSet"},
-		{"cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet"},
-	}},
-	{"AWS Glue", []string{"glue.amazonaws.com"}, [][]string{
-		{"glue:CreateDevEndpoint"}, {"glue:CreateSession", "glue:RunStatement"},
-		{"glue:CreateJob|glue:UpdateJob", "glue:StartJobRun|glue:CreateTrigger|glue:UpdateTrigger|glue:StartTrigger|" +
-			"glue:CreateWorkflow|glue:StartWorkflowRun"},
-	}},
-	{"AWS CodeBuild", []string{"codebuild.amazonaws.com"}, [][]string{
-		{"codebuild:CreateProject|codebuild:UpdateProject", "codebuild:StartBuild|codebuild:StartBuildBatch|" +
-			"codebuild:CreateWebhook|codebuild:RetryBuild|codebuild:RetryBuildBatch"},
-	}},
-	{"AWS CodePipeline", []string{"codepipeline.amazonaws.com"}, [][]string{
-		{"codepipeline:CreatePipeline"}, {"codepipeline:UpdatePipeline"},
-	}},
-	{"AWS CodeDeploy", []string{"codedeploy.amazonaws.com"}, [][]string{
-		{"codedeploy:CreateDeploymentGroup|codedeploy:UpdateDeploymentGroup", "codedeploy:CreateDeployment"},
-	}},
-	{"Amazon ECS", []string{"ecs-tasks.amazonaws.com", "ecs.amazonaws.com"}, [][]string{
-		{"ecs:RegisterTaskDefinition", "ecs:RunTask|ecs:StartTask|ecs:CreateService|ecs:UpdateService|ecs:CreateTaskSet|" +
-			"events:PutTargets|scheduler:CreateSchedule"},
-		{"ecs:RunTask"}, {"ecs:StartTask"},
-	}},
-	{"Amazon EKS", []string{"pods.eks.amazonaws.com", "eks.amazonaws.com"}, [][]string{
-		{"eks:CreatePodIdentityAssociation"}, {"eks:UpdatePodIdentityAssociation"},
-	}},
-	{"AWS Batch", []string{"ecs-tasks.amazonaws.com", "batch.amazonaws.com"}, [][]string{
-		{"batch:RegisterJobDefinition", "batch:SubmitJob"},
-	}},
-	{"Amazon SageMaker AI", []string{"sagemaker.amazonaws.com"}, [][]string{
-		{"sagemaker:CreateNotebookInstance"}, {"sagemaker:CreateTrainingJob"}, {"sagemaker:CreateProcessingJob"},
-		{"sagemaker:CreateHyperParameterTuningJob"}, {"sagemaker:CreateAutoMLJob|sagemaker:CreateAutoMLJobV2"},
-		{"sagemaker:CreateModel", "sagemaker:CreateEndpoint|sagemaker:CreateTransformJob"},
-		{"sagemaker:CreatePipeline|sagemaker:UpdatePipeline", "sagemaker:StartPipelineExecution"},
-		{"sagemaker:CreateDomain|sagemaker:CreateUserProfile|sagemaker:UpdateUserProfile|sagemaker:UpdateDomain",
-			"sagemaker:CreatePresignedDomainUrl|sagemaker:CreateApp"},
-		{"sagemaker:UpdateNotebookInstance"}, {"sagemaker:CreateCluster"},
-	}},
-	{"AWS Data Pipeline", []string{"datapipeline.amazonaws.com", "elasticmapreduce.amazonaws.com", "ec2.amazonaws.com"},
-		[][]string{{"datapipeline:PutPipelineDefinition", "datapipeline:ActivatePipeline"}}},
-	{"AWS App Runner", []string{"tasks.apprunner.amazonaws.com", "build.apprunner.amazonaws.com",
-		"apprunner.amazonaws.com"}, [][]string{{"apprunner:CreateService"}, {"apprunner:UpdateService"}}},
-	{"Amazon Bedrock AgentCore", []string{"bedrock-agentcore.amazonaws.com"}, [][]string{
-		{"bedrock-agentcore:CreateCodeInterpreter", "bedrock-agentcore:StartCodeInterpreterSession",
-			"bedrock-agentcore:InvokeCodeInterpreter"},
-		{"bedrock-agentcore:CreateAgentRuntime|bedrock-agentcore:UpdateAgentRuntime",
-			"bedrock-agentcore:InvokeAgentRuntime"},
-		{"bedrock-agentcore:CreateBrowser", "bedrock-agentcore:StartBrowserSession"},
-	}},
-	{"Amazon EMR", []string{"elasticmapreduce.amazonaws.com", "ec2.amazonaws.com", "emr-serverless.amazonaws.com",
-		"emr-containers.amazonaws.com"}, [][]string{
-		{"elasticmapreduce:RunJobFlow"}, {"emr-serverless:StartJobRun"}, {"emr-containers:StartJobRun"},
-		{"elasticmapreduce:CreateStudio", "elasticmapreduce:CreateEditor"},
-	}},
-	{"AWS Systems Manager", []string{"ssm.amazonaws.com", "ec2.amazonaws.com"}, [][]string{
-		{"ssm:StartAutomationExecution"}, {"ssm:CreateActivation"}, {"ssm:RegisterTaskWithMaintenanceWindow"},
-		{"ssm:StartChangeRequestExecution"},
-	}},
-	{"AWS Step Functions", []string{"states.amazonaws.com"}, [][]string{
-		{"states:CreateStateMachine|states:UpdateStateMachine", "states:StartExecution|states:StartSyncExecution|" +
-			"states:TestState|events:PutTargets|scheduler:CreateSchedule"},
-		{"states:TestState"},
-	}},
-	{"Amazon EventBridge", []string{"events.amazonaws.com", "scheduler.amazonaws.com", "pipes.amazonaws.com"}, [][]string{
-		{"scheduler:CreateSchedule"}, {"scheduler:UpdateSchedule"}, {"events:PutRule", "events:PutTargets"},
-		{"pipes:CreatePipe"}, {"pipes:UpdatePipe"},
-	}},
-	{"Amazon API Gateway", []string{"apigateway.amazonaws.com"}, [][]string{{"apigateway:PUT"}, {"apigateway:POST"}}},
-	{"AWS AppSync", []string{"appsync.amazonaws.com"}, [][]string{
-		{"appsync:CreateDataSource|appsync:UpdateDataSource", "appsync:CreateResolver|appsync:UpdateResolver|" +
-			"appsync:CreateFunction|appsync:UpdateFunction"},
-	}},
-	{"Amazon Cognito", []string{"cognito-identity.amazonaws.com"}, [][]string{{"cognito-identity:SetIdentityPoolRoles"}}},
-	{"IAM Roles Anywhere", []string{"rolesanywhere.amazonaws.com"}, [][]string{
-		{"rolesanywhere:CreateProfile|rolesanywhere:UpdateProfile"},
-	}},
-	{"Amazon MWAA", []string{"airflow.amazonaws.com", "airflow-env.amazonaws.com", "airflow-serverless.amazonaws.com"},
-		[][]string{{"airflow:CreateEnvironment"}, {"airflow:UpdateEnvironment"},
-			{"airflow-serverless:CreateWorkflow", "airflow-serverless:StartWorkflowRun"}}},
-	{"AWS Amplify", []string{"amplify.amazonaws.com"}, [][]string{
-		{"amplify:CreateApp|amplify:UpdateApp", "amplify:StartJob|amplify:CreateDeployment|amplify:StartDeployment"},
-	}},
-	{"EC2 Image Builder", []string{"imagebuilder.amazonaws.com", "ec2.amazonaws.com"}, [][]string{
-		{"imagebuilder:CreateInfrastructureConfiguration", "imagebuilder:CreateImage|imagebuilder:CreateImagePipeline|" +
-			"imagebuilder:StartImagePipelineExecution"},
-	}},
-	{"Amazon Managed Service for Apache Flink", []string{"kinesisanalytics.amazonaws.com"}, [][]string{
-		{"kinesisanalytics:CreateApplication", "kinesisanalytics:StartApplication"},
-	}},
-	{"Amazon Braket", []string{"braket.amazonaws.com"}, [][]string{{"braket:CreateJob"}}},
-	{"Amazon GameLift", []string{"gamelift.amazonaws.com"}, [][]string{
-		{"gamelift:CreateFleet"}, {"gamelift:CreateContainerGroupDefinition", "gamelift:CreateContainerFleet"},
-	}},
-	{"AWS Fault Injection Service", []string{"fis.amazonaws.com"}, [][]string{
-		{"fis:CreateExperimentTemplate|fis:UpdateExperimentTemplate", "fis:StartExperiment"},
-	}},
-	{"AWS IoT", []string{"iot.amazonaws.com", "credentials.iot.amazonaws.com", "greengrass.amazonaws.com"}, [][]string{
-		{"iot:CreateRoleAlias|iot:UpdateRoleAlias"}, {"iot:CreateTopicRule"}, {"iot:ReplaceTopicRule"},
-		{"greengrass:AssociateRoleToGroup"},
-	}},
-	{"AWS OpsWorks", []string{"opsworks.amazonaws.com", "ec2.amazonaws.com"}, [][]string{{"opsworks:CreateStack"}}},
-	{"AWS CodeStar", []string{"codestar.amazonaws.com"}, [][]string{{"codestar:CreateProject"}}},
-	{"AWS Service Catalog", []string{"servicecatalog.amazonaws.com"}, [][]string{
-		{"servicecatalog:CreateConstraint", "servicecatalog:ProvisionProduct"},
-	}},
-	{"AWS Proton", []string{"proton.amazonaws.com"}, [][]string{
-		{"proton:CreateEnvironment|proton:UpdateEnvironment|proton:UpdateAccountSettings"},
-	}},
+func passing() []pass {
+	return []pass{
+		{"AWS Lambda", []string{"lambda.amazonaws.com", "edgelambda.amazonaws.com"}, [][]string{
+			{"lambda:CreateFunction", "lambda:InvokeFunction|lambda:InvokeAsync|lambda:CreateEventSourceMapping|" +
+				"lambda:AddPermission|lambda:CreateFunctionUrlConfig|lambda:InvokeFunctionUrl|events:PutTargets|" +
+				"s3:PutBucketNotification|sns:Subscribe|scheduler:CreateSchedule|states:StartExecution"},
+			{"lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode"},
+		}},
+		{"Amazon EC2", []string{"ec2.amazonaws.com"}, [][]string{
+			{"ec2:RunInstances"}, {"ec2:RequestSpotInstances"}, {"ec2:RequestSpotFleet"},
+			{"ec2:CreateLaunchTemplate|ec2:CreateLaunchTemplateVersion", "ec2:CreateFleet|autoscaling:CreateAutoScalingGroup|" +
+				"autoscaling:UpdateAutoScalingGroup|ec2:ModifyLaunchTemplate"},
+			{"autoscaling:CreateLaunchConfiguration", "autoscaling:CreateAutoScalingGroup|autoscaling:UpdateAutoScalingGroup"},
+			{"ec2:AssociateIamInstanceProfile"}, {"ec2:ReplaceIamInstanceProfileAssociation"},
+		}},
+		{"AWS CloudFormation", []string{"cloudformation.amazonaws.com"}, [][]string{
+			{"cloudformation:CreateStack"}, {"cloudformation:UpdateStack"},
+			{"cloudformation:CreateStackSet", "cloudformation:CreateStackInstances"}, {"cloudformation:UpdateStackSet"},
+			{"cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet"},
+		}},
+		{"AWS Glue", []string{"glue.amazonaws.com"}, [][]string{
+			{"glue:CreateDevEndpoint"}, {"glue:CreateSession", "glue:RunStatement"},
+			{"glue:CreateJob|glue:UpdateJob", "glue:StartJobRun|glue:CreateTrigger|glue:UpdateTrigger|glue:StartTrigger|" +
+				"glue:CreateWorkflow|glue:StartWorkflowRun"},
+		}},
+		{"AWS CodeBuild", []string{"codebuild.amazonaws.com"}, [][]string{
+			{"codebuild:CreateProject|codebuild:UpdateProject", "codebuild:StartBuild|codebuild:StartBuildBatch|" +
+				"codebuild:CreateWebhook|codebuild:RetryBuild|codebuild:RetryBuildBatch"},
+		}},
+		{"AWS CodePipeline", []string{"codepipeline.amazonaws.com"}, [][]string{
+			{"codepipeline:CreatePipeline"}, {"codepipeline:UpdatePipeline"},
+		}},
+		{"AWS CodeDeploy", []string{"codedeploy.amazonaws.com"}, [][]string{
+			{"codedeploy:CreateDeploymentGroup|codedeploy:UpdateDeploymentGroup", "codedeploy:CreateDeployment"},
+		}},
+		{"Amazon ECS", []string{"ecs-tasks.amazonaws.com", "ecs.amazonaws.com"}, [][]string{
+			{"ecs:RegisterTaskDefinition", "ecs:RunTask|ecs:StartTask|ecs:CreateService|ecs:UpdateService|ecs:CreateTaskSet|" +
+				"events:PutTargets|scheduler:CreateSchedule"},
+			{"ecs:RunTask"}, {"ecs:StartTask"},
+		}},
+		{"Amazon EKS", []string{"pods.eks.amazonaws.com", "eks.amazonaws.com"}, [][]string{
+			{"eks:CreatePodIdentityAssociation"}, {"eks:UpdatePodIdentityAssociation"},
+		}},
+		{"AWS Batch", []string{"ecs-tasks.amazonaws.com", "batch.amazonaws.com"}, [][]string{
+			{"batch:RegisterJobDefinition", "batch:SubmitJob"},
+		}},
+		{"Amazon SageMaker AI", []string{"sagemaker.amazonaws.com"}, [][]string{
+			{"sagemaker:CreateNotebookInstance"}, {"sagemaker:CreateTrainingJob"}, {"sagemaker:CreateProcessingJob"},
+			{"sagemaker:CreateHyperParameterTuningJob"}, {"sagemaker:CreateAutoMLJob|sagemaker:CreateAutoMLJobV2"},
+			{"sagemaker:CreateModel", "sagemaker:CreateEndpoint|sagemaker:CreateTransformJob"},
+			{"sagemaker:CreatePipeline|sagemaker:UpdatePipeline", "sagemaker:StartPipelineExecution"},
+			{"sagemaker:CreateDomain|sagemaker:CreateUserProfile|sagemaker:UpdateUserProfile|sagemaker:UpdateDomain",
+				"sagemaker:CreatePresignedDomainUrl|sagemaker:CreateApp"},
+			{"sagemaker:UpdateNotebookInstance"}, {"sagemaker:CreateCluster"},
+		}},
+		{"AWS Data Pipeline", []string{"datapipeline.amazonaws.com", "elasticmapreduce.amazonaws.com", "ec2.amazonaws.com"},
+			[][]string{{"datapipeline:PutPipelineDefinition", "datapipeline:ActivatePipeline"}}},
+		{"AWS App Runner", []string{"tasks.apprunner.amazonaws.com", "build.apprunner.amazonaws.com",
+			"apprunner.amazonaws.com"}, [][]string{{"apprunner:CreateService"}, {"apprunner:UpdateService"}}},
+		{"Amazon Bedrock AgentCore", []string{"bedrock-agentcore.amazonaws.com"}, [][]string{
+			{"bedrock-agentcore:CreateCodeInterpreter", "bedrock-agentcore:StartCodeInterpreterSession",
+				"bedrock-agentcore:InvokeCodeInterpreter"},
+			{"bedrock-agentcore:CreateAgentRuntime|bedrock-agentcore:UpdateAgentRuntime",
+				"bedrock-agentcore:InvokeAgentRuntime"},
+			{"bedrock-agentcore:CreateBrowser", "bedrock-agentcore:StartBrowserSession"},
+		}},
+		{"Amazon EMR", []string{"elasticmapreduce.amazonaws.com", "ec2.amazonaws.com", "emr-serverless.amazonaws.com",
+			"emr-containers.amazonaws.com"}, [][]string{
+			{"elasticmapreduce:RunJobFlow"}, {"emr-serverless:StartJobRun"}, {"emr-containers:StartJobRun"},
+			{"elasticmapreduce:CreateStudio", "elasticmapreduce:CreateEditor"},
+		}},
+		{"AWS Systems Manager", []string{"ssm.amazonaws.com", "ec2.amazonaws.com"}, [][]string{
+			{"ssm:StartAutomationExecution"}, {"ssm:CreateActivation"}, {"ssm:RegisterTaskWithMaintenanceWindow"},
+			{"ssm:StartChangeRequestExecution"},
+		}},
+		{"AWS Step Functions", []string{"states.amazonaws.com"}, [][]string{
+			{"states:CreateStateMachine|states:UpdateStateMachine", "states:StartExecution|states:StartSyncExecution|" +
+				"states:TestState|events:PutTargets|scheduler:CreateSchedule"},
+			{"states:TestState"},
+		}},
+		{"Amazon EventBridge", []string{"events.amazonaws.com", "scheduler.amazonaws.com", "pipes.amazonaws.com"}, [][]string{
+			{"scheduler:CreateSchedule"}, {"scheduler:UpdateSchedule"}, {"events:PutRule", "events:PutTargets"},
+			{"pipes:CreatePipe"}, {"pipes:UpdatePipe"},
+		}},
+		{"Amazon API Gateway", []string{"apigateway.amazonaws.com"}, [][]string{{"apigateway:PUT"}, {"apigateway:POST"}}},
+		{"AWS AppSync", []string{"appsync.amazonaws.com"}, [][]string{
+			{"appsync:CreateDataSource|appsync:UpdateDataSource", "appsync:CreateResolver|appsync:UpdateResolver|" +
+				"appsync:CreateFunction|appsync:UpdateFunction"},
+		}},
+		{"Amazon Cognito", []string{"cognito-identity.amazonaws.com"}, [][]string{{"cognito-identity:SetIdentityPoolRoles"}}},
+		{"IAM Roles Anywhere", []string{"rolesanywhere.amazonaws.com"}, [][]string{
+			{"rolesanywhere:CreateProfile|rolesanywhere:UpdateProfile"},
+		}},
+		{"Amazon MWAA", []string{"airflow.amazonaws.com", "airflow-env.amazonaws.com", "airflow-serverless.amazonaws.com"},
+			[][]string{{"airflow:CreateEnvironment"}, {"airflow:UpdateEnvironment"},
+				{"airflow-serverless:CreateWorkflow", "airflow-serverless:StartWorkflowRun"}}},
+		{"AWS Amplify", []string{"amplify.amazonaws.com"}, [][]string{
+			{"amplify:CreateApp|amplify:UpdateApp", "amplify:StartJob|amplify:CreateDeployment|amplify:StartDeployment"},
+		}},
+		{"EC2 Image Builder", []string{"imagebuilder.amazonaws.com", "ec2.amazonaws.com"}, [][]string{
+			{"imagebuilder:CreateInfrastructureConfiguration", "imagebuilder:CreateImage|imagebuilder:CreateImagePipeline|" +
+				"imagebuilder:StartImagePipelineExecution"},
+		}},
+		{"Amazon Managed Service for Apache Flink", []string{"kinesisanalytics.amazonaws.com"}, [][]string{
+			{"kinesisanalytics:CreateApplication", "kinesisanalytics:StartApplication"},
+		}},
+		{"Amazon Braket", []string{"braket.amazonaws.com"}, [][]string{{"braket:CreateJob"}}},
+		{"Amazon GameLift", []string{"gamelift.amazonaws.com"}, [][]string{
+			{"gamelift:CreateFleet"}, {"gamelift:CreateContainerGroupDefinition", "gamelift:CreateContainerFleet"},
+		}},
+		{"AWS Fault Injection Service", []string{"fis.amazonaws.com"}, [][]string{
+			{"fis:CreateExperimentTemplate|fis:UpdateExperimentTemplate", "fis:StartExperiment"},
+		}},
+		{"AWS IoT", []string{"iot.amazonaws.com", "credentials.iot.amazonaws.com", "greengrass.amazonaws.com"}, [][]string{
+			{"iot:CreateRoleAlias|iot:UpdateRoleAlias"}, {"iot:CreateTopicRule"}, {"iot:ReplaceTopicRule"},
+			{"greengrass:AssociateRoleToGroup"},
+		}},
+		{"AWS OpsWorks", []string{"opsworks.amazonaws.com", "ec2.amazonaws.com"}, [][]string{{"opsworks:CreateStack"}}},
+		{"AWS CodeStar", []string{"codestar.amazonaws.com"}, [][]string{{"codestar:CreateProject"}}},
+		{"AWS Service Catalog", []string{"servicecatalog.amazonaws.com"}, [][]string{
+			{"servicecatalog:CreateConstraint", "servicecatalog:ProvisionProduct"},
+		}},
+		{"AWS Proton", []string{"proton.amazonaws.com"}, [][]string{
+			{"proton:CreateEnvironment|proton:UpdateEnvironment|proton:UpdateAccountSettings"},
+		}},
+	}
 }
 
 // run are the resources of a service that run with a role already, and what makes them run something else.
@@ -259,77 +264,79 @@ type run struct {
 	rights  [][]string
 }
 
-var running = []run{
-	{"AWS Lambda", existing("arn:*:lambda:*:*:function:*"), [][]string{
-		{"lambda:UpdateFunctionCode"}, {"lambda:UpdateFunctionConfiguration"},
-	}},
-	{"Amazon EC2", instances, [][]string{
-		{"ec2:ModifyInstanceAttribute", "ec2:StopInstances", "ec2:StartInstances"},
-		{"ec2-instance-connect:SendSSHPublicKey"}, {"ec2-instance-connect:SendSerialConsoleSSHPublicKey"},
-	}},
-	{"Amazon EC2", existing("arn:*:ec2:*:*:launch-template/*"), [][]string{
-		{"ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate|autoscaling:UpdateAutoScalingGroup"},
-	}},
-	{"AWS Systems Manager", instances, [][]string{
-		{"ssm:StartSession"}, {"ssm:SendCommand"}, {"ssm:CreateAssociation"},
-	}},
-	{"AWS Systems Manager", existing("arn:*:ssm:*:*:association/*"), [][]string{{"ssm:UpdateAssociation"}}},
-	{"AWS CloudFormation", existing("arn:*:cloudformation:*:*:stack/*"), [][]string{
-		{"cloudformation:UpdateStack"}, {"cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet"},
-	}},
-	{"AWS CloudFormation", existing("arn:*:cloudformation:*:*:stackset/*"), [][]string{
-		{"cloudformation:UpdateStackSet"}, {"cloudformation:CreateStackInstances"},
-	}},
-	{"AWS CodeBuild", existing("arn:*:codebuild:*:*:project/*"), [][]string{
-		{"codebuild:StartBuild"}, {"codebuild:StartBuildBatch"},
-		{"codebuild:UpdateProject", "codebuild:CreateWebhook|codebuild:RetryBuild"},
-	}},
-	{"AWS CodeDeploy", existing("arn:*:codedeploy:*:*:deploymentgroup:*"), [][]string{{"codedeploy:CreateDeployment"}}},
-	{"AWS CodePipeline", existing("arn:*:codepipeline:*:*:*"), [][]string{
-		{"codepipeline:UpdatePipeline", "codepipeline:StartPipelineExecution"},
-	}},
-	{"AWS Glue", existing("arn:*:glue:*:*:devEndpoint/*"), [][]string{{"glue:UpdateDevEndpoint"}}},
-	{"AWS Glue", existing("arn:*:glue:*:*:session/*"), [][]string{{"glue:RunStatement"}}},
-	{"AWS Glue", existing("arn:*:glue:*:*:job/*"), [][]string{
-		{"glue:UpdateJob", "glue:StartJobRun|glue:CreateTrigger|glue:UpdateTrigger|glue:StartTrigger"},
-	}},
-	{"Amazon ECS", existing("arn:*:ecs:*:*:task/*", "arn:*:ecs:*:*:cluster/*"), [][]string{{"ecs:ExecuteCommand"}}},
-	{"Amazon EKS", existing("arn:*:eks:*:*:cluster/*", "arn:*:eks:*:*:access-entry/*"), [][]string{
-		{"eks:AssociateAccessPolicy"}, {"eks:CreateAccessEntry"}, {"eks:UpdateAccessEntry"},
-	}},
-	{"AWS Batch", existing("arn:*:batch:*:*:job-definition/*", "arn:*:batch:*:*:job-queue/*"), [][]string{
-		{"batch:SubmitJob"},
-	}},
-	{"Amazon EMR", existing("arn:*:elasticmapreduce:*:*:cluster/*"), [][]string{
-		{"elasticmapreduce:AddJobFlowSteps"}, {"elasticmapreduce:GetClusterSessionCredentials"},
-	}},
-	{"Amazon SageMaker AI", existing("arn:*:sagemaker:*:*:notebook-instance/*"), [][]string{
-		{"sagemaker:CreatePresignedNotebookInstanceUrl"},
-	}},
-	{"Amazon SageMaker AI", existing("arn:*:sagemaker:*:*:user-profile/*", "arn:*:sagemaker:*:*:app/*"), [][]string{
-		{"sagemaker:CreatePresignedDomainUrl"},
-	}},
-	{"Amazon SageMaker AI", existing("arn:*:sagemaker:*:*:notebook-instance-lifecycle-config/*"), [][]string{
-		{"sagemaker:UpdateNotebookInstanceLifecycleConfig"},
-		{"sagemaker:CreateNotebookInstanceLifecycleConfig", "sagemaker:UpdateNotebookInstance"},
-	}},
-	{"AWS App Runner", existing("arn:*:apprunner:*:*:service/*"), [][]string{{"apprunner:UpdateService"}}},
-	{"Amazon Bedrock AgentCore", existing("arn:*:bedrock-agentcore:*:*:code-interpreter/*",
-		"arn:*:bedrock-agentcore:*:*:code-interpreter-custom/*"), [][]string{
-		{"bedrock-agentcore:StartCodeInterpreterSession", "bedrock-agentcore:InvokeCodeInterpreter"},
-	}},
-	{"AWS Step Functions", existing("arn:*:states:*:*:stateMachine:*"), [][]string{
-		{"states:UpdateStateMachine", "states:StartExecution|states:StartSyncExecution"},
-	}},
-	{"AWS Amplify", existing("arn:*:amplify:*:*:apps/*"), [][]string{{"amplify:UpdateApp", "amplify:StartJob"}}},
-	{"Amazon MWAA", existing("arn:*:airflow:*:*:environment/*", "arn:*:airflow:*:*:role/*"), [][]string{
-		{"airflow:CreateWebLoginToken"}, {"airflow:CreateCliToken"},
-	}},
-	{"AWS CodeStar", existing("arn:*:codestar:*:*:project/*"), [][]string{{"codestar:AssociateTeamMember"}}},
+func running() []run {
+	return []run{
+		{"AWS Lambda", existing("arn:*:lambda:*:*:function:*"), [][]string{
+			{"lambda:UpdateFunctionCode"}, {"lambda:UpdateFunctionConfiguration"},
+		}},
+		{"Amazon EC2", instances, [][]string{
+			{"ec2:ModifyInstanceAttribute", "ec2:StopInstances", "ec2:StartInstances"},
+			{"ec2-instance-connect:SendSSHPublicKey"}, {"ec2-instance-connect:SendSerialConsoleSSHPublicKey"},
+		}},
+		{"Amazon EC2", existing("arn:*:ec2:*:*:launch-template/*"), [][]string{
+			{"ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate|autoscaling:UpdateAutoScalingGroup"},
+		}},
+		{"AWS Systems Manager", instances, [][]string{
+			{"ssm:StartSession"}, {"ssm:SendCommand"}, {"ssm:CreateAssociation"},
+		}},
+		{"AWS Systems Manager", existing("arn:*:ssm:*:*:association/*"), [][]string{{"ssm:UpdateAssociation"}}},
+		{"AWS CloudFormation", existing("arn:*:cloudformation:*:*:stack/*"), [][]string{
+			{"cloudformation:UpdateStack"}, {"cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet"},
+		}},
+		{"AWS CloudFormation", existing("arn:*:cloudformation:*:*:stackset/*"), [][]string{
+			{"cloudformation:UpdateStackSet"}, {"cloudformation:CreateStackInstances"},
+		}},
+		{"AWS CodeBuild", existing("arn:*:codebuild:*:*:project/*"), [][]string{
+			{"codebuild:StartBuild"}, {"codebuild:StartBuildBatch"},
+			{"codebuild:UpdateProject", "codebuild:CreateWebhook|codebuild:RetryBuild"},
+		}},
+		{"AWS CodeDeploy", existing("arn:*:codedeploy:*:*:deploymentgroup:*"), [][]string{{"codedeploy:CreateDeployment"}}},
+		{"AWS CodePipeline", existing("arn:*:codepipeline:*:*:*"), [][]string{
+			{"codepipeline:UpdatePipeline", "codepipeline:StartPipelineExecution"},
+		}},
+		{"AWS Glue", existing("arn:*:glue:*:*:devEndpoint/*"), [][]string{{"glue:UpdateDevEndpoint"}}},
+		{"AWS Glue", existing("arn:*:glue:*:*:session/*"), [][]string{{"glue:RunStatement"}}},
+		{"AWS Glue", existing("arn:*:glue:*:*:job/*"), [][]string{
+			{"glue:UpdateJob", "glue:StartJobRun|glue:CreateTrigger|glue:UpdateTrigger|glue:StartTrigger"},
+		}},
+		{"Amazon ECS", existing("arn:*:ecs:*:*:task/*", "arn:*:ecs:*:*:cluster/*"), [][]string{{"ecs:ExecuteCommand"}}},
+		{"Amazon EKS", existing("arn:*:eks:*:*:cluster/*", "arn:*:eks:*:*:access-entry/*"), [][]string{
+			{"eks:AssociateAccessPolicy"}, {"eks:CreateAccessEntry"}, {"eks:UpdateAccessEntry"},
+		}},
+		{"AWS Batch", existing("arn:*:batch:*:*:job-definition/*", "arn:*:batch:*:*:job-queue/*"), [][]string{
+			{"batch:SubmitJob"},
+		}},
+		{"Amazon EMR", existing("arn:*:elasticmapreduce:*:*:cluster/*"), [][]string{
+			{"elasticmapreduce:AddJobFlowSteps"}, {"elasticmapreduce:GetClusterSessionCredentials"},
+		}},
+		{"Amazon SageMaker AI", existing("arn:*:sagemaker:*:*:notebook-instance/*"), [][]string{
+			{"sagemaker:CreatePresignedNotebookInstanceUrl"},
+		}},
+		{"Amazon SageMaker AI", existing("arn:*:sagemaker:*:*:user-profile/*", "arn:*:sagemaker:*:*:app/*"), [][]string{
+			{"sagemaker:CreatePresignedDomainUrl"},
+		}},
+		{"Amazon SageMaker AI", existing("arn:*:sagemaker:*:*:notebook-instance-lifecycle-config/*"), [][]string{
+			{"sagemaker:UpdateNotebookInstanceLifecycleConfig"},
+			{"sagemaker:CreateNotebookInstanceLifecycleConfig", "sagemaker:UpdateNotebookInstance"},
+		}},
+		{"AWS App Runner", existing("arn:*:apprunner:*:*:service/*"), [][]string{{"apprunner:UpdateService"}}},
+		{"Amazon Bedrock AgentCore", existing("arn:*:bedrock-agentcore:*:*:code-interpreter/*",
+			"arn:*:bedrock-agentcore:*:*:code-interpreter-custom/*"), [][]string{
+			{"bedrock-agentcore:StartCodeInterpreterSession", "bedrock-agentcore:InvokeCodeInterpreter"},
+		}},
+		{"AWS Step Functions", existing("arn:*:states:*:*:stateMachine:*"), [][]string{
+			{"states:UpdateStateMachine", "states:StartExecution|states:StartSyncExecution"},
+		}},
+		{"AWS Amplify", existing("arn:*:amplify:*:*:apps/*"), [][]string{{"amplify:UpdateApp", "amplify:StartJob"}}},
+		{"Amazon MWAA", existing("arn:*:airflow:*:*:environment/*", "arn:*:airflow:*:*:role/*"), [][]string{
+			{"airflow:CreateWebLoginToken"}, {"airflow:CreateCliToken"},
+		}},
+		{"AWS CodeStar", existing("arn:*:codestar:*:*:project/*"), [][]string{{"codestar:AssociateTeamMember"}}},
+	}
 }
 
-// table are all ways, prepared.
-var table = func() []prepared {
+// table are all ways, prepared when they are first asked for.
+var table = sync.OnceValue(func() []prepared {
 	var all []prepared
 	add := func(what i18n.Message, on kind, self bool, rights []string, passed []string) {
 		p := prepared{what: what, on: on, self: self, passed: passed}
@@ -341,23 +348,23 @@ var table = func() []prepared {
 		}
 		all = append(all, p)
 	}
-	for _, w := range direct {
+	for _, w := range direct() {
 		add(w.what, w.on, w.self, w.rights, nil)
 	}
-	for _, p := range passing {
+	for _, p := range passing() {
 		what := i18n.T("can run code with a role that it passes to %s", p.service)
 		for _, rights := range p.rights {
 			add(what, roles, false, append([]string{"iam:PassRole"}, rights...), p.principals)
 		}
 	}
-	for _, r := range running {
+	for _, r := range running() {
 		what := i18n.T("can run code with the roles of what exists in %s", r.service)
 		for _, rights := range r.rights {
 			add(what, r.on, false, rights, nil)
 		}
 	}
 	return all
-}()
+})
 
 type prepared struct {
 	what   i18n.Message
@@ -371,8 +378,9 @@ type prepared struct {
 // escalates are the ways in which the holder can become an administrator.
 func (h *held) escalates() []Way {
 	var found []Way
-	for i := range table {
-		if w, ok := h.way(&table[i]); ok {
+	all := table()
+	for i := range all {
+		if w, ok := h.way(&all[i]); ok {
 			found = append(found, w)
 		}
 	}

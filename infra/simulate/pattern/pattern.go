@@ -106,6 +106,12 @@ func value(want any) (test, error) {
 			return func(v any, there bool) bool { _, inner := v.(Event); return operand == (there && !inner) }, nil
 		case name == "numeric":
 			return numeric(operand)
+		case name == "anything-but":
+			unwanted, list := operand.([]any)
+			if !list {
+				unwanted = []any{operand}
+			}
+			return some(func(v any) bool { return !slices.Contains(unwanted, v) }), nil
 		case compare != nil && isText:
 			return some(func(v any) bool { s, ok := v.(string); return ok && compare(s, text) }), nil
 		}

@@ -114,9 +114,9 @@ func TestMatch(t *testing.T) {
 
 func TestParse_UnknownFilter(t *testing.T) {
 	for _, text := range []string{
-		`{"a":[{"anything-but":["y"]}]}`, `{"a":[{"prefix":{"equals-ignore-case":"X"}}]}`, `{"a":"x"}`, `{"$or":["x"]}`,
+		`{"a":[{"cidr":["10.0.0.0/8"]}]}`, `{"a":[{"prefix":{"equals-ignore-case":"X"}}]}`, `{"a":"x"}`, `{"$or":["x"]}`,
 		`{"a":[{}]}`, `{"a":[["x"]]}`, `{"a":[{"numeric":[]}]}`, `{"a":[{"numeric":["<"]}]}`, `{"a":[{"numeric":["~",1]}]}`,
-		`{"a":[{"prefix":"x","suffix":"y"}]}`, `{"a":{"b":[{"anything-but":["y"]}]}}`,
+		`{"a":[{"prefix":"x","suffix":"y"}]}`, `{"a":{"b":[{"cidr":["10.0.0.0/8"]}]}}`,
 	} {
 		if _, err := Parse([]byte(text)); err == nil {
 			t.Errorf("%s is read, want an error", text)

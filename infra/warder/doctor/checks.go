@@ -344,7 +344,9 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 			return hub.err
 		}
 		for _, id := range hub.of("AWS::SNS::Topic") {
-			topic = hub.physical[id]
+			if strings.HasPrefix(id, "Notices") { // the other one is the second way
+				topic = hub.physical[id]
+			}
 		}
 	}
 	at, err := arn.Parse(topic)

@@ -214,11 +214,13 @@ func TestReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"iam:GenerateCredentialReport", "iam:GetAccessKeyLastUsed", "iam:GetAccountAuthorizationDetails",
-		"iam:GetAccountSummary", "iam:GetCredentialReport", "iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy",
-		"iam:GetPolicyVersion", "iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys", "iam:ListAttachedGroupPolicies",
-		"iam:ListAttachedUserPolicies", "iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListUserPolicies",
-		"iam:ListUsers", "s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging", "secretsmanager:DescribeSecret",
+		"cloudformation:DescribeStacks", "iam:GenerateCredentialReport", "iam:GetAccessKeyLastUsed",
+		"iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:GetCredentialReport",
+		"iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole",
+		"iam:GetRolePolicy", "iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys",
+		"iam:ListAttachedGroupPolicies", "iam:ListAttachedUserPolicies", "iam:ListEntitiesForPolicy",
+		"iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListUserPolicies", "iam:ListUsers",
+		"s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging", "secretsmanager:DescribeSecret",
 		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sts:AssumeRoot", "sts:GetCallerIdentity",
 	}
 	if diff := cmp.Diff(want, Reads(controls)); diff != "" {

@@ -165,12 +165,12 @@ func TestMatrix_FindsSabotage(t *testing.T) {
 		},
 		{
 			"a hold that is none when it cannot be read",
-			func(w *fixture) { w.runner.Ledger = ledger.New(forgetful{memory{w}, "hold#"}) },
+			func(w *fixture) { w.runner.Ledger = sealed(forgetful{memory{w}, "hold#"}) },
 			"changed what the guard could not be read for",
 		},
 		{
 			"a breaker that lets through when it cannot be read",
-			func(w *fixture) { w.runner.Ledger = ledger.New(forgetful{memory{w}, "breaker#"}) },
+			func(w *fixture) { w.runner.Ledger = sealed(forgetful{memory{w}, "breaker#"}) },
 			"changed what the guard could not be read for",
 		},
 		{"a kind that says it is done when it failed", func(w *fixture) {
@@ -190,16 +190,16 @@ func TestMatrix_FindsSabotage(t *testing.T) {
 		},
 		{"notices with another id at each try", func(w *fixture) { w.runner.Topic = &numbered{fixture: w} }, "other notices"},
 		{
-			"a ledger that has every run as done", func(w *fixture) { w.runner.Ledger = ledger.New(sanguine{memory{w}}) },
+			"a ledger that has every run as done", func(w *fixture) { w.runner.Ledger = ledger.New(sanguine{seal(memory{w})}) },
 			"the run is done",
 		},
 		{
-			"a ledger that loses what is recorded", func(w *fixture) { w.runner.Ledger = ledger.New(lossy{memory{w}}) },
+			"a ledger that loses what is recorded", func(w *fixture) { w.runner.Ledger = sealed(lossy{memory{w}}) },
 			"is not there",
 		},
 		{
 			"what was done today that is nothing when it cannot be read",
-			func(w *fixture) { w.runner.Ledger = ledger.New(forgetful{memory{w}, "rounds#"}) },
+			func(w *fixture) { w.runner.Ledger = sealed(forgetful{memory{w}, "rounds#"}) },
 			"changed what the guard could not be read for",
 		},
 		{"a guard that nobody hears of", func(w *fixture) { w.runner.Topic = discreet{w} }, "nobody knows"},
@@ -352,13 +352,13 @@ func (t discreet) Publish(ctx context.Context, m notice.Message) (string, error)
 }
 
 // sanguine keeps every run as done.
-type sanguine struct{ memory }
+type sanguine struct{ ledger.Store }
 
 func (s sanguine) Put(ctx context.Context, item ledger.Item) error {
 	if strings.HasPrefix(item.Partition, "run#") && strings.Contains(item.Body, `"entries"`) {
 		item.Body = strings.Replace(item.Body, `"done":false`, `"done":true`, 1)
 	}
-	return s.memory.Put(ctx, item)
+	return s.Store.Put(ctx, item)
 }
 
 // lossy says that entries are kept that are not, when the table cannot be reached.
