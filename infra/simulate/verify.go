@@ -158,8 +158,11 @@ func (w *world) may(i *invocation, step *ledger.Step, entry *ledger.Entry) bool 
 	// What a sweep has found to be right since then is notified of anew.
 	since := w.clean[key]
 	grace := time.Duration(w.chosen.grace) * 24 * time.Hour
-	// What could not wait when its event came, and was held, need not wait for a day.
-	if at, ok := w.urgent[key]; ok && !at.Before(since) && (w.now.Sub(at) <= 24*time.Hour || entry.Urgency != "") {
+	if !strings.Contains(string(i.Settings.Parameters), `"graceDays"`) {
+		grace = 0 // the control gives none: that its owner was notified that it is held is enough
+	}
+	// What could not wait when its event came, and was held, need not wait for the next sweep's notice.
+	if at, ok := w.urgent[key]; ok && !at.Before(since) && (w.now.Sub(at) <= nextSweep || entry.Urgency != "") {
 		return true
 	}
 	return slices.ContainsFunc(w.notices, func(n accepted) bool {
@@ -170,13 +173,16 @@ func (w *world) may(i *invocation, step *ledger.Step, entry *ledger.Entry) bool 
 		case notice.Warning:
 			return !n.at.Add(grace).After(w.now)
 		case notice.Held:
-			return w.now.Sub(n.at) <= 24*time.Hour || entry.Urgency != ""
+			return grace == 0 || w.now.Sub(n.at) <= nextSweep || entry.Urgency != ""
 		case notice.Failure, notice.Alert, notice.Changed:
 			return true // what could not wait failed or was held, and its owner was notified
 		}
 		return false
 	})
 }
+
+// nextSweep is how long it takes at most until the next daily sweep has come.
+const nextSweep = 26 * time.Hour
 
 // emergency reports whether the event itself says that the user did one of these things, or that all of it is urgent.
 func (i *invocation) emergency(name string, changes []change.Change) bool {
