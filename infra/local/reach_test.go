@@ -288,7 +288,7 @@ func (r *reacher) rotated() {
 
 // deleted: keys that stay inactive are deleted in the end.
 func (r *reacher) deleted() {
-	r.user("kepa")
+	r.user("dora")
 	r.key("dora", 91, 1)
 	r.user("dirk")
 	r.key("dirk", 200, 95)

@@ -158,7 +158,7 @@ func oneOfEachKind(requests []iamsim.Request) []iamsim.Request {
 }
 
 // elsewhere is the call in another account, where everybody is let in, and in another region. The keys
-// of a member's root user are in another account by their nature, and so are sessions in other regions.
+// of a member's root user are in another account by their nature, and so are sessions and the stacks of other regions.
 func elsewhere(call iamsim.Request) []iamsim.Request {
 	parts := strings.SplitN(call.Resource, ":", 6)
 	if len(parts) < 6 || parts[4] == "aws" || call.Action == "sts:AssumeRoot" {
@@ -173,7 +173,7 @@ func elsewhere(call iamsim.Request) []iamsim.Request {
 	account := slices.Clone(parts)
 	account[4] = another
 	there.Resource, there.Policy = strings.Join(account, ":"), everybody
-	if parts[3] == "" || call.Action == "ssm:TerminateSession" {
+	if parts[3] == "" || call.Action == "ssm:TerminateSession" || call.Action == "cloudformation:DescribeStacks" {
 		return []iamsim.Request{there}
 	}
 	abroad := call

@@ -80,7 +80,10 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 	}
 	return b.revise(ctx, entry.Case, func(c *ledger.Case) {
 		if !isOpen(*c) {
-			*c = ledger.Case{Control: c.Control, Key: c.Key, Subject: entry.Subject, Opened: entry.At, Entry: entry.ID}
+			// What ended it before is remembered until something else does: it may have been made in vain.
+			*c = ledger.Case{
+				Control: c.Control, Key: c.Key, Subject: entry.Subject, Opened: entry.At, Entry: entry.ID, Made: c.Made,
+			}
 		}
 		switch {
 		case entry.Guard == ledger.Unread && !c.Notified.IsZero():
@@ -102,7 +105,10 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 				c.HeldNotified = held.At
 			}
 		case !anyStep(entry, ledger.Failed, ledger.Planned):
-			c.Closed, c.Outcome, c.Made = b.now, ledger.Acted, entry.ID
+			c.Closed, c.Outcome = b.now, ledger.Acted
+			if c.Made == "" || anyStep(entry, ledger.Applied, ledger.Verified) {
+				c.Made = entry.ID
+			}
 		}
 		c.User, c.Owner, c.OwnerSlack = entry.User, entry.Owner, entry.OwnerSlack
 		c.Title, c.Heading, c.Severity = entry.Title, entry.Heading, entry.Severity

@@ -263,6 +263,8 @@ func resource(service, account, region string, named map[string]string) string {
 		return regional("table/" + named["TableName"] + "/index/" + named["IndexName"])
 	case service == "dynamodb" && has("TableName"):
 		return regional("table/" + named["TableName"])
+	case service == "cloudformation" && has("StackName"):
+		return regional("stack/" + named["StackName"] + "/local")
 	case service == "sns" && has("TopicArn"):
 		return named["TopicArn"]
 	case service == "ssm" && has("SessionId"):
