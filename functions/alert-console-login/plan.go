@@ -239,9 +239,21 @@ func (s signIn) text() i18n.Message {
 	case s.Name == "SwitchRole":
 		return i18n.T("Somebody switched to %s in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.ForProgram() && s.Failed():
-		return i18n.T("%s could not sign in for a program (aws login) in account %s (%s) from %s.", who, account, region, from)
+		return i18n.T(
+			"%s could not sign in for a program (aws login) in account %s (%s) from %s.",
+			who,
+			account,
+			region,
+			from,
+		)
 	case s.ForProgram() && s.Renewed():
-		return i18n.T("A program of %s renewed its sign-in (aws login) in account %s (%s) from %s.", who, account, region, from)
+		return i18n.T(
+			"A program of %s renewed its sign-in (aws login) in account %s (%s) from %s.",
+			who,
+			account,
+			region,
+			from,
+		)
 	case s.ForProgram():
 		return i18n.T("%s signed in for a program (aws login) in account %s (%s) from %s.", who, account, region, from)
 	case s.Failed() && s.Identity.HiddenUser:

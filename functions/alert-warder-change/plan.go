@@ -94,7 +94,7 @@ func (p *planner) deployed(ctx context.Context, c *event.APICall, about []thing)
 		return false, fmt.Errorf("describe stack %s: %w", name, err)
 	}
 	if err != nil || len(out.Stacks) == 0 {
-		return false, nil
+		return false, nil //nolint:nilerr // there is no such stack
 	}
 	stack := out.Stacks[0]
 	begun := aws.ToTime(cmp.Or(stack.DeletionTime, stack.LastUpdatedTime, stack.CreationTime))

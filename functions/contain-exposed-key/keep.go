@@ -202,7 +202,8 @@ func (p *planner) letGo(ctx context.Context, of []remediation.Kept, now time.Tim
 	return append(changes, inactive...), nil
 }
 
-// quarantined inspects a user's quarantine, and finds it in the group as well where the user has room for the policy now.
+// quarantined inspects a user's quarantine, and finds it in the group as well where the user has room for the policy
+// now.
 func (p *planner) quarantined(ctx context.Context, user string) (quarantine.Inspection, error) {
 	look, err := quarantine.At(ctx, p.api, user, p.policy)
 	if err != nil || look.In || look.Change.Kind == change.QuarantineGroup {
@@ -222,7 +223,7 @@ func (p *planner) quarantined(ctx context.Context, user string) (quarantine.Insp
 
 // unrevoked returns the change that revokes sessions of a role again that are not over.
 func (p *planner) unrevoked(ctx context.Context, of []remediation.Kept, now time.Time) ([]change.Change, error) {
-	role := of[0].Change.Subject
+	role := of[0].Subject
 	before, err := p.revocation(ctx, role)
 	if err != nil {
 		return nil, err

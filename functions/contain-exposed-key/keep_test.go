@@ -60,7 +60,9 @@ func newWorld(t *testing.T, state fakeaws.State) *world {
 }
 
 func alice() fakeaws.State {
-	return fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Keys: []fakeaws.Key{{ID: alicesKey, Status: "Active"}}}}}
+	return fakeaws.State{
+		Users: map[string]*fakeaws.User{"alice": {Keys: []fakeaws.Key{{ID: alicesKey, Status: "Active"}}}},
+	}
 }
 
 // run handles an event, as Lambda does: it is tried three times.

@@ -41,12 +41,19 @@ var errMemory = errors.New("this planner needs to know what was contained before
 
 // scan contains everybody whom a report names as being in the hands of others: the user of an access key is quarantined
 // first, because that stops its sessions as well, then the key is made inactive; sessions of a role are revoked. What
-// cannot be contained like this is notified, with what to do. What IAM refuses to say of one keeps nobody else from being
-// contained.
+// cannot be contained like this is notified, with what to do. What IAM refuses to say of one keeps nobody else from
+// being contained.
 func (p *planner) scan(
 	ctx context.Context, r *report, m remediation.Memory, now time.Time,
 ) ([]remediation.Finding, error) {
-	v := &scan{planner: p, report: r, memory: m, now: now, victims: map[string]*victim{}, roles: map[string]*impersonated{}}
+	v := &scan{
+		planner: p,
+		report:  r,
+		memory:  m,
+		now:     now,
+		victims: map[string]*victim{},
+		roles:   map[string]*impersonated{},
+	}
 	var faults []error
 	for _, s := range r.suspects {
 		err := v.find(ctx, s)
@@ -363,8 +370,10 @@ func (v *scan) unreadable(s suspect, err error) error {
 		return err
 	}
 	f := v.alertOf(s)
-	f.UnchangedReason = i18n.T("NOT CONTAINED: whose it is could not be read, because IAM refuses to say. Warder tries again, " +
-		"and notifies if it finds the user.")
+	f.UnchangedReason = i18n.T(
+		"NOT CONTAINED: whose it is could not be read, because IAM refuses to say. Warder tries again, " +
+			"and notifies if it finds the user.",
+	)
 	f.Advice = i18n.T("Look for the key in IAM now, make it inactive, and attach %s to its user. Then find out why "+
 		"Warder's role may not read IAM: a service control policy or a boundary.", change.KeyQuarantine)
 	v.findings = append(v.findings, f)

@@ -96,7 +96,7 @@ func (v *scan) revoke(ctx context.Context, r *impersonated) error {
 		s := suspect{kind: event.AssumedRole, name: r.role}
 		s.fixed = i18n.T("Its inline policy %s is not as Warder writes it.", change.RevocationPolicy)
 		v.alert(s)
-		return nil
+		return nil //nolint:nilerr // it is told
 	}
 	kept, err := v.memory.Kept(ctx, r.arn)
 	if err != nil {
@@ -176,11 +176,17 @@ func (v *scan) revocationOf(
 		hints = append(hints, change.KeyHint(key))
 	}
 	if len(hints) > 0 {
-		f.Facts = append(f.Facts, remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(strings.Join(hints, ", "))})
+		f.Facts = append(
+			f.Facts,
+			remediation.Fact{Name: i18n.T("Access key"), Value: i18n.Literal(strings.Join(hints, ", "))},
+		)
 	}
 	if slices.ContainsFunc(names, instance) {
-		f.Advice = i18n.Sentences(i18n.T("The session is that of an EC2 instance, which gets new credentials from AWS within "+
-			"hours: so does whoever is still on it. Isolate or stop the instance now."), f.Advice)
+		f.Advice = i18n.Sentences(
+			i18n.T("The session is that of an EC2 instance, which gets new credentials from AWS within "+
+				"hours: so does whoever is still on it. Isolate or stop the instance now."),
+			f.Advice,
+		)
 	}
 	if !open {
 		f.UnchangedReason = i18n.T("The session is already revoked.")

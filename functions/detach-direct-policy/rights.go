@@ -61,12 +61,12 @@ func (v *scan) verdict(user string, d direct, documents map[direct]string) (made
 
 // give adds to an assessment what the policy makes of the user.
 func (a *assessment) give(made policy.Verdict, together bool) {
-	switch {
-	case made.Level == policy.Unreadable:
+	switch made.Level {
+	case policy.Unreadable:
 		return // said already
-	case made.Level == policy.Administrator:
+	case policy.Administrator:
 		a.severity, a.administers = control.Critical, true
-	case made.Level == policy.Escalates:
+	case policy.Escalates:
 		if a.severity.Rank() < control.High.Rank() {
 			a.severity = control.High
 		}

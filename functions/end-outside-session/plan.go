@@ -114,8 +114,10 @@ func (p *planner) closed(ctx context.Context, region, target string) (bool, erro
 	return false, nil
 }
 
-var adviseLook = i18n.T("Ask them. If it was not them, disable their credentials first, then check the session log and " +
-	"what the machine did since.")
+var adviseLook = i18n.T(
+	"Ask them. If it was not them, disable their credentials first, then check the session log and " +
+		"what the machine did since.",
+)
 
 // session is one session with what is made of it.
 type session struct {

@@ -206,7 +206,10 @@ func TestPowerUser(t *testing.T) {
 	}
 	attached, err := users.ListAttachedUserPolicies(ctx, &iam.ListAttachedUserPoliciesInput{UserName: aws.String(mallory)})
 	must(err)
-	if slices.ContainsFunc(attached.AttachedPolicies, func(p iamtypes.AttachedPolicy) bool { return *p.PolicyArn == admin }) {
+	if slices.ContainsFunc(
+		attached.AttachedPolicies,
+		func(p iamtypes.AttachedPolicy) bool { return *p.PolicyArn == admin },
+	) {
 		t.Error("mallory is an administrator")
 	}
 }

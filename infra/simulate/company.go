@@ -197,8 +197,10 @@ func (c choices) function(of control.Control) settings.Function {
 	return settings.Function{
 		Mode: mode, Parameters: object(parameters), AllowedNetworks: []netip.Prefix{netip.MustParsePrefix(inside + "0/24")},
 		Owners:      settings.Owners{Tags: []string{"owner"}, Default: "security@example.com"},
-		BlastRadius: c.blast, HoldDays: c.hold, Runbooks: "https://example.com/", Language: c.language, Table: "warder", LedgerKey: "arn:aws:kms:us-east-1:111122223333:key/1",
-		Topic: topic, Account: number, Halt: settings.HaltParameter, Roles: []string{"warder-self"}, EventClock: c.eventClock,
+		BlastRadius: c.blast, HoldDays: c.hold, Runbooks: "https://example.com/", Language: c.language, Table: "warder",
+		LedgerKey: "arn:aws:kms:us-east-1:111122223333:key/1",
+		Topic:     topic, Account: number, Halt: settings.HaltParameter, Roles: []string{"warder-self"},
+		EventClock: c.eventClock,
 		Quarantine: settings.Quarantine{
 			Key: quarantines + change.KeyQuarantine, Outside: quarantines + change.OutsideQuarantine,
 		},

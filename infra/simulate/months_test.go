@@ -54,8 +54,8 @@ func TestInvariantsHoldInEveryCompany(t *testing.T) {
 	t.Logf("%d companies: %v, %v", companies, all.counts, all.checks)
 }
 
-// In a company of two hundred there is what a dozen people do not bring about in two months, such as a blast radius that
-// is reached over and over. The seeds are those of companies that broke an invariant once, and new ones each time.
+// In a company of two hundred there is what a dozen people do not bring about in two months, such as a blast radius
+// that is reached over and over. The seeds are those of companies that broke an invariant once, and new ones each time.
 func TestInvariantsHoldInLargeCompanies(t *testing.T) {
 	seeds := []uint64{7006, 828499824}
 	for range largeCompanies {

@@ -119,7 +119,7 @@ func (w *world) judge(i *invocation, p page, t thing) {
 	i.written = slices.DeleteFunc(i.written, func(t time.Time) bool { return w.now.Sub(t) >= time.Hour })
 	// What contains an incident, and what takes administrator rights that were given just now, does not count.
 	administers := policies[t.target].allows == everything || inline[was].allows == everything
-	if !contains && i.ID != "quarantine-outside-login" && !(administers && entry.Urgency != "") {
+	if !contains && i.ID != "quarantine-outside-login" && (!administers || entry.Urgency == "") {
 		i.written = append(i.written, w.now)
 	}
 	w.require(radius, p.name, len(i.written) <= i.Settings.BlastRadius, "%d changes in an hour: %s", len(i.written), done)

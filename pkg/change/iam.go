@@ -228,7 +228,8 @@ func (k inlineUserPolicy) Set(ctx context.Context, c Change) error {
 func (inlineUserPolicy) Widens(c Change, _ []Change) bool {
 	if c.After != "" {
 		rest, denies := policy.OnlyDenies(c.Before)
-		return !(c.Before == "" && onlyDenies(c.After) || denies && c.After == rest)
+		less := c.Before == "" && onlyDenies(c.After) || denies && c.After == rest
+		return !less
 	}
 	denies, err := policy.Denies(c.Before)
 	return denies || err != nil

@@ -169,8 +169,8 @@ func (k roleSessions) Set(ctx context.Context, c Change) error {
 	return Wrap(err, "delete inline policy %q of role %q", c.Target, c.Subject)
 }
 
-// Widens implements [Kind]: whoever was denied before is denied still, unless the session is over. A document of somebody
-// else's may go if it denies nothing.
+// Widens implements [Kind]: whoever was denied before is denied still, unless the session is over. A document of
+// somebody else's may go if it denies nothing.
 func (roleSessions) Widens(c Change, _ []Change) bool {
 	before, foreign := Revocations(c.Before)
 	after, err := Revocations(c.After)

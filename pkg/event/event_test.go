@@ -21,7 +21,9 @@ func wrapped(detail string) string {
 
 // call is a wrapped API call with more fields in its record, such as `"errorCode":"AccessDenied"`.
 func call(fields string) string {
-	return wrapped(`{"eventVersion":"1.11","eventSource":"iam.amazonaws.com","eventName":"ListUsers","eventType":"AwsApiCall",` + fields + `}`)
+	return wrapped(
+		`{"eventVersion":"1.11","eventSource":"iam.amazonaws.com","eventName":"ListUsers","eventType":"AwsApiCall",` + fields + `}`,
+	)
 }
 
 func decode(t *testing.T, raw string) event.Event {
@@ -409,8 +411,12 @@ func TestRareIdentities(t *testing.T) {
 }
 
 func TestFieldsAreSafeToAskForAnything(t *testing.T) {
-	f := decode(t,
-		call(`"requestParameters":{"n":3600,"s":"22","b":true,"no":"No","z":null,"o":{"p":{"q":"deep"}},"l":["a",1,null,{"k":"v"}]}`)).Record().Request
+	f := decode(
+		t,
+		call(
+			`"requestParameters":{"n":3600,"s":"22","b":true,"no":"No","z":null,"o":{"p":{"q":"deep"}},"l":["a",1,null,{"k":"v"}]}`,
+		),
+	).Record().Request
 	for _, c := range []struct {
 		path []string
 		want string
@@ -488,7 +494,8 @@ func TestCredentialsOfAFinding(t *testing.T) {
 		"of the actors and the keys of a sequence, each once": {
 			`"resource":{"resourceType":"AttackSequence"},"service":{"detection":{"sequence":{"actors":[{"id":"a"},7,
 				{"user":{"name":"bob","uid":"AIDAB","type":"IAMUser","credentialUid":"AKIAB"}}],"resources":[
-				{"resourceType":"ACCESS_KEY","uid":"AKIAB","data":{"accessKey":{"userName":"bob","principalId":"AIDAB","userType":"IAMUser"}}},
+				{"resourceType":"ACCESS_KEY","uid":"AKIAB",
+					"data":{"accessKey":{"userName":"bob","principalId":"AIDAB","userType":"IAMUser"}}},
 				{"resourceType":"EC2_INSTANCE","uid":"i-1","data":{"ec2Instance":{}}},
 				{"resourceType":"AccessKey","name":"AKIAC"}]}}}`,
 			[]event.Credential{{AccessKeyID: "AKIAB", PrincipalID: "AIDAB", UserName: "bob", UserType: "IAMUser"},
@@ -634,7 +641,8 @@ func TestAPICall_SignIn(t *testing.T) {
 			t.Errorf("%s: %q, want %q", more, got, want)
 		}
 	}
-	if _, ok := (&event.APICall{Record: event.Record{Source: "iam.amazonaws.com", Name: "CreateOAuth2Token"}}).SignIn(); ok {
+	iam := event.Record{Source: "iam.amazonaws.com", Name: "CreateOAuth2Token"}
+	if _, ok := (&event.APICall{Record: iam}).SignIn(); ok {
 		t.Error("a call of another service is a sign-in")
 	}
 }

@@ -42,8 +42,8 @@ func (*Health) detail() {}
 func (h *Health) Closed() bool { return h.StatusCode == "closed" }
 
 // key names what one message says to one account, whichever region it came to: account and communicationId, which AWS
-// says tell duplicates, the page, as the pages of a message share its id and are no duplicates, and what it says, as AWS
-// updates it. Without communicationId there is none; there were no copies then.
+// says tell duplicates, the page, as the pages of a message share its id and are no duplicates, and what it says, as
+// AWS updates it. Without communicationId there is none; there were no copies then.
 func (h *Health) key() string {
 	if h.Account == "" || h.CommunicationID == "" {
 		return ""

@@ -178,9 +178,12 @@ func (i Identity) RoleARN() string {
 // call of the person's is recorded beside it.
 //
 //   - the console, in older records
-//   - the AWS MCP Server, through which an agent calls with the credentials of whoever runs it; the address and the user
-//     agent are its name as well
-//     (https://docs.aws.amazon.com/agent-toolkit/latest/userguide/logging-using-cloudtrail.html)
+//   - the AWS MCP Server, through which an agent calls with the credentials of whoever runs it; the address and the
+//
+// user
+//
+//	agent are its name as well
+//	(https://docs.aws.amazon.com/agent-toolkit/latest/userguide/logging-using-cloudtrail.html)
 var tools = map[string]string{
 	"signin.amazonaws.com": "AWS Management Console", "aws-mcp.amazonaws.com": "AWS MCP Server",
 }
@@ -198,7 +201,8 @@ var forwarding = map[string]bool{
 	"eks.amazonaws.com": true, "elasticbeanstalk.amazonaws.com": true, "elasticfilesystem.amazonaws.com": true,
 	"elasticloadbalancing.amazonaws.com": true, "elasticmapreduce.amazonaws.com": true, "glue.amazonaws.com": true,
 	"guardduty.amazonaws.com": true, "health.amazonaws.com": true, "imagebuilder.amazonaws.com": true,
-	"kms.amazonaws.com": true, "lambda.amazonaws.com": true, "organizations.amazonaws.com": true, "ram.amazonaws.com": true,
+	"kms.amazonaws.com": true, "lambda.amazonaws.com": true, "organizations.amazonaws.com": true,
+	"ram.amazonaws.com": true,
 	"rds.amazonaws.com": true, "redshift.amazonaws.com": true, "s3.amazonaws.com": true, "sagemaker.amazonaws.com": true,
 	"secretsmanager.amazonaws.com": true, "securityhub.amazonaws.com": true, "servicecatalog.amazonaws.com": true,
 	"sns.amazonaws.com": true, "sqs.amazonaws.com": true, "ssm.amazonaws.com": true, "states.amazonaws.com": true,

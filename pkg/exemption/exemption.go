@@ -26,8 +26,8 @@ func init() { i18n.Register("ko", korean) }
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
 const Tag = "warder:exempt"
 
-// IsTag reports whether a tag of the key, in lower case, is an exemption: [Tag], or Tag and a name of one's choice after
-// a colon or a slash, so that one can be exempt from several controls.
+// IsTag reports whether a tag of the key, in lower case, is an exemption: [Tag], or Tag and a name of one's choice
+// after a colon or a slash, so that one can be exempt from several controls.
 func IsTag(key string) bool {
 	rest, ok := strings.CutPrefix(key, Tag)
 	return ok && (rest == "" || rest[0] == ':' || rest[0] == '/')

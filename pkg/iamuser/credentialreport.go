@@ -116,7 +116,7 @@ func ParseReport(report []byte) ([]ReportUser, error) {
 		line++
 		fields, err := split(text)
 		switch {
-		case err == io.EOF: // an empty line
+		case errors.Is(err, io.EOF): // an empty line
 			continue
 		case err == nil && len(fields) != len(header):
 			err = csv.ErrFieldCount

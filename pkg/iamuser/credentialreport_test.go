@@ -106,7 +106,10 @@ func TestParseReport_Faults(t *testing.T) {
 		{"a row with a quote that nothing closes", strings.Replace(sample(t), "\nalice,", "\n\"alice,", 1),
 			"line 3: extraneous or missing", 2},
 		{"a row with a quote in it", strings.Replace(sample(t), "\nalice,", "\nal\"ice,", 1), "line 3: bare", 2},
-		{"a row that is too long", strings.Replace(sample(t), "\nalice,", "\nalice,,", 1), "line 3: wrong number of fields", 2},
+		{
+			"a row that is too long", strings.Replace(sample(t), "\nalice,", "\nalice,,", 1),
+			"line 3: wrong number of fields", 2,
+		},
 		{"two rows", strings.Replace(strings.Replace(sample(t), "\nalice,", "\nalice,,", 1), "\nci-build,", "\n\"", 1),
 			"line 5: ", 1},
 		{"a row that is cut off", strings.TrimSuffix(sample(t), ",N/A\n"), "wrong number of fields", 2},

@@ -103,7 +103,8 @@ func TestSealed_ForgedAfterTheRead(t *testing.T) {
 	table.Forge(ledger.Item{Partition: "run#a", Sort: "run", Body: `2`, Version: 7})
 	item.Version = 1
 	var conflict *ledger.Conflict
-	if err := s.Put(ctx, item); !errors.As(err, &conflict) || conflict.Present.Version != 0 || conflict.Present.Body != "" {
+	if err := s.Put(ctx, item); !errors.As(err, &conflict) || conflict.Present.Version != 0 ||
+		conflict.Present.Body != "" {
 		t.Errorf("error %v with %+v", err, conflict)
 	}
 }
@@ -120,7 +121,9 @@ func TestSealed_ForgedRunAndClaim(t *testing.T) {
 	if err != nil || run.Done || run.Attempts != 1 {
 		t.Errorf("a run that somebody else had marked as done begins as %+v (%v)", run, err)
 	}
-	table.Forge(ledger.Item{Partition: "once#k", Sort: "once", Body: `{"run":"x","until":"2099-01-01T00:00:00Z"}`, Version: 1})
+	table.Forge(
+		ledger.Item{Partition: "once#k", Sort: "once", Body: `{"run":"x","until":"2099-01-01T00:00:00Z"}`, Version: 1},
+	)
 	if first, err := l.Once(ctx, "k", "event", now, now.Add(time.Hour)); err != nil || !first {
 		t.Errorf("a mark of somebody else silences: %v (%v)", first, err)
 	}
@@ -189,7 +192,7 @@ func TestEnvelope(t *testing.T) {
 		t.Errorf("two processes opened %d secrets %d times", len(v.secrets), v.opened)
 	}
 	kept, _ := table.Peek("seal#", "key")
-	if strings.Contains(kept.Body, string(v.secrets[string(kept.Body)])) && len(v.secrets[kept.Body]) > 0 {
+	if strings.Contains(kept.Body, string(v.secrets[kept.Body])) && len(v.secrets[kept.Body]) > 0 {
 		t.Error("the secret is in the table")
 	}
 

@@ -16,8 +16,8 @@ type Tagging struct {
 // taggingTime is how long a tagging is remembered: longer than an exemption can last.
 const taggingTime = 400 * 24 * time.Hour
 
-// KeepTagging remembers who gave the user of the unique id a tag, unless a later tagging is known. Who repeats the value
-// that somebody else gave has given nothing.
+// KeepTagging remembers who gave the user of the unique id a tag, unless a later tagging is known. Who repeats the
+// value that somebody else gave has given nothing.
 func (l *Ledger) KeepTagging(ctx context.Context, userID, tag string, t Tagging) error {
 	_, err := revise(ctx, l, taggings+userID, "tags", func(all *map[string]Tagging, _ bool) (Item, bool, error) {
 		known, found := (*all)[tag]

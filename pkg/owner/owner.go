@@ -77,7 +77,8 @@ func (b Book) find(user, path string, tags map[string]string) Contact {
 			return Contact{Address: address}
 		}
 	}
-	if address := cmp.Or(longest(b.Owners.Paths, path, strings.HasPrefix), longest(b.Owners.Prefixes, user, named)); address != "" {
+	byPath, byPrefix := longest(b.Owners.Paths, path, strings.HasPrefix), longest(b.Owners.Prefixes, user, named)
+	if address := cmp.Or(byPath, byPrefix); address != "" {
 		return Contact{Address: address}
 	}
 	missing := i18n.T("unknown")

@@ -50,15 +50,15 @@ func (r random) vary(text string, from int) string {
 	var b strings.Builder
 	b.WriteString(text[:from])
 	for i := from; i < len(text); i++ {
-		switch n := r.IntN(40); {
-		case n == 0:
+		switch r.IntN(40) {
+		case 0:
 			b.WriteByte('*')
 			i += r.IntN(len(text) - i)
-		case n == 1:
+		case 1:
 			b.WriteByte('?')
-		case n == 2:
+		case 2:
 			b.WriteString("*" + text[i:i+1])
-		case n == 3:
+		case 3:
 			b.WriteByte('z') // a character that is not there
 		default:
 			b.WriteByte(text[i])
@@ -118,13 +118,13 @@ func (r random) resource() string {
 }
 
 // list is an element, with a text alone or in an array.
-func (r random) list(make func() string) any {
+func (r random) list(one func() string) any {
 	if r.likely(40) {
-		return make()
+		return one()
 	}
 	all := []string{}
 	for range 1 + r.IntN(4) {
-		all = append(all, make())
+		all = append(all, one())
 	}
 	return all
 }

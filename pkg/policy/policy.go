@@ -30,7 +30,8 @@ func Administers(document string) (bool, error) {
 }
 
 // Bounds reports whether the document keeps whoever has it as a permissions boundary from being an administrator. One
-// that allows everything does, if it denies most of what changes rights. It is false for a document that cannot be read.
+// that allows everything does, if it denies most of what changes rights. It is false for a document that cannot be
+// read.
 func Bounds(document string) bool {
 	v := Assess(Holder{}, document)
 	denies, err := Denies(document)

@@ -52,12 +52,12 @@ const maxWays = 3
 
 // Describe says in a sentence what the verdict is; empty for what is harmless.
 func (v Verdict) Describe() i18n.Message {
-	switch {
-	case v.Level == Unreadable:
+	switch v.Level {
+	case Unreadable:
 		return i18n.T("The policy document cannot be read, so it may grant administrator-level access.")
-	case v.Level == Harmless:
+	case Harmless:
 		return i18n.Message{}
-	case v.Level == Administrator:
+	case Administrator:
 		return i18n.T("Grants administrator-level access: %s.", v.Ways[0].Text)
 	}
 	// One way of each sort says more than several of one.

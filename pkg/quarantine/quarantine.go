@@ -128,7 +128,8 @@ func At(ctx context.Context, api API, user, policy string) (Inspection, error) {
 		}
 		attached += len(page.AttachedPolicies)
 		for _, p := range page.AttachedPolicies {
-			if arn := aws.ToString(p.PolicyArn); change.SameName(arn, policy) || change.SameName(arn, folder+change.KeyQuarantine) {
+			if arn := aws.ToString(p.PolicyArn); change.SameName(arn, policy) ||
+				change.SameName(arn, folder+change.KeyQuarantine) {
 				return Inspection{In: true}, nil
 			}
 		}

@@ -32,8 +32,8 @@ func rehearsed(e event.Event) bool {
 	return drill.Named(user) && drill.IsPolicy(policy)
 }
 
-// byDrill reports whether the event records that the drill attached its policy to a user: the call is one of Warder's own
-// roles, and of the session that Lambda begins for the drill's function, which it names like it.
+// byDrill reports whether the event records that the drill attached its policy to a user: the call is one of Warder's
+// own roles, and of the session that Lambda begins for the drill's function, which it names like it.
 func (r *Runner) byDrill(e event.Event) bool {
 	return rehearsed(e) && r.byWarder(e) && e.Record().Identity.SessionName() == settings.FunctionName("drill")
 }

@@ -102,7 +102,7 @@ type Finding struct {
 type Handling struct {
 	Fresh   bool      // marks what the event itself names: it is acted on at once, without grace
 	Urgency Urgency   // says which guards cannot keep it waiting
-	Alert   bool      // has its owner notified even if no change is made, because of an exemption, a hold or somebody faster
+	Alert   bool      // has its owner notified even if no change is made, for an exemption, a hold or somebody faster
 	Due     time.Time // when the changes become right, if that is still to come: the owner is notified before
 	// OneKeyPerRun is the user of whose access keys at most one goes in a run; empty if the finding is not
 	// about keys, or they may all go. Of several findings that are due the first is acted on, and the
@@ -123,8 +123,8 @@ const (
 	// not wait for grace, another key, flapping or the blast radius, and does not count against the blast radius of the
 	// rest. Halt, mode, exemptions and what a person undid apply to it.
 	Emergency Urgency = "emergency"
-	// Containment is an emergency that no exemption stops: credentials are in the wrong hands. Its changes do not depend on
-	// each other: all are tried.
+	// Containment is an emergency that no exemption stops: credentials are in the wrong hands. Its changes do not depend
+	// on each other: all are tried.
 	Containment Urgency = "containment"
 )
 

@@ -61,7 +61,8 @@ func parseConfigRules(n *strictjson.Node) map[string][]string {
 	return rules
 }
 
-// principal is the end of the ARN of a role or user of IAM, with wildcards in it: at least three other characters in a row.
+// principal is the end of the ARN of a role or user of IAM, with wildcards in it: at least three other characters in a
+// row.
 var principal = lazyregexp.New(`^(role|user)/[A-Za-z0-9_+=,.@*?/-]*[A-Za-z0-9_+=,.@-]{3}[A-Za-z0-9_+=,.@*?/-]*$`)
 
 // parseAdministrators reads who may manage what the ledger rests on.

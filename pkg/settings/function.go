@@ -31,7 +31,7 @@ type Function struct {
 	Runbooks        string          `json:"runbooks"`
 	Language        Language        `json:"language"`  // of every notice
 	Table           string          `json:"table"`     // DynamoDB table
-	LedgerKey       string          `json:"ledgerKey"` // ARN of the KMS key that the secret of the table's seals is kept with
+	LedgerKey       string          `json:"ledgerKey"` // ARN of the KMS key that keeps the secret of the seals
 	Topic           string          `json:"topic"`     // ARN of the SNS topic
 	Account         string          `json:"account"`   // id of the account of the stack; the topic may be in another
 	Halt            string          `json:"halt"`      // name of the SSM parameter

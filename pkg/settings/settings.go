@@ -42,7 +42,8 @@ type Settings struct {
 	Notify          Notify
 	BlastRadius     int // changes that one control may make in an hour
 	HoldDays        int // days that sweeps leave alone what was undone
-	// Administrators are the roles and users of the account, as in role/deploy*, that may manage the ledger's table and key.
+	// Administrators are the roles and users of the account, as in role/deploy*, that may manage the ledger's table and
+	// key.
 	Administrators    []string
 	Runbooks          string // https address that the control id is appended to, ends with /
 	LogRetentionDays  int

@@ -60,6 +60,8 @@ func ParseAlarm(message []byte, account, region string) (a Alarm, ok bool) {
 func (a Alarm) ID() string {
 	return a.Thread() + "#" + a.State + "#" + a.Changed.UTC().Format(time.RFC3339Nano)
 }
+
+// Thread is the same for all that is posted about the alarm.
 func (a Alarm) Thread() string { return "alarm#" + a.ARN.String() }
 
 // RenderAlarm lays out an alarm. What to do comes first: Warder says that itself, by the alarm's name.
@@ -154,9 +156,15 @@ var messageID = lazyregexp.New(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 func RenderUnverified(id string, size int, quiet time.Duration, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post {
 		title := "⚠️ " + s.t("Unverified message on Warder's topic")
-		words := i18n.T("Somebody published %d bytes that are neither a notice in Warder's ledger nor one of its alarms. They "+
-			"are not shown. If this was not your test, find out who may publish to the topic. What follows within %s is only "+
-			"in this function's log.", size, i18n.Period(quiet)).In(string(s.language))
+		words := i18n.T(
+			"Somebody published %d bytes that are neither a notice in Warder's ledger nor one of its alarms. They "+
+				"are not shown. If this was not your test, find out who may publish to the topic. What follows within %s is only "+
+				"in this function's log.",
+			size,
+			i18n.Period(quiet),
+		).In(
+			string(s.language),
+		)
 		what := paragraph{}
 		what.text(words)
 		post := Post{Text: fallback(title, words), Blocks: append([]api.Block{header(title)}, what.all...), Color: "#8d8d8d"}

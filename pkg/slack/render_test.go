@@ -384,7 +384,12 @@ func TestRender_Korean(t *testing.T) {
 		"failed", "undelivered", "halted", "no-sweep", "x", "detach-direct-policy-breaker", "detach-direct-policy-errors",
 		"detach-direct-policy-sweep",
 	} {
-		koreanOnly(t, RenderAlarm(Alarm{Name: "warder-" + name, State: "OK", Before: "ALARM", Changed: noon}, settings.Korean), latin, names)
+		koreanOnly(
+			t,
+			RenderAlarm(Alarm{Name: "warder-" + name, State: "OK", Before: "ALARM", Changed: noon}, settings.Korean),
+			latin,
+			names,
+		)
 	}
 	koreanOnly(t, RenderUnverified("", 17, time.Hour, settings.Korean), latin, names)
 }

@@ -86,8 +86,20 @@ func newPlace(cfg aws.Config) *place {
 
 // table is all trials, in the order in which they are made.
 func table() []trial {
-	return slices.Concat(users, keys, policies, groups, roles, reports, rootSessions, systems, storedSecrets, buckets, messages,
-		stacks)
+	return slices.Concat(
+		users,
+		keys,
+		policies,
+		groups,
+		roles,
+		reports,
+		rootSessions,
+		systems,
+		storedSecrets,
+		buckets,
+		messages,
+		stacks,
+	)
 }
 
 // name is the name that a trial's things have.

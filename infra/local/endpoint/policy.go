@@ -45,7 +45,8 @@ func parsePolicy(text []byte) policy {
 // decides is what the policy says of a call: denied wins.
 func (p policy) decides(action string, keys map[string]string) (allowed, denied bool) {
 	for _, s := range p {
-		if !slices.ContainsFunc(s.Action, func(pattern string) bool { return glob(pattern, action) }) || !meets(s.Condition, keys) {
+		if !slices.ContainsFunc(s.Action, func(pattern string) bool { return glob(pattern, action) }) ||
+			!meets(s.Condition, keys) {
 			continue
 		}
 		allowed, denied = allowed || s.Effect == "Allow", denied || s.Effect != "Allow"

@@ -171,7 +171,7 @@ func (m *maker) configRule(_ string, p struct {
 func (m *maker) table(name string, p struct {
 	dynamodb.CreateTableInput
 	ResourcePolicy                   struct{ PolicyDocument document } // the endpoint goes by it
-	SSESpecification                 any                               // is named otherwise in the API, and makes no difference here
+	SSESpecification                 any                               // makes no difference here
 	TimeToLiveSpecification          *ddbtypes.TimeToLiveSpecification
 	PointInTimeRecoverySpecification *ddbtypes.PointInTimeRecoverySpecification
 }) (made, error) {

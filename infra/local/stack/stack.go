@@ -152,7 +152,14 @@ type maker struct {
 }
 
 func (m *maker) stack() (Stack, error) {
-	stack := Stack{Name: m.name, Region: m.region, Targets: m.targets, Keys: m.keys, Policies: m.policies, Outputs: map[string]string{}}
+	stack := Stack{
+		Name:     m.name,
+		Region:   m.region,
+		Targets:  m.targets,
+		Keys:     m.keys,
+		Policies: m.policies,
+		Outputs:  map[string]string{},
+	}
 	for _, id := range slices.Sorted(maps.Keys(m.made)) {
 		stack.Resources = append(stack.Resources, Resource{id, m.template.Resources[id].Type, m.made[id].ref})
 	}

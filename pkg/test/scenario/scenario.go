@@ -239,9 +239,10 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 	}
 	s.settings = settings.Function{
 		Mode: set.Mode, Parameters: text, AllowedNetworks: set.AllowedNetworks, Owners: set.Owners,
-		Runbooks: "https://example.com/", Account: "111122223333", Table: "warder", LedgerKey: "arn:aws:kms:us-east-1:111122223333:key/1",
-		Topic: "arn:aws:sns:us-east-1:111122223333:warder",
-		Halt:  "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
+		Runbooks: "https://example.com/", Account: "111122223333", Table: "warder",
+		LedgerKey: "arn:aws:kms:us-east-1:111122223333:key/1",
+		Topic:     "arn:aws:sns:us-east-1:111122223333:warder",
+		Halt:      "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
 		BlastRadius: set.BlastRadius, HoldDays: 7,
 		Quarantine: settings.Quarantine{Key: quarantines + change.KeyQuarantine},
 		Own: settings.Own{
