@@ -72,7 +72,7 @@ func TestInvariantsHoldInLargeCompanies(t *testing.T) {
 			t.Errorf("nothing was checked: %s", invariant)
 		}
 	}
-	t.Attr("large companies", strconv.Itoa(len(seeds)))
+	t.Attr("companies", strconv.Itoa(len(seeds)))
 }
 
 // tally is what companies came to together.
