@@ -3,9 +3,6 @@ package alertpolicychange
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -82,7 +79,7 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		}
 		return value
 	})
-	text := i18n.Sentences(i18n.T("%s %s.", actor(c), did), v.because)
+	text := i18n.Sentences(i18n.T("%s %s.", remediation.Actor(c), did), v.because)
 	advice := v.advice
 	once := []any{
 		c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, p.value(c, "accessKeyId|accessKey.accessKeyId"), title.String(),
@@ -108,8 +105,8 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		severity = control.Low
 	}
 	f := remediation.Finding{
-		Title: title, Severity: severity, Text: text, Facts: facts(c), Advice: i18n.Or(advice, advise(c, severity)),
-		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: digest(once), For: remediation.Quiet}},
+		Title: title, Severity: severity, Text: text, Facts: remediation.CallFacts(c), Advice: i18n.Or(advice, advise(c, severity)),
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet}},
 	}
 	switch {
 	case deployed:
@@ -136,34 +133,6 @@ func advise(c *event.APICall, severity control.Severity) i18n.Message {
 		return adviseStop
 	}
 	return adviseCheck
-}
-
-// actor is the caller at the beginning of a sentence.
-func actor(c *event.APICall) i18n.Message {
-	if c.Identity.Kind() == event.Root {
-		return i18n.T("The root user")
-	}
-	return c.Identity.Describe()
-}
-
-// facts are who called, from where, and what.
-func facts(c *event.APICall) []remediation.Fact {
-	by := c.Identity.Kind().Describe()
-	if c.Identity.Kind() != event.Root {
-		by = i18n.T("%s (%s)", c.Identity.Describe(), by)
-	}
-	if key := remediation.LongLivedKey(c.Identity); !key.Empty() {
-		by = i18n.T("%s, access key %s", by, key)
-	}
-	from, call := "", i18n.Literal(c.Name)
-	if address, ok := c.Address(); ok {
-		from = address.String()
-	}
-	if !c.Time.IsZero() {
-		call = i18n.Join(", ", call, i18n.Moment(c.Time))
-	}
-	return remediation.Facts(i18n.T("By"), by, i18n.T("From"), i18n.Literal(from),
-		i18n.T("Through"), i18n.Literal(c.Identity.Through()), i18n.T("Call"), call)
 }
 
 // filled is what stands for an arg in the words of acts.
@@ -217,14 +186,4 @@ func (p *planner) owns(c *event.APICall, a act) bool {
 		return strings.HasPrefix(strings.ToLower(resource(param("policyArn"))), "policy"+settings.RolePath)
 	}
 	return role(param("roleName"))
-}
-
-// digest is a short name for what it is given: 80 bits of a SHA-256 in hexadecimal.
-func digest(parts []any) string {
-	text, err := json.Marshal(parts)
-	if err != nil {
-		panic(err) // strings and what was decoded from JSON
-	}
-	sum := sha256.Sum256(text)
-	return fmt.Sprintf("%x", sum[:10])
 }

@@ -3,8 +3,6 @@ package alertwarderchange
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -127,9 +125,9 @@ var (
 func (p *planner) finding(
 	c *event.APICall, a act, about []thing, byTemplate, deployed bool,
 ) remediation.Finding {
-	text := i18n.Sentences(i18n.T("%s called %s on %s.", actor(c), c.Name, describe(about)), a.effect)
+	text := i18n.Sentences(i18n.T("%s called %s on %s.", remediation.Actor(c), c.Name, describe(about)), a.effect)
 	f := remediation.Finding{
-		Title: titles[c.Name], Severity: a.severity, Subject: about[0].name, Facts: facts(c), Text: text,
+		Title: titles[c.Name], Severity: a.severity, Subject: about[0].name, Facts: remediation.CallFacts(c), Text: text,
 		Advice: adviseDeploy,
 	}
 	once := []any{c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, a.severity}
@@ -139,7 +137,7 @@ func (p *planner) finding(
 		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
 			f.Title, f.Severity = i18n.T("Part of Warder was deleted"), medium
 		}
-		f.Text = i18n.Sentences(i18n.T("%s called %s on %s.", actor(c), c.Name, describe(about)),
+		f.Text = i18n.Sentences(i18n.T("%s called %s on %s.", remediation.Actor(c), c.Name, describe(about)),
 			i18n.T("CloudFormation made this change; its other changes to Warder within %s are not notified one by one.",
 				i18n.Period(remediation.Quiet)))
 		once = []any{f.Title.String(), c.Identity.ARN}
@@ -156,44 +154,6 @@ func (p *planner) finding(
 			f.Title = changed
 		}
 	}
-	f.Handling = remediation.Handling{Fresh: true, Once: remediation.Once{Key: digest(once), For: remediation.Quiet}}
+	f.Handling = remediation.Handling{Fresh: true, Once: remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet}}
 	return f
-}
-
-// actor is the caller at the beginning of a sentence.
-func actor(c *event.APICall) i18n.Message {
-	if c.Identity.Kind() == event.Root {
-		return i18n.T("The root user")
-	}
-	return c.Identity.Describe()
-}
-
-// facts are who called, from where, and what.
-func facts(c *event.APICall) []remediation.Fact {
-	by := c.Identity.Kind().Describe()
-	if c.Identity.Kind() != event.Root {
-		by = i18n.T("%s (%s)", c.Identity.Describe(), by)
-	}
-	if key := remediation.LongLivedKey(c.Identity); !key.Empty() {
-		by = i18n.T("%s, access key %s", by, key)
-	}
-	from, call := "", i18n.Literal(c.Name)
-	if address, ok := c.Address(); ok {
-		from = address.String()
-	}
-	if !c.Time.IsZero() {
-		call = i18n.Join(", ", call, i18n.Moment(c.Time))
-	}
-	return remediation.Facts(i18n.T("By"), by, i18n.T("From"), i18n.Literal(from),
-		i18n.T("Through"), i18n.Literal(c.Identity.Service()), i18n.T("Call"), call)
-}
-
-// digest is a short name for what it is given: 80 bits of a SHA-256 in hexadecimal.
-func digest(parts []any) string {
-	text, err := json.Marshal(parts)
-	if err != nil {
-		panic(err) // strings and what was decoded from JSON
-	}
-	sum := sha256.Sum256(text)
-	return fmt.Sprintf("%x", sum[:10])
 }
