@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -411,71 +412,59 @@ func (s script) scan() ([][]byte, error) {
 	return items, nil
 }
 
-// forge copies items of the ledger, with words in them replaced, as somebody does who may write to the table: every
-// item that has the first word. It is no error that a write is refused. Those of nobody get past the table's policy.
+// forge copies items of the ledger, with words in them replaced: every item that has the first word.
 func (s script) forge(args []string) (string, error) {
 	if len(args)%2 == 0 {
 		return "", errors.New("want pairs of what to replace and by what")
 	}
-	items, err := s.scan()
-	if err != nil {
-		return "", err
-	}
-	found := 0
-	for _, item := range items {
-		if !bytes.Contains(item, []byte(args[1])) {
-			continue
-		}
-		found++
-		forged := strings.NewReplacer(args[1:]...).Replace(string(item))
-		call := []string{"dynamodb", "put-item", "--table-name", settings.TableName, "--item", forged}
-		var refused *refusal
-		endpoint := s.account.URL
-		if args[0] == "nobody" {
-			endpoint = s.account.Moto.URL
-		}
-		if _, err := s.call(endpoint, s.key(args[0]), call); err != nil && !errors.As(err, &refused) {
-			return "", err
-		}
-	}
-	if found == 0 {
-		return "", fmt.Errorf("no item has %q", args[1])
-	}
-	s.say("%s writes %d items", args[0], found)
-	return "", nil
+	return s.tamper(args[0], args[1], "writes", func(item []byte) ([]string, error) {
+		return []string{"put-item", "--item", strings.NewReplacer(args[1:]...).Replace(string(item))}, nil
+	})
 }
 
-// erase deletes the items of the ledger that have the word, as somebody does who may write to the table. It is no error
-// that a deletion is refused.
+// erase deletes the items of the ledger that have the word.
 func (s script) erase(args []string) (string, error) {
+	return s.tamper(args[0], args[1], "deletes", func(item []byte) ([]string, error) {
+		var names map[string]json.RawMessage
+		if err := json.Unmarshal(item, &names); err != nil {
+			return nil, err
+		}
+		key, err := json.Marshal(map[string]json.RawMessage{"pk": names["pk"], "sk": names["sk"]})
+		return []string{"delete-item", "--key", string(key)}, err
+	})
+}
+
+// tamper makes a call about every item of the ledger that has the word, as somebody does who may write to the table. It
+// is no error that a call is refused. Those of nobody get past the table's policy.
+func (s script) tamper(who, word, does string, about func(item []byte) ([]string, error)) (string, error) {
 	items, err := s.scan()
 	if err != nil {
 		return "", err
 	}
+	endpoint := s.account.URL
+	if who == "nobody" {
+		endpoint = s.account.Moto.URL
+	}
 	found := 0
 	for _, item := range items {
-		if !bytes.Contains(item, []byte(args[1])) {
+		if !bytes.Contains(item, []byte(word)) {
 			continue
 		}
 		found++
-		var names map[string]json.RawMessage
-		if err := json.Unmarshal(item, &names); err != nil {
-			return "", err
-		}
-		key, err := json.Marshal(map[string]json.RawMessage{"pk": names["pk"], "sk": names["sk"]})
+		call, err := about(item)
 		if err != nil {
 			return "", err
 		}
-		call := []string{"dynamodb", "delete-item", "--table-name", settings.TableName, "--key", string(key)}
+		call = slices.Concat([]string{"dynamodb"}, call, []string{"--table-name", settings.TableName})
 		var refused *refusal
-		if _, err := s.call(s.account.URL, s.key(args[0]), call); err != nil && !errors.As(err, &refused) {
+		if _, err := s.call(endpoint, s.key(who), call); err != nil && !errors.As(err, &refused) {
 			return "", err
 		}
 	}
 	if found == 0 {
-		return "", fmt.Errorf("no item has %q", args[1])
+		return "", fmt.Errorf("no item has %q", word)
 	}
-	s.say("%s deletes %d items", args[0], found)
+	s.say("%s %s %d items", who, does, found)
 	return "", nil
 }
 

@@ -104,30 +104,8 @@ withstood when everything that it asserts of the account and of the notices is t
 	return c
 }
 
-// readAttacks reads the heads of all scripts, sorted by name.
-func readAttacks() ([]attack, error) {
-	root, err := project.Find()
-	if err != nil {
-		return nil, err
-	}
-	files, err := filepath.Glob(filepath.Join(string(root), "infra/local/attacks/*.txtar"))
-	if err != nil {
-		return nil, fmt.Errorf("find scripts: %w", err)
-	}
-	var attacks []attack
-	for _, file := range files {
-		script, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("read script: %w", err)
-		}
-		a, err := readAttack(file, string(script))
-		if err != nil {
-			return nil, err
-		}
-		attacks = append(attacks, a)
-	}
-	return attacks, nil
-}
+// readAttacks reads the heads of all attacks, sorted by name.
+func readAttacks() ([]attack, error) { return readScripts("infra/local/attacks/*.txtar", readAttack) }
 
 // readAttack reads the head of a script: the title, and lines "# NAME: VALUE" below it.
 func readAttack(file, script string) (attack, error) {

@@ -56,40 +56,49 @@ type step struct {
 // stepHeader is how a script begins: its title, its scene, and what it shows beside the control whose it is.
 var stepHeader = regexp.MustCompile(`^# (.+)\n# scene: (\w+)(?:, shows (.+))?\n`)
 
-// readSteps reads the heads of all scripts, sorted by id.
-func readSteps() ([]step, error) {
+// readScripts reads the heads of all scripts whose names fit the pattern, below the project's root, in their order.
+func readScripts[T any](pattern string, read func(file, script string) (T, error)) ([]T, error) {
 	root, err := project.Find()
 	if err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(string(root), "functions/*/demo/*.txtar"))
+	files, err := filepath.Glob(filepath.Join(string(root), pattern))
 	if err != nil {
 		return nil, fmt.Errorf("find scripts: %w", err)
 	}
-	var steps []step
+	var all []T
 	for _, file := range files {
 		script, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("read script: %w", err)
 		}
-		control := filepath.Base(filepath.Dir(filepath.Dir(file)))
-		head := stepHeader.FindStringSubmatch(string(script))
-		if head == nil {
-			return nil, fmt.Errorf("%s: want a title, and below it: # scene: NAME", file)
+		one, err := read(file, string(script))
+		if err != nil {
+			return nil, err
 		}
-		if !slices.ContainsFunc(scenes, func(s scene) bool { return s.name == head[2] }) {
-			return nil, fmt.Errorf("%s: no scene %q", file, head[2])
-		}
-		shows := append([]string{control}, strings.Fields(head[3])...)
-		if head[3] == "nothing" {
-			shows = nil
-		}
-		steps = append(steps, step{
-			file: file, id: control + "/" + strings.TrimSuffix(filepath.Base(file), ".txtar"), title: head[1], scene: head[2],
-			shows: shows,
-		})
+		all = append(all, one)
 	}
-	return steps, nil
+	return all, nil
+}
+
+// readSteps reads the heads of all steps, sorted by id.
+func readSteps() ([]step, error) { return readScripts("functions/*/demo/*.txtar", readStep) }
+
+func readStep(file, script string) (step, error) {
+	control := filepath.Base(filepath.Dir(filepath.Dir(file)))
+	head := stepHeader.FindStringSubmatch(script)
+	if head == nil {
+		return step{}, fmt.Errorf("%s: want a title, and below it: # scene: NAME", file)
+	}
+	if !slices.ContainsFunc(scenes, func(s scene) bool { return s.name == head[2] }) {
+		return step{}, fmt.Errorf("%s: no scene %q", file, head[2])
+	}
+	shows := append([]string{control}, strings.Fields(head[3])...)
+	if head[3] == "nothing" {
+		shows = nil
+	}
+	id := control + "/" + strings.TrimSuffix(filepath.Base(file), ".txtar")
+	return step{file: file, id: id, title: head[1], scene: head[2], shows: shows}, nil
 }
 
 // stepsOf are the steps of a scene: those of the demo, and with all the others as well.
