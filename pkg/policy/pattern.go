@@ -34,6 +34,10 @@ func covers(pattern, other string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
+// Matches reports whether a text is as a pattern says, in which * is any number of characters and ? is one. It compares
+// case; where IAM does not, give both in lower case.
+func Matches(pattern, text string) bool { return covers(pattern, escapeWildcards(text)) }
+
 // overlap reports whether there is a text that both patterns match.
 func overlap(a, b string) bool {
 	// row[j] is whether a[:i] and b[:j] have a text in common.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -194,4 +195,21 @@ func FuzzDenies(f *testing.F) {
 			t.Errorf("all rights beside %s are not seen", statements)
 		}
 	})
+}
+
+func TestMatches(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"dynamodb:PutItem", "dynamodb:PutItem", true}, {"dynamodb:Put*", "dynamodb:PutItem", true},
+		{"*", "", true}, {"", "", true}, {"", "x", false}, {"?", "", false}, {"?", "x", true}, {"a?c*", "abc", true},
+		{"a*b*c", "a-b-b-c", true}, {"a*b*c", "a-b-c-d", false}, {"A", "a", false},
+		{"a?", "a*", true}, {"ab", "a*", false}, {"ab", "a?", false}, // in a text they are characters
+		{strings.Repeat("a*", 40) + "b", strings.Repeat("a", 4000), false},
+	} {
+		if got := Matches(tc.pattern, tc.text); got != tc.want {
+			t.Errorf("Matches(%.20q, %.20q) = %t", tc.pattern, tc.text, got)
+		}
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	iampolicy "github.com/warder-aws/warder/pkg/policy"
 )
 
 // A policy is the policy of a table or a key, as far as Warder's own use it: statements for everybody or for the
@@ -45,7 +47,7 @@ func parsePolicy(text []byte) policy {
 // decides is what the policy says of a call: denied wins.
 func (p policy) decides(action string, keys map[string]string) (allowed, denied bool) {
 	for _, s := range p {
-		if !slices.ContainsFunc(s.Action, func(pattern string) bool { return glob(pattern, action) }) ||
+		if !slices.ContainsFunc(s.Action, func(pattern string) bool { return iampolicy.Matches(pattern, action) }) ||
 			!meets(s.Condition, keys) {
 			continue
 		}
@@ -61,7 +63,7 @@ func meets(conditions map[string]map[string]oneOrMore, keys map[string]string) b
 		for key, patterns := range of {
 			value, has := keys[key]
 			match := has && slices.ContainsFunc(patterns, func(pattern string) bool {
-				return pattern == value || strings.HasPrefix(operator, "Arn") && glob(pattern, value)
+				return pattern == value || strings.HasPrefix(operator, "Arn") && iampolicy.Matches(pattern, value)
 			})
 			if match == strings.Contains(operator, "Not") {
 				return false
@@ -69,20 +71,6 @@ func meets(conditions map[string]map[string]oneOrMore, keys map[string]string) b
 		}
 	}
 	return true
-}
-
-// glob reports whether text is as the pattern says, in which * stands for any characters and ? for one.
-func glob(pattern, text string) bool {
-	if pattern == "" {
-		return text == ""
-	}
-	switch {
-	case pattern[0] == '*':
-		return glob(pattern[1:], text) || text != "" && glob(pattern, text[1:])
-	case text == "":
-		return false
-	}
-	return (pattern[0] == '?' || pattern[0] == text[0]) && glob(pattern[1:], text[1:])
 }
 
 // refused is the answer to a call that the policy of the table or key that it is about does not let the caller make.
