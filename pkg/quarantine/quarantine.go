@@ -79,7 +79,7 @@ func OutsideDocument(networks []netip.Prefix) string {
 		}}
 	}
 	if len(networks) == 0 {
-		return document(statement{Sid: "WarderDeniesEverything", Effect: "Deny", Action: "*", Resource: "*"})
+		return KeyDocument()
 	}
 	return document(
 		deny("WarderDeniesFromOutside", "true", "NotIpAddress", "aws:SourceIp", networks),

@@ -63,9 +63,7 @@ func self(who event.Identity, name string) bool {
 
 // selfSet are the keys of the exemptions among the tags that the user of the unique id gave itself.
 func (r *reader) selfSet(
-	ctx context.Context,
-	userID string,
-	tags map[string]string,
+	ctx context.Context, userID string, tags map[string]string,
 ) (map[string]ledger.Tagging, error) {
 	void := map[string]ledger.Tagging{}
 	if userID == "" || len(exemption.Values(tags)) == 0 {
