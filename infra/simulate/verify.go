@@ -12,6 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -158,7 +159,7 @@ func (w *world) may(i *invocation, step *ledger.Step, entry *ledger.Entry) bool 
 	// What a sweep has found to be right since then is notified of anew.
 	since := w.clean[key]
 	grace := time.Duration(w.chosen.grace) * 24 * time.Hour
-	if !strings.Contains(string(i.Settings.Parameters), `"graceDays"`) {
+	if i.Settings.Days(settings.GraceDays) == 0 {
 		grace = 0 // the control gives none: that its owner was notified that it is held is enough
 	}
 	// What could not wait when its event came, and was held, need not wait for the next sweep's notice.

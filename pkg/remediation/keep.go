@@ -71,6 +71,9 @@ func (m memory) Kept(ctx context.Context, subject string) ([]Kept, error) {
 	slices.Sort(ids)
 	var moments []moment
 	for _, id := range slices.Compact(ids) {
+		if id == "" { // nothing has ended the case yet
+			continue
+		}
 		entry, found, err := m.ledger.Entry(ctx, id)
 		if err != nil {
 			return nil, err
