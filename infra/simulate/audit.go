@@ -108,6 +108,19 @@ func (r *runRecord) answers() iter.Seq2[delivered, deployment.Answer] {
 	}
 }
 
+// deletedSince reports whether somebody deleted a user a moment after it was changed: that can be verified no more.
+func (a *audit) deletedSince(s ledger.Step) bool {
+	if s.Status != ledger.Applied || s.Reason != "it no longer exists" {
+		return false
+	}
+	for t := range a.last {
+		if t.subject == s.Subject {
+			return false
+		}
+	}
+	return true
+}
+
 // collectWrites lists who gave which thing which value: people, and Warder as its answers say. What the ledger has as
 // verified and the answers do not, or the other way round, is a violation.
 func (a *audit) collectWrites() {
@@ -117,9 +130,8 @@ func (a *audit) collectWrites() {
 	steps := map[string]ledger.Step{}
 	for _, entry := range a.contents.Entries {
 		for _, step := range entry.Steps {
-			// What somebody deleted a moment after it was changed can be verified no more.
-			deleted := step.Status == ledger.Applied && step.Reason == "it no longer exists"
-			half := !deleted && (step.Status == ledger.Planned || step.Status == ledger.Applied || step.Status == ledger.Failed)
+			half := step.Status == ledger.Planned || step.Status == ledger.Applied || step.Status == ledger.Failed
+			half = half && !a.deletedSince(step)
 			a.require(truthful, step.Subject, !half, "%s: the %s of %s is left %s: %s", entry.Control, step.Kind, step.Subject,
 				step.Status, step.Reason)
 			if step.Status == ledger.Verified {
