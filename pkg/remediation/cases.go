@@ -80,7 +80,7 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 	}
 	return b.revise(ctx, entry.Case, func(c *ledger.Case) {
 		if !isOpen(*c) {
-			// What ended it before is remembered until something else does: it may have been made in vain.
+			// What was made before is remembered until something else is: the new entry may change nothing.
 			*c = ledger.Case{
 				Control: c.Control, Key: c.Key, Subject: entry.Subject, Opened: entry.At, Entry: entry.ID, Made: c.Made,
 			}
