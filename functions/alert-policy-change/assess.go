@@ -113,7 +113,7 @@ func noted(because i18n.Message) []assessment { return []assessment{{because: be
 
 // gained is the assessment that somebody has the rights now that documents give, and what else there is to say if they
 // are those of an administrator, or lead there.
-func gained(v policy.Verdict, rest i18n.Message) assessment {
+func gained(v policy.Assessment, rest i18n.Message) assessment {
 	switch {
 	case v.Level >= policy.Administrator:
 		return worse(critical, i18n.T("Administrator rights gained"), i18n.Sentences(v.Describe(), rest))
@@ -124,7 +124,7 @@ func gained(v policy.Verdict, rest i18n.Message) assessment {
 }
 
 // assessRights assesses documents that the call gives to whom it names.
-func assessRights(c *event.APICall, texts ...string) policy.Verdict {
+func assessRights(c *event.APICall, texts ...string) policy.Assessment {
 	param := func(name string) string { value, _ := c.Param(name); return value }
 	return policy.Assess(policy.Holder{
 		Account: c.RecipientAccount, User: param("userName"), Group: param("groupName"), Role: param("roleName"),

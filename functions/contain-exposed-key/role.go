@@ -96,7 +96,7 @@ func (v *scan) revoke(ctx context.Context, r *impersonated) error {
 		s := suspect{kind: event.AssumedRole, name: r.role}
 		s.fixed = i18n.T("Its inline policy %s is not as Warder writes it.", change.RevocationPolicy)
 		v.alert(s)
-		return nil //nolint:nilerr // it is told
+		return nil //nolint:nilerr // it is notified
 	}
 	kept, err := v.memory.Kept(ctx, r.arn)
 	if err != nil {

@@ -268,7 +268,7 @@ func (v *scan) finding(
 		return nil, nil
 	}
 	if !known {
-		made, together := v.verdict(user, d, documents)
+		made, together := v.rightsOf(user, d, documents)
 		found = byDocument(d, document)
 		found.give(made, together)
 		// Nobody keeps such rights because of a Deny beside them.

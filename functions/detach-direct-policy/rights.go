@@ -31,9 +31,9 @@ func (v *scan) read(ctx context.Context, user string, held []direct) (map[direct
 	return documents, nil
 }
 
-// verdict says what one of a user's policies makes of it: by itself, or together with the others if they do not do so
+// rightsOf says what one of a user's policies makes of it: by itself, or together with the others if they do not do so
 // without it.
-func (v *scan) verdict(user string, d direct, documents map[direct]string) (made policy.Verdict, together bool) {
+func (v *scan) rightsOf(user string, d direct, documents map[direct]string) (made policy.Assessment, together bool) {
 	holder := policy.Holder{Account: v.account, User: user}
 	own := holder
 	if d.kind == change.ManagedUserPolicy {
@@ -60,7 +60,7 @@ func (v *scan) verdict(user string, d direct, documents map[direct]string) (made
 }
 
 // give adds to an assessment what the policy makes of the user.
-func (a *assessment) give(made policy.Verdict, together bool) {
+func (a *assessment) give(made policy.Assessment, together bool) {
 	switch made.Level {
 	case policy.Unreadable:
 		return // said already

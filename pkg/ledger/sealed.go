@@ -30,9 +30,9 @@ type Keys interface {
 // Sealed is a store that knows its own items from what others write into its table. Each item carries an
 // HMAC-SHA256 over all that it holds, its keys and its version included, so that it stands for nothing in another
 // place, and no value of it can be altered. An item without the right one is as good as absent: it is neither
-// returned nor in the way of a write. [Ledger.Foreign] tells of it.
+// returned nor in the way of a write. [Ledger.Foreign] returns it.
 //
-// What it cannot know: an item that was deleted, and one that was put back as it was before.
+// What it cannot know: an item that was deleted, and one that was replaced by what it was before.
 type Sealed struct {
 	Unsealed
 	Keys Keys

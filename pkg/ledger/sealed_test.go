@@ -78,7 +78,7 @@ func TestSealed_AlteredItems(t *testing.T) {
 				}
 			}
 			if met := l.Foreign(); len(met) != 1 || met[0].Key != key || len(l.Foreign()) != 0 {
-				t.Errorf("told of %+v, want %+v once", met, key)
+				t.Errorf("met %+v, want %+v once", met, key)
 			}
 			// It is in nobody's way.
 			mine := ledger.Item{Partition: key.Partition, Sort: key.Sort, Body: `{"mine":true}`}

@@ -160,7 +160,7 @@ func FuzzDenies(f *testing.F) {
 		}
 		v := Assess(Holder{}, document)
 		if (v.Err != nil) != (v.Level == Unreadable) || (v.Level == Harmless) != v.Describe().Empty() {
-			t.Errorf("verdict %v", v)
+			t.Errorf("assessment %v", v)
 		}
 		if rest, ok := OnlyDenies(document); ok {
 			statements, err := parse(rest)

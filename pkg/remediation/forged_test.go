@@ -48,7 +48,7 @@ func TestRun_ForgedItemsSilenceNothing(t *testing.T) {
 	if left := a.State().Users["alice"].Attached; len(left) != 0 {
 		t.Errorf("alice still has %v", left)
 	}
-	told := func() (n int) {
+	notified := func() (n int) {
 		for _, m := range box.got {
 			if m.Severity == "critical" && strings.Contains(m.Text, "run#test#"+key) && strings.Contains(m.Text, "hold#") {
 				n++
@@ -56,13 +56,13 @@ func TestRun_ForgedItemsSilenceNothing(t *testing.T) {
 		}
 		return n
 	}
-	if told() != 1 {
-		t.Errorf("told of the two forged items %d times: %+v", told(), box.got)
+	if notified() != 1 {
+		t.Errorf("notified of the two forged items %d times: %+v", notified(), box.got)
 	}
-	// The hold is still there, and met again: nobody is told twice.
+	// The hold is still there, and met again: nobody is notified twice.
 	if _, err := run(r, "b", strings.Replace(sweep, key, "00000000-0000-4000-8000-000000000002", 1)); err != nil ||
-		told() != 1 {
-		t.Errorf("then told %d times (%v)", told(), err)
+		notified() != 1 {
+		t.Errorf("then notified %d times (%v)", notified(), err)
 	}
 }
 

@@ -340,7 +340,7 @@ func (h *Handler) start(ctx context.Context, matches []eventbridge.Match) ([]del
 			})
 		}
 		if match.Topic != "" {
-			if err := h.tell(ctx, match.Topic, string(match.Event)); err != nil {
+			if err := h.notify(ctx, match.Topic, string(match.Event)); err != nil {
 				return nil, err
 			}
 			continue
@@ -375,8 +375,8 @@ func (h *Handler) enqueue(ctx context.Context, arn string, event []byte) error {
 	return nil
 }
 
-// tell publishes what EventBridge sends to a topic. A topic under a disabled key takes nothing.
-func (h *Handler) tell(ctx context.Context, topic, text string) error {
+// notify publishes what EventBridge sends to a topic. A topic under a disabled key takes nothing.
+func (h *Handler) notify(ctx context.Context, topic, text string) error {
 	if h.keyOff(topic) {
 		return nil // EventBridge tries for a day, and then keeps the event in the queue of what was not delivered
 	}

@@ -71,7 +71,7 @@ func TestAssess_EachRow(t *testing.T) {
 		for _, alternatives := range p.rights {
 			rights = append(rights, alternatives[len(alternatives)-1])
 		}
-		is := func(v Verdict) bool {
+		is := func(v Assessment) bool {
 			return slices.ContainsFunc(v.Ways, func(w Way) bool { return slices.Equal(w.Rights, rights) })
 		}
 		t.Run(fmt.Sprint(strings.Join(rights, "+"), i), func(t *testing.T) {

@@ -32,8 +32,8 @@ func (l Level) String() string {
 	return [...]string{"harmless", "escalates", "administrator", "unreadable"}[l]
 }
 
-// Verdict is what documents make of their holder.
-type Verdict struct {
+// Assessment is what documents make of their holder.
+type Assessment struct {
 	Level Level
 	Ways  []Way // in the order of the table; of an administrator the first says why
 	Err   error // why a document cannot be read; else nil
@@ -50,8 +50,8 @@ type Way struct {
 // maxWays is how many ways a description names.
 const maxWays = 3
 
-// Describe says in a sentence what the verdict is; empty for what is harmless.
-func (v Verdict) Describe() i18n.Message {
+// Describe says in a sentence what the assessment says; empty for what is harmless.
+func (v Assessment) Describe() i18n.Message {
 	switch v.Level {
 	case Unreadable:
 		return i18n.T("The policy document cannot be read, so it may grant administrator-level access.")
@@ -102,16 +102,16 @@ type Holder struct {
 //
 // What it does not know: permissions boundaries, policies of the organization and of resources, and which roles there
 // are. So a way may lead nowhere in the account as it is today.
-func Assess(holder Holder, documents ...string) Verdict {
+func Assess(holder Holder, documents ...string) Assessment {
 	h := &held{Holder: holder}
 	for _, document := range documents {
 		statements, err := parseIdentity(document)
 		if err != nil {
-			return Verdict{Level: Unreadable, Err: err}
+			return Assessment{Level: Unreadable, Err: err}
 		}
 		h.add(statements)
 	}
-	v := Verdict{}
+	v := Assessment{}
 	if v.Ways, v.IAM = h.administers(); len(v.Ways) > 0 {
 		v.Level = Administrator
 	}
