@@ -301,7 +301,7 @@ func (t *answerer) addCases(cases []ledger.Case) {
 		}
 		for _, due := range c.Changes {
 			when, notified := "on "+clock(c.Due), "its owner is not notified yet"
-			if c.Urgent {
+			if c.Urgent && !t.Now().Before(c.Due) {
 				when = "at the next sweep"
 			}
 			if !c.Notified.IsZero() {
@@ -320,19 +320,17 @@ func (t *answerer) addExemption(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
-	text, tagged := contact.Tags[exemption.Tag]
-	if !tagged {
-		return nil
-	}
 	now := t.Now()
-	e, fault := exemption.Parse(text, now)
-	switch {
-	case fault != nil:
-		t.addLine("\nInvalid exemption: %v.", fault)
-	case e.DaysLeft(now) < 0:
-		t.addLine("\nThe exemption of %s is over: %s.", user, e.Describe())
-	default:
-		t.addLine("\n%s is %s.", user, e.Describe())
+	for _, text := range exemption.Values(contact.Tags) {
+		e, fault := exemption.Parse(text, now)
+		switch {
+		case fault != nil:
+			t.addLine("\nInvalid exemption: %v.", fault)
+		case e.DaysLeft(now) < 0:
+			t.addLine("\nThe exemption of %s is over: %s.", user, e.Describe())
+		default:
+			t.addLine("\n%s is %s.", user, e.Describe())
+		}
 	}
 	return nil
 }

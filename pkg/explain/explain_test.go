@@ -39,7 +39,10 @@ func reader(t *testing.T) Reader {
 	t.Helper()
 	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{
 		"alice": {
-			ID: "AIDAEXAMPLEALICE00001", Tags: map[string]string{"Warder:Exempt": "all until 2027-02-01 by kim for a migration"},
+			ID: "AIDAEXAMPLEALICE00001", Tags: map[string]string{
+				"Warder:Exempt":      "all until 2027-02-01 by kim for a migration",
+				"warder:exempt/mail": "detach-direct-policy until 2026-11-01 by lee for a mail user",
+			},
 			Keys: []fakeaws.Key{
 				{ID: oldKey, Status: "Inactive", Created: at("2026-08-17T00:00:00Z")},
 				{ID: offKey, Status: "Inactive", Created: at("2026-10-17T00:00:00Z")},
@@ -106,6 +109,7 @@ func reader(t *testing.T) Reader {
 		c.Subject, c.Owner = "bob", "bob@example.com"
 		c.Opened, c.Notified = at("2026-11-20T03:00:00Z"), at("2026-11-20T03:00:01Z")
 		c.Due = at("2026-12-04T03:00:01Z")
+		c.Urgent = true // it was held once; its owner has a due date since then
 		c.Changes = []change.Change{{Kind: change.AccessKeyStatus, Subject: "bob", Target: "AKIAEXAMPLEBOBKEY001",
 			Before: change.Active, After: change.Inactive}}
 	}); err != nil {

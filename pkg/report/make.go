@@ -223,7 +223,7 @@ const soonDays = 30
 func (m *maker) exemptions() {
 	for _, user := range m.Users {
 		for key, text := range user.Tags {
-			if !strings.EqualFold(key, exemption.Tag) {
+			if !exemption.IsTag(strings.ToLower(key)) {
 				continue
 			}
 			e, fault := exemption.Parse(text, m.Made)

@@ -307,6 +307,22 @@ func TestAHaltLastsUntilItIsResumed(t *testing.T) {
 	}
 }
 
+func TestExemptions_SeveralOfAUser(t *testing.T) {
+	s := source(t, book{})
+	s.Users = []User{{"alice", map[string]string{
+		"warder:exempt":   "deactivate-stale-access-key until 2027-01-01 by kim for a migration",
+		"Warder:Exempt/2": "detach-direct-policy until 2027-02-01 by kim for a mail user",
+		"warder:exempted": "all until 2027-03-01 by kim for what is no exemption",
+	}}}
+	var got []string
+	for _, x := range Make(s, october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)).Exemptions {
+		got = append(got, x.Control)
+	}
+	if diff := cmp.Diff([]string{"deactivate-stale-access-key", "detach-direct-policy"}, got); diff != "" {
+		t.Errorf("exemptions (-want +got):\n%s", diff)
+	}
+}
+
 func TestExemptionsAreMarked(t *testing.T) {
 	r := examples(t)["normal"]
 	var got []string
