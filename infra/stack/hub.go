@@ -123,8 +123,8 @@ func newStack(scope constructs.Construct, id string, s settings.Settings, region
 func (h *Hub) addFunctions() {
 	h.names.Account, h.names.Topic, h.names.LedgerKey = *h.Account(), *h.Topic.TopicArn(), *h.LedgerKey.KeyArn()
 	h.names.Own.Stack, h.names.Own.Topics = *awscdk.Aws_STACK_NAME(), []string{*h.Watch.TopicArn()}
-	if h.Key != nil {
-		h.names.Own.Keys = []string{*h.Key.KeyArn()}
+	for _, key := range h.keys() {
+		h.names.Own.Keys = append(h.names.Own.Keys, *key.KeyArn())
 	}
 	var functions []awslambda.Function
 	for _, c := range h.props.Controls {
@@ -138,6 +138,15 @@ func (h *Hub) addFunctions() {
 		document := h.props.functionSettings(c, h.names).Env()[settings.Variable]
 		functions[i].AddEnvironment(jsii.String(settings.Variable), jsii.String(document), nil)
 	}
+}
+
+// keys are those without which Warder is silent or does nothing: of the ledger, and of the topic if that is another.
+func (h *Hub) keys() []awskms.IKey {
+	keys := []awskms.IKey{h.LedgerKey}
+	if h.Key != nil && h.Key != keys[0] {
+		keys = append(keys, h.Key)
+	}
+	return keys
 }
 
 // tag gives everything in a stack its tags: Warder's own, and those of the settings.

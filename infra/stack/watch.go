@@ -62,10 +62,14 @@ func (h *Hub) silencing() []pattern {
 		detail["userIdentity"] = map[string]any{"invokedBy": []any{
 			map[string]any{"exists": false}, map[string]any{"anything-but": "cloudformation.amazonaws.com"},
 		}}
-		if h.Key != nil && slices.Contains(p.list("source"), any("aws.kms")) {
+		if slices.Contains(p.list("source"), any("aws.kms")) {
+			var ids []any
+			for _, key := range h.keys() {
+				ids = append(ids, key.KeyId(), key.KeyArn())
+			}
 			detail["$or"] = append(detail["$or"].([]any), map[string]any{
 				"eventName":         []any{"DisableKey", "PutKeyPolicy", "ScheduleKeyDeletion"},
-				"requestParameters": map[string]any{"keyId": []any{h.Key.KeyId(), h.Key.KeyArn()}},
+				"requestParameters": map[string]any{"keyId": ids},
 			})
 		}
 		all[i] = p

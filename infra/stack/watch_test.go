@@ -107,3 +107,25 @@ func TestWatch_EachWayReportsTheOther(t *testing.T) {
 		t.Errorf("the second way does not report that the key %s is disabled: %s", key.id, found)
 	}
 }
+
+// Whichever keys there are, both ways know them: without one of them nothing is sealed, or nothing is published.
+func TestWatch_EveryKey(t *testing.T) {
+	for name, from := range map[string]func() (template, error){
+		"the topic of the stack": deployed, "a topic elsewhere": toElsewhere, "one without a key": toElsewhereWithoutKey,
+	} {
+		tmpl := load(t, from)
+		var rules []string
+		for _, r := range tmpl.where("AWS::Events::Rule", func(r resource) bool { return strings.HasPrefix(r.id, "Watch") }) {
+			rules = append(rules, text(r.get("EventPattern")))
+		}
+		watcher := tmpl.one(t, "AWS::Lambda::Function", func(r resource) bool {
+			return r.get("FunctionName") == "warder-alert-warder-change"
+		})
+		_, watched, _ := strings.Cut(text(watcher.get("Environment")), "keys")
+		for _, key := range tmpl.all("AWS::KMS::Key") {
+			if !strings.Contains(strings.Join(rules, "\n"), key.id) || !strings.Contains(watched, key.id) {
+				t.Errorf("%s: nobody is notified when %s is disabled", name, key.id)
+			}
+		}
+	}
+}
