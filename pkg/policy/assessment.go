@@ -103,13 +103,9 @@ type Holder struct {
 // What it does not know: permissions boundaries, policies of the organization and of resources, and which roles there
 // are. So a way may lead nowhere in the account as it is today.
 func Assess(holder Holder, documents ...string) Assessment {
-	h := &held{Holder: holder}
-	for _, document := range documents {
-		statements, err := parseIdentity(document)
-		if err != nil {
-			return Assessment{Level: Unreadable, Err: err}
-		}
-		h.add(statements)
+	h, err := hold(holder, documents)
+	if err != nil {
+		return Assessment{Level: Unreadable, Err: err}
 	}
 	v := Assessment{}
 	if v.Ways, v.IAM = h.administers(); len(v.Ways) > 0 {
@@ -126,13 +122,9 @@ func Assess(holder Holder, documents ...string) Assessment {
 // action that has none. What a condition or a policy variable leaves open counts as allowed. A document that cannot
 // be read allows everything, with an error.
 func Allows(action, on string, documents ...string) (bool, error) {
-	h := &held{}
-	for _, document := range documents {
-		statements, err := parseIdentity(document)
-		if err != nil {
-			return true, err
-		}
-		h.add(statements)
+	h, err := hold(Holder{}, documents)
+	if err != nil {
+		return true, err
 	}
 	target := readResource(escapeWildcards(on), false)
 	target.all = everything(on)
@@ -146,10 +138,20 @@ type held struct {
 	allows, denies map[string][]*statement
 }
 
-func (h *held) add(statements []statement) {
-	if h.allows == nil {
-		h.allows, h.denies = map[string][]*statement{}, map[string][]*statement{}
+// hold is what somebody holds whose documents these are.
+func hold(holder Holder, documents []string) (*held, error) {
+	h := &held{Holder: holder, allows: map[string][]*statement{}, denies: map[string][]*statement{}}
+	for _, document := range documents {
+		statements, err := parseIdentity(document)
+		if err != nil {
+			return nil, err
+		}
+		h.add(statements)
 	}
+	return h, nil
+}
+
+func (h *held) add(statements []statement) {
 	for i := range statements {
 		s := &statements[i]
 		index := h.denies
