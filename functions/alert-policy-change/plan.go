@@ -105,8 +105,11 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		severity = control.Low
 	}
 	f := remediation.Finding{
-		Title: title, Severity: severity, Text: text, Facts: remediation.CallFacts(c), Advice: i18n.Or(advice, advise(c, severity)),
-		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet}},
+		Title: title, Severity: severity, Text: text, Facts: remediation.CallFacts(c),
+		Advice: i18n.Or(advice, advise(c, severity)),
+		Handling: remediation.Handling{
+			Fresh: true, Once: remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet},
+		},
 	}
 	switch {
 	case deployed:

@@ -154,6 +154,6 @@ func (p *planner) finding(
 			f.Title = changed
 		}
 	}
-	f.Handling = remediation.Handling{Fresh: true, Once: remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet}}
+	f.Fresh, f.Once = true, remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet}
 	return f
 }

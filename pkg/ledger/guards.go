@@ -246,8 +246,8 @@ type Hold struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
 	Action string    `json:"action"` // the id of the step that was undone
-	// Content is the digest of the policy that was reverted to: another under its name is not on hold. It is empty for what
-	// is no policy, and for holds from before it was kept, which go by the name alone.
+	// Content is the digest of the policy that was reverted to: another under its name is not on hold. It is empty for
+	// what is no policy, and for holds from before it was kept, which go by the name alone.
 	Content string `json:"content,omitempty"`
 }
 
