@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -35,6 +36,24 @@ func FuzzRequests(f *testing.F) {
 			!bytes.Contains(raw, []byte(`\u`)) &&
 			!bytes.ContainsRune(raw, 'ſ') {
 			t.Fatalf("%q was read as a release: %+v", raw, q)
+		}
+	})
+}
+
+// Whatever texts an answer has, it stays JSON, and its reader finds no whole access key id in it.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{"", key, "\\" + key, "\u2028" + key + "\"", "AKIA" + key, key + key, "\x00" + key, "\xff"} {
+		f.Add(seed, seed)
+	}
+	whole := regexp.MustCompile(`A[KS]IA[A-Z0-9]{12}`)
+	f.Fuzz(func(t *testing.T, why, action string) {
+		text, err := leave(remediation.UndoAnswer{Refused: []remediation.Refused{{Action: action, Why: why}}}, nil)
+		var read remediation.UndoAnswer
+		if err != nil || json.Unmarshal(text, &read) != nil || len(read.Refused) != 1 {
+			t.Fatalf("%q, %q: %s, %v", why, action, text, err)
+		}
+		if got := read.Refused[0]; whole.MatchString(got.Action) || whole.MatchString(got.Why) {
+			t.Fatalf("%q, %q: %s", why, action, text)
 		}
 	})
 }

@@ -124,7 +124,7 @@ func serve(description []byte, build builder) {
 		log.Error("set up", "error", err.Error())
 		os.Exit(1)
 	}
-	lambda.Start(func(ctx context.Context, raw json.RawMessage) (any, error) {
+	lambda.Start(func(ctx context.Context, raw json.RawMessage) (json.RawMessage, error) {
 		by := remediation.Invocation{ID: "unknown", Left: time.Minute}
 		if lc, ok := lambdacontext.FromContext(ctx); ok {
 			by.ID = lc.AwsRequestID
@@ -132,12 +132,21 @@ func serve(description []byte, build builder) {
 		if end, ok := ctx.Deadline(); ok {
 			by.Left = time.Until(end)
 		}
-		answer, err := handle(ctx, by, raw)
-		if err != nil {
-			err = errors.New(notice.Redact(err.Error()))
-		}
-		return answer, err
+		return leave(handle(ctx, by, raw))
 	})
+}
+
+// leave is what a function answers: JSON without whole access key ids, or an error without them. Whoever may invoke a
+// function, and whoever reads where its answers are kept, need not know them: a change is addressed by its id.
+func leave(answer any, err error) (json.RawMessage, error) {
+	if err != nil {
+		return nil, errors.New(notice.Redact(err.Error()))
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return nil, fmt.Errorf("encode the answer: %s", notice.Redact(err.Error()))
+	}
+	return json.RawMessage(notice.Redact(string(text))), nil
 }
 
 func setUp(description []byte, build builder, log *slog.Logger) (handler, error) {

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/explain"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/remediation"
 )
@@ -41,6 +43,47 @@ func TestTheLogHasOneLineAnInvocationWithoutWholeKeyIDs(t *testing.T) {
 			"Throttling"); failed != (err != nil) {
 			t.Errorf("log %q of error %v", line, err)
 		}
+	}
+}
+
+func TestAnAnswerLeavesWithoutWholeKeyIDs(t *testing.T) {
+	temporary := strings.Replace(key, "AKIA", "ASIA", 1)
+	target := change.Change{Kind: change.AccessKeyStatus, Subject: "backup_" + key, Target: key, Before: `{"Id":"` + key +
+		`"}`}
+	for name, answer := range map[string]any{
+		"of a control": remediation.Report{Reason: "access key " + key, Changes: []remediation.ReportedChange{
+			{ID: "a-1", Change: target, Reason: temporary}}},
+		"of undo": remediation.UndoAnswer{
+			Undone:  []remediation.Undone{{Action: "a-1", Change: target, Text: key}},
+			Refused: []remediation.Refused{{Action: key, Why: key + "," + temporary}}},
+		"of explain": explain.Answer{Text: key, Actions: []explain.Action{{ID: "a-1", Change: target}},
+			Cases: []explain.Case{{Changes: []change.Change{target}}}},
+		"with names as keys": map[string]string{key: key},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := leave(answer, nil)
+			if err != nil || !json.Valid(text) {
+				t.Fatalf("%s, %v", text, err)
+			}
+			if strings.Contains(string(text), key) || strings.Contains(string(text), temporary) {
+				t.Errorf("the answer %s holds a whole access key id", text)
+			}
+			if !strings.Contains(string(text), "…MPLE") {
+				t.Errorf("the answer %s does not hold the end of it", text)
+			}
+		})
+	}
+	text, err := leave(nil, errors.New("update access key "+key+": "+temporary))
+	if text != nil || err == nil || err.Error() != "update access key …MPLE: …MPLE" {
+		t.Errorf("%s, %v", text, err)
+	}
+	var before, after remediation.UndoAnswer
+	before.Undone = []remediation.Undone{{Action: "a-1", Undo: "b-1", Change: change.Change{Target: "arn:aws:x"}}}
+	if text, err = leave(before, nil); err != nil || json.Unmarshal(text, &after) != nil {
+		t.Fatalf("%s, %v", text, err)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("what has no access key id (-before +after):\n%s", diff)
 	}
 }
 
