@@ -111,8 +111,10 @@ type Entry struct {
 	Case   string      `json:"case,omitempty"`  // the key of the case that it belongs to; empty when it belongs to none
 	Guard  Guard       `json:"guard,omitempty"` // the safeguard that it is about; empty for what was found in the account
 	// Thread is that of the entry that this one is about, as an undo is; empty means its own.
-	Thread string    `json:"thread,omitempty"`
-	Due    time.Time `json:"due,omitzero"` // when its changes are due, for a case
+	Thread string `json:"thread,omitempty"`
+	// Group is the id of the entry whose notice names this one with many alike; empty for one that is notified by itself.
+	Group string    `json:"group,omitempty"`
+	Due   time.Time `json:"due,omitzero"` // when its changes are due, for a case
 	// Urgency names what its changes do not wait for; empty for what every safeguard applies to.
 	Urgency string `json:"urgency,omitempty"`
 	Drill   string `json:"drill,omitempty"` // the id of the drill that made the user; empty for everybody else
@@ -199,6 +201,7 @@ const (
 	deliveries = "delivery#"
 	drills     = "drill#"
 	taggings   = "tagging#"
+	bursts     = "burst#"
 )
 
 // key is that of an item, as short as DynamoDB takes it.

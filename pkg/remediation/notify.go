@@ -54,7 +54,7 @@ func (n notifier) publish(ctx context.Context, entry *ledger.Entry, kind notice.
 func (n notifier) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
 	m := notice.Message{
 		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
-		Control: entry.Control, Severity: entry.Severity, Title: entry.Title, Heading: entry.Heading,
+		Control: entry.Control, Severity: severityOf(entry, kind), Title: entry.Title, Heading: entry.Heading,
 		Language: string(n.Settings.Language), Text: entry.Text, Subject: entry.Subject, Owner: entry.Owner,
 		OwnerSlack: entry.OwnerSlack, Finding: entry.ID, Account: n.account, Region: n.region, Time: entry.At,
 		Facts: entry.Facts, UnchangedReason: entry.UnchangedReason, Advice: entry.Advice,

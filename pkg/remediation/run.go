@@ -168,6 +168,7 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 		remediated, err := r.recorder.remediated(ctx, ongoing)
 		entries, faults = append(entries, remediated...), append(faults, err)
 	}
+	entries = r.recorder.together(entries)
 	var partial *Stopped
 	if errors.As(err, &partial) && len(faults) == 1 {
 		after = partial.After
@@ -183,6 +184,9 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 		if len(entries) > 0 {
 			entries[0], err = r.recorder.entry(ctx, f)
 			entries[0].Notify = notice.Alert
+			if err == nil {
+				r.recorder.limit(ctx, f, &entries[0])
+			}
 		}
 		return "", entries, err
 	}
@@ -411,8 +415,8 @@ func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried 
 		}
 		return err
 	}
-	r.report.Notices = append(r.report.Notices, ReportedNotice{kind, entry.Severity, entry.Title, entry.Owner})
-	r.log.InfoContext(ctx, "notice", "id", entry.ID, "kind", kind, "severity", entry.Severity, "title", entry.Title,
+	r.report.Notices = append(r.report.Notices, ReportedNotice{kind, severityOf(entry, kind), entry.Title, entry.Owner})
+	r.log.InfoContext(ctx, "notice", "id", entry.ID, "kind", kind, "severity", severityOf(entry, kind), "title", entry.Title,
 		"subject", entry.Subject, "owner", entry.Owner, "message", entry.Notice(kind).Message)
 	return r.Ledger.Update(ctx, entry)
 }
