@@ -32,18 +32,19 @@ func notifies(place int) bool {
 	return place == 1
 }
 
-// limit keeps an alert quiet that is one of many alike: of the same control, about the same subject, with the same
-// title and severity, each about a call of its own. What is critical is always notified, and so is what the ledger
+// limit keeps an alert quiet that is one of many alike: of the same control, about the same subject and kind of call,
+// with the same title and severity. What is critical is always notified, and so is what the ledger
 // cannot count.
 func (r *recorder) limit(ctx context.Context, f Finding, entry *ledger.Entry) {
-	if r.event.Record() == nil || entry.Drill != "" || control.Severity(entry.Severity) == control.Critical {
+	record := r.event.Record()
+	if record == nil || entry.Drill != "" || control.Severity(entry.Severity) == control.Critical {
 		return
 	}
 	subject := entry.UserID
 	if subject == "" {
 		subject = "name of " + entry.Subject
 	}
-	name := digest(r.Control.ID, subject, f.Title.String(), entry.Severity)
+	name := digest(r.Control.ID, subject, f.Title.String(), record.Name, entry.Severity)
 	row, place, err := r.Ledger.AddToBurst(ctx, name, entry.ID, r.now, burst)
 	if err != nil {
 		r.log.WarnContext(ctx, "alert not counted", "id", entry.ID, "error", notice.Redact(err.Error()))
