@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/iamuser"
@@ -95,12 +96,13 @@ type play struct {
 // Drill makes a user, commits violations with it, watches what comes of them, and deletes the user, whatever happens in
 // between. The error is that of a drill that did not begin; what goes wrong later is in the answer.
 func (s *driller) Drill(ctx context.Context, q drill.Request) (drill.Answer, error) {
-	q, err := q.Check()
+	who := caller.From(ctx, q.By)
+	q, err := q.Check(who)
 	if err != nil {
 		return drill.Answer{}, err
 	}
 	p := &play{driller: s}
-	if err := p.begin(ctx, q); err != nil {
+	if err := p.begin(ctx, who); err != nil {
 		return drill.Answer{}, err
 	}
 	p.deadline = s.now().Add(time.Duration(q.Minutes) * time.Minute)
@@ -128,13 +130,13 @@ func (s *driller) Drill(ctx context.Context, q drill.Request) (drill.Answer, err
 }
 
 // begin records that the drill goes on. One that was cut off is waited for: it is soon known to be.
-func (p *play) begin(ctx context.Context, q drill.Request) error {
+func (p *play) begin(ctx context.Context, who caller.Identity) error {
 	id := strings.ToLower(rand.Text()[:10])
 	patient := p.now().Add(lease + pause)
 	for {
 		now := p.now()
 		p.heard = now
-		p.drill = ledger.Drill{ID: id, User: drill.Prefix + id, By: notice.Plain(q.By, 256), At: now, Until: now.Add(lease)}
+		p.drill = ledger.Drill{ID: id, User: drill.Prefix + id, By: who, At: now, Until: now.Add(lease)}
 		err := p.ledger.KeepDrill(ctx, p.drill, now)
 		var other *ledger.Drilling
 		if !errors.As(err, &other) || !now.Before(patient) || ctx.Err() != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
@@ -598,7 +599,7 @@ func TestDrill_CutOff(t *testing.T) {
 
 func TestDrill_TwoAtOnce(t *testing.T) {
 	w := newFixture()
-	other := ledger.Drill{ID: "other", User: "warder-drill-other", By: "lee", At: w.clock, Until: w.clock.Add(lease)}
+	other := ledger.Drill{ID: "other", User: "warder-drill-other", By: caller.Identity{Claimed: "lee"}, At: w.clock, Until: w.clock.Add(lease)}
 	var goOn func()
 	goOn = func() { // it says again and again that it goes on
 		other.Until = w.clock.Add(lease)
@@ -614,7 +615,7 @@ func TestDrill_TwoAtOnce(t *testing.T) {
 		},
 	)
 	_, err := w.drill(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "drill other, which lee asked for, goes on since") {
+	if err == nil || !strings.Contains(err.Error(), "drill other, which lee (claimed) asked for, goes on since") {
 		t.Errorf("error %v", err)
 	}
 	if diff := cmp.Diff([]string{other.User}, drillUsers(w)); diff != "" {
@@ -633,7 +634,7 @@ func TestDrill_PlaceTaken(t *testing.T) {
 		}
 		w.clock = w.clock.Add(2 * lease)
 		if err := w.ledger.KeepDrill(
-			t.Context(), ledger.Drill{ID: "other", User: other, By: "lee", At: w.clock, Until: w.clock.Add(lease)}, w.clock,
+			t.Context(), ledger.Drill{ID: "other", User: other, By: caller.Identity{Claimed: "lee"}, At: w.clock, Until: w.clock.Add(lease)}, w.clock,
 		); err != nil {
 			t.Error(err)
 		}

@@ -19,9 +19,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
+	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/eventfile"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/ledger"
 	message "github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -30,6 +32,7 @@ import (
 // A field is what an attack knows beside its stage.
 type field struct {
 	keys     map[string]string // access keys, by the attacker's name
+	secrets  map[string]string // by access key
 	second   *emulator.Inbox   // of the topic that needs nothing of Warder's; nil without one
 	notices  []message.Message // since the last settle
 	outcomes []outcome
@@ -51,7 +54,7 @@ type runner func(name string, t *testscript.TestScript, args []string) (string, 
 // attackCommands are what attacks have beside the commands of every script.
 func attackCommands(run runner) map[string]scriptCommand {
 	return map[string]scriptCommand{
-		"as":       {"ATTACKER aws …", 3, script.asAttacker},
+		"as":       {"ATTACKER aws … or ATTACKER make …", 3, script.asAttacker},
 		"attacker": {"NAME [MANAGED POLICY or FILE]…", 1, script.attacker},
 		"before":   {"CONTROL SERVICE:OPERATION [as ATTACKER] aws …", 4, script.before},
 		"days":     {"NUMBER", 1, script.days},
@@ -64,6 +67,7 @@ func attackCommands(run runner) map[string]scriptCommand {
 		"make":     {"TARGET NAME=VALUE…", 1, script.make},
 		"put":      {"FILE [OLD NEW]…", 1, script.put},
 		"recorded": {"ATTACKER EVENTSOURCE EVENTNAME [JSON]", 3, script.recorded},
+		"signed":   {"ATTACKER FILE CONTROL REQUEST [MINUTES]", 4, script.signed},
 		"rewrite":  {"FILE FILE OLD NEW…", 4, script.rewrite},
 		"settle": {"", 0, func(s script, _ []string) (string, error) {
 			err := s.gather()
@@ -150,7 +154,10 @@ func (s script) gather() error {
 	return err
 }
 
-var createdID = regexp.MustCompile(`<UserId>(\w+)</UserId>`)
+var (
+	createdID     = regexp.MustCompile(`<UserId>(\w+)</UserId>`)
+	createdSecret = regexp.MustCompile(`<SecretAccessKey>([^<]+)</SecretAccessKey>`)
+)
 
 // attacker adds a user with an access key, who has policies by a group. That causes no event. $KEY_NAME and
 // $ID_NAME are the key and the unique id.
@@ -183,6 +190,7 @@ func (s script) attacker(args []string) (string, error) {
 		}
 		if key := createdKey.FindStringSubmatch(out); key != nil {
 			s.attack.keys[name] = key[1]
+			s.attack.secrets[key[1]] = createdSecret.FindStringSubmatch(out)[1]
 			s.Setenv("KEY_"+strings.ToUpper(name), key[1])
 		}
 	}
@@ -197,8 +205,12 @@ func (s script) key(name string) string {
 	return name
 }
 
-// asAttacker makes an AWS call with an attacker's access key.
+// asAttacker makes an AWS call with an attacker's access key, or has make run an operator's command with it.
 func (s script) asAttacker(args []string) (string, error) {
+	if args[1] == "make" {
+		key := s.key(args[0])
+		return s.makes(key, s.attack.secrets[key], args[2:])
+	}
 	s.say("%s$ aws %s", args[0], shellWords(args[2:]))
 	out, err := s.call(s.account.URL, s.key(args[0]), args[2:])
 	if args[2] == "lambda" && strings.Contains(out, `"errorType":"Runtime.`) {
@@ -471,19 +483,50 @@ func (s script) tamper(who, word, does string, about func(item []byte) ([]string
 // make runs make of this repository against the account, as an operator does. It prints what that prints, whatever its
 // exit status is.
 func (s script) make(args []string) (string, error) {
+	return s.makes(s.account.AccessKey, s.account.Secret, args)
+}
+
+func (s script) makes(key, secret string, args []string) (string, error) {
 	root, err := project.Find()
 	if err != nil {
 		return "", err
 	}
 	command := exec.CommandContext(s.ctx, "make", append([]string{"--no-print-directory", "-C", string(root)}, args...)...)
-	command.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+s.account.URL, "AWS_ACCESS_KEY_ID="+s.account.AccessKey,
-		"AWS_SECRET_ACCESS_KEY="+s.account.Secret, "AWS_REGION=us-east-1", "MAKEFLAGS=", "MFLAGS=", "MAKELEVEL=0")
+	command.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+s.account.URL, "AWS_ACCESS_KEY_ID="+key,
+		"AWS_SECRET_ACCESS_KEY="+secret, "AWS_REGION=us-east-1", "MAKEFLAGS=", "MFLAGS=", "MAKELEVEL=0")
 	out, err := command.CombinedOutput()
 	var status *exec.ExitError
 	if errors.As(err, &status) {
 		err = nil
 	}
 	return string(out), err
+}
+
+// signed writes the payload of an invocation that proves who asks to a file, for scripts that send it when, where and
+// with the changes that they want. MINUTES is how much later than now it is signed.
+func (s script) signed(args []string) (string, error) {
+	key, now := s.key(args[0]), time.Now()
+	secret := s.attack.secrets[key]
+	if args[0] == "foreigner" { // of another account
+		key, secret = endpoint.ForeignAccessKey, endpoint.ForeignSecret
+	}
+	if len(args) > 4 {
+		minutes, err := strconv.Atoi(args[4])
+		if err != nil {
+			return "", err
+		}
+		now = now.Add(time.Duration(minutes) * time.Minute)
+	}
+	proof, err := caller.Sign(s.ctx, emulator.Config(s.account.URL, key, secret), settings.FunctionName(args[2]),
+		[]byte(args[3]), now)
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(map[string]any{"signed": proof})
+	if err != nil {
+		return "", err
+	}
+	return "", os.WriteFile(s.MkAbs(args[1]), payload, 0o600)
 }
 
 // switchOff asserts that it is reported when the attacker disables a rule of the stack, whichever it is. It is enabled

@@ -228,7 +228,7 @@ func (a *assault) openField(ctx context.Context, script attack) (*stage, error) 
 	}
 	s := &stage{
 		ctx: ctx, printer: printer{out: out}, verbose: a.verbose, worked: map[string]bool{},
-		attack: &field{keys: map[string]string{}},
+		attack: &field{keys: map[string]string{}, secrets: map[string]string{}},
 	}
 	if err := s.open(emulator.Options{
 		Mode: script.mode, Synth: script.synth, Unlistened: !script.slack, Stderr: a.stderr,

@@ -25,6 +25,7 @@ import (
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/local/emulator"
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -219,7 +220,7 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 				return nil
 			},
 			func() error {
-				_, err := book.Release(ctx, "detach-direct-policy", "kim", "test", time.Now())
+				_, err := book.Release(ctx, "detach-direct-policy", caller.Identity{Claimed: "kim"}, "test", time.Now())
 				return err
 			},
 			"blast radius", "problem", "detach-direct-policy has stopped"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
@@ -58,18 +59,18 @@ const (
 
 // Request asks for a drill.
 type Request struct {
-	// By is the requester. An email address is notified as the owner of the drill's user.
-	By string `json:"by"`
+	// By is the requester, as whoever asks says. An email address is notified as the owner of the drill's user.
+	By string `json:"by,omitempty"`
 	// Minutes is how long to wait for the expected steps; 0 means the default.
 	Minutes int `json:"minutes,omitempty"`
 }
 
-// Check returns the request with its defaults, or an error that shows a valid request.
-func (q Request) Check() (Request, error) {
+// Check returns the request of somebody with its defaults, or an error that shows a valid request.
+func (q Request) Check(who caller.Identity) (Request, error) {
 	if q.Minutes == 0 {
 		q.Minutes = Minutes
 	}
-	if strings.TrimSpace(q.By) == "" || q.Minutes < 1 || q.Minutes > MaxMinutes {
+	if who.IsZero() || q.Minutes < 1 || q.Minutes > MaxMinutes {
 		return q, fmt.Errorf(`drill request not understood: understood is {"by":"…","minutes":%d}, with 1 to %d minutes`,
 			Minutes, MaxMinutes)
 	}

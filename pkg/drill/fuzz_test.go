@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/warder-aws/warder/pkg/caller"
 )
 
 // Whatever is asked, a drill that goes on is asked for by somebody, and ends.
@@ -17,8 +19,9 @@ func FuzzRequest(f *testing.F) {
 		if json.Unmarshal(raw, &q) != nil {
 			return
 		}
-		checked, err := q.Check()
-		if err == nil && (strings.TrimSpace(checked.By) == "" || checked.By != q.By || checked.Minutes < 1 ||
+		who := caller.From(t.Context(), q.By)
+		checked, err := q.Check(who)
+		if err == nil && (who.IsZero() || strings.TrimSpace(checked.By) == "" || checked.By != q.By || checked.Minutes < 1 ||
 			checked.Minutes > MaxMinutes || q.Minutes != 0 && checked.Minutes != q.Minutes) {
 			t.Fatalf("%s is %+v", raw, checked)
 		}

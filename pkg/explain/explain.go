@@ -249,7 +249,7 @@ func (t *answerer) explainAction(ctx context.Context, id string) error {
 func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
 	for _, e := range found {
 		t.addLine("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, within(", about ", e.Subject, ""))
-		if e.By != "" {
+		if !e.By.IsZero() {
 			t.addLine("    requested by %s: %s", e.By, e.Reason)
 		} else {
 			t.addLine("    %s", e.Text)
@@ -277,7 +277,7 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 		if e.UnchangedReason != "" {
 			t.addLine("    not changed: %s", e.UnchangedReason)
 		}
-		if e.Actor != "" && e.By == "" {
+		if e.Actor != "" && e.By.IsZero() {
 			t.addLine("    caused by %s", e.Actor)
 		}
 		for _, n := range e.Notifications {

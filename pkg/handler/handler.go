@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -183,7 +184,38 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 	if err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)
 	}
-	return handle, nil
+	verifier := caller.Verifier{
+		Config: cfg, Account: set.Account, Function: settings.FunctionName(c.ID), Now: time.Now, HTTP: caller.NewClient(),
+	}
+	return func(ctx context.Context, by remediation.Invocation, raw json.RawMessage) (any, error) {
+		ctx, request, err := open(ctx, verifier, raw)
+		if err != nil {
+			logged(ctx, log.With("control", c.ID), c.ID, metric.Sheet{}, err)
+			return nil, err
+		}
+		return handle(ctx, by, request)
+	}, nil
+}
+
+// open returns what a function is asked for, and a context that has who asks if that is signed. A request that is
+// signed wrongly is an error; one that is not signed is as it was sent.
+func open(ctx context.Context, v caller.Verifier, raw json.RawMessage) (context.Context, json.RawMessage, error) {
+	var q struct {
+		Signed *caller.Signed `json:"signed"`
+	}
+	if json.Unmarshal(raw, &q) != nil || q.Signed == nil {
+		return ctx, raw, nil
+	}
+	if _, err := understand[struct {
+		Signed caller.Signed `json:"signed"`
+	}](raw); err != nil {
+		return ctx, nil, err
+	}
+	arn, err := v.Verify(ctx, *q.Signed)
+	if err != nil {
+		return ctx, nil, err
+	}
+	return caller.NewContext(ctx, arn), json.RawMessage(q.Signed.Request), nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -5,15 +5,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/explain"
 	"github.com/warder-aws/warder/pkg/metric"
@@ -166,6 +171,65 @@ func TestReleaseIsToldFromAnEvent(t *testing.T) {
 		})
 	}
 }
+
+// A request is what was signed, or what was sent; one that is signed wrongly is none.
+func TestOpen(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:user/kim"
+	const request = `{"action":"a-1","reason":"<needed>"}`
+	cfg := aws.Config{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", ""),
+	}
+	status := http.StatusOK
+	v := caller.Verifier{
+		Config: cfg, Account: "111122223333", Function: "warder-undo", Now: time.Now,
+		HTTP: doer(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader("<GetCallerIdentityResponse>" +
+				"<GetCallerIdentityResult><Arn>" + arn + "</Arn><Account>111122223333</Account></GetCallerIdentityResult>" +
+				"</GetCallerIdentityResponse>"))}, nil
+		}),
+	}
+	proof, err := caller.Sign(t.Context(), cfg, "warder-undo", []byte(request), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]any{"signed": proof})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := string(text)
+	for _, tc := range []struct {
+		name, raw string
+		status    int
+		want, who string
+		fault     string
+	}{
+		{"signed", signed, 200, request, arn, ""},
+		{"signed wrongly", signed, 403, "", "", "not proven"},
+		{"not signed", request, 200, request, "", ""},
+		{"no object", `[1]`, 200, `[1]`, "", ""},
+		{"no JSON", `{`, 200, `{`, "", ""},
+		{"signed null", `{"signed":null}`, 200, `{"signed":null}`, "", ""},
+		{"signed, and more", strings.Replace(signed, "{", `{"by":"ciso",`, 1), 200, "", "", "unknown field"},
+		{"a proof with more", strings.Replace(signed, `"proof":{`, `"proof":{"url":"https://example.com",`, 1), 200, "", "",
+			"unknown field"},
+		{"no proof", `{"signed":{"request":"{}"}}`, 200, "", "", "not proven"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			status = tc.status
+			ctx, got, err := open(t.Context(), v, json.RawMessage(tc.raw))
+			if (err != nil) != (tc.fault != "") || err != nil && !strings.Contains(err.Error(), tc.fault) {
+				t.Fatalf("error %v, want %q", err, tc.fault)
+			}
+			if who := caller.From(ctx, "").ARN; string(got) != tc.want || who != tc.who {
+				t.Errorf("%s by %q", got, who)
+			}
+		})
+	}
+}
+
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
 
 func TestAFunctionOfAnotherNameDoesNotStart(t *testing.T) {
 	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "warder-other")

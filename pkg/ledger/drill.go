@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/warder-aws/warder/pkg/caller"
 )
 
 // Drill is a drill, as far as a control that meets its user, and the next drill, must know of it.
@@ -12,10 +14,10 @@ type Drill struct {
 	ID string `json:"id"`
 	// User is the name of the user that it makes, recorded before it is made; UserID is the user's
 	// unique id, empty until it is made. No other user ever gets the id.
-	User   string    `json:"user"`
-	UserID string    `json:"userId,omitempty"`
-	By     string    `json:"by"` // who asked for it
-	At     time.Time `json:"at"`
+	User   string          `json:"user"`
+	UserID string          `json:"userId,omitempty"`
+	By     caller.Identity `json:"by"` // who asked for it
+	At     time.Time       `json:"at"`
 	// Until is when it counts as cut off, unless it says before that it goes on. Done says that it has come to its end.
 	Until time.Time `json:"until"`
 	Done  bool      `json:"done,omitempty"`
@@ -28,7 +30,7 @@ func (d Drill) On(now time.Time) bool { return !d.Done && now.Before(d.Until) }
 type Drilling struct{ Drill }
 
 func (d *Drilling) Error() string {
-	return "drill " + d.ID + ", which " + d.By + " asked for, goes on since " + d.At.UTC().Format(time.RFC3339)
+	return "drill " + d.ID + ", which " + d.By.String() + " asked for, goes on since " + d.At.UTC().Format(time.RFC3339)
 }
 
 // ErrNoDrill says that a drill counted as cut off and another took its place.

@@ -5,20 +5,23 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/ledger"
 )
 
 func TestDrill_OneAtATime(t *testing.T) {
 	ctx := t.Context()
 	_, l := memory()
-	first := ledger.Drill{ID: "first", User: "warder-drill-first", By: "kim", At: noon, Until: noon.Add(minute)}
+	first := ledger.Drill{ID: "first", User: "warder-drill-first", By: caller.Identity{Claimed: "kim"},
+		At: noon, Until: noon.Add(minute)}
 	must(t, l.KeepDrill(ctx, first, noon))
 
-	second := ledger.Drill{ID: "second", User: "warder-drill-second", By: "lee", At: noon.Add(minute / 2),
+	second := ledger.Drill{ID: "second", User: "warder-drill-second", By: caller.Identity{Claimed: "lee"},
+		At:    noon.Add(minute / 2),
 		Until: noon.Add(2 * minute)}
 	var on *ledger.Drilling
 	if err := l.KeepDrill(ctx, second, noon.Add(minute/2)); !errors.As(err, &on) || on.ID != "first" ||
-		err.Error() != "drill first, which kim asked for, goes on since 2026-11-21T12:00:00Z" {
+		err.Error() != "drill first, which kim (claimed) asked for, goes on since 2026-11-21T12:00:00Z" {
 		t.Errorf("a second drill beside the first: %v", err)
 	}
 	first.Until, first.UserID = noon.Add(2*minute), "AIDAFIRST"

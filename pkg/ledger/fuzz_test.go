@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/notice"
 )
@@ -22,7 +23,7 @@ func FuzzItems(f *testing.F) {
 			Notifications: []Notification{{Kind: notice.Changed, At: now}}},
 		Case{Control: "c", Key: "k", Subject: "alice", Opened: now}, Run{Control: "c", Key: "k",
 			At: now}, Breaker{Since: now, Tripped: now, Steps: []string{"a"}},
-		Hold{Until: now.AddDate(0, 0, 7), By: "kim"},
+		Hold{Until: now.AddDate(0, 0, 7), By: caller.Identity{Claimed: "kim"}},
 	} {
 		body, err := json.Marshal(value)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 )
 
@@ -242,10 +243,10 @@ func (l *Ledger) Remember(ctx context.Context, name string, note any, now time.T
 
 // Hold keeps sweeps from repeating what was undone.
 type Hold struct {
-	Until  time.Time `json:"until"`
-	By     string    `json:"by"`
-	Reason string    `json:"reason"`
-	Action string    `json:"action"` // the id of the step that was undone
+	Until  time.Time       `json:"until"`
+	By     caller.Identity `json:"by"`
+	Reason string          `json:"reason"`
+	Action string          `json:"action"` // the id of the step that was undone
 	// Content is the digest of the policy that was reverted to: another under its name is not on hold. It is empty for
 	// what is no policy, and for holds from before it was kept, which go by the name alone.
 	Content string `json:"content,omitempty"`
@@ -273,9 +274,9 @@ type Breaker struct {
 	Steps   []string  `json:"steps"`            // the ids of the steps that were let through in it
 	Tripped time.Time `json:"tripped,omitzero"` // when the control was stopped; zero when it is not
 	// Released, By and Reason say who let it go on last, when and why.
-	Released time.Time `json:"released,omitzero"`
-	By       string    `json:"by,omitempty"`
-	Reason   string    `json:"reason,omitempty"`
+	Released time.Time       `json:"released,omitzero"`
+	By       caller.Identity `json:"by,omitzero"`
+	Reason   string          `json:"reason,omitempty"`
 	// Emergencies are the ids of the entries that did not wait, in the hour that began at EmergenciesSince.
 	Emergencies      []string  `json:"emergencies,omitempty"`
 	EmergenciesSince time.Time `json:"emergenciesSince,omitzero"`
@@ -345,7 +346,9 @@ func (l *Ledger) Breaker(ctx context.Context, control string) (b Breaker, err er
 }
 
 // Release lets a stopped control go on, and counts from nothing again. It returns the breaker as it was before.
-func (l *Ledger) Release(ctx context.Context, control, by, reason string, now time.Time) (before Breaker, err error) {
+func (l *Ledger) Release(
+	ctx context.Context, control string, by caller.Identity, reason string, now time.Time,
+) (before Breaker, err error) {
 	_, err = revise(ctx, l, breakers+control, "breaker", func(b *Breaker, _ bool) (Item, bool, error) {
 		before = *b
 		*b = Breaker{Since: now, Released: now, By: by, Reason: reason}

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/notice"
 )
@@ -119,8 +120,8 @@ type Entry struct {
 	Urgency string `json:"urgency,omitempty"`
 	Drill   string `json:"drill,omitempty"` // the id of the drill that made the user; empty for everybody else
 	// By and Reason are who asked for it and why, for what a person did.
-	By     string `json:"by,omitempty"`
-	Reason string `json:"reason,omitempty"`
+	By     caller.Identity `json:"by,omitzero"`
+	Reason string          `json:"reason,omitempty"`
 
 	Steps         []Step         `json:"steps,omitempty"`
 	Notifications []Notification `json:"notified,omitempty"`

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -547,7 +548,7 @@ func TestNotes(t *testing.T) {
 func TestHolds(t *testing.T) {
 	store, l := memory()
 	ctx := t.Context()
-	h := ledger.Hold{Until: noon.Add(7 * day), By: "kim", Reason: "needed", Action: "e1-1"}
+	h := ledger.Hold{Until: noon.Add(7 * day), By: caller.Identity{Claimed: "kim"}, Reason: "needed", Action: "e1-1"}
 	must(t, l.SetHold(ctx, key, h))
 	other := key
 	other.Target = "AKIAOTHER"
@@ -577,7 +578,7 @@ func TestHolds(t *testing.T) {
 		same(t, noon.Add(37*day), stored(t, store, "hold#access key status#alice#AKIAEXAMPLE", "hold").Expires)
 	})
 	t.Run("is lifted by one that has ended", func(t *testing.T) {
-		must(t, l.SetHold(ctx, key, ledger.Hold{Until: noon, By: "lee"}))
+		must(t, l.SetHold(ctx, key, ledger.Hold{Until: noon, By: caller.Identity{Claimed: "lee"}}))
 		if _, ok, err := hold(ctx, l, key, noon); ok || err != nil {
 			t.Errorf("%t, %v", ok, err)
 		}
@@ -619,7 +620,7 @@ func TestBreaker(t *testing.T) {
 			for i, next := range tc.takes {
 				now := noon.Add(next.after)
 				if next.release {
-					before, err := l.Release(t.Context(), "c", "kim", "right", now)
+					before, err := l.Release(t.Context(), "c", caller.Identity{Claimed: "kim"}, "right", now)
 					if err != nil || before.Tripped.IsZero() {
 						t.Errorf("release: %+v, %v", before, err)
 					}
@@ -644,11 +645,11 @@ func TestBreaker(t *testing.T) {
 		_, b, err := take(t.Context(), l, "c", "3", 1, noon.Add(hour))
 		must(t, err)
 		same(t, noon, b.Tripped)
-		_, err = l.Release(t.Context(), "c", "kim", "it is right", noon.Add(2*hour))
+		_, err = l.Release(t.Context(), "c", caller.Identity{Claimed: "kim"}, "it is right", noon.Add(2*hour))
 		must(t, err)
 		b, err = l.Breaker(t.Context(), "c")
 		must(t, err)
-		same(t, ledger.Breaker{Since: noon.Add(2 * hour), Released: noon.Add(2 * hour), By: "kim", Reason: "it is right"}, b)
+		same(t, ledger.Breaker{Since: noon.Add(2 * hour), Released: noon.Add(2 * hour), By: caller.Identity{Claimed: "kim"}, Reason: "it is right"}, b)
 	})
 	t.Run("controls do not disturb each other", func(t *testing.T) {
 		_, l := memory()
@@ -933,7 +934,7 @@ func TestLedger_FaultsAreReturned(t *testing.T) {
 		{"Take", "PutItem", func(l *ledger.Ledger) error { _, _, err := take(ctx, l, "c", "s", 1, noon); return err }},
 		{"Breaker", "GetItem", func(l *ledger.Ledger) error { _, err := l.Breaker(ctx, "c"); return err }},
 		{"Release", "GetItem PutItem", func(l *ledger.Ledger) error {
-			_, err := l.Release(ctx, "c", "b", "r", noon)
+			_, err := l.Release(ctx, "c", caller.Identity{Claimed: "b"}, "r", noon)
 			return err
 		}},
 		{"Rounds", "GetItem", func(l *ledger.Ledger) error { _, err := l.RecentChanges(ctx, key); return err }},
@@ -1015,7 +1016,7 @@ func TestLedger_LongNames(t *testing.T) {
 		t.Errorf("%d entries, %d cases, %v: want those of the one name", len(found), len(open), err)
 	}
 	long := change.Change{Kind: "access key status", Subject: name}
-	if err := l.SetHold(ctx, long, ledger.Hold{Until: noon.Add(day), By: "kim"}); err != nil {
+	if err := l.SetHold(ctx, long, ledger.Hold{Until: noon.Add(day), By: caller.Identity{Claimed: "kim"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, held, err := hold(ctx, l, long, noon); !held || err != nil {

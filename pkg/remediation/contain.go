@@ -116,7 +116,7 @@ func (r containment) describeUndone(f Finding, held []undoneChange) (once Once, 
 		seen[u.undo] = true
 		once.Key += "#" + u.undo
 		why = append(why, i18n.T("Not contained: %s reverted it on %s: %s. To contain it: make undo ID=%s REASON=\"why\".",
-			u.hold.By, u.at, u.hold.Reason, u.undo))
+			u.hold.By.Describe(), u.at, u.hold.Reason, u.undo))
 	}
 	return once, notContained(r.Kinds, changes), i18n.Sentences(why...)
 }

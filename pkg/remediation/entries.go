@@ -104,7 +104,7 @@ func (r *recorder) markDrill(ctx context.Context, entry *ledger.Entry, f Finding
 			if entry.Heading != "" {
 				entry.Heading = i18n.T("Drill: %s", entry.Heading).String()
 			}
-			value := i18n.T("%s, a drill that %s started", d.ID, d.By)
+			value := i18n.T("%s, a drill that %s started", d.ID, d.By.Describe())
 			entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Drill"), Value: value}))
 		}
 	}

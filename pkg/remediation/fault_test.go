@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -246,7 +247,7 @@ func TestGuards_HoldAfterPlanning(t *testing.T) {
 	}
 	r.Halt = open
 	if err := r.Ledger.SetHold(t.Context(), fresh.Changes[0],
-		ledger.Hold{Until: r.Now().Add(time.Hour), By: "kim", Reason: "needed"}); err != nil {
+		ledger.Hold{Until: r.Now().Add(time.Hour), By: caller.Identity{Claimed: "kim"}, Reason: "needed"}); err != nil {
 		t.Fatal(err)
 	}
 	report, err := run(r, "a", attached)

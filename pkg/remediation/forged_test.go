@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -31,14 +32,14 @@ func TestRun_ForgedItemsSilenceNothing(t *testing.T) {
 	r.Ledger = ledger.New(&ledger.Sealed{Unsealed: table, Keys: ledger.FixedKey("secret")})
 	c, far := detach().Changes[0], time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
 	// Whatever the key of a hold is made of, the forger may know it: Warder's own is written, and altered.
-	if err := r.Ledger.SetHold(t.Context(), c, ledger.Hold{Until: far, By: "kim"}); err != nil {
+	if err := r.Ledger.SetHold(t.Context(), c, ledger.Hold{Until: far, By: caller.Identity{Claimed: "kim"}}); err != nil {
 		t.Fatal(err)
 	}
 	holds, err := table.Scan(t.Context(), "hold#")
 	if err != nil || len(holds) != 1 {
 		t.Fatal(holds, err)
 	}
-	forge(t, table, holds[0].Partition, holds[0].Sort, "", far, ledger.Hold{Until: far, By: "kim", Reason: "x"})
+	forge(t, table, holds[0].Partition, holds[0].Sort, "", far, ledger.Hold{Until: far, By: caller.Identity{Claimed: "kim"}, Reason: "x"})
 	const key = "00000000-0000-4000-8000-000000000001"
 	forge(t, table, "run#test#"+key, "run", "", far, ledger.Run{Control: "test", Key: key, Done: true, Outcome: "skipped"})
 

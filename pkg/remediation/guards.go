@@ -113,7 +113,7 @@ func assessExemption(_ Finding, x facts) decision {
 // assessHold leaves alone what a person undid, for a time.
 func assessHold(_ Finding, x facts) decision {
 	h := x.ledger.hold
-	why := i18n.T("on hold until %s: reverted by %s: %s", i18n.Day(h.Until), h.By, h.Reason)
+	why := i18n.T("on hold until %s: reverted by %s: %s", i18n.Day(h.Until), h.By.Describe(), h.Reason)
 	return stop(x.now.Before(h.Until), suppress, why)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -74,7 +75,7 @@ var guardCases = []guardCase{
 		}
 	}, exempt, suppress, "exempt from test until 2026-12-01 by kim: migration", time.Time{}, ""},
 	{"what a person undid is left alone until the hold ends", func(_ *Finding, x *facts) {
-		x.ledger.hold = ledger.Hold{Until: noon.Add(time.Second), By: "kim", Reason: "needed"}
+		x.ledger.hold = ledger.Hold{Until: noon.Add(time.Second), By: caller.Identity{Claimed: "kim"}, Reason: "needed"}
 	}, undone, suppress, "on hold until 2026-12-01: reverted by kim: needed", time.Time{}, ""},
 	{"an owner who was not notified is notified first", func(_ *Finding, x *facts) {
 		x.ledger.current = ledger.Case{}

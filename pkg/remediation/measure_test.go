@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -121,7 +122,7 @@ func TestMetrics_EveryRun(t *testing.T) {
 		}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedExempt": 1.0})},
 		{"what a person put back", asIs, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
 			if err := r.Ledger.SetHold(context.Background(), detach().Changes[0],
-				ledger.Hold{Until: r.Now().Add(time.Hour), By: "kim", Reason: "r"}); err != nil {
+				ledger.Hold{Until: r.Now().Add(time.Hour), By: caller.Identity{Claimed: "kim"}, Reason: "r"}); err != nil {
 				t.Fatal(err)
 			}
 		}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedUndone": 1.0})},

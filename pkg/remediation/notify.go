@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -162,7 +163,7 @@ func later(a, b time.Time) time.Time { return slices.MaxFunc([]time.Time{a, b}, 
 
 // ReleaseRequest lets a control go on that its blast radius has stopped.
 type ReleaseRequest struct {
-	By     string `json:"by"` // who asks for it: it is recorded and in the notice, as is the reason
+	By     string `json:"by,omitempty"` // as of an [UndoRequest]
 	Reason string `json:"reason"`
 }
 
@@ -174,7 +175,8 @@ type ReleaseAnswer struct {
 
 // Release lets the control go on. What waits is done by its next sweep.
 func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, error) {
-	if invisible(q.By) || invisible(q.Reason) {
+	who := caller.From(ctx, q.By)
+	if who.IsZero() || invisible(q.Reason) {
 		const form = `{"release":{"by":"…","reason":"…"}}`
 		return ReleaseAnswer{}, errors.New("release request not understood: understood is " + form)
 	}
@@ -189,17 +191,17 @@ func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, 
 	now := r.Now()
 	entry := ledger.Entry{
 		ID: digest(r.Control.ID, "released", breaker.Tripped.Unix()), Control: r.Control.ID, At: now,
-		By: q.By, Reason: q.Reason,
+		By: who, Reason: q.Reason,
 		Guard: ledger.Released, Severity: string(control.Medium), Notify: notice.Alert,
 	}
 	r.word(&entry, i18n.T("Blast radius released"),
 		i18n.T("%s released %s, which had stopped on %s: %s. The next sweep applies what is pending.",
-			q.By, r.Control.ID, i18n.Minute(breaker.Tripped), q.Reason), i18n.Message{})
+			who.Describe(), r.Control.ID, i18n.Minute(breaker.Tripped), q.Reason), i18n.Message{})
 	// The notice comes before the release: whoever tries again finds the control stopped still.
 	if _, err := r.Notify(ctx, entry); err != nil {
 		return ReleaseAnswer{}, err
 	}
-	if _, err := r.Ledger.Release(ctx, r.Control.ID, q.By, q.Reason, now); err != nil {
+	if _, err := r.Ledger.Release(ctx, r.Control.ID, who, q.Reason, now); err != nil {
 		return ReleaseAnswer{}, err
 	}
 	return ReleaseAnswer{Released: true, Text: fmt.Sprintf("%s goes on since %s; what waits is done by its next sweep",

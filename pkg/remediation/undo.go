@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -26,13 +27,17 @@ type UndoRequest struct {
 	User   string `json:"user,omitempty"`   // the name of an IAM user
 	Since  string `json:"since,omitempty"`  // with User, RFC 3339
 	Run    string `json:"run,omitempty"`    // the key of an event, as notices give it
-	By     string `json:"by"`               // who asks for it: it is recorded and in the notice, as is the reason
+	// By is who asks for it, as whoever asks says. It is recorded and in the notice, as are the proven caller, if there is
+	// one, and the reason.
+	By     string `json:"by,omitempty"`
 	Reason string `json:"reason"`
 	// Chat is the Action of somebody who presses a button in a chat, in place of all of the above: the
 	// command of a button has room for one name. The chat knows whose button it was.
 	Chat string `json:"chat,omitempty"`
 	// Preview asks what would be reverted and what would be refused; nothing is changed or recorded.
 	Preview bool `json:"preview,omitempty"`
+
+	Caller caller.Identity `json:"-"` // who asks: Undo finds out
 }
 
 const undoForms = `{"action":"ID","by":"…","reason":"…"}, {"user":"NAME","since":"RFC 3339","by":"…","reason":"…"}, ` +
@@ -47,7 +52,7 @@ func (q UndoRequest) check() (since time.Time, err error) {
 		fault = "chat stands alone"
 	case len(named) != 1:
 		fault = "it names none or more than one of action, user and run"
-	case invisible(q.By) || invisible(q.Reason):
+	case q.Caller.IsZero() || invisible(q.Reason):
 		fault = "it does not say by whom and for which reason"
 	case (q.User == "") != (q.Since == ""):
 		fault = "user and since belong together"
@@ -99,8 +104,9 @@ type Undoer struct{ *Runner }
 func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	answer := UndoAnswer{Undone: []Undone{}, Refused: []Refused{}}
 	if q.Chat != "" && q == (UndoRequest{Chat: q.Chat}) {
-		q = UndoRequest{Action: q.Chat, By: "chat", Reason: "a button in chat"}
+		q = UndoRequest{Action: q.Chat, By: "Amazon Q in chat", Reason: "a button in chat"}
 	}
+	q.Caller = caller.From(ctx, q.By)
 	since, err := q.check()
 	if err != nil {
 		return answer, err
@@ -159,7 +165,7 @@ func (u *Undoer) reverts(ctx context.Context, s ledger.Step, q UndoRequest) bool
 	}
 	id, _, _ := strings.Cut(s.Undo, "-")
 	inverse, found, err := u.Ledger.Entry(ctx, id)
-	return err == nil && found && inverse.By == q.By && inverse.Reason == q.Reason && !anyStep(&inverse, ledger.Undone)
+	return err == nil && found && inverse.By == q.Caller && inverse.Reason == q.Reason && !anyStep(&inverse, ledger.Undone)
 }
 
 // revert reverts the steps of one entry that the request means, the last one first, or none of them.
@@ -264,9 +270,9 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 		User: entry.User, UserID: entry.UserID, Owner: entry.Owner, OwnerSlack: entry.OwnerSlack,
 		Thread: cmp.Or(entry.Thread, entry.Case, entry.ID), // the notice joins that of the change
 		Title:  entry.Title, Heading: entry.Heading, Severity: string(control.Medium),
-		By: q.By, Reason: q.Reason, Actor: q.By,
+		By: q.Caller, Reason: q.Reason, Actor: u.render(q.Caller.Describe()),
 		Text: u.render(i18n.T("%s asked to revert what %s changed on %s on %s: %s",
-			q.By, entry.Control, entry.Subject, i18n.Minute(entry.At), q.Reason)),
+			q.Caller.Describe(), entry.Control, entry.Subject, i18n.Minute(entry.At), q.Reason)),
 	}
 	if u.widens(steps[0].Inverse()) {
 		inverse.Advice = u.render(i18n.T("Warder does not change it again until %s; after that it starts with a new "+
@@ -363,7 +369,7 @@ func (u *Undoer) revertStep(
 		}
 	}
 	step.Status, step.Undo = ledger.Undone, back.ID
-	attrs := append(changeAttrs(*back), "undoes", step.ID, "by", inverse.By, "why", inverse.Reason)
+	attrs := append(changeAttrs(*back), "undoes", step.ID, "by", inverse.By.String(), "why", inverse.Reason)
 	u.Log.InfoContext(ctx, "change", attrs...)
 	return u.Ledger.Update(ctx, entry)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -54,7 +55,7 @@ func month(names []string) book {
 				back := b.found(remediation.UndoControl, name(i), "", end.Add(9*time.Hour), ledger.Verified,
 					ledger.Notification{Kind: notice.Undone, Message: "81aa", At: end.Add(9 * time.Hour)})
 				e := &b.Entries[len(b.Entries)-2]
-				back.By, back.Reason, back.Steps[0].Change = "kim@example.com", "the batch of the quarter still needs "+
+				back.By, back.Reason, back.Steps[0].Change = caller.Identity{Claimed: "kim@example.com"}, "the batch of the quarter still needs "+
 					"it", e.Steps[0].Inverse()
 				e.Steps[0].Status, e.Steps[0].Undo = ledger.Undone, back.Steps[0].ID
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/halt"
@@ -169,7 +170,7 @@ func (m *maker) changes(found []Finding) {
 			c := Change{
 				ID: s.ID, Control: e.Control, Subject: e.Subject, Owner: e.Owner, Kind: s.Kind, Status: s.Status,
 				Text:   m.Kinds.Describe(s.Change, wasMade(s.Status)).In(string(m.Language)),
-				Reason: s.Reason, At: s.At, Event: e.Run, UndoneBy: s.Undo, By: e.By, Why: e.Reason, Announced: announced[e.ID],
+				Reason: s.Reason, At: s.At, Event: e.Run, UndoneBy: s.Undo, By: m.name(e.By), Why: e.Reason, Announced: announced[e.ID],
 			}
 			if sent != nil {
 				c.Notified, c.Message = sent.At, sent.Message
@@ -177,7 +178,7 @@ func (m *maker) changes(found []Finding) {
 			if e.Event != sweep && e.Control != remediation.UndoControl {
 				c.Happened = run.Happened
 			}
-			if wasMade(s.Status) && e.Event != sweep && e.By == "" && c.Announced.IsZero() && c.Happened.IsZero() {
+			if wasMade(s.Status) && e.Event != sweep && e.By.IsZero() && c.Announced.IsZero() && c.Happened.IsZero() {
 				m.Untimed++
 			}
 			if s.Status.Made() {
@@ -190,6 +191,9 @@ func (m *maker) changes(found []Finding) {
 		return cmp.Or(cmp.Compare(a.Control, b.Control), a.At.Compare(b.At))
 	})
 }
+
+// name is who asked for something.
+func (m *maker) name(who caller.Identity) string { return who.Describe().In(string(m.Language)) }
 
 // outcomeNotice is the notice of how an entry came out, nil when there is none.
 func outcomeNotice(e ledger.Entry) *ledger.Notification {
@@ -278,7 +282,7 @@ func (m *maker) incidents() {
 	stuck := map[ledger.Status]IncidentKind{ledger.Failed: FailedChange, ledger.Held: HeldChange}
 	for _, e := range m.Ledger.Entries {
 		if kind, ok := kinds[e.Guard]; ok {
-			add(Incident{Kind: kind, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, By: e.By, Text: e.Text})
+			add(Incident{Kind: kind, ID: e.ID, Control: e.Control, Subject: e.Subject, At: e.At, By: m.name(e.By), Text: e.Text})
 		}
 		for _, s := range e.Steps {
 			if kind, ok := stuck[s.Status]; ok {

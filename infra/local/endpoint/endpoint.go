@@ -4,8 +4,9 @@
 // something into the event that CloudTrail would send, puts events on the bus and starts the
 // functions that their rules name, starts those that subscribe a topic for each message published to
 // it, serves Lambda's Invoke, and refuses the keys that AWS would
-// refuse. It does not check signatures. Of permissions it checks those of IAM users, for IAM calls
-// that change something, with moto's own evaluation (actions and resources, no conditions);
+// refuse. It checks the signatures of requests to STS that prove to Warder who asks, and no others. Of
+// permissions it checks those of IAM users, for IAM calls that change something, with moto's own
+// evaluation (actions and resources, no conditions);
 // functions are never denied anything here, their calls are recorded instead. Who may write to a table of
 // the template, and use or manage a key of it, is what their own policies say, for whoever calls.
 //
@@ -52,6 +53,9 @@ import (
 // key are made by the account itself, and are recorded as root's.
 const RootAccessKey = "AKIAROOTOFTHEACCOUNT"
 
+// RootSecret is its secret.
+const RootSecret = "any"
+
 // maxBody is the largest request that is read, 16 MB: more than any API here takes.
 const maxBody = 16 << 20
 
@@ -86,6 +90,7 @@ type Handler struct {
 	callers map[string]moto.Caller // by access key; forgotten at every change in IAM
 	changes int                    // in IAM, so that what was asked before one is not kept after it
 	owners  map[string]string      // access keys, by the temporary one that GetSessionToken made for them
+	secrets map[string]string      // of those temporary ones
 	since   map[string]time.Time   // when a role's session was first seen
 	users   map[string]user        // by name
 	groups  map[string]string      // paths, by name
@@ -103,7 +108,7 @@ const maxRemembered = 20_000
 func New(config Config) *Handler {
 	h := &Handler{
 		Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{},
-		owners: map[string]string{}, since: map[string]time.Time{}, users: map[string]user{}, groups: map[string]string{},
+		owners: map[string]string{}, secrets: map[string]string{}, since: map[string]time.Time{}, users: map[string]user{}, groups: map[string]string{},
 		guarded: map[string]policy{}, off: map[string]bool{},
 	}
 	for arn, text := range config.Policies {
@@ -207,6 +212,8 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 		if fault, ok := h.fault(function, req.service+":"+req.action); ok {
 			return failure(req, fault.Status, fault.Code, fault.Message)
 		}
+	} else if req.accessKey == ForeignAccessKey {
+		return h.foreignIdentity(req)
 	} else if req.accessKey != "" && !strings.HasPrefix(req.accessKey, fakeaws.RootSession) {
 		caller, err := h.caller(ctx, req.accessKey)
 		if err != nil {
@@ -221,6 +228,9 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 		}
 	}
 	if refused, ok := h.refused(ctx, req); ok {
+		return refused
+	}
+	if refused, ok := h.missigned(ctx, req); ok {
 		return refused
 	}
 	switch {
@@ -406,7 +416,7 @@ func (h *Handler) caller(ctx context.Context, accessKey string) (moto.Caller, er
 		return caller, nil
 	}
 	if accessKey == RootAccessKey {
-		return moto.Caller{Type: "Root", Active: true, Allowed: true}, nil
+		return moto.Caller{Type: "Root", Active: true, Allowed: true, Secret: RootSecret}, nil
 	}
 	caller, err := h.Moto.Caller(ctx, accessKey, "", "")
 	if err != nil {
@@ -459,17 +469,22 @@ func (h *Handler) firstSeen(accessKey string) time.Time {
 
 // rootIdentity is GetCallerIdentity of the root user, of whom moto does not know.
 func (h *Handler) rootIdentity() answer {
+	return callerIdentity("arn:aws:iam::"+h.Account+":root", h.Account)
+}
+
+func callerIdentity(arn, account string) answer {
 	type result struct{ Arn, UserId, Account string }
 	return inXML(struct {
 		XMLName xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ GetCallerIdentityResponse"`
 		Result  result   `xml:"GetCallerIdentityResult"`
-	}{Result: result{"arn:aws:iam::" + h.Account + ":root", h.Account, h.Account}})
+	}{Result: result{arn, account, account}})
 }
 
 // rememberSession keeps whose a temporary key is, which moto does not for GetSessionToken.
 func (h *Handler) rememberSession(owner string, a answer) {
 	var result struct {
 		AccessKeyID string `xml:"GetSessionTokenResult>Credentials>AccessKeyId"`
+		Secret      string `xml:"GetSessionTokenResult>Credentials>SecretAccessKey"`
 	}
 	if a.status != http.StatusOK || xml.Unmarshal(a.body, &result) != nil || result.AccessKeyID == "" {
 		return
@@ -477,7 +492,7 @@ func (h *Handler) rememberSession(owner string, a answer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.owners) < maxRemembered {
-		h.owners[result.AccessKeyID] = owner
+		h.owners[result.AccessKeyID], h.secrets[result.AccessKeyID] = owner, result.Secret
 	}
 }
 

@@ -221,6 +221,7 @@ type Caller struct {
 	Role    string `json:"role"`    // ARN of the role, for a session
 	Active  bool   `json:"active"`  // false for a deactivated key
 	Allowed bool   `json:"allowed"` // by the user's policies; always true for a session
+	Secret  string `json:"secret"`  // of the access key
 }
 
 // Caller finds out who holds the access key and whether they may do action on resource. Only the

@@ -290,6 +290,7 @@ def caller(request):
             "arn": user.arn,
             "name": user.name,
             "active": key.status == "Active",
+            "secret": key.secret_access_key,
         }
         if action := request.get("action"):
             answer["allowed"] = allowed(access_key_id, action, request.get("resource") or "*")
@@ -307,6 +308,7 @@ def caller(request):
         "role": session.role_arn,
         "active": True,
         "allowed": True,
+        "secret": session.secret_access_key,
     }
 
 

@@ -4,7 +4,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +24,7 @@ import (
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/infra/warder/terminal"
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -172,7 +172,7 @@ type flag struct {
 type command struct {
 	name, short, long, example string
 	flags                      []flag
-	by                         *string      // where it goes who asks; nil for a command that needs not know
+	by                         *string      // where the name of who asks goes; nil for a command that needs not know
 	check                      func() error // of the flags; nil for none
 	run                        func(context.Context, *session) error
 }
@@ -189,8 +189,8 @@ func (a *app) add(d command) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := a.connect(c.Context())
-			if err == nil && d.by != nil {
-				*d.by, err = s.requester(c.Context(), *d.by)
+			if d.by != nil && *d.by == "" {
+				*d.by = strings.TrimSpace(os.Getenv("BY"))
 			}
 			if err != nil {
 				return err
@@ -199,7 +199,7 @@ func (a *app) add(d command) *cobra.Command {
 		},
 	}
 	if d.by != nil {
-		d.flags = append(d.flags, flag{"by", "who asks (default: $BY, or whose the credentials are)", d.by})
+		d.flags = append(d.flags, flag{"by", "for whom you ask (default: $BY); whose the credentials are is proven", d.by})
 	}
 	// A shell can complete the values that are known.
 	known := map[string][]string{"control": a.ids(), "language": {"en", "ko"}}
@@ -324,15 +324,6 @@ func (s *session) readSettings(ctx context.Context) (account.Settings, error) {
 	return account.Deployed(ctx, s.cfg, s.controls)
 }
 
-// requester is who asks: who was named, else whoever the credentials belong to.
-func (s *session) requester(ctx context.Context, named string) (string, error) {
-	if by := cmp.Or(named, strings.TrimSpace(os.Getenv("BY"))); by != "" {
-		return by, nil
-	}
-	caller, err := s.caller(ctx)
-	return aws.ToString(caller.Arn), err
-}
-
 func (s *session) caller(ctx context.Context) (*sts.GetCallerIdentityOutput, error) {
 	caller, err := sts.NewFromConfig(s.cfg).GetCallerIdentity(ctx, nil)
 	if err != nil {
@@ -349,9 +340,9 @@ func ask[Answer any](
 	ctx context.Context, s *session, id string, request any, options ...func(*lambda.Options),
 ) (answer Answer, err error) {
 	name := settings.FunctionName(id)
-	payload, err := json.Marshal(request)
+	payload, err := s.payload(ctx, name, request)
 	if err != nil {
-		return answer, fmt.Errorf("encode request to %s: %w", name, err)
+		return answer, fmt.Errorf("make request to %s: %w", name, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, functionTimeout)
 	defer cancel()
@@ -375,6 +366,26 @@ func ask[Answer any](
 		return answer, fmt.Errorf("read answer of %s: %w", name, err)
 	}
 	return answer, nil
+}
+
+// A signed request is sent with a proof of whose the credentials are.
+type signed struct{ request any }
+
+// payload is what a function is invoked with.
+func (s *session) payload(ctx context.Context, function string, request any) ([]byte, error) {
+	proven, prove := request.(signed)
+	if prove {
+		request = proven.request
+	}
+	payload, err := json.Marshal(request)
+	if err != nil || !prove {
+		return payload, err
+	}
+	proof, err := caller.Sign(ctx, s.cfg, function, payload, s.Now())
+	if err != nil {
+		return nil, account.Cause(err)
+	}
+	return json.Marshal(map[string]any{"signed": proof})
 }
 
 // relay is ask, and shows the answer. shown says whether all was done, and prints the answer as text.

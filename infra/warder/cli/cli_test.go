@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -25,6 +26,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/test/hostile"
 )
@@ -45,6 +47,13 @@ func (a *fakeAccount) Invoke(
 	answer, ok := a.functions[*in.FunctionName]
 	if !ok {
 		return nil, &lambdatypes.ResourceNotFoundException{Message: aws.String("Function not found")}
+	}
+	var proven struct{ Signed *caller.Signed }
+	if err := json.Unmarshal(in.Payload, &proven); err == nil && proven.Signed != nil {
+		if p := proven.Signed.Proof; p.AccessKey != "AKIDEXAMPLE" || len(p.Signature) != 64 {
+			return nil, fmt.Errorf("no proof: %s", in.Payload)
+		}
+		in.Payload = []byte("signed " + proven.Signed.Request)
 	}
 	a.asked = append(a.asked, *in.FunctionName+" "+string(in.Payload))
 	if failure, failed := strings.CutPrefix(answer, "?"); failed {
@@ -116,7 +125,10 @@ func answerer(fake any) func(*middleware.Stack) error {
 
 // fakeConfig is the configuration for an account that a fake answers for.
 func fakeConfig(fake any) aws.Config {
-	return aws.Config{Region: "us-east-1", APIOptions: []func(*middleware.Stack) error{answerer(fake)}}
+	return aws.Config{
+		Region: "us-east-1", APIOptions: []func(*middleware.Stack) error{answerer(fake)},
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+	}
 }
 
 // run runs the command in an account that a fake answers for.
@@ -217,8 +229,10 @@ func TestHalt(t *testing.T) {
 		{"", []string{"halt", "--reason=incident 42"}, "incident 42 (by arn:aws:iam::111122223333:user/dana at " +
 			"2026-11-21T03:00:00Z)"},
 		{"", []string{"halt", "--reason=no"}, "no (by arn:aws:iam::111122223333:user/dana at 2026-11-21T03:00:00Z)"},
-		{"erin", []string{"halt", "--reason=a=b"}, "a=b (by erin at 2026-11-21T03:00:00Z)"},
-		{"erin", []string{"halt", "--reason=x", "--by=frank"}, "x (by frank at 2026-11-21T03:00:00Z)"},
+		{"erin", []string{"halt", "--reason=a=b"}, "a=b (by arn:aws:iam::111122223333:user/dana, for erin " +
+			"(claimed) at 2026-11-21T03:00:00Z)"},
+		{"erin", []string{"halt", "--reason=x", "--by=frank"}, "x (by arn:aws:iam::111122223333:user/dana, for " +
+			"frank (claimed) at 2026-11-21T03:00:00Z)"},
 		{"", []string{"resume"}, "no"},
 	} {
 		status, stdout, stderr := a.ask(t, tt.by, tt.args...)
@@ -255,7 +269,7 @@ func TestRun_Answers(t *testing.T) {
 			"an undo of one action",
 			[]string{"undo", "--id=a1-1", "--reason=it's needed", "--by=dana"},
 			`{"undone":[` + undone + `],"refused":[]}`,
-			`warder-undo {"action":"a1-1","by":"dana","reason":"it's needed"}`,
+			`warder-undo signed {"action":"a1-1","by":"dana","reason":"it's needed"}`,
 			0,
 			"undone   a1-1: reactivated access key …WXYZ of alice (this undo is b1-1)\n",
 			"",
@@ -264,7 +278,7 @@ func TestRun_Answers(t *testing.T) {
 			"an undo that is refused in part",
 			[]string{"undo", "--user=alice", "--since=2026-11-21T03:00:00Z", "--reason=x", "--yes"},
 			`{"undone":[` + undone + `],"refused":[` + refused + `]}`,
-			`warder-undo {"user":"alice","since":"2026-11-21T03:00:00Z","by":"arn:aws:iam::111122223333:user/dana",` +
+			`warder-undo signed {"user":"alice","since":"2026-11-21T03:00:00Z",` +
 				`"reason":"x"}`,
 			1,
 			"undone   a1-1: reactivated access key …WXYZ of alice (this undo is b1-1)\nrefused  a2-1: the resource has " +
@@ -275,7 +289,7 @@ func TestRun_Answers(t *testing.T) {
 			"an undo of a run that did nothing",
 			[]string{"undo", "--run=e1", "--reason=x", "--by=dana", "--yes"},
 			`{"undone":[],"refused":[]}`,
-			`warder-undo {"run":"e1","by":"dana","reason":"x"}`,
+			`warder-undo signed {"run":"e1","by":"dana","reason":"x"}`,
 			1,
 			"nothing to undo\n",
 			"",
@@ -284,7 +298,7 @@ func TestRun_Answers(t *testing.T) {
 			"an undo that fails",
 			[]string{"undo", "--id=a1-1", "--reason=x", "--by=dana"},
 			`!{"errorMessage":"read key: denied","errorType":"errorString"}`,
-			`warder-undo {"action":"a1-1","by":"dana","reason":"x"}`,
+			`warder-undo signed {"action":"a1-1","by":"dana","reason":"x"}`,
 			1,
 			"",
 			"warder: warder-undo failed: read key: denied\n",
@@ -333,7 +347,7 @@ func TestRun_Answers(t *testing.T) {
 			"a release",
 			[]string{"release", "--control=detach-direct-policy", "--reason=all meant"},
 			`{"released":true,"text":"it goes on"}`,
-			`warder-detach-direct-policy {"release":{"by":"arn:aws:iam::111122223333:user/dana","reason":"all meant"}}`,
+			`warder-detach-direct-policy signed {"release":{"reason":"all meant"}}`,
 			0,
 			"it goes on\n",
 			"",
@@ -373,7 +387,7 @@ func TestUndo_Asks(t *testing.T) {
 	args := []string{"undo", "--user=alice", "--since=2026-11-21", "--reason=x", "--by=dana"}
 	a := &fakeAccount{functions: map[string]string{"warder-undo": would}}
 	status, stdout, stderr := a.ask(t, "", args...)
-	const asked = `warder-undo {"user":"alice","since":"2026-11-21T00:00:00Z","by":"dana","reason":"x","preview":true}`
+	const asked = `warder-undo signed {"user":"alice","since":"2026-11-21T00:00:00Z","by":"dana","reason":"x","preview":true}`
 	if diff := cmp.Diff([]string{asked}, a.asked); diff != "" {
 		t.Errorf("without a terminal it asks (-want +got):\n%s", diff)
 	}
@@ -514,7 +528,7 @@ drill abc: failed, old access key: no function within 2m0s: why
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{`warder-drill {"by":"kim","minutes":2}`}, a.asked); diff != "" {
+	if diff := cmp.Diff([]string{`warder-drill signed {"by":"kim","minutes":2}`}, a.asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 

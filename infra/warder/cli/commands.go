@@ -26,6 +26,7 @@ import (
 	"github.com/warder-aws/warder/infra/warder/doctor"
 	"github.com/warder-aws/warder/infra/warder/preview"
 	"github.com/warder-aws/warder/infra/warder/terminal"
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/explain"
@@ -95,7 +96,7 @@ func (a *app) undo() *cobra.Command {
 					return err
 				}
 			}
-			return relay(ctx, s, "undo", q, func(answer remediation.UndoAnswer) (bool, func()) {
+			return relay(ctx, s, "undo", signed{q}, func(answer remediation.UndoAnswer) (bool, func()) {
 				return len(answer.Refused) == 0 && len(answer.Undone) > 0, func() { a.printUndo(answer, "undone") }
 			})
 		},
@@ -124,7 +125,7 @@ func (a *app) printUndo(answer remediation.UndoAnswer, verb string) {
 func (s *session) confirmUndo(ctx context.Context, q remediation.UndoRequest) error {
 	q.Preview = true
 	changes := 0
-	err := relay(ctx, s, "undo", q, func(answer remediation.UndoAnswer) (bool, func()) {
+	err := relay(ctx, s, "undo", signed{q}, func(answer remediation.UndoAnswer) (bool, func()) {
 		changes = len(answer.Undone)
 		return changes > 0, func() { s.printUndo(answer, "would undo") }
 	})
@@ -148,8 +149,13 @@ func (a *app) halt() *cobra.Command {
 		name: "halt", short: "Stop every change; notices go on", example: "  warder halt --reason \"incident 42\"",
 		flags: []flag{reason}, by: &by, check: func() error { return need(reason) },
 		run: func(ctx context.Context, s *session) error {
+			is, err := s.caller(ctx)
+			if err != nil && by == "" {
+				return err
+			}
+			who := caller.From(caller.NewContext(ctx, aws.ToString(is.Arn)), by)
 			// Never halt.Go, whatever the reason is.
-			return s.setHalt(ctx, fmt.Sprintf("%s (by %s at %s)", *reason.value, by, a.Now().UTC().Format(time.RFC3339)))
+			return s.setHalt(ctx, fmt.Sprintf("%s (by %s at %s)", *reason.value, who, a.Now().UTC().Format(time.RFC3339)))
 		},
 	})
 }
@@ -194,7 +200,7 @@ func (a *app) release() *cobra.Command {
 			return err
 		},
 		run: func(ctx context.Context, s *session) error {
-			request := map[string]any{"release": q}
+			request := signed{map[string]any{"release": q}}
 			return relay(ctx, s, *id.value, request, func(answer remediation.ReleaseAnswer) (bool, func()) {
 				return true, func() { a.print("%s", answer.Text) }
 			})
@@ -336,7 +342,7 @@ func (a *app) drill() *cobra.Command {
 		name: "drill", short: "Rehearse an incident, measure each step, and clean up",
 		example: "  warder drill --minutes 5", flags: []flag{minutes}, by: &request.By,
 		check: func() (err error) {
-			if *minutes.value == "" {
+			if request.Minutes = drill.Minutes; *minutes.value == "" {
 				return nil
 			}
 			request.Minutes, err = strconv.Atoi(*minutes.value)
@@ -345,17 +351,14 @@ func (a *app) drill() *cobra.Command {
 			}
 			return nil
 		},
-		run: func(ctx context.Context, s *session) (err error) {
-			if request, err = request.Check(); err != nil {
-				return err
-			}
+		run: func(ctx context.Context, s *session) error {
 			if !a.json {
 				a.print("Drill running (%s at most). It cleans up after itself, also when this command is ended.",
 					terminal.Count(request.Minutes, "minute"))
 			}
 			// Asked twice, it would find itself running.
 			once := func(o *lambda.Options) { o.RetryMaxAttempts = 1 }
-			return relay(ctx, s, "drill", request, func(answer drill.Answer) (bool, func()) {
+			return relay(ctx, s, "drill", signed{request}, func(answer drill.Answer) (bool, func()) {
 				return answer.Outcome != drill.Failed, func() { a.printDrill(answer) }
 			}, once)
 		},

@@ -44,6 +44,7 @@ func FuzzRun(f *testing.F) {
 		status, _, stderr := a.ask(t, "kim", args...)
 		for _, asked := range a.asked {
 			name, request, _ := strings.Cut(asked, " ")
+			request, proven := strings.CutPrefix(request, "signed ")
 			var q struct {
 				Action, User, Since, Run, Key, Policy, By, Reason string
 				Release                                           *struct{ By, Reason string }
@@ -54,13 +55,13 @@ func FuzzRun(f *testing.F) {
 			whole := true
 			switch name {
 			case "warder-undo":
-				whole = q.Reason != "" && q.By != "" && (q.User == "") == (q.Since == "") && q.Action+q.User+q.Run != ""
+				whole = proven && q.Reason != "" && q.By != "" && (q.User == "") == (q.Since == "") && q.Action+q.User+q.Run != ""
 			case "warder-explain":
 				whole = q.Key+q.User+q.Policy+q.Action != ""
 			case "warder-drill":
-				whole = q.By != ""
+				whole = proven && q.By != ""
 			case "warder-detach-direct-policy":
-				whole = q.Release == nil || q.Release.By != "" && q.Release.Reason != ""
+				whole = q.Release == nil || proven && q.Release.By != "" && q.Release.Reason != ""
 			}
 			if !whole {
 				t.Fatalf("%q asks %s", args, asked)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/functions/undo"
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -361,13 +362,17 @@ func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error
 		text = strings.ReplaceAll(text, fmt.Sprintf(`"$%d"`, i+1), fmt.Sprintf("%q", id))
 	}
 	var q struct {
-		At time.Time `json:"at"`
+		At     time.Time `json:"at"`
+		Proven string    `json:"proven"` // ARN of the proven caller, if there is one
 		remediation.UndoRequest
 	}
 	if err := strict([]byte(text), &q); err != nil {
 		return remediation.Report{}, err
 	}
 	w.now = q.At
+	if q.Proven != "" {
+		ctx = caller.NewContext(ctx, q.Proven)
+	}
 	if strings.HasPrefix(e.name, "release") {
 		answer, err := w.runner.Release(ctx, remediation.ReleaseRequest{By: q.By, Reason: q.Reason})
 		return remediation.Report{Outcome: remediation.Notified, Reason: answer.Text}, err

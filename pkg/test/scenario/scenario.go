@@ -7,7 +7,8 @@
 //	-- settings.json --     mode, parameters, allowedNetworks, owners; all optional
 //	-- event.json --        what happens; event-2.json and so on come after it
 //	-- account-2.json --    what people did to the account before event-2 (package fakeaws, Alter)
-//	-- undo.json --         a request to undo; "$1" is the id of the first change that was reported
+//	-- undo.json --         a request to undo; "$1" is the id of the first change that was reported, and proven is
+//	                        the ARN of who is proven to ask
 //	-- release.json --      a request to release the control; at is the time of either
 //	-- drill.json --        an incident rehearsal that the ledger knows (package ledger, Drill)
 //	-- want --              what the control does; go test -update writes it
