@@ -599,7 +599,10 @@ func TestDrill_CutOff(t *testing.T) {
 
 func TestDrill_TwoAtOnce(t *testing.T) {
 	w := newFixture()
-	other := ledger.Drill{ID: "other", User: "warder-drill-other", By: caller.Identity{Claimed: "lee"}, At: w.clock, Until: w.clock.Add(lease)}
+	other := ledger.Drill{
+		ID: "other", User: "warder-drill-other", By: caller.Identity{Claimed: "lee"}, At: w.clock,
+		Until: w.clock.Add(lease),
+	}
 	var goOn func()
 	goOn = func() { // it says again and again that it goes on
 		other.Until = w.clock.Add(lease)
@@ -634,7 +637,7 @@ func TestDrill_PlaceTaken(t *testing.T) {
 		}
 		w.clock = w.clock.Add(2 * lease)
 		if err := w.ledger.KeepDrill(
-			t.Context(), ledger.Drill{ID: "other", User: other, By: caller.Identity{Claimed: "lee"}, At: w.clock, Until: w.clock.Add(lease)}, w.clock,
+			t.Context(), ledger.Drill{ID: "other", User: other, At: w.clock, Until: w.clock.Add(lease)}, w.clock,
 		); err != nil {
 			t.Error(err)
 		}

@@ -1,11 +1,11 @@
 // Package caller says who asks a function for something, and proves it: Lambda does not say who invokes a function.
 //
 // The operator's command signs a request to AWS STS, GetCallerIdentity, with the caller's credentials, and sends the
-// signature along. The function puts the same request together itself, adds the signature, and sends it to STS, which
-// answers whose it is. The request has one header more than STS knows, the digest of what the function is asked for: a
-// signature proves who asked for exactly that. The secret never leaves the caller, and the signature opens nothing else.
-// HashiCorp Vault and aws-iam-authenticator prove callers the same way; they send the request, this package only the
-// parts that differ, so that there is no address, method or header of the caller's to check.
+// signature along. The function puts the same request together itself, adds the signature, and sends it to STS,
+// which answers whose it is. The request has one header more than STS knows, the digest of what the function is
+// asked for: a signature proves who asked for exactly that. The secret never leaves the caller, and the signature
+// opens nothing else. HashiCorp Vault and aws-iam-authenticator prove callers the same way; they send the request,
+// this package only the parts that differ, so that there is no address, method or header of the caller's to check.
 //
 // It never sends anything to an address that a caller has given.
 package caller

@@ -88,7 +88,8 @@ func reader(t *testing.T) Reader {
 			Notifications: told(notice.Changed, at("2026-11-16T09:00:01Z")),
 		},
 		{
-			ID: "undo1", Control: "undo", Run: "e3", Subject: "alice", User: true, By: caller.Identity{Claimed: "kim"}, Reason: "release night",
+			ID: "undo1", Control: "undo", Run: "e3", Subject: "alice", User: true,
+			By: caller.Identity{Claimed: "kim"}, Reason: "release night",
 			At:    at("2026-11-16T10:00:00Z"),
 			Title: "Direct policy on a user", Text: "kim asked to put it back.",
 			Steps:         []ledger.Step{{Change: detach.Inverse(), ID: "undo1-1", Status: ledger.Verified}},

@@ -649,7 +649,9 @@ func TestBreaker(t *testing.T) {
 		must(t, err)
 		b, err = l.Breaker(t.Context(), "c")
 		must(t, err)
-		same(t, ledger.Breaker{Since: noon.Add(2 * hour), Released: noon.Add(2 * hour), By: caller.Identity{Claimed: "kim"}, Reason: "it is right"}, b)
+		same(t, ledger.Breaker{
+			Since: noon.Add(2 * hour), Released: noon.Add(2 * hour), By: caller.Identity{Claimed: "kim"}, Reason: "it is right",
+		}, b)
 	})
 	t.Run("controls do not disturb each other", func(t *testing.T) {
 		_, l := memory()

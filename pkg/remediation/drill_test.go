@@ -33,8 +33,8 @@ func onDrill(t *testing.T, r *remediation.Runner, a *fakeaws.Account) {
 		Attached: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
 	}}})
 	at := time.Date(2026, 12, 1, 3, 0, 0, 500_000_000, time.UTC)
-	if err := r.Ledger.KeepDrill(t.Context(), ledger.Drill{ID: "a", User: "warder-drill-a", By: caller.Identity{Claimed: "kim"}, At: at,
-		Until: at.Add(time.Minute)}, r.Now()); err != nil {
+	if err := r.Ledger.KeepDrill(t.Context(), ledger.Drill{ID: "a", User: "warder-drill-a",
+		By: caller.Identity{Claimed: "kim"}, At: at, Until: at.Add(time.Minute)}, r.Now()); err != nil {
 		t.Fatal(err)
 	}
 }

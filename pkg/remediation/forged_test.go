@@ -39,7 +39,8 @@ func TestRun_ForgedItemsSilenceNothing(t *testing.T) {
 	if err != nil || len(holds) != 1 {
 		t.Fatal(holds, err)
 	}
-	forge(t, table, holds[0].Partition, holds[0].Sort, "", far, ledger.Hold{Until: far, By: caller.Identity{Claimed: "kim"}, Reason: "x"})
+	forge(t, table, holds[0].Partition, holds[0].Sort, "", far,
+		ledger.Hold{Until: far, By: caller.Identity{Claimed: "kim"}, Reason: "x"})
 	const key = "00000000-0000-4000-8000-000000000001"
 	forge(t, table, "run#test#"+key, "run", "", far, ledger.Run{Control: "test", Key: key, Done: true, Outcome: "skipped"})
 

@@ -76,7 +76,7 @@ var guardCases = []guardCase{
 	}, exempt, suppress, "exempt from test until 2026-12-01 by kim: migration", time.Time{}, ""},
 	{"what a person undid is left alone until the hold ends", func(_ *Finding, x *facts) {
 		x.ledger.hold = ledger.Hold{Until: noon.Add(time.Second), By: caller.Identity{Claimed: "kim"}, Reason: "needed"}
-	}, undone, suppress, "on hold until 2026-12-01: reverted by kim: needed", time.Time{}, ""},
+	}, undone, suppress, "on hold until 2026-12-01: reverted by kim (claimed): needed", time.Time{}, ""},
 	{"an owner who was not notified is notified first", func(_ *Finding, x *facts) {
 		x.ledger.current = ledger.Case{}
 	}, grace, hold, "its owner was notified", noon.AddDate(0, 0, 7), notice.Warning},

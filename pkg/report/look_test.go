@@ -55,8 +55,8 @@ func month(names []string) book {
 				back := b.found(remediation.UndoControl, name(i), "", end.Add(9*time.Hour), ledger.Verified,
 					ledger.Notification{Kind: notice.Undone, Message: "81aa", At: end.Add(9 * time.Hour)})
 				e := &b.Entries[len(b.Entries)-2]
-				back.By, back.Reason, back.Steps[0].Change = caller.Identity{Claimed: "kim@example.com"}, "the batch of the quarter still needs "+
-					"it", e.Steps[0].Inverse()
+				back.By = caller.Identity{Claimed: "kim@example.com"}
+				back.Reason, back.Steps[0].Change = "the batch of the quarter still needs it", e.Steps[0].Inverse()
 				e.Steps[0].Status, e.Steps[0].Undo = ledger.Undone, back.Steps[0].ID
 			}
 		}

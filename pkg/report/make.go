@@ -170,7 +170,8 @@ func (m *maker) changes(found []Finding) {
 			c := Change{
 				ID: s.ID, Control: e.Control, Subject: e.Subject, Owner: e.Owner, Kind: s.Kind, Status: s.Status,
 				Text:   m.Kinds.Describe(s.Change, wasMade(s.Status)).In(string(m.Language)),
-				Reason: s.Reason, At: s.At, Event: e.Run, UndoneBy: s.Undo, By: m.name(e.By), Why: e.Reason, Announced: announced[e.ID],
+				Reason: s.Reason, At: s.At, Event: e.Run, UndoneBy: s.Undo, By: m.name(e.By), Why: e.Reason,
+				Announced: announced[e.ID],
 			}
 			if sent != nil {
 				c.Notified, c.Message = sent.At, sent.Message

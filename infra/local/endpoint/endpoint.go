@@ -108,8 +108,8 @@ const maxRemembered = 20_000
 func New(config Config) *Handler {
 	h := &Handler{
 		Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{},
-		owners: map[string]string{}, secrets: map[string]string{}, since: map[string]time.Time{}, users: map[string]user{}, groups: map[string]string{},
-		guarded: map[string]policy{}, off: map[string]bool{},
+		owners: map[string]string{}, secrets: map[string]string{}, since: map[string]time.Time{},
+		users: map[string]user{}, groups: map[string]string{}, guarded: map[string]policy{}, off: map[string]bool{},
 	}
 	for arn, text := range config.Policies {
 		h.guarded[arn] = parsePolicy(text)

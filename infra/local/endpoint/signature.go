@@ -73,7 +73,7 @@ func (h *Handler) signedBy(req request, secret string) bool {
 		return false
 	}
 	for name := range req.Header {
-		// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html: host, and all of x-amz-.
+		// What has to be signed is the host and all of x-amz-, says the same page.
 		signed := strings.Contains(";"+names+";", ";"+strings.ToLower(name)+";")
 		if signed {
 			again.Header[name] = req.Header[name]

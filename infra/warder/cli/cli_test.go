@@ -387,7 +387,8 @@ func TestUndo_Asks(t *testing.T) {
 	args := []string{"undo", "--user=alice", "--since=2026-11-21", "--reason=x", "--by=dana"}
 	a := &fakeAccount{functions: map[string]string{"warder-undo": would}}
 	status, stdout, stderr := a.ask(t, "", args...)
-	const asked = `warder-undo signed {"user":"alice","since":"2026-11-21T00:00:00Z","by":"dana","reason":"x","preview":true}`
+	const asked = `warder-undo signed {"user":"alice","since":"2026-11-21T00:00:00Z","by":"dana","reason":"x",` +
+		`"preview":true}`
 	if diff := cmp.Diff([]string{asked}, a.asked); diff != "" {
 		t.Errorf("without a terminal it asks (-want +got):\n%s", diff)
 	}
