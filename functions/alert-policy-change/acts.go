@@ -155,9 +155,9 @@ var acts = map[string]map[string]act{
 		"DeleteAccountPasswordPolicy": {i18n.T("Password policy deleted"), high, "account", asItIs,
 			i18n.T("deleted the account's password policy")},
 
-		// Exemptions.
-		"TagUser": {exempted, medium, "", (*planner).exemption, setTag},
-		"UntagUser": {i18n.T("Exemption removed"), low, "", (*planner).exemption,
+		// Tags that Warder goes by.
+		"TagUser": {exempted, medium, "", (*planner).tagged, setTag},
+		"UntagUser": {i18n.T("Exemption removed"), low, "", (*planner).tagged,
 			i18n.T("removed the tag %s of %s", exemptTag, user)},
 	},
 

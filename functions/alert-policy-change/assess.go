@@ -17,6 +17,7 @@ import (
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/policy"
+	"github.com/warder-aws/warder/pkg/remediation"
 )
 
 // assess says what a call means for the account as it is now. There may be no assessment, for a call that
@@ -329,13 +330,64 @@ var (
 	setTag   = i18n.T("set the tag %s of %s", exemptTag, user)
 )
 
+// tagged alerts on tags that Warder goes by: those that exempt a user, name its owner, or ask for a new key.
+func (p *planner) tagged(ctx context.Context, c *event.APICall) ([]assessment, error) {
+	all, err := p.exemption(ctx, c)
+	if names := remediation.OwnerTags(c, p.settings.Owners); len(names) > 0 {
+		all = append(all, assessment{
+			title: i18n.T("Owner changed"), severity: control.Medium,
+			words: i18n.T("changed the tag %s of %s, which names who answers for it", strings.Join(names, ", "), user),
+			advice: i18n.T("From now on notices about this user go to the owner that it names now. If you answered for the " +
+				"user before and do not know of this, find out who uses the caller's credentials, and set the tag back."),
+		})
+	}
+	return append(all, rotation(c)...), err
+}
+
+// rotation alerts on the tag that asks for a new access key.
+func rotation(c *event.APICall) []assessment {
+	for _, tag := range c.Request.Objects("tags") {
+		if key, _ := tag.Text("key"); strings.EqualFold(key, change.RotationTag) {
+			value, _ := tag.Text("value")
+			v := assessment{
+				title: i18n.T("New access key asked for"), severity: control.Medium,
+				words: i18n.T("set the tag %s of %s", change.RotationTag, user),
+				because: i18n.T("Its value is %q. With the value yes, rotate-access-key gives the user a new access key before "+
+					"its old one is stale, for the user alone to read.", value),
+				advice: i18n.T("Nothing to do if this was intended. If not, remove the tag, and find out who uses the caller's " +
+					"credentials."),
+			}
+			if bySubject(c) {
+				v.severity = control.High
+				v.because = i18n.Sentences(v.because, i18n.T("A tag that the user set itself asks for nothing."))
+			}
+			return []assessment{v}
+		}
+	}
+	for _, key := range c.Request.Texts("tagKeys") {
+		if strings.EqualFold(key, change.RotationTag) {
+			return []assessment{{
+				title: i18n.T("New access key not asked for any more"), severity: control.Low,
+				words: i18n.T("removed the tag %s of %s", change.RotationTag, user),
+			}}
+		}
+	}
+	return nil
+}
+
+// bySubject reports whether a user made a call about itself.
+func bySubject(c *event.APICall) bool {
+	name, _ := c.User()
+	return c.Identity.Kind() == event.IAMUser && strings.EqualFold(name, c.Identity.UserName)
+}
+
 // exemption alerts on the tag that exempts a user, and on no other.
 func (*planner) exemption(_ context.Context, c *event.APICall) ([]assessment, error) {
 	for _, tag := range c.Request.Objects("tags") {
 		if key, _ := tag.Text("key"); exemption.IsTag(strings.ToLower(key)) {
 			value, _ := tag.Text("value")
 			severity, because := control.Medium, i18n.T("Its value is %q.", value)
-			if name, _ := c.User(); c.Identity.Kind() == event.IAMUser && strings.EqualFold(name, c.Identity.UserName) {
+			if bySubject(c) {
 				severity = control.High
 				because = i18n.Sentences(because, i18n.T("An exemption that its subject set itself is not honoured."))
 			}

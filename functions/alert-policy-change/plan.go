@@ -109,6 +109,7 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		Advice: i18n.Or(advice, advise(c, severity)),
 		Handling: remediation.Handling{
 			Fresh: true, Once: remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet},
+			Former: slices.Contains([]string{"TagUser", "UntagUser", "UpdateUser"}, c.Name),
 		},
 	}
 	switch {

@@ -72,8 +72,17 @@ func (d direct) is(other direct) bool {
 }
 
 // Plan scans the policies of the user that the event names, or of every user when the sweep comes.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
-	v := &scan{planner: p, account: e.Account, documents: map[string]string{}, carried: map[string][]direct{}}
+func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
+	return p.Keep(ctx, e, nil, now)
+}
+
+// Keep is Plan, and has the owners of the users remembered that a sweep sees.
+func (p *planner) Keep(
+	ctx context.Context, e event.Event, m remediation.Memory, _ time.Time,
+) ([]remediation.Finding, error) {
+	v := &scan{
+		planner: p, account: e.Account, documents: map[string]string{}, carried: map[string][]direct{}, memory: m,
+	}
 	switch d := e.Detail.(type) {
 	case *event.APICall:
 		return v.called(ctx, d)
@@ -99,6 +108,7 @@ type scan struct {
 	shared    sync.Mutex
 	documents map[string]string   // of managed policies, by ARN
 	carried   map[string][]direct // by group; nil when there is no such group
+	memory    remediation.Memory  // nil if nothing is to be remembered
 }
 
 // sweep scans the users after the one that is named, in the order of their names.
@@ -146,6 +156,9 @@ func (v *scan) everybody(ctx context.Context) (map[string][]direct, error) {
 			return nil, err
 		}
 		for _, user := range page.UserDetailList {
+			if v.memory != nil {
+				v.memory.Saw(user)
+			}
 			var held []direct
 			for _, policy := range user.AttachedManagedPolicies {
 				held = append(held, direct{change.ManagedUserPolicy, aws.ToString(policy.PolicyArn)})

@@ -33,7 +33,7 @@ type secrets = *secretsmanager.Client
 
 // A user is given new keys if it has this tag with this value, to the letter: IAM lets the function
 // create keys of such users only, and compares like that (control.json).
-const tag, wanted = "warder:rotate", "yes"
+const tag, wanted = change.RotationTag, "yes"
 
 // parameters are those of control.json.
 type parameters struct {
@@ -143,7 +143,7 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 			i18n.T("Read it as %s", c.Subject), i18n.Literal("aws secretsmanager get-secret-value --region "+p.hub.Region+
 				" --secret-id "+name+" --query SecretString --output text"),
 		),
-		Changes: []change.Change{c},
+		Changes: []change.Change{c}, Handling: remediation.Handling{Consent: tag},
 		Advice: i18n.T("Once it exists, read the new key with the command in this notice and with access key %s: only %s "+
 			"can read it. Switch over everything that uses the old key, then delete the old key, which this control does not "+
 			"change.",

@@ -41,7 +41,7 @@ func parseOptions(args []string) options {
 }
 
 // listOptions take several values.
-var listOptions = map[string]bool{"tags": true, "filter": true}
+var listOptions = map[string]bool{"tags": true, "tag-keys": true, "filter": true}
 
 // one is the value of an option, empty when it has none.
 func (o options) one(name string) string { return strings.Join(o.values[name], " ") }

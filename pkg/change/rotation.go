@@ -16,6 +16,9 @@ import (
 // was done can be read without the value. Package rotation reads and makes such changes.
 const AccessKeyRotation = "access key rotation"
 
+// RotationTag is the key of the user's tag that asks for it, with the value yes.
+const RotationTag = "warder:rotate"
+
 // Rotated says that there is a new key and that its secret is stored.
 const Rotated = "rotated"
 

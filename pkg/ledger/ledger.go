@@ -203,6 +203,7 @@ const (
 	drills     = "drill#"
 	taggings   = "tagging#"
 	bursts     = "burst#"
+	owners     = "owner#" // who answers for whom
 )
 
 // key is that of an item, as short as DynamoDB takes it.

@@ -60,12 +60,25 @@ func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
 	for _, tag := range out.User.Tags {
 		tags[strings.ToLower(aws.ToString(tag.Key))] = aws.ToString(tag.Value)
 	}
-	contact := b.find(user, aws.ToString(out.User.Path), tags)
-	contact.ID, contact.Path, contact.Tags = aws.ToString(out.User.UserId), aws.ToString(out.User.Path), tags
+	contact := b.Of(user, aws.ToString(out.User.Path), tags)
+	contact.ID = aws.ToString(out.User.UserId)
+	return contact, nil
+}
+
+// Of returns who answers for a user of that path with those tags, whose keys are in lower case.
+func (b Book) Of(user, path string, tags map[string]string) Contact {
+	contact := b.find(user, path, tags)
+	contact.Path, contact.Tags = path, tags
 	if id := tags[strings.ToLower(b.Owners.Slack)]; notice.Member(id) {
 		contact.Slack = id
 	}
-	return contact, nil
+	return contact
+}
+
+// Names reports whether a tag of the key, in any case, says who answers for a user.
+func (b Book) Names(key string) bool {
+	is := func(name string) bool { return name != "" && strings.EqualFold(name, key) }
+	return slices.ContainsFunc(b.Owners.Tags, is) || is(b.Owners.Slack)
 }
 
 // find applies the rules. IAM compares tag keys without regard to case

@@ -22,6 +22,7 @@ import (
 type recorder struct {
 	*session
 	reader *reader
+	owners *owners
 }
 
 // newEntry is an entry of this run with nothing in it yet.
@@ -61,6 +62,13 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 				// At the last try an alert goes out without its owner: somebody has to know. See unread for changes.
 				unread = fmt.Errorf("look up the owner of %q: %w", f.User, err)
 			}
+		}
+		if err == nil && f.Former {
+			var changed []notice.Fact
+			if contact, changed, err = r.owners.former(ctx, f.User, contact); err != nil {
+				return entry, err
+			}
+			entry.Facts = append(entry.Facts, changed...)
 		}
 		entry.Owner, entry.OwnerSlack, entry.UserID = contact.Address, contact.Slack, contact.ID
 		if !contact.Missing.Empty() {

@@ -109,6 +109,11 @@ type Handling struct {
 	// others stay for a later run; their owner is notified of them all the same.
 	OneKeyPerRun string
 	Once         Once // keeps notices about the same from being repeated
+	// Former has whoever was the owner before notified, if the call of the event changed the owner.
+	Former bool
+	// Consent is the key of the user's tag that asks for the changes: one that the user set itself does not. Empty if none
+	// is needed.
+	Consent string
 
 	held *ledger.Case // the case that the finding comes from, for one that was held
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -24,6 +26,8 @@ type Memory interface {
 	Open(ctx context.Context) ([]ledger.Case, error)
 	// Kept returns what the control made of the subject that no undo has reverted since; of every subject if it is empty.
 	Kept(ctx context.Context, subject string) ([]Kept, error)
+	// Saw has the runner remember, once the event is handled, who answers for a user that a sweep saw.
+	Saw(user types.UserDetail)
 }
 
 // Kept is a change that a control made and that is to last.
@@ -41,7 +45,7 @@ type Kept struct {
 func (r *Runner) Memory() Memory {
 	return memory{r.Ledger, r.Control.ID, func(ctx context.Context) ([]ledger.Case, error) {
 		return r.Ledger.OpenCases(ctx, r.Control.ID)
-	}, r.Now}
+	}, r.Now, nil}
 }
 
 type memory struct {
@@ -49,6 +53,13 @@ type memory struct {
 	control string
 	cases   func(context.Context) ([]ledger.Case, error)
 	now     func() time.Time
+	saw     func(types.UserDetail) // nil where nothing is remembered
+}
+
+func (m memory) Saw(user types.UserDetail) {
+	if m.saw != nil {
+		m.saw(user)
+	}
 }
 
 func (m memory) Open(ctx context.Context) ([]ledger.Case, error) { return m.cases(ctx) }

@@ -31,6 +31,7 @@ type run struct {
 	budget    budget
 	drillUser string // the user of the drill whose event it is; empty for other events
 	limits    limits // what the run met of them
+	owners    *owners
 }
 
 // budget is the time of a run: how long planning may take, and whether nothing more should be begun.
@@ -48,7 +49,8 @@ func newRun(s *session, b budget) *run {
 		tags: map[string]map[string]string{}, firstKeys: map[string]string{},
 		taggings: map[string]map[string]ledger.Tagging{},
 	}
-	r.recorder = &recorder{s, r.reader}
+	r.owners = &owners{session: s, reader: r.reader}
+	r.recorder = &recorder{s, r.reader, r.owners}
 	return r
 }
 
@@ -110,7 +112,11 @@ func (r *run) handle(ctx context.Context) error {
 			faults = append(faults, r.cases.suspend(ctx, key))
 		}
 	}
-	return errors.Join(append(faults, r.notifyLimits(ctx))...)
+	faults = append(faults, r.notifyLimits(ctx))
+	if err := errors.Join(faults...); err != nil {
+		return err // who was the owner before is still to be notified
+	}
+	return r.owners.keep(ctx, r.budget.spent)
 }
 
 // plan returns the entries of what the planner finds. Subjects that an earlier try of this run handled are
@@ -126,7 +132,7 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 		e.Detail = &event.Sweep{Rule: sweep.Rule, After: r.record.After}
 	}
 	planning, cancel := context.WithTimeout(ctx, r.budget.planning)
-	findings, err := Inspect(planning, r.Planner, e, memory{r.Ledger, r.Control.ID, r.cases.open, r.clock}, r.now)
+	findings, err := Inspect(planning, r.Planner, e, memory{r.Ledger, r.Control.ID, r.cases.open, r.clock, r.owners.saw}, r.now)
 	cancel()
 	if err != nil {
 		faults = append(faults, fmt.Errorf("plan: %w", err))
@@ -179,6 +185,9 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 // evaluate makes a finding into what the ledger records of it: nothing when there is nothing to do or to say now,
 // several entries when its owner is alerted about an exemption, too. It returns the finding's key with them.
 func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []ledger.Entry, err error) {
+	if f, err = r.reader.unlessSelfAsked(ctx, f); err != nil {
+		return "", nil, err
+	}
 	if len(f.Changes) == 0 {
 		entries, err := r.recorder.unlessRepeated(ctx, f.Once, make([]ledger.Entry, 1))
 		if len(entries) > 0 {

@@ -4,15 +4,18 @@ import (
 	"context"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/exemption"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 )
 
-// keepTagging remembers who gave a user its exemption, if that is what the event is about: an exemption that its
-// subject set itself is none. IAM compares the keys of tags, and the names of users, without case.
+// keepTagging remembers who gave a user its exemption or asked for its rotation, if that is what the event is about:
+// what its subject set itself counts for nothing. IAM compares the keys of tags, and the names of users, without case.
 func (r *run) keepTagging(ctx context.Context) error {
 	call, ok := r.event.Detail.(*event.APICall)
 	if !ok || call.Failed() || call.Name != "TagUser" {
@@ -25,7 +28,7 @@ func (r *run) keepTagging(ctx context.Context) error {
 	for _, tag := range call.Request.Objects("tags") {
 		key, _ := tag.Text("key")
 		value, _ := tag.Text("value")
-		if key = strings.ToLower(key); !exemption.IsTag(key) {
+		if key = strings.ToLower(key); !exemption.IsTag(key) && key != change.RotationTag {
 			continue
 		}
 		t := ledger.Tagging{Value: change.Content(value), By: call.Identity.Name(), At: happened(r.event)}
@@ -65,10 +68,19 @@ func self(who event.Identity, name string) bool {
 func (r *reader) selfSet(
 	ctx context.Context, userID string, tags map[string]string,
 ) (map[string]ledger.Tagging, error) {
-	void := map[string]ledger.Tagging{}
 	if userID == "" || len(exemption.Values(tags)) == 0 {
-		return void, nil
+		return map[string]ledger.Tagging{}, nil
 	}
+	void, err := r.selfTagged(ctx, userID, tags)
+	maps.DeleteFunc(void, func(key string, _ ledger.Tagging) bool { return !exemption.IsTag(key) })
+	return void, err
+}
+
+// selfTagged are the keys of the tags, among those that Warder goes by, that the user of the unique id gave itself.
+func (r *reader) selfTagged(
+	ctx context.Context, userID string, tags map[string]string,
+) (map[string]ledger.Tagging, error) {
+	void := map[string]ledger.Tagging{}
 	known, err := once(r.taggings, userID, func() (map[string]ledger.Tagging, error) {
 		return r.Ledger.Taggings(ctx, userID)
 	})
@@ -78,6 +90,29 @@ func (r *reader) selfSet(
 		}
 	}
 	return void, err
+}
+
+// unlessSelfAsked makes a finding an alert if the user itself set the tag that asks for its changes: who may only tag
+// itself must not get more by it.
+func (r *reader) unlessSelfAsked(ctx context.Context, f Finding) (Finding, error) {
+	if f.Consent == "" || len(f.Changes) == 0 {
+		return f, nil
+	}
+	contact, err := r.contact(ctx, f.User)
+	if err != nil || contact.ID == "" {
+		return f, err
+	}
+	void, err := r.selfTagged(ctx, contact.ID, contact.Tags)
+	tagging, self := void[f.Consent]
+	if err != nil || !self {
+		return f, err
+	}
+	f.Changes, f.Severity, f.Due = nil, control.High, time.Time{}
+	f.UnchangedReason = i18n.T("%s set the tag %s itself (%s, on %s): that asks for nothing.",
+		f.User, f.Consent, tagging.By, i18n.Minute(tagging.At))
+	f.Advice = i18n.T("Find out who uses the credentials of the user. If the tag is right, let somebody else set it.")
+	f.Once = Once{Key: "self#" + f.Consent + "#" + contact.ID + "#" + tagging.Value, For: Weekly}
+	return f, nil
 }
 
 // without is the tags but for those of the keys.
