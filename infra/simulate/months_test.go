@@ -18,6 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
 	"github.com/warder-aws/warder/pkg/change"
 	warderevent "github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -390,6 +392,8 @@ type asRead []ledger.Case
 func (a asRead) Open(context.Context) ([]ledger.Case, error) { return a, nil }
 
 func (asRead) Kept(context.Context, string) ([]remediation.Kept, error) { return nil, nil }
+
+func (asRead) Saw(types.UserDetail) {}
 
 // blunt takes away what denies, as if it gave something.
 type blunt struct {
