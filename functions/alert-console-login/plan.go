@@ -326,7 +326,8 @@ func (s signIn) key(v assessment) string {
 		name = "program" // two calls make one sign-in
 	}
 	return strings.Join([]string{
-		name, string(s.kind), s.Identity.Name(), s.SAMLProvider, s.SwitchFrom, address, s.VPCEndpoint,
+		name, string(s.kind), s.Identity.Name(), s.Identity.PrincipalID, s.SAMLProvider, s.SwitchFrom, address,
+		s.VPCEndpoint,
 		cmp.Or(s.Outcome, "none"), v.title.String(),
 	}, "|")
 }

@@ -42,7 +42,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	who := call.Identity
 	origin := p.allowed.Evaluate(&call.Record)
 	outside := origin.Place == network.Outside
-	key := strings.Join([]string{call.Name, who.Name(), c.target, call.SourceIP, call.VPCEndpoint}, "|")
+	key := strings.Join([]string{call.Name, who.Name(), who.PrincipalID, c.target, call.SourceIP, call.VPCEndpoint}, "|")
 	f := remediation.Finding{
 		Subject: name(who).String(), Title: c.title, Severity: c.severity,
 		Handling: remediation.Handling{Fresh: true, Alert: true, Once: remediation.Once{Key: key, For: remediation.Quiet}},
@@ -73,7 +73,9 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	look, err := quarantine.At(ctx, p.api, f.User, p.policy)
 	switch {
 	case change.NotFound(err):
+		// It may only not be shown yet: the last try says so.
 		f.UnchangedReason = i18n.T("The user no longer exists.")
+		return []remediation.Finding{f}, err
 	case err != nil:
 		return nil, err
 	case look.In:

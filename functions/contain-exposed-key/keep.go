@@ -48,6 +48,15 @@ func (p *planner) Keep(
 		if subject == "" {
 			return nil, nil
 		}
+		if user, ok := d.User(); ok && user == subject {
+			out, err := p.api.GetUser(ctx, &iam.GetUserInput{UserName: &user})
+			if err != nil && !change.NotFound(err) {
+				return nil, fmt.Errorf("get user %q: %w", user, err)
+			}
+			if err == nil {
+				subject = aws.ToString(out.User.UserId)
+			}
+		}
 		kept, err := m.Kept(ctx, subject)
 		if err != nil {
 			return nil, err
@@ -115,7 +124,9 @@ func (p *planner) restore(
 	var faults []error
 	for len(kept) > 0 {
 		first := kept[0]
-		same := func(k remediation.Kept) bool { return k.Subject == first.Subject && k.UserID == first.UserID }
+		same := func(k remediation.Kept) bool {
+			return k.UserID == first.UserID && (k.UserID != "" || k.Subject == first.Subject)
+		}
 		var of []remediation.Kept
 		for _, k := range kept {
 			if same(k) {
@@ -151,29 +162,38 @@ func restoring(of []remediation.Kept, changes []change.Change, by []remediation.
 		who = i18n.T("role %s", last.Subject)
 		f.User, f.Subject = "", last.About
 	}
+	if last.User {
+		f.Once.Key = "let go" // of whom is known by the finding
+	}
 	f.Text = i18n.T("Warder contained %s, and somebody removed that in part or in whole.", who)
 	return f
 }
 
 // letGo returns the changes that contain a user or a role again; none if nothing was let go, or it does not exist any
-// more, or another has its name.
+// more. A user is the one with its unique id: of gets the name that it has now.
 func (p *planner) letGo(ctx context.Context, of []remediation.Kept, now time.Time) ([]change.Change, error) {
-	name := of[0].Subject
+	name, id := of[len(of)-1].Subject, of[0].UserID
 	if !of[0].User {
 		return p.unrevoked(ctx, of, now)
 	}
 	out, err := p.api.GetUser(ctx, &iam.GetUserInput{UserName: &name})
-	switch {
-	case change.NotFound(err):
-		return nil, nil
-	case err != nil:
+	switch another := err == nil && aws.ToString(out.User.UserId) != id; {
+	case err != nil && !change.NotFound(err):
 		return nil, fmt.Errorf("get user %q: %w", name, err)
-	case of[0].UserID != "" && aws.ToString(out.User.UserId) != of[0].UserID:
+	case id != "" && (another || err != nil):
+		found := false
+		if name, found, err = iamuser.ResolveName(ctx, p.api, id); err != nil || !found {
+			return nil, err
+		}
+	case err != nil:
 		return nil, nil
 	}
+	for i, k := range of {
+		of[i].Change = k.Renamed(name)
+	}
 	keys, err := p.keysOf(ctx, name)
-	if err != nil && !change.NotFound(err) {
-		return nil, err
+	if err != nil {
+		return nil, err // it may have another name since
 	}
 	var changes, inactive []change.Change
 	quarantined := false
@@ -277,7 +297,7 @@ func (p *planner) quarantinedByAWS(
 					continue
 				}
 				seen[user] = true
-				found, err := p.underAWS(ctx, user, name, m, now)
+				found, err := p.underAWS(ctx, user, aws.ToString(u.UserId), name, m, now)
 				findings, faults = append(findings, found...), append(faults, err)
 			}
 		}
@@ -287,20 +307,17 @@ func (p *planner) quarantinedByAWS(
 
 // underAWS contains a user in one of AWS's quarantines who has an active access key.
 func (p *planner) underAWS(
-	ctx context.Context, user, policy string, m remediation.Memory, now time.Time,
+	ctx context.Context, user, id, policy string, m remediation.Memory, now time.Time,
 ) ([]remediation.Finding, error) {
 	keys, err := p.keysOf(ctx, user)
 	active := slices.ContainsFunc(keys, func(k types.AccessKeyMetadata) bool { return k.Status == types.StatusTypeActive })
 	if err != nil || !active {
-		if change.NotFound(err) {
-			err = nil
-		}
 		return nil, err
 	}
 	code := codes["AWS_RISK_IAM_QUARANTINE"]
 	return p.scan(ctx, &report{
 		title: code.title, words: code.words, last: now,
 		facts:    remediation.Facts(i18n.T("Reported by"), i18n.Literal(policy)),
-		suspects: []suspect{{kind: event.IAMUser, user: user}},
+		suspects: []suspect{{kind: event.IAMUser, user: user, id: id}},
 	}, m, now)
 }

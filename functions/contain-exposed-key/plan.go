@@ -94,6 +94,7 @@ type scan struct {
 // victim is an IAM user whose credentials others have.
 type victim struct {
 	user string
+	id   string   // the unique id, if the report has it and no key says who it is
 	keys []string // the access keys that the report names
 	all  bool     // it names the user and none of its keys: any may be meant
 	gone bool     // a key that the report names is gone
@@ -129,15 +130,29 @@ func (v *scan) find(ctx context.Context, s suspect) error {
 		}
 	}
 	out, err := v.api.GetUser(ctx, &iam.GetUserInput{UserName: &s.user})
+	if another := change.NotFound(err) || err == nil && aws.ToString(out.User.UserId) != s.id; another && s.id != "" {
+		name, found, unread := iamuser.ResolveName(ctx, v.api, s.id)
+		switch {
+		case unread != nil:
+			return unread
+		case found && iamuser.IsUniqueID(s.id):
+			s.user, err = name, nil
+		default:
+			v.alert(s)
+			return nil
+		}
+	}
 	switch {
-	case change.NotFound(err) || err == nil && s.id != "" && aws.ToString(out.User.UserId) != s.id:
+	case change.NotFound(err):
 		v.alert(s)
 	case err != nil:
 		return fmt.Errorf("get user %q: %w", s.user, err)
 	case s.key == "" || temporary(s.key):
 		v.victim(s.user).all = true
+		v.victim(s.user).id = s.id
 	default:
 		v.victim(s.user).gone = true
+		v.victim(s.user).id = s.id
 	}
 	return nil
 }
@@ -212,28 +227,73 @@ func lastUse(key string, used *types.AccessKeyLastUsed) []remediation.Fact {
 	return []remediation.Fact{{Name: i18n.T("%s last used", change.KeyHint(key)), Value: text}}
 }
 
-// contain quarantines a user and makes its keys inactive.
+// contain quarantines a user and makes its keys inactive. Who is not there any more may have another name since: whose the
+// keys are is asked again.
 func (v *scan) contain(ctx context.Context, w *victim) error {
+	for range maxNames {
+		gone, err := v.containAs(ctx, w)
+		if err != nil || !gone {
+			return err
+		}
+		name := ""
+		for _, key := range w.keys {
+			v.holders = nil
+			if name, _, err = v.holder(ctx, key); err != nil {
+				return fmt.Errorf("look up access key %s: %w", change.KeyHint(key), err)
+			}
+			if name != "" {
+				break
+			}
+		}
+		if w.id != "" {
+			if name, _, err = iamuser.ResolveName(ctx, v.api, w.id); err != nil {
+				return err
+			}
+		}
+		if name == "" || name == w.user {
+			break
+		}
+		if other := v.victims[name]; other != nil {
+			// The report was read with one name, and with the other.
+			other.all, other.gone = other.all || w.all, other.gone || w.gone
+			for _, key := range w.keys {
+				if !slices.Contains(other.keys, key) {
+					other.keys = append(other.keys, key)
+				}
+			}
+			other.used = append(other.used, w.used...)
+			return nil
+		}
+		w.user = name
+	}
+	// Deleted a moment ago or, if a key says that it is theirs, maybe no user but the root user.
+	for _, key := range w.keys {
+		v.alert(suspect{kind: event.IAMUser, key: key})
+	}
+	if len(w.keys) == 0 {
+		v.alert(suspect{kind: event.IAMUser, user: w.user})
+	}
+	return nil
+}
+
+// maxNames is how often a user is looked for under another name.
+const maxNames = 3
+
+// containAs contains the user by the name that it had last, or reports that nobody has that.
+func (v *scan) containAs(ctx context.Context, w *victim) (gone bool, err error) {
 	keys, err := v.keysOf(ctx, w.user)
 	look, lookErr := quarantine.Inspection{}, err
 	if !change.NotFound(err) {
 		look, lookErr = quarantine.At(ctx, v.api, w.user, v.policy)
 	}
 	if change.NotFound(lookErr) {
-		// Deleted a moment ago or, if a key says that it is theirs, maybe no user but the root user.
-		for _, key := range w.keys {
-			v.alert(suspect{kind: event.IAMUser, key: key})
-		}
-		if len(w.keys) == 0 {
-			v.alert(suspect{kind: event.IAMUser, user: w.user})
-		}
-		return nil
+		return true, nil
 	}
 	if err := errors.Join(err, lookErr); err != nil {
-		return err
+		return false, err
 	}
 	v.findings = append(v.findings, v.finding(w, keys, look))
-	return nil
+	return false, nil
 }
 
 // finding is what is to be done about a user.
@@ -261,7 +321,7 @@ func (v *scan) finding(w *victim, keys []types.AccessKeyMetadata, look quarantin
 	f := remediation.Finding{
 		User: w.user, Title: v.report.title, Severity: control.Critical,
 		Handling: remediation.Handling{
-			Fresh: true, Urgency: remediation.Containment, Alert: true, Once: v.once(w.user, hints...),
+			Fresh: true, Urgency: remediation.Containment, Alert: true, Once: v.once("", hints...),
 		},
 		Changes: changes,
 		Facts:   append(slices.Clone(v.report.facts), w.used...),

@@ -46,9 +46,6 @@ func (p *planner) user(ctx context.Context, user string, now time.Time) ([]remed
 		return nil, fmt.Errorf("get login profile of %q: %w", user, err)
 	}
 	described, err := p.api.GetUser(ctx, &iam.GetUserInput{UserName: &user})
-	if change.NotFound(err) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, fmt.Errorf("get user %q: %w", user, err)
 	}
@@ -84,7 +81,7 @@ func (p *planner) password(user string, set, used, now time.Time) []remediation.
 		UnchangedReason: i18n.T("Warder does not delete passwords, because it could not restore them."),
 		Advice: i18n.T("Delete the password if nobody signs in with it. If it is kept for emergencies, sign in " +
 			"with it regularly to make sure that it works."),
-		Handling: remediation.Handling{Once: remediation.Once{Key: "password#" + user, For: remediation.Weekly}},
+		Handling: remediation.Handling{Once: remediation.Once{Key: "password", For: remediation.Weekly}},
 	}}
 }
 

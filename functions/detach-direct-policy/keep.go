@@ -31,7 +31,7 @@ func (v *scan) keepDeny(
 		if h.kind != change.InlineUserPolicy {
 			continue
 		}
-		if inline[h.target], err = v.document(ctx, user, h); unlessGone(err) != nil {
+		if inline[h.target], err = v.document(ctx, user, h); err != nil {
 			return nil, unchanged, err
 		}
 		size += characters(inline[h.target])

@@ -175,10 +175,10 @@ func (v *scan) everybody(ctx context.Context) (map[string][]direct, error) {
 }
 
 // called scans the user that a call gave a policy to. It is patient: the event may be here
-// before IAM shows the user, or the policy on it.
+// before IAM shows the user, or the policy on it. What is not shown in time is left to the retry.
 func (v *scan) called(ctx context.Context, call *event.APICall) ([]remediation.Finding, error) {
 	user, ok := call.User()
-	if !ok || call.Failed() {
+	if !ok || call.Failed() || call.Name == "UpdateUser" { // the name and the path of a user matter to no policy
 		return nil, nil
 	}
 	fresh := named(call)
@@ -190,7 +190,7 @@ func (v *scan) called(ctx context.Context, call *event.APICall) ([]remediation.F
 		}
 		return err
 	})
-	if err != nil && !change.NotFound(err) {
+	if err != nil {
 		return nil, err
 	}
 	return v.assess(ctx, user, held, call)
@@ -209,11 +209,11 @@ func named(call *event.APICall) direct {
 	return direct{}
 }
 
-// user scans a user that no call names. One that no longer exists has no policy.
+// user scans a user that no call names. One that is not there by its name may have another since.
 func (v *scan) user(ctx context.Context, user string) ([]remediation.Finding, error) {
 	held, err := v.held(ctx, user)
 	if err != nil {
-		return nil, unlessGone(err)
+		return nil, err
 	}
 	return v.assess(ctx, user, held, nil)
 }
@@ -317,7 +317,7 @@ func (v *scan) finding(
 		}
 		f.Fresh, f.Title, f.Facts = true, i18n.Or(f.Title, i18n.T("Policy attached directly to a user")), facts(user, by)
 	case !f.UnchangedReason.Empty():
-		f.Once = remediation.Once{Key: user + "#" + d.kind + "#" + d.target, For: remediation.Weekly}
+		f.Once = remediation.Once{Key: d.kind + "#" + d.target, For: remediation.Weekly}
 	}
 	return []remediation.Finding{f}, nil
 }
@@ -446,12 +446,12 @@ func (v *scan) carries(ctx context.Context, group string) ([]direct, error) {
 	return carried, nil
 }
 
-// member reports whether the user is in the group. A user that no longer exists is in none.
+// member reports whether the user is in the group.
 func (v *scan) member(ctx context.Context, user, group string) (bool, error) {
 	pages := iam.NewListGroupsForUserPaginator(v.api, &iam.ListGroupsForUserInput{UserName: &user})
 	for page, err := range iamuser.Pages(ctx, pages, "list groups of %q", user) {
 		if err != nil {
-			return false, unlessGone(err)
+			return false, err
 		}
 		if slices.ContainsFunc(page.Groups, func(g types.Group) bool { return aws.ToString(g.GroupName) == group }) {
 			return true, nil

@@ -11,8 +11,8 @@ import (
 	"github.com/warder-aws/warder/pkg/policy"
 )
 
-// read reads the documents of the policies that a user holds, but of those that are known by name. A policy that no
-// longer exists is left out.
+// read reads the documents of the policies that a user holds, but of those that are known by name. What was listed and
+// is not there any more was taken off, or the user has another name since: that is for the retry to see.
 func (v *scan) read(ctx context.Context, user string, held []direct) (map[direct]string, error) {
 	documents := map[direct]string{}
 	for _, d := range held {
@@ -20,9 +20,6 @@ func (v *scan) read(ctx context.Context, user string, held []direct) (map[direct
 			continue
 		}
 		document, err := v.document(ctx, user, d)
-		if err != nil && d.kind == change.InlineUserPolicy && unlessGone(err) == nil {
-			continue
-		}
 		if err != nil {
 			return nil, err
 		}

@@ -241,8 +241,11 @@ func (unheard) Publish(context.Context, notice.Message) (string, error) { return
 func (unheard) Check(context.Context) (i18n.Message, time.Time, error) {
 	return i18n.Message{}, time.Time{}, nil
 }
-func (unheard) Owner(_ context.Context, _ string) (owner.Contact, error) {
-	return owner.Contact{ID: "AIDAEXAMPLE"}, nil
+func (unheard) Owner(_ context.Context, user string) (owner.Contact, error) {
+	return owner.Contact{ID: "AIDA" + user, Name: user}, nil
+}
+func (u unheard) ByID(ctx context.Context, _, name string) (owner.Contact, error) {
+	return u.Owner(ctx, name)
 }
 
 // remedied is the account after the sweep, and what was changed of each user.

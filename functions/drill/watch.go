@@ -211,7 +211,7 @@ const straggler = 30 * time.Second
 func (sc *scene) observe(ctx context.Context, p *play) error {
 	if sc.key == "" {
 		// The event is not known. What the ledger has about the user names it.
-		entries, _, err := p.ledger.About(ctx, p.drill.User, p.drill.At)
+		entries, _, err := p.ledger.About(ctx, cmp.Or(p.drill.UserID, p.drill.User), p.drill.At)
 		if err != nil {
 			return err
 		}

@@ -46,9 +46,6 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		return nil, nil
 	}
 	look, err := quarantine.At(ctx, p.api, user, p.policy)
-	if change.NotFound(err) {
-		return nil, nil
-	}
 	if err != nil || look.In {
 		return nil, err
 	}
@@ -78,7 +75,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		Handling: remediation.Handling{
 			Fresh: true, Urgency: remediation.Emergency,
 			// Where it is only observed, the user signs in again and again.
-			Once: remediation.Once{Key: user, For: 24 * time.Hour},
+			Once: remediation.Once{Key: "sign-in", For: 24 * time.Hour},
 		},
 	}}, nil
 }

@@ -77,8 +77,8 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		if !ok || d.Failed() {
 			return nil, nil
 		}
-		u, ok, err := p.read(ctx, name)
-		if err != nil || !ok {
+		u, err := p.read(ctx, name)
+		if err != nil {
 			return nil, err
 		}
 		for _, f := range p.assess(u) {
@@ -120,20 +120,17 @@ type user struct {
 	name, path, boundary string
 }
 
-// read reads one user. One that was created just now may not be there yet.
-func (p *planner) read(ctx context.Context, name string) (u user, ok bool, err error) {
+// read reads one user. One that was created just now may not be there yet: that is left to the retry.
+func (p *planner) read(ctx context.Context, name string) (user, error) {
 	var out *iam.GetUserOutput
-	err = iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
+	err := iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
 		out, err = p.api.GetUser(ctx, &iam.GetUserInput{UserName: &name})
 		return err
 	})
-	switch {
-	case change.NotFound(err):
-		return user{}, false, nil
-	case err != nil:
-		return user{}, false, fmt.Errorf("get user %q: %w", name, err)
+	if err != nil {
+		return user{}, fmt.Errorf("get user %q: %w", name, err)
 	}
-	return user{name, aws.ToString(out.User.Path), boundary(out.User.PermissionsBoundary)}, true, nil
+	return user{name, aws.ToString(out.User.Path), boundary(out.User.PermissionsBoundary)}, nil
 }
 
 // all reads every user: five calls for the 5,000 that an account can have, where ListUsers would
@@ -184,7 +181,7 @@ func (p *planner) assess(u user) []remediation.Finding {
 	f.UnchangedReason = i18n.T("Not replaced: the required boundary may allow what this one does not.")
 	f.Advice = i18n.T("Compare the two policies. If the other one is equivalent, list it in otherBoundaries; if not, " +
 		"set the required one on the user.")
-	f.Once = remediation.Once{Key: "other#" + u.name + "#" + u.boundary, For: remediation.Weekly}
+	f.Once = remediation.Once{Key: "other#" + u.boundary, For: remediation.Weekly}
 	return []remediation.Finding{f}
 }
 

@@ -116,9 +116,6 @@ func (p *planner) user(
 // asked reports whether the user is tagged to be given new keys.
 func (p *planner) asked(ctx context.Context, user string) (bool, error) {
 	out, err := p.api.GetUser(ctx, &iam.GetUserInput{UserName: &user})
-	if change.NotFound(err) {
-		return false, nil
-	}
 	if err != nil {
 		return false, fmt.Errorf("get user %q: %w", user, err)
 	}
@@ -169,7 +166,7 @@ func (p *planner) full(user string, old, other accesskey.Key, now time.Time) rem
 			i18n.T("Second key"), state),
 		UnchangedReason: i18n.T("No new key is created: IAM allows two per user."),
 		Advice:          advice,
-		Handling:        remediation.Handling{Once: remediation.Once{Key: "full#" + user, For: remediation.Weekly}},
+		Handling:        remediation.Handling{Once: remediation.Once{Key: "full", For: remediation.Weekly}},
 	}
 }
 

@@ -22,6 +22,12 @@ func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 // the user whose secret it is in, with its own secret, in a secret that this user alone can read.
 func keysAreStored(a *fakeaws.Account) error {
 	state := a.State()
+	// Whoever was renamed keeps what is stored for the name before.
+	former := func(name string) string { return strings.TrimSuffix(name, ".renamed") }
+	paths := map[string]string{}
+	for name, user := range state.Users {
+		paths[former(name)] = user.Path
+	}
 	type stored struct{ UserName, AccessKeyId, SecretAccessKey string }
 	kept := map[string]stored{}
 	for name, value := range a.Stored() {
@@ -30,17 +36,18 @@ func keysAreStored(a *fakeaws.Account) error {
 			return fmt.Errorf("secret %s: %w", name, err)
 		}
 		if !strings.Contains(name, change.RotatedSecrets) ||
-			readers(
+			former(readers(
 				string(state.Secrets[name].Policy),
-			) != "arn:aws:iam::111122223333:user"+state.Users[s.UserName].Path+s.UserName {
+			)) != "arn:aws:iam::111122223333:user"+paths[former(s.UserName)]+former(s.UserName) {
 			return fmt.Errorf("secret %s of %s can be read by %q", name, s.UserName, readers(string(state.Secrets[name].Policy)))
 		}
+		s.UserName = former(s.UserName)
 		kept[s.AccessKeyId] = s
 	}
 	for _, key := range a.Made() {
 		for name, user := range state.Users {
 			there := slices.ContainsFunc(user.Keys, func(k fakeaws.Key) bool { return k.ID == key.ID })
-			if want := (stored{name, key.ID, key.Secret}); there && kept[key.ID] != want {
+			if want := (stored{former(name), key.ID, key.Secret}); there && kept[key.ID] != want {
 				return fmt.Errorf("%s has a new access key, and what is stored for it is not its secret", name)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/s3"
 )
@@ -44,7 +45,7 @@ func TestPermissions_Kinds(t *testing.T) {
 	}
 	var want []string
 	for kinds, service := range map[reflect.Type]string{
-		reflect.TypeFor[change.IAM](): "iam", reflect.TypeFor[rotation.KeyMaker](): "iam",
+		reflect.TypeFor[change.IAM](): "iam", reflect.TypeFor[owner.API](): "iam", reflect.TypeFor[rotation.KeyMaker](): "iam",
 		reflect.TypeFor[s3.API](): "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
 	} {
 		for i := range kinds.NumMethod() {

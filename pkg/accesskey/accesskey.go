@@ -30,6 +30,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,15 +78,13 @@ type Key struct {
 	Used    time.Time // when it was last used, zero if never or if [LastUsed] was not asked
 }
 
-// List returns the keys of a user. One that no longer exists has none.
+// List returns the keys of a user. That nobody has the name is an error that [change.NotFound] recognizes: the user may
+// have another one since.
 func List(ctx context.Context, api API, user string) ([]Key, error) {
 	var keys []Key
 	pages := iam.NewListAccessKeysPaginator(api, &iam.ListAccessKeysInput{UserName: &user})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if change.NotFound(err) {
-			return nil, nil
-		}
 		if err != nil {
 			return nil, fmt.Errorf("list access keys of %q: %w", user, err)
 		}
@@ -237,7 +236,7 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case,
 	var all []remediation.Finding
 	var faults []error
 	seen := note{Day: known.Day, Oldest: map[string]int64{}}
-	stopped := false
+	stopped, gone := false, false
 	for i, user := range users {
 		if oldest, ok := known.Oldest[dates[i]]; ok {
 			seen.Oldest[dates[i]] = oldest
@@ -251,6 +250,10 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case,
 				continue
 			}
 			looked, looks = looks[0], looks[1:]
+		}
+		if change.NotFound(looked.err) {
+			gone = true
+			continue
 		}
 		if looked.err != nil {
 			faults = append(faults, looked.err)
@@ -270,11 +273,43 @@ func (s Sweep) Sweep(ctx context.Context, e event.Event, open []ledger.Case,
 	if stopped {
 		faults = append(faults, &remediation.Stopped{After: after})
 	}
+	if gone && !stopped {
+		found, err := s.renamed(ctx, users, slices.Concat(slices.Collect(maps.Values(deletions))...), now)
+		all, faults = append(all, found...), append(faults, err)
+		faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
+	}
 	if len(faults) == 0 {
 		seen.Day = max(known.Day, today)
 	}
 	// The time for planning may be over; what was seen is written down all the same.
 	faults = append(faults, unread, s.Ledger.Remember(context.WithoutCancel(ctx), s.note(), seen, now))
+	return all, errors.Join(faults...)
+}
+
+// renamed looks at the users whom the report does not have: it is up to four hours old, and a user that is not there by
+// the name in it may have been deleted, or renamed since.
+func (s Sweep) renamed(
+	ctx context.Context, known []iamuser.ReportUser, deletions []completedChange, now time.Time,
+) (all []remediation.Finding, err error) {
+	names := map[string]bool{}
+	for _, user := range known {
+		names[user.Name] = true
+	}
+	var faults []error
+	for user, err := range iamuser.All(ctx, s.API) {
+		if err != nil {
+			return nil, err
+		}
+		name := aws.ToString(user.UserName)
+		if names[name] {
+			continue
+		}
+		looked := s.inspect(ctx, name, deletions, now)
+		all = append(all, looked.findings...)
+		if looked.err != nil {
+			faults = append(faults, looked.err)
+		}
+	}
 	return all, errors.Join(faults...)
 }
 

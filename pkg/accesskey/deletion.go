@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
@@ -54,9 +56,21 @@ func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser,
 	for _, user := range users {
 		report[user.Name] = user
 	}
+	var names map[string]string // of all users, by unique id
 	for _, c := range cases {
-		if c.Outcome != ledger.Acted || now.Before(c.Closed.Add(s.Deletion.After-s.Deletion.Notice)) ||
-			!untouched(report[c.Subject], c.Closed) {
+		if c.Outcome != ledger.Acted || now.Before(c.Closed.Add(s.Deletion.After-s.Deletion.Notice)) {
+			continue
+		}
+		name := c.Subject
+		if _, there := report[name]; !there && c.UserID != "" { // it was renamed, or deleted
+			if names == nil {
+				if names, err = s.names(ctx); err != nil {
+					return nil, err
+				}
+			}
+			name = names[c.UserID]
+		}
+		if !untouched(report[name], c.Closed) {
 			continue
 		}
 		entry, ok, err := s.Ledger.Entry(ctx, c.Made)
@@ -68,11 +82,23 @@ func (s Sweep) deletions(ctx context.Context, users []iamuser.ReportUser,
 		}
 		for _, step := range entry.Steps {
 			if step.Kind == change.AccessKeyStatus && step.After == change.Inactive && step.Status.Made() {
-				found[step.Subject] = append(found[step.Subject], completedChange{step.Target, step.At})
+				found[name] = append(found[name], completedChange{step.Target, step.At})
 			}
 		}
 	}
 	return found, nil
+}
+
+// names are the present names of all users, by their unique ids.
+func (s Sweep) names(ctx context.Context) (map[string]string, error) {
+	names := map[string]string{}
+	for user, err := range iamuser.All(ctx, s.API) {
+		if err != nil {
+			return nil, err
+		}
+		names[aws.ToString(user.UserId)] = aws.ToString(user.UserName)
+	}
+	return names, nil
 }
 
 // untouched reports whether the user has an inactive key whose status did not change after Warder

@@ -9,6 +9,7 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed"
@@ -32,6 +33,9 @@ type Change struct {
 	// SubjectID is the unique id of the IAM user that the thing belongs to: the name is a label, which the user may lose
 	// and another get. It is empty for what belongs to no IAM user, and for a user that could not be read.
 	SubjectID string `json:"subjectId,omitempty"`
+	// Former is the name that the subject had when the change was found, if it has another by now: what was named after it
+	// still is.
+	Former string `json:"former,omitempty"`
 	// Target is the thing: an access key id, a policy ARN, the name of an inline policy, a group, or what the kind says.
 	Target string `json:"target"`
 	Before string `json:"before"` // the value that was found. The empty string means that the thing is absent
@@ -56,14 +60,21 @@ func (c Change) Inverse() Change {
 // Thing names what c changes: the same whatever its subject is called at the time, and another one for another user
 // that gets the name later.
 func (c Change) Thing() string {
-	subject, target := c.Subject, c.Target
 	if c.SubjectID != "" {
-		subject = c.SubjectID
-		if target == c.Subject { // as of a permissions boundary, of which a user has one
-			target = subject
-		}
+		c = c.Renamed(c.SubjectID)
 	}
-	return c.Kind + "#" + subject + "#" + target
+	return c.Kind + "#" + c.Subject + "#" + c.Target
+}
+
+// Renamed is the same change of a user that has another name now.
+func (c Change) Renamed(name string) Change {
+	if c.Kind == PermissionsBoundary {
+		c.Target = name
+	}
+	if name != c.Subject {
+		c.Former, c.Subject = cmp.Or(c.Former, c.Subject), name
+	}
+	return c
 }
 
 // Kind reads and sets one kind of thing.

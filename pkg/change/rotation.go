@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -48,7 +49,7 @@ func (Rotations) Widens(c Change, _ []Change) bool { return c.After != Rotated }
 
 // Describe implements [Kind].
 func (Rotations) Describe(c Change, done bool) i18n.Message {
-	name, hint := SecretName(c.Subject, c.Target), KeyHint(c.Target)
+	name, hint := SecretName(cmp.Or(c.Former, c.Subject), c.Target), KeyHint(c.Target)
 	return either(c.After == Rotated, done,
 		i18n.T("created a new access key of %s beside %s, in the secret %s", c.Subject, hint, name),
 		i18n.T("create a new access key of %s beside %s, in the secret %s", c.Subject, hint, name),

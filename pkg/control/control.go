@@ -37,6 +37,19 @@ type Control struct {
 	References  []Reference          // why the control exists
 }
 
+// reading are how the names of actions begin that change nothing.
+var reading = []string{"Assume", "Describe", "Generate", "Get", "List"}
+
+// Acts reports whether the control may change anything in the account: if not, it only alerts.
+func (c Control) Acts() bool {
+	return slices.ContainsFunc(c.Permissions, func(p Permission) bool {
+		return slices.ContainsFunc(p.Actions, func(action string) bool {
+			_, name, _ := strings.Cut(action, ":")
+			return !slices.ContainsFunc(reading, func(verb string) bool { return strings.HasPrefix(name, verb) })
+		})
+	})
+}
+
 // Severity is how bad a finding is.
 type Severity string
 
@@ -177,17 +190,20 @@ func Parse(file string, data []byte) (Control, error) {
 	return c, nil
 }
 
-// Read reads of a control.json what its function needs to know of itself: id, title, severity, references, and
-// whether it is a tool. That the file is right was checked with [Parse] when the template was made; to
+// Read reads of a control.json what its function needs to know of itself: id, title, severity, references, which
+// actions it may call, and whether it is a tool. That the file is right was checked with [Parse] when the template was made; to
 // check it again was a third of what a cold start took beyond the runtime's own part. The error is that
 // it is no JSON, or of another control than that of the folder.
 func Read(folder string, data []byte) (Control, error) {
 	var c struct {
-		ID         string      `json:"id"`
-		Title      string      `json:"title"`
-		Severity   Severity    `json:"severity"`
-		Tool       bool        `json:"tool"`
-		References []Reference `json:"references"`
+		ID          string      `json:"id"`
+		Title       string      `json:"title"`
+		Severity    Severity    `json:"severity"`
+		Tool        bool        `json:"tool"`
+		References  []Reference `json:"references"`
+		Permissions []struct {
+			Actions []string `json:"actions"`
+		} `json:"permissions"`
 	}
 	if err := json.Unmarshal(data, &c); err != nil {
 		return Control{}, fmt.Errorf("read control.json of %q: %w", folder, err)
@@ -195,7 +211,11 @@ func Read(folder string, data []byte) (Control, error) {
 	if c.ID != folder {
 		return Control{}, fmt.Errorf("read control.json of %q: it is that of %q", folder, c.ID)
 	}
-	return Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, References: c.References}, nil
+	read := Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, References: c.References}
+	for _, p := range c.Permissions {
+		read.Permissions = append(read.Permissions, Permission{Actions: p.Actions})
+	}
+	return read, nil
 }
 
 // Load reads every */control.json of a file system, sorted by id. The error joins the faults of all files.

@@ -2,6 +2,7 @@ package event
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"strings"
 	"time"
@@ -111,6 +112,17 @@ func (c *APICall) User() (string, bool) {
 		return c.Identity.UserName, true
 	}
 	return "", false
+}
+
+// WithUser is the same call about the user by another name, which the user has by now.
+func (c *APICall) WithUser(name string) *APICall {
+	renamed := *c
+	renamed.Request = maps.Clone(c.Request)
+	if renamed.Request == nil {
+		renamed.Request = Fields{}
+	}
+	renamed.Request["userName"] = name
+	return &renamed
 }
 
 func apiCall(detail Fields, e Event) (Detail, time.Time, error) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/exemption"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
@@ -33,8 +34,8 @@ type API interface {
 
 // Request asks about one thing.
 type Request struct {
-	Key    string `json:"key,omitempty"` // an access key id, whole or its last four characters
-	User   string `json:"user,omitempty"`
+	Key    string `json:"key,omitempty"`    // an access key id, whole or its last four characters
+	User   string `json:"user,omitempty"`   // the name of an IAM user, a former one, or its unique id
 	Policy string `json:"policy,omitempty"` // ARN of a managed policy
 	Action string `json:"action,omitempty"` // id of a change, or of a finding with all its changes
 }
@@ -193,24 +194,69 @@ func (t *answerer) status(ctx context.Context, user, id string) (string, error) 
 	return status, err
 }
 
+// explainUser goes by the unique id of whoever has the name now or, when nobody has, of those who had it. Of others who
+// had the name before it says only that there were any.
 func (t *answerer) explainUser(ctx context.Context, user string) error {
-	found, cases, err := t.Ledger.About(ctx, user, time.Time{})
+	book := owner.Book{API: t.API}
+	if iamuser.IsUniqueID(user) {
+		return t.explainOne(ctx, book, user, "")
+	}
+	present, err := book.Owner(ctx, user)
 	if err != nil {
 		return err
 	}
-	t.addLine("IAM user %s", user)
-	contact, err := owner.Book{API: t.API}.Owner(ctx, user)
+	former, err := t.Ledger.Named(ctx, user)
 	if err != nil {
 		return err
 	}
-	if contact.ID == "" {
+	former = slices.DeleteFunc(former, func(id string) bool { return id == present.ID })
+	if present.ID == "" && len(former) == 1 {
+		return t.explainOne(ctx, book, former[0], user)
+	}
+	if err := t.explainOne(ctx, book, present.ID, user); err != nil {
+		return err
+	}
+	for _, id := range former {
+		t.addLine("\nAnother user had the name %s before. Full history: make explain USER=%s", user, id)
+	}
+	return nil
+}
+
+// explainOne explains the user with the unique id, which is asked for by a name that it has or had, if by any.
+func (t *answerer) explainOne(ctx context.Context, book owner.Book, id, name string) error {
+	var found []ledger.Entry
+	var cases []ledger.Case
+	for _, subject := range []string{id, name} {
+		if subject == "" {
+			continue
+		}
+		entries, open, err := t.Ledger.About(ctx, subject, time.Time{})
+		if err != nil {
+			return err
+		}
+		found, cases = append(found, entries...), append(cases, open...)
+	}
+	slices.SortStableFunc(found, func(a, b ledger.Entry) int { return a.At.Compare(b.At) })
+	if name == "" && len(found) > 0 {
+		name = found[len(found)-1].Subject
+	}
+	contact, err := book.ByID(ctx, id, name)
+	if err != nil {
+		return err
+	}
+	t.addLine("IAM user %s%s", cmp.Or(name, contact.Name, id), within(" (", id, ")"))
+	switch contact.Name {
+	case name:
+	case "":
 		t.addLine("Now: it does not exist.")
+	default:
+		t.addLine("Now: its name is %s.", contact.Name)
 	}
 	if !t.addEntries(found, func(change.Change) bool { return true }) {
 		t.addLine("Warder has changed nothing about it that is in force.%s", seen(found))
 	}
 	t.addCases(cases)
-	return t.addExemption(ctx, user)
+	return t.addExemption(ctx, contact.Name)
 }
 
 func (t *answerer) explainPolicy(ctx context.Context, arn string) error {

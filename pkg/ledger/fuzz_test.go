@@ -30,7 +30,7 @@ func FuzzItems(f *testing.F) {
 			f.Fatal(err)
 		}
 		for _, partition := range []string{entries + "e1", cases + "c", runs + "c#k", breakers + "c",
-			holds + thing(change.Change{Kind: "k", Subject: "s", Target: "t"})} {
+			holds + (change.Change{Kind: "k", Subject: "s", Target: "t"}).Thing()} {
 			f.Add(partition, "hold", string(body), "3", "2026-11-21T03:00:00.000Z", "1795000000")
 		}
 	}
@@ -68,7 +68,7 @@ func FuzzItems(f *testing.F) {
 			}
 		}
 		c := change.Change{Kind: "k", Subject: "s", Target: "t"}
-		if partition == holds+thing(c) && sort == "hold" {
+		if partition == holds+c.Thing() && sort == "hold" {
 			s, err := l.Holds(t.Context(), "c", "", []change.Change{c})
 			if h, _ := s.Held([]change.Change{c}, now); err == nil && h.Until.IsZero() && !valid {
 				t.Fatalf("a hold that says %q does not hold", body)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -17,6 +18,7 @@ type Case struct {
 	Key        string          `json:"key"`
 	Subject    string          `json:"subject"` // whom it is about, Owner who was notified
 	User       bool            `json:"user,omitempty"`
+	UserID     string          `json:"userId,omitempty"` // the unique id of the user; empty for other subjects
 	Owner      string          `json:"owner,omitempty"`
 	OwnerSlack string          `json:"ownerSlack,omitempty"` // the Slack member id of the owner
 	Heading    string          `json:"heading,omitempty"`
@@ -99,7 +101,7 @@ func (l *Ledger) ReviseCase(ctx context.Context, known Case, alter func(*Case)) 
 		alter(c)
 		revised = *c
 		if c.Open() {
-			return Item{Subject: c.Subject, At: c.Opened}, true, nil
+			return Item{Subject: cmp.Or(c.UserID, c.Subject), At: c.Opened}, true, nil
 		}
 		if err := l.archive(ctx, revised); err != nil || !open {
 			return Item{}, false, err
@@ -115,7 +117,7 @@ func (l *Ledger) ReviseCase(ctx context.Context, known Case, alter func(*Case)) 
 func (l *Ledger) archive(ctx context.Context, c Case) error {
 	_, _, err := rewrite(ctx, l, ended+c.Control, c.Key, c, 0, func(recorded *Case, _ bool) (Item, bool, error) {
 		*recorded = c
-		return Item{Subject: c.Subject, At: c.Opened}, true, nil
+		return Item{Subject: cmp.Or(c.UserID, c.Subject), At: c.Opened}, true, nil
 	})
 	return err
 }
@@ -153,7 +155,7 @@ type GuardState struct {
 func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, known bool) {
 	known = true
 	for _, c := range changes {
-		hold, read := s.holds[thing(c)]
+		hold, read := s.holds[c.Thing()]
 		known = known && read
 		if h.Until.IsZero() && hold.covers(c, now) {
 			h = hold
@@ -177,9 +179,9 @@ func (l *Ledger) guardState(
 ) (s GuardState, err error) {
 	var keys []Key
 	for _, c := range changes {
-		keys = append(keys, key(holds+thing(c), "hold"))
+		keys = append(keys, key(holds+c.Thing(), "hold"))
 		if whole {
-			keys = append(keys, key(rounds+thing(c), "rounds"))
+			keys = append(keys, key(rounds+c.Thing(), "rounds"))
 		}
 	}
 	if whole {
@@ -205,9 +207,9 @@ func (l *Ledger) guardState(
 	for _, c := range changes {
 		var h Hold
 		faults = append(faults, parse(next(), &h))
-		s.holds[thing(c)] = h
+		s.holds[c.Thing()] = h
 		if whole {
-			item, r := next(), RecentChanges{thing: thing(c)}
+			item, r := next(), RecentChanges{thing: c.Thing()}
 			faults = append(faults, r.parse(item))
 			s.Rounds = append(s.Rounds, r)
 		}
@@ -257,11 +259,9 @@ func (h Hold) covers(c change.Change, now time.Time) bool {
 	return now.Before(h.Until) && (h.Content == "" || h.Content == c.Content)
 }
 
-func thing(c change.Change) string { return c.Kind + "#" + c.Subject + "#" + c.Target }
-
 // SetHold puts a hold on the thing that c changes, in place of the one it has.
 func (l *Ledger) SetHold(ctx context.Context, c change.Change, h Hold) error {
-	_, _, err := rewrite(ctx, l, holds+thing(c), "hold", Hold{}, 0, func(recorded *Hold, _ bool) (Item, bool, error) {
+	_, _, err := rewrite(ctx, l, holds+c.Thing(), "hold", Hold{}, 0, func(recorded *Hold, _ bool) (Item, bool, error) {
 		*recorded = h
 		return Item{Expires: h.Until.Add(idle)}, true, nil
 	})
@@ -378,7 +378,7 @@ type RecentChanges struct {
 
 // RecentChanges returns the recent changes to the thing that c changes.
 func (l *Ledger) RecentChanges(ctx context.Context, c change.Change) (r RecentChanges, err error) {
-	r.thing = thing(c)
+	r.thing = c.Thing()
 	item, err := l.get(ctx, rounds+r.thing, "rounds")
 	if err != nil {
 		return r, err

@@ -204,6 +204,8 @@ const (
 	taggings   = "tagging#"
 	bursts     = "burst#"
 	owners     = "owner#" // who answers for whom
+	renamed    = "renamed#"
+	waiting    = "waiting#"
 )
 
 // key is that of an item, as short as DynamoDB takes it.
@@ -384,7 +386,9 @@ func (l *Ledger) Run(ctx context.Context, control, key string) (run Run, ok bool
 
 // Update writes an entry over the version that was read, or answers ErrConflict.
 func (l *Ledger) Update(ctx context.Context, e *Entry) error {
-	item := Item{Partition: entries + e.ID, Sort: "entry", Subject: e.Subject, At: e.At, Version: e.version}
+	item := Item{
+		Partition: entries + e.ID, Sort: "entry", Subject: cmp.Or(e.UserID, e.Subject), At: e.At, Version: e.version,
+	}
 	err := l.save(ctx, item, e)
 	if err == nil {
 		e.version++
@@ -398,13 +402,26 @@ func (l *Ledger) Entry(ctx context.Context, id string) (e Entry, ok bool, err er
 	return e, e.version > 0, err
 }
 
-// About returns the entries and cases of a subject from a time on, oldest first.
+// About returns the entries and cases of a subject from a time on, oldest first: those of an IAM user by its unique
+// id, and by its name only what was recorded when it could not be read who that is.
 func (l *Ledger) About(ctx context.Context, subject string, since time.Time) (found []Entry, open []Case, err error) {
 	items, err := l.store.Index(ctx, short(subject, maxPartition), since)
 	if err != nil {
 		return nil, nil, err
 	}
 	return split(items)
+}
+
+// Named returns the unique ids of the IAM users that have an entry under the name: of whoever has it now, and of those
+// who were renamed or deleted since. It reads the whole table. The one that had it last comes first.
+func (l *Ledger) Named(ctx context.Context, name string) (ids []string, err error) {
+	all, _, err := l.All(ctx)
+	for _, e := range slices.Backward(all) {
+		if e.UserID != "" && e.Subject == name && !slices.Contains(ids, e.UserID) {
+			ids = append(ids, e.UserID)
+		}
+	}
+	return ids, err
 }
 
 // All returns every entry and case, oldest first. It reads the whole table.
@@ -448,21 +465,29 @@ func split(items []Item) (found []Entry, current []Case, err error) {
 }
 
 type mark struct {
-	Run   string    `json:"run"`
-	Until time.Time `json:"until"`
+	Run    string    `json:"run"`
+	Until  time.Time `json:"until"`
+	UserID string    `json:"userId,omitempty"`
 }
 
 // Once reports whether key is marked for the first time, or again by the same run, or after its
 // mark ran out at now; it marks it for the run until the given time.
 func (l *Ledger) Once(ctx context.Context, key, run string, now, until time.Time) (bool, error) {
+	return l.OnceFor(ctx, "", key, run, now, until)
+}
+
+// OnceFor is Once for a user, where the key has a name that another one may get: the mark of another user does not count.
+// An empty id is that of a user who cannot be read, for whom every mark counts, and whose mark counts for everybody.
+func (l *Ledger) OnceFor(ctx context.Context, id, key, run string, now, until time.Time) (bool, error) {
 	first := false
 	// Most notices are the first of their kind: that is tried first.
 	_, _, err := rewrite(ctx, l, marks+key, "once", mark{}, 0, func(m *mark, found bool) (Item, bool, error) {
-		first = !found || m.Run == run || m.Until.Before(now)
+		anothers := id != "" && m.UserID != "" && m.UserID != id
+		first = !found || m.Run == run || m.Until.Before(now) || anothers
 		if found && m.Run == run {
 			return Item{}, false, nil
 		}
-		*m = mark{Run: run, Until: until}
+		*m = mark{Run: run, Until: until, UserID: id}
 		return Item{Expires: until}, first, nil
 	})
 	return first && err == nil, err

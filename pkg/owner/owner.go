@@ -11,12 +11,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -26,9 +28,10 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// API is the operation that a [Book] reads with.
+// API lists the operations that a [Book] reads with.
 type API interface {
 	GetUser(context.Context, *iam.GetUserInput, ...func(*iam.Options)) (*iam.GetUserOutput, error)
+	iamuser.UserLister
 }
 
 // Contact is who answers for a user.
@@ -37,9 +40,14 @@ type Contact struct {
 	Missing i18n.Message      // what would have named the owner; empty when the owner is known
 	Slack   string            // the owner's Slack member id, as the user's tag has it; empty when there is none
 	ID      string            // the user's unique id, which no other user ever gets; empty when the user does not exist
+	Name    string            // the user's present name; empty when the user does not exist
+	Created time.Time         // when the user was created, in whole seconds
 	Path    string            // the user's path; empty when the user does not exist
 	Tags    map[string]string // the user's tags, by their key in lower case
 }
+
+// CreatedAfter reports whether the user was created after the time: IAM gives whole seconds.
+func (c Contact) CreatedAfter(at time.Time) bool { return c.Created.Truncate(time.Second).After(at) }
 
 // Book answers for the users of one account.
 type Book struct {
@@ -61,7 +69,8 @@ func (b Book) Owner(ctx context.Context, user string) (Contact, error) {
 		tags[strings.ToLower(aws.ToString(tag.Key))] = aws.ToString(tag.Value)
 	}
 	contact := b.Of(user, aws.ToString(out.User.Path), tags)
-	contact.ID = aws.ToString(out.User.UserId)
+	contact.ID, contact.Name = aws.ToString(out.User.UserId), aws.ToString(out.User.UserName)
+	contact.Created = aws.ToTime(out.User.CreateDate)
 	return contact, nil
 }
 
@@ -79,6 +88,32 @@ func (b Book) Of(user, path string, tags map[string]string) Contact {
 func (b Book) Names(key string) bool {
 	is := func(name string) bool { return name != "" && strings.EqualFold(name, key) }
 	return slices.ContainsFunc(b.Owners.Tags, is) || is(b.Owners.Slack)
+}
+
+// ByID returns who answers for the user with the unique id. It is looked for by the name that it had, and in the list of
+// all users when nobody or somebody else has that name. A user that does not exist has the default contact. Without an
+// id it is the owner of whoever has the name.
+func (b Book) ByID(ctx context.Context, id, name string) (Contact, error) {
+	if name != "" {
+		contact, err := b.Owner(ctx, name)
+		if err != nil || id == "" || contact.ID == id {
+			return contact, err
+		}
+	}
+	for user, err := range iamuser.All(ctx, b.API) {
+		switch {
+		case err != nil:
+			return Contact{}, err
+		case aws.ToString(user.UserId) != id:
+			continue
+		}
+		contact, err := b.Owner(ctx, aws.ToString(user.UserName))
+		if err == nil && contact.ID != id {
+			err = fmt.Errorf("get user %q: the name is changing: it was found as that of %s", aws.ToString(user.UserName), id)
+		}
+		return contact, err
+	}
+	return b.find(name, "", nil), nil
 }
 
 // find applies the rules. IAM compares tag keys without regard to case

@@ -30,7 +30,7 @@ func (a *applier) apply(ctx context.Context, entry *ledger.Entry, step *ledger.S
 		step.Status, step.Reason = status, a.render(why)
 		return err
 	}
-	kind, err := a.Kinds.Kind(step.Change)
+	kind, err := a.kind(step.Change)
 	if err != nil {
 		return end(ledger.Failed, i18n.Error(err), err)
 	}

@@ -42,6 +42,9 @@ func (willing) Check(context.Context) (i18n.Message, time.Time, error) {
 func (willing) Owner(context.Context, string) (owner.Contact, error) {
 	return owner.Contact{ID: "AIDAEXAMPLE"}, nil
 }
+func (willing) ByID(context.Context, string, string) (owner.Contact, error) {
+	return owner.Contact{ID: "AIDAEXAMPLE"}, nil
+}
 
 // An event through the runner, all but the network: one that means nothing, one that is reported, and
 // one that is acted on, measured by what it takes to read its JSON.

@@ -110,7 +110,8 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 				c.Made = entry.ID
 			}
 		}
-		c.User, c.Owner, c.OwnerSlack = entry.User, entry.Owner, entry.OwnerSlack
+		c.Subject, c.User, c.UserID = entry.Subject, entry.User, entry.UserID
+		c.Owner, c.OwnerSlack = entry.Owner, entry.OwnerSlack
 		c.Title, c.Heading, c.Severity = entry.Title, entry.Heading, entry.Severity
 		c.Changes, c.Urgency = changesOf(entry), entry.Urgency
 	})

@@ -40,24 +40,31 @@ type containment struct{ *session }
 func (s *session) containment() containment { return containment{s} }
 
 // withoutUndone leaves out of a containment what a person reverted, if there is something else to contain: what nobody
-// reverted does not wait for it.
-func (r containment) withoutUndone(ctx context.Context, f Finding) (Finding, error) {
+// reverted does not wait for it. id is the unique id of the finding's user; what it says is noted by the recorder.
+func (r containment) withoutUndone(ctx context.Context, f Finding, id string, by *recorder) (Finding, error) {
 	if f.Urgency != Containment || len(f.Changes) < 2 {
 		return f, nil
 	}
-	held, err := r.undone(ctx, f)
+	known := f
+	known.Changes = nil
+	for _, c := range f.Changes {
+		known.Changes = append(known.Changes, f.identified(c, id))
+	}
+	held, err := r.undone(ctx, known)
 	if err != nil || len(held) == 0 {
 		return f, err
 	}
 	free := slices.DeleteFunc(slices.Clone(f.Changes), func(c change.Change) bool {
-		return slices.ContainsFunc(held, func(u undoneChange) bool { return u.Change == c })
+		return slices.ContainsFunc(held, func(u undoneChange) bool { return u.Change == f.identified(c, id) })
 	})
 	if len(free) == 0 {
 		return f, nil
 	}
 	once, open, reasons := r.describeUndone(f, held)
 	f.Changes, f.Text = free, i18n.Sentences(open, f.Text, reasons)
-	_, err = r.firstTime(ctx, once)
+	noted := f
+	noted.Once = once
+	_, err = by.firstTimeAbout(ctx, noted)
 	return f, err
 }
 

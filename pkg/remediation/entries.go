@@ -47,6 +47,9 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		entry.Facts = append(entry.Facts, r.fact(fact))
 	}
 	entry.Urgency = string(f.Urgency)
+	if f.was != "" {
+		entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Former name"), Value: i18n.Literal(f.was)}))
+	}
 	if f.Alert {
 		entry.Notify = notice.Alert
 	}
@@ -54,9 +57,10 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		entry.Actor = record.Identity.Name()
 	}
 	var unread error
+	name := "" // the present one
 	if f.User != "" {
-		contact, err := r.reader.contact(ctx, f.User)
-		if err != nil {
+		contact, err := r.reader.contact(ctx, f.User, f.userID)
+		if err = cmp.Or(f.unread, err); err != nil {
 			contact = owner.Contact{Missing: i18n.T("could not be read: %s", i18n.Error(err))}
 			if !r.lastTry() || len(f.Changes) > 0 {
 				// At the last try an alert goes out without its owner: somebody has to know. See unread for changes.
@@ -70,7 +74,8 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 			}
 			entry.Facts = append(entry.Facts, changed...)
 		}
-		entry.Owner, entry.OwnerSlack, entry.UserID = contact.Address, contact.Slack, contact.ID
+				entry.Owner, entry.OwnerSlack, entry.UserID = contact.Address, contact.Slack, cmp.Or(contact.ID, f.userID)
+		name = contact.Name
 		if !contact.Missing.Empty() {
 			entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Owner"), Value: contact.Missing}))
 		}
@@ -81,16 +86,28 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 			}
 		}
 	}
-	if len(f.Changes) > 0 {
-		entry.Case = f.key(entry.UserID)
-	}
 	for i, c := range f.Changes {
-		if f.User != "" && c.Subject == f.User {
-			c.SubjectID = cmp.Or(entry.UserID, c.SubjectID)
-		}
+		c = f.identified(c, entry.UserID)
 		entry.Steps = append(entry.Steps, ledger.Step{Change: c, ID: stepID(id, i), Status: ledger.Planned, At: r.now})
 	}
+	if len(f.Changes) > 0 {
+		f.Changes = changesOf(&entry)
+		entry.Case = f.key()
+	}
+	rename(r.Runner, &entry, name)
+	if f.held != nil {
+		entry.Text = r.render(i18n.T("%s (%s): this was due on %s and was on hold then.",
+			f.held.Title, entry.Subject, i18n.Minute(f.held.Opened)))
+	}
 	return entry, unread
+}
+
+// identified is a change of the finding with the unique id of the user, if it is about the finding's user.
+func (f Finding) identified(c change.Change, id string) change.Change {
+	if f.User != "" && c.Subject == f.User {
+		c.SubjectID = cmp.Or(id, c.SubjectID)
+	}
+	return c
 }
 
 func stepID(entry string, i int) string { return fmt.Sprintf("%s-%d", entry, i+1) }
@@ -139,15 +156,42 @@ func (r *recorder) unread(entry ledger.Entry, f Finding, why error) ([]ledger.En
 	return []ledger.Entry{entry}, why
 }
 
-// unlessRepeated returns the entries, unless somebody was notified of the same lately.
-func (r *recorder) unlessRepeated(ctx context.Context, once Once, entries []ledger.Entry) ([]ledger.Entry, error) {
-	first, err := r.firstTime(ctx, once)
+// unlessRepeated returns the entries of a finding, unless somebody was notified of the same lately.
+func (r *recorder) unlessRepeated(ctx context.Context, f Finding, entries []ledger.Entry) ([]ledger.Entry, error) {
+	first, err := r.firstTimeAbout(ctx, f)
 	if err == nil && first {
 		return entries, nil
 	}
-	r.report.skip(metric.SkippedRepeated, 1)
-	r.report.note(Skipped, r.render(i18n.T("already notified: the same is notified once in %s", i18n.Period(once.For))))
+	if err == nil {
+		r.report.skip(metric.SkippedRepeated, 1)
+		r.report.note(Skipped, r.render(i18n.T("already notified: the same is notified once in %s", i18n.Period(f.Once.For))))
+	}
 	return nil, err
+}
+
+// firstTimeAbout reports whether nobody was notified of the finding lately. What was said about a user does not count for
+// another of the same name: the mark goes by the unique id. Beside it is one under the name, for the last try of a run that
+// cannot read whose it is. Controls that only alert have what distinguishes users in their keys.
+func (r *recorder) firstTimeAbout(ctx context.Context, f Finding) (bool, error) {
+	once := f.Once
+	if once.Key == "" || f.User == "" || !r.Control.Acts() {
+		return r.firstTime(ctx, once)
+	}
+	id := f.userID
+	if id == "" {
+		contact, err := r.reader.contact(ctx, f.User, "")
+		if err != nil && !r.lastTry() {
+			return false, fmt.Errorf("look up the owner of %q: %w", f.User, err)
+		}
+		id = contact.ID
+	}
+	named := r.Control.ID + "#" + once.Key + "#" + f.User
+	first, err := r.Ledger.OnceFor(ctx, id, named, r.record.Key, r.now, r.now.Add(once.For))
+	if err != nil || !first || id == "" {
+		return first, err
+	}
+	once.Key += "#" + id
+	return r.firstTime(ctx, once)
 }
 
 // lastDays is how many days before an exemption ends its owner is notified.
@@ -191,7 +235,7 @@ func (r *recorder) selfSetAlert(ctx context.Context, entry ledger.Entry) ([]ledg
 // exemptionAlertOf is an alert about one exemption.
 func (r *recorder) exemptionAlertOf(ctx context.Context, entry ledger.Entry, text string) ([]ledger.Entry, error) {
 	var title, body, advice i18n.Message
-	once := Once{Key: "exemption#" + entry.Subject + "#" + digest(text), For: Weekly}
+	once := Once{Key: "exemption#" + cmp.Or(entry.UserID, entry.Subject) + "#" + digest(text), For: Weekly}
 	switch e, fault := exemption.Parse(text, r.now); {
 	case fault != nil:
 		title, advice = i18n.T("Invalid exemption"), i18n.T("Correct the tag's format, or remove the tag.")
@@ -234,8 +278,17 @@ func (r *recorder) remediated(ctx context.Context, ongoing map[string]bool) ([]l
 		if ongoing[c.Key] {
 			continue
 		}
+		if c.UserID != "" {
+			contact, err := r.reader.contact(ctx, c.Subject, c.UserID)
+			if err != nil {
+				return nil, fmt.Errorf("look up the owner of %q: %w", c.Subject, err)
+			}
+			if contact.Name != "" && contact.Name != c.Subject {
+				continue // what the sweep looked at may have had the former name: the next one sees
+			}
+		}
 		e := r.newEntry(digest(r.record.Key, "fixed", c.Key), control.Low)
-		e.Subject, e.User, e.Owner, e.OwnerSlack = c.Subject, c.User, c.Owner, c.OwnerSlack
+		e.Subject, e.User, e.UserID, e.Owner, e.OwnerSlack = c.Subject, c.User, c.UserID, c.Owner, c.OwnerSlack
 		e.Title, e.Heading, e.Case, e.Notify = c.Title, c.Heading, c.Key, notice.Fixed
 		e.Text = r.render(i18n.T("%s (%s): resolved. No action is pending.", c.Title, c.Subject))
 		for _, change := range c.Changes {

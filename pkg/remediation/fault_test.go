@@ -246,7 +246,7 @@ func TestGuards_HoldAfterPlanning(t *testing.T) {
 		t.Fatal("handled, though the halt switch cannot be read")
 	}
 	r.Halt = open
-	if err := r.Ledger.SetHold(t.Context(), fresh.Changes[0],
+	if err := r.Ledger.SetHold(t.Context(), identified(a, fresh.Changes[0]),
 		ledger.Hold{Until: r.Now().Add(time.Hour), By: caller.Identity{Claimed: "kim"}, Reason: "needed"}); err != nil {
 		t.Fatal(err)
 	}
@@ -292,4 +292,10 @@ func TestApply_RecordsTheChangeBeforeItVerifies(t *testing.T) {
 	if report, err := run(r, "a", sweep); err != nil || report.Outcome != remediation.Changed || !verified {
 		t.Errorf("verified %t, %+v, %v", verified, report, err)
 	}
+}
+
+// identified is the change with the unique id of its user, as the runner makes it.
+func identified(a *fakeaws.Account, c change.Change) change.Change {
+	c.SubjectID = a.State().Users[c.Subject].ID
+	return c
 }

@@ -36,7 +36,8 @@ type Planner interface {
 	// that late, doubled and reordered events are harmless. now is the only clock a planner may use.
 	//
 	// Findings and an error may come together: what was found is handled, then the event is retried for the
-	// rest. About one subject it returns all that it found, or an error and nothing.
+	// rest. About one subject it returns all that it found, or an error and nothing; but of what AWS does not show (see
+	// [change.NotFound]) also what is to be said if it still does not at the last try.
 	//
 	// When ctx ends, a sweep begins with no further user, and returns [Stopped] beside what it found.
 	Plan(ctx context.Context, e event.Event, now time.Time) ([]Finding, error)
@@ -115,7 +116,10 @@ type Handling struct {
 	// is needed.
 	Consent string
 
-	held *ledger.Case // the case that the finding comes from, for one that was held
+	held   *ledger.Case // the case that the finding comes from, for one that was held
+	userID string       // the unique id of User, where it is known before the user is looked up
+	was    string       // the name of User in the event, if it is another
+	unread error        // why it could not be found out who User is
 }
 
 // Urgency says what a finding does not wait for.
@@ -153,14 +157,14 @@ func (f Finding) subject() string { return cmp.Or(f.User, f.Subject) }
 // Weekly is how often a notice about something that goes on is repeated.
 const Weekly = 7 * 24 * time.Hour
 
-// key names what the finding is about, for its case: the same whatever state that is in. uniqueID is that
-// of the user: what was said about a user does not count for another who gets the same name later.
-func (f Finding) key(uniqueID string) string {
-	var parts []string
+// key names what the finding is about, for its case: the same whatever state that is in, and whatever the user is
+// called. What was said about a user does not count for another who gets the same name later.
+func (f Finding) key() string {
+	var things []string
 	for _, c := range f.Changes {
-		parts = append(parts, c.Kind, c.Subject, c.Target)
+		things = append(things, c.Thing())
 	}
-	return digest(parts, uniqueID)
+	return digest(things)
 }
 
 // Pending gives a sweep to a planner that knows events only: it finds again, from the ledger, what was held when its
@@ -184,8 +188,7 @@ func (pending) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ tim
 		}
 		f := Finding{
 			Title: i18n.Literal(c.Title), Severity: control.Severity(c.Severity), Changes: c.Changes,
-			Text:     i18n.T("%s (%s): this was due on %s and was on hold then.", c.Title, c.Subject, i18n.Minute(c.Opened)),
-			Handling: Handling{held: &c, Urgency: Urgency(c.Urgency)},
+			Handling: Handling{held: &c, userID: c.UserID, Urgency: Urgency(c.Urgency)},
 		}
 		if c.User {
 			f.User = c.Subject

@@ -30,7 +30,7 @@ func TestRun_ForgedItemsSilenceNothing(t *testing.T) {
 	r, a, box := newRunner(t, finding(detach()))
 	table := &ledger.Memory{}
 	r.Ledger = ledger.New(&ledger.Sealed{Unsealed: table, Keys: ledger.FixedKey("secret")})
-	c, far := detach().Changes[0], time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+	c, far := identified(a, detach().Changes[0]), time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
 	// Whatever the key of a hold is made of, the forger may know it: Warder's own is written, and altered.
 	if err := r.Ledger.SetHold(t.Context(), c, ledger.Hold{Until: far, By: caller.Identity{Claimed: "kim"}}); err != nil {
 		t.Fatal(err)

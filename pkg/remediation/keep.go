@@ -25,6 +25,7 @@ type Memory interface {
 	// Open returns the open cases of the control.
 	Open(ctx context.Context) ([]ledger.Case, error)
 	// Kept returns what the control made of the subject that no undo has reverted since; of every subject if it is empty.
+	// A user may be named by its unique id.
 	Kept(ctx context.Context, subject string) ([]Kept, error)
 	// Saw has the runner remember, once the event is handled, who answers for a user that a sweep saw.
 	Saw(user types.UserDetail)
@@ -75,7 +76,7 @@ func (m memory) Kept(ctx context.Context, subject string) ([]Kept, error) {
 	}
 	var ids []string
 	for _, c := range slices.Concat(cases, ended) {
-		if subject == "" || c.Subject == subject {
+		if subject == "" || c.Subject == subject || c.UserID == subject {
 			ids = append(ids, c.Entry, c.Made)
 		}
 	}
@@ -138,7 +139,7 @@ func (m memory) lasting(ctx context.Context, all []moment) (kept []Kept, err err
 	var last []moment
 	for _, at := range all {
 		last = slices.DeleteFunc(last, func(o moment) bool {
-			return o.Kind == at.Kind && o.Target == at.Target && o.About == at.About && o.UserID == at.UserID
+			return o.Kind == at.Kind && o.Target == at.Target && o.UserID == at.UserID && (o.UserID != "" || o.About == at.About)
 		})
 		last = append(last, at)
 	}

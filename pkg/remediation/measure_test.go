@@ -120,8 +120,8 @@ func TestMetrics_EveryRun(t *testing.T) {
 			a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Attached: []string{readOnly},
 				Tags: map[string]string{"warder:exempt": "all until 2027-01-31 by kim for migration"}}}})
 		}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedExempt": 1.0})},
-		{"what a person put back", asIs, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
-			if err := r.Ledger.SetHold(context.Background(), detach().Changes[0],
+		{"what a person put back", asIs, func(t *testing.T, r *remediation.Runner, a *fakeaws.Account) {
+			if err := r.Ledger.SetHold(context.Background(), identified(a, detach().Changes[0]),
 				ledger.Hold{Until: r.Now().Add(time.Hour), By: caller.Identity{Claimed: "kim"}, Reason: "r"}); err != nil {
 				t.Fatal(err)
 			}

@@ -75,7 +75,7 @@ func (o *owners) keep(ctx context.Context, spent func() bool) error {
 			name = renamed
 		}
 		if name != "" && (moved || len(OwnerTags(call, o.Settings.Owners)) > 0) {
-			contact, err := o.reader.contact(ctx, name)
+			contact, err := o.reader.contact(ctx, name, "")
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package remediation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -65,8 +66,26 @@ func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.E
 	return err
 }
 
-func (r *reader) contact(ctx context.Context, user string) (owner.Contact, error) {
-	return once(r.contacts, user, func() (owner.Contact, error) { return r.Owners.Owner(ctx, user) })
+// contact returns who answers for a user: for the one with the unique id, whatever it is called now, if that is known.
+func (r *reader) contact(ctx context.Context, user, id string) (owner.Contact, error) {
+	contact, err := once(r.contacts, cmp.Or(id, user), func() (owner.Contact, error) { return r.Owners.ByID(ctx, id, user) })
+	// Who was created after the event, under a name that the event or the planner has, is another user.
+	if at := happened(r.event); err == nil && id == "" && !r.sweeping() && !at.IsZero() && contact.CreatedAfter(at) {
+		return owner.Contact{Address: contact.Address, Missing: contact.Missing}, nil
+	}
+	if err == nil && contact.ID != "" {
+		r.contacts[contact.ID] = contact
+	}
+	return contact, err
+}
+
+// whose is the unique id of the user whom the finding is about, or the name of who has none that can be read.
+func (r *reader) whose(ctx context.Context, f Finding) string {
+	if f.User == "" {
+		return f.Subject
+	}
+	contact, _ := r.contact(ctx, f.User, f.userID)
+	return cmp.Or(contact.ID, f.User)
 }
 
 // once reads what is not known yet, and keeps it for the run.
@@ -83,7 +102,8 @@ func once[T any](known map[string]T, key string, read func() (T, error)) (value 
 // subjectTags returns the tags of whom the entry is about, nil if that does not exist.
 func (r *reader) subjectTags(ctx context.Context, entry *ledger.Entry) (map[string]string, error) {
 	if entry.User {
-		contact, err := r.contact(ctx, entry.Subject)
+		contact, err := r.contact(ctx, entry.Subject, entry.UserID)
+		rename(r.Runner, entry, contact.Name)
 		if contact.Tags == nil && contact.ID != "" {
 			contact.Tags = map[string]string{}
 		}
@@ -127,13 +147,25 @@ func (r *reader) guardState(ctx context.Context, f Finding, x *facts) (err error
 }
 
 // prefetch reads the holds on all that was found, in a call for each hundred; what fails is read one by one.
-func (r *reader) prefetch(ctx context.Context, findings []Finding) {
+func (r *reader) prefetch(ctx context.Context, findings []located) {
 	var changes []change.Change
 	for _, f := range findings {
 		changes = append(changes, f.Changes...)
 	}
 	if len(findings) < 2 || len(changes) == 0 {
 		return
+	}
+	changes = nil
+	for _, f := range findings {
+		id := ""
+		if f.User != "" && len(f.Changes) > 0 {
+			// Who cannot be looked up now is looked up again when the finding is recorded.
+			contact, _ := r.contact(ctx, f.User, f.userID)
+			id = contact.ID
+		}
+		for _, c := range f.Changes {
+			changes = append(changes, f.identified(c, id))
+		}
 	}
 	if state, err := r.Ledger.Holds(ctx, r.Control.ID, "", changes); err == nil {
 		r.prefetched = state

@@ -81,7 +81,7 @@ func (r *run) handle(ctx context.Context) error {
 			return fmt.Errorf("the ledger has no entry %s, which its run names", id)
 		}
 		if entry.Guard != ledger.Unread {
-			handled[entry.Subject], ongoing[entry.Case] = true, true
+			handled[cmp.Or(entry.UserID, entry.Subject)], ongoing[entry.Case] = true, true
 		} else if entry.User && entry.UserID == "" {
 			unread = append(unread, entry.Case)
 		}
@@ -126,36 +126,32 @@ func (r *run) handle(ctx context.Context) error {
 func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 	entries []ledger.Entry, after string, err error,
 ) {
+	found, err := inspect(ctx, r)
 	var faults []error
-	e := r.event
-	if sweep, ok := e.Detail.(*event.Sweep); ok {
-		e.Detail = &event.Sweep{Rule: sweep.Rule, After: r.record.After}
-	}
-	planning, cancel := context.WithTimeout(ctx, r.budget.planning)
-	findings, err := Inspect(planning, r.Planner, e, memory{r.Ledger, r.Control.ID, r.cases.open, r.clock, r.owners.saw}, r.now)
-	cancel()
 	if err != nil {
-		faults = append(faults, fmt.Errorf("plan: %w", err))
+		faults = append(faults, err)
 	}
-	if r.drillUser != "" && slices.ContainsFunc(findings, r.notOfDrill) {
+	if r.drillUser != "" && slices.ContainsFunc(found, func(f located) bool { return r.notOfDrill(f.Finding) }) {
 		return nil, "", errors.Join(append(faults, errNotOfDrill)...)
 	}
-	r.report.Metrics.Add(metric.Findings, len(findings))
+	r.report.Metrics.Add(metric.Findings, len(found))
 	if r.sweeping() {
-		r.reader.prefetch(ctx, findings)
+		r.reader.prefetch(ctx, found)
 	}
 	stuck, listed := map[string]bool{}, map[string]bool{}
-	for _, f := range findings {
+	defer func(e event.Event) { r.event = e }(r.event)
+	for _, f := range found {
+		r.event = f.event
 		// What is still to be contained is contained, whatever was done about the same subject before.
-		if handled[f.subject()] && (f.Urgency != Containment || len(f.Changes) == 0) {
-			entry, err := r.recorder.entry(ctx, f)
+		if len(handled) > 0 && handled[r.reader.whose(ctx, f.Finding)] && (f.Urgency != Containment || len(f.Changes) == 0) {
+			entry, err := r.recorder.entry(ctx, f.Finding)
 			if err != nil {
 				faults = append(faults, err)
 			}
 			ongoing[entry.Case] = true
 			continue
 		}
-		key, wanted, err := r.evaluate(ctx, f)
+		key, wanted, err := r.evaluate(ctx, f.Finding)
 		ongoing[key] = true
 		if err != nil {
 			faults = append(faults, err)
@@ -182,6 +178,49 @@ func (r *run) plan(ctx context.Context, handled, ongoing map[string]bool) (
 	return entries, after, errors.Join(faults...)
 }
 
+// located is a finding, and the event that it is about.
+type located struct {
+	Finding
+	event event.Event
+}
+
+// inspect has the planner look at what the event is about, under the names that users have now.
+func inspect(ctx context.Context, r *run) (all []located, err error) {
+	planning, cancel := context.WithTimeout(ctx, r.budget.planning)
+	defer cancel()
+	who := &identifier{r.session, r.reader}
+	targets, err := who.identify(planning)
+	faults := []error{err}
+	for _, t := range targets {
+		if sweep, ok := t.event.Detail.(*event.Sweep); ok {
+			t.event.Detail = &event.Sweep{Rule: sweep.Rule, After: r.record.After}
+		}
+		findings, err := Inspect(planning, r.Planner, t.event, memory{r.Ledger, r.Control.ID, r.cases.open, r.clock, r.owners.saw}, r.now)
+		_, sweep := t.event.Detail.(*event.Sweep)
+		if len(findings) > 0 || change.NotFound(err) {
+			faults = append(faults, who.remember(ctx, t))
+		}
+		switch {
+		case change.NotFound(err) && !sweep && r.lastTry():
+			// What AWS does not show to the retries either does not exist: see reader.read.
+			r.report.note(Skipped, r.render(i18n.T("it no longer exists")))
+		case change.NotFound(err) && !sweep:
+			// What is only said of it may be otherwise when it is there.
+			findings = slices.DeleteFunc(findings, func(f Finding) bool { return len(f.Changes) == 0 })
+			faults = append(faults, fmt.Errorf("plan: %w", err))
+		case err != nil:
+			faults = append(faults, fmt.Errorf("plan: %w", err))
+		}
+		for _, f := range findings {
+			if f.User != "" && f.User == t.name {
+				f.userID, f.was, f.unread = t.id, t.was, t.err
+			}
+			all = append(all, located{f, t.event})
+		}
+	}
+	return all, errors.Join(faults...)
+}
+
 // evaluate makes a finding into what the ledger records of it: nothing when there is nothing to do or to say now,
 // several entries when its owner is alerted about an exemption, too. It returns the finding's key with them.
 func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []ledger.Entry, err error) {
@@ -189,7 +228,7 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 		return "", nil, err
 	}
 	if len(f.Changes) == 0 {
-		entries, err := r.recorder.unlessRepeated(ctx, f.Once, make([]ledger.Entry, 1))
+		entries, err := r.recorder.unlessRepeated(ctx, f, make([]ledger.Entry, 1))
 		if len(entries) > 0 {
 			entries[0], err = r.recorder.entry(ctx, f)
 			entries[0].Notify = notice.Alert
@@ -199,9 +238,16 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 		}
 		return "", entries, err
 	}
-	f, err = r.containment().withoutUndone(ctx, f)
-	if err != nil {
-		return "", nil, err
+	if f.Urgency == Containment {
+		var contact owner.Contact
+		if f.User != "" {
+			contact, err = r.reader.contact(ctx, f.User, f.userID)
+		}
+		if err != nil {
+			f.unread = cmp.Or(f.unread, err)
+		} else if f, err = r.containment().withoutUndone(ctx, f, contact.ID, r.recorder); err != nil {
+			return "", nil, err
+		}
 	}
 	entry, err := r.recorder.entry(ctx, f)
 	if err != nil {
@@ -209,9 +255,10 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 		entries, err = r.recorder.unread(entry, f, err)
 		return entry.Case, entries, err
 	}
-	if f.held != nil && f.held.Key == f.key("") {
+	if f.held != nil && f.held.UserID == "" && f.held.Key == f.key() {
 		entry.Case = f.held.Key // it was held when it could not be read whose it is
 	}
+	f.Changes = changesOf(&entry)
 	d := r.decide(ctx, f, &entry, planning)
 	if c := r.cases.known[entry.Case]; urgent(c, r.now) {
 		entry.Urgency = cmp.Or(entry.Urgency, c.Urgency) // it was an emergency when it was held
@@ -239,15 +286,14 @@ func (r *run) conclude(ctx context.Context, f Finding, entry ledger.Entry, d dec
 	case d.answer == permit && r.enforcing():
 		var err error
 		if f.Alert { // the notice about the change says what an alert would say
-			_, err = r.firstTime(ctx, f.Once)
+			_, err = r.recorder.firstTimeAbout(ctx, f)
 		}
 		return one, err
 	case d.answer == permit:
-		once := f.Once
-		if once.Key == "" && !f.Fresh {
-			once = Once{Key: entry.Case, For: Weekly}
+		if f.Once.Key == "" && !f.Fresh {
+			f.Once = Once{Key: entry.Case, For: Weekly}
 		}
-		return r.recorder.unlessRepeated(ctx, once, one)
+		return r.recorder.unlessRepeated(ctx, f, one)
 	}
 	r.report.skip(d.skipped, len(entry.Steps))
 	r.setSteps(&entry, d.status, d.why)
@@ -261,15 +307,14 @@ func (r *run) conclude(ctx context.Context, f Finding, entry ledger.Entry, d dec
 		}
 	}
 	if d.answer == suppress && f.Alert {
-		once := f.Once
 		if d.guard == undone && f.Urgency == Containment {
 			var err error
-			if once, err = r.containment().uncontained(ctx, f, &entry); err != nil {
+			if f.Once, err = r.containment().uncontained(ctx, f, &entry); err != nil {
 				return nil, err
 			}
 		}
 		entry.Case, entry.UnchangedReason = "", cmp.Or(entry.UnchangedReason, r.render(d.why)+".")
-		return r.recorder.unlessRepeated(ctx, once, []ledger.Entry{entry})
+		return r.recorder.unlessRepeated(ctx, f, []ledger.Entry{entry})
 	}
 	r.report.steps(&entry)
 	return nil, nil
@@ -434,6 +479,7 @@ func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried 
 type session struct {
 	*Runner
 	event  event.Event
+	raw    []byte     // the event as it came
 	record ledger.Run // the run as the ledger has it
 	now    time.Time
 	frozen bool // the run's time is its event's, and stands still

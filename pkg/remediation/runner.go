@@ -32,7 +32,10 @@ type Publisher interface {
 
 // Owners knows who answers for an IAM user.
 type Owners interface {
+	// Owner goes by the user's name.
 	Owner(ctx context.Context, user string) (owner.Contact, error)
+	// ByID finds the user by its unique id; name is the one that it had. Without an id it is the same as Owner.
+	ByID(ctx context.Context, id, name string) (owner.Contact, error)
 }
 
 // HaltSwitch can stop every change.
@@ -123,7 +126,7 @@ func (r *Runner) runEvent(ctx context.Context, by Invocation, raw []byte) (repor
 	soon, cancel := context.WithTimeout(ctx, by.Left-by.Left/20)
 	defer cancel()
 	run := newRun(&session{
-		Runner: r, event: e, record: record, now: now, frozen: frozen, report: &report,
+		Runner: r, event: e, raw: raw, record: record, now: now, frozen: frozen, report: &report,
 		log: r.Log.With("event", report.Event),
 	}, budget{planning: by.Left / 2, spent: func() bool { return soon.Err() != nil }})
 	switch {

@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/i18n"
-	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/scenario"
@@ -82,5 +83,5 @@ func init() {
 }
 
 func TestScenarios(t *testing.T) {
-	scenario.Run(t, handler.Control{Description: description, New: newScripted, ReadAPI: reflect.TypeFor[owner.API]()})
+	scenario.Run(t, handler.Control{Description: description, New: newScripted, ReadAPI: reflect.TypeFor[iam.GetUserAPIClient]()})
 }

@@ -36,7 +36,7 @@ func (r *run) keepTagging(ctx context.Context) error {
 		if t.Self = self(call.Identity, name); t.Self && call.Identity.Kind() == event.IAMUser {
 			id = call.Identity.PrincipalID
 		} else {
-			contact, err := r.reader.contact(ctx, name)
+			contact, err := r.reader.contact(ctx, name, "")
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func (r *reader) unlessSelfAsked(ctx context.Context, f Finding) (Finding, error
 	if f.Consent == "" || len(f.Changes) == 0 {
 		return f, nil
 	}
-	contact, err := r.contact(ctx, f.User)
+	contact, err := r.contact(ctx, f.User, f.userID)
 	if err != nil || contact.ID == "" {
 		return f, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 )
@@ -24,7 +25,7 @@ const UndoControl = "undo"
 // UndoRequest says what to revert: one action, or what was done to a user since a time, or what one event led to.
 type UndoRequest struct {
 	Action string `json:"action,omitempty"` // the id of a change, or of a finding with all its changes
-	User   string `json:"user,omitempty"`   // the name of an IAM user
+	User   string `json:"user,omitempty"`   // the name of an IAM user, or its unique id
 	Since  string `json:"since,omitempty"`  // with User, RFC 3339
 	Run    string `json:"run,omitempty"`    // the key of an event, as notices give it
 	// By is who asks for it, as whoever asks says. It is recorded and in the notice, as are the proven caller, if there is
@@ -144,7 +145,7 @@ func (u *Undoer) find(ctx context.Context, q UndoRequest, since time.Time) (foun
 		}
 		return []ledger.Entry{entry}, nil
 	case q.User != "":
-		found, _, err = u.Ledger.About(ctx, q.User, since)
+		found, err = u.aboutUser(ctx, q.User, since)
 	default:
 		found, _, err = u.Ledger.All(ctx)
 		found = slices.DeleteFunc(found, func(e ledger.Entry) bool { return e.Run != q.Run })
@@ -155,6 +156,30 @@ func (u *Undoer) find(ctx context.Context, q UndoRequest, since time.Time) (foun
 			return u.reverts(ctx, s, q)
 		})
 	}), err
+}
+
+// aboutUser returns the entries of a user, named by its unique id or by a name that it has, or had when nobody has it now.
+func (u *Undoer) aboutUser(ctx context.Context, user string, since time.Time) ([]ledger.Entry, error) {
+	id := user
+	if !iamuser.IsUniqueID(user) {
+		contact, err := u.Owners.Owner(ctx, user)
+		if err != nil {
+			return nil, err
+		}
+		if id = contact.ID; id == "" {
+			former, err := u.Ledger.Named(ctx, user)
+			if err != nil || len(former) == 0 {
+				return nil, err
+			}
+			if len(former) > 1 {
+				return nil, fmt.Errorf("undo request not understood: several users had the name %q: name one of them by its "+
+					"unique id: %s", user, strings.Join(former, ", "))
+			}
+			id = former[0]
+		}
+	}
+	found, _, err := u.Ledger.About(ctx, id, since)
+	return found, err
 }
 
 // reverts reports whether the request reverts the step: it is in force, or was undone by the same request,
@@ -299,7 +324,10 @@ func (u *Undoer) holdUntil(now time.Time) time.Time {
 func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry) (string, error) {
 	const changed = "the world has moved on: "
 	if inverse.User {
-		contact, err := u.Owners.Owner(ctx, inverse.Subject)
+		contact, err := u.Owners.ByID(ctx, inverse.UserID, inverse.Subject)
+		if err == nil && contact.ID == "" && inverse.UserID != "" {
+			contact, err = u.Owners.Owner(ctx, inverse.Subject)
+		}
 		switch {
 		case err != nil:
 			return "", err
@@ -308,9 +336,10 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry) (string, er
 		case inverse.UserID != "" && inverse.UserID != contact.ID:
 			return changed + fmt.Sprintf("another user has the name %s now", inverse.Subject), nil
 		}
+		rename(u.Runner, inverse, contact.Name)
 	}
 	for _, step := range inverse.Steps {
-		kind, err := u.Kinds.Kind(step.Change)
+		kind, err := u.kind(step.Change)
 		if err != nil {
 			return "", err
 		}
@@ -353,7 +382,7 @@ func (u *Undoer) revertStep(
 		return err
 	}
 	if back.Status != ledger.Verified {
-		kind, err := u.Kinds.Kind(back.Change)
+		kind, err := u.kind(back.Change)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -184,7 +185,7 @@ func (k kind) Set(ctx context.Context, c change.Change) error {
 	if err != nil {
 		return fmt.Errorf("write access key of %q as JSON: %w", c.Subject, err)
 	}
-	name := change.SecretName(c.Subject, c.Target)
+	name := change.SecretName(cmp.Or(c.Former, c.Subject), c.Target)
 	_, err = k.secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
 		SecretId: &name, SecretString: aws.String(string(value)),
 		ClientRequestToken: aws.String(versionPrefix + aws.ToString(created.AccessKey.AccessKeyId)),
@@ -198,7 +199,7 @@ func (k kind) prepare(ctx context.Context, c change.Change, secret *secretsmanag
 	if err != nil {
 		return fmt.Errorf("get user %q: %w", c.Subject, err)
 	}
-	name := change.SecretName(c.Subject, c.Target)
+	name := change.SecretName(cmp.Or(c.Former, c.Subject), c.Target)
 	switch {
 	case secret == nil:
 		_, err = k.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
@@ -271,7 +272,7 @@ func (k kind) revert(ctx context.Context, c change.Change) error {
 			change.KeyHint(c.Target), c.Subject)
 	}
 	if secret.DeletedDate == nil {
-		name := change.SecretName(c.Subject, c.Target)
+		name := change.SecretName(cmp.Or(c.Former, c.Subject), c.Target)
 		in := &secretsmanager.DeleteSecretInput{SecretId: &name, RecoveryWindowInDays: aws.Int64(recovery)}
 		if _, err := k.secrets.DeleteSecret(ctx, in); err != nil {
 			return fmt.Errorf("delete secret %s: %w", name, err)
@@ -341,7 +342,7 @@ type Describer interface {
 func DescribeSecret(
 	ctx context.Context, api Describer, c change.Change,
 ) (*secretsmanager.DescribeSecretOutput, error) {
-	name := change.SecretName(c.Subject, c.Target)
+	name := change.SecretName(cmp.Or(c.Former, c.Subject), c.Target)
 	out, err := api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
 	var missing *secrets.ResourceNotFoundException
 	if errors.As(err, &missing) {

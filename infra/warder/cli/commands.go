@@ -39,7 +39,7 @@ import (
 func (a *app) explain() *cobra.Command {
 	var q explain.Request
 	flags := []flag{
-		{"user", "`name` of an IAM user", &q.User},
+		{"user", "`name` of an IAM user, or its unique id", &q.User},
 		{"key", "access key `id`, or its last four characters", &q.Key},
 		{"policy", "`ARN` of a managed policy", &q.Policy},
 		{"id", "`id` of an action, as notices give it", &q.Action},
@@ -62,7 +62,7 @@ func (a *app) undo() *cobra.Command {
 	reason := flag{"reason", "why", &q.Reason}
 	what := []flag{
 		{"id", "`id` of an action or a finding, as notices give it", &q.Action},
-		{"user", "`name` of an IAM user: what was done to it since --since", &q.User},
+		{"user", "`name` of an IAM user, or its unique id: what was done to it since --since", &q.User},
 		{"run", "`key` of an event: what was done because of it", &q.Run},
 	}
 	since := flag{"since", "`time` such as 2026-11-21T03:00:00Z, or a day in UTC; with --user", &q.Since}

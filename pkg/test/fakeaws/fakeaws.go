@@ -9,6 +9,8 @@ package fakeaws
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,6 +124,8 @@ type Account struct {
 	// Fault, when set, is asked before and after each call takes effect; an error is the answer, but
 	// for [ErrAgain].
 	Fault func(operation string, after bool) error
+	// Meanwhile, when set, is called before each call, and may change what the account holds: what people do at that moment.
+	Meanwhile func(*State)
 }
 
 // ErrAgain is what [Account.Fault] answers after a call whose answer gets lost on the way, and which
@@ -147,7 +151,7 @@ func (a *Account) complete() {
 			user.Path = "/"
 		}
 		if user.ID == "" {
-			user.ID = "AIDA" + strings.ToUpper(fmt.Sprintf("%x", name+"XXXXXXXX"))[:16]
+			user.ID = UniqueID(name)
 		}
 		for _, policy := range append(user.Attached, user.Boundary) {
 			a.known[policy] = true
@@ -162,6 +166,12 @@ func (a *Account) complete() {
 			a.known[policy] = true
 		}
 	}
+}
+
+// UniqueID is the unique id of a user, the same for the same text.
+func UniqueID(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "AIDA" + base32.StdEncoding.EncodeToString(sum[:])[:17]
 }
 
 // Deploy says that there are these managed policies, by ARN, which the state does not say the documents
@@ -297,6 +307,9 @@ func (a *Account) count(operation string, run func() (any, error)) (any, error) 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls[operation]++
+	if a.Meanwhile != nil {
+		a.Meanwhile(&a.state)
+	}
 	if a.Fault == nil {
 		return run()
 	}

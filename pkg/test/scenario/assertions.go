@@ -20,6 +20,11 @@ import (
 // mismatch returns what keeps the account from being as the change makes it; empty if it is so. It is read
 // past what the function reads with, which a fault may falsify.
 func (w *fixture) mismatch(c change.Change) string {
+	for name, user := range w.account.State().Users {
+		if user.ID == c.SubjectID {
+			c = c.Renamed(name)
+		}
+	}
 	honest, err := w.newRunner(w.account.Copy())
 	if err != nil {
 		return err.Error()

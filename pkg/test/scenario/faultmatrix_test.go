@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -252,19 +253,19 @@ func (g off) Check(ctx context.Context) (i18n.Message, time.Time, error) {
 
 type nobody struct{ remediation.Owners }
 
-func (o nobody) Owner(ctx context.Context, user string) (owner.Contact, error) {
-	if contact, err := o.Owners.Owner(ctx, user); err == nil {
+func (o nobody) ByID(ctx context.Context, id, name string) (owner.Contact, error) {
+	if contact, err := o.Owners.ByID(ctx, id, name); err == nil {
 		return contact, nil
 	}
-	return owner.Contact{ID: "AIDAEXAMPLE", Tags: map[string]string{}}, nil
+	return owner.Contact{ID: cmp.Or(id, "AIDAEXAMPLE"), Name: name, Tags: map[string]string{}}, nil
 }
 
 type visible struct{ remediation.Owners }
 
-func (o visible) Owner(ctx context.Context, user string) (owner.Contact, error) {
-	contact, err := o.Owners.Owner(ctx, user)
+func (o visible) ByID(ctx context.Context, id, name string) (owner.Contact, error) {
+	contact, err := o.Owners.ByID(ctx, id, name)
 	if err == nil && contact.ID == "" {
-		contact.ID, contact.Tags = "AIDAEXAMPLE", map[string]string{}
+		contact.ID, contact.Name, contact.Tags = cmp.Or(id, "AIDAEXAMPLE"), name, map[string]string{}
 	}
 	return contact, err
 }

@@ -90,7 +90,7 @@ const (
 func (c call) covers(what change.Change) bool {
 	return slices.ContainsFunc(c.each(), func(one call) bool {
 		return one.guards == everything || one.guards == ofUser+what.Subject+"\n" ||
-			strings.HasSuffix(one.guards, "#"+what.Kind+"#"+what.Subject+"#"+what.Target+"\n")
+			strings.HasSuffix(one.guards, "#"+what.Thing()+"\n")
 	})
 }
 
@@ -255,6 +255,13 @@ func (a observedOwners) Owner(ctx context.Context, user string) (owner.Contact, 
 	a.ownerOf = user
 	defer func() { a.ownerOf = "" }()
 	return a.Owners.Owner(ctx, user)
+}
+
+// ByID implements [remediation.Owners].
+func (a observedOwners) ByID(ctx context.Context, id, name string) (owner.Contact, error) {
+	a.ownerOf = name
+	defer func() { a.ownerOf = "" }()
+	return a.Owners.ByID(ctx, id, name)
 }
 
 // start makes the fixture in which the scenario begins.
@@ -423,7 +430,7 @@ func (w *fixture) ids() []string {
 			return own.ID == c.ID && own.Status.Made()
 		}) {
 			for _, own := range w.changes {
-				if own.Change == c.Change && own.Status.Made() {
+				if own.Thing() == c.Thing() && own.Before == c.Before && own.After == c.After && own.Status.Made() {
 					id = own.ID
 				}
 			}

@@ -11,13 +11,16 @@
 //	                        the ARN of who is proven to ask
 //	-- release.json --      a request to release the control; at is the time of either
 //	-- drill.json --        an incident rehearsal that the ledger knows (package ledger, Drill)
+//	-- renamed --           why something else comes of it when its users are renamed; optional
+//	-- recreated --         why something else comes of it when its users are deleted and created anew; optional
 //	-- want --              what the control does; go test -update writes it
 //	-- emails --            the emails that are sent, whole; optional, go test -update writes it if it is there
 //	-- emails-ko --         the same in Korean
 //
 // Beside what a scenario wants, the harness checks what must hold for every scenario: handling the events
 // again changes nothing and notifies nobody; observing changes nothing; whatever goes wrong with any call
-// to AWS is made good by the retry, or by the redelivery of the event when it is over (see matrix); in Korean the
+// to AWS is made good by the retry, or by the redelivery of the event when it is over (see matrix); users may be renamed,
+// or deleted and created anew, between any two calls (see renamed, recreated); in Korean the
 // same is notified, and nothing of it is left in English; with names and tags that try to be markup,
 // lines, mentions or orders to a terminal, every notice and log line stays what it is; the
 // control calls nothing that its control.json does not permit, and permits nothing that no scenario
@@ -174,6 +177,8 @@ func (h *harness) scenario(t *testing.T, file string) {
 	t.Run("observed", func(t *testing.T) { h.observed(t, s, played) })
 	t.Run("in Korean", func(t *testing.T) { h.korean(t, s, played) })
 	t.Run("with faults", func(t *testing.T) { h.faults(t, played) })
+	t.Run("with its users renamed", func(t *testing.T) { h.renamed(t, played) })
+	t.Run("with its users recreated", func(t *testing.T) { h.recreated(t, played) })
 	t.Run("with hostile names", func(t *testing.T) { h.hostile(t, s.archive) })
 }
 
@@ -209,6 +214,10 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 			var d ledger.Drill
 			err = strict(f.Data, &d)
 			s.drills = append(s.drills, d)
+		case f.Name == "renamed" || f.Name == "recreated":
+			if len(bytes.TrimSpace(f.Data)) == 0 {
+				err = errors.New("say why what comes of it is another then")
+			}
 		case golden(f): // see scenario.golden
 		default:
 			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, " +
@@ -224,6 +233,7 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 	if len(s.events) == 0 {
 		return s, errors.New("the scenario has no event")
 	}
+	s.identify()
 	parameters := map[string]any{}
 	for name, p := range described.Parameters {
 		parameters[name] = p.Default
@@ -435,7 +445,7 @@ func (h *harness) permissions(t *testing.T) {
 			switch {
 			case !h.used[action]:
 				t.Errorf("control.json permits %s, which no scenario needs", action)
-			case h.ReadAPI == nil && action != "iam:GetUser": // of the owner
+			case h.ReadAPI == nil && action != "iam:GetUser" && action != "iam:ListUsers": // of the owner
 				t.Errorf("control.json permits %s, and the control has no ReadAPI", action)
 			}
 		}
