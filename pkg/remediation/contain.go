@@ -64,7 +64,7 @@ func (r containment) withoutUndone(ctx context.Context, f Finding, id string, by
 	f.Changes, f.Text = free, i18n.Sentences(open, f.Text, reasons)
 	noted := f
 	noted.Once = once
-	_, err = by.firstTimeAbout(ctx, noted)
+	_, err = firstTimeAbout(ctx, by, noted)
 	return f, err
 }
 

@@ -158,7 +158,7 @@ func (r *recorder) unread(entry ledger.Entry, f Finding, why error) ([]ledger.En
 
 // unlessRepeated returns the entries of a finding, unless somebody was notified of the same lately.
 func (r *recorder) unlessRepeated(ctx context.Context, f Finding, entries []ledger.Entry) ([]ledger.Entry, error) {
-	first, err := r.firstTimeAbout(ctx, f)
+	first, err := firstTimeAbout(ctx, r, f)
 	if err == nil && first {
 		return entries, nil
 	}
@@ -172,7 +172,7 @@ func (r *recorder) unlessRepeated(ctx context.Context, f Finding, entries []ledg
 // firstTimeAbout reports whether nobody was notified of the finding lately. What was said about a user does not count for
 // another of the same name: the mark goes by the unique id. Beside it is one under the name, for the last try of a run that
 // cannot read whose it is. Controls that only alert have what distinguishes users in their keys.
-func (r *recorder) firstTimeAbout(ctx context.Context, f Finding) (bool, error) {
+func firstTimeAbout(ctx context.Context, r *recorder, f Finding) (bool, error) {
 	once := f.Once
 	if once.Key == "" || f.User == "" || !r.Control.Acts() {
 		return r.firstTime(ctx, once)

@@ -286,7 +286,7 @@ func (r *run) conclude(ctx context.Context, f Finding, entry ledger.Entry, d dec
 	case d.answer == permit && r.enforcing():
 		var err error
 		if f.Alert { // the notice about the change says what an alert would say
-			_, err = r.recorder.firstTimeAbout(ctx, f)
+			_, err = firstTimeAbout(ctx, r.recorder, f)
 		}
 		return one, err
 	case d.answer == permit:
