@@ -116,6 +116,11 @@ type Handling struct {
 	// is needed.
 	Consent string
 
+	origin
+}
+
+// origin is where a finding comes from, as far as its run knows more of that than its planner.
+type origin struct {
 	held   *ledger.Case // the case that the finding comes from, for one that was held
 	userID string       // the unique id of User, where it is known before the user is looked up
 	was    string       // the name of User in the event, if it is another
@@ -188,7 +193,7 @@ func (pending) Sweep(_ context.Context, _ event.Event, open []ledger.Case, _ tim
 		}
 		f := Finding{
 			Title: i18n.Literal(c.Title), Severity: control.Severity(c.Severity), Changes: c.Changes,
-			Handling: Handling{held: &c, userID: c.UserID, Urgency: Urgency(c.Urgency)},
+			Handling: Handling{origin: origin{held: &c, userID: c.UserID}, Urgency: Urgency(c.Urgency)},
 		}
 		if c.User {
 			f.User = c.Subject
