@@ -301,6 +301,12 @@ func (o tagless) Owner(ctx context.Context, user string) (owner.Contact, error) 
 	return c, err
 }
 
+func (o tagless) ByID(ctx context.Context, id, name string) (owner.Contact, error) {
+	c, err := o.Owners.ByID(ctx, id, name)
+	c.Tags = nil
+	return c, err
+}
+
 type forgetful struct{ ledger.Store }
 
 func (s forgetful) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {

@@ -104,7 +104,7 @@ func (w *world) judge(i *invocation, p page, t thing) {
 	w.require(haltedNow, p.name, w.halted == 0, "Warder is halted: %s", done)
 	contains := i.ID == "contain-exposed-key" // no tag stops it
 	w.require(exemptNow, p.name, contains || !exempt(user, i.ID, w.now), "%s is exempt: %s", p.name, done)
-	hold, held := w.holds[raw(step.Change).key()]
+	hold, held := w.holds[step.Thing()]
 	held = held && (t.kind != change.InlineUserPolicy || hold.Content == change.Content(was))
 	w.require(heldNow, p.name, !held || !w.now.Before(hold.Until), "on hold until %s: %s", hold.Until, done)
 
@@ -273,13 +273,22 @@ func (w *world) seen(f *function, begin time.Time) {
 		lacking[l.thing] = true
 	}
 	w.warned[f.ID] = slices.DeleteFunc(w.warned[f.ID], func(t thing) bool {
-		held := begin.Before(w.holds[t.key()].Until)
+		held := begin.Before(w.hold(t).Until)
 		right := t.kind != change.AccessKeyDeletion && (!lacking[t] || held) || exempt(w.user(t.subject), f.ID, w.now)
 		if right {
 			w.clean[f.ID+"#"+t.key()] = begin
 		}
 		return right
 	})
+}
+
+// hold is the hold on a thing of the user who has the name now, zero if there is none.
+func (w *world) hold(t thing) ledger.Hold {
+	c := change.Change{Kind: t.kind, Subject: t.subject, Target: t.target}
+	if user := w.user(t.subject); user != nil {
+		c.SubjectID = user.ID
+	}
+	return w.holds[c.Thing()]
 }
 
 // lack is something that a control has to do something about.
@@ -296,7 +305,7 @@ func (w *world) today() {
 		}
 		for _, l := range w.lacking(f, f.swept) {
 			key := f.ID + "#" + l.key()
-			held, exempted := w.now.Before(w.holds[l.key()].Until), exempt(w.user(l.subject), f.ID, w.now)
+			held, exempted := w.now.Before(w.hold(l.thing).Until), exempt(w.user(l.subject), f.ID, w.now)
 			due, open := w.caseOf(f.ID, l.thing)
 			known := exempted || held || open || w.since[l.thing].After(f.swept.Add(-time.Minute))
 			missed := w.tally(key, !known)
