@@ -3,15 +3,10 @@ package detachdirectpolicy
 import (
 	"context"
 	"fmt"
-	"unicode"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/i18n"
 )
-
-// maxInline is how many characters the inline policies of a user may have together, white space not counted
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-const maxInline = 2048
 
 // keepDeny are the changes that take a policy off the user and leave what it denies, which is the document deny. An
 // inline policy keeps its name. A managed policy is not changed, as others may have it: an inline policy that denies
@@ -26,7 +21,7 @@ func (v *scan) keepDeny(
 		return []change.Change{detach}, unchanged, nil
 	}
 	inline := map[string]string{}
-	size := characters(deny)
+	size := change.Characters(deny)
 	for _, h := range held {
 		if h.kind != change.InlineUserPolicy {
 			continue
@@ -34,7 +29,7 @@ func (v *scan) keepDeny(
 		if inline[h.target], err = v.document(ctx, user, h); err != nil {
 			return nil, unchanged, err
 		}
-		size += characters(inline[h.target])
+		size += change.Characters(inline[h.target])
 	}
 	keep := change.Change{Kind: change.InlineUserPolicy, Subject: user, After: deny, Content: detach.Content}
 	for n := 1; keep.Target == ""; n++ {
@@ -46,20 +41,9 @@ func (v *scan) keepDeny(
 			keep.Target = name
 		}
 	}
-	if size > maxInline {
+	if size > change.MaxInline {
 		return nil, i18n.T("The policy denies something, and what it denies does not fit into the user's inline policies, "+
-			"which may have %d characters together: detaching it would allow the user to do more.", maxInline), nil
+			"which may have %d characters together: detaching it would allow the user to do more.", change.MaxInline), nil
 	}
 	return []change.Change{keep, detach}, unchanged, nil
-}
-
-// characters are those of a document that IAM counts.
-func characters(document string) int {
-	n := 0
-	for _, r := range document {
-		if !unicode.IsSpace(r) {
-			n++
-		}
-	}
-	return n
 }

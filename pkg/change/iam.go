@@ -35,6 +35,16 @@ type IAM interface {
 	DeleteUserPolicy(context.Context, *iam.DeleteUserPolicyInput,
 		...func(*iam.Options)) (*iam.DeleteUserPolicyOutput, error)
 
+	// The next are for what AWS would refuse.
+	iam.GetPolicyAPIClient
+	GetPolicyVersion(context.Context, *iam.GetPolicyVersionInput,
+		...func(*iam.Options)) (*iam.GetPolicyVersionOutput, error)
+	GetAccountSummary(context.Context, *iam.GetAccountSummaryInput,
+		...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error)
+	iam.ListUserPoliciesAPIClient
+	iam.ListGroupPoliciesAPIClient
+	iam.ListAttachedGroupPoliciesAPIClient
+
 	iam.ListGroupsForUserAPIClient
 	AddUserToGroup(context.Context, *iam.AddUserToGroupInput, ...func(*iam.Options)) (*iam.AddUserToGroupOutput, error)
 	RemoveUserFromGroup(context.Context, *iam.RemoveUserFromGroupInput,

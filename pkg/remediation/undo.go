@@ -101,7 +101,8 @@ const unknownChange = "the ledger has no change of that name; ask explain for th
 type Undoer struct{ *Runner }
 
 // Undo reverts what the request names, newest first, and notifies the owners. What cannot be reverted is refused with
-// the reason. An error means that it is not known how far it came: the same request again finishes it.
+// the reason, and the rest is reverted. An error means that it is not known how far it came: the same request again
+// finishes it, after it has checked everything again. It says what came of the rest.
 func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	answer := UndoAnswer{Undone: []Undone{}, Refused: []Refused{}}
 	if q.Chat != "" && q == (UndoRequest{Chat: q.Chat}) {
@@ -131,7 +132,30 @@ func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	if !q.Preview {
 		faults = append(faults, u.notifyForged(ctx))
 	}
-	return answer, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return answer, &unfinished{err, answer}
+	}
+	return answer, nil
+}
+
+// unfinished is the error of an undo that is not finished.
+type unfinished struct {
+	error
+	answer UndoAnswer
+}
+
+func (u *unfinished) Unwrap() error { return u.error }
+
+// Error has what was answered as well: whoever asks gets no answer beside an error.
+func (u *unfinished) Error() string {
+	text := "not finished: " + strings.ReplaceAll(u.error.Error(), "\n", "; ") + "; the same request again goes on with it"
+	for _, done := range u.answer.Undone {
+		text += "; undone: " + done.Action + ": " + done.Text
+	}
+	for _, refused := range u.answer.Refused {
+		text += "; refused: " + refused.Action + ": " + refused.Why
+	}
+	return text
 }
 
 // find returns the entries that the request means.
@@ -204,33 +228,37 @@ func (u *Undoer) revert(ctx context.Context, entry *ledger.Entry, q UndoRequest,
 	if err != nil {
 		return err
 	}
-	if !recorded {
-		why, err := u.refuses(ctx, inverse)
-		if why != "" && err == nil {
-			for _, step := range steps {
-				refuse(step.ID, why)
-			}
-		}
-		if why != "" || err != nil {
-			return err
-		}
+	why, err := u.refuses(ctx, inverse, recorded)
+	switch {
+	case err != nil:
+		return err
+	case why != "" && recorded && !q.Preview:
+		err = u.giveUp(ctx, inverse, steps, why)
+	case why == "" && !recorded && !q.Preview:
+		err = u.Ledger.Update(ctx, inverse)
+	}
+	done := 0
+	for err == nil && why == "" && done < len(steps) {
 		if !q.Preview {
-			if err := u.Ledger.Update(ctx, inverse); err != nil {
-				return err
-			}
+			why, err = u.revertStep(ctx, entry, steps[done], inverse, &inverse.Steps[done])
+		}
+		if err == nil && why == "" {
+			done++
 		}
 	}
-	if !q.Preview {
-		for i, step := range steps {
-			if err := u.revertStep(ctx, entry, step, inverse, &inverse.Steps[i]); err != nil {
-				return err
-			}
-		}
+	if err != nil {
+		return err
+	}
+	if done > 0 && !q.Preview {
 		if _, err := u.notifyOnce(ctx, inverse, notice.Undone); err != nil {
 			return err
 		}
 	}
 	for i, step := range steps {
+		if i >= done {
+			refuse(step.ID, why)
+			continue
+		}
 		back := inverse.Steps[i]
 		undone := Undone{step.ID, back.ID, back.Change, u.Kinds.Describe(back.Change, !q.Preview).String()}
 		if q.Preview {
@@ -320,9 +348,14 @@ func (u *Undoer) holdUntil(now time.Time) time.Time {
 	return now.UTC().AddDate(0, 0, u.Settings.HoldDays)
 }
 
-// refuses says why the present state does not allow the undo, the empty string when it does.
-func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry) (string, error) {
+// refuses says why the present state does not allow the undo, the empty string when it does. One that an earlier try
+// has begun is checked again, but for what that try has verified: anything may have changed since.
+func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool) (string, error) {
 	const changed = "the world has moved on: "
+	left := slices.DeleteFunc(slices.Clone(inverse.Steps), func(s ledger.Step) bool { return s.Status == ledger.Verified })
+	if len(left) == 0 {
+		return "", nil
+	}
 	if inverse.User {
 		contact, err := u.Owners.ByID(ctx, inverse.UserID, inverse.Subject)
 		if err == nil && contact.ID == "" && inverse.UserID != "" {
@@ -333,12 +366,14 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry) (string, er
 			return "", err
 		case contact.ID == "":
 			return changed + fmt.Sprintf("the user %s does not exist any more", inverse.Subject), nil
-		case inverse.UserID != "" && inverse.UserID != contact.ID:
+		case inverse.UserID == "":
+			return fmt.Sprintf("it is not recorded which user %s was", inverse.Subject), nil
+		case inverse.UserID != contact.ID:
 			return changed + fmt.Sprintf("another user has the name %s now", inverse.Subject), nil
 		}
 		rename(u.Runner, inverse, contact.Name)
 	}
-	for _, step := range inverse.Steps {
+	for _, step := range left {
 		kind, err := u.kind(step.Change)
 		if err != nil {
 			return "", err
@@ -351,27 +386,35 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry) (string, er
 			return "", err
 		}
 		what := fmt.Sprintf("the %s %s of %s", step.Kind, change.Hint(step.Change), step.Subject)
-		switch present {
-		case step.Before:
-		case step.After:
+		switch {
+		case present == step.Before, present == step.After && begun: // by the earlier try, which was cut off
+		case present == step.After:
 			return what + " was put back by somebody else already", nil
 		default:
 			return changed + what + " is not as it was left", nil
 		}
-		if kind, ok := kind.(change.Conditional); ok {
-			if why, err := kind.Refuses(ctx, step.Change); err != nil || !why.Empty() {
-				return why.String(), err
-			}
+		if why, err := notNow(ctx, kind, step.Change); err != nil || why != "" {
+			return why, err
 		}
 	}
 	return "", nil
 }
 
-// revertStep reverts one step, verifies it, and records both sides of it. What an earlier try has already
-// reverted is set once more, which changes nothing: that it looks so proves nothing.
+// notNow says why the change must not be made now, the empty string when it may.
+func notNow(ctx context.Context, kind change.Kind, c change.Change) (string, error) {
+	conditional, ok := kind.(change.Conditional)
+	if !ok {
+		return "", nil
+	}
+	why, err := conditional.Refuses(ctx, c)
+	return why.String(), err
+}
+
+// revertStep reverts one step, verifies it, and records both sides of it, or says why it must not. What an earlier try
+// has already reverted is set once more, which changes nothing: that it looks so proves nothing.
 func (u *Undoer) revertStep(
 	ctx context.Context, entry *ledger.Entry, step *ledger.Step, inverse *ledger.Entry, back *ledger.Step,
-) error {
+) (why string, err error) {
 	// The hold comes first: no sweep may come in between. What takes access away again, the undo of an undo, lifts it.
 	hold := ledger.Hold{Until: u.holdUntil(inverse.At), By: inverse.By, Reason: inverse.Reason, Action: step.ID,
 		Content: back.Content}
@@ -379,26 +422,76 @@ func (u *Undoer) revertStep(
 		hold.Until = inverse.At
 	}
 	if err := u.Ledger.SetHold(ctx, back.Change, hold); err != nil {
-		return err
+		return "", err
 	}
 	if back.Status != ledger.Verified {
 		kind, err := u.kind(back.Change)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if err := set(ctx, kind, back.Change); err != nil {
-			return err
+			// Nobody knows whether the request comes again: until then there is nothing to hold.
+			if present, unread := kind.Read(ctx, back.Change); unread == nil && present == back.Before {
+				err = errors.Join(err, u.lift(ctx, inverse, step))
+			}
+			return "", err
 		}
 		if err := verify(ctx, u.Sleep, kind, back.Change); err != nil {
-			return err
+			return "", err
+		}
+		if why, err := u.takeBack(ctx, kind, *back); err != nil || why != "" {
+			return why, errors.Join(err, u.giveUp(ctx, inverse, []*ledger.Step{step}, why))
 		}
 		back.Status, back.At = ledger.Verified, u.Now()
 		if err := u.Ledger.Update(ctx, inverse); err != nil {
-			return err
+			return "", err
 		}
 	}
 	step.Status, step.Undo = ledger.Undone, back.ID
 	attrs := append(changeAttrs(*back), "undoes", step.ID, "by", inverse.By.String(), "why", inverse.Reason)
 	u.Log.InfoContext(ctx, "change", attrs...)
-	return u.Ledger.Update(ctx, entry)
+	return "", u.Ledger.Update(ctx, entry)
+}
+
+// takeBack detaches a policy that was just attached if it says something else since that moment, and says so.
+func (u *Undoer) takeBack(ctx context.Context, kind change.Kind, back ledger.Step) (why string, err error) {
+	if back.Kind != change.ManagedUserPolicy || back.After == "" {
+		return "", nil
+	}
+	if why, err = notNow(ctx, kind, back.Change); err != nil || why == "" {
+		return "", err
+	}
+	if err := set(ctx, kind, back.Inverse()); err != nil {
+		return why, fmt.Errorf("detach again what was just attached, as %s: %w", why, err)
+	}
+	u.Log.WarnContext(ctx, "taken back", append(changeAttrs(back), "why", why)...)
+	return why, nil
+}
+
+// giveUp records why the rest of an undo that was begun is not made, and ends the holds of the steps.
+func (u *Undoer) giveUp(ctx context.Context, inverse *ledger.Entry, steps []*ledger.Step, why string) error {
+	for i := range inverse.Steps {
+		if back := &inverse.Steps[i]; back.Status != ledger.Verified {
+			back.Status, back.Reason, back.At = ledger.Skipped, why, u.Now()
+		}
+	}
+	faults := []error{u.Ledger.Update(ctx, inverse)}
+	for _, step := range steps {
+		faults = append(faults, u.lift(ctx, inverse, step))
+	}
+	return errors.Join(faults...)
+}
+
+// lift ends the hold of a step that is not put back.
+func (u *Undoer) lift(ctx context.Context, inverse *ledger.Entry, step *ledger.Step) error {
+	state, err := u.Ledger.Holds(ctx, "", "", []change.Change{step.Change})
+	if err != nil {
+		return err
+	}
+	h, _ := state.Held([]change.Change{step.Change}, u.Now())
+	if !step.Status.Made() || h.Action != step.ID {
+		return nil
+	}
+	h.Until = inverse.At
+	return u.Ledger.SetHold(ctx, step.Change, h)
 }

@@ -22,7 +22,7 @@ func clone(s State) State {
 		Sessions: pointers(s.Sessions, same), Nodes: pointers(s.Nodes, Node.clone),
 		Topics: pointers(s.Topics, Topic.clone), Queues: pointers(s.Queues, Queue.clone), Buses: pointers(s.Buses, Bus.clone),
 		Stacks:  pointers(s.Stacks, Stack.clone),
-		Summary: values(s.Summary, same), Policies: values(s.Policies, same),
+		Summary: values(s.Summary, same), Policies: values(s.Policies, same), Unattachable: list(s.Unattachable, same),
 	}
 }
 

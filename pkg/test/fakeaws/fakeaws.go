@@ -41,7 +41,9 @@ type State struct {
 	// Foreign are access keys of other accounts: IAM refuses to say whose they are.
 	Foreign  []string            `json:"foreign,omitempty"`
 	Policies map[string]Document `json:"policies,omitempty"`
-	Secrets  map[string]*Secret  `json:"secrets,omitempty"`
+	// Unattachable are the ARNs of managed policies that AWS does not let be attached any more.
+	Unattachable []string           `json:"unattachable,omitempty"`
+	Secrets      map[string]*Secret `json:"secrets,omitempty"`
 	// Members are the member accounts of the organization, by number.
 	Members  map[string]*Member  `json:"members,omitempty"`
 	Buckets  map[string]*Bucket  `json:"buckets,omitempty"`
@@ -192,7 +194,7 @@ func (a *Account) managed(arn string) bool {
 
 // Alter makes the account what people do to it: each user, group, policy, bucket, session and node
 // of the state replaces the one of the same name, a user that is null is deleted, and so are buckets
-// and sessions; a halt value and a summary replace theirs.
+// and sessions; a halt value, a summary and what is not attachable replace theirs.
 func (a *Account) Alter(state State) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -213,6 +215,9 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.Roles, state.Roles)
 	for arn, document := range state.Policies {
 		put(&a.state.Policies, arn, document)
+	}
+	if state.Unattachable != nil {
+		a.state.Unattachable = state.Unattachable
 	}
 	if state.Halt != "" {
 		a.state.Halt = state.Halt

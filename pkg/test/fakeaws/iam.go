@@ -298,6 +298,9 @@ func (c call) AttachUserPolicy(user *User, in *iam.AttachUserPolicyInput) (any, 
 	if !c.managed(*in.PolicyArn) {
 		return nil, missing("Policy %s does not exist or is not attachable.", *in.PolicyArn)
 	}
+	if slices.Contains(c.state.Unattachable, *in.PolicyArn) {
+		return nil, &types.PolicyNotAttachableException{Message: new("Policy is not attachable.")}
+	}
 	return &iam.AttachUserPolicyOutput{}, add(&user.Attached, *in.PolicyArn, "Policies")
 }
 
@@ -408,10 +411,15 @@ func (call) GetGroupPolicy(group *Group, in *iam.GetGroupPolicyInput) (any, erro
 
 // GetPolicy describes a managed policy; every one is at version v1.
 func (c call) GetPolicy(in *iam.GetPolicyInput) (any, error) {
-	_, err := lookUp(c.state.Policies, *in.PolicyArn, "Policy %s was not found.")
+	if !c.managed(*in.PolicyArn) {
+		return nil, missing("Policy %s was not found.", *in.PolicyArn)
+	}
 	return &iam.GetPolicyOutput{
-		Policy: &types.Policy{Arn: in.PolicyArn, PolicyName: policyName(*in.PolicyArn), DefaultVersionId: new("v1")},
-	}, err
+		Policy: &types.Policy{
+			Arn: in.PolicyArn, PolicyName: policyName(*in.PolicyArn), DefaultVersionId: new("v1"),
+			IsAttachable: !slices.Contains(c.state.Unattachable, *in.PolicyArn),
+		},
+	}, nil
 }
 
 // GetPolicyVersion returns the document of a managed policy, URL-encoded as IAM does.
