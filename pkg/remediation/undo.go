@@ -301,8 +301,35 @@ func (u *Undoer) choose(
 	case !known:
 		refuse(q.Action, unknownChange)
 	}
+	steps = slices.DeleteFunc(steps, func(step *ledger.Step) bool {
+		later := dependent(entry, step, steps)
+		if later != "" {
+			refuse(step.ID, fmt.Sprintf("it goes with %s, and alone it would allow more than before: revert %s first, or both "+
+				"with %s", later, later, entry.ID))
+		}
+		return later != ""
+	})
 	slices.Reverse(steps)
 	return steps
+}
+
+// dependent returns the id of a later step of the entry that is in force and not reverted, and that needs the step:
+// what a managed policy denied is denied by an inline policy in its place.
+func dependent(entry *ledger.Entry, step *ledger.Step, chosen []*ledger.Step) string {
+	behind := false
+	for i := range entry.Steps {
+		later := &entry.Steps[i]
+		if later == step {
+			behind = true
+			continue
+		}
+		pair := step.Kind == change.InlineUserPolicy && later.Kind == change.ManagedUserPolicy ||
+			step.Kind == change.ManagedUserPolicy && later.Kind == change.InlineUserPolicy
+		if behind && pair && later.Status.Made() && !slices.Contains(chosen, later) {
+			return later.ID
+		}
+	}
+	return ""
 }
 
 // inverse returns the entry of the undo; recorded is true when an earlier try has recorded it.
@@ -351,7 +378,7 @@ func (u *Undoer) holdUntil(now time.Time) time.Time {
 // refuses says why the present state does not allow the undo, the empty string when it does. One that an earlier try
 // has begun is checked again, but for what that try has verified: anything may have changed since.
 func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool) (string, error) {
-	const changed = "the world has moved on: "
+	const changed = "the resource has changed since: "
 	left := slices.DeleteFunc(slices.Clone(inverse.Steps), func(s ledger.Step) bool { return s.Status == ledger.Verified })
 	if len(left) == 0 {
 		return "", nil
