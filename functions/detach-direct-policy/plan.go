@@ -29,12 +29,16 @@ import (
 type parameters struct {
 	// PolicyGroups names, by the ARN of a managed policy, the group that carries it.
 	PolicyGroups map[string]string `json:"policyGroups"`
+	// DetachUnattachable says whether policies go as well that AWS does not let be attached again.
+	DetachUnattachable bool `json:"detachUnattachable"`
 }
 
 type planner struct {
 	api    readAPI
 	groups map[string]string
-	sleep  func(context.Context, time.Duration)
+	// unattachable says whether policies go as well that AWS does not let be attached again.
+	unattachable bool
+	sleep        func(context.Context, time.Duration)
 	// concurrency is how many users a sweep scans at a time; one after the other if it is 0.
 	concurrency int
 }
@@ -57,7 +61,9 @@ func newPlanner(
 			faults = append(faults, fmt.Errorf("read policyGroups: %q has no group", policy))
 		}
 	}
-	return &planner{api: api, groups: p.PolicyGroups, sleep: sleep, concurrency: concurrency}, errors.Join(faults...)
+	return &planner{
+		api: api, groups: p.PolicyGroups, unattachable: p.DetachUnattachable, sleep: sleep, concurrency: concurrency,
+	}, errors.Join(faults...)
 }
 
 // direct is one policy that is attached directly to a user.
@@ -81,7 +87,8 @@ func (p *planner) Keep(
 	ctx context.Context, e event.Event, m remediation.Memory, _ time.Time,
 ) ([]remediation.Finding, error) {
 	v := &scan{
-		planner: p, account: e.Account, documents: map[string]string{}, carried: map[string][]direct{}, memory: m,
+		planner: p, account: e.Account, documents: map[string]string{}, final: map[string]bool{},
+		carried: map[string][]direct{}, memory: m,
 	}
 	switch d := e.Detail.(type) {
 	case *event.APICall:
@@ -107,6 +114,7 @@ type scan struct {
 	account   string
 	shared    sync.Mutex
 	documents map[string]string   // of managed policies, by ARN
+	final     map[string]bool     // the managed policies that AWS does not let be attached again, by ARN
 	carried   map[string][]direct // by group; nil when there is no such group
 	memory    remediation.Memory  // nil if nothing is to be remembered
 }
@@ -290,6 +298,10 @@ func (v *scan) finding(
 			found.keep, found.unchangedReason, found.advice = rest, i18n.Message{}, i18n.Message{}
 		}
 	}
+	final := v.isFinal(d)
+	if final && !v.unattachable && found.unchangedReason.Empty() {
+		found.unchangedReason, found.advice = unattachable.unchangedReason, unattachable.advice
+	}
 	f := remediation.Finding{
 		User: user, Title: found.title, Severity: found.severity,
 		Text:            i18n.Sentences(describe(user, d, by != nil), found.rights),
@@ -301,6 +313,10 @@ func (v *scan) finding(
 			return nil, err
 		}
 		f.Advice = v.advice(d, found, f.UnchangedReason, by)
+		if final {
+			f.Advice = i18n.Sentences(i18n.T("AWS does not let this policy be attached again: detaching it cannot be undone."),
+				f.Advice)
+		}
 		if keep := found.keep != "" && f.UnchangedReason.Empty() && f.Changes[0].Kind != change.GroupMembership; keep {
 			if f.Changes, f.UnchangedReason, err = v.keepDeny(ctx, user, found.keep, f.Changes[0], held); err != nil {
 				return nil, err
@@ -349,10 +365,18 @@ func (v *scan) document(ctx context.Context, user string, policy direct) (docume
 			return fmt.Errorf("get version %s of policy %s: %w", aws.ToString(id), policy.target, err)
 		}
 		document = decoded(version.PolicyVersion.Document)
-		v.documents[policy.target] = document
+		v.documents[policy.target], v.final[policy.target] = document, !described.Policy.IsAttachable
 		return nil
 	})
 	return document, err
+}
+
+// isFinal reports whether AWS does not let the policy, whose document was read, be attached again, as it does with some
+// that it has replaced (https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html).
+func (v *scan) isFinal(policy direct) bool {
+	v.shared.Lock()
+	defer v.shared.Unlock()
+	return policy.kind == change.ManagedUserPolicy && v.final[policy.target]
 }
 
 // decoded is the text of a document, empty if it cannot be decoded: it is then left unchanged like any
@@ -581,6 +605,14 @@ func byName(d direct) (v assessment, ok bool) {
 		}, true
 	}
 	return assessment{}, false
+}
+
+// unattachable assesses what cannot be put back.
+var unattachable = assessment{
+	unchangedReason: i18n.T("AWS does not let this policy be attached again: if it were detached, that could not be " +
+		"undone."),
+	advice: i18n.T("Give what the user needs through a group or, better, a role, then detach the policy. To have Warder " +
+		"detach such policies, set detachUnattachable."),
 }
 
 var denies = assessment{

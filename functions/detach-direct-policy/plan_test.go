@@ -43,7 +43,7 @@ func TestSweep_LargeAccount(t *testing.T) {
 const readOnly = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 func given(groups string) settings.Function {
-	return settings.Function{Parameters: json.RawMessage(`{"policyGroups":` + groups + `}`)}
+	return settings.Function{Parameters: json.RawMessage(`{"policyGroups":` + groups + `,"detachUnattachable":false}`)}
 }
 
 func TestPlan_EventualConsistency(t *testing.T) {

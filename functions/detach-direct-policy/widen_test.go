@@ -257,7 +257,7 @@ func remedied(
 	if err != nil {
 		t.Fatal(err)
 	}
-	parameters, err := json.Marshal(map[string]any{"policyGroups": policyGroups})
+	parameters, err := json.Marshal(map[string]any{"policyGroups": policyGroups, "detachUnattachable": false})
 	if err != nil {
 		t.Fatal(err)
 	}
