@@ -174,7 +174,7 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 	handle, err := build(&remediation.Runner{
 		Control:  c,
 		Settings: set,
-		Ledger:   ledger.New(&ledger.Sealed{Unsealed: table, Keys: secret}),
+		Ledger:   ledger.New(&ledger.Sealed{Unsealed: table, Keys: secret}).WithHolds(set.HoldDays),
 		// The topic may be one of another account, in another region.
 		Topic: notice.Topic{
 			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic,

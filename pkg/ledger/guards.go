@@ -149,6 +149,25 @@ type GuardState struct {
 	Breaker Breaker
 	Rounds  []RecentChanges // the recent changes to what each of the changes changes, if they were asked for
 	holds   map[string]Hold // by thing
+	longest time.Duration   // that a hold lasts
+}
+
+// Whatever the table says, nothing in it lasts longer than Warder makes it last.
+const (
+	maxHold = 90 * day // of the setting holdDays
+	// maxRun is how long a function runs at most (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html):
+	// so long it has an event, or a resource, for itself.
+	maxRun = 15 * time.Minute
+	// tolerance is how far the clocks of two runs may be apart: on a local account that of a run is its event's.
+	tolerance = day
+)
+
+// believed is the end of something that lasts so long at most, and zero if it ends later than it can at now.
+func believed(until time.Time, longest time.Duration, now time.Time) time.Time {
+	if until.After(now.Add(longest + tolerance)) {
+		return time.Time{}
+	}
+	return until
 }
 
 // Held returns the hold that is in force at now on one of the changes' things, if any; known: all of them were read.
@@ -157,7 +176,7 @@ func (s GuardState) Held(changes []change.Change, now time.Time) (h Hold, known 
 	for _, c := range changes {
 		hold, read := s.holds[c.Thing()]
 		known = known && read
-		if h.Until.IsZero() && hold.covers(c, now) {
+		if hold = hold.within(s.longest, now); h.Until.IsZero() && hold.covers(c, now) {
 			h = hold
 		}
 	}
@@ -203,7 +222,7 @@ func (l *Ledger) guardState(
 		return item
 	}
 	var faults []error
-	s.holds = make(map[string]Hold, len(changes))
+	s.holds, s.longest = make(map[string]Hold, len(changes)), l.longest
 	for _, c := range changes {
 		var h Hold
 		faults = append(faults, parse(next(), &h))
@@ -245,6 +264,7 @@ func (l *Ledger) Remember(ctx context.Context, name string, note any, now time.T
 
 // Hold keeps sweeps from repeating what was undone.
 type Hold struct {
+	Since  time.Time       `json:"since,omitzero"` // when it was put; zero for holds from before it was kept
 	Until  time.Time       `json:"until"`
 	By     caller.Identity `json:"by"`
 	Reason string          `json:"reason"`
@@ -252,6 +272,20 @@ type Hold struct {
 	// Content is the digest of the policy that was reverted to: another under its name is not on hold. It is empty for
 	// what is no policy, and for holds from before it was kept, which go by the name alone.
 	Content string `json:"content,omitempty"`
+}
+
+// within is the hold as it stands at now where holds last so long at most: whatever it says itself, it ends so long after
+// it was put. One that Warder cannot have put by now does not stand.
+func (h Hold) within(longest time.Duration, now time.Time) Hold {
+	switch {
+	case h.Since.IsZero():
+		h.Until = believed(h.Until, longest, now)
+	case h.Since.After(now.Add(tolerance)):
+		h.Until = time.Time{}
+	case h.Until.After(h.Since.Add(longest)):
+		h.Until = h.Since.Add(longest)
+	}
+	return h
 }
 
 // covers reports whether the hold is in force at now on what c takes away.
@@ -407,7 +441,7 @@ func (r RecentChanges) Claimed(step string) bool {
 // Busy reports whether another step has claimed the thing at now.
 func (r RecentChanges) Busy(step string, now time.Time) bool {
 	return slices.ContainsFunc(r.all, func(old RecentChange) bool {
-		return old.Step != step && old.Claimed && now.Before(old.Until)
+		return old.Step != step && old.Claimed && now.Before(believed(old.Until, maxRun, now))
 	})
 }
 

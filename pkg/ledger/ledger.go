@@ -176,10 +176,18 @@ var (
 )
 
 // Ledger is the memory of one account. After an error of one of its methods nothing may be changed in the account.
-type Ledger struct{ store Store }
+type Ledger struct {
+	store   Store
+	longest time.Duration // that a hold lasts
+}
 
 // New returns the ledger in the store.
-func New(store Store) *Ledger { return &Ledger{store} }
+func New(store Store) *Ledger { return &Ledger{store, maxHold} }
+
+// WithHolds returns the ledger, in which a hold lasts so many days at most, whatever it says itself.
+func (l *Ledger) WithHolds(days int) *Ledger {
+	return &Ledger{l.store, min(time.Duration(days)*day, maxHold)}
+}
 
 // idle is how long a run that found nothing is remembered: longer than EventBridge (24 hours) and
 // Lambda (6 hours) keep trying to deliver its event, and than an archive is likely to be replayed
@@ -313,7 +321,7 @@ func (l *Ledger) Begin(ctx context.Context, run Run, now time.Time) (Run, error)
 			recorded.At, recorded.Attempts = now, 0
 		case recorded.Done:
 			return Item{}, false, ErrDone
-		case recorded.Holder != run.Holder && !recorded.Until.Before(now):
+		case recorded.Holder != run.Holder && !believed(recorded.Until, maxRun, now).Before(now):
 			return Item{}, false, ErrHeld
 		}
 		recorded.Holder, recorded.Until, recorded.Mode = run.Holder, run.Until, run.Mode
@@ -483,7 +491,7 @@ func (l *Ledger) OnceFor(ctx context.Context, id, key, run string, now, until ti
 	// Most notices are the first of their kind: that is tried first.
 	_, _, err := rewrite(ctx, l, marks+key, "once", mark{}, 0, func(m *mark, found bool) (Item, bool, error) {
 		anothers := id != "" && m.UserID != "" && m.UserID != id
-		first = !found || m.Run == run || m.Until.Before(now) || anothers
+		first = !found || m.Run == run || believed(m.Until, until.Sub(now), now).Before(now) || anothers
 		if found && m.Run == run {
 			return Item{}, false, nil
 		}

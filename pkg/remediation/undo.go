@@ -443,8 +443,10 @@ func (u *Undoer) revertStep(
 	ctx context.Context, entry *ledger.Entry, step *ledger.Step, inverse *ledger.Entry, back *ledger.Step,
 ) (why string, err error) {
 	// The hold comes first: no sweep may come in between. What takes access away again, the undo of an undo, lifts it.
-	hold := ledger.Hold{Until: u.holdUntil(inverse.At), By: inverse.By, Reason: inverse.Reason, Action: step.ID,
-		Content: back.Content}
+	hold := ledger.Hold{
+		Since: inverse.At, Until: u.holdUntil(inverse.At), By: inverse.By, Reason: inverse.Reason, Action: step.ID,
+		Content: back.Content,
+	}
 	if !u.widens(back.Change) {
 		hold.Until = inverse.At
 	}

@@ -81,7 +81,7 @@ func (o Options) Config() aws.Config {
 // runner is the runner of a function, which has no clients yet.
 func (o Options) runner(c control.Control) *remediation.Runner {
 	return &remediation.Runner{
-		Control: c, Settings: o.Settings(c), Ledger: ledger.New(o.Table()), Topic: o.Topic,
+		Control: c, Settings: o.Settings(c), Ledger: ledger.New(o.Table()).WithHolds(o.Settings(c).HoldDays), Topic: o.Topic,
 		Environment: remediation.Environment{Now: o.Now, Sleep: o.Sleep, Log: slog.New(slog.DiscardHandler)},
 	}
 }
