@@ -461,7 +461,7 @@ func (u *Undoer) revertStep(
 		if err := set(ctx, kind, back.Change); err != nil {
 			// Nobody knows whether the request comes again: until then there is nothing to hold.
 			if present, unread := kind.Read(ctx, back.Change); unread == nil && present == back.Before {
-				err = errors.Join(err, u.lift(ctx, inverse, step))
+				err = errors.Join(err, u.lift(ctx, step))
 			}
 			return "", err
 		}
@@ -506,13 +506,13 @@ func (u *Undoer) giveUp(ctx context.Context, inverse *ledger.Entry, steps []*led
 	}
 	faults := []error{u.Ledger.Update(ctx, inverse)}
 	for _, step := range steps {
-		faults = append(faults, u.lift(ctx, inverse, step))
+		faults = append(faults, u.lift(ctx, step))
 	}
 	return errors.Join(faults...)
 }
 
 // lift ends the hold of a step that is not put back.
-func (u *Undoer) lift(ctx context.Context, inverse *ledger.Entry, step *ledger.Step) error {
+func (u *Undoer) lift(ctx context.Context, step *ledger.Step) error {
 	state, err := u.Ledger.Holds(ctx, "", "", []change.Change{step.Change})
 	if err != nil {
 		return err
@@ -521,6 +521,6 @@ func (u *Undoer) lift(ctx context.Context, inverse *ledger.Entry, step *ledger.S
 	if !step.Status.Made() || h.Action != step.ID {
 		return nil
 	}
-	h.Until = inverse.At
+	h.Until = h.Since.Add(-day) // before any time that an event may bring
 	return u.Ledger.SetHold(ctx, step.Change, h)
 }

@@ -52,6 +52,7 @@ threading.stack_size(256 * 1024 * 1024)
 from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.core.responses import ActionResult, EmptyResult  # noqa: E402
 from moto.core.utils import get_service_model  # noqa: E402
+from moto.dynamodb.models import DynamoDBBackend  # noqa: E402
 from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
 from moto.iam.exceptions import EntityAlreadyExists  # noqa: E402
 from moto.iam.models import (  # noqa: E402
@@ -90,6 +91,19 @@ def create_user_with_unique_id(self, *args, **kwargs):
 
 
 User.__init__ = create_user_with_unique_id
+
+
+put_item = DynamoDBBackend.put_item
+writing = threading.Lock()
+
+
+def put_item_alone(self, *args, **kwargs):
+    """A conditional write is one step in DynamoDB. moto compares and writes, and another thread may write between."""
+    with writing:
+        return put_item(self, *args, **kwargs)
+
+
+DynamoDBBackend.put_item = put_item_alone
 
 
 update_user = IAMBackend.update_user
