@@ -47,6 +47,7 @@ type Answer struct {
 	Text    string   `json:"text"` // for people, without whole access key ids
 	Actions []Action `json:"actions"`
 	Cases   []Case   `json:"cases"`
+	Limits  []Limit  `json:"limits"`
 }
 
 // Action is one change that a control wanted to make.
@@ -74,6 +75,16 @@ type Case struct {
 	Outcome  string          `json:"outcome,omitempty"`
 }
 
+// Limit is what keeps Warder for a time from changing or notifying something again.
+type Limit struct {
+	About  string    `json:"about"`
+	Until  time.Time `json:"until"`
+	Action string    `json:"action,omitempty"` // the id of the change that was reverted and is on hold; empty for a notice
+	By     string    `json:"by"`               // who had it reverted, or the control that notified
+	Reason string    `json:"reason,omitempty"`
+	Event  string    `json:"event,omitempty"` // the key of the event that was notified
+}
+
 // Reader answers for one account.
 type Reader struct {
 	Ledger *ledger.Ledger
@@ -89,7 +100,7 @@ func (r Reader) Explain(ctx context.Context, q Request) (Answer, error) {
 		return Answer{}, fmt.Errorf("explain request not understood: it names none or more than one of key, user, policy "+
 			"and action; understood are %s", forms)
 	}
-	t := &answerer{Reader: r, answer: Answer{Actions: []Action{}, Cases: []Case{}}}
+	t := &answerer{Reader: r, answer: Answer{Actions: []Action{}, Cases: []Case{}, Limits: []Limit{}}}
 	var err error
 	switch {
 	case q.Key != "":
@@ -256,6 +267,9 @@ func (t *answerer) explainOne(ctx context.Context, book owner.Book, id, name str
 		t.addLine("Warder has changed nothing about it that is in force.%s", seen(found))
 	}
 	t.addCases(cases)
+	if err := t.addLimits(ctx, id, name, contact.Name); err != nil {
+		return err
+	}
 	return t.addExemption(ctx, contact.Name)
 }
 
@@ -377,6 +391,29 @@ func (t *answerer) addExemption(ctx context.Context, user string) error {
 		default:
 			t.addLine("\n%s is %s.", user, e.Describe())
 		}
+	}
+	return nil
+}
+
+// addLimits adds the holds and marks of a user, who is known by each of the names.
+func (t *answerer) addLimits(ctx context.Context, names ...string) error {
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	found, err := t.Ledger.InForce(ctx, t.Now(), names...)
+	if err != nil {
+		return err
+	}
+	for _, l := range found {
+		limit := Limit{About: strings.Join(l.About, " "), Until: l.Until, Event: l.Run}
+		if h := l.Hold; h != nil {
+			limit.By, limit.Reason, limit.Action = h.By.String(), h.Reason, h.Action
+			t.addLine("\nOn hold until %s: %s. Reverted by %s: %s  [%s]", clock(l.Until), limit.About, limit.By, limit.Reason,
+				limit.Action)
+		} else {
+			limit.By, limit.About = l.About[0], strings.Join(l.About[1:], " ")
+			t.addLine("\nNotified, and until %s not again: %s%s, because of event %s", clock(l.Until), limit.By,
+				within(": ", limit.About, ""), limit.Event)
+		}
+		t.answer.Limits = append(t.answer.Limits, limit)
 	}
 	return nil
 }

@@ -117,7 +117,30 @@ func reader(t *testing.T) Reader {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return Reader{Ledger: l, Kinds: change.ForIAM(a.IAM()), API: a.IAM(),
+	own, bobs := detach, detach
+	own.Target, bobs.Subject = "arn:aws:iam::aws:policy/PowerUserAccess", "bob"
+	for c, until := range map[change.Change]string{
+		detach: "2026-11-23T10:00:00Z", own: "2099-01-01T00:00:00Z", bobs: "2026-11-23T10:00:00Z",
+	} {
+		if err := l.SetHold(ctx, c, ledger.Hold{
+			Since: at("2026-11-16T10:00:00Z"), Until: at(until), By: caller.Identity{Claimed: "kim"}, Reason: "release night",
+			Action: "direct1-1",
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for key, until := range map[string]string{
+		"detach-direct-policy#alice#inline user policy#mail": "2026-11-27T03:00:00Z",
+		"quarantine-outside-login#AIDAEXAMPLEALICE00001":     "2026-11-21T08:00:00Z",
+		"alert-root-usage#alice#over":                        "2026-11-20T00:00:00Z",
+		"alert-root-usage#alice#forged":                      "2099-01-01T00:00:00Z",
+		"alert-root-usage#bob":                               "2026-11-27T03:00:00Z",
+	} {
+		if _, err := l.Once(ctx, key, "e9", at("2026-11-20T03:00:00Z"), at(until)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Reader{Ledger: l.WithHolds(7), Kinds: change.ForIAM(a.IAM()), API: a.IAM(),
 		Now: func() time.Time { return at("2026-11-21T00:00:00Z") }}
 }
 
@@ -145,7 +168,8 @@ func TestAnswers(t *testing.T) {
 		if err != nil {
 			fmt.Fprintf(&b, "error %v\n", err)
 		}
-		fmt.Fprintf(&b, "%s(%d actions, %d cases)\n\n", answer.Text, len(answer.Actions), len(answer.Cases))
+		fmt.Fprintf(&b, "%s(%d actions, %d cases, %d limits)\n\n", answer.Text, len(answer.Actions), len(answer.Cases),
+			len(answer.Limits))
 		for _, key := range []string{oldKey, offKey} {
 			if strings.Contains(answer.Text, key) {
 				t.Errorf("%s: the text holds the whole access key id", tc.name)
