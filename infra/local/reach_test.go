@@ -145,9 +145,15 @@ func (r *reacher) undone(request map[string]string) {
 	if len(answer.Undone) == 0 {
 		r.Errorf("undo of %v did nothing", request)
 	}
+	var undone []string
 	for _, done := range answer.Undone {
+		id, _, _ := strings.Cut(done.Undo, "-")
+		if slices.Contains(undone, id) {
+			continue
+		}
+		undone = append(undone, id)
 		var again struct{ Undone []any }
-		r.ask("undo", map[string]string{"action": done.Undo, "by": "lee@example.com", "reason": "to see it"}, &again)
+		r.ask("undo", map[string]string{"action": id, "by": "lee@example.com", "reason": "to see it"}, &again)
 	}
 }
 
@@ -180,11 +186,18 @@ func (r *reacher) groups() {
 	r.must(err)
 }
 
-// full: users who can take no more policies are quarantined by a group.
+// full: users who can take no more policies are quarantined by a group, and get no policy back.
 func (r *reacher) full() {
 	ctx := r.Context()
-	for _, name := range []string{"fred", "fay", "finn"} {
+	for _, name := range []string{"fred", "fay", "finn", "flora"} {
 		r.user(name)
+		if name == "flora" {
+			_, err := r.iam.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{
+				UserName: &name, PolicyArn: aws.String(powerUser),
+			})
+			r.must(err)
+			r.idle()
+		}
 		for i := range 10 {
 			policy, err := r.quiet.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(fmt.Sprintf("%s-%d", name,
 				i)), PolicyDocument: aws.String(
@@ -198,6 +211,13 @@ func (r *reacher) full() {
 	r.must(r.event("iam-console-login-outside-network", 1, "alice", "fay"))
 	r.must(r.event("ssh-key-sent-outside-network", 1, "alice", "finn"))
 	r.undone(map[string]string{"user": "fay", "since": since()})
+	var answer struct{ Refused []any }
+	r.ask("undo", map[string]string{
+		"user": "flora", "since": since(), "by": "kim@example.com", "reason": "to see it",
+	}, &answer)
+	if len(answer.Refused) == 0 {
+		r.Error("a user with ten policies got another one back")
+	}
 }
 
 // revoked: the session of a role, which is revoked, reverted and revoked, and a key that IAM refuses to look up.
@@ -235,7 +255,8 @@ func (r *reacher) inline() {
 	r.undone(map[string]string{"user": "ines", "since": since()})
 }
 
-// kept: a managed policy that gives everything and denies something, which is detached, and what it denies is kept.
+// kept: a managed policy that gives everything and denies something, which is detached, and what it denies is kept; it
+// is reverted and detached again.
 func (r *reacher) kept() {
 	r.user("kepa")
 	made, err := r.quiet.CreatePolicy(r.Context(), &iam.CreatePolicyInput{
@@ -248,7 +269,7 @@ func (r *reacher) kept() {
 		UserName: aws.String("kepa"), PolicyArn: made.Policy.Arn,
 	})
 	r.must(err)
-	r.idle()
+	r.undone(map[string]string{"user": "kepa", "since": since()})
 }
 
 // deployed: CloudFormation changes a function, as a deployment does.
