@@ -379,8 +379,7 @@ func (u *Undoer) holdUntil(now time.Time) time.Time {
 // has begun is checked again, but for what that try has verified: anything may have changed since.
 func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool) (string, error) {
 	const changed = "the resource has changed since: "
-	left := slices.DeleteFunc(slices.Clone(inverse.Steps), func(s ledger.Step) bool { return s.Status == ledger.Verified })
-	if len(left) == 0 {
+	if !slices.ContainsFunc(inverse.Steps, func(s ledger.Step) bool { return s.Status != ledger.Verified }) {
 		return "", nil
 	}
 	if inverse.User {
@@ -400,7 +399,10 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool)
 		}
 		rename(u.Runner, inverse, contact.Name)
 	}
-	for _, step := range left {
+	for _, step := range inverse.Steps {
+		if step.Status == ledger.Verified {
+			continue
+		}
 		kind, err := u.kind(step.Change)
 		if err != nil {
 			return "", err
