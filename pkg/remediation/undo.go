@@ -220,9 +220,9 @@ func (u *Undoer) reverts(ctx context.Context, s ledger.Step, q UndoRequest) bool
 // revert reverts the steps of one entry that the request means, the last one first, or none of them.
 func (u *Undoer) revert(ctx context.Context, entry *ledger.Entry, q UndoRequest, answer *UndoAnswer) error {
 	refuse := func(id, why string) { answer.Refused = append(answer.Refused, Refused{id, why}) }
-	steps := u.choose(ctx, entry, q, refuse)
-	if len(steps) == 0 {
-		return nil
+	steps, err := u.apart(ctx, entry, u.choose(ctx, entry, q, refuse), refuse)
+	if err != nil || len(steps) == 0 {
+		return err
 	}
 	inverse, recorded, err := u.inverse(ctx, entry, steps, q)
 	if err != nil {
@@ -301,35 +301,46 @@ func (u *Undoer) choose(
 	case !known:
 		refuse(q.Action, unknownChange)
 	}
-	steps = slices.DeleteFunc(steps, func(step *ledger.Step) bool {
-		later := dependent(entry, step, steps)
-		if later != "" {
-			refuse(step.ID, fmt.Sprintf("it goes with %s, and alone it would allow more than before: revert %s first, or both "+
-				"with %s", later, later, entry.ID))
-		}
-		return later != ""
-	})
 	slices.Reverse(steps)
 	return steps
 }
 
-// dependent returns the id of a later step of the entry that is in force and not reverted, and that needs the step:
-// what a managed policy denied is denied by an inline policy in its place.
-func dependent(entry *ledger.Entry, step *ledger.Step, chosen []*ledger.Step) string {
-	behind := false
-	for i := range entry.Steps {
-		later := &entry.Steps[i]
-		if later == step {
-			behind = true
+// apart leaves out those of the steps that would give more than before without a later one of the entry, and refuses
+// them: what a managed policy denied is denied by an inline policy in its place, while it is not attached.
+func (u *Undoer) apart(
+	ctx context.Context, entry *ledger.Entry, steps []*ledger.Step, refuse func(id, why string),
+) (kept []*ledger.Step, err error) {
+	for _, step := range steps {
+		alone, behind := "", false
+		for i := range entry.Steps {
+			later := &entry.Steps[i]
+			if behind = behind || later == step; !behind || !pair(step, later) || slices.Contains(steps, later) {
+				continue
+			}
+			kind, err := u.kind(later.Change)
+			if err != nil {
+				return nil, err
+			}
+			if present, err := kind.Read(ctx, later.Change); err != nil {
+				return nil, err
+			} else if present != later.Before {
+				alone = later.ID
+			}
+		}
+		if alone == "" {
+			kept = append(kept, step)
 			continue
 		}
-		pair := step.Kind == change.InlineUserPolicy && later.Kind == change.ManagedUserPolicy ||
-			step.Kind == change.ManagedUserPolicy && later.Kind == change.InlineUserPolicy
-		if behind && pair && later.Status.Made() && !slices.Contains(chosen, later) {
-			return later.ID
-		}
+		refuse(step.ID, fmt.Sprintf("it goes with %s, and alone it would allow more than before: revert that first, or both "+
+			"with %s", alone, entry.ID))
 	}
-	return ""
+	return kept, nil
+}
+
+// pair reports whether two steps may be a deny that is kept and the policy that it is kept of.
+func pair(a, b *ledger.Step) bool {
+	return a.Kind == change.InlineUserPolicy && b.Kind == change.ManagedUserPolicy ||
+		a.Kind == change.ManagedUserPolicy && b.Kind == change.InlineUserPolicy
 }
 
 // inverse returns the entry of the undo; recorded is true when an earlier try has recorded it.
