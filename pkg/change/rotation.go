@@ -23,6 +23,9 @@ const RotationTag = "warder:rotate"
 // Rotated says that there is a new key and that its secret is stored.
 const Rotated = "rotated"
 
+// Withdrawn is read while a rotation is reverted: its secret is marked for deletion, its key is not deleted yet.
+const Withdrawn = "withdrawn"
+
 // RotatedSecrets is what the names of the secrets of rotated keys begin with.
 const RotatedSecrets = "warder/rotated/"
 

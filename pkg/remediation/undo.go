@@ -427,7 +427,8 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool)
 		}
 		what := fmt.Sprintf("the %s %s of %s", step.Kind, change.Hint(step.Change), step.Subject)
 		switch {
-		case present == step.Before, present == step.After && begun: // by the earlier try, which was cut off
+		case present == step.Before:
+		case begun && (present == step.After || present == change.Withdrawn): // by the earlier try, which was cut off
 		case present == step.After:
 			return what + " was put back by somebody else already", nil
 		default:

@@ -31,9 +31,6 @@ var korean []byte
 
 func init() { i18n.Register("ko", korean) }
 
-// withdrawn is read while a rotation is reverted: its secret is marked for deletion, its key is not deleted yet.
-const withdrawn = "withdrawn"
-
 // recovery is how long a secret that was deleted can be restored, in days. Seven is the least; its
 // name is taken meanwhile (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
 const recovery = 7
@@ -134,7 +131,7 @@ func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
 	case StoredKey(secret) != aws.ToString(other.AccessKeyId):
 		return "", nil
 	case secret.DeletedDate != nil:
-		return withdrawn, nil
+		return change.Withdrawn, nil
 	default:
 		return change.Rotated, nil
 	}
