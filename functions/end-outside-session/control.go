@@ -8,9 +8,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/ssmsession"
 )
 
 //go:embed control.json ko.json
@@ -19,7 +19,7 @@ var files embed.FS
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
 	api := ssm.NewFromConfig(s.AWS)
-	maps.Copy(s.Kinds, change.ForSSM(api))
+	maps.Copy(s.Kinds, ssmsession.Kinds(api))
 	p, err := newPlanner(api, s.Settings)
 	return remediation.Pending(p), err
 })

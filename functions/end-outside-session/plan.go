@@ -20,6 +20,7 @@ import (
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/ssmsession"
 )
 
 // parameters are those of control.json.
@@ -83,7 +84,7 @@ func (p *planner) locate(ctx context.Context, s *session) error {
 	if s.id == "" {
 		return nil
 	}
-	active, err := change.ActiveSession(ctx, p.api, s.Region, s.id)
+	active, err := ssmsession.Active(ctx, p.api, s.Region, s.id)
 	if err == nil && active != nil {
 		s.active, s.target = true, cmp.Or(s.target, aws.ToString(active.Target))
 	}

@@ -36,6 +36,7 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/ssmsession"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -260,7 +261,7 @@ func (e *emulated) Snapshot(ctx context.Context) (fakeaws.State, error) {
 	for id, session := range e.sessions {
 		cfg := e.cfg
 		cfg.Region = session.Region
-		found, err := change.ActiveSession(ctx, ssm.NewFromConfig(cfg), session.Region, id)
+		found, err := ssmsession.Active(ctx, ssm.NewFromConfig(cfg), session.Region, id)
 		if err != nil {
 			return state, err
 		}

@@ -111,7 +111,7 @@ func Described() Registry {
 		described{PublicAccessBlocks{}},
 		described{Rotations{}},
 		described{RootKeys{}},
-		described{session{}},
+		described{Sessions{}},
 	)
 }
 

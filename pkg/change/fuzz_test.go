@@ -8,6 +8,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/ssmsession"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -38,7 +39,7 @@ func FuzzChanges(f *testing.F) {
 	for name, kind := range s3.Kinds(s3.New(a.Config())) {
 		kinds[name] = kind
 	}
-	for name, kind := range change.ForSSM(ssm.NewFromConfig(a.Config())) {
+	for name, kind := range ssmsession.Kinds(ssm.NewFromConfig(a.Config())) {
 		kinds[name] = kind
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

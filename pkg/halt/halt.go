@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/warder-aws/warder/pkg/awsjson"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/notice"
 )
@@ -21,7 +21,30 @@ func init() { i18n.Register("ko", korean) }
 
 // API is the operation that the [Switch] reads with.
 type API interface {
-	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+	GetParameter(context.Context, *GetParameterInput) (*GetParameterOutput, error)
+}
+
+// GetParameterInput names a parameter.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
+type GetParameterInput struct{ Name string }
+
+// GetParameterOutput has a parameter.
+type GetParameterOutput struct {
+	Parameter struct {
+		Value            string
+		LastModifiedDate float64 // seconds of the epoch
+	}
+}
+
+// SSM is AWS's API.
+type SSM struct{ client *awsjson.Client }
+
+// NewSSM is the API in the region of the configuration.
+func NewSSM(cfg aws.Config) SSM { return SSM{awsjson.New(cfg, "SSM", "AmazonSSM")} }
+
+// GetParameter implements [API].
+func (s SSM) GetParameter(ctx context.Context, in *GetParameterInput) (*GetParameterOutput, error) {
+	return awsjson.Call[GetParameterOutput](ctx, s.client, "GetParameter", in)
 }
 
 // Go is the only value that lets changes be made.
@@ -36,15 +59,18 @@ type Switch struct {
 // Check returns why changes are halted, empty when they are not, and since when: when the parameter was set last. An
 // error means that the switch cannot be read, and then nothing may be changed either.
 func (s Switch) Check(ctx context.Context) (why i18n.Message, since time.Time, err error) {
-	out, err := s.API.GetParameter(ctx, &ssm.GetParameterInput{Name: &s.Name})
+	out, err := s.API.GetParameter(ctx, &GetParameterInput{Name: s.Name})
 	if err != nil {
 		return why, time.Time{}, i18n.Fault{Text: i18n.T("the halt switch %s cannot be read", s.Name), Err: err}
 	}
-	if value := aws.ToString(out.Parameter.Value); value != Go {
+	if value := out.Parameter.Value; value != Go {
 		why = Why(s.Name, value)
 	}
 	// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Parameter.html
-	return why, aws.ToTime(out.Parameter.LastModifiedDate), nil
+	if at := out.Parameter.LastModifiedDate; at > 0 {
+		since = time.UnixMilli(int64(at * 1000)).UTC()
+	}
+	return why, since, nil
 }
 
 // Why describes the value of the switch of that name.

@@ -6,10 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
 type parameter struct {
@@ -19,13 +15,14 @@ type parameter struct {
 
 func (p parameter) GetParameter(
 	_ context.Context,
-	in *ssm.GetParameterInput,
-	_ ...func(*ssm.Options),
-) (*ssm.GetParameterOutput, error) {
-	if aws.ToString(in.Name) != "/warder/halt" {
+	in *GetParameterInput,
+) (*GetParameterOutput, error) {
+	if in.Name != "/warder/halt" {
 		return nil, errors.New("another parameter was read")
 	}
-	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Value: &p.value, LastModifiedDate: &set}}, p.err
+	var out GetParameterOutput
+	out.Parameter.Value, out.Parameter.LastModifiedDate = p.value, float64(set.Unix())
+	return &out, p.err
 }
 
 var set = time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)

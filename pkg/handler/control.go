@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/halt"
@@ -82,7 +81,7 @@ func connect(r *remediation.Runner, cfg aws.Config, korean []byte) Setup {
 	client := iam.NewFromConfig(cfg)
 	r.Kinds = change.ForIAM(client)
 	r.Owners = owner.Book{API: client, Owners: r.Settings.Owners}
-	r.Halt = halt.Switch{API: ssm.NewFromConfig(cfg), Name: r.Settings.Halt}
+	r.Halt = halt.Switch{API: halt.NewSSM(cfg), Name: r.Settings.Halt}
 	r.Account, r.Region = r.Settings.Account, cfg.Region
 	return Setup{Runner: r, AWS: cfg, IAM: client}
 }

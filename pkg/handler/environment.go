@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
 // environment is the AWS configuration of a Lambda function: region, credentials and endpoints come
@@ -51,6 +52,7 @@ func environment() (aws.Config, error) {
 	provide := func(context.Context) (aws.Credentials, error) { return credentials, nil }
 	cfg := aws.Config{
 		Region:        region,
+		HTTPClient:    awshttp.NewBuildableClient(), // one for all services
 		Credentials:   aws.CredentialsProviderFunc(provide),
 		ConfigSources: []any{of},
 		// IAM is one endpoint for the whole account and throttles hard.

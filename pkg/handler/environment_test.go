@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -27,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/awsjson"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/s3"
 )
@@ -88,6 +90,10 @@ func requests(t *testing.T, cfg aws.Config) map[string]map[string]string {
 		},
 		"SSM": func(ctx context.Context, cfg aws.Config) error {
 			_, err := ssm.NewFromConfig(cfg).GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("n")})
+			return err
+		},
+		"KMS": func(ctx context.Context, cfg aws.Config) error {
+			_, err := kms.NewFromConfig(cfg).Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: []byte("b")})
 			return err
 		},
 		"DynamoDB": func(ctx context.Context, cfg aws.Config) error {
@@ -156,8 +162,19 @@ func TestTheEnvironmentIsUnderstoodAsTheSDKUnderstandsIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(requests(t, want), requests(t, got)); diff != "" {
+			asked := requests(t, want)
+			if diff := cmp.Diff(asked, requests(t, got)); diff != "" {
 				t.Errorf("the clients' requests (-of the SDK's chain +of the function):\n%s", diff)
+			}
+			// The same where the service has no client of the SDK.
+			for _, service := range []string{"SSM", "KMS"} {
+				e := ears{map[string]string{}}
+				cfg := got.Copy()
+				cfg.HTTPClient, cfg.Retryer = e, func() aws.Retryer { return aws.NopRetryer{} }
+				_, err := awsjson.Call[struct{}](t.Context(), awsjson.New(cfg, service, "T"), "GetParameter", struct{}{})
+				if diff := cmp.Diff(asked[service], e.heard); !errors.Is(err, errHeard) || diff != "" {
+					t.Errorf("%s: %v, requests (-of the SDK +of pkg/awsjson):\n%s", service, err, diff)
+				}
 			}
 		})
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/warder-aws/warder/pkg/caller"
@@ -170,7 +169,7 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 		return nil, err
 	}
 	table := ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: set.Table}
-	secret := &ledger.Envelope{Table: table, KMS: kms.NewFromConfig(cfg), Name: set.LedgerKey}
+	secret := &ledger.Envelope{Table: table, KMS: ledger.NewKMS(cfg), Name: set.LedgerKey}
 	handle, err := build(&remediation.Runner{
 		Control:  c,
 		Settings: set,

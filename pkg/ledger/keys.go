@@ -8,15 +8,50 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"github.com/warder-aws/warder/pkg/awsjson"
 )
 
 // KMS lists the operations of AWS KMS that [Envelope] uses.
 type KMS interface {
-	Decrypt(context.Context, *kms.DecryptInput, ...func(*kms.Options)) (*kms.DecryptOutput, error)
-	GenerateDataKey(
-		context.Context, *kms.GenerateDataKeyInput, ...func(*kms.Options),
-	) (*kms.GenerateDataKeyOutput, error)
+	Decrypt(context.Context, *DecryptInput) (*DecryptOutput, error)
+	GenerateDataKey(context.Context, *GenerateDataKeyInput) (*GenerateDataKeyOutput, error)
+}
+
+// DecryptInput is what [Envelope] asks Decrypt.
+// https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html
+type DecryptInput struct {
+	KeyID             string `json:"KeyId"`
+	CiphertextBlob    []byte
+	EncryptionContext map[string]string
+}
+
+// DecryptOutput is what [Envelope] needs of its answer.
+type DecryptOutput struct{ Plaintext []byte }
+
+// GenerateDataKeyInput is what [Envelope] asks GenerateDataKey.
+// https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html
+type GenerateDataKeyInput struct {
+	KeyID             string `json:"KeyId"`
+	NumberOfBytes     int
+	EncryptionContext map[string]string
+}
+
+// GenerateDataKeyOutput is what [Envelope] needs of its answer.
+type GenerateDataKeyOutput struct{ CiphertextBlob []byte }
+
+// awsKMS is AWS's API.
+type awsKMS struct{ client *awsjson.Client }
+
+// NewKMS is the API in the region of the configuration.
+func NewKMS(cfg aws.Config) KMS { return awsKMS{awsjson.New(cfg, "KMS", "TrentService")} }
+
+func (k awsKMS) Decrypt(ctx context.Context, in *DecryptInput) (*DecryptOutput, error) {
+	return awsjson.Call[DecryptOutput](ctx, k.client, "Decrypt", in)
+}
+
+func (k awsKMS) GenerateDataKey(ctx context.Context, in *GenerateDataKeyInput) (*GenerateDataKeyOutput, error) {
+	return awsjson.Call[GenerateDataKeyOutput](ctx, k.client, "GenerateDataKey", in)
 }
 
 // The encryption context of the secret. The key's policy lets only Warder's roles use the key with it: nobody else
@@ -75,8 +110,8 @@ func (e *Envelope) Key(ctx context.Context, create bool) ([]byte, error) {
 
 // make keeps a new secret, unless somebody else did, and returns the item of the one that is kept.
 func (e *Envelope) make(ctx context.Context) (Item, error) {
-	made, err := e.KMS.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
-		KeyId: &e.Name, NumberOfBytes: aws.Int32(secretBytes), EncryptionContext: e.context(),
+	made, err := e.KMS.GenerateDataKey(ctx, &GenerateDataKeyInput{
+		KeyID: e.Name, NumberOfBytes: secretBytes, EncryptionContext: e.context(),
 	})
 	if err != nil {
 		return Item{}, fmt.Errorf("make the secret of the ledger's seals: %w", err)
@@ -96,8 +131,8 @@ func (e *Envelope) open(ctx context.Context, body string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := e.KMS.Decrypt(ctx, &kms.DecryptInput{
-		KeyId: &e.Name, CiphertextBlob: blob, EncryptionContext: e.context(),
+	out, err := e.KMS.Decrypt(ctx, &DecryptInput{
+		KeyID: e.Name, CiphertextBlob: blob, EncryptionContext: e.context(),
 	})
 	if err != nil {
 		return nil, err

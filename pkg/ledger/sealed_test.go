@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/test/storetest"
 )
@@ -147,24 +145,24 @@ func (v *vault) context(key string, context map[string]string) string {
 }
 
 func (v *vault) GenerateDataKey(
-	_ context.Context, in *kms.GenerateDataKeyInput, _ ...func(*kms.Options),
-) (*kms.GenerateDataKeyOutput, error) {
-	secret := make([]byte, *in.NumberOfBytes)
+	_ context.Context, in *ledger.GenerateDataKeyInput,
+) (*ledger.GenerateDataKeyOutput, error) {
+	secret := make([]byte, in.NumberOfBytes)
 	_, _ = rand.Read(secret)
-	blob := v.context(*in.KeyId, in.EncryptionContext) + rand.Text()
+	blob := v.context(in.KeyID, in.EncryptionContext) + rand.Text()
 	v.secrets[blob] = secret
-	return &kms.GenerateDataKeyOutput{CiphertextBlob: []byte(blob), Plaintext: secret}, v.denied
+	return &ledger.GenerateDataKeyOutput{CiphertextBlob: []byte(blob)}, v.denied
 }
 
 func (v *vault) Decrypt(
-	_ context.Context, in *kms.DecryptInput, _ ...func(*kms.Options),
-) (*kms.DecryptOutput, error) {
+	_ context.Context, in *ledger.DecryptInput,
+) (*ledger.DecryptOutput, error) {
 	v.opened++
 	secret, ok := v.secrets[string(in.CiphertextBlob)]
-	if !ok || !strings.HasPrefix(string(in.CiphertextBlob), v.context(*in.KeyId, in.EncryptionContext)) {
+	if !ok || !strings.HasPrefix(string(in.CiphertextBlob), v.context(in.KeyID, in.EncryptionContext)) {
 		return nil, errors.New("InvalidCiphertextException")
 	}
-	return &kms.DecryptOutput{Plaintext: secret}, v.denied
+	return &ledger.DecryptOutput{Plaintext: secret}, v.denied
 }
 
 func TestEnvelope(t *testing.T) {

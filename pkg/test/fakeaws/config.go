@@ -73,6 +73,7 @@ var policyNames = map[string]string{
 	"s3:PutPublicAccessBlock":    "s3:PutBucketPublicAccessBlock",
 	"s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
 	"eventbridge:PutEvents":      "events:PutEvents",
+	"halt:GetParameter":          "ssm:GetParameter",
 }
 
 // operationsOf are the operations of a type, by the type of their input.

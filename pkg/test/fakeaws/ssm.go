@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -92,18 +93,18 @@ func known(name string) error {
 }
 
 // GetParameter returns the stop switch, and when it was set last. There is no other parameter.
-func (c call) GetParameter(in *ssm.GetParameterInput) (any, error) {
-	if err := known(*in.Name); err != nil {
+func (c call) GetParameter(in *halt.GetParameterInput) (any, error) {
+	if err := known(in.Name); err != nil {
 		return nil, err
 	}
-	out := &types.Parameter{Name: in.Name, Type: types.ParameterTypeString, Version: 1}
-	if out.Value = new(cmp.Or(c.state.Halt, "no")); *out.Value == "unreadable" {
+	out := &halt.GetParameterOutput{}
+	if out.Parameter.Value = cmp.Or(c.state.Halt, "no"); out.Parameter.Value == "unreadable" {
 		return nil, refused("AccessDeniedException", "not authorized to perform: ssm:GetParameter")
 	}
 	if n := len(c.state.Halts); n > 0 {
-		out.LastModifiedDate, out.Version = new(c.state.Halts[n-1].At), int64(n)
+		out.Parameter.LastModifiedDate = float64(c.state.Halts[n-1].At.UnixMilli()) / 1000
 	}
-	return &ssm.GetParameterOutput{Parameter: out}, nil
+	return out, nil
 }
 
 // GetParameterHistory lists the values of the stop switch, the first one first.
