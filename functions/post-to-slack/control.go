@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/slack"
 )
 
@@ -32,7 +32,7 @@ func newPoster(s handler.Setup) (func(context.Context, json.RawMessage) (answer,
 	p.Client = &slack.Client{
 		HTTP: http, Channel: s.Settings.Slack.Channel, Slot: p.slot, Sleep: s.Sleep, Now: s.Now,
 		Secret: (&vault{
-			Slack: s.Settings.Slack, Secrets: secretsmanager.NewFromConfig(s.AWS), Parameters: ssm.NewFromConfig(s.AWS),
+			Slack: s.Settings.Slack, Secrets: secretsmanager.NewFromConfig(s.AWS), Parameters: parameter.New(s.AWS),
 		}).read,
 	}
 	return p.post, nil

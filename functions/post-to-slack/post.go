@@ -15,10 +15,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/slack"
 )
@@ -299,7 +299,7 @@ type secrets interface {
 }
 
 type parameters interface {
-	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+	GetParameter(context.Context, *parameter.GetParameterInput) (*parameter.GetParameterOutput, error)
 }
 
 // vault holds Slack's bot token or the address of the webhook: it is read once, and again when Slack does not take it.
@@ -326,11 +326,11 @@ func (v *vault) read(ctx context.Context, again bool) (string, error) {
 		value = aws.ToString(out.SecretString)
 	case v.Slack.Parameter != "":
 		out, err := v.Parameters.GetParameter(ctx,
-			&ssm.GetParameterInput{Name: &v.Slack.Parameter, WithDecryption: aws.Bool(true)})
+			&parameter.GetParameterInput{Name: v.Slack.Parameter, WithDecryption: true})
 		if err != nil {
 			return "", fmt.Errorf("get parameter %q: %w", v.Slack.Parameter, err)
 		}
-		value = aws.ToString(out.Parameter.Value)
+		value = out.Parameter.Value
 	default:
 		return "", errors.New("no secret is set: set notify.slack.secret or notify.slack.parameter")
 	}

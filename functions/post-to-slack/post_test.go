@@ -20,12 +20,11 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/slack"
@@ -502,13 +501,15 @@ func (s *shelf) GetSecretValue(
 }
 
 func (s *shelf) GetParameter(
-	_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options),
-) (*ssm.GetParameterOutput, error) {
-	if !aws.ToBool(in.WithDecryption) {
+	_ context.Context, in *parameter.GetParameterInput,
+) (*parameter.GetParameterOutput, error) {
+	if !in.WithDecryption {
 		return nil, errors.New("not decrypted")
 	}
-	value, err := s.next("parameter " + *in.Name)
-	return &ssm.GetParameterOutput{Parameter: &types.Parameter{Value: value}}, err
+	value, err := s.next("parameter " + in.Name)
+	var out parameter.GetParameterOutput
+	out.Parameter.Value = aws.ToString(value)
+	return &out, err
 }
 
 func TestVault_ReadsOnce(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/control"
@@ -22,6 +21,7 @@ import (
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/report"
 	"github.com/warder-aws/warder/pkg/s3"
@@ -83,7 +83,7 @@ type writer struct {
 	*remediation.Runner
 	controls []control.Control
 	users    iam.GetAccountAuthorizationDetailsAPIClient // lists all IAM users with their tags
-	switches ssm.GetParameterHistoryAPIClient            // knows the values that the stop switch had
+	switches parameter.Store                             // knows the values that the stop switch had
 	objects  objects
 }
 
@@ -170,17 +170,18 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 			s.Users = append(s.Users, report.User{Name: aws.ToString(user.UserName), Tags: tags})
 		}
 	}
-	values := ssm.NewGetParameterHistoryPaginator(w.switches, &ssm.GetParameterHistoryInput{Name: &w.Settings.Halt})
-	for page, err := range iamuser.Pages(ctx, values, "get the history of the stop switch") {
+	for token, more := "", true; more; {
+		page, err := w.switches.GetParameterHistory(ctx,
+			&parameter.GetParameterHistoryInput{Name: w.Settings.Halt, NextToken: token})
 		if err != nil {
-			return s, err
+			return s, fmt.Errorf("get the history of the stop switch: %w", err)
 		}
 		for _, v := range page.Parameters {
 			s.Halts = append(s.Halts, report.Switch{
-				Version: v.Version, Value: aws.ToString(v.Value), At: aws.ToTime(v.LastModifiedDate),
-				By: aws.ToString(v.LastModifiedUser),
+				Version: v.Version, Value: v.Value, At: v.LastModifiedDate.Time(), By: v.LastModifiedUser,
 			})
 		}
+		token, more = page.NextToken, page.NextToken != ""
 	}
 	return s, nil
 }

@@ -10,7 +10,7 @@ func FuzzCheck(f *testing.F) {
 		f.Add(value)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		why, _, err := Switch{API: parameter{value: value}, Name: "/warder/halt"}.Check(t.Context())
+		why, _, err := Switch{API: fake{value: value}, Name: "/warder/halt"}.Check(t.Context())
 		if err != nil || why.Empty() != (value == Go) {
 			t.Fatalf("%q: %q, %v", value, why, err)
 		}

@@ -7,11 +7,9 @@ import (
 	_ "embed"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
-	"github.com/warder-aws/warder/pkg/awsjson"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/parameter"
 )
 
 //go:embed ko.json
@@ -21,30 +19,7 @@ func init() { i18n.Register("ko", korean) }
 
 // API is the operation that the [Switch] reads with.
 type API interface {
-	GetParameter(context.Context, *GetParameterInput) (*GetParameterOutput, error)
-}
-
-// GetParameterInput names a parameter.
-// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
-type GetParameterInput struct{ Name string }
-
-// GetParameterOutput has a parameter.
-type GetParameterOutput struct {
-	Parameter struct {
-		Value            string
-		LastModifiedDate float64 // seconds of the epoch
-	}
-}
-
-// SSM is AWS's API.
-type SSM struct{ client *awsjson.Client }
-
-// NewSSM is the API in the region of the configuration.
-func NewSSM(cfg aws.Config) SSM { return SSM{awsjson.New(cfg, "SSM", "AmazonSSM")} }
-
-// GetParameter implements [API].
-func (s SSM) GetParameter(ctx context.Context, in *GetParameterInput) (*GetParameterOutput, error) {
-	return awsjson.Call[GetParameterOutput](ctx, s.client, "GetParameter", in)
+	GetParameter(context.Context, *parameter.GetParameterInput) (*parameter.GetParameterOutput, error)
 }
 
 // Go is the only value that lets changes be made.
@@ -59,7 +34,7 @@ type Switch struct {
 // Check returns why changes are halted, empty when they are not, and since when: when the parameter was set last. An
 // error means that the switch cannot be read, and then nothing may be changed either.
 func (s Switch) Check(ctx context.Context) (why i18n.Message, since time.Time, err error) {
-	out, err := s.API.GetParameter(ctx, &GetParameterInput{Name: s.Name})
+	out, err := s.API.GetParameter(ctx, &parameter.GetParameterInput{Name: s.Name})
 	if err != nil {
 		return why, time.Time{}, i18n.Fault{Text: i18n.T("the halt switch %s cannot be read", s.Name), Err: err}
 	}
@@ -67,10 +42,7 @@ func (s Switch) Check(ctx context.Context) (why i18n.Message, since time.Time, e
 		why = Why(s.Name, value)
 	}
 	// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Parameter.html
-	if at := out.Parameter.LastModifiedDate; at > 0 {
-		since = time.UnixMilli(int64(at * 1000)).UTC()
-	}
-	return why, since, nil
+	return why, out.Parameter.LastModifiedDate.Time(), nil
 }
 
 // Why describes the value of the switch of that name.

@@ -6,22 +6,24 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/warder-aws/warder/pkg/parameter"
 )
 
-type parameter struct {
+type fake struct {
 	value string
 	err   error
 }
 
-func (p parameter) GetParameter(
+func (p fake) GetParameter(
 	_ context.Context,
-	in *GetParameterInput,
-) (*GetParameterOutput, error) {
+	in *parameter.GetParameterInput,
+) (*parameter.GetParameterOutput, error) {
 	if in.Name != "/warder/halt" {
 		return nil, errors.New("another parameter was read")
 	}
-	var out GetParameterOutput
-	out.Parameter.Value, out.Parameter.LastModifiedDate = p.value, float64(set.Unix())
+	var out parameter.GetParameterOutput
+	out.Parameter.Value, out.Parameter.LastModifiedDate = p.value, parameter.Seconds(set.Unix())
 	return &out, p.err
 }
 
@@ -29,7 +31,7 @@ var set = time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 
 func TestOnlyNoLetsChangesBeMade(t *testing.T) {
 	for _, value := range []string{"yes", "", "NO", "no ", " no", "No", "none", "incident 42"} {
-		why, since, err := Switch{API: parameter{value: value}, Name: "/warder/halt"}.Check(context.Background())
+		why, since, err := Switch{API: fake{value: value}, Name: "/warder/halt"}.Check(context.Background())
 		if err != nil || why.Empty() || !since.Equal(set) {
 			t.Errorf("%q lets changes be made, or is not since %v but %v (%v)", value, set, since, err)
 		}
@@ -37,7 +39,7 @@ func TestOnlyNoLetsChangesBeMade(t *testing.T) {
 			t.Errorf("%q is not said: %s", value, why)
 		}
 	}
-	if why, _, err := (Switch{API: parameter{value: "no"},
+	if why, _, err := (Switch{API: fake{value: "no"},
 		Name: "/warder/halt"}).Check(context.Background()); !why.Empty() ||
 		err != nil {
 		t.Errorf("no halts: %q, %v", why, err)
@@ -46,7 +48,7 @@ func TestOnlyNoLetsChangesBeMade(t *testing.T) {
 
 func TestASwitchThatCannotBeReadIsAnError(t *testing.T) {
 	refused := errors.New("AccessDenied")
-	if _, _, err := (Switch{API: parameter{value: "no", err: refused},
+	if _, _, err := (Switch{API: fake{value: "no", err: refused},
 		Name: "/warder/halt"}).Check(context.Background()); !errors.Is(
 		err,
 		refused,

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/warder-aws/warder/pkg/parameter"
 )
 
 // Config returns a configuration whose SDK clients, and those of pkg/s3, are answered by the account:
@@ -73,7 +75,6 @@ var policyNames = map[string]string{
 	"s3:PutPublicAccessBlock":    "s3:PutBucketPublicAccessBlock",
 	"s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
 	"eventbridge:PutEvents":      "events:PutEvents",
-	"halt:GetParameter":          "ssm:GetParameter",
 }
 
 // operationsOf are the operations of a type, by the type of their input.
@@ -92,6 +93,15 @@ func operationsOf(on reflect.Type, suffix string) map[reflect.Type]operation {
 		found[in] = operation{name + suffix, m.Func}
 	}
 	return found
+}
+
+func init() {
+	operations[reflect.TypeFor[*parameter.GetParameterInput]()] = operation{
+		"ssm:GetParameter", reflect.ValueOf(call.parameter),
+	}
+	operations[reflect.TypeFor[*parameter.GetParameterHistoryInput]()] = operation{
+		"ssm:GetParameterHistory", reflect.ValueOf(call.history),
+	}
 }
 
 var (

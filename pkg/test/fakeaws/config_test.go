@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
@@ -181,14 +182,14 @@ func TestConfig_HaltSwitch(t *testing.T) {
 		"": "", "no": "", "incident 42": "Warder is halted (/warder/halt): incident 42",
 	} {
 		a := fakeaws.New(fakeaws.State{Halt: value})
-		why, _, err := halt.Switch{API: halt.NewSSM(a.Config()), Name: "/warder/halt"}.Check(t.Context())
+		why, _, err := halt.Switch{API: parameter.New(a.Config()), Name: "/warder/halt"}.Check(t.Context())
 		if err != nil || why.String() != want {
 			t.Errorf("%q: %q, %v; want %q", value, why, err, want)
 		}
 	}
 	a := fakeaws.New(fakeaws.State{Halt: "unreadable"})
 	if _, _, err := (halt.Switch{
-		API: halt.NewSSM(a.Config()), Name: "/warder/halt",
+		API: parameter.New(a.Config()), Name: "/warder/halt",
 	}).Check(t.Context()); err == nil {
 		t.Error("what cannot be read was read")
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/warder-aws/warder/pkg/halt"
+	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -93,16 +93,53 @@ func known(name string) error {
 }
 
 // GetParameter returns the stop switch, and when it was set last. There is no other parameter.
-func (c call) GetParameter(in *halt.GetParameterInput) (any, error) {
-	if err := known(in.Name); err != nil {
+func (c call) GetParameter(in *ssm.GetParameterInput) (any, error) {
+	if err := known(*in.Name); err != nil {
 		return nil, err
 	}
-	out := &halt.GetParameterOutput{}
-	if out.Parameter.Value = cmp.Or(c.state.Halt, "no"); out.Parameter.Value == "unreadable" {
+	out := &types.Parameter{Name: in.Name, Type: types.ParameterTypeString, Version: 1}
+	if out.Value = new(cmp.Or(c.state.Halt, "no")); *out.Value == "unreadable" {
 		return nil, refused("AccessDeniedException", "not authorized to perform: ssm:GetParameter")
 	}
 	if n := len(c.state.Halts); n > 0 {
-		out.Parameter.LastModifiedDate = float64(c.state.Halts[n-1].At.UnixMilli()) / 1000
+		out.LastModifiedDate, out.Version = new(c.state.Halts[n-1].At), int64(n)
+	}
+	return &ssm.GetParameterOutput{Parameter: out}, nil
+}
+
+// parameter is GetParameter with the types of package parameter.
+func (c call) parameter(in *parameter.GetParameterInput) (any, error) {
+	answer, err := c.GetParameter(&ssm.GetParameterInput{Name: &in.Name})
+	if err != nil {
+		return nil, err
+	}
+	out, p := &parameter.GetParameterOutput{}, answer.(*ssm.GetParameterOutput).Parameter
+	out.Parameter.Value = *p.Value
+	if p.LastModifiedDate != nil {
+		out.Parameter.LastModifiedDate = seconds(*p.LastModifiedDate)
+	}
+	return out, nil
+}
+
+func seconds(t time.Time) parameter.Seconds { return parameter.Seconds(float64(t.UnixMilli()) / 1000) }
+
+// history is GetParameterHistory with the types of package parameter.
+func (c call) history(in *parameter.GetParameterHistoryInput) (any, error) {
+	asked := &ssm.GetParameterHistoryInput{Name: &in.Name}
+	if in.NextToken != "" {
+		asked.NextToken = &in.NextToken
+	}
+	answer, err := c.GetParameterHistory(asked)
+	if err != nil {
+		return nil, err
+	}
+	found := answer.(*ssm.GetParameterHistoryOutput)
+	out := &parameter.GetParameterHistoryOutput{NextToken: aws.ToString(found.NextToken)}
+	for _, p := range found.Parameters {
+		out.Parameters = append(out.Parameters, parameter.Version{
+			Value: *p.Value, Version: p.Version, LastModifiedDate: seconds(*p.LastModifiedDate),
+			LastModifiedUser: *p.LastModifiedUser,
+		})
 	}
 	return out, nil
 }
