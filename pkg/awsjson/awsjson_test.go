@@ -52,7 +52,8 @@ func (s *service) Do(r *http.Request) (*http.Response, error) {
 
 func (s *service) config() aws.Config {
 	return aws.Config{
-		Region: "eu-west-1", HTTPClient: s, Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "s", "token"),
+		Region: "eu-west-1", HTTPClient: s,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "s", "token"),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 1 })
 		},
