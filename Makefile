@@ -144,8 +144,8 @@ bin/native/%/bootstrap: $$(call go_files,functions/$$* functions/$$*/bootstrap) 
 bin/native/floor/bootstrap: infra/bench/floor/main.go go.mod go.sum
 	@$(GO_BUILD) -o $@ ./infra/bench/floor
 
-# The evidence tells of every control.
-bin/arm64/report/bootstrap bin/native/report/bootstrap: $(wildcard functions/*/*.json)
+# The evidence tells of every control, and the daily check knows which there have to be.
+$(foreach tool,check-warder report,bin/arm64/$(tool)/bootstrap bin/native/$(tool)/bootstrap): $(wildcard functions/*/*.json)
 
 bin/warder: $(call go_files,infra/warder infra/warder/* functions/*) $(SHARED) $(wildcard functions/*/*.json)
 	@echo "building infra/warder ..." >&2

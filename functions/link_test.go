@@ -45,8 +45,11 @@ func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
 		for _, p := range c.Permissions {
 			for _, action := range p.Actions {
 				service, _, _ := strings.Cut(action, ":")
-				if service == "events" {
+				switch service {
+				case "events":
 					service = "eventbridge"
+				case "logs":
+					service = "cloudwatchlogs"
 				}
 				if service != "kms" && (service != "ssm" || c.ID == "end-outside-session") && !slices.Contains(want, service) {
 					want = append(want, service)

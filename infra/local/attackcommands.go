@@ -133,7 +133,14 @@ func (s script) gather() error {
 	if s.attack.second != nil && err == nil {
 		var texts []string
 		texts, err = s.attack.second.Texts(s.ctx)
-		for _, text := range texts { // plain text, from EventBridge: it is as urgent as anything can be
+		for _, text := range texts {
+			var m message.Message
+			if json.Unmarshal([]byte(text), &m) == nil && m.Control != "" { // a function's, by this way
+				m.Control += " by the second topic"
+				notices = append(notices, m)
+				continue
+			}
+			// Plain text, from EventBridge: it is as urgent as anything can be.
 			title, _, _ := strings.Cut(text, "\n")
 			notices = append(notices, message.Message{Severity: "critical", Control: "eventbridge", Title: title, Text: text})
 		}

@@ -41,7 +41,7 @@ func parseOptions(args []string) options {
 }
 
 // listOptions take several values.
-var listOptions = map[string]bool{"tags": true, "tag-keys": true, "filter": true}
+var listOptions = map[string]bool{"alarm-names": true, "filter": true, "ids": true, "tag-keys": true, "tags": true}
 
 // one is the value of an option, empty when it has none.
 func (o options) one(name string) string { return strings.Join(o.values[name], " ") }
@@ -109,13 +109,15 @@ func (s script) call(endpoint, accessKey string, args []string) (string, error) 
 	case targets[service] != "":
 		request, err = jsonRequest(s.ctx, endpoint, targets[service]+"."+pascal(args[1]), o)
 	case service == "lambda":
-		request, err = http.NewRequestWithContext(s.ctx, http.MethodPost,
-			endpoint+"/2015-03-31/functions/"+o.one("function-name")+"/invocations", strings.NewReader(o.one("payload")))
+		request, err = lambdaRequest(s.ctx, endpoint, args[1], o)
 	default:
 		request, err = formRequest(s.ctx, endpoint, pascal(args[1]), versions[service], o)
 	}
 	if err != nil {
 		return "", err
+	}
+	if service == "cloudwatch" {
+		service = "monitoring" // as signatures name it
 	}
 	scope := accessKey + "/" + time.Now().UTC().Format("20060102") + "/" + region + "/" + service + "/aws4_request"
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+scope+", SignedHeaders=host, Signature=none")
@@ -180,10 +182,18 @@ func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http
 		input[pascal(name)] = o.one(name)
 		structure := strings.ContainsAny(o.one(name)[:min(1, len(o.one(name)))], "{[")
 		switch {
+		case listOptions[name]:
+			input[pascal(name)] = values
 		case values == nil:
 			input[pascal(name)] = true
 		case structure && !plainJSON[pascal(name)] && json.Valid([]byte(o.one(name))):
 			input[pascal(name)] = json.RawMessage(o.one(name))
+		}
+	}
+	if strings.HasPrefix(target, targets["logs"]) { // its parameters begin in lower case
+		for name, value := range input {
+			delete(input, name)
+			input[strings.ToLower(name[:1])+name[1:]] = value
 		}
 	}
 	body, err := json.Marshal(input)
@@ -196,6 +206,41 @@ func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http
 		request.Header.Set("X-Amz-Target", target)
 	}
 	return request, err
+}
+
+// lambdaPaths are the method and the path of Lambda's operations, below functions/NAME/.
+var lambdaPaths = map[string][2]string{
+	"create-function-url-config":          {http.MethodPost, "url"},
+	"delete-function":                     {http.MethodDelete, ""},
+	"delete-function-event-invoke-config": {http.MethodDelete, "event-invoke-config"},
+	"invoke":                              {http.MethodPost, "invocations"},
+	"put-function-concurrency":            {http.MethodPut, "concurrency"},
+	"remove-permission":                   {http.MethodDelete, "policy/any"},
+	"update-function-code":                {http.MethodPut, "code"},
+}
+
+// lambdaRequest is a call to Lambda. Numbers are those of concurrency alone.
+func lambdaRequest(ctx context.Context, endpoint, operation string, o options) (*http.Request, error) {
+	call, ok := lambdaPaths[operation]
+	if !ok {
+		return nil, fmt.Errorf("aws lambda %s: scripts do not have it", operation)
+	}
+	body := o.one("payload")
+	if operation != "invoke" {
+		input := map[string]any{}
+		for name := range o.values {
+			if input[pascal(name)] = o.one(name); name == "reserved-concurrent-executions" {
+				input[pascal(name)] = json.Number(o.one(name))
+			}
+		}
+		data, err := json.Marshal(input)
+		if err != nil {
+			return nil, err
+		}
+		body = string(data)
+	}
+	at := strings.TrimSuffix(endpoint+"/2015-03-31/functions/"+o.one("function-name")+"/"+call[1], "/")
+	return http.NewRequestWithContext(ctx, call[0], at, strings.NewReader(body))
 }
 
 // s3Request is a call to S3.

@@ -135,6 +135,17 @@ func (h *Hub) addAlarms(watched []control.Control) []string {
 			"The function %s failed or was throttled %d times or more within an hour. "+
 				"Read why in the saved query warder/failures. What failed in every try is kept in the queue Failed: "+
 				"make redrive, once the cause is fixed. %s", errors.value, errorsAnHour, see)
+		if c.Tool && watches(c) {
+			// It checks the others: nobody checks it but CloudWatch. Nobody can put values into a namespace of AWS's.
+			none := watch{
+				namespace: "AWS/Lambda", name: "Invocations", dimension: "FunctionName", value: errors.value, statistic: "Sum",
+				periods: sweepHours, comparison: "LessThanThreshold", threshold: 1, missing: missingIsBad, twice: true,
+			}
+			add(id+"MissingAlarm", c.ID+"-missing", none,
+				"%s has not run in %d hours: whether Warder is as it was deployed is not known. Find out who disabled its rule "+
+					"or its function: make doctor. After the first deployment it is on until the first run. %s",
+				errors.value, sweepHours, see)
+		}
 		if !c.Tool && c.Schedule != "" {
 			none := watch{
 				namespace: metric.Namespace, name: metric.Sweeps.Name, dimension: metric.Control, value: c.ID,

@@ -65,6 +65,10 @@ func TestAlarms_Watched(t *testing.T) {
 		function := "FunctionName=warder-" + c.ID
 		want["warder-"+c.ID+"-errors"] = "Sum(AWS/Lambda/Errors{" + function + "}) by 3600s + Sum(AWS/Lambda/Throttles{" +
 			function + "}) by 3600s >= 3, 1 of 1, missing: notBreaching"
+		if c.ID == "check-warder" { // nobody else checks that it runs
+			want["warder-check-warder-missing"] = "Sum(AWS/Lambda/Invocations{" + function +
+				"}) by 3600s < 1, 26 of 26, missing: breaching"
+		}
 		if !c.Tool && c.Schedule != "" {
 			want["warder-"+c.ID+"-sweep"] = "Sum(Warder/Sweeps{Control=" + c.ID + "}) by 3600s < 1, 26 of 26, missing: breaching"
 		}
@@ -188,6 +192,7 @@ func TestMetrics_OnlyEmittedOnesAreUsed(t *testing.T) {
 	emitted := map[string]string{ // to their dimension
 		// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 		"AWS/Lambda/Errors": "FunctionName", "AWS/Lambda/Throttles": "FunctionName",
+		"AWS/Lambda/Invocations": "FunctionName",
 		// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 		"AWS/SQS/ApproximateNumberOfMessagesVisible": "QueueName",
 	}
@@ -373,8 +378,8 @@ func TestAlarms_Cost(t *testing.T) {
 			swept++
 		}
 	}
-	// Two queues, the halt, two for each function, one for each sweep, and the alarm of all sweeps.
-	if want := 10*(3+2*len(controls(t))+swept) + 50; cents != want {
+	// Two queues, the halt, the daily check, two for each function, one for each sweep, and the alarm of all sweeps.
+	if want := 10*(4+2*len(controls(t))+swept) + 50; cents != want {
 		t.Errorf("the alarms cost %d cents a month, want %d", cents, want)
 	}
 }

@@ -295,6 +295,7 @@ func named(c control.Control, action string) bool {
 
 // own is what stands in the template for a resource that a tool names.
 var own = strings.NewReplacer("${Ledger}", "${Ledger.Arn}", "${Topic}", "${Notices}", "${TopicKey}", "${TopicKey.Arn}",
+	"${LedgerKey}", "${TopicKey.Arn}", "${WatchTopic}", "${Watch}",
 	"${Reports}", "${Reports.Arn}", "${DrillQueue}", "${DrillArrivals.Arn}", "${Bus}", "${Bus.Arn}")
 
 // granted is what the role of a function may do, sorted.

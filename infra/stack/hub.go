@@ -74,7 +74,9 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	hub.own = map[string]string{
 		control.Ledger:          *hub.Ledger.TableArn(),
 		control.LedgerBySubject: *hub.Ledger.TableArn() + "/index/" + subjectIndex,
+		control.LedgerKey:       *hub.LedgerKey.KeyArn(),
 		control.Topic:           *hub.Topic.TopicArn(),
+		control.WatchTopic:      *hub.Watch.TopicArn(),
 	}
 	if hub.Key != nil {
 		hub.own[control.TopicKey] = *hub.Key.KeyArn()
@@ -123,6 +125,7 @@ func newStack(scope constructs.Construct, id string, s settings.Settings, region
 func (h *Hub) addFunctions() {
 	h.names.Account, h.names.Topic, h.names.LedgerKey = *h.Account(), *h.Topic.TopicArn(), *h.LedgerKey.KeyArn()
 	h.names.Own.Stack, h.names.Own.Topics = *awscdk.Aws_STACK_NAME(), []string{*h.Watch.TopicArn()}
+	h.names.Own.Regions = h.props.Settings.Regions
 	for _, key := range h.keys() {
 		h.names.Own.Keys = append(h.names.Own.Keys, *key.KeyArn())
 	}

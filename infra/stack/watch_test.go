@@ -58,7 +58,9 @@ func TestWatch_AlarmsOfADeadTopic(t *testing.T) {
 			got = append(got, alarm.get("AlarmName").(string))
 		}
 	}
-	if diff := cmp.Diff([]string{"warder-failed", "warder-undelivered", "warder-no-sweep"}, got); diff != "" {
+	if diff := cmp.Diff([]string{
+		"warder-check-warder-missing", "warder-failed", "warder-undelivered", "warder-no-sweep",
+	}, got); diff != "" {
 		t.Errorf("alarms that notify both topics (-want +got):\n%s", diff)
 	}
 }

@@ -112,10 +112,12 @@ var (
 // unscopedActions lists the actions that IAM checks against "*" only, because they concern no resource: the "Resource
 // types" column of the Service Authorization Reference is empty for them.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 var unscopedActions = []string{
 	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
-	"iam:GetCredentialReport", "iam:ListUsers", "ssm:DescribeInstanceInformation", "ssm:DescribeSessions",
+	"iam:GetCredentialReport", "iam:ListUsers", "sns:GetSubscriptionAttributes", "ssm:DescribeInstanceInformation",
+	"ssm:DescribeSessions",
 }
 
 // crossAccountActions lists the actions that are for other accounts, each with the condition key that must limit
@@ -130,7 +132,9 @@ var crossAccountActions = map[string]string{"sts:AssumeRoot": "sts:TaskPolicyArn
 const (
 	Ledger          = "${Ledger}"               // the table
 	LedgerBySubject = "${Ledger}/index/subject" // its index
+	LedgerKey       = "${LedgerKey}"            // the key of its seals
 	Topic           = "${Topic}"
+	WatchTopic      = "${WatchTopic}" // the second topic, for when Warder itself is switched off
 	TopicKey        = "${TopicKey}"   // the key that the topic's messages rest under
 	Reports         = "${Reports}/*"  // the objects of the bucket of reports
 	Slack           = "${Slack}"      // the secret or the parameter that holds Slack's token or webhook
@@ -139,7 +143,9 @@ const (
 )
 
 // Own lists Warder's own resources that a tool may name.
-var Own = []string{Ledger, LedgerBySubject, Topic, TopicKey, Reports, Slack, DrillQueue, Bus}
+var Own = []string{
+	Ledger, LedgerBySubject, LedgerKey, Topic, WatchTopic, TopicKey, Reports, Slack, DrillQueue, Bus,
+}
 
 // Parse reads one control.json. file is its path from the functions folder, "<id>/control.json"; it names the file in
 // faults, and its folder must equal the id. The error joins every fault, each with file and field.

@@ -52,11 +52,13 @@ type Function struct {
 	SlackLocal string `json:"slackLocal,omitempty"`
 }
 
-// Own is what the control that watches Warder knows of the deployment beside the names that all functions know.
+// Own is what a function that watches Warder knows of the deployment beside the names that all functions know.
 type Own struct {
 	Stack  string   `json:"stack,omitempty"`  // name of the hub's stack
 	Topics []string `json:"topics,omitempty"` // ARNs of topics beside Topic
 	Keys   []string `json:"keys,omitempty"`   // ARNs of keys
+	// Regions are the other regions, each of which has a stack that forwards its events.
+	Regions []string `json:"regions,omitempty"`
 }
 
 // Quarantine is the ARNs of the policies of the stack that keep users from acting.

@@ -194,14 +194,14 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 		},
 	})
 	var listeners []endpoint.Listener
-	if !o.Unlistened {
-		for _, s := range a.Stack.Subscriptions {
-			listeners = append(listeners, endpoint.Listener{Subscription: s.ARN, Topic: s.Topic, Function: s.Function})
-		}
+	for _, s := range a.Stack.Subscriptions {
+		listeners = append(listeners, endpoint.Listener{
+			Subscription: s.ARN, Topic: s.Topic, Function: s.Function, Redrive: s.Redrive,
+		})
 	}
 	a.endpoint = endpoint.New(endpoint.Config{
 		Moto: a.Moto, EventBridge: a.EventBridge, Lambda: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
-		Listeners: listeners, Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
+		Listeners: listeners, Unlistened: o.Unlistened, Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
 		Policies: a.Stack.Policies, Roles: roles,
 	})
 	a.server = &http.Server{Handler: a.endpoint, ReadHeaderTimeout: 10 * time.Second}
@@ -231,6 +231,7 @@ func deployed(hub stack.Stack) []endpoint.Deployed {
 	for _, s := range append([]stack.Stack{hub}, hub.Regions...) {
 		d := endpoint.Deployed{
 			Name: s.Name, Region: s.Region, Created: time.Now(), Template: s.Template, Targets: s.Targets,
+			Properties: s.Properties,
 		}
 		for _, r := range s.Resources {
 			d.Resources = append(d.Resources, endpoint.Resource(r))

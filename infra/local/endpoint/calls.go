@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // A Call is one AWS call that is made with a role of the template, in the terms of an IAM policy.
@@ -263,6 +265,22 @@ func resource(service, account, region string, named map[string]string) string {
 		return regional("table/" + named["TableName"] + "/index/" + named["IndexName"])
 	case service == "dynamodb" && has("TableName"):
 		return regional("table/" + named["TableName"])
+	case service == "dynamodb" && has("ResourceArn"), service == "sns" && has("ResourceArn"):
+		return named["ResourceArn"]
+	case service == "cloudwatch" && has("AlarmNamePrefix"): // of a list it is all
+		return regional("alarm:*")
+	case service == "logs" && has("LogGroupNamePrefix") || service == "logs" && has("logGroupNamePrefix"):
+		return regional("log-group::log-stream:")
+	case service == "kms" && has("KeyId"):
+		return regional("key/" + keyID(named["KeyId"]))
+	case service == "lambda" && has("FunctionName"):
+		return regional("function:" + named["FunctionName"])
+	case service == "events" && has("Rule"):
+		return regional("rule/" + named["Rule"])
+	case service == "events" && strings.HasSuffix(named["Name"], settings.Product):
+		return regional("event-bus/" + named["Name"])
+	case service == "events" && has("Name"):
+		return regional("rule/" + named["Name"])
 	case service == "cloudformation" && has("StackName"):
 		return regional("stack/" + named["StackName"] + "/local")
 	case service == "sns" && has("TopicArn"):

@@ -7,9 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-
-	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -20,9 +17,11 @@ type Deployed struct {
 	Created   time.Time
 	Template  []byte
 	Resources []Resource
-	// Targets are the ARNs that each rule starts, by the rule's name. The rules' own targets here are
-	// queues, which stand for those of Lambda.
-	Targets map[string][]string
+	// Targets are what each rule starts, by the rule's name, as the API has it. The rules' own targets here
+	// are queues, which stand for those of Lambda.
+	Targets map[string][]json.RawMessage
+	// Properties are those of Lambda's resources, by logical id, with references resolved.
+	Properties map[string]map[string]any
 }
 
 // A Resource is a resource of a stack.
@@ -53,7 +52,7 @@ func (h *Handler) formation(req request) answer {
 		return inXML(struct {
 			XMLName xml.Name `xml:"GetTemplateResponse"`
 			Body    string   `xml:"GetTemplateResult>TemplateBody"`
-		}{Body: string(d.Template)})
+		}{Body: h.template(req, d)})
 	case "ListStackResources":
 		type member struct{ LogicalResourceId, PhysicalResourceId, ResourceType, LastUpdatedTimestamp, ResourceStatus string }
 		var members []member
@@ -68,44 +67,29 @@ func (h *Handler) formation(req request) answer {
 	return unknown(req)
 }
 
-// targets answers ListTargetsByRule for a rule of a stack; ok is false for any other.
-func (h *Handler) targets(req request) (a answer, ok bool) {
-	var input eventbridge.ListTargetsByRuleInput
-	if json.Unmarshal(req.body, &input) != nil || input.Rule == nil {
-		return answer{}, false
+// template is a stack's template. Functions see the settings in it that they have here: those are deployed, and where
+// the account was started with others than the template's, nobody changed them since.
+func (h *Handler) template(req request, d Deployed) string {
+	var template map[string]any
+	if h.Functions[req.accessKey] == "" || json.Unmarshal(d.Template, &template) != nil {
+		return string(d.Template)
 	}
-	for _, d := range h.Deployed {
-		arns, known := d.Targets[*input.Rule]
-		if !known || d.Region != req.region {
-			continue
+	resources, _ := template["Resources"].(map[string]any)
+	for _, r := range d.Resources {
+		env, ok := h.Environments[r.PhysicalID]
+		resource, _ := resources[r.LogicalID].(map[string]any)
+		if properties, _ := resource["Properties"].(map[string]any); ok && properties != nil {
+			properties["Environment"] = map[string]any{"Variables": own(env)}
 		}
-		type target struct{ Id, Arn string }
-		output := struct{ Targets []target }{Targets: []target{}}
-		for _, arn := range arns {
-			output.Targets = append(output.Targets, target{"Function", arn})
-		}
-		return inJSON(output), true
 	}
-	return answer{}, false
+	text, err := json.Marshal(template)
+	if err != nil {
+		return err.Error() // it was JSON
+	}
+	return string(text)
 }
 
-// configuration is Lambda's GetFunctionConfiguration for the functions of the template.
-// https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
-func (h *Handler) configuration(w http.ResponseWriter, r *http.Request) {
-	name := functionName(r.PathValue("name"))
-	env, ok := h.Environments[name]
-	if !ok {
-		h.lambdaFailure(w, name, lambdahost.ErrUnknown)
-		return
-	}
-	variables := map[string]string{}
-	for variable, value := range env {
-		if variable == settings.Variable {
-			variables[variable] = value
-		}
-	}
-	writeJSON(w, map[string]any{
-		"FunctionName": name, "FunctionArn": h.functionARN(name),
-		"State": "Active", "LastUpdateStatus": "Successful", "Environment": map[string]any{"Variables": variables},
-	})
+// own is what of a function's environment the template has, and not the local account.
+func own(env map[string]string) map[string]string {
+	return map[string]string{settings.Variable: env[settings.Variable]}
 }

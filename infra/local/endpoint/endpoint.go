@@ -67,7 +67,8 @@ type Config struct {
 	Account     string
 	Region      string
 	Functions   map[string]string // name of the function by the access key that it was given
-	Listeners   []Listener        // functions that topics start
+	Listeners   []Listener        // functions that subscribe topics
+	Unlistened  bool              // no topic starts them
 	// Environments are the functions' environments, by the function's name, and Deployed the stacks
 	// that they are of.
 	Environments map[string]map[string]string
@@ -99,6 +100,7 @@ type Handler struct {
 	order   order
 	guarded map[string]policy // by ARN of the table or the key
 	off     map[string]bool   // ids of keys that are disabled, and names of functions that do not run
+	changed changed           // what calls have changed of what was deployed, and moto does not know of
 }
 
 // maxRemembered bounds what is kept of calls and of sessions.
@@ -122,14 +124,13 @@ func New(config Config) *Handler {
 	h.routes.HandleFunc("POST /_warder/idle", h.idle)
 	h.routes.HandleFunc("POST /_warder/send", h.send)
 	h.routes.HandleFunc("POST /2015-03-31/functions/{name}/invocations", h.invoke)
-	h.routes.HandleFunc("GET /2015-03-31/functions/{name}/configuration", h.configuration)
 	return h
 }
 
 // ServeHTTP serves one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Only these know of paths. A mux would tidy the paths of API calls, and some have odd ones.
-	if h.changeFunction(w, r) {
+	if h.changeFunction(w, r) || h.readFunction(w, r) {
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/_warder/") || strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") {
@@ -238,8 +239,8 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 		return h.asRoot(ctx, req)
 	case req.service == "events" && req.action == "PutEvents":
 		return h.putEvents(ctx, req)
-	case req.service == "events" && req.action == "ListTargetsByRule":
-		if a, ok := h.targets(req); ok {
+	case req.service == "events" && strings.Contains(req.action, "Targets"):
+		if a, ok := h.targets(ctx, req); ok {
 			return a
 		}
 	case req.service == "events" && req.action == "TestEventPattern":
@@ -253,6 +254,12 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 		return h.change(ctx, req)
 	case req.service == "sns" && req.action == "ListSubscriptionsByTopic":
 		return h.subscriptions(ctx, req)
+	case req.service == "sns" && strings.HasSuffix(req.action, "DataProtectionPolicy"):
+		return h.dataProtection(req)
+	case req.service == "sns" && strings.Contains(req.action, "ubscri"):
+		if a, ok := h.subscription(req); ok {
+			return a
+		}
 	case req.service == "sns" && req.action == "Publish":
 		return h.publish(ctx, req)
 	case req.service == "sts" && req.action == "GetCallerIdentity" && req.accessKey == RootAccessKey:

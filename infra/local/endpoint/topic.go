@@ -16,13 +16,14 @@ type Listener struct {
 	Subscription string // ARN
 	Topic        string // ARN
 	Function     string // name
+	Redrive      string // the policy for what it cannot be handed, as JSON; empty for none
 }
 
 // subscriptions lists a topic's subscriptions, with the functions that moto does not know of.
 func (h *Handler) subscriptions(ctx context.Context, req request) answer {
 	result := h.forward(ctx, req)
 	var more bytes.Buffer
-	for _, l := range h.Listeners {
+	for _, l := range h.listeners() {
 		if l.Topic != req.form.Get("TopicArn") {
 			continue
 		}
@@ -60,8 +61,8 @@ func (h *Handler) publish(ctx context.Context, req request) answer {
 	if err := xml.Unmarshal(result.body, &published); err != nil {
 		return failure(req, http.StatusInternalServerError, "InternalError", "moto's answer to Publish: "+err.Error())
 	}
-	for _, listener := range h.Listeners {
-		if listener.Topic != req.form.Get("TopicArn") {
+	for _, listener := range h.listeners() {
+		if h.Unlistened || listener.Topic != req.form.Get("TopicArn") {
 			continue
 		}
 		event, err := json.Marshal(map[string]any{"Records": []record{newRecord(listener, req.form, published.ID)}})

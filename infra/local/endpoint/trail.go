@@ -153,6 +153,7 @@ func (h *Handler) changeFunction(w http.ResponseWriter, r *http.Request) (ok boo
 	case strings.HasSuffix(call.name, "FunctionConcurrency20171031"):
 		delete(h.off, function)
 	}
+	h.changed.function(function, call.name, fields, h.order.shift)
 	h.mu.Unlock()
 	if err := h.recordChange(r.Context(), req, call.name, result); err != nil {
 		lambdaError(w, http.StatusInternalServerError, "ServiceException", err.Error())

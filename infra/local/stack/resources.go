@@ -134,10 +134,10 @@ func (m *maker) alarm(name string, p cloudwatch.PutMetricAlarmInput) (made, erro
 	return with(*p.AlarmName, "Arn", m.arn("cloudwatch", "alarm:"+*p.AlarmName)), err
 }
 
-// compositeAlarm stands for an alarm that moto cannot create. It does nothing here: no alarm goes off.
-func (m *maker) compositeAlarm(name string, p struct{ AlarmName *string }) (made, error) {
-	name = *or(p.AlarmName, name)
-	return with(name, "Arn", m.arn("cloudwatch", "alarm:"+name)), nil
+func (m *maker) compositeAlarm(name string, p cloudwatch.PutCompositeAlarmInput) (made, error) {
+	p.AlarmName = or(p.AlarmName, name)
+	_, err := m.CloudWatch.PutCompositeAlarm(m.ctx, &p)
+	return with(*p.AlarmName, "Arn", m.arn("cloudwatch", "alarm:"+*p.AlarmName)), err
 }
 
 func (m *maker) dashboard(name string, p cloudwatch.PutDashboardInput) (made, error) {
@@ -196,6 +196,11 @@ func (m *maker) table(name string, p struct {
 	arn := m.arn("dynamodb", "table/"+*p.TableName)
 	if text := p.ResourcePolicy.PolicyDocument; text != "" {
 		m.policies[arn] = []byte(text)
+		if _, err := m.DynamoDB.PutResourcePolicy(m.ctx, &dynamodb.PutResourcePolicyInput{
+			ResourceArn: &arn, Policy: text.text(),
+		}); err != nil {
+			return made{}, err
+		}
 	}
 	return with(*p.TableName, "Arn", arn), nil
 }
@@ -209,16 +214,20 @@ func (m *maker) rule(name string, p struct {
 	Name                                    *string
 	EventBusName, ScheduleExpression, State string
 	EventPattern                            document
-	Targets                                 []struct {
-		Arn, Input, InputPath, RoleArn string
-		InputTransformer               *eventbridge.Transformer
-	}
+	Targets                                 []json.RawMessage
 }) (made, error) {
 	name = *or(p.Name, name)
 	if p.EventBusName == "default" {
 		p.EventBusName = ""
 	}
-	for _, target := range p.Targets {
+	for _, data := range p.Targets {
+		var target struct {
+			Arn, Input, InputPath, RoleArn string
+			InputTransformer               *eventbridge.Transformer
+		}
+		if err := json.Unmarshal(data, &target); err != nil {
+			return made{}, fmt.Errorf("decode target: %w", err)
+		}
 		if target.InputPath != "" || target.InputTransformer != nil && !m.topics[target.Arn] {
 			return made{}, fmt.Errorf("target %s: the local account hands over the event or a constant, "+
 				"nothing made of the event but to a topic", target.Arn)
@@ -227,7 +236,7 @@ func (m *maker) rule(name string, p struct {
 			Name: name, Region: m.region, Bus: p.EventBusName, Pattern: string(p.EventPattern),
 			Schedule: p.ScheduleExpression, Input: target.Input, State: p.State, Disabled: p.State == "DISABLED",
 		}
-		m.targets[name] = append(m.targets[name], target.Arn)
+		m.targets[name] = append(m.targets[name], data)
 		switch function := m.functionByARN(target.Arn); {
 		case function != nil:
 			rule.Function = function.Name
@@ -465,11 +474,12 @@ func (m *maker) subscription(_ string, p struct {
 	sns.SubscribeInput
 	RawMessageDelivery *bool
 	FilterPolicy       document
+	RedrivePolicy      document
 	FilterPolicyScope  string
 }) (made, error) {
 	if aws.ToString(p.Protocol) == "lambda" {
 		special := p.RawMessageDelivery != nil || p.FilterPolicy != ""
-		return m.listener(aws.ToString(p.TopicArn), aws.ToString(p.Endpoint), special)
+		return m.listener(aws.ToString(p.TopicArn), aws.ToString(p.Endpoint), string(p.RedrivePolicy), special)
 	}
 	p.Attributes, p.ReturnSubscriptionArn = map[string]string{}, true
 	if p.RawMessageDelivery != nil {
@@ -489,7 +499,7 @@ func (m *maker) subscription(_ string, p struct {
 }
 
 // listener subscribes a function. moto has none, so that the endpoint starts it.
-func (m *maker) listener(topic, endpoint string, special bool) (made, error) {
+func (m *maker) listener(topic, endpoint, redrive string, special bool) (made, error) {
 	function := m.functionByARN(endpoint)
 	if function == nil {
 		return made{}, fmt.Errorf("endpoint %s: not a function of the template", endpoint)
@@ -498,7 +508,7 @@ func (m *maker) listener(topic, endpoint string, special bool) (made, error) {
 		return made{}, errors.New("the local account gives a function every message, in the envelope of SNS")
 	}
 	arn := topic + ":" + function.Name
-	m.listeners = append(m.listeners, Subscription{ARN: arn, Topic: topic, Function: function.Name})
+	m.listeners = append(m.listeners, Subscription{ARN: arn, Topic: topic, Function: function.Name, Redrive: redrive})
 	return with(arn), nil
 }
 

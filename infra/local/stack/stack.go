@@ -7,6 +7,7 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,6 +83,7 @@ type Subscription struct {
 	ARN      string
 	Topic    string // ARN
 	Function string // name
+	Redrive  string // the policy for what the function cannot be handed, as JSON; empty for none
 }
 
 // A Stack is what was created.
@@ -94,11 +96,13 @@ type Stack struct {
 	Buses         []string           // names of event buses beside the default one, sorted
 	Subscriptions []Subscription     // of functions, sorted by ARN; those of others are in moto
 	Outputs       map[string]string
-	Resources     []Resource          // sorted by logical id
-	Targets       map[string][]string // ARNs that each rule starts, by the rule's name
-	Keys          map[string]string   // ARNs of the keys that topics are encrypted with, by the topic's ARN
-	Policies      map[string][]byte   // policies of tables and keys, by ARN
-	Regions       []Stack             // of the hub: the stacks of the other regions
+	Resources     []Resource                   // sorted by logical id
+	Targets       map[string][]json.RawMessage // what each rule starts, as in the template, by the rule's name
+	Keys          map[string]string            // ARNs of the keys that topics are encrypted with, by the topic's ARN
+	Policies      map[string][]byte            // policies of tables and keys, by ARN
+	// Properties are those of Lambda's resources, by logical id, with references resolved.
+	Properties map[string]map[string]any
+	Regions    []Stack // of the hub: the stacks of the other regions
 }
 
 // A Resource is a resource that was created.
@@ -113,8 +117,8 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 	m := &maker{
 		ctx: ctx, Clients: clients, template: t, name: name, account: account, region: region,
 		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{},
-		queues: map[string]bool{}, topics: map[string]bool{}, targets: map[string][]string{}, keys: map[string]string{},
-		allowed: map[string]bool{}, policies: map[string][]byte{},
+		queues: map[string]bool{}, topics: map[string]bool{}, targets: map[string][]json.RawMessage{}, keys: map[string]string{},
+		allowed: map[string]bool{}, policies: map[string][]byte{}, properties: map[string]map[string]any{},
 	}
 	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {
 		if t.Resources[logicalID].Type == metadata {
@@ -132,23 +136,24 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 // maker creates resources, each once, those that one needs before it.
 type maker struct {
 	Clients
-	ctx       context.Context
-	template  template
-	name      string
-	account   string
-	region    string
-	made      map[string]made
-	making    map[string]bool
-	functions map[string]*Function // by name
-	rules     []eventbridge.Rule
-	buses     []string
-	listeners []Subscription
-	queues    map[string]bool // by ARN
-	topics    map[string]bool // by ARN
-	targets   map[string][]string
-	keys      map[string]string // of topics
-	policies  map[string][]byte // of tables and keys, by ARN
-	allowed   map[string]bool   // ARN of a rule or topic, and of the function that it may start
+	ctx        context.Context
+	template   template
+	name       string
+	account    string
+	region     string
+	made       map[string]made
+	making     map[string]bool
+	functions  map[string]*Function // by name
+	rules      []eventbridge.Rule
+	buses      []string
+	listeners  []Subscription
+	queues     map[string]bool // by ARN
+	topics     map[string]bool // by ARN
+	targets    map[string][]json.RawMessage
+	keys       map[string]string         // of topics
+	policies   map[string][]byte         // of tables and keys, by ARN
+	properties map[string]map[string]any // of Lambda's resources, by logical id
+	allowed    map[string]bool           // ARN of a rule or topic, and of the function that it may start
 }
 
 func (m *maker) stack() (Stack, error) {
@@ -159,6 +164,8 @@ func (m *maker) stack() (Stack, error) {
 		Keys:     m.keys,
 		Policies: m.policies,
 		Outputs:  map[string]string{},
+
+		Properties: m.properties,
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.made)) {
 		stack.Resources = append(stack.Resources, Resource{id, m.template.Resources[id].Type, m.made[id].ref})
@@ -219,6 +226,13 @@ func (m *maker) create(logicalID string, r resource) (made, error) {
 		if _, err := m.make(fmt.Sprint(dependency)); err != nil {
 			return made{}, err
 		}
+	}
+	if strings.HasPrefix(r.Type, "AWS::Lambda::") {
+		properties, err := m.resolve(r.Properties)
+		if err != nil {
+			return made{}, err
+		}
+		m.properties[logicalID], _ = properties.(map[string]any)
 	}
 	return makers[r.Type](m, m.name+"-"+logicalID, r.Properties)
 }

@@ -1,0 +1,437 @@
+package checkwarder
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// An account answers calls as AWS does of what testdata/account.json says. An answer is found by the operation and,
+// if there are several things of a sort, what the call names.
+type account struct {
+	answers   map[string]json.RawMessage
+	failing   map[string]string // error codes, by the key of the answer
+	calls     map[string]bool   // operations that were called
+	published map[string][]string
+	controls  []control.Control // that there have to be
+}
+
+// keyOf is the key of the answer to a call.
+func keyOf(operation string, input any) string {
+	of := reflect.ValueOf(input).Elem()
+	for _, field := range []string{
+		"StackName", "Rule", "FunctionName", "TopicArn", "SubscriptionArn", "QueueUrl", "RoleName", "ResourceArn", "Name",
+	} {
+		if value := of.FieldByName(field); value.IsValid() && value.Kind() == reflect.Pointer && !value.IsNil() {
+			return operation + " " + value.Elem().String()
+		}
+	}
+	return operation
+}
+
+func (a *account) config() aws.Config {
+	answer := middleware.InitializeMiddlewareFunc("account", func(ctx context.Context, in middleware.InitializeInput,
+		_ middleware.InitializeHandler,
+	) (out middleware.InitializeOutput, _ middleware.Metadata, err error) {
+		operation := middleware.GetOperationName(ctx)
+		service := strings.ToLower(strings.ReplaceAll(middleware.GetServiceID(ctx), " ", ""))
+		a.calls[service+":"+operation] = true
+		key := keyOf(operation, in.Parameters)
+		if code, ok := a.failing[key]; ok {
+			return out, middleware.Metadata{}, &smithy.GenericAPIError{Code: code}
+		}
+		if publish, ok := in.Parameters.(*sns.PublishInput); ok {
+			topic := aws.ToString(publish.TopicArn)
+			a.published[topic] = append(a.published[topic], aws.ToString(publish.Message))
+			return middleware.InitializeOutput{Result: &sns.PublishOutput{MessageId: aws.String("1")}}, middleware.Metadata{}, nil
+		}
+		text, ok := a.answers[key]
+		if !ok {
+			return out, middleware.Metadata{}, fmt.Errorf("the account has no answer to %s", key)
+		}
+		result, err := output(in.Parameters, text)
+		return middleware.InitializeOutput{Result: result}, middleware.Metadata{}, err
+	})
+	return aws.Config{
+		Region: "us-east-1", HTTPClient: noNetwork{}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		APIOptions: []func(*middleware.Stack) error{
+			func(stack *middleware.Stack) error { return stack.Initialize.Add(answer, middleware.After) },
+		},
+	}
+}
+
+// outputs are the types of what operations return, by that of their input.
+var outputs = map[reflect.Type]reflect.Type{}
+
+func init() {
+	for of := range reflect.TypeFor[clients]().Fields() {
+		for i := range of.Type.NumMethod() {
+			if m := of.Type.Method(i); m.Type.NumIn() == 4 && m.Type.NumOut() == 2 {
+				outputs[m.Type.In(2)] = m.Type.Out(0)
+			}
+		}
+	}
+}
+
+// output is the answer to a call, as its client returns it.
+func output(input any, text json.RawMessage) (any, error) {
+	out := reflect.New(outputs[reflect.TypeOf(input)].Elem()).Interface()
+	return out, json.Unmarshal(text, out)
+}
+
+type noNetwork struct{}
+
+func (noNetwork) Do(*http.Request) (*http.Response, error) { return nil, errors.New("no network") }
+
+// read reads testdata/account.json: the template, what is in the stack, and the answers.
+func read(t *testing.T) *account {
+	t.Helper()
+	data, err := os.ReadFile("testdata/account.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Template json.RawMessage
+		Answers  map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(map[string]string{"TemplateBody": string(file.Template)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Answers["GetTemplate warder"] = body
+	return &account{
+		answers: file.Answers, failing: map[string]string{}, calls: map[string]bool{}, published: map[string][]string{},
+	}
+}
+
+var now = time.Date(2026, 11, 30, 3, 40, 0, 0, time.UTC)
+
+const (
+	first  = "arn:aws:sns:us-east-1:111122223333:warder-Notices"
+	second = "arn:aws:sns:us-east-1:111122223333:warder-Watch"
+)
+
+// check runs the tool on the account.
+func (a *account) check(t *testing.T, store ledger.Store) (answer, error) {
+	t.Helper()
+	description, err := control.Read("check-warder", Tool.Description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := a.config()
+	runner := &remediation.Runner{
+		Control: description,
+		Settings: settings.Function{
+			Language: settings.English, Account: "111122223333", Topic: first,
+			Own: settings.Own{Stack: "warder", Topics: []string{second}},
+		},
+		Ledger: ledger.New(store),
+		Topic:  notice.Topic{API: sns.NewFromConfig(cfg), ARN: first},
+		Environment: remediation.Environment{
+			Now: func() time.Time { return now }, Sleep: func(context.Context, time.Duration) {},
+			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		},
+	}
+	w := newWatchman(handler.Setup{Runner: runner, AWS: cfg, IAM: iam.NewFromConfig(cfg)})
+	w.Region, w.controls = cfg.Region, func() ([]control.Control, error) { return a.controls, nil }
+	return w.watch(t.Context(), request{})
+}
+
+func TestWatch_AsDeployed(t *testing.T) {
+	a := read(t)
+	got, err := a.check(t, new(ledger.Memory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := got.Differences; len(left) > 0 || got.Checked == 0 {
+		t.Errorf("of %d parts differ %v", got.Checked, left)
+	}
+}
+
+// Each is one thing that somebody changes, and what is said of it.
+func TestWatch_Differences(t *testing.T) {
+	const queue = "https://sqs.us-east-1.amazonaws.com/111122223333/warder-Failed"
+	for _, tc := range []struct {
+		key, old, new string // of the answer; an empty old makes it say that the thing does not exist
+		severity      control.Severity
+		want          string
+	}{
+		{"DescribeRule warder-Rule", `"ENABLED"`, `"DISABLED"`, critical, "disabled"},
+		{"DescribeRule warder-Rule", `"ENABLED"`, `"ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"`, high, "was deployed as"},
+		{"DescribeRule warder-Rule", `aws.iam`, `aws.ec2`, critical, "matches other events"},
+		{"DescribeRule warder-Rule", "", "", critical, "does not exist"},
+		{"DescribeRule warder-Schedule", "rate(1 day)", "rate(9 days)", critical, "another schedule"},
+		{"DescribeRule warder-Forwarded", `"ENABLED"`, `"DISABLED"`, critical, "disabled"},
+		{"ListTargetsByRule warder-Rule", "function:warder-x", "function:other", critical, "does not start"},
+		{"ListTargetsByRule warder-Rule", "function:warder-x", "function:other", high, "also starts"},
+		{"ListTargetsByRule warder-Rule", "warder-Failed", "other", critical, "does not start"},
+		{"ListTargetsByRule warder-Rule", `"Id":`, `"Input": "{}", "Id":`, critical, "does not start"},
+		{"ListTargetsByRule warder-Schedule", "{}", "[]", critical, "does not start"},
+		{"GetFunctionConfiguration warder-x", "2026-11-01", "2026-11-02", critical, "changed on"},
+		{"GetFunctionConfiguration warder-x", "role/warder/warder-Role", "role/admin", critical, "another role"},
+		{"GetFunctionConfiguration warder-x", `"A"`, `"B"`, critical, "other settings"},
+		{"GetFunctionConfiguration warder-x", `"WARDER_SETTINGS"`, `"AWS_ENDPOINT_URL": "x", "WARDER_SETTINGS"`, critical,
+			"other settings"},
+		{"GetFunctionConfiguration warder-x", `"Timeout"`, `"Layers": [{"Arn": "x"}], "Timeout"`, critical, "layers"},
+		{"GetFunctionConfiguration warder-x", "900", "1", critical, "another Timeout"},
+		{"GetFunctionConfiguration warder-x", `"Active"`, `"Failed"`, critical, "cannot run"},
+		{"GetFunctionConfiguration warder-x", "", "", critical, "does not exist"},
+		{"GetFunctionConcurrency warder-x", "{}", `{"ReservedConcurrentExecutions": 0}`, critical, "is 0"},
+		{"GetFunctionConcurrency warder-x", "{}", `{"ReservedConcurrentExecutions": 3}`, high, "3 times"},
+		{"ListFunctionUrlConfigs warder-x", "{}", `{"FunctionUrlConfigs": [{"FunctionArn": "x"}]}`, critical, "internet"},
+		{"GetPolicy warder-x", "warder-Rule", "warder-Other", critical, "cannot be started"},
+		{"GetPolicy warder-x", "warder-Rule", "warder-Other", high, "by others"},
+		{"GetPolicy warder-x", "Allow", "Deny", critical, "cannot be started"},
+		{"GetPolicy warder-x", "", "", critical, "cannot be started"},
+		{"GetFunctionEventInvokeConfig warder-x", "warder-Failed", "other", high, "not be kept"},
+		{"GetFunctionEventInvokeConfig warder-x", "", "", high, "not be kept"},
+		{"GetTopicAttributes " + first, "AWS:SourceAccount", "AWS:PrincipalOrgID", critical, "another policy"},
+		{"GetTopicAttributes " + first, "key/0a1b", "key/9f9f", critical, "another key"},
+		{"GetTopicAttributes " + first, "", "", critical, "does not exist"},
+		{"GetDataProtectionPolicy " + first, "{}", `{"DataProtectionPolicy": "{}"}`, critical, "masks"},
+		{"ListSubscriptionsByTopic " + first, "ciso@example.com", "thief@example.net", critical,
+			"C…@example.com is not subscribed"},
+		{"ListSubscriptionsByTopic " + first, "ciso@example.com", "thief@example.net", high, "t…@example.net is subscribed"},
+		{"ListSubscriptionsByTopic " + first, first + ":1", "PendingConfirmation", high, "has not confirmed"},
+		{"ListSubscriptionsByTopic " + first, first + ":1", "Deleted", critical, "is not subscribed"},
+		{"GetSubscriptionAttributes " + first + ":1", "{}", `{"FilterPolicy": "{\"severity\":[\"low\"]}"}`, critical,
+			"FilterPolicy differs"},
+		{"GetQueueAttributes " + queue, "sqs:*", "sqs:SendMessage", critical, "another policy"},
+		{"GetQueueAttributes " + queue, "1209600", "60", high, "MessageRetentionPeriod"},
+		{"GetQueueAttributes " + queue, `"SqsManaged`, `"KmsMasterKeyId": "x", "SqsManaged`, high, "another key"},
+		{"GetQueueAttributes " + queue, "", "", critical, "does not exist"},
+		{"DescribeKey", `"Enabled"`, `"PendingDeletion"`, critical, "PendingDeletion"},
+		{"GetKeyPolicy", "root", "user/mallory", critical, "another policy"},
+		{"DescribeAlarms", "warder-failed", "warder-other", critical, "warder-failed does not exist"},
+		{"DescribeAlarms", `"ActionsEnabled": true`, `"ActionsEnabled": false`, critical, "notifies nobody"},
+		{"DescribeAlarms", "warder-Notices", "other", critical, "does not notify those"},
+		{"DescribeAlarms", `"Threshold": 0`, `"Threshold": 9`, critical, "Threshold differs"},
+		{"DescribeAlarms", `"Value": "warder-Failed"`, `"Value": "other"`, critical, "Dimensions differs"},
+		{"DescribeAlarms", "ALARM(warder-failed)", "ALARM(other)", critical, "AlarmRule differs"},
+		{"DescribeLogGroups", "warder-x", "warder-y", critical, "does not exist"},
+		{"DescribeLogGroups", "400", "1", high, "for 1 days"},
+		{"DescribeTable", "true", "false", high, "not protected"},
+		{"DescribeTable", "", "", critical, "does not exist"},
+		{"DescribeContinuousBackups", `"ENABLED"}`, `"DISABLED"}`, high, "no backups"},
+		{"GetResourcePolicy arn:aws:dynamodb:us-east-1:111122223333:table/warder", "role/warder/*", "role/*", critical,
+			"another policy"},
+		{"GetResourcePolicy arn:aws:dynamodb:us-east-1:111122223333:table/warder", "", "", critical, "another policy"},
+		{"DescribeEventBus warder", "{}", `{"Policy": "{}"}`, high, "Others may put events"},
+		{"GetRole warder-Role", "lambda.amazonaws.com", "ec2.amazonaws.com", critical, "assumed by others"},
+		{"GetRole warder-Role", `"RoleName"`, `"PermissionsBoundary": {"PermissionsBoundaryArn": "x"}, "RoleName"`, critical,
+			"boundary"},
+		{"GetRole warder-Role", "", "", critical, "does not exist"},
+		{"GetRolePolicy warder-Role", "Publish", "Subscribe", critical, "more, or less"},
+		{"ListRolePolicies warder-Role", `"plumbing"`, `"plumbing", "more"`, critical, "more, or less"},
+		{"ListRolePolicies warder-Role", `"plumbing"`, ``, critical, "more, or less"},
+		{"ListAttachedRolePolicies warder-Role", "{}", `{"AttachedPolicies": [{"PolicyName": "x"}]}`, critical,
+			"more, or less"},
+		{"DescribeStacks warder", "CREATE_COMPLETE", "UPDATE_ROLLBACK_FAILED", high, "UPDATE_ROLLBACK_FAILED"},
+		{"DescribeStacks warder", "2026-11-01", "2026-11-29", medium, "was deployed on 2026-11-29"},
+	} {
+		t.Run(tc.key+" "+tc.want, func(t *testing.T) {
+			a := read(t)
+			if tc.old == "" {
+				a.failing[tc.key] = "ResourceNotFoundException"
+			} else {
+				text := string(a.answers[tc.key])
+				if !strings.Contains(text, tc.old) {
+					t.Fatalf("%s has no %s: %s", tc.key, tc.old, text)
+				}
+				a.answers[tc.key] = json.RawMessage(strings.ReplaceAll(text, tc.old, tc.new))
+			}
+			got, err := a.check(t, new(ledger.Memory))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(got.Differences, func(d found) bool {
+				return d.Severity == tc.severity && strings.Contains(d.Text, tc.want)
+			}) {
+				t.Errorf("differences %v, want %s %q", got.Differences, tc.severity, tc.want)
+			}
+			for _, topic := range []string{first, second} {
+				if !strings.Contains(strings.Join(a.published[topic], "\n"), strings.ReplaceAll(tc.want, `"`, ``)) {
+					t.Errorf("%s gets %d messages, none with %q", topic, len(a.published[topic]), tc.want)
+				}
+			}
+		})
+	}
+}
+
+// What cannot be read is not in order, and nothing else is left unchecked because of it.
+func TestWatch_Unread(t *testing.T) {
+	for key := range read(t).answers {
+		a := read(t)
+		a.failing[key] = "AccessDenied"
+		got, err := a.check(t, new(ledger.Memory))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(got.Differences, func(d found) bool {
+			return d.Severity == high && strings.Contains(d.Text, "could not be checked (AccessDenied)")
+		}) {
+			t.Errorf("%s is denied, and differences are %v", key, got.Differences)
+		}
+	}
+}
+
+// Without the stack everything is reported that there is to say, and a part of it that is missing as well.
+func TestWatch_Stack(t *testing.T) {
+	a := read(t)
+	a.failing["DescribeStacks warder"] = "ValidationError"
+	got, err := a.check(t, new(ledger.Memory))
+	if err != nil || len(got.Differences) != 1 || !strings.Contains(got.Differences[0].Text, "The stack warder does not exist") {
+		t.Errorf("differences %v, %v", got.Differences, err)
+	}
+	for want, c := range map[int]control.Control{
+		0: {ID: "x", Rules: make([]json.RawMessage, 2), Schedule: "rate(1 day)"}, // as many as the stack has
+		1: {ID: "x", Rules: make([]json.RawMessage, 3), Schedule: "rate(1 day)"},
+		2: {ID: "y"},
+	} {
+		a := read(t)
+		a.controls = []control.Control{c}
+		got, err := a.check(t, new(ledger.Memory))
+		if err != nil || len(got.Differences) != min(want, 1) {
+			t.Errorf("%+v: %v, %v", c, got.Differences, err)
+		}
+	}
+}
+
+// The second way does not depend on the first: neither on its topic nor on the ledger. That one fails is an error.
+func TestWatch_WaysAreIndependent(t *testing.T) {
+	for name, tc := range map[string]struct {
+		store  ledger.Store
+		broken string
+		silent string
+	}{
+		"the ledger fails": {store: &ledger.Memory{
+			Fault: func(string, bool) error { return errors.New("no ledger") },
+		}, silent: first},
+		"the topic of notices refuses": {store: new(ledger.Memory), broken: first, silent: first},
+		"the second topic refuses":     {store: new(ledger.Memory), broken: second, silent: second},
+	} {
+		a := read(t)
+		a.controls = []control.Control{{ID: "y"}}
+		if tc.broken != "" {
+			a.failing["Publish "+tc.broken] = "KMSDisabled"
+		}
+		_, err := a.check(t, tc.store)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		for _, topic := range []string{first, second} {
+			if silent := len(a.published[topic]) == 0; silent != (topic == tc.silent) {
+				t.Errorf("%s: %s gets %d messages", name, topic, len(a.published[topic]))
+			}
+		}
+	}
+}
+
+// The same is notified once a day, and more than a few things are one message.
+func TestWatch_Messages(t *testing.T) {
+	a, store := read(t), new(ledger.Memory)
+	for i := range 2 * most {
+		a.controls = append(a.controls, control.Control{ID: fmt.Sprintf("c%d", i)})
+	}
+	for range 2 {
+		if _, err := a.check(t, store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(a.published[first]); n != most {
+		t.Errorf("%d messages, want %d", n, most)
+	}
+	if last := a.published[first][most-1]; !strings.Contains(last, "more things are not as they were deployed") {
+		t.Errorf("the last message is %s", last)
+	}
+}
+
+// Every type of resource that the template has is checked, or known not to be.
+func TestChecks_EveryType(t *testing.T) {
+	data, err := os.ReadFile("../../infra/stack/testdata/resources.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := []string{"AWS::Lambda::Permission", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"}
+	unchecked := []string{
+		"AWS::CloudWatch::Dashboard", "AWS::IAM::Group", "AWS::IAM::ManagedPolicy", "AWS::Logs::QueryDefinition",
+		"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SSM::Parameter",
+	}
+	for word := range strings.FieldsSeq(string(data)) {
+		if strings.HasPrefix(word, "AWS::") && checks[word] == nil && !slices.Contains(with, word) &&
+			!slices.Contains(unchecked, word) {
+			t.Errorf("nobody has decided whether %s is checked", word)
+		}
+	}
+}
+
+// The function may do what it does, and nothing else.
+func TestPermissions(t *testing.T) {
+	a := read(t)
+	a.controls = []control.Control{{ID: "y"}} // something to notify of
+	if _, err := a.check(t, new(ledger.Memory)); err != nil {
+		t.Fatal(err)
+	}
+	var description struct{ Permissions []struct{ Actions []string } }
+	if err := json.Unmarshal(Tool.Description, &description); err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{"eventbridge": "events", "cloudwatchlogs": "logs"}
+	called := map[string]bool{ // by the runner's own store and SNS
+		"dynamodb:GetItem": true, "dynamodb:PutItem": true, "kms:Decrypt": true, "kms:GenerateDataKey": true,
+	}
+	for call := range a.calls {
+		service, name, _ := strings.Cut(call, ":")
+		if other, ok := names[service]; ok {
+			service = other
+		}
+		called[service+":"+name] = true
+	}
+	permitted := map[string]bool{}
+	for _, p := range description.Permissions {
+		for _, action := range p.Actions {
+			if permitted[action] = true; !called[action] {
+				t.Errorf("%s is permitted and not called", action)
+			}
+		}
+	}
+	for call := range called {
+		if !permitted[call] {
+			t.Errorf("%s is called and not permitted", call)
+		}
+	}
+}
+
+func TestTool_Settings(t *testing.T) {
+	if !bytes.Contains(Tool.Description, []byte(`"schedule": "cron(40 3 * * ? *)"`)) || Tool.Korean == nil {
+		t.Error("it is not started every day, or has no Korean")
+	}
+	var _ handler.Tool[request, answer] = Tool
+}
