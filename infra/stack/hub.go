@@ -70,6 +70,9 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	})
 	hub.Failed = newQueue(stack, "Failed")
 	hub.Undelivered = newUndelivered(stack, s)
+	if len(s.Regions) > 0 || props.anyUses(control.Bus, control.DrillQueue) {
+		hub.Bus = newBus(stack)
+	}
 	hub.Watch = newWatch(hub)
 	hub.own = map[string]string{
 		control.Ledger:          *hub.Ledger.TableArn(),
@@ -85,8 +88,7 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 		hub.Reports = newReports(stack)
 		hub.own[control.Reports], hub.names.Reports = *hub.Reports.BucketArn()+"/*", *hub.Reports.BucketName()
 	}
-	if len(s.Regions) > 0 || props.anyUses(control.Bus, control.DrillQueue) {
-		hub.Bus = newBus(stack)
+	if hub.Bus != nil {
 		hub.own[control.Bus], hub.names.Bus = *hub.Bus.AttrArn(), *hub.Bus.Ref()
 	}
 	if len(s.Regions) > 0 {
@@ -197,6 +199,7 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 	for i, p := range hub.props.forwarded() {
 		add(fmt.Sprintf("Forward%d", i+1), "Forwards to the hub what starts a control", p)
 	}
+	hub.watchRegion(add)
 	newConfigRules(stack, hub.props, region)
 
 	// An alarm notifies only topics of its own region, and people are subscribed to the hub's.

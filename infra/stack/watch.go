@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -31,12 +32,20 @@ func newWatch(h *Hub) awssns.Topic {
 		})
 	}
 	var rules []*string
-	for i, p := range h.silencing() {
+	add := func(id string, bus *string, p pattern) {
 		target := awsevents.CfnRule_TargetProperty{
 			Id: jsii.String("Topic"), Arn: topic.TopicArn(), InputTransformer: watchMessage(),
 		}
-		rule := listen(h.Stack, nil, "To the second topic: a call that could silence Warder", enabled, p)
-		rules = append(rules, newRule(h.Stack, fmt.Sprintf("Watch%d", i+1), rule, target, h.Undelivered).AttrArn())
+		rule := listen(h.Stack, bus, "To the second topic: a call that could silence Warder", enabled, p)
+		rules = append(rules, newRule(h.Stack, id, rule, target, h.Undelivered).AttrArn())
+	}
+	for i, p := range h.silencing(h.keys()) {
+		add(fmt.Sprintf("Watch%d", i+1), nil, p)
+	}
+	if h.Bus != nil && len(h.props.Settings.Regions) > 0 {
+		for i, p := range h.silencing(nil) {
+			add(fmt.Sprintf("WatchBus%d", i+1), h.Bus.Ref(), p)
+		}
 	}
 	topic.AddToResourcePolicy(
 		allowService("events", topic.TopicArn(), "ArnEquals", "aws:SourceArn", &rules, "sns:Publish"))
@@ -49,9 +58,18 @@ func newWatch(h *Hub) awssns.Topic {
 	return topic
 }
 
-// silencing are the patterns of the calls that could silence Warder: those of watch.json, and of the key. What
+// watchRegion adds the second way to the stack of a region, as rules of their own beside those that forward what starts
+// a control: what is switched off of one of them, the others forward. Both arrive on the hub's bus, so that a call in
+// another region is in two mails there.
+func (h *Hub) watchRegion(add func(id, description string, p pattern)) {
+	for i, p := range h.silencing(nil) {
+		add(fmt.Sprintf("Watch%d", i+1), "Forwards to the hub a call that could silence Warder", p)
+	}
+}
+
+// silencing are the patterns of the calls that could silence Warder: those of watch.json, and of the keys. What
 // CloudFormation does for a deployment is left out; that somebody deploys or deletes is not.
-func (h *Hub) silencing() []pattern {
+func (h *Hub) silencing(keys []awskms.IKey) []pattern {
 	var all []pattern
 	if err := json.Unmarshal(silencing, &all); err != nil {
 		panic(fmt.Sprintf("decode watch.json: %v", err)) // a test has read it
@@ -62,9 +80,9 @@ func (h *Hub) silencing() []pattern {
 		detail["userIdentity"] = map[string]any{"invokedBy": []any{
 			map[string]any{"exists": false}, map[string]any{"anything-but": "cloudformation.amazonaws.com"},
 		}}
-		if slices.Contains(p.list("source"), any("aws.kms")) {
+		if len(keys) > 0 && slices.Contains(p.list("source"), any("aws.kms")) {
 			var ids []any
-			for _, key := range h.keys() {
+			for _, key := range keys {
 				ids = append(ids, key.KeyId(), key.KeyArn())
 			}
 			detail["$or"] = append(detail["$or"].([]any), map[string]any{

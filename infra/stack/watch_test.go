@@ -15,7 +15,9 @@ func TestWatch_NeedsNothingOfTheFirstWay(t *testing.T) {
 	if key := topic.get("KmsMasterKeyId"); key != nil {
 		t.Errorf("the second topic rests under the key %v: disabled, it would silence both", key)
 	}
-	rules := tmpl.where("AWS::Events::Rule", func(r resource) bool { return r.refers("Targets.0.Arn", topic) })
+	rules := tmpl.where("AWS::Events::Rule", func(r resource) bool {
+		return r.refers("Targets.0.Arn", topic) && r.get("EventBusName") == nil
+	})
 	if len(rules) != 2 {
 		t.Fatalf("%d rules publish to the second topic, want 2", len(rules))
 	}
@@ -127,6 +129,36 @@ func TestWatch_EveryKey(t *testing.T) {
 		for _, key := range tmpl.all("AWS::KMS::Key") {
 			if !strings.Contains(strings.Join(rules, "\n"), key.id) || !strings.Contains(watched, key.id) {
 				t.Errorf("%s: nobody is notified when %s is disabled", name, key.id)
+			}
+		}
+	}
+}
+
+// In another region the rules that forward what starts a control are one way, and Watch1 and Watch2 the other: each
+// matches what is done to the other's. On the hub's bus rules of their own send it to the second topic.
+func TestWatch_OtherRegions(t *testing.T) {
+	for partition, names := range regionsOf {
+		hub := load(t, abroad[partition])
+		topic := hub.named(t, "AWS::SNS::Topic", "Watch")
+		bus := hub.one(t, "AWS::Events::EventBus", func(resource) bool { return true })
+		there := map[string]bool{}
+		for _, r := range hub.where("AWS::Events::Rule", func(r resource) bool { return r.refers("Targets.0.Arn", topic) }) {
+			if r.refers("EventBusName", bus) {
+				there[text(r.get("EventPattern"))] = true
+			}
+		}
+		for _, name := range names {
+			watching := hub.sibling(t, name).where("AWS::Events::Rule", func(r resource) bool {
+				return strings.HasPrefix(r.id, "Watch")
+			})
+			if len(watching) != len(there) || len(there) != 2 {
+				t.Errorf("%s: %d rules forward, %d on the bus lead to the second topic, want 2", name, len(watching), len(there))
+			}
+			for _, r := range watching {
+				if !there[text(r.get("EventPattern"))] || !strings.HasPrefix(text(r.get("State")), "ENABLED") {
+					t.Errorf("%s: %s is %v, and forwards what no rule on the hub's bus takes: %v", name, r.id, r.get("State"),
+						r.get("EventPattern"))
+				}
 			}
 		}
 	}
