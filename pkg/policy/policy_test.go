@@ -213,3 +213,66 @@ func TestMatches(t *testing.T) {
 		}
 	}
 }
+
+// What a pattern covers is taken away by a Deny: a pattern that is said to cover more than it does would hide a right.
+func TestCovers(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, other string
+		want           bool
+	}{
+		{"*", "*", true}, {"*", "?", true}, {"*", "", true}, {"**", "a*", true},
+		{"?", "?", true}, {"?", "a", true}, {"?", "*", false}, {"?", "", false}, {"?", "ab", false},
+		{"user/?", "user/*", false}, {"user/?*", "user/*", false}, {"user/*", "user/?", true},
+		{"a*b", "a*", false}, {"a*b", "a*b", true}, {"a*b", "axxb", true}, {"a*b*", "acb", true}, {"a*b?", "a*b", false},
+		{"*a", "ba", true}, {"*a", "ab", false}, {"a", "a*", false}, {"a*", "b", false}, {"", "", true}, {"", "a", false},
+	} {
+		if got := covers(tc.pattern, tc.other); got != tc.want {
+			t.Errorf("covers(%q, %q) = %t", tc.pattern, tc.other, got)
+		}
+	}
+}
+
+// A Deny with a policy variable denies one resource whose name nobody knows beforehand; one with ? those of one letter.
+func TestAllows_WhatADenyLeaves(t *testing.T) {
+	const all = `{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
+	for _, tc := range []struct {
+		deny string
+		want bool
+	}{
+		{`"Action": "iam:*", "Resource": "*"`, false},
+		{`"Action": "iam:*", "Resource": "arn:aws:iam::*:user/*"`, false},
+		{`"Action": "iam:*", "Resource": "arn:aws:iam::*:user/${aws:username}"`, true},
+		{`"Action": "iam:*", "Resource": "arn:aws:iam::*:${aws:PrincipalTag/kind}/*"`, true},
+		{`"Action": "iam:*", "Resource": "arn:aws:iam::*:user/?"`, true},
+		{`"Action": "iam:*", "Resource": "arn:aws:iam::*:user/?????"`, false},
+		{`"Action": "iam:*", "NotResource": "arn:aws:iam::*:role/*"`, false},
+		{`"Action": "iam:*", "NotResource": "arn:aws:iam::*:user/${aws:username}"`, true},
+	} {
+		document := `{"Version": "2012-10-17", "Statement": {"Effect": "Deny", ` + tc.deny + `}}`
+		got, err := Allows("iam:PutUserPolicy", "arn:aws:iam::111122223333:user/alice", all, document)
+		if err != nil || got != tc.want {
+			t.Errorf("%s: %t, %v; want %t", tc.deny, got, err, tc.want)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	for document, want := range map[string]bool{
+		``: false,
+		`{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`:        false,
+		`{"Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}}`:    false,
+		`{"Statement": {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}}`: false,
+		`{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}`:     true,
+		`{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}`:         true,
+		`{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
+			{"Effect": "Deny", "Action": "iam:*", "Resource": "*"}]}`: true,
+		`{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
+			{"Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "*"}]}`: false,
+		`{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
+			{"Effect": "Deny", "Action": "iam:*", "Resource": "arn:aws:iam::*:user/${aws:username}"}]}`: false,
+	} {
+		if got := Bounds(document); got != want {
+			t.Errorf("Bounds(%s) = %t, want %t", document, got, want)
+		}
+	}
+}
