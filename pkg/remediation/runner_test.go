@@ -321,6 +321,46 @@ func TestGrace_CountsFromAcceptedNotice(t *testing.T) {
 	}
 }
 
+// A notice that failed for three days, and was sent when its event was tried again: the owner has the whole grace from
+// then on, and the notice says so.
+func TestGrace_NoticeThatFailedForDays(t *testing.T) {
+	r, a, box := newRunner(t, finding(detach()))
+	r.Settings.Parameters = []byte(`{"graceDays":7}`)
+	now := time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
+	r.Now = func() time.Time { return now }
+	r.Topic = broken{}
+	if _, err := run(r, "1", at(1)); err == nil || len(box.got) != 0 {
+		t.Fatalf("nobody was notified, and it is no error: %+v, %v", box.got, err)
+	}
+	now, r.Topic = now.AddDate(0, 0, 3), box
+	if _, err := run(r, "2", at(1)); err != nil || len(box.got) != 1 {
+		t.Fatalf("told %+v, %v", box.got, err)
+	}
+	due := now.AddDate(0, 0, 7)
+	if m := box.got[0]; m.Kind != notice.Warning || !m.Due.Equal(due) {
+		t.Errorf("the %s says that it is due on %s, want %s", m.Kind, m.Due, due)
+	}
+	contents, err := r.Ledger.Contents(context.Background())
+	if err != nil || len(contents.Cases) != 1 || !contents.Cases[0].Notified.Equal(now) || !contents.Cases[0].Due.Equal(due) {
+		t.Errorf("cases %+v, %v: want one that was notified on %s", contents.Cases, err, now)
+	}
+	for _, day := range []int{8, 9, 10} {
+		now = time.Date(2026, 12, day, 4, 0, 0, 0, time.UTC)
+		if _, err := run(r, fmt.Sprint(day), at(day)); err != nil || len(a.State().Users["alice"].Attached) != 1 {
+			t.Errorf("on day %d alice has %v: %v", day, a.State().Users["alice"].Attached, err)
+		}
+	}
+	now = due
+	if _, err := run(r, "11", at(11)); err != nil || len(a.State().Users["alice"].Attached) != 0 {
+		t.Errorf("when it is due alice has %v: %v", a.State().Users["alice"].Attached, err)
+	}
+}
+
+// broken is a topic that takes nothing.
+type broken struct{}
+
+func (broken) Publish(context.Context, notice.Message) (string, error) { return "", errors.New("no topic") }
+
 // Whose user cannot be read is reported and not acted on, even if the guards can read it a moment later:
 // whether its owner was warned is not known.
 func TestUnread_NoChangeWithoutNotice(t *testing.T) {
