@@ -341,7 +341,8 @@ func TestGrace_NoticeThatFailedForDays(t *testing.T) {
 		t.Errorf("the %s says that it is due on %s, want %s", m.Kind, m.Due, due)
 	}
 	contents, err := r.Ledger.Contents(context.Background())
-	if err != nil || len(contents.Cases) != 1 || !contents.Cases[0].Notified.Equal(now) || !contents.Cases[0].Due.Equal(due) {
+	if err != nil || len(contents.Cases) != 1 || !contents.Cases[0].Notified.Equal(now) ||
+		!contents.Cases[0].Due.Equal(due) {
 		t.Errorf("cases %+v, %v: want one that was notified on %s", contents.Cases, err, now)
 	}
 	for _, day := range []int{8, 9, 10} {
