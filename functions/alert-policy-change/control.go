@@ -6,6 +6,7 @@ import (
 	"context"
 	"embed"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/handler"
@@ -17,11 +18,17 @@ var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
-	return &planner{s.IAM, s.Settings, s.Sleep}, nil
+	return &planner{s.IAM, cloudformation.NewFromConfig(s.AWS), s.Settings, s.Region, s.Sleep}, nil
 })
 
 // readAPI are the operations that the planner decides from.
 type readAPI interface {
+	rightsAPI
+	cloudformation.DescribeStacksAPIClient
+}
+
+// rightsAPI are those of IAM.
+type rightsAPI interface {
 	iam.GetPolicyAPIClient
 	GetPolicyVersion(
 		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),

@@ -8,8 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/remediation"
@@ -17,8 +20,10 @@ import (
 )
 
 type planner struct {
-	api      readAPI
+	api      rightsAPI
+	stacks   cloudformation.DescribeStacksAPIClient
 	settings settings.Function
+	hub      string // region
 	sleep    func(context.Context, time.Duration)
 }
 
@@ -36,11 +41,44 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if err != nil {
 		return nil, err
 	}
+	deployed := false
+	if c.Identity.Service() == formation && p.owns(c, a) {
+		if deployed, err = p.deployed(ctx, c); err != nil {
+			return nil, err
+		}
+	}
 	var findings []remediation.Finding
 	for _, v := range assessments {
-		findings = append(findings, p.finding(c, a, v))
+		findings = append(findings, p.finding(c, a, v, deployed))
 	}
 	return findings, nil
+}
+
+// formation is the service of what CloudFormation does for a stack.
+const formation = "cloudformation.amazonaws.com"
+
+// stackSet begins the name of what a StackSet that is named for Warder has made in another region.
+const stackSet = "StackSet-" + settings.Product + "-"
+
+// deployed reports whether CloudFormation made the call for a stack of Warder's: one of the hub or of another region,
+// whose calls to IAM are recorded here, is being changed, or was when the call was made. Stacks that a StackSet makes
+// in other regions have names that nobody knows beforehand: their roles' names must do.
+func (p *planner) deployed(ctx context.Context, c *event.APICall) (bool, error) {
+	if role, _ := c.Param("roleName"); len(p.settings.Own.Regions) > 0 && strings.HasPrefix(role, stackSet) {
+		return true, nil
+	}
+	for i, region := range append([]string{p.hub}, p.settings.Own.Regions...) {
+		name := cmp.Or(p.settings.Own.Stack, settings.Product)
+		if i > 0 {
+			name = settings.Product + "-" + region
+		}
+		underway, err := deployment.Underway(ctx, p.stacks, name, c.Time,
+			func(o *cloudformation.Options) { o.Region = region })
+		if underway || err != nil {
+			return underway, err
+		}
+	}
+	return false, nil
 }
 
 // assessment is what reading the account adds to what acts has about a call. What is empty stays.
@@ -66,7 +104,7 @@ var (
 
 // finding describes a call. In CloudFormation's hands what is medium is low, because somebody wrote and
 // deployed a template; what is worse stays so.
-func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Finding {
+func (p *planner) finding(c *event.APICall, a act, v assessment, deployed bool) remediation.Finding {
 	title, severity := i18n.Or(v.title, a.title), cmp.Or(v.severity, a.severity)
 	user, named := c.User()
 	root := a.subject == "" && !named && c.Identity.Kind() == event.Root
@@ -86,9 +124,9 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 		severity,
 	}
 
-	byTemplate := c.Identity.Service() == "cloudformation.amazonaws.com"
+	byTemplate := c.Identity.Service() == formation
 	own := p.owns(c, a)
-	deployed := own && byTemplate && v.severity.Rank() < control.High.Rank()
+	deployed = deployed && v.severity.Rank() < control.High.Rank()
 	switch {
 	case deployed:
 		title, severity, advice = i18n.T("Warder was deployed"), control.Low, adviseCheck
@@ -101,6 +139,9 @@ func (p *planner) finding(c *event.APICall, a act, v assessment) remediation.Fin
 	case own:
 		title, severity, advice = tampered, control.Critical, i18n.Or(advice, adviseDeploy)
 		text = i18n.Sentences(text, i18n.T("The changed resource belongs to Warder."))
+		if byTemplate && v.severity.Rank() < control.High.Rank() {
+			text = i18n.Sentences(text, i18n.T("CloudFormation made this change, for a stack that is not Warder's."))
+		}
 	case byTemplate && severity == control.Medium:
 		severity = control.Low
 	}

@@ -107,7 +107,7 @@ func TestPlan_WithoutParameters(t *testing.T) {
 					t.Error("nobody is notified")
 				}
 				for _, v := range append(assessments, assessment{}) {
-					f := p.finding(c, a, v)
+					f := p.finding(c, a, v, false)
 					title, text := f.Title.String(), f.Text.String()
 					if title == "" || len(title) > 60 {
 						t.Errorf("title %q: want 1 to 60 characters", title)

@@ -3,16 +3,13 @@ package alertwarderchange
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/smithy-go"
 
+	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
@@ -70,9 +67,6 @@ func find(c *event.APICall) act {
 	return unknown
 }
 
-// deploymentTime is how long after its begin a deployment of Warder may still be reported by CloudTrail.
-const deploymentTime = 30 * time.Minute
-
 // deployed reports whether CloudFormation made the call for a stack of Warder's: CloudTrail does not name the stack,
 // but one of Warder's is being changed, or was when the call was made. Stacks that a StackSet makes in other regions
 // have names that nobody knows beforehand: their rules' names must do.
@@ -84,22 +78,7 @@ func (p *planner) deployed(ctx context.Context, c *event.APICall, about []thing)
 		}
 		name = settings.Product + "-" + c.Region
 	}
-	out, err := p.api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name},
-		func(o *cloudformation.Options) { o.Region = c.Region })
-	var refused smithy.APIError
-	// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
-	if err != nil && (!errors.As(err, &refused) || refused.ErrorCode() != "ValidationError") {
-		return false, fmt.Errorf("describe stack %s: %w", name, err)
-	}
-	if err != nil || len(out.Stacks) == 0 {
-		return false, nil //nolint:nilerr // there is no such stack
-	}
-	stack := out.Stacks[0]
-	begun := aws.ToTime(cmp.Or(stack.DeletionTime, stack.LastUpdatedTime, stack.CreationTime))
-	passed := c.Time.Sub(begun)
-	// CloudTrail's times are whole seconds.
-	return passed > -time.Minute &&
-		(passed < deploymentTime || strings.HasSuffix(string(stack.StackStatus), "_IN_PROGRESS")), nil
+	return deployment.Underway(ctx, p.api, name, c.Time, func(o *cloudformation.Options) { o.Region = c.Region })
 }
 
 // The titles, and the advice.

@@ -34,6 +34,36 @@ type API interface {
 // ErrNone is the error of a stack that does not exist.
 var ErrNone = errors.New("there is no such stack")
 
+// deploymentTime is how long after its begin a deployment may still be reported by CloudTrail.
+const deploymentTime = 30 * time.Minute
+
+// Underway reports whether a stack is being changed, or was when a call was made at that time. CloudTrail does not name
+// the stack that CloudFormation makes a call for.
+func Underway(
+	ctx context.Context, api cloudformation.DescribeStacksAPIClient, name string, at time.Time,
+	options ...func(*cloudformation.Options),
+) (bool, error) {
+	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name}, options...)
+	if isNone(err) || err == nil && len(out.Stacks) == 0 {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("describe stack %s: %w", name, err)
+	}
+	stack := out.Stacks[0]
+	passed := at.Sub(aws.ToTime(cmp.Or(stack.DeletionTime, stack.LastUpdatedTime, stack.CreationTime)))
+	// CloudTrail's times are whole seconds.
+	return passed > -time.Minute &&
+		(passed < deploymentTime || strings.HasSuffix(string(stack.StackStatus), "_IN_PROGRESS")), nil
+}
+
+// isNone reports whether err says that there is no such stack.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+func isNone(err error) bool {
+	var refused smithy.APIError
+	return errors.As(err, &refused) && refused.ErrorCode() == "ValidationError"
+}
+
 // A Stack is a deployed stack.
 type Stack struct {
 	Name      string
@@ -60,10 +90,8 @@ func (r Resource) Text(name string) string { text, _ := r.Properties[name].(stri
 // Read reads the stack of that name, in the region of the client. The error is ErrNone if there is none.
 func Read(ctx context.Context, api API, name string, options ...func(*cloudformation.Options)) (*Stack, error) {
 	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name}, options...)
-	var refused smithy.APIError
 	switch {
-	// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
-	case errors.As(err, &refused) && refused.ErrorCode() == "ValidationError", err == nil && len(out.Stacks) == 0:
+	case isNone(err), err == nil && len(out.Stacks) == 0:
 		return nil, fmt.Errorf("read stack %s: %w", name, ErrNone)
 	case err != nil:
 		return nil, fmt.Errorf("describe stack %s: %w", name, err)
