@@ -200,6 +200,19 @@ var stored = []string{
 	"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan",
 }
 
+// compared are the operations of check-warder, which reads what was deployed. Its test has an account of its own, and
+// the local account answers from the template and from what was changed: the attacks blind-daily-* try it.
+var compared = []string{
+	"cloudformation:GetTemplate", "cloudformation:ListStackResources", "cloudwatch:DescribeAlarms",
+	"dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:GetResourcePolicy",
+	"events:DescribeEventBus", "events:DescribeRule", "events:ListTargetsByRule",
+	"iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "kms:DescribeKey", "kms:GetKeyPolicy",
+	"lambda:GetFunctionConcurrency", "lambda:GetFunctionConfiguration", "lambda:GetFunctionEventInvokeConfig",
+	"lambda:GetPolicy", "lambda:ListFunctionUrlConfigs", "logs:DescribeLogGroups",
+	"sns:GetDataProtectionPolicy", "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes",
+	"sns:ListSubscriptionsByTopic", "sqs:GetQueueAttributes",
+}
+
 func TestDoubles_EveryOperation(t *testing.T) {
 	root, err := project.Find()
 	if err != nil {
@@ -220,6 +233,9 @@ func TestDoubles_EveryOperation(t *testing.T) {
 	for _, operation := range stored {
 		known[operation] = true
 	}
+	for _, operation := range compared {
+		known[operation] = true
+	}
 	for operation := range uncalled {
 		known[operation] = true
 	}
@@ -232,7 +248,7 @@ func TestDoubles_EveryOperation(t *testing.T) {
 	if diff := cmp.Diff(allowed, got); diff != "" {
 		t.Errorf("permitted and in the table are not the same (-permitted +table):\n%s", diff)
 	}
-	t.Attr("operations", strconv.Itoa(len(known)-len(uncalled)))
+	t.Attr("operations", strconv.Itoa(len(known)-len(uncalled)-len(compared)))
 }
 
 // implemented are the operations of the SDK that the account in memory has methods for.

@@ -89,6 +89,13 @@ func page() string {
 	line("    go test ./pkg/ledger -run TestMemoryIsAStore")
 	line("    go test ./infra/local -run TestLedgerTable_IsAStore")
 	line("")
+	line("`check-warder` reads what was deployed, by %d operations that nothing else uses. Its test has an account of its own;",
+		len(compared))
+	line("the local account answers from the template and from what was changed since, which the attacks `blind-daily-*` try:")
+	line("")
+	line("    go test ./functions/check-warder")
+	line("    go run ./infra/local attacks --run blind-daily")
+	line("")
 	line("Permissions that are no call of a function:")
 	line("")
 	for _, action := range slices.Sorted(maps.Keys(uncalled)) {
