@@ -72,7 +72,8 @@ func (e *endpoint) Do(request *http.Request) (*http.Response, error) {
 		result = "<IsTruncated>false</IsTruncated><AttachedPolicies><member><PolicyName>ReadOnlyAccess</PolicyName>" +
 			"<PolicyArn>arn:aws:iam::aws:policy/ReadOnlyAccess</PolicyArn></member></AttachedPolicies>"
 	case "GetPolicy":
-		result = "<Policy><Arn>arn:aws:iam::aws:policy/ReadOnlyAccess</Arn><DefaultVersionId>v1</DefaultVersionId></Policy>"
+		result = "<Policy><Arn>arn:aws:iam::aws:policy/ReadOnlyAccess</Arn><DefaultVersionId>v1</DefaultVersionId>" +
+			"<IsAttachable>true</IsAttachable></Policy>"
 	case "GetPolicyVersion":
 		result = "<PolicyVersion><VersionId>v1</VersionId><Document>%7B%22Statement%22%3A%5B%5D%7D</Document></PolicyVersion>"
 	case "GenerateCredentialReport":
