@@ -52,3 +52,23 @@ func TestAddToBurst_Crowd(t *testing.T) {
 		t.Errorf("places %v", places)
 	}
 }
+
+// A row keeps a thousand ids, and ends a day after its time is over.
+func TestAddToBurst_Limits(t *testing.T) {
+	store, l := memory()
+	for i := range 1001 {
+		if _, place, err := l.AddToBurst(t.Context(), "x", fmt.Sprint(i), noon, minute); err != nil || place != i+1 {
+			t.Fatalf("%d is at %d, %v", i, place, err)
+		}
+	}
+	b, place, err := l.AddToBurst(t.Context(), "x", "999", noon, minute)
+	if err != nil || place != 1000 || len(b.IDs) > 1000 {
+		t.Errorf("the last that is kept is at %d of %d, %v", place, len(b.IDs), err)
+	}
+	if _, place, err := l.AddToBurst(t.Context(), "x", "1000", noon, minute); err != nil || place != 1002 {
+		t.Errorf("one that is not kept is at %d when it is tried again, %v", place, err)
+	}
+	if expires := stored(t, store, "burst#x", "burst").Expires; !expires.Equal(noon.Add(minute + day)) {
+		t.Errorf("it expires on %s", expires)
+	}
+}
