@@ -157,8 +157,15 @@ func oneOfEachKind(requests []iamsim.Request) []iamsim.Request {
 	})
 }
 
+// inEveryRegion are the actions that functions may use in every region.
+var inEveryRegion = []string{
+	"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
+	"cloudwatch:DescribeAlarms", "events:DescribeRule", "events:ListTargetsByRule", "sqs:GetQueueAttributes",
+	"ssm:TerminateSession",
+}
+
 // elsewhere is the call in another account, where everybody is let in, and in another region. The keys
-// of a member's root user are in another account by their nature, and so are sessions and the stacks of other regions.
+// of a member's root user are in another account by their nature.
 func elsewhere(call iamsim.Request) []iamsim.Request {
 	parts := strings.SplitN(call.Resource, ":", 6)
 	if len(parts) < 6 || parts[4] == "aws" || call.Action == "sts:AssumeRoot" {
@@ -173,7 +180,7 @@ func elsewhere(call iamsim.Request) []iamsim.Request {
 	account := slices.Clone(parts)
 	account[4] = another
 	there.Resource, there.Policy = strings.Join(account, ":"), everybody
-	if parts[3] == "" || call.Action == "ssm:TerminateSession" || call.Action == "cloudformation:DescribeStacks" {
+	if parts[3] == "" || slices.Contains(inEveryRegion, call.Action) {
 		return []iamsim.Request{there}
 	}
 	abroad := call

@@ -50,9 +50,13 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 	if name := named["GroupName"]; name != "" {
 		named["GroupPath"] = h.groupPath(ctx, name)
 	}
+	service := req.service
+	if service == "monitoring" {
+		service = "cloudwatch" // as policies name it
+	}
 	call := Call{
-		Function: function, Action: req.service + ":" + req.action, Status: a.status,
-		Resource: resource(req.service, h.Account, req.region, named), Conditions: map[string]string{},
+		Function: function, Action: service + ":" + req.action, Status: a.status,
+		Resource: resource(service, h.Account, req.region, named), Conditions: map[string]string{},
 	}
 	switch {
 	// The key's user is what the call is about.
@@ -68,6 +72,9 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 		if json.Unmarshal(a.body, &found) == nil && found.ARN != "" {
 			call.Resource = found.ARN
 		}
+	}
+	if role := named["RoleName"]; role != "" && h.deploys("AWS::IAM::Role", role) {
+		call.Resource = "arn:aws:iam::" + h.Account + ":role" + settings.RolePath + role
 	}
 	if strings.HasPrefix(call.Resource, "arn:aws:iam::"+h.Account+":user/") {
 		for key, value := range about.tags {
@@ -112,6 +119,18 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 			})
 		}
 	}
+}
+
+// deploys reports whether a resource of that type and name is of one of the stacks.
+func (h *Handler) deploys(kind, name string) bool {
+	for _, d := range h.Deployed {
+		for _, r := range d.Resources {
+			if r.Type == kind && r.PhysicalID == name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // parameters are the request's parameters that are strings, at its top.
